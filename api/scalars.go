@@ -1,0 +1,55 @@
+// Package api holds what turns the contract, openapi.yaml, into Go: the generator's configuration and the contract's
+// own value types.
+//
+// The values are strings to the decoder, so one that is empty or malformed never fails the answer it stands in; methods
+// read them. Package basiq re-exports these types.
+package api
+
+import (
+	"math/big"
+	"regexp"
+	"time"
+)
+
+// Amount is a decimal number as Basiq sent it, for example "-299292.25": every digit is kept. It is "" where Basiq
+// sent "" or null, or nothing.
+type Amount string
+
+// decimal is what Rat reads. It is narrower than [big.Rat.SetString], which also takes fractions and exponents, and
+// with "1e999999999" would fill the memory.
+var decimal = regexp.MustCompile(`^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)$`)
+
+// Rat returns the exact value. The second result is false when a holds no decimal number.
+func (a Amount) Rat() (*big.Rat, bool) {
+	if !decimal.MatchString(string(a)) {
+		return nil, false
+	}
+	return new(big.Rat).SetString(string(a))
+}
+
+// Date is a calendar date as Basiq sent it, for example "2019-10-29". It is "" where Basiq sent "" or null, or nothing.
+type Date string
+
+// Time returns the start of the day in UTC. The second result is false when d holds no date.
+func (d Date) Time() (time.Time, bool) {
+	t, err := time.Parse(time.DateOnly, string(d))
+	return t, err == nil
+}
+
+// Time is a moment as Basiq sent it, for example "2020-09-09T11:06:52Z". It is "" where Basiq sent "" or null, or
+// nothing.
+type Time string
+
+// timeLayouts are the forms that occur: RFC 3339 with or without fractions of a second, without a zone, and a date.
+var timeLayouts = [...]string{time.RFC3339, "2006-01-02T15:04:05", time.DateOnly}
+
+// Time returns the moment; one that was sent without a zone is taken to be in UTC. The second result is false when t
+// holds no moment.
+func (t Time) Time() (time.Time, bool) {
+	for _, layout := range timeLayouts {
+		if moment, err := time.Parse(layout, string(t)); err == nil {
+			return moment, true
+		}
+	}
+	return time.Time{}, false
+}
