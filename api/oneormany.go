@@ -33,3 +33,11 @@ func (list *OneOrMany[T]) UnmarshalJSON(data []byte) error {
 	*list = []T{one}
 	return nil
 }
+
+// First returns the first element, or nil when there is none.
+func (list OneOrMany[T]) First() *T {
+	if len(list) == 0 {
+		return nil
+	}
+	return &list[0]
+}

@@ -807,7 +807,7 @@ type TokenRequest struct {
 	Scope TokenScope `json:"scope"`
 
 	// UserID The user that a CLIENT_ACCESS token is bound to. API 3.0 requires it for that scope.
-	UserID string `json:"userId,omitempty,omitzero"`
+	UserID *string `json:"userId,omitempty"`
 }
 
 // TokenScope What a token may do. SERVER_ACCESS may do nearly everything and must never reach a browser. CLIENT_ACCESS is

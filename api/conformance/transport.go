@@ -1,0 +1,265 @@
+package conformance
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"testing/iotest"
+
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers"
+)
+
+// Violation is a request or a response that the contract does not allow.
+type Violation struct {
+	// Operation is the operationId, or empty when the contract has no such operation.
+	Operation string
+	// Part is "request" or "response".
+	Part string
+	// Reason says what is wrong. It names fields and never holds a value of a body or a credential.
+	Reason string
+}
+
+// Error names the operation, the part and the reason.
+func (v *Violation) Error() string {
+	operation := v.Operation
+	if operation == "" {
+		operation = "unknown operation"
+	}
+	return fmt.Sprintf("contract: %s: %s: %s", operation, v.Part, v.Reason)
+}
+
+// Transport sends requests through another transport and holds both ways to the contract, in a form stricter than
+// what a client of a growing API could bear: fields and query parameters that the contract does not name are refused
+// too. A request that breaks it is not sent, a response that breaks it is not handed on: RoundTrip returns a
+// *[Violation] in their place. Make one with [NewTransport]; many goroutines may use it.
+type Transport struct {
+	base     http.RoundTripper
+	contract *contract
+
+	mu         sync.Mutex
+	violations []error
+	exchanges  map[string]int
+}
+
+// NewTransport returns a Transport that sends through base.
+func NewTransport(base http.RoundTripper) (*Transport, error) {
+	contract, err := strictContract()
+	if err != nil {
+		return nil, err
+	}
+	return &Transport{base: base, contract: contract, exchanges: map[string]int{}}, nil
+}
+
+// Violations returns what was refused so far. A test asks at its end, because a client may swallow the error of
+// RoundTrip, or try again.
+func (t *Transport) Violations() []error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.Clone(t.violations)
+}
+
+// Exchanges returns how many requests with their responses passed, by operationId and status, as in "getJobs 200".
+func (t *Transport) Exchanges() map[string]int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return maps.Clone(t.exchanges)
+}
+
+// RoundTrip sends the request if the contract allows it, and returns the response if the contract allows that.
+func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
+	var body []byte
+	if req.Body != nil {
+		var err error
+		body, err = io.ReadAll(req.Body)
+		_ = req.Body.Close()
+		if err != nil {
+			return nil, fmt.Errorf("reading the request's body: %w", err)
+		}
+	}
+
+	route, params, err := t.contract.router.FindRoute(req)
+	if err != nil {
+		return nil, t.refuse("", "request", fmt.Errorf("no operation has %s %s", req.Method, req.URL.Path))
+	}
+	operation := route.Operation.OperationID
+	input := &openapi3filter.RequestValidationInput{
+		Request:    withBody(req, body), // a copy, because validation reads the body and may write to the request
+		PathParams: params,
+		Route:      route,
+		Options: &openapi3filter.Options{
+			AuthenticationFunc:                checkCredential,
+			IncludeResponseStatus:             true,
+			RejectWhenRequestBodyNotSpecified: true,
+			SkipSettingDefaults:               true,
+			SchemaValidationOptions:           schemaOptions(),
+		},
+	}
+	if err := checkRequest(req.Context(), input, body); err != nil {
+		return nil, t.refuse(operation, "request", err)
+	}
+
+	resp, err := t.base.RoundTrip(withBody(req, body))
+	if err != nil {
+		return nil, err //nolint:wrapcheck // The client must see the very error of the transport under us.
+	}
+	answer, err := io.ReadAll(resp.Body)
+	_ = resp.Body.Close()
+	resp.Body = io.NopCloser(bytes.NewReader(answer))
+	if err != nil {
+		// A connection that broke says nothing about the contract; the client gets what it would have got.
+		resp.Body = io.NopCloser(io.MultiReader(bytes.NewReader(answer), iotest.ErrReader(err)))
+		return resp, nil
+	}
+	if err := checkResponse(req.Context(), input, resp, answer); err != nil {
+		return nil, t.refuse(operation, "response", err)
+	}
+
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.exchanges[fmt.Sprintf("%s %d", operation, resp.StatusCode)]++
+	return resp, nil
+}
+
+func (t *Transport) refuse(operation, part string, err error) error {
+	violation := &Violation{Operation: operation, Part: part, Reason: reason(err)}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.violations = append(t.violations, violation)
+	return violation
+}
+
+// withBody returns a copy of the request that has its own reader over the body.
+func withBody(req *http.Request, body []byte) *http.Request {
+	clone := req.Clone(req.Context())
+	if req.Body != nil && req.Body != http.NoBody {
+		clone.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
+		clone.Body, _ = clone.GetBody()
+	}
+	return clone
+}
+
+// checkCredential holds the Authorization header to the operation's security scheme. The OpenAPI library leaves this
+// to its caller.
+func checkCredential(_ context.Context, input *openapi3filter.AuthenticationInput) error {
+	want := map[string]string{"api_key": "Basic", "access_token": "Bearer"}[input.SecuritySchemeName]
+	values := input.RequestValidationInput.Request.Header.Values("Authorization")
+	if len(values) != 1 {
+		return fmt.Errorf("%d Authorization headers, want one", len(values))
+	}
+	scheme, credential, _ := strings.Cut(values[0], " ")
+	if want == "" || scheme != want || credential == "" || strings.TrimSpace(credential) != credential {
+		return fmt.Errorf("the Authorization header is not %q, a space and a credential", want)
+	}
+	return nil
+}
+
+// checkRequest adds to the OpenAPI library's checks what that lets pass: unknown and repeated query parameters and
+// form fields, bodies of unknown length where none belongs, and text after the JSON.
+func checkRequest(ctx context.Context, input *openapi3filter.RequestValidationInput, body []byte) error {
+	if err := openapi3filter.ValidateRequest(ctx, input); err != nil {
+		return err //nolint:wrapcheck // reason reads it.
+	}
+	if err := checkQuery(input.Route, input.Request.URL.RawQuery); err != nil {
+		return err
+	}
+	declared := input.Route.Operation.RequestBody
+	if declared == nil {
+		if len(body) > 0 {
+			return errors.New("it has a body, and the operation takes none")
+		}
+		return nil
+	}
+	media := declared.Value.Content.Get(input.Request.Header.Get("Content-Type"))
+	switch contentType(input.Request.Header) {
+	case "application/json":
+		if !json.Valid(body) {
+			return errors.New("the body is not one JSON value")
+		}
+	case "application/x-www-form-urlencoded":
+		return checkNames("form field", string(body), func(name string) bool {
+			return media.Schema.Value.Properties[name] != nil
+		})
+	}
+	return nil
+}
+
+func checkQuery(route *routers.Route, query string) error {
+	return checkNames("query parameter", query, func(name string) bool {
+		return route.Operation.Parameters.GetByInAndName("query", name) != nil ||
+			route.PathItem.Parameters.GetByInAndName("query", name) != nil
+	})
+}
+
+// checkNames demands that every name of an URL-encoded list is known and stands there once.
+func checkNames(what, encoded string, known func(string) bool) error {
+	values, err := url.ParseQuery(encoded)
+	if err != nil {
+		return fmt.Errorf("a %s is not URL-encoded", what)
+	}
+	for name, given := range values {
+		if !known(name) {
+			return fmt.Errorf("%s %q is not in the contract", what, name)
+		}
+		if len(given) > 1 {
+			return fmt.Errorf("%s %q stands there %d times", what, name, len(given))
+		}
+	}
+	return nil
+}
+
+// checkResponse adds to the OpenAPI library's checks what that lets pass: some redirects, bodies where none belongs,
+// and text after the JSON.
+func checkResponse(
+	ctx context.Context, request *openapi3filter.RequestValidationInput, resp *http.Response, body []byte,
+) error {
+	declared := request.Route.Operation.Responses.Status(resp.StatusCode)
+	if declared == nil {
+		return fmt.Errorf("status %d is not declared", resp.StatusCode)
+	}
+	if len(declared.Value.Content) == 0 && len(body) > 0 {
+		return fmt.Errorf("status %d has a body, and none is declared", resp.StatusCode)
+	}
+	input := &openapi3filter.ResponseValidationInput{
+		RequestValidationInput: request,
+		Status:                 resp.StatusCode,
+		Header:                 resp.Header,
+		Options:                request.Options,
+	}
+	input.SetBodyBytes(body)
+	if err := openapi3filter.ValidateResponse(ctx, input); err != nil {
+		return fmt.Errorf("status %d: %w", resp.StatusCode, err)
+	}
+	if contentType(resp.Header) == "application/json" && !json.Valid(body) {
+		return fmt.Errorf("status %d: the body is not one JSON value", resp.StatusCode)
+	}
+	return nil
+}
+
+func contentType(header http.Header) string {
+	media, _, _ := strings.Cut(header.Get("Content-Type"), ";")
+	return strings.ToLower(strings.TrimSpace(media))
+}
+
+// reason is what err says, without any value of a body.
+func reason(err error) string {
+	// These quote what they could not read, unlike the errors of schemas, which schemaOptions keeps from that.
+	var parse *openapi3filter.ParseError
+	if errors.As(err, &parse) {
+		var request *openapi3filter.RequestError
+		if errors.As(err, &request) && request.Parameter != nil {
+			return fmt.Sprintf("parameter %q in %s cannot be read", request.Parameter.Name, request.Parameter.In)
+		}
+		return "the body or a header cannot be read"
+	}
+	return err.Error()
+}

@@ -1,0 +1,262 @@
+package conformance
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/iotest"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// planted stands in every value that a violation could quote.
+const planted = "Pl4nted"
+
+const (
+	aJob        = `{"type":"job","id":"j1","links":{"self":"https://au-api.basiq.io/jobs/j1"}}`
+	aToken      = `{"access_token":"` + planted + `","token_type":"Bearer","expires_in":3600}`
+	aConnection = `{"type":"connection","id":"c1","institution":{"id":"AU00000"},"links":{}}`
+	anError     = `{"type":"list","correlationId":"x","data":[{"type":"error","code":"c","title":"t","detail":"d"}]}`
+)
+
+// exchange is a request that we send and the response that the server would give. The zero value of a field means
+// what the contract wants.
+type exchange struct {
+	method, path, query string
+	form, json          string // the body
+	requestType         string
+	authorization       string
+	noVersion           bool
+
+	status       int
+	responseType string
+	response     string
+	retryAfter   string
+}
+
+func (e exchange) request(t *testing.T) *http.Request {
+	t.Helper()
+	var body io.Reader
+	header := http.Header{"Authorization": {"Bearer " + planted}}
+	switch {
+	case e.form != "":
+		body = strings.NewReader(e.form)
+		header.Set("Content-Type", "application/x-www-form-urlencoded")
+	case e.json != "":
+		body = strings.NewReader(e.json)
+		header.Set("Content-Type", "application/json")
+	}
+	if e.path == "/token" {
+		header.Set("Authorization", "Basic "+planted)
+		if !e.noVersion {
+			header.Set("Basiq-Version", "3.0")
+		}
+	}
+	if e.requestType != "" {
+		header.Set("Content-Type", e.requestType)
+	}
+	if e.authorization != "" {
+		header.Set("Authorization", e.authorization)
+	}
+	req, err := http.NewRequestWithContext(t.Context(), e.method, "http://127.0.0.1:8080"+e.path+e.query, body)
+	require.NoError(t, err)
+	req.Header = header
+	return req
+}
+
+// RoundTrip plays the server: it reads the whole request and answers as the exchange says.
+func (e exchange) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.Body != nil {
+		sent, err := io.ReadAll(req.Body)
+		if err != nil {
+			return nil, err
+		}
+		if string(sent) != e.form+e.json {
+			return nil, errors.New("the body did not survive validation")
+		}
+	}
+	header := http.Header{}
+	switch {
+	case e.responseType != "":
+		header.Set("Content-Type", e.responseType)
+	case e.response != "":
+		header.Set("Content-Type", "application/json")
+	}
+	if e.retryAfter != "" {
+		header.Set("Retry-After", e.retryAfter)
+	}
+	return &http.Response{StatusCode: e.status, Header: header, Body: io.NopCloser(strings.NewReader(e.response)), Request: req}, nil
+}
+
+const (
+	connections = "/users/u1/connections"
+	connection  = "/users/u1/connections/c1"
+	login       = `{"institution":{"id":"AU00000"},"loginId":"` + planted + `","password":"` + planted + `"}`
+)
+
+func TestTransportPassesWhatTheContractAllows(t *testing.T) {
+	t.Parallel()
+	cases := map[string]exchange{
+		"token":                     {method: "POST", path: "/token", form: "scope=CLIENT_ACCESS&userId=u1", status: 200, response: aToken},
+		"charset":                   {method: "GET", path: "/jobs/j1", status: 200, response: aJob, responseType: "application/json; charset=utf-8"},
+		"filter":                    {method: "GET", path: connections, query: "?filter=status.eq%28%27active%27%29", status: 200, response: `{"type":"list","data":[]}`},
+		"create":                    {method: "POST", path: connections, json: login, status: 202, response: aJob},
+		"create while a job runs":   {method: "POST", path: connections, json: login, status: 200, response: aJob},
+		"refresh, not a connection": {method: "POST", path: connections + "/refresh", status: 202, response: `{"type":"list","data":[` + aJob + `]}`},
+		"no content":                {method: "DELETE", path: connection, status: 204},
+		"error":                     {method: "GET", path: connection, status: 403, response: anError},
+		"error of the gateway":      {method: "GET", path: connection, status: 403, response: `{"message":"Forbidden"}`},
+		"plain text":                {method: "POST", path: connections, json: login, status: 404, response: "Route not found for this API version.", responseType: "text/plain; charset=utf-8"},
+		"Retry-After in seconds":    {method: "GET", path: connection, status: 429, response: anError, retryAfter: "7"},
+		"Retry-After as a date":     {method: "GET", path: connection, status: 429, response: anError, retryAfter: "Wed, 21 Oct 2026 07:28:00 GMT"},
+		"result in an array":        {method: "GET", path: "/jobs/j1", status: 200, response: `{"id":"j1","steps":[{"status":"failed","result":[{"code":"x"}]}]}`},
+		"empty amount":              {method: "GET", path: connection, status: 200, response: strings.Replace(aConnection, `"links"`, `"accounts":{"data":[{"type":"account","id":"a","balance":""}]},"links"`, 1)},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			transport, err := NewTransport(tc)
+			require.NoError(t, err)
+			resp, err := transport.RoundTrip(tc.request(t))
+			require.NoError(t, err)
+			defer func() { assert.NoError(t, resp.Body.Close()) }()
+			body, err := io.ReadAll(resp.Body)
+			require.NoError(t, err)
+			assert.Equal(t, tc.response, string(body))
+			assert.Empty(t, transport.Violations())
+			assert.Len(t, transport.Exchanges(), 1)
+		})
+	}
+}
+
+func TestTransportRefusesWhatTheContractDoesNotAllow(t *testing.T) {
+	t.Parallel()
+	cases := map[string]struct {
+		exchange
+		want string // part of the error
+	}{
+		// Requests
+		"unknown path":              {exchange{method: "GET", path: "/institutions"}, "unknown operation: request: no operation has GET /institutions"},
+		"unknown method":            {exchange{method: "PUT", path: connection}, "no operation has PUT"},
+		"trailing slash":            {exchange{method: "DELETE", path: "/users/u1/connections/"}, "no operation has DELETE"},
+		"missing header":            {exchange{method: "POST", path: "/token", form: "scope=SERVER_ACCESS", noVersion: true}, `parameter "basiq-version" in header`},
+		"no credential":             {exchange{method: "GET", path: connection, authorization: "Bearer "}, "Authorization header is not"},
+		"key where a token belongs": {exchange{method: "GET", path: connection, authorization: "Basic " + planted}, `Authorization header is not "Bearer"`},
+		"token where a key belongs": {exchange{method: "POST", path: "/token", form: "scope=SERVER_ACCESS", authorization: "Bearer " + planted}, `Authorization header is not "Basic"`},
+		"bad enum in a form":        {exchange{method: "POST", path: "/token", form: "scope=" + planted}, "postToken: request: "},
+		"missing form field":        {exchange{method: "POST", path: "/token", form: "userId=" + planted}, `"scope" is missing`},
+		"unknown form field":        {exchange{method: "POST", path: "/token", form: "scope=SERVER_ACCESS&user=" + planted}, `form field "user"`},
+		"repeated form field":       {exchange{method: "POST", path: "/token", form: "scope=SERVER_ACCESS&scope=CLIENT_ACCESS"}, `form field "scope"`},
+		"JSON where a form belongs": {exchange{method: "POST", path: "/token", json: `{"scope":"SERVER_ACCESS"}`}, "Content-Type"},
+		"form where JSON belongs":   {exchange{method: "POST", path: connections, json: login, requestType: "application/x-www-form-urlencoded"}, "Content-Type"},
+		"unknown query parameter":   {exchange{method: "GET", path: connections, query: "?limit=" + planted}, `query parameter "limit"`},
+		"repeated query parameter":  {exchange{method: "GET", path: connections, query: "?filter=a&filter=b"}, `query parameter "filter"`},
+		"body where none belongs":   {exchange{method: "POST", path: connection + "/refresh", json: `{}`}, "body"},
+		"no body where one belongs": {exchange{method: "POST", path: connections}, "required"},
+		"wrong field":               {exchange{method: "POST", path: connections, json: strings.Replace(login, "loginId", "loginID", 1)}, `"loginID" is unsupported`},
+		"wrong type":                {exchange{method: "POST", path: connections, json: strings.Replace(login, `"`+planted+`"`, `["`+planted+`"]`, 1)}, "/loginId"},
+		"missing required field":    {exchange{method: "POST", path: connection, json: `{"securityCode":"` + planted + `"}`}, `"password" is missing`},
+		"null":                      {exchange{method: "POST", path: connection, json: `{"password":null}`}, "/password"},
+		"too few answers":           {exchange{method: "POST", path: "/jobs/j1/mfa", json: `{"mfa-response":[]}`}, "/mfa-response"},
+		"two values":                {exchange{method: "POST", path: connections, json: login + login}, "not one JSON value"},
+		"broken JSON":               {exchange{method: "POST", path: connections, json: `{"password":"` + planted}, "cannot be read"},
+
+		// Responses
+		"undeclared status":         {exchange{method: "GET", path: connection, status: 418, response: anError}, "status 418"},
+		"redirect":                  {exchange{method: "GET", path: connection, status: 307}, "status 307"},
+		"HTML error":                {exchange{method: "GET", path: connection, status: 503, response: "<html>" + planted, responseType: "text/html"}, "Content-Type"},
+		"no content type":           {exchange{method: "GET", path: connection, status: 200, response: aConnection, responseType: "text/plain; charset=utf-8"}, "Content-Type"},
+		"text where only JSON is":   {exchange{method: "GET", path: connection, status: 403, response: planted, responseType: "text/plain"}, "Content-Type"},
+		"body of no content":        {exchange{method: "DELETE", path: connection, status: 204, response: aJob}, "status 204 has a body"},
+		"empty body":                {exchange{method: "GET", path: connection, status: 200, responseType: "application/json"}, "cannot be read"},
+		"unknown field":             {exchange{method: "GET", path: connection, status: 200, response: strings.Replace(aConnection, "{", `{"loginId":"`+planted+`",`, 1)}, `"loginId" is unsupported`},
+		"unknown nested field":      {exchange{method: "GET", path: "/jobs/j1", status: 200, response: `{"id":"j1","steps":[{"status":"failed","result":{"Code":"` + planted + `"}}]}`}, "/steps/0/result"},
+		"unknown field of an error": {exchange{method: "GET", path: connection, status: 404, response: `{"error":"` + planted + `"}`}, `"error" is unsupported`},
+		"missing field":             {exchange{method: "GET", path: connection, status: 200, response: strings.Replace(aConnection, `"id"`, `"Id"`, 1)}, "Connection"},
+		"unknown enum value":        {exchange{method: "GET", path: connection, status: 200, response: strings.Replace(aConnection, `"links"`, `"status":"`+planted+`","links"`, 1)}, "/status"},
+		"number for a string":       {exchange{method: "GET", path: "/jobs/j1", status: 200, response: `{"id":7}`}, "/id"},
+		"string for a number":       {exchange{method: "POST", path: "/token", form: "scope=SERVER_ACCESS", status: 200, response: strings.Replace(aToken, "3600", `"3600"`, 1)}, "/expires_in"},
+		"impossible date":           {exchange{method: "GET", path: "/jobs/j1", status: 200, response: `{"id":"j1","created":"2019-02-31T00:00:00Z"}`}, "/created"},
+		"no amount":                 {exchange{method: "GET", path: connection, status: 200, response: strings.Replace(aConnection, `"links"`, `"accounts":{"data":[{"type":"account","id":"a","balance":"`+planted+`"}]},"links"`, 1)}, "/accounts/data/0/balance"},
+		"two answers":               {exchange{method: "GET", path: "/jobs/j1", status: 200, response: aJob + aJob}, "not one JSON value"},
+		"truncated JSON":            {exchange{method: "GET", path: "/jobs/j1", status: 200, response: `{"id":"` + planted}, "cannot be read"},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			transport, err := NewTransport(tc.exchange)
+			require.NoError(t, err)
+			resp, err := transport.RoundTrip(tc.request(t))
+			if err == nil {
+				assert.NoError(t, resp.Body.Close())
+			}
+			var violation *Violation
+			require.ErrorAs(t, err, &violation)
+			assert.ErrorContains(t, err, tc.want)
+			assert.NotContains(t, err.Error(), planted)
+			assert.Equal(t, []error{violation}, transport.Violations())
+			assert.Empty(t, transport.Exchanges())
+			t.Log(err)
+		})
+	}
+}
+
+// A body whose length is not announced is a body all the same.
+func TestTransportRefusesAChunkedBodyWhereNoneBelongs(t *testing.T) {
+	t.Parallel()
+	server := exchange{method: "POST", path: connection + "/refresh", json: `{}`}
+	req := server.request(t)
+	req.ContentLength = -1
+	transport, err := NewTransport(server)
+	require.NoError(t, err)
+	_, err = transport.RoundTrip(req) //nolint:bodyclose // There is no response.
+	assert.ErrorContains(t, err, "the operation takes none")
+}
+
+type roundTripFunc func(*http.Request) (*http.Response, error)
+
+func (f roundTripFunc) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
+
+// What breaks on the way is not a violation, and arrives as it would without us.
+func TestTransportHandsOnTroubleOfTheConnection(t *testing.T) {
+	t.Parallel()
+	reset := errors.New("reset")
+	ask := exchange{method: "GET", path: "/jobs/j1"}
+
+	t.Run("no response", func(t *testing.T) {
+		t.Parallel()
+		transport, err := NewTransport(roundTripFunc(func(*http.Request) (*http.Response, error) { return nil, reset }))
+		require.NoError(t, err)
+		_, err = transport.RoundTrip(ask.request(t)) //nolint:bodyclose // There is no response.
+		assert.Equal(t, reset, err)
+		assert.Empty(t, transport.Violations())
+	})
+	t.Run("half a response", func(t *testing.T) {
+		t.Parallel()
+		transport, err := NewTransport(roundTripFunc(func(*http.Request) (*http.Response, error) {
+			body := io.MultiReader(strings.NewReader(`{"id":`), iotest.ErrReader(reset))
+			return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(body)}, nil
+		}))
+		require.NoError(t, err)
+		resp, err := transport.RoundTrip(ask.request(t))
+		require.NoError(t, err)
+		defer func() { assert.NoError(t, resp.Body.Close()) }()
+		body, err := io.ReadAll(resp.Body)
+		require.ErrorIs(t, err, reset)
+		assert.Equal(t, `{"id":`, string(body))
+		assert.Empty(t, transport.Violations())
+	})
+	t.Run("a body that cannot be sent", func(t *testing.T) {
+		t.Parallel()
+		transport, err := NewTransport(roundTripFunc(nil))
+		require.NoError(t, err)
+		req := exchange{method: "POST", path: connections, json: login}.request(t)
+		req.Body = io.NopCloser(iotest.ErrReader(reset))
+		_, err = transport.RoundTrip(req) //nolint:bodyclose // There is no response.
+		require.ErrorIs(t, err, reset)
+		assert.Empty(t, transport.Violations())
+	})
+}

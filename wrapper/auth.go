@@ -1,0 +1,266 @@
+package basiq
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// authorizer is the Doer that puts the token, or the API key, into a request, inside all hooks.
+type authorizer struct {
+	next    Doer
+	apiKey  Secret
+	tokens  TokenSource
+	baseURL *url.URL
+}
+
+// errUnsafeURL is for a request that was turned away from the API after it was made.
+var errUnsafeURL = errors.New("the request does not go to the client's base URL; no token is sent there")
+
+// tokenError is a failure to get a token: the call it was for was not sent.
+type tokenError struct{ err error }
+
+func (e *tokenError) Error() string { return e.err.Error() }
+func (e *tokenError) Unwrap() error { return e.err }
+
+// Do sends req with a token, and once more with another one when Basiq refuses it.
+func (a *authorizer) Do(req *http.Request) (*http.Response, error) {
+	if !sameOrigin(req.URL, a.baseURL) {
+		return nil, errUnsafeURL
+	}
+	ctx := req.Context()
+	if state := stateFrom(ctx); state != nil && state.operation == opPostToken {
+		// The key is sent as it is: it is encoded already.
+		return a.next.Do(withAuthorization(req, "Basic "+a.apiKey.Reveal()))
+	}
+	scope, chosen := ctx.Value(scopeKey).(Scope)
+	if !chosen {
+		scope = ServerAccess()
+	}
+	token, err := a.tokens.Token(ctx, scope)
+	if err != nil {
+		return nil, &tokenError{err}
+	}
+	resp, err := a.next.Do(withAuthorization(req, "Bearer "+token.Value.Reveal()))
+	if err != nil || !rewindable(req) || !tokenRefused(resp) {
+		return resp, err
+	}
+	a.tokens.Reject(ctx, scope, token)
+	fresh, err := a.tokens.Token(ctx, scope)
+	if err != nil {
+		_ = resp.Body.Close()
+		return nil, &tokenError{err}
+	}
+	if fresh.Value.Equal(token.Value) {
+		return resp, nil // the source has no other
+	}
+	_ = resp.Body.Close()
+	if req, err = rewind(req); err != nil {
+		return nil, err
+	}
+	return a.next.Do(withAuthorization(req, "Bearer "+fresh.Value.Reveal()))
+}
+
+func withAuthorization(req *http.Request, value string) *http.Request {
+	clone := req.Clone(req.Context())
+	clone.Header.Set("Authorization", value)
+	return clone
+}
+
+// tokenRefused reports whether an answer says that the token is no longer good. It leaves the body as it was.
+func tokenRefused(resp *http.Response) bool {
+	if resp.StatusCode != http.StatusUnauthorized && resp.StatusCode != http.StatusForbidden {
+		return false
+	}
+	head, err := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
+	rest := io.Reader(resp.Body)
+	if err != nil {
+		rest = &bufferedBody{Reader: bytes.NewReader(nil), err: err}
+	}
+	resp.Body = struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(bytes.NewReader(head), rest), resp.Body}
+
+	refusal := newError(opUnknown, resp.StatusCode, nil, head)
+	if resp.StatusCode == http.StatusUnauthorized {
+		// With this code the token is good, only not for this user. A new one would not be either.
+		return !errors.Is(refusal, CodeUnauthorizedAccess)
+	}
+	// 403 means many things, and only this one is about the token's age.
+	return strings.Contains(strings.ToLower(refusal.Detail()), "token has expired")
+}
+
+const (
+	// tokenMargin is how long before its end a token is no longer used: a request takes time to arrive.
+	tokenMargin = 30 * time.Second
+	// tokenEarly is how long before its end a token is renewed in the background: once every 50 minutes, of the two to
+	// three times an hour that Basiq asks for at most.
+	tokenEarly = 10 * time.Minute
+	// tokenPause is how long a failed early renewal is left alone.
+	tokenPause = time.Minute
+	// tokenPatience bounds the getting of a token, retries included.
+	tokenPatience = 2 * time.Minute
+	// tokenScopes is how many users' tokens are kept before old ones are looked for.
+	tokenScopes = 1024
+)
+
+// tokenCache is the client's own TokenSource: one token for each scope, in memory.
+type tokenCache struct {
+	create func(context.Context, Scope) (Token, error)
+	server tokenSlot
+
+	mu      sync.Mutex
+	clients map[Scope]*tokenSlot
+	// sweepAt is how many slots there may be before old ones are looked for.
+	sweepAt int
+}
+
+func newTokenCache(create func(context.Context, Scope) (Token, error)) *tokenCache {
+	return &tokenCache{create: create, clients: make(map[Scope]*tokenSlot), sweepAt: tokenScopes}
+}
+
+// tokenSlot holds the token of one scope.
+type tokenSlot struct {
+	current atomic.Pointer[heldToken]
+
+	mu     sync.Mutex
+	flight *tokenFlight
+	// notBefore is when an early renewal may be tried again.
+	notBefore time.Time
+}
+
+// heldToken is a token with the times that decide about it.
+type heldToken struct {
+	Token
+	renew, end time.Time
+}
+
+func hold(token Token, now time.Time) *heldToken {
+	life := token.Expires.Sub(now)
+	// A token with a short life is used for most of it.
+	return &heldToken{
+		Token: token,
+		renew: token.Expires.Add(-min(tokenEarly, life/4)),
+		end:   token.Expires.Add(-min(tokenMargin, life/10)),
+	}
+}
+
+// tokenFlight is a request for a token that is under way. It belongs to none of those who wait for it.
+type tokenFlight struct {
+	done  chan struct{} // closed when token and err are set
+	token Token
+	err   error
+}
+
+// Token returns the token in store, or waits for a new one. It can be left by its context; the request for the token
+// goes on for the others.
+func (c *tokenCache) Token(ctx context.Context, scope Scope) (Token, error) {
+	slot := c.slot(scope)
+	now := time.Now()
+	held := slot.current.Load()
+	if held != nil && now.Before(held.renew) {
+		return held.Token, nil
+	}
+	if err := ctx.Err(); err != nil {
+		return Token{}, err //nolint:wrapcheck // the call says which operation it was
+	}
+	if held != nil && now.Before(held.end) {
+		c.join(slot, scope, now, true)
+		return held.Token, nil
+	}
+	token, flight := c.join(slot, scope, now, false)
+	if flight == nil {
+		return token, nil
+	}
+	select {
+	case <-flight.done:
+		return flight.token, flight.err
+	case <-ctx.Done():
+		return Token{}, ctx.Err() //nolint:wrapcheck // the call says which operation it was
+	}
+}
+
+// Reject forgets token, if it is still the one in store.
+func (c *tokenCache) Reject(_ context.Context, scope Scope, token Token) {
+	slot := c.slot(scope)
+	if held := slot.current.Load(); held != nil && held.Value.Equal(token.Value) {
+		slot.current.CompareAndSwap(held, nil)
+	}
+}
+
+// join returns the flight that gets the scope's token, and starts it when there is none. It returns the token itself
+// when a flight has landed meanwhile.
+func (c *tokenCache) join(slot *tokenSlot, scope Scope, now time.Time, early bool) (Token, *tokenFlight) {
+	slot.mu.Lock()
+	defer slot.mu.Unlock()
+	if held := slot.current.Load(); held != nil && now.Before(held.renew) {
+		return held.Token, nil
+	}
+	if slot.flight == nil && (!early || !now.Before(slot.notBefore)) {
+		slot.flight = &tokenFlight{done: make(chan struct{})}
+		go c.fly(slot, slot.flight, scope)
+	}
+	return Token{}, slot.flight
+}
+
+// fly gets a token for whoever waits.
+func (c *tokenCache) fly(slot *tokenSlot, flight *tokenFlight, scope Scope) {
+	ctx, cancel := context.WithTimeout(context.Background(), tokenPatience)
+	defer cancel()
+	defer func() {
+		// A caller's hook that panics here would end the program, out of reach of who called.
+		if p := recover(); p != nil {
+			flight.err = fmt.Errorf("a hook panicked: %v", p)
+		}
+		slot.mu.Lock()
+		defer slot.mu.Unlock()
+		if now := time.Now(); flight.err == nil {
+			slot.current.Store(hold(flight.token, now))
+		} else {
+			slot.notBefore = now.Add(tokenPause)
+		}
+		slot.flight = nil
+		close(flight.done)
+	}()
+	flight.token, flight.err = c.create(ctx, scope)
+}
+
+// slot returns where the scope's token is kept.
+func (c *tokenCache) slot(scope Scope) *tokenSlot {
+	if scope.Access == TokenScopeServerAccess {
+		return &c.server
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	slot, ok := c.clients[scope]
+	if !ok {
+		if len(c.clients) >= c.sweepAt {
+			c.sweep(time.Now())
+			c.sweepAt = max(tokenScopes, 2*len(c.clients))
+		}
+		slot = new(tokenSlot)
+		c.clients[scope] = slot
+	}
+	return slot
+}
+
+// sweep forgets the tokens that are of no more use. Whoever waits for one keeps its slot.
+func (c *tokenCache) sweep(now time.Time) {
+	for scope, slot := range c.clients {
+		slot.mu.Lock()
+		held := slot.current.Load()
+		if slot.flight == nil && (held == nil || !now.Before(held.end)) {
+			delete(c.clients, scope)
+		}
+		slot.mu.Unlock()
+	}
+}

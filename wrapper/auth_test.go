@@ -1,0 +1,496 @@
+package basiq_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	basiq "github.com/basiq-go/basiq-go/wrapper"
+)
+
+// fixedTokens is a TokenSource with one token that it never gives up.
+type fixedTokens string
+
+func (f fixedTokens) Token(context.Context, basiq.Scope) (basiq.Token, error) {
+	return basiq.Token{Value: basiq.NewSecret(string(f)), Expires: time.Now().Add(time.Hour)}, nil
+}
+
+func (fixedTokens) Reject(context.Context, basiq.Scope, basiq.Token) {}
+
+func TestTokenRequest(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		version basiq.APIVersion
+		scope   basiq.Scope
+		form    url.Values
+	}{
+		"server": {basiq.APIVersion30, basiq.ServerAccess(), url.Values{"scope": {"SERVER_ACCESS"}}},
+		"client": {basiq.APIVersion21, basiq.ClientAccess("u1"), url.Values{"scope": {"CLIENT_ACCESS"}, "userId": {"u1"}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var sent *http.Request
+			var form url.Values
+			client := newClient(t, roundTripper(func(req *http.Request) (*http.Response, error) {
+				sent = req
+				if err := req.ParseForm(); err != nil {
+					return nil, err
+				}
+				form = req.PostForm
+				return reply(200, tokenJSON), nil
+			}), basiq.WithAPIVersion(c.version))
+			start := time.Now()
+			token, err := client.Tokens.Create(t.Context(), c.scope)
+			require.NoError(t, err)
+			assert.Equal(t, "token-1", token.Value.Reveal())
+			assert.WithinDuration(t, start.Add(time.Hour), token.Expires, time.Minute)
+			assert.Equal(t, "Basic "+testKey, sent.Header.Get("Authorization"), "the key goes out as it is")
+			assert.Equal(t, "application/x-www-form-urlencoded", sent.Header.Get("Content-Type"))
+			assert.Equal(t, string(c.version), sent.Header.Get("Basiq-Version"))
+			assert.Equal(t, c.form, form)
+		})
+	}
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
+
+func TestTokenErrors(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		answer   answerOf
+		want     error
+		requests int
+	}{
+		"wrong key":         {ok(404, envelope("parameter-not-valid", "We have encountered an error", "Unable to authenticate. Please, check your API key")), basiq.ErrInvalidAPIKey, 1},
+		"too many":          {ok(403, envelope("request-not-valid", "", "Invalid request")), basiq.ErrTooManyTokenRequests, 1},
+		"429":               {ok(429, ""), basiq.ErrTooManyTokenRequests, 4},
+		"disabled":          {ok(403, envelope("access-denied", "", "Your account has been disabled. Please contact Basiq support.")), basiq.CodeAccessDenied, 1},
+		"no token in it":    {ok(200, `{}`), nil, 1},
+		"not JSON":          {ok(200, `<html>`), nil, 1},
+		"of the wrong kind": {ok(200, `{"access_token":42}`), nil, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, client := newStub(t, ok(200, userJSON))
+			s.onToken = func(int) (*http.Response, error) { return c.answer.response(), nil }
+			_, err := client.Users.Get(t.Context(), userID)
+			require.Error(t, err)
+			var failure *basiq.Error
+			require.ErrorAs(t, err, &failure)
+			assert.Equal(t, "Tokens.Create", failure.Operation)
+			assert.Equal(t, c.answer.status, failure.StatusCode)
+			if c.want != nil {
+				require.ErrorIs(t, err, c.want)
+			}
+			assert.NotErrorIs(t, err, basiq.ErrNotFound, "the user may well be there")
+			assert.Contains(t, err.Error(), "basiq: Users.Get: no access token: ")
+			assert.Equal(t, c.requests, s.tokenRequests(), "the call for the user does not repeat what the call for the token has")
+			assert.Empty(t, s.seen())
+		})
+	}
+}
+
+// A token that Basiq refuses is replaced once, and the request sent once more, whole.
+func TestRefusedTokenIsReplaced(t *testing.T) {
+	t.Parallel()
+	for name, refusal := range map[string]answerOf{
+		"403 expired":             tokenExpired,
+		"401":                     ok(401, envelope("invalid-authorization-token", "Invalid authorization token.", "")),
+		"401 without a body":      ok(401, ""),
+		"401 with HTML":           ok(401, "<html>"),
+		"401 access-denied":       ok(401, envelope("access-denied", "Access denied.", "Token has expired")),
+		"401 that breaks off":     {status: 401, body: "{", cut: errReset},
+		"403 in another spelling": ok(403, envelope("Access denied", "", "TOKEN HAS EXPIRED.")),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, client := newStub(t, refusal, ok(202, jobJSON))
+			_, err := client.Connections.Create(t.Context(), userID, login)
+			require.NoError(t, err)
+			seen := s.seen()
+			require.Len(t, seen, 2)
+			assert.Equal(t, 2, s.tokenRequests())
+			assert.Equal(t, []string{"Bearer token-1", "Bearer token-2"}, []string{seen[0].Authorization, seen[1].Authorization})
+			assert.JSONEq(t, `{"institution":{"id":"AU00000"},"loginId":"gavinBelson","password":"hooli2016"}`, seen[1].Body)
+
+			_, err = client.Users.Get(t.Context(), userID)
+			require.NoError(t, err)
+			assert.Equal(t, 2, s.tokenRequests(), "the new token is kept")
+		})
+	}
+	t.Run("only once", func(t *testing.T) {
+		t.Parallel()
+		s, client := newStub(t, tokenExpired)
+		_, err := client.Users.Get(t.Context(), userID)
+		require.ErrorIs(t, err, basiq.ErrForbidden)
+		require.ErrorIs(t, err, basiq.CodeAccessDenied)
+		assert.Len(t, s.seen(), 2)
+		assert.Equal(t, 2, s.tokenRequests())
+	})
+	t.Run("no other token", func(t *testing.T) {
+		t.Parallel()
+		s := &stub{answer: inTurn(tokenExpired)}
+		client := newClient(t, s, basiq.WithTokenSource(fixedTokens("fixed")))
+		_, err := client.Users.Get(t.Context(), userID)
+		require.ErrorIs(t, err, basiq.ErrForbidden)
+		assert.Len(t, s.seen(), 1)
+	})
+	t.Run("the next one cannot be had", func(t *testing.T) {
+		t.Parallel()
+		s, client := newStub(t, tokenExpired)
+		s.onToken = func(n int) (*http.Response, error) {
+			if n > 1 {
+				return reply(404, envelope("parameter-not-valid", "", "Unable to authenticate")), nil
+			}
+			return reply(200, tokenJSON), nil
+		}
+		_, err := client.Users.Get(t.Context(), userID)
+		require.ErrorIs(t, err, basiq.ErrInvalidAPIKey)
+		assert.Len(t, s.seen(), 1)
+	})
+}
+
+func TestOtherRefusalsAreReturnedAtOnce(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		answer answerOf
+		want   error
+	}{
+		"wrong scope":      {ok(403, envelope("forbidden-access", "Forbidden Access", "Access to this resource is forbidden")), basiq.CodeForbiddenAccess},
+		"sandbox key":      {ok(403, envelope("no-production-access", "", "Please contact us to have your API key enabled for Connections.")), basiq.CodeNoProductionAccess},
+		"gateway":          {ok(403, `{"message":"Missing Authentication Token"}`), basiq.ErrForbidden},
+		"HTML":             {ok(403, "<html>Forbidden</html>"), basiq.ErrForbidden},
+		"of another user":  {ok(401, envelope("unauthorized-access", "", "You are not authorized to access this resource")), basiq.CodeUnauthorizedAccess},
+		"with an s":        {ok(401, envelope("unauthorised-access", "", "")), basiq.CodeUnauthorizedAccess},
+		"access is denied": {ok(403, envelope("access-denied", "Access denied.", "Your account has been disabled.")), basiq.CodeAccessDenied},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, client := newStub(t, c.answer)
+			_, err := client.Users.Get(t.Context(), userID)
+			require.ErrorIs(t, err, c.want)
+			assert.Len(t, s.seen(), 1)
+			assert.Equal(t, 1, s.tokenRequests())
+		})
+	}
+}
+
+func TestManyFirstCallersCauseOneTokenRequest(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &stub{answer: inTurn(ok(200, userJSON))}
+		s.onToken = func(int) (*http.Response, error) {
+			time.Sleep(time.Second)
+			return reply(200, tokenJSON), nil
+		}
+		client := newClient(t, s)
+		var failures atomic.Int32
+		var wg sync.WaitGroup
+		for range 1000 {
+			wg.Go(func() {
+				if _, err := client.Users.Get(t.Context(), userID); err != nil {
+					failures.Add(1)
+				}
+			})
+		}
+		wg.Wait()
+		assert.Zero(t, failures.Load())
+		assert.Equal(t, 1, s.tokenRequests())
+		assert.Len(t, s.seen(), 1000)
+	})
+}
+
+// A thousand calls that are refused with the same token replace it once.
+func TestManyRefusedCallersCauseOneTokenRequest(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &stub{answer: func(_ int, req request) (*http.Response, error) {
+			time.Sleep(time.Second)
+			if req.Authorization == "Bearer token-1" {
+				return tokenExpired.response(), nil
+			}
+			return reply(200, userJSON), nil
+		}}
+		client := newClient(t, s)
+		var wg sync.WaitGroup
+		for range 1000 {
+			wg.Go(func() {
+				_, err := client.Users.Get(t.Context(), userID)
+				assert.NoError(t, err)
+			})
+		}
+		wg.Wait()
+		assert.Equal(t, 2, s.tokenRequests())
+		assert.Len(t, s.seen(), 2000)
+	})
+}
+
+// Who gives up leaves the others and the token's request alone.
+func TestCanceledCallerLeavesAlone(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &stub{answer: inTurn(ok(200, userJSON))}
+		s.onToken = func(int) (*http.Response, error) {
+			time.Sleep(10 * time.Second)
+			return reply(200, tokenJSON), nil
+		}
+		client := newClient(t, s)
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(time.Second, cancel)
+		var wg sync.WaitGroup
+		wg.Go(func() { // the first, whose call began the request
+			start := time.Now()
+			_, err := client.Users.Get(ctx, userID)
+			assert.ErrorIs(t, err, context.Canceled)
+			assert.Equal(t, time.Second, time.Since(start))
+		})
+		synctest.Wait()
+		wg.Go(func() {
+			_, err := client.Users.Get(t.Context(), userID)
+			assert.NoError(t, err)
+		})
+		wg.Wait()
+		assert.Equal(t, 1, s.tokenRequests())
+	})
+}
+
+func TestTokensAreRenewedEarly(t *testing.T) {
+	t.Parallel()
+	t.Run("in the background", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			s := &stub{answer: inTurn(ok(200, userJSON))}
+			s.onToken = func(n int) (*http.Response, error) {
+				time.Sleep(time.Second)
+				return reply(200, fmt.Sprintf(`{"access_token":"token-%d","token_type":"Bearer","expires_in":3600}`, n)), nil
+			}
+			client := newClient(t, s)
+			get := func() string {
+				start := time.Now()
+				_, err := client.Users.Get(t.Context(), userID)
+				require.NoError(t, err)
+				seen := s.seen()
+				return seen[len(seen)-1].Authorization + " after " + time.Since(start).String()
+			}
+			assert.Equal(t, "Bearer token-1 after 1s", get())
+			time.Sleep(49 * time.Minute)
+			assert.Equal(t, "Bearer token-1 after 0s", get())
+			assert.Equal(t, 1, s.tokenRequests())
+			time.Sleep(time.Minute)
+			assert.Equal(t, "Bearer token-1 after 0s", get(), "nobody waits for an early renewal")
+			time.Sleep(2 * time.Second)
+			assert.Equal(t, "Bearer token-2 after 0s", get())
+			assert.Equal(t, 2, s.tokenRequests())
+			time.Sleep(time.Hour)
+			assert.Equal(t, "Bearer token-3 after 1s", get(), "an old token is not used at all")
+		})
+	})
+	t.Run("a failed renewal is no failure", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			s := &stub{answer: inTurn(ok(200, userJSON))}
+			s.onToken = func(n int) (*http.Response, error) {
+				if n > 1 {
+					return reply(403, envelope("request-not-valid", "", "Invalid request")), nil
+				}
+				return reply(200, tokenJSON), nil
+			}
+			client := newClient(t, s)
+			for range 59 * 60 { // every second
+				_, err := client.Users.Get(t.Context(), userID)
+				require.NoError(t, err)
+				time.Sleep(time.Second)
+			}
+			assert.LessOrEqual(t, s.tokenRequests(), 11, "it is tried again once a minute")
+			time.Sleep(time.Minute)
+			_, err := client.Users.Get(t.Context(), userID)
+			require.ErrorIs(t, err, basiq.ErrTooManyTokenRequests, "when the old token has ended, it is")
+		})
+	})
+}
+
+func TestTokenLifetimes(t *testing.T) {
+	t.Parallel()
+	for expiresIn, want := range map[string]time.Duration{
+		"60": time.Minute, "3600": time.Hour, "0": time.Hour, "-5": time.Hour, "null": time.Hour,
+		"9223372036854775807": 24 * time.Hour,
+	} {
+		t.Run(expiresIn, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s, client := newStub(t, ok(200, userJSON))
+				s.onToken = func(int) (*http.Response, error) {
+					return reply(200, `{"access_token":"t","token_type":"Bearer","expires_in":`+expiresIn+`}`), nil
+				}
+				token, err := client.Tokens.Get(t.Context(), basiq.ServerAccess())
+				require.NoError(t, err)
+				assert.Equal(t, want, time.Until(token.Expires))
+				_, err = client.Users.Get(t.Context(), userID)
+				require.NoError(t, err)
+				assert.Equal(t, 1, s.tokenRequests(), "it is kept")
+			})
+		})
+	}
+}
+
+func TestTokensOfUsersAreKeptApart(t *testing.T) {
+	t.Parallel()
+	s, client := newStub(t, ok(200, userJSON))
+	seen := map[string]bool{}
+	for n := range 3000 { // beyond where old ones are looked for
+		token, err := client.Tokens.Get(t.Context(), basiq.ClientAccess("u"+strconv.Itoa(n)))
+		require.NoError(t, err)
+		seen[token.Value.Reveal()] = true
+	}
+	assert.Len(t, seen, 3000)
+	again, err := client.Tokens.Get(t.Context(), basiq.ClientAccess("u0"))
+	require.NoError(t, err)
+	assert.True(t, seen[again.Value.Reveal()])
+	assert.Equal(t, 3000, s.tokenRequests(), "those that are good are kept")
+}
+
+func TestOldTokensOfUsersAreForgotten(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, client := newStub(t, ok(200, userJSON))
+		for n := range 5000 {
+			_, err := client.Tokens.Get(t.Context(), basiq.ClientAccess("u"+strconv.Itoa(n)))
+			require.NoError(t, err)
+			time.Sleep(10 * time.Second)
+		}
+		assert.Equal(t, 5000, s.tokenRequests())
+		assert.Less(t, basiq.TokenSlots(client), 1500)
+	})
+}
+
+func TestScopeOfACall(t *testing.T) {
+	t.Parallel()
+	var scopes []string
+	s := &stub{answer: inTurn(ok(202, jobJSON))}
+	client := newClient(t, roundTripper(func(req *http.Request) (*http.Response, error) {
+		if req.URL.Path == "/token" {
+			if err := req.ParseForm(); err != nil {
+				return nil, err
+			}
+			scopes = append(scopes, req.PostForm.Get("scope")+" "+req.PostForm.Get("userId"))
+			return reply(200, tokenJSON), nil
+		}
+		return s.RoundTrip(req)
+	}))
+	_, err := client.Jobs.Get(t.Context(), jobID)
+	require.NoError(t, err)
+	_, err = client.Jobs.AnswerMFA(t.Context(), userID, jobID, basiq.NewSecret("1234"))
+	require.NoError(t, err)
+	_, err = client.Jobs.Get(basiq.ContextWithScope(t.Context(), basiq.ClientAccess("u2")), jobID)
+	require.NoError(t, err)
+	_, err = client.Jobs.AnswerMFA(basiq.ContextWithScope(t.Context(), basiq.ServerAccess()), userID, jobID, basiq.NewSecret("1234"))
+	require.NoError(t, err)
+	assert.Equal(t, []string{"SERVER_ACCESS ", "CLIENT_ACCESS u1", "CLIENT_ACCESS u2"}, scopes)
+
+	for name, scope := range map[string]basiq.Scope{
+		"none":             {},
+		"unknown":          {Access: "ADMIN"},
+		"client of nobody": {Access: basiq.TokenScopeClientAccess},
+		"server of a user": {Access: basiq.TokenScopeServerAccess, UserID: "u1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := client.Tokens.Create(t.Context(), scope)
+			require.ErrorIs(t, err, basiq.ErrInvalidInput)
+			_, err = client.Tokens.Get(t.Context(), scope)
+			require.ErrorIs(t, err, basiq.ErrInvalidInput)
+		})
+	}
+	_, err = client.Jobs.Get(basiq.ContextWithScope(t.Context(), basiq.Scope{}), jobID)
+	require.ErrorIs(t, err, basiq.ErrInvalidInput)
+}
+
+// A source of the caller's own decides, and is told of what was refused.
+func TestTokenSource(t *testing.T) {
+	t.Parallel()
+	source := &sharedTokens{current: "shared-1"}
+	s := &stub{answer: func(_ int, req request) (*http.Response, error) {
+		if req.Authorization == "Bearer shared-1" {
+			return tokenExpired.response(), nil
+		}
+		return reply(200, userJSON), nil
+	}}
+	client, err := basiq.New("", basiq.WithTokenSource(source), basiq.WithHTTPClient(&http.Client{Transport: s}))
+	require.NoError(t, err)
+	_, err = client.Users.Get(t.Context(), userID)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"shared-1"}, source.rejected)
+	assert.Equal(t, []string{"Bearer shared-1", "Bearer shared-2"}, []string{s.seen()[0].Authorization, s.seen()[1].Authorization})
+	assert.Zero(t, s.tokenRequests())
+
+	_, err = client.Tokens.Create(t.Context(), basiq.ServerAccess())
+	require.ErrorIs(t, err, basiq.ErrInvalidInput, "there is no key to trade")
+
+	source.err = errors.New("the store is down")
+	_, err = client.Users.Get(t.Context(), userID)
+	require.ErrorIs(t, err, source.err)
+}
+
+type sharedTokens struct {
+	current  string
+	rejected []string
+	err      error
+}
+
+func (s *sharedTokens) Token(context.Context, basiq.Scope) (basiq.Token, error) {
+	return basiq.Token{Value: basiq.NewSecret(s.current), Expires: time.Now().Add(time.Hour)}, s.err
+}
+
+func (s *sharedTokens) Reject(_ context.Context, _ basiq.Scope, token basiq.Token) {
+	s.rejected = append(s.rejected, token.Value.Reveal())
+	s.current = "shared-2"
+}
+
+// A request that was turned away from the API gets no token.
+func TestNoTokenElsewhere(t *testing.T) {
+	t.Parallel()
+	for _, elsewhere := range []string{"http://au-api.basiq.io/users/u1", "https://evil.example/users/u1", "https://au-api.basiq.io:8443/users/u1"} {
+		s, client := newStub(t, ok(200, userJSON))
+		_, err := client.Raw().GetUser(t.Context(), userID, func(_ context.Context, req *http.Request) error {
+			u, err := url.Parse(elsewhere)
+			req.URL = u
+			return err
+		})
+		require.Error(t, err)
+		assert.Empty(t, s.seen())
+		assert.Zero(t, s.tokenRequests())
+	}
+}
+
+// A hook that panics while a token is fetched fails the calls that wait for it, and nothing else.
+func TestHookThatPanics(t *testing.T) {
+	t.Parallel()
+	s := &stub{answer: inTurn(ok(200, userJSON))}
+	client := newClient(t, s, basiq.WithMiddleware(func(next basiq.Doer) basiq.Doer {
+		return basiq.DoerFunc(func(req *http.Request) (*http.Response, error) {
+			if call, _ := basiq.CallFromContext(req.Context()); call.Operation.ID == "postToken" && s.tokenRequests() == 0 {
+				s.mu.Lock()
+				s.tokens++
+				s.mu.Unlock()
+				panic("oh no")
+			}
+			return next.Do(req)
+		})
+	}))
+	_, err := client.Users.Get(t.Context(), userID)
+	require.ErrorContains(t, err, "oh no")
+	_, err = client.Users.Get(t.Context(), userID)
+	require.NoError(t, err)
+}

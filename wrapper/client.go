@@ -1,0 +1,74 @@
+package basiq
+
+import (
+	"net/http"
+
+	"github.com/basiq-go/basiq-go/gen"
+)
+
+// Version identifies this package in the User-Agent header.
+const Version = "0.1.0"
+
+// DefaultBaseURL is where Basiq's API is, for production and for Basiq's own sandbox: the API key decides which.
+const DefaultBaseURL = "https://au-api.basiq.io"
+
+// Doer sends a request and returns its answer. An *http.Client is one.
+type Doer interface {
+	Do(req *http.Request) (*http.Response, error)
+}
+
+// Client calls the Basiq API. It is safe for use by many goroutines at once; make one and keep it, because it holds the
+// access tokens and the connections. It needs no closing.
+type Client struct {
+	// Tokens trades the API key for access tokens. The other services do that by themselves.
+	Tokens *TokensService
+	// Users are the people whose bank data an application reads.
+	Users *UsersService
+	// Connections link a user to a bank, one for each login.
+	Connections *ConnectionsService
+	// Jobs is the work that Basiq does in the background when a connection is created or refreshed.
+	Jobs *JobsService
+
+	raw    *gen.Client
+	tokens TokenSource
+	config config
+}
+
+// New returns a client. apiKey is the key exactly as Basiq's dashboard shows it, without "Basic" before it; it may be
+// empty only beside [WithTokenSource]. New sends nothing and reads no environment: a wrong key shows with the first
+// call, as [ErrInvalidAPIKey]. An argument that cannot be right is an error that is [ErrInvalidInput].
+func New(apiKey string, options ...Option) (*Client, error) {
+	config, err := newConfig(apiKey, options)
+	if err != nil {
+		return nil, err
+	}
+	c := &Client{config: config}
+	c.Tokens = &TokensService{client: c}
+	c.Users = &UsersService{client: c}
+	c.Connections = &ConnectionsService{client: c}
+	c.Jobs = &JobsService{client: c}
+
+	c.tokens = config.tokenSource
+	if c.tokens == nil {
+		c.tokens = newTokenCache(c.Tokens.Create)
+	}
+
+	// From the wire outwards; see doc.go.
+	var chain Doer = &sender{client: config.httpClient, userAgent: config.userAgent}
+	chain = &authorizer{next: chain, apiKey: config.apiKey, tokens: c.tokens, baseURL: config.baseURL}
+	for i := len(config.middleware) - 1; i >= 0; i-- {
+		chain = config.middleware[i](chain)
+	}
+	chain = &retrier{next: chain, policy: config.retry, bodyLimit: config.bodyLimit, logger: config.logger, baseURL: config.baseURL}
+
+	c.raw = &gen.Client{Server: config.baseURL.String() + "/", Client: chain}
+	return c, nil
+}
+
+// Raw returns the generated client, for what the services do not offer. Its calls go the same way as those of the
+// services: with a token, retries and hooks, and with ids checked. What comes back is the plain answer, whatever its
+// status; its body has been read and need not be closed.
+func (c *Client) Raw() gen.ClientInterface {
+	raw := *c.raw
+	return &raw
+}

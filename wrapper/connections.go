@@ -1,0 +1,317 @@
+package basiq
+
+import (
+	"context"
+	"iter"
+	"net/http"
+
+	"github.com/basiq-go/basiq-go/api"
+	"github.com/basiq-go/basiq-go/gen"
+)
+
+type (
+	// Connection is the link between a user and an institution. The credentials it was made with are never part of it.
+	Connection = gen.Connection
+	// ConnectionStatus is the state of a connection.
+	ConnectionStatus = gen.ConnectionStatus
+	// ConnectionMethod is how a connection's data is fetched.
+	ConnectionMethod = gen.ConnectionMethod
+	// ConnectionProfile is what the institution tells of the person who logged in.
+	ConnectionProfile = gen.ConnectionProfile
+	// ConnectionLinks is where to find a connection and what belongs to it.
+	ConnectionLinks = gen.ConnectionLinks
+	// PhysicalAddress is a postal address of a profile.
+	PhysicalAddress = gen.PhysicalAddress
+	// InstitutionReference is the institution that a connection or a job belongs to.
+	InstitutionReference = gen.InstitutionReference
+	// Account is an account at an institution.
+	Account = gen.Account
+	// AccountList is the accounts of a connection.
+	AccountList = gen.AccountList
+	// AccountClass is what kind of account it is.
+	AccountClass = gen.AccountClass
+	// AccountStatus says whether an account was there when its connection was last refreshed.
+	AccountStatus = gen.AccountStatus
+)
+
+// The states of a connection. The list is open.
+const (
+	// ConnectionStatusPending: briefly, until the credentials have been verified.
+	ConnectionStatusPending = gen.ConnectionStatusPending
+	// ConnectionStatusActive: the credentials were good, the connection works.
+	ConnectionStatusActive = gen.ConnectionStatusActive
+	// ConnectionStatusInvalid: the credentials are no longer good. Ask the user for new ones and update the connection;
+	// it cannot be refreshed before.
+	ConnectionStatusInvalid = gen.ConnectionStatusInvalid
+	// ConnectionStatusPreInit and ConnectionStatusInit: an open-banking consent that is not complete yet.
+	ConnectionStatusPreInit = gen.ConnectionStatusPreInit
+	ConnectionStatusInit    = gen.ConnectionStatusInit
+	// ConnectionStatusRevoked, ConnectionStatusDeleted and ConnectionStatusInvalidConnection occur in guides and events.
+	ConnectionStatusRevoked           = gen.ConnectionStatusRevoked
+	ConnectionStatusDeleted           = gen.ConnectionStatusDeleted
+	ConnectionStatusInvalidConnection = gen.ConnectionStatusInvalidConnection
+)
+
+// How a connection's data is fetched. The list is open.
+const (
+	ConnectionMethodWeb = gen.ConnectionMethodWeb
+	// ConnectionMethodOpenBanking also occurs as ConnectionMethodOpenBankingUnhyphenated: compare with both.
+	ConnectionMethodOpenBanking             = gen.ConnectionMethodOpenBanking
+	ConnectionMethodOpenBankingUnhyphenated = gen.ConnectionMethodOpenBankingUnhyphenated
+	ConnectionMethodPDF                     = gen.ConnectionMethodPDF
+	ConnectionMethodCSV                     = gen.ConnectionMethodCSV
+)
+
+// The states of an account. The list is open.
+const (
+	AccountStatusAvailable   = gen.AccountStatusAvailable
+	AccountStatusUnavailable = gen.AccountStatusUnavailable
+)
+
+// CreateConnection is the bank login to connect. Its secrets are redacted wherever it is printed, logged or marshaled;
+// only the request to Basiq carries them.
+type CreateConnection struct {
+	// InstitutionID names the bank, for example "AU00000". Required.
+	InstitutionID string
+	// LoginID and Password are the user's login at the bank. Required, unless there is a UserToken.
+	LoginID, Password Secret
+	// SecondaryLoginID and SecurityCode are required where the institution asks for them.
+	SecondaryLoginID, SecurityCode Secret
+	// UserToken stands in for LoginID and Password, for institutions whose authorization is "token".
+	UserToken Secret
+}
+
+// UpdateConnection is new credentials for a connection. They are redacted wherever they are printed, logged or
+// marshaled; only the request to Basiq carries them.
+type UpdateConnection struct {
+	// Password is the user's password at the bank, new or old. Required.
+	Password Secret
+	// SecondaryLoginID and SecurityCode are required where the institution asks for them.
+	SecondaryLoginID, SecurityCode Secret
+}
+
+// ConnectionsService connects users to their banks.
+type ConnectionsService struct{ client *Client }
+
+// List returns the user's connections that satisfy all filters; see [ConnectionFields]. They have neither Profile nor
+// Accounts, which [ConnectionsService.Get] returns. When there are none, the range has no iterations. Nothing is sent
+// before the range begins; an error comes once, and last.
+//
+// Errors: [ErrNotFound] for a user that is not there. operationId: getConnections.
+func (s *ConnectionsService) List(ctx context.Context, userID string, filters ...Filter[Connection]) iter.Seq2[*Connection, error] {
+	return listAll(func() ([]Connection, error) {
+		if err := checkIDs(opGetConnections, id{"userID", userID}); err != nil {
+			return nil, err
+		}
+		filter, err := joinFilters(opGetConnections, filters)
+		if err != nil {
+			return nil, err
+		}
+		list, _, err := receive[gen.ConnectionList](ctx, s.client, opGetConnections, func(ctx context.Context) (*http.Response, error) {
+			return s.client.raw.GetConnections(ctx, api.ID(userID), &gen.GetConnectionsParams{Filter: filter})
+		})
+		if err != nil {
+			return nil, err
+		}
+		return list.Data, nil
+	})
+}
+
+// Get returns a connection, with its accounts and, where the institution gives one, its profile. It has most of what
+// the connection was created with, but for security never the login, the password or the security code.
+//
+// Its Status says whether it still works: when it is [ConnectionStatusInvalid], ask the user for new credentials and
+// call [ConnectionsService.Update].
+//
+// Its Profile is the name, the phone numbers, the email and postal addresses of the person who logged in or shares the
+// data, as far as the institution makes them available. An institution may let people hide all of it or protect it with
+// a second factor, and then none is there. What the institution masks is shown masked. API 3.0 may leave the profile
+// out altogether.
+//
+// Errors: [ErrNotFound]. operationId: getConnection.
+func (s *ConnectionsService) Get(ctx context.Context, userID, connectionID string) (*Connection, error) {
+	if err := checkIDs(opGetConnection, id{"userID", userID}, id{"connectionID", connectionID}); err != nil {
+		return nil, err
+	}
+	connection, _, err := receive[Connection](ctx, s.client, opGetConnection, func(ctx context.Context) (*http.Response, error) {
+		return s.client.raw.GetConnection(ctx, api.ID(userID), api.ID(connectionID))
+	})
+	return connection, err
+}
+
+// Create connects the user to a bank. Basiq starts a job that logs in with the credentials (verify-credentials), asks
+// the user for a second factor where the bank wants one (mfa-challenge), fetches the list of accounts with their details
+// (retrieve-accounts) and the transactions of each (retrieve-transactions). That takes 3 to 30 seconds as a rough guide,
+// depending on the volume of data and on how fast the bank is: follow it with [JobsService.Watch] or [JobsService.Wait].
+// The connection's id is known once the first step has succeeded: see [Job.ConnectionID].
+//
+// The answer is a reference to the job, with no steps yet. When a job for the same login is already under way, Basiq
+// answers with that one, and AlreadyRunning is set.
+//
+// It is sent again only when it certainly did not arrive: banks lock logins that are tried too often. After a
+// [TransportError] with MayHaveArrived, look into [ConnectionsService.List] or [JobsService.List] before trying again.
+//
+// It needs a client of [APIVersion21]; with API 3.0 the user connects on Basiq's consent page. Errors: [ErrInvalidInput],
+// [ErrWrongAPIVersion], [CodeInstitutionNotSupported], [CodeTooManySandboxConnections]. operationId: postConnection.
+func (s *ConnectionsService) Create(ctx context.Context, userID string, connection CreateConnection) (*Job, error) {
+	if err := checkIDs(opPostConnection, id{"userID", userID}); err != nil {
+		return nil, err
+	}
+	switch {
+	case connection.InstitutionID == "":
+		return nil, invalidInput(opPostConnection.Name, "connection", "give an InstitutionID")
+	case connection.UserToken.IsZero() && connection.LoginID.IsZero():
+		return nil, invalidInput(opPostConnection.Name, "connection", "give a LoginID and a Password, or a UserToken")
+	case connection.UserToken.IsZero() && connection.Password.IsZero():
+		return nil, invalidInput(opPostConnection.Name, "connection", "give a Password beside the LoginID")
+	}
+	return receiveJob(ctx, s.client, opPostConnection, func(ctx context.Context) (*http.Response, error) {
+		return s.client.raw.PostConnection(ctx, api.ID(userID), gen.CreateConnection{
+			Institution:      gen.CreateConnectionInstitution{ID: connection.InstitutionID},
+			LoginID:          wire(connection.LoginID),
+			Password:         wire(connection.Password),
+			SecondaryLoginID: wire(connection.SecondaryLoginID),
+			SecurityCode:     wire(connection.SecurityCode),
+			UserToken:        wire(connection.UserToken),
+		})
+	})
+}
+
+// Update stores new credentials for a connection and starts a job that logs in with them and fetches the data anew, with
+// the same steps as [ConnectionsService.Create]. Only connections whose Method is [ConnectionMethodWeb] can be updated.
+//
+// It is sent again only when it certainly did not arrive. It needs a client of [APIVersion21]. Errors: [ErrInvalidInput],
+// [ErrWrongAPIVersion], [ErrNotFound], [ErrBadRequest] for a connection that is not web. operationId: updateConnection.
+func (s *ConnectionsService) Update(ctx context.Context, userID, connectionID string, change UpdateConnection) (*Job, error) {
+	if err := checkIDs(opUpdateConnection, id{"userID", userID}, id{"connectionID", connectionID}); err != nil {
+		return nil, err
+	}
+	if change.Password.IsZero() {
+		return nil, invalidInput(opUpdateConnection.Name, "change", "give a Password")
+	}
+	return receiveJob(ctx, s.client, opUpdateConnection, func(ctx context.Context) (*http.Response, error) {
+		return s.client.raw.UpdateConnection(ctx, api.ID(userID), api.ID(connectionID), gen.UpdateConnection{
+			Password:         wire(change.Password),
+			SecondaryLoginID: wire(change.SecondaryLoginID),
+			SecurityCode:     wire(change.SecurityCode),
+		})
+	})
+}
+
+// Refresh starts a job that fetches the connection's latest data, with the same steps as [ConnectionsService.Create].
+// When a job of the connection is already under way, Basiq answers with that one, and AlreadyRunning is set; so it is
+// safe to send again, and is.
+//
+// Basiq asks partners not to refresh in bulk or on a schedule: look at the connection's LastUsed first. An open-banking
+// connection can be refreshed 20 times a day. Errors: [CodeInvalidCredentials] for a connection that is
+// [ConnectionStatusInvalid], [ErrNotFound]. operationId: refreshConnection.
+func (s *ConnectionsService) Refresh(ctx context.Context, userID, connectionID string) (*Job, error) {
+	if err := checkIDs(opRefreshConnection, id{"userID", userID}, id{"connectionID", connectionID}); err != nil {
+		return nil, err
+	}
+	return receiveJob(ctx, s.client, opRefreshConnection, func(ctx context.Context) (*http.Response, error) {
+		return s.client.raw.RefreshConnection(ctx, api.ID(userID), api.ID(connectionID))
+	})
+}
+
+// RefreshAll refreshes all of the user's connections, with one job for each: see [ConnectionsService.Refresh]. The
+// answer has references to the jobs, and none for a user without connections.
+//
+// Errors: [ErrNotFound] for a user that is not there. operationId: refreshConnections.
+func (s *ConnectionsService) RefreshAll(ctx context.Context, userID string) ([]*Job, error) {
+	if err := checkIDs(opRefreshConnections, id{"userID", userID}); err != nil {
+		return nil, err
+	}
+	list, _, err := receive[jobList](ctx, s.client, opRefreshConnections, func(ctx context.Context) (*http.Response, error) {
+		return s.client.raw.RefreshConnections(ctx, api.ID(userID))
+	})
+	if err != nil {
+		return nil, err
+	}
+	jobs := make([]*Job, len(list.Data))
+	for i := range list.Data {
+		jobs[i] = &list.Data[i]
+	}
+	return jobs, nil
+}
+
+// Delete deletes a connection for good. The accounts and transactions that were fetched through it can still be read
+// under the user; the connection's profile is deleted with it. To remove the data too, call [ConnectionsService.Purge]
+// first.
+//
+// Deleting a connection that is not there is an error, [ErrNotFound], unless an earlier attempt of this very call may
+// have deleted it. operationId: deleteConnection.
+func (s *ConnectionsService) Delete(ctx context.Context, userID, connectionID string) error {
+	if err := checkIDs(opDeleteConnection, id{"userID", userID}, id{"connectionID", connectionID}); err != nil {
+		return err
+	}
+	_, err := s.client.send(ctx, opDeleteConnection, func(ctx context.Context) (*http.Response, error) {
+		return s.client.raw.DeleteConnection(ctx, api.ID(userID), api.ID(connectionID))
+	})
+	return err
+}
+
+// Purge removes all of the user's data from the connection's institution, for good, and keeps the connection:
+// [ConnectionsService.Refresh] fetches the data again. Only active connections can be purged.
+//
+// It is sent again only when it certainly did not arrive. It needs a client of [APIVersion30]. Errors:
+// [ErrWrongAPIVersion], [ErrNotFound], [ErrBadRequest]. operationId: purgeConnectionData.
+func (s *ConnectionsService) Purge(ctx context.Context, userID, connectionID string) error {
+	if err := checkIDs(opPurgeConnection, id{"userID", userID}, id{"connectionID", connectionID}); err != nil {
+		return err
+	}
+	_, err := s.client.send(ctx, opPurgeConnection, func(ctx context.Context) (*http.Response, error) {
+		return s.client.raw.PurgeConnectionData(ctx, api.ID(userID), api.ID(connectionID))
+	})
+	return err
+}
+
+// CreateAndWait is [ConnectionsService.Create], then [JobsService.Wait], then [ConnectionsService.Get] of the connection
+// that the job has made.
+//
+// An error after the job was started names the job, which goes on: see [JobError] and [WaitError].
+func (s *ConnectionsService) CreateAndWait(ctx context.Context, userID string, connection CreateConnection, options ...WaitOption) (*Connection, error) {
+	job, err := s.Create(ctx, userID, connection)
+	if err != nil {
+		return nil, err
+	}
+	return s.wait(ctx, userID, job, options)
+}
+
+// RefreshAndWait is [ConnectionsService.Refresh], then [JobsService.Wait], then [ConnectionsService.Get].
+//
+// An error after the job was started names the job, which goes on: see [JobError] and [WaitError].
+func (s *ConnectionsService) RefreshAndWait(ctx context.Context, userID, connectionID string, options ...WaitOption) (*Connection, error) {
+	job, err := s.Refresh(ctx, userID, connectionID)
+	if err != nil {
+		return nil, err
+	}
+	return s.wait(ctx, userID, job, options)
+}
+
+// UpdateAndWait is [ConnectionsService.Update], then [JobsService.Wait], then [ConnectionsService.Get].
+//
+// An error after the job was started names the job, which goes on: see [JobError] and [WaitError].
+func (s *ConnectionsService) UpdateAndWait(ctx context.Context, userID, connectionID string, change UpdateConnection, options ...WaitOption) (*Connection, error) {
+	job, err := s.Update(ctx, userID, connectionID, change)
+	if err != nil {
+		return nil, err
+	}
+	return s.wait(ctx, userID, job, options)
+}
+
+// wait waits for a job and returns the connection that it worked on.
+func (s *ConnectionsService) wait(ctx context.Context, userID string, job *Job, options []WaitOption) (*Connection, error) {
+	done, err := s.client.Jobs.Wait(ctx, job.ID, append([]WaitOption{WaitForUser(userID)}, options...)...)
+	if err != nil {
+		return nil, err
+	}
+	connectionID, ok := done.ConnectionID()
+	if !ok {
+		return nil, &WaitError{JobID: job.ID, Job: done, Err: errNoConnection}
+	}
+	return s.Get(ctx, userID, connectionID)
+}
+
+// wire turns a secret into the form that a request carries.
+func wire(secret Secret) api.WireSecret { return api.WireSecret(secret.Reveal()) }

@@ -1,0 +1,2 @@
+// Package basiq is under construction.
+package basiq

@@ -1,0 +1,341 @@
+package basiq
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/basiq-go/basiq-go/gen"
+)
+
+// Errors by status, for errors.Is. An [Error] is one of them when its status says so. The answers of POST /token are
+// not, because there a wrong API key is answered with 404: see [ErrInvalidAPIKey].
+var (
+	// ErrBadRequest is status 400: the request is not valid. The details name the parameter.
+	ErrBadRequest = errors.New("bad request")
+	// ErrUnauthorized is status 401: the token is not good, or not for this user.
+	ErrUnauthorized = errors.New("unauthorized")
+	// ErrForbidden is status 403: wrong scope, a limit, or a key that is not enabled. The code says which.
+	ErrForbidden = errors.New("forbidden")
+	// ErrNotFound is status 404, or the code resource-not-found with another status.
+	ErrNotFound = errors.New("not found")
+	// ErrConflict is status 409: it exists already.
+	ErrConflict = errors.New("conflict")
+	// ErrGone is status 410: it exists no more.
+	ErrGone = errors.New("gone")
+	// ErrTooManyRequests is status 429.
+	ErrTooManyRequests = errors.New("too many requests")
+	// ErrUnavailable is status 502, 503 or 504: Basiq cannot answer now.
+	ErrUnavailable = errors.New("unavailable")
+)
+
+var (
+	// ErrInvalidAPIKey: Basiq does not know the API key, or it belongs to the other environment. Basiq answers POST
+	// /token with 404 then.
+	ErrInvalidAPIKey = errors.New("the API key is not valid; copy it from the dashboard exactly as it stands there")
+	// ErrTooManyTokenRequests: more than 1,500 token requests in five minutes from this address. Basiq answers POST
+	// /token with 403 "Invalid request" then. Make one Client and keep it.
+	ErrTooManyTokenRequests = errors.New("too many token requests")
+	// ErrWrongAPIVersion: the client's API version has no such operation; see [WithAPIVersion].
+	ErrWrongAPIVersion = errors.New("the client's API version has no such operation; see basiq.WithAPIVersion")
+	// ErrResponseTooLarge: an answer was larger than [WithMaxResponseBytes] allows.
+	ErrResponseTooLarge = errors.New("the answer is too large")
+	// ErrInvalidInput is what every error is that comes from an argument and not from Basiq. Nothing was sent.
+	ErrInvalidInput = errors.New("invalid input")
+)
+
+// Code is Basiq's name for what is wrong, in answers and in failed job steps. It is an error, so that
+// errors.Is(err, basiq.CodeInvalidCredentials) works for both. The list is open: banks add to it, and any Code can be
+// compared with.
+type Code string
+
+// Error returns the code.
+func (c Code) Error() string { return string(c) }
+
+// Codes that the documents name.
+const (
+	CodeAccessDenied               Code = "access-denied"
+	CodeAccountNotAccessible       Code = "account-not-accessible-requires-user-action"
+	CodeAuthorizationFailed        Code = "authorization-failed"
+	CodeConnectorError             Code = "connector-error"
+	CodeForbiddenAccess            Code = "forbidden-access"
+	CodeInstitutionDisabled        Code = "institution-disabled"
+	CodeInstitutionNotAvailable    Code = "institution-not-available"
+	CodeInstitutionNotFound        Code = "institution-not-found"
+	CodeInstitutionNotSupported    Code = "institution-not-supported"
+	CodeInternalServerError        Code = "internal-server-error"
+	CodeInvalidAuthorizationToken  Code = "invalid-authorization-token"
+	CodeInvalidConnection          Code = "invalid-connection"
+	CodeInvalidContent             Code = "invalid-content"
+	CodeInvalidCredentials         Code = "invalid-credentials"
+	CodeInvalidUsernameOrPassword  Code = "invalid-username-or-password"
+	CodeJobTimedOut                Code = "job-timed-out"
+	CodeLockedAccount              Code = "locked-account"
+	CodeMaintenance                Code = "maintenance"
+	CodeMaintenanceError           Code = "maintenance-error"
+	CodeMethodNotAllowed           Code = "method-not-allowed"
+	CodeMultiFactorAuthentication  Code = "multi-factor-authentication"
+	CodeNoProductionAccess         Code = "no-production-access"
+	CodeParameterNotSupplied       Code = "parameter-not-supplied"
+	CodeParameterNotValid          Code = "parameter-not-valid"
+	CodeRequestNotValid            Code = "request-not-valid"
+	CodeResourceAlreadyExists      Code = "resource-already-exists"
+	CodeResourceNotFound           Code = "resource-not-found"
+	CodeServiceUnavailable         Code = "service-unavailable"
+	CodeSystemUnavailable          Code = "system-unavailable"
+	CodeTemporaryUnavailable       Code = "temporary-unavailable"
+	CodeTemporaryUnavailableQueued Code = "temporary-unavailable-queued"
+	CodeTooManyRequests            Code = "too-many-requests"
+	CodeTooManySandboxConnections  Code = "too-many-sandbox-connections"
+	CodeUnauthorizedAccess         Code = "unauthorized-access"
+	CodeUnknownError               Code = "unknown-error"
+	CodeUnsupportedAccept          Code = "unsupported-accept"
+	CodeUnsupportedContentType     Code = "unsupported-content-type"
+	CodeUserActionRequired         Code = "user-action-required"
+)
+
+// normalized evens out the spellings that occur: "Service unavailable", "unauthorised-access".
+func (c Code) normalized() Code {
+	s := strings.ToLower(strings.ReplaceAll(strings.TrimSpace(string(c)), " ", "-"))
+	return Code(strings.ReplaceAll(s, "unauthoris", "unauthoriz"))
+}
+
+// is reports whether target is the same code, however spelt.
+func (c Code) is(target error) bool {
+	other, ok := target.(Code) //nolint:errorlint // a target is compared as it is, not searched
+	return ok && c != "" && c.normalized() == other.normalized()
+}
+
+// ErrorDetail is one thing that is wrong with a request.
+type ErrorDetail = gen.ErrorDetail
+
+// ErrorSource is what an [ErrorDetail] is about.
+type ErrorSource = gen.ErrorSource
+
+// maxErrorBody bounds what an Error keeps of a body. Basiq's are below 1 KiB; the rest is proxies' HTML.
+const maxErrorBody = 16 << 10
+
+// Error is an answer that is no success, or that cannot be read as one.
+type Error struct {
+	// Operation is the Go method that was called, for example "Connections.Get".
+	Operation string
+	// StatusCode is the HTTP status. It is below 300 when Basiq reports success and only its body is unusable: then
+	// what was asked for has been done.
+	StatusCode int
+	// CorrelationID names the answer. Basiq's support asks for it. Empty when the answer has none.
+	CorrelationID string
+	// Details is what is wrong, all that Basiq lists. Empty when the body is not Basiq's, but a proxy's for example.
+	Details []ErrorDetail
+	// RetryAfter is how long to wait, from the header of that name; 0 when the answer has none.
+	RetryAfter time.Duration
+
+	body   []byte
+	reason error
+}
+
+// newError makes an Error of an answer that is no success. Whatever the body is, the status is kept.
+func newError(op *Operation, status int, header http.Header, body []byte) *Error {
+	e := &Error{Operation: op.Name, StatusCode: status, body: body[:min(len(body), maxErrorBody)]}
+	e.RetryAfter, _ = retryAfter(header, time.Now())
+	var envelope gen.ErrorResponse
+	// Fields that were read before a mistake in the body are kept, which is all that can be made of it.
+	_ = json.Unmarshal(body, &envelope)
+	e.CorrelationID = envelope.CorrelationID
+	e.Details = envelope.Data
+	for i := range e.Details {
+		if e.Details[i].Detail == "" {
+			e.Details[i].Detail = e.Details[i].Details
+		}
+	}
+	if len(e.Details) == 0 && envelope.Message != "" {
+		e.Details = []ErrorDetail{{Detail: envelope.Message}}
+	}
+	e.reason = namedReason(op, status, e, body)
+	return e
+}
+
+// namedReason finds what a status means where it does not mean what it says.
+func namedReason(op *Operation, status int, e *Error, body []byte) error {
+	switch {
+	case op == opPostToken && status == http.StatusNotFound:
+		return ErrInvalidAPIKey
+	case op == opPostToken && (status == http.StatusTooManyRequests ||
+		status == http.StatusForbidden && strings.Contains(strings.ToLower(e.Detail()), "invalid request")):
+		return ErrTooManyTokenRequests
+	case status == http.StatusNotFound && strings.Contains(string(body[:min(len(body), maxErrorBody)]), "Route not found for this API version"):
+		return ErrWrongAPIVersion
+	}
+	return nil
+}
+
+// Code returns the code of the first detail, or "" when there is none.
+func (e *Error) Code() Code {
+	if len(e.Details) == 0 {
+		return ""
+	}
+	return Code(e.Details[0].Code)
+}
+
+// Title returns the title of the first detail, or "" when there is none.
+func (e *Error) Title() string {
+	if len(e.Details) == 0 {
+		return ""
+	}
+	return e.Details[0].Title
+}
+
+// Detail returns the detail of the first detail, or its title when it has none.
+func (e *Error) Detail() string {
+	if len(e.Details) == 0 {
+		return ""
+	}
+	if e.Details[0].Detail == "" {
+		return e.Details[0].Title
+	}
+	return e.Details[0].Detail
+}
+
+// Body returns the body as it came, or its first 16 KiB. It may hold what the request did: do not log it.
+func (e *Error) Body() []byte { return e.body }
+
+// Error says what is wrong in one line: the operation, the status, the code, what Basiq says, the correlation id.
+func (e *Error) Error() string {
+	var b strings.Builder
+	b.WriteString("basiq: " + e.Operation + ": " + strconv.Itoa(e.StatusCode))
+	if code := e.Code(); code != "" {
+		b.WriteString(" " + string(code))
+	}
+	switch {
+	case len(e.Details) > 0:
+		for i := range e.Details {
+			b.WriteString(": " + (&Error{Details: e.Details[i:]}).Detail())
+		}
+		if e.reason != nil {
+			b.WriteString(": " + e.reason.Error())
+		}
+	case e.reason != nil:
+		b.WriteString(": " + e.reason.Error())
+	default:
+		b.WriteString(" " + http.StatusText(e.StatusCode) + ": the body is not one of Basiq's")
+	}
+	if e.CorrelationID != "" {
+		b.WriteString(" (correlation " + e.CorrelationID + ")")
+	}
+	return oneLine(b.String())
+}
+
+// GoString is the same as Error: the body must not be printed.
+func (e *Error) GoString() string { return e.Error() }
+
+// LogValue logs operation, status, code and correlation id.
+func (e *Error) LogValue() slog.Value {
+	return slog.GroupValue(
+		slog.String("operation", e.Operation),
+		slog.Int("status", e.StatusCode),
+		slog.String("code", string(e.Code())),
+		slog.String("correlation_id", e.CorrelationID),
+		slog.String("message", e.Error()),
+	)
+}
+
+// Is reports whether the error is target: one of the errors by status, or a [Code] of one of its details.
+func (e *Error) Is(target error) bool {
+	for i := range e.Details {
+		if Code(e.Details[i].Code).is(target) {
+			return true
+		}
+	}
+	if e.Operation == opPostToken.Name || errors.Is(e.reason, ErrWrongAPIVersion) {
+		return false
+	}
+	switch target { //nolint:errorlint // a target is compared as it is, not searched
+	case ErrBadRequest:
+		return e.StatusCode == http.StatusBadRequest
+	case ErrUnauthorized:
+		return e.StatusCode == http.StatusUnauthorized
+	case ErrForbidden:
+		return e.StatusCode == http.StatusForbidden
+	case ErrNotFound:
+		return e.StatusCode == http.StatusNotFound || CodeResourceNotFound.is(e.Code())
+	case ErrConflict:
+		return e.StatusCode == http.StatusConflict
+	case ErrGone:
+		return e.StatusCode == http.StatusGone
+	case ErrTooManyRequests:
+		return e.StatusCode == http.StatusTooManyRequests
+	case ErrUnavailable:
+		return e.StatusCode >= http.StatusBadGateway && e.StatusCode <= http.StatusGatewayTimeout
+	}
+	return false
+}
+
+// Unwrap returns what the status really means where that has a name of its own, such as [ErrInvalidAPIKey], or why a
+// body could not be read.
+func (e *Error) Unwrap() error { return e.reason }
+
+// TransportError is a call that got no answer.
+type TransportError struct {
+	// Operation is the Go method that was called, for example "Connections.Get".
+	Operation string
+	// Attempts is how often it was sent, or was about to be.
+	Attempts int
+	// MayHaveArrived says whether Basiq may have got the request, and carried it out. When it is false, no attempt left
+	// this machine whole, and calling again cannot do anything twice.
+	MayHaveArrived bool
+	// Err is why the last attempt failed: the network's error, or the context's.
+	Err error
+}
+
+// Error says what happened in one line, without the URL.
+func (e *TransportError) Error() string {
+	arrived := "the request did not reach Basiq"
+	if e.MayHaveArrived {
+		arrived = "the request may have reached Basiq"
+	}
+	times := "1 attempt"
+	if e.Attempts != 1 {
+		times = strconv.Itoa(e.Attempts) + " attempts"
+	}
+	return oneLine(fmt.Sprintf("basiq: %s: no answer after %s: %v (%s)", e.Operation, times, e.Err, arrived))
+}
+
+// Unwrap returns Err.
+func (e *TransportError) Unwrap() error { return e.Err }
+
+// InputError is an argument that cannot be right. Nothing was sent.
+type InputError struct {
+	// Operation is the Go method that was called, for example "Connections.Get".
+	Operation string
+	// Argument names what is wrong.
+	Argument string
+	// Problem says what is wrong with it, and what to do. It does not repeat the value.
+	Problem string
+}
+
+// Error says what is wrong in one line.
+func (e *InputError) Error() string {
+	return fmt.Sprintf("basiq: %s: %s: %s", e.Operation, e.Argument, e.Problem)
+}
+
+// Is reports whether target is [ErrInvalidInput].
+func (e *InputError) Is(target error) bool { return target == ErrInvalidInput }
+
+func invalidInput(operation, argument, problem string) error {
+	return &InputError{Operation: operation, Argument: argument, Problem: problem}
+}
+
+// oneLine replaces what would break a log's line. A server's words go into errors, and errors into logs.
+func oneLine(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, s)
+}

@@ -1,0 +1,272 @@
+package basiq
+
+import (
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/basiq-go/basiq-go/api"
+)
+
+// APIVersion is a version of the Basiq API. It belongs to the access token, and so to the client.
+type APIVersion string
+
+const (
+	// APIVersion21 lets the application create and update connections with bank credentials.
+	APIVersion21 APIVersion = "2.1"
+	// APIVersion30 has the user connect on Basiq's consent page, and adds consents, events, reports and more. It is
+	// what [New] takes unless told otherwise.
+	APIVersion30 APIVersion = "3.0"
+)
+
+// Retry says how often, and after how long, a call is sent again. See the package documentation for when it is.
+type Retry struct {
+	// MaxAttempts is how often a call is sent in all: 1 to 10. 1 means never again.
+	MaxAttempts int
+	// BaseDelay bounds the first wait, which is drawn at random from 0 to BaseDelay. Each further bound is twice the
+	// one before. More than 0.
+	BaseDelay time.Duration
+	// MaxDelay bounds every wait, BaseDelay at least. When the server asks for a longer one in Retry-After, the call
+	// ends at once with its error.
+	MaxDelay time.Duration
+}
+
+const (
+	maxAttemptsLimit = 10
+	// A page of 500 transactions is a third of a MiB; this leaves room for reports and still bounds a hostile answer.
+	defaultBodyLimit = 32 << 20
+	// Longer than Basiq's slowest documented answer, short enough to try again while a person waits.
+	defaultTimeout = 30 * time.Second
+)
+
+var defaultRetry = Retry{MaxAttempts: 4, BaseDelay: 500 * time.Millisecond, MaxDelay: 30 * time.Second}
+
+// Option changes what [New] returns. Of two that set the same thing, the later wins.
+type Option func(*config) error
+
+// config is what the options say; nothing changes it after New.
+type config struct {
+	apiKey      Secret
+	baseURL     *url.URL
+	version     APIVersion
+	httpClient  *http.Client
+	userAgent   string
+	retry       Retry
+	bodyLimit   int64
+	middleware  []Middleware
+	logger      *slog.Logger
+	tokenSource TokenSource
+}
+
+func newConfig(apiKey string, options []Option) (config, error) {
+	c := config{
+		apiKey:    api.NewSecret(apiKey),
+		version:   APIVersion30,
+		userAgent: fmt.Sprintf("basiq-go/%s (%s; %s)", Version, runtime.Version(), runtime.GOOS),
+		retry:     defaultRetry,
+		bodyLimit: defaultBodyLimit,
+		logger:    slog.New(slog.DiscardHandler),
+	}
+	if err := WithBaseURL(DefaultBaseURL)(&c); err != nil {
+		return config{}, err
+	}
+	for _, option := range options {
+		if option == nil {
+			return config{}, invalidInput("New", "options", "one of them is nil")
+		}
+		if err := option(&c); err != nil {
+			return config{}, err
+		}
+	}
+	if c.httpClient == nil {
+		c.httpClient = newHTTPClient()
+	}
+	if c.tokenSource == nil || apiKey != "" {
+		if problem := checkAPIKey(apiKey); problem != "" {
+			return config{}, invalidInput("New", "apiKey", problem)
+		}
+	}
+	return c, nil
+}
+
+// checkAPIKey says what is wrong with a key. The key itself must not appear in the answer.
+func checkAPIKey(apiKey string) string {
+	switch {
+	case apiKey == "":
+		return "it is empty; copy the key from Basiq's dashboard"
+	case strings.HasPrefix(apiKey, "Basic "):
+		return `it begins with "Basic "; give only what follows`
+	case strings.ContainsFunc(apiKey, func(r rune) bool { return r <= ' ' || r >= 0x7f }):
+		return "it has a space, a line break or a character beyond ASCII; copy the key exactly as the dashboard shows it"
+	}
+	return ""
+}
+
+// newHTTPClient returns the client that is used when none is given.
+func newHTTPClient() *http.Client {
+	transport := &http.Transport{
+		Proxy:                 http.ProxyFromEnvironment,
+		DialContext:           (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+		ForceAttemptHTTP2:     true,
+		TLSHandshakeTimeout:   10 * time.Second,
+		MaxIdleConns:          256,
+		MaxIdleConnsPerHost:   256, // there is only one host
+		IdleConnTimeout:       90 * time.Second,
+		ExpectContinueTimeout: time.Second,
+	}
+	return &http.Client{
+		Transport: transport,
+		Timeout:   defaultTimeout,
+		// The API redirects nowhere. What a redirect to another host, or away from https, would lead to is not Basiq.
+		CheckRedirect: func(req *http.Request, via []*http.Request) error {
+			if len(via) >= 3 || !sameOrigin(req.URL, via[0].URL) {
+				return http.ErrUseLastResponse
+			}
+			return nil
+		},
+	}
+}
+
+// WithAPIVersion sets the API version that the client's tokens speak: [APIVersion21] or [APIVersion30], the default.
+func WithAPIVersion(version APIVersion) Option {
+	return func(c *config) error {
+		if version != APIVersion21 && version != APIVersion30 {
+			return invalidInput("New", "WithAPIVersion", fmt.Sprintf("%q is not supported; use basiq.APIVersion21 or basiq.APIVersion30", version))
+		}
+		c.version = version
+		return nil
+	}
+}
+
+// WithBaseURL sets where the API is, [DefaultBaseURL] by default. It must be an https URL, or an http URL of this very
+// machine (localhost, 127.0.0.1, ::1): over anything else the token could be read on its way.
+func WithBaseURL(baseURL string) Option {
+	return func(c *config) error {
+		u, err := url.Parse(baseURL)
+		if err != nil {
+			// The error of url.Parse repeats the URL, which may hold a password.
+			return invalidInput("New", "WithBaseURL", "it is not a URL")
+		}
+		switch {
+		case u.Host == "" || u.Opaque != "":
+			return invalidInput("New", "WithBaseURL", "it names no host; give something like "+DefaultBaseURL)
+		case u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
+			return invalidInput("New", "WithBaseURL", "it has a user, a query or a fragment; give something like "+DefaultBaseURL)
+		case !secure(u):
+			return invalidInput("New", "WithBaseURL", "it is neither https nor http on this machine")
+		}
+		u.Path = strings.TrimRight(u.Path, "/")
+		u.RawPath = ""
+		c.baseURL = u
+		return nil
+	}
+}
+
+// WithHTTPClient sets the client that sends the requests. It is used as it is and never changed: its Timeout bounds one
+// attempt, its Transport is the place for tracing, proxies and certificates, its CheckRedirect decides on redirects. By
+// default the client gives an attempt 30 s and does not follow redirects to other hosts.
+func WithHTTPClient(client *http.Client) Option {
+	return func(c *config) error {
+		if client == nil {
+			return invalidInput("New", "WithHTTPClient", "it is nil; leave the option out to use the default")
+		}
+		c.httpClient = client
+		return nil
+	}
+}
+
+// WithRetry sets how often, and after how long, a call is sent again: by default 4 attempts in all, with waits of up to
+// 0.5 s, 1 s and 2 s drawn at random, and 30 s as the most that Retry-After can ask for.
+func WithRetry(retry Retry) Option {
+	return func(c *config) error {
+		switch {
+		case retry.MaxAttempts < 1 || retry.MaxAttempts > maxAttemptsLimit:
+			return invalidInput("New", "WithRetry", fmt.Sprintf("MaxAttempts is %d; give 1 to %d", retry.MaxAttempts, maxAttemptsLimit))
+		case retry.BaseDelay <= 0 || retry.MaxDelay < retry.BaseDelay:
+			return invalidInput("New", "WithRetry", "BaseDelay must be more than 0, and MaxDelay not less than BaseDelay")
+		}
+		c.retry = retry
+		return nil
+	}
+}
+
+// WithMiddleware adds hooks around every attempt of every call, the first outermost.
+func WithMiddleware(middleware ...Middleware) Option {
+	return func(c *config) error {
+		for _, m := range middleware {
+			if m == nil {
+				return invalidInput("New", "WithMiddleware", "one of them is nil")
+			}
+		}
+		c.middleware = append(c.middleware, middleware...)
+		return nil
+	}
+}
+
+// WithLogger logs every attempt at level debug: operation, method, path template, attempt, status, duration, correlation
+// id. No id, header or body is logged. By default nothing is.
+func WithLogger(logger *slog.Logger) Option {
+	return func(c *config) error {
+		if logger == nil {
+			return invalidInput("New", "WithLogger", "it is nil; leave the option out to log nothing")
+		}
+		c.logger = logger
+		return nil
+	}
+}
+
+// WithUserAgent puts product, for example "acme-lending/2.3", before this package's own name in the User-Agent header.
+func WithUserAgent(product string) Option {
+	return func(c *config) error {
+		if product == "" || strings.ContainsFunc(product, func(r rune) bool { return r < ' ' || r >= 0x7f }) {
+			return invalidInput("New", "WithUserAgent", "it is empty or has characters that a header cannot hold")
+		}
+		c.userAgent = product + " " + c.userAgent
+		return nil
+	}
+}
+
+// WithMaxResponseBytes bounds the size of an answer's body, after decompression: 32 MiB by default. A larger one is an
+// error that is [ErrResponseTooLarge].
+func WithMaxResponseBytes(limit int64) Option {
+	return func(c *config) error {
+		if limit < 1 {
+			return invalidInput("New", "WithMaxResponseBytes", "give at least 1")
+		}
+		c.bodyLimit = limit
+		return nil
+	}
+}
+
+// WithTokenSource replaces where access tokens come from, for example to share them among processes. By default the
+// client gets them with its API key and keeps them in memory.
+func WithTokenSource(source TokenSource) Option {
+	return func(c *config) error {
+		if source == nil {
+			return invalidInput("New", "WithTokenSource", "it is nil; leave the option out to use the API key")
+		}
+		c.tokenSource = source
+		return nil
+	}
+}
+
+// secure reports whether a token may be sent to u: to https, or to this very machine.
+func secure(u *url.URL) bool {
+	if u.Scheme == "https" {
+		return true
+	}
+	if u.Scheme != "http" {
+		return false
+	}
+	host := u.Hostname()
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// sameOrigin reports whether both URLs have the same scheme and host.
+func sameOrigin(a, b *url.URL) bool { return a.Scheme == b.Scheme && a.Host == b.Host }

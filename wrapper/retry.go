@@ -1,0 +1,339 @@
+package basiq
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// retrier is the outermost Doer: it sends a request until it is answered, as often as the operation allows.
+type retrier struct {
+	next      Doer
+	policy    Retry
+	bodyLimit int64
+	logger    *slog.Logger
+	baseURL   *url.URL
+	budget    retryBudget
+}
+
+// outcome is what came of one attempt.
+type outcome struct {
+	resp *http.Response
+	// err is why there is no answer, or why its body ended early.
+	err error
+	// arrived says whether the request may have reached the server.
+	arrived bool
+}
+
+// Do sends req and returns the last attempt's answer, with its body in memory, or its error.
+func (r *retrier) Do(req *http.Request) (*http.Response, error) {
+	ctx := req.Context()
+	state := stateFrom(ctx)
+	if state == nil { // a call through Raw
+		path := strings.TrimPrefix(req.URL.EscapedPath(), r.baseURL.EscapedPath())
+		state = &callState{operation: matchOperation(req.Method, path)}
+		ctx = context.WithValue(ctx, callKey, state)
+		req = req.WithContext(ctx)
+	}
+	for {
+		state.attempts.Add(1)
+		start := time.Now()
+		out := r.attempt(req)
+		state.arrived = state.arrived || out.arrived
+		r.log(ctx, state, out, time.Since(start))
+
+		wait, again := r.another(req, state, out)
+		if !again {
+			return out.answer()
+		}
+		state.unsure = state.unsure || out.unsure()
+		if !sleep(ctx, wait) {
+			return nil, fmt.Errorf("%w, while waiting to try again after %s", context.Cause(ctx), out)
+		}
+		var err error
+		if req, err = rewind(req); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// attempt sends req once and reads the answer into memory, so that an answer that breaks off counts as a failed
+// attempt, and nothing of it is left on the connection.
+func (r *retrier) attempt(req *http.Request) outcome {
+	if err := req.Context().Err(); err != nil {
+		return outcome{err: err}
+	}
+	// Hooks of net/http's transport. With another transport none is called, and the error itself must tell.
+	var asked, got atomic.Bool
+	trace := &httptrace.ClientTrace{
+		GetConn: func(string) { asked.Store(true) },
+		GotConn: func(httptrace.GotConnInfo) { got.Store(true) },
+	}
+	resp, err := r.next.Do(req.WithContext(httptrace.WithClientTrace(req.Context(), trace)))
+	if err != nil {
+		var token *tokenError
+		unarrived := asked.Load() && !got.Load() || errors.As(err, &token) || isDialError(err)
+		return outcome{err: err, arrived: !unarrived}
+	}
+	body, err := readBody(resp, r.bodyLimit)
+	resp.Body = &bufferedBody{Reader: bytes.NewReader(body), err: err}
+	return outcome{resp: resp, err: err, arrived: true}
+}
+
+// isDialError reports whether err comes from before there was a connection.
+func isDialError(err error) bool {
+	var dns *net.DNSError
+	var op *net.OpError
+	return errors.As(err, &dns) || errors.As(err, &op) && op.Op == "dial"
+}
+
+// readBody reads at most limit bytes.
+func readBody(resp *http.Response, limit int64) ([]byte, error) {
+	defer func() { _ = resp.Body.Close() }()
+	var buffer bytes.Buffer
+	// A length that is a lie costs no more than this.
+	if n := resp.ContentLength; n > 0 && n <= min(limit, 1<<20) {
+		buffer.Grow(int(n) + bytes.MinRead)
+	}
+	n, err := buffer.ReadFrom(io.LimitReader(resp.Body, limit))
+	if err == nil && n == limit {
+		if more, _ := io.CopyN(io.Discard, resp.Body, 1); more > 0 {
+			err = ErrResponseTooLarge
+		}
+	}
+	return buffer.Bytes(), err //nolint:wrapcheck // the call says which operation it was
+}
+
+// bufferedBody is a body in memory, which ends as it ended on the wire.
+type bufferedBody struct {
+	*bytes.Reader
+	err error
+}
+
+// Read reads what came, then returns the error that it ended with.
+func (b *bufferedBody) Read(p []byte) (int, error) {
+	n, err := b.Reader.Read(p)
+	if errors.Is(err, io.EOF) && b.err != nil {
+		err = b.err
+	}
+	return n, err //nolint:wrapcheck // a Reader's errors are its own
+}
+
+// WriteTo would skip the error.
+func (b *bufferedBody) WriteTo(w io.Writer) (int64, error) {
+	return io.Copy(w, struct{ io.Reader }{b}) //nolint:wrapcheck // a Reader's errors are its own
+}
+
+// Close does nothing: the connection was released when the body was read.
+func (*bufferedBody) Close() error { return nil }
+
+// answer returns what the chain returns. An answer with a broken body is still an answer: its status counts.
+func (o outcome) answer() (*http.Response, error) {
+	if o.resp != nil {
+		return o.resp, nil
+	}
+	return nil, o.err
+}
+
+// String says what came of the attempt.
+func (o outcome) String() string {
+	if o.resp != nil && o.err == nil {
+		return "status " + strconv.Itoa(o.resp.StatusCode)
+	}
+	return o.err.Error()
+}
+
+// unsure reports whether the operation may have been carried out, or not, for all that the outcome tells.
+func (o outcome) unsure() bool {
+	if o.resp == nil {
+		return o.arrived
+	}
+	return o.err != nil || o.resp.StatusCode == http.StatusRequestTimeout || o.resp.StatusCode >= 500
+}
+
+// another decides whether to send again, and after how long.
+func (r *retrier) another(req *http.Request, state *callState, out outcome) (time.Duration, bool) {
+	ctx, attempts := req.Context(), int(state.attempts.Load())
+	if !r.repeatable(state.operation, out) {
+		if out.resp != nil {
+			r.budget.earn()
+		}
+		return 0, false
+	}
+	if attempts >= r.policy.MaxAttempts || ctx.Err() != nil || !rewindable(req) {
+		return 0, false
+	}
+	wait := r.policy.backoff(attempts)
+	if out.resp != nil {
+		if asked, ok := retryAfter(out.resp.Header, time.Now()); ok && asked > 0 {
+			if asked > r.policy.MaxDelay {
+				return 0, false
+			}
+			// Not before it was asked for, and not all at once then.
+			wait = min(asked+r.policy.backoff(1), r.policy.MaxDelay)
+		}
+	}
+	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= wait {
+		return 0, false // the error at hand says more than the deadline would
+	}
+	return wait, r.budget.spend()
+}
+
+// repeatable reports whether an outcome is a failure that sending again may mend, and the operation may be sent again.
+func (r *retrier) repeatable(op *Operation, out outcome) bool {
+	if out.resp == nil {
+		var token *tokenError
+		var certificate *tls.CertificateVerificationError
+		if errors.As(out.err, &token) || errors.As(out.err, &certificate) || errors.Is(out.err, errUnsafeURL) {
+			return false
+		}
+		return !out.arrived || op.Repeatable()
+	}
+	switch status := out.resp.StatusCode; {
+	case status == http.StatusTooManyRequests:
+		return true
+	case errors.Is(out.err, ErrResponseTooLarge):
+		return false
+	case status == http.StatusRequestTimeout, status >= 500 && status != http.StatusNotImplemented, status < 300 && out.err != nil:
+		return op.Repeatable()
+	}
+	return false
+}
+
+// backoff draws the wait after an attempt: full jitter, so that callers that failed together do not come back together.
+func (p Retry) backoff(attempt int) time.Duration {
+	ceiling := p.BaseDelay
+	for range attempt - 1 {
+		if ceiling >= p.MaxDelay/2 {
+			ceiling = p.MaxDelay
+			break
+		}
+		ceiling *= 2
+	}
+	return rand.N(ceiling + 1) //nolint:gosec // spreads load; secrecy is not wanted
+}
+
+// retryAfter reads the header of that name, which holds seconds or a date. The second result is false when there is
+// none that can be read.
+func retryAfter(header http.Header, now time.Time) (time.Duration, bool) {
+	value := strings.TrimSpace(header.Get("Retry-After"))
+	if value == "" {
+		return 0, false
+	}
+	const most = 365 * 24 * time.Hour // more would overflow a Duration at some point
+	if seconds, err := strconv.ParseUint(value, 10, 64); err == nil || errors.Is(err, strconv.ErrRange) {
+		return time.Duration(min(seconds, uint64(most/time.Second))) * time.Second, true
+	}
+	date, err := http.ParseTime(value)
+	if err != nil {
+		return 0, false
+	}
+	return min(max(date.Sub(now), 0), most), true
+}
+
+// sleep waits, and reports whether it could: false when the context ended first.
+func sleep(ctx context.Context, d time.Duration) bool {
+	if d <= 0 {
+		return ctx.Err() == nil
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// rewindable reports whether the request's body, if it has one, can be sent a second time.
+func rewindable(req *http.Request) bool {
+	return req.Body == nil || req.Body == http.NoBody || req.GetBody != nil
+}
+
+// rewind returns the request with its body at the start again. It must be rewindable.
+func rewind(req *http.Request) (*http.Request, error) {
+	if req.Body == nil || req.Body == http.NoBody {
+		return req, nil
+	}
+	body, err := req.GetBody()
+	if err != nil {
+		return nil, err //nolint:wrapcheck // the call says which operation it was
+	}
+	again := req.Clone(req.Context())
+	again.Body = body
+	return again, nil
+}
+
+// log records an attempt. Only what is on this list may be logged: nothing that was sent, and no id.
+func (r *retrier) log(ctx context.Context, state *callState, out outcome, took time.Duration) {
+	if !r.logger.Enabled(ctx, slog.LevelDebug) {
+		return
+	}
+	op := state.operation
+	attributes := []slog.Attr{
+		slog.String("operation", op.Name),
+		slog.String("method", op.Method),
+		slog.String("path", op.Path),
+		slog.Int("attempt", int(state.attempts.Load())),
+		slog.Duration("duration", took),
+	}
+	if out.resp != nil {
+		attributes = append(attributes, slog.Int("status", out.resp.StatusCode))
+		if out.resp.StatusCode >= 300 {
+			body, _ := out.resp.Body.(*bufferedBody)
+			head := make([]byte, min(body.Len(), maxErrorBody))
+			_, _ = body.ReadAt(head, 0)
+			if id := newError(op, out.resp.StatusCode, nil, head).CorrelationID; id != "" {
+				attributes = append(attributes, slog.String("correlation_id", oneLine(id)))
+			}
+		}
+	}
+	if out.err != nil {
+		attributes = append(attributes, slog.String("error", oneLine(out.err.Error())))
+	}
+	r.logger.LogAttrs(ctx, slog.LevelDebug, "basiq call", attributes...)
+}
+
+// retryBudget keeps an outage from being made worse: retries are paid for by calls that did not need one.
+type retryBudget struct {
+	mu    sync.Mutex
+	spent float64
+}
+
+const (
+	// budgetSize is how many retries can be spent before any are earned.
+	budgetSize = 50
+	// budgetEarned is what a call that needs no retry earns: one retry for ten calls.
+	budgetEarned = 0.1
+)
+
+func (b *retryBudget) spend() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.spent+1 > budgetSize {
+		return false
+	}
+	b.spent++
+	return true
+}
+
+func (b *retryBudget) earn() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.spent = max(b.spent-budgetEarned, 0)
+}

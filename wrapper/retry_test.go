@@ -1,0 +1,378 @@
+package basiq_test
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	basiq "github.com/basiq-go/basiq-go/wrapper"
+)
+
+// A refused connection is certain not to have reached Basiq, so even a create is sent again.
+func TestCreateIsSentAgainWhenItDidNotArrive(t *testing.T) {
+	t.Parallel()
+	for name, failure := range map[string]error{
+		"refused": &net.OpError{Op: "dial", Err: errors.New("connection refused")},
+		"dns":     &net.DNSError{Err: "no such host", Name: "au-api.basiq.io"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, client := newStub(t, failure, failure, ok(202, jobJSON))
+			job, err := client.Connections.Create(t.Context(), userID, login)
+			require.NoError(t, err)
+			assert.Equal(t, jobID, job.ID)
+			seen := s.seen()
+			require.Len(t, seen, 3)
+			assert.Equal(t, seen[0].Body, seen[2].Body, "the body is whole each time")
+		})
+	}
+}
+
+// The same over real sockets, where net/http's own hooks tell.
+func TestCreateOverARealSocket(t *testing.T) {
+	t.Parallel()
+	t.Run("refused", func(t *testing.T) {
+		t.Parallel()
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		require.NoError(t, err)
+		require.NoError(t, listener.Close())
+		client, err := basiq.New(testKey, basiq.WithBaseURL("http://"+listener.Addr().String()), basiq.WithRetry(fastRetry),
+			basiq.WithTokenSource(fixedTokens("token-1")))
+		require.NoError(t, err)
+		_, err = client.Connections.Create(t.Context(), userID, login)
+		var failure *basiq.TransportError
+		require.ErrorAs(t, err, &failure)
+		assert.False(t, failure.MayHaveArrived)
+		assert.Equal(t, 4, failure.Attempts)
+		assert.Contains(t, err.Error(), "basiq: Connections.Create: no answer after 4 attempts: ")
+		assert.Contains(t, err.Error(), "did not reach Basiq")
+		assert.NotContains(t, err.Error(), "users/u1", "no URL with ids")
+	})
+	t.Run("timeout", func(t *testing.T) {
+		t.Parallel()
+		var calls atomic.Int32
+		release := make(chan struct{})
+		t.Cleanup(func() { close(release) })
+		client := serve(t, func(_ http.ResponseWriter, r *http.Request) {
+			calls.Add(1)
+			_, _ = io.Copy(io.Discard, r.Body)
+			select {
+			case <-release:
+			case <-r.Context().Done():
+			}
+		}, basiq.WithHTTPClient(&http.Client{Timeout: 100 * time.Millisecond}))
+		_, err := client.Connections.Create(t.Context(), userID, login)
+		var failure *basiq.TransportError
+		require.ErrorAs(t, err, &failure)
+		assert.True(t, failure.MayHaveArrived)
+		assert.EqualValues(t, 1, calls.Load(), "a create is never sent twice after a timeout")
+		var timeout net.Error
+		require.ErrorAs(t, err, &timeout)
+		assert.True(t, timeout.Timeout())
+	})
+	t.Run("reset", func(t *testing.T) {
+		t.Parallel()
+		var calls atomic.Int32
+		client := serve(t, func(http.ResponseWriter, *http.Request) {
+			calls.Add(1)
+			panic(http.ErrAbortHandler)
+		})
+		_, err := client.Connections.Create(t.Context(), userID, login)
+		require.Error(t, err)
+		assert.EqualValues(t, 1, calls.Load())
+	})
+	t.Run("certificate", func(t *testing.T) {
+		t.Parallel()
+		var calls atomic.Int32
+		server := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { calls.Add(1) }))
+		server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, 0)
+		t.Cleanup(server.Close)
+		client, err := basiq.New(testKey, basiq.WithBaseURL(server.URL), basiq.WithTokenSource(fixedTokens("token-1")))
+		require.NoError(t, err)
+		_, err = client.Users.Get(t.Context(), userID)
+		var failure *basiq.TransportError
+		require.ErrorAs(t, err, &failure)
+		assert.Equal(t, 1, failure.Attempts, "a certificate does not get better")
+		assert.False(t, failure.MayHaveArrived)
+		var certificate *tls.CertificateVerificationError
+		require.ErrorAs(t, err, &certificate)
+		assert.Zero(t, calls.Load())
+	})
+}
+
+func TestDeleteThatGotThroughIsDone(t *testing.T) {
+	t.Parallel()
+	notFound := ok(404, envelope("resource-not-found", "Not found", "Requested resource is not found"))
+	t.Run("after a reset", func(t *testing.T) {
+		t.Parallel()
+		s, client := newStub(t, errReset, notFound)
+		require.NoError(t, client.Connections.Delete(t.Context(), userID, connID))
+		assert.Len(t, s.seen(), 2)
+	})
+	t.Run("after 503", func(t *testing.T) {
+		t.Parallel()
+		_, client := newStub(t, ok(503, ""), notFound)
+		require.NoError(t, client.Users.Delete(t.Context(), userID))
+	})
+	t.Run("not at once", func(t *testing.T) {
+		t.Parallel()
+		_, client := newStub(t, notFound)
+		require.ErrorIs(t, client.Connections.Delete(t.Context(), userID, connID), basiq.ErrNotFound)
+	})
+	t.Run("not when the first did not arrive", func(t *testing.T) {
+		t.Parallel()
+		_, client := newStub(t, &net.OpError{Op: "dial", Err: errors.New("refused")}, notFound)
+		require.ErrorIs(t, client.Connections.Delete(t.Context(), userID, connID), basiq.ErrNotFound)
+	})
+	t.Run("not for a missing route", func(t *testing.T) {
+		t.Parallel()
+		_, client := newStub(t, errReset, ok(404, "Route not found for this API version."))
+		require.ErrorIs(t, client.Connections.Delete(t.Context(), userID, connID), basiq.ErrWrongAPIVersion)
+	})
+	t.Run("not for a purge", func(t *testing.T) {
+		t.Parallel()
+		_, client := newStub(t, ok(429, ""), notFound)
+		require.ErrorIs(t, client.Connections.Purge(t.Context(), userID, connID), basiq.ErrNotFound)
+	})
+}
+
+func TestRetryAfter(t *testing.T) {
+	t.Parallel()
+	policy := basiq.Retry{MaxAttempts: 3, BaseDelay: time.Second, MaxDelay: 20 * time.Second}
+	for name, c := range map[string]struct {
+		header        func() string
+		attempts      int
+		atLeast, most time.Duration
+	}{
+		"seconds":       {func() string { return "7" }, 2, 7 * time.Second, 8 * time.Second},
+		"date":          {func() string { return time.Now().Add(7 * time.Second).UTC().Format(http.TimeFormat) }, 2, 6 * time.Second, 8 * time.Second},
+		"past date":     {func() string { return time.Now().Add(-time.Hour).UTC().Format(http.TimeFormat) }, 2, 0, time.Second},
+		"zero":          {func() string { return "0" }, 2, 0, time.Second},
+		"garbage":       {func() string { return "soon" }, 2, 0, time.Second},
+		"negative":      {func() string { return "-5" }, 2, 0, time.Second},
+		"none":          {func() string { return "" }, 2, 0, time.Second},
+		"at ceiling":    {func() string { return "20" }, 2, 20 * time.Second, 20 * time.Second},
+		"above ceiling": {func() string { return "21" }, 1, 0, 0},
+		"overflow":      {func() string { return "99999999999999999999999999" }, 1, 0, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				header := http.Header{}
+				if value := c.header(); value != "" {
+					header.Set("Retry-After", value)
+				}
+				s := &stub{answer: inTurn(answerOf{status: 429, header: header}, ok(200, userJSON))}
+				client := newClient(t, s, basiq.WithRetry(policy))
+				start := time.Now()
+				_, err := client.Users.Get(t.Context(), userID)
+				took := time.Since(start)
+				assert.Len(t, s.seen(), c.attempts)
+				assert.GreaterOrEqual(t, took, c.atLeast)
+				assert.LessOrEqual(t, took, c.most)
+				if c.attempts == 1 {
+					require.ErrorIs(t, err, basiq.ErrTooManyRequests)
+					var failure *basiq.Error
+					require.ErrorAs(t, err, &failure)
+					assert.Greater(t, failure.RetryAfter, 20*time.Second, "the caller is told how long to wait")
+				} else {
+					require.NoError(t, err)
+				}
+			})
+		})
+	}
+}
+
+func TestBackoffGrowsAndIsBounded(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &stub{answer: inTurn(errReset)}
+		client := newClient(t, s, basiq.WithRetry(basiq.Retry{MaxAttempts: 10, BaseDelay: time.Second, MaxDelay: 8 * time.Second}))
+		var longest time.Duration
+		for range 4 {
+			start := time.Now()
+			_, err := client.Users.Get(t.Context(), userID)
+			require.Error(t, err)
+			longest = max(longest, time.Since(start))
+		}
+		assert.Len(t, s.seen(), 40)
+		assert.LessOrEqual(t, longest, (1+2+4+6*8)*time.Second)
+		assert.Greater(t, longest, 10*time.Second, "waits are drawn at random, but not all of them are short")
+	})
+}
+
+func TestWaitsEndWithTheContext(t *testing.T) {
+	t.Parallel()
+	slow := basiq.Retry{MaxAttempts: 4, BaseDelay: time.Hour, MaxDelay: time.Hour}
+	t.Run("canceled", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			s := &stub{answer: inTurn(ok(503, envelope("service-unavailable", "", "")))}
+			client := newClient(t, s, basiq.WithRetry(slow))
+			ctx, cancel := context.WithCancel(t.Context())
+			time.AfterFunc(time.Millisecond, cancel)
+			start := time.Now()
+			_, err := client.Users.Get(ctx, userID)
+			require.ErrorIs(t, err, context.Canceled)
+			assert.Contains(t, err.Error(), "status 503", "what the wait was for is told")
+			assert.Equal(t, time.Millisecond, time.Since(start))
+		})
+	})
+	t.Run("deadline before the next attempt", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			s := &stub{answer: inTurn(answerOf{status: 503, header: http.Header{"Retry-After": {"60"}}})}
+			client := newClient(t, s, basiq.WithRetry(slow))
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			start := time.Now()
+			_, err := client.Users.Get(ctx, userID)
+			require.ErrorIs(t, err, basiq.ErrUnavailable, "the answer says more than the deadline would")
+			assert.Zero(t, time.Since(start), "and nothing is gained by waiting")
+		})
+	})
+	t.Run("before anything is sent", func(t *testing.T) {
+		t.Parallel()
+		s, client := newStub(t, ok(200, userJSON))
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		_, err := client.Users.Create(ctx, basiq.CreateUser{Email: "a@b.c"})
+		require.ErrorIs(t, err, context.Canceled)
+		var failure *basiq.TransportError
+		require.ErrorAs(t, err, &failure)
+		assert.False(t, failure.MayHaveArrived)
+		assert.Empty(t, s.seen())
+	})
+}
+
+// In an outage, retries stop being sent once there were too many for the calls that succeed.
+func TestRetryBudget(t *testing.T) {
+	t.Parallel()
+	s, client := newStub(t, ok(503, ""))
+	for range 100 {
+		_, err := client.Users.Get(t.Context(), userID)
+		require.ErrorIs(t, err, basiq.ErrUnavailable)
+	}
+	assert.Len(t, s.seen(), 150, "100 calls and a budget of 50 retries")
+	s.mu.Lock()
+	s.answer = inTurn(ok(200, userJSON))
+	s.mu.Unlock()
+	for range 20 {
+		_, err := client.Users.Get(t.Context(), userID)
+		require.NoError(t, err)
+	}
+	before := len(s.seen())
+	s.mu.Lock()
+	s.answer = inTurn(ok(503, ""))
+	s.mu.Unlock()
+	_, err := client.Users.Get(t.Context(), userID)
+	require.Error(t, err)
+	assert.Equal(t, before+3, len(s.seen()), "twenty calls have earned two retries")
+}
+
+func TestAnswersThatBreakOff(t *testing.T) {
+	t.Parallel()
+	broken := answerOf{status: 200, body: `{"type":"us`, cut: errReset}
+	t.Run("mended by another attempt", func(t *testing.T) {
+		t.Parallel()
+		s, client := newStub(t, broken, ok(200, userJSON))
+		user, err := client.Users.Get(t.Context(), userID)
+		require.NoError(t, err)
+		assert.Equal(t, userID, user.ID)
+		assert.Len(t, s.seen(), 2)
+	})
+	t.Run("status of a create is kept", func(t *testing.T) {
+		t.Parallel()
+		s, client := newStub(t, answerOf{status: 202, body: `{"type":"job","i`, cut: errReset})
+		_, err := client.Connections.Create(t.Context(), userID, login)
+		var failure *basiq.Error
+		require.ErrorAs(t, err, &failure)
+		assert.Equal(t, 202, failure.StatusCode)
+		assert.Contains(t, err.Error(), "done, but the answer cannot be read")
+		require.ErrorIs(t, err, errReset)
+		assert.Len(t, s.seen(), 1)
+	})
+	t.Run("status of an error is kept", func(t *testing.T) {
+		t.Parallel()
+		_, client := newStub(t, answerOf{status: 404, body: `{"type":"list","correlationId":"corr-1","data":[{"code":"resou`, cut: errReset})
+		_, err := client.Users.Get(t.Context(), userID)
+		require.ErrorIs(t, err, basiq.ErrNotFound)
+	})
+}
+
+func TestLargeAnswers(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		size int
+		want error
+	}{"at the limit": {1000, nil}, "above the limit": {1001, basiq.ErrResponseTooLarge}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			body := strings.Replace(userJSON, "gavin@hooli.com", strings.Repeat("g", c.size-len(userJSON)+len("gavin@hooli.com")), 1)
+			require.Len(t, body, c.size)
+			s := &stub{answer: inTurn(ok(200, body))}
+			client := newClient(t, s, basiq.WithMaxResponseBytes(1000))
+			_, err := client.Users.Get(t.Context(), userID)
+			if c.want == nil {
+				require.NoError(t, err)
+			} else {
+				require.ErrorIs(t, err, c.want)
+			}
+			assert.Len(t, s.seen(), 1, "a second attempt would be as large")
+		})
+	}
+	t.Run("an endless error keeps its status", func(t *testing.T) {
+		t.Parallel()
+		client := serve(t, func(w http.ResponseWriter, r *http.Request) {
+			w.WriteHeader(http.StatusBadGateway)
+			for r.Context().Err() == nil {
+				if _, err := w.Write(make([]byte, 4096)); err != nil {
+					return
+				}
+			}
+		}, basiq.WithMaxResponseBytes(1<<20))
+		_, err := client.Users.Get(t.Context(), userID)
+		require.ErrorIs(t, err, basiq.ErrUnavailable)
+	})
+}
+
+func TestBodyThatCannotBeSentAgain(t *testing.T) {
+	t.Parallel()
+	s, client := newStub(t, ok(429, ""), ok(200, userJSON))
+	resp, err := client.Raw().UpdateUserWithBody(t.Context(), userID, "application/json", io.MultiReader(strings.NewReader("{}")))
+	require.NoError(t, err)
+	assert.Equal(t, 429, resp.StatusCode)
+	assert.Len(t, s.seen(), 1)
+}
+
+func FuzzRetryAfter(f *testing.F) {
+	for _, seed := range []string{"", "0", "120", "-1", "1.5", "Wed, 21 Oct 2026 07:28:00 GMT", "99999999999999999999", "\x00", "1e9"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, value string) {
+		s := &stub{answer: func(int, request) (*http.Response, error) {
+			resp := reply(429, "")
+			resp.Header["Retry-After"] = []string{value}
+			return resp, nil
+		}}
+		client := newClient(t, s, basiq.WithRetry(basiq.Retry{MaxAttempts: 1, BaseDelay: 1, MaxDelay: 1}))
+		_, err := client.Users.Get(t.Context(), userID)
+		var failure *basiq.Error
+		require.ErrorAs(t, err, &failure)
+		assert.GreaterOrEqual(t, failure.RetryAfter, time.Duration(0))
+		assert.LessOrEqual(t, failure.RetryAfter, 365*24*time.Hour)
+	})
+}

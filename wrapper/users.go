@@ -1,0 +1,99 @@
+package basiq
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/basiq-go/basiq-go/api"
+	"github.com/basiq-go/basiq-go/gen"
+)
+
+type (
+	// User is a person or a business whose bank data the application reads.
+	User = gen.User
+	// CreateUser is the user to create.
+	CreateUser = gen.CreateUser
+	// UpdateUser is what to change of a user.
+	UpdateUser = gen.UpdateUser
+	// UserLinks is where to find a user and what belongs to it.
+	UserLinks = gen.UserLinks
+	// BusinessAddress is the address of a business.
+	BusinessAddress = gen.BusinessAddress
+	// BusinessIDNoType is what kind of number a business number is.
+	BusinessIDNoType = gen.BusinessIDNoType
+	// ResourceReference refers to a connection or an account of a user.
+	ResourceReference = gen.ResourceReference
+	// ResourceReferenceList refers to a user's connections or accounts.
+	ResourceReferenceList = gen.ResourceReferenceList
+)
+
+// The kinds of business numbers.
+const (
+	BusinessIDNoTypeABN = gen.BusinessIDNoTypeABN
+	BusinessIDNoTypeACN = gen.BusinessIDNoTypeACN
+)
+
+// UsersService creates, reads, changes and deletes users.
+type UsersService struct{ client *Client }
+
+// Create creates a user, who has no connections yet. An email or a mobile is required, and a business name beside a
+// business number.
+//
+// It is sent again only when it certainly did not arrive, so that no user is created twice. Errors: [ErrInvalidInput],
+// [ErrBadRequest] for an email or a mobile in bad format. operationId: createUser.
+func (s *UsersService) Create(ctx context.Context, user CreateUser) (*User, error) {
+	switch {
+	case user.Email == "" && user.Mobile == "":
+		return nil, invalidInput(opCreateUser.Name, "user", "give an Email, a Mobile, or both")
+	case user.BusinessIDNo != "" && user.BusinessName == "":
+		return nil, invalidInput(opCreateUser.Name, "user", "give a BusinessName beside the BusinessIDNo")
+	}
+	created, _, err := receive[User](ctx, s.client, opCreateUser, func(ctx context.Context) (*http.Response, error) {
+		return s.client.raw.CreateUser(ctx, user)
+	})
+	return created, err
+}
+
+// Get returns a user, with references to the user's connections and accounts.
+//
+// Errors: [ErrNotFound]. operationId: getUser.
+func (s *UsersService) Get(ctx context.Context, userID string) (*User, error) {
+	if err := checkIDs(opGetUser, id{"userID", userID}); err != nil {
+		return nil, err
+	}
+	user, _, err := receive[User](ctx, s.client, opGetUser, func(ctx context.Context) (*http.Response, error) {
+		return s.client.raw.GetUser(ctx, api.ID(userID))
+	})
+	return user, err
+}
+
+// Update changes the fields of a user that are given; those that are empty stay as they are.
+//
+// It is sent again only when it certainly did not arrive. Errors: [ErrNotFound], [ErrBadRequest]. operationId:
+// updateUser.
+func (s *UsersService) Update(ctx context.Context, userID string, change UpdateUser) (*User, error) {
+	if err := checkIDs(opUpdateUser, id{"userID", userID}); err != nil {
+		return nil, err
+	}
+	if change == (UpdateUser{}) {
+		return nil, invalidInput(opUpdateUser.Name, "change", "it is empty; give at least one field")
+	}
+	user, _, err := receive[User](ctx, s.client, opUpdateUser, func(ctx context.Context) (*http.Response, error) {
+		return s.client.raw.UpdateUser(ctx, api.ID(userID), change)
+	})
+	return user, err
+}
+
+// Delete deletes a user for good, with all connections and data. Deleting a user that is not there is an error,
+// [ErrNotFound], unless an earlier attempt of this very call may have deleted it.
+//
+// operationId: deleteUser.
+func (s *UsersService) Delete(ctx context.Context, userID string) error {
+	if err := checkIDs(opDeleteUser, id{"userID", userID}); err != nil {
+		return err
+	}
+	_, err := s.client.send(ctx, opDeleteUser, func(ctx context.Context) (*http.Response, error) {
+		return s.client.raw.DeleteUser(ctx, api.ID(userID))
+	})
+	return err
+}

@@ -1,0 +1,21 @@
+package basiq
+
+import "github.com/basiq-go/basiq-go/api"
+
+// Secret holds an API key, a token, a password, or an answer to a challenge. Printed with any verb, logged or marshaled
+// to JSON it is "[redacted]"; [Secret.Reveal] returns what it holds.
+type Secret = api.Secret
+
+// NewSecret returns a Secret that holds value.
+func NewSecret(value string) Secret { return api.NewSecret(value) }
+
+// Amount is a decimal number as Basiq sent it, for example "-299292.25": every digit is kept. It is "" where Basiq sent
+// "" or null, or nothing.
+type Amount = api.Amount
+
+// Date is a calendar date as Basiq sent it, for example "2019-10-29". It is "" where Basiq sent "" or null, or nothing.
+type Date = api.Date
+
+// Time is a moment as Basiq sent it, for example "2020-09-09T11:06:52Z". It is "" where Basiq sent "" or null, or
+// nothing.
+type Time = api.Time

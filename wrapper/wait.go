@@ -1,0 +1,233 @@
+package basiq
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"reflect"
+	"slices"
+	"time"
+)
+
+// WaitOption changes how [JobsService.Watch], [JobsService.Wait] and the calls that wait go about it.
+type WaitOption func(*waitConfig) error
+
+type waitConfig struct {
+	shortest, longest time.Duration
+	ceiling           time.Duration
+	answer            func(context.Context, MFAChallenge) ([]Secret, error)
+	userID            string
+}
+
+func newWaitConfig(options []WaitOption) (waitConfig, error) {
+	// The whole of a job takes 3 to 30 seconds as a rule, and no interval for polling is published.
+	config := waitConfig{shortest: time.Second, longest: 5 * time.Second, ceiling: 15 * time.Minute}
+	for _, option := range options {
+		if option == nil {
+			return config, errors.New("one of them is nil")
+		}
+		if err := option(&config); err != nil {
+			return config, err
+		}
+	}
+	return config, nil
+}
+
+// WithMFA has answer called when the bank asks the user for a second factor, and sends what it returns: one answer for
+// each question. Its context ends when the challenge does. Its error ends the wait.
+func WithMFA(answer func(ctx context.Context, challenge MFAChallenge) ([]Secret, error)) WaitOption {
+	return func(c *waitConfig) error {
+		if answer == nil {
+			return errors.New("WithMFA: the function is nil")
+		}
+		c.answer = answer
+		return nil
+	}
+}
+
+// WithPollInterval sets how long to wait between looks at the job: shortest after a change, then half as long again each
+// time, up to longest. By default 1 s and 5 s.
+func WithPollInterval(shortest, longest time.Duration) WaitOption {
+	return func(c *waitConfig) error {
+		if shortest <= 0 || longest < shortest {
+			return errors.New("WithPollInterval: shortest must be more than 0, and longest not less than shortest")
+		}
+		c.shortest, c.longest = shortest, longest
+		return nil
+	}
+}
+
+// WithMaxWait bounds the whole wait, whatever the context allows: 15 minutes by default. A wait that reaches it ends
+// with [ErrWaitedTooLong].
+func WithMaxWait(ceiling time.Duration) WaitOption {
+	return func(c *waitConfig) error {
+		if ceiling <= 0 {
+			return errors.New("WithMaxWait: give more than 0")
+		}
+		c.ceiling = ceiling
+		return nil
+	}
+}
+
+// WaitForUser names the user that the job works for, whose token an MFA answer needs. Jobs of connections tell by
+// themselves as a rule, and the calls that wait know it.
+func WaitForUser(userID string) WaitOption {
+	return func(c *waitConfig) error {
+		c.userID = userID
+		return nil
+	}
+}
+
+// Watch follows a job until it is over. It yields the job as it is now, then every change of it:
+//
+//	for job, err := range client.Jobs.Watch(ctx, jobID) {
+//		if err != nil {
+//			return err
+//		}
+//		done, total := job.Progress()
+//		fmt.Printf("%d of %d steps\n", done, total)
+//	}
+//
+// An error comes once and last, with the job as it was last seen: a [JobError] when the job has failed, a [WaitError]
+// when the wait has ended before the job did. Leaving the loop leaves the job alone; it goes on, and its id is all that
+// is needed to watch it again, from another process too.
+//
+// A challenge of the bank shows as [Job.MFA]: answer it in the loop, or with [WithMFA].
+func (s *JobsService) Watch(ctx context.Context, jobID string, options ...WaitOption) iter.Seq2[*Job, error] {
+	return s.watch(ctx, "Jobs.Watch", jobID, options)
+}
+
+func (s *JobsService) watch(ctx context.Context, operation, jobID string, options []WaitOption) iter.Seq2[*Job, error] {
+	return func(yield func(*Job, error) bool) {
+		if err := checkIDs(&Operation{Name: operation}, id{"jobID", jobID}); err != nil {
+			yield(nil, err)
+			return
+		}
+		config, err := newWaitConfig(options)
+		if err != nil {
+			yield(nil, invalidInput(operation, "options", err.Error()))
+			return
+		}
+		ctx, cancel := context.WithTimeoutCause(ctx, config.ceiling, ErrWaitedTooLong)
+		defer cancel()
+		w := watcher{jobs: s, config: config, jobID: jobID}
+		w.run(ctx, yield)
+	}
+}
+
+// Wait waits until a job is over and returns it. The steps can be shown meanwhile by ranging over [JobsService.Watch]
+// instead.
+//
+// Errors: a [JobError] when the job has failed; a [WaitError] when the wait has ended before the job did: because the
+// context ended, because the bank asks for a second factor and [WithMFA] was not given ([ErrMFARequired]), because Basiq
+// has put the job aside ([ErrJobQueued]), or because a call failed. With an error comes the job as it was last seen, or
+// nil.
+func (s *JobsService) Wait(ctx context.Context, jobID string, options ...WaitOption) (*Job, error) {
+	var last *Job
+	config, _ := newWaitConfig(options) // watch reports the error
+	for job, err := range s.watch(ctx, "Jobs.Wait", jobID, options) {
+		if err != nil {
+			return job, err
+		}
+		if config.answer == nil && job.MFA() != nil {
+			return job, &WaitError{JobID: jobID, Job: job, Err: ErrMFARequired}
+		}
+		last = job
+	}
+	return last, nil
+}
+
+// watcher is one Watch.
+type watcher struct {
+	jobs   *JobsService
+	config waitConfig
+	jobID  string
+
+	last     *Job
+	answered *MFAChallenge
+}
+
+func (w *watcher) run(ctx context.Context, yield func(*Job, error) bool) {
+	interval := w.config.shortest
+	for {
+		job, err := w.jobs.Get(ctx, w.jobID)
+		if err != nil {
+			w.stop(ctx, yield, err)
+			return
+		}
+		changed := w.last == nil || !reflect.DeepEqual(job.Job, w.last.Job)
+		w.last = job
+		switch {
+		case job.Err() != nil:
+			yield(job, job.Err())
+			return
+		case job.Queued():
+			w.stop(ctx, yield, ErrJobQueued)
+			return
+		case changed && !yield(job, nil), job.Done():
+			return
+		}
+		if err := w.challenge(ctx, job); err != nil {
+			w.stop(ctx, yield, err)
+			return
+		}
+		if changed {
+			interval = w.config.shortest
+		} else {
+			interval = min(interval+interval/2, w.config.longest)
+		}
+		if !sleep(ctx, interval) {
+			w.stop(ctx, yield, ctx.Err())
+			return
+		}
+	}
+}
+
+// stop ends the watch with an error.
+func (w *watcher) stop(ctx context.Context, yield func(*Job, error) bool, err error) {
+	if cause := context.Cause(ctx); errors.Is(cause, ErrWaitedTooLong) {
+		err = cause
+	}
+	yield(w.last, &WaitError{JobID: w.jobID, Job: w.last, Err: err})
+}
+
+// challenge has the job's challenge answered, if it has one that was not.
+func (w *watcher) challenge(ctx context.Context, job *Job) error {
+	challenge := job.MFA()
+	if challenge == nil || w.config.answer == nil || w.isAnswered(challenge) {
+		return nil
+	}
+	if w.config.userID != "" {
+		challenge.UserID = w.config.userID
+	}
+	if challenge.UserID == "" {
+		return errors.New("the job does not tell whose it is; give basiq.WaitForUser")
+	}
+	answers, err := w.ask(ctx, challenge)
+	if err != nil {
+		return err
+	}
+	if len(answers) != len(challenge.Questions) && len(challenge.Questions) > 0 {
+		return fmt.Errorf("%d answers for %d questions: %w", len(answers), len(challenge.Questions), ErrInvalidInput)
+	}
+	w.answered = challenge
+	_, err = w.jobs.AnswerMFA(ctx, challenge.UserID, w.jobID, answers...)
+	return err
+}
+
+// ask calls the caller's function, for as long as the challenge is good.
+func (w *watcher) ask(ctx context.Context, challenge *MFAChallenge) ([]Secret, error) {
+	if challenge.ValidFor > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, challenge.ValidFor)
+		defer cancel()
+	}
+	return w.config.answer(ctx, *challenge)
+}
+
+// isAnswered reports whether challenge is the one that was answered, which a job may go on showing for a while.
+func (w *watcher) isAnswered(challenge *MFAChallenge) bool {
+	return w.answered != nil && w.answered.Method == challenge.Method &&
+		w.answered.Description == challenge.Description && slices.Equal(w.answered.Questions, challenge.Questions)
+}
