@@ -1,6 +1,7 @@
 package basiq
 
 import (
+	"fmt"
 	"net/http"
 
 	"github.com/basiq-go/basiq-go/gen"
@@ -63,6 +64,11 @@ func New(apiKey string, options ...Option) (*Client, error) {
 
 	c.raw = &gen.Client{Server: config.baseURL.String() + "/", Client: chain}
 	return c, nil
+}
+
+// Format prints where the client goes, under every verb: what is inside is secret, and changes while it is printed.
+func (c Client) Format(f fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(f, "basiq.Client(%s, API %s)", c.config.baseURL, c.config.version)
 }
 
 // Raw returns the generated client, for what the services do not offer. Its calls go the same way as those of the

@@ -17,6 +17,8 @@ import (
 
 	"github.com/getkin/kin-openapi/openapi3filter"
 	"github.com/getkin/kin-openapi/routers"
+
+	"github.com/basiq-go/basiq-go/api"
 )
 
 // Violation is a request or a response that the contract does not allow.
@@ -163,11 +165,16 @@ func checkCredential(_ context.Context, input *openapi3filter.AuthenticationInpu
 	return nil
 }
 
-// checkRequest adds to the OpenAPI library's checks what that lets pass: unknown and repeated query parameters and
-// form fields, bodies of unknown length where none belongs, and text after the JSON.
+// checkRequest adds to the OpenAPI library's checks what that lets pass: ids that lead elsewhere, unknown and repeated
+// query parameters and form fields, bodies of unknown length where none belongs, and text after the JSON.
 func checkRequest(ctx context.Context, input *openapi3filter.RequestValidationInput, body []byte) error {
 	if err := openapi3filter.ValidateRequest(ctx, input); err != nil {
 		return err //nolint:wrapcheck // reason reads it.
+	}
+	for name, value := range input.PathParams {
+		if err := api.ID(value).Validate(); err != nil {
+			return fmt.Errorf("path parameter %q: %w", name, err)
+		}
 	}
 	if err := checkQuery(input.Route, input.Request.URL.RawQuery); err != nil {
 		return err

@@ -1,0 +1,54 @@
+package api_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/basiq-go/basiq-go/api"
+	"github.com/basiq-go/basiq-go/gen"
+)
+
+func TestID(t *testing.T) {
+	t.Parallel()
+	for _, good := range []api.ID{"61723", "cd6fbd92", "AU00000", "248b2883-2a6b-4e8a-9591-76565d23ba5a", "...", "a.b", "a~b_c:d@e"} {
+		require.NoError(t, good.Validate(), "%q", string(good))
+		text, err := good.MarshalText()
+		require.NoError(t, err)
+		assert.Equal(t, string(good), string(text))
+	}
+	for _, bad := range []api.ID{"", ".", "..", "/", "a/b", `\`, "?", "#", "%", "a b", "\t", "\x7f", "é", "refresh"} {
+		require.ErrorIs(t, bad.Validate(), api.ErrBadID, "%q", string(bad))
+		_, err := bad.MarshalText()
+		require.ErrorIs(t, err, api.ErrBadID)
+	}
+}
+
+// Whatever an id holds, the request that is made of it names the connection of a user, or is not made.
+func FuzzIDKeepsThePathsShape(f *testing.F) {
+	for b := range 256 {
+		f.Add("u"+string([]byte{byte(b)}), string([]byte{byte(b)}))
+	}
+	f.Add("..", "..")
+	f.Add("%2e%2e", "%2f")
+	f.Fuzz(func(t *testing.T, userID, connectionID string) {
+		req, err := gen.NewDeleteConnectionRequest("https://au-api.basiq.io/base/", api.ID(userID), api.ID(connectionID))
+		if err != nil {
+			return
+		}
+		assert.Equal(t, http.MethodDelete, req.Method)
+		segments := strings.Split(req.URL.EscapedPath(), "/")
+		require.Len(t, segments, 6)
+		assert.Equal(t, []string{"", "base", "users"}, segments[:3])
+		assert.Equal(t, "connections", segments[4])
+		parts := strings.Split(req.URL.Path, "/")
+		require.Len(t, parts, 6)
+		assert.Equal(t, []string{userID, connectionID}, []string{parts[3], parts[5]})
+		assert.Empty(t, req.URL.RawQuery)
+		assert.Empty(t, req.URL.Fragment)
+		assert.Equal(t, "au-api.basiq.io", req.URL.Host)
+	})
+}

@@ -1,0 +1,79 @@
+package api_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"encoding/xml"
+	"fmt"
+	"log/slog"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/basiq-go/basiq-go/api"
+)
+
+const planted = "hunter2-planted"
+
+// holder is a user's type that has secrets in every place.
+type holder struct {
+	Open   api.Secret
+	Wire   api.WireSecret `json:"-"`
+	hidden api.Secret
+	List   []api.Secret
+	Map    map[string]api.Secret
+	Any    any
+}
+
+func TestSecretsAreNotShown(t *testing.T) {
+	t.Parallel()
+	s := api.NewSecret(planted)
+	whole := holder{
+		Open: s, Wire: planted, hidden: s, List: []api.Secret{s}, Map: map[string]api.Secret{"a": s}, Any: s,
+	}
+	require.Equal(t, planted, whole.hidden.Reveal())
+	for _, value := range []any{s, &s, api.WireSecret(planted), whole, &whole, []any{whole}, map[string]any{"x": whole}} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%T %v", "%10s"} {
+			text := fmt.Sprintf(verb, value, value)
+			assert.NotContains(t, text, planted)
+			assert.NotContains(t, text, fmt.Sprintf("%x", planted))
+		}
+		var log bytes.Buffer
+		slog.New(slog.NewTextHandler(&log, nil)).Info("m", "value", value)
+		if _, wire := value.(api.WireSecret); !wire {
+			slog.New(slog.NewJSONHandler(&log, nil)).Info("m", "value", value)
+			asJSON, err := json.Marshal(value)
+			require.NoError(t, err)
+			assert.NotContains(t, string(asJSON), planted)
+		}
+		assert.NotContains(t, log.String(), planted)
+	}
+	asXML, err := xml.Marshal([]api.Secret{s})
+	require.NoError(t, err)
+	assert.NotContains(t, string(asXML), planted)
+	assert.Equal(t, "[redacted]", fmt.Sprint(s))
+}
+
+func TestWireSecretIsCarriedByJSON(t *testing.T) {
+	t.Parallel()
+	body, err := json.Marshal(map[string]api.WireSecret{"password": planted})
+	require.NoError(t, err)
+	assert.JSONEq(t, `{"password":"hunter2-planted"}`, string(body))
+	var back map[string]api.WireSecret
+	require.NoError(t, json.Unmarshal(body, &back))
+	assert.Equal(t, planted, back["password"].Secret().Reveal())
+	var log bytes.Buffer
+	slog.New(slog.NewJSONHandler(&log, nil)).Info("m", "value", api.WireSecret(planted))
+	assert.NotContains(t, log.String(), planted)
+}
+
+func TestSecret(t *testing.T) {
+	t.Parallel()
+	assert.True(t, api.Secret{}.IsZero())
+	assert.True(t, api.NewSecret("").IsZero())
+	assert.Empty(t, api.Secret{}.Reveal())
+	assert.Empty(t, fmt.Sprint(api.Secret{}), "an empty secret shows that it is")
+	assert.True(t, api.NewSecret("a").Equal(api.NewSecret("a")))
+	assert.False(t, api.NewSecret("a").Equal(api.NewSecret("b")))
+}

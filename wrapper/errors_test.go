@@ -1,0 +1,207 @@
+package basiq_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	basiq "github.com/basiq-go/basiq-go/wrapper"
+)
+
+// Whatever the body is, the status arrives.
+func TestOddErrorBodies(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		status int
+		body   string
+		want   string
+	}{
+		"envelope": {404, envelope("resource-not-found", "Requested resource is not found.", "no such connection"),
+			"basiq: Connections.Get: 404 resource-not-found: no such connection (correlation corr-1)"},
+		"no detail": {401, `{"type":"list","correlationId":"abc","data":[{"type":"error","code":"unauthorized-access","title":"Unauthorized"}]}`,
+			"basiq: Connections.Get: 401 unauthorized-access: Unauthorized (correlation abc)"},
+		"details": {400, `{"data":[{"code":"parameter-not-valid","details":"ID value is not valid"}]}`,
+			"basiq: Connections.Get: 400 parameter-not-valid: ID value is not valid"},
+		"several": {400, `{"data":[{"code":"parameter-not-valid","detail":"first"},{"code":"invalid-content","detail":"second"}]}`,
+			"basiq: Connections.Get: 400 parameter-not-valid: first: second"},
+		"gateway":    {403, `{"message":"Missing Authentication Token"}`, "basiq: Connections.Get: 403: Missing Authentication Token"},
+		"HTML":       {502, "<html><body>Bad Gateway</body></html>", "basiq: Connections.Get: 502 Bad Gateway: the body is not one of Basiq's"},
+		"empty":      {503, "", "basiq: Connections.Get: 503 Service Unavailable: the body is not one of Basiq's"},
+		"truncated":  {500, `{"type":"list","correlationId":"abc","data":[{"type":"err`, "basiq: Connections.Get: 500 Internal Server Error: the body is not one of Basiq's"},
+		"array":      {500, `[]`, "basiq: Connections.Get: 500 Internal Server Error: the body is not one of Basiq's"},
+		"null":       {500, `null`, "basiq: Connections.Get: 500 Internal Server Error: the body is not one of Basiq's"},
+		"wrong kind": {500, `{"correlationId":"abc","data":[{"code":{},"detail":"still here"}]}`, "basiq: Connections.Get: 500: still here (correlation abc)"},
+		"route": {404, "Route not found for this API version.",
+			"basiq: Connections.Get: 404: the client's API version has no such operation; see basiq.WithAPIVersion"},
+		"two lines":  {400, `{"data":[{"code":"a\r\nb","detail":"c\nd\u0000e"}]}`, "basiq: Connections.Get: 400 a  b: c d e"},
+		"redirected": {302, "", "basiq: Connections.Get: 302 Found: the body is not one of Basiq's"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, client := newStub(t, ok(c.status, c.body))
+			_, err := client.Connections.Get(t.Context(), userID, connID)
+			require.EqualError(t, err, c.want)
+			var failure *basiq.Error
+			require.ErrorAs(t, err, &failure)
+			assert.Equal(t, c.status, failure.StatusCode)
+			assert.Equal(t, c.body, string(failure.Body()))
+		})
+	}
+}
+
+func TestOddSuccessBodies(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ body, want string }{
+		"HTML":       {"<html>", "invalid character"},
+		"empty":      {"", "unexpected end of JSON input"},
+		"truncated":  {`{"type":"connection","id":"c1`, "unexpected end of JSON input"},
+		"array":      {`[]`, `is not of the kind`},
+		"wrong kind": {`{"id":"c1","institution":"secret-value"}`, `the field "institution" is not of the kind`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, client := newStub(t, ok(200, c.body))
+			_, err := client.Connections.Get(t.Context(), userID, connID)
+			var failure *basiq.Error
+			require.ErrorAs(t, err, &failure)
+			assert.Equal(t, 200, failure.StatusCode)
+			assert.Contains(t, err.Error(), "basiq: Connections.Get: 200: done, but the answer cannot be read: ")
+			assert.Contains(t, err.Error(), c.want)
+			assert.NotContains(t, err.Error(), "secret-value")
+			assert.Equal(t, c.body, string(failure.Body()))
+			assert.Len(t, s.seen(), 1)
+		})
+	}
+	t.Run("a job without an id", func(t *testing.T) {
+		t.Parallel()
+		_, client := newStub(t, ok(202, `{}`))
+		_, err := client.Connections.Create(t.Context(), userID, login)
+		require.ErrorContains(t, err, "202: done, but the answer cannot be read: there is no job id in it")
+	})
+}
+
+func TestErrorsByStatus(t *testing.T) {
+	t.Parallel()
+	byStatus := map[int]error{
+		400: basiq.ErrBadRequest, 401: basiq.ErrUnauthorized, 403: basiq.ErrForbidden, 404: basiq.ErrNotFound, 409: basiq.ErrConflict,
+		410: basiq.ErrGone, 429: basiq.ErrTooManyRequests, 502: basiq.ErrUnavailable, 503: basiq.ErrUnavailable, 504: basiq.ErrUnavailable,
+	}
+	for status, want := range byStatus {
+		t.Run(http.StatusText(status), func(t *testing.T) {
+			t.Parallel()
+			_, client := newStub(t, ok(status, envelope("some-code", "", "")))
+			_, err := client.Users.Get(t.Context(), userID)
+			for _, other := range byStatus {
+				assert.Equal(t, errors.Is(want, other), errors.Is(err, other), other)
+			}
+		})
+	}
+	t.Run("not found by code", func(t *testing.T) {
+		t.Parallel()
+		_, client := newStub(t, ok(400, envelope("resource-not-found", "", "")))
+		_, err := client.Jobs.Get(t.Context(), jobID)
+		require.ErrorIs(t, err, basiq.ErrNotFound)
+		require.ErrorIs(t, err, basiq.ErrBadRequest)
+	})
+	t.Run("a route that is missing is not a thing that is", func(t *testing.T) {
+		t.Parallel()
+		_, client := newStub(t, ok(404, "Route not found for this API version."))
+		_, err := client.Connections.Create(t.Context(), userID, login)
+		require.ErrorIs(t, err, basiq.ErrWrongAPIVersion)
+		require.NotErrorIs(t, err, basiq.ErrNotFound)
+	})
+}
+
+func TestCodes(t *testing.T) {
+	t.Parallel()
+	for sent, want := range map[string]basiq.Code{
+		"invalid-credentials": basiq.CodeInvalidCredentials,
+		"Service unavailable": basiq.CodeServiceUnavailable,
+		"unauthorised-access": basiq.CodeUnauthorizedAccess,
+		"a-code-of-next-year": "a-code-of-next-year",
+		" Forbidden access ":  basiq.CodeForbiddenAccess,
+		"TOO-MANY-REQUESTS":   basiq.CodeTooManyRequests,
+	} {
+		t.Run(sent, func(t *testing.T) {
+			t.Parallel()
+			_, client := newStub(t, ok(400, fmt.Sprintf(`{"data":[{"code":"other"},{"code":%q}]}`, sent)))
+			_, err := client.Users.Get(t.Context(), userID)
+			require.ErrorIs(t, err, want)
+			require.ErrorIs(t, err, basiq.Code("other"))
+			require.NotErrorIs(t, err, basiq.Code("another"))
+			require.NotErrorIs(t, err, basiq.Code(""))
+		})
+	}
+}
+
+func TestErrorsAreLoggedWithoutTheirBody(t *testing.T) {
+	t.Parallel()
+	_, client := newStub(t, ok(400, `{"correlationId":"abc","data":[{"code":"invalid-content"}],"echo":"hooli2016"}`))
+	_, err := client.Connections.Create(t.Context(), userID, login)
+	require.Error(t, err)
+	var failure *basiq.Error
+	require.ErrorAs(t, err, &failure)
+	var log bytes.Buffer
+	slog.New(slog.NewJSONHandler(&log, nil)).Info("failed", "err", failure)
+	asJSON, marshalErr := json.Marshal(failure)
+	require.NoError(t, marshalErr)
+	for _, text := range []string{log.String(), string(asJSON), fmt.Sprintf("%v %+v %#v %s %q", err, err, err, err, err)} {
+		assert.NotContains(t, text, "hooli2016")
+		assert.Contains(t, text, "abc")
+	}
+	assert.Contains(t, log.String(), `"status":400,"code":"invalid-content","correlation_id":"abc"`)
+}
+
+func TestLongErrorBodiesAreCut(t *testing.T) {
+	t.Parallel()
+	_, client := newStub(t, ok(500, strings.Repeat("x", 1<<20)))
+	_, err := client.Users.Get(t.Context(), userID)
+	var failure *basiq.Error
+	require.ErrorAs(t, err, &failure)
+	assert.Len(t, failure.Body(), 16<<10)
+	assert.Less(t, len(err.Error()), 200)
+	assert.Empty(t, failure.Code())
+	assert.Empty(t, failure.Title())
+	assert.Empty(t, failure.Detail())
+}
+
+func TestTitleAndDetail(t *testing.T) {
+	t.Parallel()
+	_, client := newStub(t, ok(400, envelope("c", "the title", "the detail")))
+	_, err := client.Users.Get(t.Context(), userID)
+	var failure *basiq.Error
+	require.ErrorAs(t, err, &failure)
+	assert.Equal(t, "the title", failure.Title())
+	assert.Equal(t, "the detail", failure.Detail())
+}
+
+func FuzzErrorBody(f *testing.F) {
+	for _, seed := range []string{
+		"", "null", "[]", "{}", "<html>", `{"message":"x"}`, `{"data":null}`, `{"data":[null]}`, `{"data":[{"source":[]}]}`,
+		envelope("a", "b", "c"), `{"data":[{"code":1}]}`, "Route not found for this API version.", "\x00\xff", `{"correlationId":{}}`,
+	} {
+		f.Add(400, []byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, status int, body []byte) {
+		status = 300 + (status%300+300)%300
+		if status == 304 || status == 429 || status >= 500 || status == 408 {
+			status = 400
+		}
+		s := &stub{answer: func(int, request) (*http.Response, error) { return reply(status, string(body)), nil }}
+		client := newClient(t, s, basiq.WithRetry(basiq.Retry{MaxAttempts: 1, BaseDelay: 1, MaxDelay: 1}))
+		_, err := client.Users.Get(t.Context(), userID)
+		var failure *basiq.Error
+		require.ErrorAs(t, err, &failure)
+		assert.Equal(t, status, failure.StatusCode)
+		assert.NotContains(t, err.Error(), "\n")
+		assert.Contains(t, err.Error(), "basiq: Users.Get: ")
+	})
+}

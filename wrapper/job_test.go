@@ -1,0 +1,169 @@
+package basiq_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	basiq "github.com/basiq-go/basiq-go/wrapper"
+)
+
+// step makes the JSON of a step.
+func step(title, status, result string) string {
+	return fmt.Sprintf(`{"title":%q,"status":%q,"result":%s}`, title, status, result)
+}
+
+// job makes the JSON of a job.
+func job(steps ...string) string {
+	return `{"type":"job","id":"j1","steps":[` + strings.Join(steps, ",") + `],"links":{"self":"https://au-api.basiq.io/jobs/j1"}}`
+}
+
+const (
+	link      = `{"type":"link","url":"/users/u1/connections/c1"}`
+	failed    = `{"code":"invalid-credentials","title":"Cannot login","detail":"Account is locked"}`
+	challenge = `{"type":"mfa","method":"security-questions","description":"Please answer","input":["One?","Two?"],"expiryMs":120000,"links":{"response":"/jobs/j1/mfa"}}`
+	queued    = `{"code":"temporary-unavailable-queued","title":"Queued"}`
+)
+
+func parseJob(t testing.TB, body string) *basiq.Job {
+	t.Helper()
+	job := new(basiq.Job)
+	require.NoError(t, json.Unmarshal([]byte(body), job))
+	return job
+}
+
+func TestJobStates(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		body            string
+		done, queued    bool
+		finished, total int
+		err             string
+		connection      string
+	}{
+		"reference": {body: jobJSON},
+		"pending":   {body: job(step("verify-credentials", "pending", "null"), step("retrieve-accounts", "pending", "null")), total: 2},
+		"half": {body: job(step("verify-credentials", "success", link), step("retrieve-accounts", "in-progress", "null")), finished: 1, total: 2,
+			connection: "u1/c1"},
+		"success": {body: job(step("verify-credentials", "success", link), step("retrieve-accounts", "success", link)), done: true, finished: 2, total: 2,
+			connection: "u1/c1"},
+		"skipped": {body: job(step("mfa-challenge", "skipped", "null"), step("retrieve-accounts", "success", "null")), done: true, finished: 2, total: 2},
+		"failed": {body: job(step("verify-credentials", "failed", failed), step("retrieve-accounts", "pending", "null")), done: true, total: 2,
+			err: "basiq: job j1 failed at verify-credentials: invalid-credentials: Account is locked"},
+		"failed with a title": {body: job(step("verify-credentials", "failed", `{"title":"Sorry"}`)), done: true, total: 1,
+			err: "basiq: job j1 failed at verify-credentials: Sorry"},
+		"failed in an array": {body: job(step("verify-credentials", "failed", "["+failed+"]")), done: true, total: 1,
+			err: "basiq: job j1 failed at verify-credentials: invalid-credentials: Account is locked"},
+		"failed with details": {body: job(step("verify-credentials", "failed", `{"code":"x","details":"spelt\nso"}`)), done: true, total: 1,
+			err: "basiq: job j1 failed at verify-credentials: x: spelt so"},
+		"failed in an object": {body: job(step("verify-credentials", "failed", `{"error":`+failed+`}`)), done: true, total: 1,
+			err: "basiq: job j1 failed at verify-credentials: invalid-credentials: Account is locked"},
+		"failed without a word": {body: `{"id":"j1","status":"failed","steps":[{"title":"create-report","status":"failed","result":null}],"links":null}`,
+			done: true, total: 1, err: "basiq: job j1 failed at create-report"},
+		"failed without a step":    {body: `{"id":"j1","status":"failed"}`, done: true, err: "basiq: job j1 failed"},
+		"succeeded without a step": {body: `{"id":"j1","status":"success"}`, done: true},
+		"queued":                   {body: job(step("verify-credentials", "pending", queued)), queued: true, total: 1},
+		"unknown state":            {body: job(step("verify-credentials", "resting", "null")), total: 1},
+		"unknown step":             {body: job(step("make-coffee", "success", "[]")), done: true, finished: 1, total: 1},
+		"source": {body: `{"id":"j1","links":{"self":"/jobs/j1","source":"https://au-api.basiq.io/users/u1/connections/c1?a=b"}}`,
+			connection: "u1/c1"},
+		"report":   {body: `{"id":"j1","links":{"source":"/reports/r1"}}`},
+		"bad link": {body: `{"id":"j1","links":{"source":"%zz"}}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			job := parseJob(t, c.body)
+			assert.Equal(t, c.done, job.Done())
+			assert.Equal(t, c.queued, job.Queued())
+			finished, total := job.Progress()
+			assert.Equal(t, []int{c.finished, c.total}, []int{finished, total})
+			assert.Nil(t, job.MFA())
+			connection, known := job.ConnectionID()
+			user, _ := job.UserID()
+			assert.Equal(t, c.connection != "", known)
+			assert.Equal(t, c.connection, strings.Trim(user+"/"+connection, "/"))
+			if c.err == "" {
+				assert.NoError(t, job.Err())
+			} else {
+				assert.EqualError(t, job.Err(), c.err)
+			}
+		})
+	}
+}
+
+func TestJobError(t *testing.T) {
+	t.Parallel()
+	job := parseJob(t, job(step("verify-credentials", "success", link), step("retrieve-accounts", "failed", failed)))
+	err := fmt.Errorf("wrapped: %w", job.Err())
+	require.ErrorIs(t, err, basiq.CodeInvalidCredentials)
+	require.NotErrorIs(t, err, basiq.CodeServiceUnavailable)
+	var failure *basiq.JobError
+	require.ErrorAs(t, err, &failure)
+	assert.Equal(t, &basiq.JobError{
+		JobID: "j1", Step: basiq.StepRetrieveAccounts, Code: basiq.CodeInvalidCredentials, Title: "Cannot login",
+		Detail: "Account is locked", Job: job,
+	}, failure)
+	connection, known := failure.Job.ConnectionID()
+	assert.True(t, known, "the connection was made all the same")
+	assert.Equal(t, "c1", connection)
+}
+
+func TestMFAChallenge(t *testing.T) {
+	t.Parallel()
+	waiting := parseJob(t, job(step("verify-credentials", "success", link), step("mfa-challenge", "in-progress", challenge)))
+	assert.Equal(t, &basiq.MFAChallenge{
+		JobID: "j1", UserID: "u1", Method: basiq.MFAMethodSecurityQuestions, Description: "Please answer",
+		Questions: []string{"One?", "Two?"}, ValidFor: 2 * time.Minute,
+	}, waiting.MFA())
+	assert.False(t, waiting.Done())
+	assert.Nil(t, parseJob(t, job(step("mfa-challenge", "success", challenge))).MFA(), "it stays there when it was met")
+	assert.Nil(t, parseJob(t, job(step("mfa-challenge", "in-progress", "null"))).MFA(), "the answer is being looked at")
+	assert.Nil(t, parseJob(t, job(step("retrieve-accounts", "in-progress", link))).MFA())
+	assert.NotNil(t, parseJob(t, job(step("mfa-challenge", "in-progress", "["+challenge+"]"))).MFA())
+	assert.Empty(t, parseJob(t, job(step("mfa-challenge", "in-progress", `{"type":"mfa","expiryMs":-1}`))).MFA().ValidFor)
+	assert.Equal(t, 24*time.Hour, parseJob(t, job(step("mfa-challenge", "in-progress", `{"type":"mfa","expiryMs":9223372036854775807}`))).MFA().ValidFor)
+}
+
+func TestJobStep(t *testing.T) {
+	t.Parallel()
+	job := parseJob(t, job(step("retrieve-accounts", "pending", "null"), step("verify-credentials", "success", link)))
+	assert.Equal(t, basiq.JobStepStatusSuccess, job.Step(basiq.StepVerifyCredentials).Status)
+	assert.Nil(t, job.Step(basiq.StepMFAChallenge))
+}
+
+// A job's body may hold anything; reading it never panics, and a job is never both failed and free of an error.
+func FuzzJobBody(f *testing.F) {
+	for _, seed := range []string{
+		"{}", "null", jobJSON, job(), job(step("verify-credentials", "failed", failed)), job(step("mfa-challenge", "in-progress", challenge)),
+		job(step("a", "b", "[]")), job(step("a", "b", "[null]")), job(step("a", "failed", "[{}]")), `{"steps":[null]}`, `{"links":{"source":"//"}}`,
+		`{"id":"j1","links":{"source":"/users//connections/"}}`,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		job := new(basiq.Job)
+		if json.Unmarshal(body, job) != nil {
+			return
+		}
+		job.Queued()
+		job.MFA()
+		job.Step(basiq.StepVerifyCredentials)
+		if id, known := job.ConnectionID(); known {
+			assert.NotEmpty(t, id)
+		}
+		finished, total := job.Progress()
+		assert.LessOrEqual(t, finished, total)
+		if err := job.Err(); err != nil {
+			assert.True(t, job.Done())
+			assert.NotContains(t, err.Error(), "\n")
+		}
+		again, err := json.Marshal(job)
+		require.NoError(t, err)
+		assert.True(t, json.Valid(again))
+	})
+}

@@ -1,0 +1,244 @@
+package basiq_test
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	basiq "github.com/basiq-go/basiq-go/wrapper"
+)
+
+func TestNewRefusesBadInput(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		key    string
+		option basiq.Option
+		want   string
+	}{
+		"no key":             {"", nil, "basiq: New: apiKey: it is empty; copy the key from Basiq's dashboard"},
+		"key with a scheme":  {"Basic abc", nil, `begins with "Basic "`},
+		"key with a space":   {"abc def", nil, "exactly as the dashboard shows it"},
+		"key with a newline": {"abc\n", nil, "line break"},
+		"key beyond ASCII":   {"abcé", nil, "beyond ASCII"},
+		"version":            {"k", basiq.WithAPIVersion("2.0"), `"2.0" is not supported`},
+		"no host":            {"k", basiq.WithBaseURL("au-api.basiq.io"), "names no host"},
+		"plain http":         {"k", basiq.WithBaseURL("http://au-api.basiq.io"), "neither https nor http on this machine"},
+		"looks local":        {"k", basiq.WithBaseURL("http://localhost.evil.example"), "neither https"},
+		"other scheme":       {"k", basiq.WithBaseURL("ftp://au-api.basiq.io"), "neither https"},
+		"user in URL":        {"k", basiq.WithBaseURL("https://me:hunter2@au-api.basiq.io"), "it has a user"},
+		"query in URL":       {"k", basiq.WithBaseURL("https://au-api.basiq.io?a=b"), "a query"},
+		"fragment in URL":    {"k", basiq.WithBaseURL("https://au-api.basiq.io#a"), "a fragment"},
+		"no URL":             {"k", basiq.WithBaseURL("https://me:hunter2@%zz"), "it is not a URL"},
+		"nil client":         {"k", basiq.WithHTTPClient(nil), "it is nil"},
+		"no attempts":        {"k", basiq.WithRetry(basiq.Retry{BaseDelay: 1, MaxDelay: 1}), "MaxAttempts is 0; give 1 to 10"},
+		"many attempts":      {"k", basiq.WithRetry(basiq.Retry{MaxAttempts: 11, BaseDelay: 1, MaxDelay: 1}), "MaxAttempts is 11"},
+		"no delay":           {"k", basiq.WithRetry(basiq.Retry{MaxAttempts: 1, MaxDelay: 1}), "BaseDelay must be more than 0"},
+		"delays crossed":     {"k", basiq.WithRetry(basiq.Retry{MaxAttempts: 1, BaseDelay: 2, MaxDelay: 1}), "MaxDelay not less"},
+		"nil hook":           {"k", basiq.WithMiddleware(nil), "one of them is nil"},
+		"nil logger":         {"k", basiq.WithLogger(nil), "it is nil"},
+		"empty product":      {"k", basiq.WithUserAgent(""), "it is empty"},
+		"header injection":   {"k", basiq.WithUserAgent("a\r\nX: y"), "cannot hold"},
+		"no bytes":           {"k", basiq.WithMaxResponseBytes(0), "at least 1"},
+		"nil tokens":         {"k", basiq.WithTokenSource(nil), "it is nil"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var options []basiq.Option
+			if c.option != nil {
+				options = append(options, c.option)
+			}
+			client, err := basiq.New(c.key, options...)
+			require.ErrorIs(t, err, basiq.ErrInvalidInput)
+			require.ErrorContains(t, err, c.want)
+			assert.NotContains(t, err.Error(), "hunter2")
+			assert.Nil(t, client)
+		})
+	}
+	t.Run("nil option", func(t *testing.T) {
+		t.Parallel()
+		_, err := basiq.New("k", nil)
+		require.ErrorIs(t, err, basiq.ErrInvalidInput)
+	})
+}
+
+func TestBaseURL(t *testing.T) {
+	t.Parallel()
+	for base, want := range map[string]string{
+		"https://au-api.basiq.io":      "https://au-api.basiq.io/users/u1",
+		"https://au-api.basiq.io/":     "https://au-api.basiq.io/users/u1",
+		"https://proxy.example/basiq/": "https://proxy.example/basiq/users/u1",
+		"http://localhost:8080":        "http://localhost:8080/users/u1",
+		"http://127.0.0.1:8080/a/b":    "http://127.0.0.1:8080/a/b/users/u1",
+		"http://[::1]:8080":            "http://[::1]:8080/users/u1",
+	} {
+		t.Run(base, func(t *testing.T) {
+			t.Parallel()
+			var url string
+			client := newClient(t, roundTripper(func(req *http.Request) (*http.Response, error) {
+				url = req.URL.String()
+				if strings.HasSuffix(url, "/token") {
+					return reply(200, tokenJSON), nil
+				}
+				return reply(200, userJSON), nil
+			}), basiq.WithBaseURL(base))
+			_, err := client.Users.Get(t.Context(), userID)
+			require.NoError(t, err)
+			assert.Equal(t, want, url)
+		})
+	}
+}
+
+func TestUserAgent(t *testing.T) {
+	t.Parallel()
+	s := &stub{answer: inTurn(ok(200, userJSON))}
+	client := newClient(t, s, basiq.WithUserAgent("acme-lending/2.3"))
+	_, err := client.Users.Get(t.Context(), userID)
+	require.NoError(t, err)
+	assert.True(t, strings.HasPrefix(s.seen()[0].Header.Get("User-Agent"), "acme-lending/2.3 basiq-go/"+basiq.Version))
+}
+
+// The client that is used when none is given follows no redirect that leads away, and takes no token there.
+func TestDefaultClientAndRedirects(t *testing.T) {
+	t.Parallel()
+	var elsewhere int
+	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { elsewhere++ }))
+	t.Cleanup(other.Close)
+	client := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/users/away":
+			http.Redirect(w, r, other.URL, http.StatusFound)
+		case "/users/here":
+			http.Redirect(w, r, "/users/u1", http.StatusFound)
+		case "/users/round":
+			http.Redirect(w, r, "/users/round", http.StatusFound)
+		default:
+			_, _ = io.WriteString(w, userJSON)
+		}
+	})
+	_, err := client.Users.Get(t.Context(), "here")
+	require.NoError(t, err)
+	for _, id := range []string{"away", "round"} {
+		_, err = client.Users.Get(t.Context(), id)
+		var failure *basiq.Error
+		require.ErrorAs(t, err, &failure)
+		assert.Equal(t, 302, failure.StatusCode)
+	}
+	assert.Zero(t, elsewhere)
+}
+
+func TestMiddleware(t *testing.T) {
+	t.Parallel()
+	var events []string
+	hook := func(name string) basiq.Middleware {
+		return func(next basiq.Doer) basiq.Doer {
+			return basiq.DoerFunc(func(req *http.Request) (*http.Response, error) {
+				call, ok := basiq.CallFromContext(req.Context())
+				if !ok {
+					return nil, fmt.Errorf("no call")
+				}
+				events = append(events, fmt.Sprintf("%s %s %d %s %s%s", name, call.Operation.Name, call.Attempt, call.Operation.Method,
+					call.Operation.Path, req.Header.Get("Authorization")))
+				return next.Do(req)
+			})
+		}
+	}
+	s := &stub{answer: inTurn(ok(503, ""), ok(200, connectionJSON))}
+	client := newClient(t, s, basiq.WithMiddleware(hook("outer"), hook("inner")))
+	_, err := client.Connections.Get(t.Context(), userID, connID)
+	require.NoError(t, err)
+	const get, token = "Connections.Get %d GET /users/{userId}/connections/{connectionId}", "Tokens.Create 1 POST /token"
+	assert.Equal(t, []string{
+		"outer " + fmt.Sprintf(get, 1), "inner " + fmt.Sprintf(get, 1),
+		"outer " + token, "inner " + token,
+		"outer " + fmt.Sprintf(get, 2), "inner " + fmt.Sprintf(get, 2),
+	}, events, "each attempt once, the first hook outermost, without a credential")
+	_, ok := basiq.CallFromContext(t.Context())
+	assert.False(t, ok)
+}
+
+func TestLog(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	s := &stub{answer: inTurn(errReset, ok(503, envelope("service-unavailable", "", "")), ok(200, connectionJSON))}
+	client := newClient(t, s, basiq.WithLogger(slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{
+		Level: slog.LevelDebug,
+		ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+			if a.Key == slog.TimeKey || a.Key == "duration" && a.Value.Duration() < time.Minute {
+				return slog.Attr{}
+			}
+			return a
+		},
+	}))))
+	_, err := client.Connections.Get(t.Context(), userID, connID)
+	require.NoError(t, err)
+	const get = `level=DEBUG msg="basiq call" operation=Connections.Get method=GET path=/users/{userId}/connections/{connectionId} `
+	assert.Equal(t, []string{
+		`level=DEBUG msg="basiq call" operation=Tokens.Create method=POST path=/token attempt=1 status=200`,
+		get + `attempt=1 error="read: connection reset by peer"`,
+		get + `attempt=2 status=503 correlation_id=corr-1`,
+		get + `attempt=3 status=200`,
+	}, strings.Split(strings.TrimSpace(log.String()), "\n"))
+}
+
+func TestRaw(t *testing.T) {
+	t.Parallel()
+	t.Run("goes the same way", func(t *testing.T) {
+		t.Parallel()
+		s, client := newStub(t, tokenExpired, ok(503, ""), ok(200, connectionJSON))
+		resp, err := client.Raw().GetConnection(t.Context(), userID, connID)
+		require.NoError(t, err)
+		assert.Equal(t, 200, resp.StatusCode)
+		assert.JSONEq(t, connectionJSON, bodyOf(t, resp))
+		assert.Len(t, s.seen(), 3)
+		assert.Equal(t, "Bearer token-2", s.seen()[2].Authorization)
+	})
+	t.Run("knows the operation by its path", func(t *testing.T) {
+		t.Parallel()
+		for path, want := range map[string]int{"refresh": 4, "c1": 1} { // POST …/refresh may be repeated, POST …/c1 not
+			s, client := newStub(t, ok(503, ""))
+			raw := client.Raw()
+			var err error
+			if path == "refresh" {
+				_, err = raw.RefreshConnections(t.Context(), userID)
+			} else {
+				_, err = raw.UpdateConnectionWithBody(t.Context(), userID, connID, "application/json", strings.NewReader("{}"))
+			}
+			require.NoError(t, err)
+			assert.Len(t, s.seen(), want, path)
+		}
+	})
+	t.Run("below a path", func(t *testing.T) {
+		t.Parallel()
+		s := &stub{answer: inTurn(ok(503, ""))}
+		client := newClient(t, roundTripper(func(req *http.Request) (*http.Response, error) {
+			req.URL.Path = strings.TrimPrefix(req.URL.Path, "/basiq")
+			return s.RoundTrip(req)
+		}), basiq.WithBaseURL("https://proxy.example/basiq"))
+		_, err := client.Raw().GetUser(t.Context(), userID)
+		require.NoError(t, err)
+		assert.Len(t, s.seen(), 4)
+	})
+	t.Run("keeps the status of a broken answer", func(t *testing.T) {
+		t.Parallel()
+		_, client := newStub(t, answerOf{status: 202, body: "{", cut: errReset})
+		resp, err := client.Raw().PostJobMFAWithBody(t.Context(), jobID, "application/json", strings.NewReader("{}"))
+		require.NoError(t, err)
+		assert.Equal(t, 202, resp.StatusCode)
+		_, err = io.Copy(io.Discard, resp.Body)
+		require.ErrorIs(t, err, errReset)
+	})
+	t.Run("cannot change the client", func(t *testing.T) {
+		t.Parallel()
+		_, client := newStub(t, ok(200, userJSON))
+		assert.NotSame(t, client.Raw(), client.Raw())
+	})
+}

@@ -1,0 +1,292 @@
+package basiq_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	basiq "github.com/basiq-go/basiq-go/wrapper"
+)
+
+var (
+	jobStarted   = ok(200, job(step("verify-credentials", "in-progress", "null"), step("retrieve-accounts", "pending", "null")))
+	jobHalfway   = ok(200, job(step("verify-credentials", "success", link), step("retrieve-accounts", "in-progress", "null")))
+	jobSucceeded = ok(200, job(step("verify-credentials", "success", link), step("retrieve-accounts", "success", link)))
+	jobFailed    = ok(200, job(step("verify-credentials", "failed", failed), step("retrieve-accounts", "pending", "null")))
+	jobAsks      = ok(200, job(step("verify-credentials", "success", link), step("mfa-challenge", "in-progress", challenge)))
+	jobThinks    = ok(200, job(step("verify-credentials", "success", link), step("mfa-challenge", "in-progress", "null")))
+	jobAnswered  = ok(200, job(step("verify-credentials", "success", link), step("mfa-challenge", "success", challenge)))
+	jobQueued    = ok(200, job(step("verify-credentials", "pending", queued)))
+)
+
+func TestWatchYieldsEveryChange(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, client := newStub(t, jobStarted, jobStarted, jobStarted, jobHalfway, jobHalfway, jobSucceeded)
+		start := time.Now()
+		var seen []string
+		for job, err := range client.Jobs.Watch(t.Context(), jobID) {
+			require.NoError(t, err)
+			seen = append(seen, string(job.Steps[0].Status)+" "+string(job.Steps[1].Status)+" at "+time.Since(start).String())
+		}
+		assert.Equal(t, []string{
+			"in-progress pending at 0s",
+			"success in-progress at 4.75s", // 1 s, 1.5 s, 2.25 s
+			"success success at 7.25s",     // 1 s, 1.5 s
+		}, seen)
+		assert.Len(t, s.seen(), 6)
+	})
+}
+
+func TestWatchIsQuietBeforeTheRangeAndAfterABreak(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, client := newStub(t, jobStarted)
+		jobs := client.Jobs.Watch(t.Context(), jobID)
+		time.Sleep(time.Minute)
+		assert.Empty(t, s.seen())
+		for range 2 {
+			for range jobs {
+				break
+			}
+		}
+		time.Sleep(time.Minute)
+		assert.Len(t, s.seen(), 2, "each range looks once")
+	})
+}
+
+func TestWaitEnds(t *testing.T) {
+	t.Parallel()
+	fails := func(context.Context, basiq.MFAChallenge) ([]basiq.Secret, error) { return nil, errReset }
+	one := func(context.Context, basiq.MFAChallenge) ([]basiq.Secret, error) {
+		return []basiq.Secret{basiq.NewSecret("1")}, nil
+	}
+	for name, c := range map[string]struct {
+		answers []any
+		options []basiq.WaitOption
+		is      error
+		text    string
+		took    time.Duration
+	}{
+		"success": {answers: []any{jobStarted, jobSucceeded}, took: time.Second},
+		"failure": {answers: []any{jobStarted, jobFailed}, is: basiq.CodeInvalidCredentials, text: "basiq: job j1 failed at verify-credentials", took: time.Second},
+		"queued":  {answers: []any{jobQueued}, is: basiq.ErrJobQueued, text: "basiq: waiting for job j1: the institution is out of reach"},
+		"MFA":     {answers: []any{jobAsks}, is: basiq.ErrMFARequired, text: "basiq: waiting for job j1: the bank asks"},
+		"MFA fails": {answers: []any{jobAsks}, options: []basiq.WaitOption{basiq.WithMFA(fails)}, is: errReset,
+			text: "basiq: waiting for job j1: read: connection reset"},
+		"MFA answers too few": {answers: []any{jobAsks}, options: []basiq.WaitOption{basiq.WithMFA(one)}, is: basiq.ErrInvalidInput,
+			text: "1 answers for 2 questions"},
+		"job is gone": {answers: []any{jobStarted, ok(404, envelope("resource-not-found", "", ""))}, is: basiq.ErrNotFound,
+			text: "basiq: waiting for job j1: basiq: Jobs.Get: 404", took: time.Second},
+		"never": {answers: []any{jobStarted}, options: []basiq.WaitOption{basiq.WithMaxWait(time.Minute)}, is: basiq.ErrWaitedTooLong,
+			text: "the job was not over in time", took: time.Minute},
+		"never, by default": {answers: []any{jobStarted}, is: basiq.ErrWaitedTooLong, took: 15 * time.Minute},
+		"slower polls": {answers: []any{jobStarted, jobSucceeded}, options: []basiq.WaitOption{basiq.WithPollInterval(time.Minute, time.Hour)},
+			took: time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				_, client := newStub(t, c.answers...)
+				start := time.Now()
+				job, err := client.Jobs.Wait(t.Context(), jobID, c.options...)
+				assert.Equal(t, c.took, time.Since(start))
+				require.NotNil(t, job, "the job as it was last seen comes in any case")
+				if c.is == nil {
+					require.NoError(t, err)
+					assert.True(t, job.Done())
+					return
+				}
+				require.ErrorIs(t, err, c.is)
+				require.ErrorContains(t, err, c.text)
+				var waited *basiq.WaitError
+				if errors.As(err, &waited) {
+					assert.Equal(t, jobID, waited.JobID, "the id is what it takes to go on")
+					assert.Same(t, job, waited.Job)
+				}
+			})
+		})
+	}
+}
+
+func TestWaitEndsWithItsContext(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		_, client := newStub(t, jobStarted)
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		start := time.Now()
+		job, err := client.Jobs.Wait(ctx, jobID)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.NotErrorIs(t, err, basiq.ErrWaitedTooLong)
+		assert.Equal(t, jobID, job.ID)
+		assert.Equal(t, 10*time.Second, time.Since(start))
+	})
+	t.Run("before the first look", func(t *testing.T) {
+		t.Parallel()
+		_, client := newStub(t, jobStarted)
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		job, err := client.Jobs.Wait(ctx, jobID)
+		require.ErrorIs(t, err, context.Canceled)
+		assert.Nil(t, job)
+	})
+}
+
+func TestWaitOptions(t *testing.T) {
+	t.Parallel()
+	for name, option := range map[string]basiq.WaitOption{
+		"nil":            nil,
+		"no function":    basiq.WithMFA(nil),
+		"no interval":    basiq.WithPollInterval(0, time.Second),
+		"crossed":        basiq.WithPollInterval(2*time.Second, time.Second),
+		"no time at all": basiq.WithMaxWait(0),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, client := newStub(t, jobSucceeded)
+			_, err := client.Jobs.Wait(t.Context(), jobID, option)
+			require.ErrorIs(t, err, basiq.ErrInvalidInput)
+			assert.True(t, strings.HasPrefix(err.Error(), "basiq: Jobs.Wait: options: "), err)
+			assert.Empty(t, s.seen())
+		})
+	}
+}
+
+func TestWithMFA(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &stub{}
+		get := inTurn(jobStarted, jobAsks, jobAsks, jobThinks, jobAnswered)
+		gets := 0
+		s.answer = func(_ int, req request) (*http.Response, error) {
+			if req.Method == http.MethodPost {
+				return reply(202, jobJSON), nil
+			}
+			gets++
+			return get(gets, req)
+		}
+		asked := 0
+		job, err := newClient(t, s).Jobs.Wait(t.Context(), jobID, basiq.WithMFA(
+			func(ctx context.Context, challenge basiq.MFAChallenge) ([]basiq.Secret, error) {
+				asked++
+				deadline, bounded := ctx.Deadline()
+				assert.True(t, bounded)
+				assert.Equal(t, 2*time.Minute, time.Until(deadline))
+				assert.Equal(t, []string{"One?", "Two?"}, challenge.Questions)
+				assert.Equal(t, "u1", challenge.UserID)
+				return []basiq.Secret{basiq.NewSecret("Basiq"), basiq.NewSecret("AU00000")}, nil
+			}))
+		require.NoError(t, err)
+		assert.True(t, job.Done())
+		assert.Equal(t, 1, asked, "a challenge that is still shown is not answered twice")
+		var posts []request
+		for _, r := range s.seen() {
+			if r.Method == http.MethodPost {
+				posts = append(posts, r)
+			}
+		}
+		require.Len(t, posts, 1)
+		assert.Equal(t, "/jobs/j1/mfa", posts[0].Path)
+		assert.JSONEq(t, `{"mfa-response":["Basiq","AU00000"]}`, posts[0].Body)
+		assert.Equal(t, "Bearer token-2", posts[0].Authorization, "the user's own token")
+		assert.Equal(t, 2, s.tokenRequests())
+	})
+}
+
+func TestWithMFAWhoseUserIsNotKnown(t *testing.T) {
+	t.Parallel()
+	asks := ok(200, job(step("mfa-challenge", "in-progress", challenge)))
+	answers := basiq.WithMFA(func(context.Context, basiq.MFAChallenge) ([]basiq.Secret, error) {
+		return []basiq.Secret{basiq.NewSecret("Basiq"), basiq.NewSecret("AU00000")}, nil
+	})
+	t.Run("not given", func(t *testing.T) {
+		t.Parallel()
+		_, client := newStub(t, asks)
+		_, err := client.Jobs.Wait(t.Context(), jobID, answers)
+		require.ErrorContains(t, err, "give basiq.WaitForUser")
+	})
+	t.Run("given", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			s, client := newStub(t, asks, ok(202, jobJSON), jobSucceeded)
+			_, err := client.Jobs.Wait(t.Context(), jobID, answers, basiq.WaitForUser("u1"))
+			require.NoError(t, err)
+			assert.Equal(t, "POST /jobs/j1/mfa", s.seen()[1].String())
+		})
+	})
+	t.Run("wrong answer", func(t *testing.T) {
+		t.Parallel()
+		s, client := newStub(t, asks, ok(400, envelope("parameter-not-valid", "", "wrong")))
+		job, err := client.Jobs.Wait(t.Context(), jobID, answers, basiq.WaitForUser("u1"))
+		require.ErrorIs(t, err, basiq.ErrBadRequest)
+		assert.Equal(t, jobID, job.ID)
+		assert.Len(t, s.seen(), 2)
+	})
+}
+
+func TestMFAInALoop(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, client := newStub(t, jobAsks, ok(202, jobJSON), jobSucceeded)
+		for job, err := range client.Jobs.Watch(t.Context(), jobID) {
+			require.NoError(t, err)
+			if challenge := job.MFA(); challenge != nil {
+				_, err = client.Jobs.AnswerMFA(t.Context(), challenge.UserID, job.ID, basiq.NewSecret("a"), basiq.NewSecret("b"))
+				require.NoError(t, err)
+			}
+		}
+		assert.Len(t, s.seen(), 3)
+	})
+}
+
+func TestConnectionsThatWait(t *testing.T) {
+	t.Parallel()
+	accepted, running := ok(202, jobJSON), ok(200, jobJSON)
+	calls := map[string]func(context.Context, *basiq.Client) (*basiq.Connection, error){
+		"create": func(ctx context.Context, c *basiq.Client) (*basiq.Connection, error) {
+			return c.Connections.CreateAndWait(ctx, userID, login)
+		},
+		"refresh": func(ctx context.Context, c *basiq.Client) (*basiq.Connection, error) {
+			return c.Connections.RefreshAndWait(ctx, userID, connID)
+		},
+		"update": func(ctx context.Context, c *basiq.Client) (*basiq.Connection, error) {
+			return c.Connections.UpdateAndWait(ctx, userID, connID, basiq.UpdateConnection{Password: basiq.NewSecret("x")})
+		},
+	}
+	for name, call := range calls {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				for _, first := range []answerOf{accepted, running} {
+					s, client := newStub(t, first, jobStarted, jobSucceeded, ok(200, connectionJSON))
+					connection, err := call(t.Context(), client)
+					require.NoError(t, err)
+					assert.Equal(t, connID, connection.ID)
+					seen := s.seen()
+					assert.Equal(t, "GET /users/u1/connections/c1", seen[len(seen)-1].String())
+				}
+				_, client := newStub(t, ok(400, envelope("invalid-credentials", "", "")))
+				_, err := call(t.Context(), client)
+				require.ErrorIs(t, err, basiq.CodeInvalidCredentials)
+
+				_, client = newStub(t, accepted, jobFailed)
+				_, err = call(t.Context(), client)
+				var failure *basiq.JobError
+				require.ErrorAs(t, err, &failure)
+				assert.Equal(t, jobID, failure.JobID)
+
+				_, client = newStub(t, accepted, ok(200, job(step("create-report", "success", "null"))))
+				_, err = call(t.Context(), client)
+				require.ErrorContains(t, err, "basiq: waiting for job j1: the job names no connection")
+			})
+		})
+	}
+}
