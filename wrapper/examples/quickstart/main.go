@@ -1,0 +1,277 @@
+// Command quickstart connects a user to a bank, waits until the bank's data is there, reads it, refreshes it and deletes
+// the connection: the whole life of a connection in one program.
+//
+//	go run ./wrapper/examples/quickstart
+//
+// runs it against the sandbox of package basiqtest, with no network and no key. With an API key in BASIQ_API_KEY the same
+// program does the same against Basiq itself. It creates a user of its own and deletes it at the end.
+//
+//	-login bighead                          a login that the bank refuses
+//	-login jared -institution AU00002       a bank that asks for a second factor
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"time"
+
+	basiq "github.com/basiq-go/basiq-go/wrapper"
+	"github.com/basiq-go/basiq-go/wrapper/basiqtest"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	err := run(ctx, os.Args[1:], os.Getenv, os.Stdin, os.Stdout)
+	stop()
+	if err != nil && !errors.Is(err, flag.ErrHelp) {
+		fmt.Fprintln(os.Stderr, "quickstart:", explain(err))
+		os.Exit(1)
+	}
+}
+
+// settings is what the flags and the environment say.
+type settings struct {
+	login, institution string
+	password           basiq.Secret
+	answers            []basiq.Secret
+	version            string
+	speed              float64
+	baseURL            string
+	apiKey             string
+}
+
+// testUser is one of Basiq's documented test users, whose password and answers are public.
+type testUser struct {
+	password string
+	answers  []string
+}
+
+var testUsers = map[string]testUser{
+	"Wentworth-Smith": {"whislter", []string{"Basiq", "AU00000"}},
+	"Whistler":        {"ShowBox", []string{"Basiq", "AU00000"}},
+	"Gilfoyle":        {"PiedPiper", []string{"Hooli"}},
+	"gavinBelson":     {"hooli2016", []string{"Hooli"}},
+	"jared":           {"django", []string{"1234"}},
+	"richard":         {"tabsnotspaces", []string{"1234"}},
+	"laurieBream":     {"business2024", nil},
+	"ashMann":         {"hooli2024", nil},
+	"bighead":         {"password", nil},
+	"erlich":          {"aviato", nil},
+	"jianYang":        {"nothotdog", nil},
+}
+
+func parse(args []string, getenv func(string) string, out io.Writer) (*settings, error) {
+	var s settings
+	var answers string
+	flags := flag.NewFlagSet("quickstart", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	flags.StringVar(&s.login, "login", "Wentworth-Smith", "the `login` at the bank: one of Basiq's test users, or another with its password in BASIQ_PASSWORD")
+	flags.StringVar(&s.institution, "institution", "AU00000", "the bank's `id`; AU00002 always asks for a second factor")
+	flags.StringVar(&answers, "answers", "", "the `answers` to the bank's questions, separated by commas; those of the test users are known")
+	flags.StringVar(&s.version, "api-version", string(basiq.APIVersion21), "the API `version`; creating a connection with a login needs 2.1")
+	flags.Float64Var(&s.speed, "speed", 4, "how many `times` faster than a real bank the sandbox is")
+	flags.StringVar(&s.baseURL, "base-url", "", "another `URL` for the API, with the key in BASIQ_API_KEY")
+	err := flags.Parse(args)
+	if errors.Is(err, flag.ErrHelp) {
+		fmt.Fprintln(out, "Connects a user to a bank, in Basiq's stead or, with BASIQ_API_KEY set, at Basiq.")
+		flags.SetOutput(out)
+		flags.PrintDefaults()
+	}
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return nil, err
+	case err != nil:
+		return nil, fmt.Errorf("%w; see -help", err)
+	case flags.NArg() > 0:
+		return nil, fmt.Errorf("%q is not a flag; see -help", flags.Arg(0))
+	}
+	s.apiKey = getenv("BASIQ_API_KEY")
+	if s.baseURL != "" && s.apiKey == "" {
+		return nil, errors.New("-base-url needs a key in BASIQ_API_KEY")
+	}
+	user, known := testUsers[s.login]
+	s.password = basiq.NewSecret(user.password)
+	if password := getenv("BASIQ_PASSWORD"); password != "" {
+		s.password = basiq.NewSecret(password)
+	} else if !known {
+		return nil, fmt.Errorf("%q is none of Basiq's test users; set its password in BASIQ_PASSWORD", s.login)
+	}
+	if answers != "" {
+		user.answers = strings.Split(answers, ",")
+	}
+	for _, answer := range user.answers {
+		s.answers = append(s.answers, basiq.NewSecret(answer))
+	}
+	return &s, nil
+}
+
+// newClient returns a client of Basiq, or of a sandbox when there is no key.
+func newClient(s *settings, counted *counter) (*basiq.Client, func(), error) {
+	options := []basiq.Option{
+		basiq.WithAPIVersion(basiq.APIVersion(s.version)),
+		basiq.WithMiddleware(counted.middleware),
+	}
+	if s.apiKey != "" {
+		if s.baseURL != "" {
+			options = append(options, basiq.WithBaseURL(s.baseURL))
+		}
+		client, err := basiq.New(s.apiKey, options...)
+		return client, func() {}, err
+	}
+	sandbox, err := basiqtest.Start(basiqtest.Speed(s.speed))
+	if err != nil {
+		return nil, nil, err
+	}
+	client, err := basiq.New(sandbox.APIKey(), append(options, basiq.WithBaseURL(sandbox.URL()))...)
+	if err != nil {
+		_ = sandbox.Close()
+		return nil, nil, err
+	}
+	return client, func() { _ = sandbox.Close() }, nil
+}
+
+func run(ctx context.Context, args []string, getenv func(string) string, in io.Reader, out io.Writer) error {
+	s, err := parse(args, getenv, out)
+	if err != nil {
+		return err
+	}
+	var counted counter
+	client, closeClient, err := newClient(s, &counted)
+	if err != nil {
+		return err
+	}
+	defer closeClient()
+
+	start := time.Now()
+	where := "Basiq"
+	if s.apiKey == "" {
+		where = "the sandbox in this program (no network, no key)"
+	}
+	fmt.Fprintf(out, "Talking to %s, API %s.\n\n", where, s.version)
+
+	user, err := client.Users.Create(ctx, basiq.CreateUser{Email: "quickstart@example.com", FirstName: "Quick", LastName: "Start"})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "Created user %s.\n", user.ID)
+	// Whatever happens, the user goes, and with it all that was made here.
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+		defer cancel()
+		if err := client.Users.Delete(ctx, user.ID); err != nil {
+			fmt.Fprintf(out, "Could not delete user %s: %v\n", user.ID, err)
+		} else {
+			fmt.Fprintf(out, "Deleted user %s.\n", user.ID)
+		}
+		fmt.Fprintf(out, "\n%s, in %.1f s.\n", &counted, time.Since(start).Seconds())
+	}()
+	return tour(ctx, client, user.ID, s, bufio.NewScanner(in), out)
+}
+
+// tour is the life of a connection.
+func tour(ctx context.Context, client *basiq.Client, userID string, s *settings, in *bufio.Scanner, out io.Writer) error {
+	fmt.Fprintf(out, "\nConnecting %s to %s:\n", s.login, s.institution)
+	job, err := client.Connections.Create(ctx, userID, basiq.CreateConnection{
+		InstitutionID: s.institution,
+		LoginID:       basiq.NewSecret(s.login),
+		Password:      s.password,
+	})
+	if err != nil {
+		return err
+	}
+	mfa := basiq.WithMFA(func(_ context.Context, challenge basiq.MFAChallenge) ([]basiq.Secret, error) {
+		return answer(challenge, s.answers, in, out)
+	})
+	job, err = follow(ctx, client, job.ID, out, basiq.WaitForUser(userID), mfa)
+	if err != nil {
+		return err
+	}
+	connectionID, _ := job.ConnectionID()
+
+	connection, err := client.Connections.Get(ctx, userID, connectionID)
+	if err != nil {
+		return err
+	}
+	fmt.Fprint(out, "\nWhat Basiq knows of it now:\n")
+	describe(out, connection)
+
+	fmt.Fprint(out, "\nRefreshing it:\n")
+	if job, err = client.Connections.Refresh(ctx, userID, connectionID); err != nil {
+		return err
+	}
+	if _, err = follow(ctx, client, job.ID, out, basiq.WaitForUser(userID), mfa); err != nil {
+		return err
+	}
+
+	active := 0
+	for _, err := range client.Connections.List(ctx, userID,
+		basiq.ConnectionFields.InstitutionID.Eq(s.institution),
+		basiq.ConnectionFields.Status.Eq(basiq.ConnectionStatusActive)) {
+		if err != nil {
+			return err
+		}
+		active++
+	}
+	fmt.Fprintf(out, "\nActive connections to %s: %d.\n", s.institution, active)
+
+	if err = client.Connections.Delete(ctx, userID, connectionID); err != nil {
+		return err
+	}
+	_, err = client.Connections.Get(ctx, userID, connectionID)
+	if !errors.Is(err, basiq.ErrNotFound) {
+		return fmt.Errorf("the connection is still there after it was deleted: %w", err)
+	}
+	fmt.Fprintf(out, "Deleted connection %s; it is gone.\n", connectionID)
+	return nil
+}
+
+// answer shows the bank's questions, and answers them with what is known, or asks who sits there.
+func answer(challenge basiq.MFAChallenge, known []basiq.Secret, in *bufio.Scanner, out io.Writer) ([]basiq.Secret, error) {
+	fmt.Fprintf(out, "  The bank asks (%s, %s to answer): %s\n", challenge.Method, challenge.ValidFor, challenge.Description)
+	if len(known) == len(challenge.Questions) {
+		for i, question := range challenge.Questions {
+			fmt.Fprintf(out, "    %s %s\n", question, known[i].Reveal()) // public, or given on the command line
+		}
+		return known, nil
+	}
+	answers := make([]basiq.Secret, 0, len(challenge.Questions))
+	for _, question := range challenge.Questions {
+		fmt.Fprintf(out, "    %s ", question)
+		if !in.Scan() {
+			return nil, errors.New("the bank's questions were not answered; give -answers")
+		}
+		answers = append(answers, basiq.NewSecret(strings.TrimSpace(in.Text())))
+	}
+	return answers, nil
+}
+
+// explain adds to an error what an application would do about it.
+func explain(err error) string {
+	advice := ""
+	switch {
+	case errors.Is(err, basiq.ErrInvalidAPIKey):
+		return "Basiq does not know the key in BASIQ_API_KEY; copy it from the dashboard exactly as it stands there"
+	case errors.Is(err, basiq.CodeInvalidCredentials):
+		advice = "an application would ask the user for the right login, then call Connections.Update"
+	case errors.Is(err, basiq.CodeAccountNotAccessible):
+		advice = "an application would ask the user to log in at the bank, then call Connections.Refresh"
+	case errors.Is(err, basiq.CodeServiceUnavailable):
+		advice = "an application would try again after ten minutes"
+	case errors.Is(err, basiq.ErrWrongAPIVersion):
+		advice = "give -api-version 2.1"
+	case errors.Is(err, context.Canceled):
+		return "interrupted"
+	}
+	text := strings.TrimPrefix(err.Error(), "basiq: ")
+	if advice != "" {
+		text += "; " + advice
+	}
+	return text
+}

@@ -1,0 +1,121 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/basiq-go/basiq-go/wrapper/basiqtest"
+)
+
+// start runs the program and returns what it prints.
+func start(t *testing.T, environment map[string]string, in string, args ...string) (string, error) {
+	t.Helper()
+	var out strings.Builder
+	err := run(t.Context(), args, func(name string) string { return environment[name] }, strings.NewReader(in), &out)
+	return out.String(), err
+}
+
+func TestQuickstart(t *testing.T) {
+	t.Parallel()
+	out, err := start(t, nil, "", "-speed", "100")
+	require.NoError(t, err)
+	for _, want := range []string{
+		"Talking to the sandbox", "Created user", "✓ retrieve-transactions  success", "Max Wentworth-Smith", "-299292.25",
+		"Refreshing it", "Active connections to AU00000: 1.", "it is gone", "Deleted user", "retries: 0, token requests: 1",
+	} {
+		assert.Contains(t, out, want)
+	}
+}
+
+func TestFailures(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		environment map[string]string
+		args        []string
+		want        string
+	}{
+		"locked account": {nil, []string{"-login", "bighead"}, "an application would ask the user for the right login"},
+		"action needed":  {nil, []string{"-login", "erlich"}, "an application would ask the user to log in at the bank"},
+		"bank is down":   {nil, []string{"-login", "jianYang"}, "an application would try again after ten minutes"},
+		"wrong password": {map[string]string{"BASIQ_PASSWORD": "wrong"}, nil, "invalid-credentials"},
+		"wrong answer":   {nil, []string{"-login", "jared", "-institution", "AU00002", "-answers", "4321"}, "AnswerMFA: 400"},
+		"version":        {nil, []string{"-api-version", "3.0"}, "give -api-version 2.1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			out, err := start(t, c.environment, "", append([]string{"-speed", "100"}, c.args...)...)
+			require.Error(t, err)
+			assert.Contains(t, explain(err), c.want)
+			assert.NotContains(t, explain(err), "\n")
+			assert.Contains(t, out, "Deleted user", "it cleans up after itself")
+		})
+	}
+}
+
+func TestBadFlags(t *testing.T) {
+	t.Parallel()
+	for want, args := range map[string][]string{
+		"flag provided but not defined: -nope; see -help": {"-nope"},
+		`"extra" is not a flag; see -help`:                {"extra"},
+		`"nobody" is none of Basiq's test users`:          {"-login", "nobody"},
+		"-base-url needs a key in BASIQ_API_KEY":          {"-base-url", "http://localhost:1"},
+		`"1.0" is not supported`:                          {"-api-version", "1.0"},
+		"speed -1 is not a positive finite number":        {"-speed", "-1"},
+	} {
+		t.Run(want, func(t *testing.T) {
+			t.Parallel()
+			out, err := start(t, nil, "", args...)
+			require.ErrorContains(t, err, want)
+			assert.Empty(t, out)
+		})
+	}
+	out, err := start(t, nil, "", "-help")
+	require.ErrorIs(t, err, flag.ErrHelp)
+	assert.Contains(t, out, "-institution")
+}
+
+func TestSecondFactor(t *testing.T) {
+	t.Parallel()
+	out, err := start(t, nil, "", "-speed", "100", "-login", "richard", "-institution", "AU00002")
+	require.NoError(t, err)
+	assert.Contains(t, out, "OTP Password 1234")
+	assert.Contains(t, out, "✓ mfa-challenge")
+}
+
+// With a key it talks to where the key belongs, here another sandbox.
+func TestWithAKey(t *testing.T) {
+	t.Parallel()
+	sandbox, err := basiqtest.Start(basiqtest.Speed(100))
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, sandbox.Close()) })
+	out, err := start(t, map[string]string{"BASIQ_API_KEY": sandbox.APIKey()}, "", "-base-url", sandbox.URL())
+	require.NoError(t, err)
+	assert.Contains(t, out, "Talking to Basiq")
+
+	_, err = start(t, map[string]string{"BASIQ_API_KEY": "wrong"}, "", "-base-url", sandbox.URL())
+	require.Error(t, err)
+	assert.Equal(t, "Basiq does not know the key in BASIQ_API_KEY; copy it from the dashboard exactly as it stands there", explain(err))
+
+	t.Run("of somebody who must be asked", func(t *testing.T) {
+		environment := map[string]string{"BASIQ_API_KEY": sandbox.APIKey(), "BASIQ_PASSWORD": "django"}
+		_, err = start(t, environment, "", "-base-url", sandbox.URL(), "-login", "jared", "-institution", "AU00002", "-answers", "a,b")
+		require.ErrorContains(t, err, "the bank's questions were not answered")
+		out, err = start(t, environment, "1234\n1234\n", "-base-url", sandbox.URL(), "-login", "jared", "-institution", "AU00002", "-answers", "a,b")
+		require.NoError(t, err)
+		assert.Contains(t, out, "it is gone")
+	})
+}
+
+func TestInterrupted(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	err := run(ctx, nil, func(string) string { return "" }, strings.NewReader(""), &strings.Builder{})
+	require.Error(t, err)
+	assert.Equal(t, "interrupted", explain(err))
+}
