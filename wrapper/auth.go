@@ -171,13 +171,13 @@ func (c *tokenCache) Token(ctx context.Context, scope Scope) (Token, error) {
 		return held.Token, nil
 	}
 	if err := ctx.Err(); err != nil {
-		return Token{}, err //nolint:wrapcheck // the call says which operation it was
+		return Token{}, err
 	}
 	if held != nil && now.Before(held.end) {
-		c.join(slot, scope, now, true)
+		c.join(slot, scope, now, true) //nolint:contextcheck // a flight belongs to nobody's context
 		return held.Token, nil
 	}
-	token, flight := c.join(slot, scope, now, false)
+	token, flight := c.join(slot, scope, now, false) //nolint:contextcheck // a flight belongs to nobody's context
 	if flight == nil {
 		return token, nil
 	}
@@ -185,7 +185,7 @@ func (c *tokenCache) Token(ctx context.Context, scope Scope) (Token, error) {
 	case <-flight.done:
 		return flight.token, flight.err
 	case <-ctx.Done():
-		return Token{}, ctx.Err() //nolint:wrapcheck // the call says which operation it was
+		return Token{}, ctx.Err()
 	}
 }
 

@@ -95,7 +95,7 @@ func TestTokenErrors(t *testing.T) {
 			if c.want != nil {
 				require.ErrorIs(t, err, c.want)
 			}
-			assert.NotErrorIs(t, err, basiq.ErrNotFound, "the user may well be there")
+			require.NotErrorIs(t, err, basiq.ErrNotFound, "the user may well be there")
 			assert.Contains(t, err.Error(), "basiq: Users.Get: no access token: ")
 			assert.Equal(t, c.requests, s.tokenRequests(), "the call for the user does not repeat what the call for the token has")
 			assert.Empty(t, s.seen())
@@ -254,7 +254,7 @@ func TestCanceledCallerLeavesAlone(t *testing.T) {
 		wg.Go(func() { // the first, whose call began the request
 			start := time.Now()
 			_, err := client.Users.Get(ctx, userID)
-			assert.ErrorIs(t, err, context.Canceled)
+			assert.ErrorIs(t, err, context.Canceled) //nolint:testifylint // not the test's own goroutine
 			assert.Equal(t, time.Second, time.Since(start))
 		})
 		synctest.Wait()
@@ -400,21 +400,25 @@ func TestScopeOfACall(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, []string{"SERVER_ACCESS ", "CLIENT_ACCESS u1", "CLIENT_ACCESS u2"}, scopes)
 
+	_, err = client.Jobs.Get(basiq.ContextWithScope(t.Context(), basiq.Scope{}), jobID)
+	require.ErrorIs(t, err, basiq.ErrInvalidInput)
+}
+
+func TestBadScopes(t *testing.T) {
+	t.Parallel()
+	s, client := newStub(t, ok(200, jobJSON))
 	for name, scope := range map[string]basiq.Scope{
 		"none":             {},
 		"unknown":          {Access: "ADMIN"},
 		"client of nobody": {Access: basiq.TokenScopeClientAccess},
 		"server of a user": {Access: basiq.TokenScopeServerAccess, UserID: "u1"},
 	} {
-		t.Run(name, func(t *testing.T) {
-			_, err := client.Tokens.Create(t.Context(), scope)
-			require.ErrorIs(t, err, basiq.ErrInvalidInput)
-			_, err = client.Tokens.Get(t.Context(), scope)
-			require.ErrorIs(t, err, basiq.ErrInvalidInput)
-		})
+		_, err := client.Tokens.Create(t.Context(), scope)
+		require.ErrorIs(t, err, basiq.ErrInvalidInput, name)
+		_, err = client.Tokens.Get(t.Context(), scope)
+		require.ErrorIs(t, err, basiq.ErrInvalidInput, name)
 	}
-	_, err = client.Jobs.Get(basiq.ContextWithScope(t.Context(), basiq.Scope{}), jobID)
-	require.ErrorIs(t, err, basiq.ErrInvalidInput)
+	assert.Zero(t, s.tokenRequests())
 }
 
 // A source of the caller's own decides, and is told of what was refused.

@@ -45,9 +45,9 @@ func (c *Client) send(ctx context.Context, op *Operation, request func(ctx conte
 
 // callError turns what the chain or the generated client returned into the caller's error.
 func callError(op *Operation, state *callState, err error) error {
-	var token *tokenError
+	token, noToken := errors.AsType[*tokenError](err)
 	switch {
-	case errors.As(err, &token):
+	case noToken:
 		return fmt.Errorf("basiq: %s: no access token: %w", op.Name, token.err)
 	case errors.Is(err, api.ErrBadID):
 		return invalidInput(op.Name, "id", err.Error())
@@ -85,12 +85,11 @@ func receive[T any](ctx context.Context, c *Client, op *Operation, request func(
 // decode is the one place where an answer's body becomes a value.
 func decode(body []byte, value any) error {
 	err := json.Unmarshal(body, value)
-	var mistyped *json.UnmarshalTypeError
-	if errors.As(err, &mistyped) {
+	if mistyped, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		// Its text repeats the value, which may be anything.
 		return fmt.Errorf("the field %q is not of the kind %s", mistyped.Field, mistyped.Type)
 	}
-	return err //nolint:wrapcheck // the caller says what was being decoded
+	return err
 }
 
 // id is an id among the arguments of a call.
@@ -119,9 +118,8 @@ func (s *sender) Do(req *http.Request) (*http.Response, error) {
 	req.Header.Set("User-Agent", s.userAgent)
 	resp, err := s.client.Do(req)
 	// A url.Error repeats the URL, and with it the ids of people.
-	var withURL *url.Error
-	if errors.As(err, &withURL) {
+	if withURL, ok := errors.AsType[*url.Error](err); ok {
 		err = withURL.Err
 	}
-	return resp, err //nolint:wrapcheck // the call says which operation it was
+	return resp, err
 }

@@ -3,6 +3,7 @@ package basiq
 import (
 	"fmt"
 	"net/http"
+	"slices"
 
 	"github.com/basiq-go/basiq-go/gen"
 )
@@ -20,6 +21,8 @@ type Doer interface {
 
 // Client calls the Basiq API. It is safe for use by many goroutines at once; make one and keep it, because it holds the
 // access tokens and the connections. It needs no closing.
+//
+//nolint:recvcheck // a copy of a Client must print as safely as the Client
 type Client struct {
 	// Tokens trades the API key for access tokens. The other services do that by themselves.
 	Tokens *TokensService
@@ -57,8 +60,8 @@ func New(apiKey string, options ...Option) (*Client, error) {
 	// From the wire outwards; see doc.go.
 	var chain Doer = &sender{client: config.httpClient, userAgent: config.userAgent}
 	chain = &authorizer{next: chain, apiKey: config.apiKey, tokens: c.tokens, baseURL: config.baseURL}
-	for i := len(config.middleware) - 1; i >= 0; i-- {
-		chain = config.middleware[i](chain)
+	for _, middleware := range slices.Backward(config.middleware) {
+		chain = middleware(chain)
 	}
 	chain = &retrier{next: chain, policy: config.retry, bodyLimit: config.bodyLimit, logger: config.logger, baseURL: config.baseURL}
 

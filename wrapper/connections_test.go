@@ -1,7 +1,9 @@
 package basiq_test
 
 import (
+	"context"
 	"encoding/json"
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -14,16 +16,21 @@ import (
 func TestStartedAndRunningJobs(t *testing.T) {
 	t.Parallel()
 	for status, running := range map[int]bool{200: true, 202: false} {
-		for name, call := range map[string]func(*basiq.Client) (*basiq.Job, error){
-			"create":  func(c *basiq.Client) (*basiq.Job, error) { return c.Connections.Create(t.Context(), userID, login) },
-			"refresh": func(c *basiq.Client) (*basiq.Job, error) { return c.Connections.Refresh(t.Context(), userID, connID) },
-			"update": func(c *basiq.Client) (*basiq.Job, error) {
-				return c.Connections.Update(t.Context(), userID, connID, basiq.UpdateConnection{Password: basiq.NewSecret("x")})
+		for name, call := range map[string]func(context.Context, *basiq.Client) (*basiq.Job, error){
+			"create": func(ctx context.Context, c *basiq.Client) (*basiq.Job, error) {
+				return c.Connections.Create(ctx, userID, login)
+			},
+			"refresh": func(ctx context.Context, c *basiq.Client) (*basiq.Job, error) {
+				return c.Connections.Refresh(ctx, userID, connID)
+			},
+			"update": func(ctx context.Context, c *basiq.Client) (*basiq.Job, error) {
+				return c.Connections.Update(ctx, userID, connID, basiq.UpdateConnection{Password: basiq.NewSecret("x")})
 			},
 		} {
-			t.Run(name, func(t *testing.T) {
+			t.Run(fmt.Sprint(name, status), func(t *testing.T) {
+				t.Parallel()
 				s, client := newStub(t, ok(status, job(step("verify-credentials", "in-progress", "null"))))
-				job, err := call(client)
+				job, err := call(t.Context(), client)
 				require.NoError(t, err)
 				assert.Equal(t, running, job.AlreadyRunning)
 				assert.Equal(t, jobID, job.ID)
@@ -93,22 +100,29 @@ func TestConnectionsDecodeLeniently(t *testing.T) {
 		body  string
 		check func(t *testing.T, c *basiq.Connection)
 	}{
-		"unknown enum values": {`{"id":"c1","status":"on-holiday","method":"telepathy","accounts":{"data":[{"id":"a1","status":"lent"}]}}`,
+		"unknown enum values": {
+			`{"id":"c1","status":"on-holiday","method":"telepathy","accounts":{"data":[{"id":"a1","status":"lent"}]}}`,
 			func(t *testing.T, c *basiq.Connection) {
 				assert.Equal(t, basiq.ConnectionStatus("on-holiday"), c.Status)
 				assert.Equal(t, basiq.ConnectionMethod("telepathy"), c.Method)
 				assert.Equal(t, basiq.AccountStatus("lent"), c.Accounts.Data[0].Status)
-			}},
-		"unknown fields": {`{"id":"c1","mood":"good","links":{"self":"s","moon":"m"}}`,
-			func(t *testing.T, c *basiq.Connection) { assert.Equal(t, "s", c.Links.Self) }},
-		"null and empty dates": {`{"id":"c1","createdDate":null,"lastUsed":"","expiryDate":""}`,
+			},
+		},
+		"unknown fields": {
+			`{"id":"c1","mood":"good","links":{"self":"s","moon":"m"}}`,
+			func(t *testing.T, c *basiq.Connection) { assert.Equal(t, "s", c.Links.Self) },
+		},
+		"null and empty dates": {
+			`{"id":"c1","createdDate":null,"lastUsed":"","expiryDate":""}`,
 			func(t *testing.T, c *basiq.Connection) {
 				for _, date := range []basiq.Time{c.CreatedDate, c.LastUsed, c.ExpiryDate} {
 					_, known := date.Time()
 					assert.False(t, known)
 				}
-			}},
-		"odd dates": {`{"id":"c1","createdDate":"2018-02-228","lastUsed":"2019-10-29T00:00:00"}`,
+			},
+		},
+		"odd dates": {
+			`{"id":"c1","createdDate":"2018-02-228","lastUsed":"2019-10-29T00:00:00"}`,
 			func(t *testing.T, c *basiq.Connection) {
 				_, known := c.CreatedDate.Time()
 				assert.False(t, known)
@@ -116,28 +130,37 @@ func TestConnectionsDecodeLeniently(t *testing.T) {
 				when, known := c.LastUsed.Time()
 				assert.True(t, known)
 				assert.Equal(t, 2019, when.Year())
-			}},
-		"null parts": {`{"id":"c1","profile":null,"accounts":null,"institution":null,"links":null,"mfaEnabled":null}`,
+			},
+		},
+		"null parts": {
+			`{"id":"c1","profile":null,"accounts":null,"institution":null,"links":null,"mfaEnabled":null}`,
 			func(t *testing.T, c *basiq.Connection) {
 				assert.Nil(t, c.Profile)
 				assert.Nil(t, c.Accounts)
 				assert.Nil(t, c.MFAEnabled)
-			}},
-		"null address lines": {`{"id":"c1","profile":{"fullName":"Gavin Belson","phoneNumbers":["XXXX 888 991"],"physicalAddresses":[{"addressLine1":"91 Fisher Rd","addressLine2":null,"city":null}]}}`,
+			},
+		},
+		"null address lines": {
+			`{"id":"c1","profile":{"fullName":"Gavin Belson","phoneNumbers":["XXXX 888 991"],"physicalAddresses":[{"addressLine1":"91 Fisher Rd","addressLine2":null,"city":null}]}}`,
 			func(t *testing.T, c *basiq.Connection) {
 				assert.Equal(t, "91 Fisher Rd", c.Profile.PhysicalAddresses[0].AddressLine1)
 				assert.Equal(t, "XXXX 888 991", c.Profile.PhoneNumbers[0], "masked as the bank masks it")
-			}},
-		"false is not absent": {`{"id":"c1","mfaEnabled":false}`,
-			func(t *testing.T, c *basiq.Connection) { assert.False(t, *c.MFAEnabled) }},
-		"money": {`{"id":"c1","accounts":{"data":[{"balance":"-299292.25","availableFunds":null}]}}`,
+			},
+		},
+		"false is not absent": {
+			`{"id":"c1","mfaEnabled":false}`,
+			func(t *testing.T, c *basiq.Connection) { assert.False(t, *c.MFAEnabled) },
+		},
+		"money": {
+			`{"id":"c1","accounts":{"data":[{"balance":"-299292.25","availableFunds":null}]}}`,
 			func(t *testing.T, c *basiq.Connection) {
 				balance, known := c.Accounts.Data[0].Balance.Rat()
 				assert.True(t, known)
 				assert.Equal(t, "-299292.25", balance.FloatString(2))
 				_, known = c.Accounts.Data[0].AvailableFunds.Rat()
 				assert.False(t, known)
-			}},
+			},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -1,2 +1,95 @@
-// Package basiq is under construction.
+// Package basiq is a client for Basiq's open-banking API, which connects applications to people's bank accounts in
+// Australia and New Zealand.
+//
+// A user has connections, one for each bank login. Creating or refreshing one starts a job, whose steps take 3 to 30
+// seconds as a rule; then the connection's accounts and transactions can be read.
+//
+// # Connect
+//
+//	client, err := basiq.New(os.Getenv("BASIQ_API_KEY"), basiq.WithAPIVersion(basiq.APIVersion21))
+//	...
+//	user, err := client.Users.Create(ctx, basiq.CreateUser{Email: "gavin@hooli.com"})
+//	...
+//	connection, err := client.Connections.CreateAndWait(ctx, user.ID, basiq.CreateConnection{
+//		InstitutionID: "AU00000",
+//		LoginID:       basiq.NewSecret("gavinBelson"),
+//		Password:      basiq.NewSecret("hooli2016"),
+//	})
+//
+// Make one [Client] and keep it. It holds the access tokens, which it fetches with the first call, renews before they
+// end, and replaces when Basiq refuses one. Tokens that have expired are refused with 403 "Token has expired", and those
+// that are not known with 401; either is mended by one new token and one more attempt.
+//
+// Creating and updating connections with bank credentials needs tokens of API 2.1; with API 3.0, the default of [New],
+// users connect on Basiq's consent page.
+//
+// # Wait
+//
+// [JobsService.Wait] waits for a job, [JobsService.Watch] shows its steps meanwhile. The job's id is all that is needed
+// to go on after a restart. Where the bank asks the user for a second factor, [WithMFA] has the questions answered, or
+// the loop over Watch does:
+//
+//	for job, err := range client.Jobs.Watch(ctx, jobID) {
+//		if err != nil {
+//			return err
+//		}
+//		if challenge := job.MFA(); challenge != nil {
+//			// ask the user, then client.Jobs.AnswerMFA
+//		}
+//	}
+//
+// # Read
+//
+// Lists are iterators. Nothing is sent before the range begins, and an error comes once and last:
+//
+//	for connection, err := range client.Connections.List(ctx, userID, basiq.ConnectionFields.InstitutionID.Eq("AU00000")) {
+//		if err != nil {
+//			return err
+//		}
+//		fmt.Println(connection.ID, connection.Status)
+//	}
+//
+// Values are kept as Basiq sent them. [Amount], [Date] and [Time] say by their methods whether they hold anything, so
+// that a date which is null, empty or malformed fails nobody's call; so does a status that this package does not know.
+//
+// # Errors
+//
+// An answer that is no success is an [Error]: it has the status, whatever the body is, and what Basiq says: codes,
+// titles, details and the correlation id that support asks for. A job that failed is a [JobError], a call that got no
+// answer a [TransportError], an argument that cannot be right an [InputError], with nothing sent. A wait that ended
+// before its job did is a [WaitError], which names the job.
+//
+//	switch {
+//	case errors.Is(err, basiq.ErrNotFound): // by status
+//	case errors.Is(err, basiq.CodeInvalidCredentials): // by code, of an answer or of a failed job
+//	}
+//
+// # Retries
+//
+// A call is sent again, up to four times in all, when sending again may mend the failure and cannot do harm. What can do
+// harm is known of each operation, see [Operation.Repeatable]:
+//
+//   - Reads, deletes, refreshes and requests for tokens are sent again after timeouts, resets, 408 and 5xx. A delete that
+//     is sent again and finds nothing has succeeded.
+//   - Creates, updates, purges and MFA answers are sent again only when the request certainly did not reach Basiq. Banks
+//     lock logins that are tried too often.
+//   - Every call is sent again after 429.
+//
+// Waits between attempts are drawn at random and grow; Retry-After is obeyed, or, where it asks for more than
+// [Retry].MaxDelay, the call ends at once. Every wait ends with the call's context. In an outage, retries are limited to
+// a tenth of the calls once the first fifty are spent.
+//
+// # Hooks, logs, secrets
+//
+// Each call passes through retries, then the hooks of [WithMiddleware], then authorization, then the http.Client of
+// [WithHTTPClient]: hooks run once for each attempt and see no token. [WithLogger] logs attempts without ids, headers or
+// bodies. Secrets are of a type that prints, logs and marshals as "[redacted]".
+//
+// # Testing
+//
+// Package basiqtest plays the API in memory, with Basiq's own test banks and test users. It works inside testing/synctest,
+// where a job's half minute takes no time:
+//
+//	sandbox := basiqtest.New(t)
+//	client, err := sandbox.NewClient(basiq.WithAPIVersion(basiq.APIVersion21))
 package basiq

@@ -36,15 +36,15 @@ var (
 )
 
 var (
-	// ErrInvalidAPIKey: Basiq does not know the API key, or it belongs to the other environment. Basiq answers POST
+	// ErrInvalidAPIKey says that Basiq does not know the API key, or it belongs to the other environment. Basiq answers POST
 	// /token with 404 then.
 	ErrInvalidAPIKey = errors.New("the API key is not valid; copy it from the dashboard exactly as it stands there")
-	// ErrTooManyTokenRequests: more than 1,500 token requests in five minutes from this address. Basiq answers POST
+	// ErrTooManyTokenRequests says that there were more than 1,500 token requests in five minutes from this address. Basiq answers POST
 	// /token with 403 "Invalid request" then. Make one Client and keep it.
 	ErrTooManyTokenRequests = errors.New("too many token requests")
-	// ErrWrongAPIVersion: the client's API version has no such operation; see [WithAPIVersion].
+	// ErrWrongAPIVersion says that the client's API version has no such operation; see [WithAPIVersion].
 	ErrWrongAPIVersion = errors.New("the client's API version has no such operation; see basiq.WithAPIVersion")
-	// ErrResponseTooLarge: an answer was larger than [WithMaxResponseBytes] allows.
+	// ErrResponseTooLarge says that an answer was larger than [WithMaxResponseBytes] allows.
 	ErrResponseTooLarge = errors.New("the answer is too large")
 	// ErrInvalidInput is what every error is that comes from an argument and not from Basiq. Nothing was sent.
 	ErrInvalidInput = errors.New("invalid input")
@@ -254,7 +254,7 @@ func (e *Error) Is(target error) bool {
 	if e.Operation == opPostToken.Name || errors.Is(e.reason, ErrWrongAPIVersion) {
 		return false
 	}
-	switch target { //nolint:errorlint // a target is compared as it is, not searched
+	switch target {
 	case ErrBadRequest:
 		return e.StatusCode == http.StatusBadRequest
 	case ErrUnauthorized:

@@ -24,14 +24,22 @@ func TestOddErrorBodies(t *testing.T) {
 		body   string
 		want   string
 	}{
-		"envelope": {404, envelope("resource-not-found", "Requested resource is not found.", "no such connection"),
-			"basiq: Connections.Get: 404 resource-not-found: no such connection (correlation corr-1)"},
-		"no detail": {401, `{"type":"list","correlationId":"abc","data":[{"type":"error","code":"unauthorized-access","title":"Unauthorized"}]}`,
-			"basiq: Connections.Get: 401 unauthorized-access: Unauthorized (correlation abc)"},
-		"details": {400, `{"data":[{"code":"parameter-not-valid","details":"ID value is not valid"}]}`,
-			"basiq: Connections.Get: 400 parameter-not-valid: ID value is not valid"},
-		"several": {400, `{"data":[{"code":"parameter-not-valid","detail":"first"},{"code":"invalid-content","detail":"second"}]}`,
-			"basiq: Connections.Get: 400 parameter-not-valid: first: second"},
+		"envelope": {
+			404, envelope("resource-not-found", "Requested resource is not found.", "no such connection"),
+			"basiq: Connections.Get: 404 resource-not-found: no such connection (correlation corr-1)",
+		},
+		"no detail": {
+			401, `{"type":"list","correlationId":"abc","data":[{"type":"error","code":"unauthorized-access","title":"Unauthorized"}]}`,
+			"basiq: Connections.Get: 401 unauthorized-access: Unauthorized (correlation abc)",
+		},
+		"details": {
+			400, `{"data":[{"code":"parameter-not-valid","details":"ID value is not valid"}]}`,
+			"basiq: Connections.Get: 400 parameter-not-valid: ID value is not valid",
+		},
+		"several": {
+			400, `{"data":[{"code":"parameter-not-valid","detail":"first"},{"code":"invalid-content","detail":"second"}]}`,
+			"basiq: Connections.Get: 400 parameter-not-valid: first: second",
+		},
 		"gateway":    {403, `{"message":"Missing Authentication Token"}`, "basiq: Connections.Get: 403: Missing Authentication Token"},
 		"HTML":       {502, "<html><body>Bad Gateway</body></html>", "basiq: Connections.Get: 502 Bad Gateway: the body is not one of Basiq's"},
 		"empty":      {503, "", "basiq: Connections.Get: 503 Service Unavailable: the body is not one of Basiq's"},
@@ -39,8 +47,10 @@ func TestOddErrorBodies(t *testing.T) {
 		"array":      {500, `[]`, "basiq: Connections.Get: 500 Internal Server Error: the body is not one of Basiq's"},
 		"null":       {500, `null`, "basiq: Connections.Get: 500 Internal Server Error: the body is not one of Basiq's"},
 		"wrong kind": {500, `{"correlationId":"abc","data":[{"code":{},"detail":"still here"}]}`, "basiq: Connections.Get: 500: still here (correlation abc)"},
-		"route": {404, "Route not found for this API version.",
-			"basiq: Connections.Get: 404: the client's API version has no such operation; see basiq.WithAPIVersion"},
+		"route": {
+			404, "Route not found for this API version.",
+			"basiq: Connections.Get: 404: the client's API version has no such operation; see basiq.WithAPIVersion",
+		},
 		"two lines":  {400, `{"data":[{"code":"a\r\nb","detail":"c\nd\u0000e"}]}`, "basiq: Connections.Get: 400 a  b: c d e"},
 		"redirected": {302, "", "basiq: Connections.Get: 302 Found: the body is not one of Basiq's"},
 	} {

@@ -7,3 +7,6 @@ func TokenSlots(c *Client) int {
 	defer cache.mu.Unlock()
 	return len(cache.clients)
 }
+
+// Tokens returns where a client gets its tokens from.
+func Tokens(c *Client) TokenSource { return c.tokens }

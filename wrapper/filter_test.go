@@ -24,8 +24,10 @@ func TestFilters(t *testing.T) {
 		"none":        {nil, ""},
 		"institution": {[]basiq.Filter[basiq.Connection]{fields.InstitutionID.Eq("AU00000")}, "institution.id.eq('AU00000')"},
 		"status":      {[]basiq.Filter[basiq.Connection]{fields.Status.Eq(basiq.ConnectionStatusActive)}, "status.eq('active')"},
-		"two": {[]basiq.Filter[basiq.Connection]{fields.ID.Eq("c1"), fields.Status.Eq("next")},
-			"id.eq('c1'),status.eq('next')"},
+		"two": {
+			[]basiq.Filter[basiq.Connection]{fields.ID.Eq("c1"), fields.Status.Eq("next")},
+			"id.eq('c1'),status.eq('next')",
+		},
 		"odd characters": {[]basiq.Filter[basiq.Connection]{fields.ID.Eq(`a&b=c,d).e "ä+%`)}, `id.eq('a&b=c,d).e "ä+%')`},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -135,9 +136,7 @@ type answerOf struct {
 
 func (a answerOf) response() *http.Response {
 	resp := reply(a.status, a.body)
-	for name, values := range a.header {
-		resp.Header[name] = values
-	}
+	maps.Copy(resp.Header, a.header)
 	if a.cut != nil {
 		resp.Body = io.NopCloser(io.MultiReader(strings.NewReader(a.body), errReader{a.cut}))
 	}

@@ -69,7 +69,7 @@ func TestEveryOperationReportsErrors(t *testing.T) {
 					Type: "error", Code: "some-code", Title: "Some title.", Detail: "Some detail.",
 					Source: &basiq.ErrorSource{Parameter: "id", Pointer: "users/id"},
 				}, failure.Details[0])
-				assert.ErrorIs(t, err, basiq.Code("some-code"))
+				require.ErrorIs(t, err, basiq.Code("some-code"))
 				assert.Contains(t, err.Error(), "Some detail.")
 				assert.Contains(t, err.Error(), "corr-1")
 			})

@@ -2,6 +2,7 @@ package basiq_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -14,6 +15,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/basiq-go/basiq-go/gen"
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
@@ -143,7 +145,7 @@ func TestMiddleware(t *testing.T) {
 			return basiq.DoerFunc(func(req *http.Request) (*http.Response, error) {
 				call, ok := basiq.CallFromContext(req.Context())
 				if !ok {
-					return nil, fmt.Errorf("no call")
+					return nil, errors.New("no call")
 				}
 				events = append(events, fmt.Sprintf("%s %s %d %s %s%s", name, call.Operation.Name, call.Attempt, call.Operation.Method,
 					call.Operation.Path, req.Header.Get("Authorization")))
@@ -239,6 +241,10 @@ func TestRaw(t *testing.T) {
 	t.Run("cannot change the client", func(t *testing.T) {
 		t.Parallel()
 		_, client := newStub(t, ok(200, userJSON))
-		assert.NotSame(t, client.Raw(), client.Raw())
+		raw, isClient := client.Raw().(*gen.Client)
+		require.True(t, isClient)
+		raw.Server = "https://evil.example/"
+		_, err := client.Users.Get(t.Context(), userID)
+		require.NoError(t, err)
 	})
 }

@@ -83,7 +83,8 @@ func (r *retrier) attempt(req *http.Request) outcome {
 		GetConn: func(string) { asked.Store(true) },
 		GotConn: func(httptrace.GotConnInfo) { got.Store(true) },
 	}
-	resp, err := r.next.Do(req.WithContext(httptrace.WithClientTrace(req.Context(), trace)))
+	resp, err := r.next.Do(req.WithContext( //nolint:bodyclose // readBody does
+		httptrace.WithClientTrace(req.Context(), trace)))
 	if err != nil {
 		var token *tokenError
 		unarrived := asked.Load() && !got.Load() || errors.As(err, &token) || isDialError(err)
@@ -115,7 +116,7 @@ func readBody(resp *http.Response, limit int64) ([]byte, error) {
 			err = ErrResponseTooLarge
 		}
 	}
-	return buffer.Bytes(), err //nolint:wrapcheck // the call says which operation it was
+	return buffer.Bytes(), err
 }
 
 // bufferedBody is a body in memory, which ends as it ended on the wire.
@@ -130,12 +131,12 @@ func (b *bufferedBody) Read(p []byte) (int, error) {
 	if errors.Is(err, io.EOF) && b.err != nil {
 		err = b.err
 	}
-	return n, err //nolint:wrapcheck // a Reader's errors are its own
+	return n, err
 }
 
 // WriteTo would skip the error.
 func (b *bufferedBody) WriteTo(w io.Writer) (int64, error) {
-	return io.Copy(w, struct{ io.Reader }{b}) //nolint:wrapcheck // a Reader's errors are its own
+	return io.Copy(w, struct{ io.Reader }{b})
 }
 
 // Close does nothing: the connection was released when the body was read.
@@ -272,7 +273,7 @@ func rewind(req *http.Request) (*http.Request, error) {
 	}
 	body, err := req.GetBody()
 	if err != nil {
-		return nil, err //nolint:wrapcheck // the call says which operation it was
+		return nil, err
 	}
 	again := req.Clone(req.Context())
 	again.Body = body

@@ -280,7 +280,7 @@ func TestRetryBudget(t *testing.T) {
 	s.mu.Unlock()
 	_, err := client.Users.Get(t.Context(), userID)
 	require.Error(t, err)
-	assert.Equal(t, before+3, len(s.seen()), "twenty calls have earned two retries")
+	assert.Len(t, s.seen(), before+3, "twenty calls have earned two retries")
 }
 
 func TestAnswersThatBreakOff(t *testing.T) {

@@ -135,7 +135,7 @@ func TestSecretsNeverShow(t *testing.T) {
 					}
 					assertNoSecrets(t, "the log", log.String())
 					assertNoSecrets(t, "a hook", hooks.String())
-					assertNoSecrets(t, "the client", shown(client)+shown(*client)) //nolint:govet // to see what printing it shows
+					assertNoSecrets(t, "the client", shown(client)+shown(*client))
 					assert.NotEmpty(t, log.String())
 				})
 			}

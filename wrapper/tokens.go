@@ -88,7 +88,7 @@ func (s *TokensService) Get(ctx context.Context, scope Scope) (Token, error) {
 	if err := checkScope("Tokens.Get", scope); err != nil {
 		return Token{}, err
 	}
-	return s.client.tokens.Token(ctx, scope) //nolint:wrapcheck // it is ours, or the caller's own
+	return s.client.tokens.Token(ctx, scope)
 }
 
 // Create gets a new token from Basiq, whatever the client has in store, and does not keep it. Basiq refuses more than

@@ -53,7 +53,8 @@ func TestWatchIsQuietBeforeTheRangeAndAfterABreak(t *testing.T) {
 		time.Sleep(time.Minute)
 		assert.Empty(t, s.seen())
 		for range 2 {
-			for range jobs {
+			for _, err := range jobs {
+				require.NoError(t, err)
 				break
 			}
 		}
@@ -79,17 +80,27 @@ func TestWaitEnds(t *testing.T) {
 		"failure": {answers: []any{jobStarted, jobFailed}, is: basiq.CodeInvalidCredentials, text: "basiq: job j1 failed at verify-credentials", took: time.Second},
 		"queued":  {answers: []any{jobQueued}, is: basiq.ErrJobQueued, text: "basiq: waiting for job j1: the institution is out of reach"},
 		"MFA":     {answers: []any{jobAsks}, is: basiq.ErrMFARequired, text: "basiq: waiting for job j1: the bank asks"},
-		"MFA fails": {answers: []any{jobAsks}, options: []basiq.WaitOption{basiq.WithMFA(fails)}, is: errReset,
-			text: "basiq: waiting for job j1: read: connection reset"},
-		"MFA answers too few": {answers: []any{jobAsks}, options: []basiq.WaitOption{basiq.WithMFA(one)}, is: basiq.ErrInvalidInput,
-			text: "1 answers for 2 questions"},
-		"job is gone": {answers: []any{jobStarted, ok(404, envelope("resource-not-found", "", ""))}, is: basiq.ErrNotFound,
-			text: "basiq: waiting for job j1: basiq: Jobs.Get: 404", took: time.Second},
-		"never": {answers: []any{jobStarted}, options: []basiq.WaitOption{basiq.WithMaxWait(time.Minute)}, is: basiq.ErrWaitedTooLong,
-			text: "the job was not over in time", took: time.Minute},
+		"MFA fails": {
+			answers: []any{jobAsks}, options: []basiq.WaitOption{basiq.WithMFA(fails)}, is: errReset,
+			text: "basiq: waiting for job j1: read: connection reset",
+		},
+		"MFA answers too few": {
+			answers: []any{jobAsks}, options: []basiq.WaitOption{basiq.WithMFA(one)}, is: basiq.ErrInvalidInput,
+			text: "1 answers for 2 questions",
+		},
+		"job is gone": {
+			answers: []any{jobStarted, ok(404, envelope("resource-not-found", "", ""))}, is: basiq.ErrNotFound,
+			text: "basiq: waiting for job j1: basiq: Jobs.Get: 404", took: time.Second,
+		},
+		"never": {
+			answers: []any{jobStarted}, options: []basiq.WaitOption{basiq.WithMaxWait(time.Minute)}, is: basiq.ErrWaitedTooLong,
+			text: "the job was not over in time", took: time.Minute,
+		},
 		"never, by default": {answers: []any{jobStarted}, is: basiq.ErrWaitedTooLong, took: 15 * time.Minute},
-		"slower polls": {answers: []any{jobStarted, jobSucceeded}, options: []basiq.WaitOption{basiq.WithPollInterval(time.Minute, time.Hour)},
-			took: time.Minute},
+		"slower polls": {
+			answers: []any{jobStarted, jobSucceeded}, options: []basiq.WaitOption{basiq.WithPollInterval(time.Minute, time.Hour)},
+			took: time.Minute,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -106,8 +117,7 @@ func TestWaitEnds(t *testing.T) {
 				}
 				require.ErrorIs(t, err, c.is)
 				require.ErrorContains(t, err, c.text)
-				var waited *basiq.WaitError
-				if errors.As(err, &waited) {
+				if waited, ok := errors.AsType[*basiq.WaitError](err); ok {
 					assert.Equal(t, jobID, waited.JobID, "the id is what it takes to go on")
 					assert.Same(t, job, waited.Job)
 				}

@@ -143,7 +143,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, in io.R
 		return err
 	}
 	var counted counter
-	client, closeClient, err := newClient(s, &counted)
+	client, closeClient, err := newClient(s, &counted) //nolint:contextcheck // the sandbox outlives what ctx ends
 	if err != nil {
 		return err
 	}

@@ -73,8 +73,7 @@ func (v *stepView) show(job *basiq.Job) {
 	if asks {
 		v.lines = 0 // what is said about it comes below, so there is nothing to redraw
 	}
-	var failure *basiq.JobError
-	if errors.As(job.Err(), &failure) {
+	if failure, ok := errors.AsType[*basiq.JobError](job.Err()); ok {
 		fmt.Fprintf(v.out, "  %s: %s\n", failure.Title, failure.Detail)
 	}
 }
