@@ -1,0 +1,175 @@
+package basiqtest
+
+import "net/http"
+
+// object is a JSON object that the sandbox writes. The generated types are made for reading and leave out what is empty
+// or null; Basiq writes both, and a client has to cope with them.
+type object map[string]any
+
+// failure is the error answer to a call.
+type failure struct {
+	status int
+	code   string
+	title  string
+	detail string  // absent from the answer when it is empty
+	source *object // absent when it is nil, null when it points to nil
+	text   string  // sent as plain text in place of the envelope
+}
+
+// Error says what is wrong. It holds nothing of the request.
+func (f *failure) Error() string { return f.code + ": " + f.title }
+
+// envelope is the documented body of an error.
+func (f *failure) envelope() object {
+	item := object{"type": "error", "code": f.code, "title": f.title}
+	if f.detail != "" {
+		item["detail"] = f.detail
+	}
+	if f.source != nil {
+		item["source"] = *f.source
+	}
+	return object{"type": "list", "correlationId": newID(), "data": []object{item}}
+}
+
+// nullSource is the source of an error that is about no part of the request, where the documents write null.
+func nullSource() *object { return new(object) }
+
+func fromParameter(name string) *object { return &object{"parameter": name} }
+
+func fromPointer(name, pointer string) *object { return &object{"parameter": name, "pointer": pointer} }
+
+// 400
+
+func notSupplied(detail string, source *object) *failure {
+	return &failure{
+		status: http.StatusBadRequest, code: "parameter-not-supplied", title: "Required parameter not supplied",
+		detail: detail, source: source,
+	}
+}
+
+func notValid(detail string, source *object) *failure {
+	return &failure{
+		status: http.StatusBadRequest, code: "parameter-not-valid", title: "Parameter value is not valid",
+		detail: detail, source: source,
+	}
+}
+
+func headerNotValid(name, detail string) *failure {
+	return &failure{
+		status: http.StatusBadRequest, code: "parameter-not-valid", title: "Required parameter not valid",
+		detail: detail, source: fromPointer(name, "header/"+name),
+	}
+}
+
+func badFilter() *failure {
+	return notValid("The provided filter parameter is in invalid format or unsupported", fromParameter("filter"))
+}
+
+func invalidContent(noun string) *failure {
+	return &failure{
+		status: http.StatusBadRequest, code: "invalid-content", title: "Invalid content",
+		detail: "Posted " + noun + " is not in valid format.",
+	}
+}
+
+func unsupportedAccept() *failure {
+	return &failure{
+		status: http.StatusBadRequest, code: "unsupported-accept", title: "Unsupported accept type",
+		detail: "Accept type is not supported",
+	}
+}
+
+func invalidCredentials() *failure {
+	return &failure{
+		status: http.StatusBadRequest, code: wrongCredentials.code, title: wrongCredentials.title,
+		detail: wrongCredentials.detail,
+	}
+}
+
+// 401
+
+// invalidToken has no detail: that is how the service's answer was recorded.
+func invalidToken() *failure {
+	return &failure{
+		status: http.StatusUnauthorized, code: "invalid-authorization-token", title: "Invalid authorization token.",
+	}
+}
+
+func unauthorizedAccess() *failure {
+	return &failure{
+		status: http.StatusUnauthorized, code: "unauthorized-access", title: "Unauthorized Access",
+		detail: "You are not authorized to access this resource",
+	}
+}
+
+// 403
+
+func tokenExpired() *failure {
+	return &failure{
+		status: http.StatusForbidden, code: "access-denied", title: "Access denied.", detail: "Token has expired",
+		source: nullSource(),
+	}
+}
+
+func forbiddenAccess() *failure {
+	return &failure{
+		status: http.StatusForbidden, code: "forbidden-access", title: "Forbidden Access",
+		detail: "Access to this resource is forbidden", source: nullSource(),
+	}
+}
+
+func tooManyConnections() *failure {
+	return &failure{
+		status: http.StatusForbidden, code: "too-many-sandbox-connections", title: "Too many sandbox connections",
+		detail: "Limit reached for sandbox connections.", source: nullSource(),
+	}
+}
+
+// invalidRequest is what the gateway in front of the API says of a path it cannot make sense of.
+func invalidRequest() *failure {
+	return &failure{
+		status: http.StatusForbidden, code: "request-not-valid", title: "Invalid request", detail: "Invalid request",
+		source: nullSource(),
+	}
+}
+
+// 404 and 405
+
+func notFound(detail string) *failure {
+	return &failure{
+		status: http.StatusNotFound, code: "resource-not-found", title: "Requested resource is not found", detail: detail,
+	}
+}
+
+func userNotFound() *failure { return notFound("Requested user does not exist.") }
+
+func resourceNotFound() *failure { return notFound("Requested resource is not found") }
+
+// unknownKey is no mistake: a wrong API key is answered with 404.
+func unknownKey() *failure {
+	return &failure{
+		status: http.StatusNotFound, code: "parameter-not-valid", title: "We have encountered an error",
+		detail: "Unable to authenticate. Please, check your API key",
+	}
+}
+
+// wrongVersion is plain text: so the documents describe the answer to a token of another API version.
+func wrongVersion() *failure {
+	return &failure{status: http.StatusNotFound, text: "Route not found for this API version."}
+}
+
+func methodNotAllowed() *failure {
+	return &failure{
+		status: http.StatusMethodNotAllowed, code: "method-not-allowed", title: "Method not allowed",
+		detail: "Requested method is not allowed.",
+	}
+}
+
+// 415
+
+func unsupportedContentType() *failure {
+	return &failure{
+		status: http.StatusUnsupportedMediaType, code: "unsupported-content-type", title: "Unsupported content type",
+		detail: "Content type is not supported on requested endpoint.",
+	}
+}

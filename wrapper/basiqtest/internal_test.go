@@ -1,0 +1,170 @@
+package basiqtest
+
+import (
+	"errors"
+	"net/http"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/basiq-go/basiq-go/gen"
+)
+
+// TestRoutesAreTheContract reads the contract line by line: no dependency is worth the four things wanted of it.
+func TestRoutesAreTheContract(t *testing.T) {
+	t.Parallel()
+	contract, err := os.ReadFile("../../openapi.yaml")
+	require.NoError(t, err)
+	line := regexp.MustCompile(`^(?:  (/\S*):|    (get|post|put|patch|delete):|      (operationId|x-basiq-versions|x-basiq-scopes): (.*))$`)
+	var want []route
+	var path, method string
+	for text := range strings.SplitSeq(string(contract), "\n") {
+		switch m := line.FindStringSubmatch(text); {
+		case m == nil:
+		case m[1] != "":
+			path = m[1]
+		case m[2] != "":
+			method = strings.ToUpper(m[2])
+		case m[3] == "operationId":
+			want = append(want, route{operation: m[4], method: method, path: path})
+		case m[3] == "x-basiq-versions":
+			last := &want[len(want)-1]
+			for version, known := range map[string]versions{"2.1": v21, "3.0": v30} {
+				if strings.Contains(m[4], version) {
+					last.versions |= known
+				}
+			}
+		default:
+			last := &want[len(want)-1]
+			for scope, known := range map[gen.TokenScope]scopes{
+				gen.TokenScopeServerAccess: server, gen.TokenScopeClientAccess: client,
+			} {
+				if strings.Contains(m[4], string(scope)) {
+					last.scopes |= known
+				}
+			}
+		}
+	}
+	var got []route
+	for _, r := range routes() {
+		r.body, r.handle = "", nil
+		got = append(got, r)
+	}
+	assert.Equal(t, want, got)
+}
+
+func TestParseFilter(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string][]condition{
+		"a.eq('1')":                     {{"a", "eq", []string{"1"}}},
+		"a.b.ne('')":                    {{"a.b", "ne", []string{""}}},
+		"a.bt('1','2')":                 {{"a", "bt", []string{"1", "2"}}},
+		"a.eq('x,y'),b.gteq('z.eq(1)')": {{"a", "eq", []string{"x,y"}}, {"b", "gteq", []string{"z.eq(1)"}}},
+		"a.bt('','2')":                  {{"a", "bt", []string{"", "2"}}},
+		"":                              nil,
+		"a":                             nil,
+		"eq('1')":                       nil,
+		"a.eq('1','2')":                 nil,
+		"a.bt('1')":                     nil,
+		"a.bt('1','2','3')":             nil,
+		"a.in('1')":                     nil,
+		"a.eq('1'),":                    nil,
+		"a.eq('1') ,b.eq('2')":          nil,
+		"a.eq(''')":                     nil,
+		"a..b.eq('1')":                  nil,
+	} {
+		got, ok := parseFilter(text)
+		assert.Equal(t, want, got, text)
+		assert.Equal(t, want != nil, ok, text)
+	}
+}
+
+// What is taken for a filter must be one to the letter: written again it is the same text.
+func FuzzParseFilter(f *testing.F) {
+	for _, text := range []string{"a.eq('1')", "a.b.bt('1','2'),c.ne('')", "a.bt('','')", "a.eq('''')", "a.bt('',''')", ","} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		conditions, ok := parseFilter(text)
+		if !ok {
+			require.Empty(t, conditions)
+			return
+		}
+		var statements []string
+		for _, c := range conditions {
+			statements = append(statements, c.property+"."+c.operator+"('"+strings.Join(c.values, "','")+"')")
+		}
+		require.Equal(t, text, strings.Join(statements, ","))
+	})
+}
+
+func TestRequestLogKeepsTheLast(t *testing.T) {
+	t.Parallel()
+	var l requestLog
+	for i := range maxRequests + 5 {
+		l.add(Request{Path: strconv.Itoa(i)})
+	}
+	all := l.all()
+	require.Len(t, all, maxRequests)
+	assert.Equal(t, "5", all[0].Path)
+	assert.Equal(t, strconv.Itoa(maxRequests+4), all[len(all)-1].Path)
+}
+
+func TestIDs(t *testing.T) {
+	t.Parallel()
+	one, two := newID(), newID()
+	assert.NotEqual(t, one, two)
+	id := derivedID("space", "name")
+	assert.Equal(t, id, derivedID("space", "name"))
+	assert.NotEqual(t, id, derivedID("other", "name"))
+	assert.NotEqual(t, derivedID("ab", "c"), derivedID("a", "bc"))
+	assert.Regexp(t, `^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`, id)
+}
+
+// A handler that goes wrong is a bug of ours. It must be seen, and not be taken for an answer of the API.
+func TestEncodePanics(t *testing.T) {
+	t.Parallel()
+	assert.Panics(t, func() { encode(answer{}, errors.New("a bug")) })
+	assert.Panics(t, func() { encode(answer{http.StatusOK, func() {}}, nil) })
+	assert.EqualError(t, userNotFound(), "resource-not-found: Requested resource is not found")
+}
+
+func TestPipeListener(t *testing.T) {
+	t.Parallel()
+	l := newPipeListener()
+	assert.Equal(t, "pipe", l.Addr().Network())
+	assert.Equal(t, "pipe", l.Addr().String())
+	require.NoError(t, l.Close())
+	require.NoError(t, l.Close())
+	_, err := l.Accept()
+	require.Error(t, err)
+}
+
+// Personas are data that jobs rely on.
+func TestPersonas(t *testing.T) {
+	t.Parallel()
+	amount := regexp.MustCompile(`^-?[0-9]+\.[0-9]{2}$`)
+	for login, who := range personas {
+		assert.NotEmpty(t, who.password, login)
+		if who.failsAt != "" {
+			assert.NotEmpty(t, who.failure.code, login)
+			continue
+		}
+		assert.NotEmpty(t, who.profile.last, login)
+		assert.NotEmpty(t, who.accounts, login)
+		numbers := map[string]bool{}
+		for _, a := range who.accounts {
+			assert.False(t, numbers[a.number], "%s has %s twice", login, a.number)
+			numbers[a.number] = true
+			assert.Regexp(t, amount, a.balance, login)
+			if a.available != "" {
+				assert.Regexp(t, amount, a.available, login)
+			}
+		}
+	}
+}

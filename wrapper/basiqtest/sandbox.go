@@ -1,0 +1,201 @@
+package basiqtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// apiKey says what it is, so that nobody takes it for a real one that was leaked.
+const apiKey = "basiqtest-not-a-real-api-key"
+
+// TB is what [New] needs of a *testing.T, *testing.B or *testing.F. It is an interface so that programs which use
+// [Start] do not link package testing.
+type TB interface {
+	Helper()
+	Cleanup(f func())
+	Fatalf(format string, args ...any)
+}
+
+// Sandbox plays the Basiq API. [New] and [Start] make one. It is an [http.Handler] too, so it can be mounted in any
+// server; the links in its answers begin with the scheme and host of the request. All its methods are safe for
+// concurrent use.
+type Sandbox struct {
+	config    config
+	url       string
+	mux       *http.ServeMux
+	server    *http.Server
+	transport *http.Transport
+	client    *http.Client
+
+	served   chan struct{}  // closed when the server accepts no more
+	conns    sync.WaitGroup // the server's open connections
+	closing  sync.Once
+	closeErr error
+
+	mu    sync.Mutex // guards everything below
+	users map[string]*user
+	jobs  map[string]*job
+	// tokens holds expired tokens too: they are answered differently from unknown ones.
+	tokens map[string]*token
+	log    requestLog
+}
+
+// config is what options change.
+type config struct {
+	speed         float64
+	tokenLifetime time.Duration
+}
+
+// Option changes how a [Sandbox] behaves. Its error is reported by [New] and [Start].
+type Option func(*config) error
+
+// Speed makes the steps of jobs run factor times as fast as they are documented to; the default is 1. The two minutes
+// that a user has for answering a challenge stay two minutes. A factor that is not a positive finite number is an error.
+func Speed(factor float64) Option {
+	return func(c *config) error {
+		if !(factor > 0) || math.IsInf(factor, 0) {
+			return fmt.Errorf("speed %v is not a positive finite number", factor)
+		}
+		c.speed = factor
+		return nil
+	}
+}
+
+// TokenLifetime sets for how long a token is good; the default is one hour. Less than a second is an error. The
+// expires_in of a token is the lifetime in whole seconds, rounded down.
+func TokenLifetime(d time.Duration) Option {
+	return func(c *config) error {
+		if d < time.Second {
+			return fmt.Errorf("token lifetime %v is less than a second", d)
+		}
+		c.tokenLifetime = d
+		return nil
+	}
+}
+
+// New starts a sandbox in memory: it opens no port, and only [Sandbox.HTTPClient] reaches it. It is closed when the
+// test ends. To use it inside a bubble of testing/synctest, make it there. A bad option ends the test.
+func New(tb TB, opts ...Option) *Sandbox {
+	tb.Helper()
+	s, err := newSandbox(opts)
+	if err != nil {
+		tb.Fatalf("basiqtest.New: %v", err)
+		return nil
+	}
+	listener := newPipeListener()
+	s.serve(listener, "http://localhost", listener.dial)
+	tb.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+// Start starts a sandbox that listens on a free port of the loopback interface. Close it after use. The error is a bad
+// option's or the operating system's.
+func Start(opts ...Option) (*Sandbox, error) {
+	s, err := newSandbox(opts)
+	if err != nil {
+		return nil, fmt.Errorf("basiqtest.Start: %w", err)
+	}
+	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, fmt.Errorf("basiqtest.Start: %w", err)
+	}
+	s.serve(listener, "http://"+listener.Addr().String(), new(net.Dialer).DialContext)
+	return s, nil
+}
+
+func newSandbox(opts []Option) (*Sandbox, error) {
+	s := &Sandbox{
+		config: config{speed: 1, tokenLifetime: time.Hour},
+		served: make(chan struct{}),
+		users:  map[string]*user{},
+		jobs:   map[string]*job{},
+		tokens: map[string]*token{},
+	}
+	for _, opt := range opts {
+		if opt == nil {
+			return nil, errors.New("an option is nil")
+		}
+		if err := opt(&s.config); err != nil {
+			return nil, err
+		}
+	}
+	s.mux = s.newMux()
+	return s, nil
+}
+
+func (s *Sandbox) serve(listener net.Listener, url string, dial func(context.Context, string, string) (net.Conn, error)) {
+	s.url = url
+	s.transport = &http.Transport{DialContext: dial, MaxIdleConnsPerHost: 100}
+	s.client = &http.Client{Transport: s.transport}
+	s.server = &http.Server{Handler: s, ReadHeaderTimeout: time.Minute, ConnState: s.track}
+	go func() {
+		defer close(s.served)
+		_ = s.server.Serve(listener) // always http.ErrServerClosed
+	}()
+}
+
+// track counts the server's connections, so that Close can wait until the goroutine of each has ended.
+func (s *Sandbox) track(_ net.Conn, state http.ConnState) {
+	switch state {
+	case http.StateNew:
+		s.conns.Add(1)
+	case http.StateClosed, http.StateHijacked:
+		s.conns.Done()
+	case http.StateActive, http.StateIdle:
+	}
+}
+
+// Close stops the sandbox, closes its connections and waits until all its goroutines have ended. Further calls do
+// nothing and return what the first did.
+func (s *Sandbox) Close() error {
+	s.closing.Do(func() {
+		s.transport.CloseIdleConnections()
+		s.closeErr = s.server.Close()
+		<-s.served
+		s.conns.Wait()
+	})
+	return s.closeErr
+}
+
+// URL returns where the sandbox listens, without a slash at the end. For one in memory it is "http://localhost", which
+// means something to its [Sandbox.HTTPClient] only.
+func (s *Sandbox) URL() string { return s.url }
+
+// HTTPClient returns the client to reach the sandbox with. That of a sandbox in memory reaches it under every host with
+// the scheme http, and nothing else.
+func (s *Sandbox) HTTPClient() *http.Client { return s.client }
+
+// APIKey returns the one API key that POST /token takes, in `Authorization: Basic KEY`. It is the same for all sandboxes
+// and no secret.
+func (s *Sandbox) APIKey() string { return apiKey }
+
+// RevokeTokens makes the sandbox forget all tokens handed out so far: from now on they are refused with 401
+// invalid-authorization-token.
+func (s *Sandbox) RevokeTokens() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.tokens)
+}
+
+// ExpireTokens makes all tokens handed out so far expire: from now on they are refused with 403 access-denied, "Token
+// has expired".
+func (s *Sandbox) ExpireTokens() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, t := range s.tokens {
+		t.expires = time.Time{}
+	}
+}
+
+// Requests returns the requests answered so far, the oldest first; the last 10,000 are kept.
+func (s *Sandbox) Requests() []Request {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.log.all()
+}

@@ -1,0 +1,147 @@
+package basiqtest
+
+import (
+	"crypto/rand"
+	"mime"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/basiq-go/basiq-go/gen"
+)
+
+// token is an access token. Its API version is the token's for life.
+type token struct {
+	scope   scopes
+	user    string // the id of the only user that it is good for, or "" for all
+	version versions
+	expires time.Time
+}
+
+// tokenVersions are the versions that may be asked for. 2.0 has no operation that 2.1 has not, and is treated alike.
+var tokenVersions = map[string]versions{"2.0": v21, "2.1": v21, "3.0": v30}
+
+func (s *Sandbox) postToken(c *call) (answer, error) {
+	version, err := checkTokenHeaders(c.http.Header)
+	if err != nil {
+		return answer{}, err
+	}
+	form, err := c.form()
+	if err != nil {
+		return answer{}, err
+	}
+	t := &token{scope: server, version: version, expires: c.now.Add(s.config.tokenLifetime)}
+	switch gen.TokenScope(form.Get("scope")) {
+	case "", gen.TokenScopeServerAccess: // a userId is of no use here, and not looked at
+	case gen.TokenScopeClientAccess:
+		t.scope = client
+		t.user = form.Get("userId")
+		if err := s.checkTokenUser(t); err != nil {
+			return answer{}, err
+		}
+	default:
+		return answer{}, notValid("Scope value is not valid", fromParameter("scope"))
+	}
+	value := "basiqtest-" + rand.Text()
+	s.tokens[value] = t
+	return answer{http.StatusOK, object{
+		"access_token": value,
+		"token_type":   "Bearer",
+		"expires_in":   int64(s.config.tokenLifetime / time.Second),
+	}}, nil
+}
+
+// checkTokenHeaders returns the version asked for. What is missing is reported before what is wrong, and the key last;
+// the documents do not say.
+func checkTokenHeaders(header http.Header) (versions, error) {
+	const authorization, basiqVersion = "Authorization", "basiq-version"
+	if header.Get(authorization) == "" {
+		return 0, headerNotValid(authorization, "Authorization header parameter is required")
+	}
+	// The documents write Basic and Bearer; both count as such in capitals or not, as in all of HTTP.
+	scheme, key, ok := strings.Cut(header.Get(authorization), " ")
+	if !ok || !strings.EqualFold(scheme, "Basic") || strings.TrimSpace(key) == "" {
+		return 0, headerNotValid(authorization, "Invalid authorization header")
+	}
+	wanted := header.Get(basiqVersion)
+	if wanted == "" {
+		return 0, headerNotValid(basiqVersion, "Basiq-version must be specified in HTTP request header")
+	}
+	version, ok := tokenVersions[wanted]
+	if !ok {
+		return 0, headerNotValid(basiqVersion,
+			"Version "+printable(wanted)+" is no longer supported. Please upgrade to the latest version")
+	}
+	if key != apiKey {
+		return 0, unknownKey()
+	}
+	return version, nil
+}
+
+// printable returns a version as an error text may repeat it: what looks like none might be a secret in the wrong place.
+func printable(version string) string {
+	if len(version) > 8 || strings.Trim(version, "0123456789.") != "" {
+		return "given"
+	}
+	return version
+}
+
+// form reads the form in the body. Another content type is not valid; no document says how that is answered.
+func (c *call) form() (url.Values, error) {
+	if contentType := c.http.Header.Get("Content-Type"); contentType != "" {
+		mediaType, _, err := mime.ParseMediaType(contentType)
+		if err != nil || mediaType != "application/x-www-form-urlencoded" {
+			return nil, invalidContent("form")
+		}
+	}
+	form, err := url.ParseQuery(string(c.body))
+	if err != nil {
+		return nil, invalidContent("form")
+	}
+	return form, nil
+}
+
+// checkTokenUser checks the user that a CLIENT_ACCESS token is to be bound to. Version 2.1 knows tokens that are bound
+// to none. How an unknown user is answered is not documented; 404 is what a wrong API key gets, so it is 400.
+func (s *Sandbox) checkTokenUser(t *token) error {
+	if t.user == "" {
+		if t.version == v30 {
+			return notSupplied("User ID parameter is required.", fromParameter("userId"))
+		}
+		return nil
+	}
+	if s.users[t.user] == nil {
+		return notValid("User ID value is not valid", fromParameter("userId"))
+	}
+	return nil
+}
+
+// authorize checks the call's token and keeps it.
+func (s *Sandbox) authorize(c *call) error {
+	scheme, value, _ := strings.Cut(c.http.Header.Get("Authorization"), " ")
+	t := s.tokens[value]
+	switch {
+	case t == nil || !strings.EqualFold(scheme, "Bearer"):
+		return invalidToken()
+	case !c.now.Before(t.expires):
+		return tokenExpired()
+	case t.version&c.route.versions == 0:
+		return wrongVersion()
+	case t.scope&c.route.scopes == 0:
+		return forbiddenAccess()
+	}
+	c.token = t
+	if id := c.http.PathValue("userId"); id != "" {
+		return c.mayAccess(id)
+	}
+	return nil
+}
+
+// mayAccess checks that the call's token is good for the user.
+func (c *call) mayAccess(userID string) error {
+	if c.token.user != "" && c.token.user != userID {
+		return unauthorizedAccess()
+	}
+	return nil
+}

@@ -1,0 +1,225 @@
+package basiqtest_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/basiq-go/basiq-go/wrapper/basiqtest"
+)
+
+func TestToken(t *testing.T) {
+	t.Parallel()
+	s := basiqtest.New(t)
+	key := "Basic " + s.APIKey()
+	first := requestToken(t, s, key, "3.0", url.Values{"scope": {server}})
+	require.Equal(t, http.StatusOK, first.status)
+	assert.Equal(t, "Bearer", first.text("token_type"))
+	expiresIn, _ := first.at("expires_in")
+	assert.Equal(t, json.Number("3600"), expiresIn)
+	assert.NotEqual(t, first.text("access_token"), requestToken(t, s, key, "3.0", nil).text("access_token"))
+}
+
+func TestTokenRefused(t *testing.T) {
+	t.Parallel()
+	s := basiqtest.New(t)
+	id := newCaller(t, s, "2.1", server, "").newUser()
+	key := "Basic " + s.APIKey()
+	const (
+		needsKey, badKey   = "Authorization header parameter is required", "Invalid authorization header"
+		unknownKey         = "Unable to authenticate. Please, check your API key"
+		needsVersion       = "Basiq-version must be specified in HTTP request header"
+		oldVersion         = " is no longer supported. Please upgrade to the latest version"
+		badScope, badUser  = "Scope value is not valid", "User ID value is not valid"
+		needsUser, badForm = "User ID parameter is required.", "Posted form is not in valid format."
+		notValid           = "parameter-not-valid"
+	)
+	for _, test := range []struct {
+		name, authorization, version, body string
+		status                             int
+		code, detail                       string
+	}{
+		{"scope omitted", key, "3.0", "", 200, "", ""},
+		{"2.0", key, "2.0", "", 200, "", ""},
+		{"no key", "", "3.0", "", 400, notValid, needsKey},
+		{"no scheme", s.APIKey(), "3.0", "", 400, notValid, badKey},
+		{"other scheme", "Bearer " + s.APIKey(), "3.0", "", 400, notValid, badKey},
+		{"scheme alone", "Basic", "3.0", "", 400, notValid, badKey},
+		{"wrong key", "Basic " + s.APIKey() + "x", "3.0", "", 404, notValid, unknownKey},
+		{"no version", key, "", "", 400, notValid, needsVersion},
+		{"old version", key, "0.9", "", 400, notValid, "Version 0.9" + oldVersion},
+		{"no such version", key, "three", "", 400, notValid, "Version given" + oldVersion},
+		{"no such scope", key, "3.0", "scope=ROOT", 400, notValid, badScope},
+		{"client without user", key, "3.0", "scope=" + client, 400, "parameter-not-supplied", needsUser},
+		{"client without user, 2.1", key, "2.1", "scope=" + client, 200, "", ""},
+		{"client with user", key, "3.0", "scope=" + client + "&userId=" + id, 200, "", ""},
+		{"client with unknown user", key, "3.0", "scope=" + client + "&userId=u1", 400, notValid, badUser},
+		{"client with unknown user, 2.1", key, "2.1", "scope=" + client + "&userId=u1", 400, notValid, badUser},
+		{"server with unknown user", key, "3.0", "scope=" + server + "&userId=u1", 200, "", ""},
+		{"no form", key, "3.0", "scope=%zz", 400, "invalid-content", badForm},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			r := send(t, s, http.MethodPost, "/token", test.body, map[string]string{
+				"Authorization": test.authorization, "basiq-version": test.version,
+				"Content-Type": "application/x-www-form-urlencoded",
+			})
+			if test.code == "" {
+				require.Equal(t, test.status, r.status, r.raw)
+				return
+			}
+			r.requireError(test.status, test.code, test.detail)
+			switch test.detail {
+			case needsVersion:
+				assert.Equal(t, "Required parameter not valid", r.text("data.0.title"))
+				assert.Equal(t, "basiq-version", r.text("data.0.source.parameter"))
+				assert.Equal(t, "header/basiq-version", r.text("data.0.source.pointer"))
+			case unknownKey:
+				assert.Equal(t, "We have encountered an error", r.text("data.0.title"))
+				assert.False(t, r.has("data.0.source"))
+			}
+		})
+	}
+	for _, contentType := range []string{"application/json", ";"} {
+		r := send(t, s, http.MethodPost, "/token", "{}", map[string]string{
+			"Authorization": key, "basiq-version": "3.0", "Content-Type": contentType,
+		})
+		r.requireError(http.StatusBadRequest, "invalid-content", badForm)
+	}
+}
+
+func TestBearer(t *testing.T) {
+	t.Parallel()
+	s := basiqtest.New(t)
+	c := newCaller(t, s, "3.0", server, "")
+	path := "/users/" + c.newUser()
+	for name, authorization := range map[string]string{
+		"missing": "", "garbage": "Bearer garbage", "no scheme": c.token, "wrong scheme": "Basic " + c.token, "empty": "Bearer ",
+	} {
+		r := send(t, s, http.MethodGet, path, "", map[string]string{"Authorization": authorization})
+		r.requireError(http.StatusUnauthorized, "invalid-authorization-token", "")
+		assert.Equal(t, "Invalid authorization token.", r.text("data.0.title"), name)
+	}
+	assert.Equal(t, http.StatusOK, c.get(path).status)
+}
+
+func requireExpired(t *testing.T, r reply) {
+	t.Helper()
+	r.requireError(http.StatusForbidden, "access-denied", "Token has expired")
+	assert.Equal(t, "Access denied.", r.text("data.0.title"))
+	source, ok := r.at("data.0.source")
+	assert.True(t, ok && source == nil, "the source is null: %s", r.raw)
+}
+
+func TestTokenExpires(t *testing.T) {
+	t.Parallel()
+	for lifetime, opts := range map[time.Duration][]basiqtest.Option{
+		time.Hour:               nil,
+		1500 * time.Millisecond: {basiqtest.TokenLifetime(1500 * time.Millisecond)},
+	} {
+		t.Run(lifetime.String(), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				c := new30(t, opts...)
+				expiresIn, _ := requestToken(t, c.sandbox, "Basic "+c.sandbox.APIKey(), "3.0", nil).at("expires_in")
+				seconds, err := expiresIn.(json.Number).Int64()
+				require.NoError(t, err)
+				assert.Equal(t, int64(lifetime/time.Second), seconds)
+				path := "/users/" + c.newUser()
+				time.Sleep(lifetime - time.Nanosecond)
+				assert.Equal(t, http.StatusOK, c.get(path).status)
+				time.Sleep(time.Nanosecond)
+				requireExpired(t, c.get(path))
+				assert.Equal(t, http.StatusOK, c.as("3.0", server, "").get(path).status)
+			})
+		})
+	}
+}
+
+func TestExpireAndRevokeTokens(t *testing.T) {
+	t.Parallel()
+	c := new30(t)
+	path := "/users/" + c.newUser()
+	c.sandbox.ExpireTokens()
+	requireExpired(t, c.get(path))
+	c = c.as("3.0", server, "")
+	require.Equal(t, http.StatusOK, c.get(path).status)
+	c.sandbox.RevokeTokens()
+	c.get(path).requireError(http.StatusUnauthorized, "invalid-authorization-token", "")
+	require.Equal(t, http.StatusOK, c.as("3.0", server, "").get(path).status)
+}
+
+// operations are all operations on things that are there, of user U, connection C and job J.
+var operations = []struct {
+	name, method, path string
+	client             bool // CLIENT_ACCESS is enough
+	clientOnly         bool
+	only               string // the only version that has it
+}{
+	{"createUser", "POST", "/users", false, false, ""},
+	{"getUser", "GET", "/users/U", true, false, ""},
+	{"updateUser", "POST", "/users/U", false, false, ""},
+	{"getConnections", "GET", "/users/U/connections", false, false, ""},
+	{"postConnection", "POST", "/users/U/connections", true, false, "2.1"},
+	{"refreshConnections", "POST", "/users/U/connections/refresh", false, false, ""},
+	{"getConnection", "GET", "/users/U/connections/C", true, false, ""},
+	{"updateConnection", "POST", "/users/U/connections/C", true, false, "2.1"},
+	{"refreshConnection", "POST", "/users/U/connections/C/refresh", false, false, ""},
+	{"purgeConnectionData", "POST", "/users/U/connections/C/purge", false, false, "3.0"},
+	{"getUserJobs", "GET", "/users/U/jobs", false, false, ""},
+	{"getJobs", "GET", "/jobs/J", true, false, ""},
+	{"postJobMfa", "POST", "/jobs/J/mfa", true, true, ""},
+	{"deleteConnection", "DELETE", "/users/U/connections/C", false, false, ""},
+	{"deleteUser", "DELETE", "/users/U", false, false, ""},
+}
+
+func TestWhoMayCallWhat(t *testing.T) {
+	t.Parallel()
+	c := new21(t)
+	id, other := c.newUser(), c.newUser()
+	job := c.connect(id, hooli, "gavinBelson", "hooli2016")
+	paths := strings.NewReplacer("U", id, "C", c.newestConnection(id), "J", job)
+	for _, op := range operations {
+		t.Run(op.name, func(t *testing.T) {
+			t.Parallel()
+			path := paths.Replace(op.path)
+			for _, version := range []string{"2.0", "2.1", "3.0"} {
+				if op.only != "" && (op.only == "3.0") != (version == "3.0") {
+					for _, scope := range []string{server, client} {
+						r := c.as(version, scope, id).call(op.method, path, nil)
+						assert.Equal(t, http.StatusNotFound, r.status)
+						assert.Equal(t, "Route not found for this API version.", r.raw)
+						assert.Contains(t, r.header.Get("Content-Type"), "text/plain")
+					}
+					continue
+				}
+				const forbidden, detail = "forbidden-access", "Access to this resource is forbidden"
+				if op.clientOnly {
+					c.as(version, server, "").call(op.method, path, nil).requireError(http.StatusForbidden, forbidden, detail)
+				}
+				if !op.client {
+					c.as(version, client, id).call(op.method, path, nil).requireError(http.StatusForbidden, forbidden, detail)
+					continue
+				}
+				c.as(version, client, other).call(op.method, path, nil).requireError(http.StatusUnauthorized,
+					"unauthorized-access", "You are not authorized to access this resource")
+				r := c.as(version, client, id).call(op.method, path, nil)
+				assert.NotContains(t, []int{http.StatusUnauthorized, http.StatusForbidden}, r.status, r.raw)
+			}
+		})
+	}
+}
+
+func TestClientTokenOfNobody(t *testing.T) {
+	t.Parallel()
+	c := new21(t)
+	path := "/users/" + c.newUser()
+	assert.Equal(t, http.StatusOK, c.as("2.1", client, "").get(path).status, "2.1 knows client tokens without a user")
+}

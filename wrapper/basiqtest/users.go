@@ -1,0 +1,203 @@
+package basiqtest
+
+import (
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/basiq-go/basiq-go/gen"
+)
+
+// user is a user and all that belongs to it.
+type user struct {
+	id          string
+	data        gen.CreateUser
+	connections []*connection
+	jobs        []*job // the oldest first
+	// orphans are the accounts of deleted connections: they stay reachable under the user.
+	orphans []account
+}
+
+var (
+	emailFormat = regexp.MustCompile(`^[^@\s]+@[^@\s.]+(\.[^@\s.]+)+$`)
+	// E.164; the documents have examples without the plus sign.
+	mobileFormat = regexp.MustCompile(`^\+?[1-9][0-9]{6,14}$`)
+)
+
+// user returns the user that the path names.
+func (s *Sandbox) user(c *call) (*user, error) {
+	u := s.users[c.http.PathValue("userId")]
+	if u == nil {
+		return nil, userNotFound()
+	}
+	return u, nil
+}
+
+func (s *Sandbox) createUser(c *call) (answer, error) {
+	var data gen.CreateUser
+	if err := c.decode(&data); err != nil {
+		return answer{}, err
+	}
+	if err := checkUser(data); err != nil {
+		return answer{}, err
+	}
+	u := &user{id: newID(), data: data}
+	s.users[u.id] = u
+	return answer{http.StatusCreated, u.short(c)}, nil
+}
+
+func checkUser(data gen.CreateUser) error {
+	switch {
+	case data.Email == "" && data.Mobile == "":
+		return notSupplied("One of 'email' or 'mobile' is required.", fromPointer("email", "user/email"))
+	case data.Email != "" && !emailFormat.MatchString(data.Email):
+		return notValid("Provided email is in bad format.", fromPointer("email", "user/email"))
+	case data.Mobile != "" && !mobileFormat.MatchString(data.Mobile):
+		return notValid("Provided mobile is in bad format.", fromPointer("mobile", "user/mobile"))
+	case data.BusinessIDNo != "" && data.BusinessName == "":
+		return notSupplied("Business name is required when business number is provided.",
+			fromPointer("businessName", "user/businessName"))
+	}
+	return nil
+}
+
+func (s *Sandbox) getUser(c *call) (answer, error) {
+	u, err := s.user(c)
+	if err != nil {
+		return answer{}, err
+	}
+	return answer{http.StatusOK, u.full(c)}, nil
+}
+
+// updateUser leaves a field that is empty as it is, like one that is absent; so a user can never lose both email and
+// mobile.
+func (s *Sandbox) updateUser(c *call) (answer, error) {
+	u, err := s.user(c)
+	if err != nil {
+		return answer{}, err
+	}
+	var change gen.UpdateUser
+	if err := c.decode(&change); err != nil {
+		return answer{}, err
+	}
+	data := u.data
+	for _, field := range []struct {
+		to   *string
+		from string
+	}{
+		{&data.Email, change.Email},
+		{&data.Mobile, change.Mobile},
+		{&data.FirstName, change.FirstName},
+		{&data.MiddleName, change.MiddleName},
+		{&data.LastName, change.LastName},
+	} {
+		if field.from != "" {
+			*field.to = field.from
+		}
+	}
+	if err := checkUser(data); err != nil {
+		return answer{}, err
+	}
+	u.data = data
+	return answer{http.StatusOK, u.short(c)}, nil
+}
+
+func (s *Sandbox) deleteUser(c *call) (answer, error) {
+	u, err := s.user(c)
+	if err != nil {
+		return answer{}, err
+	}
+	for _, j := range u.jobs {
+		delete(s.jobs, j.id)
+	}
+	delete(s.users, u.id)
+	return answer{status: http.StatusNoContent}, nil
+}
+
+func (u *user) path() string { return "/users/" + u.id }
+
+// accounts returns the user's accounts as they are now, those of deleted connections last.
+func (u *user) accounts(now time.Time) []account {
+	lists := make([][]account, 0, len(u.connections)+1)
+	for _, conn := range u.connections {
+		lists = append(lists, conn.accounts(now))
+	}
+	return slices.Concat(append(lists, u.orphans)...)
+}
+
+// short is the user as createUser and updateUser answer it.
+func (u *user) short(c *call) object {
+	o := object{"type": "user", "id": u.id, "email": u.data.Email, "mobile": u.data.Mobile, "links": c.self(u.path())}
+	if c.token.version == v30 {
+		o.addIfSet("firstName", u.data.FirstName)
+		o.addIfSet("middleName", u.data.MiddleName)
+		o.addIfSet("lastName", u.data.LastName)
+		u.addBusiness(o)
+	}
+	return o
+}
+
+// full is the user as getUser answers it.
+func (u *user) full(c *call) object {
+	names := slices.DeleteFunc([]string{u.data.FirstName, u.data.MiddleName, u.data.LastName},
+		func(name string) bool { return name == "" })
+	o := object{
+		"type": "user", "id": u.id, "email": u.data.Email, "mobile": u.data.Mobile, "name": strings.Join(names, " "),
+		"connections": u.connectionReferences(c),
+		"accounts":    u.accountReferences(c),
+		"links": object{
+			"self":         c.url(u.path()),
+			"accounts":     c.url(u.path() + "/accounts"),
+			"connections":  c.url(u.path() + "/connections"),
+			"transactions": c.url(u.path() + "/transactions"),
+			"auth_link":    nil,
+		},
+	}
+	if c.token.version == v30 {
+		// Version 3.0 declares the names required, so they are there when they are empty.
+		o["firstName"], o["middleName"], o["lastName"] = u.data.FirstName, u.data.MiddleName, u.data.LastName
+		u.addBusiness(o)
+	} else {
+		o.addIfSet("business", u.data.BusinessName)
+	}
+	return o
+}
+
+// addBusiness adds the fields of a business user, those that it has.
+func (u *user) addBusiness(o object) {
+	o.addIfSet("businessName", u.data.BusinessName)
+	o.addIfSet("businessIdNo", u.data.BusinessIDNo)
+	o.addIfSet("businessIdNoType", string(u.data.BusinessIDNoType))
+	o.addIfSet("verificationDate", u.data.VerificationDate)
+	if u.data.BusinessAddress != nil {
+		o["businessAddress"] = u.data.BusinessAddress
+	}
+	if u.data.VerificationStatus != nil {
+		o["verificationStatus"] = *u.data.VerificationStatus
+	}
+}
+
+func (o object) addIfSet(name, value string) {
+	if value != "" {
+		o[name] = value
+	}
+}
+
+func (u *user) connectionReferences(c *call) object {
+	data := make([]object, 0, len(u.connections))
+	for _, conn := range u.connections {
+		data = append(data, object{"type": "connection", "id": conn.id, "links": c.self(conn.path())})
+	}
+	return object{"type": "list", "count": len(data), "data": data}
+}
+
+func (u *user) accountReferences(c *call) object {
+	accounts := u.accounts(c.now)
+	data := make([]object, 0, len(accounts))
+	for _, a := range accounts {
+		data = append(data, object{"type": "account", "id": a.id, "links": c.self(u.path() + "/accounts/" + a.id)})
+	}
+	return object{"type": "list", "count": len(data), "data": data}
+}

@@ -1,0 +1,162 @@
+package basiq_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"testing"
+	"testing/synctest"
+
+	basiq "github.com/basiq-go/basiq-go/wrapper"
+	"github.com/basiq-go/basiq-go/wrapper/basiqtest"
+)
+
+// sandbox returns a client of a sandbox that is in no hurry to be slow, and a user.
+func sandbox() (client *basiq.Client, userID string, done func()) {
+	box, err := basiqtest.Start(basiqtest.Speed(10_000))
+	if err != nil {
+		log.Fatal(err)
+	}
+	client, err = box.NewClient(basiq.WithAPIVersion(basiq.APIVersion21))
+	if err != nil {
+		log.Fatal(err)
+	}
+	user, err := client.Users.Create(context.Background(), basiq.CreateUser{Email: "gavin@hooli.com"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	return client, user.ID, func() { _ = box.Close() }
+}
+
+// Connect a user to a bank and read what it knows of the person.
+func Example() {
+	client, userID, done := sandbox() // basiq.New(os.Getenv("BASIQ_API_KEY"), basiq.WithAPIVersion(basiq.APIVersion21))
+	defer done()
+	ctx := context.Background()
+
+	connection, err := client.Connections.CreateAndWait(ctx, userID, basiq.CreateConnection{
+		InstitutionID: "AU00000",
+		LoginID:       basiq.NewSecret("Wentworth-Smith"),
+		Password:      basiq.NewSecret("whislter"),
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(connection.Status, connection.Profile.FullName)
+	for _, account := range connection.Accounts.Data {
+		fmt.Println(account.Name, account.Balance, account.Currency)
+	}
+	// Output:
+	// active Max Wentworth-Smith
+	// Savings 12850.35 AUD
+	// Home Loan -299292.25 AUD
+	// Credit Card -1842.60 AUD
+	// Everyday 3460.12 AUD
+}
+
+// Show the steps of a job while it runs.
+func ExampleJobsService_Watch() {
+	client, userID, done := sandbox()
+	defer done()
+	ctx := context.Background()
+
+	job, err := client.Connections.Create(ctx, userID, basiq.CreateConnection{
+		InstitutionID: "AU00000",
+		LoginID:       basiq.NewSecret("bighead"),
+		Password:      basiq.NewSecret("password"),
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for job, err := range client.Jobs.Watch(ctx, job.ID) {
+		if job != nil && job.Done() {
+			for _, step := range job.Steps {
+				fmt.Println(step.Title, step.Status)
+			}
+		}
+		if errors.Is(err, basiq.CodeInvalidCredentials) {
+			fmt.Println("ask the user for the right password")
+		}
+	}
+	// Output:
+	// verify-credentials failed
+	// retrieve-accounts pending
+	// retrieve-transactions pending
+	// ask the user for the right password
+}
+
+// Answer a bank that asks for a second factor.
+func ExampleWithMFA() {
+	client, userID, done := sandbox()
+	defer done()
+
+	connection, err := client.Connections.CreateAndWait(context.Background(), userID, basiq.CreateConnection{
+		InstitutionID: "AU00002",
+		LoginID:       basiq.NewSecret("jared"),
+		Password:      basiq.NewSecret("django"),
+	}, basiq.WithMFA(func(_ context.Context, challenge basiq.MFAChallenge) ([]basiq.Secret, error) {
+		fmt.Println(challenge.Method, challenge.Questions)
+		return []basiq.Secret{basiq.NewSecret("1234")}, nil // ask the user
+	}))
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(connection.Status)
+	// Output:
+	// token [OTP Password]
+	// active
+}
+
+// List the connections to one bank.
+func ExampleConnectionsService_List() {
+	client, userID, done := sandbox()
+	defer done()
+
+	n := 0
+	for connection, err := range client.Connections.List(context.Background(), userID,
+		basiq.ConnectionFields.InstitutionID.Eq("AU00000"),
+		basiq.ConnectionFields.Status.Eq(basiq.ConnectionStatusActive)) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(connection.ID)
+		n++
+	}
+	fmt.Println(n, "connections")
+	// Output: 0 connections
+}
+
+// Tell failures apart.
+func ExampleError() {
+	client, userID, done := sandbox()
+	defer done()
+
+	_, err := client.Connections.Get(context.Background(), userID, "61723")
+	fmt.Println(errors.Is(err, basiq.ErrNotFound))
+	if failure, ok := errors.AsType[*basiq.Error](err); ok {
+		fmt.Println(failure.Operation, failure.StatusCode, failure.Code())
+		// failure.CorrelationID is what Basiq's support asks for.
+	}
+	// Output:
+	// true
+	// Connections.Get 404 resource-not-found
+}
+
+// Test a program against the sandbox. Inside a bubble of testing/synctest the half minute of a job takes no time.
+func Example_testing() {
+	_ = func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			client, err := basiqtest.New(t).NewClient(basiq.WithAPIVersion(basiq.APIVersion21))
+			if err != nil {
+				t.Fatal(err)
+			}
+			user, err := client.Users.Create(t.Context(), basiq.CreateUser{Email: "gavin@hooli.com"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = user // now what you test
+		})
+	}
+	// Output:
+}
