@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log"
 	"testing"
 	"testing/synctest"
 
@@ -16,15 +15,15 @@ import (
 func sandbox() (client *basiq.Client, userID string, done func()) {
 	box, err := basiqtest.Start(basiqtest.Speed(10_000))
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	client, err = box.NewClient(basiq.WithAPIVersion(basiq.APIVersion21))
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	user, err := client.Users.Create(context.Background(), basiq.CreateUser{Email: "gavin@hooli.com"})
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	return client, user.ID, func() { _ = box.Close() }
 }
@@ -41,7 +40,8 @@ func Example() {
 		Password:      basiq.NewSecret("whislter"),
 	})
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	fmt.Println(connection.Status, connection.Profile.FullName)
 	for _, account := range connection.Accounts.Data {
@@ -67,7 +67,8 @@ func ExampleJobsService_Watch() {
 		Password:      basiq.NewSecret("password"),
 	})
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	for job, err := range client.Jobs.Watch(ctx, job.ID) {
 		if job != nil && job.Done() {
@@ -100,7 +101,8 @@ func ExampleWithMFA() {
 		return []basiq.Secret{basiq.NewSecret("1234")}, nil // ask the user
 	}))
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	fmt.Println(connection.Status)
 	// Output:
@@ -118,7 +120,8 @@ func ExampleConnectionsService_List() {
 		basiq.ConnectionFields.InstitutionID.Eq("AU00000"),
 		basiq.ConnectionFields.Status.Eq(basiq.ConnectionStatusActive)) {
 		if err != nil {
-			log.Fatal(err)
+			fmt.Println(err)
+			return
 		}
 		fmt.Println(connection.ID)
 		n++
