@@ -323,7 +323,8 @@ type ClientInterface interface {
 	//
 	// When a job of the connection is already queued or running, that job is the answer, with status 200, and no
 	// other is started. A connection whose status is `invalid` cannot be refreshed until its password is updated
-	// (400, code `invalid-credentials`). An open-banking connection can be refreshed 20 times a day.
+	// (400, code `invalid-credentials`). An open-banking connection can be refreshed 20 times a day, says one document;
+	// another lists 400 "Connection type is not Web".
 	//
 	// Corresponds with POST /users/{userId}/connections/{connectionId}/refresh (the `RefreshConnection` operationId).
 	RefreshConnection(ctx context.Context, userID UserID, connectionID ConnectionID, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -769,7 +770,8 @@ func (c *Client) PurgeConnectionData(ctx context.Context, userID UserID, connect
 //
 // When a job of the connection is already queued or running, that job is the answer, with status 200, and no
 // other is started. A connection whose status is `invalid` cannot be refreshed until its password is updated
-// (400, code `invalid-credentials`). An open-banking connection can be refreshed 20 times a day.
+// (400, code `invalid-credentials`). An open-banking connection can be refreshed 20 times a day, says one document;
+// another lists 400 "Connection type is not Web".
 //
 // Corresponds with POST /users/{userId}/connections/{connectionId}/refresh (the `RefreshConnection` operationId).
 func (c *Client) RefreshConnection(ctx context.Context, userID UserID, connectionID ConnectionID, reqEditors ...RequestEditorFn) (*http.Response, error) {

@@ -366,7 +366,7 @@ type ConnectionList struct {
 	// Data The connections; empty when there are none.
 	Data []Connection `json:"data,omitempty,omitzero"`
 
-	// Links Where to find the thing that has these links.
+	// Links Where to find the thing that has these links. Null in some answers.
 	Links *SelfLinks `json:"links,omitempty"`
 
 	// Type Always `list`.
@@ -577,6 +577,9 @@ type Job struct {
 	// PartnerID The partner's id. API 3.0.
 	PartnerID string `json:"partnerId,omitempty,omitzero"`
 
+	// Self The URL of the job, where old answers of `refreshConnections` have it in place of `links`.
+	Self string `json:"self,omitempty,omitzero"`
+
 	// SourceID The id of what the job works on, in jobs for statements.
 	SourceID string `json:"sourceId,omitempty,omitzero"`
 
@@ -613,7 +616,7 @@ type JobList struct {
 	// Data The jobs.
 	Data []Job `json:"data"`
 
-	// Links Where to find the thing that has these links.
+	// Links Where to find the thing that has these links. Null in some answers.
 	Links *SelfLinks `json:"links,omitempty"`
 
 	// Size How many jobs there are.
@@ -689,7 +692,7 @@ type JobStepResult struct {
 	// Title Why the step failed, in short.
 	Title string `json:"title,omitempty,omitzero"`
 
-	// Type `link` or `mfa`; absent when the step failed.
+	// Type `link`, `mfa` or `report`; absent when the step failed.
 	Type string `json:"type,omitempty,omitzero"`
 
 	// URL The URL of what the step made or updated; relative to the host as a rule.
@@ -762,7 +765,7 @@ type ResourceReference struct {
 	// ID The id of what is referred to.
 	ID string `json:"id"`
 
-	// Links Where to find the thing that has these links.
+	// Links Where to find the thing that has these links. Null in some answers.
 	Links *SelfLinks `json:"links,omitempty"`
 
 	// Type `connection` or `account`.
@@ -781,7 +784,7 @@ type ResourceReferenceList struct {
 	Type string `json:"type,omitempty,omitzero"`
 }
 
-// SelfLinks Where to find the thing that has these links.
+// SelfLinks Where to find the thing that has these links. Null in some answers.
 type SelfLinks struct {
 	// Self Its URL.
 	Self string `json:"self,omitempty,omitzero"`
@@ -801,6 +804,18 @@ type Token struct {
 
 // TokenRequest What kind of token is wanted.
 type TokenRequest struct {
+	// OrgName The organisation that shares in the data, in Basiq's model of trusted advisers.
+	OrgName *string `json:"orgName,omitempty"`
+
+	// OrgRefID The number of that organisation.
+	OrgRefID *string `json:"orgRefID,omitempty"`
+
+	// OrgRefType What kind of number it is, `ABN`, `AFSL` or `ACN`.
+	OrgRefType *string `json:"orgRefType,omitempty"`
+
+	// OrgType What kind of organisation it is.
+	OrgType *string `json:"orgType,omitempty"`
+
 	// Scope What a token may do. SERVER_ACCESS may do nearly everything and must never reach a browser. CLIENT_ACCESS is
 	// bound to one user: it may create and update that user's connections and answer MFA challenges, and its answers
 	// leave some fields out.

@@ -21,7 +21,7 @@ import (
 	"github.com/basiq-go/basiq-go/api"
 )
 
-// Violation is a request or a response that the contract does not allow.
+// Violation is an error: a request or a response that the contract does not allow.
 type Violation struct {
 	// Operation is the operationId, or empty when the contract has no such operation.
 	Operation string
@@ -112,7 +112,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 
 	resp, err := t.base.RoundTrip(withBody(req, body))
 	if err != nil {
-		return nil, err //nolint:wrapcheck // The client must see the very error of the transport under us.
+		return nil, err // The client must see the very error of the transport under us.
 	}
 	answer, err := io.ReadAll(resp.Body)
 	_ = resp.Body.Close()
@@ -169,7 +169,7 @@ func checkCredential(_ context.Context, input *openapi3filter.AuthenticationInpu
 // query parameters and form fields, bodies of unknown length where none belongs, and text after the JSON.
 func checkRequest(ctx context.Context, input *openapi3filter.RequestValidationInput, body []byte) error {
 	if err := openapi3filter.ValidateRequest(ctx, input); err != nil {
-		return err //nolint:wrapcheck // reason reads it.
+		return err
 	}
 	for name, value := range input.PathParams {
 		if err := api.ID(value).Validate(); err != nil {
@@ -260,10 +260,8 @@ func contentType(header http.Header) string {
 // reason is what err says, without any value of a body.
 func reason(err error) string {
 	// These quote what they could not read, unlike the errors of schemas, which schemaOptions keeps from that.
-	var parse *openapi3filter.ParseError
-	if errors.As(err, &parse) {
-		var request *openapi3filter.RequestError
-		if errors.As(err, &request) && request.Parameter != nil {
+	if _, ok := errors.AsType[*openapi3filter.ParseError](err); ok {
+		if request, ok := errors.AsType[*openapi3filter.RequestError](err); ok && request.Parameter != nil {
 			return fmt.Sprintf("parameter %q in %s cannot be read", request.Parameter.Name, request.Parameter.In)
 		}
 		return "the body or a header cannot be read"

@@ -192,11 +192,11 @@ func TestTransportRefusesWhatTheContractDoesNotAllow(t *testing.T) {
 			require.NoError(t, err)
 			resp, err := transport.RoundTrip(tc.request(t))
 			if err == nil {
-				assert.NoError(t, resp.Body.Close())
+				require.NoError(t, resp.Body.Close())
 			}
 			var violation *Violation
 			require.ErrorAs(t, err, &violation)
-			assert.ErrorContains(t, err, tc.want)
+			require.ErrorContains(t, err, tc.want)
 			assert.NotContains(t, err.Error(), planted)
 			assert.Equal(t, []error{violation}, transport.Violations())
 			assert.Empty(t, transport.Exchanges())
@@ -213,7 +213,7 @@ func TestTransportRefusesAChunkedBodyWhereNoneBelongs(t *testing.T) {
 	req.ContentLength = -1
 	transport, err := NewTransport(server)
 	require.NoError(t, err)
-	_, err = transport.RoundTrip(req) //nolint:bodyclose // There is no response.
+	_, err = transport.RoundTrip(req)
 	assert.ErrorContains(t, err, "the operation takes none")
 }
 
@@ -231,7 +231,7 @@ func TestTransportHandsOnTroubleOfTheConnection(t *testing.T) {
 		t.Parallel()
 		transport, err := NewTransport(roundTripFunc(func(*http.Request) (*http.Response, error) { return nil, reset }))
 		require.NoError(t, err)
-		_, err = transport.RoundTrip(ask.request(t)) //nolint:bodyclose // There is no response.
+		_, err = transport.RoundTrip(ask.request(t))
 		assert.Equal(t, reset, err)
 		assert.Empty(t, transport.Violations())
 	})
@@ -256,7 +256,7 @@ func TestTransportHandsOnTroubleOfTheConnection(t *testing.T) {
 		require.NoError(t, err)
 		req := exchange{method: "POST", path: connections, json: login}.request(t)
 		req.Body = io.NopCloser(iotest.ErrReader(reset))
-		_, err = transport.RoundTrip(req) //nolint:bodyclose // There is no response.
+		_, err = transport.RoundTrip(req)
 		require.ErrorIs(t, err, reset)
 		assert.Empty(t, transport.Violations())
 	})

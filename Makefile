@@ -1,0 +1,83 @@
+# `make` lists the targets. What they need beyond Go, npm, git and a C compiler (for -race) is fetched at the versions here.
+
+GOLANGCI_LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+REDOCLY       := @redocly/cli@2.77.0
+COVER_FLOOR   := 90
+FUZZ_TIME     := 10s
+
+CONFORMANCE := api/conformance
+# What the coverage is of: the handwritten code that users import.
+COVERED  = $(shell go list ./wrapper/... | grep -v /examples/)
+COVERPKG = $(shell go list ./wrapper/... | grep -v /examples/ | paste -sd , -)
+
+.PHONY: help generate drift validate vet lint fmt test cover bench fuzz examples breaking ci
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+generate: ## Make gen/ anew from openapi.yaml
+	go generate ./...
+
+# In a copy, so that a check changes nothing here, and a file that nobody generates shows up too. tools.mod is tidied
+# away from the packages here, whose dependencies are none of its business.
+drift: ## Fail when gen/ or a go.mod is not what the tools would make
+	@copy=$$(mktemp -d) && trap 'rm -rf "$$copy"' EXIT && \
+		tar -c --exclude=./.git --exclude=./bin . | tar -x -C "$$copy" && \
+		rm -rf "$$copy"/gen/* && (cd "$$copy" && go generate ./...) && \
+		{ diff -r "$$copy/gen" gen || { echo 'gen/ is not what openapi.yaml makes: run make generate'; exit 1; }; } && \
+		mkdir "$$copy/tools" && cp tools.mod "$$copy/tools/go.mod" && cp tools.sum "$$copy/tools/go.sum" && \
+		(cd "$$copy/tools" && go mod tidy) && \
+		{ diff "$$copy/tools/go.mod" tools.mod || { echo 'tools.mod is not tidy'; exit 1; }; }
+	go mod tidy -diff
+	cd $(CONFORMANCE) && go mod tidy -diff
+
+validate: ## Check openapi.yaml: with kin-openapi, examples included, and with Redocly
+	cd $(CONFORMANCE) && go test -count=1 -run 'Contract|Payload' ./...
+	@if command -v npx >/dev/null; then \
+		REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true npx --yes $(REDOCLY) lint --extends=recommended openapi.yaml; \
+	else echo 'SKIPPED: Redocly needs npm, which is not here'; fi
+
+vet: ## Run go vet
+	go vet ./...
+	cd $(CONFORMANCE) && go vet ./...
+
+lint: ## Run golangci-lint with the rules in .golangci.yml
+	go run $(GOLANGCI_LINT) run ./...
+	cd $(CONFORMANCE) && go run $(GOLANGCI_LINT) run ./...
+
+fmt: ## Format all Go code
+	go run $(GOLANGCI_LINT) fmt ./...
+	cd $(CONFORMANCE) && go run $(GOLANGCI_LINT) fmt ./...
+
+# Shuffling also keeps results from being cached: api/conformance looks at files that the cache does not watch.
+test: ## Run all tests with the race detector
+	go test -race -shuffle=on ./...
+	cd $(CONFORMANCE) && go test -race -shuffle=on ./...
+
+cover: ## Print the statement coverage of wrapper/; fail below the floor
+	go test -coverprofile=coverage.txt -coverpkg=$(COVERPKG) $(COVERED)
+	@go tool cover -func=coverage.txt | awk '/^total:/ {covered = $$3 + 0} \
+		END {printf "coverage of wrapper/: %.1f %%, floor $(COVER_FLOOR) %%\n", covered; exit covered < $(COVER_FLOOR)}'
+
+bench: ## Run the benchmarks
+	go test -run '^$$' -bench . -benchmem ./...
+
+fuzz: ## Run each fuzz test for a short time (FUZZ_TIME=10s)
+	@for package in $$(go list ./...); do \
+		for target in $$(go test -list '^Fuzz' $$package | grep '^Fuzz'); do \
+			echo "$$package $$target"; \
+			go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZ_TIME) $$package || exit 1; \
+		done; \
+	done
+
+# Without a key, so that quickstart plays against the sandbox.
+examples: ## Build and vet the examples; run the quickstart in the sandbox
+	go build -o /dev/null ./wrapper/examples/...
+	go vet ./wrapper/examples/...
+	env -u BASIQ_API_KEY go run ./wrapper/examples/quickstart
+
+breaking: ## Fail when something breaks users of the last tagged version
+	@./api/breaking.sh
+
+ci: ## Run everything that must pass before a change is merged
+	@.ci/run
