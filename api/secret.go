@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -12,6 +13,8 @@ const redacted = "[redacted]"
 // Secret holds an API key, a token, a password, or an answer to a challenge, and shows it to nobody but who calls
 // [Secret.Reveal]. Printed with any verb, logged through slog or marshaled to JSON it is "[redacted]", also inside
 // other values and in their unexported fields. The zero Secret is empty.
+//
+//nolint:recvcheck // what reads a Secret takes a copy, what fills it a pointer
 type Secret struct {
 	// A pointer, because fmt prints the strings of unexported fields without asking their type.
 	value *string
@@ -53,6 +56,16 @@ func (s Secret) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(s)) }
 // MarshalText returns "[redacted]", or nothing when the secret is empty; encoding/json uses it too. To store a secret,
 // store what [Secret.Reveal] returns.
 func (s Secret) MarshalText() ([]byte, error) { return fmt.Append(nil, s), nil }
+
+// UnmarshalText keeps text, so that a Secret can be read from JSON or a configuration. It refuses "[redacted]", which is
+// what a Secret that was marshaled by mistake has become.
+func (s *Secret) UnmarshalText(text []byte) error {
+	if string(text) == redacted {
+		return errors.New("the secret was redacted when it was marshaled")
+	}
+	*s = NewSecret(string(text))
+	return nil
+}
 
 // WireSecret is a secret inside a body that is sent to Basiq or comes from it: JSON carries it, printing and logging
 // do not. Turn it into a [Secret] to keep it.

@@ -77,3 +77,16 @@ func TestSecret(t *testing.T) {
 	assert.True(t, api.NewSecret("a").Equal(api.NewSecret("a")))
 	assert.False(t, api.NewSecret("a").Equal(api.NewSecret("b")))
 }
+
+func TestSecretIsReadButNotWritten(t *testing.T) {
+	t.Parallel()
+	var in struct{ Password, None, Empty api.Secret }
+	require.NoError(t, json.Unmarshal([]byte(`{"Password":"hunter2","None":null,"Empty":""}`), &in))
+	assert.Equal(t, "hunter2", in.Password.Reveal())
+	assert.True(t, in.None.IsZero())
+	assert.True(t, in.Empty.IsZero())
+	again, err := json.Marshal(in)
+	require.NoError(t, err)
+	assert.JSONEq(t, `{"Password":"[redacted]","None":"","Empty":""}`, string(again))
+	require.ErrorContains(t, json.Unmarshal(again, &in), "redacted", "a secret that was lost is noticed")
+}

@@ -78,6 +78,7 @@ func TestTokenErrors(t *testing.T) {
 		"too many":          {ok(403, envelope("request-not-valid", "", "Invalid request")), basiq.ErrTooManyTokenRequests, 1},
 		"429":               {ok(429, ""), basiq.ErrTooManyTokenRequests, 4},
 		"disabled":          {ok(403, envelope("access-denied", "", "Your account has been disabled. Please contact Basiq support.")), basiq.CodeAccessDenied, 1},
+		"wrong address":     {ok(404, "<html>no such page"), nil, 1},
 		"no token in it":    {ok(200, `{}`), nil, 1},
 		"not JSON":          {ok(200, `<html>`), nil, 1},
 		"of the wrong kind": {ok(200, `{"access_token":42}`), nil, 1},
@@ -94,6 +95,8 @@ func TestTokenErrors(t *testing.T) {
 			assert.Equal(t, c.answer.status, failure.StatusCode)
 			if c.want != nil {
 				require.ErrorIs(t, err, c.want)
+			} else {
+				require.NotErrorIs(t, err, basiq.ErrInvalidAPIKey)
 			}
 			require.NotErrorIs(t, err, basiq.ErrNotFound, "the user may well be there")
 			assert.Contains(t, err.Error(), "basiq: Users.Get: no access token: ")

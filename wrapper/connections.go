@@ -24,12 +24,18 @@ type (
 	PhysicalAddress = gen.PhysicalAddress
 	// InstitutionReference is the institution that a connection or a job belongs to.
 	InstitutionReference = gen.InstitutionReference
+	// InstitutionLinks is where to find an institution.
+	InstitutionLinks = gen.InstitutionLinks
 	// Account is an account at an institution.
 	Account = gen.Account
 	// AccountList is the accounts of a connection.
 	AccountList = gen.AccountList
 	// AccountClass is what kind of account it is.
 	AccountClass = gen.AccountClass
+	// AccountClassMeta is more about an account's product, by name.
+	AccountClassMeta = gen.AccountClassMeta
+	// AccountLinks is where to find an account and its transactions.
+	AccountLinks = gen.AccountLinks
 	// AccountStatus says whether an account was there when its connection was last refreshed.
 	AccountStatus = gen.AccountStatus
 )
@@ -117,8 +123,9 @@ func (s *ConnectionsService) List(ctx context.Context, userID string, filters ..
 	})
 }
 
-// Get returns a connection, with its accounts and, where the institution gives one, its profile. It has most of what
-// the connection was created with, but for security never the login, the password or the security code.
+// Get returns a connection, with its accounts and, where the institution gives one, its profile, and links to its
+// accounts, transactions and institution. It has most of what the connection was created with, but for security never
+// the login, the password or the security code.
 //
 // Its Status says whether it still works: when it is [ConnectionStatusInvalid], ask the user for new credentials and
 // call [ConnectionsService.Update].
@@ -269,7 +276,8 @@ func (s *ConnectionsService) Purge(ctx context.Context, userID, connectionID str
 // CreateAndWait is [ConnectionsService.Create], then [JobsService.Wait], then [ConnectionsService.Get] of the connection
 // that the job has made.
 //
-// An error after the job was started names the job, which goes on: see [JobError] and [WaitError].
+// An error after the job was started names the job: a [WaitError], while the job goes on, or a [JobError]. A job that
+// fails after its first step has made a connection all the same, whose id its Job tells: see [Job.ConnectionID].
 func (s *ConnectionsService) CreateAndWait(ctx context.Context, userID string, connection CreateConnection, options ...WaitOption) (*Connection, error) {
 	job, err := s.Create(ctx, userID, connection)
 	if err != nil {
@@ -280,7 +288,7 @@ func (s *ConnectionsService) CreateAndWait(ctx context.Context, userID string, c
 
 // RefreshAndWait is [ConnectionsService.Refresh], then [JobsService.Wait], then [ConnectionsService.Get].
 //
-// An error after the job was started names the job, which goes on: see [JobError] and [WaitError].
+// An error after the job was started names the job: a [WaitError], while the job goes on, or a [JobError].
 func (s *ConnectionsService) RefreshAndWait(ctx context.Context, userID, connectionID string, options ...WaitOption) (*Connection, error) {
 	job, err := s.Refresh(ctx, userID, connectionID)
 	if err != nil {
@@ -291,7 +299,7 @@ func (s *ConnectionsService) RefreshAndWait(ctx context.Context, userID, connect
 
 // UpdateAndWait is [ConnectionsService.Update], then [JobsService.Wait], then [ConnectionsService.Get].
 //
-// An error after the job was started names the job, which goes on: see [JobError] and [WaitError].
+// An error after the job was started names the job: a [WaitError], while the job goes on, or a [JobError].
 func (s *ConnectionsService) UpdateAndWait(ctx context.Context, userID, connectionID string, change UpdateConnection, options ...WaitOption) (*Connection, error) {
 	job, err := s.Update(ctx, userID, connectionID, change)
 	if err != nil {

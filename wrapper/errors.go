@@ -163,7 +163,7 @@ func newError(op *Operation, status int, header http.Header, body []byte) *Error
 // namedReason finds what a status means where it does not mean what it says.
 func namedReason(op *Operation, status int, e *Error, body []byte) error {
 	switch {
-	case op == opPostToken && status == http.StatusNotFound:
+	case op == opPostToken && status == http.StatusNotFound && len(e.Details) > 0: // and not a proxy that has no such page
 		return ErrInvalidAPIKey
 	case op == opPostToken && (status == http.StatusTooManyRequests ||
 		status == http.StatusForbidden && strings.Contains(strings.ToLower(e.Detail()), "invalid request")):

@@ -19,6 +19,10 @@ type (
 	JobStepStatus = gen.JobStepStatus
 	// JobStepResult is what came of a step: a link, an error or a challenge.
 	JobStepResult = gen.JobStepResult
+	// JobStepError is why a step failed, where it is wrapped in the step's result; [Job.Err] looks there too.
+	JobStepError = gen.JobStepError
+	// JobStepResultLinks is where to answer a challenge; [JobsService.AnswerMFA] knows by itself.
+	JobStepResultLinks = gen.JobStepResultLinks
 	// JobLinks is where to find a job and what it works on.
 	JobLinks = gen.JobLinks
 	// MFAMethod is what kind of challenge it is.

@@ -116,7 +116,7 @@ func newHTTPClient() *http.Client {
 		TLSHandshakeTimeout:   10 * time.Second,
 		MaxIdleConns:          256,
 		MaxIdleConnsPerHost:   256, // there is only one host
-		IdleConnTimeout:       90 * time.Second,
+		IdleConnTimeout:       45 * time.Second, // load balancers close after 60, and a create that meets that fails
 		ExpectContinueTimeout: time.Second,
 	}
 	return &http.Client{

@@ -167,6 +167,27 @@ func TestMiddleware(t *testing.T) {
 	assert.False(t, ok)
 }
 
+func TestHooksThatAnswerThemselves(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		resp *http.Response
+		want string
+	}{
+		"nothing":  {nil, "a hook returned neither an answer nor an error"},
+		"no body":  {&http.Response{StatusCode: 503}, "503 Service Unavailable"},
+		"no entry": {&http.Response{StatusCode: 200}, "unexpected end of JSON input"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			client := newClient(t, roundTripper(nil), basiq.WithMiddleware(func(basiq.Doer) basiq.Doer {
+				return basiq.DoerFunc(func(*http.Request) (*http.Response, error) { return c.resp, nil })
+			}))
+			_, err := client.Users.Get(t.Context(), userID)
+			require.ErrorContains(t, err, c.want)
+		})
+	}
+}
+
 func TestLog(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer

@@ -85,10 +85,16 @@ func (r *retrier) attempt(req *http.Request) outcome {
 	}
 	resp, err := r.next.Do(req.WithContext( //nolint:bodyclose // readBody does
 		httptrace.WithClientTrace(req.Context(), trace)))
+	if err == nil && resp == nil {
+		err = errors.New("a hook returned neither an answer nor an error")
+	}
 	if err != nil {
 		var token *tokenError
 		unarrived := asked.Load() && !got.Load() || errors.As(err, &token) || isDialError(err)
 		return outcome{err: err, arrived: !unarrived}
+	}
+	if resp.Body == nil { // a hook's own answer
+		resp.Body = http.NoBody
 	}
 	body, err := readBody(resp, r.bodyLimit)
 	resp.Body = &bufferedBody{Reader: bytes.NewReader(body), err: err}

@@ -56,7 +56,7 @@ func contextWithDefaultScope(ctx context.Context, scope Scope) context.Context {
 	return ContextWithScope(ctx, scope)
 }
 
-// Token is an access token.
+// Token is an access token. To keep one in a store, keep what Value.Reveal returns: marshaled, it is redacted.
 type Token struct {
 	// Value is the token itself.
 	Value Secret

@@ -23,6 +23,8 @@ type (
 	BusinessIDNoType = gen.BusinessIDNoType
 	// ResourceReference refers to a connection or an account of a user.
 	ResourceReference = gen.ResourceReference
+	// SelfLinks is where to find what has these links.
+	SelfLinks = gen.SelfLinks
 	// ResourceReferenceList refers to a user's connections or accounts.
 	ResourceReferenceList = gen.ResourceReferenceList
 )
