@@ -93,6 +93,9 @@ func TestTokenErrors(t *testing.T) {
 			require.ErrorAs(t, err, &failure)
 			assert.Equal(t, "Tokens.Create", failure.Operation)
 			assert.Equal(t, c.answer.status, failure.StatusCode)
+			if c.answer.status == 200 {
+				assert.Empty(t, failure.Body(), "it may hold a token")
+			}
 			if c.want != nil {
 				require.ErrorIs(t, err, c.want)
 			} else {
