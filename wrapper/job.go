@@ -270,8 +270,8 @@ func (e *JobError) Is(target error) bool { return e.Code.is(target) }
 var (
 	// ErrMFARequired says that the job waits for the user to answer a challenge, and [WithMFA] was not given.
 	ErrMFARequired = errors.New("the bank asks the user for a second factor; see basiq.WithMFA")
-	// ErrJobQueued says that Basiq has put the job aside because the institution is out of reach, and tries again every two
-	// hours for up to seven days. Look again in an hour or so.
+	// ErrJobQueued says that Basiq has put the job aside because the institution is out of reach, and tries again every
+	// two hours for up to seven days. Look again in an hour or so.
 	ErrJobQueued = errors.New("the institution is out of reach, and Basiq tries again every two hours")
 	// ErrWaitedTooLong says that the job was not over within [WithMaxWait].
 	ErrWaitedTooLong = errors.New("the job was not over in time")

@@ -115,7 +115,7 @@ func newHTTPClient() *http.Client {
 		ForceAttemptHTTP2:     true,
 		TLSHandshakeTimeout:   10 * time.Second,
 		MaxIdleConns:          256,
-		MaxIdleConnsPerHost:   256, // there is only one host
+		MaxIdleConnsPerHost:   256,              // there is only one host
 		IdleConnTimeout:       45 * time.Second, // load balancers close after 60, and a create that meets that fails
 		ExpectContinueTimeout: time.Second,
 	}
