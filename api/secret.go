@@ -13,8 +13,6 @@ const redacted = "[redacted]"
 // Secret holds an API key, a token, a password, or an answer to a challenge, and shows it to nobody but who calls
 // [Secret.Reveal]. Printed with any verb, logged through slog or marshaled to JSON it is "[redacted]", also inside
 // other values and in their unexported fields. The zero Secret is empty.
-//
-//nolint:recvcheck // what reads a Secret takes a copy, what fills it a pointer
 type Secret struct {
 	// A pointer, because fmt prints the strings of unexported fields without asking their type.
 	value *string

@@ -174,8 +174,8 @@ func TestHooksThatAnswerThemselves(t *testing.T) {
 		want string
 	}{
 		"nothing":  {nil, "a hook returned neither an answer nor an error"},
-		"no body":  {&http.Response{StatusCode: 503}, "503 Service Unavailable"},
-		"no entry": {&http.Response{StatusCode: 200}, "unexpected end of JSON input"},
+		"no body":  {&http.Response{StatusCode: http.StatusServiceUnavailable}, "503 Service Unavailable"},
+		"no entry": {&http.Response{StatusCode: http.StatusOK}, "unexpected end of JSON input"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
