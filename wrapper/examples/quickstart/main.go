@@ -270,6 +270,10 @@ func explain(err error) string {
 		return "interrupted"
 	}
 	text := strings.TrimPrefix(err.Error(), "basiq: ")
+	if input, ok := errors.AsType[*basiq.InputError](err); ok && input.Operation == "New" {
+		here := map[string]string{"apiKey": "BASIQ_API_KEY", "WithBaseURL": "-base-url", "WithAPIVersion": "-api-version"}
+		text = here[input.Argument] + ": " + input.Problem
+	}
 	if advice != "" {
 		text += "; " + advice
 	}

@@ -97,6 +97,14 @@ func TestWithAKey(t *testing.T) {
 	require.NoError(t, err)
 	assert.Contains(t, out, "Talking to Basiq")
 
+	for key, want := range map[string]string{
+		"Basic abc": `BASIQ_API_KEY: it begins with "Basic "; give only what follows`,
+		"abc\n":     "BASIQ_API_KEY: it has a space, a line break",
+	} {
+		_, err = start(t, map[string]string{"BASIQ_API_KEY": key}, "")
+		require.Error(t, err)
+		assert.Contains(t, explain(err), want)
+	}
 	_, err = start(t, map[string]string{"BASIQ_API_KEY": "wrong"}, "", "-base-url", sandbox.URL())
 	require.Error(t, err)
 	assert.Equal(t, "Basiq does not know the key in BASIQ_API_KEY; copy it from the dashboard exactly as it stands there", explain(err))

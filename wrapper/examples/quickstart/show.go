@@ -74,7 +74,7 @@ func (v *stepView) show(job *basiq.Job) {
 		v.lines = 0 // what is said about it comes below, so there is nothing to redraw
 	}
 	if failure, ok := errors.AsType[*basiq.JobError](job.Err()); ok {
-		fmt.Fprintf(v.out, "  %s: %s\n", failure.Title, failure.Detail)
+		fmt.Fprintf(v.out, "  %s\n", failure.Detail)
 	}
 }
 
