@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest"
@@ -144,6 +146,74 @@ func ExampleError() {
 	// Output:
 	// true
 	// Connections.Get 404 resource-not-found
+}
+
+// sharedStore stands in for a store that all processes of a fleet can reach.
+type sharedStore struct {
+	mu     sync.Mutex
+	tokens map[basiq.Scope]basiq.Token
+	// create gets a new token: it is TokensService.Create of a client that has the API key.
+	create func(context.Context, basiq.Scope) (basiq.Token, error)
+}
+
+// Token returns the token in store, or a new one when that is about to end.
+func (s *sharedStore) Token(ctx context.Context, scope basiq.Scope) (basiq.Token, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if token, ok := s.tokens[scope]; ok && time.Until(token.Expires) > time.Minute {
+		return token, nil
+	}
+	token, err := s.create(ctx, scope)
+	if err == nil {
+		s.tokens[scope] = token
+	}
+	return token, err
+}
+
+// Reject forgets a token that Basiq has refused, if it is still the one in store.
+func (s *sharedStore) Reject(_ context.Context, scope basiq.Scope, token basiq.Token) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.tokens[scope].Value.Equal(token.Value) {
+		delete(s.tokens, scope)
+	}
+}
+
+// Share tokens among clients, here in memory.
+func ExampleWithTokenSource() {
+	box, err := basiqtest.Start()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer func() { _ = box.Close() }()
+	withKey, err := box.NewClient()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	store := &sharedStore{tokens: map[basiq.Scope]basiq.Token{}, create: withKey.Tokens.Create}
+	for range 3 {
+		client, err := basiq.New("", basiq.WithTokenSource(store), basiq.WithBaseURL(box.URL())) // needs no key
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		_, err = client.Users.Get(context.Background(), "nobody")
+		fmt.Println(errors.Is(err, basiq.ErrNotFound))
+	}
+	requests := 0
+	for _, request := range box.Requests() {
+		if request.Operation == "postToken" {
+			requests++
+		}
+	}
+	fmt.Println(requests, "token request")
+	// Output:
+	// true
+	// true
+	// true
+	// 1 token request
 }
 
 // Test a program against the sandbox. Inside a bubble of testing/synctest the half minute of a job takes no time.
