@@ -15,7 +15,7 @@ COVERPKG = $(shell go list ./wrapper/... | grep -v /examples/ | paste -sd , -)
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-generate: ## Make gen/ anew from openapi.yaml
+generate: ## Regenerate gen/ from openapi.yaml
 	go generate ./...
 
 # In a copy, so that a check changes nothing here, and a file that nobody generates shows up too. tools.mod is tidied

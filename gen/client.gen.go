@@ -101,8 +101,9 @@ type ClientInterface interface {
 
 	// PostJobMFAWithBody Answer a job's MFA challenge.
 	//
-	// Gives one answer for each `input` of the challenge, in their order. Both documents ask for a CLIENT_ACCESS token
-	// that is bound to the job's user. A wrong or late answer is refused, and the step fails: there is no second try.
+	// Gives one answer for each `input` of the challenge, in their order. The documents of 2.1 and 3.0 both ask for a
+	// CLIENT_ACCESS token that is bound to the job's user. A wrong or late answer is refused here, or accepted, and then
+	// the step fails; there is no second try. Where the user approves in the bank's app, one guide answers `confirmed`.
 	// After an answer is accepted the step may stay `in-progress` for a while.
 	//
 	// Takes any type of body and a specified content type.
@@ -112,8 +113,9 @@ type ClientInterface interface {
 
 	// PostJobMFA Answer a job's MFA challenge.
 	//
-	// Gives one answer for each `input` of the challenge, in their order. Both documents ask for a CLIENT_ACCESS token
-	// that is bound to the job's user. A wrong or late answer is refused, and the step fails: there is no second try.
+	// Gives one answer for each `input` of the challenge, in their order. The documents of 2.1 and 3.0 both ask for a
+	// CLIENT_ACCESS token that is bound to the job's user. A wrong or late answer is refused here, or accepted, and then
+	// the step fails; there is no second try. Where the user approves in the bank's app, one guide answers `confirmed`.
 	// After an answer is accepted the step may stay `in-progress` for a while.
 	//
 	// Takes a body of the `application/json` content type.
@@ -128,7 +130,8 @@ type ClientInterface interface {
 	// requests in five minutes from one address are refused with 403 "Invalid request".
 	//
 	// The API version named in the `basiq-version` header belongs to the token for all its life; other calls need no
-	// such header. A wrong or deleted API key is answered with 404, a missing header or version with 400.
+	// such header. A wrong or deleted API key is answered with 404, a missing header or version with 400, a disabled
+	// account with 403 (`access-denied`).
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -142,7 +145,8 @@ type ClientInterface interface {
 	// requests in five minutes from one address are refused with 403 "Invalid request".
 	//
 	// The API version named in the `basiq-version` header belongs to the token for all its life; other calls need no
-	// such header. A wrong or deleted API key is answered with 404, a missing header or version with 400.
+	// such header. A wrong or deleted API key is answered with 404, a missing header or version with 400, a disabled
+	// account with 403 (`access-denied`).
 	//
 	// Takes a body of the `application/x-www-form-urlencoded` content type.
 	//
@@ -220,8 +224,10 @@ type ClientInterface interface {
 	// 3. `retrieve-transactions`: fetch the transactions of each account.
 	//
 	// How long that takes depends on the volume of data and on the latency between Basiq and the institution: as a
-	// rough guide, 3 to 30 seconds. The connection exists as soon as the first step has succeeded, whose result links
-	// to it. When a job for the same login is already queued or running, that job is the answer, with status 200.
+	// rough guide, 3 to 30 seconds. The connection is in the user's list at once, as `pending`; the job links to it once
+	// the first step has succeeded. When a job for the same login is already queued or running, that job is the answer,
+	// with status 200. An institution that is unknown or disabled is answered with 400; wrong credentials are not: they
+	// fail the job.
 	//
 	// API 2.1 only: with API 3.0 the user connects through Basiq's consent page. A token of another version is
 	// answered with 404 and the plain text "Route not found for this API version.". The sandbox holds 500 connections
@@ -242,8 +248,10 @@ type ClientInterface interface {
 	// 3. `retrieve-transactions`: fetch the transactions of each account.
 	//
 	// How long that takes depends on the volume of data and on the latency between Basiq and the institution: as a
-	// rough guide, 3 to 30 seconds. The connection exists as soon as the first step has succeeded, whose result links
-	// to it. When a job for the same login is already queued or running, that job is the answer, with status 200.
+	// rough guide, 3 to 30 seconds. The connection is in the user's list at once, as `pending`; the job links to it once
+	// the first step has succeeded. When a job for the same login is already queued or running, that job is the answer,
+	// with status 200. An institution that is unknown or disabled is answered with 400; wrong credentials are not: they
+	// fail the job.
 	//
 	// API 2.1 only: with API 3.0 the user connects through Basiq's consent page. A token of another version is
 	// answered with 404 and the plain text "Route not found for this API version.". The sandbox holds 500 connections
@@ -256,8 +264,9 @@ type ClientInterface interface {
 
 	// RefreshConnections Refresh all connections of a user.
 	//
-	// Starts one job for each connection, with the steps described at `refreshConnection`. Basiq asks partners not to
-	// refresh in bulk or on a schedule: check `lastUsed` first and refresh only active connections.
+	// Starts a job for each connection, with the steps described at `refreshConnection`. Whether connections that are
+	// pending or invalid get one is not documented. Basiq asks partners not to refresh in bulk or on a schedule: check
+	// `lastUsed` first and refresh only active connections.
 	//
 	// Corresponds with POST /users/{userId}/connections/refresh (the `RefreshConnections` operationId).
 	RefreshConnections(ctx context.Context, userID UserID, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -286,7 +295,7 @@ type ClientInterface interface {
 	//
 	// Stores the new credentials and starts a job that logs in with them and fetches the data anew, with the steps
 	// described at `postConnection`. Only connections whose method is `web` can be updated (otherwise 400 "Connection
-	// type is not Web"). API 2.1 only; with API 3.0 the user does this on Basiq's consent page.
+	// type is not Web"), and not while the institution is disabled (400). API 2.1 only; with API 3.0 the user does this on Basiq's consent page.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -297,7 +306,7 @@ type ClientInterface interface {
 	//
 	// Stores the new credentials and starts a job that logs in with them and fetches the data anew, with the steps
 	// described at `postConnection`. Only connections whose method is `web` can be updated (otherwise 400 "Connection
-	// type is not Web"). API 2.1 only; with API 3.0 the user does this on Basiq's consent page.
+	// type is not Web"), and not while the institution is disabled (400). API 2.1 only; with API 3.0 the user does this on Basiq's consent page.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -358,8 +367,9 @@ func (c *Client) GetJobs(ctx context.Context, jobID JobID, reqEditors ...Request
 
 // PostJobMFAWithBody Answer a job's MFA challenge.
 //
-// Gives one answer for each `input` of the challenge, in their order. Both documents ask for a CLIENT_ACCESS token
-// that is bound to the job's user. A wrong or late answer is refused, and the step fails: there is no second try.
+// Gives one answer for each `input` of the challenge, in their order. The documents of 2.1 and 3.0 both ask for a
+// CLIENT_ACCESS token that is bound to the job's user. A wrong or late answer is refused here, or accepted, and then
+// the step fails; there is no second try. Where the user approves in the bank's app, one guide answers `confirmed`.
 // After an answer is accepted the step may stay `in-progress` for a while.
 //
 // Takes any type of body and a specified content type.
@@ -379,8 +389,9 @@ func (c *Client) PostJobMFAWithBody(ctx context.Context, jobID JobID, contentTyp
 
 // PostJobMFA Answer a job's MFA challenge.
 //
-// Gives one answer for each `input` of the challenge, in their order. Both documents ask for a CLIENT_ACCESS token
-// that is bound to the job's user. A wrong or late answer is refused, and the step fails: there is no second try.
+// Gives one answer for each `input` of the challenge, in their order. The documents of 2.1 and 3.0 both ask for a
+// CLIENT_ACCESS token that is bound to the job's user. A wrong or late answer is refused here, or accepted, and then
+// the step fails; there is no second try. Where the user approves in the bank's app, one guide answers `confirmed`.
 // After an answer is accepted the step may stay `in-progress` for a while.
 //
 // Takes a body of the `application/json` content type.
@@ -405,7 +416,8 @@ func (c *Client) PostJobMFA(ctx context.Context, jobID JobID, body PostJobMFAJSO
 // requests in five minutes from one address are refused with 403 "Invalid request".
 //
 // The API version named in the `basiq-version` header belongs to the token for all its life; other calls need no
-// such header. A wrong or deleted API key is answered with 404, a missing header or version with 400.
+// such header. A wrong or deleted API key is answered with 404, a missing header or version with 400, a disabled
+// account with 403 (`access-denied`).
 //
 // Takes any type of body and a specified content type.
 //
@@ -429,7 +441,8 @@ func (c *Client) PostTokenWithBody(ctx context.Context, params *PostTokenParams,
 // requests in five minutes from one address are refused with 403 "Invalid request".
 //
 // The API version named in the `basiq-version` header belongs to the token for all its life; other calls need no
-// such header. A wrong or deleted API key is answered with 404, a missing header or version with 400.
+// such header. A wrong or deleted API key is answered with 404, a missing header or version with 400, a disabled
+// account with 403 (`access-denied`).
 //
 // Takes a body of the `application/x-www-form-urlencoded` content type.
 //
@@ -587,8 +600,10 @@ func (c *Client) GetConnections(ctx context.Context, userID UserID, params *GetC
 //  3. `retrieve-transactions`: fetch the transactions of each account.
 //
 // How long that takes depends on the volume of data and on the latency between Basiq and the institution: as a
-// rough guide, 3 to 30 seconds. The connection exists as soon as the first step has succeeded, whose result links
-// to it. When a job for the same login is already queued or running, that job is the answer, with status 200.
+// rough guide, 3 to 30 seconds. The connection is in the user's list at once, as `pending`; the job links to it once
+// the first step has succeeded. When a job for the same login is already queued or running, that job is the answer,
+// with status 200. An institution that is unknown or disabled is answered with 400; wrong credentials are not: they
+// fail the job.
 //
 // API 2.1 only: with API 3.0 the user connects through Basiq's consent page. A token of another version is
 // answered with 404 and the plain text "Route not found for this API version.". The sandbox holds 500 connections
@@ -619,8 +634,10 @@ func (c *Client) PostConnectionWithBody(ctx context.Context, userID UserID, cont
 //  3. `retrieve-transactions`: fetch the transactions of each account.
 //
 // How long that takes depends on the volume of data and on the latency between Basiq and the institution: as a
-// rough guide, 3 to 30 seconds. The connection exists as soon as the first step has succeeded, whose result links
-// to it. When a job for the same login is already queued or running, that job is the answer, with status 200.
+// rough guide, 3 to 30 seconds. The connection is in the user's list at once, as `pending`; the job links to it once
+// the first step has succeeded. When a job for the same login is already queued or running, that job is the answer,
+// with status 200. An institution that is unknown or disabled is answered with 400; wrong credentials are not: they
+// fail the job.
 //
 // API 2.1 only: with API 3.0 the user connects through Basiq's consent page. A token of another version is
 // answered with 404 and the plain text "Route not found for this API version.". The sandbox holds 500 connections
@@ -643,8 +660,9 @@ func (c *Client) PostConnection(ctx context.Context, userID UserID, body PostCon
 
 // RefreshConnections Refresh all connections of a user.
 //
-// Starts one job for each connection, with the steps described at `refreshConnection`. Basiq asks partners not to
-// refresh in bulk or on a schedule: check `lastUsed` first and refresh only active connections.
+// Starts a job for each connection, with the steps described at `refreshConnection`. Whether connections that are
+// pending or invalid get one is not documented. Basiq asks partners not to refresh in bulk or on a schedule: check
+// `lastUsed` first and refresh only active connections.
 //
 // Corresponds with POST /users/{userId}/connections/refresh (the `RefreshConnections` operationId).
 func (c *Client) RefreshConnections(ctx context.Context, userID UserID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -703,7 +721,7 @@ func (c *Client) GetConnection(ctx context.Context, userID UserID, connectionID 
 //
 // Stores the new credentials and starts a job that logs in with them and fetches the data anew, with the steps
 // described at `postConnection`. Only connections whose method is `web` can be updated (otherwise 400 "Connection
-// type is not Web"). API 2.1 only; with API 3.0 the user does this on Basiq's consent page.
+// type is not Web"), and not while the institution is disabled (400). API 2.1 only; with API 3.0 the user does this on Basiq's consent page.
 //
 // Takes any type of body and a specified content type.
 //
@@ -724,7 +742,7 @@ func (c *Client) UpdateConnectionWithBody(ctx context.Context, userID UserID, co
 //
 // Stores the new credentials and starts a job that logs in with them and fetches the data anew, with the steps
 // described at `postConnection`. Only connections whose method is `web` can be updated (otherwise 400 "Connection
-// type is not Web"). API 2.1 only; with API 3.0 the user does this on Basiq's consent page.
+// type is not Web"), and not while the institution is disabled (400). API 2.1 only; with API 3.0 the user does this on Basiq's consent page.
 //
 // Takes a body of the `application/json` content type.
 //

@@ -228,7 +228,7 @@ type Account struct {
 	// Name The account's name.
 	Name string `json:"name,omitempty,omitzero"`
 
-	// Status Whether the account was there when the connection was last refreshed.
+	// Status The state of an account. Of accounts by themselves the 2.1 document says that it is always `available`, and kept for old clients only.
 	Status AccountStatus `json:"status,omitempty,omitzero"`
 
 	// Type Always `account`.
@@ -268,7 +268,7 @@ type AccountList struct {
 	Type string `json:"type,omitempty,omitzero"`
 }
 
-// AccountStatus Whether the account was there when the connection was last refreshed.
+// AccountStatus The state of an account. Of accounts by themselves the 2.1 document says that it is always `available`, and kept for old clients only.
 type AccountStatus string
 
 // BusinessAddress The address of a business. API 3.0.
@@ -304,7 +304,7 @@ type Connection struct {
 	// CreatedDate When the connection was created, in UTC. Only with a SERVER_ACCESS token.
 	CreatedDate api.Time `json:"createdDate,omitempty,omitzero"`
 
-	// ExpiryDate Until when the user's consent lasts, as RFC 3339. Only for open-banking connections; otherwise empty or absent. API 3.0.
+	// ExpiryDate When the connection expires, as RFC 3339. Only for open-banking connections; otherwise empty or absent. API 3.0.
 	ExpiryDate api.Time `json:"expiryDate,omitempty,omitzero"`
 
 	// ID The connection's id.
@@ -333,9 +333,9 @@ type Connection struct {
 	Profile *ConnectionProfile `json:"profile,omitempty"`
 
 	// Status The state of a connection. `pending`: briefly, until its credentials have been verified. `active`: the
-	// credentials were good, the connection works. `invalid`: they no longer are; ask the user for new ones and update
-	// the connection, it cannot be refreshed before. `pre-init` and `init`: an open-banking consent that is not
-	// complete yet. `revoked`, `deleted` and `invalid-connection` occur in guides and events. Only with a
+	// credentials were good and the connection works; its job may still be fetching data. `invalid`: they no longer are; ask the user for new ones and update
+	// the connection, it cannot be refreshed before. `pre-init` and `init`: states of open-banking connections before
+	// the others, which no document explains. `revoked`, `deleted` and `invalid-connection` occur in guides and events. Only with a
 	// SERVER_ACCESS token.
 	Status ConnectionStatus `json:"status,omitempty,omitzero"`
 
@@ -405,9 +405,9 @@ type ConnectionProfile struct {
 }
 
 // ConnectionStatus The state of a connection. `pending`: briefly, until its credentials have been verified. `active`: the
-// credentials were good, the connection works. `invalid`: they no longer are; ask the user for new ones and update
-// the connection, it cannot be refreshed before. `pre-init` and `init`: an open-banking consent that is not
-// complete yet. `revoked`, `deleted` and `invalid-connection` occur in guides and events. Only with a
+// credentials were good and the connection works; its job may still be fetching data. `invalid`: they no longer are; ask the user for new ones and update
+// the connection, it cannot be refreshed before. `pre-init` and `init`: states of open-banking connections before
+// the others, which no document explains. `revoked`, `deleted` and `invalid-connection` occur in guides and events. Only with a
 // SERVER_ACCESS token.
 type ConnectionStatus string
 
@@ -476,10 +476,10 @@ type CreateUser struct {
 	// Example: +61410888666
 	Mobile string `json:"mobile,omitempty,omitzero"`
 
-	// VerificationDate When it has. The documents' only example is `12/01/2024`, which does not say whether the day or the month comes first.
+	// VerificationDate When they were checked. API 3.0. The documents' only example is `12/01/2024`, which does not say whether the day or the month comes first.
 	VerificationDate string `json:"verificationDate,omitempty,omitzero"`
 
-	// VerificationStatus Whether the application has verified the business. API 3.0.
+	// VerificationStatus Whether the business's details have been checked against the Australian Business Register. API 3.0.
 	VerificationStatus *bool `json:"verificationStatus,omitempty"`
 }
 
@@ -534,7 +534,7 @@ type InstitutionLinks struct {
 	// Self The URL of the institution: `/institutions/ID` in API 2.1, `/connectors/ID` since.
 	Self string `json:"self,omitempty,omitzero"`
 
-	// Source The URL of what the reference was made for.
+	// Source Declared by the documents for the institution of a job, and not explained.
 	Source string `json:"source,omitempty,omitzero"`
 }
 
@@ -632,7 +632,8 @@ type JobStep struct {
 	Result api.OneOrMany[JobStepResult] `json:"result,omitempty,omitzero"`
 
 	// Status The state of a step. `pending`: not started, or put aside to be tried again every two hours for up to seven
-	// days (its result then has the code `temporary-unavailable-queued`). `in-progress`: running, or, in an
+	// days (its result then has the code `temporary-unavailable-queued`), after which it fails with
+	// `temporary-unavailable`. `in-progress`: running, or, in an
 	// `mfa-challenge` with a result, waiting for the user's answer. `success`, `failed`, and `skipped` when the step
 	// was not needed.
 	Status JobStepStatus `json:"status"`
@@ -709,7 +710,8 @@ type JobStepResultLinks struct {
 type JobStepResults = []*JobStepResult
 
 // JobStepStatus The state of a step. `pending`: not started, or put aside to be tried again every two hours for up to seven
-// days (its result then has the code `temporary-unavailable-queued`). `in-progress`: running, or, in an
+// days (its result then has the code `temporary-unavailable-queued`), after which it fails with
+// `temporary-unavailable`. `in-progress`: running, or, in an
 // `mfa-challenge` with a result, waiting for the user's answer. `success`, `failed`, and `skipped` when the step
 // was not needed.
 type JobStepStatus string
@@ -883,7 +885,7 @@ type User struct {
 	// Connections References to connections or accounts, in a user.
 	Connections *ResourceReferenceList `json:"connections,omitempty"`
 
-	// Email The email address, or empty.
+	// Email The email address; may be empty.
 	Email string `json:"email,omitempty,omitzero"`
 
 	// FirstName The first name. API 3.0.
@@ -901,19 +903,19 @@ type User struct {
 	// MiddleName The middle name. API 3.0.
 	MiddleName string `json:"middleName,omitempty,omitzero"`
 
-	// Mobile The mobile number, or empty.
+	// Mobile The mobile number; may be empty.
 	Mobile string `json:"mobile,omitempty,omitzero"`
 
-	// Name The name, or empty.
+	// Name The whole name; may be empty.
 	Name string `json:"name,omitempty,omitzero"`
 
 	// Type Always `user`.
 	Type string `json:"type"`
 
-	// VerificationDate When it has, as it was given. API 3.0.
+	// VerificationDate When they were checked, as it was given. API 3.0.
 	VerificationDate string `json:"verificationDate,omitempty,omitzero"`
 
-	// VerificationStatus Whether the application has verified the business. API 3.0.
+	// VerificationStatus Whether the business's details have been checked against the Australian Business Register. API 3.0.
 	VerificationStatus *bool `json:"verificationStatus,omitempty"`
 }
 
@@ -990,7 +992,7 @@ type UnsupportedMediaType = ErrorResponse
 
 // PostTokenParams defines parameters for PostToken.
 type PostTokenParams struct {
-	// BasiqVersion The API version that the token shall speak, `2.1` or `3.0`. Older ones are refused with 400.
+	// BasiqVersion The API version that the token shall speak, `2.1` or `3.0`. Documents also take `2.0`, which has no MFA; 0.9 is refused with 400.
 	BasiqVersion string `json:"basiq-version"`
 }
 

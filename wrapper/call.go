@@ -8,9 +8,51 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"sync/atomic"
 
 	"github.com/basiq-go/basiq-go/api"
 )
+
+// Call is what a hook may know of the call it stands in.
+type Call struct {
+	// Operation is the operation that is called.
+	Operation Operation
+	// Attempt counts the attempts of this call, from 1.
+	Attempt int
+}
+
+type contextKey int
+
+const (
+	callKey contextKey = iota
+	scopeKey
+)
+
+// callState accompanies one call through the chain.
+type callState struct {
+	operation *Operation
+	// attempts counts what was tried. Atomic, because a hook may look from a goroutine of its own.
+	attempts atomic.Int32
+	// arrived is set once an attempt may have reached Basiq.
+	arrived bool
+	// unsure is set once an attempt may have been carried out without our learning of it.
+	unsure bool
+}
+
+func stateFrom(ctx context.Context) *callState {
+	state, _ := ctx.Value(callKey).(*callState)
+	return state
+}
+
+// CallFromContext returns what is known of the call that a request belongs to; ctx is the request's. The second result
+// is false for a context that does not come from this package.
+func CallFromContext(ctx context.Context) (Call, bool) {
+	state := stateFrom(ctx)
+	if state == nil {
+		return Call{}, false
+	}
+	return Call{Operation: *state.operation, Attempt: int(state.attempts.Load())}, true
+}
 
 // answer is an answer with a 2xx status.
 type answer struct {

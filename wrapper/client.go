@@ -39,8 +39,8 @@ type Client struct {
 }
 
 // New returns a client. apiKey is the key exactly as Basiq's dashboard shows it, without "Basic" before it; it may be
-// empty only beside [WithTokenSource]. New sends nothing and reads no environment: a wrong key shows with the first
-// call, as [ErrInvalidAPIKey]. An argument that cannot be right is an error that is [ErrInvalidInput].
+// empty only beside [WithTokenSource]. New sends nothing and reads no environment (the default http.Client obeys
+// HTTPS_PROXY and its kin): a wrong key shows with the first call, as [ErrInvalidAPIKey]. An argument that cannot be right is an error that is [ErrInvalidInput].
 func New(apiKey string, options ...Option) (*Client, error) {
 	config, err := newConfig(apiKey, options)
 	if err != nil {

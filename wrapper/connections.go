@@ -36,7 +36,7 @@ type (
 	AccountClassMeta = gen.AccountClassMeta
 	// AccountLinks is where to find an account and its transactions.
 	AccountLinks = gen.AccountLinks
-	// AccountStatus says whether an account was there when its connection was last refreshed.
+	// AccountStatus is the state of an account; [AccountStatusAvailable] as a rule.
 	AccountStatus = gen.AccountStatus
 )
 
@@ -44,12 +44,13 @@ type (
 const (
 	// ConnectionStatusPending: briefly, until the credentials have been verified.
 	ConnectionStatusPending = gen.ConnectionStatusPending
-	// ConnectionStatusActive: the credentials were good, the connection works.
+	// ConnectionStatusActive: the credentials were good and the connection works; its job may still be fetching data.
 	ConnectionStatusActive = gen.ConnectionStatusActive
 	// ConnectionStatusInvalid: the credentials are no longer good. Ask the user for new ones and update the connection;
 	// it cannot be refreshed before.
 	ConnectionStatusInvalid = gen.ConnectionStatusInvalid
-	// ConnectionStatusPreInit and ConnectionStatusInit: an open-banking consent that is not complete yet.
+	// ConnectionStatusPreInit and ConnectionStatusInit: states of open-banking connections before the others, which no
+	// document explains.
 	ConnectionStatusPreInit = gen.ConnectionStatusPreInit
 	ConnectionStatusInit    = gen.ConnectionStatusInit
 	// ConnectionStatusRevoked, ConnectionStatusDeleted and ConnectionStatusInvalidConnection occur in guides and events.
@@ -60,15 +61,17 @@ const (
 
 // How a connection's data is fetched. The list is open.
 const (
+	// ConnectionMethodWeb: with the user's login, through the bank's website.
 	ConnectionMethodWeb = gen.ConnectionMethodWeb
-	// ConnectionMethodOpenBanking also occurs as ConnectionMethodOpenBankingUnhyphenated: compare with both.
+	// ConnectionMethodOpenBanking: with the user's consent, through the bank's open-banking interface. It also occurs as ConnectionMethodOpenBankingUnhyphenated: compare with both.
 	ConnectionMethodOpenBanking             = gen.ConnectionMethodOpenBanking
 	ConnectionMethodOpenBankingUnhyphenated = gen.ConnectionMethodOpenBankingUnhyphenated
-	ConnectionMethodPDF                     = gen.ConnectionMethodPDF
-	ConnectionMethodCSV                     = gen.ConnectionMethodCSV
+	// ConnectionMethodPDF and ConnectionMethodCSV: from statements that were uploaded.
+	ConnectionMethodPDF = gen.ConnectionMethodPDF
+	ConnectionMethodCSV = gen.ConnectionMethodCSV
 )
 
-// The states of an account. The list is open.
+// The states of an account, which no document explains further. The list is open.
 const (
 	AccountStatusAvailable   = gen.AccountStatusAvailable
 	AccountStatusUnavailable = gen.AccountStatusUnavailable
@@ -103,7 +106,7 @@ type ConnectionsService struct{ client *Client }
 // Accounts, which [ConnectionsService.Get] returns. When there are none, the range has no iterations. Nothing is sent
 // before the range begins; an error comes once, and last.
 //
-// Errors: [ErrNotFound] for a user that is not there. operationId: getConnections.
+// Errors: [ErrInvalidInput], [ErrNotFound] for a user that is not there. operationId: getConnections.
 func (s *ConnectionsService) List(ctx context.Context, userID string, filters ...Filter[Connection]) iter.Seq2[*Connection, error] {
 	return listAll(func() ([]Connection, error) {
 		if err := checkIDs(opGetConnections, id{"userID", userID}); err != nil {
@@ -135,7 +138,7 @@ func (s *ConnectionsService) List(ctx context.Context, userID string, filters ..
 // a second factor, and then none is there. What the institution masks is shown masked. API 3.0 may leave the profile
 // out altogether.
 //
-// Errors: [ErrNotFound]. operationId: getConnection.
+// Errors: [ErrInvalidInput], [ErrNotFound]. operationId: getConnection.
 func (s *ConnectionsService) Get(ctx context.Context, userID, connectionID string) (*Connection, error) {
 	if err := checkIDs(opGetConnection, id{"userID", userID}, id{"connectionID", connectionID}); err != nil {
 		return nil, err
@@ -147,10 +150,11 @@ func (s *ConnectionsService) Get(ctx context.Context, userID, connectionID strin
 }
 
 // Create connects the user to a bank. Basiq starts a job that logs in with the credentials (verify-credentials), asks
-// the user for a second factor where the bank wants one (mfa-challenge), fetches the list of accounts with their details
-// (retrieve-accounts) and the transactions of each (retrieve-transactions). That takes 3 to 30 seconds as a rough guide,
-// depending on the volume of data and on how fast the bank is: follow it with [JobsService.Watch] or [JobsService.Wait].
-// The connection's id is known once the first step has succeeded: see [Job.ConnectionID].
+// the user for a second factor where the bank wants one (mfa-challenge), fetches every account with details such as
+// number, name and balance (retrieve-accounts), and the transactions of each (retrieve-transactions). That takes 3 to 30
+// seconds as a rough guide, depending on the volume of data and on how fast the bank is: follow it with
+// [JobsService.Watch] or [JobsService.Wait]. The connection is in [ConnectionsService.List] at once, as
+// [ConnectionStatusPending]; the job tells its id once the first step has succeeded, see [Job.ConnectionID].
 //
 // The answer is a reference to the job, with no steps yet. When a job for the same login is already under way, Basiq
 // answers with that one, and AlreadyRunning is set.
@@ -159,7 +163,9 @@ func (s *ConnectionsService) Get(ctx context.Context, userID, connectionID strin
 // [TransportError] with MayHaveArrived, look into [ConnectionsService.List] or [JobsService.List] before trying again.
 //
 // It needs a client of [APIVersion21]; with API 3.0 the user connects on Basiq's consent page. Errors: [ErrInvalidInput],
-// [ErrWrongAPIVersion], [CodeInstitutionNotSupported], [CodeTooManySandboxConnections]. operationId: postConnection.
+// [ErrWrongAPIVersion], [ErrNotFound] for a user that is not there, [ErrBadRequest] for a bank that does not exist or is
+// disabled, [CodeInstitutionNotSupported], [CodeNoProductionAccess], [CodeTooManySandboxConnections]. Wrong credentials
+// are no error here: the job fails. operationId: postConnection.
 func (s *ConnectionsService) Create(ctx context.Context, userID string, connection CreateConnection) (*Job, error) {
 	if err := checkIDs(opPostConnection, id{"userID", userID}); err != nil {
 		return nil, err
@@ -186,6 +192,8 @@ func (s *ConnectionsService) Create(ctx context.Context, userID string, connecti
 
 // Update stores new credentials for a connection and starts a job that logs in with them and fetches the data anew, with
 // the same steps as [ConnectionsService.Create]. Only connections whose Method is [ConnectionMethodWeb] can be updated.
+// When a job of the connection is under way, Basiq may answer with that one, and AlreadyRunning is set: it logs in with
+// the credentials that it began with. Wait for it, then call [ConnectionsService.Refresh].
 //
 // It is sent again only when it certainly did not arrive. It needs a client of [APIVersion21]. Errors: [ErrInvalidInput],
 // [ErrWrongAPIVersion], [ErrNotFound], [ErrBadRequest] for a connection that is not web. operationId: updateConnection.
@@ -210,8 +218,9 @@ func (s *ConnectionsService) Update(ctx context.Context, userID, connectionID st
 // safe to send again, and is.
 //
 // Basiq asks partners not to refresh in bulk or on a schedule: look at the connection's LastUsed first. An open-banking
-// connection can be refreshed 20 times a day. Errors: [CodeInvalidCredentials] for a connection that is
-// [ConnectionStatusInvalid], [ErrNotFound]. operationId: refreshConnection.
+// connection can be refreshed 20 times a day, says one document; another lists [ErrBadRequest] for it. Errors:
+// [ErrInvalidInput], [CodeInvalidCredentials] for a connection that is [ConnectionStatusInvalid], [ErrNotFound],
+// [CodeNoProductionAccess]. operationId: refreshConnection.
 func (s *ConnectionsService) Refresh(ctx context.Context, userID, connectionID string) (*Job, error) {
 	if err := checkIDs(opRefreshConnection, id{"userID", userID}, id{"connectionID", connectionID}); err != nil {
 		return nil, err
@@ -221,10 +230,11 @@ func (s *ConnectionsService) Refresh(ctx context.Context, userID, connectionID s
 	})
 }
 
-// RefreshAll refreshes all of the user's connections, with one job for each: see [ConnectionsService.Refresh]. The
-// answer has references to the jobs, and none for a user without connections.
+// RefreshAll starts a job for each of the user's connections: see [ConnectionsService.Refresh]. The answer has references
+// to the jobs, and none for a user without connections. Whether connections that are pending or invalid get a job is not
+// documented.
 //
-// Errors: [ErrNotFound] for a user that is not there. operationId: refreshConnections.
+// Errors: [ErrInvalidInput], [ErrNotFound] for a user that is not there. operationId: refreshConnections.
 func (s *ConnectionsService) RefreshAll(ctx context.Context, userID string) ([]*Job, error) {
 	if err := checkIDs(opRefreshConnections, id{"userID", userID}); err != nil {
 		return nil, err
@@ -244,7 +254,7 @@ func (s *ConnectionsService) RefreshAll(ctx context.Context, userID string) ([]*
 
 // Delete deletes a connection for good. The accounts and transactions that were fetched through it can still be read
 // under the user; the connection's profile is deleted with it. To remove the data too, call [ConnectionsService.Purge]
-// first.
+// (API 3.0) first.
 //
 // Deleting a connection that is not there is an error, [ErrNotFound], unless an earlier attempt of this very call may
 // have deleted it. operationId: deleteConnection.
@@ -276,8 +286,10 @@ func (s *ConnectionsService) Purge(ctx context.Context, userID, connectionID str
 // CreateAndWait is [ConnectionsService.Create], then [JobsService.Wait], then [ConnectionsService.Get] of the connection
 // that the job has made.
 //
-// An error after the job was started names the job: a [WaitError], while the job goes on, or a [JobError]. A job that
-// fails after its first step has made a connection all the same, whose id its Job tells: see [Job.ConnectionID].
+// An error after the job was started names the job: a [WaitError], while the job goes on, or a [JobError]. There is a
+// connection all the same: after a failure of a later step the JobError's Job tells its id, see [Job.ConnectionID]; after
+// one of the first it may be in [ConnectionsService.List] as [ConnectionStatusInvalid] or [ConnectionStatusPending]. Update
+// or delete it rather than create another. operationIds: postConnection, getJobs, getConnection.
 func (s *ConnectionsService) CreateAndWait(ctx context.Context, userID string, connection CreateConnection, options ...WaitOption) (*Connection, error) {
 	job, err := s.Create(ctx, userID, connection)
 	if err != nil {
@@ -288,7 +300,8 @@ func (s *ConnectionsService) CreateAndWait(ctx context.Context, userID string, c
 
 // RefreshAndWait is [ConnectionsService.Refresh], then [JobsService.Wait], then [ConnectionsService.Get].
 //
-// An error after the job was started names the job: a [WaitError], while the job goes on, or a [JobError].
+// An error after the job was started names the job: a [WaitError], while the job goes on, or a [JobError]. operationIds:
+// refreshConnection, getJobs, getConnection.
 func (s *ConnectionsService) RefreshAndWait(ctx context.Context, userID, connectionID string, options ...WaitOption) (*Connection, error) {
 	job, err := s.Refresh(ctx, userID, connectionID)
 	if err != nil {
@@ -297,9 +310,12 @@ func (s *ConnectionsService) RefreshAndWait(ctx context.Context, userID, connect
 	return s.wait(ctx, userID, job, options)
 }
 
-// UpdateAndWait is [ConnectionsService.Update], then [JobsService.Wait], then [ConnectionsService.Get].
+// UpdateAndWait is [ConnectionsService.Update], then [JobsService.Wait], then [ConnectionsService.Get]. When a job of the
+// connection is under way, that one may be what it waits for, with the credentials that it began with: wait for running
+// jobs first, see [JobsService.List].
 //
-// An error after the job was started names the job: a [WaitError], while the job goes on, or a [JobError].
+// An error after the job was started names the job: a [WaitError], while the job goes on, or a [JobError]. operationIds:
+// updateConnection, getJobs, getConnection.
 func (s *ConnectionsService) UpdateAndWait(ctx context.Context, userID, connectionID string, change UpdateConnection, options ...WaitOption) (*Connection, error) {
 	job, err := s.Update(ctx, userID, connectionID, change)
 	if err != nil {

@@ -49,6 +49,7 @@
 //		fmt.Println(connection.ID, connection.Status)
 //	}
 //
+// Most types are aliases of generated ones: go doc github.com/basiq-go/basiq-go/gen.Connection shows their fields.
 // Values are kept as Basiq sent them. [Amount], [Date] and [Time] say by their methods whether they hold anything, so
 // that a date which is null, empty or malformed fails nobody's call; so does a status that this package does not know.
 //

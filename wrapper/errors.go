@@ -46,7 +46,7 @@ var (
 	ErrWrongAPIVersion = errors.New("the client's API version has no such operation; see basiq.WithAPIVersion")
 	// ErrResponseTooLarge says that an answer was larger than [WithMaxResponseBytes] allows.
 	ErrResponseTooLarge = errors.New("the answer is too large")
-	// ErrInvalidInput is what every error is that comes from an argument and not from Basiq. Nothing was sent.
+	// ErrInvalidInput is every error that is an argument's fault. Nothing was sent.
 	ErrInvalidInput = errors.New("invalid input")
 )
 
@@ -59,7 +59,7 @@ type ErrorSource = gen.ErrorSource
 // maxErrorBody bounds what an Error keeps of a body. Basiq's are below 1 KiB; the rest is proxies' HTML.
 const maxErrorBody = 16 << 10
 
-// Error is an answer that is no success, or that cannot be read as one.
+// Error is an answer that reports a failure, or that cannot be read.
 type Error struct {
 	// Operation is the Go method that was called, for example "Connections.Get".
 	Operation string

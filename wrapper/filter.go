@@ -47,8 +47,11 @@ func (f EqualField[T, V]) Eq(value V) Filter[T] {
 
 // ConnectionFields are the fields that [ConnectionsService.List] can filter by.
 var ConnectionFields = struct {
-	ID            EqualField[Connection, string]
-	Status        EqualField[Connection, ConnectionStatus]
+	// ID is the connection's own id.
+	ID EqualField[Connection, string]
+	// Status is the connection's state.
+	Status EqualField[Connection, ConnectionStatus]
+	// InstitutionID is the bank's id, for example "AU00000".
 	InstitutionID EqualField[Connection, string]
 }{
 	ID:            EqualField[Connection, string]{"id"},
@@ -58,6 +61,7 @@ var ConnectionFields = struct {
 
 // JobFields are the fields that [JobsService.List] can filter by.
 var JobFields = struct {
+	// ConnectionID is the id of the connection that the job works on.
 	ConnectionID EqualField[Job, string]
 }{
 	ConnectionID: EqualField[Job, string]{"connection.id"},

@@ -2,13 +2,284 @@ package basiq
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"net/http"
+	"net/url"
+	"strings"
+	"time"
 
 	"github.com/basiq-go/basiq-go/api"
 	"github.com/basiq-go/basiq-go/gen"
 )
+
+type (
+	// JobStep is one step of a job.
+	JobStep = gen.JobStep
+	// JobStepTitle is what a step does.
+	JobStepTitle = gen.JobStepTitle
+	// JobStepStatus is the state of a step.
+	JobStepStatus = gen.JobStepStatus
+	// JobStepResult is what came of a step: a link, an error or a challenge.
+	JobStepResult = gen.JobStepResult
+	// JobStepError is why a step failed, where it is wrapped in the step's result; [Job.Err] looks there too.
+	JobStepError = gen.JobStepError
+	// JobStepResultLinks is where to answer a challenge; [JobsService.AnswerMFA] knows by itself.
+	JobStepResultLinks = gen.JobStepResultLinks
+	// JobLinks is where to find a job and what it works on.
+	JobLinks = gen.JobLinks
+	// MFAMethod is what kind of challenge it is.
+	MFAMethod = gen.MFAMethod
+)
+
+// What the steps do. The list is open.
+const (
+	// StepVerifyCredentials: log in at the institution. The job names its connection once this has succeeded.
+	StepVerifyCredentials = gen.JobStepTitleVerifyCredentials
+	// StepMFAChallenge: ask the user for a second factor, where the institution wants one.
+	StepMFAChallenge = gen.JobStepTitleMFAChallenge
+	// StepRetrieveAccounts: fetch every account with its details, such as number, name and balance.
+	StepRetrieveAccounts = gen.JobStepTitleRetrieveAccounts
+	// StepRetrieveTransactions: fetch the transactions of each account.
+	StepRetrieveTransactions = gen.JobStepTitleRetrieveTransactions
+	// StepRetrieveStatements: fetch statements.
+	StepRetrieveStatements = gen.JobStepTitleRetrieveStatements
+	// StepCreateReport: make a report.
+	StepCreateReport = gen.JobStepTitleCreateReport
+)
+
+// The states of a step. The list is open.
+const (
+	// JobStepStatusPending: not started, or put aside, see [Job.Queued].
+	JobStepStatusPending = gen.JobStepStatusPending
+	// JobStepStatusInProgress: running, or waiting for the user's answer, see [Job.MFA].
+	JobStepStatusInProgress = gen.JobStepStatusInProgress
+	// JobStepStatusSuccess: done.
+	JobStepStatusSuccess = gen.JobStepStatusSuccess
+	// JobStepStatusFailed: it failed, and the job with it; see [Job.Err].
+	JobStepStatusFailed = gen.JobStepStatusFailed
+	// JobStepStatusSkipped: it was not needed.
+	JobStepStatusSkipped = gen.JobStepStatusSkipped
+)
+
+// The kinds of challenges. The list is open.
+const (
+	// MFAMethodToken: the user gives a code that an app shows, or that arrives by SMS, email or phone.
+	MFAMethodToken = gen.MFAMethodToken
+	// MFAMethodSecurityQuestions: the user answers personal questions.
+	MFAMethodSecurityQuestions = gen.MFAMethodSecurityQuestions
+)
+
+var errNoJobID = errors.New("there is no job id in it")
+
+// Job is work that Basiq does in the background, in steps: the first that fails ends it. The answer to a call that
+// starts a job has only Type, ID and Links; [JobsService.Get] has the steps.
+type Job struct {
+	gen.Job
+	// AlreadyRunning is set in the answer to a create, update or refresh that started no job, because this one was under
+	// way.
+	AlreadyRunning bool `json:"-"`
+}
+
+// Step returns the step of that title, or nil when the job has none.
+func (j *Job) Step(title JobStepTitle) *JobStep {
+	for i := range j.Steps {
+		if j.Steps[i].Title == title {
+			return &j.Steps[i]
+		}
+	}
+	return nil
+}
+
+// Done reports whether the job is over: all its steps have succeeded or were skipped, or one has failed.
+func (j *Job) Done() bool {
+	if j.failed() {
+		return true
+	}
+	if len(j.Steps) == 0 {
+		return j.Status == string(JobStepStatusSuccess)
+	}
+	done, total := j.Progress()
+	return done == total
+}
+
+// Err returns a [JobError] when the job has failed, and nil otherwise.
+func (j *Job) Err() error {
+	if !j.failed() {
+		return nil
+	}
+	failure := &JobError{JobID: j.ID, Job: j}
+	step := j.step(JobStepStatusFailed)
+	if step == nil {
+		return failure
+	}
+	failure.Step = step.Title
+	if result := step.Result.First(); result != nil {
+		failure.Code, failure.Title, failure.Detail = Code(result.Code), result.Title, result.Detail
+		if failure.Detail == "" {
+			failure.Detail = result.Details
+		}
+		if wrapped := result.Error; wrapped != nil && failure.Code == "" {
+			failure.Code, failure.Title, failure.Detail = Code(wrapped.Code), wrapped.Title, wrapped.Detail
+		}
+	}
+	return failure
+}
+
+func (j *Job) failed() bool {
+	return j.step(JobStepStatusFailed) != nil || j.Status == string(JobStepStatusFailed)
+}
+
+// step returns the first step in that state, or nil.
+func (j *Job) step(status JobStepStatus) *JobStep {
+	for i := range j.Steps {
+		if j.Steps[i].Status == status {
+			return &j.Steps[i]
+		}
+	}
+	return nil
+}
+
+// Progress returns how many of the job's steps have succeeded or were skipped, and how many there are.
+func (j *Job) Progress() (done, total int) {
+	for i := range j.Steps {
+		if status := j.Steps[i].Status; status == JobStepStatusSuccess || status == JobStepStatusSkipped {
+			done++
+		}
+	}
+	return done, len(j.Steps)
+}
+
+// Queued reports whether the job was put aside because the institution is out of reach. Basiq tries again every two
+// hours, for up to seven days; then the job fails with [CodeTemporaryUnavailable].
+func (j *Job) Queued() bool {
+	for i := range j.Steps {
+		if result := j.Steps[i].Result.First(); j.Steps[i].Status == JobStepStatusPending && result != nil &&
+			CodeTemporaryUnavailableQueued.is(Code(result.Code)) {
+			return true
+		}
+	}
+	return false
+}
+
+// ConnectionID returns the id of the connection that the job works on. The second result is false as long as it is not
+// known: before the first step has succeeded, and for jobs that are not about a connection.
+func (j *Job) ConnectionID() (string, bool) {
+	_, connectionID := j.source()
+	return connectionID, connectionID != ""
+}
+
+// UserID returns the id of the user that the job works for. The second result is false as long as the job does not tell.
+func (j *Job) UserID() (string, bool) {
+	userID, _ := j.source()
+	return userID, userID != ""
+}
+
+// source reads the ids of the user and the connection from the links of the job and its steps.
+func (j *Job) source() (userID, connectionID string) {
+	var links []string
+	if step := j.Step(StepVerifyCredentials); step != nil {
+		if result := step.Result.First(); result != nil {
+			links = append(links, result.URL)
+		}
+	}
+	if j.Links != nil {
+		links = append(links, j.Links.Source)
+	}
+	for _, link := range links {
+		u, err := url.Parse(link)
+		if err != nil {
+			continue
+		}
+		parts := strings.Split(strings.Trim(u.Path, "/"), "/")
+		if len(parts) == 4 && parts[0] == "users" && parts[2] == "connections" {
+			return parts[1], parts[3]
+		}
+	}
+	return "", ""
+}
+
+// MFA returns the challenge that waits for the user's answer, or nil when there is none. Answer it with
+// [JobsService.AnswerMFA].
+func (j *Job) MFA() *MFAChallenge {
+	for i := range j.Steps {
+		result := j.Steps[i].Result.First()
+		// It stays there after it was met.
+		if j.Steps[i].Status != JobStepStatusInProgress || result == nil || result.Type != "mfa" {
+			continue
+		}
+		challenge := &MFAChallenge{
+			JobID:       j.ID,
+			Method:      result.Method,
+			Description: result.Description,
+			Questions:   result.Input,
+			ValidFor:    time.Duration(min(max(result.ExpiryMs, 0), int64(24*time.Hour/time.Millisecond))) * time.Millisecond,
+		}
+		challenge.UserID, _ = j.UserID()
+		return challenge
+	}
+	return nil
+}
+
+// MFAChallenge is what a bank asks of the user while a job runs.
+type MFAChallenge struct {
+	// JobID is the job that waits for the answers.
+	JobID string
+	// UserID is the user that the job works for; empty when the job does not tell.
+	UserID string
+	// Method is what kind of challenge it is.
+	Method MFAMethod
+	// Description tells the user what to do.
+	Description string
+	// Questions are what to ask. Each wants one answer, in this order.
+	Questions []string
+	// ValidFor is how much time there is for the answers, counted from when the challenge was made; 0 when the job does
+	// not tell. Two minutes as a rule.
+	ValidFor time.Duration
+}
+
+// JobError is a job that failed.
+type JobError struct {
+	// JobID is the job's id.
+	JobID string
+	// Step is the step that failed; empty when the job does not tell.
+	Step JobStepTitle
+	// Code, Title and Detail say why; each may be empty.
+	Code          Code
+	Title, Detail string
+	// Job is the whole job.
+	Job *Job
+	// Err is the error of the call whose MFA answer Basiq refused, where that is why the job failed; nil otherwise.
+	Err error
+}
+
+// Error says what is wrong in one line.
+func (e *JobError) Error() string {
+	var b strings.Builder
+	b.WriteString("basiq: job " + e.JobID + " failed")
+	if e.Step != "" {
+		b.WriteString(" at " + string(e.Step))
+	}
+	if e.Code != "" {
+		b.WriteString(": " + string(e.Code))
+	}
+	if e.Detail != "" {
+		b.WriteString(": " + e.Detail)
+	} else if e.Title != "" {
+		b.WriteString(": " + e.Title)
+	}
+	if e.Err != nil {
+		b.WriteString(": " + strings.TrimPrefix(e.Err.Error(), "basiq: "))
+	}
+	return oneLine(b.String())
+}
+
+// Unwrap returns Err.
+func (e *JobError) Unwrap() error { return e.Err }
+
+// Is reports whether target is the [Code] of the failure.
+func (e *JobError) Is(target error) bool { return e.Code.is(target) }
 
 // JobsService follows the work that Basiq does in the background.
 type JobsService struct{ client *Client }
@@ -20,7 +291,8 @@ type jobList struct {
 
 // Get returns a job as it is now. A job that failed is no error of this call: see [Job.Err].
 //
-// Errors: [ErrNotFound], also for a job that is older than seven days. operationId: getJobs.
+// Errors: [ErrInvalidInput], [ErrNotFound]. For how long a job can be read is not documented; [JobsService.List] has
+// those of the last seven days. operationId: getJobs.
 func (s *JobsService) Get(ctx context.Context, jobID string) (*Job, error) {
 	if err := checkIDs(opGetJob, id{"jobID", jobID}); err != nil {
 		return nil, err
@@ -34,7 +306,7 @@ func (s *JobsService) Get(ctx context.Context, jobID string) (*Job, error) {
 // List returns the user's jobs of the last seven days that satisfy all filters, the one that changed last first; see
 // [JobFields]. Nothing is sent before the range begins; an error comes once, and last.
 //
-// Errors: [ErrNotFound] for a user that is not there. operationId: getUserJobs.
+// Errors: [ErrInvalidInput], [ErrNotFound] for a user that is not there. operationId: getUserJobs.
 func (s *JobsService) List(ctx context.Context, userID string, filters ...Filter[Job]) iter.Seq2[*Job, error] {
 	return listAll(func() ([]Job, error) {
 		if err := checkIDs(opGetUserJobs, id{"userID", userID}); err != nil {
@@ -57,8 +329,8 @@ func (s *JobsService) List(ctx context.Context, userID string, filters ...Filter
 // AnswerMFA answers the challenge of a job that works for the user: one answer for each of the challenge's Questions, in
 // their order. See [Job.MFA], and [WithMFA] for having it called while waiting. The answer is a reference to the job.
 //
-// There is no second try: a wrong or late answer is an error, and the job fails. So it is sent again only when it
-// certainly did not arrive. It goes out with a [ClientAccess] token of the user, as Basiq's documents ask, unless
+// There is no second try: a wrong or late answer is an error of this call or fails the job. So it is sent again only
+// when it certainly did not arrive. It goes out with a [ClientAccess] token of the user, as Basiq's documents ask, unless
 // [ContextWithScope] says otherwise. Errors: [ErrInvalidInput], [ErrBadRequest], [ErrNotFound]. operationId: postJobMfa.
 func (s *JobsService) AnswerMFA(ctx context.Context, userID, jobID string, answers ...Secret) (*Job, error) {
 	if err := checkIDs(opPostJobMFA, id{"userID", userID}, id{"jobID", jobID}); err != nil {

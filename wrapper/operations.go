@@ -1,10 +1,8 @@
 package basiq
 
 import (
-	"context"
 	"net/http"
 	"strings"
-	"sync/atomic"
 )
 
 // Operation is one operation of the API.
@@ -49,7 +47,8 @@ var (
 	opGetConnection    = &Operation{"getConnection", "Connections.Get", http.MethodGet, "/users/{userId}/connections/{connectionId}", repeatAlways}
 	opUpdateConnection = &Operation{"updateConnection", "Connections.Update", http.MethodPost, "/users/{userId}/connections/{connectionId}", repeatUnarrived}
 	opDeleteConnection = &Operation{"deleteConnection", "Connections.Delete", http.MethodDelete, "/users/{userId}/connections/{connectionId}", repeatDelete}
-	// A refresh that is sent again is answered with the job that the first has started.
+	// A refresh that is sent again is answered with the job that the first has started. That is not stated for
+	// refreshConnections, and taken to hold.
 	opRefreshConnection  = &Operation{"refreshConnection", "Connections.Refresh", http.MethodPost, "/users/{userId}/connections/{connectionId}/refresh", repeatAlways}
 	opRefreshConnections = &Operation{"refreshConnections", "Connections.RefreshAll", http.MethodPost, "/users/{userId}/connections/refresh", repeatAlways}
 	opPurgeConnection    = &Operation{"purgeConnectionData", "Connections.Purge", http.MethodPost, "/users/{userId}/connections/{connectionId}/purge", repeatUnarrived}
@@ -109,45 +108,4 @@ func matchPath(template, path string) bool {
 		}
 	}
 	return true
-}
-
-// Call is what a hook may know of the call it stands in.
-type Call struct {
-	// Operation is the operation that is called.
-	Operation Operation
-	// Attempt counts the attempts of this call, from 1.
-	Attempt int
-}
-
-type contextKey int
-
-const (
-	callKey contextKey = iota
-	scopeKey
-)
-
-// callState accompanies one call through the chain.
-type callState struct {
-	operation *Operation
-	// attempts counts what was tried. Atomic, because a hook may look from a goroutine of its own.
-	attempts atomic.Int32
-	// arrived is set once an attempt may have reached Basiq.
-	arrived bool
-	// unsure is set once an attempt may have been carried out without our learning of it.
-	unsure bool
-}
-
-func stateFrom(ctx context.Context) *callState {
-	state, _ := ctx.Value(callKey).(*callState)
-	return state
-}
-
-// CallFromContext returns what is known of the call that a request belongs to; ctx is the request's. The second result
-// is false for a context that does not come from this package.
-func CallFromContext(ctx context.Context) (Call, bool) {
-	state := stateFrom(ctx)
-	if state == nil {
-		return Call{}, false
-	}
-	return Call{Operation: *state.operation, Attempt: int(state.attempts.Load())}, true
 }

@@ -43,7 +43,8 @@ func ServerAccess() Scope { return Scope{Access: TokenScopeServerAccess} }
 func ClientAccess(userID string) Scope { return Scope{Access: TokenScopeClientAccess, UserID: userID} }
 
 // ContextWithScope returns a context whose calls go out with a token of scope instead of the one that the client would
-// choose, which is [ServerAccess] for all but [JobsService.AnswerMFA].
+// choose, which is [ServerAccess] for all but [JobsService.AnswerMFA]. A scope that cannot be right fails the call with
+// [ErrInvalidInput].
 func ContextWithScope(ctx context.Context, scope Scope) context.Context {
 	return context.WithValue(ctx, scopeKey, scope)
 }
@@ -83,7 +84,7 @@ type TokensService struct{ client *Client }
 // Get returns a token of scope that is good for some time yet, from the client's own store where it has one. To a
 // browser give only a token of [ClientAccess].
 //
-// Errors: as [TokensService.Create].
+// Errors: as [TokensService.Create]. operationId: postToken.
 func (s *TokensService) Get(ctx context.Context, scope Scope) (Token, error) {
 	if err := checkScope("Tokens.Get", scope); err != nil {
 		return Token{}, err
@@ -94,7 +95,8 @@ func (s *TokensService) Get(ctx context.Context, scope Scope) (Token, error) {
 // Create gets a new token from Basiq, whatever the client has in store, and does not keep it. Basiq refuses more than
 // 1,500 of these in five minutes from one address: use [TokensService.Get] unless you store the token yourself.
 //
-// Errors: [ErrInvalidAPIKey], [ErrTooManyTokenRequests]; an [Error] with another status. operationId: postToken.
+// Errors: [ErrInvalidInput], [ErrInvalidAPIKey], [ErrTooManyTokenRequests], [CodeAccessDenied] when Basiq has disabled the
+// account. The errors by status, such as [ErrForbidden], do not match here. operationId: postToken.
 func (s *TokensService) Create(ctx context.Context, scope Scope) (Token, error) {
 	if err := checkScope(opPostToken.Name, scope); err != nil {
 		return Token{}, err

@@ -31,7 +31,9 @@ type (
 
 // The kinds of business numbers.
 const (
+	// BusinessIDNoTypeABN is an Australian Business Number.
 	BusinessIDNoTypeABN = gen.BusinessIDNoTypeABN
+	// BusinessIDNoTypeACN is an Australian Company Number.
 	BusinessIDNoTypeACN = gen.BusinessIDNoTypeACN
 )
 
@@ -58,7 +60,7 @@ func (s *UsersService) Create(ctx context.Context, user CreateUser) (*User, erro
 
 // Get returns a user, with references to the user's connections and accounts.
 //
-// Errors: [ErrNotFound]. operationId: getUser.
+// Errors: [ErrInvalidInput], [ErrNotFound]. operationId: getUser.
 func (s *UsersService) Get(ctx context.Context, userID string) (*User, error) {
 	if err := checkIDs(opGetUser, id{"userID", userID}); err != nil {
 		return nil, err
@@ -69,10 +71,11 @@ func (s *UsersService) Get(ctx context.Context, userID string) (*User, error) {
 	return user, err
 }
 
-// Update changes the fields of a user that are given; those that are empty stay as they are.
+// Update changes the fields of a user that are given; those that are empty stay as they are, so a field cannot be
+// emptied. Business fields cannot be changed.
 //
-// It is sent again only when it certainly did not arrive. Errors: [ErrNotFound], [ErrBadRequest]. operationId:
-// updateUser.
+// It is sent again only when it certainly did not arrive. Errors: [ErrInvalidInput] when nothing is given, [ErrNotFound],
+// [ErrBadRequest]. operationId: updateUser.
 func (s *UsersService) Update(ctx context.Context, userID string, change UpdateUser) (*User, error) {
 	if err := checkIDs(opUpdateUser, id{"userID", userID}); err != nil {
 		return nil, err

@@ -35,7 +35,8 @@ func newWaitConfig(options []WaitOption) (waitConfig, error) {
 }
 
 // WithMFA has answer called when the bank asks the user for a second factor, and sends what it returns: one answer for
-// each question. Its context ends when the challenge does. Its error ends the wait.
+// each question; another number of them ends the wait with [ErrInvalidInput]. Its context ends when the challenge does.
+// Its error ends the wait.
 func WithMFA(answer func(ctx context.Context, challenge MFAChallenge) ([]Secret, error)) WaitOption {
 	return func(c *waitConfig) error {
 		if answer == nil {
@@ -47,7 +48,7 @@ func WithMFA(answer func(ctx context.Context, challenge MFAChallenge) ([]Secret,
 }
 
 // WithPollInterval sets how long to wait between looks at the job: shortest after a change, then half as long again each
-// time, up to longest. By default 1 s and 5 s.
+// time, up to longest. By default 1 s and 5 s. Shortest must be more than 0, and longest not less than shortest.
 func WithPollInterval(shortest, longest time.Duration) WaitOption {
 	return func(c *waitConfig) error {
 		if shortest <= 0 || longest < shortest {
@@ -59,7 +60,7 @@ func WithPollInterval(shortest, longest time.Duration) WaitOption {
 }
 
 // WithMaxWait bounds the whole wait, whatever the context allows: 15 minutes by default. A wait that reaches it ends
-// with [ErrWaitedTooLong].
+// with [ErrWaitedTooLong]. It must be more than 0.
 func WithMaxWait(ceiling time.Duration) WaitOption {
 	return func(c *waitConfig) error {
 		if ceiling <= 0 {
@@ -93,7 +94,8 @@ func WaitForUser(userID string) WaitOption {
 // when the wait has ended before the job did. Leaving the loop leaves the job alone; it goes on, and its id is all that
 // is needed to watch it again, from another process too.
 //
-// A challenge of the bank shows as [Job.MFA]: answer it in the loop, or with [WithMFA].
+// A challenge of the bank shows as [Job.MFA]: answer it in the loop, or with [WithMFA]. operationId: getJobs, again and
+// again.
 func (s *JobsService) Watch(ctx context.Context, jobID string, options ...WaitOption) iter.Seq2[*Job, error] {
 	return s.watch(ctx, "Jobs.Watch", jobID, options)
 }
@@ -121,8 +123,9 @@ func (s *JobsService) watch(ctx context.Context, operation, jobID string, option
 //
 // Errors: a [JobError] when the job has failed; a [WaitError] when the wait has ended before the job did: because the
 // context ended, because the bank asks for a second factor and [WithMFA] was not given ([ErrMFARequired]), because Basiq
-// has put the job aside ([ErrJobQueued]), or because a call failed. With an error comes the job as it was last seen, or
-// nil.
+// has put the job aside ([ErrJobQueued]), because it took too long ([ErrWaitedTooLong]), or because a call failed;
+// [ErrInvalidInput] for an id or an option that cannot be right. With an error comes the job as it was last seen, or nil.
+// operationId: getJobs, again and again.
 func (s *JobsService) Wait(ctx context.Context, jobID string, options ...WaitOption) (*Job, error) {
 	var last *Job
 	config, _ := newWaitConfig(options) // watch reports the error
@@ -169,7 +172,11 @@ func (w *watcher) run(ctx context.Context, yield func(*Job, error) bool) {
 			return
 		}
 		if err := w.challenge(ctx, job); err != nil {
-			w.stop(ctx, yield, err)
+			if failure := w.refused(ctx, err); failure != nil {
+				yield(failure.Job, failure)
+			} else {
+				w.stop(ctx, yield, err)
+			}
 			return
 		}
 		if changed {
@@ -216,6 +223,20 @@ func (w *watcher) challenge(ctx context.Context, job *Job) error {
 	return err
 }
 
+// refused looks whether the job has failed because Basiq refused the answer: then the wait is over, and not only ended.
+func (w *watcher) refused(ctx context.Context, err error) *JobError {
+	if answer, ok := errors.AsType[*Error](err); !ok || answer.StatusCode >= 500 {
+		return nil
+	}
+	if job, getErr := w.jobs.Get(ctx, w.jobID); getErr == nil {
+		if failure, failed := errors.AsType[*JobError](job.Err()); failed {
+			failure.Err = err
+			return failure
+		}
+	}
+	return nil
+}
+
 // ask calls the caller's function, for as long as the challenge is good.
 func (w *watcher) ask(ctx context.Context, challenge *MFAChallenge) ([]Secret, error) {
 	if challenge.ValidFor > 0 {
@@ -231,3 +252,35 @@ func (w *watcher) isAnswered(challenge *MFAChallenge) bool {
 	return w.answered != nil && w.answered.Method == challenge.Method &&
 		w.answered.Description == challenge.Description && slices.Equal(w.answered.Questions, challenge.Questions)
 }
+
+var (
+	// ErrMFARequired says that the job waits for the user to answer a challenge, and [WithMFA] was not given.
+	ErrMFARequired = errors.New("the bank asks the user for a second factor; see basiq.WithMFA")
+	// ErrJobQueued says that Basiq has put the job aside because the institution is out of reach, and tries again every
+	// two hours for up to seven days. Look again in an hour or so.
+	ErrJobQueued = errors.New("the institution is out of reach, and Basiq tries again every two hours")
+	// ErrWaitedTooLong says that the job was not over within [WithMaxWait].
+	ErrWaitedTooLong = errors.New("the job was not over in time")
+
+	errNoConnection = errors.New("the job names no connection")
+)
+
+// WaitError is a wait that ended before its job was seen to be over. The job goes on without it: wait for it again with
+// JobID.
+type WaitError struct {
+	// JobID is the job's id.
+	JobID string
+	// Job is the job as it was last seen; nil when it was not.
+	Job *Job
+	// Err is why the wait ended: the context's error, [ErrMFARequired], [ErrJobQueued], [ErrWaitedTooLong], the error of
+	// the function given to [WithMFA], or that of a call.
+	Err error
+}
+
+// Error says why the wait ended in one line.
+func (e *WaitError) Error() string {
+	return oneLine(fmt.Sprintf("basiq: waiting for job %s: %v", e.JobID, e.Err))
+}
+
+// Unwrap returns Err.
+func (e *WaitError) Unwrap() error { return e.Err }

@@ -234,10 +234,34 @@ func TestWithMFAWhoseUserIsNotKnown(t *testing.T) {
 	})
 	t.Run("wrong answer", func(t *testing.T) {
 		t.Parallel()
-		s, client := newStub(t, asks, ok(400, envelope("parameter-not-valid", "", "wrong")))
+		over := ok(200, job(step("mfa-challenge", "failed", "null")))
+		s, client := newStub(t, asks, ok(400, envelope("parameter-not-valid", "", "wrong")), over)
 		job, err := client.Jobs.Wait(t.Context(), jobID, answers, basiq.WaitForUser("u1"))
 		require.ErrorIs(t, err, basiq.ErrBadRequest)
-		assert.Equal(t, jobID, job.ID)
+		var failure *basiq.JobError
+		require.ErrorAs(t, err, &failure, "the job is over")
+		require.EqualError(t, err, "basiq: job j1 failed at mfa-challenge: Jobs.AnswerMFA: 400 parameter-not-valid: wrong (correlation corr-1)")
+		assert.Same(t, job, failure.Job)
+		assert.True(t, job.Done())
+		assert.Len(t, s.seen(), 3)
+	})
+	t.Run("refused, and the job goes on", func(t *testing.T) {
+		t.Parallel()
+		for _, second := range []any{asks, ok(404, "")} {
+			s, client := newStub(t, asks, ok(403, envelope("forbidden-access", "", "")), second)
+			job, err := client.Jobs.Wait(t.Context(), jobID, answers, basiq.WaitForUser("u1"))
+			require.ErrorIs(t, err, basiq.CodeForbiddenAccess)
+			var waited *basiq.WaitError
+			require.ErrorAs(t, err, &waited)
+			assert.Equal(t, jobID, job.ID)
+			assert.Len(t, s.seen(), 3)
+		}
+	})
+	t.Run("lost, and not looked into", func(t *testing.T) {
+		t.Parallel()
+		s, client := newStub(t, asks, ok(503, ""))
+		_, err := client.Jobs.Wait(t.Context(), jobID, answers, basiq.WaitForUser("u1"))
+		require.ErrorIs(t, err, basiq.ErrUnavailable)
 		assert.Len(t, s.seen(), 2)
 	})
 }

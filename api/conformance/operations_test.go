@@ -139,6 +139,27 @@ func TestEveryOperationOfTheContractIsInTheWrapper(t *testing.T) {
 	assert.Equal(t, want, have)
 }
 
+// A client that is told no other address goes to the contract's server.
+func TestDefaultBaseURLIsTheContracts(t *testing.T) {
+	t.Parallel()
+	servers := loaded(t).Servers
+	require.Len(t, servers, 1)
+	assert.Equal(t, basiq.DefaultBaseURL, servers[0].URL)
+	var sent []string
+	c, err := basiq.New("key", basiq.WithHTTPClient(&http.Client{Transport: roundTripper(func(req *http.Request) (*http.Response, error) {
+		sent = append(sent, req.URL.String())
+		return answers{operation: "getJobs", status: http.StatusOK, mediaType: "application/json", body: `{"id":"j1"}`}.RoundTrip(req)
+	})}))
+	require.NoError(t, err)
+	_, err = c.Jobs.Get(t.Context(), "j1")
+	require.NoError(t, err)
+	assert.Equal(t, []string{servers[0].URL + "/token", servers[0].URL + "/jobs/j1"}, sent)
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
+
 // Every example of a success in the contract is one to the wrapper.
 func TestEveryDocumentedSuccess(t *testing.T) {
 	t.Parallel()

@@ -36,14 +36,16 @@ func TestReadmeListsEveryOperation(t *testing.T) {
 	assert.Equal(t, want, have)
 }
 
-func TestReadmeProgramCompiles(t *testing.T) {
+func TestReadmeProgramsCompile(t *testing.T) {
 	t.Parallel()
-	program := regexp.MustCompile("(?s)```go\n(package main.*?)```").FindStringSubmatch(readme(t))
-	require.NotNil(t, program)
-	file := filepath.Join(t.TempDir(), "main.go")
-	require.NoError(t, os.WriteFile(file, []byte(program[1]), 0o600))
-	vet := exec.CommandContext(t.Context(), "go", "vet", file)
-	vet.Dir = "../.."
-	out, err := vet.CombinedOutput()
-	require.NoError(t, err, strings.TrimSpace(string(out)))
+	programs := regexp.MustCompile("(?s)```go\n(.*?)```").FindAllStringSubmatch(readme(t), -1)
+	require.Len(t, programs, 2)
+	for i, program := range programs {
+		file := filepath.Join(t.TempDir(), []string{"main.go", "app_test.go"}[i])
+		require.NoError(t, os.WriteFile(file, []byte(program[1]), 0o600))
+		vet := exec.CommandContext(t.Context(), "go", "vet", file)
+		vet.Dir = "../.."
+		out, err := vet.CombinedOutput()
+		require.NoError(t, err, strings.TrimSpace(string(out)))
+	}
 }

@@ -46,6 +46,12 @@ func TestTraffic(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, basiq.ConnectionStatusActive, connection.Status)
 		assert.Equal(t, "Max Wentworth-Smith", connection.Profile.FullName)
+		for _, link := range []string{
+			connection.Links.Self, connection.Links.User, connection.Links.Accounts, connection.Links.Transactions,
+			connection.Institution.Links.Self,
+		} {
+			assert.NotEmpty(t, link)
+		}
 		require.Len(t, connection.Accounts.Data, 4)
 		for _, account := range connection.Accounts.Data {
 			_, known := account.Balance.Rat()
@@ -71,8 +77,16 @@ func TestTraffic(t *testing.T) {
 		require.NoError(t, err)
 		assert.True(t, second.AlreadyRunning)
 		assert.Equal(t, first.ID, second.ID)
-		_, err = c.Jobs.Wait(ctx, first.ID)
+		refreshed, err := c.Jobs.Wait(ctx, first.ID)
 		require.NoError(t, err)
+		var steps []basiq.JobStepTitle
+		for _, step := range refreshed.Steps {
+			assert.Equal(t, basiq.JobStepStatusSuccess, step.Status)
+			steps = append(steps, step.Title)
+		}
+		assert.Equal(t, []basiq.JobStepTitle{
+			basiq.StepVerifyCredentials, basiq.StepRetrieveAccounts, basiq.StepRetrieveTransactions,
+		}, steps)
 
 		jobs, err := c.Connections.RefreshAll(ctx, user.ID)
 		require.NoError(t, err)
@@ -97,6 +111,8 @@ func TestTraffic(t *testing.T) {
 		assert.Equal(t, basiq.ConnectionMethodWeb, purged.Method)
 
 		require.NoError(t, c.Connections.Delete(ctx, user.ID, challenged.ID))
+		_, err = c.Connections.Get(ctx, user.ID, challenged.ID)
+		require.ErrorIs(t, err, basiq.ErrNotFound, "and its profile with it")
 		var left []string
 		for connection, err := range c.Connections.List(ctx, user.ID, basiq.ConnectionFields.Status.Eq(basiq.ConnectionStatusActive)) {
 			require.NoError(t, err)
@@ -160,6 +176,12 @@ func TestRefusals(t *testing.T) {
 			require.ErrorIs(t, err, c2.code)
 			assert.Equal(t, c2.detail, failed.Detail)
 		}
+		invalid := 0
+		for _, err := range c.Connections.List(ctx, user.ID, basiq.ConnectionFields.Status.Eq(basiq.ConnectionStatusInvalid)) {
+			require.NoError(t, err)
+			invalid++
+		}
+		assert.Equal(t, 1, invalid, "bighead's: the user must act")
 
 		_, err = newer.Connections.Create(ctx, user.ID, credentials("jared", "django"))
 		require.ErrorIs(t, err, basiq.ErrWrongAPIVersion)

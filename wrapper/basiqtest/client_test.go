@@ -28,7 +28,7 @@ func TestNewClient(t *testing.T) {
 			require.NoError(t, err)
 			assert.Equal(t, basiq.ConnectionStatusActive, connection.Status)
 			assert.Greater(t, time.Since(start), 3*time.Second)
-			assert.Less(t, time.Since(start), 40*time.Second)
+			assert.Less(t, time.Since(start), 30*time.Second)
 		})
 	})
 	t.Run("over a port", func(t *testing.T) {

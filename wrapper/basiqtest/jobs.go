@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	// jobsKept is for how long a job can be read.
+	// jobsKept is for how long a job can be read; the documents say so of the list only.
 	jobsKept = 7 * 24 * time.Hour
 	// challengeLifetime is how long a challenge waits for its answer. It belongs to the user, so [Speed] leaves it alone.
 	challengeLifetime = 2 * time.Minute

@@ -80,7 +80,7 @@ func parse(args []string, getenv func(string) string, out io.Writer) (*settings,
 	flags.StringVar(&s.baseURL, "base-url", "", "another `URL` for the API, with the key in BASIQ_API_KEY")
 	err := flags.Parse(args)
 	if errors.Is(err, flag.ErrHelp) {
-		fmt.Fprintln(out, "Connects a user to a bank, in Basiq's stead or, with BASIQ_API_KEY set, at Basiq.")
+		fmt.Fprintln(out, "Connects a user to a bank: in the sandbox or, with BASIQ_API_KEY set, at Basiq.")
 		flags.SetOutput(out)
 		flags.PrintDefaults()
 	}
@@ -112,8 +112,8 @@ func parse(args []string, getenv func(string) string, out io.Writer) (*settings,
 	return &s, nil
 }
 
-// newClient returns a client of Basiq, or of a sandbox when there is no key.
-func newClient(s *settings, counted *counter) (*basiq.Client, func(), error) {
+// newClient returns a client of Basiq, or, when there is no key, of a sandbox, and the sandbox.
+func newClient(s *settings, counted *counter) (*basiq.Client, *basiqtest.Sandbox, error) {
 	options := []basiq.Option{
 		basiq.WithAPIVersion(basiq.APIVersion(s.version)),
 		basiq.WithMiddleware(counted.middleware),
@@ -123,7 +123,7 @@ func newClient(s *settings, counted *counter) (*basiq.Client, func(), error) {
 			options = append(options, basiq.WithBaseURL(s.baseURL))
 		}
 		client, err := basiq.New(s.apiKey, options...)
-		return client, func() {}, err
+		return client, nil, err
 	}
 	sandbox, err := basiqtest.Start(basiqtest.Speed(s.speed))
 	if err != nil {
@@ -134,24 +134,24 @@ func newClient(s *settings, counted *counter) (*basiq.Client, func(), error) {
 		_ = sandbox.Close()
 		return nil, nil, err
 	}
-	return client, func() { _ = sandbox.Close() }, nil
+	return client, sandbox, nil
 }
 
-func run(ctx context.Context, args []string, getenv func(string) string, in io.Reader, out io.Writer) error {
+func run(ctx context.Context, args []string, getenv func(string) string, in io.Reader, out io.Writer) (err error) {
 	s, err := parse(args, getenv, out)
 	if err != nil {
 		return err
 	}
 	var counted counter
-	client, closeClient, err := newClient(s, &counted) //nolint:contextcheck // the sandbox outlives what ctx ends
+	client, sandbox, err := newClient(s, &counted) //nolint:contextcheck // the sandbox outlives what ctx ends
 	if err != nil {
 		return err
 	}
-	defer closeClient()
 
 	start := time.Now()
 	where := "Basiq"
-	if s.apiKey == "" {
+	if sandbox != nil {
+		defer func() { _ = sandbox.Close() }()
 		where = "the sandbox in this program (no network, no key)"
 	}
 	fmt.Fprintf(out, "Talking to %s, API %s.\n\n", where, s.version)
@@ -160,7 +160,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, in io.R
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "Created user %s.\n", user.ID)
+	fmt.Fprintf(out, "client.Users.Create: user %s.\n", user.ID)
 	// Whatever happens, the user goes, and with it all that was made here.
 	defer func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
@@ -168,16 +168,19 @@ func run(ctx context.Context, args []string, getenv func(string) string, in io.R
 		if err := client.Users.Delete(ctx, user.ID); err != nil {
 			fmt.Fprintf(out, "Could not delete user %s: %v\n", user.ID, err)
 		} else {
-			fmt.Fprintf(out, "Deleted user %s.\n", user.ID)
+			fmt.Fprintf(out, "client.Users.Delete: user %s is gone.\n", user.ID)
 		}
 		fmt.Fprintf(out, "\n%s, in %.1f s.\n", &counted, time.Since(start).Seconds())
+		if err == nil && sandbox != nil {
+			fmt.Fprint(out, "Next: set BASIQ_API_KEY to a sandbox key of your own and run it again.\n")
+		}
 	}()
-	return tour(ctx, client, user.ID, s, bufio.NewScanner(in), out)
+	return tour(ctx, client, sandbox, user.ID, s, bufio.NewScanner(in), out)
 }
 
 // tour is the life of a connection.
-func tour(ctx context.Context, client *basiq.Client, userID string, s *settings, in *bufio.Scanner, out io.Writer) error {
-	fmt.Fprintf(out, "\nConnecting %s to %s:\n", s.login, s.institution)
+func tour(ctx context.Context, client *basiq.Client, sandbox *basiqtest.Sandbox, userID string, s *settings, in *bufio.Scanner, out io.Writer) error {
+	fmt.Fprintf(out, "\nclient.Connections.Create and client.Jobs.Watch: connecting %s to %s\n", s.login, s.institution)
 	job, err := client.Connections.Create(ctx, userID, basiq.CreateConnection{
 		InstitutionID: s.institution,
 		LoginID:       basiq.NewSecret(s.login),
@@ -199,10 +202,14 @@ func tour(ctx context.Context, client *basiq.Client, userID string, s *settings,
 	if err != nil {
 		return err
 	}
-	fmt.Fprint(out, "\nWhat Basiq knows of it now:\n")
+	fmt.Fprint(out, "\nclient.Connections.Get: what is known of it now\n")
 	describe(out, connection)
 
-	fmt.Fprint(out, "\nRefreshing it:\n")
+	fmt.Fprint(out, "\nclient.Connections.Refresh and client.Jobs.Watch: fetching the latest data\n")
+	if sandbox != nil {
+		sandbox.ExpireTokens()
+		fmt.Fprint(out, "  (the sandbox has just made every token expire; the client replaces it by itself)\n")
+	}
 	if job, err = client.Connections.Refresh(ctx, userID, connectionID); err != nil {
 		return err
 	}
@@ -219,7 +226,7 @@ func tour(ctx context.Context, client *basiq.Client, userID string, s *settings,
 		}
 		active++
 	}
-	fmt.Fprintf(out, "\nActive connections to %s: %d.\n", s.institution, active)
+	fmt.Fprintf(out, "\nclient.Connections.List: %d active at %s.\n", active, s.institution)
 
 	if err = client.Connections.Delete(ctx, userID, connectionID); err != nil {
 		return err
@@ -228,7 +235,7 @@ func tour(ctx context.Context, client *basiq.Client, userID string, s *settings,
 	if !errors.Is(err, basiq.ErrNotFound) {
 		return fmt.Errorf("the connection is still there after it was deleted: %w", err)
 	}
-	fmt.Fprintf(out, "Deleted connection %s; it is gone.\n", connectionID)
+	fmt.Fprintf(out, "client.Connections.Delete: connection %s is gone.\n", connectionID)
 	return nil
 }
 
@@ -275,7 +282,7 @@ func explain(err error) string {
 		text = here[input.Argument] + ": " + input.Problem
 	}
 	if advice != "" {
-		text += "; " + advice
+		text = strings.TrimSuffix(text, ".") + "; " + advice
 	}
 	return text
 }

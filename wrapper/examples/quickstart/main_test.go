@@ -25,8 +25,9 @@ func TestQuickstart(t *testing.T) {
 	out, err := start(t, nil, "", "-speed", "100")
 	require.NoError(t, err)
 	for _, want := range []string{
-		"Talking to the sandbox", "Created user", "✓ retrieve-transactions  success", "Max Wentworth-Smith", "-299292.25",
-		"Refreshing it", "Active connections to AU00000: 1.", "it is gone", "Deleted user", "retries: 0, token requests: 1",
+		"Talking to the sandbox", "client.Users.Create: user ", "✓ retrieve-transactions  success", "Max Wentworth-Smith",
+		"-299292.25", "client.Connections.Refresh", "client.Connections.List: 1 active at AU00000.", "client.Connections.Delete",
+		"client.Users.Delete", "retries: 0, token requests: 2", "Next: set BASIQ_API_KEY",
 	} {
 		assert.Contains(t, out, want)
 	}
@@ -52,7 +53,7 @@ func TestFailures(t *testing.T) {
 			require.Error(t, err)
 			assert.Contains(t, explain(err), c.want)
 			assert.NotContains(t, explain(err), "\n")
-			assert.Contains(t, out, "Deleted user", "it cleans up after itself")
+			assert.Contains(t, out, "client.Users.Delete", "it cleans up after itself")
 		})
 	}
 }
@@ -96,6 +97,7 @@ func TestWithAKey(t *testing.T) {
 	out, err := start(t, map[string]string{"BASIQ_API_KEY": sandbox.APIKey()}, "", "-base-url", sandbox.URL())
 	require.NoError(t, err)
 	assert.Contains(t, out, "Talking to Basiq")
+	assert.NotContains(t, out, "Next:")
 
 	for key, want := range map[string]string{
 		"Basic abc": `BASIQ_API_KEY: it begins with "Basic "; give only what follows`,
@@ -116,7 +118,7 @@ func TestWithAKey(t *testing.T) {
 	require.ErrorContains(t, err, "the bank's questions were not answered")
 	out, err = start(t, environment, "1234\n1234\n", args...)
 	require.NoError(t, err)
-	assert.Contains(t, out, "it is gone")
+	assert.Contains(t, out, "client.Connections.Delete")
 }
 
 func TestInterrupted(t *testing.T) {
