@@ -65,8 +65,8 @@ func (s *Secret) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// WireSecret is a secret inside a body that is sent to Basiq or comes from it: JSON carries it, printing and logging
-// do not. Turn it into a [Secret] to keep it.
+// WireSecret is a secret inside a body that is sent to Basiq or comes from it: JSON carries it, because the body must, and
+// so does a log that is written as JSON; printing does not. Turn it into a [Secret] to keep or log it.
 type WireSecret string
 
 // Secret returns the same secret in the form that is safe to keep.

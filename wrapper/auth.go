@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -34,30 +35,35 @@ func (e *tokenError) Unwrap() error { return e.err }
 // Do sends req with a token, and once more with another one when Basiq refuses it.
 func (a *authorizer) Do(req *http.Request) (*http.Response, error) {
 	if !sameOrigin(req.URL, a.baseURL) {
+		closeBody(req)
 		return nil, errUnsafeURL
 	}
 	ctx := req.Context()
 	if state := stateFrom(ctx); state != nil && state.operation == opPostToken {
 		// The key is sent as it is: it is encoded already.
-		return a.next.Do(withAuthorization(req, "Basic "+a.apiKey.Reveal()))
+		return a.send(req, "Basic "+a.apiKey.Reveal())
 	}
 	scope, chosen := ctx.Value(scopeKey).(Scope)
 	if !chosen {
 		scope = ServerAccess()
 	}
-	token, err := a.tokens.Token(ctx, scope)
+	token, err := a.token(ctx, scope)
 	if err != nil {
-		return nil, &tokenError{err}
+		closeBody(req)
+		return nil, err
 	}
-	resp, err := a.next.Do(withAuthorization(req, "Bearer "+token.Value.Reveal()))
-	if err != nil || !rewindable(req) || !tokenRefused(resp) {
+	resp, err := a.send(req, "Bearer "+token.Value.Reveal())
+	if err != nil || !tokenRefused(resp) {
 		return resp, err
 	}
 	a.tokens.Reject(ctx, scope, token)
-	fresh, err := a.tokens.Token(ctx, scope)
+	if !rewindable(req) {
+		return resp, nil
+	}
+	fresh, err := a.token(ctx, scope)
 	if err != nil {
 		_ = resp.Body.Close()
-		return nil, &tokenError{err}
+		return nil, err
 	}
 	if fresh.Value.Equal(token.Value) {
 		return resp, nil // the source has no other
@@ -66,13 +72,43 @@ func (a *authorizer) Do(req *http.Request) (*http.Response, error) {
 	if req, err = rewind(req); err != nil {
 		return nil, err
 	}
-	return a.next.Do(withAuthorization(req, "Bearer "+fresh.Value.Reveal()))
+	return a.send(req, "Bearer "+fresh.Value.Reveal())
 }
 
-func withAuthorization(req *http.Request, value string) *http.Request {
+// token returns a token that can be put into a header.
+func (a *authorizer) token(ctx context.Context, scope Scope) (Token, error) {
+	token, err := a.tokens.Token(ctx, scope)
+	if err == nil && !inHeader(token.Value.Reveal()) {
+		err = errors.New("the token is empty, or has characters that a header cannot hold")
+	}
+	if err != nil {
+		return Token{}, &tokenError{err}
+	}
+	return token, nil
+}
+
+// send sends a copy of req with a credential. What comes back refers to req, not to the copy: hooks and callers of Raw get
+// it.
+func (a *authorizer) send(req *http.Request, authorization string) (*http.Response, error) {
 	clone := req.Clone(req.Context())
-	clone.Header.Set("Authorization", value)
-	return clone
+	clone.Header.Set("Authorization", authorization)
+	resp, err := a.next.Do(clone)
+	if resp != nil {
+		resp.Request = req
+	}
+	return resp, err
+}
+
+// closeBody does what the http.Client would have done, had it got the request.
+func closeBody(req *http.Request) {
+	if req.Body != nil {
+		_ = req.Body.Close()
+	}
+}
+
+// inHeader reports whether a credential is one word of printable ASCII.
+func inHeader(credential string) bool {
+	return credential != "" && !strings.ContainsFunc(credential, func(r rune) bool { return r <= ' ' || r >= 0x7f })
 }
 
 // tokenRefused reports whether an answer says that the token is no longer good. It leaves the body as it was.
@@ -96,7 +132,9 @@ func tokenRefused(resp *http.Response) bool {
 		return !errors.Is(refusal, CodeUnauthorizedAccess)
 	}
 	// 403 means many things, and only this one is about the token's age.
-	return strings.Contains(strings.ToLower(refusal.Detail()), "token has expired")
+	return slices.ContainsFunc(refusal.Details, func(detail ErrorDetail) bool {
+		return strings.Contains(strings.ToLower(detail.Detail+detail.Title), "token has expired")
+	})
 }
 
 const (
@@ -231,6 +269,7 @@ func (c *tokenCache) fly(slot *tokenSlot, flight *tokenFlight, scope Scope) {
 		slot.flight = nil
 		close(flight.done)
 	}()
+	flight.err = errors.New("the request for a token was abandoned") // what a hook's runtime.Goexit leaves
 	flight.token, flight.err = c.create(ctx, scope)
 }
 

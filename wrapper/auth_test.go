@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
+	"runtime"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -16,6 +19,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/basiq-go/basiq-go/gen"
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
@@ -78,6 +82,8 @@ func TestTokenErrors(t *testing.T) {
 		"too many":          {ok(403, envelope("request-not-valid", "", "Invalid request")), basiq.ErrTooManyTokenRequests, 1},
 		"429":               {ok(429, ""), basiq.ErrTooManyTokenRequests, 4},
 		"disabled":          {ok(403, envelope("access-denied", "", "Your account has been disabled. Please contact Basiq support.")), basiq.CodeAccessDenied, 1},
+		"an outage":         {ok(503, ""), nil, 4},
+		"a gateway's 404":   {ok(404, `{"message":"no Route matched with those values"}`), nil, 1},
 		"wrong address":     {ok(404, "<html>no such page"), nil, 1},
 		"no token in it":    {ok(200, `{}`), nil, 1},
 		"not JSON":          {ok(200, `<html>`), nil, 1},
@@ -102,6 +108,7 @@ func TestTokenErrors(t *testing.T) {
 				require.NotErrorIs(t, err, basiq.ErrInvalidAPIKey)
 			}
 			require.NotErrorIs(t, err, basiq.ErrNotFound, "the user may well be there")
+			assert.Equal(t, c.answer.status == 503, errors.Is(err, basiq.ErrUnavailable))
 			assert.Contains(t, err.Error(), "basiq: Users.Get: no access token: ")
 			assert.Equal(t, c.requests, s.tokenRequests(), "the call for the user does not repeat what the call for the token has")
 			assert.Empty(t, s.seen())
@@ -119,6 +126,7 @@ func TestRefusedTokenIsReplaced(t *testing.T) {
 		"401 with HTML":           ok(401, "<html>"),
 		"401 access-denied":       ok(401, envelope("access-denied", "Access denied.", "Token has expired")),
 		"401 that breaks off":     {status: 401, body: "{", cut: errReset},
+		"403, said second":        ok(403, `{"data":[{"code":"x"},{"code":"access-denied","detail":"Token has expired"}]}`),
 		"403 in another spelling": ok(403, envelope("Access denied", "", "TOKEN HAS EXPIRED.")),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -482,6 +490,69 @@ func TestNoTokenElsewhere(t *testing.T) {
 		assert.Empty(t, s.seen())
 		assert.Zero(t, s.tokenRequests())
 	}
+}
+
+// A token that cannot be put into a header is not sent.
+func TestUselessTokens(t *testing.T) {
+	t.Parallel()
+	for _, token := range []string{"", "a b", "a\r\nX: y", "é"} {
+		s := &stub{answer: inTurn(ok(200, userJSON))}
+		_, err := newClient(t, s, basiq.WithTokenSource(fixedTokens(token))).Users.Get(t.Context(), userID)
+		require.ErrorContains(t, err, "no access token: the token is empty, or has characters that a header cannot hold")
+		assert.False(t, basiq.MayHaveBeenDone(err))
+		assert.Empty(t, s.seen())
+	}
+}
+
+// A request whose body cannot be sent a second time still tells the source that its token was refused.
+func TestRefusedTokenOfAStream(t *testing.T) {
+	t.Parallel()
+	s, client := newStub(t, tokenExpired, ok(201, userJSON))
+	for _, want := range []int{403, 201} {
+		resp, err := client.Raw().CreateUserWithBody(t.Context(), "application/json", io.MultiReader(strings.NewReader("{}")))
+		require.NoError(t, err)
+		assert.Equal(t, want, resp.StatusCode)
+	}
+	assert.Equal(t, 2, s.tokenRequests())
+}
+
+// A body that is never sent is closed all the same, as an http.Client would.
+func TestBodiesAreClosed(t *testing.T) {
+	t.Parallel()
+	s, client := newStub(t, ok(201, userJSON))
+	s.onToken = func(int) (*http.Response, error) { return reply(404, envelope("parameter-not-valid", "", "")), nil }
+	for name, editor := range map[string]gen.RequestEditorFn{
+		"no token": func(context.Context, *http.Request) error { return nil },
+		"elsewhere": func(_ context.Context, req *http.Request) error {
+			req.URL.Host = "evil.example"
+			return nil
+		},
+	} {
+		body := &closing{Reader: strings.NewReader("{}")}
+		_, err := client.Raw().CreateUserWithBody(t.Context(), "application/json", body, editor)
+		require.Error(t, err, name)
+		assert.True(t, body.closed, name)
+	}
+}
+
+// A hook that ends its goroutine, as t.FailNow does, leaves no token that looks like one.
+func TestHookThatEndsItsGoroutine(t *testing.T) {
+	t.Parallel()
+	s := &stub{answer: inTurn(ok(200, userJSON))}
+	var first atomic.Bool
+	client := newClient(t, s, basiq.WithMiddleware(func(next basiq.Doer) basiq.Doer {
+		return basiq.DoerFunc(func(req *http.Request) (*http.Response, error) {
+			if call, _ := basiq.CallFromContext(req.Context()); call.Operation.ID == "postToken" && first.CompareAndSwap(false, true) {
+				runtime.Goexit()
+			}
+			return next.Do(req)
+		})
+	}))
+	_, err := client.Users.Get(t.Context(), userID)
+	require.ErrorContains(t, err, "the request for a token was abandoned")
+	_, err = client.Users.Get(t.Context(), userID)
+	require.NoError(t, err)
+	assert.Equal(t, "Bearer token-1", s.seen()[0].Authorization)
 }
 
 // A hook that panics while a token is fetched fails the calls that wait for it, and nothing else.

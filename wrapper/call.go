@@ -1,13 +1,17 @@
 package basiq
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
+	"strings"
 	"sync/atomic"
 
 	"github.com/basiq-go/basiq-go/api"
@@ -28,13 +32,19 @@ const (
 	scopeKey
 )
 
-// callState accompanies one call through the chain.
+// callState accompanies one call through the chain. What hooks can reach from goroutines of their own is atomic.
 type callState struct {
 	operation *Operation
-	// attempts counts what was tried. Atomic, because a hook may look from a goroutine of its own.
+	// claimed is set by the retrier that the state is for. A hook that makes calls of its own hands on our context, and
+	// its calls must not take this one's name.
+	claimed atomic.Bool
+	// attempts counts what was tried.
 	attempts atomic.Int32
-	// arrived is set once an attempt may have reached Basiq.
-	arrived bool
+	// sent and arrived are of the attempt under way: whether the request was handed to the http.Client, and whether it may
+	// have reached Basiq. The sender sets them, so that nothing a hook does counts as evidence.
+	sent, arrived atomic.Bool
+	// everArrived is set once any attempt may have reached Basiq.
+	everArrived bool
 	// unsure is set once an attempt may have been carried out without our learning of it.
 	unsure bool
 }
@@ -73,8 +83,8 @@ func (c *Client) send(ctx context.Context, op *Operation, request func(ctx conte
 	body, err := io.ReadAll(resp.Body) // in memory already, see attempt
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		failure := newError(op, resp.StatusCode, resp.Header, body)
-		if op.repeat == repeatDelete && state.unsure && errors.Is(failure, ErrNotFound) {
-			// An earlier attempt got through, and only its answer was lost.
+		if op.repeat == repeatDelete && state.unsure && errors.Is(failure, ErrNotFound) && failure.Code() != "" {
+			// An earlier attempt got through, and only its answer was lost. A 404 without a code may be a proxy's.
 			return &answer{status: http.StatusNoContent}, nil
 		}
 		return nil, failure
@@ -87,17 +97,13 @@ func (c *Client) send(ctx context.Context, op *Operation, request func(ctx conte
 
 // callError turns what the chain or the generated client returned into the caller's error.
 func callError(op *Operation, state *callState, err error) error {
-	token, noToken := errors.AsType[*tokenError](err)
-	switch {
-	case noToken:
-		return fmt.Errorf("basiq: %s: no access token: %w", op.Name, token.err)
-	case errors.Is(err, api.ErrBadID):
-		return invalidInput(op.Name, "id", err.Error())
-	case state.attempts.Load() == 0:
-		return fmt.Errorf("basiq: %s: the request cannot be made: %w", op.Name, err)
-	default:
-		return &TransportError{Operation: op.Name, Attempts: int(state.attempts.Load()), MayHaveArrived: state.arrived, Err: err}
+	if interrupted, ok := errors.AsType[*interruptedError](err); ok {
+		return interrupted
 	}
+	if state.attempts.Load() == 0 {
+		return fmt.Errorf("basiq: %s: the request cannot be made: %w", op.Name, err)
+	}
+	return newTransportError(state, err)
 }
 
 // unreadable makes an Error of an answer that reports success but has a body that is of no use. The status stays: what
@@ -105,7 +111,7 @@ func callError(op *Operation, state *callState, err error) error {
 func unreadable(op *Operation, status int, body []byte, reason error) *Error {
 	e := &Error{Operation: op.Name, StatusCode: status}
 	if op != opPostToken { // whose body is a secret
-		e.body = body[:min(len(body), maxErrorBody)]
+		e.body = bytes.Clone(body[:min(len(body), maxErrorBody)])
 	}
 	e.reason = fmt.Errorf("done, but the answer cannot be read: %w", reason)
 	return e
@@ -122,6 +128,15 @@ func receive[T any](ctx context.Context, c *Client, op *Operation, request func(
 		return nil, 0, unreadable(op, answer.status, answer.body, err)
 	}
 	return value, answer.status, nil
+}
+
+// receiveThing is receive for an answer that is one thing, which must have an id.
+func receiveThing[T any](ctx context.Context, c *Client, op *Operation, idOf func(*T) string, request func(ctx context.Context) (*http.Response, error)) (*T, int, error) {
+	value, status, err := receive[T](ctx, c, op, request)
+	if err == nil && idOf(value) == "" {
+		return nil, 0, unreadable(op, status, nil, errors.New("there is no id in it"))
+	}
+	return value, status, err
 }
 
 // decode is the one place where an answer's body becomes a value.
@@ -148,20 +163,68 @@ func checkIDs(op *Operation, ids ...id) error {
 	return nil
 }
 
-// sender is the innermost Doer: it hands the request to the http.Client.
+// sender is the innermost Doer: it hands the request to the http.Client, and finds out what became of it.
 type sender struct {
-	client    *http.Client
+	client    http.Client
 	userAgent string
+}
+
+// newSender returns a sender that uses the caller's client, but for one thing: it follows no redirects. The API has none,
+// and net/http would send a body with a bank's password on to any host, and turn a DELETE into a GET whose 200 looks like
+// success.
+func newSender(client *http.Client, userAgent string) *sender {
+	own := *client
+	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &sender{client: own, userAgent: userAgent}
 }
 
 // Do sends the request. It may add headers to it: the authorizer has cloned it.
 func (s *sender) Do(req *http.Request) (*http.Response, error) {
+	// Hooks of net/http's transport. With another transport none is called, and the error itself must tell.
+	var asked, got atomic.Bool
+	trace := &httptrace.ClientTrace{
+		GetConn: func(string) { asked.Store(true) },
+		GotConn: func(httptrace.GotConnInfo) { got.Store(true) },
+	}
+	ctx := req.Context()
+	req = req.WithContext(httptrace.WithClientTrace(ctx, trace))
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", s.userAgent)
 	resp, err := s.client.Do(req)
-	// A url.Error repeats the URL, and with it the ids of people.
-	if withURL, ok := errors.AsType[*url.Error](err); ok {
+	if state := stateFrom(ctx); state != nil {
+		state.sent.Store(true)
+		if unarrived := err != nil && !got.Load() && (asked.Load() || isDialError(err)); !unarrived {
+			state.arrived.Store(true)
+		}
+	}
+	return resp, clean(err, req)
+}
+
+// isDialError reports whether err comes from before there was a connection.
+func isDialError(err error) bool {
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {
+		return true
+	}
+	_, ok := errors.AsType[*net.DNSError](err)
+	return ok
+}
+
+// clean takes out of a transport's error what must not be shown: the URL, which has the ids of people, and what a server
+// has echoed of the credential.
+func clean(err error, req *http.Request) error {
+	for {
+		withURL, ok := errors.AsType[*url.Error](err)
+		if !ok {
+			break
+		}
 		err = withURL.Err
 	}
-	return resp, err
+	if err == nil {
+		return nil
+	}
+	_, credential, _ := strings.Cut(req.Header.Get("Authorization"), " ")
+	if credential != "" && strings.Contains(err.Error(), credential) {
+		return errors.New("the server's answer cannot be read, and repeats the credential")
+	}
+	return err
 }

@@ -58,7 +58,7 @@ func New(apiKey string, options ...Option) (*Client, error) {
 	}
 
 	// From the wire outwards; see doc.go.
-	var chain Doer = &sender{client: config.httpClient, userAgent: config.userAgent}
+	var chain Doer = newSender(config.httpClient, config.userAgent())
 	chain = &authorizer{next: chain, apiKey: config.apiKey, tokens: c.tokens, baseURL: config.baseURL}
 	for _, middleware := range slices.Backward(config.middleware) {
 		chain = middleware(chain)
@@ -76,8 +76,8 @@ func (c Client) Format(f fmt.State, _ rune) {
 
 // Raw returns the generated client, for what the services do not offer. Its calls go the same way as those of the
 // services: with a token, retries and hooks, and with ids checked. What comes back is the plain answer, whatever its
-// status; its body has been read and need not be closed.
-func (c *Client) Raw() gen.ClientInterface {
+// status; its body has been read and need not be closed. That of PostToken is the token itself.
+func (c *Client) Raw() *gen.Client {
 	raw := *c.raw
 	return &raw
 }

@@ -143,7 +143,7 @@ func (s *ConnectionsService) Get(ctx context.Context, userID, connectionID strin
 	if err := checkIDs(opGetConnection, id{"userID", userID}, id{"connectionID", connectionID}); err != nil {
 		return nil, err
 	}
-	connection, _, err := receive[Connection](ctx, s.client, opGetConnection, func(ctx context.Context) (*http.Response, error) {
+	connection, _, err := receiveThing(ctx, s.client, opGetConnection, connectionIDOf, func(ctx context.Context) (*http.Response, error) {
 		return s.client.raw.GetConnection(ctx, api.ID(userID), api.ID(connectionID))
 	})
 	return connection, err
@@ -159,8 +159,8 @@ func (s *ConnectionsService) Get(ctx context.Context, userID, connectionID strin
 // The answer is a reference to the job, with no steps yet. When a job for the same login is already under way, Basiq
 // answers with that one, and AlreadyRunning is set.
 //
-// It is sent again only when it certainly did not arrive: banks lock logins that are tried too often. After a
-// [TransportError] with MayHaveArrived, look into [ConnectionsService.List] or [JobsService.List] before trying again.
+// It is sent again only when it certainly did not arrive: banks lock logins that are tried too often. After an
+// error for which [MayHaveBeenDone] is true, look into [ConnectionsService.List] or [JobsService.List] before trying again.
 //
 // It needs a client of [APIVersion21]; with API 3.0 the user connects on Basiq's consent page. Errors: [ErrInvalidInput],
 // [ErrWrongAPIVersion], [ErrNotFound] for a user that is not there, [ErrBadRequest] for a bank that does not exist or is
@@ -291,11 +291,9 @@ func (s *ConnectionsService) Purge(ctx context.Context, userID, connectionID str
 // one of the first it may be in [ConnectionsService.List] as [ConnectionStatusInvalid] or [ConnectionStatusPending]. Update
 // or delete it rather than create another. operationIds: postConnection, getJobs, getConnection.
 func (s *ConnectionsService) CreateAndWait(ctx context.Context, userID string, connection CreateConnection, options ...WaitOption) (*Connection, error) {
-	job, err := s.Create(ctx, userID, connection)
-	if err != nil {
-		return nil, err
-	}
-	return s.wait(ctx, userID, job, options)
+	return s.andWait(ctx, "Connections.CreateAndWait", userID, options, func() (*Job, error) {
+		return s.Create(ctx, userID, connection)
+	})
 }
 
 // RefreshAndWait is [ConnectionsService.Refresh], then [JobsService.Wait], then [ConnectionsService.Get].
@@ -303,11 +301,9 @@ func (s *ConnectionsService) CreateAndWait(ctx context.Context, userID string, c
 // An error after the job was started names the job: a [WaitError], while the job goes on, or a [JobError]. operationIds:
 // refreshConnection, getJobs, getConnection.
 func (s *ConnectionsService) RefreshAndWait(ctx context.Context, userID, connectionID string, options ...WaitOption) (*Connection, error) {
-	job, err := s.Refresh(ctx, userID, connectionID)
-	if err != nil {
-		return nil, err
-	}
-	return s.wait(ctx, userID, job, options)
+	return s.andWait(ctx, "Connections.RefreshAndWait", userID, options, func() (*Job, error) {
+		return s.Refresh(ctx, userID, connectionID)
+	})
 }
 
 // UpdateAndWait is [ConnectionsService.Update], then [JobsService.Wait], then [ConnectionsService.Get]. When a job of the
@@ -317,16 +313,23 @@ func (s *ConnectionsService) RefreshAndWait(ctx context.Context, userID, connect
 // An error after the job was started names the job: a [WaitError], while the job goes on, or a [JobError]. operationIds:
 // updateConnection, getJobs, getConnection.
 func (s *ConnectionsService) UpdateAndWait(ctx context.Context, userID, connectionID string, change UpdateConnection, options ...WaitOption) (*Connection, error) {
-	job, err := s.Update(ctx, userID, connectionID, change)
+	return s.andWait(ctx, "Connections.UpdateAndWait", userID, options, func() (*Job, error) {
+		return s.Update(ctx, userID, connectionID, change)
+	})
+}
+
+// andWait starts a job, waits for it and returns the connection that it worked on. Once there is a job, every error names
+// it; so what can be wrong with the options is found out before.
+func (s *ConnectionsService) andWait(ctx context.Context, operation, userID string, options []WaitOption, start func() (*Job, error)) (*Connection, error) {
+	config, err := newWaitConfig(operation, append([]WaitOption{WaitForUser(userID)}, options...))
 	if err != nil {
 		return nil, err
 	}
-	return s.wait(ctx, userID, job, options)
-}
-
-// wait waits for a job and returns the connection that it worked on.
-func (s *ConnectionsService) wait(ctx context.Context, userID string, job *Job, options []WaitOption) (*Connection, error) {
-	done, err := s.client.Jobs.Wait(ctx, job.ID, append([]WaitOption{WaitForUser(userID)}, options...)...)
+	job, err := start()
+	if err != nil {
+		return nil, err
+	}
+	done, err := s.client.Jobs.wait(ctx, job.ID, config)
 	if err != nil {
 		return nil, err
 	}
@@ -334,8 +337,14 @@ func (s *ConnectionsService) wait(ctx context.Context, userID string, job *Job, 
 	if !ok {
 		return nil, &WaitError{JobID: job.ID, Job: done, Err: errNoConnection}
 	}
-	return s.Get(ctx, userID, connectionID)
+	connection, err := s.Get(ctx, userID, connectionID)
+	if err != nil {
+		return nil, &WaitError{JobID: job.ID, Job: done, Err: err}
+	}
+	return connection, nil
 }
+
+func connectionIDOf(c *Connection) string { return c.ID }
 
 // wire turns a secret into the form that a request carries.
 func wire(secret Secret) api.WireSecret { return api.WireSecret(secret.Reveal()) }

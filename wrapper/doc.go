@@ -26,17 +26,15 @@
 // # Wait
 //
 // [JobsService.Wait] waits for a job, [JobsService.Watch] shows its steps meanwhile. The job's id is all that is needed
-// to go on after a restart. Where the bank asks the user for a second factor, [WithMFA] has the questions answered, or
-// the loop over Watch does:
+// to go on after a restart. Where the bank asks the user for a second factor, [WithMFA] has the questions answered:
 //
-//	for job, err := range client.Jobs.Watch(ctx, jobID) {
-//		if err != nil {
-//			return err
-//		}
-//		if challenge := job.MFA(); challenge != nil {
-//			// ask the user, then client.Jobs.AnswerMFA
-//		}
-//	}
+//	job, err := client.Jobs.Wait(ctx, jobID, basiq.WithMFA(
+//		func(ctx context.Context, challenge basiq.MFAChallenge) ([]basiq.Secret, error) {
+//			return askTheUser(ctx, challenge.Questions)
+//		}))
+//
+// Without it the wait ends with [ErrMFARequired]: answer with [JobsService.AnswerMFA] when the user has, and wait again
+// with [AfterMFA].
 //
 // # Read
 //
@@ -75,6 +73,8 @@
 //   - Creates, updates, purges and MFA answers are sent again only when the request certainly did not reach Basiq. Banks
 //     lock logins that are tried too often.
 //   - Every call is sent again after 429.
+//
+// [MayHaveBeenDone] says of an error whether Basiq may have carried out the call all the same.
 //
 // Waits between attempts are drawn at random and grow; Retry-After is obeyed, or, where it asks for more than
 // [Retry].MaxDelay, the call ends at once. Every wait ends with the call's context. In an outage, retries are limited to

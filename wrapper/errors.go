@@ -1,9 +1,11 @@
 package basiq
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"strconv"
@@ -14,8 +16,8 @@ import (
 	"github.com/basiq-go/basiq-go/gen"
 )
 
-// Errors by status, for errors.Is. An [Error] is one of them when its status says so. The answers of POST /token are
-// not, because there a wrong API key is answered with 404: see [ErrInvalidAPIKey].
+// Errors by status, for errors.Is. An [Error] is one of them when its status says so, and so is what wraps it. Only
+// ErrNotFound looks closer.
 var (
 	// ErrBadRequest is status 400: the request is not valid. The details name the parameter.
 	ErrBadRequest = errors.New("bad request")
@@ -23,7 +25,8 @@ var (
 	ErrUnauthorized = errors.New("unauthorized")
 	// ErrForbidden is status 403: wrong scope, a limit, or a key that is not enabled. The code says which.
 	ErrForbidden = errors.New("forbidden")
-	// ErrNotFound is status 404, or the code resource-not-found with another status.
+	// ErrNotFound is status 404, or the code resource-not-found with another status. It is neither a wrong API key, which
+	// Basiq answers with 404 too, see [ErrInvalidAPIKey], nor an operation that is missing, see [ErrWrongAPIVersion].
 	ErrNotFound = errors.New("not found")
 	// ErrConflict is status 409: it exists already.
 	ErrConflict = errors.New("conflict")
@@ -56,10 +59,17 @@ type ErrorDetail = gen.ErrorDetail
 // ErrorSource is what an [ErrorDetail] is about.
 type ErrorSource = gen.ErrorSource
 
-// maxErrorBody bounds what an Error keeps of a body. Basiq's are below 1 KiB; the rest is proxies' HTML.
-const maxErrorBody = 16 << 10
+// What an Error keeps of an answer. Basiq's bodies are below 1 KiB; the rest is proxies' HTML.
+const (
+	maxErrorBody    = 16 << 10
+	maxErrorText    = 1 << 10
+	maxErrorDetails = 32
+)
 
-// Error is an answer that reports a failure, or that cannot be read.
+// Error is an answer that reports a failure, or that cannot be read. It holds at most 16 KiB of the body, 32 details, and
+// 1 KiB of each text.
+//
+//nolint:recvcheck // an Error that was copied must print as safely
 type Error struct {
 	// Operation is the Go method that was called, for example "Connections.Get".
 	Operation string
@@ -79,20 +89,22 @@ type Error struct {
 
 // newError makes an Error of an answer that is no success. Whatever the body is, the status is kept.
 func newError(op *Operation, status int, header http.Header, body []byte) *Error {
-	e := &Error{Operation: op.Name, StatusCode: status, body: body[:min(len(body), maxErrorBody)]}
+	e := &Error{Operation: op.Name, StatusCode: status, body: bytes.Clone(body[:min(len(body), maxErrorBody)])}
 	e.RetryAfter, _ = retryAfter(header, time.Now())
 	var envelope gen.ErrorResponse
 	// Fields that were read before a mistake in the body are kept, which is all that can be made of it.
 	_ = json.Unmarshal(body, &envelope)
-	e.CorrelationID = envelope.CorrelationID
-	e.Details = envelope.Data
-	for i := range e.Details {
-		if e.Details[i].Detail == "" {
-			e.Details[i].Detail = e.Details[i].Details
+	e.CorrelationID = cut(envelope.CorrelationID)
+	for _, detail := range envelope.Data[:min(len(envelope.Data), maxErrorDetails)] {
+		if detail.Detail == "" {
+			detail.Detail = detail.Details
 		}
+		detail.Code, detail.Title = cut(detail.Code), cut(detail.Title)
+		detail.Detail, detail.Details = cut(detail.Detail), cut(detail.Details)
+		e.Details = append(e.Details, detail)
 	}
 	if len(e.Details) == 0 && envelope.Message != "" {
-		e.Details = []ErrorDetail{{Detail: envelope.Message}}
+		e.Details = []ErrorDetail{{Detail: cut(envelope.Message)}}
 	}
 	e.reason = namedReason(op, status, e, body)
 	return e
@@ -101,15 +113,28 @@ func newError(op *Operation, status int, header http.Header, body []byte) *Error
 // namedReason finds what a status means where it does not mean what it says.
 func namedReason(op *Operation, status int, e *Error, body []byte) error {
 	switch {
-	case op == opPostToken && status == http.StatusNotFound && len(e.Details) > 0: // and not a proxy that has no such page
+	case op == opPostToken && status == http.StatusNotFound && e.Code() != "": // and not a proxy that has no such page
 		return ErrInvalidAPIKey
 	case op == opPostToken && (status == http.StatusTooManyRequests ||
 		status == http.StatusForbidden && strings.Contains(strings.ToLower(e.Detail()), "invalid request")):
 		return ErrTooManyTokenRequests
 	case status == http.StatusNotFound && strings.Contains(string(body[:min(len(body), maxErrorBody)]), "Route not found for this API version"):
 		return ErrWrongAPIVersion
+	case status >= 300 && status < 400:
+		return errRedirect
 	}
 	return nil
+}
+
+// errRedirect is the reason of an Error with a status of 3xx.
+var errRedirect = errors.New("redirects are not followed; is the base URL right?")
+
+// cut bounds what a server can put into an error.
+func cut(s string) string {
+	if len(s) <= maxErrorText {
+		return s
+	}
+	return strings.ToValidUTF8(s[:maxErrorText], "") + "…"
 }
 
 // Code returns the code of the first detail, or "" when there is none.
@@ -168,8 +193,8 @@ func (e *Error) Error() string {
 	return oneLine(b.String())
 }
 
-// GoString is the same as Error: the body must not be printed.
-func (e *Error) GoString() string { return e.Error() }
+// Format prints what Error returns, under every verb: the body must not be printed.
+func (e Error) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, e.Error()) }
 
 // LogValue logs operation, status, code and correlation id.
 func (e *Error) LogValue() slog.Value {
@@ -189,9 +214,6 @@ func (e *Error) Is(target error) bool {
 			return true
 		}
 	}
-	if e.Operation == opPostToken.Name || errors.Is(e.reason, ErrWrongAPIVersion) {
-		return false
-	}
 	switch target {
 	case ErrBadRequest:
 		return e.StatusCode == http.StatusBadRequest
@@ -200,7 +222,8 @@ func (e *Error) Is(target error) bool {
 	case ErrForbidden:
 		return e.StatusCode == http.StatusForbidden
 	case ErrNotFound:
-		return e.StatusCode == http.StatusNotFound || CodeResourceNotFound.is(e.Code())
+		return (e.StatusCode == http.StatusNotFound || CodeResourceNotFound.is(e.Code())) &&
+			e.Operation != opPostToken.Name && !errors.Is(e.reason, ErrWrongAPIVersion)
 	case ErrConflict:
 		return e.StatusCode == http.StatusConflict
 	case ErrGone:
@@ -217,7 +240,7 @@ func (e *Error) Is(target error) bool {
 // body could not be read.
 func (e *Error) Unwrap() error { return e.reason }
 
-// TransportError is a call that got no answer.
+// TransportError is a call that got no answer. See [MayHaveBeenDone].
 type TransportError struct {
 	// Operation is the Go method that was called, for example "Connections.Get".
 	Operation string
@@ -226,12 +249,21 @@ type TransportError struct {
 	// MayHaveArrived says whether Basiq may have got the request, and carried it out. When it is false, no attempt left
 	// this machine whole, and calling again cannot do anything twice.
 	MayHaveArrived bool
-	// Err is why the last attempt failed: the network's error, or the context's.
+	// Err is why the last attempt failed: the network's error, the context's, or that of getting a token.
 	Err error
+}
+
+func newTransportError(state *callState, err error) *TransportError {
+	return &TransportError{
+		Operation: state.operation.Name, Attempts: int(state.attempts.Load()), MayHaveArrived: state.everArrived, Err: err,
+	}
 }
 
 // Error says what happened in one line, without the URL.
 func (e *TransportError) Error() string {
+	if token, ok := errors.AsType[*tokenError](e.Err); ok && !e.MayHaveArrived {
+		return oneLine("basiq: " + e.Operation + ": no access token: " + token.Error())
+	}
 	arrived := "the request did not reach Basiq"
 	if e.MayHaveArrived {
 		arrived = "the request may have reached Basiq"
@@ -245,6 +277,18 @@ func (e *TransportError) Error() string {
 
 // Unwrap returns Err.
 func (e *TransportError) Unwrap() error { return e.Err }
+
+// MayHaveBeenDone reports whether Basiq may have carried out the call that err comes from: whether it got no answer after
+// it may have arrived ([TransportError]), or was answered with 408 or 5xx, or with success in a form that cannot be read
+// ([Error]). After a create, look whether it was before calling again. When it is false, calling again cannot do anything
+// twice.
+func MayHaveBeenDone(err error) bool {
+	if lost, ok := errors.AsType[*TransportError](err); ok {
+		return lost.MayHaveArrived
+	}
+	answer, ok := errors.AsType[*Error](err)
+	return ok && (answer.StatusCode < 300 || answer.StatusCode == http.StatusRequestTimeout || answer.StatusCode >= 500)
+}
 
 // InputError is an argument that cannot be right. Nothing was sent.
 type InputError struct {

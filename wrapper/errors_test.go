@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -52,7 +53,7 @@ func TestOddErrorBodies(t *testing.T) {
 			"basiq: Connections.Get: 404: the client's API version has no such operation; see basiq.WithAPIVersion",
 		},
 		"two lines":  {400, `{"data":[{"code":"a\r\nb","detail":"c\nd\u0000e"}]}`, "basiq: Connections.Get: 400 a  b: c d e"},
-		"redirected": {302, "", "basiq: Connections.Get: 302 Found: the body is not one of Basiq's"},
+		"redirected": {302, "", "basiq: Connections.Get: 302: redirects are not followed; is the base URL right?"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -90,11 +91,19 @@ func TestOddSuccessBodies(t *testing.T) {
 			assert.Len(t, s.seen(), 1)
 		})
 	}
+	t.Run("a user without an id", func(t *testing.T) {
+		t.Parallel()
+		for _, body := range []string{"null", "{}", `{"id":""}`} {
+			_, client := newStub(t, ok(200, body))
+			_, err := client.Users.Get(t.Context(), userID)
+			require.ErrorContains(t, err, "there is no id in it")
+		}
+	})
 	t.Run("a job without an id", func(t *testing.T) {
 		t.Parallel()
 		_, client := newStub(t, ok(202, `{}`))
 		_, err := client.Connections.Create(t.Context(), userID, login)
-		require.ErrorContains(t, err, "202: done, but the answer cannot be read: there is no job id in it")
+		require.ErrorContains(t, err, "202: done, but the answer cannot be read: there is no id in it")
 	})
 }
 
@@ -163,7 +172,7 @@ func TestErrorsAreLoggedWithoutTheirBody(t *testing.T) {
 	slog.New(slog.NewJSONHandler(&log, nil)).Info("failed", "err", failure)
 	asJSON, marshalErr := json.Marshal(failure)
 	require.NoError(t, marshalErr)
-	for _, text := range []string{log.String(), string(asJSON), fmt.Sprintf("%v %+v %#v %s %q", err, err, err, err, err)} {
+	for _, text := range []string{log.String(), string(asJSON), fmt.Sprintf("%v %+v %#v %s %q %d %x %s", err, err, err, err, err, err, err, *failure)} {
 		assert.NotContains(t, text, "hooli2016")
 		assert.Contains(t, text, "abc")
 	}
@@ -177,10 +186,26 @@ func TestLongErrorBodiesAreCut(t *testing.T) {
 	var failure *basiq.Error
 	require.ErrorAs(t, err, &failure)
 	assert.Len(t, failure.Body(), 16<<10)
+	assert.Equal(t, 16<<10, cap(failure.Body()), "and the rest is not kept")
 	assert.Less(t, len(err.Error()), 200)
 	assert.Empty(t, failure.Code())
 	assert.Empty(t, failure.Title())
 	assert.Empty(t, failure.Detail())
+}
+
+// A server cannot fill a log with one error.
+func TestLongErrorTextsAreCut(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("é", 1<<20)
+	item := fmt.Sprintf(`{"code":%q,"title":%q,"detail":%q}`, long, long, long)
+	body := fmt.Sprintf(`{"correlationId":%q,"data":[%s]}`, long, item+strings.Repeat(`,{"detail":"x"}`, 100))
+	_, client := newStub(t, ok(400, body))
+	_, err := client.Users.Get(t.Context(), userID)
+	var failure *basiq.Error
+	require.ErrorAs(t, err, &failure)
+	assert.Len(t, failure.Details, 32)
+	assert.Less(t, len(err.Error()), 5000)
+	assert.True(t, utf8.ValidString(err.Error()))
 }
 
 func TestTitleAndDetail(t *testing.T) {

@@ -46,25 +46,29 @@ func (f EqualField[T, V]) Eq(value V) Filter[T] {
 }
 
 // ConnectionFields are the fields that [ConnectionsService.List] can filter by.
-var ConnectionFields = struct {
+var ConnectionFields = connectionFields{
+	ID:            EqualField[Connection, string]{"id"},
+	Status:        EqualField[Connection, ConnectionStatus]{"status"},
+	InstitutionID: EqualField[Connection, string]{"institution.id"},
+}
+
+type connectionFields struct {
 	// ID is the connection's own id.
 	ID EqualField[Connection, string]
 	// Status is the connection's state.
 	Status EqualField[Connection, ConnectionStatus]
 	// InstitutionID is the bank's id, for example "AU00000".
 	InstitutionID EqualField[Connection, string]
-}{
-	ID:            EqualField[Connection, string]{"id"},
-	Status:        EqualField[Connection, ConnectionStatus]{"status"},
-	InstitutionID: EqualField[Connection, string]{"institution.id"},
 }
 
 // JobFields are the fields that [JobsService.List] can filter by.
-var JobFields = struct {
+var JobFields = jobFields{
+	ConnectionID: EqualField[Job, string]{"connection.id"},
+}
+
+type jobFields struct {
 	// ConnectionID is the id of the connection that the job works on.
 	ConnectionID EqualField[Job, string]
-}{
-	ConnectionID: EqualField[Job, string]{"connection.id"},
 }
 
 // joinFilters returns the value of the filter parameter, or nil when there are no filters.

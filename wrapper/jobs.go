@@ -2,7 +2,6 @@ package basiq
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"iter"
 	"net/http"
@@ -71,14 +70,12 @@ const (
 	MFAMethodSecurityQuestions = gen.MFAMethodSecurityQuestions
 )
 
-var errNoJobID = errors.New("there is no job id in it")
-
 // Job is work that Basiq does in the background, in steps: the first that fails ends it. The answer to a call that
 // starts a job has only Type, ID and Links; [JobsService.Get] has the steps.
 type Job struct {
 	gen.Job
 	// AlreadyRunning is set in the answer to a create, update or refresh that started no job, because this one was under
-	// way.
+	// way. An earlier attempt of the same refresh may have started it.
 	AlreadyRunning bool `json:"-"`
 }
 
@@ -297,7 +294,7 @@ func (s *JobsService) Get(ctx context.Context, jobID string) (*Job, error) {
 	if err := checkIDs(opGetJob, id{"jobID", jobID}); err != nil {
 		return nil, err
 	}
-	job, _, err := receive[Job](ctx, s.client, opGetJob, func(ctx context.Context) (*http.Response, error) {
+	job, _, err := receiveThing(ctx, s.client, opGetJob, jobIDOf, func(ctx context.Context) (*http.Response, error) {
 		return s.client.raw.GetJobs(ctx, api.ID(jobID))
 	})
 	return job, err
@@ -355,13 +352,12 @@ func (s *JobsService) AnswerMFA(ctx context.Context, userID, jobID string, answe
 // receiveJob makes a call that is answered with a job: 202 with one that goes on or was started, 200 with one that was
 // under way already.
 func receiveJob(ctx context.Context, c *Client, op *Operation, request func(ctx context.Context) (*http.Response, error)) (*Job, error) {
-	job, status, err := receive[Job](ctx, c, op, request)
+	job, status, err := receiveThing(ctx, c, op, jobIDOf, request)
 	if err != nil {
 		return nil, err
-	}
-	if job.ID == "" {
-		return nil, unreadable(op, status, nil, errNoJobID)
 	}
 	job.AlreadyRunning = status == http.StatusOK
 	return job, nil
 }
+
+func jobIDOf(j *Job) string { return j.ID }

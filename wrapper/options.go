@@ -24,20 +24,22 @@ const (
 	APIVersion30 APIVersion = "3.0"
 )
 
-// Retry says how often, and after how long, a call is sent again. See the package documentation for when it is.
+// Retry says how often, and after how long, a call is sent again. A field that is 0 has its default. See the package
+// documentation for when calls are sent again.
 type Retry struct {
-	// MaxAttempts is how often a call is sent in all: 1 to 10. 1 means never again.
+	// MaxAttempts is how often a call is sent in all: 1 to 10, by default 4. 1 means never again.
 	MaxAttempts int
-	// BaseDelay bounds the first wait, which is drawn at random from 0 to BaseDelay. Each further bound is twice the
-	// one before. More than 0.
+	// BaseDelay bounds the first wait, which is drawn at random from 0 to BaseDelay: by default 0.5 s. Each further bound
+	// is twice the one before.
 	BaseDelay time.Duration
-	// MaxDelay bounds every wait, BaseDelay at least. When the server asks for a longer one in Retry-After, the call
-	// ends at once with its error.
+	// MaxDelay bounds every wait: by default 30 s, or BaseDelay if that is more; at most an hour. When the server asks
+	// for a longer wait in Retry-After, the call ends at once with its error.
 	MaxDelay time.Duration
 }
 
 const (
 	maxAttemptsLimit = 10
+	maxDelayLimit    = time.Hour
 	// A page of 500 transactions is a third of a MiB; this leaves room for reports and still bounds a hostile answer.
 	defaultBodyLimit = 32 << 20
 	// Longer than Basiq's slowest documented answer, short enough to try again while a person waits.
@@ -55,7 +57,7 @@ type config struct {
 	baseURL     *url.URL
 	version     APIVersion
 	httpClient  *http.Client
-	userAgent   string
+	product     string
 	retry       Retry
 	bodyLimit   int64
 	middleware  []Middleware
@@ -67,7 +69,6 @@ func newConfig(apiKey string, options []Option) (config, error) {
 	c := config{
 		apiKey:    api.NewSecret(apiKey),
 		version:   APIVersion30,
-		userAgent: fmt.Sprintf("basiq-go/%s (%s; %s)", Version, runtime.Version(), runtime.GOOS),
 		retry:     defaultRetry,
 		bodyLimit: defaultBodyLimit,
 		logger:    slog.New(slog.DiscardHandler),
@@ -101,10 +102,16 @@ func checkAPIKey(apiKey string) string {
 		return "it is empty; copy the key from Basiq's dashboard"
 	case strings.HasPrefix(apiKey, "Basic "):
 		return `it begins with "Basic "; give only what follows`
-	case strings.ContainsFunc(apiKey, func(r rune) bool { return r <= ' ' || r >= 0x7f }):
+	case !inHeader(apiKey):
 		return "it has a space, a line break or a character beyond ASCII; copy the key exactly as the dashboard shows it"
 	}
 	return ""
+}
+
+// userAgent returns what the User-Agent header says.
+func (c *config) userAgent() string {
+	own := fmt.Sprintf("basiq-go/%s (%s; %s)", Version, runtime.Version(), runtime.GOOS)
+	return strings.TrimSpace(c.product + " " + own)
 }
 
 // newHTTPClient returns the client that is used when none is given.
@@ -119,17 +126,7 @@ func newHTTPClient() *http.Client {
 		IdleConnTimeout:       45 * time.Second, // load balancers close after 60, and a create that meets that fails
 		ExpectContinueTimeout: time.Second,
 	}
-	return &http.Client{
-		Transport: transport,
-		Timeout:   defaultTimeout,
-		// The API redirects nowhere. What a redirect to another host, or away from https, would lead to is not Basiq.
-		CheckRedirect: func(req *http.Request, via []*http.Request) error {
-			if len(via) >= 3 || !sameOrigin(req.URL, via[0].URL) {
-				return http.ErrUseLastResponse
-			}
-			return nil
-		},
-	}
+	return &http.Client{Transport: transport, Timeout: defaultTimeout}
 }
 
 // WithAPIVersion sets the API version that the client's tokens speak: [APIVersion21] or [APIVersion30], the default.
@@ -167,9 +164,9 @@ func WithBaseURL(baseURL string) Option {
 	}
 }
 
-// WithHTTPClient sets the client that sends the requests. It is used as it is and never changed: its Timeout bounds one
-// attempt, its Transport is the place for tracing, proxies and certificates, its CheckRedirect decides on redirects. By
-// default the client gives an attempt 30 s and does not follow redirects to other hosts.
+// WithHTTPClient sets the client that sends the requests. It is never changed: its Timeout bounds one attempt, its
+// Transport is the place for tracing, proxies and certificates. Only its CheckRedirect is not asked: redirects are not
+// followed, because the API has none, and are an [Error] with their status. By default an attempt has 30 s.
 func WithHTTPClient(client *http.Client) Option {
 	return func(c *config) error {
 		if client == nil {
@@ -184,11 +181,20 @@ func WithHTTPClient(client *http.Client) Option {
 // 0.5 s, 1 s and 2 s drawn at random, and 30 s as the most that Retry-After can ask for.
 func WithRetry(retry Retry) Option {
 	return func(c *config) error {
+		if retry.MaxAttempts == 0 {
+			retry.MaxAttempts = defaultRetry.MaxAttempts
+		}
+		if retry.BaseDelay == 0 {
+			retry.BaseDelay = defaultRetry.BaseDelay
+		}
+		if retry.MaxDelay == 0 {
+			retry.MaxDelay = max(defaultRetry.MaxDelay, retry.BaseDelay)
+		}
 		switch {
 		case retry.MaxAttempts < 1 || retry.MaxAttempts > maxAttemptsLimit:
 			return invalidInput("New", "WithRetry", fmt.Sprintf("MaxAttempts is %d; give 1 to %d", retry.MaxAttempts, maxAttemptsLimit))
-		case retry.BaseDelay <= 0 || retry.MaxDelay < retry.BaseDelay:
-			return invalidInput("New", "WithRetry", "BaseDelay must be more than 0, and MaxDelay not less than BaseDelay")
+		case retry.BaseDelay < 0 || retry.MaxDelay < retry.BaseDelay || retry.MaxDelay > maxDelayLimit:
+			return invalidInput("New", "WithRetry", "give a BaseDelay of 0 or more, and a MaxDelay from BaseDelay to an hour")
 		}
 		c.retry = retry
 		return nil
@@ -209,7 +215,7 @@ func WithMiddleware(middleware ...Middleware) Option {
 }
 
 // WithLogger logs every attempt at level debug: operation, method, path template, attempt, status, duration, correlation
-// id. No id, header or body is logged. By default nothing is.
+// id, and the transport's error without the URL. No id of a person, header or body is logged. By default nothing is.
 func WithLogger(logger *slog.Logger) Option {
 	return func(c *config) error {
 		if logger == nil {
@@ -226,7 +232,7 @@ func WithUserAgent(product string) Option {
 		if product == "" || strings.ContainsFunc(product, func(r rune) bool { return r < ' ' || r >= 0x7f }) {
 			return invalidInput("New", "WithUserAgent", "it is empty or has characters that a header cannot hold")
 		}
-		c.userAgent = product + " " + c.userAgent
+		c.product = product
 		return nil
 	}
 }

@@ -6,9 +6,12 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -41,10 +44,12 @@ func TestNewRefusesBadInput(t *testing.T) {
 		"fragment in URL":    {"k", basiq.WithBaseURL("https://au-api.basiq.io#a"), "a fragment"},
 		"no URL":             {"k", basiq.WithBaseURL("https://me:hunter2@%zz"), "it is not a URL"},
 		"nil client":         {"k", basiq.WithHTTPClient(nil), "it is nil"},
-		"no attempts":        {"k", basiq.WithRetry(basiq.Retry{BaseDelay: 1, MaxDelay: 1}), "MaxAttempts is 0; give 1 to 10"},
+		"negative attempts":  {"k", basiq.WithRetry(basiq.Retry{MaxAttempts: -1}), "MaxAttempts is -1; give 1 to 10"},
 		"many attempts":      {"k", basiq.WithRetry(basiq.Retry{MaxAttempts: 11, BaseDelay: 1, MaxDelay: 1}), "MaxAttempts is 11"},
-		"no delay":           {"k", basiq.WithRetry(basiq.Retry{MaxAttempts: 1, MaxDelay: 1}), "BaseDelay must be more than 0"},
-		"delays crossed":     {"k", basiq.WithRetry(basiq.Retry{MaxAttempts: 1, BaseDelay: 2, MaxDelay: 1}), "MaxDelay not less"},
+		"negative delay":     {"k", basiq.WithRetry(basiq.Retry{BaseDelay: -1}), "give a BaseDelay of 0 or more"},
+		"delays crossed":     {"k", basiq.WithRetry(basiq.Retry{BaseDelay: 2, MaxDelay: 1}), "a MaxDelay from BaseDelay"},
+		"endless delay":      {"k", basiq.WithRetry(basiq.Retry{MaxDelay: math.MaxInt64}), "to an hour"},
+		"long base":          {"k", basiq.WithRetry(basiq.Retry{BaseDelay: 2 * time.Hour}), "to an hour"},
 		"nil hook":           {"k", basiq.WithMiddleware(nil), "one of them is nil"},
 		"nil logger":         {"k", basiq.WithLogger(nil), "it is nil"},
 		"empty product":      {"k", basiq.WithUserAgent(""), "it is empty"},
@@ -102,39 +107,62 @@ func TestBaseURL(t *testing.T) {
 func TestUserAgent(t *testing.T) {
 	t.Parallel()
 	s := &stub{answer: inTurn(ok(200, userJSON))}
-	client := newClient(t, s, basiq.WithUserAgent("acme-lending/2.3"))
+	client := newClient(t, s, basiq.WithUserAgent("acme-lending/2.2"), basiq.WithUserAgent("acme-lending/2.3"))
 	_, err := client.Users.Get(t.Context(), userID)
 	require.NoError(t, err)
 	assert.True(t, strings.HasPrefix(s.seen()[0].Header.Get("User-Agent"), "acme-lending/2.3 basiq-go/"+basiq.Version))
 }
 
-// The client that is used when none is given follows no redirect that leads away, and takes no token there.
-func TestDefaultClientAndRedirects(t *testing.T) {
+// A redirect would take a bank's password to another host, or turn a delete into a read that succeeds.
+func TestRedirectsAreNotFollowed(t *testing.T) {
 	t.Parallel()
-	var elsewhere int
-	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { elsewhere++ }))
-	t.Cleanup(other.Close)
-	client := serve(t, func(w http.ResponseWriter, r *http.Request) {
-		switch r.URL.Path {
-		case "/users/away":
-			http.Redirect(w, r, other.URL, http.StatusFound)
-		case "/users/here":
-			http.Redirect(w, r, "/users/u1", http.StatusFound)
-		case "/users/round":
-			http.Redirect(w, r, "/users/round", http.StatusFound)
-		default:
-			_, _ = io.WriteString(w, userJSON)
+	for name, options := range map[string][]basiq.Option{
+		"default client": nil,
+		"user's client": {basiq.WithHTTPClient(&http.Client{CheckRedirect: func(*http.Request, []*http.Request) error {
+			return errors.New("not asked")
+		}})},
+		"user's plain client": {basiq.WithHTTPClient(&http.Client{})},
+	} {
+		for _, status := range []int{301, 302, 303, 307, 308} {
+			t.Run(fmt.Sprint(name, status), func(t *testing.T) {
+				t.Parallel()
+				var elsewhere atomic.Int32
+				other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+					elsewhere.Add(1)
+					_, _ = io.WriteString(w, jobJSON)
+				}))
+				t.Cleanup(other.Close)
+				var requests atomic.Int32
+				client := serve(t, func(w http.ResponseWriter, r *http.Request) {
+					requests.Add(1)
+					target := "/maintenance"
+					if r.Method == http.MethodPost {
+						target = other.URL
+					}
+					http.Redirect(w, r, target, status)
+				}, options...)
+				_, createErr := client.Connections.Create(t.Context(), userID, login)
+				for _, err := range []error{createErr, client.Connections.Delete(t.Context(), userID, connID)} {
+					var failure *basiq.Error
+					require.ErrorAs(t, err, &failure)
+					assert.Equal(t, status, failure.StatusCode)
+					assert.Contains(t, err.Error(), "redirects are not followed")
+				}
+				assert.EqualValues(t, 2, requests.Load())
+				assert.Zero(t, elsewhere.Load())
+			})
 		}
-	})
-	_, err := client.Users.Get(t.Context(), "here")
-	require.NoError(t, err)
-	for _, id := range []string{"away", "round"} {
-		_, err = client.Users.Get(t.Context(), id)
-		var failure *basiq.Error
-		require.ErrorAs(t, err, &failure)
-		assert.Equal(t, 302, failure.StatusCode)
 	}
-	assert.Zero(t, elsewhere)
+}
+
+func TestRetryHasDefaults(t *testing.T) {
+	t.Parallel()
+	s := &stub{answer: inTurn(ok(503, ""))}
+	_, err := newClient(t, s, basiq.WithRetry(basiq.Retry{MaxAttempts: 1})).Users.Get(t.Context(), userID)
+	require.ErrorIs(t, err, basiq.ErrUnavailable)
+	assert.Len(t, s.seen(), 1)
+	_, err = basiq.New("k", basiq.WithRetry(basiq.Retry{BaseDelay: time.Minute}))
+	require.NoError(t, err)
 }
 
 func TestMiddleware(t *testing.T) {
@@ -186,6 +214,98 @@ func TestHooksThatAnswerThemselves(t *testing.T) {
 			require.ErrorContains(t, err, c.want)
 		})
 	}
+}
+
+// What a hook refuses was not sent and is not sent again; what it says after the request was is no evidence.
+func TestHooksThatFail(t *testing.T) {
+	t.Parallel()
+	refused := &net.OpError{Op: "dial", Err: errors.New("connection refused")}
+	hook := func(calls *int, after bool) basiq.Option {
+		return basiq.WithMiddleware(func(next basiq.Doer) basiq.Doer {
+			return basiq.DoerFunc(func(req *http.Request) (*http.Response, error) {
+				if call, _ := basiq.CallFromContext(req.Context()); call.Operation.ID == "postToken" {
+					return next.Do(req)
+				}
+				*calls++
+				if !after {
+					return nil, refused
+				}
+				resp, err := next.Do(req)
+				if err != nil {
+					return nil, err
+				}
+				return resp, refused
+			})
+		})
+	}
+	t.Run("before", func(t *testing.T) {
+		t.Parallel()
+		s, calls := &stub{answer: inTurn(ok(202, jobJSON))}, 0
+		client := newClient(t, s, hook(&calls, false))
+		_, err := client.Connections.Create(t.Context(), userID, login)
+		require.ErrorIs(t, err, refused)
+		assert.False(t, basiq.MayHaveBeenDone(err))
+		_, err = client.Users.Get(t.Context(), userID)
+		require.ErrorIs(t, err, refused)
+		assert.Equal(t, 2, calls)
+		assert.Empty(t, s.seen())
+	})
+	t.Run("after", func(t *testing.T) {
+		t.Parallel()
+		body := &closing{Reader: strings.NewReader(jobJSON)}
+		s, calls := &stub{answer: func(int, request) (*http.Response, error) {
+			return &http.Response{StatusCode: http.StatusAccepted, Body: body}, nil
+		}}, 0
+		client := newClient(t, s, hook(&calls, true))
+		_, err := client.Connections.Create(t.Context(), userID, login)
+		require.ErrorIs(t, err, refused)
+		assert.True(t, basiq.MayHaveBeenDone(err))
+		assert.Len(t, s.seen(), 1, "a create that was answered is not sent again, whatever a hook says")
+		assert.True(t, body.closed)
+	})
+}
+
+type closing struct {
+	io.Reader
+	closed bool
+}
+
+func (c *closing) Close() error {
+	c.closed = true
+	return nil
+}
+
+// A call that a hook makes with the context that it was given is a call of its own.
+func TestCallsFromHooks(t *testing.T) {
+	t.Parallel()
+	s := &stub{answer: func(_ int, req request) (*http.Response, error) {
+		if req.Method == http.MethodPost {
+			return reply(503, ""), nil
+		}
+		return reply(200, userJSON), nil
+	}}
+	audit := newClient(t, s)
+	var statuses []int
+	client := newClient(t, s, basiq.WithMiddleware(func(next basiq.Doer) basiq.Doer {
+		return basiq.DoerFunc(func(req *http.Request) (*http.Response, error) {
+			resp, err := audit.Raw().CreateUser(req.Context(), gen.CreateUser{Email: "audit@example.com"})
+			if err == nil {
+				statuses = append(statuses, resp.StatusCode)
+			}
+			return next.Do(req)
+		})
+	}))
+	_, err := client.Users.Get(t.Context(), userID)
+	require.NoError(t, err)
+	assert.Equal(t, []int{503, 503}, statuses, "once for the call and once for its token")
+	creates := 0
+	for _, r := range s.seen() {
+		if r.Method == http.MethodPost {
+			creates++
+			assert.Equal(t, "Bearer token-1", r.Authorization)
+		}
+	}
+	assert.Equal(t, 2, creates, "a create is a create, also inside a read")
 }
 
 func TestLog(t *testing.T) {
@@ -262,8 +382,7 @@ func TestRaw(t *testing.T) {
 	t.Run("cannot change the client", func(t *testing.T) {
 		t.Parallel()
 		_, client := newStub(t, ok(200, userJSON))
-		raw, isClient := client.Raw().(*gen.Client)
-		require.True(t, isClient)
+		raw := client.Raw()
 		raw.Server = "https://evil.example/"
 		_, err := client.Users.Get(t.Context(), userID)
 		require.NoError(t, err)

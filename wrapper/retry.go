@@ -9,14 +9,11 @@ import (
 	"io"
 	"log/slog"
 	"math/rand/v2"
-	"net"
 	"net/http"
-	"net/http/httptrace"
 	"net/url"
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -35,25 +32,26 @@ type outcome struct {
 	resp *http.Response
 	// err is why there is no answer, or why its body ended early.
 	err error
-	// arrived says whether the request may have reached the server.
-	arrived bool
+	// sent says whether the request was handed to the http.Client, arrived whether it may have reached Basiq.
+	sent, arrived bool
 }
 
 // Do sends req and returns the last attempt's answer, with its body in memory, or its error.
 func (r *retrier) Do(req *http.Request) (*http.Response, error) {
 	ctx := req.Context()
 	state := stateFrom(ctx)
-	if state == nil { // a call through Raw
+	if state == nil || !state.claimed.CompareAndSwap(false, true) { // a call through Raw
 		path := strings.TrimPrefix(req.URL.EscapedPath(), r.baseURL.EscapedPath())
 		state = &callState{operation: matchOperation(req.Method, path)}
+		state.claimed.Store(true)
 		ctx = context.WithValue(ctx, callKey, state)
 		req = req.WithContext(ctx)
 	}
 	for {
 		state.attempts.Add(1)
 		start := time.Now()
-		out := r.attempt(req)
-		state.arrived = state.arrived || out.arrived
+		out := r.attempt(req, state)
+		state.everArrived = state.everArrived || out.arrived
 		r.log(ctx, state, out, time.Since(start))
 
 		wait, again := r.another(req, state, out)
@@ -62,7 +60,7 @@ func (r *retrier) Do(req *http.Request) (*http.Response, error) {
 		}
 		state.unsure = state.unsure || out.unsure()
 		if !sleep(ctx, wait) {
-			return nil, fmt.Errorf("%w, while waiting to try again after %s", context.Cause(ctx), out)
+			return nil, interrupted(ctx, state, out)
 		}
 		var err error
 		if req, err = rewind(req); err != nil {
@@ -73,40 +71,59 @@ func (r *retrier) Do(req *http.Request) (*http.Response, error) {
 
 // attempt sends req once and reads the answer into memory, so that an answer that breaks off counts as a failed
 // attempt, and nothing of it is left on the connection.
-func (r *retrier) attempt(req *http.Request) outcome {
+func (r *retrier) attempt(req *http.Request, state *callState) outcome {
 	if err := req.Context().Err(); err != nil {
 		return outcome{err: err}
 	}
-	// Hooks of net/http's transport. With another transport none is called, and the error itself must tell.
-	var asked, got atomic.Bool
-	trace := &httptrace.ClientTrace{
-		GetConn: func(string) { asked.Store(true) },
-		GotConn: func(httptrace.GotConnInfo) { got.Store(true) },
-	}
-	resp, err := r.next.Do(req.WithContext( //nolint:bodyclose // readBody does
-		httptrace.WithClientTrace(req.Context(), trace)))
-	if err == nil && resp == nil {
-		err = errors.New("a hook returned neither an answer nor an error")
-	}
-	if err != nil {
-		var token *tokenError
-		unarrived := asked.Load() && !got.Load() || errors.As(err, &token) || isDialError(err)
-		return outcome{err: err, arrived: !unarrived}
-	}
-	if resp.Body == nil { // a hook's own answer
+	state.sent.Store(false)
+	state.arrived.Store(false)
+	resp, err := r.next.Do(req)
+	out := outcome{err: err, sent: state.sent.Load(), arrived: state.arrived.Load()}
+	switch {
+	case err != nil && resp != nil && resp.Body != nil: // a hook's doing
+		_ = resp.Body.Close()
+		return out
+	case err == nil && resp == nil:
+		out.err = errors.New("a hook returned neither an answer nor an error")
+		return out
+	case err != nil:
+		return out
+	case resp.Body == nil: // a hook's own answer
 		resp.Body = http.NoBody
 	}
 	body, err := readBody(resp, r.bodyLimit)
 	resp.Body = &bufferedBody{Reader: bytes.NewReader(body), err: err}
-	return outcome{resp: resp, err: err, arrived: true}
+	out.resp, out.err = resp, err
+	return out
 }
 
-// isDialError reports whether err comes from before there was a connection.
-func isDialError(err error) bool {
-	var dns *net.DNSError
-	var op *net.OpError
-	return errors.As(err, &dns) || errors.As(err, &op) && op.Op == "dial"
+// interruptedError is a call whose context ended while it waited to try again.
+type interruptedError struct {
+	operation  string
+	ctx, cause error
+	// last is what the last attempt came to.
+	last error
 }
+
+func interrupted(ctx context.Context, state *callState, out outcome) error {
+	e := &interruptedError{operation: state.operation.Name, ctx: ctx.Err(), cause: context.Cause(ctx)}
+	if out.resp == nil {
+		e.last = newTransportError(state, out.err)
+		return e
+	}
+	body, _ := io.ReadAll(out.resp.Body) // in memory; what there is of it
+	e.last = newError(state.operation, out.resp.StatusCode, out.resp.Header, body)
+	return e
+}
+
+// Error says what ended the call, and what it was waiting for.
+func (e *interruptedError) Error() string {
+	return oneLine(fmt.Sprintf("basiq: %s: %v, while waiting to try again after %s", e.operation, e.cause,
+		strings.TrimPrefix(e.last.Error(), "basiq: "+e.operation+": ")))
+}
+
+// Unwrap returns the context's error, its cause and the last attempt's.
+func (e *interruptedError) Unwrap() []error { return []error{e.ctx, e.cause, e.last} }
 
 // readBody reads at most limit bytes.
 func readBody(resp *http.Response, limit int64) ([]byte, error) {
@@ -156,14 +173,6 @@ func (o outcome) answer() (*http.Response, error) {
 	return nil, o.err
 }
 
-// String says what came of the attempt.
-func (o outcome) String() string {
-	if o.resp != nil && o.err == nil {
-		return "status " + strconv.Itoa(o.resp.StatusCode)
-	}
-	return o.err.Error()
-}
-
 // unsure reports whether the operation may have been carried out, or not, for all that the outcome tells.
 func (o outcome) unsure() bool {
 	if o.resp == nil {
@@ -176,7 +185,7 @@ func (o outcome) unsure() bool {
 func (r *retrier) another(req *http.Request, state *callState, out outcome) (time.Duration, bool) {
 	ctx, attempts := req.Context(), int(state.attempts.Load())
 	if !r.repeatable(state.operation, out) {
-		if out.resp != nil {
+		if out.resp != nil && out.resp.StatusCode < 500 {
 			r.budget.earn()
 		}
 		return 0, false
@@ -203,9 +212,8 @@ func (r *retrier) another(req *http.Request, state *callState, out outcome) (tim
 // repeatable reports whether an outcome is a failure that sending again may mend, and the operation may be sent again.
 func (r *retrier) repeatable(op *Operation, out outcome) bool {
 	if out.resp == nil {
-		var token *tokenError
-		var certificate *tls.CertificateVerificationError
-		if errors.As(out.err, &token) || errors.As(out.err, &certificate) || errors.Is(out.err, errUnsafeURL) {
+		// What was not handed to the http.Client is a hook's refusal, or there is no token; a certificate stays as it is.
+		if _, badCertificate := errors.AsType[*tls.CertificateVerificationError](out.err); badCertificate || !out.sent {
 			return false
 		}
 		return !out.arrived || op.Repeatable()
@@ -311,7 +319,7 @@ func (r *retrier) log(ctx context.Context, state *callState, out outcome, took t
 		}
 	}
 	if out.err != nil {
-		attributes = append(attributes, slog.String("error", oneLine(out.err.Error())))
+		attributes = append(attributes, slog.String("error", oneLine(cut(out.err.Error()))))
 	}
 	r.logger.LogAttrs(ctx, slog.LevelDebug, "basiq call", attributes...)
 }

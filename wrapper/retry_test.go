@@ -61,6 +61,17 @@ func TestCreateOverARealSocket(t *testing.T) {
 		assert.Contains(t, err.Error(), "did not reach Basiq")
 		assert.NotContains(t, err.Error(), "users/u1", "no URL with ids")
 	})
+	t.Run("redirected to where nobody is", func(t *testing.T) {
+		t.Parallel()
+		var calls atomic.Int32
+		client := serve(t, func(w http.ResponseWriter, r *http.Request) {
+			calls.Add(1)
+			http.Redirect(w, r, "http://127.0.0.1:1", http.StatusSeeOther)
+		}, basiq.WithHTTPClient(&http.Client{}))
+		_, err := client.Connections.Create(t.Context(), userID, login)
+		require.Error(t, err)
+		assert.EqualValues(t, 1, calls.Load())
+	})
 	t.Run("timeout", func(t *testing.T) {
 		t.Parallel()
 		var calls atomic.Int32
@@ -113,6 +124,86 @@ func TestCreateOverARealSocket(t *testing.T) {
 	})
 }
 
+// The evidence is that of the attempt itself: a connection that was made once is not unmade by a later dial that fails.
+func TestTokenSourceIsNoEvidence(t *testing.T) {
+	t.Parallel()
+	s := &stub{answer: inTurn(errReset)}
+	client := newClient(t, s, basiq.WithTokenSource(dialingTokens{}))
+	_, err := client.Connections.Create(t.Context(), userID, login)
+	require.ErrorIs(t, err, errReset)
+	assert.True(t, basiq.MayHaveBeenDone(err))
+	assert.Len(t, s.seen(), 1)
+}
+
+// dialingTokens asks a store that cannot be reached, on the call's context, and falls back to what it has.
+type dialingTokens struct{ fixedTokens }
+
+func (dialingTokens) Token(ctx context.Context, scope basiq.Scope) (basiq.Token, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://127.0.0.1:1", nil)
+	if err == nil {
+		_, err = http.DefaultClient.Do(req)
+	}
+	if err == nil {
+		return basiq.Token{}, errors.New("something listens on port 1")
+	}
+	return fixedTokens("fixed").Token(ctx, scope)
+}
+
+func TestMayHaveBeenDone(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		answer any
+		want   bool
+	}{
+		"refused":        {&net.OpError{Op: "dial", Err: errors.New("refused")}, false},
+		"reset":          {errReset, true},
+		"400":            {ok(400, envelope("invalid-content", "", "")), false},
+		"429":            {ok(429, ""), false},
+		"302":            {ok(302, ""), false},
+		"408":            {ok(408, ""), true},
+		"502":            {ok(502, "<html>"), true},
+		"unreadable":     {ok(202, "<html>"), true},
+		"without an id":  {ok(202, "{}"), true},
+		"null":           {ok(202, "null"), true},
+		"wrong kind":     {ok(202, `{"id":1}`), true},
+		"that broke off": {answerOf{status: 202, body: "{", cut: errReset}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, client := newStub(t, c.answer)
+			_, err := client.Connections.Create(t.Context(), userID, login)
+			require.Error(t, err)
+			assert.Equal(t, c.want, basiq.MayHaveBeenDone(err))
+		})
+	}
+	t.Run("no token", func(t *testing.T) {
+		t.Parallel()
+		s, client := newStub(t, ok(202, jobJSON))
+		s.onToken = func(int) (*http.Response, error) { return nil, errReset }
+		_, err := client.Connections.Create(t.Context(), userID, login)
+		require.ErrorIs(t, err, errReset)
+		assert.False(t, basiq.MayHaveBeenDone(err), "the token's request may have arrived, the create's did not")
+		assert.Contains(t, err.Error(), "basiq: Connections.Create: no access token: ")
+	})
+	t.Run("no token the second time", func(t *testing.T) {
+		t.Parallel()
+		source := &sharedTokens{current: "t"}
+		s := &stub{answer: func(int, request) (*http.Response, error) {
+			source.err = errors.New("the store is down")
+			return nil, errReset
+		}}
+		err := newClient(t, s, basiq.WithTokenSource(source)).Connections.Delete(t.Context(), userID, connID)
+		require.ErrorIs(t, err, source.err)
+		assert.True(t, basiq.MayHaveBeenDone(err))
+		assert.Contains(t, err.Error(), "may have reached Basiq")
+	})
+	t.Run("not an error of ours", func(t *testing.T) {
+		t.Parallel()
+		assert.False(t, basiq.MayHaveBeenDone(nil))
+		assert.False(t, basiq.MayHaveBeenDone(errReset))
+	})
+}
+
 func TestDeleteThatGotThroughIsDone(t *testing.T) {
 	t.Parallel()
 	notFound := ok(404, envelope("resource-not-found", "Not found", "Requested resource is not found"))
@@ -136,6 +227,13 @@ func TestDeleteThatGotThroughIsDone(t *testing.T) {
 		t.Parallel()
 		_, client := newStub(t, &net.OpError{Op: "dial", Err: errors.New("refused")}, notFound)
 		require.ErrorIs(t, client.Connections.Delete(t.Context(), userID, connID), basiq.ErrNotFound)
+	})
+	t.Run("not for a proxy's 404", func(t *testing.T) {
+		t.Parallel()
+		for _, body := range []string{"default backend - 404", `{"message":"no Route matched with those values"}`} {
+			_, client := newStub(t, ok(502, ""), ok(404, body))
+			require.ErrorIs(t, client.Connections.Delete(t.Context(), userID, connID), basiq.ErrNotFound)
+		}
 	})
 	t.Run("not for a missing route", func(t *testing.T) {
 		t.Parallel()
@@ -227,8 +325,27 @@ func TestWaitsEndWithTheContext(t *testing.T) {
 			start := time.Now()
 			_, err := client.Users.Get(ctx, userID)
 			require.ErrorIs(t, err, context.Canceled)
-			assert.Contains(t, err.Error(), "status 503", "what the wait was for is told")
+			require.EqualError(t, err, "basiq: Users.Get: context canceled, while waiting to try again after 503 service-unavailable: "+
+				" (correlation corr-1)", "what the wait was for is told")
+			require.ErrorIs(t, err, basiq.ErrUnavailable)
+			assert.True(t, basiq.MayHaveBeenDone(err))
 			assert.Equal(t, time.Millisecond, time.Since(start))
+		})
+	})
+	t.Run("canceled with a cause, after a reset", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			s := &stub{answer: inTurn(errReset)}
+			client := newClient(t, s, basiq.WithRetry(slow))
+			ctx, cancel := context.WithCancelCause(t.Context())
+			shutdown := errors.New("shutting down")
+			time.AfterFunc(time.Millisecond, func() { cancel(shutdown) })
+			_, err := client.Users.Get(ctx, userID)
+			for _, want := range []error{context.Canceled, shutdown, errReset} {
+				require.ErrorIs(t, err, want)
+			}
+			require.EqualError(t, err, "basiq: Users.Get: shutting down, while waiting to try again after no answer after 1 attempt: "+
+				"read: connection reset by peer (the request may have reached Basiq)")
 		})
 	})
 	t.Run("deadline before the next attempt", func(t *testing.T) {
@@ -266,7 +383,13 @@ func TestRetryBudget(t *testing.T) {
 		_, err := client.Users.Get(t.Context(), userID)
 		require.ErrorIs(t, err, basiq.ErrUnavailable)
 	}
-	assert.Len(t, s.seen(), 150, "100 calls and a budget of 50 retries")
+	for range 100 {
+		_, err := client.Users.Create(t.Context(), basiq.CreateUser{Email: "a@b.c"})
+		require.ErrorIs(t, err, basiq.ErrUnavailable)
+	}
+	_, err := client.Users.Get(t.Context(), userID)
+	require.ErrorIs(t, err, basiq.ErrUnavailable)
+	assert.Len(t, s.seen(), 251, "201 calls and a budget of 50 retries, which failures do not earn anew")
 	s.mu.Lock()
 	s.answer = inTurn(ok(200, userJSON))
 	s.mu.Unlock()
@@ -278,7 +401,7 @@ func TestRetryBudget(t *testing.T) {
 	s.mu.Lock()
 	s.answer = inTurn(ok(503, ""))
 	s.mu.Unlock()
-	_, err := client.Users.Get(t.Context(), userID)
+	_, err = client.Users.Get(t.Context(), userID)
 	require.Error(t, err)
 	assert.Len(t, s.seen(), before+3, "twenty calls have earned two retries")
 }

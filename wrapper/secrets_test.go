@@ -88,6 +88,9 @@ func TestSecretsNeverShow(t *testing.T) {
 		"success": echo(200), "400": echo(400), "401": echo(401), "403": echo(403), "404": echo(404), "500": echo(500), "503": echo(503),
 		"expired": func(*http.Request, string) (*http.Response, error) { return tokenExpired.response(), nil },
 		"reset":   fail(errReset),
+		"echo in an error": func(req *http.Request, _ string) (*http.Response, error) {
+			return nil, fmt.Errorf("malformed MIME header: missing colon: %q", req.Header.Get("Authorization"))
+		},
 		"HTML": func(_ *http.Request, body string) (*http.Response, error) {
 			return reply(200, "<html>"+body), nil
 		},
@@ -109,7 +112,11 @@ func TestSecretsNeverShow(t *testing.T) {
 							}
 						}
 						if (req.URL.Path == "/token") == atToken {
-							return answer(req, body.String())
+							resp, err := answer(req, body.String())
+							if resp != nil {
+								resp.Request = req // as net/http does
+							}
+							return resp, err
 						}
 						if req.URL.Path == "/token" {
 							return reply(200, `{"access_token":"`+plantedToken+`","token_type":"Bearer","expires_in":3600}`), nil
@@ -125,6 +132,9 @@ func TestSecretsNeverShow(t *testing.T) {
 								_, _ = fmt.Fprintf(&hooks, "%v %v %s", req.URL, req.Header, shown(req.Context()))
 								resp, err := next.Do(req)
 								_, _ = fmt.Fprint(&hooks, err)
+								if resp != nil && resp.Request != nil {
+									_, _ = fmt.Fprint(&hooks, resp.Request.Header)
+								}
 								return resp, err
 							})
 						}))
@@ -151,5 +161,16 @@ func TestErrorsHaveNoURL(t *testing.T) {
 	require.ErrorIs(t, err, errReset)
 	assert.NotContains(t, shown(err), "of-note")
 	var withURL *url.Error
-	assert.NotErrorAs(t, err, &withURL)
+	require.NotErrorAs(t, err, &withURL)
+
+	// Nor that of an http.Client inside the transport.
+	nested := roundTripper(func(req *http.Request) (*http.Response, error) {
+		if req.URL.Path == "/token" {
+			return reply(200, tokenJSON), nil
+		}
+		return nil, fmt.Errorf("failover: %w", &url.Error{Op: "Get", URL: req.URL.String(), Err: errReset})
+	})
+	_, err = newClient(t, nested).Connections.Get(t.Context(), "user-of-note", "connection-of-note")
+	require.ErrorIs(t, err, errReset)
+	assert.NotContains(t, shown(err), "of-note")
 }

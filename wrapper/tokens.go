@@ -81,7 +81,7 @@ type TokenSource interface {
 // a token that goes elsewhere, such as a user's browser.
 type TokensService struct{ client *Client }
 
-// Get returns a token of scope that is good for some time yet, from the client's own store where it has one. To a
+// Get returns a token of scope that is good for half a minute at least, from the client's own store where it has one. To a
 // browser give only a token of [ClientAccess].
 //
 // Errors: as [TokensService.Create]. operationId: postToken.
@@ -96,7 +96,7 @@ func (s *TokensService) Get(ctx context.Context, scope Scope) (Token, error) {
 // 1,500 of these in five minutes from one address: use [TokensService.Get] unless you store the token yourself.
 //
 // Errors: [ErrInvalidInput], [ErrInvalidAPIKey], [ErrTooManyTokenRequests], [CodeAccessDenied] when Basiq has disabled the
-// account. The errors by status, such as [ErrForbidden], do not match here. operationId: postToken.
+// account. operationId: postToken.
 func (s *TokensService) Create(ctx context.Context, scope Scope) (Token, error) {
 	if err := checkScope(opPostToken.Name, scope); err != nil {
 		return Token{}, err

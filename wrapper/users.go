@@ -43,7 +43,7 @@ type UsersService struct{ client *Client }
 // Create creates a user, who has no connections yet. An email or a mobile is required, and a business name beside a
 // business number.
 //
-// It is sent again only when it certainly did not arrive, so that no user is created twice. Errors: [ErrInvalidInput],
+// It is sent again only when it certainly did not arrive, so that no user is created twice; see [MayHaveBeenDone]. Errors: [ErrInvalidInput],
 // [ErrBadRequest] for an email or a mobile in bad format. operationId: createUser.
 func (s *UsersService) Create(ctx context.Context, user CreateUser) (*User, error) {
 	switch {
@@ -52,7 +52,7 @@ func (s *UsersService) Create(ctx context.Context, user CreateUser) (*User, erro
 	case user.BusinessIDNo != "" && user.BusinessName == "":
 		return nil, invalidInput(opCreateUser.Name, "user", "give a BusinessName beside the BusinessIDNo")
 	}
-	created, _, err := receive[User](ctx, s.client, opCreateUser, func(ctx context.Context) (*http.Response, error) {
+	created, _, err := receiveThing(ctx, s.client, opCreateUser, userIDOf, func(ctx context.Context) (*http.Response, error) {
 		return s.client.raw.CreateUser(ctx, user)
 	})
 	return created, err
@@ -65,7 +65,7 @@ func (s *UsersService) Get(ctx context.Context, userID string) (*User, error) {
 	if err := checkIDs(opGetUser, id{"userID", userID}); err != nil {
 		return nil, err
 	}
-	user, _, err := receive[User](ctx, s.client, opGetUser, func(ctx context.Context) (*http.Response, error) {
+	user, _, err := receiveThing(ctx, s.client, opGetUser, userIDOf, func(ctx context.Context) (*http.Response, error) {
 		return s.client.raw.GetUser(ctx, api.ID(userID))
 	})
 	return user, err
@@ -83,7 +83,7 @@ func (s *UsersService) Update(ctx context.Context, userID string, change UpdateU
 	if change == (UpdateUser{}) {
 		return nil, invalidInput(opUpdateUser.Name, "change", "it is empty; give at least one field")
 	}
-	user, _, err := receive[User](ctx, s.client, opUpdateUser, func(ctx context.Context) (*http.Response, error) {
+	user, _, err := receiveThing(ctx, s.client, opUpdateUser, userIDOf, func(ctx context.Context) (*http.Response, error) {
 		return s.client.raw.UpdateUser(ctx, api.ID(userID), change)
 	})
 	return user, err
@@ -102,3 +102,5 @@ func (s *UsersService) Delete(ctx context.Context, userID string) error {
 	})
 	return err
 }
+
+func userIDOf(u *User) string { return u.ID }

@@ -17,26 +17,28 @@ type waitConfig struct {
 	shortest, longest time.Duration
 	ceiling           time.Duration
 	answer            func(context.Context, MFAChallenge) ([]Secret, error)
+	answered          *MFAChallenge
 	userID            string
 }
 
-func newWaitConfig(options []WaitOption) (waitConfig, error) {
+// newWaitConfig reads the options of a call, whose name is operation.
+func newWaitConfig(operation string, options []WaitOption) (waitConfig, error) {
 	// The whole of a job takes 3 to 30 seconds as a rule, and no interval for polling is published.
 	config := waitConfig{shortest: time.Second, longest: 5 * time.Second, ceiling: 15 * time.Minute}
 	for _, option := range options {
 		if option == nil {
-			return config, errors.New("one of them is nil")
+			return config, invalidInput(operation, "options", "one of them is nil")
 		}
 		if err := option(&config); err != nil {
-			return config, err
+			return config, invalidInput(operation, "options", err.Error())
 		}
 	}
 	return config, nil
 }
 
 // WithMFA has answer called when the bank asks the user for a second factor, and sends what it returns: one answer for
-// each question; another number of them ends the wait with [ErrInvalidInput]. Its context ends when the challenge does.
-// Its error ends the wait.
+// each question; another number of them ends the wait, with [ErrMFARequired]. Its context ends when the challenge does. Its error ends the wait.
+// It is called once for a challenge, however long the job goes on showing it.
 func WithMFA(answer func(ctx context.Context, challenge MFAChallenge) ([]Secret, error)) WaitOption {
 	return func(c *waitConfig) error {
 		if answer == nil {
@@ -48,11 +50,11 @@ func WithMFA(answer func(ctx context.Context, challenge MFAChallenge) ([]Secret,
 }
 
 // WithPollInterval sets how long to wait between looks at the job: shortest after a change, then half as long again each
-// time, up to longest. By default 1 s and 5 s. Shortest must be more than 0, and longest not less than shortest.
+// time, up to longest. By default 1 s and 5 s. Shortest must be 100 ms at least, and longest not less than shortest.
 func WithPollInterval(shortest, longest time.Duration) WaitOption {
 	return func(c *waitConfig) error {
-		if shortest <= 0 || longest < shortest {
-			return errors.New("WithPollInterval: shortest must be more than 0, and longest not less than shortest")
+		if shortest < 100*time.Millisecond || longest < shortest {
+			return errors.New("WithPollInterval: shortest must be 100 ms at least, and longest not less than shortest")
 		}
 		c.shortest, c.longest = shortest, longest
 		return nil
@@ -67,6 +69,15 @@ func WithMaxWait(ceiling time.Duration) WaitOption {
 			return errors.New("WithMaxWait: give more than 0")
 		}
 		c.ceiling = ceiling
+		return nil
+	}
+}
+
+// AfterMFA says that challenge has been answered, with [JobsService.AnswerMFA]. A job goes on showing a challenge for a
+// while after that; without this option, waiting again would end with [ErrMFARequired] again, or answer it again.
+func AfterMFA(challenge MFAChallenge) WaitOption {
+	return func(c *waitConfig) error {
+		c.answered = &challenge
 		return nil
 	}
 }
@@ -94,26 +105,32 @@ func WaitForUser(userID string) WaitOption {
 // when the wait has ended before the job did. Leaving the loop leaves the job alone; it goes on, and its id is all that
 // is needed to watch it again, from another process too.
 //
-// A challenge of the bank shows as [Job.MFA]: answer it in the loop, or with [WithMFA]. operationId: getJobs, again and
-// again.
+// A challenge of the bank shows as [Job.MFA], for a while even after it was answered. There is no second try, so answer it
+// once: [WithMFA] sees to that. operationId: getJobs, again and again.
 func (s *JobsService) Watch(ctx context.Context, jobID string, options ...WaitOption) iter.Seq2[*Job, error] {
-	return s.watch(ctx, "Jobs.Watch", jobID, options)
-}
-
-func (s *JobsService) watch(ctx context.Context, operation, jobID string, options []WaitOption) iter.Seq2[*Job, error] {
 	return func(yield func(*Job, error) bool) {
-		if err := checkIDs(&Operation{Name: operation}, id{"jobID", jobID}); err != nil {
+		config, err := newWatch("Jobs.Watch", jobID, options)
+		if err != nil {
 			yield(nil, err)
 			return
 		}
-		config, err := newWaitConfig(options)
-		if err != nil {
-			yield(nil, invalidInput(operation, "options", err.Error()))
-			return
-		}
+		s.watch(ctx, jobID, config)(yield)
+	}
+}
+
+// newWatch checks the arguments of Watch and Wait.
+func newWatch(operation, jobID string, options []WaitOption) (waitConfig, error) {
+	if err := checkIDs(&Operation{Name: operation}, id{"jobID", jobID}); err != nil {
+		return waitConfig{}, err
+	}
+	return newWaitConfig(operation, options)
+}
+
+func (s *JobsService) watch(ctx context.Context, jobID string, config waitConfig) iter.Seq2[*Job, error] {
+	return func(yield func(*Job, error) bool) {
 		ctx, cancel := context.WithTimeoutCause(ctx, config.ceiling, ErrWaitedTooLong)
 		defer cancel()
-		w := watcher{jobs: s, config: config, jobID: jobID}
+		w := watcher{jobs: s, config: config, jobID: jobID, answered: config.answered}
 		w.run(ctx, yield)
 	}
 }
@@ -127,13 +144,20 @@ func (s *JobsService) watch(ctx context.Context, operation, jobID string, option
 // [ErrInvalidInput] for an id or an option that cannot be right. With an error comes the job as it was last seen, or nil.
 // operationId: getJobs, again and again.
 func (s *JobsService) Wait(ctx context.Context, jobID string, options ...WaitOption) (*Job, error) {
+	config, err := newWatch("Jobs.Wait", jobID, options)
+	if err != nil {
+		return nil, err
+	}
+	return s.wait(ctx, jobID, config)
+}
+
+func (s *JobsService) wait(ctx context.Context, jobID string, config waitConfig) (*Job, error) {
 	var last *Job
-	config, _ := newWaitConfig(options) // watch reports the error
-	for job, err := range s.watch(ctx, "Jobs.Wait", jobID, options) {
+	for job, err := range s.watch(ctx, jobID, config) {
 		if err != nil {
 			return job, err
 		}
-		if config.answer == nil && job.MFA() != nil {
+		if challenge := job.MFA(); challenge != nil && config.answer == nil && !challenge.same(config.answered) {
 			return job, &WaitError{JobID: jobID, Job: job, Err: ErrMFARequired}
 		}
 		last = job
@@ -202,7 +226,11 @@ func (w *watcher) stop(ctx context.Context, yield func(*Job, error) bool, err er
 // challenge has the job's challenge answered, if it has one that was not.
 func (w *watcher) challenge(ctx context.Context, job *Job) error {
 	challenge := job.MFA()
-	if challenge == nil || w.config.answer == nil || w.isAnswered(challenge) {
+	if challenge == nil {
+		w.answered = nil // so the next one is another, even if it asks the same
+		return nil
+	}
+	if w.config.answer == nil || challenge.same(w.answered) {
 		return nil
 	}
 	if w.config.userID != "" {
@@ -216,7 +244,7 @@ func (w *watcher) challenge(ctx context.Context, job *Job) error {
 		return err
 	}
 	if len(answers) != len(challenge.Questions) && len(challenge.Questions) > 0 {
-		return fmt.Errorf("%d answers for %d questions: %w", len(answers), len(challenge.Questions), ErrInvalidInput)
+		return fmt.Errorf("%d answers for %d questions: %w", len(answers), len(challenge.Questions), ErrMFARequired)
 	}
 	w.answered = challenge
 	_, err = w.jobs.AnswerMFA(ctx, challenge.UserID, w.jobID, answers...)
@@ -247,14 +275,15 @@ func (w *watcher) ask(ctx context.Context, challenge *MFAChallenge) ([]Secret, e
 	return w.config.answer(ctx, *challenge)
 }
 
-// isAnswered reports whether challenge is the one that was answered, which a job may go on showing for a while.
-func (w *watcher) isAnswered(challenge *MFAChallenge) bool {
-	return w.answered != nil && w.answered.Method == challenge.Method &&
-		w.answered.Description == challenge.Description && slices.Equal(w.answered.Questions, challenge.Questions)
+// same reports whether both ask the same.
+func (c *MFAChallenge) same(other *MFAChallenge) bool {
+	return other != nil && other.Method == c.Method && other.Description == c.Description &&
+		slices.Equal(other.Questions, c.Questions)
 }
 
 var (
-	// ErrMFARequired says that the job waits for the user to answer a challenge, and [WithMFA] was not given.
+	// ErrMFARequired says that the job waits for the user to answer a challenge, and [WithMFA] was not given. The WaitError's
+	// Job tells the challenge: call [JobsService.AnswerMFA], then wait again with [AfterMFA].
 	ErrMFARequired = errors.New("the bank asks the user for a second factor; see basiq.WithMFA")
 	// ErrJobQueued says that Basiq has put the job aside because the institution is out of reach, and tries again every
 	// two hours for up to seven days. Look again in an hour or so.
@@ -265,8 +294,8 @@ var (
 	errNoConnection = errors.New("the job names no connection")
 )
 
-// WaitError is a wait that ended before its job was seen to be over. The job goes on without it: wait for it again with
-// JobID.
+// WaitError is a wait that ended before it came to what was waited for. The job goes on without it: wait for it again with
+// JobID. Where the job is over, see [Job.Done], only its connection could not be read.
 type WaitError struct {
 	// JobID is the job's id.
 	JobID string

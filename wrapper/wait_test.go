@@ -85,7 +85,7 @@ func TestWaitEnds(t *testing.T) {
 			text: "basiq: waiting for job j1: read: connection reset",
 		},
 		"MFA answers too few": {
-			answers: []any{jobAsks}, options: []basiq.WaitOption{basiq.WithMFA(one)}, is: basiq.ErrInvalidInput,
+			answers: []any{jobAsks}, options: []basiq.WaitOption{basiq.WithMFA(one)}, is: basiq.ErrMFARequired,
 			text: "1 answers for 2 questions",
 		},
 		"job is gone": {
@@ -156,6 +156,7 @@ func TestWaitOptions(t *testing.T) {
 		"nil":            nil,
 		"no function":    basiq.WithMFA(nil),
 		"no interval":    basiq.WithPollInterval(0, time.Second),
+		"too often":      basiq.WithPollInterval(99*time.Millisecond, time.Second),
 		"crossed":        basiq.WithPollInterval(2*time.Second, time.Second),
 		"no time at all": basiq.WithMaxWait(0),
 	} {
@@ -266,6 +267,56 @@ func TestWithMFAWhoseUserIsNotKnown(t *testing.T) {
 	})
 }
 
+// A job may go on showing a challenge after it was answered: with another time of change, too.
+func TestAfterMFA(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		later := ok(200, strings.Replace(jobAsks.body, `"id":"j1"`, `"id":"j1","updated":"2024-09-25T04:46:00Z"`, 1))
+		s, client := newStub(t, jobAsks, ok(202, jobJSON), jobAsks, later, jobSucceeded)
+		job, err := client.Jobs.Wait(t.Context(), jobID)
+		require.ErrorIs(t, err, basiq.ErrMFARequired)
+		challenge := job.MFA()
+		_, err = client.Jobs.AnswerMFA(t.Context(), challenge.UserID, job.ID, basiq.NewSecret("a"), basiq.NewSecret("b"))
+		require.NoError(t, err)
+		job, err = client.Jobs.Wait(t.Context(), job.ID, basiq.AfterMFA(*challenge))
+		require.NoError(t, err)
+		assert.True(t, job.Done())
+		assert.Len(t, s.seen(), 5)
+	})
+	t.Run("and another challenge", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			other := ok(200, strings.ReplaceAll(jobAsks.body, "One?", "Another?"))
+			_, client := newStub(t, jobAsks, other)
+			_, err := client.Jobs.Wait(t.Context(), jobID, basiq.AfterMFA(*parseJob(t, jobAsks.body).MFA()))
+			require.ErrorIs(t, err, basiq.ErrMFARequired)
+		})
+	})
+}
+
+// Two challenges that read the same are two, when the first was over in between.
+func TestTheSameChallengeTwice(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &stub{}
+		get, gets, posts, asked := inTurn(jobAsks, jobThinks, jobAsks, jobSucceeded), 0, 0, 0
+		s.answer = func(_ int, req request) (*http.Response, error) {
+			if req.Method == http.MethodPost {
+				posts++
+				return reply(202, jobJSON), nil
+			}
+			gets++
+			return get(gets, req)
+		}
+		_, err := newClient(t, s).Jobs.Wait(t.Context(), jobID, basiq.WithMFA(func(context.Context, basiq.MFAChallenge) ([]basiq.Secret, error) {
+			asked++
+			return []basiq.Secret{basiq.NewSecret("a"), basiq.NewSecret("b")}, nil
+		}))
+		require.NoError(t, err)
+		assert.Equal(t, []int{2, 2}, []int{asked, posts})
+	})
+}
+
 func TestMFAInALoop(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -279,6 +330,16 @@ func TestMFAInALoop(t *testing.T) {
 		}
 		assert.Len(t, s.seen(), 3)
 	})
+}
+
+// What can be wrong with the options is found out before a job is started that nobody would know of.
+func TestBadOptionsStartNoJob(t *testing.T) {
+	t.Parallel()
+	s, client := newStub(t, ok(202, jobJSON))
+	_, err := client.Connections.CreateAndWait(t.Context(), userID, login, basiq.WithMaxWait(0))
+	require.ErrorIs(t, err, basiq.ErrInvalidInput)
+	require.ErrorContains(t, err, "basiq: Connections.CreateAndWait: options: ")
+	assert.Empty(t, s.seen())
 }
 
 func TestConnectionsThatWait(t *testing.T) {
@@ -320,6 +381,16 @@ func TestConnectionsThatWait(t *testing.T) {
 				_, client = newStub(t, accepted, ok(200, job(step("create-report", "success", "null"))))
 				_, err = call(t.Context(), client)
 				require.ErrorContains(t, err, "basiq: waiting for job j1: the job names no connection")
+
+				// The connection cannot be read; the job is not lost with it.
+				_, client = newStub(t, accepted, jobSucceeded, ok(503, ""))
+				_, err = call(t.Context(), client)
+				require.ErrorIs(t, err, basiq.ErrUnavailable)
+				var waited *basiq.WaitError
+				require.ErrorAs(t, err, &waited)
+				assert.Equal(t, jobID, waited.JobID)
+				known, _ := waited.Job.ConnectionID()
+				assert.Equal(t, connID, known)
 			})
 		})
 	}
