@@ -172,6 +172,8 @@ type tokenSlot struct {
 
 	mu     sync.Mutex
 	flight *tokenFlight
+	// landed is set by the first flight that has ended. Before that somebody may be about to start one.
+	landed bool
 	// notBefore is when an early renewal may be tried again.
 	notBefore time.Time
 }
@@ -266,7 +268,7 @@ func (c *tokenCache) fly(slot *tokenSlot, flight *tokenFlight, scope Scope) {
 		} else {
 			slot.notBefore = now.Add(tokenPause)
 		}
-		slot.flight = nil
+		slot.flight, slot.landed = nil, true
 		close(flight.done)
 	}()
 	flight.err = errors.New("the request for a token was abandoned") // what a hook's runtime.Goexit leaves
@@ -297,7 +299,7 @@ func (c *tokenCache) sweep(now time.Time) {
 	for scope, slot := range c.clients {
 		slot.mu.Lock()
 		held := slot.current.Load()
-		if slot.flight == nil && (held == nil || !now.Before(held.end)) {
+		if slot.flight == nil && slot.landed && (held == nil || !now.Before(held.end)) {
 			delete(c.clients, scope)
 		}
 		slot.mu.Unlock()
