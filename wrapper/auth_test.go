@@ -174,6 +174,19 @@ func TestRefusedTokenIsReplaced(t *testing.T) {
 		_, err := client.Users.Get(t.Context(), userID)
 		require.ErrorIs(t, err, basiq.ErrInvalidAPIKey)
 		assert.Len(t, s.seen(), 1)
+		assert.Equal(t, 2, s.tokenRequests(), "nor is it asked for again")
+	})
+	t.Run("getting the next one is interrupted", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			s := &stub{answer: inTurn(ok(200, userJSON))}
+			s.onToken = func(int) (*http.Response, error) { return nil, errReset }
+			client := newClient(t, s, basiq.WithRetry(basiq.Retry{MaxAttempts: 10, BaseDelay: 10 * time.Minute, MaxDelay: time.Hour}))
+			_, err := client.Users.Get(t.Context(), userID)
+			require.ErrorIs(t, err, errReset)
+			assert.Contains(t, err.Error(), "basiq: Users.Get: no access token: basiq: Tokens.Create: ")
+			assert.False(t, basiq.MayHaveBeenDone(err))
+		})
 	})
 }
 

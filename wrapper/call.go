@@ -97,7 +97,7 @@ func (c *Client) send(ctx context.Context, op *Operation, request func(ctx conte
 
 // callError turns what the chain or the generated client returned into the caller's error.
 func callError(op *Operation, state *callState, err error) error {
-	if interrupted, ok := errors.AsType[*interruptedError](err); ok {
+	if interrupted, ok := err.(*interruptedError); ok { //nolint:errorlint // one inside err is that of the call for the token
 		return interrupted
 	}
 	if state.attempts.Load() == 0 {

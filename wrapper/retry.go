@@ -212,8 +212,11 @@ func (r *retrier) another(req *http.Request, state *callState, out outcome) (tim
 // repeatable reports whether an outcome is a failure that sending again may mend, and the operation may be sent again.
 func (r *retrier) repeatable(op *Operation, out outcome) bool {
 	if out.resp == nil {
-		// What was not handed to the http.Client is a hook's refusal, or there is no token; a certificate stays as it is.
-		if _, badCertificate := errors.AsType[*tls.CertificateVerificationError](out.err); badCertificate || !out.sent {
+		// A certificate stays as it is, the getting of a token has its own retries, and what was not handed to the
+		// http.Client is a hook's refusal.
+		_, badCertificate := errors.AsType[*tls.CertificateVerificationError](out.err)
+		_, noToken := errors.AsType[*tokenError](out.err)
+		if badCertificate || noToken || !out.sent {
 			return false
 		}
 		return !out.arrived || op.Repeatable()
