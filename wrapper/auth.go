@@ -39,7 +39,11 @@ func (a *authorizer) Do(req *http.Request) (*http.Response, error) {
 		return nil, errUnsafeURL
 	}
 	ctx := req.Context()
-	if state := stateFrom(ctx); state != nil && state.operation == opPostToken {
+	state := stateFrom(ctx)
+	if state == nil { // a hook has replaced the context
+		state = &callState{operation: matchOperation(req.Method, pathBelow(a.baseURL, req.URL))}
+	}
+	if state.operation == opPostToken {
 		// The key is sent as it is: it is encoded already.
 		return a.send(req, "Basic "+a.apiKey.Reveal())
 	}
@@ -56,6 +60,7 @@ func (a *authorizer) Do(req *http.Request) (*http.Response, error) {
 	if err != nil || !tokenRefused(resp) {
 		return resp, err
 	}
+	state.reached.Add(-1) // it arrived, and was turned away unread
 	a.tokens.Reject(ctx, scope, token)
 	if !rewindable(req) {
 		return resp, nil
@@ -204,6 +209,9 @@ type tokenFlight struct {
 // Token returns the token in store, or waits for a new one. It can be left by its context; the request for the token
 // goes on for the others.
 func (c *tokenCache) Token(ctx context.Context, scope Scope) (Token, error) {
+	if err := checkScope(opPostToken.Name, scope); err != nil {
+		return Token{}, err // before it shares a slot with those that can be right
+	}
 	slot := c.slot(scope)
 	now := time.Now()
 	held := slot.current.Load()

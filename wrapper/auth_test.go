@@ -175,6 +175,8 @@ func TestRefusedTokenIsReplaced(t *testing.T) {
 		require.ErrorIs(t, err, basiq.ErrInvalidAPIKey)
 		assert.Len(t, s.seen(), 1)
 		assert.Equal(t, 2, s.tokenRequests(), "nor is it asked for again")
+		assert.False(t, basiq.MayHaveBeenDone(err), "the call arrived, and was turned away unread")
+		assert.Contains(t, err.Error(), "basiq: Users.Get: no access token: ")
 	})
 	t.Run("getting the next one is interrupted", func(t *testing.T) {
 		t.Parallel()
@@ -270,11 +272,16 @@ func TestCanceledCallerLeavesAlone(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := &stub{answer: inTurn(ok(200, userJSON))}
-		s.onToken = func(int) (*http.Response, error) {
-			time.Sleep(10 * time.Second)
-			return reply(200, tokenJSON), nil
-		}
-		client := newClient(t, s)
+		client := newClient(t, roundTripper(func(req *http.Request) (*http.Response, error) {
+			if req.URL.Path == "/token" {
+				select {
+				case <-time.After(10 * time.Second):
+				case <-req.Context().Done(): // the request for the token is nobody's
+					return nil, req.Context().Err()
+				}
+			}
+			return s.RoundTrip(req)
+		}))
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(time.Second, cancel)
 		var wg sync.WaitGroup
@@ -428,6 +435,17 @@ func TestScopeOfACall(t *testing.T) {
 	assert.Equal(t, []string{"SERVER_ACCESS ", "CLIENT_ACCESS u1", "CLIENT_ACCESS u2"}, scopes)
 
 	_, err = client.Jobs.Get(basiq.ContextWithScope(t.Context(), basiq.Scope{}), jobID)
+	require.ErrorIs(t, err, basiq.ErrInvalidInput)
+}
+
+// A scope that cannot be right does not ride on the token of one that can.
+func TestBadScopeWithATokenInStore(t *testing.T) {
+	t.Parallel()
+	_, client := newStub(t, ok(200, jobJSON))
+	_, err := client.Jobs.Get(t.Context(), jobID)
+	require.NoError(t, err)
+	bad := basiq.Scope{Access: basiq.TokenScopeServerAccess, UserID: "u1"}
+	_, err = client.Jobs.Get(basiq.ContextWithScope(t.Context(), bad), jobID)
 	require.ErrorIs(t, err, basiq.ErrInvalidInput)
 }
 

@@ -1,7 +1,6 @@
 package basiq
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"net/textproto"
 	"net/url"
 	"strings"
 	"sync/atomic"
@@ -40,9 +40,12 @@ type callState struct {
 	claimed atomic.Bool
 	// attempts counts what was tried.
 	attempts atomic.Int32
-	// sent and arrived are of the attempt under way: whether the request was handed to the http.Client, and whether it may
-	// have reached Basiq. The sender sets them, so that nothing a hook does counts as evidence.
-	sent, arrived atomic.Bool
+	// sent and reached are of the attempt under way: whether the request was handed to the http.Client, and how often it may
+	// have reached Basiq without being refused for its token. underway counts those whose end is not known: a hook may
+	// leave before. The sender keeps these, so that nothing a hook says counts as evidence.
+	sent     atomic.Bool
+	reached  atomic.Int32
+	underway atomic.Int32
 	// everArrived is set once any attempt may have reached Basiq.
 	everArrived bool
 	// unsure is set once an attempt may have been carried out without our learning of it.
@@ -83,6 +86,7 @@ func (c *Client) send(ctx context.Context, op *Operation, request func(ctx conte
 	body, err := io.ReadAll(resp.Body) // in memory already, see attempt
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		failure := newError(op, resp.StatusCode, resp.Header, body)
+		failure.unsure = state.unsure
 		if op.repeat == repeatDelete && state.unsure && errors.Is(failure, ErrNotFound) && failure.Code() != "" {
 			// An earlier attempt got through, and only its answer was lost. A 404 without a code may be a proxy's.
 			return &answer{status: http.StatusNoContent}, nil
@@ -97,13 +101,10 @@ func (c *Client) send(ctx context.Context, op *Operation, request func(ctx conte
 
 // callError turns what the chain or the generated client returned into the caller's error.
 func callError(op *Operation, state *callState, err error) error {
-	if interrupted, ok := err.(*interruptedError); ok { //nolint:errorlint // one inside err is that of the call for the token
-		return interrupted
-	}
 	if state.attempts.Load() == 0 {
 		return fmt.Errorf("basiq: %s: the request cannot be made: %w", op.Name, err)
 	}
-	return newTransportError(state, err)
+	return err
 }
 
 // unreadable makes an Error of an answer that reports success but has a body that is of no use. The status stays: what
@@ -111,7 +112,7 @@ func callError(op *Operation, state *callState, err error) error {
 func unreadable(op *Operation, status int, body []byte, reason error) *Error {
 	e := &Error{Operation: op.Name, StatusCode: status}
 	if op != opPostToken { // whose body is a secret
-		e.body = bytes.Clone(body[:min(len(body), maxErrorBody)])
+		e.keep(body)
 	}
 	e.reason = fmt.Errorf("done, but the answer cannot be read: %w", reason)
 	return e
@@ -190,12 +191,17 @@ func (s *sender) Do(req *http.Request) (*http.Response, error) {
 	req = req.WithContext(httptrace.WithClientTrace(ctx, trace))
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", s.userAgent)
+	state := stateFrom(ctx)
+	if state == nil {
+		state = new(callState) // a hook has replaced the context
+	}
+	state.sent.Store(true)
+	state.underway.Add(1)
+	defer state.underway.Add(-1)
 	resp, err := s.client.Do(req)
-	if state := stateFrom(ctx); state != nil {
-		state.sent.Store(true)
-		if unarrived := err != nil && !got.Load() && (asked.Load() || isDialError(err)); !unarrived {
-			state.arrived.Store(true)
-		}
+	// Once the context has ended, err may be its cause, and so anybody's.
+	if unarrived := err != nil && !got.Load() && (asked.Load() || isDialError(err) && ctx.Err() == nil); !unarrived {
+		state.reached.Add(1)
 	}
 	return resp, clean(err, req)
 }
@@ -209,8 +215,8 @@ func isDialError(err error) bool {
 	return ok
 }
 
-// clean takes out of a transport's error what must not be shown: the URL, which has the ids of people, and what a server
-// has echoed of the credential.
+// clean takes out of a transport's error what must not be shown: the URL, which has the ids of people, and what net/http
+// quotes of an answer that it cannot read, in which a server may have echoed a credential or a password.
 func clean(err error, req *http.Request) error {
 	for {
 		withURL, ok := errors.AsType[*url.Error](err)
@@ -222,9 +228,12 @@ func clean(err error, req *http.Request) error {
 	if err == nil {
 		return nil
 	}
+	text := err.Error()
 	_, credential, _ := strings.Cut(req.Header.Get("Authorization"), " ")
-	if credential != "" && strings.Contains(err.Error(), credential) {
-		return errors.New("the server's answer cannot be read, and repeats the credential")
+	// Shorter ones are no credentials but test data, and stand in any text.
+	echoed := len(credential) >= 8 && strings.Contains(text, credential)
+	if _, badHeader := errors.AsType[textproto.ProtocolError](err); badHeader || echoed || strings.Contains(text, "malformed ") {
+		return errors.New("the server's answer is not HTTP")
 	}
 	return err
 }

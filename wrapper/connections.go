@@ -116,13 +116,9 @@ func (s *ConnectionsService) List(ctx context.Context, userID string, filters ..
 		if err != nil {
 			return nil, err
 		}
-		list, _, err := receive[gen.ConnectionList](ctx, s.client, opGetConnections, func(ctx context.Context) (*http.Response, error) {
+		return receiveList[Connection](ctx, s.client, opGetConnections, func(ctx context.Context) (*http.Response, error) {
 			return s.client.raw.GetConnections(ctx, api.ID(userID), &gen.GetConnectionsParams{Filter: filter})
 		})
-		if err != nil {
-			return nil, err
-		}
-		return list.Data, nil
 	})
 }
 
@@ -239,15 +235,15 @@ func (s *ConnectionsService) RefreshAll(ctx context.Context, userID string) ([]*
 	if err := checkIDs(opRefreshConnections, id{"userID", userID}); err != nil {
 		return nil, err
 	}
-	list, _, err := receive[jobList](ctx, s.client, opRefreshConnections, func(ctx context.Context) (*http.Response, error) {
+	list, err := receiveList[Job](ctx, s.client, opRefreshConnections, func(ctx context.Context) (*http.Response, error) {
 		return s.client.raw.RefreshConnections(ctx, api.ID(userID))
 	})
 	if err != nil {
 		return nil, err
 	}
-	jobs := make([]*Job, len(list.Data))
-	for i := range list.Data {
-		jobs[i] = &list.Data[i]
+	jobs := make([]*Job, len(list))
+	for i := range list {
+		jobs[i] = &list[i]
 	}
 	return jobs, nil
 }
@@ -291,7 +287,7 @@ func (s *ConnectionsService) Purge(ctx context.Context, userID, connectionID str
 // one of the first it may be in [ConnectionsService.List] as [ConnectionStatusInvalid] or [ConnectionStatusPending]. Update
 // or delete it rather than create another. operationIds: postConnection, getJobs, getConnection.
 func (s *ConnectionsService) CreateAndWait(ctx context.Context, userID string, connection CreateConnection, options ...WaitOption) (*Connection, error) {
-	return s.andWait(ctx, "Connections.CreateAndWait", userID, options, func() (*Job, error) {
+	return s.andWait(ctx, "Connections.CreateAndWait", userID, "", options, func() (*Job, error) {
 		return s.Create(ctx, userID, connection)
 	})
 }
@@ -301,7 +297,7 @@ func (s *ConnectionsService) CreateAndWait(ctx context.Context, userID string, c
 // An error after the job was started names the job: a [WaitError], while the job goes on, or a [JobError]. operationIds:
 // refreshConnection, getJobs, getConnection.
 func (s *ConnectionsService) RefreshAndWait(ctx context.Context, userID, connectionID string, options ...WaitOption) (*Connection, error) {
-	return s.andWait(ctx, "Connections.RefreshAndWait", userID, options, func() (*Job, error) {
+	return s.andWait(ctx, "Connections.RefreshAndWait", userID, connectionID, options, func() (*Job, error) {
 		return s.Refresh(ctx, userID, connectionID)
 	})
 }
@@ -313,14 +309,14 @@ func (s *ConnectionsService) RefreshAndWait(ctx context.Context, userID, connect
 // An error after the job was started names the job: a [WaitError], while the job goes on, or a [JobError]. operationIds:
 // updateConnection, getJobs, getConnection.
 func (s *ConnectionsService) UpdateAndWait(ctx context.Context, userID, connectionID string, change UpdateConnection, options ...WaitOption) (*Connection, error) {
-	return s.andWait(ctx, "Connections.UpdateAndWait", userID, options, func() (*Job, error) {
+	return s.andWait(ctx, "Connections.UpdateAndWait", userID, connectionID, options, func() (*Job, error) {
 		return s.Update(ctx, userID, connectionID, change)
 	})
 }
 
 // andWait starts a job, waits for it and returns the connection that it worked on. Once there is a job, every error names
-// it; so what can be wrong with the options is found out before.
-func (s *ConnectionsService) andWait(ctx context.Context, operation, userID string, options []WaitOption, start func() (*Job, error)) (*Connection, error) {
+// it; so what can be wrong with the options is found out before. connectionID is empty where only the job will tell it.
+func (s *ConnectionsService) andWait(ctx context.Context, operation, userID, connectionID string, options []WaitOption, start func() (*Job, error)) (*Connection, error) {
 	config, err := newWaitConfig(operation, append([]WaitOption{WaitForUser(userID)}, options...))
 	if err != nil {
 		return nil, err
@@ -333,9 +329,11 @@ func (s *ConnectionsService) andWait(ctx context.Context, operation, userID stri
 	if err != nil {
 		return nil, err
 	}
-	connectionID, ok := done.ConnectionID()
-	if !ok {
-		return nil, &WaitError{JobID: job.ID, Job: done, Err: errNoConnection}
+	if connectionID == "" {
+		var known bool
+		if connectionID, known = done.ConnectionID(); !known {
+			return nil, &WaitError{JobID: job.ID, Job: done, Err: errNoConnection}
+		}
 	}
 	connection, err := s.Get(ctx, userID, connectionID)
 	if err != nil {

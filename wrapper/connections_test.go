@@ -202,6 +202,17 @@ func TestLists(t *testing.T) {
 			assert.Len(t, all, len(c.want))
 		})
 	}
+	t.Run("somebody else's answer", func(t *testing.T) {
+		t.Parallel()
+		for _, body := range []string{"null", "{}", `{"status":"ok"}`} {
+			_, client := newStub(t, ok(200, body))
+			for _, err := range client.Connections.List(t.Context(), userID) {
+				require.ErrorContains(t, err, "there is no list in it", body)
+			}
+			_, err := client.Connections.RefreshAll(t.Context(), userID)
+			require.ErrorContains(t, err, "there is no list in it", body)
+		}
+	})
 	t.Run("quiet until the range begins, and after a break", func(t *testing.T) {
 		t.Parallel()
 		s, client := newStub(t, ok(200, `{"data":[{"id":"a"},{"id":"b"}]}`))

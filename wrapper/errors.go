@@ -83,13 +83,23 @@ type Error struct {
 	// RetryAfter is how long to wait, from the header of that name; 0 when the answer has none.
 	RetryAfter time.Duration
 
-	body   []byte
+	// A pointer, because fmt prints unexported fields without asking their type.
+	body   *[]byte
 	reason error
+	// unsure is set when an earlier attempt may have been carried out.
+	unsure bool
+}
+
+// keep keeps a bounded copy of a body.
+func (e *Error) keep(body []byte) {
+	kept := bytes.Clone(body[:min(len(body), maxErrorBody)])
+	e.body = &kept
 }
 
 // newError makes an Error of an answer that is no success. Whatever the body is, the status is kept.
 func newError(op *Operation, status int, header http.Header, body []byte) *Error {
-	e := &Error{Operation: op.Name, StatusCode: status, body: bytes.Clone(body[:min(len(body), maxErrorBody)])}
+	e := &Error{Operation: op.Name, StatusCode: status}
+	e.keep(body)
 	e.RetryAfter, _ = retryAfter(header, time.Now())
 	var envelope gen.ErrorResponse
 	// Fields that were read before a mistake in the body are kept, which is all that can be made of it.
@@ -99,7 +109,10 @@ func newError(op *Operation, status int, header http.Header, body []byte) *Error
 		if detail.Detail == "" {
 			detail.Detail = detail.Details
 		}
-		detail.Code, detail.Title = cut(detail.Code), cut(detail.Title)
+		detail.Type, detail.Code, detail.Title = cut(detail.Type), cut(detail.Code), cut(detail.Title)
+		if source := detail.Source; source != nil {
+			source.Parameter, source.Pointer = cut(source.Parameter), cut(source.Pointer)
+		}
 		detail.Detail, detail.Details = cut(detail.Detail), cut(detail.Details)
 		e.Details = append(e.Details, detail)
 	}
@@ -165,7 +178,12 @@ func (e *Error) Detail() string {
 }
 
 // Body returns the body as it came, or its first 16 KiB. It may hold what the request did: do not log it.
-func (e *Error) Body() []byte { return e.body }
+func (e *Error) Body() []byte {
+	if e.body == nil {
+		return nil
+	}
+	return *e.body
+}
 
 // Error says what is wrong in one line: the operation, the status, the code, what Basiq says, the correlation id.
 func (e *Error) Error() string {
@@ -244,7 +262,7 @@ func (e *Error) Unwrap() error { return e.reason }
 type TransportError struct {
 	// Operation is the Go method that was called, for example "Connections.Get".
 	Operation string
-	// Attempts is how often it was sent, or was about to be.
+	// Attempts is how often it was sent, or was about to be. One that is sent once more with a new token is one attempt.
 	Attempts int
 	// MayHaveArrived says whether Basiq may have got the request, and carried it out. When it is false, no attempt left
 	// this machine whole, and calling again cannot do anything twice.
@@ -262,7 +280,7 @@ func newTransportError(state *callState, err error) *TransportError {
 // Error says what happened in one line, without the URL.
 func (e *TransportError) Error() string {
 	if token, ok := errors.AsType[*tokenError](e.Err); ok && !e.MayHaveArrived {
-		return oneLine("basiq: " + e.Operation + ": no access token: " + token.Error())
+		return oneLine("basiq: " + e.Operation + ": no access token: " + cut(token.Error()))
 	}
 	arrived := "the request did not reach Basiq"
 	if e.MayHaveArrived {
@@ -272,7 +290,7 @@ func (e *TransportError) Error() string {
 	if e.Attempts != 1 {
 		times = strconv.Itoa(e.Attempts) + " attempts"
 	}
-	return oneLine(fmt.Sprintf("basiq: %s: no answer after %s: %v (%s)", e.Operation, times, e.Err, arrived))
+	return oneLine(fmt.Sprintf("basiq: %s: no answer after %s: %s (%s)", e.Operation, times, cut(e.Err.Error()), arrived))
 }
 
 // Unwrap returns Err.
@@ -280,14 +298,20 @@ func (e *TransportError) Unwrap() error { return e.Err }
 
 // MayHaveBeenDone reports whether Basiq may have carried out the call that err comes from: whether it got no answer after
 // it may have arrived ([TransportError]), or was answered with 408 or 5xx, or with success in a form that cannot be read
-// ([Error]). After a create, look whether it was before calling again. When it is false, calling again cannot do anything
-// twice.
+// ([Error]), or has started a job ([WaitError], [JobError]). After a create, look whether it was before calling again.
+// When it is false, calling again cannot do anything twice.
 func MayHaveBeenDone(err error) bool {
+	if _, waited := errors.AsType[*WaitError](err); waited {
+		return true
+	}
+	if _, failed := errors.AsType[*JobError](err); failed {
+		return true
+	}
 	if lost, ok := errors.AsType[*TransportError](err); ok {
 		return lost.MayHaveArrived
 	}
 	answer, ok := errors.AsType[*Error](err)
-	return ok && (answer.StatusCode < 300 || answer.StatusCode == http.StatusRequestTimeout || answer.StatusCode >= 500)
+	return ok && (answer.unsure || answer.StatusCode < 300 || answer.StatusCode == http.StatusRequestTimeout || answer.StatusCode >= 500)
 }
 
 // InputError is an argument that cannot be right. Nothing was sent.

@@ -172,7 +172,14 @@ func TestErrorsAreLoggedWithoutTheirBody(t *testing.T) {
 	slog.New(slog.NewJSONHandler(&log, nil)).Info("failed", "err", failure)
 	asJSON, marshalErr := json.Marshal(failure)
 	require.NoError(t, marshalErr)
-	for _, text := range []string{log.String(), string(asJSON), fmt.Sprintf("%v %+v %#v %s %q %d %x %s", err, err, err, err, err, err, err, *failure)} {
+	var hidden strings.Builder
+	hidden.WriteString("abc")
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x"} { // a struct that is no error prints its fields
+		for _, value := range []any{struct{ e error }{err}, struct{ e *basiq.Error }{failure}, struct{ e basiq.Error }{*failure}} {
+			_, _ = fmt.Fprintf(&hidden, verb, value)
+		}
+	}
+	for _, text := range []string{hidden.String(), log.String(), string(asJSON), fmt.Sprintf("%v %+v %#v %s %q %d %x %s", err, err, err, err, err, err, err, *failure)} {
 		assert.NotContains(t, text, "hooli2016")
 		assert.Contains(t, text, "abc")
 	}
@@ -197,7 +204,7 @@ func TestLongErrorBodiesAreCut(t *testing.T) {
 func TestLongErrorTextsAreCut(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("é", 1<<20)
-	item := fmt.Sprintf(`{"code":%q,"title":%q,"detail":%q}`, long, long, long)
+	item := fmt.Sprintf(`{"type":%[1]q,"code":%[1]q,"title":%[1]q,"detail":%[1]q,"source":{"parameter":%[1]q,"pointer":%[1]q}}`, long)
 	body := fmt.Sprintf(`{"correlationId":%q,"data":[%s]}`, long, item+strings.Repeat(`,{"detail":"x"}`, 100))
 	_, client := newStub(t, ok(400, body))
 	_, err := client.Users.Get(t.Context(), userID)
@@ -205,6 +212,9 @@ func TestLongErrorTextsAreCut(t *testing.T) {
 	require.ErrorAs(t, err, &failure)
 	assert.Len(t, failure.Details, 32)
 	assert.Less(t, len(err.Error()), 5000)
+	whole, jsonErr := json.Marshal(failure)
+	require.NoError(t, jsonErr)
+	assert.Less(t, len(whole), 12_000)
 	assert.True(t, utf8.ValidString(err.Error()))
 }
 

@@ -281,11 +281,6 @@ func (e *JobError) Is(target error) bool { return e.Code.is(target) }
 // JobsService follows the work that Basiq does in the background.
 type JobsService struct{ client *Client }
 
-// jobList is gen.JobList with the jobs in the form that this package returns.
-type jobList struct {
-	Data []Job `json:"data"`
-}
-
 // Get returns a job as it is now. A job that failed is no error of this call: see [Job.Err].
 //
 // Errors: [ErrInvalidInput], [ErrNotFound]. For how long a job can be read is not documented; [JobsService.List] has
@@ -313,13 +308,9 @@ func (s *JobsService) List(ctx context.Context, userID string, filters ...Filter
 		if err != nil {
 			return nil, err
 		}
-		list, _, err := receive[jobList](ctx, s.client, opGetUserJobs, func(ctx context.Context) (*http.Response, error) {
+		return receiveList[Job](ctx, s.client, opGetUserJobs, func(ctx context.Context) (*http.Response, error) {
 			return s.client.raw.GetUserJobs(ctx, api.ID(userID), &gen.GetUserJobsParams{Filter: filter})
 		})
-		if err != nil {
-			return nil, err
-		}
-		return list.Data, nil
 	})
 }
 

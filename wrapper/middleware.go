@@ -12,6 +12,9 @@ import (
 // must not log: a request's can hold the credentials of a bank login or the answer to an MFA challenge, and that of the
 // answer to POST /token is the token. A hook that wants the bytes on the wire belongs into the transport of
 // [WithHTTPClient]. An error of the hook's own, without having called next, ends the call; nothing is sent again.
+// An answer of its own is treated as Basiq's, so a 503 may be asked for again. The request that a hook hands to next must
+// keep its context, or one made from it. When Basiq refuses a token, the request is sent once more with another inside
+// the same attempt, and the hook sees only what comes of that.
 type Middleware func(next Doer) Doer
 
 // DoerFunc is a function that is a [Doer].

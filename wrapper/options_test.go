@@ -2,6 +2,7 @@ package basiq_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -273,6 +274,20 @@ type closing struct {
 func (c *closing) Close() error {
 	c.closed = true
 	return nil
+}
+
+// A hook that drops the context loses the retries' knowledge of the call, and nothing else: no deadlock, no lost token.
+func TestHookThatReplacesTheContext(t *testing.T) {
+	t.Parallel()
+	s := &stub{answer: inTurn(ok(200, userJSON))}
+	client := newClient(t, s, basiq.WithMiddleware(func(next basiq.Doer) basiq.Doer {
+		return basiq.DoerFunc(func(req *http.Request) (*http.Response, error) {
+			return next.Do(req.WithContext(context.Background()))
+		})
+	}))
+	_, err := client.Users.Get(t.Context(), userID)
+	require.NoError(t, err)
+	assert.Equal(t, "Bearer token-1", s.seen()[0].Authorization)
 }
 
 // A call that a hook makes with the context that it was given is a call of its own.

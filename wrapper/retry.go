@@ -41,8 +41,7 @@ func (r *retrier) Do(req *http.Request) (*http.Response, error) {
 	ctx := req.Context()
 	state := stateFrom(ctx)
 	if state == nil || !state.claimed.CompareAndSwap(false, true) { // a call through Raw
-		path := strings.TrimPrefix(req.URL.EscapedPath(), r.baseURL.EscapedPath())
-		state = &callState{operation: matchOperation(req.Method, path)}
+		state = &callState{operation: matchOperation(req.Method, pathBelow(r.baseURL, req.URL))}
 		state.claimed.Store(true)
 		ctx = context.WithValue(ctx, callKey, state)
 		req = req.WithContext(ctx)
@@ -56,7 +55,10 @@ func (r *retrier) Do(req *http.Request) (*http.Response, error) {
 
 		wait, again := r.another(req, state, out)
 		if !again {
-			return out.answer()
+			if out.resp == nil {
+				return nil, newTransportError(state, out.err)
+			}
+			return out.resp, nil // one with a broken body is still an answer: its status counts
 		}
 		state.unsure = state.unsure || out.unsure()
 		if !sleep(ctx, wait) {
@@ -76,9 +78,9 @@ func (r *retrier) attempt(req *http.Request, state *callState) outcome {
 		return outcome{err: err}
 	}
 	state.sent.Store(false)
-	state.arrived.Store(false)
+	state.reached.Store(0)
 	resp, err := r.next.Do(req)
-	out := outcome{err: err, sent: state.sent.Load(), arrived: state.arrived.Load()}
+	out := outcome{err: err, sent: state.sent.Load(), arrived: state.reached.Load() > 0 || state.underway.Load() > 0}
 	switch {
 	case err != nil && resp != nil && resp.Body != nil: // a hook's doing
 		_ = resp.Body.Close()
@@ -112,7 +114,9 @@ func interrupted(ctx context.Context, state *callState, out outcome) error {
 		return e
 	}
 	body, _ := io.ReadAll(out.resp.Body) // in memory; what there is of it
-	e.last = newError(state.operation, out.resp.StatusCode, out.resp.Header, body)
+	answer := newError(state.operation, out.resp.StatusCode, out.resp.Header, body)
+	answer.unsure = state.unsure
+	e.last = answer
 	return e
 }
 
@@ -122,8 +126,9 @@ func (e *interruptedError) Error() string {
 		strings.TrimPrefix(e.last.Error(), "basiq: "+e.operation+": ")))
 }
 
-// Unwrap returns the context's error, its cause and the last attempt's.
-func (e *interruptedError) Unwrap() []error { return []error{e.ctx, e.cause, e.last} }
+// Unwrap returns the last attempt's error, the context's and its cause. In this order: the cause may be the error of
+// another call.
+func (e *interruptedError) Unwrap() []error { return []error{e.last, e.ctx, e.cause} }
 
 // readBody reads at most limit bytes.
 func readBody(resp *http.Response, limit int64) ([]byte, error) {
@@ -165,20 +170,12 @@ func (b *bufferedBody) WriteTo(w io.Writer) (int64, error) {
 // Close does nothing: the connection was released when the body was read.
 func (*bufferedBody) Close() error { return nil }
 
-// answer returns what the chain returns. An answer with a broken body is still an answer: its status counts.
-func (o outcome) answer() (*http.Response, error) {
-	if o.resp != nil {
-		return o.resp, nil
-	}
-	return nil, o.err
-}
-
 // unsure reports whether the operation may have been carried out, or not, for all that the outcome tells.
 func (o outcome) unsure() bool {
 	if o.resp == nil {
 		return o.arrived
 	}
-	return o.err != nil || o.resp.StatusCode == http.StatusRequestTimeout || o.resp.StatusCode >= 500
+	return o.arrived && (o.err != nil || o.resp.StatusCode == http.StatusRequestTimeout || o.resp.StatusCode >= 500)
 }
 
 // another decides whether to send again, and after how long.

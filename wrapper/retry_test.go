@@ -197,6 +197,84 @@ func TestMayHaveBeenDone(t *testing.T) {
 		assert.True(t, basiq.MayHaveBeenDone(err))
 		assert.Contains(t, err.Error(), "may have reached Basiq")
 	})
+	t.Run("through Raw", func(t *testing.T) {
+		t.Parallel()
+		_, client := newStub(t, errReset)
+		_, err := client.Raw().CreateUserWithBody(t.Context(), "application/json", strings.NewReader("{}"))
+		require.ErrorIs(t, err, errReset)
+		assert.True(t, basiq.MayHaveBeenDone(err))
+		assert.Contains(t, err.Error(), "basiq: Users.Create: no answer after 1 attempt")
+	})
+	t.Run("after an attempt that got lost", func(t *testing.T) {
+		t.Parallel()
+		_, client := newStub(t, errReset, ok(403, envelope("forbidden-access", "", "")))
+		err := client.Users.Delete(t.Context(), userID)
+		require.ErrorIs(t, err, basiq.ErrForbidden)
+		assert.True(t, basiq.MayHaveBeenDone(err))
+	})
+	t.Run("after an attempt that did not arrive", func(t *testing.T) {
+		t.Parallel()
+		refused := &net.OpError{Op: "dial", Err: errors.New("refused")}
+		_, client := newStub(t, refused, ok(400, envelope("invalid-content", "", "")))
+		_, err := client.Users.Create(t.Context(), basiq.CreateUser{Email: "a@b.c"})
+		require.ErrorIs(t, err, basiq.ErrBadRequest)
+		assert.False(t, basiq.MayHaveBeenDone(err))
+	})
+	t.Run("a later attempt that did not arrive", func(t *testing.T) {
+		t.Parallel()
+		s, client := newStub(t, ok(429, ""), &net.OpError{Op: "dial", Err: errors.New("refused")}, ok(201, userJSON))
+		_, err := client.Users.Create(t.Context(), basiq.CreateUser{Email: "a@b.c"})
+		require.NoError(t, err, "each attempt is looked at by itself")
+		assert.Len(t, s.seen(), 3)
+	})
+	t.Run("with another call's error as the context's cause", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			_, other := newStub(t, &net.OpError{Op: "dial", Err: errors.New("refused")})
+			_, cause := other.Users.Get(t.Context(), userID)
+			require.Error(t, cause)
+			ctx, cancel := context.WithCancelCause(t.Context())
+			client := newClient(t, roundTripper(func(req *http.Request) (*http.Response, error) {
+				if req.URL.Path == "/token" {
+					return reply(200, tokenJSON), nil
+				}
+				cancel(cause)
+				<-req.Context().Done()
+				return nil, context.Cause(req.Context()) // as net/http does
+			}))
+			_, err := client.Connections.Create(ctx, userID, login)
+			require.ErrorIs(t, err, cause)
+			var lost *basiq.TransportError
+			require.ErrorAs(t, err, &lost)
+			assert.Equal(t, "Connections.Create", lost.Operation)
+			assert.True(t, basiq.MayHaveBeenDone(err))
+		})
+	})
+	t.Run("of a hook that does not wait", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			s := &stub{answer: func(int, request) (*http.Response, error) {
+				time.Sleep(time.Minute)
+				return reply(202, jobJSON), nil
+			}}
+			client := newClient(t, s, basiq.WithTokenSource(fixedTokens("token-1")), basiq.WithMiddleware(func(next basiq.Doer) basiq.Doer {
+				return basiq.DoerFunc(func(req *http.Request) (*http.Response, error) {
+					go func() {
+						if resp, err := next.Do(req); err == nil {
+							_ = resp.Body.Close()
+						}
+					}()
+					time.Sleep(time.Second)
+					return nil, errors.New("too slow")
+				})
+			}))
+			_, err := client.Connections.Create(t.Context(), userID, login)
+			require.ErrorContains(t, err, "too slow")
+			assert.True(t, basiq.MayHaveBeenDone(err))
+			assert.Len(t, s.seen(), 1)
+			time.Sleep(time.Minute) // the request ends
+		})
+	})
 	t.Run("not an error of ours", func(t *testing.T) {
 		t.Parallel()
 		assert.False(t, basiq.MayHaveBeenDone(nil))
@@ -227,6 +305,21 @@ func TestDeleteThatGotThroughIsDone(t *testing.T) {
 		t.Parallel()
 		_, client := newStub(t, &net.OpError{Op: "dial", Err: errors.New("refused")}, notFound)
 		require.ErrorIs(t, client.Connections.Delete(t.Context(), userID, connID), basiq.ErrNotFound)
+	})
+	t.Run("not after a hook's own answer", func(t *testing.T) {
+		t.Parallel()
+		first := true
+		s := &stub{answer: inTurn(notFound)}
+		client := newClient(t, s, basiq.WithTokenSource(fixedTokens("token-1")), basiq.WithMiddleware(func(next basiq.Doer) basiq.Doer {
+			return basiq.DoerFunc(func(req *http.Request) (*http.Response, error) {
+				if first {
+					first = false
+					return reply(503, ""), nil
+				}
+				return next.Do(req)
+			})
+		}))
+		require.ErrorIs(t, client.Connections.Delete(t.Context(), userID, connID), basiq.ErrNotFound, "the first was never sent")
 	})
 	t.Run("not for a proxy's 404", func(t *testing.T) {
 		t.Parallel()

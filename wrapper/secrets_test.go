@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/textproto"
 	"net/url"
 	"strings"
 	"testing"
@@ -89,7 +90,13 @@ func TestSecretsNeverShow(t *testing.T) {
 		"expired": func(*http.Request, string) (*http.Response, error) { return tokenExpired.response(), nil },
 		"reset":   fail(errReset),
 		"echo in an error": func(req *http.Request, _ string) (*http.Response, error) {
-			return nil, fmt.Errorf("malformed MIME header: missing colon: %q", req.Header.Get("Authorization"))
+			return nil, fmt.Errorf("cannot read %q", req.Header.Get("Authorization"))
+		},
+		"echo in a header": func(_ *http.Request, body string) (*http.Response, error) {
+			return nil, fmt.Errorf("net/http: broken: %w", textproto.ProtocolError("bad line "+body))
+		},
+		"echo in a status": func(_ *http.Request, body string) (*http.Response, error) {
+			return nil, fmt.Errorf("malformed HTTP response %q", body)
 		},
 		"HTML": func(_ *http.Request, body string) (*http.Response, error) {
 			return reply(200, "<html>"+body), nil

@@ -157,7 +157,10 @@ func (s *JobsService) wait(ctx context.Context, jobID string, config waitConfig)
 		if err != nil {
 			return job, err
 		}
-		if challenge := job.MFA(); challenge != nil && config.answer == nil && !challenge.same(config.answered) {
+		switch challenge := job.MFA(); {
+		case challenge == nil:
+			config.answered = nil // so the next one is another, even if it asks the same
+		case config.answer == nil && !challenge.same(config.answered):
 			return job, &WaitError{JobID: jobID, Job: job, Err: ErrMFARequired}
 		}
 		last = job

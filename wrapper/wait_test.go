@@ -283,6 +283,24 @@ func TestAfterMFA(t *testing.T) {
 		assert.True(t, job.Done())
 		assert.Len(t, s.seen(), 5)
 	})
+	t.Run("and the same again later", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			_, client := newStub(t, jobAsks, jobThinks, jobAsks)
+			_, err := client.Jobs.Wait(t.Context(), jobID, basiq.AfterMFA(*parseJob(t, jobAsks.body).MFA()))
+			require.ErrorIs(t, err, basiq.ErrMFARequired)
+		})
+	})
+	t.Run("with a function for the next", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			s, client := newStub(t, jobAsks, jobAsks, jobSucceeded)
+			_, err := client.Jobs.Wait(t.Context(), jobID, basiq.AfterMFA(*parseJob(t, jobAsks.body).MFA()),
+				basiq.WithMFA(func(context.Context, basiq.MFAChallenge) ([]basiq.Secret, error) { return nil, errReset }))
+			require.NoError(t, err, "it is not called for the one that was answered")
+			assert.Len(t, s.seen(), 3)
+		})
+	})
 	t.Run("and another challenge", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
@@ -332,6 +350,31 @@ func TestMFAInALoop(t *testing.T) {
 	})
 }
 
+// Who the job is for can be said by the caller, also to the calls that wait.
+func TestWaitForUserOverrides(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var users []string
+		s := &stub{answer: inTurn(ok(202, jobJSON), jobAsks, ok(202, jobJSON), jobSucceeded, ok(200, connectionJSON))}
+		client := newClient(t, roundTripper(func(req *http.Request) (*http.Response, error) {
+			if req.URL.Path == "/token" {
+				if err := req.ParseForm(); err != nil {
+					return nil, err
+				}
+				users = append(users, req.PostForm.Get("userId"))
+				return reply(200, tokenJSON), nil
+			}
+			return s.RoundTrip(req)
+		}))
+		_, err := client.Connections.CreateAndWait(t.Context(), userID, login, basiq.WaitForUser("u2"),
+			basiq.WithMFA(func(context.Context, basiq.MFAChallenge) ([]basiq.Secret, error) {
+				return []basiq.Secret{basiq.NewSecret("a"), basiq.NewSecret("b")}, nil
+			}))
+		require.NoError(t, err)
+		assert.Equal(t, []string{"", "u2"}, users)
+	})
+}
+
 // What can be wrong with the options is found out before a job is started that nobody would know of.
 func TestBadOptionsStartNoJob(t *testing.T) {
 	t.Parallel()
@@ -377,15 +420,23 @@ func TestConnectionsThatWait(t *testing.T) {
 				var failure *basiq.JobError
 				require.ErrorAs(t, err, &failure)
 				assert.Equal(t, jobID, failure.JobID)
+				assert.True(t, basiq.MayHaveBeenDone(err), "the bank has seen the login")
 
-				_, client = newStub(t, accepted, ok(200, job(step("create-report", "success", "null"))))
+				// A job may not tell its connection; only a create needs it to.
+				_, client = newStub(t, accepted, ok(200, job(step("create-report", "success", "null"))), ok(200, connectionJSON))
 				_, err = call(t.Context(), client)
-				require.ErrorContains(t, err, "basiq: waiting for job j1: the job names no connection")
+				if name == "create" {
+					require.ErrorContains(t, err, "basiq: waiting for job j1: the job names no connection")
+					assert.True(t, basiq.MayHaveBeenDone(err))
+				} else {
+					require.NoError(t, err)
+				}
 
 				// The connection cannot be read; the job is not lost with it.
-				_, client = newStub(t, accepted, jobSucceeded, ok(503, ""))
+				_, client = newStub(t, accepted, jobSucceeded, ok(403, envelope("forbidden-access", "", "")))
 				_, err = call(t.Context(), client)
-				require.ErrorIs(t, err, basiq.ErrUnavailable)
+				require.ErrorIs(t, err, basiq.ErrForbidden)
+				assert.True(t, basiq.MayHaveBeenDone(err))
 				var waited *basiq.WaitError
 				require.ErrorAs(t, err, &waited)
 				assert.Equal(t, jobID, waited.JobID)

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"flag"
+	"os"
+	"os/exec"
 	"strings"
 	"testing"
 
@@ -119,6 +121,33 @@ func TestWithAKey(t *testing.T) {
 	out, err = start(t, environment, "1234\n1234\n", args...)
 	require.NoError(t, err)
 	assert.Contains(t, out, "client.Connections.Delete")
+}
+
+// The program itself: one sentence and the exit status.
+func TestExitStatus(t *testing.T) {
+	t.Parallel()
+	if args := os.Getenv("QUICKSTART_ARGS"); args != "" {
+		os.Args = append(os.Args[:1], strings.Fields(args)...)
+		main()
+		return
+	}
+	for args, want := range map[string]int{"-speed 100": 0, "-help": 0, "-login bighead -speed 100": 1, "-nope": 1} {
+		t.Run(args, func(t *testing.T) {
+			t.Parallel()
+			program := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestExitStatus$")
+			program.Env = append(os.Environ(), "QUICKSTART_ARGS="+args, "BASIQ_API_KEY=")
+			var complaint strings.Builder
+			program.Stderr = &complaint
+			err := program.Run()
+			assert.Equal(t, want, program.ProcessState.ExitCode())
+			if want == 0 {
+				require.NoError(t, err)
+				assert.Empty(t, complaint.String())
+			} else {
+				assert.Regexp(t, `^quickstart: [^\n]+\n$`, complaint.String())
+			}
+		})
+	}
 }
 
 func TestInterrupted(t *testing.T) {
