@@ -83,8 +83,8 @@ type Error struct {
 	// RetryAfter is how long to wait, from the header of that name; 0 when the answer has none.
 	RetryAfter time.Duration
 
-	// A pointer, because fmt prints unexported fields without asking their type.
-	body   *[]byte
+	// A function, because fmt prints unexported fields without asking their type, and follows pointers.
+	body   func() []byte
 	reason error
 	// unsure is set when an earlier attempt may have been carried out.
 	unsure bool
@@ -93,7 +93,7 @@ type Error struct {
 // keep keeps a bounded copy of a body.
 func (e *Error) keep(body []byte) {
 	kept := bytes.Clone(body[:min(len(body), maxErrorBody)])
-	e.body = &kept
+	e.body = func() []byte { return kept }
 }
 
 // newError makes an Error of an answer that is no success. Whatever the body is, the status is kept.
@@ -182,7 +182,7 @@ func (e *Error) Body() []byte {
 	if e.body == nil {
 		return nil
 	}
-	return *e.body
+	return e.body()
 }
 
 // Error says what is wrong in one line: the operation, the status, the code, what Basiq says, the correlation id.
@@ -216,6 +216,9 @@ func (e Error) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, e.Error())
 
 // LogValue logs operation, status, code and correlation id.
 func (e *Error) LogValue() slog.Value {
+	if e == nil {
+		return slog.Value{}
+	}
 	return slog.GroupValue(
 		slog.String("operation", e.Operation),
 		slog.Int("status", e.StatusCode),

@@ -174,11 +174,14 @@ func TestErrorsAreLoggedWithoutTheirBody(t *testing.T) {
 	require.NoError(t, marshalErr)
 	var hidden strings.Builder
 	hidden.WriteString("abc")
-	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x"} { // a struct that is no error prints its fields
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} { // a struct that is no error prints its fields
 		for _, value := range []any{struct{ e error }{err}, struct{ e *basiq.Error }{failure}, struct{ e basiq.Error }{*failure}} {
 			_, _ = fmt.Fprintf(&hidden, verb, value)
 		}
 	}
+	slog.New(slog.NewTextHandler(&log, nil)).Info("nothing failed", "err", (*basiq.Error)(nil))
+	assert.NotContains(t, log.String(), "panicked")
+	assert.NotContains(t, hidden.String(), "104 111 111 108 105 50 48 49 54", "nor as numbers")
 	for _, text := range []string{hidden.String(), log.String(), string(asJSON), fmt.Sprintf("%v %+v %#v %s %q %d %x %s", err, err, err, err, err, err, err, *failure)} {
 		assert.NotContains(t, text, "hooli2016")
 		assert.Contains(t, text, "abc")

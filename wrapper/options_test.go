@@ -251,6 +251,22 @@ func TestHooksThatFail(t *testing.T) {
 		assert.Equal(t, 2, calls)
 		assert.Empty(t, s.seen())
 	})
+	t.Run("before a later attempt", func(t *testing.T) {
+		t.Parallel()
+		s, attempts := &stub{answer: inTurn(ok(503, ""))}, 0
+		client := newClient(t, s, basiq.WithTokenSource(fixedTokens("token-1")), basiq.WithMiddleware(func(next basiq.Doer) basiq.Doer {
+			return basiq.DoerFunc(func(req *http.Request) (*http.Response, error) {
+				if attempts++; attempts > 1 {
+					return nil, refused // a circuit breaker that has opened
+				}
+				return next.Do(req)
+			})
+		}))
+		_, err := client.Users.Get(t.Context(), userID)
+		require.ErrorIs(t, err, refused)
+		assert.Equal(t, 2, attempts)
+		assert.True(t, basiq.MayHaveBeenDone(err), "by the first attempt")
+	})
 	t.Run("after", func(t *testing.T) {
 		t.Parallel()
 		body := &closing{Reader: strings.NewReader(jobJSON)}

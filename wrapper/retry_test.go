@@ -250,6 +250,22 @@ func TestMayHaveBeenDone(t *testing.T) {
 			assert.True(t, basiq.MayHaveBeenDone(err))
 		})
 	})
+	t.Run("interrupted, with another call's error as the cause", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			_, other := newStub(t, &net.OpError{Op: "dial", Err: errors.New("refused")})
+			_, cause := other.Users.Get(t.Context(), userID)
+			require.Error(t, cause)
+			ctx, cancel := context.WithCancelCause(t.Context())
+			s := &stub{answer: inTurn(errReset)}
+			client := newClient(t, s, basiq.WithRetry(basiq.Retry{BaseDelay: time.Hour, MaxDelay: time.Hour}))
+			time.AfterFunc(time.Millisecond, func() { cancel(cause) })
+			err := client.Users.Delete(ctx, userID)
+			require.ErrorIs(t, err, cause)
+			require.ErrorIs(t, err, errReset)
+			assert.True(t, basiq.MayHaveBeenDone(err))
+		})
+	})
 	t.Run("of a hook that does not wait", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
