@@ -407,6 +407,7 @@ func TestOldTokensOfUsersAreForgotten(t *testing.T) {
 		}
 		assert.Equal(t, 5000, s.tokenRequests())
 		assert.Less(t, basiq.TokenSlots(client), 1500)
+		assert.True(t, basiq.SlotOutlivesSweep(client, basiq.ClientAccess("new")))
 	})
 }
 

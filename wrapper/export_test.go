@@ -1,5 +1,7 @@
 package basiq
 
+import "time"
+
 // TokenSlots returns how many users' tokens a client keeps.
 func TokenSlots(c *Client) int {
 	cache, _ := c.tokens.(*tokenCache)
@@ -10,3 +12,14 @@ func TokenSlots(c *Client) int {
 
 // Tokens returns where a client gets its tokens from.
 func Tokens(c *Client) TokenSource { return c.tokens }
+
+// SlotOutlivesSweep reports whether a slot that somebody has just been given, and may be about to use, is kept when old
+// ones are looked for.
+func SlotOutlivesSweep(c *Client, scope Scope) bool {
+	cache, _ := c.tokens.(*tokenCache)
+	slot := cache.slot(scope)
+	cache.mu.Lock()
+	defer cache.mu.Unlock()
+	cache.sweep(time.Now())
+	return cache.clients[scope] == slot
+}
