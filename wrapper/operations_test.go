@@ -184,6 +184,12 @@ func TestIDsThatChangeThePath(t *testing.T) {
 			_, err := c.Jobs.Wait(t.Context(), id)
 			return err
 		},
+		"Jobs.Watch": func(c *basiq.Client, t testing.TB, id string) error {
+			for _, err := range c.Jobs.Watch(t.Context(), id) {
+				return err
+			}
+			return nil
+		},
 		"Jobs.List": func(c *basiq.Client, t testing.TB, id string) error {
 			for _, err := range c.Jobs.List(t.Context(), id) {
 				return err
