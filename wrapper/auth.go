@@ -38,11 +38,11 @@ func (a *authorizer) Do(req *http.Request) (*http.Response, error) {
 		closeBody(req)
 		return nil, errUnsafeURL
 	}
-	ctx := req.Context()
-	state := stateFrom(ctx)
+	state := stateFrom(req.Context())
 	if state == nil { // a hook has replaced the context
-		state = &callState{operation: matchOperation(req.Method, pathBelow(a.baseURL, req.URL))}
+		req, state = withState(req, a.baseURL)
 	}
+	ctx := req.Context()
 	if state.operation == opPostToken {
 		// The key is sent as it is: it is encoded already.
 		return a.send(req, "Basic "+a.apiKey.Reveal())

@@ -57,6 +57,13 @@ func stateFrom(ctx context.Context) *callState {
 	return state
 }
 
+// withState returns a request that nobody has named, with a state of its own: its operation is found by its path.
+func withState(req *http.Request, baseURL *url.URL) (*http.Request, *callState) {
+	path := strings.TrimPrefix(req.URL.EscapedPath(), baseURL.EscapedPath())
+	state := &callState{operation: matchOperation(req.Method, path)}
+	return req.WithContext(context.WithValue(req.Context(), callKey, state)), state
+}
+
 // CallFromContext returns what is known of the call that a request belongs to; ctx is the request's. The second result
 // is false for a context that does not come from this package.
 func CallFromContext(ctx context.Context) (Call, bool) {
@@ -192,9 +199,6 @@ func (s *sender) Do(req *http.Request) (*http.Response, error) {
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", s.userAgent)
 	state := stateFrom(ctx)
-	if state == nil {
-		state = new(callState) // a hook has replaced the context
-	}
 	state.sent.Store(true)
 	state.underway.Add(1)
 	defer state.underway.Add(-1)

@@ -119,19 +119,19 @@ func newError(op *Operation, status int, header http.Header, body []byte) *Error
 	if len(e.Details) == 0 && envelope.Message != "" {
 		e.Details = []ErrorDetail{{Detail: cut(envelope.Message)}}
 	}
-	e.reason = namedReason(op, status, e, body)
+	e.reason = namedReason(op, e)
 	return e
 }
 
 // namedReason finds what a status means where it does not mean what it says.
-func namedReason(op *Operation, status int, e *Error, body []byte) error {
-	switch {
+func namedReason(op *Operation, e *Error) error {
+	switch status := e.StatusCode; {
 	case op == opPostToken && status == http.StatusNotFound && e.Code() != "": // and not a proxy that has no such page
 		return ErrInvalidAPIKey
 	case op == opPostToken && (status == http.StatusTooManyRequests ||
 		status == http.StatusForbidden && strings.Contains(strings.ToLower(e.Detail()), "invalid request")):
 		return ErrTooManyTokenRequests
-	case status == http.StatusNotFound && strings.Contains(string(body[:min(len(body), maxErrorBody)]), "Route not found for this API version"):
+	case status == http.StatusNotFound && bytes.Contains(e.Body(), []byte("Route not found for this API version")):
 		return ErrWrongAPIVersion
 	case status >= 300 && status < 400:
 		return errRedirect
@@ -171,10 +171,14 @@ func (e *Error) Detail() string {
 	if len(e.Details) == 0 {
 		return ""
 	}
-	if e.Details[0].Detail == "" {
-		return e.Details[0].Title
+	return detailOrTitle(e.Details[0])
+}
+
+func detailOrTitle(d ErrorDetail) string {
+	if d.Detail == "" {
+		return d.Title
 	}
-	return e.Details[0].Detail
+	return d.Detail
 }
 
 // Body returns the body as it came, or its first 16 KiB. It may hold what the request did: do not log it.
@@ -194,8 +198,8 @@ func (e *Error) Error() string {
 	}
 	switch {
 	case len(e.Details) > 0:
-		for i := range e.Details {
-			b.WriteString(": " + (&Error{Details: e.Details[i:]}).Detail())
+		for _, detail := range e.Details {
+			b.WriteString(": " + detailOrTitle(detail))
 		}
 		if e.reason != nil {
 			b.WriteString(": " + e.reason.Error())

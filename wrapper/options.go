@@ -274,10 +274,5 @@ func secure(u *url.URL) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// pathBelow returns the part of u's path that follows the base URL's.
-func pathBelow(base, u *url.URL) string {
-	return strings.TrimPrefix(u.EscapedPath(), base.EscapedPath())
-}
-
 // sameOrigin reports whether both URLs have the same scheme and host.
 func sameOrigin(a, b *url.URL) bool { return a.Scheme == b.Scheme && a.Host == b.Host }

@@ -38,14 +38,12 @@ type outcome struct {
 
 // Do sends req and returns the last attempt's answer, with its body in memory, or its error.
 func (r *retrier) Do(req *http.Request) (*http.Response, error) {
-	ctx := req.Context()
-	state := stateFrom(ctx)
+	state := stateFrom(req.Context())
 	if state == nil || !state.claimed.CompareAndSwap(false, true) { // a call through Raw
-		state = &callState{operation: matchOperation(req.Method, pathBelow(r.baseURL, req.URL))}
+		req, state = withState(req, r.baseURL)
 		state.claimed.Store(true)
-		ctx = context.WithValue(ctx, callKey, state)
-		req = req.WithContext(ctx)
 	}
+	ctx := req.Context()
 	for {
 		state.attempts.Add(1)
 		start := time.Now()

@@ -17,8 +17,11 @@ type waitConfig struct {
 	shortest, longest time.Duration
 	ceiling           time.Duration
 	answer            func(context.Context, MFAChallenge) ([]Secret, error)
-	answered          *MFAChallenge
-	userID            string
+	// answered is the challenge that was answered last, as long as the job may go on showing it.
+	answered *MFAChallenge
+	// required ends the wait at a challenge that nobody is there to answer.
+	required bool
+	userID   string
 }
 
 // newWaitConfig reads the options of a call, whose name is operation.
@@ -130,7 +133,7 @@ func (s *JobsService) watch(ctx context.Context, jobID string, config waitConfig
 	return func(yield func(*Job, error) bool) {
 		ctx, cancel := context.WithTimeoutCause(ctx, config.ceiling, ErrWaitedTooLong)
 		defer cancel()
-		w := watcher{jobs: s, config: config, jobID: jobID, answered: config.answered}
+		w := watcher{jobs: s, config: config, jobID: jobID}
 		w.run(ctx, yield)
 	}
 }
@@ -152,16 +155,11 @@ func (s *JobsService) Wait(ctx context.Context, jobID string, options ...WaitOpt
 }
 
 func (s *JobsService) wait(ctx context.Context, jobID string, config waitConfig) (*Job, error) {
+	config.required = config.answer == nil
 	var last *Job
 	for job, err := range s.watch(ctx, jobID, config) {
 		if err != nil {
 			return job, err
-		}
-		switch challenge := job.MFA(); {
-		case challenge == nil:
-			config.answered = nil // so the next one is another, even if it asks the same
-		case config.answer == nil && !challenge.same(config.answered):
-			return job, &WaitError{JobID: jobID, Job: job, Err: ErrMFARequired}
 		}
 		last = job
 	}
@@ -174,8 +172,7 @@ type watcher struct {
 	config waitConfig
 	jobID  string
 
-	last     *Job
-	answered *MFAChallenge
+	last *Job
 }
 
 func (w *watcher) run(ctx context.Context, yield func(*Job, error) bool) {
@@ -188,9 +185,10 @@ func (w *watcher) run(ctx context.Context, yield func(*Job, error) bool) {
 		}
 		changed := w.last == nil || !reflect.DeepEqual(job.Job, w.last.Job)
 		w.last = job
+		failure := job.Err()
 		switch {
-		case job.Err() != nil:
-			yield(job, job.Err())
+		case failure != nil:
+			yield(job, failure)
 			return
 		case job.Queued():
 			w.stop(ctx, yield, ErrJobQueued)
@@ -229,12 +227,16 @@ func (w *watcher) stop(ctx context.Context, yield func(*Job, error) bool, err er
 // challenge has the job's challenge answered, if it has one that was not.
 func (w *watcher) challenge(ctx context.Context, job *Job) error {
 	challenge := job.MFA()
-	if challenge == nil {
-		w.answered = nil // so the next one is another, even if it asks the same
+	switch {
+	case challenge == nil:
+		w.config.answered = nil // so the next one is another, even if it asks the same
 		return nil
-	}
-	if w.config.answer == nil || challenge.same(w.answered) {
+	case challenge.same(w.config.answered):
 		return nil
+	case w.config.required:
+		return ErrMFARequired
+	case w.config.answer == nil:
+		return nil // who watches sees it
 	}
 	if w.config.userID != "" {
 		challenge.UserID = w.config.userID
@@ -249,7 +251,7 @@ func (w *watcher) challenge(ctx context.Context, job *Job) error {
 	if len(answers) != len(challenge.Questions) && len(challenge.Questions) > 0 {
 		return fmt.Errorf("%d answers for %d questions: %w", len(answers), len(challenge.Questions), ErrMFARequired)
 	}
-	w.answered = challenge
+	w.config.answered = challenge
 	_, err = w.jobs.AnswerMFA(ctx, challenge.UserID, w.jobID, answers...)
 	return err
 }
