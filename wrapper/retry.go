@@ -64,7 +64,7 @@ func (r *retrier) Do(req *http.Request) (*http.Response, error) {
 		}
 		var err error
 		if req, err = rewind(req); err != nil {
-			return nil, err
+			return nil, newTransportError(state, err)
 		}
 	}
 }

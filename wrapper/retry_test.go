@@ -205,6 +205,23 @@ func TestMayHaveBeenDone(t *testing.T) {
 		assert.True(t, basiq.MayHaveBeenDone(err))
 		assert.Contains(t, err.Error(), "basiq: Users.Create: no answer after 1 attempt")
 	})
+	t.Run("whose body cannot be had again", func(t *testing.T) {
+		t.Parallel()
+		gone := errors.New("the file is gone")
+		for name, first := range map[string]answerOf{"429": ok(429, ""), "refused token": tokenExpired} {
+			s, client := newStub(t, first)
+			_, err := client.Raw().CreateUserWithBody(t.Context(), "application/json", strings.NewReader("{}"),
+				func(_ context.Context, req *http.Request) error {
+					req.GetBody = func() (io.ReadCloser, error) { return nil, gone }
+					return nil
+				})
+			require.ErrorIs(t, err, gone, name)
+			var lost *basiq.TransportError
+			require.ErrorAs(t, err, &lost, name)
+			assert.Equal(t, name == "429", basiq.MayHaveBeenDone(err), "a refused token was turned away unread")
+			assert.Len(t, s.seen(), 1)
+		}
+	})
 	t.Run("after an attempt that got lost", func(t *testing.T) {
 		t.Parallel()
 		_, client := newStub(t, errReset, ok(403, envelope("forbidden-access", "", "")))
