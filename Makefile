@@ -7,11 +7,12 @@ COVER_FLOOR   := 90
 FUZZ_TIME     := 100000x
 
 CONFORMANCE := api/conformance
+OFFICIAL    ?= ../shared/reference/official
 # What the coverage is of: the handwritten code that users import.
 COVERED  = $(shell go list ./wrapper/... | grep -v /examples/)
 COVERPKG = $(shell go list ./wrapper/... | grep -v /examples/ | paste -sd , -)
 
-.PHONY: help generate drift validate vet lint fmt test cover bench fuzz examples breaking ci
+.PHONY: help generate drift validate vet lint fmt test cover bench fuzz examples official breaking ci
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -76,6 +77,11 @@ examples: ## Build and vet the examples; run the quickstart in the sandbox
 	go build -o /dev/null ./wrapper/examples/...
 	go vet ./wrapper/examples/...
 	env -u BASIQ_API_KEY go run ./wrapper/examples/quickstart
+
+# Basiq's own descriptions are not part of this repository; UPDATE=-update writes testdata/official again from them.
+official: ## Hold the contract to Basiq's own descriptions, and print both (OFFICIAL=their directory)
+	cd $(CONFORMANCE) && BASIQ_OFFICIAL=$(abspath $(OFFICIAL)) go test -count=1 -v ./official $(UPDATE) && \
+		go test -count=1 -v -run Official .
 
 breaking: ## Fail when something breaks users of the last tagged version
 	@./api/breaking.sh

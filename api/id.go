@@ -25,7 +25,7 @@ func (id ID) Validate() error {
 		return fmt.Errorf("%w: it is empty", ErrBadID)
 	case ".", "..":
 		return fmt.Errorf("%w: it is a step in a path", ErrBadID)
-	case "refresh":
+	case "refresh", "types", "transactions":
 		return fmt.Errorf("%w: the API uses this word as a path of its own", ErrBadID)
 	}
 	for i := range len(id) {

@@ -8,6 +8,8 @@ package api
 import (
 	"math/big"
 	"regexp"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -27,8 +29,34 @@ func (a Amount) Rat() (*big.Rat, bool) {
 	return new(big.Rat).SetString(string(a))
 }
 
+// MinorUnits returns the amount in units of 10 to the power of -places: with 2, the cents of Australian and New Zealand
+// dollars. The second result is false when a holds no decimal number, when it is finer than that, or when it does not fit
+// into an int64. Nothing is rounded. places must not be negative.
+func (a Amount) MinorUnits(places int) (int64, bool) {
+	if places < 0 || !decimal.MatchString(string(a)) {
+		return 0, false
+	}
+	whole, fraction, _ := strings.Cut(string(a), ".")
+	fraction = strings.TrimRight(fraction, "0")
+	// Nine billion billion has nineteen digits, so more places than that cannot fit either.
+	if len(fraction) > places || places > maxPlaces {
+		return 0, false
+	}
+	units, err := strconv.ParseInt(whole+fraction+strings.Repeat("0", places-len(fraction)), 10, 64)
+	if err != nil {
+		return 0, false
+	}
+	return units, true
+}
+
+// maxPlaces is more than an int64 has digits.
+const maxPlaces = 20
+
 // Date is a calendar date as Basiq sent it, for example "2019-10-29". It is "" where Basiq sent "" or null, or nothing.
 type Date string
+
+// DateOf returns the calendar date of t where t is: in its own location.
+func DateOf(t time.Time) Date { return Date(t.Format(time.DateOnly)) }
 
 // Time returns the start of the day in UTC. The second result is false when d holds no date.
 func (d Date) Time() (time.Time, bool) {

@@ -90,6 +90,72 @@ func WithRequestEditorFn(fn RequestEditorFn) ClientOption {
 // The interface specification for the client above.
 type ClientInterface interface {
 
+	// GetConnectors List the connectors.
+	//
+	// A connector is one way to fetch data from one institution, so an institution has several. The list is not paged.
+	//
+	// Corresponds with GET /connectors (the `GetConnectors` operationId).
+	GetConnectors(ctx context.Context, params *GetConnectorsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetConnector Retrieve a connector.
+	//
+	// The status tells whether the connector works now, and `authorization` what a user has to give to log in.
+	//
+	// Corresponds with GET /connectors/{connectorId}/{method} (the `GetConnector` operationId).
+	GetConnector(ctx context.Context, connectorID ConnectorID, method ConnectorMethod, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetEnrich Find out what a transaction was for.
+	//
+	// Basiq reads a bank's description of a transaction and answers with its class and, for payments, with the merchant,
+	// the place and the kind of business, as far as it finds them. The operation has to be enabled for the API key; the
+	// sandbox allows 100 queries a month ("Query limit reached.", 429).
+	//
+	// Corresponds with GET /enrich (the `GetEnrich` operationId).
+	GetEnrich(ctx context.Context, params *GetEnrichParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetEvents List the application's events.
+	//
+	// The events of the last seven days. The documents show no paging.
+	//
+	// Corresponds with GET /events (the `GetEvents` operationId).
+	GetEvents(ctx context.Context, params *GetEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListEventTypes List the types of events.
+	//
+	// The types that a webhook can subscribe to. The document's example has 15 of them.
+	//
+	// Corresponds with GET /events/types (the `ListEventTypes` operationId).
+	ListEventTypes(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetEventTypeByID Retrieve a type of events.
+	//
+	// The same as the item of the list; the document's example leaves out `type`.
+	//
+	// Corresponds with GET /events/types/{eventTypeId} (the `GetEventTypeByID` operationId).
+	GetEventTypeByID(ctx context.Context, eventTypeID EventTypeID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetEvent Retrieve an event.
+	//
+	// A webhook names the event only by its id; this is where its data is. `entity` says what the event is about, and so
+	// which fields `data` has.
+	//
+	// Corresponds with GET /events/{eventId} (the `GetEvent` operationId).
+	GetEvent(ctx context.Context, eventID EventID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetInstitutions List the institutions.
+	//
+	// The list is not paged. API 3.0 has connectors instead.
+	//
+	// Corresponds with GET /institutions (the `GetInstitutions` operationId).
+	GetInstitutions(ctx context.Context, params *GetInstitutionsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetInstitution Retrieve an institution.
+	//
+	// The captions tell what a user has to give to log in, and `features` what can be fetched. API 3.0 has connectors instead.
+	//
+	// Corresponds with GET /institutions/{institutionId} (the `GetInstitution` operationId).
+	GetInstitution(ctx context.Context, institutionID InstitutionID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// GetJobs Retrieve one job.
 	//
 	// Each step has a `status`, and a `result` once it has one. A job has succeeded when all its steps have (or were
@@ -123,6 +189,205 @@ type ClientInterface interface {
 	// Corresponds with POST /jobs/{jobId}/mfa (the `PostJobMFA` operationId).
 	PostJobMFA(ctx context.Context, jobID JobID, body PostJobMFAJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// TestMessageWithBody Send a test message.
+	//
+	// Has Basiq send a message of the given event type to the application's webhooks. There must be a webhook (400, code
+	// `no-webhooks-found`).
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /notifications/messages/test (the `TestMessage` operationId).
+	TestMessageWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// TestMessage Send a test message.
+	//
+	// Has Basiq send a message of the given event type to the application's webhooks. There must be a webhook (400, code
+	// `no-webhooks-found`).
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /notifications/messages/test (the `TestMessage` operationId).
+	TestMessage(ctx context.Context, body TestMessageJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListAppWebhooks List the application's webhooks.
+	//
+	// The webhooks without their secrets.
+	//
+	// Corresponds with GET /notifications/webhooks (the `ListAppWebhooks` operationId).
+	ListAppWebhooks(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AddWebhookWithBody Create a webhook.
+	//
+	// The answer has the secret that signs the messages; reading the webhook later does not show it. There can be one
+	// webhook for a URL (409), and one subscription to an event type in the whole application (400, code
+	// `event-already-subscribed`). Messages may take 15 minutes to start.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /notifications/webhooks (the `AddWebhook` operationId).
+	AddWebhookWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AddWebhook Create a webhook.
+	//
+	// The answer has the secret that signs the messages; reading the webhook later does not show it. There can be one
+	// webhook for a URL (409), and one subscription to an event type in the whole application (400, code
+	// `event-already-subscribed`). Messages may take 15 minutes to start.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /notifications/webhooks (the `AddWebhook` operationId).
+	AddWebhook(ctx context.Context, body AddWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteWebhook Delete a webhook.
+	//
+	// Basiq sends no more messages to its URL.
+	//
+	// Corresponds with DELETE /notifications/webhooks/{webhookId} (the `DeleteWebhook` operationId).
+	DeleteWebhook(ctx context.Context, webhookID WebhookID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetWebhook Retrieve a webhook.
+	//
+	// The webhook without its secret.
+	//
+	// Corresponds with GET /notifications/webhooks/{webhookId} (the `GetWebhook` operationId).
+	GetWebhook(ctx context.Context, webhookID WebhookID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdateWebhookWithBody Update a webhook.
+	//
+	// Takes what creating one takes, with the same 400 and 409. What becomes of a field that is not given is not
+	// documented, nor whether the secret in the answer is a new one.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /notifications/webhooks/{webhookId} (the `UpdateWebhook` operationId).
+	UpdateWebhookWithBody(ctx context.Context, webhookID WebhookID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdateWebhook Update a webhook.
+	//
+	// Takes what creating one takes, with the same 400 and 409. What becomes of a field that is not given is not
+	// documented, nor whether the secret in the answer is a new one.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /notifications/webhooks/{webhookId} (the `UpdateWebhook` operationId).
+	UpdateWebhook(ctx context.Context, webhookID WebhookID, body UpdateWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListMessages List a webhook's messages.
+	//
+	// What Basiq has sent, or tried to send, to the webhook's URL. The list is paged. The documents show no attempts in
+	// it: retrieve the message to get them.
+	//
+	// Corresponds with GET /notifications/webhooks/{webhookId}/messages (the `ListMessages` operationId).
+	ListMessages(ctx context.Context, webhookID WebhookID, params *ListMessagesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetWebhookMessage Retrieve a webhook's message.
+	//
+	// The message with each attempt at delivering it.
+	//
+	// Corresponds with GET /notifications/webhooks/{webhookId}/messages/{messageId} (the `GetWebhookMessage` operationId).
+	GetWebhookMessage(ctx context.Context, webhookID WebhookID, messageID MessageID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetPublicConnectors List the connectors that are public.
+	//
+	// As the list of connectors, without a token.
+	//
+	// Corresponds with GET /public/connectors (the `GetPublicConnectors` operationId).
+	GetPublicConnectors(ctx context.Context, params *GetPublicConnectorsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetPublicConnector Retrieve a connector that is public.
+	//
+	// As retrieving a connector, without a token.
+	//
+	// Corresponds with GET /public/connectors/{connectorId}/{method} (the `GetPublicConnector` operationId).
+	GetPublicConnector(ctx context.Context, connectorID ConnectorID, method ConnectorMethod, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetPublicInstitutions List the institutions that are public.
+	//
+	// As the list of institutions, without a token.
+	//
+	// Corresponds with GET /public/institutions (the `GetPublicInstitutions` operationId).
+	GetPublicInstitutions(ctx context.Context, params *GetPublicInstitutionsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListReports List the reports.
+	//
+	// The reports of the application, of all users, without their `data`: retrieve a report to get it. A report is a
+	// snapshot that can be retrieved for a while; the document says 24 hours, `expiresAt` of its examples says weeks or
+	// months. The answer may be a page: `links.next` leads to the one after it.
+	//
+	// Corresponds with GET /reports (the `ListReports` operationId).
+	ListReports(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateReportWithBody Create a report.
+	//
+	// Starts a job with one step, `create-report`, whose result links to the report. The report keeps a copy of the
+	// data it was made of. `listReportTypes` tells which types there are and which filters each takes; the filters are
+	// described at `ReportFilterName`.
+	//
+	// Refused with 400: more than five users, a user or an account that is named twice, accounts that stand for the
+	// same account at the bank, and connections that are neither web nor open banking (code `forbidden-access`). To
+	// have newly enriched transactions in the report, purge and refresh the connections first. In a day, as many
+	// reports can be made as users were created on that day, and 1,000 at most.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /reports (the `CreateReport` operationId).
+	CreateReportWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateReport Create a report.
+	//
+	// Starts a job with one step, `create-report`, whose result links to the report. The report keeps a copy of the
+	// data it was made of. `listReportTypes` tells which types there are and which filters each takes; the filters are
+	// described at `ReportFilterName`.
+	//
+	// Refused with 400: more than five users, a user or an account that is named twice, accounts that stand for the
+	// same account at the bank, and connections that are neither web nor open banking (code `forbidden-access`). To
+	// have newly enriched transactions in the report, purge and refresh the connections first. In a day, as many
+	// reports can be made as users were created on that day, and 1,000 at most.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /reports (the `CreateReport` operationId).
+	CreateReport(ctx context.Context, body CreateReportJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListReportTypes List the types of reports.
+	//
+	// All types of reports that can be created, with the filters that each takes.
+	//
+	// Corresponds with GET /reports/types (the `ListReportTypes` operationId).
+	ListReportTypes(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RetrieveSpecificReportType Retrieve a type of report.
+	//
+	// What the type is called and which filters it takes. The document leaves open whether the answer is the type
+	// itself or a list that holds it in `data`.
+	//
+	// Corresponds with GET /reports/types/{reportTypeId} (the `RetrieveSpecificReportType` operationId).
+	RetrieveSpecificReportType(ctx context.Context, reportTypeID ReportTypeID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteReport Permanently delete a report.
+	//
+	// Deletes the report and the copy of the data that it was made of. This cannot be undone.
+	//
+	// Corresponds with DELETE /reports/{reportId} (the `DeleteReport` operationId).
+	DeleteReport(ctx context.Context, reportID ReportID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RetrieveReport Retrieve a report.
+	//
+	// The `Accept` header decides what comes: `application/json` for the data, `application/pdf` for a document to
+	// read or print. What `data` holds depends on the report's type: metrics, groups and accounts in an affordability
+	// report (`CON_AFFOR_01`); institution, identity, accreditation and account in a bank statement (`STATEMENT_01`).
+	//
+	// Corresponds with GET /reports/{reportId} (the `RetrieveReport` operationId).
+	RetrieveReport(ctx context.Context, reportID ReportID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RetrieveReportTransactions List the transactions of a report.
+	//
+	// The transactions that the report was made of, as they were then. The answer may be a page: `links.next` leads to
+	// the one after it. When no transaction fits, `data` is empty.
+	//
+	// Corresponds with GET /reports/{reportId}/transactions (the `RetrieveReportTransactions` operationId).
+	RetrieveReportTransactions(ctx context.Context, reportID ReportID, params *RetrieveReportTransactionsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// PostTokenWithBody Trade the API key for an access token.
 	//
 	// The token is sent as `Authorization: Bearer` on every other call. It lives for `expires_in` seconds (one hour)
@@ -152,6 +417,14 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /token (the `PostToken` operationId).
 	PostTokenWithFormdataBody(ctx context.Context, params *PostTokenParams, body PostTokenFormdataRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetUsers List the application's users.
+	//
+	// Only an old guide has this operation, and no machine-readable document; it may be refused. The guide shows no
+	// paging and calls filters "coming soon". The items have few fields: retrieve the user to get the others.
+	//
+	// Corresponds with GET /users (the `GetUsers` operationId).
+	GetUsers(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateUserWithBody Create a user.
 	//
@@ -204,6 +477,119 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /users/{userId} (the `UpdateUser` operationId).
 	UpdateUser(ctx context.Context, userID UserID, body UpdateUserJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetAccounts List a user's accounts.
+	//
+	// The accounts that the user's connections and statements have brought, as they were at the last refresh. The list
+	// is not paged, and empty when there are none.
+	//
+	// Corresponds with GET /users/{userId}/accounts (the `GetAccounts` operationId).
+	GetAccounts(ctx context.Context, userID UserID, params *GetAccountsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetAccount Retrieve an account.
+	//
+	// The account is as it was at the last refresh of its connection. Refresh the connection to have it as it is now.
+	//
+	// Corresponds with GET /users/{userId}/accounts/{accountId} (the `GetAccount` operationId).
+	GetAccount(ctx context.Context, userID UserID, accountID AccountID, params *GetAccountParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetAffordabilityList List a user's affordability summaries.
+	//
+	// The summaries that have been made for the user, in short: retrieve one to get its figures. The list is not paged.
+	// API 3.0 calls the operation deprecated, and names no successor.
+	//
+	// Corresponds with GET /users/{userId}/affordability (the `GetAffordabilityList` operationId).
+	GetAffordabilityList(ctx context.Context, userID UserID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PostAffordabilityWithBody Make an affordability summary of a user.
+	//
+	// Summarises what the user owns, owes, earns and spends, from the accounts and transactions that Basiq has, and keeps
+	// the result under an id. It is made at once, without a job. An income and an expenses summary of the same period are
+	// made with it; `links` of the answer leads to them.
+	//
+	// The body may be left out. Which period is the default is not documented; up to 13 months are spoken of. A PDF in
+	// place of JSON is answered when `Accept` asks for `application/pdf`.
+	//
+	// Accounts in different currencies cannot be summarised together (400).
+	// Basiq has to enable affordability for the API key (403 otherwise). Summaries of affordability, income and
+	// expenses are limited together, to as many a day as users were created that day, and to 1,000 at most.
+	// API 3.0 calls the operation deprecated, and names no successor.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /users/{userId}/affordability (the `PostAffordability` operationId).
+	PostAffordabilityWithBody(ctx context.Context, userID UserID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PostAffordability Make an affordability summary of a user.
+	//
+	// Summarises what the user owns, owes, earns and spends, from the accounts and transactions that Basiq has, and keeps
+	// the result under an id. It is made at once, without a job. An income and an expenses summary of the same period are
+	// made with it; `links` of the answer leads to them.
+	//
+	// The body may be left out. Which period is the default is not documented; up to 13 months are spoken of. A PDF in
+	// place of JSON is answered when `Accept` asks for `application/pdf`.
+	//
+	// Accounts in different currencies cannot be summarised together (400).
+	// Basiq has to enable affordability for the API key (403 otherwise). Summaries of affordability, income and
+	// expenses are limited together, to as many a day as users were created that day, and to 1,000 at most.
+	// API 3.0 calls the operation deprecated, and names no successor.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /users/{userId}/affordability (the `PostAffordability` operationId).
+	PostAffordability(ctx context.Context, userID UserID, body PostAffordabilityJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetAffordability Retrieve an affordability summary.
+	//
+	// The summary as it was made. As a PDF when `Accept` asks for `application/pdf`.
+	// API 3.0 calls the operation deprecated, and names no successor.
+	//
+	// Corresponds with GET /users/{userId}/affordability/{snapshotId} (the `GetAffordability` operationId).
+	GetAffordability(ctx context.Context, userID UserID, snapshotID SnapshotID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetAffordabilitySnapshotTransactions List the transactions of an affordability summary.
+	//
+	// A page of the transactions that the summary was made of. `links.next` is the URL of the next page, to be followed
+	// as it is; the last page has none. As CSV when `Accept` asks for `application/csv`.
+	// API 3.0 calls the operation deprecated, and names no successor.
+	//
+	// Corresponds with GET /users/{userId}/affordability/{snapshotId}/transactions (the `GetAffordabilitySnapshotTransactions` operationId).
+	GetAffordabilitySnapshotTransactions(ctx context.Context, userID UserID, snapshotID SnapshotID, params *GetAffordabilitySnapshotTransactionsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteAuthLink Permanently delete a user's auth link.
+	//
+	// The link stops working, which cannot be undone. Basiq deletes a link by itself once the user has declared that all
+	// accounts are connected.
+	//
+	// Corresponds with DELETE /users/{userId}/auth_link (the `DeleteAuthLink` operationId).
+	DeleteAuthLink(ctx context.Context, userID UserID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetAuthLink Retrieve a user's auth link.
+	//
+	// The auth link that was created last. An expired one is answered with 410.
+	//
+	// Corresponds with GET /users/{userId}/auth_link (the `GetAuthLink` operationId).
+	GetAuthLink(ctx context.Context, userID UserID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PostAuthLinkWithBody Create an auth link.
+	//
+	// Any earlier auth link of the user stops working. A code sent to a mobile number protects the link: the number
+	// given here, or else the user's. Without either the request is refused.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /users/{userId}/auth_link (the `PostAuthLink` operationId).
+	PostAuthLinkWithBody(ctx context.Context, userID UserID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PostAuthLink Create an auth link.
+	//
+	// Any earlier auth link of the user stops working. A code sent to a mobile number protects the link: the number
+	// given here, or else the user's. Without either the request is refused.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /users/{userId}/auth_link (the `PostAuthLink` operationId).
+	PostAuthLink(ctx context.Context, userID UserID, body PostAuthLinkJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetConnections List a user's connections.
 	//
@@ -338,12 +724,314 @@ type ClientInterface interface {
 	// Corresponds with POST /users/{userId}/connections/{connectionId}/refresh (the `RefreshConnection` operationId).
 	RefreshConnection(ctx context.Context, userID UserID, connectionID ConnectionID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// GetConsents List a user's consents.
+	//
+	// Active consents as well as those that have expired or were revoked. The list is not paged. A user gives a consent
+	// on Basiq's consent page; no operation creates one.
+	//
+	// Corresponds with GET /users/{userId}/consents (the `GetConsents` operationId).
+	GetConsents(ctx context.Context, userID UserID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteConsent Permanently delete a consent.
+	//
+	// Revokes the consent. This cannot be undone; to share data again the user has to give a new one. A consent that is
+	// gone already may be answered with 410.
+	//
+	// Corresponds with DELETE /users/{userId}/consents/{consentId} (the `DeleteConsent` operationId).
+	DeleteConsent(ctx context.Context, userID UserID, consentID ConsentID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PostExpensesWithBody Make an expense summary of a user.
+	//
+	// Sorts the user's expenses, as far as Basiq has the transactions, by what they were for, and keeps the result under
+	// an id. It is made at once, without a job.
+	//
+	// The body may be left out. Which period is the default is not documented; up to 13 months are spoken of.
+	// Accounts in different currencies cannot be summarised together (400).
+	// Basiq has to enable summaries for the API key (403 otherwise). Summaries of affordability, income and
+	// expenses are limited together, to as many a day as users were created that day, and to 1,000 at most.
+	// API 3.0 calls the operation deprecated, and names no successor.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /users/{userId}/expenses (the `PostExpenses` operationId).
+	PostExpensesWithBody(ctx context.Context, userID UserID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PostExpenses Make an expense summary of a user.
+	//
+	// Sorts the user's expenses, as far as Basiq has the transactions, by what they were for, and keeps the result under
+	// an id. It is made at once, without a job.
+	//
+	// The body may be left out. Which period is the default is not documented; up to 13 months are spoken of.
+	// Accounts in different currencies cannot be summarised together (400).
+	// Basiq has to enable summaries for the API key (403 otherwise). Summaries of affordability, income and
+	// expenses are limited together, to as many a day as users were created that day, and to 1,000 at most.
+	// API 3.0 calls the operation deprecated, and names no successor.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /users/{userId}/expenses (the `PostExpenses` operationId).
+	PostExpenses(ctx context.Context, userID UserID, body PostExpensesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetExpenses Retrieve an expense summary.
+	//
+	// The summary as it was made, by itself or with an affordability summary. As CSV when `Accept` asks for `text/csv`.
+	// API 3.0 calls the operation deprecated, and names no successor.
+	//
+	// Corresponds with GET /users/{userId}/expenses/{snapshotId} (the `GetExpenses` operationId).
+	GetExpenses(ctx context.Context, userID UserID, snapshotID SnapshotID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetUserIdentities List a user's identities.
+	//
+	// The people and organisations that the user is to the institutions of the connections. The list is not paged; it
+	// is empty when there are none.
+	//
+	// Corresponds with GET /users/{userId}/identities (the `GetUserIdentities` operationId).
+	GetUserIdentities(ctx context.Context, userID UserID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetUserIdentity Retrieve an identity.
+	//
+	// The same as the item of the list.
+	//
+	// Corresponds with GET /users/{userId}/identities/{identityId} (the `GetUserIdentity` operationId).
+	GetUserIdentity(ctx context.Context, userID UserID, identityID IdentityID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PostIncomeWithBody Make an income summary of a user.
+	//
+	// Finds the sources of the user's income in the transactions that Basiq has, regular, irregular and others, and keeps
+	// the result under an id. It is made at once, without a job, from up to ten institutions.
+	//
+	// The body may be left out.
+	// Accounts in different currencies cannot be summarised together (400).
+	// Basiq has to enable summaries for the API key (403 otherwise). Summaries of affordability, income and
+	// expenses are limited together, to as many a day as users were created that day, and to 1,000 at most.
+	// API 3.0 calls the operation deprecated, and names no successor.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /users/{userId}/income (the `PostIncome` operationId).
+	PostIncomeWithBody(ctx context.Context, userID UserID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PostIncome Make an income summary of a user.
+	//
+	// Finds the sources of the user's income in the transactions that Basiq has, regular, irregular and others, and keeps
+	// the result under an id. It is made at once, without a job, from up to ten institutions.
+	//
+	// The body may be left out.
+	// Accounts in different currencies cannot be summarised together (400).
+	// Basiq has to enable summaries for the API key (403 otherwise). Summaries of affordability, income and
+	// expenses are limited together, to as many a day as users were created that day, and to 1,000 at most.
+	// API 3.0 calls the operation deprecated, and names no successor.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /users/{userId}/income (the `PostIncome` operationId).
+	PostIncome(ctx context.Context, userID UserID, body PostIncomeJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetIncome Retrieve an income summary.
+	//
+	// The summary as it was made, by itself or with an affordability summary.
+	// API 3.0 calls the operation deprecated, and names no successor.
+	//
+	// Corresponds with GET /users/{userId}/income/{snapshotId} (the `GetIncome` operationId).
+	GetIncome(ctx context.Context, userID UserID, snapshotID SnapshotID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// GetUserJobs List a user's jobs.
 	//
 	// Running and past jobs that are less than seven days old, the one updated last first. The list is not paged.
 	//
 	// Corresponds with GET /users/{userId}/jobs (the `GetUserJobs` operationId).
 	GetUserJobs(ctx context.Context, userID UserID, params *GetUserJobsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateStatementWithBody Upload a bank statement.
+	//
+	// Instead of connecting to a bank, a user may upload the statements that the bank issued. Basiq starts a job with
+	// these steps and answers with a reference to it:
+	//
+	// 1. `verify-credentials`: check the file and read it.
+	// 2. `retrieve-accounts`: take the accounts with their details from it.
+	// 3. `retrieve-transactions`: take the transactions of each account from it.
+	//
+	// The whole takes 10 to 30 seconds, depending on the statement; several may be uploaded at once. The sandbox
+	// institution `AU00000` takes no statements.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /users/{userId}/statements (the `CreateStatement` operationId).
+	CreateStatementWithBody(ctx context.Context, userID UserID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetTransactions List a user's transactions.
+	//
+	// One page of the transactions, sorted by account; within an account those that are pending come first, then the
+	// latest posted. `links.next` is the URL of the next page, to be followed as it is: it has a cursor that knows the
+	// filter, and perhaps not the limit. The last page has none.
+	//
+	// A refresh deletes pending transactions and fetches them anew, with new ids.
+	//
+	// Corresponds with GET /users/{userId}/transactions (the `GetTransactions` operationId).
+	GetTransactions(ctx context.Context, userID UserID, params *GetTransactionsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetTransaction Retrieve a transaction.
+	//
+	// A pending transaction is found by its id until the next refresh only.
+	//
+	// Corresponds with GET /users/{userId}/transactions/{transactionId} (the `GetTransaction` operationId).
+	GetTransaction(ctx context.Context, userID UserID, transactionID TransactionID, reqEditors ...RequestEditorFn) (*http.Response, error)
+}
+
+// GetConnectors List the connectors.
+//
+// A connector is one way to fetch data from one institution, so an institution has several. The list is not paged.
+//
+// Corresponds with GET /connectors (the `GetConnectors` operationId).
+func (c *Client) GetConnectors(ctx context.Context, params *GetConnectorsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetConnectorsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetConnector Retrieve a connector.
+//
+// The status tells whether the connector works now, and `authorization` what a user has to give to log in.
+//
+// Corresponds with GET /connectors/{connectorId}/{method} (the `GetConnector` operationId).
+func (c *Client) GetConnector(ctx context.Context, connectorID ConnectorID, method ConnectorMethod, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetConnectorRequest(c.Server, connectorID, method)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetEnrich Find out what a transaction was for.
+//
+// Basiq reads a bank's description of a transaction and answers with its class and, for payments, with the merchant,
+// the place and the kind of business, as far as it finds them. The operation has to be enabled for the API key; the
+// sandbox allows 100 queries a month ("Query limit reached.", 429).
+//
+// Corresponds with GET /enrich (the `GetEnrich` operationId).
+func (c *Client) GetEnrich(ctx context.Context, params *GetEnrichParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetEnrichRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetEvents List the application's events.
+//
+// The events of the last seven days. The documents show no paging.
+//
+// Corresponds with GET /events (the `GetEvents` operationId).
+func (c *Client) GetEvents(ctx context.Context, params *GetEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetEventsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListEventTypes List the types of events.
+//
+// The types that a webhook can subscribe to. The document's example has 15 of them.
+//
+// Corresponds with GET /events/types (the `ListEventTypes` operationId).
+func (c *Client) ListEventTypes(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListEventTypesRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetEventTypeByID Retrieve a type of events.
+//
+// The same as the item of the list; the document's example leaves out `type`.
+//
+// Corresponds with GET /events/types/{eventTypeId} (the `GetEventTypeByID` operationId).
+func (c *Client) GetEventTypeByID(ctx context.Context, eventTypeID EventTypeID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetEventTypeByIDRequest(c.Server, eventTypeID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetEvent Retrieve an event.
+//
+// A webhook names the event only by its id; this is where its data is. `entity` says what the event is about, and so
+// which fields `data` has.
+//
+// Corresponds with GET /events/{eventId} (the `GetEvent` operationId).
+func (c *Client) GetEvent(ctx context.Context, eventID EventID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetEventRequest(c.Server, eventID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetInstitutions List the institutions.
+//
+// The list is not paged. API 3.0 has connectors instead.
+//
+// Corresponds with GET /institutions (the `GetInstitutions` operationId).
+func (c *Client) GetInstitutions(ctx context.Context, params *GetInstitutionsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetInstitutionsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetInstitution Retrieve an institution.
+//
+// The captions tell what a user has to give to log in, and `features` what can be fetched. API 3.0 has connectors instead.
+//
+// Corresponds with GET /institutions/{institutionId} (the `GetInstitution` operationId).
+func (c *Client) GetInstitution(ctx context.Context, institutionID InstitutionID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetInstitutionRequest(c.Server, institutionID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
 }
 
 // GetJobs Retrieve one job.
@@ -409,6 +1097,425 @@ func (c *Client) PostJobMFA(ctx context.Context, jobID JobID, body PostJobMFAJSO
 	return c.Client.Do(req)
 }
 
+// TestMessageWithBody Send a test message.
+//
+// Has Basiq send a message of the given event type to the application's webhooks. There must be a webhook (400, code
+// `no-webhooks-found`).
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /notifications/messages/test (the `TestMessage` operationId).
+func (c *Client) TestMessageWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewTestMessageRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// TestMessage Send a test message.
+//
+// Has Basiq send a message of the given event type to the application's webhooks. There must be a webhook (400, code
+// `no-webhooks-found`).
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /notifications/messages/test (the `TestMessage` operationId).
+func (c *Client) TestMessage(ctx context.Context, body TestMessageJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewTestMessageRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListAppWebhooks List the application's webhooks.
+//
+// The webhooks without their secrets.
+//
+// Corresponds with GET /notifications/webhooks (the `ListAppWebhooks` operationId).
+func (c *Client) ListAppWebhooks(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListAppWebhooksRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AddWebhookWithBody Create a webhook.
+//
+// The answer has the secret that signs the messages; reading the webhook later does not show it. There can be one
+// webhook for a URL (409), and one subscription to an event type in the whole application (400, code
+// `event-already-subscribed`). Messages may take 15 minutes to start.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /notifications/webhooks (the `AddWebhook` operationId).
+func (c *Client) AddWebhookWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAddWebhookRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AddWebhook Create a webhook.
+//
+// The answer has the secret that signs the messages; reading the webhook later does not show it. There can be one
+// webhook for a URL (409), and one subscription to an event type in the whole application (400, code
+// `event-already-subscribed`). Messages may take 15 minutes to start.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /notifications/webhooks (the `AddWebhook` operationId).
+func (c *Client) AddWebhook(ctx context.Context, body AddWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAddWebhookRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteWebhook Delete a webhook.
+//
+// Basiq sends no more messages to its URL.
+//
+// Corresponds with DELETE /notifications/webhooks/{webhookId} (the `DeleteWebhook` operationId).
+func (c *Client) DeleteWebhook(ctx context.Context, webhookID WebhookID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteWebhookRequest(c.Server, webhookID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetWebhook Retrieve a webhook.
+//
+// The webhook without its secret.
+//
+// Corresponds with GET /notifications/webhooks/{webhookId} (the `GetWebhook` operationId).
+func (c *Client) GetWebhook(ctx context.Context, webhookID WebhookID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetWebhookRequest(c.Server, webhookID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateWebhookWithBody Update a webhook.
+//
+// Takes what creating one takes, with the same 400 and 409. What becomes of a field that is not given is not
+// documented, nor whether the secret in the answer is a new one.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /notifications/webhooks/{webhookId} (the `UpdateWebhook` operationId).
+func (c *Client) UpdateWebhookWithBody(ctx context.Context, webhookID WebhookID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateWebhookRequestWithBody(c.Server, webhookID, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateWebhook Update a webhook.
+//
+// Takes what creating one takes, with the same 400 and 409. What becomes of a field that is not given is not
+// documented, nor whether the secret in the answer is a new one.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /notifications/webhooks/{webhookId} (the `UpdateWebhook` operationId).
+func (c *Client) UpdateWebhook(ctx context.Context, webhookID WebhookID, body UpdateWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateWebhookRequest(c.Server, webhookID, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListMessages List a webhook's messages.
+//
+// What Basiq has sent, or tried to send, to the webhook's URL. The list is paged. The documents show no attempts in
+// it: retrieve the message to get them.
+//
+// Corresponds with GET /notifications/webhooks/{webhookId}/messages (the `ListMessages` operationId).
+func (c *Client) ListMessages(ctx context.Context, webhookID WebhookID, params *ListMessagesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListMessagesRequest(c.Server, webhookID, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetWebhookMessage Retrieve a webhook's message.
+//
+// The message with each attempt at delivering it.
+//
+// Corresponds with GET /notifications/webhooks/{webhookId}/messages/{messageId} (the `GetWebhookMessage` operationId).
+func (c *Client) GetWebhookMessage(ctx context.Context, webhookID WebhookID, messageID MessageID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetWebhookMessageRequest(c.Server, webhookID, messageID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetPublicConnectors List the connectors that are public.
+//
+// As the list of connectors, without a token.
+//
+// Corresponds with GET /public/connectors (the `GetPublicConnectors` operationId).
+func (c *Client) GetPublicConnectors(ctx context.Context, params *GetPublicConnectorsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetPublicConnectorsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetPublicConnector Retrieve a connector that is public.
+//
+// As retrieving a connector, without a token.
+//
+// Corresponds with GET /public/connectors/{connectorId}/{method} (the `GetPublicConnector` operationId).
+func (c *Client) GetPublicConnector(ctx context.Context, connectorID ConnectorID, method ConnectorMethod, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetPublicConnectorRequest(c.Server, connectorID, method)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetPublicInstitutions List the institutions that are public.
+//
+// As the list of institutions, without a token.
+//
+// Corresponds with GET /public/institutions (the `GetPublicInstitutions` operationId).
+func (c *Client) GetPublicInstitutions(ctx context.Context, params *GetPublicInstitutionsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetPublicInstitutionsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListReports List the reports.
+//
+// The reports of the application, of all users, without their `data`: retrieve a report to get it. A report is a
+// snapshot that can be retrieved for a while; the document says 24 hours, `expiresAt` of its examples says weeks or
+// months. The answer may be a page: `links.next` leads to the one after it.
+//
+// Corresponds with GET /reports (the `ListReports` operationId).
+func (c *Client) ListReports(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListReportsRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateReportWithBody Create a report.
+//
+// Starts a job with one step, `create-report`, whose result links to the report. The report keeps a copy of the
+// data it was made of. `listReportTypes` tells which types there are and which filters each takes; the filters are
+// described at `ReportFilterName`.
+//
+// Refused with 400: more than five users, a user or an account that is named twice, accounts that stand for the
+// same account at the bank, and connections that are neither web nor open banking (code `forbidden-access`). To
+// have newly enriched transactions in the report, purge and refresh the connections first. In a day, as many
+// reports can be made as users were created on that day, and 1,000 at most.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /reports (the `CreateReport` operationId).
+func (c *Client) CreateReportWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateReportRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateReport Create a report.
+//
+// Starts a job with one step, `create-report`, whose result links to the report. The report keeps a copy of the
+// data it was made of. `listReportTypes` tells which types there are and which filters each takes; the filters are
+// described at `ReportFilterName`.
+//
+// Refused with 400: more than five users, a user or an account that is named twice, accounts that stand for the
+// same account at the bank, and connections that are neither web nor open banking (code `forbidden-access`). To
+// have newly enriched transactions in the report, purge and refresh the connections first. In a day, as many
+// reports can be made as users were created on that day, and 1,000 at most.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /reports (the `CreateReport` operationId).
+func (c *Client) CreateReport(ctx context.Context, body CreateReportJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateReportRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListReportTypes List the types of reports.
+//
+// All types of reports that can be created, with the filters that each takes.
+//
+// Corresponds with GET /reports/types (the `ListReportTypes` operationId).
+func (c *Client) ListReportTypes(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListReportTypesRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RetrieveSpecificReportType Retrieve a type of report.
+//
+// What the type is called and which filters it takes. The document leaves open whether the answer is the type
+// itself or a list that holds it in `data`.
+//
+// Corresponds with GET /reports/types/{reportTypeId} (the `RetrieveSpecificReportType` operationId).
+func (c *Client) RetrieveSpecificReportType(ctx context.Context, reportTypeID ReportTypeID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRetrieveSpecificReportTypeRequest(c.Server, reportTypeID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteReport Permanently delete a report.
+//
+// Deletes the report and the copy of the data that it was made of. This cannot be undone.
+//
+// Corresponds with DELETE /reports/{reportId} (the `DeleteReport` operationId).
+func (c *Client) DeleteReport(ctx context.Context, reportID ReportID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteReportRequest(c.Server, reportID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RetrieveReport Retrieve a report.
+//
+// The `Accept` header decides what comes: `application/json` for the data, `application/pdf` for a document to
+// read or print. What `data` holds depends on the report's type: metrics, groups and accounts in an affordability
+// report (`CON_AFFOR_01`); institution, identity, accreditation and account in a bank statement (`STATEMENT_01`).
+//
+// Corresponds with GET /reports/{reportId} (the `RetrieveReport` operationId).
+func (c *Client) RetrieveReport(ctx context.Context, reportID ReportID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRetrieveReportRequest(c.Server, reportID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RetrieveReportTransactions List the transactions of a report.
+//
+// The transactions that the report was made of, as they were then. The answer may be a page: `links.next` leads to
+// the one after it. When no transaction fits, `data` is empty.
+//
+// Corresponds with GET /reports/{reportId}/transactions (the `RetrieveReportTransactions` operationId).
+func (c *Client) RetrieveReportTransactions(ctx context.Context, reportID ReportID, params *RetrieveReportTransactionsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRetrieveReportTransactionsRequest(c.Server, reportID, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // PostTokenWithBody Trade the API key for an access token.
 //
 // The token is sent as `Authorization: Bearer` on every other call. It lives for `expires_in` seconds (one hour)
@@ -449,6 +1556,24 @@ func (c *Client) PostTokenWithBody(ctx context.Context, params *PostTokenParams,
 // Corresponds with POST /token (the `PostToken` operationId).
 func (c *Client) PostTokenWithFormdataBody(ctx context.Context, params *PostTokenParams, body PostTokenFormdataRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewPostTokenRequestWithFormdataBody(c.Server, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetUsers List the application's users.
+//
+// Only an old guide has this operation, and no machine-readable document; it may be refused. The guide shows no
+// paging and calls filters "coming soon". The items have few fields: retrieve the user to get the others.
+//
+// Corresponds with GET /users (the `GetUsers` operationId).
+func (c *Client) GetUsers(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetUsersRequest(c.Server)
 	if err != nil {
 		return nil, err
 	}
@@ -561,6 +1686,229 @@ func (c *Client) UpdateUserWithBody(ctx context.Context, userID UserID, contentT
 // Corresponds with POST /users/{userId} (the `UpdateUser` operationId).
 func (c *Client) UpdateUser(ctx context.Context, userID UserID, body UpdateUserJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewUpdateUserRequest(c.Server, userID, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetAccounts List a user's accounts.
+//
+// The accounts that the user's connections and statements have brought, as they were at the last refresh. The list
+// is not paged, and empty when there are none.
+//
+// Corresponds with GET /users/{userId}/accounts (the `GetAccounts` operationId).
+func (c *Client) GetAccounts(ctx context.Context, userID UserID, params *GetAccountsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetAccountsRequest(c.Server, userID, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetAccount Retrieve an account.
+//
+// The account is as it was at the last refresh of its connection. Refresh the connection to have it as it is now.
+//
+// Corresponds with GET /users/{userId}/accounts/{accountId} (the `GetAccount` operationId).
+func (c *Client) GetAccount(ctx context.Context, userID UserID, accountID AccountID, params *GetAccountParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetAccountRequest(c.Server, userID, accountID, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetAffordabilityList List a user's affordability summaries.
+//
+// The summaries that have been made for the user, in short: retrieve one to get its figures. The list is not paged.
+// API 3.0 calls the operation deprecated, and names no successor.
+//
+// Corresponds with GET /users/{userId}/affordability (the `GetAffordabilityList` operationId).
+func (c *Client) GetAffordabilityList(ctx context.Context, userID UserID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetAffordabilityListRequest(c.Server, userID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PostAffordabilityWithBody Make an affordability summary of a user.
+//
+// Summarises what the user owns, owes, earns and spends, from the accounts and transactions that Basiq has, and keeps
+// the result under an id. It is made at once, without a job. An income and an expenses summary of the same period are
+// made with it; `links` of the answer leads to them.
+//
+// The body may be left out. Which period is the default is not documented; up to 13 months are spoken of. A PDF in
+// place of JSON is answered when `Accept` asks for `application/pdf`.
+//
+// Accounts in different currencies cannot be summarised together (400).
+// Basiq has to enable affordability for the API key (403 otherwise). Summaries of affordability, income and
+// expenses are limited together, to as many a day as users were created that day, and to 1,000 at most.
+// API 3.0 calls the operation deprecated, and names no successor.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /users/{userId}/affordability (the `PostAffordability` operationId).
+func (c *Client) PostAffordabilityWithBody(ctx context.Context, userID UserID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPostAffordabilityRequestWithBody(c.Server, userID, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PostAffordability Make an affordability summary of a user.
+//
+// Summarises what the user owns, owes, earns and spends, from the accounts and transactions that Basiq has, and keeps
+// the result under an id. It is made at once, without a job. An income and an expenses summary of the same period are
+// made with it; `links` of the answer leads to them.
+//
+// The body may be left out. Which period is the default is not documented; up to 13 months are spoken of. A PDF in
+// place of JSON is answered when `Accept` asks for `application/pdf`.
+//
+// Accounts in different currencies cannot be summarised together (400).
+// Basiq has to enable affordability for the API key (403 otherwise). Summaries of affordability, income and
+// expenses are limited together, to as many a day as users were created that day, and to 1,000 at most.
+// API 3.0 calls the operation deprecated, and names no successor.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /users/{userId}/affordability (the `PostAffordability` operationId).
+func (c *Client) PostAffordability(ctx context.Context, userID UserID, body PostAffordabilityJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPostAffordabilityRequest(c.Server, userID, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetAffordability Retrieve an affordability summary.
+//
+// The summary as it was made. As a PDF when `Accept` asks for `application/pdf`.
+// API 3.0 calls the operation deprecated, and names no successor.
+//
+// Corresponds with GET /users/{userId}/affordability/{snapshotId} (the `GetAffordability` operationId).
+func (c *Client) GetAffordability(ctx context.Context, userID UserID, snapshotID SnapshotID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetAffordabilityRequest(c.Server, userID, snapshotID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetAffordabilitySnapshotTransactions List the transactions of an affordability summary.
+//
+// A page of the transactions that the summary was made of. `links.next` is the URL of the next page, to be followed
+// as it is; the last page has none. As CSV when `Accept` asks for `application/csv`.
+// API 3.0 calls the operation deprecated, and names no successor.
+//
+// Corresponds with GET /users/{userId}/affordability/{snapshotId}/transactions (the `GetAffordabilitySnapshotTransactions` operationId).
+func (c *Client) GetAffordabilitySnapshotTransactions(ctx context.Context, userID UserID, snapshotID SnapshotID, params *GetAffordabilitySnapshotTransactionsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetAffordabilitySnapshotTransactionsRequest(c.Server, userID, snapshotID, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteAuthLink Permanently delete a user's auth link.
+//
+// The link stops working, which cannot be undone. Basiq deletes a link by itself once the user has declared that all
+// accounts are connected.
+//
+// Corresponds with DELETE /users/{userId}/auth_link (the `DeleteAuthLink` operationId).
+func (c *Client) DeleteAuthLink(ctx context.Context, userID UserID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteAuthLinkRequest(c.Server, userID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetAuthLink Retrieve a user's auth link.
+//
+// The auth link that was created last. An expired one is answered with 410.
+//
+// Corresponds with GET /users/{userId}/auth_link (the `GetAuthLink` operationId).
+func (c *Client) GetAuthLink(ctx context.Context, userID UserID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetAuthLinkRequest(c.Server, userID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PostAuthLinkWithBody Create an auth link.
+//
+// Any earlier auth link of the user stops working. A code sent to a mobile number protects the link: the number
+// given here, or else the user's. Without either the request is refused.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /users/{userId}/auth_link (the `PostAuthLink` operationId).
+func (c *Client) PostAuthLinkWithBody(ctx context.Context, userID UserID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPostAuthLinkRequestWithBody(c.Server, userID, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PostAuthLink Create an auth link.
+//
+// Any earlier auth link of the user stops working. A code sent to a mobile number protects the link: the number
+// given here, or else the user's. Without either the request is refused.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /users/{userId}/auth_link (the `PostAuthLink` operationId).
+func (c *Client) PostAuthLink(ctx context.Context, userID UserID, body PostAuthLinkJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPostAuthLinkRequest(c.Server, userID, body)
 	if err != nil {
 		return nil, err
 	}
@@ -804,6 +2152,217 @@ func (c *Client) RefreshConnection(ctx context.Context, userID UserID, connectio
 	return c.Client.Do(req)
 }
 
+// GetConsents List a user's consents.
+//
+// Active consents as well as those that have expired or were revoked. The list is not paged. A user gives a consent
+// on Basiq's consent page; no operation creates one.
+//
+// Corresponds with GET /users/{userId}/consents (the `GetConsents` operationId).
+func (c *Client) GetConsents(ctx context.Context, userID UserID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetConsentsRequest(c.Server, userID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteConsent Permanently delete a consent.
+//
+// Revokes the consent. This cannot be undone; to share data again the user has to give a new one. A consent that is
+// gone already may be answered with 410.
+//
+// Corresponds with DELETE /users/{userId}/consents/{consentId} (the `DeleteConsent` operationId).
+func (c *Client) DeleteConsent(ctx context.Context, userID UserID, consentID ConsentID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteConsentRequest(c.Server, userID, consentID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PostExpensesWithBody Make an expense summary of a user.
+//
+// Sorts the user's expenses, as far as Basiq has the transactions, by what they were for, and keeps the result under
+// an id. It is made at once, without a job.
+//
+// The body may be left out. Which period is the default is not documented; up to 13 months are spoken of.
+// Accounts in different currencies cannot be summarised together (400).
+// Basiq has to enable summaries for the API key (403 otherwise). Summaries of affordability, income and
+// expenses are limited together, to as many a day as users were created that day, and to 1,000 at most.
+// API 3.0 calls the operation deprecated, and names no successor.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /users/{userId}/expenses (the `PostExpenses` operationId).
+func (c *Client) PostExpensesWithBody(ctx context.Context, userID UserID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPostExpensesRequestWithBody(c.Server, userID, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PostExpenses Make an expense summary of a user.
+//
+// Sorts the user's expenses, as far as Basiq has the transactions, by what they were for, and keeps the result under
+// an id. It is made at once, without a job.
+//
+// The body may be left out. Which period is the default is not documented; up to 13 months are spoken of.
+// Accounts in different currencies cannot be summarised together (400).
+// Basiq has to enable summaries for the API key (403 otherwise). Summaries of affordability, income and
+// expenses are limited together, to as many a day as users were created that day, and to 1,000 at most.
+// API 3.0 calls the operation deprecated, and names no successor.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /users/{userId}/expenses (the `PostExpenses` operationId).
+func (c *Client) PostExpenses(ctx context.Context, userID UserID, body PostExpensesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPostExpensesRequest(c.Server, userID, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetExpenses Retrieve an expense summary.
+//
+// The summary as it was made, by itself or with an affordability summary. As CSV when `Accept` asks for `text/csv`.
+// API 3.0 calls the operation deprecated, and names no successor.
+//
+// Corresponds with GET /users/{userId}/expenses/{snapshotId} (the `GetExpenses` operationId).
+func (c *Client) GetExpenses(ctx context.Context, userID UserID, snapshotID SnapshotID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetExpensesRequest(c.Server, userID, snapshotID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetUserIdentities List a user's identities.
+//
+// The people and organisations that the user is to the institutions of the connections. The list is not paged; it
+// is empty when there are none.
+//
+// Corresponds with GET /users/{userId}/identities (the `GetUserIdentities` operationId).
+func (c *Client) GetUserIdentities(ctx context.Context, userID UserID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetUserIdentitiesRequest(c.Server, userID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetUserIdentity Retrieve an identity.
+//
+// The same as the item of the list.
+//
+// Corresponds with GET /users/{userId}/identities/{identityId} (the `GetUserIdentity` operationId).
+func (c *Client) GetUserIdentity(ctx context.Context, userID UserID, identityID IdentityID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetUserIdentityRequest(c.Server, userID, identityID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PostIncomeWithBody Make an income summary of a user.
+//
+// Finds the sources of the user's income in the transactions that Basiq has, regular, irregular and others, and keeps
+// the result under an id. It is made at once, without a job, from up to ten institutions.
+//
+// The body may be left out.
+// Accounts in different currencies cannot be summarised together (400).
+// Basiq has to enable summaries for the API key (403 otherwise). Summaries of affordability, income and
+// expenses are limited together, to as many a day as users were created that day, and to 1,000 at most.
+// API 3.0 calls the operation deprecated, and names no successor.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /users/{userId}/income (the `PostIncome` operationId).
+func (c *Client) PostIncomeWithBody(ctx context.Context, userID UserID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPostIncomeRequestWithBody(c.Server, userID, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PostIncome Make an income summary of a user.
+//
+// Finds the sources of the user's income in the transactions that Basiq has, regular, irregular and others, and keeps
+// the result under an id. It is made at once, without a job, from up to ten institutions.
+//
+// The body may be left out.
+// Accounts in different currencies cannot be summarised together (400).
+// Basiq has to enable summaries for the API key (403 otherwise). Summaries of affordability, income and
+// expenses are limited together, to as many a day as users were created that day, and to 1,000 at most.
+// API 3.0 calls the operation deprecated, and names no successor.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /users/{userId}/income (the `PostIncome` operationId).
+func (c *Client) PostIncome(ctx context.Context, userID UserID, body PostIncomeJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPostIncomeRequest(c.Server, userID, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetIncome Retrieve an income summary.
+//
+// The summary as it was made, by itself or with an affordability summary.
+// API 3.0 calls the operation deprecated, and names no successor.
+//
+// Corresponds with GET /users/{userId}/income/{snapshotId} (the `GetIncome` operationId).
+func (c *Client) GetIncome(ctx context.Context, userID UserID, snapshotID SnapshotID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetIncomeRequest(c.Server, userID, snapshotID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // GetUserJobs List a user's jobs.
 //
 // Running and past jobs that are less than seven days old, the one updated last first. The list is not paged.
@@ -819,6 +2378,505 @@ func (c *Client) GetUserJobs(ctx context.Context, userID UserID, params *GetUser
 		return nil, err
 	}
 	return c.Client.Do(req)
+}
+
+// CreateStatementWithBody Upload a bank statement.
+//
+// Instead of connecting to a bank, a user may upload the statements that the bank issued. Basiq starts a job with
+// these steps and answers with a reference to it:
+//
+// 1. `verify-credentials`: check the file and read it.
+// 2. `retrieve-accounts`: take the accounts with their details from it.
+// 3. `retrieve-transactions`: take the transactions of each account from it.
+//
+// The whole takes 10 to 30 seconds, depending on the statement; several may be uploaded at once. The sandbox
+// institution `AU00000` takes no statements.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /users/{userId}/statements (the `CreateStatement` operationId).
+func (c *Client) CreateStatementWithBody(ctx context.Context, userID UserID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateStatementRequestWithBody(c.Server, userID, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetTransactions List a user's transactions.
+//
+// One page of the transactions, sorted by account; within an account those that are pending come first, then the
+// latest posted. `links.next` is the URL of the next page, to be followed as it is: it has a cursor that knows the
+// filter, and perhaps not the limit. The last page has none.
+//
+// A refresh deletes pending transactions and fetches them anew, with new ids.
+//
+// Corresponds with GET /users/{userId}/transactions (the `GetTransactions` operationId).
+func (c *Client) GetTransactions(ctx context.Context, userID UserID, params *GetTransactionsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetTransactionsRequest(c.Server, userID, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetTransaction Retrieve a transaction.
+//
+// A pending transaction is found by its id until the next refresh only.
+//
+// Corresponds with GET /users/{userId}/transactions/{transactionId} (the `GetTransaction` operationId).
+func (c *Client) GetTransaction(ctx context.Context, userID UserID, transactionID TransactionID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetTransactionRequest(c.Server, userID, transactionID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// NewGetConnectorsRequest constructs an http.Request for the GetConnectors method
+func NewGetConnectorsRequest(server string, params *GetConnectorsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/connectors")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Filter != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "filter", *params.Filter, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetConnectorRequest constructs an http.Request for the GetConnector method
+func NewGetConnectorRequest(server string, connectorID ConnectorID, method ConnectorMethod) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "connectorId", connectorID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "method", method, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/connectors/%s/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetEnrichRequest constructs an http.Request for the GetEnrich method
+func NewGetEnrichRequest(server string, params *GetEnrichParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/enrich")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "q", params.Q, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "institution", params.Institution, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "country", params.Country, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if params.MCC != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "mcc", *params.MCC, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.AccountType != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "accountType", *params.AccountType, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Amount != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "amount", *params.Amount, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "decimal"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetEventsRequest constructs an http.Request for the GetEvents method
+func NewGetEventsRequest(server string, params *GetEventsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/events")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Filter != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "filter", *params.Filter, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListEventTypesRequest constructs an http.Request for the ListEventTypes method
+func NewListEventTypesRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/events/types")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetEventTypeByIDRequest constructs an http.Request for the GetEventTypeByID method
+func NewGetEventTypeByIDRequest(server string, eventTypeID EventTypeID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "eventTypeId", eventTypeID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/events/types/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetEventRequest constructs an http.Request for the GetEvent method
+func NewGetEventRequest(server string, eventID EventID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "eventId", eventID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/events/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetInstitutionsRequest constructs an http.Request for the GetInstitutions method
+func NewGetInstitutionsRequest(server string, params *GetInstitutionsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/institutions")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Filter != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "filter", *params.Filter, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetInstitutionRequest constructs an http.Request for the GetInstitution method
+func NewGetInstitutionRequest(server string, institutionID InstitutionID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "institutionId", institutionID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/institutions/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
 }
 
 // NewGetJobsRequest constructs an http.Request for the GetJobs method
@@ -902,6 +2960,760 @@ func NewPostJobMFARequestWithBody(server string, jobID JobID, contentType string
 	return req, nil
 }
 
+// NewTestMessageRequest calls the generic TestMessage builder with application/json body
+func NewTestMessageRequest(server string, body TestMessageJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewTestMessageRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewTestMessageRequestWithBody constructs an http.Request for the TestMessage method, with any body, and a specified content type
+func NewTestMessageRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/notifications/messages/test")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewListAppWebhooksRequest constructs an http.Request for the ListAppWebhooks method
+func NewListAppWebhooksRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/notifications/webhooks")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewAddWebhookRequest calls the generic AddWebhook builder with application/json body
+func NewAddWebhookRequest(server string, body AddWebhookJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewAddWebhookRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewAddWebhookRequestWithBody constructs an http.Request for the AddWebhook method, with any body, and a specified content type
+func NewAddWebhookRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/notifications/webhooks")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewDeleteWebhookRequest constructs an http.Request for the DeleteWebhook method
+func NewDeleteWebhookRequest(server string, webhookID WebhookID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "webhookId", webhookID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/notifications/webhooks/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetWebhookRequest constructs an http.Request for the GetWebhook method
+func NewGetWebhookRequest(server string, webhookID WebhookID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "webhookId", webhookID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/notifications/webhooks/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewUpdateWebhookRequest calls the generic UpdateWebhook builder with application/json body
+func NewUpdateWebhookRequest(server string, webhookID WebhookID, body UpdateWebhookJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewUpdateWebhookRequestWithBody(server, webhookID, "application/json", bodyReader)
+}
+
+// NewUpdateWebhookRequestWithBody constructs an http.Request for the UpdateWebhook method, with any body, and a specified content type
+func NewUpdateWebhookRequestWithBody(server string, webhookID WebhookID, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "webhookId", webhookID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/notifications/webhooks/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewListMessagesRequest constructs an http.Request for the ListMessages method
+func NewListMessagesRequest(server string, webhookID WebhookID, params *ListMessagesParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "webhookId", webhookID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/notifications/webhooks/%s/messages", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Filter != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "filter", *params.Filter, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetWebhookMessageRequest constructs an http.Request for the GetWebhookMessage method
+func NewGetWebhookMessageRequest(server string, webhookID WebhookID, messageID MessageID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "webhookId", webhookID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "messageId", messageID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/notifications/webhooks/%s/messages/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetPublicConnectorsRequest constructs an http.Request for the GetPublicConnectors method
+func NewGetPublicConnectorsRequest(server string, params *GetPublicConnectorsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/public/connectors")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Filter != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "filter", *params.Filter, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetPublicConnectorRequest constructs an http.Request for the GetPublicConnector method
+func NewGetPublicConnectorRequest(server string, connectorID ConnectorID, method ConnectorMethod) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "connectorId", connectorID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "method", method, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/public/connectors/%s/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetPublicInstitutionsRequest constructs an http.Request for the GetPublicInstitutions method
+func NewGetPublicInstitutionsRequest(server string, params *GetPublicInstitutionsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/public/institutions")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Filter != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "filter", *params.Filter, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListReportsRequest constructs an http.Request for the ListReports method
+func NewListReportsRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/reports")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreateReportRequest calls the generic CreateReport builder with application/json body
+func NewCreateReportRequest(server string, body CreateReportJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateReportRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewCreateReportRequestWithBody constructs an http.Request for the CreateReport method, with any body, and a specified content type
+func NewCreateReportRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/reports")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewListReportTypesRequest constructs an http.Request for the ListReportTypes method
+func NewListReportTypesRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/reports/types")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewRetrieveSpecificReportTypeRequest constructs an http.Request for the RetrieveSpecificReportType method
+func NewRetrieveSpecificReportTypeRequest(server string, reportTypeID ReportTypeID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "reportTypeId", reportTypeID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/reports/types/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewDeleteReportRequest constructs an http.Request for the DeleteReport method
+func NewDeleteReportRequest(server string, reportID ReportID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "reportId", reportID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/reports/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewRetrieveReportRequest constructs an http.Request for the RetrieveReport method
+func NewRetrieveReportRequest(server string, reportID ReportID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "reportId", reportID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/reports/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewRetrieveReportTransactionsRequest constructs an http.Request for the RetrieveReportTransactions method
+func NewRetrieveReportTransactionsRequest(server string, reportID ReportID, params *RetrieveReportTransactionsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "reportId", reportID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/reports/%s/transactions", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Filter != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "filter", *params.Filter, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewPostTokenRequestWithFormdataBody calls the generic PostToken builder with application/x-www-form-urlencoded body
 func NewPostTokenRequestWithFormdataBody(server string, params *PostTokenParams, body PostTokenFormdataRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -950,6 +3762,33 @@ func NewPostTokenRequestWithBody(server string, params *PostTokenParams, content
 
 		req.Header.Set("basiq-version", headerParam0)
 
+	}
+
+	return req, nil
+}
+
+// NewGetUsersRequest constructs an http.Request for the GetUsers method
+func NewGetUsersRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/users")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
 	}
 
 	return req, nil
@@ -1091,6 +3930,440 @@ func NewUpdateUserRequestWithBody(server string, userID UserID, contentType stri
 	}
 
 	operationPath := fmt.Sprintf("/users/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewGetAccountsRequest constructs an http.Request for the GetAccounts method
+func NewGetAccountsRequest(server string, userID UserID, params *GetAccountsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "userId", userID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/users/%s/accounts", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Filter != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "filter", *params.Filter, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetAccountRequest constructs an http.Request for the GetAccount method
+func NewGetAccountRequest(server string, userID UserID, accountID AccountID, params *GetAccountParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "userId", userID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "accountId", accountID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/users/%s/accounts/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Filter != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "filter", *params.Filter, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetAffordabilityListRequest constructs an http.Request for the GetAffordabilityList method
+func NewGetAffordabilityListRequest(server string, userID UserID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "userId", userID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/users/%s/affordability", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPostAffordabilityRequest calls the generic PostAffordability builder with application/json body
+func NewPostAffordabilityRequest(server string, userID UserID, body PostAffordabilityJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPostAffordabilityRequestWithBody(server, userID, "application/json", bodyReader)
+}
+
+// NewPostAffordabilityRequestWithBody constructs an http.Request for the PostAffordability method, with any body, and a specified content type
+func NewPostAffordabilityRequestWithBody(server string, userID UserID, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "userId", userID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/users/%s/affordability", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewGetAffordabilityRequest constructs an http.Request for the GetAffordability method
+func NewGetAffordabilityRequest(server string, userID UserID, snapshotID SnapshotID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "userId", userID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "snapshotId", snapshotID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/users/%s/affordability/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetAffordabilitySnapshotTransactionsRequest constructs an http.Request for the GetAffordabilitySnapshotTransactions method
+func NewGetAffordabilitySnapshotTransactionsRequest(server string, userID UserID, snapshotID SnapshotID, params *GetAffordabilitySnapshotTransactionsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "userId", userID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "snapshotId", snapshotID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/users/%s/affordability/%s/transactions", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewDeleteAuthLinkRequest constructs an http.Request for the DeleteAuthLink method
+func NewDeleteAuthLinkRequest(server string, userID UserID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "userId", userID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/users/%s/auth_link", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetAuthLinkRequest constructs an http.Request for the GetAuthLink method
+func NewGetAuthLinkRequest(server string, userID UserID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "userId", userID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/users/%s/auth_link", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPostAuthLinkRequest calls the generic PostAuthLink builder with application/json body
+func NewPostAuthLinkRequest(server string, userID UserID, body PostAuthLinkJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPostAuthLinkRequestWithBody(server, userID, "application/json", bodyReader)
+}
+
+// NewPostAuthLinkRequestWithBody constructs an http.Request for the PostAuthLink method, with any body, and a specified content type
+func NewPostAuthLinkRequestWithBody(server string, userID UserID, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "userId", userID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/users/%s/auth_link", pathParam0)
 	if operationPath[0] == '/' {
 		operationPath = "." + operationPath
 	}
@@ -1470,6 +4743,332 @@ func NewRefreshConnectionRequest(server string, userID UserID, connectionID Conn
 	return req, nil
 }
 
+// NewGetConsentsRequest constructs an http.Request for the GetConsents method
+func NewGetConsentsRequest(server string, userID UserID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "userId", userID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/users/%s/consents", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewDeleteConsentRequest constructs an http.Request for the DeleteConsent method
+func NewDeleteConsentRequest(server string, userID UserID, consentID ConsentID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "userId", userID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "consentId", consentID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/users/%s/consents/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPostExpensesRequest calls the generic PostExpenses builder with application/json body
+func NewPostExpensesRequest(server string, userID UserID, body PostExpensesJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPostExpensesRequestWithBody(server, userID, "application/json", bodyReader)
+}
+
+// NewPostExpensesRequestWithBody constructs an http.Request for the PostExpenses method, with any body, and a specified content type
+func NewPostExpensesRequestWithBody(server string, userID UserID, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "userId", userID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/users/%s/expenses", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewGetExpensesRequest constructs an http.Request for the GetExpenses method
+func NewGetExpensesRequest(server string, userID UserID, snapshotID SnapshotID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "userId", userID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "snapshotId", snapshotID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/users/%s/expenses/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetUserIdentitiesRequest constructs an http.Request for the GetUserIdentities method
+func NewGetUserIdentitiesRequest(server string, userID UserID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "userId", userID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/users/%s/identities", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetUserIdentityRequest constructs an http.Request for the GetUserIdentity method
+func NewGetUserIdentityRequest(server string, userID UserID, identityID IdentityID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "userId", userID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "identityId", identityID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/users/%s/identities/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPostIncomeRequest calls the generic PostIncome builder with application/json body
+func NewPostIncomeRequest(server string, userID UserID, body PostIncomeJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPostIncomeRequestWithBody(server, userID, "application/json", bodyReader)
+}
+
+// NewPostIncomeRequestWithBody constructs an http.Request for the PostIncome method, with any body, and a specified content type
+func NewPostIncomeRequestWithBody(server string, userID UserID, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "userId", userID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/users/%s/income", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewGetIncomeRequest constructs an http.Request for the GetIncome method
+func NewGetIncomeRequest(server string, userID UserID, snapshotID SnapshotID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "userId", userID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "snapshotId", snapshotID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/users/%s/income/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewGetUserJobsRequest constructs an http.Request for the GetUserJobs method
 func NewGetUserJobsRequest(server string, userID UserID, params *GetUserJobsParams) (*http.Request, error) {
 	var err error
@@ -1521,6 +5120,156 @@ func NewGetUserJobsRequest(server string, userID UserID, params *GetUserJobsPara
 			rawQueryFragments = append(rawQueryFragments, encoded)
 		}
 		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreateStatementRequestWithBody constructs an http.Request for the CreateStatement method, with any body, and a specified content type
+func NewCreateStatementRequestWithBody(server string, userID UserID, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "userId", userID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/users/%s/statements", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewGetTransactionsRequest constructs an http.Request for the GetTransactions method
+func NewGetTransactionsRequest(server string, userID UserID, params *GetTransactionsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "userId", userID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/users/%s/transactions", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Filter != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "filter", *params.Filter, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetTransactionRequest constructs an http.Request for the GetTransaction method
+func NewGetTransactionRequest(server string, userID UserID, transactionID TransactionID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "userId", userID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "transactionId", transactionID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/users/%s/transactions/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
 	}
 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)

@@ -4,8 +4,38 @@
 package gen
 
 import (
+	"encoding/json"
+
 	"github.com/basiq-go/basiq-go/api"
+	openapi_types "github.com/oapi-codegen/runtime/types"
 )
+
+// Defines values for AccountOwnership.
+const (
+	AccountOwnershipManyParty AccountOwnership = "MANY_PARTY"
+	AccountOwnershipOneParty  AccountOwnership = "ONE_PARTY"
+	AccountOwnershipOther     AccountOwnership = "OTHER"
+	AccountOwnershipTwoParty  AccountOwnership = "TWO_PARTY"
+	AccountOwnershipUnknown   AccountOwnership = "UNKNOWN"
+)
+
+// Valid indicates whether the value is a known member of the AccountOwnership enum.
+func (e AccountOwnership) Valid() bool {
+	switch e {
+	case AccountOwnershipManyParty:
+		return true
+	case AccountOwnershipOneParty:
+		return true
+	case AccountOwnershipOther:
+		return true
+	case AccountOwnershipTwoParty:
+		return true
+	case AccountOwnershipUnknown:
+		return true
+	default:
+		return false
+	}
+}
 
 // Defines values for AccountStatus.
 const (
@@ -106,6 +136,309 @@ func (e ConnectionStatus) Valid() bool {
 	}
 }
 
+// Defines values for ConsentStatus.
+const (
+	ConsentStatusActive  ConsentStatus = "active"
+	ConsentStatusExpired ConsentStatus = "expired"
+	ConsentStatusRevoked ConsentStatus = "revoked"
+)
+
+// Valid indicates whether the value is a known member of the ConsentStatus enum.
+func (e ConsentStatus) Valid() bool {
+	switch e {
+	case ConsentStatusActive:
+		return true
+	case ConsentStatusExpired:
+		return true
+	case ConsentStatusRevoked:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for EnrichMatchType.
+const (
+	EnrichMatchTypeMCC                   EnrichMatchType = "mcc"
+	EnrichMatchTypeML                    EnrichMatchType = "ml"
+	EnrichMatchTypeMerchantFull          EnrichMatchType = "merchantFull"
+	EnrichMatchTypeMerchantFullLowercase EnrichMatchType = "merchantfull"
+	EnrichMatchTypeMerchantPartial       EnrichMatchType = "merchantPartial"
+	EnrichMatchTypeNone                  EnrichMatchType = "none"
+)
+
+// Valid indicates whether the value is a known member of the EnrichMatchType enum.
+func (e EnrichMatchType) Valid() bool {
+	switch e {
+	case EnrichMatchTypeMCC:
+		return true
+	case EnrichMatchTypeML:
+		return true
+	case EnrichMatchTypeMerchantFull:
+		return true
+	case EnrichMatchTypeMerchantFullLowercase:
+		return true
+	case EnrichMatchTypeMerchantPartial:
+		return true
+	case EnrichMatchTypeNone:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for EventAction.
+const (
+	EventActionActivated   EventAction = "activated"
+	EventActionArchived    EventAction = "archived"
+	EventActionCreated     EventAction = "created"
+	EventActionDeleted     EventAction = "deleted"
+	EventActionExpired     EventAction = "expired"
+	EventActionInvalidated EventAction = "invalidated"
+	EventActionReminder    EventAction = "reminder"
+	EventActionRevoked     EventAction = "revoked"
+	EventActionUpdated     EventAction = "updated"
+	EventActionWarning     EventAction = "warning"
+)
+
+// Valid indicates whether the value is a known member of the EventAction enum.
+func (e EventAction) Valid() bool {
+	switch e {
+	case EventActionActivated:
+		return true
+	case EventActionArchived:
+		return true
+	case EventActionCreated:
+		return true
+	case EventActionDeleted:
+		return true
+	case EventActionExpired:
+		return true
+	case EventActionInvalidated:
+		return true
+	case EventActionReminder:
+		return true
+	case EventActionRevoked:
+		return true
+	case EventActionUpdated:
+		return true
+	case EventActionWarning:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for EventEntity.
+const (
+	EventEntityAccount      EventEntity = "account"
+	EventEntityConnection   EventEntity = "connection"
+	EventEntityConsent      EventEntity = "consent"
+	EventEntityTransactions EventEntity = "transactions"
+	EventEntityUser         EventEntity = "user"
+)
+
+// Valid indicates whether the value is a known member of the EventEntity enum.
+func (e EventEntity) Valid() bool {
+	switch e {
+	case EventEntityAccount:
+		return true
+	case EventEntityConnection:
+		return true
+	case EventEntityConsent:
+		return true
+	case EventEntityTransactions:
+		return true
+	case EventEntityUser:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for EventTypeName.
+const (
+	EventTypeNameAccountUpdated        EventTypeName = "account.updated"
+	EventTypeNameConnectionActivated   EventTypeName = "connection.activated"
+	EventTypeNameConnectionCreated     EventTypeName = "connection.created"
+	EventTypeNameConnectionDeleted     EventTypeName = "connection.deleted"
+	EventTypeNameConnectionInvalidated EventTypeName = "connection.invalidated"
+	EventTypeNameConnectionUpdated     EventTypeName = "connection.updated"
+	EventTypeNameConsentArchived       EventTypeName = "consent.archived"
+	EventTypeNameConsentCreated        EventTypeName = "consent.created"
+	EventTypeNameConsentExpired        EventTypeName = "consent.expired"
+	EventTypeNameConsentReminder       EventTypeName = "consent.reminder"
+	EventTypeNameConsentRevoked        EventTypeName = "consent.revoked"
+	EventTypeNameConsentUpdated        EventTypeName = "consent.updated"
+	EventTypeNameConsentWarning        EventTypeName = "consent.warning"
+	EventTypeNameTransactionsUpdated   EventTypeName = "transactions.updated"
+	EventTypeNameUserCreated           EventTypeName = "user.created"
+	EventTypeNameUserDeleted           EventTypeName = "user.deleted"
+	EventTypeNameUserUpdated           EventTypeName = "user.updated"
+)
+
+// Valid indicates whether the value is a known member of the EventTypeName enum.
+func (e EventTypeName) Valid() bool {
+	switch e {
+	case EventTypeNameAccountUpdated:
+		return true
+	case EventTypeNameConnectionActivated:
+		return true
+	case EventTypeNameConnectionCreated:
+		return true
+	case EventTypeNameConnectionDeleted:
+		return true
+	case EventTypeNameConnectionInvalidated:
+		return true
+	case EventTypeNameConnectionUpdated:
+		return true
+	case EventTypeNameConsentArchived:
+		return true
+	case EventTypeNameConsentCreated:
+		return true
+	case EventTypeNameConsentExpired:
+		return true
+	case EventTypeNameConsentReminder:
+		return true
+	case EventTypeNameConsentRevoked:
+		return true
+	case EventTypeNameConsentUpdated:
+		return true
+	case EventTypeNameConsentWarning:
+		return true
+	case EventTypeNameTransactionsUpdated:
+		return true
+	case EventTypeNameUserCreated:
+		return true
+	case EventTypeNameUserDeleted:
+		return true
+	case EventTypeNameUserUpdated:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for IncomeFrequency.
+const (
+	IncomeFrequencyBiMonthly IncomeFrequency = "bi-monthly"
+	IncomeFrequencyBiWeekly  IncomeFrequency = "bi-weekly"
+	IncomeFrequencyDaily     IncomeFrequency = "daily"
+	IncomeFrequencyHalfYear  IncomeFrequency = "half-year"
+	IncomeFrequencyIrregular IncomeFrequency = "irregular"
+	IncomeFrequencyMonthly   IncomeFrequency = "monthly"
+	IncomeFrequencyOther     IncomeFrequency = "other"
+	IncomeFrequencyQuarterly IncomeFrequency = "quarterly"
+	IncomeFrequencyWeekly    IncomeFrequency = "weekly"
+	IncomeFrequencyYearly    IncomeFrequency = "yearly"
+)
+
+// Valid indicates whether the value is a known member of the IncomeFrequency enum.
+func (e IncomeFrequency) Valid() bool {
+	switch e {
+	case IncomeFrequencyBiMonthly:
+		return true
+	case IncomeFrequencyBiWeekly:
+		return true
+	case IncomeFrequencyDaily:
+		return true
+	case IncomeFrequencyHalfYear:
+		return true
+	case IncomeFrequencyIrregular:
+		return true
+	case IncomeFrequencyMonthly:
+		return true
+	case IncomeFrequencyOther:
+		return true
+	case IncomeFrequencyQuarterly:
+		return true
+	case IncomeFrequencyWeekly:
+		return true
+	case IncomeFrequencyYearly:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for InstitutionAuthorization.
+const (
+	InstitutionAuthorizationOther               InstitutionAuthorization = "other"
+	InstitutionAuthorizationToken               InstitutionAuthorization = "token"
+	InstitutionAuthorizationUser                InstitutionAuthorization = "user"
+	InstitutionAuthorizationUserMFA             InstitutionAuthorization = "user-mfa"
+	InstitutionAuthorizationUserMFAIntermittent InstitutionAuthorization = "user-mfa-intermittent"
+)
+
+// Valid indicates whether the value is a known member of the InstitutionAuthorization enum.
+func (e InstitutionAuthorization) Valid() bool {
+	switch e {
+	case InstitutionAuthorizationOther:
+		return true
+	case InstitutionAuthorizationToken:
+		return true
+	case InstitutionAuthorizationUser:
+		return true
+	case InstitutionAuthorizationUserMFA:
+		return true
+	case InstitutionAuthorizationUserMFAIntermittent:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for InstitutionStage.
+const (
+	InstitutionStageAlpha InstitutionStage = "alpha"
+	InstitutionStageBeta  InstitutionStage = "beta"
+	InstitutionStageLive  InstitutionStage = "live"
+)
+
+// Valid indicates whether the value is a known member of the InstitutionStage enum.
+func (e InstitutionStage) Valid() bool {
+	switch e {
+	case InstitutionStageAlpha:
+		return true
+	case InstitutionStageBeta:
+		return true
+	case InstitutionStageLive:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for InstitutionStatus.
+const (
+	InstitutionStatusDegradedPerformance InstitutionStatus = "degraded-performance"
+	InstitutionStatusMajorOutage         InstitutionStatus = "major-outage"
+	InstitutionStatusOperational         InstitutionStatus = "operational"
+	InstitutionStatusPartialOutage       InstitutionStatus = "partial-outage"
+	InstitutionStatusUnderImprovement    InstitutionStatus = "under-improvement"
+	InstitutionStatusUnderMaintenance    InstitutionStatus = "under-maintenance"
+)
+
+// Valid indicates whether the value is a known member of the InstitutionStatus enum.
+func (e InstitutionStatus) Valid() bool {
+	switch e {
+	case InstitutionStatusDegradedPerformance:
+		return true
+	case InstitutionStatusMajorOutage:
+		return true
+	case InstitutionStatusOperational:
+		return true
+	case InstitutionStatusPartialOutage:
+		return true
+	case InstitutionStatusUnderImprovement:
+		return true
+	case InstitutionStatusUnderMaintenance:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for JobStepStatus.
 const (
 	JobStepStatusFailed     JobStepStatus = "failed"
@@ -181,6 +514,66 @@ func (e MFAMethod) Valid() bool {
 	}
 }
 
+// Defines values for ReportFilterName.
+const (
+	ReportFilterNameAccount        ReportFilterName = "account"
+	ReportFilterNameAccounts       ReportFilterName = "accounts"
+	ReportFilterNameFromDate       ReportFilterName = "fromDate"
+	ReportFilterNameIncludeGroups  ReportFilterName = "includeGroups"
+	ReportFilterNameIncludeMetrics ReportFilterName = "includeMetrics"
+	ReportFilterNameToDate         ReportFilterName = "toDate"
+	ReportFilterNameUser           ReportFilterName = "user"
+	ReportFilterNameUsers          ReportFilterName = "users"
+)
+
+// Valid indicates whether the value is a known member of the ReportFilterName enum.
+func (e ReportFilterName) Valid() bool {
+	switch e {
+	case ReportFilterNameAccount:
+		return true
+	case ReportFilterNameAccounts:
+		return true
+	case ReportFilterNameFromDate:
+		return true
+	case ReportFilterNameIncludeGroups:
+		return true
+	case ReportFilterNameIncludeMetrics:
+		return true
+	case ReportFilterNameToDate:
+		return true
+	case ReportFilterNameUser:
+		return true
+	case ReportFilterNameUsers:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ReportMetricFormat.
+const (
+	ReportMetricFormatBoolean ReportMetricFormat = "boolean"
+	ReportMetricFormatInteger ReportMetricFormat = "integer"
+	ReportMetricFormatMoney   ReportMetricFormat = "money"
+	ReportMetricFormatPercent ReportMetricFormat = "percent"
+)
+
+// Valid indicates whether the value is a known member of the ReportMetricFormat enum.
+func (e ReportMetricFormat) Valid() bool {
+	switch e {
+	case ReportMetricFormatBoolean:
+		return true
+	case ReportMetricFormatInteger:
+		return true
+	case ReportMetricFormatMoney:
+		return true
+	case ReportMetricFormatPercent:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for TokenScope.
 const (
 	TokenScopeClientAccess TokenScope = "CLIENT_ACCESS"
@@ -199,40 +592,219 @@ func (e TokenScope) Valid() bool {
 	}
 }
 
-// Account An account at an institution, as a connection shows it.
+// Defines values for TransactionClass.
+const (
+	TransactionClassBankFee        TransactionClass = "bank-fee"
+	TransactionClassCashWithdrawal TransactionClass = "cash-withdrawal"
+	TransactionClassDirectCredit   TransactionClass = "direct-credit"
+	TransactionClassInterest       TransactionClass = "interest"
+	TransactionClassLoanInterest   TransactionClass = "loan-interest"
+	TransactionClassLoanRepayment  TransactionClass = "loan-repayment"
+	TransactionClassPayment        TransactionClass = "payment"
+	TransactionClassRefund         TransactionClass = "refund"
+	TransactionClassTransfer       TransactionClass = "transfer"
+)
+
+// Valid indicates whether the value is a known member of the TransactionClass enum.
+func (e TransactionClass) Valid() bool {
+	switch e {
+	case TransactionClassBankFee:
+		return true
+	case TransactionClassCashWithdrawal:
+		return true
+	case TransactionClassDirectCredit:
+		return true
+	case TransactionClassInterest:
+		return true
+	case TransactionClassLoanInterest:
+		return true
+	case TransactionClassLoanRepayment:
+		return true
+	case TransactionClassPayment:
+		return true
+	case TransactionClassRefund:
+		return true
+	case TransactionClassTransfer:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for TransactionDirection.
+const (
+	TransactionDirectionCredit  TransactionDirection = "credit"
+	TransactionDirectionDebit   TransactionDirection = "debit"
+	TransactionDirectionUnknown TransactionDirection = "unknown"
+)
+
+// Valid indicates whether the value is a known member of the TransactionDirection enum.
+func (e TransactionDirection) Valid() bool {
+	switch e {
+	case TransactionDirectionCredit:
+		return true
+	case TransactionDirectionDebit:
+		return true
+	case TransactionDirectionUnknown:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for TransactionStatus.
+const (
+	TransactionStatusPending TransactionStatus = "pending"
+	TransactionStatusPosted  TransactionStatus = "posted"
+)
+
+// Valid indicates whether the value is a known member of the TransactionStatus enum.
+func (e TransactionStatus) Valid() bool {
+	switch e {
+	case TransactionStatusPending:
+		return true
+	case TransactionStatusPosted:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for WebhookAttemptStatus.
+const (
+	WebhookAttemptStatusFailed  WebhookAttemptStatus = "Failed"
+	WebhookAttemptStatusSuccess WebhookAttemptStatus = "Success"
+)
+
+// Valid indicates whether the value is a known member of the WebhookAttemptStatus enum.
+func (e WebhookAttemptStatus) Valid() bool {
+	switch e {
+	case WebhookAttemptStatusFailed:
+		return true
+	case WebhookAttemptStatusSuccess:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for WebhookStatus.
+const (
+	WebhookStatusActive          WebhookStatus = "active"
+	WebhookStatusPendingApproval WebhookStatus = "pending-approval"
+)
+
+// Valid indicates whether the value is a known member of the WebhookStatus enum.
+func (e WebhookStatus) Valid() bool {
+	switch e {
+	case WebhookStatusActive:
+		return true
+	case WebhookStatusPendingApproval:
+		return true
+	default:
+		return false
+	}
+}
+
+// Account An account at an institution. In a connection it is shown without its holder, connection, institution, intervals
+// and `meta`. Most fields of API 3.0 come with open banking only.
 type Account struct {
-	// AccountNo The account number as the institution shows it.
+	// AccountHolder The holder's name as the institution writes it; null when it is not known.
+	AccountHolder string `json:"accountHolder,omitempty,omitzero"`
+
+	// AccountNo The account number as the institution shows it: with or without the BSB, with or without punctuation.
 	AccountNo string `json:"accountNo,omitempty,omitzero"`
 
-	// AvailableFunds The funds that can be spent, as a decimal; empty or null when they are not known.
+	// AccountOwnership How many customers own the account. API 3.0.
+	AccountOwnership AccountOwnership `json:"accountOwnership,omitempty,omitzero"`
+
+	// AmortisedLimit The part of the limit that is left after repayments by schedule, as a decimal; absent means zero. API 3.0.
+	AmortisedLimit api.Amount `json:"amortisedLimit,omitempty,omitzero"`
+
+	// AvailableFunds The funds that can be spent, overdraft and credit included, as a decimal; empty or null when they are not known.
 	AvailableFunds api.Amount `json:"availableFunds,omitempty,omitzero"`
 
-	// Balance The balance, as a decimal; empty or null when it is not known.
+	// Balance The balance without pending transactions, as a decimal; of a credit card zero, or minus what was spent. Empty
+	// or null when it is not known.
 	Balance api.Amount `json:"balance,omitempty,omitzero"`
+
+	// BSB The BSB, unmasked, digits only. API 3.0.
+	BSB string `json:"bsb,omitempty,omitzero"`
+
+	// BundleName The bundle of products that the account is part of, if any. API 3.0.
+	BundleName string `json:"bundleName,omitempty,omitzero"`
 
 	// Class What kind of account it is.
 	Class *AccountClass `json:"class,omitempty"`
 
+	// Connection The connection through which the account was fetched. The machine-readable documents have its id, other answers an object.
+	Connection api.Reference `json:"connection,omitempty,omitzero"`
+
+	// CreationDate The day on which the account was opened, if known. API 3.0.
+	CreationDate api.Date `json:"creationDate,omitempty,omitzero"`
+
+	// CreditLimit The credit limit of a credit card, loan or mortgage, as a decimal. API 3.0.
+	CreditLimit api.Amount `json:"creditLimit,omitempty,omitzero"`
+
 	// Currency The currency, for example `AUD`.
 	Currency string `json:"currency,omitempty,omitzero"`
+
+	// DepositRate The rate at which deposits earn interest now. API 3.0.
+	DepositRate api.Amount `json:"depositRate,omitempty,omitzero"`
 
 	// ID The account's id.
 	ID string `json:"id"`
 
+	// Institution The institution that has the account. The machine-readable documents have its id, other answers an object.
+	Institution api.Reference `json:"institution,omitempty,omitzero"`
+
+	// IsOwned Whether the person who shares the data is an owner, possibly one of several; absent means true. API 3.0.
+	IsOwned *bool `json:"isOwned,omitempty"`
+
 	// LastUpdated When the account was last updated.
 	LastUpdated api.Time `json:"lastUpdated,omitempty,omitzero"`
 
-	// Links Where to find the account and its transactions.
+	// LendingRate The rate at which borrowed money costs interest now. API 3.0.
+	LendingRate api.Amount `json:"lendingRate,omitempty,omitzero"`
+
+	// Links Where to find the account, or the list of accounts, and what belongs to it.
 	Links *AccountLinks `json:"links,omitempty"`
 
-	// Name The account's name.
+	// MaskedNumber The masked number of the account or card. API 3.0.
+	MaskedNumber string `json:"maskedNumber,omitempty,omitzero"`
+
+	// Meta The account's product in detail, as open banking (CDR) has it. API 3.0.
+	Meta *AccountMeta `json:"meta,omitempty"`
+
+	// Name The account's name, from the institution or the user.
 	Name string `json:"name,omitempty,omitzero"`
+
+	// Purses The balances in other currencies, for example of a travel card. API 3.0.
+	Purses []AccountPurse `json:"purses,omitempty,omitzero"`
 
 	// Status The state of an account. Of accounts by themselves the 2.1 document says that it is always `available`, and kept for old clients only.
 	Status AccountStatus `json:"status,omitempty,omitzero"`
 
+	// TransactionIntervals The periods that the account's transactions cover. One as a rule; several when statements were uploaded one by one.
+	TransactionIntervals []AccountTransactionInterval `json:"transactionIntervals,omitempty,omitzero"`
+
 	// Type Always `account`.
 	Type string `json:"type"`
+
+	// UnmaskedAccNum The account number, unmasked, digits only; absent when it is a card number. API 3.0.
+	UnmaskedAccNum string `json:"unmaskedAccNum,omitempty,omitzero"`
+}
+
+// AccountAddress An address for letters about an account.
+type AccountAddress struct {
+	// AddressType The form of the address, `simple` or `paf`.
+	AddressType string `json:"addressType,omitempty,omitzero"`
+
+	// PAF An Australian address in the parts of Australia Post's address file (PAF).
+	PAF *AccountPAFAddress `json:"paf,omitempty"`
+
+	// Simple An address in lines.
+	Simple *AccountSimpleAddress `json:"simple,omitempty"`
 }
 
 // AccountClass What kind of account it is.
@@ -243,33 +815,968 @@ type AccountClass struct {
 	// Product The name of the institution's product.
 	Product string `json:"product,omitempty,omitzero"`
 
-	// Type The kind, for example `savings`, `transaction`, `credit-card`, `mortgage`, `loan`.
+	// Type The kind: `transaction`, `savings`, `credit-card`, `mortgage`, `loan`, `investment`, `term-deposit`, `insurance`, `foreign` or `unknown`.
 	Type string `json:"type,omitempty,omitzero"`
 }
 
 // AccountClassMeta More about the product, by name. API 2.1.
 type AccountClassMeta map[string]*string
 
-// AccountLinks Where to find the account and its transactions.
+// AccountCreditCard The next payment of a credit card. Amounts are decimals.
+type AccountCreditCard struct {
+	// MinPaymentAmount The least that has to be paid.
+	MinPaymentAmount api.Amount `json:"minPaymentAmount,omitempty,omitzero"`
+
+	// PaymentCurrency The currency; absent means `AUD`.
+	PaymentCurrency string `json:"paymentCurrency,omitempty,omitzero"`
+
+	// PaymentDueAmount What is due.
+	PaymentDueAmount api.Amount `json:"paymentDueAmount,omitempty,omitzero"`
+
+	// PaymentDueDate The day on which it is due.
+	PaymentDueDate api.Date `json:"paymentDueDate,omitempty,omitzero"`
+}
+
+// AccountDepositRate A rate at which deposits earn interest.
+type AccountDepositRate struct {
+	// AdditionalInfo More about the rate.
+	AdditionalInfo string `json:"additionalInfo,omitempty,omitzero"`
+
+	// AdditionalInfoURI A page with more about the rate.
+	AdditionalInfoURI string `json:"additionalInfoUri,omitempty,omitzero"`
+
+	// AdditionalValue A value whose meaning depends on the type.
+	AdditionalValue string `json:"additionalValue,omitempty,omitzero"`
+
+	// ApplicationFrequency How often interest is credited, as an ISO 8601 duration, for example `P1M`.
+	ApplicationFrequency string `json:"applicationFrequency,omitempty,omitzero"`
+
+	// CalculationFrequency How often interest is calculated, as an ISO 8601 duration.
+	CalculationFrequency string `json:"calculationFrequency,omitempty,omitzero"`
+
+	// DepositRateType The kind: `BONUS`, `BUNDLE_BONUS`, `FIXED`, `FLOATING`, `INTRODUCTORY`, `MARKET_LINKED` or `VARIABLE`.
+	DepositRateType string `json:"depositRateType,omitempty,omitzero"`
+
+	// Rate The rate as a fraction of one, for example `0.0385`.
+	Rate api.Amount `json:"rate,omitempty,omitzero"`
+
+	// Tiers The tiers that the rate applies to.
+	Tiers []AccountRateTier `json:"tiers,omitempty,omitzero"`
+}
+
+// AccountFeature A feature of a product.
+type AccountFeature struct {
+	// AdditionalInfo More about the feature; given when the type is `OTHER`.
+	AdditionalInfo string `json:"additionalInfo,omitempty,omitzero"`
+
+	// AdditionalInfoURI A page with more about the feature.
+	AdditionalInfoURI string `json:"additionalInfoUri,omitempty,omitzero"`
+
+	// AdditionalValue A value whose meaning depends on the type.
+	AdditionalValue string `json:"additionalValue,omitempty,omitzero"`
+
+	// FeatureType The kind: `ADDITIONAL_CARDS`, `BALANCE_TRANSFERS`, `BILL_PAYMENT`, `BONUS_REWARDS`, `CARD_ACCESS`,
+	// `CASHBACK_OFFER`, `COMPLEMENTARY_PRODUCT_DISCOUNTS`, `DIGITAL_BANKING`, `DIGITAL_WALLET`,
+	// `DONATE_INTEREST`, `EXTRA_REPAYMENTS`, `FRAUD_PROTECTION`, `FREE_TXNS`, `FREE_TXNS_ALLOWANCE`, `GUARANTOR`,
+	// `INSURANCE`, `INSTALMENT_PLAN`, `INTEREST_FREE`, `INTEREST_FREE_TRANSFERS`, `LOYALTY_PROGRAM`,
+	// `NOTIFICATIONS`, `NPP_ENABLED`, `NPP_PAYID`, `OFFSET`, `OTHER`, `OVERDRAFT`, `REDRAW`,
+	// `RELATIONSHIP_MANAGEMENT` or `UNLIMITED_TXNS`.
+	FeatureType string `json:"featureType,omitempty,omitzero"`
+
+	// IsActivated Whether the feature is switched on; absent means it is.
+	IsActivated *bool `json:"isActivated,omitempty"`
+}
+
+// AccountFee A fee. One of the amount and the three rates is given, unless the type is `VARIABLE`.
+type AccountFee struct {
+	// AccrualFrequency How often the fee is calculated, as an ISO 8601 duration, for example `P1M`.
+	AccrualFrequency string `json:"accrualFrequency,omitempty,omitzero"`
+
+	// AccruedRate The fee as a proportion of the accrued interest.
+	AccruedRate api.Amount `json:"accruedRate,omitempty,omitzero"`
+
+	// AdditionalInfo More about the fee.
+	AdditionalInfo string `json:"additionalInfo,omitempty,omitzero"`
+
+	// AdditionalInfoURI A page with more about the fee.
+	AdditionalInfoURI string `json:"additionalInfoUri,omitempty,omitzero"`
+
+	// AdditionalValue A value whose meaning depends on the type, as text.
+	AdditionalValue string `json:"additionalValue,omitempty,omitzero"`
+
+	// Amount The fee as an amount, as a decimal.
+	Amount api.Amount `json:"amount,omitempty,omitzero"`
+
+	// BalanceRate The fee as a proportion of the balance.
+	BalanceRate api.Amount `json:"balanceRate,omitempty,omitzero"`
+
+	// Currency The currency; absent means `AUD`.
+	Currency string `json:"currency,omitempty,omitzero"`
+
+	// Discounts The discounts on the fee.
+	Discounts []AccountFeeDiscount `json:"discounts,omitempty,omitzero"`
+
+	// FeeType The kind: `DEPOSIT`, `EVENT`, `EXIT`, `PAYMENT`, `PERIODIC`, `PURCHASE`, `TRANSACTION`, `UPFRONT`, `VARIABLE` or `WITHDRAWAL`.
+	FeeType string `json:"feeType,omitempty,omitzero"`
+
+	// Name The name of the fee.
+	Name string `json:"name,omitempty,omitzero"`
+
+	// TransactionRate The fee as a proportion of a transaction.
+	TransactionRate api.Amount `json:"transactionRate,omitempty,omitzero"`
+}
+
+// AccountFeeDiscount A discount on a fee. One of the amount and the four rates is given.
+type AccountFeeDiscount struct {
+	// AccruedRate The discount as a proportion of the accrued interest.
+	AccruedRate api.Amount `json:"accruedRate,omitempty,omitzero"`
+
+	// AdditionalInfo More about the discount.
+	AdditionalInfo string `json:"additionalInfo,omitempty,omitzero"`
+
+	// AdditionalInfoURI A page with more about the discount.
+	AdditionalInfoURI string `json:"additionalInfoUri,omitempty,omitzero"`
+
+	// AdditionalValue A value whose meaning depends on the type.
+	AdditionalValue string `json:"additionalValue,omitempty,omitzero"`
+
+	// Amount The discount in dollars, as a decimal.
+	Amount api.Amount `json:"amount,omitempty,omitzero"`
+
+	// BalanceRate The discount as a proportion of the balance.
+	BalanceRate api.Amount `json:"balanceRate,omitempty,omitzero"`
+
+	// Description What the discount is.
+	Description string `json:"description,omitempty,omitzero"`
+
+	// DiscountType The kind, for example `ELIGIBILITY_ONLY`.
+	DiscountType string `json:"discountType,omitempty,omitzero"`
+
+	// Eligibility Who gets the discount. The 3.0 document has one object, the CDR standard that it follows a list.
+	Eligibility api.OneOrMany[AccountFeeDiscountEligibility] `json:"eligibility,omitempty,omitzero"`
+
+	// FeeRate The discount as a proportion of the fee.
+	FeeRate api.Amount `json:"feeRate,omitempty,omitzero"`
+
+	// TransactionRate The discount as a proportion of a transaction.
+	TransactionRate api.Amount `json:"transactionRate,omitempty,omitzero"`
+}
+
+// AccountFeeDiscountEligibilities The conditions of a discount.
+type AccountFeeDiscountEligibilities = []*AccountFeeDiscountEligibility
+
+// AccountFeeDiscountEligibility A condition for getting a discount.
+type AccountFeeDiscountEligibility struct {
+	// AdditionalInfo More about the condition.
+	AdditionalInfo string `json:"additionalInfo,omitempty,omitzero"`
+
+	// AdditionalInfoURI A page with more about the condition.
+	AdditionalInfoURI string `json:"additionalInfoUri,omitempty,omitzero"`
+
+	// AdditionalValue A value whose meaning depends on the type.
+	AdditionalValue string `json:"additionalValue,omitempty,omitzero"`
+
+	// DiscountEligibilityType The kind: `BUSINESS`, `EMPLOYMENT_STATUS`, `INTRODUCTORY`, `MAX_AGE`, `MIN_AGE`, `MIN_INCOME`,
+	// `MIN_TURNOVER`, `NATURAL_PERSON`, `OTHER`, `PENSION_RECIPIENT`, `RESIDENCY_STATUS`, `STAFF` or `STUDENT`.
+	DiscountEligibilityType string `json:"discountEligibilityType,omitempty,omitzero"`
+}
+
+// AccountLendingRate A rate at which borrowed money costs interest.
+type AccountLendingRate struct {
+	// AdditionalInfo More about the rate.
+	AdditionalInfo string `json:"additionalInfo,omitempty,omitzero"`
+
+	// AdditionalInfoURI A page with more about the rate.
+	AdditionalInfoURI string `json:"additionalInfoUri,omitempty,omitzero"`
+
+	// AdditionalValue A value whose meaning depends on the type.
+	AdditionalValue string `json:"additionalValue,omitempty,omitzero"`
+
+	// ApplicationFrequency How often interest is debited, as an ISO 8601 duration.
+	ApplicationFrequency string `json:"applicationFrequency,omitempty,omitzero"`
+
+	// CalculationFrequency How often interest is calculated, as an ISO 8601 duration.
+	CalculationFrequency string `json:"calculationFrequency,omitempty,omitzero"`
+
+	// ComparisonRate The comparison rate, which includes fees.
+	ComparisonRate api.Amount `json:"comparisonRate,omitempty,omitzero"`
+
+	// InterestPaymentDue When in a period interest is due: `IN_ADVANCE` or `IN_ARREARS`.
+	InterestPaymentDue string `json:"interestPaymentDue,omitempty,omitzero"`
+
+	// LendingRateType The kind: `BUNDLE_DISCOUNT_FIXED`, `BUNDLE_DISCOUNT_VARIABLE`, `CASH_ADVANCE`, `DISCOUNT`, `FIXED`,
+	// `FLOATING`, `INTRODUCTORY`, `MARKET_LINKED`, `PENALTY`, `PURCHASE` or `VARIABLE`.
+	LendingRateType string `json:"lendingRateType,omitempty,omitzero"`
+
+	// LoanPurpose The purposes that the rate applies to, `INVESTMENT` or `OWNER_OCCUPIED`; absent means both.
+	LoanPurpose string `json:"loanPurpose,omitempty,omitzero"`
+
+	// Rate The rate as a fraction of one, for example `0.2024`.
+	Rate api.Amount `json:"rate,omitempty,omitzero"`
+
+	// RepaymentType The repayments that the rate applies to, `INTEREST_ONLY` or `PRINCIPAL_AND_INTEREST`; absent means both.
+	RepaymentType string `json:"repaymentType,omitempty,omitzero"`
+
+	// Tiers The tiers that the rate applies to.
+	Tiers []AccountRateTier `json:"tiers,omitempty,omitzero"`
+}
+
+// AccountLinks Where to find the account, or the list of accounts, and what belongs to it.
 type AccountLinks struct {
-	// Self The URL of the account.
+	// Connection The URL of the account's connection; always null in API 2.1.
+	Connection string `json:"connection,omitempty,omitzero"`
+
+	// Institution The URL of the account's institution.
+	Institution string `json:"institution,omitempty,omitzero"`
+
+	// Self The URL of the account or the list.
 	Self string `json:"self,omitempty,omitzero"`
+
+	// Statements The statements. Declared as a string by the 3.0 document, whose example is an empty list.
+	Statements api.TextOrList `json:"statements,omitempty,omitzero"`
 
 	// Transactions The URL of the account's transactions.
 	Transactions string `json:"transactions,omitempty,omitzero"`
 }
 
-// AccountList Accounts, in a connection.
+// AccountList Accounts, of a user or in a connection.
 type AccountList struct {
 	// Data The accounts.
 	Data []Account `json:"data,omitempty,omitzero"`
+
+	// Links Where to find the account, or the list of accounts, and what belongs to it.
+	Links *AccountLinks `json:"links,omitempty"`
 
 	// Type Always `list`.
 	Type string `json:"type,omitempty,omitzero"`
 }
 
+// AccountLoan A loan. Amounts are decimals, and currencies that are absent are `AUD`.
+type AccountLoan struct {
+	// EndDate The day by which it is to be repaid.
+	EndDate api.Date `json:"endDate,omitempty,omitzero"`
+
+	// MaxRedraw The most that can be redrawn; absent when nothing can.
+	MaxRedraw api.Amount `json:"maxRedraw,omitempty,omitzero"`
+
+	// MaxRedrawCurrency Its currency.
+	MaxRedrawCurrency string `json:"maxRedrawCurrency,omitempty,omitzero"`
+
+	// MinInstalmentAmount The least that the next instalment has to be.
+	MinInstalmentAmount api.Amount `json:"minInstalmentAmount,omitempty,omitzero"`
+
+	// MinInstalmentCurrency Its currency.
+	MinInstalmentCurrency string `json:"minInstalmentCurrency,omitempty,omitzero"`
+
+	// MinRedraw The least that can be redrawn.
+	MinRedraw api.Amount `json:"minRedraw,omitempty,omitzero"`
+
+	// MinRedrawCurrency Its currency.
+	MinRedrawCurrency string `json:"minRedrawCurrency,omitempty,omitzero"`
+
+	// NextInstalmentDate The day on which the next instalment is due.
+	NextInstalmentDate api.Date `json:"nextInstalmentDate,omitempty,omitzero"`
+
+	// OffsetAccountEnabled Whether the loan has offset accounts.
+	OffsetAccountEnabled *bool `json:"offsetAccountEnabled,omitempty"`
+
+	// OffsetAccountIds The ids of the offset accounts that the consent covers; possibly none although there are some.
+	OffsetAccountIds []string `json:"offsetAccountIds,omitempty,omitzero"`
+
+	// OriginalLoanAmount The amount that was lent.
+	OriginalLoanAmount api.Amount `json:"originalLoanAmount,omitempty,omitzero"`
+
+	// OriginalLoanCurrency Its currency.
+	OriginalLoanCurrency string `json:"originalLoanCurrency,omitempty,omitzero"`
+
+	// RepaymentFrequency How often to repay, as an ISO 8601 duration.
+	RepaymentFrequency string `json:"repaymentFrequency,omitempty,omitzero"`
+
+	// RepaymentType What is repaid, `INTEREST_ONLY` or `PRINCIPAL_AND_INTEREST`; absent means the latter.
+	RepaymentType string `json:"repaymentType,omitempty,omitzero"`
+
+	// StartDate The day on which the loan began.
+	StartDate api.Date `json:"startDate,omitempty,omitzero"`
+}
+
+// AccountMeta The account's product in detail, as open banking (CDR) has it. API 3.0.
+type AccountMeta struct {
+	// Addresses The addresses for letters about the account.
+	Addresses []AccountAddress `json:"addresses,omitempty,omitzero"`
+
+	// CreditCard The next payment of a credit card. Amounts are decimals.
+	CreditCard *AccountCreditCard `json:"creditCard,omitempty"`
+
+	// DepositRates The rates at which deposits earn interest.
+	DepositRates []AccountDepositRate `json:"depositRates,omitempty,omitzero"`
+
+	// Features The features of the product.
+	Features []AccountFeature `json:"features,omitempty,omitzero"`
+
+	// Fees The fees.
+	Fees []AccountFee `json:"fees,omitempty,omitzero"`
+
+	// LendingRates The rates at which borrowed money costs interest.
+	LendingRates []AccountLendingRate `json:"lendingRates,omitempty,omitzero"`
+
+	// Loan A loan. Amounts are decimals, and currencies that are absent are `AUD`.
+	Loan *AccountLoan `json:"loan,omitempty"`
+
+	// TermDeposit The term deposits.
+	TermDeposit []AccountTermDeposit `json:"termDeposit,omitempty,omitzero"`
+}
+
+// AccountOwnership How many customers own the account. API 3.0.
+type AccountOwnership string
+
+// AccountPAFAddress An Australian address in the parts of Australia Post's address file (PAF).
+type AccountPAFAddress struct {
+	// BuildingName1 The name of the building or property.
+	BuildingName1 string `json:"buildingName1,omitempty,omitzero"`
+
+	// BuildingName2 A second name of it.
+	BuildingName2 string `json:"buildingName2,omitempty,omitzero"`
+
+	// Dpid Australia Post's identifier of the address.
+	Dpid string `json:"dpid,omitempty,omitzero"`
+
+	// FlatUnitNumber The number of the flat or unit.
+	FlatUnitNumber string `json:"flatUnitNumber,omitempty,omitzero"`
+
+	// FlatUnitType The kind of flat or unit.
+	FlatUnitType string `json:"flatUnitType,omitempty,omitzero"`
+
+	// FloorLevelNumber The number of the floor or level.
+	FloorLevelNumber string `json:"floorLevelNumber,omitempty,omitzero"`
+
+	// FloorLevelType The kind of floor or level.
+	FloorLevelType string `json:"floorLevelType,omitempty,omitzero"`
+
+	// LocalityName The locality.
+	LocalityName string `json:"localityName,omitempty,omitzero"`
+
+	// LotNumber The number of the allotment.
+	LotNumber string `json:"lotNumber,omitempty,omitzero"`
+
+	// PostalDeliveryNumber The number of the PO box or the like.
+	PostalDeliveryNumber *int64 `json:"postalDeliveryNumber,omitempty"`
+
+	// PostalDeliveryNumberPrefix What precedes it.
+	PostalDeliveryNumberPrefix string `json:"postalDeliveryNumberPrefix,omitempty,omitzero"`
+
+	// PostalDeliveryNumberSuffix What follows it.
+	PostalDeliveryNumberSuffix string `json:"postalDeliveryNumberSuffix,omitempty,omitzero"`
+
+	// PostalDeliveryType The kind of postal delivery, for example a PO box, as Australia Post's code.
+	PostalDeliveryType string `json:"postalDeliveryType,omitempty,omitzero"`
+
+	// Postcode The postcode.
+	Postcode string `json:"postcode,omitempty,omitzero"`
+
+	// State The state, abbreviated, for example `NSW`.
+	State string `json:"state,omitempty,omitzero"`
+
+	// StreetName The name of the street.
+	StreetName string `json:"streetName,omitempty,omitzero"`
+
+	// StreetSuffix What follows it, as Australia Post's code.
+	StreetSuffix string `json:"streetSuffix,omitempty,omitzero"`
+
+	// StreetType The kind of street, as Australia Post's code.
+	StreetType string `json:"streetType,omitempty,omitzero"`
+
+	// ThoroughfareNumber1 The street number, or the first of a range.
+	ThoroughfareNumber1 *int64 `json:"thoroughfareNumber1,omitempty"`
+
+	// ThoroughfareNumber1Suffix What follows it.
+	ThoroughfareNumber1Suffix string `json:"thoroughfareNumber1Suffix,omitempty,omitzero"`
+
+	// ThoroughfareNumber2 The last street number of a range.
+	ThoroughfareNumber2 *int64 `json:"thoroughfareNumber2,omitempty"`
+
+	// ThoroughfareNumber2Suffix What follows it.
+	ThoroughfareNumber2Suffix string `json:"thoroughfareNumber2Suffix,omitempty,omitzero"`
+}
+
+// AccountPurse The balance of an account in another currency. API 3.0.
+type AccountPurse struct {
+	// Amount The balance, as a decimal.
+	Amount api.Amount `json:"amount,omitempty,omitzero"`
+
+	// Currency The currency.
+	Currency string `json:"currency,omitempty,omitzero"`
+}
+
+// AccountRateCondition A condition of a tier.
+type AccountRateCondition struct {
+	// AdditionalInfo The condition in words.
+	AdditionalInfo string `json:"additionalInfo,omitempty,omitzero"`
+
+	// AdditionalInfoURI A page with more about the condition.
+	AdditionalInfoURI string `json:"additionalInfoUri,omitempty,omitzero"`
+}
+
+// AccountRateConditions The conditions of a tier.
+type AccountRateConditions = []*AccountRateCondition
+
+// AccountRateTier A tier of a rate.
+type AccountRateTier struct {
+	// AdditionalInfo More about the tier.
+	AdditionalInfo string `json:"additionalInfo,omitempty,omitzero"`
+
+	// AdditionalInfoURI A page with more about the tier.
+	AdditionalInfoURI string `json:"additionalInfoUri,omitempty,omitzero"`
+
+	// ApplicabilityConditions When the tier applies. The 3.0 document has one object, newer editions of the CDR standard that it follows a list.
+	ApplicabilityConditions api.OneOrMany[AccountRateCondition] `json:"applicabilityConditions,omitempty,omitzero"`
+
+	// MaximumValue A decimal number, as a JSON number or as a string that holds one; null or empty where there is none.
+	MaximumValue Decimal `json:"maximumValue,omitempty,omitzero"`
+
+	// MinimumValue A decimal number, as a JSON number or as a string that holds one; null or empty where there is none.
+	MinimumValue Decimal `json:"minimumValue,omitempty,omitzero"`
+
+	// Name The name of the tier.
+	Name string `json:"name,omitempty,omitzero"`
+
+	// RateApplicationMethod Whether the rate applies to the part of the balance in the tier, `PER_TIER`, or to all of it, `WHOLE_BALANCE`.
+	RateApplicationMethod string `json:"rateApplicationMethod,omitempty,omitzero"`
+
+	// UnitOfMeasure What the two bounds count: `DAY`, `DOLLAR`, `MONTH` or `PERCENT`.
+	UnitOfMeasure string `json:"unitOfMeasure,omitempty,omitzero"`
+}
+
+// AccountSimpleAddress An address in lines.
+type AccountSimpleAddress struct {
+	// AddressLine1 The first line.
+	AddressLine1 string `json:"addressLine1,omitempty,omitzero"`
+
+	// AddressLine2 The second line.
+	AddressLine2 string `json:"addressLine2,omitempty,omitzero"`
+
+	// AddressLine3 The third line.
+	AddressLine3 string `json:"addressLine3,omitempty,omitzero"`
+
+	// City The city or locality.
+	City string `json:"city,omitempty,omitzero"`
+
+	// Country The country as an ISO 3166 alpha-3 code; absent means `AUS`.
+	Country string `json:"country,omitempty,omitzero"`
+
+	// MailingName The name to write on the letter.
+	MailingName string `json:"mailingName,omitempty,omitzero"`
+
+	// PAF An Australian address in the parts of Australia Post's address file (PAF).
+	PAF *AccountPAFAddress `json:"paf,omitempty"`
+
+	// Postcode The postcode; always given in Australia.
+	Postcode string `json:"postcode,omitempty,omitzero"`
+
+	// State The state, in Australia abbreviated, for example `NSW`.
+	State string `json:"state,omitempty,omitzero"`
+}
+
 // AccountStatus The state of an account. Of accounts by themselves the 2.1 document says that it is always `available`, and kept for old clients only.
 type AccountStatus string
+
+// AccountTermDeposit A term deposit.
+type AccountTermDeposit struct {
+	// LodgementDate The day on which the money was deposited.
+	LodgementDate api.Date `json:"lodgementDate,omitempty,omitzero"`
+
+	// MaturityAmount What is paid at the end, as a decimal; absent when it cannot be known yet.
+	MaturityAmount api.Amount `json:"maturityAmount,omitempty,omitzero"`
+
+	// MaturityCurrency The currency; absent means `AUD`.
+	MaturityCurrency string `json:"maturityCurrency,omitempty,omitzero"`
+
+	// MaturityDate The day on which the term ends.
+	MaturityDate api.Date `json:"maturityDate,omitempty,omitzero"`
+
+	// MaturityInstructions What happens at the end: `HOLD_ON_MATURITY`, `PAID_OUT_AT_MATURITY` or `ROLLED_OVER`.
+	MaturityInstructions string `json:"maturityInstructions,omitempty,omitzero"`
+}
+
+// AccountTransactionInterval A period that an account's transactions cover.
+type AccountTransactionInterval struct {
+	// From The day of the first transaction.
+	From api.Date `json:"from,omitempty,omitzero"`
+
+	// To The day of the last transaction.
+	To api.Date `json:"to,omitempty,omitzero"`
+}
+
+// Affordability What a user owned, owed, earned and spent in a period. As an item of a list it has none of `summary`, `assets`,
+// `liabilities` and `external`.
+type Affordability struct {
+	// Assets The accounts with money in them.
+	Assets []AffordabilityAsset `json:"assets,omitempty,omitzero"`
+
+	// CoverageDays How many days the summary covers.
+	CoverageDays *int64 `json:"coverageDays,omitempty"`
+
+	// External Possible debts elsewhere, found in the transactions.
+	External []AffordabilityExternal `json:"external,omitempty,omitzero"`
+
+	// FromMonth The first month of the period, as `YYYY-MM`.
+	FromMonth string `json:"fromMonth,omitempty,omitzero"`
+
+	// GeneratedDate When the summary was made, without a time zone, for example `2020-03-26T06:56:44`.
+	GeneratedDate api.Time `json:"generatedDate,omitempty,omitzero"`
+
+	// ID The summary's id.
+	ID string `json:"id"`
+
+	// Institutions The ids of the institutions that the data came from. Only in a list.
+	Institutions api.OneOrMany[string] `json:"institutions,omitempty,omitzero"`
+
+	// Liabilities The debts of the user's own accounts.
+	Liabilities *AffordabilityLiabilities `json:"liabilities,omitempty"`
+
+	// Links Where to find a summary of affordability, income or expenses, and what belongs to it.
+	Links *AffordabilityLinks `json:"links,omitempty"`
+
+	// Summary A user's finances in a few figures, any of which may be null. Outgoing money and debts are negative.
+	//
+	// - `assets`: all cash.
+	// - `liabilities`: all debts of the user's accounts, credit and loans together.
+	// - `netPosition`: assets less liabilities.
+	// - `creditLimit`: the limits of all credit cards and overdrafts together.
+	// - `expenses`: what is spent in a month, on average over the period.
+	// - `savings`: what is saved in a month, on average over the period.
+	// - `loanRepaymentMonthly`: what is repaid on known loans in a month, on average.
+	// - `potentialLiabilitiesMonthly`: what is repaid on possible debts elsewhere in a month, on average.
+	Summary *AffordabilitySummary `json:"summary,omitempty"`
+
+	// ToMonth The last month of the period, as `YYYY-MM`; as a rule the current one.
+	ToMonth string `json:"toMonth,omitempty,omitzero"`
+
+	// Type Always `affordability`.
+	Type string `json:"type"`
+}
+
+// AffordabilityAsset An account with money in it.
+type AffordabilityAsset struct {
+	// Account What kind of account it is.
+	Account *AccountClass `json:"account,omitempty"`
+
+	// AvailableFunds The funds that could be spent then.
+	AvailableFunds api.Amount `json:"availableFunds,omitempty,omitzero"`
+
+	// Balance The balance when the summary was made.
+	Balance api.Amount `json:"balance,omitempty,omitzero"`
+
+	// Currency The currency, for example `AUD`.
+	Currency string `json:"currency,omitempty,omitzero"`
+
+	// Institution The name of the institution that has the account.
+	Institution string `json:"institution,omitempty,omitzero"`
+
+	// Previous6Months The extremes of an asset in the last six months.
+	Previous6Months *AffordabilityAssetPrevious6Months `json:"previous6Months,omitempty"`
+
+	// Type What it is, for example `account`.
+	Type string `json:"type,omitempty,omitzero"`
+}
+
+// AffordabilityAssetPrevious6Months The extremes of an asset in the last six months.
+type AffordabilityAssetPrevious6Months struct {
+	// MaxBalance The highest balance.
+	MaxBalance api.Amount `json:"maxBalance,omitempty,omitzero"`
+
+	// MinBalance The lowest balance.
+	MinBalance api.Amount `json:"minBalance,omitempty,omitzero"`
+}
+
+// AffordabilityCredit A credit card or another credit facility.
+type AffordabilityCredit struct {
+	// Account What kind of account it is.
+	Account *AccountClass `json:"account,omitempty"`
+
+	// AvailableFunds The funds that could be spent then.
+	AvailableFunds api.Amount `json:"availableFunds,omitempty,omitzero"`
+
+	// Balance The balance when the summary was made.
+	Balance api.Amount `json:"balance,omitempty,omitzero"`
+
+	// CreditLimit The credit limit.
+	CreditLimit api.Amount `json:"creditLimit,omitempty,omitzero"`
+
+	// Currency The currency, for example `AUD`.
+	Currency string `json:"currency,omitempty,omitzero"`
+
+	// Institution The name of the institution that has the account.
+	Institution string `json:"institution,omitempty,omitzero"`
+
+	// Previous6Months The use of a credit facility in the last six months. `cashAdvances`: the sum of the cash advances.
+	Previous6Months *AffordabilityCreditPrevious6Months `json:"previous6Months,omitempty"`
+
+	// PreviousMonth The use of a credit facility in the last month. `minBalance` and `maxBalance`: the extremes of the balance, which
+	// is negative where money is owed. `totalCredits` and `totalDebits`: the sums of what came in and went out.
+	PreviousMonth *AffordabilityCreditPreviousMonth `json:"previousMonth,omitempty"`
+}
+
+// AffordabilityCreditPrevious6Months The use of a credit facility in the last six months. `cashAdvances`: the sum of the cash advances.
+type AffordabilityCreditPrevious6Months struct {
+	// CashAdvances A decimal number, as a JSON number or as a string that holds one; null or empty where there is none.
+	CashAdvances Decimal `json:"cashAdvances,omitempty,omitzero"`
+}
+
+// AffordabilityCreditPreviousMonth The use of a credit facility in the last month. `minBalance` and `maxBalance`: the extremes of the balance, which
+// is negative where money is owed. `totalCredits` and `totalDebits`: the sums of what came in and went out.
+type AffordabilityCreditPreviousMonth struct {
+	// MaxBalance A decimal number, as a JSON number or as a string that holds one; null or empty where there is none.
+	MaxBalance Decimal `json:"maxBalance,omitempty,omitzero"`
+
+	// MinBalance A decimal number, as a JSON number or as a string that holds one; null or empty where there is none.
+	MinBalance Decimal `json:"minBalance,omitempty,omitzero"`
+
+	// TotalCredits A decimal number, as a JSON number or as a string that holds one; null or empty where there is none.
+	TotalCredits Decimal `json:"totalCredits,omitempty,omitzero"`
+
+	// TotalDebits A decimal number, as a JSON number or as a string that holds one; null or empty where there is none.
+	TotalDebits Decimal `json:"totalDebits,omitempty,omitzero"`
+}
+
+// AffordabilityExternal A possible debt elsewhere, which shows in payments to its source.
+type AffordabilityExternal struct {
+	// ChangeHistory The payments one by one, the newest first.
+	ChangeHistory []AffordabilityExternalChange `json:"changeHistory,omitempty,omitzero"`
+
+	// Payments The payments in figures.
+	Payments []AffordabilityExternalPayments `json:"payments,omitempty,omitzero"`
+
+	// Source Who is paid, from the cleaned descriptions; for example `afterpay`.
+	Source string `json:"source,omitempty,omitzero"`
+}
+
+// AffordabilityExternalChange One payment to a source.
+type AffordabilityExternalChange struct {
+	// Amount The amount.
+	Amount api.Amount `json:"amount,omitempty,omitzero"`
+
+	// Date The day.
+	Date api.Date `json:"date,omitempty,omitzero"`
+
+	// Source The transaction's description, in full.
+	Source string `json:"source,omitempty,omitzero"`
+}
+
+// AffordabilityExternalPayments Payments to one source, in figures.
+type AffordabilityExternalPayments struct {
+	// AmountAvg The average payment; the documents describe it as their number.
+	AmountAvg api.Amount `json:"amountAvg,omitempty,omitzero"`
+
+	// AmountAvgMonthly What is paid in a month on average.
+	AmountAvgMonthly api.Amount `json:"amountAvgMonthly,omitempty,omitzero"`
+
+	// First The day of the first payment.
+	First api.Date `json:"first,omitempty,omitzero"`
+
+	// Last The day of the last payment.
+	Last api.Date `json:"last,omitempty,omitzero"`
+
+	// NoOccurrences How many payments there were.
+	NoOccurrences *int64 `json:"noOccurrences,omitempty"`
+
+	// Total The sum of the payments.
+	Total api.Amount `json:"total,omitempty,omitzero"`
+}
+
+// AffordabilityInstitution The id of the only institution, where it is not in an array.
+type AffordabilityInstitution = string
+
+// AffordabilityInstitutions The ids of institutions.
+type AffordabilityInstitutions = []string
+
+// AffordabilityLiabilities The debts of the user's own accounts.
+type AffordabilityLiabilities struct {
+	// Credit The credit cards and other credit facilities.
+	Credit []AffordabilityCredit `json:"credit,omitempty,omitzero"`
+
+	// Loan The loans.
+	Loan []AffordabilityLoan `json:"loan,omitempty,omitzero"`
+}
+
+// AffordabilityLinks Where to find a summary of affordability, income or expenses, and what belongs to it.
+type AffordabilityLinks struct {
+	// Accounts The URLs of the accounts that are included. Not in a list.
+	Accounts []string `json:"accounts,omitempty,omitzero"`
+
+	// Expenses The URL of the expenses of the same period. Of affordability only.
+	Expenses string `json:"expenses,omitempty,omitzero"`
+
+	// Income The URL of the income of the same period. Of affordability only.
+	Income string `json:"income,omitempty,omitzero"`
+
+	// Self The URL of the summary.
+	Self string `json:"self,omitempty,omitzero"`
+}
+
+// AffordabilityList A user's affordability summaries.
+type AffordabilityList struct {
+	// Data The summaries, in short.
+	Data []Affordability `json:"data,omitempty,omitzero"`
+
+	// Links Where to find the thing that has these links. Null in some answers.
+	Links *SelfLinks `json:"links,omitempty"`
+
+	// Type Always `list`.
+	Type string `json:"type"`
+}
+
+// AffordabilityLoan A loan.
+type AffordabilityLoan struct {
+	// Account What kind of account it is.
+	Account *AccountClass `json:"account,omitempty"`
+
+	// AvailableFunds The funds that could be drawn then.
+	AvailableFunds api.Amount `json:"availableFunds,omitempty,omitzero"`
+
+	// Balance The balance when the summary was made.
+	Balance api.Amount `json:"balance,omitempty,omitzero"`
+
+	// ChangeHistory The interest charged and the repayments.
+	ChangeHistory []AffordabilityLoanChange `json:"changeHistory,omitempty,omitzero"`
+
+	// Currency The currency, for example `AUD`.
+	Currency string `json:"currency,omitempty,omitzero"`
+
+	// Institution The name of the institution that has the account.
+	Institution string `json:"institution,omitempty,omitzero"`
+
+	// Previous6Months A loan in the last six months.
+	Previous6Months *AffordabilityLoanPrevious6Months `json:"previous6Months,omitempty"`
+
+	// PreviousMonth A loan in the last month. `totalCredits` and `totalDebits`: the sums of what came in and went out.
+	// `totalInterestCharged`: the interest. `totalRepayments`: the repayments.
+	PreviousMonth *AffordabilityLoanPreviousMonth `json:"previousMonth,omitempty"`
+}
+
+// AffordabilityLoanChange Interest that was charged on a loan, or a repayment.
+type AffordabilityLoanChange struct {
+	// Amount The amount.
+	Amount api.Amount `json:"amount,omitempty,omitzero"`
+
+	// Date The day.
+	Date api.Date `json:"date,omitempty,omitzero"`
+
+	// Direction Whether money came, `credit`, or went, `debit`. Only `getEnrich` answers `unknown`.
+	Direction TransactionDirection `json:"direction,omitempty,omitzero"`
+
+	// Source The transaction's description, cleaned.
+	Source string `json:"source,omitempty,omitzero"`
+}
+
+// AffordabilityLoanPrevious6Months A loan in the last six months.
+type AffordabilityLoanPrevious6Months struct {
+	// Arrears Whether the loan was in arrears: the string `true` or `false`, or null.
+	Arrears string `json:"arrears,omitempty,omitzero"`
+}
+
+// AffordabilityLoanPreviousMonth A loan in the last month. `totalCredits` and `totalDebits`: the sums of what came in and went out.
+// `totalInterestCharged`: the interest. `totalRepayments`: the repayments.
+type AffordabilityLoanPreviousMonth struct {
+	// TotalCredits A decimal number, as a JSON number or as a string that holds one; null or empty where there is none.
+	TotalCredits Decimal `json:"totalCredits,omitempty,omitzero"`
+
+	// TotalDebits A decimal number, as a JSON number or as a string that holds one; null or empty where there is none.
+	TotalDebits Decimal `json:"totalDebits,omitempty,omitzero"`
+
+	// TotalInterestCharged A decimal number, as a JSON number or as a string that holds one; null or empty where there is none.
+	TotalInterestCharged Decimal `json:"totalInterestCharged,omitempty,omitzero"`
+
+	// TotalRepayments A decimal number, as a JSON number or as a string that holds one; null or empty where there is none.
+	TotalRepayments Decimal `json:"totalRepayments,omitempty,omitzero"`
+}
+
+// AffordabilityMonthlyAverage An average over the last three months.
+type AffordabilityMonthlyAverage struct {
+	// AvgMonthly The average for a month.
+	AvgMonthly api.Amount `json:"avgMonthly,omitempty,omitzero"`
+}
+
+// AffordabilityRegularIncome The regular income. The income summary tells more.
+type AffordabilityRegularIncome struct {
+	// Previous3Months An average over the last three months.
+	Previous3Months *AffordabilityMonthlyAverage `json:"previous3Months,omitempty"`
+}
+
+// AffordabilityRequest What to summarise, for affordability, income and expenses alike. Each part may be left out.
+type AffordabilityRequest struct {
+	// Accounts The ids of the accounts to include; all of the user's accounts when left out. They must be in one currency.
+	//
+	// Example: ["s55bf3","s55bf4"]
+	Accounts []string `json:"accounts,omitempty,omitzero"`
+
+	// FromMonth The first month to include, as `YYYY-MM`.
+	//
+	// Example: 2019-05
+	FromMonth string `json:"fromMonth,omitempty,omitzero"`
+
+	// ToMonth The last month to include, as `YYYY-MM`; not before `fromMonth`.
+	//
+	// Example: 2019-09
+	ToMonth string `json:"toMonth,omitempty,omitzero"`
+}
+
+// AffordabilitySubClass What a payment was for, in the Household Expenditure Classification (HEC), or in a classification of the
+// application's own where Basiq has set one up. Empty for other transactions. `code`, or `Code` in the 3.0
+// document, is the code; it may begin with a zero.
+type AffordabilitySubClass struct {
+	// UpperCode A decimal number, as a JSON number or as a string that holds one; null or empty where there is none.
+	UpperCode Decimal `json:"Code,omitempty,omitzero"`
+
+	// Code The code of the class, as API 2.1 has it.
+	Code string `json:"code,omitempty,omitzero"`
+
+	// Title The name of the class.
+	Title string `json:"title,omitempty,omitzero"`
+}
+
+// AffordabilitySummary A user's finances in a few figures, any of which may be null. Outgoing money and debts are negative.
+//
+// - `assets`: all cash.
+// - `liabilities`: all debts of the user's accounts, credit and loans together.
+// - `netPosition`: assets less liabilities.
+// - `creditLimit`: the limits of all credit cards and overdrafts together.
+// - `expenses`: what is spent in a month, on average over the period.
+// - `savings`: what is saved in a month, on average over the period.
+// - `loanRepaymentMonthly`: what is repaid on known loans in a month, on average.
+// - `potentialLiabilitiesMonthly`: what is repaid on possible debts elsewhere in a month, on average.
+type AffordabilitySummary struct {
+	// Assets A decimal number, as a JSON number or as a string that holds one; null or empty where there is none.
+	Assets Decimal `json:"assets,omitempty,omitzero"`
+
+	// CreditLimit A decimal number, as a JSON number or as a string that holds one; null or empty where there is none.
+	CreditLimit Decimal `json:"creditLimit,omitempty,omitzero"`
+
+	// Expenses A decimal number, as a JSON number or as a string that holds one; null or empty where there is none.
+	Expenses Decimal `json:"expenses,omitempty,omitzero"`
+
+	// Liabilities A decimal number, as a JSON number or as a string that holds one; null or empty where there is none.
+	Liabilities Decimal `json:"liabilities,omitempty,omitzero"`
+
+	// LoanRepaymentMonthly A decimal number, as a JSON number or as a string that holds one; null or empty where there is none.
+	LoanRepaymentMonthly Decimal `json:"loanRepaymentMonthly,omitempty,omitzero"`
+
+	// NetPosition A decimal number, as a JSON number or as a string that holds one; null or empty where there is none.
+	NetPosition Decimal `json:"netPosition,omitempty,omitzero"`
+
+	// PotentialLiabilitiesMonthly A decimal number, as a JSON number or as a string that holds one; null or empty where there is none.
+	PotentialLiabilitiesMonthly Decimal `json:"potentialLiabilitiesMonthly,omitempty,omitzero"`
+
+	// RegularIncome The regular income. The income summary tells more.
+	RegularIncome *AffordabilityRegularIncome `json:"regularIncome,omitempty"`
+
+	// Savings A decimal number, as a JSON number or as a string that holds one; null or empty where there is none.
+	Savings Decimal `json:"savings,omitempty,omitzero"`
+}
+
+// AffordabilityTransaction A transaction as it went into an affordability summary. Unlike transactions by themselves it names no connection,
+// has no `enrich`, and its `subClass` is of another classification.
+type AffordabilityTransaction struct {
+	// Account The id of the account.
+	Account string `json:"account,omitempty,omitzero"`
+
+	// Amount The amount; negative when money went out.
+	Amount api.Amount `json:"amount,omitempty,omitzero"`
+
+	// Balance The account's balance after the transaction, where the institution gives it.
+	Balance api.Amount `json:"balance,omitempty,omitzero"`
+
+	// Class What kind of transaction it is.
+	Class TransactionClass `json:"class,omitempty,omitzero"`
+
+	// Description The description, as the institution gives it.
+	Description string `json:"description,omitempty,omitzero"`
+
+	// Direction Whether money came, `credit`, or went, `debit`. Only `getEnrich` answers `unknown`.
+	Direction TransactionDirection `json:"direction,omitempty,omitzero"`
+
+	// ID The transaction's id.
+	ID string `json:"id"`
+
+	// Institution The id of the institution.
+	Institution string `json:"institution,omitempty,omitzero"`
+
+	// Links Where to find what the transaction belongs to.
+	Links *AffordabilityTransactionLinks `json:"links,omitempty"`
+
+	// PostDate When the transaction was posted, as RFC 3339; null while it is pending.
+	PostDate api.Time `json:"postDate,omitempty,omitzero"`
+
+	// Status Whether the transaction is posted, or approved and still `pending`. Not every institution shows pending ones.
+	Status TransactionStatus `json:"status,omitempty,omitzero"`
+
+	// SubClass What a payment was for, in the Household Expenditure Classification (HEC), or in a classification of the
+	// application's own where Basiq has set one up. Empty for other transactions. `code`, or `Code` in the 3.0
+	// document, is the code; it may begin with a zero.
+	SubClass *AffordabilitySubClass `json:"subClass,omitempty"`
+
+	// TransactionDate When the user made the transaction, as RFC 3339, where the institution tells.
+	TransactionDate api.Time `json:"transactionDate,omitempty,omitzero"`
+
+	// Type Always `transaction`.
+	Type string `json:"type"`
+}
+
+// AffordabilityTransactionLinks Where to find what the transaction belongs to.
+type AffordabilityTransactionLinks struct {
+	// Account The URL of the account.
+	Account string `json:"account,omitempty,omitzero"`
+
+	// Institution The URL of the institution.
+	Institution string `json:"institution,omitempty,omitzero"`
+}
+
+// AffordabilityTransactionList A page of the transactions that an affordability summary is made of.
+type AffordabilityTransactionList struct {
+	// Count How many transactions are on this page.
+	Count int64 `json:"count,omitempty,omitzero"`
+
+	// Data The transactions.
+	Data []AffordabilityTransaction `json:"data,omitempty,omitzero"`
+
+	// Links Where to find this page of a collection and the next.
+	Links *PageLinks `json:"links,omitempty"`
+
+	// Size How many transactions there are on all pages.
+	Size int64 `json:"size,omitempty,omitzero"`
+
+	// Type Always `list`.
+	Type string `json:"type"`
+}
+
+// AuthLink A short-lived URL that takes the user to Basiq's consent page.
+type AuthLink struct {
+	// ExpiresAt When the auth link expires.
+	ExpiresAt api.Time `json:"expiresAt,omitempty,omitzero"`
+
+	// ID The auth link's id. Not in the answer that creates it.
+	ID string `json:"id,omitempty,omitzero"`
+
+	// Links Where to find the auth link.
+	Links *AuthLinkLinks `json:"links,omitempty"`
+
+	// Mobile The mobile number that gets the code.
+	Mobile string `json:"mobile,omitempty,omitzero"`
+
+	// Type Always `auth_link`.
+	Type string `json:"type"`
+
+	// UserID The id of the user.
+	UserID string `json:"userId"`
+}
+
+// AuthLinkLinks Where to find the auth link.
+type AuthLinkLinks struct {
+	// Public The URL for the user's browser. Give it to nobody else.
+	Public string `json:"public,omitempty,omitzero"`
+
+	// Self The URL of the auth link in the API; relative or absolute.
+	Self string `json:"self,omitempty,omitzero"`
+}
 
 // BusinessAddress The address of a business. API 3.0.
 type BusinessAddress struct {
@@ -298,7 +1805,7 @@ type BusinessIDNoType string
 // Connection The link between a user and an institution. The credentials it was made with are never part of it. As an item
 // of a list it has no `profile` and no `accounts`.
 type Connection struct {
-	// Accounts Accounts, in a connection.
+	// Accounts Accounts, of a user or in a connection.
 	Accounts *AccountList `json:"accounts,omitempty"`
 
 	// CreatedDate When the connection was created, in UTC. Only with a SERVER_ACCESS token.
@@ -411,6 +1918,261 @@ type ConnectionProfile struct {
 // SERVER_ACCESS token.
 type ConnectionStatus string
 
+// Connector One way to fetch data from one institution.
+type Connector struct {
+	// Authorization How a user logs in.
+	Authorization *ConnectorAuthorization `json:"authorization,omitempty"`
+
+	// ID The institution's id: two letters and five digits. Together with the method it names the connector.
+	ID string `json:"id"`
+
+	// Institution The institution of a connector.
+	Institution *ConnectorInstitution `json:"institution,omitempty"`
+
+	// Links Where to find the thing that has these links. Null in some answers.
+	Links *SelfLinks `json:"links,omitempty"`
+
+	// Method How the data is fetched. Both spellings of open banking occur. API 3.0.
+	Method ConnectionMethod `json:"method,omitempty,omitzero"`
+
+	// Scopes What can be fetched, for example `customer.person.basic`.
+	Scopes []string `json:"scopes,omitempty,omitzero"`
+
+	// Stage How mature the support for the institution is.
+	Stage InstitutionStage `json:"stage,omitempty,omitzero"`
+
+	// Stats How long fetching takes.
+	Stats *InstitutionStats `json:"stats,omitempty"`
+
+	// Status How well the support for the institution works now. The values are those that filters take; answers have them too.
+	Status InstitutionStatus `json:"status,omitempty,omitzero"`
+
+	// Type Always `connector`.
+	Type string `json:"type"`
+}
+
+// ConnectorAuthorization How a user logs in.
+type ConnectorAuthorization struct {
+	// Meta What to show to a user who logs in. Only the captions of fields that are wanted are there.
+	Meta *ConnectorAuthorizationMeta `json:"meta,omitempty"`
+
+	// Type How a user logs in. `user`: with a login and password. `token`: with a token. `user-mfa`: with a second factor as
+	// well, and `user-mfa-intermittent` now and then. `other`: in another way.
+	Type InstitutionAuthorization `json:"type,omitempty,omitzero"`
+}
+
+// ConnectorAuthorizationMeta What to show to a user who logs in. Only the captions of fields that are wanted are there.
+type ConnectorAuthorizationMeta struct {
+	// ForgottenPasswordURL The institution's page for those who forgot the password.
+	ForgottenPasswordURL string `json:"forgotten_password_url,omitempty,omitzero"`
+
+	// LoginIDCaption What to call the login.
+	LoginIDCaption string `json:"login_id_caption,omitempty,omitzero"`
+
+	// PasswordCaption What to call the password.
+	PasswordCaption string `json:"password_caption,omitempty,omitzero"`
+
+	// SecondaryLoginIDCaption What to call the second login.
+	SecondaryLoginIDCaption string `json:"secondary_login_id_caption,omitempty,omitzero"`
+
+	// SecurityCodeCaption What to call the security code.
+	SecurityCodeCaption string `json:"security_code_caption,omitempty,omitzero"`
+}
+
+// ConnectorInstitution The institution of a connector.
+type ConnectorInstitution struct {
+	// ABN The Australian Business Number, in open banking. API 3.0.
+	ABN string `json:"abn,omitempty,omitzero"`
+
+	// ACN The Australian Company Number, in open banking. API 3.0.
+	ACN string `json:"acn,omitempty,omitzero"`
+
+	// CDREmail The email address for questions about sharing data. API 3.0.
+	CDREmail string `json:"cdrEmail,omitempty,omitzero"`
+
+	// CDRFAQ A page of the institution about sharing data. API 3.0.
+	CDRFAQ string `json:"cdrFAQ,omitempty,omitzero"`
+
+	// CDRPolicy The institution's policy on shared data. API 3.0.
+	CDRPolicy string `json:"cdrPolicy,omitempty,omitzero"`
+
+	// CDRProviderNumber The institution's number in the CDR register. API 3.0.
+	CDRProviderNumber string `json:"cdrProviderNumber,omitempty,omitzero"`
+
+	// Country The country, `Australia` or `New Zealand`.
+	Country string `json:"country,omitempty,omitzero"`
+
+	// Logo The institution's logo.
+	Logo *InstitutionLogo `json:"logo,omitempty"`
+
+	// Name The name.
+	Name string `json:"name,omitempty,omitzero"`
+
+	// ShortName The short name.
+	ShortName string `json:"shortName,omitempty,omitzero"`
+
+	// Tier The tier: `1`, `2`, `3` or `4`, from the greatest institutions to the smallest.
+	Tier string `json:"tier,omitempty,omitzero"`
+
+	// Type The kind: `Bank`, `Bank (Foreign)`, `Test Bank`, `Credit Union`, `Financial Services`, `Superannuation`, `Building Society` or `Government`.
+	Type string `json:"type,omitempty,omitzero"`
+}
+
+// ConnectorList Connectors.
+type ConnectorList struct {
+	// Data The connectors.
+	Data []Connector `json:"data"`
+
+	// Links Where to find the thing that has these links. Null in some answers.
+	Links *SelfLinks `json:"links,omitempty"`
+
+	// TotalCount How many connectors there are.
+	TotalCount int64 `json:"totalCount,omitempty,omitzero"`
+
+	// Type Always `list`.
+	Type string `json:"type"`
+}
+
+// Consent What a user has allowed the application to read, and for how long.
+type Consent struct {
+	// Created When it was given.
+	Created api.Time `json:"created,omitempty,omitzero"`
+
+	// Data What may be read and kept.
+	Data *ConsentData `json:"data,omitempty"`
+
+	// ExpiryDate When it expires.
+	ExpiryDate api.Time `json:"expiryDate,omitempty,omitzero"`
+
+	// ID The consent's id.
+	ID string `json:"id"`
+
+	// Links Where to find the consent and its policy.
+	Links *ConsentLinks `json:"links,omitempty"`
+
+	// Origin Who it came from, for example `user`.
+	Origin string `json:"origin,omitempty,omitzero"`
+
+	// Purpose What the data is wanted for.
+	Purpose *ConsentPurposes `json:"purpose,omitempty"`
+
+	// Revoked When it was revoked; absent until then.
+	Revoked api.Time `json:"revoked,omitempty,omitzero"`
+
+	// Status The state of a consent.
+	Status ConsentStatus `json:"status,omitempty,omitzero"`
+
+	// Type Always `consent`.
+	Type string `json:"type"`
+
+	// Updated When it last changed.
+	Updated api.Time `json:"updated,omitempty,omitzero"`
+}
+
+// ConsentData What may be read and kept.
+type ConsentData struct {
+	// InitialRetrievalDays How many days back the first retrieval may go.
+	InitialRetrievalDays *int64 `json:"initialRetrievalDays,omitempty"`
+
+	// Organisation Not explained; declared as a boolean and null in all examples.
+	Organisation json.RawMessage `json:"organisation,omitempty,omitzero"`
+
+	// Permissions The permissions that were asked for.
+	Permissions []ConsentPermission `json:"permissions,omitempty,omitzero"`
+
+	// RetainData Whether the data may be kept after the consent has ended.
+	RetainData *bool `json:"retainData,omitempty"`
+}
+
+// ConsentInformation What the permission covers in the words that the user was shown.
+type ConsentInformation struct {
+	// AttributeList The data that is covered.
+	AttributeList []string `json:"attributeList,omitempty,omitzero"`
+
+	// Description The text.
+	Description string `json:"description,omitempty,omitzero"`
+
+	// Name The name.
+	Name string `json:"name,omitempty,omitzero"`
+}
+
+// ConsentLinks Where to find the consent and its policy.
+type ConsentLinks struct {
+	// ConsentPolicy The URL of the policy that the user agreed to.
+	ConsentPolicy string `json:"consentPolicy,omitempty,omitzero"`
+
+	// LatestConsentPolicy The URL of the policy as it is now.
+	LatestConsentPolicy string `json:"latestConsentPolicy,omitempty,omitzero"`
+
+	// Self The URL of the consent.
+	Self string `json:"self,omitempty,omitzero"`
+}
+
+// ConsentList A user's consents.
+type ConsentList struct {
+	// Data The consents.
+	Data []Consent `json:"data,omitempty,omitzero"`
+
+	// Links Where to find the thing that has these links. Null in some answers.
+	Links *SelfLinks `json:"links,omitempty"`
+
+	// Size How many consents there are.
+	Size int64 `json:"size,omitempty,omitzero"`
+
+	// Type Always `list`.
+	Type string `json:"type"`
+}
+
+// ConsentPermission One thing that the application asked to read.
+type ConsentPermission struct {
+	// Consented Whether the user has allowed it.
+	Consented *bool `json:"consented,omitempty"`
+
+	// Entity What kind of data it is about: `account`, `connection`, `transaction`.
+	Entity string `json:"entity,omitempty,omitzero"`
+
+	// Information What the permission covers in the words that the user was shown.
+	Information *ConsentInformation `json:"information,omitempty"`
+
+	// Purpose A purpose in the words that the user was shown.
+	Purpose *ConsentPurpose `json:"purpose,omitempty"`
+
+	// Required Whether the user cannot refuse it without refusing all.
+	Required *bool `json:"required,omitempty"`
+
+	// Scope What is asked for, for example `account.basic`, `account.detail`, `transaction.detail`, `customer.person.detail`.
+	Scope string `json:"scope,omitempty,omitzero"`
+}
+
+// ConsentPurpose A purpose in the words that the user was shown.
+type ConsentPurpose struct {
+	// Description The text.
+	Description string `json:"description,omitempty,omitzero"`
+
+	// Title The heading.
+	Title string `json:"title,omitempty,omitzero"`
+}
+
+// ConsentPurposes What the data is wanted for.
+type ConsentPurposes struct {
+	// Other Other purposes, by its name; declared as a boolean and null in all examples.
+	Other json.RawMessage `json:"other,omitempty,omitzero"`
+
+	// Primary A purpose in the words that the user was shown.
+	Primary *ConsentPurpose `json:"primary,omitempty"`
+}
+
+// ConsentStatus The state of a consent.
+type ConsentStatus string
+
+// CreateAuthLink How to protect the auth link.
+type CreateAuthLink struct {
+	// Mobile The mobile number that gets the code; the user's own unless given.
+	//
+	// Example: +61410888666
+	Mobile string `json:"mobile,omitempty,omitzero"`
+}
+
 // CreateConnection The bank login to connect. `loginId` and `password` are required unless the institution's authorization is
 // `token`: then `userToken` is given instead.
 type CreateConnection struct {
@@ -439,6 +2201,27 @@ type CreateConnectionInstitution struct {
 	//
 	// Example: AU00000
 	ID string `json:"id"`
+}
+
+// CreateReport The report to make.
+type CreateReport struct {
+	// Filters What the report is about. `listReportTypes` says which filters a type requires.
+	Filters []ReportFilter `json:"filters"`
+
+	// ReportType The id of the report's type: `CON_AFFOR_01` (what a consumer can afford), `STATEMENT_01` (the bank statement of one account), or another that `listReportTypes` names.
+	ReportType string `json:"reportType"`
+
+	// Title A title, of up to 50 characters.
+	Title string `json:"title"`
+}
+
+// CreateStatement A bank statement to upload.
+type CreateStatement struct {
+	// InstitutionID The id of the institution whose statement it is, for example `AU01001`.
+	InstitutionID string `json:"institutionId"`
+
+	// Statement The bank's own PDF, or a CSV file as Basiq specifies it.
+	Statement openapi_types.File `json:"statement"`
 }
 
 // CreateUser The user to create. An email, a mobile, or both are required.
@@ -481,6 +2264,195 @@ type CreateUser struct {
 
 	// VerificationStatus Whether the business's details have been checked against the Australian Business Register. API 3.0.
 	VerificationStatus *bool `json:"verificationStatus,omitempty"`
+}
+
+// CreateWebhook The webhook to create.
+type CreateWebhook struct {
+	// Description What it is for.
+	Description string `json:"description,omitempty,omitzero"`
+
+	// Name A name for people.
+	Name string `json:"name,omitempty,omitzero"`
+
+	// SubscribedEvents The event types to send messages for.
+	SubscribedEvents []EventTypeName `json:"subscribedEvents,omitempty,omitzero"`
+
+	// URL Where to send the messages.
+	URL string `json:"url"`
+}
+
+// Decimal A decimal number, as a JSON number or as a string that holds one; null or empty where there is none.
+type Decimal = api.Decimal
+
+// Enrich What a bank's description of a transaction tells.
+type Enrich struct {
+	// Class What kind of transaction it is.
+	Class TransactionClass `json:"class,omitempty,omitzero"`
+
+	// Data What Basiq adds to a transaction. Each part may be missing, null or empty.
+	Data *EnrichData `json:"data,omitempty"`
+
+	// Direction Whether money came, `credit`, or went, `debit`. Only `getEnrich` answers `unknown`.
+	Direction TransactionDirection `json:"direction,omitempty,omitzero"`
+
+	// Links The query again, and the merchant's logos.
+	Links *EnrichLinks `json:"links,omitempty"`
+
+	// Type Always `enrich`.
+	Type string `json:"type"`
+}
+
+// EnrichANZSIC The kind of business in the Australian and New Zealand Standard Industrial Classification, from `division`, the
+// broadest, to `subclass` (API 3.0), the narrowest.
+type EnrichANZSIC struct {
+	// Class A code of a classification.
+	Class *EnrichCode `json:"class,omitempty"`
+
+	// Division A code of a classification.
+	Division *EnrichCode `json:"division,omitempty"`
+
+	// Group A code of a classification.
+	Group *EnrichCode `json:"group,omitempty"`
+
+	// Subclass A code of a classification.
+	Subclass *EnrichCode `json:"subclass,omitempty"`
+
+	// Subdivision A code of a classification.
+	Subdivision *EnrichCode `json:"subdivision,omitempty"`
+}
+
+// EnrichCategory The kind of business that was paid. `matchScore` is how sure that is, from 0 to 1.
+type EnrichCategory struct {
+	// ANZSIC The kind of business in the Australian and New Zealand Standard Industrial Classification, from `division`, the
+	// broadest, to `subclass` (API 3.0), the narrowest.
+	ANZSIC *EnrichANZSIC `json:"anzsic,omitempty"`
+
+	// MatchScore A decimal number, as a JSON number or as a string that holds one; null or empty where there is none.
+	MatchScore Decimal `json:"matchScore,omitempty,omitzero"`
+
+	// MatchType How the kind of business was found. `merchantFull`: the merchant is known. `merchantPartial`: the merchant
+	// resembles a known one. `mcc`: by the merchant category code. `ml`: by machine learning. `none`: it was not.
+	// Examples also have `merchantfull`. API 3.0.
+	MatchType EnrichMatchType `json:"matchType,omitempty,omitzero"`
+
+	// MCC A code of a classification.
+	MCC *EnrichCode `json:"mcc,omitempty"`
+}
+
+// EnrichCode A code of a classification.
+type EnrichCode struct {
+	// Code The code, for example `4511`.
+	Code string `json:"code,omitempty,omitzero"`
+
+	// Title What the code stands for, for example `Cafes and Restaurants`.
+	Title string `json:"title,omitempty,omitzero"`
+}
+
+// EnrichData What Basiq adds to a transaction. Each part may be missing, null or empty.
+type EnrichData struct {
+	// Category The kind of business that was paid. `matchScore` is how sure that is, from 0 to 1.
+	Category *EnrichCategory `json:"category,omitempty"`
+
+	// CleanDescription The description, tidied. In transactions, API 3.0.
+	CleanDescription string `json:"cleanDescription,omitempty,omitzero"`
+
+	// Location Where the purchase was made.
+	Location *EnrichLocation `json:"location,omitempty"`
+
+	// Merchant Who was paid.
+	Merchant *EnrichMerchant `json:"merchant,omitempty"`
+
+	// Tags Tags of the form `name:value`, for example `conduct:dishonour` or `card:4615`. API 3.0.
+	Tags []string `json:"tags,omitempty,omitzero"`
+}
+
+// EnrichGeometry A place on the map: `lat` is its latitude, `lng` its longitude, in degrees.
+type EnrichGeometry struct {
+	// Lat A decimal number, as a JSON number or as a string that holds one; null or empty where there is none.
+	Lat Decimal `json:"lat,omitempty,omitzero"`
+
+	// Lng A decimal number, as a JSON number or as a string that holds one; null or empty where there is none.
+	Lng Decimal `json:"lng,omitempty,omitzero"`
+}
+
+// EnrichLinks The query again, and the merchant's logos.
+type EnrichLinks struct {
+	// LogoMaster The URL of the merchant's logo, of any image format; null when there is none. API 3.0.
+	LogoMaster string `json:"logo-master,omitempty,omitzero"`
+
+	// LogoThumb The URL of a small logo, or of the same one; null when there is none. API 3.0.
+	LogoThumb string `json:"logo-thumb,omitempty,omitzero"`
+
+	// Self The URL of the query.
+	Self string `json:"self,omitempty,omitzero"`
+}
+
+// EnrichLocation Where the purchase was made.
+type EnrichLocation struct {
+	// Country The country, for example `Australia`.
+	Country string `json:"country,omitempty,omitzero"`
+
+	// FormattedAddress The whole address on one line.
+	FormattedAddress string `json:"formattedAddress,omitempty,omitzero"`
+
+	// Geometry A place on the map: `lat` is its latitude, `lng` its longitude, in degrees.
+	Geometry *EnrichGeometry `json:"geometry,omitempty"`
+
+	// PostalCode The postcode.
+	PostalCode string `json:"postalCode,omitempty,omitzero"`
+
+	// Route The street.
+	Route string `json:"route,omitempty,omitzero"`
+
+	// RouteNo The street number.
+	RouteNo string `json:"routeNo,omitempty,omitzero"`
+
+	// State The state, for example `NSW`.
+	State string `json:"state,omitempty,omitzero"`
+
+	// Suburb The suburb.
+	Suburb string `json:"suburb,omitempty,omitzero"`
+}
+
+// EnrichMatchType How the kind of business was found. `merchantFull`: the merchant is known. `merchantPartial`: the merchant
+// resembles a known one. `mcc`: by the merchant category code. `ml`: by machine learning. `none`: it was not.
+// Examples also have `merchantfull`. API 3.0.
+type EnrichMatchType string
+
+// EnrichMerchant Who was paid.
+type EnrichMerchant struct {
+	// ABNCapitals The Australian Business Number, in transactions. API 3.0.
+	ABNCapitals string `json:"ABN,omitempty,omitzero"`
+
+	// ABN The Australian Business Number, in answers of `getEnrich`. API 3.0.
+	ABN string `json:"abn,omitempty,omitzero"`
+
+	// BusinessName The merchant's name.
+	BusinessName string `json:"businessName,omitempty,omitzero"`
+
+	// ID The merchant's id. API 3.0.
+	ID string `json:"id,omitempty,omitzero"`
+
+	// LogoMaster The URL of the logo, in transactions. API 3.0.
+	LogoMaster string `json:"logoMaster,omitempty,omitzero"`
+
+	// LogoThumb The URL of a small logo, in transactions. API 3.0.
+	LogoThumb string `json:"logoThumb,omitempty,omitzero"`
+
+	// PhoneNumber A phone number in two forms.
+	PhoneNumber *EnrichPhoneNumber `json:"phoneNumber,omitempty"`
+
+	// Website The URL of the merchant's site.
+	Website string `json:"website,omitempty,omitzero"`
+}
+
+// EnrichPhoneNumber A phone number in two forms.
+type EnrichPhoneNumber struct {
+	// International With the country's code, for example `+61 2 9977 0707`.
+	International string `json:"international,omitempty,omitzero"`
+
+	// Local As dialled in the country, for example `(02) 9977 0707`.
+	Local string `json:"local,omitempty,omitzero"`
 }
 
 // ErrorDetail One thing that is wrong with a request.
@@ -529,6 +2501,834 @@ type ErrorSource struct {
 	Pointer string `json:"pointer,omitempty,omitzero"`
 }
 
+// Event Something that has happened to a user or to what belongs to one.
+type Event struct {
+	// CreatedDate When it happened.
+	CreatedDate api.Time `json:"createdDate,omitempty,omitzero"`
+
+	// Data What the event is about, as it was then. This is one schema for all entities, so most fields are absent: `type` says
+	// which there are. A user, a connection, an account and a consent have the fields that they have by themselves;
+	// `transactions` has only `connection`, `count` and `links`.
+	Data *EventData `json:"data,omitempty"`
+
+	// DataRef The URL of what the event is about.
+	DataRef string `json:"dataRef,omitempty,omitzero"`
+
+	// Entity What an event is about. `transactions` stands for all of a connection's.
+	Entity EventEntity `json:"entity,omitempty,omitzero"`
+
+	// EventType What has happened to the entity. `activated`: an open-banking connection works. `invalidated`: a connection
+	// needs its user. `reminder`: a consent has not changed for 90 days. `warning`: a consent expires in seven days or
+	// less, told daily. `archived`: the application archived a consent. With the entity and a dot before it, it is the
+	// id of the event type; old guides have that here.
+	EventType EventAction `json:"eventType,omitempty,omitzero"`
+
+	// ID The event's id.
+	ID string `json:"id"`
+
+	// Links Where to find the thing that has these links. Null in some answers.
+	Links *SelfLinks `json:"links,omitempty"`
+
+	// Type Always `event`.
+	Type string `json:"type"`
+
+	// UserID The id of the user.
+	UserID string `json:"userId,omitempty,omitzero"`
+}
+
+// EventAction What has happened to the entity. `activated`: an open-banking connection works. `invalidated`: a connection
+// needs its user. `reminder`: a consent has not changed for 90 days. `warning`: a consent expires in seven days or
+// less, told daily. `archived`: the application archived a consent. With the entity and a dot before it, it is the
+// id of the event type; old guides have that here.
+type EventAction string
+
+// EventData What the event is about, as it was then. This is one schema for all entities, so most fields are absent: `type` says
+// which there are. A user, a connection, an account and a consent have the fields that they have by themselves;
+// `transactions` has only `connection`, `count` and `links`.
+type EventData struct {
+	// AccountHolder Account: the holder's name.
+	AccountHolder string `json:"accountHolder,omitempty,omitzero"`
+
+	// AccountNo Account: the number.
+	AccountNo string `json:"accountNo,omitempty,omitzero"`
+
+	// AvailableFunds Account: the funds that can be spent.
+	AvailableFunds api.Amount `json:"availableFunds,omitempty,omitzero"`
+
+	// Balance Account: the balance. Not in the documents' example.
+	Balance api.Amount `json:"balance,omitempty,omitzero"`
+
+	// Business User: of no use, as in `User`.
+	Business string `json:"business,omitempty,omitzero"`
+
+	// BusinessAddress The address of a business. API 3.0.
+	BusinessAddress *BusinessAddress `json:"businessAddress,omitempty"`
+
+	// BusinessIDNo User: the number of the business.
+	BusinessIDNo string `json:"businessIdNo,omitempty,omitzero"`
+
+	// BusinessIDNoType What kind of number a business number is. API 3.0.
+	BusinessIDNoType BusinessIDNoType `json:"businessIdNoType,omitempty,omitzero"`
+
+	// BusinessName User: the name of the business.
+	BusinessName string `json:"businessName,omitempty,omitzero"`
+
+	// Class What kind of account it is.
+	Class *AccountClass `json:"class,omitempty"`
+
+	// Connection A reference to a connection or an account.
+	Connection *ResourceReference `json:"connection,omitempty"`
+
+	// Count A decimal number, as a JSON number or as a string that holds one; null or empty where there is none.
+	Count Decimal `json:"count,omitempty,omitzero"`
+
+	// Created Consent: when it was given.
+	Created api.Time `json:"created,omitempty,omitzero"`
+
+	// CreatedDate Connection: when it was created.
+	CreatedDate api.Time `json:"createdDate,omitempty,omitzero"`
+
+	// CreationDate Account: when it was opened or first seen, as YYYY-MM-DD.
+	CreationDate api.Date `json:"creationDate,omitempty,omitzero"`
+
+	// Currency Account: the currency.
+	Currency string `json:"currency,omitempty,omitzero"`
+
+	// Data What may be read and kept.
+	Data *ConsentData `json:"data,omitempty"`
+
+	// Email User: the email address.
+	Email string `json:"email,omitempty,omitzero"`
+
+	// ExpiryDate Consent or connection: when it expires; empty for web connections.
+	ExpiryDate api.Time `json:"expiryDate,omitempty,omitzero"`
+
+	// FirstName User: the first name.
+	FirstName string `json:"firstName,omitempty,omitzero"`
+
+	// ID The id of the user, connection, account or consent. Transactions have none.
+	ID string `json:"id,omitempty,omitzero"`
+
+	// Institution The institution that a connection or a job belongs to.
+	Institution *InstitutionReference `json:"institution,omitempty"`
+
+	// LastName User: the last name.
+	LastName string `json:"lastName,omitempty,omitzero"`
+
+	// LastUpdated Account: when it was last updated.
+	LastUpdated api.Time `json:"lastUpdated,omitempty,omitzero"`
+
+	// LastUsed Connection: when it was last used to fetch data.
+	LastUsed api.Time `json:"lastUsed,omitempty,omitzero"`
+
+	// Links Where to find what the event is about, and what belongs to it.
+	Links *EventDataLinks `json:"links,omitempty"`
+
+	// Method How the data is fetched. Both spellings of open banking occur. API 3.0.
+	Method ConnectionMethod `json:"method,omitempty,omitzero"`
+
+	// MFAEnabled Connection: whether its jobs ask for a second factor.
+	MFAEnabled *bool `json:"mfaEnabled,omitempty"`
+
+	// MiddleName User: the middle name.
+	MiddleName string `json:"middleName,omitempty,omitzero"`
+
+	// Mobile User: the mobile number.
+	Mobile string `json:"mobile,omitempty,omitzero"`
+
+	// Name User or account: the name.
+	Name string `json:"name,omitempty,omitzero"`
+
+	// Origin Consent: who it came from.
+	Origin string `json:"origin,omitempty,omitzero"`
+
+	// Purpose What the data is wanted for.
+	Purpose *ConsentPurposes `json:"purpose,omitempty"`
+
+	// Revoked Consent: when it was revoked.
+	Revoked api.Time `json:"revoked,omitempty,omitzero"`
+
+	// Status Connection, account, consent: the state, as in `Connection`, `Account` or `Consent`.
+	Status string `json:"status,omitempty,omitzero"`
+
+	// TransactionIntervals Account: the periods that its transactions cover.
+	TransactionIntervals []EventInterval `json:"transactionIntervals,omitempty,omitzero"`
+
+	// Type `user`, `connection`, `account`, `transactions` or `consent`.
+	Type string `json:"type,omitempty,omitzero"`
+
+	// Updated Consent: when it last changed.
+	Updated api.Time `json:"updated,omitempty,omitzero"`
+
+	// VerificationDate User: when the business was checked.
+	VerificationDate string `json:"verificationDate,omitempty,omitzero"`
+
+	// VerificationStatus User: whether the business was checked.
+	VerificationStatus *bool `json:"verificationStatus,omitempty"`
+}
+
+// EventDataLinks Where to find what the event is about, and what belongs to it.
+type EventDataLinks struct {
+	// Accounts User or connection: the URL of the accounts.
+	Accounts string `json:"accounts,omitempty,omitzero"`
+
+	// AuthLink User: the URL of the auth link.
+	AuthLink string `json:"auth_link,omitempty,omitzero"`
+
+	// Connection Account: the URL of the connection.
+	Connection string `json:"connection,omitempty,omitzero"`
+
+	// Connections User: the URL of the connections.
+	Connections string `json:"connections,omitempty,omitzero"`
+
+	// ConsentPolicy Consent: the URL of the policy that the user agreed to.
+	ConsentPolicy string `json:"consentPolicy,omitempty,omitzero"`
+
+	// Institution Connection or account: the URL of the institution.
+	Institution string `json:"institution,omitempty,omitzero"`
+
+	// LatestConsentPolicy Consent: the URL of the policy as it is now.
+	LatestConsentPolicy string `json:"latestConsentPolicy,omitempty,omitzero"`
+
+	// Self Its URL; of transactions, the URL of the connection's.
+	Self string `json:"self,omitempty,omitzero"`
+
+	// Transactions User, connection or account: the URL of the transactions.
+	Transactions string `json:"transactions,omitempty,omitzero"`
+
+	// User Connection: the URL of the user.
+	User string `json:"user,omitempty,omitzero"`
+}
+
+// EventEntity What an event is about. `transactions` stands for all of a connection's.
+type EventEntity string
+
+// EventInterval A period that an account's transactions cover.
+type EventInterval struct {
+	// From The first day, as YYYY-MM-DD.
+	From api.Date `json:"from,omitempty,omitzero"`
+
+	// To The last day, as YYYY-MM-DD.
+	To api.Date `json:"to,omitempty,omitzero"`
+}
+
+// EventList The application's events.
+type EventList struct {
+	// Data The events.
+	Data []Event `json:"data,omitempty,omitzero"`
+
+	// Links Where to find this page of a collection and the next.
+	Links *PageLinks `json:"links,omitempty"`
+
+	// Type Always `list`.
+	Type string `json:"type"`
+}
+
+// EventType A type of events.
+type EventType struct {
+	// Description When such an event happens.
+	Description string `json:"description,omitempty,omitzero"`
+
+	// ID The id of an event type: an entity, a dot, and what happened to it. A webhook can subscribe to all but
+	// `connection.updated`; `consent.archived` stands only in a guide.
+	ID EventTypeName `json:"id"`
+
+	// Links Where to find the thing that has these links. Null in some answers.
+	Links *SelfLinks `json:"links,omitempty"`
+
+	// Type Always `eventType`; absent in an example.
+	Type string `json:"type,omitempty,omitzero"`
+}
+
+// EventTypeList The types of events.
+type EventTypeList struct {
+	// Count How many types are on this page.
+	Count int64 `json:"count,omitempty,omitzero"`
+
+	// Data The types.
+	Data []EventType `json:"data,omitempty,omitzero"`
+
+	// Links Where to find this page of a collection and the next.
+	Links *PageLinks `json:"links,omitempty"`
+
+	// Size How many types there are.
+	Size int64 `json:"size,omitempty,omitzero"`
+
+	// Type Always `list`.
+	Type string `json:"type,omitempty,omitzero"`
+}
+
+// EventTypeName The id of an event type: an entity, a dot, and what happened to it. A webhook can subscribe to all but
+// `connection.updated`; `consent.archived` stands only in a guide.
+type EventTypeName string
+
+// EventTypeNames Ids of event types.
+type EventTypeNames = []EventTypeName
+
+// ExpenseCategory What payments were for.
+type ExpenseCategory struct {
+	// ExpenseClass A class of the Household Expenditure Classification (HEC), which has divisions, subdivisions, groups and classes.
+	ExpenseClass *ExpenseClass `json:"expenseClass,omitempty"`
+}
+
+// ExpenseClass A class of the Household Expenditure Classification (HEC), which has divisions, subdivisions, groups and classes.
+type ExpenseClass struct {
+	// ClassCode The code of the class; it may begin with a zero.
+	ClassCode string `json:"classCode,omitempty,omitzero"`
+
+	// ClassTitle The name of the class.
+	ClassTitle string `json:"classTitle,omitempty,omitzero"`
+
+	// DivisionCode The code of the division; it may begin with a zero.
+	DivisionCode string `json:"divisionCode,omitempty,omitzero"`
+
+	// DivisionTitle The name of the division.
+	DivisionTitle string `json:"divisionTitle,omitempty,omitzero"`
+}
+
+// ExpenseDivision Payments of one division of the classification. `percentageTotal`: their share of all expenses, in percent.
+type ExpenseDivision struct {
+	// AvgMonthly What is spent in a month on average: the sum, divided by the days covered, times 30.
+	AvgMonthly api.Amount `json:"avgMonthly,omitempty,omitzero"`
+
+	// Division The division's name, for example `Education`.
+	Division string `json:"division,omitempty,omitzero"`
+
+	// PercentageTotal A decimal number, as a JSON number or as a string that holds one; null or empty where there is none.
+	PercentageTotal Decimal `json:"percentageTotal,omitempty,omitzero"`
+
+	// SubCategory The payments by the classes of the division.
+	SubCategory []ExpenseSubCategory `json:"subCategory,omitempty,omitzero"`
+}
+
+// ExpenseHistory Expenses of one kind.
+type ExpenseHistory struct {
+	// AvgMonthly What is spent in a month on average.
+	AvgMonthly api.Amount `json:"avgMonthly,omitempty,omitzero"`
+
+	// ChangeHistory What was spent in each month.
+	ChangeHistory []ExpenseMonth `json:"changeHistory,omitempty,omitzero"`
+
+	// Summary What a step of the history is; `monthly`.
+	Summary string `json:"summary,omitempty,omitzero"`
+}
+
+// ExpenseMonth What was spent in a month.
+type ExpenseMonth struct {
+	// Amount The sum.
+	Amount api.Amount `json:"amount,omitempty,omitzero"`
+
+	// Date The month, as `YYYY-MM`.
+	Date string `json:"date,omitempty,omitzero"`
+}
+
+// ExpenseSubCategory Payments of one class.
+type ExpenseSubCategory struct {
+	// Category What payments were for.
+	Category *ExpenseCategory `json:"category,omitempty"`
+
+	// ChangeHistory What was spent in each month.
+	ChangeHistory []ExpenseMonth `json:"changeHistory,omitempty,omitzero"`
+
+	// Summary What a step of the history is; `monthly`.
+	Summary string `json:"summary,omitempty,omitzero"`
+}
+
+// Expenses A user's expenses in a period, by their categories. Amounts are negative.
+type Expenses struct {
+	// BankFees Expenses of one kind.
+	BankFees *ExpenseHistory `json:"bankFees,omitempty"`
+
+	// CashWithdrawals Expenses of one kind.
+	CashWithdrawals *ExpenseHistory `json:"cashWithdrawals,omitempty"`
+
+	// CoverageDays How many days the summary covers.
+	CoverageDays *int64 `json:"coverageDays,omitempty"`
+
+	// ExternalTransfers Expenses of one kind.
+	ExternalTransfers *ExpenseHistory `json:"externalTransfers,omitempty"`
+
+	// FromMonth The first month with expenses, as `YYYY-MM`; at most 13 months back.
+	FromMonth string `json:"fromMonth,omitempty,omitzero"`
+
+	// ID The summary's id.
+	ID string `json:"id"`
+
+	// Links Where to find a summary of affordability, income or expenses, and what belongs to it.
+	Links *AffordabilityLinks `json:"links,omitempty"`
+
+	// LoanInterests Expenses of one kind.
+	LoanInterests *ExpenseHistory `json:"loanInterests,omitempty"`
+
+	// LoanRepayments Expenses of one kind.
+	LoanRepayments *ExpenseHistory `json:"loanRepayments,omitempty"`
+
+	// Payments What was paid for, by the divisions of the classification.
+	Payments []ExpenseDivision `json:"payments,omitempty,omitzero"`
+
+	// ToMonth The last month with expenses, as `YYYY-MM`.
+	ToMonth string `json:"toMonth,omitempty,omitzero"`
+
+	// Type Always `expenses`.
+	Type string `json:"type"`
+}
+
+// Identity A person or an organisation, as an institution knows them. Of the one that it is not about, the fields are empty
+// or absent; so is what the institution does not share.
+type Identity struct {
+	// DOB The date of birth as YYYY-MM-DD; may be empty.
+	DOB api.Date `json:"DOB,omitempty,omitzero"`
+
+	// ConnectionID The id of the connection. API 3.0.
+	ConnectionID string `json:"connectionID,omitempty,omitzero"`
+
+	// Created When the identity was created.
+	Created api.Time `json:"created,omitempty,omitzero"`
+
+	// EmailAddresses The email addresses. API 3.0.
+	EmailAddresses []string `json:"emailAddresses,omitempty,omitzero"`
+
+	// Emails The email addresses. API 2.1.
+	Emails []string `json:"emails,omitempty,omitzero"`
+
+	// FirstName The first name.
+	FirstName string `json:"firstName,omitempty,omitzero"`
+
+	// FullName The full name.
+	FullName string `json:"fullName,omitempty,omitzero"`
+
+	// ID The identity's id.
+	ID string `json:"id"`
+
+	// InstitutionID The id of the institution. API 3.0.
+	InstitutionID string `json:"institutionID,omitempty,omitzero"`
+
+	// LastName The last name.
+	LastName string `json:"lastName,omitempty,omitzero"`
+
+	// Links Where to find the identity and what it came from.
+	Links *IdentityLinks `json:"links,omitempty"`
+
+	// MiddleName The middle name.
+	MiddleName string `json:"middleName,omitempty,omitzero"`
+
+	// OccupationCode The code of the occupation.
+	OccupationCode string `json:"occupationCode,omitempty,omitzero"`
+
+	// OccupationCodeVersion The version of the list of occupations.
+	OccupationCodeVersion string `json:"occupationCodeVersion,omitempty,omitzero"`
+
+	// Organisation The organisation. Its fields are empty or absent for a person.
+	Organisation *IdentityOrganisation `json:"organisation,omitempty"`
+
+	// PhoneNumbers The phone numbers.
+	PhoneNumbers []string `json:"phoneNumbers,omitempty,omitzero"`
+
+	// PhysicalAddresses The postal addresses.
+	PhysicalAddresses []IdentityAddress `json:"physicalAddresses,omitempty,omitzero"`
+
+	// Source How it was fetched, for example `web` or `openbanking`.
+	Source string `json:"source,omitempty,omitzero"`
+
+	// Title What stands before the name, for example `Mr.`.
+	Title string `json:"title,omitempty,omitzero"`
+
+	// Type Always `identity`.
+	Type string `json:"type"`
+
+	// Updated When the identity last changed.
+	Updated api.Time `json:"updated,omitempty,omitzero"`
+}
+
+// IdentityAddress A postal address. Any part may be missing.
+type IdentityAddress struct {
+	// AddressLine1 The first line.
+	AddressLine1 string `json:"addressLine1,omitempty,omitzero"`
+
+	// AddressLine2 The second line.
+	AddressLine2 string `json:"addressLine2,omitempty,omitzero"`
+
+	// AddressLine3 The third line.
+	AddressLine3 string `json:"addressLine3,omitempty,omitzero"`
+
+	// City The city.
+	City string `json:"city,omitempty,omitzero"`
+
+	// Country The country.
+	Country string `json:"country,omitempty,omitzero"`
+
+	// CountryCode The country's code, for example `AU`.
+	CountryCode string `json:"countryCode,omitempty,omitzero"`
+
+	// FormattedAddress The whole address on one line.
+	FormattedAddress string `json:"formattedAddress,omitempty,omitzero"`
+
+	// Postcode The postcode.
+	Postcode string `json:"postcode,omitempty,omitzero"`
+
+	// State The state, for example `NSW` or in full.
+	State string `json:"state,omitempty,omitzero"`
+
+	// Type What kind of address it is, for example `home`.
+	Type string `json:"type,omitempty,omitzero"`
+}
+
+// IdentityLinks Where to find the identity and what it came from.
+type IdentityLinks struct {
+	// Job Called the job's URL; all examples have the URL of a connection, with `connection` for `connections` in most.
+	Job string `json:"job,omitempty,omitzero"`
+
+	// Self The URL of the identity.
+	Self string `json:"self,omitempty,omitzero"`
+}
+
+// IdentityList A user's identities.
+type IdentityList struct {
+	// Count How many identities there are.
+	Count int64 `json:"count,omitempty,omitzero"`
+
+	// Data The identities; empty when there are none.
+	Data []Identity `json:"data,omitempty,omitzero"`
+
+	// Type Always `list`.
+	Type string `json:"type"`
+}
+
+// IdentityOrganisation The organisation. Its fields are empty or absent for a person.
+type IdentityOrganisation struct {
+	// ABN The Australian Business Number.
+	ABN string `json:"abn,omitempty,omitzero"`
+
+	// ACN The Australian Company Number.
+	ACN string `json:"acn,omitempty,omitzero"`
+
+	// AgentFirstName The first name of who acts for it.
+	AgentFirstName string `json:"agentFirstName,omitempty,omitzero"`
+
+	// AgentLastName The last name of who acts for it.
+	AgentLastName string `json:"agentLastName,omitempty,omitzero"`
+
+	// AgentRole The role of who acts for it.
+	AgentRole string `json:"agentRole,omitempty,omitzero"`
+
+	// BusinessName The name it trades under.
+	BusinessName string `json:"businessName,omitempty,omitzero"`
+
+	// IndustryCode The code of the industry.
+	IndustryCode string `json:"industryCode,omitempty,omitzero"`
+
+	// IndustryCodeVersion The version of the list of industries.
+	IndustryCodeVersion string `json:"industryCodeVersion,omitempty,omitzero"`
+
+	// IsACNCRegistered Whether it is registered as a charity or not-for-profit (ACNC).
+	IsACNCRegistered *bool `json:"isACNCRegistered,omitempty"`
+
+	// LegalName The legal name.
+	LegalName string `json:"legalName,omitempty,omitzero"`
+
+	// OrganisationType What kind of organisation it is, for example `COMPANY`.
+	OrganisationType string `json:"organisationType,omitempty,omitzero"`
+
+	// RegisteredCountry Where it is registered: a code or a name.
+	RegisteredCountry string `json:"registeredCountry,omitempty,omitzero"`
+
+	// ShortName The short name.
+	ShortName string `json:"shortName,omitempty,omitzero"`
+}
+
+// Income A user's income in a period, by its sources.
+type Income struct {
+	// CoverageDays How many days the summary covers.
+	CoverageDays *int64 `json:"coverageDays,omitempty"`
+
+	// FromMonth The first month of the period, as `YYYY-MM`.
+	FromMonth string `json:"fromMonth,omitempty,omitzero"`
+
+	// ID The summary's id.
+	ID string `json:"id"`
+
+	// Irregular The sources of irregular income; each needs about five credits in 90 days or more.
+	Irregular []IncomeSource `json:"irregular,omitempty,omitzero"`
+
+	// Links Where to find a summary of affordability, income or expenses, and what belongs to it.
+	Links *AffordabilityLinks `json:"links,omitempty"`
+
+	// OtherCredit Other credits with a pattern, which are too old or not clear enough to count as income.
+	OtherCredit []IncomeSource `json:"otherCredit,omitempty,omitzero"`
+
+	// Regular The sources of regular income, such as a salary.
+	Regular []IncomeRegular `json:"regular,omitempty,omitzero"`
+
+	// Summary The income of all sources in a few figures.
+	Summary *IncomeSummary `json:"summary,omitempty"`
+
+	// ToMonth The last month of the period, as `YYYY-MM`; as a rule the current one.
+	ToMonth string `json:"toMonth,omitempty,omitzero"`
+
+	// Type Always `income`.
+	Type string `json:"type"`
+}
+
+// IncomeFrequency How often a source pays; `irregular` for all irregular income, `other` among other credits only.
+type IncomeFrequency string
+
+// IncomeIrregularity How reliable a source of regular income is.
+type IncomeIrregularity struct {
+	// Gaps The months in which an expected payment is missing, as `YYYY-MM`.
+	Gaps []string `json:"gaps,omitempty,omitzero"`
+
+	// Stability How many of the expected payments came, in percent; 100 means all.
+	Stability api.Amount `json:"stability,omitempty,omitzero"`
+}
+
+// IncomeLatest The latest payment of a source.
+type IncomeLatest struct {
+	// Amount The amount.
+	Amount api.Amount `json:"amount,omitempty,omitzero"`
+
+	// Date When it was paid, without a time zone, for example `2018-11-30T09:23:37`.
+	Date api.Time `json:"date,omitempty,omitzero"`
+
+	// NextDate When the next payment is expected, in the same form; null when the pattern has ended. Of regular income only.
+	NextDate api.Time `json:"nextDate,omitempty,omitzero"`
+
+	// OtherCreditLabel Why the source is no income, for example `former regular income`. Of other credits only.
+	OtherCreditLabel string `json:"otherCreditLabel,omitempty,omitzero"`
+}
+
+// IncomePayment One payment.
+type IncomePayment struct {
+	// Amount The amount.
+	Amount api.Amount `json:"amount,omitempty,omitzero"`
+
+	// Date When it was paid, without a time zone, for example `2018-10-13T20:03:37`.
+	Date api.Time `json:"date,omitempty,omitzero"`
+
+	// Source The transaction's description, cleaned.
+	Source string `json:"source,omitempty,omitzero"`
+}
+
+// IncomePrevious3Months A source of regular income in the last three months.
+type IncomePrevious3Months struct {
+	// AmountAvg The median payment.
+	AmountAvg api.Amount `json:"amountAvg,omitempty,omitzero"`
+
+	// AmountAvgMonthly The median income of a month.
+	AmountAvgMonthly api.Amount `json:"amountAvgMonthly,omitempty,omitzero"`
+
+	// Variance How far the largest payment is above the smallest.
+	Variance api.Amount `json:"variance,omitempty,omitzero"`
+}
+
+// IncomeRegular A source of regular income.
+type IncomeRegular struct {
+	// AgeDays How many days lie between the first and the last payment.
+	AgeDays *int64 `json:"ageDays,omitempty"`
+
+	// ChangeHistory The payments, the newest first.
+	ChangeHistory []IncomePayment `json:"changeHistory,omitempty,omitzero"`
+
+	// Current The latest payment of a source.
+	Current *IncomeLatest `json:"current,omitempty"`
+
+	// Frequency How often a source pays; `irregular` for all irregular income, `other` among other credits only.
+	Frequency IncomeFrequency `json:"frequency,omitempty,omitzero"`
+
+	// Irregularity How reliable a source of regular income is.
+	Irregularity *IncomeIrregularity `json:"irregularity,omitempty"`
+
+	// Previous3Months A source of regular income in the last three months.
+	Previous3Months *IncomePrevious3Months `json:"previous3Months,omitempty"`
+
+	// Source Who pays, from the cleaned descriptions.
+	Source string `json:"source,omitempty,omitzero"`
+}
+
+// IncomeSource A source of irregular income, or of other credits.
+type IncomeSource struct {
+	// AgeDays How many days lie between the first and the last payment.
+	AgeDays *int64 `json:"ageDays,omitempty"`
+
+	// AmountAvg The mean of all payments.
+	AmountAvg api.Amount `json:"amountAvg,omitempty,omitzero"`
+
+	// AvgMonthlyOccurence How many payments there are in a month on average; so spelt in the API.
+	AvgMonthlyOccurence api.Amount `json:"avgMonthlyOccurence,omitempty,omitzero"`
+
+	// ChangeHistory The payments, the newest first.
+	ChangeHistory []IncomePayment `json:"changeHistory,omitempty,omitzero"`
+
+	// Current The latest payment of a source.
+	Current *IncomeLatest `json:"current,omitempty"`
+
+	// Frequency How often a source pays; `irregular` for all irregular income, `other` among other credits only.
+	Frequency IncomeFrequency `json:"frequency,omitempty,omitzero"`
+
+	// NoOccurrences How many payments there were.
+	NoOccurrences *int64 `json:"noOccurrences,omitempty"`
+
+	// Source Who pays, from the cleaned descriptions.
+	Source string `json:"source,omitempty,omitzero"`
+}
+
+// IncomeSummary The income of all sources in a few figures.
+type IncomeSummary struct {
+	// IrregularIncomeAvg The irregular income of a month: the mean over the whole period, of all sources together.
+	IrregularIncomeAvg api.Amount `json:"irregularIncomeAvg,omitempty,omitzero"`
+
+	// RegularIncomeAvg The regular income of a month: the median over the last three months, of all sources together.
+	RegularIncomeAvg api.Amount `json:"regularIncomeAvg,omitempty,omitzero"`
+
+	// RegularIncomeYTD The regular income so far in this financial year.
+	RegularIncomeYTD api.Amount `json:"regularIncomeYTD,omitempty,omitzero"`
+
+	// RegularIncomeYear The regular income to expect in this financial year; not available yet, says the 3.0 document.
+	RegularIncomeYear api.Amount `json:"regularIncomeYear,omitempty,omitzero"`
+}
+
+// Institution A bank or the like. API 2.1; connectors took their place.
+type Institution struct {
+	// Authorization How a user logs in. `user`: with a login and password. `token`: with a token. `user-mfa`: with a second factor as
+	// well, and `user-mfa-intermittent` now and then. `other`: in another way.
+	Authorization InstitutionAuthorization `json:"authorization,omitempty,omitzero"`
+
+	// Country The country, `Australia` or `New Zealand`.
+	Country string `json:"country,omitempty,omitzero"`
+
+	// Features What can be fetched, and how. Each list names sources, such as `web`, `pdf` and `csv`. API 2.1.
+	Features *InstitutionFeatures `json:"features,omitempty"`
+
+	// ForgottenPasswordURL The institution's page for those who forgot the password.
+	ForgottenPasswordURL string `json:"forgottenPasswordUrl,omitempty,omitzero"`
+
+	// ID The institution's id: two letters and five digits.
+	ID string `json:"id"`
+
+	// InstitutionType The kind: `Bank`, `Bank (Foreign)`, `Test Bank`, `Credit Union`, `Financial Services`, `Superannuation`, `Building Society` or `Government`.
+	InstitutionType string `json:"institutionType,omitempty,omitzero"`
+
+	// Links Where to find the thing that has these links. Null in some answers.
+	Links *SelfLinks `json:"links,omitempty"`
+
+	// LoginIDCaption What to call the login; absent when none is wanted.
+	LoginIDCaption string `json:"loginIdCaption,omitempty,omitzero"`
+
+	// Logo The institution's logo.
+	Logo *InstitutionLogo `json:"logo,omitempty"`
+
+	// Name The name.
+	Name string `json:"name,omitempty,omitzero"`
+
+	// PasswordCaption What to call the password; absent when none is wanted.
+	PasswordCaption string `json:"passwordCaption,omitempty,omitzero"`
+
+	// SecondaryLoginIDCaption What to call the second login; absent when none is wanted.
+	SecondaryLoginIDCaption string `json:"secondaryLoginIdCaption,omitempty,omitzero"`
+
+	// SecurityCodeCaption What to call the security code; absent when none is wanted.
+	SecurityCodeCaption string `json:"securityCodeCaption,omitempty,omitzero"`
+
+	// ServiceName The name of the institution's service.
+	ServiceName string `json:"serviceName,omitempty,omitzero"`
+
+	// ServiceType The kind of service: `Personal Banking`, `Business Banking`, `Card Access`, `Test`, `Superannuation` or `Government Services`.
+	ServiceType string `json:"serviceType,omitempty,omitzero"`
+
+	// ShortName The short name.
+	ShortName string `json:"shortName,omitempty,omitzero"`
+
+	// Stage How mature the support for the institution is.
+	Stage InstitutionStage `json:"stage,omitempty,omitzero"`
+
+	// Stats How long fetching takes.
+	Stats *InstitutionStats `json:"stats,omitempty"`
+
+	// Status How well the support for the institution works now. The values are those that filters take; answers have them too.
+	Status InstitutionStatus `json:"status,omitempty,omitzero"`
+
+	// Tier The tier: `1`, `2`, `3` or `4`, from the greatest institutions to the smallest.
+	Tier string `json:"tier,omitempty,omitzero"`
+
+	// Type Always `institution`.
+	Type string `json:"type"`
+
+	// UserTokenCaption What to call the user's token; absent when none is wanted.
+	UserTokenCaption string `json:"userTokenCaption,omitempty,omitzero"`
+}
+
+// InstitutionAccountFeatures Which sources have which field of an account.
+type InstitutionAccountFeatures struct {
+	// AccountHolder Those that have the holder.
+	AccountHolder []string `json:"accountHolder,omitempty,omitzero"`
+
+	// AccountNo Those that have the number.
+	AccountNo []string `json:"accountNo,omitempty,omitzero"`
+
+	// AvailableFunds Those that have the available funds.
+	AvailableFunds []string `json:"availableFunds,omitempty,omitzero"`
+
+	// Balance Those that have the balance.
+	Balance []string `json:"balance,omitempty,omitzero"`
+
+	// Currency Those that have the currency.
+	Currency []string `json:"currency,omitempty,omitzero"`
+
+	// LastUpdated Those that have the time of the last update.
+	LastUpdated []string `json:"lastUpdated,omitempty,omitzero"`
+
+	// Meta Those that have details, for example of a mortgage.
+	Meta []string `json:"meta,omitempty,omitzero"`
+
+	// Name Those that have the name.
+	Name []string `json:"name,omitempty,omitzero"`
+}
+
+// InstitutionAuthorization How a user logs in. `user`: with a login and password. `token`: with a token. `user-mfa`: with a second factor as
+// well, and `user-mfa-intermittent` now and then. `other`: in another way.
+type InstitutionAuthorization string
+
+// InstitutionColors The institution's colours.
+type InstitutionColors struct {
+	// Primary The main colour.
+	Primary string `json:"primary,omitempty,omitzero"`
+}
+
+// InstitutionDurations Average durations in milliseconds; null when they are not known.
+type InstitutionDurations struct {
+	// RetrieveAccounts Of fetching the accounts.
+	RetrieveAccounts *int64 `json:"retrieveAccounts,omitempty"`
+
+	// RetrieveMeta Of fetching details.
+	RetrieveMeta *int64 `json:"retrieveMeta,omitempty"`
+
+	// RetrieveTransactions Of fetching the transactions.
+	RetrieveTransactions *int64 `json:"retrieveTransactions,omitempty"`
+
+	// Total Of all of it.
+	Total *int64 `json:"total,omitempty"`
+
+	// VerifyCredentials Of checking the credentials.
+	VerifyCredentials *int64 `json:"verifyCredentials,omitempty"`
+}
+
+// InstitutionFeatures What can be fetched, and how. Each list names sources, such as `web`, `pdf` and `csv`. API 2.1.
+type InstitutionFeatures struct {
+	// Accounts Which sources have which field of an account.
+	Accounts *InstitutionAccountFeatures `json:"accounts,omitempty"`
+
+	// Login The sources that can log in.
+	Login []string `json:"login,omitempty,omitzero"`
+
+	// MFAChallenge The sources that may ask for a second factor.
+	MFAChallenge []string `json:"mfaChallenge,omitempty,omitzero"`
+
+	// Profile Which sources have which field of a profile.
+	Profile *InstitutionProfileFeatures `json:"profile,omitempty"`
+
+	// Transactions Which sources have which field of a transaction.
+	Transactions *InstitutionTransactionFeatures `json:"transactions,omitempty"`
+}
+
 // InstitutionLinks Where to find the institution.
 type InstitutionLinks struct {
 	// Self The URL of the institution: `/institutions/ID` in API 2.1, `/connectors/ID` since.
@@ -536,6 +3336,66 @@ type InstitutionLinks struct {
 
 	// Source Declared by the documents for the institution of a job, and not explained.
 	Source string `json:"source,omitempty,omitzero"`
+}
+
+// InstitutionList Institutions. API 2.1.
+type InstitutionList struct {
+	// Data The institutions.
+	Data []Institution `json:"data"`
+
+	// Links Where to find the thing that has these links. Null in some answers.
+	Links *SelfLinks `json:"links,omitempty"`
+
+	// TotalCount How many institutions there are.
+	TotalCount int64 `json:"totalCount,omitempty,omitzero"`
+
+	// Type Always `list`.
+	Type string `json:"type"`
+}
+
+// InstitutionLogo The institution's logo.
+type InstitutionLogo struct {
+	// Colors The institution's colours.
+	Colors *InstitutionColors `json:"colors,omitempty"`
+
+	// Links Where to find the logo.
+	Links *InstitutionLogoLinks `json:"links,omitempty"`
+
+	// Type Always `image`.
+	Type string `json:"type,omitempty,omitzero"`
+}
+
+// InstitutionLogoLinks Where to find the logo.
+type InstitutionLogoLinks struct {
+	// Full The URL of the logo in full.
+	Full string `json:"full,omitempty,omitzero"`
+
+	// Square The URL of a square logo.
+	Square string `json:"square,omitempty,omitzero"`
+}
+
+// InstitutionProfileFeatures Which sources have which field of a profile.
+type InstitutionProfileFeatures struct {
+	// EmailAddresses Those that have the email addresses.
+	EmailAddresses []string `json:"emailAddresses,omitempty,omitzero"`
+
+	// FirstName Those that have the first name.
+	FirstName []string `json:"firstName,omitempty,omitzero"`
+
+	// FullName Those that have the full name.
+	FullName []string `json:"fullName,omitempty,omitzero"`
+
+	// LastName Those that have the last name.
+	LastName []string `json:"lastName,omitempty,omitzero"`
+
+	// MiddleName Those that have the middle name.
+	MiddleName []string `json:"middleName,omitempty,omitzero"`
+
+	// PhoneNumbers Those that have the phone numbers.
+	PhoneNumbers []string `json:"phoneNumbers,omitempty,omitzero"`
+
+	// PhysicalAddresses Those that have the postal addresses.
+	PhysicalAddresses []string `json:"physicalAddresses,omitempty,omitzero"`
 }
 
 // InstitutionReference The institution that a connection or a job belongs to.
@@ -548,6 +3408,39 @@ type InstitutionReference struct {
 
 	// Type Always `institution`.
 	Type string `json:"type,omitempty,omitzero"`
+}
+
+// InstitutionStage How mature the support for the institution is.
+type InstitutionStage string
+
+// InstitutionStats How long fetching takes.
+type InstitutionStats struct {
+	// AverageDurationMs Average durations in milliseconds; null when they are not known.
+	AverageDurationMs *InstitutionDurations `json:"averageDurationMs,omitempty"`
+}
+
+// InstitutionStatus How well the support for the institution works now. The values are those that filters take; answers have them too.
+type InstitutionStatus string
+
+// InstitutionTransactionFeatures Which sources have which field of a transaction.
+type InstitutionTransactionFeatures struct {
+	// Amount Those that have the amount.
+	Amount []string `json:"amount,omitempty,omitzero"`
+
+	// Balance Those that have the balance.
+	Balance []string `json:"balance,omitempty,omitzero"`
+
+	// Class Those that have the class.
+	Class []string `json:"class,omitempty,omitzero"`
+
+	// Date Those that have the date.
+	Date []string `json:"date,omitempty,omitzero"`
+
+	// Description Those that have the description.
+	Description []string `json:"description,omitempty,omitzero"`
+
+	// Status Those that have the status.
+	Status []string `json:"status,omitempty,omitzero"`
 }
 
 // Job Work that Basiq does in the background. The answer that starts a job is only a reference: `type`, `id` and
@@ -732,6 +3625,15 @@ type MFAAnswer struct {
 // phone. `security-questions`: the user answers personal questions.
 type MFAMethod string
 
+// PageLinks Where to find this page of a collection and the next.
+type PageLinks struct {
+	// Next The URL of the next page, to be followed as it is; absent, null or empty on the last one.
+	Next string `json:"next,omitempty,omitzero"`
+
+	// Self The URL of this page.
+	Self string `json:"self,omitempty,omitzero"`
+}
+
 // PhysicalAddress A postal address. Any part may be missing; lines 2 and 3 are null as a rule.
 type PhysicalAddress struct {
 	// AddressLine1 The first line.
@@ -760,6 +3662,594 @@ type PhysicalAddress struct {
 
 	// State The state, for example `NSW`.
 	State string `json:"state,omitempty,omitzero"`
+}
+
+// Report A report. In a list it has no `data`.
+type Report struct {
+	// CreatedBy Who created it.
+	CreatedBy string `json:"createdBy,omitempty,omitzero"`
+
+	// CreatedDate When it was created. Without a zone in some examples.
+	CreatedDate api.Time `json:"createdDate,omitempty,omitzero"`
+
+	// Data What the report says. An affordability report has `metrics`, `groups` and `accounts`; a bank statement has
+	// `institution`, `identity`, `accreditation` and `account`.
+	Data *ReportData `json:"data,omitempty"`
+
+	// ExpiresAt Until when it can be retrieved, in lists. Without a zone in some examples.
+	ExpiresAt api.Time `json:"expiresAt,omitempty,omitzero"`
+
+	// Filters The filters it was created with.
+	Filters []ReportFilter `json:"filters,omitempty,omitzero"`
+
+	// ID The report's id.
+	ID string `json:"id"`
+
+	// Links Where to find the thing that has these links. Null in some answers.
+	Links *SelfLinks `json:"links,omitempty"`
+
+	// ReportType The id of its type, for example `CON_AFFOR_01` or `STATEMENT_01`.
+	ReportType string `json:"reportType,omitempty,omitzero"`
+
+	// Title The title it was given.
+	Title string `json:"title,omitempty,omitzero"`
+
+	// Transactions The URL of its transactions, where the schema has it; the example has it in `data`.
+	Transactions string `json:"transactions,omitempty,omitzero"`
+
+	// Type Always `report`.
+	Type string `json:"type"`
+}
+
+// ReportAccount An account as a report shows it.
+type ReportAccount struct {
+	// AccountHolder The name of its holder.
+	AccountHolder string `json:"accountHolder,omitempty,omitzero"`
+
+	// AccountNo The account number.
+	AccountNo string `json:"accountNo,omitempty,omitzero"`
+
+	// AccountOwnership How many own it: `UNKNOWN`, `ONE_PARTY`, `TWO_PARTY`, `MANY_PARTY` or `OTHER`.
+	AccountOwnership string `json:"accountOwnership,omitempty,omitzero"`
+
+	// AvailableFunds The funds that can be spent, as a decimal.
+	AvailableFunds api.Amount `json:"availableFunds,omitempty,omitzero"`
+
+	// Balance The balance, as a decimal.
+	Balance api.Amount `json:"balance,omitempty,omitzero"`
+
+	// Class What kind of account it is.
+	Class *AccountClass `json:"class,omitempty"`
+
+	// Connection The id of its connection.
+	Connection string `json:"connection,omitempty,omitzero"`
+
+	// CreationDate When the account was opened, in bank statements.
+	CreationDate api.Time `json:"creationDate,omitempty,omitzero"`
+
+	// CreditLimit The credit limit, as a decimal; in affordability reports.
+	CreditLimit api.Amount `json:"creditLimit,omitempty,omitzero"`
+
+	// Currency The currency, for example `AUD`.
+	Currency string `json:"currency,omitempty,omitzero"`
+
+	// ID The account's id.
+	ID string `json:"id"`
+
+	// Institution The id of its institution.
+	Institution string `json:"institution,omitempty,omitzero"`
+
+	// IsOwned Whether the user owns it, alone or with others; in bank statements.
+	IsOwned *bool `json:"isOwned,omitempty"`
+
+	// LastUpdated When the account was last updated.
+	LastUpdated api.Time `json:"lastUpdated,omitempty,omitzero"`
+
+	// Links Where to find the account and what belongs to it. Relative to the host in the examples.
+	Links *ReportAccountLinks `json:"links,omitempty"`
+
+	// MaskedNumber The masked account number, in bank statements.
+	MaskedNumber string `json:"maskedNumber,omitempty,omitzero"`
+
+	// Meta More about the product, in bank statements. Each part is an object to the document, and shown nowhere; in the
+	// `meta` of an account by itself most are lists.
+	Meta *ReportAccountMeta `json:"meta,omitempty"`
+
+	// Name The account's name.
+	Name string `json:"name,omitempty,omitzero"`
+
+	// Status The state of an account. Of accounts by themselves the 2.1 document says that it is always `available`, and kept for old clients only.
+	Status AccountStatus `json:"status,omitempty,omitzero"`
+
+	// TransactionIntervals The times that its transactions cover, in affordability reports.
+	TransactionIntervals []ReportAccountInterval `json:"transactionIntervals,omitempty,omitzero"`
+
+	// Type Always `account`; absent in affordability reports.
+	Type string `json:"type,omitempty,omitzero"`
+}
+
+// ReportAccountInterval A time that transactions cover.
+type ReportAccountInterval struct {
+	// From The first day.
+	From api.Date `json:"from,omitempty,omitzero"`
+
+	// To The last day.
+	To api.Date `json:"to,omitempty,omitzero"`
+}
+
+// ReportAccountLinks Where to find the account and what belongs to it. Relative to the host in the examples.
+type ReportAccountLinks struct {
+	// Institution The URL of the account's institution.
+	Institution string `json:"institution,omitempty,omitzero"`
+
+	// Self The URL of the account.
+	Self string `json:"self,omitempty,omitzero"`
+
+	// Transactions The URL of the account's transactions.
+	Transactions string `json:"transactions,omitempty,omitzero"`
+}
+
+// ReportAccountMeta More about the product, in bank statements. Each part is an object to the document, and shown nowhere; in the
+// `meta` of an account by itself most are lists.
+type ReportAccountMeta struct {
+	// Addresses The addresses for post about the account. Any JSON.
+	Addresses json.RawMessage `json:"addresses,omitempty,omitzero"`
+
+	// CreditCard What is due on a credit card, and when. Any JSON.
+	CreditCard json.RawMessage `json:"creditCard,omitempty,omitzero"`
+
+	// DepositRates The rates paid for deposits. Any JSON.
+	DepositRates json.RawMessage `json:"depositRates,omitempty,omitzero"`
+
+	// Features What the product offers. Any JSON.
+	Features json.RawMessage `json:"features,omitempty,omitzero"`
+
+	// Fees The fees. Any JSON.
+	Fees json.RawMessage `json:"fees,omitempty,omitzero"`
+
+	// LendingRates The rates charged for loans. Any JSON.
+	LendingRates json.RawMessage `json:"lendingRates,omitempty,omitzero"`
+
+	// Loan The terms of a loan. Any JSON.
+	Loan json.RawMessage `json:"loan,omitempty,omitzero"`
+
+	// TermDeposit The terms of a term deposit. Any JSON.
+	TermDeposit json.RawMessage `json:"termDeposit,omitempty,omitzero"`
+}
+
+// ReportAccreditation By what right the data was collected, under the Consumer Data Right (CDR).
+type ReportAccreditation struct {
+	// CDRAccessModel The access model under the CDR.
+	CDRAccessModel string `json:"cdrAccessModel,omitempty,omitzero"`
+
+	// Description The accreditation in words.
+	Description string `json:"description,omitempty,omitzero"`
+
+	// EntityName Who is accredited.
+	EntityName string `json:"entityName,omitempty,omitzero"`
+
+	// LicenceNo The number of the licence.
+	LicenceNo string `json:"licenceNo,omitempty,omitzero"`
+
+	// Title What the accreditation is called.
+	Title string `json:"title,omitempty,omitzero"`
+}
+
+// ReportAddress A postal address. Unlike elsewhere, its postcode is spelt `postCode`.
+type ReportAddress struct {
+	// AddressLine1 The first line.
+	AddressLine1 string `json:"addressLine1,omitempty,omitzero"`
+
+	// AddressLine2 The second line.
+	AddressLine2 string `json:"addressLine2,omitempty,omitzero"`
+
+	// AddressLine3 The third line.
+	AddressLine3 string `json:"addressLine3,omitempty,omitzero"`
+
+	// City The city.
+	City string `json:"city,omitempty,omitzero"`
+
+	// Country The country.
+	Country string `json:"country,omitempty,omitzero"`
+
+	// PostCode The postcode.
+	PostCode string `json:"postCode,omitempty,omitzero"`
+
+	// State The state, for example `NSW`.
+	State string `json:"state,omitempty,omitzero"`
+}
+
+// ReportAnalysis What the transactions of a group or subgroup come to.
+type ReportAnalysis struct {
+	// Amount What the transactions come to. Amounts are negative where money went out.
+	Amount *ReportAnalysisAmount `json:"amount,omitempty"`
+
+	// Frequency How often the money comes or goes.
+	Frequency *ReportAnalysisFrequency `json:"frequency,omitempty"`
+
+	// Range The time that was looked at.
+	Range *ReportAnalysisRange `json:"range,omitempty"`
+
+	// Summary How many transactions there are, and their share.
+	Summary *ReportAnalysisSummary `json:"summary,omitempty"`
+}
+
+// ReportAnalysisAmount What the transactions come to. Amounts are negative where money went out.
+type ReportAnalysisAmount struct {
+	// Average Means and medians.
+	Average *ReportAnalysisAverage `json:"average,omitempty"`
+
+	// Max The greatest amount, as a decimal.
+	Max api.Amount `json:"max,omitempty,omitzero"`
+
+	// Min The smallest amount, as a decimal.
+	Min api.Amount `json:"min,omitempty,omitzero"`
+
+	// SecureMonths How many months were secure; for income and repayments.
+	SecureMonths *int64 `json:"secureMonths,omitempty"`
+
+	// StableMonths How many months were stable; for income and repayments.
+	StableMonths *int64 `json:"stableMonths,omitempty"`
+
+	// Total The sum, as a decimal.
+	Total api.Amount `json:"total,omitempty,omitzero"`
+}
+
+// ReportAnalysisAverage Means and medians.
+type ReportAnalysisAverage struct {
+	// MedianMonth The median of the months, as a decimal.
+	MedianMonth api.Amount `json:"medianMonth,omitempty,omitzero"`
+
+	// MedianTransaction The median of the transactions, as a decimal.
+	MedianTransaction api.Amount `json:"medianTransaction,omitempty,omitzero"`
+
+	// Month The mean of a month, as a decimal.
+	Month api.Amount `json:"month,omitempty,omitzero"`
+
+	// OngoingMonth The mean of a month of what is still going on, as a decimal.
+	OngoingMonth api.Amount `json:"ongoingMonth,omitempty,omitzero"`
+
+	// Transaction The mean of a transaction, as a decimal.
+	Transaction api.Amount `json:"transaction,omitempty,omitzero"`
+}
+
+// ReportAnalysisFrequency How often the money comes or goes.
+type ReportAnalysisFrequency struct {
+	// Amount The amount each time, as a decimal.
+	Amount api.Amount `json:"amount,omitempty,omitzero"`
+
+	// Display The same for people, for example `Monthly`.
+	Display string `json:"display,omitempty,omitzero"`
+
+	// Next What is expected next.
+	Next *ReportAnalysisNext `json:"next,omitempty"`
+
+	// Type The time from one to the next, as an ISO 8601 duration, for example `P1M`.
+	Type string `json:"type,omitempty,omitzero"`
+}
+
+// ReportAnalysisNext What is expected next.
+type ReportAnalysisNext struct {
+	// Amount The amount, as a decimal.
+	Amount api.Amount `json:"amount,omitempty,omitzero"`
+
+	// Date The day.
+	Date api.Date `json:"date,omitempty,omitzero"`
+}
+
+// ReportAnalysisRange The time that was looked at.
+type ReportAnalysisRange struct {
+	// Duration How long it is, in days.
+	Duration *int64 `json:"duration,omitempty"`
+
+	// EndDate The last day.
+	EndDate api.Date `json:"endDate,omitempty,omitzero"`
+
+	// StartDate The first day.
+	StartDate api.Date `json:"startDate,omitempty,omitzero"`
+}
+
+// ReportAnalysisShare The share in all of the report's transactions, in percent.
+type ReportAnalysisShare struct {
+	// Credit A decimal number, as a JSON number or as a string that holds one; null or empty where there is none.
+	Credit Decimal `json:"credit,omitempty,omitzero"`
+
+	// Debit A decimal number, as a JSON number or as a string that holds one; null or empty where there is none.
+	Debit Decimal `json:"debit,omitempty,omitzero"`
+}
+
+// ReportAnalysisSummary How many transactions there are, and their share.
+type ReportAnalysisSummary struct {
+	// OverallPercentage The share in all of the report's transactions, in percent.
+	OverallPercentage *ReportAnalysisShare `json:"overallPercentage,omitempty"`
+
+	// TransactionCount How many transactions there are.
+	TransactionCount *int64 `json:"transactionCount,omitempty"`
+}
+
+// ReportData What the report says. An affordability report has `metrics`, `groups` and `accounts`; a bank statement has
+// `institution`, `identity`, `accreditation` and `account`.
+type ReportData struct {
+	// Account The account that the statement is of, in a list.
+	Account []ReportAccount `json:"account,omitempty,omitzero"`
+
+	// Accounts The accounts that the report is about.
+	Accounts []ReportAccount `json:"accounts,omitempty,omitzero"`
+
+	// Accreditation By what right the data was collected, under the Consumer Data Right (CDR).
+	Accreditation *ReportAccreditation `json:"accreditation,omitempty"`
+
+	// Groups Kinds of income, expenses and liabilities. Which ones, `includeGroups` decides.
+	Groups []ReportGroup `json:"groups,omitempty,omitzero"`
+
+	// Identity The customer, at the head of a bank statement. What there is depends on whether it is a person or a business.
+	Identity *ReportIdentity `json:"identity,omitempty"`
+
+	// Institution The institution, at the head of a bank statement.
+	Institution *ReportInstitution `json:"institution,omitempty"`
+
+	// Metrics Figures and flags, such as the monthly salary. Which ones, `includeMetrics` decides.
+	Metrics []ReportMetric `json:"metrics,omitempty,omitzero"`
+
+	// Transactions The URL of the report's transactions.
+	Transactions string `json:"transactions,omitempty,omitzero"`
+}
+
+// ReportFilter One choice of what a report is about.
+type ReportFilter struct {
+	// Name What a filter chooses. `fromDate`, `toDate`: the first and the last day, as YYYY-MM-DD. In affordability reports,
+	// `accounts` and `users`: lists of ids, with five users at most; `includeMetrics` and `includeGroups`: lists of the
+	// ids of the metrics (`ME002`) and groups (`EXP-016`) to show, where an empty list, or no such filter, shows all, and
+	// null shows none. In bank statements, `account` and `user`: one id.
+	Name ReportFilterName `json:"name"`
+
+	// Value What the filter is set to: a text, a list of texts, or null, which only `includeMetrics` and `includeGroups` take.
+	Value ReportFilterValue `json:"value"`
+}
+
+// ReportFilterName What a filter chooses. `fromDate`, `toDate`: the first and the last day, as YYYY-MM-DD. In affordability reports,
+// `accounts` and `users`: lists of ids, with five users at most; `includeMetrics` and `includeGroups`: lists of the
+// ids of the metrics (`ME002`) and groups (`EXP-016`) to show, where an empty list, or no such filter, shows all, and
+// null shows none. In bank statements, `account` and `user`: one id.
+type ReportFilterName string
+
+// ReportFilterText A date as YYYY-MM-DD, or an id.
+type ReportFilterText = string
+
+// ReportFilterTexts Ids.
+type ReportFilterTexts = []string
+
+// ReportFilterValue What the filter is set to: a text, a list of texts, or null, which only `includeMetrics` and `includeGroups` take.
+type ReportFilterValue = api.TextOrList
+
+// ReportGroup One kind of income, expense or liability, with the transactions that belong to it.
+type ReportGroup struct {
+	// Analysis What the transactions of a group or subgroup come to.
+	Analysis *ReportAnalysis `json:"analysis,omitempty"`
+
+	// ID The group's id, for example `INC-009` or `EXP-016`.
+	ID string `json:"id"`
+
+	// Sections The parts of the report where it stands: `Income`, `Discretionary Expenses`, `Non-Discretionary Expenses`, `Other Expenses`, `Liabilities` or `High Risk Activities`.
+	Sections []string `json:"sections,omitempty,omitzero"`
+
+	// Subgroup The parts of the group, one for each source or payee.
+	Subgroup []ReportSubgroup `json:"subgroup,omitempty,omitzero"`
+
+	// Title What it is called, for example `Salary`.
+	Title string `json:"title,omitempty,omitzero"`
+}
+
+// ReportGroupTransaction A transaction, in short.
+type ReportGroupTransaction struct {
+	// Amount The amount, as a decimal; negative when money went out.
+	Amount api.Amount `json:"amount,omitempty,omitzero"`
+
+	// Date The day of the transaction, with the time of midnight in examples.
+	Date api.Time `json:"date,omitempty,omitzero"`
+
+	// Description The text that the institution gave it.
+	Description string `json:"description,omitempty,omitzero"`
+
+	// ID The transaction's id.
+	ID string `json:"id"`
+}
+
+// ReportIdentity The customer, at the head of a bank statement. What there is depends on whether it is a person or a business.
+type ReportIdentity struct {
+	// DOB The date of birth.
+	DOB api.Date `json:"DOB,omitempty,omitzero"`
+
+	// ABN The ABN, the Australian business number.
+	ABN string `json:"abn,omitempty,omitzero"`
+
+	// ACN The ACN, the Australian company number.
+	ACN string `json:"acn,omitempty,omitzero"`
+
+	// AgentFirstName The first name of that person.
+	AgentFirstName string `json:"agentFirstName,omitempty,omitzero"`
+
+	// AgentLastName The last name of that person.
+	AgentLastName string `json:"agentLastName,omitempty,omitzero"`
+
+	// AgentName The name of the person who acts for the business.
+	AgentName string `json:"agentName,omitempty,omitzero"`
+
+	// AgentRole The role of that person.
+	AgentRole string `json:"agentRole,omitempty,omitzero"`
+
+	// BusinessName The business name.
+	BusinessName string `json:"businessName,omitempty,omitzero"`
+
+	// CustomerType Whether it is a person or a business.
+	CustomerType string `json:"customerType,omitempty,omitzero"`
+
+	// Emails The email addresses.
+	Emails []string `json:"emails,omitempty,omitzero"`
+
+	// FirstName The first name.
+	FirstName string `json:"firstName,omitempty,omitzero"`
+
+	// FullName The full name.
+	FullName string `json:"fullName,omitempty,omitzero"`
+
+	// LastName The last name.
+	LastName string `json:"lastName,omitempty,omitzero"`
+
+	// LegalName The name in law.
+	LegalName string `json:"legalName,omitempty,omitzero"`
+
+	// OccupationCode The code of the occupation.
+	OccupationCode string `json:"occupationCode,omitempty,omitzero"`
+
+	// OccupationCodeVersion The version of the list that the code is from.
+	OccupationCodeVersion string `json:"occupationCodeVersion,omitempty,omitzero"`
+
+	// PhoneNumbers The phone numbers.
+	PhoneNumbers []string `json:"phoneNumbers,omitempty,omitzero"`
+
+	// PhysicalAddresses The postal addresses.
+	PhysicalAddresses []ReportAddress `json:"physicalAddresses,omitempty,omitzero"`
+
+	// ShortName The short name.
+	ShortName string `json:"shortName,omitempty,omitzero"`
+
+	// Title The form of address, for example `Mr`.
+	Title string `json:"title,omitempty,omitzero"`
+}
+
+// ReportInstitution The institution, at the head of a bank statement.
+type ReportInstitution struct {
+	// ABN Its ABN, the Australian business number.
+	ABN string `json:"abn,omitempty,omitzero"`
+
+	// ACN Its ACN, the Australian company number.
+	ACN string `json:"acn,omitempty,omitzero"`
+
+	// Logo The URL of its logo.
+	Logo string `json:"logo,omitempty,omitzero"`
+
+	// Name Its name.
+	Name string `json:"name,omitempty,omitzero"`
+}
+
+// ReportList Reports, without their data.
+type ReportList struct {
+	// Count How many reports this page holds.
+	Count int64 `json:"count,omitempty,omitzero"`
+
+	// Data The reports.
+	Data []Report `json:"data,omitempty,omitzero"`
+
+	// Links Where to find this page of a collection and the next.
+	Links *PageLinks `json:"links,omitempty"`
+
+	// Size How many reports there are in all; the document calls it the size of the pages.
+	Size int64 `json:"size,omitempty,omitzero"`
+
+	// Type Always `list`.
+	Type string `json:"type,omitempty,omitzero"`
+}
+
+// ReportMetric A figure or a flag.
+type ReportMetric struct {
+	// Description What it says.
+	Description string `json:"description,omitempty,omitzero"`
+
+	// ID The metric's id, for example `ME002`.
+	ID string `json:"id"`
+
+	// Result What a metric came to.
+	Result *ReportMetricResult `json:"result,omitempty"`
+
+	// Sections The parts of the report where it stands: `Income Sources`, `Income`, `Government Services`, `Financial Commitments`, `Expenses`, `Risk Metrics` or `Risk Flags`.
+	Sections []string `json:"sections,omitempty,omitzero"`
+
+	// Title What it is called.
+	Title string `json:"title,omitempty,omitzero"`
+}
+
+// ReportMetricFormat How to show a metric's value. A percentage of 26.2 % is the value 26.2.
+type ReportMetricFormat string
+
+// ReportMetricResult What a metric came to.
+type ReportMetricResult struct {
+	// Format How to show a metric's value. A percentage of 26.2 % is the value 26.2.
+	Format ReportMetricFormat `json:"format,omitempty,omitzero"`
+
+	// Value A decimal number, as a string or as a JSON number; `true` or `false`, as a string; or null. The format is a hint
+	// only: whole numbers are also called `money`, and amounts `integer`.
+	Value ReportMetricValue `json:"value,omitempty,omitzero"`
+}
+
+// ReportMetricValue A decimal number, as a string or as a JSON number; `true` or `false`, as a string; or null. The format is a hint
+// only: whole numbers are also called `money`, and amounts `integer`.
+type ReportMetricValue = api.Decimal
+
+// ReportSubgroup The transactions of a group that have the same source or payee.
+type ReportSubgroup struct {
+	// Analysis What the transactions of a group or subgroup come to.
+	Analysis *ReportAnalysis `json:"analysis,omitempty"`
+
+	// ID The subgroup's id.
+	ID string `json:"id"`
+
+	// Name What it is called.
+	Name string `json:"name,omitempty,omitzero"`
+
+	// Transactions The transactions.
+	Transactions []ReportGroupTransaction `json:"transactions,omitempty,omitzero"`
+}
+
+// ReportType A type of report. The schema of a single one is that of a list, too, so that `id` may be absent and `data` hold the type.
+type ReportType struct {
+	// Count How many types `data` holds.
+	Count int64 `json:"count,omitempty,omitzero"`
+
+	// Data The type, where the answer for one type is a list.
+	Data []ReportType `json:"data,omitempty,omitzero"`
+
+	// Description What such a report is for.
+	Description string `json:"description,omitempty,omitzero"`
+
+	// Filters The filters that the type takes.
+	Filters []ReportTypeFilter `json:"filters,omitempty,omitzero"`
+
+	// ID The type's id, for example `CON_AFFOR_01`.
+	ID string `json:"id,omitempty,omitzero"`
+
+	// Name What the type is called.
+	Name string `json:"name,omitempty,omitzero"`
+
+	// Type `report`; `reportType` in the schema; `list` when the type is in `data`.
+	Type string `json:"type,omitempty,omitzero"`
+}
+
+// ReportTypeFilter A filter that a type of report takes.
+type ReportTypeFilter struct {
+	// Name What a filter chooses. `fromDate`, `toDate`: the first and the last day, as YYYY-MM-DD. In affordability reports,
+	// `accounts` and `users`: lists of ids, with five users at most; `includeMetrics` and `includeGroups`: lists of the
+	// ids of the metrics (`ME002`) and groups (`EXP-016`) to show, where an empty list, or no such filter, shows all, and
+	// null shows none. In bank statements, `account` and `user`: one id.
+	Name ReportFilterName `json:"name,omitempty,omitzero"`
+
+	// Required Whether it must be given.
+	Required *bool `json:"required,omitempty"`
+
+	// Type `string` for a single value, `array` for a list.
+	Type string `json:"type,omitempty,omitzero"`
+}
+
+// ReportTypeList The types of reports.
+type ReportTypeList struct {
+	// Count How many types there are.
+	Count int64 `json:"count,omitempty,omitzero"`
+
+	// Data The types.
+	Data []ReportType `json:"data,omitempty,omitzero"`
+
+	// Type Always `list`.
+	Type string `json:"type,omitempty,omitzero"`
 }
 
 // ResourceReference A reference to a connection or an account.
@@ -832,6 +4322,139 @@ type TokenRequest struct {
 // leave some fields out.
 type TokenScope string
 
+// Transaction Money that came to an account or went from it. Those of a report have neither `subClass` nor `links`.
+type Transaction struct {
+	// Account The id of the account.
+	Account string `json:"account,omitempty,omitzero"`
+
+	// Amount The amount, as a decimal; negative when money went.
+	Amount api.Amount `json:"amount,omitempty,omitzero"`
+
+	// Balance The account's balance after the transaction, as a decimal; empty or null when it is not known.
+	Balance api.Amount `json:"balance,omitempty,omitzero"`
+
+	// Class What kind of transaction it is.
+	Class TransactionClass `json:"class,omitempty,omitzero"`
+
+	// Connection The id of the connection through which the transaction was fetched.
+	Connection string `json:"connection,omitempty,omitzero"`
+
+	// Currency The currency; `AUD`, `USD` and `GBP` are named. API 3.0.
+	Currency string `json:"currency,omitempty,omitzero"`
+
+	// Description The description as the institution gives it.
+	Description string `json:"description,omitempty,omitzero"`
+
+	// Direction Whether money came, `credit`, or went, `debit`. Only `getEnrich` answers `unknown`.
+	Direction TransactionDirection `json:"direction,omitempty,omitzero"`
+
+	// Enrich What Basiq adds to a transaction. Each part may be missing, null or empty.
+	Enrich *EnrichData `json:"enrich,omitempty"`
+
+	// ID The transaction's id. A pending transaction gets a new one with every refresh; a posted one keeps it.
+	ID string `json:"id"`
+
+	// Institution The id of the institution.
+	Institution string `json:"institution,omitempty,omitzero"`
+
+	// Links Where to find the transaction and what it belongs to.
+	Links *TransactionLinks `json:"links,omitempty"`
+
+	// PaymentDetails How the money was sent. API 3.0.
+	PaymentDetails *TransactionPaymentDetails `json:"paymentDetails,omitempty"`
+
+	// PostDate When the transaction was posted, as on the bank's statement; null or empty while it is pending. Midnight where
+	// the institution tells the day only.
+	PostDate api.Time `json:"postDate,omitempty,omitzero"`
+
+	// Reference The reference that the institution gives. API 3.0.
+	Reference string `json:"reference,omitempty,omitzero"`
+
+	// Status Whether the transaction is posted, or approved and still `pending`. Not every institution shows pending ones.
+	Status TransactionStatus `json:"status,omitempty,omitzero"`
+
+	// SubClass The kind of business, of payments and some bank fees; otherwise empty or null. One document says that API 3.0 no longer returns one that is not from Enrich.
+	SubClass *TransactionSubClass `json:"subClass,omitempty"`
+
+	// TransactionDate When the user made the transaction; null or empty where the institution does not tell.
+	TransactionDate api.Time `json:"transactionDate,omitempty,omitzero"`
+
+	// Type Always `transaction`.
+	Type string `json:"type"`
+}
+
+// TransactionBPAY A payment by BPAY. API 3.0.
+type TransactionBPAY struct {
+	// BillerCode The biller's code.
+	BillerCode string `json:"billerCode,omitempty,omitzero"`
+
+	// BillerName The biller's name.
+	BillerName string `json:"billerName,omitempty,omitzero"`
+
+	// CRN The customer reference number.
+	CRN string `json:"crn,omitempty,omitzero"`
+}
+
+// TransactionClass What kind of transaction it is.
+type TransactionClass string
+
+// TransactionDirection Whether money came, `credit`, or went, `debit`. Only `getEnrich` answers `unknown`.
+type TransactionDirection string
+
+// TransactionLinks Where to find the transaction and what it belongs to.
+type TransactionLinks struct {
+	// Account The URL of the account.
+	Account string `json:"account,omitempty,omitzero"`
+
+	// Connection The URL of the connection; always null in API 2.1.
+	Connection string `json:"connection,omitempty,omitzero"`
+
+	// Institution The URL of the institution.
+	Institution string `json:"institution,omitempty,omitzero"`
+
+	// Self The URL of the transaction.
+	Self string `json:"self,omitempty,omitzero"`
+}
+
+// TransactionList A page of transactions.
+type TransactionList struct {
+	// Count How many transactions this page has.
+	Count int64 `json:"count,omitempty,omitzero"`
+
+	// Data The transactions.
+	Data []Transaction `json:"data"`
+
+	// Links Where to find this page of a collection and the next.
+	Links *PageLinks `json:"links,omitempty"`
+
+	// Size How many transactions there are on all pages.
+	Size int64 `json:"size,omitempty,omitzero"`
+
+	// Type Always `list`.
+	Type string `json:"type"`
+}
+
+// TransactionPaymentDetails How the money was sent. API 3.0.
+type TransactionPaymentDetails struct {
+	// APCANumber The APCA number of the institution that sent it: six digits, with leading zeros.
+	APCANumber string `json:"apcaNumber,omitempty,omitzero"`
+
+	// BPAY A payment by BPAY. API 3.0.
+	BPAY *TransactionBPAY `json:"bpay,omitempty"`
+}
+
+// TransactionStatus Whether the transaction is posted, or approved and still `pending`. Not every institution shows pending ones.
+type TransactionStatus string
+
+// TransactionSubClass The kind of business, of payments and some bank fees; otherwise empty or null. One document says that API 3.0 no longer returns one that is not from Enrich.
+type TransactionSubClass struct {
+	// Code The code, for example of ANZSIC.
+	Code string `json:"code,omitempty,omitzero"`
+
+	// Title What the code stands for.
+	Title string `json:"title,omitempty,omitzero"`
+}
+
 // UpdateConnection New credentials for a connection. The login and the institution cannot be changed.
 type UpdateConnection struct {
 	// Password The user's password at the institution, new or old.
@@ -862,6 +4485,21 @@ type UpdateUser struct {
 	Mobile string `json:"mobile,omitempty,omitzero"`
 }
 
+// UpdateWebhook What the webhook shall be.
+type UpdateWebhook struct {
+	// Description What it is for.
+	Description string `json:"description,omitempty,omitzero"`
+
+	// Name A name for people.
+	Name string `json:"name,omitempty,omitzero"`
+
+	// SubscribedEvents The event types to send messages for.
+	SubscribedEvents []EventTypeName `json:"subscribedEvents,omitempty,omitzero"`
+
+	// URL Where to send the messages.
+	URL string `json:"url"`
+}
+
 // User A person or a business whose bank data the application reads.
 type User struct {
 	// Accounts References to connections or accounts, in a user.
@@ -884,6 +4522,9 @@ type User struct {
 
 	// Connections References to connections or accounts, in a user.
 	Connections *ResourceReferenceList `json:"connections,omitempty"`
+
+	// CreatedTime When the user was created; only in an old guide's list of users.
+	CreatedTime api.Time `json:"createdTime,omitempty,omitzero"`
 
 	// Email The email address; may be empty.
 	Email string `json:"email,omitempty,omitzero"`
@@ -937,14 +4578,262 @@ type UserLinks struct {
 	Transactions string `json:"transactions,omitempty,omitzero"`
 }
 
+// UserList The application's users.
+type UserList struct {
+	// Data The users; empty when there are none.
+	Data []User `json:"data,omitempty,omitzero"`
+
+	// Links Where to find this page of a collection and the next.
+	Links *PageLinks `json:"links,omitempty"`
+
+	// Size How many users there are.
+	Size int64 `json:"size,omitempty,omitzero"`
+
+	// Type Always `list`.
+	Type string `json:"type"`
+}
+
+// Webhook A URL of the application that Basiq sends messages to when an event happens.
+type Webhook struct {
+	// Description What it is for.
+	Description string `json:"description,omitempty,omitzero"`
+
+	// ID The webhook's id.
+	ID string `json:"id"`
+
+	// Links Where to find the webhook.
+	Links *WebhookLinks `json:"links,omitempty"`
+
+	// Name A name for people.
+	Name string `json:"name,omitempty,omitzero"`
+
+	// Secret What signs the messages: `whsec_` and Base64 as a rule. Only in the answers of create and update.
+	Secret api.WireSecret `json:"secret,omitempty,omitzero"`
+
+	// Status The state of a webhook. Basiq disables one that could not be reached for a day or so; which state that is, no
+	// document says.
+	Status WebhookStatus `json:"status,omitempty,omitzero"`
+
+	// SubscribedEvents The event types that it gets messages for; an only one may stand there without a list around it.
+	SubscribedEvents api.OneOrMany[EventTypeName] `json:"subscribedEvents,omitempty,omitzero"`
+
+	// Type `webhook`, also spelt `Webhook`; absent in a list.
+	Type string `json:"type,omitempty,omitzero"`
+
+	// URL Where the messages go.
+	URL string `json:"url"`
+}
+
+// WebhookAttempt One attempt at delivering a message.
+type WebhookAttempt struct {
+	// ID The attempt's id.
+	ID string `json:"id,omitempty,omitzero"`
+
+	// Response What came back, for example `OK`.
+	Response string `json:"response,omitempty,omitzero"`
+
+	// ResponseStatusCode A decimal number, as a JSON number or as a string that holds one; null or empty where there is none.
+	ResponseStatusCode Decimal `json:"responseStatusCode,omitempty,omitzero"`
+
+	// Status What came of an attempt. Any status outside 2xx is a failure.
+	Status WebhookAttemptStatus `json:"status,omitempty,omitzero"`
+
+	// Timestamp When it was.
+	Timestamp api.Time `json:"timestamp,omitempty,omitzero"`
+
+	// URL Where the message was sent.
+	URL string `json:"url,omitempty,omitzero"`
+}
+
+// WebhookAttemptStatus What came of an attempt. Any status outside 2xx is a failure.
+type WebhookAttemptStatus string
+
+// WebhookItems Webhooks.
+type WebhookItems = []Webhook
+
+// WebhookLinks Where to find the webhook.
+type WebhookLinks struct {
+	// Next Declared by the document and seen in no example.
+	Next string `json:"next,omitempty,omitzero"`
+
+	// Self The URL of the webhook.
+	Self string `json:"self,omitempty,omitzero"`
+}
+
+// WebhookList The application's webhooks.
+type WebhookList struct {
+	// Count How many webhooks are on this page.
+	Count int64 `json:"count,omitempty,omitzero"`
+
+	// Data The webhooks. The documents' example has an only one without a list around it.
+	Data api.OneOrMany[Webhook] `json:"data,omitempty,omitzero"`
+
+	// Links Where to find this page of a collection and the next.
+	Links *PageLinks `json:"links,omitempty"`
+
+	// Size How many webhooks there are.
+	Size int64 `json:"size,omitempty,omitzero"`
+
+	// Type Always `list`.
+	Type string `json:"type,omitempty,omitzero"`
+}
+
+// WebhookMessage A message to a webhook about an event.
+type WebhookMessage struct {
+	// Attempts The attempts at delivering the message. Not in a list.
+	Attempts []WebhookAttempt `json:"attempts,omitempty,omitzero"`
+
+	// Event Declared by the document and seen in no example.
+	Event string `json:"event,omitempty,omitzero"`
+
+	// EventID The id of the event. The examples have it in the payload only.
+	EventID string `json:"eventId,omitempty,omitzero"`
+
+	// EventTypeID The id of an event type: an entity, a dot, and what happened to it. A webhook can subscribe to all but
+	// `connection.updated`; `consent.archived` stands only in a guide.
+	EventTypeID EventTypeName `json:"eventTypeId,omitempty,omitzero"`
+
+	// ID The message's id.
+	ID string `json:"id"`
+
+	// Links Where to find the message and what it belongs to.
+	Links *WebhookMessageLinks `json:"links,omitempty"`
+
+	// Payload What is sent to the webhook's URL. It has no data; the event has.
+	Payload *WebhookPayload `json:"payload,omitempty"`
+
+	// WebhookID The id of the webhook. In no example.
+	WebhookID string `json:"webhookId,omitempty,omitzero"`
+}
+
+// WebhookMessageLinks Where to find the message and what it belongs to.
+type WebhookMessageLinks struct {
+	// Event The URL of the event. In no example.
+	Event string `json:"event,omitempty,omitzero"`
+
+	// Next Declared by the document and seen in no example.
+	Next string `json:"next,omitempty,omitzero"`
+
+	// Self The URL of the message.
+	Self string `json:"self,omitempty,omitzero"`
+
+	// Webhook The URL of the webhook.
+	Webhook string `json:"webhook,omitempty,omitzero"`
+}
+
+// WebhookMessageList A page of a webhook's messages.
+type WebhookMessageList struct {
+	// Count How many messages are on this page.
+	Count int64 `json:"count,omitempty,omitzero"`
+
+	// Data The messages.
+	Data []WebhookMessage `json:"data,omitempty,omitzero"`
+
+	// Links Where to find this page of a collection and the next.
+	Links *PageLinks `json:"links,omitempty"`
+
+	// Size How many messages there are.
+	Size int64 `json:"size,omitempty,omitzero"`
+
+	// Type Always `list`.
+	Type string `json:"type,omitempty,omitzero"`
+}
+
+// WebhookPayload What is sent to the webhook's URL. It has no data; the event has.
+type WebhookPayload struct {
+	// EventID The id of the event.
+	EventID string `json:"eventId,omitempty,omitzero"`
+
+	// EventTypeID The id of an event type: an entity, a dot, and what happened to it. A webhook can subscribe to all but
+	// `connection.updated`; `consent.archived` stands only in a guide.
+	EventTypeID EventTypeName `json:"eventTypeId,omitempty,omitzero"`
+
+	// Links Where to find what the message is about.
+	Links *WebhookPayloadLinks `json:"links,omitempty"`
+}
+
+// WebhookPayloadLinks Where to find what the message is about.
+type WebhookPayloadLinks struct {
+	// Event The URL of the event.
+	Event string `json:"event,omitempty,omitzero"`
+
+	// EventEntity The URL of what the event is about.
+	EventEntity string `json:"eventEntity,omitempty,omitzero"`
+
+	// Next Declared by the document and seen in no example.
+	Next string `json:"next,omitempty,omitzero"`
+
+	// Self Declared by the document and seen in no example.
+	Self string `json:"self,omitempty,omitzero"`
+
+	// Webhook Declared by the document and seen in no example.
+	Webhook string `json:"webhook,omitempty,omitzero"`
+}
+
+// WebhookStatus The state of a webhook. Basiq disables one that could not be reached for a day or so; which state that is, no
+// document says.
+type WebhookStatus string
+
+// WebhookTestMessage The test message to send.
+type WebhookTestMessage struct {
+	// Text A text that comes back in the message.
+	Text string `json:"Text,omitempty,omitzero"`
+
+	// EventTypeID The id of an event type: an entity, a dot, and what happened to it. A webhook can subscribe to all but
+	// `connection.updated`; `consent.archived` stands only in a guide.
+	EventTypeID EventTypeName `json:"eventTypeId"`
+}
+
+// AccountID defines model for AccountId.
+type AccountID = api.ID
+
 // ConnectionID defines model for ConnectionId.
 type ConnectionID = api.ID
+
+// ConnectorID defines model for ConnectorId.
+type ConnectorID = api.ID
+
+// ConnectorMethod defines model for ConnectorMethod.
+type ConnectorMethod = api.ID
+
+// ConsentID defines model for ConsentId.
+type ConsentID = api.ID
+
+// EventID defines model for EventId.
+type EventID = api.ID
+
+// EventTypeID defines model for EventTypeId.
+type EventTypeID = api.ID
+
+// IdentityID defines model for IdentityId.
+type IdentityID = api.ID
+
+// InstitutionID defines model for InstitutionId.
+type InstitutionID = api.ID
 
 // JobID defines model for JobId.
 type JobID = api.ID
 
+// MessageID defines model for MessageId.
+type MessageID = api.ID
+
+// ReportID defines model for ReportId.
+type ReportID = api.ID
+
+// ReportTypeID defines model for ReportTypeId.
+type ReportTypeID = api.ID
+
+// SnapshotID defines model for SnapshotId.
+type SnapshotID = api.ID
+
+// TransactionID defines model for TransactionId.
+type TransactionID = api.ID
+
 // UserID defines model for UserId.
 type UserID = api.ID
+
+// WebhookID defines model for WebhookId.
+type WebhookID = api.ID
 
 // BadRequest The body of every error. Each part may be missing: the gateway in front of the API answers with a `message`
 // alone, or with something that is not JSON.
@@ -957,6 +4846,10 @@ type Conflict = ErrorResponse
 // Forbidden The body of every error. Each part may be missing: the gateway in front of the API answers with a `message`
 // alone, or with something that is not JSON.
 type Forbidden = ErrorResponse
+
+// Gone The body of every error. Each part may be missing: the gateway in front of the API answers with a `message`
+// alone, or with something that is not JSON.
+type Gone = ErrorResponse
 
 // InternalServerError The body of every error. Each part may be missing: the gateway in front of the API answers with a `message`
 // alone, or with something that is not JSON.
@@ -974,6 +4867,10 @@ type JobAlreadyRunning = Job
 // alone, or with something that is not JSON.
 type NotFound = ErrorResponse
 
+// PayloadTooLarge The body of every error. Each part may be missing: the gateway in front of the API answers with a `message`
+// alone, or with something that is not JSON.
+type PayloadTooLarge = ErrorResponse
+
 // ServiceUnavailable The body of every error. Each part may be missing: the gateway in front of the API answers with a `message`
 // alone, or with something that is not JSON.
 type ServiceUnavailable = ErrorResponse
@@ -990,10 +4887,121 @@ type Unauthorized = ErrorResponse
 // alone, or with something that is not JSON.
 type UnsupportedMediaType = ErrorResponse
 
+// GetConnectorsParams defines parameters for GetConnectors.
+type GetConnectorsParams struct {
+	// Filter Conditions, joined by commas (all must hold), for example
+	// `connector.stage.eq('live'),connector.institution.tier.in('1','2')`. Documented are `connector.id` and
+	// `connector.method` (`web`, `open-banking`, `pdf`, `csv`) with `eq`; `connector.institution.type` and
+	// `connector.connectorEngine` (`chrome`, `node`; API 2.1: `connector.connectorCategory`) with `eq` and `ne`;
+	// `connector.status`, `connector.stage`, `connector.scopes`, `connector.institution.country`,
+	// `connector.institution.tier` and `connector.authorization.type` with `eq`, `ne` and `in`.
+	Filter *string `form:"filter,omitempty" json:"filter,omitempty"`
+}
+
+// GetEnrichParams defines parameters for GetEnrich.
+type GetEnrichParams struct {
+	// Q The description as the bank wrote it, three characters at least.
+	Q string `form:"q" json:"q"`
+
+	// Institution The id of the institution that has the transaction.
+	Institution string `form:"institution" json:"institution"`
+
+	// Country The country to search, as an ISO 3166 alpha-2 code. API 3.0 requires it; the 2.1 document has it in its examples only.
+	Country string `form:"country" json:"country"`
+
+	// MCC The merchant category code of Visa and Mastercard. API 3.0.
+	MCC *string `form:"mcc,omitempty" json:"mcc,omitempty"`
+
+	// AccountType The kind of account: `transaction`, `credit-card`, `savings`, `mortgage`, `loan` or `foreign`.
+	AccountType *string `form:"accountType,omitempty" json:"accountType,omitempty"`
+
+	// Amount The amount of the transaction, as a decimal; negative when money went.
+	Amount *api.Amount `form:"amount,omitempty" json:"amount,omitempty"`
+}
+
+// GetEventsParams defines parameters for GetEvents.
+type GetEventsParams struct {
+	// Filter Conditions on `user.id`, `event.entity` and `event.type`, with `eq`, joined by commas (all must hold), for
+	// example `event.entity.eq('consent'),event.type.eq('revoked')`.
+	Filter *string `form:"filter,omitempty" json:"filter,omitempty"`
+}
+
+// GetInstitutionsParams defines parameters for GetInstitutions.
+type GetInstitutionsParams struct {
+	// Filter Conditions, joined by commas (all must hold), for example
+	// `institution.stage.eq('live'),institution.tier.in('1','2')`. Documented are `institution.serviceType`,
+	// `institution.institutionType` and `institution.stage` with `eq` and `ne`; `institution.country`,
+	// `institution.tier` and `institution.authorization` with `eq`, `ne` and `in`.
+	Filter *string `form:"filter,omitempty" json:"filter,omitempty"`
+}
+
+// ListMessagesParams defines parameters for ListMessages.
+type ListMessagesParams struct {
+	// Limit How many messages a page has at most. 500, the maximum, unless given.
+	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Filter Conditions on date, status, `eventTypeId`, `webhookId` and `eventId`. The document names these and shows
+	// neither conditions nor an example; in the form of the other filters, for example
+	// `eventTypeId.eq('user.created')`.
+	Filter *string `form:"filter,omitempty" json:"filter,omitempty"`
+}
+
+// GetPublicConnectorsParams defines parameters for GetPublicConnectors.
+type GetPublicConnectorsParams struct {
+	// Filter Conditions, joined by commas (all must hold), for example
+	// `connector.stage.eq('live'),connector.institution.tier.in('1','2')`. Documented are `connector.id` and
+	// `connector.method` (`web`, `open-banking`, `pdf`, `csv`) with `eq`; `connector.institution.type` and
+	// `connector.connectorEngine` (`chrome`, `node`; API 2.1: `connector.connectorCategory`) with `eq` and `ne`;
+	// `connector.status`, `connector.stage`, `connector.scopes`, `connector.institution.country`,
+	// `connector.institution.tier` and `connector.authorization.type` with `eq`, `ne` and `in`.
+	Filter *string `form:"filter,omitempty" json:"filter,omitempty"`
+}
+
+// GetPublicInstitutionsParams defines parameters for GetPublicInstitutions.
+type GetPublicInstitutionsParams struct {
+	// Filter Conditions, joined by commas (all must hold), for example
+	// `institution.stage.eq('live'),institution.tier.in('1','2')`. Documented are `institution.serviceType`,
+	// `institution.institutionType` and `institution.stage` with `eq` and `ne`; `institution.country`,
+	// `institution.tier` and `institution.authorization` with `eq`, `ne` and `in`.
+	Filter *string `form:"filter,omitempty" json:"filter,omitempty"`
+}
+
+// RetrieveReportTransactionsParams defines parameters for RetrieveReportTransactions.
+type RetrieveReportTransactionsParams struct {
+	// Limit How many transactions the answer may hold at most, 500 unless given. Described in the guides only.
+	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Filter Conditions on `transaction.id`, `account.id`, `connection.id`, `institution.id`, `transaction.status`
+	// (`pending`, `posted`), `transaction.direction` and `transaction.class`, with `eq`, and on
+	// `transaction.postDate`, with `eq`, `gt`, `gteq`, `lt`, `lteq` and `bt`, joined by commas (all must hold), for
+	// example `transaction.postDate.gteq('2022-12-03T00:00:00Z')`. Post dates are given as a date or with a time.
+	Filter *string `form:"filter,omitempty" json:"filter,omitempty"`
+}
+
 // PostTokenParams defines parameters for PostToken.
 type PostTokenParams struct {
 	// BasiqVersion The API version that the token shall speak, `2.1` or `3.0`. Documents also take `2.0`, which has no MFA; 0.9 is refused with 400.
 	BasiqVersion string `json:"basiq-version"`
+}
+
+// GetAccountsParams defines parameters for GetAccounts.
+type GetAccountsParams struct {
+	// Filter Conditions on `account.id`, `connection.id` and `institution.id`, with `eq` and `ne`, joined by commas (all
+	// must hold), for example `institution.id.eq('AU00000')`. A connection that does not exist is refused with 400.
+	Filter *string `form:"filter,omitempty" json:"filter,omitempty"`
+}
+
+// GetAccountParams defines parameters for GetAccount.
+type GetAccountParams struct {
+	// Filter As for the list of accounts, for example `institution.id.eq('AU00000')`. The 3.0 document declares it here
+	// too, and does not say what for.
+	Filter *string `form:"filter,omitempty" json:"filter,omitempty"`
+}
+
+// GetAffordabilitySnapshotTransactionsParams defines parameters for GetAffordabilitySnapshotTransactions.
+type GetAffordabilitySnapshotTransactionsParams struct {
+	// Limit How many transactions a page has at most. By default 500, which is also the maximum.
+	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
 // GetConnectionsParams defines parameters for GetConnections.
@@ -1009,8 +5017,32 @@ type GetUserJobsParams struct {
 	Filter *string `form:"filter,omitempty" json:"filter,omitempty"`
 }
 
+// GetTransactionsParams defines parameters for GetTransactions.
+type GetTransactionsParams struct {
+	// Limit How many transactions a page may have, 500 by default and at most.
+	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Filter Conditions on `account.id`, `connection.id`, `institution.id`, `transaction.status`, `transaction.direction`
+	// and `transaction.class`, with `eq`, and on `transaction.postDate`, with `eq`, `bt`, `gt`, `gteq`, `lt` and
+	// `lteq`, joined by commas (all must hold), for example
+	// `transaction.postDate.bt('2018-01-28','2018-02-27')`, both days included.
+	Filter *string `form:"filter,omitempty" json:"filter,omitempty"`
+}
+
 // PostJobMFAJSONRequestBody defines body for PostJobMFA for application/json ContentType.
 type PostJobMFAJSONRequestBody = MFAAnswer
+
+// TestMessageJSONRequestBody defines body for TestMessage for application/json ContentType.
+type TestMessageJSONRequestBody = WebhookTestMessage
+
+// AddWebhookJSONRequestBody defines body for AddWebhook for application/json ContentType.
+type AddWebhookJSONRequestBody = CreateWebhook
+
+// UpdateWebhookJSONRequestBody defines body for UpdateWebhook for application/json ContentType.
+type UpdateWebhookJSONRequestBody = UpdateWebhook
+
+// CreateReportJSONRequestBody defines body for CreateReport for application/json ContentType.
+type CreateReportJSONRequestBody = CreateReport
 
 // PostTokenFormdataRequestBody defines body for PostToken for application/x-www-form-urlencoded ContentType.
 type PostTokenFormdataRequestBody = TokenRequest
@@ -1021,8 +5053,23 @@ type CreateUserJSONRequestBody = CreateUser
 // UpdateUserJSONRequestBody defines body for UpdateUser for application/json ContentType.
 type UpdateUserJSONRequestBody = UpdateUser
 
+// PostAffordabilityJSONRequestBody defines body for PostAffordability for application/json ContentType.
+type PostAffordabilityJSONRequestBody = AffordabilityRequest
+
+// PostAuthLinkJSONRequestBody defines body for PostAuthLink for application/json ContentType.
+type PostAuthLinkJSONRequestBody = CreateAuthLink
+
 // PostConnectionJSONRequestBody defines body for PostConnection for application/json ContentType.
 type PostConnectionJSONRequestBody = CreateConnection
 
 // UpdateConnectionJSONRequestBody defines body for UpdateConnection for application/json ContentType.
 type UpdateConnectionJSONRequestBody = UpdateConnection
+
+// PostExpensesJSONRequestBody defines body for PostExpenses for application/json ContentType.
+type PostExpensesJSONRequestBody = AffordabilityRequest
+
+// PostIncomeJSONRequestBody defines body for PostIncome for application/json ContentType.
+type PostIncomeJSONRequestBody = AffordabilityRequest
+
+// CreateStatementMultipartRequestBody defines body for CreateStatement for multipart/form-data ContentType.
+type CreateStatementMultipartRequestBody = CreateStatement

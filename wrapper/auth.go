@@ -43,9 +43,12 @@ func (a *authorizer) Do(req *http.Request) (*http.Response, error) {
 		req, state = withState(req, a.baseURL)
 	}
 	ctx := req.Context()
-	if state.operation == opPostToken {
+	switch {
+	case state.operation == opPostToken:
 		// The key is sent as it is: it is encoded already.
 		return a.send(req, "Basic "+a.apiKey.Reveal())
+	case state.operation.public():
+		return a.send(req, "")
 	}
 	scope, chosen := ctx.Value(scopeKey).(Scope)
 	if !chosen {
@@ -92,11 +95,14 @@ func (a *authorizer) token(ctx context.Context, scope Scope) (Token, error) {
 	return token, nil
 }
 
-// send sends a copy of req with a credential. What comes back refers to req, not to the copy: hooks and callers of Raw get
-// it.
+// send sends a copy of req with a credential, or with none. What comes back refers to req, not to the copy: hooks and
+// callers of Raw get it.
 func (a *authorizer) send(req *http.Request, authorization string) (*http.Response, error) {
 	clone := req.Clone(req.Context())
-	clone.Header.Set("Authorization", authorization)
+	clone.Header.Del("Authorization")
+	if authorization != "" {
+		clone.Header.Set("Authorization", authorization)
+	}
 	resp, err := a.next.Do(clone)
 	if resp != nil {
 		resp.Request = req

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime"
 	"net"
 	"net/http"
 	"net/http/httptrace"
@@ -15,6 +16,7 @@ import (
 	"sync/atomic"
 
 	"github.com/basiq-go/basiq-go/api"
+	"github.com/basiq-go/basiq-go/gen"
 )
 
 // Call is what a hook may know of the call it stands in.
@@ -76,8 +78,9 @@ func CallFromContext(ctx context.Context) (Call, bool) {
 
 // answer is an answer with a 2xx status.
 type answer struct {
-	status int
-	body   []byte
+	status    int
+	mediaType string
+	body      []byte
 }
 
 // send makes one call. request sends it through the generated client, whose Doer is the chain of retries, hooks and
@@ -103,7 +106,7 @@ func (c *Client) send(ctx context.Context, op *Operation, request func(ctx conte
 	if err != nil {
 		return nil, unreadable(op, resp.StatusCode, body, err)
 	}
-	return &answer{status: resp.StatusCode, body: body}, nil
+	return &answer{status: resp.StatusCode, mediaType: resp.Header.Get("Content-Type"), body: body}, nil
 }
 
 // callError turns what the chain or the generated client returned into the caller's error.
@@ -131,20 +134,64 @@ func receive[T any](ctx context.Context, c *Client, op *Operation, request func(
 	if err != nil {
 		return nil, 0, err
 	}
-	value := new(T)
-	if err := decode(answer.body, value); err != nil {
-		return nil, 0, unreadable(op, answer.status, answer.body, err)
+	value, err := read[T](op, answer)
+	if err != nil {
+		return nil, 0, err
 	}
 	return value, answer.status, nil
 }
 
-// receiveThing is receive for an answer that is one thing, which must have an id.
-func receiveThing[T any](ctx context.Context, c *Client, op *Operation, idOf func(*T) string, request func(ctx context.Context) (*http.Response, error)) (*T, int, error) {
-	value, status, err := receive[T](ctx, c, op, request)
-	if err == nil && idOf(value) == "" {
-		return nil, 0, unreadable(op, status, nil, errors.New("there is no id in it"))
+// read decodes an answer.
+func read[T any](op *Operation, answer *answer) (*T, error) {
+	value := new(T)
+	if err := decode(answer.body, value); err != nil {
+		return nil, unreadable(op, answer.status, answer.body, err)
 	}
-	return value, status, err
+	return value, nil
+}
+
+// readThing is read for an answer that is one thing, which must have an id.
+func readThing[T any](op *Operation, answer *answer, idOf func(*T) string) (*T, error) {
+	value, err := read[T](op, answer)
+	if err == nil && idOf(value) == "" {
+		return nil, unreadable(op, answer.status, nil, errors.New("there is no id in it"))
+	}
+	return value, err
+}
+
+// The media types of answers.
+const (
+	mediaJSON = "application/json"
+	mediaPDF  = "application/pdf"
+	mediaCSV  = "application/csv"
+)
+
+// receiveDocument makes a call whose answer is a document of mediaType, which the request must ask for with accept.
+func receiveDocument(ctx context.Context, c *Client, op *Operation, mediaType string, request func(ctx context.Context, accept gen.RequestEditorFn) (*http.Response, error)) ([]byte, error) {
+	answer, err := c.send(ctx, op, func(ctx context.Context) (*http.Response, error) {
+		return request(ctx, func(_ context.Context, req *http.Request) error {
+			req.Header.Set("Accept", mediaType)
+			return nil
+		})
+	})
+	if err != nil {
+		return nil, err
+	}
+	_, subtype, _ := strings.Cut(mediaType, "/")
+	if got, _, err := mime.ParseMediaType(answer.mediaType); err != nil || !strings.HasSuffix(got, "/"+subtype) {
+		return nil, unreadable(op, answer.status, answer.body, errors.New("it is not of the type "+mediaType))
+	}
+	return answer.body, nil
+}
+
+// receiveThing makes a call whose answer is one thing, which must have an id.
+func receiveThing[T any](ctx context.Context, c *Client, op *Operation, idOf func(*T) string, request func(ctx context.Context) (*http.Response, error)) (*T, int, error) {
+	answer, err := c.send(ctx, op, request)
+	if err != nil {
+		return nil, 0, err
+	}
+	value, err := readThing(op, answer, idOf)
+	return value, answer.status, err
 }
 
 // decode is the one place where an answer's body becomes a value.
@@ -173,17 +220,19 @@ func checkIDs(op *Operation, ids ...id) error {
 
 // sender is the innermost Doer: it hands the request to the http.Client, and finds out what became of it.
 type sender struct {
-	client    http.Client
-	userAgent string
+	client, uploads http.Client
+	userAgent       string
 }
 
 // newSender returns a sender that uses the caller's client, but for one thing: it follows no redirects. The API has none,
 // and net/http would send a body with a bank's password on to any host, and turn a DELETE into a GET whose 200 looks like
 // success.
-func newSender(client *http.Client, userAgent string) *sender {
-	own := *client
-	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &sender{client: own, userAgent: userAgent}
+func newSender(config config) *sender {
+	s := &sender{client: *config.httpClient, uploads: *config.uploadClient, userAgent: config.userAgent()}
+	for _, client := range []*http.Client{&s.client, &s.uploads} {
+		client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	}
+	return s
 }
 
 // Do sends the request. It may add headers to it: the authorizer has cloned it.
@@ -196,13 +245,19 @@ func (s *sender) Do(req *http.Request) (*http.Response, error) {
 	}
 	ctx := req.Context()
 	req = req.WithContext(httptrace.WithClientTrace(ctx, trace))
-	req.Header.Set("Accept", "application/json")
+	if req.Header.Get("Accept") == "" { // a document wants another
+		req.Header.Set("Accept", mediaJSON)
+	}
 	req.Header.Set("User-Agent", s.userAgent)
 	state := stateFrom(ctx)
 	state.sent.Store(true)
 	state.underway.Add(1)
 	defer state.underway.Add(-1)
-	resp, err := s.client.Do(req)
+	client := &s.client
+	if state.operation == opCreateStatement {
+		client = &s.uploads
+	}
+	resp, err := client.Do(req)
 	// Once the context has ended, err may be its cause, and so anybody's.
 	if unarrived := err != nil && !got.Load() && (asked.Load() || isDialError(err) && ctx.Err() == nil); !unarrived {
 		state.reached.Add(1)

@@ -30,8 +30,38 @@ type Client struct {
 	Users *UsersService
 	// Connections link a user to a bank, one for each login.
 	Connections *ConnectionsService
-	// Jobs is the work that Basiq does in the background when a connection is created or refreshed.
+	// Consents are what users allow the application to read. With API 3.0 they give them on Basiq's consent page.
+	Consents *ConsentsService
+	// AuthLinks take users to the consent page from a message.
+	AuthLinks *AuthLinksService
+	// Jobs is the work that Basiq does in the background, for example when a connection is created or refreshed.
 	Jobs *JobsService
+	// Accounts are the accounts that connections have fetched.
+	Accounts *AccountsService
+	// Transactions are the transactions that connections have fetched.
+	Transactions *TransactionsService
+	// Identities tell who users are, as their banks know them.
+	Identities *IdentitiesService
+	// Statements are bank statements that are uploaded, in place of a connection.
+	Statements *StatementsService
+	// Enrichment tells of a transaction's text who was paid and for what.
+	Enrichment *EnrichmentService
+	// Connectors are the ways to connect to banks.
+	Connectors *ConnectorsService
+	// Institutions are the banks, in API 2.1.
+	Institutions *InstitutionsService
+	// Reports are made of users' data, for example to assess what they can afford.
+	Reports *ReportsService
+	// Affordability sums up what users own, owe, earn and spend; Reports take its place.
+	Affordability *AffordabilityService
+	// Income sums up what users earn.
+	Income *IncomeService
+	// Expenses sum up what users spend.
+	Expenses *ExpensesService
+	// Events are what has happened in the last seven days.
+	Events *EventsService
+	// Webhooks have Basiq tell the application of events as they happen.
+	Webhooks *WebhooksService
 
 	raw    *gen.Client
 	tokens TokenSource
@@ -50,7 +80,22 @@ func New(apiKey string, options ...Option) (*Client, error) {
 	c.Tokens = &TokensService{client: c}
 	c.Users = &UsersService{client: c}
 	c.Connections = &ConnectionsService{client: c}
+	c.Consents = &ConsentsService{client: c}
+	c.AuthLinks = &AuthLinksService{client: c}
 	c.Jobs = &JobsService{client: c}
+	c.Accounts = &AccountsService{client: c}
+	c.Transactions = &TransactionsService{client: c}
+	c.Identities = &IdentitiesService{client: c}
+	c.Statements = &StatementsService{client: c}
+	c.Enrichment = &EnrichmentService{client: c}
+	c.Connectors = &ConnectorsService{client: c}
+	c.Institutions = &InstitutionsService{client: c}
+	c.Reports = &ReportsService{client: c}
+	c.Affordability = &AffordabilityService{client: c}
+	c.Income = &IncomeService{client: c}
+	c.Expenses = &ExpensesService{client: c}
+	c.Events = &EventsService{client: c}
+	c.Webhooks = &WebhooksService{client: c}
 
 	c.tokens = config.tokenSource
 	if c.tokens == nil {
@@ -58,7 +103,7 @@ func New(apiKey string, options ...Option) (*Client, error) {
 	}
 
 	// From the wire outwards; see doc.go.
-	var chain Doer = newSender(config.httpClient, config.userAgent())
+	var chain Doer = newSender(config)
 	chain = &authorizer{next: chain, apiKey: config.apiKey, tokens: c.tokens, baseURL: config.baseURL}
 	for _, middleware := range slices.Backward(config.middleware) {
 		chain = middleware(chain)

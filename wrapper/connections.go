@@ -18,26 +18,10 @@ type (
 	ConnectionMethod = gen.ConnectionMethod
 	// ConnectionProfile is what the institution tells of the person who logged in.
 	ConnectionProfile = gen.ConnectionProfile
-	// ConnectionLinks is where to find a connection and what belongs to it.
-	ConnectionLinks = gen.ConnectionLinks
 	// PhysicalAddress is a postal address of a profile.
 	PhysicalAddress = gen.PhysicalAddress
 	// InstitutionReference is the institution that a connection or a job belongs to.
 	InstitutionReference = gen.InstitutionReference
-	// InstitutionLinks is where to find an institution.
-	InstitutionLinks = gen.InstitutionLinks
-	// Account is an account at an institution.
-	Account = gen.Account
-	// AccountList is the accounts of a connection.
-	AccountList = gen.AccountList
-	// AccountClass is what kind of account it is.
-	AccountClass = gen.AccountClass
-	// AccountClassMeta is more about an account's product, by name.
-	AccountClassMeta = gen.AccountClassMeta
-	// AccountLinks is where to find an account and its transactions.
-	AccountLinks = gen.AccountLinks
-	// AccountStatus is the state of an account; [AccountStatusAvailable] as a rule.
-	AccountStatus = gen.AccountStatus
 )
 
 // The states of a connection. The list is open.
@@ -71,12 +55,6 @@ const (
 	ConnectionMethodCSV = gen.ConnectionMethodCSV
 )
 
-// The states of an account, which no document explains further. The list is open.
-const (
-	AccountStatusAvailable   = gen.AccountStatusAvailable
-	AccountStatusUnavailable = gen.AccountStatusUnavailable
-)
-
 // CreateConnection is the bank login to connect. Its secrets are redacted wherever it is printed, logged or marshaled;
 // only the request to Basiq carries them.
 type CreateConnection struct {
@@ -99,6 +77,22 @@ type UpdateConnection struct {
 	SecondaryLoginID, SecurityCode Secret
 }
 
+// ConnectionFields are the fields that [ConnectionsService.List] can filter by.
+var ConnectionFields = connectionFields{
+	ID:            EqualField[Connection, string]{"id"},
+	Status:        EqualField[Connection, ConnectionStatus]{"status"},
+	InstitutionID: EqualField[Connection, string]{"institution.id"},
+}
+
+type connectionFields struct {
+	// ID is the connection's own id.
+	ID EqualField[Connection, string]
+	// Status is the connection's state.
+	Status EqualField[Connection, ConnectionStatus]
+	// InstitutionID is the bank's id, for example "AU00000".
+	InstitutionID EqualField[Connection, string]
+}
+
 // ConnectionsService connects users to their banks.
 type ConnectionsService struct{ client *Client }
 
@@ -108,17 +102,8 @@ type ConnectionsService struct{ client *Client }
 //
 // Errors: [ErrInvalidInput], [ErrNotFound] for a user that is not there. operationId: getConnections.
 func (s *ConnectionsService) List(ctx context.Context, userID string, filters ...Filter[Connection]) iter.Seq2[*Connection, error] {
-	return listAll(func() ([]Connection, error) {
-		if err := checkIDs(opGetConnections, id{"userID", userID}); err != nil {
-			return nil, err
-		}
-		filter, err := joinFilters(opGetConnections, filters)
-		if err != nil {
-			return nil, err
-		}
-		return receiveList[Connection](ctx, s.client, opGetConnections, func(ctx context.Context) (*http.Response, error) {
-			return s.client.raw.GetConnections(ctx, api.ID(userID), &gen.GetConnectionsParams{Filter: filter})
-		})
+	return listAll(ctx, s.client, opGetConnections, []id{{"userID", userID}}, filters, func(ctx context.Context, filter *string) (*http.Response, error) {
+		return s.client.raw.GetConnections(ctx, api.ID(userID), &gen.GetConnectionsParams{Filter: filter})
 	})
 }
 

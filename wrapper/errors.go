@@ -32,6 +32,8 @@ var (
 	ErrConflict = errors.New("conflict")
 	// ErrGone is status 410: it exists no more.
 	ErrGone = errors.New("gone")
+	// ErrTooLarge is status 413: what was sent is too large.
+	ErrTooLarge = errors.New("too large")
 	// ErrTooManyRequests is status 429.
 	ErrTooManyRequests = errors.New("too many requests")
 	// ErrUnavailable is status 502, 503 or 504: Basiq cannot answer now.
@@ -253,6 +255,8 @@ func (e *Error) Is(target error) bool {
 		return e.StatusCode == http.StatusConflict
 	case ErrGone:
 		return e.StatusCode == http.StatusGone
+	case ErrTooLarge:
+		return e.StatusCode == http.StatusRequestEntityTooLarge
 	case ErrTooManyRequests:
 		return e.StatusCode == http.StatusTooManyRequests
 	case ErrUnavailable:

@@ -3,14 +3,17 @@ package basiq
 import (
 	"fmt"
 	"strings"
+	"time"
 	"unicode"
 )
 
-// Filter is a condition on the items of a list of T. Only the conditions that Basiq documents for T can be made: see
-// [ConnectionFields] and [JobFields]. Several filters of one call must all hold.
+// Filter is a condition on the items of a list of T. Only the conditions that Basiq documents for T can be made, from
+// the fields of the collection, for example [TransactionFields]. Several filters of one call must all hold.
 type Filter[T any] struct {
 	field, condition string
 	values           []string
+	// moment reads a value where it must be a date or a time.
+	moment func(string) (time.Time, bool)
 }
 
 // String returns the filter as Basiq reads it, for example "institution.id.eq('AU00000')".
@@ -23,6 +26,9 @@ func (f Filter[T]) problem() string {
 	if f.field == "" {
 		return "it is the zero Filter; make one from the fields of the collection"
 	}
+	if len(f.values) == 0 {
+		return f.field + ": give a value"
+	}
 	for _, value := range f.values {
 		switch {
 		case value == "":
@@ -32,9 +38,24 @@ func (f Filter[T]) problem() string {
 		case strings.ContainsFunc(value, unicode.IsControl):
 			return f.field + ": the value has a control character"
 		}
+		if f.moment != nil {
+			if _, ok := f.moment(value); !ok {
+				return f.field + ": the value is not a date; give one such as 2019-10-29, or basiq.DateOf a time"
+			}
+		}
+	}
+	if f.condition == between {
+		first, _ := f.moment(f.values[0])
+		last, _ := f.moment(f.values[1])
+		if last.Before(first) {
+			return f.field + ": the first date is after the last"
+		}
 	}
 	return ""
 }
+
+// between is Basiq's name for a range with both its ends.
+const between = "bt"
 
 // EqualField is a field of T that Basiq can compare with a value of type V, and only for equality.
 type EqualField[T any, V ~string] struct{ name string }
@@ -45,30 +66,68 @@ func (f EqualField[T, V]) Eq(value V) Filter[T] {
 	return Filter[T]{field: f.name, condition: "eq", values: []string{string(value)}}
 }
 
-// ConnectionFields are the fields that [ConnectionsService.List] can filter by.
-var ConnectionFields = connectionFields{
-	ID:            EqualField[Connection, string]{"id"},
-	Status:        EqualField[Connection, ConnectionStatus]{"status"},
-	InstitutionID: EqualField[Connection, string]{"institution.id"},
+// MatchField is a field of T that Basiq can compare with a value of type V for being equal or not.
+type MatchField[T any, V ~string] struct{ name string }
+
+// Eq is the condition that the field is value; see [EqualField.Eq].
+func (f MatchField[T, V]) Eq(value V) Filter[T] { return EqualField[T, V](f).Eq(value) }
+
+// Ne is the condition that the field is not value.
+func (f MatchField[T, V]) Ne(value V) Filter[T] {
+	return Filter[T]{field: f.name, condition: "ne", values: []string{string(value)}}
 }
 
-type connectionFields struct {
-	// ID is the connection's own id.
-	ID EqualField[Connection, string]
-	// Status is the connection's state.
-	Status EqualField[Connection, ConnectionStatus]
-	// InstitutionID is the bank's id, for example "AU00000".
-	InstitutionID EqualField[Connection, string]
+// ChoiceField is a field of T that Basiq can compare with one value of type V, or several.
+type ChoiceField[T any, V ~string] struct{ name string }
+
+// Eq is the condition that the field is value; see [EqualField.Eq].
+func (f ChoiceField[T, V]) Eq(value V) Filter[T] { return EqualField[T, V](f).Eq(value) }
+
+// Ne is the condition that the field is not value.
+func (f ChoiceField[T, V]) Ne(value V) Filter[T] { return MatchField[T, V](f).Ne(value) }
+
+// In is the condition that the field is one of values, of which there must be one at least.
+func (f ChoiceField[T, V]) In(values ...V) Filter[T] {
+	filter := Filter[T]{field: f.name, condition: "in"}
+	for _, value := range values {
+		filter.values = append(filter.values, string(value))
+	}
+	return filter
 }
 
-// JobFields are the fields that [JobsService.List] can filter by.
-var JobFields = jobFields{
-	ConnectionID: EqualField[Job, string]{"connection.id"},
-}
+// DateField is a field of T that Basiq can compare with values of type V: a [Date], or a [Time], which may be a date as
+// well. A value that is neither is an error of the call that uses the filter; [DateOf] makes a Date of a time.
+type DateField[T any, V Date | Time] struct{ name string }
 
-type jobFields struct {
-	// ConnectionID is the id of the connection that the job works on.
-	ConnectionID EqualField[Job, string]
+// Eq is the condition that the field is value.
+func (f DateField[T, V]) Eq(value V) Filter[T] { return f.filter("eq", value) }
+
+// Between is the condition that the field is first, last, or between them. Basiq calls it bt.
+func (f DateField[T, V]) Between(first, last V) Filter[T] { return f.filter(between, first, last) }
+
+// Gt is the condition that the field is after value.
+func (f DateField[T, V]) Gt(value V) Filter[T] { return f.filter("gt", value) }
+
+// Gteq is the condition that the field is value or after it.
+func (f DateField[T, V]) Gteq(value V) Filter[T] { return f.filter("gteq", value) }
+
+// Lt is the condition that the field is before value.
+func (f DateField[T, V]) Lt(value V) Filter[T] { return f.filter("lt", value) }
+
+// Lteq is the condition that the field is value or before it.
+func (f DateField[T, V]) Lteq(value V) Filter[T] { return f.filter("lteq", value) }
+
+func (f DateField[T, V]) filter(condition string, values ...V) Filter[T] {
+	filter := Filter[T]{field: f.name, condition: condition, moment: func(value string) (time.Time, bool) {
+		if _, dates := any(V("")).(Date); dates {
+			return Date(value).Time()
+		}
+		return Time(value).Time()
+	}}
+	for _, value := range values {
+		filter.values = append(filter.values, string(value))
+	}
+	return filter
 }
 
 // joinFilters returns the value of the filter parameter, or nil when there are no filters.

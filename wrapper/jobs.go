@@ -22,12 +22,6 @@ type (
 	JobStepStatus = gen.JobStepStatus
 	// JobStepResult is what came of a step: a link, an error or a challenge.
 	JobStepResult = gen.JobStepResult
-	// JobStepError is why a step failed, where it is wrapped in the step's result; [Job.Err] looks there too.
-	JobStepError = gen.JobStepError
-	// JobStepResultLinks is where to answer a challenge; [JobsService.AnswerMFA] knows by itself.
-	JobStepResultLinks = gen.JobStepResultLinks
-	// JobLinks is where to find a job and what it works on.
-	JobLinks = gen.JobLinks
 	// MFAMethod is what kind of challenge it is.
 	MFAMethod = gen.MFAMethod
 )
@@ -173,10 +167,31 @@ func (j *Job) UserID() (string, bool) {
 	return userID, userID != ""
 }
 
+// ReportID returns the id of the report that the job makes. The second result is false as long as it is not known: before
+// the step create-report has succeeded, and for jobs that are not about a report.
+func (j *Job) ReportID() (string, bool) {
+	for _, link := range j.sources(StepCreateReport) {
+		if parts := pathOf(link); len(parts) == 2 && parts[0] == "reports" {
+			return parts[1], true
+		}
+	}
+	return "", false
+}
+
 // source reads the ids of the user and the connection from the links of the job and its steps.
 func (j *Job) source() (userID, connectionID string) {
+	for _, link := range j.sources(StepVerifyCredentials) {
+		if parts := pathOf(link); len(parts) == 4 && parts[0] == "users" && parts[2] == "connections" {
+			return parts[1], parts[3]
+		}
+	}
+	return "", ""
+}
+
+// sources returns the links that may tell what the job works on: the one in the result of a step, and the job's own.
+func (j *Job) sources(title JobStepTitle) []string {
 	var links []string
-	if step := j.Step(StepVerifyCredentials); step != nil {
+	if step := j.Step(title); step != nil {
 		if result := step.Result.First(); result != nil {
 			links = append(links, result.URL)
 		}
@@ -184,17 +199,16 @@ func (j *Job) source() (userID, connectionID string) {
 	if j.Links != nil {
 		links = append(links, j.Links.Source)
 	}
-	for _, link := range links {
-		u, err := url.Parse(link)
-		if err != nil {
-			continue
-		}
-		parts := strings.Split(strings.Trim(u.Path, "/"), "/")
-		if len(parts) == 4 && parts[0] == "users" && parts[2] == "connections" {
-			return parts[1], parts[3]
-		}
+	return links
+}
+
+// pathOf returns the parts of a link's path, or nil when it has none.
+func pathOf(link string) []string {
+	u, err := url.Parse(link)
+	if err != nil {
+		return nil
 	}
-	return "", ""
+	return strings.Split(strings.Trim(u.Path, "/"), "/")
 }
 
 // MFA returns the challenge that waits for the user's answer, or nil when there is none. Answer it with
@@ -278,6 +292,16 @@ func (e *JobError) Unwrap() error { return e.Err }
 // Is reports whether target is the [Code] of the failure.
 func (e *JobError) Is(target error) bool { return e.Code.is(target) }
 
+// JobFields are the fields that [JobsService.List] can filter by.
+var JobFields = jobFields{
+	ConnectionID: EqualField[Job, string]{"connection.id"},
+}
+
+type jobFields struct {
+	// ConnectionID is the id of the connection that the job works on.
+	ConnectionID EqualField[Job, string]
+}
+
 // JobsService follows the work that Basiq does in the background.
 type JobsService struct{ client *Client }
 
@@ -300,17 +324,8 @@ func (s *JobsService) Get(ctx context.Context, jobID string) (*Job, error) {
 //
 // Errors: [ErrInvalidInput], [ErrNotFound] for a user that is not there. operationId: getUserJobs.
 func (s *JobsService) List(ctx context.Context, userID string, filters ...Filter[Job]) iter.Seq2[*Job, error] {
-	return listAll(func() ([]Job, error) {
-		if err := checkIDs(opGetUserJobs, id{"userID", userID}); err != nil {
-			return nil, err
-		}
-		filter, err := joinFilters(opGetUserJobs, filters)
-		if err != nil {
-			return nil, err
-		}
-		return receiveList[Job](ctx, s.client, opGetUserJobs, func(ctx context.Context) (*http.Response, error) {
-			return s.client.raw.GetUserJobs(ctx, api.ID(userID), &gen.GetUserJobsParams{Filter: filter})
-		})
+	return listAll(ctx, s.client, opGetUserJobs, []id{{"userID", userID}}, filters, func(ctx context.Context, filter *string) (*http.Response, error) {
+		return s.client.raw.GetUserJobs(ctx, api.ID(userID), &gen.GetUserJobsParams{Filter: filter})
 	})
 }
 

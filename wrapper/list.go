@@ -17,15 +17,27 @@ func receiveList[T any](ctx context.Context, c *Client, op *Operation, request f
 		return nil, err
 	}
 	if list.Type == "" && list.Data == nil {
-		return nil, unreadable(op, status, nil, errors.New("there is no list in it"))
+		return nil, unreadable(op, status, nil, errNoList)
 	}
 	return list.Data, nil
 }
 
-// listAll returns the items of a list that comes in one answer. Nothing is sent before the range begins.
-func listAll[T any](fetch func() ([]T, error)) iter.Seq2[*T, error] {
+var errNoList = errors.New("there is no list in it")
+
+// listAll returns the items of a list that comes in one answer. fetch sends the request for it, once the ids in its path
+// and the filters are found to be good. Nothing is sent before the range begins.
+func listAll[T any](ctx context.Context, c *Client, op *Operation, ids []id, filters []Filter[T], fetch func(ctx context.Context, filter *string) (*http.Response, error)) iter.Seq2[*T, error] {
 	return func(yield func(*T, error) bool) {
-		items, err := fetch()
+		items, err := func() ([]T, error) {
+			if err := checkIDs(op, ids...); err != nil {
+				return nil, err
+			}
+			filter, err := joinFilters(op, filters)
+			if err != nil {
+				return nil, err
+			}
+			return receiveList[T](ctx, c, op, func(ctx context.Context) (*http.Response, error) { return fetch(ctx, filter) })
+		}()
 		if err != nil {
 			yield(nil, err)
 			return

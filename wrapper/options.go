@@ -42,6 +42,8 @@ const (
 	maxDelayLimit    = time.Hour
 	// A page of 500 transactions is a third of a MiB; this leaves room for reports and still bounds a hostile answer.
 	defaultBodyLimit = 32 << 20
+	// An upload of a large file over a slow line.
+	uploadTimeout = 10 * time.Minute
 	// Longer than Basiq's slowest documented answer, short enough to try again while a person waits.
 	defaultTimeout = 30 * time.Second
 )
@@ -53,16 +55,19 @@ type Option func(*config) error
 
 // config is what the options say; nothing changes it after New.
 type config struct {
-	apiKey      Secret
-	baseURL     *url.URL
-	version     APIVersion
-	httpClient  *http.Client
-	product     string
-	retry       Retry
-	bodyLimit   int64
-	middleware  []Middleware
-	logger      *slog.Logger
-	tokenSource TokenSource
+	apiKey     Secret
+	baseURL    *url.URL
+	consentURL *url.URL
+	version    APIVersion
+	httpClient *http.Client
+	// uploadClient is for what takes longer to send than other requests.
+	uploadClient *http.Client
+	product      string
+	retry        Retry
+	bodyLimit    int64
+	middleware   []Middleware
+	logger       *slog.Logger
+	tokenSource  TokenSource
 }
 
 func newConfig(apiKey string, options []Option) (config, error) {
@@ -73,8 +78,10 @@ func newConfig(apiKey string, options []Option) (config, error) {
 		bodyLimit: defaultBodyLimit,
 		logger:    slog.New(slog.DiscardHandler),
 	}
-	if err := WithBaseURL(DefaultBaseURL)(&c); err != nil {
-		return config{}, err
+	for _, option := range []Option{WithBaseURL(DefaultBaseURL), WithConsentURL(DefaultConsentURL)} {
+		if err := option(&c); err != nil {
+			return config{}, err
+		}
 	}
 	for _, option := range options {
 		if option == nil {
@@ -84,8 +91,10 @@ func newConfig(apiKey string, options []Option) (config, error) {
 			return config{}, err
 		}
 	}
+	c.uploadClient = c.httpClient
 	if c.httpClient == nil {
 		c.httpClient = newHTTPClient()
+		c.uploadClient = &http.Client{Transport: c.httpClient.Transport, Timeout: uploadTimeout}
 	}
 	if c.tokenSource == nil || apiKey != "" {
 		if problem := checkAPIKey(apiKey); problem != "" {
@@ -144,18 +153,9 @@ func WithAPIVersion(version APIVersion) Option {
 // machine (localhost, 127.0.0.1, ::1): over anything else the token could be read on its way.
 func WithBaseURL(baseURL string) Option {
 	return func(c *config) error {
-		u, err := url.Parse(baseURL)
+		u, err := parseEndpoint("WithBaseURL", baseURL, DefaultBaseURL)
 		if err != nil {
-			// The error of url.Parse repeats the URL, which may hold a password.
-			return invalidInput("New", "WithBaseURL", "it is not a URL")
-		}
-		switch {
-		case u.Host == "" || u.Opaque != "":
-			return invalidInput("New", "WithBaseURL", "it names no host; give something like "+DefaultBaseURL)
-		case u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
-			return invalidInput("New", "WithBaseURL", "it has a user, a query or a fragment; give something like "+DefaultBaseURL)
-		case !secure(u):
-			return invalidInput("New", "WithBaseURL", "it is neither https nor http on this machine")
+			return err
 		}
 		u.Path = strings.TrimRight(u.Path, "/")
 		u.RawPath = ""
@@ -164,9 +164,41 @@ func WithBaseURL(baseURL string) Option {
 	}
 }
 
+// WithConsentURL sets where the consent page is, [DefaultConsentURL] by default. What [WithBaseURL] asks of a URL holds
+// for this one too: the user's browser carries a token there.
+func WithConsentURL(consentURL string) Option {
+	return func(c *config) error {
+		u, err := parseEndpoint("WithConsentURL", consentURL, DefaultConsentURL)
+		if err != nil {
+			return err
+		}
+		c.consentURL = u
+		return nil
+	}
+}
+
+// parseEndpoint reads a URL that tokens are sent to.
+func parseEndpoint(option, text, example string) (*url.URL, error) {
+	u, err := url.Parse(text)
+	if err != nil {
+		// The error of url.Parse repeats the URL, which may hold a password.
+		return nil, invalidInput("New", option, "it is not a URL")
+	}
+	switch {
+	case u.Host == "" || u.Opaque != "":
+		return nil, invalidInput("New", option, "it names no host; give something like "+example)
+	case u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
+		return nil, invalidInput("New", option, "it has a user, a query or a fragment; give something like "+example)
+	case !secure(u):
+		return nil, invalidInput("New", option, "it is neither https nor http on this machine")
+	}
+	return u, nil
+}
+
 // WithHTTPClient sets the client that sends the requests. It is never changed: its Timeout bounds one attempt, its
 // Transport is the place for tracing, proxies and certificates. Only its CheckRedirect is not asked: redirects are not
-// followed, because the API has none, and are an [Error] with their status. By default an attempt has 30 s.
+// followed, because the API has none, and are an [Error] with their status. By default an attempt has 30 s, and one of
+// [StatementsService.Upload] ten minutes.
 func WithHTTPClient(client *http.Client) Option {
 	return func(c *config) error {
 		if client == nil {

@@ -2,6 +2,7 @@ package basiq
 
 import (
 	"context"
+	"iter"
 	"net/http"
 
 	"github.com/basiq-go/basiq-go/api"
@@ -15,18 +16,10 @@ type (
 	CreateUser = gen.CreateUser
 	// UpdateUser is what to change of a user.
 	UpdateUser = gen.UpdateUser
-	// UserLinks is where to find a user and what belongs to it.
-	UserLinks = gen.UserLinks
 	// BusinessAddress is the address of a business.
 	BusinessAddress = gen.BusinessAddress
 	// BusinessIDNoType is what kind of number a business number is.
 	BusinessIDNoType = gen.BusinessIDNoType
-	// ResourceReference refers to a connection or an account of a user.
-	ResourceReference = gen.ResourceReference
-	// SelfLinks is where to find what has these links.
-	SelfLinks = gen.SelfLinks
-	// ResourceReferenceList refers to a user's connections or accounts.
-	ResourceReferenceList = gen.ResourceReferenceList
 )
 
 // The kinds of business numbers.
@@ -39,6 +32,20 @@ const (
 
 // UsersService creates, reads, changes and deletes users.
 type UsersService struct{ client *Client }
+
+// List returns the application's users. Only an old guide of API 2.1 describes it, with few of a user's fields and no
+// pages: [UsersService.Get] has them all, and Basiq may refuse the list altogether. Nothing is sent before the range
+// begins; an error comes once, and last.
+//
+// Errors: [ErrForbidden], [ErrNotFound], [ErrWrongAPIVersion], [ErrBadPageLink]. operationId: getUsers, a name of ours.
+func (s *UsersService) List(ctx context.Context) iter.Seq2[*User, error] {
+	return collection[User]{
+		client: s.client, op: opGetUsers,
+		fetch: func(ctx context.Context, _ pageQuery, edit gen.RequestEditorFn) (*http.Response, error) {
+			return s.client.raw.GetUsers(ctx, edit)
+		},
+	}.all(ctx)
+}
 
 // Create creates a user, who has no connections yet. An email or a mobile is required, and a business name beside a
 // business number.

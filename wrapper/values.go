@@ -1,6 +1,10 @@
 package basiq
 
-import "github.com/basiq-go/basiq-go/api"
+import (
+	"time"
+
+	"github.com/basiq-go/basiq-go/api"
+)
 
 // Secret holds an API key, a token, a password, or an answer to a challenge. Printed with any verb, logged or marshaled
 // to JSON it is "[redacted]"; [Secret.Reveal] returns what it holds.
@@ -15,6 +19,13 @@ type Amount = api.Amount
 
 // Date is a calendar date as Basiq sent it, for example "2019-10-29". It is "" where Basiq sent "" or null, or nothing.
 type Date = api.Date
+
+// DateOf returns the calendar date of t where t is: in its own location.
+func DateOf(t time.Time) Date { return api.DateOf(t) }
+
+// Decimal is a number that Basiq sends as a JSON number in one place and as a string in another. It keeps every digit and
+// which of the two it was.
+type Decimal = api.Decimal
 
 // Time is a moment as Basiq sent it, for example "2020-09-09T11:06:52Z". It is "" where Basiq sent "" or null, or
 // nothing.

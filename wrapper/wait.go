@@ -7,6 +7,8 @@ import (
 	"iter"
 	"reflect"
 	"slices"
+	"strings"
+	"sync"
 	"time"
 )
 
@@ -165,6 +167,64 @@ func (s *JobsService) wait(ctx context.Context, jobID string, config waitConfig)
 	}
 	return last, nil
 }
+
+// WaitAll waits for several jobs at once, such as those that the consent page has started, and returns them in the order
+// of jobIDs. Each is waited for as [JobsService.Wait] does; one that fails ends nobody else's wait. A function given to
+// [WithMFA] may be called for several jobs at once: its challenge says which.
+//
+// The error is nil when all jobs have succeeded. Otherwise it holds the error of each that has not, a [JobError] or a
+// [WaitError], for errors.Is; jobs that were never seen are nil in the result. Errors before anything is sent:
+// [ErrInvalidInput] for an id or an option that cannot be right, or an id that is there twice. operationId: getJobs,
+// again and again.
+func (s *JobsService) WaitAll(ctx context.Context, jobIDs []string, options ...WaitOption) ([]*Job, error) {
+	const name = "Jobs.WaitAll"
+	for i, jobID := range jobIDs {
+		if slices.Contains(jobIDs[:i], jobID) {
+			return nil, invalidInput(name, "jobIDs", "one of them is there twice")
+		}
+		if err := checkIDs(&Operation{Name: name}, id{"jobIDs", jobID}); err != nil {
+			return nil, err
+		}
+	}
+	config, err := newWaitConfig(name, options)
+	if err != nil {
+		return nil, err
+	}
+	jobs, failures, panics := make([]*Job, len(jobIDs)), make([]error, len(jobIDs)), make([]any, len(jobIDs))
+	var waits sync.WaitGroup
+	for i, jobID := range jobIDs {
+		waits.Go(func() {
+			// A caller's function that panics here would end the program, out of reach of who called.
+			defer func() { panics[i] = recover() }()
+			jobs[i], failures[i] = s.wait(ctx, jobID, config)
+		})
+	}
+	waits.Wait()
+	for _, p := range panics {
+		if p != nil {
+			panic(p)
+		}
+	}
+	failures = slices.DeleteFunc(failures, func(err error) bool { return err == nil })
+	if len(failures) == 0 {
+		return jobs, nil
+	}
+	return jobs, &waitAllError{total: len(jobIDs), failures: failures}
+}
+
+// waitAllError is what has become of those jobs of a WaitAll that have not succeeded.
+type waitAllError struct {
+	total    int
+	failures []error
+}
+
+// Error counts the jobs and says what the first came to.
+func (e *waitAllError) Error() string {
+	return oneLine(fmt.Sprintf("basiq: %d of %d jobs: %s", len(e.failures), e.total, strings.TrimPrefix(e.failures[0].Error(), "basiq: ")))
+}
+
+// Unwrap returns the errors of all jobs that have not succeeded.
+func (e *waitAllError) Unwrap() []error { return e.failures }
 
 // watcher is one Watch.
 type watcher struct {

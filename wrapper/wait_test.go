@@ -446,3 +446,118 @@ func TestConnectionsThatWait(t *testing.T) {
 		})
 	}
 }
+
+// waitAllStub answers each job by its id: with "ok" in it, it succeeds; with "bad", it fails; with "mfa", it asks.
+func waitAllStub() *stub {
+	return &stub{answer: func(_ int, req request) (*http.Response, error) {
+		id := strings.TrimPrefix(req.Path, "/jobs/")
+		answer := jobSucceeded
+		switch {
+		case strings.Contains(id, "bad"):
+			answer = jobFailed
+		case strings.Contains(id, "mfa"):
+			answer = jobAsks
+		case strings.Contains(id, "lost"):
+			answer = ok(404, envelope("resource-not-found", "", "gone"))
+		}
+		return reply(answer.status, strings.Replace(answer.body, `"id":"j1"`, `"id":"`+id+`"`, 1)), nil
+	}}
+}
+
+func TestWaitAll(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		jobs  []string
+		is    []error
+		text  string
+		known []bool
+	}{
+		"none":        {},
+		"all succeed": {jobs: []string{"ok1", "ok2", "ok3"}, known: []bool{true, true, true}},
+		"one fails": {
+			jobs: []string{"ok1", "bad", "ok2"}, known: []bool{true, true, true},
+			is: []error{basiq.CodeInvalidCredentials}, text: "basiq: 1 of 3 jobs: job bad failed at verify-credentials",
+		},
+		"several": {
+			jobs: []string{"lost", "mfa", "bad"}, known: []bool{false, true, true},
+			is: []error{basiq.ErrNotFound, basiq.ErrMFARequired, basiq.CodeInvalidCredentials}, text: "basiq: 3 of 3 jobs: waiting for job lost",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				client := newClient(t, waitAllStub())
+				jobs, err := client.Jobs.WaitAll(t.Context(), c.jobs)
+				require.Len(t, jobs, len(c.jobs))
+				for i, job := range jobs {
+					assert.Equal(t, c.known[i], job != nil)
+					if job != nil {
+						assert.Equal(t, c.jobs[i], job.ID)
+					}
+				}
+				if c.is == nil {
+					require.NoError(t, err)
+				}
+				for _, target := range c.is {
+					require.ErrorIs(t, err, target)
+				}
+				if c.text != "" {
+					assert.True(t, strings.HasPrefix(err.Error(), c.text), err.Error())
+				}
+			})
+		})
+	}
+}
+
+// The jobs are waited for at the same time, not one after the other.
+func TestWaitAllWaitsAtOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		client := newClient(t, &stub{answer: func(_ int, req request) (*http.Response, error) {
+			if time.Since(start) < 10*time.Second {
+				return jobStarted.response(), nil
+			}
+			return jobSucceeded.response(), nil
+		}})
+		_, err := client.Jobs.WaitAll(t.Context(), []string{"a", "b", "c"}, basiq.WithPollInterval(time.Second, time.Second))
+		require.NoError(t, err)
+		assert.Equal(t, 10*time.Second, time.Since(start))
+	})
+}
+
+func TestWaitAllRefusesBadInput(t *testing.T) {
+	t.Parallel()
+	s := waitAllStub()
+	client := newClient(t, s)
+	for name, call := range map[string]func() error{
+		"an id":     func() error { _, err := client.Jobs.WaitAll(t.Context(), []string{"ok1", ".."}); return err },
+		"twice":     func() error { _, err := client.Jobs.WaitAll(t.Context(), []string{"ok1", "ok1"}); return err },
+		"an option": func() error { _, err := client.Jobs.WaitAll(t.Context(), []string{"ok1"}, nil); return err },
+	} {
+		require.ErrorIs(t, call(), basiq.ErrInvalidInput, name)
+	}
+	assert.Empty(t, s.seen())
+}
+
+func TestWaitAllEndsWithItsContext(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		_, client := newStub(t, jobStarted)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		_, err := client.Jobs.WaitAll(ctx, []string{"a", "b"})
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+	})
+}
+
+// A panic of the caller's function comes out where the caller can recover it.
+func TestWaitAllHandsOnPanics(t *testing.T) {
+	t.Parallel()
+	client := newClient(t, waitAllStub())
+	assert.PanicsWithValue(t, "ouch", func() {
+		_, _ = client.Jobs.WaitAll(t.Context(), []string{"mfa"}, basiq.WithMFA(func(context.Context, basiq.MFAChallenge) ([]basiq.Secret, error) {
+			panic("ouch")
+		}))
+	})
+}

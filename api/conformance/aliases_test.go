@@ -18,57 +18,89 @@ import (
 
 const genPackage = "github.com/basiq-go/basiq-go/gen"
 
-// Users import one package: every generated type that a service takes or returns, and every value of its enums, has a
-// name there.
+// Users import one package: every generated type that a service takes or returns, everything that they have to make
+// for it, and every enum in between, with its values, has a name there. What is only part of an answer is read through
+// its fields, so most parts have none; package gen names them.
 func TestGeneratedTypesHaveNamesInTheWrapper(t *testing.T) {
 	t.Parallel()
-	reached := map[string]bool{}
+	reached := reachable{needed: map[string]bool{}, seen: map[seen]bool{}}
 	client := reflect.TypeFor[basiq.Client]()
 	for field := range client.Fields() {
 		for method := range field.Type.Methods() {
-			if field.IsExported() {
-				reach(method.Type, reached, map[reflect.Type]bool{})
+			if !field.IsExported() {
+				continue
+			}
+			for in := range method.Type.Ins() {
+				reached.add(in, input)
+			}
+			for out := range method.Type.Outs() {
+				reached.add(out, output)
 			}
 		}
 	}
-	require.Contains(t, reached, "Connection")
-	require.Contains(t, reached, "PhysicalAddress")
-	delete(reached, "Job") // basiq.Job embeds it
+	require.Contains(t, reached.needed, "Connection")
+	require.Contains(t, reached.needed, "ReportFilter", "is part of what is given")
+	require.Contains(t, reached.needed, "AccountStatus", "is an enum")
+	require.NotContains(t, reached.needed, "AccountLinks", "is part of an answer")
+	for _, embedded := range []string{"Job", "Webhook"} { // in the wrapper's own
+		delete(reached.needed, embedded)
+	}
 
 	named := selectors(t, "../../wrapper", "gen")
-	for name := range reached {
-		assert.Contains(t, named, name, "package basiq needs the alias %s = gen.%s", name, name)
+	for name := range reached.needed {
+		assert.Truef(t, named[name], "package basiq needs the alias %s = gen.%s", name, name)
 	}
 	for constant, kind := range constants(t, "../../gen/models.gen.go") {
-		if reached[kind] {
-			assert.Contains(t, named, constant, "package basiq needs the constant %s", constant)
-		}
+		assert.Truef(t, !reached.needed[kind] || named[constant], "package basiq needs the constant %s", constant)
 	}
 }
 
-// reach adds the generated types that t is made of.
-func reach(t reflect.Type, reached map[string]bool, seen map[reflect.Type]bool) {
-	if seen[t] {
+// role is how a type is met: in what a method takes, in what it returns, or inside of that.
+type role int
+
+const (
+	input role = iota
+	output
+	part
+)
+
+type seen struct {
+	kind reflect.Type
+	role role
+}
+
+// reachable collects the generated types that need a name.
+type reachable struct {
+	needed map[string]bool
+	seen   map[seen]bool
+}
+
+func (r reachable) add(t reflect.Type, as role) {
+	if r.seen[seen{t, as}] {
 		return
 	}
-	seen[t] = true
-	if t.PkgPath() == genPackage {
-		reached[t.Name()] = true
+	r.seen[seen{t, as}] = true
+	if t.PkgPath() == genPackage && (as != part || t.Kind() == reflect.String) {
+		r.needed[t.Name()] = true
 	}
 	switch t.Kind() {
-	case reflect.Func:
+	case reflect.Func: // an iterator
 		for in := range t.Ins() {
-			reach(in, reached, seen)
-		}
-		for out := range t.Outs() {
-			reach(out, reached, seen)
+			r.add(in, as)
 		}
 	case reflect.Pointer, reflect.Slice, reflect.Array, reflect.Map:
-		reach(t.Elem(), reached, seen)
+		r.add(t.Elem(), as)
 	case reflect.Struct:
+		inside := as
+		if as == output {
+			inside = part
+			if strings.HasPrefix(t.Name(), "Page[") {
+				inside = output
+			}
+		}
 		for field := range t.Fields() {
 			if field.IsExported() {
-				reach(field.Type, reached, seen)
+				r.add(field.Type, inside)
 			}
 		}
 	default:

@@ -139,7 +139,7 @@ func TestTransportRefusesWhatTheContractDoesNotAllow(t *testing.T) {
 		want string // part of the error
 	}{
 		// Requests
-		"unknown path":              {exchange{method: "GET", path: "/institutions"}, "unknown operation: request: no operation has GET /institutions"},
+		"unknown path":              {exchange{method: "GET", path: "/payments"}, "unknown operation: request: no operation has GET /payments"},
 		"unknown method":            {exchange{method: "PUT", path: connection}, "no operation has PUT"},
 		"trailing slash":            {exchange{method: "DELETE", path: "/users/u1/connections/"}, "no operation has DELETE"},
 		"id that leads elsewhere":   {exchange{method: "DELETE", path: "/users/u1/connections/.."}, `path parameter "connectionId"`},

@@ -33,7 +33,7 @@ var mayImport = map[string][]string{
 	"gen":               {"api"},
 	"wrapper":           {"api", "gen", "wrapper/internal"},
 	"wrapper/internal":  {"api", "gen", "wrapper/internal"},
-	"wrapper/webhook":   {"api", "gen", "wrapper/internal"},
+	"wrapper/webhook":   {"api"},
 	"wrapper/basiqtest": {"", "api", "gen", "wrapper", "wrapper/internal", "wrapper/webhook", "wrapper/basiqtest"},
 	"wrapper/examples":  {"api", "gen", "wrapper", "wrapper/webhook", "wrapper/basiqtest"},
 }
@@ -77,7 +77,7 @@ var checkers = []string{"github.com/getkin/kin-openapi", "github.com/oapi-codege
 
 func TestUsersLinkNoChecker(t *testing.T) {
 	t.Parallel()
-	for _, pkg := range []string{"./wrapper", "./wrapper/basiqtest"} {
+	for _, pkg := range []string{"./wrapper", "./wrapper/basiqtest", "./wrapper/webhook"} {
 		for dependency := range strings.Lines(golang(t, "list", "-e", "-deps", pkg)) {
 			dependency = strings.TrimSpace(dependency)
 			for _, checker := range checkers {
@@ -87,6 +87,13 @@ func TestUsersLinkNoChecker(t *testing.T) {
 			assert.NotEqual(t, "testing", dependency, "%s links it", pkg)
 		}
 	}
+}
+
+// Programs that only receive webhooks link little: no generated client, and nothing of anyone else's.
+func TestWebhookLinksOnlyTheStandardLibrary(t *testing.T) {
+	t.Parallel()
+	dependencies := golang(t, "list", "-deps", "-f", "{{if not .Standard}}{{.ImportPath}}{{end}}", "./wrapper/webhook")
+	assert.Equal(t, []string{module + "/api", module + "/wrapper/webhook"}, strings.Fields(dependencies))
 }
 
 // A requirement counts even where nothing is linked: the highest version that anyone requires is used, and a user who

@@ -165,6 +165,16 @@ func methodNotAllowed() *failure {
 	}
 }
 
+// 501
+
+// notPlayed is no answer of Basiq's: it tells a developer what is missing here.
+func notPlayed(operation string) *failure {
+	return &failure{
+		status: http.StatusNotImplemented, code: "not-implemented", title: "Not played",
+		detail: "Package basiqtest does not play the operation " + operation + " yet.",
+	}
+}
+
 // 415
 
 func unsupportedContentType() *failure {

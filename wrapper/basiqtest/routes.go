@@ -7,6 +7,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -51,6 +52,7 @@ func routes() []route {
 	return []route{
 		{"postToken", http.MethodPost, "/token", anyVersion, 0, "", (*Sandbox).postToken},
 
+		{"getUsers", http.MethodGet, "/users", v21, server, "", (*Sandbox).notPlayed},
 		{"createUser", http.MethodPost, "/users", anyVersion, server, "user", (*Sandbox).createUser},
 		{"getUser", http.MethodGet, "/users/{userId}", anyVersion, anyScope, "", (*Sandbox).getUser},
 		{"updateUser", http.MethodPost, "/users/{userId}", anyVersion, server, "user", (*Sandbox).updateUser},
@@ -68,6 +70,63 @@ func routes() []route {
 		{"getUserJobs", http.MethodGet, "/users/{userId}/jobs", anyVersion, server, "", (*Sandbox).getUserJobs},
 		{"getJobs", http.MethodGet, "/jobs/{jobId}", anyVersion, anyScope, "", (*Sandbox).getJobs},
 		{"postJobMfa", http.MethodPost, "/jobs/{jobId}/mfa", anyVersion, client, "MFA response", (*Sandbox).postJobMFA},
+
+		{"getAccounts", http.MethodGet, "/users/{userId}/accounts", anyVersion, server, "", (*Sandbox).notPlayed},
+		{"getAccount", http.MethodGet, "/users/{userId}/accounts/{accountId}", anyVersion, server, "", (*Sandbox).notPlayed},
+
+		{"getTransactions", http.MethodGet, "/users/{userId}/transactions", anyVersion, server, "", (*Sandbox).notPlayed},
+		{"getTransaction", http.MethodGet, "/users/{userId}/transactions/{transactionId}", anyVersion, server, "", (*Sandbox).notPlayed},
+
+		{"createStatement", http.MethodPost, "/users/{userId}/statements", anyVersion, anyScope, "", (*Sandbox).notPlayed},
+		{"getEnrich", http.MethodGet, "/enrich", anyVersion, anyScope, "", (*Sandbox).notPlayed},
+
+		{"getConnectors", http.MethodGet, "/connectors", anyVersion, anyScope, "", (*Sandbox).notPlayed},
+		{"getConnector", http.MethodGet, "/connectors/{connectorId}/{method}", anyVersion, anyScope, "", (*Sandbox).notPlayed},
+		{"getPublicConnectors", http.MethodGet, "/public/connectors", v21, 0, "", (*Sandbox).notPlayed},
+		{"getPublicConnector", http.MethodGet, "/public/connectors/{connectorId}/{method}", v21, 0, "", (*Sandbox).notPlayed},
+		{"getInstitutions", http.MethodGet, "/institutions", v21, anyScope, "", (*Sandbox).notPlayed},
+		{"getInstitution", http.MethodGet, "/institutions/{institutionId}", v21, anyScope, "", (*Sandbox).notPlayed},
+		{"getPublicInstitutions", http.MethodGet, "/public/institutions", v21, 0, "", (*Sandbox).notPlayed},
+
+		{"getConsents", http.MethodGet, "/users/{userId}/consents", v30, server, "", (*Sandbox).notPlayed},
+		{"deleteConsent", http.MethodDelete, "/users/{userId}/consents/{consentId}", v30, server, "", (*Sandbox).notPlayed},
+		{"getAuthLink", http.MethodGet, "/users/{userId}/auth_link", anyVersion, server, "", (*Sandbox).notPlayed},
+		{"postAuthLink", http.MethodPost, "/users/{userId}/auth_link", anyVersion, server, "", (*Sandbox).notPlayed},
+		{"deleteAuthLink", http.MethodDelete, "/users/{userId}/auth_link", anyVersion, anyScope, "", (*Sandbox).notPlayed},
+
+		{"getUserIdentities", http.MethodGet, "/users/{userId}/identities", anyVersion, anyScope, "", (*Sandbox).notPlayed},
+		{"getUserIdentity", http.MethodGet, "/users/{userId}/identities/{identityId}", anyVersion, anyScope, "", (*Sandbox).notPlayed},
+
+		{"getEvents", http.MethodGet, "/events", v30, server, "", (*Sandbox).notPlayed},
+		{"getEvent", http.MethodGet, "/events/{eventId}", v30, server, "", (*Sandbox).notPlayed},
+		{"listEventTypes", http.MethodGet, "/events/types", v30, server, "", (*Sandbox).notPlayed},
+		{"getEventTypeById", http.MethodGet, "/events/types/{eventTypeId}", v30, server, "", (*Sandbox).notPlayed},
+
+		{"listAppWebhooks", http.MethodGet, "/notifications/webhooks", v30, server, "", (*Sandbox).notPlayed},
+		{"addWebhook", http.MethodPost, "/notifications/webhooks", v30, server, "", (*Sandbox).notPlayed},
+		{"getWebhook", http.MethodGet, "/notifications/webhooks/{webhookId}", v30, server, "", (*Sandbox).notPlayed},
+		{"updateWebhook", http.MethodPost, "/notifications/webhooks/{webhookId}", v30, server, "", (*Sandbox).notPlayed},
+		{"deleteWebhook", http.MethodDelete, "/notifications/webhooks/{webhookId}", v30, server, "", (*Sandbox).notPlayed},
+		{"listMessages", http.MethodGet, "/notifications/webhooks/{webhookId}/messages", v30, server, "", (*Sandbox).notPlayed},
+		{"getWebhookMessage", http.MethodGet, "/notifications/webhooks/{webhookId}/messages/{messageId}", v30, server, "", (*Sandbox).notPlayed},
+		{"testMessage", http.MethodPost, "/notifications/messages/test", v30, server, "", (*Sandbox).notPlayed},
+
+		{"getAffordabilityList", http.MethodGet, "/users/{userId}/affordability", anyVersion, server, "", (*Sandbox).notPlayed},
+		{"postAffordability", http.MethodPost, "/users/{userId}/affordability", anyVersion, server, "", (*Sandbox).notPlayed},
+		{"getAffordability", http.MethodGet, "/users/{userId}/affordability/{snapshotId}", anyVersion, server, "", (*Sandbox).notPlayed},
+		{"getAffordabilitySnapshotTransactions", http.MethodGet, "/users/{userId}/affordability/{snapshotId}/transactions", anyVersion, server, "", (*Sandbox).notPlayed},
+		{"postIncome", http.MethodPost, "/users/{userId}/income", anyVersion, server, "", (*Sandbox).notPlayed},
+		{"getIncome", http.MethodGet, "/users/{userId}/income/{snapshotId}", anyVersion, server, "", (*Sandbox).notPlayed},
+		{"postExpenses", http.MethodPost, "/users/{userId}/expenses", anyVersion, server, "", (*Sandbox).notPlayed},
+		{"getExpenses", http.MethodGet, "/users/{userId}/expenses/{snapshotId}", anyVersion, server, "", (*Sandbox).notPlayed},
+
+		{"listReports", http.MethodGet, "/reports", v30, server, "", (*Sandbox).notPlayed},
+		{"createReport", http.MethodPost, "/reports", v30, server, "", (*Sandbox).notPlayed},
+		{"retrieveReport", http.MethodGet, "/reports/{reportId}", v30, server, "", (*Sandbox).notPlayed},
+		{"deleteReport", http.MethodDelete, "/reports/{reportId}", v30, server, "", (*Sandbox).notPlayed},
+		{"retrieveReportTransactions", http.MethodGet, "/reports/{reportId}/transactions", v30, server, "", (*Sandbox).notPlayed},
+		{"listReportTypes", http.MethodGet, "/reports/types", v30, server, "", (*Sandbox).notPlayed},
+		{"retrieveSpecificReportType", http.MethodGet, "/reports/types/{reportTypeId}", v30, server, "", (*Sandbox).notPlayed},
 	}
 }
 
@@ -86,43 +145,73 @@ type answer struct {
 	body   any
 }
 
-func (s *Sandbox) newMux() *http.ServeMux {
-	mux := http.NewServeMux()
-	for _, r := range routes() {
-		mux.HandleFunc(r.method+" "+r.path, func(w http.ResponseWriter, req *http.Request) {
-			// Read before anything is locked: a slow client must not keep the others waiting.
-			body, err := io.ReadAll(http.MaxBytesReader(w, req.Body, maxBody))
-			if err != nil {
-				body = nil // is not valid where a body is wanted
-			}
-			s.answer(w, &call{route: &r, http: req, body: body}, s.dispatch)
-		})
+// find returns the route of a request and the values of its path's parameters, or nil. Where two paths fit, the one with
+// fewer parameters is meant, as in the contract. (http.ServeMux refuses two of the contract's paths beside each other.)
+func (s *Sandbox) find(method string, path []string) (found *route, values map[string]string) {
+	for i := range s.routes {
+		r := &s.routes[i]
+		if r.method != method {
+			continue
+		}
+		if parameters, ok := matchPath(strings.Split(r.path, "/"), path); ok && (found == nil || len(parameters) < len(values)) {
+			found, values = r, parameters
+		}
 	}
-	mux.HandleFunc("/", s.serveUnknown)
-	return mux
+	return found, values
+}
+
+func matchPath(template, path []string) (map[string]string, bool) {
+	if len(template) != len(path) {
+		return nil, false
+	}
+	parameters := map[string]string{}
+	for i, segment := range template {
+		if name, ok := strings.CutPrefix(segment, "{"); ok {
+			parameters[strings.TrimSuffix(name, "}")] = path[i]
+		} else if segment != path[i] {
+			return nil, false
+		}
+	}
+	return parameters, true
 }
 
 // ServeHTTP answers a request to the API. It makes the [Sandbox] an [http.Handler].
 func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	segments := strings.Split(r.URL.EscapedPath(), "/")
+	for i, segment := range segments {
+		if text, err := url.PathUnescape(segment); err == nil {
+			segments[i] = text
+		}
+	}
 	// The gateway refuses a path with an empty segment. One with a dot for a segment is refused too, which no document
-	// mentions: http.ServeMux would redirect it, and a client might follow to what it never asked for.
-	segments := strings.Split(r.URL.Path, "/")
+	// mentions: a server that cleans it would answer what was never asked for.
 	if r.URL.Path != "/" && (segments[0] != "" || slices.ContainsFunc(segments[1:], noName)) {
 		s.answer(w, &call{route: &route{}, http: r}, func(*call) (answer, error) { return answer{}, invalidRequest() })
 		return
 	}
-	s.mux.ServeHTTP(w, r)
+	route, values := s.find(r.Method, segments)
+	if route == nil {
+		s.serveUnknown(w, r, segments)
+		return
+	}
+	for name, value := range values {
+		r.SetPathValue(name, value)
+	}
+	// Read before anything is locked: a slow client must not keep the others waiting.
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if err != nil {
+		body = nil // is not valid where a body is wanted
+	}
+	s.answer(w, &call{route: route, http: r, body: body}, s.dispatch)
 }
 
 func noName(segment string) bool { return segment == "" || segment == "." || segment == ".." }
 
 // serveUnknown answers a request to what is no operation: 405 when its path has others, 404 when it has none.
-func (s *Sandbox) serveUnknown(w http.ResponseWriter, r *http.Request) {
+func (s *Sandbox) serveUnknown(w http.ResponseWriter, r *http.Request, path []string) {
 	var allowed []string
 	for _, method := range []string{http.MethodDelete, http.MethodGet, http.MethodPost} {
-		other := r.Clone(r.Context())
-		other.Method = method
-		if _, pattern := s.mux.Handler(other); pattern != "/" {
+		if other, _ := s.find(method, path); other != nil {
 			allowed = append(allowed, method)
 		}
 	}
@@ -133,6 +222,9 @@ func (s *Sandbox) serveUnknown(w http.ResponseWriter, r *http.Request) {
 	}
 	s.answer(w, &call{route: &route{}, http: r}, func(*call) (answer, error) { return answer{}, err })
 }
+
+// notPlayed answers for the operations of the contract that the sandbox does not play yet.
+func (*Sandbox) notPlayed(c *call) (answer, error) { return answer{}, notPlayed(c.route.operation) }
 
 // answer runs handle with the sandbox locked, logs the request and writes the answer. The log comes before the writing,
 // so that a client who has the answer finds its request in the log.

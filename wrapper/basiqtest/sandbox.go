@@ -28,7 +28,7 @@ type TB interface {
 type Sandbox struct {
 	config    config
 	url       string
-	mux       *http.ServeMux
+	routes    []route
 	server    *http.Server
 	transport *http.Transport
 	client    *http.Client
@@ -125,7 +125,7 @@ func newSandbox(opts []Option) (*Sandbox, error) {
 			return nil, err
 		}
 	}
-	s.mux = s.newMux()
+	s.routes = routes()
 	return s, nil
 }
 

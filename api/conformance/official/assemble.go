@@ -1,0 +1,106 @@
+package official
+
+import (
+	"encoding/json"
+	"slices"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// variants returns how many payloads it takes to have each alternative in a schema once. within are the schemas around
+// it: one that contains itself ends there.
+func (f *file) variants(schema *yaml.Node, within []*yaml.Node) int {
+	schema = f.resolve(schema)
+	if schema == nil || slices.Contains(within, schema) {
+		return 1
+	}
+	within = append(slices.Clip(within), schema)
+	if alternatives := f.alternatives(schema); len(alternatives) > 0 {
+		sum := 0
+		for _, alternative := range alternatives {
+			sum += f.variants(alternative, within)
+		}
+		return sum
+	}
+	most := 1
+	for _, property := range members(get(schema, "properties")) {
+		most = max(most, f.variants(property, within))
+	}
+	return max(most, f.variants(get(schema, "items"), within), f.variants(get(schema, "additionalProperties"), within))
+}
+
+// assemble makes the payload of a schema that holds all of its properties. The second result is false where a schema
+// contains itself.
+func (f *file) assemble(schema *yaml.Node, variant int, name string, within []*yaml.Node) (any, bool) {
+	schema = f.resolve(schema)
+	if slices.Contains(within, schema) {
+		return nil, false
+	}
+	around := within
+	within = append(slices.Clip(within), schema)
+	if alternatives := f.alternatives(schema); len(alternatives) > 0 {
+		variant %= f.variants(schema, around)
+		for _, alternative := range alternatives {
+			n := f.variants(alternative, within)
+			if variant < n {
+				return f.assemble(alternative, variant, name, within)
+			}
+			variant -= n
+		}
+	}
+
+	properties, items, others := get(schema, "properties"), get(schema, "items"), get(schema, "additionalProperties")
+	// The example of a list of objects may lack some of their properties.
+	objects := slices.ContainsFunc(f.places(items), func(item *yaml.Node) bool { return get(item, "properties") != nil })
+	switch example := get(schema, "example"); {
+	case properties != nil:
+		object := map[string]any{}
+		for key, property := range members(properties) {
+			if value, ok := f.assemble(property, variant, name+"."+key, within); ok {
+				object[key] = value
+			}
+		}
+		return object, true
+	case example != nil && !objects:
+		return f.value(example, []*yaml.Node{schema}), true
+	case items != nil:
+		value, ok := f.assemble(items, variant, name, within)
+		if !ok {
+			return []any{}, true
+		}
+		return []any{value}, true
+	case others != nil && others.Kind == yaml.MappingNode:
+		object := map[string]any{}
+		if value, ok := f.assemble(others, variant, name+".any", within); ok {
+			object["any"] = value
+		}
+		return object, true
+	}
+	if values := elements(get(schema, "enum")); len(values) > 0 {
+		return f.value(values[0], []*yaml.Node{schema}), true
+	}
+	return placeholder(schema, name), true
+}
+
+// placeholder is a value of the type of a schema that has no example.
+func placeholder(schema *yaml.Node, name string) any {
+	kind, format := get(schema, "type"), get(schema, "format")
+	switch {
+	case is(kind, "integer"):
+		return json.Number("1")
+	case is(kind, "number"):
+		return json.Number("1.5")
+	case is(kind, "boolean"):
+		return true
+	case is(kind, "object"):
+		return map[string]any{}
+	case is(kind, "array"):
+		return []any{}
+	case is(format, "date-time"):
+		return "2020-09-09T11:06:52Z"
+	case is(format, "date"):
+		return "2020-09-09"
+	default:
+		return Placeholder + name[min(1, len(name)):]
+	}
+}

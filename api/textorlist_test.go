@@ -1,0 +1,46 @@
+package api_test
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/basiq-go/basiq-go/api"
+)
+
+func TestTextOrList(t *testing.T) {
+	t.Parallel()
+	for sent, want := range map[string]struct {
+		value api.TextOrList
+		list  bool
+		texts []string
+	}{
+		`"a"`:       {api.Text("a"), false, []string{"a"}},
+		`""`:        {api.Text(""), false, []string{""}},
+		`["a","b"]`: {api.List("a", "b"), true, []string{"a", "b"}},
+		`["a"]`:     {api.List("a"), true, []string{"a"}},
+		`null`:      {api.TextOrList{}, false, nil},
+	} {
+		t.Run(sent, func(t *testing.T) {
+			t.Parallel()
+			var got api.TextOrList
+			require.NoError(t, json.Unmarshal([]byte(sent), &got))
+			assert.Equal(t, want.value, got)
+			assert.Equal(t, want.list, got.IsList())
+			assert.Equal(t, want.texts, got.Texts())
+			assert.Equal(t, sent == "null", got.IsZero())
+			again, err := json.Marshal(got)
+			require.NoError(t, err)
+			assert.Equal(t, sent, string(again))
+		})
+	}
+	empty, err := json.Marshal(api.List())
+	require.NoError(t, err)
+	assert.Equal(t, "[]", string(empty), "an empty list is not null: it shows all where null shows none")
+	for _, bad := range []string{`1`, `{}`, `[1]`, `true`} {
+		var got api.TextOrList
+		require.Error(t, json.Unmarshal([]byte(bad), &got), bad)
+	}
+}

@@ -1,0 +1,83 @@
+package basiq
+
+import (
+	"context"
+	"iter"
+	"net/http"
+
+	"github.com/basiq-go/basiq-go/api"
+	"github.com/basiq-go/basiq-go/gen"
+)
+
+type (
+	// Account is an account at an institution.
+	Account = gen.Account
+	// AccountClass is what kind of account it is.
+	AccountClass = gen.AccountClass
+	// AccountStatus is the state of an account; [AccountStatusAvailable] as a rule.
+	AccountStatus = gen.AccountStatus
+	// AccountOwnership is how many customers own an account.
+	AccountOwnership = gen.AccountOwnership
+)
+
+// The states of an account, which no document explains further. The list is open.
+const (
+	AccountStatusAvailable   = gen.AccountStatusAvailable
+	AccountStatusUnavailable = gen.AccountStatusUnavailable
+)
+
+// How many customers own an account. The list is open.
+const (
+	AccountOwnershipUnknown   = gen.AccountOwnershipUnknown
+	AccountOwnershipOneParty  = gen.AccountOwnershipOneParty
+	AccountOwnershipTwoParty  = gen.AccountOwnershipTwoParty
+	AccountOwnershipManyParty = gen.AccountOwnershipManyParty
+	AccountOwnershipOther     = gen.AccountOwnershipOther
+)
+
+// AccountFields are the fields that [AccountsService.List] can filter by.
+var AccountFields = accountFields{
+	ID:            MatchField[Account, string]{"account.id"},
+	ConnectionID:  MatchField[Account, string]{"connection.id"},
+	InstitutionID: MatchField[Account, string]{"institution.id"},
+}
+
+type accountFields struct {
+	// ID is the account's own id.
+	ID MatchField[Account, string]
+	// ConnectionID is the id of the connection that the account was fetched through.
+	ConnectionID MatchField[Account, string]
+	// InstitutionID is the bank's id, for example "AU00000".
+	InstitutionID MatchField[Account, string]
+}
+
+// AccountsService reads the accounts that a user's connections have fetched.
+type AccountsService struct{ client *Client }
+
+// List returns the user's accounts that satisfy all filters; see [AccountFields]. Those of connections that were deleted
+// are among them. When there are none, the range has no iterations. Nothing is sent before the range begins; an error
+// comes once, and last.
+//
+// Errors: [ErrInvalidInput], [ErrNotFound] for a user that is not there, [ErrBadRequest] for a filter that names a
+// connection that is not there. operationId: getAccounts.
+func (s *AccountsService) List(ctx context.Context, userID string, filters ...Filter[Account]) iter.Seq2[*Account, error] {
+	return listAll(ctx, s.client, opGetAccounts, []id{{"userID", userID}}, filters, func(ctx context.Context, filter *string) (*http.Response, error) {
+		return s.client.raw.GetAccounts(ctx, api.ID(userID), &gen.GetAccountsParams{Filter: filter})
+	})
+}
+
+// Get returns an account. Its Balance and AvailableFunds keep every digit: [Amount.MinorUnits] has the cents,
+// [Amount.Rat] the exact number.
+//
+// Errors: [ErrInvalidInput], [ErrNotFound]. operationId: getAccount.
+func (s *AccountsService) Get(ctx context.Context, userID, accountID string) (*Account, error) {
+	if err := checkIDs(opGetAccount, id{"userID", userID}, id{"accountID", accountID}); err != nil {
+		return nil, err
+	}
+	account, _, err := receiveThing(ctx, s.client, opGetAccount, accountIDOf, func(ctx context.Context) (*http.Response, error) {
+		return s.client.raw.GetAccount(ctx, api.ID(userID), api.ID(accountID), nil)
+	})
+	return account, err
+}
+
+func accountIDOf(a *Account) string { return a.ID }

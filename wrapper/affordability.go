@@ -1,0 +1,147 @@
+package basiq
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"net/http"
+	"regexp"
+
+	"github.com/basiq-go/basiq-go/api"
+	"github.com/basiq-go/basiq-go/gen"
+)
+
+type (
+	// Affordability is a summary of what a user owns, owes, earns and spends.
+	Affordability = gen.Affordability
+	// AffordabilityRequest is what to summarise, for affordability, income and expenses alike. An empty one has all
+	// accounts, for as long as there is data.
+	AffordabilityRequest = gen.AffordabilityRequest
+	// AffordabilityTransaction is a transaction as it went into a summary.
+	AffordabilityTransaction = gen.AffordabilityTransaction
+)
+
+// ErrNoTransactions says that no summary was made, because the user's accounts have no transactions in the period. Basiq
+// answers with 204 then.
+var ErrNoTransactions = errors.New("there are no transactions to summarise")
+
+// AffordabilityService makes and reads summaries of what users own, owe, earn and spend. API 3.0 calls it deprecated:
+// [ReportsService] takes its place.
+type AffordabilityService struct{ client *Client }
+
+// List returns the user's summaries in short: [AffordabilityService.Get] has the figures. When there are none, the range
+// has no iterations. Nothing is sent before the range begins; an error comes once, and last.
+//
+// Errors: [ErrInvalidInput], [ErrNotFound] for a user that is not there. operationId: getAffordabilityList.
+func (s *AffordabilityService) List(ctx context.Context, userID string) iter.Seq2[*Affordability, error] {
+	return listAll[Affordability](ctx, s.client, opGetAffordabilityList, []id{{"userID", userID}}, nil, func(ctx context.Context, _ *string) (*http.Response, error) {
+		return s.client.raw.GetAffordabilityList(ctx, api.ID(userID))
+	})
+}
+
+// Create makes a summary, at once and without a job. Summaries of income and expenses of the same period are made with
+// it; its Links lead to them.
+//
+// In a day, as many summaries of affordability, income and expenses together can be made as users were created on that
+// day, and 1,000 at most. So it is sent again only when it certainly did not arrive. Errors: [ErrInvalidInput] for a month that is none, [ErrNoTransactions],
+// [ErrBadRequest] for accounts in different currencies, [ErrForbidden] when Basiq has not enabled it for the API key,
+// [ErrNotFound]. operationId: postAffordability.
+func (s *AffordabilityService) Create(ctx context.Context, userID string, request AffordabilityRequest) (*Affordability, error) {
+	if err := checkSummary(opPostAffordability, userID, request); err != nil {
+		return nil, err
+	}
+	return receiveSummary(ctx, s.client, opPostAffordability, affordabilityIDOf, func(ctx context.Context) (*http.Response, error) {
+		return s.client.raw.PostAffordability(ctx, api.ID(userID), request)
+	})
+}
+
+// Get returns a summary.
+//
+// Errors: [ErrInvalidInput], [ErrNotFound]. operationId: getAffordability.
+func (s *AffordabilityService) Get(ctx context.Context, userID, snapshotID string) (*Affordability, error) {
+	if err := checkIDs(opGetAffordability, id{"userID", userID}, id{"snapshotID", snapshotID}); err != nil {
+		return nil, err
+	}
+	summary, _, err := receiveThing(ctx, s.client, opGetAffordability, affordabilityIDOf, func(ctx context.Context) (*http.Response, error) {
+		return s.client.raw.GetAffordability(ctx, api.ID(userID), api.ID(snapshotID))
+	})
+	return summary, err
+}
+
+// PDF returns a summary as a PDF document, in memory.
+//
+// Errors: as [AffordabilityService.Get], and [ErrResponseTooLarge]. operationId: getAffordability.
+func (s *AffordabilityService) PDF(ctx context.Context, userID, snapshotID string) ([]byte, error) {
+	if err := checkIDs(opGetAffordability, id{"userID", userID}, id{"snapshotID", snapshotID}); err != nil {
+		return nil, err
+	}
+	return receiveDocument(ctx, s.client, opGetAffordability, mediaPDF, func(ctx context.Context, accept gen.RequestEditorFn) (*http.Response, error) {
+		return s.client.raw.GetAffordability(ctx, api.ID(userID), api.ID(snapshotID), accept)
+	})
+}
+
+// Transactions returns the transactions that a summary is made of, from all pages; of the options, only [PageSize] is
+// documented here. A page is fetched when the one before has been used up, nothing is sent before the range begins, and
+// leaving the loop leaves nothing open. An error comes once, and last; what came before it is good.
+//
+// Errors: [ErrInvalidInput], [ErrNotFound], [ErrBadPageLink]. operationId: getAffordabilitySnapshotTransactions, once for
+// each page.
+func (s *AffordabilityService) Transactions(ctx context.Context, userID, snapshotID string, options ...ListOption[AffordabilityTransaction]) iter.Seq2[*AffordabilityTransaction, error] {
+	return s.transactions(userID, snapshotID, options).all(ctx)
+}
+
+// TransactionsPage returns one page of what [AffordabilityService.Transactions] returns; see [TransactionsService.Page].
+//
+// Errors: as [AffordabilityService.Transactions]. operationId: getAffordabilitySnapshotTransactions.
+func (s *AffordabilityService) TransactionsPage(ctx context.Context, userID, snapshotID string, at Cursor, options ...ListOption[AffordabilityTransaction]) (*Page[AffordabilityTransaction], error) {
+	return s.transactions(userID, snapshotID, options).one(ctx, at)
+}
+
+func (s *AffordabilityService) transactions(userID, snapshotID string, options []ListOption[AffordabilityTransaction]) collection[AffordabilityTransaction] {
+	return collection[AffordabilityTransaction]{
+		client: s.client, op: opGetSnapshotTransactions, ids: []id{{"userID", userID}, {"snapshotID", snapshotID}}, options: options,
+		fetch: func(ctx context.Context, query pageQuery, edit gen.RequestEditorFn) (*http.Response, error) {
+			return s.client.raw.GetAffordabilitySnapshotTransactions(ctx, api.ID(userID), api.ID(snapshotID),
+				&gen.GetAffordabilitySnapshotTransactionsParams{Limit: query.limit}, edit)
+		},
+	}
+}
+
+// month is a month as summaries take it.
+var month = regexp.MustCompile(`^[0-9]{4}-(0[1-9]|1[0-2])$`)
+
+// checkSummary refuses arguments of a summary that cannot be right.
+func checkSummary(op *Operation, userID string, request AffordabilityRequest) error {
+	if err := checkIDs(op, id{"userID", userID}); err != nil {
+		return err
+	}
+	for _, account := range request.Accounts {
+		if err := checkIDs(op, id{"request.Accounts", account}); err != nil {
+			return err
+		}
+	}
+	for argument, value := range map[string]string{"request.FromMonth": request.FromMonth, "request.ToMonth": request.ToMonth} {
+		if value != "" && !month.MatchString(value) {
+			return invalidInput(op.Name, argument, "it is not a month; give one such as 2019-05, or leave it out")
+		}
+	}
+	if request.FromMonth != "" && request.ToMonth != "" && request.FromMonth > request.ToMonth {
+		return invalidInput(op.Name, "request", "FromMonth is after ToMonth")
+	}
+	return nil
+}
+
+// receiveSummary is receiveThing for a summary, of which there may be none.
+func receiveSummary[T any](ctx context.Context, c *Client, op *Operation, idOf func(*T) string, request func(ctx context.Context) (*http.Response, error)) (*T, error) {
+	answer, err := c.send(ctx, op, request)
+	switch {
+	case err != nil:
+		return nil, err
+	case answer.status == http.StatusNoContent:
+		return nil, fmt.Errorf("basiq: %s: %w", op.Name, ErrNoTransactions)
+	}
+	return readThing(op, answer, idOf)
+}
+
+func affordabilityIDOf(a *Affordability) string { return a.ID }

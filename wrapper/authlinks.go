@@ -1,0 +1,69 @@
+package basiq
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/basiq-go/basiq-go/api"
+	"github.com/basiq-go/basiq-go/gen"
+)
+
+type (
+	// AuthLink is a short-lived URL that takes a user to Basiq's consent page. Its Links.Public is for the user alone.
+	AuthLink = gen.AuthLink
+	// CreateAuthLink is how to protect an auth link.
+	CreateAuthLink = gen.CreateAuthLink
+)
+
+// AuthLinksService makes URLs that can be sent to users, who connect their banks with them. A user has one at a time.
+type AuthLinksService struct{ client *Client }
+
+// Create makes an auth link for a user. A code that is sent to the user's mobile protects it; give a Mobile where the
+// user has another, or none.
+//
+// It is sent again only when it certainly did not arrive. Errors: [ErrInvalidInput], [ErrNotFound] for a user that is not
+// there, [ErrBadRequest] for a mobile in bad format. operationId: postAuthLink.
+func (s *AuthLinksService) Create(ctx context.Context, userID string, link CreateAuthLink) (*AuthLink, error) {
+	if err := checkIDs(opPostAuthLink, id{"userID", userID}); err != nil {
+		return nil, err
+	}
+	return receiveAuthLink(ctx, s.client, opPostAuthLink, func(ctx context.Context) (*http.Response, error) {
+		return s.client.raw.PostAuthLink(ctx, api.ID(userID), link)
+	})
+}
+
+// Get returns the user's auth link.
+//
+// Errors: [ErrInvalidInput], [ErrGone] for one that has expired, [ErrNotFound]. operationId: getAuthLink.
+func (s *AuthLinksService) Get(ctx context.Context, userID string) (*AuthLink, error) {
+	if err := checkIDs(opGetAuthLink, id{"userID", userID}); err != nil {
+		return nil, err
+	}
+	return receiveAuthLink(ctx, s.client, opGetAuthLink, func(ctx context.Context) (*http.Response, error) {
+		return s.client.raw.GetAuthLink(ctx, api.ID(userID))
+	})
+}
+
+// Delete deletes the user's auth link, which works no more then. One that is not there is an error, [ErrNotFound], unless
+// an earlier attempt of this very call may have deleted it.
+//
+// Errors: [ErrInvalidInput], [ErrNotFound]. operationId: deleteAuthLink.
+func (s *AuthLinksService) Delete(ctx context.Context, userID string) error {
+	if err := checkIDs(opDeleteAuthLink, id{"userID", userID}); err != nil {
+		return err
+	}
+	_, err := s.client.send(ctx, opDeleteAuthLink, func(ctx context.Context) (*http.Response, error) {
+		return s.client.raw.DeleteAuthLink(ctx, api.ID(userID))
+	})
+	return err
+}
+
+// receiveAuthLink makes a call whose answer is an auth link. It may have no id, but one without a URL is of no use.
+func receiveAuthLink(ctx context.Context, c *Client, op *Operation, request func(ctx context.Context) (*http.Response, error)) (*AuthLink, error) {
+	link, status, err := receive[AuthLink](ctx, c, op, request)
+	if err == nil && (link.Links == nil || link.Links.Public == "") {
+		return nil, unreadable(op, status, nil, errors.New("there is no URL for the user in it"))
+	}
+	return link, err
+}

@@ -1,0 +1,141 @@
+package basiq
+
+import (
+	"context"
+	"iter"
+	"net/http"
+
+	"github.com/basiq-go/basiq-go/api"
+	"github.com/basiq-go/basiq-go/gen"
+)
+
+type (
+	// Connector is one way to fetch data from one institution.
+	Connector = gen.Connector
+	// InstitutionStatus is how well the support for an institution works now.
+	InstitutionStatus = gen.InstitutionStatus
+	// InstitutionStage is how mature the support for an institution is.
+	InstitutionStage = gen.InstitutionStage
+	// InstitutionAuthorization is how users log in.
+	InstitutionAuthorization = gen.InstitutionAuthorization
+)
+
+// How well the support for an institution works. The list is open.
+const (
+	InstitutionStatusOperational         = gen.InstitutionStatusOperational
+	InstitutionStatusDegradedPerformance = gen.InstitutionStatusDegradedPerformance
+	InstitutionStatusPartialOutage       = gen.InstitutionStatusPartialOutage
+	// InstitutionStatusMajorOutage: connecting does not work now; wait.
+	InstitutionStatusMajorOutage      = gen.InstitutionStatusMajorOutage
+	InstitutionStatusUnderMaintenance = gen.InstitutionStatusUnderMaintenance
+	InstitutionStatusUnderImprovement = gen.InstitutionStatusUnderImprovement
+)
+
+// How mature the support for an institution is. The list is open.
+const (
+	InstitutionStageLive  = gen.InstitutionStageLive
+	InstitutionStageBeta  = gen.InstitutionStageBeta
+	InstitutionStageAlpha = gen.InstitutionStageAlpha
+)
+
+// How users log in. The list is open.
+const (
+	// InstitutionAuthorizationUser: with a login and a password.
+	InstitutionAuthorizationUser = gen.InstitutionAuthorizationUser
+	// InstitutionAuthorizationToken: with a token, see [CreateConnection].
+	InstitutionAuthorizationToken = gen.InstitutionAuthorizationToken
+	// InstitutionAuthorizationUserMFA: with a second factor as well; InstitutionAuthorizationUserMFAIntermittent: now and
+	// then. See [WithMFA].
+	InstitutionAuthorizationUserMFA             = gen.InstitutionAuthorizationUserMFA
+	InstitutionAuthorizationUserMFAIntermittent = gen.InstitutionAuthorizationUserMFAIntermittent
+	// InstitutionAuthorizationOther: in another way.
+	InstitutionAuthorizationOther = gen.InstitutionAuthorizationOther
+)
+
+// ConnectorFields are the fields that [ConnectorsService.List] and [ConnectorsService.ListPublic] can filter by.
+var ConnectorFields = connectorFields{
+	ID:                 EqualField[Connector, string]{"connector.id"},
+	Method:             EqualField[Connector, ConnectionMethod]{"connector.method"},
+	Status:             ChoiceField[Connector, InstitutionStatus]{"connector.status"},
+	Stage:              ChoiceField[Connector, InstitutionStage]{"connector.stage"},
+	Scopes:             ChoiceField[Connector, string]{"connector.scopes"},
+	InstitutionCountry: ChoiceField[Connector, string]{"connector.institution.country"},
+	InstitutionTier:    ChoiceField[Connector, string]{"connector.institution.tier"},
+	InstitutionType:    MatchField[Connector, string]{"connector.institution.type"},
+	AuthorizationType:  ChoiceField[Connector, InstitutionAuthorization]{"connector.authorization.type"},
+	Engine:             MatchField[Connector, string]{"connector.connectorEngine"},
+}
+
+type connectorFields struct {
+	// ID is the institution's id, for example "AU00000".
+	ID EqualField[Connector, string]
+	// Method is how data is fetched.
+	Method EqualField[Connector, ConnectionMethod]
+	// Status is how well the connector works now.
+	Status ChoiceField[Connector, InstitutionStatus]
+	// Stage is how mature the connector is.
+	Stage ChoiceField[Connector, InstitutionStage]
+	// Scopes are what the connector can fetch.
+	Scopes ChoiceField[Connector, string]
+	// InstitutionCountry is "Australia" or "New Zealand".
+	InstitutionCountry ChoiceField[Connector, string]
+	// InstitutionTier is "1" to "4".
+	InstitutionTier ChoiceField[Connector, string]
+	// InstitutionType is for example "Bank", "Test Bank" or "Credit Union".
+	InstitutionType MatchField[Connector, string]
+	// AuthorizationType is how users log in.
+	AuthorizationType ChoiceField[Connector, InstitutionAuthorization]
+	// Engine is "chrome" or "node". API 3.0.
+	Engine MatchField[Connector, string]
+}
+
+// ConnectorsService tells which institutions can be connected, and how.
+type ConnectorsService struct{ client *Client }
+
+// List returns the connectors that satisfy all filters; see [ConnectorFields]. Nothing is sent before the range begins;
+// an error comes once, and last.
+//
+// Errors: [ErrInvalidInput]. operationId: getConnectors.
+func (s *ConnectorsService) List(ctx context.Context, filters ...Filter[Connector]) iter.Seq2[*Connector, error] {
+	return listAll(ctx, s.client, opGetConnectors, nil, filters, func(ctx context.Context, filter *string) (*http.Response, error) {
+		return s.client.raw.GetConnectors(ctx, &gen.GetConnectorsParams{Filter: filter})
+	})
+}
+
+// Get returns the connector that fetches data from an institution, such as "AU00000", by a method.
+//
+// Errors: [ErrInvalidInput], [ErrNotFound]. operationId: getConnector.
+func (s *ConnectorsService) Get(ctx context.Context, institutionID string, method ConnectionMethod) (*Connector, error) {
+	if err := checkIDs(opGetConnector, id{"institutionID", institutionID}, id{"method", string(method)}); err != nil {
+		return nil, err
+	}
+	connector, _, err := receiveThing(ctx, s.client, opGetConnector, connectorIDOf, func(ctx context.Context) (*http.Response, error) {
+		return s.client.raw.GetConnector(ctx, api.ID(institutionID), api.ID(method))
+	})
+	return connector, err
+}
+
+// ListPublic is [ConnectorsService.List] without a token: it needs no API key and is not counted as a call of yours. API
+// 2.1 documents it.
+//
+// Errors: [ErrInvalidInput]. operationId: getPublicConnectors.
+func (s *ConnectorsService) ListPublic(ctx context.Context, filters ...Filter[Connector]) iter.Seq2[*Connector, error] {
+	return listAll(ctx, s.client, opGetPublicConnectors, nil, filters, func(ctx context.Context, filter *string) (*http.Response, error) {
+		return s.client.raw.GetPublicConnectors(ctx, &gen.GetPublicConnectorsParams{Filter: filter})
+	})
+}
+
+// GetPublic is [ConnectorsService.Get] without a token.
+//
+// Errors: [ErrInvalidInput], [ErrNotFound]. operationId: getPublicConnector.
+func (s *ConnectorsService) GetPublic(ctx context.Context, institutionID string, method ConnectionMethod) (*Connector, error) {
+	if err := checkIDs(opGetPublicConnector, id{"institutionID", institutionID}, id{"method", string(method)}); err != nil {
+		return nil, err
+	}
+	connector, _, err := receiveThing(ctx, s.client, opGetPublicConnector, connectorIDOf, func(ctx context.Context) (*http.Response, error) {
+		return s.client.raw.GetPublicConnector(ctx, api.ID(institutionID), api.ID(method))
+	})
+	return connector, err
+}
+
+func connectorIDOf(c *Connector) string { return c.ID }

@@ -1,0 +1,225 @@
+package basiq_test
+
+import (
+	"context"
+	"encoding/base64"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	basiq "github.com/basiq-go/basiq-go/wrapper"
+)
+
+func TestConsentPageURL(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		page basiq.ConsentPage
+		want string
+	}{
+		"first consent": {basiq.ConsentPage{State: "s"}, "state=s&token=token-1"},
+		"connect":       {basiq.ConsentPage{State: "s", Action: basiq.ConsentActionConnect}, "action=connect&state=s&token=token-1"},
+		"one bank":      {basiq.ConsentPage{State: "s", InstitutionID: "AU00000"}, "institutionId=AU00000&state=s&token=token-1"},
+		"a connection": {
+			basiq.ConsentPage{State: "a b&token=x", Action: basiq.ConsentActionReauthorise, ConnectionID: "c1"},
+			"action=reauthorise&connectionId=c1&state=a+b%26token%3Dx&token=token-1",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var scopes []string
+			s := &stub{}
+			client := newClient(t, transportOf(func(req *http.Request) (*http.Response, error) {
+				if req.URL.Path == "/token" {
+					require.NoError(t, req.ParseForm())
+					scopes = append(scopes, req.PostForm.Encode())
+				}
+				return s.RoundTrip(req)
+			}))
+			u, err := client.Consents.PageURL(t.Context(), userID, c.page)
+			require.NoError(t, err)
+			assert.Equal(t, basiq.DefaultConsentURL+"?"+c.want, u.Reveal())
+			assert.Equal(t, []string{"scope=CLIENT_ACCESS&userId=u1"}, scopes)
+			assert.NotContains(t, shown(u), "token-1")
+		})
+	}
+}
+
+type transportOf func(*http.Request) (*http.Response, error)
+
+func (f transportOf) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
+
+// Whatever the context says, the page gets a token of its user.
+func TestConsentPageIgnoresTheContextsScope(t *testing.T) {
+	t.Parallel()
+	s := &stub{answer: inTurn(ok(200, userJSON))}
+	client := newClient(t, s)
+	_, err := client.Users.Get(t.Context(), userID)
+	require.NoError(t, err)
+	u, err := client.Consents.PageURL(basiq.ContextWithScope(t.Context(), basiq.ServerAccess()), userID, basiq.ConsentPage{State: "s"})
+	require.NoError(t, err)
+	assert.Contains(t, u.Reveal(), "token=token-2", "token-1 is the server's")
+}
+
+// fixedSource hands out the same token for every scope, as a careless store would.
+type fixedSource struct{ value string }
+
+func (s fixedSource) Token(context.Context, basiq.Scope) (basiq.Token, error) {
+	return basiq.Token{Value: basiq.NewSecret(s.value), Expires: time.Now().Add(time.Hour)}, nil
+}
+
+func (fixedSource) Reject(context.Context, basiq.Scope, basiq.Token) {}
+
+// scopedSource hands out tokens that say what they are for.
+type scopedSource struct{ claims string }
+
+func (s scopedSource) Token(_ context.Context, scope basiq.Scope) (basiq.Token, error) {
+	value := strings.Join([]string{"e30", base64.RawURLEncoding.EncodeToString([]byte(s.claims)), string(scope.Access)}, ".")
+	return basiq.Token{Value: basiq.NewSecret(value), Expires: time.Now().Add(time.Hour)}, nil
+}
+
+func (scopedSource) Reject(context.Context, basiq.Scope, basiq.Token) {}
+
+func TestServerTokenNeverReachesABrowser(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		source basiq.TokenSource
+		good   bool
+	}{
+		"one for all":       {fixedSource{"opaque"}, false},
+		"a server's claims": {scopedSource{`{"scope":"SERVER_ACCESS"}`}, false},
+		"both":              {scopedSource{`{"scope":"CLIENT_ACCESS SERVER_ACCESS"}`}, false},
+		"a user's claims":   {scopedSource{`{"scope":"CLIENT_ACCESS","userid":"u1"}`}, true},
+		"other claims":      {scopedSource{`{"scope":["CLIENT_ACCESS"]}`}, true},
+		"no claims":         {scopedSource{`not JSON`}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			client, err := basiq.New("", basiq.WithTokenSource(c.source))
+			require.NoError(t, err)
+			u, err := client.Consents.PageURL(t.Context(), userID, basiq.ConsentPage{State: "s"})
+			if c.good {
+				require.NoError(t, err)
+				assert.Contains(t, u.Reveal(), "token=")
+				return
+			}
+			require.ErrorContains(t, err, "SERVER_ACCESS")
+			assert.True(t, u.IsZero())
+			assert.NotContains(t, err.Error(), "opaque")
+		})
+	}
+}
+
+// A token that is about to end would end while the user logs in.
+func TestConsentPageTokenIsFresh(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &stub{}
+		client := newClient(t, s)
+		page := func() string {
+			u, err := client.Consents.PageURL(t.Context(), userID, basiq.ConsentPage{State: "s"})
+			require.NoError(t, err)
+			parsed, err := url.Parse(u.Reveal())
+			require.NoError(t, err)
+			return parsed.Query().Get("token")
+		}
+		assert.Equal(t, "token-1", page())
+		time.Sleep(20 * time.Minute)
+		assert.Equal(t, "token-1", page(), "good for 40 minutes more")
+		time.Sleep(15 * time.Minute)
+		assert.Equal(t, "token-2", page(), "25 minutes are too few")
+	})
+}
+
+func TestBadConsentPages(t *testing.T) {
+	t.Parallel()
+	s := &stub{}
+	client := newClient(t, s)
+	for name, c := range map[string]struct {
+		userID string
+		page   basiq.ConsentPage
+		text   string
+	}{
+		"no user":           {"", basiq.ConsentPage{State: "s"}, "userID"},
+		"a step up":         {"..", basiq.ConsentPage{State: "s"}, "userID"},
+		"no state":          {userID, basiq.ConsentPage{}, "NewConsentState"},
+		"no such action":    {userID, basiq.ConsentPage{State: "s", Action: "a&b"}, "page.Action"},
+		"a bad institution": {userID, basiq.ConsentPage{State: "s", InstitutionID: "a/b"}, "page.InstitutionID"},
+		"a bad connection":  {userID, basiq.ConsentPage{State: "s", ConnectionID: ".."}, "page.ConnectionID"},
+	} {
+		u, err := client.Consents.PageURL(t.Context(), c.userID, c.page)
+		require.ErrorIs(t, err, basiq.ErrInvalidInput, name)
+		assert.Contains(t, err.Error(), c.text, name)
+		assert.True(t, u.IsZero(), name)
+	}
+	assert.Zero(t, s.tokenRequests(), "nothing is sent")
+
+	s.onToken = func(int) (*http.Response, error) {
+		return reply(404, envelope("parameter-not-valid", "", "Unable")), nil
+	}
+	_, err := client.Consents.PageURL(t.Context(), userID, basiq.ConsentPage{State: "s"})
+	require.ErrorIs(t, err, basiq.ErrInvalidAPIKey)
+}
+
+func TestConsentURLOption(t *testing.T) {
+	t.Parallel()
+	client := newClient(t, &stub{}, basiq.WithConsentURL("http://127.0.0.1:8080/home"))
+	u, err := client.Consents.PageURL(t.Context(), userID, basiq.ConsentPage{State: "s"})
+	require.NoError(t, err)
+	assert.True(t, strings.HasPrefix(u.Reveal(), "http://127.0.0.1:8080/home?"))
+	for _, bad := range []string{"", "consent.basiq.io", "http://consent.basiq.io/home", "https://u:p@consent.basiq.io/home", "https://consent.basiq.io/home?a=b", "https://[::1"} {
+		_, err := basiq.New(testKey, basiq.WithConsentURL(bad))
+		require.ErrorIs(t, err, basiq.ErrInvalidInput, bad)
+	}
+}
+
+func TestParseConsentRedirect(t *testing.T) {
+	t.Parallel()
+	const state = "IPXCWM2JQXR4VQ7DZ6R5K5TZWQ"
+	for name, c := range map[string]struct {
+		query string
+		jobs  []string
+		is    error
+	}{
+		"one job":         {"jobIds=j1&state=" + state, []string{"j1"}, nil},
+		"several":         {"jobIds=j1,j2,%20j3&state=" + state, []string{"j1", "j2", "j3"}, nil},
+		"encoded commas":  {"jobIds=j1%2Cj2&state=" + state, []string{"j1", "j2"}, nil},
+		"twice":           {"jobIds=j1,j1&jobIds=j2,,&state=" + state, []string{"j1", "j2"}, nil},
+		"none":            {"state=" + state, nil, nil},
+		"empty":           {"jobIds=&state=" + state, nil, nil},
+		"another state":   {"jobIds=j1&state=x", nil, basiq.ErrConsentState},
+		"a longer state":  {"jobIds=j1&state=" + state + "x", nil, basiq.ErrConsentState},
+		"no state":        {"jobIds=j1", nil, basiq.ErrConsentState},
+		"two states":      {"jobIds=j1&state=x&state=" + state, nil, basiq.ErrConsentState},
+		"an empty state":  {"jobIds=j1&state=", nil, basiq.ErrConsentState},
+		"a path":          {"jobIds=../users/u1&state=" + state, nil, basiq.ErrInvalidInput},
+		"a step up":       {"jobIds=j1,..&state=" + state, nil, basiq.ErrInvalidInput},
+		"a broken query":  {"jobIds=%zz&state=" + state, nil, basiq.ErrInvalidInput},
+		"a control":       {"jobIds=j%00&state=" + state, nil, basiq.ErrInvalidInput},
+		"a stray, refuse": {"jobIds=j1;state=" + state, nil, basiq.ErrInvalidInput},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			redirect, err := basiq.ParseConsentRedirect(&url.URL{Path: "/done", RawQuery: c.query}, state)
+			if c.is != nil {
+				require.ErrorIs(t, err, c.is)
+				assert.Nil(t, redirect)
+				return
+			}
+			require.NoError(t, err)
+			assert.Equal(t, c.jobs, redirect.JobIDs)
+			assert.Equal(t, state, redirect.Query.Get("state"))
+		})
+	}
+	_, err := basiq.ParseConsentRedirect(nil, state)
+	require.ErrorIs(t, err, basiq.ErrInvalidInput)
+	_, err = basiq.ParseConsentRedirect(&url.URL{RawQuery: "state="}, "")
+	require.ErrorIs(t, err, basiq.ErrInvalidInput, "an empty state is no state")
+	assert.NotEqual(t, basiq.NewConsentState(), basiq.NewConsentState())
+	assert.Greater(t, len(basiq.NewConsentState()), 20)
+}

@@ -1,0 +1,52 @@
+package basiq
+
+import (
+	"context"
+	"iter"
+	"net/http"
+
+	"github.com/basiq-go/basiq-go/api"
+	"github.com/basiq-go/basiq-go/gen"
+)
+
+type (
+	// Consent is what a user has allowed the application to read, and for how long.
+	Consent = gen.Consent
+	// ConsentStatus is the state of a consent.
+	ConsentStatus = gen.ConsentStatus
+)
+
+// The states of a consent. The list is open.
+const (
+	ConsentStatusActive  = gen.ConsentStatusActive
+	ConsentStatusRevoked = gen.ConsentStatusRevoked
+	ConsentStatusExpired = gen.ConsentStatusExpired
+)
+
+// ConsentsService sends users to Basiq's consent page, and reads and revokes what they have consented to. It needs a
+// client of [APIVersion30].
+type ConsentsService struct{ client *Client }
+
+// List returns the user's consents, those that have expired or were revoked too. When there are none, the range has no
+// iterations. Nothing is sent before the range begins; an error comes once, and last.
+//
+// Errors: [ErrInvalidInput], [ErrNotFound] for a user that is not there, [ErrWrongAPIVersion]. operationId: getConsents.
+func (s *ConsentsService) List(ctx context.Context, userID string) iter.Seq2[*Consent, error] {
+	return listAll[Consent](ctx, s.client, opGetConsents, []id{{"userID", userID}}, nil, func(ctx context.Context, _ *string) (*http.Response, error) {
+		return s.client.raw.GetConsents(ctx, api.ID(userID))
+	})
+}
+
+// Delete revokes a consent, for good: no more data is fetched under it.
+//
+// Revoking a consent that is not there is an error, [ErrNotFound], unless an earlier attempt of this very call may have
+// revoked it. Errors: [ErrInvalidInput], [ErrNotFound], [ErrWrongAPIVersion]. operationId: deleteConsent.
+func (s *ConsentsService) Delete(ctx context.Context, userID, consentID string) error {
+	if err := checkIDs(opDeleteConsent, id{"userID", userID}, id{"consentID", consentID}); err != nil {
+		return err
+	}
+	_, err := s.client.send(ctx, opDeleteConsent, func(ctx context.Context) (*http.Response, error) {
+		return s.client.raw.DeleteConsent(ctx, api.ID(userID), api.ID(consentID))
+	})
+	return err
+}

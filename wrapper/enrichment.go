@@ -1,0 +1,95 @@
+package basiq
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/basiq-go/basiq-go/gen"
+)
+
+type (
+	// Enrich is what a bank's description of a transaction tells: who was paid, where and for what.
+	Enrich = gen.Enrich
+	// EnrichData is what Basiq adds to a transaction.
+	EnrichData = gen.EnrichData
+	// EnrichMatchType is how the kind of business that was paid has been found.
+	EnrichMatchType = gen.EnrichMatchType
+)
+
+// How the kind of business has been found. The list is open.
+const (
+	// EnrichMatchTypeMerchantFull: the merchant is known. It also occurs as EnrichMatchTypeMerchantFullLowercase: compare
+	// with both.
+	EnrichMatchTypeMerchantFull          = gen.EnrichMatchTypeMerchantFull
+	EnrichMatchTypeMerchantFullLowercase = gen.EnrichMatchTypeMerchantFullLowercase
+	// EnrichMatchTypeMerchantPartial: the merchant resembles a known one.
+	EnrichMatchTypeMerchantPartial = gen.EnrichMatchTypeMerchantPartial
+	// EnrichMatchTypeMCC: by the merchant category code.
+	EnrichMatchTypeMCC = gen.EnrichMatchTypeMCC
+	// EnrichMatchTypeML: by machine learning.
+	EnrichMatchTypeML = gen.EnrichMatchTypeML
+	// EnrichMatchTypeNone: it was not.
+	EnrichMatchTypeNone = gen.EnrichMatchTypeNone
+)
+
+// EnrichQuery is a transaction to find out about, which need not be one of Basiq's.
+type EnrichQuery struct {
+	// Description is the bank's text, for example "WOOLWORTHS 1234 SYDNEY NSW". Required, three characters at least.
+	Description string
+	// InstitutionID names the bank that wrote it, for example "AU00000". Required.
+	InstitutionID string
+	// Country is where to look, as a code of two letters: "AU" or "NZ". Required.
+	Country string
+	// MCC is the merchant category code. Optional.
+	MCC string
+	// AccountType is the kind of account: "transaction", "credit-card", "savings", "mortgage", "loan" or "foreign". Optional.
+	AccountType string
+	// Amount is the amount, negative when money went. Optional.
+	Amount Amount
+}
+
+// minDescription is how many characters Basiq needs to find anything.
+const minDescription = 3
+
+// EnrichmentService tells who was paid, where and for what.
+type EnrichmentService struct{ client *Client }
+
+// Get tells what the description of a transaction says. Basiq's sandbox answers 100 of these calls in a month.
+//
+// Errors: [ErrInvalidInput], [ErrBadRequest], [ErrForbidden] when Basiq has not enabled it for the API key,
+// [ErrTooManyRequests]. operationId: getEnrich, which the 3.0 document calls Enrich.
+func (s *EnrichmentService) Get(ctx context.Context, query EnrichQuery) (*Enrich, error) {
+	switch {
+	case utf8.RuneCountInString(strings.TrimSpace(query.Description)) < minDescription:
+		return nil, invalidInput(opGetEnrich.Name, "query", fmt.Sprintf("give a Description of %d characters at least", minDescription))
+	case query.InstitutionID == "":
+		return nil, invalidInput(opGetEnrich.Name, "query", "give an InstitutionID")
+	case len(query.Country) != len("AU"):
+		return nil, invalidInput(opGetEnrich.Name, "query", `give a Country, such as "AU" or "NZ"`)
+	}
+	if _, ok := query.Amount.Rat(); !ok && query.Amount != "" {
+		return nil, invalidInput(opGetEnrich.Name, "query", "the Amount is not a decimal number")
+	}
+	enrich, status, err := receive[Enrich](ctx, s.client, opGetEnrich, func(ctx context.Context) (*http.Response, error) {
+		return s.client.raw.GetEnrich(ctx, &gen.GetEnrichParams{
+			Q: query.Description, Institution: query.InstitutionID, Country: query.Country, MCC: optional(query.MCC),
+			AccountType: optional(query.AccountType), Amount: optional(query.Amount),
+		})
+	})
+	if err == nil && enrich.Type == "" {
+		return nil, unreadable(opGetEnrich, status, nil, errors.New("there is no enrich in it"))
+	}
+	return enrich, err
+}
+
+// optional returns a parameter that is left out when it is empty.
+func optional[T ~string](value T) *T {
+	if value == "" {
+		return nil
+	}
+	return &value
+}

@@ -1,0 +1,156 @@
+package basiq
+
+import (
+	"context"
+	"iter"
+	"net/http"
+
+	"github.com/basiq-go/basiq-go/api"
+	"github.com/basiq-go/basiq-go/gen"
+)
+
+type (
+	// Event is something that has happened to a user or to what belongs to one.
+	Event = gen.Event
+	// EventData is what an event is about, as it was then: its Type says what, and so which fields there are.
+	EventData = gen.EventData
+	// EventEntity is what an event is about.
+	EventEntity = gen.EventEntity
+	// EventAction is what has happened to the entity.
+	EventAction = gen.EventAction
+	// EventType is a type of events.
+	EventType = gen.EventType
+	// EventTypeName is the id of an event type: an entity, a dot, and what happened to it.
+	EventTypeName = gen.EventTypeName
+)
+
+// The types of events. The list is open.
+const (
+	EventTypeNameUserCreated           = gen.EventTypeNameUserCreated
+	EventTypeNameUserUpdated           = gen.EventTypeNameUserUpdated
+	EventTypeNameUserDeleted           = gen.EventTypeNameUserDeleted
+	EventTypeNameConnectionCreated     = gen.EventTypeNameConnectionCreated
+	EventTypeNameConnectionUpdated     = gen.EventTypeNameConnectionUpdated
+	EventTypeNameConnectionDeleted     = gen.EventTypeNameConnectionDeleted
+	EventTypeNameConnectionActivated   = gen.EventTypeNameConnectionActivated
+	EventTypeNameConnectionInvalidated = gen.EventTypeNameConnectionInvalidated
+	EventTypeNameAccountUpdated        = gen.EventTypeNameAccountUpdated
+	EventTypeNameTransactionsUpdated   = gen.EventTypeNameTransactionsUpdated
+	EventTypeNameConsentCreated        = gen.EventTypeNameConsentCreated
+	EventTypeNameConsentUpdated        = gen.EventTypeNameConsentUpdated
+	EventTypeNameConsentRevoked        = gen.EventTypeNameConsentRevoked
+	EventTypeNameConsentExpired        = gen.EventTypeNameConsentExpired
+	EventTypeNameConsentReminder       = gen.EventTypeNameConsentReminder
+	EventTypeNameConsentWarning        = gen.EventTypeNameConsentWarning
+	EventTypeNameConsentArchived       = gen.EventTypeNameConsentArchived
+)
+
+// What events are about. The list is open.
+const (
+	EventEntityUser         = gen.EventEntityUser
+	EventEntityConnection   = gen.EventEntityConnection
+	EventEntityAccount      = gen.EventEntityAccount
+	EventEntityTransactions = gen.EventEntityTransactions
+	EventEntityConsent      = gen.EventEntityConsent
+)
+
+// What can happen to an entity. The list is open.
+const (
+	EventActionCreated     = gen.EventActionCreated
+	EventActionUpdated     = gen.EventActionUpdated
+	EventActionDeleted     = gen.EventActionDeleted
+	EventActionActivated   = gen.EventActionActivated
+	EventActionInvalidated = gen.EventActionInvalidated
+	EventActionRevoked     = gen.EventActionRevoked
+	EventActionExpired     = gen.EventActionExpired
+	EventActionReminder    = gen.EventActionReminder
+	EventActionWarning     = gen.EventActionWarning
+	EventActionArchived    = gen.EventActionArchived
+)
+
+// EventFields are the fields that [EventsService.List] can filter by.
+var EventFields = eventFields{
+	UserID: EqualField[Event, string]{"user.id"},
+	Entity: EqualField[Event, EventEntity]{"event.entity"},
+	Type:   EqualField[Event, EventAction]{"event.type"},
+}
+
+type eventFields struct {
+	// UserID is the id of the user.
+	UserID EqualField[Event, string]
+	// Entity is what the event is about.
+	Entity EqualField[Event, EventEntity]
+	// Type is what has happened to the entity.
+	Type EqualField[Event, EventAction]
+}
+
+// EventsService reads what has happened to users and what belongs to them. It needs a client of [APIVersion30]. To be told
+// of events as they happen, see [WebhooksService].
+type EventsService struct{ client *Client }
+
+// List returns the application's events of the last seven days that satisfy all filters, from all pages; see
+// [EventFields]. Nothing is sent before the range begins; an error comes once, and last.
+//
+// Errors: [ErrInvalidInput], [ErrWrongAPIVersion], [ErrBadPageLink]. operationId: getEvents, once for each page.
+func (s *EventsService) List(ctx context.Context, filters ...ListOption[Event]) iter.Seq2[*Event, error] {
+	return s.collection(filters).all(ctx)
+}
+
+// Page returns one page of what [EventsService.List] returns; see [TransactionsService.Page].
+//
+// Errors: as [EventsService.List]. operationId: getEvents.
+func (s *EventsService) Page(ctx context.Context, at Cursor, filters ...ListOption[Event]) (*Page[Event], error) {
+	return s.collection(filters).one(ctx, at)
+}
+
+func (s *EventsService) collection(filters []ListOption[Event]) collection[Event] {
+	return collection[Event]{
+		client: s.client, op: opGetEvents, options: filters,
+		fetch: func(ctx context.Context, query pageQuery, edit gen.RequestEditorFn) (*http.Response, error) {
+			return s.client.raw.GetEvents(ctx, &gen.GetEventsParams{Filter: query.filter}, edit)
+		},
+	}
+}
+
+// Get returns an event with its Data: a webhook is told the event's id alone.
+//
+// Errors: [ErrInvalidInput], [ErrNotFound], for events of more than seven days ago too, [ErrWrongAPIVersion].
+// operationId: getEvent, which the documents call getTypeById.
+func (s *EventsService) Get(ctx context.Context, eventID string) (*Event, error) {
+	if err := checkIDs(opGetEvent, id{"eventID", eventID}); err != nil {
+		return nil, err
+	}
+	event, _, err := receiveThing(ctx, s.client, opGetEvent, eventIDOf, func(ctx context.Context) (*http.Response, error) {
+		return s.client.raw.GetEvent(ctx, api.ID(eventID))
+	})
+	return event, err
+}
+
+// Types returns the types of events that there are. Nothing is sent before the range begins; an error comes once, and
+// last.
+//
+// Errors: [ErrWrongAPIVersion], [ErrBadPageLink]. operationId: listEventTypes.
+func (s *EventsService) Types(ctx context.Context) iter.Seq2[*EventType, error] {
+	return collection[EventType]{
+		client: s.client, op: opListEventTypes,
+		fetch: func(ctx context.Context, _ pageQuery, edit gen.RequestEditorFn) (*http.Response, error) {
+			return s.client.raw.ListEventTypes(ctx, edit)
+		},
+	}.all(ctx)
+}
+
+// Type returns a type of events.
+//
+// Errors: [ErrInvalidInput], [ErrNotFound], [ErrWrongAPIVersion]. operationId: getEventTypeById.
+func (s *EventsService) Type(ctx context.Context, eventType EventTypeName) (*EventType, error) {
+	if err := checkIDs(opGetEventType, id{"eventType", string(eventType)}); err != nil {
+		return nil, err
+	}
+	found, _, err := receiveThing(ctx, s.client, opGetEventType, eventTypeIDOf, func(ctx context.Context) (*http.Response, error) {
+		return s.client.raw.GetEventTypeByID(ctx, api.ID(eventType))
+	})
+	return found, err
+}
+
+func eventIDOf(e *Event) string         { return e.ID }
+func eventTypeIDOf(t *EventType) string { return string(t.ID) }

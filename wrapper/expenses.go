@@ -1,0 +1,44 @@
+package basiq
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/basiq-go/basiq-go/api"
+	"github.com/basiq-go/basiq-go/gen"
+)
+
+// Expenses is a summary of what a user has spent in a period, and for what.
+type Expenses = gen.Expenses
+
+// ExpensesService makes and reads summaries of what users spend. API 3.0 calls it deprecated.
+type ExpensesService struct{ client *Client }
+
+// Create makes a summary, at once and without a job, of up to ten institutions. The limits of [AffordabilityService.Create]
+// hold for it too, and it is sent again only when it certainly did not arrive.
+//
+// Errors: [ErrInvalidInput] for a month that is none, [ErrNoTransactions], [ErrBadRequest] for accounts in different
+// currencies, [ErrForbidden] when Basiq has not enabled it for the API key, [ErrNotFound]. operationId: postExpenses.
+func (s *ExpensesService) Create(ctx context.Context, userID string, request AffordabilityRequest) (*Expenses, error) {
+	if err := checkSummary(opPostExpenses, userID, request); err != nil {
+		return nil, err
+	}
+	return receiveSummary(ctx, s.client, opPostExpenses, expensesIDOf, func(ctx context.Context) (*http.Response, error) {
+		return s.client.raw.PostExpenses(ctx, api.ID(userID), request)
+	})
+}
+
+// Get returns a summary.
+//
+// Errors: [ErrInvalidInput], [ErrNotFound]. operationId: getExpenses.
+func (s *ExpensesService) Get(ctx context.Context, userID, snapshotID string) (*Expenses, error) {
+	if err := checkIDs(opGetExpenses, id{"userID", userID}, id{"snapshotID", snapshotID}); err != nil {
+		return nil, err
+	}
+	summary, _, err := receiveThing(ctx, s.client, opGetExpenses, expensesIDOf, func(ctx context.Context) (*http.Response, error) {
+		return s.client.raw.GetExpenses(ctx, api.ID(userID), api.ID(snapshotID))
+	})
+	return summary, err
+}
+
+func expensesIDOf(v *Expenses) string { return v.ID }

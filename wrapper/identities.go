@@ -1,0 +1,42 @@
+package basiq
+
+import (
+	"context"
+	"iter"
+	"net/http"
+
+	"github.com/basiq-go/basiq-go/api"
+	"github.com/basiq-go/basiq-go/gen"
+)
+
+// Identity is a person or an organisation, as an institution knows them.
+type Identity = gen.Identity
+
+// IdentitiesService reads who a user is, as the user's institutions know them.
+type IdentitiesService struct{ client *Client }
+
+// List returns the user's identities, one for each connection as a rule. When there are none, the range has no
+// iterations. Nothing is sent before the range begins; an error comes once, and last.
+//
+// Errors: [ErrInvalidInput], [ErrNotFound] for a user that is not there, [ErrForbidden] when Basiq has not enabled it for
+// the API key. operationId: getUserIdentities.
+func (s *IdentitiesService) List(ctx context.Context, userID string) iter.Seq2[*Identity, error] {
+	return listAll[Identity](ctx, s.client, opGetUserIdentities, []id{{"userID", userID}}, nil, func(ctx context.Context, _ *string) (*http.Response, error) {
+		return s.client.raw.GetUserIdentities(ctx, api.ID(userID))
+	})
+}
+
+// Get returns an identity.
+//
+// Errors: [ErrInvalidInput], [ErrNotFound]. operationId: getUserIdentity.
+func (s *IdentitiesService) Get(ctx context.Context, userID, identityID string) (*Identity, error) {
+	if err := checkIDs(opGetUserIdentity, id{"userID", userID}, id{"identityID", identityID}); err != nil {
+		return nil, err
+	}
+	identity, _, err := receiveThing(ctx, s.client, opGetUserIdentity, identityIDOf, func(ctx context.Context) (*http.Response, error) {
+		return s.client.raw.GetUserIdentity(ctx, api.ID(userID), api.ID(identityID))
+	})
+	return identity, err
+}
+
+func identityIDOf(i *Identity) string { return i.ID }

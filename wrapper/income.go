@@ -1,0 +1,61 @@
+package basiq
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/basiq-go/basiq-go/api"
+	"github.com/basiq-go/basiq-go/gen"
+)
+
+// Income is a summary of a user's income in a period, by its sources.
+type Income = gen.Income
+
+// IncomeFrequency is how often an income comes.
+type IncomeFrequency = gen.IncomeFrequency
+
+// How often an income comes. The list is open.
+const (
+	IncomeFrequencyBiMonthly = gen.IncomeFrequencyBiMonthly
+	IncomeFrequencyBiWeekly  = gen.IncomeFrequencyBiWeekly
+	IncomeFrequencyDaily     = gen.IncomeFrequencyDaily
+	IncomeFrequencyHalfYear  = gen.IncomeFrequencyHalfYear
+	IncomeFrequencyIrregular = gen.IncomeFrequencyIrregular
+	IncomeFrequencyMonthly   = gen.IncomeFrequencyMonthly
+	IncomeFrequencyOther     = gen.IncomeFrequencyOther
+	IncomeFrequencyQuarterly = gen.IncomeFrequencyQuarterly
+	IncomeFrequencyWeekly    = gen.IncomeFrequencyWeekly
+	IncomeFrequencyYearly    = gen.IncomeFrequencyYearly
+)
+
+// IncomeService makes and reads summaries of users' income. API 3.0 calls it deprecated.
+type IncomeService struct{ client *Client }
+
+// Create makes a summary, at once and without a job, of up to ten institutions. The limits of [AffordabilityService.Create]
+// hold for it too, and it is sent again only when it certainly did not arrive.
+//
+// Errors: [ErrInvalidInput] for a month that is none, [ErrNoTransactions], [ErrBadRequest] for accounts in different
+// currencies, [ErrForbidden] when Basiq has not enabled it for the API key, [ErrNotFound]. operationId: postIncome.
+func (s *IncomeService) Create(ctx context.Context, userID string, request AffordabilityRequest) (*Income, error) {
+	if err := checkSummary(opPostIncome, userID, request); err != nil {
+		return nil, err
+	}
+	return receiveSummary(ctx, s.client, opPostIncome, incomeIDOf, func(ctx context.Context) (*http.Response, error) {
+		return s.client.raw.PostIncome(ctx, api.ID(userID), request)
+	})
+}
+
+// Get returns a summary.
+//
+// Errors: [ErrInvalidInput], [ErrNotFound]. operationId: getIncome.
+func (s *IncomeService) Get(ctx context.Context, userID, snapshotID string) (*Income, error) {
+	if err := checkIDs(opGetIncome, id{"userID", userID}, id{"snapshotID", snapshotID}); err != nil {
+		return nil, err
+	}
+	summary, _, err := receiveThing(ctx, s.client, opGetIncome, incomeIDOf, func(ctx context.Context) (*http.Response, error) {
+		return s.client.raw.GetIncome(ctx, api.ID(userID), api.ID(snapshotID))
+	})
+	return summary, err
+}
+
+func incomeIDOf(v *Income) string { return v.ID }

@@ -1,0 +1,76 @@
+package basiq
+
+import (
+	"context"
+	"iter"
+	"net/http"
+
+	"github.com/basiq-go/basiq-go/api"
+	"github.com/basiq-go/basiq-go/gen"
+)
+
+// Institution is a bank or the like, as API 2.1 describes it; connectors have taken its place.
+type Institution = gen.Institution
+
+// InstitutionFields are the fields that [InstitutionsService.List] and [InstitutionsService.ListPublic] can filter by.
+var InstitutionFields = institutionFields{
+	Country:       ChoiceField[Institution, string]{"institution.country"},
+	Tier:          ChoiceField[Institution, string]{"institution.tier"},
+	Authorization: ChoiceField[Institution, InstitutionAuthorization]{"institution.authorization"},
+	ServiceType:   MatchField[Institution, string]{"institution.serviceType"},
+	Type:          MatchField[Institution, string]{"institution.institutionType"},
+	Stage:         MatchField[Institution, InstitutionStage]{"institution.stage"},
+}
+
+type institutionFields struct {
+	// Country is "Australia" or "New Zealand".
+	Country ChoiceField[Institution, string]
+	// Tier is "1" to "4".
+	Tier ChoiceField[Institution, string]
+	// Authorization is how users log in.
+	Authorization ChoiceField[Institution, InstitutionAuthorization]
+	// ServiceType is "Personal Banking", "Business Banking", "Card Access" or "Test".
+	ServiceType MatchField[Institution, string]
+	// Type is for example "Bank", "Test Bank" or "Credit Union".
+	Type MatchField[Institution, string]
+	// Stage is how mature the support is.
+	Stage MatchField[Institution, InstitutionStage]
+}
+
+// InstitutionsService tells which institutions can be connected. It needs a client of [APIVersion21]; API 3.0 has
+// [ConnectorsService].
+type InstitutionsService struct{ client *Client }
+
+// List returns the institutions that satisfy all filters; see [InstitutionFields]. Nothing is sent before the range
+// begins; an error comes once, and last.
+//
+// Errors: [ErrInvalidInput], [ErrWrongAPIVersion]. operationId: getInstitutions.
+func (s *InstitutionsService) List(ctx context.Context, filters ...Filter[Institution]) iter.Seq2[*Institution, error] {
+	return listAll(ctx, s.client, opGetInstitutions, nil, filters, func(ctx context.Context, filter *string) (*http.Response, error) {
+		return s.client.raw.GetInstitutions(ctx, &gen.GetInstitutionsParams{Filter: filter})
+	})
+}
+
+// Get returns an institution, for example "AU00000".
+//
+// Errors: [ErrInvalidInput], [ErrNotFound], [ErrWrongAPIVersion]. operationId: getInstitution.
+func (s *InstitutionsService) Get(ctx context.Context, institutionID string) (*Institution, error) {
+	if err := checkIDs(opGetInstitution, id{"institutionID", institutionID}); err != nil {
+		return nil, err
+	}
+	institution, _, err := receiveThing(ctx, s.client, opGetInstitution, institutionIDOf, func(ctx context.Context) (*http.Response, error) {
+		return s.client.raw.GetInstitution(ctx, api.ID(institutionID))
+	})
+	return institution, err
+}
+
+// ListPublic is [InstitutionsService.List] without a token.
+//
+// Errors: [ErrInvalidInput]. operationId: getPublicInstitutions.
+func (s *InstitutionsService) ListPublic(ctx context.Context, filters ...Filter[Institution]) iter.Seq2[*Institution, error] {
+	return listAll(ctx, s.client, opGetPublicInstitutions, nil, filters, func(ctx context.Context, filter *string) (*http.Response, error) {
+		return s.client.raw.GetPublicInstitutions(ctx, &gen.GetPublicInstitutionsParams{Filter: filter})
+	})
+}
+
+func institutionIDOf(i *Institution) string { return i.ID }

@@ -1,0 +1,237 @@
+package basiq
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/basiq-go/basiq-go/gen"
+)
+
+// MaxPageSize is how many items Basiq puts on one page at most, and how many are asked for by default.
+const MaxPageSize = 500
+
+// ErrBadPageLink says that Basiq's link to the next page cannot be followed: it leads to another host, scheme or path,
+// has been followed before, or names no page. Nothing was sent there.
+var ErrBadPageLink = errors.New("the link to the next page cannot be followed")
+
+// Cursor marks where a page of a collection begins. It can be stored, and used by another process; for how long Basiq
+// knows it is not documented. It belongs to the collection it was made for, and carries that call's filters and page
+// size. The empty Cursor is the first page's.
+type Cursor string
+
+// problem says why the cursor cannot be part of a URL, or "".
+func (c Cursor) problem() string {
+	if strings.ContainsFunc(string(c), func(r rune) bool { return r <= ' ' || r >= 0x7f || r == '#' }) {
+		return "it has a character that no cursor has; give one as a Page had it in Next"
+	}
+	return ""
+}
+
+// Page is one page of a collection of T.
+type Page[T any] struct {
+	// Items are what is on this page, in Basiq's order.
+	Items []T
+	// Size is how many items there are on all pages together, as Basiq counts them; 0 where it does not say.
+	Size int64
+	// Next is where the next page begins; empty on the last one.
+	Next Cursor
+}
+
+// ListOption chooses which items of a paged collection of T are listed, and how: a [Filter] or a [PageSize].
+type ListOption[T any] interface {
+	apply(request *listRequest[T])
+}
+
+// listRequest is what the options of a call come to.
+type listRequest[T any] struct {
+	filters  []Filter[T]
+	pageSize int64
+}
+
+// sizedItem are the items of the collections whose page size can be chosen.
+type sizedItem interface {
+	Transaction | AffordabilityTransaction | ReportTransaction | WebhookMessage
+}
+
+// PageSize asks for pages of at most items, 1 to [MaxPageSize], of a collection of T:
+//
+//	client.Transactions.List(ctx, userID, basiq.PageSize[basiq.Transaction](100))
+//
+// It does not change what is listed. Larger pages take fewer calls, smaller ones less memory.
+func PageSize[T sizedItem](items int) ListOption[T] { return pageSize[T](items) }
+
+type pageSize[T any] int64
+
+func (s pageSize[T]) apply(request *listRequest[T]) { request.pageSize = int64(s) }
+
+func (f Filter[T]) apply(request *listRequest[T]) { request.filters = append(request.filters, f) }
+
+// pageQuery is the query of a collection's first page.
+type pageQuery struct {
+	limit  *int64
+	filter *string
+}
+
+// newPageQuery reads the options of a call.
+func newPageQuery[T any](op *Operation, options []ListOption[T]) (pageQuery, error) {
+	request := listRequest[T]{pageSize: MaxPageSize}
+	for _, option := range options {
+		if option == nil {
+			return pageQuery{}, invalidInput(op.Name, "options", "one of them is nil")
+		}
+		option.apply(&request)
+	}
+	if request.pageSize < 1 || request.pageSize > MaxPageSize {
+		return pageQuery{}, invalidInput(op.Name, "options", fmt.Sprintf("the page size is %d; give 1 to %d", request.pageSize, MaxPageSize))
+	}
+	filter, err := joinFilters(op, request.filters)
+	return pageQuery{limit: &request.pageSize, filter: filter}, err
+}
+
+// collection is a paged collection of T. Each of its pages is one call.
+type collection[T any] struct {
+	client *Client
+	op     *Operation
+	// ids are those in the path.
+	ids     []id
+	options []ListOption[T]
+	// fetch sends the request for a page, changed by edit.
+	fetch func(ctx context.Context, query pageQuery, edit gen.RequestEditorFn) (*http.Response, error)
+	// decode reads a page, where it is not a pageBody by itself.
+	decode func(op *Operation, answer *answer) (*pageBody[T], error)
+}
+
+// page returns the page at a cursor, and with it the error of its link to the next one: what is on the page is good all
+// the same.
+func (c collection[T]) page(ctx context.Context, at Cursor) (page *Page[T], linkErr, err error) {
+	if err := checkIDs(c.op, c.ids...); err != nil {
+		return nil, nil, err
+	}
+	query, err := newPageQuery(c.op, c.options)
+	if err != nil {
+		return nil, nil, err
+	}
+	if problem := at.problem(); problem != "" {
+		return nil, nil, invalidInput(c.op.Name, "at", problem)
+	}
+	var requested *url.URL
+	answer, err := c.client.send(ctx, c.op, func(ctx context.Context) (*http.Response, error) {
+		return c.fetch(ctx, query, func(_ context.Context, req *http.Request) error {
+			if at != "" {
+				req.URL.RawQuery = string(at)
+			}
+			requested = req.URL
+			return nil
+		})
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	list, err := c.read(answer)
+	if err != nil {
+		return nil, nil, err
+	}
+	page = &Page[T]{Items: list.Data, Size: list.Size}
+	if list.Links != nil && list.Links.Next != "" {
+		if page.Next, err = nextCursor(requested, list.Links.Next); err == nil && page.Next == at {
+			err = fmt.Errorf("%w: it leads to the page it is on", ErrBadPageLink)
+		}
+		if err != nil {
+			page.Next, linkErr = "", unreadable(c.op, answer.status, nil, err)
+		}
+	}
+	return page, linkErr, nil
+}
+
+// pageBody is the body of a page.
+type pageBody[T any] struct {
+	Type  string         `json:"type"`
+	Size  int64          `json:"size"`
+	Data  []T            `json:"data"`
+	Links *gen.PageLinks `json:"links"`
+}
+
+// read decodes a page. An answer without any sign of a list is somebody else's.
+func (c collection[T]) read(answer *answer) (*pageBody[T], error) {
+	decode := read[pageBody[T]]
+	if c.decode != nil {
+		decode = c.decode
+	}
+	list, err := decode(c.op, answer)
+	if err == nil && list.Type == "" && list.Data == nil {
+		return nil, unreadable(c.op, answer.status, nil, errNoList)
+	}
+	return list, err
+}
+
+// one returns the page at a cursor.
+func (c collection[T]) one(ctx context.Context, at Cursor) (*Page[T], error) {
+	page, linkErr, err := c.page(ctx, at)
+	switch {
+	case err != nil:
+		return nil, err
+	case linkErr != nil:
+		return nil, linkErr
+	}
+	return page, nil
+}
+
+// all returns the items of all pages. Nothing is sent before the range begins, and no page before the one before it has
+// been used up.
+func (c collection[T]) all(ctx context.Context) iter.Seq2[*T, error] {
+	return func(yield func(*T, error) bool) {
+		followed := map[Cursor]bool{}
+		for at := Cursor(""); ; {
+			page, linkErr, err := c.page(ctx, at)
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			for i := range page.Items {
+				if !yield(&page.Items[i], nil) {
+					return
+				}
+			}
+			if at = page.Next; followed[at] {
+				linkErr = unreadable(c.op, http.StatusOK, nil, fmt.Errorf("%w: it has been followed before", ErrBadPageLink))
+			}
+			switch {
+			case linkErr != nil:
+				yield(nil, linkErr)
+				return
+			case at == "":
+				return
+			}
+			followed[at] = true
+		}
+	}
+}
+
+// nextCursor reads a link to the next page, which must differ from the page's own URL in nothing but the query: the
+// request that follows it carries a token. The link itself is in none of the errors, because it has the ids of people.
+func nextCursor(page *url.URL, link string) (Cursor, error) {
+	next, err := url.Parse(link)
+	if err != nil {
+		return "", fmt.Errorf("%w: it is not a URL", ErrBadPageLink)
+	}
+	next = page.ResolveReference(next)
+	cursor := Cursor(next.RawQuery)
+	switch {
+	case next.Scheme != page.Scheme:
+		return "", fmt.Errorf("%w: its scheme is %q, not that of the client's base URL", ErrBadPageLink, next.Scheme)
+	case next.Host != page.Host:
+		return "", fmt.Errorf("%w: it leads to another host than the client's base URL", ErrBadPageLink)
+	case next.EscapedPath() != page.EscapedPath():
+		return "", fmt.Errorf("%w: it leads to another path than the page's own", ErrBadPageLink)
+	case cursor == "":
+		return "", fmt.Errorf("%w: it names no page", ErrBadPageLink)
+	case cursor.problem() != "":
+		return "", fmt.Errorf("%w: it has a character that no URL has", ErrBadPageLink)
+	}
+	return cursor, nil
+}

@@ -1,0 +1,289 @@
+package basiq_test
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	basiq "github.com/basiq-go/basiq-go/wrapper"
+)
+
+// ledger is a server of n transactions, as many on a page as the first request's limit says.
+type ledger struct{ n int }
+
+func (l ledger) answer(_ int, req request) (*http.Response, error) {
+	query, err := url.ParseQuery(req.Query)
+	if err != nil {
+		return nil, err
+	}
+	first, size := 0, 0
+	if next := query.Get("next"); next != "" {
+		if _, err := fmt.Sscanf(next, "from-%d-by-%d", &first, &size); err != nil {
+			return nil, err
+		}
+	} else if size, err = strconv.Atoi(query.Get("limit")); err != nil {
+		return nil, err
+	}
+	last := min(first+size, l.n)
+	var data strings.Builder
+	for i := first; i < last; i++ {
+		if i > first {
+			data.WriteByte(',')
+		}
+		fmt.Fprintf(&data, `{"type":"transaction","id":"t%d","amount":"-%d.95"}`, i, i)
+	}
+	links := `{"self":"https://au-api.basiq.io` + req.Path + `"}`
+	if last < l.n {
+		// As recorded: the link has the cursor and nothing else.
+		links = fmt.Sprintf(`{"next":"https://au-api.basiq.io%s?next=from-%d-by-%d"}`, req.Path, last, size)
+	}
+	return reply(200, fmt.Sprintf(`{"type":"list","count":%d,"size":%d,"data":[%s],"links":%s}`, last-first, l.n, data.String(), links)), nil
+}
+
+// A hundred thousand transactions come in order and once each, over two hundred pages.
+func TestAllPagesInOrder(t *testing.T) {
+	t.Parallel()
+	const n = 100_000
+	s := &stub{answer: ledger{n}.answer}
+	client := newClient(t, s)
+	next := 0
+	for transaction, err := range client.Transactions.List(t.Context(), userID, basiq.TransactionFields.Status.Eq(basiq.TransactionStatusPosted)) {
+		require.NoError(t, err)
+		if transaction.ID != "t"+strconv.Itoa(next) {
+			require.Equal(t, "t"+strconv.Itoa(next), transaction.ID)
+		}
+		next++
+	}
+	assert.Equal(t, n, next)
+	seen := s.seen()
+	require.Len(t, seen, n/basiq.MaxPageSize)
+	assert.Equal(t, "limit=500&filter=transaction.status.eq%28%27posted%27%29", seen[0].Query, "the documents' maximum is the default")
+	assert.Equal(t, "next=from-500-by-500", seen[1].Query, "the link is followed as it is")
+}
+
+func TestPagesAreFetchedWhenTheyAreWanted(t *testing.T) {
+	t.Parallel()
+	s := &stub{answer: ledger{10}.answer}
+	client := newClient(t, s)
+	all := client.Transactions.List(t.Context(), userID, basiq.PageSize[basiq.Transaction](2))
+	assert.Empty(t, s.seen(), "nothing is sent before the range")
+	goroutines := runtime.NumGoroutine()
+	var ids []string
+	for transaction, err := range all {
+		require.NoError(t, err)
+		ids = append(ids, transaction.ID)
+		if len(ids) == 3 {
+			break
+		}
+	}
+	assert.Equal(t, []string{"t0", "t1", "t2"}, ids)
+	assert.Len(t, s.seen(), 2, "the third page was not wanted")
+	_ = goroutines
+
+	ids = nil
+	for transaction, err := range all {
+		require.NoError(t, err)
+		ids = append(ids, transaction.ID)
+	}
+	assert.Len(t, ids, 10, "a second range begins anew")
+}
+
+// One page at a time, with the cursor stored in between.
+func TestPageByCursor(t *testing.T) {
+	t.Parallel()
+	client := newClient(t, &stub{answer: ledger{5}.answer})
+	var ids []string
+	pages := 0
+	for at := basiq.Cursor(""); ; {
+		page, err := client.Transactions.Page(t.Context(), userID, at, basiq.PageSize[basiq.Transaction](2))
+		require.NoError(t, err)
+		assert.Equal(t, int64(5), page.Size)
+		for _, transaction := range page.Items {
+			ids = append(ids, transaction.ID)
+		}
+		pages++
+		stored := string(page.Next)
+		if at = basiq.Cursor(stored); at == "" {
+			break
+		}
+	}
+	assert.Equal(t, 3, pages)
+	assert.Equal(t, []string{"t0", "t1", "t2", "t3", "t4"}, ids)
+}
+
+func TestBadPageLinks(t *testing.T) {
+	t.Parallel()
+	const own = "https://au-api.basiq.io/users/u1/transactions"
+	for name, c := range map[string]struct{ link, text string }{
+		"another host":      {"https://evil.example/users/u1/transactions?next=a", "another host"},
+		"a host like ours":  {"https://au-api.basiq.io.evil.example/users/u1/transactions?next=a", "another host"},
+		"another port":      {"https://au-api.basiq.io:8443/users/u1/transactions?next=a", "another host"},
+		"a user for a host": {"https://au-api.basiq.io@evil.example/users/u1/transactions?next=a", "another host"},
+		"no scheme":         {"//evil.example/users/u1/transactions?next=a", "another host"},
+		"plain http":        {"http://au-api.basiq.io/users/u1/transactions?next=a", "scheme"},
+		"a file":            {"file:///etc/passwd?next=a", "scheme"},
+		"another user":      {"https://au-api.basiq.io/users/u2/transactions?next=a", "another path"},
+		"a step up":         {own + "/../../u2/transactions?next=a", "another path"},
+		"an encoded step":   {"https://au-api.basiq.io/users/u1%2Ftransactions?next=a", "another path"},
+		"no cursor":         {own, "names no page"},
+		"only a fragment":   {own + "#next", "names no page"},
+		"a space":           {own + "?next=a b", "character"},
+		"a line break":      {own + "?next=a\\r\\nHost: evil.example", "not a URL"},
+		"no URL":            {"https://[::1?next=a", "not a URL"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, client := newStub(t, ok(200, `{"type":"list","data":[{"type":"transaction","id":"t1"}],"links":{"next":"`+c.link+`"}}`))
+			var ids []string
+			var failure error
+			for transaction, err := range client.Transactions.List(t.Context(), userID) {
+				if err != nil {
+					require.NoError(t, failure, "an error comes once")
+					failure = err
+					continue
+				}
+				require.NoError(t, failure, "an error comes last")
+				ids = append(ids, transaction.ID)
+			}
+			require.ErrorIs(t, failure, basiq.ErrBadPageLink)
+			assert.Contains(t, failure.Error(), c.text)
+			assert.NotContains(t, failure.Error(), "evil.example/users")
+			assert.Equal(t, []string{"t1"}, ids, "what came before is good")
+			assert.Len(t, s.seen(), 1, "nothing is sent there")
+
+			_, err := client.Transactions.Page(t.Context(), userID, "")
+			require.ErrorIs(t, err, basiq.ErrBadPageLink)
+		})
+	}
+}
+
+// Basiq's links may be relative, and the last page's may be there and hold nothing.
+func TestGoodPageLinks(t *testing.T) {
+	t.Parallel()
+	for name, links := range map[string]string{
+		"absolute": `{"next":"https://au-api.basiq.io/users/u1/transactions?next=a&limit=2"}`,
+		"relative": `{"next":"/users/u1/transactions?next=a&limit=2"}`,
+		"a query":  `{"next":"?next=a&limit=2"}`,
+	} {
+		for last, end := range map[string]string{"none": `{}`, "null": `{"next":null}`, "empty": `{"next":""}`, "no links": `null`} {
+			t.Run(name+"/"+last, func(t *testing.T) {
+				t.Parallel()
+				s, client := newStub(t, ok(200, `{"type":"list","data":[],"links":`+links+`}`), ok(200, `{"type":"list","data":[{"id":"t1"}],"links":`+end+`}`))
+				n := 0
+				for _, err := range client.Transactions.List(t.Context(), userID) {
+					require.NoError(t, err)
+					n++
+				}
+				assert.Equal(t, 1, n, "an empty page is not the last")
+				assert.Equal(t, "next=a&limit=2", s.seen()[1].Query)
+			})
+		}
+	}
+}
+
+func TestRepeatedPageLinks(t *testing.T) {
+	t.Parallel()
+	page := func(id, next string) answerOf {
+		return ok(200, `{"type":"list","data":[{"id":"`+id+`"}],"links":{"next":"https://au-api.basiq.io/users/u1/transactions?next=`+next+`"}}`)
+	}
+	for name, c := range map[string]struct {
+		answers []any
+		want    []string
+	}{
+		"its own":        {[]any{page("t1", "a"), page("t2", "a")}, []string{"t1", "t2"}},
+		"an earlier one": {[]any{page("t1", "a"), page("t2", "b"), page("t3", "a")}, []string{"t1", "t2", "t3"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, client := newStub(t, c.answers...)
+			var ids []string
+			var failure error
+			for transaction, err := range client.Transactions.List(t.Context(), userID) {
+				if failure = err; err == nil {
+					ids = append(ids, transaction.ID)
+				}
+			}
+			require.ErrorIs(t, failure, basiq.ErrBadPageLink)
+			assert.Equal(t, c.want, ids)
+			assert.Len(t, s.seen(), len(c.answers))
+		})
+	}
+}
+
+func TestBadPageArguments(t *testing.T) {
+	t.Parallel()
+	s, client := newStub(t, ok(200, `{"type":"list","data":[]}`))
+	for name, options := range map[string][]basiq.ListOption[basiq.Transaction]{
+		"no items":      {basiq.PageSize[basiq.Transaction](0)},
+		"too many":      {basiq.PageSize[basiq.Transaction](501)},
+		"nil":           {nil},
+		"a zero filter": {basiq.Filter[basiq.Transaction]{}},
+		"no date":       {basiq.TransactionFields.PostDate.Eq("yesterday")},
+		"a time":        {basiq.TransactionFields.PostDate.Eq("2019-10-29T00:00:00Z")},
+		"no such date":  {basiq.TransactionFields.PostDate.Gt("2019-02-30")},
+		"backwards":     {basiq.TransactionFields.PostDate.Between("2019-10-29", "2019-10-28")},
+	} {
+		for _, err := range client.Transactions.List(t.Context(), userID, options...) {
+			require.ErrorIs(t, err, basiq.ErrInvalidInput, name)
+		}
+		_, err := client.Transactions.Page(t.Context(), userID, "", options...)
+		require.ErrorIs(t, err, basiq.ErrInvalidInput, name)
+	}
+	for _, cursor := range []basiq.Cursor{"next=a b", "next=a\r\nHost: evil.example", "#", "ä"} {
+		_, err := client.Transactions.Page(t.Context(), userID, cursor)
+		require.ErrorIs(t, err, basiq.ErrInvalidInput, "%q", cursor)
+	}
+	_, err := client.Transactions.Page(t.Context(), "..", "")
+	require.ErrorIs(t, err, basiq.ErrInvalidInput)
+	assert.Empty(t, s.seen())
+}
+
+// A page that fails is tried again; what came before is not lost, and nothing comes twice.
+func TestAPageThatFails(t *testing.T) {
+	t.Parallel()
+	first := ok(200, `{"type":"list","data":[{"id":"t1"}],"links":{"next":"/users/u1/transactions?next=a"}}`)
+	second := ok(200, `{"type":"list","data":[{"id":"t2"}]}`)
+	for name, c := range map[string]struct {
+		answers []any
+		want    []string
+		is      error
+	}{
+		"once":      {[]any{first, errReset, second}, []string{"t1", "t2"}, nil},
+		"always":    {[]any{first, ok(503, "")}, []string{"t1"}, basiq.ErrUnavailable},
+		"not JSON":  {[]any{first, ok(200, "<html>")}, []string{"t1"}, nil},
+		"no list":   {[]any{first, ok(200, `{"id":"x"}`)}, []string{"t1"}, nil},
+		"expired":   {[]any{first, tokenExpired, second}, []string{"t1", "t2"}, nil},
+		"forgotten": {[]any{first, ok(400, envelope("parameter-not-valid", "", "Next value is not valid"))}, []string{"t1"}, basiq.ErrBadRequest},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, client := newStub(t, c.answers...)
+			var ids []string
+			var failure error
+			for transaction, err := range client.Transactions.List(t.Context(), userID) {
+				if failure = err; err == nil {
+					ids = append(ids, transaction.ID)
+				}
+			}
+			assert.Equal(t, c.want, ids)
+			if c.is != nil {
+				require.ErrorIs(t, failure, c.is)
+			}
+			if len(c.want) == 2 {
+				require.NoError(t, failure)
+			} else {
+				var answer *basiq.Error
+				require.True(t, errors.As(failure, &answer), "%v", failure)
+				assert.Equal(t, "Transactions.List", answer.Operation)
+			}
+		})
+	}
+}

@@ -1,0 +1,275 @@
+package basiq
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"net/http"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/basiq-go/basiq-go/api"
+	"github.com/basiq-go/basiq-go/gen"
+)
+
+type (
+	// Report is a report on users' data. In a list it has no Data.
+	Report = gen.Report
+	// ReportData is what a report says.
+	ReportData = gen.ReportData
+	// ReportType is a type of report.
+	ReportType = gen.ReportType
+	// CreateReport is the report to make; [ReportText] and [ReportTexts] make its filters.
+	CreateReport = gen.CreateReport
+	// ReportFilter is one choice of what a report is about.
+	ReportFilter = gen.ReportFilter
+	// ReportFilterName is what a filter of a report chooses.
+	ReportFilterName = gen.ReportFilterName
+	// ReportMetricFormat is how to show the value of a metric.
+	ReportMetricFormat = gen.ReportMetricFormat
+)
+
+// ReportTransaction is a transaction that a report is made of.
+type ReportTransaction struct{ Transaction }
+
+// What the filters of a report choose. The list is open: [ReportsService.Types] tells which a type takes.
+const (
+	// ReportFilterNameFromDate and ReportFilterNameToDate: the first and the last day, a [Date].
+	ReportFilterNameFromDate = gen.ReportFilterNameFromDate
+	ReportFilterNameToDate   = gen.ReportFilterNameToDate
+	// ReportFilterNameAccounts and ReportFilterNameUsers: lists of ids, for affordability reports; five users at most.
+	ReportFilterNameAccounts = gen.ReportFilterNameAccounts
+	ReportFilterNameUsers    = gen.ReportFilterNameUsers
+	// ReportFilterNameIncludeMetrics and ReportFilterNameIncludeGroups: lists of ids such as "ME002" and "EXP-016", for
+	// affordability reports. An empty list shows all; [ReportNone] shows none.
+	ReportFilterNameIncludeMetrics = gen.ReportFilterNameIncludeMetrics
+	ReportFilterNameIncludeGroups  = gen.ReportFilterNameIncludeGroups
+	// ReportFilterNameAccount and ReportFilterNameUser: one id, for bank statements.
+	ReportFilterNameAccount = gen.ReportFilterNameAccount
+	ReportFilterNameUser    = gen.ReportFilterNameUser
+)
+
+// How to show the value of a metric. The list is open.
+const (
+	ReportMetricFormatInteger = gen.ReportMetricFormatInteger
+	ReportMetricFormatMoney   = gen.ReportMetricFormatMoney
+	ReportMetricFormatPercent = gen.ReportMetricFormatPercent
+	ReportMetricFormatBoolean = gen.ReportMetricFormatBoolean
+)
+
+// The types of reports that Basiq documents. The list is open.
+const (
+	// ReportTypeAffordability is what consumers can afford.
+	ReportTypeAffordability = "CON_AFFOR_01"
+	// ReportTypeStatement is the bank statement of one account.
+	ReportTypeStatement = "STATEMENT_01"
+)
+
+// ReportText is the filter whose value is one text: a date or an id.
+func ReportText(name ReportFilterName, value string) ReportFilter {
+	return ReportFilter{Name: name, Value: api.Text(value)}
+}
+
+// ReportTexts is the filter whose value is a list of ids.
+func ReportTexts(name ReportFilterName, values ...string) ReportFilter {
+	return ReportFilter{Name: name, Value: api.List(values...)}
+}
+
+// ReportNone is the filter that shows none of the metrics or groups.
+func ReportNone(name ReportFilterName) ReportFilter { return ReportFilter{Name: name} }
+
+// ReportTransactionFields are the fields that [ReportsService.Transactions] can filter by.
+var ReportTransactionFields = reportTransactionFields{
+	ID:            EqualField[ReportTransaction, string]{"transaction.id"},
+	AccountID:     EqualField[ReportTransaction, string]{"account.id"},
+	ConnectionID:  EqualField[ReportTransaction, string]{"connection.id"},
+	InstitutionID: EqualField[ReportTransaction, string]{"institution.id"},
+	PostDate:      DateField[ReportTransaction, Time]{"transaction.postDate"},
+	Status:        EqualField[ReportTransaction, TransactionStatus]{"transaction.status"},
+	Direction:     EqualField[ReportTransaction, TransactionDirection]{"transaction.direction"},
+	Class:         EqualField[ReportTransaction, TransactionClass]{"transaction.class"},
+}
+
+type reportTransactionFields struct {
+	// ID is the transaction's own id.
+	ID EqualField[ReportTransaction, string]
+	// AccountID is the id of the account.
+	AccountID EqualField[ReportTransaction, string]
+	// ConnectionID is the id of the connection that the transaction was fetched through.
+	ConnectionID EqualField[ReportTransaction, string]
+	// InstitutionID is the bank's id, for example "AU00000".
+	InstitutionID EqualField[ReportTransaction, string]
+	// PostDate is when the transaction was posted, compared with a date or a moment.
+	PostDate DateField[ReportTransaction, Time]
+	// Status is whether the transaction is pending or posted.
+	Status EqualField[ReportTransaction, TransactionStatus]
+	// Direction is whether money came or went.
+	Direction EqualField[ReportTransaction, TransactionDirection]
+	// Class is what kind of transaction it is.
+	Class EqualField[ReportTransaction, TransactionClass]
+}
+
+// ReportsService has reports made of users' data, for example to assess what they can afford. It needs a client of
+// [APIVersion30].
+type ReportsService struct{ client *Client }
+
+// List returns the application's reports, those of all users, without their Data. A page is fetched when the one before
+// has been used up, and nothing is sent before the range begins; an error comes once, and last.
+//
+// Errors: [ErrWrongAPIVersion], [ErrForbidden], [ErrBadPageLink]. operationId: listReports.
+func (s *ReportsService) List(ctx context.Context) iter.Seq2[*Report, error] {
+	return collection[Report]{
+		client: s.client, op: opListReports,
+		fetch: func(ctx context.Context, _ pageQuery, edit gen.RequestEditorFn) (*http.Response, error) {
+			return s.client.raw.ListReports(ctx, edit)
+		},
+	}.all(ctx)
+}
+
+// maxReportTitle is how many characters the title of a report may have.
+const maxReportTitle = 50
+
+// Create starts a job that makes a report: follow it with [JobsService.Wait], and read the report that [Job.ReportID]
+// names. The report keeps a copy of the data it was made of.
+//
+//	job, err := client.Reports.Create(ctx, basiq.CreateReport{
+//		ReportType: basiq.ReportTypeAffordability,
+//		Title:      "Gavin Belson, March",
+//		Filters: []basiq.ReportFilter{
+//			basiq.ReportText(basiq.ReportFilterNameFromDate, "2024-01-01"),
+//			basiq.ReportText(basiq.ReportFilterNameToDate, "2024-03-26"),
+//			basiq.ReportTexts(basiq.ReportFilterNameUsers, userID),
+//			basiq.ReportTexts(basiq.ReportFilterNameAccounts, accountID),
+//		},
+//	})
+//
+// In a day, as many reports can be made as users were created on that day, and 1,000 at most. So it is sent again only
+// when it certainly did not arrive. Errors: [ErrInvalidInput] for a report without a type or a title, with a title of more
+// than 50 characters, or with a filter that has no name or is there twice; [ErrBadRequest], [ErrForbidden],
+// [ErrWrongAPIVersion]. operationId: createReport.
+func (s *ReportsService) Create(ctx context.Context, report CreateReport) (*Job, error) {
+	switch {
+	case strings.TrimSpace(report.ReportType) == "":
+		return nil, invalidInput(opCreateReport.Name, "report", "give a ReportType")
+	case strings.TrimSpace(report.Title) == "":
+		return nil, invalidInput(opCreateReport.Name, "report", "give a Title")
+	case utf8.RuneCountInString(report.Title) > maxReportTitle:
+		return nil, invalidInput(opCreateReport.Name, "report", fmt.Sprintf("the Title has more than %d characters", maxReportTitle))
+	}
+	names := map[ReportFilterName]bool{}
+	for _, filter := range report.Filters {
+		if filter.Name == "" || names[filter.Name] {
+			return nil, invalidInput(opCreateReport.Name, "report", "give every filter a Name, and none of them twice")
+		}
+		names[filter.Name] = true
+	}
+	if report.Filters == nil {
+		report.Filters = []ReportFilter{} // Basiq wants a list
+	}
+	return receiveJob(ctx, s.client, opCreateReport, func(ctx context.Context) (*http.Response, error) {
+		return s.client.raw.CreateReport(ctx, report)
+	})
+}
+
+// Get returns a report. For how long it can be read, its ExpiresAt in a list tells.
+//
+// Errors: [ErrInvalidInput], [ErrNotFound], [ErrWrongAPIVersion], [ErrResponseTooLarge]. operationId: retrieveReport.
+func (s *ReportsService) Get(ctx context.Context, reportID string) (*Report, error) {
+	if err := checkIDs(opRetrieveReport, id{"reportID", reportID}); err != nil {
+		return nil, err
+	}
+	report, _, err := receiveThing(ctx, s.client, opRetrieveReport, reportIDOf, func(ctx context.Context) (*http.Response, error) {
+		return s.client.raw.RetrieveReport(ctx, api.ID(reportID))
+	})
+	return report, err
+}
+
+// PDF returns a report as a PDF document, in memory.
+//
+// Errors: as [ReportsService.Get]. operationId: retrieveReport.
+func (s *ReportsService) PDF(ctx context.Context, reportID string) ([]byte, error) {
+	if err := checkIDs(opRetrieveReport, id{"reportID", reportID}); err != nil {
+		return nil, err
+	}
+	return receiveDocument(ctx, s.client, opRetrieveReport, mediaPDF, func(ctx context.Context, accept gen.RequestEditorFn) (*http.Response, error) {
+		return s.client.raw.RetrieveReport(ctx, api.ID(reportID), accept)
+	})
+}
+
+// Delete deletes a report. One that is not there is an error, [ErrNotFound], unless an earlier attempt of this very call
+// may have deleted it.
+//
+// Errors: [ErrInvalidInput], [ErrNotFound], [ErrWrongAPIVersion]. operationId: deleteReport.
+func (s *ReportsService) Delete(ctx context.Context, reportID string) error {
+	if err := checkIDs(opDeleteReport, id{"reportID", reportID}); err != nil {
+		return err
+	}
+	_, err := s.client.send(ctx, opDeleteReport, func(ctx context.Context) (*http.Response, error) {
+		return s.client.raw.DeleteReport(ctx, api.ID(reportID))
+	})
+	return err
+}
+
+// Transactions returns the transactions that a report is made of, from all pages; see [ReportTransactionFields] and
+// [PageSize]. A page is fetched when the one before has been used up, nothing is sent before the range begins, and
+// leaving the loop leaves nothing open. An error comes once, and last; what came before it is good.
+//
+// Errors: [ErrInvalidInput], [ErrNotFound], [ErrWrongAPIVersion], [ErrBadPageLink]. operationId:
+// retrieveReportTransactions, once for each page.
+func (s *ReportsService) Transactions(ctx context.Context, reportID string, options ...ListOption[ReportTransaction]) iter.Seq2[*ReportTransaction, error] {
+	return s.transactions(reportID, options).all(ctx)
+}
+
+// TransactionsPage returns one page of what [ReportsService.Transactions] returns; see [TransactionsService.Page].
+//
+// Errors: as [ReportsService.Transactions]. operationId: retrieveReportTransactions.
+func (s *ReportsService) TransactionsPage(ctx context.Context, reportID string, at Cursor, options ...ListOption[ReportTransaction]) (*Page[ReportTransaction], error) {
+	return s.transactions(reportID, options).one(ctx, at)
+}
+
+func (s *ReportsService) transactions(reportID string, options []ListOption[ReportTransaction]) collection[ReportTransaction] {
+	return collection[ReportTransaction]{
+		client: s.client, op: opReportTransactions, ids: []id{{"reportID", reportID}}, options: options,
+		fetch: func(ctx context.Context, query pageQuery, edit gen.RequestEditorFn) (*http.Response, error) {
+			return s.client.raw.RetrieveReportTransactions(ctx, api.ID(reportID),
+				&gen.RetrieveReportTransactionsParams{Limit: query.limit, Filter: query.filter}, edit)
+		},
+	}
+}
+
+// Types returns the types of reports that the application can have made, with the filters that each takes. Nothing is
+// sent before the range begins; an error comes once, and last.
+//
+// Errors: [ErrForbidden], [ErrWrongAPIVersion]. operationId: listReportTypes.
+func (s *ReportsService) Types(ctx context.Context) iter.Seq2[*ReportType, error] {
+	return listAll[ReportType](ctx, s.client, opListReportTypes, nil, nil, func(ctx context.Context, _ *string) (*http.Response, error) {
+		return s.client.raw.ListReportTypes(ctx)
+	})
+}
+
+// Type returns a type of report.
+//
+// Errors: [ErrInvalidInput], [ErrNotFound], [ErrWrongAPIVersion]. operationId: retrieveSpecificReportType.
+func (s *ReportsService) Type(ctx context.Context, reportTypeID string) (*ReportType, error) {
+	if err := checkIDs(opReportType, id{"reportTypeID", reportTypeID}); err != nil {
+		return nil, err
+	}
+	answer, err := s.client.send(ctx, opReportType, func(ctx context.Context) (*http.Response, error) {
+		return s.client.raw.RetrieveSpecificReportType(ctx, api.ID(reportTypeID))
+	})
+	if err != nil {
+		return nil, err
+	}
+	reportType, err := readThing(opReportType, answer, func(t *ReportType) string {
+		if t.ID == "" && len(t.Data) == 1 {
+			return t.Data[0].ID
+		}
+		return t.ID
+	})
+	if err == nil && reportType.ID == "" { // the documents' schema is that of a list
+		reportType = &reportType.Data[0]
+	}
+	return reportType, err
+}
+
+func reportIDOf(r *Report) string { return r.ID }

@@ -1,0 +1,287 @@
+package basiq_test
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"mime"
+	"mime/multipart"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	basiq "github.com/basiq-go/basiq-go/wrapper"
+)
+
+// upload is what a server finds in an upload.
+type upload struct {
+	institutionID, name, fileType, content string
+	length                                 int64
+}
+
+func readUpload(t testing.TB, r *http.Request) upload {
+	t.Helper()
+	mediaType, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	require.NoError(t, err)
+	require.Equal(t, "multipart/form-data", mediaType)
+	form, err := multipart.NewReader(r.Body, params["boundary"]).ReadForm(1 << 20)
+	require.NoError(t, err)
+	require.Len(t, form.File["statement"], 1)
+	part := form.File["statement"][0]
+	file, err := part.Open()
+	require.NoError(t, err)
+	content, err := io.ReadAll(file)
+	require.NoError(t, err)
+	require.NoError(t, file.Close())
+	require.Len(t, form.Value["institutionId"], 1)
+	return upload{form.Value["institutionId"][0], part.Filename, part.Header.Get("Content-Type"), string(content), r.ContentLength}
+}
+
+// onlyReader hides everything but Read, as a network stream does.
+type onlyReader struct{ io.Reader }
+
+func TestUploadStatement(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "march.pdf")
+	require.NoError(t, os.WriteFile(path, []byte("%PDF-1.7 ..."), 0o600))
+	onDisk, err := os.Open(path)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = onDisk.Close() })
+	halfRead := strings.NewReader("skipped,rest")
+	_, err = io.CopyN(io.Discard, halfRead, 8)
+	require.NoError(t, err)
+	for name, c := range map[string]struct {
+		name     string
+		content  io.Reader
+		fileType string
+		want     string
+		sized    bool
+	}{
+		"a file":         {"march.pdf", onDisk, "application/pdf", "%PDF-1.7 ...", true},
+		"bytes":          {"March.CSV", bytes.NewReader([]byte("a,b\n")), "text/csv", "a,b\n", true},
+		"half read":      {"m.csv", halfRead, "text/csv", "rest", true},
+		"a stream":       {"m.csv", onlyReader{strings.NewReader("a,b\n")}, "text/csv", "a,b\n", false},
+		"an empty file":  {"m.csv", strings.NewReader(""), "text/csv", "", true},
+		"an odd name":    {`Übersicht "März", 2024.csv`, strings.NewReader("x"), "text/csv", "x", true},
+		"a name of dots": {"..csv", strings.NewReader("x"), "text/csv", "x", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			client := serve(t, func(w http.ResponseWriter, r *http.Request) {
+				assert.Equal(t, "POST /users/u1/statements", r.Method+" "+r.URL.Path)
+				got := readUpload(t, r)
+				assert.Equal(t, c.sized, got.length > int64(len(c.want)), "the length is known")
+				got.length = 0
+				assert.Equal(t, upload{"AU00000", c.name, c.fileType, c.want, 0}, got)
+				w.WriteHeader(http.StatusAccepted)
+				_, _ = io.WriteString(w, jobJSON)
+			})
+			job, err := client.Statements.Upload(t.Context(), userID, basiq.Statement{InstitutionID: "AU00000", Name: c.name, Content: c.content})
+			require.NoError(t, checkJob(t, job, err))
+		})
+	}
+}
+
+func TestBadStatements(t *testing.T) {
+	t.Parallel()
+	s, client := newStub(t, ok(202, jobJSON))
+	file := strings.NewReader("x")
+	for name, c := range map[string]struct {
+		userID    string
+		statement basiq.Statement
+		text      string
+	}{
+		"no user":        {"", basiq.Statement{InstitutionID: "AU00000", Name: "a.pdf", Content: file}, "userID"},
+		"no institution": {userID, basiq.Statement{Name: "a.pdf", Content: file}, "statement.InstitutionID"},
+		"no name":        {userID, basiq.Statement{InstitutionID: "AU00000", Content: file}, "statement.Name"},
+		"another type":   {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a.xls", Content: file}, ".pdf or .csv"},
+		"a line break":   {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a\r\nX: y.pdf", Content: file}, "statement.Name"},
+		"no content":     {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a.pdf"}, "statement.Content"},
+		"a broken file":  {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a.pdf", Content: brokenSeeker{file}}, "statement.Content"},
+	} {
+		_, err := client.Statements.Upload(t.Context(), c.userID, c.statement)
+		require.ErrorIs(t, err, basiq.ErrInvalidInput, name)
+		assert.Contains(t, err.Error(), c.text, name)
+	}
+	assert.Empty(t, s.seen())
+}
+
+// brokenSeeker knows where it stands and not where it ends.
+type brokenSeeker struct{ *strings.Reader }
+
+func (s brokenSeeker) Seek(offset int64, whence int) (int64, error) {
+	if whence == io.SeekEnd {
+		return 0, errors.New("no end")
+	}
+	return s.Reader.Seek(offset, whence)
+}
+
+// A file that can be read again is sent again, from its start, where that is safe; a stream is not.
+func TestUploadIsSentAgain(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		content io.Reader
+		first   any
+		times   int
+		err     error
+	}{
+		"a file after 429":               {strings.NewReader("a,b\n"), ok(429, ""), 2, nil},
+		"a file after an expired token":  {strings.NewReader("a,b\n"), tokenExpired, 2, nil},
+		"a file after 503":               {strings.NewReader("a,b\n"), ok(503, ""), 1, basiq.ErrUnavailable},
+		"a stream after 429":             {onlyReader{strings.NewReader("a,b\n")}, ok(429, ""), 1, basiq.ErrTooManyRequests},
+		"a stream after a token expired": {onlyReader{strings.NewReader("a,b\n")}, tokenExpired, 1, basiq.CodeAccessDenied},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			turn := inTurn(c.first, ok(202, jobJSON))
+			var bodies []string
+			s := &stub{answer: func(n int, req request) (*http.Response, error) {
+				_, content, _ := strings.Cut(req.Body, "text/csv\r\n\r\n")
+				content, _, _ = strings.Cut(content, "\r\n--")
+				bodies = append(bodies, content)
+				return turn(n, req)
+			}}
+			_, err := newClient(t, s).Statements.Upload(t.Context(), userID, basiq.Statement{InstitutionID: "AU00000", Name: "m.csv", Content: c.content})
+			if c.err != nil {
+				require.ErrorIs(t, err, c.err)
+			} else {
+				require.NoError(t, err)
+			}
+			require.Len(t, bodies, c.times)
+			for _, body := range bodies {
+				assert.Equal(t, "a,b\n", body)
+			}
+		})
+	}
+}
+
+// slowFile is a file of size bytes that is never in memory. It can be read at several places at once.
+type slowFile struct {
+	size   int64
+	offset int64
+}
+
+func (f *slowFile) ReadAt(p []byte, at int64) (int, error) {
+	if at >= f.size {
+		return 0, io.EOF
+	}
+	n := min(int64(len(p)), f.size-at)
+	for i := range p[:n] {
+		p[i] = byte('a' + (at+int64(i))%26)
+	}
+	return int(n), nil
+}
+
+func (f *slowFile) Read(p []byte) (int, error) {
+	n, err := f.ReadAt(p, f.offset)
+	f.offset += int64(n)
+	return n, err
+}
+
+func (f *slowFile) Seek(offset int64, whence int) (int64, error) {
+	switch whence {
+	case io.SeekEnd:
+		offset += f.size
+	case io.SeekCurrent:
+		offset += f.offset
+	}
+	f.offset = offset
+	return offset, nil
+}
+
+// Fifty megabytes go through, and the memory that the upload takes is no fiftieth of that.
+func TestUploadStreams(t *testing.T) { //nolint:paralleltest // it measures the memory of the whole process
+	const size = 50 << 20
+	for name, content := range map[string]io.Reader{"a file": &slowFile{size: size}, "a stream": onlyReader{&slowFile{size: size}}} {
+		t.Run(name, func(t *testing.T) {
+			var received int64
+			var peak uint64
+			client := serve(t, func(w http.ResponseWriter, r *http.Request) {
+				buffer := make([]byte, 64<<10)
+				var stats runtime.MemStats
+				for reads := 0; ; reads++ {
+					n, err := r.Body.Read(buffer)
+					received += int64(n)
+					if err != nil {
+						break
+					}
+					if reads%200 == 0 {
+						runtime.ReadMemStats(&stats)
+						peak = max(peak, stats.HeapAlloc)
+					}
+				}
+				w.WriteHeader(http.StatusAccepted)
+				_, _ = io.WriteString(w, jobJSON)
+			})
+			runtime.GC()
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			_, err := client.Statements.Upload(t.Context(), userID, basiq.Statement{InstitutionID: "AU00000", Name: "m.pdf", Content: content})
+			require.NoError(t, err)
+			runtime.ReadMemStats(&after)
+			assert.Greater(t, received, int64(size))
+			allocated, grown := after.TotalAlloc-before.TotalAlloc, int64(peak)-int64(before.HeapAlloc)
+			t.Logf("%d MiB sent, %d KiB allocated in all, heap grew by %d KiB at most", received>>20, allocated>>10, grown>>10)
+			assert.Less(t, allocated, uint64(size/25))
+		})
+	}
+}
+
+// An upload that was turned away early may still be reading the file when the next attempt begins.
+func TestUploadAttemptsShareNoOffset(t *testing.T) {
+	t.Parallel()
+	const size = 8 << 20
+	var mu sync.Mutex
+	requests := 0
+	client := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		requests++
+		n := requests
+		mu.Unlock()
+		if n < 3 {
+			w.WriteHeader(http.StatusTooManyRequests) // and the body is not read
+			return
+		}
+		got, err := io.ReadAll(r.Body)
+		assert.NoError(t, err)
+		at := bytes.Index(got, []byte("abcdefghijklmnopqrstuvwxyz"))
+		want := make([]byte, size)
+		_, _ = (&slowFile{size: size}).ReadAt(want, 0)
+		assert.True(t, bytes.Equal(want, got[at:at+size]), "the whole file, in order")
+		w.WriteHeader(http.StatusAccepted)
+		_, _ = io.WriteString(w, jobJSON)
+	})
+	_, err := client.Statements.Upload(t.Context(), userID, basiq.Statement{InstitutionID: "AU00000", Name: "m.pdf", Content: &slowFile{size: size}})
+	require.NoError(t, err)
+	assert.Equal(t, 3, requests)
+}
+
+// With the default http.Client an upload has ten minutes and not half of one; any other has its own Timeout.
+func TestUploadTimeout(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		slow := &http.Client{Timeout: 30 * time.Second, Transport: transportOf(func(req *http.Request) (*http.Response, error) {
+			if req.URL.Path == "/token" {
+				return reply(200, tokenJSON), nil
+			}
+			<-req.Context().Done()
+			return nil, req.Context().Err()
+		})}
+		client, err := basiq.New(testKey, basiq.WithHTTPClient(slow))
+		require.NoError(t, err)
+		start := time.Now()
+		_, err = client.Statements.Upload(t.Context(), userID, basiq.Statement{InstitutionID: "AU00000", Name: "m.pdf", Content: strings.NewReader("x")})
+		var failure *basiq.TransportError
+		require.ErrorAs(t, err, &failure)
+		assert.Equal(t, 30*time.Second, time.Since(start))
+	})
+}

@@ -1,0 +1,131 @@
+package basiq
+
+import (
+	"context"
+	"iter"
+	"net/http"
+
+	"github.com/basiq-go/basiq-go/api"
+	"github.com/basiq-go/basiq-go/gen"
+)
+
+type (
+	// Transaction is money that came to an account or went from it.
+	Transaction = gen.Transaction
+	// TransactionStatus is whether a transaction is pending or posted.
+	TransactionStatus = gen.TransactionStatus
+	// TransactionDirection is whether money came or went.
+	TransactionDirection = gen.TransactionDirection
+	// TransactionClass is what kind of transaction it is.
+	TransactionClass = gen.TransactionClass
+)
+
+// Whether a transaction is posted. The list is open.
+const (
+	// TransactionStatusPending: approved, and gone with the next refresh, which brings it again under another id.
+	TransactionStatusPending = gen.TransactionStatusPending
+	// TransactionStatusPosted: it stays.
+	TransactionStatusPosted = gen.TransactionStatusPosted
+)
+
+// Whether money came or went. The list is open.
+const (
+	// TransactionDirectionCredit: money came.
+	TransactionDirectionCredit = gen.TransactionDirectionCredit
+	// TransactionDirectionDebit: money went.
+	TransactionDirectionDebit = gen.TransactionDirectionDebit
+	// TransactionDirectionUnknown: [EnrichmentService.Get] cannot tell.
+	TransactionDirectionUnknown = gen.TransactionDirectionUnknown
+)
+
+// What kind of transaction it is. The list is open.
+const (
+	TransactionClassBankFee        = gen.TransactionClassBankFee
+	TransactionClassPayment        = gen.TransactionClassPayment
+	TransactionClassCashWithdrawal = gen.TransactionClassCashWithdrawal
+	TransactionClassTransfer       = gen.TransactionClassTransfer
+	TransactionClassLoanInterest   = gen.TransactionClassLoanInterest
+	TransactionClassRefund         = gen.TransactionClassRefund
+	TransactionClassDirectCredit   = gen.TransactionClassDirectCredit
+	TransactionClassInterest       = gen.TransactionClassInterest
+	TransactionClassLoanRepayment  = gen.TransactionClassLoanRepayment
+)
+
+// TransactionFields are the fields that [TransactionsService.List] can filter by.
+var TransactionFields = transactionFields{
+	AccountID:     EqualField[Transaction, string]{"account.id"},
+	ConnectionID:  EqualField[Transaction, string]{"connection.id"},
+	InstitutionID: EqualField[Transaction, string]{"institution.id"},
+	PostDate:      DateField[Transaction, Date]{"transaction.postDate"},
+	Status:        EqualField[Transaction, TransactionStatus]{"transaction.status"},
+	Direction:     EqualField[Transaction, TransactionDirection]{"transaction.direction"},
+	Class:         EqualField[Transaction, TransactionClass]{"transaction.class"},
+}
+
+type transactionFields struct {
+	// AccountID is the id of the account.
+	AccountID EqualField[Transaction, string]
+	// ConnectionID is the id of the connection that the transaction was fetched through.
+	ConnectionID EqualField[Transaction, string]
+	// InstitutionID is the bank's id, for example "AU00000".
+	InstitutionID EqualField[Transaction, string]
+	// PostDate is the day on which the transaction was posted.
+	PostDate DateField[Transaction, Date]
+	// Status is whether the transaction is pending or posted.
+	Status EqualField[Transaction, TransactionStatus]
+	// Direction is whether money came or went.
+	Direction EqualField[Transaction, TransactionDirection]
+	// Class is what kind of transaction it is.
+	Class EqualField[Transaction, TransactionClass]
+}
+
+// TransactionsService reads the transactions that a user's connections have fetched.
+type TransactionsService struct{ client *Client }
+
+// List returns the user's transactions that satisfy all filters, from all pages; see [TransactionFields] and [PageSize].
+// They come account by account, in each those that are pending first, then the latest posted first.
+//
+// A pending transaction is deleted with the next refresh, and what becomes of it then has another id: do not store it as
+// a posted one.
+//
+// A page is fetched when the one before has been used up, nothing is sent before the range begins, and leaving the loop
+// leaves nothing open. An error comes once, and last; what came before it is good.
+//
+// Errors: [ErrInvalidInput], [ErrNotFound] for a user that is not there, [ErrBadPageLink]. operationId: getTransactions,
+// once for each page.
+func (s *TransactionsService) List(ctx context.Context, userID string, options ...ListOption[Transaction]) iter.Seq2[*Transaction, error] {
+	return s.collection(userID, options).all(ctx)
+}
+
+// Page returns one page of what [TransactionsService.List] returns: the first for an empty Cursor, and then those that
+// each page's Next names. A Cursor carries the options that the first page had; later options are of no effect.
+//
+// Errors: as [TransactionsService.List], and [ErrBadRequest] for a Cursor that Basiq does not know. operationId:
+// getTransactions.
+func (s *TransactionsService) Page(ctx context.Context, userID string, at Cursor, options ...ListOption[Transaction]) (*Page[Transaction], error) {
+	return s.collection(userID, options).one(ctx, at)
+}
+
+func (s *TransactionsService) collection(userID string, options []ListOption[Transaction]) collection[Transaction] {
+	return collection[Transaction]{
+		client: s.client, op: opGetTransactions, ids: []id{{"userID", userID}}, options: options,
+		fetch: func(ctx context.Context, query pageQuery, edit gen.RequestEditorFn) (*http.Response, error) {
+			return s.client.raw.GetTransactions(ctx, api.ID(userID), &gen.GetTransactionsParams{Limit: query.limit, Filter: query.filter}, edit)
+		},
+	}
+}
+
+// Get returns a transaction.
+//
+// Errors: [ErrInvalidInput], [ErrNotFound]. operationId: getTransaction.
+func (s *TransactionsService) Get(ctx context.Context, userID, transactionID string) (*Transaction, error) {
+	if err := checkIDs(opGetTransaction, id{"userID", userID}, id{"transactionID", transactionID}); err != nil {
+		return nil, err
+	}
+	transaction, _, err := receiveThing(ctx, s.client, opGetTransaction, transactionIDOf, func(ctx context.Context) (*http.Response, error) {
+		return s.client.raw.GetTransaction(ctx, api.ID(userID), api.ID(transactionID))
+	})
+	return transaction, err
+}
+
+func transactionIDOf(t *Transaction) string { return t.ID }

@@ -1,0 +1,248 @@
+package basiq
+
+import (
+	"context"
+	"iter"
+	"net/http"
+	"net/url"
+
+	"github.com/basiq-go/basiq-go/api"
+	"github.com/basiq-go/basiq-go/gen"
+)
+
+// Webhook is a URL of the application that Basiq sends messages to when an event happens. Package webhook verifies and
+// reads them.
+type Webhook struct {
+	gen.Webhook
+
+	// Secret is what signs the messages. Basiq tells it when the webhook is created and updated, and not again: store
+	// what [Secret.Reveal] returns. It hides the generated field of the same name, which is empty.
+	Secret Secret `json:"secret"`
+}
+
+type (
+	// CreateWebhook is the webhook to create.
+	CreateWebhook = gen.CreateWebhook
+	// UpdateWebhook is what a webhook shall be.
+	UpdateWebhook = gen.UpdateWebhook
+	// WebhookStatus is the state of a webhook.
+	WebhookStatus = gen.WebhookStatus
+	// WebhookMessage is a message to a webhook about an event.
+	WebhookMessage = gen.WebhookMessage
+	// WebhookAttemptStatus is what came of an attempt at delivering a message.
+	WebhookAttemptStatus = gen.WebhookAttemptStatus
+	// WebhookTestMessage is the test message to send.
+	WebhookTestMessage = gen.WebhookTestMessage
+)
+
+// The states of a webhook. The list is open.
+const (
+	WebhookStatusActive          = gen.WebhookStatusActive
+	WebhookStatusPendingApproval = gen.WebhookStatusPendingApproval
+)
+
+// What comes of attempts. The list is open.
+const (
+	WebhookAttemptStatusSuccess = gen.WebhookAttemptStatusSuccess
+	WebhookAttemptStatusFailed  = gen.WebhookAttemptStatusFailed
+)
+
+// WebhookMessageFields are the fields that [WebhooksService.Messages] can filter by. Basiq names the fields and no
+// conditions; these are the conditions of other collections.
+var WebhookMessageFields = webhookMessageFields{
+	Date:        DateField[WebhookMessage, Time]{"date"},
+	Status:      EqualField[WebhookMessage, WebhookAttemptStatus]{"status"},
+	EventTypeID: EqualField[WebhookMessage, EventTypeName]{"eventTypeId"},
+	WebhookID:   EqualField[WebhookMessage, string]{"webhookId"},
+	EventID:     EqualField[WebhookMessage, string]{"eventId"},
+}
+
+type webhookMessageFields struct {
+	// Date is when the message was sent, compared with a date or a moment.
+	Date DateField[WebhookMessage, Time]
+	// Status is what came of the message.
+	Status EqualField[WebhookMessage, WebhookAttemptStatus]
+	// EventTypeID is the type of the event.
+	EventTypeID EqualField[WebhookMessage, EventTypeName]
+	// WebhookID is the id of the webhook.
+	WebhookID EqualField[WebhookMessage, string]
+	// EventID is the id of the event.
+	EventID EqualField[WebhookMessage, string]
+}
+
+// WebhooksService has Basiq tell the application of events as they happen. It needs a client of [APIVersion30].
+type WebhooksService struct{ client *Client }
+
+// List returns the application's webhooks, without their secrets. When there are none, the range has no iterations.
+// Nothing is sent before the range begins; an error comes once, and last.
+//
+// Errors: [ErrForbidden], [ErrWrongAPIVersion], [ErrBadPageLink]. operationId: listAppWebhooks.
+func (s *WebhooksService) List(ctx context.Context) iter.Seq2[*Webhook, error] {
+	return func(yield func(*Webhook, error) bool) {
+		for webhook, err := range s.list().all(ctx) {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			if !yield(newWebhook(webhook), nil) {
+				return
+			}
+		}
+	}
+}
+
+func (s *WebhooksService) list() collection[gen.Webhook] {
+	return collection[gen.Webhook]{
+		client: s.client, op: opListWebhooks,
+		fetch: func(ctx context.Context, _ pageQuery, edit gen.RequestEditorFn) (*http.Response, error) {
+			return s.client.raw.ListAppWebhooks(ctx, edit)
+		},
+		// The documents' example has an only webhook without a list around it.
+		decode: func(op *Operation, answer *answer) (*pageBody[gen.Webhook], error) {
+			list, err := read[gen.WebhookList](op, answer)
+			if err != nil {
+				return nil, err
+			}
+			return &pageBody[gen.Webhook]{Type: list.Type, Size: list.Size, Data: list.Data, Links: list.Links}, nil
+		},
+	}
+}
+
+// Create creates a webhook for a URL of the application. It may take a quarter of an hour until the first message comes.
+// The answer has the Secret, which Basiq does not tell again.
+//
+// There can be one webhook for a URL, and one for an event type. It is sent again only when it certainly did not arrive:
+// after an error for which [MayHaveBeenDone] is true, look into [WebhooksService.List]. Errors: [ErrInvalidInput] for
+// a URL that is not https, [ErrConflict] for a URL that has a webhook, [CodeEventAlreadySubscribed], [ErrForbidden],
+// [ErrWrongAPIVersion]. operationId: addWebhook.
+func (s *WebhooksService) Create(ctx context.Context, webhook CreateWebhook) (*Webhook, error) {
+	if err := checkWebhookURL(opAddWebhook, webhook.URL); err != nil {
+		return nil, err
+	}
+	return receiveWebhook(ctx, s.client, opAddWebhook, func(ctx context.Context) (*http.Response, error) {
+		return s.client.raw.AddWebhook(ctx, webhook)
+	})
+}
+
+// Get returns a webhook, without its secret.
+//
+// Errors: [ErrInvalidInput], [ErrNotFound], [ErrWrongAPIVersion]. operationId: getWebhook.
+func (s *WebhooksService) Get(ctx context.Context, webhookID string) (*Webhook, error) {
+	if err := checkIDs(opGetWebhook, id{"webhookID", webhookID}); err != nil {
+		return nil, err
+	}
+	return receiveWebhook(ctx, s.client, opGetWebhook, func(ctx context.Context) (*http.Response, error) {
+		return s.client.raw.GetWebhook(ctx, api.ID(webhookID))
+	})
+}
+
+// Update changes a webhook. The answer has its Secret; whether that is another one then is not documented, so store it.
+//
+// It is sent again only when it certainly did not arrive. Errors: as [WebhooksService.Create], and [ErrNotFound].
+// operationId: updateWebhook.
+func (s *WebhooksService) Update(ctx context.Context, webhookID string, change UpdateWebhook) (*Webhook, error) {
+	if err := checkIDs(opUpdateWebhook, id{"webhookID", webhookID}); err != nil {
+		return nil, err
+	}
+	if err := checkWebhookURL(opUpdateWebhook, change.URL); err != nil {
+		return nil, err
+	}
+	return receiveWebhook(ctx, s.client, opUpdateWebhook, func(ctx context.Context) (*http.Response, error) {
+		return s.client.raw.UpdateWebhook(ctx, api.ID(webhookID), change)
+	})
+}
+
+// Delete deletes a webhook: no more messages are sent to it. One that is not there is an error, [ErrNotFound], unless an
+// earlier attempt of this very call may have deleted it.
+//
+// Errors: [ErrInvalidInput], [ErrNotFound], [ErrWrongAPIVersion]. operationId: deleteWebhook.
+func (s *WebhooksService) Delete(ctx context.Context, webhookID string) error {
+	if err := checkIDs(opDeleteWebhook, id{"webhookID", webhookID}); err != nil {
+		return err
+	}
+	_, err := s.client.send(ctx, opDeleteWebhook, func(ctx context.Context) (*http.Response, error) {
+		return s.client.raw.DeleteWebhook(ctx, api.ID(webhookID))
+	})
+	return err
+}
+
+// Messages returns the messages to a webhook that satisfy all filters, without their attempts, from all pages; see
+// [WebhookMessageFields] and [PageSize]. A page is fetched when the one before has been used up, nothing is sent before
+// the range begins, and leaving the loop leaves nothing open. An error comes once, and last; what came before it is good.
+//
+// Errors: [ErrInvalidInput], [ErrNotFound], [ErrWrongAPIVersion], [ErrBadPageLink]. operationId: listMessages, once for
+// each page.
+func (s *WebhooksService) Messages(ctx context.Context, webhookID string, options ...ListOption[WebhookMessage]) iter.Seq2[*WebhookMessage, error] {
+	return s.messages(webhookID, options).all(ctx)
+}
+
+// MessagesPage returns one page of what [WebhooksService.Messages] returns; see [TransactionsService.Page].
+//
+// Errors: as [WebhooksService.Messages]. operationId: listMessages.
+func (s *WebhooksService) MessagesPage(ctx context.Context, webhookID string, at Cursor, options ...ListOption[WebhookMessage]) (*Page[WebhookMessage], error) {
+	return s.messages(webhookID, options).one(ctx, at)
+}
+
+func (s *WebhooksService) messages(webhookID string, options []ListOption[WebhookMessage]) collection[WebhookMessage] {
+	return collection[WebhookMessage]{
+		client: s.client, op: opListMessages, ids: []id{{"webhookID", webhookID}}, options: options,
+		fetch: func(ctx context.Context, query pageQuery, edit gen.RequestEditorFn) (*http.Response, error) {
+			return s.client.raw.ListMessages(ctx, api.ID(webhookID), &gen.ListMessagesParams{Limit: query.limit, Filter: query.filter}, edit)
+		},
+	}
+}
+
+// Message returns a message with the attempts at delivering it.
+//
+// Errors: [ErrInvalidInput], [ErrNotFound], [ErrWrongAPIVersion]. operationId: getWebhookMessage.
+func (s *WebhooksService) Message(ctx context.Context, webhookID, messageID string) (*WebhookMessage, error) {
+	if err := checkIDs(opGetWebhookMessage, id{"webhookID", webhookID}, id{"messageID", messageID}); err != nil {
+		return nil, err
+	}
+	message, _, err := receiveThing(ctx, s.client, opGetWebhookMessage, messageIDOf, func(ctx context.Context) (*http.Response, error) {
+		return s.client.raw.GetWebhookMessage(ctx, api.ID(webhookID), api.ID(messageID))
+	})
+	return message, err
+}
+
+// SendTest has a test message sent to the webhooks that subscribe to its event type.
+//
+// It is sent again only when it certainly did not arrive. Errors: [ErrInvalidInput] for a message without an event type,
+// [CodeNoWebhooksFound] when nobody subscribes to it, [ErrWrongAPIVersion]. operationId: testMessage.
+func (s *WebhooksService) SendTest(ctx context.Context, message WebhookTestMessage) error {
+	if message.EventTypeID == "" {
+		return invalidInput(opTestMessage.Name, "message", "give an EventTypeID")
+	}
+	_, err := s.client.send(ctx, opTestMessage, func(ctx context.Context) (*http.Response, error) {
+		return s.client.raw.TestMessage(ctx, message)
+	})
+	return err
+}
+
+// checkWebhookURL refuses a URL that Basiq could not send messages to.
+func checkWebhookURL(op *Operation, address string) error {
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme != "https" || u.Host == "" {
+		return invalidInput(op.Name, "URL", "it is not an https URL; give one such as https://example.com/basiq")
+	}
+	return nil
+}
+
+// receiveWebhook makes a call whose answer is a webhook.
+func receiveWebhook(ctx context.Context, c *Client, op *Operation, request func(ctx context.Context) (*http.Response, error)) (*Webhook, error) {
+	webhook, _, err := receiveThing(ctx, c, op, webhookIDOf, request)
+	if err != nil {
+		return nil, err
+	}
+	return newWebhook(webhook), nil
+}
+
+// newWebhook moves the secret to where it does not show.
+func newWebhook(webhook *gen.Webhook) *Webhook {
+	secret := webhook.Secret.Secret()
+	webhook.Secret = ""
+	return &Webhook{Webhook: *webhook, Secret: secret}
+}
+
+func webhookIDOf(w *gen.Webhook) string    { return w.ID }
+func messageIDOf(m *WebhookMessage) string { return m.ID }
