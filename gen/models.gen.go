@@ -2576,8 +2576,8 @@ type EventData struct {
 	// Class What kind of account it is.
 	Class *AccountClass `json:"class,omitempty"`
 
-	// Connection A reference to a connection or an account.
-	Connection *ResourceReference `json:"connection,omitempty"`
+	// Connection Account or transactions: their connection, an object in all examples; an id is allowed, as accounts by themselves have.
+	Connection api.Reference `json:"connection,omitempty,omitzero"`
 
 	// Count A decimal number, as a JSON number or as a string that holds one; null or empty where there is none.
 	Count Decimal `json:"count,omitempty,omitzero"`
@@ -2609,8 +2609,8 @@ type EventData struct {
 	// ID The id of the user, connection, account or consent. Transactions have none.
 	ID string `json:"id,omitempty,omitzero"`
 
-	// Institution The institution that a connection or a job belongs to.
-	Institution *InstitutionReference `json:"institution,omitempty"`
+	// Institution Connection or account: its institution, an object in all examples; an id is allowed, as accounts by themselves have.
+	Institution api.Reference `json:"institution,omitempty,omitzero"`
 
 	// LastName User: the last name.
 	LastName string `json:"lastName,omitempty,omitzero"`

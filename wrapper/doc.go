@@ -4,6 +4,19 @@
 // A user has connections, one for each bank login. Creating or refreshing one starts a job, whose steps take 3 to 30
 // seconds as a rule; then the connection's accounts and transactions can be read.
 //
+// # Services
+//
+// A [Client] has a service for each kind of thing; README.md lists the operations of Basiq's documents beside their
+// methods.
+//
+//   - Users, and how they connect: [UsersService], [ConsentsService], [AuthLinksService], [ConnectionsService],
+//     [StatementsService], [JobsService].
+//   - What comes of it: [AccountsService], [TransactionsService], [IdentitiesService], [EnrichmentService].
+//   - What can be made of that: [ReportsService], [AffordabilityService], [IncomeService], [ExpensesService].
+//   - Where to connect: [ConnectorsService], [InstitutionsService].
+//   - What happens meanwhile: [EventsService], [WebhooksService].
+//   - Access: [TokensService].
+//
 // # Connect
 //
 //	client, err := basiq.New(os.Getenv("BASIQ_API_KEY"), basiq.WithAPIVersion(basiq.APIVersion21))
@@ -20,8 +33,15 @@
 // end, and replaces when Basiq refuses one. Tokens that have expired are refused with 403 "Token has expired", and those
 // that are not known with 401; either is mended by one new token and one more attempt.
 //
-// Creating and updating connections with bank credentials needs tokens of API 2.1; with API 3.0, the default of [New],
-// users connect on Basiq's consent page.
+// Creating and updating connections with bank credentials needs tokens of API 2.1. With API 3.0, the default of [New],
+// users connect on Basiq's consent page: send their browser to [ConsentsService.PageURL], read where it comes back with
+// [ParseConsentRedirect], and wait for the jobs with [JobsService.WaitAll]:
+//
+//	page, err := client.Consents.PageURL(ctx, userID, basiq.ConsentPage{State: state}) // state: basiq.NewConsentState()
+//	...
+//	redirect, err := basiq.ParseConsentRedirect(r.URL, state)
+//	...
+//	jobs, err := client.Jobs.WaitAll(ctx, redirect.JobIDs)
 //
 // # Wait
 //
@@ -47,9 +67,26 @@
 //		fmt.Println(connection.ID, connection.Status)
 //	}
 //
-// Most types are aliases of generated ones: go doc github.com/basiq-go/basiq-go/gen.Connection shows their fields.
-// Values are kept as Basiq sent them. [Amount], [Date] and [Time] say by their methods whether they hold anything, so
-// that a date which is null, empty or malformed fails nobody's call; so does a status that this package does not know.
+// Collections that come in pages come through all of them, in order; [PageSize] chooses how large they are, and methods
+// such as [TransactionsService.Page] return one page with the [Cursor] of the next, for those who store it:
+//
+//	for transaction, err := range client.Transactions.List(ctx, userID,
+//		basiq.TransactionFields.PostDate.Between("2024-01-01", "2024-03-31")) {
+//		if err != nil {
+//			return err
+//		}
+//		cents, known := transaction.Amount.MinorUnits(2)
+//		...
+//	}
+//
+// What can be filtered by, the variables such as [TransactionFields] have: conditions that Basiq does not document for a
+// collection do not compile.
+//
+// Most types are aliases of generated ones: go doc github.com/basiq-go/basiq-go/gen.Connection shows their fields. Those
+// that are only parts of an answer have their names in that package alone.
+// Values are kept as Basiq sent them, with every digit. [Amount], [Decimal], [Date] and [Time] say by their methods whether
+// they hold anything, so that a date which is null, empty or malformed fails nobody's call; so does a status that this
+// package does not know.
 //
 // # Errors
 //
@@ -70,8 +107,8 @@
 //
 //   - Reads, deletes, refreshes and requests for tokens are sent again after timeouts, resets, 408 and 5xx. A delete that
 //     is sent again and finds nothing has succeeded.
-//   - Creates, updates, purges and MFA answers are sent again only when the request certainly did not reach Basiq. Banks
-//     lock logins that are tried too often.
+//   - Creates, updates, purges, uploads and MFA answers are sent again only when the request certainly did not reach
+//     Basiq. Banks lock logins that are tried too often.
 //   - Every call is sent again after 429.
 //
 // [MayHaveBeenDone] says of an error whether Basiq may have carried out the call all the same.
@@ -86,9 +123,14 @@
 // [WithHTTPClient]: hooks run once for each attempt and see no token. [WithLogger] logs attempts without ids, headers or
 // bodies. Secrets are of a type that prints, logs and marshals as "[redacted]".
 //
+// # Webhooks
+//
+// [WebhooksService] subscribes to events, package webhook verifies and reads what Basiq posts then, and
+// [EventsService.Get] has the data.
+//
 // # Testing
 //
-// Package basiqtest plays the API in memory, with Basiq's own test banks and test users. It works inside testing/synctest,
+// Package basiqtest plays tokens, users, connections and jobs in memory, with Basiq's own test banks and test users. It works inside testing/synctest,
 // where a job's half minute takes no time:
 //
 //	sandbox := basiqtest.New(t)

@@ -1,9 +1,11 @@
 package conformance
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"strings"
 	"testing"
@@ -24,14 +26,29 @@ func readme(t *testing.T) string {
 // A table that is written by hand goes stale, unless it is looked at.
 func TestReadmeListsEveryOperation(t *testing.T) {
 	t.Parallel()
-	rows := regexp.MustCompile("(?m)^\\| `(\\w+)` \\| `(\\w+ /\\S*)` \\| `(\\w+\\.\\w+)`").FindAllStringSubmatch(readme(t), -1)
-	have := map[string]string{}
-	for _, row := range rows {
-		have[row[1]] = row[2] + " " + row[3]
+	row := regexp.MustCompile("(?m)^\\| `(\\w+)` \\| `(\\w+ /\\S*)` \\| `(\\w+\\.\\w+)`(.*?) \\| ([0-9., ]+) \\|$")
+	versions := map[string]string{}
+	for _, op := range operations(loaded(t)) {
+		var all []string
+		list, _ := op.Extensions["x-basiq-versions"].([]any)
+		for _, version := range list {
+			all = append(all, fmt.Sprint(version))
+		}
+		versions[op.OperationID] = strings.Join(all, ", ")
 	}
-	want := map[string]string{}
+	var have, want []string
+	client := reflect.TypeFor[basiq.Client]()
+	for _, row := range row.FindAllStringSubmatch(readme(t), -1) {
+		have = append(have, strings.Join([]string{row[1], row[2], row[3], row[5]}, " "))
+		for _, other := range regexp.MustCompile("`(\\w+)\\.(\\w+)`").FindAllStringSubmatch(row[4], -1) {
+			service, found := client.FieldByName(other[1])
+			require.True(t, found, other[0])
+			_, found = service.Type.MethodByName(other[2])
+			assert.True(t, found, other[0])
+		}
+	}
 	for _, op := range basiq.Operations() {
-		want[op.ID] = op.Method + " " + op.Path + " " + op.Name
+		want = append(want, strings.Join([]string{op.ID, op.Method, op.Path, op.Name, versions[op.ID]}, " "))
 	}
 	assert.Equal(t, want, have)
 }

@@ -7,7 +7,8 @@
 // A [Sandbox] keeps users, connections and jobs in memory and answers as Basiq's documents say: with the test banks
 // and test users of Basiq's own sandbox, jobs whose steps take their time, challenges for a second factor, tokens that
 // expire and errors in the documented envelope. Where the documents are silent it does what is plausible, and a comment
-// in the code says so.
+// in the code says so. The operations of the contract that it does not play yet are refused with 501, whose detail names
+// them.
 //
 // # Banks
 //
