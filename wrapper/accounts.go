@@ -71,13 +71,9 @@ func (s *AccountsService) List(ctx context.Context, userID string, filters ...Fi
 //
 // Errors: [ErrInvalidInput], [ErrNotFound]. operationId: getAccount.
 func (s *AccountsService) Get(ctx context.Context, userID, accountID string) (*Account, error) {
-	if err := checkIDs(opGetAccount, id{"userID", userID}, id{"accountID", accountID}); err != nil {
-		return nil, err
-	}
-	account, _, err := receiveThing(ctx, s.client, opGetAccount, accountIDOf, func(ctx context.Context) (*http.Response, error) {
+	return get(ctx, s.client, opGetAccount, []id{{"userID", userID}, {"accountID", accountID}}, accountIDOf, func(ctx context.Context) (*http.Response, error) {
 		return s.client.raw.GetAccount(ctx, api.ID(userID), api.ID(accountID), nil)
 	})
-	return account, err
 }
 
 func accountIDOf(a *Account) string { return a.ID }

@@ -60,13 +60,9 @@ func (s *AffordabilityService) Create(ctx context.Context, userID string, reques
 //
 // Errors: [ErrInvalidInput], [ErrNotFound]. operationId: getAffordability.
 func (s *AffordabilityService) Get(ctx context.Context, userID, snapshotID string) (*Affordability, error) {
-	if err := checkIDs(opGetAffordability, id{"userID", userID}, id{"snapshotID", snapshotID}); err != nil {
-		return nil, err
-	}
-	summary, _, err := receiveThing(ctx, s.client, opGetAffordability, affordabilityIDOf, func(ctx context.Context) (*http.Response, error) {
+	return get(ctx, s.client, opGetAffordability, []id{{"userID", userID}, {"snapshotID", snapshotID}}, affordabilityIDOf, func(ctx context.Context) (*http.Response, error) {
 		return s.client.raw.GetAffordability(ctx, api.ID(userID), api.ID(snapshotID))
 	})
-	return summary, err
 }
 
 // PDF returns a summary as a PDF document, in memory.

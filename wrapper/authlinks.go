@@ -50,13 +50,9 @@ func (s *AuthLinksService) Get(ctx context.Context, userID string) (*AuthLink, e
 //
 // Errors: [ErrInvalidInput], [ErrNotFound]. operationId: deleteAuthLink.
 func (s *AuthLinksService) Delete(ctx context.Context, userID string) error {
-	if err := checkIDs(opDeleteAuthLink, id{"userID", userID}); err != nil {
-		return err
-	}
-	_, err := s.client.send(ctx, opDeleteAuthLink, func(ctx context.Context) (*http.Response, error) {
+	return carryOut(ctx, s.client, opDeleteAuthLink, []id{{"userID", userID}}, func(ctx context.Context) (*http.Response, error) {
 		return s.client.raw.DeleteAuthLink(ctx, api.ID(userID))
 	})
-	return err
 }
 
 // receiveAuthLink makes a call whose answer is an auth link. It may have no id, but one without a URL is of no use.

@@ -163,7 +163,6 @@ func readThing[T any](op *Operation, answer *answer, idOf func(*T) string) (*T, 
 const (
 	mediaJSON = "application/json"
 	mediaPDF  = "application/pdf"
-	mediaCSV  = "application/csv"
 )
 
 // receiveDocument makes a call whose answer is a document of mediaType, which the request must ask for with accept.
@@ -192,6 +191,24 @@ func receiveThing[T any](ctx context.Context, c *Client, op *Operation, idOf fun
 	}
 	value, err := readThing(op, answer, idOf)
 	return value, answer.status, err
+}
+
+// get is receiveThing for a thing that ids in the path name.
+func get[T any](ctx context.Context, c *Client, op *Operation, ids []id, idOf func(*T) string, request func(ctx context.Context) (*http.Response, error)) (*T, error) {
+	if err := checkIDs(op, ids...); err != nil {
+		return nil, err
+	}
+	value, _, err := receiveThing(ctx, c, op, idOf, request)
+	return value, err
+}
+
+// carryOut makes a call whose answer says nothing but that it was done, about a thing that ids in the path name.
+func carryOut(ctx context.Context, c *Client, op *Operation, ids []id, request func(ctx context.Context) (*http.Response, error)) error {
+	if err := checkIDs(op, ids...); err != nil {
+		return err
+	}
+	_, err := c.send(ctx, op, request)
+	return err
 }
 
 // decode is the one place where an answer's body becomes a value.

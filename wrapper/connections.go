@@ -121,13 +121,9 @@ func (s *ConnectionsService) List(ctx context.Context, userID string, filters ..
 //
 // Errors: [ErrInvalidInput], [ErrNotFound]. operationId: getConnection.
 func (s *ConnectionsService) Get(ctx context.Context, userID, connectionID string) (*Connection, error) {
-	if err := checkIDs(opGetConnection, id{"userID", userID}, id{"connectionID", connectionID}); err != nil {
-		return nil, err
-	}
-	connection, _, err := receiveThing(ctx, s.client, opGetConnection, connectionIDOf, func(ctx context.Context) (*http.Response, error) {
+	return get(ctx, s.client, opGetConnection, []id{{"userID", userID}, {"connectionID", connectionID}}, connectionIDOf, func(ctx context.Context) (*http.Response, error) {
 		return s.client.raw.GetConnection(ctx, api.ID(userID), api.ID(connectionID))
 	})
-	return connection, err
 }
 
 // Create connects the user to a bank. Basiq starts a job that logs in with the credentials (verify-credentials), asks
@@ -240,13 +236,9 @@ func (s *ConnectionsService) RefreshAll(ctx context.Context, userID string) ([]*
 // Deleting a connection that is not there is an error, [ErrNotFound], unless an earlier attempt of this very call may
 // have deleted it. operationId: deleteConnection.
 func (s *ConnectionsService) Delete(ctx context.Context, userID, connectionID string) error {
-	if err := checkIDs(opDeleteConnection, id{"userID", userID}, id{"connectionID", connectionID}); err != nil {
-		return err
-	}
-	_, err := s.client.send(ctx, opDeleteConnection, func(ctx context.Context) (*http.Response, error) {
+	return carryOut(ctx, s.client, opDeleteConnection, []id{{"userID", userID}, {"connectionID", connectionID}}, func(ctx context.Context) (*http.Response, error) {
 		return s.client.raw.DeleteConnection(ctx, api.ID(userID), api.ID(connectionID))
 	})
-	return err
 }
 
 // Purge removes all of the user's data from the connection's institution, for good, and keeps the connection:
@@ -255,13 +247,9 @@ func (s *ConnectionsService) Delete(ctx context.Context, userID, connectionID st
 // It is sent again only when it certainly did not arrive. It needs a client of [APIVersion30]. Errors:
 // [ErrWrongAPIVersion], [ErrNotFound], [ErrBadRequest]. operationId: purgeConnectionData.
 func (s *ConnectionsService) Purge(ctx context.Context, userID, connectionID string) error {
-	if err := checkIDs(opPurgeConnection, id{"userID", userID}, id{"connectionID", connectionID}); err != nil {
-		return err
-	}
-	_, err := s.client.send(ctx, opPurgeConnection, func(ctx context.Context) (*http.Response, error) {
+	return carryOut(ctx, s.client, opPurgeConnection, []id{{"userID", userID}, {"connectionID", connectionID}}, func(ctx context.Context) (*http.Response, error) {
 		return s.client.raw.PurgeConnectionData(ctx, api.ID(userID), api.ID(connectionID))
 	})
-	return err
 }
 
 // CreateAndWait is [ConnectionsService.Create], then [JobsService.Wait], then [ConnectionsService.Get] of the connection

@@ -106,13 +106,9 @@ func (s *ConnectorsService) List(ctx context.Context, filters ...Filter[Connecto
 //
 // Errors: [ErrInvalidInput], [ErrNotFound]. operationId: getConnector.
 func (s *ConnectorsService) Get(ctx context.Context, institutionID string, method ConnectionMethod) (*Connector, error) {
-	if err := checkIDs(opGetConnector, id{"institutionID", institutionID}, id{"method", string(method)}); err != nil {
-		return nil, err
-	}
-	connector, _, err := receiveThing(ctx, s.client, opGetConnector, connectorIDOf, func(ctx context.Context) (*http.Response, error) {
+	return get(ctx, s.client, opGetConnector, []id{{"institutionID", institutionID}, {"method", string(method)}}, connectorIDOf, func(ctx context.Context) (*http.Response, error) {
 		return s.client.raw.GetConnector(ctx, api.ID(institutionID), api.ID(method))
 	})
-	return connector, err
 }
 
 // ListPublic is [ConnectorsService.List] without a token: it needs no API key and is not counted as a call of yours. API
@@ -129,13 +125,9 @@ func (s *ConnectorsService) ListPublic(ctx context.Context, filters ...Filter[Co
 //
 // Errors: [ErrInvalidInput], [ErrNotFound]. operationId: getPublicConnector.
 func (s *ConnectorsService) GetPublic(ctx context.Context, institutionID string, method ConnectionMethod) (*Connector, error) {
-	if err := checkIDs(opGetPublicConnector, id{"institutionID", institutionID}, id{"method", string(method)}); err != nil {
-		return nil, err
-	}
-	connector, _, err := receiveThing(ctx, s.client, opGetPublicConnector, connectorIDOf, func(ctx context.Context) (*http.Response, error) {
+	return get(ctx, s.client, opGetPublicConnector, []id{{"institutionID", institutionID}, {"method", string(method)}}, connectorIDOf, func(ctx context.Context) (*http.Response, error) {
 		return s.client.raw.GetPublicConnector(ctx, api.ID(institutionID), api.ID(method))
 	})
-	return connector, err
 }
 
 func connectorIDOf(c *Connector) string { return c.ID }

@@ -1,12 +1,13 @@
 package basiq
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/subtle"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
+	"fmt"
 	"net/url"
 	"slices"
 	"strings"
@@ -44,6 +45,9 @@ var ErrConsentState = errors.New("the state in the redirect is not the one that 
 
 // consentTokenLife is how long the token of a consent page must be good at least: the user has to log in to a bank with it.
 const consentTokenLife = 30 * time.Minute
+
+// maxRedirectJobs bounds what a browser can have us wait for: far more banks than anybody connects at once.
+const maxRedirectJobs = 100
 
 // ConsentPage is a visit to Basiq's consent page.
 type ConsentPage struct {
@@ -144,20 +148,18 @@ func isServerToken(token Secret) bool {
 	if len(parts) != 3 {
 		return false
 	}
-	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
+	payload, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(parts[1], "="))
 	if err != nil {
 		return false
 	}
-	var claims struct {
-		Scope string `json:"scope"`
-	}
-	return json.Unmarshal(payload, &claims) == nil && strings.Contains(claims.Scope, string(TokenScopeServerAccess))
+	return bytes.Contains(payload, []byte(TokenScopeServerAccess))
 }
 
 // ConsentRedirect is what the consent page tells when it sends the browser back.
 type ConsentRedirect struct {
 	// JobIDs are the jobs that fetch the data of the banks that the user has connected: give them to
-	// [JobsService.WaitAll]. Empty when the user has connected none.
+	// [JobsService.WaitAll]. Empty when the user has connected none. The user's browser has carried them and may have
+	// changed them: before you use what a job has made, see that [Job.UserID] names this user.
 	JobIDs []string
 	// Query is all that the page has sent.
 	Query url.Values
@@ -195,6 +197,9 @@ func ParseConsentRedirect(u *url.URL, state string) (*ConsentRedirect, error) {
 			}
 			if err := api.ID(jobID).Validate(); err != nil {
 				return nil, invalidInput(name, "u", "one of its jobIds: "+err.Error())
+			}
+			if len(redirect.JobIDs) == maxRedirectJobs {
+				return nil, invalidInput(name, "u", fmt.Sprintf("it has more than %d jobIds", maxRedirectJobs))
 			}
 			redirect.JobIDs = append(redirect.JobIDs, jobID)
 		}

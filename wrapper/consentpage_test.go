@@ -3,6 +3,7 @@ package basiq_test
 import (
 	"context"
 	"encoding/base64"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -96,6 +97,7 @@ func TestServerTokenNeverReachesABrowser(t *testing.T) {
 		"both":              {scopedSource{`{"scope":"CLIENT_ACCESS SERVER_ACCESS"}`}, false},
 		"a user's claims":   {scopedSource{`{"scope":"CLIENT_ACCESS","userid":"u1"}`}, true},
 		"other claims":      {scopedSource{`{"scope":["CLIENT_ACCESS"]}`}, true},
+		"a list of scopes":  {scopedSource{`{"scopes":["SERVER_ACCESS"]}`}, false},
 		"no claims":         {scopedSource{`not JSON`}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -216,10 +218,21 @@ func TestParseConsentRedirect(t *testing.T) {
 			assert.Equal(t, state, redirect.Query.Get("state"))
 		})
 	}
-	_, err := basiq.ParseConsentRedirect(nil, state)
+	many := make([]string, 101)
+	for i := range many {
+		many[i] = fmt.Sprint("j", i)
+	}
+	redirect, err := basiq.ParseConsentRedirect(&url.URL{RawQuery: "state=" + state + "&jobIds=" + strings.Join(many[:100], ",")}, state)
+	require.NoError(t, err)
+	assert.Len(t, redirect.JobIDs, 100)
+	_, err = basiq.ParseConsentRedirect(&url.URL{RawQuery: "state=" + state + "&jobIds=" + strings.Join(many, ",")}, state)
+	require.ErrorIs(t, err, basiq.ErrInvalidInput, "so many banks nobody connects")
+
+	_, err = basiq.ParseConsentRedirect(nil, state)
 	require.ErrorIs(t, err, basiq.ErrInvalidInput)
 	_, err = basiq.ParseConsentRedirect(&url.URL{RawQuery: "state="}, "")
 	require.ErrorIs(t, err, basiq.ErrInvalidInput, "an empty state is no state")
-	assert.NotEqual(t, basiq.NewConsentState(), basiq.NewConsentState())
-	assert.Greater(t, len(basiq.NewConsentState()), 20)
+	first, second := basiq.NewConsentState(), basiq.NewConsentState()
+	assert.NotEqual(t, first, second)
+	assert.Greater(t, len(first), 20)
 }

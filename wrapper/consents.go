@@ -42,11 +42,7 @@ func (s *ConsentsService) List(ctx context.Context, userID string) iter.Seq2[*Co
 // Revoking a consent that is not there is an error, [ErrNotFound], unless an earlier attempt of this very call may have
 // revoked it. Errors: [ErrInvalidInput], [ErrNotFound], [ErrWrongAPIVersion]. operationId: deleteConsent.
 func (s *ConsentsService) Delete(ctx context.Context, userID, consentID string) error {
-	if err := checkIDs(opDeleteConsent, id{"userID", userID}, id{"consentID", consentID}); err != nil {
-		return err
-	}
-	_, err := s.client.send(ctx, opDeleteConsent, func(ctx context.Context) (*http.Response, error) {
+	return carryOut(ctx, s.client, opDeleteConsent, []id{{"userID", userID}, {"consentID", consentID}}, func(ctx context.Context) (*http.Response, error) {
 		return s.client.raw.DeleteConsent(ctx, api.ID(userID), api.ID(consentID))
 	})
-	return err
 }

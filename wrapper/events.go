@@ -117,13 +117,9 @@ func (s *EventsService) collection(filters []ListOption[Event]) collection[Event
 // Errors: [ErrInvalidInput], [ErrNotFound], for events of more than seven days ago too, [ErrWrongAPIVersion].
 // operationId: getEvent, which the documents call getTypeById.
 func (s *EventsService) Get(ctx context.Context, eventID string) (*Event, error) {
-	if err := checkIDs(opGetEvent, id{"eventID", eventID}); err != nil {
-		return nil, err
-	}
-	event, _, err := receiveThing(ctx, s.client, opGetEvent, eventIDOf, func(ctx context.Context) (*http.Response, error) {
+	return get(ctx, s.client, opGetEvent, []id{{"eventID", eventID}}, eventIDOf, func(ctx context.Context) (*http.Response, error) {
 		return s.client.raw.GetEvent(ctx, api.ID(eventID))
 	})
-	return event, err
 }
 
 // Types returns the types of events that there are. Nothing is sent before the range begins; an error comes once, and
@@ -143,13 +139,9 @@ func (s *EventsService) Types(ctx context.Context) iter.Seq2[*EventType, error] 
 //
 // Errors: [ErrInvalidInput], [ErrNotFound], [ErrWrongAPIVersion]. operationId: getEventTypeById.
 func (s *EventsService) Type(ctx context.Context, eventType EventTypeName) (*EventType, error) {
-	if err := checkIDs(opGetEventType, id{"eventType", string(eventType)}); err != nil {
-		return nil, err
-	}
-	found, _, err := receiveThing(ctx, s.client, opGetEventType, eventTypeIDOf, func(ctx context.Context) (*http.Response, error) {
+	return get(ctx, s.client, opGetEventType, []id{{"eventType", string(eventType)}}, eventTypeIDOf, func(ctx context.Context) (*http.Response, error) {
 		return s.client.raw.GetEventTypeByID(ctx, api.ID(eventType))
 	})
-	return found, err
 }
 
 func eventIDOf(e *Event) string         { return e.ID }

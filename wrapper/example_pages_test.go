@@ -117,7 +117,8 @@ func ExampleConsentsService_PageURL() {
 			return
 		}
 		for _, job := range jobs {
-			if connectionID, known := job.ConnectionID(); known {
+			owner, _ := job.UserID() // the browser has carried the ids of the jobs
+			if connectionID, known := job.ConnectionID(); known && owner == userID {
 				_, _ = fmt.Fprintln(w, "connected:", connectionID)
 			}
 		}

@@ -32,13 +32,9 @@ func (s *ExpensesService) Create(ctx context.Context, userID string, request Aff
 //
 // Errors: [ErrInvalidInput], [ErrNotFound]. operationId: getExpenses.
 func (s *ExpensesService) Get(ctx context.Context, userID, snapshotID string) (*Expenses, error) {
-	if err := checkIDs(opGetExpenses, id{"userID", userID}, id{"snapshotID", snapshotID}); err != nil {
-		return nil, err
-	}
-	summary, _, err := receiveThing(ctx, s.client, opGetExpenses, expensesIDOf, func(ctx context.Context) (*http.Response, error) {
+	return get(ctx, s.client, opGetExpenses, []id{{"userID", userID}, {"snapshotID", snapshotID}}, expensesIDOf, func(ctx context.Context) (*http.Response, error) {
 		return s.client.raw.GetExpenses(ctx, api.ID(userID), api.ID(snapshotID))
 	})
-	return summary, err
 }
 
 func expensesIDOf(v *Expenses) string { return v.ID }

@@ -30,13 +30,9 @@ func (s *IdentitiesService) List(ctx context.Context, userID string) iter.Seq2[*
 //
 // Errors: [ErrInvalidInput], [ErrNotFound]. operationId: getUserIdentity.
 func (s *IdentitiesService) Get(ctx context.Context, userID, identityID string) (*Identity, error) {
-	if err := checkIDs(opGetUserIdentity, id{"userID", userID}, id{"identityID", identityID}); err != nil {
-		return nil, err
-	}
-	identity, _, err := receiveThing(ctx, s.client, opGetUserIdentity, identityIDOf, func(ctx context.Context) (*http.Response, error) {
+	return get(ctx, s.client, opGetUserIdentity, []id{{"userID", userID}, {"identityID", identityID}}, identityIDOf, func(ctx context.Context) (*http.Response, error) {
 		return s.client.raw.GetUserIdentity(ctx, api.ID(userID), api.ID(identityID))
 	})
-	return identity, err
 }
 
 func identityIDOf(i *Identity) string { return i.ID }

@@ -49,13 +49,9 @@ func (s *IncomeService) Create(ctx context.Context, userID string, request Affor
 //
 // Errors: [ErrInvalidInput], [ErrNotFound]. operationId: getIncome.
 func (s *IncomeService) Get(ctx context.Context, userID, snapshotID string) (*Income, error) {
-	if err := checkIDs(opGetIncome, id{"userID", userID}, id{"snapshotID", snapshotID}); err != nil {
-		return nil, err
-	}
-	summary, _, err := receiveThing(ctx, s.client, opGetIncome, incomeIDOf, func(ctx context.Context) (*http.Response, error) {
+	return get(ctx, s.client, opGetIncome, []id{{"userID", userID}, {"snapshotID", snapshotID}}, incomeIDOf, func(ctx context.Context) (*http.Response, error) {
 		return s.client.raw.GetIncome(ctx, api.ID(userID), api.ID(snapshotID))
 	})
-	return summary, err
 }
 
 func incomeIDOf(v *Income) string { return v.ID }

@@ -55,13 +55,9 @@ func (s *InstitutionsService) List(ctx context.Context, filters ...Filter[Instit
 //
 // Errors: [ErrInvalidInput], [ErrNotFound], [ErrWrongAPIVersion]. operationId: getInstitution.
 func (s *InstitutionsService) Get(ctx context.Context, institutionID string) (*Institution, error) {
-	if err := checkIDs(opGetInstitution, id{"institutionID", institutionID}); err != nil {
-		return nil, err
-	}
-	institution, _, err := receiveThing(ctx, s.client, opGetInstitution, institutionIDOf, func(ctx context.Context) (*http.Response, error) {
+	return get(ctx, s.client, opGetInstitution, []id{{"institutionID", institutionID}}, institutionIDOf, func(ctx context.Context) (*http.Response, error) {
 		return s.client.raw.GetInstitution(ctx, api.ID(institutionID))
 	})
-	return institution, err
 }
 
 // ListPublic is [InstitutionsService.List] without a token.

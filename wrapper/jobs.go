@@ -310,13 +310,9 @@ type JobsService struct{ client *Client }
 // Errors: [ErrInvalidInput], [ErrNotFound]. For how long a job can be read is not documented; [JobsService.List] has
 // those of the last seven days. operationId: getJobs.
 func (s *JobsService) Get(ctx context.Context, jobID string) (*Job, error) {
-	if err := checkIDs(opGetJob, id{"jobID", jobID}); err != nil {
-		return nil, err
-	}
-	job, _, err := receiveThing(ctx, s.client, opGetJob, jobIDOf, func(ctx context.Context) (*http.Response, error) {
+	return get(ctx, s.client, opGetJob, []id{{"jobID", jobID}}, jobIDOf, func(ctx context.Context) (*http.Response, error) {
 		return s.client.raw.GetJobs(ctx, api.ID(jobID))
 	})
-	return job, err
 }
 
 // List returns the user's jobs of the last seven days that satisfy all filters, the one that changed last first; see

@@ -155,7 +155,7 @@ func Operations() []Operation {
 func (op Operation) Repeatable() bool { return op.repeat != repeatUnarrived }
 
 // public reports whether the operation takes no token.
-func (op *Operation) public() bool { return strings.HasPrefix(op.Path, "/public/") }
+func (op Operation) public() bool { return strings.HasPrefix(op.Path, "/public/") }
 
 // matchOperation finds the operation of a request that came through [Client.Raw]. The path is what follows the base
 // URL. Where two templates fit, the one with fewer parameters is meant, as in the contract.

@@ -2,7 +2,10 @@ package basiq_test
 
 import (
 	"errors"
+	"maps"
 	"net/http"
+	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -25,6 +28,39 @@ func TestEveryOperationHasACall(t *testing.T) {
 	assert.ElementsMatch(t, want, have)
 }
 
+// sent is what each operation sends besides its path: nothing, unless it has a row here. Uploads are in TestUploadStatement.
+var sent = map[string]struct{ query, body string }{
+	"createUser":         {body: `{"email":"gavin@hooli.com"}`},
+	"updateUser":         {body: `{"mobile":"+61410888666"}`},
+	"postAuthLink":       {body: `{"mobile":"+61410000000"}`},
+	"getConnections":     {query: "filter=institution.id.eq('AU00000')"},
+	"postConnection":     {body: `{"institution":{"id":"AU00000"},"loginId":"gavinBelson","password":"hooli2016"}`},
+	"updateConnection":   {body: `{"password":"hooli2016"}`},
+	"getUserJobs":        {query: "filter=connection.id.eq('c1')"},
+	"postJobMfa":         {body: `{"mfa-response":["1234"]}`},
+	"getAccounts":        {query: "filter=connection.id.ne('c2')"},
+	"getTransactions":    {query: "filter=account.id.eq('a1')&limit=100"},
+	"getEnrich":          {query: "accountType=credit-card&amount=-12.50&country=AU&institution=AU00000&mcc=5411&q=WOOLWORTHS 1234 & SONS"},
+	"getConnectors":      {query: "filter=connector.stage.eq('live'),connector.institution.tier.in('1','2')"},
+	"getInstitutions":    {query: "filter=institution.country.ne('New Zealand')"},
+	"postAffordability":  {body: `{"fromMonth":"2019-05","toMonth":"2019-09","accounts":["s55bf3","s55bf4"]}`},
+	"postIncome":         {body: `{"fromMonth":"2019-05","toMonth":"2019-09","accounts":["s55bf3","s55bf4"]}`},
+	"postExpenses":       {body: `{"fromMonth":"2019-05","toMonth":"2019-09","accounts":["s55bf3","s55bf4"]}`},
+	"getEvents":          {query: "filter=user.id.eq('u1'),event.entity.eq('connection')"},
+	"updateWebhook":      {body: `{"url":"https://piper.com/basiq-messages/"}`},
+	"listMessages":       {query: "filter=date.gteq('2019-08-24')&limit=500"},
+	"testMessage":        {body: `{"eventTypeId":"user.created","Text":"My test message"}`},
+	"getPublicConnectors":   {query: "filter=connector.id.eq('AU00000')"},
+	"getPublicInstitutions": {query: "filter=institution.tier.eq('3')"},
+	"retrieveReportTransactions": {query: "filter=transaction.id.eq('t1')&limit=500"},
+	"getAffordabilitySnapshotTransactions": {query: "limit=500"},
+	// An empty list of metrics would show them all, so that of none is null.
+	"createReport": {body: `{"reportType":"CON_AFFOR_01","title":"John Smith Affordability Report 2022-03-26","filters":[` +
+		`{"name":"fromDate","value":"2022-01-01"},{"name":"users","value":["u1"]},{"name":"includeMetrics","value":null}]}`},
+	// The schema of the documents has a list of events, and so has this; their example has a string.
+	"addWebhook": {body: `{"name":"My General Webhook","subscribedEvents":["user.created"],"url":"https://piper.com/basiq-messages/"}`},
+}
+
 func TestEveryOperationSucceeds(t *testing.T) {
 	t.Parallel()
 	for _, c := range operationCalls {
@@ -33,18 +69,125 @@ func TestEveryOperationSucceeds(t *testing.T) {
 			s := answerTo(c, func(int) (*http.Response, error) { return reply(c.status, c.body), nil })
 			require.NoError(t, c.call(t, newClient(t, s)))
 			require.Equal(t, 1, s.calls(c), "one call is one request")
-			if c.id != "postToken" {
-				sent := s.seen()[0]
-				op := operation(t, c.id)
-				assert.Equal(t, op.Method+" "+c.path, sent.String())
-				assert.Equal(t, "Bearer token-1", sent.Authorization)
-				assert.Equal(t, "application/json", sent.Header.Get("Accept"))
-				assert.True(t, strings.HasPrefix(sent.Header.Get("User-Agent"), "basiq-go/"))
-				if sent.Body != "" {
-					assert.Equal(t, "application/json", sent.ContentType)
-				}
+			if c.id == "postToken" {
+				return // TestTokenRequest has the rest
+			}
+			got, op := s.seen()[0], operation(t, c.id)
+			assert.Equal(t, op.Method+" "+c.path, got.String())
+			if isPublic(op) {
+				assert.NotContains(t, got.Header, "Authorization")
+				assert.Zero(t, s.tokenRequests(), "nor is a token asked for")
+			} else {
+				assert.Equal(t, "Bearer token-1", got.Authorization)
+				assert.Equal(t, 1, s.tokenRequests())
+			}
+			assert.Equal(t, "application/json", got.Header.Get("Accept"))
+			assert.True(t, strings.HasPrefix(got.Header.Get("User-Agent"), "basiq-go/"))
+			query, err := url.ParseQuery(got.Query)
+			require.NoError(t, err)
+			assert.Equal(t, sent[c.id].query, plain(query))
+			switch {
+			case c.id == "createStatement":
+				assert.Regexp(t, "^multipart/form-data; boundary=.+$", got.ContentType)
+			case sent[c.id].body != "":
+				assert.JSONEq(t, sent[c.id].body, got.Body)
+				assert.Equal(t, "application/json", got.ContentType)
+			default:
+				assert.Empty(t, got.Body)
+				assert.Empty(t, got.ContentType)
 			}
 		})
+	}
+	for id := range sent {
+		assert.NotEmpty(t, operation(t, id).Name)
+	}
+}
+
+// isPublic reports whether the documents ask for no token. That is told by the path, and by nothing else.
+func isPublic(op basiq.Operation) bool { return strings.HasPrefix(op.Path, "/public/") }
+
+// plain writes a query in the order of its names, and as people read it.
+func plain(query url.Values) string {
+	var pairs []string
+	for _, name := range slices.Sorted(maps.Keys(query)) {
+		for _, value := range query[name] {
+			pairs = append(pairs, name+"="+value)
+		}
+	}
+	return strings.Join(pairs, "&")
+}
+
+// Two operations answer with a document when they are asked for one.
+func TestDocuments(t *testing.T) {
+	t.Parallel()
+	const pdf = "%PDF-1.7 \x00\xff"
+	for name, c := range map[string]struct {
+		path string
+		call func(t testing.TB, c *basiq.Client) ([]byte, error)
+	}{
+		"Affordability.Get": {"/users/u1/affordability/s1", func(t testing.TB, c *basiq.Client) ([]byte, error) {
+			return c.Affordability.PDF(t.Context(), userID, "s1")
+		}},
+		"Reports.Get": {"/reports/r1", func(t testing.TB, c *basiq.Client) ([]byte, error) {
+			return c.Reports.PDF(t.Context(), "r1")
+		}},
+	} {
+		document := func(mediaType, body string) answerOf {
+			return answerOf{status: 200, body: body, header: http.Header{"Content-Type": {mediaType}}}
+		}
+		for _, mediaType := range []string{"application/pdf", "Application/PDF; charset=binary"} {
+			t.Run(name+"/"+mediaType, func(t *testing.T) {
+				t.Parallel()
+				s, client := newStub(t, errReset, document(mediaType, pdf))
+				got, err := c.call(t, client)
+				require.NoError(t, err)
+				assert.Equal(t, pdf, string(got), "byte for byte")
+				require.Len(t, s.seen(), 2, "it is read, so it may be read again")
+				for _, request := range s.seen() {
+					assert.Equal(t, "GET "+c.path, request.String())
+					assert.Equal(t, []string{"application/pdf"}, request.Header["Accept"])
+					assert.Equal(t, "Bearer token-1", request.Authorization)
+				}
+			})
+		}
+		for other, answer := range map[string]answerOf{
+			"JSON": ok(200, reportJSON), "HTML": document("text/html", "<html>"), "no type": document("", pdf), "a bad type": document("pdf", pdf),
+		} {
+			t.Run(name+"/"+other, func(t *testing.T) {
+				t.Parallel()
+				_, client := newStub(t, answer)
+				got, err := c.call(t, client)
+				require.ErrorContains(t, err, "basiq: "+name+": 200: done, but the answer cannot be read: it is not of the type application/pdf")
+				assert.Nil(t, got)
+			})
+		}
+		t.Run(name+"/an error is JSON all the same", func(t *testing.T) {
+			t.Parallel()
+			_, client := newStub(t, ok(404, envelope("resource-not-found", "", "")))
+			_, err := c.call(t, client)
+			require.ErrorIs(t, err, basiq.ErrNotFound)
+		})
+		t.Run(name+"/it is bounded", func(t *testing.T) {
+			t.Parallel()
+			s := &stub{answer: inTurn(document("application/pdf", pdf))}
+			_, err := c.call(t, newClient(t, s, basiq.WithMaxResponseBytes(3), basiq.WithTokenSource(fixedTokens("token-1"))))
+			require.ErrorIs(t, err, basiq.ErrResponseTooLarge)
+		})
+	}
+}
+
+// The documents' schema of one type of report is that of a list, of one; both are read.
+func TestReportTypeInAList(t *testing.T) {
+	t.Parallel()
+	_, client := newStub(t, ok(200, list(reportTypeJSON)))
+	reportType, err := client.Reports.Type(t.Context(), basiq.ReportTypeAffordability)
+	require.NoError(t, err)
+	checkReportType(t, reportType)
+	for name, body := range map[string]string{"none": `{"type":"list","data":[]}`, "two": list(reportTypeJSON + "," + reportTypeJSON)} {
+		_, client := newStub(t, ok(200, body))
+		reportType, err := client.Reports.Type(t.Context(), basiq.ReportTypeAffordability)
+		require.ErrorContains(t, err, "there is no id in it", name)
+		assert.Nil(t, reportType, name)
 	}
 }
 
@@ -52,7 +195,7 @@ func TestEveryOperationSucceeds(t *testing.T) {
 func TestEveryOperationReportsErrors(t *testing.T) {
 	t.Parallel()
 	for _, c := range operationCalls {
-		for _, status := range []int{400, 401, 403, 404, 409, 415, 418, 429, 500, 503} {
+		for _, status := range []int{400, 401, 403, 404, 409, 410, 413, 415, 418, 429, 500, 503} {
 			t.Run(c.id+"/"+http.StatusText(status), func(t *testing.T) {
 				t.Parallel()
 				s := answerTo(c, func(int) (*http.Response, error) {
@@ -77,15 +220,26 @@ func TestEveryOperationReportsErrors(t *testing.T) {
 	}
 }
 
+// What makes, changes or sends something is sent once where it may have arrived: a second one would do harm, cost one of
+// the day's, or reach people twice. What is read, deleted or refreshed is sent again.
 func TestWhichOperationsAreRepeated(t *testing.T) {
 	t.Parallel()
-	once := []string{"createUser", "updateUser", "postConnection", "updateConnection", "purgeConnectionData", "postJobMfa"}
+	once := []string{
+		"createUser", "updateUser",
+		"postAuthLink",
+		"postConnection", "updateConnection", "purgeConnectionData",
+		"postJobMfa",
+		"createStatement",
+		"postAffordability", "postIncome", "postExpenses", "createReport",
+		"addWebhook", "updateWebhook", "testMessage",
+	}
+	for _, id := range once {
+		assert.Equal(t, http.MethodPost, operation(t, id).Method, id)
+	}
 	for _, c := range operationCalls {
 		wantRepeats := 4
-		for _, id := range once {
-			if c.id == id {
-				wantRepeats = 1
-			}
+		if slices.Contains(once, c.id) {
+			wantRepeats = 1
 		}
 		for name, answer := range map[string]any{
 			"after a reset":              errReset,
@@ -115,7 +269,7 @@ func TestWhichOperationsAreRepeated(t *testing.T) {
 			require.NoError(t, c.call(t, newClient(t, s)))
 			assert.Equal(t, 3, s.calls(c))
 		})
-		for _, status := range []int{400, 401, 403, 404, 409, 410, 415, 501} {
+		for _, status := range []int{400, 401, 403, 404, 409, 410, 413, 415, 501} {
 			t.Run(c.id+"/not after "+http.StatusText(status), func(t *testing.T) {
 				t.Parallel()
 				s := answerTo(c, func(int) (*http.Response, error) { return reply(status, envelope("unauthorized-access", "", "")), nil })
@@ -129,7 +283,7 @@ func TestWhichOperationsAreRepeated(t *testing.T) {
 
 func TestIDsThatChangeThePath(t *testing.T) {
 	t.Parallel()
-	bad := []string{"", ".", "..", "a/b", `a\b`, "a?b", "a#b", "a%2fb", "a b", "a\x00b", "a\nb", "ä", "refresh"}
+	bad := []string{"", ".", "..", "a/b", `a\b`, "a?b", "a#b", "a%2fb", "a b", "a\x00b", "a\nb", "ä", "refresh", "types", "transactions"}
 	calls := map[string]func(c *basiq.Client, t testing.TB, id string) error{
 		"Users.Get": func(c *basiq.Client, t testing.TB, id string) error {
 			_, err := c.Users.Get(t.Context(), id)

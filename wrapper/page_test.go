@@ -1,14 +1,18 @@
 package basiq_test
 
 import (
-	"errors"
+	"bytes"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
-	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -75,7 +79,6 @@ func TestPagesAreFetchedWhenTheyAreWanted(t *testing.T) {
 	client := newClient(t, s)
 	all := client.Transactions.List(t.Context(), userID, basiq.PageSize[basiq.Transaction](2))
 	assert.Empty(t, s.seen(), "nothing is sent before the range")
-	goroutines := runtime.NumGoroutine()
 	var ids []string
 	for transaction, err := range all {
 		require.NoError(t, err)
@@ -86,7 +89,6 @@ func TestPagesAreFetchedWhenTheyAreWanted(t *testing.T) {
 	}
 	assert.Equal(t, []string{"t0", "t1", "t2"}, ids)
 	assert.Len(t, s.seen(), 2, "the third page was not wanted")
-	_ = goroutines
 
 	ids = nil
 	for transaction, err := range all {
@@ -281,9 +283,59 @@ func TestAPageThatFails(t *testing.T) {
 				require.NoError(t, failure)
 			} else {
 				var answer *basiq.Error
-				require.True(t, errors.As(failure, &answer), "%v", failure)
+				require.ErrorAs(t, failure, &answer)
 				assert.Equal(t, "Transactions.List", answer.Operation)
 			}
 		})
 	}
+}
+
+// Leaving the loop leaves no request under way and no answer half read.
+func TestABreakLeavesNothingOpen(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	states := map[net.Conn]http.ConnState{}
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/token" {
+			_, _ = io.WriteString(w, tokenJSON)
+			return
+		}
+		resp, err := ledger{100_000}.answer(0, request{Path: r.URL.EscapedPath(), Query: r.URL.RawQuery})
+		if !assert.NoError(t, err) {
+			return
+		}
+		body, _ := io.ReadAll(resp.Body)
+		// The client's base URL is this server's.
+		_, _ = w.Write(bytes.ReplaceAll(body, []byte(basiq.DefaultBaseURL), nil))
+	}))
+	server.Config.ConnState = func(conn net.Conn, state http.ConnState) {
+		mu.Lock()
+		defer mu.Unlock()
+		states[conn] = state
+	}
+	server.Start()
+	t.Cleanup(server.Close)
+	transport := &http.Transport{}
+	client, err := basiq.New(testKey, basiq.WithBaseURL(server.URL), basiq.WithHTTPClient(&http.Client{Transport: transport}))
+	require.NoError(t, err)
+
+	n := 0
+	for _, err := range client.Transactions.List(t.Context(), userID) {
+		require.NoError(t, err)
+		if n++; n == 50_250 { // in the middle of a page in the middle
+			break
+		}
+	}
+	assert.Equal(t, 50_250, n)
+	transport.CloseIdleConnections() // closes a connection only when nobody uses it
+	assert.Eventually(t, func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		for _, state := range states {
+			if state != http.StateClosed {
+				return false
+			}
+		}
+		return len(states) > 0
+	}, 5*time.Second, time.Millisecond)
 }

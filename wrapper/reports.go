@@ -175,13 +175,9 @@ func (s *ReportsService) Create(ctx context.Context, report CreateReport) (*Job,
 //
 // Errors: [ErrInvalidInput], [ErrNotFound], [ErrWrongAPIVersion], [ErrResponseTooLarge]. operationId: retrieveReport.
 func (s *ReportsService) Get(ctx context.Context, reportID string) (*Report, error) {
-	if err := checkIDs(opRetrieveReport, id{"reportID", reportID}); err != nil {
-		return nil, err
-	}
-	report, _, err := receiveThing(ctx, s.client, opRetrieveReport, reportIDOf, func(ctx context.Context) (*http.Response, error) {
+	return get(ctx, s.client, opRetrieveReport, []id{{"reportID", reportID}}, reportIDOf, func(ctx context.Context) (*http.Response, error) {
 		return s.client.raw.RetrieveReport(ctx, api.ID(reportID))
 	})
-	return report, err
 }
 
 // PDF returns a report as a PDF document, in memory.
@@ -201,13 +197,9 @@ func (s *ReportsService) PDF(ctx context.Context, reportID string) ([]byte, erro
 //
 // Errors: [ErrInvalidInput], [ErrNotFound], [ErrWrongAPIVersion]. operationId: deleteReport.
 func (s *ReportsService) Delete(ctx context.Context, reportID string) error {
-	if err := checkIDs(opDeleteReport, id{"reportID", reportID}); err != nil {
-		return err
-	}
-	_, err := s.client.send(ctx, opDeleteReport, func(ctx context.Context) (*http.Response, error) {
+	return carryOut(ctx, s.client, opDeleteReport, []id{{"reportID", reportID}}, func(ctx context.Context) (*http.Response, error) {
 		return s.client.raw.DeleteReport(ctx, api.ID(reportID))
 	})
-	return err
 }
 
 // Transactions returns the transactions that a report is made of, from all pages; see [ReportTransactionFields] and

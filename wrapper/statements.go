@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"path"
 	"strings"
 
 	"github.com/basiq-go/basiq-go/api"
@@ -13,7 +14,8 @@ import (
 type Statement struct {
 	// InstitutionID names the bank that the statement is from, for example "AU00000". Required.
 	InstitutionID string
-	// Name is the file's name, such as "march.pdf" or "march.csv": Basiq reads PDF and CSV. Required.
+	// Name is the file's name, such as "march.pdf" or "march.csv": Basiq reads PDF and CSV. Folders before it are not sent.
+	// Required.
 	Name string
 	// Content is the file itself, which is read while it is sent and never kept in memory. One that can be read again, such
 	// as an *os.File or a *bytes.Reader, is sent from where it stands to its end, with its length, and again where that is
@@ -54,7 +56,8 @@ func (s *StatementsService) Upload(ctx context.Context, userID string, statement
 	case statement.Content == nil:
 		return nil, invalidInput(op.Name, "statement.Content", "it is nil; give the file")
 	}
-	upload, err := newForm([][2]string{{"institutionId", statement.InstitutionID}}, "statement", statement.Name, fileType, statement.Content)
+	upload, err := newForm([][2]string{{"institutionId", statement.InstitutionID}}, "statement",
+		path.Base(strings.ReplaceAll(statement.Name, `\`, "/")), fileType, statement.Content)
 	if err != nil {
 		return nil, invalidInput(op.Name, "statement.Content", err.Error())
 	}

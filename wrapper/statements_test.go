@@ -72,6 +72,7 @@ func TestUploadStatement(t *testing.T) {
 		"a stream":       {"m.csv", onlyReader{strings.NewReader("a,b\n")}, "text/csv", "a,b\n", false},
 		"an empty file":  {"m.csv", strings.NewReader(""), "text/csv", "", true},
 		"an odd name":    {`Übersicht "März", 2024.csv`, strings.NewReader("x"), "text/csv", "x", true},
+		"a whole path":   {"/home/gavin/m.csv", strings.NewReader("x"), "text/csv", "x", true},
 		"a name of dots": {"..csv", strings.NewReader("x"), "text/csv", "x", true},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -81,7 +82,7 @@ func TestUploadStatement(t *testing.T) {
 				got := readUpload(t, r)
 				assert.Equal(t, c.sized, got.length > int64(len(c.want)), "the length is known")
 				got.length = 0
-				assert.Equal(t, upload{"AU00000", c.name, c.fileType, c.want, 0}, got)
+				assert.Equal(t, upload{"AU00000", filepath.Base(c.name), c.fileType, c.want, 0}, got)
 				w.WriteHeader(http.StatusAccepted)
 				_, _ = io.WriteString(w, jobJSON)
 			})
@@ -199,7 +200,9 @@ func (f *slowFile) Seek(offset int64, whence int) (int64, error) {
 }
 
 // Fifty megabytes go through, and the memory that the upload takes is no fiftieth of that.
-func TestUploadStreams(t *testing.T) { //nolint:paralleltest // it measures the memory of the whole process
+//
+//nolint:paralleltest // it measures the memory of the whole process
+func TestUploadStreams(t *testing.T) {
 	const size = 50 << 20
 	for name, content := range map[string]io.Reader{"a file": &slowFile{size: size}, "a stream": onlyReader{&slowFile{size: size}}} {
 		t.Run(name, func(t *testing.T) {

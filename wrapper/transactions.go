@@ -119,13 +119,9 @@ func (s *TransactionsService) collection(userID string, options []ListOption[Tra
 //
 // Errors: [ErrInvalidInput], [ErrNotFound]. operationId: getTransaction.
 func (s *TransactionsService) Get(ctx context.Context, userID, transactionID string) (*Transaction, error) {
-	if err := checkIDs(opGetTransaction, id{"userID", userID}, id{"transactionID", transactionID}); err != nil {
-		return nil, err
-	}
-	transaction, _, err := receiveThing(ctx, s.client, opGetTransaction, transactionIDOf, func(ctx context.Context) (*http.Response, error) {
+	return get(ctx, s.client, opGetTransaction, []id{{"userID", userID}, {"transactionID", transactionID}}, transactionIDOf, func(ctx context.Context) (*http.Response, error) {
 		return s.client.raw.GetTransaction(ctx, api.ID(userID), api.ID(transactionID))
 	})
-	return transaction, err
 }
 
 func transactionIDOf(t *Transaction) string { return t.ID }

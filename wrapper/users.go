@@ -69,13 +69,9 @@ func (s *UsersService) Create(ctx context.Context, user CreateUser) (*User, erro
 //
 // Errors: [ErrInvalidInput], [ErrNotFound]. operationId: getUser.
 func (s *UsersService) Get(ctx context.Context, userID string) (*User, error) {
-	if err := checkIDs(opGetUser, id{"userID", userID}); err != nil {
-		return nil, err
-	}
-	user, _, err := receiveThing(ctx, s.client, opGetUser, userIDOf, func(ctx context.Context) (*http.Response, error) {
+	return get(ctx, s.client, opGetUser, []id{{"userID", userID}}, userIDOf, func(ctx context.Context) (*http.Response, error) {
 		return s.client.raw.GetUser(ctx, api.ID(userID))
 	})
-	return user, err
 }
 
 // Update changes the fields of a user that are given; those that are empty stay as they are, so a field cannot be
@@ -101,13 +97,9 @@ func (s *UsersService) Update(ctx context.Context, userID string, change UpdateU
 //
 // operationId: deleteUser.
 func (s *UsersService) Delete(ctx context.Context, userID string) error {
-	if err := checkIDs(opDeleteUser, id{"userID", userID}); err != nil {
-		return err
-	}
-	_, err := s.client.send(ctx, opDeleteUser, func(ctx context.Context) (*http.Response, error) {
+	return carryOut(ctx, s.client, opDeleteUser, []id{{"userID", userID}}, func(ctx context.Context) (*http.Response, error) {
 		return s.client.raw.DeleteUser(ctx, api.ID(userID))
 	})
-	return err
 }
 
 func userIDOf(u *User) string { return u.ID }

@@ -514,7 +514,7 @@ func TestWaitAllWaitsAtOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
-		client := newClient(t, &stub{answer: func(_ int, req request) (*http.Response, error) {
+		client := newClient(t, &stub{answer: func(int, request) (*http.Response, error) {
 			if time.Since(start) < 10*time.Second {
 				return jobStarted.response(), nil
 			}

@@ -157,13 +157,9 @@ func (s *WebhooksService) Update(ctx context.Context, webhookID string, change U
 //
 // Errors: [ErrInvalidInput], [ErrNotFound], [ErrWrongAPIVersion]. operationId: deleteWebhook.
 func (s *WebhooksService) Delete(ctx context.Context, webhookID string) error {
-	if err := checkIDs(opDeleteWebhook, id{"webhookID", webhookID}); err != nil {
-		return err
-	}
-	_, err := s.client.send(ctx, opDeleteWebhook, func(ctx context.Context) (*http.Response, error) {
+	return carryOut(ctx, s.client, opDeleteWebhook, []id{{"webhookID", webhookID}}, func(ctx context.Context) (*http.Response, error) {
 		return s.client.raw.DeleteWebhook(ctx, api.ID(webhookID))
 	})
-	return err
 }
 
 // Messages returns the messages to a webhook that satisfy all filters, without their attempts, from all pages; see
@@ -196,13 +192,9 @@ func (s *WebhooksService) messages(webhookID string, options []ListOption[Webhoo
 //
 // Errors: [ErrInvalidInput], [ErrNotFound], [ErrWrongAPIVersion]. operationId: getWebhookMessage.
 func (s *WebhooksService) Message(ctx context.Context, webhookID, messageID string) (*WebhookMessage, error) {
-	if err := checkIDs(opGetWebhookMessage, id{"webhookID", webhookID}, id{"messageID", messageID}); err != nil {
-		return nil, err
-	}
-	message, _, err := receiveThing(ctx, s.client, opGetWebhookMessage, messageIDOf, func(ctx context.Context) (*http.Response, error) {
+	return get(ctx, s.client, opGetWebhookMessage, []id{{"webhookID", webhookID}, {"messageID", messageID}}, messageIDOf, func(ctx context.Context) (*http.Response, error) {
 		return s.client.raw.GetWebhookMessage(ctx, api.ID(webhookID), api.ID(messageID))
 	})
-	return message, err
 }
 
 // SendTest has a test message sent to the webhooks that subscribe to its event type.
