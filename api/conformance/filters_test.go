@@ -1,0 +1,64 @@
+package conformance
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// A condition that the documents do not allow for a collection is a mistake that the compiler finds.
+func TestOnlyDocumentedFiltersCompile(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ call, complaint string }{
+		"a good one": {`client.Transactions.List(ctx, "u1", basiq.TransactionFields.PostDate.Gteq("2024-01-01"), basiq.PageSize[basiq.Transaction](100))`, ""},
+		"of another collection": {
+			`client.Transactions.List(ctx, "u1", basiq.AccountFields.ID.Eq("a1"))`, "Account",
+		},
+		"of a report, for a user": {
+			`client.Transactions.List(ctx, "u1", basiq.ReportTransactionFields.ID.Eq("t1"))`, "ReportTransaction",
+		},
+		"a field that cannot be filtered by": {
+			`client.Transactions.List(ctx, "u1", basiq.TransactionFields.Amount.Eq("1"))`, "Amount",
+		},
+		"a range of ids":        {`client.Accounts.List(ctx, "u1", basiq.AccountFields.ID.Between("a", "b"))`, "Between"},
+		"not, where only equal": {`client.Connections.List(ctx, "u1", basiq.ConnectionFields.Status.Ne("active"))`, "Ne"},
+		"a choice of ids":       {`client.Connectors.List(ctx, basiq.ConnectorFields.ID.In("AU00000", "AU00001"))`, "In"},
+		"an enum of another":    {`client.Transactions.List(ctx, "u1", basiq.TransactionFields.Status.Eq(basiq.ConnectionStatusActive))`, "ConnectionStatus"},
+		"pages of one page":     {`client.Accounts.List(ctx, "u1", basiq.PageSize[basiq.Account](10))`, "Account"},
+		"a size of event pages": {`client.Events.List(ctx, basiq.PageSize[basiq.Event](10))`, "Event does not satisfy"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			file := filepath.Join(t.TempDir(), "main.go")
+			require.NoError(t, os.WriteFile(file, fmt.Appendf(nil, `package main
+
+import (
+	"context"
+
+	basiq "github.com/basiq-go/basiq-go/wrapper"
+)
+
+func main() {
+	var client *basiq.Client
+	ctx := context.Background()
+	_ = %s
+}
+`, c.call), 0o600))
+			vet := exec.CommandContext(t.Context(), "go", "vet", file)
+			vet.Dir = "../.."
+			out, err := vet.CombinedOutput()
+			if c.complaint == "" {
+				require.NoError(t, err, string(out))
+				return
+			}
+			require.Error(t, err)
+			assert.Contains(t, string(out), c.complaint)
+			assert.Contains(t, string(out), "main.go:12:", "and nothing else is wrong")
+		})
+	}
+}
