@@ -35,6 +35,11 @@ var strictContract = sync.OnceValues(func() (*contract, error) {
 		return nil, err
 	}
 	forbidUnknownFields(doc)
+	return newContract(doc)
+})
+
+// newContract makes a router for doc.
+func newContract(doc *openapi3.T) (*contract, error) {
 	// The router would refuse every request to another host than the contract's, such as a sandbox on loopback.
 	doc.Servers = openapi3.Servers{{URL: "/"}}
 	router, err := gorillamux.NewRouter(doc)
@@ -42,7 +47,7 @@ var strictContract = sync.OnceValues(func() (*contract, error) {
 		return nil, fmt.Errorf("openapi.yaml: %w", err)
 	}
 	return &contract{doc: doc, router: router}, nil
-})
+}
 
 // forbidUnknownFields closes every object that lists its properties. The contract itself leaves them open, because
 // Basiq may add fields; but a field that our own two sides speak of must stand in the contract.

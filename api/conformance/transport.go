@@ -8,13 +8,17 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"mime"
+	"mime/multipart"
 	"net/http"
+	"net/textproto"
 	"net/url"
 	"slices"
 	"strings"
 	"sync"
 	"testing/iotest"
 
+	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/openapi3filter"
 	"github.com/getkin/kin-openapi/routers"
 
@@ -42,8 +46,9 @@ func (v *Violation) Error() string {
 
 // Transport sends requests through another transport and holds both ways to the contract, in a form stricter than
 // what a client of a growing API could bear: fields and query parameters that the contract does not name are refused
-// too. A request that breaks it is not sent, a response that breaks it is not handed on: RoundTrip returns a
-// *[Violation] in their place. Make one with [NewTransport]; many goroutines may use it.
+// too, but for the query of a link to a next page that came through the same Transport. A request that breaks it is not
+// sent, a response that breaks it is not handed on: RoundTrip returns a *[Violation] in their place. Make one with
+// [NewTransport]; many goroutines may use it.
 type Transport struct {
 	base     http.RoundTripper
 	contract *contract
@@ -51,6 +56,7 @@ type Transport struct {
 	mu         sync.Mutex
 	violations []error
 	exchanges  map[string]int
+	links      map[string]bool // where the next pages are, by the responses that were handed on
 }
 
 // NewTransport returns a Transport that sends through base.
@@ -59,7 +65,11 @@ func NewTransport(base http.RoundTripper) (*Transport, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Transport{base: base, contract: contract, exchanges: map[string]int{}}, nil
+	return newTransport(base, contract), nil
+}
+
+func newTransport(base http.RoundTripper, contract *contract) *Transport {
+	return &Transport{base: base, contract: contract, exchanges: map[string]int{}, links: map[string]bool{}}
 }
 
 // Violations returns what was refused so far. A test asks at its end, because a client may swallow the error of
@@ -106,7 +116,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 			SchemaValidationOptions:           schemaOptions(),
 		},
 	}
-	if err := checkRequest(req.Context(), input, body); err != nil {
+	if err := checkRequest(req.Context(), input, body, t.linked(req.URL)); err != nil {
 		return nil, t.refuse(operation, "request", err)
 	}
 
@@ -129,7 +139,35 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.exchanges[fmt.Sprintf("%s %d", operation, resp.StatusCode)]++
+	if next := nextPage(req.URL, answer); next != "" {
+		t.links[next] = true
+	}
 	return resp, nil
+}
+
+// linked reports whether a response has named the URL as that of a next page. The contract does not say what is in its
+// query, only that it is to be followed as it is.
+func (t *Transport) linked(u *url.URL) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.links[u.String()]
+}
+
+// nextPage returns the URL of the page after the one in a response, if it names one.
+func nextPage(page *url.URL, body []byte) string {
+	var list struct {
+		Links struct {
+			Next string `json:"next"`
+		} `json:"links"`
+	}
+	if err := json.Unmarshal(body, &list); err != nil || list.Links.Next == "" {
+		return ""
+	}
+	next, err := page.Parse(list.Links.Next)
+	if err != nil {
+		return ""
+	}
+	return next.String()
 }
 
 func (t *Transport) refuse(operation, part string, err error) error {
@@ -165,18 +203,26 @@ func checkCredential(_ context.Context, input *openapi3filter.AuthenticationInpu
 	return nil
 }
 
-// checkRequest adds to the OpenAPI library's checks what that lets pass: ids that lead elsewhere, unknown and repeated
-// query parameters and form fields, bodies of unknown length where none belongs, and text after the JSON.
-func checkRequest(ctx context.Context, input *openapi3filter.RequestValidationInput, body []byte) error {
+// checkRequest adds to the OpenAPI library's checks what that lets pass: credentials where none belongs, ids that lead
+// elsewhere, unknown and repeated query parameters and form fields, bodies of unknown length where none belongs, and
+// text after the JSON. The query of a link is the server's.
+func checkRequest(ctx context.Context, input *openapi3filter.RequestValidationInput, body []byte, linked bool) error {
 	if err := openapi3filter.ValidateRequest(ctx, input); err != nil {
 		return err
+	}
+	security := input.Route.Operation.Security
+	if security == nil {
+		security = &input.Route.Spec.Security
+	}
+	if len(*security) == 0 && input.Request.Header["Authorization"] != nil {
+		return errors.New("it has an Authorization header, and the operation takes no credential")
 	}
 	for name, value := range input.PathParams {
 		if err := api.ID(value).Validate(); err != nil {
 			return fmt.Errorf("path parameter %q: %w", name, err)
 		}
 	}
-	if err := checkQuery(input.Route, input.Request.URL.RawQuery); err != nil {
+	if err := checkQuery(input.Route, input.Request.URL.RawQuery); err != nil && !linked {
 		return err
 	}
 	declared := input.Route.Operation.RequestBody
@@ -196,8 +242,44 @@ func checkRequest(ctx context.Context, input *openapi3filter.RequestValidationIn
 		return checkNames("form field", string(body), func(name string) bool {
 			return media.Schema.Value.Properties[name] != nil
 		})
+	case "multipart/form-data":
+		return checkParts(input.Request.Header, body, media.Schema.Value)
 	}
 	return nil
+}
+
+// checkParts demands that every part of a multipart form is known and stands there once, and that files, and only
+// files, have a name and a type: without a name they are text to a server. The OpenAPI library takes the first of several
+// parts.
+func checkParts(header http.Header, body []byte, schema *openapi3.Schema) error {
+	_, params, err := mime.ParseMediaType(header.Get("Content-Type"))
+	if err != nil {
+		return errors.New("the Content-Type cannot be read")
+	}
+	parts := multipart.NewReader(bytes.NewReader(body), params["boundary"])
+	seen := map[string]bool{}
+	for {
+		part, err := parts.NextRawPart()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return errors.New("the multipart form cannot be read")
+		}
+		name := part.FormName()
+		property := schema.Properties[name]
+		switch {
+		case property == nil:
+			return fmt.Errorf("form field %q is not in the contract", name)
+		case seen[name]:
+			return fmt.Errorf("form field %q stands there twice", name)
+		}
+		seen[name] = true
+		file := property.Value.Format == "binary"
+		if (part.FileName() != "") != file || (part.Header.Get("Content-Type") != "") != file {
+			return fmt.Errorf("form field %q: a file has a name and a type, and nothing else has", name)
+		}
+	}
 }
 
 func checkQuery(route *routers.Route, query string) error {
@@ -265,6 +347,9 @@ func reason(err error) string {
 			return fmt.Sprintf("parameter %q in %s cannot be read", request.Parameter.Name, request.Parameter.In)
 		}
 		return "the body or a header cannot be read"
+	}
+	if _, ok := errors.AsType[textproto.ProtocolError](err); ok { // quotes too
+		return "the header of a part cannot be read"
 	}
 	return err.Error()
 }

@@ -27,6 +27,7 @@ const (
 type exchange struct {
 	method, path, query string
 	form, json          string // the body
+	parts               string // the body too: a multipart form with the boundary b
 	requestType         string
 	authorization       string
 	noVersion           bool
@@ -48,6 +49,12 @@ func (e exchange) request(t *testing.T) *http.Request {
 	case e.json != "":
 		body = strings.NewReader(e.json)
 		header.Set("Content-Type", "application/json")
+	case e.parts != "":
+		body = strings.NewReader(e.parts)
+		header.Set("Content-Type", "multipart/form-data; boundary=b")
+	}
+	if strings.HasPrefix(e.path, "/public/") {
+		header.Del("Authorization")
 	}
 	if e.path == "/token" {
 		header.Set("Authorization", "Basic "+planted)
@@ -74,7 +81,7 @@ func (e exchange) RoundTrip(req *http.Request) (*http.Response, error) {
 		if err != nil {
 			return nil, err
 		}
-		if string(sent) != e.form+e.json {
+		if string(sent) != e.form+e.json+e.parts {
 			return nil, errors.New("the body did not survive validation")
 		}
 	}
@@ -94,7 +101,20 @@ func (e exchange) RoundTrip(req *http.Request) (*http.Response, error) {
 const (
 	connections = "/users/u1/connections"
 	connection  = "/users/u1/connections/c1"
+	statements  = "/users/u1/statements"
 	login       = `{"institution":{"id":"AU00000"},"loginId":"` + planted + `","password":"` + planted + `"}`
+)
+
+// formPart is a part of a multipart form, and formOf what encloses parts.
+func formPart(header, body string) string {
+	return "--b\r\nContent-Disposition: form-data; " + header + "\r\n\r\n" + body + "\r\n"
+}
+
+func formOf(parts ...string) string { return strings.Join(parts, "") + "--b--\r\n" }
+
+var (
+	bank      = formPart(`name="institutionId"`, "AU01001")
+	statement = formPart(`name="statement"; filename="march.csv"`+"\r\nContent-Type: text/csv", `a,"`+planted)
 )
 
 func TestTransportPassesWhatTheContractAllows(t *testing.T) {
@@ -106,6 +126,11 @@ func TestTransportPassesWhatTheContractAllows(t *testing.T) {
 		"create":                    {method: "POST", path: connections, json: login, status: 202, response: aJob},
 		"create while a job runs":   {method: "POST", path: connections, json: login, status: 200, response: aJob},
 		"refresh, not a connection": {method: "POST", path: connections + "/refresh", status: 202, response: `{"type":"list","data":[` + aJob + `]}`},
+		"upload":                    {method: "POST", path: statements, parts: formOf(bank, statement), status: 202, response: aJob},
+		"public":                    {method: "GET", path: "/public/connectors", status: 200, response: `{"type":"list","data":[]}`},
+		"PDF":                       {method: "GET", path: "/reports/r1", status: 200, response: "%PDF-1.7", responseType: "application/pdf"},
+		"CSV":                       {method: "GET", path: "/users/u1/affordability/s1/transactions", status: 200, response: `a,"b` + "\n", responseType: "application/csv"},
+		"CSV, called a text":        {method: "GET", path: "/users/u1/expenses/s1", status: 200, response: `a,"b` + "\n", responseType: "text/csv; charset=utf-8"},
 		"no content":                {method: "DELETE", path: connection, status: 204},
 		"error":                     {method: "GET", path: connection, status: 403, response: anError},
 		"error of the gateway":      {method: "GET", path: connection, status: 403, response: `{"message":"Forbidden"}`},
@@ -139,35 +164,46 @@ func TestTransportRefusesWhatTheContractDoesNotAllow(t *testing.T) {
 		want string // part of the error
 	}{
 		// Requests
-		"unknown path":              {exchange{method: "GET", path: "/payments"}, "unknown operation: request: no operation has GET /payments"},
-		"unknown method":            {exchange{method: "PUT", path: connection}, "no operation has PUT"},
-		"trailing slash":            {exchange{method: "DELETE", path: "/users/u1/connections/"}, "no operation has DELETE"},
-		"id that leads elsewhere":   {exchange{method: "DELETE", path: "/users/u1/connections/.."}, `path parameter "connectionId"`},
-		"missing header":            {exchange{method: "POST", path: "/token", form: "scope=SERVER_ACCESS", noVersion: true}, `parameter "basiq-version" in header`},
-		"no credential":             {exchange{method: "GET", path: connection, authorization: "Bearer "}, "Authorization header is not"},
-		"key where a token belongs": {exchange{method: "GET", path: connection, authorization: "Basic " + planted}, `Authorization header is not "Bearer"`},
-		"token where a key belongs": {exchange{method: "POST", path: "/token", form: "scope=SERVER_ACCESS", authorization: "Bearer " + planted}, `Authorization header is not "Basic"`},
-		"bad enum in a form":        {exchange{method: "POST", path: "/token", form: "scope=" + planted}, "postToken: request: "},
-		"missing form field":        {exchange{method: "POST", path: "/token", form: "userId=" + planted}, `"scope" is missing`},
-		"unknown form field":        {exchange{method: "POST", path: "/token", form: "scope=SERVER_ACCESS&user=" + planted}, `form field "user"`},
-		"repeated form field":       {exchange{method: "POST", path: "/token", form: "scope=SERVER_ACCESS&scope=CLIENT_ACCESS"}, `form field "scope"`},
-		"JSON where a form belongs": {exchange{method: "POST", path: "/token", json: `{"scope":"SERVER_ACCESS"}`}, "Content-Type"},
-		"form where JSON belongs":   {exchange{method: "POST", path: connections, json: login, requestType: "application/x-www-form-urlencoded"}, "Content-Type"},
-		"unknown query parameter":   {exchange{method: "GET", path: connections, query: "?limit=" + planted}, `query parameter "limit"`},
-		"repeated query parameter":  {exchange{method: "GET", path: connections, query: "?filter=a&filter=b"}, `query parameter "filter"`},
-		"body where none belongs":   {exchange{method: "POST", path: connection + "/refresh", json: `{}`}, "body"},
-		"no body where one belongs": {exchange{method: "POST", path: connections}, "required"},
-		"wrong field":               {exchange{method: "POST", path: connections, json: strings.Replace(login, "loginId", "loginID", 1)}, `"loginID" is unsupported`},
-		"wrong type":                {exchange{method: "POST", path: connections, json: strings.Replace(login, `"`+planted+`"`, `["`+planted+`"]`, 1)}, "/loginId"},
-		"missing required field":    {exchange{method: "POST", path: connection, json: `{"securityCode":"` + planted + `"}`}, `"password" is missing`},
-		"null":                      {exchange{method: "POST", path: connection, json: `{"password":null}`}, "/password"},
-		"too few answers":           {exchange{method: "POST", path: "/jobs/j1/mfa", json: `{"mfa-response":[]}`}, "/mfa-response"},
-		"two values":                {exchange{method: "POST", path: connections, json: login + login}, "not one JSON value"},
-		"broken JSON":               {exchange{method: "POST", path: connections, json: `{"password":"` + planted}, "cannot be read"},
+		"unknown path":               {exchange{method: "GET", path: "/payments"}, "unknown operation: request: no operation has GET /payments"},
+		"unknown method":             {exchange{method: "PUT", path: connection}, "no operation has PUT"},
+		"trailing slash":             {exchange{method: "DELETE", path: "/users/u1/connections/"}, "no operation has DELETE"},
+		"id that leads elsewhere":    {exchange{method: "DELETE", path: "/users/u1/connections/.."}, `path parameter "connectionId"`},
+		"missing header":             {exchange{method: "POST", path: "/token", form: "scope=SERVER_ACCESS", noVersion: true}, `parameter "basiq-version" in header`},
+		"no credential":              {exchange{method: "GET", path: connection, authorization: "Bearer "}, "Authorization header is not"},
+		"key where a token belongs":  {exchange{method: "GET", path: connection, authorization: "Basic " + planted}, `Authorization header is not "Bearer"`},
+		"token where a key belongs":  {exchange{method: "POST", path: "/token", form: "scope=SERVER_ACCESS", authorization: "Bearer " + planted}, `Authorization header is not "Basic"`},
+		"credential, and none taken": {exchange{method: "GET", path: "/public/connectors", authorization: "Bearer " + planted}, "the operation takes no credential"},
+		"bad enum in a form":         {exchange{method: "POST", path: "/token", form: "scope=" + planted}, "postToken: request: "},
+		"missing form field":         {exchange{method: "POST", path: "/token", form: "userId=" + planted}, `"scope" is missing`},
+		"unknown form field":         {exchange{method: "POST", path: "/token", form: "scope=SERVER_ACCESS&user=" + planted}, `form field "user"`},
+		"repeated form field":        {exchange{method: "POST", path: "/token", form: "scope=SERVER_ACCESS&scope=CLIENT_ACCESS"}, `form field "scope"`},
+		"JSON where a form belongs":  {exchange{method: "POST", path: "/token", json: `{"scope":"SERVER_ACCESS"}`}, "Content-Type"},
+		"form where JSON belongs":    {exchange{method: "POST", path: connections, json: login, requestType: "application/x-www-form-urlencoded"}, "Content-Type"},
+		"unknown query parameter":    {exchange{method: "GET", path: connections, query: "?limit=" + planted}, `query parameter "limit"`},
+		"repeated query parameter":   {exchange{method: "GET", path: connections, query: "?filter=a&filter=b"}, `query parameter "filter"`},
+		"body where none belongs":    {exchange{method: "POST", path: connection + "/refresh", json: `{}`}, "body"},
+		"no body where one belongs":  {exchange{method: "POST", path: connections}, "required"},
+		"form where parts belong":    {exchange{method: "POST", path: statements, form: "institutionId=AU01001&statement=" + planted}, "Content-Type"},
+		"missing part":               {exchange{method: "POST", path: statements, parts: formOf(statement)}, `"institutionId" is missing`},
+		"unknown part":               {exchange{method: "POST", path: statements, parts: formOf(bank, statement, formPart(`name="file"`, planted))}, "cannot be read"},
+		"repeated part":              {exchange{method: "POST", path: statements, parts: formOf(bank, statement, statement)}, `"statement" stands there twice`},
+		"file without a name":        {exchange{method: "POST", path: statements, parts: formOf(bank, formPart(`name="statement"`, planted))}, `"statement": a file has a name`},
+		"text with a name":           {exchange{method: "POST", path: statements, parts: formOf(statement, formPart(`name="institutionId"; filename="march.csv"`, planted))}, `"institutionId": a file has a name`},
+		"half a form":                {exchange{method: "POST", path: statements, parts: bank + strings.TrimSuffix(statement, "\r\n")}, "unexpected EOF"},
+		"part with a bad header":     {exchange{method: "POST", path: statements, parts: formOf(bank, formPart(`name="statement"`+"\r\n"+planted, ""))}, "cannot be read"},
+		"no such page":               {exchange{method: "GET", path: "/users/u1/transactions", query: "?next=" + planted}, `query parameter "next"`},
+		"wrong field":                {exchange{method: "POST", path: connections, json: strings.Replace(login, "loginId", "loginID", 1)}, `"loginID" is unsupported`},
+		"wrong type":                 {exchange{method: "POST", path: connections, json: strings.Replace(login, `"`+planted+`"`, `["`+planted+`"]`, 1)}, "/loginId"},
+		"missing required field":     {exchange{method: "POST", path: connection, json: `{"securityCode":"` + planted + `"}`}, `"password" is missing`},
+		"null":                       {exchange{method: "POST", path: connection, json: `{"password":null}`}, "/password"},
+		"too few answers":            {exchange{method: "POST", path: "/jobs/j1/mfa", json: `{"mfa-response":[]}`}, "/mfa-response"},
+		"two values":                 {exchange{method: "POST", path: connections, json: login + login}, "not one JSON value"},
+		"broken JSON":                {exchange{method: "POST", path: connections, json: `{"password":"` + planted}, "cannot be read"},
 
 		// Responses
 		"undeclared status":         {exchange{method: "GET", path: connection, status: 418, response: anError}, "status 418"},
 		"redirect":                  {exchange{method: "GET", path: connection, status: 307}, "status 307"},
+		"PDF where none belongs":    {exchange{method: "GET", path: connection, status: 200, response: planted, responseType: "application/pdf"}, "Content-Type"},
 		"HTML error":                {exchange{method: "GET", path: connection, status: 503, response: "<html>" + planted, responseType: "text/html"}, "Content-Type"},
 		"no content type":           {exchange{method: "GET", path: connection, status: 200, response: aConnection, responseType: "text/plain; charset=utf-8"}, "Content-Type"},
 		"text where only JSON is":   {exchange{method: "GET", path: connection, status: 403, response: planted, responseType: "text/plain"}, "Content-Type"},
@@ -203,6 +239,33 @@ func TestTransportRefusesWhatTheContractDoesNotAllow(t *testing.T) {
 			t.Log(err)
 		})
 	}
+}
+
+// A link to the next page is followed as it is, whatever is in its query; any other query is the contract's.
+func TestTransportFollowsTheLinksThatItHandedOn(t *testing.T) {
+	t.Parallel()
+	const transactions = "/users/u1/transactions"
+	server := exchange{
+		method: "GET", path: transactions, query: "?limit=1", status: 200,
+		response: `{"type":"list","data":[],"links":{"next":"` + transactions + `?next=a%2Fb"}}`,
+	}
+	transport, err := NewTransport(server)
+	require.NoError(t, err)
+	send := func(path, query string) error {
+		asked := server
+		asked.path, asked.query = path, query
+		resp, err := transport.RoundTrip(asked.request(t))
+		if err == nil {
+			require.NoError(t, resp.Body.Close())
+		}
+		return err
+	}
+	require.ErrorContains(t, send(transactions, "?next=a%2Fb"), `query parameter "next"`, "nobody has named it yet")
+	require.NoError(t, send(transactions, "?limit=1"))
+	require.NoError(t, send(transactions, "?next=a%2Fb"))
+	require.ErrorContains(t, send(transactions, "?next=a%2Fc"), `query parameter "next"`)
+	require.ErrorContains(t, send("/users/u2/transactions", "?next=a%2Fb"), `query parameter "next"`)
+	assert.Len(t, transport.Violations(), 3)
 }
 
 // A body whose length is not announced is a body all the same.

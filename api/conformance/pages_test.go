@@ -1,0 +1,235 @@
+package conformance
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"iter"
+	"maps"
+	"net/http"
+	"net/url"
+	"strconv"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	basiq "github.com/basiq-go/basiq-go/wrapper"
+)
+
+// pagesServer answers with three pages of two items each, which have the ids 1 to 6.
+type pagesServer struct {
+	path string
+	// first is the query of the first page, and next that of another one, with %d for its number.
+	first url.Values
+	next  string
+	// item is what all items are like.
+	item map[string]any
+	// unsized: the pages do not say how many items there are.
+	unsized bool
+	// asked are the pages that were asked for.
+	asked []int
+}
+
+func (s *pagesServer) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.URL.Path == "/token" {
+		return answers{}.RoundTrip(req)
+	}
+	page := 0
+	for n := 2; n <= 3; n++ {
+		if req.URL.RawQuery == fmt.Sprintf(s.next, n) { // to the letter
+			page = n
+		}
+	}
+	if assert.ObjectsAreEqual(s.first, req.URL.Query()) {
+		page = 1
+	}
+	if page == 0 || req.URL.Path != s.path {
+		return nil, fmt.Errorf("nobody has told of %s?%s", req.URL.Path, req.URL.RawQuery)
+	}
+	s.asked = append(s.asked, page)
+	var data []any
+	for id := 2*page - 1; id <= 2*page; id++ {
+		item := maps.Clone(s.item)
+		item["id"] = strconv.Itoa(id)
+		data = append(data, item)
+	}
+	links := map[string]any{"self": req.URL.String(), "next": nil}
+	if page < 3 {
+		links["next"] = fmt.Sprintf("https://%s%s?"+s.next, req.URL.Host, s.path, page+1)
+	}
+	list := map[string]any{"type": "list", "data": data, "links": links}
+	if !s.unsized {
+		list["size"] = 6
+	}
+	body, err := json.Marshal(list)
+	if err != nil {
+		return nil, err
+	}
+	return respond(http.StatusOK, "application/json", string(body)), nil
+}
+
+// pagedCall is a paged collection as a caller sees it: the ids of all its items, and those of one page, with the cursor
+// of the next and the size of the whole.
+type pagedCall struct {
+	all  func(context.Context, *basiq.Client) ([]string, error)
+	page func(context.Context, *basiq.Client, basiq.Cursor) ([]string, basiq.Cursor, int64, error)
+}
+
+func paged[T any](
+	id func(*T) string,
+	list func(context.Context, *basiq.Client) iter.Seq2[*T, error],
+	page func(context.Context, *basiq.Client, basiq.Cursor) (*basiq.Page[T], error),
+) pagedCall {
+	return pagedCall{
+		all: func(ctx context.Context, c *basiq.Client) ([]string, error) {
+			var ids []string
+			for item, err := range list(ctx, c) {
+				if err != nil {
+					return ids, err
+				}
+				ids = append(ids, id(item))
+			}
+			return ids, nil
+		},
+		page: func(ctx context.Context, c *basiq.Client, at basiq.Cursor) ([]string, basiq.Cursor, int64, error) {
+			one, err := page(ctx, c, at)
+			if err != nil {
+				return nil, "", 0, err
+			}
+			var ids []string
+			for i := range one.Items {
+				ids = append(ids, id(&one.Items[i]))
+			}
+			return ids, one.Next, one.Size, nil
+		},
+	}
+}
+
+// exampleItem returns the first item of the list that is the contract's example of an answer to an operation.
+func exampleItem(t *testing.T, examples []success, operation string) map[string]any {
+	t.Helper()
+	for _, tc := range examples {
+		if tc.operation == operation {
+			var list struct{ Data []map[string]any }
+			require.NoError(t, json.Unmarshal([]byte(tc.body), &list))
+			require.NotEmpty(t, list.Data)
+			return list.Data[0]
+		}
+	}
+	require.Fail(t, "no such operation", "%s", operation)
+	return nil
+}
+
+// The first page is asked for as the contract says, those after it as the server says, and neither is refused.
+func TestPagesAreHeldToTheContract(t *testing.T) {
+	t.Parallel()
+	examples := successes(t)
+	transactions := []basiq.ListOption[basiq.Transaction]{
+		basiq.PageSize[basiq.Transaction](2), basiq.TransactionFields.PostDate.Between("2018-01-28", "2018-02-27"),
+		basiq.TransactionFields.Status.Eq(basiq.TransactionStatusPosted),
+	}
+	ofReport := []basiq.ListOption[basiq.ReportTransaction]{
+		basiq.PageSize[basiq.ReportTransaction](2), basiq.ReportTransactionFields.PostDate.Gteq("2018-01-28T00:00:00+11:00"),
+	}
+	messages := []basiq.ListOption[basiq.WebhookMessage]{
+		basiq.PageSize[basiq.WebhookMessage](2), basiq.WebhookMessageFields.EventTypeID.Eq(basiq.EventTypeNameUserCreated),
+	}
+	events := []basiq.ListOption[basiq.Event]{basiq.EventFields.Entity.Eq(basiq.EventEntityUser), basiq.EventFields.UserID.Eq("u1")}
+	cases := map[string]struct {
+		pagedCall
+		server pagesServer
+	}{
+		"getTransactions": {
+			server: pagesServer{
+				path: "/users/u1/transactions", item: exampleItem(t, examples, "getTransactions"), next: "next=bf1ec9d4%d",
+				first: url.Values{"limit": {"2"}, "filter": {"transaction.postDate.bt('2018-01-28','2018-02-27'),transaction.status.eq('posted')"}},
+			},
+			pagedCall: paged(
+				func(x *basiq.Transaction) string { return x.ID },
+				func(ctx context.Context, c *basiq.Client) iter.Seq2[*basiq.Transaction, error] {
+					return c.Transactions.List(ctx, "u1", transactions...)
+				},
+				func(ctx context.Context, c *basiq.Client, at basiq.Cursor) (*basiq.Page[basiq.Transaction], error) {
+					return c.Transactions.Page(ctx, "u1", at, transactions...)
+				},
+			),
+		},
+		"retrieveReportTransactions": {
+			server: pagesServer{ // a cursor of base64, escaped less than url.Values would
+				path: "/reports/r1/transactions", item: exampleItem(t, examples, "getTransactions"), next: "limit=2&next=a/%d+b==",
+				first: url.Values{"limit": {"2"}, "filter": {"transaction.postDate.gteq('2018-01-28T00:00:00+11:00')"}},
+			},
+			pagedCall: paged(
+				func(x *basiq.ReportTransaction) string { return x.ID },
+				func(ctx context.Context, c *basiq.Client) iter.Seq2[*basiq.ReportTransaction, error] {
+					return c.Reports.Transactions(ctx, "r1", ofReport...)
+				},
+				func(ctx context.Context, c *basiq.Client, at basiq.Cursor) (*basiq.Page[basiq.ReportTransaction], error) {
+					return c.Reports.TransactionsPage(ctx, "r1", at, ofReport...)
+				},
+			),
+		},
+		"listMessages": {
+			server: pagesServer{ // one that repeats the filter, in an order of its own
+				path: "/notifications/webhooks/w1/messages", item: exampleItem(t, examples, "listMessages"),
+				next:  "next=%d&filter=eventTypeId.eq%%28%%27user.created%%27%%29&limit=2",
+				first: url.Values{"limit": {"2"}, "filter": {"eventTypeId.eq('user.created')"}},
+			},
+			pagedCall: paged(
+				func(x *basiq.WebhookMessage) string { return x.ID },
+				func(ctx context.Context, c *basiq.Client) iter.Seq2[*basiq.WebhookMessage, error] {
+					return c.Webhooks.Messages(ctx, "w1", messages...)
+				},
+				func(ctx context.Context, c *basiq.Client, at basiq.Cursor) (*basiq.Page[basiq.WebhookMessage], error) {
+					return c.Webhooks.MessagesPage(ctx, "w1", at, messages...)
+				},
+			),
+		},
+		"getEvents": {
+			server: pagesServer{ // whose page size cannot be chosen
+				path: "/events", unsized: true, item: exampleItem(t, examples, "getEvents"), next: "next=%d",
+				first: url.Values{"filter": {"event.entity.eq('user'),user.id.eq('u1')"}},
+			},
+			pagedCall: paged(
+				func(x *basiq.Event) string { return x.ID },
+				func(ctx context.Context, c *basiq.Client) iter.Seq2[*basiq.Event, error] {
+					return c.Events.List(ctx, events...)
+				},
+				func(ctx context.Context, c *basiq.Client, at basiq.Cursor) (*basiq.Page[basiq.Event], error) {
+					return c.Events.Page(ctx, at, events...)
+				},
+			),
+		},
+	}
+	for operation, tc := range cases {
+		t.Run(operation, func(t *testing.T) {
+			t.Parallel()
+			server := tc.server
+			c, transport := client(t, &server)
+			want, wantSize := []string{"1", "2", "3", "4", "5", "6"}, int64(6)
+			if tc.server.unsized {
+				wantSize = 0
+			}
+
+			ids, err := tc.all(t.Context(), c)
+			require.NoError(t, err)
+			assert.Equal(t, want, ids)
+			assert.Equal(t, []int{1, 2, 3}, server.asked)
+
+			server.asked, ids = nil, nil
+			for at := ""; ; { // as it is stored
+				page, next, size, err := tc.page(t.Context(), c, basiq.Cursor(at))
+				require.NoError(t, err)
+				assert.Equal(t, wantSize, size)
+				ids = append(ids, page...)
+				if at = string(next); at == "" {
+					break
+				}
+			}
+			assert.Equal(t, want, ids)
+			assert.Equal(t, []int{1, 2, 3}, server.asked)
+			assert.Equal(t, 6, transport.Exchanges()[operation+" 200"])
+		})
+	}
+}
