@@ -136,8 +136,8 @@ type ClientInterface interface {
 
 	// GetEvent Retrieve an event.
 	//
-	// A webhook names the event only by its id; this is where its data is. `entity` says what the event is about, and so
-	// which fields `data` has.
+	// A message to a webhook has the event's id and type, and none of its data: that is here. `entity` says what the
+	// event is about, and so which fields `data` has.
 	//
 	// Corresponds with GET /events/{eventId} (the `GetEvent` operationId).
 	GetEvent(ctx context.Context, eventID EventID, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -192,7 +192,7 @@ type ClientInterface interface {
 	// TestMessageWithBody Send a test message.
 	//
 	// Has Basiq send a message of the given event type to the application's webhooks. There must be a webhook (400, code
-	// `no-webhooks-found`).
+	// `no-webhooks-found`), and such an event type (400, code `invalid-content`).
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -202,7 +202,7 @@ type ClientInterface interface {
 	// TestMessage Send a test message.
 	//
 	// Has Basiq send a message of the given event type to the application's webhooks. There must be a webhook (400, code
-	// `no-webhooks-found`).
+	// `no-webhooks-found`), and such an event type (400, code `invalid-content`).
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -800,7 +800,7 @@ type ClientInterface interface {
 	// Finds the sources of the user's income in the transactions that Basiq has, regular, irregular and others, and keeps
 	// the result under an id. It is made at once, without a job, from up to ten institutions.
 	//
-	// The body may be left out.
+	// The body may be left out. Which period is the default is not documented.
 	// Accounts in different currencies cannot be summarised together (400).
 	// Basiq has to enable summaries for the API key (403 otherwise). Summaries of affordability, income and
 	// expenses are limited together, to as many a day as users were created that day, and to 1,000 at most.
@@ -816,7 +816,7 @@ type ClientInterface interface {
 	// Finds the sources of the user's income in the transactions that Basiq has, regular, irregular and others, and keeps
 	// the result under an id. It is made at once, without a job, from up to ten institutions.
 	//
-	// The body may be left out.
+	// The body may be left out. Which period is the default is not documented.
 	// Accounts in different currencies cannot be summarised together (400).
 	// Basiq has to enable summaries for the API key (403 otherwise). Summaries of affordability, income and
 	// expenses are limited together, to as many a day as users were created that day, and to 1,000 at most.
@@ -984,8 +984,8 @@ func (c *Client) GetEventTypeByID(ctx context.Context, eventTypeID EventTypeID, 
 
 // GetEvent Retrieve an event.
 //
-// A webhook names the event only by its id; this is where its data is. `entity` says what the event is about, and so
-// which fields `data` has.
+// A message to a webhook has the event's id and type, and none of its data: that is here. `entity` says what the
+// event is about, and so which fields `data` has.
 //
 // Corresponds with GET /events/{eventId} (the `GetEvent` operationId).
 func (c *Client) GetEvent(ctx context.Context, eventID EventID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1100,7 +1100,7 @@ func (c *Client) PostJobMFA(ctx context.Context, jobID JobID, body PostJobMFAJSO
 // TestMessageWithBody Send a test message.
 //
 // Has Basiq send a message of the given event type to the application's webhooks. There must be a webhook (400, code
-// `no-webhooks-found`).
+// `no-webhooks-found`), and such an event type (400, code `invalid-content`).
 //
 // Takes any type of body and a specified content type.
 //
@@ -1120,7 +1120,7 @@ func (c *Client) TestMessageWithBody(ctx context.Context, contentType string, bo
 // TestMessage Send a test message.
 //
 // Has Basiq send a message of the given event type to the application's webhooks. There must be a webhook (400, code
-// `no-webhooks-found`).
+// `no-webhooks-found`), and such an event type (400, code `invalid-content`).
 //
 // Takes a body of the `application/json` content type.
 //
@@ -2298,7 +2298,7 @@ func (c *Client) GetUserIdentity(ctx context.Context, userID UserID, identityID 
 // Finds the sources of the user's income in the transactions that Basiq has, regular, irregular and others, and keeps
 // the result under an id. It is made at once, without a job, from up to ten institutions.
 //
-// The body may be left out.
+// The body may be left out. Which period is the default is not documented.
 // Accounts in different currencies cannot be summarised together (400).
 // Basiq has to enable summaries for the API key (403 otherwise). Summaries of affordability, income and
 // expenses are limited together, to as many a day as users were created that day, and to 1,000 at most.
@@ -2324,7 +2324,7 @@ func (c *Client) PostIncomeWithBody(ctx context.Context, userID UserID, contentT
 // Finds the sources of the user's income in the transactions that Basiq has, regular, irregular and others, and keeps
 // the result under an id. It is made at once, without a job, from up to ten institutions.
 //
-// The body may be left out.
+// The body may be left out. Which period is the default is not documented.
 // Accounts in different currencies cannot be summarised together (400).
 // Basiq has to enable summaries for the API key (403 otherwise). Summaries of affordability, income and
 // expenses are limited together, to as many a day as users were created that day, and to 1,000 at most.

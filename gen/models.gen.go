@@ -1826,7 +1826,7 @@ type Connection struct {
 	// Links Where to find the connection and what belongs to it.
 	Links ConnectionLinks `json:"links"`
 
-	// Method How the data is fetched. Both spellings of open banking occur. API 3.0.
+	// Method How the data is fetched. Both spellings of open banking occur. In connections API 3.0 only, in connectors 2.1 too.
 	Method ConnectionMethod `json:"method,omitempty,omitzero"`
 
 	// MFAEnabled Whether a job of this connection has an `mfa-challenge` step. API 2.1.
@@ -1880,7 +1880,7 @@ type ConnectionList struct {
 	Type string `json:"type"`
 }
 
-// ConnectionMethod How the data is fetched. Both spellings of open banking occur. API 3.0.
+// ConnectionMethod How the data is fetched. Both spellings of open banking occur. In connections API 3.0 only, in connectors 2.1 too.
 type ConnectionMethod string
 
 // ConnectionProfile Name, phone numbers, email addresses and postal addresses of the person who logged in or shares the data. It
@@ -1932,7 +1932,7 @@ type Connector struct {
 	// Links Where to find the thing that has these links. Null in some answers.
 	Links *SelfLinks `json:"links,omitempty"`
 
-	// Method How the data is fetched. Both spellings of open banking occur. API 3.0.
+	// Method How the data is fetched. Both spellings of open banking occur. In connections API 3.0 only, in connectors 2.1 too.
 	Method ConnectionMethod `json:"method,omitempty,omitzero"`
 
 	// Scopes What can be fetched, for example `customer.person.basic`.
@@ -2071,7 +2071,7 @@ type Consent struct {
 
 // ConsentData What may be read and kept.
 type ConsentData struct {
-	// InitialRetrievalDays How many days back the first retrieval may go.
+	// InitialRetrievalDays By its name: how many days back the first retrieval may go.
 	InitialRetrievalDays *int64 `json:"initialRetrievalDays,omitempty"`
 
 	// Organisation Not explained; declared as a boolean and null in all examples.
@@ -2080,7 +2080,7 @@ type ConsentData struct {
 	// Permissions The permissions that were asked for.
 	Permissions []ConsentPermission `json:"permissions,omitempty,omitzero"`
 
-	// RetainData Whether the data may be kept after the consent has ended.
+	// RetainData By its name: whether the data may be kept after the consent has ended.
 	RetainData *bool `json:"retainData,omitempty"`
 }
 
@@ -2137,7 +2137,7 @@ type ConsentPermission struct {
 	// Purpose A purpose in the words that the user was shown.
 	Purpose *ConsentPurpose `json:"purpose,omitempty"`
 
-	// Required Whether the user cannot refuse it without refusing all.
+	// Required Whether the permission is called required.
 	Required *bool `json:"required,omitempty"`
 
 	// Scope What is asked for, for example `account.basic`, `account.detail`, `transaction.detail`, `customer.person.detail`.
@@ -2517,10 +2517,9 @@ type Event struct {
 	// Entity What an event is about. `transactions` stands for all of a connection's.
 	Entity EventEntity `json:"entity,omitempty,omitzero"`
 
-	// EventType What has happened to the entity. `activated`: an open-banking connection works. `invalidated`: a connection
-	// needs its user. `reminder`: a consent has not changed for 90 days. `warning`: a consent expires in seven days or
-	// less, told daily. `archived`: the application archived a consent. With the entity and a dot before it, it is the
-	// id of the event type; old guides have that here.
+	// EventType What has happened to the entity. `invalidated`: a connection needs its user. `reminder` and `warning`: a consent
+	// has to be renewed some day, or expires soon. With the entity and a dot before it, it is the id of the event type;
+	// old guides have that here.
 	EventType EventAction `json:"eventType,omitempty,omitzero"`
 
 	// ID The event's id.
@@ -2536,10 +2535,9 @@ type Event struct {
 	UserID string `json:"userId,omitempty,omitzero"`
 }
 
-// EventAction What has happened to the entity. `activated`: an open-banking connection works. `invalidated`: a connection
-// needs its user. `reminder`: a consent has not changed for 90 days. `warning`: a consent expires in seven days or
-// less, told daily. `archived`: the application archived a consent. With the entity and a dot before it, it is the
-// id of the event type; old guides have that here.
+// EventAction What has happened to the entity. `invalidated`: a connection needs its user. `reminder` and `warning`: a consent
+// has to be renewed some day, or expires soon. With the entity and a dot before it, it is the id of the event type;
+// old guides have that here.
 type EventAction string
 
 // EventData What the event is about, as it was then. This is one schema for all entities, so most fields are absent: `type` says
@@ -2588,7 +2586,7 @@ type EventData struct {
 	// CreatedDate Connection: when it was created.
 	CreatedDate api.Time `json:"createdDate,omitempty,omitzero"`
 
-	// CreationDate Account: when it was opened or first seen, as YYYY-MM-DD.
+	// CreationDate Account: the day on which it was opened, if known.
 	CreationDate api.Date `json:"creationDate,omitempty,omitzero"`
 
 	// Currency Account: the currency.
@@ -2624,7 +2622,7 @@ type EventData struct {
 	// Links Where to find what the event is about, and what belongs to it.
 	Links *EventDataLinks `json:"links,omitempty"`
 
-	// Method How the data is fetched. Both spellings of open banking occur. API 3.0.
+	// Method How the data is fetched. Both spellings of open banking occur. In connections API 3.0 only, in connectors 2.1 too.
 	Method ConnectionMethod `json:"method,omitempty,omitzero"`
 
 	// MFAEnabled Connection: whether its jobs ask for a second factor.
@@ -3724,7 +3722,7 @@ type ReportAccount struct {
 	// Connection The id of its connection.
 	Connection string `json:"connection,omitempty,omitzero"`
 
-	// CreationDate When the account was opened, in bank statements.
+	// CreationDate When the account was opened, in bank statements; a date-time to the document, a day wherever an account by itself shows it.
 	CreationDate api.Time `json:"creationDate,omitempty,omitzero"`
 
 	// CreditLimit The credit limit, as a decimal; in affordability reports.
@@ -3762,19 +3760,10 @@ type ReportAccount struct {
 	Status AccountStatus `json:"status,omitempty,omitzero"`
 
 	// TransactionIntervals The times that its transactions cover, in affordability reports.
-	TransactionIntervals []ReportAccountInterval `json:"transactionIntervals,omitempty,omitzero"`
+	TransactionIntervals []AccountTransactionInterval `json:"transactionIntervals,omitempty,omitzero"`
 
 	// Type Always `account`; absent in affordability reports.
 	Type string `json:"type,omitempty,omitzero"`
-}
-
-// ReportAccountInterval A time that transactions cover.
-type ReportAccountInterval struct {
-	// From The first day.
-	From api.Date `json:"from,omitempty,omitzero"`
-
-	// To The last day.
-	To api.Date `json:"to,omitempty,omitzero"`
 }
 
 // ReportAccountLinks Where to find the account and what belongs to it. Relative to the host in the examples.
@@ -4057,7 +4046,7 @@ type ReportGroupTransaction struct {
 
 // ReportIdentity The customer, at the head of a bank statement. What there is depends on whether it is a person or a business.
 type ReportIdentity struct {
-	// DOB The date of birth.
+	// DOB The date of birth as YYYY-MM-DD; may be empty.
 	DOB api.Date `json:"DOB,omitempty,omitzero"`
 
 	// ABN The ABN, the Australian business number.
@@ -4937,7 +4926,7 @@ type GetInstitutionsParams struct {
 
 // ListMessagesParams defines parameters for ListMessages.
 type ListMessagesParams struct {
-	// Limit How many messages a page has at most. 500, the maximum, unless given.
+	// Limit How many messages a page has at most; 500, the maximum, unless given.
 	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Filter Conditions on date, status, `eventTypeId`, `webhookId` and `eventId`. The document names these and shows
@@ -4968,7 +4957,7 @@ type GetPublicInstitutionsParams struct {
 
 // RetrieveReportTransactionsParams defines parameters for RetrieveReportTransactions.
 type RetrieveReportTransactionsParams struct {
-	// Limit How many transactions the answer may hold at most, 500 unless given. Described in the guides only.
+	// Limit How many transactions a page has at most; 500, the maximum, unless given. Described in the guides only.
 	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Filter Conditions on `transaction.id`, `account.id`, `connection.id`, `institution.id`, `transaction.status`
@@ -5000,7 +4989,7 @@ type GetAccountParams struct {
 
 // GetAffordabilitySnapshotTransactionsParams defines parameters for GetAffordabilitySnapshotTransactions.
 type GetAffordabilitySnapshotTransactionsParams struct {
-	// Limit How many transactions a page has at most. By default 500, which is also the maximum.
+	// Limit How many transactions a page has at most; 500, the maximum, unless given.
 	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
@@ -5019,7 +5008,7 @@ type GetUserJobsParams struct {
 
 // GetTransactionsParams defines parameters for GetTransactions.
 type GetTransactionsParams struct {
-	// Limit How many transactions a page may have, 500 by default and at most.
+	// Limit How many transactions a page has at most; 500, the maximum, unless given.
 	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Filter Conditions on `account.id`, `connection.id`, `institution.id`, `transaction.status`, `transaction.direction`

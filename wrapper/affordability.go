@@ -16,7 +16,7 @@ type (
 	// Affordability is a summary of what a user owns, owes, earns and spends.
 	Affordability = gen.Affordability
 	// AffordabilityRequest is what to summarise, for affordability, income and expenses alike. An empty one has all
-	// accounts, for as long as there is data.
+	// accounts; of which period, no document says.
 	AffordabilityRequest = gen.AffordabilityRequest
 	// AffordabilityTransaction is a transaction as it went into a summary.
 	AffordabilityTransaction = gen.AffordabilityTransaction
@@ -26,8 +26,8 @@ type (
 // answers with 204 then.
 var ErrNoTransactions = errors.New("there are no transactions to summarise")
 
-// AffordabilityService makes and reads summaries of what users own, owe, earn and spend. API 3.0 calls it deprecated:
-// [ReportsService] takes its place.
+// AffordabilityService makes and reads summaries of what users own, owe, earn and spend. API 3.0 calls it
+// deprecated and names no successor; [ReportsService] makes reports of much the same.
 type AffordabilityService struct{ client *Client }
 
 // List returns the user's summaries in short: [AffordabilityService.Get] has the figures. When there are none, the range
@@ -92,6 +92,18 @@ func (s *AffordabilityService) Transactions(ctx context.Context, userID, snapsho
 // Errors: as [AffordabilityService.Transactions]. operationId: getAffordabilitySnapshotTransactions.
 func (s *AffordabilityService) TransactionsPage(ctx context.Context, userID, snapshotID string, at Cursor, options ...ListOption[AffordabilityTransaction]) (*Page[AffordabilityTransaction], error) {
 	return s.transactions(userID, snapshotID, options).one(ctx, at)
+}
+
+// TransactionsCSV returns the transactions that a summary is made of as a CSV document, in memory.
+//
+// Errors: [ErrInvalidInput], [ErrNotFound], [ErrResponseTooLarge]. operationId: getAffordabilitySnapshotTransactions.
+func (s *AffordabilityService) TransactionsCSV(ctx context.Context, userID, snapshotID string) ([]byte, error) {
+	if err := checkIDs(opGetSnapshotTransactions, id{"userID", userID}, id{"snapshotID", snapshotID}); err != nil {
+		return nil, err
+	}
+	return receiveDocument(ctx, s.client, opGetSnapshotTransactions, "application/csv", func(ctx context.Context, accept gen.RequestEditorFn) (*http.Response, error) {
+		return s.client.raw.GetAffordabilitySnapshotTransactions(ctx, api.ID(userID), api.ID(snapshotID), nil, accept)
+	})
 }
 
 func (s *AffordabilityService) transactions(userID, snapshotID string, options []ListOption[AffordabilityTransaction]) collection[AffordabilityTransaction] {

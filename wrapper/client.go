@@ -52,7 +52,7 @@ type Client struct {
 	Institutions *InstitutionsService
 	// Reports are made of users' data, for example to assess what they can afford.
 	Reports *ReportsService
-	// Affordability sums up what users own, owe, earn and spend; Reports take its place.
+	// Affordability sums up what users own, owe, earn and spend.
 	Affordability *AffordabilityService
 	// Income sums up what users earn.
 	Income *IncomeService

@@ -111,8 +111,7 @@ func (s *ConnectorsService) Get(ctx context.Context, institutionID string, metho
 	})
 }
 
-// ListPublic is [ConnectorsService.List] without a token: it needs no API key and is not counted as a call of yours. API
-// 2.1 documents it.
+// ListPublic is [ConnectorsService.List] without a token: it needs no API key. API 2.1 documents it.
 //
 // Errors: [ErrInvalidInput]. operationId: getPublicConnectors.
 func (s *ConnectorsService) ListPublic(ctx context.Context, filters ...Filter[Connector]) iter.Seq2[*Connector, error] {

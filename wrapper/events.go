@@ -112,9 +112,9 @@ func (s *EventsService) collection(filters []ListOption[Event]) collection[Event
 	}
 }
 
-// Get returns an event with its Data: a webhook is told the event's id alone.
+// Get returns an event with its Data: a message to a webhook has none of it.
 //
-// Errors: [ErrInvalidInput], [ErrNotFound], for events of more than seven days ago too, [ErrWrongAPIVersion].
+// Errors: [ErrInvalidInput], [ErrNotFound], possibly for events of more than seven days ago too, [ErrWrongAPIVersion].
 // operationId: getEvent, which the documents call getTypeById.
 func (s *EventsService) Get(ctx context.Context, eventID string) (*Event, error) {
 	return get(ctx, s.client, opGetEvent, []id{{"eventID", eventID}}, eventIDOf, func(ctx context.Context) (*http.Response, error) {

@@ -14,7 +14,7 @@ type Expenses = gen.Expenses
 // ExpensesService makes and reads summaries of what users spend. API 3.0 calls it deprecated.
 type ExpensesService struct{ client *Client }
 
-// Create makes a summary, at once and without a job, of up to ten institutions. The limits of [AffordabilityService.Create]
+// Create makes a summary, at once and without a job. The limits of [AffordabilityService.Create]
 // hold for it too, and it is sent again only when it certainly did not arrive.
 //
 // Errors: [ErrInvalidInput] for a month that is none, [ErrNoTransactions], [ErrBadRequest] for accounts in different
@@ -34,6 +34,18 @@ func (s *ExpensesService) Create(ctx context.Context, userID string, request Aff
 func (s *ExpensesService) Get(ctx context.Context, userID, snapshotID string) (*Expenses, error) {
 	return get(ctx, s.client, opGetExpenses, []id{{"userID", userID}, {"snapshotID", snapshotID}}, expensesIDOf, func(ctx context.Context) (*http.Response, error) {
 		return s.client.raw.GetExpenses(ctx, api.ID(userID), api.ID(snapshotID))
+	})
+}
+
+// CSV returns a summary as a CSV document, in memory.
+//
+// Errors: as [ExpensesService.Get], and [ErrResponseTooLarge]. operationId: getExpenses.
+func (s *ExpensesService) CSV(ctx context.Context, userID, snapshotID string) ([]byte, error) {
+	if err := checkIDs(opGetExpenses, id{"userID", userID}, id{"snapshotID", snapshotID}); err != nil {
+		return nil, err
+	}
+	return receiveDocument(ctx, s.client, opGetExpenses, "text/csv", func(ctx context.Context, accept gen.RequestEditorFn) (*http.Response, error) {
+		return s.client.raw.GetExpenses(ctx, api.ID(userID), api.ID(snapshotID), accept)
 	})
 }
 

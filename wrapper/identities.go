@@ -15,11 +15,10 @@ type Identity = gen.Identity
 // IdentitiesService reads who a user is, as the user's institutions know them.
 type IdentitiesService struct{ client *Client }
 
-// List returns the user's identities, one for each connection as a rule. When there are none, the range has no
+// List returns the user's identities. When there are none, the range has no
 // iterations. Nothing is sent before the range begins; an error comes once, and last.
 //
-// Errors: [ErrInvalidInput], [ErrNotFound] for a user that is not there, [ErrForbidden] when Basiq has not enabled it for
-// the API key. operationId: getUserIdentities.
+// Errors: [ErrInvalidInput], [ErrNotFound] for a user that is not there, [ErrForbidden]. operationId: getUserIdentities.
 func (s *IdentitiesService) List(ctx context.Context, userID string) iter.Seq2[*Identity, error] {
 	return listAll[Identity](ctx, s.client, opGetUserIdentities, []id{{"userID", userID}}, nil, func(ctx context.Context, _ *string) (*http.Response, error) {
 		return s.client.raw.GetUserIdentities(ctx, api.ID(userID))

@@ -12,7 +12,8 @@ import (
 
 // Statement is a bank statement to upload.
 type Statement struct {
-	// InstitutionID names the bank that the statement is from, for example "AU00000". Required.
+	// InstitutionID names the bank that the statement is from, for example "AU01001"; the test bank "AU00000" is refused.
+	// Required.
 	InstitutionID string
 	// Name is the file's name, such as "march.pdf" or "march.csv": Basiq reads PDF and CSV. Folders before it are not sent.
 	// Required.

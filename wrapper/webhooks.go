@@ -197,10 +197,11 @@ func (s *WebhooksService) Message(ctx context.Context, webhookID, messageID stri
 	})
 }
 
-// SendTest has a test message sent to the webhooks that subscribe to its event type.
+// SendTest has a test message of an event type sent to the application's webhooks.
 //
 // It is sent again only when it certainly did not arrive. Errors: [ErrInvalidInput] for a message without an event type,
-// [CodeNoWebhooksFound] when nobody subscribes to it, [ErrWrongAPIVersion]. operationId: testMessage.
+// [CodeNoWebhooksFound] when the application has no webhook, [CodeInvalidContent] for an event type that is not there,
+// [ErrWrongAPIVersion]. operationId: testMessage.
 func (s *WebhooksService) SendTest(ctx context.Context, message WebhookTestMessage) error {
 	if message.EventTypeID == "" {
 		return invalidInput(opTestMessage.Name, "message", "give an EventTypeID")
@@ -211,7 +212,7 @@ func (s *WebhooksService) SendTest(ctx context.Context, message WebhookTestMessa
 	return err
 }
 
-// checkWebhookURL refuses a URL that Basiq could not send messages to.
+// checkWebhookURL refuses a URL that is not https: the documents show no other, and events should not travel in the clear.
 func checkWebhookURL(op *Operation, address string) error {
 	u, err := url.Parse(address)
 	if err != nil || u.Scheme != "https" || u.Host == "" {
