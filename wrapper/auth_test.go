@@ -524,6 +524,117 @@ func TestNoTokenElsewhere(t *testing.T) {
 	}
 }
 
+// What is public needs no token: it goes out when none can be had, and with none when one is there.
+func TestPublicOperationsNeedNoToken(t *testing.T) {
+	t.Parallel()
+	down := errors.New("the token endpoint is down")
+	body := `{"type":"list","id":"AU00000","data":[]}`
+	calls := map[string]func(t testing.TB, c *basiq.Client) error{
+		"raw list": func(t testing.TB, c *basiq.Client) error {
+			return rawError(c.Raw().GetPublicConnectors(t.Context(), &gen.GetPublicConnectorsParams{}))
+		},
+		"raw connector": func(t testing.TB, c *basiq.Client) error {
+			return rawError(c.Raw().GetPublicConnector(t.Context(), "AU00000", "web"))
+		},
+		"raw institutions": func(t testing.TB, c *basiq.Client) error {
+			return rawError(c.Raw().GetPublicInstitutions(t.Context(), &gen.GetPublicInstitutionsParams{}))
+		},
+		// A credential that an editor puts in is taken out: where a request goes with none, it goes with nobody's.
+		"raw with a credential": func(t testing.TB, c *basiq.Client) error {
+			return rawError(c.Raw().GetPublicConnectors(t.Context(), &gen.GetPublicConnectorsParams{}, func(_ context.Context, req *http.Request) error {
+				req.Header.Set("Authorization", "Bearer of-the-caller")
+				return nil
+			}))
+		},
+		"a scope that cannot be right": func(t testing.TB, c *basiq.Client) error {
+			return only(t, c.Connectors.ListPublic(basiq.ContextWithScope(t.Context(), basiq.Scope{})), func(*basiq.Connector) {})
+		},
+	}
+	for _, c := range operationCalls {
+		if isPublic(operation(t, c.id)) {
+			calls[c.id] = c.call
+		}
+	}
+	require.Len(t, calls, 8)
+	for name, call := range calls {
+		answer := ok(200, body)
+		for _, c := range operationCalls {
+			if c.id == name || c.id == "getPublicConnectors" && name == "a scope that cannot be right" {
+				answer = ok(c.status, c.body)
+			}
+		}
+		for where, options := range map[string][]basiq.Option{
+			"":                  nil,
+			"of a source":       {basiq.WithTokenSource(&sharedTokens{err: down})},
+			"below a path":      {basiq.WithBaseURL("https://proxy.example/basiq")},
+			"without a context": {basiq.WithMiddleware(withoutContext)},
+		} {
+			t.Run(name+" "+where, func(t *testing.T) {
+				t.Parallel()
+				s := &stub{
+					answer:  inTurn(answer),
+					onToken: func(int) (*http.Response, error) { return nil, down },
+				}
+				client := newClient(t, s, options...)
+				require.NoError(t, call(t, client))
+				require.Len(t, s.seen(), 1)
+				assert.NotContains(t, s.seen()[0].Header, "Authorization")
+				assert.Zero(t, s.tokenRequests())
+
+				if where != "below a path" { // where the stub would not see a request for a token
+					_, err := client.Users.Get(t.Context(), userID)
+					require.ErrorIs(t, err, down, "any other does need one")
+				}
+			})
+		}
+		// A refusal cannot be about a token that was not sent.
+		for _, refusal := range []answerOf{tokenExpired, ok(401, "")} {
+			t.Run(fmt.Sprint(name, " refused with ", refusal.status), func(t *testing.T) {
+				t.Parallel()
+				s, client := newStub(t, refusal)
+				var failure *basiq.Error
+				if err := call(t, client); strings.HasPrefix(name, "raw") {
+					require.ErrorContains(t, err, strconv.Itoa(refusal.status))
+				} else {
+					require.ErrorAs(t, err, &failure)
+					assert.Equal(t, refusal.status, failure.StatusCode)
+				}
+				assert.Len(t, s.seen(), 1)
+				assert.Zero(t, s.tokenRequests())
+			})
+		}
+	}
+}
+
+// rawError is the error of a call through Raw, where the status is one too.
+func rawError(resp *http.Response, err error) error {
+	if err == nil && resp.StatusCode != http.StatusOK {
+		err = errors.New(resp.Status + strconv.Itoa(resp.StatusCode))
+	}
+	return err
+}
+
+// withoutContext is a hook that drops what is known of the call.
+func withoutContext(next basiq.Doer) basiq.Doer {
+	return basiq.DoerFunc(func(req *http.Request) (*http.Response, error) { return next.Do(req.WithContext(context.Background())) })
+}
+
+// A path that only looks public is not: its token must not be forgotten, nor a token sent to what is.
+func TestWhatOnlyLooksPublic(t *testing.T) {
+	t.Parallel()
+	s, client := newStub(t, ok(200, userJSON))
+	for _, path := range []string{"/public", "/public/", "/publicly/connectors", "/users/public", "/public/users/u1", "/connectors/public/connectors"} {
+		_, err := client.Raw().GetUser(t.Context(), userID, func(_ context.Context, req *http.Request) error {
+			req.URL.Path = path
+			return nil
+		})
+		require.NoError(t, err)
+	}
+	for _, got := range s.seen() {
+		assert.Equal(t, "Bearer token-1", got.Authorization, got.Path)
+	}
+}
+
 // A token that cannot be put into a header is not sent.
 func TestUselessTokens(t *testing.T) {
 	t.Parallel()

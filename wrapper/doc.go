@@ -105,8 +105,8 @@
 // A call is sent again, up to four times in all, when sending again may mend the failure and cannot do harm. What can do
 // harm is known of each operation, see [Operation.Repeatable]:
 //
-//   - Reads, deletes, refreshes and requests for tokens are sent again after timeouts, resets, 408 and 5xx. A delete that
-//     is sent again and finds nothing has succeeded.
+//   - Reads, deletes of what has an id, refreshes and requests for tokens are sent again after timeouts, resets, 408 and
+//     5xx. A delete that is sent again and finds nothing has succeeded.
 //   - Creates, updates, purges, uploads and MFA answers are sent again only when the request certainly did not reach
 //     Basiq. Banks lock logins that are tried too often.
 //   - Every call is sent again after 429.

@@ -111,7 +111,7 @@ func TestErrorsByStatus(t *testing.T) {
 	t.Parallel()
 	byStatus := map[int]error{
 		400: basiq.ErrBadRequest, 401: basiq.ErrUnauthorized, 403: basiq.ErrForbidden, 404: basiq.ErrNotFound, 409: basiq.ErrConflict,
-		410: basiq.ErrGone, 429: basiq.ErrTooManyRequests, 502: basiq.ErrUnavailable, 503: basiq.ErrUnavailable, 504: basiq.ErrUnavailable,
+		410: basiq.ErrGone, 413: basiq.ErrTooLarge, 429: basiq.ErrTooManyRequests, 502: basiq.ErrUnavailable, 503: basiq.ErrUnavailable, 504: basiq.ErrUnavailable,
 	}
 	for status, want := range byStatus {
 		t.Run(http.StatusText(status), func(t *testing.T) {
@@ -123,6 +123,16 @@ func TestErrorsByStatus(t *testing.T) {
 			}
 		})
 	}
+	t.Run("others are none of them", func(t *testing.T) {
+		t.Parallel()
+		for _, status := range []int{402, 405, 411, 414, 415, 418, 422, 500, 501} {
+			_, client := newStub(t, ok(status, envelope("some-code", "", "")))
+			_, err := client.Users.Get(t.Context(), userID)
+			for _, known := range byStatus {
+				require.NotErrorIs(t, err, known, status)
+			}
+		}
+	})
 	t.Run("not found by code", func(t *testing.T) {
 		t.Parallel()
 		_, client := newStub(t, ok(400, envelope("resource-not-found", "", "")))
@@ -148,6 +158,22 @@ func TestCodes(t *testing.T) {
 		"a-code-of-next-year": "a-code-of-next-year",
 		" Forbidden access ":  basiq.CodeForbiddenAccess,
 		"TOO-MANY-REQUESTS":   basiq.CodeTooManyRequests,
+		// Of the operations besides connections and jobs.
+		"bank-statement-invalid":       basiq.CodeBankStatementInvalid,
+		"bank-statement-new-product":   basiq.CodeBankStatementNewProduct,
+		"bank-statement-not-supported": basiq.CodeBankStatementNotSupported,
+		"bank-statement-parsing-error": basiq.CodeBankStatementParsingError,
+		"empty-file":                   basiq.CodeEmptyFile,
+		"event-already-subscribed":     basiq.CodeEventAlreadySubscribed,
+		"institution-not-supported":    basiq.CodeInstitutionNotSupported,
+		"invalid-csv-row":              basiq.CodeInvalidCSVRow,
+		"no-webhooks-found":            basiq.CodeNoWebhooksFound,
+		"path-parameter-not-valid":     basiq.CodePathParameterNotValid,
+		"resource-already-exists":      basiq.CodeResourceAlreadyExists,
+		"resource-no-longer-available": basiq.CodeResourceNoLongerAvailable,
+		"row-count-exceeded":           basiq.CodeRowCountExceeded,
+		"txn-after-last-updated-date":  basiq.CodeTransactionAfterLastUpdatedDate,
+		"unsupported-accept":           basiq.CodeUnsupportedAccept,
 	} {
 		t.Run(sent, func(t *testing.T) {
 			t.Parallel()
@@ -158,6 +184,46 @@ func TestCodes(t *testing.T) {
 			require.NotErrorIs(t, err, basiq.Code("another"))
 			require.NotErrorIs(t, err, basiq.Code(""))
 		})
+	}
+}
+
+// A summary of nothing is no summary: 204 is an error, and one that says so. Nothing was done, so it may be asked for again.
+func TestNoTransactions(t *testing.T) {
+	t.Parallel()
+	for name, call := range map[string]func(t testing.TB, c *basiq.Client) error{
+		"Affordability.Create": func(t testing.TB, c *basiq.Client) error {
+			summary, err := c.Affordability.Create(t.Context(), userID, basiq.AffordabilityRequest{})
+			return one(t, summary, err, func() {})
+		},
+		"Income.Create": func(t testing.TB, c *basiq.Client) error {
+			income, err := c.Income.Create(t.Context(), userID, basiq.AffordabilityRequest{})
+			return one(t, income, err, func() {})
+		},
+		"Expenses.Create": func(t testing.TB, c *basiq.Client) error {
+			expenses, err := c.Expenses.Create(t.Context(), userID, basiq.AffordabilityRequest{})
+			return one(t, expenses, err, func() {})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, client := newStub(t, ok(204, ""))
+			err := call(t, client)
+			require.ErrorIs(t, err, basiq.ErrNoTransactions)
+			require.EqualError(t, err, "basiq: "+name+": there are no transactions to summarise")
+			require.NotErrorIs(t, err, basiq.ErrNotFound)
+			assert.False(t, basiq.MayHaveBeenDone(err))
+			require.Len(t, s.seen(), 1)
+			assert.JSONEq(t, "{}", s.seen()[0].Body, "an empty request is all accounts, for as long as there is data")
+		})
+		for _, other := range []answerOf{ok(200, ""), ok(200, "{}"), ok(404, envelope("resource-not-found", "", ""))} {
+			t.Run(fmt.Sprint(name, "/not ", other.status, other.body), func(t *testing.T) {
+				t.Parallel()
+				_, client := newStub(t, other)
+				err := call(t, client)
+				require.Error(t, err)
+				require.NotErrorIs(t, err, basiq.ErrNoTransactions)
+			})
+		}
 	}
 }
 

@@ -1,6 +1,9 @@
 package basiq
 
-import "time"
+import (
+	"net/http"
+	"time"
+)
 
 // TokenSlots returns how many users' tokens a client keeps.
 func TokenSlots(c *Client) int {
@@ -22,4 +25,12 @@ func SlotOutlivesSweep(c *Client, scope Scope) bool {
 	defer cache.mu.Unlock()
 	cache.sweep(time.Now())
 	return cache.clients[scope] == slot
+}
+
+// DefaultTransport returns the transport of a client that was given no http.Client: that of its calls, and that of its
+// uploads.
+func DefaultTransport(c *Client) (calls, uploads *http.Transport) {
+	calls, _ = c.config.httpClient.Transport.(*http.Transport)
+	uploads, _ = c.config.uploadClient.Transport.(*http.Transport)
+	return calls, uploads
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -203,7 +204,32 @@ const (
 	connectionJSON = `{"type":"connection","id":"c1","status":"active","institution":{"type":"institution","id":"AU00000"},"links":{"self":"https://au-api.basiq.io/users/u1/connections/c1"}}`
 	jobJSON        = `{"type":"job","id":"j1","links":{"self":"https://au-api.basiq.io/jobs/j1"}}`
 	tokenJSON      = `{"access_token":"token-1","token_type":"Bearer","expires_in":3600}`
+
+	// Cut out of the official examples, and given short ids.
+	consentJSON     = `{"type":"consent","id":"n1","origin":"user","status":"active","created":"2024-09-26T12:12:01Z","expiryDate":"2025-09-26T12:12:01Z"}`
+	authLinkJSON    = `{"type":"auth_link","userId":"u1","mobile":"+61410000000","expiresAt":"2019-11-21T04:08:50Z","links":{"public":"https://connect.basiq.io/63448be4","self":"/users/u1/auth_link"}}`
+	accountJSON     = `{"type":"account","id":"a1","accountNo":"600000157441965","balance":"356.50","availableFunds":"420.28","currency":"AUD","connection":"c1","institution":"AU00000"}`
+	transactionJSON = `{"type":"transaction","id":"t1","status":"posted","amount":"-139.95","account":"a1","direction":"debit","class":"payment","postDate":"2018-11-02T00:00:00Z"}`
+	identityJSON    = `{"type":"identity","id":"i1","fullName":"John Doe","DOB":"1985-05-25","connectionID":"c1","institutionID":"AU04301"}`
+	enrichJSON      = `{"type":"enrich","class":"payment","direction":"debit","data":{"merchant":{"businessName":"Woolworths","abn":"88000014675"}}}`
+	connectorJSON   = `{"type":"connector","id":"AU00000","method":"web","stage":"beta","status":"operational","institution":{"name":"Hooli Bank","tier":"1"}}`
+	institutionJSON = `{"type":"institution","id":"AU00000","name":"Hooli Bank","stage":"live","status":"operational","tier":"3","authorization":"user"}`
+	affordJSON      = `{"type":"affordability","id":"s1","fromMonth":"2019-03","toMonth":"2020-03","coverageDays":392,"generatedDate":"2020-03-26T06:56:44"}`
+	incomeJSON      = `{"type":"income","id":"s1","fromMonth":"2019-03","toMonth":"2020-03","irregular":[{"source":"ctrlink carers","amountAvg":"55.00","frequency":"irregular"}]}`
+	expensesJSON    = `{"type":"expenses","id":"s1","fromMonth":"2017-12","bankFees":{"avgMonthly":"-421.00","summary":"monthly"}}`
+	reportJSON      = `{"type":"report","id":"r1","reportType":"CON_AFFOR_01","title":"John Smith Affordability Report 2022-03-26","createdDate":"2022-03-26T06:56:44"}`
+	reportTypeJSON  = `{"type":"report","id":"CON_AFFOR_01","name":"Consumer Affordability Report","filters":[{"name":"fromDate","required":true,"type":"string"}]}`
+	eventJSON       = `{"type":"event","id":"e1","userId":"u1","entity":"connection","eventType":"updated","data":{"type":"connection","id":"c1"},"createdDate":"2024-04-17T23:57:17Z"}`
+	eventTypeJSON   = `{"type":"eventType","id":"account.updated","description":"when an account is updated"}`
+	webhookJSON     = `{"type":"webhook","id":"w1","name":"My General Webhook","status":"active","subscribedEvents":"user.created","url":"https://piper.com/basiq-messages/"}`
+	hookSecretJSON  = `{"type":"Webhook","id":"w1","name":"My General Webhook","status":"active","subscribedEvents":"user.created","url":"https://piper.com/basiq-messages/","secret":"rfiuheo43934"}`
+	messageJSON     = `{"id":"m1","payload":{"eventId":"e1","eventTypeId":"user.created"},"attempts":[{"id":"e2du423ed","status":"Failed","responseStatusCode":"500"}]}`
 )
+
+// list is the body of a list of one item.
+func list(item string) string {
+	return `{"type":"list","count":1,"size":1,"data":[` + item + `],"links":{}}`
+}
 
 // operationCalls has one row for each operation; TestEveryOperationHasACall holds it complete.
 var operationCalls = []operationCall{
@@ -213,6 +239,9 @@ var operationCalls = []operationCall{
 			require.Equal(t, "token-1", token.Value.Reveal())
 		}
 		return err
+	}},
+	{"getUsers", 200, list(userJSON), "/users", func(t testing.TB, c *basiq.Client) error {
+		return only(t, c.Users.List(t.Context()), func(user *basiq.User) { _ = checkUser(t, user, nil) })
 	}},
 	{"createUser", 201, userJSON, "/users", func(t testing.TB, c *basiq.Client) error {
 		user, err := c.Users.Create(t.Context(), basiq.CreateUser{Email: "gavin@hooli.com"})
@@ -229,16 +258,30 @@ var operationCalls = []operationCall{
 	{"deleteUser", 204, "", "/users/u1", func(t testing.TB, c *basiq.Client) error {
 		return c.Users.Delete(t.Context(), userID)
 	}},
-	{"getConnections", 200, `{"type":"list","data":[` + connectionJSON + `],"links":{}}`, "/users/u1/connections", func(t testing.TB, c *basiq.Client) error {
-		var ids []string
-		for connection, err := range c.Connections.List(t.Context(), userID, basiq.ConnectionFields.InstitutionID.Eq("AU00000")) {
-			if err != nil {
-				return err
-			}
-			ids = append(ids, connection.ID)
-		}
-		require.Equal(t, []string{connID}, ids)
-		return nil
+	{"getConsents", 200, list(consentJSON), "/users/u1/consents", func(t testing.TB, c *basiq.Client) error {
+		return only(t, c.Consents.List(t.Context(), userID), func(consent *basiq.Consent) {
+			require.Equal(t, "n1", consent.ID)
+			require.Equal(t, basiq.ConsentStatusActive, consent.Status)
+			require.Equal(t, basiq.Time("2025-09-26T12:12:01Z"), consent.ExpiryDate)
+		})
+	}},
+	{"deleteConsent", 204, "", "/users/u1/consents/n1", func(t testing.TB, c *basiq.Client) error {
+		return c.Consents.Delete(t.Context(), userID, "n1")
+	}},
+	{"postAuthLink", 201, authLinkJSON, "/users/u1/auth_link", func(t testing.TB, c *basiq.Client) error {
+		link, err := c.AuthLinks.Create(t.Context(), userID, basiq.CreateAuthLink{Mobile: "+61410000000"})
+		return one(t, link, err, func() { require.Equal(t, "https://connect.basiq.io/63448be4", link.Links.Public) })
+	}},
+	{"getAuthLink", 200, authLinkJSON, "/users/u1/auth_link", func(t testing.TB, c *basiq.Client) error {
+		link, err := c.AuthLinks.Get(t.Context(), userID)
+		return one(t, link, err, func() { require.Equal(t, basiq.Time("2019-11-21T04:08:50Z"), link.ExpiresAt) })
+	}},
+	{"deleteAuthLink", 204, "", "/users/u1/auth_link", func(t testing.TB, c *basiq.Client) error {
+		return c.AuthLinks.Delete(t.Context(), userID)
+	}},
+	{"getConnections", 200, list(connectionJSON), "/users/u1/connections", func(t testing.TB, c *basiq.Client) error {
+		connections := c.Connections.List(t.Context(), userID, basiq.ConnectionFields.InstitutionID.Eq("AU00000"))
+		return only(t, connections, func(connection *basiq.Connection) { require.Equal(t, connID, connection.ID) })
 	}},
 	{"postConnection", 202, jobJSON, "/users/u1/connections", func(t testing.TB, c *basiq.Client) error {
 		job, err := c.Connections.Create(t.Context(), userID, login)
@@ -246,11 +289,10 @@ var operationCalls = []operationCall{
 	}},
 	{"getConnection", 200, connectionJSON, "/users/u1/connections/c1", func(t testing.TB, c *basiq.Client) error {
 		connection, err := c.Connections.Get(t.Context(), userID, connID)
-		if err == nil {
+		return one(t, connection, err, func() {
 			require.Equal(t, connID, connection.ID)
 			require.Equal(t, basiq.ConnectionStatusActive, connection.Status)
-		}
-		return err
+		})
 	}},
 	{"updateConnection", 202, jobJSON, "/users/u1/connections/c1", func(t testing.TB, c *basiq.Client) error {
 		job, err := c.Connections.Update(t.Context(), userID, connID, basiq.UpdateConnection{Password: basiq.NewSecret("hooli2016")})
@@ -279,21 +321,221 @@ var operationCalls = []operationCall{
 		return checkJob(t, job, err)
 	}},
 	{"getUserJobs", 200, `{"type":"list","size":1,"data":[` + jobJSON + `],"links":null}`, "/users/u1/jobs", func(t testing.TB, c *basiq.Client) error {
-		n := 0
-		for job, err := range c.Jobs.List(t.Context(), userID, basiq.JobFields.ConnectionID.Eq(connID)) {
-			if err != nil {
-				return err
-			}
-			n++
-			_ = checkJob(t, job, nil)
-		}
-		require.Equal(t, 1, n)
-		return nil
+		jobs := c.Jobs.List(t.Context(), userID, basiq.JobFields.ConnectionID.Eq(connID))
+		return only(t, jobs, func(job *basiq.Job) { _ = checkJob(t, job, nil) })
 	}},
 	{"postJobMfa", 202, jobJSON, "/jobs/j1/mfa", func(t testing.TB, c *basiq.Client) error {
 		job, err := c.Jobs.AnswerMFA(t.Context(), userID, jobID, basiq.NewSecret("1234"))
 		return checkJob(t, job, err)
 	}},
+	{"getAccounts", 200, list(accountJSON), "/users/u1/accounts", func(t testing.TB, c *basiq.Client) error {
+		accounts := c.Accounts.List(t.Context(), userID, basiq.AccountFields.ConnectionID.Ne("c2"))
+		return only(t, accounts, func(account *basiq.Account) { checkAccount(t, account) })
+	}},
+	{"getAccount", 200, accountJSON, "/users/u1/accounts/a1", func(t testing.TB, c *basiq.Client) error {
+		account, err := c.Accounts.Get(t.Context(), userID, "a1")
+		return one(t, account, err, func() { checkAccount(t, account) })
+	}},
+	{"getTransactions", 200, list(transactionJSON), "/users/u1/transactions", func(t testing.TB, c *basiq.Client) error {
+		transactions := c.Transactions.List(t.Context(), userID, basiq.TransactionFields.AccountID.Eq("a1"), basiq.PageSize[basiq.Transaction](100))
+		return only(t, transactions, func(transaction *basiq.Transaction) { checkTransaction(t, transaction) })
+	}},
+	{"getTransaction", 200, transactionJSON, "/users/u1/transactions/t1", func(t testing.TB, c *basiq.Client) error {
+		transaction, err := c.Transactions.Get(t.Context(), userID, "t1")
+		return one(t, transaction, err, func() { checkTransaction(t, transaction) })
+	}},
+	{"getEnrich", 200, enrichJSON, "/enrich", func(t testing.TB, c *basiq.Client) error {
+		enrich, err := c.Enrichment.Get(t.Context(), basiq.EnrichQuery{
+			Description: "WOOLWORTHS 1234 & SONS", InstitutionID: "AU00000", Country: "AU", MCC: "5411", AccountType: "credit-card", Amount: "-12.50",
+		})
+		return one(t, enrich, err, func() {
+			require.Equal(t, basiq.TransactionDirectionDebit, enrich.Direction)
+			require.Equal(t, "Woolworths", enrich.Data.Merchant.BusinessName)
+		})
+	}},
+	{"createStatement", 202, jobJSON, "/users/u1/statements", func(t testing.TB, c *basiq.Client) error {
+		job, err := c.Statements.Upload(t.Context(), userID, basiq.Statement{InstitutionID: "AU00000", Name: "m.csv", Content: strings.NewReader("a,b\n")})
+		return checkJob(t, job, err)
+	}},
+	{"getUserIdentities", 200, list(identityJSON), "/users/u1/identities", func(t testing.TB, c *basiq.Client) error {
+		return only(t, c.Identities.List(t.Context(), userID), func(identity *basiq.Identity) { checkIdentity(t, identity) })
+	}},
+	{"getUserIdentity", 200, identityJSON, "/users/u1/identities/i1", func(t testing.TB, c *basiq.Client) error {
+		identity, err := c.Identities.Get(t.Context(), userID, "i1")
+		return one(t, identity, err, func() { checkIdentity(t, identity) })
+	}},
+	{"getConnectors", 200, list(connectorJSON), "/connectors", func(t testing.TB, c *basiq.Client) error {
+		connectors := c.Connectors.List(t.Context(), basiq.ConnectorFields.Stage.Eq(basiq.InstitutionStageLive), basiq.ConnectorFields.InstitutionTier.In("1", "2"))
+		return only(t, connectors, func(connector *basiq.Connector) { checkConnector(t, connector) })
+	}},
+	{"getConnector", 200, connectorJSON, "/connectors/AU00000/web", func(t testing.TB, c *basiq.Client) error {
+		connector, err := c.Connectors.Get(t.Context(), "AU00000", basiq.ConnectionMethodWeb)
+		return one(t, connector, err, func() { checkConnector(t, connector) })
+	}},
+	{"getPublicConnectors", 200, list(connectorJSON), "/public/connectors", func(t testing.TB, c *basiq.Client) error {
+		connectors := c.Connectors.ListPublic(t.Context(), basiq.ConnectorFields.ID.Eq("AU00000"))
+		return only(t, connectors, func(connector *basiq.Connector) { checkConnector(t, connector) })
+	}},
+	{"getPublicConnector", 200, connectorJSON, "/public/connectors/AU00000/web", func(t testing.TB, c *basiq.Client) error {
+		connector, err := c.Connectors.GetPublic(t.Context(), "AU00000", basiq.ConnectionMethodWeb)
+		return one(t, connector, err, func() { checkConnector(t, connector) })
+	}},
+	{"getInstitutions", 200, list(institutionJSON), "/institutions", func(t testing.TB, c *basiq.Client) error {
+		institutions := c.Institutions.List(t.Context(), basiq.InstitutionFields.Country.Ne("New Zealand"))
+		return only(t, institutions, func(institution *basiq.Institution) { checkInstitution(t, institution) })
+	}},
+	{"getInstitution", 200, institutionJSON, "/institutions/AU00000", func(t testing.TB, c *basiq.Client) error {
+		institution, err := c.Institutions.Get(t.Context(), "AU00000")
+		return one(t, institution, err, func() { checkInstitution(t, institution) })
+	}},
+	{"getPublicInstitutions", 200, list(institutionJSON), "/public/institutions", func(t testing.TB, c *basiq.Client) error {
+		institutions := c.Institutions.ListPublic(t.Context(), basiq.InstitutionFields.Tier.Eq("3"))
+		return only(t, institutions, func(institution *basiq.Institution) { checkInstitution(t, institution) })
+	}},
+	{"getAffordabilityList", 200, list(affordJSON), "/users/u1/affordability", func(t testing.TB, c *basiq.Client) error {
+		return only(t, c.Affordability.List(t.Context(), userID), func(summary *basiq.Affordability) { checkAffordability(t, summary) })
+	}},
+	{"postAffordability", 200, affordJSON, "/users/u1/affordability", func(t testing.TB, c *basiq.Client) error {
+		summary, err := c.Affordability.Create(t.Context(), userID, summaryRequest)
+		return one(t, summary, err, func() { checkAffordability(t, summary) })
+	}},
+	{"getAffordability", 200, affordJSON, "/users/u1/affordability/s1", func(t testing.TB, c *basiq.Client) error {
+		summary, err := c.Affordability.Get(t.Context(), userID, "s1")
+		return one(t, summary, err, func() { checkAffordability(t, summary) })
+	}},
+	{"getAffordabilitySnapshotTransactions", 200, list(transactionJSON), "/users/u1/affordability/s1/transactions", func(t testing.TB, c *basiq.Client) error {
+		return only(t, c.Affordability.Transactions(t.Context(), userID, "s1"), func(transaction *basiq.AffordabilityTransaction) {
+			require.Equal(t, "t1", transaction.ID)
+			require.Equal(t, basiq.Amount("-139.95"), transaction.Amount)
+		})
+	}},
+	{"postIncome", 200, incomeJSON, "/users/u1/income", func(t testing.TB, c *basiq.Client) error {
+		income, err := c.Income.Create(t.Context(), userID, summaryRequest)
+		return one(t, income, err, func() { checkIncome(t, income) })
+	}},
+	{"getIncome", 200, incomeJSON, "/users/u1/income/s1", func(t testing.TB, c *basiq.Client) error {
+		income, err := c.Income.Get(t.Context(), userID, "s1")
+		return one(t, income, err, func() { checkIncome(t, income) })
+	}},
+	{"postExpenses", 200, expensesJSON, "/users/u1/expenses", func(t testing.TB, c *basiq.Client) error {
+		expenses, err := c.Expenses.Create(t.Context(), userID, summaryRequest)
+		return one(t, expenses, err, func() { checkExpenses(t, expenses) })
+	}},
+	{"getExpenses", 200, expensesJSON, "/users/u1/expenses/s1", func(t testing.TB, c *basiq.Client) error {
+		expenses, err := c.Expenses.Get(t.Context(), userID, "s1")
+		return one(t, expenses, err, func() { checkExpenses(t, expenses) })
+	}},
+	{"listReports", 200, list(reportJSON), "/reports", func(t testing.TB, c *basiq.Client) error {
+		return only(t, c.Reports.List(t.Context()), func(report *basiq.Report) { checkReport(t, report) })
+	}},
+	{"createReport", 202, jobJSON, "/reports", func(t testing.TB, c *basiq.Client) error {
+		job, err := c.Reports.Create(t.Context(), basiq.CreateReport{
+			ReportType: basiq.ReportTypeAffordability, Title: "John Smith Affordability Report 2022-03-26", Filters: []basiq.ReportFilter{
+				basiq.ReportText(basiq.ReportFilterNameFromDate, "2022-01-01"),
+				basiq.ReportTexts(basiq.ReportFilterNameUsers, userID),
+				basiq.ReportNone(basiq.ReportFilterNameIncludeMetrics),
+			},
+		})
+		return checkJob(t, job, err)
+	}},
+	{"retrieveReport", 200, reportJSON, "/reports/r1", func(t testing.TB, c *basiq.Client) error {
+		report, err := c.Reports.Get(t.Context(), "r1")
+		return one(t, report, err, func() { checkReport(t, report) })
+	}},
+	{"deleteReport", 204, "", "/reports/r1", func(t testing.TB, c *basiq.Client) error {
+		return c.Reports.Delete(t.Context(), "r1")
+	}},
+	{"retrieveReportTransactions", 200, list(transactionJSON), "/reports/r1/transactions", func(t testing.TB, c *basiq.Client) error {
+		transactions := c.Reports.Transactions(t.Context(), "r1", basiq.ReportTransactionFields.ID.Eq("t1"))
+		return only(t, transactions, func(transaction *basiq.ReportTransaction) { checkTransaction(t, &transaction.Transaction) })
+	}},
+	{"listReportTypes", 200, list(reportTypeJSON), "/reports/types", func(t testing.TB, c *basiq.Client) error {
+		return only(t, c.Reports.Types(t.Context()), func(reportType *basiq.ReportType) { checkReportType(t, reportType) })
+	}},
+	// The documents show the list here too; TestReportTypeInAList has it.
+	{"retrieveSpecificReportType", 200, reportTypeJSON, "/reports/types/CON_AFFOR_01", func(t testing.TB, c *basiq.Client) error {
+		reportType, err := c.Reports.Type(t.Context(), basiq.ReportTypeAffordability)
+		return one(t, reportType, err, func() { checkReportType(t, reportType) })
+	}},
+	{"getEvents", 200, list(eventJSON), "/events", func(t testing.TB, c *basiq.Client) error {
+		events := c.Events.List(t.Context(), basiq.EventFields.UserID.Eq(userID), basiq.EventFields.Entity.Eq(basiq.EventEntityConnection))
+		return only(t, events, func(event *basiq.Event) { checkEvent(t, event) })
+	}},
+	{"getEvent", 200, eventJSON, "/events/e1", func(t testing.TB, c *basiq.Client) error {
+		event, err := c.Events.Get(t.Context(), "e1")
+		return one(t, event, err, func() { checkEvent(t, event) })
+	}},
+	{"listEventTypes", 200, list(eventTypeJSON), "/events/types", func(t testing.TB, c *basiq.Client) error {
+		return only(t, c.Events.Types(t.Context()), func(eventType *basiq.EventType) {
+			require.Equal(t, basiq.EventTypeNameAccountUpdated, eventType.ID)
+		})
+	}},
+	{"getEventTypeById", 200, eventTypeJSON, "/events/types/account.updated", func(t testing.TB, c *basiq.Client) error {
+		eventType, err := c.Events.Type(t.Context(), basiq.EventTypeNameAccountUpdated)
+		return one(t, eventType, err, func() { require.Equal(t, "when an account is updated", eventType.Description) })
+	}},
+	{"listAppWebhooks", 200, list(webhookJSON), "/notifications/webhooks", func(t testing.TB, c *basiq.Client) error {
+		return only(t, c.Webhooks.List(t.Context()), func(webhook *basiq.Webhook) { checkWebhook(t, webhook, "") })
+	}},
+	{"addWebhook", 201, hookSecretJSON, "/notifications/webhooks", func(t testing.TB, c *basiq.Client) error {
+		webhook, err := c.Webhooks.Create(t.Context(), basiq.CreateWebhook{
+			URL: "https://piper.com/basiq-messages/", Name: "My General Webhook", SubscribedEvents: []basiq.EventTypeName{basiq.EventTypeNameUserCreated},
+		})
+		return one(t, webhook, err, func() { checkWebhook(t, webhook, "rfiuheo43934") })
+	}},
+	{"getWebhook", 200, webhookJSON, "/notifications/webhooks/w1", func(t testing.TB, c *basiq.Client) error {
+		webhook, err := c.Webhooks.Get(t.Context(), "w1")
+		return one(t, webhook, err, func() { checkWebhook(t, webhook, "") })
+	}},
+	{"updateWebhook", 200, hookSecretJSON, "/notifications/webhooks/w1", func(t testing.TB, c *basiq.Client) error {
+		webhook, err := c.Webhooks.Update(t.Context(), "w1", basiq.UpdateWebhook{URL: "https://piper.com/basiq-messages/"})
+		return one(t, webhook, err, func() { checkWebhook(t, webhook, "rfiuheo43934") })
+	}},
+	{"deleteWebhook", 204, "", "/notifications/webhooks/w1", func(t testing.TB, c *basiq.Client) error {
+		return c.Webhooks.Delete(t.Context(), "w1")
+	}},
+	{"listMessages", 200, list(messageJSON), "/notifications/webhooks/w1/messages", func(t testing.TB, c *basiq.Client) error {
+		messages := c.Webhooks.Messages(t.Context(), "w1", basiq.WebhookMessageFields.Date.Gteq("2019-08-24"))
+		return only(t, messages, func(message *basiq.WebhookMessage) { checkMessage(t, message) })
+	}},
+	{"getWebhookMessage", 200, messageJSON, "/notifications/webhooks/w1/messages/m1", func(t testing.TB, c *basiq.Client) error {
+		message, err := c.Webhooks.Message(t.Context(), "w1", "m1")
+		return one(t, message, err, func() { checkMessage(t, message) })
+	}},
+	{"testMessage", 201, "", "/notifications/messages/test", func(t testing.TB, c *basiq.Client) error {
+		return c.Webhooks.SendTest(t.Context(), basiq.WebhookTestMessage{EventTypeID: basiq.EventTypeNameUserCreated, Text: "My test message"})
+	}},
+}
+
+var summaryRequest = basiq.AffordabilityRequest{FromMonth: "2019-05", ToMonth: "2019-09", Accounts: []string{"s55bf3", "s55bf4"}}
+
+// one checks the answer of a call: what check says of a value, or none beside an error.
+func one[T any](t testing.TB, value *T, err error, check func()) error {
+	t.Helper()
+	if err != nil {
+		require.Nil(t, value)
+		return err
+	}
+	check()
+	return nil
+}
+
+// only checks the items of a list: one that check likes and nothing else, or an error that comes once, and alone.
+func only[T any](t testing.TB, items iter.Seq2[*T, error], check func(item *T)) error {
+	t.Helper()
+	var failure error
+	n := 0
+	for item, err := range items {
+		require.NoError(t, failure, "an error comes last")
+		if n++; err != nil {
+			require.Nil(t, item)
+			failure = err
+			continue
+		}
+		check(item)
+	}
+	require.Equal(t, 1, n)
+	return failure
 }
 
 var login = basiq.CreateConnection{
@@ -316,6 +558,93 @@ func checkJob(t testing.TB, job *basiq.Job, err error) error {
 		require.Equal(t, "https://au-api.basiq.io/jobs/j1", job.Links.Self)
 	}
 	return err
+}
+
+func checkAccount(t testing.TB, account *basiq.Account) {
+	t.Helper()
+	require.Equal(t, "a1", account.ID)
+	require.Equal(t, basiq.Amount("356.50"), account.Balance)
+	require.Equal(t, connID, account.Connection.ID)
+}
+
+func checkTransaction(t testing.TB, transaction *basiq.Transaction) {
+	t.Helper()
+	require.Equal(t, "t1", transaction.ID)
+	require.Equal(t, basiq.Amount("-139.95"), transaction.Amount)
+	require.Equal(t, basiq.TransactionStatusPosted, transaction.Status)
+}
+
+func checkIdentity(t testing.TB, identity *basiq.Identity) {
+	t.Helper()
+	require.Equal(t, "i1", identity.ID)
+	require.Equal(t, basiq.Date("1985-05-25"), identity.DOB)
+}
+
+func checkConnector(t testing.TB, connector *basiq.Connector) {
+	t.Helper()
+	require.Equal(t, "AU00000", connector.ID)
+	require.Equal(t, basiq.ConnectionMethodWeb, connector.Method)
+	require.Equal(t, "Hooli Bank", connector.Institution.Name)
+}
+
+func checkInstitution(t testing.TB, institution *basiq.Institution) {
+	t.Helper()
+	require.Equal(t, "AU00000", institution.ID)
+	require.Equal(t, basiq.InstitutionAuthorizationUser, institution.Authorization)
+}
+
+func checkAffordability(t testing.TB, summary *basiq.Affordability) {
+	t.Helper()
+	require.Equal(t, "s1", summary.ID)
+	require.EqualValues(t, 392, *summary.CoverageDays)
+}
+
+func checkIncome(t testing.TB, income *basiq.Income) {
+	t.Helper()
+	require.Equal(t, "s1", income.ID)
+	require.Len(t, income.Irregular, 1)
+	require.Equal(t, basiq.Amount("55.00"), income.Irregular[0].AmountAvg)
+}
+
+func checkExpenses(t testing.TB, expenses *basiq.Expenses) {
+	t.Helper()
+	require.Equal(t, "s1", expenses.ID)
+	require.Equal(t, basiq.Amount("-421.00"), expenses.BankFees.AvgMonthly)
+}
+
+func checkReport(t testing.TB, report *basiq.Report) {
+	t.Helper()
+	require.Equal(t, "r1", report.ID)
+	require.Equal(t, basiq.ReportTypeAffordability, report.ReportType)
+}
+
+func checkReportType(t testing.TB, reportType *basiq.ReportType) {
+	t.Helper()
+	require.Equal(t, basiq.ReportTypeAffordability, reportType.ID)
+	require.Equal(t, basiq.ReportFilterNameFromDate, reportType.Filters[0].Name)
+}
+
+func checkEvent(t testing.TB, event *basiq.Event) {
+	t.Helper()
+	require.Equal(t, "e1", event.ID)
+	require.Equal(t, basiq.EventEntityConnection, event.Entity)
+	require.Equal(t, basiq.EventActionUpdated, event.EventType)
+	require.Equal(t, connID, event.Data.ID)
+}
+
+func checkWebhook(t testing.TB, webhook *basiq.Webhook, secret string) {
+	t.Helper()
+	require.Equal(t, "w1", webhook.ID)
+	require.Equal(t, basiq.WebhookStatusActive, webhook.Status)
+	require.Equal(t, []basiq.EventTypeName{basiq.EventTypeNameUserCreated}, []basiq.EventTypeName(webhook.SubscribedEvents))
+	require.Equal(t, secret, webhook.Secret.Reveal())
+}
+
+func checkMessage(t testing.TB, message *basiq.WebhookMessage) {
+	t.Helper()
+	require.Equal(t, "m1", message.ID)
+	require.Equal(t, basiq.EventTypeNameUserCreated, message.Payload.EventTypeID)
+	require.Equal(t, basiq.WebhookAttemptStatusFailed, message.Attempts[0].Status)
 }
 
 // answerTo makes a stub whose every answer, of the operation and of POST /token when that is the one, is given by answer.

@@ -167,8 +167,8 @@ func (j *Job) UserID() (string, bool) {
 	return userID, userID != ""
 }
 
-// ReportID returns the id of the report that the job makes. The second result is false as long as it is not known: before
-// the step create-report has succeeded, and for jobs that are not about a report.
+// ReportID returns the id of the report that the job makes. The second result is false as long as the job does not tell,
+// and for jobs that are not about a report. The report can be read when the job is done.
 func (j *Job) ReportID() (string, bool) {
 	for _, link := range j.sources(StepCreateReport) {
 		if parts := pathOf(link); len(parts) == 2 && parts[0] == "reports" {

@@ -114,6 +114,68 @@ func TestJobStates(t *testing.T) {
 	}
 }
 
+func TestReportID(t *testing.T) {
+	t.Parallel()
+	made := func(url string) string {
+		return job(step("create-report", "success", `{"type":"link","url":"`+url+`"}`))
+	}
+	source := func(url string) string { return `{"id":"j1","links":{"self":"/jobs/j1","source":"` + url + `"}}` }
+	for name, c := range map[string]struct{ body, want string }{
+		"absolute":           {made("https://au-api.basiq.io/reports/r1"), "r1"},
+		"relative":           {made("/reports/r1"), "r1"},
+		"without a slash":    {made("reports/r1"), "r1"},
+		"a slash at its end": {made("/reports/r1/"), "r1"},
+		"with a query":       {made("/reports/r1?a=/reports/r2#r3"), "r1"},
+		"in a list":          {job(step("create-report", "success", `[{"type":"link","url":"/reports/r1"}]`)), "r1"},
+		"only the source":    {source("/reports/r1"), "r1"},
+		"the step counts more": {
+			`{"id":"j1","steps":[` + step("create-report", "success", `{"type":"link","url":"/reports/r1"}`) + `],"links":{"source":"/reports/r2"}}`, "r1",
+		},
+		"the source where the step says nothing": {
+			`{"id":"j1","steps":[` + step("create-report", "success", `{"type":"link"}`) + `],"links":{"source":"/reports/r2"}}`, "r2",
+		},
+		// The official examples, cut: the report's id is known while it is made, and not when that has failed.
+		"in progress": {
+			`{"id":"j1","status":"in-progress","steps":[` + step("create-report", "in-progress", "null") + `],"links":{"self":"/jobs/j1","source":"/reports/r1"}}`, "r1",
+		},
+		"failed": {`{"id":"j1","status":"failed","steps":[` + step("create-report", "failed", "null") + `],"links":null}`, ""},
+
+		"failed for a reason": {job(step("create-report", "failed", failed)), ""},
+		"a reference":         {jobJSON, ""},
+		"of a connection":     {job(step("verify-credentials", "success", link)), ""},
+		"of another step":     {job(step("retrieve-accounts", "success", `{"type":"link","url":"/reports/r1"}`)), ""},
+		"no link":             {made(""), ""},
+		"not a URL":           {made("%zz"), ""},
+		"a report of nothing": {made("/reports/"), ""},
+		"an empty part":       {made("/reports//r1"), ""},
+		"its transactions":    {made("/reports/r1/transactions"), ""},
+		"a type of reports":   {made("/reports/types/CON_AFFOR_01"), ""},
+		"below a user":        {made("/users/u1/reports/r1"), ""},
+		"another word":        {made("/report/r1"), ""},
+		"a path in the id":    {made("/reports/r1%2F..%2F..%2Fusers"), ""},
+		"opaque":              {made("reports:r1"), ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			job := parseJob(t, c.body)
+			reportID, known := job.ReportID()
+			assert.Equal(t, c.want, reportID)
+			assert.Equal(t, c.want != "", known)
+		})
+	}
+	// Whatever a link says, what comes out of it is an id or goes nowhere.
+	for _, odd := range []string{"/reports/..", "/reports/%2e%2e", "/reports/types", "/reports/a%20b", "/reports/a%3Fb", "/reports/a%5Cb"} {
+		t.Run(odd, func(t *testing.T) {
+			t.Parallel()
+			s, client := newStub(t, ok(200, reportJSON))
+			reportID, _ := parseJob(t, made(odd)).ReportID()
+			_, err := client.Reports.Get(t.Context(), reportID)
+			require.ErrorIs(t, err, basiq.ErrInvalidInput)
+			assert.Empty(t, s.seen())
+		})
+	}
+}
+
 func TestJobError(t *testing.T) {
 	t.Parallel()
 	job := parseJob(t, job(step("verify-credentials", "success", link), step("retrieve-accounts", "failed", failed)))
@@ -159,7 +221,8 @@ func FuzzJobBody(f *testing.F) {
 	for _, seed := range []string{
 		"{}", "null", jobJSON, job(), job(step("verify-credentials", "failed", failed)), job(step("mfa-challenge", "in-progress", challenge)),
 		job(step("a", "b", "[]")), job(step("a", "b", "[null]")), job(step("a", "failed", "[{}]")), `{"steps":[null]}`, `{"links":{"source":"//"}}`,
-		`{"id":"j1","links":{"source":"/users//connections/"}}`,
+		`{"id":"j1","links":{"source":"/users//connections/"}}`, `{"links":{"source":"/reports/"}}`,
+		job(step("create-report", "success", `{"type":"link","url":"/reports/r1"}`)),
 	} {
 		f.Add([]byte(seed))
 	}
@@ -174,6 +237,9 @@ func FuzzJobBody(f *testing.F) {
 		if id, known := job.ConnectionID(); known {
 			assert.NotEmpty(t, id)
 		}
+		reportID, known := job.ReportID()
+		assert.Equal(t, known, reportID != "")
+		assert.NotContains(t, reportID, "/")
 		finished, total := job.Progress()
 		assert.LessOrEqual(t, finished, total)
 		if err := job.Err(); err != nil {

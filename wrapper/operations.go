@@ -46,11 +46,11 @@ var (
 	opGetConsents   = &Operation{"getConsents", "Consents.List", http.MethodGet, "/users/{userId}/consents", repeatAlways}
 	opDeleteConsent = &Operation{"deleteConsent", "Consents.Delete", http.MethodDelete, "/users/{userId}/consents/{consentId}", repeatDelete}
 
-	// A new link takes the place of the one before, so a second one does no harm to the user; but the first may have been
-	// sent to them.
+	// A user has one link at a time, which has no id in the path: a second creation would replace one that may have been
+	// sent to the user, and a second deletion could meet one that was made in between.
 	opPostAuthLink   = &Operation{"postAuthLink", "AuthLinks.Create", http.MethodPost, "/users/{userId}/auth_link", repeatUnarrived}
 	opGetAuthLink    = &Operation{"getAuthLink", "AuthLinks.Get", http.MethodGet, "/users/{userId}/auth_link", repeatAlways}
-	opDeleteAuthLink = &Operation{"deleteAuthLink", "AuthLinks.Delete", http.MethodDelete, "/users/{userId}/auth_link", repeatDelete}
+	opDeleteAuthLink = &Operation{"deleteAuthLink", "AuthLinks.Delete", http.MethodDelete, "/users/{userId}/auth_link", repeatUnarrived}
 
 	opGetConnections   = &Operation{"getConnections", "Connections.List", http.MethodGet, "/users/{userId}/connections", repeatAlways}
 	opPostConnection   = &Operation{"postConnection", "Connections.Create", http.MethodPost, "/users/{userId}/connections", repeatUnarrived}

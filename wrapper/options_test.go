@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -154,6 +155,66 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 			})
 		}
 	}
+}
+
+// With the default http.Client an attempt has half a minute, and one that uploads ten of them. TestUploadTimeout has what
+// holds for a client of the caller's.
+func TestDefaultTimeouts(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		client, err := basiq.New("", basiq.WithTokenSource(fixedTokens("token-1")), basiq.WithRetry(basiq.Retry{MaxAttempts: 1}))
+		require.NoError(t, err)
+		calls, uploads := basiq.DefaultTransport(client)
+		require.Same(t, calls, uploads, "one pool of connections")
+		over := make(chan struct{})
+		defer close(over) // net/http goes on dialing for whoever comes next
+		calls.DialContext = func(context.Context, string, string) (net.Conn, error) {
+			<-over // a host that does not answer
+			return nil, errReset
+		}
+		for name, c := range map[string]struct {
+			want time.Duration
+			call func() error
+		}{
+			"a call": {30 * time.Second, func() error {
+				_, err := client.Users.Get(t.Context(), userID)
+				return err
+			}},
+			"a create": {30 * time.Second, func() error {
+				_, err := client.Connections.Create(t.Context(), userID, login)
+				return err
+			}},
+			"a document": {30 * time.Second, func() error {
+				_, err := client.Reports.PDF(t.Context(), "r1")
+				return err
+			}},
+			"an upload": {10 * time.Minute, func() error {
+				_, err := client.Statements.Upload(t.Context(), userID, basiq.Statement{
+					InstitutionID: "AU00000", Name: "m.pdf", Content: strings.NewReader("x"),
+				})
+				return err
+			}},
+			"an upload through Raw": {10 * time.Minute, func() error {
+				_, err := client.Raw().CreateStatementWithBody(t.Context(), userID, "multipart/form-data; boundary=x", strings.NewReader("--x--"))
+				return err
+			}},
+			"an upload with a context of its own": {time.Minute, func() error {
+				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+				defer cancel()
+				_, err := client.Statements.Upload(ctx, userID, basiq.Statement{InstitutionID: "AU00000", Name: "m.pdf", Content: strings.NewReader("x")})
+				return err
+			}},
+		} {
+			start := time.Now()
+			err := c.call()
+			var failure *basiq.TransportError
+			require.ErrorAs(t, err, &failure, name)
+			assert.Equal(t, c.want, time.Since(start), name)
+			var timeout interface{ Timeout() bool }
+			require.ErrorAs(t, err, &timeout, name)
+			assert.True(t, timeout.Timeout(), name)
+		}
+	})
 }
 
 func TestRetryHasDefaults(t *testing.T) {

@@ -27,11 +27,12 @@ const (
 	plantedCode     = "PLANTED-security-code"
 	plantedLogin    = "PLANTED-login"
 	plantedAnswer   = "PLANTED-mfa-answer"
+	plantedSigner   = "whsec_PLANTED-webhook-secret"
 )
 
 func assertNoSecrets(t *testing.T, where, text string) {
 	t.Helper()
-	for _, secret := range []string{plantedKey, plantedToken, plantedPassword, plantedCode, plantedLogin, plantedAnswer} {
+	for _, secret := range []string{plantedKey, plantedToken, plantedPassword, plantedCode, plantedLogin, plantedAnswer, plantedSigner} {
 		for _, form := range []string{secret, base64.StdEncoding.EncodeToString([]byte(secret)), url.QueryEscape(secret), fmt.Sprintf("%x", secret)} {
 			assert.NotContains(t, text, form, where)
 		}
@@ -74,11 +75,42 @@ func TestSecretsNeverShow(t *testing.T) {
 			assertNoSecrets(t, "a token", shown(token))
 			return err
 		},
+		"consent page": func(c *basiq.Client) error {
+			page, err := c.Consents.PageURL(t.Context(), userID, basiq.ConsentPage{State: "s"})
+			assertNoSecrets(t, "a page", shown(page)+shown(&page)+shown(struct{ page basiq.Secret }{page}))
+			if err == nil {
+				assert.Contains(t, page.Reveal(), plantedToken)
+			}
+			return err
+		},
+		"webhook create": func(c *basiq.Client) error {
+			webhook, err := c.Webhooks.Create(t.Context(), basiq.CreateWebhook{URL: "https://piper.com/basiq-messages/"})
+			assertNoSecrets(t, "a webhook", showWebhook(webhook))
+			return err
+		},
+		"webhook get": func(c *basiq.Client) error {
+			webhook, err := c.Webhooks.Get(t.Context(), "w1")
+			assertNoSecrets(t, "a webhook", showWebhook(webhook))
+			return err
+		},
+		"webhook update": func(c *basiq.Client) error {
+			webhook, err := c.Webhooks.Update(t.Context(), "w1", basiq.UpdateWebhook{URL: "https://piper.com/basiq-messages/"})
+			assertNoSecrets(t, "a webhook", showWebhook(webhook))
+			return err
+		},
+		"webhook list": func(c *basiq.Client) error {
+			var failure error
+			for webhook, err := range c.Webhooks.List(t.Context()) {
+				assertNoSecrets(t, "a webhook", showWebhook(webhook))
+				failure = err
+			}
+			return failure
+		},
 	}
 	// An unkind server repeats all that it was sent.
 	echo := func(status int) func(*http.Request, string) (*http.Response, error) {
 		return func(req *http.Request, body string) (*http.Response, error) {
-			return reply(status, `{"correlationId":"abc","data":[{"code":"invalid-content"}],"echo":`+
+			return reply(status, `{"correlationId":"abc","data":[{"code":"invalid-content"}],"secret":"`+plantedSigner+`","echo":`+
 				fmt.Sprintf("%q", req.Header.Get("Authorization")+body)+`}`), nil
 		}
 	}
@@ -98,11 +130,23 @@ func TestSecretsNeverShow(t *testing.T) {
 		"echo in a status": func(_ *http.Request, body string) (*http.Response, error) {
 			return nil, fmt.Errorf("malformed HTTP response %q", body)
 		},
+		"webhook": func(*http.Request, string) (*http.Response, error) {
+			return reply(200, `{"type":"webhook","id":"w1","url":"https://piper.com/basiq-messages/","secret":"`+plantedSigner+`"}`), nil
+		},
+		"webhook in a list": func(*http.Request, string) (*http.Response, error) {
+			return reply(200, `{"type":"list","data":[{"id":"w1","url":"https://piper.com/basiq-messages/","secret":"`+plantedSigner+`"}]}`), nil
+		},
+		"webhook without an id": func(*http.Request, string) (*http.Response, error) {
+			return reply(200, `{"type":"webhook","secret":"`+plantedSigner+`"}`), nil
+		},
+		"webhook cut off": func(*http.Request, string) (*http.Response, error) {
+			return answerOf{status: 200, body: `{"secret":"` + plantedSigner + `"`, cut: errReset}.response(), nil
+		},
 		"HTML": func(_ *http.Request, body string) (*http.Response, error) {
-			return reply(200, "<html>"+body), nil
+			return reply(200, "<html>"+body+plantedSigner), nil
 		},
 		"wrong kind": func(_ *http.Request, body string) (*http.Response, error) {
-			return reply(200, fmt.Sprintf(`{"id":{},"links":%q,"access_token":[%q]}`, body, body)), nil
+			return reply(200, fmt.Sprintf(`{"id":{},"links":%q,"access_token":[%q],"secret":[%q]}`, body, body, plantedSigner)), nil
 		},
 	}
 	for name, call := range calls {
@@ -157,6 +201,52 @@ func TestSecretsNeverShow(t *testing.T) {
 				})
 			}
 		}
+	}
+}
+
+// showWebhook is all that a webhook shows of itself, wherever it is kept.
+func showWebhook(webhook *basiq.Webhook) string {
+	if webhook == nil {
+		return ""
+	}
+	return shown(webhook) + shown(*webhook) + shown([]*basiq.Webhook{webhook}) + shown(struct{ webhook basiq.Webhook }{*webhook}) + shown(webhook.Webhook)
+}
+
+// The secret that must not show is there all the same, for who asks for it.
+func TestWebhookSecrets(t *testing.T) {
+	t.Parallel()
+	body := `{"type":"webhook","id":"w1","url":"https://piper.com/basiq-messages/","secret":"` + plantedSigner + `"}`
+	for name, c := range map[string]struct {
+		answer answerOf
+		call   func(c *basiq.Client) (*basiq.Webhook, error)
+	}{
+		"create": {ok(201, body), func(c *basiq.Client) (*basiq.Webhook, error) {
+			return c.Webhooks.Create(t.Context(), basiq.CreateWebhook{URL: "https://piper.com/basiq-messages/"})
+		}},
+		"get": {ok(200, body), func(c *basiq.Client) (*basiq.Webhook, error) { return c.Webhooks.Get(t.Context(), "w1") }},
+		"update": {ok(200, body), func(c *basiq.Client) (*basiq.Webhook, error) {
+			return c.Webhooks.Update(t.Context(), "w1", basiq.UpdateWebhook{URL: "https://piper.com/basiq-messages/"})
+		}},
+		"list": {ok(200, list(body)), func(c *basiq.Client) (found *basiq.Webhook, err error) {
+			err = only(t, c.Webhooks.List(t.Context()), func(webhook *basiq.Webhook) { found = webhook })
+			return found, err
+		}},
+		"list of one without a list": {ok(200, `{"type":"list","data":`+body+`}`), func(c *basiq.Client) (found *basiq.Webhook, err error) {
+			err = only(t, c.Webhooks.List(t.Context()), func(webhook *basiq.Webhook) { found = webhook })
+			return found, err
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, client := newStub(t, c.answer)
+			webhook, err := c.call(client)
+			require.NoError(t, err)
+			assert.Equal(t, plantedSigner, webhook.Secret.Reveal())
+			assert.Empty(t, webhook.Webhook.Secret, "the generated field, which JSON would carry")
+			assertNoSecrets(t, "a webhook", showWebhook(webhook))
+			assert.Contains(t, shown(*webhook), `"secret":"[redacted]"`, "and JSON tells that there is one")
+			assert.Contains(t, shown(*webhook), "https://piper.com/basiq-messages/", "what is no secret shows")
+		})
 	}
 }
 

@@ -1,0 +1,171 @@
+package basiq_test
+
+import (
+	"math/big"
+	"net/url"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	basiq "github.com/basiq-go/basiq-go/wrapper"
+)
+
+// assertCents checks that an amount is exactly so many hundredths, in both ways that there are to read it.
+func assertCents(t testing.TB, want int64, amount interface {
+	MinorUnits(places int) (int64, bool)
+	Rat() (*big.Rat, bool)
+},
+) {
+	t.Helper()
+	cents, ok := amount.MinorUnits(2)
+	assert.True(t, ok, "%v", amount)
+	assert.Equal(t, want, cents)
+	exact, ok := amount.Rat()
+	require.True(t, ok, "%v", amount)
+	assert.Zero(t, exact.Cmp(big.NewRat(want, 100)), "%v", amount)
+}
+
+// assertMoment checks that a time is there, and which it is.
+func assertMoment(t testing.TB, want string, moment interface{ Time() (time.Time, bool) }) {
+	t.Helper()
+	at, ok := moment.Time()
+	assert.True(t, ok, "%v", moment)
+	assert.Equal(t, want, at.UTC().Format(time.RFC3339))
+}
+
+func TestGetAccount(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ payload, product string }{
+		"2.1": {"assembled/swagger-2.1/getAccount.200.1", "saver"},
+		"3.0": {"assembled/data/getAccount.200.1", "Hooli Home Loan"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, client := newStub(t, ok(200, official(t, c.payload)))
+			account, err := client.Accounts.Get(t.Context(), userID, "s55bf3")
+			require.NoError(t, err)
+			assert.Equal(t, "s55bf3", account.ID)
+			assert.Equal(t, "GAVIN BELSON", account.AccountHolder)
+			assert.Equal(t, "AUD", account.Currency)
+			assert.Equal(t, "8fce3b", account.Connection.ID)
+			assert.Equal(t, "AU00000", account.Institution.String())
+			assert.Equal(t, basiq.AccountStatusAvailable, account.Status)
+			require.NotNil(t, account.Class)
+			assert.Equal(t, c.product, account.Class.Product)
+			assert.Equal(t, basiq.Amount("356.50"), account.Balance, "the digits as they were sent")
+			assertCents(t, 35650, account.Balance)
+			assertCents(t, 42028, account.AvailableFunds)
+			assertMoment(t, "2019-09-28T13:39:33Z", account.LastUpdated)
+			require.Len(t, account.TransactionIntervals, 1)
+			assertMoment(t, "2018-07-01T00:00:00Z", account.TransactionIntervals[0].From)
+			assertMoment(t, "2018-12-30T00:00:00Z", account.TransactionIntervals[0].To)
+		})
+	}
+}
+
+// Open banking adds much to an account of 3.0, and none of it is lost.
+func TestAccountOfOpenBanking(t *testing.T) {
+	t.Parallel()
+	_, client := newStub(t, ok(200, official(t, "assembled/data/getAccount.200.1")))
+	account, err := client.Accounts.Get(t.Context(), userID, "s55bf3")
+	require.NoError(t, err)
+	assert.Equal(t, basiq.AccountOwnershipOneParty, account.AccountOwnership)
+	assertCents(t, 40000000, account.CreditLimit)
+	require.NotNil(t, account.IsOwned)
+	assert.True(t, *account.IsOwned)
+	require.NotNil(t, account.Meta)
+	require.NotNil(t, account.Meta.Loan)
+	assertMoment(t, "2019-10-01T00:00:00Z", account.Meta.Loan.StartDate)
+	require.Len(t, account.Meta.TermDeposit, 1)
+	require.Len(t, account.Meta.Addresses, 1)
+	require.Len(t, account.Purses, 1)
+
+	// The placeholders of that payload are no numbers and no dates. They say so, and fail nothing.
+	assert.Equal(t, basiq.Amount("placeholder amortisedLimit"), account.AmortisedLimit)
+	_, isNumber := account.AmortisedLimit.MinorUnits(2)
+	assert.False(t, isNumber)
+	_, isNumber = account.Purses[0].Amount.Rat()
+	assert.False(t, isNumber)
+	_, isDate := account.CreationDate.Time()
+	assert.False(t, isDate)
+}
+
+// What an institution does not tell is absent, null or "", and is never taken for 0, false or the year 1.
+func TestAccountWithGaps(t *testing.T) {
+	t.Parallel()
+	for name, body := range map[string]string{
+		"absent": `{"type":"account","id":"a1"}`,
+		"null": `{"type":"account","id":"a1","balance":null,"availableFunds":null,"creditLimit":null,"lastUpdated":null,"creationDate":null,
+			"isOwned":null,"class":null,"connection":null,"institution":null,"links":null,"meta":null,"purses":null,"transactionIntervals":null,"status":null}`,
+		"empty": `{"type":"account","id":"a1","balance":"","availableFunds":"","creditLimit":"","lastUpdated":"","creationDate":"",
+			"class":{},"connection":"","institution":"","links":{},"meta":{},"purses":[],"transactionIntervals":[{}],"status":""}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, client := newStub(t, ok(200, body))
+			account, err := client.Accounts.Get(t.Context(), userID, "a1")
+			require.NoError(t, err)
+			for _, amount := range []basiq.Amount{account.Balance, account.AvailableFunds, account.CreditLimit} {
+				assert.Empty(t, amount)
+				_, isNumber := amount.MinorUnits(2)
+				assert.False(t, isNumber)
+				_, isNumber = amount.Rat()
+				assert.False(t, isNumber)
+			}
+			_, isTime := account.LastUpdated.Time()
+			assert.False(t, isTime)
+			_, isDate := account.CreationDate.Time()
+			assert.False(t, isDate)
+			assert.Nil(t, account.IsOwned, "not known is not false")
+			assert.True(t, account.Connection.IsZero())
+			assert.True(t, account.Institution.IsZero())
+			assert.Empty(t, account.Status)
+		})
+	}
+}
+
+func TestAccountOfTomorrow(t *testing.T) {
+	t.Parallel()
+	_, client := newStub(t, ok(200, `{"type":"list","data":[{"type":"account","id":"a1","status":"frozen","accountOwnership":"FIVE_PARTY",
+		"class":{"type":"pocket-money","product":"Hooli Kids","meta":{"any":"thing","other":null}},
+		"institution":{"type":"institution","id":"AU00000","links":{"self":"x"}},"brandNew":{"a":1}}]}`))
+	accounts := all(t, client.Accounts.List(t.Context(), userID))
+	require.Len(t, accounts, 1)
+	assert.Equal(t, basiq.AccountStatus("frozen"), accounts[0].Status)
+	assert.Equal(t, basiq.AccountOwnership("FIVE_PARTY"), accounts[0].AccountOwnership)
+	assert.Equal(t, "pocket-money", accounts[0].Class.Type)
+	assert.Equal(t, "AU00000", accounts[0].Institution.ID, "an object in place of an id")
+}
+
+func TestAccountFilters(t *testing.T) {
+	t.Parallel()
+	s, client := newStub(t, ok(200, `{"type":"list","data":[]}`))
+	fields := basiq.AccountFields
+	all(t, client.Accounts.List(t.Context(), userID, fields.ID.Ne("a1"), fields.ConnectionID.Eq("c1"), fields.InstitutionID.Eq("AU00000")))
+	require.Len(t, s.seen(), 1)
+	query, err := url.ParseQuery(s.seen()[0].Query)
+	require.NoError(t, err)
+	assert.Equal(t, url.Values{"filter": {"account.id.ne('a1'),connection.id.eq('c1'),institution.id.eq('AU00000')"}}, query)
+
+	for _, err := range client.Accounts.List(t.Context(), userID, fields.ConnectionID.Eq("")) {
+		require.ErrorIs(t, err, basiq.ErrInvalidInput)
+		assert.Contains(t, err.Error(), "connection.id: the value is empty")
+	}
+	assert.Len(t, s.seen(), 1, "nothing is sent")
+}
+
+// The documents' own error for a filter that Basiq cannot read.
+func TestAccountsWithAFilterThatBasiqRefuses(t *testing.T) {
+	t.Parallel()
+	_, client := newStub(t, ok(400, official(t, "examples/data/getAccounts.400.invalid-filters")))
+	err := rangeErr(client.Accounts.List(t.Context(), userID, basiq.AccountFields.ConnectionID.Eq("gone")))
+	require.ErrorIs(t, err, basiq.ErrBadRequest)
+	require.ErrorIs(t, err, basiq.CodeParameterNotValid)
+	var answer *basiq.Error
+	require.ErrorAs(t, err, &answer)
+	require.Len(t, answer.Details, 1)
+	require.NotNil(t, answer.Details[0].Source)
+	assert.Equal(t, "filter", answer.Details[0].Source.Parameter)
+}

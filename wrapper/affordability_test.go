@@ -1,0 +1,197 @@
+package basiq_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	basiq "github.com/basiq-go/basiq-go/wrapper"
+)
+
+// summary is what affordability, income and expenses have in common: how one is made.
+type summary struct {
+	path   string
+	create func(t testing.TB, c *basiq.Client, request basiq.AffordabilityRequest) (string, error)
+}
+
+var summaries = map[string]summary{
+	"Affordability.Create": {"/users/u1/affordability", func(t testing.TB, c *basiq.Client, request basiq.AffordabilityRequest) (string, error) {
+		return got(func(v *basiq.Affordability) string { return v.ID })(c.Affordability.Create(t.Context(), userID, request))
+	}},
+	"Income.Create": {"/users/u1/income", func(t testing.TB, c *basiq.Client, request basiq.AffordabilityRequest) (string, error) {
+		return got(func(v *basiq.Income) string { return v.ID })(c.Income.Create(t.Context(), userID, request))
+	}},
+	"Expenses.Create": {"/users/u1/expenses", func(t testing.TB, c *basiq.Client, request basiq.AffordabilityRequest) (string, error) {
+		return got(func(v *basiq.Expenses) string { return v.ID })(c.Expenses.Create(t.Context(), userID, request))
+	}},
+}
+
+func TestCreateSummary(t *testing.T) {
+	t.Parallel()
+	for operation, c := range summaries {
+		for name, request := range map[string]struct {
+			request basiq.AffordabilityRequest
+			body    string
+		}{
+			"of some accounts": {
+				basiq.AffordabilityRequest{Accounts: []string{"s55bf3", "s55bf4"}, FromMonth: "2019-05", ToMonth: "2019-09"},
+				official(t, "assembled/affordability/postAffordability.request.1"),
+			},
+			"of everything":  {basiq.AffordabilityRequest{}, `{}`},
+			"since a month":  {basiq.AffordabilityRequest{FromMonth: "2019-12"}, `{"fromMonth":"2019-12"}`},
+			"until a month":  {basiq.AffordabilityRequest{ToMonth: "2019-01"}, `{"toMonth":"2019-01"}`},
+			"of one month":   {basiq.AffordabilityRequest{FromMonth: "2019-05", ToMonth: "2019-05"}, `{"fromMonth":"2019-05","toMonth":"2019-05"}`},
+			"of one account": {basiq.AffordabilityRequest{Accounts: []string{"s55bf3"}}, `{"accounts":["s55bf3"]}`},
+		} {
+			t.Run(operation+"/"+name, func(t *testing.T) {
+				t.Parallel()
+				s, client := newStub(t, ok(200, `{"type":"summary","id":"s1"}`))
+				id, err := c.create(t, client, request.request)
+				require.NoError(t, err)
+				assert.Equal(t, "s1", id)
+				require.Len(t, s.seen(), 1)
+				assert.Equal(t, "POST "+c.path, s.seen()[0].String())
+				assert.JSONEq(t, request.body, s.seen()[0].Body)
+				assert.Equal(t, "application/json", s.seen()[0].ContentType)
+			})
+		}
+	}
+}
+
+// Summaries are counted, so what Basiq would refuse is not sent.
+func TestBadSummaries(t *testing.T) {
+	t.Parallel()
+	const noMonth = "it is not a month; give one such as 2019-05, or leave it out"
+	for operation, c := range summaries {
+		for name, bad := range map[string]struct {
+			request basiq.AffordabilityRequest
+			says    string
+		}{
+			"no such month":   {basiq.AffordabilityRequest{FromMonth: "2019-13"}, "request.FromMonth: " + noMonth},
+			"month 0":         {basiq.AffordabilityRequest{FromMonth: "2019-00"}, "request.FromMonth: " + noMonth},
+			"a day":           {basiq.AffordabilityRequest{ToMonth: "2019-05-01"}, "request.ToMonth: " + noMonth},
+			"a short month":   {basiq.AffordabilityRequest{ToMonth: "2019-5"}, "request.ToMonth: " + noMonth},
+			"words":           {basiq.AffordabilityRequest{FromMonth: "May 2019"}, "request.FromMonth: " + noMonth},
+			"a line break":    {basiq.AffordabilityRequest{FromMonth: "2019-05\n"}, "request.FromMonth: " + noMonth},
+			"backwards":       {basiq.AffordabilityRequest{FromMonth: "2019-10", ToMonth: "2019-09"}, "request: FromMonth is after ToMonth"},
+			"no account's id": {basiq.AffordabilityRequest{Accounts: []string{"a1", ""}}, "request.Accounts: not an id: it is empty"},
+		} {
+			t.Run(operation+"/"+name, func(t *testing.T) {
+				t.Parallel()
+				s, client := newStub(t, ok(200, `{"type":"summary","id":"s1"}`))
+				_, err := c.create(t, client, bad.request)
+				require.ErrorIs(t, err, basiq.ErrInvalidInput)
+				assert.Equal(t, "basiq: "+operation+": "+bad.says, err.Error())
+				assert.Empty(t, s.seen(), "nothing is sent")
+			})
+		}
+	}
+}
+
+// 204 is Basiq's way of saying that there was nothing to summarise. That must not look like an empty summary, nor like an
+// answer that was lost.
+func TestSummaryOfNothing(t *testing.T) {
+	t.Parallel()
+	for operation, c := range summaries {
+		t.Run(operation, func(t *testing.T) {
+			t.Parallel()
+			s, client := newStub(t, ok(204, ""))
+			_, err := c.create(t, client, basiq.AffordabilityRequest{})
+			require.ErrorIs(t, err, basiq.ErrNoTransactions)
+			assert.Equal(t, "basiq: "+operation+": there are no transactions to summarise", err.Error())
+			require.NotErrorIs(t, err, basiq.ErrNotFound)
+			assert.False(t, basiq.MayHaveBeenDone(err), "no summary was made")
+			assert.Len(t, s.seen(), 1)
+		})
+		for name, body := range map[string]string{"no id": `{"type":"summary"}`, "empty": ``, "null": `null`, "HTML": `<html>`} {
+			t.Run(operation+"/"+name, func(t *testing.T) {
+				t.Parallel()
+				s, client := newStub(t, ok(200, body))
+				_, err := c.create(t, client, basiq.AffordabilityRequest{})
+				var answer *basiq.Error
+				require.ErrorAs(t, err, &answer)
+				require.NotErrorIs(t, err, basiq.ErrNoTransactions)
+				assert.True(t, basiq.MayHaveBeenDone(err), "a summary was made, and counted")
+				assert.Len(t, s.seen(), 1)
+			})
+		}
+	}
+}
+
+func TestGetAffordability(t *testing.T) {
+	t.Parallel()
+	for _, payload := range []string{"assembled/swagger-2.1/getAffordability.200.1", "assembled/affordability/getAffordability.200.1"} {
+		t.Run(payload, func(t *testing.T) {
+			t.Parallel()
+			_, client := newStub(t, ok(200, official(t, payload)))
+			summary, err := client.Affordability.Get(t.Context(), userID, "s55bf3")
+			require.NoError(t, err)
+			assert.Equal(t, "s55bf3", summary.ID)
+			assert.Equal(t, "2019-03", summary.FromMonth)
+			assert.Equal(t, int64(392), *summary.CoverageDays)
+			assertMoment(t, "2020-03-26T06:56:44Z", summary.GeneratedDate)
+
+			require.NotNil(t, summary.Summary)
+			assertCents(t, -26396309, summary.Summary.NetPosition)
+			assertCents(t, 1809800, summary.Summary.RegularIncome.Previous3Months.AvgMonthly)
+			require.Len(t, summary.Assets, 1)
+			assertCents(t, 3529867, summary.Assets[0].Balance)
+			assertCents(t, 1003281, summary.Assets[0].Previous6Months.MinBalance)
+			require.Len(t, summary.Liabilities.Credit, 1)
+			assertCents(t, 2000000, summary.Liabilities.Credit[0].CreditLimit)
+			assertCents(t, -828710, summary.Liabilities.Credit[0].PreviousMonth.TotalDebits)
+			require.Len(t, summary.Liabilities.Loan, 1)
+			assertCents(t, -31223300, summary.Liabilities.Loan[0].Balance)
+			assertMoment(t, "2019-03-31T00:00:00Z", summary.Liabilities.Loan[0].ChangeHistory[0].Date)
+			require.Len(t, summary.External, 1)
+			assert.Equal(t, int64(2), *summary.External[0].Payments[0].NoOccurrences)
+			assert.Len(t, summary.Links.Accounts, 2)
+		})
+	}
+	t.Run("with gaps", func(t *testing.T) {
+		t.Parallel()
+		_, client := newStub(t, ok(200, `{"type":"affordability","id":"s1","coverageDays":null,"generatedDate":"","assets":null,"external":[],
+			"liabilities":{"credit":null,"loan":[{"balance":null,"previousMonth":{"totalCredits":12.5,"totalDebits":""}}]},
+			"summary":{"assets":0.10,"savings":null,"expenses":"n/a"},"institutions":["AU1","AU2"],"brandNew":{}}`))
+		summary, err := client.Affordability.Get(t.Context(), userID, "s1")
+		require.NoError(t, err)
+		assert.Nil(t, summary.CoverageDays)
+		_, generated := summary.GeneratedDate.Time()
+		assert.False(t, generated)
+		assertCents(t, 10, summary.Summary.Assets) // a number in place of a text
+		assert.True(t, summary.Summary.Savings.IsZero())
+		assert.False(t, summary.Summary.Expenses.IsZero())
+		_, isNumber := summary.Summary.Expenses.Rat()
+		assert.False(t, isNumber)
+		assertCents(t, 1250, summary.Liabilities.Loan[0].PreviousMonth.TotalCredits)
+		assert.Equal(t, []string{"AU1", "AU2"}, []string(summary.Institutions))
+	})
+}
+
+func TestListAffordability(t *testing.T) {
+	t.Parallel()
+	_, client := newStub(t, ok(200, official(t, "assembled/affordability/getAffordabilityList.200.1")))
+	summaries := all(t, client.Affordability.List(t.Context(), userID))
+	require.Len(t, summaries, 1)
+	assert.Equal(t, []string{"AU00000"}, []string(summaries[0].Institutions), "a text in place of a list")
+	assert.Nil(t, summaries[0].Summary, "the list has no figures")
+}
+
+func TestAffordabilityTransactions(t *testing.T) {
+	t.Parallel()
+	s, client := newStub(t, ok(200, official(t, "assembled/affordability/getAffordabilitySnapshotTransactions.200.1")))
+	// The example's link leads to the snapshot 9dedbb28 of the user 115dc708.
+	page, err := client.Affordability.TransactionsPage(t.Context(), "115dc708", "9dedbb28", "", basiq.PageSize[basiq.AffordabilityTransaction](100))
+	require.NoError(t, err)
+	require.Len(t, page.Items, 1)
+	transaction := page.Items[0]
+	assertCents(t, 12312, transaction.Amount)
+	assert.Equal(t, basiq.TransactionStatusPending, transaction.Status)
+	assert.Equal(t, "0801050199", transaction.SubClass.UpperCode.String(), "the leading zero is kept")
+	assertMoment(t, "2018-11-02T00:00:00Z", transaction.TransactionDate)
+	assert.Equal(t, int64(500), page.Size)
+	assert.Equal(t, basiq.Cursor("next=9b7d9a64"), page.Next)
+	assert.Equal(t, "GET /users/115dc708/affordability/9dedbb28/transactions", s.seen()[0].String())
+	assert.Equal(t, "limit=100", s.seen()[0].Query)
+}

@@ -1,0 +1,94 @@
+package basiq_test
+
+import (
+	"context"
+	"iter"
+	"net/url"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	basiq "github.com/basiq-go/basiq-go/wrapper"
+)
+
+func TestGetConnector(t *testing.T) {
+	t.Parallel()
+	for name, payload := range map[string]string{
+		"2.1": "assembled/swagger-2.1/getConnector.200.1",
+		"3.0": "assembled/data/getConnector.200.1",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, client := newStub(t, ok(200, official(t, payload)))
+			connector, err := client.Connectors.Get(t.Context(), "AU00000", basiq.ConnectionMethodOpenBanking)
+			require.NoError(t, err)
+			assert.Equal(t, "AU00000", connector.ID)
+			assert.Equal(t, basiq.ConnectionMethodWeb, connector.Method)
+			assert.Equal(t, "Hooli Bank", connector.Institution.Name)
+			assert.Equal(t, basiq.InstitutionAuthorizationUser, connector.Authorization.Type)
+			assert.Equal(t, "User name", connector.Authorization.Meta.LoginIDCaption)
+			assert.Equal(t, "https://example.com/AU00000.svg", connector.Institution.Logo.Links.Square)
+			assert.Equal(t, "GET /connectors/AU00000/"+string(basiq.ConnectionMethodOpenBanking), s.seen()[0].String())
+			assert.Equal(t, "Bearer token-1", s.seen()[0].Authorization)
+		})
+	}
+}
+
+func TestConnectorOfTomorrow(t *testing.T) {
+	t.Parallel()
+	_, client := newStub(t, ok(200, `{"type":"list","totalCount":2,"data":[
+		{"type":"connector","id":"AU1","method":"telepathy","status":"on-fire","stage":"gamma","authorization":{"type":"retina","meta":null},"scopes":["brand.new"],"stats":null},
+		{"type":"connector","id":"AU2","authorization":null,"institution":null,"scopes":null,"stats":{"averageDurationMs":{"total":null,"retrieveMeta":0}}}]}`))
+	connectors := all(t, client.Connectors.List(t.Context()))
+	require.Len(t, connectors, 2)
+	assert.Equal(t, basiq.ConnectionMethod("telepathy"), connectors[0].Method)
+	assert.Equal(t, basiq.InstitutionStatus("on-fire"), connectors[0].Status)
+	assert.Equal(t, basiq.InstitutionStage("gamma"), connectors[0].Stage)
+	assert.Equal(t, basiq.InstitutionAuthorization("retina"), connectors[0].Authorization.Type)
+	assert.Nil(t, connectors[1].Authorization)
+	durations := connectors[1].Stats.AverageDurationMs
+	assert.Nil(t, durations.Total, "not measured")
+	require.NotNil(t, durations.RetrieveMeta)
+	assert.Zero(t, *durations.RetrieveMeta, "measured, and no time at all")
+}
+
+func TestConnectorFilters(t *testing.T) {
+	t.Parallel()
+	fields := basiq.ConnectorFields
+	filters := []basiq.Filter[basiq.Connector]{
+		fields.ID.Eq("AU00000"), fields.Method.Eq(basiq.ConnectionMethodWeb),
+		fields.Status.In(basiq.InstitutionStatusMajorOutage, basiq.InstitutionStatusPartialOutage), fields.Stage.Ne(basiq.InstitutionStageAlpha),
+		fields.Scopes.In("account.basic"), fields.InstitutionCountry.Eq("New Zealand"), fields.InstitutionTier.In("1", "2"),
+		fields.InstitutionType.Ne("Test Bank"), fields.AuthorizationType.Eq(basiq.InstitutionAuthorizationUserMFA), fields.Engine.Eq("node"),
+	}
+	const want = "connector.id.eq('AU00000'),connector.method.eq('web'),connector.status.in('major-outage','partial-outage'),connector.stage.ne('alpha')," +
+		"connector.scopes.in('account.basic'),connector.institution.country.eq('New Zealand'),connector.institution.tier.in('1','2')," +
+		"connector.institution.type.ne('Test Bank'),connector.authorization.type.eq('user-mfa'),connector.connectorEngine.eq('node')"
+	for path, list := range map[string]func(context.Context, *basiq.Client, ...basiq.Filter[basiq.Connector]) iter.Seq2[*basiq.Connector, error]{
+		"/connectors": func(ctx context.Context, c *basiq.Client, filters ...basiq.Filter[basiq.Connector]) iter.Seq2[*basiq.Connector, error] {
+			return c.Connectors.List(ctx, filters...)
+		},
+		"/public/connectors": func(ctx context.Context, c *basiq.Client, filters ...basiq.Filter[basiq.Connector]) iter.Seq2[*basiq.Connector, error] {
+			return c.Connectors.ListPublic(ctx, filters...)
+		},
+	} {
+		t.Run(path, func(t *testing.T) {
+			t.Parallel()
+			s, client := newStub(t, ok(200, `{"type":"list","data":[]}`))
+			all(t, list(t.Context(), client, filters...))
+			require.Len(t, s.seen(), 1)
+			assert.Equal(t, "GET "+path, s.seen()[0].String())
+			query, err := url.ParseQuery(s.seen()[0].Query)
+			require.NoError(t, err)
+			assert.Equal(t, url.Values{"filter": {want}}, query)
+
+			for name, bad := range map[string]basiq.Filter[basiq.Connector]{
+				"one of none": fields.Status.In(), "a quote": fields.InstitutionType.Eq("People's Choice"), "empty": fields.Stage.In("live", ""), "zero": {},
+			} {
+				require.ErrorIs(t, rangeErr(list(t.Context(), client, bad)), basiq.ErrInvalidInput, name)
+			}
+			assert.Len(t, s.seen(), 1, "nothing is sent")
+		})
+	}
+}

@@ -1,0 +1,70 @@
+package basiq_test
+
+import (
+	"net/url"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	basiq "github.com/basiq-go/basiq-go/wrapper"
+)
+
+func TestGetInstitution(t *testing.T) {
+	t.Parallel()
+	_, client := newStub(t, ok(200, official(t, "assembled/swagger-2.1/getInstitution.200.1")))
+	institution, err := client.Institutions.Get(t.Context(), "AU00000")
+	require.NoError(t, err)
+	assert.Equal(t, "Hooli Bank", institution.Name)
+	assert.Equal(t, "3", institution.Tier)
+	assert.Equal(t, basiq.InstitutionStageLive, institution.Stage)
+	assert.Equal(t, basiq.InstitutionAuthorizationUser, institution.Authorization)
+	assert.Equal(t, basiq.InstitutionStatus("placeholder status"), institution.Status, "the list of states is open")
+	assert.Equal(t, []string{"web", "pdf", "csv"}, institution.Features.Accounts.Balance)
+	assert.Equal(t, []string{"web"}, institution.Features.Login)
+	assert.Equal(t, int64(1), *institution.Stats.AverageDurationMs.Total)
+}
+
+func TestInstitutionWithGaps(t *testing.T) {
+	t.Parallel()
+	_, client := newStub(t, ok(200, `{"type":"institution","id":"AU1","features":null,"logo":null,"stats":null,"tier":null,"stage":"","authorization":"retina"}`))
+	institution, err := client.Institutions.Get(t.Context(), "AU1")
+	require.NoError(t, err)
+	assert.Nil(t, institution.Features)
+	assert.Nil(t, institution.Stats)
+	assert.Empty(t, institution.Tier)
+	assert.Equal(t, basiq.InstitutionAuthorization("retina"), institution.Authorization)
+}
+
+func TestListInstitutions(t *testing.T) {
+	t.Parallel()
+	s, client := newStub(t, ok(200, official(t, "assembled/swagger-2.1/getPublicInstitutions.200.1")))
+	fields := basiq.InstitutionFields
+	filters := []basiq.Filter[basiq.Institution]{
+		fields.Country.In("Australia", "New Zealand"), fields.Tier.Eq("1"), fields.Authorization.Ne(basiq.InstitutionAuthorizationToken),
+		fields.ServiceType.Eq("Personal Banking"), fields.Type.Ne("Test Bank"), fields.Stage.Eq(basiq.InstitutionStageLive),
+	}
+	const want = "institution.country.in('Australia','New Zealand'),institution.tier.eq('1'),institution.authorization.ne('token')," +
+		"institution.serviceType.eq('Personal Banking'),institution.institutionType.ne('Test Bank'),institution.stage.eq('live')"
+	assert.Len(t, all(t, client.Institutions.List(t.Context(), filters...)), 1)
+	assert.Len(t, all(t, client.Institutions.ListPublic(t.Context(), filters...)), 1)
+	require.Len(t, s.seen(), 2)
+	for i, path := range []string{"/institutions", "/public/institutions"} {
+		assert.Equal(t, "GET "+path, s.seen()[i].String())
+		query, err := url.ParseQuery(s.seen()[i].Query)
+		require.NoError(t, err)
+		assert.Equal(t, url.Values{"filter": {want}}, query)
+	}
+	require.ErrorIs(t, rangeErr(client.Institutions.ListPublic(t.Context(), fields.Tier.In())), basiq.ErrInvalidInput)
+	assert.Len(t, s.seen(), 2, "nothing is sent")
+}
+
+// API 3.0 has connectors in their place.
+func TestInstitutionsNeedAPI21(t *testing.T) {
+	t.Parallel()
+	_, client := newStub(t, ok(404, `{"type":"list","data":[{"type":"error","code":"resource-not-found","detail":"Route not found for this API version"}]}`))
+	require.ErrorIs(t, rangeErr(client.Institutions.List(t.Context())), basiq.ErrWrongAPIVersion)
+	err := errOf(client.Institutions.Get(t.Context(), "AU00000"))
+	require.ErrorIs(t, err, basiq.ErrWrongAPIVersion)
+	require.NotErrorIs(t, err, basiq.ErrNotFound)
+}

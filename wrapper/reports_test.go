@@ -1,0 +1,400 @@
+package basiq_test
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	basiq "github.com/basiq-go/basiq-go/wrapper"
+)
+
+func TestCreateReport(t *testing.T) {
+	t.Parallel()
+	for payload, report := range map[string]basiq.CreateReport{
+		"conn-affor-report": {
+			ReportType: basiq.ReportTypeAffordability,
+			Title:      "John Smith Affordability Report 2022-03-26",
+			Filters: []basiq.ReportFilter{
+				basiq.ReportText(basiq.ReportFilterNameFromDate, "2022-01-01"),
+				basiq.ReportText(basiq.ReportFilterNameToDate, "2023-01-01"),
+				basiq.ReportTexts(basiq.ReportFilterNameAccounts, "ag829sj", "aj82gka"),
+				basiq.ReportTexts(basiq.ReportFilterNameUsers, "272af9fa-0f4a-44dc-bf88-a63bec2d0662"),
+				basiq.ReportTexts(basiq.ReportFilterNameIncludeMetrics, "ME002", "ME003", "ME004"),
+				basiq.ReportTexts(basiq.ReportFilterNameIncludeGroups, "INC-001", "INC-002", "EXP-001"),
+			},
+		},
+		"statement": {
+			ReportType: basiq.ReportTypeStatement,
+			Title:      "Bank Statement 2024-03-20",
+			Filters: []basiq.ReportFilter{
+				basiq.ReportText(basiq.ReportFilterNameFromDate, "2022-01-01"),
+				basiq.ReportText(basiq.ReportFilterNameToDate, "2023-01-01"),
+				basiq.ReportText(basiq.ReportFilterNameAccount, "ag829sj"),
+				basiq.ReportText(basiq.ReportFilterNameUser, "272af9fa-0f4a-44dc-bf88-a63bec2d0662"),
+			},
+		},
+	} {
+		t.Run(payload, func(t *testing.T) {
+			t.Parallel()
+			s, client := newStub(t, ok(202, official(t, "examples/reports/createreport.202.example")))
+			job, err := client.Reports.Create(t.Context(), report)
+			require.NoError(t, err)
+			assert.Equal(t, "b1824ad0-73f1-0138-3700-0a58a9feac09", job.ID)
+			require.Len(t, s.seen(), 1)
+			assert.Equal(t, "POST /reports", s.seen()[0].String())
+			assert.JSONEq(t, official(t, "examples/reports/createreport.request."+payload), s.seen()[0].Body)
+		})
+	}
+}
+
+// Whether a filter is a text, a list, an empty list or null means something different each time.
+func TestReportFilters(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		filters []basiq.ReportFilter
+		want    string
+	}{
+		"a text":               {[]basiq.ReportFilter{basiq.ReportText("fromDate", "2024-01-01")}, `[{"name":"fromDate","value":"2024-01-01"}]`},
+		"a date":               {[]basiq.ReportFilter{basiq.ReportText("toDate", string(basiq.Date("2024-03-26")))}, `[{"name":"toDate","value":"2024-03-26"}]`},
+		"an empty text":        {[]basiq.ReportFilter{basiq.ReportText("user", "")}, `[{"name":"user","value":""}]`},
+		"a list":               {[]basiq.ReportFilter{basiq.ReportTexts("users", "u1", "u2")}, `[{"name":"users","value":["u1","u2"]}]`},
+		"a list of one":        {[]basiq.ReportFilter{basiq.ReportTexts("users", "u1")}, `[{"name":"users","value":["u1"]}]`},
+		"an empty list: all":   {[]basiq.ReportFilter{basiq.ReportTexts("includeMetrics")}, `[{"name":"includeMetrics","value":[]}]`},
+		"another empty list":   {[]basiq.ReportFilter{basiq.ReportTexts("includeMetrics", []string{}...)}, `[{"name":"includeMetrics","value":[]}]`},
+		"null: none":           {[]basiq.ReportFilter{basiq.ReportNone("includeGroups")}, `[{"name":"includeGroups","value":null}]`},
+		"of tomorrow":          {[]basiq.ReportFilter{basiq.ReportText("brandNew", "x")}, `[{"name":"brandNew","value":"x"}]`},
+		"none is an empty one": {nil, `[]`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, client := newStub(t, ok(202, jobJSON))
+			_, err := client.Reports.Create(t.Context(), basiq.CreateReport{ReportType: "CON_AFFOR_01", Title: "March", Filters: c.filters})
+			require.NoError(t, err)
+			var body map[string]json.RawMessage
+			require.NoError(t, json.Unmarshal([]byte(s.seen()[0].Body), &body))
+			assert.JSONEq(t, c.want, string(body["filters"]))
+		})
+	}
+}
+
+func TestBadReports(t *testing.T) {
+	t.Parallel()
+	const twice = "give every filter a Name, and none of them twice"
+	from := basiq.ReportText(basiq.ReportFilterNameFromDate, "2024-01-01")
+	for name, c := range map[string]struct {
+		report basiq.CreateReport
+		says   string
+	}{
+		"no type":         {basiq.CreateReport{Title: "March"}, "give a ReportType"},
+		"a blank type":    {basiq.CreateReport{ReportType: " ", Title: "March"}, "give a ReportType"},
+		"no title":        {basiq.CreateReport{ReportType: "STATEMENT_01"}, "give a Title"},
+		"a blank title":   {basiq.CreateReport{ReportType: "STATEMENT_01", Title: "\t"}, "give a Title"},
+		"a long title":    {basiq.CreateReport{ReportType: "STATEMENT_01", Title: strings.Repeat("x", 51)}, "the Title has more than 50 characters"},
+		"twice":           {basiq.CreateReport{ReportType: "STATEMENT_01", Title: "March", Filters: []basiq.ReportFilter{from, basiq.ReportNone("users"), from}}, twice},
+		"without a name":  {basiq.CreateReport{ReportType: "STATEMENT_01", Title: "March", Filters: []basiq.ReportFilter{basiq.ReportText("", "x")}}, twice},
+		"the zero filter": {basiq.CreateReport{ReportType: "STATEMENT_01", Title: "March", Filters: []basiq.ReportFilter{{}}}, twice},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, client := newStub(t, ok(202, jobJSON))
+			job, err := client.Reports.Create(t.Context(), c.report)
+			require.ErrorIs(t, err, basiq.ErrInvalidInput)
+			assert.Equal(t, "basiq: Reports.Create: report: "+c.says, err.Error())
+			assert.Nil(t, job)
+			assert.Empty(t, s.seen(), "nothing is sent")
+		})
+	}
+	t.Run("fifty characters of two bytes", func(t *testing.T) {
+		t.Parallel()
+		s, client := newStub(t, ok(202, jobJSON))
+		filters := make([]basiq.ReportFilter, 0, 4)
+		report := basiq.CreateReport{ReportType: "STATEMENT_01", Title: strings.Repeat("ä", 50), Filters: filters}
+		_, err := client.Reports.Create(t.Context(), report)
+		require.NoError(t, err)
+		assert.Len(t, s.seen(), 1)
+	})
+	t.Run("the caller's report stays as it is", func(t *testing.T) {
+		t.Parallel()
+		_, client := newStub(t, ok(202, jobJSON))
+		report := basiq.CreateReport{ReportType: "STATEMENT_01", Title: "March"}
+		_, err := client.Reports.Create(t.Context(), report)
+		require.NoError(t, err)
+		assert.Nil(t, report.Filters)
+	})
+}
+
+func TestGetReport(t *testing.T) {
+	t.Parallel()
+	t.Run("the documents' example", func(t *testing.T) {
+		t.Parallel()
+		s, client := newStub(t, ok(200, official(t, "examples/reports/retrieveReport.200.example")))
+		report, err := client.Reports.Get(t.Context(), "r1")
+		require.NoError(t, err)
+		assert.Equal(t, "GET /reports/r1", s.seen()[0].String())
+		assert.Equal(t, "application/json", s.seen()[0].Header.Get("Accept"))
+		assert.Equal(t, "David Smith", report.CreatedBy)
+		assertMoment(t, "2022-03-26T06:56:44Z", report.CreatedDate) // sent without a zone
+		_, expires := report.ExpiresAt.Time()
+		assert.False(t, expires, "only the list says so")
+		require.NotNil(t, report.Data)
+		require.Len(t, report.Data.Accounts, 2)
+		assertCents(t, 35650, report.Data.Accounts[0].Balance)
+		require.NotEmpty(t, report.Data.Groups)
+		group := report.Data.Groups[0]
+		assert.Equal(t, "INC-001", group.ID)
+		assertCents(t, 30000, group.Analysis.Amount.Total)
+		assertMoment(t, "2022-04-01T00:00:00Z", group.Analysis.Frequency.Next.Date)
+		assert.Equal(t, int64(3), *group.Analysis.Summary.TransactionCount)
+		assertCents(t, 0, group.Analysis.Summary.OverallPercentage.Credit)
+		require.NotEmpty(t, group.Subgroup)
+		assert.Len(t, group.Subgroup[0].Transactions, 3)
+		require.NotEmpty(t, report.Data.Metrics)
+		for _, metric := range report.Data.Metrics {
+			assert.NotEmpty(t, metric.ID)
+		}
+	})
+	t.Run("with gaps", func(t *testing.T) {
+		t.Parallel()
+		_, client := newStub(t, ok(200, `{"type":"report","id":"r1","reportType":"BRAND_NEW_01","createdDate":"","filters":[
+			{"name":"fromDate","value":"2022-01-01"},{"name":"users","value":["sj29sjd"]},{"name":"accounts","value":[]},{"name":"includeGroups","value":null}],
+			"data":{"metrics":[{"id":"ME001","result":{"format":"money","value":"-12.50"}},{"id":"ME002","result":{"format":"integer","value":7}},
+				{"id":"ME003","result":{"format":"boolean","value":true}},{"id":"ME004","result":{"format":"percent","value":null}},
+				{"id":"ME005","result":{"format":"haiku","value":"n/a"}},{"id":"ME006","result":null}],"groups":null,"accounts":null,"brandNew":{}}}`))
+		report, err := client.Reports.Get(t.Context(), "r1")
+		require.NoError(t, err)
+		assert.Equal(t, "BRAND_NEW_01", report.ReportType)
+		require.Len(t, report.Filters, 4)
+		assert.False(t, report.Filters[0].Value.IsList())
+		assert.Equal(t, []string{"2022-01-01"}, report.Filters[0].Value.Texts())
+		assert.True(t, report.Filters[1].Value.IsList(), "a list of one is a list")
+		assert.Equal(t, []string{"sj29sjd"}, report.Filters[1].Value.Texts())
+		assert.True(t, report.Filters[2].Value.IsList())
+		assert.Empty(t, report.Filters[2].Value.Texts())
+		assert.True(t, report.Filters[3].Value.IsZero())
+		metrics := report.Data.Metrics
+		assertCents(t, -1250, metrics[0].Result.Value)
+		assertCents(t, 700, metrics[1].Result.Value)
+		assert.Equal(t, "true", metrics[2].Result.Value.String())
+		assert.True(t, metrics[3].Result.Value.IsZero())
+		assert.Equal(t, basiq.ReportMetricFormat("haiku"), metrics[4].Result.Format)
+		_, isNumber := metrics[4].Result.Value.Rat()
+		assert.False(t, isNumber)
+		assert.Nil(t, metrics[5].Result)
+	})
+}
+
+func TestListReports(t *testing.T) {
+	t.Parallel()
+	s, client := newStub(t, ok(200, official(t, "examples/reports/listallreports.200.example")), ok(200, `{"count":0,"data":[],"size":2,"type":"list","links":{}}`))
+	reports := all(t, client.Reports.List(t.Context()))
+	require.Len(t, reports, 2)
+	assertMoment(t, "2022-12-25T06:56:44Z", reports[0].ExpiresAt)
+	assert.Nil(t, reports[0].Data, "the list has no figures")
+	assert.Equal(t, basiq.ReportTypeStatement, reports[1].ReportType)
+	require.Len(t, s.seen(), 2, "the example's link is followed")
+	assert.Equal(t, "next=bf1ec9d4", s.seen()[1].Query)
+}
+
+func TestReportTypes(t *testing.T) {
+	t.Parallel()
+	_, client := newStub(t, ok(200, official(t, "examples/reports/listReportTypes.200.example")))
+	types := all(t, client.Reports.Types(t.Context()))
+	require.Len(t, types, 2)
+	assert.Equal(t, basiq.ReportTypeAffordability, types[0].ID)
+	require.Len(t, types[0].Filters, 6)
+	assert.Equal(t, basiq.ReportFilterNameAccounts, types[0].Filters[2].Name)
+	assert.Equal(t, "array", types[0].Filters[2].Type)
+	assert.True(t, *types[0].Filters[2].Required)
+	assert.False(t, *types[0].Filters[5].Required)
+}
+
+// The documents give one type the schema of the list of types. Either way the caller gets the type.
+func TestReportTypeThatComesAsAList(t *testing.T) {
+	t.Parallel()
+	const one = `{"type":"reportType","id":"CON_AFFOR_01","name":"Consumer Affordability Report","filters":[{"name":"fromDate","type":"string","required":true}]}`
+	for name, body := range map[string]string{
+		"by itself":                one,
+		"in a list":                `{"type":"list","count":1,"data":[` + one + `]}`,
+		"in a list without a type": `{"data":[` + one + `]}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, client := newStub(t, ok(200, body))
+			reportType, err := client.Reports.Type(t.Context(), basiq.ReportTypeAffordability)
+			require.NoError(t, err)
+			assert.Equal(t, basiq.ReportTypeAffordability, reportType.ID)
+			assert.Equal(t, "Consumer Affordability Report", reportType.Name)
+			require.Len(t, reportType.Filters, 1)
+			assert.Equal(t, "GET /reports/types/CON_AFFOR_01", s.seen()[0].String())
+		})
+	}
+	for name, body := range map[string]string{
+		"none":    `{"type":"list","data":[]}`,
+		"several": `{"type":"list","data":[` + one + `,{"id":"STATEMENT_01"}]}`,
+		"no id":   `{"type":"list","data":[{"name":"x"}]}`,
+		"null":    `{"type":"list","data":null}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, client := newStub(t, ok(200, body))
+			reportType, err := client.Reports.Type(t.Context(), basiq.ReportTypeAffordability)
+			var answer *basiq.Error
+			require.ErrorAs(t, err, &answer)
+			assert.Equal(t, 200, answer.StatusCode)
+			assert.Nil(t, reportType)
+		})
+	}
+}
+
+func TestReportTransactions(t *testing.T) {
+	t.Parallel()
+	// As the documents' schema of these transactions, with tags as enrich.yml has them; and one with gaps.
+	s, client := newStub(t, ok(200, `{"type":"list","count":500,"size":2000,"data":[
+		{"type":"transaction","id":"d3de1ca1","account":"d3de1ca1","amount":"123.12","balance":"123.12","class":"payment","connection":"d3de1ca1","direction":"debit",
+			"institution":"AU00000","postDate":"2018-11-02T00:00:00Z","status":"posted","transactionDate":null,"enrich":{"tags":["conduct:dishonour"],
+			"category":{"anzsic":{"class":{"code":"4511","title":"Cafes and Restaurants"}}},"merchant":{"ABN":"90065628864"}}},
+		{"type":"transaction","id":"t2","amount":"","postDate":"","enrich":null,"status":"brand-new","brandNew":1}],
+		"links":{"next":"/reports/r1/transactions?next=9b7d9a64"}}`))
+	fields := basiq.ReportTransactionFields
+	page, err := client.Reports.TransactionsPage(t.Context(), "r1", "", basiq.PageSize[basiq.ReportTransaction](250),
+		fields.ID.Eq("t1"), fields.AccountID.Eq("a1"), fields.ConnectionID.Eq("c1"), fields.InstitutionID.Eq("AU00000"),
+		fields.PostDate.Between("2022-01-01", "2022-12-01T23:59:59Z"), fields.Status.Eq(basiq.TransactionStatusPosted),
+		fields.Direction.Eq(basiq.TransactionDirectionDebit), fields.Class.Eq(basiq.TransactionClassPayment))
+	require.NoError(t, err)
+	require.Len(t, page.Items, 2)
+	first := page.Items[0]
+	assert.Equal(t, "d3de1ca1", first.ID)
+	assertCents(t, 12312, first.Amount)
+	assertMoment(t, "2018-11-02T00:00:00Z", first.PostDate)
+	_, known := first.TransactionDate.Time()
+	assert.False(t, known)
+	assert.Equal(t, "4511", first.Enrich.Category.ANZSIC.Class.Code)
+	assert.Equal(t, []string{"conduct:dishonour"}, first.Enrich.Tags)
+	plain := []basiq.Transaction{first.Transaction}
+	assert.Equal(t, basiq.TransactionStatusPosted, plain[0].Status, "what reads a Transaction reads this one too")
+	_, known = page.Items[1].Amount.Rat()
+	assert.False(t, known)
+	assert.Equal(t, basiq.TransactionStatus("brand-new"), page.Items[1].Status)
+	assert.Equal(t, int64(2000), page.Size)
+	assert.Equal(t, basiq.Cursor("next=9b7d9a64"), page.Next)
+
+	marshaled, err := json.Marshal(first)
+	require.NoError(t, err)
+	var again basiq.ReportTransaction
+	require.NoError(t, json.Unmarshal(marshaled, &again))
+	assert.Equal(t, first, again, "it can be stored as JSON")
+
+	assert.Equal(t, "GET /reports/r1/transactions", s.seen()[0].String())
+	query, err := url.ParseQuery(s.seen()[0].Query)
+	require.NoError(t, err)
+	assert.Equal(t, url.Values{"limit": {"250"}, "filter": {
+		"transaction.id.eq('t1'),account.id.eq('a1'),connection.id.eq('c1'),institution.id.eq('AU00000')," +
+			"transaction.postDate.bt('2022-01-01','2022-12-01T23:59:59Z'),transaction.status.eq('posted'),transaction.direction.eq('debit'),transaction.class.eq('payment')",
+	}}, query)
+}
+
+// documents are the calls whose answer is a PDF and not JSON.
+var documents = map[string]struct {
+	operation, path string
+	get             func(t testing.TB, c *basiq.Client) ([]byte, error)
+}{
+	"a report": {"Reports.Get", "/reports/r1", func(t testing.TB, c *basiq.Client) ([]byte, error) { return c.Reports.PDF(t.Context(), "r1") }},
+	"a summary": {"Affordability.Get", "/users/u1/affordability/s1", func(t testing.TB, c *basiq.Client) ([]byte, error) {
+		return c.Affordability.PDF(t.Context(), userID, "s1")
+	}},
+}
+
+func typed(status int, mediaType, body string) answerOf {
+	return answerOf{status: status, body: body, header: http.Header{"Content-Type": {mediaType}}}
+}
+
+func TestPDFs(t *testing.T) {
+	t.Parallel()
+	const pdf = "%PDF-1.7\n\x00\xff\xfe not UTF-8, and not JSON\n%%EOF"
+	for name, c := range documents {
+		for _, mediaType := range []string{"application/pdf", "application/pdf; charset=binary", "Application/PDF"} {
+			t.Run(name+"/"+mediaType, func(t *testing.T) {
+				t.Parallel()
+				s, client := newStub(t, typed(200, mediaType, pdf))
+				document, err := c.get(t, client)
+				require.NoError(t, err)
+				assert.Equal(t, pdf, string(document), "byte by byte")
+				require.Len(t, s.seen(), 1)
+				assert.Equal(t, "GET "+c.path, s.seen()[0].String())
+				assert.Equal(t, []string{"application/pdf"}, s.seen()[0].Header.Values("Accept"))
+			})
+		}
+		t.Run(name+"/after a failed attempt", func(t *testing.T) {
+			t.Parallel()
+			s, client := newStub(t, ok(503, ""), typed(200, "application/pdf", pdf))
+			document, err := c.get(t, client)
+			require.NoError(t, err)
+			assert.Equal(t, pdf, string(document))
+			for _, sent := range s.seen() {
+				assert.Equal(t, []string{"application/pdf"}, sent.Header.Values("Accept"), "every attempt asks for a PDF")
+			}
+		})
+	}
+}
+
+// A program must not write JSON or a proxy's page into a file that it calls a PDF.
+func TestPDFsThatAreNone(t *testing.T) {
+	t.Parallel()
+	for name, c := range documents {
+		for what, answer := range map[string]answerOf{
+			"JSON":         ok(200, `{"type":"report","id":"r1","private":"gavin@hooli.com"}`),
+			"HTML":         typed(200, "text/html", "<html>gavin@hooli.com"),
+			"CSV":          typed(200, "application/csv", "gavin@hooli.com"),
+			"no type":      typed(200, "", "%PDF-1.7"),
+			"a bad type":   typed(200, "application/", "%PDF-1.7"),
+			"a like type":  typed(200, "application/pdfx", "%PDF-1.7"),
+			"another like": typed(200, "application/x-pdf", "%PDF-1.7"),
+		} {
+			t.Run(name+"/"+what, func(t *testing.T) {
+				t.Parallel()
+				_, client := newStub(t, answer)
+				document, err := c.get(t, client)
+				var said *basiq.Error
+				require.ErrorAs(t, err, &said)
+				assert.Equal(t, c.operation, said.Operation)
+				assert.Equal(t, 200, said.StatusCode)
+				assert.Contains(t, err.Error(), "it is not of the type application/pdf")
+				assert.NotContains(t, err.Error(), "hooli")
+				assert.Nil(t, document)
+			})
+		}
+		// Basiq's errors are JSON, whatever was asked for.
+		t.Run(name+"/not found", func(t *testing.T) {
+			t.Parallel()
+			_, client := newStub(t, ok(404, envelope("resource-not-found", "Requested resource is not found", "Report not found.")))
+			document, err := c.get(t, client)
+			require.ErrorIs(t, err, basiq.ErrNotFound)
+			require.ErrorIs(t, err, basiq.CodeResourceNotFound)
+			assert.Contains(t, err.Error(), "Report not found.")
+			assert.Contains(t, err.Error(), "corr-1")
+			assert.Nil(t, document)
+		})
+		t.Run(name+"/broken off", func(t *testing.T) {
+			t.Parallel()
+			_, client := newStub(t, answerOf{
+				status: 200, body: "%PDF-1.7", header: http.Header{"Content-Type": {"application/pdf"}}, cut: errors.New("unexpected EOF"),
+			})
+			document, err := c.get(t, client)
+			require.Error(t, err)
+			assert.Nil(t, document, "half a document is none")
+		})
+		t.Run(name+"/too large", func(t *testing.T) {
+			t.Parallel()
+			s := &stub{answer: inTurn(typed(200, "application/pdf", strings.Repeat("x", 2000)))}
+			document, err := c.get(t, newClient(t, s, basiq.WithMaxResponseBytes(1000)))
+			require.ErrorIs(t, err, basiq.ErrResponseTooLarge)
+			assert.Nil(t, document)
+		})
+	}
+}

@@ -1,0 +1,442 @@
+package basiq_test
+
+import (
+	"errors"
+	"iter"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	basiq "github.com/basiq-go/basiq-go/wrapper"
+)
+
+// official reads a payload of Basiq's own documents, for example "examples/core/getTypeById.200.success".
+func official(t testing.TB, name string) string {
+	t.Helper()
+	body, err := os.ReadFile(filepath.Join("..", "api", "conformance", "testdata", "official", filepath.FromSlash(name)+".json"))
+	require.NoError(t, err)
+	return string(body)
+}
+
+// errOf is the error of a call whose result does not matter.
+func errOf[T any](_ T, err error) error { return err }
+
+// rangeErr is the error that a range begins with.
+func rangeErr[T any](seq iter.Seq2[*T, error]) error {
+	for _, err := range seq {
+		return err
+	}
+	return nil
+}
+
+// all collects what a range yields, which must be without an error.
+func all[T any](t testing.TB, seq iter.Seq2[*T, error]) []*T {
+	t.Helper()
+	var items []*T
+	for item, err := range seq {
+		require.NoError(t, err)
+		items = append(items, item)
+	}
+	return items
+}
+
+// serviceCall is a call with an id in its path.
+type serviceCall struct {
+	operation string
+	// argument is the argument that id is given for.
+	argument string
+	call     func(t testing.TB, c *basiq.Client, id string) error
+}
+
+// serviceIDs has a row for each id that stands in a path. Those of users, connections and jobs are in
+// TestIDsThatChangeThePath.
+var serviceIDs = []serviceCall{
+	{"Accounts.List", "userID", func(t testing.TB, c *basiq.Client, id string) error {
+		return rangeErr(c.Accounts.List(t.Context(), id))
+	}},
+	{"Accounts.Get", "userID", func(t testing.TB, c *basiq.Client, id string) error {
+		return errOf(c.Accounts.Get(t.Context(), id, "a1"))
+	}},
+	{"Accounts.Get", "accountID", func(t testing.TB, c *basiq.Client, id string) error {
+		return errOf(c.Accounts.Get(t.Context(), userID, id))
+	}},
+	{"Transactions.List", "userID", func(t testing.TB, c *basiq.Client, id string) error {
+		return rangeErr(c.Transactions.List(t.Context(), id))
+	}},
+	{"Transactions.List", "userID", func(t testing.TB, c *basiq.Client, id string) error {
+		return errOf(c.Transactions.Page(t.Context(), id, "next=a"))
+	}},
+	{"Transactions.Get", "userID", func(t testing.TB, c *basiq.Client, id string) error {
+		return errOf(c.Transactions.Get(t.Context(), id, "t1"))
+	}},
+	{"Transactions.Get", "transactionID", func(t testing.TB, c *basiq.Client, id string) error {
+		return errOf(c.Transactions.Get(t.Context(), userID, id))
+	}},
+	{"Statements.Upload", "userID", func(t testing.TB, c *basiq.Client, id string) error {
+		return errOf(c.Statements.Upload(t.Context(), id, basiq.Statement{InstitutionID: "AU00000", Name: "a.pdf", Content: strings.NewReader("%PDF")}))
+	}},
+	{"Statements.Upload", "statement.InstitutionID", func(t testing.TB, c *basiq.Client, id string) error {
+		return errOf(c.Statements.Upload(t.Context(), userID, basiq.Statement{InstitutionID: id, Name: "a.pdf", Content: strings.NewReader("%PDF")}))
+	}},
+	{"Consents.List", "userID", func(t testing.TB, c *basiq.Client, id string) error {
+		return rangeErr(c.Consents.List(t.Context(), id))
+	}},
+	{"Consents.Delete", "userID", func(t testing.TB, c *basiq.Client, id string) error {
+		return c.Consents.Delete(t.Context(), id, "n1")
+	}},
+	{"Consents.Delete", "consentID", func(t testing.TB, c *basiq.Client, id string) error {
+		return c.Consents.Delete(t.Context(), userID, id)
+	}},
+	{"AuthLinks.Create", "userID", func(t testing.TB, c *basiq.Client, id string) error {
+		return errOf(c.AuthLinks.Create(t.Context(), id, basiq.CreateAuthLink{}))
+	}},
+	{"AuthLinks.Get", "userID", func(t testing.TB, c *basiq.Client, id string) error {
+		return errOf(c.AuthLinks.Get(t.Context(), id))
+	}},
+	{"AuthLinks.Delete", "userID", func(t testing.TB, c *basiq.Client, id string) error {
+		return c.AuthLinks.Delete(t.Context(), id)
+	}},
+	{"Identities.List", "userID", func(t testing.TB, c *basiq.Client, id string) error {
+		return rangeErr(c.Identities.List(t.Context(), id))
+	}},
+	{"Identities.Get", "userID", func(t testing.TB, c *basiq.Client, id string) error {
+		return errOf(c.Identities.Get(t.Context(), id, "i1"))
+	}},
+	{"Identities.Get", "identityID", func(t testing.TB, c *basiq.Client, id string) error {
+		return errOf(c.Identities.Get(t.Context(), userID, id))
+	}},
+	{"Connectors.Get", "institutionID", func(t testing.TB, c *basiq.Client, id string) error {
+		return errOf(c.Connectors.Get(t.Context(), id, basiq.ConnectionMethodWeb))
+	}},
+	{"Connectors.Get", "method", func(t testing.TB, c *basiq.Client, id string) error {
+		return errOf(c.Connectors.Get(t.Context(), "AU00000", basiq.ConnectionMethod(id)))
+	}},
+	{"Connectors.GetPublic", "institutionID", func(t testing.TB, c *basiq.Client, id string) error {
+		return errOf(c.Connectors.GetPublic(t.Context(), id, basiq.ConnectionMethodWeb))
+	}},
+	{"Connectors.GetPublic", "method", func(t testing.TB, c *basiq.Client, id string) error {
+		return errOf(c.Connectors.GetPublic(t.Context(), "AU00000", basiq.ConnectionMethod(id)))
+	}},
+	{"Institutions.Get", "institutionID", func(t testing.TB, c *basiq.Client, id string) error {
+		return errOf(c.Institutions.Get(t.Context(), id))
+	}},
+	{"Affordability.List", "userID", func(t testing.TB, c *basiq.Client, id string) error {
+		return rangeErr(c.Affordability.List(t.Context(), id))
+	}},
+	{"Affordability.Create", "userID", func(t testing.TB, c *basiq.Client, id string) error {
+		return errOf(c.Affordability.Create(t.Context(), id, basiq.AffordabilityRequest{}))
+	}},
+	{"Affordability.Create", "request.Accounts", func(t testing.TB, c *basiq.Client, id string) error {
+		return errOf(c.Affordability.Create(t.Context(), userID, basiq.AffordabilityRequest{Accounts: []string{"a1", id}}))
+	}},
+	{"Affordability.Get", "userID", func(t testing.TB, c *basiq.Client, id string) error {
+		return errOf(c.Affordability.Get(t.Context(), id, "s1"))
+	}},
+	{"Affordability.Get", "snapshotID", func(t testing.TB, c *basiq.Client, id string) error {
+		return errOf(c.Affordability.Get(t.Context(), userID, id))
+	}},
+	{"Affordability.Get", "userID", func(t testing.TB, c *basiq.Client, id string) error {
+		return errOf(c.Affordability.PDF(t.Context(), id, "s1"))
+	}},
+	{"Affordability.Get", "snapshotID", func(t testing.TB, c *basiq.Client, id string) error {
+		return errOf(c.Affordability.PDF(t.Context(), userID, id))
+	}},
+	{"Affordability.Transactions", "userID", func(t testing.TB, c *basiq.Client, id string) error {
+		return rangeErr(c.Affordability.Transactions(t.Context(), id, "s1"))
+	}},
+	{"Affordability.Transactions", "snapshotID", func(t testing.TB, c *basiq.Client, id string) error {
+		return errOf(c.Affordability.TransactionsPage(t.Context(), userID, id, ""))
+	}},
+	{"Income.Create", "userID", func(t testing.TB, c *basiq.Client, id string) error {
+		return errOf(c.Income.Create(t.Context(), id, basiq.AffordabilityRequest{}))
+	}},
+	{"Income.Get", "userID", func(t testing.TB, c *basiq.Client, id string) error {
+		return errOf(c.Income.Get(t.Context(), id, "s1"))
+	}},
+	{"Income.Get", "snapshotID", func(t testing.TB, c *basiq.Client, id string) error {
+		return errOf(c.Income.Get(t.Context(), userID, id))
+	}},
+	{"Expenses.Create", "userID", func(t testing.TB, c *basiq.Client, id string) error {
+		return errOf(c.Expenses.Create(t.Context(), id, basiq.AffordabilityRequest{}))
+	}},
+	{"Expenses.Get", "userID", func(t testing.TB, c *basiq.Client, id string) error {
+		return errOf(c.Expenses.Get(t.Context(), id, "s1"))
+	}},
+	{"Expenses.Get", "snapshotID", func(t testing.TB, c *basiq.Client, id string) error {
+		return errOf(c.Expenses.Get(t.Context(), userID, id))
+	}},
+	{"Reports.Get", "reportID", func(t testing.TB, c *basiq.Client, id string) error {
+		return errOf(c.Reports.Get(t.Context(), id))
+	}},
+	{"Reports.Get", "reportID", func(t testing.TB, c *basiq.Client, id string) error {
+		return errOf(c.Reports.PDF(t.Context(), id))
+	}},
+	{"Reports.Delete", "reportID", func(t testing.TB, c *basiq.Client, id string) error {
+		return c.Reports.Delete(t.Context(), id)
+	}},
+	{"Reports.Transactions", "reportID", func(t testing.TB, c *basiq.Client, id string) error {
+		return rangeErr(c.Reports.Transactions(t.Context(), id))
+	}},
+	{"Reports.Transactions", "reportID", func(t testing.TB, c *basiq.Client, id string) error {
+		return errOf(c.Reports.TransactionsPage(t.Context(), id, ""))
+	}},
+	{"Reports.Type", "reportTypeID", func(t testing.TB, c *basiq.Client, id string) error {
+		return errOf(c.Reports.Type(t.Context(), id))
+	}},
+	{"Events.Get", "eventID", func(t testing.TB, c *basiq.Client, id string) error {
+		return errOf(c.Events.Get(t.Context(), id))
+	}},
+	{"Events.Type", "eventType", func(t testing.TB, c *basiq.Client, id string) error {
+		return errOf(c.Events.Type(t.Context(), basiq.EventTypeName(id)))
+	}},
+	{"Webhooks.Get", "webhookID", func(t testing.TB, c *basiq.Client, id string) error {
+		return errOf(c.Webhooks.Get(t.Context(), id))
+	}},
+	{"Webhooks.Update", "webhookID", func(t testing.TB, c *basiq.Client, id string) error {
+		return errOf(c.Webhooks.Update(t.Context(), id, basiq.UpdateWebhook{URL: "https://piper.com/basiq-messages/"}))
+	}},
+	{"Webhooks.Delete", "webhookID", func(t testing.TB, c *basiq.Client, id string) error {
+		return c.Webhooks.Delete(t.Context(), id)
+	}},
+	{"Webhooks.Messages", "webhookID", func(t testing.TB, c *basiq.Client, id string) error {
+		return rangeErr(c.Webhooks.Messages(t.Context(), id))
+	}},
+	{"Webhooks.Messages", "webhookID", func(t testing.TB, c *basiq.Client, id string) error {
+		return errOf(c.Webhooks.MessagesPage(t.Context(), id, ""))
+	}},
+	{"Webhooks.Message", "webhookID", func(t testing.TB, c *basiq.Client, id string) error {
+		return errOf(c.Webhooks.Message(t.Context(), id, "m1"))
+	}},
+	{"Webhooks.Message", "messageID", func(t testing.TB, c *basiq.Client, id string) error {
+		return errOf(c.Webhooks.Message(t.Context(), "w1", id))
+	}},
+}
+
+// An id must not turn a request into one for another thing, such as DELETE /reports/.. or GET /reports/types.
+func TestServicesRefuseIDsThatChangeThePath(t *testing.T) {
+	t.Parallel()
+	for _, c := range serviceIDs {
+		t.Run(c.operation+"/"+c.argument, func(t *testing.T) {
+			t.Parallel()
+			s, client := newStub(t, ok(200, `{"type":"list","id":"x","data":[]}`))
+			for _, id := range []string{"", ".", "..", "a/b", `a\b`, "a?b", "a#b", "a%2fb", "a b", "a\nb", "ä", "types", "transactions", "refresh"} {
+				err := c.call(t, client, id)
+				require.ErrorIs(t, err, basiq.ErrInvalidInput, "%q", id)
+				var input *basiq.InputError
+				require.ErrorAs(t, err, &input)
+				assert.Equal(t, c.operation, input.Operation)
+				assert.Equal(t, c.argument, input.Argument, "%q", id)
+				assert.Contains(t, err.Error(), "not an id")
+			}
+			assert.Empty(t, s.seen(), "nothing is sent")
+			assert.Zero(t, s.tokenRequests(), "not even for a token")
+		})
+	}
+	t.Run("all of them", func(t *testing.T) {
+		t.Parallel()
+		for _, op := range basiq.Operations() {
+			if service, _, _ := strings.Cut(op.Name, "."); service == "Users" || service == "Connections" || service == "Jobs" {
+				continue // in TestIDsThatChangeThePath
+			}
+			arguments := map[string]bool{}
+			for _, c := range serviceIDs {
+				if c.operation == op.Name {
+					arguments[c.argument] = true
+				}
+			}
+			assert.GreaterOrEqual(t, len(arguments), strings.Count(op.Path, "{"), "%s has no case for one of its ids", op.Name)
+		}
+	})
+}
+
+// thing is a call that gets one thing.
+type thing struct {
+	operation, path string
+	// get returns the thing's id.
+	get func(t testing.TB, c *basiq.Client) (string, error)
+}
+
+// got is the id of what a call returned; a call must not return both a thing and an error.
+func got[T any](idOf func(*T) string) func(*T, error) (string, error) {
+	return func(value *T, err error) (string, error) {
+		switch {
+		case err != nil && value != nil:
+			return "", errors.New("the test got a value beside the error")
+		case err != nil:
+			return "", err
+		}
+		return idOf(value), nil
+	}
+}
+
+var things = []thing{
+	{"Accounts.Get", "/users/u1/accounts/x1", func(t testing.TB, c *basiq.Client) (string, error) {
+		return got(func(v *basiq.Account) string { return v.ID })(c.Accounts.Get(t.Context(), userID, "x1"))
+	}},
+	{"Transactions.Get", "/users/u1/transactions/x1", func(t testing.TB, c *basiq.Client) (string, error) {
+		return got(func(v *basiq.Transaction) string { return v.ID })(c.Transactions.Get(t.Context(), userID, "x1"))
+	}},
+	{"Identities.Get", "/users/u1/identities/x1", func(t testing.TB, c *basiq.Client) (string, error) {
+		return got(func(v *basiq.Identity) string { return v.ID })(c.Identities.Get(t.Context(), userID, "x1"))
+	}},
+	{"Connectors.Get", "/connectors/x1/web", func(t testing.TB, c *basiq.Client) (string, error) {
+		return got(func(v *basiq.Connector) string { return v.ID })(c.Connectors.Get(t.Context(), "x1", basiq.ConnectionMethodWeb))
+	}},
+	{"Connectors.GetPublic", "/public/connectors/x1/web", func(t testing.TB, c *basiq.Client) (string, error) {
+		return got(func(v *basiq.Connector) string { return v.ID })(c.Connectors.GetPublic(t.Context(), "x1", basiq.ConnectionMethodWeb))
+	}},
+	{"Institutions.Get", "/institutions/x1", func(t testing.TB, c *basiq.Client) (string, error) {
+		return got(func(v *basiq.Institution) string { return v.ID })(c.Institutions.Get(t.Context(), "x1"))
+	}},
+	{"Affordability.Get", "/users/u1/affordability/x1", func(t testing.TB, c *basiq.Client) (string, error) {
+		return got(func(v *basiq.Affordability) string { return v.ID })(c.Affordability.Get(t.Context(), userID, "x1"))
+	}},
+	{"Income.Get", "/users/u1/income/x1", func(t testing.TB, c *basiq.Client) (string, error) {
+		return got(func(v *basiq.Income) string { return v.ID })(c.Income.Get(t.Context(), userID, "x1"))
+	}},
+	{"Expenses.Get", "/users/u1/expenses/x1", func(t testing.TB, c *basiq.Client) (string, error) {
+		return got(func(v *basiq.Expenses) string { return v.ID })(c.Expenses.Get(t.Context(), userID, "x1"))
+	}},
+	{"Reports.Get", "/reports/x1", func(t testing.TB, c *basiq.Client) (string, error) {
+		return got(func(v *basiq.Report) string { return v.ID })(c.Reports.Get(t.Context(), "x1"))
+	}},
+	{"Reports.Type", "/reports/types/x1", func(t testing.TB, c *basiq.Client) (string, error) {
+		return got(func(v *basiq.ReportType) string { return v.ID })(c.Reports.Type(t.Context(), "x1"))
+	}},
+	{"Events.Get", "/events/x1", func(t testing.TB, c *basiq.Client) (string, error) {
+		return got(func(v *basiq.Event) string { return v.ID })(c.Events.Get(t.Context(), "x1"))
+	}},
+	{"Events.Type", "/events/types/x1", func(t testing.TB, c *basiq.Client) (string, error) {
+		return got(func(v *basiq.EventType) string { return string(v.ID) })(c.Events.Type(t.Context(), "x1"))
+	}},
+	{"Webhooks.Get", "/notifications/webhooks/x1", func(t testing.TB, c *basiq.Client) (string, error) {
+		return got(func(v *basiq.Webhook) string { return v.ID })(c.Webhooks.Get(t.Context(), "x1"))
+	}},
+	{"Webhooks.Message", "/notifications/webhooks/w1/messages/x1", func(t testing.TB, c *basiq.Client) (string, error) {
+		return got(func(v *basiq.WebhookMessage) string { return v.ID })(c.Webhooks.Message(t.Context(), "w1", "x1"))
+	}},
+}
+
+func TestGettingOneThing(t *testing.T) {
+	t.Parallel()
+	for _, c := range things {
+		t.Run(c.operation, func(t *testing.T) {
+			t.Parallel()
+			// Basiq adds fields without notice, and leaves out or empties what an institution does not tell.
+			s, client := newStub(t, ok(200, `{"type":"new-kind","id":"x1","brandNew":{"deep":[1,"2",null]},"status":"brand-new","links":null,"data":null}`))
+			id, err := c.get(t, client)
+			require.NoError(t, err)
+			assert.Equal(t, "x1", id)
+			require.Len(t, s.seen(), 1)
+			sent := s.seen()[0]
+			assert.Equal(t, "GET "+c.path, sent.String())
+			assert.Empty(t, sent.Query)
+			assert.Empty(t, sent.Body)
+			assert.Equal(t, "application/json", sent.Header.Get("Accept"))
+		})
+	}
+}
+
+// An answer that has nothing of the thing is an error, never an empty thing.
+func TestGettingWhatIsNoThing(t *testing.T) {
+	t.Parallel()
+	for _, c := range things {
+		for name, body := range map[string]string{
+			"no id": `{"type":"thing","private":"gavin@hooli.com"}`, "empty id": `{"id":""}`, "null id": `{"id":null}`, "null": `null`, "empty": ``,
+			"list": `[{"id":"x1"}]`, "HTML": `<html>gavin@hooli.com`, "number": `{"id":17}`, "cut short": `{"id":"x1","ty`,
+		} {
+			t.Run(c.operation+"/"+name, func(t *testing.T) {
+				t.Parallel()
+				_, client := newStub(t, ok(200, body))
+				_, err := c.get(t, client)
+				var answer *basiq.Error
+				require.ErrorAs(t, err, &answer)
+				assert.Equal(t, c.operation, answer.Operation)
+				assert.Equal(t, 200, answer.StatusCode)
+				require.NotErrorIs(t, err, basiq.ErrNotFound)
+				assert.NotContains(t, err.Error(), "hooli", "what Basiq sent about people is not in the error")
+			})
+		}
+	}
+}
+
+func TestEveryGetIsInTheTable(t *testing.T) {
+	t.Parallel()
+	have := map[string]bool{
+		"Users.Get": true, "Connections.Get": true, "Jobs.Get": true, // older than the table
+		"AuthLinks.Get": true, "Enrichment.Get": true, // no ids
+	}
+	for _, c := range things {
+		have[c.operation] = true
+	}
+	for _, op := range basiq.Operations() {
+		_, method, _ := strings.Cut(op.Name, ".")
+		switch method {
+		case "Get", "GetPublic", "Type", "Message":
+			assert.True(t, have[op.Name], "%s is not in the table", op.Name)
+		}
+	}
+}
+
+// Deleting what is not there is an error, but not when this very call has deleted it and only the answer was lost. Auth
+// links are another matter, see TestDeleteAuthLink.
+func TestDeleting(t *testing.T) {
+	t.Parallel()
+	notFound := ok(404, envelope("resource-not-found", "Requested resource is not found", "Resource not found."))
+	for path, remove := range map[string]func(c *basiq.Client) error{
+		"/users/u1/consents/n1":      func(c *basiq.Client) error { return c.Consents.Delete(t.Context(), userID, "n1") },
+		"/notifications/webhooks/w1": func(c *basiq.Client) error { return c.Webhooks.Delete(t.Context(), "w1") },
+		"/reports/r1":                func(c *basiq.Client) error { return c.Reports.Delete(t.Context(), "r1") },
+	} {
+		for name, answers := range map[string][]any{
+			"204":                   {ok(204, "")},
+			"200 with a body":       {ok(200, `{"type":"deleted"}`)},
+			"after a lost answer":   {errReset, notFound},
+			"after a gateway's 502": {ok(502, "<html>"), notFound},
+		} {
+			t.Run(path+"/"+name, func(t *testing.T) {
+				t.Parallel()
+				s, client := newStub(t, answers...)
+				require.NoError(t, remove(client))
+				require.Len(t, s.seen(), len(answers))
+				for _, sent := range s.seen() {
+					assert.Equal(t, "DELETE "+path, sent.String())
+					assert.Empty(t, sent.Query)
+					assert.Empty(t, sent.Body)
+				}
+			})
+		}
+		t.Run(path+"/404", func(t *testing.T) {
+			t.Parallel()
+			s, client := newStub(t, notFound)
+			require.ErrorIs(t, remove(client), basiq.ErrNotFound)
+			assert.Len(t, s.seen(), 1)
+		})
+	}
+}
+
+// The public lists are for programs without a key: a token must not go where none is asked for.
+func TestPublicOperationsSendNoToken(t *testing.T) {
+	t.Parallel()
+	for path, call := range map[string]func(c *basiq.Client) error{
+		"/public/connectors":             func(c *basiq.Client) error { return rangeErr(c.Connectors.ListPublic(t.Context())) },
+		"/public/institutions":           func(c *basiq.Client) error { return rangeErr(c.Institutions.ListPublic(t.Context())) },
+		"/public/connectors/AU00000/web": func(c *basiq.Client) error { return errOf(c.Connectors.GetPublic(t.Context(), "AU00000", "web")) },
+	} {
+		t.Run(path, func(t *testing.T) {
+			t.Parallel()
+			s, client := newStub(t, ok(200, `{"type":"list","id":"AU00000","data":[]}`))
+			require.NoError(t, call(client))
+			require.Len(t, s.seen(), 1)
+			sent := s.seen()[0]
+			assert.Equal(t, "GET "+path, sent.String())
+			assert.NotContains(t, sent.Header, http.CanonicalHeaderKey("Authorization"))
+			assert.Zero(t, s.tokenRequests())
+		})
+	}
+}

@@ -1,0 +1,274 @@
+package basiq_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	basiq "github.com/basiq-go/basiq-go/wrapper"
+)
+
+const webhookURL = "https://piper.com/basiq-messages/"
+
+func TestCreateWebhook(t *testing.T) {
+	t.Parallel()
+	s, client := newStub(t, ok(201, official(t, "examples/webhooks/addWebhook.201.success")))
+	webhook, err := client.Webhooks.Create(t.Context(), basiq.CreateWebhook{
+		Name: "My General Webhook", Description: "Webhook to catch all events", URL: webhookURL,
+		SubscribedEvents: []basiq.EventTypeName{basiq.EventTypeNameUserCreated},
+	})
+	require.NoError(t, err)
+	assert.Equal(t, "3fa85f64-5717-4562-b3fc-2c963f66afa6", webhook.ID)
+	assert.Equal(t, webhookURL, webhook.URL)
+	assert.Equal(t, basiq.WebhookStatusActive, webhook.Status)
+	assert.Equal(t, []basiq.EventTypeName{"user.created"}, []basiq.EventTypeName(webhook.SubscribedEvents), "a text in place of a list")
+	assert.Equal(t, "rfiuheo43934", webhook.Secret.Reveal())
+
+	require.Len(t, s.seen(), 1)
+	assert.Equal(t, "POST /notifications/webhooks", s.seen()[0].String())
+	assert.Equal(t, "application/json", s.seen()[0].ContentType)
+	assert.JSONEq(t, `{"name":"My General Webhook","description":"Webhook to catch all events","url":"https://piper.com/basiq-messages/",
+		"subscribedEvents":["user.created"]}`, s.seen()[0].Body, "one event is a list all the same: the schema says array")
+}
+
+func TestUpdateWebhook(t *testing.T) {
+	t.Parallel()
+	s, client := newStub(t, ok(200, official(t, "examples/webhooks/updateWebhook.200.success")))
+	webhook, err := client.Webhooks.Update(t.Context(), "w1", basiq.UpdateWebhook{URL: webhookURL, SubscribedEvents: []basiq.EventTypeName{"user.created", "consent.revoked"}})
+	require.NoError(t, err)
+	assert.Equal(t, "rfiuheo43934", webhook.Secret.Reveal())
+	assert.Equal(t, "POST /notifications/webhooks/w1", s.seen()[0].String())
+	assert.JSONEq(t, `{"url":"https://piper.com/basiq-messages/","subscribedEvents":["user.created","consent.revoked"]}`, s.seen()[0].Body)
+}
+
+func TestGetWebhook(t *testing.T) {
+	t.Parallel()
+	_, client := newStub(t, ok(200, official(t, "examples/webhooks/getWebhook.200.success")))
+	webhook, err := client.Webhooks.Get(t.Context(), "w1")
+	require.NoError(t, err)
+	assert.Equal(t, "My General Webhook", webhook.Name)
+	assert.True(t, webhook.Secret.IsZero(), "Basiq tells it once")
+
+	_, client = newStub(t, ok(200, `{"type":"webhook","id":"w1","url":"x","status":"asleep","subscribedEvents":["a.b","c.d"],"secret":null,"links":null,"brandNew":1}`))
+	webhook, err = client.Webhooks.Get(t.Context(), "w1")
+	require.NoError(t, err)
+	assert.Equal(t, basiq.WebhookStatus("asleep"), webhook.Status)
+	assert.Len(t, webhook.SubscribedEvents, 2)
+	assert.True(t, webhook.Secret.IsZero())
+}
+
+// The secret is in the answer's JSON, so it must be taken out of what the caller may log or store.
+func TestWebhookSecretNeverShows(t *testing.T) {
+	t.Parallel()
+	const planted = "whsec_UExBTlRFRC13ZWJob29r"
+	body := `{"type":"webhook","id":"w1","url":"https://piper.com/","secret":"` + planted + `","subscribedEvents":["user.created"]}`
+	_, client := newStub(t, ok(201, body))
+	created, err := client.Webhooks.Create(t.Context(), basiq.CreateWebhook{URL: webhookURL})
+	require.NoError(t, err)
+	updated, err := client.Webhooks.Update(t.Context(), "w1", basiq.UpdateWebhook{URL: webhookURL})
+	require.NoError(t, err)
+	// It is not in the documents' list; should Basiq ever put it there, it shows no more than elsewhere.
+	_, client = newStub(t, ok(200, `{"type":"list","data":[`+body+`]}`))
+	listed := all(t, client.Webhooks.List(t.Context()))
+	require.Len(t, listed, 1)
+	for name, webhook := range map[string]*basiq.Webhook{"created": created, "updated": updated, "listed": listed[0]} {
+		assert.Equal(t, planted, webhook.Secret.Reveal(), name)
+		text := shown(webhook) + shown(*webhook) + shown(webhook.Webhook) + shown(struct{ in *basiq.Webhook }{webhook}) +
+			shown([]basiq.Webhook{*webhook})
+		assert.NotContains(t, text, planted, name)
+		assert.NotContains(t, text, fmt.Sprintf("%x", planted), name)
+		assert.Contains(t, text, "[redacted]", name)
+		marshaled, err := json.Marshal(webhook)
+		require.NoError(t, err)
+		var fields map[string]any
+		require.NoError(t, json.Unmarshal(marshaled, &fields))
+		assert.Equal(t, "[redacted]", fields["secret"], name)
+		assert.Equal(t, "w1", fields["id"], "the rest is there")
+	}
+}
+
+// An error must not show it either: one that cannot be read may have it, and so may what a proxy echoes.
+func TestWebhookSecretIsNotInErrors(t *testing.T) {
+	t.Parallel()
+	const planted = "whsec_UExBTlRFRC13ZWJob29r"
+	for name, answer := range map[string]answerOf{
+		"cut short":    ok(201, `{"type":"webhook","id":"w1","secret":"`+planted+`","na`),
+		"no id":        ok(201, `{"type":"webhook","secret":"`+planted+`"}`),
+		"another kind": ok(201, `{"type":"webhook","id":"w1","secret":{"value":"`+planted+`"}}`),
+		"broken off":   {status: 201, body: `{"secret":"` + planted, cut: errors.New("unexpected EOF")},
+		"500":          ok(500, `{"secret":"`+planted+`"}`),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, client := newStub(t, answer)
+			_, err := client.Webhooks.Create(t.Context(), basiq.CreateWebhook{URL: webhookURL})
+			require.Error(t, err)
+			assert.NotContains(t, shown(err), planted)
+			assert.True(t, basiq.MayHaveBeenDone(err), "the webhook may be there")
+		})
+	}
+}
+
+func TestWebhookURLs(t *testing.T) {
+	t.Parallel()
+	s, client := newStub(t, ok(200, `{"type":"webhook","id":"w1","url":"x"}`))
+	for _, bad := range []string{"", "piper.com/basiq", "http://piper.com/basiq", "HTTP://piper.com", "https://", "https:///basiq", "ftp://piper.com", "https:piper.com", "//piper.com", "https://[::1", "https://piper.com/%zz"} {
+		_, created := client.Webhooks.Create(t.Context(), basiq.CreateWebhook{URL: bad})
+		_, updated := client.Webhooks.Update(t.Context(), "w1", basiq.UpdateWebhook{URL: bad})
+		for operation, err := range map[string]error{"Webhooks.Create": created, "Webhooks.Update": updated} {
+			require.ErrorIs(t, err, basiq.ErrInvalidInput, "%q", bad)
+			assert.Equal(t, "basiq: "+operation+": URL: it is not an https URL; give one such as https://example.com/basiq", err.Error())
+		}
+	}
+	assert.Empty(t, s.seen(), "nothing is sent")
+	for _, good := range []string{webhookURL, "HTTPS://piper.com", "https://piper.com:8443/a?b=c"} {
+		_, err := client.Webhooks.Create(t.Context(), basiq.CreateWebhook{URL: good})
+		require.NoError(t, err, good)
+	}
+}
+
+func TestListWebhooks(t *testing.T) {
+	t.Parallel()
+	const one = `{"id":"w1","url":"https://piper.com/1","subscribedEvents":"user.created"}`
+	const two = `{"id":"w2","url":"https://piper.com/2","subscribedEvents":["user.updated"]}`
+	for name, c := range map[string]struct {
+		answers []any
+		want    []string
+	}{
+		"one, without a list around it": {[]any{ok(200, official(t, "examples/webhooks/listAppWebhooks.200.success"))}, []string{"3fa85f64-5717-4562-b3fc-2c963f66afa6"}},
+		"several":                       {[]any{ok(200, `{"type":"list","data":[`+one+`,`+two+`]}`)}, []string{"w1", "w2"}},
+		"several pages, the last of one": {[]any{
+			ok(200, `{"type":"list","data":[`+one+`],"links":{"next":"https://au-api.basiq.io/notifications/webhooks?next=a"}}`),
+			ok(200, `{"type":"list","data":`+two+`,"links":{}}`),
+		}, []string{"w1", "w2"}},
+		"null": {[]any{ok(200, `{"type":"list","data":null}`)}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, client := newStub(t, c.answers...)
+			var ids []string
+			for _, webhook := range all(t, client.Webhooks.List(t.Context())) {
+				ids = append(ids, webhook.ID)
+				assert.True(t, webhook.Secret.IsZero())
+				assert.Len(t, webhook.SubscribedEvents, 1)
+			}
+			assert.Equal(t, c.want, ids)
+			assert.Len(t, s.seen(), len(c.answers))
+		})
+	}
+}
+
+// The documents' own errors, by the names that a caller asks for.
+func TestWebhookErrors(t *testing.T) {
+	t.Parallel()
+	create := func(c *basiq.Client) error {
+		return errOf(c.Webhooks.Create(t.Context(), basiq.CreateWebhook{URL: webhookURL}))
+	}
+	update := func(c *basiq.Client) error {
+		return errOf(c.Webhooks.Update(t.Context(), "w1", basiq.UpdateWebhook{URL: webhookURL}))
+	}
+	test := func(c *basiq.Client) error {
+		return c.Webhooks.SendTest(t.Context(), basiq.WebhookTestMessage{EventTypeID: "user.created"})
+	}
+	for payload, c := range map[string]struct {
+		status int
+		call   func(c *basiq.Client) error
+		is     []error
+	}{
+		"addWebhook.400.event-already-subscribed-to": {400, create, []error{basiq.ErrBadRequest, basiq.CodeEventAlreadySubscribed}},
+		"addWebhook.400.unsupported-event-types":     {400, create, []error{basiq.ErrBadRequest, basiq.CodeInvalidContent}},
+		"addWebhook.403.forbidden":                   {403, create, []error{basiq.ErrForbidden, basiq.CodeForbiddenAccess}},
+		"addWebhook.409.error":                       {409, create, []error{basiq.ErrConflict, basiq.CodeResourceAlreadyExists}},
+		"addWebhook.503.service-unavailable":         {503, create, []error{basiq.ErrUnavailable, basiq.CodeServiceUnavailable}},
+		"updateWebhook.400.webhookid-not-valid":      {400, update, []error{basiq.ErrBadRequest, basiq.CodePathParameterNotValid}},
+		"updateWebhook.404.error":                    {404, update, []error{basiq.ErrNotFound, basiq.CodeResourceNotFound}},
+		"getWebhookMessage.404.error":                {404, func(c *basiq.Client) error { return errOf(c.Webhooks.Message(t.Context(), "w1", "m1")) }, []error{basiq.ErrNotFound}},
+		"listMessages.404.error":                     {404, func(c *basiq.Client) error { return rangeErr(c.Webhooks.Messages(t.Context(), "w1")) }, []error{basiq.ErrNotFound}},
+		"testMessage.400.unsupported-event-types":    {400, test, []error{basiq.ErrBadRequest, basiq.CodeInvalidContent}},
+		"testMessage.400.webhookid-not-valid":        {400, test, []error{basiq.ErrBadRequest, basiq.CodeNoWebhooksFound}},
+	} {
+		t.Run(payload, func(t *testing.T) {
+			t.Parallel()
+			_, client := newStub(t, ok(c.status, official(t, "examples/webhooks/"+payload)))
+			err := c.call(client)
+			for _, is := range c.is {
+				require.ErrorIs(t, err, is)
+			}
+		})
+	}
+}
+
+func TestWebhookMessages(t *testing.T) {
+	t.Parallel()
+	s, client := newStub(t, ok(200, official(t, "examples/webhooks/listMessages.200.success")))
+	fields := basiq.WebhookMessageFields
+	messages := all(t, client.Webhooks.Messages(t.Context(), "w1", basiq.PageSize[basiq.WebhookMessage](20), fields.Date.Gt("2019-08-24T14:13:22Z"),
+		fields.Date.Lteq("2019-08-25"), fields.Status.Eq(basiq.WebhookAttemptStatusFailed), fields.EventTypeID.Eq(basiq.EventTypeNameUserCreated),
+		fields.WebhookID.Eq("w1"), fields.EventID.Eq("e1")))
+	require.Len(t, messages, 1)
+	assert.Equal(t, "22a85f64-5717-4562-b3fc-2c963f66af22", messages[0].ID)
+	assert.Equal(t, "55a85f64-5717-4562-b3fc-2c963f66af55", messages[0].Payload.EventID)
+	assert.Empty(t, messages[0].Attempts)
+	query, err := url.ParseQuery(s.seen()[0].Query)
+	require.NoError(t, err)
+	assert.Equal(t, url.Values{"limit": {"20"}, "filter": {
+		"date.gt('2019-08-24T14:13:22Z'),date.lteq('2019-08-25'),status.eq('Failed'),eventTypeId.eq('user.created'),webhookId.eq('w1'),eventId.eq('e1')",
+	}}, query)
+
+	page, err := client.Webhooks.MessagesPage(t.Context(), "w1", "next=a")
+	require.NoError(t, err)
+	assert.Equal(t, int64(2), page.Size)
+	assert.Empty(t, page.Next)
+	assert.Equal(t, "next=a", s.seen()[1].Query)
+}
+
+func TestWebhookMessage(t *testing.T) {
+	t.Parallel()
+	_, client := newStub(t, ok(200, official(t, "examples/webhooks/getWebhookMessage.200.success")))
+	message, err := client.Webhooks.Message(t.Context(), "w1", "m1")
+	require.NoError(t, err)
+	assert.Equal(t, basiq.EventTypeNameUserCreated, message.Payload.EventTypeID)
+	require.Len(t, message.Attempts, 2)
+	assert.Equal(t, basiq.WebhookAttemptStatusSuccess, message.Attempts[0].Status)
+	assert.Equal(t, basiq.WebhookAttemptStatusFailed, message.Attempts[1].Status)
+	assertMoment(t, "2019-08-24T14:13:22Z", message.Attempts[1].Timestamp)
+	// The documents' example has a number in one attempt and a text in the other.
+	for i, want := range []int64{http.StatusOK, http.StatusInternalServerError} {
+		status, ok := message.Attempts[i].ResponseStatusCode.MinorUnits(0)
+		assert.True(t, ok)
+		assert.Equal(t, want, status)
+	}
+}
+
+func TestSendTestMessage(t *testing.T) {
+	t.Parallel()
+	for name, answer := range map[string]answerOf{
+		"201 without a body":      ok(201, ""),
+		"201 without its type":    {status: 201, header: http.Header{"Content-Type": nil}},
+		"a body that nobody uses": ok(201, `<html>`),
+		"204":                     ok(204, ""),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, client := newStub(t, answer)
+			require.NoError(t, client.Webhooks.SendTest(t.Context(), basiq.WebhookTestMessage{EventTypeID: basiq.EventTypeNameUserCreated, Text: "My test message"}))
+			require.Len(t, s.seen(), 1)
+			assert.Equal(t, "POST /notifications/messages/test", s.seen()[0].String())
+			assert.JSONEq(t, official(t, "examples/webhooks/testMessage.request.example"), s.seen()[0].Body)
+		})
+	}
+	t.Run("without an event type", func(t *testing.T) {
+		t.Parallel()
+		s, client := newStub(t, ok(201, ""))
+		err := client.Webhooks.SendTest(t.Context(), basiq.WebhookTestMessage{Text: "My test message"})
+		require.ErrorIs(t, err, basiq.ErrInvalidInput)
+		assert.Equal(t, "basiq: Webhooks.SendTest: message: give an EventTypeID", err.Error())
+		assert.Empty(t, s.seen())
+	})
+}
