@@ -30,7 +30,7 @@ var exponent = regexp.MustCompile(`^-?[0-9]+(\.[0-9]+)?[eE][+-]?[0-9]{1,3}$`)
 // Rat returns the exact value. The second result is false when d holds no decimal number.
 func (d Decimal) Rat() (*big.Rat, bool) {
 	text := d.String()
-	if exponent.MatchString(text) {
+	if len(text) <= maxDigits && exponent.MatchString(text) {
 		return new(big.Rat).SetString(text)
 	}
 	return Amount(text).Rat()
@@ -39,8 +39,7 @@ func (d Decimal) Rat() (*big.Rat, bool) {
 // MinorUnits returns the number in units of 10 to the power of -places, as [Amount.MinorUnits] does.
 func (d Decimal) MinorUnits(places int) (int64, bool) {
 	text := d.String()
-	if exponent.MatchString(text) {
-		value, _ := d.Rat()
+	if value, known := d.Rat(); known && exponent.MatchString(text) {
 		text = value.FloatString(maxPlaces)
 		if exact, ok := new(big.Rat).SetString(text); !ok || exact.Cmp(value) != 0 {
 			return 0, false

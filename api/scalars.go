@@ -21,9 +21,13 @@ type Amount string
 // with "1e999999999" would fill the memory.
 var decimal = regexp.MustCompile(`^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)$`)
 
-// Rat returns the exact value. The second result is false when a holds no decimal number.
+// maxDigits bounds the work of reading a number, which grows with the square of its digits.
+const maxDigits = 1000
+
+// Rat returns the exact value. The second result is false when a holds no decimal number, or one of more than a thousand
+// characters.
 func (a Amount) Rat() (*big.Rat, bool) {
-	if !decimal.MatchString(string(a)) {
+	if len(a) > maxDigits || !decimal.MatchString(string(a)) {
 		return nil, false
 	}
 	return new(big.Rat).SetString(string(a))

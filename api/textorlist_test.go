@@ -39,8 +39,13 @@ func TestTextOrList(t *testing.T) {
 	empty, err := json.Marshal(api.List())
 	require.NoError(t, err)
 	assert.Equal(t, "[]", string(empty), "an empty list is not null: it shows all where null shows none")
-	for _, bad := range []string{`1`, `{}`, `[1]`, `true`} {
+	for _, odd := range []string{`1`, `{}`, `{"a":"b"}`, `["a",1]`, `[null]`, `true`} {
 		var got api.TextOrList
-		require.Error(t, json.Unmarshal([]byte(bad), &got), bad)
+		require.NoError(t, json.Unmarshal([]byte(odd), &got), "an odd one fails nobody's answer")
+		assert.Empty(t, got.Texts())
+		assert.False(t, got.IsZero())
+		again, err := json.Marshal(got)
+		require.NoError(t, err)
+		assert.Equal(t, odd, string(again))
 	}
 }

@@ -2363,7 +2363,7 @@ type EnrichData struct {
 	Merchant *EnrichMerchant `json:"merchant,omitempty"`
 
 	// Tags Tags of the form `name:value`, for example `conduct:dishonour` or `card:4615`. API 3.0.
-	Tags []string `json:"tags,omitempty,omitzero"`
+	Tags api.TextOrList `json:"tags,omitempty,omitzero"`
 }
 
 // EnrichGeometry A place on the map: `lat` is its latitude, `lng` its longitude, in degrees.
@@ -2506,10 +2506,8 @@ type Event struct {
 	// CreatedDate When it happened.
 	CreatedDate api.Time `json:"createdDate,omitempty,omitzero"`
 
-	// Data What the event is about, as it was then. This is one schema for all entities, so most fields are absent: `type` says
-	// which there are. A user, a connection, an account and a consent have the fields that they have by themselves;
-	// `transactions` has only `connection`, `count` and `links`.
-	Data *EventData `json:"data,omitempty"`
+	// Data What the event is about, as it was then. In the documents' example of a list it stands in an array.
+	Data api.OneOrMany[EventData] `json:"data,omitempty,omitzero"`
 
 	// DataRef The URL of what the event is about.
 	DataRef string `json:"dataRef,omitempty,omitzero"`
@@ -2525,8 +2523,8 @@ type Event struct {
 	// ID The event's id.
 	ID string `json:"id"`
 
-	// Links Where to find the thing that has these links. Null in some answers.
-	Links *SelfLinks `json:"links,omitempty"`
+	// Links Where to find the event. In the documents' example of a list they stand in an array.
+	Links api.OneOrMany[SelfLinks] `json:"links,omitempty,omitzero"`
 
 	// Type Always `event`.
 	Type string `json:"type"`
@@ -2665,6 +2663,9 @@ type EventData struct {
 	VerificationStatus *bool `json:"verificationStatus,omitempty"`
 }
 
+// EventDataItems What an event is about, in an array of one.
+type EventDataItems = []*EventData
+
 // EventDataLinks Where to find what the event is about, and what belongs to it.
 type EventDataLinks struct {
 	// Accounts User or connection: the URL of the accounts.
@@ -2709,6 +2710,9 @@ type EventInterval struct {
 	// To The last day, as YYYY-MM-DD.
 	To api.Date `json:"to,omitempty,omitzero"`
 }
+
+// EventLinksItems Where to find an event, in an array of one.
+type EventLinksItems = []*SelfLinks
 
 // EventList The application's events.
 type EventList struct {
@@ -4236,6 +4240,18 @@ type ReportTypeList struct {
 
 	// Data The types.
 	Data []ReportType `json:"data,omitempty,omitzero"`
+
+	// Description Declared on the list as well as on its elements, and in no example.
+	Description string `json:"description,omitempty,omitzero"`
+
+	// Filters Declared on the list as well as on its elements, and in no example.
+	Filters []ReportTypeFilter `json:"filters,omitempty,omitzero"`
+
+	// ID Declared on the list as well as on its elements, and in no example.
+	ID string `json:"id,omitempty,omitzero"`
+
+	// Name Declared on the list as well as on its elements, and in no example.
+	Name string `json:"name,omitempty,omitzero"`
 
 	// Type Always `list`.
 	Type string `json:"type,omitempty,omitzero"`

@@ -37,9 +37,9 @@ const (
 
 // AccountFields are the fields that [AccountsService.List] can filter by.
 var AccountFields = accountFields{
-	ID:            MatchField[Account, string]{"account.id"},
-	ConnectionID:  MatchField[Account, string]{"connection.id"},
-	InstitutionID: MatchField[Account, string]{"institution.id"},
+	ID:            MatchField[Account, string]{name: "account.id"},
+	ConnectionID:  MatchField[Account, string]{name: "connection.id"},
+	InstitutionID: MatchField[Account, string]{name: "institution.id"},
 }
 
 type accountFields struct {
@@ -61,8 +61,8 @@ type AccountsService struct{ client *Client }
 // Errors: [ErrInvalidInput], [ErrNotFound] for a user that is not there, [ErrBadRequest] for a filter that names a
 // connection that is not there. operationId: getAccounts.
 func (s *AccountsService) List(ctx context.Context, userID string, filters ...Filter[Account]) iter.Seq2[*Account, error] {
-	return listAll(ctx, s.client, opGetAccounts, []id{{"userID", userID}}, filters, func(ctx context.Context, filter *string) (*http.Response, error) {
-		return s.client.raw.GetAccounts(ctx, api.ID(userID), &gen.GetAccountsParams{Filter: filter})
+	return listAll(ctx, s.client, opGetAccounts, []id{{"userID", userID}}, filters, func(ctx context.Context, query pageQuery, edit gen.RequestEditorFn) (*http.Response, error) {
+		return s.client.raw.GetAccounts(ctx, api.ID(userID), &gen.GetAccountsParams{Filter: query.filter}, edit)
 	})
 }
 

@@ -35,8 +35,8 @@ type AffordabilityService struct{ client *Client }
 //
 // Errors: [ErrInvalidInput], [ErrNotFound] for a user that is not there. operationId: getAffordabilityList.
 func (s *AffordabilityService) List(ctx context.Context, userID string) iter.Seq2[*Affordability, error] {
-	return listAll[Affordability](ctx, s.client, opGetAffordabilityList, []id{{"userID", userID}}, nil, func(ctx context.Context, _ *string) (*http.Response, error) {
-		return s.client.raw.GetAffordabilityList(ctx, api.ID(userID))
+	return listAll[Affordability](ctx, s.client, opGetAffordabilityList, []id{{"userID", userID}}, nil, func(ctx context.Context, _ pageQuery, edit gen.RequestEditorFn) (*http.Response, error) {
+		return s.client.raw.GetAffordabilityList(ctx, api.ID(userID), edit)
 	})
 }
 

@@ -48,7 +48,8 @@ func (s *AuthLinksService) Get(ctx context.Context, userID string) (*AuthLink, e
 // Delete deletes the user's auth link, which works no more then. One that is not there is an error, [ErrNotFound].
 //
 // It is sent again only when it certainly did not arrive, because it names no link: a second time it might delete one that
-// was made in between. Errors: [ErrInvalidInput], [ErrNotFound]. operationId: deleteAuthLink.
+// was made in between. Errors: [ErrInvalidInput], [ErrNotFound], [ErrGone] for one that has expired.
+// operationId: deleteAuthLink.
 func (s *AuthLinksService) Delete(ctx context.Context, userID string) error {
 	return carryOut(ctx, s.client, opDeleteAuthLink, []id{{"userID", userID}}, func(ctx context.Context) (*http.Response, error) {
 		return s.client.raw.DeleteAuthLink(ctx, api.ID(userID))

@@ -97,7 +97,8 @@ func (c *Client) send(ctx context.Context, op *Operation, request func(ctx conte
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		failure := newError(op, resp.StatusCode, resp.Header, body)
 		failure.unsure = state.unsure
-		if op.repeat == repeatDelete && state.unsure && errors.Is(failure, ErrNotFound) && failure.Code() != "" {
+		if op.repeat == repeatDelete && state.unsure && failure.Code() != "" &&
+			(errors.Is(failure, ErrNotFound) || errors.Is(failure, ErrGone)) {
 			// An earlier attempt got through, and only its answer was lost. A 404 without a code may be a proxy's.
 			return &answer{status: http.StatusNoContent}, nil
 		}
@@ -176,9 +177,11 @@ func receiveDocument(ctx context.Context, c *Client, op *Operation, mediaType st
 	if err != nil {
 		return nil, err
 	}
-	_, subtype, _ := strings.Cut(mediaType, "/")
-	if got, _, err := mime.ParseMediaType(answer.mediaType); err != nil || !strings.HasSuffix(got, "/"+subtype) {
+	switch got, _, err := mime.ParseMediaType(answer.mediaType); {
+	case err != nil, got != mediaType && !(isCSV(got) && isCSV(mediaType)):
 		return nil, unreadable(op, answer.status, answer.body, errors.New("it is not of the type "+mediaType))
+	case len(answer.body) == 0:
+		return nil, unreadable(op, answer.status, nil, errors.New("there is no document in it"))
 	}
 	return answer.body, nil
 }
@@ -192,6 +195,9 @@ func receiveThing[T any](ctx context.Context, c *Client, op *Operation, idOf fun
 	value, err := readThing(op, answer, idOf)
 	return value, answer.status, err
 }
+
+// isCSV reports whether a media type is one of those that Basiq's documents have for CSV.
+func isCSV(mediaType string) bool { return mediaType == "text/csv" || mediaType == "application/csv" }
 
 // get is receiveThing for a thing that ids in the path name.
 func get[T any](ctx context.Context, c *Client, op *Operation, ids []id, idOf func(*T) string, request func(ctx context.Context) (*http.Response, error)) (*T, error) {

@@ -79,9 +79,9 @@ type UpdateConnection struct {
 
 // ConnectionFields are the fields that [ConnectionsService.List] can filter by.
 var ConnectionFields = connectionFields{
-	ID:            EqualField[Connection, string]{"id"},
-	Status:        EqualField[Connection, ConnectionStatus]{"status"},
-	InstitutionID: EqualField[Connection, string]{"institution.id"},
+	ID:            EqualField[Connection, string]{name: "id"},
+	Status:        EqualField[Connection, ConnectionStatus]{name: "status"},
+	InstitutionID: EqualField[Connection, string]{name: "institution.id"},
 }
 
 type connectionFields struct {
@@ -102,8 +102,8 @@ type ConnectionsService struct{ client *Client }
 //
 // Errors: [ErrInvalidInput], [ErrNotFound] for a user that is not there. operationId: getConnections.
 func (s *ConnectionsService) List(ctx context.Context, userID string, filters ...Filter[Connection]) iter.Seq2[*Connection, error] {
-	return listAll(ctx, s.client, opGetConnections, []id{{"userID", userID}}, filters, func(ctx context.Context, filter *string) (*http.Response, error) {
-		return s.client.raw.GetConnections(ctx, api.ID(userID), &gen.GetConnectionsParams{Filter: filter})
+	return listAll(ctx, s.client, opGetConnections, []id{{"userID", userID}}, filters, func(ctx context.Context, query pageQuery, edit gen.RequestEditorFn) (*http.Response, error) {
+		return s.client.raw.GetConnections(ctx, api.ID(userID), &gen.GetConnectionsParams{Filter: query.filter}, edit)
 	})
 }
 

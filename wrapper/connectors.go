@@ -54,16 +54,16 @@ const (
 
 // ConnectorFields are the fields that [ConnectorsService.List] and [ConnectorsService.ListPublic] can filter by.
 var ConnectorFields = connectorFields{
-	ID:                 EqualField[Connector, string]{"connector.id"},
-	Method:             EqualField[Connector, ConnectionMethod]{"connector.method"},
-	Status:             ChoiceField[Connector, InstitutionStatus]{"connector.status"},
-	Stage:              ChoiceField[Connector, InstitutionStage]{"connector.stage"},
-	Scopes:             ChoiceField[Connector, string]{"connector.scopes"},
-	InstitutionCountry: ChoiceField[Connector, string]{"connector.institution.country"},
-	InstitutionTier:    ChoiceField[Connector, string]{"connector.institution.tier"},
-	InstitutionType:    MatchField[Connector, string]{"connector.institution.type"},
-	AuthorizationType:  ChoiceField[Connector, InstitutionAuthorization]{"connector.authorization.type"},
-	Engine:             MatchField[Connector, string]{"connector.connectorEngine"},
+	ID:                 EqualField[Connector, string]{name: "connector.id"},
+	Method:             EqualField[Connector, ConnectionMethod]{name: "connector.method"},
+	Status:             ChoiceField[Connector, InstitutionStatus]{name: "connector.status"},
+	Stage:              ChoiceField[Connector, InstitutionStage]{name: "connector.stage"},
+	Scopes:             ChoiceField[Connector, string]{name: "connector.scopes"},
+	InstitutionCountry: ChoiceField[Connector, string]{name: "connector.institution.country"},
+	InstitutionTier:    ChoiceField[Connector, string]{name: "connector.institution.tier"},
+	InstitutionType:    MatchField[Connector, string]{name: "connector.institution.type"},
+	AuthorizationType:  ChoiceField[Connector, InstitutionAuthorization]{name: "connector.authorization.type"},
+	Engine:             MatchField[Connector, string]{name: "connector.connectorEngine"},
 }
 
 type connectorFields struct {
@@ -97,8 +97,8 @@ type ConnectorsService struct{ client *Client }
 //
 // Errors: [ErrInvalidInput]. operationId: getConnectors.
 func (s *ConnectorsService) List(ctx context.Context, filters ...Filter[Connector]) iter.Seq2[*Connector, error] {
-	return listAll(ctx, s.client, opGetConnectors, nil, filters, func(ctx context.Context, filter *string) (*http.Response, error) {
-		return s.client.raw.GetConnectors(ctx, &gen.GetConnectorsParams{Filter: filter})
+	return listAll(ctx, s.client, opGetConnectors, nil, filters, func(ctx context.Context, query pageQuery, edit gen.RequestEditorFn) (*http.Response, error) {
+		return s.client.raw.GetConnectors(ctx, &gen.GetConnectorsParams{Filter: query.filter}, edit)
 	})
 }
 
@@ -111,12 +111,12 @@ func (s *ConnectorsService) Get(ctx context.Context, institutionID string, metho
 	})
 }
 
-// ListPublic is [ConnectorsService.List] without a token: it needs no API key. API 2.1 documents it.
+// ListPublic is [ConnectorsService.List] without a token: neither that nor the API key is sent. API 2.1 documents it.
 //
 // Errors: [ErrInvalidInput]. operationId: getPublicConnectors.
 func (s *ConnectorsService) ListPublic(ctx context.Context, filters ...Filter[Connector]) iter.Seq2[*Connector, error] {
-	return listAll(ctx, s.client, opGetPublicConnectors, nil, filters, func(ctx context.Context, filter *string) (*http.Response, error) {
-		return s.client.raw.GetPublicConnectors(ctx, &gen.GetPublicConnectorsParams{Filter: filter})
+	return listAll(ctx, s.client, opGetPublicConnectors, nil, filters, func(ctx context.Context, query pageQuery, edit gen.RequestEditorFn) (*http.Response, error) {
+		return s.client.raw.GetPublicConnectors(ctx, &gen.GetPublicConnectorsParams{Filter: query.filter}, edit)
 	})
 }
 

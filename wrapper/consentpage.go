@@ -75,8 +75,10 @@ func NewConsentState() string { return rand.Text() }
 //
 //	http.Redirect(w, r, page.Reveal(), http.StatusSeeOther)
 //
-// The token is good for half an hour at least, as far as Basiq's tokens are. A token of [ServerAccess] never becomes part
-// of it: one is refused, where a [TokenSource] hands it out, and [ContextWithScope] has no say.
+// The token is good for half an hour at least, as far as Basiq's tokens are. It is never the server's: whatever
+// [ContextWithScope] says, it is asked for with [ClientAccess], of Basiq itself where the client has an API key. A
+// [TokenSource] without an API key beside it is asked for both, and refused when it gives the same, or one that says of
+// itself that it is a server's; one that makes a new server's token for every scope cannot be found out.
 //
 // Errors: [ErrInvalidInput], and those of [TokensService.Create]. operationId: postToken; the page itself is described in
 // Basiq's guides only.
@@ -119,20 +121,33 @@ func (s *ConsentsService) PageURL(ctx context.Context, userID string, page Conse
 // token returns a token for the user's browser.
 func (s *ConsentsService) token(ctx context.Context, userID string) (Secret, error) {
 	c, scope := s.client, ClientAccess(userID)
+	if c.config.tokenSource != nil {
+		return s.sourcedToken(ctx, scope)
+	}
 	token, err := c.tokens.Token(ctx, scope)
-	if err == nil && time.Until(token.Expires) < consentTokenLife && !c.config.apiKey.IsZero() {
+	if err == nil && time.Until(token.Expires) < consentTokenLife {
 		token, err = c.Tokens.Create(ctx, scope)
 	}
+	return token.Value, err
+}
+
+// sourcedToken returns a token where the caller has a TokenSource, which may know nothing of scopes. With an API key, it
+// is not asked.
+func (s *ConsentsService) sourcedToken(ctx context.Context, scope Scope) (Secret, error) {
+	c := s.client
+	if !c.config.apiKey.IsZero() {
+		token, err := c.Tokens.Create(ctx, scope)
+		return token.Value, err
+	}
+	token, err := c.tokens.Token(ctx, scope)
 	if err != nil {
 		return Secret{}, err
 	}
-	if c.config.tokenSource != nil {
-		// A source of the caller's may know no scopes.
-		if server, err := c.tokens.Token(ctx, ServerAccess()); err == nil && server.Value.Equal(token.Value) {
-			return Secret{}, errServerToken
-		}
+	server, err := c.tokens.Token(ctx, ServerAccess())
+	if err != nil {
+		return Secret{}, fmt.Errorf("basiq: Consents.PageURL: the server's token, to compare with: %w", err)
 	}
-	if isServerToken(token.Value) {
+	if server.Value.Equal(token.Value) || isServerToken(token.Value) {
 		return Secret{}, errServerToken
 	}
 	return token.Value, nil

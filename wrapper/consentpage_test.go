@@ -117,6 +117,37 @@ func TestServerTokenNeverReachesABrowser(t *testing.T) {
 	}
 }
 
+// mintingSource makes a new server's token for whoever asks, as a careless store would, and fails the second time if told.
+type mintingSource struct {
+	n     *int
+	fails bool
+}
+
+func (s mintingSource) Token(context.Context, basiq.Scope) (basiq.Token, error) {
+	*s.n++
+	if s.fails && *s.n == 2 {
+		return basiq.Token{}, errReset
+	}
+	return basiq.Token{Value: basiq.NewSecret(fmt.Sprint("server-token-", *s.n)), Expires: time.Now().Add(time.Hour)}, nil
+}
+
+func (mintingSource) Reject(context.Context, basiq.Scope, basiq.Token) {}
+
+// With an API key at hand, a source that may know nothing of scopes is not asked.
+func TestConsentPageAsksBasiqItself(t *testing.T) {
+	t.Parallel()
+	s := &stub{}
+	client := newClient(t, s, basiq.WithTokenSource(mintingSource{n: new(int)}))
+	u, err := client.Consents.PageURL(t.Context(), userID, basiq.ConsentPage{State: "s"})
+	require.NoError(t, err)
+	assert.Contains(t, u.Reveal(), "token=token-1")
+
+	client, err = basiq.New("", basiq.WithTokenSource(mintingSource{new(int), true}))
+	require.NoError(t, err)
+	_, err = client.Consents.PageURL(t.Context(), userID, basiq.ConsentPage{State: "s"})
+	require.ErrorIs(t, err, errReset, "nothing to compare with")
+}
+
 // A token that is about to end would end while the user logs in.
 func TestConsentPageTokenIsFresh(t *testing.T) {
 	t.Parallel()

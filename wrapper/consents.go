@@ -32,15 +32,16 @@ type ConsentsService struct{ client *Client }
 //
 // Errors: [ErrInvalidInput], [ErrNotFound] for a user that is not there, [ErrWrongAPIVersion]. operationId: getConsents.
 func (s *ConsentsService) List(ctx context.Context, userID string) iter.Seq2[*Consent, error] {
-	return listAll[Consent](ctx, s.client, opGetConsents, []id{{"userID", userID}}, nil, func(ctx context.Context, _ *string) (*http.Response, error) {
-		return s.client.raw.GetConsents(ctx, api.ID(userID))
+	return listAll[Consent](ctx, s.client, opGetConsents, []id{{"userID", userID}}, nil, func(ctx context.Context, _ pageQuery, edit gen.RequestEditorFn) (*http.Response, error) {
+		return s.client.raw.GetConsents(ctx, api.ID(userID), edit)
 	})
 }
 
 // Delete revokes a consent, for good: no more data is fetched under it.
 //
-// Revoking a consent that is not there is an error, [ErrNotFound], unless an earlier attempt of this very call may have
-// revoked it. Errors: [ErrInvalidInput], [ErrNotFound], [ErrWrongAPIVersion]. operationId: deleteConsent.
+// Revoking a consent that is not there is an error, [ErrNotFound], or [ErrGone] for one that was revoked, unless an earlier
+// attempt of this very call may have revoked it. Errors: [ErrInvalidInput], [ErrNotFound], [ErrGone],
+// [ErrWrongAPIVersion]. operationId: deleteConsent.
 func (s *ConsentsService) Delete(ctx context.Context, userID, consentID string) error {
 	return carryOut(ctx, s.client, opDeleteConsent, []id{{"userID", userID}, {"consentID", consentID}}, func(ctx context.Context) (*http.Response, error) {
 		return s.client.raw.DeleteConsent(ctx, api.ID(userID), api.ID(consentID))

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strings"
 	"unicode/utf8"
 
@@ -52,6 +53,9 @@ type EnrichQuery struct {
 	Amount Amount
 }
 
+// country is a code of two letters.
+var country = regexp.MustCompile(`^[A-Za-z]{2}$`)
+
 // minDescription is how many characters Basiq needs to find anything.
 const minDescription = 3
 
@@ -68,7 +72,7 @@ func (s *EnrichmentService) Get(ctx context.Context, query EnrichQuery) (*Enrich
 		return nil, invalidInput(opGetEnrich.Name, "query", fmt.Sprintf("give a Description of %d characters at least", minDescription))
 	case query.InstitutionID == "":
 		return nil, invalidInput(opGetEnrich.Name, "query", "give an InstitutionID")
-	case len(query.Country) != len("AU"):
+	case !country.MatchString(query.Country):
 		return nil, invalidInput(opGetEnrich.Name, "query", `give a Country, such as "AU" or "NZ"`)
 	}
 	if _, ok := query.Amount.Rat(); !ok && query.Amount != "" {

@@ -73,7 +73,8 @@ const (
 //
 //nolint:recvcheck // an Error that was copied must print as safely
 type Error struct {
-	// Operation is the Go method that was called, for example "Connections.Get".
+	// Operation is the operation that was called, by the name of its Go method, for example "Connections.Get"; a page or a
+	// document has the name of the operation that it comes from.
 	Operation string
 	// StatusCode is the HTTP status. It is below 300 when Basiq reports success and only its body is unusable: then
 	// what was asked for has been done.
@@ -271,7 +272,8 @@ func (e *Error) Unwrap() error { return e.reason }
 
 // TransportError is a call that got no answer. See [MayHaveBeenDone].
 type TransportError struct {
-	// Operation is the Go method that was called, for example "Connections.Get".
+	// Operation is the operation that was called, by the name of its Go method, for example "Connections.Get"; a page or a
+	// document has the name of the operation that it comes from.
 	Operation string
 	// Attempts is how often it was sent, or was about to be. One that is sent once more with a new token is one attempt.
 	Attempts int
@@ -327,7 +329,8 @@ func MayHaveBeenDone(err error) bool {
 
 // InputError is an argument that cannot be right. Nothing was sent.
 type InputError struct {
-	// Operation is the Go method that was called, for example "Connections.Get".
+	// Operation is the operation that was called, by the name of its Go method, for example "Connections.Get"; a page or a
+	// document has the name of the operation that it comes from.
 	Operation string
 	// Argument names what is wrong.
 	Argument string

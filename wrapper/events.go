@@ -12,7 +12,8 @@ import (
 type (
 	// Event is something that has happened to a user or to what belongs to one.
 	Event = gen.Event
-	// EventData is what an event is about, as it was then: its Type says what, and so which fields there are.
+	// EventData is what an event is about, as it was then: its Type says what, and so which fields there are. An event has
+	// one: Data.First returns it, or nil.
 	EventData = gen.EventData
 	// EventEntity is what an event is about.
 	EventEntity = gen.EventEntity
@@ -70,9 +71,9 @@ const (
 
 // EventFields are the fields that [EventsService.List] can filter by.
 var EventFields = eventFields{
-	UserID: EqualField[Event, string]{"user.id"},
-	Entity: EqualField[Event, EventEntity]{"event.entity"},
-	Type:   EqualField[Event, EventAction]{"event.type"},
+	UserID: EqualField[Event, string]{name: "user.id"},
+	Entity: EqualField[Event, EventEntity]{name: "event.entity"},
+	Type:   EqualField[Event, EventAction]{name: "event.type"},
 }
 
 type eventFields struct {
@@ -127,12 +128,9 @@ func (s *EventsService) Get(ctx context.Context, eventID string) (*Event, error)
 //
 // Errors: [ErrWrongAPIVersion], [ErrBadPageLink]. operationId: listEventTypes.
 func (s *EventsService) Types(ctx context.Context) iter.Seq2[*EventType, error] {
-	return collection[EventType]{
-		client: s.client, op: opListEventTypes,
-		fetch: func(ctx context.Context, _ pageQuery, edit gen.RequestEditorFn) (*http.Response, error) {
-			return s.client.raw.ListEventTypes(ctx, edit)
-		},
-	}.all(ctx)
+	return listAll[EventType](ctx, s.client, opListEventTypes, nil, nil, func(ctx context.Context, _ pageQuery, edit gen.RequestEditorFn) (*http.Response, error) {
+		return s.client.raw.ListEventTypes(ctx, edit)
+	})
 }
 
 // Type returns a type of events.

@@ -108,7 +108,7 @@ func TestGetEvent(t *testing.T) {
 			assert.Equal(t, c.entity, event.Entity)
 			assert.Equal(t, c.action, event.EventType)
 			require.NotNil(t, event.Data)
-			c.check(t, event.Data)
+			c.check(t, event.Data.First())
 		})
 	}
 	t.Run("without data", func(t *testing.T) {

@@ -10,11 +10,16 @@ import (
 // Filter is a condition on the items of a list of T. Only the conditions that Basiq documents for T can be made, from
 // the fields of the collection, for example [TransactionFields]. Several filters of one call must all hold.
 type Filter[T any] struct {
+	_ of[T]
+
 	field, condition string
 	values           []string
 	// moment reads a value where it must be a date or a time.
 	moment func(string) (time.Time, bool)
 }
+
+// of[T] takes no room, and keeps what is of T from being converted to what is of another.
+type of[T any] [0]*T
 
 // String returns the filter as Basiq reads it, for example "institution.id.eq('AU00000')".
 func (f Filter[T]) String() string {
@@ -58,33 +63,42 @@ func (f Filter[T]) problem() string {
 const between = "bt"
 
 // EqualField is a field of T that Basiq can compare with a value of type V, and only for equality.
-type EqualField[T any, V ~string] struct{ name string }
+type EqualField[T any, V ~string] struct {
+	_    of[T]
+	name string
+}
 
 // Eq is the condition that the field is value. A value that is empty or has a single quote or a control character is an
 // error of the call that uses the filter.
 func (f EqualField[T, V]) Eq(value V) Filter[T] {
-	return Filter[T]{field: f.name, condition: "eq", values: []string{string(value)}}
+	return equal[T](f.name, string(value))
 }
 
 // MatchField is a field of T that Basiq can compare with a value of type V for being equal or not.
-type MatchField[T any, V ~string] struct{ name string }
+type MatchField[T any, V ~string] struct {
+	_    of[T]
+	name string
+}
 
 // Eq is the condition that the field is value; see [EqualField.Eq].
-func (f MatchField[T, V]) Eq(value V) Filter[T] { return EqualField[T, V](f).Eq(value) }
+func (f MatchField[T, V]) Eq(value V) Filter[T] { return equal[T](f.name, string(value)) }
 
 // Ne is the condition that the field is not value.
 func (f MatchField[T, V]) Ne(value V) Filter[T] {
-	return Filter[T]{field: f.name, condition: "ne", values: []string{string(value)}}
+	return notEqual[T](f.name, string(value))
 }
 
 // ChoiceField is a field of T that Basiq can compare with one value of type V, or several.
-type ChoiceField[T any, V ~string] struct{ name string }
+type ChoiceField[T any, V ~string] struct {
+	_    of[T]
+	name string
+}
 
 // Eq is the condition that the field is value; see [EqualField.Eq].
-func (f ChoiceField[T, V]) Eq(value V) Filter[T] { return EqualField[T, V](f).Eq(value) }
+func (f ChoiceField[T, V]) Eq(value V) Filter[T] { return equal[T](f.name, string(value)) }
 
 // Ne is the condition that the field is not value.
-func (f ChoiceField[T, V]) Ne(value V) Filter[T] { return MatchField[T, V](f).Ne(value) }
+func (f ChoiceField[T, V]) Ne(value V) Filter[T] { return notEqual[T](f.name, string(value)) }
 
 // In is the condition that the field is one of values, of which there must be one at least.
 func (f ChoiceField[T, V]) In(values ...V) Filter[T] {
@@ -97,7 +111,10 @@ func (f ChoiceField[T, V]) In(values ...V) Filter[T] {
 
 // DateField is a field of T that Basiq can compare with values of type V: a [Date], or a [Time], which may be a date as
 // well. A value that is neither is an error of the call that uses the filter; [DateOf] makes a Date of a time.
-type DateField[T any, V Date | Time] struct{ name string }
+type DateField[T any, V Date | Time] struct {
+	_    of[T]
+	name string
+}
 
 // Eq is the condition that the field is value.
 func (f DateField[T, V]) Eq(value V) Filter[T] { return f.filter("eq", value) }
@@ -128,6 +145,14 @@ func (f DateField[T, V]) filter(condition string, values ...V) Filter[T] {
 		filter.values = append(filter.values, string(value))
 	}
 	return filter
+}
+
+func equal[T any](field, value string) Filter[T] {
+	return Filter[T]{field: field, condition: "eq", values: []string{value}}
+}
+
+func notEqual[T any](field, value string) Filter[T] {
+	return Filter[T]{field: field, condition: "ne", values: []string{value}}
 }
 
 // joinFilters returns the value of the filter parameter, or nil when there are no filters.

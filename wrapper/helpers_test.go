@@ -629,7 +629,7 @@ func checkEvent(t testing.TB, event *basiq.Event) {
 	require.Equal(t, "e1", event.ID)
 	require.Equal(t, basiq.EventEntityConnection, event.Entity)
 	require.Equal(t, basiq.EventActionUpdated, event.EventType)
-	require.Equal(t, connID, event.Data.ID)
+	require.Equal(t, connID, event.Data.First().ID)
 }
 
 func checkWebhook(t testing.TB, webhook *basiq.Webhook, secret string) {

@@ -20,8 +20,8 @@ type IdentitiesService struct{ client *Client }
 //
 // Errors: [ErrInvalidInput], [ErrNotFound] for a user that is not there, [ErrForbidden]. operationId: getUserIdentities.
 func (s *IdentitiesService) List(ctx context.Context, userID string) iter.Seq2[*Identity, error] {
-	return listAll[Identity](ctx, s.client, opGetUserIdentities, []id{{"userID", userID}}, nil, func(ctx context.Context, _ *string) (*http.Response, error) {
-		return s.client.raw.GetUserIdentities(ctx, api.ID(userID))
+	return listAll[Identity](ctx, s.client, opGetUserIdentities, []id{{"userID", userID}}, nil, func(ctx context.Context, _ pageQuery, edit gen.RequestEditorFn) (*http.Response, error) {
+		return s.client.raw.GetUserIdentities(ctx, api.ID(userID), edit)
 	})
 }
 

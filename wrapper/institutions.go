@@ -14,12 +14,12 @@ type Institution = gen.Institution
 
 // InstitutionFields are the fields that [InstitutionsService.List] and [InstitutionsService.ListPublic] can filter by.
 var InstitutionFields = institutionFields{
-	Country:       ChoiceField[Institution, string]{"institution.country"},
-	Tier:          ChoiceField[Institution, string]{"institution.tier"},
-	Authorization: ChoiceField[Institution, InstitutionAuthorization]{"institution.authorization"},
-	ServiceType:   MatchField[Institution, string]{"institution.serviceType"},
-	Type:          MatchField[Institution, string]{"institution.institutionType"},
-	Stage:         MatchField[Institution, InstitutionStage]{"institution.stage"},
+	Country:       ChoiceField[Institution, string]{name: "institution.country"},
+	Tier:          ChoiceField[Institution, string]{name: "institution.tier"},
+	Authorization: ChoiceField[Institution, InstitutionAuthorization]{name: "institution.authorization"},
+	ServiceType:   MatchField[Institution, string]{name: "institution.serviceType"},
+	Type:          MatchField[Institution, string]{name: "institution.institutionType"},
+	Stage:         MatchField[Institution, InstitutionStage]{name: "institution.stage"},
 }
 
 type institutionFields struct {
@@ -46,8 +46,8 @@ type InstitutionsService struct{ client *Client }
 //
 // Errors: [ErrInvalidInput], [ErrWrongAPIVersion]. operationId: getInstitutions.
 func (s *InstitutionsService) List(ctx context.Context, filters ...Filter[Institution]) iter.Seq2[*Institution, error] {
-	return listAll(ctx, s.client, opGetInstitutions, nil, filters, func(ctx context.Context, filter *string) (*http.Response, error) {
-		return s.client.raw.GetInstitutions(ctx, &gen.GetInstitutionsParams{Filter: filter})
+	return listAll(ctx, s.client, opGetInstitutions, nil, filters, func(ctx context.Context, query pageQuery, edit gen.RequestEditorFn) (*http.Response, error) {
+		return s.client.raw.GetInstitutions(ctx, &gen.GetInstitutionsParams{Filter: query.filter}, edit)
 	})
 }
 
@@ -64,8 +64,8 @@ func (s *InstitutionsService) Get(ctx context.Context, institutionID string) (*I
 //
 // Errors: [ErrInvalidInput]. operationId: getPublicInstitutions.
 func (s *InstitutionsService) ListPublic(ctx context.Context, filters ...Filter[Institution]) iter.Seq2[*Institution, error] {
-	return listAll(ctx, s.client, opGetPublicInstitutions, nil, filters, func(ctx context.Context, filter *string) (*http.Response, error) {
-		return s.client.raw.GetPublicInstitutions(ctx, &gen.GetPublicInstitutionsParams{Filter: filter})
+	return listAll(ctx, s.client, opGetPublicInstitutions, nil, filters, func(ctx context.Context, query pageQuery, edit gen.RequestEditorFn) (*http.Response, error) {
+		return s.client.raw.GetPublicInstitutions(ctx, &gen.GetPublicInstitutionsParams{Filter: query.filter}, edit)
 	})
 }
 

@@ -171,7 +171,7 @@ func (j *Job) UserID() (string, bool) {
 // and for jobs that are not about a report. The report can be read when the job is done.
 func (j *Job) ReportID() (string, bool) {
 	for _, link := range j.sources(StepCreateReport) {
-		if parts := pathOf(link); len(parts) == 2 && parts[0] == "reports" {
+		if parts := pathOf(link); len(parts) == 2 && parts[0] == "reports" && api.ID(parts[1]).Validate() == nil {
 			return parts[1], true
 		}
 	}
@@ -294,7 +294,7 @@ func (e *JobError) Is(target error) bool { return e.Code.is(target) }
 
 // JobFields are the fields that [JobsService.List] can filter by.
 var JobFields = jobFields{
-	ConnectionID: EqualField[Job, string]{"connection.id"},
+	ConnectionID: EqualField[Job, string]{name: "connection.id"},
 }
 
 type jobFields struct {
@@ -320,8 +320,8 @@ func (s *JobsService) Get(ctx context.Context, jobID string) (*Job, error) {
 //
 // Errors: [ErrInvalidInput], [ErrNotFound] for a user that is not there. operationId: getUserJobs.
 func (s *JobsService) List(ctx context.Context, userID string, filters ...Filter[Job]) iter.Seq2[*Job, error] {
-	return listAll(ctx, s.client, opGetUserJobs, []id{{"userID", userID}}, filters, func(ctx context.Context, filter *string) (*http.Response, error) {
-		return s.client.raw.GetUserJobs(ctx, api.ID(userID), &gen.GetUserJobsParams{Filter: filter})
+	return listAll(ctx, s.client, opGetUserJobs, []id{{"userID", userID}}, filters, func(ctx context.Context, query pageQuery, edit gen.RequestEditorFn) (*http.Response, error) {
+		return s.client.raw.GetUserJobs(ctx, api.ID(userID), &gen.GetUserJobsParams{Filter: query.filter}, edit)
 	})
 }
 

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"path"
 	"runtime"
 	"strings"
 	"time"
@@ -189,6 +190,8 @@ func parseEndpoint(option, text, example string) (*url.URL, error) {
 		return nil, invalidInput("New", option, "it names no host; give something like "+example)
 	case u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
 		return nil, invalidInput("New", option, "it has a user, a query or a fragment; give something like "+example)
+	case u.Path != "" && path.Clean(u.Path) != strings.TrimRight(u.Path, "/") && path.Clean(u.Path) != "/":
+		return nil, invalidInput("New", option, "its path has a step or an empty part; give something like "+example)
 	case !secure(u):
 		return nil, invalidInput("New", option, "it is neither https nor http on this machine")
 	}

@@ -106,18 +106,27 @@ type collection[T any] struct {
 	decode func(op *Operation, answer *answer) (*pageBody[T], error)
 }
 
-// page returns the page at a cursor, and with it the error of its link to the next one: what is on the page is good all
-// the same.
-func (c collection[T]) page(ctx context.Context, at Cursor) (page *Page[T], linkErr, err error) {
+// fetched is a page as it came.
+type fetched[T any] struct {
+	Page[T]
+
+	// query is what the page was asked for with.
+	query Cursor
+	// linkErr is what is wrong with the link to the next page. What is on this page is good all the same.
+	linkErr error
+}
+
+// page returns the page at a cursor.
+func (c collection[T]) page(ctx context.Context, at Cursor) (*fetched[T], error) {
 	if err := checkIDs(c.op, c.ids...); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	query, err := newPageQuery(c.op, c.options)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if problem := at.problem(); problem != "" {
-		return nil, nil, invalidInput(c.op.Name, "at", problem)
+		return nil, invalidInput(c.op.Name, "at", problem)
 	}
 	var requested *url.URL
 	answer, err := c.client.send(ctx, c.op, func(ctx context.Context) (*http.Response, error) {
@@ -130,22 +139,22 @@ func (c collection[T]) page(ctx context.Context, at Cursor) (page *Page[T], link
 		})
 	})
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	list, err := c.read(answer)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	page = &Page[T]{Items: list.Data, Size: list.Size}
+	page := &fetched[T]{Page: Page[T]{Items: list.Data, Size: list.Size}, query: Cursor(requested.RawQuery)}
 	if list.Links != nil && list.Links.Next != "" {
-		if page.Next, err = nextCursor(requested, list.Links.Next); err == nil && page.Next == at {
+		if page.Next, err = nextCursor(requested, list.Links.Next); err == nil && page.Next == page.query {
 			err = fmt.Errorf("%w: it leads to the page it is on", ErrBadPageLink)
 		}
 		if err != nil {
-			page.Next, linkErr = "", unreadable(c.op, answer.status, nil, err)
+			page.Next, page.linkErr = "", unreadable(c.op, answer.status, nil, err)
 		}
 	}
-	return page, linkErr, nil
+	return page, nil
 }
 
 // pageBody is the body of a page.
@@ -156,29 +165,26 @@ type pageBody[T any] struct {
 	Links *gen.PageLinks `json:"links"`
 }
 
-// read decodes a page. An answer without any sign of a list is somebody else's.
+// read decodes a page. An answer that is no list is somebody else's.
 func (c collection[T]) read(answer *answer) (*pageBody[T], error) {
 	decode := read[pageBody[T]]
 	if c.decode != nil {
 		decode = c.decode
 	}
 	list, err := decode(c.op, answer)
-	if err == nil && list.Type == "" && list.Data == nil {
+	if err == nil && !isList(list.Type, list.Data) {
 		return nil, unreadable(c.op, answer.status, nil, errNoList)
 	}
 	return list, err
 }
 
-// one returns the page at a cursor.
+// one returns the page at a cursor. With a bad link to the next one it returns the page as well.
 func (c collection[T]) one(ctx context.Context, at Cursor) (*Page[T], error) {
-	page, linkErr, err := c.page(ctx, at)
-	switch {
-	case err != nil:
+	page, err := c.page(ctx, at)
+	if err != nil {
 		return nil, err
-	case linkErr != nil:
-		return nil, linkErr
 	}
-	return page, nil
+	return &page.Page, page.linkErr
 }
 
 // all returns the items of all pages. Nothing is sent before the range begins, and no page before the one before it has
@@ -187,27 +193,27 @@ func (c collection[T]) all(ctx context.Context) iter.Seq2[*T, error] {
 	return func(yield func(*T, error) bool) {
 		followed := map[Cursor]bool{}
 		for at := Cursor(""); ; {
-			page, linkErr, err := c.page(ctx, at)
+			page, err := c.page(ctx, at)
 			if err != nil {
 				yield(nil, err)
 				return
 			}
+			followed[page.query] = true
 			for i := range page.Items {
 				if !yield(&page.Items[i], nil) {
 					return
 				}
 			}
-			if at = page.Next; followed[at] {
-				linkErr = unreadable(c.op, http.StatusOK, nil, fmt.Errorf("%w: it has been followed before", ErrBadPageLink))
+			if at = page.Next; at != "" && followed[at] {
+				page.linkErr = unreadable(c.op, http.StatusOK, nil, fmt.Errorf("%w: it has been followed before", ErrBadPageLink))
 			}
 			switch {
-			case linkErr != nil:
-				yield(nil, linkErr)
+			case page.linkErr != nil:
+				yield(nil, page.linkErr)
 				return
 			case at == "":
 				return
 			}
-			followed[at] = true
 		}
 	}
 }
@@ -223,7 +229,7 @@ func nextCursor(page *url.URL, link string) (Cursor, error) {
 	cursor := Cursor(next.RawQuery)
 	switch {
 	case next.Scheme != page.Scheme:
-		return "", fmt.Errorf("%w: its scheme is %q, not that of the client's base URL", ErrBadPageLink, next.Scheme)
+		return "", fmt.Errorf("%w: its scheme is not that of the client's base URL", ErrBadPageLink)
 	case next.Host != page.Host:
 		return "", fmt.Errorf("%w: it leads to another host than the client's base URL", ErrBadPageLink)
 	case next.EscapedPath() != page.EscapedPath():

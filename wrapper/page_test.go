@@ -130,6 +130,7 @@ func TestBadPageLinks(t *testing.T) {
 		"another port":      {"https://au-api.basiq.io:8443/users/u1/transactions?next=a", "another host"},
 		"a user for a host": {"https://au-api.basiq.io@evil.example/users/u1/transactions?next=a", "another host"},
 		"no scheme":         {"//evil.example/users/u1/transactions?next=a", "another host"},
+		"a long scheme":     {strings.Repeat("x", 1<<20) + "://au-api.basiq.io/users/u1/transactions?next=a", "scheme"},
 		"plain http":        {"http://au-api.basiq.io/users/u1/transactions?next=a", "scheme"},
 		"a file":            {"file:///etc/passwd?next=a", "scheme"},
 		"another user":      {"https://au-api.basiq.io/users/u2/transactions?next=a", "another path"},
@@ -158,11 +159,15 @@ func TestBadPageLinks(t *testing.T) {
 			require.ErrorIs(t, failure, basiq.ErrBadPageLink)
 			assert.Contains(t, failure.Error(), c.text)
 			assert.NotContains(t, failure.Error(), "evil.example/users")
+			assert.Less(t, len(failure.Error()), 300)
 			assert.Equal(t, []string{"t1"}, ids, "what came before is good")
 			assert.Len(t, s.seen(), 1, "nothing is sent there")
 
-			_, err := client.Transactions.Page(t.Context(), userID, "")
+			page, err := client.Transactions.Page(t.Context(), userID, "")
 			require.ErrorIs(t, err, basiq.ErrBadPageLink)
+			require.NotNil(t, page, "what is on the page is good")
+			assert.Equal(t, "t1", page.Items[0].ID)
+			assert.Empty(t, page.Next)
 		})
 	}
 }
@@ -200,8 +205,10 @@ func TestRepeatedPageLinks(t *testing.T) {
 		answers []any
 		want    []string
 	}{
-		"its own":        {[]any{page("t1", "a"), page("t2", "a")}, []string{"t1", "t2"}},
-		"an earlier one": {[]any{page("t1", "a"), page("t2", "b"), page("t3", "a")}, []string{"t1", "t2", "t3"}},
+		"its own":           {[]any{page("t1", "a"), page("t2", "a")}, []string{"t1", "t2"}},
+		"the first page's":  {[]any{ok(200, `{"type":"list","data":[{"id":"t1"}],"links":{"next":"/users/u1/transactions?limit=500"}}`)}, []string{"t1"}},
+		"back to the first": {[]any{page("t1", "a"), ok(200, `{"type":"list","data":[{"id":"t2"}],"links":{"next":"/users/u1/transactions?limit=500"}}`)}, []string{"t1", "t2"}},
+		"an earlier one":    {[]any{page("t1", "a"), page("t2", "b"), page("t3", "a")}, []string{"t1", "t2", "t3"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -262,6 +269,7 @@ func TestAPageThatFails(t *testing.T) {
 		"always":    {[]any{first, ok(503, "")}, []string{"t1"}, basiq.ErrUnavailable},
 		"not JSON":  {[]any{first, ok(200, "<html>")}, []string{"t1"}, nil},
 		"no list":   {[]any{first, ok(200, `{"id":"x"}`)}, []string{"t1"}, nil},
+		"a thing":   {[]any{first, ok(200, `{"type":"webhook","id":"w1"}`)}, []string{"t1"}, nil},
 		"expired":   {[]any{first, tokenExpired, second}, []string{"t1", "t2"}, nil},
 		"forgotten": {[]any{first, ok(400, envelope("parameter-not-valid", "", "Next value is not valid"))}, []string{"t1"}, basiq.ErrBadRequest},
 	} {

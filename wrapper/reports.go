@@ -80,14 +80,14 @@ func ReportNone(name ReportFilterName) ReportFilter { return ReportFilter{Name: 
 
 // ReportTransactionFields are the fields that [ReportsService.Transactions] can filter by.
 var ReportTransactionFields = reportTransactionFields{
-	ID:            EqualField[ReportTransaction, string]{"transaction.id"},
-	AccountID:     EqualField[ReportTransaction, string]{"account.id"},
-	ConnectionID:  EqualField[ReportTransaction, string]{"connection.id"},
-	InstitutionID: EqualField[ReportTransaction, string]{"institution.id"},
-	PostDate:      DateField[ReportTransaction, Time]{"transaction.postDate"},
-	Status:        EqualField[ReportTransaction, TransactionStatus]{"transaction.status"},
-	Direction:     EqualField[ReportTransaction, TransactionDirection]{"transaction.direction"},
-	Class:         EqualField[ReportTransaction, TransactionClass]{"transaction.class"},
+	ID:            EqualField[ReportTransaction, string]{name: "transaction.id"},
+	AccountID:     EqualField[ReportTransaction, string]{name: "account.id"},
+	ConnectionID:  EqualField[ReportTransaction, string]{name: "connection.id"},
+	InstitutionID: EqualField[ReportTransaction, string]{name: "institution.id"},
+	PostDate:      DateField[ReportTransaction, Time]{name: "transaction.postDate"},
+	Status:        EqualField[ReportTransaction, TransactionStatus]{name: "transaction.status"},
+	Direction:     EqualField[ReportTransaction, TransactionDirection]{name: "transaction.direction"},
+	Class:         EqualField[ReportTransaction, TransactionClass]{name: "transaction.class"},
 }
 
 type reportTransactionFields struct {
@@ -118,12 +118,23 @@ type ReportsService struct{ client *Client }
 //
 // Errors: [ErrWrongAPIVersion], [ErrForbidden], [ErrBadPageLink]. operationId: listReports.
 func (s *ReportsService) List(ctx context.Context) iter.Seq2[*Report, error] {
+	return s.reports().all(ctx)
+}
+
+// Page returns one page of what [ReportsService.List] returns; see [TransactionsService.Page].
+//
+// Errors: as [ReportsService.List]. operationId: listReports.
+func (s *ReportsService) Page(ctx context.Context, at Cursor) (*Page[Report], error) {
+	return s.reports().one(ctx, at)
+}
+
+func (s *ReportsService) reports() collection[Report] {
 	return collection[Report]{
 		client: s.client, op: opListReports,
 		fetch: func(ctx context.Context, _ pageQuery, edit gen.RequestEditorFn) (*http.Response, error) {
 			return s.client.raw.ListReports(ctx, edit)
 		},
-	}.all(ctx)
+	}
 }
 
 // maxReportTitle is how many characters the title of a report may have.
@@ -234,8 +245,8 @@ func (s *ReportsService) transactions(reportID string, options []ListOption[Repo
 //
 // Errors: [ErrForbidden], [ErrWrongAPIVersion]. operationId: listReportTypes.
 func (s *ReportsService) Types(ctx context.Context) iter.Seq2[*ReportType, error] {
-	return listAll[ReportType](ctx, s.client, opListReportTypes, nil, nil, func(ctx context.Context, _ *string) (*http.Response, error) {
-		return s.client.raw.ListReportTypes(ctx)
+	return listAll[ReportType](ctx, s.client, opListReportTypes, nil, nil, func(ctx context.Context, _ pageQuery, edit gen.RequestEditorFn) (*http.Response, error) {
+		return s.client.raw.ListReportTypes(ctx, edit)
 	})
 }
 

@@ -275,7 +275,7 @@ func TestReportTransactions(t *testing.T) {
 	_, known := first.TransactionDate.Time()
 	assert.False(t, known)
 	assert.Equal(t, "4511", first.Enrich.Category.ANZSIC.Class.Code)
-	assert.Equal(t, []string{"conduct:dishonour"}, first.Enrich.Tags)
+	assert.Equal(t, []string{"conduct:dishonour"}, first.Enrich.Tags.Texts())
 	plain := []basiq.Transaction{first.Transaction}
 	assert.Equal(t, basiq.TransactionStatusPosted, plain[0].Status, "what reads a Transaction reads this one too")
 	_, known = page.Items[1].Amount.Rat()

@@ -18,6 +18,9 @@ import (
 // official reads a payload of Basiq's own documents, for example "examples/core/getTypeById.200.success".
 func official(t testing.TB, name string) string {
 	t.Helper()
+	if _, err := os.Stat(filepath.Join("..", "api", "conformance", "go.mod")); err != nil {
+		t.Skip("Basiq's payloads are in the repository, and not in the module that is downloaded from it")
+	}
 	body, err := os.ReadFile(filepath.Join("..", "api", "conformance", "testdata", "official", filepath.FromSlash(name)+".json"))
 	require.NoError(t, err)
 	return string(body)
@@ -398,6 +401,7 @@ func TestDeleting(t *testing.T) {
 			"200 with a body":       {ok(200, `{"type":"deleted"}`)},
 			"after a lost answer":   {errReset, notFound},
 			"after a gateway's 502": {ok(502, "<html>"), notFound},
+			"when it is gone":       {errReset, ok(410, envelope("resource-no-longer-available", "", "gone"))},
 		} {
 			t.Run(path+"/"+name, func(t *testing.T) {
 				t.Parallel()

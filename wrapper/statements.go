@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"path"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/basiq-go/basiq-go/api"
 )
@@ -18,10 +20,14 @@ type Statement struct {
 	// Name is the file's name, such as "march.pdf" or "march.csv": Basiq reads PDF and CSV. Folders before it are not sent.
 	// Required.
 	Name string
-	// Content is the file itself, which is read while it is sent and never kept in memory. One that can be read again, such
-	// as an *os.File or a *bytes.Reader, is sent from where it stands to its end, with its length, and again where that is
-	// safe; any other stream is sent once. It is not closed. Required.
+	// Content is the file itself, which is read while it is sent and never kept in memory. An *os.File, *bytes.Reader,
+	// *strings.Reader or *io.SectionReader is sent from where it stands to its end, with its length, and again where that is
+	// safe. Anything else is a stream, which is sent once. It is not closed; when the call ends early, one Read of a stream
+	// may still be under way. Required.
 	Content io.Reader
+	// Size is how many bytes a stream has, where that is known, such as [mime/multipart.FileHeader] tells it. Without it the
+	// stream is sent without a length. A Content that turns out shorter or longer fails the call.
+	Size int64
 }
 
 // StatementsService takes bank statements of users, in place of a connection to their bank.
@@ -43,27 +49,31 @@ func (s *StatementsService) Upload(ctx context.Context, userID string, statement
 	if err := checkIDs(op, id{"userID", userID}, id{"statement.InstitutionID", statement.InstitutionID}); err != nil {
 		return nil, err
 	}
+	name := path.Base(strings.ReplaceAll(statement.Name, `\`, "/"))
 	fileType := ""
-	switch name := strings.ToLower(statement.Name); {
-	case strings.ContainsAny(statement.Name, "\r\n\x00"):
-	case strings.HasSuffix(name, ".pdf"):
+	switch lower := strings.ToLower(name); {
+	case strings.ContainsFunc(name, unicode.IsControl) || !utf8.ValidString(name):
+	case strings.HasSuffix(lower, ".pdf"):
 		fileType = mediaPDF
-	case strings.HasSuffix(name, ".csv"):
+	case strings.HasSuffix(lower, ".csv"):
 		fileType = "text/csv"
 	}
 	switch {
 	case fileType == "":
 		return nil, invalidInput(op.Name, "statement.Name", "give the name of a .pdf or .csv file")
-	case statement.Content == nil:
-		return nil, invalidInput(op.Name, "statement.Content", "it is nil; give the file")
+	case statement.Size < 0:
+		return nil, invalidInput(op.Name, "statement.Size", "it is negative")
 	}
-	upload, err := newForm([][2]string{{"institutionId", statement.InstitutionID}}, "statement",
-		path.Base(strings.ReplaceAll(statement.Name, `\`, "/")), fileType, statement.Content)
+	file, err := sourceOf(statement.Content, statement.Size)
+	if err != nil {
+		return nil, invalidInput(op.Name, "statement.Content", err.Error())
+	}
+	upload, err := newForm([][2]string{{"institutionId", statement.InstitutionID}}, "statement", name, fileType, file)
 	if err != nil {
 		return nil, invalidInput(op.Name, "statement.Content", err.Error())
 	}
 	return receiveJob(ctx, s.client, op, func(ctx context.Context) (*http.Response, error) {
-		return s.client.raw.CreateStatementWithBody(ctx, api.ID(userID), upload.contentType, upload.body(),
+		return s.client.raw.CreateStatementWithBody(ctx, api.ID(userID), upload.contentType, upload.body(ctx, s.client.config.uploadClient.Timeout),
 			func(_ context.Context, req *http.Request) error {
 				upload.prepare(req)
 				return nil

@@ -2,16 +2,20 @@ package basiq_test
 
 import (
 	"bytes"
-	"errors"
+	"context"
+	"fmt"
 	"io"
+	"log"
 	"mime"
 	"mime/multipart"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -107,23 +111,18 @@ func TestBadStatements(t *testing.T) {
 		"another type":   {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a.xls", Content: file}, ".pdf or .csv"},
 		"a line break":   {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a\r\nX: y.pdf", Content: file}, "statement.Name"},
 		"no content":     {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a.pdf"}, "statement.Content"},
-		"a broken file":  {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a.pdf", Content: brokenSeeker{file}}, "statement.Content"},
+		"no file":        {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a.pdf", Content: (*os.File)(nil)}, "statement.Content"},
+		"no bytes":       {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a.pdf", Content: (*bytes.Buffer)(nil)}, "statement.Content"},
+		"another size":   {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a.pdf", Content: strings.NewReader("abc"), Size: 2}, "3 bytes"},
+		"a bad size":     {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a.pdf", Content: file, Size: -1}, "statement.Size"},
+		"a control":      {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a\x01.pdf", Content: file}, "statement.Name"},
+		"not UTF-8":      {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a\xff.pdf", Content: file}, "statement.Name"},
 	} {
 		_, err := client.Statements.Upload(t.Context(), c.userID, c.statement)
 		require.ErrorIs(t, err, basiq.ErrInvalidInput, name)
 		assert.Contains(t, err.Error(), c.text, name)
 	}
 	assert.Empty(t, s.seen())
-}
-
-// brokenSeeker knows where it stands and not where it ends.
-type brokenSeeker struct{ *strings.Reader }
-
-func (s brokenSeeker) Seek(offset int64, whence int) (int64, error) {
-	if whence == io.SeekEnd {
-		return 0, errors.New("no end")
-	}
-	return s.Reader.Seek(offset, whence)
 }
 
 // A file that can be read again is sent again, from its start, where that is safe; a stream is not.
@@ -204,7 +203,7 @@ func (f *slowFile) Seek(offset int64, whence int) (int64, error) {
 //nolint:paralleltest // it measures the memory of the whole process
 func TestUploadStreams(t *testing.T) {
 	const size = 50 << 20
-	for name, content := range map[string]io.Reader{"a file": &slowFile{size: size}, "a stream": onlyReader{&slowFile{size: size}}} {
+	for name, content := range map[string]io.Reader{"a file": io.NewSectionReader(&slowFile{size: size}, 0, size), "a stream": &slowFile{size: size}} {
 		t.Run(name, func(t *testing.T) {
 			var received int64
 			var peak uint64
@@ -263,7 +262,8 @@ func TestUploadAttemptsShareNoOffset(t *testing.T) {
 		w.WriteHeader(http.StatusAccepted)
 		_, _ = io.WriteString(w, jobJSON)
 	})
-	_, err := client.Statements.Upload(t.Context(), userID, basiq.Statement{InstitutionID: "AU00000", Name: "m.pdf", Content: &slowFile{size: size}})
+	content := io.NewSectionReader(&slowFile{size: size}, 0, size)
+	_, err := client.Statements.Upload(t.Context(), userID, basiq.Statement{InstitutionID: "AU00000", Name: "m.pdf", Content: content})
 	require.NoError(t, err)
 	assert.Equal(t, 3, requests)
 }
@@ -287,4 +287,132 @@ func TestUploadTimeout(t *testing.T) {
 		require.ErrorAs(t, err, &failure)
 		assert.Equal(t, 30*time.Second, time.Since(start))
 	})
+}
+
+// shrunk is a file that has become shorter since its length was told.
+type shrunk struct {
+	*io.SectionReader
+	left int64
+}
+
+func (f shrunk) ReadAt(p []byte, at int64) (int, error) {
+	if at >= f.left {
+		return 0, io.EOF
+	}
+	return f.SectionReader.ReadAt(p[:min(int64(len(p)), f.left-at)], at)
+}
+
+// Half a statement must not arrive as a whole one. Over HTTP/2, net/http does not notice that a body is too short.
+func TestUploadOfAFileThatChanges(t *testing.T) {
+	t.Parallel()
+	const told = 100_000
+	for name, content := range map[string]basiq.Statement{
+		"shorter file":   {Content: io.NewSectionReader(shrunk{io.NewSectionReader(&slowFile{size: told}, 0, told), told - 1000}, 0, told)},
+		"shorter stream": {Content: onlyReader{io.LimitReader(&slowFile{size: told}, told-1000)}, Size: told},
+		"longer stream":  {Content: onlyReader{&slowFile{size: told + 1}}, Size: told},
+	} {
+		for _, http2 := range []bool{false, true} {
+			t.Run(fmt.Sprint(name, ", HTTP/2 ", http2), func(t *testing.T) {
+				t.Parallel()
+				var whole atomic.Bool
+				server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					if r.URL.Path == "/token" {
+						_, _ = io.WriteString(w, tokenJSON)
+						return
+					}
+					_, err := io.Copy(io.Discard, r.Body)
+					whole.Store(whole.Load() || err == nil)
+					w.WriteHeader(http.StatusAccepted)
+					_, _ = io.WriteString(w, jobJSON)
+				}))
+				server.EnableHTTP2 = http2
+				server.Config.ErrorLog = log.New(io.Discard, "", 0)
+				server.StartTLS()
+				t.Cleanup(server.Close)
+				client, err := basiq.New(testKey, basiq.WithBaseURL(server.URL), basiq.WithHTTPClient(server.Client()), basiq.WithRetry(fastRetry))
+				require.NoError(t, err)
+				content.InstitutionID, content.Name = "AU01001", "m.csv"
+				_, err = client.Statements.Upload(t.Context(), userID, content)
+				require.ErrorContains(t, err, "not as long as it was said to be")
+				server.Close() // ends the handlers
+				assert.False(t, whole.Load())
+			})
+		}
+	}
+}
+
+// stalled is a stream that never goes on.
+type stalled struct{ release chan struct{} }
+
+func (s stalled) Read([]byte) (int, error) {
+	<-s.release
+	return 0, io.EOF
+}
+
+// The call ends with its context, even while the stream keeps it waiting.
+func TestUploadOfAStalledStream(t *testing.T) {
+	t.Parallel()
+	client := serve(t, func(http.ResponseWriter, *http.Request) {})
+	stream := stalled{make(chan struct{})}
+	t.Cleanup(func() { close(stream.release) })
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	start := time.Now()
+	_, err := client.Statements.Upload(ctx, userID, basiq.Statement{InstitutionID: "AU01001", Name: "m.csv", Content: stream})
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	assert.Less(t, time.Since(start), 10*time.Second)
+}
+
+// upper is a file with a Read of its own, as one that decrypts has.
+type upper struct{ *strings.Reader }
+
+func (u upper) Read(p []byte) (int, error) {
+	n, err := u.Reader.Read(p)
+	copy(p, bytes.ToUpper(p[:n]))
+	return n, err
+}
+
+func TestUploadReadsThroughTheCallersRead(t *testing.T) {
+	t.Parallel()
+	client := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		assert.Equal(t, "A,B", readUpload(t, r).content)
+		w.WriteHeader(http.StatusAccepted)
+		_, _ = io.WriteString(w, jobJSON)
+	})
+	_, err := client.Statements.Upload(t.Context(), userID, basiq.Statement{InstitutionID: "AU01001", Name: "m.csv", Content: upper{strings.NewReader("a,b")}})
+	require.NoError(t, err)
+}
+
+// A pipe is an *os.File without a length, and a stream whose length is known has one.
+func TestUploadLengths(t *testing.T) {
+	t.Parallel()
+	reader, writer, err := os.Pipe()
+	require.NoError(t, err)
+	go func() {
+		_, _ = writer.WriteString("a,b")
+		_ = writer.Close()
+	}()
+	t.Cleanup(func() { _ = reader.Close() })
+	for name, c := range map[string]struct {
+		statement basiq.Statement
+		sized     bool
+	}{
+		"a pipe":                        {basiq.Statement{Content: reader}, false},
+		"a stream with a length":        {basiq.Statement{Content: onlyReader{strings.NewReader("a,b")}, Size: 3}, true},
+		"a file with its length beside": {basiq.Statement{Content: strings.NewReader("a,b"), Size: 3}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			client := serve(t, func(w http.ResponseWriter, r *http.Request) {
+				got := readUpload(t, r)
+				assert.Equal(t, "a,b", got.content)
+				assert.Equal(t, c.sized, got.length > 0)
+				w.WriteHeader(http.StatusAccepted)
+				_, _ = io.WriteString(w, jobJSON)
+			})
+			c.statement.InstitutionID, c.statement.Name = "AU01001", "m.csv"
+			_, err := client.Statements.Upload(t.Context(), userID, c.statement)
+			require.NoError(t, err)
+		})
+	}
 }

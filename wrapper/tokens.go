@@ -61,7 +61,7 @@ func contextWithDefaultScope(ctx context.Context, scope Scope) context.Context {
 type Token struct {
 	// Value is the token itself.
 	Value Secret
-	// Expires is until when it is good.
+	// Expires is until when it is good. The zero Time stands for not known.
 	Expires time.Time
 }
 

@@ -53,13 +53,13 @@ const (
 
 // TransactionFields are the fields that [TransactionsService.List] can filter by.
 var TransactionFields = transactionFields{
-	AccountID:     EqualField[Transaction, string]{"account.id"},
-	ConnectionID:  EqualField[Transaction, string]{"connection.id"},
-	InstitutionID: EqualField[Transaction, string]{"institution.id"},
-	PostDate:      DateField[Transaction, Date]{"transaction.postDate"},
-	Status:        EqualField[Transaction, TransactionStatus]{"transaction.status"},
-	Direction:     EqualField[Transaction, TransactionDirection]{"transaction.direction"},
-	Class:         EqualField[Transaction, TransactionClass]{"transaction.class"},
+	AccountID:     EqualField[Transaction, string]{name: "account.id"},
+	ConnectionID:  EqualField[Transaction, string]{name: "connection.id"},
+	InstitutionID: EqualField[Transaction, string]{name: "institution.id"},
+	PostDate:      DateField[Transaction, Date]{name: "transaction.postDate"},
+	Status:        EqualField[Transaction, TransactionStatus]{name: "transaction.status"},
+	Direction:     EqualField[Transaction, TransactionDirection]{name: "transaction.direction"},
+	Class:         EqualField[Transaction, TransactionClass]{name: "transaction.class"},
 }
 
 type transactionFields struct {
@@ -100,8 +100,8 @@ func (s *TransactionsService) List(ctx context.Context, userID string, options .
 // Page returns one page of what [TransactionsService.List] returns: the first for an empty Cursor, and then those that
 // each page's Next names. A Cursor carries the options that the first page had; later options are of no effect.
 //
-// Errors: as [TransactionsService.List], and [ErrBadRequest] for a Cursor that Basiq does not know. operationId:
-// getTransactions.
+// Errors: as [TransactionsService.List], and [ErrBadRequest] for a Cursor that Basiq does not know. With [ErrBadPageLink]
+// comes the page itself, whose items are good. operationId: getTransactions.
 func (s *TransactionsService) Page(ctx context.Context, userID string, at Cursor, options ...ListOption[Transaction]) (*Page[Transaction], error) {
 	return s.collection(userID, options).one(ctx, at)
 }

@@ -39,12 +39,9 @@ type UsersService struct{ client *Client }
 //
 // Errors: [ErrForbidden], [ErrNotFound], [ErrWrongAPIVersion], [ErrBadPageLink]. operationId: getUsers, a name of ours.
 func (s *UsersService) List(ctx context.Context) iter.Seq2[*User, error] {
-	return collection[User]{
-		client: s.client, op: opGetUsers,
-		fetch: func(ctx context.Context, _ pageQuery, edit gen.RequestEditorFn) (*http.Response, error) {
-			return s.client.raw.GetUsers(ctx, edit)
-		},
-	}.all(ctx)
+	return listAll[User](ctx, s.client, opGetUsers, nil, nil, func(ctx context.Context, _ pageQuery, edit gen.RequestEditorFn) (*http.Response, error) {
+		return s.client.raw.GetUsers(ctx, edit)
+	})
 }
 
 // Create creates a user, who has no connections yet. An email or a mobile is required, and a business name beside a

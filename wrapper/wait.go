@@ -191,11 +191,18 @@ func (s *JobsService) WaitAll(ctx context.Context, jobIDs []string, options ...W
 		return nil, err
 	}
 	jobs, failures, panics := make([]*Job, len(jobIDs)), make([]error, len(jobIDs)), make([]any, len(jobIDs))
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	var waits sync.WaitGroup
 	for i, jobID := range jobIDs {
 		waits.Go(func() {
 			// A caller's function that panics here would end the program, out of reach of who called.
-			defer func() { panics[i] = recover() }()
+			defer func() {
+				if panics[i] = recover(); panics[i] != nil {
+					cancel()
+				}
+			}()
+			failures[i] = &WaitError{JobID: jobID, Err: errAbandoned} // what a hook's runtime.Goexit leaves
 			jobs[i], failures[i] = s.wait(ctx, jobID, config)
 		})
 	}
@@ -342,7 +349,7 @@ func (w *watcher) ask(ctx context.Context, challenge *MFAChallenge) ([]Secret, e
 
 // same reports whether both ask the same.
 func (c *MFAChallenge) same(other *MFAChallenge) bool {
-	return other != nil && other.Method == c.Method && other.Description == c.Description &&
+	return other != nil && (other.JobID == c.JobID || other.JobID == "") && other.Method == c.Method && other.Description == c.Description &&
 		slices.Equal(other.Questions, c.Questions)
 }
 
@@ -357,6 +364,7 @@ var (
 	ErrWaitedTooLong = errors.New("the job was not over in time")
 
 	errNoConnection = errors.New("the job names no connection")
+	errAbandoned    = errors.New("the wait was abandoned")
 )
 
 // WaitError is a wait that ended before it came to what was waited for. The job goes on without it: wait for it again with

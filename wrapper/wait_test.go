@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -559,5 +560,55 @@ func TestWaitAllHandsOnPanics(t *testing.T) {
 		_, _ = client.Jobs.WaitAll(t.Context(), []string{"mfa"}, basiq.WithMFA(func(context.Context, basiq.MFAChallenge) ([]basiq.Secret, error) {
 			panic("ouch")
 		}))
+	})
+}
+
+// Two jobs at one bank ask the same; the answer to one is none to the other.
+func TestWaitAllAfterMFAOfOne(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		client := newClient(t, waitAllStub())
+		asked := map[string]int{}
+		challenge := *parseJob(t, strings.Replace(jobAsks.body, `"id":"j1"`, `"id":"mfa1"`, 1)).MFA()
+		_, err := client.Jobs.WaitAll(t.Context(), []string{"mfa1", "mfa2"}, basiq.AfterMFA(challenge), basiq.WithMaxWait(time.Minute),
+			basiq.WithMFA(func(_ context.Context, c basiq.MFAChallenge) ([]basiq.Secret, error) {
+				asked[c.JobID]++
+				return nil, errReset
+			}))
+		require.Error(t, err)
+		assert.Equal(t, map[string]int{"mfa2": 1}, asked)
+	})
+}
+
+// What ends a caller's function without returning leaves no job that seems done.
+func TestWaitAllOfAFunctionThatNeverReturns(t *testing.T) {
+	t.Parallel()
+	client := newClient(t, waitAllStub())
+	jobs, err := client.Jobs.WaitAll(t.Context(), []string{"mfa", "ok"}, basiq.WithMFA(func(context.Context, basiq.MFAChallenge) ([]basiq.Secret, error) {
+		runtime.Goexit()
+		return nil, nil
+	}))
+	require.ErrorContains(t, err, "1 of 2 jobs: waiting for job mfa: the wait was abandoned")
+	assert.Nil(t, jobs[0])
+	assert.NotNil(t, jobs[1])
+}
+
+// A panic does not wait for the other jobs.
+func TestWaitAllHandsOnPanicsAtOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		client := newClient(t, &stub{answer: func(_ int, req request) (*http.Response, error) {
+			if strings.HasSuffix(req.Path, "mfa") {
+				return jobAsks.response(), nil
+			}
+			return jobStarted.response(), nil
+		}})
+		assert.PanicsWithValue(t, "ouch", func() {
+			_, _ = client.Jobs.WaitAll(t.Context(), []string{"mfa", "slow"}, basiq.WithMFA(func(context.Context, basiq.MFAChallenge) ([]basiq.Secret, error) {
+				panic("ouch")
+			}))
+		})
+		assert.Less(t, time.Since(start), time.Second)
 	})
 }

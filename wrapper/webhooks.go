@@ -50,11 +50,11 @@ const (
 // WebhookMessageFields are the fields that [WebhooksService.Messages] can filter by. Basiq names the fields and no
 // conditions; these are the conditions of other collections.
 var WebhookMessageFields = webhookMessageFields{
-	Date:        DateField[WebhookMessage, Time]{"date"},
-	Status:      EqualField[WebhookMessage, WebhookAttemptStatus]{"status"},
-	EventTypeID: EqualField[WebhookMessage, EventTypeName]{"eventTypeId"},
-	WebhookID:   EqualField[WebhookMessage, string]{"webhookId"},
-	EventID:     EqualField[WebhookMessage, string]{"eventId"},
+	Date:        DateField[WebhookMessage, Time]{name: "date"},
+	Status:      EqualField[WebhookMessage, WebhookAttemptStatus]{name: "status"},
+	EventTypeID: EqualField[WebhookMessage, EventTypeName]{name: "eventTypeId"},
+	WebhookID:   EqualField[WebhookMessage, string]{name: "webhookId"},
+	EventID:     EqualField[WebhookMessage, string]{name: "eventId"},
 }
 
 type webhookMessageFields struct {

@@ -57,7 +57,7 @@ func given(operation string, value any, twice bool) any {
 		return map[string]any{"access_token": payload["access_token"]}
 	case operation == "listAppWebhooks" && !isList: // an only webhook is not in a list
 		list = []any{payload["data"]}
-	case !isList, payload["id"] != nil: // a type of reports is a list too, by its schema
+	case !isList, operation == "retrieveSpecificReportType" && payload["id"] != nil: // a type of reports is a list too, by its schema
 		return payload
 	}
 	if twice {
