@@ -178,7 +178,7 @@ func receiveDocument(ctx context.Context, c *Client, op *Operation, mediaType st
 		return nil, err
 	}
 	switch got, _, err := mime.ParseMediaType(answer.mediaType); {
-	case err != nil, got != mediaType && !(isCSV(got) && isCSV(mediaType)):
+	case err != nil, got != mediaType && (!isCSV(got) || !isCSV(mediaType)):
 		return nil, unreadable(op, answer.status, answer.body, errors.New("it is not of the type "+mediaType))
 	case len(answer.body) == 0:
 		return nil, unreadable(op, answer.status, nil, errors.New("there is no document in it"))

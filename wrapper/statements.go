@@ -73,10 +73,6 @@ func (s *StatementsService) Upload(ctx context.Context, userID string, statement
 		return nil, invalidInput(op.Name, "statement.Content", err.Error())
 	}
 	return receiveJob(ctx, s.client, op, func(ctx context.Context) (*http.Response, error) {
-		return s.client.raw.CreateStatementWithBody(ctx, api.ID(userID), upload.contentType, upload.body(ctx, s.client.config.uploadClient.Timeout),
-			func(_ context.Context, req *http.Request) error {
-				upload.prepare(req)
-				return nil
-			})
+		return s.client.raw.CreateStatementWithBody(ctx, api.ID(userID), upload.contentType, upload.body(ctx, s.client.config.uploadClient.Timeout), upload.prepare)
 	})
 }

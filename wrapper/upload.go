@@ -75,13 +75,14 @@ func (f *form) body(ctx context.Context, patience time.Duration) io.ReadCloser {
 }
 
 // prepare tells the request how long its body is, and how to have it again where the file can be read again.
-func (f *form) prepare(req *http.Request) {
+func (f *form) prepare(ctx context.Context, req *http.Request) error {
 	if f.file.size >= 0 {
 		req.ContentLength = int64(len(f.head)) + f.file.size + int64(len(f.tail))
 	}
 	if f.file.again {
-		req.GetBody = func() (io.ReadCloser, error) { return f.body(req.Context(), 0), nil }
+		req.GetBody = func() (io.ReadCloser, error) { return f.body(ctx, 0), nil }
 	}
+	return nil
 }
 
 // exactReader reads a file whose length was told. One that has become shorter or longer meanwhile is an error: net/http
