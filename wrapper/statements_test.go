@@ -306,10 +306,17 @@ func (f shrunk) ReadAt(p []byte, at int64) (int, error) {
 func TestUploadOfAFileThatChanges(t *testing.T) {
 	t.Parallel()
 	const told = 100_000
-	for name, content := range map[string]basiq.Statement{
-		"shorter file":   {Content: io.NewSectionReader(shrunk{io.NewSectionReader(&slowFile{size: told}, 0, told), told - 1000}, 0, told)},
-		"shorter stream": {Content: onlyReader{io.LimitReader(&slowFile{size: told}, told-1000)}, Size: told},
-		"longer stream":  {Content: onlyReader{&slowFile{size: told + 1}}, Size: told},
+	for name, statement := range map[string]func() basiq.Statement{
+		"shorter file": func() basiq.Statement {
+			file := io.NewSectionReader(&slowFile{size: told}, 0, told)
+			return basiq.Statement{Content: io.NewSectionReader(shrunk{file, told - 1000}, 0, told)}
+		},
+		"shorter stream": func() basiq.Statement {
+			return basiq.Statement{Content: onlyReader{io.LimitReader(&slowFile{size: told}, told-1000)}, Size: told}
+		},
+		"longer stream": func() basiq.Statement {
+			return basiq.Statement{Content: onlyReader{&slowFile{size: told + 1}}, Size: told}
+		},
 	} {
 		for _, http2 := range []bool{false, true} {
 			t.Run(fmt.Sprint(name, ", HTTP/2 ", http2), func(t *testing.T) {
@@ -331,6 +338,7 @@ func TestUploadOfAFileThatChanges(t *testing.T) {
 				t.Cleanup(server.Close)
 				client, err := basiq.New(testKey, basiq.WithBaseURL(server.URL), basiq.WithHTTPClient(server.Client()), basiq.WithRetry(fastRetry))
 				require.NoError(t, err)
+				content := statement()
 				content.InstitutionID, content.Name = "AU01001", "m.csv"
 				_, err = client.Statements.Upload(t.Context(), userID, content)
 				require.ErrorContains(t, err, "not as long as it was said to be")

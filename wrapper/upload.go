@@ -127,7 +127,7 @@ func newStreamBody(ctx context.Context, patience time.Duration, stream io.Reader
 		if patience > 0 {
 			ctx, cancel = context.WithTimeout(ctx, patience)
 		}
-		stop := context.AfterFunc(ctx, func() { _ = reader.CloseWithError(context.Cause(ctx)) })
+		stop := context.AfterFunc(ctx, func() { _ = writer.CloseWithError(context.Cause(ctx)) })
 		go func() {
 			_, err := io.Copy(writer, struct{ io.Reader }{stream})
 			stop()
