@@ -3,6 +3,7 @@ package basiq_test
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -14,6 +15,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/basiq-go/basiq-go/api"
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
@@ -98,6 +100,7 @@ func TestServerTokenNeverReachesABrowser(t *testing.T) {
 		"a user's claims":   {scopedSource{`{"scope":"CLIENT_ACCESS","userid":"u1"}`}, true},
 		"other claims":      {scopedSource{`{"scope":["CLIENT_ACCESS"]}`}, true},
 		"a list of scopes":  {scopedSource{`{"scopes":["SERVER_ACCESS"]}`}, false},
+		"no JWT":            {scopedSource{"\x00"}, true},
 		"no claims":         {scopedSource{`not JSON`}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -266,4 +269,23 @@ func TestParseConsentRedirect(t *testing.T) {
 	first, second := basiq.NewConsentState(), basiq.NewConsentState()
 	assert.NotEqual(t, first, second)
 	assert.Greater(t, len(first), 20)
+}
+
+// Whatever a browser brings, there are job ids that can stand in a path, for the right state, or an error.
+func FuzzConsentRedirect(f *testing.F) {
+	for _, query := range []string{"jobIds=j1,j2&state=s", "state=s", "jobIds=..&state=s", "jobIds=a%2Fb&state=s", "state=s&state=s", "%", ";", "jobIds=j1&state=S"} {
+		f.Add(query)
+	}
+	f.Fuzz(func(t *testing.T, query string) {
+		redirect, err := basiq.ParseConsentRedirect(&url.URL{RawQuery: query}, "s")
+		if err != nil {
+			require.True(t, errors.Is(err, basiq.ErrConsentState) || errors.Is(err, basiq.ErrInvalidInput))
+			return
+		}
+		require.Equal(t, []string{"s"}, redirect.Query["state"])
+		require.LessOrEqual(t, len(redirect.JobIDs), 100)
+		for _, id := range redirect.JobIDs {
+			require.NoError(t, api.ID(id).Validate())
+		}
+	})
 }

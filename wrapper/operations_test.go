@@ -117,65 +117,6 @@ func plain(query url.Values) string {
 	return strings.Join(pairs, "&")
 }
 
-// Two operations answer with a document when they are asked for one.
-func TestDocuments(t *testing.T) {
-	t.Parallel()
-	const pdf = "%PDF-1.7 \x00\xff"
-	for name, c := range map[string]struct {
-		path string
-		call func(t testing.TB, c *basiq.Client) ([]byte, error)
-	}{
-		"Affordability.Get": {"/users/u1/affordability/s1", func(t testing.TB, c *basiq.Client) ([]byte, error) {
-			return c.Affordability.PDF(t.Context(), userID, "s1")
-		}},
-		"Reports.Get": {"/reports/r1", func(t testing.TB, c *basiq.Client) ([]byte, error) {
-			return c.Reports.PDF(t.Context(), "r1")
-		}},
-	} {
-		document := func(mediaType, body string) answerOf {
-			return answerOf{status: 200, body: body, header: http.Header{"Content-Type": {mediaType}}}
-		}
-		for _, mediaType := range []string{"application/pdf", "Application/PDF; charset=binary"} {
-			t.Run(name+"/"+mediaType, func(t *testing.T) {
-				t.Parallel()
-				s, client := newStub(t, errReset, document(mediaType, pdf))
-				got, err := c.call(t, client)
-				require.NoError(t, err)
-				assert.Equal(t, pdf, string(got), "byte for byte")
-				require.Len(t, s.seen(), 2, "it is read, so it may be read again")
-				for _, request := range s.seen() {
-					assert.Equal(t, "GET "+c.path, request.String())
-					assert.Equal(t, []string{"application/pdf"}, request.Header["Accept"])
-					assert.Equal(t, "Bearer token-1", request.Authorization)
-				}
-			})
-		}
-		for other, answer := range map[string]answerOf{
-			"JSON": ok(200, reportJSON), "HTML": document("text/html", "<html>"), "no type": document("", pdf), "a bad type": document("pdf", pdf),
-		} {
-			t.Run(name+"/"+other, func(t *testing.T) {
-				t.Parallel()
-				_, client := newStub(t, answer)
-				got, err := c.call(t, client)
-				require.ErrorContains(t, err, "basiq: "+name+": 200: done, but the answer cannot be read: it is not of the type application/pdf")
-				assert.Nil(t, got)
-			})
-		}
-		t.Run(name+"/an error is JSON all the same", func(t *testing.T) {
-			t.Parallel()
-			_, client := newStub(t, ok(404, envelope("resource-not-found", "", "")))
-			_, err := c.call(t, client)
-			require.ErrorIs(t, err, basiq.ErrNotFound)
-		})
-		t.Run(name+"/it is bounded", func(t *testing.T) {
-			t.Parallel()
-			s := &stub{answer: inTurn(document("application/pdf", pdf))}
-			_, err := c.call(t, newClient(t, s, basiq.WithMaxResponseBytes(3), basiq.WithTokenSource(fixedTokens("token-1"))))
-			require.ErrorIs(t, err, basiq.ErrResponseTooLarge)
-		})
-	}
-}
-
 // The documents' schema of one type of report is that of a list, of one; both are read.
 func TestReportTypeInAList(t *testing.T) {
 	t.Parallel()

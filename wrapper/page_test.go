@@ -2,6 +2,7 @@ package basiq_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -346,4 +347,33 @@ func TestABreakLeavesNothingOpen(t *testing.T) {
 		}
 		return len(states) > 0
 	}, 5*time.Second, time.Millisecond)
+}
+
+// Whatever link comes, what is sent next is the same collection of the same host, or nothing.
+func FuzzPageLink(f *testing.F) {
+	for _, link := range []string{
+		"https://au-api.basiq.io/users/u1/transactions?next=a", "/users/u1/transactions?next=a", "?next=a", "", "#", "//evil.example/?a",
+		"https://au-api.basiq.io/users/u1/../u2/transactions?next=a", "?a=b c", "?%zz", "?next=\u00e4", "\\evil", "https:users?x",
+	} {
+		f.Add(link)
+	}
+	f.Fuzz(func(t *testing.T, link string) {
+		quoted, err := json.Marshal(link)
+		require.NoError(t, err)
+		s, client := newStub(t, ok(200, `{"type":"list","data":[{"id":"t1"}],"links":{"next":`+string(quoted)+`}}`), ok(200, `{"type":"list","data":[]}`))
+		n := 0
+		for _, err := range client.Transactions.List(t.Context(), userID) {
+			if err != nil {
+				require.ErrorIs(t, err, basiq.ErrBadPageLink)
+				require.Less(t, len(err.Error()), 300)
+			}
+			n++
+		}
+		require.Positive(t, n)
+		for _, sent := range s.seen() {
+			require.Equal(t, "GET /users/u1/transactions", sent.String())
+			require.Equal(t, "Bearer token-1", sent.Authorization)
+			require.NotContains(t, sent.Query, " ")
+		}
+	})
 }

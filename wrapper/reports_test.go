@@ -2,8 +2,6 @@ package basiq_test
 
 import (
 	"encoding/json"
-	"errors"
-	"net/http"
 	"net/url"
 	"strings"
 	"testing"
@@ -297,104 +295,4 @@ func TestReportTransactions(t *testing.T) {
 		"transaction.id.eq('t1'),account.id.eq('a1'),connection.id.eq('c1'),institution.id.eq('AU00000')," +
 			"transaction.postDate.bt('2022-01-01','2022-12-01T23:59:59Z'),transaction.status.eq('posted'),transaction.direction.eq('debit'),transaction.class.eq('payment')",
 	}}, query)
-}
-
-// documents are the calls whose answer is a PDF and not JSON.
-var documents = map[string]struct {
-	operation, path string
-	get             func(t testing.TB, c *basiq.Client) ([]byte, error)
-}{
-	"a report": {"Reports.Get", "/reports/r1", func(t testing.TB, c *basiq.Client) ([]byte, error) { return c.Reports.PDF(t.Context(), "r1") }},
-	"a summary": {"Affordability.Get", "/users/u1/affordability/s1", func(t testing.TB, c *basiq.Client) ([]byte, error) {
-		return c.Affordability.PDF(t.Context(), userID, "s1")
-	}},
-}
-
-func typed(status int, mediaType, body string) answerOf {
-	return answerOf{status: status, body: body, header: http.Header{"Content-Type": {mediaType}}}
-}
-
-func TestPDFs(t *testing.T) {
-	t.Parallel()
-	const pdf = "%PDF-1.7\n\x00\xff\xfe not UTF-8, and not JSON\n%%EOF"
-	for name, c := range documents {
-		for _, mediaType := range []string{"application/pdf", "application/pdf; charset=binary", "Application/PDF"} {
-			t.Run(name+"/"+mediaType, func(t *testing.T) {
-				t.Parallel()
-				s, client := newStub(t, typed(200, mediaType, pdf))
-				document, err := c.get(t, client)
-				require.NoError(t, err)
-				assert.Equal(t, pdf, string(document), "byte by byte")
-				require.Len(t, s.seen(), 1)
-				assert.Equal(t, "GET "+c.path, s.seen()[0].String())
-				assert.Equal(t, []string{"application/pdf"}, s.seen()[0].Header.Values("Accept"))
-			})
-		}
-		t.Run(name+"/after a failed attempt", func(t *testing.T) {
-			t.Parallel()
-			s, client := newStub(t, ok(503, ""), typed(200, "application/pdf", pdf))
-			document, err := c.get(t, client)
-			require.NoError(t, err)
-			assert.Equal(t, pdf, string(document))
-			for _, sent := range s.seen() {
-				assert.Equal(t, []string{"application/pdf"}, sent.Header.Values("Accept"), "every attempt asks for a PDF")
-			}
-		})
-	}
-}
-
-// A program must not write JSON or a proxy's page into a file that it calls a PDF.
-func TestPDFsThatAreNone(t *testing.T) {
-	t.Parallel()
-	for name, c := range documents {
-		for what, answer := range map[string]answerOf{
-			"JSON":         ok(200, `{"type":"report","id":"r1","private":"gavin@hooli.com"}`),
-			"HTML":         typed(200, "text/html", "<html>gavin@hooli.com"),
-			"CSV":          typed(200, "application/csv", "gavin@hooli.com"),
-			"no type":      typed(200, "", "%PDF-1.7"),
-			"a bad type":   typed(200, "application/", "%PDF-1.7"),
-			"a like type":  typed(200, "application/pdfx", "%PDF-1.7"),
-			"another like": typed(200, "application/x-pdf", "%PDF-1.7"),
-		} {
-			t.Run(name+"/"+what, func(t *testing.T) {
-				t.Parallel()
-				_, client := newStub(t, answer)
-				document, err := c.get(t, client)
-				var said *basiq.Error
-				require.ErrorAs(t, err, &said)
-				assert.Equal(t, c.operation, said.Operation)
-				assert.Equal(t, 200, said.StatusCode)
-				assert.Contains(t, err.Error(), "it is not of the type application/pdf")
-				assert.NotContains(t, err.Error(), "hooli")
-				assert.Nil(t, document)
-			})
-		}
-		// Basiq's errors are JSON, whatever was asked for.
-		t.Run(name+"/not found", func(t *testing.T) {
-			t.Parallel()
-			_, client := newStub(t, ok(404, envelope("resource-not-found", "Requested resource is not found", "Report not found.")))
-			document, err := c.get(t, client)
-			require.ErrorIs(t, err, basiq.ErrNotFound)
-			require.ErrorIs(t, err, basiq.CodeResourceNotFound)
-			assert.Contains(t, err.Error(), "Report not found.")
-			assert.Contains(t, err.Error(), "corr-1")
-			assert.Nil(t, document)
-		})
-		t.Run(name+"/broken off", func(t *testing.T) {
-			t.Parallel()
-			_, client := newStub(t, answerOf{
-				status: 200, body: "%PDF-1.7", header: http.Header{"Content-Type": {"application/pdf"}}, cut: errors.New("unexpected EOF"),
-			})
-			document, err := c.get(t, client)
-			require.Error(t, err)
-			assert.Nil(t, document, "half a document is none")
-		})
-		t.Run(name+"/too large", func(t *testing.T) {
-			t.Parallel()
-			s := &stub{answer: inTurn(typed(200, "application/pdf", strings.Repeat("x", 2000)))}
-			document, err := c.get(t, newClient(t, s, basiq.WithMaxResponseBytes(1000)))
-			require.ErrorIs(t, err, basiq.ErrResponseTooLarge)
-			assert.Nil(t, document)
-		})
-	}
 }

@@ -1,0 +1,64 @@
+package api_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"math/big"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/basiq-go/basiq-go/api"
+)
+
+// The types that keep what came take any JSON and give it back.
+func FuzzWhatIsKept(f *testing.F) {
+	for _, text := range []string{`1`, `"1.50"`, `null`, `""`, `{"id":"a"}`, `["a",null]`, `[]`, `true`, `1e400`, `"\u0000"`, `{"id":1}`} {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, sent []byte) {
+		if !json.Valid(sent) {
+			return
+		}
+		for _, kept := range []json.Unmarshaler{new(api.Decimal), new(api.Reference), new(api.TextOrList)} {
+			require.NoError(t, json.Unmarshal(sent, kept), "%T", kept)
+			again, err := json.Marshal(kept)
+			require.NoError(t, err)
+			before, after := decoded(t, sent), decoded(t, again)
+			if _, isReference := kept.(*api.Reference); isReference && before == "" {
+				before = nil // an empty id is none
+			}
+			require.Equal(t, before, after, "%T", kept)
+		}
+	})
+}
+
+// decoded keeps numbers as they are written.
+func decoded(t *testing.T, data []byte) any {
+	t.Helper()
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.UseNumber()
+	var value any
+	require.NoError(t, decoder.Decode(&value))
+	return value
+}
+
+// The minor units are the amount, to the last digit, or there are none.
+func FuzzMinorUnits(f *testing.F) {
+	f.Add("-12.95", 2)
+	f.Add("92233720368547758.08", 2)
+	f.Add(".5", 0)
+	f.Add("1e9", 3)
+	f.Fuzz(func(t *testing.T, text string, places int) {
+		amount := api.Amount(text)
+		units, known := amount.MinorUnits(places)
+		if !known {
+			require.Zero(t, units)
+			return
+		}
+		value, isNumber := amount.Rat()
+		require.True(t, isNumber)
+		scale := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(places)), nil)
+		require.Zero(t, value.Cmp(new(big.Rat).SetFrac(big.NewInt(units), scale)))
+	})
+}

@@ -1,0 +1,143 @@
+package basiq_test
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	basiq "github.com/basiq-go/basiq-go/wrapper"
+)
+
+// documents are the calls whose answer is a document and not JSON.
+var documents = map[string]struct {
+	operation, path, mediaType string
+	get                        func(t testing.TB, c *basiq.Client, id string) ([]byte, error)
+}{
+	"a report": {"Reports.Get", "/reports/r1", "application/pdf", func(t testing.TB, c *basiq.Client, id string) ([]byte, error) {
+		return c.Reports.PDF(t.Context(), id)
+	}},
+	"a summary": {"Affordability.Get", "/users/u1/affordability/r1", "application/pdf", func(t testing.TB, c *basiq.Client, id string) ([]byte, error) {
+		return c.Affordability.PDF(t.Context(), userID, id)
+	}},
+	"its transactions": {"Affordability.Transactions", "/users/u1/affordability/r1/transactions", "application/csv", func(t testing.TB, c *basiq.Client, id string) ([]byte, error) {
+		return c.Affordability.TransactionsCSV(t.Context(), userID, id)
+	}},
+	"expenses": {"Expenses.Get", "/users/u1/expenses/r1", "text/csv", func(t testing.TB, c *basiq.Client, id string) ([]byte, error) {
+		return c.Expenses.CSV(t.Context(), userID, id)
+	}},
+}
+
+func typed(status int, mediaType, body string) answerOf {
+	return answerOf{status: status, body: body, header: http.Header{"Content-Type": {mediaType}}}
+}
+
+func TestDocuments(t *testing.T) {
+	t.Parallel()
+	const content = "%PDF-1.7\n\x00\xff\xfe not UTF-8, and not JSON\n%%EOF"
+	for name, c := range documents {
+		for _, mediaType := range []string{c.mediaType, c.mediaType + "; charset=binary", strings.ToUpper(c.mediaType)} {
+			t.Run(name+"/"+mediaType, func(t *testing.T) {
+				t.Parallel()
+				s, client := newStub(t, typed(200, mediaType, content))
+				document, err := c.get(t, client, "r1")
+				require.NoError(t, err)
+				assert.Equal(t, content, string(document), "byte by byte")
+				require.Len(t, s.seen(), 1)
+				assert.Equal(t, "GET "+c.path, s.seen()[0].String())
+				assert.Equal(t, []string{c.mediaType}, s.seen()[0].Header.Values("Accept"))
+			})
+		}
+		t.Run(name+"/after a failed attempt", func(t *testing.T) {
+			t.Parallel()
+			s, client := newStub(t, ok(503, ""), typed(200, c.mediaType, content))
+			document, err := c.get(t, client, "r1")
+			require.NoError(t, err)
+			assert.Equal(t, content, string(document))
+			for _, sent := range s.seen() {
+				assert.Equal(t, []string{c.mediaType}, sent.Header.Values("Accept"), "every attempt asks for it")
+			}
+		})
+	}
+}
+
+// A program must not write JSON or a proxy's page into a file that it calls a PDF or a CSV.
+func TestDocumentsThatAreNone(t *testing.T) {
+	t.Parallel()
+	for name, c := range documents {
+		for what, answer := range map[string]answerOf{
+			"JSON":         ok(200, `{"type":"report","id":"r1","private":"gavin@hooli.com"}`),
+			"HTML":         typed(200, "text/html", "<html>gavin@hooli.com"),
+			"no type":      typed(200, "", "%PDF-1.7"),
+			"a bad type":   typed(200, "application/", "%PDF-1.7"),
+			"a like type":  typed(200, c.mediaType+"x", "%PDF-1.7"),
+			"another like": typed(200, "application/x-pdf", "%PDF-1.7"),
+		} {
+			t.Run(name+"/"+what, func(t *testing.T) {
+				t.Parallel()
+				_, client := newStub(t, answer)
+				document, err := c.get(t, client, "r1")
+				var said *basiq.Error
+				require.ErrorAs(t, err, &said)
+				assert.Equal(t, c.operation, said.Operation)
+				assert.Equal(t, 200, said.StatusCode)
+				assert.Contains(t, err.Error(), "it is not of the type "+c.mediaType)
+				assert.NotContains(t, err.Error(), "hooli")
+				assert.Nil(t, document)
+			})
+		}
+		t.Run(name+"/empty", func(t *testing.T) {
+			t.Parallel()
+			_, client := newStub(t, typed(200, c.mediaType, ""))
+			document, err := c.get(t, client, "r1")
+			require.ErrorContains(t, err, "there is no document in it")
+			assert.Nil(t, document)
+		})
+		t.Run(name+"/a bad id", func(t *testing.T) {
+			t.Parallel()
+			s, client := newStub(t, typed(200, c.mediaType, "x"))
+			_, err := c.get(t, client, "..")
+			require.ErrorIs(t, err, basiq.ErrInvalidInput)
+			assert.Empty(t, s.seen())
+		})
+		// Basiq's errors are JSON, whatever was asked for.
+		t.Run(name+"/not found", func(t *testing.T) {
+			t.Parallel()
+			_, client := newStub(t, ok(404, envelope("resource-not-found", "Requested resource is not found", "Report not found.")))
+			document, err := c.get(t, client, "r1")
+			require.ErrorIs(t, err, basiq.ErrNotFound)
+			require.ErrorIs(t, err, basiq.CodeResourceNotFound)
+			assert.Contains(t, err.Error(), "Report not found.")
+			assert.Contains(t, err.Error(), "corr-1")
+			assert.Nil(t, document)
+		})
+		t.Run(name+"/broken off", func(t *testing.T) {
+			t.Parallel()
+			_, client := newStub(t, answerOf{
+				status: 200, body: "%PDF-1.7", header: http.Header{"Content-Type": {c.mediaType}}, cut: errors.New("unexpected EOF"),
+			})
+			document, err := c.get(t, client, "r1")
+			require.Error(t, err)
+			assert.Nil(t, document, "half a document is none")
+		})
+		t.Run(name+"/too large", func(t *testing.T) {
+			t.Parallel()
+			s := &stub{answer: inTurn(typed(200, c.mediaType, strings.Repeat("x", 2000)))}
+			document, err := c.get(t, newClient(t, s, basiq.WithMaxResponseBytes(1000)), "r1")
+			require.ErrorIs(t, err, basiq.ErrResponseTooLarge)
+			assert.Nil(t, document)
+		})
+	}
+}
+
+// The documents have two types for CSV, and one may come where the other was asked for.
+func TestEitherTypeOfCSV(t *testing.T) {
+	t.Parallel()
+	_, client := newStub(t, typed(200, "text/csv", "a,b"))
+	document, err := client.Affordability.TransactionsCSV(t.Context(), userID, "s1")
+	require.NoError(t, err)
+	assert.Equal(t, "a,b", string(document))
+}
