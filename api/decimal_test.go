@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -63,6 +64,14 @@ func TestDecimalIsLeftOutWhenThereIsNone(t *testing.T) {
 	text, err := json.Marshal(v)
 	require.NoError(t, err)
 	assert.Equal(t, `{"A":1.10}`, string(text))
+}
+
+func TestDatesAndTimesOf(t *testing.T) {
+	t.Parallel()
+	sydney := time.FixedZone("AEST", 10*60*60)
+	moment := time.Date(2024, 3, 1, 8, 30, 0, 5, sydney)
+	assert.Equal(t, api.Date("2024-03-01"), api.DateOf(moment), "the day where it is")
+	assert.Equal(t, api.Time("2024-02-29T22:30:00Z"), api.TimeOf(moment))
 }
 
 func TestMinorUnits(t *testing.T) {

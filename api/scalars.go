@@ -75,6 +75,9 @@ type Time string
 // timeLayouts are the forms that occur: RFC 3339 with or without fractions of a second, without a zone, and a date.
 var timeLayouts = [...]string{time.RFC3339, "2006-01-02T15:04:05", time.DateOnly}
 
+// TimeOf returns t as Basiq writes moments, in UTC.
+func TimeOf(t time.Time) Time { return Time(t.UTC().Format(time.RFC3339)) }
+
 // Time returns the moment; one that was sent without a zone is taken to be in UTC. The second result is false when t
 // holds no moment.
 func (t Time) Time() (time.Time, bool) {

@@ -190,7 +190,7 @@ func TestAffordabilityTransactions(t *testing.T) {
 	assert.Equal(t, basiq.TransactionStatusPending, transaction.Status)
 	assert.Equal(t, "0801050199", transaction.SubClass.UpperCode.String(), "the leading zero is kept")
 	assertMoment(t, "2018-11-02T00:00:00Z", transaction.TransactionDate)
-	assert.Equal(t, int64(500), page.Size)
+	assert.Equal(t, int64(500), page.Total)
 	assert.Equal(t, basiq.Cursor("next=9b7d9a64"), page.Next)
 	assert.Equal(t, "GET /users/115dc708/affordability/9dedbb28/transactions", s.seen()[0].String())
 	assert.Equal(t, "limit=100", s.seen()[0].Query)

@@ -222,6 +222,9 @@ func decode(body []byte, value any) error {
 	err := json.Unmarshal(body, value)
 	if mistyped, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		// Its text repeats the value, which may be anything.
+		if mistyped.Field == "" {
+			return errors.New("it is no JSON object")
+		}
 		return fmt.Errorf("the field %q is not of the kind %s", mistyped.Field, mistyped.Type)
 	}
 	return err

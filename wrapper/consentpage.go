@@ -174,7 +174,7 @@ func isServerToken(token Secret) bool {
 type ConsentRedirect struct {
 	// JobIDs are the jobs that fetch the data of the banks that the user has connected: give them to
 	// [JobsService.WaitAll]. Empty when the user has connected none. The user's browser has carried them and may have
-	// changed them: before you use what a job has made, see that [Job.UserID] names this user.
+	// changed them: give [WaitForUser] as well, so that nobody is shown another user's.
 	JobIDs []string
 	// Query is all that the page has sent.
 	Query url.Values

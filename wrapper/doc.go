@@ -41,7 +41,7 @@
 //	...
 //	redirect, err := basiq.ParseConsentRedirect(r.URL, state)
 //	...
-//	jobs, err := client.Jobs.WaitAll(ctx, redirect.JobIDs)
+//	jobs, err := client.Jobs.WaitAll(ctx, redirect.JobIDs, basiq.WaitForUser(userID)) // a browser has carried the ids
 //
 // # Wait
 //
@@ -83,9 +83,11 @@
 // collection do not compile.
 //
 // Most types are aliases of generated ones: go doc github.com/basiq-go/basiq-go/gen.Connection shows their fields. Those
-// that are only parts of an answer have their names in that package alone.
+// that are only parts of an answer have their names in that package alone. Amount, Date, Time, Decimal and Secret are types
+// of package api: go doc github.com/basiq-go/basiq-go/api.Amount shows their methods.
+//
 // Values are kept as Basiq sent them, with every digit. [Amount], [Decimal], [Date] and [Time] say by their methods whether
-// they hold anything, so that a date which is null, empty or malformed fails nobody's call; so does a status that this
+// they hold anything, so that a date which is null, empty or malformed fails nobody's call; nor does a status that this
 // package does not know.
 //
 // # Errors

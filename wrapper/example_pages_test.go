@@ -77,7 +77,7 @@ func ExampleTransactionsService_Page() {
 			fmt.Println(err)
 			return
 		}
-		fmt.Println(len(page.Items), "of", page.Size)
+		fmt.Println(len(page.Items), "of", page.Total)
 		if stored = page.Next; stored == "" {
 			return
 		}
@@ -111,14 +111,14 @@ func ExampleConsentsService_PageURL() {
 			return
 		}
 		delete(session, "state")
-		jobs, err := client.Jobs.WaitAll(r.Context(), redirect.JobIDs)
+		// The browser has carried the ids of the jobs.
+		jobs, err := client.Jobs.WaitAll(r.Context(), redirect.JobIDs, basiq.WaitForUser(userID))
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusBadGateway)
 			return
 		}
 		for _, job := range jobs {
-			owner, _ := job.UserID() // the browser has carried the ids of the jobs
-			if connectionID, known := job.ConnectionID(); known && owner == userID {
+			if connectionID, known := job.ConnectionID(); known {
 				_, _ = fmt.Fprintln(w, "connected:", connectionID)
 			}
 		}

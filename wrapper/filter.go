@@ -110,7 +110,8 @@ func (f ChoiceField[T, V]) In(values ...V) Filter[T] {
 }
 
 // DateField is a field of T that Basiq can compare with values of type V: a [Date], or a [Time], which may be a date as
-// well. A value that is neither is an error of the call that uses the filter; [DateOf] makes a Date of a time.
+// well. A value that is neither is an error of the call that uses the filter; [DateOf] and [TimeOf] make them of a
+// time; basiq.Time(basiq.DateOf(t)) is a day where a moment may stand.
 type DateField[T any, V Date | Time] struct {
 	_    of[T]
 	name string

@@ -36,13 +36,14 @@ func (c Cursor) problem() string {
 type Page[T any] struct {
 	// Items are what is on this page, in Basiq's order.
 	Items []T
-	// Size is how many items there are on all pages together, as Basiq counts them; 0 where it does not say.
-	Size int64
+	// Total is how many items there are on all pages together, as Basiq counts them in size; 0 where it does not say.
+	Total int64
 	// Next is where the next page begins; empty on the last one.
 	Next Cursor
 }
 
-// ListOption chooses which items of a paged collection of T are listed, and how: a [Filter] or a [PageSize].
+// ListOption chooses which items of a paged collection of T are listed, and how: a [Filter] or a [PageSize]. Collect several
+// in a []ListOption[T].
 type ListOption[T any] interface {
 	apply(request *listRequest[T])
 }
@@ -62,7 +63,7 @@ type sizedItem interface {
 //
 //	client.Transactions.List(ctx, userID, basiq.PageSize[basiq.Transaction](100))
 //
-// It does not change what is listed. Larger pages take fewer calls, smaller ones less memory.
+// T has to be named. It does not change what is listed. Larger pages take fewer calls, smaller ones less memory.
 func PageSize[T sizedItem](items int) ListOption[T] { return pageSize[T](items) }
 
 type pageSize[T any] int64
@@ -145,7 +146,7 @@ func (c collection[T]) page(ctx context.Context, at Cursor) (*fetched[T], error)
 	if err != nil {
 		return nil, err
 	}
-	page := &fetched[T]{Page: Page[T]{Items: list.Data, Size: list.Size}, query: Cursor(requested.RawQuery)}
+	page := &fetched[T]{Page: Page[T]{Items: list.Data, Total: list.Size}, query: Cursor(requested.RawQuery)}
 	if list.Links != nil && list.Links.Next != "" {
 		if page.Next, err = nextCursor(requested, list.Links.Next); err == nil && page.Next == page.query {
 			err = fmt.Errorf("%w: it leads to the page it is on", ErrBadPageLink)

@@ -108,7 +108,7 @@ func TestPageByCursor(t *testing.T) {
 	for at := basiq.Cursor(""); ; {
 		page, err := client.Transactions.Page(t.Context(), userID, at, basiq.PageSize[basiq.Transaction](2))
 		require.NoError(t, err)
-		assert.Equal(t, int64(5), page.Size)
+		assert.Equal(t, int64(5), page.Total)
 		for _, transaction := range page.Items {
 			ids = append(ids, transaction.ID)
 		}
@@ -224,6 +224,12 @@ func TestRepeatedPageLinks(t *testing.T) {
 			require.ErrorIs(t, failure, basiq.ErrBadPageLink)
 			assert.Equal(t, c.want, ids)
 			assert.Len(t, s.seen(), len(c.answers))
+			if len(c.answers) > 1 {
+				return
+			}
+			page, err := client.Transactions.Page(t.Context(), userID, "")
+			require.ErrorIs(t, err, basiq.ErrBadPageLink)
+			assert.Empty(t, page.Next, "a program that stores it would go round for ever")
 		})
 	}
 }

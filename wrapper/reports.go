@@ -17,6 +17,10 @@ type (
 	Report = gen.Report
 	// ReportData is what a report says.
 	ReportData = gen.ReportData
+	// ReportMetric is a figure or a flag of a report, such as the monthly salary.
+	ReportMetric = gen.ReportMetric
+	// ReportGroup is one kind of income, expense or liability in a report, with its transactions.
+	ReportGroup = gen.ReportGroup
 	// ReportType is a type of report.
 	ReportType = gen.ReportType
 	// CreateReport is the report to make; [ReportText] and [ReportTexts] make its filters.
@@ -54,6 +58,7 @@ const (
 	ReportMetricFormatInteger = gen.ReportMetricFormatInteger
 	ReportMetricFormatMoney   = gen.ReportMetricFormatMoney
 	ReportMetricFormatPercent = gen.ReportMetricFormatPercent
+	// ReportMetricFormatBoolean: the String of the value is "true" or "false".
 	ReportMetricFormatBoolean = gen.ReportMetricFormatBoolean
 )
 
@@ -182,7 +187,7 @@ func (s *ReportsService) Create(ctx context.Context, report CreateReport) (*Job,
 	})
 }
 
-// Get returns a report. For how long it can be read, its ExpiresAt in a list tells.
+// Get returns a report. Its Data is nil where Basiq sends none, and so are parts of it: look before you read on. For how long it can be read, its ExpiresAt in a list tells.
 //
 // Errors: [ErrInvalidInput], [ErrNotFound], [ErrWrongAPIVersion], [ErrResponseTooLarge]. operationId: retrieveReport.
 func (s *ReportsService) Get(ctx context.Context, reportID string) (*Report, error) {

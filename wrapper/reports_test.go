@@ -279,7 +279,7 @@ func TestReportTransactions(t *testing.T) {
 	_, known = page.Items[1].Amount.Rat()
 	assert.False(t, known)
 	assert.Equal(t, basiq.TransactionStatus("brand-new"), page.Items[1].Status)
-	assert.Equal(t, int64(2000), page.Size)
+	assert.Equal(t, int64(2000), page.Total)
 	assert.Equal(t, basiq.Cursor("next=9b7d9a64"), page.Next)
 
 	marshaled, err := json.Marshal(first)

@@ -2,6 +2,7 @@ package basiq
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"path"
@@ -22,13 +23,16 @@ type Statement struct {
 	Name string
 	// Content is the file itself, which is read while it is sent and never kept in memory. An *os.File, *bytes.Reader,
 	// *strings.Reader or *io.SectionReader is sent from where it stands to its end, with its length, and again where that is
-	// safe. Anything else is a stream, which is sent once. It is not closed; when the call ends early, one Read of a stream
-	// may still be under way. Required.
+	// safe. Anything else is a stream, which is sent once; so is a [mime/multipart.File] that the form keeps in memory. It is
+	// not closed; when the call ends early, one Read of a stream may still be under way. Required.
 	Content io.Reader
 	// Size is how many bytes a stream has, where that is known, such as [mime/multipart.FileHeader] tells it. Without it the
 	// stream is sent without a length. A Content that turns out shorter or longer fails the call.
 	Size int64
 }
+
+// maxStatement is far above any statement, and what a length can be added to.
+const maxStatement = 1 << 40
 
 // StatementsService takes bank statements of users, in place of a connection to their bank.
 type StatementsService struct{ client *Client }
@@ -61,8 +65,8 @@ func (s *StatementsService) Upload(ctx context.Context, userID string, statement
 	switch {
 	case fileType == "":
 		return nil, invalidInput(op.Name, "statement.Name", "give the name of a .pdf or .csv file")
-	case statement.Size < 0:
-		return nil, invalidInput(op.Name, "statement.Size", "it is negative")
+	case statement.Size < 0 || statement.Size > maxStatement:
+		return nil, invalidInput(op.Name, "statement.Size", fmt.Sprintf("give 0 to %d bytes", int64(maxStatement)))
 	}
 	file, err := sourceOf(statement.Content, statement.Size)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"math"
 	"mime"
 	"mime/multipart"
 	"net/http"
@@ -96,10 +97,20 @@ func TestUploadStatement(t *testing.T) {
 	}
 }
 
+func opened(t *testing.T, path string) *os.File {
+	t.Helper()
+	file, err := os.Open(path)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = file.Close() })
+	return file
+}
+
 func TestBadStatements(t *testing.T) {
 	t.Parallel()
 	s, client := newStub(t, ok(202, jobJSON))
 	file := strings.NewReader("x")
+	closed := opened(t, os.DevNull)
+	require.NoError(t, closed.Close())
 	for name, c := range map[string]struct {
 		userID    string
 		statement basiq.Statement
@@ -114,6 +125,9 @@ func TestBadStatements(t *testing.T) {
 		"no file":        {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a.pdf", Content: (*os.File)(nil)}, "statement.Content"},
 		"no bytes":       {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a.pdf", Content: (*bytes.Buffer)(nil)}, "statement.Content"},
 		"another size":   {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a.pdf", Content: strings.NewReader("abc"), Size: 2}, "3 bytes"},
+		"a huge size":    {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a.pdf", Content: onlyReader{file}, Size: math.MaxInt64}, "statement.Size"},
+		"a folder":       {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a.pdf", Content: opened(t, t.TempDir())}, "folder"},
+		"a closed file":  {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a.pdf", Content: closed}, "is it open"},
 		"a bad size":     {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a.pdf", Content: file, Size: -1}, "statement.Size"},
 		"a control":      {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a\x01.pdf", Content: file}, "statement.Name"},
 		"not UTF-8":      {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a\xff.pdf", Content: file}, "statement.Name"},

@@ -99,7 +99,10 @@ func (r *exactReader) Read(p []byte) (int, error) {
 		return 0, nil
 	}
 	// One byte more than is left shows that there is one.
-	n, err := r.file.Read(p[:min(int64(len(p)), r.left+1)])
+	if int64(len(p)) > r.left {
+		p = p[:r.left+1]
+	}
+	n, err := r.file.Read(p)
 	r.left -= int64(n)
 	switch {
 	case r.left < 0:
@@ -160,8 +163,13 @@ func sourceOf(file io.Reader, size int64) (source, error) {
 	switch file := file.(type) {
 	case *os.File:
 		// Others, such as pipes and devices, have no length, or a wrong one.
-		if info, err := file.Stat(); err != nil || !info.Mode().IsRegular() || strings.HasPrefix(file.Name(), "/proc/") || strings.HasPrefix(file.Name(), "/sys/") {
-			return unknown, nil //nolint:nilerr // a stream, then
+		switch info, err := file.Stat(); {
+		case err != nil:
+			return source{}, errors.New("it cannot be read: is it open?")
+		case info.IsDir():
+			return source{}, errors.New("it is a folder; give a file")
+		case !info.Mode().IsRegular(), strings.HasPrefix(file.Name(), "/proc/"), strings.HasPrefix(file.Name(), "/sys/"):
+			return unknown, nil
 		}
 		content = file
 	case *bytes.Reader:

@@ -30,3 +30,6 @@ type Decimal = api.Decimal
 // Time is a moment as Basiq sent it, for example "2020-09-09T11:06:52Z". It is "" where Basiq sent "" or null, or
 // nothing.
 type Time = api.Time
+
+// TimeOf returns t as Basiq writes moments, in UTC.
+func TimeOf(t time.Time) Time { return api.TimeOf(t) }

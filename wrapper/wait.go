@@ -88,7 +88,8 @@ func AfterMFA(challenge MFAChallenge) WaitOption {
 }
 
 // WaitForUser names the user that the job works for, whose token an MFA answer needs. Jobs of connections tell by
-// themselves as a rule, and the calls that wait know it.
+// themselves as a rule, and the calls that wait know it. A job that tells of another user ends the wait with
+// [ErrOtherUser]: so give it wherever the job's id has come from a browser.
 func WaitForUser(userID string) WaitOption {
 	return func(c *waitConfig) error {
 		c.userID = userID
@@ -250,6 +251,11 @@ func (w *watcher) run(ctx context.Context, yield func(*Job, error) bool) {
 			w.stop(ctx, yield, err)
 			return
 		}
+		if owner, known := job.UserID(); known && w.config.userID != "" && !strings.EqualFold(owner, w.config.userID) {
+			w.last = nil // it is nobody's business here
+			w.stop(ctx, yield, ErrOtherUser)
+			return
+		}
 		changed := w.last == nil || !reflect.DeepEqual(job.Job, w.last.Job)
 		w.last = job
 		failure := job.Err()
@@ -360,6 +366,8 @@ var (
 	// ErrJobQueued says that Basiq has put the job aside because the institution is out of reach, and tries again every
 	// two hours for up to seven days. Look again in an hour or so.
 	ErrJobQueued = errors.New("the institution is out of reach, and Basiq tries again every two hours")
+	// ErrOtherUser says that the job works for another user than [WaitForUser] names.
+	ErrOtherUser = errors.New("the job works for another user")
 	// ErrWaitedTooLong says that the job was not over within [WithMaxWait].
 	ErrWaitedTooLong = errors.New("the job was not over in time")
 
@@ -374,8 +382,8 @@ type WaitError struct {
 	JobID string
 	// Job is the job as it was last seen; nil when it was not.
 	Job *Job
-	// Err is why the wait ended: the context's error, [ErrMFARequired], [ErrJobQueued], [ErrWaitedTooLong], the error of
-	// the function given to [WithMFA], or that of a call.
+	// Err is why the wait ended: the context's error, [ErrMFARequired], [ErrJobQueued], [ErrOtherUser], [ErrWaitedTooLong],
+	// the error of the function given to [WithMFA], or that of a call.
 	Err error
 }
 

@@ -351,28 +351,17 @@ func TestMFAInALoop(t *testing.T) {
 	})
 }
 
-// Who the job is for can be said by the caller, also to the calls that wait.
-func TestWaitForUserOverrides(t *testing.T) {
+// What the job tells of its user must agree with what the caller says.
+func TestWaitForUserOfAnotherUser(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var users []string
-		s := &stub{answer: inTurn(ok(202, jobJSON), jobAsks, ok(202, jobJSON), jobSucceeded, ok(200, connectionJSON))}
-		client := newClient(t, roundTripper(func(req *http.Request) (*http.Response, error) {
-			if req.URL.Path == "/token" {
-				if err := req.ParseForm(); err != nil {
-					return nil, err
-				}
-				users = append(users, req.PostForm.Get("userId"))
-				return reply(200, tokenJSON), nil
-			}
-			return s.RoundTrip(req)
-		}))
+		s, client := newStub(t, ok(202, jobJSON), jobAsks)
 		_, err := client.Connections.CreateAndWait(t.Context(), userID, login, basiq.WaitForUser("u2"),
 			basiq.WithMFA(func(context.Context, basiq.MFAChallenge) ([]basiq.Secret, error) {
 				return []basiq.Secret{basiq.NewSecret("a"), basiq.NewSecret("b")}, nil
 			}))
-		require.NoError(t, err)
-		assert.Equal(t, []string{"", "u2"}, users)
+		require.ErrorIs(t, err, basiq.ErrOtherUser)
+		assert.Len(t, s.seen(), 2, "nobody is asked, and no token of another user is used")
 	})
 }
 
@@ -610,5 +599,31 @@ func TestWaitAllHandsOnPanicsAtOnce(t *testing.T) {
 			}))
 		})
 		assert.Less(t, time.Since(start), time.Second)
+	})
+}
+
+// A browser has carried the ids of the jobs: nobody is shown another user's.
+func TestWaitForUserRefusesOtherUsersJobs(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		_, client := newStub(t, jobStarted, jobHalfway, jobSucceeded) // of u1, says the link
+		_, err := client.Jobs.WaitAll(t.Context(), []string{jobID}, basiq.WaitForUser(strings.ToUpper(userID)))
+		require.NoError(t, err)
+
+		_, client = newStub(t, jobSucceeded)
+		jobs, err := client.Jobs.WaitAll(t.Context(), []string{jobID}, basiq.WaitForUser("u2"))
+		require.ErrorIs(t, err, basiq.ErrOtherUser)
+		assert.Nil(t, jobs[0])
+		var ended *basiq.WaitError
+		require.ErrorAs(t, err, &ended)
+		assert.Nil(t, ended.Job)
+
+		s, client := newStub(t, jobAsks)
+		_, err = client.Jobs.Wait(t.Context(), jobID, basiq.WaitForUser("u2"), basiq.WithMFA(func(context.Context, basiq.MFAChallenge) ([]basiq.Secret, error) {
+			t.Error("nobody is asked")
+			return nil, nil
+		}))
+		require.ErrorIs(t, err, basiq.ErrOtherUser)
+		assert.Len(t, s.seen(), 1)
 	})
 }

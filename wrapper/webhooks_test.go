@@ -223,7 +223,7 @@ func TestWebhookMessages(t *testing.T) {
 
 	page, err := client.Webhooks.MessagesPage(t.Context(), "w1", "next=a")
 	require.NoError(t, err)
-	assert.Equal(t, int64(2), page.Size)
+	assert.Equal(t, int64(2), page.Total)
 	assert.Empty(t, page.Next)
 	assert.Equal(t, "next=a", s.seen()[1].Query)
 }

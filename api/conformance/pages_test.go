@@ -101,7 +101,7 @@ func paged[T any](
 			for i := range one.Items {
 				ids = append(ids, id(&one.Items[i]))
 			}
-			return ids, one.Next, one.Size, nil
+			return ids, one.Next, one.Total, nil
 		},
 	}
 }

@@ -26,6 +26,9 @@
 //
 //	event, err := client.Events.Get(ctx, delivery.EventID)
 //
+// There may be nothing to fetch: a test message may have no EventID, and an event of long ago is not found. That is no
+// reason to return an error, which would have the delivery come again and again.
+//
 // Basiq keeps events for seven days. [Event.Entity] reads from the link whose connection, account or consent it is.
 //
 // # What Basiq expects

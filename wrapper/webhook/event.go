@@ -13,6 +13,7 @@ import (
 )
 
 // EventTypeID says what has happened to what. The list is open: Basiq adds to it, and an Event keeps what it does not know.
+// Package basiq, which this package does not need, has a type of its own for the same texts: basiq.EventTypeName(id).
 type EventTypeID string
 
 // The kinds of events. All but EventConnectionUpdated can be subscribed to.
@@ -30,6 +31,8 @@ const (
 	EventConnectionInvalidated EventTypeID = "connection.invalidated"
 	// EventConnectionUpdated: a connection has changed. It is found among the events but cannot be subscribed to.
 	EventConnectionUpdated EventTypeID = "connection.updated"
+	// EventConsentArchived: a consent was put away. Only a guide names it.
+	EventConsentArchived EventTypeID = "consent.archived"
 	// EventConsentCreated: a user has given consent.
 	EventConsentCreated EventTypeID = "consent.created"
 	// EventConsentExpired: a consent has ended by itself.

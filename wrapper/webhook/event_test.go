@@ -182,11 +182,12 @@ func TestEventIsLoggedWithoutAPersonsID(t *testing.T) {
 	assert.Contains(t, log.String(), `"event":{"delivery_id":"`+deliveryID+`","event_id":"`+eventID+`","event_type_id":"user.created"}`)
 }
 
-// The list of GET /events/types in Basiq's documents, and connection.updated, which only their table of events has.
+// The list of GET /events/types in Basiq's documents, connection.updated, which only their table of events has, and
+// consent.archived, which only a guide has.
 func TestEventTypes(t *testing.T) {
 	t.Parallel()
 	documented := strings.Fields(`account.updated connection.activated connection.created connection.deleted connection.invalidated
-		connection.updated consent.created consent.expired consent.reminder consent.revoked consent.updated consent.warning
+		connection.updated consent.archived consent.created consent.expired consent.reminder consent.revoked consent.updated consent.warning
 		transactions.updated user.created user.deleted user.updated`)
 	file, err := parser.ParseFile(token.NewFileSet(), "event.go", nil, parser.ParseComments)
 	require.NoError(t, err)
