@@ -385,6 +385,25 @@ func TestUploadOfAStalledStream(t *testing.T) {
 	assert.Less(t, time.Since(start), 10*time.Second)
 }
 
+// Without an end of its context, it ends with the http.Client's Timeout.
+func TestUploadOfAStalledStreamTimesOut(t *testing.T) {
+	t.Parallel()
+	client := serve(t, func(http.ResponseWriter, *http.Request) {}, basiq.WithHTTPClient(&http.Client{Timeout: 100 * time.Millisecond}))
+	stream := stalled{make(chan struct{})}
+	t.Cleanup(func() { close(stream.release) })
+	done := make(chan error, 1)
+	go func() {
+		_, err := client.Statements.Upload(t.Context(), userID, basiq.Statement{InstitutionID: "AU01001", Name: "m.csv", Content: stream})
+		done <- err
+	}()
+	select {
+	case err := <-done:
+		require.Error(t, err)
+	case <-time.After(20 * time.Second):
+		require.Fail(t, "the call waits for the stream")
+	}
+}
+
 // upper is a file with a Read of its own, as one that decrypts has.
 type upper struct{ *strings.Reader }
 
