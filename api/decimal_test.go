@@ -3,6 +3,7 @@ package api_test
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -134,4 +135,18 @@ func TestMinorUnits(t *testing.T) {
 		_, known := d.MinorUnits(2)
 		assert.False(t, known, text)
 	}
+}
+
+// The work of reading a number grows with the square of its digits, and an answer may have millions.
+func TestNumbersAreBounded(t *testing.T) {
+	t.Parallel()
+	for digits, want := range map[int]bool{1000: true, 1001: false, 1_000_000: false} {
+		text := strings.Repeat("7", digits)
+		_, known := api.Amount(text).Rat()
+		assert.Equal(t, want, known, digits)
+	}
+	var d api.Decimal
+	require.NoError(t, json.Unmarshal([]byte("1"+strings.Repeat("0", 1000)+"e1"), &d))
+	_, known := d.Rat()
+	assert.False(t, known)
 }

@@ -36,6 +36,11 @@ func TestTextOrList(t *testing.T) {
 			assert.Equal(t, sent, string(again))
 		})
 	}
+	ids := []string{"a"}
+	kept := api.List(ids...)
+	ids[0] = "changed"
+	kept.Texts()[0] = "changed"
+	assert.Equal(t, []string{"a"}, kept.Texts(), "nobody else's slice")
 	empty, err := json.Marshal(api.List())
 	require.NoError(t, err)
 	assert.Equal(t, "[]", string(empty), "an empty list is not null: it shows all where null shows none")

@@ -149,6 +149,8 @@ func TestReportID(t *testing.T) {
 		"a report of nothing": {made("/reports/"), ""},
 		"an empty part":       {made("/reports//r1"), ""},
 		"its transactions":    {made("/reports/r1/transactions"), ""},
+		"the types":           {made("/reports/types"), ""},
+		"a step up":           {made("/reports/.."), ""},
 		"a type of reports":   {made("/reports/types/CON_AFFOR_01"), ""},
 		"below a user":        {made("/users/u1/reports/r1"), ""},
 		"another word":        {made("/report/r1"), ""},
