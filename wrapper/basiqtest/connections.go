@@ -7,18 +7,18 @@ import (
 
 	"github.com/basiq-go/basiq-go/api"
 	"github.com/basiq-go/basiq-go/gen"
+	"github.com/basiq-go/basiq-go/wrapper/basiqtest/internal/bank"
 )
-
-// maxConnections is how many connections a sandbox holds, as is documented.
-const maxConnections = 500
 
 // connection is a user's login at a bank. What it has come to is not stored but follows from its latest job.
 type connection struct {
 	id          string
 	user        *user
-	institution institution
-	loginID     api.Secret
+	institution *bank.Bank
+	method      gen.ConnectionMethod
+	loginID     api.Secret // like the password, empty for a statement's
 	password    api.Secret
+	consent     *consent // nil when it was made without one
 	created     time.Time
 	purged      time.Time // the zero time when it never was
 	jobs        int       // how many jobs it has had
@@ -32,6 +32,7 @@ type connectionState struct {
 	status   gen.ConnectionStatus
 	lastUsed time.Time
 	fetched  time.Time // when the accounts were fetched last; the zero time when there are none
+	read     time.Time // when the transactions were, likewise
 }
 
 // at returns the state at a moment since the latest job started. Wrong credentials make the connection invalid; any
@@ -47,8 +48,14 @@ func (conn *connection) at(now time.Time) connectionState {
 	if !progress.fetched.IsZero() {
 		state.fetched = progress.fetched
 	}
+	if !progress.read.IsZero() {
+		state.read = progress.read
+	}
 	if !state.fetched.After(conn.purged) {
 		state.fetched = time.Time{}
+	}
+	if !state.read.After(conn.purged) {
+		state.read = time.Time{}
 	}
 	return state
 }
@@ -60,6 +67,9 @@ func (conn *connection) runningJob(now time.Time) *job {
 	}
 	return conn.job
 }
+
+// person is who logs in; nil when the bank knows nobody of that name.
+func (conn *connection) person() *bank.Person { return bank.FindPerson(conn.loginID.Reveal()) }
 
 func (conn *connection) path() string { return conn.user.path() + "/connections/" + conn.id }
 
@@ -77,21 +87,32 @@ func (s *Sandbox) connection(c *call) (*user, *connection, error) {
 	return nil, nil, resourceNotFound()
 }
 
+var connectionFilters = filterable{"id": {operators: eq}, "status": {operators: eq}, "institution.id": {operators: eq}}
+
+func (conn *connection) property(name string, now time.Time) string {
+	switch name {
+	case "id":
+		return conn.id
+	case "status":
+		return string(conn.at(now).status)
+	default:
+		return conn.institution.ID
+	}
+}
+
 func (s *Sandbox) getConnections(c *call) (answer, error) {
 	u, err := s.user(c)
 	if err != nil {
 		return answer{}, err
 	}
-	conditions, err := c.filter("id", "status", "institution.id")
+	conditions, err := c.filter(connectionFilters)
 	if err != nil {
 		return answer{}, err
 	}
 	data := []object{}
 	for _, conn := range u.connections {
-		if match(conditions, map[string]string{
-			"id": conn.id, "status": string(conn.at(c.now).status), "institution.id": conn.institution.id,
-		}) {
-			data = append(data, conn.listItem(c))
+		if conditions.hold(func(name string) string { return conn.property(name, c.now) }) {
+			data = append(data, conn.listItem(&c.view))
 		}
 	}
 	return answer{http.StatusOK, object{"type": "list", "data": data, "links": c.self(u.path() + "/connections")}}, nil
@@ -106,47 +127,58 @@ func (s *Sandbox) postConnection(c *call) (answer, error) {
 	if err := c.decode(&data); err != nil {
 		return answer{}, err
 	}
-	bank, err := checkConnection(data)
+	in, err := checkConnection(data)
 	if err != nil {
 		return answer{}, err
 	}
-	loginID := data.LoginID.Secret()
+	j, status, err := s.connect(u, in, data.LoginID.Secret(), data.Password.Secret(), nil, c.now)
+	if err != nil {
+		return answer{}, err
+	}
+	return j.reference(&c.view, status), nil
+}
+
+// connect logs a user in at a bank, and returns the job with the status to answer with: that of the job which is doing so
+// already, if there is one.
+func (s *Sandbox) connect(u *user, in *bank.Bank, loginID, password api.Secret, given *consent, now time.Time) (*job, int, error) {
 	for _, conn := range u.connections {
-		if conn.institution.id == bank.id && conn.loginID.Equal(loginID) {
-			if running := conn.runningJob(c.now); running != nil {
-				return running.reference(c, http.StatusOK), nil
+		if conn.institution == in && conn.loginID.Equal(loginID) {
+			if running := conn.runningJob(now); running != nil {
+				return running, http.StatusOK, nil
 			}
 		}
 	}
-	if s.countConnections() >= maxConnections {
-		return answer{}, tooManyConnections()
+	if s.config.limits && s.countConnections() >= maxConnections {
+		return nil, 0, tooManyConnections()
 	}
 	conn := &connection{
-		id: newID(), user: u, institution: bank, loginID: loginID, password: data.Password.Secret(), created: c.now,
+		id: s.newID(), user: u, institution: in, method: gen.ConnectionMethodWeb, loginID: loginID, password: password,
+		consent: given, created: now,
 	}
 	u.connections = append(u.connections, conn)
-	return s.startJob(c, conn).reference(c, http.StatusAccepted), nil
+	s.emitConnection(conn, gen.EventActionCreated, now)
+	return s.startJob(now, conn), http.StatusAccepted, nil
 }
 
 // checkConnection returns the bank to connect to. Only what is wrong first is reported: every recorded error has one
 // item. All the test banks want a login and a password, none takes a userToken.
-func checkConnection(data gen.CreateConnection) (institution, error) {
+func checkConnection(data gen.CreateConnection) (*bank.Bank, error) {
 	switch {
 	case data.LoginID == "":
-		return institution{}, notSupplied("Login ID parameter is required.", fromPointer("loginId", "connection/loginId"))
+		return nil, notSupplied("Login ID parameter is required.", fromPointer("loginId", "connection/loginId"))
 	case data.Password == "":
-		return institution{}, notSupplied("Password parameter is required.", fromPointer("password", "connection/password"))
+		return nil, notSupplied("Password parameter is required.", fromPointer("password", "connection/password"))
 	case data.Institution.ID == "":
 		// The two spaces are the documents'.
-		return institution{}, notSupplied("Institution ID  parameter is required.",
+		return nil, notSupplied("Institution ID  parameter is required.",
 			fromPointer("id", "connection/institution/id"))
 	}
-	bank, ok := findInstitution(data.Institution.ID)
-	if !ok {
+	in := bank.FindBank(data.Institution.ID)
+	if in == nil || !in.Login {
 		// The code is not documented.
-		return institution{}, notValid("Requested institution does not exist.", fromPointer("id", "connection/institution/id"))
+		return nil, notValid("Requested institution does not exist.", fromPointer("id", "connection/institution/id"))
 	}
-	return bank, nil
+	return in, nil
 }
 
 func (s *Sandbox) countConnections() int {
@@ -162,7 +194,7 @@ func (s *Sandbox) getConnection(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	return answer{http.StatusOK, conn.single(c)}, nil
+	return answer{http.StatusOK, s.single(conn, &c.view)}, nil
 }
 
 // updateConnection stores the new password. When a job is running it answers with that job, which goes on with the
@@ -179,9 +211,12 @@ func (s *Sandbox) updateConnection(c *call) (answer, error) {
 	if data.Password == "" {
 		return answer{}, notValid("Password value is not valid", fromPointer("password", "connection/password"))
 	}
+	if conn.method != gen.ConnectionMethodWeb {
+		return answer{}, notWeb()
+	}
 	conn.password = data.Password.Secret()
-	j, status := s.refresh(c, conn)
-	return j.reference(c, status), nil
+	j, status := s.refresh(conn, c.now)
+	return j.reference(&c.view, status), nil
 }
 
 // deleteConnection leaves the connection's accounts with the user. A job that is running goes on and can be read, but
@@ -191,17 +226,22 @@ func (s *Sandbox) deleteConnection(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	u.orphans = append(u.orphans, conn.accounts(c.now)...)
-	u.connections = slices.DeleteFunc(u.connections, func(other *connection) bool { return other == conn })
+	s.removeConnection(u, conn, c.now)
 	return answer{status: http.StatusNoContent}, nil
 }
 
+func (s *Sandbox) removeConnection(u *user, conn *connection, now time.Time) {
+	u.orphans = append(u.orphans, s.holdings(conn, now)...)
+	s.emitConnection(conn, gen.EventActionDeleted, now)
+	u.connections = slices.DeleteFunc(u.connections, func(other *connection) bool { return other == conn })
+}
+
 // refresh starts a job for the connection unless one is running, and returns it with the status to answer with.
-func (s *Sandbox) refresh(c *call, conn *connection) (*job, int) {
-	if running := conn.runningJob(c.now); running != nil {
+func (s *Sandbox) refresh(conn *connection, now time.Time) (*job, int) {
+	if running := conn.runningJob(now); running != nil {
 		return running, http.StatusOK
 	}
-	return s.startJob(c, conn), http.StatusAccepted
+	return s.startJob(now, conn), http.StatusAccepted
 }
 
 // refreshConnection takes a connection that is pending, though no job is running: its first job failed for a reason
@@ -211,11 +251,14 @@ func (s *Sandbox) refreshConnection(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	if conn.method != gen.ConnectionMethodWeb {
+		return answer{}, notWeb()
+	}
 	if conn.at(c.now).status == gen.ConnectionStatusInvalid {
 		return answer{}, invalidCredentials()
 	}
-	j, status := s.refresh(c, conn)
-	return j.reference(c, status), nil
+	j, status := s.refresh(conn, c.now)
+	return j.reference(&c.view, status), nil
 }
 
 // refreshConnections passes over connections that are not active: Basiq asks that only active ones be refreshed.
@@ -226,9 +269,9 @@ func (s *Sandbox) refreshConnections(c *call) (answer, error) {
 	}
 	data := []object{}
 	for _, conn := range u.connections {
-		if conn.at(c.now).status == gen.ConnectionStatusActive {
-			j, _ := s.refresh(c, conn)
-			data = append(data, j.short(c))
+		if conn.method == gen.ConnectionMethodWeb && conn.at(c.now).status == gen.ConnectionStatusActive {
+			j, _ := s.refresh(conn, c.now)
+			data = append(data, j.short(&c.view))
 		}
 	}
 	return answer{http.StatusAccepted, object{"type": "list", "data": data}}, nil
@@ -245,25 +288,25 @@ func (s *Sandbox) purgeConnectionData(c *call) (answer, error) {
 		return answer{}, notValid("Connection is not active", fromParameter("connectionId"))
 	}
 	for _, other := range u.connections {
-		if other.institution.id == conn.institution.id {
+		if other.institution == conn.institution {
 			other.purged = c.now
 		}
 	}
-	u.orphans = slices.DeleteFunc(u.orphans, func(a account) bool { return a.institution == conn.institution.id })
+	u.orphans = slices.DeleteFunc(u.orphans, func(h *holding) bool { return h.institution == conn.institution.ID })
 	return answer{status: http.StatusNoContent}, nil
 }
 
 // common is what a connection has in a list and by itself.
-func (conn *connection) common(c *call) (object, connectionState) {
-	state := conn.at(c.now)
-	o := object{"type": "connection", "id": conn.id, "institution": conn.institution.reference(c)}
-	if c.token.version == v30 {
-		o["method"] = gen.ConnectionMethodWeb
+func (conn *connection) common(v *view) (object, connectionState) {
+	state := conn.at(v.now)
+	o := object{"type": "connection", "id": conn.id, "institution": v.institution(conn.institution.ID)}
+	if v.version == v30 {
+		o["method"] = conn.method
 		o["expiryDate"] = "" // only an open-banking connection has one
 	} else {
-		o["mfaEnabled"] = conn.institution.asks != never
+		o["mfaEnabled"] = conn.institution.Asks != bank.Never
 	}
-	if c.token.scope == server {
+	if v.scope == server {
 		o["status"] = state.status
 		o["createdDate"] = formatTime(conn.created)
 		o["lastUsed"] = formatTime(state.lastUsed)
@@ -271,43 +314,56 @@ func (conn *connection) common(c *call) (object, connectionState) {
 	return o, state
 }
 
-func (conn *connection) listItem(c *call) object {
-	o, _ := conn.common(c)
-	links := conn.links(c)
-	links["institution"] = c.url(conn.institution.path(c))
+func (conn *connection) listItem(v *view) object {
+	o, _ := conn.common(v)
+	links := conn.links(v)
+	links["institution"] = v.url(v.institutionPath(conn.institution.ID))
 	o["links"] = links
 	return o
 }
 
-func (conn *connection) single(c *call) object {
-	o, state := conn.common(c)
-	links := conn.links(c)
-	links["user"] = c.url(conn.user.path())
+func (s *Sandbox) single(conn *connection, v *view) object {
+	o, state := conn.common(v)
+	links := conn.links(v)
+	links["user"] = v.url(conn.user.path())
 	o["links"] = links
 	if state.fetched.IsZero() {
 		return o
 	}
 	data := []object{}
-	for _, a := range conn.accounts(c.now) {
-		data = append(data, a.embedded(c, conn.user))
+	for _, h := range s.holdings(conn, v.now) {
+		data = append(data, h.embedded(v))
 	}
 	o["accounts"] = object{"type": "list", "data": data}
-	if c.token.version == v21 {
-		o["profile"] = personas[conn.loginID.Reveal()].profile.object()
+	if who := conn.person(); v.version == v21 && who != nil {
+		o["profile"] = profile(&who.Profile)
 	}
 	return o
 }
 
-func (conn *connection) links(c *call) object {
+func (conn *connection) links(v *view) object {
 	return object{
-		"self":         c.url(conn.path()),
-		"accounts":     c.url(conn.dataPath("accounts")),
-		"transactions": c.url(conn.dataPath("transactions")),
+		"self":         v.url(conn.path()),
+		"accounts":     v.url(conn.dataPath("accounts")),
+		"transactions": v.url(conn.dataPath("transactions")),
 	}
 }
 
 // dataPath is the path of the user's accounts or transactions at the connection's bank. The quotes stand in it as they
 // are, because Basiq writes them so.
 func (conn *connection) dataPath(what string) string {
-	return conn.user.path() + "/" + what + "?filter=institution.id.eq('" + conn.institution.id + "')"
+	return conn.user.path() + "/" + what + "?filter=institution.id.eq('" + conn.institution.ID + "')"
+}
+
+// profile is what a connection shows of the person who logs in.
+func profile(p *bank.Profile) object {
+	return object{
+		"fullName": p.First + " " + p.Last, "firstName": p.First, "middleName": p.Middle, "lastName": p.Last,
+		"phoneNumbers": []string{p.Phone}, "emailAddresses": []string{p.Email},
+		"physicalAddresses": []object{{
+			"addressLine1": p.Street, "addressLine2": nil, "addressLine3": nil,
+			"city": p.Suburb, "state": p.State, "postcode": p.Postcode, "country": "Australia", "countryCode": "AU",
+			"formattedAddress": p.Street + ", " + p.Suburb + " " + p.State + " " + p.Postcode + ", Australia",
+		}},
+	}
 }

@@ -20,7 +20,7 @@ type failure struct {
 func (f *failure) Error() string { return f.code + ": " + f.title }
 
 // envelope is the documented body of an error.
-func (f *failure) envelope() object {
+func (f *failure) envelope(correlationID string) object {
 	item := object{"type": "error", "code": f.code, "title": f.title}
 	if f.detail != "" {
 		item["detail"] = f.detail
@@ -28,7 +28,7 @@ func (f *failure) envelope() object {
 	if f.source != nil {
 		item["source"] = *f.source
 	}
-	return object{"type": "list", "correlationId": newID(), "data": []object{item}}
+	return object{"type": "list", "correlationId": correlationID, "data": []object{item}}
 }
 
 // nullSource is the source of an error that is about no part of the request, where the documents write null.
@@ -63,6 +63,13 @@ func headerNotValid(name, detail string) *failure {
 
 func badFilter() *failure {
 	return notValid("The provided filter parameter is in invalid format or unsupported", fromParameter("filter"))
+}
+
+func notWeb() *failure { return notValid("Connection type is not Web", fromParameter("connectionId")) }
+
+// connectionUnknown is how a filter by a connection that is not the user's is refused.
+func connectionUnknown() *failure {
+	return notValid("Requested connection does not exist.", fromParameter("filter"))
 }
 
 func invalidContent(noun string) *failure {
@@ -165,6 +172,14 @@ func methodNotAllowed() *failure {
 	}
 }
 
+// 429
+
+func tooManyRequests(detail string) *failure {
+	return &failure{
+		status: http.StatusTooManyRequests, code: "too-many-requests", title: "Too many requests", detail: detail,
+	}
+}
+
 // 501
 
 // notPlayed is no answer of Basiq's: it tells a developer what is missing here.
@@ -175,7 +190,13 @@ func notPlayed(operation string) *failure {
 	}
 }
 
-// 415
+// 413 and 415
+
+func requestTooLong() *failure {
+	return &failure{
+		status: http.StatusRequestEntityTooLarge, code: "request-not-valid", title: "Request Too Long", detail: "Request Too Long",
+	}
+}
 
 func unsupportedContentType() *failure {
 	return &failure{

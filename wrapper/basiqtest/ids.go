@@ -1,26 +1,36 @@
 package basiqtest
 
 import (
-	"crypto/rand"
 	"crypto/sha256"
+	"encoding/binary"
 	"fmt"
+	"math/rand/v2"
 )
 
-// newID returns a random UUID, version 4.
-func newID() string {
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails: it ends the program instead
-	return formatID(b, 4)
+// newRandom returns the source of all that a sandbox draws: ids, keys, odds. The same seed draws the same.
+func newRandom(seed uint64) *rand.Rand {
+	var key [32]byte
+	binary.LittleEndian.PutUint64(key[:], seed)
+	return rand.New(rand.NewChaCha8(key)) //nolint:gosec // It must be foreseeable: that is what the seed is for.
 }
 
-// derivedID returns the UUID, version 8, that the name has in the namespace: the same one every time.
+// newID returns a UUID, version 4, drawn from the sandbox's seed. The sandbox must be locked.
+func (s *Sandbox) newID() string {
+	var b [16]byte
+	binary.LittleEndian.PutUint64(b[:8], s.random.Uint64())
+	binary.LittleEndian.PutUint64(b[8:], s.random.Uint64())
+	return formatID(b)
+}
+
+// derivedID returns the UUID that the name has in the namespace: the same one every time.
 func derivedID(namespace, name string) string {
 	sum := sha256.Sum256([]byte(namespace + "\x00" + name))
-	return formatID([16]byte(sum[:16]), 8)
+	return formatID([16]byte(sum[:16]))
 }
 
-func formatID(b [16]byte, version byte) string {
-	b[6] = b[6]&0x0f | version<<4
+// formatID writes a UUID as one of version 4, as all of Basiq's are.
+func formatID(b [16]byte) string {
+	b[6] = b[6]&0x0f | 0x40
 	b[8] = b[8]&0x3f | 0x80
 	return fmt.Sprintf("%x-%x-%x-%x-%x", b[0:4], b[4:6], b[6:8], b[8:10], b[10:16])
 }

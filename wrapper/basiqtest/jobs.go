@@ -8,6 +8,7 @@ import (
 
 	"github.com/basiq-go/basiq-go/api"
 	"github.com/basiq-go/basiq-go/gen"
+	"github.com/basiq-go/basiq-go/wrapper/basiqtest/internal/bank"
 )
 
 const (
@@ -25,19 +26,30 @@ const (
 	transactionsTime = 3 * time.Second
 )
 
-// job is the work on a connection. What it has come to is a function of the time alone, and of the answer to its
-// challenge; nothing runs in the background.
+// job is the work on a connection or on a report. What it has come to is a function of the time alone, and of the answer
+// to its challenge.
 type job struct {
 	id         string
-	connection *connection // may have been deleted since
+	kind       string // connection or report
+	user       *user
+	connection *connection // may have been deleted since; nil for a report
+	source     string      // the path of what the job makes
 	created    time.Time
 	steps      []step
 
-	challenge  *challenge // nil when the bank does not ask
-	answered   time.Time  // when the right answer came; the zero time when it has not
-	refused    time.Time  // when a wrong answer came
+	challenge  *bank.Challenge // nil when the bank does not ask
+	answered   time.Time       // when the right answer came; the zero time when it has not
+	refused    time.Time       // when a wrong answer came
 	confirming time.Duration
+
+	noted progress // what events have told of
 }
+
+// The kinds of jobs.
+const (
+	jobKindConnection = "connection"
+	jobKindReport     = "report"
+)
 
 // step is what a step of a job is going to do.
 type step struct {
@@ -58,34 +70,36 @@ var wrongCredentials = reason{
 }
 
 // startJob starts the connection's next job. None may be running.
-func (s *Sandbox) startJob(c *call, conn *connection) *job {
+func (s *Sandbox) startJob(now time.Time, conn *connection) *job {
 	if conn.job == nil {
 		conn.before = connectionState{status: gen.ConnectionStatusPending, lastUsed: conn.created}
 	} else {
-		conn.before = conn.at(c.now)
+		conn.before = conn.at(now)
 	}
-	pace := pace(conn.loginID) / s.config.speed
-	takes := func(d time.Duration) time.Duration {
-		return time.Duration(min(float64(d)*pace, float64(jobsKept))) // nobody can see a step that takes longer
-	}
+	pace := pace(conn.loginID)
+	takes := func(d time.Duration) time.Duration { return s.faster(time.Duration(float64(d) * pace)) }
 
-	j := &job{id: newID(), connection: conn, created: c.now, confirming: takes(confirmTime)}
-	who, known := personas[conn.loginID.Reveal()]
+	j := &job{
+		id: s.newID(), kind: jobKindConnection, user: conn.user, connection: conn, source: conn.path(), created: now,
+		confirming: takes(confirmTime),
+	}
+	who := conn.person()
 	verify := step{title: gen.JobStepTitleVerifyCredentials, takes: takes(verifyTime), link: conn.path()}
 	accounts := step{title: gen.JobStepTitleRetrieveAccounts, takes: takes(accountsTime), link: conn.dataPath("accounts")}
 	switch {
-	case !known || !conn.password.Equal(api.NewSecret(who.password)):
+	case who == nil || !conn.password.Equal(api.NewSecret(who.Password)):
 		verify.failure = &wrongCredentials
-	case who.failsAt == verify.title:
-		verify.failure = &who.failure
-	case who.failsAt == accounts.title:
-		accounts.failure = &who.failure
+	case who.Failure == nil:
+	case who.Failure.Step == string(verify.title):
+		verify.failure = newReason(who.Failure)
+	case who.Failure.Step == string(accounts.title):
+		accounts.failure = newReason(who.Failure)
 	}
 	j.steps = []step{verify}
-	if conn.institution.asks != never {
+	if asks := conn.institution.Asks; asks != bank.Never {
 		j.steps = append(j.steps, step{title: gen.JobStepTitleMFAChallenge})
-		if conn.institution.asks == always || conn.jobs%2 == 0 {
-			j.challenge = who.challenge
+		if who != nil && (asks == bank.Always || conn.jobs%2 == 0) {
+			j.challenge = who.Challenge
 		}
 	}
 	j.steps = append(j.steps, accounts, step{
@@ -94,10 +108,33 @@ func (s *Sandbox) startJob(c *call, conn *connection) *job {
 
 	conn.job = j
 	conn.jobs++
-	conn.user.jobs = append(conn.user.jobs, j)
-	s.jobs[j.id] = j
+	s.begin(j, now)
 	return j
 }
+
+// begin makes a job known and follows it.
+func (s *Sandbox) begin(j *job, now time.Time) {
+	j.user.jobs = append(j.user.jobs, j)
+	s.jobs[j.id] = j
+	s.follow(j, now)
+}
+
+// follow has events tell what becomes of a job.
+func (s *Sandbox) follow(j *job, now time.Time) {
+	p := j.at(now)
+	s.noteProgress(j, p, now)
+	j.noted = p
+	if !p.done {
+		s.later(p.next, func(now time.Time) { s.follow(j, now) })
+	}
+}
+
+// faster is how long something takes at the sandbox's speed. Nobody can see a job that takes longer than jobs are kept.
+func (s *Sandbox) faster(d time.Duration) time.Duration {
+	return time.Duration(min(float64(d)/s.config.speed, float64(2*jobsKept)))
+}
+
+func newReason(f *bank.Failure) *reason { return &reason{f.Code, f.Title, f.Detail} }
 
 // pace is by how much the jobs of a login take longer than the least, from 1 to 2.5, the same every time: so the whole
 // takes from 6.5 to 16.25 seconds.
@@ -111,12 +148,14 @@ func pace(loginID api.Secret) float64 {
 type progress struct {
 	steps   []stepState
 	updated time.Time // when a step last changed
+	next    time.Time // when a step will change, if nobody answers before
 	done    bool
 
 	verified time.Time // when the login worked; the zero time when it has not
 	rejected bool      // the credentials were wrong
 	waiting  bool      // for the answer to the challenge
 	fetched  time.Time // when the accounts were fetched; the zero time when they have not been
+	read     time.Time // when the transactions were, likewise
 }
 
 type stepState struct {
@@ -132,6 +171,7 @@ func (j *job) at(now time.Time) progress {
 	for _, planned := range j.steps {
 		state := stepState{step: planned, status: gen.JobStepStatusPending}
 		if !stopped {
+			_, p.next = j.end(planned, p.updated)
 			state.status, p.updated = j.stepAt(planned, p.updated, now)
 			p.done = state.status != gen.JobStepStatusInProgress
 			stopped = !p.done || state.status == gen.JobStepStatusFailed
@@ -184,6 +224,8 @@ func (p *progress) note(j *job, state stepState) {
 		p.waiting = j.answered.IsZero()
 	case state.title == gen.JobStepTitleRetrieveAccounts && state.status == gen.JobStepStatusSuccess:
 		p.fetched = p.updated
+	case state.title == gen.JobStepTitleRetrieveTransactions && state.status == gen.JobStepStatusSuccess:
+		p.read = p.updated
 	}
 }
 
@@ -193,7 +235,7 @@ func (s *Sandbox) job(c *call) (*job, error) {
 	if j == nil || !j.kept(c.now) {
 		return nil, resourceNotFound()
 	}
-	return j, c.mayAccess(j.connection.user.id)
+	return j, c.mayAccess(j.user.id)
 }
 
 func (j *job) kept(now time.Time) bool { return now.Before(j.created.Add(jobsKept)) }
@@ -203,7 +245,7 @@ func (s *Sandbox) getJobs(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	return answer{http.StatusOK, j.full(c)}, nil
+	return answer{http.StatusOK, j.full(&c.view)}, nil
 }
 
 func (s *Sandbox) getUserJobs(c *call) (answer, error) {
@@ -211,21 +253,23 @@ func (s *Sandbox) getUserJobs(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	conditions, err := c.filter("connection.id")
+	conditions, err := c.filter(jobFilters)
 	if err != nil {
 		return answer{}, err
 	}
 	var jobs []*job
 	for _, j := range slices.Backward(u.jobs) { // of two updated in the same moment, the later job comes first
-		if j.kept(c.now) && match(conditions, map[string]string{"connection.id": j.connection.id}) {
+		if j.kept(c.now) && conditions.hold(j.property) {
 			jobs = append(jobs, j)
 		}
 	}
 	slices.SortStableFunc(jobs, func(a, b *job) int { return b.at(c.now).updated.Compare(a.at(c.now).updated) })
 	data := []object{}
 	for _, j := range jobs {
-		item := j.full(c)
-		item["institution"] = j.connection.institution.reference(c)
+		item := j.full(&c.view)
+		if j.connection != nil {
+			item["institution"] = c.institution(j.connection.institution.ID)
+		}
 		data = append(data, item)
 	}
 	return answer{http.StatusOK, object{
@@ -233,8 +277,15 @@ func (s *Sandbox) getUserJobs(c *call) (answer, error) {
 	}}, nil
 }
 
-// postJobMFA gives one try: a wrong answer fails the step, as a late one does. A body that has no answers at all leaves
-// it as it is.
+var jobFilters = filterable{"connection.id": {operators: eq}}
+
+func (j *job) property(name string) string {
+	if name == "connection.id" && j.connection != nil {
+		return j.connection.id
+	}
+	return ""
+}
+
 func (s *Sandbox) postJobMFA(c *call) (answer, error) {
 	j, err := s.job(c)
 	if err != nil {
@@ -244,58 +295,88 @@ func (s *Sandbox) postJobMFA(c *call) (answer, error) {
 	if err := c.decode(&data); err != nil {
 		return answer{}, err
 	}
-	source := fromPointer("mfa-response", "mfa-response")
-	switch {
-	case data.MFAResponse == nil:
-		return answer{}, notSupplied("MFA response parameter is required.", source)
-	case !j.at(c.now).waiting:
-		return answer{}, notValid("No MFA challenge is waiting for a response.", source)
-	case !j.challenge.accepts(data.MFAResponse, j.connection.institution.id):
-		j.refused = c.now
-		return answer{}, notValid("MFA response is not valid.", source)
+	if data.MFAResponse == nil {
+		return answer{}, notSupplied("MFA response parameter is required.", fromPointer("mfa-response", "mfa-response"))
 	}
-	j.answered = c.now
-	return j.reference(c, http.StatusAccepted), nil
+	if err := s.answerChallenge(j, data.MFAResponse, c.now); err != nil {
+		return answer{}, err
+	}
+	return j.reference(&c.view, http.StatusAccepted), nil
+}
+
+// answerChallenge gives one try: a wrong answer fails the step, as a late one does.
+func (s *Sandbox) answerChallenge(j *job, answers []api.WireSecret, now time.Time) error {
+	source := fromPointer("mfa-response", "mfa-response")
+	if !j.at(now).waiting {
+		return notValid("No MFA challenge is waiting for a response.", source)
+	}
+	right := accepts(j.challenge, answers, j.connection.institution.ID)
+	if right {
+		j.answered = now
+	} else {
+		j.refused = now
+	}
+	s.follow(j, now)
+	if !right {
+		return notValid("MFA response is not valid.", source)
+	}
+	return nil
 }
 
 func (j *job) path() string { return "/jobs/" + j.id }
 
 // short is the job as an answer that refers to it has it.
-func (j *job) short(c *call) object {
-	return object{"type": "job", "id": j.id, "links": c.self(j.path())}
+func (j *job) short(v *view) object {
+	return object{"type": "job", "id": j.id, "links": v.self(j.path())}
 }
 
 // reference is the answer that refers to the job.
-func (j *job) reference(c *call, status int) answer { return answer{status, j.short(c)} }
+func (j *job) reference(v *view, status int) answer { return answer{status, j.short(v)} }
 
 // full is the job with all it has come to.
-func (j *job) full(c *call) object {
-	p := j.at(c.now)
+func (j *job) full(v *view) object {
+	p := j.at(v.now)
 	steps := make([]object, 0, len(p.steps))
 	for _, state := range p.steps {
-		steps = append(steps, object{"title": state.title, "status": state.status, "result": j.result(c, p, state)})
-	}
-	links := c.self(j.path())
-	if !p.verified.IsZero() {
-		links["source"] = c.url(j.connection.path())
+		steps = append(steps, object{"title": state.title, "status": state.status, "result": j.result(v, p, state)})
 	}
 	o := object{
 		"type": "job", "id": j.id, "created": formatTime(j.created), "updated": formatTime(p.updated), "steps": steps,
-		"links": links,
 	}
-	if c.token.version == v30 {
-		o["jobType"] = "connection"
+	if v.version == v30 {
+		o["jobType"] = j.kind
 	}
+	if j.kind == jobKindReport {
+		j.addReport(o, p)
+		return o
+	}
+	links := v.self(j.path())
+	if !p.verified.IsZero() {
+		links["source"] = v.url(j.source)
+	}
+	o["links"] = links
 	return o
+}
+
+// addReport adds what the documents show of the jobs of reports only. Their links are relative in all examples, and
+// null when the job has failed.
+func (j *job) addReport(o object, p progress) {
+	o["partnerId"], o["applicationId"] = partnerID, applicationID
+	o["links"] = object{"self": j.path(), "source": j.source}
+	last := p.steps[len(p.steps)-1].status
+	o["status"] = last
+	if last == gen.JobStepStatusFailed {
+		o["links"] = nil
+	}
 }
 
 // result is the result of a step: nil when there is none, which is written as null. A challenge that was met stays, one
 // that was not met goes.
-func (j *job) result(c *call, p progress, state stepState) any {
+func (j *job) result(v *view, p progress, state stepState) any {
 	switch {
 	case state.title == gen.JobStepTitleMFAChallenge:
 		if p.waiting || state.status == gen.JobStepStatusSuccess {
-			return j.challenge.object(c, j)
+			return j.ask(v)
 		}
 	case state.status == gen.JobStepStatusSuccess:
 		return object{"type": "link", "url": state.link}
@@ -303,4 +384,16 @@ func (j *job) result(c *call, p progress, state stepState) any {
 		return object{"code": state.failure.code, "title": state.failure.title, "detail": state.failure.detail}
 	}
 	return nil
+}
+
+// ask is the challenge as the job shows it.
+func (j *job) ask(v *view) object {
+	input := make([]string, 0, len(j.challenge.Questions))
+	for _, q := range j.challenge.Questions {
+		input = append(input, q.Text)
+	}
+	return object{
+		"type": "mfa", "method": j.challenge.Method, "description": j.challenge.Description, "input": input,
+		"expiryMs": challengeLifetime.Milliseconds(), "links": object{"response": v.url(j.path() + "/mfa")},
+	}
 }

@@ -2,17 +2,24 @@ package basiqtest
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"math"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/basiq-go/basiq-go/wrapper/basiqtest/internal/bank"
 )
 
 // apiKey says what it is, so that nobody takes it for a real one that was leaked.
 const apiKey = "basiqtest-not-a-real-api-key"
+
+// The partner and the application that the API key stands for.
+const (
+	partnerID     = "b1d2a3c4-0000-4000-8000-000000000001"
+	applicationID = "b1d2a3c4-0000-4000-8000-000000000002"
+)
 
 // TB is what [New] needs of a *testing.T, *testing.B or *testing.F. It is an interface so that programs which use
 // [Start] do not link package testing.
@@ -38,45 +45,28 @@ type Sandbox struct {
 	closing  sync.Once
 	closeErr error
 
-	mu    sync.Mutex // guards everything below
-	users map[string]*user
-	jobs  map[string]*job
+	background sync.WaitGroup // what the sandbox does of its own accord
+	books      *bank.Books
+
+	mu     sync.Mutex // guards everything below
+	closed bool
+	random *rand.Rand
+
+	agenda  agenda
+	alarm   *time.Timer // nil when nothing is to come
+	alarmAt time.Time
+
+	users     map[string]*user
+	usersMade int
+	jobs      map[string]*job
 	// tokens holds expired tokens too: they are answered differently from unknown ones.
-	tokens map[string]*token
-	log    requestLog
-}
-
-// config is what options change.
-type config struct {
-	speed         float64
-	tokenLifetime time.Duration
-}
-
-// Option changes how a [Sandbox] behaves. Its error is reported by [New] and [Start].
-type Option func(*config) error
-
-// Speed makes the steps of jobs run factor times as fast as they are documented to; the default is 1. The two minutes
-// that a user has for answering a challenge stay two minutes. A factor that is not a positive finite number is an error.
-func Speed(factor float64) Option {
-	return func(c *config) error {
-		if !(factor > 0) || math.IsInf(factor, 0) {
-			return fmt.Errorf("speed %v is not a positive finite number", factor)
-		}
-		c.speed = factor
-		return nil
-	}
-}
-
-// TokenLifetime sets for how long a token is good; the default is one hour. Less than a second is an error. The
-// expires_in of a token is the lifetime in whole seconds, rounded down.
-func TokenLifetime(d time.Duration) Option {
-	return func(c *config) error {
-		if d < time.Second {
-			return fmt.Errorf("token lifetime %v is less than a second", d)
-		}
-		c.tokenLifetime = d
-		return nil
-	}
+	tokens   map[string]*token
+	cursors  cursors
+	reports  []*report
+	events   []*event
+	webhooks []*webhook
+	limits   limits
+	log      requestLog
 }
 
 // New starts a sandbox in memory: it opens no port, and only [Sandbox.HTTPClient] reaches it. It is closed when the
@@ -94,14 +84,14 @@ func New(tb TB, opts ...Option) *Sandbox {
 	return s
 }
 
-// Start starts a sandbox that listens on a free port of the loopback interface. Close it after use. The error is a bad
-// option's or the operating system's.
+// Start starts a sandbox that listens on a free port of the loopback interface, or where [Address] says. Close it after
+// use. The error is a bad option's or the operating system's.
 func Start(opts ...Option) (*Sandbox, error) {
 	s, err := newSandbox(opts)
 	if err != nil {
 		return nil, fmt.Errorf("basiqtest.Start: %w", err)
 	}
-	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", s.config.address)
 	if err != nil {
 		return nil, fmt.Errorf("basiqtest.Start: %w", err)
 	}
@@ -110,23 +100,20 @@ func Start(opts ...Option) (*Sandbox, error) {
 }
 
 func newSandbox(opts []Option) (*Sandbox, error) {
-	s := &Sandbox{
-		config: config{speed: 1, tokenLifetime: time.Hour},
+	config, err := newConfig(opts)
+	if err != nil {
+		return nil, err
+	}
+	return &Sandbox{
+		config: config,
+		routes: routes(),
 		served: make(chan struct{}),
+		books:  bank.Open(config.seed, time.Now()),
+		random: newRandom(config.seed),
 		users:  map[string]*user{},
 		jobs:   map[string]*job{},
 		tokens: map[string]*token{},
-	}
-	for _, opt := range opts {
-		if opt == nil {
-			return nil, errors.New("an option is nil")
-		}
-		if err := opt(&s.config); err != nil {
-			return nil, err
-		}
-	}
-	s.routes = routes()
-	return s, nil
+	}, nil
 }
 
 func (s *Sandbox) serve(listener net.Listener, url string, dial func(context.Context, string, string) (net.Conn, error)) {
@@ -155,10 +142,14 @@ func (s *Sandbox) track(_ net.Conn, state http.ConnState) {
 // nothing and return what the first did.
 func (s *Sandbox) Close() error {
 	s.closing.Do(func() {
+		s.mu.Lock()
+		s.retire()
+		s.mu.Unlock()
 		s.transport.CloseIdleConnections()
 		s.closeErr = s.server.Close()
 		<-s.served
 		s.conns.Wait()
+		s.background.Wait()
 	})
 	return s.closeErr
 }

@@ -1,6 +1,8 @@
 package basiqtest
 
 import (
+	"cmp"
+	"maps"
 	"net/http"
 	"regexp"
 	"slices"
@@ -13,11 +15,16 @@ import (
 // user is a user and all that belongs to it.
 type user struct {
 	id          string
+	created     time.Time
+	order       int // of creation, among those of a moment
 	data        gen.CreateUser
 	connections []*connection
 	jobs        []*job // the oldest first
 	// orphans are the accounts of deleted connections: they stay reachable under the user.
-	orphans []account
+	orphans   []*holding
+	consents  []*consent // the oldest first
+	authLink  *authLink  // nil when there is none
+	snapshots []*snapshot
 }
 
 var (
@@ -43,9 +50,30 @@ func (s *Sandbox) createUser(c *call) (answer, error) {
 	if err := checkUser(data); err != nil {
 		return answer{}, err
 	}
-	u := &user{id: newID(), data: data}
+	s.usersMade++
+	u := &user{id: s.newID(), created: c.now, order: s.usersMade, data: data}
 	s.users[u.id] = u
-	return answer{http.StatusCreated, u.short(c)}, nil
+	s.emitUser(u, gen.EventActionCreated, c.now)
+	return answer{http.StatusCreated, u.short(&c.view)}, nil
+}
+
+// getUsers is known from an old guide only, which shows the newest users nowhere in particular: here the oldest come
+// first.
+func (s *Sandbox) getUsers(c *call) (answer, error) {
+	users := slices.SortedFunc(maps.Values(s.users), func(a, b *user) int {
+		return cmp.Or(a.created.Compare(b.created), cmp.Compare(a.order, b.order))
+	})
+	data := make([]object, 0, len(users))
+	for _, u := range users {
+		o := object{
+			"type": "user", "id": u.id, "email": u.data.Email, "mobile": u.data.Mobile,
+			"createdTime": formatTime(u.created), "links": c.self(u.path()),
+		}
+		o.addIfSet("firstName", u.data.FirstName)
+		o.addIfSet("lastName", u.data.LastName)
+		data = append(data, o)
+	}
+	return answer{http.StatusOK, object{"type": "list", "size": len(data), "data": data, "links": c.self("/users")}}, nil
 }
 
 func checkUser(data gen.CreateUser) error {
@@ -68,7 +96,7 @@ func (s *Sandbox) getUser(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	return answer{http.StatusOK, u.full(c)}, nil
+	return answer{http.StatusOK, s.full(u, &c.view)}, nil
 }
 
 // updateUser leaves a field that is empty as it is, like one that is absent; so a user can never lose both email and
@@ -101,7 +129,8 @@ func (s *Sandbox) updateUser(c *call) (answer, error) {
 		return answer{}, err
 	}
 	u.data = data
-	return answer{http.StatusOK, u.short(c)}, nil
+	s.emitUser(u, gen.EventActionUpdated, c.now)
+	return answer{http.StatusOK, u.short(&c.view)}, nil
 }
 
 func (s *Sandbox) deleteUser(c *call) (answer, error) {
@@ -113,24 +142,16 @@ func (s *Sandbox) deleteUser(c *call) (answer, error) {
 		delete(s.jobs, j.id)
 	}
 	delete(s.users, u.id)
+	s.emitUser(u, gen.EventActionDeleted, c.now)
 	return answer{status: http.StatusNoContent}, nil
 }
 
 func (u *user) path() string { return "/users/" + u.id }
 
-// accounts returns the user's accounts as they are now, those of deleted connections last.
-func (u *user) accounts(now time.Time) []account {
-	lists := make([][]account, 0, len(u.connections)+1)
-	for _, conn := range u.connections {
-		lists = append(lists, conn.accounts(now))
-	}
-	return slices.Concat(append(lists, u.orphans)...)
-}
-
 // short is the user as createUser and updateUser answer it.
-func (u *user) short(c *call) object {
-	o := object{"type": "user", "id": u.id, "email": u.data.Email, "mobile": u.data.Mobile, "links": c.self(u.path())}
-	if c.token.version == v30 {
+func (u *user) short(v *view) object {
+	o := object{"type": "user", "id": u.id, "email": u.data.Email, "mobile": u.data.Mobile, "links": v.self(u.path())}
+	if v.version == v30 {
 		o.addIfSet("firstName", u.data.FirstName)
 		o.addIfSet("middleName", u.data.MiddleName)
 		o.addIfSet("lastName", u.data.LastName)
@@ -140,22 +161,22 @@ func (u *user) short(c *call) object {
 }
 
 // full is the user as getUser answers it.
-func (u *user) full(c *call) object {
+func (s *Sandbox) full(u *user, v *view) object {
 	names := slices.DeleteFunc([]string{u.data.FirstName, u.data.MiddleName, u.data.LastName},
 		func(name string) bool { return name == "" })
 	o := object{
 		"type": "user", "id": u.id, "email": u.data.Email, "mobile": u.data.Mobile, "name": strings.Join(names, " "),
-		"connections": u.connectionReferences(c),
-		"accounts":    u.accountReferences(c),
+		"connections": u.connectionReferences(v),
+		"accounts":    s.accountReferences(u, v),
 		"links": object{
-			"self":         c.url(u.path()),
-			"accounts":     c.url(u.path() + "/accounts"),
-			"connections":  c.url(u.path() + "/connections"),
-			"transactions": c.url(u.path() + "/transactions"),
-			"auth_link":    nil,
+			"self":         v.url(u.path()),
+			"accounts":     v.url(u.path() + "/accounts"),
+			"connections":  v.url(u.path() + "/connections"),
+			"transactions": v.url(u.path() + "/transactions"),
+			"auth_link":    u.authLinkURL(v),
 		},
 	}
-	if c.token.version == v30 {
+	if v.version == v30 {
 		// Version 3.0 declares the names required, so they are there when they are empty.
 		o["firstName"], o["middleName"], o["lastName"] = u.data.FirstName, u.data.MiddleName, u.data.LastName
 		u.addBusiness(o)
@@ -185,19 +206,19 @@ func (o object) addIfSet(name, value string) {
 	}
 }
 
-func (u *user) connectionReferences(c *call) object {
+func (u *user) connectionReferences(v *view) object {
 	data := make([]object, 0, len(u.connections))
 	for _, conn := range u.connections {
-		data = append(data, object{"type": "connection", "id": conn.id, "links": c.self(conn.path())})
+		data = append(data, object{"type": "connection", "id": conn.id, "links": v.self(conn.path())})
 	}
 	return object{"type": "list", "count": len(data), "data": data}
 }
 
-func (u *user) accountReferences(c *call) object {
-	accounts := u.accounts(c.now)
+func (s *Sandbox) accountReferences(u *user, v *view) object {
+	accounts := s.userHoldings(u, v.now)
 	data := make([]object, 0, len(accounts))
 	for _, a := range accounts {
-		data = append(data, object{"type": "account", "id": a.id, "links": c.self(u.path() + "/accounts/" + a.id)})
+		data = append(data, object{"type": "account", "id": a.id, "links": v.self(u.path() + "/accounts/" + a.id)})
 	}
 	return object{"type": "list", "count": len(data), "data": data}
 }

@@ -1,0 +1,3 @@
+package basiqtest
+
+func (s *Sandbox) getEnrich(c *call) (answer, error) { return answer{}, notPlayed(c.route.operation) }

@@ -1,0 +1,277 @@
+package basiqtest
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+)
+
+// The longest bodies of requests that are read. A longer one is not valid; of a statement it is too long.
+const (
+	maxBody      = 1 << 20
+	maxStatement = 10 << 20
+)
+
+// view is what the form of an answer depends on: where the links lead, and which of the API's versions and of the token's
+// scopes are to be obeyed. [Sandbox.ownView] makes one for what nobody has called for, such as an event.
+type view struct {
+	base    string // scheme and host
+	version versions
+	scope   scopes
+	now     time.Time
+}
+
+// call is a request on its way through a handler, which runs with the sandbox locked.
+type call struct {
+	view
+
+	route *route
+	http  *http.Request
+	body  []byte
+	token *token     // nil where the operation wants none
+	query url.Values // of a next page, that of the first
+	after string     // the id of the item that the page before ended with; "" for a first page
+	start int        // how many items the pages before had
+}
+
+// answer is what a handler has to say. A nil body is none; one that is no [document] is sent as JSON. It must hold
+// nothing that may change, since it is encoded when the sandbox is no longer locked.
+type answer struct {
+	status int
+	body   any
+}
+
+// document is the body of an answer that is no JSON.
+type document struct {
+	contentType string
+	content     []byte
+}
+
+// find returns the route of a request and the values of its path's parameters, or nil. Where two paths fit, the one with
+// fewer parameters is meant, as in the contract. (http.ServeMux refuses two of the contract's paths beside each other.)
+func (s *Sandbox) find(method string, path []string) (found *route, values map[string]string) {
+	for i := range s.routes {
+		r := &s.routes[i]
+		if r.method != method {
+			continue
+		}
+		if parameters, ok := matchPath(strings.Split(r.path, "/"), path); ok && (found == nil || len(parameters) < len(values)) {
+			found, values = r, parameters
+		}
+	}
+	return found, values
+}
+
+func matchPath(template, path []string) (map[string]string, bool) {
+	if len(template) != len(path) {
+		return nil, false
+	}
+	parameters := map[string]string{}
+	for i, segment := range template {
+		if name, ok := strings.CutPrefix(segment, "{"); ok {
+			parameters[strings.TrimSuffix(name, "}")] = path[i]
+		} else if segment != path[i] {
+			return nil, false
+		}
+	}
+	return parameters, true
+}
+
+// ServeHTTP answers a request to the API. It makes the [Sandbox] an [http.Handler].
+func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	segments := strings.Split(r.URL.EscapedPath(), "/")
+	for i, segment := range segments {
+		if text, err := url.PathUnescape(segment); err == nil {
+			segments[i] = text
+		}
+	}
+	// The gateway refuses a path with an empty segment. One with a dot for a segment is refused too, which no document
+	// mentions: a server that cleans it would answer what was never asked for.
+	if r.URL.Path != "/" && (segments[0] != "" || slices.ContainsFunc(segments[1:], noName)) {
+		s.answer(w, &call{route: &route{}, http: r}, func(*call) (answer, error) { return answer{}, invalidRequest() })
+		return
+	}
+	route, values := s.find(r.Method, segments)
+	if route == nil {
+		s.serveUnknown(w, r, segments)
+		return
+	}
+	for name, value := range values {
+		r.SetPathValue(name, value)
+	}
+	// Read before anything is locked: a slow client must not keep the others waiting.
+	limit := int64(maxBody)
+	if route.operation == "createStatement" {
+		limit = maxStatement
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+	if _, tooLong := errors.AsType[*http.MaxBytesError](err); tooLong && limit == maxStatement {
+		s.answer(w, &call{route: route, http: r}, func(*call) (answer, error) { return answer{}, requestTooLong() })
+		return
+	}
+	if err != nil {
+		body = nil // is not valid where a body is wanted
+	}
+	s.answer(w, &call{route: route, http: r, body: body}, s.dispatch)
+}
+
+func noName(segment string) bool { return segment == "" || segment == "." || segment == ".." }
+
+// serveUnknown answers a request to what is no operation: 405 when its path has others, 404 when it has none.
+func (s *Sandbox) serveUnknown(w http.ResponseWriter, r *http.Request, path []string) {
+	var allowed []string
+	for _, method := range []string{http.MethodDelete, http.MethodGet, http.MethodPost} {
+		if other, _ := s.find(method, path); other != nil {
+			allowed = append(allowed, method)
+		}
+	}
+	err := resourceNotFound()
+	if allowed != nil {
+		w.Header().Set("Allow", strings.Join(allowed, ", "))
+		err = methodNotAllowed()
+	}
+	s.answer(w, &call{route: &route{}, http: r}, func(*call) (answer, error) { return answer{}, err })
+}
+
+// answer runs handle with the sandbox locked, logs the request and writes the answer. The log comes before the writing,
+// so that a client who has the answer finds its request in the log.
+func (s *Sandbox) answer(w http.ResponseWriter, c *call, handle func(*call) (answer, error)) {
+	a := s.lockedAnswer(c, handle)
+	contentType, body := encode(a)
+	if contentType != "" {
+		w.Header().Set("Content-Type", contentType)
+	}
+	w.WriteHeader(a.status)
+	_, _ = w.Write(body)
+}
+
+func (s *Sandbox) lockedAnswer(c *call, handle func(*call) (answer, error)) answer {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c.view = view{base: baseURL(c.http), now: time.Now()}
+	s.settle(c.now)
+	a, err := handle(c)
+	if err != nil {
+		a = s.failed(err)
+	}
+	s.log.add(Request{
+		Method: c.http.Method, Path: c.http.URL.Path, Operation: c.route.operation, Status: a.status, Time: c.now,
+	})
+	return a
+}
+
+// failed is the answer for an error, which must be a *failure.
+func (s *Sandbox) failed(err error) answer {
+	f, ok := errors.AsType[*failure](err)
+	switch {
+	case !ok:
+		panic("basiqtest: an error that is no answer: " + err.Error())
+	case f.text != "":
+		return answer{f.status, document{"text/plain; charset=utf-8", []byte(f.text)}}
+	default:
+		return answer{f.status, f.envelope(s.newID())}
+	}
+}
+
+// encode returns the body of an answer and its type.
+func encode(a answer) (contentType string, body []byte) {
+	switch body := a.body.(type) {
+	case nil:
+		return "", nil
+	case document:
+		return body.contentType, body.content
+	}
+	var buf bytes.Buffer
+	encoder := json.NewEncoder(&buf)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(a.body); err != nil {
+		panic("basiqtest: an answer that is no JSON: " + err.Error())
+	}
+	return "application/json", buf.Bytes()
+}
+
+// dispatch makes the checks that all operations share, in the order in which a service behind a gateway is likely to
+// make them: who calls, what may they call, in which form, and last what the operation itself has to say.
+func (s *Sandbox) dispatch(c *call) (answer, error) {
+	if c.route.scopes != 0 {
+		if err := s.authorize(c); err != nil {
+			return answer{}, err
+		}
+	}
+	if !c.accepts("application/json") && (c.route.also == "" || !c.accepts(c.route.also)) {
+		return answer{}, unsupportedAccept()
+	}
+	// A body that is missing altogether has no type to be wrong; it is not valid, says the operation later.
+	if c.route.body != "" && (len(c.body) > 0 || c.http.Header.Get("Content-Type") != "") &&
+		!isJSON(c.http.Header.Get("Content-Type")) {
+		return answer{}, unsupportedContentType()
+	}
+	return c.route.handle(s, c)
+}
+
+// accepts reports whether the caller takes an answer of this media type. Who does not say takes all.
+func (c *call) accepts(contentType string) bool {
+	accept := c.http.Header.Values("Accept")
+	if len(accept) == 0 {
+		return true
+	}
+	kind, _, _ := strings.Cut(contentType, "/")
+	for ranges := range strings.SplitSeq(strings.Join(accept, ","), ",") {
+		mediaType, params, err := mime.ParseMediaType(ranges)
+		if err != nil || strings.Trim(params["q"], "0.") == "" && params["q"] != "" {
+			continue
+		}
+		switch mediaType {
+		case contentType, kind + "/*", "*/*":
+			return true
+		}
+	}
+	return false
+}
+
+// wantsOther reports whether the caller asks for the type that its operation can answer with beside JSON, and not for JSON.
+func (c *call) wantsOther() bool {
+	return c.route.also != "" && !c.accepts("application/json") && c.accepts(c.route.also)
+}
+
+func isJSON(contentType string) bool {
+	mediaType, _, err := mime.ParseMediaType(contentType)
+	return err == nil && (mediaType == "application/json" || strings.HasSuffix(mediaType, "+json"))
+}
+
+// decode reads the body of the call into v. The error says nothing of the body: it may hold a password.
+func (c *call) decode(v any) error {
+	if json.Unmarshal(c.body, v) != nil {
+		return invalidContent(c.route.body)
+	}
+	return nil
+}
+
+// baseURL is the scheme and host that a request was sent to.
+func baseURL(r *http.Request) string {
+	if r.TLS != nil {
+		return "https://" + r.Host
+	}
+	return "http://" + r.Host
+}
+
+// ownView is the view of what the sandbox tells of its own accord, such as events, which API 3.0 has.
+func (s *Sandbox) ownView(now time.Time) view {
+	return view{base: s.url, version: v30, scope: server, now: now}
+}
+
+// url returns an absolute URL on the host that the request was sent to.
+func (v *view) url(path string) string { return v.base + path }
+
+// self is the links of a thing that links to nothing but itself.
+func (v *view) self(path string) object { return object{"self": v.url(path)} }
+
+// formatTime writes a moment as the API does, in UTC and in whole seconds.
+func formatTime(t time.Time) string { return t.UTC().Format(time.RFC3339) }

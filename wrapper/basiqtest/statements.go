@@ -1,0 +1,5 @@
+package basiqtest
+
+func (s *Sandbox) createStatement(c *call) (answer, error) {
+	return answer{}, notPlayed(c.route.operation)
+}
