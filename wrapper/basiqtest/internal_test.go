@@ -52,7 +52,7 @@ func TestRoutesAreTheContract(t *testing.T) {
 	}
 	var got []route
 	for _, r := range routes() {
-		r.body, r.handle = "", nil
+		r.body, r.also, r.handle = "", "", nil
 		got = append(got, r)
 	}
 	assert.Equal(t, want, got)
@@ -60,7 +60,7 @@ func TestRoutesAreTheContract(t *testing.T) {
 
 func TestParseFilter(t *testing.T) {
 	t.Parallel()
-	for text, want := range map[string][]condition{
+	for text, want := range map[string]conditions{
 		"a.eq('1')":                     {{"a", "eq", []string{"1"}}},
 		"a.b.ne('')":                    {{"a.b", "ne", []string{""}}},
 		"a.bt('1','2')":                 {{"a", "bt", []string{"1", "2"}}},
@@ -72,7 +72,8 @@ func TestParseFilter(t *testing.T) {
 		"a.eq('1','2')":                 nil,
 		"a.bt('1')":                     nil,
 		"a.bt('1','2','3')":             nil,
-		"a.in('1')":                     nil,
+		"a.in('1')":                     {{"a", "in", []string{"1"}}},
+		"a.in('1','2','3')":             {{"a", "in", []string{"1", "2", "3"}}},
 		"a.eq('1'),":                    nil,
 		"a.eq('1') ,b.eq('2')":          nil,
 		"a.eq(''')":                     nil,
@@ -117,20 +118,24 @@ func TestRequestLogKeepsTheLast(t *testing.T) {
 
 func TestIDs(t *testing.T) {
 	t.Parallel()
-	one, two := newID(), newID()
+	same := &Sandbox{random: newRandom(7)}
+	drawn := &Sandbox{random: newRandom(7)}
+	one, two := same.newID(), same.newID()
 	assert.NotEqual(t, one, two)
+	assert.Equal(t, []string{one, two}, []string{drawn.newID(), drawn.newID()}, "the seed decides")
+	assert.NotEqual(t, one, (&Sandbox{random: newRandom(8)}).newID())
 	id := derivedID("space", "name")
 	assert.Equal(t, id, derivedID("space", "name"))
 	assert.NotEqual(t, id, derivedID("other", "name"))
 	assert.NotEqual(t, derivedID("ab", "c"), derivedID("a", "bc"))
-	assert.Regexp(t, `^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`, id)
+	assert.Regexp(t, `^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`, id)
 }
 
 // A handler that goes wrong is a bug of ours. It must be seen, and not be taken for an answer of the API.
 func TestEncodePanics(t *testing.T) {
 	t.Parallel()
-	assert.Panics(t, func() { encode(answer{}, errors.New("a bug")) })
-	assert.Panics(t, func() { encode(answer{http.StatusOK, func() {}}, nil) })
+	assert.Panics(t, func() { new(Sandbox).failed(errors.New("a bug")) })
+	assert.Panics(t, func() { encode(answer{http.StatusOK, func() {}}) })
 	assert.EqualError(t, userNotFound(), "resource-not-found: Requested resource is not found")
 }
 
@@ -143,28 +148,4 @@ func TestPipeListener(t *testing.T) {
 	require.NoError(t, l.Close())
 	_, err := l.Accept()
 	require.Error(t, err)
-}
-
-// Personas are data that jobs rely on.
-func TestPersonas(t *testing.T) {
-	t.Parallel()
-	amount := regexp.MustCompile(`^-?[0-9]+\.[0-9]{2}$`)
-	for login, who := range personas {
-		assert.NotEmpty(t, who.password, login)
-		if who.failsAt != "" {
-			assert.NotEmpty(t, who.failure.code, login)
-			continue
-		}
-		assert.NotEmpty(t, who.profile.last, login)
-		assert.NotEmpty(t, who.accounts, login)
-		numbers := map[string]bool{}
-		for _, a := range who.accounts {
-			assert.False(t, numbers[a.number], "%s has %s twice", login, a.number)
-			numbers[a.number] = true
-			assert.Regexp(t, amount, a.balance, login)
-			if a.available != "" {
-				assert.Regexp(t, amount, a.available, login)
-			}
-		}
-	}
 }
