@@ -62,6 +62,7 @@ type Sandbox struct {
 	// tokens holds expired tokens too: they are answered differently from unknown ones.
 	tokens   map[string]*token
 	cursors  cursors
+	visits   map[string]*visit // to the consent page
 	reports  []*report
 	events   []*event
 	webhooks []*webhook
@@ -113,6 +114,7 @@ func newSandbox(opts []Option) (*Sandbox, error) {
 		users:  map[string]*user{},
 		jobs:   map[string]*job{},
 		tokens: map[string]*token{},
+		visits: map[string]*visit{},
 	}, nil
 }
 
