@@ -106,9 +106,9 @@ func repays(d day, a *account) bool {
 // book posts what the bank or its owner does with an account, today.
 func (l *ledger) book(d day, a *account, sum Cents, text, class, group, flow string) {
 	today := dayTime(d.number)
-	a.source++
+	a.booked++
 	a.post(&Transaction{
-		Key: key(mix(a.id, a.source)), Account: a.key, Made: today, Posted: today, Amount: sum,
+		Key: key(mix(a.id, a.booked)), Account: a.key, Made: today, Posted: today, Amount: sum,
 		Description: text, Class: class, Category: groups[group], Flow: flow,
 	})
 }
