@@ -90,6 +90,7 @@ func (l *ledger) extend(until int) {
 			l.flow(d, s)
 		}
 		l.sweep(d)
+		l.write(d)
 	}
 }
 
