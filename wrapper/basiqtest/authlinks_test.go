@@ -129,5 +129,17 @@ func TestAuthLinkUsed(t *testing.T) {
 		b.press("Finish")
 		assert.Contains(t, b.left, "jobIds=")
 		assert.Equal(t, http.StatusNotFound, c.get(path).status)
+
+		// Without a redirect URL the last page stays, though the link is used up.
+		c = new30(t)
+		userID = c.newUser()
+		path = "/users/" + userID + "/auth_link"
+		b = newBrowser(c)
+		b.open(strings.TrimPrefix(c.post(path, map[string]any{"mobile": "+61410888666"}).text("links.public"), c.sandbox.URL()))
+		b.press("I agree")
+		b.connectTo("Hooli AU00000", "gavinBelson", "hooli2016")
+		b.press("Finish")
+		b.at("You can close this page")
+		assert.Equal(t, http.StatusNotFound, c.get(path).status)
 	})
 }

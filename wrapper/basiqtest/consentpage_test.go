@@ -63,11 +63,15 @@ func TestConsentPage(t *testing.T) {
 		assert.Contains(t, b.main(), "Who you have sent money to and received money from")
 		assert.Equal(t, 0, c.get("/users/"+userID+"/consents").length("data"), "nothing is given by looking")
 
+		assert.Contains(t, b.main(), "Step 1 of 3")
+
 		b.press("I agree")
 		b.at("Choose your bank")
+		assert.Contains(t, b.main(), "Step 2 of 3")
 		assert.Len(t, b.page.all("button"), 5, "four banks and the way out: nobody can log in to the fifth")
 		b.press("Hooli AU00000")
 		b.at("Log in to Hooli")
+		assert.Contains(t, b.main(), "Step 3 of 3")
 		assert.Contains(t, b.main(), "gavinBelson", "the test users are no secret")
 
 		b.press("Log in", "loginId", "gavinBelson", "password", "hooli2016")
@@ -80,6 +84,7 @@ func TestConsentPage(t *testing.T) {
 		b.at("Hooli is connected")
 
 		b.press("Connect another")
+		assert.Contains(t, b.main(), "Step 1 of 2")
 		b.connectTo("HooliGov", "gavinBelson", "hooli2016")
 		b.at("HooliGov is connected")
 		assert.Contains(t, b.main(), "Connected in this visit HooliHooliGov")
@@ -108,6 +113,7 @@ func TestConsentPageSecondFactor(t *testing.T) {
 		b := c.visit(userID, url.Values{"institutionId": {piedPiper}})
 		b.press("I agree")
 		b.at("Log in to Pied Piper") // past the list
+		assert.Contains(t, b.main(), "Step 2 of 2")
 		b.logIn("gavinBelson", "hooli2016")
 		b.at("Pied Piper asks for one thing more")
 		assert.Equal(t, "120", b.header.Get("Refresh"), "it is loaded again when the time is over, and not before")
@@ -230,7 +236,9 @@ func TestConsentPageRefused(t *testing.T) {
 	t.Parallel()
 	c, userID := newPage(t)
 	clientToken := c.as("3.0", client, userID).token
-	with := func(name, value string) url.Values { return url.Values{"token": {clientToken}, "state": {"s"}, name: {value}} }
+	with := func(name, value string) url.Values {
+		return url.Values{"token": {clientToken}, "state": {"s"}, name: {value}}
+	}
 	for _, test := range []struct {
 		name    string
 		query   url.Values

@@ -100,6 +100,7 @@ func longDate(t time.Time) string { return t.UTC().Format("2 January 2006") }
 func (s *Sandbox) show(v *visit, now time.Time, wrong []fieldProblem) page {
 	step := v.step(now)
 	d := &pageData{Step: step, Self: visitPath + v.id, Back: s.back(v), Problems: wrong, JobIDs: v.jobIDs()}
+	d.Place = v.place(step)
 	if v.bank != nil {
 		d.Bank = v.bank.Name
 	}
@@ -112,18 +113,18 @@ func (s *Sandbox) show(v *visit, now time.Time, wrong []fieldProblem) page {
 	}
 	switch step {
 	case stepConsent:
-		d.Title, d.Place = "Share your financial data", "Step 1 of 3"
+		d.Title = "Share your financial data"
 		d.Updating = v.action == actionUpdate
 		d.Permissions = permissions
 		d.Until = longDate(now.AddDate(consentYears, 0, 0))
 	case stepBanks:
-		d.Title, d.Place = "Choose your bank", "Step 2 of 3"
+		d.Title = "Choose your bank"
 		d.Banks = slices.DeleteFunc(slices.Clone(bank.Banks()), func(b *bank.Bank) bool { return !b.Login })
 	case stepRenew:
 		d.Title = "Authorise your connections again"
 		d.Connections = connectionLines(v.renewables(), now)
 	case stepLogin:
-		s.showLogin(v, d)
+		showLogin(v, d)
 	case stepProgress:
 		d.Title = "Connecting to " + d.Bank
 		d.Steps = progressLines(v.job.at(now))
@@ -143,12 +144,29 @@ func (s *Sandbox) show(v *visit, now time.Time, wrong []fieldProblem) page {
 	return answer
 }
 
-func (s *Sandbox) showLogin(v *visit, d *pageData) {
-	d.Title, d.Place = "Log in to "+d.Bank, "Step 3 of 3"
+// place says how far it is to a connection, or "" when there is nothing to say.
+func (v *visit) place(step string) string {
+	var way []string
+	if v.agreeing {
+		way = append(way, stepConsent)
+	}
+	if v.fixed == nil {
+		way = append(way, stepBanks)
+	}
+	way = append(way, stepLogin)
+	i := slices.Index(way, step)
+	if i < 0 || len(way) == 1 || v.connection != nil {
+		return ""
+	}
+	return "Step " + strconv.Itoa(i+1) + " of " + strconv.Itoa(len(way))
+}
+
+func showLogin(v *visit, d *pageData) {
+	d.Title = "Log in to " + d.Bank
 	d.CanChoose = v.only == nil
 	d.People = bank.People()
 	if v.connection != nil {
-		d.Title, d.Place = "Enter your new password for "+d.Bank, ""
+		d.Title = "Enter your new password for " + d.Bank
 		d.Since = longDate(v.connection.created)
 	}
 }

@@ -53,6 +53,7 @@ type visit struct {
 	only   *connection // the connection that it is about; nil when it is about none
 	at     string      // the step, as far as it does not follow from a job
 
+	agreeing   bool        // the way to the next connection begins with a consent
 	consent    *consent    // under which connections are made; nil when none has been given
 	bank       *bank.Bank  // to log in to
 	connection *connection // what gets new credentials, or is authorised again; nil for a new one
@@ -95,7 +96,9 @@ func (v *visit) begin(now time.Time) *page {
 	return nil
 }
 
-func (v *visit) login(at *bank.Bank, conn *connection) { v.bank, v.connection, v.at = at, conn, stepLogin }
+func (v *visit) login(at *bank.Bank, conn *connection) {
+	v.bank, v.connection, v.at = at, conn, stepLogin
+}
 
 // chooseBank goes to the list of banks, or past it when the bank is known.
 func (v *visit) chooseBank() {
@@ -107,7 +110,7 @@ func (v *visit) chooseBank() {
 
 // another goes to where one more is chosen.
 func (v *visit) another() {
-	v.connection, v.job, v.bank = nil, nil, nil
+	v.connection, v.job, v.bank, v.agreeing = nil, nil, nil, false
 	v.fixed = nil // that one is done, or was given up
 	v.at = stepBanks
 	if v.action == actionReauthorise {
@@ -120,9 +123,11 @@ func (v *visit) step(now time.Time) string {
 	switch {
 	case v.at == stepProgress:
 		return v.progress(now)
+	case v.at == stepConsent:
+		v.agreeing = true
 	case v.consent != nil && v.consent.status(now) == gen.ConsentStatusActive:
 	case (v.at == stepBanks || v.at == stepLogin) && v.connection == nil, v.at == stepExtend:
-		v.consent, v.at = nil, stepConsent
+		v.consent, v.at, v.agreeing = nil, stepConsent, true
 	}
 	return v.at
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	basiq "github.com/basiq-go/basiq-go/wrapper"
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest"
 )
 
@@ -190,7 +191,7 @@ func TestConsent(t *testing.T) {
 	assert.Equal(t, "Your accounts", r.heading())
 	assert.Contains(t, r.body, "Bank AU00000")
 	assert.Contains(t, r.body, "Bank AU00002")
-	assert.Regexp(t, `<td class="amount">-?[0-9]+\.[0-9]{2}</td>`, r.body)
+	assert.Regexp(t, `<td class="amount">-?\$[0-9,]+\.[0-9]{2}</td>`, r.body)
 	for _, cookie := range r.client.Jar.Cookies(r.at) {
 		assert.Equal(t, "session", cookie.Name)
 		assert.Regexp(t, `^[A-Z2-7]{26}$`, cookie.Value, "it is nothing but random")
@@ -307,6 +308,16 @@ func TestWithAKey(t *testing.T) {
 	assert.Contains(t, out, "Its dashboard must have the redirect URL "+r.url+redirectPath)
 	requests := sandbox.Requests()
 	assert.Equal(t, "deleteUser", requests[len(requests)-1].Operation)
+}
+
+func TestMoney(t *testing.T) {
+	t.Parallel()
+	for amount, want := range map[basiq.Amount]string{
+		"": "", "0.00": "$0.00", "999.50": "$999.50", "-1234567.89": "-$1,234,567.89", "100000.00": "$100,000.00",
+	} {
+		assert.Equal(t, want, money(amount, "AUD"))
+	}
+	assert.Equal(t, "$5.00 NZD", money("5.00", "NZD"))
 }
 
 func TestBadFlags(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"html/template"
 	"net/http"
+	"strings"
 
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
@@ -127,12 +128,32 @@ func (a *app) banks(ctx context.Context, userID string) ([]bankView, error) {
 func newAccountView(account *basiq.Account) accountView {
 	v := accountView{
 		Name: account.Name, Number: account.AccountNo,
-		Balance: string(account.Balance), Available: string(account.AvailableFunds),
+		Balance: money(account.Balance, account.Currency), Available: money(account.AvailableFunds, account.Currency),
 	}
 	if account.Class != nil {
 		v.Kind = account.Class.Type
 	}
 	return v
+}
+
+// money writes an amount for people, such as -$1,234.50. One that is not known is "".
+func money(amount basiq.Amount, currency string) string {
+	digits, negative := strings.CutPrefix(string(amount), "-")
+	if digits == "" {
+		return ""
+	}
+	whole, cents, _ := strings.Cut(digits, ".")
+	for i := len(whole) - 3; i > 0; i -= 3 {
+		whole = whole[:i] + "," + whole[i:]
+	}
+	text := "$" + whole + "." + cents
+	if negative {
+		text = "-" + text
+	}
+	if currency != "AUD" {
+		text += " " + currency
+	}
+	return text
 }
 
 // What the steps of a job are called on the page.
