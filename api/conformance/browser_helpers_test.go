@@ -142,7 +142,7 @@ func evaluate[T any](b *tab, script string) T {
 	require.EventuallyWithT(b.t, func(c *assert.CollectT) {
 		var err error
 		value, err = ask[T](b, script)
-		assert.NoError(c, err) //nolint:testifylint // The next try begins after it.
+		assert.NoError(c, err)
 	}, 10*time.Second, 50*time.Millisecond)
 	return value
 }

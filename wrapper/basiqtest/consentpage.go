@@ -105,7 +105,7 @@ func (s *Sandbox) servePage(w http.ResponseWriter, r *http.Request, path []strin
 		header.Set("Refresh", strconv.Itoa(int((answer.refresh+time.Second-1)/time.Second)))
 	}
 	w.WriteHeader(answer.status)
-	_, _ = w.Write(body)
+	_, _ = w.Write(body) //nolint:gosec // A template of html/template has written it, which escapes what it shows.
 }
 
 // pagePolicy is the Content-Security-Policy of all pages. What a form is answered with may lead to the redirect URL.

@@ -335,7 +335,10 @@ func TestConsentPageStaleForms(t *testing.T) {
 		assert.Equal(t, 1, c.get("/users/"+userID+"/connections").length("data"))
 
 		for _, form := range []url.Values{
-			nil, {"step": {"progress"}}, {"step": {"progress"}, "do": {"agree"}}, {"do": {"leave"}},
+			nil,
+			{"step": {"progress"}},
+			{"step": {"progress"}, "do": {"agree"}},
+			{"do": {"leave"}},
 			{"step": {"progress"}, "x": {strings.Repeat("x", 1<<20)}},
 		} {
 			b.send(http.MethodPost, address, form)

@@ -200,9 +200,10 @@ func (s *Sandbox) post(v *visit, form url.Values, now time.Time) page {
 		return s.answerMFA(v, form, now)
 	case stepFailed:
 		s.dropFailed(v, now)
-		if do == "again" {
+		switch do {
+		case "again":
 			v.login(v.bank, v.connection)
-		} else if do == "another" {
+		case "another":
 			v.another()
 		}
 	case stepConnected:
@@ -288,7 +289,7 @@ func (s *Sandbox) logIn(v *visit, form url.Values, now time.Time) page {
 
 // answerMFA gives the answers to the bank, unless one is missing: it takes them once only.
 func (s *Sandbox) answerMFA(v *visit, form url.Values, now time.Time) page {
-	var answers []api.WireSecret
+	answers := make([]api.WireSecret, 0, len(v.job.challenge.Questions))
 	var wrong []fieldProblem
 	for i := range v.job.challenge.Questions {
 		given := strings.TrimSpace(form.Get(answerField(i)))
