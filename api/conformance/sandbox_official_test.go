@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"net/http"
 	"os"
 	"slices"
 	"strings"
@@ -15,7 +14,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/basiq-go/basiq-go/api/conformance/official"
-	"github.com/basiq-go/basiq-go/wrapper/basiqtest"
 )
 
 // sandboxFile lists where the sandbox's answers are not what Basiq's descriptions say of them, and why.
@@ -43,7 +41,7 @@ func TestSandboxAnswersAsOfficiallyDescribed(t *testing.T) {
 
 	var answers []sandboxAnswer
 	synctest.Test(t, func(t *testing.T) {
-		v := visit(t, basiqtest.DeliverWith(&http.Client{Transport: receiver{}}))
+		v := visit(t)
 		v.consent()
 		v.tour()
 		answers = v.answers

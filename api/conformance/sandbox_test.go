@@ -31,7 +31,8 @@ type visitor struct {
 	t         *testing.T
 	sandbox   *basiqtest.Sandbox
 	transport *Transport
-	answers   []sandboxAnswer // all successes with a JSON body
+	pause     func(time.Duration) // until what takes so long is over
+	answers   []sandboxAnswer     // all successes with a JSON body
 }
 
 // sandboxAnswer is a success of the sandbox.
@@ -40,12 +41,17 @@ type sandboxAnswer struct {
 	value              any
 }
 
-func visit(t *testing.T, opts ...basiqtest.Option) *visitor {
+// visit makes a sandbox in memory, for a bubble.
+func visit(t *testing.T) *visitor {
 	t.Helper()
-	sandbox := basiqtest.New(t, opts...)
+	return newVisitor(t, basiqtest.New(t, basiqtest.DeliverWith(&http.Client{Transport: receiver{}})), time.Sleep)
+}
+
+func newVisitor(t *testing.T, sandbox *basiqtest.Sandbox, pause func(time.Duration)) *visitor {
+	t.Helper()
 	transport, err := NewTransport(sandbox.HTTPClient().Transport)
 	require.NoError(t, err)
-	v := &visitor{t: t, sandbox: sandbox, transport: transport}
+	v := &visitor{t: t, sandbox: sandbox, transport: transport, pause: pause}
 	t.Cleanup(func() { assert.Empty(t, transport.Violations()) })
 	return v
 }
@@ -215,14 +221,14 @@ func (v *visitor) tour() map[string]string {
 	job := v.call(v21, "postConnection", 202, "POST "+me+"/connections", credentials("AU00000", "gavinBelson", "hooli2016")).at("id")
 	v.call(client21, "postConnection", 200, "POST "+me+"/connections", credentials("AU00000", "gavinBelson", "hooli2016"))
 	both(func(as accessToken) { v.call(as, "getJobs", 200, "GET /jobs/"+job, nil) })
-	time.Sleep(time.Minute)
+	v.pause(time.Minute)
 	both(func(as accessToken) { v.call(as, "getJobs", 200, "GET /jobs/"+job, nil) })
 	asked := v.call(v21, "postConnection", 202, "POST "+me+"/connections", credentials("AU00002", "Whistler", "ShowBox")).at("id")
-	time.Sleep(10 * time.Second)
+	v.pause(10 * time.Second)
 	v.call(client30, "getJobs", 200, "GET /jobs/"+asked, nil)
 	v.call(client30, "postJobMfa", 202, "POST /jobs/"+asked+"/mfa", object{"mfa-response": []string{"Basiq", "AU00002"}})
 	failed := v.call(v21, "postConnection", 202, "POST "+me+"/connections", credentials("AU00000", "bighead", "password")).at("id")
-	time.Sleep(time.Minute)
+	v.pause(time.Minute)
 	both(func(as accessToken) {
 		v.call(as, "getJobs", 200, "GET /jobs/"+asked, nil)
 		v.call(as, "getJobs", 200, "GET /jobs/"+failed, nil)
@@ -237,18 +243,18 @@ func (v *visitor) tour() map[string]string {
 	both(func(as accessToken) {
 		v.call(as, "refreshConnection", 202, "POST "+me+"/connections/"+connection+"/refresh", nil)
 		v.call(as, "refreshConnection", 200, "POST "+me+"/connections/"+connection+"/refresh", nil)
-		time.Sleep(time.Minute)
+		v.pause(time.Minute)
 		v.call(as, "refreshConnections", 202, "POST "+me+"/connections/refresh", nil)
-		time.Sleep(time.Minute)
+		v.pause(time.Minute)
 	})
 	v.call(v21, "updateConnection", 202, "POST "+me+"/connections/"+connection, object{"password": "hooli2016"})
 	v.call(v21, "updateConnection", 200, "POST "+me+"/connections/"+connection, object{"password": "hooli2016"})
-	time.Sleep(time.Minute)
+	v.pause(time.Minute)
 
 	v.call(v30, "createStatement", 202, "POST "+me+"/statements", statementForm(t, v.statementBank(v30), "march.pdf", "application/pdf", "%PDF-1.7 a statement"))
-	time.Sleep(time.Minute)
+	v.pause(time.Minute)
 	v.call(v21, "createStatement", 202, "POST "+me+"/statements", statementForm(t, v.statementBank(v30), "april.pdf", "application/pdf", "%PDF-1.7 another"))
-	time.Sleep(time.Minute)
+	v.pause(time.Minute)
 
 	both(func(as accessToken) {
 		accounts := v.call(as, "getAccounts", 200, "GET "+me+"/accounts", nil)
@@ -321,7 +327,7 @@ func (v *visitor) tour() map[string]string {
 			"reportType": id, "title": "A report", "filters": v.reportFilters(types, i, user),
 		})
 		v.call(v30, "getJobs", 200, "GET /jobs/"+made.at("id"), nil)
-		time.Sleep(time.Minute)
+		v.pause(time.Minute)
 		done := v.call(v30, "getJobs", 200, "GET /jobs/"+made.at("id"), nil)
 		source, err := url.Parse(done.at("links.source"))
 		require.NoError(t, err)
@@ -347,7 +353,7 @@ func (v *visitor) tour() map[string]string {
 		"name": "some", "url": "https://hooks.example.com/basiq", "subscribedEvents": []string{"user.created", "consent.created"},
 	})
 	v.call(v30, "testMessage", 201, "POST /notifications/messages/test", object{"eventTypeId": "user.created", "Text": "hello"})
-	time.Sleep(time.Minute)
+	v.pause(time.Minute)
 	messages := v.call(v30, "listMessages", 200, "GET /notifications/webhooks/"+hook+"/messages?limit=100", nil)
 	ids["messageId"] = messages.at("data.0.id")
 	v.call(v30, "getWebhookMessage", 200, "GET /notifications/webhooks/"+hook+"/messages/"+ids["messageId"], nil)
@@ -400,7 +406,7 @@ type object = map[string]any
 func TestSandboxSucceedsAtEveryOperation(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		v := visit(t, basiqtest.DeliverWith(&http.Client{Transport: receiver{}}))
+		v := visit(t)
 		v.consent()
 		v.leave(v.tour())
 		passed := v.transport.Exchanges()
@@ -433,7 +439,7 @@ func (v *visitor) consent() {}
 func TestSandboxFailsAtEveryOperation(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		v := visit(t, basiqtest.DeliverWith(&http.Client{Transport: receiver{}}))
+		v := visit(t)
 		v.consent()
 		ids := v.tour()
 		old := map[string]accessToken{"2.1": v.token("2.1", "SERVER_ACCESS", ""), "3.0": v.token("3.0", "SERVER_ACCESS", "")}
