@@ -71,7 +71,9 @@ func (s *Sandbox) getEventTypeByID(c *call) (answer, error) {
 
 func eventTypeNotFound() *failure { return notFound("Requested event type does not exist.") }
 
-func eventTypeNotValid() *failure { return pathNotValid("Event Type ID parameter is not valid", "eventTypeId") }
+func eventTypeNotValid() *failure {
+	return pathNotValid("Event Type ID parameter is not valid", "eventTypeId")
+}
 
 // pathNotValid is how ids in paths are refused that have not the form of one.
 func pathNotValid(detail, parameter string) *failure {
