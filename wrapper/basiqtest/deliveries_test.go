@@ -422,7 +422,7 @@ func TestDeliveryOverSockets(t *testing.T) {
 			return
 		}
 		// A subscriber may ask the sandbox before it answers.
-		assert.Equal(t, event.UserID(), c.get(strings.TrimPrefix(event.Links.Event, s.URL())).text("userId"))
+		assert.Equal(t, event.UserID(), c.get(strings.TrimPrefix(event.Links.Event, s.URL())).text("userId")) //nolint:contextcheck // The test has its own.
 		got <- event
 	})
 	endpoint := httptest.NewServer(mux)

@@ -96,20 +96,24 @@ func TestWebhookNotValid(t *testing.T) {
 		{"no object", []string{hook}, 400, invalid, title, "Posted request not valid."},
 		{"a number for a type", map[string]any{"url": "http://h", "subscribedEvents": []int{1}}, 400, invalid, title, "Posted request not valid."},
 		{
-			"unknown type", map[string]any{"url": "http://h", "subscribedEvents": []string{"account.updated", "job.done"}},
+			"unknown type",
+			map[string]any{"url": "http://h", "subscribedEvents": []string{"account.updated", "job.done"}},
 			400, invalid, title, "Posted subscribedEvents contains unsupported event types.",
 		},
 		{
-			"event without webhooks", map[string]any{"url": "http://h", "subscribedEvents": []string{"connection.updated"}},
+			"event without webhooks",
+			map[string]any{"url": "http://h", "subscribedEvents": []string{"connection.updated"}},
 			400, invalid, title, "Posted subscribedEvents contains unsupported event types.",
 		},
 		{
-			"subscribed", map[string]any{"url": "http://h", "subscribedEvents": []string{"account.updated", "user.created"}},
+			"subscribed",
+			map[string]any{"url": "http://h", "subscribedEvents": []string{"account.updated", "user.created"}},
 			400, "event-already-subscribed", "Event already subscribed",
 			"Posted subscribedEvents contains events that are already subscribed to for this application.",
 		},
 		{
-			"same url", map[string]any{"url": hook, "subscribedEvents": []string{"account.updated"}},
+			"same url",
+			map[string]any{"url": hook, "subscribedEvents": []string{"account.updated"}},
 			409, "resource-already-exists", "Resource already exists", "Webhook with provided url already exists.",
 		},
 	} {
