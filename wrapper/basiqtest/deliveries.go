@@ -3,6 +3,7 @@ package basiqtest
 import (
 	"bytes"
 	"context"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -29,8 +30,8 @@ type message struct {
 	created  time.Time
 	typeID   string
 	eventID  string
-	payload  object // never changes
-	body     []byte // the payload as it is sent
+	payload  object // as the log shows it; never changes
+	body     []byte // as it is sent
 	attempts []attempt
 }
 
@@ -96,8 +97,9 @@ func (s *Sandbox) send(e *event, typeID, text string) {
 			"eventTypeId": typeID, "eventId": e.id,
 			"links": object{"event": w.base + e.path(), "eventEntity": w.base + e.ref},
 		}
-		payload.addIfSet("Text", text)
-		_, body := encode(answer{body: payload})
+		sent := maps.Clone(payload)
+		sent.addIfSet("Text", text) // which the log of messages has no place for
+		_, body := encode(answer{body: sent})
 		m := &message{
 			id: derivedID(e.id, "message "+w.id), webhook: w, created: e.created, typeID: typeID, eventID: e.id,
 			payload: payload, body: bytes.TrimSpace(body),

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/basiq-go/basiq-go/gen"
 )
@@ -51,4 +52,22 @@ func TestEventsAreBounded(t *testing.T) {
 	assert.Equal(t, now.Add(3), s.events[0].created)
 	s.emit(&event{created: now.Add(2 * eventsKept)})
 	assert.Len(t, s.events, 1, "what is too old is dropped")
+}
+
+func TestMessagesAreBounded(t *testing.T) {
+	t.Parallel()
+	s := New(t)
+	require.NoError(t, s.Close()) // so that none is delivered
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	w := &webhook{status: gen.WebhookStatusActive, events: []string{"user.created"}}
+	s.webhooks = []*webhook{w}
+	now := time.Now()
+	for i := range maxMessages + 3 {
+		s.send(&event{created: now.Add(time.Duration(i))}, "user.created", "")
+	}
+	assert.Len(t, w.messages, maxMessages)
+	assert.Equal(t, now.Add(3), w.messages[0].created)
+	s.send(&event{created: now.Add(2 * eventsKept)}, "user.created", "")
+	assert.Len(t, w.messages, 1, "what is too old is dropped")
 }

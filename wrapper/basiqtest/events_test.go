@@ -214,6 +214,30 @@ func TestEventsTellOfChangesOnly(t *testing.T) {
 	})
 }
 
+// A job that was answered is followed twice: from the answer, and to the end of the time for it.
+func TestEventsOfAChallengedJobComeOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := new30(t)
+		id := c.newUser()
+		job := c.connect(id, piedPiper, "jared", "django")
+		time.Sleep(long)
+		assert.NotContains(t, c.eventTypesOf(id), "account.updated")
+		r := c.as("3.0", client, id).post("/jobs/"+job+"/mfa", map[string]any{"mfa-response": []string{"1234"}})
+		require.Equal(t, http.StatusAccepted, r.status, r.raw)
+		time.Sleep(5 * time.Minute)
+		count := map[string]int{}
+		for _, name := range c.eventTypesOf(id) {
+			count[name]++
+		}
+		accounts := c.get("/users/" + id + "/connections/" + c.newestConnection(id)).length("accounts.data")
+		assert.Equal(t, map[string]int{
+			"user.created": 1, "connection.created": 1, "connection.activated": 1, "connection.updated": 1,
+			"account.updated": accounts, "transactions.updated": 1,
+		}, count)
+	})
+}
+
 func TestNoEventsAfterTheEnd(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {

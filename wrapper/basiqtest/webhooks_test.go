@@ -203,6 +203,7 @@ func TestTestMessage(t *testing.T) {
 		assert.Empty(t, c.events(""), "nothing has happened")
 		list := c.get(webhooks + "/" + c.get(webhooks).text("data.0.id") + "/messages")
 		assert.Equal(t, 3, list.length("data"))
+		assert.NotContains(t, list.raw, "Text", "that is not declared")
 	})
 }
 
