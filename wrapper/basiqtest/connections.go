@@ -38,6 +38,9 @@ type connectionState struct {
 // at returns the state at a moment since the latest job started. Wrong credentials make the connection invalid; any
 // other failure leaves its status as it was, since it says nothing about the credentials.
 func (conn *connection) at(now time.Time) connectionState {
+	if conn.job == nil {
+		return connectionState{status: gen.ConnectionStatusPending, lastUsed: conn.created}
+	}
 	state, progress := conn.before, conn.job.at(now)
 	switch {
 	case !progress.verified.IsZero():

@@ -71,11 +71,7 @@ var wrongCredentials = reason{
 
 // startJob starts the connection's next job. None may be running.
 func (s *Sandbox) startJob(now time.Time, conn *connection) *job {
-	if conn.job == nil {
-		conn.before = connectionState{status: gen.ConnectionStatusPending, lastUsed: conn.created}
-	} else {
-		conn.before = conn.at(now)
-	}
+	conn.before = conn.at(now)
 	pace := pace(conn.loginID)
 	takes := func(d time.Duration) time.Duration { return s.faster(time.Duration(float64(d) * pace)) }
 

@@ -110,9 +110,10 @@ func RedirectURL(text string) Option {
 	}
 }
 
-// DeliverWith sets the client that delivers the messages of webhooks; the default is one with a timeout of ten seconds
-// that follows no redirects. A test in a bubble of testing/synctest needs one whose transport opens no sockets. Nil is an
-// error.
+// DeliverWith sets the client that delivers the messages of webhooks; the default is one with a timeout of ten seconds. A
+// client without a timeout gets that too, and none follows redirects; the given one is not changed. Its transport must obey
+// the context of a request, or [Sandbox.Close] waits for it. A test in a bubble of testing/synctest needs one whose transport
+// opens no sockets. Nil is an error.
 func DeliverWith(client *http.Client) Option {
 	return func(c *config) error {
 		if client == nil {

@@ -45,7 +45,10 @@ type Sandbox struct {
 	closing  sync.Once
 	closeErr error
 
-	background sync.WaitGroup // what the sandbox does of its own accord
+	background sync.WaitGroup  // what the sandbox does of its own accord
+	deliverer  *http.Client    // of webhooks' messages
+	lifetime   context.Context //nolint:containedctx // It ends with the sandbox, and deliveries with it.
+	end        context.CancelFunc
 	books      *bank.Books
 
 	mu     sync.Mutex // guards everything below
@@ -104,15 +107,19 @@ func newSandbox(opts []Option) (*Sandbox, error) {
 	if err != nil {
 		return nil, err
 	}
+	lifetime, end := context.WithCancel(context.Background())
 	return &Sandbox{
-		config: config,
-		routes: routes(),
-		served: make(chan struct{}),
-		books:  bank.Open(config.seed, time.Now()),
-		random: newRandom(config.seed),
-		users:  map[string]*user{},
-		jobs:   map[string]*job{},
-		tokens: map[string]*token{},
+		config:    config,
+		routes:    routes(),
+		served:    make(chan struct{}),
+		deliverer: newDeliverer(config.deliverer),
+		lifetime:  lifetime,
+		end:       end,
+		books:     bank.Open(config.seed, time.Now()),
+		random:    newRandom(config.seed),
+		users:     map[string]*user{},
+		jobs:      map[string]*job{},
+		tokens:    map[string]*token{},
 	}, nil
 }
 
@@ -145,6 +152,7 @@ func (s *Sandbox) Close() error {
 		s.mu.Lock()
 		s.retire()
 		s.mu.Unlock()
+		s.end()
 		s.transport.CloseIdleConnections()
 		s.closeErr = s.server.Close()
 		<-s.served
