@@ -34,6 +34,7 @@ type TB interface {
 // concurrent use.
 type Sandbox struct {
 	config    config
+	tb        TB // nil for one that Start made
 	url       string
 	routes    []route
 	server    *http.Server
@@ -43,6 +44,7 @@ type Sandbox struct {
 	served   chan struct{}  // closed when the server accepts no more
 	conns    sync.WaitGroup // the server's open connections
 	closing  sync.Once
+	gone     chan struct{} // closed when the sandbox is being closed
 	closeErr error
 
 	background sync.WaitGroup // what the sandbox does of its own accord
@@ -67,6 +69,9 @@ type Sandbox struct {
 	webhooks []*webhook
 	limits   limits
 	log      requestLog
+
+	injections []*Injection
+	calling    *call // whose handler runs
 }
 
 // New starts a sandbox in memory: it opens no port, and only [Sandbox.HTTPClient] reaches it. It is closed when the
@@ -78,6 +83,7 @@ func New(tb TB, opts ...Option) *Sandbox {
 		tb.Fatalf("basiqtest.New: %v", err)
 		return nil
 	}
+	s.tb = tb
 	listener := newPipeListener()
 	s.serve(listener, "http://localhost", listener.dial)
 	tb.Cleanup(func() { _ = s.Close() })
@@ -104,16 +110,21 @@ func newSandbox(opts []Option) (*Sandbox, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Sandbox{
+	s := &Sandbox{
 		config: config,
 		routes: routes(),
 		served: make(chan struct{}),
+		gone:   make(chan struct{}),
 		books:  bank.Open(config.seed, time.Now()),
 		random: newRandom(config.seed),
 		users:  map[string]*user{},
 		jobs:   map[string]*job{},
 		tokens: map[string]*token{},
-	}, nil
+	}
+	for _, i := range config.injections {
+		s.arm(i)
+	}
+	return s, nil
 }
 
 func (s *Sandbox) serve(listener net.Listener, url string, dial func(context.Context, string, string) (net.Conn, error)) {
@@ -145,6 +156,7 @@ func (s *Sandbox) Close() error {
 		s.mu.Lock()
 		s.retire()
 		s.mu.Unlock()
+		close(s.gone)
 		s.transport.CloseIdleConnections()
 		s.closeErr = s.server.Close()
 		<-s.served
@@ -152,6 +164,13 @@ func (s *Sandbox) Close() error {
 		s.background.Wait()
 	})
 	return s.closeErr
+}
+
+// Shutdown is [Sandbox.Close], but waits until the requests that are under way have been answered, for as long as the
+// context allows. It returns what Close does: that some were not answered is no error.
+func (s *Sandbox) Shutdown(ctx context.Context) error {
+	_ = s.server.Shutdown(ctx)
+	return s.Close()
 }
 
 // URL returns where the sandbox listens, without a slash at the end. For one in memory it is "http://localhost", which
@@ -182,11 +201,4 @@ func (s *Sandbox) ExpireTokens() {
 	for _, t := range s.tokens {
 		t.expires = time.Time{}
 	}
-}
-
-// Requests returns the requests answered so far, the oldest first; the last 10,000 are kept.
-func (s *Sandbox) Requests() []Request {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.log.all()
 }
