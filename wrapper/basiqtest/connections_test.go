@@ -66,20 +66,6 @@ func TestPostConnectionNotValid(t *testing.T) {
 	}
 }
 
-func TestConnectionLimit(t *testing.T) {
-	t.Parallel()
-	c := new21(t)
-	id := c.newUser()
-	path := "/users/" + id + "/connections"
-	for i := range 500 {
-		require.Equal(t, http.StatusAccepted, c.post(path, credentials(hooli, "u"+strconv.Itoa(i), "p")).status)
-	}
-	c.post(path, credentials(hooli, "one more", "p")).requireError(http.StatusForbidden,
-		"too-many-sandbox-connections", "Limit reached for sandbox connections.")
-	require.Equal(t, http.StatusNoContent, c.delete(path+"/"+c.newestConnection(id)).status)
-	require.Equal(t, http.StatusAccepted, c.post(path, credentials(hooli, "one more", "p")).status)
-}
-
 func TestConnectionsByVersion(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
