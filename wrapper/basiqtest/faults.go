@@ -449,7 +449,7 @@ func (s *Sandbox) strike(c *call) {
 		} else {
 			c.fault = i.fault
 		}
-		c.logged.strike(i.fault)
+		c.noteFault(i.fault)
 	}
 	s.disarm()
 }
@@ -463,7 +463,7 @@ func (s *Sandbox) strikeJob() bool {
 	for _, i := range s.injections {
 		if i.fault.kind == faultEndlessJob && i.strikes(begunBy) {
 			if s.calling != nil {
-				s.calling.logged.strike(i.fault)
+				s.calling.noteFault(i.fault)
 			}
 			s.disarm()
 			return true

@@ -558,7 +558,7 @@ func TestFaultsConcurrently(t *testing.T) {
 		group.Go(func() {
 			for range 10 {
 				resp, _, err := c.try(t.Context(), http.MethodGet, "/users", "")
-				if assert.NoError(t, err) && resp.StatusCode == 503 {
+				if assert.NoError(t, err) && resp.StatusCode == http.StatusServiceUnavailable {
 					failed.Add(1)
 				}
 				c.sandbox.Requests()

@@ -43,13 +43,13 @@ func timed(fault func(time.Duration) Fault) func(string) (Fault, error) {
 	}
 }
 
-func counted[T any](make func(int) T) func(string) (T, error) {
+func counted[T any](maker func(int) T) func(string) (T, error) {
 	return func(argument string) (made T, err error) {
 		n, err := strconv.Atoi(argument)
 		if err != nil {
 			return made, fmt.Errorf("%q is no whole number", argument)
 		}
-		return make(n), nil
+		return maker(n), nil
 	}
 }
 

@@ -1,6 +1,7 @@
 package basiqtest
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -80,7 +81,10 @@ func (r Request) String() string {
 		b.WriteString(" after " + r.Duration.String())
 	}
 	for _, about := range [][2]string{
-		{"operation", r.Operation}, {"token", r.Token.Scope}, {"user", r.Token.UserID}, {"fault", r.Fault},
+		{"operation", r.Operation},
+		{"token", r.Token.Scope},
+		{"user", r.Token.UserID},
+		{"fault", r.Fault},
 		{"correlation", r.CorrelationID},
 	} {
 		if about[1] != "" {
@@ -107,8 +111,12 @@ func (r Request) attrs() []slog.Attr {
 		slog.Int("status", r.Status), slog.Duration("duration", r.Duration),
 	}
 	for _, about := range [][2]string{
-		{"operation", r.Operation}, {"query", r.Query}, {"scope", r.Token.Scope}, {"user", r.Token.UserID},
-		{"fault", r.Fault}, {"correlation", r.CorrelationID},
+		{"operation", r.Operation},
+		{"query", r.Query},
+		{"scope", r.Token.Scope},
+		{"user", r.Token.UserID},
+		{"fault", r.Fault},
+		{"correlation", r.CorrelationID},
 	} {
 		if about[1] != "" {
 			attrs = append(attrs, slog.String(about[0], about[1]))
@@ -117,12 +125,12 @@ func (r Request) attrs() []slog.Attr {
 	return attrs
 }
 
-// strike notes that a fault has struck.
-func (r *Request) strike(f Fault) {
-	if r.Fault != "" {
-		r.Fault += ", "
+// noteFault notes in the log that a fault has struck the call.
+func (c *call) noteFault(f Fault) {
+	if c.logged.Fault != "" {
+		c.logged.Fault += ", "
 	}
-	r.Fault += f.String()
+	c.logged.Fault += f.String()
 }
 
 // newRequest is what the log keeps of a request as it comes. The bodies of what is no operation, such as the consent page's
@@ -156,7 +164,7 @@ func (s *Sandbox) describe(r *http.Request) RequestToken {
 
 // sent notes which status is about to be sent, 0 for none, and tells the logger. The sandbox must not be locked: a logger
 // may take its time.
-func (s *Sandbox) sent(c *call, status int) {
+func (s *Sandbox) sent(ctx context.Context, c *call, status int) {
 	s.mu.Lock()
 	c.logged.Status, c.logged.Duration = status, time.Since(c.now)
 	if status == 0 {
@@ -165,7 +173,6 @@ func (s *Sandbox) sent(c *call, status int) {
 	request := *c.logged
 	s.mu.Unlock()
 
-	ctx := c.http.Context()
 	attrs := request.attrs()
 	if request.Body != "" && s.config.logger.Enabled(ctx, slog.LevelDebug) {
 		attrs = append(attrs, slog.String("body", request.Body))

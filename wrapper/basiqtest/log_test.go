@@ -213,7 +213,7 @@ func TestLoggerMayUseTheSandbox(t *testing.T) {
 	t.Parallel()
 	var s *basiqtest.Sandbox
 	seen := 0
-	s = basiqtest.New(t, basiqtest.Logger(slog.New(slog.NewTextHandler(writer(func(p []byte) {
+	s = basiqtest.New(t, basiqtest.Logger(slog.New(slog.NewTextHandler(writer(func([]byte) {
 		seen = len(s.Requests())
 	}), nil))))
 	send(t, s, http.MethodGet, "/nothing", "", nil)

@@ -46,10 +46,10 @@ func (s *Sandbox) carryOut(c *call, handle func(*call) (answer, error)) (answer,
 
 // send writes the answer in the way that the call's fault wants. The log comes before the writing, so that a client who
 // has the answer finds it in the log. The sandbox must not be locked: all this may take its time.
-func (s *Sandbox) send(w http.ResponseWriter, c *call, a answer) {
-	ctx := c.http.Context()
+func (s *Sandbox) send(w http.ResponseWriter, r *http.Request, c *call, a answer) {
+	ctx := r.Context()
 	if c.latency > 0 && !s.pause(ctx, c.latency) {
-		s.abandon(c)
+		s.abandon(ctx, c)
 	}
 	switch c.fault.kind {
 	case faultHang:
@@ -57,9 +57,9 @@ func (s *Sandbox) send(w http.ResponseWriter, c *call, a answer) {
 		case <-ctx.Done():
 		case <-s.gone:
 		}
-		s.abandon(c)
+		s.abandon(ctx, c)
 	case faultResetBefore, faultResetAfter:
-		s.sent(c, 0)
+		s.sent(ctx, c, 0)
 		s.reset(w)
 		return
 	default:
@@ -76,7 +76,7 @@ func (s *Sandbox) send(w http.ResponseWriter, c *call, a answer) {
 	if c.fault.kind == faultTooMany {
 		header.Set("Retry-After", c.fault.retryAfter(time.Now()))
 	}
-	s.sent(c, a.status)
+	s.sent(ctx, c, a.status)
 	switch {
 	case len(body) == 0:
 		w.WriteHeader(a.status)
@@ -116,8 +116,8 @@ func (s *Sandbox) pause(ctx context.Context, d time.Duration) bool {
 }
 
 // abandon ends a call without an answer: nobody waits for it any more, or the sandbox is closed.
-func (s *Sandbox) abandon(c *call) {
-	s.sent(c, 0)
+func (s *Sandbox) abandon(ctx context.Context, c *call) {
+	s.sent(ctx, c, 0)
 	panic(http.ErrAbortHandler) // the documented way to end a connection with no answer
 }
 

@@ -147,7 +147,7 @@ func (s *Sandbox) serveUnknown(w http.ResponseWriter, r *http.Request, path []st
 // answer logs the request, runs handle with the sandbox locked and sends the answer, unless a fault wants it otherwise.
 func (s *Sandbox) answer(w http.ResponseWriter, c *call, handle func(*call) (answer, error)) {
 	c.logged = newRequest(c)
-	s.send(w, c, s.lockedAnswer(c, handle))
+	s.send(w, c.http, c, s.lockedAnswer(c, handle))
 }
 
 func (s *Sandbox) lockedAnswer(c *call, handle func(*call) (answer, error)) answer {
