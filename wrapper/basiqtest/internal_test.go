@@ -108,7 +108,7 @@ func TestRequestLogKeepsTheLast(t *testing.T) {
 	t.Parallel()
 	var l requestLog
 	for i := range maxRequests + 5 {
-		l.add(&Request{Path: strconv.Itoa(i)})
+		l.add(Request{Path: strconv.Itoa(i)})
 	}
 	all := l.all()
 	require.Len(t, all, maxRequests)

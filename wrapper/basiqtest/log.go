@@ -135,8 +135,8 @@ func (c *call) noteFault(f Fault) {
 
 // newRequest is what the log keeps of a request as it comes. The bodies of what is no operation, such as the consent page's
 // forms, are not kept: nobody has said what is a secret in them.
-func newRequest(c *call) *Request {
-	r := &Request{
+func newRequest(c *call) Request {
+	r := Request{
 		Method: c.http.Method, Path: c.http.URL.Path, Operation: c.route.operation,
 		Query: redactPairs(c.http.URL.RawQuery), BodySize: len(c.body),
 	}
@@ -162,8 +162,7 @@ func (s *Sandbox) describe(r *http.Request) RequestToken {
 	return described
 }
 
-// sent notes which status is about to be sent, 0 for none, and tells the logger. The sandbox must not be locked: a logger
-// may take its time.
+// sent notes which status is about to be sent, 0 for none, and tells the logger. The sandbox must not be locked.
 func (s *Sandbox) sent(ctx context.Context, c *call, status int) {
 	s.mu.Lock()
 	c.logged.Status, c.logged.Duration = status, time.Since(c.now)
@@ -172,7 +171,11 @@ func (s *Sandbox) sent(ctx context.Context, c *call, status int) {
 	}
 	request := *c.logged
 	s.mu.Unlock()
+	s.tell(ctx, request)
+}
 
+// tell tells the logger of a request. The sandbox must not be locked: a logger may take its time.
+func (s *Sandbox) tell(ctx context.Context, request Request) {
 	attrs := request.attrs()
 	if request.Body != "" && s.config.logger.Enabled(ctx, slog.LevelDebug) {
 		attrs = append(attrs, slog.String("body", request.Body))
@@ -221,13 +224,16 @@ type requestLog struct {
 	oldest  int
 }
 
-func (l *requestLog) add(r *Request) {
+// add returns the entry, so that it can be completed.
+func (l *requestLog) add(r Request) *Request {
+	entry := &r
 	if len(l.entries) < maxRequests {
-		l.entries = append(l.entries, r)
-		return
+		l.entries = append(l.entries, entry)
+		return entry
 	}
-	l.entries[l.oldest] = r
+	l.entries[l.oldest] = entry
 	l.oldest = (l.oldest + 1) % maxRequests
+	return entry
 }
 
 func (l *requestLog) all() []Request {

@@ -44,9 +44,9 @@ func (s *Sandbox) carryOut(c *call, handle func(*call) (answer, error)) (answer,
 	return handle(c)
 }
 
-// send writes the answer in the way that the call's fault wants. The log comes before the writing, so that a client who
+// respond writes the answer in the way that the call's fault wants. The log comes before the writing, so that a client who
 // has the answer finds it in the log. The sandbox must not be locked: all this may take its time.
-func (s *Sandbox) send(w http.ResponseWriter, r *http.Request, c *call, a answer) {
+func (s *Sandbox) respond(w http.ResponseWriter, r *http.Request, c *call, a answer) {
 	ctx := r.Context()
 	if c.latency > 0 && !s.pause(ctx, c.latency) {
 		s.abandon(ctx, c)

@@ -40,11 +40,11 @@ type Sandbox struct {
 	server    *http.Server
 	transport *http.Transport
 	client    *http.Client
+	gone      chan struct{} // closed when the sandbox is being closed
 
 	served   chan struct{}  // closed when the server accepts no more
 	conns    sync.WaitGroup // the server's open connections
 	closing  sync.Once
-	gone     chan struct{} // closed when the sandbox is being closed
 	closeErr error
 
 	background sync.WaitGroup // what the sandbox does of its own accord
@@ -58,6 +58,9 @@ type Sandbox struct {
 	alarm   *time.Timer // nil when nothing is to come
 	alarmAt time.Time
 
+	injections []*Injection
+	calling    *call // whose handler runs
+
 	users     map[string]*user
 	usersMade int
 	jobs      map[string]*job
@@ -69,9 +72,6 @@ type Sandbox struct {
 	webhooks []*webhook
 	limits   limits
 	log      requestLog
-
-	injections []*Injection
-	calling    *call // whose handler runs
 }
 
 // New starts a sandbox in memory: it opens no port, and only [Sandbox.HTTPClient] reaches it. It is closed when the
@@ -110,24 +110,23 @@ func newSandbox(opts []Option) (*Sandbox, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Sandbox{
+	return &Sandbox{
 		config: config,
 		routes: routes(),
 		served: make(chan struct{}),
-		gone:   make(chan struct{}),
 		books:  bank.Open(config.seed, time.Now()),
 		random: newRandom(config.seed),
 		users:  map[string]*user{},
 		jobs:   map[string]*job{},
 		tokens: map[string]*token{},
-	}
-	for _, i := range config.injections {
-		s.arm(i)
-	}
-	return s, nil
+	}, nil
 }
 
 func (s *Sandbox) serve(listener net.Listener, url string, dial func(context.Context, string, string) (net.Conn, error)) {
+	for _, i := range s.config.injections {
+		s.arm(i)
+	}
+	s.gone = make(chan struct{})
 	s.url = url
 	s.transport = &http.Transport{DialContext: dial, MaxIdleConnsPerHost: 100}
 	s.client = &http.Client{Transport: s.transport}
@@ -156,8 +155,8 @@ func (s *Sandbox) Close() error {
 		s.mu.Lock()
 		s.retire()
 		s.mu.Unlock()
-		close(s.gone)
 		s.transport.CloseIdleConnections()
+		close(s.gone)
 		s.closeErr = s.server.Close()
 		<-s.served
 		s.conns.Wait()

@@ -146,17 +146,16 @@ func (s *Sandbox) serveUnknown(w http.ResponseWriter, r *http.Request, path []st
 
 // answer logs the request, runs handle with the sandbox locked and sends the answer, unless a fault wants it otherwise.
 func (s *Sandbox) answer(w http.ResponseWriter, c *call, handle func(*call) (answer, error)) {
-	c.logged = newRequest(c)
-	s.send(w, c.http, c, s.lockedAnswer(c, handle))
+	s.respond(w, c.http, c, s.lockedAnswer(c, newRequest(c), handle))
 }
 
-func (s *Sandbox) lockedAnswer(c *call, handle func(*call) (answer, error)) answer {
+func (s *Sandbox) lockedAnswer(c *call, logged Request, handle func(*call) (answer, error)) answer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c.view = view{base: baseURL(c.http), now: time.Now()}
 	s.settle(c.now)
-	c.logged.Time, c.logged.Token = c.now, s.describe(c.http)
-	s.log.add(c.logged)
+	logged.Time, logged.Token = c.now, s.describe(c.http)
+	c.logged = s.log.add(logged)
 	s.strike(c)
 	a, err := s.carryOut(c, handle)
 	if err != nil {
