@@ -12,24 +12,24 @@ var faultTexts = []struct {
 	name, argument string
 	make           func(argument string) (Fault, error)
 }{
-	{"502-html", "", plain(BadGateway)},
+	{"502-html", "", bare(BadGateway)},
 	{"429-after", "DURATION", timed(TooManyRequests)},
 	{"429-date", "DURATION", timed(TooManyRequestsDate)},
 	{"latency", "DURATION", timed(Latency)},
-	{"hang", "", plain(Hang)},
-	{"reset-before", "", plain(ResetBefore)},
-	{"reset-after", "", plain(ResetAfter)},
-	{"truncate", "", plain(Truncate)},
+	{"hang", "", bare(Hang)},
+	{"reset-before", "", bare(ResetBefore)},
+	{"reset-after", "", bare(ResetAfter)},
+	{"truncate", "", bare(Truncate)},
 	{"slow-body", "BYTES", counted(SlowBody)},
-	{"garbage", "", plain(Garbage)},
-	{"revoke-token", "", plain(RevokeToken)},
-	{"revoke-all-tokens", "", plain(RevokeAllTokens)},
-	{"expire-token", "", plain(ExpireToken)},
-	{"expire-all-tokens", "", plain(ExpireAllTokens)},
-	{"endless-job", "", plain(EndlessJob)},
+	{"garbage", "", bare(Garbage)},
+	{"revoke-token", "", bare(RevokeToken)},
+	{"revoke-all-tokens", "", bare(RevokeAllTokens)},
+	{"expire-token", "", bare(ExpireToken)},
+	{"expire-all-tokens", "", bare(ExpireAllTokens)},
+	{"endless-job", "", bare(EndlessJob)},
 }
 
-func plain(fault func() Fault) func(string) (Fault, error) {
+func bare(fault func() Fault) func(string) (Fault, error) {
 	return func(string) (Fault, error) { return fault(), nil }
 }
 
