@@ -297,6 +297,16 @@ func TestReset(t *testing.T) {
 	}
 }
 
+func TestResetOfAnError(t *testing.T) {
+	t.Parallel()
+	c := new21(t)
+	c.sandbox.Inject(basiqtest.ResetAfter(), basiqtest.On("createUser"))
+	_, _, err := c.try(t.Context(), http.MethodPost, "/users", "{}")
+	require.ErrorIs(t, err, io.EOF)
+	assert.Equal(t, 0, c.last().Status)
+	assert.Empty(t, c.last().CorrelationID, "nobody has been told of it")
+}
+
 // A GET on a connection that was used before is sent again by net/http itself, as the doc comment warns.
 func TestResetMayGoUnnoticed(t *testing.T) {
 	t.Parallel()

