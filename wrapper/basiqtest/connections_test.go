@@ -10,7 +10,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/basiq-go/basiq-go/wrapper/basiqtest"
 )
 
 const notFound = "Requested resource is not found"
@@ -66,20 +65,6 @@ func TestPostConnectionNotValid(t *testing.T) {
 			assert.Equal(t, test.pointer, r.text("data.0.source.pointer"))
 		})
 	}
-}
-
-func TestConnectionLimit(t *testing.T) {
-	t.Parallel()
-	c := new21(t, basiqtest.EnforceLimits())
-	id := c.newUser()
-	path := "/users/" + id + "/connections"
-	for i := range 500 {
-		require.Equal(t, http.StatusAccepted, c.post(path, credentials(hooli, "u"+strconv.Itoa(i), "p")).status)
-	}
-	c.post(path, credentials(hooli, "one more", "p")).requireError(http.StatusForbidden,
-		"too-many-sandbox-connections", "Limit reached for sandbox connections.")
-	require.Equal(t, http.StatusNoContent, c.delete(path+"/"+c.newestConnection(id)).status)
-	require.Equal(t, http.StatusAccepted, c.post(path, credentials(hooli, "one more", "p")).status)
 }
 
 func TestConnectionsByVersion(t *testing.T) {

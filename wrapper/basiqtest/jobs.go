@@ -16,6 +16,8 @@ const (
 	jobsKept = 7 * 24 * time.Hour
 	// challengeLifetime is how long a challenge waits for its answer. It belongs to the user, so [Speed] leaves it alone.
 	challengeLifetime = 2 * time.Minute
+	// forever is longer than any sandbox lives.
+	forever = 100 * 365 * 24 * time.Hour
 )
 
 // How long the steps take at the least; see pace.
@@ -36,6 +38,7 @@ type job struct {
 	source     string      // the path of what the job makes
 	created    time.Time
 	steps      []step
+	endless    bool // never gets over its first step
 
 	challenge  *bank.Challenge // nil when the bank does not ask
 	answered   time.Time       // when the right answer came; the zero time when it has not
@@ -112,6 +115,7 @@ func (s *Sandbox) startJob(now time.Time, conn *connection) *job {
 func (s *Sandbox) begin(j *job, now time.Time) {
 	j.user.jobs = append(j.user.jobs, j)
 	s.jobs[j.id] = j
+	j.endless = s.strikeJob()
 	s.follow(j, now)
 }
 
@@ -120,7 +124,7 @@ func (s *Sandbox) follow(j *job, now time.Time) {
 	p := j.at(now)
 	s.noteProgress(j, p, now)
 	j.noted = p
-	if !p.done {
+	if !p.done && !j.endless {
 		s.later(p.next, func(now time.Time) { s.follow(j, now) })
 	}
 }
@@ -194,6 +198,8 @@ func (j *job) stepAt(planned step, began, now time.Time) (gen.JobStepStatus, tim
 // end returns how and when a step ends that began at a moment, as far as is known now.
 func (j *job) end(planned step, began time.Time) (gen.JobStepStatus, time.Time) {
 	switch {
+	case j.endless:
+		return gen.JobStepStatusSuccess, began.Add(forever)
 	case planned.title == gen.JobStepTitleMFAChallenge && j.challenge == nil:
 		return gen.JobStepStatusSkipped, began
 	case planned.title == gen.JobStepTitleMFAChallenge && !j.refused.IsZero():

@@ -34,11 +34,13 @@ type TB interface {
 // concurrent use.
 type Sandbox struct {
 	config    config
+	tb        TB // nil for one that Start made
 	url       string
 	routes    []route
 	server    *http.Server
 	transport *http.Transport
 	client    *http.Client
+	gone      chan struct{} // closed when the sandbox is being closed
 
 	served   chan struct{}  // closed when the server accepts no more
 	conns    sync.WaitGroup // the server's open connections
@@ -58,6 +60,9 @@ type Sandbox struct {
 	agenda  agenda
 	alarm   *time.Timer // nil when nothing is to come
 	alarmAt time.Time
+
+	injections []*Injection
+	calling    *call // whose handler runs
 
 	users     map[string]*user
 	usersMade int
@@ -81,6 +86,7 @@ func New(tb TB, opts ...Option) *Sandbox {
 		tb.Fatalf("basiqtest.New: %v", err)
 		return nil
 	}
+	s.tb = tb
 	listener := newPipeListener()
 	s.serve(listener, "http://localhost", listener.dial)
 	tb.Cleanup(func() { _ = s.Close() })
@@ -124,6 +130,10 @@ func newSandbox(opts []Option) (*Sandbox, error) {
 }
 
 func (s *Sandbox) serve(listener net.Listener, url string, dial func(context.Context, string, string) (net.Conn, error)) {
+	for _, i := range s.config.injections {
+		s.arm(i)
+	}
+	s.gone = make(chan struct{})
 	s.url = url
 	s.transport = &http.Transport{DialContext: dial, MaxIdleConnsPerHost: 100}
 	s.client = &http.Client{Transport: s.transport}
@@ -154,12 +164,20 @@ func (s *Sandbox) Close() error {
 		s.mu.Unlock()
 		s.end()
 		s.transport.CloseIdleConnections()
+		close(s.gone)
 		s.closeErr = s.server.Close()
 		<-s.served
 		s.conns.Wait()
 		s.background.Wait()
 	})
 	return s.closeErr
+}
+
+// Shutdown is [Sandbox.Close], but waits until the requests that are under way have been answered, for as long as the
+// context allows. It returns what Close does: that some were not answered is no error.
+func (s *Sandbox) Shutdown(ctx context.Context) error {
+	_ = s.server.Shutdown(ctx)
+	return s.Close()
 }
 
 // URL returns where the sandbox listens, without a slash at the end. For one in memory it is "http://localhost", which
@@ -190,11 +208,4 @@ func (s *Sandbox) ExpireTokens() {
 	for _, t := range s.tokens {
 		t.expires = time.Time{}
 	}
-}
-
-// Requests returns the requests answered so far, the oldest first; the last 10,000 are kept.
-func (s *Sandbox) Requests() []Request {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.log.all()
 }
