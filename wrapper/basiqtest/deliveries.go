@@ -3,6 +3,7 @@ package basiqtest
 import (
 	"bytes"
 	"context"
+	"log/slog"
 	"maps"
 	"net/http"
 	"slices"
@@ -128,6 +129,10 @@ func (s *Sandbox) deliver(m *message) {
 		began := time.Now()
 		a := attempt{id: id, url: to, began: began}
 		a.code, a.response = s.post(s.lifetime, to, sign(m.id, began, m.body), m.body)
+		// Not the URL: it may hold a secret, and the webhook's id leads to it.
+		s.config.logger.LogAttrs(s.lifetime, slog.LevelInfo, "delivery",
+			slog.String("webhook", w.id), slog.String("message", m.id), slog.String("event", m.typeID),
+			slog.Int("status", a.code), slog.Duration("duration", time.Since(began)))
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		if !s.closed {

@@ -127,7 +127,8 @@ func DeliverWith(client *http.Client) Option {
 	}
 }
 
-// Logger logs what comes to the sandbox: a line "request" at level Info for each request, when its answer is about to be
+// Logger logs what comes to the sandbox: a line "delivery" at level Info for each attempt at delivering a webhook's
+// message, and a line "request" for each request, when its answer is about to be
 // sent, with the attributes of [Request.LogValue], and at level Debug its redacted body too. Nil is an error.
 func Logger(logger *slog.Logger) Option {
 	return func(c *config) error {

@@ -55,7 +55,7 @@ func (s *Sandbox) respond(w http.ResponseWriter, r *http.Request, c *call, a ans
 	case faultHang:
 		select {
 		case <-ctx.Done():
-		case <-s.gone:
+		case <-s.lifetime.Done():
 		}
 		s.abandon(ctx, c)
 	case faultResetBefore, faultResetAfter:
@@ -110,7 +110,7 @@ func (s *Sandbox) pause(ctx context.Context, d time.Duration) bool {
 	case <-timer.C:
 		return true
 	case <-ctx.Done():
-	case <-s.gone:
+	case <-s.lifetime.Done():
 	}
 	return false
 }

@@ -40,7 +40,6 @@ type Sandbox struct {
 	server    *http.Server
 	transport *http.Transport
 	client    *http.Client
-	gone      chan struct{} // closed when the sandbox is being closed
 
 	served   chan struct{}  // closed when the server accepts no more
 	conns    sync.WaitGroup // the server's open connections
@@ -133,7 +132,6 @@ func (s *Sandbox) serve(listener net.Listener, url string, dial func(context.Con
 	for _, i := range s.config.injections {
 		s.arm(i)
 	}
-	s.gone = make(chan struct{})
 	s.url = url
 	s.transport = &http.Transport{DialContext: dial, MaxIdleConnsPerHost: 100}
 	s.client = &http.Client{Transport: s.transport}
@@ -164,7 +162,6 @@ func (s *Sandbox) Close() error {
 		s.mu.Unlock()
 		s.end()
 		s.transport.CloseIdleConnections()
-		close(s.gone)
 		s.closeErr = s.server.Close()
 		<-s.served
 		s.conns.Wait()
