@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -482,4 +483,23 @@ func TestMessageLinksLeadToWhereTheWebhookWasMade(t *testing.T) {
 		require.Len(t, sub.deliveries(), 1)
 		assert.Contains(t, sub.deliveries()[0].body, `"eventEntity":"http://basiq.example/users/`+user+`"`)
 	})
+}
+
+// An attempt is logged with what came of it, without the URL: a subscriber may have put a secret into that.
+func TestDeliveriesAreLogged(t *testing.T) {
+	t.Parallel()
+	var out lines
+	far := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }))
+	t.Cleanup(far.Close)
+	c := new30(t, basiqtest.Logger(slog.New(slog.NewJSONHandler(&out, nil))))
+	r := c.post("/notifications/webhooks", map[string]any{
+		"url": far.URL + "/?key=Pl4nted", "subscribedEvents": []string{"user.created"},
+	})
+	require.Equal(t, http.StatusCreated, r.status, r.raw)
+	c.newUser()
+	require.EventuallyWithT(t, func(t *assert.CollectT) {
+		assert.Contains(t, out.String(), `"msg":"delivery","webhook":"`+r.text("id"))
+	}, 5*time.Second, time.Millisecond)
+	assert.Contains(t, out.String(), `"event":"user.created","status":418`)
+	assert.NotContains(t, out.String(), "Pl4nted")
 }

@@ -127,9 +127,9 @@ func DeliverWith(client *http.Client) Option {
 	}
 }
 
-// Logger logs what comes to the sandbox: a line "delivery" at level Info for each attempt at delivering a webhook's
-// message, and a line "request" for each request, when its answer is about to be
-// sent, with the attributes of [Request.LogValue], and at level Debug its redacted body too. Nil is an error.
+// Logger logs what comes to the sandbox and goes out of it, at level Info: a line "request" for each request, when its
+// answer is about to be sent, with the attributes of [Request.LogValue], and at level Debug its redacted body too; and a
+// line "delivery" for each attempt at delivering a webhook's message. Nil is an error.
 func Logger(logger *slog.Logger) Option {
 	return func(c *config) error {
 		if logger == nil {
