@@ -140,7 +140,7 @@ func (l *ledger) view(day int) *view {
 		for _, t := range slices.Backward(posted) {
 			list = append(list, t)
 		}
-		v.transactions = append(v.transactions, list[:len(list):len(list)])
+		v.transactions = append(v.transactions, slices.Clip(list))
 		v.accounts = append(v.accounts, l.statementOf(a, posted, held))
 	}
 	return v
@@ -186,7 +186,7 @@ func (l *ledger) statementOf(a *account, posted []*Transaction, held Cents) Acco
 	}
 	s := Account{
 		Key: a.key, Kind: a.kind, Product: l.productName(a.plan), Name: a.name, Number: a.number, Holder: holder,
-		Joint: a.joint != "", Opened: l.begin.AddDate(0, -a.months, int(a.id%27)), Balance: cents(a.opening), //nolint:gosec // Below 27.
+		Joint: a.joint != "", Opened: l.begin.AddDate(0, -a.months, int(a.id%27)), Balance: cents(a.opening),
 		Limit: cents(a.limit),
 	}
 	if a.rate > 0 {

@@ -130,8 +130,12 @@ func TestPersonas_incomes(t *testing.T) {
 	}
 
 	for _, steady := range []struct{ login, flow string }{
-		{"Wentworth-Smith", "salary:Hooli"}, {"Wentworth-Smith", "salary:Northern"}, {"Whistler", "salary:"},
-		{"richard", "salary:"}, {"ashMann", "salary:"}, {"richard", "rent:Ray White"},
+		{"Wentworth-Smith", "salary:Hooli"},
+		{"Wentworth-Smith", "salary:Northern"},
+		{"Whistler", "salary:"},
+		{"richard", "salary:"},
+		{"ashMann", "salary:"},
+		{"richard", "rent:Ray White"},
 	} {
 		list := amounts(steady.login, steady.flow)
 		assert.Equal(t, slices.Min(list), slices.Max(list), "%s %s is steady", steady.login, steady.flow)
