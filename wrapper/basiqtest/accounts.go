@@ -58,8 +58,9 @@ func (s *Sandbox) holdings(conn *connection, now time.Time) []*holding {
 	if conn.held.fetched.Equal(state.fetched) && conn.held.read.Equal(state.read) {
 		return conn.held.list
 	}
-	var list []*holding
-	for _, account := range s.accountsAt(conn, state.fetched) {
+	accounts := s.accountsAt(conn, state.fetched)
+	list := make([]*holding, 0, len(accounts))
+	for _, account := range accounts {
 		h := &holding{
 			Account: account, id: derivedID(conn.id, "account "+account.Key), user: conn.user, connection: conn,
 			institution: conn.institution.ID, currency: australianDollar, fetched: state.fetched, updated: state.fetched,
@@ -70,7 +71,7 @@ func (s *Sandbox) holdings(conn *connection, now time.Time) []*holding {
 		}
 		list = append(list, h)
 	}
-	conn.held = held{fetched: state.fetched, read: state.read, list: slices.Clip(list)}
+	conn.held = held{fetched: state.fetched, read: state.read, list: list}
 	return conn.held.list
 }
 

@@ -1,9 +1,11 @@
 package basiqtest
 
 import (
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -36,9 +38,7 @@ func BenchmarkTransactionsPage(b *testing.B) {
 	require.Equal(b, http.StatusCreated, w.Code)
 
 	s.mu.Lock()
-	var u *user
-	for _, u = range s.users {
-	}
+	u := slices.Collect(maps.Values(s.users))[0]
 	then := time.Now().Add(-time.Minute)
 	for _, login := range []string{"gavinBelson", "Wentworth-Smith", "jared"} {
 		who := bank.FindPerson(login)

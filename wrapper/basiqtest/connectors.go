@@ -153,7 +153,7 @@ func (ctor connector) property(name string) string {
 // named, ne whether it has not. That is not documented.
 func (ctor connector) meets(all conditions) bool {
 	for _, cond := range all {
-		holds := false
+		var holds bool
 		if cond.property == "connector.scopes" {
 			has := slices.ContainsFunc(ctor.scopes(), func(scope string) bool { return slices.Contains(cond.values, scope) })
 			holds = has == (cond.operator != "ne")

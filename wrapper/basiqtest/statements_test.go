@@ -116,6 +116,31 @@ func TestStatementInCSV(t *testing.T) {
 	})
 }
 
+// Descriptions come out letter by letter, whatever they are.
+func TestStatementText(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := new30(t)
+		id := c.newUser()
+		texts := []string{`He said "no"`, `back\slash`, "tab\there", "Café Zürich €5", "<b> & 'x'", "日本 🍣", "two\nlines"}
+		content := "\xef\xbb\xbf" + header
+		for _, text := range texts {
+			content += `1,"` + strings.ReplaceAll(text, `"`, `""`) + `",G,AUD,1.00,1999-12-31,1999-12-01,"` +
+				strings.ReplaceAll(text, `"`, `""`) + "\",-1.00,5.00\n"
+			content = strings.Replace(content, "\n1,", "\n"+strconv.Itoa(len(content))+",", 1) // an account of its own
+		}
+		r := c.upload(id, nab, file{name: "a.csv", content: content})
+		require.Equal(t, http.StatusAccepted, r.status, r.raw)
+		time.Sleep(long)
+		accounts, transactions := c.get("/users/"+id+"/accounts"), c.get("/users/"+id+"/transactions")
+		require.Equal(t, len(texts), transactions.length("data"), transactions.raw)
+		for i, text := range texts {
+			assert.Equal(t, text, accounts.text("data."+strconv.Itoa(i)+".name"))
+			assert.Equal(t, text, transactions.text("data."+strconv.Itoa(i)+".description"))
+		}
+	})
+}
+
 // A statement is a connection like another: it is filtered, deleted and purged, but not refreshed.
 func TestStatementIsAConnection(t *testing.T) {
 	t.Parallel()
