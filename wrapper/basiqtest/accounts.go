@@ -77,11 +77,11 @@ func (s *Sandbox) holdings(conn *connection, now time.Time) []*holding {
 
 // userHoldings returns the user's accounts as they are now, those of deleted connections last.
 func (s *Sandbox) userHoldings(u *user, now time.Time) []*holding {
-	var list []*holding
+	list := make([]*holding, 0, 4*len(u.connections)+len(u.orphans)) // four are what most people have
 	for _, conn := range u.connections {
 		list = append(list, s.holdings(conn, now)...)
 	}
-	return slices.Concat(list, u.orphans)
+	return append(list, u.orphans...)
 }
 
 func (s *Sandbox) accountsAt(conn *connection, at time.Time) []bank.Account {

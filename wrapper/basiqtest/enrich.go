@@ -221,12 +221,7 @@ func (s *Sandbox) getEnrich(c *call) (answer, error) {
 	if country := query.Get("country"); country != "" && country != "AU" {
 		known = false // all the merchants are in Australia
 	}
-	// A merchant belongs to a payment, says the documentation; here also to what it pays back or in.
-	switch class {
-	case gen.TransactionClassPayment, gen.TransactionClassRefund, gen.TransactionClassDirectCredit:
-	default:
-		known = false
-	}
+	known = known && hasMerchant(class)
 	data, links := object{}, object{"self": c.url("/enrich?" + strings.ReplaceAll(query.Encode(), "+", "%20"))}
 	if c.version == v30 {
 		links["logo-master"], links["logo-thumb"] = nil, nil
@@ -248,6 +243,13 @@ func (s *Sandbox) getEnrich(c *call) (answer, error) {
 	return answer{http.StatusOK, object{
 		"type": "enrich", "direction": direction, "class": class, "data": data, "links": links,
 	}}, nil
+}
+
+// hasMerchant reports whether transactions of a class have a merchant. The documents speak of payments; here also what a
+// merchant pays back or in has one.
+func hasMerchant(class gen.TransactionClass) bool {
+	return class == gen.TransactionClassPayment || class == gen.TransactionClassRefund ||
+		class == gen.TransactionClassDirectCredit
 }
 
 // impliedDirection is the direction of a transaction whose amount nobody told: that of its class, if it has one.

@@ -407,7 +407,7 @@ func newTransaction(key, account, description, class string, made time.Time, amo
 		Key: key, Account: account, Made: made, Posted: made, Amount: amount, Description: description, Class: class,
 	}
 	merchant, category, known := bank.Enrich(description)
-	if known {
+	if known && hasMerchant(gen.TransactionClass(class)) {
 		t.Merchant, t.Category = merchant, category
 	} else {
 		t.Category = categoryOf(gen.TransactionClass(class), amount)

@@ -3,9 +3,23 @@ package basiqtest
 import (
 	"encoding/json"
 	"testing"
+	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/basiq-go/basiq-go/wrapper/basiqtest/internal/bank"
 )
+
+// All banks of the sandbox that take statements take both kinds. One that does not tells so as in the documents' example.
+func TestStatementOfTheOtherKind(t *testing.T) {
+	t.Parallel()
+	up := &upload{name: "a.csv", content: []byte("accountNo\n")}
+	_, st, err := readStatement(up, &bank.Bank{Statements: []string{"pdf"}}, time.Now())
+	require.NoError(t, err)
+	assert.Equal(t, "bank-statement-not-supported", st.failure.code)
+	assert.Equal(t, "Statement not supported.", st.failure.title)
+}
 
 // Whatever is uploaded is answered with an error, fails in its job, or can be listed.
 func FuzzReadCSV(f *testing.F) {

@@ -141,6 +141,93 @@ func TestStatementText(t *testing.T) {
 	})
 }
 
+// What a statement's lines are about is found out from their words.
+func TestStatementIsEnriched(t *testing.T) {
+	t.Parallel()
+	rows := []struct{ description, amount, class, tag, clean, paid string }{
+		{"SALARY HOOLI PTY LTD 17", "3000", "direct-credit", "income:salary", "Hooli Pty Ltd", "apcaNumber"},
+		{"RECEIVED 4711", "20", "direct-credit", "", "Received", ""},
+		{"WOOLWORTHS 1624 DEE WHY", "-20", "payment", "", "Woolworths", ""},
+		{"BPAY SYNERGY 99", "-80", "payment", "", "Synergy", "bpay"},
+		{"DIRECT DEBIT SYNERGY", "-80", "payment", "", "Synergy", "apcaNumber"},
+		{"BPAY XYZZY", "-80", "payment", "", "Bpay Xyzzy", ""},
+		{"AFTERPAY", "-25", "payment", "liability:afterpay", "Afterpay", ""},
+		{"LJ HOOKER", "-700", "payment", "expense:rent", "LJ Hooker", ""},
+		{"REFUND WOOLWORTHS", "5", "refund", "", "Woolworths", ""},
+		{"TRANSFER TO WOOLWORTHS", "-5", "transfer", "", "Transfer To Woolworths", ""},
+		{"ATM WITHDRAWAL", "-100", "cash-withdrawal", "", "Atm Withdrawal", ""},
+		{"DISHONOUR FEE", "-15", "bank-fee", "conduct:dishonour", "Dishonour Fee", ""},
+		{"LATE PAYMENT FEE", "-15", "bank-fee", "conduct:late", "Late Payment Fee", ""},
+		{"OVERDRAWN FEE", "-15", "bank-fee", "conduct:overdrawn", "Overdrawn Fee", ""},
+		{"ACCOUNT FEE", "-5", "bank-fee", "", "Account Fee", ""},
+		{"INTEREST CHARGED", "-9", "loan-interest", "conduct:interest", "Interest Charged", ""},
+		{"CREDIT INTEREST", "9", "interest", "", "Credit Interest", ""},
+		{"LOAN REPAYMENT 1", "-400", "loan-repayment", "loan:loan repayment", "Loan Repayment", ""},
+	}
+	synctest.Test(t, func(t *testing.T) {
+		c := new30(t)
+		id := c.newUser()
+		var content strings.Builder
+		content.WriteString(header)
+		for _, row := range rows {
+			fmt.Fprintf(&content, "1,N,G,AUD,,1999-12-31,1999-12-01,%s,%s,0\n", row.description, row.amount)
+		}
+		c.upload(id, nab, file{name: "a.csv", content: content.String()})
+		time.Sleep(long)
+		list := c.all("/users/" + id + "/transactions")
+		require.Len(t, list, len(rows))
+		for i, row := range rows {
+			m := list[i]
+			require.Equal(t, row.description, m.text("description"), "those of one day stay in order")
+			assert.Equal(t, row.class, m.text("class"), row.description)
+			enrich := mapped(m["enrich"].(map[string]any))
+			assert.Equal(t, row.clean, enrich.text("cleanDescription"))
+			tags := []any{}
+			if row.tag != "" {
+				tags = append(tags, row.tag)
+			}
+			assert.Equal(t, tags, enrich["tags"], row.description)
+			details, _ := m["paymentDetails"].(map[string]any)
+			if row.paid == "" {
+				assert.Empty(t, details, row.description)
+			} else {
+				assert.Contains(t, details, row.paid, row.description)
+			}
+		}
+		bpay := list[3]["paymentDetails"].(map[string]any)["bpay"].(map[string]any)
+		assert.Equal(t, "Synergy", bpay["billerName"])
+		assert.Regexp(t, `^\d{6}$`, bpay["billerCode"])
+		assert.Regexp(t, `^\d{10}$`, bpay["crn"])
+	})
+}
+
+// A file may begin with its newest row. The account's balance is that of the newest that is posted, and none is known
+// when none is.
+func TestStatementOrder(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := new30(t)
+		id := c.newUser()
+		c.upload(id, nab, file{name: "a.csv", content: strings.Replace(header, "balance", "balance,status", 1) +
+			"1,N,G,AUD,,1999-12-31,1999-12-05,E,-1,70,posted\n" +
+			"1,N,G,AUD,,1999-12-31,1999-12-03,D,-1,71,\n" +
+			"1,N,G,AUD,,1999-12-31,1999-12-03,C,-1,72,\n" +
+			"2,N,G,AUD,,1999-12-31,1999-12-03,P,-1,72,pending\n" +
+			"1,N,G,AUD,,1999-12-31,1999-12-31,Q,-1,73,pending\n" +
+			"1,N,G,AUD,,1999-12-31,1999-12-01,A,-1,73,\n"})
+		time.Sleep(long)
+		order := ""
+		for _, m := range c.all("/users/" + id + "/transactions") {
+			order += m.text("description")
+		}
+		assert.Equal(t, "QEDCAP", order)
+		accounts := c.get("/users/" + id + "/accounts")
+		assert.Equal(t, "70.00", accounts.text("data.0.balance"))
+		assert.Equal(t, "0.00", accounts.text("data.1.balance"))
+		assert.Zero(t, accounts.length("data.1.transactionIntervals"))
+	})
+}
+
 // A statement is a connection like another: it is filtered, deleted and purged, but not refreshed.
 func TestStatementIsAConnection(t *testing.T) {
 	t.Parallel()
