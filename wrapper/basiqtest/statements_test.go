@@ -216,11 +216,11 @@ func TestStatementOrder(t *testing.T) {
 			"1,N,G,AUD,,1999-12-31,1999-12-31,Q,-1,73,pending\n" +
 			"1,N,G,AUD,,1999-12-31,1999-12-01,A,-1,73,\n"})
 		time.Sleep(long)
-		order := ""
+		var order []string
 		for _, m := range c.all("/users/" + id + "/transactions") {
-			order += m.text("description")
+			order = append(order, m.text("description"))
 		}
-		assert.Equal(t, "QEDCAP", order)
+		assert.Equal(t, []string{"Q", "E", "D", "C", "A", "P"}, order)
 		accounts := c.get("/users/" + id + "/accounts")
 		assert.Equal(t, "70.00", accounts.text("data.0.balance"))
 		assert.Equal(t, "0.00", accounts.text("data.1.balance"))
