@@ -76,6 +76,9 @@ var wrongCredentials = reason{
 func (s *Sandbox) startJob(now time.Time, conn *connection) *job {
 	conn.before = conn.at(now)
 	pace := pace(conn.loginID)
+	if conn.statement != nil {
+		pace = statementPace
+	}
 	takes := func(d time.Duration) time.Duration { return s.faster(time.Duration(float64(d) * pace)) }
 
 	j := &job{
@@ -86,6 +89,8 @@ func (s *Sandbox) startJob(now time.Time, conn *connection) *job {
 	verify := step{title: gen.JobStepTitleVerifyCredentials, takes: takes(verifyTime), link: conn.path()}
 	accounts := step{title: gen.JobStepTitleRetrieveAccounts, takes: takes(accountsTime), link: conn.dataPath("accounts")}
 	switch {
+	case conn.statement != nil:
+		verify.failure = conn.statement.failure
 	case who == nil || !conn.password.Equal(api.NewSecret(who.Password)):
 		verify.failure = &wrongCredentials
 	case who.Failure == nil:
@@ -221,7 +226,8 @@ func (p *progress) note(j *job, state stepState) {
 	case state.title == gen.JobStepTitleVerifyCredentials && state.status == gen.JobStepStatusSuccess:
 		p.verified = p.updated
 	case state.title == gen.JobStepTitleVerifyCredentials && state.status == gen.JobStepStatusFailed:
-		p.rejected = state.failure.code == wrongCredentials.code
+		// A statement that cannot be read is as bad as a login that is wrong: there is nothing to try again with.
+		p.rejected = state.failure.code == wrongCredentials.code || j.connection.statement != nil
 	case state.title == gen.JobStepTitleMFAChallenge && state.status == gen.JobStepStatusInProgress:
 		p.waiting = j.answered.IsZero()
 	case state.title == gen.JobStepTitleRetrieveAccounts && state.status == gen.JobStepStatusSuccess:

@@ -67,13 +67,14 @@ type Sandbox struct {
 	usersMade int
 	jobs      map[string]*job
 	// tokens holds expired tokens too: they are answered differently from unknown ones.
-	tokens   map[string]*token
-	cursors  cursors
-	reports  []*report
-	events   []*event
-	webhooks []*webhook
-	limits   limits
-	log      requestLog
+	tokens      map[string]*token
+	cursors     cursors
+	enrichments enrichments
+	reports     []*report
+	events      []*event
+	webhooks    []*webhook
+	limits      limits
+	log         requestLog
 }
 
 // New starts a sandbox in memory: it opens no port, and only [Sandbox.HTTPClient] reaches it. It is closed when the

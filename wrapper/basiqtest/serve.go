@@ -185,6 +185,10 @@ func encode(a answer) (contentType string, body []byte) {
 		return "", nil
 	case document:
 		return body.contentType, body.content
+	case writable:
+		var w jsonWriter
+		body.writeTo(&w)
+		return "application/json", append(w.buf, '\n')
 	}
 	var buf bytes.Buffer
 	encoder := json.NewEncoder(&buf)
