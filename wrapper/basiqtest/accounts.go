@@ -2,7 +2,6 @@ package basiqtest
 
 import (
 	"net/http"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -190,9 +189,6 @@ func (s *Sandbox) getAccount(c *call) (answer, error) {
 	}
 	return answer{}, resourceNotFound()
 }
-
-// idFormat is the form of the sandbox's ids. What cannot be one is a value that is not valid; what could be is not found.
-var idFormat = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
 
 // pathID returns the id that stands in the path under a name.
 func (c *call) pathID(name, invalid string) (string, error) {

@@ -3,7 +3,6 @@ package basiqtest
 import (
 	"maps"
 	"net/http"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -160,8 +159,6 @@ func (conn *connection) reference(v *view) object {
 	return object{"type": "connection", "id": conn.id, "links": v.self(conn.path())}
 }
 
-var idFormat = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
-
 // eventFilters are those that the documents name. A word that is no entity or action is refused: it would find nothing.
 var eventFilters = filterable{
 	"user.id": {operators: eq},
@@ -209,10 +206,8 @@ func (s *Sandbox) getEvents(c *call) (answer, error) {
 		}
 	}
 	a, err := paged(s, c, found, func(e *event) string { return e.id }, func(e *event) any { return s.showEvent(e, &c.view) })
-	if list, ok := a.body.(object); ok {
-		// This list is described without them.
-		delete(list, "count")
-		delete(list, "size")
+	if list, ok := a.body.(*page); ok {
+		list.uncounted = true // is how this list is described
 	}
 	return a, err
 }

@@ -120,9 +120,10 @@ func paged[T any](s *Sandbox, c *call, items []T, id func(T) string, show func(T
 
 // page is a page of a collection.
 type page struct {
-	size  int // of the collection
-	data  []any
-	links object
+	size      int  // of the collection
+	uncounted bool // says neither its size nor the collection's
+	data      []any
+	links     object
 }
 
 // itemSize is about what the items of pages, most of them transactions, are long.
@@ -132,8 +133,10 @@ func (p *page) writeTo(w *jsonWriter) {
 	w.buf = slices.Grow(w.buf, len(p.data)*itemSize+1024)
 	w.begin()
 	w.text("type", "list")
-	w.number("count", len(p.data))
-	w.number("size", p.size)
+	if !p.uncounted {
+		w.number("count", len(p.data))
+		w.number("size", p.size)
+	}
 	w.raw("data", "[")
 	for i, item := range p.data {
 		if i > 0 {
