@@ -1,6 +1,9 @@
 package bank
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+)
 
 // Cents is an amount of money in hundredths of a dollar.
 type Cents int64
@@ -13,3 +16,19 @@ func (c Cents) String() string {
 	}
 	return fmt.Sprintf("%s%d.%02d", sign, n/100, n%100)
 }
+
+// cents makes an amount of dollars.
+func cents(dollars float64) Cents { return Cents(math.Round(dollars * 100)) }
+
+// share is the part of an amount that a rate a year in hundredths of a percent makes for a month.
+func (c Cents) share(rate int) Cents {
+	n := int64(c) * int64(rate)
+	half := int64(12 * 10000 / 2)
+	if n < 0 {
+		half = -half
+	}
+	return Cents((n + half) / (12 * 10000))
+}
+
+// roundUp rounds up to a multiple.
+func (c Cents) roundUp(to Cents) Cents { return (c + to - 1) / to * to }

@@ -1,0 +1,59 @@
+package bank
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
+
+// alias is a way in which a statement may name a merchant.
+type alias struct {
+	text string
+	shop *shop
+}
+
+// aliases are all ways, the longest first: "UBER DRIVER PAYMENTS" is not "UBER".
+var aliases = newAliases()
+
+func newAliases() []alias {
+	list := make([]alias, 0, 2*len(catalogue))
+	for _, s := range catalogue {
+		list = append(list, alias{s.line, s})
+		if name := strings.ToUpper(s.Name); name != s.line {
+			list = append(list, alias{name, s})
+		}
+	}
+	slices.SortFunc(list, func(a, b alias) int {
+		return cmp.Or(cmp.Compare(len(b.text), len(a.text)), cmp.Compare(a.text, b.text))
+	})
+	return list
+}
+
+// Enrich finds the merchant that a line of a statement names, whatever its case and whatever stands around the name,
+// and what the merchant is about. It reports false when it knows none. Callers only read what it returns.
+func Enrich(description string) (*Merchant, *Category, bool) {
+	line := strings.ToUpper(description)
+	for _, a := range aliases {
+		if names(line, a.text) {
+			return a.shop.Merchant, a.shop.category, true
+		}
+	}
+	return nil, nil, false
+}
+
+// names reports whether the text stands in the line as words of its own.
+func names(line, text string) bool {
+	for from := 0; ; {
+		i := strings.Index(line[from:], text)
+		if i < 0 {
+			return false
+		}
+		start, end := from+i, from+i+len(text)
+		if (start == 0 || !wordByte(line[start-1])) && (end == len(line) || !wordByte(line[end])) {
+			return true
+		}
+		from = start + 1
+	}
+}
+
+func wordByte(b byte) bool { return b >= 'A' && b <= 'Z' || b >= '0' && b <= '9' || b >= 0x80 }
