@@ -171,7 +171,7 @@ func (snap *snapshot) affordability(v *view) object {
 func (h *holding) position() object {
 	o := object{
 		"account":     object{"type": h.Kind, "product": h.Product},
-		"institution": h.institutionName(), "currency": "AUD", "balance": h.Balance.String(), "availableFunds": nil,
+		"institution": h.institutionName(), "currency": currencyOf(h), "balance": h.Balance.String(), "availableFunds": nil,
 	}
 	if h.HasAvailable {
 		o["availableFunds"] = h.Available.String()
@@ -239,7 +239,7 @@ func (a *analysis) loan(h *holding) object {
 	for _, l := range a.of(h) {
 		if l.Class == classLoanInterest || l.Class == classLoanRepayment {
 			history = append(history, object{
-				"amount": l.Amount.String(), "date": day(l.date()), "direction": l.direction(), "source": clean(l.Description),
+				"amount": l.Amount.String(), "date": day(l.date()), "direction": directionIn(l), "source": clean(l.Description),
 			})
 		}
 	}
@@ -301,7 +301,7 @@ func (a *analysis) externalLiabilities() []object {
 	return all
 }
 
-func (l line) direction() gen.TransactionDirection {
+func directionIn(l line) gen.TransactionDirection {
 	if isCredit(l) {
 		return gen.TransactionDirectionCredit
 	}
@@ -312,7 +312,7 @@ func (l line) direction() gen.TransactionDirection {
 func (l line) summarized(v *view) object {
 	o := object{
 		"type": "transaction", "id": l.id, "status": gen.TransactionStatusPosted, "description": l.Description,
-		"amount": l.Amount.String(), "account": l.holding.id, "balance": l.Balance.String(), "direction": l.direction(),
+		"amount": l.Amount.String(), "account": l.holding.id, "balance": l.Balance.String(), "direction": directionIn(l),
 		"class": l.Class, "institution": l.holding.institution,
 		"transactionDate": formatTime(l.Made), "postDate": formatTime(l.Posted), "subClass": l.summarizedSubClass(v),
 		"links": object{
@@ -359,7 +359,7 @@ func (snap *snapshot) transactionsCSV() []byte {
 			code, title = class.code, class.title
 		}
 		rows = append(rows, []string{
-			l.id, string(status), l.Description, l.Amount.String(), l.holding.id, balance, string(l.direction()), l.Class,
+			l.id, string(status), l.Description, l.Amount.String(), l.holding.id, balance, string(directionIn(l)), l.Class,
 			l.holding.institution, formatTime(l.Made), posted, code, title,
 		})
 	}

@@ -191,6 +191,20 @@ func sumsOf(lines []line, months []time.Time) []bank.Cents {
 	return sums
 }
 
+// firstAndLast are the days of the first and the last of some lines.
+func firstAndLast(lines []line) (first, last time.Time) {
+	first, last = lines[0].date(), lines[0].date()
+	for _, l := range lines {
+		if l.date().Before(first) {
+			first = l.date()
+		}
+		if l.date().After(last) {
+			last = l.date()
+		}
+	}
+	return first, last
+}
+
 func amountsOf(lines []line) []bank.Cents {
 	amounts := make([]bank.Cents, 0, len(lines))
 	for _, l := range lines {
@@ -277,6 +291,7 @@ func seriesOf(lines []line, key func(line) string) []*series {
 		s.lines = append(s.lines, l)
 	}
 	for _, s := range all {
+		slices.SortStableFunc(s.lines, func(x, y line) int { return y.date().Compare(x.date()) })
 		s.rhythm = rhythmOf(s.lines)
 	}
 	slices.SortStableFunc(all, func(a, b *series) int {
@@ -373,6 +388,9 @@ func (h *holding) isCard() bool { return h.Kind == bank.CreditCard }
 func (h *holding) isLoan() bool { return h.Kind == bank.Mortgage || h.Kind == bank.Loan }
 
 func (h *holding) isAsset() bool { return !h.isCard() && !h.isLoan() }
+
+// currencyOf is what an account is kept in: Australian dollars, as all of the test banks' are.
+func currencyOf(*holding) string { return "AUD" }
 
 // institutionName is the name of the bank, or its id where it is not known.
 func (h *holding) institutionName() string {

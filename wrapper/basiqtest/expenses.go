@@ -3,9 +3,9 @@ package basiqtest
 import (
 	"cmp"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"slices"
-	"time"
 
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest/internal/bank"
 )
@@ -137,20 +137,11 @@ func (a *analysis) monthlyHistory(lines []line) []object {
 
 // monthsOfExpenses are the first and the last month with an expense; where there is none, those of the period.
 func (a *analysis) monthsOfExpenses(parts map[string][]line) (first, last string) {
-	var from, to time.Time
-	for _, lines := range parts {
-		for _, l := range lines {
-			if from.IsZero() || l.date().Before(from) {
-				from = l.date()
-			}
-			if l.date().After(to) {
-				to = l.date()
-			}
-		}
+	all := slices.Concat(slices.Collect(maps.Values(parts))...)
+	if len(all) == 0 {
+		return formatMonth(a.from), formatMonth(a.last)
 	}
-	if from.IsZero() {
-		from, to = a.from, a.last
-	}
+	from, to := firstAndLast(all)
 	return formatMonth(from), formatMonth(to)
 }
 
