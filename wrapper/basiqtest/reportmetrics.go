@@ -20,7 +20,6 @@ var (
 	groupsOfOthers    = []string{"INC-002", "INC-003", "INC-004", "INC-005", "INC-006", "INC-007", "INC-008", "INC-010"}
 	groupsOfEarnings  = []string{"INC-002", "INC-004", "INC-005", "INC-006", "INC-007", "INC-008", "INC-009"}
 	groupsOfMortgages = []string{"EXP-056", "EXP-058"}
-	groupsOfRisk      = []string{"EXP-001", "EXP-003", "EXP-006", "EXP-014", "EXP-029"}
 )
 
 // The metrics with the ids, titles, sections and formats of the vendor's example, in its order; formats that are slips
@@ -38,14 +37,14 @@ var reportMetrics = []reportMetric{
 	{"ME011", "Total credit card balance", "The latest balances of all credit cards", "Financial Commitments", "money", func(r *reportSums) any { return r.cards(func(h *holding) bank.Cents { return h.Balance }) }},
 	{"ME012", "Monthly spend on non-discretionary expenses (inc. liabilities)", "The mean of a month's non-discretionary expenses", "Expenses", "money", func(r *reportSums) any { return r.monthly(r.needed()).String() }},
 	{"ME013", "% of spend on non-discretionary expenses", "The share of the non-discretionary in all expenses", "Expenses", "percent", func(r *reportSums) any { return tenths(r.needed(), r.spent()) }},
-	{"ME014", "Mean monthly spend on discretionary expenses", "The mean of a month's discretionary expenses", "Expenses", "money", func(r *reportSums) any { return r.monthly(sum(r.section(sectionDiscretionary))).String() }},
-	{"ME015", "% of spend on discretionary expenses", "The share of the discretionary in all expenses", "Expenses", "percent", func(r *reportSums) any { return tenths(sum(r.section(sectionDiscretionary)), r.spent()) }},
-	{"ME016", "Monthly spend on other expenses", "The mean of a month's other expenses", "Expenses", "money", func(r *reportSums) any { return r.monthly(sum(r.section(sectionOther))).String() }},
+	{"ME014", "Mean monthly spend on discretionary expenses", "The mean of a month's discretionary expenses", "Expenses", "money", func(r *reportSums) any { return r.monthly(r.cost(sectionDiscretionary)).String() }},
+	{"ME015", "% of spend on discretionary expenses", "The share of the discretionary in all expenses", "Expenses", "percent", func(r *reportSums) any { return tenths(r.cost(sectionDiscretionary), r.spent()) }},
+	{"ME016", "Monthly spend on other expenses", "The mean of a month's other expenses", "Expenses", "money", func(r *reportSums) any { return r.monthly(r.cost(sectionOther)).String() }},
 	{"ME017", "# of SACC loans", "How many lenders of small amounts there are", "Risk Metrics", "integer", func(r *reportSums) any { return countText(len(r.sourcesIn(r.in("EXP-033")))) }},
 	{"ME018", "% OF SALARY INCOME WITHDRAWN VIA ATM", "The share of the salary that was drawn as cash", "Risk Metrics", "percent", func(r *reportSums) any { return tenths(sum(r.in("EXP-001")), sum(r.in("INC-009"))) }},
 	{"ME019", "# of financial dishonours", "How many payments were dishonoured", "Risk Metrics", "integer", func(r *reportSums) any { return countText(len(r.in("EXP-009"))) }},
-	{"ME020", "% of income spent on High Risk Activities", "The share of the salary that went to cash, bets, interest and redraws", "Risk Metrics", "percent", func(r *reportSums) any { return tenths(sum(r.in(groupsOfRisk...)), sum(r.in("INC-009"))) }},
-	{"ME021", "Total spend on High Risk Activities", "What went to cash, bets, interest and redraws", "Risk Metrics", "money", func(r *reportSums) any { return sum(r.in(groupsOfRisk...)).String() }},
+	{"ME020", "% of income spent on High Risk Activities", "The share of the salary that went to cash, bets, interest and redraws", "Risk Metrics", "percent", func(r *reportSums) any { return tenths(r.risked(), sum(r.in("INC-009"))) }},
+	{"ME021", "Total spend on High Risk Activities", "What went to cash, bets, interest and redraws", "Risk Metrics", "money", func(r *reportSums) any { return r.risked().String() }},
 	{"ME022", "Has recent changes to income circumstances", "Whether a source of income began or ended in the last two months", "Risk Flags", "boolean", func(r *reportSums) any { return flag(r.changed()) }},
 	{"ME023", "Has received crisis support payments", "Whether there was crisis support", "Risk Flags", "boolean", hasAny("INC-021")},
 	{"ME024", "Has superannuation credits", "Whether superannuation was paid out", "Risk Flags", "boolean", hasAny("INC-010")},
@@ -62,7 +61,7 @@ var reportMetrics = []reportMetric{
 	{"ME035", "Total Income has been stable for (months)", "For how many of the last months income has been stable", "Expenses", "integer", func(r *reportSums) any { return countText(r.stableMonths(r.in("INC-"))) }},
 	{"ME036", "Median monthly amount from Salary", "The median of what the salaries come to in a month", "Income Sources", "money", func(r *reportSums) any { return r.medianMonth(r.in("INC-009")).String() }},
 	{"ME037", "Median Income monthly", "The medians of the groups that ME033 has, added up", "Income Sources", "money", (*reportSums).medianIncome},
-	{"ME039", "Average Outgoings Excluding Liabilities", "The mean of a month's outgoings without repayments", "Expenses", "money", func(r *reportSums) any { return r.monthly(r.spent() - sum(r.section(sectionLiabilities))).String() }},
+	{"ME039", "Average Outgoings Excluding Liabilities", "The mean of a month's outgoings without repayments", "Expenses", "money", func(r *reportSums) any { return r.monthly(r.spent() - r.cost(sectionLiabilities)).String() }},
 	{"ME040", "Average Monthly Credits", "The mean of a month's credits without internal transfers", "Expenses", "money", func(r *reportSums) any { return r.monthly(r.external(isCredit)).String() }},
 	{"ME041", "Average Monthly Debits", "The mean of a month's debits without internal transfers", "Expenses", "money", func(r *reportSums) any { return r.monthly(r.external(isDebit)).String() }},
 	{"ME042", "# of recent income sources", "How many recent sources of income there are", "Income", "integer", func(r *reportSums) any { return len(r.recent(r.in("INC-"))) }},
@@ -94,12 +93,28 @@ func tenths(part, whole bank.Cents) string {
 	return strconv.FormatFloat(float64(percent(part, whole))/100, 'f', 1, 64)
 }
 
-// needed and spent are the non-discretionary expenses, repayments included, and all expenses.
-func (r *reportSums) needed() bank.Cents {
-	return sum(r.section(sectionNonDiscretionary)) + sum(r.section(sectionLiabilities))
+// cost is what a section comes to, each dollar once: what was paid by a card is not counted again when the card is
+// repaid, and the interest of a loan is paid with its repayments.
+func (r *reportSums) cost(section string) bank.Cents {
+	return sum(only(r.section(section), func(l line) bool {
+		return l.Class != classLoanInterest && (!r.internal(l) || l.Class == classLoanRepayment)
+	}))
 }
 
-func (r *reportSums) spent() bank.Cents { return sum(r.in("EXP-")) }
+// needed and spent are the non-discretionary expenses, repayments included, and all expenses.
+func (r *reportSums) needed() bank.Cents {
+	return r.cost(sectionNonDiscretionary) + r.cost(sectionLiabilities)
+}
+
+func (r *reportSums) spent() bank.Cents {
+	return r.needed() + r.cost(sectionDiscretionary) + r.cost(sectionOther)
+}
+
+// risked is what went to activities of high risk. Of interest it has that of cards only.
+func (r *reportSums) risked() bank.Cents {
+	cards := only(r.in("EXP-006"), func(l line) bool { return l.holding.isCard() })
+	return sum(r.in("EXP-001", "EXP-003", "EXP-014", "EXP-029")) + sum(cards)
+}
 
 // external is what all went in, or out, that did not stay within the accounts.
 func (r *reportSums) external(kind func(line) bool) bank.Cents {

@@ -453,7 +453,7 @@ func (s *Sandbox) retrieveReportTransactions(c *call) (answer, error) {
 		return answer{}, err
 	}
 	lines := only(r.lines, func(l line) bool { return conditions.hold(l.reportProperty) })
-	return paged(s, c, lines, func(l line) string { return l.id }, func(l line) any { return showReportTransaction(&c.view, l) })
+	return paged(s, c, lines, func(l line) string { return l.id }, func(l line) any { return s.showReportTransaction(&c.view, l) })
 }
 
 func (l line) reportProperty(name string) string {
@@ -484,7 +484,7 @@ func (l line) reportProperty(name string) string {
 }
 
 // showReportTransaction is a transaction as those of reports are shown. It is the one place that knows their form.
-func showReportTransaction(_ *view, l line) any {
+func (s *Sandbox) showReportTransaction(_ *view, l line) any {
 	o := object{
 		"type": "transaction", "id": l.id, "status": l.reportProperty("transaction.status"), "description": l.Description,
 		"amount": l.Amount.String(), "balance": l.Balance.String(), "account": l.holding.id,
