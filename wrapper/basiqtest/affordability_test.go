@@ -190,7 +190,9 @@ func TestAffordability(t *testing.T) {
 
 				accounts := c.accounts(id)
 				cards, loans := with(accounts, "class.type", "credit-card"), with(accounts, "class.type", "mortgage", "loan")
-				owned := filter(accounts, func(a reply) bool { return !slices.Contains([]string{"credit-card", "mortgage", "loan"}, a.text("class.type")) })
+				owned := filter(accounts, func(a reply) bool {
+					return !slices.Contains([]string{"credit-card", "mortgage", "loan"}, a.text("class.type"))
+				})
 				assets, owed := sum(owned, "balance"), sum(cards, "balance")+sum(loans, "balance")
 				assert.Equal(t, assets, r.money("summary.assets"))
 				assert.Equal(t, owed, r.money("summary.liabilities"))
