@@ -282,8 +282,9 @@ func (l line) payee() string {
 }
 
 func (a *analysis) externalLiabilities() []object {
-	all := []object{}
-	for _, s := range a.external() {
+	external := a.external()
+	all := make([]object, 0, len(external))
+	for _, s := range external {
 		history := make([]object, 0, len(s.lines))
 		for _, l := range s.lines {
 			history = append(history, object{"amount": l.Amount.String(), "date": day(l.date()), "source": l.Description})
@@ -344,10 +345,11 @@ func (l line) summarizedSubClass(v *view) object {
 }
 
 func (snap *snapshot) transactionsCSV() []byte {
-	rows := [][]string{{
+	rows := make([][]string, 0, 1+len(snap.lines))
+	rows = append(rows, []string{
 		"id", "status", "description", "amount", "account", "balance", "direction", "class", "institution", "transactionDate",
 		"postDate", "subClassCode", "subClassTitle",
-	}}
+	})
 	for _, l := range snap.lines {
 		status, balance, posted := gen.TransactionStatusPosted, l.Balance.String(), formatTime(l.Posted)
 		if l.Pending() {
@@ -375,20 +377,21 @@ func writeCSV(rows [][]string) []byte {
 // print is the summary as a PDF.
 func (snap *snapshot) print() []byte {
 	f := snap.figures()
-	lines := []string{
-		"Affordability summary " + snap.id,
-		"From " + formatMonth(snap.from) + " to " + formatMonth(snap.end.AddDate(0, 0, -1)),
-		"Generated " + formatMoment(snap.created),
+	lines := make([]string, 0, 12+len(snap.holdings))
+	lines = append(lines,
+		"Affordability summary "+snap.id,
+		"From "+formatMonth(snap.from)+" to "+formatMonth(snap.end.AddDate(0, 0, -1)),
+		"Generated "+formatMoment(snap.created),
 		"",
-		"Assets: " + f.assets.String(),
-		"Liabilities: " + f.liabilities.String(),
-		"Net position: " + (f.assets + f.liabilities).String(),
-		"Credit limit: " + f.creditLimit.String(),
-		"Regular income, monthly: " + f.regularIncome.String(),
-		"Expenses, monthly: " + f.expenses.String(),
-		"Savings, monthly: " + f.savings.String(),
+		"Assets: "+f.assets.String(),
+		"Liabilities: "+f.liabilities.String(),
+		"Net position: "+(f.assets+f.liabilities).String(),
+		"Credit limit: "+f.creditLimit.String(),
+		"Regular income, monthly: "+f.regularIncome.String(),
+		"Expenses, monthly: "+f.expenses.String(),
+		"Savings, monthly: "+f.savings.String(),
 		"",
-	}
+	)
 	for _, h := range snap.holdings {
 		lines = append(lines, h.institutionName()+" "+h.Product+" "+h.Number+": "+h.Balance.String())
 	}

@@ -415,7 +415,8 @@ func TestSnapshotPeriodAndAccounts(t *testing.T) {
 				if kind != "affordability" {
 					continue
 				}
-				assert.Equal(t, test.months, [2]string{r.text("fromMonth"), r.text("toMonth")}, test.name)
+				assert.Equal(t, test.months[0], r.text("fromMonth"), test.name)
+				assert.Equal(t, test.months[1], r.text("toMonth"), test.name)
 				want := filter(all, func(l reply) bool {
 					return l.on() >= test.from && l.on() <= test.to && (!test.onlySavings || slices.Contains(saved, l.text("account")))
 				})

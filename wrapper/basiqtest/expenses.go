@@ -87,8 +87,9 @@ func (snap *snapshot) expenses(v *view) object {
 	a := snap.analysis
 	parts := a.expenseLines()
 	total := sum(parts[""])
-	payments := []object{}
-	for _, division := range a.divisions(parts[""]) {
+	divisions := a.divisions(parts[""])
+	payments := make([]object, 0, len(divisions))
+	for _, division := range divisions {
 		payments = append(payments, object{
 			"division": division.title, "avgMonthly": a.monthly(sum(division.lines)).String(),
 			// All shares together are that of the payments, since nothing else has one.
@@ -111,8 +112,9 @@ func (snap *snapshot) expenses(v *view) object {
 }
 
 func (a *analysis) subCategories(division *expenseDivision) []object {
-	all := []object{}
-	for _, s := range seriesOf(division.lines, func(l line) string { return classOf(l).code }) {
+	classes := seriesOf(division.lines, func(l line) string { return classOf(l).code })
+	all := make([]object, 0, len(classes))
+	for _, s := range classes {
 		class := classOf(s.newest())
 		all = append(all, object{
 			"category": object{"expenseClass": object{

@@ -88,7 +88,9 @@ func (a *analysis) regularIncome(found *sources) bank.Cents {
 func (snap *snapshot) income(v *view) object {
 	a := snap.analysis
 	found := a.income()
-	regular, irregular, other := []object{}, []object{}, []object{}
+	regular := make([]object, 0, len(found.regular))
+	irregular := make([]object, 0, len(found.irregular))
+	other := make([]object, 0, len(found.other))
 	var toDate, sometimes bank.Cents
 	for _, s := range found.regular {
 		regular = append(regular, a.regularSource(s))

@@ -20,15 +20,16 @@ func newPDF(lines []string) []byte {
 	pages = append(pages, lines)
 
 	// Objects 1 to 3 are the catalogue, the tree of pages and the font; then come two for each page.
-	var kids []string
+	kids := make([]string, 0, len(pages))
 	for i := range pages {
 		kids = append(kids, fmt.Sprintf("%d 0 R", 4+2*i))
 	}
-	objects := []string{
+	objects := make([]string, 0, 3+2*len(pages))
+	objects = append(objects,
 		"<< /Type /Catalog /Pages 2 0 R >>",
 		fmt.Sprintf("<< /Type /Pages /Kids [%s] /Count %d >>", strings.Join(kids, " "), len(pages)),
 		"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
-	}
+	)
 	for i, page := range pages {
 		content := pageContent(page)
 		objects = append(objects,
@@ -38,14 +39,15 @@ func newPDF(lines []string) []byte {
 	}
 
 	var buf bytes.Buffer
+	var table strings.Builder
 	buf.WriteString("%PDF-1.4\n")
-	table := "0000000000 65535 f \n"
+	table.WriteString("0000000000 65535 f \n")
 	for i, o := range objects {
-		table += fmt.Sprintf("%010d 00000 n \n", buf.Len())
+		fmt.Fprintf(&table, "%010d 00000 n \n", buf.Len())
 		fmt.Fprintf(&buf, "%d 0 obj\n%s\nendobj\n", i+1, o)
 	}
 	fmt.Fprintf(&buf, "xref\n0 %d\n%strailer\n<< /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n",
-		len(objects)+1, table, len(objects)+1, buf.Len())
+		len(objects)+1, table.String(), len(objects)+1, buf.Len())
 	return buf.Bytes()
 }
 

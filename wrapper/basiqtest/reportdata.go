@@ -83,7 +83,7 @@ func reportName(l line) string {
 
 func (r *report) affordability(v *view) object {
 	sums := r.reportSums()
-	metrics, groups, accounts := []object{}, []object{}, []object{}
+	metrics, groups, accounts := []object{}, []object{}, make([]object, 0, len(r.holdings))
 	for i := range reportMetrics {
 		if m := &reportMetrics[i]; slices.Contains(r.metrics, m.id) {
 			metrics = append(metrics, object{
@@ -110,8 +110,9 @@ func (r *reportSums) group(g *reportGroup) object {
 	lines := r.groups[g.id]
 	// Only income and what repays debts has a future, in the example.
 	lasting := g.sections[0] == sectionIncome || g.sections[0] == sectionLiabilities
-	subgroups := []object{}
-	for _, s := range r.sourcesIn(lines) {
+	sources := r.sourcesIn(lines)
+	subgroups := make([]object, 0, len(sources))
+	for _, s := range sources {
 		transactions := make([]object, 0, len(s.lines))
 		for _, l := range slices.Backward(s.lines) {
 			transactions = append(transactions, object{

@@ -113,8 +113,15 @@ var (
 		"4123": "EXP-051", "4251": "EXP-055", "4260": "EXP-007", "4310": "EXP-024", "4231": "EXP-019", "9511": "EXP-027",
 	}
 	groupsOfBenefits = []struct{ text, group string }{
-		{"JOBSEEKER", "INC-016"}, {"YOUTH", "INC-012"}, {"RENT", "INC-013"}, {"PENSION", "INC-018"}, {"CARER", "INC-019"},
-		{"STUDY", "INC-020"}, {"CRISIS", "INC-021"}, {"MEDICARE", "INC-015"}, {"CENTRELINK", "INC-014"},
+		{"JOBSEEKER", "INC-016"},
+		{"YOUTH", "INC-012"},
+		{"RENT", "INC-013"},
+		{"PENSION", "INC-018"},
+		{"CARER", "INC-019"},
+		{"STUDY", "INC-020"},
+		{"CRISIS", "INC-021"},
+		{"MEDICARE", "INC-015"},
+		{"CENTRELINK", "INC-014"},
 	}
 )
 

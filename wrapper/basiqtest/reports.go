@@ -100,7 +100,7 @@ func findReportType(id string) *reportType {
 }
 
 func (s *Sandbox) listReportTypes(*call) (answer, error) {
-	data := []object{}
+	data := make([]object, 0, len(reportTypes))
 	for i := range reportTypes {
 		data = append(data, reportTypes[i].show())
 	}
@@ -387,7 +387,7 @@ func reportPeriod(chosen chosenFilters, now time.Time) (from, end time.Time, err
 
 // chooseParts reads which metrics and groups are to be shown: null shows none, an empty list and no filter all.
 func (r *report) chooseParts(chosen chosenFilters) error {
-	var metrics, groups []string
+	metrics, groups := make([]string, 0, len(reportMetrics)), make([]string, 0, len(reportGroups))
 	for i := range reportMetrics {
 		metrics = append(metrics, reportMetrics[i].id)
 	}

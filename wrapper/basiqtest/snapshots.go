@@ -129,11 +129,11 @@ func (c *call) summaryPeriod(request gen.AffordabilityRequest) (from, end time.T
 	}
 	to := monthOf(c.now)
 	if request.ToMonth != "" {
-		to, _ = time.Parse("2006-01", request.ToMonth) //nolint:errcheck // It has the format.
+		to, _ = time.Parse("2006-01", request.ToMonth) // It has the format.
 	}
 	from = to.AddDate(0, 1-defaultMonths, 0)
 	if request.FromMonth != "" {
-		from, _ = time.Parse("2006-01", request.FromMonth) //nolint:errcheck // It has the format.
+		from, _ = time.Parse("2006-01", request.FromMonth) // It has the format.
 	}
 	if to.Before(from) {
 		return from, end, notValid("toDate must be be after or equal to fromDate", toSource)
