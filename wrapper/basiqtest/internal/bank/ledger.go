@@ -30,7 +30,7 @@ type account struct {
 	aside     Cents          // what was put by elsewhere
 	overdrawn bool           // in this month
 	posted    []*Transaction // oldest first
-	source    uint64         // numbers its own transactions
+	booked    uint64         // how many of its transactions are no stream's; it numbers them
 }
 
 // source is a stream that came to life.
@@ -90,6 +90,7 @@ func (l *ledger) extend(until int) {
 			l.flow(d, s)
 		}
 		l.sweep(d)
+		l.write(d)
 	}
 }
 
@@ -117,7 +118,7 @@ func (a *account) post(t *Transaction) {
 }
 
 // spendable is what can be drawn from the account.
-func (a *account) spendable() Cents { return a.balance + a.held + cents(a.plan.creditLimit()) }
+func (a *account) spendable() Cents { return a.balance + a.held + cents(a.creditLimit()) }
 
 // creditLimit is what may be owed.
 func (p *plan) creditLimit() float64 {
@@ -195,7 +196,7 @@ func (s *source) describe(l *ledger, at *shop) string {
 	case s.class == refund || s.settles && at.online:
 		return strings.TrimSpace(s.text + " " + at.line)
 	case s.settles:
-		return at.line + " " + digits(mix(at.branch(), uint64(l.rand.IntN(3))), 4) + " " +
+		return at.line + " " + digits(mix(at.branch(), l.rand.Uint64N(3)), 4) + " " +
 			strings.ToUpper(l.person.Profile.Suburb) + " " + l.person.Profile.State
 	}
 	return strings.TrimSpace(s.text+" "+at.line) + " " + s.ref
@@ -207,10 +208,10 @@ func (s *shop) branch() uint64 { return hash("branch", s.ID) }
 // flowName names the stream for whoever sums up the months.
 func (s *source) flowName(at *shop) string {
 	switch {
-	case s.stream.flow == "":
+	case s.flow == "":
 		return ""
 	case at != nil:
-		return s.stream.flow + ":" + at.Name
+		return s.flow + ":" + at.Name
 	}
-	return s.stream.flow + ":" + s.party
+	return s.flow + ":" + s.party
 }

@@ -1,6 +1,8 @@
 package bank
 
 import (
+	"cmp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -134,13 +136,11 @@ func (l *ledger) view(day int) *view {
 		pending, held := l.pending(a, day)
 		posted := a.postedUntil(day)
 		list := make([]*Transaction, 0, len(pending)+len(posted))
-		for i := len(pending) - 1; i >= 0; i-- {
-			list = append(list, pending[i])
+		list = append(list, pending...)
+		for _, t := range slices.Backward(posted) {
+			list = append(list, t)
 		}
-		for i := len(posted) - 1; i >= 0; i-- {
-			list = append(list, posted[i])
-		}
-		v.transactions = append(v.transactions, list[:len(list):len(list)])
+		v.transactions = append(v.transactions, slices.Clip(list))
 		v.accounts = append(v.accounts, l.statementOf(a, posted, held))
 	}
 	return v
@@ -155,24 +155,22 @@ func (a *account) postedUntil(day int) []*Transaction {
 	return a.posted[:end:end]
 }
 
-// pending is what was pending at the end of a day, oldest first, and its sum. What the ledger has posted since was
-// pending as what is due today.
+// pending is what was pending at the end of a day, newest first, and its sum. Some of it the ledger may have posted
+// since, in another order; what a day looked like must not depend on how far the ledger has come.
 func (l *ledger) pending(a *account, day int) (list []*Transaction, sum Cents) {
-	add := func(t *Transaction) {
+	for _, t := range slices.Concat(a.posted[len(a.postedUntil(day)):], l.due) {
 		if t.Account != a.key || dayNumber(t.Made) > day {
-			return
+			continue
 		}
-		// Like all banks', they are imported anew each day, with new keys.
+		list, sum = append(list, t), sum+t.Amount
+	}
+	slices.SortFunc(list, func(a, b *Transaction) int { return cmp.Or(b.Made.Compare(a.Made), cmp.Compare(a.Key, b.Key)) })
+	for i, t := range list {
+		// As at Basiq they are imported anew each day, with new keys.
 		p := *t
 		p.Key = key(mix(hash("pending", t.Key), uint64(day))) //nolint:gosec // Days before 1970 have numbers, too.
 		p.Posted, p.Balance = time.Time{}, 0
-		list, sum = append(list, &p), sum+p.Amount
-	}
-	for _, t := range a.posted[len(a.postedUntil(day)):] {
-		add(t)
-	}
-	for _, t := range l.due {
-		add(t)
+		list[i] = &p
 	}
 	return list, sum
 }
@@ -188,7 +186,7 @@ func (l *ledger) statementOf(a *account, posted []*Transaction, held Cents) Acco
 	}
 	s := Account{
 		Key: a.key, Kind: a.kind, Product: l.productName(a.plan), Name: a.name, Number: a.number, Holder: holder,
-		Joint: a.joint != "", Opened: l.begin.AddDate(0, -a.months, int(a.id%27)), Balance: cents(a.opening), //nolint:gosec // Below 27.
+		Joint: a.joint != "", Opened: l.begin.AddDate(0, -a.months, int(a.id%27)), Balance: cents(a.opening),
 		Limit: cents(a.limit),
 	}
 	if a.rate > 0 {

@@ -362,15 +362,21 @@ var elsewhere = map[string]map[string]script{
 				opening: 1240.55, months: 64, floor: 100, reserve: "OTHER BANK SAVER", most: 4000, keep: 2000,
 			}},
 			streams: []stream{
-				income("benefits", "benefits", "FAMILY TAX BENEFIT", "centrelink", fortnightly(time.Tuesday, 1), exactly(214.62)).of("government"),
-				income("medicare", "other-income", "BENEFIT", "medicare", about(2), mostly(39, 118)).of("government"),
-				income("tax", "other-income", "REFUND", "ato", every(12, 2, 9), between(1180, 2640)).of("government"),
-				debit("tax", "ato", every(3, 1, 21), exactly(642)).of("government"),
-				debit("utilities", "beaches", every(3, 2, 24), exactly(388.10)).of("government"),
+				governmental(income("benefits", "benefits", "FAMILY TAX BENEFIT", "centrelink", fortnightly(time.Tuesday, 1), exactly(214.62))),
+				governmental(income("medicare", "other-income", "BENEFIT", "medicare", about(2), mostly(39, 118))),
+				governmental(income("tax", "other-income", "REFUND", "ato", every(12, 2, 9), between(1180, 2640))),
+				governmental(debit("tax", "ato", every(3, 1, 21), exactly(642))),
+				governmental(debit("utilities", "beaches", every(3, 2, 24), exactly(388.10))),
 				spend("government", about(2), mostly(28, 92), "opal", "auspost"),
 			},
 		},
 	},
+}
+
+// governmental puts a stream on the account that gavinBelson has at HooliGov.
+func governmental(s stream) stream {
+	s.account = "government"
+	return s
 }
 
 // loanToJared is the large transfer that Whistler makes and Jared receives, once a year.

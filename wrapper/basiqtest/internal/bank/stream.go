@@ -107,12 +107,6 @@ func receive(group, text, party string, when schedule, amount amount) stream {
 	return s
 }
 
-// of puts the stream on another account.
-func (s stream) of(account string) stream {
-	s.account = account
-	return s
-}
-
 // plan is a row of a persona's script: an account.
 type plan struct {
 	key           string

@@ -47,7 +47,6 @@ func (l *ledger) keepCard(d day, a *account) {
 			l.book(d, a, -owed, "INTEREST CHARGED", interest, "interest-paid", "")
 		}
 		l.charge(d, a, "ACCOUNT FEE")
-		a.statement = min(a.balance, 0)
 	}
 	owed := min(-a.statement, -a.balance)
 	if !repays(d, a) || owed <= 0 {
@@ -70,11 +69,11 @@ func (l *ledger) keepSavings(d day, a *account) {
 	if d.dom != interestDay || a.kind == TermDeposit && d.month%3 != 0 {
 		return
 	}
-	earned := a.balance.share(a.rate)
+	rate := a.rate
 	if a.kind == TermDeposit {
-		earned *= 3
+		rate *= 3 // for a quarter
 	}
-	if earned > 0 {
+	if earned := a.balance.share(rate); earned > 0 {
 		l.book(d, a, earned, "CREDIT INTEREST", interest, "interest-earned", "interest:"+l.bank.Name)
 	}
 }
@@ -88,6 +87,16 @@ func (l *ledger) keepEveryday(d day, a *account) {
 		l.book(d, a, -cents(9), "OVERDRAWN FEE", bankFee, "fees", "")
 	}
 	a.overdrawn = a.balance < 0
+}
+
+// write writes the cards' statements, when all of the day is known.
+func (l *ledger) write(d day) {
+	if d.dom != statementDay {
+		return
+	}
+	for _, a := range l.accounts {
+		a.statement = min(a.balance, 0)
+	}
 }
 
 // charge takes the fee for having the account.
@@ -106,9 +115,9 @@ func repays(d day, a *account) bool {
 // book posts what the bank or its owner does with an account, today.
 func (l *ledger) book(d day, a *account, sum Cents, text, class, group, flow string) {
 	today := dayTime(d.number)
-	a.source++
+	a.booked++
 	a.post(&Transaction{
-		Key: key(mix(a.id, a.source)), Account: a.key, Made: today, Posted: today, Amount: sum,
+		Key: key(mix(a.id, a.booked)), Account: a.key, Made: today, Posted: today, Amount: sum,
 		Description: text, Class: class, Category: groups[group], Flow: flow,
 	})
 }
