@@ -175,6 +175,8 @@ func (s *Sandbox) retrieveReport(c *call) (answer, error) {
 		o["data"] = r.statement(&c.view)
 	} else {
 		o["data"] = r.affordability(&c.view)
+		// The example has the link among the data, the schema beside it.
+		o["transactions"] = c.url(r.path() + "/transactions")
 	}
 	return answer{http.StatusOK, o}, nil
 }
