@@ -134,16 +134,18 @@ func (a *analysis) months() []time.Time {
 	return all
 }
 
-// lastMonths are the last n months that are covered in whole, the latest first; where there is none, the last one.
+// lastMonths are the last n months that are covered in whole, the latest first; where there is none, the last one, and
+// none of a period that nothing is known about.
 func (a *analysis) lastMonths(n int) []time.Time {
+	months := a.months()
 	var all []time.Time
-	for _, m := range a.months() {
+	for _, m := range months {
 		if len(all) < n && !m.Before(a.start) && !m.AddDate(0, 1, 0).After(a.last.AddDate(0, 0, 1)) {
 			all = append(all, m)
 		}
 	}
-	if all == nil {
-		all = a.months()[:1]
+	if all == nil && months != nil {
+		all = months[:1]
 	}
 	return all
 }

@@ -1,12 +1,15 @@
 package basiqtest
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
+	"github.com/basiq-go/basiq-go/gen"
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest/internal/bank"
 )
 
@@ -195,4 +198,70 @@ func TestPDFText(t *testing.T) {
 	assert.Contains(t, string(newPDF(nil)), "/Count 1", "an empty document has a page")
 	assert.Contains(t, string(newPDF(make([]string, linesOnPage))), "/Count 1")
 	assert.Contains(t, string(newPDF(make([]string, linesOnPage+1))), "/Count 2")
+}
+
+func TestReportAccountsNotSupported(t *testing.T) {
+	t.Parallel()
+	for method, supported := range map[gen.ConnectionMethod]bool{
+		gen.ConnectionMethodWeb: true, gen.ConnectionMethodOpenBanking: true, gen.ConnectionMethodOpenBankingUnhyphenated: true,
+		gen.ConnectionMethodPDF: false, gen.ConnectionMethodCSV: false,
+	} {
+		err := checkReportAccounts([]*holding{{connection: &connection{method: method}}})
+		if supported {
+			require.NoError(t, err, method)
+			continue
+		}
+		refused, ok := errors.AsType[*failure](err)
+		require.True(t, ok, method)
+		assert.Equal(t, "forbidden-access", refused.code)
+		assert.Equal(t, "Connection source not supported.", refused.title)
+		assert.Equal(t, "Connection source has to be web or open banking.", refused.detail)
+	}
+}
+
+func TestOtherLabels(t *testing.T) {
+	t.Parallel()
+	rows := func(class, group, dollars string, days ...string) *analysis {
+		var all [][5]string
+		for _, on := range days {
+			all = append(all, [5]string{"1999-" + on, dollars, class, group, "MONEY"})
+		}
+		return made(bank.Savings, all...)
+	}
+	monthly := []string{"12-01", "11-01", "10-01", "09-01", "08-01", "07-01", "06-01"}
+	irregular := []string{"06-29", "05-03", "03-28", "03-02", "01-30", "01-03"}
+	for _, test := range []struct {
+		a    *analysis
+		want string
+	}{
+		{rows("interest", "interest-earned", "10", monthly...), "regular income small amount"},
+		{rows("interest", "interest-earned", "900", monthly...), "interest"},
+		{rows("transfer", "transfer-in", "900", monthly...), "transfer"},
+		{rows("direct-credit", "salary", "900", monthly[3:]...), "potential future income"},
+		{rows("direct-credit", "salary", "900", "06-01", "05-01", "04-01", "03-01", "02-01", "01-01"), "former regular income"},
+		{rows("direct-credit", "other-income", "900", irregular...), "former irregular income"},
+		{rows("direct-credit", "salary", "900", monthly...), ""},
+	} {
+		all := seriesOf(test.a.lines, line.flow)
+		require.Len(t, all, 1)
+		assert.Equal(t, test.want, test.a.otherLabel(all[0]))
+	}
+}
+
+// Where there is no whole month the one that there is has to do.
+func TestLastMonths(t *testing.T) {
+	t.Parallel()
+	a := made(bank.Everyday)
+	assert.Equal(t, []time.Time{dayAt("1999-12-01"), dayAt("1999-11-01")}, a.lastMonths(2))
+	a.last = dayAt("1999-12-30")
+	assert.Equal(t, []time.Time{dayAt("1999-11-01")}, a.lastMonths(1))
+	a.start = dayAt("1999-12-02")
+	assert.Equal(t, []time.Time{dayAt("1999-12-01")}, a.lastMonths(6))
+	assert.Equal(t, 29, a.days())
+}
+
+func TestMaskedNumber(t *testing.T) {
+	t.Parallel()
+	assert.Equal(t, "xxx4567", maskedNumber("1234567"))
+	assert.Equal(t, "4567", maskedNumber("4567"))
 }

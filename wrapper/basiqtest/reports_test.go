@@ -702,3 +702,53 @@ func TestReportAtSpeed(t *testing.T) {
 		assert.Equal(t, "success", c.get("/jobs/"+r.text("id")).text("status"))
 	})
 }
+
+// A report may be asked for on days that nothing is known of, and before there is anything to know.
+func TestReportWithoutTransactions(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name  string
+		more  filters
+		ready func(c *caller, userID string)
+	}{
+		{"before all", filters{"fromDate": "1990-01-01", "toDate": "1990-12-31"}, func(*caller, string) { time.Sleep(long) }},
+		{"accounts only", filters{}, func(c *caller, userID string) {
+			for range 200 {
+				if c.get("/users/"+userID).length("accounts.data") > 0 {
+					break
+				}
+				time.Sleep(100 * time.Millisecond)
+			}
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				c := new30(t)
+				id := c.newUser()
+				c.connect(id, hooli, "gavinBelson", passwords["gavinBelson"])
+				test.ready(c, id)
+				f := c.affordabilityFilters(id).with(test.more)
+				if test.name == "accounts only" {
+					assert.Equal(t, http.StatusNoContent, c.post("/users/"+id+"/affordability", nil).status)
+				}
+				s := statementFilters(id, f["accounts"].([]string)[0]).with(test.more)
+				first := c.post("/reports", newReport("CON_AFFOR_01", f)).text("id")
+				second := c.post("/reports", newReport("STATEMENT_01", s)).text("id")
+				time.Sleep(long)
+				for _, job := range []string{first, second} {
+					path := c.get("/jobs/" + job).text("links.source")
+					r := c.get(path)
+					require.Equal(t, http.StatusOK, r.status, r.raw)
+					assert.Equal(t, 0, c.get(path+"/transactions").length("data"))
+					pdfText(t, c.accept(path, "application/pdf").raw)
+					if r.text("reportType") == "CON_AFFOR_01" {
+						assert.Equal(t, "0.00", metrics(r)["ME002"])
+						assert.Equal(t, "true", metrics(r)["ME028"])
+						assert.Equal(t, 0, r.length("data.accounts.0.transactionIntervals"))
+					}
+				}
+			})
+		})
+	}
+}
