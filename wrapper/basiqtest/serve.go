@@ -207,7 +207,7 @@ func (s *Sandbox) dispatch(c *call) (answer, error) {
 			return answer{}, err
 		}
 	}
-	if !c.accepts("application/json") && (c.route.also == "" || !c.accepts(c.route.also)) {
+	if !c.accepts("application/json") && c.otherType() == "" {
 		return answer{}, unsupportedAccept()
 	}
 	// A body that is missing altogether has no type to be wrong; it is not valid, says the operation later.
@@ -239,8 +239,21 @@ func (c *call) accepts(contentType string) bool {
 }
 
 // wantsOther reports whether the caller asks for the type that its operation can answer with beside JSON, and not for JSON.
-func (c *call) wantsOther() bool {
-	return c.route.also != "" && !c.accepts("application/json") && c.accepts(c.route.also)
+func (c *call) wantsOther() bool { return !c.accepts("application/json") && c.otherType() != "" }
+
+// otherType is the type beside JSON that the operation can answer with and the caller takes; "" when there is none. Who
+// asks for text/csv where the documents have application/csv is given it: they have one here and the other there.
+func (c *call) otherType() string {
+	switch also := c.route.also; {
+	case also == "":
+		return ""
+	case c.accepts(also):
+		return also
+	case also == applicationCSV && c.accepts(csv):
+		return csv
+	default:
+		return ""
+	}
 }
 
 func isJSON(contentType string) bool {
