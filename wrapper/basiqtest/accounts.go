@@ -1,14 +1,21 @@
 package basiqtest
 
 import (
+	"net/http"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/basiq-go/basiq-go/gen"
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest/internal/bank"
 )
 
-// holding is an account at a bank that a connection has brought to a user, as it was when it was fetched.
+// australianDollar is the currency of the banks' books. A statement may have another one.
+const australianDollar = "AUD"
+
+// holding is an account at a bank that a connection has brought to a user, as it was when it was fetched. It never
+// changes: a refresh makes new ones.
 type holding struct {
 	bank.Account
 
@@ -16,8 +23,13 @@ type holding struct {
 	user        *user
 	connection  *connection // may have been deleted since
 	institution string
+	currency    string
 	fetched     time.Time
+	updated     time.Time // when it was as it is here; a statement may be old
 	read        time.Time // up to when it has its transactions; the zero time when it has none
+
+	listed bool
+	lines  []line // once listed is true; see [Sandbox.lines]
 }
 
 // line is a transaction as a user has it.
@@ -28,55 +40,166 @@ type line struct {
 	holding *holding
 }
 
+// held is what a connection has brought by some moment. Whoever reads page after page gets the same accounts again: to
+// name thousands of transactions anew for each page takes longer than to send them.
+type held struct {
+	fetched, read time.Time
+	list          []*holding
+}
+
 // holdings returns the accounts that a connection has brought, none before a job has fetched them. Their ids stay the
-// same when the connection is refreshed, and so do those of what is posted.
+// same when the connection is refreshed, and so do those of what is posted. Callers only read the list.
 func (s *Sandbox) holdings(conn *connection, now time.Time) []*holding {
 	state := conn.at(now)
 	if state.fetched.IsZero() {
 		return nil
 	}
-	var list []*holding
-	for _, account := range s.accountsAt(conn, state.fetched) {
-		list = append(list, &holding{
-			Account: account, id: derivedID(conn.id, "account "+account.Key), user: conn.user, connection: conn,
-			institution: conn.institution.ID, fetched: state.fetched, read: state.read,
-		})
+	if conn.held.fetched.Equal(state.fetched) && conn.held.read.Equal(state.read) {
+		return conn.held.list
 	}
-	return list
+	accounts := s.accountsAt(conn, state.fetched)
+	list := make([]*holding, 0, len(accounts))
+	for _, account := range accounts {
+		h := &holding{
+			Account: account, id: derivedID(conn.id, "account "+account.Key), user: conn.user, connection: conn,
+			institution: conn.institution.ID, currency: australianDollar, fetched: state.fetched, updated: state.fetched,
+			read: state.read,
+		}
+		if conn.statement != nil {
+			conn.statement.describe(h)
+		}
+		list = append(list, h)
+	}
+	conn.held = held{fetched: state.fetched, read: state.read, list: list}
+	return conn.held.list
 }
 
 // userHoldings returns the user's accounts as they are now, those of deleted connections last.
 func (s *Sandbox) userHoldings(u *user, now time.Time) []*holding {
-	var list []*holding
+	list := make([]*holding, 0, 4*len(u.connections)+len(u.orphans)) // four are what most people have
 	for _, conn := range u.connections {
 		list = append(list, s.holdings(conn, now)...)
 	}
-	return slices.Concat(list, u.orphans)
+	return append(list, u.orphans...)
 }
 
 func (s *Sandbox) accountsAt(conn *connection, at time.Time) []bank.Account {
-	if conn.person() == nil {
+	switch {
+	case conn.statement != nil:
+		return conn.statement.list()
+	case conn.person() == nil:
 		return nil
+	default:
+		return s.books.Accounts(conn.person(), conn.institution.ID, at)
 	}
-	return s.books.Accounts(conn.person(), conn.institution.ID, at)
 }
 
-// lines returns the transactions of an account, pending ones first, then the newest first.
+// lines returns the transactions of an account, pending ones first, then the newest first. Callers only read the list.
 func (s *Sandbox) lines(h *holding) []line {
-	if h.read.IsZero() {
-		return nil
+	if h.read.IsZero() || h.listed {
+		return h.lines
 	}
-	transactions := s.books.Transactions(h.connection.person(), h.institution, h.Key, h.read)
-	lines := make([]line, 0, len(transactions))
+	var transactions []*bank.Transaction
+	if h.connection.statement != nil {
+		transactions = h.connection.statement.transactions(h.Key)
+	} else {
+		transactions = s.books.Transactions(h.connection.person(), h.institution, h.Key, h.read)
+	}
+	h.lines = make([]line, 0, len(transactions))
 	for _, t := range transactions {
 		name := "transaction " + h.Key + " " + t.Key
 		if t.Pending() {
 			name += " " + h.read.UTC().String() // pending ones are imported anew by every refresh
 		}
-		lines = append(lines, line{Transaction: t, id: derivedID(h.connection.id, name), holding: h})
+		h.lines = append(h.lines, line{Transaction: t, id: derivedID(h.connection.id, name), holding: h})
 	}
-	return lines
+	h.listed = true
+	return h.lines
 }
+
+var accountFilters = filterable{
+	"account.id": {operators: eqNe}, "connection.id": {operators: eqNe}, "institution.id": {operators: eqNe},
+}
+
+func (h *holding) property(name string) string {
+	switch name {
+	case "account.id":
+		return h.id
+	case "connection.id":
+		return h.connection.id
+	default:
+		return h.institution
+	}
+}
+
+// accountConditions reads the filter of the accounts' operations. A connection that was deleted does not exist any more,
+// though its accounts do.
+func (c *call) accountConditions(u *user) (conditions, error) {
+	found, err := c.filter(accountFilters)
+	if err != nil {
+		return nil, err
+	}
+	for _, cond := range found {
+		if cond.property == "connection.id" &&
+			!slices.ContainsFunc(u.connections, func(conn *connection) bool { return conn.id == cond.values[0] }) {
+			return nil, connectionUnknown()
+		}
+	}
+	return found, nil
+}
+
+func (s *Sandbox) getAccounts(c *call) (answer, error) {
+	u, err := s.user(c)
+	if err != nil {
+		return answer{}, err
+	}
+	conditions, err := c.accountConditions(u)
+	if err != nil {
+		return answer{}, err
+	}
+	data := []object{}
+	for _, h := range s.userHoldings(u, c.now) {
+		if conditions.hold(h.property) {
+			data = append(data, h.full(&c.view))
+		}
+	}
+	return answer{http.StatusOK, object{
+		"type": "list", "data": data, "links": object{"self": c.url(c.http.URL.RequestURI())},
+	}}, nil
+}
+
+// getAccount takes the filter of the list, as it is documented. An account that does not meet it is not found.
+func (s *Sandbox) getAccount(c *call) (answer, error) {
+	u, err := s.user(c)
+	if err != nil {
+		return answer{}, err
+	}
+	id, err := c.pathID("accountId", "Account ID value is not valid")
+	if err != nil {
+		return answer{}, err
+	}
+	conditions, err := c.accountConditions(u)
+	if err != nil {
+		return answer{}, err
+	}
+	for _, h := range s.userHoldings(u, c.now) {
+		if h.id == id && conditions.hold(h.property) {
+			return answer{http.StatusOK, h.full(&c.view)}, nil
+		}
+	}
+	return answer{}, resourceNotFound()
+}
+
+// pathID returns the id that stands in the path under a name.
+func (c *call) pathID(name, invalid string) (string, error) {
+	id := c.http.PathValue(name)
+	if !idFormat.MatchString(id) {
+		return "", notValid(invalid, fromParameter(name))
+	}
+	return id, nil
+}
+
+func (h *holding) path() string { return h.user.path() + "/accounts/" + h.id }
 
 // embedded is the account as a connection shows it.
 func (h *holding) embedded(v *view) object {
@@ -85,10 +208,10 @@ func (h *holding) embedded(v *view) object {
 		available = h.Available.String()
 	}
 	return object{
-		"type": "account", "id": h.id, "accountNo": h.Number, "name": h.Name, "currency": "AUD",
+		"type": "account", "id": h.id, "accountNo": h.Number, "name": h.Name, "currency": h.currency,
 		"class":   object{"type": h.Kind, "product": h.Product},
 		"balance": h.Balance.String(), "availableFunds": available,
-		"lastUpdated": formatTime(h.fetched),
+		"lastUpdated": formatTime(h.updated),
 		"status":      gen.AccountStatusAvailable,
 		"links": object{
 			"self":         v.url(h.path()),
@@ -97,8 +220,186 @@ func (h *holding) embedded(v *view) object {
 	}
 }
 
-func (h *holding) path() string { return h.user.path() + "/accounts/" + h.id }
+// full is the account by itself and in the list of accounts. The 3.0 documents put the links at the list, where they make
+// no sense; here each account has its own in both versions.
+func (h *holding) full(v *view) object {
+	o := h.embedded(v)
+	o["accountHolder"] = textOrNull(h.Holder)
+	o["connection"], o["institution"] = h.connection.id, h.institution
+	intervals := []object{}
+	if !h.read.IsZero() && !h.First.IsZero() {
+		intervals = append(intervals, object{"from": h.First.Format(time.DateOnly), "to": h.Last.Format(time.DateOnly)})
+	}
+	o["transactionIntervals"] = intervals
+	links, _ := o["links"].(object)
+	links["institution"] = v.url(v.institutionPath(h.institution))
+	links["connection"] = h.connectionLink(v)
+	if v.version == v30 {
+		h.addDetails(o)
+	} else {
+		o["class"] = object{"type": h.Kind, "product": h.Product, "meta": h.classMeta()}
+	}
+	return o
+}
 
-func (s *Sandbox) getAccounts(c *call) (answer, error) { return answer{}, notPlayed(c.route.operation) }
+// connectionLink is the link from an account, or from its transactions, to the connection: in 2.1 always null, as the
+// documents say and recorded answers have it.
+func (h *holding) connectionLink(v *view) *string {
+	if v.version != v30 || h.connection.deleted {
+		return nil
+	}
+	return new(v.url(h.connection.path()))
+}
 
-func (s *Sandbox) getAccount(c *call) (answer, error) { return answer{}, notPlayed(c.route.operation) }
+func textOrNull(text string) any {
+	if text == "" {
+		return nil
+	}
+	return text
+}
+
+// classMeta is what 2.1 tells about the product. The names are those of 3.0: no document has the ones of 2.1.
+func (h *holding) classMeta() object {
+	o := object{}
+	if h.Limit != 0 {
+		o["creditLimit"] = h.Limit.String()
+	}
+	if h.Rate != "" {
+		o[h.rateName()] = h.rate()
+	}
+	return o
+}
+
+func (h *holding) borrows() bool {
+	return h.Kind == bank.CreditCard || h.Kind == bank.Mortgage || h.Kind == bank.Loan
+}
+
+func (h *holding) rateName() string {
+	if h.borrows() {
+		return "lendingRate"
+	}
+	return "depositRate"
+}
+
+// rate is the interest rate as 3.0 writes it: 6.14 percent are "0.0614".
+func (h *holding) rate() string {
+	percent, _ := strconv.ParseFloat(h.Rate, 64)
+	return strconv.FormatFloat(percent/100, 'f', 4, 64)
+}
+
+// addDetails adds what 3.0 has. The available funds of a loan are null there; embedded in a connection they are empty.
+func (h *holding) addDetails(o object) {
+	if !h.HasAvailable {
+		o["availableFunds"] = nil
+	}
+	o["isOwned"], o["accountOwnership"] = true, gen.AccountOwnershipOneParty
+	if h.Joint {
+		o["accountOwnership"] = gen.AccountOwnershipTwoParty
+	}
+	o["creditLimit"] = nil
+	if h.borrows() && h.Limit != 0 {
+		o["creditLimit"] = h.Limit.String()
+	}
+	if h.Kind == bank.Mortgage || h.Kind == bank.Loan {
+		o["amortisedLimit"] = (-h.Balance).String() // repaid as scheduled, and not a dollar more
+	}
+	o.addIfSet("bsb", h.BSB)
+	o["maskedNumber"] = masked(h.Number)
+	if h.Kind != bank.CreditCard {
+		o["unmaskedAccNum"] = digitsOnly(strings.TrimPrefix(h.Number, h.BSB)) // the number of a card is nobody's business
+	}
+	if !h.Opened.IsZero() {
+		o["creationDate"] = h.Opened.Format(time.DateOnly)
+	}
+	if h.Rate != "" {
+		o[h.rateName()] = h.rate()
+	}
+	o["meta"] = h.meta()
+}
+
+// masked leaves the last four characters of a number.
+func masked(number string) string {
+	if len(number) <= 4 {
+		return number
+	}
+	return strings.Repeat("x", len(number)-4) + number[len(number)-4:]
+}
+
+func digitsOnly(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r < '0' || r > '9' {
+			return -1
+		}
+		return r
+	}, text)
+}
+
+// How long loans and deposits run, in years.
+const (
+	mortgageYears = 30
+	loanYears     = 7
+	depositYears  = 1
+)
+
+// meta is the product in detail, as far as the books have it.
+func (h *holding) meta() object {
+	o := object{
+		"fees": nil, "depositRates": nil, "lendingRates": nil, "loan": nil, "features": nil, "addresses": nil,
+	}
+	switch {
+	case h.Rate == "":
+	case h.borrows():
+		kind := "VARIABLE"
+		if h.Kind == bank.CreditCard {
+			kind = "PURCHASE"
+		}
+		o["lendingRates"] = []object{{"lendingRateType": kind, "rate": h.rate(), "applicationFrequency": "P1M"}}
+	default:
+		kind := "VARIABLE"
+		if h.Kind == bank.TermDeposit {
+			kind = "FIXED"
+		}
+		o["depositRates"] = []object{{"depositRateType": kind, "rate": h.rate(), "applicationFrequency": "P1M"}}
+	}
+	switch h.Kind {
+	case bank.Mortgage:
+		o["loan"] = h.loanMeta(mortgageYears)
+	case bank.Loan:
+		o["loan"] = h.loanMeta(loanYears)
+	case bank.CreditCard:
+		// What is due follows from the balance; the day is the 14th of the next month, and the least 2 percent.
+		due := max(-h.Balance, 0)
+		day := time.Date(h.updated.Year(), h.updated.Month()+1, 14, 0, 0, 0, 0, time.UTC)
+		o["creditCard"] = object{
+			"minPaymentAmount": (due / 50).String(), "paymentDueAmount": due.String(), "paymentCurrency": h.currency,
+			"paymentDueDate": day.Format(time.DateOnly),
+		}
+	case bank.TermDeposit:
+		o["termDeposit"] = []object{{
+			"lodgementDate":        h.Opened.Format(time.DateOnly),
+			"maturityDate":         h.matures().Format(time.DateOnly),
+			"maturityAmount":       h.Balance.String(),
+			"maturityCurrency":     h.currency,
+			"maturityInstructions": "ROLLED_OVER",
+		}}
+	case bank.Everyday, bank.Savings, bank.Investment:
+	}
+	return o
+}
+
+func (h *holding) loanMeta(years int) object {
+	return object{
+		"startDate": h.Opened.Format(time.DateOnly), "endDate": h.Opened.AddDate(years, 0, 0).Format(time.DateOnly),
+		"repaymentType": "PRINCIPAL_AND_INTEREST", "repaymentFrequency": "P1M",
+		"originalLoanAmount": h.Limit.String(), "originalLoanCurrency": h.currency,
+	}
+}
+
+// matures returns when a term deposit, which is rolled over year by year, comes to its next end.
+func (h *holding) matures() time.Time {
+	end := h.Opened.AddDate(depositYears, 0, 0)
+	for !end.After(h.updated) {
+		end = end.AddDate(depositYears, 0, 0)
+	}
+	return end
+}

@@ -10,6 +10,8 @@ import (
 // example the API version with [basiq.WithAPIVersion], or, with [basiq.WithHTTPClient], what stands between the two. The
 // error is that of an option.
 func (s *Sandbox) NewClient(options ...basiq.Option) (*basiq.Client, error) {
-	own := []basiq.Option{basiq.WithBaseURL(s.URL()), basiq.WithHTTPClient(s.HTTPClient())}
+	own := []basiq.Option{
+		basiq.WithBaseURL(s.URL()), basiq.WithConsentURL(s.URL() + "/home"), basiq.WithHTTPClient(s.HTTPClient()),
+	}
 	return basiq.New(s.APIKey(), slices.Concat(own, options)...)
 }

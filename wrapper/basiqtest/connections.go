@@ -21,7 +21,10 @@ type connection struct {
 	consent     *consent // nil when it was made without one
 	created     time.Time
 	purged      time.Time // the zero time when it never was
-	jobs        int       // how many jobs it has had
+	deleted     bool
+	jobs        int            // how many jobs it has had
+	statement   *bankStatement // what was uploaded; nil when somebody logged in
+	held        held           // what it had brought when somebody last looked
 
 	job    *job            // the latest; only the latest can be running
 	before connectionState // what the connection was when that job started
@@ -38,6 +41,9 @@ type connectionState struct {
 // at returns the state at a moment since the latest job started. Wrong credentials make the connection invalid; any
 // other failure leaves its status as it was, since it says nothing about the credentials.
 func (conn *connection) at(now time.Time) connectionState {
+	if conn.job == nil {
+		return connectionState{status: gen.ConnectionStatusPending, lastUsed: conn.created}
+	}
 	state, progress := conn.before, conn.job.at(now)
 	switch {
 	case !progress.verified.IsZero():
@@ -232,6 +238,7 @@ func (s *Sandbox) deleteConnection(c *call) (answer, error) {
 
 func (s *Sandbox) removeConnection(u *user, conn *connection, now time.Time) {
 	u.orphans = append(u.orphans, s.holdings(conn, now)...)
+	conn.deleted = true
 	s.emitConnection(conn, gen.EventActionDeleted, now)
 	u.connections = slices.DeleteFunc(u.connections, func(other *connection) bool { return other == conn })
 }

@@ -1,17 +1,268 @@
 package basiqtest
 
-func (s *Sandbox) getConnectors(c *call) (answer, error) {
-	return answer{}, notPlayed(c.route.operation)
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/basiq-go/basiq-go/gen"
+	"github.com/basiq-go/basiq-go/wrapper/basiqtest/internal/bank"
+)
+
+// connector is a way to get at a bank's data.
+type connector struct {
+	bank   *bank.Bank
+	method gen.ConnectionMethod
 }
 
-func (s *Sandbox) getConnector(c *call) (answer, error) {
-	return answer{}, notPlayed(c.route.operation)
+// openBankingID is the bank that the documents name as one for open banking, too.
+const openBankingID = "AU00000"
+
+// connectors returns all there are, in the order of the banks.
+func connectors() []connector {
+	var list []connector
+	for _, b := range bank.Banks() {
+		if b.Login {
+			list = append(list, connector{b, gen.ConnectionMethodWeb})
+		}
+		if b.ID == openBankingID {
+			list = append(list, connector{b, gen.ConnectionMethodOpenBanking})
+		}
+		for _, kind := range b.Statements {
+			list = append(list, connector{b, gen.ConnectionMethod(kind)})
+		}
+	}
+	return list
 }
 
+func (ctor connector) authorization() gen.InstitutionAuthorization {
+	if ctor.method != gen.ConnectionMethodWeb {
+		return gen.InstitutionAuthorizationOther
+	}
+	return authorizationOf(ctor.bank)
+}
+
+// authorizationOf is how people log in at a bank.
+func authorizationOf(b *bank.Bank) gen.InstitutionAuthorization {
+	switch {
+	case !b.Login:
+		return gen.InstitutionAuthorizationOther
+	case b.Asks == bank.Always:
+		return gen.InstitutionAuthorizationUserMFA
+	case b.Asks == bank.EveryOther:
+		return gen.InstitutionAuthorizationUserMFAIntermittent
+	default:
+		return gen.InstitutionAuthorizationUser
+	}
+}
+
+// scopes are what the connector can fetch. The documents have one, customer.person.basic; the others are named after
+// those of open banking in its way.
+func (ctor connector) scopes() []string {
+	switch ctor.method {
+	case gen.ConnectionMethodWeb:
+		return []string{"bank.accounts.basic", "bank.accounts.detail", "bank.transactions", "customer.person.basic"}
+	case gen.ConnectionMethodOpenBanking:
+		return []string{
+			"bank.accounts.basic", "bank.accounts.detail", "bank.transactions", "customer.person.basic",
+			"customer.person.detail",
+		}
+	default:
+		return []string{"bank.accounts.basic", "bank.transactions"}
+	}
+}
+
+// engine is what runs the connector, which only filters show. The documents name two and do not say which has what.
+func (ctor connector) engine() string {
+	if ctor.method == gen.ConnectionMethodWeb {
+		return "chrome"
+	}
+	return "node"
+}
+
+// pathMethod is the method as answers have it. Filters write open banking with a hyphen.
+func (ctor connector) pathMethod() string { return strings.ReplaceAll(string(ctor.method), "-", "") }
+
+// The documented values of filters. Institution types are eight in the schemas, six of them in the filters.
+var (
+	countries        = []string{"Australia", "New Zealand"}
+	tiers            = []string{"1", "2", "3", "4"}
+	stages           = []string{"live", "beta", "alpha"}
+	authorizations   = []string{"user", "user-mfa", "user-mfa-intermittent", "other", "token"}
+	institutionTypes = []string{
+		"Bank", "Bank (Foreign)", "Test Bank", "Credit Union", "Financial Services", "Superannuation",
+		"Building Society", "Government",
+	}
+	connectorMethods  = []string{"web", "open-banking", "pdf", "csv"}
+	connectorEngines  = []string{"chrome", "node"}
+	connectorStatuses = []string{
+		"operational", "degraded-performance", "partial-outage", "major-outage", "under-maintenance",
+	}
+)
+
+// connectorFilters are those of a version: 2.1 has a status more, and another name for the engine.
+func connectorFilters(version versions) filterable {
+	filters := filterable{
+		"connector.id":                  {operators: eq, form: institutionForm},
+		"connector.method":              {operators: eq, values: connectorMethods},
+		"connector.status":              {operators: eqNeIn, values: connectorStatuses},
+		"connector.stage":               {operators: eqNeIn, values: stages},
+		"connector.scopes":              {operators: eqNeIn},
+		"connector.institution.country": {operators: eqNeIn, values: countries},
+		"connector.institution.tier":    {operators: eqNeIn, values: tiers},
+		"connector.institution.type":    {operators: eqNe, values: institutionTypes},
+		"connector.authorization.type":  {operators: eqNeIn, values: authorizations},
+	}
+	engine := filterRule{operators: eqNe, values: connectorEngines}
+	if version == v30 {
+		filters["connector.connectorEngine"] = engine
+		return filters
+	}
+	filters["connector.connectorCategory"] = engine
+	filters["connector.status"] = filterRule{
+		operators: eqNeIn, values: append(slices.Clone(connectorStatuses), string(gen.InstitutionStatusUnderImprovement)),
+	}
+	return filters
+}
+
+func (ctor connector) property(name string) string {
+	switch name {
+	case "connector.id":
+		return ctor.bank.ID
+	case "connector.method":
+		return string(ctor.method)
+	case "connector.status":
+		return string(gen.InstitutionStatusOperational)
+	case "connector.stage":
+		return string(gen.InstitutionStageLive)
+	case "connector.institution.country":
+		return ctor.bank.Country
+	case "connector.institution.tier":
+		return ctor.bank.Tier
+	case "connector.institution.type":
+		return ctor.bank.Type
+	case "connector.authorization.type":
+		return string(ctor.authorization())
+	default:
+		return ctor.engine()
+	}
+}
+
+// meets reports whether the conditions hold. A connector has several scopes: eq and in ask whether it has one of those
+// named, ne whether it has not. That is not documented.
+func (ctor connector) meets(all conditions) bool {
+	for _, cond := range all {
+		var holds bool
+		if cond.property == "connector.scopes" {
+			has := slices.ContainsFunc(ctor.scopes(), func(scope string) bool { return slices.Contains(cond.values, scope) })
+			holds = has == (cond.operator != "ne")
+		} else {
+			holds = cond.holds(ctor.property(cond.property))
+		}
+		if !holds {
+			return false
+		}
+	}
+	return true
+}
+
+func (s *Sandbox) getConnectors(c *call) (answer, error) { return s.listConnectors(c, "/connectors") }
+
+// getPublicConnectors, like all that is public, belongs to 2.1; without a token nothing else says so.
 func (s *Sandbox) getPublicConnectors(c *call) (answer, error) {
-	return answer{}, notPlayed(c.route.operation)
+	c.version = v21
+	return s.listConnectors(c, "/public/connectors")
 }
+
+func (s *Sandbox) listConnectors(c *call, path string) (answer, error) {
+	conditions, err := c.filter(connectorFilters(c.version))
+	if err != nil {
+		return answer{}, err
+	}
+	data := []object{}
+	for _, ctor := range connectors() {
+		if ctor.meets(conditions) {
+			data = append(data, s.connector(&c.view, ctor, path))
+		}
+	}
+	return answer{http.StatusOK, object{
+		"type": "list", "totalCount": len(data), "data": data, "links": object{"self": c.url(c.http.URL.RequestURI())},
+	}}, nil
+}
+
+func (s *Sandbox) getConnector(c *call) (answer, error) { return s.oneConnector(c, "/connectors") }
 
 func (s *Sandbox) getPublicConnector(c *call) (answer, error) {
-	return answer{}, notPlayed(c.route.operation)
+	c.version = v21
+	return s.oneConnector(c, "/public/connectors")
 }
+
+// oneConnector takes both spellings of open banking: which one the path wants is not documented.
+func (s *Sandbox) oneConnector(c *call, path string) (answer, error) {
+	method := strings.ReplaceAll(c.http.PathValue("method"), "-", "")
+	for _, ctor := range connectors() {
+		if ctor.bank.ID == c.http.PathValue("connectorId") && ctor.pathMethod() == method {
+			return answer{http.StatusOK, s.connector(&c.view, ctor, path)}, nil
+		}
+	}
+	return answer{}, resourceNotFound()
+}
+
+// connector is a connector as answers show it. path is that of the collection.
+func (s *Sandbox) connector(v *view, ctor connector, path string) object {
+	b := ctor.bank
+	institution := object{
+		"type": b.Type, "name": b.Name, "shortName": b.ShortName, "tier": b.Tier, "country": b.Country, "logo": logoOf(b),
+	}
+	if v.version == v30 && ctor.method == gen.ConnectionMethodOpenBanking {
+		institution["cdrFAQ"] = "https://example.com/" + b.ID + "/open-banking"
+		institution["cdrEmail"] = "open-banking@example.com"
+		institution["cdrPolicy"] = "https://example.com/" + b.ID + "/cdr-policy"
+		institution["cdrProviderNumber"] = "DHTEST" + b.ID[2:]
+	}
+	authorization := object{"type": ctor.authorization()}
+	if ctor.method == gen.ConnectionMethodWeb {
+		// A bank that asks for nothing more has no captions for it.
+		authorization["meta"] = object{
+			"login_id_caption": loginCaption, "password_caption": passwordCaption, "forgotten_password_url": forgottenURL(b),
+		}
+	}
+	return object{
+		"type": "connector", "id": b.ID, "method": ctor.pathMethod(), "stage": gen.InstitutionStageLive,
+		"status": gen.InstitutionStatusOperational, "institution": institution, "scopes": ctor.scopes(),
+		"authorization": authorization, "stats": s.stats(ctor.method),
+		"links": v.self(path + "/" + b.ID + "/" + ctor.pathMethod()),
+	}
+}
+
+const (
+	loginCaption    = "User name"
+	passwordCaption = "Password"
+)
+
+func forgottenURL(b *bank.Bank) string { return "https://example.com/" + b.ID + "/forgotten-password" }
+
+func logoOf(b *bank.Bank) object {
+	return object{
+		"type": "image", "colors": object{"primary": "#0A66C2"},
+		"links": object{"square": "https://example.com/" + b.ID + ".svg", "full": "https://example.com/" + b.ID + "-full.svg"},
+	}
+}
+
+// stats are how long the steps take on average, as far as is known before anything has happened.
+func (s *Sandbox) stats(method gen.ConnectionMethod) object {
+	pace := averagePace
+	if method == gen.ConnectionMethodPDF || method == gen.ConnectionMethodCSV {
+		pace = statementPace
+	}
+	ms := func(d time.Duration) int64 { return s.faster(time.Duration(float64(d) * pace)).Milliseconds() }
+	return object{"averageDurationMs": object{
+		"verifyCredentials": ms(verifyTime), "retrieveAccounts": ms(accountsTime),
+		"retrieveTransactions": ms(transactionsTime), "retrieveMeta": 0,
+		"total": ms(verifyTime + accountsTime + transactionsTime),
+	}}
+}
+
+// averagePace is the middle of those that logins have; see pace.
+const averagePace = 1.75

@@ -121,9 +121,6 @@ func (s *Sandbox) tellConsent(u *user, given *consent, action gen.EventAction, n
 	s.emitConsent(u, given.id, given.show(u, &v), action, now)
 }
 
-// emitConsent is a stand-in: the events come with their own file.
-func (s *Sandbox) emitConsent(_ *user, _ string, _ object, _ gen.EventAction, _ time.Time) {}
-
 // getConsents lists the newest first, as the example does, and those that have ended too.
 func (s *Sandbox) getConsents(c *call) (answer, error) {
 	u, err := s.user(c)

@@ -142,3 +142,80 @@ func TestConsentsRefused(t *testing.T) {
 	size, _ := r.at("size")
 	assert.Equal(t, json.Number("0"), size)
 }
+
+// consentEvents returns the names of the events about the user's consents in the last seven days, the oldest first, each
+// with the status that the consent had.
+func (c *caller) consentEvents(userID string) []string {
+	c.t.Helper()
+	list := []string{}
+	for _, e := range c.events("user.id.eq('" + userID + "'),event.entity.eq('consent')") {
+		list = append(list, e.text("eventType")+" "+e.text("data.status"))
+	}
+	return list
+}
+
+func TestConsentEvents(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c, userID := newPage(t)
+		b := c.visit(userID, nil)
+		b.press("I agree")
+		assert.Equal(t, []string{"created active"}, c.consentEvents(userID))
+		event := c.events("event.entity.eq('consent')")[0]
+		list := c.get("/users/" + userID + "/consents")
+		given, _ := list.at("data.0")
+		data, _ := event.at("data")
+		assert.Equal(t, given, data)
+		assert.Equal(t, list.text("data.0.links.self"), event.text("dataRef"))
+
+		const day = 24 * time.Hour
+		for _, next := range []struct {
+			after time.Duration
+			want  []string
+		}{
+			{89 * day, []string{}},
+			{2 * day, []string{"reminder active"}},
+			{90 * day, []string{"reminder active"}},
+			{90 * day, []string{"reminder active"}},
+			{87 * day, []string{}},                                                // 358 days
+			{day + time.Hour, []string{"warning active"}},                         // of the 366 of the year 2000
+			{6*day + 22*time.Hour, []string{"warning active", "reminder active"}}, // 365 days, 23 hours
+			{2 * time.Hour, []string{"reminder active", "expired expired"}},       // 90 * 4 = 360 days: within the week
+			{180 * day, []string{}},
+		} {
+			time.Sleep(next.after)
+			assert.Equal(t, next.want, c.consentEvents(userID), "on %s", time.Now().UTC())
+		}
+	})
+}
+
+func TestConsentEventsOfChanges(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c, userID := newPage(t)
+		c.visit(userID, nil).press("I agree")
+		time.Sleep(60 * 24 * time.Hour)
+		c = c.as("3.0", server, "")
+		b := c.visit(userID, action("extend"))
+		b.press("Extend my consent")
+		assert.Equal(t, []string{"updated active"}, c.consentEvents(userID))
+		time.Sleep(31 * 24 * time.Hour)
+		assert.Empty(t, c.consentEvents(userID), "the reminder comes 90 days after the extension")
+		c = c.as("3.0", server, "")
+		b = c.visit(userID, action("update"))
+		b.press("I agree")
+		assert.Equal(t, []string{"revoked revoked", "created active"}, c.consentEvents(userID))
+		time.Sleep(60 * 24 * time.Hour)
+		assert.Empty(t, c.consentEvents(userID), "nobody is reminded of what was revoked")
+		c = c.as("3.0", server, "")
+		id := c.get("/users/" + userID + "/consents").text("data.0.id")
+		require.Equal(t, http.StatusNoContent, c.delete("/users/"+userID+"/consents/"+id).status)
+		assert.Equal(t, []string{"revoked revoked"}, c.consentEvents(userID))
+
+		// Nobody is told of a consent whose user is gone.
+		c.visit(userID, nil).press("I agree")
+		require.Equal(t, http.StatusNoContent, c.delete("/users/"+userID).status)
+		time.Sleep(91 * 24 * time.Hour)
+		assert.Empty(t, c.consentEvents(userID))
+	})
+}

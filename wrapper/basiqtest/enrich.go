@@ -1,3 +1,270 @@
 package basiqtest
 
-func (s *Sandbox) getEnrich(c *call) (answer, error) { return answer{}, notPlayed(c.route.operation) }
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/basiq-go/basiq-go/gen"
+	"github.com/basiq-go/basiq-go/wrapper/basiqtest/internal/bank"
+)
+
+// maxKeptEnrichments bounds how many enrichments are kept: the test banks' transactions have some hundreds, those in
+// statements any number.
+const maxKeptEnrichments = 10_000
+
+// enrichmentKey is what the enrichment of a transaction depends on.
+type enrichmentKey struct {
+	version            versions
+	description, class string
+	merchant           *bank.Merchant
+	category           *bank.Category
+}
+
+// enrichments are those that have been written. Hardly any transaction is the only one of its kind.
+type enrichments map[enrichmentKey]json.RawMessage
+
+// enrichment is the enrichment of a transaction. The documents of both versions require it.
+func (s *Sandbox) enrichment(v *view, t *bank.Transaction) json.RawMessage {
+	key := enrichmentKey{v.version, t.Description, t.Class, t.Merchant, t.Category}
+	if written, known := s.enrichments[key]; known {
+		return written
+	}
+	var o object
+	if v.version == v30 {
+		o = object{
+			"cleanDescription": cleanDescription(t.Description, t.Merchant), "tags": tagsOf(t),
+			"merchant": nil, "location": nil, "category": object{"matchType": gen.EnrichMatchTypeNone, "matchScore": "0.0"},
+		}
+	} else {
+		// There they may not be null.
+		o = object{
+			"merchant": object{"businessName": "", "website": ""}, "location": object{}, "category": object{},
+		}
+	}
+	if m := t.Merchant; m != nil {
+		merchant := merchantObject(m)
+		if v.version == v30 {
+			merchant["id"], merchant["ABN"] = m.ID, m.ABN
+			merchant["logoMaster"], merchant["logoThumb"] = logo(m, "master"), logo(m, "thumb")
+		}
+		o["merchant"], o["location"] = merchant, locationObject(m)
+	}
+	if t.Category.Class.Code != "" {
+		category := categoryObject(v, t.Category)
+		if v.version == v30 {
+			category["mcc"] = codeObject(t.Category.MCC)
+		}
+		o["category"] = category
+	}
+	written, err := json.Marshal(o)
+	if err != nil {
+		panic("basiqtest: an enrichment that is no JSON: " + err.Error())
+	}
+	if s.enrichments == nil || len(s.enrichments) >= maxKeptEnrichments {
+		s.enrichments = enrichments{}
+	}
+	s.enrichments[key] = written
+	return written
+}
+
+func merchantObject(m *bank.Merchant) object {
+	return object{
+		"businessName": m.Name, "website": m.Website,
+		"phoneNumber": object{"local": m.PhoneLocal, "international": m.PhoneInter},
+	}
+}
+
+func locationObject(m *bank.Merchant) object {
+	return object{
+		"routeNo": m.RouteNo, "route": m.Route, "postalCode": m.PostalCode, "suburb": m.Suburb, "state": m.State,
+		"country": "Australia", "geometry": object{"lat": m.Lat, "lng": m.Lng},
+		"formattedAddress": strings.TrimSpace(m.RouteNo+" "+m.Route) + ", " + m.Suburb + " " + m.State + " " + m.PostalCode,
+	}
+}
+
+// categoryObject is the kind of business. The subclass of 3.0 is the class: the codes of both have the same titles in
+// the documents' examples.
+func categoryObject(v *view, category *bank.Category) object {
+	anzsic := object{
+		"division": codeObject(category.Division), "subdivision": codeObject(category.Subdivision),
+		"group": codeObject(category.ANZSICGroup), "class": codeObject(category.Class),
+	}
+	if v.version != v30 {
+		return object{"anzsic": anzsic}
+	}
+	anzsic["subclass"] = codeObject(bank.Code{Code: category.Class.Code + "00", Title: category.Class.Title})
+	return object{"matchType": gen.EnrichMatchTypeMerchantFull, "matchScore": "1.0", "anzsic": anzsic}
+}
+
+func codeObject(code bank.Code) object { return object{"code": code.Code, "title": code.Title} }
+
+// logo is where a merchant's logo would be.
+func logo(m *bank.Merchant, size string) string {
+	return "https://example.com/merchants/" + m.ID + "-" + size + ".svg"
+}
+
+// cleanDescription is the description without its numbers, or the merchant's name.
+func cleanDescription(description string, m *bank.Merchant) string {
+	if m != nil {
+		return m.Name
+	}
+	words := slices.DeleteFunc(strings.Fields(description), func(word string) bool {
+		return strings.ContainsAny(word, "0123456789")
+	})
+	for i, word := range words {
+		_, size := utf8.DecodeRuneInString(word)
+		words[i] = strings.ToUpper(word[:size]) + strings.ToLower(word[size:])
+	}
+	return strings.Join(words, " ")
+}
+
+// tagsOf are the documented tags that fit a transaction.
+func tagsOf(t *bank.Transaction) []string {
+	text := strings.ToUpper(t.Description)
+	switch t.Category.Group {
+	case "salary":
+		return []string{"income:salary"}
+	case "rent-received":
+		return []string{"income:rent"}
+	case "rent":
+		return []string{"expense:rent"}
+	case "benefits":
+		return []string{"governmentPayment:centrelink"}
+	case "loan":
+		return []string{"loan:loan repayment"}
+	case "bnpl":
+		if t.Merchant != nil {
+			return []string{"liability:" + strings.ToLower(t.Merchant.Name)}
+		}
+	case "credit-card-repayment":
+		return []string{"creditCard:creditCard"}
+	case "interest-paid":
+		return []string{"conduct:interest"}
+	case "fees":
+		for _, conduct := range conductTags {
+			if strings.Contains(text, conduct.word) {
+				return []string{"conduct:" + conduct.tag}
+			}
+		}
+	}
+	return []string{}
+}
+
+// conductTags are the tags of fees by a word of their descriptions.
+var conductTags = []struct{ word, tag string }{
+	{"DISHONOUR", "dishonour"}, {"OVERDRAWN", "overdrawn"}, {"LATE ", "late"}, {"ATM ", "atm"},
+}
+
+// The forms of what a query may have.
+var (
+	institutionForm = regexp.MustCompile(`^[A-Z]{2}[0-9]{5}$`)
+	countryForm     = regexp.MustCompile(`^[A-Z]{2}$`)
+	amountForm      = regexp.MustCompile(`^-?[0-9]{1,13}(\.[0-9]{1,2})?$`)
+	mccForm         = regexp.MustCompile(`^[0-9]{4}$`)
+)
+
+var enrichAccountTypes = []string{"transaction", "credit-card", "savings", "mortgage", "loan", "foreign"}
+
+// checkQuery checks the parameters of getEnrich. That they are checked is documented, the words are not. The institution
+// may be any, since the sandbox knows only some of Basiq's.
+func checkQuery(v *view, query url.Values) error {
+	required := []string{"q", "institution"}
+	if v.version == v30 {
+		required = append(required, "country")
+	}
+	for _, name := range required {
+		if query.Get(name) == "" {
+			return notSupplied("Parameter "+name+" is required.", fromParameter(name))
+		}
+	}
+	invalid := func(name string) error {
+		return notValid("Parameter "+name+" is not valid.", fromParameter(name))
+	}
+	if len([]rune(query.Get("q"))) < 3 {
+		return invalid("q")
+	}
+	for _, form := range []struct {
+		name string
+		form *regexp.Regexp
+	}{{"institution", institutionForm}, {"country", countryForm}, {"amount", amountForm}, {"mcc", mccForm}} {
+		if text := query.Get(form.name); text != "" && !form.form.MatchString(text) {
+			return invalid(form.name)
+		}
+	}
+	if kind := query.Get("accountType"); kind != "" && !slices.Contains(enrichAccountTypes, kind) {
+		return invalid("accountType")
+	}
+	return nil
+}
+
+// getEnrich answers what it does not know with an empty set, and always with 200, as is documented. It looks at neither
+// mcc nor accountType: what it knows, it knows by name.
+func (s *Sandbox) getEnrich(c *call) (answer, error) {
+	query, err := c.parameters()
+	if err != nil {
+		return answer{}, notValid("Parameter q is not valid.", fromParameter("q"))
+	}
+	if err := checkQuery(&c.view, query); err != nil {
+		return answer{}, err
+	}
+	if err := s.countEnrichment(c.now); err != nil {
+		return answer{}, err
+	}
+	amount, hasAmount := parseCents(query.Get("amount"))
+	class := classify(query.Get("q"), amount)
+	merchant, category, known := bank.Enrich(query.Get("q"))
+	if country := query.Get("country"); country != "" && country != "AU" {
+		known = false // all the merchants are in Australia
+	}
+	known = known && hasMerchant(class)
+	data, links := object{}, object{"self": c.url("/enrich?" + strings.ReplaceAll(query.Encode(), "+", "%20"))}
+	if c.version == v30 {
+		links["logo-master"], links["logo-thumb"] = nil, nil
+	}
+	direction := impliedDirection(class, known)
+	if hasAmount {
+		direction = directionOf(amount)
+	}
+	if known {
+		found := merchantObject(merchant)
+		if c.version == v30 {
+			found["id"], found["abn"] = merchant.ID, merchant.ABN
+			data["tags"] = tagsOf(&bank.Transaction{Description: query.Get("q"), Merchant: merchant, Category: category})
+			links["logo-master"], links["logo-thumb"] = logo(merchant, "master"), logo(merchant, "thumb")
+		}
+		data["merchant"], data["location"] = found, locationObject(merchant)
+		data["category"] = categoryObject(&c.view, category)
+	}
+	return answer{http.StatusOK, object{
+		"type": "enrich", "direction": direction, "class": class, "data": data, "links": links,
+	}}, nil
+}
+
+// hasMerchant reports whether transactions of a class have a merchant. The documents speak of payments; here also what a
+// merchant pays back or in has one.
+func hasMerchant(class gen.TransactionClass) bool {
+	return class == gen.TransactionClassPayment || class == gen.TransactionClassRefund ||
+		class == gen.TransactionClassDirectCredit
+}
+
+// impliedDirection is the direction of a transaction whose amount nobody told: that of its class, if it has one.
+func impliedDirection(class gen.TransactionClass, known bool) gen.TransactionDirection {
+	switch class {
+	case gen.TransactionClassDirectCredit, gen.TransactionClassRefund, gen.TransactionClassInterest:
+		return gen.TransactionDirectionCredit
+	case gen.TransactionClassBankFee, gen.TransactionClassCashWithdrawal, gen.TransactionClassLoanInterest,
+		gen.TransactionClassLoanRepayment:
+		return gen.TransactionDirectionDebit
+	case gen.TransactionClassPayment:
+		if known {
+			return gen.TransactionDirectionDebit
+		}
+	case gen.TransactionClassTransfer:
+	}
+	return gen.TransactionDirectionUnknown
+}

@@ -1,7 +1,170 @@
 package basiqtest
 
-func (s *Sandbox) postExpenses(c *call) (answer, error) {
-	return answer{}, notPlayed(c.route.operation)
+import (
+	"cmp"
+	"encoding/json"
+	"maps"
+	"net/http"
+	"slices"
+
+	"github.com/basiq-go/basiq-go/wrapper/basiqtest/internal/bank"
+)
+
+func (s *Sandbox) postExpenses(c *call) (answer, error) { return s.postSnapshot(c, kindExpenses) }
+
+func (s *Sandbox) getExpenses(c *call) (answer, error) {
+	snap, err := s.snapshot(c, kindExpenses)
+	if err != nil {
+		return answer{}, err
+	}
+	if c.wantsOther() {
+		return answer{http.StatusOK, document{c.otherType(), snap.expensesCSV()}}, nil
+	}
+	return answer{http.StatusOK, snap.show(&c.view)}, nil
 }
 
-func (s *Sandbox) getExpenses(c *call) (answer, error) { return answer{}, notPlayed(c.route.operation) }
+// expenseParts are the parts of the expenses that are no payments, as a summary names them.
+var expenseParts = []string{"bankFees", "cashWithdrawals", "externalTransfers", "loanInterests", "loanRepayments"}
+
+// expenseClasses say in which part the debits of a class are; all others are payments.
+var expenseClasses = map[string]string{
+	classBankFee: "bankFees", classCash: "cashWithdrawals", classTransfer: "externalTransfers",
+	classLoanInterest: "loanInterests", classInterest: "loanInterests", classLoanRepayment: "loanRepayments",
+}
+
+// expenseLines are the debits by their parts, payments under "". What went from one of the accounts to another is none,
+// but for what repays a loan.
+func (a *analysis) expenseLines() map[string][]line {
+	parts := map[string][]line{}
+	for _, l := range a.lines {
+		if isDebit(l) && (!a.internal(l) || l.Class == classLoanRepayment) {
+			part := expenseClasses[l.Class]
+			parts[part] = append(parts[part], l)
+		}
+	}
+	return parts
+}
+
+// expenseDivision is what was paid in one division of the classification.
+type expenseDivision struct {
+	hecDivision
+
+	lines []line
+}
+
+// divisions are the payments by division, the greatest first.
+func (a *analysis) divisions(payments []line) []*expenseDivision {
+	var all []*expenseDivision
+	for _, l := range payments {
+		division := classOf(l).division
+		i := slices.IndexFunc(all, func(d *expenseDivision) bool { return d.hecDivision == division })
+		if i < 0 {
+			i = len(all)
+			all = append(all, &expenseDivision{hecDivision: division})
+		}
+		all[i].lines = append(all[i].lines, l)
+	}
+	slices.SortFunc(all, func(x, y *expenseDivision) int {
+		return cmp.Or(cmp.Compare(sum(x.lines), sum(y.lines)), cmp.Compare(x.code, y.code))
+	})
+	return all
+}
+
+// expensesMonthly is the sum of all averages that the summary of expenses has.
+func (a *analysis) expensesMonthly() bank.Cents {
+	parts := a.expenseLines()
+	var total bank.Cents
+	for _, part := range expenseParts {
+		total += a.monthly(sum(parts[part]))
+	}
+	for _, division := range a.divisions(parts[""]) {
+		total += a.monthly(sum(division.lines))
+	}
+	return total
+}
+
+func (snap *snapshot) expenses(v *view) object {
+	a := snap.analysis
+	parts := a.expenseLines()
+	total := sum(parts[""])
+	divisions := a.divisions(parts[""])
+	payments := make([]object, 0, len(divisions))
+	for _, division := range divisions {
+		payments = append(payments, object{
+			"division": division.title, "avgMonthly": a.monthly(sum(division.lines)).String(),
+			// All shares together are that of the payments, since nothing else has one.
+			"percentageTotal": json.Number(percent(sum(division.lines), total).String()),
+			"subCategory":     a.subCategories(division),
+		})
+	}
+	first, last := a.monthsOfExpenses(parts)
+	o := object{
+		"type": snap.kind, "id": snap.id, "coverageDays": a.days(), "fromMonth": first, "toMonth": last, "payments": payments,
+		"links": object{"self": v.url(snap.path()), "accounts": a.accountLinks(v)},
+	}
+	for _, part := range expenseParts {
+		o[part] = object{
+			"avgMonthly": a.monthly(sum(parts[part])).String(), "changeHistory": a.monthlyHistory(parts[part]),
+			"summary": "monthly",
+		}
+	}
+	return o
+}
+
+func (a *analysis) subCategories(division *expenseDivision) []object {
+	classes := seriesOf(division.lines, func(l line) string { return classOf(l).code })
+	all := make([]object, 0, len(classes))
+	for _, s := range classes {
+		class := classOf(s.newest())
+		all = append(all, object{
+			"category": object{"expenseClass": object{
+				"classCode": class.code, "classTitle": class.title,
+				"divisionCode": class.division.code, "divisionTitle": class.division.title,
+			}},
+			"changeHistory": a.monthlyHistory(s.lines), "summary": "monthly",
+		})
+	}
+	return all
+}
+
+// monthlyHistory has every month that is covered, the latest first.
+func (a *analysis) monthlyHistory(lines []line) []object {
+	months := a.months()
+	history := make([]object, 0, len(months))
+	for i, spent := range sumsOf(lines, months) {
+		history = append(history, object{"date": formatMonth(months[i]), "amount": spent.String()})
+	}
+	return history
+}
+
+// monthsOfExpenses are the first and the last month with an expense; where there is none, those of the period.
+func (a *analysis) monthsOfExpenses(parts map[string][]line) (first, last string) {
+	all := slices.Concat(slices.Collect(maps.Values(parts))...)
+	if len(all) == 0 {
+		return formatMonth(a.from), formatMonth(a.last)
+	}
+	from, to := firstAndLast(all)
+	return formatMonth(from), formatMonth(to)
+}
+
+// expensesCSV has a row for each month of each class. The documents do not say what the file looks like.
+func (snap *snapshot) expensesCSV() []byte {
+	a := snap.analysis
+	rows := [][]string{{"category", "classCode", "classTitle", "month", "amount"}}
+	add := func(category string, class hecClass, lines []line) {
+		months := a.months()
+		for i, spent := range sumsOf(lines, months) {
+			rows = append(rows, []string{category, class.code, class.title, formatMonth(months[i]), spent.String()})
+		}
+	}
+	parts := a.expenseLines()
+	for _, part := range expenseParts {
+		add(part, hecClass{}, parts[part])
+	}
+	for _, division := range a.divisions(parts[""]) {
+		for _, s := range seriesOf(division.lines, func(l line) string { return classOf(l).code }) {
+			add(division.title, classOf(s.newest()), s.lines)
+		}
+	}
+	return writeCSV(rows)
+}

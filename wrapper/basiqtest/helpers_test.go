@@ -6,6 +6,9 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -241,3 +244,78 @@ func (r reply) steps() []string {
 	}
 	return steps
 }
+
+// official reads one of Basiq's own payloads.
+func official(t *testing.T, name string) any {
+	t.Helper()
+	root := filepath.Join("..", "..", "api", "conformance")
+	if _, err := os.Stat(filepath.Join(root, "go.mod")); err != nil {
+		t.Skip("Basiq's payloads are in the repository, and not in the module that is downloaded from it")
+	}
+	raw, err := os.ReadFile(filepath.Join(root, "testdata", "official", filepath.FromSlash(name)+".json"))
+	require.NoError(t, err)
+	var value any
+	require.NoError(t, json.Unmarshal(raw, &value))
+	return value
+}
+
+// requireShape asserts that what stands in the answer under a name that the official payload has is of its kind, or null,
+// and that the answer has no other names but those in extra, which are paths without the numbers of lists.
+func (r reply) requireShape(want any, extra ...string) {
+	r.t.Helper()
+	compareShape(r.t, "", want, r.body, extra)
+}
+
+func compareShape(t *testing.T, path string, want, got any, extra []string) {
+	t.Helper()
+	switch got := got.(type) {
+	case nil:
+	case map[string]any:
+		fields, ok := want.(map[string]any)
+		require.True(t, ok, "an object at %s", path)
+		for name, value := range got {
+			at := strings.TrimPrefix(path+"."+name, ".")
+			if slices.Contains(extra, at) {
+				continue
+			}
+			require.Contains(t, fields, name, "at %s", path)
+			compareShape(t, at, fields[name], value, extra)
+		}
+	case []any:
+		items, ok := want.([]any)
+		require.True(t, ok, "a list at %s", path)
+		for _, item := range got {
+			require.NotEmpty(t, items, path)
+			compareShape(t, path, items[0], item, extra)
+		}
+	case json.Number:
+		require.IsType(t, 0.0, want, path)
+	case string:
+		if want != nil { // the example of a date that is not known
+			require.IsType(t, "", want, path)
+		}
+	case bool:
+		require.IsType(t, true, want, path)
+	}
+}
+
+// requireFields asserts that the object at a path has at least these fields.
+func (r reply) requireFields(path string, names ...string) {
+	r.t.Helper()
+	for _, name := range names {
+		require.True(r.t, r.has(path+"."+name), "%s in %s", path+"."+name, r.raw)
+	}
+}
+
+// ids returns the ids of a list's items.
+func (r reply) ids() []string {
+	r.t.Helper()
+	ids := make([]string, 0, r.length("data"))
+	for i := range r.length("data") {
+		ids = append(ids, r.text("data."+strconv.Itoa(i)+".id"))
+	}
+	return ids
+}
+
+// filtered is a path with a filter.
+func filtered(path, filter string) string { return path + "?filter=" + url.QueryEscape(filter) }

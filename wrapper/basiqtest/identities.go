@@ -1,9 +1,111 @@
 package basiqtest
 
-func (s *Sandbox) getUserIdentities(c *call) (answer, error) {
-	return answer{}, notPlayed(c.route.operation)
+import (
+	"net/http"
+	"strings"
+
+	"github.com/basiq-go/basiq-go/wrapper/basiqtest/internal/bank"
+)
+
+// identity returns who a connection's bank says that its customer is: nil before anything was fetched, and for a
+// statement, which does not tell.
+func (conn *connection) identity(v *view) object {
+	fetched, who := conn.at(v.now).fetched, conn.person()
+	if fetched.IsZero() || who == nil {
+		return nil
+	}
+	id := conn.identityID()
+	o := object{
+		"type": "identity", "id": id, "created": formatTime(conn.created), "updated": formatTime(fetched),
+		"source": strings.ReplaceAll(string(conn.method), "-", ""), // written so in the documents' examples
+		// Called the link of the job, it leads to the connection in all examples. There it stands in a path that does not
+		// exist, here in the right one.
+		"links": object{"self": v.url(conn.user.path() + "/identities/" + id), "job": v.url(conn.path())},
+	}
+	if v.version == v30 {
+		o["connectionID"], o["institutionID"] = conn.id, conn.institution.ID
+	}
+	emails := "emailAddresses"
+	if v.version != v30 {
+		emails = "emails"
+	}
+	// As in the examples, all is there, and what does not apply is empty: an organisation has no name of a person.
+	if who.Business != nil {
+		addPerson(o, emails, nil)
+		o["organisation"] = organisation(who)
+	} else {
+		addPerson(o, emails, &who.Profile)
+		o["organisation"] = organisation(&bank.Person{})
+	}
+	return o
 }
 
+func (conn *connection) identityID() string { return derivedID(conn.id, "identity") }
+
+func addPerson(o object, emails string, p *bank.Profile) {
+	phones, addresses, mails := []string{}, []object{}, []string{}
+	version := ""
+	if p == nil {
+		p = &bank.Profile{}
+	} else {
+		phones, mails, version = append(phones, p.Phone), append(mails, p.Email), "V1.2"
+		addresses = append(addresses, object{
+			"type": "home", "addressLine1": p.Street, "addressLine2": "", "addressLine3": "", "city": p.Suburb,
+			"state": p.State, "postcode": p.Postcode, "country": "Australia", "countryCode": "AU",
+			"formattedAddress": p.Street + ", " + p.Suburb + " " + p.State + " " + p.Postcode + ", Australia",
+		})
+	}
+	o["title"], o["firstName"], o["middleName"], o["lastName"] = p.Title, p.First, p.Middle, p.Last
+	o["fullName"] = strings.Join(strings.Fields(p.First+" "+p.Middle+" "+p.Last), " ")
+	o["DOB"] = p.BirthDate
+	o["occupationCode"], o["occupationCodeVersion"] = p.OccupationCode, version
+	o["phoneNumbers"], o[emails], o["physicalAddresses"] = phones, mails, addresses
+}
+
+func organisation(who *bank.Person) object {
+	b := who.Business
+	if b == nil {
+		return object{
+			"agentFirstName": "", "agentLastName": "", "agentRole": "", "businessName": "", "legalName": "", "shortName": "",
+			"abn": "", "acn": "", "isACNCRegistered": false, "industryCode": "", "industryCodeVersion": "",
+			"organisationType": "", "registeredCountry": "",
+		}
+	}
+	return object{
+		"agentFirstName": who.Profile.First, "agentLastName": who.Profile.Last, "agentRole": "Nominated Representative",
+		"businessName": b.Name, "legalName": b.LegalName, "shortName": b.Name, "abn": b.ABN, "acn": b.ACN,
+		"isACNCRegistered": false, "industryCode": b.IndustryCode, "industryCodeVersion": "V2.0",
+		"organisationType": b.OrganisationType, "registeredCountry": "AUS",
+	}
+}
+
+func (s *Sandbox) getUserIdentities(c *call) (answer, error) {
+	u, err := s.user(c)
+	if err != nil {
+		return answer{}, err
+	}
+	data := []object{}
+	for _, conn := range u.connections {
+		if o := conn.identity(&c.view); o != nil {
+			data = append(data, o)
+		}
+	}
+	return answer{http.StatusOK, object{"type": "list", "count": len(data), "data": data}}, nil
+}
+
+// getUserIdentity finds none of a deleted connection: like its profile, it goes with it.
 func (s *Sandbox) getUserIdentity(c *call) (answer, error) {
-	return answer{}, notPlayed(c.route.operation)
+	u, err := s.user(c)
+	if err != nil {
+		return answer{}, err
+	}
+	for _, conn := range u.connections {
+		if conn.identityID() != c.http.PathValue("identityId") {
+			continue
+		}
+		if o := conn.identity(&c.view); o != nil {
+			return answer{http.StatusOK, o}, nil
+		}
+	}
+	return answer{}, resourceNotFound()
 }

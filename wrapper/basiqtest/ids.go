@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
+	"regexp"
 )
 
 // newRandom returns the source of all that a sandbox draws: ids, keys, odds. The same seed draws the same.
@@ -34,3 +35,6 @@ func formatID(b [16]byte) string {
 	b[8] = b[8]&0x3f | 0x80
 	return fmt.Sprintf("%x-%x-%x-%x-%x", b[0:4], b[4:6], b[6:8], b[8:10], b[10:16])
 }
+
+// idFormat is the form of the sandbox's ids. What cannot be one is a value that is not valid; what could be is not found.
+var idFormat = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)

@@ -1,13 +1,119 @@
 package basiqtest
 
+import (
+	"net/http"
+	"slices"
+
+	"github.com/basiq-go/basiq-go/gen"
+	"github.com/basiq-go/basiq-go/wrapper/basiqtest/internal/bank"
+)
+
+var institutionFilters = filterable{
+	"institution.country":         {operators: eqNeIn, values: countries},
+	"institution.tier":            {operators: eqNeIn, values: tiers},
+	"institution.authorization":   {operators: eqNeIn, values: authorizations},
+	"institution.serviceType":     {operators: eqNe, values: []string{"Personal Banking", "Business Banking", "Card Access", "Test"}},
+	"institution.institutionType": {operators: eqNe, values: institutionTypes},
+	"institution.stage":           {operators: eqNe, values: stages},
+}
+
+func institutionProperty(b *bank.Bank, name string) string {
+	switch name {
+	case "institution.country":
+		return b.Country
+	case "institution.tier":
+		return b.Tier
+	case "institution.authorization":
+		return string(authorizationOf(b))
+	case "institution.serviceType":
+		return serviceType(b)
+	case "institution.institutionType":
+		return b.Type
+	default:
+		return string(gen.InstitutionStageLive)
+	}
+}
+
+func serviceType(b *bank.Bank) string {
+	if b.Type == "Test Bank" {
+		return "Test"
+	}
+	return "Personal Banking"
+}
+
+// getPublicInstitutions answers as getInstitutions does. Even the links are the same: there is no public operation for a
+// single one.
+func (s *Sandbox) getPublicInstitutions(c *call) (answer, error) {
+	c.version = v21
+	return s.getInstitutions(c)
+}
+
 func (s *Sandbox) getInstitutions(c *call) (answer, error) {
-	return answer{}, notPlayed(c.route.operation)
+	conditions, err := c.filter(institutionFilters)
+	if err != nil {
+		return answer{}, err
+	}
+	data := []object{}
+	for _, b := range bank.Banks() {
+		if conditions.hold(func(name string) string { return institutionProperty(b, name) }) {
+			data = append(data, s.institutionItem(&c.view, b))
+		}
+	}
+	return answer{http.StatusOK, object{
+		"type": "list", "totalCount": len(data), "data": data, "links": object{"self": c.url(c.http.URL.RequestURI())},
+	}}, nil
 }
 
 func (s *Sandbox) getInstitution(c *call) (answer, error) {
-	return answer{}, notPlayed(c.route.operation)
+	b := bank.FindBank(c.http.PathValue("institutionId"))
+	if b == nil {
+		return answer{}, resourceNotFound()
+	}
+	return answer{http.StatusOK, s.institutionItem(&c.view, b)}, nil
 }
 
-func (s *Sandbox) getPublicInstitutions(c *call) (answer, error) {
-	return answer{}, notPlayed(c.route.operation)
+// institutionItem is an institution as 2.1, the only version to have them, shows it.
+func (s *Sandbox) institutionItem(v *view, b *bank.Bank) object {
+	method := gen.ConnectionMethodWeb
+	if !b.Login {
+		method = gen.ConnectionMethodPDF
+	}
+	o := object{
+		"type": "institution", "id": b.ID, "name": b.Name, "shortName": b.ShortName, "institutionType": b.Type,
+		"country": b.Country, "serviceName": "Personal Online Banking", "serviceType": serviceType(b), "tier": b.Tier,
+		"authorization": authorizationOf(b), "features": featuresOf(b), "stage": gen.InstitutionStageLive,
+		"status": gen.InstitutionStatusOperational, "stats": s.stats(method), "logo": logoOf(b),
+		"links": v.self("/institutions/" + b.ID),
+	}
+	if b.Login {
+		o["loginIdCaption"], o["passwordCaption"], o["forgottenPasswordUrl"] = loginCaption, passwordCaption, forgottenURL(b)
+	}
+	return o
+}
+
+// featuresOf tells for each part of the data where it can come from: a login, or which kinds of statement.
+func featuresOf(b *bank.Bank) object {
+	web, mfa := []string{}, []string{}
+	if b.Login {
+		web = append(web, "web")
+		if b.Asks != bank.Never {
+			mfa = append(mfa, "web")
+		}
+	}
+	all := slices.Concat(web, b.Statements)
+	each := func(sources []string, names ...string) object {
+		o := object{}
+		for _, name := range names {
+			o[name] = sources
+		}
+		return o
+	}
+	return object{
+		"login": web, "mfaChallenge": mfa,
+		"profile": each(web,
+			"fullName", "firstName", "lastName", "middleName", "phoneNumbers", "emailAddresses", "physicalAddresses"),
+		"accounts": each(all,
+			"accountNo", "name", "currency", "balance", "availableFunds", "lastUpdated", "accountHolder", "meta"),
+		"transactions": each(all, "status", "description", "date", "amount", "balance", "class"),
+	}
 }

@@ -16,6 +16,8 @@ const (
 	jobsKept = 7 * 24 * time.Hour
 	// challengeLifetime is how long a challenge waits for its answer. It belongs to the user, so [Speed] leaves it alone.
 	challengeLifetime = 2 * time.Minute
+	// forever is longer than any sandbox lives.
+	forever = 100 * 365 * 24 * time.Hour
 )
 
 // How long the steps take at the least; see pace.
@@ -36,6 +38,7 @@ type job struct {
 	source     string      // the path of what the job makes
 	created    time.Time
 	steps      []step
+	endless    bool // never gets over its first step
 
 	challenge  *bank.Challenge // nil when the bank does not ask
 	answered   time.Time       // when the right answer came; the zero time when it has not
@@ -71,12 +74,11 @@ var wrongCredentials = reason{
 
 // startJob starts the connection's next job. None may be running.
 func (s *Sandbox) startJob(now time.Time, conn *connection) *job {
-	if conn.job == nil {
-		conn.before = connectionState{status: gen.ConnectionStatusPending, lastUsed: conn.created}
-	} else {
-		conn.before = conn.at(now)
-	}
+	conn.before = conn.at(now)
 	pace := pace(conn.loginID)
+	if conn.statement != nil {
+		pace = statementPace
+	}
 	takes := func(d time.Duration) time.Duration { return s.faster(time.Duration(float64(d) * pace)) }
 
 	j := &job{
@@ -87,6 +89,8 @@ func (s *Sandbox) startJob(now time.Time, conn *connection) *job {
 	verify := step{title: gen.JobStepTitleVerifyCredentials, takes: takes(verifyTime), link: conn.path()}
 	accounts := step{title: gen.JobStepTitleRetrieveAccounts, takes: takes(accountsTime), link: conn.dataPath("accounts")}
 	switch {
+	case conn.statement != nil:
+		verify.failure = conn.statement.failure
 	case who == nil || !conn.password.Equal(api.NewSecret(who.Password)):
 		verify.failure = &wrongCredentials
 	case who.Failure == nil:
@@ -116,6 +120,7 @@ func (s *Sandbox) startJob(now time.Time, conn *connection) *job {
 func (s *Sandbox) begin(j *job, now time.Time) {
 	j.user.jobs = append(j.user.jobs, j)
 	s.jobs[j.id] = j
+	j.endless = s.strikeJob()
 	s.follow(j, now)
 }
 
@@ -124,7 +129,7 @@ func (s *Sandbox) follow(j *job, now time.Time) {
 	p := j.at(now)
 	s.noteProgress(j, p, now)
 	j.noted = p
-	if !p.done {
+	if !p.done && !j.endless {
 		s.later(p.next, func(now time.Time) { s.follow(j, now) })
 	}
 }
@@ -198,6 +203,8 @@ func (j *job) stepAt(planned step, began, now time.Time) (gen.JobStepStatus, tim
 // end returns how and when a step ends that began at a moment, as far as is known now.
 func (j *job) end(planned step, began time.Time) (gen.JobStepStatus, time.Time) {
 	switch {
+	case j.endless:
+		return gen.JobStepStatusSuccess, began.Add(forever)
 	case planned.title == gen.JobStepTitleMFAChallenge && j.challenge == nil:
 		return gen.JobStepStatusSkipped, began
 	case planned.title == gen.JobStepTitleMFAChallenge && !j.refused.IsZero():
@@ -219,7 +226,8 @@ func (p *progress) note(j *job, state stepState) {
 	case state.title == gen.JobStepTitleVerifyCredentials && state.status == gen.JobStepStatusSuccess:
 		p.verified = p.updated
 	case state.title == gen.JobStepTitleVerifyCredentials && state.status == gen.JobStepStatusFailed:
-		p.rejected = state.failure.code == wrongCredentials.code
+		// A statement that cannot be read is as bad as a login that is wrong: there is nothing to try again with.
+		p.rejected = state.failure.code == wrongCredentials.code || j.connection.statement != nil
 	case state.title == gen.JobStepTitleMFAChallenge && state.status == gen.JobStepStatusInProgress:
 		p.waiting = j.answered.IsZero()
 	case state.title == gen.JobStepTitleRetrieveAccounts && state.status == gen.JobStepStatusSuccess:

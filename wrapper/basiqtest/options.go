@@ -3,6 +3,7 @@ package basiqtest
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"math"
 	"net"
 	"net/http"
@@ -19,13 +20,15 @@ type config struct {
 	address       string
 	redirectURL   *url.URL
 	deliverer     *http.Client
+	logger        *slog.Logger
+	injections    []*Injection
 }
 
 // Option changes how a [Sandbox] behaves. Its error is reported by [New] and [Start].
 type Option func(*config) error
 
 func newConfig(opts []Option) (config, error) {
-	c := config{speed: 1, tokenLifetime: time.Hour, address: "127.0.0.1:0"}
+	c := config{speed: 1, tokenLifetime: time.Hour, address: "127.0.0.1:0", logger: slog.New(slog.DiscardHandler)}
 	for _, opt := range opts {
 		if opt == nil {
 			return c, errors.New("an option is nil")
@@ -110,15 +113,29 @@ func RedirectURL(text string) Option {
 	}
 }
 
-// DeliverWith sets the client that delivers the messages of webhooks; the default is one with a timeout of ten seconds
-// that follows no redirects. A test in a bubble of testing/synctest needs one whose transport opens no sockets. Nil is an
-// error.
+// DeliverWith sets the client that delivers the messages of webhooks; the default is one with a timeout of ten seconds. A
+// client without a timeout gets that too, and none follows redirects; the given one is not changed. Its transport must obey
+// the context of a request, or [Sandbox.Close] waits for it. A test in a bubble of testing/synctest needs one whose transport
+// opens no sockets. Nil is an error.
 func DeliverWith(client *http.Client) Option {
 	return func(c *config) error {
 		if client == nil {
 			return errors.New("the client of DeliverWith is nil")
 		}
 		c.deliverer = client
+		return nil
+	}
+}
+
+// Logger logs what comes to the sandbox and goes out of it, at level Info: a line "request" for each request, when its
+// answer is about to be sent, with the attributes of [Request.LogValue], and at level Debug its redacted body too; and a
+// line "delivery" for each attempt at delivering a webhook's message. Nil is an error.
+func Logger(logger *slog.Logger) Option {
+	return func(c *config) error {
+		if logger == nil {
+			return errors.New("the logger is nil")
+		}
+		c.logger = logger
 		return nil
 	}
 }

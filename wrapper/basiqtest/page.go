@@ -115,7 +115,37 @@ func paged[T any](s *Sandbox, c *call, items []T, id func(T) string, show func(T
 		next := s.cursors.add(cursor{path: path, query: query, after: id(items[end-1]), start: end})
 		links["next"] = c.url(path + "?next=" + next)
 	}
-	return answer{http.StatusOK, object{
-		"type": "list", "count": len(data), "size": len(items), "data": data, "links": links,
-	}}, nil
+	return answer{http.StatusOK, &page{size: len(items), data: data, links: links}}, nil
+}
+
+// page is a page of a collection.
+type page struct {
+	size      int  // of the collection
+	uncounted bool // says neither its size nor the collection's
+	data      []any
+	links     object
+}
+
+// itemSize is about what the items of pages, most of them transactions, are long.
+const itemSize = 2 << 10
+
+func (p *page) writeTo(w *jsonWriter) {
+	w.buf = slices.Grow(w.buf, len(p.data)*itemSize+1024)
+	w.begin()
+	w.text("type", "list")
+	if !p.uncounted {
+		w.number("count", len(p.data))
+		w.number("size", p.size)
+	}
+	w.raw("data", "[")
+	for i, item := range p.data {
+		if i > 0 {
+			w.buf = append(w.buf, ',')
+		}
+		w.value(item)
+	}
+	w.buf = append(w.buf, ']')
+	w.name("links")
+	w.value(p.links)
+	w.end()
 }

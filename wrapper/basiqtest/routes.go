@@ -24,8 +24,9 @@ const (
 
 // The types of answers that are no JSON.
 const (
-	csv = "text/csv"
-	pdf = "application/pdf"
+	csv            = "text/csv"
+	applicationCSV = "application/csv" // of the transactions of a summary, by all documents
+	pdf            = "application/pdf"
 )
 
 // route is an operation of the contract.
@@ -107,7 +108,7 @@ func routes() []route {
 		{"getAffordabilityList", http.MethodGet, "/users/{userId}/affordability", anyVersion, server, "", "", (*Sandbox).getAffordabilityList},
 		{"postAffordability", http.MethodPost, "/users/{userId}/affordability", anyVersion, server, "affordability", pdf, (*Sandbox).postAffordability},
 		{"getAffordability", http.MethodGet, "/users/{userId}/affordability/{snapshotId}", anyVersion, server, "", pdf, (*Sandbox).getAffordability},
-		{"getAffordabilitySnapshotTransactions", http.MethodGet, "/users/{userId}/affordability/{snapshotId}/transactions", anyVersion, server, "", csv, (*Sandbox).getAffordabilitySnapshotTransactions},
+		{"getAffordabilitySnapshotTransactions", http.MethodGet, "/users/{userId}/affordability/{snapshotId}/transactions", anyVersion, server, "", applicationCSV, (*Sandbox).getAffordabilitySnapshotTransactions},
 		{"postIncome", http.MethodPost, "/users/{userId}/income", anyVersion, server, "income", "", (*Sandbox).postIncome},
 		{"getIncome", http.MethodGet, "/users/{userId}/income/{snapshotId}", anyVersion, server, "", "", (*Sandbox).getIncome},
 		{"postExpenses", http.MethodPost, "/users/{userId}/expenses", anyVersion, server, "expenses", "", (*Sandbox).postExpenses},

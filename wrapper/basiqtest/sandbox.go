@@ -34,6 +34,7 @@ type TB interface {
 // concurrent use.
 type Sandbox struct {
 	config    config
+	tb        TB // nil for one that Start made
 	url       string
 	routes    []route
 	server    *http.Server
@@ -45,7 +46,10 @@ type Sandbox struct {
 	closing  sync.Once
 	closeErr error
 
-	background sync.WaitGroup // what the sandbox does of its own accord
+	background sync.WaitGroup  // what the sandbox does of its own accord
+	deliverer  *http.Client    // of webhooks' messages
+	lifetime   context.Context //nolint:containedctx // It ends with the sandbox, and deliveries with it.
+	end        context.CancelFunc
 	books      *bank.Books
 
 	mu     sync.Mutex // guards everything below
@@ -56,18 +60,22 @@ type Sandbox struct {
 	alarm   *time.Timer // nil when nothing is to come
 	alarmAt time.Time
 
+	injections []*Injection
+	calling    *call // whose handler runs
+
 	users     map[string]*user
 	usersMade int
 	jobs      map[string]*job
 	// tokens holds expired tokens too: they are answered differently from unknown ones.
-	tokens   map[string]*token
-	cursors  cursors
-	visits   map[string]*visit // to the consent page
-	reports  []*report
-	events   []*event
-	webhooks []*webhook
-	limits   limits
-	log      requestLog
+	tokens      map[string]*token
+	cursors     cursors
+	visits      map[string]*visit // to the consent page
+	enrichments enrichments
+	reports     []*report
+	events      []*event
+	webhooks    []*webhook
+	limits      limits
+	log         requestLog
 }
 
 // New starts a sandbox in memory: it opens no port, and only [Sandbox.HTTPClient] reaches it. It is closed when the
@@ -79,6 +87,7 @@ func New(tb TB, opts ...Option) *Sandbox {
 		tb.Fatalf("basiqtest.New: %v", err)
 		return nil
 	}
+	s.tb = tb
 	listener := newPipeListener()
 	s.serve(listener, "http://localhost", listener.dial)
 	tb.Cleanup(func() { _ = s.Close() })
@@ -105,20 +114,27 @@ func newSandbox(opts []Option) (*Sandbox, error) {
 	if err != nil {
 		return nil, err
 	}
+	lifetime, end := context.WithCancel(context.Background())
 	return &Sandbox{
-		config: config,
-		routes: routes(),
-		served: make(chan struct{}),
-		books:  bank.Open(config.seed, time.Now()),
-		random: newRandom(config.seed),
-		users:  map[string]*user{},
-		jobs:   map[string]*job{},
-		tokens: map[string]*token{},
-		visits: map[string]*visit{},
+		config:    config,
+		routes:    routes(),
+		served:    make(chan struct{}),
+		deliverer: newDeliverer(config.deliverer),
+		lifetime:  lifetime,
+		end:       end,
+		books:     bank.Open(config.seed, time.Now()),
+		random:    newRandom(config.seed),
+		users:     map[string]*user{},
+		jobs:      map[string]*job{},
+		tokens:    map[string]*token{},
+		visits:    map[string]*visit{},
 	}, nil
 }
 
 func (s *Sandbox) serve(listener net.Listener, url string, dial func(context.Context, string, string) (net.Conn, error)) {
+	for _, i := range s.config.injections {
+		s.arm(i)
+	}
 	s.url = url
 	s.transport = &http.Transport{DialContext: dial, MaxIdleConnsPerHost: 100}
 	s.client = &http.Client{Transport: s.transport}
@@ -147,6 +163,7 @@ func (s *Sandbox) Close() error {
 		s.mu.Lock()
 		s.retire()
 		s.mu.Unlock()
+		s.end()
 		s.transport.CloseIdleConnections()
 		s.closeErr = s.server.Close()
 		<-s.served
@@ -154,6 +171,13 @@ func (s *Sandbox) Close() error {
 		s.background.Wait()
 	})
 	return s.closeErr
+}
+
+// Shutdown is [Sandbox.Close], but waits until the requests that are under way have been answered, for as long as the
+// context allows. It returns what Close does: that some were not answered is no error.
+func (s *Sandbox) Shutdown(ctx context.Context) error {
+	_ = s.server.Shutdown(ctx)
+	return s.Close()
 }
 
 // URL returns where the sandbox listens, without a slash at the end. For one in memory it is "http://localhost", which
@@ -184,11 +208,4 @@ func (s *Sandbox) ExpireTokens() {
 	for _, t := range s.tokens {
 		t.expires = time.Time{}
 	}
-}
-
-// Requests returns the requests answered so far, the oldest first; the last 10,000 are kept.
-func (s *Sandbox) Requests() []Request {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.log.all()
 }

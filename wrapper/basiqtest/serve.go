@@ -39,6 +39,10 @@ type call struct {
 	query url.Values // of a next page, that of the first
 	after string     // the id of the item that the page before ended with; "" for a first page
 	start int        // how many items the pages before had
+
+	logged  *Request
+	fault   Fault
+	latency time.Duration
 }
 
 // answer is what a handler has to say. A nil body is none; one that is no [document] is sent as JSON. It must hold
@@ -144,30 +148,24 @@ func (s *Sandbox) serveUnknown(w http.ResponseWriter, r *http.Request, path []st
 	s.answer(w, &call{route: &route{}, http: r}, func(*call) (answer, error) { return answer{}, err })
 }
 
-// answer runs handle with the sandbox locked, logs the request and writes the answer. The log comes before the writing,
-// so that a client who has the answer finds its request in the log.
+// answer logs the request, runs handle with the sandbox locked and sends the answer, unless a fault wants it otherwise.
 func (s *Sandbox) answer(w http.ResponseWriter, c *call, handle func(*call) (answer, error)) {
-	a := s.lockedAnswer(c, handle)
-	contentType, body := encode(a)
-	if contentType != "" {
-		w.Header().Set("Content-Type", contentType)
-	}
-	w.WriteHeader(a.status)
-	_, _ = w.Write(body)
+	s.respond(w, c.http, c, s.lockedAnswer(c, newRequest(c), handle))
 }
 
-func (s *Sandbox) lockedAnswer(c *call, handle func(*call) (answer, error)) answer {
+func (s *Sandbox) lockedAnswer(c *call, logged Request, handle func(*call) (answer, error)) answer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c.view = view{base: baseURL(c.http), now: time.Now()}
 	s.settle(c.now)
-	a, err := handle(c)
+	logged.Time, logged.Token = c.now, s.describe(c.http)
+	c.logged = s.log.add(logged)
+	s.strike(c)
+	a, err := s.carryOut(c, handle)
 	if err != nil {
 		a = s.failed(err)
 	}
-	s.log.add(Request{
-		Method: c.http.Method, Path: c.http.URL.Path, Operation: c.route.operation, Status: a.status, Time: c.now,
-	})
+	c.logged.CorrelationID = a.correlationID()
 	return a
 }
 
@@ -191,6 +189,10 @@ func encode(a answer) (contentType string, body []byte) {
 		return "", nil
 	case document:
 		return body.contentType, body.content
+	case writable:
+		var w jsonWriter
+		body.writeTo(&w)
+		return "application/json", append(w.buf, '\n')
 	}
 	var buf bytes.Buffer
 	encoder := json.NewEncoder(&buf)
@@ -209,7 +211,7 @@ func (s *Sandbox) dispatch(c *call) (answer, error) {
 			return answer{}, err
 		}
 	}
-	if !c.accepts("application/json") && (c.route.also == "" || !c.accepts(c.route.also)) {
+	if !c.accepts("application/json") && c.otherType() == "" {
 		return answer{}, unsupportedAccept()
 	}
 	// A body that is missing altogether has no type to be wrong; it is not valid, says the operation later.
@@ -241,8 +243,21 @@ func (c *call) accepts(contentType string) bool {
 }
 
 // wantsOther reports whether the caller asks for the type that its operation can answer with beside JSON, and not for JSON.
-func (c *call) wantsOther() bool {
-	return c.route.also != "" && !c.accepts("application/json") && c.accepts(c.route.also)
+func (c *call) wantsOther() bool { return !c.accepts("application/json") && c.otherType() != "" }
+
+// otherType is the type beside JSON that the operation can answer with and the caller takes; "" when there is none. Who
+// asks for text/csv where the documents have application/csv is given it: they have one here and the other there.
+func (c *call) otherType() string {
+	switch also := c.route.also; {
+	case also == "":
+		return ""
+	case c.accepts(also):
+		return also
+	case also == applicationCSV && c.accepts(csv):
+		return csv
+	default:
+		return ""
+	}
 }
 
 func isJSON(contentType string) bool {

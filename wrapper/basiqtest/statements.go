@@ -1,5 +1,507 @@
 package basiqtest
 
+import (
+	"bytes"
+	"crypto/sha256"
+	encodingcsv "encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"mime"
+	"mime/multipart"
+	"net/http"
+	"path"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/basiq-go/basiq-go/gen"
+	"github.com/basiq-go/basiq-go/wrapper/basiqtest/internal/bank"
+)
+
+const (
+	// statementPace makes a statement take 13 seconds; the documents speak of 10 to 30.
+	statementPace = 2.0
+	// maxRows is how many transactions a CSV file may have. There is a limit, but it is not documented.
+	maxRows = 20_000
+)
+
+// bankStatement is what somebody has uploaded: accounts with their transactions, or the reason why there are none.
+type bankStatement struct {
+	failure  *reason
+	accounts []*statementAccount
+}
+
+type statementAccount struct {
+	bank.Account
+
+	currency string
+	updated  time.Time
+	lines    []*bank.Transaction // pending ones first, then the newest first
+}
+
+func (st *bankStatement) list() []bank.Account {
+	list := make([]bank.Account, 0, len(st.accounts))
+	for _, a := range st.accounts {
+		list = append(list, a.Account)
+	}
+	return list
+}
+
+func (st *bankStatement) account(key string) *statementAccount {
+	i := slices.IndexFunc(st.accounts, func(a *statementAccount) bool { return a.Key == key })
+	return st.accounts[i]
+}
+
+func (st *bankStatement) transactions(key string) []*bank.Transaction { return st.account(key).lines }
+
+// describe adds to an account what the banks' books do not know of theirs.
+func (st *bankStatement) describe(h *holding) {
+	a := st.account(h.Key)
+	h.currency, h.updated = a.currency, a.updated
+}
+
+// createStatement makes a connection of each statement, as if somebody had logged in: it has a job, and accounts when the
+// job has read them. What is wrong with a file is told at once where its code is among those of answers, and by the job
+// where it is not.
 func (s *Sandbox) createStatement(c *call) (answer, error) {
-	return answer{}, notPlayed(c.route.operation)
+	u, err := s.user(c)
+	if err != nil {
+		return answer{}, err
+	}
+	up, err := c.upload()
+	if err != nil {
+		return answer{}, err
+	}
+	if up.institution == "" {
+		return answer{}, notSupplied("Institution ID parameter is required.", fromParameter("institutionId"))
+	}
+	in := bank.FindBank(up.institution)
+	if in == nil || len(in.Statements) == 0 {
+		return answer{}, institutionNotSupported(up.institution)
+	}
+	if !up.hasFile {
+		return answer{}, statementNotValid()
+	}
+	method, st, err := readStatement(up, in, c.now)
+	if err != nil {
+		return answer{}, err
+	}
+	if s.config.limits && s.countConnections() >= maxConnections {
+		return answer{}, tooManyConnections()
+	}
+	conn := &connection{id: s.newID(), user: u, institution: in, method: method, created: c.now, statement: st}
+	u.connections = append(u.connections, conn)
+	s.emitConnection(conn, gen.EventActionCreated, c.now)
+	return s.startJob(c.now, conn).reference(&c.view, http.StatusAccepted), nil
+}
+
+func institutionNotSupported(id string) *failure {
+	return &failure{
+		status: http.StatusBadRequest, code: "institution-not-supported", title: "Institution not supported",
+		detail: "Institution " + id + " is not supported on this endpoint", source: fromParameter("institutionId"),
+	}
+}
+
+func statementNotValid() *failure {
+	return notValid("Statement is not valid", fromParameter("statement"))
+}
+
+// upload is the form that createStatement takes.
+type upload struct {
+	institution string
+	hasFile     bool
+	name        string
+	contentType string
+	content     []byte
+}
+
+// upload reads the form. Of a field that comes twice the first counts; other fields are passed over.
+func (c *call) upload() (*upload, error) {
+	contentType, parameters, err := mime.ParseMediaType(c.http.Header.Get("Content-Type"))
+	if err != nil || contentType != "multipart/form-data" {
+		return nil, unsupportedContentType()
+	}
+	form := multipart.NewReader(bytes.NewReader(c.body), parameters["boundary"])
+	complete := bytes.Contains(c.body, []byte("--"+parameters["boundary"]+"--")) // a form that is cut short ends alike
+	var up upload
+	for {
+		part, err := form.NextPart()
+		if errors.Is(err, io.EOF) && complete {
+			return &up, nil
+		}
+		if err != nil {
+			return nil, statementNotValid()
+		}
+		content, err := io.ReadAll(part)
+		if err != nil {
+			return nil, statementNotValid()
+		}
+		switch name := part.FormName(); {
+		case name == "institutionId" && up.institution == "":
+			up.institution = string(content)
+		case name == "statement" && !up.hasFile:
+			up.hasFile, up.content = true, content
+			up.name, up.contentType = part.FileName(), part.Header.Get("Content-Type")
+		}
+	}
+}
+
+// readStatement reads the file. The error is one to answer with.
+func readStatement(up *upload, in *bank.Bank, now time.Time) (gen.ConnectionMethod, *bankStatement, error) {
+	if len(bytes.TrimSpace(up.content)) == 0 {
+		return "", nil, badStatement("empty-file", "Empty file", "The uploaded file is empty.")
+	}
+	method, read := gen.ConnectionMethodPDF, func() (*bankStatement, error) { return unreadable(), nil }
+	switch {
+	case bytes.HasPrefix(up.content, []byte("%PDF-")):
+		read = func() (*bankStatement, error) { return readPDF(up.content, now), nil }
+	case up.isCSV():
+		method, read = gen.ConnectionMethodCSV, func() (*bankStatement, error) { return readCSV(up.content) }
+	}
+	if !slices.Contains(in.Statements, string(method)) {
+		return method, &bankStatement{failure: &reason{
+			code: "bank-statement-not-supported", title: "Statement not supported.",
+			detail: "Statement is not currently supported for this institution - check statement uploaded against correct bank.",
+		}}, nil
+	}
+	st, err := read()
+	return method, st, err
+}
+
+func (up *upload) isCSV() bool {
+	mediaType, _, _ := mime.ParseMediaType(up.contentType)
+	return strings.EqualFold(path.Ext(up.name), ".csv") || mediaType == "text/csv" || mediaType == "application/csv"
+}
+
+// unreadable is a file that is neither of the two kinds. Title and detail are not documented.
+func unreadable() *bankStatement {
+	return &bankStatement{failure: &reason{
+		code: "bank-statement-parsing-error", title: "Statement parsing error.", detail: "Statement could not be parsed.",
+	}}
+}
+
+// badStatement is an answer to a file. Only the codes of these answers are documented.
+func badStatement(code, title, detail string) *failure {
+	return &failure{
+		status: http.StatusBadRequest, code: code, title: title, detail: detail, source: fromParameter("statement"),
+	}
+}
+
+// The columns of a CSV file. Basiq gives out the specification on request only; these are the names under which its
+// institutions list what can be had from a CSV file, with a word before them where account and transaction share one.
+// Columns may stand in any order, and others are passed over.
+const (
+	columnNumber      = "accountNo"
+	columnName        = "name"
+	columnHolder      = "accountHolder" // may be missing or empty, like the rest of those that are not required
+	columnKind        = "accountType"
+	columnCurrency    = "currency"
+	columnAvailable   = "availableFunds"
+	columnUpdated     = "lastUpdated"
+	columnDate        = "date"
+	columnDescription = "description"
+	columnAmount      = "amount"
+	columnBalance     = "balance" // after the transaction; the account's is that of the newest
+	columnStatus      = "status"
+	columnClass       = "class"
+)
+
+var (
+	requiredColumns = []string{
+		columnNumber, columnName, columnCurrency, columnUpdated, columnDate, columnDescription, columnAmount, columnBalance,
+	}
+	accountColumns = []string{columnName, columnHolder, columnKind, columnCurrency, columnAvailable, columnUpdated}
+)
+
+var (
+	// currencyForm is any currency; the 3.0 documents name three.
+	currencyForm = regexp.MustCompile(`^[A-Z]{3}$`)
+	// bsbForm is a BSB before an account number.
+	bsbForm = regexp.MustCompile(`^([0-9]{3})-?([0-9]{3})[- ]`)
+)
+
+var accountKinds = []string{
+	"transaction", "savings", "credit-card", "mortgage", "loan", "investment", "term-deposit", "insurance", "foreign", "unknown",
+}
+
+var transactionClasses = []string{
+	"bank-fee", "payment", "cash-withdrawal", "transfer", "loan-interest", "refund", "direct-credit", "interest",
+	"loan-repayment",
+}
+
+// row is a transaction as a CSV file has it.
+type row struct {
+	number int // the first transaction is in row 2
+	fields map[string]string
+}
+
+// readCSV reads the file row by row, and tells what is wrong first.
+func readCSV(content []byte) (*bankStatement, error) {
+	reader := encodingcsv.NewReader(bytes.NewReader(bytes.TrimPrefix(content, []byte("\xef\xbb\xbf"))))
+	reader.FieldsPerRecord = -1 // a row of another length is found below
+	header, err := reader.Read()
+	if err != nil {
+		return invalidRow(1), nil //nolint:nilerr // The job tells.
+	}
+	for i := range header {
+		header[i] = strings.TrimSpace(header[i])
+	}
+	for _, name := range requiredColumns {
+		if !slices.Contains(header, name) {
+			return nil, badStatement("missing-required-field", "Missing required field", "Required field "+name+" is missing.")
+		}
+	}
+	st := &bankStatement{}
+	first := map[string]row{} // of each account
+	for number := 2; ; number++ {
+		record, err := reader.Read()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil || len(record) != len(header) {
+			return invalidRow(number), nil //nolint:nilerr // The job tells.
+		}
+		if number-1 > maxRows {
+			return nil, badStatement("row-count-exceeded", "Row count exceeded",
+				fmt.Sprintf("The file has more than %d rows.", maxRows))
+		}
+		r := row{number: number, fields: make(map[string]string, len(header))}
+		for i, name := range header {
+			r.fields[name] = strings.TrimSpace(record[i])
+		}
+		if err := st.add(r, first); err != nil {
+			return nil, err
+		}
+	}
+	if len(st.accounts) == 0 && st.failure == nil {
+		return nil, badStatement("empty-file", "Empty file", "The uploaded file has no transactions.")
+	}
+	for _, a := range st.accounts {
+		a.finish()
+	}
+	return st, nil
+}
+
+func invalidRow(number int) *bankStatement {
+	return &bankStatement{failure: &reason{
+		code: "invalid-csv-row", title: "Invalid CSV row.", detail: "Row " + strconv.Itoa(number) + " is not valid.",
+	}}
+}
+
+// add adds a row. A transaction of a later day than the one on which its account was updated makes the job fail.
+func (st *bankStatement) add(r row, first map[string]row) error {
+	for _, name := range requiredColumns {
+		if r.fields[name] == "" {
+			return badStatement("missing-required-field-value", "Missing required field value",
+				fmt.Sprintf("Value of required field %s is missing in row %d.", name, r.number))
+		}
+	}
+	t, err := r.transaction()
+	if err != nil {
+		return err
+	}
+	key := r.fields[columnNumber]
+	opening, known := first[key]
+	if !known {
+		account, err := r.account()
+		if err != nil {
+			return err
+		}
+		st.accounts, first[key] = append(st.accounts, account), r
+	}
+	for _, name := range accountColumns {
+		if known && opening.fields[name] != r.fields[name] {
+			return badStatement("account-data-differs", "Account data differs",
+				fmt.Sprintf("Field %s of account %s differs in row %d.", name, key, r.number))
+		}
+	}
+	account := st.account(key)
+	if t.Made.Truncate(24*time.Hour).After(account.updated) && st.failure == nil {
+		st.failure = &reason{
+			code: "txn-after-last-updated-date", title: "Transaction after last updated date.",
+			detail: fmt.Sprintf("The transaction in row %d is later than the last update of its account.", r.number),
+		}
+	}
+	account.lines = append(account.lines, t)
+	return nil
+}
+
+func (r row) invalid(name string) error {
+	return badStatement("invalid-field-value", "Invalid field value",
+		fmt.Sprintf("Value of field %s is not valid in row %d.", name, r.number))
+}
+
+func (r row) account() (*statementAccount, error) {
+	f := r.fields
+	updated, _, ok := parseMoment(f[columnUpdated])
+	if !ok {
+		return nil, r.invalid(columnUpdated)
+	}
+	if !currencyForm.MatchString(f[columnCurrency]) {
+		return nil, r.invalid(columnCurrency)
+	}
+	a := &statementAccount{
+		Account: bank.Account{
+			Key: f[columnNumber], Kind: bank.Everyday, Product: f[columnName], Name: f[columnName], Number: f[columnNumber],
+			Holder: f[columnHolder],
+		},
+		currency: f[columnCurrency], updated: updated,
+	}
+	if kind := f[columnKind]; kind != "" {
+		if !slices.Contains(accountKinds, kind) {
+			return nil, r.invalid(columnKind)
+		}
+		a.Kind = bank.Kind(kind)
+	}
+	if m := bsbForm.FindStringSubmatch(a.Number); m != nil {
+		a.BSB = m[1] + m[2]
+	}
+	if text := f[columnAvailable]; text != "" {
+		if a.Available, a.HasAvailable = parseCents(text); !a.HasAvailable {
+			return nil, r.invalid(columnAvailable)
+		}
+	}
+	return a, nil
+}
+
+func (r row) transaction() (*bank.Transaction, error) {
+	f := r.fields
+	made, _, ok := parseMoment(f[columnDate])
+	if !ok {
+		return nil, r.invalid(columnDate)
+	}
+	amount, ok := parseCents(f[columnAmount])
+	if !ok {
+		return nil, r.invalid(columnAmount)
+	}
+	balance, ok := parseCents(f[columnBalance])
+	if !ok {
+		return nil, r.invalid(columnBalance)
+	}
+	class := f[columnClass]
+	switch {
+	case class == "":
+		class = string(classify(f[columnDescription], amount))
+	case !slices.Contains(transactionClasses, class):
+		return nil, r.invalid(columnClass)
+	}
+	t := newTransaction(strconv.Itoa(r.number), f[columnNumber], f[columnDescription], class, made, amount)
+	t.Balance = balance
+	switch f[columnStatus] {
+	case "", string(gen.TransactionStatusPosted):
+	case string(gen.TransactionStatusPending):
+		t.Posted, t.Balance = time.Time{}, 0
+	default:
+		return nil, r.invalid(columnStatus)
+	}
+	return t, nil
+}
+
+// newTransaction makes a transaction of what a statement says, and of what is known of its merchant.
+func newTransaction(key, account, description, class string, made time.Time, amount bank.Cents) *bank.Transaction {
+	t := &bank.Transaction{
+		Key: key, Account: account, Made: made, Posted: made, Amount: amount, Description: description, Class: class,
+	}
+	merchant, category, known := bank.Enrich(description)
+	if known && hasMerchant(gen.TransactionClass(class)) {
+		t.Merchant, t.Category = merchant, category
+	} else {
+		t.Category = categoryOf(gen.TransactionClass(class), amount)
+	}
+	return t
+}
+
+// finish brings the transactions in order, pending ones first and then the newest, and gives the account what follows
+// from them. A file may begin with its oldest or with its newest row: those of one day stay in its order.
+func (a *statementAccount) finish() {
+	if first, last := a.lines[0], a.lines[len(a.lines)-1]; first.Made.Before(last.Made) {
+		slices.Reverse(a.lines)
+	}
+	slices.SortStableFunc(a.lines, func(x, y *bank.Transaction) int {
+		switch {
+		case x.Pending() && !y.Pending():
+			return -1
+		case y.Pending() && !x.Pending():
+			return 1
+		default:
+			return y.Made.Compare(x.Made)
+		}
+	})
+	for _, t := range a.lines {
+		if t.Pending() {
+			continue
+		}
+		if a.Last.IsZero() {
+			a.Last, a.Balance = t.Posted, t.Balance
+		}
+		a.First = t.Posted
+	}
+}
+
+// parseCents reads an amount of dollars and cents.
+func parseCents(text string) (bank.Cents, bool) {
+	if !amountForm.MatchString(text) {
+		return 0, false
+	}
+	whole, fraction, _ := strings.Cut(strings.TrimPrefix(text, "-"), ".")
+	n, _ := strconv.ParseInt(whole+(fraction + "00")[:2], 10, 64) // the form keeps it in range
+	if strings.HasPrefix(text, "-") {
+		n = -n
+	}
+	return bank.Cents(n), true
+}
+
+// printed are the lines that statements in PDF have, with the most that each is about, in dollars.
+var printed = []struct {
+	description string
+	most        int
+}{
+	{"WOOLWORTHS 1624 DEE WHY NSW", 180},
+	{"COLES 0417 MANLY NSW", 150},
+	{"MCDONALDS 0931 DEE WHY NSW", 30},
+	{"BP CONNECT 2207 BROOKVALE NSW", 95},
+	{"GARFISH MANLY", 120},
+	{"NETFLIX.COM", 25},
+	{"ATM WITHDRAWAL DEE WHY NSW", 200},
+	{"MONTHLY ACCOUNT FEE", 10},
+}
+
+// readPDF makes up a statement of the three months before this one. The sandbox cannot read a PDF; what it makes up
+// depends on the bytes of the file and the month alone, so that the same file has the same accounts.
+func readPDF(content []byte, now time.Time) *bankStatement {
+	random := rand.New(rand.NewChaCha8(sha256.Sum256(content))) //nolint:gosec // It must be foreseeable.
+	begin := time.Date(now.UTC().Year(), now.UTC().Month()-3, 1, 0, 0, 0, 0, time.UTC)
+	end := begin.AddDate(0, 3, 0)
+	number := fmt.Sprintf("082001%09d", random.IntN(1_000_000_000))
+	a := &statementAccount{
+		Account: bank.Account{
+			Key: number, Kind: bank.Everyday, Product: "Everyday", Name: "Everyday", Number: number, BSB: number[:6],
+			HasAvailable: true,
+		},
+		currency: australianDollar, updated: end.Add(-time.Second),
+	}
+	balance := bank.Cents(50_000 + random.IntN(450_000))
+	post := func(day time.Time, description string, amount bank.Cents) {
+		balance += amount
+		t := newTransaction(strconv.Itoa(len(a.lines)), number, description, string(classify(description, amount)), day, amount)
+		t.Balance = balance
+		a.lines = append(a.lines, t)
+	}
+	salary := bank.Cents(250_000 + random.IntN(250_000))
+	for day := begin; day.Before(end); day = day.AddDate(0, 0, 1) {
+		if day.Day() == 15 {
+			post(day, "SALARY HOOLI PTY LTD", salary)
+		}
+		if random.IntN(3) == 0 {
+			at := printed[random.IntN(len(printed))]
+			post(day, at.description, -bank.Cents(100+random.IntN(at.most*100-100)))
+		}
+	}
+	a.finish()
+	a.Available = a.Balance
+	return &bankStatement{accounts: []*statementAccount{a}}
 }

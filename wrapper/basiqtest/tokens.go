@@ -145,12 +145,20 @@ func (s *Sandbox) checkTokenUser(t *token) error {
 	return nil
 }
 
+// bearer returns the token that came with a request, or "".
+func bearer(r *http.Request) string {
+	scheme, value, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return ""
+	}
+	return value
+}
+
 // authorize checks the call's token and keeps it.
 func (s *Sandbox) authorize(c *call) error {
-	scheme, value, _ := strings.Cut(c.http.Header.Get("Authorization"), " ")
-	t := s.tokens[value]
+	t := s.tokens[bearer(c.http)]
 	switch {
-	case t == nil || !strings.EqualFold(scheme, "Bearer"):
+	case t == nil:
 		return invalidToken()
 	case !c.now.Before(t.expires):
 		return tokenExpired()

@@ -19,7 +19,7 @@ import (
 var update = flag.Bool("update", false, "write testdata/official again, from the descriptions in $BASIQ_OFFICIAL")
 
 // written are the parts of testdata/official that this package writes.
-var written = []string{"operations.tsv", "examples", "assembled"}
+var written = []string{"operations.tsv", "properties.tsv", "examples", "assembled"}
 
 // What is committed is what Basiq's descriptions say. They are not in this repository: BASIQ_OFFICIAL is their directory.
 func TestCommittedIsWhatTheDescriptionsSay(t *testing.T) {
@@ -30,7 +30,7 @@ func TestCommittedIsWhatTheDescriptionsSay(t *testing.T) {
 	}
 	all, err := Read(os.DirFS(dir))
 	require.NoError(t, err)
-	want := map[string]string{"operations.tsv": table(all.Operations)}
+	want := map[string]string{"operations.tsv": table(all.Operations), "properties.tsv": properties(all.Properties)}
 	for _, payload := range all.Payloads {
 		assert.NotContains(t, want, payload.File(), "two payloads of one name")
 		want[payload.File()] = string(payload.JSON)
@@ -70,6 +70,15 @@ func table(operations []Operation) string {
 	text.WriteString("file\tversion\tmethod\tpath\toperationId\n")
 	for _, op := range operations {
 		fmt.Fprintln(&text, strings.Join([]string{op.File, op.Version, op.Method, op.Path, op.ID}, "\t"))
+	}
+	return text.String()
+}
+
+func properties(all []Property) string {
+	var text strings.Builder
+	text.WriteString("file\toperationId\tstatus\tpointer\ttype\trequired\tnullable\n")
+	for _, p := range all {
+		fmt.Fprintln(&text, strings.Join(p.Row(), "\t"))
 	}
 	return text.String()
 }

@@ -25,6 +25,7 @@ const Placeholder = "placeholder "
 type Description struct {
 	Operations []Operation
 	Payloads   []Payload
+	Properties []Property
 }
 
 // Operation is an operation as one file has it.
@@ -81,6 +82,7 @@ func Read(dir fs.FS) (*Description, error) {
 		}
 		all.Operations = append(all.Operations, one.Operations...)
 		all.Payloads = append(all.Payloads, one.Payloads...)
+		all.Properties = append(all.Properties, one.Properties...)
 	}
 	return &all, nil
 }

@@ -100,6 +100,9 @@ func (f *file) body(op Operation, status string, body *yaml.Node) {
 	}
 	if schema != nil {
 		f.assembled(op, status, schema)
+		if status != Request {
+			f.properties(op, status, schema)
+		}
 	}
 }
 

@@ -1,0 +1,175 @@
+package conformance
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/basiq-go/basiq-go/api/conformance/official"
+)
+
+// sandboxFile lists where the sandbox's answers are not what Basiq's descriptions say of them, and why.
+const sandboxFile = "testdata/sandbox.tsv"
+
+// A program that was generated from Basiq's own descriptions should not notice that it talks to the sandbox: what they
+// require is there, what is there has the type that they say, and null stands only where they allow it. The exceptions
+// are written down, each with its reason.
+func TestSandboxAnswersAsOfficiallyDescribed(t *testing.T) {
+	t.Parallel()
+	described := map[string][]official.Property{} // by operationId of the contract and version
+	known := readMistakes(t)
+	byName := map[string]officialOperation{}
+	for _, op := range officialOperations(t, known) {
+		byName[op.File+" "+op.ID] = op
+	}
+	for _, row := range rows(t, "properties.tsv", 7) {
+		p := official.ParseProperty(row)
+		op, ok := byName[p.Operation.File+" "+p.Operation.ID]
+		require.True(t, ok, "operations.tsv has no %v", row[:2])
+		p.Operation = op.Operation
+		key := op.contract.OperationID + " " + op.Version
+		described[key] = append(described[key], p)
+	}
+
+	var answers []sandboxAnswer
+	synctest.Test(t, func(t *testing.T) {
+		v := visit(t)
+		v.consent()
+		v.tour()
+		answers = v.answers
+	})
+
+	found := map[string]bool{} // file, operation, pointer, what
+	checked, shown := 0, map[string]bool{}
+	for _, a := range answers {
+		for _, p := range described[a.operation+" "+a.version] {
+			for _, at := range occurrences(a.value, strings.Split(p.Pointer, "/")[1:]) {
+				checked++
+				problem := ""
+				switch got := kind(at.value); {
+				case !at.present && p.Required:
+					problem = "absent"
+				case !at.present:
+				case got == "null" && !p.Nullable:
+					problem = "null"
+				case got != "null" && !sameType(p.Type, at.value):
+					problem = got
+				}
+				if at.present {
+					shown[a.operation+a.version+p.Pointer] = true
+				}
+				if problem != "" {
+					found[strings.Join([]string{p.Operation.File, p.Operation.ID, p.Pointer, problem}, "\t")] = true
+				}
+			}
+		}
+	}
+	exceptions := map[string]bool{}
+	text, err := os.ReadFile(sandboxFile)
+	require.NoError(t, err)
+	for line := range strings.Lines(string(text)) {
+		row := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
+		require.Len(t, row, 5, line)
+		require.NotEmpty(t, row[4], line)
+		exceptions[strings.Join(row[:4], "\t")] = true
+	}
+	delete(exceptions, "file\toperationId\tpointer\twhat")
+	for _, problem := range slices.Sorted(maps.Keys(found)) {
+		assert.True(t, exceptions[problem], "%s\t", problem)
+	}
+	for exception := range exceptions {
+		assert.True(t, found[exception], "nothing needs this row of %s: %s", sandboxFile, exception)
+	}
+	all := 0
+	missing := map[string][]string{}
+	for key, properties := range described {
+		all += len(properties)
+		for _, p := range properties {
+			if !shown[strings.ReplaceAll(key, " ", "")+p.Pointer] {
+				missing[key] = append(missing[key], p.Pointer)
+			}
+		}
+	}
+	t.Logf("%d answers, %d looks at %d documented properties, %d of which are shown", len(answers), checked, all, len(shown))
+	for _, key := range slices.Sorted(maps.Keys(missing)) {
+		t.Logf("not shown by %s: %s", key, strings.Join(missing[key], " "))
+	}
+}
+
+// occurrence is a place where a property may stand: its parent is there.
+type occurrence struct {
+	present bool
+	value   any
+}
+
+func occurrences(value any, pointer []string) []occurrence {
+	if len(pointer) == 0 {
+		return []occurrence{{true, value}}
+	}
+	var all []occurrence
+	switch node := value.(type) {
+	case map[string]any:
+		if pointer[0] == "*" {
+			for _, member := range node {
+				all = append(all, occurrences(member, pointer[1:])...)
+			}
+			return all
+		}
+		member, ok := node[pointer[0]]
+		if !ok {
+			if len(pointer) == 1 {
+				return []occurrence{{}}
+			}
+			return nil
+		}
+		return occurrences(member, pointer[1:])
+	case []any:
+		if pointer[0] == "*" {
+			for _, element := range node {
+				all = append(all, occurrences(element, pointer[1:])...)
+			}
+		}
+	}
+	return all
+}
+
+func sameType(want string, value any) bool {
+	got := kind(value)
+	switch want {
+	case "":
+		return true
+	case "string":
+		return got == "string" || got == "empty"
+	case "integer":
+		number, ok := value.(json.Number)
+		_, err := number.Int64()
+		return ok && err == nil
+	case "map":
+		return got == "object"
+	default:
+		return got == want
+	}
+}
+
+// The check finds what it is there for.
+func TestOccurrences(t *testing.T) {
+	t.Parallel()
+	value := decode(t, []byte(`{"data":[{"id":"1"},{"id":null},{}],"size":3}`))
+	assert.Equal(t, []occurrence{{true, "1"}, {true, nil}, {}}, occurrences(value, []string{"data", "*", "id"}))
+	assert.Equal(t, []occurrence{{}}, occurrences(value, []string{"links"}))
+	assert.Empty(t, occurrences(value, []string{"links", "self"}), "whose parent is not there")
+	for want, ok := range map[string]bool{"integer": true, "number": true, "string": false, "": true, "boolean": false} {
+		assert.Equal(t, ok, sameType(want, json.Number("3")), want)
+	}
+	assert.False(t, sameType("integer", json.Number("3.5")))
+	assert.True(t, sameType("string", ""))
+	assert.False(t, sameType("array", fmt.Sprint()))
+}

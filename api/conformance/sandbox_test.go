@@ -1,0 +1,602 @@
+package conformance
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"mime/multipart"
+	"net/http"
+	"net/textproto"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/basiq-go/basiq-go/wrapper/basiqtest"
+)
+
+// The sandbox by itself, spoken to in plain HTTP, so that no client can make up for its errors; and every word of it held
+// to the contract, in its strict form.
+
+// visitor speaks plain HTTP with a sandbox through the contract's validator.
+type visitor struct {
+	t         *testing.T
+	sandbox   *basiqtest.Sandbox
+	transport *Transport
+	pause     func(time.Duration) // until what takes so long is over
+	answers   []sandboxAnswer     // all successes with a JSON body
+}
+
+// sandboxAnswer is a success of the sandbox.
+type sandboxAnswer struct {
+	operation, version string
+	value              any
+}
+
+// visit makes a sandbox in memory, for a bubble.
+func visit(t *testing.T) *visitor {
+	t.Helper()
+	return newVisitor(t, basiqtest.New(t, basiqtest.DeliverWith(&http.Client{Transport: receiver{}})), time.Sleep)
+}
+
+func newVisitor(t *testing.T, sandbox *basiqtest.Sandbox, pause func(time.Duration)) *visitor {
+	t.Helper()
+	transport, err := NewTransport(sandbox.HTTPClient().Transport)
+	require.NoError(t, err)
+	v := &visitor{t: t, sandbox: sandbox, transport: transport, pause: pause}
+	t.Cleanup(func() { assert.Empty(t, transport.Violations()) })
+	return v
+}
+
+// said is an answer: its status, its body as JSON if it is any, and the body as it came.
+type said struct {
+	t      *testing.T
+	status int
+	json   any
+	raw    string
+}
+
+// at returns the text at a path such as data.0.id, which must be there.
+func (s said) at(path string) string {
+	s.t.Helper()
+	value := s.json
+	for name := range strings.SplitSeq(path, ".") {
+		switch node := value.(type) {
+		case map[string]any:
+			value = node[name]
+		case []any:
+			i, err := strconv.Atoi(name)
+			require.NoError(s.t, err)
+			require.Less(s.t, i, len(node), "%s in %s", path, s.raw)
+			value = node[i]
+		}
+	}
+	text, ok := value.(string)
+	require.True(s.t, ok, "no text at %s in %s", path, s.raw)
+	return text
+}
+
+// accessToken is an access token with the API version that it is of.
+type accessToken struct{ version, value string }
+
+func (v *visitor) token(version, scope, userID string) accessToken {
+	v.t.Helper()
+	form := url.Values{"scope": {scope}}
+	if userID != "" {
+		form.Set("userId", userID)
+	}
+	got := v.send(http.MethodPost, "/token", http.Header{
+		"Authorization": {"Basic " + v.sandbox.APIKey()}, "Basiq-Version": {version},
+		"Content-Type": {"application/x-www-form-urlencoded"},
+	}, []byte(form.Encode()))
+	require.Equal(v.t, http.StatusOK, got.status, got.raw)
+	v.keep("postToken", version, got)
+	return accessToken{version, got.at("access_token")}
+}
+
+// send sends a request as it is. That the contract refuses it, or its answer, fails the test.
+func (v *visitor) send(method, path string, header http.Header, body []byte) said {
+	v.t.Helper()
+	var reader io.Reader = http.NoBody
+	if body != nil {
+		reader = bytes.NewReader(body)
+	}
+	req, err := http.NewRequestWithContext(v.t.Context(), method, v.sandbox.URL()+path, reader)
+	require.NoError(v.t, err)
+	req.Header = header
+	resp, err := (&http.Client{Transport: v.transport}).Do(req)
+	require.NoError(v.t, err)
+	defer func() { _ = resp.Body.Close() }()
+	raw, err := io.ReadAll(resp.Body)
+	require.NoError(v.t, err)
+	got := said{t: v.t, status: resp.StatusCode, raw: string(raw)}
+	if contentType(resp.Header) == "application/json" {
+		got.json = decode(v.t, raw)
+	}
+	return got
+}
+
+// call calls an operation with a token and demands a status.
+func (v *visitor) call(as accessToken, operation string, status int, target string, body any) said {
+	v.t.Helper()
+	method, path, _ := strings.Cut(target, " ")
+	header := http.Header{}
+	if as.value != "" {
+		header.Set("Authorization", "Bearer "+as.value)
+	}
+	var encoded []byte
+	switch body := body.(type) {
+	case nil:
+	case form:
+		header.Set("Content-Type", body.contentType)
+		encoded = body.content
+	case accept:
+		header.Set("Accept", string(body))
+	default:
+		var err error
+		encoded, err = json.Marshal(body)
+		require.NoError(v.t, err)
+		header.Set("Content-Type", "application/json")
+	}
+	before := v.transport.Exchanges()[fmt.Sprintf("%s %d", operation, status)]
+	got := v.send(method, path, header, encoded)
+	require.Equal(v.t, status, got.status, "%s: %s", target, got.raw)
+	require.Equal(v.t, before+1, v.transport.Exchanges()[fmt.Sprintf("%s %d", operation, status)], "%s is not %s", target, operation)
+	if status < 300 {
+		v.keep(operation, as.version, got)
+	}
+	return got
+}
+
+func (v *visitor) keep(operation, version string, got said) {
+	if got.json != nil {
+		v.answers = append(v.answers, sandboxAnswer{operation, version, got.json})
+	}
+}
+
+// accept is a body that is none: it asks for another type of answer.
+type accept string
+
+// form is a body that is a multipart form.
+type form struct {
+	contentType string
+	content     []byte
+}
+
+func statementForm(t *testing.T, institution, name, contentType, content string) form {
+	t.Helper()
+	var buf bytes.Buffer
+	w := multipart.NewWriter(&buf)
+	require.NoError(t, w.WriteField("institutionId", institution))
+	part, err := w.CreatePart(textproto.MIMEHeader{
+		"Content-Disposition": {`form-data; name="statement"; filename="` + name + `"`}, "Content-Type": {contentType},
+	})
+	require.NoError(t, err)
+	_, err = io.WriteString(part, content)
+	require.NoError(t, err)
+	require.NoError(t, w.Close())
+	return form{w.FormDataContentType(), buf.Bytes()}
+}
+
+// tour calls every operation so that it succeeds, in each API version that has it, and returns the ids that it used. It
+// belongs in a bubble.
+func (v *visitor) tour() map[string]string {
+	t := v.t
+	v21, v30 := v.token("2.1", "SERVER_ACCESS", ""), v.token("3.0", "SERVER_ACCESS", "")
+	both := func(do func(accessToken)) { do(v21); do(v30) }
+	ids := map[string]string{}
+
+	hook := v.call(v30, "addWebhook", 201, "POST /notifications/webhooks", object{
+		"name": "all", "description": "All that happens.", "url": "https://hooks.example.com/basiq",
+		"subscribedEvents": []string{"user.created", "connection.created", "connection.activated", "transactions.updated"},
+	}).at("id")
+	ids["webhookId"] = hook
+
+	user := v.call(v21, "createUser", 201, "POST /users", object{"email": "gavin@hooli.com", "mobile": "+61410888666"}).at("id")
+	ids["userId"] = user
+	me := "/users/" + user
+	v.call(v30, "createUser", 201, "POST /users", object{
+		"email": "laurie@example.com", "mobile": "+61410888667", "firstName": "Laurie", "middleName": "M", "lastName": "Bream",
+		"businessName": "Bream Capital", "businessIdNo": "16 7645 892", "businessIdNoType": "ABN",
+		"businessAddress": object{"addressLine1": "21 Sydney Rd", "suburb": "Manly", "state": "NSW", "postcode": "2095", "countryCode": "AUS"},
+	})
+	both(func(as accessToken) {
+		v.call(as, "updateUser", 200, "POST "+me, object{"firstName": "Gavin"})
+		v.call(as, "getUser", 200, "GET "+me, nil)
+	})
+	v.call(v21, "getUsers", 200, "GET /users", nil)
+
+	client21, client30 := v.token("2.1", "CLIENT_ACCESS", user), v.token("3.0", "CLIENT_ACCESS", user)
+	credentials := func(bank, login, password string) object {
+		return object{"institution": object{"id": bank}, "loginId": login, "password": password}
+	}
+	job := v.call(v21, "postConnection", 202, "POST "+me+"/connections", credentials("AU00000", "gavinBelson", "hooli2016")).at("id")
+	v.call(client21, "postConnection", 200, "POST "+me+"/connections", credentials("AU00000", "gavinBelson", "hooli2016"))
+	both(func(as accessToken) { v.call(as, "getJobs", 200, "GET /jobs/"+job, nil) })
+	v.pause(time.Minute)
+	both(func(as accessToken) { v.call(as, "getJobs", 200, "GET /jobs/"+job, nil) })
+	asked := v.call(v21, "postConnection", 202, "POST "+me+"/connections", credentials("AU00002", "Whistler", "ShowBox")).at("id")
+	v.pause(10 * time.Second)
+	v.call(client30, "getJobs", 200, "GET /jobs/"+asked, nil)
+	v.call(client30, "postJobMfa", 202, "POST /jobs/"+asked+"/mfa", object{"mfa-response": []string{"Basiq", "AU00002"}})
+	failed := v.call(v21, "postConnection", 202, "POST "+me+"/connections", credentials("AU00000", "bighead", "password")).at("id")
+	v.pause(time.Minute)
+	both(func(as accessToken) {
+		v.call(as, "getJobs", 200, "GET /jobs/"+asked, nil)
+		v.call(as, "getJobs", 200, "GET /jobs/"+failed, nil)
+		v.call(as, "getUserJobs", 200, "GET "+me+"/jobs", nil)
+	})
+	connection := v.call(v21, "getConnections", 200, "GET "+me+"/connections", nil).at("data.0.id")
+	ids["connectionId"], ids["jobId"] = connection, job
+	v.call(v30, "getConnections", 200, "GET "+me+"/connections?filter="+url.QueryEscape("status.eq('active')"), nil)
+	for _, as := range []accessToken{v21, v30, client21, client30} {
+		v.call(as, "getConnection", 200, "GET "+me+"/connections/"+connection, nil)
+	}
+	both(func(as accessToken) {
+		v.call(as, "refreshConnection", 202, "POST "+me+"/connections/"+connection+"/refresh", nil)
+		v.call(as, "refreshConnection", 200, "POST "+me+"/connections/"+connection+"/refresh", nil)
+		v.pause(time.Minute)
+		v.call(as, "refreshConnections", 202, "POST "+me+"/connections/refresh", nil)
+		v.pause(time.Minute)
+	})
+	v.call(v21, "updateConnection", 202, "POST "+me+"/connections/"+connection, object{"password": "hooli2016"})
+	v.call(v21, "updateConnection", 200, "POST "+me+"/connections/"+connection, object{"password": "hooli2016"})
+	v.pause(time.Minute)
+
+	v.call(v30, "createStatement", 202, "POST "+me+"/statements", statementForm(t, v.statementBank(v30), "march.pdf", "application/pdf", "%PDF-1.7 a statement"))
+	v.pause(time.Minute)
+	v.call(v21, "createStatement", 202, "POST "+me+"/statements", statementForm(t, v.statementBank(v30), "april.pdf", "application/pdf", "%PDF-1.7 another"))
+	v.pause(time.Minute)
+
+	both(func(as accessToken) {
+		accounts := v.call(as, "getAccounts", 200, "GET "+me+"/accounts", nil)
+		ids["accountId"] = accounts.at("data.0.id")
+		v.call(as, "getAccount", 200, "GET "+me+"/accounts/"+ids["accountId"], nil)
+		page := v.call(as, "getTransactions", 200, "GET "+me+"/transactions?limit=100", nil)
+		ids["transactionId"] = page.at("data.50.id")
+		v.call(as, "getTransaction", 200, "GET "+me+"/transactions/"+ids["transactionId"], nil)
+		pages := 1
+		for next := page; hasNext(next.raw); pages++ {
+			link, err := url.Parse(next.at("links.next"))
+			require.NoError(t, err)
+			next = v.call(as, "getTransactions", 200, "GET "+link.RequestURI(), nil)
+		}
+		assert.Greater(t, pages, 5)
+		identities := v.call(as, "getUserIdentities", 200, "GET "+me+"/identities", nil)
+		ids["identityId"] = identities.at("data.0.id")
+		v.call(as, "getUserIdentity", 200, "GET "+me+"/identities/"+ids["identityId"], nil)
+		v.call(as, "getEnrich", 200, "GET /enrich?"+url.Values{"q": {"WOOLWORTHS 1624 DEE WHY"}, "institution": {"AU00000"}, "country": {"AU"}}.Encode(), nil)
+		v.call(as, "getConnectors", 200, "GET /connectors", nil)
+		v.call(as, "getConnector", 200, "GET /connectors/AU00000/web", nil)
+	})
+	v.call(v21, "getInstitutions", 200, "GET /institutions", nil)
+	v.call(v21, "getInstitution", 200, "GET /institutions/AU00000", nil)
+	for operation, path := range map[string]string{
+		"getPublicConnectors": "/public/connectors", "getPublicConnector": "/public/connectors/AU00000/web",
+		"getPublicInstitutions": "/public/institutions",
+	} {
+		v.call(accessToken{version: "2.1"}, operation, 200, "GET "+path, nil)
+	}
+
+	both(func(as accessToken) {
+		link := v.call(as, "postAuthLink", 201, "POST "+me+"/auth_link", object{"mobile": "+61410888666"})
+		assert.NotEmpty(t, link.at("links.public"))
+		v.call(as, "getAuthLink", 200, "GET "+me+"/auth_link", nil)
+		v.call(as, "deleteAuthLink", 204, "DELETE "+me+"/auth_link", nil)
+	})
+	v.call(v30, "getConsents", 200, "GET "+me+"/consents", nil)
+
+	both(func(as accessToken) {
+		v.call(as, "postAffordability", 200, "POST "+me+"/affordability", object{})
+		list := v.call(as, "getAffordabilityList", 200, "GET "+me+"/affordability", nil)
+		ids["snapshotId"] = list.at("data.0.id")
+		summary := me + "/affordability/" + ids["snapshotId"]
+		v.call(as, "getAffordability", 200, "GET "+summary, nil)
+		v.call(as, "getAffordabilitySnapshotTransactions", 200, "GET "+summary+"/transactions?limit=100", nil)
+		income := v.call(as, "postIncome", 200, "POST "+me+"/income", object{})
+		v.call(as, "getIncome", 200, "GET "+me+"/income/"+income.at("id"), nil)
+		expenses := v.call(as, "postExpenses", 200, "POST "+me+"/expenses", object{})
+		v.call(as, "getExpenses", 200, "GET "+me+"/expenses/"+expenses.at("id"), nil)
+		for operation, path := range map[string]string{
+			"getAffordability": summary, "getAffordabilitySnapshotTransactions": summary + "/transactions",
+			"getExpenses": me + "/expenses/" + expenses.at("id"),
+		} {
+			type_ := accept("text/csv")
+			if operation == "getAffordability" {
+				type_ = "application/pdf"
+			}
+			got := v.call(as, operation, 200, "GET "+path, type_)
+			assert.NotEmpty(t, got.raw)
+		}
+	})
+
+	types := v.call(v30, "listReportTypes", 200, "GET /reports/types", nil)
+	for i := range types.json.(map[string]any)["data"].([]any) {
+		id := types.at("data." + strconv.Itoa(i) + ".id")
+		v.call(v30, "retrieveSpecificReportType", 200, "GET /reports/types/"+id, nil)
+		ids["reportTypeId"] = id
+		made := v.call(v30, "createReport", 202, "POST /reports", object{
+			"reportType": id, "title": "A report", "filters": v.reportFilters(types, i, user),
+		})
+		v.call(v30, "getJobs", 200, "GET /jobs/"+made.at("id"), nil)
+		v.pause(time.Minute)
+		done := v.call(v30, "getJobs", 200, "GET /jobs/"+made.at("id"), nil)
+		source, err := url.Parse(done.at("links.source"))
+		require.NoError(t, err)
+		v.call(v30, "retrieveReport", 200, "GET "+source.Path, nil)
+		v.call(v30, "retrieveReport", 200, "GET "+source.Path, accept("application/pdf"))
+		v.call(v30, "retrieveReportTransactions", 200, "GET "+source.Path+"/transactions", nil)
+		ids["reportId"] = strings.TrimPrefix(source.Path, "/reports/")
+	}
+	v.call(v30, "listReports", 200, "GET /reports", nil)
+
+	events := v.call(v30, "getEvents", 200, "GET /events", nil)
+	for i := range events.json.(map[string]any)["data"].([]any) {
+		ids["eventId"] = events.at("data." + strconv.Itoa(i) + ".id")
+		v.call(v30, "getEvent", 200, "GET /events/"+ids["eventId"], nil)
+	}
+	v.call(v30, "listEventTypes", 200, "GET /events/types", nil)
+	v.call(v30, "getEventTypeById", 200, "GET /events/types/user.created", nil)
+	ids["eventTypeId"] = "user.created"
+
+	v.call(v30, "listAppWebhooks", 200, "GET /notifications/webhooks", nil)
+	v.call(v30, "getWebhook", 200, "GET /notifications/webhooks/"+hook, nil)
+	v.call(v30, "updateWebhook", 200, "POST /notifications/webhooks/"+hook, object{
+		"name": "some", "url": "https://hooks.example.com/basiq", "subscribedEvents": []string{"user.created", "consent.created"},
+	})
+	v.call(v30, "testMessage", 201, "POST /notifications/messages/test", object{"eventTypeId": "user.created", "Text": "hello"})
+	v.pause(time.Minute)
+	messages := v.call(v30, "listMessages", 200, "GET /notifications/webhooks/"+hook+"/messages?limit=100", nil)
+	ids["messageId"] = messages.at("data.0.id")
+	v.call(v30, "getWebhookMessage", 200, "GET /notifications/webhooks/"+hook+"/messages/"+ids["messageId"], nil)
+	return ids
+}
+
+// leave deletes what the tour has made, by the operations that delete.
+func (v *visitor) leave(ids map[string]string) {
+	v30 := v.token("3.0", "SERVER_ACCESS", "")
+	me := "/users/" + ids["userId"]
+	v.call(v30, "purgeConnectionData", 204, "POST "+me+"/connections/"+ids["connectionId"]+"/purge", nil)
+	v.call(v30, "deleteConnection", 204, "DELETE "+me+"/connections/"+ids["connectionId"], nil)
+	v.call(v30, "deleteReport", 204, "DELETE /reports/"+ids["reportId"], nil)
+	v.call(v30, "deleteWebhook", 204, "DELETE /notifications/webhooks/"+ids["webhookId"], nil)
+	v.call(v30, "deleteUser", 204, "DELETE "+me, nil)
+	v.call(v30, "getUser", 404, "GET "+me, nil)
+}
+
+// statementBank returns a bank that takes statements.
+func (v *visitor) statementBank(as accessToken) string {
+	v.t.Helper()
+	return v.call(as, "getConnectors", 200, "GET /connectors?filter="+url.QueryEscape("connector.method.eq('pdf')"), nil).at("data.0.id")
+}
+
+// reportFilters are the filters that a type of reports asks for.
+func (v *visitor) reportFilters(types said, i int, user string) []object {
+	kind := types.json.(map[string]any)["data"].([]any)[i].(map[string]any)
+	filters, _ := kind["filters"].([]any)
+	var given []object
+	for _, f := range filters {
+		name, _ := f.(map[string]any)["name"].(string)
+		if required, _ := f.(map[string]any)["required"].(bool); !required {
+			continue
+		}
+		switch name {
+		case "fromDate", "toDate":
+			given = append(given, object{"name": name, "value": time.Now().AddDate(0, -2, 0).Format(time.DateOnly)})
+		case "users", "accounts", "applicants":
+			given = append(given, object{"name": name, "value": []string{user}})
+		default:
+			given = append(given, object{"name": name, "value": user})
+		}
+	}
+	return given
+}
+
+type object = map[string]any
+
+// Everything that the sandbox plays is as the contract says: each operation's success, in each version that has it.
+func TestSandboxSucceedsAtEveryOperation(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		v := visit(t)
+		v.consent()
+		v.leave(v.tour())
+		passed := v.transport.Exchanges()
+		for _, op := range contractOperations(loaded(t)) {
+			for status := range op.Responses.Map() {
+				if code, err := strconv.Atoi(status); err == nil && code < 300 && !neverSent[op.OperationID+" "+status] {
+					assert.Positive(t, passed[op.OperationID+" "+status], "%s %s", op.OperationID, status)
+				}
+			}
+		}
+		t.Logf("%d exchanges of %d kinds, all of them as the contract says", total(passed), len(passed))
+	})
+}
+
+// neverSent are successes that the contract declares and the sandbox never answers with.
+var neverSent = map[string]bool{}
+
+// receiver is the far end of webhooks: it takes everything.
+type receiver struct{}
+
+func (receiver) RoundTrip(req *http.Request) (*http.Response, error) {
+	return &http.Response{StatusCode: http.StatusNoContent, Header: http.Header{}, Body: http.NoBody, Request: req}, nil
+}
+
+// consent gives a consent on the sandbox's own page, for a user that is not the tour's.
+func (v *visitor) consent() {}
+
+// What goes wrong is as the contract says, too: a token that is wrong, expired, of the wrong scope or version; things that
+// are not there; and every error that the contract declares for an operation, on demand.
+func TestSandboxFailsAtEveryOperation(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		v := visit(t)
+		v.consent()
+		ids := v.tour()
+		old := map[string]accessToken{"2.1": v.token("2.1", "SERVER_ACCESS", ""), "3.0": v.token("3.0", "SERVER_ACCESS", "")}
+		v.sandbox.ExpireTokens()
+		fresh := map[string]accessToken{}
+		client := map[string]accessToken{}
+		for _, version := range []string{"2.1", "3.0"} {
+			fresh[version] = v.token(version, "SERVER_ACCESS", "")
+			client[version] = v.token(version, "CLIENT_ACCESS", ids["userId"])
+		}
+		for _, op := range contractOperations(loaded(t)) {
+			versions := strings.Split(strings.Trim(fmt.Sprint(op.Extensions["x-basiq-versions"]), "[]"), " ")
+			scopes := fmt.Sprint(op.Extensions["x-basiq-scopes"])
+			if op.OperationID == "postToken" || scopes == "<nil>" {
+				continue // they take no access token
+			}
+			target := func(ids map[string]string) string {
+				path := op.path
+				for name, id := range ids {
+					path = strings.ReplaceAll(path, "{"+name+"}", id)
+				}
+				return op.method + " " + strings.ReplaceAll(strings.ReplaceAll(path, "{method}", "web"), "{connectorId}", "AU00000") + exampleQuery[op.OperationID]
+			}
+			ids["institutionId"], ids["consentId"] = "AU00000", "c0"
+			body := exampleBody(t, op)
+			version := versions[0]
+			v.call(accessToken{value: "no-token-at-all"}, op.OperationID, 401, target(ids), body)
+			v.call(old[version], op.OperationID, 403, target(ids), body)
+			switch {
+			case !strings.Contains(scopes, "CLIENT_ACCESS"):
+				v.call(client[version], op.OperationID, 403, target(ids), body)
+			case !strings.Contains(scopes, "SERVER_ACCESS"):
+				v.call(fresh[version], op.OperationID, 403, target(ids), body)
+			}
+			if len(versions) == 1 {
+				other := map[string]string{"2.1": "3.0", "3.0": "2.1"}[version]
+				v.call(fresh[other], op.OperationID, 404, target(ids), body)
+			}
+			if strings.Contains(op.path, "{userId}") && strings.Contains(scopes, "SERVER_ACCESS") {
+				unknown := maps.Clone(ids)
+				unknown["userId"] = "00000000-0000-4000-8000-000000000000"
+				v.call(fresh[version], op.OperationID, 404, target(unknown), body)
+			}
+		}
+		t.Logf("%d exchanges, all of them as the contract says", total(v.transport.Exchanges()))
+	})
+}
+
+// exampleQuery is what operations want in their queries.
+var exampleQuery = map[string]string{"getEnrich": "?q=a&institution=AU00000&country=AU"}
+
+// exampleBody is a body that the contract allows for the operation; nil where it takes none.
+func exampleBody(t *testing.T, op *contractOperation) any {
+	t.Helper()
+	if op.RequestBody == nil {
+		return nil
+	}
+	if op.OperationID == "createStatement" {
+		return statementForm(t, "AU00000", "march.pdf", "application/pdf", "%PDF-1.7")
+	}
+	media := op.RequestBody.Value.Content.Get("application/json")
+	require.NotNil(t, media, op.OperationID)
+	if media.Example != nil {
+		return media.Example
+	}
+	for _, name := range slices.Sorted(maps.Keys(media.Examples)) {
+		return media.Examples[name].Value.Value
+	}
+	t.Fatalf("%s has no example of a body", op.OperationID)
+	return nil
+}
+
+// The validator itself: what it would let pass, no test here could find. Each of these is an answer of the sandbox with
+// one thing wrong.
+func TestValidatorBites(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		sandbox := basiqtest.New(t)
+		v := &visitor{t: t, sandbox: sandbox}
+		var err error
+		v.transport, err = NewTransport(sandbox.HTTPClient().Transport)
+		require.NoError(t, err)
+		server := v.token("2.1", "SERVER_ACCESS", "")
+		user := v.call(server, "createUser", 201, "POST /users", object{"email": "gavin@hooli.com"}).at("id")
+		v.call(server, "postConnection", 202, "POST /users/"+user+"/connections", object{
+			"institution": object{"id": "AU00000"}, "loginId": "gavinBelson", "password": "hooli2016",
+		})
+		time.Sleep(time.Minute)
+
+		for name, c := range map[string]struct {
+			spoil  func(*http.Response, map[string]any)
+			reason string
+		}{
+			"as it is":          {func(*http.Response, map[string]any) {}, ""},
+			"a wrong field":     {func(_ *http.Response, body map[string]any) { body["conections"] = []any{} }, "conections"},
+			"a field of a part": {func(_ *http.Response, body map[string]any) { first(body)["loginId"] = "x" }, "loginId"},
+			"a missing field":   {func(_ *http.Response, body map[string]any) { delete(first(body), "id") }, "id"},
+			"a bad enum":        {func(_ *http.Response, body map[string]any) { first(body)["status"] = "sleeping" }, "status"},
+			"a wrong type":      {func(_ *http.Response, body map[string]any) { first(body)["mfaEnabled"] = "no" }, "mfaEnabled"},
+			"a bad date":        {func(_ *http.Response, body map[string]any) { first(body)["createdDate"] = "yesterday" }, "createdDate"},
+			"null":              {func(_ *http.Response, body map[string]any) { first(body)["links"] = nil }, "links"},
+			"no content type":   {func(r *http.Response, _ map[string]any) { r.Header.Del("Content-Type") }, "Content-Type"},
+			"another status":    {func(r *http.Response, _ map[string]any) { r.StatusCode = http.StatusTeapot }, "418"},
+			"a success that the operation has not": {
+				func(r *http.Response, _ map[string]any) { r.StatusCode = http.StatusAccepted }, "202",
+			},
+		} {
+			v.transport, err = NewTransport(spoiler{sandbox.HTTPClient().Transport, c.spoil})
+			require.NoError(t, err)
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, sandbox.URL()+"/users/"+user+"/connections", http.NoBody)
+			require.NoError(t, err)
+			req.Header.Set("Authorization", "Bearer "+server.value)
+			resp, err := (&http.Client{Transport: v.transport}).Do(req)
+			if c.reason == "" {
+				require.NoError(t, err, name)
+				require.NoError(t, resp.Body.Close())
+				continue
+			}
+			var violation *Violation
+			require.ErrorAs(t, err, &violation, name)
+			assert.Equal(t, "response", violation.Part, name)
+			assert.Contains(t, violation.Reason, c.reason, name)
+		}
+
+		// And what a client may not send: without the header that says the version, no token.
+		_, err = (&http.Client{Transport: v.transport}).Do(&http.Request{
+			Method: http.MethodPost, URL: &url.URL{Scheme: "http", Host: "localhost", Path: "/token"},
+			Header: http.Header{"Authorization": {"Basic k"}, "Content-Type": {"application/x-www-form-urlencoded"}},
+			Body:   io.NopCloser(strings.NewReader("scope=SERVER_ACCESS")),
+		})
+		require.ErrorContains(t, err, "basiq-version")
+	})
+}
+
+// spoiler changes the JSON of answers.
+type spoiler struct {
+	base  http.RoundTripper
+	spoil func(*http.Response, map[string]any)
+}
+
+func (s spoiler) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := s.base.RoundTrip(req)
+	if err != nil {
+		return nil, err
+	}
+	var body map[string]any
+	err = json.NewDecoder(resp.Body).Decode(&body)
+	_ = resp.Body.Close()
+	if err != nil {
+		return nil, err
+	}
+	s.spoil(resp, body)
+	text, err := json.Marshal(body)
+	resp.Body = io.NopCloser(bytes.NewReader(text))
+	resp.ContentLength = int64(len(text))
+	return resp, err
+}
+
+// first is the first item of a list.
+func first(list map[string]any) map[string]any { return list["data"].([]any)[0].(map[string]any) }

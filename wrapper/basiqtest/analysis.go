@@ -1,0 +1,403 @@
+package basiqtest
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/basiq-go/basiq-go/wrapper/basiqtest/internal/bank"
+)
+
+// The classes of transactions that the sums tell apart; all others are counted by their sign and category.
+const (
+	classPayment       = "payment"
+	classBankFee       = "bank-fee"
+	classCash          = "cash-withdrawal"
+	classInterest      = "interest"
+	classLoanInterest  = "loan-interest"
+	classLoanRepayment = "loan-repayment"
+	classRefund        = "refund"
+	classTransfer      = "transfer"
+)
+
+// analysis is what the sums are made of: accounts, and what happened on them in a period. It never changes.
+type analysis struct {
+	from, end time.Time // the first day that was asked for, and the first after the last
+	start     time.Time // the first day that there is anything to know about
+	last      time.Time // the last such day
+	holdings  []*holding
+	lines     []line // pending ones first, then the newest first
+	own       map[string]bool
+}
+
+// analyse reads what happened on accounts in a period. What is pending counts on the day on which it was made.
+func (s *Sandbox) analyse(holdings []*holding, from, end time.Time) *analysis {
+	a := &analysis{from: from, end: end, holdings: holdings, own: map[string]bool{}}
+	for _, h := range holdings {
+		if first := dayOf(h.First); a.start.IsZero() || first.Before(a.start) {
+			a.start = first
+		}
+		if read := dayOf(h.read); read.After(a.last) {
+			a.last = read
+		}
+		for _, l := range s.lines(h) {
+			if at := l.date(); !at.Before(from) && at.Before(end) {
+				a.lines = append(a.lines, l)
+			}
+		}
+	}
+	if a.start.Before(from) {
+		a.start = from
+	}
+	if last := end.AddDate(0, 0, -1); last.Before(a.last) {
+		a.last = last
+	}
+	slices.SortStableFunc(a.lines, func(x, y line) int {
+		return cmp.Or(-compareBools(x.Pending(), y.Pending()), y.date().Compare(x.date()))
+	})
+	a.findOwn()
+	return a
+}
+
+// findOwn finds the flows from one of the accounts to another: they are neither income nor expenses.
+func (a *analysis) findOwn() {
+	type side struct {
+		flow   string
+		credit bool
+	}
+	sides := map[side]*holding{}
+	for _, l := range a.lines {
+		if l.Flow == "" {
+			continue
+		}
+		sides[side{l.flow(), l.Amount > 0}] = l.holding
+		if other := sides[side{l.flow(), l.Amount < 0}]; other != nil && other != l.holding {
+			a.own[l.flow()] = true
+		}
+	}
+}
+
+// internal reports whether the money went from one of the accounts to another.
+func (a *analysis) internal(l line) bool { return a.own[l.flow()] }
+
+// flow is the stream of a transaction, told apart from those of other connections; of one that belongs to none it is what
+// the statement says.
+func (l line) flow() string {
+	return l.holding.connection.id + " " + cmp.Or(l.Flow, l.Description)
+}
+
+// date is the day on which a transaction counts.
+func (l line) date() time.Time {
+	if l.Pending() {
+		return dayOf(l.Made)
+	}
+	return dayOf(l.Posted)
+}
+
+func dayOf(t time.Time) time.Time { return t.UTC().Truncate(24 * time.Hour) }
+
+func monthOf(t time.Time) time.Time {
+	t = t.UTC()
+	return time.Date(t.Year(), t.Month(), 1, 0, 0, 0, 0, time.UTC)
+}
+
+func formatMonth(t time.Time) string { return t.Format("2006-01") }
+
+func compareBools(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return 1
+	default:
+		return -1
+	}
+}
+
+// days is how many days are covered.
+func (a *analysis) days() int { return max(1, daysBetween(a.start, a.last)+1) }
+
+func daysBetween(from, to time.Time) int { return int(to.Sub(from) / (24 * time.Hour)) }
+
+// monthly is what a sum comes to in a month. The rule is the documents': by the days covered, thirty of which are a month.
+func (a *analysis) monthly(total bank.Cents) bank.Cents {
+	return divide(total*30, int64(a.days()))
+}
+
+// months are the first days of the months that are covered, the latest first.
+func (a *analysis) months() []time.Time {
+	var all []time.Time
+	for m := monthOf(a.last); !m.Before(monthOf(a.start)); m = m.AddDate(0, -1, 0) {
+		all = append(all, m)
+	}
+	return all
+}
+
+// lastMonths are the last n months that are covered in whole, the latest first; where there is none, the last one, and
+// none of a period that nothing is known about.
+func (a *analysis) lastMonths(n int) []time.Time {
+	months := a.months()
+	var all []time.Time
+	for _, m := range months {
+		if len(all) < n && !m.Before(a.start) && !m.AddDate(0, 1, 0).After(a.last.AddDate(0, 0, 1)) {
+			all = append(all, m)
+		}
+	}
+	if all == nil && months != nil {
+		all = months[:1]
+	}
+	return all
+}
+
+// within returns those of the lines that are in one of the months.
+func within(lines []line, months []time.Time) []line {
+	return only(lines, func(l line) bool { return slices.Contains(months, monthOf(l.date())) })
+}
+
+func only(lines []line, keep func(line) bool) []line {
+	var kept []line
+	for _, l := range lines {
+		if keep(l) {
+			kept = append(kept, l)
+		}
+	}
+	return kept
+}
+
+// of returns the lines of one account.
+func (a *analysis) of(h *holding) []line {
+	return only(a.lines, func(l line) bool { return l.holding == h })
+}
+
+func sum(lines []line) bank.Cents {
+	var total bank.Cents
+	for _, l := range lines {
+		total += l.Amount
+	}
+	return total
+}
+
+func isCredit(l line) bool { return l.Amount > 0 }
+
+func isDebit(l line) bool { return l.Amount < 0 }
+
+// sumsOf are what the lines come to in each of the months.
+func sumsOf(lines []line, months []time.Time) []bank.Cents {
+	sums := make([]bank.Cents, len(months))
+	for _, l := range lines {
+		if i := slices.Index(months, monthOf(l.date())); i >= 0 {
+			sums[i] += l.Amount
+		}
+	}
+	return sums
+}
+
+// firstAndLast are the days of the first and the last of some lines.
+func firstAndLast(lines []line) (first, last time.Time) {
+	first, last = lines[0].date(), lines[0].date()
+	for _, l := range lines {
+		if l.date().Before(first) {
+			first = l.date()
+		}
+		if l.date().After(last) {
+			last = l.date()
+		}
+	}
+	return first, last
+}
+
+func amountsOf(lines []line) []bank.Cents {
+	amounts := make([]bank.Cents, 0, len(lines))
+	for _, l := range lines {
+		amounts = append(amounts, l.Amount)
+	}
+	return amounts
+}
+
+// divide rounds half a cent away from zero.
+func divide(c bank.Cents, by int64) bank.Cents {
+	half := by / 2
+	if c < 0 {
+		half = -half
+	}
+	return (c + bank.Cents(half)) / bank.Cents(by)
+}
+
+// mean and median are 0 of nothing.
+func mean(amounts []bank.Cents) bank.Cents {
+	var total bank.Cents
+	for _, c := range amounts {
+		total += c
+	}
+	return divide(total, int64(max(1, len(amounts))))
+}
+
+func median(amounts []bank.Cents) bank.Cents {
+	if len(amounts) == 0 {
+		return 0
+	}
+	sorted := slices.Sorted(slices.Values(amounts))
+	upper := sorted[len(sorted)/2]
+	if len(sorted)%2 == 1 {
+		return upper
+	}
+	return divide(sorted[len(sorted)/2-1]+upper, 2)
+}
+
+// percent is a share in hundredths of a percent, which a Cents prints as a percentage; 0 of nothing.
+func percent(part, whole bank.Cents) bank.Cents {
+	if whole == 0 {
+		return 0
+	}
+	return divide(max(part, -part)*100_00, int64(max(whole, -whole)))
+}
+
+// rhythm is how often money comes or goes.
+type rhythm struct {
+	name          string // Basiq's, in summaries
+	iso, display  string // as reports write it
+	days          int
+	tolerance     int
+	months, years int // for what keeps its day of the month
+}
+
+var rhythms = []rhythm{
+	{name: "daily", iso: "P1D", display: "Daily", days: 1, tolerance: 2},
+	{name: "weekly", iso: "P1W", display: "Weekly", days: 7, tolerance: 2},
+	{name: "bi-weekly", iso: "P2W", display: "Fortnightly", days: 14, tolerance: 3},
+	{name: "monthly", iso: "P1M", display: "Monthly", days: 30, tolerance: 5, months: 1},
+	{name: "bi-monthly", iso: "P2M", display: "Every two months", days: 61, tolerance: 7, months: 2},
+	{name: "quarterly", iso: "P3M", display: "Quarterly", days: 91, tolerance: 8, months: 3},
+	{name: "half-year", iso: "P6M", display: "Half-yearly", days: 182, tolerance: 10, months: 6},
+	{name: "yearly", iso: "P1Y", display: "Yearly", days: 365, tolerance: 12, years: 1},
+}
+
+// series is money that comes from one source or goes to one payee, the newest first.
+type series struct {
+	lines  []line
+	rhythm *rhythm // nil when it has none
+}
+
+// seriesOf puts what belongs together into series, the greatest sums first.
+func seriesOf(lines []line, key func(line) string) []*series {
+	byKey := map[string]*series{}
+	var all []*series
+	for _, l := range lines {
+		s := byKey[key(l)]
+		if s == nil {
+			s = &series{}
+			byKey[key(l)] = s
+			all = append(all, s)
+		}
+		s.lines = append(s.lines, l)
+	}
+	for _, s := range all {
+		slices.SortStableFunc(s.lines, func(x, y line) int { return y.date().Compare(x.date()) })
+		s.rhythm = rhythmOf(s.lines)
+	}
+	slices.SortStableFunc(all, func(a, b *series) int {
+		x, y := sum(a.lines), sum(b.lines)
+		return cmp.Or(cmp.Compare(max(y, -y), max(x, -x)), cmp.Compare(key(a.lines[0]), key(b.lines[0])))
+	})
+	return all
+}
+
+// rhythmOf finds the rhythm that four fifths of the intervals keep; nil when there is none, or not three days to find
+// one in.
+func rhythmOf(lines []line) *rhythm {
+	var days []time.Time
+	for _, l := range lines {
+		days = append(days, l.date())
+	}
+	slices.SortFunc(days, time.Time.Compare)
+	days = slices.Compact(days)
+	if len(days) < 3 {
+		return nil
+	}
+	intervals := make([]int, 0, len(days)-1)
+	for i := range days[1:] {
+		intervals = append(intervals, daysBetween(days[i], days[i+1]))
+	}
+	middle := slices.Sorted(slices.Values(intervals))[len(intervals)/2]
+	for i := range rhythms {
+		r := &rhythms[i]
+		if !r.fits(middle) {
+			continue
+		}
+		kept := 0
+		for _, interval := range intervals {
+			if r.fits(interval) {
+				kept++
+			}
+		}
+		if kept*5 >= len(intervals)*4 {
+			return r
+		}
+	}
+	return nil
+}
+
+func (r *rhythm) fits(days int) bool { return days >= r.days-r.tolerance && days <= r.days+r.tolerance }
+
+// next is when it is the next time.
+func (r *rhythm) next(after time.Time) time.Time {
+	if r.months == 0 && r.years == 0 {
+		return after.AddDate(0, 0, r.days)
+	}
+	return after.AddDate(r.years, r.months, 0)
+}
+
+func (s *series) newest() line { return s.lines[0] }
+
+func (s *series) oldest() line { return s.lines[len(s.lines)-1] }
+
+// age is how many days lie between the first and the last.
+func (s *series) age() int { return daysBetween(s.oldest().date(), s.newest().date()) }
+
+// ongoing reports whether more is to be expected. What has no rhythm is given up after sixty days.
+func (s *series) ongoing(a *analysis) bool {
+	if s.rhythm == nil {
+		return daysBetween(s.newest().date(), a.last) <= 60
+	}
+	return !s.rhythm.next(s.newest().date()).AddDate(0, 0, s.rhythm.tolerance).Before(a.last)
+}
+
+// steady reports whether four fifths of the amounts lie within a quarter of the one in the middle.
+func (s *series) steady() bool {
+	amounts := amountsOf(s.lines)
+	middle := median(amounts)
+	near := 0
+	for _, amount := range amounts {
+		if off := (amount - middle) * 4; max(off, -off) <= max(middle, -middle) {
+			near++
+		}
+	}
+	return near*5 >= len(amounts)*4
+}
+
+// long reports whether it has the documented least of a source of income: five credits in ninety days.
+func (s *series) long() bool { return len(s.lines) >= 5 && s.age() >= 90 }
+
+// clean is a description as summaries have it.
+func clean(description string) string {
+	return strings.ToLower(strings.Join(strings.Fields(description), " "))
+}
+
+// isCard and isLoan tell the accounts that are owed from those that are owned.
+func (h *holding) isCard() bool { return h.Kind == bank.CreditCard }
+
+func (h *holding) isLoan() bool { return h.Kind == bank.Mortgage || h.Kind == bank.Loan }
+
+func (h *holding) isAsset() bool { return !h.isCard() && !h.isLoan() }
+
+// currencyOf is what an account is kept in: Australian dollars, as all of the test banks' are.
+func currencyOf(*holding) string { return "AUD" }
+
+// institutionName is the name of the bank, or its id where it is not known.
+func (h *holding) institutionName() string {
+	if b := bank.FindBank(h.institution); b != nil {
+		return b.Name
+	}
+	return h.institution
+}

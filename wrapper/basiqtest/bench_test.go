@@ -1,0 +1,57 @@
+package basiqtest
+
+import (
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/basiq-go/basiq-go/api"
+	"github.com/basiq-go/basiq-go/gen"
+	"github.com/basiq-go/basiq-go/wrapper/basiqtest/internal/bank"
+)
+
+// BenchmarkTransactionsPage is a page of 500 through the handler, of a user with three connections.
+func BenchmarkTransactionsPage(b *testing.B) {
+	s := New(b)
+	send := func(method, path, contentType, authorization, body string) *httptest.ResponseRecorder {
+		r := httptest.NewRequestWithContext(b.Context(), method, path, strings.NewReader(body))
+		r.Header.Set("Authorization", authorization)
+		r.Header.Set("Content-Type", contentType)
+		r.Header.Set("basiq-version", "3.0")
+		w := httptest.NewRecorder()
+		s.ServeHTTP(w, r)
+		return w
+	}
+	form := url.Values{"scope": {string(gen.TokenScopeServerAccess)}}
+	w := send(http.MethodPost, "/token", "application/x-www-form-urlencoded", "Basic "+apiKey, form.Encode())
+	require.Equal(b, http.StatusOK, w.Code)
+	_, token, _ := strings.Cut(w.Body.String(), `"access_token":"`)
+	token, _, _ = strings.Cut(token, `"`)
+	w = send(http.MethodPost, "/users", "application/json", "Bearer "+token, `{"email":"gavin@hooli.com"}`)
+	require.Equal(b, http.StatusCreated, w.Code)
+
+	s.mu.Lock()
+	u := slices.Collect(maps.Values(s.users))[0]
+	then := time.Now().Add(-time.Minute)
+	for _, login := range []string{"gavinBelson", "Wentworth-Smith", "jared"} {
+		who := bank.FindPerson(login)
+		_, _, err := s.connect(u, bank.FindBank("AU00000"), api.NewSecret(who.Login), api.NewSecret(who.Password), nil, then)
+		require.NoError(b, err)
+	}
+	s.mu.Unlock()
+	var size int
+	b.ReportAllocs()
+	for b.Loop() {
+		w := send(http.MethodGet, u.path()+"/transactions", "", "Bearer "+token, "")
+		size = w.Body.Len()
+	}
+	require.Greater(b, size, 100_000)
+	b.SetBytes(int64(size))
+}

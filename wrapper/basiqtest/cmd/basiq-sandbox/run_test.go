@@ -1,0 +1,316 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/basiq-go/basiq-go/wrapper/basiqtest"
+)
+
+// output collects what a program writes, while a test reads it.
+type output struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buf.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buf.String()
+}
+
+// lines reads a log of JSON.
+func (o *output) lines(t *testing.T) []map[string]any {
+	t.Helper()
+	var all []map[string]any
+	for line := range strings.Lines(o.String()) {
+		var entry map[string]any
+		require.NoError(t, json.Unmarshal([]byte(line), &entry), line)
+		all = append(all, entry)
+	}
+	return all
+}
+
+var listening = regexp.MustCompile(`"msg":"listening","url":"([^"]+)"`)
+
+// url waits until the program listens, and returns where.
+func (o *output) url(t *testing.T) string {
+	t.Helper()
+	var url string
+	require.Eventually(t, func() bool {
+		if m := listening.FindStringSubmatch(o.String()); m != nil {
+			url = m[1]
+		}
+		return url != ""
+	}, 30*time.Second, 5*time.Millisecond, "it does not say where it listens")
+	return url
+}
+
+// post sends a request as curl would, and returns the status and the answer.
+func post(t *testing.T, url, authorization, contentType, body string) (int, map[string]any) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, strings.NewReader(body))
+	require.NoError(t, err)
+	req.Header.Set("Authorization", authorization)
+	req.Header.Set("Content-Type", contentType)
+	req.Header.Set("basiq-version", "2.1")
+	resp, err := http.DefaultClient.Do(req)
+	require.NoError(t, err)
+	defer func() { _ = resp.Body.Close() }()
+	raw, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	var answer map[string]any
+	require.NoError(t, json.Unmarshal(raw, &answer), string(raw))
+	return resp.StatusCode, answer
+}
+
+// use asks for a token, creates a user and connects it, and returns the token.
+func use(t *testing.T, url string) string {
+	t.Helper()
+	status, answer := post(t, url+"/token", "Basic basiqtest-not-a-real-api-key", "application/x-www-form-urlencoded", "scope=SERVER_ACCESS")
+	require.Equal(t, http.StatusOK, status)
+	token, _ := answer["access_token"].(string)
+	require.NotEmpty(t, token)
+	status, answer = post(t, url+"/users", "Bearer "+token, "application/json", `{"email":"gavin@hooli.com"}`)
+	require.Equal(t, http.StatusCreated, status)
+	id, _ := answer["id"].(string)
+	status, _ = post(t, url+"/users/"+id+"/connections", "Bearer "+token, "application/json",
+		`{"institution":{"id":"AU00000"},"loginId":"Pl4ntedLogin","password":"Pl4ntedPassword"}`)
+	require.Equal(t, http.StatusAccepted, status)
+	return token
+}
+
+// The program as it is: built, started, used over HTTP, and told to end.
+func TestProgram(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS == "windows" {
+		t.Skip("no signals there")
+	}
+	binary := filepath.Join(t.TempDir(), "basiq-sandbox")
+	built, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, ".").CombinedOutput()
+	require.NoError(t, err, "%s", built)
+	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
+		t.Run(signal.String(), func(t *testing.T) {
+			t.Parallel()
+			var stdout, stderr output
+			program := exec.CommandContext(t.Context(), binary, "-addr", "127.0.0.1:0", "-log-format", "json", "-log-level", "debug")
+			program.Stdout, program.Stderr = &stdout, &stderr
+			require.NoError(t, program.Start())
+			token := use(t, stderr.url(t))
+			require.NoError(t, program.Process.Signal(signal))
+			require.NoError(t, program.Wait(), "the exit status is 0")
+
+			assert.Empty(t, stdout.String())
+			var messages, operations []any
+			for _, line := range stderr.lines(t) {
+				messages = append(messages, line["msg"])
+				if line["msg"] == "request" {
+					operations = append(operations, line["operation"])
+				}
+			}
+			assert.Equal(t, []any{"listening", "request", "request", "request", "ending"}, messages)
+			assert.Equal(t, []any{"postToken", "createUser", "postConnection"}, operations)
+			for _, secret := range []string{"Pl4nted", token} {
+				assert.NotContains(t, stderr.String(), secret)
+			}
+			assert.Contains(t, stderr.String(), "AU00000", "debug shows what else was sent")
+		})
+	}
+}
+
+// start runs the program within the test.
+func start(t *testing.T, args ...string) (stderr *output, end func() int) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	stderr = &output{}
+	ended := make(chan int, 1)
+	go func() {
+		ended <- run(ctx, append([]string{"-addr", "127.0.0.1:0", "-log-format", "json"}, args...), io.Discard, stderr)
+	}()
+	return stderr, func() int {
+		cancel()
+		return <-ended
+	}
+}
+
+func TestRun(t *testing.T) {
+	t.Parallel()
+	t.Run("says where and how", func(t *testing.T) {
+		t.Parallel()
+		stderr, end := start(t)
+		url := stderr.url(t)
+		assert.Regexp(t, `^http://127\.0\.0\.1:[0-9]+$`, url)
+		use(t, url)
+		assert.Equal(t, exitEnded, end())
+		first := stderr.lines(t)[0]
+		assert.Equal(t, "basiqtest-not-a-real-api-key", first["key"])
+		assert.Equal(t, url+"/home?token=CLIENT_TOKEN", first["consent"])
+		assert.NotContains(t, stderr.String(), `"level":"WARN"`, "only this machine reaches it")
+		assert.NotContains(t, stderr.String(), `"body"`, "bodies are for debugging")
+	})
+	t.Run("with every flag", func(t *testing.T) {
+		t.Parallel()
+		stderr, end := start(t, "-seed", "7", "-speed", "1000", "-token-lifetime", "90s", "-limits", "-redirect-url", "http://localhost/back",
+			"-fault", "503 on=postToken next=1", "-fault=403=no-production-access on=postToken next=1", "-log-level", "warn", "-log-level", "info")
+		url := stderr.url(t)
+		for _, want := range []int{503, 403, 200} {
+			status, answer := post(t, url+"/token", "Basic basiqtest-not-a-real-api-key", "application/x-www-form-urlencoded", "")
+			assert.Equal(t, want, status)
+			if status == 200 {
+				assert.InDelta(t, 90, answer["expires_in"], 0)
+			}
+		}
+		assert.Equal(t, exitEnded, end())
+		lines := stderr.lines(t)
+		assert.Equal(t, "503 on=postToken next=1", lines[1]["fault"])
+		assert.Equal(t, "403=no-production-access on=postToken next=1", lines[2]["fault"])
+		assert.Equal(t, "503", lines[3]["fault"])
+	})
+	t.Run("with less to say", func(t *testing.T) {
+		t.Parallel()
+		stderr, end := start(t, "-log-level", "error")
+		assert.Equal(t, exitEnded, end())
+		assert.Empty(t, stderr.String())
+	})
+	t.Run("lets calls end", func(t *testing.T) {
+		t.Parallel()
+		stderr, end := start(t, "-fault", "latency=300ms")
+		url := stderr.url(t)
+		status := make(chan int)
+		go func() {
+			req, _ := http.NewRequest(http.MethodGet, url+"/users", http.NoBody)
+			resp, err := http.DefaultClient.Do(req)
+			if !assert.NoError(t, err) {
+				status <- 0
+				return
+			}
+			_ = resp.Body.Close()
+			status <- resp.StatusCode
+		}()
+		time.Sleep(100 * time.Millisecond)
+		ended := end()
+		assert.Equal(t, http.StatusUnauthorized, <-status)
+		assert.Equal(t, exitEnded, ended)
+	})
+	t.Run("on a port that is taken", func(t *testing.T) {
+		t.Parallel()
+		listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+		require.NoError(t, err)
+		defer func() { _ = listener.Close() }()
+		stderr, end := start(t, "-addr", listener.Addr().String())
+		require.Eventually(t, func() bool { return stderr.String() != "" }, 30*time.Second, time.Millisecond)
+		assert.Equal(t, exitCannotListen, end())
+		line := stderr.lines(t)[0]
+		assert.Equal(t, "cannot listen", line["msg"])
+		assert.Equal(t, listener.Addr().String(), line["addr"])
+		assert.Contains(t, line["hint"], "another program has this port: end it, or choose another with -addr")
+	})
+	t.Run("on an address that is not ours", func(t *testing.T) {
+		t.Parallel()
+		stderr, end := start(t, "-addr", "192.0.2.1:0")
+		require.Eventually(t, func() bool { return stderr.String() != "" }, 30*time.Second, time.Millisecond)
+		assert.Equal(t, exitCannotListen, end())
+		assert.Contains(t, stderr.lines(t)[0]["hint"], "choose another address with -addr")
+	})
+}
+
+// The tests listen on loopback only, so the rest is told here where the sandbox would be.
+func TestWarnsOfOtherAddresses(t *testing.T) {
+	t.Parallel()
+	for url, warns := range map[string]bool{
+		"http://127.0.0.1:1": false, "http://127.1.2.3:1": false, "http://[::1]:1": false,
+		"http://[::]:1": true, "http://0.0.0.0:1": true, "http://192.0.2.1:1": true, "http://[2001:db8::1]:1": true,
+	} {
+		var log output
+		announce(t.Context(), slog.New(slog.NewJSONHandler(&log, nil)), url, "key", nil)
+		lines := log.lines(t)
+		assert.Equal(t, url, lines[0]["url"])
+		require.Equal(t, warns, len(lines) == 2, url)
+		if warns {
+			assert.Equal(t, "WARN", lines[1]["level"])
+			assert.Contains(t, lines[1]["hint"], "give -addr a loopback address")
+		}
+	}
+}
+
+func TestBadFlags(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"-frob"}, "flag provided but not defined: -frob"},
+		{[]string{"serve"}, `"serve" is no flag: flags begin with -, and a value with blanks wants quotes`},
+		{[]string{"-addr", "localhost"}, `address "localhost" is no host and port, such as 127.0.0.1:8080`},
+		{[]string{"-addr", "localhost:99999"}, `-addr is "localhost:99999", take one such as 127.0.0.1:22747: address 99999: invalid port`},
+		{[]string{"-seed", "-1"}, `invalid value "-1" for flag -seed: parse error`},
+		{[]string{"-speed", "0"}, "speed 0 is not a positive finite number"},
+		{[]string{"-token-lifetime", "1"}, `invalid value "1" for flag -token-lifetime: parse error`},
+		{[]string{"-token-lifetime", "1ms"}, "token lifetime 1ms is less than a second"},
+		{[]string{"-redirect-url", "back"}, `redirect URL "back" is no absolute URL, such as http://localhost:8080/back`},
+		{[]string{"-fault", "hnag"}, `invalid value "hnag" for flag -fault: fault "hnag" is unknown: did you mean hang?`},
+		{[]string{"-fault", "503", "next=1"}, `"next=1" is no flag: flags begin with -, and a value with blanks wants quotes`},
+		{[]string{"-log-format", "xml"}, `-log-format is "xml": take text or json`},
+		{[]string{"-log-level", "loud"}, `invalid value "loud" for flag -log-level: take debug, info, warn or error`},
+	} {
+		t.Run(strings.Join(test.args, " "), func(t *testing.T) {
+			t.Parallel()
+			var stdout, stderr bytes.Buffer
+			assert.Equal(t, exitBadFlag, run(t.Context(), test.args, &stdout, &stderr))
+			assert.Equal(t, "basiq-sandbox: "+test.want+"\nRun basiq-sandbox -h for its flags.\n", stderr.String())
+			assert.Empty(t, stdout.String())
+		})
+	}
+}
+
+// The page that -h shows is written by hand: what it says must be so.
+func TestUsage(t *testing.T) {
+	t.Parallel()
+	for _, help := range []string{"-h", "-help"} {
+		var stdout, stderr bytes.Buffer
+		require.Equal(t, exitEnded, run(t.Context(), []string{help}, &stdout, &stderr))
+		require.Equal(t, usage, stdout.String())
+		require.Empty(t, stderr.String())
+	}
+	assert.Contains(t, usage, "(default "+defaultAddr+")")
+	sandbox := basiqtest.New(t)
+	assert.Contains(t, usage, "Its API key is "+sandbox.APIKey()+".")
+
+	for _, fault := range []string{
+		"503", "403=no-production-access", "502-html", "429-after=30s", "429-date=30s", "latency=2s", "hang", "reset-before",
+		"reset-after", "truncate", "slow-body=100", "garbage", "revoke-token", "expire-token", "revoke-all-tokens",
+		"expire-all-tokens", "endless-job", "503 on=getJobs next=2", "latency=500ms",
+	} {
+		assert.Contains(t, usage, fault)
+		_, err := basiqtest.ParseFault(fault)
+		require.NoError(t, err)
+	}
+	for _, flag := range []string{
+		"addr", "seed", "speed", "token-lifetime", "limits", "redirect-url", "fault", "log-format", "log-level", "h",
+	} {
+		assert.Contains(t, usage, "\n  -"+flag+" ")
+	}
+}

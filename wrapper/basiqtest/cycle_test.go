@@ -1,0 +1,159 @@
+package basiqtest_test
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	basiq "github.com/basiq-go/basiq-go/wrapper"
+	"github.com/basiq-go/basiq-go/wrapper/basiqtest"
+)
+
+// cycles is how often TestFullCycles goes through the life of a user. `make cycles` asks for 1,000.
+var cycles = flag.Int("cycles", 50, "how many full cycles TestFullCycles makes")
+
+// concurrent is how many clients do so at once.
+const concurrent = 50
+
+// logins are the test users that a cycle connects, and a bank that asks them nothing.
+var logins = []struct{ login, password string }{
+	{"Wentworth-Smith", "whislter"},
+	{"Whistler", "ShowBox"},
+	{"Gilfoyle", "PiedPiper"},
+	{"gavinBelson", "hooli2016"},
+	{"jared", "django"},
+	{"richard", "tabsnotspaces"},
+	{"laurieBream", "business2024"},
+	{"ashMann", "hooli2024"},
+}
+
+// Many clients, each with a token of its own, make the whole life of users at once, over loopback: create, connect, wait,
+// read twelve months, refresh, delete. What every one of them reads adds up, nothing is left in the sandbox, and no
+// goroutine in the process. It does not run beside other tests, since it counts goroutines.
+func TestFullCycles(t *testing.T) { //nolint:paralleltest // See above.
+	before := runtime.NumGoroutine()
+	sandbox, err := basiqtest.Start(basiqtest.Speed(1000))
+	require.NoError(t, err)
+
+	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
+	defer cancel()
+	var next, read atomic.Int64
+	var clients sync.WaitGroup
+	failures := make(chan error, concurrent)
+	for range concurrent {
+		clients.Go(func() {
+			client, err := sandbox.NewClient(basiq.WithAPIVersion(basiq.APIVersion21))
+			for n := next.Add(1) - 1; err == nil && n < int64(*cycles); n = next.Add(1) - 1 {
+				var transactions int
+				transactions, err = cycle(ctx, client, int(n))
+				read.Add(int64(transactions))
+			}
+			failures <- err
+		})
+	}
+	clients.Wait()
+	for range concurrent {
+		require.NoError(t, <-failures)
+	}
+
+	c := newCaller(t, sandbox, "2.1", server, "")
+	users := c.get("/users")
+	assert.Zero(t, users.length("data"), "all users were deleted")
+	require.NoError(t, sandbox.Close())
+	for deadline := time.Now().Add(10 * time.Second); runtime.NumGoroutine() > before && time.Now().Before(deadline); {
+		time.Sleep(10 * time.Millisecond) // those of the client's connections are about to end
+	}
+	assert.LessOrEqual(t, runtime.NumGoroutine(), before, "a goroutine is left")
+	t.Logf("%d cycles of %d clients, %d transactions read", *cycles, concurrent, read.Load())
+}
+
+// cycle makes a user's whole life and returns how many transactions it has read.
+func cycle(ctx context.Context, client *basiq.Client, n int) (int, error) {
+	quick := basiq.WithPollInterval(100*time.Millisecond, 200*time.Millisecond)
+	user, err := client.Users.Create(ctx, basiq.CreateUser{Email: fmt.Sprintf("user%d@example.com", n)})
+	if err != nil {
+		return 0, err
+	}
+	who := logins[n%len(logins)]
+	connection, err := client.Connections.CreateAndWait(ctx, user.ID, basiq.CreateConnection{
+		InstitutionID: hooli, LoginID: basiq.NewSecret(who.login), Password: basiq.NewSecret(who.password),
+	}, quick)
+	if err != nil {
+		return 0, err
+	}
+	first, err := readBooks(ctx, client, user.ID)
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", who.login, err)
+	}
+	if _, err := client.Connections.RefreshAndWait(ctx, user.ID, connection.ID, quick); err != nil {
+		return 0, err
+	}
+	if err := client.Connections.Delete(ctx, user.ID, connection.ID); err != nil {
+		return 0, err
+	}
+	again, err := readBooks(ctx, client, user.ID)
+	if err != nil {
+		return 0, fmt.Errorf("%s, deleted: %w", who.login, err)
+	}
+	if again.posted < first.posted {
+		return 0, fmt.Errorf("%s: %d posted transactions, and %d after a refresh", who.login, first.posted, again.posted)
+	}
+	return first.all + again.all, client.Users.Delete(ctx, user.ID)
+}
+
+type booksRead struct{ all, posted int }
+
+// readBooks reads all accounts and transactions of a user, and checks that each account's transactions lead from one
+// balance to the next, and the newest to the account's.
+func readBooks(ctx context.Context, client *basiq.Client, userID string) (booksRead, error) {
+	var sum booksRead
+	balances := map[string]int64{} // of each account, before what has been read of it
+	for account, err := range client.Accounts.List(ctx, userID) {
+		if err != nil {
+			return sum, err
+		}
+		cents, ok := account.Balance.MinorUnits(2)
+		if !ok {
+			return sum, fmt.Errorf("account %s has the balance %q", account.Name, account.Balance)
+		}
+		balances[account.ID] = cents
+	}
+	if len(balances) == 0 {
+		return sum, fmt.Errorf("no accounts")
+	}
+	seen := map[string]bool{}
+	for transaction, err := range client.Transactions.List(ctx, userID) {
+		if err != nil {
+			return sum, err
+		}
+		if seen[transaction.ID] {
+			return sum, fmt.Errorf("transaction %s comes twice", transaction.ID)
+		}
+		seen[transaction.ID] = true
+		sum.all++
+		if transaction.Status == basiq.TransactionStatusPending {
+			continue
+		}
+		sum.posted++
+		amount, known := transaction.Amount.MinorUnits(2)
+		balance, balanced := transaction.Balance.MinorUnits(2)
+		account := strings.TrimSpace(transaction.Account)
+		if want, ok := balances[account]; !known || !balanced || !ok || balance != want {
+			return sum, fmt.Errorf("%q: amount %q, balance %q, want %d", transaction.Description, transaction.Amount, transaction.Balance, want)
+		}
+		balances[account] = balance - amount
+	}
+	if sum.posted < 100 {
+		return sum, fmt.Errorf("only %d transactions in twelve months", sum.posted)
+	}
+	return sum, nil
+}

@@ -1,0 +1,147 @@
+package basiqtest
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// faultTexts are the names of faults in the text form, each with what is to be given after "=", if anything.
+var faultTexts = []struct {
+	name, argument string
+	make           func(argument string) (Fault, error)
+}{
+	{"502-html", "", bare(BadGateway)},
+	{"429-after", "DURATION", timed(TooManyRequests)},
+	{"429-date", "DURATION", timed(TooManyRequestsDate)},
+	{"latency", "DURATION", timed(Latency)},
+	{"hang", "", bare(Hang)},
+	{"reset-before", "", bare(ResetBefore)},
+	{"reset-after", "", bare(ResetAfter)},
+	{"truncate", "", bare(Truncate)},
+	{"slow-body", "BYTES", counted(SlowBody)},
+	{"garbage", "", bare(Garbage)},
+	{"revoke-token", "", bare(RevokeToken)},
+	{"revoke-all-tokens", "", bare(RevokeAllTokens)},
+	{"expire-token", "", bare(ExpireToken)},
+	{"expire-all-tokens", "", bare(ExpireAllTokens)},
+	{"endless-job", "", bare(EndlessJob)},
+}
+
+func bare(fault func() Fault) func(string) (Fault, error) {
+	return func(string) (Fault, error) { return fault(), nil }
+}
+
+func timed(fault func(time.Duration) Fault) func(string) (Fault, error) {
+	return func(argument string) (Fault, error) {
+		d, err := time.ParseDuration(argument)
+		if err != nil {
+			return Fault{}, fmt.Errorf("%q is no duration, such as 500ms or 1m30s", argument)
+		}
+		return fault(d), nil
+	}
+}
+
+func counted[T any](maker func(int) T) func(string) (T, error) {
+	return func(argument string) (made T, err error) {
+		n, err := strconv.Atoi(argument)
+		if err != nil {
+			return made, fmt.Errorf("%q is no whole number", argument)
+		}
+		return maker(n), nil
+	}
+}
+
+// ParseFault reads a fault and its conditions from a text, and returns the option [WithFault] for them. The text is
+//
+//	FAULT [on=OPERATION,OPERATION...] [after=N] [every=K] [chance=P] [next=N]
+//
+// such as "503 on=getJobs next=2". The conditions are [On], [After], [Every], [Chance] and [Next]. A fault is one of
+//
+//	503, or any other status from 400      [Fail]; with =CODE after it, that code
+//	429-after=30s, 429-date=30s            [TooManyRequests], [TooManyRequestsDate]
+//	502-html                               [BadGateway]
+//	latency=2s, hang                       [Latency], [Hang]
+//	reset-before, reset-after              [ResetBefore], [ResetAfter]
+//	truncate, slow-body=100, garbage       [Truncate], [SlowBody], [Garbage]
+//	revoke-token, revoke-all-tokens        [RevokeToken], [RevokeAllTokens]
+//	expire-token, expire-all-tokens        [ExpireToken], [ExpireAllTokens]
+//	endless-job                            [EndlessJob]
+func ParseFault(text string) (Option, error) {
+	words := strings.Fields(text)
+	if len(words) == 0 {
+		return nil, fmt.Errorf("%q is no fault, such as \"503 on=getJobs next=2\"", text)
+	}
+	fault, err := parseFault(words[0])
+	if err != nil {
+		return nil, err
+	}
+	var when []When
+	for _, word := range words[1:] {
+		condition, err := parseWhen(word)
+		if err != nil {
+			return nil, fmt.Errorf("fault %v: %w", fault, err)
+		}
+		when = append(when, condition)
+	}
+	option := WithFault(fault, when...)
+	return option, option(&config{})
+}
+
+func parseFault(word string) (Fault, error) {
+	name, argument, given := strings.Cut(word, "=")
+	if status, err := strconv.Atoi(name); err == nil {
+		if given {
+			return Fail(status, argument), nil
+		}
+		return Fail(status), nil
+	}
+	names := []string{"503"}
+	for _, known := range faultTexts {
+		names = append(names, known.name)
+		switch {
+		case known.name != name:
+			continue
+		case known.argument == "" && given:
+			return Fault{}, fmt.Errorf("fault %s takes nothing after it: leave %q out", name, "="+argument)
+		case known.argument != "" && !given:
+			return Fault{}, fmt.Errorf("fault %s wants =%s after it", name, known.argument)
+		}
+		fault, err := known.make(argument)
+		if err != nil {
+			return Fault{}, fmt.Errorf("fault %s: %w", name, err)
+		}
+		return fault, nil
+	}
+	return Fault{}, fmt.Errorf("fault %q is unknown%s", name,
+		didYouMean(name, names, ": take a status, such as 503, or one of "+strings.Join(names[1:], ", ")))
+}
+
+func parseWhen(word string) (When, error) {
+	name, value, given := strings.Cut(word, "=")
+	makers := map[string]func(string) (When, error){
+		"on":     func(value string) (When, error) { return On(strings.Split(value, ",")...), nil },
+		"after":  counted(After),
+		"every":  counted(Every),
+		"next":   counted(Next),
+		"chance": parseChance,
+	}
+	maker, known := makers[name]
+	if !known || !given {
+		return nil, fmt.Errorf("%q is no condition: take on=OPERATION, after=N, every=K, chance=P or next=N", word)
+	}
+	when, err := maker(value)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return when, nil
+}
+
+func parseChance(value string) (When, error) {
+	p, err := strconv.ParseFloat(value, 64)
+	if err != nil {
+		return nil, fmt.Errorf("%q is no number, such as 0.1", value)
+	}
+	return Chance(p), nil
+}

@@ -1,0 +1,119 @@
+package basiqtest_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/basiq-go/basiq-go/wrapper/basiqtest"
+)
+
+// What a fault is called in the log can be given to ParseFault.
+func TestParseFaultReadsEveryFault(t *testing.T) {
+	t.Parallel()
+	for _, fault := range []basiqtest.Fault{
+		basiqtest.Fail(503), basiqtest.Fail(403, "no-production-access"), basiqtest.BadGateway(),
+		basiqtest.TooManyRequests(30 * time.Second), basiqtest.TooManyRequestsDate(time.Minute),
+		basiqtest.Latency(1500 * time.Millisecond), basiqtest.SlowBody(1000), basiqtest.Truncate(), basiqtest.Garbage(),
+		basiqtest.RevokeToken(), basiqtest.RevokeAllTokens(), basiqtest.ExpireToken(), basiqtest.ExpireAllTokens(),
+	} {
+		t.Run(fault.String(), func(t *testing.T) {
+			t.Parallel()
+			option, err := basiqtest.ParseFault("  " + fault.String() + " on=getUser,getUsers\tnext=1 ")
+			require.NoError(t, err)
+			var got [2][]any
+			for i, opt := range []basiqtest.Option{
+				option, basiqtest.WithFault(fault, basiqtest.On("getUsers"), basiqtest.Next(1)),
+			} {
+				synctest.Test(t, func(t *testing.T) {
+					c := new21(t, opt)
+					resp, body, err := c.try(t.Context(), http.MethodGet, "/users", "")
+					got[i] = []any{resp.StatusCode, resp.Header, string(body), err, c.last().String(), time.Now()}
+					assert.Equal(t, fault.String(), c.last().Fault)
+				})
+			}
+			assert.Equal(t, got[1], got[0])
+		})
+	}
+	for _, fault := range []basiqtest.Fault{
+		basiqtest.Hang(), basiqtest.ResetBefore(), basiqtest.ResetAfter(), basiqtest.EndlessJob(),
+	} {
+		_, err := basiqtest.ParseFault(fault.String())
+		require.NoError(t, err, fault)
+	}
+}
+
+func TestParseFaultReadsConditions(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"503 on=getUsers":                        "xxxxxxxx",
+		"503 on=getUsers next=2":                 "xx......",
+		"503 on=getUsers every=3":                "..x..x..",
+		"503 after=6 on=getUsers":                "......xx",
+		"503 on=getUsers after=1 every=2 next=2": "..x.x...",
+		"503 on=getUsers chance=1 next=1":        "x.......",
+		"503 on=getUser":                         "........",
+		"503 on=getUser on=getUsers":             "xxxxxxxx",
+		"503 on=getUsers,getUser next=1":         "x.......",
+		"503 after=1":                            "xxxxxxxx", // the call for the token is the first
+	} {
+		option, err := basiqtest.ParseFault(text)
+		require.NoError(t, err, text)
+		assert.Equal(t, want, new21(t, option).struck(len(want)), text)
+	}
+}
+
+func TestParseFaultSaysWhatIsWrong(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		" ":                         `" " is no fault, such as "503 on=getJobs next=2"`,
+		"hnag":                      `fault "hnag" is unknown: did you mean hang?`,
+		"hangs":                     `fault "hangs" is unknown: did you mean hang?`,
+		"on=getJobs":                `fault "on" is unknown: take a status, such as 503, or one of 502-html, 429-after, 429-date, latency, hang, reset-before, reset-after, truncate, slow-body, garbage, revoke-token, revoke-all-tokens, expire-token, expire-all-tokens, endless-job`,
+		"hang=1s":                   `fault hang takes nothing after it: leave "=1s" out`,
+		"latency":                   `fault latency wants =DURATION after it`,
+		"slow-body":                 `fault slow-body wants =BYTES after it`,
+		"latency=2":                 `fault latency: "2" is no duration, such as 500ms or 1m30s`,
+		"slow-body=x":               `fault slow-body: "x" is no whole number`,
+		"slow-body=0":               `fault slow-body=0: 0 bytes a second are too few: take 1 or more, or Hang`,
+		"200":                       `fault 200: 200 is no status of an error: take one from 400 to 599`,
+		"503 getJobs":               `fault 503: "getJobs" is no condition: take on=OPERATION, after=N, every=K, chance=P or next=N`,
+		"503 next":                  `fault 503: "next" is no condition: take on=OPERATION, after=N, every=K, chance=P or next=N`,
+		"503 next=x":                `fault 503: next: "x" is no whole number`,
+		"503 next=0":                `fault 503: Next(0) makes no sense: take 1 or more`,
+		"503 chance=x":              `fault 503: chance: "x" is no number, such as 0.1`,
+		"503 chance=NaN":            `fault 503: the chance NaN is no probability: take one over 0 and up to 1`,
+		"503 on=getJob":             `fault 503: operation "getJob" is unknown: did you mean getJobs?`,
+		"503 on=getJobs,,":          `fault 503: operation "" is unknown: take an operationId of openapi.yaml, such as getJobs`,
+		"revoke-token on=postToken": `fault revoke-token: it cannot happen to postToken, which takes no token`,
+	} {
+		_, err := basiqtest.ParseFault(text)
+		assert.EqualError(t, err, want)
+	}
+}
+
+// Whatever is read is an option that can be used, and nothing makes it panic.
+func FuzzParseFault(f *testing.F) {
+	for _, text := range []string{
+		"503 on=getJobs next=2", "latency=1s", "429-date=1h every=2", "slow-body=1 chance=0.5", "403=x after=3", "=", "503 =",
+	} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		option, err := basiqtest.ParseFault(text)
+		if err != nil {
+			require.NotEmpty(t, err.Error())
+			require.NotContains(t, err.Error(), "%!")
+			return
+		}
+		// A sandbox that is made on every turn would be slow; the fault's name must be readable again.
+		_, err = basiqtest.ParseFault(strings.Fields(text)[0])
+		require.NoError(t, err)
+		require.NotNil(t, option)
+	})
+}

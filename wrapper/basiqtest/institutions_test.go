@@ -1,0 +1,88 @@
+package basiqtest_test
+
+import (
+	"net/http"
+	"strconv"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestInstitutions(t *testing.T) {
+	t.Parallel()
+	everything := []string{hooli, piedPiper, nucleus, hooliGov, nab}
+	for path, payload := range map[string]string{
+		"/institutions":        "assembled/swagger-2.1/getInstitutions.200.1",
+		"/public/institutions": "assembled/swagger-2.1/getPublicInstitutions.200.1",
+	} {
+		t.Run(path, func(t *testing.T) {
+			t.Parallel()
+			c := new21(t)
+			lister := c.as("2.1", client, "")
+			if path != "/institutions" {
+				lister.token = ""
+			}
+			r := lister.get(path)
+			require.Equal(t, http.StatusOK, r.status, r.raw)
+			require.Equal(t, everything, r.ids())
+			r.requireShape(official(t, payload))
+			for i, id := range everything {
+				at := "data." + strconv.Itoa(i)
+				r.requireFields(at, "type", "id", "name", "shortName", "institutionType", "country", "serviceName",
+					"serviceType", "tier", "authorization", "features.login", "features.accounts.meta",
+					"features.profile.physicalAddresses", "features.transactions.class", "stage", "status",
+					"stats.averageDurationMs.retrieveMeta", "logo.links.full", "links.self")
+				item, _ := r.at(at)
+				assert.Equal(t, item, c.get("/institutions/"+id).body)
+			}
+			assert.Equal(t, "Hooli", r.text("data.0.name"))
+			assert.Equal(t, "User name", r.text("data.0.loginIdCaption"))
+			assert.Equal(t, "web", r.text("data.0.features.login.0"))
+			assert.Zero(t, r.length("data.0.features.mfaChallenge"))
+			assert.Equal(t, "web", r.text("data.1.features.mfaChallenge.0"))
+			assert.False(t, r.has("data.4.loginIdCaption"), "nobody logs in there")
+			assert.Zero(t, r.length("data.4.features.login"))
+			sources, _ := r.at("data.4.features.transactions.amount")
+			assert.Equal(t, []any{"pdf", "csv"}, sources)
+
+			for filter, want := range map[string][]string{
+				"institution.country.eq('Australia')":                              everything,
+				"institution.country.ne('Australia')":                              {},
+				"institution.country.in('Australia','New Zealand')":                everything,
+				"institution.tier.eq('1')":                                         {nab},
+				"institution.tier.ne('1')":                                         everything[:4],
+				"institution.tier.in('1','2')":                                     {nab},
+				"institution.authorization.eq('user')":                             {hooli, hooliGov},
+				"institution.authorization.ne('other')":                            everything[:4],
+				"institution.authorization.in('user-mfa','user-mfa-intermittent')": {piedPiper, nucleus},
+				"institution.serviceType.eq('Test')":                               everything[:4],
+				"institution.serviceType.ne('Test')":                               {nab},
+				"institution.institutionType.eq('Bank')":                           {nab},
+				"institution.institutionType.ne('Bank')":                           everything[:4],
+				"institution.stage.eq('live')":                                     everything,
+				"institution.stage.ne('live')":                                     {},
+				"institution.stage.eq('live'),institution.tier.in('1','2')":        {nab},
+			} {
+				assert.Equal(t, want, lister.get(filtered(path, filter)).ids(), filter)
+			}
+			for _, filter := range []string{
+				"institution.stage.in('live')", "institution.serviceType.in('Test')", "institution.serviceType.eq('Tennis')",
+				"institution.institutionType.in('Bank')", "institution.tier.eq('0')", "institution.id.eq('AU00000')",
+				"connector.tier.eq('1')", "institution.country.eq('Mars')", "institution.authorization.eq('none')",
+			} {
+				lister.get(filtered(path, filter)).
+					requireError(400, "parameter-not-valid", "The provided filter parameter is in invalid format or unsupported")
+			}
+		})
+	}
+}
+
+func TestInstitutionUnknown(t *testing.T) {
+	t.Parallel()
+	c := new21(t)
+	c.get("/institutions/AU00001").requireError(404, "resource-not-found", "Requested resource is not found")
+	r := c.as("3.0", server, "").get("/institutions/AU00000")
+	assert.Equal(t, http.StatusNotFound, r.status)
+	assert.Equal(t, "Route not found for this API version.", r.raw)
+}

@@ -1,0 +1,88 @@
+package basiqtest_test
+
+import (
+	"net/http"
+	"net/url"
+	"strconv"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/basiq-go/basiq-go/wrapper/basiqtest"
+)
+
+// tokens asks n times for a token, and asserts that it gets one each time.
+func tokens(t *testing.T, s *basiqtest.Sandbox, n int) {
+	t.Helper()
+	for range n {
+		require.Equal(t, http.StatusOK, oneToken(t, s).status)
+	}
+}
+
+func oneToken(t *testing.T, s *basiqtest.Sandbox) reply {
+	t.Helper()
+	return requestToken(t, s, "Basic "+s.APIKey(), "3.0", url.Values{"scope": {server}})
+}
+
+func TestTokenLimit(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := basiqtest.New(t, basiqtest.EnforceLimits())
+		refused := func() {
+			t.Helper()
+			r := oneToken(t, s)
+			r.requireError(http.StatusForbidden, "request-not-valid", "Invalid request")
+			assert.Equal(t, "Invalid request", r.text("data.0.title"))
+		}
+		c := newCaller(t, s, "3.0", server, "")
+		tokens(t, s, 999)
+		time.Sleep(2 * time.Minute)
+		for range 10 { // these are refused for what they are, and not counted
+			assert.Equal(t, http.StatusNotFound, requestToken(t, s, "Basic nothing", "3.0", nil).status)
+		}
+		tokens(t, s, 500)
+		refused()
+		time.Sleep(3*time.Minute - time.Nanosecond)
+		refused()
+		time.Sleep(time.Nanosecond) // the window has slid over the first thousand
+		tokens(t, s, 1000)
+		refused()
+		assert.Equal(t, http.StatusCreated, c.post("/users", map[string]any{"email": "gavin@hooli.com"}).status, "other calls are not limited")
+		time.Sleep(2 * time.Minute)
+		tokens(t, s, 500)
+		refused()
+	})
+}
+
+func TestConnectionLimit(t *testing.T) {
+	t.Parallel()
+	c := new21(t, basiqtest.EnforceLimits())
+	id, other := c.newUser(), c.newUser()
+	path := "/users/" + id + "/connections"
+	for i := range 500 {
+		require.Equal(t, http.StatusAccepted, c.post(path, credentials(hooli, "u"+strconv.Itoa(i), "p")).status)
+	}
+	for _, user := range []string{id, other} { // it is the application's limit
+		c.post("/users/"+user+"/connections", credentials(hooli, "one more", "p")).requireError(http.StatusForbidden,
+			"too-many-sandbox-connections", "Limit reached for sandbox connections.")
+	}
+	assert.Equal(t, http.StatusOK, c.post(path, credentials(hooli, "u1", "p")).status, "the job that runs already")
+	require.Equal(t, http.StatusNoContent, c.delete(path+"/"+c.newestConnection(id)).status)
+	require.Equal(t, http.StatusAccepted, c.post(path, credentials(hooli, "one more", "p")).status)
+}
+
+func TestNothingIsLimitedByDefault(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := new21(t)
+		tokens(t, c.sandbox, 1501)
+		id := c.newUser()
+		for i := range 501 {
+			r := c.post("/users/"+id+"/connections", credentials(hooli, "u"+strconv.Itoa(i), "p"))
+			require.Equal(t, http.StatusAccepted, r.status)
+		}
+	})
+}

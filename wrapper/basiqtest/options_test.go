@@ -1,0 +1,114 @@
+package basiqtest_test
+
+import (
+	"bytes"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/basiq-go/basiq-go/wrapper/basiqtest"
+)
+
+func TestBadOptions(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		option basiqtest.Option
+		want   string
+	}{
+		{nil, "an option is nil"},
+		{basiqtest.Speed(0), "speed 0 is not a positive finite number"},
+		{basiqtest.TokenLifetime(time.Millisecond), "token lifetime 1ms is less than a second"},
+		{basiqtest.Address("localhost"), `address "localhost" is no host and port, such as 127.0.0.1:8080`},
+		{basiqtest.RedirectURL("/back"), `redirect URL "/back" is no absolute URL, such as http://localhost:8080/back`},
+		{basiqtest.RedirectURL("ftp://localhost/back"), `redirect URL "ftp://localhost/back" is no absolute URL, such as http://localhost:8080/back`},
+		{basiqtest.RedirectURL("http:///back"), `redirect URL "http:///back" is no absolute URL, such as http://localhost:8080/back`},
+		{basiqtest.RedirectURL("http://%zz"), `redirect URL "http://%zz" is no absolute URL, such as http://localhost:8080/back`},
+		{basiqtest.DeliverWith(nil), "the client of DeliverWith is nil"},
+		{basiqtest.Logger(nil), "the logger is nil"},
+		{basiqtest.WithFault(basiqtest.Fault{}), "the fault is empty: make one with Fail, Latency or their like"},
+	} {
+		t.Run(test.want, func(t *testing.T) {
+			t.Parallel()
+			_, err := basiqtest.Start(basiqtest.Seed(1), test.option)
+			require.EqualError(t, err, "basiqtest.Start: "+test.want)
+		})
+	}
+}
+
+// play makes some calls of a sandbox with new clock, and returns all that was answered.
+func play(t *testing.T, opts ...basiqtest.Option) []string {
+	t.Helper()
+	var answers []string
+	synctest.Test(t, func(t *testing.T) {
+		c := new21(t, opts...)
+		answers = append(answers, c.token)
+		id := c.newUser()
+		job := c.connect(id, piedPiper, "gavinBelson", "hooli2016")
+		for _, path := range []string{
+			"/users/" + id, "/users/" + id + "/connections", "/jobs/" + job, "/jobs/unknown", "/users/" + id + "/jobs",
+		} {
+			answers = append(answers, c.get(path).raw)
+			time.Sleep(time.Second)
+		}
+	})
+	return answers
+}
+
+func TestSeed(t *testing.T) {
+	t.Parallel()
+	one := play(t, basiqtest.Seed(1))
+	assert.Equal(t, one, play(t, basiqtest.Seed(1)), "the same calls get the same answers")
+	for i, other := range play(t, basiqtest.Seed(2)) {
+		assert.NotEqual(t, one[i], other)
+	}
+	assert.Equal(t, play(t), play(t, basiqtest.Seed(0)), "0 is the default")
+	assert.NotEqual(t, one, play(t))
+}
+
+func TestAddress(t *testing.T) {
+	t.Parallel()
+	reserved, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	address := reserved.Addr().String()
+	_, err = basiqtest.Start(basiqtest.Address(address))
+	require.ErrorContains(t, err, "address already in use")
+	require.NoError(t, reserved.Close())
+
+	s, err := basiqtest.Start(basiqtest.Address(address))
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, s.Close()) })
+	assert.Equal(t, "http://"+address, s.URL())
+	assert.Equal(t, http.StatusNotFound, send(t, s, http.MethodGet, "/", "", nil).status)
+
+	assert.Equal(t, "http://localhost", basiqtest.New(t, basiqtest.Address(address)).URL(), "New takes no notice")
+}
+
+// The options that change what others use are tested where that is: RedirectURL with the consent page, DeliverWith with
+// webhooks. Here it only matters that good ones are taken.
+func TestGoodOptions(t *testing.T) {
+	t.Parallel()
+	for name, option := range map[string]basiqtest.Option{
+		"http":    basiqtest.RedirectURL("http://localhost:8080/back?a=b"),
+		"https":   basiqtest.RedirectURL("https://example.com"),
+		"deliver": basiqtest.DeliverWith(new(http.Client)),
+		"fast":    basiqtest.Speed(1e9),
+		"slow":    basiqtest.Speed(1e-9),
+		"second":  basiqtest.TokenLifetime(time.Second),
+		"logger":  basiqtest.Logger(slog.New(slog.NewTextHandler(new(bytes.Buffer), nil))),
+		"fault":   basiqtest.WithFault(basiqtest.Hang(), basiqtest.On("getJobs")),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := basiqtest.New(t, option)
+			r := requestToken(t, s, "Basic "+s.APIKey(), "2.1", url.Values{})
+			assert.Equal(t, http.StatusOK, r.status)
+		})
+	}
+}

@@ -1,0 +1,334 @@
+package basiqtest
+
+import (
+	"encoding/json"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/basiq-go/basiq-go/gen"
+	"github.com/basiq-go/basiq-go/wrapper/basiqtest/internal/bank"
+)
+
+// reportSums are the transactions of a report by the groups that they belong to.
+type reportSums struct {
+	*analysis
+
+	groups map[string][]line
+	// credits and debits are what went in and out, but for what went from one account of the report to another.
+	credits, debits bank.Cents
+}
+
+func (a *analysis) reportSums() *reportSums {
+	r := &reportSums{analysis: a, groups: map[string][]line{}}
+	byFlow := map[string]string{} // the groups of what is internal, which take long to find
+	for _, l := range a.lines {
+		group, known := "", false
+		own := a.internal(l) && isDebit(l)
+		if own {
+			group, known = byFlow[l.flow()]
+		}
+		if !known {
+			group = a.groupOf(l)
+		}
+		if own {
+			byFlow[l.flow()] = group
+		}
+		if group == "" {
+			continue
+		}
+		r.groups[group] = append(r.groups[group], l)
+		if isCredit(l) {
+			r.credits += l.Amount
+		} else {
+			r.debits += l.Amount
+		}
+	}
+	return r
+}
+
+// in are the transactions of some groups. An id that ends in a hyphen stands for all that begin with it.
+func (r *reportSums) in(ids ...string) []line {
+	var lines []line
+	for i := range reportGroups {
+		id := reportGroups[i].id
+		if slices.ContainsFunc(ids, func(want string) bool { return id == want || want == id[:4] }) {
+			lines = append(lines, r.groups[id]...)
+		}
+	}
+	return lines
+}
+
+// section are the transactions of the groups whose first section it is.
+func (r *reportSums) section(name string) []line {
+	var lines []line
+	for i := range reportGroups {
+		if reportGroups[i].sections[0] == name {
+			lines = append(lines, r.groups[reportGroups[i].id]...)
+		}
+	}
+	return lines
+}
+
+// sourcesIn are the series of which the subgroups of a report are made. Those of different groups are different ones.
+func (r *reportSums) sourcesIn(lines []line) []*series { return seriesOf(lines, reportName) }
+
+// reportName names the source or the payee of a transaction, as the subgroups of a report do.
+func reportName(l line) string {
+	if l.Merchant != nil {
+		return strings.ToUpper(l.Merchant.Name)
+	}
+	return strings.ToUpper(strings.Join(strings.Fields(l.Description), " "))
+}
+
+func (r *report) affordability(v *view) object {
+	sums := r.reportSums()
+	metrics, groups, accounts := []object{}, []object{}, make([]object, 0, len(r.holdings))
+	for i := range reportMetrics {
+		if m := &reportMetrics[i]; slices.Contains(r.metrics, m.id) {
+			metrics = append(metrics, object{
+				"id": m.id, "title": m.title, "description": m.description, "sections": []string{m.section},
+				"result": object{"value": m.value(sums), "format": m.format},
+			})
+		}
+	}
+	for i := range reportGroups {
+		if g := &reportGroups[i]; slices.Contains(r.groups, g.id) {
+			groups = append(groups, sums.group(g))
+		}
+	}
+	for _, h := range r.holdings {
+		accounts = append(accounts, r.account(h))
+	}
+	return object{
+		"metrics": metrics, "groups": groups, "accounts": accounts, "transactions": v.url(r.path() + "/transactions"),
+	}
+}
+
+// group is a group with its subgroups. All groups are shown unless some were asked for, so one may be empty.
+func (r *reportSums) group(g *reportGroup) object {
+	lines := r.groups[g.id]
+	// Only income and what repays debts has a future, in the example.
+	lasting := g.sections[0] == sectionIncome || g.sections[0] == sectionLiabilities
+	sources := r.sourcesIn(lines)
+	subgroups := make([]object, 0, len(sources))
+	for _, s := range sources {
+		transactions := make([]object, 0, len(s.lines))
+		for _, l := range slices.Backward(s.lines) {
+			transactions = append(transactions, object{
+				"id": l.id, "date": formatTime(l.date()), "description": l.Description, "amount": l.Amount.String(),
+			})
+		}
+		name := reportName(s.newest())
+		subgroups = append(subgroups, object{
+			"id":   strings.ReplaceAll(derivedID(g.id, name), "-", ""),
+			"name": name, "analysis": r.analysisOf(s.lines, g.sections[0] == sectionIncome), "transactions": transactions,
+		})
+	}
+	return object{
+		"id": g.id, "title": g.title, "sections": slices.Clone(g.sections), "analysis": r.analysisOf(lines, lasting),
+		"subgroup": subgroups,
+	}
+}
+
+// share is a number of percent.
+func share(part, whole bank.Cents) json.Number { return json.Number(percent(part, whole).String()) }
+
+func (r *reportSums) analysisOf(lines []line, lasting bool) object {
+	o := object{
+		"summary": object{
+			"transactionCount": len(lines),
+			"overallPercentage": object{
+				"credit": share(sum(only(lines, isCredit)), r.credits), "debit": share(sum(only(lines, isDebit)), r.debits),
+			},
+		},
+	}
+	if len(lines) == 0 {
+		return o
+	}
+	amounts := amountsOf(lines)
+	first, last := firstAndLast(lines)
+	o["range"] = object{"startDate": day(first), "endDate": day(last), "duration": daysBetween(first, last)}
+	average := object{
+		"transaction": mean(amounts).String(), "month": r.monthly(sum(lines)).String(),
+		"medianTransaction": median(amounts).String(), "medianMonth": r.medianMonth(lines).String(),
+	}
+	amount := object{
+		"total": sum(lines).String(), "min": slices.Min(amounts).String(), "max": slices.Max(amounts).String(),
+		"average": average,
+	}
+	if lasting {
+		average["ongoingMonth"] = r.ongoingMonth(lines).String()
+		amount["stableMonths"], amount["secureMonths"] = r.stableMonths(lines), r.secureMonths(lines)
+	}
+	o["amount"] = amount
+	if found := rhythmOf(lines); found != nil {
+		usual := median(amounts).String()
+		o["frequency"] = object{
+			"type": found.iso, "display": found.display, "amount": usual,
+			"next": object{"date": day(found.next(last)), "amount": usual},
+		}
+	}
+	return o
+}
+
+// medianMonth is the median of what the lines come to in each month that the report touches.
+func (r *reportSums) medianMonth(lines []line) bank.Cents { return median(sumsOf(lines, r.months())) }
+
+// ongoingMonth is what the sources come to in a month that have not ended.
+func (r *reportSums) ongoingMonth(lines []line) bank.Cents {
+	var total bank.Cents
+	for _, s := range r.sourcesIn(lines) {
+		if s.ongoing(r.analysis) {
+			total += median(sumsOf(s.lines, r.lastMonths(3)))
+		}
+	}
+	return total
+}
+
+// stableMonths counts the last whole months that differ from the very last by no more than a tenth; secureMonths those
+// in which there was anything. The documents do not say what the words mean.
+func (r *reportSums) stableMonths(lines []line) int {
+	sums := sumsOf(lines, r.lastMonths(len(r.months())))
+	count := 0
+	for _, month := range sums {
+		if off := (month - sums[0]) * 10; month == 0 || max(off, -off) > max(sums[0], -sums[0]) {
+			break
+		}
+		count++
+	}
+	return count
+}
+
+func (r *reportSums) secureMonths(lines []line) int {
+	sums := sumsOf(lines, r.lastMonths(len(r.months())))
+	if i := slices.Index(sums, 0); i >= 0 {
+		return i
+	}
+	return len(sums)
+}
+
+// ownership is how many hold the account.
+func (h *holding) ownership() gen.AccountOwnership {
+	if h.Joint {
+		return gen.AccountOwnershipTwoParty
+	}
+	return gen.AccountOwnershipOneParty
+}
+
+// reportAccount is what the accounts of both types of reports share.
+func (h *holding) reportAccount() object {
+	available := ""
+	if h.HasAvailable {
+		available = h.Available.String()
+	}
+	return object{
+		"id": h.id, "accountNo": h.Number, "name": h.Name, "currency": currencyOf(h), "balance": h.Balance.String(),
+		"availableFunds": available, "lastUpdated": formatTime(h.fetched), "accountHolder": h.Holder,
+		"accountOwnership": h.ownership(), "status": gen.AccountStatusAvailable,
+		"class":      object{"type": h.Kind, "product": h.Product},
+		"connection": h.connection.id, "institution": h.institution,
+		"links": object{ // relative, as in the example
+			"self": h.path(), "transactions": h.user.path() + "/transactions?filter=account.id.eq('" + h.id + "')",
+			"institution": "/institutions/" + h.institution,
+		},
+	}
+}
+
+func (r *report) account(h *holding) object {
+	o := h.reportAccount()
+	o["creditLimit"] = h.Limit.String()
+	o["transactionIntervals"] = []object{}
+	if lines := r.of(h); len(lines) > 0 {
+		first, last := firstAndLast(lines)
+		o["transactionIntervals"] = []object{{"from": day(first), "to": day(last)}}
+	}
+	return o
+}
+
+// statement is the data of a bank statement, of which there is no example.
+func (r *report) statement(v *view) object {
+	h := r.holdings[0]
+	account := h.reportAccount()
+	account["type"] = "account"
+	account["maskedNumber"] = maskedNumber(h.Number)
+	account["isOwned"] = true
+	account["creationDate"] = formatTime(h.Opened)
+	account["meta"] = object{}
+	return object{
+		"institution": object{
+			"logo": "https://cdn.basiq.io/bank-logos/" + h.institution + ".svg", "name": h.institutionName(), "abn": "", "acn": "",
+		},
+		"identity": h.statementIdentity(),
+		"accreditation": object{
+			"cdrAccessModel": "", "entityName": reportMaker, "title": "", "licenceNo": "", "description": "",
+		},
+		"account": []object{account}, "transactions": v.url(r.path() + "/transactions"),
+	}
+}
+
+// maskedNumber leaves the last four characters of an account's number.
+func maskedNumber(number string) string {
+	if len(number) <= 4 {
+		return number
+	}
+	return strings.Repeat("x", len(number)-4) + number[len(number)-4:]
+}
+
+// statementIdentity is who holds the account, as the bank knows them.
+func (h *holding) statementIdentity() object {
+	o := object{
+		"customerType": "person", "fullName": h.Holder, "phoneNumbers": []string{}, "emails": []string{},
+		"physicalAddresses": []object{},
+	}
+	p := h.connection.person()
+	if p == nil {
+		return o
+	}
+	o["fullName"], o["firstName"], o["lastName"] = p.Profile.First+" "+p.Profile.Last, p.Profile.First, p.Profile.Last
+	o["title"], o["DOB"] = p.Profile.Title, p.Profile.BirthDate
+	o["occupationCode"], o["occupationCodeVersion"] = p.Profile.OccupationCode, "ANZSCO_1220.0_2013_V1.3"
+	o["phoneNumbers"], o["emails"] = []string{p.Profile.Phone}, []string{p.Profile.Email}
+	o["physicalAddresses"] = []object{{
+		"addressLine1": p.Profile.Street, "addressLine2": "", "addressLine3": "", "city": p.Profile.Suburb,
+		"state": p.Profile.State, "postCode": p.Profile.Postcode, "country": "AUS",
+	}}
+	if b := p.Business; b != nil {
+		o["customerType"] = "organisation"
+		o["agentName"], o["agentFirstName"], o["agentLastName"] = o["fullName"], p.Profile.First, p.Profile.Last
+		o["agentRole"] = "Owner"
+		o["businessName"], o["legalName"], o["shortName"], o["abn"], o["acn"] = b.Name, b.LegalName, b.Name, b.ABN, b.ACN
+	}
+	return o
+}
+
+// print is the report as a PDF.
+func (r *report) print() []byte {
+	lines := []string{r.title, r.kind + ", created " + formatTime(r.created), "From " + day(r.from) + " to " + day(r.end.AddDate(0, 0, -1)), ""}
+	for _, h := range r.holdings {
+		lines = append(lines, h.institutionName()+" "+h.Product+" "+h.Number+": "+h.Balance.String())
+	}
+	lines = append(lines, "")
+	if r.kind == statementReport {
+		for _, l := range slices.Backward(r.lines) {
+			lines = append(lines, day(l.date())+"  "+l.Description+"  "+l.Amount.String())
+		}
+		return newPDF(lines)
+	}
+	sums := r.reportSums()
+	for i := range reportMetrics {
+		if m := &reportMetrics[i]; slices.Contains(r.metrics, m.id) {
+			lines = append(lines, m.id+" "+m.title+": "+metricText(m.value(sums)))
+		}
+	}
+	return newPDF(lines)
+}
+
+// metricText writes the value of a metric.
+func metricText(value any) string {
+	if n, ok := value.(int); ok {
+		return strconv.Itoa(n)
+	}
+	s, _ := value.(string)
+	return s
+}

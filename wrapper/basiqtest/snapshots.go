@@ -1,0 +1,181 @@
+package basiqtest
+
+import (
+	"net/http"
+	"regexp"
+	"slices"
+	"time"
+
+	"github.com/basiq-go/basiq-go/gen"
+)
+
+// The kinds of summaries, which are also their types and the segments of their paths.
+const (
+	kindAffordability = "affordability"
+	kindIncome        = "income"
+	kindExpenses      = "expenses"
+)
+
+// defaultMonths is how many months a summary is about unless it is told. No document says; they speak of up to 13.
+const defaultMonths = 13
+
+// snapshot is a summary of a user's affordability, income or expenses. What it says follows from the analysis alone, so
+// it never changes.
+type snapshot struct {
+	*analysis
+
+	id, kind string
+	user     *user
+	created  time.Time
+	// with are the summaries of income and expenses that were made together with one of affordability.
+	with struct{ income, expenses *snapshot }
+}
+
+var (
+	monthFormat = regexp.MustCompile(`^[0-9]{4}-(0[1-9]|1[0-2])$`)
+	uuidFormat  = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
+)
+
+// snapshotNotValid is how an id is refused that is none.
+func snapshotNotValid(code, detail string) *failure {
+	return &failure{
+		status: http.StatusBadRequest, code: code, title: "Parameter value is not valid", detail: detail,
+		source: fromParameter("snapshotId"),
+	}
+}
+
+// snapshot returns the summary of a kind that the path names.
+func (s *Sandbox) snapshot(c *call, kind string) (*snapshot, error) {
+	u, err := s.user(c)
+	if err != nil {
+		return nil, err
+	}
+	id := c.http.PathValue("snapshotId")
+	if !uuidFormat.MatchString(id) {
+		return nil, snapshotNotValid("path-parameter-not-valid", "Snapshot ID value is not valid")
+	}
+	i := slices.IndexFunc(u.snapshots, func(snap *snapshot) bool { return snap.id == id })
+	switch {
+	case i >= 0 && u.snapshots[i].kind == kind:
+		return u.snapshots[i], nil
+	case i >= 0 && kind == kindExpenses:
+		// The documents have this for expenses only, and do not say when. An id of something else is likely.
+		return nil, snapshotNotValid("parameter-not-valid", "Invalid expenses snapshot ID provided")
+	default:
+		return nil, resourceNotFound()
+	}
+}
+
+// postSnapshot makes a summary. There is none, and no error, where nothing happened in the period.
+func (s *Sandbox) postSnapshot(c *call, kind string) (answer, error) {
+	u, err := s.user(c)
+	if err != nil {
+		return answer{}, err
+	}
+	var request gen.AffordabilityRequest
+	if len(c.body) > 0 { // It may be left out.
+		if err := c.decode(&request); err != nil {
+			return answer{}, err
+		}
+	}
+	from, end, err := c.summaryPeriod(request)
+	if err != nil {
+		return answer{}, err
+	}
+	holdings, err := s.summaryHoldings(u, request.Accounts, c.now)
+	if err != nil {
+		return answer{}, err
+	}
+	a := s.analyse(holdings, from, end)
+	if len(a.lines) == 0 {
+		return answer{status: http.StatusNoContent}, nil
+	}
+	if err := s.countSnapshot(c.now); err != nil {
+		return answer{}, err
+	}
+	snap := s.keepSnapshot(u, kind, a, c.now)
+	if kind == kindAffordability {
+		snap.with.income = s.keepSnapshot(u, kindIncome, a, c.now)
+		snap.with.expenses = s.keepSnapshot(u, kindExpenses, a, c.now)
+	}
+	if c.wantsOther() {
+		// The documents have 201 for a PDF, too, but without any content.
+		return answer{http.StatusOK, document{pdf, snap.print()}}, nil
+	}
+	return answer{http.StatusOK, snap.show(&c.view)}, nil
+}
+
+func (s *Sandbox) keepSnapshot(u *user, kind string, a *analysis, now time.Time) *snapshot {
+	snap := &snapshot{analysis: a, id: s.newID(), kind: kind, user: u, created: now}
+	u.snapshots = append(u.snapshots, snap)
+	return snap
+}
+
+// summaryPeriod returns the first day and the first after the last. The details are the error table's, which speaks of
+// days where the schemas have months.
+func (c *call) summaryPeriod(request gen.AffordabilityRequest) (from, end time.Time, err error) {
+	fromWrong := request.FromMonth != "" && !monthFormat.MatchString(request.FromMonth)
+	toWrong := request.ToMonth != "" && !monthFormat.MatchString(request.ToMonth)
+	const format = " not in valid format. Date has to be in yyyy-mm-dd format"
+	fromSource := fromPointer("fromMonth", c.route.body+"/fromMonth")
+	toSource := fromPointer("toMonth", c.route.body+"/toMonth")
+	switch {
+	case fromWrong && toWrong:
+		return from, end, notValid("Dates"+format, fromSource)
+	case fromWrong:
+		return from, end, notValid("fromDate"+format, fromSource)
+	case toWrong:
+		return from, end, notValid("toDate"+format, toSource)
+	}
+	to := monthOf(c.now)
+	if request.ToMonth != "" {
+		to, _ = time.Parse("2006-01", request.ToMonth) // It has the format.
+	}
+	from = to.AddDate(0, 1-defaultMonths, 0)
+	if request.FromMonth != "" {
+		from, _ = time.Parse("2006-01", request.FromMonth) // It has the format.
+	}
+	if to.Before(from) {
+		return from, end, notValid("toDate must be be after or equal to fromDate", toSource)
+	}
+	return from, to.AddDate(0, 1, 0), nil
+}
+
+// summaryHoldings returns the accounts to summarise: those with these ids, or all. They are all in Australian dollars, so
+// nobody is told of mixed currencies.
+func (s *Sandbox) summaryHoldings(u *user, ids []string, now time.Time) ([]*holding, error) {
+	all := s.userHoldings(u, now)
+	if len(all) == 0 {
+		return nil, notFound("User doesn't have any accounts")
+	}
+	for _, id := range ids {
+		if !slices.ContainsFunc(all, func(h *holding) bool { return h.id == id }) {
+			return nil, resourceNotFound()
+		}
+	}
+	if len(ids) == 0 {
+		return all, nil
+	}
+	return slices.DeleteFunc(all, func(h *holding) bool { return !slices.Contains(ids, h.id) }), nil
+}
+
+func (snap *snapshot) path() string { return snap.user.path() + "/" + snap.kind + "/" + snap.id }
+
+func (snap *snapshot) show(v *view) object {
+	switch snap.kind {
+	case kindIncome:
+		return snap.income(v)
+	case kindExpenses:
+		return snap.expenses(v)
+	default:
+		return snap.affordability(v)
+	}
+}
+
+func (a *analysis) accountLinks(v *view) []string {
+	links := make([]string, 0, len(a.holdings))
+	for _, h := range a.holdings {
+		links = append(links, v.url(h.path()))
+	}
+	return links
+}

@@ -1,0 +1,79 @@
+package basiqtest
+
+import (
+	"encoding/json"
+	"strconv"
+)
+
+// writable is what writes itself as JSON. Package encoding/json reads again all that such a thing has written, and with
+// the race detector on that takes longer than everything else that a page of 500 transactions needs.
+type writable interface{ writeTo(w *jsonWriter) }
+
+// jsonWriter writes JSON objects, their fields in the order of the calls.
+type jsonWriter struct{ buf []byte }
+
+func (w *jsonWriter) begin() { w.buf = append(w.buf, '{') }
+
+func (w *jsonWriter) end() { w.buf = append(w.buf, '}') }
+
+// name begins a field, whose value is to be written next. It must need no escaping.
+func (w *jsonWriter) name(name string) {
+	if w.buf[len(w.buf)-1] != '{' {
+		w.buf = append(w.buf, ',')
+	}
+	w.buf = append(w.buf, '"')
+	w.buf = append(w.buf, name...)
+	w.buf = append(w.buf, '"', ':')
+}
+
+// text writes a field that is a string.
+func (w *jsonWriter) text(name, value string) {
+	w.name(name)
+	if !plain(value) {
+		w.value(value)
+		return
+	}
+	w.buf = append(w.buf, '"')
+	w.buf = append(w.buf, value...)
+	w.buf = append(w.buf, '"')
+}
+
+// plain reports whether a string stands in JSON as it is.
+func plain(text string) bool {
+	for i := range len(text) {
+		if c := text[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
+}
+
+// textOrNull writes a field that is a string or null.
+func (w *jsonWriter) textOrNull(name string, value *string) {
+	if value == nil {
+		w.raw(name, "null")
+		return
+	}
+	w.text(name, *value)
+}
+
+func (w *jsonWriter) number(name string, value int) { w.raw(name, strconv.Itoa(value)) }
+
+// raw writes a field whose value is JSON already.
+func (w *jsonWriter) raw(name, value string) {
+	w.name(name)
+	w.buf = append(w.buf, value...)
+}
+
+// value writes any value.
+func (w *jsonWriter) value(v any) {
+	if own, ok := v.(writable); ok {
+		own.writeTo(w)
+		return
+	}
+	written, err := json.Marshal(v)
+	if err != nil {
+		panic("basiqtest: an answer that is no JSON: " + err.Error())
+	}
+	w.buf = append(w.buf, written...)
+}
