@@ -101,7 +101,7 @@ func TestBrowser(t *testing.T) {
 
 			b.passing("Fetching your accounts")
 			b.at("Your accounts")
-			assert.Regexp(t, `Bank AU00000 active(?s:.*)-?\$[0-9,]+\.[0-9]{2}(?s:.*)Bank AU00002 active(?s:.*)-?\$[0-9,]+\.[0-9]{2}`,
+			assert.Regexp(t, `Hooli active(?s:.*)-?\$[0-9,]+\.[0-9]{2}(?s:.*)Pied Piper active(?s:.*)-?\$[0-9,]+\.[0-9]{2}`,
 				evaluate[string](b, `document.querySelector("main").innerText`))
 
 			b.tabs(skipLink, "Connect another bank", "Manage what you share")

@@ -40,8 +40,8 @@ type (
 	}
 	stepView struct{ Text, Status string }
 	bankView struct {
-		ID, Status string
-		Accounts   []accountView
+		Name, Status string
+		Accounts     []accountView
 	}
 	accountView struct{ Name, Kind, Number, Balance, Available string }
 )
@@ -114,7 +114,7 @@ func (a *app) banks(ctx context.Context, userID string) ([]bankView, error) {
 		if err != nil {
 			return nil, err
 		}
-		b := bankView{ID: connection.Institution.ID, Status: string(connection.Status)}
+		b := bankView{Name: a.bankName(ctx, connection), Status: string(connection.Status)}
 		if connection.Accounts != nil {
 			for _, account := range connection.Accounts.Data {
 				b.Accounts = append(b.Accounts, newAccountView(&account))
@@ -123,6 +123,15 @@ func (a *app) banks(ctx context.Context, userID string) ([]bankView, error) {
 		banks = append(banks, b)
 	}
 	return banks, nil
+}
+
+// bankName returns what the bank is called, or its id when that cannot be found out: the accounts matter more.
+func (a *app) bankName(ctx context.Context, connection *basiq.Connection) string {
+	connector, err := a.client.Connectors.Get(ctx, connection.Institution.ID, connection.Method)
+	if err != nil || connector.Institution == nil || connector.Institution.Name == "" {
+		return connection.Institution.ID
+	}
+	return connector.Institution.Name
 }
 
 func newAccountView(account *basiq.Account) accountView {
