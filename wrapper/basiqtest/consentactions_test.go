@@ -187,6 +187,8 @@ func TestActionReauthorise(t *testing.T) {
 		before := c.get("/users/" + userID).raw
 		b := c.visit(userID, action("reauthorise"))
 		b.at("Authorise your connections again")
+		b.send(http.MethodPost, b.url, url.Values{"step": {"renew"}, "connection": {"x"}})
+		b.at("Authorise your connections again") // there is no such one
 		b.press("Hooli")
 		b.wait()
 		b.at("Hooli is connected")
