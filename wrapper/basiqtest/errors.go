@@ -172,21 +172,21 @@ func methodNotAllowed() *failure {
 	}
 }
 
+// 410
+
+// gone is the answer to what was there and has ended. The documents have no detail for it.
+func gone() *failure {
+	return &failure{
+		status: http.StatusGone, code: "resource-no-longer-available", title: "Resource no longer available",
+		detail: "Requested resource is no longer available.",
+	}
+}
+
 // 429
 
 func tooManyRequests(detail string) *failure {
 	return &failure{
 		status: http.StatusTooManyRequests, code: "too-many-requests", title: "Too many requests", detail: detail,
-	}
-}
-
-// 501
-
-// notPlayed is no answer of Basiq's: it tells a developer what is missing here.
-func notPlayed(operation string) *failure {
-	return &failure{
-		status: http.StatusNotImplemented, code: "not-implemented", title: "Not played",
-		detail: "Package basiqtest does not play the operation " + operation + " yet.",
 	}
 }
 

@@ -69,6 +69,7 @@ type Sandbox struct {
 	// tokens holds expired tokens too: they are answered differently from unknown ones.
 	tokens      map[string]*token
 	cursors     cursors
+	visits      map[string]*visit // to the consent page
 	enrichments enrichments
 	reports     []*report
 	events      []*event
@@ -126,6 +127,7 @@ func newSandbox(opts []Option) (*Sandbox, error) {
 		users:     map[string]*user{},
 		jobs:      map[string]*job{},
 		tokens:    map[string]*token{},
+		visits:    map[string]*visit{},
 	}, nil
 }
 

@@ -88,7 +88,7 @@ func matchPath(template, path []string) (map[string]string, bool) {
 	return parameters, true
 }
 
-// ServeHTTP answers a request to the API. It makes the [Sandbox] an [http.Handler].
+// ServeHTTP answers a request to the API, or to the consent page. It makes the [Sandbox] an [http.Handler].
 func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	segments := strings.Split(r.URL.EscapedPath(), "/")
 	for i, segment := range segments {
@@ -100,6 +100,10 @@ func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// mentions: a server that cleans it would answer what was never asked for.
 	if r.URL.Path != "/" && (segments[0] != "" || slices.ContainsFunc(segments[1:], noName)) {
 		s.answer(w, &call{route: &route{}, http: r}, func(*call) (answer, error) { return answer{}, invalidRequest() })
+		return
+	}
+	if len(segments) > 1 && segments[1] == "home" {
+		s.servePage(w, r, segments[2:])
 		return
 	}
 	route, values := s.find(r.Method, segments)

@@ -1,0 +1,261 @@
+package basiqtest
+
+import (
+	"bytes"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/basiq-go/basiq-go/wrapper/basiqtest/internal/bank"
+)
+
+// Where the consent page is. It is for browsers, and no operation of the API.
+const (
+	homePath  = "/home"
+	stylePath = homePath + "/style.css"
+	linkPath  = homePath + "/link/"
+	visitPath = homePath + "/visit/"
+)
+
+// maxForm bounds what a browser can send.
+const maxForm = 64 << 10
+
+// page is what the consent page answers: a template with its data, or the way to another page.
+type page struct {
+	status   int
+	template string
+	data     *pageData
+	location string        // where to go instead; "" to stay
+	refresh  time.Duration // after which the browser asks again; 0 for never
+}
+
+func redirect(location string) page { return page{status: http.StatusSeeOther, location: location} }
+
+// refusal is a page that says what is wrong and leads nowhere.
+func refusal(status int, title string, text ...string) page {
+	return page{status: status, template: "refusal", data: &pageData{Title: title, Text: text}}
+}
+
+// The refusals of visits that cannot begin, or cannot go on.
+func noToken() page {
+	return refusal(http.StatusBadRequest, "This link has no token",
+		"The address of this page must have a token=… in its query: a token of the scope CLIENT_ACCESS that is bound to the user.")
+}
+
+func unknownTokenPage() page {
+	return refusal(http.StatusUnauthorized, "This link is not known",
+		"Its token is not one that this sandbox has given out, or it has been revoked.", goBack)
+}
+
+func expiredPage() page {
+	return refusal(http.StatusForbidden, "This link has expired", "Its token was good for a short time only, and that is over.", goBack)
+}
+
+func serverTokenPage() page {
+	return refusal(http.StatusForbidden, "This link must not be used",
+		"Its token has the scope SERVER_ACCESS: with it, a browser can read the data of all users. Such a token must never reach a browser.",
+		"Developers: make a token of the scope CLIENT_ACCESS with the userId of the user for each visit.")
+}
+
+func unboundPage() page {
+	return refusal(http.StatusForbidden, "This link is for nobody",
+		"Its token is not bound to a user.", "Developers: ask for the token with the userId of the user.")
+}
+
+func unknownVisit() page {
+	return refusal(http.StatusNotFound, "This page is over", "It was left, or its time has run out.", goBack)
+}
+
+func connectionGone() page {
+	return refusal(http.StatusNotFound, "This connection is not there", "It has been removed, or it belongs to another user.", goBack)
+}
+
+const goBack = "Go back to the app that you came from, and start again there."
+
+// servePage answers a browser. What it has sent is read before anything is locked.
+func (s *Sandbox) servePage(w http.ResponseWriter, r *http.Request, path []string) {
+	header := w.Header()
+	header.Set("X-Content-Type-Options", "nosniff")
+	header.Set("Referrer-Policy", "no-referrer")
+	header.Set("Content-Security-Policy", s.pagePolicy())
+	if r.URL.Path == stylePath && r.Method == http.MethodGet {
+		header.Set("Content-Type", "text/css; charset=utf-8")
+		header.Set("Cache-Control", "no-cache")
+		_, _ = w.Write(templates().style)
+		return
+	}
+	header.Set("Cache-Control", "no-store")
+	var form url.Values
+	if r.Method == http.MethodPost {
+		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+		if r.ParseForm() == nil { // otherwise it is an empty form, which no step takes
+			form = r.PostForm
+		}
+	}
+	answer, body := s.lockedPage(r, path, form)
+	if answer.location != "" {
+		header.Set("Location", answer.location)
+	} else {
+		header.Set("Content-Type", "text/html; charset=utf-8")
+	}
+	if answer.refresh > 0 {
+		// A header, since a reader of screens is told of a <meta> that does the same, and not of this.
+		header.Set("Refresh", strconv.Itoa(int((answer.refresh+time.Second-1)/time.Second)))
+	}
+	w.WriteHeader(answer.status)
+	_, _ = w.Write(body)
+}
+
+// pagePolicy is the Content-Security-Policy of all pages. What a form is answered with may lead to the redirect URL.
+func (s *Sandbox) pagePolicy() string {
+	forms := "'self'"
+	if back := s.config.redirectURL; back != nil {
+		forms += " " + back.Scheme + "://" + back.Host
+	}
+	return "default-src 'none'; style-src 'self'; form-action " + forms + "; base-uri 'none'; frame-ancestors 'none'"
+}
+
+// lockedPage makes the page with the sandbox locked, and writes it too: a page shows what may change. Whoever has the path
+// of a visit or of an auth link can use it, so the log has it without its last part.
+func (s *Sandbox) lockedPage(r *http.Request, path []string, form url.Values) (page, []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now()
+	s.settle(now)
+	shown := homePath
+	var answer page
+	switch {
+	case len(path) == 0 && r.Method == http.MethodGet:
+		answer = s.openVisit(r.URL.Query(), now)
+	case len(path) == 2 && path[0] == "link" && r.Method == http.MethodGet:
+		shown = linkPath + "{linkId}"
+		answer = s.openLink(path[1], now)
+	case len(path) == 2 && path[0] == "visit" && (r.Method == http.MethodGet || r.Method == http.MethodPost):
+		shown = visitPath + "{visitId}"
+		answer = s.visitPage(path[1], r.Method == http.MethodPost, form, now)
+	default:
+		shown = homePath + "/…"
+		answer = refusal(http.StatusNotFound, "There is no such page", goBack)
+	}
+	s.log.add(Request{Method: r.Method, Path: shown, Status: answer.status, Time: now})
+	if answer.location != "" {
+		return answer, nil
+	}
+	var body bytes.Buffer
+	if err := templates().pages[answer.template].Execute(&body, answer.data); err != nil {
+		panic("basiqtest: a page that cannot be written: " + err.Error())
+	}
+	return answer, body.Bytes()
+}
+
+// openVisit begins a visit with a token. The token leaves the address at once: what follows has the visit's id in its
+// place, which ends with it and is good for this page only.
+func (s *Sandbox) openVisit(query url.Values, now time.Time) page {
+	text := query.Get("token")
+	t := s.tokens[text]
+	switch {
+	case text == "":
+		return noToken()
+	case t == nil:
+		return unknownTokenPage()
+	case !now.Before(t.expires):
+		return expiredPage()
+	case t.scope != client:
+		return serverTokenPage()
+	case t.user == "":
+		return unboundPage()
+	case s.users[t.user] == nil:
+		return refusal(http.StatusNotFound, "This user is not there", "It has been deleted.", goBack)
+	}
+	v := &visit{id: s.newID(), user: s.users[t.user], token: text, action: query.Get("action")}
+	if query.Has("state") {
+		v.state = new(query.Get("state"))
+	}
+	if id := query.Get("institutionId"); id != "" {
+		if v.fixed = bank.FindBank(id); v.fixed == nil || !v.fixed.Login {
+			return refusal(http.StatusBadRequest, "This bank is not known",
+				"The institutionId in the address is none of those that one can log in to here.", goBack)
+		}
+	}
+	if id := query.Get("connectionId"); id != "" {
+		i := slices.IndexFunc(v.user.connections, func(conn *connection) bool { return conn.id == id })
+		if i < 0 {
+			return connectionGone()
+		}
+		v.only = v.user.connections[i]
+	}
+	if refused := v.begin(now); refused != nil {
+		refused.data.Back = s.back(v)
+		return *refused
+	}
+	return s.keepVisit(v, t.expires)
+}
+
+// openLink begins a visit with an auth link: for a first consent, or for more banks under one.
+func (s *Sandbox) openLink(id string, now time.Time) page {
+	for _, u := range s.users {
+		link := u.authLink
+		if link == nil || link.id != id {
+			continue
+		}
+		if link.expired(now) {
+			return refusal(http.StatusGone, "This link has expired", "Ask for a new one where you got it from.")
+		}
+		v := &visit{id: s.newID(), user: u, link: link, action: actionConnect}
+		v.begin(now) // which is refused to nobody
+		return s.keepVisit(v, link.expires)
+	}
+	return refusal(http.StatusNotFound, "This link is not known", "It may have been replaced by a newer one.")
+}
+
+func (s *Sandbox) keepVisit(v *visit, expires time.Time) page {
+	s.visits[v.id] = v
+	s.later(expires, func(time.Time) { delete(s.visits, v.id) })
+	return redirect(visitPath + v.id)
+}
+
+// visitPage shows where a visit has come to, or takes it further.
+func (s *Sandbox) visitPage(id string, post bool, form url.Values, now time.Time) page {
+	v := s.visits[id]
+	if v == nil || s.users[v.user.id] != v.user {
+		return unknownVisit()
+	}
+	if v.link != nil {
+		if v.user.authLink != v.link && v.step(now) != stepDone {
+			return unknownVisit()
+		}
+	} else if t := s.tokens[v.token]; t == nil || !now.Before(t.expires) {
+		return unknownVisit()
+	}
+	if v.step(now) == stepLogin && v.connection != nil && !slices.Contains(v.user.connections, v.connection) {
+		return connectionGone()
+	}
+	if post {
+		return s.submit(v, form, now)
+	}
+	return s.show(v, now, nil)
+}
+
+// back is where the browser goes when the visit is over, or "" when no redirect URL is set. The jobs are those of the
+// banks that were connected; the commas between them stand as they are, as in the documents.
+func (s *Sandbox) back(v *visit) string {
+	if s.config.redirectURL == nil {
+		return ""
+	}
+	u := *s.config.redirectURL
+	add := func(name, value string) {
+		if u.RawQuery != "" {
+			u.RawQuery += "&"
+		}
+		u.RawQuery += name + "=" + value
+	}
+	if len(v.done) > 0 {
+		add("jobIds", v.jobIDs())
+	}
+	if v.state != nil {
+		add("state", url.QueryEscape(*v.state))
+	}
+	return u.String()
+}

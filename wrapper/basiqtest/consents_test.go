@@ -1,0 +1,144 @@
+package basiqtest_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"os"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// shape is a JSON value with its texts, numbers and truths replaced by what they are, and each list by its first item.
+func shape(value any) any {
+	switch value := value.(type) {
+	case map[string]any:
+		fields := map[string]any{}
+		for name, field := range value {
+			fields[name] = shape(field)
+		}
+		return fields
+	case []any:
+		if len(value) == 0 {
+			return "empty"
+		}
+		return []any{shape(value[0])}
+	case nil:
+		return nil
+	case string:
+		if _, err := time.Parse(time.RFC3339, value); err == nil {
+			return "moment"
+		}
+		return "text"
+	case bool:
+		return "truth"
+	default:
+		return "number"
+	}
+}
+
+// The list has the form of Basiq's own example, of consents that are active and of those that were revoked.
+func TestConsentsAsInTheExample(t *testing.T) {
+	t.Parallel()
+	raw, err := os.ReadFile("../../api/conformance/testdata/official/examples/core/getConsents.200.example.json")
+	require.NoError(t, err)
+	var example map[string]any
+	require.NoError(t, json.Unmarshal(raw, &example))
+	examples := example["data"].([]any)
+
+	c, userID := newPage(t)
+	c.visit(userID, nil).press("I agree")
+	r := c.get("/users/" + userID + "/consents")
+	require.Equal(t, http.StatusOK, r.status)
+	active, _ := r.at("data.0")
+	assert.Equal(t, shape(examples[0]), shape(active))
+	assert.Equal(t, 4, r.length("data.0.data.permissions"))
+	assert.Equal(t, c.sandbox.URL()+"/users/"+userID+"/consents", r.text("links.self"))
+
+	require.Equal(t, http.StatusNoContent, c.delete("/users/"+userID+"/consents/"+r.text("data.0.id")).status)
+	revoked, _ := c.get("/users/" + userID + "/consents").at("data.0")
+	assert.Equal(t, shape(examples[1]), shape(revoked))
+	example["data"], example["links"] = "data", "links"
+	list := c.get("/users/" + userID + "/consents").body.(map[string]any)
+	list["data"], list["links"] = "data", "links"
+	assert.Equal(t, shape(example), shape(list))
+}
+
+func TestDeleteConsent(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c, userID := newPage(t)
+		c.consented(userID)
+		other := c.connected(userID, hooliGov, "gavinBelson", "hooli2016") // without a consent
+		accounts := c.get("/users/" + userID).length("accounts.data")
+		b := c.visit(userID, action("connect"))
+		b.connectTo("Nucleus", "ashMann", "hooli2024")
+		nucleusID := c.newestConnection(userID)
+		time.Sleep(long)
+		require.Equal(t, http.StatusNoContent, c.delete("/users/"+userID+"/connections/"+nucleusID).status)
+		require.Greater(t, c.get("/users/"+userID).length("accounts.data"), accounts)
+
+		consents := "/users/" + userID + "/consents"
+		id := c.get(consents).text("data.0.id")
+		r := c.delete(consents + "/" + id)
+		assert.Equal(t, http.StatusNoContent, r.status)
+		assert.Empty(t, r.raw)
+		list := c.get(consents)
+		assert.Equal(t, "revoked", list.text("data.0.status"))
+		assert.Equal(t, list.text("data.0.updated"), list.text("data.0.revoked"))
+
+		connections := c.get("/users/" + userID + "/connections")
+		require.Equal(t, 1, connections.length("data"), "what was made under it is gone, the other is not")
+		assert.Equal(t, other, connections.text("data.0.id"))
+		assert.Less(t, c.get("/users/"+userID).length("accounts.data"), accounts, "and so is what was fetched")
+
+		c.delete(consents+"/"+id).requireError(http.StatusGone, "resource-no-longer-available", "Requested resource is no longer available.")
+		c.delete(consents+"/x").requireError(http.StatusNotFound, "resource-not-found", "Requested resource is not found")
+		c.delete("/users/x/consents/"+id).requireError(http.StatusNotFound, "resource-not-found", "Requested user does not exist.")
+		c.get("/users/x/consents").requireError(http.StatusNotFound, "resource-not-found", "Requested user does not exist.")
+		stranger := c.newUser()
+		c.delete("/users/"+stranger+"/consents/"+id).requireError(http.StatusNotFound, "resource-not-found", "Requested resource is not found")
+	})
+}
+
+func TestConsentExpires(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c, userID := newPage(t)
+		c.consented(userID)
+		time.Sleep(365 * 24 * time.Hour) // 2000 has 366 days
+		c = c.as("3.0", server, "")
+		assert.Equal(t, []string{"active"}, c.statuses(userID))
+		assert.Equal(t, 1, c.get("/users/"+userID+"/connections").length("data"))
+		time.Sleep(24 * time.Hour)
+		c = c.as("3.0", server, "")
+		assert.Equal(t, []string{"expired"}, c.statuses(userID))
+		r := c.get("/users/" + userID + "/consents")
+		assert.Equal(t, r.text("data.0.expiryDate"), r.text("data.0.updated"))
+		assert.False(t, r.has("data.0.revoked"))
+		assert.Equal(t, 0, c.get("/users/"+userID+"/connections").length("data"))
+		assert.Equal(t, 0, c.get("/users/"+userID).length("accounts.data"))
+		c.delete("/users/"+userID+"/consents/"+r.text("data.0.id")).
+			requireError(http.StatusGone, "resource-no-longer-available", "Requested resource is no longer available.")
+		b := c.visit(userID, action("manage"))
+		assert.Contains(t, b.main(), "Expired on 1 January 2001")
+	})
+}
+
+// Consents are API 3.0's, and the server's.
+func TestConsentsRefused(t *testing.T) {
+	t.Parallel()
+	c, userID := newPage(t)
+	r := c.as("2.1", server, "").get("/users/" + userID + "/consents")
+	assert.Equal(t, http.StatusNotFound, r.status)
+	assert.Equal(t, "Route not found for this API version.", r.raw)
+	c.as("3.0", client, userID).get("/users/"+userID+"/consents").
+		requireError(http.StatusForbidden, "forbidden-access", "Access to this resource is forbidden")
+	r = c.get("/users/" + userID + "/consents")
+	assert.Equal(t, 0, r.length("data"))
+	size, _ := r.at("size")
+	assert.Equal(t, json.Number("0"), size)
+}

@@ -1,0 +1,269 @@
+package basiqtest
+
+import (
+	"embed"
+	"html/template"
+	"net/http"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/basiq-go/basiq-go/gen"
+	"github.com/basiq-go/basiq-go/wrapper/basiqtest/internal/bank"
+)
+
+//go:embed pages
+var pageFiles embed.FS
+
+// templateSet is what the consent page is made of.
+type templateSet struct {
+	pages map[string]*template.Template
+	style []byte
+}
+
+// templates reads the files when somebody opens the page, which most tests never do.
+var templates = sync.OnceValue(func() templateSet {
+	set := templateSet{pages: map[string]*template.Template{}}
+	layout := template.Must(template.ParseFS(pageFiles, "pages/layout.html"))
+	for _, name := range []string{
+		stepConsent, stepBanks, stepRenew, stepLogin, stepProgress, stepMFA, stepFailed, stepConnected, stepManage,
+		stepRevoke, stepRemove, stepExtend, stepExtended, stepDone, "refusal",
+	} {
+		set.pages[name] = template.Must(template.Must(layout.Clone()).ParseFS(pageFiles, "pages/"+name+".html"))
+	}
+	style, err := pageFiles.ReadFile("pages/style.css")
+	if err != nil {
+		panic("basiqtest: " + err.Error()) // it is embedded
+	}
+	set.style = style
+	return set
+})
+
+// pageData is what the templates show. Each uses what it needs.
+type pageData struct {
+	Title string
+	Step  string
+	Place string // such as "Step 2 of 3"
+	Self  string // where forms go
+	Back  string // where the browser can go on to; "" when nowhere
+
+	Text        []string // of a refusal
+	Problems    []fieldProblem
+	Bank        string
+	Banks       []*bank.Bank
+	CanChoose   bool // another bank
+	LoginID     string
+	Since       string // when the connection that is logged in to was made; "" for a new one
+	People      []*bank.Person
+	Fields      []answerInput
+	Code        bool // the answer is a code that was sent
+	Until       string
+	Updating    bool
+	Permissions []permission
+	Steps       []progressLine
+	Reason      string
+	Advice      string
+	Done        []string // the names of the banks that were connected
+	JobIDs      string
+	Active      bool // there is a consent
+	Consents    []consentLine
+	Connections []connectionLine
+}
+
+// fieldProblem is what is wrong with a field of a form.
+type fieldProblem struct{ Field, Text string }
+
+// Problem returns what is wrong with a field, or "".
+func (d *pageData) Problem(field string) string {
+	for _, p := range d.Problems {
+		if p.Field == field {
+			return p.Text
+		}
+	}
+	return ""
+}
+
+type (
+	answerInput    struct{ Name, Question, Hint string }
+	progressLine   struct{ Text, Status string }
+	consentLine    struct{ ID, Given, Status, Until string }
+	connectionLine struct{ ID, Bank, Status, Since string }
+)
+
+func answerField(i int) string { return "answer" + strconv.Itoa(i) }
+
+// longDate is how the page writes a day to people.
+func longDate(t time.Time) string { return t.UTC().Format("2 January 2006") }
+
+// show makes the page of the visit's step.
+func (s *Sandbox) show(v *visit, now time.Time, wrong []fieldProblem) page {
+	step := v.step(now)
+	d := &pageData{Step: step, Self: visitPath + v.id, Back: s.back(v), Problems: wrong, JobIDs: v.jobIDs()}
+	d.Place = v.place(step)
+	if v.bank != nil {
+		d.Bank = v.bank.Name
+	}
+	for _, j := range v.done {
+		d.Done = append(d.Done, j.connection.institution.Name)
+	}
+	answer := page{status: http.StatusOK, template: step, data: d}
+	if wrong != nil {
+		answer.status = http.StatusUnprocessableEntity
+	}
+	switch step {
+	case stepConsent:
+		d.Title = "Share your financial data"
+		d.Updating = v.action == actionUpdate
+		d.Permissions = permissions
+		d.Until = longDate(now.AddDate(consentYears, 0, 0))
+	case stepBanks:
+		d.Title = "Choose your bank"
+		d.Banks = slices.DeleteFunc(slices.Clone(bank.Banks()), func(b *bank.Bank) bool { return !b.Login })
+	case stepRenew:
+		d.Title = "Authorise your connections again"
+		d.Connections = connectionLines(v.renewables(), now)
+	case stepLogin:
+		showLogin(v, d)
+	case stepProgress:
+		d.Title = "Connecting to " + d.Bank
+		d.Steps = progressLines(v.job.at(now))
+		answer.refresh = time.Second
+	case stepMFA:
+		answer.refresh = showMFA(v, d, now)
+	case stepFailed:
+		d.Title = d.Bank + " could not be connected"
+		d.CanChoose = v.only == nil
+		d.Reason, d.Advice = whyFailed(v.job.at(now))
+	case stepConnected:
+		d.Title = d.Bank + " is connected"
+		d.CanChoose = v.only == nil
+	default:
+		showManage(v, d, now)
+	}
+	return answer
+}
+
+// place says how far it is to a connection, or "" when there is nothing to say.
+func (v *visit) place(step string) string {
+	var way []string
+	if v.agreeing {
+		way = append(way, stepConsent)
+	}
+	if v.fixed == nil {
+		way = append(way, stepBanks)
+	}
+	way = append(way, stepLogin)
+	i := slices.Index(way, step)
+	if i < 0 || len(way) == 1 || v.connection != nil {
+		return ""
+	}
+	return "Step " + strconv.Itoa(i+1) + " of " + strconv.Itoa(len(way))
+}
+
+func showLogin(v *visit, d *pageData) {
+	d.Title = "Log in to " + d.Bank
+	d.CanChoose = v.only == nil
+	d.People = bank.People()
+	if v.connection != nil {
+		d.Title = "Enter your new password for " + d.Bank
+		d.Since = longDate(v.connection.created)
+	}
+}
+
+// showMFA returns when the page has to be loaded again, because the time for the answer is over.
+func showMFA(v *visit, d *pageData, now time.Time) time.Duration {
+	p, challenge := v.job.at(now), v.job.challenge
+	d.Title = d.Bank + " asks for one thing more"
+	d.Text = []string{challenge.Description}
+	d.Code = challenge.Method == "token"
+	d.Until = p.next.UTC().Format("15:04:05 UTC")
+	for i, q := range challenge.Questions {
+		d.Fields = append(d.Fields, answerInput{answerField(i), q.Text, q.Answer})
+	}
+	return p.next.Sub(now)
+}
+
+// progressLines are the steps of the job that the page waits for.
+func progressLines(p progress) []progressLine {
+	texts := map[gen.JobStepTitle]string{
+		gen.JobStepTitleVerifyCredentials: "Checking your login", gen.JobStepTitleMFAChallenge: "Checking your answer",
+	}
+	statuses := map[gen.JobStepStatus]string{
+		gen.JobStepStatusPending: "to come", gen.JobStepStatusInProgress: "in progress", gen.JobStepStatusSuccess: "done",
+		gen.JobStepStatusSkipped: "not needed",
+	}
+	var lines []progressLine
+	for _, state := range p.steps {
+		if text, shown := texts[state.title]; shown {
+			lines = append(lines, progressLine{text, statuses[state.status]})
+		}
+	}
+	return lines
+}
+
+// whyFailed says why a job has failed, and what its user can do.
+func whyFailed(p progress) (reason, advice string) {
+	for _, state := range p.steps {
+		switch {
+		case state.status != gen.JobStepStatusFailed:
+		case state.title == gen.JobStepTitleMFAChallenge:
+			return "The bank did not get the right answer in time.", "Log in again to be asked again."
+		case state.failure.code == wrongCredentials.code:
+			return state.failure.detail, "Check your login ID and your password."
+		default:
+			return state.failure.detail, ""
+		}
+	}
+	return "", ""
+}
+
+// showManage fills in the pages about what the user has already, and the last one.
+func showManage(v *visit, d *pageData, now time.Time) {
+	switch d.Step {
+	case stepManage:
+		d.Title = "Manage what you share"
+		d.Active = v.user.activeConsent(now) != nil
+		for _, given := range slices.Backward(v.user.consents) {
+			until := given.expires
+			if !given.revoked.IsZero() {
+				until = given.revoked
+			}
+			d.Consents = append(d.Consents, consentLine{
+				given.id, longDate(given.created), string(given.status(now)), longDate(until),
+			})
+		}
+		d.Connections = connectionLines(v.user.connections, now)
+	case stepRevoke:
+		d.Title = "Revoke your consent?"
+		var under []*connection
+		for _, conn := range v.user.connections {
+			if conn.consent == v.ending {
+				under = append(under, conn)
+			}
+		}
+		d.Connections = connectionLines(under, now)
+	case stepRemove:
+		d.Title = "Remove your connection?"
+		d.Bank = v.removing.institution.Name
+	case stepExtend:
+		d.Title = "Extend your consent"
+		d.Consents = []consentLine{{Until: longDate(v.consent.expires)}}
+		d.Until = longDate(now.AddDate(consentYears, 0, 0))
+	case stepExtended:
+		d.Title = "Your consent is extended"
+		d.Until = longDate(v.consent.expires)
+	default:
+		d.Title = "You can close this page"
+	}
+}
+
+func connectionLines(connections []*connection, now time.Time) []connectionLine {
+	lines := make([]connectionLine, 0, len(connections))
+	for _, conn := range connections {
+		lines = append(lines, connectionLine{
+			conn.id, conn.institution.Name, string(conn.at(now).status), longDate(conn.created),
+		})
+	}
+	return lines
+}

@@ -1,0 +1,363 @@
+package basiqtest
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/basiq-go/basiq-go/api"
+	"github.com/basiq-go/basiq-go/gen"
+	"github.com/basiq-go/basiq-go/wrapper/basiqtest/internal/bank"
+)
+
+// What a user can come for. The documents write "null" for none.
+const (
+	actionNone        = ""
+	actionNull        = "null"
+	actionConnect     = "connect"
+	actionManage      = "manage"
+	actionExtend      = "extend"
+	actionUpdate      = "update"
+	actionReauthorise = "reauthorise"
+)
+
+// The steps of a visit, each of which has a template of that name.
+const (
+	stepConsent   = "consent"
+	stepBanks     = "banks"
+	stepRenew     = "renew" // a connection is to be chosen and authorised again
+	stepLogin     = "login"
+	stepProgress  = "progress"
+	stepMFA       = "mfa"
+	stepFailed    = "failed"
+	stepConnected = "connected"
+	stepManage    = "manage"
+	stepRevoke    = "revoke"
+	stepRemove    = "remove"
+	stepExtend    = "extend"
+	stepExtended  = "extended"
+	stepDone      = "done"
+)
+
+// visit is a user on the consent page. All the fields of one visit are in one browser; what it makes is the user's.
+type visit struct {
+	id     string
+	user   *user
+	token  string    // the text of the token that it began with, and ends with; "" when it was an auth link
+	link   *authLink // the auth link; nil when it was a token
+	action string
+	state  *string     // nil when none was given
+	fixed  *bank.Bank  // the bank to begin with; nil when it is to be chosen
+	only   *connection // the connection that it is about; nil when it is about none
+	at     string      // the step, as far as it does not follow from a job
+
+	agreeing   bool        // the way to the next connection begins with a consent
+	consent    *consent    // under which connections are made; nil when none has been given
+	bank       *bank.Bank  // to log in to
+	connection *connection // what gets new credentials, or is authorised again; nil for a new one
+	made       *connection // what the latest login has made; nil when it was there before
+	job        *job        // the latest
+	done       []*job      // those that have logged in
+
+	ending   *consent    // about to be revoked
+	removing *connection // about to be removed
+}
+
+// begin chooses the first step. It returns a refusal when there is nothing that the action could do.
+func (v *visit) begin(now time.Time) *page {
+	refused := func(title string, text ...string) *page {
+		return new(refusal(http.StatusBadRequest, title, text...))
+	}
+	v.consent = v.user.activeConsent(now)
+	switch {
+	case v.action == actionReauthorise && len(v.user.connections) == 0:
+		return refused("There is nothing to authorise again", "You have no connection to a bank here.")
+	case v.action == actionReauthorise:
+		v.at = stepRenew
+	case v.only != nil:
+		v.login(v.only.institution, v.only)
+	case v.action == actionNone || v.action == actionNull:
+		v.consent, v.at = nil, stepConsent
+	case v.action == actionConnect:
+		v.chooseBank()
+	case v.action == actionManage:
+		v.at = stepManage
+	case (v.action == actionExtend || v.action == actionUpdate) && v.consent == nil:
+		return refused("You have not given a consent", "There is none that is still good, so it cannot be changed. Give one first.")
+	case v.action == actionExtend:
+		v.at = stepExtend
+	case v.action == actionUpdate:
+		v.at = stepConsent
+	default:
+		return refused("This page cannot do that", "The action in the address is none that is documented.")
+	}
+	return nil
+}
+
+func (v *visit) login(at *bank.Bank, conn *connection) {
+	v.bank, v.connection, v.at = at, conn, stepLogin
+}
+
+// chooseBank goes to the list of banks, or past it when the bank is known.
+func (v *visit) chooseBank() {
+	v.connection, v.job, v.at = nil, nil, stepBanks
+	if v.fixed != nil {
+		v.login(v.fixed, nil)
+	}
+}
+
+// another goes to where one more is chosen.
+func (v *visit) another() {
+	v.connection, v.job, v.bank, v.agreeing = nil, nil, nil, false
+	v.fixed = nil // that one is done, or was given up
+	v.at = stepBanks
+	if v.action == actionReauthorise {
+		v.at = stepRenew
+	}
+}
+
+// step returns the step that the visit has come to. No login goes without a consent, unless the connection is there.
+func (v *visit) step(now time.Time) string {
+	switch {
+	case v.at == stepProgress:
+		return v.progress(now)
+	case v.at == stepConsent:
+		v.agreeing = true
+	case v.consent != nil && v.consent.status(now) == gen.ConsentStatusActive:
+	case (v.at == stepBanks || v.at == stepLogin) && v.connection == nil, v.at == stepExtend:
+		v.consent, v.at, v.agreeing = nil, stepConsent, true
+	}
+	return v.at
+}
+
+// progress returns what the latest job has come to: the page is done with it when the login has worked, and the second
+// factor too if the bank asks for one. What comes after that is for the application to wait for.
+func (v *visit) progress(now time.Time) string {
+	p := v.job.at(now)
+	for _, state := range p.steps {
+		if state.title != gen.JobStepTitleVerifyCredentials && state.title != gen.JobStepTitleMFAChallenge {
+			continue
+		}
+		switch {
+		case state.status == gen.JobStepStatusFailed:
+			return stepFailed
+		case p.waiting:
+			return stepMFA
+		case state.status == gen.JobStepStatusPending || state.status == gen.JobStepStatusInProgress:
+			return stepProgress
+		}
+	}
+	if !slices.Contains(v.done, v.job) {
+		v.done = append(v.done, v.job)
+	}
+	return stepConnected
+}
+
+func (v *visit) jobIDs() string {
+	ids := make([]string, 0, len(v.done))
+	for _, j := range v.done {
+		ids = append(ids, j.id)
+	}
+	return strings.Join(ids, ",")
+}
+
+// submit takes a visit further. A form of another step than the current one was sent twice, or is on an old page: it does
+// nothing. All the forms lead back to where the visit is, so that nothing is sent twice by loading a page again; only one
+// that is not filled in correctly is shown at once, with what was in it.
+func (s *Sandbox) submit(v *visit, form url.Values, now time.Time) page {
+	here := redirect(visitPath + v.id)
+	step, do := v.step(now), form.Get("do")
+	if form.Get("step") != step {
+		return here
+	}
+	if do == "leave" {
+		return s.leave(v, now)
+	}
+	switch step {
+	case stepConsent:
+		if do == "agree" {
+			s.agree(v, now)
+		}
+	case stepBanks:
+		if chosen := bank.FindBank(form.Get("bank")); chosen != nil && chosen.Login {
+			v.login(chosen, nil)
+		}
+	case stepRenew:
+		if conn := v.renewable(form.Get("connection")); conn != nil {
+			v.connection, v.bank, v.made = conn, conn.institution, nil
+			v.job, _ = s.refresh(conn, now)
+			v.at = stepProgress
+		}
+	case stepLogin:
+		if do == "another" {
+			v.another()
+			return here
+		}
+		return s.logIn(v, form, now)
+	case stepMFA:
+		return s.answerMFA(v, form, now)
+	case stepFailed:
+		s.dropFailed(v, now)
+		if do == "again" {
+			v.login(v.bank, v.connection)
+		} else if do == "another" {
+			v.another()
+		}
+	case stepConnected:
+		if do == "another" {
+			v.another()
+		}
+	default:
+		s.manage(v, step, do, form, now)
+	}
+	return here
+}
+
+// agree gives the consent. An update comes with a new policy, and ends what was made under the one before: the documents
+// say that otherwise it would be an extension, and the sandbox has no other sign of a new policy.
+func (s *Sandbox) agree(v *visit, now time.Time) {
+	policy := v.user.policy()
+	if v.action == actionUpdate {
+		policy++
+		if before := v.consent; before.status(now) == gen.ConsentStatusActive {
+			s.revokeConsent(v.user, before, now)
+		}
+		v.action = actionConnect // it is done
+	}
+	v.consent = s.giveConsent(v.user, policy, now)
+	v.chooseBank()
+}
+
+// renewable returns the connection of that id if it can be authorised again in this visit, or nil. The sandbox has no
+// connections of open banking, whose time runs out, so here those of the web can be.
+func (v *visit) renewable(id string) *connection {
+	for _, conn := range v.renewables() {
+		if conn.id == id {
+			return conn
+		}
+	}
+	return nil
+}
+
+func (v *visit) renewables() []*connection {
+	var list []*connection
+	for _, conn := range v.user.connections {
+		if conn.method == gen.ConnectionMethodWeb && (v.only == nil || v.only == conn) {
+			list = append(list, conn)
+		}
+	}
+	return list
+}
+
+// logIn connects, or gives a connection new credentials.
+func (s *Sandbox) logIn(v *visit, form url.Values, now time.Time) page {
+	login, password := strings.TrimSpace(form.Get("loginId")), form.Get("password")
+	var wrong []fieldProblem
+	if v.connection == nil && login == "" {
+		wrong = append(wrong, fieldProblem{"loginId", "Enter your login ID"})
+	}
+	if password == "" {
+		wrong = append(wrong, fieldProblem{"password", "Enter your password"})
+	}
+	if wrong != nil {
+		again := s.show(v, now, wrong)
+		again.data.LoginID = login
+		return again
+	}
+	if v.connection != nil {
+		v.made = nil
+		v.connection.password = api.NewSecret(password)
+		v.job, _ = s.refresh(v.connection, now)
+	} else {
+		before := len(v.user.connections)
+		j, _, err := s.connect(v.user, v.bank, api.NewSecret(login), api.NewSecret(password), v.consent, now)
+		if err != nil {
+			return refusal(http.StatusForbidden, "There are too many connections",
+				"This sandbox plays the limit of 500, and it has been reached.")
+		}
+		v.job, v.made = j, nil
+		if len(v.user.connections) > before {
+			v.made = j.connection
+		}
+	}
+	v.at = stepProgress
+	return redirect(visitPath + v.id)
+}
+
+// answerMFA gives the answers to the bank, unless one is missing: it takes them once only.
+func (s *Sandbox) answerMFA(v *visit, form url.Values, now time.Time) page {
+	var answers []api.WireSecret
+	var wrong []fieldProblem
+	for i := range v.job.challenge.Questions {
+		given := strings.TrimSpace(form.Get(answerField(i)))
+		if given == "" {
+			wrong = append(wrong, fieldProblem{answerField(i), "Enter the answer to " + v.job.challenge.Questions[i].Text})
+		}
+		answers = append(answers, api.WireSecret(given))
+	}
+	if wrong != nil {
+		return s.show(v, now, wrong)
+	}
+	_ = s.answerChallenge(v.job, answers, now) // which the job says too
+	return redirect(visitPath + v.id)
+}
+
+// dropFailed removes the connection that a failed login has made: one exists, say the documents, when a login has worked.
+func (s *Sandbox) dropFailed(v *visit, now time.Time) {
+	if v.made != nil && slices.Contains(v.user.connections, v.made) {
+		s.removeConnection(v.user, v.made, now)
+	}
+	v.made = nil
+}
+
+// manage takes the forms of the steps that are about what the user has already.
+func (s *Sandbox) manage(v *visit, step, do string, form url.Values, now time.Time) {
+	yes := do == "yes"
+	switch step {
+	case stepManage:
+		given := v.user.consent(form.Get("revoke"))
+		i := slices.IndexFunc(v.user.connections, func(conn *connection) bool { return conn.id == form.Get("remove") })
+		switch {
+		case given != nil && given.status(now) == gen.ConsentStatusActive:
+			v.ending, v.at = given, stepRevoke
+		case i >= 0:
+			v.removing, v.at = v.user.connections[i], stepRemove
+		case do == "another":
+			v.consent = v.user.activeConsent(now)
+			v.another()
+		}
+	case stepRevoke:
+		if yes && v.ending.status(now) == gen.ConsentStatusActive {
+			s.revokeConsent(v.user, v.ending, now)
+		}
+		v.at = stepManage
+	case stepRemove:
+		if yes && slices.Contains(v.user.connections, v.removing) {
+			s.removeConnection(v.user, v.removing, now)
+		}
+		v.at = stepManage
+	case stepExtend:
+		if yes {
+			s.extendConsent(v.user, v.consent, now)
+			v.at = stepExtended
+		}
+	}
+}
+
+// leave ends the visit. An auth link is used up when its user is done.
+func (s *Sandbox) leave(v *visit, now time.Time) page {
+	if v.step(now) == stepFailed {
+		s.dropFailed(v, now)
+	}
+	if v.link != nil && len(v.done) > 0 {
+		v.user.authLink = nil
+	}
+	if to := s.back(v); to != "" {
+		delete(s.visits, v.id)
+		return redirect(to)
+	}
+	v.at = stepDone
+	return redirect(visitPath + v.id)
+}
