@@ -22,8 +22,8 @@ const (
 // maxForm bounds what a browser can send.
 const maxForm = 64 << 10
 
-// screen is what the consent page answers: a template with its data, or the way to another page.
-type screen struct {
+// page is what the consent page answers: a template with its data, or the way to another page.
+type page struct {
 	status   int
 	template string
 	data     *pageData
@@ -31,44 +31,44 @@ type screen struct {
 	refresh  time.Duration // after which the browser asks again; 0 for never
 }
 
-func redirect(location string) screen { return screen{status: http.StatusSeeOther, location: location} }
+func redirect(location string) page { return page{status: http.StatusSeeOther, location: location} }
 
 // refusal is a page that says what is wrong and leads nowhere.
-func refusal(status int, title string, text ...string) screen {
-	return screen{status: status, template: "refusal", data: &pageData{Title: title, Text: text}}
+func refusal(status int, title string, text ...string) page {
+	return page{status: status, template: "refusal", data: &pageData{Title: title, Text: text}}
 }
 
 // The refusals of visits that cannot begin, or cannot go on.
-func noToken() screen {
+func noToken() page {
 	return refusal(http.StatusBadRequest, "This link has no token",
 		"The address of this page must have a token=… in its query: a token of the scope CLIENT_ACCESS that is bound to the user.")
 }
 
-func unknownTokenPage() screen {
+func unknownTokenPage() page {
 	return refusal(http.StatusUnauthorized, "This link is not known",
 		"Its token is not one that this sandbox has given out, or it has been revoked.", goBack)
 }
 
-func expiredPage() screen {
+func expiredPage() page {
 	return refusal(http.StatusForbidden, "This link has expired", "Its token was good for a short time only, and that is over.", goBack)
 }
 
-func serverTokenPage() screen {
+func serverTokenPage() page {
 	return refusal(http.StatusForbidden, "This link must not be used",
 		"Its token has the scope SERVER_ACCESS: with it, a browser can read the data of all users. Such a token must never reach a browser.",
 		"Developers: make a token of the scope CLIENT_ACCESS with the userId of the user for each visit.")
 }
 
-func unboundPage() screen {
+func unboundPage() page {
 	return refusal(http.StatusForbidden, "This link is for nobody",
 		"Its token is not bound to a user.", "Developers: ask for the token with the userId of the user.")
 }
 
-func unknownVisit() screen {
+func unknownVisit() page {
 	return refusal(http.StatusNotFound, "This page is over", "It was left, or its time has run out.", goBack)
 }
 
-func connectionGone() screen {
+func connectionGone() page {
 	return refusal(http.StatusNotFound, "This connection is not there", "It has been removed, or it belongs to another user.", goBack)
 }
 
@@ -120,13 +120,13 @@ func (s *Sandbox) pagePolicy() string {
 
 // lockedPage makes the page with the sandbox locked, and writes it too: a page shows what may change. Whoever has the path
 // of a visit or of an auth link can use it, so the log has it without its last part.
-func (s *Sandbox) lockedPage(r *http.Request, path []string, form url.Values) (screen, []byte, Request) {
+func (s *Sandbox) lockedPage(r *http.Request, path []string, form url.Values) (page, []byte, Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
 	s.settle(now)
 	shown := homePath
-	var answer screen
+	var answer page
 	switch {
 	case len(path) == 0 && r.Method == http.MethodGet:
 		answer = s.openVisit(r.URL.Query(), now)
@@ -154,7 +154,7 @@ func (s *Sandbox) lockedPage(r *http.Request, path []string, form url.Values) (s
 
 // openVisit begins a visit with a token. The token leaves the address at once: what follows has the visit's id in its
 // place, which ends with it and is good for this page only.
-func (s *Sandbox) openVisit(query url.Values, now time.Time) screen {
+func (s *Sandbox) openVisit(query url.Values, now time.Time) page {
 	text := query.Get("token")
 	t := s.tokens[text]
 	switch {
@@ -196,7 +196,7 @@ func (s *Sandbox) openVisit(query url.Values, now time.Time) screen {
 }
 
 // openLink begins a visit with an auth link: for a first consent, or for more banks under one.
-func (s *Sandbox) openLink(id string, now time.Time) screen {
+func (s *Sandbox) openLink(id string, now time.Time) page {
 	for _, u := range s.users {
 		link := u.authLink
 		if link == nil || link.id != id {
@@ -212,14 +212,14 @@ func (s *Sandbox) openLink(id string, now time.Time) screen {
 	return refusal(http.StatusNotFound, "This link is not known", "It may have been replaced by a newer one.")
 }
 
-func (s *Sandbox) keepVisit(v *visit, expires time.Time) screen {
+func (s *Sandbox) keepVisit(v *visit, expires time.Time) page {
 	s.visits[v.id] = v
 	s.later(expires, func(time.Time) { delete(s.visits, v.id) })
 	return redirect(visitPath + v.id)
 }
 
 // visitPage shows where a visit has come to, or takes it further.
-func (s *Sandbox) visitPage(id string, post bool, form url.Values, now time.Time) screen {
+func (s *Sandbox) visitPage(id string, post bool, form url.Values, now time.Time) page {
 	v := s.visits[id]
 	if v == nil || s.users[v.user.id] != v.user {
 		return unknownVisit()

@@ -97,7 +97,7 @@ func answerField(i int) string { return "answer" + strconv.Itoa(i) }
 func longDate(t time.Time) string { return t.UTC().Format("2 January 2006") }
 
 // show makes the page of the visit's step.
-func (s *Sandbox) show(v *visit, now time.Time, wrong []fieldProblem) screen {
+func (s *Sandbox) show(v *visit, now time.Time, wrong []fieldProblem) page {
 	step := v.step(now)
 	d := &pageData{Step: step, Self: visitPath + v.id, Back: s.back(v), Problems: wrong, JobIDs: v.jobIDs()}
 	d.Place = v.place(step)
@@ -107,7 +107,7 @@ func (s *Sandbox) show(v *visit, now time.Time, wrong []fieldProblem) screen {
 	for _, j := range v.done {
 		d.Done = append(d.Done, j.connection.institution.Name)
 	}
-	answer := screen{status: http.StatusOK, template: step, data: d}
+	answer := page{status: http.StatusOK, template: step, data: d}
 	if wrong != nil {
 		answer.status = http.StatusUnprocessableEntity
 	}

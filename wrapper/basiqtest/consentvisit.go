@@ -66,8 +66,8 @@ type visit struct {
 }
 
 // begin chooses the first step. It returns a refusal when there is nothing that the action could do.
-func (v *visit) begin(now time.Time) *screen {
-	refused := func(title string, text ...string) *screen {
+func (v *visit) begin(now time.Time) *page {
+	refused := func(title string, text ...string) *page {
 		return new(refusal(http.StatusBadRequest, title, text...))
 	}
 	v.consent = v.user.activeConsent(now)
@@ -166,7 +166,7 @@ func (v *visit) jobIDs() string {
 // submit takes a visit further. A form of another step than the current one was sent twice, or is on an old page: it does
 // nothing. All the forms lead back to where the visit is, so that nothing is sent twice by loading a page again; only one
 // that is not filled in correctly is shown at once, with what was in it.
-func (s *Sandbox) submit(v *visit, form url.Values, now time.Time) screen {
+func (s *Sandbox) submit(v *visit, form url.Values, now time.Time) page {
 	here := redirect(visitPath + v.id)
 	step, do := v.step(now), form.Get("do")
 	if form.Get("step") != step {
@@ -253,7 +253,7 @@ func (v *visit) renewables() []*connection {
 }
 
 // logIn connects, or gives a connection new credentials.
-func (s *Sandbox) logIn(v *visit, form url.Values, now time.Time) screen {
+func (s *Sandbox) logIn(v *visit, form url.Values, now time.Time) page {
 	login, password := strings.TrimSpace(form.Get("loginId")), form.Get("password")
 	var wrong []fieldProblem
 	if v.connection == nil && login == "" {
@@ -288,7 +288,7 @@ func (s *Sandbox) logIn(v *visit, form url.Values, now time.Time) screen {
 }
 
 // answerMFA gives the answers to the bank, unless one is missing: it takes them once only.
-func (s *Sandbox) answerMFA(v *visit, form url.Values, now time.Time) screen {
+func (s *Sandbox) answerMFA(v *visit, form url.Values, now time.Time) page {
 	answers := make([]api.WireSecret, 0, len(v.job.challenge.Questions))
 	var wrong []fieldProblem
 	for i := range v.job.challenge.Questions {
@@ -348,7 +348,7 @@ func (s *Sandbox) manage(v *visit, step, do string, form url.Values, now time.Ti
 }
 
 // leave ends the visit. An auth link is used up when its user is done.
-func (s *Sandbox) leave(v *visit, now time.Time) screen {
+func (s *Sandbox) leave(v *visit, now time.Time) page {
 	if v.step(now) == stepFailed {
 		s.dropFailed(v, now)
 	}

@@ -190,16 +190,6 @@ func tooManyRequests(detail string) *failure {
 	}
 }
 
-// 501
-
-// notPlayed is no answer of Basiq's: it tells a developer what is missing here.
-func notPlayed(operation string) *failure {
-	return &failure{
-		status: http.StatusNotImplemented, code: "not-implemented", title: "Not played",
-		detail: "Package basiqtest does not play the operation " + operation + " yet.",
-	}
-}
-
 // 413 and 415
 
 func requestTooLong() *failure {

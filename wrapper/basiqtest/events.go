@@ -206,7 +206,7 @@ func (s *Sandbox) getEvents(c *call) (answer, error) {
 		}
 	}
 	a, err := paged(s, c, found, func(e *event) string { return e.id }, func(e *event) any { return s.showEvent(e, &c.view) })
-	if list, ok := a.body.(*page); ok {
+	if list, ok := a.body.(*listPage); ok {
 		list.uncounted = true // is how this list is described
 	}
 	return a, err

@@ -115,11 +115,11 @@ func paged[T any](s *Sandbox, c *call, items []T, id func(T) string, show func(T
 		next := s.cursors.add(cursor{path: path, query: query, after: id(items[end-1]), start: end})
 		links["next"] = c.url(path + "?next=" + next)
 	}
-	return answer{http.StatusOK, &page{size: len(items), data: data, links: links}}, nil
+	return answer{http.StatusOK, &listPage{size: len(items), data: data, links: links}}, nil
 }
 
-// page is a page of a collection.
-type page struct {
+// listPage is a page of a collection.
+type listPage struct {
 	size      int  // of the collection
 	uncounted bool // says neither its size nor the collection's
 	data      []any
@@ -129,7 +129,7 @@ type page struct {
 // itemSize is about what the items of pages, most of them transactions, are long.
 const itemSize = 2 << 10
 
-func (p *page) writeTo(w *jsonWriter) {
+func (p *listPage) writeTo(w *jsonWriter) {
 	w.buf = slices.Grow(w.buf, len(p.data)*itemSize+1024)
 	w.begin()
 	w.text("type", "list")

@@ -323,13 +323,3 @@ func TestConcurrentUse(t *testing.T) {
 	}
 	assert.GreaterOrEqual(t, len(c.sandbox.Requests()), 30)
 }
-
-// What the sandbox does not play it says so about, in the form of Basiq's errors, and only to who may call it.
-func TestWhatIsNotPlayed(t *testing.T) {
-	t.Parallel()
-	new30(t).get("/reports").requireError(http.StatusNotImplemented, "not-implemented",
-		"Package basiqtest does not play the operation listReports yet.")
-	new30(t).get("/reports/types/CON_AFFOR_01").requireError(http.StatusNotImplemented, "not-implemented",
-		"Package basiqtest does not play the operation retrieveSpecificReportType yet.")
-	assert.Equal(t, http.StatusNotFound, new21(t).get("/reports").status, "it is not of this API version")
-}
