@@ -70,16 +70,19 @@ func (s *Sandbox) wind() {
 	}
 	s.alarmAt = next
 	s.background.Add(1)
-	s.alarm = time.AfterFunc(time.Until(next), func() {
+	var alarm *time.Timer
+	alarm = time.AfterFunc(time.Until(next), func() {
 		defer s.background.Done()
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		if s.closed {
+		// It may have waited for the lock while a call did what was due and set another.
+		if s.closed || s.alarm != alarm {
 			return
 		}
 		s.alarm = nil
 		s.settle(time.Now())
 	})
+	s.alarm = alarm
 }
 
 // retire stops the alarm for good. The sandbox must be locked.
