@@ -1,0 +1,65 @@
+package basiqtest
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// What is planned is done at its time, in its order, whether somebody calls or not.
+func TestAgenda(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, err := newSandbox(nil)
+		require.NoError(t, err)
+		s.serve(newPipeListener(), "http://localhost", nil)
+		start := time.Now()
+		var done []string
+		plan := func(what string, after time.Duration) {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.later(start.Add(after), func(at time.Time) { done = append(done, what+" "+at.Sub(start).String()) })
+		}
+		plan("last", time.Hour)
+		plan("second", time.Minute)
+		plan("third", time.Minute)
+		plan("first", time.Second)
+		plan("overdue", -time.Second)
+		s.mu.Lock()
+		s.settle(start)
+		s.mu.Unlock()
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		s.mu.Lock()
+		assert.Equal(t, []string{"overdue -1s", "first 1s", "second 1m0s", "third 1m0s"}, done)
+		s.mu.Unlock()
+
+		require.NoError(t, s.Close())
+		time.Sleep(2 * time.Hour)
+		synctest.Wait()
+		assert.Len(t, done, 4, "nothing is done once the sandbox is closed")
+	})
+}
+
+// An alarm that goes off late, when another has been set in its place, leaves that one alone: Close stops the alarm that
+// it knows of, and waits for all.
+func TestAlarmThatWasReplaced(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, err := newSandbox(nil)
+		require.NoError(t, err)
+		s.serve(newPipeListener(), "http://localhost", nil)
+		s.mu.Lock()
+		s.later(time.Now().Add(time.Hour), func(time.Time) {})
+		current := s.alarm
+		s.ring(time.NewTimer(0))
+		assert.Same(t, current, s.alarm)
+		s.mu.Unlock()
+		start := time.Now()
+		require.NoError(t, s.Close())
+		assert.Zero(t, time.Since(start))
+	})
+}
