@@ -305,16 +305,12 @@ func (v *visitor) tour() map[string]string {
 		v.call(as, "getIncome", 200, "GET "+me+"/income/"+income.at("id"), nil)
 		expenses := v.call(as, "postExpenses", 200, "POST "+me+"/expenses", object{})
 		v.call(as, "getExpenses", 200, "GET "+me+"/expenses/"+expenses.at("id"), nil)
-		for operation, path := range map[string]string{
-			"getAffordability": summary, "getAffordabilitySnapshotTransactions": summary + "/transactions",
-			"getExpenses": me + "/expenses/" + expenses.at("id"),
+		for operation, other := range map[string]struct{ path, mediaType string }{
+			"getAffordability":                     {summary, "application/pdf"},
+			"getAffordabilitySnapshotTransactions": {summary + "/transactions", "application/csv"},
+			"getExpenses":                          {me + "/expenses/" + expenses.at("id"), "text/csv"},
 		} {
-			type_ := accept("text/csv")
-			if operation == "getAffordability" {
-				type_ = "application/pdf"
-			}
-			got := v.call(as, operation, 200, "GET "+path, type_)
-			assert.NotEmpty(t, got.raw)
+			assert.NotEmpty(t, v.call(as, operation, 200, "GET "+other.path, accept(other.mediaType)).raw)
 		}
 	})
 
@@ -324,7 +320,7 @@ func (v *visitor) tour() map[string]string {
 		v.call(v30, "retrieveSpecificReportType", 200, "GET /reports/types/"+id, nil)
 		ids["reportTypeId"] = id
 		made := v.call(v30, "createReport", 202, "POST /reports", object{
-			"reportType": id, "title": "A report", "filters": v.reportFilters(types, i, user),
+			"reportType": id, "title": "A report", "filters": v.reportFilters(types, i, ids),
 		})
 		v.call(v30, "getJobs", 200, "GET /jobs/"+made.at("id"), nil)
 		v.pause(time.Minute)
@@ -379,24 +375,25 @@ func (v *visitor) statementBank(as accessToken) string {
 }
 
 // reportFilters are the filters that a type of reports asks for.
-func (v *visitor) reportFilters(types said, i int, user string) []object {
+func (v *visitor) reportFilters(types said, i int, ids map[string]string) []object {
+	v.t.Helper()
+	values := map[string]any{
+		"fromDate": time.Now().AddDate(0, -2, 0).Format(time.DateOnly), "toDate": time.Now().Format(time.DateOnly),
+		"users": []string{ids["userId"]}, "accounts": []string{ids["accountId"]},
+		"user": ids["userId"], "account": ids["accountId"],
+	}
 	kind := types.json.(map[string]any)["data"].([]any)[i].(map[string]any)
-	filters, _ := kind["filters"].([]any)
 	var given []object
-	for _, f := range filters {
-		name, _ := f.(map[string]any)["name"].(string)
-		if required, _ := f.(map[string]any)["required"].(bool); !required {
+	for _, f := range kind["filters"].([]any) {
+		filter := f.(map[string]any)
+		if filter["required"] != true {
 			continue
 		}
-		switch name {
-		case "fromDate", "toDate":
-			given = append(given, object{"name": name, "value": time.Now().AddDate(0, -2, 0).Format(time.DateOnly)})
-		case "users", "accounts", "applicants":
-			given = append(given, object{"name": name, "value": []string{user}})
-		default:
-			given = append(given, object{"name": name, "value": user})
-		}
+		name := filter["name"].(string)
+		require.Contains(v.t, values, name)
+		given = append(given, object{"name": name, "value": values[name]})
 	}
+	require.NotEmpty(v.t, given)
 	return given
 }
 
