@@ -132,9 +132,15 @@
 //
 // # Testing
 //
-// Package basiqtest plays tokens, users, connections and jobs in memory, with Basiq's own test banks and test users. It works inside testing/synctest,
-// where a job's half minute takes no time:
+// Package basiqtest plays the whole API in memory, with Basiq's own test banks and test users, and a year of transactions
+// for each of them. A test of a program that uses this package needs five lines of it. Inside testing/synctest, a job's
+// half minute takes no time:
 //
-//	sandbox := basiqtest.New(t)
-//	client, err := sandbox.NewClient(basiq.WithAPIVersion(basiq.APIVersion21))
+//	synctest.Test(t, func(t *testing.T) {
+//		sandbox := basiqtest.New(t)
+//		client, err := sandbox.NewClient(basiq.WithAPIVersion(basiq.APIVersion21))
+//		...
+//	})
+//
+// It also fails when a test wants it to, tells what was sent, delivers webhooks, and serves a consent page for browsers.
 package basiq

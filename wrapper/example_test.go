@@ -47,14 +47,15 @@ func Example() {
 	}
 	fmt.Println(connection.Status, connection.Profile.FullName)
 	for _, account := range connection.Accounts.Data {
-		fmt.Println(account.Name, account.Balance, account.Currency)
+		cents, known := account.Balance.MinorUnits(2)
+		fmt.Println(account.Name, account.Class.Type, account.Currency, known, cents < 0)
 	}
 	// Output:
 	// active Max Wentworth-Smith
-	// Savings 12850.35 AUD
-	// Home Loan -299292.25 AUD
-	// Credit Card -1842.60 AUD
-	// Everyday 3460.12 AUD
+	// Savings savings AUD true false
+	// Home Loan mortgage AUD true true
+	// Credit Card credit-card AUD true true
+	// Everyday transaction AUD true false
 }
 
 // Show the steps of a job while it runs.

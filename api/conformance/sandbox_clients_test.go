@@ -41,7 +41,6 @@ func TestGeneratedClientsReadTheSandbox(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, sandbox.Close()) })
 	v := newVisitor(t, sandbox, func(time.Duration) { time.Sleep(200 * time.Millisecond) })
-	v.consent()
 	ids := v.tour()
 	v21, v30 := v.token("2.1", "SERVER_ACCESS", ""), v.token("3.0", "SERVER_ACCESS", "")
 	link := v.call(v30, "postAuthLink", 201, "POST /users/"+ids["userId"]+"/auth_link", object{})
@@ -49,7 +48,7 @@ func TestGeneratedClientsReadTheSandbox(t *testing.T) {
 
 	// Every operation of a description that reads something, with the arguments that it needs.
 	query := map[string]map[string]string{
-		"getEnrich": {"Q": `"WOOLWORTHS 1624 DEE WHY"`, "Institution": `"AU00000"`, "Country": `"AU"`},
+		"getEnrich": {"Q": `"WOOLWORTHS 1624 DEE WHY"`, "Institution": `"AU00000"`}, // of 2.1
 		"Enrich":    {"Q": `"WOOLWORTHS 1624 DEE WHY"`, "Institution": `"AU00000"`, "Country": `"AU"`},
 	}
 	ids["institutionID"], ids["connectorId"], ids["method"] = "AU00000", "AU00000", "web"
@@ -97,11 +96,26 @@ func TestGeneratedClientsReadTheSandbox(t *testing.T) {
 		require.NoError(t, err, "%s: %s", file, output)
 		lines := strings.Split(strings.TrimSpace(string(output)), "\n")
 		assert.Len(t, lines, len(list), file)
+		read := 0
 		for _, line := range lines {
-			assert.Contains(t, line, ": 200, read", file)
+			name, came, _ := strings.Cut(line, ": ")
+			want := "200, read"
+			if mistake, ok := unreadable[file+" "+name]; ok {
+				want = mistake
+			} else {
+				read++
+			}
+			assert.Contains(t, came, want, "%s: %s", file, name)
 		}
-		t.Logf("%s: %d operations read", file, len(lines))
+		t.Logf("%s: %d of %d operations read", file, read, len(lines))
 	}
+}
+
+// unreadable are the answers that no client can read which was made from the description: it contradicts its own examples,
+// and the sandbox follows those.
+var unreadable = map[string]string{
+	"webhooks.yml GetWebhookMessage": "Message.attempts of type string",     // examples have objects
+	"core.yml GetEvents":             "EventsData.data.data of type string", // so they do here
 }
 
 // generateClient makes a client of a description and compiles the program around it.

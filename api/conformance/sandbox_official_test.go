@@ -42,7 +42,6 @@ func TestSandboxAnswersAsOfficiallyDescribed(t *testing.T) {
 	var answers []sandboxAnswer
 	synctest.Test(t, func(t *testing.T) {
 		v := visit(t)
-		v.consent()
 		v.tour()
 		answers = v.answers
 	})

@@ -171,7 +171,7 @@ func (snap *snapshot) affordability(v *view) object {
 func (h *holding) position() object {
 	o := object{
 		"account":     object{"type": h.Kind, "product": h.Product},
-		"institution": h.institutionName(), "currency": currencyOf(h), "balance": h.Balance.String(), "availableFunds": nil,
+		"institution": h.institutionName(), "currency": h.currency, "balance": h.Balance.String(), "availableFunds": nil,
 	}
 	if h.HasAvailable {
 		o["availableFunds"] = h.Available.String()
@@ -239,7 +239,7 @@ func (a *analysis) loan(h *holding) object {
 	for _, l := range a.of(h) {
 		if l.Class == classLoanInterest || l.Class == classLoanRepayment {
 			history = append(history, object{
-				"amount": l.Amount.String(), "date": day(l.date()), "direction": directionIn(l), "source": clean(l.Description),
+				"amount": l.Amount.String(), "date": day(l.date()), "direction": l.direction(), "source": clean(l.Description),
 			})
 		}
 	}
@@ -302,20 +302,13 @@ func (a *analysis) externalLiabilities() []object {
 	return all
 }
 
-func directionIn(l line) gen.TransactionDirection {
-	if isCredit(l) {
-		return gen.TransactionDirectionCredit
-	}
-	return gen.TransactionDirectionDebit
-}
-
 // summarized is the transaction as those of a summary are shown.
 func (l line) summarized(v *view) object {
 	o := object{
 		"type": "transaction", "id": l.id, "status": gen.TransactionStatusPosted, "description": l.Description,
-		"amount": l.Amount.String(), "account": l.holding.id, "balance": l.Balance.String(), "direction": directionIn(l),
+		"amount": l.Amount.String(), "account": l.holding.id, "balance": l.Balance.String(), "direction": l.direction(),
 		"class": l.Class, "institution": l.holding.institution,
-		"transactionDate": formatTime(l.Made), "postDate": formatTime(l.Posted), "subClass": l.summarizedSubClass(v),
+		"transactionDate": l.made(), "postDate": formatTime(l.Posted),
 		"links": object{
 			"account": v.url(l.holding.path()), "institution": v.url(v.institutionPath(l.holding.institution)),
 		},
@@ -323,25 +316,23 @@ func (l line) summarized(v *view) object {
 	if l.Pending() {
 		o["status"], o["postDate"], o["balance"] = gen.TransactionStatusPending, nil, ""
 	}
+	code, title := l.paidFor()
+	switch {
+	case v.version == v21:
+		o["subClass"] = object{"code": code, "title": title}
+	case code != "": // version 3.0 has a number, and need not have it
+		o["subClass"] = object{"Code": json.Number(strings.TrimLeft(code, "0")), "title": title}
+	}
 	return o
 }
 
-// summarizedSubClass is what a payment was for. Version 3.0 has a number for the code, and nothing where there was no
-// payment; 2.1 requires both as texts.
-func (l line) summarizedSubClass(v *view) object {
-	code, title := "", ""
-	if l.Class == classPayment {
-		class := classOf(l)
-		code, title = class.code, class.title
+// paidFor is the code and the title of what a payment was for; both are "" where it was none.
+func (l line) paidFor() (code, title string) {
+	if l.Class != classPayment {
+		return "", ""
 	}
-	switch {
-	case v.version == v21:
-		return object{"code": code, "title": title}
-	case code == "":
-		return object{}
-	default:
-		return object{"Code": json.Number(strings.TrimLeft(code, "0")), "title": title}
-	}
+	class := classOf(l)
+	return class.code, class.title
 }
 
 func (snap *snapshot) transactionsCSV() []byte {
@@ -355,14 +346,10 @@ func (snap *snapshot) transactionsCSV() []byte {
 		if l.Pending() {
 			status, balance, posted = gen.TransactionStatusPending, "", ""
 		}
-		code, title := "", ""
-		if l.Class == classPayment {
-			class := classOf(l)
-			code, title = class.code, class.title
-		}
+		code, title := l.paidFor()
 		rows = append(rows, []string{
-			l.id, string(status), l.Description, l.Amount.String(), l.holding.id, balance, string(directionIn(l)), l.Class,
-			l.holding.institution, formatTime(l.Made), posted, code, title,
+			l.id, string(status), l.Description, l.Amount.String(), l.holding.id, balance, string(l.direction()), l.Class,
+			l.holding.institution, l.made(), posted, code, title,
 		})
 	}
 	return writeCSV(rows)

@@ -73,16 +73,23 @@ func (s *Sandbox) wind() {
 	var alarm *time.Timer
 	alarm = time.AfterFunc(time.Until(next), func() {
 		defer s.background.Done()
-		s.mu.Lock()
+		s.mu.Lock() // wind's caller has it until alarm is set
 		defer s.mu.Unlock()
-		// It may have waited for the lock while a call did what was due and set another.
-		if s.closed || s.alarm != alarm {
-			return
-		}
-		s.alarm = nil
-		s.settle(time.Now())
+		s.ring(alarm)
 	})
 	s.alarm = alarm
+}
+
+// ring does what is due when an alarm goes off. It may be one that another has replaced while it waited for the sandbox,
+// which must be locked.
+func (s *Sandbox) ring(alarm *time.Timer) {
+	if s.closed {
+		return
+	}
+	if s.alarm == alarm {
+		s.alarm = nil
+	}
+	s.settle(time.Now())
 }
 
 // retire stops the alarm for good. The sandbox must be locked.

@@ -2,35 +2,64 @@ package basiqtest
 
 import (
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
-// An alarm that goes off while a call does what is due, and sets the next one, must not make the sandbox forget that one:
-// Close would wait for it. In a bubble of testing/synctest nothing can wait for a lock while time passes, so this takes a
-// moment of real time.
-func TestAlarmLateForTheLock(t *testing.T) {
+// What is planned is done at its time, in its order, whether somebody calls or not.
+func TestAgenda(t *testing.T) {
 	t.Parallel()
-	s, err := newSandbox(nil)
-	require.NoError(t, err)
-	s.mu.Lock()
-	s.later(time.Now().Add(time.Millisecond), func(time.Time) {})
-	time.Sleep(50 * time.Millisecond) // it goes off, and waits for the lock
-	s.settle(time.Now())
-	s.later(time.Now().Add(time.Hour), func(time.Time) {})
-	s.mu.Unlock()
-	time.Sleep(50 * time.Millisecond) // it has had the lock
+	synctest.Test(t, func(t *testing.T) {
+		s, err := newSandbox(nil)
+		require.NoError(t, err)
+		s.serve(newPipeListener(), "http://localhost", nil)
+		start := time.Now()
+		var done []string
+		plan := func(what string, after time.Duration) {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.later(start.Add(after), func(at time.Time) { done = append(done, what+" "+at.Sub(start).String()) })
+		}
+		plan("last", time.Hour)
+		plan("second", time.Minute)
+		plan("third", time.Minute)
+		plan("first", time.Second)
+		plan("overdue", -time.Second)
+		s.mu.Lock()
+		s.settle(start)
+		s.mu.Unlock()
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		s.mu.Lock()
+		assert.Equal(t, []string{"overdue -1s", "first 1s", "second 1m0s", "third 1m0s"}, done)
+		s.mu.Unlock()
 
-	s.mu.Lock()
-	s.retire()
-	s.mu.Unlock()
-	ended := make(chan struct{})
-	go func() { defer close(ended); s.background.Wait() }()
-	select {
-	case <-ended:
-	case <-time.After(5 * time.Second):
-		assert.Fail(t, "an alarm is left that nobody has stopped")
-	}
+		require.NoError(t, s.Close())
+		time.Sleep(2 * time.Hour)
+		synctest.Wait()
+		assert.Len(t, done, 4, "nothing is done once the sandbox is closed")
+	})
+}
+
+// An alarm that goes off late, when another has been set in its place, leaves that one alone: Close stops the alarm that
+// it knows of, and waits for all.
+func TestAlarmThatWasReplaced(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, err := newSandbox(nil)
+		require.NoError(t, err)
+		s.serve(newPipeListener(), "http://localhost", nil)
+		s.mu.Lock()
+		s.later(time.Now().Add(time.Hour), func(time.Time) {})
+		current := s.alarm
+		s.ring(time.NewTimer(0))
+		assert.Same(t, current, s.alarm)
+		s.mu.Unlock()
+		start := time.Now()
+		require.NoError(t, s.Close())
+		assert.Zero(t, time.Since(start))
+	})
 }

@@ -391,9 +391,6 @@ func (h *holding) isLoan() bool { return h.Kind == bank.Mortgage || h.Kind == ba
 
 func (h *holding) isAsset() bool { return !h.isCard() && !h.isLoan() }
 
-// currencyOf is what an account is kept in: Australian dollars, as all of the test banks' are.
-func currencyOf(*holding) string { return "AUD" }
-
 // institutionName is the name of the bank, or its id where it is not known.
 func (h *holding) institutionName() string {
 	if b := bank.FindBank(h.institution); b != nil {

@@ -2,6 +2,7 @@ package basiqtest_test
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"runtime"
@@ -128,7 +129,7 @@ func readBooks(ctx context.Context, client *basiq.Client, userID string) (booksR
 		balances[account.ID] = cents
 	}
 	if len(balances) == 0 {
-		return sum, fmt.Errorf("no accounts")
+		return sum, errors.New("no accounts")
 	}
 	seen := map[string]bool{}
 	for transaction, err := range client.Transactions.List(ctx, userID) {

@@ -455,46 +455,13 @@ func (s *Sandbox) retrieveReportTransactions(c *call) (answer, error) {
 		return answer{}, err
 	}
 	lines := only(r.lines, func(l line) bool { return conditions.hold(l.reportProperty) })
-	return paged(s, c, lines, func(l line) string { return l.id }, func(l line) any { return s.showReportTransaction(&c.view, l) })
+	return paged(s, c, lines, func(l line) string { return l.id }, func(l line) any { return s.transaction(&c.view, l) })
 }
 
+// reportProperty is a property that the transactions of reports can be filtered by.
 func (l line) reportProperty(name string) string {
-	switch name {
-	case "transaction.id":
+	if name == "transaction.id" {
 		return l.id
-	case "account.id":
-		return l.holding.id
-	case "connection.id":
-		return l.holding.connection.id
-	case "institution.id":
-		return l.holding.institution
-	case "transaction.direction":
-		return string(directionIn(l))
-	case "transaction.class":
-		return l.Class
-	case "transaction.status":
-		if l.Pending() {
-			return string(gen.TransactionStatusPending)
-		}
-		return string(gen.TransactionStatusPosted)
-	default:
-		if l.Pending() {
-			return ""
-		}
-		return formatTime(l.Posted)
 	}
-}
-
-// showReportTransaction is a transaction as those of reports are shown. It is the one place that knows their form.
-func (s *Sandbox) showReportTransaction(_ *view, l line) any {
-	o := object{
-		"type": "transaction", "id": l.id, "status": l.reportProperty("transaction.status"), "description": l.Description,
-		"amount": l.Amount.String(), "balance": l.Balance.String(), "account": l.holding.id,
-		"connection": l.holding.connection.id, "institution": l.holding.institution, "direction": directionIn(l),
-		"class": l.Class, "transactionDate": formatTime(l.Made), "postDate": formatTime(l.Posted),
-	}
-	if l.Pending() {
-		o["postDate"], o["balance"] = "", ""
-	}
-	return o
+	return l.property(name)
 }

@@ -495,7 +495,9 @@ func TestReportTransactions(t *testing.T) {
 		assert.Equal(t, json.Number(strconv.Itoa(len(all))), first.under("size").body)
 		assert.Equal(t, 500, first.length("data"))
 		for _, l := range all {
-			require.GreaterOrEqual(t, l.text("transactionDate"), "1999-01-01T00:00:00Z", "of card payments there are some that were made before, but not here")
+			if made := l.text("transactionDate"); made != "" {
+				require.GreaterOrEqual(t, made, "1999-01-01T00:00:00Z", "of card payments there are some that were made before, but not here")
+			}
 		}
 		account, line := all[3].text("account"), all[400].text("id")
 		posted := func(pass func(day string) bool) func(reply) bool {

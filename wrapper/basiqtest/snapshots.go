@@ -31,10 +31,7 @@ type snapshot struct {
 	with struct{ income, expenses *snapshot }
 }
 
-var (
-	monthFormat = regexp.MustCompile(`^[0-9]{4}-(0[1-9]|1[0-2])$`)
-	uuidFormat  = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
-)
+var monthFormat = regexp.MustCompile(`^[0-9]{4}-(0[1-9]|1[0-2])$`)
 
 // snapshotNotValid is how an id is refused that is none.
 func snapshotNotValid(code, detail string) *failure {
@@ -51,7 +48,7 @@ func (s *Sandbox) snapshot(c *call, kind string) (*snapshot, error) {
 		return nil, err
 	}
 	id := c.http.PathValue("snapshotId")
-	if !uuidFormat.MatchString(id) {
+	if !idFormat.MatchString(id) {
 		return nil, snapshotNotValid("path-parameter-not-valid", "Snapshot ID value is not valid")
 	}
 	i := slices.IndexFunc(u.snapshots, func(snap *snapshot) bool { return snap.id == id })
@@ -141,8 +138,7 @@ func (c *call) summaryPeriod(request gen.AffordabilityRequest) (from, end time.T
 	return from, to.AddDate(0, 1, 0), nil
 }
 
-// summaryHoldings returns the accounts to summarise: those with these ids, or all. They are all in Australian dollars, so
-// nobody is told of mixed currencies.
+// summaryHoldings returns the accounts to summarise: those with these ids, or all. They must be of one currency.
 func (s *Sandbox) summaryHoldings(u *user, ids []string, now time.Time) ([]*holding, error) {
 	all := s.userHoldings(u, now)
 	if len(all) == 0 {
@@ -153,10 +149,13 @@ func (s *Sandbox) summaryHoldings(u *user, ids []string, now time.Time) ([]*hold
 			return nil, resourceNotFound()
 		}
 	}
-	if len(ids) == 0 {
-		return all, nil
+	if len(ids) > 0 {
+		all = slices.DeleteFunc(all, func(h *holding) bool { return !slices.Contains(ids, h.id) })
 	}
-	return slices.DeleteFunc(all, func(h *holding) bool { return !slices.Contains(ids, h.id) }), nil
+	if slices.ContainsFunc(all, func(h *holding) bool { return h.currency != all[0].currency }) {
+		return nil, notValid("User's accounts contains mixed currencies", fromParameter("accounts"))
+	}
+	return all, nil
 }
 
 func (snap *snapshot) path() string { return snap.user.path() + "/" + snap.kind + "/" + snap.id }

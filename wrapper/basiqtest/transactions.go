@@ -104,6 +104,15 @@ func (s *Sandbox) getTransaction(c *call) (answer, error) {
 	return answer{}, resourceNotFound()
 }
 
+// made is when a transaction was made, as far as the bank tells: where that is not the day of posting, as of purchases by
+// card. Else it is the empty text, as was recorded.
+func (l line) made() string {
+	if l.Made.Equal(l.Posted) {
+		return ""
+	}
+	return formatTime(l.Made)
+}
+
 // transaction is a transaction as it is sent. It writes itself, because a page has 500 of them; the fields are in the
 // documents' order.
 type transaction struct {
@@ -147,13 +156,7 @@ func (t *transaction) writeTo(w *jsonWriter) {
 	w.text("class", t.Class)
 	w.text("institution", h.institution)
 	w.text("connection", h.connection.id)
-	// A bank tells when something was made where that is not the day of posting: of purchases by card. The empty text is
-	// as it was recorded.
-	made := ""
-	if !t.Made.Equal(t.Posted) {
-		made = formatTime(t.Made)
-	}
-	w.text("transactionDate", made)
+	w.text("transactionDate", l.made())
 	if t.view.version == v30 {
 		t.writePayment(w)
 	}

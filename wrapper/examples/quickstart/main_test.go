@@ -28,7 +28,7 @@ func TestQuickstart(t *testing.T) {
 	require.NoError(t, err)
 	for _, want := range []string{
 		"Talking to the sandbox", "client.Users.Create: user ", "✓ retrieve-transactions  success", "Max Wentworth-Smith",
-		"-299292.25", "client.Connections.Refresh", "client.Connections.List: 1 active at AU00000.", "client.Connections.Delete",
+		"105148119696", "client.Connections.Refresh", "client.Connections.List: 1 active at AU00000.", "client.Connections.Delete",
 		"client.Users.Delete", "retries: 0, token requests: 2", "Next: set BASIQ_API_KEY",
 	} {
 		assert.Contains(t, out, want)
