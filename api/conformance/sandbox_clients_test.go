@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"net/http"
-
 	"os"
 	"os/exec"
 	"path/filepath"

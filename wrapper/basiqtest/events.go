@@ -80,10 +80,10 @@ func (s *Sandbox) emitConnectionAs(id string, conn *connection, action gen.Event
 }
 
 // emitConsent tells what has become of a consent. The data is the consent as the sandbox's own view shows it, and must not
-// change any more.
+// change any more. The id is derived, since the clock brings some of these about.
 func (s *Sandbox) emitConsent(u *user, consentID string, data object, action gen.EventAction, now time.Time) {
 	s.emit(&event{
-		id: s.newID(), created: now, entity: gen.EventEntityConsent, action: action, userID: u.id,
+		id: derivedID(consentID, "event consent."+string(action)+" "+now.UTC().String()), created: now, entity: gen.EventEntityConsent, action: action, userID: u.id,
 		ref: u.path() + "/consents/" + consentID, data: data,
 	})
 }

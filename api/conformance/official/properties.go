@@ -84,7 +84,7 @@ func (f *file) keepProperty(p Property) {
 		return other.Operation == p.Operation && other.Status == p.Status && other.Pointer == p.Pointer
 	})
 	if i < 0 {
-		f.found.Properties = append(all, p)
+		f.found.Properties = append(f.found.Properties, p)
 		return
 	}
 	if all[i].Type != p.Type {
