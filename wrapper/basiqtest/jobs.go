@@ -43,6 +43,7 @@ type job struct {
 	challenge  *bank.Challenge // nil when the bank does not ask
 	answered   time.Time       // when the right answer came; the zero time when it has not
 	refused    time.Time       // when a wrong answer came
+	helped     bool            // the right answer comes as soon as the bank asks
 	confirming time.Duration
 
 	noted progress // what events have told of
@@ -211,6 +212,8 @@ func (j *job) end(planned step, began time.Time) (gen.JobStepStatus, time.Time) 
 		return gen.JobStepStatusFailed, j.refused
 	case planned.title == gen.JobStepTitleMFAChallenge && !j.answered.IsZero():
 		return gen.JobStepStatusSuccess, j.answered.Add(j.confirming)
+	case planned.title == gen.JobStepTitleMFAChallenge && j.helped:
+		return gen.JobStepStatusSuccess, began.Add(j.confirming)
 	case planned.title == gen.JobStepTitleMFAChallenge:
 		return gen.JobStepStatusFailed, began.Add(challengeLifetime)
 	case planned.failure != nil:
@@ -229,7 +232,7 @@ func (p *progress) note(j *job, state stepState) {
 		// A statement that cannot be read is as bad as a login that is wrong: there is nothing to try again with.
 		p.rejected = state.failure.code == wrongCredentials.code || j.connection.statement != nil
 	case state.title == gen.JobStepTitleMFAChallenge && state.status == gen.JobStepStatusInProgress:
-		p.waiting = j.answered.IsZero()
+		p.waiting = j.answered.IsZero() && !j.helped
 	case state.title == gen.JobStepTitleRetrieveAccounts && state.status == gen.JobStepStatusSuccess:
 		p.fetched = p.updated
 	case state.title == gen.JobStepTitleRetrieveTransactions && state.status == gen.JobStepStatusSuccess:

@@ -1,0 +1,104 @@
+package basiqtest_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	basiq "github.com/basiq-go/basiq-go/wrapper"
+	"github.com/basiq-go/basiq-go/wrapper/basiqtest"
+)
+
+// newExample is what each of these begins with: a sandbox, a client and a user. In a test, make the sandbox with New, in a
+// bubble of testing/synctest, and leave Speed out.
+func newExample(options ...basiqtest.Option) (*basiqtest.Sandbox, *basiq.Client, string) {
+	sandbox, err := basiqtest.Start(append(options, basiqtest.Speed(1000))...)
+	if err != nil {
+		panic(err)
+	}
+	// A delay of a second would be long here. Programs keep the client's own.
+	client, err := sandbox.NewClient(basiq.WithRetry(basiq.Retry{BaseDelay: time.Millisecond, MaxDelay: time.Millisecond}))
+	if err != nil {
+		panic(err)
+	}
+	user, err := client.Users.Create(context.Background(), basiq.CreateUser{Email: "gavin@hooli.com", Mobile: "+61400000000"})
+	if err != nil {
+		panic(err)
+	}
+	return sandbox, client, user.ID
+}
+
+// Begin a test with a user who has connected a bank, with API 3.0 and no browser.
+func ExampleSandbox_Connect() {
+	sandbox, client, userID := newExample()
+	defer func() { _ = sandbox.Close() }()
+	ctx := context.Background()
+
+	if _, err := client.Jobs.Wait(ctx, sandbox.Connect(userID, "AU00000", "gavinBelson")); err != nil {
+		fmt.Println(err)
+	}
+	for account, err := range client.Accounts.List(ctx, userID) {
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Println(account.Name)
+	}
+
+	_, err := client.Jobs.Wait(ctx, sandbox.Connect(userID, "AU00000", "bighead"))
+	fmt.Println(errors.Is(err, basiq.CodeInvalidCredentials))
+	// Output:
+	// Everyday
+	// Credit Card
+	// Personal Loan
+	// true
+}
+
+// Go the whole way that a user of a web app goes, through the consent page and back.
+func ExampleSandbox_VisitConsentPage() {
+	sandbox, client, userID := newExample(basiqtest.RedirectURL("http://localhost:8080/connected"))
+	defer func() { _ = sandbox.Close() }()
+	ctx := context.Background()
+
+	state := basiq.NewConsentState()
+	page, err := client.Consents.PageURL(ctx, userID, basiq.ConsentPage{State: state}) // where the app sends the browser
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	back, err := sandbox.VisitConsentPage(page.Reveal(), "AU00002", "jared")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println("the browser comes back to", back.Path)
+
+	redirect, err := basiq.ParseConsentRedirect(back, state) // what the app does there
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	jobs, err := client.Jobs.WaitAll(ctx, redirect.JobIDs, basiq.WaitForUser(userID))
+	fmt.Println(len(jobs), "job done:", err == nil)
+	// Output:
+	// the browser comes back to /connected
+	// 1 job done: true
+}
+
+// Have calls fail, and see what the program did about it.
+func ExampleSandbox_Inject() {
+	sandbox, client, userID := newExample()
+	defer func() { _ = sandbox.Close() }()
+
+	sandbox.Inject(basiqtest.Fail(503), basiqtest.On("getUser"), basiqtest.Next(1))
+	_, err := client.Users.Get(context.Background(), userID)
+	fmt.Println("failed:", err != nil)
+	for _, request := range sandbox.RequestsOf("getUser") {
+		fmt.Println(request.Status, request.Fault)
+	}
+	// Output:
+	// failed: false
+	// 503 503
+	// 200
+}
