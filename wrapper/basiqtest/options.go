@@ -19,6 +19,7 @@ type config struct {
 	limits        bool
 	address       string
 	redirectURL   *url.URL
+	origins       []string // whose pages may use the API; "*" for all
 	deliverer     *http.Client
 	logger        *slog.Logger
 	injections    []*Injection
@@ -109,6 +110,23 @@ func RedirectURL(text string) Option {
 			return fmt.Errorf("redirect URL %q is no absolute URL, such as http://localhost:8080/back", text)
 		}
 		c.redirectURL = u
+		return nil
+	}
+}
+
+// AllowOrigin lets the pages of a web site, such as "http://localhost:3000", call the API from the browser: the answers get
+// the headers of CORS, and the browser's question before a call, OPTIONS, is answered. It may be given several times; "*" is
+// every site. Without it no browser hands an answer to a page of another origin. What Basiq does is not documented, so a
+// front end that works with this may need a server of its own there. An origin has a scheme and a host and no path; any
+// other text is an error.
+func AllowOrigin(origin string) Option {
+	return func(c *config) error {
+		u, err := url.Parse(origin)
+		if origin != "*" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" ||
+			origin != u.Scheme+"://"+u.Host) {
+			return fmt.Errorf(`origin %q is none, such as http://localhost:3000, nor "*"`, origin)
+		}
+		c.origins = append(c.origins, origin)
 		return nil
 	}
 }

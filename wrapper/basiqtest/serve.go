@@ -106,6 +106,12 @@ func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.servePage(w, r, segments[2:])
 		return
 	}
+	if s.allowOrigin(w.Header(), r) {
+		s.answer(w, &call{route: &route{}, http: r}, func(*call) (answer, error) {
+			return answer{status: http.StatusNoContent}, nil
+		})
+		return
+	}
 	route, values := s.find(r.Method, segments)
 	if route == nil {
 		s.serveUnknown(w, r, segments)

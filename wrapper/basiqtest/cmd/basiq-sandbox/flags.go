@@ -24,6 +24,7 @@ Usage: basiq-sandbox [flags]
   -token-lifetime D     for how long a token is good (default 1h)
   -limits               enforce the limits that Basiq documents
   -redirect-url URL     where the consent page sends the browser in the end
+  -allow-origin ORIGIN  let a browser's pages from there, such as http://localhost:3000 or '*', call the API; repeatable
   -fault FAULT          break calls; may be given several times, and the first that fits strikes
   -log-format FORMAT    text or json (default text)
   -log-level LEVEL      debug, info, warn or error (default info); debug shows bodies, with secrets redacted
@@ -39,7 +40,12 @@ The consent page, where a user connects to a bank, wants a token of the scope CL
 
   curl $URL/token -H 'Authorization: Basic basiqtest-not-a-real-api-key' -H 'basiq-version: 3.0' \
     -d scope=CLIENT_ACCESS -d userId=$USER
-  open "$URL/home?token=$CLIENT_TOKEN"
+  echo "Open $URL/home?token=$CLIENT_TOKEN in a browser"
+
+There, or with API 2.1 by POST $URL/users/$USER/connections, take a bank and a test user such as these; the page lists all:
+
+  AU00000 (no second factor), AU00002 (always), AU00003 (every other time)
+  gavinBelson with the password hooli2016, who answers Hooli; bighead with password, whose login fails
 
 FAULT is what goes wrong, and then, with blanks between, when:
 
@@ -81,6 +87,10 @@ func parse(args []string) (*settings, error) {
 	lifetime := flags.Duration("token-lifetime", time.Hour, "")
 	limits := flags.Bool("limits", false, "")
 	redirect := flags.String("redirect-url", "", "")
+	flags.Func("allow-origin", "", func(text string) error {
+		s.options = append(s.options, basiqtest.AllowOrigin(text))
+		return nil
+	})
 	flags.Func("fault", "", func(text string) error {
 		option, err := basiqtest.ParseFault(text)
 		s.faults, s.options = append(s.faults, text), append(s.options, option)

@@ -174,6 +174,7 @@ func TestRun(t *testing.T) {
 	t.Run("with every flag", func(t *testing.T) {
 		t.Parallel()
 		stderr, end := start(t, "-seed", "7", "-speed", "1000", "-token-lifetime", "90s", "-limits", "-redirect-url", "http://localhost/back",
+			"-allow-origin", "http://localhost:3000", "-allow-origin", "http://localhost:4000",
 			"-fault", "503 on=postToken next=1", "-fault=403=no-production-access on=postToken next=1", "-log-level", "warn", "-log-level", "info")
 		url := stderr.url(t)
 		for _, want := range []int{503, 403, 200} {
@@ -271,6 +272,7 @@ func TestBadFlags(t *testing.T) {
 		{[]string{"-token-lifetime", "1"}, `invalid value "1" for flag -token-lifetime: parse error`},
 		{[]string{"-token-lifetime", "1ms"}, "token lifetime 1ms is less than a second"},
 		{[]string{"-redirect-url", "back"}, `redirect URL "back" is no absolute URL, such as http://localhost:8080/back`},
+		{[]string{"-allow-origin", "localhost"}, `origin "localhost" is none, such as http://localhost:3000, nor "*"`},
 		{[]string{"-fault", "hnag"}, `invalid value "hnag" for flag -fault: fault "hnag" is unknown: did you mean hang?`},
 		{[]string{"-fault", "503", "next=1"}, `"next=1" is no flag: flags begin with -, and a value with blanks wants quotes`},
 		{[]string{"-log-format", "xml"}, `-log-format is "xml": take text or json`},
@@ -309,7 +311,7 @@ func TestUsage(t *testing.T) {
 		require.NoError(t, err)
 	}
 	for _, flag := range []string{
-		"addr", "seed", "speed", "token-lifetime", "limits", "redirect-url", "fault", "log-format", "log-level", "h",
+		"addr", "seed", "speed", "token-lifetime", "limits", "redirect-url", "allow-origin", "fault", "log-format", "log-level", "h",
 	} {
 		assert.Contains(t, usage, "\n  -"+flag+" ")
 	}
