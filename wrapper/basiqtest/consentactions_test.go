@@ -90,6 +90,7 @@ func TestActionManage(t *testing.T) {
 		assert.Equal(t, 2, c.get("/users/"+userID+"/connections").length("data"))
 		b.press("Remove HooliGov")
 		b.at("Manage what you share")
+		assert.Contains(t, b.main(), "Your connection to HooliGov is removed.")
 		assert.Equal(t, 1, c.get("/users/"+userID+"/connections").length("data"))
 		assert.NotZero(t, c.get("/users/"+userID).length("accounts.data"))
 
@@ -97,6 +98,7 @@ func TestActionManage(t *testing.T) {
 		b.connectTo("HooliGov", "gavinBelson", "hooli2016")
 		time.Sleep(long)
 		b = c.visit(userID, action("manage"))
+		assert.NotContains(t, b.main(), "is removed", "that was another visit")
 		b.press("Revoke the consent")
 		b.at("Revoke your consent?")
 		assert.Contains(t, b.main(), "HooliGov, since", "what goes with it is said")
@@ -105,6 +107,7 @@ func TestActionManage(t *testing.T) {
 		b.press("Revoke the consent")
 		b.press("Revoke my consent")
 		b.at("Manage what you share")
+		assert.Contains(t, b.main(), "Your consent is revoked.")
 		assert.Contains(t, b.main(), "Revoked on 1 January 2000")
 		assert.Equal(t, []string{"revoked"}, c.statuses(userID))
 		assert.Equal(t, 0, c.get("/users/"+userID+"/connections").length("data"))

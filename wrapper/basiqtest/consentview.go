@@ -49,6 +49,7 @@ type pageData struct {
 	Back  string // where the browser can go on to; "" when nowhere
 
 	Text        []string // of a refusal
+	Notice      string   // of what has just been done; "" for nothing
 	Problems    []fieldProblem
 	Bank        string
 	Banks       []*bank.Bank
@@ -223,6 +224,7 @@ func showManage(v *visit, d *pageData, now time.Time) {
 	switch d.Step {
 	case stepManage:
 		d.Title = "Manage what you share"
+		d.Notice = v.notice
 		d.Active = v.user.activeConsent(now) != nil
 		for _, given := range slices.Backward(v.user.consents) {
 			until := given.expires

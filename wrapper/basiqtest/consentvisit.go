@@ -63,6 +63,7 @@ type visit struct {
 
 	ending   *consent    // about to be revoked
 	removing *connection // about to be removed
+	notice   string      // what the user has just done on the page for managing; "" for nothing
 }
 
 // begin chooses the first step. It returns a refusal when there is nothing that the action could do.
@@ -175,6 +176,7 @@ func (s *Sandbox) submit(v *visit, form url.Values, now time.Time) page {
 	if do == "leave" {
 		return s.leave(v, now)
 	}
+	v.notice = ""
 	switch step {
 	case stepConsent:
 		if do == "agree" {
@@ -332,11 +334,13 @@ func (s *Sandbox) manage(v *visit, step, do string, form url.Values, now time.Ti
 	case stepRevoke:
 		if yes && v.ending.status(now) == gen.ConsentStatusActive {
 			s.revokeConsent(v.user, v.ending, now)
+			v.notice = "Your consent is revoked."
 		}
 		v.at = stepManage
 	case stepRemove:
 		if yes && slices.Contains(v.user.connections, v.removing) {
 			s.removeConnection(v.user, v.removing, now)
+			v.notice = "Your connection to " + v.removing.institution.Name + " is removed."
 		}
 		v.at = stepManage
 	case stepExtend:

@@ -27,7 +27,8 @@ type app struct {
 // session is what is kept of a browser. The browser has nothing but its random name.
 type session struct {
 	userID string
-	state  string // of the visit to the consent page; "" when the browser is not on one
+	state  string              // of the visit to the consent page; "" when the browser is not on one
+	action basiq.ConsentAction // what that visit is for
 	jobs   []*following
 	notice string // to be shown once
 }
@@ -120,15 +121,14 @@ func (a *app) connect(w http.ResponseWriter, r *http.Request) {
 		s = a.newSession(w, user.ID)
 	}
 	state := basiq.NewConsentState()
-	page, err := a.client.Consents.PageURL(r.Context(), s.userID, basiq.ConsentPage{
-		Action: basiq.ConsentAction(r.FormValue("action")), State: state,
-	})
+	action := basiq.ConsentAction(r.FormValue("action"))
+	page, err := a.client.Consents.PageURL(r.Context(), s.userID, basiq.ConsentPage{Action: action, State: state})
 	if err != nil {
 		fail(w, err)
 		return
 	}
 	a.mu.Lock()
-	s.state = state
+	s.state, s.action = state, action
 	a.mu.Unlock()
 	w.Header().Set("Cache-Control", "no-store") // the URL has a token in it
 	http.Redirect(w, r, page.Reveal(), http.StatusSeeOther)
@@ -153,7 +153,7 @@ func (a *app) connected(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.state, s.jobs, s.notice = "", nil, "" // a state is good once
-	if len(redirect.JobIDs) == 0 {
+	if len(redirect.JobIDs) == 0 && s.action != basiq.ConsentActionManage {
 		s.notice = "No bank was connected."
 	}
 	for _, jobID := range redirect.JobIDs {

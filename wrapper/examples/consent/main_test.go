@@ -202,8 +202,11 @@ func TestConsent(t *testing.T) {
 	r.press("Revoke")
 	r.press("Revoke my consent")
 	r.press("Finish")
-	assert.Contains(t, r.body, "No bank was connected.")
+	assert.NotContains(t, r.body, "No bank was connected.", "nobody wanted to")
 	assert.Contains(t, r.body, "You have connected no bank.")
+	r.press("Connect your bank")
+	r.press("Cancel")
+	assert.Contains(t, r.body, "No bank was connected.")
 	r.get(r.url)
 	assert.NotContains(t, r.body, "No bank was connected.", "it is said once")
 
