@@ -1,12 +1,17 @@
 package conformance_test
 
 import (
+	"net/url"
 	"os"
 	"testing"
 	"time"
 
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	basiq "github.com/basiq-go/basiq-go/wrapper"
+	"github.com/basiq-go/basiq-go/wrapper/basiqtest"
 )
 
 const skipLink = "Skip to the main part"
@@ -21,6 +26,10 @@ func TestBrowser(t *testing.T) {
 	}
 	url := startExample(t)
 	for _, s := range []screen{{"phone", 390, 844}, {"small", 360, 640}, {"desk", 1280, 900}} {
+		t.Run(s.name+" managing", func(t *testing.T) {
+			t.Parallel()
+			manage(newTab(t, browser, screen{s.name + "-managing", s.width, s.height}))
+		})
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
 			b := newTab(t, browser, s)
@@ -121,4 +130,99 @@ func TestBrowser(t *testing.T) {
 			b.at("See all your accounts in one place")
 		})
 	}
+}
+
+// A user who has connected a few banks sees them, authorises one again, removes one, extends the consent and revokes it. The
+// sandbox has no redirect URL here, so each visit ends on its own last page.
+func manage(b *tab) {
+	t := b.t
+	sandbox, err := basiqtest.Start(basiqtest.Speed(20))
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = sandbox.Close() })
+	client, err := sandbox.NewClient()
+	require.NoError(t, err)
+	user, err := client.Users.Create(t.Context(), basiq.CreateUser{Email: "gavin@hooli.com"})
+	require.NoError(t, err)
+	open := func(action basiq.ConsentAction) {
+		t.Helper()
+		page, err := client.Consents.PageURL(t.Context(), user.ID, basiq.ConsentPage{Action: action, State: basiq.NewConsentState()})
+		require.NoError(t, err)
+		b.do(chromedp.Navigate(page.Reveal()))
+	}
+	day := time.Now().UTC().Format("2 January 2006")
+
+	open(basiq.ConsentActionReauthorise)
+	b.at("There is nothing to authorise again")
+	for _, login := range [][2]string{{"AU00000", "gavinBelson"}, {"AU00002", "Whistler"}, {"AU00004", "ashMann"}} {
+		_, err := client.Jobs.Wait(t.Context(), sandbox.Connect(user.ID, login[0], login[1]))
+		require.NoError(t, err)
+	}
+
+	open(basiq.ConsentActionReauthorise)
+	b.at("Authorise your connections again")
+	b.tabs(skipLink)
+	for b.focused() != "Pied Piper active, since "+day {
+		b.do(chromedp.KeyEvent("\t"))
+		require.NotEqual(t, "BODY", b.focused())
+	}
+	b.enter()
+	b.at("Pied Piper asks for one thing more") // two of them
+	b.tabs(skipLink, "What's your favourite company?")
+	b.enter()
+	b.at("Error: Pied Piper asks for one thing more")
+	b.tabs("Enter the answer to What's your favourite company?", "Enter the answer to What's the ID of this institution?")
+	b.enter()
+	b.comesTo("What's the ID of this institution?")
+	b.types("AU00002")
+	b.back("What's your favourite company?")
+	b.types("Hooli") // which is wrong
+	b.enter()
+	b.at("Pied Piper could not be connected")
+	b.tabs(skipLink, "Try again")
+	assert.True(t, evaluate[bool](b, `document.body.innerText.includes("did not get the right answer")`))
+
+	open(basiq.ConsentActionManage)
+	b.at("Manage what you share")
+	b.tabs(skipLink, "Revoke the consent given on "+day)
+	for b.focused() != "Remove the connection to Pied Piper made on "+day {
+		b.do(chromedp.KeyEvent("\t"))
+		require.NotEqual(t, "BODY", b.focused())
+	}
+	b.enter()
+	b.at("Remove your connection?")
+	b.tabs(skipLink, "Remove Pied Piper", "Keep it")
+	b.back("Remove Pied Piper")
+	b.enter()
+	b.at("Manage what you share")
+	assert.True(t, evaluate[bool](b, `document.body.innerText.includes("Your connection to Pied Piper is removed.")`))
+	b.tabs(skipLink, "Revoke the consent given on "+day)
+	b.enter()
+	b.at("Revoke your consent?")
+	b.tabs(skipLink, "Revoke my consent", "Keep it")
+	b.enter()
+	b.at("Manage what you share")
+
+	open(basiq.ConsentActionExtend)
+	b.at("Extend your consent")
+	b.tabs(skipLink, "Extend my consent")
+	b.enter()
+	b.at("Your consent is extended")
+	b.tabs(skipLink, "Finish")
+	b.enter()
+	b.at("You can close this page")
+
+	open(basiq.ConsentActionManage)
+	b.at("Manage what you share")
+	b.tabs(skipLink, "Revoke the consent given on "+day)
+	b.enter()
+	b.at("Revoke your consent?")
+	b.tabs(skipLink, "Revoke my consent")
+	b.enter()
+	b.at("Manage what you share")
+	assert.True(t, evaluate[bool](b, `document.body.innerText.includes("Your consent is revoked.")`))
+
+	open(basiq.ConsentActionUpdate)
+	b.at("You have not given a consent")
+	b.do(chromedp.Navigate(sandbox.URL() + "/home?" + url.Values{"token": {"unknown"}}.Encode()))
+	b.at("This link is not known")
 }
