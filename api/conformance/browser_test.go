@@ -170,7 +170,7 @@ func manage(b *tab) {
 	b.tabs(skipLink, "What's your favourite company?")
 	b.enter()
 	b.at("Error: Pied Piper asks for one thing more")
-	b.tabs("Enter the answer to What's your favourite company?", "Enter the answer to What's the ID of this institution?")
+	b.tabs("Enter the answer to “What's your favourite company?”", "Enter the answer to “What's the ID of this institution?”")
 	b.enter()
 	b.comesTo("What's the ID of this institution?")
 	b.types("AU00002")

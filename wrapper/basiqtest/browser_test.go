@@ -112,7 +112,7 @@ func (b *browser) check() {
 		assert.NotEmpty(b.t, button.text())
 	}
 	b.page.walk(func(n *node) {
-		if of := n.attributes["aria-describedby"]; of != "" {
+		for of := range strings.FieldsSeq(n.attributes["aria-describedby"]) {
 			assert.True(b.t, ids[of], "nothing has the id %s", of)
 		}
 		if to, inside := strings.CutPrefix(n.attributes["href"], "#"); inside {

@@ -121,7 +121,8 @@ func TestConsentPageSecondFactor(t *testing.T) {
 		b.press("Send")
 		b.at("Pied Piper asks for one thing more")
 		assert.Equal(t, http.StatusUnprocessableEntity, b.status)
-		assert.Contains(t, b.page.find("div", "role", "alert").text(), "Enter the answer to")
+		assert.Contains(t, b.page.find("div", "role", "alert").text(), "Enter the answer to “What's your first company?”")
+		assert.Equal(t, "answer0-problem answer0-hint", b.page.find("input", "id", "answer0").attributes["aria-describedby"])
 
 		b.press("Send", "answer0", "Aviato")
 		b.at("Pied Piper could not be connected")
@@ -148,6 +149,23 @@ func TestConsentPageSecondFactor(t *testing.T) {
 		b.press("Connect another")
 		b.connectTo("Pied Piper", "jared", "django")
 		assert.Equal(t, "one-time-code", b.page.find("input", "id", "answer0").attributes["autocomplete"])
+	})
+}
+
+// Of two answers, the one that was given does not have to be given again.
+func TestConsentPageTwoQuestions(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c, userID := newPage(t)
+		b := c.visit(userID, nil)
+		b.press("I agree")
+		b.connectTo("Pied Piper", "Whistler", "ShowBox")
+		b.press("Send", "answer0", "Basiq")
+		assert.Equal(t, http.StatusUnprocessableEntity, b.status)
+		assert.NotContains(t, b.main(), "favourite company?”")
+		b.press("Send", "answer1", "AU00002")
+		b.wait()
+		b.at("Pied Piper is connected")
 	})
 }
 

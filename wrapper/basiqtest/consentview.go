@@ -54,6 +54,7 @@ type pageData struct {
 	Bank        string
 	Banks       []*bank.Bank
 	CanChoose   bool // another bank
+	Renewing    bool // it is about a connection that was there before
 	LoginID     string
 	Since       string // when the connection that is logged in to was made; "" for a new one
 	People      []*bank.Person
@@ -86,7 +87,7 @@ func (d *pageData) Problem(field string) string {
 }
 
 type (
-	answerInput    struct{ Name, Question, Hint string }
+	answerInput    struct{ Name, Question, Hint, Given string }
 	progressLine   struct{ Text, Status string }
 	consentLine    struct{ ID, Given, Status, Until string }
 	connectionLine struct{ ID, Bank, Status, Since string }
@@ -134,7 +135,7 @@ func (s *Sandbox) show(v *visit, now time.Time, wrong []fieldProblem) page {
 		answer.refresh = showMFA(v, d, now)
 	case stepFailed:
 		d.Title = d.Bank + " could not be connected"
-		d.CanChoose = v.only == nil
+		d.CanChoose, d.Renewing = v.only == nil, v.connection != nil
 		d.Reason, d.Advice = whyFailed(v.job.at(now))
 	case stepConnected:
 		d.Title = d.Bank + " is connected"
@@ -180,7 +181,7 @@ func showMFA(v *visit, d *pageData, now time.Time) time.Duration {
 	d.Code = challenge.Method == "token"
 	d.Until = p.next.UTC().Format("15:04:05 UTC")
 	for i, q := range challenge.Questions {
-		d.Fields = append(d.Fields, answerInput{answerField(i), q.Text, q.Answer})
+		d.Fields = append(d.Fields, answerInput{Name: answerField(i), Question: q.Text, Hint: q.Answer})
 	}
 	return p.next.Sub(now)
 }

@@ -296,12 +296,16 @@ func (s *Sandbox) answerMFA(v *visit, form url.Values, now time.Time) page {
 	for i := range v.job.challenge.Questions {
 		given := strings.TrimSpace(form.Get(answerField(i)))
 		if given == "" {
-			wrong = append(wrong, fieldProblem{answerField(i), "Enter the answer to " + v.job.challenge.Questions[i].Text})
+			wrong = append(wrong, fieldProblem{answerField(i), "Enter the answer to “" + v.job.challenge.Questions[i].Text + "”"})
 		}
 		answers = append(answers, api.WireSecret(given))
 	}
-	if wrong != nil {
-		return s.show(v, now, wrong)
+	if wrong != nil { // what was filled in does not have to be typed again
+		again := s.show(v, now, wrong)
+		for i := range again.data.Fields {
+			again.data.Fields[i].Given = string(answers[i])
+		}
+		return again
 	}
 	_ = s.answerChallenge(v.job, answers, now) // which the job says too
 	return redirect(visitPath + v.id)

@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"time"
 
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest"
+	"github.com/basiq-go/basiq-go/wrapper/webhook"
 )
 
 // newExample is what each of these begins with: a sandbox, a client and a user. In a test, make the sandbox with New, in a
@@ -101,4 +104,45 @@ func ExampleSandbox_Inject() {
 	// failed: false
 	// 503 503
 	// 200
+}
+
+// handlerTransport sends requests to a handler, with no network between, as a bubble of testing/synctest needs it.
+type handlerTransport struct{ handler http.Handler }
+
+func (h handlerTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	answer := httptest.NewRecorder()
+	h.handler.ServeHTTP(answer, r)
+	return answer.Result(), nil
+}
+
+// Have the sandbox deliver webhooks to the program's own handler.
+func ExampleDeliverWith() {
+	mux := http.NewServeMux() // of the program
+	sandbox, client, userID := newExample(basiqtest.DeliverWith(&http.Client{Transport: handlerTransport{mux}}))
+	defer func() { _ = sandbox.Close() }()
+	ctx := context.Background()
+
+	created, err := client.Webhooks.Create(ctx, basiq.CreateWebhook{
+		URL: "https://app.example/basiq", SubscribedEvents: []basiq.EventTypeName{basiq.EventTypeNameTransactionsUpdated},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	verifier, err := webhook.New(created.Secret)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	received := make(chan *webhook.Event, 1)
+	mux.Handle("/basiq", verifier.Handler(func(_ context.Context, event *webhook.Event) error {
+		received <- event
+		return nil
+	}))
+
+	sandbox.Connect(userID, "AU00000", "gavinBelson")
+	event := <-received
+	fmt.Println(event.EventTypeID, event.UserID() == userID)
+	// Output:
+	// transactions.updated true
 }
