@@ -138,8 +138,9 @@
 //
 //	synctest.Test(t, func(t *testing.T) {
 //		sandbox := basiqtest.New(t)
-//		client, err := sandbox.NewClient(basiq.WithAPIVersion(basiq.APIVersion21))
+//		client, err := sandbox.NewClient()
 //		...
+//		job, err := client.Jobs.Wait(ctx, sandbox.Connect(user.ID, "AU00000", "gavinBelson"))
 //	})
 //
 // It also fails when a test wants it to, tells what was sent, delivers webhooks, and serves a consent page for browsers.

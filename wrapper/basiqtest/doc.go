@@ -5,6 +5,7 @@
 //		sandbox := basiqtest.New(t)
 //		client, err := sandbox.NewClient()
 //		...
+//		jobID := sandbox.Connect(user.ID, "AU00000", "gavinBelson")
 //	})
 //
 // [New] is for tests: it opens no port and closes itself. [Start] listens on the loopback interface, for programs and for
@@ -86,5 +87,6 @@
 //
 // At /home the sandbox serves its own consent page, where a browser gives consent, chooses a bank, logs in as a test user
 // and answers the bank's questions; [RedirectURL] is where it is sent afterwards. [Sandbox.NewClient] makes clients whose
-// Consents.PageURL leads there. wrapper/examples/consent is a web app that uses it.
+// Consents.PageURL leads there. wrapper/examples/consent is a web app that uses it. Without a browser,
+// [Sandbox.VisitConsentPage] goes the same way, and [Sandbox.Connect] takes the short one.
 package basiqtest
