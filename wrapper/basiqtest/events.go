@@ -126,9 +126,15 @@ func (s *Sandbox) emitAccounts(j *job, now time.Time) {
 	v := s.ownView(now)
 	for _, h := range s.holdings(j.connection, now) {
 		data := h.embedded(&v)
-		data["accountHolder"] = h.Holder
-		data["creationDate"] = day(h.Opened)
-		data["transactionIntervals"] = []object{{"from": day(h.First), "to": day(h.Last)}}
+		data["accountHolder"] = textOrNull(h.Holder)
+		if !h.Opened.IsZero() { // A statement does not tell.
+			data["creationDate"] = day(h.Opened)
+		}
+		intervals := []object{}
+		if !h.First.IsZero() {
+			intervals = append(intervals, object{"from": day(h.First), "to": day(h.Last)})
+		}
+		data["transactionIntervals"] = intervals
 		data["connection"] = h.connection.reference(&v)
 		s.emit(&event{
 			id: derivedID(j.id, "event account.updated "+h.id), created: now, entity: gen.EventEntityAccount,
