@@ -27,6 +27,7 @@ type holding struct {
 	fetched     time.Time
 	updated     time.Time // when it was as it is here; a statement may be old
 	read        time.Time // up to when it has its transactions; the zero time when it has none
+	reader      string    // the id of the job that read them
 
 	listed bool
 	lines  []line // once listed is true; see [Sandbox.lines]
@@ -63,7 +64,7 @@ func (s *Sandbox) holdings(conn *connection, now time.Time) []*holding {
 		h := &holding{
 			Account: account, id: derivedID(conn.id, "account "+account.Key), user: conn.user, connection: conn,
 			institution: conn.institution.ID, currency: australianDollar, fetched: state.fetched, updated: state.fetched,
-			read: state.read,
+			read: state.read, reader: state.reader,
 		}
 		if conn.statement != nil {
 			conn.statement.describe(h)
@@ -109,7 +110,9 @@ func (s *Sandbox) lines(h *holding) []line {
 	for _, t := range transactions {
 		name := "transaction " + h.Key + " " + t.Key
 		if t.Pending() {
-			name += " " + h.read.UTC().String() // pending ones are imported anew by every refresh
+			// Pending ones are imported anew by every refresh. Its job names them, and not its time: the same calls with the
+			// same seed get the same ids.
+			name += " " + h.reader
 		}
 		h.lines = append(h.lines, line{Transaction: t, id: derivedID(h.connection.id, name), holding: h})
 	}

@@ -36,6 +36,7 @@ type connectionState struct {
 	lastUsed time.Time
 	fetched  time.Time // when the accounts were fetched last; the zero time when there are none
 	read     time.Time // when the transactions were, likewise
+	reader   string    // the id of the job that did so
 }
 
 // at returns the state at a moment since the latest job started. Wrong credentials make the connection invalid; any
@@ -55,7 +56,7 @@ func (conn *connection) at(now time.Time) connectionState {
 		state.fetched = progress.fetched
 	}
 	if !progress.read.IsZero() {
-		state.read = progress.read
+		state.read, state.reader = progress.read, conn.job.id
 	}
 	if !state.fetched.After(conn.purged) {
 		state.fetched = time.Time{}

@@ -383,9 +383,18 @@ func TestPurgeConnection(t *testing.T) {
 		assert.Equal(t, 1, c.get("/users/"+id).length("accounts.data"))
 		assert.Equal(t, "active", c.get(path+first).text("status"))
 
-		require.Equal(t, http.StatusAccepted, c.post(path+first+"/refresh", nil).status)
+		again := c.post(path+first+"/refresh", nil)
+		require.Equal(t, http.StatusAccepted, again.status)
 		assert.False(t, c.get(path+first).has("accounts"))
+		fetched := c.get("/jobs/" + again.text("id"))
+		for range 2 { // until the login is verified, and until the accounts are there
+			fetched = c.untilChanged(again.text("id"), fetched.steps())
+		}
+		require.Equal(t, "retrieve-accounts:success", fetched.steps()[1])
+		ofFirst := filtered("/users/"+id+"/transactions", "connection.id.eq('"+first+"')")
+		assert.Zero(t, c.get(ofFirst).length("data"), "what was read before the purge does not come back with the accounts")
 		time.Sleep(long)
+		assert.NotZero(t, c.get(ofFirst).length("data"))
 		assert.Equal(t, 4, c.get(path+first).length("accounts.data"))
 
 		invalid := c.connected(id, hooli, "gavinBelson", "wrong")

@@ -27,6 +27,7 @@ type consent struct {
 	expires time.Time
 	revoked time.Time // the zero time when it was not
 	changes int       // counts extensions
+	told    int       // counts events
 }
 
 func (given *consent) status(now time.Time) gen.ConsentStatus {
@@ -118,7 +119,8 @@ func (s *Sandbox) watchConsent(u *user, given *consent) {
 
 func (s *Sandbox) tellConsent(u *user, given *consent, action gen.EventAction, now time.Time) {
 	v := s.ownView(now)
-	s.emitConsent(u, given.id, given.show(u, &v), action, now)
+	given.told++
+	s.emitConsent(u, given.id, given.told, given.show(u, &v), action, now)
 }
 
 // getConsents lists the newest first, as the example does, and those that have ended too.

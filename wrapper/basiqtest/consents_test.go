@@ -3,7 +3,6 @@ package basiqtest_test
 import (
 	"encoding/json"
 	"net/http"
-	"os"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -43,10 +42,7 @@ func shape(value any) any {
 // The list has the form of Basiq's own example, of consents that are active and of those that were revoked.
 func TestConsentsAsInTheExample(t *testing.T) {
 	t.Parallel()
-	raw, err := os.ReadFile("../../api/conformance/testdata/official/examples/core/getConsents.200.example.json")
-	require.NoError(t, err)
-	var example map[string]any
-	require.NoError(t, json.Unmarshal(raw, &example))
+	example := official(t, "examples/core/getConsents.200.example").(map[string]any)
 	examples := example["data"].([]any)
 
 	c, userID := newPage(t)

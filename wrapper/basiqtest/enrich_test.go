@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"net/url"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -119,13 +121,19 @@ func TestEnrichErrors(t *testing.T) {
 // The limit counts what was answered, and only where limits are switched on.
 func TestEnrichLimit(t *testing.T) {
 	t.Parallel()
-	c, free := new30(t, basiqtest.EnforceLimits()), new30(t)
-	path := enrich("q", "WOOLWORTHS")
-	for range 100 {
-		require.Equal(t, http.StatusOK, c.get(path).status)
-		c.get(enrich()).requireError(400, "parameter-not-supplied", "Parameter q is required.")
-		require.Equal(t, http.StatusOK, free.get(path).status)
-	}
-	c.get(path).requireError(429, "too-many-requests", "Query limit reached.")
-	assert.Equal(t, http.StatusOK, free.get(path).status)
+	synctest.Test(t, func(t *testing.T) {
+		c, free := new30(t, basiqtest.EnforceLimits()), new30(t)
+		path := enrich("q", "WOOLWORTHS")
+		for range 100 {
+			require.Equal(t, http.StatusOK, c.get(path).status)
+			c.get(enrich()).requireError(400, "parameter-not-supplied", "Parameter q is required.")
+			require.Equal(t, http.StatusOK, free.get(path).status)
+		}
+		c.get(path).requireError(429, "too-many-requests", "Query limit reached.")
+		assert.Equal(t, http.StatusOK, free.get(path).status)
+		time.Sleep(31*24*time.Hour - time.Second) // to the last second of January
+		c.as("3.0", server, "").get(path).requireError(429, "too-many-requests", "Query limit reached.")
+		time.Sleep(time.Second)
+		assert.Equal(t, http.StatusOK, c.as("3.0", server, "").get(path).status, "it is a new month")
+	})
 }

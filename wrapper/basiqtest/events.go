@@ -80,11 +80,12 @@ func (s *Sandbox) emitConnectionAs(id string, conn *connection, action gen.Event
 }
 
 // emitConsent tells what has become of a consent. The data is the consent as the sandbox's own view shows it, and must not
-// change any more. The id is derived, since the clock brings some of these about.
-func (s *Sandbox) emitConsent(u *user, consentID string, data object, action gen.EventAction, now time.Time) {
+// change any more. The id is derived, since the clock brings some of these about, and from the number of the event among
+// those of the consent: a moment would make it another one every time that the same calls are made.
+func (s *Sandbox) emitConsent(u *user, consentID string, number int, data object, action gen.EventAction, now time.Time) {
 	s.emit(&event{
-		id: derivedID(consentID, "event consent."+string(action)+" "+now.UTC().String()), created: now, entity: gen.EventEntityConsent, action: action, userID: u.id,
-		ref: u.path() + "/consents/" + consentID, data: data,
+		id: derivedID(consentID, "event consent "+strconv.Itoa(number)), created: now, entity: gen.EventEntityConsent,
+		action: action, userID: u.id, ref: u.path() + "/consents/" + consentID, data: data,
 	})
 }
 
@@ -125,9 +126,15 @@ func (s *Sandbox) emitAccounts(j *job, now time.Time) {
 	v := s.ownView(now)
 	for _, h := range s.holdings(j.connection, now) {
 		data := h.embedded(&v)
-		data["accountHolder"] = h.Holder
-		data["creationDate"] = day(h.Opened)
-		data["transactionIntervals"] = []object{{"from": day(h.First), "to": day(h.Last)}}
+		data["accountHolder"] = textOrNull(h.Holder)
+		if !h.Opened.IsZero() { // A statement does not tell.
+			data["creationDate"] = day(h.Opened)
+		}
+		intervals := []object{}
+		if !h.First.IsZero() {
+			intervals = append(intervals, object{"from": day(h.First), "to": day(h.Last)})
+		}
+		data["transactionIntervals"] = intervals
 		data["connection"] = h.connection.reference(&v)
 		s.emit(&event{
 			id: derivedID(j.id, "event account.updated "+h.id), created: now, entity: gen.EventEntityAccount,

@@ -23,7 +23,7 @@ func TestConsentEvent(t *testing.T) {
 		"purpose": []object{{"links": object{"self": v.url("/purposes/1")}}},
 		"links":   object{"self": v.url("/users/u1/consents/c1"), "consentPolicy": policy, "other": nil},
 	}
-	s.emitConsent(&user{id: "u1"}, "c1", data, gen.EventActionRevoked, now)
+	s.emitConsent(&user{id: "u1"}, "c1", 1, data, gen.EventActionRevoked, now)
 	e := s.events[0]
 	assert.Equal(t, "consent.revoked", e.typeID())
 	assert.Equal(t, object{

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -437,4 +438,28 @@ func TestEventsAreOfVersion3(t *testing.T) {
 	}
 	c = c.as("3.0", client, c.newUser())
 	assert.Equal(t, http.StatusForbidden, c.get("/events").status, "and of the server")
+}
+
+// A statement tells neither when an account was opened nor, of some, who holds it and when money moved: the events about
+// its accounts do not make it up.
+func TestAccountEventsOfAStatement(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := new30(t)
+		id := c.newUser()
+		content := strings.SplitAfter(twoAccounts, "\n")
+		pendingOnly := content[0] + content[1] + content[3]
+		require.Equal(t, http.StatusAccepted, c.upload(id, nab, file{name: "a.csv", content: pendingOnly}).status)
+		time.Sleep(2 * long)
+		told := c.events("event.entity.eq('account')")
+		require.Len(t, told, 2)
+		assert.Equal(t, "GAVIN BELSON", told[0].text("data.accountHolder"))
+		assert.Equal(t, "1999-12-01", told[0].text("data.transactionIntervals.0.from"))
+		holder, there := told[1].at("data.accountHolder")
+		assert.True(t, there && holder == nil)
+		assert.Zero(t, told[1].length("data.transactionIntervals"), "nothing is posted")
+		for _, e := range told {
+			assert.False(t, e.has("data.creationDate"))
+		}
+	})
 }

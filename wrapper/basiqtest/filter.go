@@ -66,7 +66,8 @@ func parseFilter(text string) (conditions, bool) {
 }
 
 // filter returns the conditions of the request's filter parameter. An empty parameter is taken for none; the documents do
-// not say. A collection that has no filters refuses them: so does nobody rely on one that is not looked at.
+// not say. Collections that have no filters do not call it: they take no notice of one, as of all parameters that they do
+// not have.
 func (c *call) filter(allowed filterable) (conditions, error) {
 	query, err := c.parameters()
 	if err != nil || len(query["filter"]) > 1 {

@@ -149,3 +149,19 @@ func TestPipeListener(t *testing.T) {
 	_, err := l.Accept()
 	require.Error(t, err)
 }
+
+func TestCursorsAreBounded(t *testing.T) {
+	t.Parallel()
+	var all cursors
+	first := all.add(cursor{path: "/first"})
+	for i := range maxCursors - 1 {
+		all.add(cursor{path: "/users", start: i})
+	}
+	assert.Equal(t, first, all.add(cursor{path: "/first"}), "the same place has the same cursor")
+	assert.Contains(t, all.byID, first)
+	last := all.add(cursor{path: "/last"})
+	assert.NotContains(t, all.byID, first, "the oldest goes first")
+	assert.Contains(t, all.byID, last)
+	assert.Len(t, all.byID, maxCursors)
+	assert.Len(t, all.ids, maxCursors)
+}

@@ -381,12 +381,12 @@ func (j *job) addReport(o object, p progress) {
 	}
 }
 
-// result is the result of a step: nil when there is none, which is written as null. A challenge that was met stays, one
-// that was not met goes.
+// result is the result of a step: nil when there is none, which is written as null. A challenge that was met stays in 3.0,
+// by its example, and goes in 2.1, by its guide; one that was not met goes.
 func (j *job) result(v *view, p progress, state stepState) any {
 	switch {
 	case state.title == gen.JobStepTitleMFAChallenge:
-		if p.waiting || state.status == gen.JobStepStatusSuccess {
+		if p.waiting || state.status == gen.JobStepStatusSuccess && v.version == v30 {
 			return j.ask(v)
 		}
 	case state.status == gen.JobStepStatusSuccess:

@@ -254,6 +254,8 @@ func TestMFA(t *testing.T) {
 						"retrieve-transactions:success",
 					}, r.steps())
 					assert.Equal(t, challenge, result)
+					result, _ = c.as("2.1", server, "").get("/jobs/" + job).at("steps.1.result")
+					assert.Nil(t, result, "2.1 forgets the challenge that was met")
 				} else {
 					assert.Equal(t, []string{
 						"verify-credentials:success", "mfa-challenge:failed", "retrieve-accounts:pending",

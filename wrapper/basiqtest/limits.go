@@ -13,7 +13,8 @@ const (
 
 // limits counts what is limited.
 type limits struct {
-	tokens      []time.Time // when the last ones were asked for, within the window
+	tokens      []time.Time    // when the last ones were asked for, within the window
+	users       map[string]int // created in the latest day, those included that have been deleted since
 	enrichments map[string]int
 	snapshots   map[string]int
 	reports     map[string]int
@@ -43,26 +44,21 @@ func (s *Sandbox) countEnrichment(now time.Time) error {
 
 // countSnapshot counts an affordability, income or expenses summary, or refuses it.
 func (s *Sandbox) countSnapshot(now time.Time) error {
-	return s.count(&s.limits.snapshots, day(now), min(s.usersCreated(day(now)), maxSnapshots), limitReached)
+	return s.count(&s.limits.snapshots, day(now), min(s.limits.users[day(now)], maxSnapshots), limitReached)
 }
 
 // countReport counts a report, or refuses it.
 func (s *Sandbox) countReport(now time.Time) error {
-	return s.count(&s.limits.reports, day(now), min(s.usersCreated(day(now)), maxSnapshots), limitReached)
+	return s.count(&s.limits.reports, day(now), min(s.limits.users[day(now)], maxSnapshots), limitReached)
 }
 
 const limitReached = "You have exceeded the rate limit for this API."
 
 func day(t time.Time) string { return t.UTC().Format(time.DateOnly) }
 
-func (s *Sandbox) usersCreated(on string) int {
-	n := 0
-	for _, u := range s.users {
-		if day(u.created) == on {
-			n++
-		}
-	}
-	return n
+// countUser counts a user that was created, of whom there is no limit.
+func (s *Sandbox) countUser(now time.Time) {
+	s.limits.users = map[string]int{day(now): s.limits.users[day(now)] + 1}
 }
 
 // count counts one more in a period. Only the latest period is kept.

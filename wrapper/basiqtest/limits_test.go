@@ -86,3 +86,25 @@ func TestNothingIsLimitedByDefault(t *testing.T) {
 		}
 	})
 }
+
+// However many users are created in a day, summaries and reports end at a thousand each.
+func TestLimitOfADay(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := new30(t, basiqtest.EnforceLimits())
+		id := c.customer("Whistler")
+		for range 1000 {
+			require.Equal(t, http.StatusCreated, c.post("/users", map[string]any{"email": "gavin@hooli.com"}).status)
+		}
+		account := c.get("/users/" + id + "/accounts").text("data.1.id")
+		income := map[string]any{"fromMonth": "1999-12", "toMonth": "1999-12", "accounts": []string{account}}
+		report := newReport("STATEMENT_01", statementFilters(id, account))
+		const detail = "You have exceeded the rate limit for this API."
+		for range 1000 {
+			require.Equal(t, http.StatusOK, c.post("/users/"+id+"/income", income).status)
+			require.Equal(t, http.StatusAccepted, c.post("/reports", report).status)
+		}
+		c.post("/users/"+id+"/income", income).requireError(http.StatusTooManyRequests, "too-many-requests", detail)
+		c.post("/reports", report).requireError(http.StatusTooManyRequests, "too-many-requests", detail)
+	})
+}

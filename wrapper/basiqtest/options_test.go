@@ -112,3 +112,30 @@ func TestGoodOptions(t *testing.T) {
 		})
 	}
 }
+
+// TestSeedAtAnyTime makes the same calls at two times of a day: no id is made of the moment at which something happened.
+func TestSeedAtAnyTime(t *testing.T) {
+	t.Parallel()
+	ids := func(late time.Duration) (ids []string) {
+		synctest.Test(t, func(t *testing.T) {
+			time.Sleep(late)
+			c := new30(t)
+			user := c.newUser()
+			c.connected(user, hooli, "ashMann", "hooli2024")
+			c.consented(user)
+			path := "/users/" + user
+			pending := c.get(filtered(path+"/transactions", "transaction.status.eq('pending')")).ids()
+			require.NotEmpty(t, pending)
+			ids = append(ids, pending...)
+			ids = append(ids, c.get(path+"/transactions?limit=20").ids()...)
+			for _, list := range []string{"/connections", "/consents", "/accounts", "/identities", "/jobs"} {
+				ids = append(ids, c.get(path+list).ids()...)
+			}
+			ids = append(ids, user, c.post(path+"/affordability", map[string]any{}).text("id"))
+			require.Equal(t, http.StatusNoContent, c.delete(path+"/consents/"+c.get(path+"/consents").text("data.0.id")).status)
+			ids = append(ids, c.get("/events").ids()...)
+		})
+		return ids
+	}
+	assert.Equal(t, ids(0), ids(1234*time.Millisecond))
+}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -222,4 +223,88 @@ func TestClientTokenOfNobody(t *testing.T) {
 	c := new21(t)
 	path := "/users/" + c.newUser()
 	assert.Equal(t, http.StatusOK, c.as("2.1", client, "").get(path).status, "2.1 knows client tokens without a user")
+}
+
+// open are the operations that CLIENT_ACCESS may call, and those that want no token, by the documents and beside those of
+// the table above. All others are for SERVER_ACCESS only.
+var open = map[string]string{
+	"POST /users/U/statements": client, "GET /enrich": client, "GET /connectors": client, "GET /connectors/AU00000/web": client,
+	"GET /institutions": client, "GET /institutions/AU00000": client, "DELETE /users/U/auth_link": client,
+	"GET /users/U/identities": client, "GET /users/U/identities/I": client,
+	"GET /public/connectors": "", "GET /public/connectors/AU00000/web": "", "GET /public/institutions": "",
+}
+
+func TestWhoMayCallWhatElse(t *testing.T) {
+	t.Parallel()
+	both := []string{"2.1", "3.0"}
+	c := new21(t)
+	id, other := c.newUser(), c.newUser()
+	for _, group := range []struct {
+		versions []string
+		calls    string
+	}{
+		{[]string{"2.1"}, "GET /users,GET /institutions,GET /institutions/AU00000,GET /public/connectors," +
+			"GET /public/connectors/AU00000/web,GET /public/institutions"},
+		{both, "GET /users/U/accounts,GET /users/U/accounts/I,GET /users/U/transactions,GET /users/U/transactions/I," +
+			"POST /users/U/statements,GET /enrich,GET /connectors,GET /connectors/AU00000/web,GET /users/U/auth_link," +
+			"POST /users/U/auth_link,DELETE /users/U/auth_link,GET /users/U/identities,GET /users/U/identities/I," +
+			"GET /users/U/affordability,POST /users/U/affordability,GET /users/U/affordability/I," +
+			"GET /users/U/affordability/I/transactions,POST /users/U/income,GET /users/U/income/I,POST /users/U/expenses," +
+			"GET /users/U/expenses/I"},
+		{[]string{"3.0"}, "GET /users/U/consents,DELETE /users/U/consents/I,GET /events,GET /events/I,GET /events/types," +
+			"GET /events/types/user.created,GET /notifications/webhooks,POST /notifications/webhooks," +
+			"GET /notifications/webhooks/I,POST /notifications/webhooks/I,DELETE /notifications/webhooks/I," +
+			"GET /notifications/webhooks/I/messages,GET /notifications/webhooks/I/messages/I,POST /notifications/messages/test," +
+			"GET /reports,POST /reports,GET /reports/I,DELETE /reports/I,GET /reports/I/transactions,GET /reports/types," +
+			"GET /reports/types/CON_AFFOR_01"},
+	} {
+		for call := range strings.SplitSeq(group.calls, ",") {
+			t.Run(call, func(t *testing.T) {
+				t.Parallel()
+				method, path, _ := strings.Cut(call, " ")
+				path = strings.NewReplacer("/U", "/"+id, "/I", "/00000000-0000-4000-8000-000000000000").Replace(path)
+				scope, isOpen := open[call]
+				none := send(t, c.sandbox, method, path, "", nil)
+				if isOpen && scope == "" {
+					assert.Equal(t, http.StatusOK, none.status)
+					return
+				}
+				none.requireError(http.StatusUnauthorized, "invalid-authorization-token", "")
+				for _, version := range both {
+					server, bound := c.as(version, server, ""), c.as(version, client, id)
+					if !slices.Contains(group.versions, version) {
+						assert.Equal(t, "Route not found for this API version.", server.call(method, path, nil).raw)
+						assert.Equal(t, "Route not found for this API version.", bound.call(method, path, nil).raw)
+						continue
+					}
+					assert.NotContains(t, []int{http.StatusUnauthorized, http.StatusForbidden, http.StatusMethodNotAllowed},
+						server.call(method, path, nil).status)
+					if !isOpen {
+						bound.call(method, path, nil).requireError(http.StatusForbidden, "forbidden-access",
+							"Access to this resource is forbidden")
+						continue
+					}
+					assert.NotContains(t, []int{http.StatusUnauthorized, http.StatusForbidden}, bound.call(method, path, nil).status)
+					if strings.Contains(call, "/U") {
+						c.as(version, client, other).call(method, path, nil).requireError(http.StatusUnauthorized,
+							"unauthorized-access", "You are not authorized to access this resource")
+					}
+				}
+			})
+		}
+	}
+}
+
+// Every error has a correlation id of its own: it is what support is told.
+func TestCorrelationIDsAreFresh(t *testing.T) {
+	t.Parallel()
+	c := new30(t)
+	seen := map[string]bool{}
+	for range 3 {
+		for _, r := range []reply{c.get("/users/unknown"), c.get("/nothing"), c.get("/users//jobs"), c.as("3.0", client, c.newUser()).get("/events")} {
+			id := r.text("correlationId")
+			assert.False(t, seen[id])
+			seen[id] = true
+		}
+	}
 }

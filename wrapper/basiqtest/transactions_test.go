@@ -292,17 +292,19 @@ func TestTransactionErrors(t *testing.T) {
 	id := c.newUser()
 	path := "/users/" + id + "/transactions"
 	for query, want := range map[string][2]string{
-		"limit=0":    {"limit", "Limit value is not valid"},
-		"limit=-1":   {"limit", "Limit value is not valid"},
-		"limit=many": {"limit", "Limit value is not valid"},
-		"limit=501":  {"limit", "Maximum limit allowed is 500"},
-		"next=x":     {"next", "Next value is not valid"},
-		"filter=transaction.postDate.eq('yesterday')":               {"filter", "PostDate is not valid"},
-		"filter=transaction.postDate.gteq('1999-08-2')":             {"filter", "PostDate is not valid"},
-		"filter=transaction.postDate.bt('1999-08-02','1999-13-01')": {"filter", "PostDate is not valid"},
-		"filter=transaction.status.ne('posted')":                    {"filter", "The provided filter parameter is in invalid format or unsupported"},
-		"filter=transaction.status.eq('lost')":                      {"filter", "The provided filter parameter is in invalid format or unsupported"},
-		"filter=transaction.amount.eq('1')":                         {"filter", "The provided filter parameter is in invalid format or unsupported"},
+		"limit=0":         {"limit", "Limit value is not valid"},
+		"limit=-1":        {"limit", "Limit value is not valid"},
+		"limit=many":      {"limit", "Limit value is not valid"},
+		"limit=501":       {"limit", "Maximum limit allowed is 500"},
+		"limit=1&limit=2": {"limit", "Limit value is not valid"},
+		"next=x":          {"next", "Next value is not valid"},
+		"filter=transaction.status.eq('posted')&filter=transaction.status.eq('posted')": {"filter", "The provided filter parameter is in invalid format or unsupported"},
+		"filter=transaction.postDate.eq('yesterday')":                                   {"filter", "PostDate is not valid"},
+		"filter=transaction.postDate.gteq('1999-08-2')":                                 {"filter", "PostDate is not valid"},
+		"filter=transaction.postDate.bt('1999-08-02','1999-13-01')":                     {"filter", "PostDate is not valid"},
+		"filter=transaction.status.ne('posted')":                                        {"filter", "The provided filter parameter is in invalid format or unsupported"},
+		"filter=transaction.status.eq('lost')":                                          {"filter", "The provided filter parameter is in invalid format or unsupported"},
+		"filter=transaction.amount.eq('1')":                                             {"filter", "The provided filter parameter is in invalid format or unsupported"},
 	} {
 		r := c.get(path + "?" + query)
 		r.requireError(400, "parameter-not-valid", want[1])
@@ -374,5 +376,92 @@ func TestTransactionIDs(t *testing.T) {
 		}
 		assert.Equal(t, len(before["posted"]), known)
 		assert.Positive(t, fresh)
+	})
+}
+
+// A refresh between two pages brings new transactions and takes the pending ones away. Who goes on reading gets all that
+// was posted before, once.
+func TestTransactionPagesWhileRefreshing(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := new30(t)
+		id := c.newUser()
+		conn := c.connected(id, hooli, "gavinBelson", "hooli2016")
+		path := "/users/" + id + "/transactions"
+		posted := map[string]bool{}
+		for _, m := range c.all(path) {
+			posted[m.text("id")] = m.text("status") == "posted"
+		}
+
+		time.Sleep(10 * 24 * time.Hour)
+		c = c.as("3.0", server, "")
+		first := c.get(path + "?limit=100")
+		require.Equal(t, "posted", first.text("data.99.status"), "the page ends with one that stays")
+		require.Equal(t, http.StatusAccepted, c.post("/users/"+id+"/connections/"+conn+"/refresh", nil).status)
+		time.Sleep(long)
+		got := map[string]int{}
+		for page, more := first, true; more; {
+			for _, name := range page.ids() {
+				got[name]++
+			}
+			if more = page.has("links.next"); more {
+				page = c.get(strings.TrimPrefix(page.text("links.next"), c.sandbox.URL()))
+			}
+		}
+		for name, times := range got {
+			require.Equal(t, 1, times, name)
+		}
+		for name, stays := range posted {
+			require.True(t, !stays || got[name] == 1, "%s was left out", name)
+		}
+	})
+}
+
+// When a purchase was made is told where it is not the day of posting, and is the empty text elsewhere, as was recorded.
+func TestTransactionDate(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := new30(t)
+		id := c.newUser()
+		c.connected(id, hooli, "gavinBelson", "hooli2016")
+		told, untold := 0, 0
+		for _, m := range c.all("/users/" + id + "/transactions") {
+			switch made := m.text("transactionDate"); {
+			case m.text("status") == "pending":
+				assert.NotEmpty(t, made)
+			case made == "":
+				untold++
+			default:
+				assert.Less(t, made, m.text("postDate"))
+				told++
+			}
+		}
+		assert.Positive(t, told)
+		assert.Positive(t, untold)
+	})
+}
+
+// The page that follows may have lost the transaction that the page before ended with, and more. It goes on from where that
+// stood, and is empty when there is no such place any more.
+func TestTransactionPageAfterOneThatIsGone(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := new30(t)
+		id := c.newUser()
+		conn := c.connected(id, hooli, "ashMann", "hooli2024")
+		path := "/users/" + id
+		next := func(limit string) string {
+			return strings.TrimPrefix(c.get(path+"/transactions?limit="+limit).text("links.next"), c.sandbox.URL())
+		}
+		first := c.get(path + "/transactions?limit=2")
+		require.Equal(t, "pending", first.text("data.1.status"))
+		second, late := next("2"), next("400")
+		require.Equal(t, http.StatusAccepted, c.post(path+"/connections/"+conn+"/refresh", nil).status)
+		time.Sleep(long)
+		assert.Equal(t, c.get(path + "/transactions?limit=4").ids()[2:], c.get(second).ids(), "as many as before come first")
+
+		require.Equal(t, http.StatusNoContent, c.post(path+"/connections/"+conn+"/purge", nil).status)
+		assert.Empty(t, c.get(late).ids())
+		assert.False(t, c.get(late).has("links.next"))
 	})
 }

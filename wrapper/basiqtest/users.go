@@ -51,6 +51,7 @@ func (s *Sandbox) createUser(c *call) (answer, error) {
 		return answer{}, err
 	}
 	s.usersMade++
+	s.countUser(c.now)
 	u := &user{id: s.newID(), created: c.now, order: s.usersMade, data: data}
 	s.users[u.id] = u
 	s.emitUser(u, gen.EventActionCreated, c.now)

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -162,4 +163,62 @@ func TestUnknownUser(t *testing.T) {
 				"resource-not-found", "Requested user does not exist.")
 		})
 	}
+}
+
+// TestDeletedUserTakesAllAlong asks for every kind of thing that a user can have after the user was deleted. Only events
+// stay, and what another user has.
+func TestDeletedUserTakesAllAlong(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c, id := newPage(t)
+		c.consented(id)
+		other := c.customer("gavinBelson")
+		require.Equal(t, http.StatusAccepted, c.upload(id, nab, file{name: "a.csv", content: twoAccounts}).status)
+		time.Sleep(2 * long)
+		path := "/users/" + id
+		require.Equal(t, http.StatusCreated, c.post(path+"/auth_link", map[string]any{"mobile": "+61410888666"}).status)
+		account := c.get(path + "/accounts").text("data.0.id")
+		body := map[string]any{"accounts": []string{account}}
+		report := newReport("STATEMENT_01", statementFilters(id, account))
+		reportJob := c.post("/reports", report).text("id")
+		time.Sleep(long)
+
+		things := []string{path, path + "/accounts", path + "/auth_link", "/jobs/" + reportJob, c.get("/jobs/" + reportJob).text("links.source")}
+		things = append(things, things[4]+"/transactions")
+		for _, kind := range []string{"affordability", "income", "expenses"} {
+			things = append(things, path+"/"+kind+"/"+c.summary(id, kind, body).text("id"))
+		}
+		things = append(things, path+"/affordability", things[6]+"/transactions")
+		for _, list := range []string{"connections", "jobs", "accounts", "transactions", "identities"} {
+			item := path + "/" + list + "/" + c.get(path+"/"+list).text("data.0.id")
+			if list == "jobs" {
+				item = item[len(path):]
+			}
+			things = append(things, path+"/"+list, item)
+		}
+		consents := path + "/consents"
+		consent := consents + "/" + c.get(consents).text("data.0.id")
+		for _, thing := range append(things, consents) {
+			require.Equal(t, http.StatusOK, c.get(thing).status, thing)
+		}
+
+		require.Equal(t, http.StatusNoContent, c.delete(path).status)
+		for _, thing := range append(things, consents) {
+			r := c.get(thing)
+			require.Equal(t, http.StatusNotFound, r.status, "%s %s", thing, r.raw)
+			assert.Equal(t, "resource-not-found", r.text("data.0.code"), thing)
+		}
+		assert.Equal(t, http.StatusNotFound, c.delete(consent).status)
+		assert.Equal(t, http.StatusNotFound, c.delete(path+"/auth_link").status)
+		c.post("/reports", report).requireError(http.StatusNotFound, "resource-not-found", "Requested user does not exist.")
+		assert.Zero(t, c.get("/reports").length("data"))
+		types := c.eventTypesOf(id)
+		assert.Equal(t, "user.created", types[0])
+		assert.Equal(t, "user.deleted", types[len(types)-1], "it is the last that is heard of the user")
+		require.Equal(t, http.StatusOK, c.get("/events/"+c.events("user.id.eq('" + id + "')")[0].text("id")).status)
+		assert.Equal(t, 3, c.get("/users/"+other).length("accounts.data"))
+
+		time.Sleep(400 * 24 * time.Hour)
+		assert.Empty(t, c.eventTypesOf(id), "the consent does not expire any more")
+	})
 }
