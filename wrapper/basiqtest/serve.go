@@ -43,6 +43,9 @@ type call struct {
 	logged  *Request
 	fault   Fault
 	latency time.Duration
+	// unread reports that the body was too long or has not come in whole, so that it is not valid where one is wanted. That
+	// it may be left out altogether is another matter.
+	unread bool
 }
 
 // answer is what a handler has to say. A nil body is none; one that is no [document] is sent as JSON. It must hold
@@ -125,9 +128,9 @@ func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err != nil {
-		body = nil // is not valid where a body is wanted
+		body = nil
 	}
-	s.answer(w, &call{route: route, http: r, body: body}, s.dispatch)
+	s.answer(w, &call{route: route, http: r, body: body, unread: err != nil}, s.dispatch)
 }
 
 func noName(segment string) bool { return segment == "" || segment == "." || segment == ".." }
@@ -218,6 +221,9 @@ func (s *Sandbox) dispatch(c *call) (answer, error) {
 	if c.route.body != "" && (len(c.body) > 0 || c.http.Header.Get("Content-Type") != "") &&
 		!isJSON(c.http.Header.Get("Content-Type")) {
 		return answer{}, unsupportedContentType()
+	}
+	if c.unread && c.route.body != "" {
+		return answer{}, invalidContent(c.route.body)
 	}
 	return c.route.handle(s, c)
 }

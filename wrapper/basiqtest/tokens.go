@@ -125,7 +125,7 @@ func (c *call) form() (url.Values, error) {
 		}
 	}
 	form, err := url.ParseQuery(string(c.body))
-	if err != nil {
+	if err != nil || c.unread {
 		return nil, invalidContent("form")
 	}
 	return form, nil
