@@ -42,8 +42,17 @@ func (s *Sandbox) analyse(holdings []*holding, from, end time.Time) *analysis {
 			a.last = read
 		}
 		for _, l := range s.lines(h) {
-			if at := l.date(); !at.Before(from) && at.Before(end) {
-				a.lines = append(a.lines, l)
+			at := l.date()
+			if at.Before(from) || !at.Before(end) {
+				continue
+			}
+			a.lines = append(a.lines, l)
+			// A statement may tell of days that are still to come.
+			if at.Before(a.start) {
+				a.start = at
+			}
+			if at.After(a.last) {
+				a.last = at
 			}
 		}
 	}
