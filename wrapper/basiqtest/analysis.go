@@ -129,6 +129,12 @@ func (a *analysis) days() int { return max(1, daysBetween(a.start, a.last)+1) }
 
 func daysBetween(from, to time.Time) int { return int(to.Sub(from) / (24 * time.Hour)) }
 
+// monthsBetween is how many months later the month of one day is than that of another.
+func monthsBetween(from, to time.Time) int {
+	from, to = from.UTC(), to.UTC()
+	return (to.Year()-from.Year())*12 + int(to.Month()-from.Month())
+}
+
 // monthly is what a sum comes to in a month. The rule is the documents': by the days covered, thirty of which are a month.
 func (a *analysis) monthly(total bank.Cents) bank.Cents {
 	return divide(total*30, int64(a.days()))
