@@ -42,8 +42,17 @@ func (s *Sandbox) analyse(holdings []*holding, from, end time.Time) *analysis {
 			a.last = read
 		}
 		for _, l := range s.lines(h) {
-			if at := l.date(); !at.Before(from) && at.Before(end) {
-				a.lines = append(a.lines, l)
+			at := l.date()
+			if at.Before(from) || !at.Before(end) {
+				continue
+			}
+			a.lines = append(a.lines, l)
+			// A statement may tell of days that are still to come.
+			if at.Before(a.start) {
+				a.start = at
+			}
+			if at.After(a.last) {
+				a.last = at
 			}
 		}
 	}
@@ -119,6 +128,12 @@ func compareBools(a, b bool) int {
 func (a *analysis) days() int { return max(1, daysBetween(a.start, a.last)+1) }
 
 func daysBetween(from, to time.Time) int { return int(to.Sub(from) / (24 * time.Hour)) }
+
+// monthsBetween is how many months later the month of one day is than that of another.
+func monthsBetween(from, to time.Time) int {
+	from, to = from.UTC(), to.UTC()
+	return (to.Year()-from.Year())*12 + int(to.Month()-from.Month())
+}
 
 // monthly is what a sum comes to in a month. The rule is the documents': by the days covered, thirty of which are a month.
 func (a *analysis) monthly(total bank.Cents) bank.Cents {

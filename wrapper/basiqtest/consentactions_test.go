@@ -245,3 +245,28 @@ func TestConnectionToUpdate(t *testing.T) {
 		b.at("This connection is not there")
 	})
 }
+
+// A connection that was made without a consent can be changed without one, and a form that its page has not can lead from
+// there to the consent: there is none before to end.
+func TestUpdateOfNoConsent(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c, userID := newPage(t)
+		connectionID := c.connected(userID, hooli, "gavinBelson", "hooli2016")
+		b := c.visit(userID, url.Values{"action": {"update"}, "connectionId": {connectionID}})
+		b.at("Enter your new password for Hooli")
+		b.send(http.MethodPost, b.url, url.Values{"step": {"login"}, "do": {"another"}})
+		b.at("Share your financial data")
+		b.press("I agree")
+		b.at("Choose your bank")
+		assert.Equal(t, []string{"active"}, c.statuses(userID))
+	})
+}
+
+// What was uploaded has no password, so the page cannot change it either.
+func TestStatementToUpdate(t *testing.T) {
+	t.Parallel()
+	c, userID := newPage(t)
+	require.Equal(t, http.StatusAccepted, c.upload(userID, nab, file{"a.csv", "", twoAccounts}).status)
+	c.visit(userID, url.Values{"connectionId": {c.newestConnection(userID)}}).at("This connection is not there")
+}

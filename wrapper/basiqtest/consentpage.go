@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/basiq-go/basiq-go/gen"
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest/internal/bank"
 )
 
@@ -182,7 +183,9 @@ func (s *Sandbox) openVisit(query url.Values, now time.Time) page {
 		}
 	}
 	if id := query.Get("connectionId"); id != "" {
-		i := slices.IndexFunc(v.user.connections, func(conn *connection) bool { return conn.id == id })
+		i := slices.IndexFunc(v.user.connections, func(conn *connection) bool {
+			return conn.id == id && conn.method == gen.ConnectionMethodWeb // others have no password to enter
+		})
 		if i < 0 {
 			return connectionGone()
 		}

@@ -224,7 +224,8 @@ func (s *Sandbox) agree(v *visit, now time.Time) {
 	policy := v.user.policy()
 	if v.action == actionUpdate {
 		policy++
-		if before := v.consent; before.status(now) == gen.ConsentStatusActive {
+		// There is none when the visit was about a connection that needs none.
+		if before := v.consent; before != nil && before.status(now) == gen.ConsentStatusActive {
 			s.revokeConsent(v.user, before, now)
 		}
 		v.action = actionConnect // it is done

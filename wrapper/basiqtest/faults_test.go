@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -119,6 +120,7 @@ func TestTooManyRequests(t *testing.T) {
 			{basiqtest.TooManyRequests(0), "0"},
 			{basiqtest.TooManyRequests(30 * time.Second), "30"},
 			{basiqtest.TooManyRequests(1500 * time.Millisecond), "2"},
+			{basiqtest.TooManyRequests(math.MaxInt64), "9223372037"},
 			{basiqtest.TooManyRequestsDate(time.Minute), "Sat, 01 Jan 2000 00:01:00 GMT"},
 			{basiqtest.TooManyRequestsDate(1500 * time.Millisecond), "Sat, 01 Jan 2000 00:00:02 GMT"},
 		} {

@@ -179,7 +179,7 @@ func (a *analysis) otherSource(s *series) object {
 		frequency = "irregular"
 	}
 	// How often in a month has hundredths, as many as a Cents.
-	often := divide(bank.Cents(len(s.lines)*100), int64(len(a.months())))
+	often := divide(bank.Cents(len(s.lines)*100), int64(monthsBetween(a.start, a.last)+1))
 	return object{
 		"source": clean(s.newest().Description), "frequency": frequency, "ageDays": s.age(), "noOccurrences": len(s.lines),
 		"amountAvg":           mean(amountsOf(s.lines)).String(),

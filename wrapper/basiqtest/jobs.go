@@ -117,8 +117,13 @@ func (s *Sandbox) startJob(now time.Time, conn *connection) *job {
 	return j
 }
 
-// begin makes a job known and follows it.
+// begin makes a job known and follows it. The user's jobs that nobody can read any more go.
 func (s *Sandbox) begin(j *job, now time.Time) {
+	for len(j.user.jobs) > 0 && !j.user.jobs[0].kept(now) {
+		delete(s.jobs, j.user.jobs[0].id)
+		j.user.jobs[0] = nil
+		j.user.jobs = j.user.jobs[1:]
+	}
 	j.user.jobs = append(j.user.jobs, j)
 	s.jobs[j.id] = j
 	j.endless = s.strikeJob()
@@ -268,13 +273,18 @@ func (s *Sandbox) getUserJobs(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	var jobs []*job
+	type updatedJob struct {
+		*job
+
+		updated time.Time
+	}
+	var jobs []updatedJob
 	for _, j := range slices.Backward(u.jobs) { // of two updated in the same moment, the later job comes first
 		if j.kept(c.now) && conditions.hold(j.property) {
-			jobs = append(jobs, j)
+			jobs = append(jobs, updatedJob{j, j.at(c.now).updated})
 		}
 	}
-	slices.SortStableFunc(jobs, func(a, b *job) int { return b.at(c.now).updated.Compare(a.at(c.now).updated) })
+	slices.SortStableFunc(jobs, func(a, b updatedJob) int { return b.updated.Compare(a.updated) })
 	data := []object{}
 	for _, j := range jobs {
 		item := j.full(&c.view)

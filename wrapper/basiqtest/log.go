@@ -16,7 +16,7 @@ import (
 const (
 	// maxRequests bounds the log of requests, so that a sandbox may run for days.
 	maxRequests = 10_000
-	// maxLoggedBody bounds the bodies in it, in bytes.
+	// maxLoggedBody bounds the bodies in it, in bytes, and the queries.
 	maxLoggedBody = 4096
 )
 
@@ -24,12 +24,12 @@ const (
 // logged.
 type Request struct {
 	Method string
-	// Path is the path of the URL, ids included.
+	// Path is the path of the URL, ids included. What in it is a token, or leads to a visit of the consent page, is redacted.
 	Path string
 	// Operation is the operationId, or "" when the API has no such operation.
 	Operation string
 	// Query is the URL's parameters as they came, but decoded and redacted: "filter=institution.id.eq('AU00000')&limit=5".
-	// It is "" when they cannot be decoded.
+	// It is "" when they cannot be decoded, or are longer than 4,096 bytes.
 	Query string
 	// Body is the body that was sent to an operation, redacted: JSON without blanks, or a form in the way of Query. It is
 	// "" when the body is neither, is not valid, or is longer than 4,096 bytes.
@@ -136,8 +136,10 @@ func (c *call) noteFault(f Fault) {
 // newRequest is what the log keeps of a request as it comes. Only the bodies of operations have been read.
 func newRequest(c *call) Request {
 	r := Request{
-		Method: c.http.Method, Path: c.http.URL.Path, Operation: c.route.operation,
-		Query: redactPairs(c.http.URL.RawQuery), BodySize: len(c.body),
+		Method: c.http.Method, Path: shownPath(c.http.URL.Path), Operation: c.route.operation, BodySize: len(c.body),
+	}
+	if len(c.http.URL.RawQuery) <= maxLoggedBody {
+		r.Query = redactPairs(c.http.URL.RawQuery)
 	}
 	if len(c.body) <= maxLoggedBody {
 		r.Body = redactBody(c.http.Header.Get("Content-Type"), c.body)

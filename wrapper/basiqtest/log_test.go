@@ -50,6 +50,17 @@ func TestRequests(t *testing.T) {
 	})
 }
 
+// The log of a sandbox that runs for days must not hold all that it was sent.
+func TestRequestsLeaveOutLongQueries(t *testing.T) {
+	t.Parallel()
+	c := new30(t)
+	c.get("/events?filter=" + strings.Repeat("x", 4090))
+	c.get("/events?filter=" + strings.Repeat("x", 4089))
+	requests := c.sandbox.RequestsOf("getEvents")
+	assert.Empty(t, requests[0].Query)
+	assert.Len(t, requests[1].Query, 4096)
+}
+
 func TestRequestsOf(t *testing.T) {
 	t.Parallel()
 	var tb fakeTB
@@ -110,6 +121,7 @@ func TestRequestBodies(t *testing.T) {
 		{"other letters", "application/json", `{"PassWord":"x","login_id":"x","pass\u0077ord":"x"}`, `{"PassWord":"[redacted]","login_id":"[redacted]","password":"[redacted]"}`},
 		{"letters that fold", "application/json", `{"pa\u017fsword":"x","\u017fecret":{"a":"x"}}`, `{"[redacted]":"[redacted]","[redacted]":"[redacted]"}`},
 		{"names that are none", "application/json", `{"x y":"z","":1}`, `{"[redacted]":"[redacted]","[redacted]":"[redacted]"}`},
+		{"a URL", "application/json", `{"url":"https://u:x@a.example/x?x=x"}`, `{"url":"[redacted]"}`},
 		{"a token", "application/json", `{"description":"Bearer eyJhbGciOi"}`, `{"description":"[redacted]"}`},
 		{"no name", "application/json", `["x",1,false,{"a":2}]`, `["[redacted]","[redacted]","[redacted]",{"a":2}]`},
 		{"a string", "application/json", `"x"`, `"[redacted]"`},
@@ -244,8 +256,13 @@ func TestLogHoldsNoSecret(t *testing.T) {
 	send(t, c.sandbox, http.MethodPost, "/home/"+id, "password="+secret, map[string]string{
 		"Content-Type": "application/x-www-form-urlencoded",
 	})
+	c.post("/notifications/webhooks", map[string]any{"url": "https://u:" + secret + "@hook.example/" + secret + "?key=" + secret})
+	c.get("/users/" + c.token + "/jobs")
+	for _, path := range []string{"//home/visit/" + secret, "/home/link/" + secret + "/", "/home%2Fvisit%2F" + secret} {
+		c.get(path)
+	}
 	requests := c.sandbox.Requests()
-	require.Len(t, requests, 9)
+	require.Len(t, requests, 14)
 	all := fmt.Sprintf("%s\n%v\n%+v\n%#v", out.String(), requests, requests, requests)
 	encoded, err := json.Marshal(requests)
 	require.NoError(t, err)

@@ -12,9 +12,9 @@ import (
 const redacted = "[redacted]"
 
 // secretNames are parts of the names of what must not be shown. They catch more than the API has, such as names that were
-// misspelt; too much redacted does no harm.
+// misspelt; too much redacted does no harm. The URL of a webhook may hold a secret.
 var secretNames = []string{
-	"login", "pass", "pwd", "secur", "token", "mfa", "response", "answer", "secret", "credential", "apikey", "auth", "pin",
+	"url", "login", "pass", "pwd", "secur", "token", "mfa", "response", "answer", "secret", "credential", "apikey", "auth", "pin",
 }
 
 // isSecret reports whether what has this name is a secret, in whichever case it is spelt, with or without hyphens.
@@ -35,6 +35,21 @@ func isSecret(name string) bool {
 
 // plainName is what a name looks like. Anything else may be a value in the wrong place.
 var plainName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9._-]{0,39}$`)
+
+// shownPath returns the path of a URL without tokens, and without the last part of those of the consent page, however many
+// slashes stand around them: whoever has the path of a visit or of an auth link can use it.
+func shownPath(path string) string {
+	if strings.HasPrefix(strings.TrimLeft(path, "/"), "home/") {
+		return homePath + "/…"
+	}
+	segments := strings.Split(path, "/")
+	for i, segment := range segments {
+		if strings.Contains(segment, "eyJ") {
+			segments[i] = redacted
+		}
+	}
+	return strings.Join(segments, "/")
+}
 
 func shownName(name string) string {
 	if plainName.MatchString(name) {

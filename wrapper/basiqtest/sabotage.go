@@ -97,9 +97,13 @@ func (s *Sandbox) respond(w http.ResponseWriter, r *http.Request, c *call, a ans
 // retryAfter is the header of the fault, rounded up to whole seconds.
 func (f Fault) retryAfter(now time.Time) string {
 	if f.dated {
-		return now.Add(f.wait + time.Second - 1).UTC().Format(http.TimeFormat)
+		return now.Add(f.wait).Add(time.Second - 1).UTC().Format(http.TimeFormat)
 	}
-	return strconv.FormatInt(int64((f.wait+time.Second-1)/time.Second), 10)
+	seconds := int64(f.wait / time.Second)
+	if f.wait%time.Second > 0 {
+		seconds++
+	}
+	return strconv.FormatInt(seconds, 10)
 }
 
 // pause waits, and reports whether it could: not when the caller has given up, nor when the sandbox is closed.

@@ -68,6 +68,7 @@ type Sandbox struct {
 	jobs      map[string]*job
 	// tokens holds expired tokens too: they are answered differently from unknown ones.
 	tokens      map[string]*token
+	tokenOrder  []string // their texts, the oldest first, and those of some that were revoked
 	cursors     cursors
 	visits      map[string]*visit // to the consent page
 	enrichments enrichments

@@ -244,6 +244,24 @@ func TestForm(t *testing.T) {
 	}
 }
 
+// A body that may be left out is not taken for left out when it cannot be read.
+func TestUnreadableBodies(t *testing.T) {
+	t.Parallel()
+	c := new30(t)
+	user := "/users/" + c.newUser()
+	blanks := strings.Repeat(" ", 1<<20+1)
+	for _, path := range []string{"/auth_link", "/affordability", "/income", "/expenses"} {
+		r := send(t, c.sandbox, http.MethodPost, user+path, blanks, map[string]string{
+			"Authorization": "Bearer " + c.token, "Content-Type": "application/json",
+		})
+		assert.Equal(t, "invalid-content", r.text("data.0.code"), path)
+	}
+	r := send(t, c.sandbox, http.MethodPost, "/token", "x="+blanks, map[string]string{
+		"Authorization": "Basic " + c.sandbox.APIKey(), "basiq-version": "3.0", "Content-Type": "application/x-www-form-urlencoded",
+	})
+	r.requireError(http.StatusBadRequest, "invalid-content", "Posted form is not in valid format.")
+}
+
 // TestSecretsStayInside plants secrets in every part of a request and looks for them wherever the sandbox could show
 // them.
 func TestSecretsStayInside(t *testing.T) {

@@ -43,6 +43,9 @@ type call struct {
 	logged  *Request
 	fault   Fault
 	latency time.Duration
+	// unread reports that the body was too long or has not come in whole, so that it is not valid where one is wanted. That
+	// it may be left out altogether is another matter.
+	unread bool
 }
 
 // answer is what a handler has to say. A nil body is none; one that is no [document] is sent as JSON. It must hold
@@ -61,31 +64,44 @@ type document struct {
 // find returns the route of a request and the values of its path's parameters, or nil. Where two paths fit, the one with
 // fewer parameters is meant, as in the contract. (http.ServeMux refuses two of the contract's paths beside each other.)
 func (s *Sandbox) find(method string, path []string) (found *route, values map[string]string) {
+	fewest := 0
 	for i := range s.routes {
 		r := &s.routes[i]
 		if r.method != method {
 			continue
 		}
-		if parameters, ok := matchPath(strings.Split(r.path, "/"), path); ok && (found == nil || len(parameters) < len(values)) {
-			found, values = r, parameters
+		if parameters, ok := matchPath(r.path, path); ok && (found == nil || parameters < fewest) {
+			found, fewest = r, parameters
+		}
+	}
+	if found == nil {
+		return nil, nil
+	}
+	values = make(map[string]string, fewest)
+	for i, segment := range strings.Split(found.path, "/") {
+		if name, ok := strings.CutPrefix(segment, "{"); ok {
+			values[strings.TrimSuffix(name, "}")] = path[i]
 		}
 	}
 	return found, values
 }
 
-func matchPath(template, path []string) (map[string]string, bool) {
-	if len(template) != len(path) {
-		return nil, false
-	}
-	parameters := map[string]string{}
-	for i, segment := range template {
-		if name, ok := strings.CutPrefix(segment, "{"); ok {
-			parameters[strings.TrimSuffix(name, "}")] = path[i]
-		} else if segment != path[i] {
-			return nil, false
+// matchPath reports whether a path fits, and how many parameters it has. It is asked about every route of every request,
+// and leaves no garbage.
+func matchPath(template string, path []string) (parameters int, ok bool) {
+	i := 0
+	for segment := range strings.SplitSeq(template, "/") {
+		switch {
+		case i == len(path):
+			return 0, false
+		case strings.HasPrefix(segment, "{"):
+			parameters++
+		case segment != path[i]:
+			return 0, false
 		}
+		i++
 	}
-	return parameters, true
+	return parameters, i == len(path)
 }
 
 // ServeHTTP answers a request to the API, or to the consent page. It makes the [Sandbox] an [http.Handler].
@@ -131,9 +147,9 @@ func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err != nil {
-		body = nil // is not valid where a body is wanted
+		body = nil
 	}
-	s.answer(w, &call{route: route, http: r, body: body}, s.dispatch)
+	s.answer(w, &call{route: route, http: r, body: body, unread: err != nil}, s.dispatch)
 }
 
 func noName(segment string) bool { return segment == "" || segment == "." || segment == ".." }
@@ -224,6 +240,9 @@ func (s *Sandbox) dispatch(c *call) (answer, error) {
 	if c.route.body != "" && (len(c.body) > 0 || c.http.Header.Get("Content-Type") != "") &&
 		!isJSON(c.http.Header.Get("Content-Type")) {
 		return answer{}, unsupportedContentType()
+	}
+	if c.unread && c.route.body != "" {
+		return answer{}, invalidContent(c.route.body)
 	}
 	return c.route.handle(s, c)
 }

@@ -31,6 +31,10 @@ type snapshot struct {
 	with struct{ income, expenses *snapshot }
 }
 
+// maxSnapshotsKept bounds the summaries of a user, each of which holds transactions, so that a sandbox may run for days. The
+// oldest go first; for how long Basiq keeps them is not documented.
+const maxSnapshotsKept = 1000
+
 var monthFormat = regexp.MustCompile(`^[0-9]{4}-(0[1-9]|1[0-2])$`)
 
 // snapshotNotValid is how an id is refused that is none.
@@ -104,6 +108,10 @@ func (s *Sandbox) postSnapshot(c *call, kind string) (answer, error) {
 
 func (s *Sandbox) keepSnapshot(u *user, kind string, a *analysis, now time.Time) *snapshot {
 	snap := &snapshot{analysis: a, id: s.newID(), kind: kind, user: u, created: now}
+	if len(u.snapshots) >= maxSnapshotsKept {
+		u.snapshots[0] = nil
+		u.snapshots = u.snapshots[1:]
+	}
 	u.snapshots = append(u.snapshots, snap)
 	return snap
 }

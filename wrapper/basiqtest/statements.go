@@ -33,6 +33,7 @@ const (
 type bankStatement struct {
 	failure  *reason
 	accounts []*statementAccount
+	byKey    map[string]*statementAccount
 }
 
 type statementAccount struct {
@@ -52,8 +53,7 @@ func (st *bankStatement) list() []bank.Account {
 }
 
 func (st *bankStatement) account(key string) *statementAccount {
-	i := slices.IndexFunc(st.accounts, func(a *statementAccount) bool { return a.Key == key })
-	return st.accounts[i]
+	return st.byKey[key]
 }
 
 func (st *bankStatement) transactions(key string) []*bank.Transaction { return st.account(key).lines }
@@ -255,7 +255,7 @@ func readCSV(content []byte) (*bankStatement, error) {
 			return nil, badStatement("missing-required-field", "Missing required field", "Required field "+name+" is missing.")
 		}
 	}
-	st := &bankStatement{}
+	st := &bankStatement{byKey: map[string]*statementAccount{}}
 	first := map[string]row{} // of each account
 	for number := 2; ; number++ {
 		record, err := reader.Read()
@@ -312,6 +312,7 @@ func (st *bankStatement) add(r row, first map[string]row) error {
 			return err
 		}
 		st.accounts, first[key] = append(st.accounts, account), r
+		st.byKey[key] = account
 	}
 	for _, name := range accountColumns {
 		if known && opening.fields[name] != r.fields[name] {
@@ -503,5 +504,5 @@ func readPDF(content []byte, now time.Time) *bankStatement {
 	}
 	a.finish()
 	a.Available = a.Balance
-	return &bankStatement{accounts: []*statementAccount{a}}
+	return &bankStatement{accounts: []*statementAccount{a}, byKey: map[string]*statementAccount{a.Key: a}}
 }

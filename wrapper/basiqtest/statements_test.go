@@ -409,3 +409,25 @@ func TestStatementsCountAsConnections(t *testing.T) {
 	c.upload(id, nab, file{name: "a.pdf", content: "%PDF-"}).
 		requireError(403, "too-many-sandbox-connections", "Limit reached for sandbox connections.")
 }
+
+// A statement may tell of days that are still to come. Summaries of those cover them.
+func TestSummariesOfTheFuture(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		for name, rows := range map[string]string{
+			"posted":           "2098-02-01,RENT,1.00,1.00,\n1,Savings,AUD,2099-01-01,2098-03-01,SALARY,2.00,3.00,\n",
+			"pending":          "2098-02-01,RENT,1.00,1.00,pending\n",
+			"posted after all": "2098-02-01,RENT,1.00,1.00,pending\n1,Savings,AUD,2099-01-01,2099-01-01,SALARY,2.00,3.00,\n",
+		} {
+			c := new30(t)
+			id := c.newUser()
+			content := "accountNo,name,currency,lastUpdated,date,description,amount,balance,status\n1,Savings,AUD,2099-01-01," + rows
+			require.Equal(t, http.StatusAccepted, c.upload(id, nab, file{"a.csv", "", content}).status, name)
+			time.Sleep(2 * long)
+			for _, kind := range []string{"affordability", "income", "expenses"} {
+				r := c.post("/users/"+id+"/"+kind, map[string]string{"fromMonth": "2098-01", "toMonth": "2098-12"})
+				require.Equal(t, http.StatusOK, r.status, name+" "+r.raw)
+			}
+		}
+	})
+}

@@ -77,8 +77,24 @@ func (s *Sandbox) newToken(t *token, now time.Time) string {
 	encoding := base64.RawURLEncoding
 	text := encoding.EncodeToString([]byte(`{"alg":"HS256","typ":"JWT"}`)) + "." +
 		encoding.EncodeToString(payload) + "." + encoding.EncodeToString(signature)
-	s.tokens[text] = t
+	s.keepToken(text, t, now)
 	return text
+}
+
+// maxTokensKept bounds the tokens that are kept when they have expired, so that a sandbox may run for days. The oldest are
+// unknown then.
+const maxTokensKept = 10_000
+
+func (s *Sandbox) keepToken(text string, t *token, now time.Time) {
+	for len(s.tokenOrder) >= maxTokensKept {
+		if oldest := s.tokens[s.tokenOrder[0]]; oldest != nil && now.Before(oldest.expires) {
+			break // Those that are good are kept, however many there are.
+		}
+		delete(s.tokens, s.tokenOrder[0])
+		s.tokenOrder = s.tokenOrder[1:]
+	}
+	s.tokens[text] = t
+	s.tokenOrder = append(s.tokenOrder, text)
 }
 
 // checkTokenHeaders returns the version asked for. What is missing is reported before what is wrong, and the key last;
@@ -125,7 +141,7 @@ func (c *call) form() (url.Values, error) {
 		}
 	}
 	form, err := url.ParseQuery(string(c.body))
-	if err != nil {
+	if err != nil || c.unread {
 		return nil, invalidContent("form")
 	}
 	return form, nil

@@ -143,6 +143,8 @@ func (s *Sandbox) deleteUser(c *call) (answer, error) {
 		delete(s.jobs, j.id)
 	}
 	delete(s.users, u.id)
+	// Some who know the user still wait for their time, such as the end of a consent, and would keep all this until then.
+	u.connections, u.jobs, u.orphans, u.snapshots = nil, nil, nil, nil
 	s.emitUser(u, gen.EventActionDeleted, c.now)
 	return answer{status: http.StatusNoContent}, nil
 }
