@@ -138,7 +138,7 @@ func ExampleError() {
 	client, userID, done := sandbox()
 	defer done()
 
-	_, err := client.Connections.Get(context.Background(), userID, "61723")
+	_, err := client.Connections.Get(context.Background(), userID, "00000000-0000-4000-8000-000000000000")
 	fmt.Println(errors.Is(err, basiq.ErrNotFound))
 	if failure, ok := errors.AsType[*basiq.Error](err); ok {
 		fmt.Println(failure.Operation, failure.StatusCode, failure.Code())
@@ -200,7 +200,7 @@ func ExampleWithTokenSource() {
 			fmt.Println(err)
 			return
 		}
-		_, err = client.Users.Get(context.Background(), "nobody")
+		_, err = client.Users.Get(context.Background(), "00000000-0000-4000-8000-000000000000")
 		fmt.Println(errors.Is(err, basiq.ErrNotFound))
 	}
 	requests := 0

@@ -177,29 +177,16 @@ func (s *Sandbox) getAccount(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	id, err := c.pathID("accountId", "Account ID value is not valid")
-	if err != nil {
-		return answer{}, err
-	}
 	conditions, err := c.accountConditions(u)
 	if err != nil {
 		return answer{}, err
 	}
 	for _, h := range s.userHoldings(u, c.now) {
-		if h.id == id && conditions.hold(h.property) {
+		if h.id == c.http.PathValue("accountId") && conditions.hold(h.property) {
 			return answer{http.StatusOK, h.full(&c.view)}, nil
 		}
 	}
 	return answer{}, resourceNotFound()
-}
-
-// pathID returns the id that stands in the path under a name.
-func (c *call) pathID(name, invalid string) (string, error) {
-	id := c.http.PathValue(name)
-	if !idFormat.MatchString(id) {
-		return "", notValid(invalid, fromParameter(name))
-	}
-	return id, nil
 }
 
 func (h *holding) path() string { return h.user.path() + "/accounts/" + h.id }

@@ -18,9 +18,6 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest"
 )
 
-// noSnapshot is the id of no summary and of no report.
-const noSnapshot = "00000000-0000-4000-8000-000000000000"
-
 // passwords of the test users whose books are summed up.
 var passwords = map[string]string{
 	"Wentworth-Smith": "whislter", "Whistler": "ShowBox", "Gilfoyle": "PiedPiper", "gavinBelson": "hooli2016",
@@ -451,20 +448,20 @@ func TestSnapshotNotValid(t *testing.T) {
 				r.requireError(http.StatusBadRequest, "parameter-not-valid", test.detail)
 				assert.Equal(t, map[string]any{"parameter": test.name, "pointer": kind + "/" + test.name}, r.under("data.0.source").body)
 			}
-			c.post(path, map[string]any{"accounts": []string{noSnapshot}}).requireError(http.StatusNotFound, "resource-not-found", "Requested resource is not found")
+			c.post(path, map[string]any{"accounts": []string{noID}}).requireError(http.StatusNotFound, "resource-not-found", "Requested resource is not found")
 			c.post(path, map[string]any{"accounts": "x"}).requireError(http.StatusBadRequest, "invalid-content", "Posted "+kind+" is not in valid format.")
-			c.post("/users/"+noSnapshot+"/"+kind, nil).requireError(http.StatusNotFound, "resource-not-found", "Requested user does not exist.")
+			c.post("/users/"+noID+"/"+kind, nil).requireError(http.StatusNotFound, "resource-not-found", "Requested user does not exist.")
 			c.post("/users/"+c.newUser()+"/"+kind, nil).requireError(http.StatusNotFound, "resource-not-found", "User doesn't have any accounts")
 
-			c.get("/users/"+noSnapshot+"/"+kind+"/"+noSnapshot).requireError(http.StatusNotFound, "resource-not-found", "Requested user does not exist.")
-			c.get(path+"/"+noSnapshot).requireError(http.StatusNotFound, "resource-not-found", "Requested resource is not found")
+			c.get("/users/"+noID+"/"+kind+"/"+noID).requireError(http.StatusNotFound, "resource-not-found", "Requested user does not exist.")
+			c.get(path+"/"+noID).requireError(http.StatusNotFound, "resource-not-found", "Requested resource is not found")
 			r := c.get(path + "/s55bf3")
 			r.requireError(http.StatusBadRequest, "path-parameter-not-valid", "Snapshot ID value is not valid")
 			assert.Equal(t, map[string]any{"parameter": "snapshotId"}, r.under("data.0.source").body)
-			c.accept(path+"/"+noSnapshot, "text/html").requireError(http.StatusBadRequest, "unsupported-accept", "Accept type is not supported")
+			c.accept(path+"/"+noID, "text/html").requireError(http.StatusBadRequest, "unsupported-accept", "Accept type is not supported")
 		}
-		c.get("/users/"+noSnapshot+"/affordability").requireError(http.StatusNotFound, "resource-not-found", "Requested user does not exist.")
-		c.get("/users/"+id+"/affordability/"+noSnapshot+"/transactions").requireError(http.StatusNotFound, "resource-not-found", "Requested resource is not found")
+		c.get("/users/"+noID+"/affordability").requireError(http.StatusNotFound, "resource-not-found", "Requested user does not exist.")
+		c.get("/users/"+id+"/affordability/"+noID+"/transactions").requireError(http.StatusNotFound, "resource-not-found", "Requested resource is not found")
 
 		made := c.summary(id, "income", nil).text("id")
 		c.get("/users/"+id+"/expenses/"+made).requireError(http.StatusBadRequest, "parameter-not-valid", "Invalid expenses snapshot ID provided")

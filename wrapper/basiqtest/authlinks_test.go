@@ -94,7 +94,7 @@ func TestAuthLinkMobile(t *testing.T) {
 	c.post(path, map[string]any{"mobile": "FLOWERS"}).
 		requireError(http.StatusBadRequest, "parameter-not-valid", "Provided mobile is in bad format.")
 	c.post(path, []int{1}).requireError(http.StatusBadRequest, "invalid-content", "Posted auth link is not in valid format.")
-	c.post("/users/x/auth_link", nil).requireError(http.StatusNotFound, "resource-not-found", "Requested user does not exist.")
+	c.post("/users/"+noID+"/auth_link", nil).requireError(http.StatusNotFound, "resource-not-found", "Requested user does not exist.")
 
 	r = c.as("2.1", server, "").post(path, nil)
 	assert.Equal(t, http.StatusCreated, r.status, "it is optional in 2.1")

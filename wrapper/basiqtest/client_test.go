@@ -38,7 +38,7 @@ func TestNewClient(t *testing.T) {
 		t.Cleanup(func() { assert.NoError(t, sandbox.Close()) })
 		client, err := sandbox.NewClient()
 		require.NoError(t, err)
-		_, err = client.Users.Get(t.Context(), "nobody")
+		_, err = client.Users.Get(t.Context(), noID)
 		require.ErrorIs(t, err, basiq.ErrNotFound)
 	})
 	t.Run("bad option", func(t *testing.T) {

@@ -407,7 +407,7 @@ func TestUnknownConnection(t *testing.T) {
 	c := new21(t)
 	mine, other := c.newUser(), c.newUser()
 	c.connect(other, hooli, "gavinBelson", "hooli2016")
-	for _, conn := range []string{"unknown", c.newestConnection(other)} {
+	for _, conn := range []string{noID, c.newestConnection(other)} {
 		path := "/users/" + mine + "/connections/" + conn
 		for _, r := range []reply{
 			c.get(path), c.delete(path), c.post(path, map[string]any{"password": "p"}), c.post(path+"/refresh", nil),

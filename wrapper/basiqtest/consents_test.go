@@ -93,8 +93,8 @@ func TestDeleteConsent(t *testing.T) {
 
 		c.delete(consents+"/"+id).requireError(http.StatusGone, "resource-no-longer-available", "Requested resource is no longer available.")
 		c.delete(consents+"/x").requireError(http.StatusNotFound, "resource-not-found", "Requested resource is not found")
-		c.delete("/users/x/consents/"+id).requireError(http.StatusNotFound, "resource-not-found", "Requested user does not exist.")
-		c.get("/users/x/consents").requireError(http.StatusNotFound, "resource-not-found", "Requested user does not exist.")
+		c.delete("/users/"+noID+"/consents/"+id).requireError(http.StatusNotFound, "resource-not-found", "Requested user does not exist.")
+		c.get("/users/"+noID+"/consents").requireError(http.StatusNotFound, "resource-not-found", "Requested user does not exist.")
 		stranger := c.newUser()
 		c.delete("/users/"+stranger+"/consents/"+id).requireError(http.StatusNotFound, "resource-not-found", "Requested resource is not found")
 	})

@@ -31,6 +31,9 @@ const (
 	nucleus   = "AU00003"
 	hooliGov  = "AU00004"
 
+	// noID has the form of an id and is nobody's.
+	noID = "00000000-0000-4000-8000-000000000000"
+
 	// long is more than any job takes.
 	long = 20 * time.Second
 )

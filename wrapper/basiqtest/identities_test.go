@@ -54,8 +54,8 @@ func TestIdentities(t *testing.T) {
 				c.get(path+"/nothing").requireError(404, "resource-not-found", "Requested resource is not found")
 				c.get("/users/"+c.newUser()+"/identities/"+r.text("data.0.id")).
 					requireError(404, "resource-not-found", "Requested resource is not found")
-				c.get("/users/nobody/identities").requireError(404, "resource-not-found", "Requested user does not exist.")
-				c.get("/users/nobody/identities/x").requireError(404, "resource-not-found", "Requested user does not exist.")
+				c.get("/users/"+noID+"/identities").requireError(404, "resource-not-found", "Requested user does not exist.")
+				c.get("/users/"+noID+"/identities/x").requireError(404, "resource-not-found", "Requested user does not exist.")
 				c.as(version, client, c.newUser()).get(path).
 					requireError(401, "unauthorized-access", "You are not authorized to access this resource")
 

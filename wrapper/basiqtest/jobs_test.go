@@ -343,8 +343,8 @@ func TestMFAWithoutChallenge(t *testing.T) {
 func TestUnknownJob(t *testing.T) {
 	t.Parallel()
 	c := new21(t)
-	c.get("/jobs/unknown").requireError(http.StatusNotFound, "resource-not-found", notFound)
-	c.as("2.1", client, c.newUser()).post("/jobs/unknown/mfa", map[string]any{"mfa-response": []string{"1"}}).requireError(
+	c.get("/jobs/"+noID).requireError(http.StatusNotFound, "resource-not-found", notFound)
+	c.as("2.1", client, c.newUser()).post("/jobs/"+noID+"/mfa", map[string]any{"mfa-response": []string{"1"}}).requireError(
 		http.StatusNotFound, "resource-not-found", notFound)
 }
 

@@ -30,13 +30,13 @@ func TestRequests(t *testing.T) {
 
 		c.sandbox.ForgetRequests()
 		time.Sleep(time.Minute)
-		missing := c.get("/users/u1/connections?limit=5&filter=institution.id.eq('AU00000')&token=s1")
+		missing := c.get("/users/" + noID + "/connections?limit=5&filter=institution.id.eq('AU00000')&token=s1")
 		c.get("/nothing")
 		server := basiqtest.RequestToken{Sent: true, Scope: server, Version: "2.1"}
 		requests := c.sandbox.Requests()
 		assert.Equal(t, []basiqtest.Request{
 			{
-				Method: "GET", Path: "/users/u1/connections", Operation: "getConnections",
+				Method: "GET", Path: "/users/" + noID + "/connections", Operation: "getConnections",
 				Query: "limit=5&filter=institution.id.eq('AU00000')&token=[redacted]",
 				Token: server, Status: 404, CorrelationID: missing.text("correlationId"), Time: time.Now(),
 			},

@@ -442,8 +442,8 @@ func TestReportNotValid(t *testing.T) {
 			f      filters
 			detail string
 		}{
-			{good.with(filters{"users": []string{id, noSnapshot}}), "Requested user does not exist."},
-			{good.with(filters{"accounts": []string{accounts[0], noSnapshot}}), "Requested resource is not found"},
+			{good.with(filters{"users": []string{id, noID}}), "Requested user does not exist."},
+			{good.with(filters{"accounts": []string{accounts[0], noID}}), "Requested resource is not found"},
 			{good.with(filters{"users": other}), "Requested resource is not found"},
 		} {
 			c.post("/reports", newReport("CON_AFFOR_01", test.f)).requireError(http.StatusNotFound, "resource-not-found", test.detail)
@@ -533,7 +533,7 @@ func TestReportTransactions(t *testing.T) {
 			c.get(path+"?filter="+url.QueryEscape(text)).requireError(http.StatusBadRequest, "parameter-not-valid", "The provided filter parameter is in invalid format or unsupported")
 		}
 		c.get(path+"?filter="+url.QueryEscape("transaction.postDate.bt('a,b')")).requireError(http.StatusBadRequest, "parameter-not-valid", "PostDate is not valid")
-		c.get("/reports/"+noSnapshot+"/transactions").requireError(http.StatusNotFound, "resource-not-found", "Requested resource is not found")
+		c.get("/reports/"+noID+"/transactions").requireError(http.StatusNotFound, "resource-not-found", "Requested resource is not found")
 
 		for _, field := range []string{"id", "status", "description", "amount", "balance", "account", "connection", "institution", "direction", "class"} {
 			assert.NotEmpty(t, with(all, "status", "posted")[0].text(field), field)

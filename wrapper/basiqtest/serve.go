@@ -233,6 +233,9 @@ func (s *Sandbox) dispatch(c *call) (answer, error) {
 			return answer{}, err
 		}
 	}
+	if err := c.checkIDs(); err != nil {
+		return answer{}, err
+	}
 	if !c.accepts("application/json") && c.otherType() == "" {
 		return answer{}, unsupportedAccept()
 	}
@@ -245,6 +248,26 @@ func (s *Sandbox) dispatch(c *call) (answer, error) {
 		return answer{}, invalidContent(c.route.body)
 	}
 	return c.route.handle(s, c)
+}
+
+// idNames are the ids in paths whose form is checked for all operations alike, as the documents call them. Those of other
+// things are checked by their own operations, since they are refused in other words.
+var idNames = []struct{ parameter, name string }{
+	{"userId", "User ID"},
+	{"connectionId", "Connection ID"},
+	{"jobId", "Job ID"},
+	{"accountId", "Account ID"},
+	{"transactionId", "Transaction ID"},
+}
+
+// checkIDs refuses ids in the path that cannot be any.
+func (c *call) checkIDs() error {
+	for _, id := range idNames {
+		if value := c.http.PathValue(id.parameter); value != "" && !idFormat.MatchString(value) {
+			return notValid(id.name+" value is not valid", fromParameter(id.parameter))
+		}
+	}
+	return nil
 }
 
 // accepts reports whether the caller takes an answer of this media type. Who does not say takes all.

@@ -384,7 +384,7 @@ func TestStatementErrors(t *testing.T) {
 	}
 	c.upload(id, "", csv).requireError(400, "parameter-not-supplied", "Institution ID parameter is required.")
 	c.upload(id, nab, file{}).requireError(400, "parameter-not-valid", "Statement is not valid")
-	c.upload("nobody", nab, csv).requireError(404, "resource-not-found", "Requested user does not exist.")
+	c.upload(noID, nab, csv).requireError(404, "resource-not-found", "Requested user does not exist.")
 	c.as("3.0", client, c.newUser()).upload(id, nab, csv).
 		requireError(401, "unauthorized-access", "You are not authorized to access this resource")
 	c.post("/users/"+id+"/statements", map[string]any{"institutionId": nab}).

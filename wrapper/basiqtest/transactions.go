@@ -90,13 +90,9 @@ func (s *Sandbox) getTransaction(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	id, err := c.pathID("transactionId", "Transaction ID value is not valid")
-	if err != nil {
-		return answer{}, err
-	}
 	for _, h := range s.userHoldings(u, c.now) {
 		for _, l := range s.lines(h) {
-			if l.id == id {
+			if l.id == c.http.PathValue("transactionId") {
 				return answer{http.StatusOK, s.transaction(&c.view, l)}, nil
 			}
 		}

@@ -310,8 +310,8 @@ func TestTransactionErrors(t *testing.T) {
 		r.requireError(400, "parameter-not-valid", want[1])
 		assert.Equal(t, want[0], r.text("data.0.source.parameter"), query)
 	}
-	c.get("/users/nobody/transactions").requireError(404, "resource-not-found", "Requested user does not exist.")
-	c.get("/users/nobody/transactions/"+id).requireError(404, "resource-not-found", "Requested user does not exist.")
+	c.get("/users/"+noID+"/transactions").requireError(404, "resource-not-found", "Requested user does not exist.")
+	c.get("/users/"+noID+"/transactions/"+id).requireError(404, "resource-not-found", "Requested user does not exist.")
 	c.get(path+"/"+id).requireError(404, "resource-not-found", "Requested resource is not found")
 	c.get(path+"/nothing").requireError(400, "parameter-not-valid", "Transaction ID value is not valid")
 	c.as("3.0", client, id).get(path).requireError(403, "forbidden-access", "Access to this resource is forbidden")

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"maps"
 	"net/http"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -149,6 +150,7 @@ func TestDeleteUser(t *testing.T) {
 func TestUnknownUser(t *testing.T) {
 	t.Parallel()
 	c := new21(t)
+	missing := strings.NewReplacer("U", noID, "C", noID)
 	for _, op := range operations {
 		if op.name == "createUser" || op.name == "getJobs" || op.name == "postJobMfa" {
 			continue
@@ -159,10 +161,37 @@ func TestUnknownUser(t *testing.T) {
 			if version == "" {
 				version = "3.0"
 			}
-			c.as(version, server, "").call(op.method, op.path, nil).requireError(http.StatusNotFound,
+			c.as(version, server, "").call(op.method, missing.Replace(op.path), nil).requireError(http.StatusNotFound,
 				"resource-not-found", "Requested user does not exist.")
 		})
 	}
+}
+
+// What cannot be an id is not looked for.
+func TestIDsNotValid(t *testing.T) {
+	t.Parallel()
+	c := new30(t)
+	user := "/users/" + c.newUser()
+	for path, detail := range map[string]string{
+		"/users/x":                     "User ID value is not valid",
+		"/users/x/connections":         "User ID value is not valid",
+		"/users/x/connections/x":       "User ID value is not valid",
+		"/users/x/accounts":            "User ID value is not valid",
+		"/users/x/transactions":        "User ID value is not valid",
+		"/users/x/jobs":                "User ID value is not valid",
+		"/users/x/consents":            "User ID value is not valid",
+		user + "/connections/x":        "Connection ID value is not valid",
+		user + "/connections/" + "..x": "Connection ID value is not valid",
+		user + "/accounts/x":           "Account ID value is not valid",
+		user + "/transactions/x":       "Transaction ID value is not valid",
+		"/jobs/x":                      "Job ID value is not valid",
+		"/jobs/" + noID + "0":          "Job ID value is not valid",
+	} {
+		c.get(path).requireError(http.StatusBadRequest, "parameter-not-valid", detail)
+	}
+	c.post(user+"/connections/x/refresh", nil).requireError(http.StatusBadRequest, "parameter-not-valid", "Connection ID value is not valid")
+	c.token = "x"
+	c.get("/users/x").requireError(http.StatusUnauthorized, "invalid-authorization-token", "")
 }
 
 // TestDeletedUserTakesAllAlong asks for every kind of thing that a user can have after the user was deleted. Only events
