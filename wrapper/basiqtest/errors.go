@@ -140,6 +140,14 @@ func invalidRequest() *failure {
 	}
 }
 
+// missingToken is what the gateway says, too.
+func missingToken() *failure {
+	return &failure{
+		status: http.StatusForbidden, code: "request-not-valid", title: "Missing Authentication Token",
+		detail: "Missing Authentication Token", source: nullSource(),
+	}
+}
+
 // 404 and 405
 
 func notFound(detail string) *failure {
