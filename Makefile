@@ -60,7 +60,7 @@ test: ## Run all tests with the race detector
 	go test -race -shuffle=on ./...
 	cd $(CONFORMANCE) && go test -race -shuffle=on -skip '^TestBrowser$$' ./...
 
-# Without the race detector it takes two minutes, with it ten: RACE= leaves it out.
+# Without the race detector it takes half a minute, with it ten: RACE= leaves it out.
 RACE ?= -race
 cycles: ## Make 1,000 full cycles of users in the sandbox, 50 at once, with the race detector
 	go test $(RACE) -count=1 -timeout 30m -v -run '^TestFullCycles$$' ./wrapper/basiqtest -args -cycles 1000
