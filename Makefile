@@ -98,7 +98,7 @@ examples: ## Build and vet the examples; run the quickstart in the sandbox
 
 # Basiq's own descriptions are not part of this repository; UPDATE=-update writes testdata/official again from them.
 official: ## Hold the contract to Basiq's own descriptions, and print both (OFFICIAL=their directory)
-	cd $(CONFORMANCE) && BASIQ_OFFICIAL=$(abspath $(OFFICIAL)) go test -count=1 -v ./official $(UPDATE) && \
+	cd $(CONFORMANCE) && export BASIQ_OFFICIAL=$(abspath $(OFFICIAL)) && go test -count=1 -v ./official $(UPDATE) && \
 		go test -count=1 -v -run 'Official|GeneratedClientsRead' .
 
 breaking: ## Fail when something breaks users of the last tagged version
