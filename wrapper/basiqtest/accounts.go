@@ -167,7 +167,7 @@ func (s *Sandbox) getAccounts(c *call) (answer, error) {
 		}
 	}
 	return answer{http.StatusOK, object{
-		"type": "list", "data": data, "links": object{"self": c.url(c.http.URL.RequestURI())},
+		"type": "list", "data": data, "links": c.asked(),
 	}}, nil
 }
 
@@ -216,11 +216,10 @@ func (h *holding) full(v *view) object {
 	o := h.embedded(v)
 	o["accountHolder"] = textOrNull(h.Holder)
 	o["connection"], o["institution"] = h.connection.id, h.institution
-	intervals := []object{}
-	if !h.read.IsZero() && !h.First.IsZero() {
-		intervals = append(intervals, object{"from": h.First.Format(time.DateOnly), "to": h.Last.Format(time.DateOnly)})
+	o["transactionIntervals"] = []object{}
+	if !h.read.IsZero() {
+		o["transactionIntervals"] = h.intervals()
 	}
-	o["transactionIntervals"] = intervals
 	links, _ := o["links"].(object)
 	links["institution"] = v.url(v.institutionPath(h.institution))
 	links["connection"] = h.connectionLink(v)
@@ -230,6 +229,14 @@ func (h *holding) full(v *view) object {
 		o["class"] = object{"type": h.Kind, "product": h.Product, "meta": h.classMeta()}
 	}
 	return o
+}
+
+// intervals is the one period that the transactions cover; none where there are none.
+func (h *holding) intervals() []object {
+	if h.First.IsZero() {
+		return []object{}
+	}
+	return []object{{"from": day(h.First), "to": day(h.Last)}}
 }
 
 // connectionLink is the link from an account, or from its transactions, to the connection: in 2.1 always null, as the
@@ -299,7 +306,7 @@ func (h *holding) addDetails(o object) {
 		o["unmaskedAccNum"] = digitsOnly(strings.TrimPrefix(h.Number, h.BSB)) // the number of a card is nobody's business
 	}
 	if !h.Opened.IsZero() {
-		o["creationDate"] = h.Opened.Format(time.DateOnly)
+		o["creationDate"] = day(h.Opened)
 	}
 	if h.Rate != "" {
 		o[h.rateName()] = h.rate()
@@ -359,15 +366,15 @@ func (h *holding) meta() object {
 	case bank.CreditCard:
 		// What is due follows from the balance; the day is the 14th of the next month, and the least 2 percent.
 		due := max(-h.Balance, 0)
-		day := time.Date(h.updated.Year(), h.updated.Month()+1, 14, 0, 0, 0, 0, time.UTC)
+		dueDate := time.Date(h.updated.Year(), h.updated.Month()+1, 14, 0, 0, 0, 0, time.UTC)
 		o["creditCard"] = object{
 			"minPaymentAmount": (due / 50).String(), "paymentDueAmount": due.String(), "paymentCurrency": h.currency,
-			"paymentDueDate": day.Format(time.DateOnly),
+			"paymentDueDate": day(dueDate),
 		}
 	case bank.TermDeposit:
 		o["termDeposit"] = []object{{
-			"lodgementDate":        h.Opened.Format(time.DateOnly),
-			"maturityDate":         h.matures().Format(time.DateOnly),
+			"lodgementDate":        day(h.Opened),
+			"maturityDate":         day(h.matures()),
 			"maturityAmount":       h.Balance.String(),
 			"maturityCurrency":     h.currency,
 			"maturityInstructions": "ROLLED_OVER",
@@ -379,7 +386,7 @@ func (h *holding) meta() object {
 
 func (h *holding) loanMeta(years int) object {
 	return object{
-		"startDate": h.Opened.Format(time.DateOnly), "endDate": h.Opened.AddDate(years, 0, 0).Format(time.DateOnly),
+		"startDate": day(h.Opened), "endDate": day(h.Opened.AddDate(years, 0, 0)),
 		"repaymentType": "PRINCIPAL_AND_INTEREST", "repaymentFrequency": "P1M",
 		"originalLoanAmount": h.Limit.String(), "originalLoanCurrency": h.currency,
 	}

@@ -6,19 +6,20 @@ import (
 	"strings"
 	"time"
 
+	"github.com/basiq-go/basiq-go/gen"
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest/internal/bank"
 )
 
 // The classes of transactions that the sums tell apart; all others are counted by their sign and category.
 const (
-	classPayment       = "payment"
-	classBankFee       = "bank-fee"
-	classCash          = "cash-withdrawal"
-	classInterest      = "interest"
-	classLoanInterest  = "loan-interest"
-	classLoanRepayment = "loan-repayment"
-	classRefund        = "refund"
-	classTransfer      = "transfer"
+	classPayment       = string(gen.TransactionClassPayment)
+	classBankFee       = string(gen.TransactionClassBankFee)
+	classCash          = string(gen.TransactionClassCashWithdrawal)
+	classInterest      = string(gen.TransactionClassInterest)
+	classLoanInterest  = string(gen.TransactionClassLoanInterest)
+	classLoanRepayment = string(gen.TransactionClassLoanRepayment)
+	classRefund        = string(gen.TransactionClassRefund)
+	classTransfer      = string(gen.TransactionClassTransfer)
 )
 
 // analysis is what the sums are made of: accounts, and what happened on them in a period. It never changes.

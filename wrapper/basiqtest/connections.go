@@ -371,7 +371,7 @@ func profile(p *bank.Profile) object {
 		"physicalAddresses": []object{{
 			"addressLine1": p.Street, "addressLine2": nil, "addressLine3": nil,
 			"city": p.Suburb, "state": p.State, "postcode": p.Postcode, "country": "Australia", "countryCode": "AU",
-			"formattedAddress": p.Street + ", " + p.Suburb + " " + p.State + " " + p.Postcode + ", Australia",
+			"formattedAddress": p.Address(),
 		}},
 	}
 }

@@ -187,7 +187,7 @@ func (s *Sandbox) listConnectors(c *call, path string) (answer, error) {
 		}
 	}
 	return answer{http.StatusOK, object{
-		"type": "list", "totalCount": len(data), "data": data, "links": object{"self": c.url(c.http.URL.RequestURI())},
+		"type": "list", "totalCount": len(data), "data": data, "links": c.asked(),
 	}}, nil
 }
 

@@ -41,6 +41,9 @@ func (given *consent) status(now time.Time) gen.ConsentStatus {
 	}
 }
 
+// consentUntil is how long a consent is good that is given or extended now.
+func consentUntil(now time.Time) time.Time { return now.AddDate(consentYears, 0, 0) }
+
 // activeConsent returns the user's newest consent that is good, or nil.
 func (u *user) activeConsent(now time.Time) *consent {
 	for _, given := range slices.Backward(u.consents) {
@@ -62,7 +65,7 @@ func (u *user) policy() int {
 
 func (s *Sandbox) giveConsent(u *user, policy int, now time.Time) *consent {
 	given := &consent{
-		id: s.newID(), policy: policy, created: now, updated: now, expires: now.AddDate(consentYears, 0, 0),
+		id: s.newID(), policy: policy, created: now, updated: now, expires: consentUntil(now),
 	}
 	u.consents = append(u.consents, given)
 	s.tellConsent(u, given, gen.EventActionCreated, now)
@@ -73,7 +76,7 @@ func (s *Sandbox) giveConsent(u *user, policy int, now time.Time) *consent {
 // extendConsent makes a consent good for as long as a new one would be.
 func (s *Sandbox) extendConsent(u *user, given *consent, now time.Time) {
 	given.changes++
-	given.updated, given.expires = now, now.AddDate(consentYears, 0, 0)
+	given.updated, given.expires = now, consentUntil(now)
 	s.tellConsent(u, given, gen.EventActionUpdated, now)
 	s.watchConsent(u, given)
 }

@@ -118,7 +118,7 @@ func (s *Sandbox) show(v *visit, now time.Time, wrong []fieldProblem) page {
 		d.Title = "Share your financial data"
 		d.Updating = v.action == actionUpdate
 		d.Permissions = permissions
-		d.Until = longDate(now.AddDate(consentYears, 0, 0))
+		d.Until = longDate(consentUntil(now))
 	case stepBanks:
 		d.Title = "Choose your bank"
 		d.Banks = slices.DeleteFunc(slices.Clone(bank.Banks()), func(b *bank.Bank) bool { return !b.Login })
@@ -252,7 +252,7 @@ func showManage(v *visit, d *pageData, now time.Time) {
 	case stepExtend:
 		d.Title = "Extend your consent"
 		d.Consents = []consentLine{{Until: longDate(v.consent.expires)}}
-		d.Until = longDate(now.AddDate(consentYears, 0, 0))
+		d.Until = longDate(consentUntil(now))
 	case stepExtended:
 		d.Title = "Your consent is extended"
 		d.Until = longDate(v.consent.expires)

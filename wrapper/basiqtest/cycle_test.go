@@ -6,7 +6,6 @@ import (
 	"flag"
 	"fmt"
 	"runtime"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -146,11 +145,10 @@ func readBooks(ctx context.Context, client *basiq.Client, userID string) (booksR
 		sum.posted++
 		amount, known := transaction.Amount.MinorUnits(2)
 		balance, balanced := transaction.Balance.MinorUnits(2)
-		account := strings.TrimSpace(transaction.Account)
-		if want, ok := balances[account]; !known || !balanced || !ok || balance != want {
+		if want, ok := balances[transaction.Account]; !known || !balanced || !ok || balance != want {
 			return sum, fmt.Errorf("%q: amount %q, balance %q, want %d", transaction.Description, transaction.Amount, transaction.Balance, want)
 		}
-		balances[account] = balance - amount
+		balances[transaction.Account] = balance - amount
 	}
 	if sum.posted < 100 {
 		return sum, fmt.Errorf("only %d transactions in twelve months", sum.posted)

@@ -130,11 +130,7 @@ func (s *Sandbox) emitAccounts(j *job, now time.Time) {
 		if !h.Opened.IsZero() { // A statement does not tell.
 			data["creationDate"] = day(h.Opened)
 		}
-		intervals := []object{}
-		if !h.First.IsZero() {
-			intervals = append(intervals, object{"from": day(h.First), "to": day(h.Last)})
-		}
-		data["transactionIntervals"] = intervals
+		data["transactionIntervals"] = h.intervals()
 		data["connection"] = h.connection.reference(&v)
 		s.emit(&event{
 			id: derivedID(j.id, "event account.updated "+h.id), created: now, entity: gen.EventEntityAccount,

@@ -52,7 +52,7 @@ func addPerson(o object, emails string, p *bank.Profile) {
 		addresses = append(addresses, object{
 			"type": "home", "addressLine1": p.Street, "addressLine2": "", "addressLine3": "", "city": p.Suburb,
 			"state": p.State, "postcode": p.Postcode, "country": "Australia", "countryCode": "AU",
-			"formattedAddress": p.Street + ", " + p.Suburb + " " + p.State + " " + p.Postcode + ", Australia",
+			"formattedAddress": p.Address(),
 		})
 	}
 	o["title"], o["firstName"], o["middleName"], o["lastName"] = p.Title, p.First, p.Middle, p.Last

@@ -17,10 +17,16 @@ func newRandom(seed uint64) *rand.Rand {
 
 // newID returns a UUID, version 4, drawn from the sandbox's seed. The sandbox must be locked.
 func (s *Sandbox) newID() string {
-	var b [16]byte
-	binary.LittleEndian.PutUint64(b[:8], s.random.Uint64())
-	binary.LittleEndian.PutUint64(b[8:], s.random.Uint64())
-	return formatID(b)
+	return formatID([16]byte(s.draw(2)))
+}
+
+// draw draws bytes from the sandbox's seed, eight for each word. The sandbox must be locked.
+func (s *Sandbox) draw(words int) []byte {
+	drawn := make([]byte, 0, 8*words)
+	for range words {
+		drawn = binary.LittleEndian.AppendUint64(drawn, s.random.Uint64())
+	}
+	return drawn
 }
 
 // derivedID returns the UUID that the name has in the namespace: the same one every time.

@@ -60,7 +60,7 @@ func (s *Sandbox) getInstitutions(c *call) (answer, error) {
 		}
 	}
 	return answer{http.StatusOK, object{
-		"type": "list", "totalCount": len(data), "data": data, "links": object{"self": c.url(c.http.URL.RequestURI())},
+		"type": "list", "totalCount": len(data), "data": data, "links": c.asked(),
 	}}, nil
 }
 

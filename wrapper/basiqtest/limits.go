@@ -54,8 +54,6 @@ func (s *Sandbox) countReport(now time.Time) error {
 
 const limitReached = "You have exceeded the rate limit for this API."
 
-func day(t time.Time) string { return t.UTC().Format(time.DateOnly) }
-
 // countUser counts a user that was created, of whom there is no limit.
 func (s *Sandbox) countUser(now time.Time) {
 	s.limits.users = map[string]int{day(now): s.limits.users[day(now)] + 1}

@@ -109,7 +109,7 @@ func paged[T any](s *Sandbox, c *call, items []T, id func(T) string, show func(T
 		data = append(data, show(item))
 	}
 	path := c.http.URL.Path
-	links := object{"self": c.url(c.http.URL.RequestURI())}
+	links := c.asked()
 	if end < len(items) {
 		query, _ := c.parameters() // c.limit has read them
 		next := s.cursors.add(cursor{path: path, query: query, after: id(items[end-1]), start: end})

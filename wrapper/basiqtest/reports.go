@@ -1,6 +1,7 @@
 package basiqtest
 
 import (
+	"maps"
 	"net/http"
 	"regexp"
 	"slices"
@@ -373,16 +374,8 @@ func reportPeriod(chosen chosenFilters, now time.Time) (from, end time.Time, err
 	if _, given := chosen[gen.ReportFilterNameToDate]; given {
 		to, toErr = time.Parse(time.DateOnly, chosen.text(gen.ReportFilterNameToDate))
 	}
-	const format = " not in valid format. Date has to be in yyyy-mm-dd format"
-	switch {
-	case fromErr != nil && toErr != nil:
-		return from, end, notValid("Dates"+format, source)
-	case fromErr != nil:
-		return from, end, notValid("fromDate"+format, source)
-	case toErr != nil:
-		return from, end, notValid("toDate"+format, source)
-	case to.Before(from):
-		return from, end, notValid("toDate must be be after or equal to fromDate", source)
+	if err := checkPeriod(fromErr != nil, toErr != nil, to.Before(from), source, source); err != nil {
+		return from, end, err
 	}
 	return from, to.AddDate(0, 0, 1), nil
 }
@@ -421,19 +414,12 @@ func (r *report) chooseParts(chosen chosenFilters) error {
 	return nil
 }
 
-// reportTransactionFilters are what the document's examples show.
-var reportTransactionFilters = filterable{
-	"transaction.id":       {operators: eq},
-	"account.id":           {operators: eq},
-	"connection.id":        {operators: eq},
-	"institution.id":       {operators: eq},
-	"transaction.status":   {operators: eq, values: []string{"pending", "posted"}},
-	"transaction.class":    {operators: eq},
-	"transaction.postDate": {operators: ranges, date: true, invalid: "PostDate is not valid"},
-	"transaction.direction": {
-		operators: eq, values: []string{string(gen.TransactionDirectionCredit), string(gen.TransactionDirectionDebit)},
-	},
-}
+// reportTransactionFilters are those of transactions, and the transactions' ids, as the document's examples show.
+var reportTransactionFilters = func() filterable {
+	all := maps.Clone(transactionFilters)
+	all["transaction.id"] = filterRule{operators: eq}
+	return all
+}()
 
 // quotedRange matches the form in which the document shows a range: both dates in one text.
 var quotedRange = regexp.MustCompile(`\.bt\('([^',]*),([^',]*)'\)`)

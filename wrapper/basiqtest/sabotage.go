@@ -34,9 +34,7 @@ func (s *Sandbox) carryOut(c *call, handle func(*call) (answer, error)) (answer,
 			t.expires = time.Time{}
 		}
 	case faultExpireAll:
-		for _, t := range s.tokens {
-			t.expires = time.Time{}
-		}
+		s.expireTokens()
 	default: // happens later, if at all
 	}
 	s.calling = c

@@ -206,7 +206,5 @@ func (s *Sandbox) RevokeTokens() {
 func (s *Sandbox) ExpireTokens() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, t := range s.tokens {
-		t.expires = time.Time{}
-	}
+	s.expireTokens()
 }

@@ -340,5 +340,11 @@ func (v *view) url(path string) string { return v.base + path }
 // self is the links of a thing that links to nothing but itself.
 func (v *view) self(path string) object { return object{"self": v.url(path)} }
 
+// asked is the links of a list to itself, filter and all.
+func (c *call) asked() object { return object{"self": c.url(c.http.URL.RequestURI())} }
+
+// day writes a day as the API does.
+func day(t time.Time) string { return t.UTC().Format(time.DateOnly) }
+
 // formatTime writes a moment as the API does, in UTC and in whole seconds.
 func formatTime(t time.Time) string { return t.UTC().Format(time.RFC3339) }

@@ -121,16 +121,10 @@ func (s *Sandbox) keepSnapshot(u *user, kind string, a *analysis, now time.Time)
 func (c *call) summaryPeriod(request gen.AffordabilityRequest) (from, end time.Time, err error) {
 	fromWrong := request.FromMonth != "" && !monthFormat.MatchString(request.FromMonth)
 	toWrong := request.ToMonth != "" && !monthFormat.MatchString(request.ToMonth)
-	const format = " not in valid format. Date has to be in yyyy-mm-dd format"
 	fromSource := fromPointer("fromMonth", c.route.body+"/fromMonth")
 	toSource := fromPointer("toMonth", c.route.body+"/toMonth")
-	switch {
-	case fromWrong && toWrong:
-		return from, end, notValid("Dates"+format, fromSource)
-	case fromWrong:
-		return from, end, notValid("fromDate"+format, fromSource)
-	case toWrong:
-		return from, end, notValid("toDate"+format, toSource)
+	if err := checkPeriod(fromWrong, toWrong, false, fromSource, toSource); err != nil {
+		return from, end, err
 	}
 	to := monthOf(c.now)
 	if request.ToMonth != "" {
@@ -140,10 +134,23 @@ func (c *call) summaryPeriod(request gen.AffordabilityRequest) (from, end time.T
 	if request.FromMonth != "" {
 		from, _ = time.Parse("2006-01", request.FromMonth) // It has the format.
 	}
-	if to.Before(from) {
-		return from, end, notValid("toDate must be be after or equal to fromDate", toSource)
+	return from, to.AddDate(0, 1, 0), checkPeriod(false, false, to.Before(from), fromSource, toSource)
+}
+
+// checkPeriod refuses the two ends of a period in the words that the documents have for them.
+func checkPeriod(fromWrong, toWrong, backwards bool, fromSource, toSource *object) error {
+	const format = " not in valid format. Date has to be in yyyy-mm-dd format"
+	switch {
+	case fromWrong && toWrong:
+		return notValid("Dates"+format, fromSource)
+	case fromWrong:
+		return notValid("fromDate"+format, fromSource)
+	case toWrong:
+		return notValid("toDate"+format, toSource)
+	case backwards:
+		return notValid("toDate must be be after or equal to fromDate", toSource)
 	}
-	return from, to.AddDate(0, 1, 0), nil
+	return nil
 }
 
 // summaryHoldings returns the accounts to summarise: those with these ids, or all. They must be of one currency.

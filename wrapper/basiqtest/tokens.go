@@ -2,7 +2,6 @@ package basiqtest
 
 import (
 	"encoding/base64"
-	"encoding/binary"
 	"mime"
 	"net/http"
 	"net/url"
@@ -70,10 +69,7 @@ func (s *Sandbox) newToken(t *token, now time.Time) string {
 		claims["userid"] = t.user
 	}
 	_, payload := encode(answer{body: claims})
-	signature := make([]byte, 0, 32) // drawn like all else: nobody here checks it
-	for range cap(signature) / 8 {
-		signature = binary.LittleEndian.AppendUint64(signature, s.random.Uint64())
-	}
+	signature := s.draw(4) // as long as one is; nobody here checks it
 	encoding := base64.RawURLEncoding
 	text := encoding.EncodeToString([]byte(`{"alg":"HS256","typ":"JWT"}`)) + "." +
 		encoding.EncodeToString(payload) + "." + encoding.EncodeToString(signature)
@@ -169,6 +165,13 @@ func bearer(r *http.Request) string {
 		return ""
 	}
 	return value
+}
+
+// expireTokens makes all tokens expire. The sandbox must be locked.
+func (s *Sandbox) expireTokens() {
+	for _, t := range s.tokens {
+		t.expires = time.Time{}
+	}
 }
 
 // authorize checks the call's token and keeps it.

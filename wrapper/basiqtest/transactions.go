@@ -178,7 +178,7 @@ func (t *transaction) writeTo(w *jsonWriter) {
 // with the schemas of both versions.
 func (t *transaction) writeSubClass(w *jsonWriter) {
 	var code bank.Code
-	if t.Class == string(gen.TransactionClassPayment) {
+	if t.Class == classPayment {
 		code = t.Category.ANZSICGroup
 	}
 	w.name("subClass")

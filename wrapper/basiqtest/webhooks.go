@@ -2,7 +2,6 @@ package basiqtest
 
 import (
 	"encoding/base64"
-	"encoding/binary"
 	"errors"
 	"net/http"
 	"net/url"
@@ -108,11 +107,7 @@ func (s *Sandbox) addWebhook(c *call) (answer, error) {
 
 // newWebhookSecret draws a secret of 24 bytes.
 func (s *Sandbox) newWebhookSecret() api.Secret {
-	var key []byte
-	for range 3 {
-		key = binary.LittleEndian.AppendUint64(key, s.random.Uint64())
-	}
-	return api.NewSecret("whsec_" + base64.StdEncoding.EncodeToString(key))
+	return api.NewSecret("whsec_" + base64.StdEncoding.EncodeToString(s.draw(3)))
 }
 
 // updateWebhook keeps the secret, of which the documents say no more than that it is in the answer.

@@ -39,6 +39,11 @@ type Profile struct {
 	OccupationCode             string // ANZSCO
 }
 
+// Address returns the address in one line.
+func (p *Profile) Address() string {
+	return p.Street + ", " + p.Suburb + " " + p.State + " " + p.Postcode + ", Australia"
+}
+
 // Business is what a bank knows about a business.
 type Business struct {
 	Name, LegalName   string
