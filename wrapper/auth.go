@@ -13,6 +13,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/time/rate"
 )
 
 // authorizer is the Doer that puts the token, or the API key, into a request, inside all hooks.
@@ -21,6 +23,22 @@ type authorizer struct {
 	apiKey  Secret
 	tokens  TokenSource
 	baseURL *url.URL
+	// requests bounds how often tokens are asked for, by anyone and for any reason.
+	requests *rate.Limiter
+}
+
+const (
+	// tokenRate and tokenBurst keep a client at 700 token requests in five minutes at most, of the 1,500 that Basiq
+	// allows an address, whatever its callers do: a batch of users' tokens, or a server that refuses every token it gives.
+	tokenRate  = 2 // a second
+	tokenBurst = 100
+)
+
+func newAuthorizer(next Doer, config config, tokens TokenSource) *authorizer {
+	return &authorizer{
+		next: next, apiKey: config.apiKey, tokens: tokens, baseURL: config.baseURL,
+		requests: rate.NewLimiter(tokenRate, tokenBurst),
+	}
 }
 
 // errUnsafeURL is for a request that was turned away from the API after it was made.
@@ -45,6 +63,10 @@ func (a *authorizer) Do(req *http.Request) (*http.Response, error) {
 	ctx := req.Context()
 	switch {
 	case state.operation == opPostToken:
+		if err := a.requests.Wait(ctx); err != nil {
+			closeBody(req)
+			return nil, tooManyTokens(ctx)
+		}
 		// The key is sent as it is: it is encoded already.
 		return a.send(req, "Basic "+a.apiKey.Reveal())
 	case state.operation.public():
@@ -81,6 +103,15 @@ func (a *authorizer) Do(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	return a.send(req, "Bearer "+fresh.Value.Reveal())
+}
+
+// tooManyTokens is why a token was not asked for.
+func tooManyTokens(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return fmt.Errorf("%w: this client has asked for %d at once, and goes on with %d a second, for which there is no time",
+		ErrTooManyTokenRequests, tokenBurst, tokenRate)
 }
 
 // token returns a token that can be put into a header.
@@ -156,6 +187,9 @@ const (
 	tokenEarly = 10 * time.Minute
 	// tokenPause is how long a failed early renewal is left alone.
 	tokenPause = time.Minute
+	// tokenForgiven is how many failures to get a token, one after the other, cost nothing: the next caller asks again at once.
+	// After each further one the callers of the next second, of the next two, and so on up to tokenPause, are told that failure.
+	tokenForgiven = 1
 	// tokenPatience bounds the getting of a token, retries included.
 	tokenPatience = 2 * time.Minute
 	// tokenScopes is how many users' tokens are kept before old ones are looked for.
@@ -187,6 +221,11 @@ type tokenSlot struct {
 	landed bool
 	// notBefore is when an early renewal may be tried again.
 	notBefore time.Time
+	// failure is how the last flight ended, failures how many have ended so since one has not, and stands is until when callers
+	// are told so.
+	failure  error
+	failures int
+	stands   time.Time
 }
 
 // heldToken is a token with the times that decide about it.
@@ -228,12 +267,12 @@ func (c *tokenCache) Token(ctx context.Context, scope Scope) (Token, error) {
 		return Token{}, err
 	}
 	if held != nil && now.Before(held.end) {
-		c.join(slot, scope, now, true) //nolint:contextcheck // a flight belongs to nobody's context
+		_, _, _ = c.join(slot, scope, now, true) //nolint:contextcheck // a flight belongs to nobody's context
 		return held.Token, nil
 	}
-	token, flight := c.join(slot, scope, now, false) //nolint:contextcheck // a flight belongs to nobody's context
+	token, flight, err := c.join(slot, scope, now, false) //nolint:contextcheck // a flight belongs to nobody's context
 	if flight == nil {
-		return token, nil
+		return token, err
 	}
 	select {
 	case <-flight.done:
@@ -252,18 +291,23 @@ func (c *tokenCache) Reject(_ context.Context, scope Scope, token Token) {
 }
 
 // join returns the flight that gets the scope's token, and starts it when there is none. It returns the token itself
-// when a flight has landed meanwhile.
-func (c *tokenCache) join(slot *tokenSlot, scope Scope, now time.Time, early bool) (Token, *tokenFlight) {
+// when a flight has landed meanwhile, and the error of the last flight while that stands.
+func (c *tokenCache) join(slot *tokenSlot, scope Scope, now time.Time, early bool) (Token, *tokenFlight, error) {
 	slot.mu.Lock()
 	defer slot.mu.Unlock()
 	if held := slot.current.Load(); held != nil && now.Before(held.renew) {
-		return held.Token, nil
+		return held.Token, nil, nil
 	}
-	if slot.flight == nil && (!early || !now.Before(slot.notBefore)) {
+	switch {
+	case slot.flight != nil:
+	case early && now.Before(slot.notBefore):
+	case !early && now.Before(slot.stands):
+		return Token{}, nil, slot.failure
+	default:
 		slot.flight = &tokenFlight{done: make(chan struct{})}
 		go c.fly(slot, slot.flight, scope)
 	}
-	return Token{}, slot.flight
+	return Token{}, slot.flight, nil
 }
 
 // fly gets a token for whoever waits.
@@ -279,14 +323,29 @@ func (c *tokenCache) fly(slot *tokenSlot, flight *tokenFlight, scope Scope) {
 		defer slot.mu.Unlock()
 		if now := time.Now(); flight.err == nil {
 			slot.current.Store(hold(flight.token, now))
+			slot.failure, slot.failures, slot.stands = nil, 0, time.Time{}
 		} else {
 			slot.notBefore = now.Add(tokenPause)
+			slot.fail(flight.err, now)
 		}
 		slot.flight, slot.landed = nil, true
 		close(flight.done)
 	}()
 	flight.err = errors.New("the request for a token was abandoned") // what a hook's runtime.Goexit leaves
 	flight.token, flight.err = c.create(ctx, scope)
+}
+
+// fail takes notice of a flight's failure. A key that is refused, or a server that is down, would else be asked by every
+// caller there is.
+func (s *tokenSlot) fail(err error, now time.Time) {
+	s.failure = err
+	s.failures++
+	if further := s.failures - tokenForgiven; further > 0 {
+		s.stands = now.Add(doubled(time.Second, further, tokenPause))
+	}
+	if errors.Is(err, ErrTooManyTokenRequests) {
+		s.stands = now.Add(tokenPause)
+	}
 }
 
 // slot returns where the scope's token is kept.
@@ -313,7 +372,7 @@ func (c *tokenCache) sweep(now time.Time) {
 	for scope, slot := range c.clients {
 		slot.mu.Lock()
 		held := slot.current.Load()
-		if slot.flight == nil && slot.landed && (held == nil || !now.Before(held.end)) {
+		if slot.flight == nil && slot.landed && !now.Before(slot.stands) && (held == nil || !now.Before(held.end)) {
 			delete(c.clients, scope)
 		}
 		slot.mu.Unlock()

@@ -382,18 +382,20 @@ func TestTokenLifetimes(t *testing.T) {
 
 func TestTokensOfUsersAreKeptApart(t *testing.T) {
 	t.Parallel()
-	s, client := newStub(t, ok(200, userJSON))
-	seen := map[string]bool{}
-	for n := range 3000 { // beyond where old ones are looked for
-		token, err := client.Tokens.Get(t.Context(), basiq.ClientAccess("u"+strconv.Itoa(n)))
+	synctest.Test(t, func(t *testing.T) {
+		s, client := newStub(t, ok(200, userJSON))
+		seen := map[string]bool{}
+		for n := range 3000 { // beyond where old ones are looked for
+			token, err := client.Tokens.Get(t.Context(), basiq.ClientAccess("u"+strconv.Itoa(n)))
+			require.NoError(t, err)
+			seen[token.Value.Reveal()] = true
+		}
+		assert.Len(t, seen, 3000)
+		again, err := client.Tokens.Get(t.Context(), basiq.ClientAccess("u0"))
 		require.NoError(t, err)
-		seen[token.Value.Reveal()] = true
-	}
-	assert.Len(t, seen, 3000)
-	again, err := client.Tokens.Get(t.Context(), basiq.ClientAccess("u0"))
-	require.NoError(t, err)
-	assert.True(t, seen[again.Value.Reveal()])
-	assert.Equal(t, 3000, s.tokenRequests(), "those that are good are kept")
+		assert.True(t, seen[again.Value.Reveal()])
+		assert.Equal(t, 3000, s.tokenRequests(), "those that are good are kept")
+	})
 }
 
 func TestOldTokensOfUsersAreForgotten(t *testing.T) {

@@ -112,7 +112,7 @@ func (c *Client) send(ctx context.Context, op *Operation, request func(ctx conte
 
 // callError turns what the chain or the generated client returned into the caller's error.
 func callError(op *Operation, state *callState, err error) error {
-	if state.attempts.Load() == 0 {
+	if !state.claimed.Load() {
 		return fmt.Errorf("basiq: %s: the request cannot be made: %w", op.Name, err)
 	}
 	return err
@@ -248,13 +248,14 @@ func checkIDs(op *Operation, ids ...id) error {
 type sender struct {
 	client, uploads http.Client
 	userAgent       string
+	limiter         Limiter
 }
 
 // newSender returns a sender that uses the caller's client, but for one thing: it follows no redirects. The API has none,
 // and net/http would send a body with a bank's password on to any host, and turn a DELETE into a GET whose 200 looks like
 // success.
 func newSender(config config) *sender {
-	s := &sender{client: *config.httpClient, uploads: *config.uploadClient, userAgent: config.userAgent()}
+	s := &sender{client: *config.httpClient, uploads: *config.uploadClient, userAgent: config.userAgent(), limiter: config.limiter}
 	for _, client := range []*http.Client{&s.client, &s.uploads} {
 		client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	}
@@ -270,6 +271,12 @@ func (s *sender) Do(req *http.Request) (*http.Response, error) {
 		GotConn: func(httptrace.GotConnInfo) { got.Store(true) },
 	}
 	ctx := req.Context()
+	if s.limiter != nil {
+		if err := s.limiter.Wait(ctx); err != nil {
+			closeBody(req)
+			return nil, fmt.Errorf("the limit of WithRateLimit: %w", err)
+		}
+	}
 	req = req.WithContext(httptrace.WithClientTrace(ctx, trace))
 	if req.Header.Get("Accept") == "" { // a document wants another
 		req.Header.Set("Accept", mediaJSON)

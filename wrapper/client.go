@@ -104,11 +104,11 @@ func New(apiKey string, options ...Option) (*Client, error) {
 
 	// From the wire outwards; see doc.go.
 	var chain Doer = newSender(config)
-	chain = &authorizer{next: chain, apiKey: config.apiKey, tokens: c.tokens, baseURL: config.baseURL}
+	chain = newAuthorizer(chain, config, c.tokens)
 	for _, middleware := range slices.Backward(config.middleware) {
 		chain = middleware(chain)
 	}
-	chain = &retrier{next: chain, policy: config.retry, bodyLimit: config.bodyLimit, logger: config.logger, baseURL: config.baseURL}
+	chain = newRetrier(chain, config)
 
 	c.raw = &gen.Client{Server: config.baseURL.String() + "/", Client: chain}
 	return c, nil

@@ -119,6 +119,15 @@
 // [Retry].MaxDelay, the call ends at once. Every wait ends with the call's context. In an outage, retries are limited to
 // a tenth of the calls once the first fifty are spent.
 //
+// RELIABILITY.md, beside this package's source, has a table of what becomes of each operation under each failure.
+//
+// # Limits
+//
+// When Basiq answers one call with 429, or with 503 and Retry-After, the other calls of that operation wait too, or end
+// with a [PausedError] where they cannot. [WithRateLimit] keeps to a quota that is known. However many calls there are, and
+// whatever goes wrong, a client asks for fewer tokens than half of what Basiq allows an address; a key that is refused, or
+// a token service that is down, is asked about less and less often, once a minute in the end.
+//
 // # Hooks, logs, secrets
 //
 // Each call passes through retries, then the hooks of [WithMiddleware], then authorization, then the http.Client of

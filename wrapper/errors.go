@@ -103,7 +103,7 @@ func (e *Error) keep(body []byte) {
 func newError(op *Operation, status int, header http.Header, body []byte) *Error {
 	e := &Error{Operation: op.Name, StatusCode: status}
 	e.keep(body)
-	e.RetryAfter, _ = retryAfter(header, time.Now())
+	e.RetryAfter = retryAfter(header, time.Now())
 	var envelope gen.ErrorResponse
 	// Fields that were read before a mistake in the body are kept, which is all that can be made of it.
 	_ = json.Unmarshal(body, &envelope)
@@ -294,6 +294,9 @@ func newTransportError(state *callState, err error) *TransportError {
 func (e *TransportError) Error() string {
 	if token, ok := errors.AsType[*tokenError](e.Err); ok && !e.MayHaveArrived {
 		return oneLine("basiq: " + e.Operation + ": no access token: " + cut(token.Error()))
+	}
+	if _, ok := errors.AsType[*PausedError](e.Err); ok && e.Attempts == 0 {
+		return "basiq: " + e.Operation + ": not sent: " + e.Err.Error()
 	}
 	arrived := "the request did not reach Basiq"
 	if e.MayHaveArrived {

@@ -1,6 +1,8 @@
 package basiq
 
 import (
+	"context"
+	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"net"
@@ -47,6 +49,8 @@ const (
 	uploadTimeout = 10 * time.Minute
 	// Longer than Basiq's slowest documented answer, short enough to try again while a person waits.
 	defaultTimeout = 30 * time.Second
+	// Basiq's headers are below 2 KiB.
+	headerLimit = 256 << 10
 )
 
 var defaultRetry = Retry{MaxAttempts: 4, BaseDelay: 500 * time.Millisecond, MaxDelay: 30 * time.Second}
@@ -69,6 +73,7 @@ type config struct {
 	middleware   []Middleware
 	logger       *slog.Logger
 	tokenSource  TokenSource
+	limiter      Limiter
 }
 
 func newConfig(apiKey string, options []Option) (config, error) {
@@ -92,17 +97,26 @@ func newConfig(apiKey string, options []Option) (config, error) {
 			return config{}, err
 		}
 	}
-	c.uploadClient = c.httpClient
-	if c.httpClient == nil {
-		c.httpClient = newHTTPClient()
-		c.uploadClient = &http.Client{Transport: c.httpClient.Transport, Timeout: uploadTimeout}
-	}
+	c.setHTTPClients()
 	if c.tokenSource == nil || apiKey != "" {
 		if problem := checkAPIKey(apiKey); problem != "" {
 			return config{}, invalidInput("New", "apiKey", problem)
 		}
 	}
 	return c, nil
+}
+
+// setHTTPClients fills in what the caller has not said about the sending of requests. A client without a Timeout would wait
+// for ever for a server that never answers.
+func (c *config) setHTTPClients() {
+	if c.httpClient == nil {
+		c.httpClient = &http.Client{Transport: newTransport()}
+	}
+	bounded, uploads := *c.httpClient, *c.httpClient
+	if c.httpClient.Timeout == 0 {
+		bounded.Timeout, uploads.Timeout = defaultTimeout, uploadTimeout
+	}
+	c.httpClient, c.uploadClient = &bounded, &uploads
 }
 
 // checkAPIKey says what is wrong with a key. The key itself must not appear in the answer.
@@ -124,19 +138,20 @@ func (c *config) userAgent() string {
 	return strings.TrimSpace(c.product + " " + own)
 }
 
-// newHTTPClient returns the client that is used when none is given.
-func newHTTPClient() *http.Client {
-	transport := &http.Transport{
-		Proxy:                 http.ProxyFromEnvironment,
-		DialContext:           (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
-		ForceAttemptHTTP2:     true,
-		TLSHandshakeTimeout:   10 * time.Second,
-		MaxIdleConns:          256,
-		MaxIdleConnsPerHost:   256,              // there is only one host
-		IdleConnTimeout:       45 * time.Second, // load balancers close after 60, and a create that meets that fails
-		ExpectContinueTimeout: time.Second,
+// newTransport returns the transport of those who bring no http.Client.
+func newTransport() *http.Transport {
+	return &http.Transport{
+		Proxy:                  http.ProxyFromEnvironment,
+		DialContext:            (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+		ForceAttemptHTTP2:      true,
+		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
+		TLSHandshakeTimeout:    10 * time.Second,
+		MaxIdleConns:           256,
+		MaxIdleConnsPerHost:    256,              // there is only one host
+		IdleConnTimeout:        45 * time.Second, // load balancers close after 60, and a create that meets that fails
+		ExpectContinueTimeout:  time.Second,
+		MaxResponseHeaderBytes: headerLimit,
 	}
-	return &http.Client{Transport: transport, Timeout: defaultTimeout}
 }
 
 // WithAPIVersion sets the API version that the client's tokens speak: [APIVersion21] or [APIVersion30], the default.
@@ -200,14 +215,48 @@ func parseEndpoint(option, text, example string) (*url.URL, error) {
 
 // WithHTTPClient sets the client that sends the requests. It is never changed: its Timeout bounds one attempt, its
 // Transport is the place for tracing, proxies and certificates. Only its CheckRedirect is not asked: redirects are not
-// followed, because the API has none, and are an [Error] with their status. By default an attempt has 30 s, and one of
-// [StatementsService.Upload] ten minutes.
+// followed, because the API has none, and are an [Error] with their status. By default, and with a client whose Timeout is
+// 0, an attempt has 30 s, and one of [StatementsService.Upload] ten minutes. A transport that allows TLS below 1.2 is
+// [ErrInvalidInput].
 func WithHTTPClient(client *http.Client) Option {
 	return func(c *config) error {
 		if client == nil {
 			return invalidInput("New", "WithHTTPClient", "it is nil; leave the option out to use the default")
 		}
+		if transport, ok := client.Transport.(*http.Transport); ok && transport != nil && allowsOldTLS(transport.TLSClientConfig) {
+			return invalidInput("New", "WithHTTPClient", "it allows TLS below 1.2; leave MinVersion out, or set it to tls.VersionTLS12")
+		}
 		c.httpClient = client
+		return nil
+	}
+}
+
+// allowsOldTLS reports whether a configuration allows what is below TLS 1.2. A version of 0 is that of crypto/tls, which
+// does not.
+func allowsOldTLS(config *tls.Config) bool {
+	return config != nil && (config.MinVersion != 0 && config.MinVersion < tls.VersionTLS12 ||
+		config.MaxVersion != 0 && config.MaxVersion < tls.VersionTLS12)
+}
+
+// Limiter has a request wait until a quota allows it. [golang.org/x/time/rate.Limiter] is one; another can share a quota
+// among processes. It must be safe for use by many goroutines at once.
+type Limiter interface {
+	// Wait returns when a request may be sent, or an error when it may not be: because ctx has ended, or would before.
+	Wait(ctx context.Context) error
+}
+
+// WithRateLimit has every request wait for limiter before it is sent, retries and requests for tokens included:
+//
+//	basiq.WithRateLimit(rate.NewLimiter(20, 10)) // at most 20 a second, 10 at once
+//
+// It is for those who know the quota that they have with Basiq, whose limits are not published but for tokens. By default
+// nothing waits, until Basiq answers 429. When limiter returns an error the request is not sent, and the call ends with it.
+func WithRateLimit(limiter Limiter) Option {
+	return func(c *config) error {
+		if limiter == nil {
+			return invalidInput("New", "WithRateLimit", "it is nil; leave the option out to have no limit")
+		}
+		c.limiter = limiter
 		return nil
 	}
 }

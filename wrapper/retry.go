@@ -25,6 +25,14 @@ type retrier struct {
 	logger    *slog.Logger
 	baseURL   *url.URL
 	budget    retryBudget
+	pauses    *pauses
+}
+
+func newRetrier(next Doer, config config) *retrier {
+	return &retrier{
+		next: next, policy: config.retry, bodyLimit: config.bodyLimit, logger: config.logger, baseURL: config.baseURL,
+		pauses: newPauses(config.retry.MaxDelay),
+	}
 }
 
 // outcome is what came of one attempt.
@@ -44,10 +52,14 @@ func (r *retrier) Do(req *http.Request) (*http.Response, error) {
 		state.claimed.Store(true)
 	}
 	ctx := req.Context()
+	var out outcome
 	for {
+		if err := r.pauses.wait(ctx, state.operation, r.policy.jitter); err != nil {
+			return r.heldBack(ctx, state, out, err)
+		}
 		state.attempts.Add(1)
 		start := time.Now()
-		out := r.attempt(req, state)
+		out = r.attempt(req, state)
 		state.everArrived = state.everArrived || out.arrived
 		r.log(ctx, state, out, time.Since(start))
 
@@ -66,6 +78,20 @@ func (r *retrier) Do(req *http.Request) (*http.Response, error) {
 		if req, err = rewind(req); err != nil {
 			return nil, newTransportError(state, err)
 		}
+	}
+}
+
+// heldBack returns what a call comes to that a pause keeps from being sent, or being sent again: out is its last attempt, if
+// there was one.
+func (r *retrier) heldBack(ctx context.Context, state *callState, out outcome, err error) (*http.Response, error) {
+	_, paused := errors.AsType[*PausedError](err)
+	switch {
+	case !paused && (out.resp != nil || out.err != nil):
+		return nil, interrupted(ctx, state, out)
+	case paused && out.resp != nil:
+		return out.resp, nil // Basiq's own answer says more
+	default:
+		return nil, newTransportError(state, err)
 	}
 }
 
@@ -179,29 +205,48 @@ func (o outcome) unsure() bool {
 // another decides whether to send again, and after how long.
 func (r *retrier) another(req *http.Request, state *callState, out outcome) (time.Duration, bool) {
 	ctx, attempts := req.Context(), int(state.attempts.Load())
+	wait, asked := r.policy.wait(attempts, out)
+	r.pause(state.operation, out, wait, asked)
 	if !r.repeatable(state.operation, out) {
 		if out.resp != nil && out.resp.StatusCode < 500 {
 			r.budget.earn()
 		}
 		return 0, false
 	}
-	if attempts >= r.policy.MaxAttempts || ctx.Err() != nil || !rewindable(req) {
+	if attempts >= r.policy.MaxAttempts || asked > r.policy.MaxDelay || ctx.Err() != nil || !rewindable(req) {
 		return 0, false
-	}
-	wait := r.policy.backoff(attempts)
-	if out.resp != nil {
-		if asked, ok := retryAfter(out.resp.Header, time.Now()); ok && asked > 0 {
-			if asked > r.policy.MaxDelay {
-				return 0, false
-			}
-			// Not before it was asked for, and not all at once then.
-			wait = min(asked+r.policy.backoff(1), r.policy.MaxDelay)
-		}
 	}
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= wait {
 		return 0, false // the error at hand says more than the deadline would
 	}
 	return wait, r.budget.spend()
+}
+
+// wait returns how long to wait after an attempt that has failed, and how much of that Basiq has asked for.
+func (p Retry) wait(attempt int, out outcome) (wait, asked time.Duration) {
+	if out.resp != nil {
+		if out.resp.StatusCode < 300 && out.err == nil {
+			return 0, 0
+		}
+		asked = retryAfter(out.resp.Header, time.Now())
+	}
+	if asked > 0 {
+		// Not before it was asked for, and not all at once then.
+		return min(asked+p.jitter(), p.MaxDelay), asked
+	}
+	return p.backoff(attempt), 0
+}
+
+// pause has the other callers of an operation leave it alone too when Basiq wants that: for as long as it has asked for, or
+// after a 429 that asks for nothing, as long as this call does.
+func (r *retrier) pause(op *Operation, out outcome, wait, asked time.Duration) {
+	if out.resp == nil || out.resp.StatusCode != http.StatusTooManyRequests && (out.resp.StatusCode != http.StatusServiceUnavailable || asked <= 0) {
+		return
+	}
+	if asked > 0 {
+		wait = asked
+	}
+	r.pauses.begin(op, out.resp.StatusCode, wait)
 }
 
 // repeatable reports whether an outcome is a failure that sending again may mend, and the operation may be sent again.
@@ -229,33 +274,38 @@ func (r *retrier) repeatable(op *Operation, out outcome) bool {
 
 // backoff draws the wait after an attempt: full jitter, so that callers that failed together do not come back together.
 func (p Retry) backoff(attempt int) time.Duration {
-	ceiling := p.BaseDelay
-	for range attempt - 1 {
-		if ceiling >= p.MaxDelay/2 {
-			ceiling = p.MaxDelay
-			break
-		}
-		ceiling *= 2
-	}
-	return rand.N(ceiling + 1) //nolint:gosec // spreads load; secrecy is not wanted
+	return rand.N(doubled(p.BaseDelay, attempt, p.MaxDelay) + 1) //nolint:gosec // spreads load; secrecy is not wanted
 }
 
-// retryAfter reads the header of that name, which holds seconds or a date. The second result is false when there is
-// none that can be read.
-func retryAfter(header http.Header, now time.Time) (time.Duration, bool) {
+// jitter draws what keeps callers apart that would all come back at the same time.
+func (p Retry) jitter() time.Duration { return p.backoff(1) }
+
+// doubled returns first for n = 1, and twice as much for each further n, up to most.
+func doubled(first time.Duration, n int, most time.Duration) time.Duration {
+	for range n - 1 {
+		if first >= most/2 {
+			return most
+		}
+		first *= 2
+	}
+	return first
+}
+
+// retryAfter reads the header of that name, which holds seconds or a date: 0 when there is none that can be read.
+func retryAfter(header http.Header, now time.Time) time.Duration {
 	value := strings.TrimSpace(header.Get("Retry-After"))
 	if value == "" {
-		return 0, false
+		return 0
 	}
 	const most = 365 * 24 * time.Hour // more would overflow a Duration at some point
 	if seconds, err := strconv.ParseUint(value, 10, 64); err == nil || errors.Is(err, strconv.ErrRange) {
-		return time.Duration(min(seconds, uint64(most/time.Second))) * time.Second, true
+		return time.Duration(min(seconds, uint64(most/time.Second))) * time.Second
 	}
 	date, err := http.ParseTime(value)
 	if err != nil {
-		return 0, false
+		return 0
 	}
-	return min(max(date.Sub(now), 0), most), true
+	return min(max(date.Sub(now), 0), most)
 }
 
 // sleep waits, and reports whether it could: false when the context ended first.

@@ -93,7 +93,8 @@ func (s *TokensService) Get(ctx context.Context, scope Scope) (Token, error) {
 }
 
 // Create gets a new token from Basiq, whatever the client has in store, and does not keep it. Basiq refuses more than
-// 1,500 of these in five minutes from one address: use [TokensService.Get] unless you store the token yourself.
+// 1,500 of these in five minutes from one address, so that a client makes 100 at once and then two a second, and the
+// others wait: use [TokensService.Get] unless you store the token yourself.
 //
 // Errors: [ErrInvalidInput], [ErrInvalidAPIKey], [ErrTooManyTokenRequests], [CodeAccessDenied] when Basiq has disabled the
 // account. operationId: postToken.

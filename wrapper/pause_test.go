@@ -1,0 +1,386 @@
+package basiq_test
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strconv"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/time/rate"
+
+	basiq "github.com/basiq-go/basiq-go/wrapper"
+)
+
+// after is an answer that asks for a wait.
+func after(status int, wait string) answerOf {
+	return answerOf{status: status, body: envelope("too-many-requests", "", ""), header: http.Header{"Retry-After": {wait}}}
+}
+
+// One caller's 429 holds back the others of that operation, and only those.
+func TestPauseIsSharedByTheCallersOfAnOperation(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		first         answerOf
+		atLeast, most time.Duration
+	}{
+		"429 with Retry-After":    {after(429, "7"), 7 * time.Second, 8 * time.Second},
+		"503 with Retry-After":    {after(503, "7"), 7 * time.Second, 8 * time.Second},
+		"429 without":             {ok(429, ""), time.Nanosecond, 2 * time.Second},
+		"503 without":             {ok(503, ""), 0, 0},
+		"500 with":                {after(500, "7"), 0, 0},
+		"a refusal of this user":  {after(404, "7"), 0, 0},
+		"a success with a header": {answerOf{status: 200, body: userJSON, header: http.Header{"Retry-After": {"7"}}}, 0, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := &stub{answer: func(_ int, req request) (*http.Response, error) {
+					if req.Path == "/users/first" {
+						return c.first.response(), nil
+					}
+					return reply(200, userJSON), nil
+				}}
+				client := newClient(t, s, basiq.WithRetry(basiq.Retry{MaxAttempts: 1, BaseDelay: time.Second, MaxDelay: 20 * time.Second}))
+				var first sync.WaitGroup
+				first.Go(func() { _, _ = client.Users.Get(t.Context(), "first") })
+				synctest.Wait()
+
+				start := time.Now()
+				_, err := client.Connections.Get(t.Context(), userID, connID)
+				require.NoError(t, err)
+				assert.Zero(t, time.Since(start), "another operation is not held back")
+				var others sync.WaitGroup
+				for range 50 {
+					others.Go(func() {
+						_, err := client.Users.Get(t.Context(), userID)
+						assert.NoError(t, err) //nolint:testifylint // not the test's own goroutine
+						assert.GreaterOrEqual(t, time.Since(start), c.atLeast)
+						assert.LessOrEqual(t, time.Since(start), c.most)
+					})
+				}
+				others.Wait()
+				first.Wait()
+				start = time.Now()
+				time.Sleep(time.Minute)
+				_, err = client.Users.Get(t.Context(), userID)
+				require.NoError(t, err)
+				assert.Equal(t, time.Minute, time.Since(start), "the pause is over")
+			})
+		})
+	}
+}
+
+// Who cannot wait as long as Basiq asks is told at once, and how long that is; nothing is sent.
+func TestPauseThatIsTooLong(t *testing.T) {
+	t.Parallel()
+	policy := basiq.Retry{MaxAttempts: 4, BaseDelay: time.Second, MaxDelay: 20 * time.Second}
+	for name, c := range map[string]struct {
+		answer   answerOf
+		deadline time.Duration
+		want     error
+		text     string
+	}{
+		"for every caller":        {after(429, "3600"), time.Hour, basiq.ErrTooManyRequests, "429 and asked for a pause, which goes on for 59m59s"},
+		"for one with a deadline": {after(503, "15"), 5 * time.Second, basiq.ErrUnavailable, "503 and asked for a pause, which goes on for 14s"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := &stub{answer: inTurn(c.answer, ok(200, userJSON))}
+				client := newClient(t, s, basiq.WithRetry(policy))
+				short, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+				defer cancel()
+				_, err := client.Users.Get(short, userID)
+				require.Error(t, err)
+				time.Sleep(time.Second)
+
+				ctx, cancel := context.WithTimeout(t.Context(), c.deadline)
+				defer cancel()
+				start := time.Now()
+				_, err = client.Users.Get(ctx, userID)
+				require.ErrorIs(t, err, c.want)
+				require.NotErrorIs(t, err, basiq.ErrNotFound)
+				assert.Zero(t, time.Since(start))
+				assert.Len(t, s.seen(), 1, "nothing is sent")
+				require.EqualError(t, err, "basiq: Users.Get: not sent: Basiq has answered another call of this operation with "+c.text)
+				assert.False(t, basiq.MayHaveBeenDone(err))
+				var paused *basiq.PausedError
+				require.ErrorAs(t, err, &paused)
+				var lost *basiq.TransportError
+				require.ErrorAs(t, err, &lost)
+				assert.Equal(t, basiq.TransportError{Operation: "Users.Get", Err: paused}, *lost)
+
+				time.Sleep(policy.MaxDelay)
+				_, err = client.Users.Get(t.Context(), userID)
+				require.NoError(t, err, "no server keeps an operation shut for longer than MaxDelay")
+			})
+		})
+	}
+}
+
+// Those who wait give up after MaxDelay, however often the pause is begun anew.
+func TestPauseThatNeverEnds(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &stub{answer: inTurn(after(429, "8"))}
+		client := newClient(t, s, basiq.WithRetry(basiq.Retry{MaxAttempts: 4, BaseDelay: time.Second, MaxDelay: 20 * time.Second}))
+		var callers sync.WaitGroup
+		var mu sync.Mutex
+		var took []time.Duration
+		for range 1000 {
+			callers.Go(func() {
+				start := time.Now()
+				_, err := client.Users.Get(t.Context(), userID)
+				assert.ErrorIs(t, err, basiq.ErrTooManyRequests) //nolint:testifylint // not the test's own goroutine
+				mu.Lock()
+				defer mu.Unlock()
+				took = append(took, time.Since(start))
+			})
+			time.Sleep(10 * time.Millisecond)
+		}
+		callers.Wait()
+		assert.LessOrEqual(t, slices.Max(took), 4*20*time.Second)
+		assert.Less(t, len(s.seen()), 100, "of 1,000 callers few find out for themselves that Basiq wants a pause")
+	})
+}
+
+// A context that ends during a pause ends the wait.
+func TestPauseEndsWithTheContext(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &stub{answer: inTurn(after(429, "15"), ok(200, userJSON))}
+		client := newClient(t, s, basiq.WithRetry(basiq.Retry{MaxAttempts: 1, MaxDelay: 20 * time.Second}))
+		_, err := client.Users.Get(t.Context(), userID)
+		require.ErrorIs(t, err, basiq.ErrTooManyRequests)
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(time.Second, cancel)
+		start := time.Now()
+		_, err = client.Users.Get(ctx, userID)
+		require.ErrorIs(t, err, context.Canceled)
+		assert.Equal(t, time.Second, time.Since(start))
+		assert.False(t, basiq.MayHaveBeenDone(err))
+		assert.Len(t, s.seen(), 1)
+	})
+}
+
+// A call that has an attempt behind it and meets another's pause ends with what its own attempt came to.
+func TestPauseBetweenAttempts(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		first any
+		want  error
+		text  string
+	}{
+		"after an answer": {ok(500, envelope("internal-server-error", "", "broken")), nil, "basiq: Users.Delete: 500 internal-server-error: broken (correlation corr-1)"},
+		"after a reset": {errReset, basiq.ErrTooManyRequests, "basiq: Users.Delete: no answer after 1 attempt: Basiq has answered another call of this operation " +
+			"with 429 and asked for a pause, which goes on for 59m55s (the request may have reached Basiq)"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := &stub{answer: func(_ int, req request) (*http.Response, error) {
+					if req.Path == "/users/other" {
+						return after(429, "3600").response(), nil
+					}
+					return inTurn(c.first)(1, req)
+				}}
+				client := newClient(t, s, basiq.WithRetry(basiq.Retry{BaseDelay: 10 * time.Second, MaxDelay: 20 * time.Second}))
+				time.AfterFunc(time.Nanosecond, func() { _ = client.Users.Delete(t.Context(), "other") })
+				err := client.Users.Delete(t.Context(), userID)
+				require.Error(t, err)
+				assert.True(t, basiq.MayHaveBeenDone(err))
+				if c.want != nil {
+					require.ErrorIs(t, err, c.want)
+					assert.Contains(t, err.Error(), "no answer after 1 attempt: Basiq has answered another call")
+				} else {
+					require.EqualError(t, err, c.text)
+				}
+				assert.Len(t, s.seen(), 2)
+			})
+		})
+	}
+}
+
+func TestRateLimit(t *testing.T) {
+	t.Parallel()
+	t.Run("holds back every request", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			s := &stub{answer: inTurn(ok(500, ""), tokenExpired, ok(200, userJSON))}
+			client := newClient(t, s, basiq.WithRateLimit(rate.NewLimiter(rate.Every(time.Second), 1)))
+			start := time.Now()
+			var callers sync.WaitGroup
+			for range 10 {
+				callers.Go(func() {
+					_, err := client.Users.Get(t.Context(), userID)
+					assert.NoError(t, err)
+				})
+			}
+			callers.Wait()
+			// Ten calls, a retry, a call with another token, two requests for tokens; the first of them waits for nothing.
+			sent := len(s.seen()) + s.tokenRequests()
+			assert.GreaterOrEqual(t, sent, 14)
+			assert.GreaterOrEqual(t, time.Since(start), time.Duration(sent-1)*time.Second)
+		})
+	})
+	t.Run("for which there is no time", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			s := &stub{answer: inTurn(ok(201, userJSON))}
+			limiter := rate.NewLimiter(rate.Every(time.Hour), 2)
+			client := newClient(t, s, basiq.WithRateLimit(limiter))
+			_, err := client.Users.Create(t.Context(), basiq.CreateUser{Email: "a@b.c"})
+			require.NoError(t, err)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			start := time.Now()
+			_, err = client.Users.Create(ctx, basiq.CreateUser{Email: "a@b.c"})
+			require.ErrorContains(t, err, "basiq: Users.Create: no answer after 1 attempt: the limit of WithRateLimit: ")
+			assert.False(t, basiq.MayHaveBeenDone(err))
+			assert.Zero(t, time.Since(start))
+			assert.Len(t, s.seen(), 1)
+		})
+	})
+}
+
+// However many users' tokens are asked for, and whatever becomes of them, no more requests are made than half of what Basiq
+// allows an address in five minutes.
+func TestTokenRequestsStayBelowTheLimit(t *testing.T) {
+	t.Parallel()
+	const most = 1500 / 2
+	window := 5 * time.Minute
+	for name, c := range map[string]struct {
+		token func(n int) (*http.Response, error)
+		call  func(client *basiq.Client, ctx context.Context, n int) error
+		// most is the most token requests in five minutes, all is whether all calls succeed.
+		most int
+		all  bool
+	}{
+		"a batch of users, one after the other": {
+			nil, func(client *basiq.Client, ctx context.Context, n int) error {
+				_, err := client.Tokens.Get(ctx, basiq.ClientAccess("u"+strconv.Itoa(n)))
+				return err
+			}, most, true,
+		},
+		"tokens of the caller's own": {
+			nil, func(client *basiq.Client, ctx context.Context, _ int) error {
+				_, err := client.Tokens.Create(ctx, basiq.ServerAccess())
+				return err
+			}, most, true,
+		},
+		"tokens that are refused as soon as they are made": {
+			nil, func(client *basiq.Client, ctx context.Context, _ int) error {
+				return client.Users.Delete(ctx, "refused")
+			}, most, false,
+		},
+		"a key that is refused": {
+			func(int) (*http.Response, error) { return reply(404, envelope("resource-not-found", "", "")), nil },
+			func(client *basiq.Client, ctx context.Context, _ int) error { return client.Users.Delete(ctx, userID) }, 12, false,
+		},
+		"a server that is down": {
+			func(int) (*http.Response, error) { return nil, errReset },
+			func(client *basiq.Client, ctx context.Context, _ int) error { return client.Users.Delete(ctx, userID) }, 48, false,
+		},
+		"too many token requests, from elsewhere": {
+			func(int) (*http.Response, error) {
+				return reply(403, envelope("request-not-valid", "", "Invalid request")), nil
+			},
+			func(client *basiq.Client, ctx context.Context, _ int) error { return client.Users.Delete(ctx, userID) }, 6, false,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := &stub{onToken: c.token, answer: func(_ int, req request) (*http.Response, error) {
+					if req.Path == "/users/refused" {
+						return reply(401, envelope("invalid-authorization-token", "", "")), nil
+					}
+					return reply(204, ""), nil
+				}}
+				client := newClient(t, s)
+				ctx, cancel := context.WithTimeout(t.Context(), window)
+				defer cancel()
+				var callers sync.WaitGroup
+				for caller := range 10 {
+					callers.Go(func() {
+						for n := 0; ctx.Err() == nil; n++ {
+							err := c.call(client, ctx, 10*n+caller)
+							if ctx.Err() == nil && c.all && time.Until(deadline(ctx)) > 10*time.Second {
+								assert.NoError(t, err) //nolint:testifylint // not the test's own goroutine
+							}
+							time.Sleep(100 * time.Millisecond)
+						}
+					})
+				}
+				callers.Wait()
+				assert.LessOrEqual(t, s.tokenRequests(), c.most)
+				assert.Greater(t, s.tokenRequests(), c.most/3, "what is counted does happen")
+				time.Sleep(2 * time.Minute) // for a request that nobody waits for any more
+			})
+		})
+	}
+}
+
+func deadline(ctx context.Context) time.Time {
+	at, _ := ctx.Deadline()
+	return at
+}
+
+// The failure to get a token is told to those who come right after it, and forgotten when one is got.
+func TestTokenFailuresStand(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, client := newStub(t, ok(204, ""))
+		failing := true
+		s.onToken = func(int) (*http.Response, error) {
+			if failing {
+				return reply(404, envelope("resource-not-found", "", "")), nil
+			}
+			return reply(200, tokenJSON), nil
+		}
+		call := func() error { return client.Users.Delete(t.Context(), userID) }
+		for _, step := range []struct {
+			wait     time.Duration
+			requests int
+		}{
+			{0, 1},
+			{0, 2}, // one failure costs nothing
+			{0, 2},
+			{999 * time.Millisecond, 2},
+			{time.Millisecond, 3},
+			{1999 * time.Millisecond, 3},
+			{time.Millisecond, 4},
+			{4 * time.Second, 5},
+			{8 * time.Second, 6},
+			{16 * time.Second, 7},
+			{32 * time.Second, 8},
+			{59 * time.Second, 8},
+			{time.Second, 9},
+			{time.Minute, 10},
+		} {
+			time.Sleep(step.wait)
+			err := call()
+			require.ErrorIs(t, err, basiq.ErrInvalidAPIKey)
+			assert.False(t, basiq.MayHaveBeenDone(err))
+			require.Equal(t, step.requests, s.tokenRequests(), "after %v", step.wait)
+		}
+		failing = false
+		time.Sleep(time.Minute)
+		require.NoError(t, call())
+		require.NoError(t, call())
+		assert.Equal(t, 11, s.tokenRequests())
+		assert.Len(t, s.seen(), 2)
+
+		failing = true
+		time.Sleep(time.Hour)
+		require.Error(t, call())
+		require.Error(t, call())
+		assert.Equal(t, 13, s.tokenRequests(), "what came before the success is forgotten")
+	})
+}
