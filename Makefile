@@ -1,4 +1,5 @@
-# `make` lists the targets. What they need beyond Go, npm, git and a C compiler (for -race) is fetched at the versions here.
+# `make` lists the targets. What they need beyond Go, npm, git and a C compiler (for -race) is fetched at the versions here,
+# in tools.mod and in api/conformance/go.mod.
 
 GOLANGCI_LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 REDOCLY       := @redocly/cli@2.77.0
@@ -13,7 +14,8 @@ OFFICIAL    ?= ../shared/reference/official
 COVERED  = $(shell go list ./wrapper/... | grep -v /examples/)
 COVERPKG = $(shell go list ./wrapper/... | grep -v /examples/ | paste -sd , -)
 
-.PHONY: help generate drift validate vet lint fmt test cycles browser cover bench fuzz examples official breaking ci
+.PHONY: help generate drift validate vet lint fmt test cycles browser cover bench fuzz examples official breaking \
+	vuln licenses workflows ci
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,10 +57,10 @@ fmt: ## Format all Go code
 	cd $(CONFORMANCE) && go run $(GOLANGCI_LINT) fmt ./...
 
 # Shuffling also keeps results from being cached: api/conformance looks at files that the cache does not watch. What needs
-# a browser is in `make browser`.
+# a browser is in `make browser`, and what runs govulncheck in `make vuln`.
 test: ## Run all tests with the race detector
 	go test -race -shuffle=on ./...
-	cd $(CONFORMANCE) && go test -race -shuffle=on -skip '^TestBrowser$$' ./...
+	cd $(CONFORMANCE) && go test -race -shuffle=on -skip '^(TestBrowser|TestVulnScript)$$' ./...
 
 # Without the race detector it takes half a minute, with it ten: RACE= leaves it out.
 RACE ?= -race
@@ -103,6 +105,21 @@ official: ## Hold the contract to Basiq's own descriptions, and print both (OFFI
 
 breaking: ## Fail when something breaks users of the last tagged version
 	@./api/breaking.sh
+
+# First the proof that the script finds what there is to find, with a database made up for it.
+vuln: ## Look for known vulnerabilities with govulncheck
+	cd $(CONFORMANCE) && go test -count=1 -run '^TestVulnScript$$' .
+	@./api/vuln.sh
+
+# go-licenses counts a license that it cannot tell, or that is missing, as one that is not allowed.
+LICENSES := Apache-2.0,BSD-2-Clause,BSD-3-Clause,ISC,MIT
+licenses: ## Fail when what users link or our tests use has a license that is not on the list
+	"$$(cd $(CONFORMANCE) && go tool -n go-licenses)" check --include_tests --allowed_licenses=$(LICENSES) ./...
+
+# Without the programs that actionlint takes along where it finds them: what it says must not depend on the machine.
+workflows: ## Check the CI workflows: with actionlint, and for pinned actions and least permissions
+	cd $(CONFORMANCE) && go tool actionlint -shellcheck= -pyflakes= $(abspath $(wildcard .github/workflows/*.y*ml))
+	cd $(CONFORMANCE) && go test -count=1 -run '^TestWorkflow|^TestDependabot' .
 
 ci: ## Run everything that must pass before a change is merged
 	@.ci/run

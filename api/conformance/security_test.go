@@ -1,0 +1,88 @@
+package conformance
+
+import (
+	"encoding/csv"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func securityPolicy(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(root, "SECURITY.md"))
+	require.NoError(t, err)
+	return string(text)
+}
+
+// modules returns the modules, but for ours, whose packages are built into ours; args are for go list.
+func modules(t *testing.T, args ...string) []string {
+	t.Helper()
+	list := append(append([]string{"list", "-deps"}, args...), "-f", "{{with .Module}}{{.Path}}{{end}}", "./...")
+	found := strings.Fields(golang(t, list...))
+	slices.Sort(found)
+	return slices.DeleteFunc(slices.Compact(found), func(path string) bool { return path == module })
+}
+
+// licenses returns what go-licenses says of the modules: a module can have a license for each of its parts.
+func licenses(t *testing.T, all []string) map[string]string {
+	t.Helper()
+	report := exec.CommandContext(t.Context(), strings.TrimSpace(golang(t, "-C", "api/conformance", "tool", "-n", "go-licenses")),
+		"report", "--include_tests", "./...")
+	report.Dir = root
+	out, err := report.Output()
+	require.NoError(t, err)
+	rows, err := csv.NewReader(strings.NewReader(string(out))).ReadAll()
+	require.NoError(t, err)
+	found := map[string][]string{}
+	for _, row := range rows {
+		require.Len(t, row, 3)
+		for _, path := range all {
+			if under(row[0], path) {
+				found[path] = append(found[path], row[2])
+			}
+		}
+	}
+	joined := map[string]string{}
+	for path, licenses := range found {
+		slices.Sort(licenses)
+		joined[path] = strings.Join(slices.Compact(licenses), ", ")
+	}
+	return joined
+}
+
+// Whoever reviews what a program links reads this table and not our go.mod.
+func TestSecurityPolicyListsEveryDependency(t *testing.T) {
+	t.Parallel()
+	linked, all := modules(t), modules(t, "-test")
+	require.NotEmpty(t, linked)
+	license := licenses(t, all)
+	var want, have []string
+	for _, path := range all {
+		part := "our tests"
+		if slices.Contains(linked, path) {
+			part = "your program"
+		}
+		want = append(want, path+" | "+part+" | "+license[path])
+	}
+	for _, row := range regexp.MustCompile("(?m)^\\| `([^`]+)` \\| (.+) \\|$").FindAllStringSubmatch(securityPolicy(t), -1) {
+		have = append(have, row[1]+" | "+row[2])
+	}
+	assert.ElementsMatch(t, want, have)
+}
+
+func TestSecurityPolicyNamesTargetsThatExist(t *testing.T) {
+	t.Parallel()
+	named := regexp.MustCompile("`make ([a-z]+)`").FindAllStringSubmatch(securityPolicy(t), -1)
+	require.NotEmpty(t, named)
+	targets := makeTargets(t)
+	for _, target := range named {
+		assert.Contains(t, targets, target[1])
+	}
+}
