@@ -209,7 +209,7 @@ func (r *retrier) another(req *http.Request, state *callState, out outcome) (tim
 	r.pause(state.operation, out, wait, asked)
 	if !r.repeatable(state.operation, out) {
 		if out.resp != nil && out.resp.StatusCode < 500 {
-			r.budget.earn()
+			r.budget.earn(attempts > 1)
 		}
 		return 0, false
 	}
@@ -372,7 +372,8 @@ func (r *retrier) log(ctx context.Context, state *callState, out outcome, took t
 	r.logger.LogAttrs(ctx, slog.LevelDebug, "basiq call", attributes...)
 }
 
-// retryBudget keeps an outage from being made worse: retries are paid for by calls that did not need one.
+// retryBudget keeps an outage from being made worse. Retries that mend their call cost nothing in the end, so that a server
+// that fails now and then is retried for as long as it does; those that mend nothing are paid for by calls that succeed.
 type retryBudget struct {
 	mu    sync.Mutex
 	spent float64
@@ -381,7 +382,7 @@ type retryBudget struct {
 const (
 	// budgetSize is how many retries can be spent before any are earned.
 	budgetSize = 50
-	// budgetEarned is what a call that needs no retry earns: one retry for ten calls.
+	// budgetEarned is what a call that is answered earns: one retry for ten calls.
 	budgetEarned = 0.1
 )
 
@@ -395,8 +396,13 @@ func (b *retryBudget) spend() bool {
 	return true
 }
 
-func (b *retryBudget) earn() {
+// earn takes notice of a call that was answered: at the first attempt, or by a retry, which it gets back.
+func (b *retryBudget) earn(retried bool) {
+	earned := budgetEarned
+	if retried {
+		earned++
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.spent = max(b.spent-budgetEarned, 0)
+	b.spent = max(b.spent-earned, 0)
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -530,6 +531,33 @@ func TestRetryBudget(t *testing.T) {
 	_, err = client.Users.Get(t.Context(), userID)
 	require.Error(t, err)
 	assert.Len(t, s.seen(), before+3, "twenty calls have earned two retries")
+}
+
+// A server that fails one call in five is retried for as long as it does so. One that fails most calls is not.
+func TestRetryBudgetOfAServerThatFailsNowAndThen(t *testing.T) {
+	t.Parallel()
+	for share, lost := range map[int][2]int{20: {0, 30}, 80: {1000, 2000}} {
+		random := rand.New(rand.NewPCG(1, 2))
+		s, client := newStub(t)
+		s.answer = func(int, request) (*http.Response, error) {
+			if random.IntN(100) < share {
+				return reply(503, ""), nil
+			}
+			return reply(200, userJSON), nil
+		}
+		failed := 0
+		for range 2000 {
+			if _, err := client.Users.Get(t.Context(), userID); err != nil {
+				failed++
+			}
+		}
+		// All four attempts fail once in 625 calls where one in five does.
+		assert.GreaterOrEqual(t, failed, lost[0], "%d %%", share)
+		assert.LessOrEqual(t, failed, lost[1], "%d %%", share)
+		if share == 80 {
+			assert.Less(t, len(s.seen()), 2000*3/2, "%d %%", share)
+		}
+	}
 }
 
 func TestAnswersThatBreakOff(t *testing.T) {
