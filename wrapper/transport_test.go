@@ -1,0 +1,243 @@
+package basiq_test
+
+import (
+	"context"
+	"crypto/tls"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	basiq "github.com/basiq-go/basiq-go/wrapper"
+)
+
+func withTLS(config *tls.Config) *http.Client {
+	return &http.Client{Transport: &http.Transport{TLSClientConfig: config}}
+}
+
+func TestTransportsOfTheCallers(t *testing.T) {
+	t.Parallel()
+	var none *http.Transport
+	for name, client := range map[string]*http.Client{
+		"the default":      http.DefaultClient,
+		"no configuration": {Transport: &http.Transport{}},
+		"no versions":      withTLS(&tls.Config{}),
+		"1.2":              withTLS(&tls.Config{MinVersion: tls.VersionTLS12, MaxVersion: tls.VersionTLS12}),
+		"1.3":              withTLS(&tls.Config{MinVersion: tls.VersionTLS13}),
+		"of another type":  {Transport: roundTripper(nil)},
+		"a typed nil":      {Transport: none},
+	} {
+		_, err := basiq.New("k", basiq.WithHTTPClient(client))
+		require.NoError(t, err, name)
+	}
+}
+
+// What the default transport accepts of a server: TLS from 1.2 on, and headers of a size that Basiq never reaches.
+func TestDefaultTransportIsBounded(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		version uint16
+		header  int
+		want    string
+	}{
+		"TLS 1.1":        {tls.VersionTLS11, 0, "protocol version not supported"},
+		"TLS 1.2":        {tls.VersionTLS12, 200 << 10, ""},
+		"TLS 1.3":        {tls.VersionTLS13, 200 << 10, ""},
+		"large headers":  {tls.VersionTLS13, 300 << 10, "exceeded 262144 bytes"},
+		"larger headers": {tls.VersionTLS13, 8 << 20, "exceeded 262144 bytes"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("X-Filler", strings.Repeat("x", c.header))
+				_, _ = io.WriteString(w, userJSON)
+			}))
+			server.TLS = &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: c.version}
+			server.Config.ErrorLog = log.New(io.Discard, "", 0)
+			server.StartTLS()
+			t.Cleanup(server.Close)
+			client, err := basiq.New("", basiq.WithBaseURL(server.URL), basiq.WithTokenSource(fixedTokens("token-1")), basiq.WithRetry(fastRetry))
+			require.NoError(t, err)
+			transport, _ := basiq.DefaultTransport(client)
+			t.Cleanup(transport.CloseIdleConnections)
+			transport.TLSClientConfig.RootCAs = server.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
+			_, err = client.Users.Get(t.Context(), userID)
+			if c.want == "" {
+				require.NoError(t, err)
+				return
+			}
+			require.ErrorContains(t, err, c.want)
+			assert.Less(t, len(err.Error()), 300)
+		})
+	}
+}
+
+// A client of the caller's that has no Timeout has the default's.
+func TestTimeoutsOfTheCallersClient(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ timeout, call, upload time.Duration }{
+		"none":    {0, 30 * time.Second, 10 * time.Minute},
+		"its own": {5 * time.Second, 5 * time.Second, 5 * time.Second},
+		"a long":  {time.Hour, time.Hour, time.Hour},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				own := &http.Client{Timeout: c.timeout, Transport: roundTripper(func(req *http.Request) (*http.Response, error) {
+					<-req.Context().Done()
+					return nil, req.Context().Err()
+				})}
+				client, err := basiq.New("", basiq.WithTokenSource(fixedTokens("token-1")), basiq.WithHTTPClient(own), basiq.WithRetry(basiq.Retry{MaxAttempts: 1}))
+				require.NoError(t, err)
+				start := time.Now()
+				_, err = client.Users.Get(t.Context(), userID)
+				require.ErrorIs(t, err, context.DeadlineExceeded)
+				assert.Equal(t, c.call, time.Since(start))
+				start = time.Now()
+				_, err = client.Statements.Upload(t.Context(), userID, basiq.Statement{InstitutionID: "AU00000", Name: "m.pdf", Content: strings.NewReader("x")})
+				require.ErrorIs(t, err, context.DeadlineExceeded)
+				assert.Equal(t, c.upload, time.Since(start))
+				assert.Equal(t, c.timeout, own.Timeout, "the caller's client is not changed")
+			})
+		})
+	}
+}
+
+// With the default http.Client an attempt has half a minute, and one that uploads ten of them. TestUploadTimeout has what
+// holds for a client of the caller's.
+func TestDefaultTimeouts(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		client, err := basiq.New("", basiq.WithTokenSource(fixedTokens("token-1")), basiq.WithRetry(basiq.Retry{MaxAttempts: 1}))
+		require.NoError(t, err)
+		calls, uploads := basiq.DefaultTransport(client)
+		require.Same(t, calls, uploads, "one pool of connections")
+		over := make(chan struct{})
+		defer close(over) // net/http goes on dialing for whoever comes next
+		calls.DialContext = func(context.Context, string, string) (net.Conn, error) {
+			<-over // a host that does not answer
+			return nil, errReset
+		}
+		for name, c := range map[string]struct {
+			want time.Duration
+			call func() error
+		}{
+			"a call": {30 * time.Second, func() error {
+				_, err := client.Users.Get(t.Context(), userID)
+				return err
+			}},
+			"a create": {30 * time.Second, func() error {
+				_, err := client.Connections.Create(t.Context(), userID, login)
+				return err
+			}},
+			"a document": {30 * time.Second, func() error {
+				_, err := client.Reports.PDF(t.Context(), "r1")
+				return err
+			}},
+			"an upload": {10 * time.Minute, func() error {
+				_, err := client.Statements.Upload(t.Context(), userID, basiq.Statement{
+					InstitutionID: "AU00000", Name: "m.pdf", Content: strings.NewReader("x"),
+				})
+				return err
+			}},
+			"an upload through Raw": {10 * time.Minute, func() error {
+				_, err := client.Raw().CreateStatementWithBody(t.Context(), userID, "multipart/form-data; boundary=x", strings.NewReader("--x--"))
+				return err
+			}},
+			"an upload with a context of its own": {time.Minute, func() error {
+				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+				defer cancel()
+				_, err := client.Statements.Upload(ctx, userID, basiq.Statement{InstitutionID: "AU00000", Name: "m.pdf", Content: strings.NewReader("x")})
+				return err
+			}},
+		} {
+			start := time.Now()
+			err := c.call()
+			var failure *basiq.TransportError
+			require.ErrorAs(t, err, &failure, name)
+			assert.Equal(t, c.want, time.Since(start), name)
+			var timeout interface{ Timeout() bool }
+			require.ErrorAs(t, err, &timeout, name)
+			assert.True(t, timeout.Timeout(), name)
+		}
+	})
+}
+
+// The default transport sends through the proxy that the environment names. net/http reads the environment once in a process,
+// so it takes another one: this test, which finds the variable below set.
+func TestDefaultTransportObeysTheProxyOfTheEnvironment(t *testing.T) {
+	t.Parallel()
+	const child = "BASIQ_TEST_PROXY_CHILD"
+	if os.Getenv(child) != "" {
+		client, err := basiq.New(testKey, basiq.WithRetry(basiq.Retry{MaxAttempts: 1}))
+		require.NoError(t, err)
+		_, err = client.Users.Get(t.Context(), userID)
+		require.ErrorContains(t, err, "Bad Gateway", "the proxy's answer")
+		assert.False(t, basiq.MayHaveBeenDone(err))
+		return
+	}
+	var mu sync.Mutex
+	var asked []string
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		mu.Lock()
+		defer mu.Unlock()
+		asked = append(asked, r.Method+" "+r.RequestURI)
+		assert.Empty(t, r.Header.Get("Authorization"), "what the proxy sees")
+		assert.Empty(t, body, "what the proxy sees")
+		w.WriteHeader(http.StatusBadGateway)
+	}))
+	t.Cleanup(proxy.Close)
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$")
+	cmd.Env = append(os.Environ(), child+"=1", "HTTPS_PROXY="+proxy.URL, "https_proxy=", "NO_PROXY=", "no_proxy=")
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, string(out))
+	mu.Lock()
+	defer mu.Unlock()
+	assert.Equal(t, []string{"CONNECT au-api.basiq.io:443"}, asked)
+}
+
+// Callers who come in waves find the connections of the wave before: none is opened for each call.
+func TestDefaultTransportKeepsConnections(t *testing.T) {
+	t.Parallel()
+	const callers, waves = 200, 5
+	var opened atomic.Int64
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		time.Sleep(time.Millisecond)
+		_, _ = io.WriteString(w, userJSON)
+	}))
+	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			opened.Add(1)
+		}
+	}
+	server.Start()
+	t.Cleanup(server.Close)
+	client, err := basiq.New("", basiq.WithBaseURL(server.URL), basiq.WithTokenSource(fixedTokens("token-1")))
+	require.NoError(t, err)
+	transport, _ := basiq.DefaultTransport(client)
+	t.Cleanup(transport.CloseIdleConnections)
+	for range waves {
+		var wave sync.WaitGroup
+		for range callers {
+			wave.Go(func() {
+				_, err := client.Users.Get(t.Context(), userID)
+				assert.NoError(t, err)
+			})
+		}
+		wave.Wait()
+	}
+	assert.LessOrEqual(t, opened.Load(), int64(callers*3/2), "of %d calls", callers*waves)
+}
