@@ -220,6 +220,9 @@ type verdict struct {
 // The most attempts that the client makes.
 const mostAttempts = 4
 
+// budgetSpent is what came of a call that was not sent again though it could have been.
+const budgetSpent = "failed: the budget for retries is spent"
+
 // once are the operations that must not be carried out twice for one call. The client has a table of its own, which is not
 // to judge itself.
 var once = []string{
@@ -301,7 +304,7 @@ func (v *verdict) judgeToken(c *watchedCall, attempts [][]request) {
 	case c.attempts == mostAttempts:
 		v.noTokens["all attempts struck"]++
 	case decisive.struck():
-		v.noTokens["the budget for retries is spent"]++
+		v.noTokens[budgetSpent]++
 	default:
 		v.problems = append(v.problems, fmt.Sprintf("a token was given up: the sandbox saw %v", attempts))
 	}
@@ -373,7 +376,7 @@ func judge(c *watchedCall, attempts [][]request) (outcome, problem string) {
 	case c.once() && decisive.status != http.StatusTooManyRequests:
 		return "failed: not to be repeated", ""
 	default:
-		return "failed: the budget for retries is spent", ""
+		return budgetSpent, ""
 	}
 }
 
