@@ -117,7 +117,7 @@
 //
 // Waits between attempts are drawn at random and grow; Retry-After is obeyed, or, where it asks for more than
 // [Retry].MaxDelay, the call ends at once. Every wait ends with the call's context. Retries that mend nothing are limited to
-// a tenth of the calls that are answered, once the first fifty are spent: an outage is not made worse.
+// a tenth of the calls that are answered, once the first hundred are spent: an outage is not made worse.
 //
 // RELIABILITY.md, beside this package's source, has a table of what becomes of each operation under each failure.
 //

@@ -24,8 +24,10 @@ type retrier struct {
 	bodyLimit int64
 	logger    *slog.Logger
 	baseURL   *url.URL
-	budget    retryBudget
-	pauses    *pauses
+	// budget is that of all operations but POST /token, for which so many may wait: it has one of its own.
+	budget, tokenBudget retryBudget
+
+	pauses *pauses
 }
 
 func newRetrier(next Doer, config config) *retrier {
@@ -209,7 +211,7 @@ func (r *retrier) another(req *http.Request, state *callState, out outcome) (tim
 	r.pause(state.operation, out, wait, asked)
 	if !r.repeatable(state.operation, out) {
 		if out.resp != nil && out.resp.StatusCode < 500 {
-			r.budget.earn(attempts > 1)
+			r.budgetOf(state.operation).earn(attempts > 1)
 		}
 		return 0, false
 	}
@@ -219,7 +221,14 @@ func (r *retrier) another(req *http.Request, state *callState, out outcome) (tim
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= wait {
 		return 0, false // the error at hand says more than the deadline would
 	}
-	return wait, r.budget.spend()
+	return wait, r.budgetOf(state.operation).spend()
+}
+
+func (r *retrier) budgetOf(op *Operation) *retryBudget {
+	if op == opPostToken {
+		return &r.tokenBudget
+	}
+	return &r.budget
 }
 
 // wait returns how long to wait after an attempt that has failed, and how much of that Basiq has asked for.
@@ -266,8 +275,10 @@ func (r *retrier) repeatable(op *Operation, out outcome) bool {
 		return true
 	case errors.Is(out.err, ErrResponseTooLarge):
 		return false
-	case status == http.StatusRequestTimeout, status >= 500 && status != http.StatusNotImplemented, status < 300 && out.err != nil:
+	case status == http.StatusRequestTimeout, status >= 500 && status != http.StatusNotImplemented:
 		return op.Repeatable()
+	case out.err != nil && (status < 300 || status == http.StatusUnauthorized || status == http.StatusForbidden):
+		return op.Repeatable() // of a refusal that broke off nobody knows whether it was the token's
 	}
 	return false
 }
@@ -375,32 +386,34 @@ func (r *retrier) log(ctx context.Context, state *callState, out outcome, took t
 // retryBudget keeps an outage from being made worse. Retries that mend their call cost nothing in the end, so that a server
 // that fails now and then is retried for as long as it does; those that mend nothing are paid for by calls that succeed.
 type retryBudget struct {
-	mu    sync.Mutex
-	spent float64
+	mu sync.Mutex
+	// spent is in tenths of a retry.
+	spent int
 }
 
 const (
-	// budgetSize is how many retries can be spent before any are earned.
-	budgetSize = 50
-	// budgetEarned is what a call that is answered earns: one retry for ten calls.
-	budgetEarned = 0.1
+	// budgetSize is how many retries can be spent before any are earned: enough for the callers who are under way when a
+	// connection breaks that they share.
+	budgetSize = 100
+	// budgetTenths is what a call that is answered earns: one retry for ten calls.
+	budgetTenths = 1
 )
 
 func (b *retryBudget) spend() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.spent+1 > budgetSize {
+	if b.spent+10 > 10*budgetSize {
 		return false
 	}
-	b.spent++
+	b.spent += 10
 	return true
 }
 
 // earn takes notice of a call that was answered: at the first attempt, or by a retry, which it gets back.
 func (b *retryBudget) earn(retried bool) {
-	earned := budgetEarned
+	earned := budgetTenths
 	if retried {
-		earned++
+		earned += 10
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()

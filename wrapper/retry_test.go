@@ -516,7 +516,7 @@ func TestRetryBudget(t *testing.T) {
 	}
 	_, err := client.Users.Get(t.Context(), userID)
 	require.ErrorIs(t, err, basiq.ErrUnavailable)
-	assert.Len(t, s.seen(), 251, "201 calls and a budget of 50 retries, which failures do not earn anew")
+	assert.Len(t, s.seen(), 301, "201 calls and a budget of 100 retries, which failures do not earn anew")
 	s.mu.Lock()
 	s.answer = inTurn(ok(200, userJSON))
 	s.mu.Unlock()
@@ -531,6 +531,44 @@ func TestRetryBudget(t *testing.T) {
 	_, err = client.Users.Get(t.Context(), userID)
 	require.Error(t, err)
 	assert.Len(t, s.seen(), before+3, "twenty calls have earned two retries")
+}
+
+// The calls that wait for a token are not the worse for a budget that other failures have spent.
+func TestRetryBudgetOfTokens(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, client := newStub(t, ok(503, ""))
+		for range 40 {
+			require.Error(t, client.Users.Delete(t.Context(), userID))
+		}
+		require.Len(t, s.seen(), 140, "the budget is spent")
+		s.onToken = func(n int) (*http.Response, error) {
+			if n < 5 {
+				return reply(503, ""), nil
+			}
+			return reply(200, tokenJSON), nil
+		}
+		time.Sleep(2 * time.Hour)
+		require.ErrorIs(t, client.Users.Delete(t.Context(), userID), basiq.ErrUnavailable)
+		assert.Len(t, s.seen(), 141, "the token was got at the fourth attempt")
+	})
+}
+
+// A refusal that broke off may be the token's, which only its text tells.
+func TestRefusalsThatBreakOff(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{401, 403, 404} {
+		broken := answerOf{status: status, body: `{"data":[{"detail":"Token has`, cut: errReset}
+		s, client := newStub(t, broken, ok(200, userJSON))
+		_, err := client.Users.Get(t.Context(), userID)
+		if status == 404 {
+			require.ErrorIs(t, err, basiq.ErrNotFound)
+			assert.Len(t, s.seen(), 1)
+		} else {
+			require.NoError(t, err)
+			assert.Len(t, s.seen(), 2)
+		}
+	}
 }
 
 // A server that fails one call in five is retried for as long as it does so. One that fails most calls is not.
