@@ -66,7 +66,8 @@ func (s *Secret) UnmarshalText(text []byte) error {
 }
 
 // WireSecret is a secret inside a body that is sent to Basiq or comes from it: JSON carries it, because the body must, and
-// so does a log that is written as JSON; printing does not. Turn it into a [Secret] to keep or log it.
+// so does a log that is written as JSON; printing does not, but where the body is in an unexported field of another value,
+// where fmt prints a string without asking its type. Turn it into a [Secret] to keep or log it.
 type WireSecret string
 
 // Secret returns the same secret in the form that is safe to keep.

@@ -193,6 +193,10 @@ func (s *Sandbox) HTTPClient() *http.Client { return s.client }
 // and no secret.
 func (s *Sandbox) APIKey() string { return apiKey }
 
+// Format prints where the sandbox is, under every verb: inside are tokens and what users have sent, and all of it changes
+// while it is printed.
+func (s *Sandbox) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "basiqtest.Sandbox(%s)", s.url) }
+
 // RevokeTokens makes the sandbox forget all tokens handed out so far: from now on they are refused with 401
 // invalid-authorization-token.
 func (s *Sandbox) RevokeTokens() {
