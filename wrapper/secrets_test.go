@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/textproto"
 	"net/url"
 	"strings"
 	"testing"
@@ -19,197 +18,161 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-// Secrets that are planted wherever one goes in, and looked for wherever something comes out.
+// mark is in every secret that is planted. It has letters and digits only, so that it stays as it is when a secret is
+// quoted, or escaped for a URL, for JSON or for HTML, and it comes first, so that a secret that was cut shows too.
+const mark = "Pl4ntedM4rk"
+
+// Secrets that are planted wherever one goes in, and looked for wherever something comes out. Those that people choose have
+// characters that are escaped in URLs, in JSON and by %q.
 const (
-	plantedKey      = "PLANTED-api-key"
-	plantedToken    = "PLANTED-access-token"
-	plantedPassword = "PLANTED-password"
-	plantedCode     = "PLANTED-security-code"
-	plantedLogin    = "PLANTED-login"
-	plantedAnswer   = "PLANTED-mfa-answer"
-	plantedSigner   = "whsec_PLANTED-webhook-secret"
+	plantedKey       = mark + "-api+key/=="
+	plantedToken     = mark + ".access+token/.eyJ"
+	plantedFresh     = mark + ".renewed+token/.eyJ"
+	plantedLogin     = mark + `-login"<&>\ü`
+	plantedPassword  = mark + `-password"<&>\%41ü`
+	plantedSecondary = mark + `-secondary login"`
+	plantedCode      = mark + `-security'code`
+	plantedUserToken = mark + `-user/token`
+	plantedAnswer    = mark + `-mfa answer?`
+	plantedState     = mark + `-state`
 )
 
-func assertNoSecrets(t *testing.T, where, text string) {
+// plantedSigner is a webhook's secret, whose key has the mark in it: the secret itself has it in base64.
+var plantedSigner = "whsec_" + base64.StdEncoding.EncodeToString([]byte(mark+"-webhook-key"))
+
+var (
+	plantedTokenJSON   = `{"access_token":"` + plantedToken + `","token_type":"Bearer","expires_in":3600}`
+	plantedWebhookJSON = `{"type":"webhook","id":"w1","url":"https://piper.com/basiq-messages/","secret":"` + plantedSigner + `"}`
+)
+
+// markForms are the forms that the mark may take: as it is and as bytes, which are looked for in any case, and base64.
+var markForms = func() (forms struct{ anyCase, base64 []string }) {
+	forms.anyCase = []string{
+		strings.ToLower(mark),
+		fmt.Sprintf("%x", mark),
+		fmt.Sprintf("% x", mark),
+		eachByte(`\x%02x`, ""), eachByte(`\u%04x`, ""), eachByte("%%%02x", ""), eachByte("%02x", ":"),
+		eachByte("0x%x", ", "), eachByte("0x%x", " "), eachByte("%d", " "), eachByte("%d", ","), eachByte("%d", ", "),
+	}
+	// What stands before the mark decides by one, two or no bytes how it comes out.
+	for before := range 3 {
+		text := base64.RawStdEncoding.EncodeToString([]byte(strings.Repeat("?", before) + mark))
+		text = text[(before*8+5)/6:]
+		if (before+len(mark))%3 != 0 {
+			text = text[:len(text)-1] // it has bits of what follows
+		}
+		forms.base64 = append(forms.base64, text, strings.NewReplacer("+", "-", "/", "_").Replace(text))
+	}
+	return forms
+}()
+
+func eachByte(format, separator string) string {
+	var parts []string
+	for _, b := range []byte(mark) {
+		parts = append(parts, fmt.Sprintf(format, b))
+	}
+	return strings.Join(parts, separator)
+}
+
+// secretIn returns what is around a secret in a text, or "" when there is none.
+func secretIn(text string) string {
+	around := func(at int) string { return text[max(at-60, 0):min(at+60, len(text))] }
+	for _, form := range markForms.base64 {
+		if at := strings.Index(text, form); at >= 0 {
+			return around(at)
+		}
+	}
+	text = strings.ToLower(text)
+	for _, form := range markForms.anyCase {
+		if at := strings.Index(text, form); at >= 0 {
+			return around(at)
+		}
+	}
+	return ""
+}
+
+func assertNoSecrets(t testing.TB, where, text string) {
 	t.Helper()
-	for _, secret := range []string{plantedKey, plantedToken, plantedPassword, plantedCode, plantedLogin, plantedAnswer, plantedSigner} {
-		for _, form := range []string{secret, base64.StdEncoding.EncodeToString([]byte(secret)), url.QueryEscape(secret), fmt.Sprintf("%x", secret)} {
-			assert.NotContains(t, text, form, where)
-		}
+	if found := secretIn(text); found != "" {
+		assert.Fail(t, "a secret shows in "+where, "%q", found)
 	}
 }
 
-func shown(value any) string {
-	var log bytes.Buffer
-	slog.New(slog.NewJSONHandler(&log, nil)).Info("m", "v", value)
-	slog.New(slog.NewTextHandler(&log, nil)).Info("m", "v", value)
-	asJSON, _ := json.Marshal(value)
-	return fmt.Sprintf("%v\n%+v\n%#v\n%s\n", value, value, value, value) + log.String() + string(asJSON)
-}
-
-func TestSecretsNeverShow(t *testing.T) {
+// The search finds a secret in each of its forms, wherever it stands and even when it was cut.
+func TestSecretsAreFound(t *testing.T) {
 	t.Parallel()
-	credentials := basiq.CreateConnection{
-		InstitutionID: "AU00000", LoginID: basiq.NewSecret(plantedLogin), Password: basiq.NewSecret(plantedPassword),
-		SecondaryLoginID: basiq.NewSecret(plantedLogin), SecurityCode: basiq.NewSecret(plantedCode), UserToken: basiq.NewSecret(plantedToken),
-	}
-	update := basiq.UpdateConnection{Password: basiq.NewSecret(plantedPassword), SecurityCode: basiq.NewSecret(plantedCode)}
-	assertNoSecrets(t, "the input", shown(credentials)+shown(&credentials)+shown(update)+shown(struct{ in basiq.CreateConnection }{credentials}))
-
-	calls := map[string]func(*basiq.Client) error{
-		"create": func(c *basiq.Client) error {
-			_, err := c.Connections.Create(t.Context(), userID, credentials)
-			return err
-		},
-		"update": func(c *basiq.Client) error {
-			_, err := c.Connections.Update(t.Context(), userID, connID, update)
-			return err
-		},
-		"mfa": func(c *basiq.Client) error {
-			_, err := c.Jobs.AnswerMFA(t.Context(), userID, jobID, basiq.NewSecret(plantedAnswer))
-			return err
-		},
-		"get": func(c *basiq.Client) error { _, err := c.Connections.Get(t.Context(), userID, connID); return err },
-		"token": func(c *basiq.Client) error {
-			token, err := c.Tokens.Create(t.Context(), basiq.ServerAccess())
-			assertNoSecrets(t, "a token", shown(token))
-			return err
-		},
-		"consent page": func(c *basiq.Client) error {
-			page, err := c.Consents.PageURL(t.Context(), userID, basiq.ConsentPage{State: "s"})
-			assertNoSecrets(t, "a page", shown(page)+shown(&page)+shown(struct{ page basiq.Secret }{page}))
-			if err == nil {
-				assert.Contains(t, page.Reveal(), plantedToken)
-			}
-			return err
-		},
-		"webhook create": func(c *basiq.Client) error {
-			webhook, err := c.Webhooks.Create(t.Context(), basiq.CreateWebhook{URL: "https://piper.com/basiq-messages/"})
-			assertNoSecrets(t, "a webhook", showWebhook(webhook))
-			return err
-		},
-		"webhook get": func(c *basiq.Client) error {
-			webhook, err := c.Webhooks.Get(t.Context(), "w1")
-			assertNoSecrets(t, "a webhook", showWebhook(webhook))
-			return err
-		},
-		"webhook update": func(c *basiq.Client) error {
-			webhook, err := c.Webhooks.Update(t.Context(), "w1", basiq.UpdateWebhook{URL: "https://piper.com/basiq-messages/"})
-			assertNoSecrets(t, "a webhook", showWebhook(webhook))
-			return err
-		},
-		"webhook list": func(c *basiq.Client) error {
-			var failure error
-			for webhook, err := range c.Webhooks.List(t.Context()) {
-				assertNoSecrets(t, "a webhook", showWebhook(webhook))
-				failure = err
-			}
-			return failure
-		},
-	}
-	// An unkind server repeats all that it was sent.
-	echo := func(status int) func(*http.Request, string) (*http.Response, error) {
-		return func(req *http.Request, body string) (*http.Response, error) {
-			return reply(status, `{"correlationId":"abc","data":[{"code":"invalid-content"}],"secret":"`+plantedSigner+`","echo":`+
-				fmt.Sprintf("%q", req.Header.Get("Authorization")+body)+`}`), nil
+	for _, secret := range []string{
+		plantedKey, plantedToken, plantedFresh, plantedLogin, plantedPassword, plantedSecondary, plantedCode, plantedUserToken,
+		plantedAnswer, plantedState, mark + "…",
+	} {
+		asJSON, err := json.Marshal(secret)
+		require.NoError(t, err)
+		for name, form := range map[string]string{
+			"itself": secret, "JSON": string(asJSON), "query": url.QueryEscape(secret), "path": url.PathEscape(secret),
+			"%q": fmt.Sprintf("%q", secret), "%+q": fmt.Sprintf("%+q", secret), "%x": fmt.Sprintf("%x", secret), "%X": fmt.Sprintf("%X", secret),
+			"% x": fmt.Sprintf("% x", secret), "%# x": fmt.Sprintf("%# x", secret), "%d of bytes": fmt.Sprintf("%d", []byte(secret)),
+			"%#v of bytes": fmt.Sprintf("%#v", []byte(secret)), "lower case": strings.ToLower(secret), "upper case": strings.ToUpper(secret),
+		} {
+			assert.NotEmpty(t, secretIn("some text "+form+" some text"), "%s of %s", name, secret)
 		}
-	}
-	fail := func(err error) func(*http.Request, string) (*http.Response, error) {
-		return func(*http.Request, string) (*http.Response, error) { return nil, err }
-	}
-	faults := map[string]func(*http.Request, string) (*http.Response, error){
-		"success": echo(200), "400": echo(400), "401": echo(401), "403": echo(403), "404": echo(404), "500": echo(500), "503": echo(503),
-		"expired": func(*http.Request, string) (*http.Response, error) { return tokenExpired.response(), nil },
-		"reset":   fail(errReset),
-		"echo in an error": func(req *http.Request, _ string) (*http.Response, error) {
-			return nil, fmt.Errorf("cannot read %q", req.Header.Get("Authorization"))
-		},
-		"echo in a header": func(_ *http.Request, body string) (*http.Response, error) {
-			return nil, fmt.Errorf("net/http: broken: %w", textproto.ProtocolError("bad line "+body))
-		},
-		"echo in a status": func(_ *http.Request, body string) (*http.Response, error) {
-			return nil, fmt.Errorf("malformed HTTP response %q", body)
-		},
-		"webhook": func(*http.Request, string) (*http.Response, error) {
-			return reply(200, `{"type":"webhook","id":"w1","url":"https://piper.com/basiq-messages/","secret":"`+plantedSigner+`"}`), nil
-		},
-		"webhook in a list": func(*http.Request, string) (*http.Response, error) {
-			return reply(200, `{"type":"list","data":[{"id":"w1","url":"https://piper.com/basiq-messages/","secret":"`+plantedSigner+`"}]}`), nil
-		},
-		"webhook without an id": func(*http.Request, string) (*http.Response, error) {
-			return reply(200, `{"type":"webhook","secret":"`+plantedSigner+`"}`), nil
-		},
-		"webhook cut off": func(*http.Request, string) (*http.Response, error) {
-			return answerOf{status: 200, body: `{"secret":"` + plantedSigner + `"`, cut: errReset}.response(), nil
-		},
-		"HTML": func(_ *http.Request, body string) (*http.Response, error) {
-			return reply(200, "<html>"+body+plantedSigner), nil
-		},
-		"wrong kind": func(_ *http.Request, body string) (*http.Response, error) {
-			return reply(200, fmt.Sprintf(`{"id":{},"links":%q,"access_token":[%q],"secret":[%q]}`, body, body, plantedSigner)), nil
-		},
-	}
-	for name, call := range calls {
-		for fault, answer := range faults {
-			for _, atToken := range []bool{false, true} {
-				t.Run(fmt.Sprintf("%s/%s/%t", name, fault, atToken), func(t *testing.T) {
-					t.Parallel()
-					var log, hooks strings.Builder
-					transport := roundTripper(func(req *http.Request) (*http.Response, error) {
-						var body bytes.Buffer
-						if req.Body != nil {
-							if _, err := body.ReadFrom(req.Body); err != nil {
-								return nil, err
-							}
-						}
-						if (req.URL.Path == "/token") == atToken {
-							resp, err := answer(req, body.String())
-							if resp != nil {
-								resp.Request = req // as net/http does
-							}
-							return resp, err
-						}
-						if req.URL.Path == "/token" {
-							return reply(200, `{"access_token":"`+plantedToken+`","token_type":"Bearer","expires_in":3600}`), nil
-						}
-						return reply(200, jobJSON), nil
-					})
-					client, err := basiq.New(plantedKey,
-						basiq.WithHTTPClient(&http.Client{Transport: transport}),
-						basiq.WithRetry(fastRetry),
-						basiq.WithLogger(slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug, AddSource: true}))),
-						basiq.WithMiddleware(func(next basiq.Doer) basiq.Doer {
-							return basiq.DoerFunc(func(req *http.Request) (*http.Response, error) {
-								_, _ = fmt.Fprintf(&hooks, "%v %v %s", req.URL, req.Header, shown(req.Context()))
-								resp, err := next.Do(req)
-								_, _ = fmt.Fprint(&hooks, err)
-								if resp != nil && resp.Request != nil {
-									_, _ = fmt.Fprint(&hooks, resp.Request.Header)
-								}
-								return resp, err
-							})
-						}))
-					require.NoError(t, err)
-					err = call(client)
-					for e := err; e != nil; e = errors.Unwrap(e) {
-						assertNoSecrets(t, "an error", shown(e))
-					}
-					assertNoSecrets(t, "the log", log.String())
-					assertNoSecrets(t, "a hook", hooks.String())
-					assertNoSecrets(t, "the client", shown(client)+shown(*client))
-					assert.NotEmpty(t, log.String())
-				})
+		for before := range 3 {
+			for _, encoding := range []*base64.Encoding{base64.StdEncoding, base64.RawStdEncoding, base64.URLEncoding, base64.RawURLEncoding} {
+				assert.NotEmpty(t, secretIn(encoding.EncodeToString([]byte(strings.Repeat("x", before)+secret+"xyz"))))
 			}
 		}
 	}
+	assert.NotEmpty(t, secretIn("some text "+plantedSigner))
+	assert.Empty(t, secretIn("planted mark, api key, [redacted]"))
 }
 
-// showWebhook is all that a webhook shows of itself, wherever it is kept.
-func showWebhook(webhook *basiq.Webhook) string {
-	if webhook == nil {
-		return ""
+// shown is all that a value shows of itself.
+func shown(value any) string { return printed(value) + marshaled(value) }
+
+// printed is what a value shows to fmt, and in a log of text.
+func printed(value any) string {
+	var out bytes.Buffer
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
+		_, _ = fmt.Fprintf(&out, verb+"\n", value)
 	}
-	return shown(webhook) + shown(*webhook) + shown([]*basiq.Webhook{webhook}) + shown(struct{ webhook basiq.Webhook }{*webhook}) + shown(webhook.Webhook)
+	if text, ok := value.(fmt.Stringer); ok {
+		out.WriteString(text.String())
+	}
+	slog.New(slog.NewTextHandler(&out, nil)).Info("m", "v", value)
+	return out.String()
+}
+
+// marshaled is what a value shows as JSON, and in a log of JSON.
+func marshaled(value any) string {
+	var out bytes.Buffer
+	slog.New(slog.NewJSONHandler(&out, nil)).Info("m", "v", value)
+	asJSON, _ := json.Marshal(value)
+	return out.String() + string(asJSON)
+}
+
+// held is what a value shows that is kept where fmt does not ask it how to print, and that is wrapped in an error.
+func held(value any) string {
+	text := shown(struct{ hidden any }{value}) + shown([]any{value}) + shown(map[string]any{"key": value})
+	if err, ok := value.(error); ok {
+		return text + shown(fmt.Errorf("because of %w", err)) + shown(errors.Join(err, err))
+	}
+	return text + shown(fmt.Errorf("because of %v, %+v", value, value))
+}
+
+// errorTree are all errors that errors.As may come to.
+func errorTree(err error) []error {
+	if err == nil {
+		return nil
+	}
+	tree := []error{err}
+	switch node := err.(type) { //nolint:errorlint // each node by itself is what is asked for
+	case interface{ Unwrap() error }:
+		tree = append(tree, errorTree(node.Unwrap())...)
+	case interface{ Unwrap() []error }:
+		for _, inner := range node.Unwrap() {
+			tree = append(tree, errorTree(inner)...)
+		}
+	}
+	return tree
 }
 
 // The secret that must not show is there all the same, for who asks for it.
@@ -243,7 +206,9 @@ func TestWebhookSecrets(t *testing.T) {
 			require.NoError(t, err)
 			assert.Equal(t, plantedSigner, webhook.Secret.Reveal())
 			assert.Empty(t, webhook.Webhook.Secret, "the generated field, which JSON would carry")
-			assertNoSecrets(t, "a webhook", showWebhook(webhook))
+			for _, value := range []any{webhook, *webhook, webhook.Webhook} {
+				assertNoSecrets(t, "a webhook", shown(value)+held(value))
+			}
 			assert.Contains(t, shown(*webhook), `"secret":"[redacted]"`, "and JSON tells that there is one")
 			assert.Contains(t, shown(*webhook), "https://piper.com/basiq-messages/", "what is no secret shows")
 		})
@@ -253,21 +218,26 @@ func TestWebhookSecrets(t *testing.T) {
 // The transport's error repeats the URL, and with it the ids of people.
 func TestErrorsHaveNoURL(t *testing.T) {
 	t.Parallel()
-	_, client := newStub(t, errReset)
-	_, err := client.Connections.Get(t.Context(), "user-of-note", "connection-of-note")
-	require.ErrorIs(t, err, errReset)
-	assert.NotContains(t, shown(err), "of-note")
-	var withURL *url.Error
-	require.NotErrorAs(t, err, &withURL)
-
-	// Nor that of an http.Client inside the transport.
-	nested := roundTripper(func(req *http.Request) (*http.Response, error) {
-		if req.URL.Path == "/token" {
-			return reply(200, tokenJSON), nil
-		}
-		return nil, fmt.Errorf("failover: %w", &url.Error{Op: "Get", URL: req.URL.String(), Err: errReset})
-	})
-	_, err = newClient(t, nested).Connections.Get(t.Context(), "user-of-note", "connection-of-note")
-	require.ErrorIs(t, err, errReset)
-	assert.NotContains(t, shown(err), "of-note")
+	for name, failure := range map[string]func(*http.Request) error{
+		"of the http.Client": func(*http.Request) error { return errReset },
+		"of an http.Client inside the transport": func(req *http.Request) error {
+			return fmt.Errorf("failover: %w", &url.Error{Op: "Get", URL: req.URL.String(), Err: errReset})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			client := newClient(t, roundTripper(func(req *http.Request) (*http.Response, error) {
+				if req.URL.Path == "/token" {
+					return reply(200, tokenJSON), nil
+				}
+				return nil, failure(req)
+			}))
+			_, err := client.Connections.Get(t.Context(), "user-of-note", "connection-of-note")
+			require.ErrorIs(t, err, errReset)
+			for _, node := range errorTree(err) {
+				assert.NotContains(t, shown(node), "of-note")
+				require.NotErrorAs(t, node, new(*url.Error))
+			}
+		})
+	}
 }

@@ -1,0 +1,543 @@
+package basiq_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/textproto"
+	"net/url"
+	"runtime/debug"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/basiq-go/basiq-go/api"
+	"github.com/basiq-go/basiq-go/gen"
+	basiq "github.com/basiq-go/basiq-go/wrapper"
+)
+
+// secretCall is a call that carries secrets, in the credential at least.
+type secretCall struct {
+	name string
+	// at is in the path of the requests that go wrong; empty for all.
+	at string
+	// answer is what a server in good health says.
+	answer func(req *http.Request) *http.Response
+	call   func(t testing.TB, c *basiq.Client) (any, error)
+}
+
+// secretCalls are all operations, those whose own input or answer is secret with secrets planted, and the calls that are
+// made of several.
+func secretCalls() []secretCall {
+	create := basiq.CreateConnection{
+		InstitutionID: "AU00000", LoginID: basiq.NewSecret(plantedLogin), Password: basiq.NewSecret(plantedPassword),
+		SecondaryLoginID: basiq.NewSecret(plantedSecondary), SecurityCode: basiq.NewSecret(plantedCode), UserToken: basiq.NewSecret(plantedUserToken),
+	}
+	update := basiq.UpdateConnection{
+		Password: basiq.NewSecret(plantedPassword), SecondaryLoginID: basiq.NewSecret(plantedSecondary), SecurityCode: basiq.NewSecret(plantedCode),
+	}
+	const hookURL = "https://piper.com/basiq-messages/"
+	planted := map[string]secretCall{
+		"postToken": {call: func(t testing.TB, c *basiq.Client) (any, error) {
+			token, err := c.Tokens.Create(t.Context(), basiq.ServerAccess())
+			return token, err
+		}, answer: always(200, plantedTokenJSON)},
+		"postConnection": {call: func(t testing.TB, c *basiq.Client) (any, error) {
+			return c.Connections.Create(t.Context(), userID, create)
+		}},
+		"updateConnection": {call: func(t testing.TB, c *basiq.Client) (any, error) {
+			return c.Connections.Update(t.Context(), userID, connID, update)
+		}},
+		"postJobMfa": {call: func(t testing.TB, c *basiq.Client) (any, error) {
+			return c.Jobs.AnswerMFA(t.Context(), userID, jobID, basiq.NewSecret(plantedAnswer), basiq.NewSecret(plantedAnswer))
+		}},
+		// These two take nearly any answer for success, and what is in it is not asked here.
+		"refreshConnections": {call: func(t testing.TB, c *basiq.Client) (any, error) { return c.Connections.RefreshAll(t.Context(), userID) }},
+		"getEnrich": {call: func(t testing.TB, c *basiq.Client) (any, error) {
+			return c.Enrichment.Get(t.Context(), basiq.EnrichQuery{Description: "WOOLWORTHS", InstitutionID: "AU00000", Country: "AU"})
+		}},
+		"addWebhook": {answer: always(201, plantedWebhookJSON), call: func(t testing.TB, c *basiq.Client) (any, error) {
+			return c.Webhooks.Create(t.Context(), basiq.CreateWebhook{URL: hookURL})
+		}},
+		"getWebhook": {answer: always(200, plantedWebhookJSON), call: func(t testing.TB, c *basiq.Client) (any, error) {
+			return c.Webhooks.Get(t.Context(), "w1")
+		}},
+		"updateWebhook": {answer: always(200, plantedWebhookJSON), call: func(t testing.TB, c *basiq.Client) (any, error) {
+			return c.Webhooks.Update(t.Context(), "w1", basiq.UpdateWebhook{URL: hookURL})
+		}},
+		"listAppWebhooks": {answer: always(200, list(plantedWebhookJSON)), call: func(t testing.TB, c *basiq.Client) (any, error) {
+			var hooks []*basiq.Webhook
+			for hook, err := range c.Webhooks.List(t.Context()) {
+				if err != nil {
+					return hooks, err
+				}
+				hooks = append(hooks, hook)
+			}
+			return hooks, nil
+		}},
+	}
+	var calls []secretCall
+	for _, c := range operationCalls {
+		call := secretCall{name: c.id, answer: always(c.status, c.body), call: func(t testing.TB, client *basiq.Client) (any, error) {
+			return nil, c.call(t, client)
+		}}
+		if own, ok := planted[c.id]; ok {
+			call.call = own.call
+			if own.answer != nil {
+				call.answer = own.answer
+			}
+		}
+		calls = append(calls, call)
+	}
+	calls = append(calls,
+		secretCall{name: "Tokens.Get", answer: always(200, plantedTokenJSON), call: func(t testing.TB, c *basiq.Client) (any, error) {
+			token, err := c.Tokens.Get(t.Context(), basiq.ClientAccess(userID))
+			return token, err
+		}},
+		secretCall{name: "Consents.PageURL", answer: always(200, plantedTokenJSON), call: func(t testing.TB, c *basiq.Client) (any, error) {
+			page, err := c.Consents.PageURL(t.Context(), userID, basiq.ConsentPage{State: plantedState})
+			return page, err
+		}},
+		// The raw client returns plain answers, whose bodies are the caller's to read.
+		secretCall{name: "Raw.PostToken", answer: always(200, plantedTokenJSON), call: func(t testing.TB, c *basiq.Client) (any, error) {
+			return c.Raw().PostTokenWithFormdataBody(t.Context(), &gen.PostTokenParams{BasiqVersion: "3.0"}, gen.TokenRequest{Scope: gen.TokenScopeServerAccess})
+		}},
+		secretCall{name: "Raw.PostConnection", answer: always(202, jobJSON), call: func(t testing.TB, c *basiq.Client) (any, error) {
+			return c.Raw().PostConnection(t.Context(), userID, gen.CreateConnection{LoginID: plantedLogin, Password: plantedPassword})
+		}},
+		secretCall{name: "Raw.PostJobMFA", answer: always(202, jobJSON), call: func(t testing.TB, c *basiq.Client) (any, error) {
+			return c.Raw().PostJobMFA(t.Context(), jobID, gen.MFAAnswer{MFAResponse: []api.WireSecret{plantedAnswer}})
+		}},
+	)
+	for _, at := range []string{"/users/u1/connections", "/jobs/j1", "/jobs/j1/mfa", "/users/u1/connections/c1"} {
+		calls = append(calls, secretCall{name: "Connections.CreateAndWait at " + at, at: at, answer: connecting, call: func(t testing.TB, c *basiq.Client) (any, error) {
+			return c.Connections.CreateAndWait(t.Context(), userID, create, basiq.WithMFA(func(context.Context, basiq.MFAChallenge) ([]basiq.Secret, error) {
+				return []basiq.Secret{basiq.NewSecret(plantedAnswer)}, nil
+			}))
+		}})
+	}
+	return calls
+}
+
+func always(status int, body string) func(*http.Request) *http.Response {
+	return func(*http.Request) *http.Response { return reply(status, body) }
+}
+
+// connecting plays the creation of a connection whose bank asks for a second factor.
+func connecting(req *http.Request) *http.Response {
+	switch req.Method + " " + req.URL.Path {
+	case "POST /users/u1/connections":
+		return reply(202, jobJSON)
+	case "POST /jobs/j1/mfa":
+		return reply(202, jobJSON)
+	case "GET /jobs/j1":
+		// The challenge stays for ten seconds, answered or not.
+		if time.Now().Second() < 10 {
+			return reply(200, `{"type":"job","id":"j1","links":{"source":"/users/u1/connections/c1"},"steps":[{"title":"verify-credentials","status":"in-progress",`+
+				`"result":{"type":"mfa","method":"token","input":["code"]}}]}`)
+		}
+		return reply(200, `{"type":"job","id":"j1","links":{"source":"/users/u1/connections/c1"},"steps":[{"title":"verify-credentials","status":"success"}]}`)
+	}
+	return reply(200, connectionJSON)
+}
+
+// situation is what becomes of a request: an answer or an error, made of what was sent.
+type situation func(sent sentRequest) (*http.Response, error)
+
+// sentRequest is a request as the server has it, and the answer that it would get in good health.
+type sentRequest struct {
+	*http.Request
+
+	body string
+	good *http.Response
+}
+
+// dump is all of a request that is secret, as an unkind server repeats it.
+func (s sentRequest) dump() string {
+	return s.Method + " " + s.URL.String() + " " + s.Header.Get("Authorization") + " " + s.body + " " + plantedSigner
+}
+
+// goodBody is the body of the answer in good health.
+func (s sentRequest) goodBody() string {
+	body, _ := io.ReadAll(s.good.Body)
+	return string(body)
+}
+
+// situations are what can become of a request. What a server repeats of it stands wherever a client has no need to look.
+func situations() map[string]situation {
+	all := map[string]situation{
+		"success": func(s sentRequest) (*http.Response, error) { return s.good, nil },
+		"success that repeats": func(s sentRequest) (*http.Response, error) {
+			status, body := s.good.StatusCode, s.goodBody()
+			if strings.HasPrefix(body, "{") {
+				body = `{"echo":` + quoted(s.dump()) + `,` + body[1:]
+			}
+			return repeating(status, body, s), nil
+		},
+		"success cut off": func(s sentRequest) (*http.Response, error) {
+			return cutOff(s.good.StatusCode, s.goodBody()+" ", errReset), nil
+		},
+		"HTML for success": func(s sentRequest) (*http.Response, error) { return repeating(200, "<html>"+s.dump(), s), nil },
+		"text for success": func(s sentRequest) (*http.Response, error) { return repeating(200, quoted(s.dump()), s), nil },
+		"list for success": func(s sentRequest) (*http.Response, error) { return repeating(200, `[`+quoted(s.dump())+`]`, s), nil },
+		"half of success": func(s sentRequest) (*http.Response, error) {
+			return repeating(200, `{"echo":`+quoted(s.dump())+`,`, s), nil
+		},
+		"nothing of use": func(s sentRequest) (*http.Response, error) {
+			return repeating(200, `{"echo":`+quoted(s.dump())+`}`, s), nil
+		},
+		"only a secret": func(sentRequest) (*http.Response, error) {
+			return reply(200, `{"type":"webhook","secret":`+quoted(plantedSigner)+`}`), nil
+		},
+		"secret cut off": func(sentRequest) (*http.Response, error) {
+			return cutOff(200, `{"secret":`+quoted(plantedSigner), errReset), nil
+		},
+		"token cut off": func(sentRequest) (*http.Response, error) {
+			return cutOff(200, `{"access_token":`+quoted(plantedToken), errReset), nil
+		},
+		"token of no kind": func(sentRequest) (*http.Response, error) {
+			return reply(200, `{"access_token":[`+quoted(plantedToken)+`]}`), nil
+		},
+		"expiry of no kind": func(sentRequest) (*http.Response, error) {
+			return reply(200, `{"access_token":`+quoted(plantedToken)+`,"expires_in":`+quoted(plantedToken)+`}`), nil
+		},
+		"token of no use": func(sentRequest) (*http.Response, error) {
+			return reply(200, `{"access_token":`+quoted(plantedToken+" \n")+`}`), nil
+		},
+		"strange next page": func(s sentRequest) (*http.Response, error) {
+			return reply(200, `{"type":"list","data":[],"links":{"next":`+quoted("https://"+url.QueryEscape(s.dump())+"@h.example/?"+url.QueryEscape(s.dump()))+`}}`), nil
+		},
+		"too much": func(s sentRequest) (*http.Response, error) {
+			return repeating(200, strings.Repeat(s.dump(), 100), s), nil
+		},
+		"expired":  func(sentRequest) (*http.Response, error) { return tokenExpired.response(), nil },
+		"HTML 502": func(s sentRequest) (*http.Response, error) { return repeating(502, "<html><pre>"+s.dump(), s), nil },
+		"half of an error": func(s sentRequest) (*http.Response, error) {
+			return repeating(400, `{"data":[{"code":"invalid-content","echo":`+quoted(s.dump()), s), nil
+		},
+		"error cut off": func(s sentRequest) (*http.Response, error) {
+			return cutOff(500, `{"echo":`+quoted(s.dump()), errReset), nil
+		},
+		"redirect": func(s sentRequest) (*http.Response, error) {
+			resp := repeating(307, s.dump(), s)
+			resp.Header.Set("Location", "https://user:pass@elsewhere.example/"+url.PathEscape(s.dump())+"?"+url.QueryEscape(s.dump()))
+			return resp, nil
+		},
+		"Retry-After that repeats": func(s sentRequest) (*http.Response, error) {
+			resp := repeating(429, `{"data":[{"code":"too-many-requests"}]}`, s)
+			resp.Header.Set("Retry-After", url.QueryEscape(s.dump()))
+			return resp, nil
+		},
+		"Retry-After": func(s sentRequest) (*http.Response, error) {
+			resp := repeating(503, `{"data":[{"code":"service-unavailable"}]}`, s)
+			resp.Header.Set("Retry-After", "2")
+			return resp, nil
+		},
+		"hang": func(s sentRequest) (*http.Response, error) {
+			select {
+			case <-s.Context().Done():
+				return nil, s.Context().Err()
+			case <-time.After(10 * time.Minute):
+				return nil, errReset
+			}
+		},
+	}
+	for _, status := range []int{300, 400, 401, 403, 404, 408, 409, 410, 413, 415, 422, 429, 500, 501, 503, 504} {
+		all[strconv.Itoa(status)] = func(s sentRequest) (*http.Response, error) {
+			return repeating(status, `{"type":"list","correlationId":"corr-1","data":[{"code":"invalid-content","detail":"It is no good.","echo":`+quoted(s.dump())+
+				`,"source":{"parameter":"password","value":`+quoted(s.dump())+`}}],"echo":`+quoted(s.dump())+`}`, s), nil
+		}
+	}
+	for name, failure := range map[string]func(s sentRequest) error{
+		"reset": func(sentRequest) error { return errReset },
+		"dial":  func(sentRequest) error { return &net.OpError{Op: "dial", Net: "tcp", Err: errReset} },
+		"DNS": func(sentRequest) error {
+			return &net.DNSError{Err: "no such host", Name: "au-api.basiq.io", IsNotFound: true}
+		},
+		"TLS record": func(sentRequest) error {
+			return tls.RecordHeaderError{Msg: "first record does not look like a TLS handshake", RecordHeader: [5]byte{'H', 'T', 'T', 'P', '/'}}
+		},
+		"certificate": func(sentRequest) error { return &tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}} },
+		"other name": func(sentRequest) error {
+			return x509.HostnameError{Certificate: &x509.Certificate{}, Host: "au-api.basiq.io"}
+		},
+		"EOF":        func(sentRequest) error { return io.ErrUnexpectedEOF },
+		"credential": func(s sentRequest) error { return fmt.Errorf("cannot send %q", s.Header.Get("Authorization")) },
+		"bad header": func(s sentRequest) error {
+			return fmt.Errorf("net/http: broken: %w", textproto.ProtocolError("bad line "+s.dump()))
+		},
+		"bad status": func(s sentRequest) error { return fmt.Errorf("malformed HTTP response %q", s.dump()) },
+		"URL": func(s sentRequest) error {
+			u := *s.URL
+			u.User = url.UserPassword(plantedKey, plantedPassword)
+			u.RawQuery = "token=" + url.QueryEscape(plantedToken)
+			return fmt.Errorf("failover: %w", &url.Error{Op: "Post", URL: u.String(), Err: &url.Error{Op: "Post", URL: u.String(), Err: errReset}})
+		},
+	} {
+		all["error: "+name] = func(s sentRequest) (*http.Response, error) { return nil, failure(s) }
+	}
+	return all
+}
+
+func quoted(text string) string {
+	return fmt.Sprintf("%q", strings.ToValidUTF8(strings.ReplaceAll(text, "ü", "u"), ""))
+}
+
+// repeating is an answer that repeats a request wherever headers have room.
+func repeating(status int, body string, s sentRequest) *http.Response {
+	resp := reply(status, body)
+	resp.Status = fmt.Sprintf("%d %s", status, s.dump())
+	for _, name := range []string{"Set-Cookie", "X-Request", "Www-Authenticate", "Etag", "X-Correlation-Id"} {
+		resp.Header.Set(name, s.dump())
+	}
+	resp.Header.Set("Content-Type", "application/json; echo="+url.QueryEscape(s.dump()))
+	resp.Trailer = http.Header{"X-Trailer": {s.dump()}}
+	return resp
+}
+
+func cutOff(status int, body string, err error) *http.Response {
+	return answerOf{status: status, body: body, cut: err}.response()
+}
+
+// record is all that a program gets to see of a call.
+type record struct {
+	mu   sync.Mutex
+	text map[string]*strings.Builder
+}
+
+func (r *record) add(where, text string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.text[where] == nil {
+		r.text[where] = new(strings.Builder)
+	}
+	r.text[where].WriteString(text + "\n")
+}
+
+// Write is for the logs.
+func (r *record) Write(line []byte) (int, error) {
+	r.add("a log", string(line))
+	return len(line), nil
+}
+
+// hook looks at all that a hook may.
+func (r *record) hook(next basiq.Doer) basiq.Doer {
+	return basiq.DoerFunc(func(req *http.Request) (*http.Response, error) {
+		r.add("a hook", fmt.Sprintf("%v %v %+v %#v %v %+v %#v", req.URL, req.Header, req, req, req.Context(), req.Context(), req.Context()))
+		resp, err := next.Do(req)
+		r.add("a hook", fmt.Sprint(err))
+		if err == nil && resp.Request != nil {
+			r.add("a hook", fmt.Sprintf("%v %v %+v %v", resp.Request.URL, resp.Request.Header, resp.Request, resp.Request.Context()))
+		}
+		return resp, err
+	})
+}
+
+// observe makes a call with everything that a program can watch it with, and records what it saw.
+func observe(t *testing.T, c secretCall, transport http.RoundTripper, options ...basiq.Option) *record {
+	t.Helper()
+	seen := &record{text: map[string]*strings.Builder{}}
+	debugging := &slog.HandlerOptions{Level: slog.LevelDebug, AddSource: true}
+	client, err := basiq.New(plantedKey, append([]basiq.Option{
+		basiq.WithHTTPClient(&http.Client{Transport: transport, Timeout: time.Minute}),
+		basiq.WithMaxResponseBytes(16 << 10),
+		basiq.WithLogger(slog.New(slog.NewMultiHandler(slog.NewTextHandler(seen, debugging), slog.NewJSONHandler(seen, debugging)))),
+		basiq.WithMiddleware(seen.hook),
+	}, options...)...)
+	require.NoError(t, err)
+	func() {
+		defer func() {
+			if p := recover(); p != nil {
+				seen.add("a panic", shown(p)+string(debug.Stack()))
+			}
+		}()
+		value, err := c.call(t, client)
+		if resp, ok := value.(*http.Response); ok {
+			if err == nil { // its headers and its body are the server's own
+				seen.add("an answer", fmt.Sprintf("%v %+v %#v %+v", resp.Request, resp.Request, resp.Request, resp.Request.Header))
+				_ = resp.Body.Close()
+			}
+		} else {
+			seen.add("a value", shown(value)+held(value))
+		}
+		for _, node := range errorTree(err) {
+			seen.add("an error", shown(node))
+		}
+		if err != nil {
+			seen.add("an error", held(err))
+		}
+	}()
+	time.Sleep(time.Hour) // net/http's own timers outlast a panic
+	seen.add("the client", fmt.Sprintf("%v %+v %#v %s", client, *client, client.Raw(), client.Connections))
+	return seen
+}
+
+// unkind is the server that a situation is played on, where the call's requests go, or at the getting of the token.
+func unkind(c secretCall, play situation, atToken bool) roundTripper {
+	var mu sync.Mutex
+	tokens := 0
+	return func(req *http.Request) (*http.Response, error) {
+		var body bytes.Buffer
+		if req.Body != nil {
+			if _, err := body.ReadFrom(req.Body); err != nil {
+				return nil, err
+			}
+			_ = req.Body.Close()
+		}
+		isToken := req.URL.Path == "/token"
+		good := c.answer(req)
+		if isToken {
+			mu.Lock()
+			tokens++
+			value := plantedToken
+			if tokens > 1 {
+				value = plantedFresh
+			}
+			mu.Unlock()
+			good = reply(200, `{"access_token":"`+value+`","token_type":"Bearer","expires_in":3600}`)
+		}
+		resp := good
+		if isToken == atToken && (isToken || c.at == "" || c.at == req.URL.Path) {
+			var err error
+			if resp, err = play(sentRequest{Request: req, body: body.String(), good: good}); err != nil {
+				return nil, err
+			}
+		}
+		resp.Request = req // as net/http does
+		return resp, nil
+	}
+}
+
+// TestCallsKeepSecrets makes every call in every situation, and looks for secrets in all that shows of it.
+func TestCallsKeepSecrets(t *testing.T) {
+	t.Parallel()
+	for _, c := range secretCalls() {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			for name, play := range situations() {
+				if !c.onlyToken() {
+					synctest.Test(t, func(t *testing.T) { observe(t, c, unkind(c, play, false)).assertNoSecrets(t, name) })
+				}
+				// How a token is got does not depend on what it is for, and what becomes of a call without one hardly does.
+				if c.onlyToken() || slices.Contains([]string{"getUser", "postConnection", "postJobMfa", "Raw.PostConnection"}, c.name) {
+					synctest.Test(t, func(t *testing.T) { observe(t, c, unkind(c, play, true)).assertNoSecrets(t, name+" at the token") })
+				}
+			}
+		})
+	}
+}
+
+// onlyToken reports whether the call sends nothing but requests for tokens.
+func (c secretCall) onlyToken() bool {
+	return slices.Contains([]string{"postToken", "Tokens.Get", "Consents.PageURL", "Raw.PostToken"}, c.name)
+}
+
+// TestPanicsKeepSecrets makes every call with something of the caller's that panics: in the call, or in the background,
+// where the token is got.
+func TestPanicsKeepSecrets(t *testing.T) {
+	t.Parallel()
+	const cause = "boom"
+	onCall := func(panics func(call basiq.Call) bool) basiq.Option {
+		return basiq.WithMiddleware(func(next basiq.Doer) basiq.Doer {
+			return basiq.DoerFunc(func(req *http.Request) (*http.Response, error) {
+				resp, err := next.Do(req)
+				if call, ok := basiq.CallFromContext(req.Context()); ok && panics(call) {
+					panic(cause)
+				}
+				return resp, err
+			})
+		})
+	}
+	isToken := func(call basiq.Call) bool { return call.Operation.ID == "postToken" }
+	var panics atomic.Int32
+	t.Cleanup(func() {
+		// Some calls take no token, or nothing but one.
+		assert.Greater(t, int(panics.Load()), 5*len(secretCalls()), "hardly anything has panicked")
+	})
+	boom := func(sentRequest) (*http.Response, error) { panic(cause) }
+	onlyCall := func(call basiq.Call) bool { return !isToken(call) }
+	for _, c := range secretCalls() {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			for name, play := range map[string]func(t *testing.T) *record{
+				"a hook": func(t *testing.T) *record {
+					return observe(t, c, unkind(c, situations()["success"], false), onCall(onlyCall))
+				},
+				"a hook in the background": func(t *testing.T) *record {
+					return observe(t, c, unkind(c, situations()["success"], false), onCall(isToken))
+				},
+				"a transport":                   func(t *testing.T) *record { return observe(t, c, unkind(c, boom, false)) },
+				"a transport in the background": func(t *testing.T) *record { return observe(t, c, unkind(c, boom, true)) },
+				"a TokenSource": func(t *testing.T) *record {
+					return observe(t, c, unkind(c, situations()["success"], false), basiq.WithTokenSource(panickingSource{}))
+				},
+				"a TokenSource that is told of a refusal": func(t *testing.T) *record {
+					return observe(t, c, unkind(c, situations()["401"], false), basiq.WithTokenSource(panickingSource{refused: true}))
+				},
+			} {
+				synctest.Test(t, func(t *testing.T) {
+					seen := play(t)
+					seen.assertNoSecrets(t, name+" panics")
+					if seen.has("a panic", cause) || seen.has("an error", cause) {
+						panics.Add(1)
+					}
+				})
+			}
+		})
+	}
+	t.Run("a function for MFA", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			c := secretCall{answer: connecting, call: func(t testing.TB, c *basiq.Client) (any, error) {
+				return c.Connections.CreateAndWait(t.Context(), userID, basiq.CreateConnection{
+					InstitutionID: "AU00000", LoginID: basiq.NewSecret(plantedLogin), Password: basiq.NewSecret(plantedPassword),
+				}, basiq.WithMFA(func(context.Context, basiq.MFAChallenge) ([]basiq.Secret, error) { panic(cause) }))
+			}}
+			seen := observe(t, c, unkind(c, situations()["success"], false))
+			require.Contains(t, seen.text, "a panic")
+			seen.assertNoSecrets(t, "MFA")
+		})
+	})
+}
+
+// panickingSource panics when it is asked for a token, or when it is told that one was refused.
+type panickingSource struct{ refused bool }
+
+func (s panickingSource) Token(context.Context, basiq.Scope) (basiq.Token, error) {
+	if !s.refused {
+		panic("boom")
+	}
+	return basiq.Token{Value: basiq.NewSecret(plantedToken), Expires: time.Now().Add(time.Hour)}, nil
+}
+
+func (s panickingSource) Reject(context.Context, basiq.Scope, basiq.Token) { panic("boom") }
+
+// has reports whether a text was seen.
+func (r *record) has(where, text string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.text[where] != nil && strings.Contains(r.text[where].String(), text)
+}
+
+func (r *record) assertNoSecrets(t *testing.T, situation string) {
+	t.Helper()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for where, text := range r.text {
+		assertNoSecrets(t, where+": "+situation, text.String())
+	}
+}

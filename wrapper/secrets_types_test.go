@@ -1,0 +1,361 @@
+package basiq_test
+
+import (
+	"errors"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"net/http"
+	"net/url"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/basiq-go/basiq-go/api"
+	"github.com/basiq-go/basiq-go/gen"
+	basiq "github.com/basiq-go/basiq-go/wrapper"
+	"github.com/basiq-go/basiq-go/wrapper/basiqtest"
+	"github.com/basiq-go/basiq-go/wrapper/webhook"
+)
+
+const module = "github.com/basiq-go/basiq-go/"
+
+// packages are those that users import, by the directories they are in.
+var packages = map[string]string{
+	".": module + "wrapper", "webhook": module + "wrapper/webhook", "basiqtest": module + "wrapper/basiqtest",
+	"../api": module + "api", "../gen": module + "gen",
+}
+
+// roots are where the search for types begins: it goes on to the types of fields, of elements, and of what methods take and
+// return. Types that no such way leads to are added.
+var roots = []reflect.Type{
+	reflect.TypeFor[*basiq.Client](), reflect.TypeFor[gen.ClientInterface](), reflect.TypeFor[*basiqtest.Sandbox](),
+	reflect.TypeFor[*webhook.Verifier](),
+
+	reflect.TypeFor[basiq.Call](), reflect.TypeFor[basiq.Code](), reflect.TypeFor[basiq.DoerFunc](), reflect.TypeFor[basiq.Error](),
+	reflect.TypeFor[basiq.TransportError](), reflect.TypeFor[basiq.InputError](), reflect.TypeFor[basiq.JobError](), reflect.TypeFor[basiq.WaitError](),
+	reflect.TypeFor[basiq.PausedError](),
+	reflect.TypeFor[basiq.ConsentRedirect](), reflect.TypeOf(basiq.AccountFields), reflect.TypeOf(basiq.ConnectorFields), reflect.TypeOf(basiq.TransactionFields),
+	reflect.TypeFor[webhook.Option](), reflect.TypeFor[basiqtest.Option](),
+
+	// What the raw client takes and is answered with: it returns plain answers.
+	reflect.TypeFor[gen.ClientOption](), reflect.TypeFor[gen.CreateStatement](), reflect.TypeFor[gen.ErrorResponse](), reflect.TypeFor[gen.Token](),
+	reflect.TypeFor[gen.AffordabilityList](), reflect.TypeFor[gen.AffordabilityTransactionList](), reflect.TypeFor[gen.ConnectionList](),
+	reflect.TypeFor[gen.ConnectorList](), reflect.TypeFor[gen.ConsentList](), reflect.TypeFor[gen.EventList](), reflect.TypeFor[gen.EventTypeList](),
+	reflect.TypeFor[gen.IdentityList](), reflect.TypeFor[gen.InstitutionList](), reflect.TypeFor[gen.JobList](), reflect.TypeFor[gen.ReportList](),
+	reflect.TypeFor[gen.ReportTypeList](), reflect.TypeFor[gen.TransactionList](), reflect.TypeFor[gen.UserList](), reflect.TypeFor[gen.WebhookList](),
+	reflect.TypeFor[gen.WebhookMessageList](),
+}
+
+// secretName is what a field is called that has a secret in it.
+var secretName = regexp.MustCompile(`(?i)passw|secret|token|login|security|answer|mfa|apikey|credential|authorization`)
+
+// harmless are the fields that are called like secrets, and hold none. Those named Caption are what banks call the fields of
+// their login.
+var harmless = map[string]string{
+	"gen.ConnectorAuthorizationMeta.ForgottenPasswordURL": "a page of the bank's",
+	"gen.Institution.ForgottenPasswordURL":                "a page of the bank's",
+	"gen.InstitutionFeatures.Login":                       "sources of data",
+	"gen.InstitutionFeatures.MFAChallenge":                "sources of data",
+	"gen.Token.TokenType":                                 "the word Bearer",
+}
+
+// inTheOpen are the fields that show what they hold, which somebody may want to keep to himself, and why.
+var inTheOpen = map[string]string{
+	"basiq.ConsentPage.State":     "the caller made it, and the browser shows it in its URL",
+	"basiq.ConsentRedirect.Query": "it is the URL's, as the browser showed it, and has the state",
+	"gen.AuthLinkLinks.Public":    "it is made to be sent in a message; whoever has it can give consent for the user",
+	"gen.CreateWebhook.URL":       "the caller's own; one with a password in it shows that",
+}
+
+// onTheWire are the types that are bodies of requests and answers, and have to show their secrets in JSON: those that hold
+// an api.WireSecret. Package basiq's own types have none. Fmt redacts them but for those in unexported fields.
+var onTheWire = []string{
+	"api.WireSecret", "gen.CreateConnection", "gen.MFAAnswer", "gen.Token", "gen.UpdateConnection", "gen.Webhook", "gen.WebhookList",
+}
+
+// sealed are the types with unexported fields that no secret gets into, and what does.
+var sealed = map[string]string{
+	"api.Decimal":         "a number",
+	"api.Reference":       "an id",
+	"api.TextOrList":      "the value of a report's filter",
+	"basiq.ChoiceField":   "the name of a field",
+	"basiq.DateField":     "the name of a field",
+	"basiq.EqualField":    "the name of a field",
+	"basiq.MatchField":    "the name of a field",
+	"basiq.Filter":        "the name of a field, and what it is compared with",
+	"basiq.Operation":     "whether it may be sent again",
+	"basiq.PausedError":   "a status",
+	"basiqtest.Fault":     "what a test has go wrong",
+	"basiqtest.Injection": "a Fault, counts and the Sandbox",
+	"basiqtest.Sandbox":   "what it is sent, see TestSandboxKeepsSecrets",
+}
+
+// TestEveryTypeKeepsSecrets plants secrets in a value of every exported type, wherever there is room for one, prints the
+// value in every way, and looks for them.
+func TestEveryTypeKeepsSecrets(t *testing.T) {
+	t.Parallel()
+	types := reachable(roots...)
+	names := exportedTypes(t)
+	missing := slices.DeleteFunc(slices.Clone(names), func(name string) bool { return types[name] != nil })
+	require.Empty(t, missing, "nothing leads to these types: add them to roots")
+
+	p := &planter{made: holders(t)}
+	var withSecrets, stateless int
+	for _, name := range names {
+		typ := types[name]
+		if typ.Kind() == reflect.Interface || typ.Kind() == reflect.Func {
+			stateless++ // there is nothing to fill, and fmt prints no more than an address
+			continue
+		}
+		name := short(typ)
+		p.planted, p.unfilled = 0, false
+		value := reflect.New(typ)
+		p.plant(value.Elem(), name, 0)
+		assert.Equal(t, p.unfilled, sealed[name] != "", "%s: holders has one, or sealed says why not", name)
+		if p.planted > 0 {
+			withSecrets++
+		}
+		for _, v := range []any{value.Interface(), value.Elem().Interface()} {
+			if slices.Contains(onTheWire, name) {
+				require.Positive(t, p.planted, "%s", name)
+				assertNoSecrets(t, name, printed(v))
+				assert.NotEmpty(t, secretIn(marshaled(v)), "%s hides its secret from Basiq too, or needs no exception", name)
+				continue
+			}
+			assertNoSecrets(t, name, shown(v))
+			assertNoSecrets(t, name+" in another value", held(v))
+		}
+	}
+	t.Logf("%d types: %d with secrets planted, %d interfaces and functions", len(names), withSecrets, stateless)
+	assert.GreaterOrEqual(t, withSecrets, 35, "secrets have got lost")
+}
+
+// What shows itself is on a list that says why, and nothing is on the list that does not.
+func TestFieldsThatShow(t *testing.T) {
+	t.Parallel()
+	types := map[string]reflect.Type{}
+	for _, typ := range reachable(roots...) {
+		types[short(typ)] = typ
+	}
+	for _, table := range []map[string]string{harmless, inTheOpen} {
+		for field := range table {
+			at := strings.LastIndex(field, ".")
+			require.Contains(t, types, field[:at])
+			_, there := types[field[:at]].FieldByName(field[at+1:])
+			assert.True(t, there, "%s is gone", field)
+		}
+	}
+	for _, value := range []any{
+		basiq.ConsentPage{State: plantedState},
+		basiq.ConsentRedirect{Query: url.Values{"state": {plantedState}}},
+		gen.AuthLinkLinks{Public: plantedState},
+		gen.CreateWebhook{URL: "https://u:" + plantedState + "@h.example/"},
+	} {
+		assert.NotEmpty(t, secretIn(shown(value)), "%T hides it now", value)
+	}
+}
+
+// holders are values that only their packages can fill, with secrets in them.
+func holders(t *testing.T) map[reflect.Type]reflect.Value {
+	t.Helper()
+	// Whatever is asked, the answer is an error, with secrets where no error shows them; but for the token and a webhook.
+	transport := roundTripper(func(req *http.Request) (*http.Response, error) {
+		switch req.URL.Path {
+		case "/token":
+			return reply(200, plantedTokenJSON), nil
+		case "/notifications/webhooks/w1":
+			return reply(200, plantedWebhookJSON), nil
+		}
+		return reply(409, `{"data":[{"code":"invalid-content","detail":"no"}],"echo":"`+plantedKey+`"}`), nil
+	})
+	client, err := basiq.New(plantedKey, basiq.WithHTTPClient(&http.Client{Transport: transport}), basiq.WithRetry(fastRetry))
+	require.NoError(t, err)
+	hook, err := client.Webhooks.Get(t.Context(), "w1")
+	require.NoError(t, err)
+	_, err = client.Users.Get(t.Context(), userID)
+	failure, ok := errors.AsType[*basiq.Error](err)
+	require.True(t, ok)
+	verifier, err := webhook.New(api.NewSecret(plantedSigner))
+	require.NoError(t, err)
+
+	made := map[reflect.Type]reflect.Value{}
+	for _, holder := range []any{client, client.Raw(), hook, failure, verifier} {
+		value := reflect.ValueOf(holder).Elem()
+		made[value.Type()] = value
+	}
+	for _, service := range reflect.ValueOf(client).Elem().Fields() {
+		if service.Kind() == reflect.Pointer && service.CanInterface() {
+			made[service.Type().Elem()] = service.Elem()
+		}
+	}
+	return made
+}
+
+// short is a type's name as it stands in code, without type arguments.
+func short(typ reflect.Type) string {
+	name, _, _ := strings.Cut(typ.String(), "[")
+	return name
+}
+
+// isEnum reports whether a type is one of the contract's words.
+func isEnum(typ reflect.Type) bool {
+	return typ.Kind() == reflect.String && typ.PkgPath() == module+"gen"
+}
+
+// planter fills values with secrets.
+type planter struct {
+	made map[reflect.Type]reflect.Value
+	// planted counts the secrets, and unfilled tells of fields that cannot be reached.
+	planted  int
+	unfilled bool
+}
+
+// plant fills a value. field is where it is, such as basiq.Token.Value, and depth how far inside.
+func (p *planter) plant(value reflect.Value, field string, depth int) {
+	typ := value.Type()
+	if made, ok := p.made[typ]; ok {
+		p.planted++
+		value.Set(made)
+		return
+	}
+	if depth > 10 { // there are types that hold themselves
+		return
+	}
+	switch typ {
+	case reflect.TypeFor[api.Secret]():
+		p.planted++
+		value.Set(reflect.ValueOf(api.NewSecret(plantedPassword)))
+		return
+	case reflect.TypeFor[error]():
+		value.Set(reflect.ValueOf(errors.New("it failed")))
+		return
+	case reflect.TypeFor[time.Time]():
+		value.Set(reflect.ValueOf(time.Unix(1e9, 0)))
+		return
+	}
+	name := field[strings.LastIndex(field, ".")+1:]
+	secret := typ == reflect.TypeFor[api.WireSecret]() ||
+		secretName.MatchString(name) && harmless[field] == "" && !strings.HasSuffix(name, "Caption") && !isEnum(typ)
+	switch typ.Kind() {
+	case reflect.String:
+		if secret {
+			p.planted++
+			value.SetString(plantedPassword)
+		} else {
+			value.SetString("5")
+		}
+	case reflect.Pointer:
+		value.Set(reflect.New(typ.Elem()))
+		p.plant(value.Elem(), field, depth+1)
+	case reflect.Slice:
+		if typ.Elem().Kind() == reflect.Uint8 && secret {
+			p.planted++
+			value.SetBytes([]byte(`"` + mark + `"`))
+			return
+		}
+		value.Set(reflect.MakeSlice(typ, 1, 1))
+		p.plant(value.Index(0), field, depth+1)
+	case reflect.Map:
+		key, elem := reflect.New(typ.Key()).Elem(), reflect.New(typ.Elem()).Elem()
+		p.plant(key, "", depth+1)
+		p.plant(elem, field, depth+1)
+		value.Set(reflect.MakeMap(typ))
+		value.SetMapIndex(key, elem)
+	case reflect.Struct:
+		for f, v := range value.Fields() {
+			switch {
+			case f.IsExported():
+				p.plant(v, short(typ)+"."+f.Name, depth+1)
+			case depth == 0:
+				p.unfilled = true
+			}
+		}
+	default: // numbers, and what fmt prints as an address
+	}
+}
+
+// exportedTypes are the names of all exported types, with the paths of their packages. An alias is another name for one of
+// them, or for something made of them.
+func exportedTypes(t *testing.T) []string {
+	t.Helper()
+	var names []string
+	for dir, path := range packages {
+		files, err := filepath.Glob(filepath.Join(dir, "*.go"))
+		require.NoError(t, err)
+		for _, file := range files {
+			if strings.HasSuffix(file, "_test.go") {
+				continue
+			}
+			parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.SkipObjectResolution)
+			require.NoError(t, err)
+			for _, decl := range parsed.Decls {
+				group, _ := decl.(*ast.GenDecl)
+				if group == nil || group.Tok != token.TYPE {
+					continue
+				}
+				for _, spec := range group.Specs {
+					spec, _ := spec.(*ast.TypeSpec)
+					if spec.Name.IsExported() && !spec.Assign.IsValid() {
+						names = append(names, path+"."+spec.Name.Name)
+					}
+				}
+			}
+		}
+	}
+	return names
+}
+
+// reachable are the types that roots lead to, by their names without type arguments.
+func reachable(roots ...reflect.Type) map[string]reflect.Type {
+	named, seen := map[string]reflect.Type{}, map[reflect.Type]bool{}
+	var visit func(typ reflect.Type)
+	visit = func(typ reflect.Type) {
+		if seen[typ] || typ.Name() != "" && !strings.HasPrefix(typ.PkgPath(), module) {
+			return
+		}
+		seen[typ] = true
+		if typ.Name() != "" {
+			base, _, _ := strings.Cut(typ.Name(), "[")
+			if name := typ.PkgPath() + "." + base; named[name] == nil {
+				named[name] = typ
+			}
+			if typ.Kind() != reflect.Interface {
+				visit(reflect.PointerTo(typ))
+			}
+		}
+		for method := range typ.Methods() {
+			visit(method.Type)
+		}
+		switch typ.Kind() {
+		case reflect.Map:
+			visit(typ.Key())
+			visit(typ.Elem())
+		case reflect.Pointer, reflect.Slice, reflect.Array, reflect.Chan:
+			visit(typ.Elem())
+		case reflect.Struct:
+			for field := range typ.Fields() {
+				visit(field.Type)
+			}
+		case reflect.Func:
+			for in := range typ.Ins() {
+				visit(in)
+			}
+			for out := range typ.Outs() {
+				visit(out)
+			}
+		default:
+		}
+	}
+	for _, root := range roots {
+		visit(root)
+	}
+	return named
+}
