@@ -48,6 +48,8 @@ type callState struct {
 	sent     atomic.Bool
 	reached  atomic.Int32
 	underway atomic.Int32
+	// redactor is set once something has failed.
+	redactor atomic.Pointer[redactor]
 	// everArrived is set once any attempt may have reached Basiq.
 	everArrived bool
 	// unsure is set once an attempt may have been carried out without our learning of it.
@@ -95,7 +97,7 @@ func (c *Client) send(ctx context.Context, op *Operation, request func(ctx conte
 
 	body, err := io.ReadAll(resp.Body) // in memory already, see attempt
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
-		failure := newError(op, resp.StatusCode, resp.Header, body)
+		failure := newError(op, resp.StatusCode, resp.Header, body).redact(state)
 		failure.unsure = state.unsure
 		if op.repeat == repeatDelete && state.unsure && failure.Code() != "" &&
 			(errors.Is(failure, ErrNotFound) || errors.Is(failure, ErrGone)) {
@@ -295,7 +297,12 @@ func (s *sender) Do(req *http.Request) (*http.Response, error) {
 	if unarrived := err != nil && !got.Load() && (asked.Load() || isDialError(err) && ctx.Err() == nil); !unarrived {
 		state.reached.Add(1)
 	}
-	return resp, clean(err, req)
+	if err == nil && resp.StatusCode < 300 {
+		return resp, nil
+	}
+	hide := newRedactor(req)
+	state.redactor.Store(&hide)
+	return resp, clean(err, hide)
 }
 
 // isDialError reports whether err comes from before there was a connection.
@@ -309,7 +316,7 @@ func isDialError(err error) bool {
 
 // clean takes out of a transport's error what must not be shown: the URL, which has the ids of people, and what net/http
 // quotes of an answer that it cannot read, in which a server may have echoed a credential or a password.
-func clean(err error, req *http.Request) error {
+func clean(err error, hide redactor) error {
 	for {
 		withURL, ok := errors.AsType[*url.Error](err)
 		if !ok {
@@ -321,10 +328,9 @@ func clean(err error, req *http.Request) error {
 		return nil
 	}
 	text := err.Error()
-	_, credential, _ := strings.Cut(req.Header.Get("Authorization"), " ")
-	// Shorter ones are no credentials but test data, and stand in any text.
-	echoed := len(credential) >= 8 && strings.Contains(text, credential)
-	if _, badHeader := errors.AsType[textproto.ProtocolError](err); badHeader || echoed || strings.Contains(text, "malformed ") {
+	_, badHeader := errors.AsType[textproto.ProtocolError](err)
+	if badHeader || strings.Contains(text, "malformed ") || strings.HasPrefix(text, "failed to parse Location header ") ||
+		hide != nil && hide(text) != text {
 		return errors.New("the server's answer is not HTTP")
 	}
 	return err

@@ -120,6 +120,7 @@ func (r *retrier) attempt(req *http.Request, state *callState) outcome {
 		resp.Body = http.NoBody
 	}
 	body, err := readBody(resp, r.bodyLimit)
+	err = clean(err, nil) // a trailer, say, can be no HTTP either
 	resp.Body = &bufferedBody{Reader: bytes.NewReader(body), err: err}
 	out.resp, out.err = resp, err
 	return out
@@ -140,7 +141,7 @@ func interrupted(ctx context.Context, state *callState, out outcome) error {
 		return e
 	}
 	body, _ := io.ReadAll(out.resp.Body) // in memory; what there is of it
-	answer := newError(state.operation, out.resp.StatusCode, out.resp.Header, body)
+	answer := newError(state.operation, out.resp.StatusCode, out.resp.Header, body).redact(state)
 	answer.unsure = state.unsure
 	e.last = answer
 	return e
@@ -372,7 +373,7 @@ func (r *retrier) log(ctx context.Context, state *callState, out outcome, took t
 			body, _ := out.resp.Body.(*bufferedBody)
 			head := make([]byte, min(body.Len(), maxErrorBody))
 			_, _ = body.ReadAt(head, 0)
-			if id := newError(op, out.resp.StatusCode, nil, head).CorrelationID; id != "" {
+			if id := newError(op, out.resp.StatusCode, nil, head).redact(state).CorrelationID; id != "" {
 				attributes = append(attributes, slog.String("correlation_id", oneLine(id)))
 			}
 		}

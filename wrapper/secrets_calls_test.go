@@ -5,9 +5,13 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/textproto"
@@ -293,6 +297,55 @@ func situations() map[string]situation {
 	return all
 }
 
+// echoes are situations in which a server or a transport repeats what was sent where an error shows it.
+func echoes() map[string]situation {
+	echo := map[string]func(s sentRequest) string{
+		"as it is":    func(s sentRequest) string { return s.Header.Get("Authorization") + " " + s.body },
+		"for a query": func(s sentRequest) string { return url.QueryEscape(s.Header.Get("Authorization") + " " + s.body) },
+		"values": func(s sentRequest) string {
+			_, credential, _ := strings.Cut(s.Header.Get("Authorization"), " ")
+			values := []string{credential, base64.StdEncoding.EncodeToString([]byte(credential)), url.PathEscape(credential)}
+			var sent map[string]any
+			_ = json.Unmarshal([]byte(s.body), &sent)
+			for _, value := range sent {
+				text, _ := value.(string)
+				values = append(values, fmt.Sprint(value), url.PathEscape(text), fmt.Sprintf("%q", value), base64.StdEncoding.EncodeToString([]byte(text)))
+			}
+			return strings.Join(values, " ")
+		},
+	}
+	all := map[string]situation{}
+	for how, echo := range echo {
+		add := func(name string, play situation) { all[name+", "+how] = play }
+		for _, status := range []int{400, 401, 403, 429, 500} {
+			add("details "+strconv.Itoa(status), func(s sentRequest) (*http.Response, error) {
+				text := jsonString(echo(s))
+				return reply(status, `{"correlationId":`+text+`,"data":[{"type":`+text+`,"code":`+text+`,"title":`+text+`,"detail":`+text+`,"details":`+text+
+					`,"source":{"parameter":`+text+`,"pointer":`+text+`}}]}`), nil
+			})
+		}
+		add("message", func(s sentRequest) (*http.Response, error) {
+			return reply(400, `{"message":`+jsonString(echo(s))+`}`), nil
+		})
+		add("Location that is no URL", func(s sentRequest) (*http.Response, error) {
+			resp := reply(302, "")
+			resp.Header.Set("Location", "http://[::1 "+echo(s)+plantedSigner) // which the client does not know
+			return resp, nil
+		})
+		add("error", func(s sentRequest) (*http.Response, error) { return nil, fmt.Errorf("cannot send %s", echo(s)) })
+		add("error quoted", func(s sentRequest) (*http.Response, error) { return nil, fmt.Errorf("bad Content-Length %q", echo(s)) })
+		add("trailer", func(s sentRequest) (*http.Response, error) {
+			return cutOff(s.good.StatusCode, s.goodBody()+" ", textproto.ProtocolError("malformed MIME header line: "+echo(s))), nil
+		})
+	}
+	return all
+}
+
+func jsonString(text string) string {
+	asJSON, _ := json.Marshal(text)
+	return string(asJSON)
+}
+
 func quoted(text string) string {
 	return fmt.Sprintf("%q", strings.ToValidUTF8(strings.ReplaceAll(text, "ü", "u"), ""))
 }
@@ -428,7 +481,9 @@ func TestCallsKeepSecrets(t *testing.T) {
 	for _, c := range secretCalls() {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			for name, play := range situations() {
+			all := situations()
+			maps.Copy(all, echoes())
+			for name, play := range all {
 				if !c.onlyToken() {
 					synctest.Test(t, func(t *testing.T) { observe(t, c, unkind(c, play, false)).assertNoSecrets(t, name) })
 				}
@@ -444,6 +499,35 @@ func TestCallsKeepSecrets(t *testing.T) {
 // onlyToken reports whether the call sends nothing but requests for tokens.
 func (c secretCall) onlyToken() bool {
 	return slices.Contains([]string{"postToken", "Tokens.Get", "Consents.PageURL", "Raw.PostToken"}, c.name)
+}
+
+// What an error says of a secret is all that is taken out of it.
+func TestEchoesAreRedacted(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		login, password string
+		code, detail    string
+		says            string
+	}{
+		"echo":                 {"gavin", "hooli2016", "invalid-content", "hooli2016 is too short for gavin", "invalid-content: [redacted] is too short for [redacted]"},
+		"one begins the other": {"hooli", "hooli2016", "invalid-content", "hooli2016, hooli", "invalid-content: [redacted], [redacted]"},
+		"escaped":              {"gavin", `a"b<c`, "invalid-content", `{"password":"a\"b\u003cc"} a%22b%3Cc`, `invalid-content: {"password":"[redacted]"} [redacted]`},
+		"a word of the code":   {"gavin", "invalid", "invalid-content", "it is invalid", "invalid-content: it is [redacted]"},
+		"in the code":          {"gavin", "hooli2016", "bad-hooli2016", "no", "bad-[redacted]: no"},
+		"too short to tell":    {"gavin", "1", "invalid-content", "1 error", "invalid-content: 1 error"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, client := newStub(t, ok(400, envelope(c.code, "Title", c.detail)))
+			_, err := client.Connections.Create(t.Context(), userID, basiq.CreateConnection{
+				InstitutionID: "AU00000", LoginID: basiq.NewSecret(c.login), Password: basiq.NewSecret(c.password),
+			})
+			require.EqualError(t, err, "basiq: Connections.Create: 400 "+c.says+" (correlation corr-1)")
+			failure, ok := errors.AsType[*basiq.Error](err)
+			require.True(t, ok)
+			assert.Contains(t, string(failure.Body()), c.code, "the body is as it came")
+		})
+	}
 }
 
 // TestPanicsKeepSecrets makes every call with something of the caller's that panics: in the call, or in the background,

@@ -1,0 +1,82 @@
+package basiq
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/basiq-go/basiq-go/api"
+)
+
+// redactor takes the secrets of one request out of a text. It is a function, so that nothing that looks through memory, such
+// as a test's diff, comes upon them.
+type redactor func(text string) string
+
+// newRedactor returns a redactor for what a request carried: its credential, and the secrets in its body. A server, or a
+// transport, may repeat them in what becomes an error. It is made when something has failed, and not before.
+func newRedactor(req *http.Request) redactor {
+	var forms []string
+	add := func(secret string, atLeast int) {
+		if len(secret) < atLeast { // it stands in any text
+			return
+		}
+		quoted := []string{`"` + secret + `"`, strconv.Quote(secret)}
+		if asJSON, err := json.Marshal(secret); err == nil {
+			quoted = append(quoted, string(asJSON))
+		}
+		for _, form := range quoted {
+			form = form[1 : len(form)-1]
+			forms = append(forms, form, url.QueryEscape(form), url.PathEscape(form), base64.StdEncoding.EncodeToString([]byte(form)))
+		}
+	}
+	_, credential, _ := strings.Cut(req.Header.Get("Authorization"), " ")
+	add(credential, 8)
+	var sent struct {
+		LoginID, Password, SecondaryLoginID, SecurityCode, UserToken api.WireSecret
+		MFAResponse                                                  []api.WireSecret `json:"mfa-response"`
+	}
+	if req.GetBody != nil {
+		if body, err := req.GetBody(); err == nil {
+			_ = json.NewDecoder(body).Decode(&sent) // ends at once where it is no JSON
+			_ = body.Close()
+		}
+	}
+	for _, secret := range append(sent.MFAResponse, sent.LoginID, sent.Password, sent.SecondaryLoginID, sent.SecurityCode, sent.UserToken) {
+		add(string(secret), 4)
+	}
+	// The longest first: one may begin with another.
+	slices.SortFunc(forms, func(a, b string) int { return len(b) - len(a) })
+	pairs := make([]string, 0, 2*len(forms))
+	for _, form := range forms {
+		pairs = append(pairs, form, "[redacted]")
+	}
+	return strings.NewReplacer(pairs...).Replace
+}
+
+// redact takes what the request carried out of an error. A code of plain words stays, whatever password is one of them:
+// programs decide by it. Body stays too.
+func (e *Error) redact(state *callState) *Error {
+	hide := state.redactor.Load()
+	if hide == nil {
+		return e
+	}
+	e.CorrelationID = (*hide)(e.CorrelationID)
+	for i := range e.Details {
+		detail := &e.Details[i]
+		texts := []*string{&detail.Type, &detail.Title, &detail.Detail, &detail.Details}
+		if strings.ContainsFunc(detail.Code, func(r rune) bool { return r != '-' && (r < 'a' || r > 'z') }) {
+			texts = append(texts, &detail.Code)
+		}
+		if source := detail.Source; source != nil {
+			texts = append(texts, &source.Parameter, &source.Pointer)
+		}
+		for _, text := range texts {
+			*text = (*hide)(*text)
+		}
+	}
+	return e
+}
