@@ -199,6 +199,8 @@ const (
 // tokenCache is the client's own TokenSource: one token for each scope, in memory.
 type tokenCache struct {
 	create func(context.Context, Scope) (Token, error)
+	// hide takes the API key out of what a hook panics with.
+	hide   redactor
 	server tokenSlot
 
 	mu      sync.Mutex
@@ -207,8 +209,8 @@ type tokenCache struct {
 	sweepAt int
 }
 
-func newTokenCache(create func(context.Context, Scope) (Token, error)) *tokenCache {
-	return &tokenCache{create: create, clients: make(map[Scope]*tokenSlot), sweepAt: tokenScopes}
+func newTokenCache(apiKey Secret, create func(context.Context, Scope) (Token, error)) *tokenCache {
+	return &tokenCache{create: create, hide: newRedactor(apiKey.Reveal()), clients: make(map[Scope]*tokenSlot), sweepAt: tokenScopes}
 }
 
 // tokenSlot holds the token of one scope.
@@ -317,7 +319,7 @@ func (c *tokenCache) fly(slot *tokenSlot, flight *tokenFlight, scope Scope) {
 	defer func() {
 		// A caller's hook that panics here would end the program, out of reach of who called.
 		if p := recover(); p != nil {
-			flight.err = fmt.Errorf("a hook panicked: %v", p)
+			flight.err = errors.New("a hook panicked: " + cut(c.hide(fmt.Sprint(p))))
 		}
 		slot.mu.Lock()
 		defer slot.mu.Unlock()

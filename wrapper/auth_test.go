@@ -710,13 +710,13 @@ func TestHookThatPanics(t *testing.T) {
 				s.mu.Lock()
 				s.tokens++
 				s.mu.Unlock()
-				panic("oh no")
+				panic("oh no: Basic " + testKey)
 			}
 			return next.Do(req)
 		})
 	}))
 	_, err := client.Users.Get(t.Context(), userID)
-	require.ErrorContains(t, err, "oh no")
+	require.ErrorContains(t, err, "oh no: Basic [redacted]")
 	_, err = client.Users.Get(t.Context(), userID)
 	require.NoError(t, err)
 }

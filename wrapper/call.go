@@ -300,7 +300,7 @@ func (s *sender) Do(req *http.Request) (*http.Response, error) {
 	if err == nil && resp.StatusCode < 300 {
 		return resp, nil
 	}
-	hide := newRedactor(req)
+	hide := redactorOf(req)
 	state.redactor.Store(&hide)
 	return resp, clean(err, hide)
 }

@@ -99,7 +99,7 @@ func New(apiKey string, options ...Option) (*Client, error) {
 
 	c.tokens = config.tokenSource
 	if c.tokens == nil {
-		c.tokens = newTokenCache(c.Tokens.Create)
+		c.tokens = newTokenCache(config.apiKey, c.Tokens.Create)
 	}
 
 	// From the wire outwards; see doc.go.

@@ -12,17 +12,22 @@ import (
 	"github.com/basiq-go/basiq-go/api"
 )
 
-// redactor takes the secrets of one request out of a text. It is a function, so that nothing that looks through memory, such
-// as a test's diff, comes upon them.
+// redactor takes secrets out of a text. It is a function, so that nothing that looks through memory, such as a test's diff,
+// comes upon them.
 type redactor func(text string) string
 
-// newRedactor returns a redactor for what a request carried: its credential, and the secrets in its body. A server, or a
-// transport, may repeat them in what becomes an error. It is made when something has failed, and not before.
-func newRedactor(req *http.Request) redactor {
+// What is shorter stands in any text.
+const (
+	shortestCredential = 8
+	shortestSecret     = 4
+)
+
+// newRedactor returns a redactor for secrets, raw and in the forms in which a server or a transport may repeat them.
+func newRedactor(secrets ...string) redactor {
 	var forms []string
-	add := func(secret string, atLeast int) {
-		if len(secret) < atLeast { // it stands in any text
-			return
+	for _, secret := range secrets {
+		if len(secret) < shortestSecret {
+			continue
 		}
 		quoted := []string{`"` + secret + `"`, strconv.Quote(secret)}
 		if asJSON, err := json.Marshal(secret); err == nil {
@@ -33,8 +38,22 @@ func newRedactor(req *http.Request) redactor {
 			forms = append(forms, form, url.QueryEscape(form), url.PathEscape(form), base64.StdEncoding.EncodeToString([]byte(form)))
 		}
 	}
-	_, credential, _ := strings.Cut(req.Header.Get("Authorization"), " ")
-	add(credential, 8)
+	// The longest first: one may begin with another.
+	slices.SortFunc(forms, func(a, b string) int { return len(b) - len(a) })
+	pairs := make([]string, 0, 2*len(forms))
+	for _, form := range forms {
+		pairs = append(pairs, form, "[redacted]")
+	}
+	return strings.NewReplacer(pairs...).Replace
+}
+
+// redactorOf returns a redactor for what a request carried: its credential, and the secrets in its body. It is made when
+// something has failed, and not before.
+func redactorOf(req *http.Request) redactor {
+	var secrets []string
+	if _, credential, _ := strings.Cut(req.Header.Get("Authorization"), " "); len(credential) >= shortestCredential {
+		secrets = append(secrets, credential)
+	}
 	var sent struct {
 		LoginID, Password, SecondaryLoginID, SecurityCode, UserToken api.WireSecret
 		MFAResponse                                                  []api.WireSecret `json:"mfa-response"`
@@ -46,15 +65,9 @@ func newRedactor(req *http.Request) redactor {
 		}
 	}
 	for _, secret := range append(sent.MFAResponse, sent.LoginID, sent.Password, sent.SecondaryLoginID, sent.SecurityCode, sent.UserToken) {
-		add(string(secret), 4)
+		secrets = append(secrets, string(secret))
 	}
-	// The longest first: one may begin with another.
-	slices.SortFunc(forms, func(a, b string) int { return len(b) - len(a) })
-	pairs := make([]string, 0, 2*len(forms))
-	for _, form := range forms {
-		pairs = append(pairs, form, "[redacted]")
-	}
-	return strings.NewReplacer(pairs...).Replace
+	return newRedactor(secrets...)
 }
 
 // redact takes what the request carried out of an error. A code of plain words stays, whatever password is one of them:
