@@ -315,8 +315,8 @@ func (c *tokenCache) join(slot *tokenSlot, scope Scope, now time.Time, early boo
 // fly gets a token for whoever waits.
 func (c *tokenCache) fly(slot *tokenSlot, flight *tokenFlight, scope Scope) {
 	ctx, cancel := context.WithTimeout(context.Background(), tokenPatience)
-	defer cancel()
 	defer func() {
+		cancel() // before anyone goes on: nothing of the flight is left then
 		// A caller's hook that panics here would end the program, out of reach of who called.
 		if p := recover(); p != nil {
 			flight.err = errors.New("a hook panicked: " + cut(c.hide(fmt.Sprint(p))))
