@@ -2,6 +2,10 @@ package api_test
 
 import (
 	"net/http"
+	"net/url"
+	"path"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -36,7 +40,9 @@ func FuzzIDKeepsThePathsShape(f *testing.F) {
 	f.Add("%2e%2e", "%2f")
 	f.Fuzz(func(t *testing.T, userID, connectionID string) {
 		req, err := gen.NewDeleteConnectionRequest("https://au-api.basiq.io/base/", api.ID(userID), api.ID(connectionID))
+		require.Equal(t, isID(userID) && isID(connectionID), err == nil)
 		if err != nil {
+			require.ErrorIs(t, err, api.ErrBadID)
 			return
 		}
 		assert.Equal(t, http.MethodDelete, req.Method)
@@ -51,4 +57,38 @@ func FuzzIDKeepsThePathsShape(f *testing.F) {
 		assert.Empty(t, req.URL.Fragment)
 		assert.Equal(t, "au-api.basiq.io", req.URL.Host)
 	})
+}
+
+var printable = regexp.MustCompile(`^[!-~]+$`)
+
+// isID says what an id is, in other words than the product's.
+func isID(text string) bool {
+	return printable.MatchString(text) && !strings.ContainsAny(text, `/\?#%`) &&
+		!slices.Contains([]string{".", "..", "refresh", "types", "transactions"}, text)
+}
+
+// Every id of two bytes stands in a path as one segment, which means the id, or is none.
+func TestIDsOfTwoBytes(t *testing.T) {
+	t.Parallel()
+	good := 0
+	for first := range 256 {
+		for second := range 256 {
+			id := string([]byte{byte(first), byte(second)})
+			require.Equal(t, isID(id), api.ID(id).Validate() == nil, "%q", id)
+			if !isID(id) {
+				continue
+			}
+			good++
+			u, err := url.Parse("https://h/a/" + id + "/b")
+			require.NoError(t, err)
+			require.Equal(t, "/a/"+id+"/b", u.Path, "%q", id)
+			require.Equal(t, u.Path, path.Clean(u.Path))
+			require.Empty(t, u.RawQuery+u.Fragment)
+			req, err := gen.NewGetUserRequest("https://h/", api.ID(id))
+			require.NoError(t, err)
+			require.Equal(t, "/users/"+id, req.URL.Path)
+			require.Len(t, strings.Split(req.URL.EscapedPath(), "/"), 3)
+		}
+	}
+	require.Equal(t, 89*89-1, good, "94 printable characters without five; and not two dots")
 }

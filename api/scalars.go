@@ -41,6 +41,9 @@ func (a Amount) MinorUnits(places int) (int64, bool) {
 		return 0, false
 	}
 	whole, fraction, _ := strings.Cut(string(a), ".")
+	if strings.Trim(whole, "+-") == "" {
+		whole += "0" // there may be no other digit, as in ".0"
+	}
 	fraction = strings.TrimRight(fraction, "0")
 	// Nine billion billion has nineteen digits, so more places than that cannot fit either.
 	if len(fraction) > places || places > maxPlaces {

@@ -2,6 +2,8 @@ package api_test
 
 import (
 	"encoding/json"
+	"math/big"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -85,17 +87,52 @@ func TestOneOrMany(t *testing.T) {
 	require.Error(t, json.Unmarshal([]byte(`["text"]`), &list))
 }
 
+// The scalars mean what another reader has them mean, and nothing else is taken for one.
 func FuzzScalars(f *testing.F) {
-	for _, seed := range []string{"", "-299292.25", "1e9", "2020-09-09T11:06:52Z", "2019-10-29", "null", strings.Repeat("9", 1000)} {
-		f.Add(seed)
+	for _, seed := range []string{
+		"", "-299292.25", "1e9", "2020-09-09T11:06:52Z", "2019-10-29", "null", strings.Repeat("9", 1000), strings.Repeat("9", 1001), "+.5", "5.", "1/3", "0x1", "1_0",
+		"2020-09-09T11:06:52.756+10:00", "2019-10-29T00:00:00", "2019-02-29", "2020-02-29", "0000-01-01", "9999-12-31T23:59:59-23:59", "2019-1-1", "NaN", "٣",
+	} {
+		f.Add(seed, int64(len(seed))<<32)
 	}
-	f.Fuzz(func(t *testing.T, text string) {
-		if value, known := api.Amount(text).Rat(); known {
-			assert.NotNil(t, value)
-			assert.LessOrEqual(t, len(value.Num().String()), len(text)+1, "no more digits than were sent")
+	amount := regexp.MustCompile(`^([+-]?)([0-9]*)(?:\.([0-9]*))?$`)
+	moment := regexp.MustCompile(`^([0-9]{4}-[0-9]{2}-[0-9]{2})(?:T[0-9]{1,2}:[0-9]{2}:[0-9]{2}(?:[.,][0-9]+)?(?:Z|[+-][0-9]{2}:[0-9]{2})?)?$`)
+	f.Fuzz(func(t *testing.T, text string, seconds int64) {
+		value, known := api.Amount(text).Rat()
+		digits := amount.FindStringSubmatch(text)
+		require.Equal(t, len(text) <= 1000 && digits != nil && digits[2]+digits[3] != "", known)
+		if known {
+			number, _ := new(big.Int).SetString(digits[1]+digits[2]+digits[3], 10)
+			scale := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(len(digits[3]))), nil)
+			require.Zero(t, value.Cmp(new(big.Rat).SetFrac(number, scale)))
 		}
-		_, isDate := api.Date(text).Time()
-		_, isTime := api.Time(text).Time()
-		assert.True(t, isTime || !isDate, "a date is a moment too")
+
+		day, isDate := api.Date(text).Time()
+		if isDate {
+			require.Equal(t, api.Date(text), api.DateOf(day))
+			require.Equal(t, time.UTC, day.Location())
+		}
+		at, isTime := api.Time(text).Time()
+		require.True(t, isTime || !isDate, "a date is a moment too")
+		parts := moment.FindStringSubmatch(text)
+		require.True(t, parts != nil || !isTime, "%q", text)
+		if isTime {
+			_, offset := at.Zone()
+			require.Equal(t, parts[1], at.Format(time.DateOnly), "the day as it is written")
+			require.LessOrEqual(t, offset, 24*60*60)
+			require.Equal(t, text == parts[1], isDate)
+			if year := at.UTC().Year(); year >= 0 && year <= 9999 {
+				again, known := api.TimeOf(at).Time()
+				require.True(t, known)
+				require.True(t, at.Truncate(time.Second).Equal(again))
+			}
+		}
+
+		// What is made here is read back.
+		made := time.Unix(seconds%(200*365*24*60*60), 0).UTC()
+		again, known := api.TimeOf(made).Time()
+		require.True(t, known && made.Equal(again), "%v", made)
+		day, known = api.DateOf(made).Time()
+		require.True(t, known && made.Truncate(24*time.Hour).Equal(day), "%v", made)
 	})
 }

@@ -12,17 +12,17 @@ import (
 // summary is what affordability, income and expenses have in common: how one is made.
 type summary struct {
 	path   string
-	create func(t testing.TB, c *basiq.Client, request basiq.AffordabilityRequest) (string, error)
+	create func(t testing.TB, c *basiq.Client, request basiq.AffordabilityRequest) (item, error)
 }
 
 var summaries = map[string]summary{
-	"Affordability.Create": {"/users/u1/affordability", func(t testing.TB, c *basiq.Client, request basiq.AffordabilityRequest) (string, error) {
+	"Affordability.Create": {"/users/u1/affordability", func(t testing.TB, c *basiq.Client, request basiq.AffordabilityRequest) (item, error) {
 		return got(func(v *basiq.Affordability) string { return v.ID })(c.Affordability.Create(t.Context(), userID, request))
 	}},
-	"Income.Create": {"/users/u1/income", func(t testing.TB, c *basiq.Client, request basiq.AffordabilityRequest) (string, error) {
+	"Income.Create": {"/users/u1/income", func(t testing.TB, c *basiq.Client, request basiq.AffordabilityRequest) (item, error) {
 		return got(func(v *basiq.Income) string { return v.ID })(c.Income.Create(t.Context(), userID, request))
 	}},
-	"Expenses.Create": {"/users/u1/expenses", func(t testing.TB, c *basiq.Client, request basiq.AffordabilityRequest) (string, error) {
+	"Expenses.Create": {"/users/u1/expenses", func(t testing.TB, c *basiq.Client, request basiq.AffordabilityRequest) (item, error) {
 		return got(func(v *basiq.Expenses) string { return v.ID })(c.Expenses.Create(t.Context(), userID, request))
 	}},
 }
@@ -47,9 +47,9 @@ func TestCreateSummary(t *testing.T) {
 			t.Run(operation+"/"+name, func(t *testing.T) {
 				t.Parallel()
 				s, client := newStub(t, ok(200, `{"type":"summary","id":"s1"}`))
-				id, err := c.create(t, client, request.request)
+				made, err := c.create(t, client, request.request)
 				require.NoError(t, err)
-				assert.Equal(t, "s1", id)
+				assert.Equal(t, "s1", made.id)
 				require.Len(t, s.seen(), 1)
 				assert.Equal(t, "POST "+c.path, s.seen()[0].String())
 				assert.JSONEq(t, request.body, s.seen()[0].Body)

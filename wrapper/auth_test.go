@@ -2,6 +2,7 @@ package basiq_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -720,3 +721,68 @@ func TestHookThatPanics(t *testing.T) {
 	_, err = client.Users.Get(t.Context(), userID)
 	require.NoError(t, err)
 }
+
+// Whatever comes in place of a token, it is used for as long as it says and a day at most, stands in its header whole and
+// alone, and shows in no error; or it is used for nothing.
+func FuzzToken(f *testing.F) {
+	for _, token := range []string{"token-1", "", "a b", "a\r\nHost: evil.example", "ä", "\x00", "a.b.c", strings.Repeat("x", 8<<10), "[redacted]", " a", "PLANTED-\u2028"} {
+		for i, life := range []int64{3600, 0, -1, 1, 86401, 1 << 62, -1 << 63} {
+			body := ""
+			if i == 0 {
+				body = fmt.Sprintf(`{"access_token":%q,"expires_in":"3600"}`, token)
+			}
+			f.Add(token, life, []byte(body))
+		}
+	}
+	for _, body := range []string{tokenJSON, "null", "[]", "<html>", `{"access_token":17}`, `{"access_token":"a","expires_in":1e3}`, `{"access_token":"a"}`, `{"access_token":"a","expires_in":1e999}`} {
+		f.Add("", int64(0), []byte(body))
+	}
+	f.Fuzz(func(t *testing.T, value string, life int64, body []byte) {
+		value = strings.ToValidUTF8(value, "\ufffd")
+		made := len(body) == 0
+		if made {
+			quoted, err := json.Marshal(value)
+			require.NoError(t, err)
+			body = fmt.Appendf(nil, `{"access_token":%s,"token_type":"Bearer","expires_in":%d}`, quoted, life)
+		}
+		synctest.Test(t, func(t *testing.T) {
+			w := &wire{answer: ok(http.StatusOK, userJSON), token: &answerOf{status: http.StatusOK, body: string(body)}}
+			client := newClient(t, w, oneAttempt)
+			token, err := client.Tokens.Create(t.Context(), basiq.ServerAccess())
+			if err != nil {
+				require.False(t, made && value != "", "it is one")
+				checkUnusable(t, err, "Tokens.Create")
+			} else {
+				secret := token.Value.Reveal()
+				require.NotEmpty(t, secret)
+				require.Positive(t, time.Until(token.Expires))
+				require.LessOrEqual(t, time.Until(token.Expires), 24*time.Hour)
+				if made {
+					require.Equal(t, value, secret)
+					want := time.Hour
+					if life > 0 {
+						want = min(time.Duration(min(life, 1<<20))*time.Second, 24*time.Hour)
+					}
+					require.Equal(t, want, time.Until(token.Expires))
+				}
+			}
+			_, failure := client.Users.Get(t.Context(), userID)
+			secret := token.Value.Reveal()
+			if secret != "" && strings.Trim(secret, printable) == "" {
+				require.NoError(t, failure)
+				require.Len(t, w.sent, 1)
+				require.Equal(t, []string{"Bearer " + secret}, w.sent[0].Header["Authorization"])
+				return
+			}
+			require.Empty(t, w.sent)
+			checkText(t, failure, 600)
+			require.False(t, basiq.MayHaveBeenDone(failure))
+			if err == nil {
+				require.EqualError(t, failure, "basiq: Users.Get: no access token: the token is empty, or has characters that a header cannot hold")
+			}
+		})
+	})
+}
+
+// printable is what a token may have.
+const printable = "!\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefghijklmnopqrstuvwxyz{|}~"

@@ -2,7 +2,6 @@ package basiq_test
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"testing"
 
@@ -249,21 +248,4 @@ func TestUserIsSentWithoutWhatIsNotGiven(t *testing.T) {
 	require.NoError(t, err)
 	assert.JSONEq(t, `{"mobile":"+61410888666","verificationStatus":false}`, s.seen()[0].Body)
 	assert.JSONEq(t, `{"lastName":"Belson"}`, s.seen()[1].Body)
-}
-
-func FuzzListBody(f *testing.F) {
-	for _, seed := range []string{"", "{}", "null", `{"data":[{}]}`, `{"data":[null]}`, `{"data":{}}`, `{"data":[{"links":[]}]}`, `{"data":[` + connectionJSON + `]}`} {
-		f.Add([]byte(seed))
-	}
-	f.Fuzz(func(t *testing.T, body []byte) {
-		_, client := newStub(t, ok(200, string(body)))
-		var failed bool
-		for connection, err := range client.Connections.List(t.Context(), userID) {
-			assert.False(t, failed, "an error comes last")
-			failed = err != nil
-			assert.Equal(t, failed, connection == nil)
-		}
-		var anything any
-		assert.True(t, failed || json.Unmarshal(body, &anything) == nil)
-	})
 }

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -15,7 +17,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/basiq-go/basiq-go/api"
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
@@ -271,21 +272,42 @@ func TestParseConsentRedirect(t *testing.T) {
 	assert.Greater(t, len(first), 20)
 }
 
-// Whatever a browser brings, there are job ids that can stand in a path, for the right state, or an error.
+// Whatever a browser brings, there are the job ids that another reader finds, for the right state, or an error.
 func FuzzConsentRedirect(f *testing.F) {
-	for _, query := range []string{"jobIds=j1,j2&state=s", "state=s", "jobIds=..&state=s", "jobIds=a%2Fb&state=s", "state=s&state=s", "%", ";", "jobIds=j1&state=S"} {
-		f.Add(query)
+	for _, query := range []string{
+		"jobIds=j1,j2&state=s", "state=s", "jobIds=..&state=s", "jobIds=a%2Fb&state=s", "state=s&state=s", "%", ";", "jobIds=j1&state=S",
+		"jobIds=j1,,%20j2,j1&jobIds=j3&state=s", "state=", "state=%73", "jobIds=" + strings.Repeat("j,", 200) + "&state=s", "state=s%00",
+	} {
+		f.Add(query, "s")
+		f.Add(query, "")
 	}
-	f.Fuzz(func(t *testing.T, query string) {
-		redirect, err := basiq.ParseConsentRedirect(&url.URL{RawQuery: query}, "s")
+	f.Fuzz(func(t *testing.T, query, state string) {
+		redirect, err := basiq.ParseConsentRedirect(&url.URL{RawQuery: query}, state)
+		values, broken := url.ParseQuery(query)
+		switch {
+		case state == "", broken != nil:
+			require.ErrorIs(t, err, basiq.ErrInvalidInput)
+		case !slices.Equal(values["state"], []string{state}):
+			require.ErrorIs(t, err, basiq.ErrConsentState)
+		}
 		if err != nil {
-			require.True(t, errors.Is(err, basiq.ErrConsentState) || errors.Is(err, basiq.ErrInvalidInput))
+			require.Nil(t, redirect)
+			require.NotEqual(t, errors.Is(err, basiq.ErrConsentState), errors.Is(err, basiq.ErrInvalidInput), "one of the two")
+			checkText(t, err, 300)
 			return
 		}
-		require.Equal(t, []string{"s"}, redirect.Query["state"])
-		require.LessOrEqual(t, len(redirect.JobIDs), 100)
-		for _, id := range redirect.JobIDs {
-			require.NoError(t, api.ID(id).Validate())
+		require.Equal(t, values, redirect.Query)
+		var want []string
+		for _, id := range strings.FieldsFunc(strings.Join(values["jobIds"], ","), func(r rune) bool { return r == ',' }) {
+			if id = strings.TrimSpace(id); id != "" && !slices.Contains(want, id) {
+				want = append(want, id)
+				require.Regexp(t, onlyID, id)
+			}
 		}
+		require.Equal(t, want, redirect.JobIDs)
+		require.LessOrEqual(t, len(want), 100)
 	})
 }
+
+// onlyID is what stands in a path without any meaning but its own.
+var onlyID = regexp.MustCompile(`^[!-~]+$`)

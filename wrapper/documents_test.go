@@ -141,3 +141,35 @@ func TestEitherTypeOfCSV(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, "a,b", string(document))
 }
+
+// Whatever comes in place of a document, it is handed out to the byte when it says that it is one, and not otherwise.
+func FuzzDocument(f *testing.F) {
+	for _, mediaType := range []string{
+		"application/pdf", "text/csv", "application/csv", "TEXT/CSV", "text/csv; charset=utf-8", "text/csv;", "text/csv; charset=a; charset=b", "application/json",
+		"text/html", "", "application/", "application/pdfx", " application/pdf ", "application/pdf, text/html", "text/csv; x=\"", "multipart/mixed; boundary=a",
+	} {
+		f.Add(mediaType, []byte("%PDF-1.7\n\x00\xff"))
+		f.Add(mediaType, []byte{})
+	}
+	w := new(wire)
+	client := newClient(f, w, oneAttempt)
+	f.Fuzz(func(t *testing.T, mediaType string, body []byte) {
+		said, parameters, _ := strings.Cut(mediaType, ";")
+		said = strings.ToLower(strings.TrimSpace(said))
+		for _, c := range documents {
+			w.set(typed(http.StatusOK, mediaType, string(body)))
+			document, err := c.get(t, client, "r1")
+			require.Len(t, w.sent, 1)
+			wanted := said == c.mediaType || strings.HasSuffix(c.mediaType, "/csv") && (said == "text/csv" || said == "application/csv")
+			if err == nil {
+				require.True(t, wanted, "%q", mediaType)
+				require.NotEmpty(t, document)
+				require.Equal(t, body, document)
+				continue
+			}
+			require.Nil(t, document)
+			checkUnusable(t, err, c.operation)
+			require.False(t, wanted && strings.TrimSpace(parameters) == "" && len(body) > 0, "it is one: %q", mediaType)
+		}
+	})
+}

@@ -356,7 +356,7 @@ func invalidInput(operation, argument, problem string) error {
 // oneLine replaces what would break a log's line. A server's words go into errors, and errors into logs.
 func oneLine(s string) string {
 	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
+		if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' {
 			return ' '
 		}
 		return r

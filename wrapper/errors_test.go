@@ -2,11 +2,13 @@ package basiq_test
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -297,25 +299,114 @@ func TestTitleAndDetail(t *testing.T) {
 	assert.Equal(t, "the detail", failure.Detail())
 }
 
+// byStatus are the errors that a status has by itself.
+var byStatus = map[error][]int{
+	basiq.ErrBadRequest: {400}, basiq.ErrUnauthorized: {401}, basiq.ErrForbidden: {403}, basiq.ErrConflict: {409}, basiq.ErrGone: {410},
+	basiq.ErrTooLarge: {413}, basiq.ErrTooManyRequests: {429}, basiq.ErrUnavailable: {502, 503, 504},
+}
+
+// Whatever an answer without success has for a body, its status is kept, and so is all that the body says in Basiq's form, up
+// to a bound. The text is one line.
 func FuzzErrorBody(f *testing.F) {
-	for _, seed := range []string{
+	for i, seed := range []string{
 		"", "null", "[]", "{}", "<html>", `{"message":"x"}`, `{"data":null}`, `{"data":[null]}`, `{"data":[{"source":[]}]}`,
 		envelope("a", "b", "c"), `{"data":[{"code":1}]}`, "Route not found for this API version.", "\x00\xff", `{"correlationId":{}}`,
+		`{"data":[{"code":"resource-not-found","detail":"a\u2028b\u001b[2J"}]}`, `{"data":[{"detail":"Token has expired"}]}`,
+		`{"data":[{"title":"Invalid request"}]}`, `{"data":[` + strings.Repeat("{},", 40) + `{}]}`,
 	} {
-		f.Add(400, []byte(seed))
+		for _, status := range []int{400, 401, 403, 404, 429, 300 + i, 500 + i} {
+			f.Add(status, []byte(seed))
+		}
+	}
+	for _, body := range payloads(f) {
+		f.Add(400, body)
+	}
+	w := new(wire)
+	client := newClient(f, w, oneAttempt)
+	calls := map[string]func(t testing.TB) error{
+		"Users.Get":         func(t testing.TB) error { return errOf(client.Users.Get(t.Context(), userID)) },
+		"Transactions.List": func(t testing.TB) error { return rangeErr(client.Transactions.List(t.Context(), userID)) },
+		"Reports.Get":       func(t testing.TB) error { return errOf(client.Reports.PDF(t.Context(), "r1")) },
+		"Users.Delete":      func(t testing.TB) error { return client.Users.Delete(t.Context(), userID) },
+		"Tokens.Create":     func(t testing.TB) error { return errOf(client.Tokens.Create(t.Context(), basiq.ServerAccess())) },
 	}
 	f.Fuzz(func(t *testing.T, status int, body []byte) {
 		status = 300 + (status%300+300)%300
-		if status == 304 || status == 429 || status >= 500 || status == 408 {
-			status = 400
+		for operation, call := range calls {
+			w.set(ok(status, string(body)))
+			if operation == "Tokens.Create" {
+				w.token = &w.answer
+			}
+			err := call(t)
+			require.LessOrEqual(t, len(w.sent), 2, "once, and once more with another token")
+			var failure *basiq.Error
+			require.ErrorAs(t, err, &failure)
+			require.Equal(t, operation, failure.Operation)
+			require.Equal(t, status, failure.StatusCode)
+			require.Equal(t, body[:min(len(body), 16<<10)], append([]byte{}, failure.Body()...))
+			require.Equal(t, status == 408 || status >= 500, basiq.MayHaveBeenDone(err))
+			for sentinel, statuses := range byStatus {
+				require.Equal(t, slices.Contains(statuses, status), errors.Is(err, sentinel), "%v", sentinel)
+			}
+			require.True(t, strings.HasPrefix(err.Error(), fmt.Sprintf("basiq: %s: %d", operation, status)), err.Error())
+			checkText(t, err, 40<<10) // 32 details of 1 KiB
+			checkDetails(t, failure, body)
 		}
-		s := &stub{answer: func(int, request) (*http.Response, error) { return reply(status, string(body)), nil }}
-		client := newClient(t, s, basiq.WithRetry(basiq.Retry{MaxAttempts: 1, BaseDelay: 1, MaxDelay: 1}))
-		_, err := client.Users.Get(t.Context(), userID)
-		var failure *basiq.Error
-		require.ErrorAs(t, err, &failure)
-		assert.Equal(t, status, failure.StatusCode)
-		assert.NotContains(t, err.Error(), "\n")
-		assert.Contains(t, err.Error(), "basiq: Users.Get: ")
 	})
+}
+
+// checkDetails checks that an error has what its body says, as another reader than the product's has it.
+func checkDetails(t testing.TB, failure *basiq.Error, body []byte) {
+	t.Helper()
+	text := func(object map[string]any, name string) string {
+		value, _ := object[name].(string)
+		return value
+	}
+	same := func(sent, got string) {
+		if len(sent) <= 1<<10 {
+			require.Equal(t, sent, got)
+			return
+		}
+		head, cut := strings.CutSuffix(got, "…")
+		require.True(t, cut && strings.HasPrefix(sent, head) && len(head) > 1<<10-utf8.UTFMax && len(head) <= 1<<10)
+	}
+	if !json.Valid(body) {
+		return
+	}
+	value, single := tree(t, body)
+	whole, isObject := value.(map[string]any)
+	if !isObject {
+		require.Empty(t, failure.Details)
+		return
+	}
+	data, isList := whole["data"].([]any)
+	if !single || !isList && whole["data"] != nil {
+		return
+	}
+	for _, each := range data {
+		detail, _ := each.(map[string]any)
+		if detail == nil || detail["source"] != nil {
+			return // what can be made of it is not said; that there is a source, payload_test.go has
+		}
+		for name, value := range detail {
+			if _, isText := value.(string); !isText && slices.Contains([]string{"type", "code", "title", "detail", "details"}, name) {
+				return
+			}
+		}
+	}
+	same(text(whole, "correlationid"), failure.CorrelationID)
+	if len(data) == 0 {
+		same(text(whole, "message"), failure.Detail())
+		return
+	}
+	require.Len(t, failure.Details, min(len(data), 32))
+	for i, got := range failure.Details {
+		detail := data[i].(map[string]any)
+		same(text(detail, "code"), got.Code)
+		same(text(detail, "title"), got.Title)
+		same(cmp.Or(text(detail, "detail"), text(detail, "details")), got.Detail)
+		if code := text(detail, "code"); code != "" && len(code) <= 1<<10 {
+			require.ErrorIs(t, failure, basiq.Code(code))
+		}
+	}
 }

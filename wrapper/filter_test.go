@@ -1,10 +1,8 @@
 package basiq_test
 
 import (
-	"context"
 	"fmt"
 	"iter"
-	"net/http"
 	"net/url"
 	"reflect"
 	"slices"
@@ -459,33 +457,122 @@ func TestInstitutionFields(t *testing.T) {
 	}
 }
 
-// What goes into a filter comes out of a parser of the grammar, or is refused.
-func FuzzFilter(f *testing.F) {
-	for _, seed := range []string{"AU00000", "", "'", "a,b", "a')", "ä", "\x00", "a%27b", "&filter=", "\xff"} {
-		f.Add(seed)
+// condition is a condition of a filter, as the documents' grammar has it.
+type condition struct {
+	property, operator string
+	values             []string
+}
+
+// parseConditions reads a filter by the grammar in Basiq's documents: property.condition('value'), where a range has two
+// values and in has any number; several are joined by commas.
+func parseConditions(text string) ([]condition, error) {
+	var found []condition
+	take := func(word string) bool {
+		rest, ok := strings.CutPrefix(text, word)
+		text = rest
+		return ok
 	}
-	f.Fuzz(func(t *testing.T, value string) {
-		var sent string
-		client := newClient(t, roundTripper(func(req *http.Request) (*http.Response, error) {
-			if req.URL.Path == "/token" {
-				return reply(200, tokenJSON), nil
+	for {
+		name, rest, ok := strings.Cut(text, "(")
+		dot := strings.LastIndexByte(name, '.')
+		if !ok || dot < 1 || strings.Trim(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.") != "" {
+			return nil, fmt.Errorf("no property and condition at %q", text)
+		}
+		text = rest
+		c := condition{property: name[:dot], operator: name[dot+1:]}
+		for more := true; more; more = take(",") {
+			if !take("'") {
+				return nil, fmt.Errorf("no value at %q", text)
 			}
-			sent = req.URL.Query().Get("filter")
-			return reply(200, `{"type":"list","data":[]}`), nil
-		}))
-		var failure error
-		for _, err := range client.Connections.List(context.Background(), userID, basiq.ConnectionFields.ID.Eq(value)) {
-			failure = err
+			value, rest, ok := strings.Cut(text, "'")
+			if !ok {
+				return nil, fmt.Errorf("a value without an end at %q", text)
+			}
+			text = rest
+			c.values = append(c.values, value)
 		}
-		if value == "" || strings.ContainsFunc(value, func(r rune) bool { return r == '\'' || unicode.IsControl(r) }) {
-			require.ErrorIs(t, failure, basiq.ErrInvalidInput)
-			return
+		if !take(")") {
+			return nil, fmt.Errorf("no end at %q", text)
 		}
-		require.NoError(t, failure)
-		parsed, found := strings.CutPrefix(sent, "id.eq('")
-		require.True(t, found)
-		parsed, found = strings.CutSuffix(parsed, "')")
-		require.True(t, found)
-		assert.Equal(t, value, parsed)
+		wanted, known := map[string]int{"eq": 1, "ne": 1, "gt": 1, "gteq": 1, "lt": 1, "lteq": 1, "bt": 2, "in": len(c.values)}[c.operator]
+		if !known || wanted != len(c.values) {
+			return nil, fmt.Errorf("%s takes no %d values", c.operator, len(c.values))
+		}
+		found = append(found, c)
+		if text == "" {
+			return found, nil
+		}
+		if !take(",") {
+			return nil, fmt.Errorf("no comma at %q", text)
+		}
+	}
+}
+
+// isDay reports whether text is a date.
+func isDay(text string) bool {
+	_, err := time.Parse("2006-01-02", text)
+	return err == nil
+}
+
+// What goes into filters comes out of a parser of the grammar, and nothing else stands in the query; or it is refused, and
+// nothing is sent.
+func FuzzFilter(f *testing.F) {
+	for _, seed := range []string{
+		"AU00000", "", "'", "a,b", "a')", "ä", "\x00", "a%27b", "&filter=", "\xff", "a').ne('b", "2019-10-29", "2019-02-30", " ", "+", "\u2019", "\u2028", "\\'", "a#b", "\x7f",
+	} {
+		f.Add(seed, "b")
+		f.Add("2019-10-28", seed)
+		f.Add("a", seed)
+	}
+	w := new(wire)
+	client := newClient(f, w, oneAttempt)
+	f.Fuzz(func(t *testing.T, one, other string) {
+		words := func(values ...string) bool {
+			for _, value := range values {
+				if value == "" || strings.ContainsRune(value, '\'') || strings.ContainsFunc(value, unicode.IsControl) {
+					return false
+				}
+			}
+			return true
+		}
+		connectors, transactions := basiq.ConnectorFields, basiq.TransactionFields
+		for name, c := range map[string]struct {
+			call func() error
+			good bool
+			want []condition
+		}{
+			"one": {func() error {
+				return rangeErr(client.Connections.List(t.Context(), userID, basiq.ConnectionFields.ID.Eq(one)))
+			}, words(one), []condition{{"id", "eq", []string{one}}}},
+			"several": {func() error {
+				return rangeErr(client.Connectors.List(t.Context(), connectors.Scopes.Ne(one), connectors.InstitutionTier.In(other, one), connectors.ID.Eq(other)))
+			}, words(one, other), []condition{
+				{"connector.scopes", "ne", []string{one}}, {"connector.institution.tier", "in", []string{other, one}}, {"connector.id", "eq", []string{other}},
+			}},
+			"dates": {func() error {
+				return rangeErr(client.Transactions.List(t.Context(), userID,
+					transactions.PostDate.Between(basiq.Date(one), basiq.Date(other)), transactions.PostDate.Gteq(basiq.Date(other)), transactions.AccountID.Eq(one)))
+			}, isDay(one) && isDay(other) && one <= other, []condition{
+				{"transaction.postDate", "bt", []string{one, other}}, {"transaction.postDate", "gteq", []string{other}}, {"account.id", "eq", []string{one}},
+			}},
+		} {
+			w.set(ok(200, `{"type":"list","data":[]}`))
+			err := c.call()
+			if !c.good {
+				require.ErrorIs(t, err, basiq.ErrInvalidInput, name)
+				require.Empty(t, w.sent)
+				checkText(t, err, 300)
+				continue
+			}
+			require.NoError(t, err, name)
+			query, err := url.ParseQuery(w.sent[0].URL.RawQuery)
+			require.NoError(t, err)
+			delete(query, "limit")
+			require.Len(t, query, 1)
+			require.Len(t, query["filter"], 1)
+			got, err := parseConditions(query.Get("filter"))
+			require.NoError(t, err)
+			require.Equal(t, c.want, got)
+		}
 	})
 }

@@ -181,7 +181,8 @@ func (j *Job) ReportID() (string, bool) {
 // source reads the ids of the user and the connection from the links of the job and its steps.
 func (j *Job) source() (userID, connectionID string) {
 	for _, link := range j.sources(StepVerifyCredentials) {
-		if parts := pathOf(link); len(parts) == 4 && parts[0] == "users" && parts[2] == "connections" {
+		if parts := pathOf(link); len(parts) == 4 && parts[0] == "users" && parts[2] == "connections" &&
+			api.ID(parts[1]).Validate() == nil && api.ID(parts[3]).Validate() == nil {
 			return parts[1], parts[3]
 		}
 	}
@@ -265,20 +266,20 @@ type JobError struct {
 	Err error
 }
 
-// Error says what is wrong in one line.
+// Error says what is wrong in one line, with 1 KiB of each text at most.
 func (e *JobError) Error() string {
 	var b strings.Builder
-	b.WriteString("basiq: job " + e.JobID + " failed")
+	b.WriteString("basiq: job " + cut(e.JobID) + " failed")
 	if e.Step != "" {
-		b.WriteString(" at " + string(e.Step))
+		b.WriteString(" at " + cut(string(e.Step)))
 	}
 	if e.Code != "" {
-		b.WriteString(": " + string(e.Code))
+		b.WriteString(": " + cut(string(e.Code)))
 	}
 	if e.Detail != "" {
-		b.WriteString(": " + e.Detail)
+		b.WriteString(": " + cut(e.Detail))
 	} else if e.Title != "" {
-		b.WriteString(": " + e.Title)
+		b.WriteString(": " + cut(e.Title))
 	}
 	if e.Err != nil {
 		b.WriteString(": " + strings.TrimPrefix(e.Err.Error(), "basiq: "))

@@ -1,7 +1,9 @@
 package basiq_test
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -10,6 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/basiq-go/basiq-go/api"
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
@@ -73,6 +76,14 @@ func TestJobStates(t *testing.T) {
 			body: job(step("verify-credentials", "failed", `{"code":"x","details":"spelt\nso"}`)), done: true, total: 1,
 			err: "basiq: job j1 failed at verify-credentials: x: spelt so",
 		},
+		"failed with lines": {
+			body: job(step("verify-credentials", "failed", `{"code":"x","detail":"a\u2028b\u2029c\u0085d\u001be"}`)), done: true, total: 1,
+			err: "basiq: job j1 failed at verify-credentials: x: a b c d e",
+		},
+		"failed at length": {
+			body: job(step("verify-credentials", "failed", `{"code":"x","detail":"`+strings.Repeat("x", 64<<10)+`"}`)), done: true, total: 1,
+			err: "basiq: job j1 failed at verify-credentials: x: " + strings.Repeat("x", 1<<10) + "…",
+		},
 		"failed in an object": {
 			body: job(step("verify-credentials", "failed", `{"error":`+failed+`}`)), done: true, total: 1,
 			err: "basiq: job j1 failed at verify-credentials: invalid-credentials: Account is locked",
@@ -92,6 +103,8 @@ func TestJobStates(t *testing.T) {
 		},
 		"report":   {body: `{"id":"j1","links":{"source":"/reports/r1"}}`},
 		"bad link": {body: `{"id":"j1","links":{"source":"%zz"}}`},
+		"bad id":   {body: `{"id":"j1","links":{"source":"/users/u1/connections/%2e%2e"}}`},
+		"bad user": {body: `{"id":"j1","links":{"source":"/users/a%3Fb/connections/c1"}}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -218,38 +231,53 @@ func TestJobStep(t *testing.T) {
 	assert.Nil(t, job.Step(basiq.StepMFAChallenge))
 }
 
-// A job's body may hold anything; reading it never panics, and a job is never both failed and free of an error.
+// A job's body may hold anything: what is read from it is what another reader finds, can stand in a path where it is an id, and
+// a job that has failed says so in one line.
 func FuzzJobBody(f *testing.F) {
-	for _, seed := range []string{
-		"{}", "null", jobJSON, job(), job(step("verify-credentials", "failed", failed)), job(step("mfa-challenge", "in-progress", challenge)),
+	addBodies(f, "{}", "null", job(), job(step("verify-credentials", "failed", failed)), job(step("mfa-challenge", "in-progress", challenge)),
 		job(step("a", "b", "[]")), job(step("a", "b", "[null]")), job(step("a", "failed", "[{}]")), `{"steps":[null]}`, `{"links":{"source":"//"}}`,
-		`{"id":"j1","links":{"source":"/users//connections/"}}`, `{"links":{"source":"/reports/"}}`,
-		job(step("create-report", "success", `{"type":"link","url":"/reports/r1"}`)),
-	} {
-		f.Add([]byte(seed))
-	}
-	f.Fuzz(func(t *testing.T, body []byte) {
+		`{"id":"j1","links":{"source":"/users//connections/"}}`, `{"links":{"source":"/reports/"}}`, `{"links":{"source":"/users/u1/connections/%2e%2e"}}`, `{"links":{"source":"/users/a%3Fb/connections/c1"}}`,
+		job(step("create-report", "success", `{"type":"link","url":"/reports/r1"}`)), job(step("create-report", "success", `{"url":"/reports/%2e%2e"}`)),
+		job(step("a", "failed", `{"detail":"`+strings.Repeat("x", 64<<10)+`"}`)), job(step("a", "failed", `{"detail":"a\u2028b\u001b[2J"}`)))
+	f.Fuzz(func(t *testing.T, body []byte, at uint, value []byte) {
+		body = graft(body, at, value)
 		job := new(basiq.Job)
 		if json.Unmarshal(body, job) != nil {
 			return
 		}
-		job.Queued()
-		job.MFA()
-		job.Step(basiq.StepVerifyCredentials)
-		if id, known := job.ConnectionID(); known {
-			assert.NotEmpty(t, id)
+		if whole, single := tree(t, body); single {
+			checkKept(t, job, whole)
 		}
-		reportID, known := job.ReportID()
-		assert.Equal(t, known, reportID != "")
-		assert.NotContains(t, reportID, "/")
+
+		states := map[basiq.JobStepStatus]int{}
+		for _, step := range job.Steps {
+			states[step.Status]++
+		}
+		failed := states["failed"] > 0 || job.Status == "failed"
 		finished, total := job.Progress()
-		assert.LessOrEqual(t, finished, total)
-		if err := job.Err(); err != nil {
-			assert.True(t, job.Done())
-			assert.NotContains(t, err.Error(), "\n")
+		require.Equal(t, [2]int{states["success"] + states["skipped"], len(job.Steps)}, [2]int{finished, total})
+		require.Equal(t, failed || total > 0 && finished == total || total == 0 && job.Status == "success", job.Done())
+		require.True(t, !job.Queued() || states["pending"] > 0)
+		if challenge := job.MFA(); challenge != nil {
+			require.Positive(t, states["in-progress"])
+			require.Equal(t, job.ID, challenge.JobID)
+			require.GreaterOrEqual(t, challenge.ValidFor, time.Duration(0))
+			require.LessOrEqual(t, challenge.ValidFor, 24*time.Hour)
 		}
-		again, err := json.Marshal(job)
-		require.NoError(t, err)
-		assert.True(t, json.Valid(again))
+		for _, read := range []func() (string, bool){job.UserID, job.ConnectionID, job.ReportID} {
+			id, known := read()
+			require.Equal(t, known, id != "")
+			require.True(t, !known || api.ID(id).Validate() == nil, "%q", id)
+			require.True(t, bytes.ContainsAny(body, `\%`) || bytes.Contains(body, []byte(id)), "it is in the links")
+		}
+		err := job.Err()
+		require.Equal(t, failed, err != nil)
+		if err != nil {
+			checkText(t, err, 8<<10)
+			var failure *basiq.JobError
+			require.ErrorAs(t, err, &failure)
+			require.Same(t, job, failure.Job)
+			require.Equal(t, failure.Code != "", errors.Is(err, failure.Code))
+		}
 	})
 }

@@ -17,19 +17,25 @@ type listing struct {
 	operation, path, query string
 	// paged is whether links to further pages are followed.
 	paged bool
-	// list returns the ids of what is listed.
-	list func(ctx context.Context, c *basiq.Client) iter.Seq2[string, error]
+	// list returns what is listed.
+	list func(ctx context.Context, c *basiq.Client) iter.Seq2[item, error]
 }
 
-// idsOf turns a range of things into one of their ids. It yields whatever the other yields, errors included.
-func idsOf[T any](seq iter.Seq2[*T, error], idOf func(*T) string) iter.Seq2[string, error] {
-	return func(yield func(string, error) bool) {
-		for item, err := range seq {
-			id := ""
-			if item != nil {
-				id = idOf(item)
+// item is what a call returned, with its id.
+type item struct {
+	id    string
+	value any
+}
+
+// itemsOf turns a range of things into one of items. It yields whatever the other yields, errors included.
+func itemsOf[T any](seq iter.Seq2[*T, error], idOf func(*T) string) iter.Seq2[item, error] {
+	return func(yield func(item, error) bool) {
+		for value, err := range seq {
+			var listed item
+			if value != nil {
+				listed = item{idOf(value), value}
 			}
-			if !yield(id, err) {
+			if !yield(listed, err) {
 				return
 			}
 		}
@@ -37,65 +43,65 @@ func idsOf[T any](seq iter.Seq2[*T, error], idOf func(*T) string) iter.Seq2[stri
 }
 
 var listings = []listing{
-	{"Users.List", "/users", "", true, func(ctx context.Context, c *basiq.Client) iter.Seq2[string, error] {
-		return idsOf(c.Users.List(ctx), func(v *basiq.User) string { return v.ID })
+	{"Users.List", "/users", "", true, func(ctx context.Context, c *basiq.Client) iter.Seq2[item, error] {
+		return itemsOf(c.Users.List(ctx), func(v *basiq.User) string { return v.ID })
 	}},
-	{"Connections.List", "/users/u1/connections", "", false, func(ctx context.Context, c *basiq.Client) iter.Seq2[string, error] {
-		return idsOf(c.Connections.List(ctx, userID), func(v *basiq.Connection) string { return v.ID })
+	{"Connections.List", "/users/u1/connections", "", false, func(ctx context.Context, c *basiq.Client) iter.Seq2[item, error] {
+		return itemsOf(c.Connections.List(ctx, userID), func(v *basiq.Connection) string { return v.ID })
 	}},
-	{"Jobs.List", "/users/u1/jobs", "", false, func(ctx context.Context, c *basiq.Client) iter.Seq2[string, error] {
-		return idsOf(c.Jobs.List(ctx, userID), func(v *basiq.Job) string { return v.ID })
+	{"Jobs.List", "/users/u1/jobs", "", false, func(ctx context.Context, c *basiq.Client) iter.Seq2[item, error] {
+		return itemsOf(c.Jobs.List(ctx, userID), func(v *basiq.Job) string { return v.ID })
 	}},
-	{"Accounts.List", "/users/u1/accounts", "", false, func(ctx context.Context, c *basiq.Client) iter.Seq2[string, error] {
-		return idsOf(c.Accounts.List(ctx, userID), func(v *basiq.Account) string { return v.ID })
+	{"Accounts.List", "/users/u1/accounts", "", false, func(ctx context.Context, c *basiq.Client) iter.Seq2[item, error] {
+		return itemsOf(c.Accounts.List(ctx, userID), func(v *basiq.Account) string { return v.ID })
 	}},
-	{"Transactions.List", "/users/u1/transactions", "limit=500", true, func(ctx context.Context, c *basiq.Client) iter.Seq2[string, error] {
-		return idsOf(c.Transactions.List(ctx, userID), func(v *basiq.Transaction) string { return v.ID })
+	{"Transactions.List", "/users/u1/transactions", "limit=500", true, func(ctx context.Context, c *basiq.Client) iter.Seq2[item, error] {
+		return itemsOf(c.Transactions.List(ctx, userID), func(v *basiq.Transaction) string { return v.ID })
 	}},
-	{"Consents.List", "/users/u1/consents", "", false, func(ctx context.Context, c *basiq.Client) iter.Seq2[string, error] {
-		return idsOf(c.Consents.List(ctx, userID), func(v *basiq.Consent) string { return v.ID })
+	{"Consents.List", "/users/u1/consents", "", false, func(ctx context.Context, c *basiq.Client) iter.Seq2[item, error] {
+		return itemsOf(c.Consents.List(ctx, userID), func(v *basiq.Consent) string { return v.ID })
 	}},
-	{"Identities.List", "/users/u1/identities", "", false, func(ctx context.Context, c *basiq.Client) iter.Seq2[string, error] {
-		return idsOf(c.Identities.List(ctx, userID), func(v *basiq.Identity) string { return v.ID })
+	{"Identities.List", "/users/u1/identities", "", false, func(ctx context.Context, c *basiq.Client) iter.Seq2[item, error] {
+		return itemsOf(c.Identities.List(ctx, userID), func(v *basiq.Identity) string { return v.ID })
 	}},
-	{"Connectors.List", "/connectors", "", false, func(ctx context.Context, c *basiq.Client) iter.Seq2[string, error] {
-		return idsOf(c.Connectors.List(ctx), func(v *basiq.Connector) string { return v.ID })
+	{"Connectors.List", "/connectors", "", false, func(ctx context.Context, c *basiq.Client) iter.Seq2[item, error] {
+		return itemsOf(c.Connectors.List(ctx), func(v *basiq.Connector) string { return v.ID })
 	}},
-	{"Connectors.ListPublic", "/public/connectors", "", false, func(ctx context.Context, c *basiq.Client) iter.Seq2[string, error] {
-		return idsOf(c.Connectors.ListPublic(ctx), func(v *basiq.Connector) string { return v.ID })
+	{"Connectors.ListPublic", "/public/connectors", "", false, func(ctx context.Context, c *basiq.Client) iter.Seq2[item, error] {
+		return itemsOf(c.Connectors.ListPublic(ctx), func(v *basiq.Connector) string { return v.ID })
 	}},
-	{"Institutions.List", "/institutions", "", false, func(ctx context.Context, c *basiq.Client) iter.Seq2[string, error] {
-		return idsOf(c.Institutions.List(ctx), func(v *basiq.Institution) string { return v.ID })
+	{"Institutions.List", "/institutions", "", false, func(ctx context.Context, c *basiq.Client) iter.Seq2[item, error] {
+		return itemsOf(c.Institutions.List(ctx), func(v *basiq.Institution) string { return v.ID })
 	}},
-	{"Institutions.ListPublic", "/public/institutions", "", false, func(ctx context.Context, c *basiq.Client) iter.Seq2[string, error] {
-		return idsOf(c.Institutions.ListPublic(ctx), func(v *basiq.Institution) string { return v.ID })
+	{"Institutions.ListPublic", "/public/institutions", "", false, func(ctx context.Context, c *basiq.Client) iter.Seq2[item, error] {
+		return itemsOf(c.Institutions.ListPublic(ctx), func(v *basiq.Institution) string { return v.ID })
 	}},
-	{"Affordability.List", "/users/u1/affordability", "", false, func(ctx context.Context, c *basiq.Client) iter.Seq2[string, error] {
-		return idsOf(c.Affordability.List(ctx, userID), func(v *basiq.Affordability) string { return v.ID })
+	{"Affordability.List", "/users/u1/affordability", "", false, func(ctx context.Context, c *basiq.Client) iter.Seq2[item, error] {
+		return itemsOf(c.Affordability.List(ctx, userID), func(v *basiq.Affordability) string { return v.ID })
 	}},
-	{"Affordability.Transactions", "/users/u1/affordability/s1/transactions", "limit=500", true, func(ctx context.Context, c *basiq.Client) iter.Seq2[string, error] {
-		return idsOf(c.Affordability.Transactions(ctx, userID, "s1"), func(v *basiq.AffordabilityTransaction) string { return v.ID })
+	{"Affordability.Transactions", "/users/u1/affordability/s1/transactions", "limit=500", true, func(ctx context.Context, c *basiq.Client) iter.Seq2[item, error] {
+		return itemsOf(c.Affordability.Transactions(ctx, userID, "s1"), func(v *basiq.AffordabilityTransaction) string { return v.ID })
 	}},
-	{"Reports.List", "/reports", "", true, func(ctx context.Context, c *basiq.Client) iter.Seq2[string, error] {
-		return idsOf(c.Reports.List(ctx), func(v *basiq.Report) string { return v.ID })
+	{"Reports.List", "/reports", "", true, func(ctx context.Context, c *basiq.Client) iter.Seq2[item, error] {
+		return itemsOf(c.Reports.List(ctx), func(v *basiq.Report) string { return v.ID })
 	}},
-	{"Reports.Transactions", "/reports/r1/transactions", "limit=500", true, func(ctx context.Context, c *basiq.Client) iter.Seq2[string, error] {
-		return idsOf(c.Reports.Transactions(ctx, "r1"), func(v *basiq.ReportTransaction) string { return v.ID })
+	{"Reports.Transactions", "/reports/r1/transactions", "limit=500", true, func(ctx context.Context, c *basiq.Client) iter.Seq2[item, error] {
+		return itemsOf(c.Reports.Transactions(ctx, "r1"), func(v *basiq.ReportTransaction) string { return v.ID })
 	}},
-	{"Reports.Types", "/reports/types", "", false, func(ctx context.Context, c *basiq.Client) iter.Seq2[string, error] {
-		return idsOf(c.Reports.Types(ctx), func(v *basiq.ReportType) string { return v.ID })
+	{"Reports.Types", "/reports/types", "", false, func(ctx context.Context, c *basiq.Client) iter.Seq2[item, error] {
+		return itemsOf(c.Reports.Types(ctx), func(v *basiq.ReportType) string { return v.ID })
 	}},
-	{"Events.List", "/events", "", true, func(ctx context.Context, c *basiq.Client) iter.Seq2[string, error] {
-		return idsOf(c.Events.List(ctx), func(v *basiq.Event) string { return v.ID })
+	{"Events.List", "/events", "", true, func(ctx context.Context, c *basiq.Client) iter.Seq2[item, error] {
+		return itemsOf(c.Events.List(ctx), func(v *basiq.Event) string { return v.ID })
 	}},
-	{"Events.Types", "/events/types", "", true, func(ctx context.Context, c *basiq.Client) iter.Seq2[string, error] {
-		return idsOf(c.Events.Types(ctx), func(v *basiq.EventType) string { return string(v.ID) })
+	{"Events.Types", "/events/types", "", true, func(ctx context.Context, c *basiq.Client) iter.Seq2[item, error] {
+		return itemsOf(c.Events.Types(ctx), func(v *basiq.EventType) string { return string(v.ID) })
 	}},
-	{"Webhooks.List", "/notifications/webhooks", "", true, func(ctx context.Context, c *basiq.Client) iter.Seq2[string, error] {
-		return idsOf(c.Webhooks.List(ctx), func(v *basiq.Webhook) string { return v.ID })
+	{"Webhooks.List", "/notifications/webhooks", "", true, func(ctx context.Context, c *basiq.Client) iter.Seq2[item, error] {
+		return itemsOf(c.Webhooks.List(ctx), func(v *basiq.Webhook) string { return v.ID })
 	}},
-	{"Webhooks.Messages", "/notifications/webhooks/w1/messages", "limit=500", true, func(ctx context.Context, c *basiq.Client) iter.Seq2[string, error] {
-		return idsOf(c.Webhooks.Messages(ctx, "w1"), func(v *basiq.WebhookMessage) string { return v.ID })
+	{"Webhooks.Messages", "/notifications/webhooks/w1/messages", "limit=500", true, func(ctx context.Context, c *basiq.Client) iter.Seq2[item, error] {
+		return itemsOf(c.Webhooks.Messages(ctx, "w1"), func(v *basiq.WebhookMessage) string { return v.ID })
 	}},
 }
 
@@ -128,17 +134,17 @@ func TestEveryList(t *testing.T) {
 			assert.Zero(t, s.tokenRequests())
 
 			var ids []string
-			for id, err := range list {
+			for listed, err := range list {
 				require.NoError(t, err)
-				if ids = append(ids, id); len(ids) == 2 {
+				if ids = append(ids, listed.id); len(ids) == 2 {
 					break
 				}
 			}
 			assert.Equal(t, []string{"x1", "x2"}, ids, "in Basiq's order, and a range can be left")
 			ids = nil
-			for id, err := range list {
+			for listed, err := range list {
 				require.NoError(t, err)
-				ids = append(ids, id)
+				ids = append(ids, listed.id)
 			}
 			assert.Equal(t, []string{"x1", "x2", "x3"}, ids, "a second range begins anew")
 
@@ -164,9 +170,9 @@ func TestEveryEmptyList(t *testing.T) {
 			t.Run(c.operation+"/"+name, func(t *testing.T) {
 				t.Parallel()
 				s, client := newStub(t, ok(200, body))
-				for id, err := range c.list(t.Context(), client) {
+				for listed, err := range c.list(t.Context(), client) {
 					require.NoError(t, err)
-					assert.Fail(t, "there is nothing to list", id)
+					assert.Fail(t, "there is nothing to list", listed.id)
 				}
 				assert.Len(t, s.seen(), 1)
 			})
@@ -195,10 +201,10 @@ func TestEveryListThatFails(t *testing.T) {
 				_, client := newStub(t, answer)
 				n := 0
 				var failure error
-				for id, err := range c.list(t.Context(), client) {
+				for listed, err := range c.list(t.Context(), client) {
 					n++
 					failure = err
-					assert.Empty(t, id, "nothing comes beside an error")
+					assert.Empty(t, listed, "nothing comes beside an error")
 				}
 				require.Equal(t, 1, n)
 				var said *basiq.Error
@@ -253,9 +259,9 @@ func TestPagedListsFollowLinks(t *testing.T) {
 			t.Parallel()
 			s, client := newStub(t, pages...)
 			var ids []string
-			for id, err := range c.list(t.Context(), client) {
+			for listed, err := range c.list(t.Context(), client) {
 				require.NoError(t, err)
-				ids = append(ids, id)
+				ids = append(ids, listed.id)
 			}
 			assert.Equal(t, []string{"x1", "x2"}, ids)
 			var queries []string
@@ -270,9 +276,9 @@ func TestPagedListsFollowLinks(t *testing.T) {
 			s, client := newStub(t, ok(200, `{"type":"list","data":[{"id":"x1"}],"links":{"next":"https://evil.example`+c.path+`?next=a"}}`))
 			var ids []string
 			var failure error
-			for id, err := range c.list(t.Context(), client) {
+			for listed, err := range c.list(t.Context(), client) {
 				if failure = err; err == nil {
-					ids = append(ids, id)
+					ids = append(ids, listed.id)
 				}
 			}
 			require.ErrorIs(t, failure, basiq.ErrBadPageLink)

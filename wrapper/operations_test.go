@@ -12,7 +12,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/basiq-go/basiq-go/gen"
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
@@ -220,115 +219,6 @@ func TestWhichOperationsAreRepeated(t *testing.T) {
 		}
 		assert.Equal(t, wantRepeats > 1, operation(t, c.id).Repeatable(), c.id)
 	}
-}
-
-func TestIDsThatChangeThePath(t *testing.T) {
-	t.Parallel()
-	bad := []string{"", ".", "..", "a/b", `a\b`, "a?b", "a#b", "a%2fb", "a b", "a\x00b", "a\nb", "ä", "refresh", "types", "transactions"}
-	calls := map[string]func(c *basiq.Client, t testing.TB, id string) error{
-		"Users.Get": func(c *basiq.Client, t testing.TB, id string) error {
-			_, err := c.Users.Get(t.Context(), id)
-			return err
-		},
-		"Users.Update": func(c *basiq.Client, t testing.TB, id string) error {
-			_, err := c.Users.Update(t.Context(), id, basiq.UpdateUser{Email: "a@b.c"})
-			return err
-		},
-		"Users.Delete": func(c *basiq.Client, t testing.TB, id string) error { return c.Users.Delete(t.Context(), id) },
-		"Connections.List": func(c *basiq.Client, t testing.TB, id string) error {
-			for _, err := range c.Connections.List(t.Context(), id) {
-				return err
-			}
-			return nil
-		},
-		"Connections.Create": func(c *basiq.Client, t testing.TB, id string) error {
-			_, err := c.Connections.Create(t.Context(), id, login)
-			return err
-		},
-		"Connections.Get": func(c *basiq.Client, t testing.TB, id string) error {
-			_, err := c.Connections.Get(t.Context(), userID, id)
-			return err
-		},
-		"Connections.Get/user": func(c *basiq.Client, t testing.TB, id string) error {
-			_, err := c.Connections.Get(t.Context(), id, connID)
-			return err
-		},
-		"Connections.Update": func(c *basiq.Client, t testing.TB, id string) error {
-			_, err := c.Connections.Update(t.Context(), userID, id, basiq.UpdateConnection{Password: basiq.NewSecret("x")})
-			return err
-		},
-		"Connections.Delete": func(c *basiq.Client, t testing.TB, id string) error {
-			return c.Connections.Delete(t.Context(), userID, id)
-		},
-		"Connections.Refresh": func(c *basiq.Client, t testing.TB, id string) error {
-			_, err := c.Connections.Refresh(t.Context(), userID, id)
-			return err
-		},
-		"Connections.RefreshAll": func(c *basiq.Client, t testing.TB, id string) error {
-			_, err := c.Connections.RefreshAll(t.Context(), id)
-			return err
-		},
-		"Connections.Purge": func(c *basiq.Client, t testing.TB, id string) error {
-			return c.Connections.Purge(t.Context(), userID, id)
-		},
-		"Jobs.Get": func(c *basiq.Client, t testing.TB, id string) error {
-			_, err := c.Jobs.Get(t.Context(), id)
-			return err
-		},
-		"Jobs.Wait": func(c *basiq.Client, t testing.TB, id string) error {
-			_, err := c.Jobs.Wait(t.Context(), id)
-			return err
-		},
-		"Jobs.Watch": func(c *basiq.Client, t testing.TB, id string) error {
-			for _, err := range c.Jobs.Watch(t.Context(), id) {
-				return err
-			}
-			return nil
-		},
-		"Jobs.List": func(c *basiq.Client, t testing.TB, id string) error {
-			for _, err := range c.Jobs.List(t.Context(), id) {
-				return err
-			}
-			return nil
-		},
-		"Jobs.AnswerMFA": func(c *basiq.Client, t testing.TB, id string) error {
-			_, err := c.Jobs.AnswerMFA(t.Context(), userID, id, basiq.NewSecret("1"))
-			return err
-		},
-		"Jobs.AnswerMFA/user": func(c *basiq.Client, t testing.TB, id string) error {
-			_, err := c.Jobs.AnswerMFA(t.Context(), id, jobID, basiq.NewSecret("1"))
-			return err
-		},
-		"Tokens.Get": func(c *basiq.Client, t testing.TB, id string) error {
-			_, err := c.Tokens.Get(t.Context(), basiq.ClientAccess(id))
-			return err
-		},
-	}
-	for name, call := range calls {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s, client := newStub(t, ok(200, "{}"))
-			for _, id := range bad {
-				err := call(client, t, id)
-				require.ErrorIs(t, err, basiq.ErrInvalidInput, "%q", id)
-				var input *basiq.InputError
-				require.ErrorAs(t, err, &input)
-				assert.NotEmpty(t, input.Argument)
-				assert.True(t, strings.HasPrefix(err.Error(), "basiq: "+strings.Split(name, "/")[0]+": "), err.Error())
-			}
-			assert.Empty(t, s.seen(), "nothing is sent")
-			assert.Zero(t, s.tokenRequests())
-		})
-	}
-	t.Run("Raw", func(t *testing.T) {
-		t.Parallel()
-		s, client := newStub(t, ok(200, "{}"))
-		for _, id := range bad {
-			_, err := client.Raw().DeleteConnection(t.Context(), userID, gen.ConnectionID(id))
-			require.Error(t, err, "%q", id)
-		}
-		assert.Empty(t, s.seen(), "nothing is sent")
-	})
 }
 
 func operation(t testing.TB, id string) basiq.Operation {

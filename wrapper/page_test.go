@@ -2,13 +2,16 @@ package basiq_test
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
+	"iter"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -355,31 +358,79 @@ func TestABreakLeavesNothingOpen(t *testing.T) {
 	}, 5*time.Second, time.Millisecond)
 }
 
-// Whatever link comes, what is sent next is the same collection of the same host, or nothing.
+// wholeLink is a link that nothing can be said against: what follows is its query.
+var wholeLink = regexp.MustCompile(`^\?([A-Za-z0-9._~!$&'()*+,;=:@/?-]|%[0-9A-Fa-f]{2})+$`)
+
+// Whatever link comes, what is sent next is the same collection of the same host, asked for with the link's own query to the
+// letter, or nothing. A link without a fault is followed.
 func FuzzPageLink(f *testing.F) {
 	for _, link := range []string{
 		"https://au-api.basiq.io/users/u1/transactions?next=a", "/users/u1/transactions?next=a", "?next=a", "", "#", "//evil.example/?a",
 		"https://au-api.basiq.io/users/u1/../u2/transactions?next=a", "?a=b c", "?%zz", "?next=\u00e4", "\\evil", "https:users?x",
+		"https://au-api.basiq.io:443/users/u1/transactions?next=a", "https://a@au-api.basiq.io/users/u1/transactions?next=a", "?a#b", "?limit=500",
+		"https://AU-API.basiq.io/users/u1/transactions?a", "/users/u1/transactions/?a", "/users/%751/transactions?a", "/basiq/users?next=a", "/users?next=a",
+		"https://gateway.example/basiq/users?next=a", "https://gateway.example/users?next=a", "?", "??", "?a?b",
+		"https://evil.example/users/u1/transactions?next=a", "http://au-api.basiq.io/users/u1/transactions?next=a", "/users/u1/transactions/x?a",
 	} {
 		f.Add(link)
+	}
+	w := new(wire)
+	client := newClient(f, w, oneAttempt)
+	behind := newClient(f, w, oneAttempt, basiq.WithBaseURL("https://gateway.example/basiq/"))
+	last := ok(200, `{"type":"list","data":[{"id":"x2"}]}`)
+	collections := map[string]func(t testing.TB) iter.Seq2[item, error]{
+		"https://au-api.basiq.io/users/u1/transactions": func(t testing.TB) iter.Seq2[item, error] {
+			return itemsOf(client.Transactions.List(t.Context(), userID), func(v *basiq.Transaction) string { return v.ID })
+		},
+		"https://gateway.example/basiq/users": func(t testing.TB) iter.Seq2[item, error] {
+			return itemsOf(behind.Users.List(t.Context()), func(v *basiq.User) string { return v.ID })
+		},
 	}
 	f.Fuzz(func(t *testing.T, link string) {
 		quoted, err := json.Marshal(link)
 		require.NoError(t, err)
-		s, client := newStub(t, ok(200, `{"type":"list","data":[{"id":"t1"}],"links":{"next":`+string(quoted)+`}}`), ok(200, `{"type":"list","data":[]}`))
-		n := 0
-		for _, err := range client.Transactions.List(t.Context(), userID) {
-			if err != nil {
-				require.ErrorIs(t, err, basiq.ErrBadPageLink)
-				require.Less(t, len(err.Error()), 300)
+		link = strings.ToValidUTF8(link, "\ufffd")
+		for address, list := range collections {
+			w.set(ok(200, `{"type":"list","data":[{"id":"x1"}],"links":{"next":`+string(quoted)+`}}`))
+			w.then = &last
+			var ids []string
+			var failure error
+			for listed, err := range list(t) {
+				require.NoError(t, failure, "an error comes last")
+				if failure = err; err == nil {
+					ids = append(ids, listed.id)
+				}
 			}
-			n++
-		}
-		require.Positive(t, n)
-		for _, sent := range s.seen() {
-			require.Equal(t, "GET /users/u1/transactions", sent.String())
-			require.Equal(t, "Bearer token-1", sent.Authorization)
-			require.NotContains(t, sent.Query, " ")
+			for _, sent := range w.sent {
+				where := *sent.URL
+				where.RawQuery, where.ForceQuery = "", false
+				require.Equal(t, address, where.String())
+				require.Equal(t, sent.URL.Host, cmp.Or(sent.Host, sent.URL.Host))
+				require.Equal(t, "Bearer token-1", sent.Header.Get("Authorization"))
+			}
+			if rest, whole := strings.CutPrefix(link, address); (whole || strings.HasPrefix(link, "?")) && wholeLink.MatchString(rest) && rest != "?"+w.sent[0].URL.RawQuery {
+				require.NoError(t, failure)
+			}
+			switch {
+			case failure != nil:
+				require.ErrorIs(t, failure, basiq.ErrBadPageLink)
+				checkText(t, failure, 300)
+				require.Equal(t, []string{"x1"}, ids, "what came before is good")
+				require.Len(t, w.sent, 1, "nothing is sent there")
+			case link == "":
+				require.Equal(t, []string{"x1"}, ids)
+				require.Len(t, w.sent, 1)
+			default:
+				require.Equal(t, []string{"x1", "x2"}, ids)
+				require.Len(t, w.sent, 2)
+				leads, err := w.sent[0].URL.Parse(link)
+				require.NoError(t, err)
+				leads.User, leads.RawQuery, leads.Fragment, leads.RawFragment, leads.ForceQuery = nil, "", "", "", false
+				require.Equal(t, address, leads.String(), "only a link that leads here is followed")
+				_, query, _ := strings.Cut(link, "?")
+				query, _, _ = strings.Cut(query, "#")
+				require.Equal(t, query, w.sent[1].URL.RawQuery)
+			}
 		}
 	})
 }

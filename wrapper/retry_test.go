@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"math/big"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -673,21 +674,63 @@ func TestBodyThatCannotBeSentAgain(t *testing.T) {
 	assert.Len(t, s.seen(), 1)
 }
 
+// Whatever the header says, it means what another reader has it mean, within bounds; the call waits as long as it says, or
+// does not wait at all where that is longer than the caller allows.
 func FuzzRetryAfter(f *testing.F) {
-	for _, seed := range []string{"", "0", "120", "-1", "1.5", "Wed, 21 Oct 2026 07:28:00 GMT", "99999999999999999999", "\x00", "1e9"} {
+	for _, seed := range []string{
+		"", "0", "120", "-1", "1.5", "Sat, 01 Jan 2000 00:00:03 GMT", "Saturday, 01-Jan-00 00:00:04 GMT", "Sat Jan  1 00:00:05 2000", "99999999999999999999",
+		"\x00", "1e9", "5", "6", "+1", "1_0", "0x1", "٣", "Fri, 31 Dec 1999 23:59:59 GMT", "Sat, 01 Jan 2000 00:00:03 CET", " 3\t", "31536001", "9223372036854775807",
+	} {
 		f.Add(seed)
 	}
+	const most = 5 * time.Second
 	f.Fuzz(func(t *testing.T, value string) {
-		s := &stub{answer: func(int, request) (*http.Response, error) {
-			resp := reply(429, "")
-			resp.Header["Retry-After"] = []string{value}
-			return resp, nil
-		}}
-		client := newClient(t, s, basiq.WithRetry(basiq.Retry{MaxAttempts: 1, BaseDelay: 1, MaxDelay: 1}))
-		_, err := client.Users.Get(t.Context(), userID)
-		var failure *basiq.Error
-		require.ErrorAs(t, err, &failure)
-		assert.GreaterOrEqual(t, failure.RetryAfter, time.Duration(0))
-		assert.LessOrEqual(t, failure.RetryAfter, 365*24*time.Hour)
+		synctest.Test(t, func(t *testing.T) {
+			turned := reply(429, "")
+			turned.Header["Retry-After"] = []string{value}
+			var waits []time.Duration
+			start := time.Now()
+			s := &stub{answer: func(n int, _ request) (*http.Response, error) {
+				waits = append(waits, time.Since(start))
+				if n == 1 {
+					return turned, nil
+				}
+				return reply(200, userJSON), nil
+			}}
+			client := newClient(t, s, basiq.WithRetry(basiq.Retry{MaxAttempts: 2, BaseDelay: time.Nanosecond, MaxDelay: most}))
+			want := readRetryAfter(value, start)
+			_, err := client.Users.Get(t.Context(), userID)
+			if want <= most {
+				require.NoError(t, err)
+				require.Len(t, waits, 2)
+				require.GreaterOrEqual(t, waits[1], want)
+				require.LessOrEqual(t, waits[1], min(want+time.Nanosecond, most))
+				return
+			}
+			require.Len(t, waits, 1)
+			require.Zero(t, time.Since(start))
+			var failure *basiq.Error
+			require.ErrorAs(t, err, &failure)
+			require.Equal(t, want, failure.RetryAfter)
+		})
 	})
+}
+
+// readRetryAfter reads the header as RFC 9110 has it: digits, or one of three forms of a date. It is at most a year.
+func readRetryAfter(value string, now time.Time) time.Duration {
+	const year = 365 * 24 * time.Hour
+	value = strings.TrimSpace(value)
+	if value != "" && strings.Trim(value, "0123456789") == "" {
+		seconds, _ := new(big.Int).SetString(value, 10)
+		if seconds.Cmp(big.NewInt(int64(year/time.Second))) > 0 {
+			return year
+		}
+		return time.Duration(seconds.Int64()) * time.Second
+	}
+	for _, layout := range []string{"Mon, 02 Jan 2006 15:04:05 GMT", "Monday, 02-Jan-06 15:04:05 MST", "Mon Jan _2 15:04:05 2006"} {
+		if date, err := time.Parse(layout, value); err == nil {
+			return min(max(date.Sub(now), 0), year)
+		}
+	}
+	return 0
 }

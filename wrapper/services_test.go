@@ -48,279 +48,69 @@ func all[T any](t testing.TB, seq iter.Seq2[*T, error]) []*T {
 	return items
 }
 
-// serviceCall is a call with an id in its path.
-type serviceCall struct {
-	operation string
-	// argument is the argument that id is given for.
-	argument string
-	call     func(t testing.TB, c *basiq.Client, id string) error
-}
-
-// serviceIDs has a row for each id that stands in a path. Those of users, connections and jobs are in
-// TestIDsThatChangeThePath.
-var serviceIDs = []serviceCall{
-	{"Accounts.List", "userID", func(t testing.TB, c *basiq.Client, id string) error {
-		return rangeErr(c.Accounts.List(t.Context(), id))
-	}},
-	{"Accounts.Get", "userID", func(t testing.TB, c *basiq.Client, id string) error {
-		return errOf(c.Accounts.Get(t.Context(), id, "a1"))
-	}},
-	{"Accounts.Get", "accountID", func(t testing.TB, c *basiq.Client, id string) error {
-		return errOf(c.Accounts.Get(t.Context(), userID, id))
-	}},
-	{"Transactions.List", "userID", func(t testing.TB, c *basiq.Client, id string) error {
-		return rangeErr(c.Transactions.List(t.Context(), id))
-	}},
-	{"Transactions.List", "userID", func(t testing.TB, c *basiq.Client, id string) error {
-		return errOf(c.Transactions.Page(t.Context(), id, "next=a"))
-	}},
-	{"Transactions.Get", "userID", func(t testing.TB, c *basiq.Client, id string) error {
-		return errOf(c.Transactions.Get(t.Context(), id, "t1"))
-	}},
-	{"Transactions.Get", "transactionID", func(t testing.TB, c *basiq.Client, id string) error {
-		return errOf(c.Transactions.Get(t.Context(), userID, id))
-	}},
-	{"Statements.Upload", "userID", func(t testing.TB, c *basiq.Client, id string) error {
-		return errOf(c.Statements.Upload(t.Context(), id, basiq.Statement{InstitutionID: "AU00000", Name: "a.pdf", Content: strings.NewReader("%PDF")}))
-	}},
-	{"Statements.Upload", "statement.InstitutionID", func(t testing.TB, c *basiq.Client, id string) error {
-		return errOf(c.Statements.Upload(t.Context(), userID, basiq.Statement{InstitutionID: id, Name: "a.pdf", Content: strings.NewReader("%PDF")}))
-	}},
-	{"Consents.List", "userID", func(t testing.TB, c *basiq.Client, id string) error {
-		return rangeErr(c.Consents.List(t.Context(), id))
-	}},
-	{"Consents.Delete", "userID", func(t testing.TB, c *basiq.Client, id string) error {
-		return c.Consents.Delete(t.Context(), id, "n1")
-	}},
-	{"Consents.Delete", "consentID", func(t testing.TB, c *basiq.Client, id string) error {
-		return c.Consents.Delete(t.Context(), userID, id)
-	}},
-	{"AuthLinks.Create", "userID", func(t testing.TB, c *basiq.Client, id string) error {
-		return errOf(c.AuthLinks.Create(t.Context(), id, basiq.CreateAuthLink{}))
-	}},
-	{"AuthLinks.Get", "userID", func(t testing.TB, c *basiq.Client, id string) error {
-		return errOf(c.AuthLinks.Get(t.Context(), id))
-	}},
-	{"AuthLinks.Delete", "userID", func(t testing.TB, c *basiq.Client, id string) error {
-		return c.AuthLinks.Delete(t.Context(), id)
-	}},
-	{"Identities.List", "userID", func(t testing.TB, c *basiq.Client, id string) error {
-		return rangeErr(c.Identities.List(t.Context(), id))
-	}},
-	{"Identities.Get", "userID", func(t testing.TB, c *basiq.Client, id string) error {
-		return errOf(c.Identities.Get(t.Context(), id, "i1"))
-	}},
-	{"Identities.Get", "identityID", func(t testing.TB, c *basiq.Client, id string) error {
-		return errOf(c.Identities.Get(t.Context(), userID, id))
-	}},
-	{"Connectors.Get", "institutionID", func(t testing.TB, c *basiq.Client, id string) error {
-		return errOf(c.Connectors.Get(t.Context(), id, basiq.ConnectionMethodWeb))
-	}},
-	{"Connectors.Get", "method", func(t testing.TB, c *basiq.Client, id string) error {
-		return errOf(c.Connectors.Get(t.Context(), "AU00000", basiq.ConnectionMethod(id)))
-	}},
-	{"Connectors.GetPublic", "institutionID", func(t testing.TB, c *basiq.Client, id string) error {
-		return errOf(c.Connectors.GetPublic(t.Context(), id, basiq.ConnectionMethodWeb))
-	}},
-	{"Connectors.GetPublic", "method", func(t testing.TB, c *basiq.Client, id string) error {
-		return errOf(c.Connectors.GetPublic(t.Context(), "AU00000", basiq.ConnectionMethod(id)))
-	}},
-	{"Institutions.Get", "institutionID", func(t testing.TB, c *basiq.Client, id string) error {
-		return errOf(c.Institutions.Get(t.Context(), id))
-	}},
-	{"Affordability.List", "userID", func(t testing.TB, c *basiq.Client, id string) error {
-		return rangeErr(c.Affordability.List(t.Context(), id))
-	}},
-	{"Affordability.Create", "userID", func(t testing.TB, c *basiq.Client, id string) error {
-		return errOf(c.Affordability.Create(t.Context(), id, basiq.AffordabilityRequest{}))
-	}},
-	{"Affordability.Create", "request.Accounts", func(t testing.TB, c *basiq.Client, id string) error {
-		return errOf(c.Affordability.Create(t.Context(), userID, basiq.AffordabilityRequest{Accounts: []string{"a1", id}}))
-	}},
-	{"Affordability.Get", "userID", func(t testing.TB, c *basiq.Client, id string) error {
-		return errOf(c.Affordability.Get(t.Context(), id, "s1"))
-	}},
-	{"Affordability.Get", "snapshotID", func(t testing.TB, c *basiq.Client, id string) error {
-		return errOf(c.Affordability.Get(t.Context(), userID, id))
-	}},
-	{"Affordability.Get", "userID", func(t testing.TB, c *basiq.Client, id string) error {
-		return errOf(c.Affordability.PDF(t.Context(), id, "s1"))
-	}},
-	{"Affordability.Get", "snapshotID", func(t testing.TB, c *basiq.Client, id string) error {
-		return errOf(c.Affordability.PDF(t.Context(), userID, id))
-	}},
-	{"Affordability.Transactions", "userID", func(t testing.TB, c *basiq.Client, id string) error {
-		return rangeErr(c.Affordability.Transactions(t.Context(), id, "s1"))
-	}},
-	{"Affordability.Transactions", "snapshotID", func(t testing.TB, c *basiq.Client, id string) error {
-		return errOf(c.Affordability.TransactionsPage(t.Context(), userID, id, ""))
-	}},
-	{"Income.Create", "userID", func(t testing.TB, c *basiq.Client, id string) error {
-		return errOf(c.Income.Create(t.Context(), id, basiq.AffordabilityRequest{}))
-	}},
-	{"Income.Get", "userID", func(t testing.TB, c *basiq.Client, id string) error {
-		return errOf(c.Income.Get(t.Context(), id, "s1"))
-	}},
-	{"Income.Get", "snapshotID", func(t testing.TB, c *basiq.Client, id string) error {
-		return errOf(c.Income.Get(t.Context(), userID, id))
-	}},
-	{"Expenses.Create", "userID", func(t testing.TB, c *basiq.Client, id string) error {
-		return errOf(c.Expenses.Create(t.Context(), id, basiq.AffordabilityRequest{}))
-	}},
-	{"Expenses.Get", "userID", func(t testing.TB, c *basiq.Client, id string) error {
-		return errOf(c.Expenses.Get(t.Context(), id, "s1"))
-	}},
-	{"Expenses.Get", "snapshotID", func(t testing.TB, c *basiq.Client, id string) error {
-		return errOf(c.Expenses.Get(t.Context(), userID, id))
-	}},
-	{"Reports.Get", "reportID", func(t testing.TB, c *basiq.Client, id string) error {
-		return errOf(c.Reports.Get(t.Context(), id))
-	}},
-	{"Reports.Get", "reportID", func(t testing.TB, c *basiq.Client, id string) error {
-		return errOf(c.Reports.PDF(t.Context(), id))
-	}},
-	{"Reports.Delete", "reportID", func(t testing.TB, c *basiq.Client, id string) error {
-		return c.Reports.Delete(t.Context(), id)
-	}},
-	{"Reports.Transactions", "reportID", func(t testing.TB, c *basiq.Client, id string) error {
-		return rangeErr(c.Reports.Transactions(t.Context(), id))
-	}},
-	{"Reports.Transactions", "reportID", func(t testing.TB, c *basiq.Client, id string) error {
-		return errOf(c.Reports.TransactionsPage(t.Context(), id, ""))
-	}},
-	{"Reports.Type", "reportTypeID", func(t testing.TB, c *basiq.Client, id string) error {
-		return errOf(c.Reports.Type(t.Context(), id))
-	}},
-	{"Events.Get", "eventID", func(t testing.TB, c *basiq.Client, id string) error {
-		return errOf(c.Events.Get(t.Context(), id))
-	}},
-	{"Events.Type", "eventType", func(t testing.TB, c *basiq.Client, id string) error {
-		return errOf(c.Events.Type(t.Context(), basiq.EventTypeName(id)))
-	}},
-	{"Webhooks.Get", "webhookID", func(t testing.TB, c *basiq.Client, id string) error {
-		return errOf(c.Webhooks.Get(t.Context(), id))
-	}},
-	{"Webhooks.Update", "webhookID", func(t testing.TB, c *basiq.Client, id string) error {
-		return errOf(c.Webhooks.Update(t.Context(), id, basiq.UpdateWebhook{URL: "https://piper.com/basiq-messages/"}))
-	}},
-	{"Webhooks.Delete", "webhookID", func(t testing.TB, c *basiq.Client, id string) error {
-		return c.Webhooks.Delete(t.Context(), id)
-	}},
-	{"Webhooks.Messages", "webhookID", func(t testing.TB, c *basiq.Client, id string) error {
-		return rangeErr(c.Webhooks.Messages(t.Context(), id))
-	}},
-	{"Webhooks.Messages", "webhookID", func(t testing.TB, c *basiq.Client, id string) error {
-		return errOf(c.Webhooks.MessagesPage(t.Context(), id, ""))
-	}},
-	{"Webhooks.Message", "webhookID", func(t testing.TB, c *basiq.Client, id string) error {
-		return errOf(c.Webhooks.Message(t.Context(), id, "m1"))
-	}},
-	{"Webhooks.Message", "messageID", func(t testing.TB, c *basiq.Client, id string) error {
-		return errOf(c.Webhooks.Message(t.Context(), "w1", id))
-	}},
-}
-
-// An id must not turn a request into one for another thing, such as DELETE /reports/.. or GET /reports/types.
-func TestServicesRefuseIDsThatChangeThePath(t *testing.T) {
-	t.Parallel()
-	for _, c := range serviceIDs {
-		t.Run(c.operation+"/"+c.argument, func(t *testing.T) {
-			t.Parallel()
-			s, client := newStub(t, ok(200, `{"type":"list","id":"x","data":[]}`))
-			for _, id := range []string{"", ".", "..", "a/b", `a\b`, "a?b", "a#b", "a%2fb", "a b", "a\nb", "ä", "types", "transactions", "refresh"} {
-				err := c.call(t, client, id)
-				require.ErrorIs(t, err, basiq.ErrInvalidInput, "%q", id)
-				var input *basiq.InputError
-				require.ErrorAs(t, err, &input)
-				assert.Equal(t, c.operation, input.Operation)
-				assert.Equal(t, c.argument, input.Argument, "%q", id)
-				assert.Contains(t, err.Error(), "not an id")
-			}
-			assert.Empty(t, s.seen(), "nothing is sent")
-			assert.Zero(t, s.tokenRequests(), "not even for a token")
-		})
-	}
-	t.Run("all of them", func(t *testing.T) {
-		t.Parallel()
-		for _, op := range basiq.Operations() {
-			if service, _, _ := strings.Cut(op.Name, "."); service == "Users" || service == "Connections" || service == "Jobs" {
-				continue // in TestIDsThatChangeThePath
-			}
-			arguments := map[string]bool{}
-			for _, c := range serviceIDs {
-				if c.operation == op.Name {
-					arguments[c.argument] = true
-				}
-			}
-			assert.GreaterOrEqual(t, len(arguments), strings.Count(op.Path, "{"), "%s has no case for one of its ids", op.Name)
-		}
-	})
-}
-
 // thing is a call that gets one thing.
 type thing struct {
 	operation, path string
-	// get returns the thing's id.
-	get func(t testing.TB, c *basiq.Client) (string, error)
+	get             func(t testing.TB, c *basiq.Client) (item, error)
 }
 
-// got is the id of what a call returned; a call must not return both a thing and an error.
-func got[T any](idOf func(*T) string) func(*T, error) (string, error) {
-	return func(value *T, err error) (string, error) {
+// got is what a call returned; a call must not return both a thing and an error.
+func got[T any](idOf func(*T) string) func(*T, error) (item, error) {
+	return func(value *T, err error) (item, error) {
 		switch {
 		case err != nil && value != nil:
-			return "", errors.New("the test got a value beside the error")
+			return item{}, errors.New("the test got a value beside the error")
 		case err != nil:
-			return "", err
+			return item{}, err
 		}
-		return idOf(value), nil
+		return item{idOf(value), value}, nil
 	}
 }
 
 var things = []thing{
-	{"Accounts.Get", "/users/u1/accounts/x1", func(t testing.TB, c *basiq.Client) (string, error) {
+	{"Accounts.Get", "/users/u1/accounts/x1", func(t testing.TB, c *basiq.Client) (item, error) {
 		return got(func(v *basiq.Account) string { return v.ID })(c.Accounts.Get(t.Context(), userID, "x1"))
 	}},
-	{"Transactions.Get", "/users/u1/transactions/x1", func(t testing.TB, c *basiq.Client) (string, error) {
+	{"Transactions.Get", "/users/u1/transactions/x1", func(t testing.TB, c *basiq.Client) (item, error) {
 		return got(func(v *basiq.Transaction) string { return v.ID })(c.Transactions.Get(t.Context(), userID, "x1"))
 	}},
-	{"Identities.Get", "/users/u1/identities/x1", func(t testing.TB, c *basiq.Client) (string, error) {
+	{"Identities.Get", "/users/u1/identities/x1", func(t testing.TB, c *basiq.Client) (item, error) {
 		return got(func(v *basiq.Identity) string { return v.ID })(c.Identities.Get(t.Context(), userID, "x1"))
 	}},
-	{"Connectors.Get", "/connectors/x1/web", func(t testing.TB, c *basiq.Client) (string, error) {
+	{"Connectors.Get", "/connectors/x1/web", func(t testing.TB, c *basiq.Client) (item, error) {
 		return got(func(v *basiq.Connector) string { return v.ID })(c.Connectors.Get(t.Context(), "x1", basiq.ConnectionMethodWeb))
 	}},
-	{"Connectors.GetPublic", "/public/connectors/x1/web", func(t testing.TB, c *basiq.Client) (string, error) {
+	{"Connectors.GetPublic", "/public/connectors/x1/web", func(t testing.TB, c *basiq.Client) (item, error) {
 		return got(func(v *basiq.Connector) string { return v.ID })(c.Connectors.GetPublic(t.Context(), "x1", basiq.ConnectionMethodWeb))
 	}},
-	{"Institutions.Get", "/institutions/x1", func(t testing.TB, c *basiq.Client) (string, error) {
+	{"Institutions.Get", "/institutions/x1", func(t testing.TB, c *basiq.Client) (item, error) {
 		return got(func(v *basiq.Institution) string { return v.ID })(c.Institutions.Get(t.Context(), "x1"))
 	}},
-	{"Affordability.Get", "/users/u1/affordability/x1", func(t testing.TB, c *basiq.Client) (string, error) {
+	{"Affordability.Get", "/users/u1/affordability/x1", func(t testing.TB, c *basiq.Client) (item, error) {
 		return got(func(v *basiq.Affordability) string { return v.ID })(c.Affordability.Get(t.Context(), userID, "x1"))
 	}},
-	{"Income.Get", "/users/u1/income/x1", func(t testing.TB, c *basiq.Client) (string, error) {
+	{"Income.Get", "/users/u1/income/x1", func(t testing.TB, c *basiq.Client) (item, error) {
 		return got(func(v *basiq.Income) string { return v.ID })(c.Income.Get(t.Context(), userID, "x1"))
 	}},
-	{"Expenses.Get", "/users/u1/expenses/x1", func(t testing.TB, c *basiq.Client) (string, error) {
+	{"Expenses.Get", "/users/u1/expenses/x1", func(t testing.TB, c *basiq.Client) (item, error) {
 		return got(func(v *basiq.Expenses) string { return v.ID })(c.Expenses.Get(t.Context(), userID, "x1"))
 	}},
-	{"Reports.Get", "/reports/x1", func(t testing.TB, c *basiq.Client) (string, error) {
+	{"Reports.Get", "/reports/x1", func(t testing.TB, c *basiq.Client) (item, error) {
 		return got(func(v *basiq.Report) string { return v.ID })(c.Reports.Get(t.Context(), "x1"))
 	}},
-	{"Reports.Type", "/reports/types/x1", func(t testing.TB, c *basiq.Client) (string, error) {
+	{"Reports.Type", "/reports/types/x1", func(t testing.TB, c *basiq.Client) (item, error) {
 		return got(func(v *basiq.ReportType) string { return v.ID })(c.Reports.Type(t.Context(), "x1"))
 	}},
-	{"Events.Get", "/events/x1", func(t testing.TB, c *basiq.Client) (string, error) {
+	{"Events.Get", "/events/x1", func(t testing.TB, c *basiq.Client) (item, error) {
 		return got(func(v *basiq.Event) string { return v.ID })(c.Events.Get(t.Context(), "x1"))
 	}},
-	{"Events.Type", "/events/types/x1", func(t testing.TB, c *basiq.Client) (string, error) {
+	{"Events.Type", "/events/types/x1", func(t testing.TB, c *basiq.Client) (item, error) {
 		return got(func(v *basiq.EventType) string { return string(v.ID) })(c.Events.Type(t.Context(), "x1"))
 	}},
-	{"Webhooks.Get", "/notifications/webhooks/x1", func(t testing.TB, c *basiq.Client) (string, error) {
+	{"Webhooks.Get", "/notifications/webhooks/x1", func(t testing.TB, c *basiq.Client) (item, error) {
 		return got(func(v *basiq.Webhook) string { return v.ID })(c.Webhooks.Get(t.Context(), "x1"))
 	}},
-	{"Webhooks.Message", "/notifications/webhooks/w1/messages/x1", func(t testing.TB, c *basiq.Client) (string, error) {
+	{"Webhooks.Message", "/notifications/webhooks/w1/messages/x1", func(t testing.TB, c *basiq.Client) (item, error) {
 		return got(func(v *basiq.WebhookMessage) string { return v.ID })(c.Webhooks.Message(t.Context(), "w1", "x1"))
 	}},
 }
@@ -332,9 +122,9 @@ func TestGettingOneThing(t *testing.T) {
 			t.Parallel()
 			// Basiq adds fields without notice, and leaves out or empties what an institution does not tell.
 			s, client := newStub(t, ok(200, `{"type":"new-kind","id":"x1","brandNew":{"deep":[1,"2",null]},"status":"brand-new","links":null,"data":null}`))
-			id, err := c.get(t, client)
+			thing, err := c.get(t, client)
 			require.NoError(t, err)
-			assert.Equal(t, "x1", id)
+			assert.Equal(t, "x1", thing.id)
 			require.Len(t, s.seen(), 1)
 			sent := s.seen()[0]
 			assert.Equal(t, "GET "+c.path, sent.String())

@@ -8,6 +8,8 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -19,8 +21,8 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/webhook"
 )
 
-// Whatever the headers and the body are, nothing panics, every refusal is one of the documented ones, and what passes has
-// the signature that a second implementation makes. A timestamp of "now" stands for the time at which the test runs; a
+// Whatever the headers and the body are, what passes is what a second implementation lets pass, and every refusal is one of
+// the documented ones. A timestamp of "now" stands for the time at which the test runs; a
 // signature of "good" for the right one.
 func FuzzParse(f *testing.F) {
 	f.Add("msg_1", "now", "v1,good", []byte(payload))
@@ -39,6 +41,10 @@ func FuzzParse(f *testing.F) {
 
 		header := http.Header{"Webhook-Id": {id}, "Webhook-Timestamp": {timestamp}, "Webhook-Signature": {signatures}}
 		verified := verifier.Verify(header, body)
+		seconds, err := strconv.ParseUint(timestamp, 10, 63)
+		good := err == nil && timestamp == strconv.FormatUint(seconds, 10) && time.Since(time.Unix(int64(seconds), 0)).Abs() < 5*time.Minute &&
+			onlyID.MatchString(id) && len(id) <= 256 && len(signatures) <= 4<<10 && slices.Contains(strings.Split(signatures, " "), "v1,"+right)
+		require.Equal(t, good, verified == nil, "%v", verified)
 		req := httptest.NewRequest(http.MethodPost, "/", bytes.NewReader(body))
 		req.Header = header
 		event, err := verifier.Parse(req)
@@ -65,6 +71,8 @@ func FuzzParse(f *testing.F) {
 		checkEntity(t, event)
 	})
 }
+
+var onlyID = regexp.MustCompile(`^[!-~]+$`)
 
 // What is signed here passes here.
 func FuzzSign(f *testing.F) {

@@ -1,7 +1,9 @@
 package bank_test
 
 import (
+	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -156,13 +158,19 @@ func TestEnrich_whatTheBooksWrite(t *testing.T) {
 	}
 }
 
+// What a line says is the same in small letters or capitals, and with something around it; a line without a word says nothing.
 func FuzzEnrich(f *testing.F) {
-	f.Add("WOOLWORTHS 1624 DEE WHY NSW")
-	f.Add("\xffKMART\x00")
+	for _, line := range []string{"WOOLWORTHS 1624 DEE WHY NSW", "\xffKMART\x00", "kmart", "KMARTS", "ÄKMART", "UBER DRIVER PAYMENTS", "7-ELEVEN", ""} {
+		f.Add(line)
+	}
 	f.Fuzz(func(t *testing.T, line string) {
 		m, c, ok := bank.Enrich(line)
-		if (m != nil) != ok || (c != nil) != ok {
-			t.Fatalf("Enrich(%q) = %v, %v, %v", line, m, c, ok)
+		require.Equal(t, ok, m != nil)
+		require.Equal(t, ok, c != nil)
+		require.True(t, !ok || strings.ContainsFunc(line, unicode.IsLetter))
+		for _, other := range []string{strings.ToUpper(line), "~ " + line + " ~", "*" + line} {
+			again, _, _ := bank.Enrich(other)
+			require.Same(t, m, again, "%q", other)
 		}
 	})
 }

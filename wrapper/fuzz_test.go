@@ -1,0 +1,603 @@
+package basiq_test
+
+import (
+	"bytes"
+	"context"
+	"encoding"
+	"encoding/json"
+	"fmt"
+	"io"
+	"iter"
+	"math/big"
+	"net/http"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"runtime/metrics"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/require"
+
+	basiq "github.com/basiq-go/basiq-go/wrapper"
+)
+
+// oneAttempt has a call fail with what came first.
+var oneAttempt = basiq.WithRetry(basiq.Retry{MaxAttempts: 1, BaseDelay: 1, MaxDelay: 1})
+
+// wire is a transport that answers as the fuzzer says, and keeps what was sent. One call goes over it at a time.
+type wire struct {
+	answer answerOf
+	// then is the answer to all requests but the first, where there is one.
+	then *answerOf
+	// token is the answer to POST /token; where there is none, that is as it should be.
+	token *answerOf
+	sent  []*http.Request
+}
+
+func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.Body != nil {
+		_, _ = io.Copy(io.Discard, req.Body)
+		_ = req.Body.Close()
+	}
+	switch {
+	case strings.HasSuffix(req.URL.Path, "/token") && w.token == nil:
+		return reply(http.StatusOK, tokenJSON), nil
+	case strings.HasSuffix(req.URL.Path, "/token"):
+		return w.token.response(), nil
+	}
+	w.sent = append(w.sent, req)
+	if len(w.sent) > 1 && w.then != nil {
+		return w.then.response(), nil
+	}
+	return w.answer.response(), nil
+}
+
+// set has the wire answer, and forgets what was before.
+func (w *wire) set(answer answerOf) { *w = wire{answer: answer} }
+
+// payloads are the answers in Basiq's own documents, for a fuzzer to begin with: without the largest, which are slow, and
+// without any where the repository is not there.
+func payloads(tb testing.TB) [][]byte {
+	tb.Helper()
+	var found [][]byte
+	for _, pattern := range []string{"official/*/*/*.json", "Job*/*.json", "Connection*/*.json", "ErrorResponse/*.json"} {
+		names, err := filepath.Glob(filepath.Join("..", "api", "conformance", "testdata", filepath.FromSlash(pattern)))
+		require.NoError(tb, err)
+		for _, name := range names {
+			body, err := os.ReadFile(name)
+			require.NoError(tb, err)
+			if len(body) < 12<<10 && !strings.Contains(name, ".request.") {
+				found = append(found, body)
+			}
+		}
+	}
+	return found
+}
+
+// grafts are what stands in a payload where it is not looked for.
+var grafts = []string{
+	`null`, `""`, `"x"`, `0`, `-1`, `1e400`, `9223372036854775808`, `1.5`, `true`, `[]`, `{}`, `[null]`, `[[]]`, `[{},{}]`, `{"id":1}`, `"\ud800"`,
+	`"https://evil.example/"`, `["a","b"]`, `-0`, ``,
+}
+
+// addBodies has a fuzzer begin with bodies as they should be, and with one value in each that is not.
+func addBodies(f *testing.F, more ...string) {
+	f.Helper()
+	bodies := payloads(f)
+	for _, c := range operationCalls {
+		bodies = append(bodies, []byte(c.body))
+	}
+	for i, body := range bodies {
+		f.Add(body, uint(i*i), []byte(grafts[i%len(grafts)]))
+	}
+	for _, body := range more {
+		f.Add([]byte(body), uint(0), []byte{})
+	}
+}
+
+// graft puts a value into JSON in place of the one that is at that place, counted round and round. A fuzzer that changes
+// bytes would rarely get past the brackets. What is no JSON stays as it is.
+func graft(body []byte, at uint, value []byte) []byte {
+	if !json.Valid(body) || !json.Valid(value) {
+		return body
+	}
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	var spans [][2]int64
+	var read func()
+	read = func() {
+		token, _ := decoder.Token()
+		i, start := len(spans), decoder.InputOffset()
+		spans = append(spans, [2]int64{})
+		switch token {
+		case json.Delim('{'), json.Delim('['):
+			start--
+			for decoder.More() {
+				if token == json.Delim('{') {
+					_, _ = decoder.Token()
+				}
+				read()
+			}
+			_, _ = decoder.Token()
+		default:
+			// The decoder does not say where a token begins: after the bracket, comma or colon before it.
+			before := bytes.TrimRight(body[:start], " \t\r\n")
+			start = int64(len(before)) - tokenSize(before)
+		}
+		spans[i] = [2]int64{start, decoder.InputOffset()}
+	}
+	read()
+	span := spans[at%uint(len(spans))]
+	return slices.Concat(body[:span[0]], value, body[span[1]:])
+}
+
+// tokenSize is how long the text or the word is that JSON ends with.
+func tokenSize(before []byte) int64 {
+	if before[len(before)-1] != '"' {
+		return int64(len(before) - 1 - bytes.LastIndexAny(before, "[,: \t\r\n"))
+	}
+	for i := len(before) - 2; ; i-- {
+		escapes := len(before[:i]) - len(bytes.TrimRight(before[:i], `\`))
+		if before[i] == '"' && escapes%2 == 0 {
+			return int64(len(before) - i)
+		}
+	}
+}
+
+func TestGraft(t *testing.T) {
+	t.Parallel()
+	const body = ` {"a": [1, "\\\"x", null ],"b" :{}, "c":-1e5} `
+	for at, want := range []string{
+		` 7 `, ` {"a": 7,"b" :{}, "c":-1e5} `, ` {"a": [7, "\\\"x", null ],"b" :{}, "c":-1e5} `, ` {"a": [1, 7, null ],"b" :{}, "c":-1e5} `,
+		` {"a": [1, "\\\"x", 7 ],"b" :{}, "c":-1e5} `, ` {"a": [1, "\\\"x", null ],"b" :7, "c":-1e5} `, ` {"a": [1, "\\\"x", null ],"b" :{}, "c":7} `, ` 7 `,
+	} {
+		require.Equal(t, want, string(graft([]byte(body), uint(at), []byte("7"))))
+	}
+	for _, c := range [][3]string{{body, "[", body}, {"true", "7", "7"}, {"[", "7", "["}} {
+		require.Equal(t, c[2], string(graft([]byte(c[0]), 5, []byte(c[1]))))
+	}
+}
+
+// breaks is what ends a line, or starts something else than text, in a log or a terminal.
+const breaks = "\n\v\f\r\x00\x1b\u0085\u2028\u2029"
+
+// checkText checks what every error's text is, whatever has come: one line, of bounded length, and UTF-8.
+func checkText(t testing.TB, err error, most int) {
+	t.Helper()
+	text := err.Error()
+	require.False(t, strings.ContainsAny(text, breaks), "%q", text)
+	require.Less(t, len(text), most)
+	require.True(t, utf8.ValidString(text))
+	require.NotContains(t, fmt.Sprintf("%+v", err), "\n")
+}
+
+// unusable is all that may be said of an answer with 200 that is of no use: nothing but single characters of it.
+var unusable = regexp.MustCompile(`^basiq: [A-Za-z]+\.[A-Za-z]+: 200: done, but the answer cannot be read: (` + strings.Join([]string{
+	`it is no JSON object`, `the field "[A-Za-z0-9_.\-]+" is not of the kind [A-Za-z0-9_.*\[\]]+`,
+	`invalid character '.{1,10}' .{1,60}`, `unexpected end of JSON input`, `exceeded max depth`, `json: .{1,60}`,
+	`there is no [A-Za-z_ ]{1,30} in it`, `it is not of the type [a-z/]+`,
+	`the link to the next page cannot be followed: [a-zA-Z' ]+`,
+}, "|") + `)$`)
+
+// checkUnusable checks the error of a call that was answered with 200.
+func checkUnusable(t testing.TB, err error, operation string) {
+	t.Helper()
+	var failure *basiq.Error
+	require.ErrorAs(t, err, &failure)
+	require.Equal(t, operation, failure.Operation)
+	require.Equal(t, http.StatusOK, failure.StatusCode)
+	require.Empty(t, failure.Details)
+	require.True(t, basiq.MayHaveBeenDone(err), "Basiq says that it was")
+	checkText(t, err, 400)
+	require.True(t, unusable.MatchString(err.Error()), err.Error())
+}
+
+// tree reads JSON with its numbers as they are written and the names of fields in small letters. The second result is false
+// where a name comes twice in an object: which of the two counts, nobody documents.
+func tree(t testing.TB, data []byte) (any, bool) {
+	t.Helper()
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.UseNumber()
+	var read func() (any, bool, error)
+	read = func() (any, bool, error) {
+		token, err := decoder.Token()
+		if err != nil {
+			return nil, false, err
+		}
+		switch token {
+		case json.Delim('{'):
+			object, single := map[string]any{}, true
+			for decoder.More() {
+				name, err := decoder.Token()
+				if err != nil {
+					return nil, false, err
+				}
+				value, ok, err := read()
+				if err != nil {
+					return nil, false, err
+				}
+				folded := fold(name.(string))
+				_, twice := object[folded]
+				object[folded] = value
+				single = single && ok && !twice
+			}
+			_, err := decoder.Token()
+			return object, single, err
+		case json.Delim('['):
+			array, single := []any{}, true
+			for decoder.More() {
+				value, ok, err := read()
+				if err != nil {
+					return nil, false, err
+				}
+				array, single = append(array, value), single && ok
+			}
+			_, err := decoder.Token()
+			return array, single, err
+		default:
+			return token, true, nil
+		}
+	}
+	value, single, err := read()
+	require.NoError(t, err)
+	return value, single
+}
+
+// parse is tree for what may be no JSON; the third result says whether it is.
+func parse(t testing.TB, data []byte) (value any, single, valid bool) {
+	t.Helper()
+	if valid = json.Valid(data); valid {
+		value, single = tree(t, data)
+	}
+	return value, single, valid
+}
+
+// fold makes names equal that encoding/json takes for the same.
+func fold(name string) string { return strings.ToLower(strings.ToUpper(name)) }
+
+// checkKept checks that a value has all of the JSON that it was read from, as far as its type has a place for it, and nothing
+// else.
+func checkKept(t testing.TB, value, before any) {
+	t.Helper()
+	again, err := json.Marshal(value)
+	require.NoError(t, err)
+	after, single := tree(t, again)
+	require.True(t, single, "%s", again)
+	kept(t, reflect.TypeOf(value).Elem(), before, after, "")
+}
+
+var (
+	secretType      = reflect.TypeFor[basiq.Secret]()
+	unmarshaler     = reflect.TypeFor[json.Unmarshaler]()
+	textUnmarshaler = reflect.TypeFor[encoding.TextUnmarshaler]()
+)
+
+// kept checks that after is before, for a value of a type; where is the path to it. What is null, empty or not there is the
+// same, but for a pointer, which is there to tell.
+// It calls itself for every value, so it is no t.Helper: that would take a third of the time.
+func kept(t testing.TB, kind reflect.Type, before, after any, where string) {
+	switch {
+	case kind == secretType:
+		text, _ := before.(string)
+		require.Equal(t, text != "", after == "[redacted]", where)
+		return
+	case strings.HasPrefix(kind.Name(), "OneOrMany["):
+		before, after = many(before), many(after)
+	case reflect.PointerTo(kind).Implements(unmarshaler) && kind.Kind() != reflect.Pointer:
+		if before != nil && before != "" || after != nil && after != "" {
+			require.Equal(t, before, after, where)
+		}
+		return
+	case reflect.PointerTo(kind).Implements(textUnmarshaler):
+		require.Fail(t, "say what becomes of a "+kind.String())
+	}
+	switch kind.Kind() {
+	case reflect.Pointer:
+		if before == nil {
+			require.Nil(t, after, where)
+			return
+		}
+		require.NotNil(t, after, "%s was %v", where, before)
+		kept(t, kind.Elem(), before, after, where)
+	case reflect.Struct:
+		sent, _ := before.(map[string]any)
+		again, _ := after.(map[string]any)
+		for name, field := range fields(kind) {
+			if sent[name] == nil && again[name] == nil {
+				continue
+			}
+			kept(t, field, sent[name], again[name], where+"."+name)
+		}
+	case reflect.Slice:
+		sent, _ := before.([]any)
+		again, _ := after.([]any)
+		require.Len(t, again, len(sent), where)
+		for i := range sent {
+			kept(t, kind.Elem(), sent[i], again[i], where+"["+strconv.Itoa(i)+"]")
+		}
+	case reflect.Map:
+		sent, _ := before.(map[string]any)
+		again, _ := after.(map[string]any)
+		require.Len(t, again, len(sent), where)
+		for name := range sent {
+			kept(t, kind.Elem(), sent[name], again[name], where+"."+name)
+		}
+	case reflect.String:
+		sent, _ := before.(string)
+		again, _ := after.(string)
+		if sent != again { // testify takes its time, and there are many
+			require.Equal(t, sent, again, where)
+		}
+	case reflect.Bool:
+		require.Equal(t, before == true, after == true, where)
+	case reflect.Int, reflect.Int32, reflect.Int64:
+		require.Zero(t, exact(before).Cmp(exact(after)), "%s: %v is %v", where, before, after)
+	default:
+		require.Fail(t, "say what becomes of a "+kind.String(), where)
+	}
+}
+
+// fieldsOf keeps what fields returns.
+var fieldsOf sync.Map
+
+// fields are the fields of a struct by their names in JSON, in small letters.
+func fields(kind reflect.Type) map[string]reflect.Type {
+	if known, ok := fieldsOf.Load(kind); ok {
+		return known.(map[string]reflect.Type)
+	}
+	found := map[string]reflect.Type{}
+	for _, field := range reflect.VisibleFields(kind) {
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		if name == "" || name == "-" {
+			continue
+		}
+		// An outer field hides those of the structs that are embedded, which come after it or before it.
+		if _, hidden := found[fold(name)]; !hidden || len(field.Index) == 1 {
+			found[fold(name)] = field.Type
+		}
+	}
+	fieldsOf.Store(kind, found)
+	return found
+}
+
+// many is the list that one value or several stand for.
+func many(value any) any {
+	switch value.(type) {
+	case nil, []any:
+		return value
+	default:
+		return []any{value}
+	}
+}
+
+func exact(number any) *big.Rat {
+	literal, _ := number.(json.Number)
+	if value, ok := new(big.Rat).SetString(literal.String()); ok {
+		return value
+	}
+	return new(big.Rat)
+}
+
+// allocated is how many bytes the program has ever asked for.
+func allocated() uint64 {
+	sample := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
+	metrics.Read(sample)
+	return sample[0].Value.Uint64()
+}
+
+// fuzzedThings are the calls that are answered with one thing and stand in none of the other tables.
+var fuzzedThings = []thing{
+	{"Users.Get", "/users/u1", func(t testing.TB, c *basiq.Client) (item, error) {
+		return got(func(v *basiq.User) string { return v.ID })(c.Users.Get(t.Context(), userID))
+	}},
+	{"Users.Create", "/users", func(t testing.TB, c *basiq.Client) (item, error) {
+		return got(func(v *basiq.User) string { return v.ID })(c.Users.Create(t.Context(), basiq.CreateUser{Email: "gavin@hooli.com"}))
+	}},
+	{"Users.Update", "/users/u1", func(t testing.TB, c *basiq.Client) (item, error) {
+		return got(func(v *basiq.User) string { return v.ID })(c.Users.Update(t.Context(), userID, basiq.UpdateUser{Email: "gavin@hooli.com"}))
+	}},
+	{"Connections.Get", "/users/u1/connections/c1", func(t testing.TB, c *basiq.Client) (item, error) {
+		return got(func(v *basiq.Connection) string { return v.ID })(c.Connections.Get(t.Context(), userID, connID))
+	}},
+	{"Connections.Create", "/users/u1/connections", func(t testing.TB, c *basiq.Client) (item, error) {
+		return got(idOfJob)(c.Connections.Create(t.Context(), userID, login))
+	}},
+	{"Connections.Update", "/users/u1/connections/c1", func(t testing.TB, c *basiq.Client) (item, error) {
+		return got(idOfJob)(c.Connections.Update(t.Context(), userID, connID, basiq.UpdateConnection{Password: basiq.NewSecret("hooli2016")}))
+	}},
+	{"Connections.Refresh", "/users/u1/connections/c1/refresh", func(t testing.TB, c *basiq.Client) (item, error) {
+		return got(idOfJob)(c.Connections.Refresh(t.Context(), userID, connID))
+	}},
+	{"Jobs.Get", "/jobs/j1", func(t testing.TB, c *basiq.Client) (item, error) {
+		return got(idOfJob)(c.Jobs.Get(t.Context(), jobID))
+	}},
+	{"Jobs.AnswerMFA", "/jobs/j1/mfa", func(t testing.TB, c *basiq.Client) (item, error) {
+		return got(idOfJob)(c.Jobs.AnswerMFA(t.Context(), userID, jobID, basiq.NewSecret("1234")))
+	}},
+	{"AuthLinks.Get", "/users/u1/auth_link", func(t testing.TB, c *basiq.Client) (item, error) {
+		return got(publicLink)(c.AuthLinks.Get(t.Context(), userID))
+	}},
+	{"AuthLinks.Create", "/users/u1/auth_link", func(t testing.TB, c *basiq.Client) (item, error) {
+		return got(publicLink)(c.AuthLinks.Create(t.Context(), userID, basiq.CreateAuthLink{}))
+	}},
+	{"Enrichment.Get", "/enrich", func(t testing.TB, c *basiq.Client) (item, error) {
+		return got(func(v *basiq.Enrich) string { return v.Type })(c.Enrichment.Get(t.Context(),
+			basiq.EnrichQuery{Description: "WOOLWORTHS", InstitutionID: "AU00000", Country: "AU"}))
+	}},
+	{"Statements.Upload", "/users/u1/statements", func(t testing.TB, c *basiq.Client) (item, error) {
+		return got(idOfJob)(c.Statements.Upload(t.Context(), userID,
+			basiq.Statement{InstitutionID: "AU00000", Name: "a.pdf", Content: strings.NewReader("%PDF")}))
+	}},
+	{"Reports.Create", "/reports", func(t testing.TB, c *basiq.Client) (item, error) {
+		return got(idOfJob)(c.Reports.Create(t.Context(), basiq.CreateReport{
+			ReportType: basiq.ReportTypeAffordability, Title: "a", Filters: []basiq.ReportFilter{basiq.ReportTexts(basiq.ReportFilterNameUsers, userID)},
+		}))
+	}},
+	{"Webhooks.Create", "/notifications/webhooks", func(t testing.TB, c *basiq.Client) (item, error) {
+		return got(func(v *basiq.Webhook) string { return v.ID })(c.Webhooks.Create(t.Context(), basiq.CreateWebhook{
+			URL: "https://piper.com/basiq-messages/", Name: "My General Webhook", SubscribedEvents: []basiq.EventTypeName{basiq.EventTypeNameUserCreated},
+		}))
+	}},
+	{"Webhooks.Update", "/notifications/webhooks/w1", func(t testing.TB, c *basiq.Client) (item, error) {
+		return got(func(v *basiq.Webhook) string { return v.ID })(c.Webhooks.Update(t.Context(), "w1", basiq.UpdateWebhook{URL: "https://piper.com/basiq-messages/"}))
+	}},
+}
+
+func idOfJob(j *basiq.Job) string         { return j.ID }
+func publicLink(v *basiq.AuthLink) string { return v.Links.Public }
+
+// answeredThings are all calls that are answered with one thing.
+func answeredThings() []thing {
+	all := slices.Concat(things, fuzzedThings)
+	for operation, c := range summaries {
+		all = append(all, thing{operation, c.path, func(t testing.TB, client *basiq.Client) (item, error) {
+			return c.create(t, client, basiq.AffordabilityRequest{})
+		}})
+	}
+	return all
+}
+
+// Every operation's answer is fuzzed, but for those that say nothing.
+func TestEveryAnswerIsFuzzed(t *testing.T) {
+	t.Parallel()
+	have := []string{
+		"Tokens.Create", // in FuzzToken
+		// These say nothing.
+		"Users.Delete", "Consents.Delete", "AuthLinks.Delete", "Connections.Delete", "Connections.Purge", "Reports.Delete",
+		"Webhooks.Delete", "Webhooks.SendTest",
+	}
+	for _, c := range fuzzedListings() {
+		have = append(have, c.operation)
+	}
+	for _, c := range answeredThings() {
+		have = append(have, c.operation)
+	}
+	var want []string
+	for _, op := range basiq.Operations() {
+		want = append(want, op.Name)
+	}
+	require.ElementsMatch(t, want, have)
+}
+
+// fuzzedListings are the calls that are answered with a list.
+func fuzzedListings() []listing {
+	return append(slices.Clone(listings), listing{
+		"Connections.RefreshAll", "/users/u1/connections/refresh", "", false,
+		func(ctx context.Context, c *basiq.Client) iter.Seq2[item, error] {
+			return func(yield func(item, error) bool) {
+				jobs, err := c.Connections.RefreshAll(ctx, userID)
+				if err != nil {
+					yield(item{}, err)
+					return
+				}
+				for _, job := range jobs {
+					if !yield(item{job.ID, job}, nil) {
+						return
+					}
+				}
+			}
+		},
+	})
+}
+
+// Whatever comes in place of a list, its items have all that was sent, or there is an error that says so: once, last, in a
+// line that repeats nothing of the body. No request follows but one for the next page of the same collection.
+func FuzzListBody(f *testing.F) {
+	addBodies(f, "", "{}", "null", `{"data":[{}]}`, `{"data":[null]}`, `{"data":{}}`, `{"data":[{"links":[]}]}`, threeItems)
+	w := new(wire)
+	client := newClient(f, w, oneAttempt)
+	all := fuzzedListings()
+	f.Fuzz(func(t *testing.T, body []byte, at uint, value []byte) {
+		body = graft(body, at, value)
+		w.set(ok(http.StatusOK, string(body)))
+		whole, single, valid := parse(t, body)
+		object, _ := whole.(map[string]any)
+		list, _ := many(object["data"]).([]any)
+		before := allocated()
+		for _, c := range all {
+			w.sent = nil
+			var items []any
+			var failure error
+			for listed, err := range c.list(t.Context(), client) {
+				require.NoError(t, failure, "an error comes last")
+				if failure = err; err != nil {
+					require.Empty(t, listed, "nothing comes beside an error")
+					continue
+				}
+				items = append(items, listed.value)
+			}
+			checkPages(t, c, w.sent)
+			if failure != nil {
+				checkUnusable(t, failure, c.operation)
+				if len(items) == 0 {
+					continue // there may be no page
+				}
+			}
+			require.True(t, valid)
+			if !single {
+				continue
+			}
+			require.Len(t, items, len(list)*len(w.sent), "each page has all that was sent")
+			for i, value := range items[:len(list)] {
+				checkKept(t, value, list[i])
+			}
+		}
+		require.Less(t, allocated()-before, uint64(len(all))*(1<<20+perByte*uint64(len(body))))
+	})
+}
+
+// perByte bounds what one byte of a body may cost: three make an empty account, which has half a KiB.
+const perByte = 2 << 10
+
+// checkPages checks that what was sent is a list's first page, and perhaps the next.
+func checkPages(t testing.TB, c listing, sent []*http.Request) {
+	t.Helper()
+	require.NotEmpty(t, sent)
+	require.LessOrEqual(t, len(sent), 2, "the second page leads where it came from")
+	for i, req := range sent {
+		require.Equal(t, "https", req.URL.Scheme)
+		require.Equal(t, "au-api.basiq.io", req.URL.Host)
+		require.Equal(t, c.path, req.URL.EscapedPath())
+		require.True(t, i > 0 || req.URL.RawQuery == c.query)
+	}
+}
+
+// Whatever comes in place of one thing, it has all that was sent, or there is an error that says so.
+func FuzzThingBody(f *testing.F) {
+	addBodies(f, "", "null", "[]", `{"id":"x1"}`, `{"ID":"x1","id":""}`, `{"id":"x1","secret":"[redacted]"}`)
+	w := new(wire)
+	client := newClient(f, w, oneAttempt)
+	all := answeredThings()
+	f.Fuzz(func(t *testing.T, body []byte, at uint, value []byte) {
+		body = graft(body, at, value)
+		w.set(ok(http.StatusOK, string(body)))
+		whole, single, valid := parse(t, body)
+		object, _ := whole.(map[string]any)
+		before := allocated()
+		for _, c := range all {
+			w.sent = nil
+			thing, err := c.get(t, client)
+			require.Len(t, w.sent, 1)
+			require.Equal(t, c.path, w.sent[0].URL.EscapedPath())
+			if err != nil {
+				checkUnusable(t, err, c.operation)
+				continue
+			}
+			require.NotEmpty(t, thing.id)
+			require.True(t, valid)
+			sent := whole
+			if list, _ := object["data"].([]any); c.operation == "Reports.Type" && (object["id"] == nil || object["id"] == "") {
+				sent = list[0] // see TestReportTypeInAList
+			}
+			if single {
+				checkKept(t, thing.value, sent)
+			}
+		}
+		require.Less(t, allocated()-before, uint64(len(all))*(1<<20+perByte*uint64(len(body))))
+	})
+}
