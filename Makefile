@@ -5,7 +5,7 @@ GOLANGCI_LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 REDOCLY       := @redocly/cli@2.77.0
 AXE_CORE      := axe-core@4.14.1
 COVER_FLOOR   := 90
-FUZZ_TIME     := 60s
+FUZZ_TIME     ?= 60s
 
 CONFORMANCE := api/conformance
 OFFICIAL    ?= ../shared/reference/official
