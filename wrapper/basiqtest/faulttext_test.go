@@ -108,7 +108,9 @@ func FuzzParseFault(f *testing.F) {
 		option, err := basiqtest.ParseFault(text)
 		if err != nil {
 			require.NotEmpty(t, err.Error())
-			require.NotContains(t, err.Error(), "%!")
+			if !strings.Contains(text, "%!") {
+				require.NotContains(t, err.Error(), "%!", "what fmt makes of a mistake")
+			}
 			return
 		}
 		// A sandbox that is made on every turn would be slow; the fault's name must be readable again.
