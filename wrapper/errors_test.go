@@ -321,17 +321,17 @@ func FuzzErrorBody(f *testing.F) {
 	for _, body := range payloads(f) {
 		f.Add(400, body)
 	}
-	w := new(wire)
-	client := newClient(f, w, oneAttempt)
-	calls := map[string]func(t testing.TB) error{
-		"Users.Get":         func(t testing.TB) error { return errOf(client.Users.Get(t.Context(), userID)) },
-		"Transactions.List": func(t testing.TB) error { return rangeErr(client.Transactions.List(t.Context(), userID)) },
-		"Reports.Get":       func(t testing.TB) error { return errOf(client.Reports.PDF(t.Context(), "r1")) },
-		"Users.Delete":      func(t testing.TB) error { return client.Users.Delete(t.Context(), userID) },
-		"Tokens.Create":     func(t testing.TB) error { return errOf(client.Tokens.Create(t.Context(), basiq.ServerAccess())) },
-	}
 	f.Fuzz(func(t *testing.T, status int, body []byte) {
 		status = 300 + (status%300+300)%300
+		w := new(wire)
+		client := newClient(t, w, oneAttempt) // a new one, because tokens are asked for only now and then
+		calls := map[string]func(t testing.TB) error{
+			"Users.Get":         func(t testing.TB) error { return errOf(client.Users.Get(t.Context(), userID)) },
+			"Transactions.List": func(t testing.TB) error { return rangeErr(client.Transactions.List(t.Context(), userID)) },
+			"Reports.Get":       func(t testing.TB) error { return errOf(client.Reports.PDF(t.Context(), "r1")) },
+			"Users.Delete":      func(t testing.TB) error { return client.Users.Delete(t.Context(), userID) },
+			"Tokens.Create":     func(t testing.TB) error { return errOf(client.Tokens.Create(t.Context(), basiq.ServerAccess())) },
+		}
 		for operation, call := range calls {
 			w.set(ok(status, string(body)))
 			if operation == "Tokens.Create" {
