@@ -14,10 +14,10 @@ COVERED  = $(shell go list ./wrapper/... | grep -v /examples/)
 COVERPKG = $(shell go list ./wrapper/... | grep -v /examples/ | paste -sd , -)
 
 .PHONY: help generate drift validate vet lint fmt test cycles soak browser cover bench fuzz examples official \
-	breaking vuln licenses workflows ci
+	reliability breaking vuln licenses workflows ci
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 generate: ## Regenerate gen/ from openapi.yaml
 	go generate ./...
@@ -104,6 +104,10 @@ examples: ## Build and vet the examples; run the quickstart in the sandbox
 official: ## Hold the contract to Basiq's own descriptions, and print both (OFFICIAL=their directory)
 	cd $(CONFORMANCE) && export BASIQ_OFFICIAL=$(abspath $(OFFICIAL)) && go test -count=1 -v ./official $(UPDATE) && \
 		go test -count=1 -v -run 'Official|GeneratedClientsRead' .
+
+# `make test` fails when the tables are not what was measured.
+reliability: ## Measure what faults do to calls, and write the tables in wrapper/RELIABILITY.md again
+	cd $(CONFORMANCE) && go test -count=1 -run '^TestFaultMatrix$$' . -update
 
 breaking: ## Fail when something breaks users of the last tagged version
 	@./api/breaking.sh

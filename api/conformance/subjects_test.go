@@ -1,0 +1,321 @@
+package conformance
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	basiq "github.com/basiq-go/basiq-go/wrapper"
+)
+
+// What a client does by default. These are stated here and not asked of the library.
+const (
+	maxAttempts    = 4
+	baseDelay      = 500 * time.Millisecond
+	maxDelay       = 30 * time.Second
+	attemptTimeout = 30 * time.Second
+	uploadTimeout  = 10 * time.Minute
+	// tokenPatience bounds the getting of a token for a call.
+	tokenPatience = 2 * time.Minute
+)
+
+// callKind is a kind of call: all of one kind end alike under every fault. What is said of them is what the documents say about
+// the operations, and what follows for the harm that a second call could do; the library is not asked.
+type callKind struct {
+	title string
+	// about says what is of this kind, for those who read the table.
+	about string
+	// calls are operationIds, or the names of variants.
+	calls []string
+
+	// once: a second time would do harm, so it must not be sent again where the first may have been carried out.
+	once bool
+	// replayed: net/http sends it again by itself when a connection that was used before turns out to be closed.
+	replayed bool
+	// public: no token is sent. withKey: the API key is.
+	public, withKey bool
+	// document: the answer is a file. noAnswer: the answer has nothing that the caller gets.
+	document, noAnswer bool
+	// deletes: once it was carried out, it is answered with 404.
+	deletes bool
+	// stream: the request can be sent only once, whatever happened to it.
+	stream bool
+	// forToken: the fault strikes the request for the token that the call needs.
+	forToken bool
+	timeout  time.Duration
+}
+
+// kinds are in the order of the table's columns.
+var kinds = []callKind{
+	{
+		title: "Reads and lists", about: "What reads with a token, each page of a list by itself.", replayed: true,
+		calls: []string{
+			"getUsers", "getUser", "getConsents", "getAuthLink", "getConnections", "getConnection", "getJobs", "getUserJobs",
+			"getAccounts", "getAccount", "getTransactions", "getTransactions, second page", "getTransaction", "getEnrich",
+			"getUserIdentities", "getUserIdentity", "getConnectors", "getConnector", "getInstitutions", "getInstitution",
+			"getAffordabilityList", "getAffordability", "getAffordabilitySnapshotTransactions", "getIncome", "getExpenses",
+			"listReports", "retrieveReport", "retrieveReportTransactions", "listReportTypes", "retrieveSpecificReportType",
+			"getEvents", "getEvent", "listEventTypes", "getEventTypeById",
+			"listAppWebhooks", "getWebhook", "listMessages", "getWebhookMessage",
+		},
+	},
+	{
+		title: "Public reads", about: "What reads without a token.", replayed: true, public: true,
+		calls: []string{"getPublicConnectors", "getPublicConnector", "getPublicInstitutions"},
+	},
+	{
+		title: "Documents", about: "What downloads a file.", replayed: true, document: true,
+		calls: []string{
+			"getAffordability as PDF", "getAffordabilitySnapshotTransactions as CSV", "getExpenses as CSV", "retrieveReport as PDF",
+		},
+	},
+	{
+		title: "Refreshes", about: "What starts a job unless that job is running already.",
+		calls: []string{"refreshConnection", "refreshConnections"},
+	},
+	{
+		title: "Deletes", about: "What deletes a thing by its id.", deletes: true, noAnswer: true,
+		calls: []string{"deleteUser", "deleteConsent", "deleteConnection", "deleteReport", "deleteWebhook"},
+	},
+	{
+		title: "Creates and updates", about: "What makes or changes something. A second time would make another, cost one of the day's summaries, or help to lock a bank login.",
+		once: true,
+		calls: []string{
+			"createUser", "updateUser", "postAuthLink", "postConnection", "updateConnection", "postJobMfa",
+			"postAffordability", "postIncome", "postExpenses", "createReport", "addWebhook", "updateWebhook",
+		},
+	},
+	{
+		title: "Once, no answer", about: "What must not be done twice either, and has no answer but that it is done.",
+		once: true, noAnswer: true,
+		calls: []string{"deleteAuthLink", "purgeConnectionData", "testMessage"},
+	},
+	{
+		title: "Uploads", about: "A statement whose file can be read again.", once: true, timeout: uploadTimeout,
+		calls: []string{"createStatement"},
+	},
+	{
+		title: "Uploads of a stream", about: "A statement from a reader that can be read only once.", once: true, stream: true, timeout: uploadTimeout,
+		calls: []string{"createStatement, from a stream"},
+	},
+	{
+		title: "Tokens.Create", about: "The request for a token, called by itself.", withKey: true,
+		calls: []string{"postToken"},
+	},
+	{
+		title: "The token of a call", about: "Any other call, when the fault strikes the request for the token it needs. The call itself is sent once there is one.", forToken: true, withKey: true,
+		calls: []string{"getUser, its token", "createUser, its token"},
+	},
+}
+
+// wholeNumbers are the calls whose answers, as they are here, have a number that must be whole: how many items there are, how
+// many days or seconds. All other numbers are amounts, which keep every digit, or are in fields that no schema knows.
+var wholeNumbers = []string{
+	"getUsers", "getTransactions", "getTransactions, second page", "getAffordabilitySnapshotTransactions",
+	"listReports", "listEventTypes", "listAppWebhooks", "listMessages", // size
+	"getUser",                    // count of its accounts and connections
+	"getUserJobs", "getConsents", // size, count
+	"getConnector", "getInstitution", // statistics
+	"getAffordabilityList", "getAffordability", "postAffordability", "getIncome", "postIncome", // coverageDays
+	"getExpenses", "postExpenses", "retrieveReport", // coverageDays, noOccurrences
+	"postToken", "getUser, its token", "createUser, its token", // expires_in
+}
+
+// subject is a call that faults strike.
+type subject struct {
+	name string
+	// operation is the operationId of the request that is struck.
+	operation string
+	kind      *callKind
+	call      func(context.Context, *basiq.Client) (any, error)
+	// begin, if there is one, does before the fault what comes before the call, and returns the call.
+	begin func(*testing.T, *basiq.Client) func(context.Context, *basiq.Client) (any, error)
+	good  reply
+	// strikes tells the requests that are struck, and other answers those that are not, but for tokens.
+	strikes func(*http.Request) bool
+	other   func(*http.Request) reply
+}
+
+// variants are calls that are not those of calls, by name.
+var variants = map[string]struct {
+	operation, mediaType string
+	// method is the Go method where it is not that of the operation.
+	method string
+	call   func(context.Context, *basiq.Client) (any, error)
+}{
+	"getAffordability as PDF": {"getAffordability", "application/pdf", "Affordability.PDF", func(ctx context.Context, c *basiq.Client) (any, error) {
+		return one(c.Affordability.PDF(ctx, "u1", "s1"))
+	}},
+	"getAffordabilitySnapshotTransactions as CSV": {"getAffordabilitySnapshotTransactions", "application/csv", "Affordability.TransactionsCSV", func(ctx context.Context, c *basiq.Client) (any, error) {
+		return one(c.Affordability.TransactionsCSV(ctx, "u1", "s1"))
+	}},
+	"getExpenses as CSV": {"getExpenses", "text/csv", "Expenses.CSV", func(ctx context.Context, c *basiq.Client) (any, error) {
+		return one(c.Expenses.CSV(ctx, "u1", "s1"))
+	}},
+	"retrieveReport as PDF": {"retrieveReport", "application/pdf", "Reports.PDF", func(ctx context.Context, c *basiq.Client) (any, error) {
+		return one(c.Reports.PDF(ctx, "r1"))
+	}},
+	"createStatement, from a stream": {"createStatement", "", "", func(ctx context.Context, c *basiq.Client) (any, error) {
+		return one(c.Statements.Upload(ctx, "u1", basiq.Statement{
+			InstitutionID: "AU01001", Name: "march.pdf", Content: struct{ *strings.Reader }{strings.NewReader("%PDF-1.7")},
+		}))
+	}},
+	"getTransactions, second page": {operation: "getTransactions"},
+	"getUser, its token":           {operation: "getUser"},
+	"createUser, its token":        {operation: "createUser"},
+	// When it ends is a matter of when it was asked for.
+	"postToken": {"postToken", "", "", func(ctx context.Context, c *basiq.Client) (any, error) {
+		asked := time.Now()
+		token, err := c.Tokens.Create(ctx, basiq.ClientAccess("u1"))
+		if err != nil {
+			return nil, err
+		}
+		if token.Expires.Before(asked.Add(time.Hour)) || token.Expires.After(time.Now().Add(time.Hour)) {
+			return nil, fmt.Errorf("the token ends at %v", token.Expires)
+		}
+		return token.Value.Reveal(), nil
+	}},
+}
+
+// secondPage reads the first page of a list, and returns the call that reads the second.
+func secondPage(t *testing.T, c *basiq.Client) func(context.Context, *basiq.Client) (any, error) {
+	t.Helper()
+	next, stop := iter.Pull2(c.Transactions.List(t.Context(), "u1"))
+	t.Cleanup(stop)
+	first, err, ok := next()
+	require.True(t, ok)
+	require.NoError(t, err)
+	return func(context.Context, *basiq.Client) (any, error) {
+		second, err, ok := next()
+		if !ok {
+			return nil, errors.New("the list has ended, and nothing says why")
+		}
+		if err != nil {
+			return nil, err
+		}
+		return []*basiq.Transaction{first, second}, nil
+	}
+}
+
+// subjects are all calls that faults strike.
+func subjects(t *testing.T) []subject {
+	t.Helper()
+	all := successes(t)
+	slices.SortFunc(all, func(a, b success) int { // the richest first
+		return cmp.Or(cmp.Compare(len(b.body), len(a.body)), cmp.Compare(a.status, b.status), cmp.Compare(a.name, b.name))
+	})
+	good := func(operation, mediaType string) reply {
+		for _, s := range all {
+			if s.operation != operation || s.noSummary || s.body != "" && s.mediaType != cmp.Or(mediaType, "application/json") {
+				continue
+			}
+			if operation == "retrieveReportTransactions" { // the example is an empty list
+				s.body = `{"type":"list","count":1,"data":[{"id":"t1","amount":"-42.10"}]}`
+			}
+			return reply{status: s.status, mediaType: s.mediaType, body: prepared(t, s.body)}
+		}
+		require.Fail(t, "the contract has no success for "+operation+" "+mediaType)
+		return reply{}
+	}
+	var list []subject
+	for i := range kinds {
+		for _, name := range kinds[i].calls {
+			s := subject{name: name, operation: name, kind: &kinds[i], call: calls[name]}
+			mediaType := ""
+			if variant, ok := variants[name]; ok {
+				s.operation, mediaType = variant.operation, variant.mediaType
+				s.call = variant.call
+				if s.call == nil {
+					s.call = calls[s.operation]
+				}
+			}
+			require.NotNil(t, s.call, name)
+			s.good = good(s.operation, mediaType)
+			s.strikes = func(req *http.Request) bool { return req.URL.Path != "/token" }
+			s.other = func(*http.Request) reply { return s.good } // to what nobody should have sent
+			switch {
+			case s.operation == "postToken":
+				s.strikes = func(req *http.Request) bool { return req.URL.Path == "/token" }
+			case s.kind.forToken:
+				answer := s.good
+				s.good = good("postToken", "")
+				s.strikes = func(req *http.Request) bool { return req.URL.Path == "/token" }
+				s.other = func(*http.Request) reply { return answer }
+			case strings.HasSuffix(name, "second page"):
+				second := s.good
+				s.begin = secondPage
+				s.strikes = func(req *http.Request) bool { return req.URL.Path != "/token" && req.URL.Query().Has("next") }
+				s.other = func(*http.Request) reply {
+					first := second
+					first.body = strings.Replace(first.body, "{", `{"links":{"next":"?next=2"},`, 1)
+					return first
+				}
+			}
+			list = append(list, s)
+		}
+	}
+	return list
+}
+
+// prepared takes the links to further pages out of an answer, so that one call is one request, and plants what must not be
+// found in errors. What is no JSON object it leaves alone.
+func prepared(t *testing.T, text string) string {
+	t.Helper()
+	var fields, links map[string]json.RawMessage
+	if json.Unmarshal([]byte(text), &fields) != nil || fields == nil {
+		return text
+	}
+	if json.Unmarshal(fields["links"], &links) == nil && fields["data"] != nil {
+		delete(fields, "links")
+	}
+	changed := marshal(t, fields)
+	return `{"planted":"` + marker + `",` + changed[1:]
+}
+
+// Every fault says what it is, how it is played and what it means; so it has an expectation for every kind of call.
+func TestEveryFaultHasAMeaning(t *testing.T) {
+	t.Parallel()
+	names := map[string]bool{}
+	for _, f := range faults() {
+		require.False(t, names[f.String()], "two faults are called %s", f)
+		names[f.String()] = true
+		require.Contains(t, moments, f.moment, f.String())
+		require.NotZero(t, f.meaning, f.String())
+		players := 0
+		for _, plays := range []bool{f.dial != nil, f.accept != nil, f.reading != nil, f.answer != nil, f.idle} {
+			if plays {
+				players++
+			}
+		}
+		require.Equal(t, 1, players, f.String())
+		require.Equal(t, f.moment == refusal || f.moment == redirect, f.status != 0, f.String())
+	}
+}
+
+// Every operation is a subject of exactly one kind, and every variant too.
+func TestEveryOperationHasAKind(t *testing.T) {
+	t.Parallel()
+	var want, have []string
+	for _, op := range basiq.Operations() {
+		want = append(want, op.ID)
+	}
+	for name := range variants {
+		if name != "postToken" {
+			want = append(want, name)
+		}
+	}
+	for _, kind := range kinds {
+		have = append(have, kind.calls...)
+	}
+	require.ElementsMatch(t, want, have)
+}
