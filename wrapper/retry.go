@@ -310,7 +310,11 @@ func retryAfter(header http.Header, now time.Time) time.Duration {
 		return 0
 	}
 	const most = 365 * 24 * time.Hour // more would overflow a Duration at some point
-	if seconds, err := strconv.ParseUint(value, 10, 64); err == nil || errors.Is(err, strconv.ErrRange) {
+	if strings.Trim(value, "0123456789") == "" {
+		seconds, err := strconv.ParseUint(value, 10, 64)
+		if err != nil { // more than fits
+			return most
+		}
 		return time.Duration(min(seconds, uint64(most/time.Second))) * time.Second
 	}
 	date, err := http.ParseTime(value)
