@@ -93,6 +93,10 @@ func TestUploadStatement(t *testing.T) {
 			})
 			job, err := client.Statements.Upload(t.Context(), userID, basiq.Statement{InstitutionID: "AU00000", Name: c.name, Content: c.content})
 			require.NoError(t, checkJob(t, job, err))
+			if c.sized {
+				job, err = client.Statements.Upload(t.Context(), userID, basiq.Statement{InstitutionID: "AU00000", Name: c.name, Content: c.content})
+				require.NoError(t, checkJob(t, job, err), "the file is where it was, to be uploaded once more")
+			}
 		})
 	}
 }

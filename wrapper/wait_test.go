@@ -172,6 +172,33 @@ func TestWaitOptions(t *testing.T) {
 	}
 }
 
+func TestShortestPollInterval(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		_, client := newStub(t, jobStarted, jobStarted, jobStarted, jobSucceeded)
+		start := time.Now()
+		_, err := client.Jobs.Wait(t.Context(), jobID, basiq.WithPollInterval(100*time.Millisecond, 100*time.Millisecond))
+		require.NoError(t, err)
+		assert.Equal(t, 300*time.Millisecond, time.Since(start))
+	})
+}
+
+// A challenge may be one to confirm in an app, without a question, and may not tell how long it is good.
+func TestWithMFAThatAsksNothing(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		asks := ok(200, job(step("verify-credentials", "success", link), step("mfa-challenge", "in-progress", `{"type":"mfa","method":"token"}`)))
+		s, client := newStub(t, asks, ok(202, jobJSON), jobSucceeded)
+		_, err := client.Jobs.Wait(t.Context(), jobID, basiq.WithMFA(func(ctx context.Context, challenge basiq.MFAChallenge) ([]basiq.Secret, error) {
+			assert.Empty(t, challenge.Questions)
+			assert.Zero(t, challenge.ValidFor)
+			return []basiq.Secret{basiq.NewSecret("yes")}, ctx.Err()
+		}))
+		require.NoError(t, err)
+		assert.JSONEq(t, `{"mfa-response":["yes"]}`, s.seen()[1].Body)
+	})
+}
+
 func TestWithMFA(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -261,10 +288,14 @@ func TestWithMFAWhoseUserIsNotKnown(t *testing.T) {
 	})
 	t.Run("lost, and not looked into", func(t *testing.T) {
 		t.Parallel()
-		s, client := newStub(t, asks, ok(503, ""))
-		_, err := client.Jobs.Wait(t.Context(), jobID, answers, basiq.WaitForUser("u1"))
-		require.ErrorIs(t, err, basiq.ErrUnavailable)
-		assert.Len(t, s.seen(), 2)
+		for _, status := range []int{500, 503} {
+			s, client := newStub(t, asks, ok(status, ""))
+			_, err := client.Jobs.Wait(t.Context(), jobID, answers, basiq.WaitForUser("u1"))
+			var failure *basiq.Error
+			require.ErrorAs(t, err, &failure)
+			assert.Equal(t, status, failure.StatusCode)
+			assert.Len(t, s.seen(), 2)
+		}
 	})
 }
 
@@ -362,6 +393,15 @@ func TestWaitForUserOfAnotherUser(t *testing.T) {
 			}))
 		require.ErrorIs(t, err, basiq.ErrOtherUser)
 		assert.Len(t, s.seen(), 2, "nobody is asked, and no token of another user is used")
+	})
+	t.Run("which it tells later", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			_, client := newStub(t, jobStarted, jobHalfway)
+			job, err := client.Jobs.Wait(t.Context(), jobID, basiq.WaitForUser("u2"))
+			require.ErrorIs(t, err, basiq.ErrOtherUser)
+			assert.Nil(t, job, "it is nobody's business here")
+		})
 	})
 }
 
