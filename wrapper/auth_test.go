@@ -664,10 +664,23 @@ func TestRefusedTokenOfAStream(t *testing.T) {
 	assert.Equal(t, 2, s.tokenRequests())
 }
 
+// failsOnce reads as an error, and then as the end.
+type failsOnce struct{ err error }
+
+func (f *failsOnce) Read([]byte) (int, error) {
+	err := f.err
+	f.err = io.EOF
+	return 0, err
+}
+
 // An answer that is looked into for a refusal of the token, and breaks off, goes on breaking off.
 func TestRefusalsThatBreakOff(t *testing.T) {
 	t.Parallel()
-	_, client := newStub(t, answerOf{status: 403, body: `{"data":[`, cut: errReset})
+	client := newClient(t, roundTripper(func(*http.Request) (*http.Response, error) {
+		resp := reply(403, "")
+		resp.Body = io.NopCloser(io.MultiReader(strings.NewReader(`{"data":[`), &failsOnce{errReset}))
+		return resp, nil
+	}), basiq.WithTokenSource(fixedTokens("token-1")))
 	resp, err := client.Raw().GetUser(t.Context(), userID)
 	require.NoError(t, err)
 	assert.Equal(t, 403, resp.StatusCode)

@@ -21,6 +21,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/basiq-go/basiq-go/gen"
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
@@ -580,6 +581,19 @@ func TestWaitsEndWithTheContext(t *testing.T) {
 			assert.Zero(t, time.Since(start), "and nothing is gained by waiting")
 		})
 	})
+	t.Run("deadline before the next attempt, after a reset", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			s := &stub{answer: inTurn(errReset)}
+			client := newClient(t, s, basiq.WithRetry(slow))
+			ctx, cancel := context.WithTimeout(t.Context(), time.Microsecond)
+			defer cancel()
+			_, err := client.Users.Get(ctx, userID)
+			require.ErrorIs(t, err, errReset)
+			require.NotErrorIs(t, err, context.DeadlineExceeded)
+			assert.Len(t, s.seen(), 1)
+		})
+	})
 	t.Run("deadline at the next attempt", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
@@ -757,6 +771,36 @@ func TestRetryBudgetOfAServerThatFailsNowAndThen(t *testing.T) {
 	}
 }
 
+// A call through Raw that a hook makes inside another call through Raw is a call of its own: a create stays a create.
+func TestRawCallsInsideRawCalls(t *testing.T) {
+	t.Parallel()
+	s := &stub{answer: func(_ int, req request) (*http.Response, error) {
+		if req.Method == http.MethodPost {
+			return reply(503, ""), nil
+		}
+		return reply(200, userJSON), nil
+	}}
+	audit := newClient(t, s)
+	client := newClient(t, s, basiq.WithTokenSource(fixedTokens("token-1")), basiq.WithMiddleware(func(next basiq.Doer) basiq.Doer {
+		return basiq.DoerFunc(func(req *http.Request) (*http.Response, error) {
+			resp, err := audit.Raw().CreateUser(req.Context(), gen.CreateUser{Email: "audit@example.com"})
+			if err != nil {
+				return nil, err
+			}
+			_ = resp.Body.Close()
+			return next.Do(req)
+		})
+	}))
+	resp, err := client.Raw().GetUser(t.Context(), userID)
+	require.NoError(t, err)
+	require.NoError(t, resp.Body.Close())
+	var sent []string
+	for _, r := range s.seen() {
+		sent = append(sent, r.String())
+	}
+	assert.Equal(t, []string{"POST /users", "GET /users/u1"}, sent)
+}
+
 func TestAnswersThatBreakOff(t *testing.T) {
 	t.Parallel()
 	broken := answerOf{status: 200, body: `{"type":"us`, cut: errReset}
@@ -827,6 +871,11 @@ func TestLargeAnswers(t *testing.T) {
 			assert.Len(t, s.seen(), 1, "a second attempt would be as large")
 		})
 	}
+	t.Run("the least limit", func(t *testing.T) {
+		t.Parallel()
+		client := newClient(t, &stub{answer: inTurn(ok(204, ""))}, basiq.WithMaxResponseBytes(1), basiq.WithTokenSource(fixedTokens("token-1")))
+		require.NoError(t, client.Users.Delete(t.Context(), userID))
+	})
 	t.Run("an endless error keeps its status", func(t *testing.T) {
 		t.Parallel()
 		client := serve(t, func(w http.ResponseWriter, r *http.Request) {

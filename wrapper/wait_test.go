@@ -172,6 +172,45 @@ func TestWaitOptions(t *testing.T) {
 	}
 }
 
+// foreignContext is a context of the caller's own making, which nothing ends. What is derived from it and not given up
+// keeps a goroutine, which synctest finds.
+type foreignContext struct {
+	context.Context
+	done chan struct{}
+}
+
+func (c foreignContext) Done() <-chan struct{} { return c.done }
+
+func newForeignContext() context.Context {
+	return foreignContext{context.Background(), make(chan struct{})}
+}
+
+func TestWaitsLeaveNothingBehind(t *testing.T) {
+	t.Parallel()
+	answers := basiq.WithMFA(func(context.Context, basiq.MFAChallenge) ([]basiq.Secret, error) {
+		return []basiq.Secret{basiq.NewSecret("Basiq"), basiq.NewSecret("AU00000")}, nil
+	})
+	for name, wait := range map[string]func(ctx context.Context, client *basiq.Client) error{
+		"one": func(ctx context.Context, client *basiq.Client) error {
+			_, err := client.Jobs.Wait(ctx, jobID, answers)
+			return err
+		},
+		"all": func(ctx context.Context, client *basiq.Client) error {
+			_, err := client.Jobs.WaitAll(ctx, []string{jobID}, answers)
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s, client := newStub(t, jobAsks, ok(202, jobJSON), jobSucceeded)
+				require.NoError(t, wait(newForeignContext(), client))
+				assert.Len(t, s.seen(), 3)
+			})
+		})
+	}
+}
+
 func TestShortestPollInterval(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
