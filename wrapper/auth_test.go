@@ -674,7 +674,7 @@ func (f *failsOnce) Read([]byte) (int, error) {
 }
 
 // An answer that is looked into for a refusal of the token, and breaks off, goes on breaking off.
-func TestRefusalsThatBreakOff(t *testing.T) {
+func TestRefusedTokensThatBreakOff(t *testing.T) {
 	t.Parallel()
 	client := newClient(t, roundTripper(func(*http.Request) (*http.Response, error) {
 		resp := reply(403, "")

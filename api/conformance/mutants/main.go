@@ -24,6 +24,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"text/tabwriter"
 	"time"
 )
@@ -77,6 +78,15 @@ func command(ctx context.Context, arguments []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
+	there := make(map[string]bool)
+	for _, m := range suite.mutation.mutants {
+		there[m.key()] = true
+	}
+	for key := range reasons {
+		if !there[key] {
+			return fmt.Errorf("accepted as a survivor, and not to be found: %s", key)
+		}
+	}
 	mutants := slices.DeleteFunc(slices.Clone(suite.mutation.mutants), func(m *mutant) bool { return !pattern.MatchString(m.file) })
 	if *again != "" {
 		text, err := os.ReadFile(*again)
@@ -95,13 +105,22 @@ func command(ctx context.Context, arguments []string, out io.Writer) error {
 
 	outcomes := make([]outcome, len(mutants))
 	problems := make([]error, len(mutants))
+	var printing sync.Mutex
 	inParallel(*workers, len(mutants), func(i int) {
 		if ctx.Err() != nil {
 			problems[i] = ctx.Err()
 			return
 		}
 		outcomes[i], problems[i] = suite.try(ctx, tmp, mutants[i])
+		// On a busy machine a test may fail by itself. Where nobody expects it to, it is tried again.
+		if _, known := reasons[mutants[i].key()]; known {
+			for again := 0; again < 3 && outcomes[i] < lived && problems[i] == nil; again++ {
+				outcomes[i], problems[i] = suite.try(ctx, tmp, mutants[i])
+			}
+		}
 		if *verbose {
+			printing.Lock()
+			defer printing.Unlock()
 			fmt.Fprintf(out, "%s:%d\t%v\t%s\n", mutants[i].file, mutants[i].line, outcomes[i], mutants[i].change)
 		}
 	})
@@ -191,11 +210,7 @@ func report(out io.Writer, mutants []*mutant, outcomes []outcome, reasons map[st
 		case known && !survived:
 			stale = append(stale, m.key())
 		case survived && !known:
-			word := "lived"
-			if outcomes[i] == notCovered {
-				word = "not covered"
-			}
-			survivors = append(survivors, fmt.Sprintf("%s:%d: %s: in %s: %s", m.file, m.line, word, m.function, m.change))
+			survivors = append(survivors, fmt.Sprintf("%s:%d: %v: in %s: %s", m.file, m.line, outcomes[i], m.function, m.change))
 		}
 	}
 	score := func(c *counts) float64 {

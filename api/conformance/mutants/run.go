@@ -28,6 +28,10 @@ const (
 	notCovered
 )
 
+func (o outcome) String() string {
+	return [...]string{"killed", "timed out", "lived", "not covered"}[o]
+}
+
 // suite is the tests of a package, with its mutants built in.
 type suite struct {
 	dir, program string
