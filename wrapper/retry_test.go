@@ -502,7 +502,7 @@ func TestCallersComeBackApart(t *testing.T) {
 		for range 5 {
 			callers.Go(func() {
 				_, err := client.Users.Get(t.Context(), userID)
-				assert.NoError(t, err) //nolint:testifylint // not the test's own goroutine
+				assert.NoError(t, err)
 			})
 			synctest.Wait()
 		}
@@ -632,7 +632,7 @@ func TestWaitsEndWithTheContext(t *testing.T) {
 				var callers sync.WaitGroup
 				callers.Go(func() {
 					_, err := client.Users.Get(other, userID)
-					assert.ErrorIs(t, err, basiq.ErrTooManyRequests) //nolint:testifylint // not the test's own goroutine
+					assert.ErrorIs(t, err, basiq.ErrTooManyRequests)
 				})
 				synctest.Wait()
 				ctx, cancel := context.WithCancel(t.Context())

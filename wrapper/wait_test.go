@@ -175,7 +175,8 @@ func TestWaitOptions(t *testing.T) {
 // foreignContext is a context of the caller's own making, which nothing ends. What is derived from it and not given up
 // keeps a goroutine, which synctest finds.
 type foreignContext struct {
-	context.Context
+	context.Context //nolint:containedctx // it is one
+
 	done chan struct{}
 }
 

@@ -98,7 +98,7 @@ func mutate(dir string, exported func(path string) (io.ReadCloser, error)) (*mut
 		if strings.HasSuffix(path, "_test.go") {
 			continue
 		}
-		text, err := os.ReadFile(path)
+		text, err := os.ReadFile(path) //nolint:gosec // found in the directory of who runs it
 		if err != nil {
 			return nil, err
 		}
@@ -305,16 +305,16 @@ func (s *source) binary(n *ast.BinaryExpr) {
 	x, y := s.original(n.X), s.original(n.Y)
 	with := func(op token.Token) string { return x + " " + op.String() + " " + y }
 	become := swaps[n.Op]
-	switch n.Op {
+	switch n.Op { //nolint:exhaustive // the others follow
 	case token.LSS, token.LEQ, token.GTR, token.GEQ, token.EQL, token.NEQ, token.LAND, token.LOR:
-		var changed, on string
+		var changed, on strings.Builder
 		for _, op := range become {
 			is := s.mutant(n, with(n.Op)+" => "+with(op))
-			changed += is + " && (" + with(op) + ") || "
-			on += "!" + is + " && "
+			changed.WriteString(is + " && (" + with(op) + ") || ")
+			on.WriteString("!" + is + " && ")
 		}
 		s.edit(n, func(next int) string {
-			return "(" + changed + on + "(" + s.edited(n.X, next) + " " + n.Op.String() + " " + s.edited(n.Y, next) + "))"
+			return "(" + changed.String() + on.String() + "(" + s.edited(n.X, next) + " " + n.Op.String() + " " + s.edited(n.Y, next) + "))"
 		})
 		return
 	}
@@ -370,14 +370,14 @@ func (s *source) assign(n *ast.AssignStmt) {
 		return
 	}
 	x, y := s.original(n.Lhs[0]), s.original(n.Rhs[0])
-	cases := ""
+	var cases strings.Builder
 	for _, op := range swaps[n.Tok] {
 		if op == token.ASSIGN || s.typed(n.Lhs[0]) != "" { // strings are added too
 			changed := x + " " + op.String() + " " + y
-			cases += "if " + s.mutant(n, s.original(n)+" => "+changed) + " { " + changed + " } else "
+			cases.WriteString("if " + s.mutant(n, s.original(n)+" => "+changed) + " { " + changed + " } else ")
 		}
 	}
-	s.edit(n, func(next int) string { return cases + "{ " + s.edited(n, next) + " }" })
+	s.edit(n, func(next int) string { return cases.String() + "{ " + s.edited(n, next) + " }" })
 }
 
 func (s *source) branch(n *ast.BranchStmt) {

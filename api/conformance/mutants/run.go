@@ -35,7 +35,6 @@ func (o outcome) String() string {
 // suite is the tests of a package, with its mutants built in.
 type suite struct {
 	dir, program string
-	environment  []string
 	mutation     *mutation
 	tests        []*test
 }
@@ -126,7 +125,7 @@ func prepare(ctx context.Context, dir, tmp string, workers int) (*suite, error) 
 			return
 		}
 		t.took = time.Since(start)
-		t.reached, problems[i] = os.ReadFile(note)
+		t.reached, problems[i] = os.ReadFile(note) //nolint:gosec // our own
 	})
 	for _, err := range problems {
 		if err != nil {
@@ -146,7 +145,7 @@ func (s *suite) list(ctx context.Context) error {
 	}
 	in := make(map[string]string)
 	for _, file := range files {
-		text, err := os.ReadFile(file)
+		text, err := os.ReadFile(file) //nolint:gosec // found in the directory of who runs it
 		if err != nil {
 			return err
 		}
@@ -154,13 +153,13 @@ func (s *suite) list(ctx context.Context) error {
 			in[string(match[1])] = filepath.Base(file)
 		}
 	}
-	cmd := exec.CommandContext(ctx, s.program, "-test.list", ".")
+	cmd := exec.CommandContext(ctx, s.program, "-test.list", ".") //nolint:gosec // our own program
 	cmd.Dir = s.dir
 	names, err := cmd.Output()
 	if err != nil {
 		return err
 	}
-	for _, name := range strings.Fields(string(names)) {
+	for name := range strings.FieldsSeq(string(names)) {
 		if file, ok := in[name]; ok {
 			s.tests = append(s.tests, &test{name: name, file: file})
 		}
