@@ -14,7 +14,7 @@ COVERED  = $(shell go list ./wrapper/... | grep -v /examples/)
 COVERPKG = $(shell go list ./wrapper/... | grep -v /examples/ | paste -sd , -)
 
 .PHONY: help generate drift validate vet lint fmt test cycles soak browser cover bench fuzz examples official \
-	reliability breaking vuln licenses workflows ci
+	reliability breaking mutants vuln licenses workflows ci
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -111,6 +111,11 @@ reliability: ## Measure what faults do to calls, and write the tables in wrapper
 
 breaking: ## Fail when something breaks users of the last tagged version
 	@./api/breaking.sh
+
+# A quarter of an hour on two processors. MUTANTS=-file=^retry.go$ or =-v, and more in api/conformance/mutants.
+mutants: ## Change the code in one place after another, and fail when the tests notice too few of the changes
+	cd $(CONFORMANCE) && go run ./mutants -accepted mutants/accepted/webhook.txt $(MUTANTS) ../../wrapper/webhook
+	cd $(CONFORMANCE) && go run ./mutants -accepted mutants/accepted/basiq.txt $(MUTANTS) ../../wrapper
 
 # First the proof that the script finds what there is to find, with a database made up for it.
 vuln: ## Look for known vulnerabilities with govulncheck

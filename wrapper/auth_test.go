@@ -82,6 +82,7 @@ func TestTokenErrors(t *testing.T) {
 		"wrong key":         {ok(404, envelope("parameter-not-valid", "We have encountered an error", "Unable to authenticate. Please, check your API key")), basiq.ErrInvalidAPIKey, 1},
 		"too many":          {ok(403, envelope("request-not-valid", "", "Invalid request")), basiq.ErrTooManyTokenRequests, 1},
 		"429":               {ok(429, ""), basiq.ErrTooManyTokenRequests, 4},
+		"400":               {ok(400, envelope("request-not-valid", "", "Invalid request")), basiq.ErrBadRequest, 1},
 		"disabled":          {ok(403, envelope("access-denied", "", "Your account has been disabled. Please contact Basiq support.")), basiq.CodeAccessDenied, 1},
 		"an outage":         {ok(503, ""), nil, 4},
 		"a gateway's 404":   {ok(404, `{"message":"no Route matched with those values"}`), nil, 1},
@@ -109,6 +110,7 @@ func TestTokenErrors(t *testing.T) {
 				require.NotErrorIs(t, err, basiq.ErrInvalidAPIKey)
 			}
 			require.NotErrorIs(t, err, basiq.ErrNotFound, "the user may well be there")
+			assert.Equal(t, c.want == basiq.ErrTooManyTokenRequests, errors.Is(err, basiq.ErrTooManyTokenRequests)) //nolint:errorlint // it is that very one
 			assert.Equal(t, c.answer.status == 503, errors.Is(err, basiq.ErrUnavailable))
 			assert.Contains(t, err.Error(), "basiq: Users.Get: no access token: ")
 			assert.Equal(t, c.requests, s.tokenRequests(), "the call for the user does not repeat what the call for the token has")
@@ -521,7 +523,7 @@ func TestNoTokenElsewhere(t *testing.T) {
 			req.URL = u
 			return err
 		})
-		require.Error(t, err)
+		require.ErrorContains(t, err, "the request does not go to the client's base URL; no token is sent there")
 		assert.Empty(t, s.seen())
 		assert.Zero(t, s.tokenRequests())
 	}
@@ -641,7 +643,7 @@ func TestWhatOnlyLooksPublic(t *testing.T) {
 // A token that cannot be put into a header is not sent.
 func TestUselessTokens(t *testing.T) {
 	t.Parallel()
-	for _, token := range []string{"", "a b", "a\r\nX: y", "é"} {
+	for _, token := range []string{"", "a b", "a\r\nX: y", "a\x7f", "é"} {
 		s := &stub{answer: inTurn(ok(200, userJSON))}
 		_, err := newClient(t, s, basiq.WithTokenSource(fixedTokens(token))).Users.Get(t.Context(), userID)
 		require.ErrorContains(t, err, "no access token: the token is empty, or has characters that a header cannot hold")
@@ -662,6 +664,130 @@ func TestRefusedTokenOfAStream(t *testing.T) {
 	assert.Equal(t, 2, s.tokenRequests())
 }
 
+// failsOnce reads as an error, and then as the end.
+type failsOnce struct{ err error }
+
+func (f *failsOnce) Read([]byte) (int, error) {
+	err := f.err
+	f.err = io.EOF
+	return 0, err
+}
+
+// An answer that is looked into for a refusal of the token, and breaks off, goes on breaking off.
+func TestRefusedTokensThatBreakOff(t *testing.T) {
+	t.Parallel()
+	client := newClient(t, roundTripper(func(*http.Request) (*http.Response, error) {
+		resp := reply(403, "")
+		resp.Body = io.NopCloser(io.MultiReader(strings.NewReader(`{"data":[`), &failsOnce{errReset}))
+		return resp, nil
+	}), basiq.WithTokenSource(fixedTokens("token-1")))
+	resp, err := client.Raw().GetUser(t.Context(), userID)
+	require.NoError(t, err)
+	assert.Equal(t, 403, resp.StatusCode)
+	body, err := io.ReadAll(resp.Body)
+	require.ErrorIs(t, err, errReset)
+	assert.Equal(t, []byte(`{"data":[`), body)
+	require.NoError(t, resp.Body.Close())
+
+	_, client = newStub(t, ok(403, `{"data":[]}`))
+	resp, err = client.Raw().GetUser(t.Context(), userID)
+	require.NoError(t, err)
+	body, err = io.ReadAll(resp.Body)
+	require.NoError(t, err, "and one that is whole ends well")
+	assert.JSONEq(t, `{"data":[]}`, string(body))
+	require.NoError(t, resp.Body.Close())
+}
+
+// A client that has asked for many tokens at once says so where there is no time to wait, and what else ended the wait.
+func TestTooManyTokenRequests(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, client := newStub(t, ok(200, userJSON))
+		for range 100 {
+			_, err := client.Tokens.Create(t.Context(), basiq.ServerAccess())
+			require.NoError(t, err)
+		}
+		hurried, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		_, err := client.Tokens.Create(hurried, basiq.ServerAccess())
+		require.ErrorIs(t, err, basiq.ErrTooManyTokenRequests)
+		require.ErrorContains(t, err, "this client has asked for 100 at once, and goes on with 2 a second, for which there is no time")
+		assert.False(t, basiq.MayHaveBeenDone(err))
+
+		canceled, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(100*time.Millisecond, cancel)
+		_, err = client.Tokens.Create(canceled, basiq.ServerAccess())
+		require.ErrorIs(t, err, context.Canceled)
+		require.NotErrorIs(t, err, basiq.ErrTooManyTokenRequests)
+		assert.Equal(t, 100, s.tokenRequests())
+
+		body := &closing{Reader: strings.NewReader("scope=SERVER_ACCESS")}
+		hurried, cancel = context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		_, err = client.Raw().PostTokenWithBody(hurried, &gen.PostTokenParams{}, "application/x-www-form-urlencoded", body)
+		require.ErrorIs(t, err, basiq.ErrTooManyTokenRequests)
+		assert.True(t, body.closed)
+	})
+}
+
+// A token with a short life is used for most of it, and one that has hardly any left is not sent: a request takes time.
+func TestTokensCloseToTheirEnd(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		life, age time.Duration
+		used      string
+		requests  int
+	}{
+		"20 minutes, before its last quarter": {20 * time.Minute, 14 * time.Minute, "Bearer token-1", 1},
+		"20 minutes, in its last quarter":     {20 * time.Minute, 16 * time.Minute, "Bearer token-1", 2},
+		"100 seconds, before its last tenth":  {100 * time.Second, 85 * time.Second, "Bearer token-1", 2},
+		"100 seconds, in its last tenth":      {100 * time.Second, 95 * time.Second, "Bearer token-2", 2},
+		"an hour, before its last seconds":    {time.Hour, time.Hour - 31*time.Second, "Bearer token-1", 2},
+		"an hour, in its last seconds":        {time.Hour, time.Hour - 29*time.Second, "Bearer token-2", 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s, client := newStub(t, ok(200, userJSON))
+				s.onToken = func(n int) (*http.Response, error) {
+					return reply(200, fmt.Sprintf(`{"access_token":"token-%d","token_type":"Bearer","expires_in":%d}`, n, int(c.life.Seconds()))), nil
+				}
+				_, err := client.Users.Get(t.Context(), userID)
+				require.NoError(t, err)
+				time.Sleep(c.age)
+				_, err = client.Users.Get(t.Context(), userID)
+				require.NoError(t, err)
+				synctest.Wait()
+				assert.Equal(t, c.used, s.seen()[1].Authorization)
+				assert.Equal(t, c.requests, s.tokenRequests())
+			})
+		})
+	}
+}
+
+// A call whose context a hook has ended asks for no token.
+func TestNoTokenForACallThatIsOver(t *testing.T) {
+	t.Parallel()
+	s := &stub{answer: inTurn(ok(200, userJSON))}
+	ctx, cancel := context.WithCancel(t.Context())
+	client := newClient(t, s, basiq.WithMiddleware(func(next basiq.Doer) basiq.Doer {
+		return basiq.DoerFunc(func(req *http.Request) (*http.Response, error) {
+			cancel()
+			return next.Do(req)
+		})
+	}))
+	_, err := client.Users.Get(ctx, userID)
+	require.ErrorIs(t, err, context.Canceled)
+	assert.False(t, basiq.MayHaveBeenDone(err))
+	assert.Zero(t, s.tokenRequests())
+	assert.Empty(t, s.seen())
+}
+
+// limited is a Limiter that lets nothing through.
+type limited struct{}
+
+func (limited) Wait(context.Context) error { return errReset }
+
 // A body that is never sent is closed all the same, as an http.Client would.
 func TestBodiesAreClosed(t *testing.T) {
 	t.Parallel()
@@ -679,6 +805,11 @@ func TestBodiesAreClosed(t *testing.T) {
 		require.Error(t, err, name)
 		assert.True(t, body.closed, name)
 	}
+	client = newClient(t, s, basiq.WithTokenSource(fixedTokens("token-1")), basiq.WithRateLimit(limited{}))
+	body := &closing{Reader: strings.NewReader("{}")}
+	_, err := client.Raw().CreateUserWithBody(t.Context(), "application/json", body)
+	require.ErrorIs(t, err, errReset)
+	assert.True(t, body.closed, "no room below the limit")
 }
 
 // A hook that ends its goroutine, as t.FailNow does, leaves no token that looks like one.

@@ -79,5 +79,6 @@ func (c Code) normalized() Code {
 // is reports whether target is the same code, however spelt.
 func (c Code) is(target error) bool {
 	other, ok := target.(Code) //nolint:errorlint // a target is compared as it is, not searched
-	return ok && c != "" && c.normalized() == other.normalized()
+	code := c.normalized()
+	return ok && code != "" && code == other.normalized()
 }

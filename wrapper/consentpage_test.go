@@ -28,6 +28,7 @@ func TestConsentPageURL(t *testing.T) {
 	}{
 		"first consent": {basiq.ConsentPage{State: "s"}, "state=s&token=token-1"},
 		"connect":       {basiq.ConsentPage{State: "s", Action: basiq.ConsentActionConnect}, "action=connect&state=s&token=token-1"},
+		"another":       {basiq.ConsentPage{State: "s", Action: "organize"}, "action=organize&state=s&token=token-1"},
 		"one bank":      {basiq.ConsentPage{State: "s", InstitutionID: "AU00000"}, "institutionId=AU00000&state=s&token=token-1"},
 		"a connection": {
 			basiq.ConsentPage{State: "a b&token=x", Action: basiq.ConsentActionReauthorise, ConnectionID: "c1"},
@@ -103,6 +104,8 @@ func TestServerTokenNeverReachesABrowser(t *testing.T) {
 		"a list of scopes":  {scopedSource{`{"scopes":["SERVER_ACCESS"]}`}, false},
 		"no JWT":            {scopedSource{"\x00"}, true},
 		"no claims":         {scopedSource{`not JSON`}, true},
+		"opaque ones":       {mintingSource{n: new(int)}, true},
+		"no base64":         {dottedSource{}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -111,7 +114,12 @@ func TestServerTokenNeverReachesABrowser(t *testing.T) {
 			u, err := client.Consents.PageURL(t.Context(), userID, basiq.ConsentPage{State: "s"})
 			if c.good {
 				require.NoError(t, err)
-				assert.Contains(t, u.Reveal(), "token=")
+				parsed, err := url.Parse(u.Reveal())
+				require.NoError(t, err)
+				token, err := c.source.Token(t.Context(), basiq.ClientAccess(userID))
+				require.NoError(t, err)
+				assert.NotEmpty(t, parsed.Query().Get("token"))
+				assert.Len(t, parsed.Query().Get("token"), len(token.Value.Reveal()))
 				return
 			}
 			require.ErrorContains(t, err, "SERVER_ACCESS")
@@ -137,6 +145,22 @@ func (s mintingSource) Token(context.Context, basiq.Scope) (basiq.Token, error) 
 
 func (mintingSource) Reject(context.Context, basiq.Scope, basiq.Token) {}
 
+// dottedSource hands out tokens that only look like JWTs.
+type dottedSource struct{}
+
+func (dottedSource) Token(_ context.Context, scope basiq.Scope) (basiq.Token, error) {
+	return basiq.Token{Value: basiq.NewSecret("a.!SERVER_ACCESS." + string(scope.Access)), Expires: time.Now().Add(time.Hour)}, nil
+}
+
+func (dottedSource) Reject(context.Context, basiq.Scope, basiq.Token) {}
+
+// brokenSource has no tokens.
+type brokenSource struct{ fixedSource }
+
+func (brokenSource) Token(context.Context, basiq.Scope) (basiq.Token, error) {
+	return basiq.Token{}, errReset
+}
+
 // With an API key at hand, a source that may know nothing of scopes is not asked.
 func TestConsentPageAsksBasiqItself(t *testing.T) {
 	t.Parallel()
@@ -150,6 +174,12 @@ func TestConsentPageAsksBasiqItself(t *testing.T) {
 	require.NoError(t, err)
 	_, err = client.Consents.PageURL(t.Context(), userID, basiq.ConsentPage{State: "s"})
 	require.ErrorIs(t, err, errReset, "nothing to compare with")
+
+	client, err = basiq.New("", basiq.WithTokenSource(brokenSource{}))
+	require.NoError(t, err)
+	u, err = client.Consents.PageURL(t.Context(), userID, basiq.ConsentPage{State: "s"})
+	require.ErrorIs(t, err, errReset)
+	assert.True(t, u.IsZero())
 }
 
 // A token that is about to end would end while the user logs in.
@@ -168,7 +198,9 @@ func TestConsentPageTokenIsFresh(t *testing.T) {
 		assert.Equal(t, "token-1", page())
 		time.Sleep(20 * time.Minute)
 		assert.Equal(t, "token-1", page(), "good for 40 minutes more")
-		time.Sleep(15 * time.Minute)
+		time.Sleep(10 * time.Minute)
+		assert.Equal(t, "token-1", page(), "half an hour is enough")
+		time.Sleep(5 * time.Minute)
 		assert.Equal(t, "token-2", page(), "25 minutes are too few")
 	})
 }
@@ -209,7 +241,7 @@ func TestConsentURLOption(t *testing.T) {
 	u, err := client.Consents.PageURL(t.Context(), userID, basiq.ConsentPage{State: "s"})
 	require.NoError(t, err)
 	assert.True(t, strings.HasPrefix(u.Reveal(), "http://127.0.0.1:8080/home?"))
-	for _, bad := range []string{"", "consent.basiq.io", "http://consent.basiq.io/home", "https://u:p@consent.basiq.io/home", "https://consent.basiq.io/home?a=b", "https://[::1"} {
+	for _, bad := range []string{"", "consent.basiq.io", "http://consent.basiq.io/home", "http://192.0.2.1/home", "https://u:p@consent.basiq.io/home", "https://consent.basiq.io/home?a=b", "https://[::1"} {
 		_, err := basiq.New(testKey, basiq.WithConsentURL(bad))
 		require.ErrorIs(t, err, basiq.ErrInvalidInput, bad)
 	}
@@ -227,6 +259,7 @@ func TestParseConsentRedirect(t *testing.T) {
 		"several":         {"jobIds=j1,j2,%20j3&state=" + state, []string{"j1", "j2", "j3"}, nil},
 		"encoded commas":  {"jobIds=j1%2Cj2&state=" + state, []string{"j1", "j2"}, nil},
 		"twice":           {"jobIds=j1,j1&jobIds=j2,,&state=" + state, []string{"j1", "j2"}, nil},
+		"twice, then one": {"jobIds=j1,j1,,j2&state=" + state, []string{"j1", "j2"}, nil},
 		"none":            {"state=" + state, nil, nil},
 		"empty":           {"jobIds=&state=" + state, nil, nil},
 		"another state":   {"jobIds=j1&state=x", nil, basiq.ErrConsentState},

@@ -56,6 +56,11 @@ func TestOddErrorBodies(t *testing.T) {
 		},
 		"two lines":  {400, `{"data":[{"code":"a\r\nb","detail":"c\nd\u0000e"}]}`, "basiq: Connections.Get: 400 a  b: c d e"},
 		"redirected": {302, "", "basiq: Connections.Get: 302: redirects are not followed; is the base URL right?"},
+		"choices":    {300, "", "basiq: Connections.Get: 300: redirects are not followed; is the base URL right?"},
+		"redirected, in words": {
+			302, envelope("moved", "", "elsewhere"),
+			"basiq: Connections.Get: 302 moved: elsewhere: redirects are not followed; is the base URL right? (correlation corr-1)",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -93,6 +98,13 @@ func TestOddSuccessBodies(t *testing.T) {
 			assert.Len(t, s.seen(), 1)
 		})
 	}
+	t.Run("the last status of success", func(t *testing.T) {
+		t.Parallel()
+		_, client := newStub(t, ok(299, connectionJSON))
+		connection, err := client.Connections.Get(t.Context(), userID, connID)
+		require.NoError(t, err)
+		assert.Equal(t, connID, connection.ID)
+	})
 	t.Run("a user without an id", func(t *testing.T) {
 		t.Parallel()
 		for _, body := range []string{"null", "{}", `{"id":""}`} {
@@ -187,6 +199,13 @@ func TestCodes(t *testing.T) {
 			require.NotErrorIs(t, err, basiq.Code(""))
 		})
 	}
+	t.Run("none", func(t *testing.T) {
+		t.Parallel()
+		_, client := newStub(t, ok(400, `{"data":[{"code":"","detail":"no code"},{"code":" "}]}`))
+		_, err := client.Users.Get(t.Context(), userID)
+		require.NotErrorIs(t, err, basiq.Code(""), "what has no code is not of that code")
+		require.NotErrorIs(t, err, errReset)
+	})
 }
 
 // A summary of nothing is no summary: 204 is an error, and one that says so. Nothing was done, so it may be asked for again.
@@ -282,6 +301,12 @@ func TestLongErrorTextsAreCut(t *testing.T) {
 	var failure *basiq.Error
 	require.ErrorAs(t, err, &failure)
 	assert.Len(t, failure.Details, 32)
+	assert.Equal(t, strings.Repeat("é", 512)+"…", failure.Detail(), "its beginning is kept")
+	_, client = newStub(t, ok(400, envelope("c", "", strings.Repeat("x", 1024))))
+	_, whole1024 := client.Users.Get(t.Context(), userID)
+	var fits *basiq.Error
+	require.ErrorAs(t, whole1024, &fits)
+	assert.Equal(t, strings.Repeat("x", 1024), fits.Detail(), "what just fits is not cut")
 	assert.Less(t, len(err.Error()), 5000)
 	whole, jsonErr := json.Marshal(failure)
 	require.NoError(t, jsonErr)

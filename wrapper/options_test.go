@@ -119,6 +119,12 @@ func TestUserAgent(t *testing.T) {
 	_, err := client.Users.Get(t.Context(), userID)
 	require.NoError(t, err)
 	assert.True(t, strings.HasPrefix(s.seen()[0].Header.Get("User-Agent"), "acme-lending/2.3 basiq-go/"+basiq.Version))
+	_, err = basiq.New(testKey, basiq.WithUserAgent("acme-lending/2.3 (staging)"))
+	require.NoError(t, err, "it may have a comment")
+	for _, bad := range []string{"", "acme\n", "acme\x7f", "acmé"} {
+		_, err = basiq.New(testKey, basiq.WithUserAgent(bad))
+		require.ErrorIs(t, err, basiq.ErrInvalidInput, "%q", bad)
+	}
 }
 
 // A redirect would take a bank's password to another host, or turn a delete into a read that succeeds.

@@ -256,13 +256,16 @@ func TestBadPageArguments(t *testing.T) {
 		_, err := client.Transactions.Page(t.Context(), userID, "", options...)
 		require.ErrorIs(t, err, basiq.ErrInvalidInput, name)
 	}
-	for _, cursor := range []basiq.Cursor{"next=a b", "next=a\r\nHost: evil.example", "#", "ä"} {
+	for _, cursor := range []basiq.Cursor{"next=a b", "next=a\r\nHost: evil.example", "next=a\x7f", "#", "ä"} {
 		_, err := client.Transactions.Page(t.Context(), userID, cursor)
 		require.ErrorIs(t, err, basiq.ErrInvalidInput, "%q", cursor)
 	}
 	_, err := client.Transactions.Page(t.Context(), "..", "")
 	require.ErrorIs(t, err, basiq.ErrInvalidInput)
 	assert.Empty(t, s.seen())
+	_, err = client.Transactions.Page(t.Context(), userID, "", basiq.PageSize[basiq.Transaction](1))
+	require.NoError(t, err, "one item is a page")
+	assert.Contains(t, s.seen()[0].Query, "limit=1")
 }
 
 // A page that fails is tried again; what came before is not lost, and nothing comes twice.

@@ -51,6 +51,18 @@ func TestCreateReport(t *testing.T) {
 	}
 }
 
+func TestReportsPage(t *testing.T) {
+	t.Parallel()
+	s, client := newStub(t, ok(200, `{"type":"list","size":2,"data":[`+reportJSON+`],"links":{"next":"/reports?next=b"}}`))
+	page, err := client.Reports.Page(t.Context(), "next=a")
+	require.NoError(t, err)
+	require.Len(t, page.Items, 1)
+	checkReport(t, &page.Items[0])
+	assert.EqualValues(t, 2, page.Total)
+	assert.Equal(t, basiq.Cursor("next=b"), page.Next)
+	assert.Equal(t, "next=a", s.seen()[0].Query)
+}
+
 // Whether a filter is a text, a list, an empty list or null means something different each time.
 func TestReportFilters(t *testing.T) {
 	t.Parallel()

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -20,6 +21,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/basiq-go/basiq-go/gen"
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
@@ -162,6 +164,8 @@ func TestMayHaveBeenDone(t *testing.T) {
 		"400":            {ok(400, envelope("invalid-content", "", "")), false},
 		"429":            {ok(429, ""), false},
 		"302":            {ok(302, ""), false},
+		"300":            {ok(300, ""), false},
+		"299":            {ok(299, "{}"), true},
 		"408":            {ok(408, ""), true},
 		"502":            {ok(502, "<html>"), true},
 		"unreadable":     {ok(202, "<html>"), true},
@@ -331,6 +335,14 @@ func TestDeleteThatGotThroughIsDone(t *testing.T) {
 		_, client := newStub(t, ok(503, ""), notFound)
 		require.NoError(t, client.Users.Delete(t.Context(), userID))
 	})
+	for name, first := range map[string]answerOf{"408": ok(408, ""), "500": ok(500, ""), "an answer that broke off": {status: 200, body: "{", cut: errReset}} {
+		t.Run("after "+name, func(t *testing.T) {
+			t.Parallel()
+			s, client := newStub(t, first, notFound)
+			require.NoError(t, client.Users.Delete(t.Context(), userID))
+			assert.Len(t, s.seen(), 2)
+		})
+	}
 	t.Run("not at once", func(t *testing.T) {
 		t.Parallel()
 		_, client := newStub(t, notFound)
@@ -422,6 +434,86 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
+// How long Basiq wants to be left alone is told as it was asked for, up to a year.
+func TestRetryAfterIsTold(t *testing.T) {
+	t.Parallel()
+	for header, want := range map[string]time.Duration{
+		"86400": 24 * time.Hour, "31536000": 365 * 24 * time.Hour, "31536001": 365 * 24 * time.Hour, "99999999999999999999999999": 365 * 24 * time.Hour,
+	} {
+		_, client := newStub(t, answerOf{status: 429, header: http.Header{"Retry-After": {header}}})
+		_, err := client.Users.Get(t.Context(), userID)
+		var failure *basiq.Error
+		require.ErrorAs(t, err, &failure)
+		assert.Equal(t, want, failure.RetryAfter, header)
+	}
+}
+
+// Without WithRetry, and where it leaves them out, the waits are those that its documentation names.
+func TestDefaultWaits(t *testing.T) {
+	t.Parallel()
+	for name, options := range map[string][]basiq.Option{"none": nil, "a part": {basiq.WithRetry(basiq.Retry{MaxAttempts: 4})}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := &stub{answer: inTurn(errReset)}
+				client, err := basiq.New(testKey, append(options, basiq.WithHTTPClient(&http.Client{Transport: s}))...)
+				require.NoError(t, err)
+				start, longest := time.Now(), time.Duration(0)
+				for range 10 {
+					begin := time.Now()
+					_, err = client.Users.Get(t.Context(), userID)
+					require.ErrorIs(t, err, errReset)
+					longest = max(longest, time.Since(begin))
+				}
+				assert.Len(t, s.seen(), 40)
+				assert.LessOrEqual(t, longest, 3500*time.Millisecond)
+				assert.Greater(t, time.Since(start), 5*time.Second, "drawn at random, from 0 to 3.5 s")
+
+				for seconds, attempts := range map[string]int{"30": 2, "31": 1} {
+					s = &stub{answer: inTurn(answerOf{status: 429, header: http.Header{"Retry-After": {seconds}}}, ok(200, userJSON))}
+					client, err = basiq.New(testKey, append(options, basiq.WithHTTPClient(&http.Client{Transport: s}))...)
+					require.NoError(t, err)
+					_, err = client.Users.Get(t.Context(), userID)
+					assert.Equal(t, attempts == 1, errors.Is(err, basiq.ErrTooManyRequests))
+					assert.Len(t, s.seen(), attempts)
+				}
+			})
+		})
+	}
+}
+
+// Those who wait for the same moment do not come back at the same moment.
+func TestCallersComeBackApart(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		start, back := time.Now(), map[time.Duration]bool{}
+		s := &stub{answer: func(n int, _ request) (*http.Response, error) {
+			if n == 1 {
+				return answerOf{status: 429, header: http.Header{"Retry-After": {"10"}}}.response(), nil
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			back[time.Since(start)] = true
+			return reply(200, userJSON), nil
+		}}
+		client := newClient(t, s, basiq.WithRetry(basiq.Retry{BaseDelay: time.Second, MaxDelay: time.Minute}))
+		var callers sync.WaitGroup
+		for range 5 {
+			callers.Go(func() {
+				_, err := client.Users.Get(t.Context(), userID)
+				assert.NoError(t, err)
+			})
+			synctest.Wait()
+		}
+		callers.Wait()
+		assert.Len(t, back, 5, "each at a time of its own")
+		for at := range back {
+			assert.Greater(t, at, 10*time.Second, "and none before it was asked for")
+		}
+	})
+}
+
 func TestBackoffGrowsAndIsBounded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -487,6 +579,86 @@ func TestWaitsEndWithTheContext(t *testing.T) {
 			_, err := client.Users.Get(ctx, userID)
 			require.ErrorIs(t, err, basiq.ErrUnavailable, "the answer says more than the deadline would")
 			assert.Zero(t, time.Since(start), "and nothing is gained by waiting")
+		})
+	})
+	t.Run("deadline before the next attempt, after a reset", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			s := &stub{answer: inTurn(errReset)}
+			client := newClient(t, s, basiq.WithRetry(slow))
+			ctx, cancel := context.WithTimeout(t.Context(), time.Microsecond)
+			defer cancel()
+			_, err := client.Users.Get(ctx, userID)
+			require.ErrorIs(t, err, errReset)
+			require.NotErrorIs(t, err, context.DeadlineExceeded)
+			assert.Len(t, s.seen(), 1)
+		})
+	})
+	t.Run("deadline at the next attempt", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			s := &stub{answer: inTurn(answerOf{status: 503, header: http.Header{"Retry-After": {"60"}}})}
+			client := newClient(t, s, basiq.WithRetry(basiq.Retry{BaseDelay: time.Second, MaxDelay: time.Minute}))
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			start := time.Now()
+			_, err := client.Users.Get(ctx, userID)
+			var failure *basiq.Error
+			require.ErrorAs(t, err, &failure)
+			require.NotErrorIs(t, err, context.DeadlineExceeded)
+			assert.Zero(t, time.Since(start))
+			assert.Len(t, s.seen(), 1)
+		})
+	})
+	for name, first := range map[string]any{
+		"429":     answerOf{status: 429, header: http.Header{"Retry-After": {"10"}}},
+		"refused": &net.OpError{Op: "dial", Err: errors.New("connection refused")},
+	} {
+		t.Run("canceled in another call's pause, after "+name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				turn := inTurn(first)
+				s := &stub{answer: func(n int, req request) (*http.Response, error) {
+					if n == 1 {
+						time.Sleep(500 * time.Millisecond)
+						return answerOf{status: 429, header: http.Header{"Retry-After": {"60"}}}.response(), nil
+					}
+					return turn(n, req)
+				}}
+				client := newClient(t, s, basiq.WithTokenSource(fixedTokens("token-1")),
+					basiq.WithRetry(basiq.Retry{MaxAttempts: 2, BaseDelay: 10 * time.Second, MaxDelay: 5 * time.Minute}))
+				other, stop := context.WithTimeout(t.Context(), 40*time.Second)
+				defer stop()
+				var callers sync.WaitGroup
+				callers.Go(func() {
+					_, err := client.Users.Get(other, userID)
+					assert.ErrorIs(t, err, basiq.ErrTooManyRequests)
+				})
+				synctest.Wait()
+				ctx, cancel := context.WithCancel(t.Context())
+				time.AfterFunc(30*time.Second, cancel)
+				start := time.Now()
+				_, err := client.Users.Get(ctx, userID)
+				require.ErrorIs(t, err, context.Canceled)
+				require.ErrorContains(t, err, "while waiting to try again after "+map[string]string{"429": "429", "refused": "no answer after 1 attempt"}[name])
+				assert.Equal(t, 30*time.Second, time.Since(start))
+				assert.False(t, basiq.MayHaveBeenDone(err))
+				callers.Wait()
+				assert.Len(t, s.seen(), 2)
+			})
+		})
+	}
+	t.Run("canceled after 429, and before that an attempt that got lost", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			client := newClient(t, &stub{answer: inTurn(errReset, answerOf{status: 429, header: http.Header{"Retry-After": {"60"}}})},
+				basiq.WithRetry(basiq.Retry{BaseDelay: time.Second, MaxDelay: time.Hour}))
+			ctx, cancel := context.WithCancel(t.Context())
+			time.AfterFunc(30*time.Second, cancel)
+			err := client.Users.Delete(ctx, userID)
+			require.ErrorIs(t, err, context.Canceled)
+			require.ErrorIs(t, err, basiq.ErrTooManyRequests)
+			assert.True(t, basiq.MayHaveBeenDone(err), "the first may have been carried out")
 		})
 	})
 	t.Run("before anything is sent", func(t *testing.T) {
@@ -599,6 +771,36 @@ func TestRetryBudgetOfAServerThatFailsNowAndThen(t *testing.T) {
 	}
 }
 
+// A call through Raw that a hook makes inside another call through Raw is a call of its own: a create stays a create.
+func TestRawCallsInsideRawCalls(t *testing.T) {
+	t.Parallel()
+	s := &stub{answer: func(_ int, req request) (*http.Response, error) {
+		if req.Method == http.MethodPost {
+			return reply(503, ""), nil
+		}
+		return reply(200, userJSON), nil
+	}}
+	audit := newClient(t, s)
+	client := newClient(t, s, basiq.WithTokenSource(fixedTokens("token-1")), basiq.WithMiddleware(func(next basiq.Doer) basiq.Doer {
+		return basiq.DoerFunc(func(req *http.Request) (*http.Response, error) {
+			resp, err := audit.Raw().CreateUser(req.Context(), gen.CreateUser{Email: "audit@example.com"})
+			if err != nil {
+				return nil, err
+			}
+			_ = resp.Body.Close()
+			return next.Do(req)
+		})
+	}))
+	resp, err := client.Raw().GetUser(t.Context(), userID)
+	require.NoError(t, err)
+	require.NoError(t, resp.Body.Close())
+	var sent []string
+	for _, r := range s.seen() {
+		sent = append(sent, r.String())
+	}
+	assert.Equal(t, []string{"POST /users", "GET /users/u1"}, sent)
+}
+
 func TestAnswersThatBreakOff(t *testing.T) {
 	t.Parallel()
 	broken := answerOf{status: 200, body: `{"type":"us`, cut: errReset}
@@ -609,6 +811,25 @@ func TestAnswersThatBreakOff(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, userID, user.ID)
 		assert.Len(t, s.seen(), 2)
+	})
+	t.Run("not at once", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			client := newClient(t, &stub{answer: inTurn(broken, ok(200, userJSON))}, basiq.WithRetry(basiq.Retry{BaseDelay: time.Hour, MaxDelay: time.Hour}))
+			start := time.Now()
+			_, err := client.Users.Get(t.Context(), userID)
+			require.NoError(t, err)
+			assert.Positive(t, time.Since(start))
+		})
+	})
+	t.Run("a redirect is not asked for again", func(t *testing.T) {
+		t.Parallel()
+		s, client := newStub(t, answerOf{status: 300, cut: errReset})
+		_, err := client.Users.Get(t.Context(), userID)
+		var failure *basiq.Error
+		require.ErrorAs(t, err, &failure)
+		assert.Equal(t, 300, failure.StatusCode)
+		assert.Len(t, s.seen(), 1)
 	})
 	t.Run("status of a create is kept", func(t *testing.T) {
 		t.Parallel()
@@ -650,6 +871,11 @@ func TestLargeAnswers(t *testing.T) {
 			assert.Len(t, s.seen(), 1, "a second attempt would be as large")
 		})
 	}
+	t.Run("the least limit", func(t *testing.T) {
+		t.Parallel()
+		client := newClient(t, &stub{answer: inTurn(ok(204, ""))}, basiq.WithMaxResponseBytes(1), basiq.WithTokenSource(fixedTokens("token-1")))
+		require.NoError(t, client.Users.Delete(t.Context(), userID))
+	})
 	t.Run("an endless error keeps its status", func(t *testing.T) {
 		t.Parallel()
 		client := serve(t, func(w http.ResponseWriter, r *http.Request) {

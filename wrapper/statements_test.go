@@ -3,6 +3,7 @@ package basiq_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -93,6 +94,10 @@ func TestUploadStatement(t *testing.T) {
 			})
 			job, err := client.Statements.Upload(t.Context(), userID, basiq.Statement{InstitutionID: "AU00000", Name: c.name, Content: c.content})
 			require.NoError(t, checkJob(t, job, err))
+			if c.sized {
+				job, err = client.Statements.Upload(t.Context(), userID, basiq.Statement{InstitutionID: "AU00000", Name: c.name, Content: c.content})
+				require.NoError(t, checkJob(t, job, err), "the file is where it was, to be uploaded once more")
+			}
 		})
 	}
 }
@@ -401,6 +406,38 @@ func TestUploadOfAStalledStreamTimesOut(t *testing.T) {
 		require.Error(t, err)
 	case <-time.After(20 * time.Second):
 		require.Fail(t, "the call waits for the stream")
+	}
+}
+
+func TestUploadLeavesNothingBehind(t *testing.T) {
+	t.Parallel()
+	for name, timeout := range map[string]time.Duration{"with a timeout": time.Minute, "without one": -1} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := &stub{answer: inTurn(ok(202, jobJSON))}
+				client := newClient(t, s, basiq.WithHTTPClient(&http.Client{Transport: s, Timeout: timeout}), basiq.WithTokenSource(fixedTokens("token-1")))
+				_, err := client.Statements.Upload(newForeignContext(), userID, basiq.Statement{
+					InstitutionID: "AU01001", Name: "m.csv", Content: onlyReader{strings.NewReader("a,b")},
+				})
+				require.NoError(t, err)
+				require.Len(t, s.seen(), 1)
+				assert.Contains(t, s.seen()[0].Body, "a,b")
+			})
+		})
+	}
+}
+
+// A statement may be as long as a length can be.
+func TestLargestStatement(t *testing.T) {
+	t.Parallel()
+	_, client := newStub(t, ok(202, jobJSON))
+	for size, invalid := range map[int64]bool{1 << 40: false, 1<<40 + 1: true} {
+		_, err := client.Statements.Upload(t.Context(), userID, basiq.Statement{
+			InstitutionID: "AU01001", Name: "m.csv", Content: onlyReader{strings.NewReader("a,b")}, Size: size,
+		})
+		require.Error(t, err, "it is not that long")
+		assert.Equal(t, invalid, errors.Is(err, basiq.ErrInvalidInput))
 	}
 }
 

@@ -204,3 +204,9 @@ func TestTransactionFilters(t *testing.T) {
 			"transaction.postDate.gteq('2019-10-01'),transaction.status.eq('pending'),transaction.direction.eq('credit'),transaction.class.eq('bank-fee')",
 	}}, query)
 }
+
+func TestTimeOf(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2019, time.October, 2, 9, 0, 0, 0, time.FixedZone("AEST", 10*60*60))
+	assert.Equal(t, basiq.Time("2019-10-01T23:00:00Z"), basiq.TimeOf(at))
+}

@@ -126,10 +126,7 @@ func newStreamBody(ctx context.Context, patience time.Duration, stream io.Reader
 	reader, writer := io.Pipe()
 	// The goroutine ends when the stream does, or with the first Read of the stream that returns after the body was closed.
 	return &streamBody{PipeReader: reader, run: func() {
-		ctx, cancel := context.WithCancel(ctx)
-		if patience > 0 {
-			ctx, cancel = context.WithTimeout(ctx, patience)
-		}
+		ctx, cancel := withPatience(ctx, patience)
 		stop := context.AfterFunc(ctx, func() { _ = writer.CloseWithError(context.Cause(ctx)) })
 		go func() {
 			_, err := io.Copy(writer, struct{ io.Reader }{stream})
@@ -138,6 +135,14 @@ func newStreamBody(ctx context.Context, patience time.Duration, stream io.Reader
 			_ = writer.CloseWithError(err) // of nil, it is io.EOF
 		}()
 	}}
+}
+
+// withPatience returns a context that ends with ctx, and after patience, unless that is 0.
+func withPatience(ctx context.Context, patience time.Duration) (context.Context, context.CancelFunc) {
+	if patience > 0 {
+		return context.WithTimeout(ctx, patience)
+	}
+	return context.WithCancel(ctx)
 }
 
 // Read reads what has come from the stream.

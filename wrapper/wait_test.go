@@ -172,6 +172,73 @@ func TestWaitOptions(t *testing.T) {
 	}
 }
 
+// foreignContext is a context of the caller's own making, which nothing ends. What is derived from it and not given up
+// keeps a goroutine, which synctest finds.
+type foreignContext struct {
+	context.Context //nolint:containedctx // it is one
+
+	done chan struct{}
+}
+
+func (c foreignContext) Done() <-chan struct{} { return c.done }
+
+func newForeignContext() context.Context {
+	return foreignContext{context.Background(), make(chan struct{})}
+}
+
+func TestWaitsLeaveNothingBehind(t *testing.T) {
+	t.Parallel()
+	answers := basiq.WithMFA(func(context.Context, basiq.MFAChallenge) ([]basiq.Secret, error) {
+		return []basiq.Secret{basiq.NewSecret("Basiq"), basiq.NewSecret("AU00000")}, nil
+	})
+	for name, wait := range map[string]func(ctx context.Context, client *basiq.Client) error{
+		"one": func(ctx context.Context, client *basiq.Client) error {
+			_, err := client.Jobs.Wait(ctx, jobID, answers)
+			return err
+		},
+		"all": func(ctx context.Context, client *basiq.Client) error {
+			_, err := client.Jobs.WaitAll(ctx, []string{jobID}, answers)
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s, client := newStub(t, jobAsks, ok(202, jobJSON), jobSucceeded)
+				require.NoError(t, wait(newForeignContext(), client))
+				assert.Len(t, s.seen(), 3)
+			})
+		})
+	}
+}
+
+func TestShortestPollInterval(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		_, client := newStub(t, jobStarted, jobStarted, jobStarted, jobSucceeded)
+		start := time.Now()
+		_, err := client.Jobs.Wait(t.Context(), jobID, basiq.WithPollInterval(100*time.Millisecond, 100*time.Millisecond))
+		require.NoError(t, err)
+		assert.Equal(t, 300*time.Millisecond, time.Since(start))
+	})
+}
+
+// A challenge may be one to confirm in an app, without a question, and may not tell how long it is good.
+func TestWithMFAThatAsksNothing(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		asks := ok(200, job(step("verify-credentials", "success", link), step("mfa-challenge", "in-progress", `{"type":"mfa","method":"token"}`)))
+		s, client := newStub(t, asks, ok(202, jobJSON), jobSucceeded)
+		_, err := client.Jobs.Wait(t.Context(), jobID, basiq.WithMFA(func(ctx context.Context, challenge basiq.MFAChallenge) ([]basiq.Secret, error) {
+			assert.Empty(t, challenge.Questions)
+			assert.Zero(t, challenge.ValidFor)
+			return []basiq.Secret{basiq.NewSecret("yes")}, ctx.Err()
+		}))
+		require.NoError(t, err)
+		assert.JSONEq(t, `{"mfa-response":["yes"]}`, s.seen()[1].Body)
+	})
+}
+
 func TestWithMFA(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -261,10 +328,14 @@ func TestWithMFAWhoseUserIsNotKnown(t *testing.T) {
 	})
 	t.Run("lost, and not looked into", func(t *testing.T) {
 		t.Parallel()
-		s, client := newStub(t, asks, ok(503, ""))
-		_, err := client.Jobs.Wait(t.Context(), jobID, answers, basiq.WaitForUser("u1"))
-		require.ErrorIs(t, err, basiq.ErrUnavailable)
-		assert.Len(t, s.seen(), 2)
+		for _, status := range []int{500, 503} {
+			s, client := newStub(t, asks, ok(status, ""))
+			_, err := client.Jobs.Wait(t.Context(), jobID, answers, basiq.WaitForUser("u1"))
+			var failure *basiq.Error
+			require.ErrorAs(t, err, &failure)
+			assert.Equal(t, status, failure.StatusCode)
+			assert.Len(t, s.seen(), 2)
+		}
 	})
 }
 
@@ -362,6 +433,15 @@ func TestWaitForUserOfAnotherUser(t *testing.T) {
 			}))
 		require.ErrorIs(t, err, basiq.ErrOtherUser)
 		assert.Len(t, s.seen(), 2, "nobody is asked, and no token of another user is used")
+	})
+	t.Run("which it tells later", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			_, client := newStub(t, jobStarted, jobHalfway)
+			job, err := client.Jobs.Wait(t.Context(), jobID, basiq.WaitForUser("u2"))
+			require.ErrorIs(t, err, basiq.ErrOtherUser)
+			assert.Nil(t, job, "it is nobody's business here")
+		})
 	})
 }
 

@@ -81,6 +81,7 @@ func TestVerifyRefuses(t *testing.T) {
 		"long signature":           {change: set("Webhook-Signature", sampleSignature+strings.Repeat(" "+sampleSignature, 90)), want: webhook.ErrBadHeader},
 		"id with a line break":     {change: set("Webhook-Id", "a\r\nb"), want: webhook.ErrBadHeader},
 		"id with a space":          {change: set("Webhook-Id", "a b"), want: webhook.ErrBadHeader},
+		"id with a delete":         {change: set("Webhook-Id", "a\x7f"), want: webhook.ErrBadHeader},
 		"id beyond ASCII":          {change: set("Webhook-Id", "é"), want: webhook.ErrBadHeader},
 		"id is no UTF-8":           {change: set("Webhook-Id", "\xff"), want: webhook.ErrBadHeader},
 		"timestamp is a word":      {change: set("Webhook-Timestamp", "now"), want: webhook.ErrBadHeader},
@@ -351,6 +352,10 @@ func TestSign(t *testing.T) {
 func TestBodyIsBounded(t *testing.T) {
 	t.Parallel()
 	const limit = 512
+	for _, extreme := range []int64{1, 1 << 30} {
+		_, err := webhook.New(api.NewSecret(sampleSecret), webhook.WithMaxBodyBytes(extreme))
+		require.NoError(t, err)
+	}
 	verifier := newVerifier(t, webhook.WithMaxBodyBytes(limit))
 	full := payload + strings.Repeat(" ", limit-len(payload))
 	_, err := verifier.Parse(delivery(verifier, full))

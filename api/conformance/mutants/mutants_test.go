@@ -1,0 +1,123 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// module writes a small module and returns its directory.
+func module(t *testing.T, tests string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"go.mod": "module example.com/sums\n\ngo 1.26.0\n",
+		"sums.go": `package sums
+
+const most = 4 * 5
+
+// Sum adds up what is above 0, and stops at most.
+func Sum(numbers ...int) (sum int, whole bool) {
+	for i := 0; i < len(numbers); i++ {
+		n := numbers[i]
+		if n <= 0 {
+			continue
+		}
+		if sum+n > most {
+			return sum, false
+		}
+		sum += n
+	}
+	return sum, true
+}
+
+type list struct{ names []string }
+
+func (l *list) add(name string) { l.names = append(l.names, name) }
+
+func (l *list) pair(a, b string) {
+	l.add(a)
+	l.add(b)
+}
+
+func unused() int { return -1 }
+`,
+		"sums_test.go": "package sums\n\nimport \"testing\"\n" + tests,
+	} {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
+	}
+	return dir
+}
+
+const goodTests = `
+func TestSum(t *testing.T) {
+	for _, c := range []struct{ numbers []int; sum int; whole bool }{
+		{[]int{1, 2}, 3, true}, {[]int{-1, 0, 5}, 5, true}, {[]int{1, 19}, 20, true}, {[]int{1, 20}, 1, false}, {nil, 0, true},
+	} {
+		if sum, whole := Sum(c.numbers...); sum != c.sum || whole != c.whole {
+			t.Error(c.numbers, sum, whole)
+		}
+	}
+}
+
+func TestPair(t *testing.T) {
+	var l list
+	l.pair("a", "b")
+	if len(l.names) != 2 || l.names[0] != "a" {
+		t.Error(l.names)
+	}
+}
+`
+
+// What good tests notice is killed, and what no test can notice or comes by is told.
+func TestMutants(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	accepted := filepath.Join(t.TempDir(), "accepted.txt")
+	require.NoError(t, os.WriteFile(accepted, []byte("# why\n"+
+		"sums.go\tSum\tn <= 0 => n < 0\tequivalent: 0 adds nothing\nsums.go\tunused\treturn -1 => return 0\tnobody calls it\n"), 0o600))
+	err := command(t.Context(), []string{"-accepted", accepted, "-floor", "85", "-v", module(t, goodTests)}, &out)
+	require.NoError(t, err, out.String())
+	var survivors []string
+	for line := range strings.Lines(out.String()) {
+		if strings.Contains(line, "lived: in") || strings.Contains(line, "not covered: in") {
+			survivors = append(survivors, strings.TrimSpace(line))
+		}
+	}
+	assert.Equal(t, []string{"sums.go:29: not covered: in unused: -1 => 1"}, survivors)
+	for _, change := range []string{
+		"4 * 5 => 4 / 5", "i++ => i--", "i < len(numbers) => i >= len(numbers)", "continue => break", "sum+n > most => sum+n >= most",
+		"sum + n => sum - n", "sum += n => sum = n", "return sum, false => return 0, false", "leave out: l.add(b)",
+	} {
+		assert.Contains(t, out.String(), "\tkilled\t"+change)
+	}
+}
+
+// Without the tests the score falls below what it must be, and what is killed must not be accepted.
+func TestMutantsFail(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	err := command(t.Context(), []string{module(t, "\nfunc TestNothing(t *testing.T) { Sum(1, 2, 30, -1) }\n")}, &out)
+	require.ErrorContains(t, err, "are killed, and 85.0 % must be", out.String())
+
+	accepted := filepath.Join(t.TempDir(), "accepted.txt")
+	require.NoError(t, os.WriteFile(accepted, []byte("sums.go\tlist.pair\tleave out: l.add(b)\tso what\n"), 0o600))
+	err = command(t.Context(), []string{"-accepted", accepted, "-floor", "0", module(t, goodTests)}, &out)
+	require.ErrorContains(t, err, "accepted as survivors, but killed:\nsums.go\tlist.pair\tleave out: l.add(b)")
+
+	require.NoError(t, os.WriteFile(accepted, []byte("sums.go\tgone\tleave out: l.add(b)\tso what\n"), 0o600))
+	err = command(t.Context(), []string{"-accepted", accepted, module(t, goodTests)}, &out)
+	require.ErrorContains(t, err, "accepted as a survivor, and not to be found: sums.go\tgone")
+
+	require.NoError(t, os.WriteFile(accepted, []byte("sums.go\tlist.pair\tleave out: l.add(b)\n"), 0o600))
+	err = command(t.Context(), []string{"-accepted", accepted, module(t, goodTests)}, &out)
+	require.ErrorContains(t, err, "not a file, a function, a change and a reason")
+
+	err = command(t.Context(), []string{module(t, "\nfunc TestBroken(t *testing.T) { t.Error() }\n")}, &out)
+	require.ErrorContains(t, err, "TestBroken fails with no mutant on")
+}

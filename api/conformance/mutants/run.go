@@ -1,0 +1,276 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// outcome is what became of a mutant.
+type outcome int
+
+const (
+	killed outcome = iota
+	timedOut
+	lived
+	notCovered
+)
+
+func (o outcome) String() string {
+	return [...]string{"killed", "timed out", "lived", "not covered"}[o]
+}
+
+// suite is the tests of a package, with its mutants built in.
+type suite struct {
+	dir, program string
+	mutation     *mutation
+	tests        []*test
+}
+
+// test is one of them.
+type test struct {
+	name, file string
+	took       time.Duration
+	reached    []byte // by mutant, not 0 where the test comes by it
+}
+
+// goTool runs the go tool in dir and returns what it prints.
+func goTool(ctx context.Context, dir string, arguments ...string) ([]byte, error) {
+	cmd := exec.CommandContext(ctx, "go", arguments...) //nolint:gosec // our own arguments
+	cmd.Dir = dir
+	var problem bytes.Buffer
+	cmd.Stderr = &problem
+	output, err := cmd.Output()
+	if err != nil {
+		return nil, fmt.Errorf("go %s: %w\n%s", strings.Join(arguments, " "), err, problem.Bytes())
+	}
+	return output, nil
+}
+
+// exports returns a function that opens the export data of the packages that the one in dir imports.
+func exports(ctx context.Context, dir string) (func(path string) (io.ReadCloser, error), error) {
+	list, err := goTool(ctx, dir, "list", "-export", "-deps", "-f", "{{.ImportPath}}\t{{.Export}}", ".")
+	if err != nil {
+		return nil, err
+	}
+	files := make(map[string]string)
+	for line := range strings.Lines(string(list)) {
+		path, file, _ := strings.Cut(strings.TrimSpace(line), "\t")
+		files[path] = file
+	}
+	return func(path string) (io.ReadCloser, error) { return os.Open(files[path]) }, nil
+}
+
+// build compiles the tests of the package in dir with other texts for some files, and returns the program.
+func build(ctx context.Context, dir, tmp, name string, files map[string]string) (string, error) {
+	replace := make(map[string]string)
+	for path, text := range files {
+		changed := filepath.Join(tmp, name+"-"+filepath.Base(path))
+		if err := os.WriteFile(changed, []byte(text), 0o600); err != nil {
+			return "", err
+		}
+		replace[path] = changed
+	}
+	overlay, err := json.Marshal(map[string]any{"Replace": replace})
+	if err != nil {
+		return "", err
+	}
+	overlayFile, program := filepath.Join(tmp, name+".json"), filepath.Join(tmp, name+".test")
+	if err := os.WriteFile(overlayFile, overlay, 0o600); err != nil {
+		return "", err
+	}
+	_, err = goTool(ctx, dir, "test", "-c", "-vet=off", "-overlay", overlayFile, "-o", program, ".")
+	return program, err
+}
+
+// prepare builds the package in dir with its mutants, and has every test run by itself to learn which mutants it reaches.
+func prepare(ctx context.Context, dir, tmp string, workers int) (*suite, error) {
+	exported, err := exports(ctx, dir)
+	if err != nil {
+		return nil, err
+	}
+	s := &suite{dir: dir}
+	if s.mutation, err = mutate(dir, exported); err != nil {
+		return nil, err
+	}
+	if s.program, err = build(ctx, dir, tmp, "all", s.mutation.files); err != nil {
+		return nil, err
+	}
+	if err := s.list(ctx); err != nil {
+		return nil, err
+	}
+	problems := make([]error, len(s.tests))
+	inParallel(workers, len(s.tests), func(i int) {
+		t := s.tests[i]
+		note := filepath.Join(tmp, "reached-"+t.name)
+		if problems[i] = os.WriteFile(note, make([]byte, len(s.mutation.mutants)+1), 0o600); problems[i] != nil {
+			return
+		}
+		start := time.Now()
+		result, output := s.run(ctx, s.program, []*test{t}, 2*time.Minute, "MUTANTS_REACHED="+note)
+		if result != lived {
+			problems[i] = fmt.Errorf("%s fails with no mutant on:\n%s", t.name, output)
+			return
+		}
+		t.took = time.Since(start)
+		t.reached, problems[i] = os.ReadFile(note) //nolint:gosec // our own
+	})
+	for _, err := range problems {
+		if err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+var testFunction = regexp.MustCompile(`(?m)^func ((?:Test|Example|Fuzz)\w*)\(`)
+
+// list finds the tests and the files that they are in.
+func (s *suite) list(ctx context.Context) error {
+	files, err := filepath.Glob(filepath.Join(s.dir, "*_test.go"))
+	if err != nil {
+		return err
+	}
+	in := make(map[string]string)
+	for _, file := range files {
+		text, err := os.ReadFile(file) //nolint:gosec // found in the directory of who runs it
+		if err != nil {
+			return err
+		}
+		for _, match := range testFunction.FindAllSubmatch(text, -1) {
+			in[string(match[1])] = filepath.Base(file)
+		}
+	}
+	cmd := exec.CommandContext(ctx, s.program, "-test.list", ".") //nolint:gosec // our own program
+	cmd.Dir = s.dir
+	names, err := cmd.Output()
+	if err != nil {
+		return err
+	}
+	for name := range strings.FieldsSeq(string(names)) {
+		if file, ok := in[name]; ok {
+			s.tests = append(s.tests, &test{name: name, file: file})
+		}
+	}
+	return nil
+}
+
+// try runs the tests that reach a mutant: first those of the same subject, which most likely notice it, then the quickest.
+func (s *suite) try(ctx context.Context, tmp string, m *mutant) (outcome, error) {
+	var tests []*test
+	for _, t := range s.tests {
+		if m.alone != "" || t.reached[m.id] != 0 {
+			tests = append(tests, t)
+		}
+	}
+	if len(tests) == 0 {
+		return notCovered, nil
+	}
+	program := s.program
+	if m.alone != "" {
+		var err error
+		if program, err = build(ctx, s.dir, tmp, strconv.Itoa(m.id), map[string]string{filepath.Join(s.dir, m.file): m.alone}); err != nil {
+			return killed, err
+		}
+		defer func() { _ = os.Remove(program) }()
+	}
+	subject := strings.TrimSuffix(m.file, ".go")
+	rank := func(t *test) time.Duration {
+		if strings.HasPrefix(t.file, subject) {
+			return t.took
+		}
+		return t.took + time.Hour
+	}
+	slices.SortStableFunc(tests, func(a, b *test) int { return int(rank(a) - rank(b)) })
+	for size := 12; len(tests) > 0; size = len(tests) {
+		batch := tests[:min(size, len(tests))]
+		tests = tests[len(batch):]
+		limit := 10 * time.Second
+		for _, t := range batch {
+			limit += 2 * t.took
+		}
+		if result, _ := s.run(ctx, program, batch, limit, "MUTANT="+strconv.Itoa(m.id)); result != lived {
+			return result, nil
+		}
+	}
+	return lived, nil
+}
+
+// run has the tests run until the first fails, and returns what they print.
+func (s *suite) run(ctx context.Context, program string, tests []*test, limit time.Duration, environment ...string) (outcome, string) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	names := make([]string, len(tests))
+	for i, t := range tests {
+		names[i] = t.name
+	}
+	// A mutant may ask for all the memory there is.
+	const script = `ulimit -v 8000000; exec nice -n 10 "$0" "$@"`
+	cmd := exec.CommandContext(ctx, "sh", "-c", script, program, //nolint:gosec // our own arguments
+		"-test.v", "-test.failfast", "-test.run", "^("+strings.Join(names, "|")+")$")
+	cmd.Dir = s.dir
+	cmd.Env = append(os.Environ(), append(environment, "GOMAXPROCS=2")...)
+	cmd.WaitDelay = time.Second
+	reader, writer := io.Pipe()
+	cmd.Stdout, cmd.Stderr = writer, writer
+	var output strings.Builder
+	failed := false
+	read := make(chan struct{})
+	go func() {
+		defer close(read)
+		lines := bufio.NewReader(reader)
+		for {
+			line, err := lines.ReadString('\n')
+			output.WriteString(line)
+			if strings.HasPrefix(line, "--- FAIL") || strings.HasPrefix(line, "panic:") {
+				failed = true
+				cancel() // the rest does not matter
+			}
+			if err != nil {
+				return
+			}
+		}
+	}()
+	err := cmd.Run()
+	_ = writer.Close()
+	<-read
+	switch {
+	case failed:
+		return killed, output.String()
+	case ctx.Err() != nil:
+		return timedOut, output.String()
+	case err != nil:
+		return killed, output.String()
+	}
+	return lived, output.String()
+}
+
+// inParallel calls do for 0 to n-1, in so many goroutines.
+func inParallel(workers, n int, do func(i int)) {
+	work := make(chan int)
+	var group sync.WaitGroup
+	for range workers {
+		group.Go(func() {
+			for i := range work {
+				do(i)
+			}
+		})
+	}
+	for i := range n {
+		work <- i
+	}
+	close(work)
+	group.Wait()
+}
