@@ -7,10 +7,7 @@ import (
 	"fmt"
 	"io"
 	"mime"
-	"net"
 	"net/http"
-	"net/http/httptrace"
-	"net/textproto"
 	"net/url"
 	"strings"
 	"sync/atomic"
@@ -244,94 +241,4 @@ func checkIDs(op *Operation, ids ...id) error {
 		}
 	}
 	return nil
-}
-
-// sender is the innermost Doer: it hands the request to the http.Client, and finds out what became of it.
-type sender struct {
-	client, uploads http.Client
-	userAgent       string
-	limiter         Limiter
-}
-
-// newSender returns a sender that uses the caller's client, but for one thing: it follows no redirects. The API has none,
-// and net/http would send a body with a bank's password on to any host, and turn a DELETE into a GET whose 200 looks like
-// success.
-func newSender(config config) *sender {
-	s := &sender{client: *config.httpClient, uploads: *config.uploadClient, userAgent: config.userAgent(), limiter: config.limiter}
-	for _, client := range []*http.Client{&s.client, &s.uploads} {
-		client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	}
-	return s
-}
-
-// Do sends the request. It may add headers to it: the authorizer has cloned it.
-func (s *sender) Do(req *http.Request) (*http.Response, error) {
-	// Hooks of net/http's transport. With another transport none is called, and the error itself must tell.
-	var asked, got atomic.Bool
-	trace := &httptrace.ClientTrace{
-		GetConn: func(string) { asked.Store(true) },
-		GotConn: func(httptrace.GotConnInfo) { got.Store(true) },
-	}
-	ctx := req.Context()
-	if s.limiter != nil {
-		if err := s.limiter.Wait(ctx); err != nil {
-			closeBody(req)
-			return nil, fmt.Errorf("the limit of WithRateLimit: %w", err)
-		}
-	}
-	req = req.WithContext(httptrace.WithClientTrace(ctx, trace))
-	if req.Header.Get("Accept") == "" { // a document wants another
-		req.Header.Set("Accept", mediaJSON)
-	}
-	req.Header.Set("User-Agent", s.userAgent)
-	state := stateFrom(ctx)
-	state.sent.Store(true)
-	state.underway.Add(1)
-	defer state.underway.Add(-1)
-	client := &s.client
-	if state.operation == opCreateStatement {
-		client = &s.uploads
-	}
-	resp, err := client.Do(req)
-	// Once the context has ended, err may be its cause, and so anybody's.
-	if unarrived := err != nil && !got.Load() && (asked.Load() || isDialError(err) && ctx.Err() == nil); !unarrived {
-		state.reached.Add(1)
-	}
-	if err == nil && resp.StatusCode < 300 {
-		return resp, nil
-	}
-	hide := redactorOf(req)
-	state.redactor.Store(&hide)
-	return resp, clean(err, hide)
-}
-
-// isDialError reports whether err comes from before there was a connection.
-func isDialError(err error) bool {
-	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {
-		return true
-	}
-	_, ok := errors.AsType[*net.DNSError](err)
-	return ok
-}
-
-// clean takes out of a transport's error what must not be shown: the URL, which has the ids of people, and what net/http
-// quotes of an answer that it cannot read, in which a server may have echoed a credential or a password.
-func clean(err error, hide redactor) error {
-	for {
-		withURL, ok := errors.AsType[*url.Error](err)
-		if !ok {
-			break
-		}
-		err = withURL.Err
-	}
-	if err == nil {
-		return nil
-	}
-	text := err.Error()
-	_, badHeader := errors.AsType[textproto.ProtocolError](err)
-	if badHeader || strings.Contains(text, "malformed ") || strings.HasPrefix(text, "failed to parse Location header ") ||
-		hide != nil && hide(text) != text {
-		return errors.New("the server's answer is not HTTP")
-	}
-	return err
 }

@@ -2,7 +2,6 @@ package basiq
 
 import (
 	"context"
-	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"net"
@@ -45,12 +44,6 @@ const (
 	maxDelayLimit    = time.Hour
 	// A page of 500 transactions is a third of a MiB; this leaves room for reports and still bounds a hostile answer.
 	defaultBodyLimit = 32 << 20
-	// An upload of a large file over a slow line.
-	uploadTimeout = 10 * time.Minute
-	// Longer than Basiq's slowest documented answer, short enough to try again while a person waits.
-	defaultTimeout = 30 * time.Second
-	// Basiq's headers are below 2 KiB.
-	headerLimit = 256 << 10
 )
 
 var defaultRetry = Retry{MaxAttempts: 4, BaseDelay: 500 * time.Millisecond, MaxDelay: 30 * time.Second}
@@ -106,19 +99,6 @@ func newConfig(apiKey string, options []Option) (config, error) {
 	return c, nil
 }
 
-// setHTTPClients fills in what the caller has not said about the sending of requests. A client without a Timeout would wait
-// for ever for a server that never answers.
-func (c *config) setHTTPClients() {
-	if c.httpClient == nil {
-		c.httpClient = &http.Client{Transport: newTransport()}
-	}
-	bounded, uploads := *c.httpClient, *c.httpClient
-	if c.httpClient.Timeout == 0 {
-		bounded.Timeout, uploads.Timeout = defaultTimeout, uploadTimeout
-	}
-	c.httpClient, c.uploadClient = &bounded, &uploads
-}
-
 // checkAPIKey says what is wrong with a key. The key itself must not appear in the answer.
 func checkAPIKey(apiKey string) string {
 	switch {
@@ -136,22 +116,6 @@ func checkAPIKey(apiKey string) string {
 func (c *config) userAgent() string {
 	own := fmt.Sprintf("basiq-go/%s (%s; %s)", Version, runtime.Version(), runtime.GOOS)
 	return strings.TrimSpace(c.product + " " + own)
-}
-
-// newTransport returns the transport of those who bring no http.Client.
-func newTransport() *http.Transport {
-	return &http.Transport{
-		Proxy:                  http.ProxyFromEnvironment,
-		DialContext:            (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
-		ForceAttemptHTTP2:      true,
-		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
-		TLSHandshakeTimeout:    10 * time.Second,
-		MaxIdleConns:           256,
-		MaxIdleConnsPerHost:    256,              // there is only one host
-		IdleConnTimeout:        45 * time.Second, // load balancers close after 60, and a create that meets that fails
-		ExpectContinueTimeout:  time.Second,
-		MaxResponseHeaderBytes: headerLimit,
-	}
 }
 
 // WithAPIVersion sets the API version that the client's tokens speak: [APIVersion21] or [APIVersion30], the default.
@@ -229,13 +193,6 @@ func WithHTTPClient(client *http.Client) Option {
 		c.httpClient = client
 		return nil
 	}
-}
-
-// allowsOldTLS reports whether a configuration allows what is below TLS 1.2. A version of 0 is that of crypto/tls, which
-// does not.
-func allowsOldTLS(config *tls.Config) bool {
-	return config != nil && (config.MinVersion != 0 && config.MinVersion < tls.VersionTLS12 ||
-		config.MaxVersion != 0 && config.MaxVersion < tls.VersionTLS12)
 }
 
 // Limiter has a request wait until a quota allows it. [golang.org/x/time/rate.Limiter] is one; another can share a quota
