@@ -686,7 +686,7 @@ func TestRefusedTokensThatBreakOff(t *testing.T) {
 	assert.Equal(t, 403, resp.StatusCode)
 	body, err := io.ReadAll(resp.Body)
 	require.ErrorIs(t, err, errReset)
-	assert.Equal(t, `{"data":[`, string(body))
+	assert.Equal(t, `{"data":[`, string(body)) //nolint:testifylint // it is no whole JSON
 	require.NoError(t, resp.Body.Close())
 
 	_, client = newStub(t, ok(403, `{"data":[]}`))
