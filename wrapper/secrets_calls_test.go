@@ -478,12 +478,18 @@ func unkind(c secretCall, play situation, atToken bool) roundTripper {
 // TestCallsKeepSecrets makes every call in every situation, and looks for secrets in all that shows of it.
 func TestCallsKeepSecrets(t *testing.T) {
 	t.Parallel()
-	for _, c := range secretCalls() {
+	for n, c := range secretCalls() {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			all := situations()
 			maps.Copy(all, echoes())
-			for name, play := range all {
+			for i, name := range slices.Sorted(maps.Keys(all)) {
+				// With the race detector each call meets one situation in six, and each situation one call in six: what is shown does
+				// not depend on it, and `make cover` has all of them.
+				if raceDetector && (i+n)%6 != 0 {
+					continue
+				}
+				play := all[name]
 				if !c.onlyToken() {
 					synctest.Test(t, func(t *testing.T) { observe(t, c, unkind(c, play, false)).assertNoSecrets(t, name) })
 				}
