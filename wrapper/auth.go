@@ -322,7 +322,6 @@ func (c *tokenCache) fly(slot *tokenSlot, flight *tokenFlight, scope Scope) {
 			flight.err = errors.New("a hook panicked: " + cut(c.hide(fmt.Sprint(p))))
 		}
 		slot.mu.Lock()
-		defer slot.mu.Unlock()
 		if now := time.Now(); flight.err == nil {
 			slot.current.Store(hold(flight.token, now))
 			slot.failure, slot.failures, slot.stands = nil, 0, time.Time{}
@@ -331,6 +330,7 @@ func (c *tokenCache) fly(slot *tokenSlot, flight *tokenFlight, scope Scope) {
 			slot.fail(flight.err, now)
 		}
 		slot.flight, slot.landed = nil, true
+		slot.mu.Unlock()
 		close(flight.done)
 	}()
 	flight.err = errors.New("the request for a token was abandoned") // what a hook's runtime.Goexit leaves

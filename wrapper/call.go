@@ -1,6 +1,7 @@
 package basiq
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -216,8 +217,15 @@ func carryOut(ctx context.Context, c *Client, op *Operation, ids []id, request f
 	return err
 }
 
+// maxObjects is how many objects and nulls an answer may have, far above any list of Basiq's: each of them takes up to a
+// hundred times its size in memory.
+const maxObjects = 1 << 18
+
 // decode is the one place where an answer's body becomes a value.
 func decode(body []byte, value any) error {
+	if bytes.Count(body, []byte("{"))+bytes.Count(body, []byte("null")) > maxObjects {
+		return fmt.Errorf("%w: it has more than %d objects", ErrResponseTooLarge, maxObjects)
+	}
 	err := json.Unmarshal(body, value)
 	if mistyped, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		// Its text repeats the value, which may be anything.

@@ -279,7 +279,7 @@ func WithUserAgent(product string) Option {
 }
 
 // WithMaxResponseBytes bounds the size of an answer's body, after decompression: 32 MiB by default. A larger one is an
-// error that is [ErrResponseTooLarge].
+// error that is [ErrResponseTooLarge], and so is one that has more than 262,144 objects.
 func WithMaxResponseBytes(limit int64) Option {
 	return func(c *config) error {
 		if limit < 1 {

@@ -891,6 +891,21 @@ func TestLargeAnswers(t *testing.T) {
 	})
 }
 
+// Few bytes can ask for much memory.
+func TestAnswersOfManyObjects(t *testing.T) {
+	t.Parallel()
+	for _, item := range []string{"{}", "null"} {
+		body := `{"type":"list","data":[` + strings.Repeat(item+",", 1<<18) + item + `]}`
+		_, client := newStub(t, ok(200, body))
+		err := rangeErr(client.Accounts.List(t.Context(), userID))
+		require.ErrorIs(t, err, basiq.ErrResponseTooLarge)
+		require.ErrorContains(t, err, "more than 262144 objects")
+
+		_, client = newStub(t, ok(200, `{"type":"list","data":[`+strings.Repeat(item+",", 1<<17)+item+`]}`))
+		require.NoError(t, rangeErr(client.Consents.List(t.Context(), userID)), "half of it is read")
+	}
+}
+
 func TestBodyThatCannotBeSentAgain(t *testing.T) {
 	t.Parallel()
 	s, client := newStub(t, ok(429, ""), ok(200, userJSON))
