@@ -620,7 +620,7 @@ func TestWaitsEndWithTheContext(t *testing.T) {
 				turn := inTurn(first)
 				s := &stub{answer: func(n int, req request) (*http.Response, error) {
 					if n == 1 {
-						time.Sleep(500 * time.Millisecond)
+						time.Sleep(time.Nanosecond) // before the other call can try again
 						return answerOf{status: 429, header: http.Header{"Retry-After": {"60"}}}.response(), nil
 					}
 					return turn(n, req)
