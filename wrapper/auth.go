@@ -199,8 +199,8 @@ const (
 // tokenCache is the client's own TokenSource: one token for each scope, in memory.
 type tokenCache struct {
 	create func(context.Context, Scope) (Token, error)
-	// hide takes the API key out of what a hook panics with.
-	hide   redactor
+	// apiKey is what a hook may panic with.
+	apiKey Secret
 	server tokenSlot
 
 	mu      sync.Mutex
@@ -210,7 +210,7 @@ type tokenCache struct {
 }
 
 func newTokenCache(apiKey Secret, create func(context.Context, Scope) (Token, error)) *tokenCache {
-	return &tokenCache{create: create, hide: newRedactor(apiKey.Reveal()), clients: make(map[Scope]*tokenSlot), sweepAt: tokenScopes}
+	return &tokenCache{create: create, apiKey: apiKey, clients: make(map[Scope]*tokenSlot), sweepAt: tokenScopes}
 }
 
 // tokenSlot holds the token of one scope.
@@ -269,10 +269,10 @@ func (c *tokenCache) Token(ctx context.Context, scope Scope) (Token, error) {
 		return Token{}, err
 	}
 	if held != nil && now.Before(held.end) {
-		_, _, _ = c.join(slot, scope, now, true) //nolint:contextcheck // a flight belongs to nobody's context
+		c.renew(slot, scope, now) //nolint:contextcheck // a flight belongs to nobody's context
 		return held.Token, nil
 	}
-	token, flight, err := c.join(slot, scope, now, false) //nolint:contextcheck // a flight belongs to nobody's context
+	token, flight, err := c.join(slot, scope, now) //nolint:contextcheck // a flight belongs to nobody's context
 	if flight == nil {
 		return token, err
 	}
@@ -294,22 +294,36 @@ func (c *tokenCache) Reject(_ context.Context, scope Scope, token Token) {
 
 // join returns the flight that gets the scope's token, and starts it when there is none. It returns the token itself
 // when a flight has landed meanwhile, and the error of the last flight while that stands.
-func (c *tokenCache) join(slot *tokenSlot, scope Scope, now time.Time, early bool) (Token, *tokenFlight, error) {
+func (c *tokenCache) join(slot *tokenSlot, scope Scope, now time.Time) (Token, *tokenFlight, error) {
 	slot.mu.Lock()
 	defer slot.mu.Unlock()
 	if held := slot.current.Load(); held != nil && now.Before(held.renew) {
 		return held.Token, nil, nil
 	}
-	switch {
-	case slot.flight != nil:
-	case early && now.Before(slot.notBefore):
-	case !early && now.Before(slot.stands):
-		return Token{}, nil, slot.failure
-	default:
-		slot.flight = &tokenFlight{done: make(chan struct{})}
-		go c.fly(slot, slot.flight, scope)
+	if slot.flight == nil {
+		if now.Before(slot.stands) {
+			return Token{}, nil, slot.failure
+		}
+		c.start(slot, scope)
 	}
 	return Token{}, slot.flight, nil
+}
+
+// renew starts a flight that gets the scope's next token, unless there is one, there has been one, or one has failed lately.
+func (c *tokenCache) renew(slot *tokenSlot, scope Scope, now time.Time) {
+	slot.mu.Lock()
+	defer slot.mu.Unlock()
+	held := slot.current.Load()
+	renewed := held != nil && now.Before(held.renew)
+	if slot.flight == nil && !renewed && !now.Before(slot.notBefore) {
+		c.start(slot, scope)
+	}
+}
+
+// start starts a flight. The slot is locked.
+func (c *tokenCache) start(slot *tokenSlot, scope Scope) {
+	slot.flight = &tokenFlight{done: make(chan struct{})}
+	go c.fly(slot, slot.flight, scope)
 }
 
 // fly gets a token for whoever waits.
@@ -319,7 +333,7 @@ func (c *tokenCache) fly(slot *tokenSlot, flight *tokenFlight, scope Scope) {
 		cancel() // before anyone goes on: nothing of the flight is left then
 		// A caller's hook that panics here would end the program, out of reach of who called.
 		if p := recover(); p != nil {
-			flight.err = errors.New("a hook panicked: " + cut(c.hide(fmt.Sprint(p))))
+			flight.err = errors.New("a hook panicked: " + cut(newRedactor(c.apiKey.Reveal())(fmt.Sprint(p))))
 		}
 		slot.mu.Lock()
 		if now := time.Now(); flight.err == nil {

@@ -95,8 +95,7 @@ func (c *Client) send(ctx context.Context, op *Operation, request func(ctx conte
 
 	body, err := io.ReadAll(resp.Body) // in memory already, see attempt
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
-		failure := newError(op, resp.StatusCode, resp.Header, body).redact(state)
-		failure.unsure = state.unsure
+		failure := state.failure(resp.StatusCode, resp.Header, body)
 		if op.repeat == repeatDelete && state.unsure && failure.Code() != "" &&
 			(errors.Is(failure, ErrNotFound) || errors.Is(failure, ErrGone)) {
 			// An earlier attempt got through, and only its answer was lost. A 404 without a code may be a proxy's.
@@ -108,6 +107,16 @@ func (c *Client) send(ctx context.Context, op *Operation, request func(ctx conte
 		return nil, unreadable(op, resp.StatusCode, body, err)
 	}
 	return &answer{status: resp.StatusCode, mediaType: resp.Header.Get("Content-Type"), body: body}, nil
+}
+
+// failure makes an Error of an answer to the call that is no success, without the secrets that the call carried.
+func (s *callState) failure(status int, header http.Header, body []byte) *Error {
+	e := newError(s.operation, status, header, body)
+	if hide := s.redactor.Load(); hide != nil {
+		e.redact(*hide)
+	}
+	e.unsure = s.unsure
+	return e
 }
 
 // callError turns what the chain or the generated client returned into the caller's error.
@@ -223,7 +232,8 @@ const maxObjects = 1 << 18
 
 // decode is the one place where an answer's body becomes a value.
 func decode(body []byte, value any) error {
-	if bytes.Count(body, []byte("{"))+bytes.Count(body, []byte("null")) > maxObjects {
+	// Two bytes are the least that one takes.
+	if len(body) > 2*maxObjects && bytes.Count(body, []byte("{"))+bytes.Count(body, []byte("null")) > maxObjects {
 		return fmt.Errorf("%w: it has more than %d objects", ErrResponseTooLarge, maxObjects)
 	}
 	err := json.Unmarshal(body, value)

@@ -319,15 +319,18 @@ func TestHookThatReplacesTheContext(t *testing.T) {
 	assert.Equal(t, "Bearer token-1", s.seen()[0].Authorization)
 }
 
+// failingPosts is an answer to tell by whether a create was sent again.
+func failingPosts(_ int, req request) (*http.Response, error) {
+	if req.Method == http.MethodPost {
+		return reply(503, ""), nil
+	}
+	return reply(200, userJSON), nil
+}
+
 // A call that a hook makes with the context that it was given is a call of its own.
 func TestCallsFromHooks(t *testing.T) {
 	t.Parallel()
-	s := &stub{answer: func(_ int, req request) (*http.Response, error) {
-		if req.Method == http.MethodPost {
-			return reply(503, ""), nil
-		}
-		return reply(200, userJSON), nil
-	}}
+	s := &stub{answer: failingPosts}
 	audit := newClient(t, s)
 	var statuses []int
 	client := newClient(t, s, basiq.WithMiddleware(func(next basiq.Doer) basiq.Doer {
@@ -350,6 +353,31 @@ func TestCallsFromHooks(t *testing.T) {
 		}
 	}
 	assert.Equal(t, 2, creates, "a create is a create, also inside a read")
+}
+
+// A call through Raw that a hook makes inside another call through Raw is a call of its own: a create stays a create.
+func TestRawCallsInsideRawCalls(t *testing.T) {
+	t.Parallel()
+	s := &stub{answer: failingPosts}
+	audit := newClient(t, s)
+	client := newClient(t, s, basiq.WithTokenSource(fixedTokens("token-1")), basiq.WithMiddleware(func(next basiq.Doer) basiq.Doer {
+		return basiq.DoerFunc(func(req *http.Request) (*http.Response, error) {
+			resp, err := audit.Raw().CreateUser(req.Context(), gen.CreateUser{Email: "audit@example.com"})
+			if err != nil {
+				return nil, err
+			}
+			_ = resp.Body.Close()
+			return next.Do(req)
+		})
+	}))
+	resp, err := client.Raw().GetUser(t.Context(), userID)
+	require.NoError(t, err)
+	require.NoError(t, resp.Body.Close())
+	var sent []string
+	for _, r := range s.seen() {
+		sent = append(sent, r.String())
+	}
+	assert.Equal(t, []string{"POST /users", "GET /users/u1"}, sent)
 }
 
 func TestLog(t *testing.T) {

@@ -3,7 +3,6 @@ package basiq
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,15 +25,7 @@ func (e *PausedError) Error() string {
 }
 
 // Is reports whether target is the error of the status that the pause comes from.
-func (e *PausedError) Is(target error) bool {
-	return target == statusErrors[e.status]
-}
-
-// statusErrors are the errors of the statuses that pauses come from.
-var statusErrors = map[int]error{
-	http.StatusTooManyRequests:    ErrTooManyRequests,
-	http.StatusServiceUnavailable: ErrUnavailable,
-}
+func (e *PausedError) Is(target error) bool { return (&Error{StatusCode: e.status}).Is(target) }
 
 // pauses remembers which operations Basiq wants to be left alone, so that one caller's 429 holds back the others too. While
 // there are none, which is the rule, it costs one atomic load.

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/basiq-go/basiq-go/api"
 )
@@ -47,9 +48,14 @@ func newRedactor(secrets ...string) redactor {
 	return strings.NewReplacer(pairs...).Replace
 }
 
-// redactorOf returns a redactor for what a request carried: its credential, and the secrets in its body. It is made when
-// something has failed, and not before.
+// redactorOf returns a redactor for what a request carried: its credential, and the secrets in its body. They are looked for
+// with the first text and not before, since most requests that fail are sent again, and leave no error.
 func redactorOf(req *http.Request) redactor {
+	hide := sync.OnceValue(func() redactor { return newRedactor(secretsOf(req)...) })
+	return func(text string) string { return hide()(text) }
+}
+
+func secretsOf(req *http.Request) []string {
 	var secrets []string
 	if _, credential, _ := strings.Cut(req.Header.Get("Authorization"), " "); len(credential) >= shortestCredential {
 		secrets = append(secrets, credential)
@@ -67,17 +73,13 @@ func redactorOf(req *http.Request) redactor {
 	for _, secret := range append(sent.MFAResponse, sent.LoginID, sent.Password, sent.SecondaryLoginID, sent.SecurityCode, sent.UserToken) {
 		secrets = append(secrets, string(secret))
 	}
-	return newRedactor(secrets...)
+	return secrets
 }
 
-// redact takes what the request carried out of an error. A code of plain words stays, whatever password is one of them:
-// programs decide by it. Body stays too.
-func (e *Error) redact(state *callState) *Error {
-	hide := state.redactor.Load()
-	if hide == nil {
-		return e
-	}
-	e.CorrelationID = (*hide)(e.CorrelationID)
+// redact takes secrets out of an error. A code of plain words stays, whatever password is one of them: programs decide by
+// it. Body stays too.
+func (e *Error) redact(hide redactor) {
+	e.CorrelationID = hide(e.CorrelationID)
 	for i := range e.Details {
 		detail := &e.Details[i]
 		texts := []*string{&detail.Type, &detail.Title, &detail.Detail, &detail.Details}
@@ -88,8 +90,7 @@ func (e *Error) redact(state *callState) *Error {
 			texts = append(texts, &source.Parameter, &source.Pointer)
 		}
 		for _, text := range texts {
-			*text = (*hide)(*text)
+			*text = hide(*text)
 		}
 	}
-	return e
 }

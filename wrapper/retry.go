@@ -141,9 +141,7 @@ func interrupted(ctx context.Context, state *callState, out outcome) error {
 		return e
 	}
 	body, _ := io.ReadAll(out.resp.Body) // in memory; what there is of it
-	answer := newError(state.operation, out.resp.StatusCode, out.resp.Header, body).redact(state)
-	answer.unsure = state.unsure
-	e.last = answer
+	e.last = state.failure(out.resp.StatusCode, out.resp.Header, body)
 	return e
 }
 
@@ -377,7 +375,7 @@ func (r *retrier) log(ctx context.Context, state *callState, out outcome, took t
 			body, _ := out.resp.Body.(*bufferedBody)
 			head := make([]byte, min(body.Len(), maxErrorBody))
 			_, _ = body.ReadAt(head, 0)
-			if id := newError(op, out.resp.StatusCode, nil, head).redact(state).CorrelationID; id != "" {
+			if id := state.failure(out.resp.StatusCode, nil, head).CorrelationID; id != "" {
 				attributes = append(attributes, slog.String("correlation_id", oneLine(id)))
 			}
 		}

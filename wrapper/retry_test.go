@@ -21,7 +21,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/basiq-go/basiq-go/gen"
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
@@ -769,36 +768,6 @@ func TestRetryBudgetOfAServerThatFailsNowAndThen(t *testing.T) {
 			assert.Less(t, len(s.seen()), 2000*3/2, "%d %%", share)
 		}
 	}
-}
-
-// A call through Raw that a hook makes inside another call through Raw is a call of its own: a create stays a create.
-func TestRawCallsInsideRawCalls(t *testing.T) {
-	t.Parallel()
-	s := &stub{answer: func(_ int, req request) (*http.Response, error) {
-		if req.Method == http.MethodPost {
-			return reply(503, ""), nil
-		}
-		return reply(200, userJSON), nil
-	}}
-	audit := newClient(t, s)
-	client := newClient(t, s, basiq.WithTokenSource(fixedTokens("token-1")), basiq.WithMiddleware(func(next basiq.Doer) basiq.Doer {
-		return basiq.DoerFunc(func(req *http.Request) (*http.Response, error) {
-			resp, err := audit.Raw().CreateUser(req.Context(), gen.CreateUser{Email: "audit@example.com"})
-			if err != nil {
-				return nil, err
-			}
-			_ = resp.Body.Close()
-			return next.Do(req)
-		})
-	}))
-	resp, err := client.Raw().GetUser(t.Context(), userID)
-	require.NoError(t, err)
-	require.NoError(t, resp.Body.Close())
-	var sent []string
-	for _, r := range s.seen() {
-		sent = append(sent, r.String())
-	}
-	assert.Equal(t, []string{"POST /users", "GET /users/u1"}, sent)
 }
 
 func TestAnswersThatBreakOff(t *testing.T) {

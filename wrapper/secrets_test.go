@@ -178,7 +178,7 @@ func errorTree(err error) []error {
 // The secret that must not show is there all the same, for who asks for it.
 func TestWebhookSecrets(t *testing.T) {
 	t.Parallel()
-	body := `{"type":"webhook","id":"w1","url":"https://piper.com/basiq-messages/","secret":"` + plantedSigner + `"}`
+	body := plantedWebhookJSON
 	for name, c := range map[string]struct {
 		answer answerOf
 		call   func(c *basiq.Client) (*basiq.Webhook, error)

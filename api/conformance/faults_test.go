@@ -190,7 +190,7 @@ func faults() []fault {
 		{
 			name: "1xx answers without end", moment: waiting, meaning: lost, done: true,
 			answer: func(x *victim) bool {
-				for x.send("HTTP/1.1 103 Early Hints\r\nLink: <" + repeated(marker, 100) + ">\r\n\r\n") {
+				for x.send("HTTP/1.1 103 Early Hints\r\nLink: <" + strings.Repeat(marker, 100) + ">\r\n\r\n") {
 				}
 				return false
 			},
@@ -211,7 +211,7 @@ func faults() []fault {
 		{
 			name: "headers without end", moment: head, meaning: lost, done: true,
 			answer: func(x *victim) bool {
-				line := "X-" + marker + ": " + repeated("x", 8<<10) + "\r\n"
+				line := "X-" + marker + ": " + strings.Repeat("x", 8<<10) + "\r\n"
 				for ok := x.send(x.good.head()); ok; {
 					ok = x.send(line)
 				}
@@ -252,7 +252,7 @@ func faults() []fault {
 			name: "a byte every five seconds", moment: body, meaning: broken, mends: true, done: true, until: true, cause: timedOut,
 			answer: func(x *victim) bool {
 				answer := x.good.withBody()
-				answer.body += repeated(" ", 1000)
+				answer.body += strings.Repeat(" ", 1000)
 				for ok := x.send(answer.head() + fmt.Sprintf("Content-Length: %d\r\n\r\n", len(answer.body))); ok && answer.body != ""; {
 					ok, answer.body = x.send(answer.body[:1]), answer.body[1:]
 					time.Sleep(5 * time.Second)
@@ -298,7 +298,7 @@ func faults() []fault {
 		{name: "a text that is not UTF-8", moment: decoding, meaning: harmless, done: true, json: true, answer: answeringJSON(func(s string) string {
 			return strings.Replace(s, marker, marker+"\xff\xfe\xc0\x80", 1)
 		})},
-		numbered("numbers of 400 digits", repeated("9", 400)),
+		numbered("numbers of 400 digits", strings.Repeat("9", 400)),
 		numbered("numbers such as 1e999999", "1e999999"),
 
 		status(unsure, html(408)),
@@ -444,7 +444,7 @@ func (x *victim) sendHalf(r reply) bool {
 func (x *victim) sendGiB(r reply) bool {
 	r.body += marker
 	const size = 1 << 30
-	block := repeated(" ", 64<<10)
+	block := strings.Repeat(" ", 64<<10)
 	ok := x.send(r.head() + fmt.Sprintf("Content-Length: %d\r\n\r\n", size))
 	for left := size; ok && left > 0; left -= len(block) {
 		ok = x.send(block)
@@ -460,14 +460,14 @@ func (x *victim) sendBomb(r reply) bool {
 }
 
 var (
-	deep = sync.OnceValue(func() string { return repeated("[", 1_000_000) })
+	deep = sync.OnceValue(func() string { return strings.Repeat("[", 1_000_000) })
 	// A gzip file may be several, one after the other.
 	bomb = sync.OnceValue(func() string {
 		var member bytes.Buffer
 		w := gzip.NewWriter(&member)
 		_, _ = w.Write(bytes.Repeat([]byte(" "), 1<<20))
 		_ = w.Close()
-		return repeated(member.String(), 1<<10)
+		return strings.Repeat(member.String(), 1<<10)
 	})
 )
 

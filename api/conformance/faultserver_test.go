@@ -16,7 +16,6 @@ import (
 	"math/big"
 	"net"
 	"net/http"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -383,6 +382,3 @@ func newFaultTransport(s *faultServer) *http.Transport {
 		MaxResponseHeaderBytes: 256 << 10,
 	}
 }
-
-// repeated is what text is, n times.
-func repeated(text string, n int) string { return strings.Repeat(text, n) }

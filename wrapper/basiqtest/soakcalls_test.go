@@ -435,7 +435,7 @@ func (c *soaker) readTransactions() {
 }
 
 func (c *soaker) readIdentities() {
-	for _, identity := range list(c, "Identities.List", 1, func(ctx context.Context) iter.Seq2[*basiq.Identity, error] {
+	for _, identity := range firstOf(c, "Identities.List", func(ctx context.Context) iter.Seq2[*basiq.Identity, error] {
 		return c.client().Identities.List(ctx, c.user)
 	}) {
 		_, _ = get(c, "Identities.Get", func(ctx context.Context) (*basiq.Identity, error) {
@@ -545,7 +545,7 @@ func (c *soaker) challenge() {
 
 func (c *soaker) readBanks() {
 	connector := func(list func(ctx context.Context) iter.Seq2[*basiq.Connector, error], one func(context.Context, string, basiq.ConnectionMethod) (*basiq.Connector, error)) {
-		for _, connector := range listOf(c, "Connectors.List", list) {
+		for _, connector := range firstOf(c, "Connectors.List", list) {
 			_, _ = get(c, "Connectors.Get", func(ctx context.Context) (*basiq.Connector, error) {
 				return one(ctx, connector.ID, connector.Method)
 			})
@@ -559,7 +559,7 @@ func (c *soaker) readBanks() {
 		client := c.old()
 		connector(func(ctx context.Context) iter.Seq2[*basiq.Connector, error] { return client.Connectors.ListPublic(ctx) }, client.Connectors.GetPublic)
 	case 2:
-		for _, institution := range listOf(c, "Institutions.List", func(ctx context.Context) iter.Seq2[*basiq.Institution, error] {
+		for _, institution := range firstOf(c, "Institutions.List", func(ctx context.Context) iter.Seq2[*basiq.Institution, error] {
 			return c.old().Institutions.List(ctx)
 		}) {
 			_, _ = get(c, "Institutions.Get", func(ctx context.Context) (*basiq.Institution, error) {
@@ -567,14 +567,14 @@ func (c *soaker) readBanks() {
 			})
 		}
 	default:
-		listOf(c, "Institutions.ListPublic", func(ctx context.Context) iter.Seq2[*basiq.Institution, error] {
+		firstOf(c, "Institutions.ListPublic", func(ctx context.Context) iter.Seq2[*basiq.Institution, error] {
 			return c.old().Institutions.ListPublic(ctx)
 		})
 	}
 }
 
-// listOf is the first item of a list.
-func listOf[T any](c *soaker, name string, call func(ctx context.Context) iter.Seq2[*T, error]) []*T {
+// firstOf is the first item of a list, if there is one.
+func firstOf[T any](c *soaker, name string, call func(ctx context.Context) iter.Seq2[*T, error]) []*T {
 	return list(c, name, 1, call)
 }
 
@@ -657,7 +657,7 @@ func (c *soaker) report() {
 		list(c, "Reports.List", 5, func(ctx context.Context) iter.Seq2[*basiq.Report, error] { return c.now().Reports.List(ctx) })
 		return
 	case 1:
-		for _, kind := range listOf(c, "Reports.Types", func(ctx context.Context) iter.Seq2[*basiq.ReportType, error] { return c.now().Reports.Types(ctx) }) {
+		for _, kind := range firstOf(c, "Reports.Types", func(ctx context.Context) iter.Seq2[*basiq.ReportType, error] { return c.now().Reports.Types(ctx) }) {
 			_, _ = get(c, "Reports.Type", func(ctx context.Context) (*basiq.ReportType, error) { return c.now().Reports.Type(ctx, kind.ID) })
 		}
 		return
@@ -710,12 +710,12 @@ func (c *soaker) makeReport() {
 
 func (c *soaker) readEvents() {
 	if c.random.IntN(2) == 0 {
-		for _, kind := range listOf(c, "Events.Types", func(ctx context.Context) iter.Seq2[*basiq.EventType, error] { return c.now().Events.Types(ctx) }) {
+		for _, kind := range firstOf(c, "Events.Types", func(ctx context.Context) iter.Seq2[*basiq.EventType, error] { return c.now().Events.Types(ctx) }) {
 			_, _ = get(c, "Events.Type", func(ctx context.Context) (*basiq.EventType, error) { return c.now().Events.Type(ctx, kind.ID) })
 		}
 		return
 	}
-	for _, event := range listOf(c, "Events.List", func(ctx context.Context) iter.Seq2[*basiq.Event, error] {
+	for _, event := range firstOf(c, "Events.List", func(ctx context.Context) iter.Seq2[*basiq.Event, error] {
 		return c.now().Events.List(ctx, basiq.EventFields.UserID.Eq(c.user))
 	}) {
 		_, _ = get(c, "Events.Get", func(ctx context.Context) (*basiq.Event, error) { return c.now().Events.Get(ctx, event.ID) })
@@ -784,7 +784,7 @@ func (c *soaker) readMessages() {
 	if c.subscriber == "" {
 		return
 	}
-	for _, message := range listOf(c, "Webhooks.Messages", func(ctx context.Context) iter.Seq2[*basiq.WebhookMessage, error] {
+	for _, message := range firstOf(c, "Webhooks.Messages", func(ctx context.Context) iter.Seq2[*basiq.WebhookMessage, error] {
 		return c.now().Webhooks.Messages(ctx, c.subscriber)
 	}) {
 		_, _ = get(c, "Webhooks.Message", func(ctx context.Context) (*basiq.WebhookMessage, error) {
