@@ -71,7 +71,8 @@ func newTarget(t *testing.T) *target {
 	a := s.analyse(holdings, now.AddDate(-1, 0, 0), now)
 	snap := s.keepSnapshot(u, kindAffordability, a, now)
 	snap.with.income, snap.with.expenses = s.keepSnapshot(u, kindIncome, a, now), s.keepSnapshot(u, kindExpenses, a, now)
-	w := &webhook{id: s.newID(), secret: s.newWebhookSecret(), status: gen.WebhookStatusActive, url: "https://app.example/hook"}
+	w := s.newWebhook()
+	w.status, w.url = gen.WebhookStatusActive, "https://app.example/hook"
 	s.webhooks = append(s.webhooks, w)
 	u.authLink = &authLink{id: s.newID()[:8], expires: now.Add(time.Hour)}
 	v := &visit{id: s.newID(), user: u, token: tgt.tokens[3], action: actionConnect}

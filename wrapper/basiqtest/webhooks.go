@@ -96,13 +96,21 @@ func (s *Sandbox) addWebhook(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	w := &webhook{id: s.newID(), secret: s.newWebhookSecret()}
-	if w.verifier, err = signing.New(w.secret); err != nil {
-		panic("basiqtest: a secret that signs nothing: " + err.Error())
-	}
+	w := s.newWebhook()
 	w.set(in, c.base)
 	s.webhooks = append(s.webhooks, w)
 	return answer{http.StatusCreated, w.withSecret(&c.view)}, nil
+}
+
+// newWebhook makes a webhook that can sign, and nothing else yet.
+func (s *Sandbox) newWebhook() *webhook {
+	w := &webhook{id: s.newID(), secret: s.newWebhookSecret()}
+	verifier, err := signing.New(w.secret)
+	if err != nil {
+		panic("basiqtest: a secret that signs nothing: " + err.Error())
+	}
+	w.verifier = verifier
+	return w
 }
 
 // newWebhookSecret draws a secret of 24 bytes.
