@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -147,6 +148,33 @@ func TestPauseThatNeverEnds(t *testing.T) {
 		callers.Wait()
 		assert.LessOrEqual(t, slices.Max(took), (4*20+3*9)*time.Second, "four times held back, three waits of its own")
 		assert.Less(t, len(s.seen()), 100, "of 1,000 callers few find out for themselves that Basiq wants a pause")
+	})
+}
+
+// Nobody is held back for longer than MaxDelay in all, however many pauses that is.
+func TestPausesInARow(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &stub{answer: func(_ int, req request) (*http.Response, error) {
+			late, err := time.ParseDuration(strings.TrimPrefix(req.Path, "/users/"))
+			require.NoError(t, err, "nobody else is sent")
+			time.Sleep(late)
+			return after(429, "8").response(), nil
+		}}
+		client := newClient(t, s, basiq.WithTokenSource(fixedTokens("token-1")),
+			basiq.WithRetry(basiq.Retry{MaxAttempts: 1, BaseDelay: time.Second, MaxDelay: 20 * time.Second}))
+		var refused sync.WaitGroup
+		for _, late := range []string{"1s", "5s", "10s", "15s", "19s"} { // sent before the first pause, and answered in them
+			refused.Go(func() { _, _ = client.Users.Get(t.Context(), late) })
+		}
+		time.Sleep(2 * time.Second)
+		start := time.Now()
+		_, err := client.Users.Get(t.Context(), userID)
+		require.ErrorAs(t, err, new(*basiq.PausedError))
+		assert.Greater(t, time.Since(start), 8*time.Second)
+		assert.LessOrEqual(t, time.Since(start), 20*time.Second)
+		refused.Wait()
+		assert.Len(t, s.seen(), 5)
 	})
 }
 

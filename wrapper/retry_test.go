@@ -686,9 +686,16 @@ func TestRetryBudget(t *testing.T) {
 		_, err := client.Users.Create(t.Context(), basiq.CreateUser{Email: "a@b.c"})
 		require.ErrorIs(t, err, basiq.ErrUnavailable)
 	}
+	s.mu.Lock()
+	s.answer = inTurn(ok(500, ""))
+	s.mu.Unlock()
+	for range 100 {
+		_, err := client.Users.Create(t.Context(), basiq.CreateUser{Email: "a@b.c"})
+		require.Error(t, err)
+	}
 	_, err := client.Users.Get(t.Context(), userID)
-	require.ErrorIs(t, err, basiq.ErrUnavailable)
-	assert.Len(t, s.seen(), 301, "201 calls and a budget of 100 retries, which failures do not earn anew")
+	require.Error(t, err)
+	assert.Len(t, s.seen(), 401, "301 calls and a budget of 100 retries, which failures do not earn anew")
 	s.mu.Lock()
 	s.answer = inTurn(ok(200, userJSON))
 	s.mu.Unlock()
@@ -703,6 +710,25 @@ func TestRetryBudget(t *testing.T) {
 	_, err = client.Users.Get(t.Context(), userID)
 	require.Error(t, err)
 	assert.Len(t, s.seen(), before+3, "twenty calls have earned two retries")
+
+	answer := func(answers ...any) {
+		turn, before := inTurn(answers...), len(s.seen())
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.answer = func(n int, req request) (*http.Response, error) { return turn(n-before, req) }
+	}
+	for range 10 {
+		answer(ok(200, userJSON))
+		require.NoError(t, errOf(client.Users.Get(t.Context(), userID)))
+	}
+	for range 10 {
+		answer(ok(503, ""), ok(200, userJSON))
+		require.NoError(t, errOf(client.Users.Get(t.Context(), userID)), "a retry that mends its call is given back")
+	}
+	before = len(s.seen())
+	answer(ok(503, ""))
+	require.Error(t, errOf(client.Users.Get(t.Context(), userID)))
+	assert.Len(t, s.seen(), before+3, "and its call has earned as much as any other")
 }
 
 // The calls that wait for a token are not the worse for a budget that other failures have spent.

@@ -520,6 +520,8 @@ func TestEchoesAreRedacted(t *testing.T) {
 		"escaped":              {"gavin", `a"b<c`, "invalid-content", `{"password":"a\"b\u003cc"} a%22b%3Cc`, `invalid-content: {"password":"[redacted]"} [redacted]`},
 		"a word of the code":   {"gavin", "invalid", "invalid-content", "it is invalid", "invalid-content: it is [redacted]"},
 		"in the code":          {"gavin", "hooli2016", "bad-hooli2016", "no", "bad-[redacted]: no"},
+		"just long enough":     {"gav", "abcd", "invalid-content", "abcd by gav", "invalid-content: [redacted] by gav"},
+		"words of the code":    {"gavin", "lazy", "too-lazy", "no", "too-lazy: no"},
 		"too short to tell":    {"gavin", "1", "invalid-content", "1 error", "invalid-content: 1 error"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -3,11 +3,13 @@ package basiq_test
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"io"
 	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/textproto"
 	"os"
 	"os/exec"
 	"strings"
@@ -240,4 +242,24 @@ func TestDefaultTransportKeepsConnections(t *testing.T) {
 		wave.Wait()
 	}
 	assert.LessOrEqual(t, opened.Load(), int64(callers*3/2), "of %d calls", callers*waves)
+}
+
+// What net/http quotes of an answer that it cannot read is not repeated, and such an answer is never a success.
+func TestAnswersThatAreNotHTTP(t *testing.T) {
+	t.Parallel()
+	for name, answer := range map[string]any{
+		"status line": errors.New(`malformed HTTP response "of-note"`),
+		"header":      textproto.ProtocolError("bad line of-note"),
+		"trailer":     answerOf{status: 200, body: userJSON, cut: textproto.ProtocolError("bad line of-note")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, client := newStub(t, answer)
+			_, err := client.Users.Get(t.Context(), userID)
+			require.ErrorContains(t, err, "the server's answer is not HTTP")
+			assert.NotContains(t, err.Error(), "of-note")
+			assert.True(t, basiq.MayHaveBeenDone(err))
+			assert.Len(t, s.seen(), 4, "another attempt may mend it")
+		})
+	}
 }
