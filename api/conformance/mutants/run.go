@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -222,6 +223,9 @@ func (s *suite) run(ctx context.Context, program string, tests []*test, limit ti
 		"-test.v", "-test.failfast", "-test.run", "^("+strings.Join(names, "|")+")$")
 	cmd.Dir = s.dir
 	cmd.Env = append(os.Environ(), append(environment, "GOMAXPROCS=2")...)
+	// A test may have a process of its own, which goes on for ever where the mutant makes it: all go together.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = time.Second
 	reader, writer := io.Pipe()
 	cmd.Stdout, cmd.Stderr = writer, writer
