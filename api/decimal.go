@@ -1,7 +1,6 @@
 package api
 
 import (
-	"bytes"
 	"encoding/json"
 	"math/big"
 	"regexp"
@@ -60,11 +59,16 @@ func (d Decimal) MarshalJSON() ([]byte, error) {
 }
 
 // UnmarshalJSON keeps data.
-func (d *Decimal) UnmarshalJSON(data []byte) error {
-	if bytes.Equal(data, []byte("null")) {
-		d.raw = ""
-		return nil
+func (d *Decimal) UnmarshalJSON(data []byte) error { return Unmarshal(data, d) }
+
+func (d *Decimal) readJSON(r *reader) error {
+	raw, err := r.tokens.ReadValue()
+	if err != nil {
+		return err
 	}
-	d.raw = string(data)
+	d.raw = ""
+	if raw.Kind() != 'n' {
+		d.raw = r.texts.keep(raw)
+	}
 	return nil
 }

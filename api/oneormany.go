@@ -1,6 +1,9 @@
 package api
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"reflect"
+)
 
 // OneOrMany is a list that may also be written as its only element, or as null.
 type OneOrMany[T any] []T
@@ -18,20 +21,21 @@ func (list OneOrMany[T]) MarshalJSON() ([]byte, error) {
 }
 
 // UnmarshalJSON reads an array, one element, or null.
-func (list *OneOrMany[T]) UnmarshalJSON(data []byte) error {
-	if len(data) > 0 && data[0] == '[' {
-		return json.Unmarshal(data, (*[]T)(list))
-	}
-	if string(data) == "null" {
-		*list = nil
+func (list *OneOrMany[T]) UnmarshalJSON(data []byte) error { return Unmarshal(data, list) }
+
+func (list *OneOrMany[T]) readJSON(r *reader) error {
+	*list = nil
+	switch r.tokens.PeekKind() {
+	case 'n', '[':
+		return r.read(shapeOf(reflect.TypeFor[[]T]()), reflect.ValueOf((*[]T)(list)).Elem())
+	default:
+		one := make([]T, 1)
+		if err := r.read(shapeOf(reflect.TypeFor[T]()), reflect.ValueOf(one).Index(0)); err != nil {
+			return err
+		}
+		*list = one
 		return nil
 	}
-	var one T
-	if err := json.Unmarshal(data, &one); err != nil {
-		return err
-	}
-	*list = []T{one}
-	return nil
 }
 
 // First returns the first element, or nil when there is none.

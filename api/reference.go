@@ -1,7 +1,6 @@
 package api
 
 import (
-	"bytes"
 	"encoding/json"
 )
 
@@ -33,18 +32,24 @@ func (r Reference) MarshalJSON() ([]byte, error) {
 }
 
 // UnmarshalJSON reads an id, an object that has one, or null. Whatever else comes is kept, and has no id.
-func (r *Reference) UnmarshalJSON(data []byte) error {
+func (r *Reference) UnmarshalJSON(data []byte) error { return Unmarshal(data, r) }
+
+func (r *Reference) readJSON(d *reader) error {
 	*r = Reference{}
-	if bytes.Equal(data, []byte("null")) {
-		return nil
+	raw, err := d.tokens.ReadValue()
+	if err != nil {
+		return err
 	}
-	if json.Unmarshal(data, &r.ID) == nil {
-		return nil
-	}
-	r.raw = string(data)
-	var object struct{ ID string }
-	if json.Unmarshal(data, &object) == nil {
-		r.ID = object.ID
+	switch raw.Kind() {
+	case 'n':
+	case '"':
+		r.ID = d.text(raw)
+	default:
+		r.raw = d.texts.keep(raw)
+		var object struct{ ID string }
+		if Unmarshal(raw, &object) == nil {
+			r.ID = object.ID
+		}
 	}
 	return nil
 }

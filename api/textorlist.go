@@ -47,21 +47,40 @@ func (v TextOrList) MarshalJSON() ([]byte, error) {
 }
 
 // UnmarshalJSON reads a text, an array of texts, or null, and keeps whatever else comes.
-func (v *TextOrList) UnmarshalJSON(data []byte) error {
+func (v *TextOrList) UnmarshalJSON(data []byte) error { return Unmarshal(data, v) }
+
+func (v *TextOrList) readJSON(r *reader) error {
 	*v = TextOrList{}
-	var text string
-	var list []*string
-	switch {
-	case string(data) == "null":
-	case json.Unmarshal(data, &text) == nil:
-		v.texts = []string{text}
-	case json.Unmarshal(data, &list) == nil && !slices.Contains(list, nil):
-		v.list = true
-		for _, text := range list {
-			v.texts = append(v.texts, *text)
+	raw, err := r.tokens.ReadValue()
+	if err != nil {
+		return err
+	}
+	switch raw.Kind() {
+	case 'n':
+	case '"':
+		v.texts = []string{r.text(raw)}
+	case '[':
+		if v.texts, v.list = listOfTexts(r, raw); !v.list {
+			v.other = r.texts.keep(raw)
 		}
 	default:
-		v.other = string(data)
+		v.other = r.texts.keep(raw)
 	}
 	return nil
+}
+
+// listOfTexts returns the elements of a JSON array; the second result is false when one of them is no text.
+func listOfTexts(r *reader, array []byte) ([]string, bool) {
+	var list []string
+	elements := newReader(array)
+	defer elements.free()
+	_, _ = elements.tokens.ReadToken()
+	for elements.tokens.PeekKind() == '"' {
+		raw, _ := elements.tokens.ReadValue() // it has been read before
+		list = append(list, r.text(raw))
+	}
+	if elements.tokens.PeekKind() != ']' {
+		return nil, false
+	}
+	return list, true
 }

@@ -3,7 +3,6 @@ package basiq
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -236,15 +235,16 @@ func decode(body []byte, value any) error {
 	if len(body) > 2*maxObjects && bytes.Count(body, []byte("{"))+bytes.Count(body, []byte("null")) > maxObjects {
 		return fmt.Errorf("%w: it has more than %d objects", ErrResponseTooLarge, maxObjects)
 	}
-	err := json.Unmarshal(body, value)
-	if mistyped, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		// Its text repeats the value, which may be anything.
-		if mistyped.Field == "" {
-			return errors.New("it is no JSON object")
-		}
-		return fmt.Errorf("the field %q is not of the kind %s", mistyped.Field, mistyped.Type)
+	err := api.Unmarshal(body, value)
+	if mistyped, ok := errors.AsType[*api.MistypedError](err); ok && mistyped.Field == "" {
+		return errors.New("it is no JSON object")
 	}
 	return err
+}
+
+func isMistyped(err error) bool {
+	_, ok := errors.AsType[*api.MistypedError](err)
+	return ok
 }
 
 // id is an id among the arguments of a call.

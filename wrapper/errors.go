@@ -2,7 +2,6 @@ package basiq
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +12,7 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/basiq-go/basiq-go/api"
 	"github.com/basiq-go/basiq-go/gen"
 )
 
@@ -105,8 +105,10 @@ func newError(op *Operation, status int, header http.Header, body []byte) *Error
 	e.keep(body)
 	e.RetryAfter = retryAfter(header, time.Now())
 	var envelope gen.ErrorResponse
-	// Fields that were read before a mistake in the body are kept, which is all that can be made of it.
-	_ = json.Unmarshal(body, &envelope)
+	// A field that is not what it should be costs none of the others.
+	if err := api.Unmarshal(body, &envelope); err != nil && !isMistyped(err) {
+		envelope = gen.ErrorResponse{}
+	}
 	e.CorrelationID = cut(envelope.CorrelationID)
 	for _, detail := range envelope.Data[:min(len(envelope.Data), maxErrorDetails)] {
 		if detail.Detail == "" {
