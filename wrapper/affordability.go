@@ -35,9 +35,7 @@ type AffordabilityService struct{ client *Client }
 //
 // Errors: [ErrInvalidInput], [ErrNotFound] for a user that is not there. operationId: getAffordabilityList.
 func (s *AffordabilityService) List(ctx context.Context, userID string) iter.Seq2[*Affordability, error] {
-	return listAll[Affordability](ctx, s.client, opGetAffordabilityList, []id{{"userID", userID}}, nil, func(ctx context.Context, _ pageQuery, edit gen.RequestEditorFn) (*http.Response, error) {
-		return s.client.raw.GetAffordabilityList(ctx, api.ID(userID), edit)
-	})
+	return listAll[Affordability](ctx, s.client, opGetAffordabilityList, []id{{"userID", userID}}, nil)
 }
 
 // Create makes a summary, at once and without a job. Summaries of income and expenses of the same period are made with
@@ -51,7 +49,7 @@ func (s *AffordabilityService) Create(ctx context.Context, userID string, reques
 	if err := checkSummary(opPostAffordability, userID, request); err != nil {
 		return nil, err
 	}
-	return receiveSummary(ctx, s.client, opPostAffordability, affordabilityIDOf, func(ctx context.Context) (*http.Response, error) {
+	return createSummary(ctx, s.client, opPostAffordability, affordabilityIDOf, func(ctx context.Context) (*http.Response, error) {
 		return s.client.raw.PostAffordability(ctx, api.ID(userID), request)
 	})
 }
@@ -60,21 +58,14 @@ func (s *AffordabilityService) Create(ctx context.Context, userID string, reques
 //
 // Errors: [ErrInvalidInput], [ErrNotFound]. operationId: getAffordability.
 func (s *AffordabilityService) Get(ctx context.Context, userID, snapshotID string) (*Affordability, error) {
-	return get(ctx, s.client, opGetAffordability, []id{{"userID", userID}, {"snapshotID", snapshotID}}, affordabilityIDOf, func(ctx context.Context) (*http.Response, error) {
-		return s.client.raw.GetAffordability(ctx, api.ID(userID), api.ID(snapshotID))
-	})
+	return get(ctx, s.client, opGetAffordability, []id{{"userID", userID}, {"snapshotID", snapshotID}}, affordabilityIDOf)
 }
 
 // PDF returns a summary as a PDF document, in memory.
 //
 // Errors: as [AffordabilityService.Get], and [ErrResponseTooLarge]. operationId: getAffordability.
 func (s *AffordabilityService) PDF(ctx context.Context, userID, snapshotID string) ([]byte, error) {
-	if err := checkIDs(opGetAffordability, id{"userID", userID}, id{"snapshotID", snapshotID}); err != nil {
-		return nil, err
-	}
-	return receiveDocument(ctx, s.client, opGetAffordability, mediaPDF, func(ctx context.Context, accept gen.RequestEditorFn) (*http.Response, error) {
-		return s.client.raw.GetAffordability(ctx, api.ID(userID), api.ID(snapshotID), accept)
-	})
+	return getDocument(ctx, s.client, opGetAffordability, []id{{"userID", userID}, {"snapshotID", snapshotID}}, mediaPDF)
 }
 
 // Transactions returns the transactions that a summary is made of, from all pages; of the options, only [PageSize] is
@@ -98,21 +89,12 @@ func (s *AffordabilityService) TransactionsPage(ctx context.Context, userID, sna
 //
 // Errors: [ErrInvalidInput], [ErrNotFound], [ErrResponseTooLarge]. operationId: getAffordabilitySnapshotTransactions.
 func (s *AffordabilityService) TransactionsCSV(ctx context.Context, userID, snapshotID string) ([]byte, error) {
-	if err := checkIDs(opGetSnapshotTransactions, id{"userID", userID}, id{"snapshotID", snapshotID}); err != nil {
-		return nil, err
-	}
-	return receiveDocument(ctx, s.client, opGetSnapshotTransactions, "application/csv", func(ctx context.Context, accept gen.RequestEditorFn) (*http.Response, error) {
-		return s.client.raw.GetAffordabilitySnapshotTransactions(ctx, api.ID(userID), api.ID(snapshotID), nil, accept)
-	})
+	return getDocument(ctx, s.client, opGetSnapshotTransactions, []id{{"userID", userID}, {"snapshotID", snapshotID}}, "application/csv")
 }
 
 func (s *AffordabilityService) transactions(userID, snapshotID string, options []ListOption[AffordabilityTransaction]) collection[AffordabilityTransaction] {
 	return collection[AffordabilityTransaction]{
-		client: s.client, op: opGetSnapshotTransactions, ids: []id{{"userID", userID}, {"snapshotID", snapshotID}}, options: options,
-		fetch: func(ctx context.Context, query pageQuery, edit gen.RequestEditorFn) (*http.Response, error) {
-			return s.client.raw.GetAffordabilitySnapshotTransactions(ctx, api.ID(userID), api.ID(snapshotID),
-				&gen.GetAffordabilitySnapshotTransactionsParams{Limit: query.limit}, edit)
-		},
+		client: s.client, op: opGetSnapshotTransactions, ids: []id{{"userID", userID}, {"snapshotID", snapshotID}}, options: options, sized: true,
 	}
 }
 
@@ -140,8 +122,8 @@ func checkSummary(op *Operation, userID string, request AffordabilityRequest) er
 	return nil
 }
 
-// receiveSummary is receiveThing for a summary, of which there may be none.
-func receiveSummary[T any](ctx context.Context, c *Client, op *Operation, idOf func(*T) string, request func(ctx context.Context) (*http.Response, error)) (*T, error) {
+// createSummary makes a call that sends a body and whose answer is a summary, of which there may be none.
+func createSummary[T any](ctx context.Context, c *Client, op *Operation, idOf func(*T) string, request func(ctx context.Context) (*http.Response, error)) (*T, error) {
 	answer, err := c.send(ctx, op, request)
 	switch {
 	case err != nil:
@@ -149,7 +131,7 @@ func receiveSummary[T any](ctx context.Context, c *Client, op *Operation, idOf f
 	case answer.status == http.StatusNoContent:
 		return nil, fmt.Errorf("basiq: %s: %w", op.Name, ErrNoTransactions)
 	}
-	return readThing(op, answer, idOf)
+	return readThing(answer, idOf)
 }
 
 func affordabilityIDOf(a *Affordability) string { return a.ID }

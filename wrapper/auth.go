@@ -161,7 +161,7 @@ func tokenRefused(resp *http.Response) bool {
 	head, err := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
 	rest := io.Reader(resp.Body)
 	if err != nil {
-		rest = &bufferedBody{Reader: bytes.NewReader(nil), err: err}
+		rest = &bufferedBody{err: err}
 	}
 	resp.Body = struct {
 		io.Reader

@@ -28,21 +28,16 @@ func (s *AuthLinksService) Create(ctx context.Context, userID string, link Creat
 	if err := checkIDs(opPostAuthLink, id{"userID", userID}); err != nil {
 		return nil, err
 	}
-	return receiveAuthLink(ctx, s.client, opPostAuthLink, func(ctx context.Context) (*http.Response, error) {
+	return authLinkIn(s.client.send(ctx, opPostAuthLink, func(ctx context.Context) (*http.Response, error) {
 		return s.client.raw.PostAuthLink(ctx, api.ID(userID), link)
-	})
+	}))
 }
 
 // Get returns the user's auth link.
 //
 // Errors: [ErrInvalidInput], [ErrGone] for one that has expired, [ErrNotFound]. operationId: getAuthLink.
 func (s *AuthLinksService) Get(ctx context.Context, userID string) (*AuthLink, error) {
-	if err := checkIDs(opGetAuthLink, id{"userID", userID}); err != nil {
-		return nil, err
-	}
-	return receiveAuthLink(ctx, s.client, opGetAuthLink, func(ctx context.Context) (*http.Response, error) {
-		return s.client.raw.GetAuthLink(ctx, api.ID(userID))
-	})
+	return authLinkIn(s.client.ask(ctx, opGetAuthLink, []id{{"userID", userID}}, "", ""))
 }
 
 // Delete deletes the user's auth link, which works no more then. One that is not there is an error, [ErrNotFound].
@@ -51,16 +46,17 @@ func (s *AuthLinksService) Get(ctx context.Context, userID string) (*AuthLink, e
 // was made in between. Errors: [ErrInvalidInput], [ErrNotFound], [ErrGone] for one that has expired.
 // operationId: deleteAuthLink.
 func (s *AuthLinksService) Delete(ctx context.Context, userID string) error {
-	return carryOut(ctx, s.client, opDeleteAuthLink, []id{{"userID", userID}}, func(ctx context.Context) (*http.Response, error) {
-		return s.client.raw.DeleteAuthLink(ctx, api.ID(userID))
-	})
+	return carryOut(ctx, s.client, opDeleteAuthLink, []id{{"userID", userID}})
 }
 
-// receiveAuthLink makes a call whose answer is an auth link. It may have no id, but one without a URL is of no use.
-func receiveAuthLink(ctx context.Context, c *Client, op *Operation, request func(ctx context.Context) (*http.Response, error)) (*AuthLink, error) {
-	link, status, err := receive[AuthLink](ctx, c, op, request)
+// authLinkIn decodes an answer that is an auth link. It may have no id, but one without a URL is of no use.
+func authLinkIn(answer answer, err error) (*AuthLink, error) {
+	if err != nil {
+		return nil, err
+	}
+	link, err := read[AuthLink](answer)
 	if err == nil && (link.Links == nil || link.Links.Public == "") {
-		return nil, unreadable(op, status, nil, errors.New("there is no URL for the user in it"))
+		return nil, unreadable(answer.op, answer.status, nil, errors.New("there is no URL for the user in it"))
 	}
 	return link, err
 }

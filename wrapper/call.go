@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"mime"
 	"net/http"
 	"net/url"
@@ -13,7 +12,6 @@ import (
 	"sync/atomic"
 
 	"github.com/basiq-go/basiq-go/api"
-	"github.com/basiq-go/basiq-go/gen"
 )
 
 // Call is what a hook may know of the call it stands in.
@@ -31,8 +29,11 @@ const (
 	scopeKey
 )
 
-// callState accompanies one call through the chain. What hooks can reach from goroutines of their own is atomic.
+// callState accompanies one call through the chain, as the context of its request. What hooks can reach from goroutines of
+// their own is atomic.
 type callState struct {
+	context.Context //nolint:containedctx // it is a context, which knows of the call
+
 	operation *Operation
 	// claimed is set by the retrier that the state is for. A hook that makes calls of its own hands on our context, and
 	// its calls must not take this one's name.
@@ -45,12 +46,22 @@ type callState struct {
 	sent     atomic.Bool
 	reached  atomic.Int32
 	underway atomic.Int32
+	// pooled says that whoever makes the call releases the body of its answer.
+	pooled bool
 	// redactor is set once something has failed.
 	redactor atomic.Pointer[redactor]
 	// everArrived is set once any attempt may have reached Basiq.
 	everArrived bool
 	// unsure is set once an attempt may have been carried out without our learning of it.
 	unsure bool
+}
+
+// Value returns the state itself under its key.
+func (s *callState) Value(key any) any {
+	if key == callKey {
+		return s
+	}
+	return s.Context.Value(key)
 }
 
 func stateFrom(ctx context.Context) *callState {
@@ -61,8 +72,8 @@ func stateFrom(ctx context.Context) *callState {
 // withState returns a request that nobody has named, with a state of its own: its operation is found by its path.
 func withState(req *http.Request, baseURL *url.URL) (*http.Request, *callState) {
 	path := strings.TrimPrefix(req.URL.EscapedPath(), baseURL.EscapedPath())
-	state := &callState{operation: matchOperation(req.Method, path)}
-	return req.WithContext(context.WithValue(req.Context(), callKey, state)), state
+	state := &callState{Context: req.Context(), operation: matchOperation(req.Method, path)}
+	return req.WithContext(state), state
 }
 
 // CallFromContext returns what is known of the call that a request belongs to; ctx is the request's. The second result
@@ -77,35 +88,57 @@ func CallFromContext(ctx context.Context) (Call, bool) {
 
 // answer is an answer with a 2xx status.
 type answer struct {
+	op        *Operation
 	status    int
 	mediaType string
-	body      []byte
+	// body is good until it is released.
+	body *bufferedBody
 }
 
-// send makes one call. request sends it through the generated client, whose Doer is the chain of retries, hooks and
-// authorization. What is not an answer with a 2xx status comes back as an error.
-func (c *Client) send(ctx context.Context, op *Operation, request func(ctx context.Context) (*http.Response, error)) (*answer, error) {
-	state := &callState{operation: op}
-	resp, err := request(context.WithValue(ctx, callKey, state))
+// ask makes a call that sends no body. query and accept may be empty.
+func (c *Client) ask(ctx context.Context, op *Operation, ids []id, query, accept string) (answer, error) {
+	state := &callState{Context: ctx, operation: op, pooled: true}
+	req, err := c.newRequest(state, op, ids, query, accept)
 	if err != nil {
-		return nil, callError(op, state, err)
+		return answer{}, err
 	}
-	defer func() { _ = resp.Body.Close() }()
+	resp, err := c.raw.Client.Do(req) //nolint:bodyclose // see finish
+	return finish(state, resp, err)
+}
 
-	body, err := io.ReadAll(resp.Body) // in memory already, see attempt
+// send makes a call that sends a body, or a query of its own, through the generated client, whose Doer is the chain of
+// retries, hooks and authorization.
+func (c *Client) send(ctx context.Context, op *Operation, request func(ctx context.Context) (*http.Response, error)) (answer, error) {
+	state := &callState{Context: ctx, operation: op, pooled: true}
+	resp, err := request(state)
+	return finish(state, resp, err)
+}
+
+// finish looks at what came of a call. What is not an answer with a 2xx status comes back as an error.
+func finish(state *callState, resp *http.Response, err error) (answer, error) {
+	op := state.operation
+	if err != nil {
+		return answer{}, callError(op, state, err)
+	}
+	body, ok := resp.Body.(*bufferedBody)
+	if !ok {
+		return answer{}, errors.New("basiq: the retrier has not read the answer")
+	}
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
-		failure := state.failure(resp.StatusCode, resp.Header, body)
+		defer body.release()
+		failure := state.failure(resp.StatusCode, resp.Header, body.bytes())
 		if op.repeat == repeatDelete && state.unsure && failure.Code() != "" &&
 			(errors.Is(failure, ErrNotFound) || errors.Is(failure, ErrGone)) {
 			// An earlier attempt got through, and only its answer was lost. A 404 without a code may be a proxy's.
-			return &answer{status: http.StatusNoContent}, nil
+			return answer{op: op, status: http.StatusNoContent}, nil
 		}
-		return nil, failure
+		return answer{}, failure
 	}
-	if err != nil {
-		return nil, unreadable(op, resp.StatusCode, body, err)
+	if body.err != nil {
+		defer body.release()
+		return answer{}, unreadable(op, resp.StatusCode, body.bytes(), body.err)
 	}
-	return &answer{status: resp.StatusCode, mediaType: resp.Header.Get("Content-Type"), body: body}, nil
+	return answer{op: op, status: resp.StatusCode, mediaType: resp.Header.Get("Content-Type"), body: body}, nil
 }
 
 // failure makes an Error of an answer to the call that is no success, without the secrets that the call carried.
@@ -137,33 +170,21 @@ func unreadable(op *Operation, status int, body []byte, reason error) *Error {
 	return e
 }
 
-// receive makes a call whose answer has a body and decodes it.
-func receive[T any](ctx context.Context, c *Client, op *Operation, request func(ctx context.Context) (*http.Response, error)) (*T, int, error) {
-	answer, err := c.send(ctx, op, request)
-	if err != nil {
-		return nil, 0, err
-	}
-	value, err := read[T](op, answer)
-	if err != nil {
-		return nil, 0, err
-	}
-	return value, answer.status, nil
-}
-
-// read decodes an answer.
-func read[T any](op *Operation, answer *answer) (*T, error) {
+// read decodes an answer, and releases its body.
+func read[T any](answer answer) (*T, error) {
+	defer answer.body.release()
 	value := new(T)
-	if err := decode(answer.body, value); err != nil {
-		return nil, unreadable(op, answer.status, answer.body, err)
+	if err := decode(answer.body.bytes(), value); err != nil {
+		return nil, unreadable(answer.op, answer.status, answer.body.bytes(), err)
 	}
 	return value, nil
 }
 
 // readThing is read for an answer that is one thing, which must have an id.
-func readThing[T any](op *Operation, answer *answer, idOf func(*T) string) (*T, error) {
-	value, err := read[T](op, answer)
+func readThing[T any](answer answer, idOf func(*T) string) (*T, error) {
+	value, err := read[T](answer)
 	if err == nil && idOf(value) == "" {
-		return nil, unreadable(op, answer.status, nil, errors.New("there is no id in it"))
+		return nil, unreadable(answer.op, answer.status, nil, errors.New("there is no id in it"))
 	}
 	return value, err
 }
@@ -174,55 +195,43 @@ const (
 	mediaPDF  = "application/pdf"
 )
 
-// receiveDocument makes a call whose answer is a document of mediaType, which the request must ask for with accept.
-func receiveDocument(ctx context.Context, c *Client, op *Operation, mediaType string, request func(ctx context.Context, accept gen.RequestEditorFn) (*http.Response, error)) ([]byte, error) {
-	answer, err := c.send(ctx, op, func(ctx context.Context) (*http.Response, error) {
-		return request(ctx, func(_ context.Context, req *http.Request) error {
-			req.Header.Set("Accept", mediaType)
-			return nil
-		})
-	})
+// get makes a call whose answer is the thing that ids in the path name.
+func get[T any](ctx context.Context, c *Client, op *Operation, ids []id, idOf func(*T) string) (*T, error) {
+	answer, err := c.ask(ctx, op, ids, "", "")
 	if err != nil {
 		return nil, err
 	}
-	switch got, _, err := mime.ParseMediaType(answer.mediaType); {
-	case err != nil, got != mediaType && (!isCSV(got) || !isCSV(mediaType)):
-		return nil, unreadable(op, answer.status, answer.body, errors.New("it is not of the type "+mediaType))
-	case len(answer.body) == 0:
-		return nil, unreadable(op, answer.status, nil, errors.New("there is no document in it"))
-	}
-	return answer.body, nil
+	return readThing(answer, idOf)
 }
 
-// receiveThing makes a call whose answer is one thing, which must have an id.
-func receiveThing[T any](ctx context.Context, c *Client, op *Operation, idOf func(*T) string, request func(ctx context.Context) (*http.Response, error)) (*T, int, error) {
-	answer, err := c.send(ctx, op, request)
+// getDocument makes a call whose answer is a document of mediaType.
+func getDocument(ctx context.Context, c *Client, op *Operation, ids []id, mediaType string) ([]byte, error) {
+	answer, err := c.ask(ctx, op, ids, "", mediaType)
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
-	value, err := readThing(op, answer, idOf)
-	return value, answer.status, err
+	defer answer.body.release()
+	body := answer.body.bytes()
+	switch got, _, err := mime.ParseMediaType(answer.mediaType); {
+	case err != nil, got != mediaType && (!isCSV(got) || !isCSV(mediaType)):
+		return nil, unreadable(op, answer.status, body, errors.New("it is not of the type "+mediaType))
+	case len(body) == 0:
+		return nil, unreadable(op, answer.status, nil, errors.New("there is no document in it"))
+	}
+	return bytes.Clone(body), nil
 }
 
 // isCSV reports whether a media type is one of those that Basiq's documents have for CSV.
 func isCSV(mediaType string) bool { return mediaType == "text/csv" || mediaType == "application/csv" }
 
-// get is receiveThing for a thing that ids in the path name.
-func get[T any](ctx context.Context, c *Client, op *Operation, ids []id, idOf func(*T) string, request func(ctx context.Context) (*http.Response, error)) (*T, error) {
-	if err := checkIDs(op, ids...); err != nil {
-		return nil, err
-	}
-	value, _, err := receiveThing(ctx, c, op, idOf, request)
-	return value, err
-}
-
 // carryOut makes a call whose answer says nothing but that it was done, about a thing that ids in the path name.
-func carryOut(ctx context.Context, c *Client, op *Operation, ids []id, request func(ctx context.Context) (*http.Response, error)) error {
-	if err := checkIDs(op, ids...); err != nil {
+func carryOut(ctx context.Context, c *Client, op *Operation, ids []id) error {
+	answer, err := c.ask(ctx, op, ids, "", "")
+	if err != nil {
 		return err
 	}
-	_, err := c.send(ctx, op, request)
-	return err
+	answer.body.release()
+	return nil
 }
 
 // maxObjects is how many objects and nulls an answer may have, far above any list of Basiq's: each of them takes up to a
@@ -245,18 +254,4 @@ func decode(body []byte, value any) error {
 func isMistyped(err error) bool {
 	_, ok := errors.AsType[*api.MistypedError](err)
 	return ok
-}
-
-// id is an id among the arguments of a call.
-type id struct{ argument, value string }
-
-// checkIDs refuses ids that would change what the URL means. The generated client would refuse them too, but could not
-// say which argument it was.
-func checkIDs(op *Operation, ids ...id) error {
-	for _, id := range ids {
-		if err := api.ID(id.value).Validate(); err != nil {
-			return invalidInput(op.Name, id.argument, err.Error())
-		}
-	}
-	return nil
 }

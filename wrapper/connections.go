@@ -102,9 +102,7 @@ type ConnectionsService struct{ client *Client }
 //
 // Errors: [ErrInvalidInput], [ErrNotFound] for a user that is not there. operationId: getConnections.
 func (s *ConnectionsService) List(ctx context.Context, userID string, filters ...Filter[Connection]) iter.Seq2[*Connection, error] {
-	return listAll(ctx, s.client, opGetConnections, []id{{"userID", userID}}, filters, func(ctx context.Context, query pageQuery, edit gen.RequestEditorFn) (*http.Response, error) {
-		return s.client.raw.GetConnections(ctx, api.ID(userID), &gen.GetConnectionsParams{Filter: query.filter}, edit)
-	})
+	return listAll(ctx, s.client, opGetConnections, []id{{"userID", userID}}, filters)
 }
 
 // Get returns a connection, with its accounts and, where the institution gives one, its profile, and links to its
@@ -121,9 +119,7 @@ func (s *ConnectionsService) List(ctx context.Context, userID string, filters ..
 //
 // Errors: [ErrInvalidInput], [ErrNotFound]. operationId: getConnection.
 func (s *ConnectionsService) Get(ctx context.Context, userID, connectionID string) (*Connection, error) {
-	return get(ctx, s.client, opGetConnection, []id{{"userID", userID}, {"connectionID", connectionID}}, connectionIDOf, func(ctx context.Context) (*http.Response, error) {
-		return s.client.raw.GetConnection(ctx, api.ID(userID), api.ID(connectionID))
-	})
+	return get(ctx, s.client, opGetConnection, []id{{"userID", userID}, {"connectionID", connectionID}}, connectionIDOf)
 }
 
 // Create connects the user to a bank. Basiq starts a job that logs in with the credentials (verify-credentials), asks
@@ -155,7 +151,7 @@ func (s *ConnectionsService) Create(ctx context.Context, userID string, connecti
 	case connection.UserToken.IsZero() && connection.Password.IsZero():
 		return nil, invalidInput(opPostConnection.Name, "connection", "give a Password beside the LoginID")
 	}
-	return receiveJob(ctx, s.client, opPostConnection, func(ctx context.Context) (*http.Response, error) {
+	return jobIn(s.client.send(ctx, opPostConnection, func(ctx context.Context) (*http.Response, error) {
 		return s.client.raw.PostConnection(ctx, api.ID(userID), gen.CreateConnection{
 			Institution:      gen.CreateConnectionInstitution{ID: connection.InstitutionID},
 			LoginID:          wire(connection.LoginID),
@@ -164,7 +160,7 @@ func (s *ConnectionsService) Create(ctx context.Context, userID string, connecti
 			SecurityCode:     wire(connection.SecurityCode),
 			UserToken:        wire(connection.UserToken),
 		})
-	})
+	}))
 }
 
 // Update stores new credentials for a connection and starts a job that logs in with them and fetches the data anew, with
@@ -181,13 +177,13 @@ func (s *ConnectionsService) Update(ctx context.Context, userID, connectionID st
 	if change.Password.IsZero() {
 		return nil, invalidInput(opUpdateConnection.Name, "change", "give a Password")
 	}
-	return receiveJob(ctx, s.client, opUpdateConnection, func(ctx context.Context) (*http.Response, error) {
+	return jobIn(s.client.send(ctx, opUpdateConnection, func(ctx context.Context) (*http.Response, error) {
 		return s.client.raw.UpdateConnection(ctx, api.ID(userID), api.ID(connectionID), gen.UpdateConnection{
 			Password:         wire(change.Password),
 			SecondaryLoginID: wire(change.SecondaryLoginID),
 			SecurityCode:     wire(change.SecurityCode),
 		})
-	})
+	}))
 }
 
 // Refresh starts a job that fetches the connection's latest data, with the same steps as [ConnectionsService.Create].
@@ -199,12 +195,7 @@ func (s *ConnectionsService) Update(ctx context.Context, userID, connectionID st
 // [ErrInvalidInput], [CodeInvalidCredentials] for a connection that is [ConnectionStatusInvalid], [ErrNotFound],
 // [CodeNoProductionAccess]. operationId: refreshConnection.
 func (s *ConnectionsService) Refresh(ctx context.Context, userID, connectionID string) (*Job, error) {
-	if err := checkIDs(opRefreshConnection, id{"userID", userID}, id{"connectionID", connectionID}); err != nil {
-		return nil, err
-	}
-	return receiveJob(ctx, s.client, opRefreshConnection, func(ctx context.Context) (*http.Response, error) {
-		return s.client.raw.RefreshConnection(ctx, api.ID(userID), api.ID(connectionID))
-	})
+	return jobIn(s.client.ask(ctx, opRefreshConnection, []id{{"userID", userID}, {"connectionID", connectionID}}, "", ""))
 }
 
 // RefreshAll starts a job for each of the user's connections: see [ConnectionsService.Refresh]. The answer has references
@@ -213,12 +204,11 @@ func (s *ConnectionsService) Refresh(ctx context.Context, userID, connectionID s
 //
 // Errors: [ErrInvalidInput], [ErrNotFound] for a user that is not there. operationId: refreshConnections.
 func (s *ConnectionsService) RefreshAll(ctx context.Context, userID string) ([]*Job, error) {
-	if err := checkIDs(opRefreshConnections, id{"userID", userID}); err != nil {
+	answer, err := s.client.ask(ctx, opRefreshConnections, []id{{"userID", userID}}, "", "")
+	if err != nil {
 		return nil, err
 	}
-	list, err := receiveList[Job](ctx, s.client, opRefreshConnections, func(ctx context.Context) (*http.Response, error) {
-		return s.client.raw.RefreshConnections(ctx, api.ID(userID))
-	})
+	list, err := readList[Job](answer)
 	if err != nil {
 		return nil, err
 	}
@@ -236,9 +226,7 @@ func (s *ConnectionsService) RefreshAll(ctx context.Context, userID string) ([]*
 // Deleting a connection that is not there is an error, [ErrNotFound], unless an earlier attempt of this very call may
 // have deleted it. operationId: deleteConnection.
 func (s *ConnectionsService) Delete(ctx context.Context, userID, connectionID string) error {
-	return carryOut(ctx, s.client, opDeleteConnection, []id{{"userID", userID}, {"connectionID", connectionID}}, func(ctx context.Context) (*http.Response, error) {
-		return s.client.raw.DeleteConnection(ctx, api.ID(userID), api.ID(connectionID))
-	})
+	return carryOut(ctx, s.client, opDeleteConnection, []id{{"userID", userID}, {"connectionID", connectionID}})
 }
 
 // Purge removes all of the user's data from the connection's institution, for good, and keeps the connection:
@@ -247,9 +235,7 @@ func (s *ConnectionsService) Delete(ctx context.Context, userID, connectionID st
 // It is sent again only when it certainly did not arrive. It needs a client of [APIVersion30]. Errors:
 // [ErrWrongAPIVersion], [ErrNotFound], [ErrBadRequest]. operationId: purgeConnectionData.
 func (s *ConnectionsService) Purge(ctx context.Context, userID, connectionID string) error {
-	return carryOut(ctx, s.client, opPurgeConnection, []id{{"userID", userID}, {"connectionID", connectionID}}, func(ctx context.Context) (*http.Response, error) {
-		return s.client.raw.PurgeConnectionData(ctx, api.ID(userID), api.ID(connectionID))
-	})
+	return carryOut(ctx, s.client, opPurgeConnection, []id{{"userID", userID}, {"connectionID", connectionID}})
 }
 
 // CreateAndWait is [ConnectionsService.Create], then [JobsService.Wait], then [ConnectionsService.Get] of the connection

@@ -3,9 +3,7 @@ package basiq
 import (
 	"context"
 	"iter"
-	"net/http"
 
-	"github.com/basiq-go/basiq-go/api"
 	"github.com/basiq-go/basiq-go/gen"
 )
 
@@ -97,36 +95,28 @@ type ConnectorsService struct{ client *Client }
 //
 // Errors: [ErrInvalidInput]. operationId: getConnectors.
 func (s *ConnectorsService) List(ctx context.Context, filters ...Filter[Connector]) iter.Seq2[*Connector, error] {
-	return listAll(ctx, s.client, opGetConnectors, nil, filters, func(ctx context.Context, query pageQuery, edit gen.RequestEditorFn) (*http.Response, error) {
-		return s.client.raw.GetConnectors(ctx, &gen.GetConnectorsParams{Filter: query.filter}, edit)
-	})
+	return listAll(ctx, s.client, opGetConnectors, nil, filters)
 }
 
 // Get returns the connector that fetches data from an institution, such as "AU00000", by a method.
 //
 // Errors: [ErrInvalidInput], [ErrNotFound]. operationId: getConnector.
 func (s *ConnectorsService) Get(ctx context.Context, institutionID string, method ConnectionMethod) (*Connector, error) {
-	return get(ctx, s.client, opGetConnector, []id{{"institutionID", institutionID}, {"method", string(method)}}, connectorIDOf, func(ctx context.Context) (*http.Response, error) {
-		return s.client.raw.GetConnector(ctx, api.ID(institutionID), api.ID(method))
-	})
+	return get(ctx, s.client, opGetConnector, []id{{"institutionID", institutionID}, {"method", string(method)}}, connectorIDOf)
 }
 
 // ListPublic is [ConnectorsService.List] without a token: neither that nor the API key is sent. API 2.1 documents it.
 //
 // Errors: [ErrInvalidInput]. operationId: getPublicConnectors.
 func (s *ConnectorsService) ListPublic(ctx context.Context, filters ...Filter[Connector]) iter.Seq2[*Connector, error] {
-	return listAll(ctx, s.client, opGetPublicConnectors, nil, filters, func(ctx context.Context, query pageQuery, edit gen.RequestEditorFn) (*http.Response, error) {
-		return s.client.raw.GetPublicConnectors(ctx, &gen.GetPublicConnectorsParams{Filter: query.filter}, edit)
-	})
+	return listAll(ctx, s.client, opGetPublicConnectors, nil, filters)
 }
 
 // GetPublic is [ConnectorsService.Get] without a token.
 //
 // Errors: [ErrInvalidInput], [ErrNotFound]. operationId: getPublicConnector.
 func (s *ConnectorsService) GetPublic(ctx context.Context, institutionID string, method ConnectionMethod) (*Connector, error) {
-	return get(ctx, s.client, opGetPublicConnector, []id{{"institutionID", institutionID}, {"method", string(method)}}, connectorIDOf, func(ctx context.Context) (*http.Response, error) {
-		return s.client.raw.GetPublicConnector(ctx, api.ID(institutionID), api.ID(method))
-	})
+	return get(ctx, s.client, opGetPublicConnector, []id{{"institutionID", institutionID}, {"method", string(method)}}, connectorIDOf)
 }
 
 func connectorIDOf(c *Connector) string { return c.ID }

@@ -3,9 +3,7 @@ package basiq
 import (
 	"context"
 	"iter"
-	"net/http"
 
-	"github.com/basiq-go/basiq-go/api"
 	"github.com/basiq-go/basiq-go/gen"
 )
 
@@ -32,9 +30,7 @@ type ConsentsService struct{ client *Client }
 //
 // Errors: [ErrInvalidInput], [ErrNotFound] for a user that is not there, [ErrWrongAPIVersion]. operationId: getConsents.
 func (s *ConsentsService) List(ctx context.Context, userID string) iter.Seq2[*Consent, error] {
-	return listAll[Consent](ctx, s.client, opGetConsents, []id{{"userID", userID}}, nil, func(ctx context.Context, _ pageQuery, edit gen.RequestEditorFn) (*http.Response, error) {
-		return s.client.raw.GetConsents(ctx, api.ID(userID), edit)
-	})
+	return listAll[Consent](ctx, s.client, opGetConsents, []id{{"userID", userID}}, nil)
 }
 
 // Delete revokes a consent, for good: no more data is fetched under it.
@@ -43,7 +39,5 @@ func (s *ConsentsService) List(ctx context.Context, userID string) iter.Seq2[*Co
 // attempt of this very call may have revoked it. Errors: [ErrInvalidInput], [ErrNotFound], [ErrGone],
 // [ErrWrongAPIVersion]. operationId: deleteConsent.
 func (s *ConsentsService) Delete(ctx context.Context, userID, consentID string) error {
-	return carryOut(ctx, s.client, opDeleteConsent, []id{{"userID", userID}, {"consentID", consentID}}, func(ctx context.Context) (*http.Response, error) {
-		return s.client.raw.DeleteConsent(ctx, api.ID(userID), api.ID(consentID))
-	})
+	return carryOut(ctx, s.client, opDeleteConsent, []id{{"userID", userID}, {"consentID", consentID}})
 }

@@ -3,9 +3,7 @@ package basiq
 import (
 	"context"
 	"iter"
-	"net/http"
 
-	"github.com/basiq-go/basiq-go/api"
 	"github.com/basiq-go/basiq-go/gen"
 )
 
@@ -107,9 +105,6 @@ func (s *EventsService) Page(ctx context.Context, at Cursor, filters ...ListOpti
 func (s *EventsService) collection(filters []ListOption[Event]) collection[Event] {
 	return collection[Event]{
 		client: s.client, op: opGetEvents, options: filters,
-		fetch: func(ctx context.Context, query pageQuery, edit gen.RequestEditorFn) (*http.Response, error) {
-			return s.client.raw.GetEvents(ctx, &gen.GetEventsParams{Filter: query.filter}, edit)
-		},
 	}
 }
 
@@ -118,9 +113,7 @@ func (s *EventsService) collection(filters []ListOption[Event]) collection[Event
 // Errors: [ErrInvalidInput], [ErrNotFound], possibly for events of more than seven days ago too, [ErrWrongAPIVersion].
 // operationId: getEvent, which the documents call getTypeById.
 func (s *EventsService) Get(ctx context.Context, eventID string) (*Event, error) {
-	return get(ctx, s.client, opGetEvent, []id{{"eventID", eventID}}, eventIDOf, func(ctx context.Context) (*http.Response, error) {
-		return s.client.raw.GetEvent(ctx, api.ID(eventID))
-	})
+	return get(ctx, s.client, opGetEvent, []id{{"eventID", eventID}}, eventIDOf)
 }
 
 // Types returns the types of events that there are. Nothing is sent before the range begins; an error comes once, and
@@ -128,18 +121,14 @@ func (s *EventsService) Get(ctx context.Context, eventID string) (*Event, error)
 //
 // Errors: [ErrWrongAPIVersion], [ErrBadPageLink]. operationId: listEventTypes.
 func (s *EventsService) Types(ctx context.Context) iter.Seq2[*EventType, error] {
-	return listAll[EventType](ctx, s.client, opListEventTypes, nil, nil, func(ctx context.Context, _ pageQuery, edit gen.RequestEditorFn) (*http.Response, error) {
-		return s.client.raw.ListEventTypes(ctx, edit)
-	})
+	return listAll[EventType](ctx, s.client, opListEventTypes, nil, nil)
 }
 
 // Type returns a type of events.
 //
 // Errors: [ErrInvalidInput], [ErrNotFound], [ErrWrongAPIVersion]. operationId: getEventTypeById.
 func (s *EventsService) Type(ctx context.Context, eventType EventTypeName) (*EventType, error) {
-	return get(ctx, s.client, opGetEventType, []id{{"eventType", string(eventType)}}, eventTypeIDOf, func(ctx context.Context) (*http.Response, error) {
-		return s.client.raw.GetEventTypeByID(ctx, api.ID(eventType))
-	})
+	return get(ctx, s.client, opGetEventType, []id{{"eventType", string(eventType)}}, eventTypeIDOf)
 }
 
 func eventIDOf(e *Event) string         { return e.ID }

@@ -23,7 +23,7 @@ func (s *ExpensesService) Create(ctx context.Context, userID string, request Aff
 	if err := checkSummary(opPostExpenses, userID, request); err != nil {
 		return nil, err
 	}
-	return receiveSummary(ctx, s.client, opPostExpenses, expensesIDOf, func(ctx context.Context) (*http.Response, error) {
+	return createSummary(ctx, s.client, opPostExpenses, expensesIDOf, func(ctx context.Context) (*http.Response, error) {
 		return s.client.raw.PostExpenses(ctx, api.ID(userID), request)
 	})
 }
@@ -32,21 +32,14 @@ func (s *ExpensesService) Create(ctx context.Context, userID string, request Aff
 //
 // Errors: [ErrInvalidInput], [ErrNotFound]. operationId: getExpenses.
 func (s *ExpensesService) Get(ctx context.Context, userID, snapshotID string) (*Expenses, error) {
-	return get(ctx, s.client, opGetExpenses, []id{{"userID", userID}, {"snapshotID", snapshotID}}, expensesIDOf, func(ctx context.Context) (*http.Response, error) {
-		return s.client.raw.GetExpenses(ctx, api.ID(userID), api.ID(snapshotID))
-	})
+	return get(ctx, s.client, opGetExpenses, []id{{"userID", userID}, {"snapshotID", snapshotID}}, expensesIDOf)
 }
 
 // CSV returns a summary as a CSV document, in memory.
 //
 // Errors: as [ExpensesService.Get], and [ErrResponseTooLarge]. operationId: getExpenses.
 func (s *ExpensesService) CSV(ctx context.Context, userID, snapshotID string) ([]byte, error) {
-	if err := checkIDs(opGetExpenses, id{"userID", userID}, id{"snapshotID", snapshotID}); err != nil {
-		return nil, err
-	}
-	return receiveDocument(ctx, s.client, opGetExpenses, "text/csv", func(ctx context.Context, accept gen.RequestEditorFn) (*http.Response, error) {
-		return s.client.raw.GetExpenses(ctx, api.ID(userID), api.ID(snapshotID), accept)
-	})
+	return getDocument(ctx, s.client, opGetExpenses, []id{{"userID", userID}, {"snapshotID", snapshotID}}, "text/csv")
 }
 
 func expensesIDOf(v *Expenses) string { return v.ID }

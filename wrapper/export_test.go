@@ -1,6 +1,8 @@
 package basiq
 
 import (
+	"context"
+	"errors"
 	"net/http"
 	"time"
 )
@@ -33,4 +35,23 @@ func DefaultTransport(c *Client) (calls, uploads *http.Transport) {
 	calls, _ = c.config.httpClient.Transport.(*http.Transport)
 	uploads, _ = c.config.uploadClient.Transport.(*http.Transport)
 	return calls, uploads
+}
+
+// Request returns the request that services make for an operation that sends no body.
+func Request(ctx context.Context, c *Client, operationID string, ids []string, query string) (*http.Request, error) {
+	for _, op := range operations {
+		if op.ID == operationID {
+			named := make([]id, len(ids))
+			for i, value := range ids {
+				named[i] = id{argument: "id", value: value}
+			}
+			return c.newRequest(ctx, op, named, query, "")
+		}
+	}
+	return nil, errors.New("there is no operation " + operationID)
+}
+
+// FirstQuery returns the query of the first page of a user's transactions.
+func FirstQuery(options ...ListOption[Transaction]) (string, error) {
+	return collection[Transaction]{op: opGetTransactions, sized: true, options: options}.firstQuery()
 }

@@ -157,17 +157,13 @@ func notEqual[T any](field, value string) Filter[T] {
 }
 
 // joinFilters returns the value of the filter parameter, or nil when there are no filters.
-func joinFilters[T any](op *Operation, filters []Filter[T]) (*string, error) {
-	if len(filters) == 0 {
-		return nil, nil //nolint:nilnil // no filter is not an error
-	}
+func joinFilters[T any](op *Operation, filters []Filter[T]) (string, error) {
 	texts := make([]string, len(filters))
 	for i, filter := range filters {
 		if problem := filter.problem(); problem != "" {
-			return nil, invalidInput(op.Name, "filters", problem)
+			return "", invalidInput(op.Name, "filters", problem)
 		}
 		texts[i] = filter.String()
 	}
-	joined := strings.Join(texts, ",")
-	return &joined, nil
+	return strings.Join(texts, ","), nil
 }

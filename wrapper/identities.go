@@ -3,9 +3,7 @@ package basiq
 import (
 	"context"
 	"iter"
-	"net/http"
 
-	"github.com/basiq-go/basiq-go/api"
 	"github.com/basiq-go/basiq-go/gen"
 )
 
@@ -20,18 +18,14 @@ type IdentitiesService struct{ client *Client }
 //
 // Errors: [ErrInvalidInput], [ErrNotFound] for a user that is not there, [ErrForbidden]. operationId: getUserIdentities.
 func (s *IdentitiesService) List(ctx context.Context, userID string) iter.Seq2[*Identity, error] {
-	return listAll[Identity](ctx, s.client, opGetUserIdentities, []id{{"userID", userID}}, nil, func(ctx context.Context, _ pageQuery, edit gen.RequestEditorFn) (*http.Response, error) {
-		return s.client.raw.GetUserIdentities(ctx, api.ID(userID), edit)
-	})
+	return listAll[Identity](ctx, s.client, opGetUserIdentities, []id{{"userID", userID}}, nil)
 }
 
 // Get returns an identity.
 //
 // Errors: [ErrInvalidInput], [ErrNotFound]. operationId: getUserIdentity.
 func (s *IdentitiesService) Get(ctx context.Context, userID, identityID string) (*Identity, error) {
-	return get(ctx, s.client, opGetUserIdentity, []id{{"userID", userID}, {"identityID", identityID}}, identityIDOf, func(ctx context.Context) (*http.Response, error) {
-		return s.client.raw.GetUserIdentity(ctx, api.ID(userID), api.ID(identityID))
-	})
+	return get(ctx, s.client, opGetUserIdentity, []id{{"userID", userID}, {"identityID", identityID}}, identityIDOf)
 }
 
 func identityIDOf(i *Identity) string { return i.ID }

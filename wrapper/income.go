@@ -40,7 +40,7 @@ func (s *IncomeService) Create(ctx context.Context, userID string, request Affor
 	if err := checkSummary(opPostIncome, userID, request); err != nil {
 		return nil, err
 	}
-	return receiveSummary(ctx, s.client, opPostIncome, incomeIDOf, func(ctx context.Context) (*http.Response, error) {
+	return createSummary(ctx, s.client, opPostIncome, incomeIDOf, func(ctx context.Context) (*http.Response, error) {
 		return s.client.raw.PostIncome(ctx, api.ID(userID), request)
 	})
 }
@@ -49,9 +49,7 @@ func (s *IncomeService) Create(ctx context.Context, userID string, request Affor
 //
 // Errors: [ErrInvalidInput], [ErrNotFound]. operationId: getIncome.
 func (s *IncomeService) Get(ctx context.Context, userID, snapshotID string) (*Income, error) {
-	return get(ctx, s.client, opGetIncome, []id{{"userID", userID}, {"snapshotID", snapshotID}}, incomeIDOf, func(ctx context.Context) (*http.Response, error) {
-		return s.client.raw.GetIncome(ctx, api.ID(userID), api.ID(snapshotID))
-	})
+	return get(ctx, s.client, opGetIncome, []id{{"userID", userID}, {"snapshotID", snapshotID}}, incomeIDOf)
 }
 
 func incomeIDOf(v *Income) string { return v.ID }

@@ -3,9 +3,7 @@ package basiq
 import (
 	"context"
 	"iter"
-	"net/http"
 
-	"github.com/basiq-go/basiq-go/api"
 	"github.com/basiq-go/basiq-go/gen"
 )
 
@@ -46,27 +44,21 @@ type InstitutionsService struct{ client *Client }
 //
 // Errors: [ErrInvalidInput], [ErrWrongAPIVersion]. operationId: getInstitutions.
 func (s *InstitutionsService) List(ctx context.Context, filters ...Filter[Institution]) iter.Seq2[*Institution, error] {
-	return listAll(ctx, s.client, opGetInstitutions, nil, filters, func(ctx context.Context, query pageQuery, edit gen.RequestEditorFn) (*http.Response, error) {
-		return s.client.raw.GetInstitutions(ctx, &gen.GetInstitutionsParams{Filter: query.filter}, edit)
-	})
+	return listAll(ctx, s.client, opGetInstitutions, nil, filters)
 }
 
 // Get returns an institution, for example "AU00000".
 //
 // Errors: [ErrInvalidInput], [ErrNotFound], [ErrWrongAPIVersion]. operationId: getInstitution.
 func (s *InstitutionsService) Get(ctx context.Context, institutionID string) (*Institution, error) {
-	return get(ctx, s.client, opGetInstitution, []id{{"institutionID", institutionID}}, institutionIDOf, func(ctx context.Context) (*http.Response, error) {
-		return s.client.raw.GetInstitution(ctx, api.ID(institutionID))
-	})
+	return get(ctx, s.client, opGetInstitution, []id{{"institutionID", institutionID}}, institutionIDOf)
 }
 
 // ListPublic is [InstitutionsService.List] without a token.
 //
 // Errors: [ErrInvalidInput]. operationId: getPublicInstitutions.
 func (s *InstitutionsService) ListPublic(ctx context.Context, filters ...Filter[Institution]) iter.Seq2[*Institution, error] {
-	return listAll(ctx, s.client, opGetPublicInstitutions, nil, filters, func(ctx context.Context, query pageQuery, edit gen.RequestEditorFn) (*http.Response, error) {
-		return s.client.raw.GetPublicInstitutions(ctx, &gen.GetPublicInstitutionsParams{Filter: query.filter}, edit)
-	})
+	return listAll(ctx, s.client, opGetPublicInstitutions, nil, filters)
 }
 
 func institutionIDOf(i *Institution) string { return i.ID }

@@ -311,9 +311,7 @@ type JobsService struct{ client *Client }
 // Errors: [ErrInvalidInput], [ErrNotFound]. For how long a job can be read is not documented; [JobsService.List] has
 // those of the last seven days. operationId: getJobs.
 func (s *JobsService) Get(ctx context.Context, jobID string) (*Job, error) {
-	return get(ctx, s.client, opGetJob, []id{{"jobID", jobID}}, jobIDOf, func(ctx context.Context) (*http.Response, error) {
-		return s.client.raw.GetJobs(ctx, api.ID(jobID))
-	})
+	return get(ctx, s.client, opGetJob, []id{{"jobID", jobID}}, jobIDOf)
 }
 
 // List returns the user's jobs of the last seven days that satisfy all filters, the one that changed last first; see
@@ -321,9 +319,7 @@ func (s *JobsService) Get(ctx context.Context, jobID string) (*Job, error) {
 //
 // Errors: [ErrInvalidInput], [ErrNotFound] for a user that is not there. operationId: getUserJobs.
 func (s *JobsService) List(ctx context.Context, userID string, filters ...Filter[Job]) iter.Seq2[*Job, error] {
-	return listAll(ctx, s.client, opGetUserJobs, []id{{"userID", userID}}, filters, func(ctx context.Context, query pageQuery, edit gen.RequestEditorFn) (*http.Response, error) {
-		return s.client.raw.GetUserJobs(ctx, api.ID(userID), &gen.GetUserJobsParams{Filter: query.filter}, edit)
-	})
+	return listAll(ctx, s.client, opGetUserJobs, []id{{"userID", userID}}, filters)
 }
 
 // AnswerMFA answers the challenge of a job that works for the user: one answer for each of the challenge's Questions, in
@@ -347,19 +343,21 @@ func (s *JobsService) AnswerMFA(ctx context.Context, userID, jobID string, answe
 		body.MFAResponse[i] = wire(answer)
 	}
 	ctx = contextWithDefaultScope(ctx, ClientAccess(userID))
-	return receiveJob(ctx, s.client, opPostJobMFA, func(ctx context.Context) (*http.Response, error) {
+	return jobIn(s.client.send(ctx, opPostJobMFA, func(ctx context.Context) (*http.Response, error) {
 		return s.client.raw.PostJobMFA(ctx, api.ID(jobID), body)
-	})
+	}))
 }
 
-// receiveJob makes a call that is answered with a job: 202 with one that goes on or was started, 200 with one that was
-// under way already.
-func receiveJob(ctx context.Context, c *Client, op *Operation, request func(ctx context.Context) (*http.Response, error)) (*Job, error) {
-	job, status, err := receiveThing(ctx, c, op, jobIDOf, request)
+// jobIn decodes an answer that is a job: 202 with one that goes on or was started, 200 with one that was under way already.
+func jobIn(answer answer, err error) (*Job, error) {
 	if err != nil {
 		return nil, err
 	}
-	job.AlreadyRunning = status == http.StatusOK
+	job, err := readThing(answer, jobIDOf)
+	if err != nil {
+		return nil, err
+	}
+	job.AlreadyRunning = answer.status == http.StatusOK
 	return job, nil
 }
 

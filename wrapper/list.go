@@ -4,23 +4,20 @@ import (
 	"context"
 	"errors"
 	"iter"
-	"net/http"
 	"strings"
-
-	"github.com/basiq-go/basiq-go/gen"
 )
 
-// receiveList makes a call whose answer is a list. One that is no list is somebody else's answer.
-func receiveList[T any](ctx context.Context, c *Client, op *Operation, request func(ctx context.Context) (*http.Response, error)) ([]T, error) {
-	list, status, err := receive[struct {
+// readList decodes an answer that is a list. One that is no list is somebody else's answer.
+func readList[T any](answer answer) ([]T, error) {
+	list, err := read[struct {
 		Type string `json:"type"`
 		Data []T    `json:"data"`
-	}](ctx, c, op, request)
+	}](answer)
 	if err != nil {
 		return nil, err
 	}
 	if !isList(list.Type, list.Data) {
-		return nil, unreadable(op, status, nil, errNoList)
+		return nil, unreadable(answer.op, answer.status, nil, errNoList)
 	}
 	return list.Data, nil
 }
@@ -32,10 +29,10 @@ var errNoList = errors.New("there is no list in it")
 
 // listAll returns the items of a list whose page size nobody can choose. Most of these no document shows in pages; should
 // they come in pages all the same, all are followed: a list that ends early is worse than a call more.
-func listAll[T any](ctx context.Context, c *Client, op *Operation, ids []id, filters []Filter[T], fetch func(ctx context.Context, query pageQuery, edit gen.RequestEditorFn) (*http.Response, error)) iter.Seq2[*T, error] {
+func listAll[T any](ctx context.Context, c *Client, op *Operation, ids []id, filters []Filter[T]) iter.Seq2[*T, error] {
 	options := make([]ListOption[T], len(filters))
 	for i, filter := range filters {
 		options[i] = filter
 	}
-	return collection[T]{client: c, op: op, ids: ids, options: options, fetch: fetch}.all(ctx)
+	return collection[T]{client: c, op: op, ids: ids, options: options}.all(ctx)
 }

@@ -7,6 +7,7 @@ import (
 	"iter"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"github.com/basiq-go/basiq-go/gen"
@@ -72,26 +73,27 @@ func (s pageSize[T]) apply(request *listRequest[T]) { request.pageSize = int64(s
 
 func (f Filter[T]) apply(request *listRequest[T]) { request.filters = append(request.filters, f) }
 
-// pageQuery is the query of a collection's first page.
-type pageQuery struct {
-	limit  *int64
-	filter *string
-}
-
-// newPageQuery reads the options of a call.
-func newPageQuery[T any](op *Operation, options []ListOption[T]) (pageQuery, error) {
+// firstQuery returns the query of a collection's first page.
+func (c collection[T]) firstQuery() (string, error) {
 	request := listRequest[T]{pageSize: MaxPageSize}
-	for _, option := range options {
+	for _, option := range c.options {
 		if option == nil {
-			return pageQuery{}, invalidInput(op.Name, "options", "one of them is nil")
+			return "", invalidInput(c.op.Name, "options", "one of them is nil")
 		}
 		option.apply(&request)
 	}
 	if request.pageSize < 1 || request.pageSize > MaxPageSize {
-		return pageQuery{}, invalidInput(op.Name, "options", fmt.Sprintf("the page size is %d; give 1 to %d", request.pageSize, MaxPageSize))
+		return "", invalidInput(c.op.Name, "options", fmt.Sprintf("the page size is %d; give 1 to %d", request.pageSize, MaxPageSize))
 	}
-	filter, err := joinFilters(op, request.filters)
-	return pageQuery{limit: &request.pageSize, filter: filter}, err
+	var parts []string
+	if c.sized {
+		parts = append(parts, "limit="+strconv.FormatInt(request.pageSize, 10))
+	}
+	filter, err := joinFilters(c.op, request.filters)
+	if filter != "" { // `?filter=` is another thing
+		parts = append(parts, "filter="+url.QueryEscape(filter))
+	}
+	return strings.Join(parts, "&"), err
 }
 
 // collection is a paged collection of T. Each of its pages is one call.
@@ -101,10 +103,10 @@ type collection[T any] struct {
 	// ids are those in the path.
 	ids     []id
 	options []ListOption[T]
-	// fetch sends the request for a page, changed by edit.
-	fetch func(ctx context.Context, query pageQuery, edit gen.RequestEditorFn) (*http.Response, error)
+	// sized is set where the size of a page can be chosen.
+	sized bool
 	// decode reads a page, where it is not a pageBody by itself.
-	decode func(op *Operation, answer *answer) (*pageBody[T], error)
+	decode func(answer answer) (*pageBody[T], error)
 }
 
 // fetched is a page as it came.
@@ -119,26 +121,17 @@ type fetched[T any] struct {
 
 // page returns the page at a cursor.
 func (c collection[T]) page(ctx context.Context, at Cursor) (*fetched[T], error) {
-	if err := checkIDs(c.op, c.ids...); err != nil {
-		return nil, err
-	}
-	query, err := newPageQuery(c.op, c.options)
+	query, err := c.firstQuery()
 	if err != nil {
 		return nil, err
 	}
 	if problem := at.problem(); problem != "" {
 		return nil, invalidInput(c.op.Name, "at", problem)
 	}
-	var requested *url.URL
-	answer, err := c.client.send(ctx, c.op, func(ctx context.Context) (*http.Response, error) {
-		return c.fetch(ctx, query, func(_ context.Context, req *http.Request) error {
-			if at != "" {
-				req.URL.RawQuery = string(at)
-			}
-			requested = req.URL
-			return nil
-		})
-	})
+	if at != "" {
+		query = string(at)
+	}
+	answer, err := c.client.ask(ctx, c.op, c.ids, query, "")
 	if err != nil {
 		return nil, err
 	}
@@ -146,9 +139,10 @@ func (c collection[T]) page(ctx context.Context, at Cursor) (*fetched[T], error)
 	if err != nil {
 		return nil, err
 	}
-	page := &fetched[T]{Page: Page[T]{Items: list.Data, Total: list.Size}, query: Cursor(requested.RawQuery)}
+	page := &fetched[T]{Page: Page[T]{Items: list.Data, Total: list.Size}, query: Cursor(query)}
 	if list.Links != nil && list.Links.Next != "" {
-		if page.Next, err = nextCursor(requested, list.Links.Next); err == nil && page.Next == page.query {
+		here := c.client.url(c.op, c.ids, query)
+		if page.Next, err = nextCursor(&here, list.Links.Next); err == nil && page.Next == page.query {
 			err = fmt.Errorf("%w: it leads to the page it is on", ErrBadPageLink)
 		}
 		if err != nil {
@@ -167,12 +161,12 @@ type pageBody[T any] struct {
 }
 
 // read decodes a page. An answer that is no list is somebody else's.
-func (c collection[T]) read(answer *answer) (*pageBody[T], error) {
+func (c collection[T]) read(answer answer) (*pageBody[T], error) {
 	decode := read[pageBody[T]]
 	if c.decode != nil {
 		decode = c.decode
 	}
-	list, err := decode(c.op, answer)
+	list, err := decode(answer)
 	if err == nil && !isList(list.Type, list.Data) {
 		return nil, unreadable(c.op, answer.status, nil, errNoList)
 	}

@@ -136,9 +136,6 @@ func (s *ReportsService) Page(ctx context.Context, at Cursor) (*Page[Report], er
 func (s *ReportsService) reports() collection[Report] {
 	return collection[Report]{
 		client: s.client, op: opListReports,
-		fetch: func(ctx context.Context, _ pageQuery, edit gen.RequestEditorFn) (*http.Response, error) {
-			return s.client.raw.ListReports(ctx, edit)
-		},
 	}
 }
 
@@ -182,30 +179,23 @@ func (s *ReportsService) Create(ctx context.Context, report CreateReport) (*Job,
 	if report.Filters == nil {
 		report.Filters = []ReportFilter{} // Basiq wants a list
 	}
-	return receiveJob(ctx, s.client, opCreateReport, func(ctx context.Context) (*http.Response, error) {
+	return jobIn(s.client.send(ctx, opCreateReport, func(ctx context.Context) (*http.Response, error) {
 		return s.client.raw.CreateReport(ctx, report)
-	})
+	}))
 }
 
 // Get returns a report. Its Data is nil where Basiq sends none, and so are parts of it: look before you read on. For how long it can be read, its ExpiresAt in a list tells.
 //
 // Errors: [ErrInvalidInput], [ErrNotFound], [ErrWrongAPIVersion], [ErrResponseTooLarge]. operationId: retrieveReport.
 func (s *ReportsService) Get(ctx context.Context, reportID string) (*Report, error) {
-	return get(ctx, s.client, opRetrieveReport, []id{{"reportID", reportID}}, reportIDOf, func(ctx context.Context) (*http.Response, error) {
-		return s.client.raw.RetrieveReport(ctx, api.ID(reportID))
-	})
+	return get(ctx, s.client, opRetrieveReport, []id{{"reportID", reportID}}, reportIDOf)
 }
 
 // PDF returns a report as a PDF document, in memory.
 //
 // Errors: as [ReportsService.Get]. operationId: retrieveReport.
 func (s *ReportsService) PDF(ctx context.Context, reportID string) ([]byte, error) {
-	if err := checkIDs(opRetrieveReport, id{"reportID", reportID}); err != nil {
-		return nil, err
-	}
-	return receiveDocument(ctx, s.client, opRetrieveReport, mediaPDF, func(ctx context.Context, accept gen.RequestEditorFn) (*http.Response, error) {
-		return s.client.raw.RetrieveReport(ctx, api.ID(reportID), accept)
-	})
+	return getDocument(ctx, s.client, opRetrieveReport, []id{{"reportID", reportID}}, mediaPDF)
 }
 
 // Delete deletes a report. One that is not there is an error, [ErrNotFound], unless an earlier attempt of this very call
@@ -213,9 +203,7 @@ func (s *ReportsService) PDF(ctx context.Context, reportID string) ([]byte, erro
 //
 // Errors: [ErrInvalidInput], [ErrNotFound], [ErrWrongAPIVersion]. operationId: deleteReport.
 func (s *ReportsService) Delete(ctx context.Context, reportID string) error {
-	return carryOut(ctx, s.client, opDeleteReport, []id{{"reportID", reportID}}, func(ctx context.Context) (*http.Response, error) {
-		return s.client.raw.DeleteReport(ctx, api.ID(reportID))
-	})
+	return carryOut(ctx, s.client, opDeleteReport, []id{{"reportID", reportID}})
 }
 
 // Transactions returns the transactions that a report is made of, from all pages; see [ReportTransactionFields] and
@@ -237,11 +225,7 @@ func (s *ReportsService) TransactionsPage(ctx context.Context, reportID string, 
 
 func (s *ReportsService) transactions(reportID string, options []ListOption[ReportTransaction]) collection[ReportTransaction] {
 	return collection[ReportTransaction]{
-		client: s.client, op: opReportTransactions, ids: []id{{"reportID", reportID}}, options: options,
-		fetch: func(ctx context.Context, query pageQuery, edit gen.RequestEditorFn) (*http.Response, error) {
-			return s.client.raw.RetrieveReportTransactions(ctx, api.ID(reportID),
-				&gen.RetrieveReportTransactionsParams{Limit: query.limit, Filter: query.filter}, edit)
-		},
+		client: s.client, op: opReportTransactions, ids: []id{{"reportID", reportID}}, options: options, sized: true,
 	}
 }
 
@@ -250,25 +234,18 @@ func (s *ReportsService) transactions(reportID string, options []ListOption[Repo
 //
 // Errors: [ErrForbidden], [ErrWrongAPIVersion]. operationId: listReportTypes.
 func (s *ReportsService) Types(ctx context.Context) iter.Seq2[*ReportType, error] {
-	return listAll[ReportType](ctx, s.client, opListReportTypes, nil, nil, func(ctx context.Context, _ pageQuery, edit gen.RequestEditorFn) (*http.Response, error) {
-		return s.client.raw.ListReportTypes(ctx, edit)
-	})
+	return listAll[ReportType](ctx, s.client, opListReportTypes, nil, nil)
 }
 
 // Type returns a type of report.
 //
 // Errors: [ErrInvalidInput], [ErrNotFound], [ErrWrongAPIVersion]. operationId: retrieveSpecificReportType.
 func (s *ReportsService) Type(ctx context.Context, reportTypeID string) (*ReportType, error) {
-	if err := checkIDs(opReportType, id{"reportTypeID", reportTypeID}); err != nil {
-		return nil, err
-	}
-	answer, err := s.client.send(ctx, opReportType, func(ctx context.Context) (*http.Response, error) {
-		return s.client.raw.RetrieveSpecificReportType(ctx, api.ID(reportTypeID))
-	})
+	answer, err := s.client.ask(ctx, opReportType, []id{{"reportTypeID", reportTypeID}}, "", "")
 	if err != nil {
 		return nil, err
 	}
-	reportType, err := readThing(opReportType, answer, func(t *ReportType) string {
+	reportType, err := readThing(answer, func(t *ReportType) string {
 		if t.ID == "" && len(t.Data) == 1 {
 			return t.Data[0].ID
 		}

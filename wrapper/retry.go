@@ -1,12 +1,10 @@
 package basiq
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
@@ -58,6 +56,9 @@ func (r *retrier) Do(req *http.Request) (*http.Response, error) {
 	for {
 		if err := r.pauses.wait(ctx, state.operation, r.policy.jitter); err != nil {
 			return r.heldBack(ctx, state, out, err)
+		}
+		if out.resp != nil {
+			releaseBody(out.resp)
 		}
 		state.attempts.Add(1)
 		start := time.Now()
@@ -119,10 +120,9 @@ func (r *retrier) attempt(req *http.Request, state *callState) outcome {
 	case resp.Body == nil: // a hook's own answer
 		resp.Body = http.NoBody
 	}
-	body, err := readBody(resp, r.bodyLimit)
-	err = clean(err, nil) // a trailer, say, can be no HTTP either
-	resp.Body = &bufferedBody{Reader: bytes.NewReader(body), err: err}
-	out.resp, out.err = resp, err
+	body := readBody(resp, r.bodyLimit, state.pooled)
+	resp.Body = body
+	out.resp, out.err = resp, body.err
 	return out
 }
 
@@ -140,8 +140,9 @@ func interrupted(ctx context.Context, state *callState, out outcome) error {
 		e.last = newTransportError(state, out.err)
 		return e
 	}
-	body, _ := io.ReadAll(out.resp.Body) // in memory; what there is of it
-	e.last = state.failure(out.resp.StatusCode, out.resp.Header, body)
+	body, _ := out.resp.Body.(*bufferedBody) // see attempt
+	e.last = state.failure(out.resp.StatusCode, out.resp.Header, body.bytes())
+	body.release()
 	return e
 }
 
@@ -154,46 +155,6 @@ func (e *interruptedError) Error() string {
 // Unwrap returns the last attempt's error, the context's and its cause. In this order: the cause may be the error of
 // another call.
 func (e *interruptedError) Unwrap() []error { return []error{e.last, e.ctx, e.cause} }
-
-// readBody reads at most limit bytes.
-func readBody(resp *http.Response, limit int64) ([]byte, error) {
-	defer func() { _ = resp.Body.Close() }()
-	var buffer bytes.Buffer
-	// A length that is a lie costs no more than this.
-	if n := resp.ContentLength; n > 0 && n <= min(limit, 1<<20) {
-		buffer.Grow(int(n) + bytes.MinRead)
-	}
-	n, err := buffer.ReadFrom(io.LimitReader(resp.Body, limit))
-	if err == nil && n == limit {
-		if more, _ := io.CopyN(io.Discard, resp.Body, 1); more > 0 {
-			err = ErrResponseTooLarge
-		}
-	}
-	return buffer.Bytes(), err
-}
-
-// bufferedBody is a body in memory, which ends as it ended on the wire.
-type bufferedBody struct {
-	*bytes.Reader
-	err error
-}
-
-// Read reads what came, then returns the error that it ended with.
-func (b *bufferedBody) Read(p []byte) (int, error) {
-	n, err := b.Reader.Read(p)
-	if errors.Is(err, io.EOF) && b.err != nil {
-		err = b.err
-	}
-	return n, err
-}
-
-// WriteTo would skip the error.
-func (b *bufferedBody) WriteTo(w io.Writer) (int64, error) {
-	return io.Copy(w, struct{ io.Reader }{b})
-}
-
-// Close does nothing: the connection was released when the body was read.
-func (*bufferedBody) Close() error { return nil }
 
 // unsure reports whether the operation may have been carried out, or not, for all that the outcome tells.
 func (o outcome) unsure() bool {
@@ -372,10 +333,8 @@ func (r *retrier) log(ctx context.Context, state *callState, out outcome, took t
 	if out.resp != nil {
 		attributes = append(attributes, slog.Int("status", out.resp.StatusCode))
 		if out.resp.StatusCode >= 300 {
-			body, _ := out.resp.Body.(*bufferedBody)
-			head := make([]byte, min(body.Len(), maxErrorBody))
-			_, _ = body.ReadAt(head, 0)
-			if id := state.failure(out.resp.StatusCode, nil, head).CorrelationID; id != "" {
+			body, _ := out.resp.Body.(*bufferedBody) // see attempt
+			if id := state.failure(out.resp.StatusCode, nil, body.bytes()).CorrelationID; id != "" {
 				attributes = append(attributes, slog.String("correlation_id", oneLine(id)))
 			}
 		}

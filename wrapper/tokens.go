@@ -111,7 +111,7 @@ func (s *TokensService) Create(ctx context.Context, scope Scope) (Token, error) 
 		request.UserID = &scope.UserID
 	}
 	asked := time.Now()
-	token, status, err := receive[gen.Token](ctx, c, opPostToken, func(ctx context.Context) (*http.Response, error) {
+	answer, err := c.send(ctx, opPostToken, func(ctx context.Context) (*http.Response, error) {
 		return c.raw.PostTokenWithFormdataBody(ctx,
 			&gen.PostTokenParams{BasiqVersion: string(c.config.version)},
 			request)
@@ -119,8 +119,12 @@ func (s *TokensService) Create(ctx context.Context, scope Scope) (Token, error) 
 	if err != nil {
 		return Token{}, err
 	}
+	token, err := read[gen.Token](answer)
+	if err != nil {
+		return Token{}, err
+	}
 	if token.AccessToken == "" {
-		return Token{}, unreadable(opPostToken, status, nil, errors.New("there is no access_token in it"))
+		return Token{}, unreadable(opPostToken, answer.status, nil, errors.New("there is no access_token in it"))
 	}
 	lifetime := defaultTokenLifetime
 	if token.ExpiresIn > 0 {

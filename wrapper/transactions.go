@@ -3,9 +3,7 @@ package basiq
 import (
 	"context"
 	"iter"
-	"net/http"
 
-	"github.com/basiq-go/basiq-go/api"
 	"github.com/basiq-go/basiq-go/gen"
 )
 
@@ -108,10 +106,7 @@ func (s *TransactionsService) Page(ctx context.Context, userID string, at Cursor
 
 func (s *TransactionsService) collection(userID string, options []ListOption[Transaction]) collection[Transaction] {
 	return collection[Transaction]{
-		client: s.client, op: opGetTransactions, ids: []id{{"userID", userID}}, options: options,
-		fetch: func(ctx context.Context, query pageQuery, edit gen.RequestEditorFn) (*http.Response, error) {
-			return s.client.raw.GetTransactions(ctx, api.ID(userID), &gen.GetTransactionsParams{Limit: query.limit, Filter: query.filter}, edit)
-		},
+		client: s.client, op: opGetTransactions, ids: []id{{"userID", userID}}, options: options, sized: true,
 	}
 }
 
@@ -119,9 +114,7 @@ func (s *TransactionsService) collection(userID string, options []ListOption[Tra
 //
 // Errors: [ErrInvalidInput], [ErrNotFound]. operationId: getTransaction.
 func (s *TransactionsService) Get(ctx context.Context, userID, transactionID string) (*Transaction, error) {
-	return get(ctx, s.client, opGetTransaction, []id{{"userID", userID}, {"transactionID", transactionID}}, transactionIDOf, func(ctx context.Context) (*http.Response, error) {
-		return s.client.raw.GetTransaction(ctx, api.ID(userID), api.ID(transactionID))
-	})
+	return get(ctx, s.client, opGetTransaction, []id{{"userID", userID}, {"transactionID", transactionID}}, transactionIDOf)
 }
 
 func transactionIDOf(t *Transaction) string { return t.ID }

@@ -39,9 +39,7 @@ type UsersService struct{ client *Client }
 //
 // Errors: [ErrForbidden], [ErrNotFound], [ErrWrongAPIVersion], [ErrBadPageLink]. operationId: getUsers, a name of ours.
 func (s *UsersService) List(ctx context.Context) iter.Seq2[*User, error] {
-	return listAll[User](ctx, s.client, opGetUsers, nil, nil, func(ctx context.Context, _ pageQuery, edit gen.RequestEditorFn) (*http.Response, error) {
-		return s.client.raw.GetUsers(ctx, edit)
-	})
+	return listAll[User](ctx, s.client, opGetUsers, nil, nil)
 }
 
 // Create creates a user, who has no connections yet. An email or a mobile is required, and a business name beside a
@@ -56,19 +54,16 @@ func (s *UsersService) Create(ctx context.Context, user CreateUser) (*User, erro
 	case user.BusinessIDNo != "" && user.BusinessName == "":
 		return nil, invalidInput(opCreateUser.Name, "user", "give a BusinessName beside the BusinessIDNo")
 	}
-	created, _, err := receiveThing(ctx, s.client, opCreateUser, userIDOf, func(ctx context.Context) (*http.Response, error) {
+	return userIn(s.client.send(ctx, opCreateUser, func(ctx context.Context) (*http.Response, error) {
 		return s.client.raw.CreateUser(ctx, user)
-	})
-	return created, err
+	}))
 }
 
 // Get returns a user, with references to the user's connections and accounts.
 //
 // Errors: [ErrInvalidInput], [ErrNotFound]. operationId: getUser.
 func (s *UsersService) Get(ctx context.Context, userID string) (*User, error) {
-	return get(ctx, s.client, opGetUser, []id{{"userID", userID}}, userIDOf, func(ctx context.Context) (*http.Response, error) {
-		return s.client.raw.GetUser(ctx, api.ID(userID))
-	})
+	return get(ctx, s.client, opGetUser, []id{{"userID", userID}}, userIDOf)
 }
 
 // Update changes the fields of a user that are given; those that are empty stay as they are, so a field cannot be
@@ -83,10 +78,9 @@ func (s *UsersService) Update(ctx context.Context, userID string, change UpdateU
 	if change == (UpdateUser{}) {
 		return nil, invalidInput(opUpdateUser.Name, "change", "it is empty; give at least one field")
 	}
-	user, _, err := receiveThing(ctx, s.client, opUpdateUser, userIDOf, func(ctx context.Context) (*http.Response, error) {
+	return userIn(s.client.send(ctx, opUpdateUser, func(ctx context.Context) (*http.Response, error) {
 		return s.client.raw.UpdateUser(ctx, api.ID(userID), change)
-	})
-	return user, err
+	}))
 }
 
 // Delete deletes a user for good, with all connections and data. Deleting a user that is not there is an error,
@@ -94,9 +88,15 @@ func (s *UsersService) Update(ctx context.Context, userID string, change UpdateU
 //
 // operationId: deleteUser.
 func (s *UsersService) Delete(ctx context.Context, userID string) error {
-	return carryOut(ctx, s.client, opDeleteUser, []id{{"userID", userID}}, func(ctx context.Context) (*http.Response, error) {
-		return s.client.raw.DeleteUser(ctx, api.ID(userID))
-	})
+	return carryOut(ctx, s.client, opDeleteUser, []id{{"userID", userID}})
+}
+
+// userIn decodes an answer that is a user.
+func userIn(answer answer, err error) (*User, error) {
+	if err != nil {
+		return nil, err
+	}
+	return readThing(answer, userIDOf)
 }
 
 func userIDOf(u *User) string { return u.ID }

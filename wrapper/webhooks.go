@@ -94,12 +94,9 @@ func (s *WebhooksService) List(ctx context.Context) iter.Seq2[*Webhook, error] {
 func (s *WebhooksService) list() collection[gen.Webhook] {
 	return collection[gen.Webhook]{
 		client: s.client, op: opListWebhooks,
-		fetch: func(ctx context.Context, _ pageQuery, edit gen.RequestEditorFn) (*http.Response, error) {
-			return s.client.raw.ListAppWebhooks(ctx, edit)
-		},
 		// The documents' example has an only webhook without a list around it.
-		decode: func(op *Operation, answer *answer) (*pageBody[gen.Webhook], error) {
-			list, err := read[gen.WebhookList](op, answer)
+		decode: func(answer answer) (*pageBody[gen.Webhook], error) {
+			list, err := read[gen.WebhookList](answer)
 			if err != nil {
 				return nil, err
 			}
@@ -119,21 +116,16 @@ func (s *WebhooksService) Create(ctx context.Context, webhook CreateWebhook) (*W
 	if err := checkWebhookURL(opAddWebhook, webhook.URL); err != nil {
 		return nil, err
 	}
-	return receiveWebhook(ctx, s.client, opAddWebhook, func(ctx context.Context) (*http.Response, error) {
+	return webhookIn(s.client.send(ctx, opAddWebhook, func(ctx context.Context) (*http.Response, error) {
 		return s.client.raw.AddWebhook(ctx, webhook)
-	})
+	}))
 }
 
 // Get returns a webhook, without its secret.
 //
 // Errors: [ErrInvalidInput], [ErrNotFound], [ErrWrongAPIVersion]. operationId: getWebhook.
 func (s *WebhooksService) Get(ctx context.Context, webhookID string) (*Webhook, error) {
-	if err := checkIDs(opGetWebhook, id{"webhookID", webhookID}); err != nil {
-		return nil, err
-	}
-	return receiveWebhook(ctx, s.client, opGetWebhook, func(ctx context.Context) (*http.Response, error) {
-		return s.client.raw.GetWebhook(ctx, api.ID(webhookID))
-	})
+	return webhookIn(s.client.ask(ctx, opGetWebhook, []id{{"webhookID", webhookID}}, "", ""))
 }
 
 // Update changes a webhook. The answer has its Secret; whether that is another one then is not documented, so store it.
@@ -147,9 +139,9 @@ func (s *WebhooksService) Update(ctx context.Context, webhookID string, change U
 	if err := checkWebhookURL(opUpdateWebhook, change.URL); err != nil {
 		return nil, err
 	}
-	return receiveWebhook(ctx, s.client, opUpdateWebhook, func(ctx context.Context) (*http.Response, error) {
+	return webhookIn(s.client.send(ctx, opUpdateWebhook, func(ctx context.Context) (*http.Response, error) {
 		return s.client.raw.UpdateWebhook(ctx, api.ID(webhookID), change)
-	})
+	}))
 }
 
 // Delete deletes a webhook: no more messages are sent to it. One that is not there is an error, [ErrNotFound], unless an
@@ -157,9 +149,7 @@ func (s *WebhooksService) Update(ctx context.Context, webhookID string, change U
 //
 // Errors: [ErrInvalidInput], [ErrNotFound], [ErrWrongAPIVersion]. operationId: deleteWebhook.
 func (s *WebhooksService) Delete(ctx context.Context, webhookID string) error {
-	return carryOut(ctx, s.client, opDeleteWebhook, []id{{"webhookID", webhookID}}, func(ctx context.Context) (*http.Response, error) {
-		return s.client.raw.DeleteWebhook(ctx, api.ID(webhookID))
-	})
+	return carryOut(ctx, s.client, opDeleteWebhook, []id{{"webhookID", webhookID}})
 }
 
 // Messages returns the messages to a webhook that satisfy all filters, without their attempts, from all pages; see
@@ -181,10 +171,7 @@ func (s *WebhooksService) MessagesPage(ctx context.Context, webhookID string, at
 
 func (s *WebhooksService) messages(webhookID string, options []ListOption[WebhookMessage]) collection[WebhookMessage] {
 	return collection[WebhookMessage]{
-		client: s.client, op: opListMessages, ids: []id{{"webhookID", webhookID}}, options: options,
-		fetch: func(ctx context.Context, query pageQuery, edit gen.RequestEditorFn) (*http.Response, error) {
-			return s.client.raw.ListMessages(ctx, api.ID(webhookID), &gen.ListMessagesParams{Limit: query.limit, Filter: query.filter}, edit)
-		},
+		client: s.client, op: opListMessages, ids: []id{{"webhookID", webhookID}}, options: options, sized: true,
 	}
 }
 
@@ -192,9 +179,7 @@ func (s *WebhooksService) messages(webhookID string, options []ListOption[Webhoo
 //
 // Errors: [ErrInvalidInput], [ErrNotFound], [ErrWrongAPIVersion]. operationId: getWebhookMessage.
 func (s *WebhooksService) Message(ctx context.Context, webhookID, messageID string) (*WebhookMessage, error) {
-	return get(ctx, s.client, opGetWebhookMessage, []id{{"webhookID", webhookID}, {"messageID", messageID}}, messageIDOf, func(ctx context.Context) (*http.Response, error) {
-		return s.client.raw.GetWebhookMessage(ctx, api.ID(webhookID), api.ID(messageID))
-	})
+	return get(ctx, s.client, opGetWebhookMessage, []id{{"webhookID", webhookID}, {"messageID", messageID}}, messageIDOf)
 }
 
 // SendTest has a test message of an event type sent to the application's webhooks.
@@ -206,9 +191,10 @@ func (s *WebhooksService) SendTest(ctx context.Context, message WebhookTestMessa
 	if message.EventTypeID == "" {
 		return invalidInput(opTestMessage.Name, "message", "give an EventTypeID")
 	}
-	_, err := s.client.send(ctx, opTestMessage, func(ctx context.Context) (*http.Response, error) {
+	answer, err := s.client.send(ctx, opTestMessage, func(ctx context.Context) (*http.Response, error) {
 		return s.client.raw.TestMessage(ctx, message)
 	})
+	answer.body.release()
 	return err
 }
 
@@ -221,9 +207,12 @@ func checkWebhookURL(op *Operation, address string) error {
 	return nil
 }
 
-// receiveWebhook makes a call whose answer is a webhook.
-func receiveWebhook(ctx context.Context, c *Client, op *Operation, request func(ctx context.Context) (*http.Response, error)) (*Webhook, error) {
-	webhook, _, err := receiveThing(ctx, c, op, webhookIDOf, request)
+// webhookIn decodes an answer that is a webhook.
+func webhookIn(answer answer, err error) (*Webhook, error) {
+	if err != nil {
+		return nil, err
+	}
+	webhook, err := readThing(answer, webhookIDOf)
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,96 @@
+package basiq
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/basiq-go/basiq-go/api"
+)
+
+// id is an id among the arguments of a call.
+type id struct{ argument, value string }
+
+// checkIDs refuses ids that would change what the URL means. The generated client would refuse them too, but could not
+// say which argument it was.
+func checkIDs(op *Operation, ids ...id) error {
+	for _, id := range ids {
+		if err := api.ID(id.value).Validate(); err != nil {
+			return invalidInput(op.Name, id.argument, err.Error())
+		}
+	}
+	return nil
+}
+
+// newRequest makes a request without a body: what the generated client makes of the same ids, which a test compares, at a
+// fraction of the cost. The generated client reads the server's URL anew each time, looks into each id by reflection, and
+// puts URLs together from text three times.
+func (c *Client) newRequest(ctx context.Context, op *Operation, ids []id, query, accept string) (*http.Request, error) {
+	if err := checkIDs(op, ids...); err != nil {
+		return nil, err
+	}
+	req, err := http.NewRequestWithContext(ctx, op.Method, "", nil)
+	if err != nil {
+		return nil, err
+	}
+	*req.URL = c.url(op, ids, query)
+	req.Host = req.URL.Host
+	if accept != "" {
+		req.Header.Set("Accept", accept)
+	}
+	return req, nil
+}
+
+// url returns where an operation is called. The ids must have been checked.
+func (c *Client) url(op *Operation, ids []id, query string) url.URL {
+	base := c.config.baseURL
+	path, escaped := op.path(base.Path, ids)
+	u := url.URL{Scheme: base.Scheme, Host: base.Host, Path: path, RawQuery: query}
+	if escaped {
+		if raw := op.escapedPath(base.EscapedPath(), ids); raw != u.EscapedPath() {
+			u.RawPath = raw
+		}
+	}
+	return u
+}
+
+// path returns the operation's path after prefix, with ids in the place of its parameters, in their order. The second result
+// says whether one of them has a character that is escaped in a URL.
+func (op *Operation) path(prefix string, ids []id) (path string, escaped bool) {
+	var b strings.Builder
+	length := len(prefix) + len(op.Path)
+	for _, id := range ids {
+		length += len(id.value)
+		escaped = escaped || strings.ContainsFunc(id.value, isReserved)
+	}
+	b.Grow(length)
+	b.WriteString(prefix)
+	op.fill(&b, ids, func(value string) string { return value })
+	return b.String(), escaped
+}
+
+// escapedPath is path as a URL has it.
+func (op *Operation) escapedPath(prefix string, ids []id) string {
+	var b strings.Builder
+	b.WriteString(prefix)
+	op.fill(&b, ids, url.PathEscape)
+	return b.String()
+}
+
+// fill writes the operation's path with ids in the place of its parameters.
+func (op *Operation) fill(b *strings.Builder, ids []id, form func(string) string) {
+	rest := op.Path
+	for _, id := range ids {
+		before, after, _ := strings.Cut(rest, "{")
+		_, rest, _ = strings.Cut(after, "}")
+		b.WriteString(before)
+		b.WriteString(form(id.value))
+	}
+	b.WriteString(rest)
+}
+
+// isReserved reports whether a character is not one of those that are never escaped.
+func isReserved(r rune) bool {
+	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("-._~", r)
+}
