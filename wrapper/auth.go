@@ -19,10 +19,12 @@ import (
 
 // authorizer is the Doer that puts the token, or the API key, into a request, inside all hooks.
 type authorizer struct {
-	next    Doer
+	next    *sender
 	apiKey  Secret
 	tokens  TokenSource
 	baseURL *url.URL
+	// last is the header of the token that was used last, ready for the next call.
+	last atomic.Pointer[bearer]
 	// requests bounds how often tokens are asked for, by anyone and for any reason.
 	requests *rate.Limiter
 }
@@ -34,7 +36,7 @@ const (
 	tokenBurst = 100
 )
 
-func newAuthorizer(next Doer, config config, tokens TokenSource) *authorizer {
+func newAuthorizer(next *sender, config config, tokens TokenSource) *authorizer {
 	return &authorizer{
 		next: next, apiKey: config.apiKey, tokens: tokens, baseURL: config.baseURL,
 		requests: rate.NewLimiter(tokenRate, tokenBurst),
@@ -68,20 +70,20 @@ func (a *authorizer) Do(req *http.Request) (*http.Response, error) {
 			return nil, tooManyTokens(ctx)
 		}
 		// The key is sent as it is: it is encoded already.
-		return a.send(req, "Basic "+a.apiKey.Reveal())
+		return a.next.send(req, state, []string{"Basic " + a.apiKey.Reveal()})
 	case state.operation.public():
-		return a.send(req, "")
+		return a.next.send(req, state, nil)
 	}
 	scope, chosen := ctx.Value(scopeKey).(Scope)
 	if !chosen {
 		scope = ServerAccess()
 	}
-	token, err := a.token(ctx, scope)
+	token, header, err := a.token(ctx, scope)
 	if err != nil {
 		closeBody(req)
 		return nil, err
 	}
-	resp, err := a.send(req, "Bearer "+token.Value.Reveal())
+	resp, err := a.next.send(req, state, header)
 	if err != nil || !tokenRefused(resp) {
 		return resp, err
 	}
@@ -90,7 +92,7 @@ func (a *authorizer) Do(req *http.Request) (*http.Response, error) {
 	if !rewindable(req) {
 		return resp, nil
 	}
-	fresh, err := a.token(ctx, scope)
+	fresh, header, err := a.token(ctx, scope)
 	if err != nil {
 		_ = resp.Body.Close()
 		return nil, err
@@ -102,7 +104,7 @@ func (a *authorizer) Do(req *http.Request) (*http.Response, error) {
 	if req, err = rewind(req); err != nil {
 		return nil, err
 	}
-	return a.send(req, "Bearer "+fresh.Value.Reveal())
+	return a.next.send(req, state, header)
 }
 
 // tooManyTokens is why a token was not asked for.
@@ -114,31 +116,27 @@ func tooManyTokens(ctx context.Context) error {
 		ErrTooManyTokenRequests, tokenBurst, tokenRate)
 }
 
-// token returns a token that can be put into a header.
-func (a *authorizer) token(ctx context.Context, scope Scope) (Token, error) {
-	token, err := a.tokens.Token(ctx, scope)
-	if err == nil && !inHeader(token.Value.Reveal()) {
-		err = errors.New("the token is empty, or has characters that a header cannot hold")
-	}
-	if err != nil {
-		return Token{}, &tokenError{err}
-	}
-	return token, nil
+// bearer is a token in the form that a request carries.
+type bearer struct {
+	token  Secret
+	header []string
 }
 
-// send sends a copy of req with a credential, or with none. What comes back refers to req, not to the copy: hooks and
-// callers of Raw get it.
-func (a *authorizer) send(req *http.Request, authorization string) (*http.Response, error) {
-	clone := req.Clone(req.Context())
-	clone.Header.Del("Authorization")
-	if authorization != "" {
-		clone.Header.Set("Authorization", authorization)
+// token returns a token, and the Authorization header with it.
+func (a *authorizer) token(ctx context.Context, scope Scope) (Token, []string, error) {
+	token, err := a.tokens.Token(ctx, scope)
+	if err != nil {
+		return Token{}, nil, &tokenError{err}
 	}
-	resp, err := a.next.Do(clone)
-	if resp != nil {
-		resp.Request = req
+	held := a.last.Load()
+	if held == nil || !held.token.Equal(token.Value) {
+		if !inHeader(token.Value.Reveal()) {
+			return Token{}, nil, &tokenError{errors.New("the token is empty, or has characters that a header cannot hold")}
+		}
+		held = &bearer{token: token.Value, header: []string{"Bearer " + token.Value.Reveal()}}
+		a.last.Store(held)
 	}
-	return resp, err
+	return token, held.header, nil
 }
 
 // closeBody does what the http.Client would have done, had it got the request.
@@ -260,11 +258,11 @@ func (c *tokenCache) Token(ctx context.Context, scope Scope) (Token, error) {
 		return Token{}, err // before it shares a slot with those that can be right
 	}
 	slot := c.slot(scope)
-	now := time.Now()
 	held := slot.current.Load()
-	if held != nil && now.Before(held.renew) {
+	if held != nil && time.Until(held.renew) > 0 { // for which one look at the monotonic clock is enough
 		return held.Token, nil
 	}
+	now := time.Now()
 	if err := ctx.Err(); err != nil {
 		return Token{}, err
 	}

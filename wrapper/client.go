@@ -103,8 +103,7 @@ func New(apiKey string, options ...Option) (*Client, error) {
 	}
 
 	// From the wire outwards; see doc.go.
-	var chain Doer = newSender(config)
-	chain = newAuthorizer(chain, config, c.tokens)
+	var chain Doer = newAuthorizer(newSender(config), config, c.tokens)
 	for _, middleware := range slices.Backward(config.middleware) {
 		chain = middleware(chain)
 	}

@@ -87,14 +87,14 @@ func (p *pauses) left(op *Operation) (time.Duration, *PausedError) {
 // wait returns when calls of an operation are not held back any more. It does not wait when Basiq has asked for more than
 // the longest pause, when the context would end first, or beyond the longest pause in all: then it returns a [PausedError].
 // When the context ends meanwhile, that is the error.
-func (p *pauses) wait(ctx context.Context, op *Operation, jitter func() time.Duration) error {
+func (p *pauses) wait(ctx context.Context, op *Operation, policy Retry) error {
 	var waited time.Duration
 	for {
 		left, paused := p.left(op)
 		if paused == nil {
 			return nil
 		}
-		left = min(left+jitter(), p.longest) // or all who wait would come back together
+		left = min(left+policy.jitter(), p.longest) // or all who wait would come back together
 		deadline, bounded := ctx.Deadline()
 		if paused.RetryAfter > p.longest || waited+left > p.longest || bounded && time.Until(deadline) <= left {
 			return paused

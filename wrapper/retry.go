@@ -54,7 +54,7 @@ func (r *retrier) Do(req *http.Request) (*http.Response, error) {
 	ctx := req.Context()
 	var out outcome
 	for {
-		if err := r.pauses.wait(ctx, state.operation, r.policy.jitter); err != nil {
+		if err := r.pauses.wait(ctx, state.operation, r.policy); err != nil {
 			return r.heldBack(ctx, state, out, err)
 		}
 		if out.resp != nil {

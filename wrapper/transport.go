@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptrace"
@@ -59,32 +60,45 @@ func allowsOldTLS(config *tls.Config) bool {
 		config.MaxVersion != 0 && config.MaxVersion < tls.VersionTLS12)
 }
 
-// sender is the innermost Doer: it hands the request to the http.Client, and finds out what became of it.
+// sender hands requests to the http.Client, and finds out what became of them.
 type sender struct {
 	client, uploads http.Client
-	userAgent       string
 	limiter         Limiter
+	// accept and userAgent are headers, ready for every request.
+	accept, userAgent []string
 }
 
 // newSender returns a sender that uses the caller's client, but for one thing: it follows no redirects. The API has none,
 // and net/http would send a body with a bank's password on to any host, and turn a DELETE into a GET whose 200 looks like
 // success.
 func newSender(config config) *sender {
-	s := &sender{client: *config.httpClient, uploads: *config.uploadClient, userAgent: config.userAgent(), limiter: config.limiter}
+	s := &sender{
+		client: *config.httpClient, uploads: *config.uploadClient, limiter: config.limiter,
+		accept: []string{mediaJSON}, userAgent: []string{config.userAgent()},
+	}
 	for _, client := range []*http.Client{&s.client, &s.uploads} {
 		client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	}
 	return s
 }
 
-// Do sends the request. It may add headers to it: the authorizer has cloned it.
-func (s *sender) Do(req *http.Request) (*http.Response, error) {
-	// Hooks of net/http's transport. With another transport none is called, and the error itself must tell.
-	var asked, got atomic.Bool
-	trace := &httptrace.ClientTrace{
-		GetConn: func(string) { asked.Store(true) },
-		GotConn: func(httptrace.GotConnInfo) { got.Store(true) },
-	}
+// connecting watches net/http's transport get a connection. With another transport it sees nothing, and the error itself must
+// tell.
+type connecting struct {
+	trace      httptrace.ClientTrace
+	asked, got atomic.Bool
+}
+
+func newConnecting() *connecting {
+	c := new(connecting)
+	c.trace.GetConn = func(string) { c.asked.Store(true) }
+	c.trace.GotConn = func(httptrace.GotConnInfo) { c.got.Store(true) }
+	return c
+}
+
+// send sends a copy of req with the authorization, or with none. What comes back refers to req, not to the copy: hooks and
+// callers of Raw get it.
+func (s *sender) send(req *http.Request, state *callState, authorization []string) (*http.Response, error) {
 	ctx := req.Context()
 	if s.limiter != nil {
 		if err := s.limiter.Wait(ctx); err != nil {
@@ -92,12 +106,9 @@ func (s *sender) Do(req *http.Request) (*http.Response, error) {
 			return nil, fmt.Errorf("the limit of WithRateLimit: %w", err)
 		}
 	}
-	req = req.WithContext(httptrace.WithClientTrace(ctx, trace))
-	if req.Header.Get("Accept") == "" { // a document wants another
-		req.Header.Set("Accept", mediaJSON)
-	}
-	req.Header.Set("User-Agent", s.userAgent)
-	state := stateFrom(ctx)
+	connecting := newConnecting()
+	wire := req.WithContext(httptrace.WithClientTrace(ctx, &connecting.trace))
+	wire.Header = s.header(req.Header, authorization)
 	state.sent.Store(true)
 	state.underway.Add(1)
 	defer state.underway.Add(-1)
@@ -105,17 +116,35 @@ func (s *sender) Do(req *http.Request) (*http.Response, error) {
 	if state.operation == opCreateStatement {
 		client = &s.uploads
 	}
-	resp, err := client.Do(req)
+	resp, err := client.Do(wire)
 	// Once the context has ended, err may be its cause, and so anybody's.
-	if unarrived := err != nil && !got.Load() && (asked.Load() || isDialError(err) && ctx.Err() == nil); !unarrived {
+	if unarrived := err != nil && !connecting.got.Load() && (connecting.asked.Load() || isDialError(err) && ctx.Err() == nil); !unarrived {
 		state.reached.Add(1)
+	}
+	if resp != nil {
+		resp.Request = req
 	}
 	if err == nil && resp.StatusCode < 300 {
 		return resp, nil
 	}
-	hide := redactorOf(req)
+	hide := redactorOf(wire)
 	state.redactor.Store(&hide)
 	return resp, clean(err, hide)
+}
+
+// header returns the headers of a request on the wire. The values are shared with other requests, and never written to.
+func (s *sender) header(given http.Header, authorization []string) http.Header {
+	header := make(http.Header, len(given)+3)
+	maps.Copy(header, given)
+	delete(header, "Authorization")
+	if authorization != nil {
+		header["Authorization"] = authorization
+	}
+	if given.Get("Accept") == "" { // a document wants another
+		header["Accept"] = s.accept
+	}
+	header["User-Agent"] = s.userAgent
+	return header
 }
 
 // isDialError reports whether err comes from before there was a connection.
