@@ -12,9 +12,11 @@ import (
 type bufferedBody struct {
 	bytes.Reader
 
-	// buffer is where the body is.
+	// buffer is where the body is; nil once it has been released.
 	buffer *bytes.Buffer
 	pooled bool
+	// source is where it was read from.
+	source io.LimitedReader
 	// err is why there is no more of it.
 	err error
 }
@@ -34,14 +36,16 @@ const (
 // is garbage as any other.
 func readBody(resp *http.Response, limit int64, pooled bool) *bufferedBody {
 	defer func() { _ = resp.Body.Close() }()
-	body := &bufferedBody{buffer: new(bytes.Buffer), pooled: pooled}
+	body := &bufferedBody{pooled: pooled, source: io.LimitedReader{R: resp.Body, N: limit}}
 	if pooled {
 		body.buffer = buffers.Get().(*bytes.Buffer) //nolint:forcetypeassert // nothing else is in there
+	} else {
+		body.buffer = new(bytes.Buffer)
 	}
 	if n := resp.ContentLength; n > 0 && n <= min(limit, trustedLength) {
 		body.buffer.Grow(int(n) + bytes.MinRead)
 	}
-	n, err := body.buffer.ReadFrom(io.LimitReader(resp.Body, limit))
+	n, err := body.buffer.ReadFrom(&body.source)
 	if err == nil && n == limit {
 		if more, _ := io.CopyN(io.Discard, resp.Body, 1); more > 0 {
 			err = ErrResponseTooLarge
@@ -54,7 +58,7 @@ func readBody(resp *http.Response, limit int64, pooled bool) *bufferedBody {
 
 // bytes returns the whole body, until it is released.
 func (b *bufferedBody) bytes() []byte {
-	if b == nil {
+	if b == nil || b.buffer == nil {
 		return nil
 	}
 	return b.buffer.Bytes()
@@ -62,11 +66,11 @@ func (b *bufferedBody) bytes() []byte {
 
 // release lets the next answer have the body's memory, where it is pooled. What an answer said is not left lying about.
 func (b *bufferedBody) release() {
-	if b == nil || !b.pooled || b.buffer.Cap() > largestKept {
+	if b == nil || b.buffer == nil || !b.pooled || b.buffer.Cap() > largestKept {
 		return
 	}
 	buffer := b.buffer
-	b.buffer, b.pooled = new(bytes.Buffer), false
+	b.buffer = nil
 	b.Reset(nil)
 	clear(buffer.Bytes())
 	buffer.Reset()
