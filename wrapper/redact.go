@@ -27,7 +27,7 @@ const (
 func newRedactor(secrets ...string) redactor {
 	var forms []string
 	for _, secret := range secrets {
-		if len(secret) < shortestSecret {
+		if len(secret) < shortestSecret { // as an API key may be
 			continue
 		}
 		quoted := []string{`"` + secret + `"`, strconv.Quote(secret)}
@@ -51,8 +51,15 @@ func newRedactor(secrets ...string) redactor {
 // redactorOf returns a redactor for what a request carried: its credential, and the secrets in its body. They are looked for
 // with the first text and not before, since most requests that fail are sent again, and leave no error.
 func redactorOf(req *http.Request) redactor {
-	hide := sync.OnceValue(func() redactor { return newRedactor(secretsOf(req)...) })
-	return func(text string) string { return hide()(text) }
+	secrets := sync.OnceValue(func() []string { return secretsOf(req) })
+	hide := sync.OnceValue(func() redactor { return newRedactor(secrets()...) })
+	return func(text string) string {
+		// No form of a secret is shorter than the secret: most texts need no further look.
+		if !slices.ContainsFunc(secrets(), func(secret string) bool { return len(secret) <= len(text) }) {
+			return text
+		}
+		return hide()(text)
+	}
 }
 
 func secretsOf(req *http.Request) []string {
@@ -71,7 +78,9 @@ func secretsOf(req *http.Request) []string {
 		}
 	}
 	for _, secret := range append(sent.MFAResponse, sent.LoginID, sent.Password, sent.SecondaryLoginID, sent.SecurityCode, sent.UserToken) {
-		secrets = append(secrets, string(secret))
+		if len(secret) >= shortestSecret {
+			secrets = append(secrets, string(secret))
+		}
 	}
 	return secrets
 }

@@ -1,0 +1,137 @@
+// Package answers makes the answers that benchmarks are about, with every field that the models have, in the form in which
+// Basiq sends them: without spaces. What repeats at a bank repeats in them: accounts, institutions, the forty merchants that a
+// person goes to. Ids, amounts, descriptions and links differ.
+package answers
+
+import (
+	"bytes"
+	_ "embed" // for the templates
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
+)
+
+// What an answer consists of. ${names} stand for what differs.
+var (
+	//go:embed testdata/transaction.json
+	transactionJSON string
+	//go:embed testdata/account.json
+	accountJSON string
+	//go:embed testdata/connection.json
+	connectionJSON string
+	//go:embed testdata/job.json
+	jobJSON string
+	//go:embed testdata/done.json
+	doneJSON string
+)
+
+// Accounts is how many accounts a connection has.
+const Accounts = 3
+
+const merchants = 40
+
+// Transactions returns a page of count transactions of the accounts of one connection. next is the URL of the next page, or "".
+func Transactions(count int, next string) []byte {
+	all := make([][]byte, count)
+	for i := range all {
+		all[i] = fill(transactionJSON, names(i))
+	}
+	return fmt.Appendf(nil, `{"type":"list","count":%d,"size":%d,"data":[%s],"links":{"self":"https://au-api.basiq.io/users/6a52015e/transactions?limit=500","next":%q}}`,
+		count, 10*count, bytes.Join(all, []byte(",")), next)
+}
+
+// Connections returns a list of count connections.
+func Connections(count int) []byte {
+	all := make([][]byte, count)
+	for i := range all {
+		all[i] = Connection(i)
+	}
+	return fmt.Appendf(nil, `{"type":"list","data":[%s],"links":{"self":"https://au-api.basiq.io/users/6a52015e/connections"}}`,
+		bytes.Join(all, []byte(",")))
+}
+
+// Connection returns a connection with its accounts, another for each number.
+func Connection(number int) []byte {
+	var accounts [Accounts]string
+	for i := range accounts {
+		accounts[i] = string(fill(accountJSON, names(Accounts*number+i)))
+	}
+	all := names(number)
+	all["connection"] = fmt.Sprintf("%08x-4791-11e8-8750-0a87c0279fe8", 7919*number)
+	all["accounts"] = strings.Join(accounts[:], ",")
+	return fill(connectionJSON, all)
+}
+
+// Job returns a job with steps in all states, another for each number. No job of Basiq's has so much in it.
+func Job(number int) []byte { return fill(jobJSON, names(number)) }
+
+// DoneJob returns a job whose steps have all succeeded, as most do, another for each number.
+func DoneJob(number int) []byte { return fill(doneJSON, names(number)) }
+
+// places are what a merchant is and where.
+var places = [...]struct{ division, subdivision, group, class, mcc, suburb, state, postcode, route string }{
+	{"H", "45", "451", "4511", "5812", "Manly", "NSW", "2095", "E Esplanade"},
+	{"G", "41", "411", "4110", "5411", "Fitzroy", "VIC", "3065", "Smith St"},
+	{"I", "46", "462", "4622", "4111", "Milton", "QLD", "4064", "Cribb St"},
+	{"G", "40", "400", "4000", "5541", "Norwood", "SA", "5067", "The Parade"},
+	{"R", "91", "911", "9111", "7997", "Subiaco", "WA", "6008", "Rokeby Rd"},
+}
+
+var titles = map[string]string{
+	"H": "Accommodation and Food Services", "G": "Retail Trade", "I": "Transport, Postal and Warehousing", "R": "Arts and Recreation Services",
+	"45": "Food and Beverage Services", "41": "Food Retailing", "46": "Road Transport", "40": "Fuel Retailing", "91": "Sports and Recreation Activities",
+	"451": "Cafes, Restaurants and Takeaway Food Services", "411": "Supermarket and Grocery Stores", "462": "Road Passenger Transport",
+	"400": "Fuel Retailing", "911": "Sports and Physical Recreation Activities",
+	"4511": "Cafes and Restaurants", "4110": "Supermarket and Grocery Stores", "4622": "Taxi and Other Road Transport",
+	"4000": "Fuel Retailing", "9111": "Health and Fitness Centres and Gymnasia Operation",
+}
+
+// names are what differs in the thing of a number. What a bank repeats, repeats.
+func names(number int) map[string]string {
+	merchant := number * number % merchants
+	at := places[merchant%len(places)]
+	return map[string]string{
+		"id":               fmt.Sprintf("%08x-4791-11e8-8750-0b87c0279fe8", 7919*number),
+		"user":             "6a52015e-4791-11e8-8750-0a87c0279fe8",
+		"account":          fmt.Sprintf("%08x-0b12-43ba-a3c1-286dd5f4f396", 31*(number%Accounts)),
+		"connection":       "1ab2c3d4-4791-11e8-8750-0a87c0279fe8",
+		"merchant":         fmt.Sprintf("Garfish %c", 'A'+merchant%26),
+		"number":           fmt.Sprint(10 + merchant),
+		"digits":           fmt.Sprintf("%04d", 77*number%10_000),
+		"card":             fmt.Sprintf("xx%04d", 1234+number%Accounts),
+		"reference":        fmt.Sprintf("%010d", 104_729*number),
+		"cents":            fmt.Sprintf("%d.%02d", 1+13*number%400, 37*number%100),
+		"balance":          fmt.Sprintf("%d.%02d", 100_000-13*number, 61*number%100),
+		"day":              fmt.Sprintf("2018-%02d-%02d", 12-number/50%12, 28-number/2%28),
+		"division":         at.division,
+		"subdivision":      at.subdivision,
+		"group":            at.group,
+		"class":            at.class,
+		"mcc":              at.mcc,
+		"suburb":           at.suburb,
+		"state":            at.state,
+		"postcode":         at.postcode,
+		"route":            at.route,
+		"divisionTitle":    titles[at.division],
+		"subdivisionTitle": titles[at.subdivision],
+		"groupTitle":       titles[at.group],
+		"classTitle":       titles[at.class],
+	}
+}
+
+// fill writes names into a text, and takes its spaces out.
+func fill(text string, names map[string]string) []byte {
+	var compact bytes.Buffer
+	err := json.Compact(&compact, []byte(os.Expand(text, func(name string) string {
+		value, known := names[name]
+		if !known {
+			panic("nothing is called " + name)
+		}
+		return value
+	})))
+	if err != nil {
+		panic(err)
+	}
+	return compact.Bytes()
+}

@@ -1,0 +1,391 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"io"
+	"net/http"
+	"runtime"
+	"runtime/metrics"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	basiq "github.com/basiq-go/basiq-go/wrapper"
+)
+
+var (
+	throughputFor = flag.Duration("throughput", 10*time.Second, "how long the callers of BenchmarkThroughput call")
+	largest       = flag.Int("transactions", 1_000_000, "how many transactions BenchmarkTransactions reads")
+)
+
+// work is what a program does with the client, and how a careful team writes the same by hand.
+type work struct {
+	name   string
+	hand   func(ctx context.Context, h *hand) error
+	client func(ctx context.Context, c *basiq.Client) error
+}
+
+// The user of works with pages has so many.
+const manyPages = 200
+
+var errWrong = errors.New("the answer is not what the server has")
+
+var works = []work{
+	{
+		"Connections.Get",
+		func(ctx context.Context, h *hand) error {
+			connection, err := h.connection(ctx, userID, connectionID)
+			return expect(err, connection.Accounts != nil)
+		},
+		func(ctx context.Context, c *basiq.Client) error {
+			connection, err := c.Connections.Get(ctx, userID, connectionID)
+			return expect(err, err == nil && connection.Accounts != nil)
+		},
+	},
+	{
+		"Connections.List",
+		func(ctx context.Context, h *hand) error {
+			list, err := h.connections(ctx, userID)
+			return expect(err, len(list) == 100)
+		},
+		func(ctx context.Context, c *basiq.Client) error {
+			count := 0
+			for _, err := range c.Connections.List(ctx, userID) {
+				if err != nil {
+					return err
+				}
+				count++
+			}
+			return expect(nil, count == 100)
+		},
+	},
+	{
+		"Transactions.Page",
+		func(ctx context.Context, h *hand) error {
+			var page struct {
+				Data []basiq.Transaction `json:"data"`
+			}
+			err := h.call(ctx, http.MethodGet, h.baseURL+"/users/"+userID+"/transactions?limit=500", nil, &page)
+			return expect(err, len(page.Data) == basiq.MaxPageSize)
+		},
+		func(ctx context.Context, c *basiq.Client) error {
+			page, err := c.Transactions.Page(ctx, userID, "")
+			return expect(err, err == nil && len(page.Items) == basiq.MaxPageSize)
+		},
+	},
+	{
+		"Transactions.List",
+		func(ctx context.Context, h *hand) error {
+			count := 0
+			err := h.transactions(ctx, userID, func(*basiq.Transaction) { count++ })
+			return expect(err, count == manyPages*basiq.MaxPageSize)
+		},
+		func(ctx context.Context, c *basiq.Client) error {
+			count, err := readAll(ctx, c)
+			return expect(err, count == manyPages*basiq.MaxPageSize)
+		},
+	},
+	{
+		"Connections.CreateAndWait",
+		func(ctx context.Context, h *hand) error {
+			connection, err := h.createAndWait(ctx, userID)
+			return expect(err, err == nil && connection.ID != "")
+		},
+		func(ctx context.Context, c *basiq.Client) error {
+			connection, err := c.Connections.CreateAndWait(ctx, userID, basiq.CreateConnection{
+				InstitutionID: "AU00000", LoginID: basiq.NewSecret("gavinBelson"), Password: basiq.NewSecret("hooli2016"),
+			})
+			return expect(err, err == nil && connection.ID != "")
+		},
+	},
+	{
+		"NotFound",
+		func(ctx context.Context, h *hand) error {
+			_, err := h.connection(ctx, userID, missingID)
+			failure, ok := errors.AsType[*handError](err)
+			return expect(nil, ok && failure.answer.Data[0].Code == "resource-not-found" && failure.Error() != "")
+		},
+		func(ctx context.Context, c *basiq.Client) error {
+			_, err := c.Connections.Get(ctx, userID, missingID)
+			return expect(nil, errors.Is(err, basiq.CodeResourceNotFound) && err.Error() != "")
+		},
+	},
+}
+
+func expect(err error, right bool) error {
+	if err == nil && !right {
+		return errWrong
+	}
+	return err
+}
+
+// readAll reads all transactions of the user.
+func readAll(ctx context.Context, c *basiq.Client, options ...basiq.ListOption[basiq.Transaction]) (int, error) {
+	count := 0
+	for _, err := range c.Transactions.List(ctx, userID, options...) {
+		if err != nil {
+			return count, err
+		}
+		count++
+	}
+	return count, nil
+}
+
+func newClient(b *testing.B, baseURL string, transport http.RoundTripper, options ...basiq.Option) *basiq.Client {
+	b.Helper()
+	if transport != nil {
+		options = append(options, basiq.WithHTTPClient(&http.Client{Transport: transport, Timeout: 30 * time.Second}))
+	}
+	client, err := basiq.New(apiKey, append(options, basiq.WithBaseURL(baseURL))...)
+	require.NoError(b, err)
+	return client
+}
+
+// BenchmarkWork compares each work done by hand and by the client: in memory, which shows what they cost themselves, and over
+// loopback.
+func BenchmarkWork(b *testing.B) {
+	for _, work := range works {
+		b.Run("work="+work.name, func(b *testing.B) {
+			b.Run("over=stub", func(b *testing.B) {
+				stub := new(server)
+				stub.fill(stubURL, manyPages, basiq.MaxPageSize)
+				work.run(b, stub, new(atomic.Int64), newHand(stubURL, stub), newClient(b, stubURL, stub))
+			})
+			b.Run("over=loopback", func(b *testing.B) {
+				played := new(server)
+				baseURL, opened := listen(b, played)
+				played.fill(baseURL, manyPages, basiq.MaxPageSize)
+				work.run(b, played, opened, newHand(baseURL, nil), newClient(b, baseURL, nil))
+			})
+		})
+	}
+}
+
+func (w work) run(b *testing.B, played *server, opened *atomic.Int64, h *hand, c *basiq.Client) {
+	for _, by := range []struct {
+		name string
+		do   func(ctx context.Context) error
+	}{
+		{"hand", func(ctx context.Context) error { return w.hand(ctx, h) }},
+		{"client", func(ctx context.Context) error { return w.client(ctx, c) }},
+	} {
+		b.Run("by="+by.name, func(b *testing.B) {
+			require.NoError(b, by.do(b.Context())) // gets the token, and the connection
+			b.ReportAllocs()
+			requests, connections, heap := played.requests.Load(), opened.Load(), startHeap()
+			for b.Loop() {
+				if err := by.do(b.Context()); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(heap.growth(), "peak-MiB")
+			b.ReportMetric(float64(played.requests.Load()-requests)/float64(b.N), "requests/op")
+			b.ReportMetric(float64(opened.Load()-connections), "connections")
+		})
+	}
+}
+
+// heap watches how large the heap gets.
+type heap struct {
+	start, peak uint64
+	stop        chan struct{}
+	stopped     sync.WaitGroup
+}
+
+func startHeap() *heap {
+	runtime.GC()
+	h := &heap{start: heapSize(), stop: make(chan struct{})}
+	h.stopped.Go(func() {
+		ticker := time.NewTicker(2 * time.Millisecond)
+		defer ticker.Stop()
+		for {
+			h.peak = max(h.peak, heapSize())
+			select {
+			case <-ticker.C:
+			case <-h.stop:
+				return
+			}
+		}
+	})
+	return h
+}
+
+// growth stops watching and returns by how many MiB the heap has been larger than at the start, garbage included.
+func (h *heap) growth() float64 {
+	close(h.stop)
+	h.stopped.Wait()
+	return float64(max(h.peak, h.start)-h.start) / (1 << 20)
+}
+
+func heapSize() uint64 {
+	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+	metrics.Read(sample)
+	return sample[0].Value.Uint64()
+}
+
+// BenchmarkToken is what a call pays for a token that is in store.
+func BenchmarkToken(b *testing.B) {
+	stub := new(server)
+	b.Run("by=hand", func(b *testing.B) {
+		h := newHand(stubURL, stub)
+		for b.Loop() {
+			if _, err := h.bearer(b.Context()); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("by=client", func(b *testing.B) {
+		b.ReportAllocs()
+		c, ctx := newClient(b, stubURL, stub), context.Background()
+		for b.Loop() {
+			if _, err := c.Tokens.Get(ctx, basiq.ServerAccess()); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
+// BenchmarkColdStart has 10,000 callers call at once with a new client, which has no token.
+func BenchmarkColdStart(b *testing.B) {
+	const callers = 10_000
+	stub := new(server)
+	stub.fill(stubURL, 1, 1)
+	run := func(b *testing.B, fresh func() func(context.Context) error) {
+		b.ReportAllocs()
+		tokens := stub.tokens.Load()
+		for b.Loop() {
+			call := fresh()
+			start := make(chan struct{})
+			var all sync.WaitGroup
+			var failures atomic.Int64
+			for range callers {
+				all.Go(func() {
+					<-start
+					if call(b.Context()) != nil {
+						failures.Add(1)
+					}
+				})
+			}
+			close(start)
+			all.Wait()
+			require.Zero(b, failures.Load())
+		}
+		b.ReportMetric(float64(stub.tokens.Load()-tokens)/float64(b.N), "tokens/op")
+	}
+	b.Run("by=hand", func(b *testing.B) {
+		run(b, func() func(context.Context) error {
+			h := newHand(stubURL, stub)
+			return func(ctx context.Context) error { return works[0].hand(ctx, h) }
+		})
+	})
+	b.Run("by=client", func(b *testing.B) {
+		run(b, func() func(context.Context) error {
+			c := newClient(b, stubURL, stub)
+			return func(ctx context.Context) error { return works[0].client(ctx, c) }
+		})
+	})
+}
+
+// latency is how long the server of BenchmarkThroughput takes.
+const latency = 20 * time.Millisecond
+
+// BenchmarkThroughput has many callers call a server over loopback that takes 20 ms, for ten seconds. by=transport is what
+// net/http's transport reaches that does nothing else; ideal is what there would be without a cost.
+func BenchmarkThroughput(b *testing.B) {
+	for _, callers := range []struct {
+		name  string
+		count int
+	}{{"callers=64", 64}, {"callers=512", 512}} {
+		b.Run(callers.name, func(b *testing.B) {
+			played := new(server)
+			baseURL, opened := listen(b, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+				time.Sleep(latency)
+				played.ServeHTTP(w, req)
+			}))
+			played.fill(baseURL, 1, 1)
+			played.connection = []byte(`{"type":"connection","id":"` + connectionID + `","status":"active"}`)
+			run := func(b *testing.B, call func(ctx context.Context) error) {
+				connections := opened.Load()
+				for b.Loop() {
+					throughput(b, callers.count, call)
+				}
+				b.ReportMetric(float64(opened.Load()-connections), "connections")
+			}
+			b.Run("by=transport", func(b *testing.B) {
+				transport := &http.Transport{MaxIdleConnsPerHost: callers.count}
+				defer transport.CloseIdleConnections()
+				run(b, func(ctx context.Context) error {
+					req, err := http.NewRequestWithContext(ctx, http.MethodGet, baseURL+"/users/"+userID+"/connections/"+connectionID, nil)
+					if err != nil {
+						return err
+					}
+					resp, err := transport.RoundTrip(req)
+					if err != nil {
+						return err
+					}
+					_, err = io.Copy(io.Discard, resp.Body)
+					return errors.Join(err, resp.Body.Close())
+				})
+			})
+			b.Run("by=client", func(b *testing.B) {
+				c := newClient(b, baseURL, nil)
+				run(b, func(ctx context.Context) error {
+					_, err := c.Connections.Get(ctx, userID, connectionID)
+					return err
+				})
+			})
+		})
+	}
+}
+
+// throughput has callers call for a while, and reports how many calls there were each second.
+func throughput(b *testing.B, callers int, call func(ctx context.Context) error) {
+	b.Helper()
+	var calls, failures atomic.Int64
+	start := time.Now()
+	var all sync.WaitGroup
+	for range callers {
+		all.Go(func() {
+			for time.Since(start) < *throughputFor {
+				if call(b.Context()) != nil {
+					failures.Add(1)
+				}
+				calls.Add(1)
+			}
+		})
+	}
+	all.Wait()
+	require.Zero(b, failures.Load())
+	took := time.Since(start)
+	b.ReportMetric(float64(calls.Load())/took.Seconds(), "calls/s")
+	b.ReportMetric(float64(calls.Load())/took.Seconds()/(float64(callers)/latency.Seconds()), "of-ideal")
+}
+
+// BenchmarkTransactions reads a million transactions, and a quarter of them: what one takes must not depend on how many
+// there were before.
+func BenchmarkTransactions(b *testing.B) {
+	for _, size := range []struct {
+		name  string
+		count int
+	}{{"count=250000", *largest / 4}, {"count=1000000", *largest}} {
+		b.Run(size.name, func(b *testing.B) {
+			stub := new(server)
+			stub.fill(stubURL, size.count/basiq.MaxPageSize, basiq.MaxPageSize)
+			c := newClient(b, stubURL, stub)
+			b.ReportAllocs()
+			heap := startHeap()
+			for b.Loop() {
+				count, err := readAll(b.Context(), c)
+				require.NoError(b, err)
+				require.Equal(b, size.count, count)
+			}
+			b.ReportMetric(heap.growth(), "peak-MiB")
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(size.count), "ns/transaction")
+		})
+	}
+}

@@ -1,0 +1,128 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/basiq-go/basiq-go/api/conformance/answers"
+)
+
+const (
+	apiKey       = "MDAwMDAwMDAtMDAwMC0wMDAwLTAwMDAtMDAwMDAwMDAwMDAwOjAwMDAwMDAwLTAwMDAtMDAwMC0wMDAwLTAwMDAwMDAwMDAwMA=="
+	userID       = "6a52015e-4791-11e8-8750-0a87c0279fe8"
+	connectionID = "1ab2c3d4-4791-11e8-8750-0a87c0279fe8"
+	// missingID is of nothing that is there.
+	missingID = "00000000-4791-11e8-8750-0a87c0279fe8"
+	// stubURL is where the stub transport plays.
+	stubURL = "https://au-api.basiq.io"
+)
+
+// A token of Basiq's is a JWT of about this length.
+var tokenJSON = []byte(`{"access_token":"` + strings.Repeat("eyJhbGciOiJIUzI1NiJ9", 40) + `","token_type":"Bearer","expires_in":3600}`)
+
+var errorJSON = []byte(`{"type":"list","correlationId":"7f1d0a4c-0b12-43ba-a3c1-286dd5f4f396","data":[{"type":"error","code":"resource-not-found",` +
+	`"title":"Resource not found","detail":"Requested resource could not be found","source":{"parameter":"connectionId","pointer":""}}]}`)
+
+// server answers what the benchmarks ask for, from bodies that it has made before.
+type server struct {
+	requests, tokens atomic.Int64
+
+	connection, connections, job []byte
+	// page is a page of transactions up to the number of the next one, end what follows that.
+	page, end []byte
+	// pages is how many pages there are.
+	pages int
+}
+
+// fill gives every user so many pages of transactions, of so many each.
+func (s *server) fill(baseURL string, pages, transactions int) {
+	const mark = "NEXT"
+	next := fmt.Sprintf("%s/users/%s/transactions?limit=500&next=%s", baseURL, userID, mark)
+	s.page, s.end, _ = bytes.Cut(answers.Transactions(transactions, next), []byte(mark))
+	s.connection, s.connections, s.job = answers.Connection(0), answers.Connections(100), answers.DoneJob(0)
+	s.pages = pages
+}
+
+// answer returns what a request is answered with, in parts.
+func (s *server) answer(req *http.Request) (status int, parts [][]byte) {
+	s.requests.Add(1)
+	path := req.URL.Path
+	switch {
+	case path == "/token":
+		s.tokens.Add(1)
+		return http.StatusOK, [][]byte{tokenJSON}
+	case strings.HasPrefix(path, "/jobs/"):
+		return http.StatusOK, [][]byte{s.job}
+	case strings.HasSuffix(path, "/transactions"):
+		_, at, _ := strings.Cut(req.URL.RawQuery, "next=")
+		number, _ := strconv.Atoi(at)
+		if number++; number >= s.pages {
+			// The last page is as long as the others, and its link is empty.
+			text := bytes.LastIndexByte(s.page, '"')
+			return http.StatusOK, [][]byte{s.page[:text+1], s.end}
+		}
+		return http.StatusOK, [][]byte{s.page, strconv.AppendInt(nil, int64(number), 10), s.end}
+	case strings.HasSuffix(path, "/connections"):
+		if req.Method == http.MethodPost {
+			return http.StatusAccepted, [][]byte{s.job}
+		}
+		return http.StatusOK, [][]byte{s.connections}
+	case strings.HasSuffix(path, missingID):
+		return http.StatusNotFound, [][]byte{errorJSON}
+	}
+	return http.StatusOK, [][]byte{s.connection}
+}
+
+// RoundTrip makes a server a transport in memory, which costs next to nothing by itself.
+func (s *server) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.Body != nil {
+		_ = req.Body.Close()
+	}
+	status, parts := s.answer(req)
+	var body io.Reader = bytes.NewReader(parts[0])
+	length := len(parts[0])
+	for _, part := range parts[1:] {
+		body, length = io.MultiReader(body, bytes.NewReader(part)), length+len(part)
+	}
+	return &http.Response{
+		StatusCode: status, ContentLength: int64(length), Request: req,
+		Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(body),
+	}, nil
+}
+
+func (s *server) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	status, parts := s.answer(req)
+	w.Header().Set("Content-Type", "application/json")
+	length := 0
+	for _, part := range parts {
+		length += len(part)
+	}
+	w.Header().Set("Content-Length", strconv.Itoa(length))
+	w.WriteHeader(status)
+	for _, part := range parts {
+		_, _ = w.Write(part)
+	}
+}
+
+// listen starts a server on loopback, and counts the connections to it.
+func listen(b *testing.B, handler http.Handler) (baseURL string, opened *atomic.Int64) {
+	b.Helper()
+	opened = new(atomic.Int64)
+	listener := httptest.NewUnstartedServer(handler)
+	listener.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			opened.Add(1)
+		}
+	}
+	listener.Start()
+	b.Cleanup(listener.Close)
+	return listener.URL, opened
+}
