@@ -221,7 +221,7 @@ func nextCursor(page *url.URL, link string) (Cursor, error) {
 		return "", fmt.Errorf("%w: it is not a URL", ErrBadPageLink)
 	}
 	next = page.ResolveReference(next)
-	cursor := Cursor(next.RawQuery)
+	cursor := Cursor(strings.Clone(next.RawQuery)) // it is kept, and the rest of the page need not be
 	switch {
 	case next.Scheme != page.Scheme:
 		return "", fmt.Errorf("%w: its scheme is not that of the client's base URL", ErrBadPageLink)

@@ -1,9 +1,11 @@
 package basiq
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"net"
 	"net/http"
@@ -22,6 +24,9 @@ const (
 	defaultTimeout = 30 * time.Second
 	// Basiq's headers are below 2 KiB.
 	headerLimit = 256 << 10
+	// All go to one host, so this is how many calls are under way at once; others wait. Without it net/http opens more
+	// connections than there are callers, when some of them start together.
+	maxConnections = 512
 )
 
 // setHTTPClients fills in what the caller has not said about the sending of requests. A client without a Timeout would wait
@@ -45,8 +50,9 @@ func newTransport() *http.Transport {
 		ForceAttemptHTTP2:      true,
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
 		TLSHandshakeTimeout:    10 * time.Second,
-		MaxIdleConns:           256,
-		MaxIdleConnsPerHost:    256,              // there is only one host
+		MaxConnsPerHost:        maxConnections,
+		MaxIdleConns:           maxConnections,
+		MaxIdleConnsPerHost:    maxConnections,
 		IdleConnTimeout:        45 * time.Second, // load balancers close after 60, and a create that meets that fails
 		ExpectContinueTimeout:  time.Second,
 		MaxResponseHeaderBytes: headerLimit,
@@ -63,7 +69,9 @@ func allowsOldTLS(config *tls.Config) bool {
 // sender hands requests to the http.Client, and finds out what became of them.
 type sender struct {
 	client, uploads http.Client
-	limiter         Limiter
+	// The clients' own Timeouts. net/http would spend a goroutine and two timers on each.
+	timeout, uploadTimeout time.Duration
+	limiter                Limiter
 	// accept and userAgent are headers, ready for every request.
 	accept, userAgent []string
 }
@@ -75,8 +83,10 @@ func newSender(config config) *sender {
 	s := &sender{
 		client: *config.httpClient, uploads: *config.uploadClient, limiter: config.limiter,
 		accept: []string{mediaJSON}, userAgent: []string{config.userAgent()},
+		timeout: config.httpClient.Timeout, uploadTimeout: config.uploadClient.Timeout,
 	}
 	for _, client := range []*http.Client{&s.client, &s.uploads} {
+		client.Timeout = 0
 		client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	}
 	return s
@@ -106,17 +116,23 @@ func (s *sender) send(req *http.Request, state *callState, authorization []strin
 			return nil, fmt.Errorf("the limit of WithRateLimit: %w", err)
 		}
 	}
+	client, timeout := &s.client, s.timeout
+	if state.operation == opCreateStatement {
+		client, timeout = &s.uploads, s.uploadTimeout
+	}
 	connecting := newConnecting()
-	wire := req.WithContext(httptrace.WithClientTrace(ctx, &connecting.trace))
+	bounded, cancel := context.WithTimeoutCause(ctx, timeout, timeoutError(timeout))
+	wire := req.WithContext(httptrace.WithClientTrace(bounded, &connecting.trace))
 	wire.Header = s.header(req.Header, authorization)
 	state.sent.Store(true)
 	state.underway.Add(1)
 	defer state.underway.Add(-1)
-	client := &s.client
-	if state.operation == opCreateStatement {
-		client = &s.uploads
-	}
 	resp, err := client.Do(wire)
+	if resp != nil && resp.Body != nil {
+		resp.Body = &boundedBody{resp.Body, cancel}
+	} else {
+		cancel()
+	}
 	// Once the context has ended, err may be its cause, and so anybody's.
 	if unarrived := err != nil && !connecting.got.Load() && (connecting.asked.Load() || isDialError(err) && ctx.Err() == nil); !unarrived {
 		state.reached.Add(1)
@@ -131,6 +147,33 @@ func (s *sender) send(req *http.Request, state *callState, authorization []strin
 	state.redactor.Store(&hide)
 	return resp, clean(err, hide)
 }
+
+// boundedBody is a body whose time ends when it is closed.
+type boundedBody struct {
+	io.ReadCloser
+
+	cancel context.CancelFunc
+}
+
+// Close closes the body.
+func (b *boundedBody) Close() error {
+	defer b.cancel()
+	return b.ReadCloser.Close()
+}
+
+// timeoutError is an attempt that took too long, as net/http's error for a client's Timeout is.
+type timeoutError time.Duration
+
+func (e timeoutError) Error() string { return "no whole answer within " + time.Duration(e).String() }
+
+// Timeout says that it is a timeout, as a [net.Error] does.
+func (timeoutError) Timeout() bool { return true }
+
+// Temporary is what makes it a [net.Error].
+func (timeoutError) Temporary() bool { return true }
+
+// Is reports whether target is the error of a context that ended by itself.
+func (timeoutError) Is(target error) bool { return target == context.DeadlineExceeded }
 
 // header returns the headers of a request on the wire. The values are shared with other requests, and never written to.
 func (s *sender) header(given http.Header, authorization []string) http.Header {
