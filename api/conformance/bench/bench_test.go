@@ -21,6 +21,7 @@ import (
 var (
 	throughputFor = flag.Duration("throughput", 10*time.Second, "how long the callers of BenchmarkThroughput call")
 	largest       = flag.Int("transactions", 1_000_000, "how many transactions BenchmarkTransactions reads")
+	pages         = flag.Int("pages", 200, "how many pages of transactions BenchmarkWork reads")
 )
 
 // work is what a program does with the client, and how a careful team writes the same by hand.
@@ -29,9 +30,6 @@ type work struct {
 	hand   func(ctx context.Context, h *hand) error
 	client func(ctx context.Context, c *basiq.Client) error
 }
-
-// The user of works with pages has so many.
-const manyPages = 200
 
 var errWrong = errors.New("the answer is not what the server has")
 
@@ -83,11 +81,11 @@ var works = []work{
 		func(ctx context.Context, h *hand) error {
 			count := 0
 			err := h.transactions(ctx, userID, func(*basiq.Transaction) { count++ })
-			return expect(err, count == manyPages*basiq.MaxPageSize)
+			return expect(err, count == *pages*basiq.MaxPageSize)
 		},
 		func(ctx context.Context, c *basiq.Client) error {
 			count, err := readAll(ctx, c)
-			return expect(err, count == manyPages*basiq.MaxPageSize)
+			return expect(err, count == *pages*basiq.MaxPageSize)
 		},
 	},
 	{
@@ -153,13 +151,13 @@ func BenchmarkWork(b *testing.B) {
 		b.Run("work="+work.name, func(b *testing.B) {
 			b.Run("over=stub", func(b *testing.B) {
 				stub := new(server)
-				stub.fill(stubURL, manyPages, basiq.MaxPageSize)
+				stub.fill(stubURL, *pages, basiq.MaxPageSize)
 				work.run(b, stub, new(atomic.Int64), newHand(stubURL, stub), newClient(b, stubURL, stub))
 			})
 			b.Run("over=loopback", func(b *testing.B) {
 				played := new(server)
 				baseURL, opened := listen(b, played)
-				played.fill(baseURL, manyPages, basiq.MaxPageSize)
+				played.fill(baseURL, *pages, basiq.MaxPageSize)
 				work.run(b, played, opened, newHand(baseURL, nil), newClient(b, baseURL, nil))
 			})
 		})

@@ -1,0 +1,119 @@
+package basiq_test
+
+import (
+	"compress/gzip"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/basiq-go/basiq-go/api"
+	basiq "github.com/basiq-go/basiq-go/wrapper"
+)
+
+// naming answers each request with a connection that has the path's last part as its id.
+func naming() (*basiq.Client, error) {
+	transport := roundTripper(func(req *http.Request) (*http.Response, error) {
+		last := req.URL.Path[strings.LastIndexByte(req.URL.Path, '/')+1:]
+		body := fmt.Sprintf(`{"type":"connection","id":%q,"status":%q,"links":{"self":%q}}`, last, "s-"+last, "l-"+last)
+		switch {
+		case strings.HasPrefix(last, "missing"):
+			body = fmt.Sprintf(`{"type":"list","correlationId":%q,"data":[{"code":"resource-not-found","detail":%q}]}`, last, "d-"+last)
+			return &http.Response{StatusCode: http.StatusNotFound, Body: io.NopCloser(strings.NewReader(body)), Request: req}, nil
+		case strings.HasPrefix(last, "broken"):
+			body = `{"id":"` + last
+		}
+		return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader(body)), Request: req, ContentLength: int64(len(body))}, nil
+	})
+	return basiq.New("", basiq.WithTokenSource(fixedTokens("token")), basiq.WithHTTPClient(&http.Client{Transport: transport}))
+}
+
+// The memory of a body is used again for the next answer; what was made of it must not be in it.
+func TestAnswersDoNotShareTheirMemory(t *testing.T) {
+	t.Parallel()
+	client, err := naming()
+	require.NoError(t, err)
+	var all sync.WaitGroup
+	for caller := range 8 {
+		all.Go(func() {
+			var connections []*basiq.Connection
+			var failures []error
+			for i := range 200 {
+				id := fmt.Sprintf("%d-%d", caller, i)
+				connection, err := client.Connections.Get(t.Context(), "u1", id)
+				if !assert.NoError(t, err) {
+					return
+				}
+				connections = append(connections, connection)
+				for _, prefix := range []string{"missing", "broken"} {
+					_, err = client.Connections.Get(t.Context(), "u1", prefix+id)
+					failures = append(failures, err)
+				}
+			}
+			for i, connection := range connections {
+				id := fmt.Sprintf("%d-%d", caller, i)
+				assert.Equal(t, []string{id, "s-" + id, "l-" + id}, []string{connection.ID, string(connection.Status), connection.Links.Self})
+				for n, want := range []string{`"correlationId":"missing` + id + `"`, `{"id":"broken` + id} {
+					var failure *basiq.Error
+					if assert.ErrorAs(t, failures[2*i+n], &failure) {
+						assert.Contains(t, string(failure.Body()), want)
+					}
+				}
+			}
+		})
+	}
+	all.Wait()
+}
+
+// Raw hands its answers to the caller, who may read them whenever.
+func TestRawAnswersKeepTheirMemory(t *testing.T) {
+	t.Parallel()
+	client, err := naming()
+	require.NoError(t, err)
+	var bodies []io.Reader
+	for i := range 50 {
+		resp, err := client.Raw().GetConnection(t.Context(), "u1", api.ID(fmt.Sprint("raw", i)))
+		require.NoError(t, err)
+		bodies = append(bodies, resp.Body) //nolint:bodyclose // it has been read, and need not be closed
+		_, err = client.Connections.Get(t.Context(), "u1", fmt.Sprint("other", i))
+		require.NoError(t, err)
+	}
+	for i, body := range bodies {
+		text, err := io.ReadAll(body)
+		require.NoError(t, err)
+		require.Contains(t, string(text), fmt.Sprintf(`"id":"raw%d"`, i))
+	}
+}
+
+// net/http asks for gzip and unpacks it while the body is read.
+func TestAnswersMayBeCompressed(t *testing.T) {
+	t.Parallel()
+	var asked string
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		asked = req.Header.Get("Accept-Encoding")
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Content-Encoding", "gzip")
+		packed := gzip.NewWriter(w)
+		_, _ = io.WriteString(packed, list(strings.Repeat(connectionJSON+",", 999)+connectionJSON))
+		_ = packed.Close()
+	}))
+	t.Cleanup(server.Close)
+	client, err := basiq.New("", basiq.WithTokenSource(fixedTokens("token")), basiq.WithBaseURL(server.URL))
+	require.NoError(t, err)
+	for range 2 {
+		count := 0
+		for connection, err := range client.Connections.List(t.Context(), "u1") {
+			require.NoError(t, err)
+			require.Equal(t, "c1", connection.ID)
+			count++
+		}
+		require.Equal(t, 1000, count)
+	}
+	require.Equal(t, "gzip", asked)
+}
