@@ -167,12 +167,11 @@ func (d *reader) scalar(s *shape, v reflect.Value) error {
 	case s.kind == kindBoolean && (kind == 't' || kind == 'f'):
 		v.SetBool(kind == 't')
 	case s.kind == kindInteger && kind == '0':
-		number, err := strconv.ParseInt(string(raw), 10, 64)
-		if err != nil {
+		if number, err := strconv.ParseInt(string(raw), 10, 64); err == nil {
+			v.SetInt(number)
+		} else {
 			d.mistype(s)
-			return nil
 		}
-		v.SetInt(number)
 	default:
 		d.mistype(s)
 	}

@@ -47,7 +47,8 @@ func TestAnswersDoNotShareTheirMemory(t *testing.T) {
 			for i := range 200 {
 				id := fmt.Sprintf("%d-%d", caller, i)
 				connection, err := client.Connections.Get(t.Context(), "u1", id)
-				if !assert.NoError(t, err) {
+				if err != nil {
+					assert.Fail(t, err.Error())
 					return
 				}
 				connections = append(connections, connection)
@@ -80,7 +81,7 @@ func TestRawAnswersKeepTheirMemory(t *testing.T) {
 	for i := range 50 {
 		resp, err := client.Raw().GetConnection(t.Context(), "u1", api.ID(fmt.Sprint("raw", i)))
 		require.NoError(t, err)
-		bodies = append(bodies, resp.Body) //nolint:bodyclose // it has been read, and need not be closed
+		bodies = append(bodies, resp.Body)
 		_, err = client.Connections.Get(t.Context(), "u1", fmt.Sprint("other", i))
 		require.NoError(t, err)
 	}

@@ -73,7 +73,7 @@ func stateFrom(ctx context.Context) *callState {
 func withState(req *http.Request, baseURL *url.URL) (*http.Request, *callState) {
 	path := strings.TrimPrefix(req.URL.EscapedPath(), baseURL.EscapedPath())
 	state := &callState{Context: req.Context(), operation: matchOperation(req.Method, path)}
-	return req.WithContext(state), state
+	return req.WithContext(state), state //nolint:contextcheck // the state is its context
 }
 
 // CallFromContext returns what is known of the call that a request belongs to; ctx is the request's. The second result
@@ -98,7 +98,7 @@ type answer struct {
 // ask makes a call that sends no body. query and accept may be empty.
 func (c *Client) ask(ctx context.Context, op *Operation, ids []id, query, accept string) (answer, error) {
 	state := &callState{Context: ctx, operation: op, pooled: true}
-	req, err := c.newRequest(state, op, ids, query, accept)
+	req, err := c.newRequest(state, op, ids, query, accept) //nolint:contextcheck // the state is the caller's context
 	if err != nil {
 		return answer{}, err
 	}
@@ -110,7 +110,7 @@ func (c *Client) ask(ctx context.Context, op *Operation, ids []id, query, accept
 // retries, hooks and authorization.
 func (c *Client) send(ctx context.Context, op *Operation, request func(ctx context.Context) (*http.Response, error)) (answer, error) {
 	state := &callState{Context: ctx, operation: op, pooled: true}
-	resp, err := request(state)
+	resp, err := request(state) //nolint:bodyclose,contextcheck // see finish; the state is the caller's context
 	return finish(state, resp, err)
 }
 

@@ -45,19 +45,19 @@ func (c *Client) newRequest(ctx context.Context, op *Operation, ids []id, query,
 // url returns where an operation is called. The ids must have been checked.
 func (c *Client) url(op *Operation, ids []id, query string) url.URL {
 	base := c.config.baseURL
-	path, escaped := op.path(base.Path, ids)
+	path, escaped := callPath(op, base.Path, ids)
 	u := url.URL{Scheme: base.Scheme, Host: base.Host, Path: path, RawQuery: query}
 	if escaped {
-		if raw := op.escapedPath(base.EscapedPath(), ids); raw != u.EscapedPath() {
+		if raw := escapedCallPath(op, base.EscapedPath(), ids); raw != u.EscapedPath() {
 			u.RawPath = raw
 		}
 	}
 	return u
 }
 
-// path returns the operation's path after prefix, with ids in the place of its parameters, in their order. The second result
+// callPath returns the operation's path after prefix, with ids in the place of its parameters, in their order. The second result
 // says whether one of them has a character that is escaped in a URL.
-func (op *Operation) path(prefix string, ids []id) (path string, escaped bool) {
+func callPath(op *Operation, prefix string, ids []id) (path string, escaped bool) {
 	var b strings.Builder
 	length := len(prefix) + len(op.Path)
 	for _, id := range ids {
@@ -66,20 +66,20 @@ func (op *Operation) path(prefix string, ids []id) (path string, escaped bool) {
 	}
 	b.Grow(length)
 	b.WriteString(prefix)
-	op.fill(&b, ids, func(value string) string { return value })
+	fillPath(&b, op, ids, func(value string) string { return value })
 	return b.String(), escaped
 }
 
-// escapedPath is path as a URL has it.
-func (op *Operation) escapedPath(prefix string, ids []id) string {
+// escapedCallPath is callPath as a URL has it.
+func escapedCallPath(op *Operation, prefix string, ids []id) string {
 	var b strings.Builder
 	b.WriteString(prefix)
-	op.fill(&b, ids, url.PathEscape)
+	fillPath(&b, op, ids, url.PathEscape)
 	return b.String()
 }
 
-// fill writes the operation's path with ids in the place of its parameters.
-func (op *Operation) fill(b *strings.Builder, ids []id, form func(string) string) {
+// fillPath writes the operation's path with ids in the place of its parameters.
+func fillPath(b *strings.Builder, op *Operation, ids []id, form func(string) string) {
 	rest := op.Path
 	for _, id := range ids {
 		before, after, _ := strings.Cut(rest, "{")

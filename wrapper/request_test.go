@@ -78,15 +78,15 @@ func generated(t *testing.T, base, operationID string, ids []string) *http.Reque
 			return nil
 		}
 	}
-	err, _ := method.Func.Call(arguments)[1].Interface().(error)
+	err, _ := reflect.TypeAssert[error](method.Func.Call(arguments)[1])
 	require.NoError(t, err, operationID)
 	return kept.request
 }
 
 // methodOf returns the name of an operation's method, whose initialisms are in capitals.
 func methodOf(client reflect.Type, operationID string) string {
-	for i := range client.NumMethod() {
-		name := client.Method(i).Name
+	for method := range client.Methods() {
+		name := method.Name
 		if strings.EqualFold(name, operationID) || strings.EqualFold(name, operationID+"WithBody") {
 			return name
 		}

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 )
 
@@ -97,7 +98,7 @@ func names(number int) map[string]string {
 		"account":          fmt.Sprintf("%08x-0b12-43ba-a3c1-286dd5f4f396", 31*(number%Accounts)),
 		"connection":       "1ab2c3d4-4791-11e8-8750-0a87c0279fe8",
 		"merchant":         fmt.Sprintf("Garfish %c", 'A'+merchant%26),
-		"number":           fmt.Sprint(10 + merchant),
+		"number":           strconv.Itoa(10 + merchant),
 		"digits":           fmt.Sprintf("%04d", 77*number%10_000),
 		"card":             fmt.Sprintf("xx%04d", 1234+number%Accounts),
 		"reference":        fmt.Sprintf("%010d", 104_729*number),

@@ -165,6 +165,7 @@ func BenchmarkWork(b *testing.B) {
 }
 
 func (w work) run(b *testing.B, played *server, opened *atomic.Int64, h *hand, c *basiq.Client) {
+	b.Helper()
 	for _, by := range []struct {
 		name string
 		do   func(ctx context.Context) error
@@ -254,6 +255,7 @@ func BenchmarkColdStart(b *testing.B) {
 	stub := new(server)
 	stub.fill(stubURL, 1, 1)
 	run := func(b *testing.B, fresh func() func(context.Context) error) {
+		b.Helper()
 		b.ReportAllocs()
 		tokens := stub.tokens.Load()
 		for b.Loop() {
@@ -309,6 +311,7 @@ func BenchmarkThroughput(b *testing.B) {
 			played.fill(baseURL, 1, 1)
 			played.connection = []byte(`{"type":"connection","id":"` + connectionID + `","status":"active"}`)
 			run := func(b *testing.B, call func(ctx context.Context) error) {
+				b.Helper()
 				connections := opened.Load()
 				for b.Loop() {
 					throughput(b, callers.count, call)

@@ -54,7 +54,7 @@ var targets = slices.Concat(
 // ratios are the targets of a work in memory, as ratios to the same work done by hand.
 func ratios(what, work string, time, allocated, bytes float64) []target {
 	name := "Work/work=" + work + "/over=stub/by="
-	var all []target
+	all := make([]target, 0, 3)
 	for _, of := range []struct {
 		name, unit string
 		limit      float64
@@ -67,7 +67,7 @@ func ratios(what, work string, time, allocated, bytes float64) []target {
 func main() {
 	if err := run(os.Stdin, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
-		os.Exit(1)
+		os.Exit(1) //nolint:forbidigo // this is a program
 	}
 }
 
