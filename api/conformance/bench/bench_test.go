@@ -231,6 +231,7 @@ func heapSize() uint64 {
 func BenchmarkToken(b *testing.B) {
 	stub := new(server)
 	b.Run("by=hand", func(b *testing.B) {
+		b.ReportAllocs()
 		h := newHand(stubURL, stub)
 		for b.Loop() {
 			if _, err := h.bearer(b.Context()); err != nil {
