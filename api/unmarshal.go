@@ -72,6 +72,8 @@ type reader struct {
 	// scratch is where texts with escapes are put together.
 	scratch  []byte
 	mistyped error
+	// room is for how many elements lists may still be given room before they come.
+	room int
 }
 
 // newReader returns a reader for data. It must be freed.
@@ -79,7 +81,7 @@ func newReader(data []byte) *reader {
 	d := readers.Get().(*reader) //nolint:forcetypeassert // nothing else is in there
 	d.input = *bytes.NewBuffer(data)
 	d.tokens.Reset(&d.input, leniency...)
-	d.length = len(data)
+	d.length, d.room = len(data), expectedElements
 	d.texts.size = min(len(data), pieceSize)
 	return d
 }
@@ -215,7 +217,8 @@ func (d *reader) object(s *shape, v reflect.Value) error {
 	return err
 }
 
-// expectedElements bounds how many elements a list is given room for by the size of its first.
+// expectedElements bounds how many elements all lists of a text together are given room for by the size of their first. A
+// text may have the same list a million times.
 const expectedElements = 512
 
 // list reads an array's elements into v.
@@ -248,7 +251,9 @@ func (d *reader) expected(n int, start int64) int {
 		return 1
 	}
 	now := d.tokens.InputOffset()
-	return int(min((int64(d.length)-now)/max(now-start, 1)+1, expectedElements))
+	room := int(min((int64(d.length)-now)/max(now-start, 1)+1, int64(d.room)))
+	d.room -= room
+	return max(room, 1)
 }
 
 // mistype remembers that the value that was read last is not of the kind s.
