@@ -1,0 +1,5 @@
+//go:build !rivals
+
+package decoders
+
+var rivals []candidate
