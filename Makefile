@@ -13,7 +13,7 @@ OFFICIAL    ?= ../shared/reference/official
 COVERED  = $(shell go list ./wrapper/... | grep -v /examples/)
 COVERPKG = $(shell go list ./wrapper/... | grep -v /examples/ | paste -sd , -)
 
-.PHONY: help generate drift validate vet lint fmt test cycles soak browser cover bench bench-once fuzz examples official \
+.PHONY: help generate drift validate vet lint fmt test cycles soak browser cover bench bench-once decoders fuzz examples official \
 	reliability breaking mutants vuln licenses workflows ci
 
 help: ## List the targets
@@ -43,10 +43,9 @@ validate: ## Check openapi.yaml: with kin-openapi, examples included, and with R
 			--skip-rule=no-ambiguous-paths openapi.yaml; \
 	else echo 'SKIPPED: Redocly needs npm, which is not here'; fi
 
-# The decoders of others are compiled with a tag only, once here: that takes as long as half of all the rest.
 vet: ## Run go vet
 	go vet ./...
-	cd $(CONFORMANCE) && go vet ./... && go vet -tags rivals ./decoders/...
+	cd $(CONFORMANCE) && go vet ./...
 
 lint: ## Run golangci-lint with the rules in .golangci.yml
 	go run $(GOLANGCI_LINT) run ./...
@@ -105,6 +104,11 @@ bench-once: ## Prove that the benchmarks still work; this measures nothing
 # A number of inputs such as 300x is done in seconds, the same on every machine.
 fuzz: ## Run each fuzz target (FUZZ_TIME=60s, or 300x; FUZZ_TARGETS=regular expression)
 	@FUZZ_TIME=$(FUZZ_TIME) ./api/fuzz.sh
+
+# Those of others are compiled with a tag only, which takes as long as half of all that the gate compiles.
+decoders: ## Compare decoders of JSON: what they cost, and what they take and refuse
+	cd $(CONFORMANCE) && go vet -tags rivals ./decoders/... && go test -count=1 -tags rivals ./decoders && \
+		go test -tags rivals -run '^$$' -bench . ./decoders
 
 # Without a key, so that quickstart plays against the sandbox.
 examples: ## Build and vet the examples; run the quickstart in the sandbox
