@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"fmt"
 	"io"
 	"net/http"
 	"runtime"
@@ -393,6 +394,108 @@ func BenchmarkTransactions(b *testing.B) {
 			}
 			b.ReportMetric(heap.growth(), "peak-MiB")
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(size.count), "ns/transaction")
+		})
+	}
+}
+
+// BenchmarkWaitEach waits for 5,000 jobs at once, each of which is done at the second look. By default the client makes 50
+// looks a second, which would take minutes; what is measured is what a look costs, and what 5,000 jobs hold in memory.
+func BenchmarkWaitEach(b *testing.B) {
+	const jobs, atOnce = 5_000, 64
+	jobIDs := make([]string, jobs)
+	for i := range jobIDs {
+		jobIDs[i] = fmt.Sprintf("%08x-0b12-43ba-a3c1-286dd5f4f396", i)
+	}
+	run := func(b *testing.B, wait func(stub *server) (int, error)) {
+		b.Helper()
+		b.ReportAllocs()
+		stub := new(server)
+		stub.fill(stubURL, 1, 1)
+		stub.laterDone = jobs
+		heap := startHeap()
+		goroutines := 0
+		for b.Loop() {
+			stub.jobs.Store(0)
+			stub.watch = func() { goroutines = max(goroutines, runtime.NumGoroutine()) }
+			done, err := wait(stub)
+			require.NoError(b, err)
+			require.Equal(b, jobs, done)
+		}
+		b.ReportMetric(heap.growth(), "peak-MiB")
+		b.ReportMetric(float64(stub.jobs.Load()), "requests/op")
+		b.ReportMetric(float64(goroutines), "goroutines")
+	}
+	b.Run("by=hand", func(b *testing.B) {
+		run(b, func(stub *server) (int, error) {
+			h := newHand(stubURL, stub)
+			room := make(chan struct{}, atOnce)
+			var done atomic.Int64
+			var all sync.WaitGroup
+			for _, jobID := range jobIDs {
+				all.Go(func() {
+					for {
+						room <- struct{}{}
+						job := new(basiq.Job)
+						err := h.call(b.Context(), http.MethodGet, stubURL+"/jobs/"+jobID, nil, job)
+						<-room
+						if err != nil {
+							return
+						}
+						if job.Done() {
+							done.Add(1)
+							return
+						}
+						time.Sleep(100 * time.Millisecond)
+					}
+				})
+			}
+			all.Wait()
+			return int(done.Load()), nil
+		})
+	})
+	b.Run("by=client", func(b *testing.B) {
+		run(b, func(stub *server) (int, error) {
+			c, done := newClient(b, stubURL, stub), 0
+			for job, err := range c.Jobs.WaitEach(b.Context(), jobIDs, basiq.WithPollInterval(100*time.Millisecond, 100*time.Millisecond), basiq.WithPollRate(1e6, atOnce)) {
+				if err != nil {
+					return done, err
+				}
+				if job.Done() {
+					done++
+				}
+			}
+			return done, nil
+		})
+	})
+}
+
+// BenchmarkPrefetch reads ten pages from a server that takes 20 ms for each, and works on each of them for as long.
+func BenchmarkPrefetch(b *testing.B) {
+	const pages = 10
+	played := new(server)
+	baseURL, _ := listen(b, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		time.Sleep(latency)
+		played.ServeHTTP(w, req)
+	}))
+	played.fill(baseURL, pages, basiq.MaxPageSize)
+	c := newClient(b, baseURL, nil)
+	for name, options := range map[string][]basiq.ListOption[basiq.Transaction]{
+		"prefetch=off": nil, "prefetch=on": {basiq.Prefetch[basiq.Transaction]()},
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			heap := startHeap()
+			for b.Loop() {
+				count := 0
+				for _, err := range c.Transactions.List(b.Context(), userID, options...) {
+					require.NoError(b, err)
+					if count++; count%basiq.MaxPageSize == 0 {
+						time.Sleep(latency)
+					}
+				}
+				require.Equal(b, pages*basiq.MaxPageSize, count)
+			}
+			b.ReportMetric(heap.growth(), "peak-MiB")
 		})
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -33,13 +34,19 @@ var errorJSON = []byte(`{"type":"list","correlationId":"7f1d0a4c-0b12-43ba-a3c1-
 
 // server answers what the benchmarks ask for, from bodies that it has made before.
 type server struct {
-	requests, tokens atomic.Int64
+	requests, tokens, jobs atomic.Int64
 
 	connection, connections, job []byte
 	// page is a page of transactions up to the number of the next one, end what follows that.
 	page, end []byte
 	// pages is how many pages there are.
 	pages int
+	// running is a job that is under way, which the first laterDone requests for jobs are answered with.
+	running   []byte
+	laterDone int64
+	// watch is called with every hundredth request for a job, by one after the other.
+	watch   func()
+	watched sync.Mutex
 }
 
 // fill gives every user so many pages of transactions, of so many each.
@@ -49,6 +56,7 @@ func (s *server) fill(baseURL string, pages, transactions int) {
 	s.page, s.end, _ = bytes.Cut(answers.Transactions(transactions, next), []byte(mark))
 	s.connection, s.connections, s.job = answers.Connection(0), answers.Connections(100), answers.DoneJob(0)
 	s.pages = pages
+	s.running = bytes.Replace(s.job, []byte(`"success"`), []byte(`"in-progress"`), 3)
 }
 
 // answer returns what a request is answered with, in parts.
@@ -60,6 +68,15 @@ func (s *server) answer(req *http.Request) (status int, parts [][]byte) {
 		s.tokens.Add(1)
 		return http.StatusOK, [][]byte{tokenJSON}
 	case strings.HasPrefix(path, "/jobs/"):
+		number := s.jobs.Add(1)
+		if s.watch != nil && number%100 == 0 {
+			s.watched.Lock()
+			s.watch()
+			s.watched.Unlock()
+		}
+		if number <= s.laterDone {
+			return http.StatusOK, [][]byte{s.running}
+		}
 		return http.StatusOK, [][]byte{s.job}
 	case strings.HasSuffix(path, "/transactions"):
 		_, at, _ := strings.Cut(req.URL.RawQuery, "next=")
