@@ -19,8 +19,8 @@ import (
 
 // Unmarshal reads the JSON text data into value, a pointer that is not nil, as [json.Unmarshal] does: the same texts are
 // accepted, with the same values. It takes a fraction of the time and of the memory, for it makes neither each string nor
-// each object by itself: strings are cut from pieces of 4 KiB at most, those that repeat are shared, and objects behind
-// pointers come from arrays of 32 at most. So whoever keeps a string or an object of an answer keeps its neighbors too.
+// each object by itself: strings are cut from pieces of 1 KiB at most, those that repeat are shared, and objects behind
+// pointers come from arrays of 8 at most. So whoever keeps a string or an object of an answer keeps its neighbors too.
 //
 // Nothing in value refers to data. A value that is not of the kind that its place wants is a [MistypedError], after all
 // else was read. What differs from encoding/json: a list that is there twice is read anew, where encoding/json lets
@@ -304,7 +304,7 @@ type slab struct {
 }
 
 // slabSize is how many values a slab has at most: each of them keeps the others.
-const slabSize = 32
+const slabSize = 8
 
 func (b *slab) next(s *shape) reflect.Value {
 	if !b.values.IsValid() || b.used == b.values.Len() {
@@ -328,7 +328,7 @@ type texts struct {
 
 const (
 	// pieceSize bounds the pieces: a string that is kept keeps its piece.
-	pieceSize = 4 << 10
+	pieceSize = 1 << 10
 	// These are the lengths of strings that are worth looking for.
 	shortestShareable, longestShareable = 2, 128
 )
