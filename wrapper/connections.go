@@ -190,7 +190,8 @@ func (s *ConnectionsService) Update(ctx context.Context, userID, connectionID st
 // When a job of the connection is already under way, Basiq answers with that one, and AlreadyRunning is set; so it is
 // safe to send again, and is.
 //
-// Basiq asks partners not to refresh in bulk or on a schedule: look at the connection's LastUsed first. An open-banking
+// Basiq asks partners not to refresh in bulk or on a schedule: look at the connection's LastUsed first, as
+// [ConnectionsService.RefreshIfStale] does. An open-banking
 // connection can be refreshed 20 times a day, says one document; another lists [ErrBadRequest] for it. Errors:
 // [ErrInvalidInput], [CodeInvalidCredentials] for a connection that is [ConnectionStatusInvalid], [ErrNotFound],
 // [CodeNoProductionAccess]. operationId: refreshConnection.

@@ -56,6 +56,17 @@
 // Without it the wait ends with [ErrMFARequired]: answer with [JobsService.AnswerMFA] when the user has, and wait again
 // with [AfterMFA].
 //
+// [JobsService.WaitEach] waits for thousands of jobs, and yields each when it is over. How often it looks at them, all
+// together, [WithPollRate] bounds:
+//
+//	for job, err := range client.Jobs.WaitEach(ctx, jobIDs) {
+//		failure, failed := errors.AsType[*basiq.JobError](err) // failure.JobID has failed, the others are waited for
+//		...
+//	}
+//
+// Basiq asks partners not to refresh connections in bulk. [ConnectionsService.RefreshIfStale] looks at a connection first, and
+// refreshes it only when it is active and was last used longer ago than you say.
+//
 // # Read
 //
 // Lists are iterators. Nothing is sent before the range begins, and an error comes once and last:
@@ -68,7 +79,8 @@
 //	}
 //
 // Collections that come in pages come through all of them, in order; [PageSize] chooses how large they are, and methods
-// such as [TransactionsService.Page] return one page with the [Cursor] of the next, for those who store it:
+// such as [TransactionsService.Page] return one page with the [Cursor] of the next, for those who store it. [Prefetch] fetches
+// each page while you work on the one before:
 //
 //	for transaction, err := range client.Transactions.List(ctx, userID,
 //		basiq.TransactionFields.PostDate.Between("2024-01-01", "2024-03-31")) {
@@ -78,6 +90,14 @@
 //		cents, known := transaction.Amount.MinorUnits(2)
 //		...
 //	}
+//
+// For many users, [TransactionsService.ListEach] does that for some of them at once, and [UsersService.ForEach] whatever you
+// do for a user. One user's failure stops nobody else, and is in the [ForEachError] at the end:
+//
+//	err := client.Transactions.ListEach(ctx, slices.Values(userIDs),
+//		func(ctx context.Context, userID string, transactions iter.Seq2[*basiq.Transaction, error]) error {
+//			return store(ctx, userID, transactions)
+//		}, basiq.TransactionFields.PostDate.Gteq("2024-01-01"), basiq.UsersAtOnce(16))
 //
 // What can be filtered by, the variables such as [TransactionFields] have: conditions that Basiq does not document for a
 // collection do not compile.

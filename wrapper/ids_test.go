@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -63,6 +64,12 @@ var idCalls = []idCall{
 	{"Connections.Refresh", "connectionID", func(t testing.TB, c *basiq.Client, id string) error {
 		return errOf(c.Connections.Refresh(t.Context(), userID, id))
 	}},
+	{"Connections.RefreshIfStale", "userID", func(t testing.TB, c *basiq.Client, id string) error {
+		return errOf(c.Connections.RefreshIfStale(t.Context(), id, connID, time.Hour))
+	}},
+	{"Connections.RefreshIfStale", "connectionID", func(t testing.TB, c *basiq.Client, id string) error {
+		return errOf(c.Connections.RefreshIfStale(t.Context(), userID, id, time.Hour))
+	}},
 	{"Connections.Purge", "userID", func(t testing.TB, c *basiq.Client, id string) error {
 		return c.Connections.Purge(t.Context(), id, connID)
 	}},
@@ -77,6 +84,9 @@ var idCalls = []idCall{
 	}},
 	{"Jobs.Wait", "jobID", func(t testing.TB, c *basiq.Client, id string) error {
 		return errOf(c.Jobs.Wait(t.Context(), id))
+	}},
+	{"Jobs.WaitEach", "jobIDs", func(t testing.TB, c *basiq.Client, id string) error {
+		return rangeErr(c.Jobs.WaitEach(t.Context(), []string{id}))
 	}},
 	{"Jobs.Watch", "jobID", func(t testing.TB, c *basiq.Client, id string) error {
 		return rangeErr(c.Jobs.Watch(t.Context(), id))

@@ -43,9 +43,11 @@ type Page[T any] struct {
 	Next Cursor
 }
 
-// ListOption chooses which items of a paged collection of T are listed, and how: a [Filter] or a [PageSize]. Collect several
-// in a []ListOption[T].
+// ListOption chooses which items of a paged collection of T are listed, and how: a [Filter], a [PageSize] or [Prefetch].
+// Collect several in a []ListOption[T].
 type ListOption[T any] interface {
+	ListEachOption[T]
+
 	apply(request *listRequest[T])
 }
 
@@ -53,6 +55,7 @@ type ListOption[T any] interface {
 type listRequest[T any] struct {
 	filters  []Filter[T]
 	pageSize int64
+	prefetch bool
 }
 
 // sizedItem are the items of the collections whose page size can be chosen.
@@ -71,7 +74,11 @@ type pageSize[T any] int64
 
 func (s pageSize[T]) apply(request *listRequest[T]) { request.pageSize = int64(s) }
 
+func (s pageSize[T]) applyEach(request *listEachRequest[T]) { request.list = append(request.list, s) }
+
 func (f Filter[T]) apply(request *listRequest[T]) { request.filters = append(request.filters, f) }
+
+func (f Filter[T]) applyEach(request *listEachRequest[T]) { request.list = append(request.list, f) }
 
 // firstQuery returns the query of a collection's first page.
 func (c collection[T]) firstQuery() (string, error) {
@@ -183,24 +190,32 @@ func (c collection[T]) one(ctx context.Context, at Cursor) (*Page[T], error) {
 }
 
 // all returns the items of all pages. Nothing is sent before the range begins, and no page before the one before it has
-// been used up.
+// been used up, but for the one that [Prefetch] asks for.
 func (c collection[T]) all(ctx context.Context) iter.Seq2[*T, error] {
 	return func(yield func(*T, error) bool) {
+		pages := pageFetcher[T]{collection: c}
+		defer pages.stop()
+		ahead := c.prefetches()
 		followed := map[Cursor]bool{}
 		for at := Cursor(""); ; {
-			page, err := c.page(ctx, at)
+			page, err := pages.page(ctx, at)
 			if err != nil {
 				yield(nil, err)
 				return
 			}
 			followed[page.query] = true
+			at = page.Next
+			switch {
+			case at == "":
+			case followed[at]:
+				page.linkErr = unreadable(c.op, http.StatusOK, nil, fmt.Errorf("%w: it has been followed before", ErrBadPageLink))
+			case ahead:
+				pages.begin(ctx, at)
+			}
 			for i := range page.Items {
 				if !yield(&page.Items[i], nil) {
 					return
 				}
-			}
-			if at = page.Next; at != "" && followed[at] {
-				page.linkErr = unreadable(c.op, http.StatusOK, nil, fmt.Errorf("%w: it has been followed before", ErrBadPageLink))
 			}
 			switch {
 			case page.linkErr != nil:

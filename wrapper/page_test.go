@@ -56,25 +56,45 @@ func (l ledger) answer(_ int, req request) (*http.Response, error) {
 	return reply(200, fmt.Sprintf(`{"type":"list","count":%d,"size":%d,"data":[%s],"links":%s}`, last-first, l.n, data.String(), links)), nil
 }
 
+// ways are the two ways to go through pages, between which nothing that a caller sees must differ.
+var ways = map[string][]basiq.ListOption[basiq.Transaction]{
+	"as they are wanted": nil,
+	"one ahead":          {basiq.Prefetch[basiq.Transaction]()},
+}
+
+// eachWay runs a test both ways.
+func eachWay(t *testing.T, test func(t *testing.T, way []basiq.ListOption[basiq.Transaction])) {
+	t.Helper()
+	for name, way := range ways {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, way)
+		})
+	}
+}
+
 // A hundred thousand transactions come in order and once each, over two hundred pages.
 func TestAllPagesInOrder(t *testing.T) {
 	t.Parallel()
 	const n = 100_000
-	s := &stub{answer: ledger{n}.answer}
-	client := newClient(t, s)
-	next := 0
-	for transaction, err := range client.Transactions.List(t.Context(), userID, basiq.TransactionFields.Status.Eq(basiq.TransactionStatusPosted)) {
-		require.NoError(t, err)
-		if transaction.ID != "t"+strconv.Itoa(next) {
-			require.Equal(t, "t"+strconv.Itoa(next), transaction.ID)
+	eachWay(t, func(t *testing.T, way []basiq.ListOption[basiq.Transaction]) {
+		s := &stub{answer: ledger{n}.answer}
+		client := newClient(t, s)
+		next := 0
+		posted := basiq.TransactionFields.Status.Eq(basiq.TransactionStatusPosted)
+		for transaction, err := range client.Transactions.List(t.Context(), userID, append(way, posted)...) {
+			require.NoError(t, err)
+			if transaction.ID != "t"+strconv.Itoa(next) {
+				require.Equal(t, "t"+strconv.Itoa(next), transaction.ID)
+			}
+			next++
 		}
-		next++
-	}
-	assert.Equal(t, n, next)
-	seen := s.seen()
-	require.Len(t, seen, n/basiq.MaxPageSize)
-	assert.Equal(t, "limit=500&filter=transaction.status.eq%28%27posted%27%29", seen[0].Query, "the documents' maximum is the default")
-	assert.Equal(t, "next=from-500-by-500", seen[1].Query, "the link is followed as it is")
+		assert.Equal(t, n, next)
+		seen := s.seen()
+		require.Len(t, seen, n/basiq.MaxPageSize)
+		assert.Equal(t, "limit=500&filter=transaction.status.eq%28%27posted%27%29", seen[0].Query, "the documents' maximum is the default")
+		assert.Equal(t, "next=from-500-by-500", seen[1].Query, "the link is followed as it is")
+	})
 }
 
 func TestPagesAreFetchedWhenTheyAreWanted(t *testing.T) {
@@ -148,30 +168,32 @@ func TestBadPageLinks(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s, client := newStub(t, ok(200, `{"type":"list","data":[{"type":"transaction","id":"t1"}],"links":{"next":"`+c.link+`"}}`))
-			var ids []string
-			var failure error
-			for transaction, err := range client.Transactions.List(t.Context(), userID) {
-				if err != nil {
-					require.NoError(t, failure, "an error comes once")
-					failure = err
-					continue
+			eachWay(t, func(t *testing.T, way []basiq.ListOption[basiq.Transaction]) {
+				s, client := newStub(t, ok(200, `{"type":"list","data":[{"type":"transaction","id":"t1"}],"links":{"next":"`+c.link+`"}}`))
+				var ids []string
+				var failure error
+				for transaction, err := range client.Transactions.List(t.Context(), userID, way...) {
+					if err != nil {
+						require.NoError(t, failure, "an error comes once")
+						failure = err
+						continue
+					}
+					require.NoError(t, failure, "an error comes last")
+					ids = append(ids, transaction.ID)
 				}
-				require.NoError(t, failure, "an error comes last")
-				ids = append(ids, transaction.ID)
-			}
-			require.ErrorIs(t, failure, basiq.ErrBadPageLink)
-			assert.Contains(t, failure.Error(), c.text)
-			assert.NotContains(t, failure.Error(), "evil.example/users")
-			assert.Less(t, len(failure.Error()), 300)
-			assert.Equal(t, []string{"t1"}, ids, "what came before is good")
-			assert.Len(t, s.seen(), 1, "nothing is sent there")
+				require.ErrorIs(t, failure, basiq.ErrBadPageLink)
+				assert.Contains(t, failure.Error(), c.text)
+				assert.NotContains(t, failure.Error(), "evil.example/users")
+				assert.Less(t, len(failure.Error()), 300)
+				assert.Equal(t, []string{"t1"}, ids, "what came before is good")
+				assert.Len(t, s.seen(), 1, "nothing is sent there")
 
-			page, err := client.Transactions.Page(t.Context(), userID, "")
-			require.ErrorIs(t, err, basiq.ErrBadPageLink)
-			require.NotNil(t, page, "what is on the page is good")
-			assert.Equal(t, "t1", page.Items[0].ID)
-			assert.Empty(t, page.Next)
+				page, err := client.Transactions.Page(t.Context(), userID, "", way...)
+				require.ErrorIs(t, err, basiq.ErrBadPageLink)
+				require.NotNil(t, page, "what is on the page is good")
+				assert.Equal(t, "t1", page.Items[0].ID)
+				assert.Empty(t, page.Next)
+			})
 		})
 	}
 }
@@ -187,14 +209,16 @@ func TestGoodPageLinks(t *testing.T) {
 		for last, end := range map[string]string{"none": `{}`, "null": `{"next":null}`, "empty": `{"next":""}`, "no links": `null`} {
 			t.Run(name+"/"+last, func(t *testing.T) {
 				t.Parallel()
-				s, client := newStub(t, ok(200, `{"type":"list","data":[],"links":`+links+`}`), ok(200, `{"type":"list","data":[{"id":"t1"}],"links":`+end+`}`))
-				n := 0
-				for _, err := range client.Transactions.List(t.Context(), userID) {
-					require.NoError(t, err)
-					n++
-				}
-				assert.Equal(t, 1, n, "an empty page is not the last")
-				assert.Equal(t, "next=a&limit=2", s.seen()[1].Query)
+				eachWay(t, func(t *testing.T, way []basiq.ListOption[basiq.Transaction]) {
+					s, client := newStub(t, ok(200, `{"type":"list","data":[],"links":`+links+`}`), ok(200, `{"type":"list","data":[{"id":"t1"}],"links":`+end+`}`))
+					n := 0
+					for _, err := range client.Transactions.List(t.Context(), userID, way...) {
+						require.NoError(t, err)
+						n++
+					}
+					assert.Equal(t, 1, n, "an empty page is not the last")
+					assert.Equal(t, "next=a&limit=2", s.seen()[1].Query)
+				})
 			})
 		}
 	}
@@ -216,23 +240,25 @@ func TestRepeatedPageLinks(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s, client := newStub(t, c.answers...)
-			var ids []string
-			var failure error
-			for transaction, err := range client.Transactions.List(t.Context(), userID) {
-				if failure = err; err == nil {
-					ids = append(ids, transaction.ID)
+			eachWay(t, func(t *testing.T, way []basiq.ListOption[basiq.Transaction]) {
+				s, client := newStub(t, c.answers...)
+				var ids []string
+				var failure error
+				for transaction, err := range client.Transactions.List(t.Context(), userID, way...) {
+					if failure = err; err == nil {
+						ids = append(ids, transaction.ID)
+					}
 				}
-			}
-			require.ErrorIs(t, failure, basiq.ErrBadPageLink)
-			assert.Equal(t, c.want, ids)
-			assert.Len(t, s.seen(), len(c.answers))
-			if len(c.answers) > 1 {
-				return
-			}
-			page, err := client.Transactions.Page(t.Context(), userID, "")
-			require.ErrorIs(t, err, basiq.ErrBadPageLink)
-			assert.Empty(t, page.Next, "a program that stores it would go round for ever")
+				require.ErrorIs(t, failure, basiq.ErrBadPageLink)
+				assert.Equal(t, c.want, ids)
+				assert.Len(t, s.seen(), len(c.answers))
+				if len(c.answers) > 1 {
+					return
+				}
+				page, err := client.Transactions.Page(t.Context(), userID, "", way...)
+				require.ErrorIs(t, err, basiq.ErrBadPageLink)
+				assert.Empty(t, page.Next, "a program that stores it would go round for ever")
+			})
 		})
 	}
 }
@@ -288,25 +314,27 @@ func TestAPageThatFails(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, client := newStub(t, c.answers...)
-			var ids []string
-			var failure error
-			for transaction, err := range client.Transactions.List(t.Context(), userID) {
-				if failure = err; err == nil {
-					ids = append(ids, transaction.ID)
+			eachWay(t, func(t *testing.T, way []basiq.ListOption[basiq.Transaction]) {
+				_, client := newStub(t, c.answers...)
+				var ids []string
+				var failure error
+				for transaction, err := range client.Transactions.List(t.Context(), userID, way...) {
+					if failure = err; err == nil {
+						ids = append(ids, transaction.ID)
+					}
 				}
-			}
-			assert.Equal(t, c.want, ids)
-			if c.is != nil {
-				require.ErrorIs(t, failure, c.is)
-			}
-			if len(c.want) == 2 {
-				require.NoError(t, failure)
-			} else {
-				var answer *basiq.Error
-				require.ErrorAs(t, failure, &answer)
-				assert.Equal(t, "Transactions.List", answer.Operation)
-			}
+				assert.Equal(t, c.want, ids)
+				if c.is != nil {
+					require.ErrorIs(t, failure, c.is)
+				}
+				if len(c.want) == 2 {
+					require.NoError(t, failure)
+				} else {
+					var answer *basiq.Error
+					require.ErrorAs(t, failure, &answer)
+					assert.Equal(t, "Transactions.List", answer.Operation)
+				}
+			})
 		})
 	}
 }
@@ -314,51 +342,53 @@ func TestAPageThatFails(t *testing.T) {
 // Leaving the loop leaves no request under way and no answer half read.
 func TestABreakLeavesNothingOpen(t *testing.T) {
 	t.Parallel()
-	var mu sync.Mutex
-	states := map[net.Conn]http.ConnState{}
-	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/token" {
-			_, _ = io.WriteString(w, tokenJSON)
-			return
+	eachWay(t, func(t *testing.T, way []basiq.ListOption[basiq.Transaction]) {
+		var mu sync.Mutex
+		states := map[net.Conn]http.ConnState{}
+		server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/token" {
+				_, _ = io.WriteString(w, tokenJSON)
+				return
+			}
+			resp, err := ledger{100_000}.answer(0, request{Path: r.URL.EscapedPath(), Query: r.URL.RawQuery})
+			if !assert.NoError(t, err) {
+				return
+			}
+			body, _ := io.ReadAll(resp.Body)
+			// The client's base URL is this server's.
+			_, _ = w.Write(bytes.ReplaceAll(body, []byte(basiq.DefaultBaseURL), nil))
+		}))
+		server.Config.ConnState = func(conn net.Conn, state http.ConnState) {
+			mu.Lock()
+			defer mu.Unlock()
+			states[conn] = state
 		}
-		resp, err := ledger{100_000}.answer(0, request{Path: r.URL.EscapedPath(), Query: r.URL.RawQuery})
-		if !assert.NoError(t, err) {
-			return
-		}
-		body, _ := io.ReadAll(resp.Body)
-		// The client's base URL is this server's.
-		_, _ = w.Write(bytes.ReplaceAll(body, []byte(basiq.DefaultBaseURL), nil))
-	}))
-	server.Config.ConnState = func(conn net.Conn, state http.ConnState) {
-		mu.Lock()
-		defer mu.Unlock()
-		states[conn] = state
-	}
-	server.Start()
-	t.Cleanup(server.Close)
-	transport := &http.Transport{}
-	client, err := basiq.New(testKey, basiq.WithBaseURL(server.URL), basiq.WithHTTPClient(&http.Client{Transport: transport}))
-	require.NoError(t, err)
-
-	n := 0
-	for _, err := range client.Transactions.List(t.Context(), userID) {
+		server.Start()
+		t.Cleanup(server.Close)
+		transport := &http.Transport{}
+		client, err := basiq.New(testKey, basiq.WithBaseURL(server.URL), basiq.WithHTTPClient(&http.Client{Transport: transport}))
 		require.NoError(t, err)
-		if n++; n == 50_250 { // in the middle of a page in the middle
-			break
-		}
-	}
-	assert.Equal(t, 50_250, n)
-	transport.CloseIdleConnections() // closes a connection only when nobody uses it
-	assert.Eventually(t, func() bool {
-		mu.Lock()
-		defer mu.Unlock()
-		for _, state := range states {
-			if state != http.StateClosed {
-				return false
+
+		n := 0
+		for _, err := range client.Transactions.List(t.Context(), userID, way...) {
+			require.NoError(t, err)
+			if n++; n == 50_250 { // in the middle of a page in the middle
+				break
 			}
 		}
-		return len(states) > 0
-	}, 5*time.Second, time.Millisecond)
+		assert.Equal(t, 50_250, n)
+		transport.CloseIdleConnections() // closes a connection only when nobody uses it
+		assert.Eventually(t, func() bool {
+			mu.Lock()
+			defer mu.Unlock()
+			for _, state := range states {
+				if state != http.StateClosed {
+					return false
+				}
+			}
+			return len(states) > 0
+		}, 5*time.Second, time.Millisecond)
+	})
 }
 
 // wholeLink is a link that nothing can be said against: what follows is its query.

@@ -86,8 +86,9 @@ type TransactionsService struct{ client *Client }
 // A pending transaction is deleted with the next refresh, and what becomes of it then has another id: do not store it as
 // a posted one.
 //
-// A page is fetched when the one before has been used up, nothing is sent before the range begins, and leaving the loop
-// leaves nothing open. An error comes once, and last; what came before it is good.
+// A page is fetched when the one before has been used up, or, with [Prefetch], while the caller works on it. Nothing is sent
+// before the range begins, and leaving the loop leaves nothing open. An error comes once, and last; what came before it is
+// good. For many users, see [TransactionsService.ListEach].
 //
 // Errors: [ErrInvalidInput], [ErrNotFound] for a user that is not there, [ErrBadPageLink]. operationId: getTransactions,
 // once for each page.

@@ -8,7 +8,6 @@ import (
 	"reflect"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 )
 
@@ -18,7 +17,12 @@ type WaitOption func(*waitConfig) error
 type waitConfig struct {
 	shortest, longest time.Duration
 	ceiling           time.Duration
-	answer            func(context.Context, MFAChallenge) ([]Secret, error)
+	// perSecond and atOnce bound the looks of those who wait for many jobs.
+	perSecond float64
+	atOnce    int
+	// keepLast keeps the jobs that are waited for as they were last seen.
+	keepLast bool
+	answer   func(context.Context, MFAChallenge) ([]Secret, error)
 	// answered is the challenge that was answered last, as long as the job may go on showing it.
 	answered *MFAChallenge
 	// required ends the wait at a challenge that nobody is there to answer.
@@ -29,7 +33,10 @@ type waitConfig struct {
 // newWaitConfig reads the options of a call, whose name is operation.
 func newWaitConfig(operation string, options []WaitOption) (waitConfig, error) {
 	// The whole of a job takes 3 to 30 seconds as a rule, and no interval for polling is published.
-	config := waitConfig{shortest: time.Second, longest: 5 * time.Second, ceiling: 15 * time.Minute}
+	config := waitConfig{
+		shortest: time.Second, longest: 5 * time.Second, ceiling: 15 * time.Minute,
+		perSecond: defaultPollsPerSecond, atOnce: defaultPollsAtOnce,
+	}
 	for _, option := range options {
 		if option == nil {
 			return config, invalidInput(operation, "options", "one of them is nil")
@@ -62,6 +69,21 @@ func WithPollInterval(shortest, longest time.Duration) WaitOption {
 			return errors.New("WithPollInterval: shortest must be 100 ms at least, and longest not less than shortest")
 		}
 		c.shortest, c.longest = shortest, longest
+		return nil
+	}
+}
+
+// WithPollRate bounds how often [JobsService.WaitEach] and [JobsService.WaitAll] look at their jobs, all together: perSecond
+// times a second, after atOnce at once, and never more than atOnce under way at the same time. By default 50 and 16. A job that
+// is due waits for its turn, so that with many jobs some of them are seen less often than [WithPollInterval] says. A look that
+// is tried again counts once: [WithRateLimit] bounds what is sent. PerSecond must be more than 0, and atOnce 1 at least. It is
+// of no effect on those who wait for one job, whose looks come one after the other.
+func WithPollRate(perSecond float64, atOnce int) WaitOption {
+	return func(c *waitConfig) error {
+		if !(perSecond > 0) || atOnce < 1 { // and so it is no NaN
+			return errors.New("WithPollRate: perSecond must be more than 0, and atOnce 1 at least")
+		}
+		c.perSecond, c.atOnce = perSecond, atOnce
 		return nil
 	}
 }
@@ -170,48 +192,22 @@ func (s *JobsService) wait(ctx context.Context, jobID string, config waitConfig)
 }
 
 // WaitAll waits for several jobs at once, such as those that the consent page has started, and returns them in the order
-// of jobIDs. Each is waited for as [JobsService.Wait] does; one that fails ends nobody else's wait. A function given to
-// [WithMFA] may be called for several jobs at once: its challenge says which.
+// of jobIDs. Each is waited for as [JobsService.WaitEach] does, which does not wait for the last before it tells of the first;
+// one that fails ends nobody else's wait.
 //
 // The error is nil when all jobs have succeeded. Otherwise it holds the error of each that has not, a [JobError] or a
 // [WaitError], for errors.Is; jobs that were never seen are nil in the result. Errors before anything is sent:
 // [ErrInvalidInput] for an id or an option that cannot be right, or an id that is there twice. operationId: getJobs,
 // again and again.
 func (s *JobsService) WaitAll(ctx context.Context, jobIDs []string, options ...WaitOption) ([]*Job, error) {
-	const name = "Jobs.WaitAll"
-	for i, jobID := range jobIDs {
-		if slices.Contains(jobIDs[:i], jobID) {
-			return nil, invalidInput(name, "jobIDs", "one of them is there twice")
-		}
-		if err := checkIDs(&Operation{Name: name}, id{"jobIDs", jobID}); err != nil {
-			return nil, err
-		}
-	}
-	config, err := newWaitConfig(name, options)
+	config, err := newWaits("Jobs.WaitAll", jobIDs, options)
 	if err != nil {
 		return nil, err
 	}
-	jobs, failures, panics := make([]*Job, len(jobIDs)), make([]error, len(jobIDs)), make([]any, len(jobIDs))
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	var waits sync.WaitGroup
-	for i, jobID := range jobIDs {
-		waits.Go(func() {
-			// A caller's function that panics here would end the program, out of reach of who called.
-			defer func() {
-				if panics[i] = recover(); panics[i] != nil {
-					cancel()
-				}
-			}()
-			failures[i] = &WaitError{JobID: jobID, Err: errAbandoned} // what a hook's runtime.Goexit leaves
-			jobs[i], failures[i] = s.wait(ctx, jobID, config)
-		})
-	}
-	waits.Wait()
-	for _, p := range panics {
-		if p != nil {
-			panic(p)
-		}
+	config.keepLast = true
+	jobs, failures := make([]*Job, len(jobIDs)), make([]error, len(jobIDs))
+	for end := range s.waits(ctx, jobIDs, config) {
+		jobs[end.index], failures[end.index] = end.job, end.err
 	}
 	failures = slices.DeleteFunc(failures, func(err error) bool { return err == nil })
 	if len(failures) == 0 {
@@ -251,7 +247,7 @@ func (w *watcher) run(ctx context.Context, yield func(*Job, error) bool) {
 			w.stop(ctx, yield, err)
 			return
 		}
-		if owner, known := job.UserID(); known && w.config.userID != "" && !strings.EqualFold(owner, w.config.userID) {
+		if w.config.others(job) {
 			w.last = nil // it is nobody's business here
 			w.stop(ctx, yield, ErrOtherUser)
 			return
@@ -269,7 +265,11 @@ func (w *watcher) run(ctx context.Context, yield func(*Job, error) bool) {
 		case changed && !yield(job, nil), job.Done():
 			return
 		}
-		if err := w.challenge(ctx, job); err != nil {
+		challenge, err := w.challenge(job)
+		if err == nil && challenge != nil {
+			err = w.meet(ctx, challenge)
+		}
+		if err != nil {
 			if failure := w.refused(ctx, err); failure != nil {
 				yield(failure.Job, failure)
 			} else {
@@ -297,26 +297,37 @@ func (w *watcher) stop(ctx context.Context, yield func(*Job, error) bool, err er
 	yield(w.last, &WaitError{JobID: w.jobID, Job: w.last, Err: err})
 }
 
-// challenge has the job's challenge answered, if it has one that was not.
-func (w *watcher) challenge(ctx context.Context, job *Job) error {
+// others reports whether a job works for another user than the caller says.
+func (c *waitConfig) others(job *Job) bool {
+	owner, known := job.UserID()
+	return known && c.userID != "" && !strings.EqualFold(owner, c.userID)
+}
+
+// challenge returns the job's challenge, if it has one that is to be answered now, or why it cannot be.
+func (w *watcher) challenge(job *Job) (*MFAChallenge, error) {
 	challenge := job.MFA()
 	switch {
 	case challenge == nil:
 		w.config.answered = nil // so the next one is another, even if it asks the same
-		return nil
+		return nil, nil         //nolint:nilnil // there is none
 	case challenge.same(w.config.answered):
-		return nil
+		return nil, nil //nolint:nilnil // it was answered
 	case w.config.required:
-		return ErrMFARequired
+		return nil, ErrMFARequired
 	case w.config.answer == nil:
-		return nil // who watches sees it
+		return nil, nil //nolint:nilnil // who watches sees it
 	}
 	if w.config.userID != "" {
 		challenge.UserID = w.config.userID
 	}
 	if challenge.UserID == "" {
-		return errors.New("the job does not tell whose it is; give basiq.WaitForUser")
+		return nil, errors.New("the job does not tell whose it is; give basiq.WaitForUser")
 	}
+	return challenge, nil
+}
+
+// meet has a challenge answered.
+func (w *watcher) meet(ctx context.Context, challenge *MFAChallenge) error {
 	answers, err := w.ask(ctx, challenge)
 	if err != nil {
 		return err
@@ -380,7 +391,7 @@ var (
 type WaitError struct {
 	// JobID is the job's id.
 	JobID string
-	// Job is the job as it was last seen; nil when it was not.
+	// Job is the job as it was last seen; nil when it was not, or where [JobsService.WaitEach] has not kept it.
 	Job *Job
 	// Err is why the wait ended: the context's error, [ErrMFARequired], [ErrJobQueued], [ErrOtherUser], [ErrWaitedTooLong],
 	// the error of the function given to [WithMFA], or that of a call.

@@ -1,0 +1,153 @@
+package basiq_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	basiq "github.com/basiq-go/basiq-go/wrapper"
+	"github.com/basiq-go/basiq-go/wrapper/basiqtest"
+)
+
+// connected returns a client of a sandbox with users who have connected their banks, and the jobs that this has started.
+func connected(logins ...string) (client *basiq.Client, userIDs, jobIDs []string, done func()) {
+	box, err := basiqtest.Start(basiqtest.Speed(10_000))
+	if err != nil {
+		panic(err)
+	}
+	if client, err = box.NewClient(); err != nil {
+		panic(err)
+	}
+	for _, login := range logins {
+		user, err := client.Users.Create(context.Background(), basiq.CreateUser{Email: login + "@hooli.com"})
+		if err != nil {
+			panic(err)
+		}
+		userIDs = append(userIDs, user.ID)
+		jobIDs = append(jobIDs, box.Connect(user.ID, "AU00000", login))
+	}
+	return client, userIDs, jobIDs, func() { _ = box.Close() }
+}
+
+// Wait for many jobs, and go on with each as it ends.
+func ExampleJobsService_WaitEach() {
+	client, _, jobIDs, done := connected("gavinBelson", "bighead", "richard") // bighead's account is locked
+	defer done()
+
+	succeeded := 0
+	for job, err := range client.Jobs.WaitEach(context.Background(), jobIDs) {
+		failure, failed := errors.AsType[*basiq.JobError](err)
+		ended, early := errors.AsType[*basiq.WaitError](err)
+		switch {
+		case failed:
+			fmt.Println("ask the user:", failure.Code, failure.JobID == jobIDs[1])
+		case early:
+			fmt.Println("wait again for", ended.JobID)
+		case err != nil:
+			fmt.Println(err) // nothing was sent
+		case job.Done():
+			succeeded++
+		}
+	}
+	fmt.Println(succeeded, "have succeeded")
+	// Output:
+	// ask the user: invalid-credentials true
+	// 2 have succeeded
+}
+
+// Do something for each of many users, and see for whom it has failed.
+func ExampleUsersService_ForEach() {
+	client, userIDs, _, done := connected("gavinBelson", "richard")
+	defer done()
+	userIDs = append(userIDs, "00000000-0000-4000-8000-000000000000")
+
+	err := client.Users.ForEach(context.Background(), slices.Values(userIDs), func(ctx context.Context, userID string) error {
+		_, err := client.Users.Get(ctx, userID)
+		return err
+	}, basiq.UsersAtOnce(4))
+	if all, ok := errors.AsType[*basiq.ForEachError](err); ok {
+		for _, failure := range all.Failures {
+			fmt.Println(failure.UserID, errors.Is(failure, basiq.ErrNotFound))
+		}
+		fmt.Println(len(all.Failures), "of", all.Users)
+	}
+	// Output:
+	// 00000000-0000-4000-8000-000000000000 true
+	// 1 of 3
+}
+
+// Read the posted transactions of many users.
+func ExampleTransactionsService_ListEach() {
+	client, userIDs, jobIDs, done := connected("gavinBelson", "richard")
+	defer done()
+	if _, err := client.Jobs.WaitAll(context.Background(), jobIDs); err != nil {
+		fmt.Println(err)
+		return
+	}
+
+	var transactions atomic.Int64
+	store := func(_ context.Context, userID string, list iter.Seq2[*basiq.Transaction, error]) error {
+		for transaction, err := range list {
+			if err != nil {
+				return err // is this user's failure, and the others' go on
+			}
+			_, _ = userID, transaction // put them into the database
+			transactions.Add(1)
+		}
+		return nil
+	}
+	err := client.Transactions.ListEach(context.Background(), slices.Values(userIDs), store,
+		basiq.TransactionFields.Status.Eq(basiq.TransactionStatusPosted),
+		basiq.Prefetch[basiq.Transaction](),
+		basiq.UsersAtOnce(16))
+	fmt.Println(err, transactions.Load() > 1000)
+	// Output: <nil> true
+}
+
+// Fetch the next page while the caller works on the one before.
+func ExamplePrefetch() {
+	client, done := pages()
+	defer done()
+
+	for transaction, err := range client.Transactions.List(context.Background(), "u1", basiq.Prefetch[basiq.Transaction]()) {
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Println(transaction.ID)
+	}
+	// Output:
+	// t1
+	// t2
+	// t3
+}
+
+// Refresh a connection when its data is older than a day, and say why not otherwise.
+func ExampleConnectionsService_RefreshIfStale() {
+	client, userIDs, jobIDs, done := connected("gavinBelson")
+	defer done()
+	ctx := context.Background()
+	jobs, err := client.Jobs.WaitAll(ctx, jobIDs)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	connectionID, _ := jobs[0].ConnectionID()
+
+	refresh, err := client.Connections.RefreshIfStale(ctx, userIDs[0], connectionID, 24*time.Hour)
+	switch {
+	case err != nil:
+		fmt.Println(err)
+	case refresh.Skipped == basiq.RefreshSkipInvalid:
+		fmt.Println("ask the user for new credentials")
+	case refresh.Job == nil:
+		fmt.Println("not refreshed:", refresh.Skipped, refresh.Connection.Status)
+	default:
+		fmt.Println("wait for", refresh.Job.ID)
+	}
+	// Output: not refreshed: recent active
+}

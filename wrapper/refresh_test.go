@@ -1,0 +1,105 @@
+package basiq_test
+
+import (
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	basiq "github.com/basiq-go/basiq-go/wrapper"
+)
+
+// connectionUsed is a connection in a state, last used so long ago.
+func connectionUsed(status string, ago time.Duration) answerOf {
+	used := time.Now().Add(-ago).UTC().Format(time.RFC3339)
+	return ok(200, strings.Replace(connectionJSON, `"status":"active"`, `"status":"`+status+`","lastUsed":"`+used+`"`, 1))
+}
+
+func TestRefreshIfStale(t *testing.T) {
+	t.Parallel()
+	const day = 24 * time.Hour
+	for name, c := range map[string]struct {
+		status  string
+		ago     time.Duration
+		skipped basiq.RefreshSkip
+	}{
+		"stale":          {status: "active", ago: day + time.Second},
+		"as old as that": {status: "active", ago: day, skipped: basiq.RefreshSkipRecent},
+		"recent":         {status: "active", ago: time.Hour, skipped: basiq.RefreshSkipRecent},
+		"in the future":  {status: "active", ago: -time.Hour, skipped: basiq.RefreshSkipRecent},
+		"pending":        {status: "pending", ago: 2 * day, skipped: basiq.RefreshSkipPending},
+		"invalid":        {status: "invalid", ago: 2 * day, skipped: basiq.RefreshSkipInvalid},
+		"init":           {status: "init", ago: 2 * day, skipped: basiq.RefreshSkipInactive},
+		"revoked":        {status: "revoked", ago: 2 * day, skipped: basiq.RefreshSkipInactive},
+		"a new state":    {status: "asleep", ago: 2 * day, skipped: basiq.RefreshSkipInactive},
+		"no state":       {status: "", ago: 2 * day, skipped: basiq.RefreshSkipUnknown},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s, client := newStub(t, connectionUsed(c.status, c.ago), ok(202, jobJSON))
+				refresh, err := client.Connections.RefreshIfStale(t.Context(), userID, connID, day)
+				require.NoError(t, err)
+				assert.Equal(t, connID, refresh.Connection.ID)
+				assert.EqualValues(t, c.status, refresh.Connection.Status, "as it was before")
+				assert.Equal(t, c.skipped, refresh.Skipped)
+				assert.Equal(t, c.skipped == "", refresh.Job != nil, "there is a job, or why there is none")
+				var sent []string
+				for _, request := range s.seen() {
+					sent = append(sent, request.String())
+				}
+				want := []string{"GET /users/u1/connections/c1"}
+				if c.skipped == "" {
+					want = append(want, "POST /users/u1/connections/c1/refresh")
+					assert.Equal(t, jobID, refresh.Job.ID)
+				}
+				assert.Equal(t, want, sent)
+			})
+		})
+	}
+}
+
+// When a connection was used, a CLIENT_ACCESS token is not told.
+func TestRefreshIfStaleWithoutLastUsed(t *testing.T) {
+	t.Parallel()
+	for _, used := range []string{"", `"lastUsed":null,`, `"lastUsed":"",`, `"lastUsed":"yesterday",`} {
+		s, client := newStub(t, ok(200, strings.Replace(connectionJSON, `"status"`, used+`"status"`, 1)))
+		refresh, err := client.Connections.RefreshIfStale(t.Context(), userID, connID, time.Hour)
+		require.NoError(t, err)
+		assert.Equal(t, basiq.RefreshSkipUnknown, refresh.Skipped, used)
+		assert.Nil(t, refresh.Job)
+		assert.Len(t, s.seen(), 1)
+	}
+}
+
+func TestRefreshIfStaleErrors(t *testing.T) {
+	t.Parallel()
+	s, client := newStub(t, ok(404, envelope("resource-not-found", "", "")))
+	for _, age := range []time.Duration{0, -time.Hour} {
+		refresh, err := client.Connections.RefreshIfStale(t.Context(), userID, connID, age)
+		require.ErrorIs(t, err, basiq.ErrInvalidInput)
+		require.ErrorContains(t, err, "basiq: Connections.RefreshIfStale: age: ")
+		assert.Nil(t, refresh)
+	}
+	for _, ids := range [][2]string{{"..", connID}, {userID, ".."}} {
+		_, err := client.Connections.RefreshIfStale(t.Context(), ids[0], ids[1], time.Hour)
+		require.ErrorIs(t, err, basiq.ErrInvalidInput)
+	}
+	assert.Empty(t, s.seen())
+	refresh, err := client.Connections.RefreshIfStale(t.Context(), userID, connID, time.Hour)
+	require.ErrorIs(t, err, basiq.ErrNotFound)
+	assert.Nil(t, refresh)
+
+	_, client = newStub(t, connectionUsed("active", 2*time.Hour), ok(400, envelope("invalid-credentials", "", "")))
+	refresh, err = client.Connections.RefreshIfStale(t.Context(), userID, connID, time.Hour)
+	require.ErrorIs(t, err, basiq.CodeInvalidCredentials)
+	assert.Nil(t, refresh)
+
+	_, client = newStub(t, connectionUsed("active", 2*time.Hour), ok(200, jobJSON))
+	refresh, err = client.Connections.RefreshIfStale(t.Context(), userID, connID, time.Hour)
+	require.NoError(t, err)
+	assert.True(t, refresh.Job.AlreadyRunning)
+}
