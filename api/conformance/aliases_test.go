@@ -84,7 +84,10 @@ func (r reachable) add(t reflect.Type, as role) {
 		r.needed[t.Name()] = true
 	}
 	switch t.Kind() {
-	case reflect.Func: // an iterator
+	case reflect.Func: // an iterator, or a function of the caller's, which is given what it takes
+		if as == input {
+			as = output
+		}
 		for in := range t.Ins() {
 			r.add(in, as)
 		}
