@@ -237,6 +237,7 @@ func TestForEachEndsEarly(t *testing.T) {
 		var read atomic.Int32
 		err := client.Users.ForEach(ctx, usersRead(5, &read), func(context.Context, string) error { return nil })
 		require.EqualError(t, err, "basiq: Users.ForEach: ended early: context canceled: 0 of 0 users failed")
+		require.ErrorIs(t, err, context.Canceled)
 		assert.Zero(t, read.Load())
 	})
 	t.Run("with a key that is no good", func(t *testing.T) {
@@ -394,6 +395,30 @@ func TestListEach(t *testing.T) {
 		assert.Equal(t, whole, ids, userID)
 	}
 	assert.Contains(t, s.seen()[0].Query, "limit=10&filter=transaction.status.eq")
+}
+
+// Prefetch holds for each user's list.
+func TestListEachPrefetches(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		client := newClient(t, &stub{answer: func(n int, req request) (*http.Response, error) {
+			time.Sleep(time.Second)
+			return ledger{10}.answer(n, req)
+		}})
+		var read atomic.Int32
+		start := time.Now()
+		err := client.Transactions.ListEach(t.Context(), usersRead(1, &read), func(_ context.Context, _ string, transactions iter.Seq2[*basiq.Transaction, error]) error {
+			for _, err := range transactions {
+				if err != nil {
+					return err
+				}
+				time.Sleep(time.Second)
+			}
+			return nil
+		}, ahead, twoEach)
+		require.NoError(t, err)
+		assert.Equal(t, 11*time.Second, time.Since(start), "one wait for a page, and not five")
+	})
 }
 
 // The transactions of many users are read with a page or two of each in memory: those of a user who is done are not kept.

@@ -177,7 +177,6 @@ func newPoller(jobs *JobsService, ids []string, config waitConfig, cancel contex
 		all[i] = polledJob{index: i, at: now, answered: config.answered}
 		p.due[i] = &all[i] // in the order of a heap, since all are due now
 	}
-	p.next = p.reserve(now)
 	return p
 }
 
@@ -241,16 +240,11 @@ func (p *poller) look(ctx context.Context) (time.Duration, bool) {
 		if !p.room.TryAcquire(1) {
 			break // a report will come
 		}
-		p.next = p.reserve(now)
+		p.next = now.Add(p.rate.ReserveN(now, 1).DelayFrom(now))
 		job, _ := heap.Pop(&p.due).(*polledJob)
 		p.begin(report{job: job, look: true}, func() report { return p.see(ctx, job) })
 	}
 	return 0, false
-}
-
-// reserve returns when the next look may begin.
-func (p *poller) reserve(now time.Time) time.Time {
-	return now.Add(p.rate.ReserveN(now, 1).DelayFrom(now))
 }
 
 // begin has work done in a goroutine of its own, which reports in any case. about is what is known of the report before.
@@ -340,7 +334,6 @@ func (p *poller) fingerprint(job *Job) uint64 {
 	maphash.WriteComparable(&hash, job.Status)
 	for i := range job.Steps {
 		step := &job.Steps[i]
-		maphash.WriteComparable(&hash, step.Title)
 		maphash.WriteComparable(&hash, step.Status)
 		if result := step.Result.First(); result != nil {
 			maphash.WriteComparable(&hash, result.Type)
@@ -418,20 +411,14 @@ func leaveAlone(err error) (time.Duration, bool) {
 	return answer.RetryAfter, true
 }
 
-// dueJobs is a heap of jobs, the one that is due first on top. Those that are due at the same time come in their order.
+// dueJobs is a heap of jobs, the one that is due first on top.
 type dueJobs []*polledJob
 
 // Len is for package heap, and so are the others.
 func (d *dueJobs) Len() int { return len(*d) }
 
 // Less orders by time.
-func (d *dueJobs) Less(a, b int) bool {
-	x, y := (*d)[a], (*d)[b]
-	if order := x.at.Compare(y.at); order != 0 {
-		return order < 0
-	}
-	return x.index < y.index
-}
+func (d *dueJobs) Less(a, b int) bool { return (*d)[a].at.Before((*d)[b].at) }
 
 // Swap changes places.
 func (d *dueJobs) Swap(a, b int) { (*d)[a], (*d)[b] = (*d)[b], (*d)[a] }

@@ -7,6 +7,7 @@ import (
 	"iter"
 	"net/http"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -162,18 +163,33 @@ func TestWaitEach(t *testing.T) {
 // The looks at one job are those of Watch: soon after a change, and then less and less often.
 func TestWaitEachLooksAsWatchDoes(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s, client := newStub(t, jobStarted, jobStarted, jobStarted, jobHalfway, jobHalfway, jobSucceeded)
-		start := time.Now()
-		jobs := client.Jobs.WaitEach(t.Context(), []string{jobID})
-		time.Sleep(time.Minute)
-		assert.Empty(t, s.seen(), "nothing is sent before the range")
-		for _, err := range jobs {
-			require.NoError(t, err)
-		}
-		assert.Equal(t, time.Minute+7250*time.Millisecond, time.Since(start)) // see TestWatchYieldsEveryChange
-		assert.Len(t, s.seen(), 6)
-	})
+	for name, change := range map[string][2]string{
+		"a step":     {"", ""},
+		"the status": {`"id":"j1",`, `"id":"j1","status":"in-progress",`},
+		"the time":   {`"id":"j1",`, `"id":"j1","updated":"2024-09-25T04:46:00Z",`},
+		"a result":   {`"result":null`, `"result":{"type":"link"}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				changed := jobHalfway
+				if change[0] != "" {
+					changed = ok(200, strings.Replace(jobStarted.body, change[0], change[1], 1))
+					require.NotEqual(t, jobStarted.body, changed.body)
+				}
+				s, client := newStub(t, jobStarted, jobStarted, jobStarted, changed, changed, jobSucceeded)
+				start := time.Now()
+				jobs := client.Jobs.WaitEach(t.Context(), []string{jobID})
+				time.Sleep(time.Minute)
+				assert.Empty(t, s.seen(), "nothing is sent before the range")
+				for _, err := range jobs {
+					require.NoError(t, err)
+				}
+				assert.Equal(t, time.Minute+7250*time.Millisecond, time.Since(start)) // see TestWatchYieldsEveryChange
+				assert.Len(t, s.seen(), 6)
+			})
+		})
+	}
 }
 
 func TestWaitEachInput(t *testing.T) {
@@ -213,12 +229,14 @@ func nan() float64 {
 	return zero / zero
 }
 
-// Nobody is lost when the context ends, whatever has been done for him.
-func TestWaitEachEndsWithItsContext(t *testing.T) {
+// Nobody is lost when the time is over, whatever has been done for him.
+func TestWaitEachEnds(t *testing.T) {
 	t.Parallel()
+	type end func(ctx context.Context) (context.Context, context.CancelFunc)
 	for name, c := range map[string]struct {
-		end func(ctx context.Context) (context.Context, context.CancelFunc)
-		is  error
+		end     end
+		is      error
+		options []basiq.WaitOption
 	}{
 		"deadline": {is: context.DeadlineExceeded, end: func(ctx context.Context) (context.Context, context.CancelFunc) {
 			return context.WithTimeout(ctx, time.Second/2)
@@ -233,31 +251,33 @@ func TestWaitEachEndsWithItsContext(t *testing.T) {
 			cancel()
 			return ctx, cancel
 		}},
+		"too long": {is: basiq.ErrWaitedTooLong, end: context.WithCancel, options: []basiq.WaitOption{basiq.WithMaxWait(time.Second / 2)}},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				client := newClient(t, &jobServer{answer: func(req *http.Request, jobID string) (*http.Response, error) {
-					select {
-					case <-req.Context().Done():
-						return nil, req.Context().Err()
-					case <-time.After(time.Second / 5):
+		for server, heeds := range map[string]bool{"a server that heeds it": true, "a server that does not": false} {
+			t.Run(name+"/"+server, func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					client := newClient(t, &jobServer{answer: func(req *http.Request, jobID string) (*http.Response, error) {
+						time.Sleep(time.Second / 5)
+						if heeds && req.Context().Err() != nil {
+							return nil, req.Context().Err()
+						}
 						return answerFor(jobID, jobStarted), nil
+					}})
+					ctx, cancel := c.end(t.Context())
+					defer cancel()
+					start, seen := time.Now(), map[string]bool{}
+					for job, err := range client.Jobs.WaitEach(ctx, numbered(100), c.options...) {
+						require.Nil(t, job)
+						require.ErrorIs(t, err, c.is)
+						require.Equal(t, name == "too long", errors.Is(err, basiq.ErrWaitedTooLong))
+						seen[idOf(t, job, err)] = true
 					}
-				}})
-				ctx, cancel := c.end(t.Context())
-				defer cancel()
-				start, seen := time.Now(), map[string]bool{}
-				for job, err := range client.Jobs.WaitEach(ctx, numbered(100)) {
-					require.Nil(t, job)
-					require.ErrorIs(t, err, c.is)
-					require.NotErrorIs(t, err, basiq.ErrWaitedTooLong)
-					seen[idOf(t, job, err)] = true
-				}
-				assert.Len(t, seen, 100)
-				assert.LessOrEqual(t, time.Since(start), time.Second/2)
+					assert.Len(t, seen, 100)
+					assert.LessOrEqual(t, time.Since(start), 7*time.Second/10)
+				})
 			})
-		})
+		}
 	}
 }
 
@@ -341,7 +361,7 @@ func TestWaitEachKeepsToItsBounds(t *testing.T) {
 					mu.Lock()
 					at = append(at, time.Now())
 					mu.Unlock()
-					time.Sleep(500 * time.Millisecond)
+					time.Sleep(100 * time.Millisecond)
 					if time.Since(start) < 30*time.Second {
 						return answerFor(jobID, jobStarted), nil
 					}
@@ -364,8 +384,8 @@ func TestWaitEachKeepsToItsBounds(t *testing.T) {
 					}
 					most = max(most, last-first+1)
 				}
-				assert.LessOrEqual(t, most, c.perSecond+c.atOnce)
-				assert.GreaterOrEqual(t, most, min(c.perSecond, 2*c.atOnce)*9/10, "nor is it much slower than it may be")
+				assert.LessOrEqual(t, most, c.perSecond+c.atOnce+1)
+				assert.GreaterOrEqual(t, most, min(c.perSecond, 10*c.atOnce)*9/10, "nor is it much slower than it may be")
 			})
 		})
 	}
@@ -396,7 +416,10 @@ func TestWaitEachTakesLittleMemory(t *testing.T) {
 	seen := 0
 	for _, err := range client.Jobs.WaitEach(t.Context(), ids, basiq.WithPollRate(1e6, 16)) {
 		require.NoError(t, err)
-		if seen++; seen > 1 {
+		if seen++; seen == jobs {
+			assert.Less(t, heap()-empty, 4.0*mib, "what the caller has taken is not kept")
+		}
+		if seen > 1 {
 			continue
 		}
 		// The first is over, and the caller busy with it.
@@ -477,12 +500,33 @@ func TestWaitEachWhileBasiqRefuses(t *testing.T) {
 			assert.Equal(t, time.Hour, time.Since(start))
 		})
 	})
+	t.Run("once, and then goes on", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			refuses := []any{ok(429, ""), ok(429, ""), ok(429, ""), ok(429, "")} // all attempts of a look
+			answers := slices.Concat(refuses, []any{jobStarted}, refuses, []any{jobStarted})
+			s, client := newStub(t, answers...)
+			var at []time.Duration
+			start := time.Now()
+			inOrder := s.answer
+			s.answer = func(n int, req request) (*http.Response, error) {
+				at = append(at, time.Since(start).Round(time.Second))
+				return inOrder(n, req)
+			}
+			for _, err := range client.Jobs.WaitEach(t.Context(), []string{jobID}, basiq.WithMaxWait(time.Minute)) {
+				require.ErrorIs(t, err, basiq.ErrWaitedTooLong)
+				require.NotErrorIs(t, err, basiq.ErrTooManyRequests, "not any more")
+			}
+			assert.Equal(t, []time.Duration{5 * time.Second, 6 * time.Second, 11 * time.Second}, []time.Duration{at[4], at[5], at[9]}, "the pauses begin anew")
+		})
+	})
 	t.Run("and then fails", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			_, client := newStub(t, ok(503, ""))
 			for _, err := range client.Jobs.WaitEach(t.Context(), []string{jobID}) {
 				require.ErrorIs(t, err, basiq.ErrUnavailable, "a failure that asks for nothing ends the wait")
+				require.NotErrorIs(t, err, basiq.ErrWaitedTooLong)
 			}
 		})
 	})
@@ -503,18 +547,16 @@ func (s serial) RoundTrip(req *http.Request) (*http.Response, error) {
 func TestWaitEachWithMFA(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var answered atomic.Bool
 		start := time.Now()
 		client := newClient(t, &jobServer{answer: func(req *http.Request, jobID string) (*http.Response, error) {
 			switch {
 			case req.Method == http.MethodPost:
 				assert.Equal(t, "mfa/mfa", jobID)
-				answered.Store(true)
 				return reply(202, jobJSON), nil
-			case jobID == "mfa" && answered.Load():
+			case jobID == "mfa" && time.Since(start) > 70*time.Second:
 				return answerFor(jobID, jobAnsweredAll), nil
 			case jobID == "mfa":
-				return answerFor(jobID, jobAsks), nil
+				return answerFor(jobID, jobAsks), nil // for a while after it was answered, too
 			case time.Since(start) < 20*time.Second:
 				return answerFor(jobID, jobStarted), nil
 			}
@@ -532,8 +574,35 @@ func TestWaitEachWithMFA(t *testing.T) {
 			require.NoError(t, err)
 			order = append(order, job.ID+" at "+time.Since(start).Round(10*time.Second).String())
 		}
-		assert.Equal(t, []string{"other at 20s", "mfa at 1m0s"}, order)
+		assert.Equal(t, []string{"other at 20s", "mfa at 1m10s"}, order)
 		assert.Equal(t, 1, asked)
+	})
+}
+
+// Two challenges that read the same are two, when the first was over in between.
+func TestWaitEachWithTheSameChallengeTwice(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		start, asked, posted := time.Now(), 0, 0
+		client := newClient(t, &jobServer{answer: func(req *http.Request, _ string) (*http.Response, error) {
+			switch at := time.Since(start); {
+			case req.Method == http.MethodPost:
+				posted++
+				return reply(202, jobJSON), nil
+			case at > time.Minute:
+				return jobSucceeded.response(), nil
+			case at > 20*time.Second && at < 40*time.Second:
+				return jobThinks.response(), nil
+			}
+			return jobAsks.response(), nil
+		}})
+		for _, err := range client.Jobs.WaitEach(t.Context(), []string{jobID}, basiq.WithMFA(func(context.Context, basiq.MFAChallenge) ([]basiq.Secret, error) {
+			asked++
+			return []basiq.Secret{basiq.NewSecret("a"), basiq.NewSecret("b")}, nil
+		})) {
+			require.NoError(t, err)
+		}
+		assert.Equal(t, []int{2, 2}, []int{asked, posted})
 	})
 }
 
@@ -609,9 +678,13 @@ func TestWaitEachHandsOnPanics(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				s := &jobServer{answer: func(_ *http.Request, jobID string) (*http.Response, error) {
-					if jobID == "mfa" {
+				s := &jobServer{answer: func(req *http.Request, jobID string) (*http.Response, error) {
+					switch jobID {
+					case "mfa":
 						return answerFor(jobID, jobAsks), nil
+					case "slower":
+						<-req.Context().Done()
+						return nil, req.Context().Err()
 					}
 					return answerFor(jobID, jobStarted), nil
 				}}
