@@ -88,7 +88,8 @@ type TransactionsService struct{ client *Client }
 //
 // A page is fetched when the one before has been used up, or, with [Prefetch], while the caller works on it. Nothing is sent
 // before the range begins, and leaving the loop leaves nothing open. An error comes once, and last; what came before it is
-// good. For many users, see [TransactionsService.ListEach].
+// good. For many users, see [TransactionsService.ListEach]. Store what you need of a transaction rather than the pointer, which
+// keeps its page in memory.
 //
 // Errors: [ErrInvalidInput], [ErrNotFound] for a user that is not there, [ErrBadPageLink]. operationId: getTransactions,
 // once for each page.
