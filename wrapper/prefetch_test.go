@@ -175,6 +175,28 @@ func TestPrefetchHandsOnPanics(t *testing.T) {
 	})
 }
 
+// So it does when the caller has left the loop, and not wanted that page.
+func TestPrefetchHandsOnPanicsToThoseWhoLeave(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		client := newClient(t, &stub{answer: inTurn(withLink)}, basiq.WithMiddleware(func(next basiq.Doer) basiq.Doer {
+			return basiq.DoerFunc(func(req *http.Request) (*http.Response, error) {
+				if strings.HasPrefix(req.URL.RawQuery, "next") {
+					panic("ouch")
+				}
+				return next.Do(req)
+			})
+		}))
+		assert.PanicsWithValue(t, "ouch", func() {
+			for _, err := range client.Transactions.List(t.Context(), userID, ahead) {
+				assert.NoError(t, err)
+				synctest.Wait()
+				break
+			}
+		})
+	})
+}
+
 func TestPrefetchOfAHookThatNeverReturns(t *testing.T) {
 	t.Parallel()
 	client := newClient(t, &stub{answer: inTurn(withLink)}, basiq.WithMiddleware(func(next basiq.Doer) basiq.Doer {

@@ -198,7 +198,6 @@ func (p *poller) run(ctx context.Context) {
 	defer timer.Stop()
 	ended := ctx.Done()
 	for len(p.due)+len(p.over)+p.underway > 0 {
-		timer.Stop()
 		if wait, later := p.look(ctx); later {
 			timer.Reset(wait)
 		}

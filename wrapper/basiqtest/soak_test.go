@@ -84,7 +84,8 @@ func TestSoak(t *testing.T) { //nolint:paralleltest // See above.
 			require.NoError(t, err)
 			return sandbox
 		},
-		enough: max(*soakCalls, 500), timeout: time.Minute, settled: 100 * time.Millisecond,
+		// With fewer, chance decides whether the first wave comes.
+		enough: max(*soakCalls, 800), timeout: time.Minute, settled: 100 * time.Millisecond,
 		client: []basiq.Option{basiq.WithRetry(basiq.Retry{BaseDelay: 5 * time.Millisecond, MaxDelay: 50 * time.Millisecond})},
 		wait:   []basiq.WaitOption{basiq.WithPollInterval(100*time.Millisecond, 100*time.Millisecond)},
 		faults: append([]soakFault{
