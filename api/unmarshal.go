@@ -20,8 +20,8 @@ import (
 // Unmarshal reads the JSON text data into value, a pointer that is not nil, as [json.Unmarshal] does: the same texts are
 // accepted, with the same values. It takes a fraction of the time and of the memory, for it makes neither each string nor
 // each object by itself: strings are cut from pieces of 1 KiB at most, those that repeat are shared, and objects behind
-// pointers come from arrays of 8 at most. So whoever keeps a string keeps 1 KiB, and whoever keeps an
-// object of an answer keeps its neighbors, and theirs: about a twentieth of a page.
+// pointers come from arrays of 8 at most. So whoever keeps a string keeps 1 KiB, and whoever keeps an object of an answer
+// keeps its neighbors, and theirs: about a twentieth of a page.
 //
 // Nothing in value refers to data. A value that is not of the kind that its place wants is a [MistypedError], after all
 // else was read. What differs from encoding/json: a list that is there twice is read anew, where encoding/json lets

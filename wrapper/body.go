@@ -94,9 +94,8 @@ func (b *bufferedBody) WriteTo(w io.Writer) (int64, error) {
 // Close does nothing: the connection was released when the body was read.
 func (*bufferedBody) Close() error { return nil }
 
-// releaseBody releases the body of an answer that the retrier has read.
-func releaseBody(resp *http.Response) {
-	if body, ok := resp.Body.(*bufferedBody); ok {
-		body.release()
-	}
+// bodyOf returns the body of an answer that the retrier has read.
+func bodyOf(resp *http.Response) *bufferedBody {
+	body, _ := resp.Body.(*bufferedBody) // see retrier.attempt
+	return body
 }

@@ -118,12 +118,9 @@ func (c *Client) send(ctx context.Context, op *Operation, request func(ctx conte
 func finish(state *callState, resp *http.Response, err error) (answer, error) {
 	op := state.operation
 	if err != nil {
-		return answer{}, callError(op, state, err)
+		return answer{}, callError(state, err)
 	}
-	body, ok := resp.Body.(*bufferedBody)
-	if !ok {
-		return answer{}, errors.New("basiq: the retrier has not read the answer")
-	}
+	body := bodyOf(resp)
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		defer body.release()
 		failure := state.failure(resp.StatusCode, resp.Header, body.bytes())
@@ -152,9 +149,9 @@ func (s *callState) failure(status int, header http.Header, body []byte) *Error 
 }
 
 // callError turns what the chain or the generated client returned into the caller's error.
-func callError(op *Operation, state *callState, err error) error {
+func callError(state *callState, err error) error {
 	if !state.claimed.Load() {
-		return fmt.Errorf("basiq: %s: the request cannot be made: %w", op.Name, err)
+		return fmt.Errorf("basiq: %s: the request cannot be made: %w", state.operation.Name, err)
 	}
 	return err
 }

@@ -58,7 +58,7 @@ func (r *retrier) Do(req *http.Request) (*http.Response, error) {
 			return r.heldBack(ctx, state, out, err)
 		}
 		if out.resp != nil {
-			releaseBody(out.resp)
+			bodyOf(out.resp).release()
 		}
 		state.attempts.Add(1)
 		start := time.Now()
@@ -140,7 +140,7 @@ func interrupted(ctx context.Context, state *callState, out outcome) error {
 		e.last = newTransportError(state, out.err)
 		return e
 	}
-	body, _ := out.resp.Body.(*bufferedBody) // see attempt
+	body := bodyOf(out.resp)
 	e.last = state.failure(out.resp.StatusCode, out.resp.Header, body.bytes())
 	body.release()
 	return e
@@ -333,8 +333,7 @@ func (r *retrier) log(ctx context.Context, state *callState, out outcome, took t
 	if out.resp != nil {
 		attributes = append(attributes, slog.Int("status", out.resp.StatusCode))
 		if out.resp.StatusCode >= 300 {
-			body, _ := out.resp.Body.(*bufferedBody) // see attempt
-			if id := state.failure(out.resp.StatusCode, nil, body.bytes()).CorrelationID; id != "" {
+			if id := state.failure(out.resp.StatusCode, nil, bodyOf(out.resp).bytes()).CorrelationID; id != "" {
 				attributes = append(attributes, slog.String("correlation_id", oneLine(id)))
 			}
 		}
