@@ -36,7 +36,7 @@ func (c *config) setHTTPClients() {
 		c.httpClient = &http.Client{Transport: newTransport()}
 	}
 	bounded, uploads := *c.httpClient, *c.httpClient
-	if c.httpClient.Timeout == 0 {
+	if c.httpClient.Timeout <= 0 {
 		bounded.Timeout, uploads.Timeout = defaultTimeout, uploadTimeout
 	}
 	c.httpClient, c.uploadClient = &bounded, &uploads

@@ -91,6 +91,7 @@ func TestTimeoutsOfTheCallersClient(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ timeout, call, upload time.Duration }{
 		"none":    {0, 30 * time.Second, 10 * time.Minute},
+		"below 0": {-time.Second, 30 * time.Second, 10 * time.Minute}, // which net/http takes for none
 		"its own": {5 * time.Second, 5 * time.Second, 5 * time.Second},
 		"a long":  {time.Hour, time.Hour, time.Hour},
 	} {
