@@ -9,12 +9,14 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	basiq "github.com/basiq-go/basiq-go/wrapper"
@@ -672,4 +674,41 @@ func bodyOf(t testing.TB, resp *http.Response) string {
 	require.NoError(t, err)
 	require.NoError(t, resp.Body.Close())
 	return b.String()
+}
+
+// waysToLeave are the ways in which a caller leaves a range at its first item. before is called ahead of the first two.
+func waysToLeave[T any](before func()) map[string]func(t *testing.T, list iter.Seq2[T, error]) {
+	return map[string]func(t *testing.T, list iter.Seq2[T, error]){
+		"break": func(t *testing.T, list iter.Seq2[T, error]) {
+			t.Helper()
+			for _, err := range list {
+				require.NoError(t, err)
+				before()
+				break
+			}
+		},
+		"panic": func(t *testing.T, list iter.Seq2[T, error]) {
+			t.Helper()
+			assert.PanicsWithValue(t, "mine", func() {
+				for _, err := range list {
+					assert.NoError(t, err)
+					before()
+					panic("mine")
+				}
+			})
+		},
+		"Goexit": func(t *testing.T, list iter.Seq2[T, error]) {
+			t.Helper()
+			var wait sync.WaitGroup
+			wait.Go(func() {
+				for _, err := range list {
+					if err != nil {
+						t.Error(err)
+					}
+					runtime.Goexit()
+				}
+			})
+			wait.Wait()
+		},
+	}
 }

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"runtime"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -96,36 +95,7 @@ func TestPrefetchThatFails(t *testing.T) {
 // Whoever leaves the loop, in whatever way, leaves no request under way and no goroutine.
 func TestPrefetchLeftEarly(t *testing.T) {
 	t.Parallel()
-	for name, leave := range map[string]func(t *testing.T, list iter.Seq2[*basiq.Transaction, error]){
-		"break": func(t *testing.T, list iter.Seq2[*basiq.Transaction, error]) {
-			for _, err := range list {
-				require.NoError(t, err)
-				synctest.Wait()
-				break
-			}
-		},
-		"panic": func(t *testing.T, list iter.Seq2[*basiq.Transaction, error]) {
-			assert.PanicsWithValue(t, "mine", func() {
-				for _, err := range list {
-					assert.NoError(t, err)
-					synctest.Wait()
-					panic("mine")
-				}
-			})
-		},
-		"Goexit": func(t *testing.T, list iter.Seq2[*basiq.Transaction, error]) {
-			var wait sync.WaitGroup
-			wait.Go(func() {
-				for _, err := range list {
-					if err != nil {
-						t.Error(err)
-					}
-					runtime.Goexit()
-				}
-			})
-			wait.Wait()
-		},
-	} {
+	for name, leave := range waysToLeave[*basiq.Transaction](synctest.Wait) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {

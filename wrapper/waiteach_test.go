@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"net/http"
 	"runtime"
 	"slices"
@@ -281,34 +280,7 @@ func TestWaitEachEnds(t *testing.T) {
 // Whoever leaves the loop, in whatever way, leaves nothing under way.
 func TestWaitEachLeftEarly(t *testing.T) {
 	t.Parallel()
-	for name, leave := range map[string]func(t *testing.T, jobs iter.Seq2[*basiq.Job, error]){
-		"break": func(t *testing.T, jobs iter.Seq2[*basiq.Job, error]) {
-			for _, err := range jobs {
-				require.NoError(t, err)
-				break
-			}
-		},
-		"panic": func(t *testing.T, jobs iter.Seq2[*basiq.Job, error]) {
-			assert.PanicsWithValue(t, "mine", func() {
-				for _, err := range jobs {
-					assert.NoError(t, err)
-					panic("mine")
-				}
-			})
-		},
-		"Goexit": func(t *testing.T, jobs iter.Seq2[*basiq.Job, error]) {
-			var wait sync.WaitGroup
-			wait.Go(func() {
-				for _, err := range jobs {
-					if err != nil {
-						t.Error(err)
-					}
-					runtime.Goexit()
-				}
-			})
-			wait.Wait()
-		},
-	} {
+	for name, leave := range waysToLeave[*basiq.Job](func() {}) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
