@@ -3,6 +3,7 @@ package basiq
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,6 +27,12 @@ func (e *PausedError) Error() string {
 
 // Is reports whether target is the error of the status that the pause comes from.
 func (e *PausedError) Is(target error) bool { return (&Error{StatusCode: e.status}).Is(target) }
+
+// wantsPause reports whether an answer asks all callers to leave its operation alone, where asked is its Retry-After: a 429
+// does, and a 503 that says for how long.
+func wantsPause(status int, asked time.Duration) bool {
+	return status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable && asked > 0
+}
 
 // pauses remembers which operations Basiq wants to be left alone, so that one caller's 429 holds back the others too. While
 // there are none, which is the rule, it costs one atomic load.

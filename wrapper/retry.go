@@ -209,7 +209,7 @@ func (p Retry) wait(attempt int, out outcome) (wait, asked time.Duration) {
 // pause has the other callers of an operation leave it alone too when Basiq wants that: for as long as it has asked for, or
 // after a 429 that asks for nothing, as long as this call does.
 func (r *retrier) pause(op *Operation, out outcome, wait, asked time.Duration) {
-	if out.resp == nil || out.resp.StatusCode != http.StatusTooManyRequests && (out.resp.StatusCode != http.StatusServiceUnavailable || asked <= 0) {
+	if out.resp == nil || !wantsPause(out.resp.StatusCode, asked) {
 		return
 	}
 	if asked > 0 {

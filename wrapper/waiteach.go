@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"hash/maphash"
 	"iter"
-	"net/http"
 	"slices"
 	"sync"
 	"time"
@@ -404,7 +403,7 @@ func leaveAlone(err error) (time.Duration, bool) {
 		return paused.RetryAfter, true
 	}
 	answer, ok := errors.AsType[*Error](err)
-	if !ok || answer.StatusCode != http.StatusTooManyRequests && (answer.StatusCode != http.StatusServiceUnavailable || answer.RetryAfter <= 0) {
+	if !ok || !wantsPause(answer.StatusCode, answer.RetryAfter) {
 		return 0, false
 	}
 	return answer.RetryAfter, true
