@@ -12,6 +12,7 @@ import (
 	"net/http/httptrace"
 	"net/textproto"
 	"net/url"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -33,7 +34,7 @@ const (
 // for ever for a server that never answers.
 func (c *config) setHTTPClients() {
 	if c.httpClient == nil {
-		c.httpClient = &http.Client{Transport: newTransport()}
+		c.httpClient = &http.Client{Transport: NewTransport()}
 	}
 	bounded, uploads := *c.httpClient, *c.httpClient
 	if c.httpClient.Timeout <= 0 {
@@ -42,12 +43,15 @@ func (c *config) setHTTPClients() {
 	c.httpClient, c.uploadClient = &bounded, &uploads
 }
 
-// newTransport returns the transport of those who bring no http.Client.
-func newTransport() *http.Transport {
-	return &http.Transport{
+// NewTransport returns a new transport with the settings that a [Client] uses by default, to change or to wrap before it
+// goes into the http.Client of [WithHTTPClient]. It speaks HTTP/2 where the server does, and closes an HTTP/2 connection
+// on which nothing has arrived for 10 s if a ping is not acknowledged within 5 s: without pings a connection that died
+// silently, for example in a suspended laptop, would be reused until TCP gives up after about 15 minutes.
+func NewTransport() *http.Transport {
+	transport := &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
-		DialContext:            (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
 		ForceAttemptHTTP2:      true,
+		HTTP2:                  &http.HTTP2Config{SendPingTimeout: 10 * time.Second, PingTimeout: 5 * time.Second},
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
 		TLSHandshakeTimeout:    10 * time.Second,
 		MaxConnsPerHost:        maxConnections,
@@ -57,6 +61,10 @@ func newTransport() *http.Transport {
 		ExpectContinueTimeout:  time.Second,
 		MaxResponseHeaderBytes: headerLimit,
 	}
+	if runtime.GOOS != "js" { // where a transport with a DialContext does not use the browser's fetch
+		transport.DialContext = (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext
+	}
+	return transport
 }
 
 // allowsOldTLS reports whether a configuration allows what is below TLS 1.2. A version of 0 is that of crypto/tls, which
