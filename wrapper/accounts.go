@@ -3,7 +3,9 @@ package basiq
 import (
 	"context"
 	"iter"
+	"net/http"
 
+	"github.com/basiq-go/basiq-go/api"
 	"github.com/basiq-go/basiq-go/gen"
 )
 
@@ -67,7 +69,9 @@ func (s *AccountsService) List(ctx context.Context, userID string, filters ...Fi
 //
 // Errors: [ErrInvalidInput], [ErrNotFound]. operationId: getAccount.
 func (s *AccountsService) Get(ctx context.Context, userID, accountID string) (*Account, error) {
-	return get(ctx, s.client, opGetAccount, []id{{"userID", userID}, {"accountID", accountID}}, accountIDOf)
+	return get(ctx, s.client, opGetAccount, []id{{"userID", userID}, {"accountID", accountID}}, accountResource, func(ctx context.Context) (*http.Response, error) {
+		return s.client.raw.GetAccount(ctx, api.ID(userID), api.ID(accountID), nil)
+	})
 }
 
-func accountIDOf(a *Account) string { return a.ID }
+var accountResource = resource[Account]{"account", func(a *Account) (string, string) { return a.Type, a.ID }}

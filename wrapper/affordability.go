@@ -46,10 +46,10 @@ func (s *AffordabilityService) List(ctx context.Context, userID string) iter.Seq
 // [ErrBadRequest] for accounts in different currencies, [ErrForbidden] when Basiq has not enabled it for the API key,
 // [ErrNotFound]. operationId: postAffordability.
 func (s *AffordabilityService) Create(ctx context.Context, userID string, request AffordabilityRequest) (*Affordability, error) {
-	if err := checkSummary(opPostAffordability, userID, request); err != nil {
+	if err := checkSummary(opPostAffordability, request); err != nil {
 		return nil, err
 	}
-	return createSummary(ctx, s.client, opPostAffordability, affordabilityIDOf, func(ctx context.Context) (*http.Response, error) {
+	return createSummary(ctx, s.client, opPostAffordability, userID, affordabilityResource, func(ctx context.Context) (*http.Response, error) {
 		return s.client.raw.PostAffordability(ctx, api.ID(userID), request)
 	})
 }
@@ -58,14 +58,18 @@ func (s *AffordabilityService) Create(ctx context.Context, userID string, reques
 //
 // Errors: [ErrInvalidInput], [ErrNotFound]. operationId: getAffordability.
 func (s *AffordabilityService) Get(ctx context.Context, userID, snapshotID string) (*Affordability, error) {
-	return get(ctx, s.client, opGetAffordability, []id{{"userID", userID}, {"snapshotID", snapshotID}}, affordabilityIDOf)
+	return get(ctx, s.client, opGetAffordability, []id{{"userID", userID}, {"snapshotID", snapshotID}}, affordabilityResource, func(ctx context.Context) (*http.Response, error) {
+		return s.client.raw.GetAffordability(ctx, api.ID(userID), api.ID(snapshotID))
+	})
 }
 
 // PDF returns a summary as a PDF document, in memory.
 //
 // Errors: as [AffordabilityService.Get], and [ErrResponseTooLarge]. operationId: getAffordability.
 func (s *AffordabilityService) PDF(ctx context.Context, userID, snapshotID string) ([]byte, error) {
-	return getDocument(ctx, s.client, opGetAffordability, []id{{"userID", userID}, {"snapshotID", snapshotID}}, mediaPDF)
+	return getDocument(ctx, s.client, opGetAffordability, []id{{"userID", userID}, {"snapshotID", snapshotID}}, mediaPDF, func(ctx context.Context) (*http.Response, error) {
+		return s.client.raw.GetAffordability(ctx, api.ID(userID), api.ID(snapshotID), accept(mediaPDF))
+	})
 }
 
 // Transactions returns the transactions that a summary is made of, from all pages; of the options, only [PageSize] is
@@ -89,7 +93,9 @@ func (s *AffordabilityService) TransactionsPage(ctx context.Context, userID, sna
 //
 // Errors: [ErrInvalidInput], [ErrNotFound], [ErrResponseTooLarge]. operationId: getAffordabilitySnapshotTransactions.
 func (s *AffordabilityService) TransactionsCSV(ctx context.Context, userID, snapshotID string) ([]byte, error) {
-	return getDocument(ctx, s.client, opGetSnapshotTransactions, []id{{"userID", userID}, {"snapshotID", snapshotID}}, "application/csv")
+	return getDocument(ctx, s.client, opGetSnapshotTransactions, []id{{"userID", userID}, {"snapshotID", snapshotID}}, "application/csv", func(ctx context.Context) (*http.Response, error) {
+		return s.client.raw.GetAffordabilitySnapshotTransactions(ctx, api.ID(userID), api.ID(snapshotID), nil, accept("application/csv"))
+	})
 }
 
 func (s *AffordabilityService) transactions(userID, snapshotID string, options []ListOption[AffordabilityTransaction]) collection[AffordabilityTransaction] {
@@ -101,11 +107,8 @@ func (s *AffordabilityService) transactions(userID, snapshotID string, options [
 // month is a month as summaries take it.
 var month = regexp.MustCompile(`^[0-9]{4}-(0[1-9]|1[0-2])$`)
 
-// checkSummary refuses arguments of a summary that cannot be right.
-func checkSummary(op *Operation, userID string, request AffordabilityRequest) error {
-	if err := checkIDs(op, id{"userID", userID}); err != nil {
-		return err
-	}
+// checkSummary returns an error for an invalid request for a summary.
+func checkSummary(op *Operation, request AffordabilityRequest) error {
 	for _, account := range request.Accounts {
 		if err := checkIDs(op, id{"request.Accounts", account}); err != nil {
 			return err
@@ -113,7 +116,7 @@ func checkSummary(op *Operation, userID string, request AffordabilityRequest) er
 	}
 	for argument, value := range map[string]string{"request.FromMonth": request.FromMonth, "request.ToMonth": request.ToMonth} {
 		if value != "" && !month.MatchString(value) {
-			return invalidInput(op.Name, argument, "it is not a month; give one such as 2019-05, or leave it out")
+			return invalidInput(op.Name, argument, "not a month such as 2019-05")
 		}
 	}
 	if request.FromMonth != "" && request.ToMonth != "" && request.FromMonth > request.ToMonth {
@@ -123,15 +126,15 @@ func checkSummary(op *Operation, userID string, request AffordabilityRequest) er
 }
 
 // createSummary makes a call that sends a body and whose answer is a summary, of which there may be none.
-func createSummary[T any](ctx context.Context, c *Client, op *Operation, idOf func(*T) string, request func(ctx context.Context) (*http.Response, error)) (*T, error) {
-	answer, err := c.send(ctx, op, request)
+func createSummary[T any](ctx context.Context, c *Client, op *Operation, userID string, r resource[T], request requester) (*T, error) {
+	answer, err := c.do(ctx, op, []id{{"userID", userID}}, request)
 	switch {
 	case err != nil:
 		return nil, err
 	case answer.status == http.StatusNoContent:
 		return nil, fmt.Errorf("basiq: %s: %w", op.Name, ErrNoTransactions)
 	}
-	return readThing(answer, idOf)
+	return r.read(answer, "")
 }
 
-func affordabilityIDOf(a *Affordability) string { return a.ID }
+var affordabilityResource = resource[Affordability]{"affordability", func(a *Affordability) (string, string) { return a.Type, a.ID }}

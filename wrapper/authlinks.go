@@ -25,10 +25,7 @@ type AuthLinksService struct{ client *Client }
 // It is sent again only when it certainly did not arrive. Errors: [ErrInvalidInput], [ErrNotFound] for a user that is not
 // there, [ErrBadRequest] for a mobile in bad format. operationId: postAuthLink.
 func (s *AuthLinksService) Create(ctx context.Context, userID string, link CreateAuthLink) (*AuthLink, error) {
-	if err := checkIDs(opPostAuthLink, id{"userID", userID}); err != nil {
-		return nil, err
-	}
-	return authLinkIn(s.client.send(ctx, opPostAuthLink, func(ctx context.Context) (*http.Response, error) {
+	return authLinkIn(s.client.do(ctx, opPostAuthLink, []id{{"userID", userID}}, func(ctx context.Context) (*http.Response, error) {
 		return s.client.raw.PostAuthLink(ctx, api.ID(userID), link)
 	}))
 }
@@ -37,7 +34,9 @@ func (s *AuthLinksService) Create(ctx context.Context, userID string, link Creat
 //
 // Errors: [ErrInvalidInput], [ErrGone] for one that has expired, [ErrNotFound]. operationId: getAuthLink.
 func (s *AuthLinksService) Get(ctx context.Context, userID string) (*AuthLink, error) {
-	return authLinkIn(s.client.ask(ctx, opGetAuthLink, []id{{"userID", userID}}, "", ""))
+	return authLinkIn(s.client.do(ctx, opGetAuthLink, []id{{"userID", userID}}, func(ctx context.Context) (*http.Response, error) {
+		return s.client.raw.GetAuthLink(ctx, api.ID(userID))
+	}))
 }
 
 // Delete deletes the user's auth link, which works no more then. One that is not there is an error, [ErrNotFound].
@@ -46,7 +45,9 @@ func (s *AuthLinksService) Get(ctx context.Context, userID string) (*AuthLink, e
 // was made in between. Errors: [ErrInvalidInput], [ErrNotFound], [ErrGone] for one that has expired.
 // operationId: deleteAuthLink.
 func (s *AuthLinksService) Delete(ctx context.Context, userID string) error {
-	return carryOut(ctx, s.client, opDeleteAuthLink, []id{{"userID", userID}})
+	return doNoContent(ctx, s.client, opDeleteAuthLink, []id{{"userID", userID}}, func(ctx context.Context) (*http.Response, error) {
+		return s.client.raw.DeleteAuthLink(ctx, api.ID(userID))
+	})
 }
 
 // authLinkIn decodes an answer that is an auth link. It may have no id, but one without a URL is of no use.

@@ -19,6 +19,8 @@ type bufferedBody struct {
 	source io.LimitedReader
 	// err is why there is no more of it.
 	err error
+	// conn closes the connection that it came from, where that is known.
+	conn interface{ closeConn() }
 }
 
 // buffers keeps the memory of bodies for the next ones: a page of transactions is a MiB, which was garbage as soon as it was
@@ -37,6 +39,7 @@ const (
 func readBody(resp *http.Response, limit int64, pooled bool) *bufferedBody {
 	defer func() { _ = resp.Body.Close() }()
 	body := &bufferedBody{pooled: pooled, source: io.LimitedReader{R: resp.Body, N: limit}}
+	body.conn, _ = resp.Body.(interface{ closeConn() })
 	if pooled {
 		body.buffer = buffers.Get().(*bytes.Buffer) //nolint:forcetypeassert // nothing else is in there
 	} else {
@@ -51,7 +54,7 @@ func readBody(resp *http.Response, limit int64, pooled bool) *bufferedBody {
 			err = ErrResponseTooLarge
 		}
 	}
-	body.err = clean(err, nil) // a trailer, say, can be no HTTP
+	body.err = err
 	body.Reset(body.buffer.Bytes())
 	return body
 }
@@ -98,4 +101,11 @@ func (*bufferedBody) Close() error { return nil }
 func bodyOf(resp *http.Response) *bufferedBody {
 	body, _ := resp.Body.(*bufferedBody) // see retrier.attempt
 	return body
+}
+
+// closeConn closes the connection that the body came from, because more may be on it that belongs to no request.
+func (b *bufferedBody) closeConn() {
+	if b != nil && b.conn != nil {
+		b.conn.closeConn()
+	}
 }

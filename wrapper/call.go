@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"mime"
 	"net/http"
 	"net/url"
@@ -14,7 +15,7 @@ import (
 	"github.com/basiq-go/basiq-go/api"
 )
 
-// Call is what a hook may know of the call it stands in.
+// Call describes the call that middleware, a [Limiter], a [TokenSource] or a transport is handling.
 type Call struct {
 	// Operation is the operation that is called.
 	Operation Operation
@@ -26,34 +27,29 @@ type contextKey int
 
 const (
 	callKey contextKey = iota
+	attemptKey
 	scopeKey
+	onceKey
 )
 
-// callState accompanies one call through the chain, as the context of its request. What hooks can reach from goroutines of
-// their own is atomic.
+// callState accompanies one call through the chain, as the context of its request.
 type callState struct {
-	context.Context //nolint:containedctx // it is a context, which knows of the call
+	context.Context //nolint:containedctx // a callState is a context
 
 	operation *Operation
-	// claimed is set by the retrier that the state is for. A hook that makes calls of its own hands on our context, and
-	// its calls must not take this one's name.
+	// claimed is set by the retrier that the state is for. Middleware that makes calls of its own passes on our context,
+	// and its calls must not take this one's name.
 	claimed atomic.Bool
-	// attempts counts what was tried.
+	// attempts counts the attempts. It is atomic because goroutines of middleware may read it.
 	attempts atomic.Int32
-	// sent and reached are of the attempt under way: whether the request was handed to the http.Client, and how often it may
-	// have reached Basiq without being refused for its token. underway counts those whose end is not known: a hook may
-	// leave before. The sender keeps these, so that nothing a hook says counts as evidence.
-	sent     atomic.Bool
-	reached  atomic.Int32
-	underway atomic.Int32
-	// pooled says that whoever makes the call releases the body of its answer.
+	// once is set for a call that is not retried.
+	once bool
+	// pooled is set if the maker of the call releases the response's body.
 	pooled bool
-	// redactor is set once something has failed.
+	// redactor is set once a request has failed.
 	redactor atomic.Pointer[redactor]
-	// everArrived is set once any attempt may have reached Basiq.
-	everArrived bool
-	// unsure is set once an attempt may have been carried out without our learning of it.
-	unsure bool
+	// maybeApplied is set once an attempt may have been carried out.
+	maybeApplied bool
 }
 
 // Value returns the state itself under its key.
@@ -64,110 +60,131 @@ func (s *callState) Value(key any) any {
 	return s.Context.Value(key)
 }
 
-func stateFrom(ctx context.Context) *callState {
-	state, _ := ctx.Value(callKey).(*callState)
-	return state
+func callFrom(ctx context.Context) *callState {
+	call, _ := ctx.Value(callKey).(*callState)
+	return call
 }
 
-// withState returns a request that nobody has named, with a state of its own: its operation is found by its path.
-func withState(req *http.Request, baseURL *url.URL) (*http.Request, *callState) {
+func newCall(ctx context.Context, op *Operation) *callState {
+	once, _ := ctx.Value(onceKey).(bool)
+	return &callState{Context: ctx, operation: op, once: once}
+}
+
+// withCall returns a request of [Client.Raw] with a state of its own: its operation is found by its path.
+func withCall(req *http.Request, baseURL *url.URL) (*http.Request, *callState) {
 	path := strings.TrimPrefix(req.URL.EscapedPath(), baseURL.EscapedPath())
-	state := &callState{Context: req.Context(), operation: matchOperation(req.Method, path)}
-	return req.WithContext(state), state //nolint:contextcheck // the state is its context
+	call := newCall(req.Context(), matchOperation(req.Method, path))
+	return req.WithContext(call), call //nolint:contextcheck // the state is its context
 }
 
-// CallFromContext returns what is known of the call that a request belongs to; ctx is the request's. The second result
-// is false for a context that does not come from this package.
+// withoutRetries returns a context whose calls make one attempt.
+func withoutRetries(ctx context.Context) context.Context {
+	return context.WithValue(ctx, onceKey, true)
+}
+
+// CallFromContext returns the call that a context belongs to: that of a request in [Middleware] and in a transport, and
+// that which [Limiter] and [TokenSource] get. The second result is false for a context that does not come from this
+// package.
 func CallFromContext(ctx context.Context) (Call, bool) {
-	state := stateFrom(ctx)
-	if state == nil {
+	call := callFrom(ctx)
+	if call == nil {
 		return Call{}, false
 	}
-	return Call{Operation: *state.operation, Attempt: int(state.attempts.Load())}, true
+	return Call{Operation: *call.operation, Attempt: int(call.attempts.Load())}, true
 }
 
-// answer is an answer with a 2xx status.
+// answer is a response with a 2xx status.
 type answer struct {
 	op        *Operation
 	status    int
 	mediaType string
-	// body is good until it is released.
+	logger    *slog.Logger
+	// body is valid until it is released.
 	body *bufferedBody
 }
 
-// ask makes a call that sends no body. query and accept may be empty.
-func (c *Client) ask(ctx context.Context, op *Operation, ids []id, query, accept string) (answer, error) {
-	state := &callState{Context: ctx, operation: op, pooled: true}
-	req, err := c.newRequest(state, op, ids, query, accept) //nolint:contextcheck // the state is the caller's context
-	if err != nil {
+// id is an ID among the arguments of a call.
+type id struct{ argument, value string }
+
+// checkIDs returns an error for IDs that would change what the URL means. The generated client rejects them as well, but
+// cannot name the argument.
+func checkIDs(op *Operation, ids ...id) error {
+	for _, id := range ids {
+		if err := api.ID(id.value).Validate(); err != nil {
+			return invalidInput(op.Name, id.argument, err.Error())
+		}
+	}
+	return nil
+}
+
+// requester makes the request of a call with the generated client, whose Doer is the chain.
+type requester func(ctx context.Context) (*http.Response, error)
+
+// do checks the IDs in the path of a call, makes it, and returns a response with a 2xx status, or an error.
+func (c *Client) do(ctx context.Context, op *Operation, ids []id, request requester) (answer, error) {
+	if ctx == nil {
+		return answer{}, invalidInput(op.Name, "ctx", "nil context")
+	}
+	if err := checkIDs(op, ids...); err != nil {
 		return answer{}, err
 	}
-	resp, err := c.raw.Client.Do(req) //nolint:bodyclose // see finish
-	return finish(state, resp, err)
-}
-
-// send makes a call that sends a body, or a query of its own, through the generated client, whose Doer is the chain of
-// retries, hooks and authorization.
-func (c *Client) send(ctx context.Context, op *Operation, request func(ctx context.Context) (*http.Response, error)) (answer, error) {
-	state := &callState{Context: ctx, operation: op, pooled: true}
-	resp, err := request(state) //nolint:bodyclose,contextcheck // see finish; the state is the caller's context
-	return finish(state, resp, err)
-}
-
-// finish looks at what came of a call. What is not an answer with a 2xx status comes back as an error.
-func finish(state *callState, resp *http.Response, err error) (answer, error) {
-	op := state.operation
+	call := newCall(ctx, op)
+	call.pooled = true
+	resp, err := request(call) //nolint:bodyclose,contextcheck // it is in memory; the state is the caller's context
 	if err != nil {
-		return answer{}, callError(state, err)
+		if !call.claimed.Load() { // the generated client could not make the request
+			err = fmt.Errorf("basiq: %s: invalid request: %w", op.Name, err)
+		}
+		return answer{}, err
 	}
-	body := bodyOf(resp)
-	if resp.StatusCode < 200 || resp.StatusCode > 299 {
+	return c.checkResponse(call, resp)
+}
+
+// checkResponse returns an error for a response without a 2xx status, or whose body broke off.
+func (c *Client) checkResponse(call *callState, resp *http.Response) (answer, error) {
+	op, body := call.operation, bodyOf(resp)
+	switch status := resp.StatusCode; {
+	case status < 200 || status > 299:
 		defer body.release()
-		failure := state.failure(resp.StatusCode, resp.Header, body.bytes())
-		if op.repeat == repeatDelete && state.unsure && failure.Code() != "" &&
+		failure := call.failure(status, resp.Header, body.bytes())
+		if op.repeat == repeatDelete && call.maybeApplied && failure.Code() != "" &&
 			(errors.Is(failure, ErrNotFound) || errors.Is(failure, ErrGone)) {
-			// An earlier attempt got through, and only its answer was lost. A 404 without a code may be a proxy's.
-			return answer{op: op, status: http.StatusNoContent}, nil
+			// An earlier attempt was carried out, and only its response was lost. A 404 without a code may be a proxy's.
+			return answer{op: op, status: http.StatusNoContent, logger: c.config.logger}, nil
 		}
 		return answer{}, failure
-	}
-	if body.err != nil {
+	case body.err != nil:
 		defer body.release()
-		return answer{}, unreadable(op, resp.StatusCode, body.bytes(), body.err)
+		return answer{}, unreadable(op, status, body.bytes(), body.err)
+	case status > http.StatusAccepted && status != http.StatusNoContent: // a part of the content, or something of a proxy's
+		defer body.release()
+		return answer{}, unreadable(op, status, body.bytes(), errors.New("unexpected status"))
 	}
-	return answer{op: op, status: resp.StatusCode, mediaType: resp.Header.Get("Content-Type"), body: body}, nil
+	return answer{op: op, status: resp.StatusCode, mediaType: resp.Header.Get("Content-Type"), logger: c.config.logger, body: body}, nil
 }
 
-// failure makes an Error of an answer to the call that is no success, without the secrets that the call carried.
+// failure returns the Error of a response that is not a success, without the secrets that the call carried.
 func (s *callState) failure(status int, header http.Header, body []byte) *Error {
 	e := newError(s.operation, status, header, body)
 	if hide := s.redactor.Load(); hide != nil {
 		e.redact(*hide)
 	}
-	e.unsure = s.unsure
+	e.maybeApplied = s.maybeApplied
 	return e
 }
 
-// callError turns what the chain or the generated client returned into the caller's error.
-func callError(state *callState, err error) error {
-	if !state.claimed.Load() {
-		return fmt.Errorf("basiq: %s: the request cannot be made: %w", state.operation.Name, err)
-	}
-	return err
-}
-
-// unreadable makes an Error of an answer that reports success but has a body that is of no use. The status stays: what
-// was asked for has been done.
+// unreadable returns the Error of a response that reports success and has an unusable body. The status stays: the
+// operation has been carried out.
 func unreadable(op *Operation, status int, body []byte, reason error) *Error {
 	e := &Error{Operation: op.Name, StatusCode: status}
 	if op != opPostToken { // whose body is a secret
 		e.keep(body)
 	}
-	e.reason = fmt.Errorf("done, but the answer cannot be read: %w", reason)
+	e.reason = fmt.Errorf("invalid response: %w", reason)
 	return e
 }
 
-// read decodes an answer, and releases its body.
+// read decodes a response and releases its body.
 func read[T any](answer answer) (*T, error) {
 	defer answer.body.release()
 	value := new(T)
@@ -177,33 +194,71 @@ func read[T any](answer answer) (*T, error) {
 	return value, nil
 }
 
-// readThing is read for an answer that is one thing, which must have an id.
-func readThing[T any](answer answer, idOf func(*T) string) (*T, error) {
-	value, err := read[T](answer)
-	if err == nil && idOf(value) == "" {
-		return nil, unreadable(answer.op, answer.status, nil, errors.New("there is no id in it"))
-	}
-	return value, err
+// resource is what is known of a kind of resource: the type that responses give it, where they do, and how to read type
+// and ID.
+type resource[T any] struct {
+	kind     string
+	identity func(*T) (kind, id string)
 }
 
-// The media types of answers.
+// read decodes a response that is one resource. One with another ID than asked for, or of another type, is a response to
+// another request: a proxy may have left it on the connection, which is closed then. want is empty where the ID is not
+// known.
+func (r resource[T]) read(answer answer, want string) (*T, error) {
+	value, err := read[T](answer)
+	if err != nil {
+		return nil, err
+	}
+	kind, got := r.identity(value)
+	switch {
+	case strings.TrimSpace(got) == "":
+		err = errors.New("missing id")
+	case kind != "" && r.kind != "" && !strings.EqualFold(kind, r.kind):
+		err = errors.New("response about a resource of another type")
+	case want != "" && !strings.EqualFold(got, want):
+		err = errors.New("response about another resource")
+	default:
+		return value, nil
+	}
+	answer.body.closeConn()
+	return nil, unreadable(answer.op, answer.status, nil, err)
+}
+
+// get makes a call whose response is the resource that the last of the IDs in the path names.
+func get[T any](ctx context.Context, c *Client, op *Operation, ids []id, r resource[T], request requester) (*T, error) {
+	answer, err := c.do(ctx, op, ids, request)
+	if err != nil {
+		return nil, err
+	}
+	return r.read(answer, ids[len(ids)-1].value)
+}
+
+// create makes a call whose response is a resource that is new.
+func create[T any](ctx context.Context, c *Client, op *Operation, ids []id, r resource[T], request requester) (*T, error) {
+	answer, err := c.do(ctx, op, ids, request)
+	if err != nil {
+		return nil, err
+	}
+	return r.read(answer, "")
+}
+
+// The media types of responses.
 const (
 	mediaJSON = "application/json"
 	mediaPDF  = "application/pdf"
 )
 
-// get makes a call whose answer is the thing that ids in the path name.
-func get[T any](ctx context.Context, c *Client, op *Operation, ids []id, idOf func(*T) string) (*T, error) {
-	answer, err := c.ask(ctx, op, ids, "", "")
-	if err != nil {
-		return nil, err
+// accept returns a request editor that asks for a media type.
+func accept(mediaType string) func(context.Context, *http.Request) error {
+	return func(_ context.Context, req *http.Request) error {
+		req.Header.Set("Accept", mediaType)
+		return nil
 	}
-	return readThing(answer, idOf)
 }
 
-// getDocument makes a call whose answer is a document of mediaType.
-func getDocument(ctx context.Context, c *Client, op *Operation, ids []id, mediaType string) ([]byte, error) {
-	answer, err := c.ask(ctx, op, ids, "", mediaType)
+// getDocument makes a call whose response is a document of mediaType.
+func getDocument(ctx context.Context, c *Client, op *Operation, ids []id, mediaType string, request requester) ([]byte, error) {
+	answer, err := c.do(ctx, op, ids, request)
 	if err != nil {
 		return nil, err
 	}
@@ -211,9 +266,11 @@ func getDocument(ctx context.Context, c *Client, op *Operation, ids []id, mediaT
 	body := answer.body.bytes()
 	switch got, _, err := mime.ParseMediaType(answer.mediaType); {
 	case err != nil, got != mediaType && (!isCSV(got) || !isCSV(mediaType)):
-		return nil, unreadable(op, answer.status, body, errors.New("it is not of the type "+mediaType))
+		return nil, unreadable(op, answer.status, body, errors.New("media type is not "+mediaType))
 	case len(body) == 0:
-		return nil, unreadable(op, answer.status, nil, errors.New("there is no document in it"))
+		return nil, unreadable(op, answer.status, nil, errors.New("empty document"))
+	case mediaType == mediaPDF && !bytes.HasPrefix(body, []byte("%PDF-")):
+		return nil, unreadable(op, answer.status, body, errors.New("not a PDF document"))
 	}
 	return bytes.Clone(body), nil
 }
@@ -221,21 +278,24 @@ func getDocument(ctx context.Context, c *Client, op *Operation, ids []id, mediaT
 // isCSV reports whether a media type is one of those that Basiq's documents have for CSV.
 func isCSV(mediaType string) bool { return mediaType == "text/csv" || mediaType == "application/csv" }
 
-// carryOut makes a call whose answer says nothing but that it was done, about a thing that ids in the path name.
-func carryOut(ctx context.Context, c *Client, op *Operation, ids []id) error {
-	answer, err := c.ask(ctx, op, ids, "", "")
+// doNoContent makes a call whose response has no content, or nothing of interest.
+func doNoContent(ctx context.Context, c *Client, op *Operation, ids []id, request requester) error {
+	answer, err := c.do(ctx, op, ids, request)
 	if err != nil {
 		return err
 	}
-	answer.body.release()
+	defer answer.body.release()
+	// A proxy's page with status 200 says nothing about whether Basiq got the request.
+	if body := bytes.TrimSpace(answer.body.bytes()); len(body) > 0 && body[0] != '{' && body[0] != '[' {
+		return unreadable(op, answer.status, body, errors.New("unexpected response body"))
+	}
 	return nil
 }
 
-// maxObjects is how many objects and nulls an answer may have, far above any list of Basiq's: each of them takes up to a
-// hundred times its size in memory.
+// maxObjects is how many objects and nulls a response may have.
 const maxObjects = 1 << 18
 
-// decode is the one place where an answer's body becomes a value.
+// decode decodes a response's body.
 func decode(body []byte, value any) error {
 	// Two bytes are the least that one takes.
 	if len(body) > 2*maxObjects && bytes.Count(body, []byte("{"))+bytes.Count(body, []byte("null")) > maxObjects {

@@ -2,8 +2,6 @@ package basiq
 
 import (
 	"fmt"
-	"net/http"
-	"slices"
 
 	"github.com/basiq-go/basiq-go/gen"
 )
@@ -13,11 +11,6 @@ const Version = "0.1.0"
 
 // DefaultBaseURL is where Basiq's API is, for production and for Basiq's own sandbox: the API key decides which.
 const DefaultBaseURL = "https://au-api.basiq.io"
-
-// Doer sends a request and returns its answer. An *http.Client is one.
-type Doer interface {
-	Do(req *http.Request) (*http.Response, error)
-}
 
 // Client calls the Basiq API. It is safe for use by many goroutines at once; make one and keep it, because it holds the
 // access tokens and the connections. It needs no closing.
@@ -102,14 +95,7 @@ func New(apiKey string, options ...Option) (*Client, error) {
 		c.tokens = newTokenCache(config.apiKey, c.Tokens.Create)
 	}
 
-	// From the wire outwards; see doc.go.
-	var chain Doer = newAuthorizer(newSender(config), config, c.tokens)
-	for _, middleware := range slices.Backward(config.middleware) {
-		chain = middleware(chain)
-	}
-	chain = newRetrier(chain, config)
-
-	c.raw = &gen.Client{Server: config.baseURL.String() + "/", Client: chain}
+	c.raw = &gen.Client{Server: config.baseURL.String() + "/", Client: newChain(config, c.tokens)}
 	return c, nil
 }
 

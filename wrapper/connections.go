@@ -119,7 +119,9 @@ func (s *ConnectionsService) List(ctx context.Context, userID string, filters ..
 //
 // Errors: [ErrInvalidInput], [ErrNotFound]. operationId: getConnection.
 func (s *ConnectionsService) Get(ctx context.Context, userID, connectionID string) (*Connection, error) {
-	return get(ctx, s.client, opGetConnection, []id{{"userID", userID}, {"connectionID", connectionID}}, connectionIDOf)
+	return get(ctx, s.client, opGetConnection, []id{{"userID", userID}, {"connectionID", connectionID}}, connectionResource, func(ctx context.Context) (*http.Response, error) {
+		return s.client.raw.GetConnection(ctx, api.ID(userID), api.ID(connectionID))
+	})
 }
 
 // Create connects the user to a bank. Basiq starts a job that logs in with the credentials (verify-credentials), asks
@@ -140,9 +142,6 @@ func (s *ConnectionsService) Get(ctx context.Context, userID, connectionID strin
 // disabled, [CodeInstitutionNotSupported], [CodeNoProductionAccess], [CodeTooManySandboxConnections]. Wrong credentials
 // are no error here: the job fails. operationId: postConnection.
 func (s *ConnectionsService) Create(ctx context.Context, userID string, connection CreateConnection) (*Job, error) {
-	if err := checkIDs(opPostConnection, id{"userID", userID}); err != nil {
-		return nil, err
-	}
 	switch {
 	case connection.InstitutionID == "":
 		return nil, invalidInput(opPostConnection.Name, "connection", "give an InstitutionID")
@@ -151,7 +150,7 @@ func (s *ConnectionsService) Create(ctx context.Context, userID string, connecti
 	case connection.UserToken.IsZero() && connection.Password.IsZero():
 		return nil, invalidInput(opPostConnection.Name, "connection", "give a Password beside the LoginID")
 	}
-	return jobIn(s.client.send(ctx, opPostConnection, func(ctx context.Context) (*http.Response, error) {
+	return startJob(ctx, s.client, opPostConnection, []id{{"userID", userID}}, [2]string{userID}, func(ctx context.Context) (*http.Response, error) {
 		return s.client.raw.PostConnection(ctx, api.ID(userID), gen.CreateConnection{
 			Institution:      gen.CreateConnectionInstitution{ID: connection.InstitutionID},
 			LoginID:          wire(connection.LoginID),
@@ -160,7 +159,7 @@ func (s *ConnectionsService) Create(ctx context.Context, userID string, connecti
 			SecurityCode:     wire(connection.SecurityCode),
 			UserToken:        wire(connection.UserToken),
 		})
-	}))
+	})
 }
 
 // Update stores new credentials for a connection and starts a job that logs in with them and fetches the data anew, with
@@ -171,19 +170,16 @@ func (s *ConnectionsService) Create(ctx context.Context, userID string, connecti
 // It is sent again only when it certainly did not arrive. It needs a client of [APIVersion21]. Errors: [ErrInvalidInput],
 // [ErrWrongAPIVersion], [ErrNotFound], [ErrBadRequest] for a connection that is not web. operationId: updateConnection.
 func (s *ConnectionsService) Update(ctx context.Context, userID, connectionID string, change UpdateConnection) (*Job, error) {
-	if err := checkIDs(opUpdateConnection, id{"userID", userID}, id{"connectionID", connectionID}); err != nil {
-		return nil, err
-	}
 	if change.Password.IsZero() {
 		return nil, invalidInput(opUpdateConnection.Name, "change", "give a Password")
 	}
-	return jobIn(s.client.send(ctx, opUpdateConnection, func(ctx context.Context) (*http.Response, error) {
+	return startJob(ctx, s.client, opUpdateConnection, []id{{"userID", userID}, {"connectionID", connectionID}}, [2]string{userID, connectionID}, func(ctx context.Context) (*http.Response, error) {
 		return s.client.raw.UpdateConnection(ctx, api.ID(userID), api.ID(connectionID), gen.UpdateConnection{
 			Password:         wire(change.Password),
 			SecondaryLoginID: wire(change.SecondaryLoginID),
 			SecurityCode:     wire(change.SecurityCode),
 		})
-	}))
+	})
 }
 
 // Refresh starts a job that fetches the connection's latest data, with the same steps as [ConnectionsService.Create].
@@ -196,7 +192,9 @@ func (s *ConnectionsService) Update(ctx context.Context, userID, connectionID st
 // [ErrInvalidInput], [CodeInvalidCredentials] for a connection that is [ConnectionStatusInvalid], [ErrNotFound],
 // [CodeNoProductionAccess]. operationId: refreshConnection.
 func (s *ConnectionsService) Refresh(ctx context.Context, userID, connectionID string) (*Job, error) {
-	return jobIn(s.client.ask(ctx, opRefreshConnection, []id{{"userID", userID}, {"connectionID", connectionID}}, "", ""))
+	return startJob(ctx, s.client, opRefreshConnection, []id{{"userID", userID}, {"connectionID", connectionID}}, [2]string{userID, connectionID}, func(ctx context.Context) (*http.Response, error) {
+		return s.client.raw.RefreshConnection(ctx, api.ID(userID), api.ID(connectionID))
+	})
 }
 
 // RefreshAll starts a job for each of the user's connections: see [ConnectionsService.Refresh]. The answer has references
@@ -205,7 +203,9 @@ func (s *ConnectionsService) Refresh(ctx context.Context, userID, connectionID s
 //
 // Errors: [ErrInvalidInput], [ErrNotFound] for a user that is not there. operationId: refreshConnections.
 func (s *ConnectionsService) RefreshAll(ctx context.Context, userID string) ([]*Job, error) {
-	answer, err := s.client.ask(ctx, opRefreshConnections, []id{{"userID", userID}}, "", "")
+	answer, err := s.client.do(ctx, opRefreshConnections, []id{{"userID", userID}}, func(ctx context.Context) (*http.Response, error) {
+		return s.client.raw.RefreshConnections(ctx, api.ID(userID))
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -227,7 +227,9 @@ func (s *ConnectionsService) RefreshAll(ctx context.Context, userID string) ([]*
 // Deleting a connection that is not there is an error, [ErrNotFound], unless an earlier attempt of this very call may
 // have deleted it. operationId: deleteConnection.
 func (s *ConnectionsService) Delete(ctx context.Context, userID, connectionID string) error {
-	return carryOut(ctx, s.client, opDeleteConnection, []id{{"userID", userID}, {"connectionID", connectionID}})
+	return doNoContent(ctx, s.client, opDeleteConnection, []id{{"userID", userID}, {"connectionID", connectionID}}, func(ctx context.Context) (*http.Response, error) {
+		return s.client.raw.DeleteConnection(ctx, api.ID(userID), api.ID(connectionID))
+	})
 }
 
 // Purge removes all of the user's data from the connection's institution, for good, and keeps the connection:
@@ -236,7 +238,9 @@ func (s *ConnectionsService) Delete(ctx context.Context, userID, connectionID st
 // It is sent again only when it certainly did not arrive. It needs a client of [APIVersion30]. Errors:
 // [ErrWrongAPIVersion], [ErrNotFound], [ErrBadRequest]. operationId: purgeConnectionData.
 func (s *ConnectionsService) Purge(ctx context.Context, userID, connectionID string) error {
-	return carryOut(ctx, s.client, opPurgeConnection, []id{{"userID", userID}, {"connectionID", connectionID}})
+	return doNoContent(ctx, s.client, opPurgeConnection, []id{{"userID", userID}, {"connectionID", connectionID}}, func(ctx context.Context) (*http.Response, error) {
+		return s.client.raw.PurgeConnectionData(ctx, api.ID(userID), api.ID(connectionID))
+	})
 }
 
 // CreateAndWait is [ConnectionsService.Create], then [JobsService.Wait], then [ConnectionsService.Get] of the connection
@@ -302,7 +306,7 @@ func (s *ConnectionsService) andWait(ctx context.Context, operation, userID, con
 	return connection, nil
 }
 
-func connectionIDOf(c *Connection) string { return c.ID }
+var connectionResource = resource[Connection]{"connection", func(c *Connection) (string, string) { return c.Type, c.ID }}
 
 // wire turns a secret into the form that a request carries.
 func wire(secret Secret) api.WireSecret { return api.WireSecret(secret.Reveal()) }

@@ -3,7 +3,9 @@ package basiq
 import (
 	"context"
 	"iter"
+	"net/http"
 
+	"github.com/basiq-go/basiq-go/api"
 	"github.com/basiq-go/basiq-go/gen"
 )
 
@@ -102,7 +104,7 @@ func (s *ConnectorsService) List(ctx context.Context, filters ...Filter[Connecto
 //
 // Errors: [ErrInvalidInput], [ErrNotFound]. operationId: getConnector.
 func (s *ConnectorsService) Get(ctx context.Context, institutionID string, method ConnectionMethod) (*Connector, error) {
-	return get(ctx, s.client, opGetConnector, []id{{"institutionID", institutionID}, {"method", string(method)}}, connectorIDOf)
+	return s.get(ctx, opGetConnector, institutionID, method, s.client.raw.GetConnector)
 }
 
 // ListPublic is [ConnectorsService.List] without a token: neither that nor the API key is sent. API 2.1 documents it.
@@ -116,7 +118,20 @@ func (s *ConnectorsService) ListPublic(ctx context.Context, filters ...Filter[Co
 //
 // Errors: [ErrInvalidInput], [ErrNotFound]. operationId: getPublicConnector.
 func (s *ConnectorsService) GetPublic(ctx context.Context, institutionID string, method ConnectionMethod) (*Connector, error) {
-	return get(ctx, s.client, opGetPublicConnector, []id{{"institutionID", institutionID}, {"method", string(method)}}, connectorIDOf)
+	return s.get(ctx, opGetPublicConnector, institutionID, method, s.client.raw.GetPublicConnector)
 }
 
-func connectorIDOf(c *Connector) string { return c.ID }
+// get makes a call whose response is the connector of an institution and a method.
+func (s *ConnectorsService) get(ctx context.Context, op *Operation, institutionID string, method ConnectionMethod,
+	request func(context.Context, gen.ConnectorID, gen.ConnectorMethod, ...gen.RequestEditorFn) (*http.Response, error),
+) (*Connector, error) {
+	answer, err := s.client.do(ctx, op, []id{{"institutionID", institutionID}, {"method", string(method)}}, func(ctx context.Context) (*http.Response, error) {
+		return request(ctx, api.ID(institutionID), api.ID(method))
+	})
+	if err != nil {
+		return nil, err
+	}
+	return connectorResource.read(answer, institutionID)
+}
+
+var connectorResource = resource[Connector]{"connector", func(c *Connector) (string, string) { return c.Type, c.ID }}

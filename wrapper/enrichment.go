@@ -78,7 +78,7 @@ func (s *EnrichmentService) Get(ctx context.Context, query EnrichQuery) (*Enrich
 	if _, ok := query.Amount.Rat(); !ok && query.Amount != "" {
 		return nil, invalidInput(opGetEnrich.Name, "query", "the Amount is not a decimal number")
 	}
-	answer, err := s.client.send(ctx, opGetEnrich, func(ctx context.Context) (*http.Response, error) {
+	answer, err := s.client.do(ctx, opGetEnrich, nil, func(ctx context.Context) (*http.Response, error) {
 		return s.client.raw.GetEnrich(ctx, &gen.GetEnrichParams{
 			Q: query.Description, Institution: query.InstitutionID, Country: query.Country, MCC: optional(query.MCC),
 			AccountType: optional(query.AccountType), Amount: optional(query.Amount),
@@ -89,7 +89,7 @@ func (s *EnrichmentService) Get(ctx context.Context, query EnrichQuery) (*Enrich
 	}
 	enrich, err := read[Enrich](answer)
 	if err == nil && enrich.Type == "" {
-		return nil, unreadable(opGetEnrich, answer.status, nil, errors.New("there is no enrich in it"))
+		return nil, unreadable(opGetEnrich, answer.status, nil, errors.New("missing type"))
 	}
 	return enrich, err
 }

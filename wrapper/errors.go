@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -36,7 +37,8 @@ var (
 	ErrTooLarge = errors.New("too large")
 	// ErrTooManyRequests is status 429.
 	ErrTooManyRequests = errors.New("too many requests")
-	// ErrUnavailable is status 502, 503 or 504: Basiq cannot answer now.
+	// ErrUnavailable is status 502, 503, 504, or 520 to 530, with which content delivery networks report that the server
+	// behind them does not respond.
 	ErrUnavailable = errors.New("unavailable")
 )
 
@@ -66,6 +68,8 @@ const (
 	maxErrorBody    = 16 << 10
 	maxErrorText    = 1 << 10
 	maxErrorDetails = 32
+	// maxParsedErrorBody is far above any error of Basiq's: each byte can cost a hundred in memory.
+	maxParsedErrorBody = 256 << 10
 )
 
 // Error is an answer that reports a failure, or that cannot be read. It holds at most 16 KiB of the body, 32 details, and
@@ -89,8 +93,8 @@ type Error struct {
 	// A function, because fmt prints unexported fields without asking their type, and follows pointers.
 	body   func() []byte
 	reason error
-	// unsure is set when an earlier attempt may have been carried out.
-	unsure bool
+	// maybeApplied is set if an attempt may have been carried out.
+	maybeApplied bool
 }
 
 // keep keeps a bounded copy of a body.
@@ -105,9 +109,11 @@ func newError(op *Operation, status int, header http.Header, body []byte) *Error
 	e.keep(body)
 	e.RetryAfter = retryAfter(header, time.Now())
 	var envelope gen.ErrorResponse
-	// A field that is not what it should be costs none of the others.
-	if err := api.Unmarshal(body, &envelope); err != nil && !isMistyped(err) {
-		envelope = gen.ErrorResponse{}
+	if len(body) <= maxParsedErrorBody {
+		// A field of an unexpected kind must not lose the others.
+		if err := api.Unmarshal(body, &envelope); err != nil && !isMistyped(err) {
+			envelope = gen.ErrorResponse{}
+		}
 	}
 	e.CorrelationID = cut(envelope.CorrelationID)
 	for _, detail := range envelope.Data[:min(len(envelope.Data), maxErrorDetails)] {
@@ -263,7 +269,10 @@ func (e *Error) Is(target error) bool {
 	case ErrTooManyRequests:
 		return e.StatusCode == http.StatusTooManyRequests
 	case ErrUnavailable:
-		return e.StatusCode >= http.StatusBadGateway && e.StatusCode <= http.StatusGatewayTimeout
+		return e.StatusCode >= http.StatusBadGateway && e.StatusCode <= http.StatusGatewayTimeout ||
+			e.StatusCode >= 520 && e.StatusCode <= 530
+	case ErrProxyAuth:
+		return e.StatusCode == http.StatusProxyAuthRequired
 	}
 	return false
 }
@@ -272,81 +281,96 @@ func (e *Error) Is(target error) bool {
 // body could not be read.
 func (e *Error) Unwrap() error { return e.reason }
 
-// TransportError is a call that got no answer. See [MayHaveBeenDone].
+// TransportError is the error of a call that got no response. See [MayHaveBeenDone].
 type TransportError struct {
-	// Operation is the operation that was called, by the name of its Go method, for example "Connections.Get"; a page or a
+	// Operation is the operation that was called, by the name of its Go method, for example "Connections.Get". A page or a
 	// document has the name of the operation that it comes from.
 	Operation string
-	// Attempts is how often it was sent, or was about to be. One that is sent once more with a new token is one attempt.
+	// Attempts is how many attempts were made. A request that is sent again with a new token is part of the same attempt.
 	Attempts int
-	// MayHaveArrived says whether Basiq may have got the request, and carried it out. When it is false, no attempt left
-	// this machine whole, and calling again cannot do anything twice.
+	// MayHaveArrived reports whether Basiq may have received the request and carried it out. If it is false, there is proof
+	// that no attempt did, and calling again cannot do anything twice.
 	MayHaveArrived bool
 	// Err is why the last attempt failed: the network's error, the context's, or that of getting a token.
 	Err error
 }
 
-func newTransportError(state *callState, err error) *TransportError {
+func newTransportError(call *callState, err error) *TransportError {
 	return &TransportError{
-		Operation: state.operation.Name, Attempts: int(state.attempts.Load()), MayHaveArrived: state.everArrived, Err: err,
+		Operation: call.operation.Name, Attempts: int(call.attempts.Load()), MayHaveArrived: call.maybeApplied,
+		Err: ownError(call, err),
 	}
 }
 
-// Error says what happened in one line, without the URL.
+// Error describes the failure in one line, without the URL.
 func (e *TransportError) Error() string {
-	if token, ok := errors.AsType[*tokenError](e.Err); ok && !e.MayHaveArrived {
-		return oneLine("basiq: " + e.Operation + ": no access token: " + cut(token.Error()))
+	reason := "unknown error"
+	if e.Err != nil {
+		reason = cut(e.Err.Error())
+	}
+	if _, ok := errors.AsType[*tokenError](e.Err); ok && !e.MayHaveArrived {
+		return oneLine("basiq: " + e.Operation + ": no access token: " + reason)
 	}
 	if _, ok := errors.AsType[*PausedError](e.Err); ok && e.Attempts == 0 {
-		return "basiq: " + e.Operation + ": not sent: " + e.Err.Error()
+		return oneLine("basiq: " + e.Operation + ": not sent: " + reason)
 	}
 	arrived := "the request did not reach Basiq"
 	if e.MayHaveArrived {
 		arrived = "the request may have reached Basiq"
 	}
-	times := "1 attempt"
+	attempts := "1 attempt"
 	if e.Attempts != 1 {
-		times = strconv.Itoa(e.Attempts) + " attempts"
+		attempts = strconv.Itoa(e.Attempts) + " attempts"
 	}
-	return oneLine(fmt.Sprintf("basiq: %s: no answer after %s: %s (%s)", e.Operation, times, cut(e.Err.Error()), arrived))
+	return oneLine(fmt.Sprintf("basiq: %s: no response after %s: %s (%s)", e.Operation, attempts, reason, arrived))
 }
 
 // Unwrap returns Err.
 func (e *TransportError) Unwrap() error { return e.Err }
 
-// MayHaveBeenDone reports whether Basiq may have carried out the call that err comes from: whether it got no answer after
-// it may have arrived ([TransportError]), or was answered with 408 or 5xx, or with success in a form that cannot be read
-// ([Error]), or has started a job ([WaitError], [JobError]). After a create, look whether it was before calling again.
-// When it is false, calling again cannot do anything twice.
+// MayHaveBeenDone reports whether Basiq may have carried out a call whose error is err, or is in err's tree: whether the
+// call got no response after it may have arrived ([TransportError]), or got 408 or 5xx, or success in a form that cannot be
+// read ([Error]), or has started a job ([WaitError], [JobError]). After a create, check whether the resource exists before
+// calling again. If it is false, calling again cannot do anything twice.
 func MayHaveBeenDone(err error) bool {
-	if _, waited := errors.AsType[*WaitError](err); waited {
+	switch e := err.(type) { //nolint:errorlint // the tree is walked here
+	case nil:
+		return false
+	case *WaitError, *JobError:
 		return true
+	case *TransportError: // what is below it has been considered
+		return e != nil && e.MayHaveArrived
+	case *Error:
+		return e != nil && (e.maybeApplied || e.StatusCode < 300 || e.StatusCode == http.StatusRequestTimeout || e.StatusCode >= 500)
+	case interface{ Unwrap() error }:
+		return MayHaveBeenDone(e.Unwrap())
+	case interface{ Unwrap() []error }:
+		return slices.ContainsFunc(e.Unwrap(), MayHaveBeenDone)
 	}
-	if _, failed := errors.AsType[*JobError](err); failed {
-		return true
-	}
-	if lost, ok := errors.AsType[*TransportError](err); ok {
-		return lost.MayHaveArrived
-	}
-	answer, ok := errors.AsType[*Error](err)
-	return ok && (answer.unsure || answer.StatusCode < 300 || answer.StatusCode == http.StatusRequestTimeout || answer.StatusCode >= 500)
+	return false
 }
 
-// InputError is an argument that cannot be right. Nothing was sent.
+// InputError is an invalid argument. No request was sent.
 type InputError struct {
-	// Operation is the operation that was called, by the name of its Go method, for example "Connections.Get"; a page or a
+	// Operation is the operation that was called, by the name of its Go method, for example "Connections.Get". A page or a
 	// document has the name of the operation that it comes from.
 	Operation string
-	// Argument names what is wrong.
+	// Argument names the argument.
 	Argument string
-	// Problem says what is wrong with it, and what to do. It does not repeat the value.
+	// Problem describes what is wrong with it. It does not repeat the value.
 	Problem string
+
+	// reason is an error that Problem is the text of.
+	reason error
 }
 
-// Error says what is wrong in one line.
+// Error describes the problem in one line.
 func (e *InputError) Error() string {
 	return fmt.Sprintf("basiq: %s: %s: %s", e.Operation, e.Argument, e.Problem)
 }
+
+// Unwrap returns [ErrWrongAPIVersion] for a call that the client's API version does not have, and nil otherwise.
+func (e *InputError) Unwrap() error { return e.reason }
 
 // Is reports whether target is [ErrInvalidInput].
 func (e *InputError) Is(target error) bool { return target == ErrInvalidInput }

@@ -20,10 +20,10 @@ type ExpensesService struct{ client *Client }
 // Errors: [ErrInvalidInput] for a month that is none, [ErrNoTransactions], [ErrBadRequest] for accounts in different
 // currencies, [ErrForbidden] when Basiq has not enabled it for the API key, [ErrNotFound]. operationId: postExpenses.
 func (s *ExpensesService) Create(ctx context.Context, userID string, request AffordabilityRequest) (*Expenses, error) {
-	if err := checkSummary(opPostExpenses, userID, request); err != nil {
+	if err := checkSummary(opPostExpenses, request); err != nil {
 		return nil, err
 	}
-	return createSummary(ctx, s.client, opPostExpenses, expensesIDOf, func(ctx context.Context) (*http.Response, error) {
+	return createSummary(ctx, s.client, opPostExpenses, userID, expensesResource, func(ctx context.Context) (*http.Response, error) {
 		return s.client.raw.PostExpenses(ctx, api.ID(userID), request)
 	})
 }
@@ -32,14 +32,18 @@ func (s *ExpensesService) Create(ctx context.Context, userID string, request Aff
 //
 // Errors: [ErrInvalidInput], [ErrNotFound]. operationId: getExpenses.
 func (s *ExpensesService) Get(ctx context.Context, userID, snapshotID string) (*Expenses, error) {
-	return get(ctx, s.client, opGetExpenses, []id{{"userID", userID}, {"snapshotID", snapshotID}}, expensesIDOf)
+	return get(ctx, s.client, opGetExpenses, []id{{"userID", userID}, {"snapshotID", snapshotID}}, expensesResource, func(ctx context.Context) (*http.Response, error) {
+		return s.client.raw.GetExpenses(ctx, api.ID(userID), api.ID(snapshotID))
+	})
 }
 
 // CSV returns a summary as a CSV document, in memory.
 //
 // Errors: as [ExpensesService.Get], and [ErrResponseTooLarge]. operationId: getExpenses.
 func (s *ExpensesService) CSV(ctx context.Context, userID, snapshotID string) ([]byte, error) {
-	return getDocument(ctx, s.client, opGetExpenses, []id{{"userID", userID}, {"snapshotID", snapshotID}}, "text/csv")
+	return getDocument(ctx, s.client, opGetExpenses, []id{{"userID", userID}, {"snapshotID", snapshotID}}, "text/csv", func(ctx context.Context) (*http.Response, error) {
+		return s.client.raw.GetExpenses(ctx, api.ID(userID), api.ID(snapshotID), accept("text/csv"))
+	})
 }
 
-func expensesIDOf(v *Expenses) string { return v.ID }
+var expensesResource = resource[Expenses]{"expenses", func(v *Expenses) (string, string) { return v.Type, v.ID }}

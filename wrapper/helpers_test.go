@@ -7,8 +7,10 @@ import (
 	"io"
 	"iter"
 	"maps"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
 	"runtime"
 	"slices"
 	"strings"
@@ -52,7 +54,21 @@ type stub struct {
 	tokens   int
 }
 
+// PassThrough makes the stub a transport whose errors prove what they prove from an *http.Transport. It reports to the
+// request's trace as that does: a dial error comes before there is a connection, every other error after it.
+func (*stub) PassThrough() http.RoundTripper { return new(http.Transport) }
+
 func (s *stub) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := s.roundTrip(req)
+	trace := httptrace.ContextClientTrace(req.Context())
+	trace.GetConn("")
+	if op, ok := errors.AsType[*net.OpError](err); !ok || op.Op != "dial" {
+		trace.GotConn(httptrace.GotConnInfo{})
+	}
+	return resp, err
+}
+
+func (s *stub) roundTrip(req *http.Request) (*http.Response, error) {
 	r := request{
 		Method: req.Method, Path: req.URL.EscapedPath(), Query: req.URL.RawQuery, Header: req.Header.Clone(),
 		Authorization: req.Header.Get("Authorization"), ContentType: req.Header.Get("Content-Type"),

@@ -3,7 +3,9 @@ package basiq
 import (
 	"context"
 	"iter"
+	"net/http"
 
+	"github.com/basiq-go/basiq-go/api"
 	"github.com/basiq-go/basiq-go/gen"
 )
 
@@ -25,7 +27,9 @@ func (s *IdentitiesService) List(ctx context.Context, userID string) iter.Seq2[*
 //
 // Errors: [ErrInvalidInput], [ErrNotFound]. operationId: getUserIdentity.
 func (s *IdentitiesService) Get(ctx context.Context, userID, identityID string) (*Identity, error) {
-	return get(ctx, s.client, opGetUserIdentity, []id{{"userID", userID}, {"identityID", identityID}}, identityIDOf)
+	return get(ctx, s.client, opGetUserIdentity, []id{{"userID", userID}, {"identityID", identityID}}, identityResource, func(ctx context.Context) (*http.Response, error) {
+		return s.client.raw.GetUserIdentity(ctx, api.ID(userID), api.ID(identityID))
+	})
 }
 
-func identityIDOf(i *Identity) string { return i.ID }
+var identityResource = resource[Identity]{"identity", func(i *Identity) (string, string) { return i.Type, i.ID }}

@@ -37,10 +37,10 @@ type IncomeService struct{ client *Client }
 // Errors: [ErrInvalidInput] for a month that is none, [ErrNoTransactions], [ErrBadRequest] for accounts in different
 // currencies, [ErrForbidden] when Basiq has not enabled it for the API key, [ErrNotFound]. operationId: postIncome.
 func (s *IncomeService) Create(ctx context.Context, userID string, request AffordabilityRequest) (*Income, error) {
-	if err := checkSummary(opPostIncome, userID, request); err != nil {
+	if err := checkSummary(opPostIncome, request); err != nil {
 		return nil, err
 	}
-	return createSummary(ctx, s.client, opPostIncome, incomeIDOf, func(ctx context.Context) (*http.Response, error) {
+	return createSummary(ctx, s.client, opPostIncome, userID, incomeResource, func(ctx context.Context) (*http.Response, error) {
 		return s.client.raw.PostIncome(ctx, api.ID(userID), request)
 	})
 }
@@ -49,7 +49,9 @@ func (s *IncomeService) Create(ctx context.Context, userID string, request Affor
 //
 // Errors: [ErrInvalidInput], [ErrNotFound]. operationId: getIncome.
 func (s *IncomeService) Get(ctx context.Context, userID, snapshotID string) (*Income, error) {
-	return get(ctx, s.client, opGetIncome, []id{{"userID", userID}, {"snapshotID", snapshotID}}, incomeIDOf)
+	return get(ctx, s.client, opGetIncome, []id{{"userID", userID}, {"snapshotID", snapshotID}}, incomeResource, func(ctx context.Context) (*http.Response, error) {
+		return s.client.raw.GetIncome(ctx, api.ID(userID), api.ID(snapshotID))
+	})
 }
 
-func incomeIDOf(v *Income) string { return v.ID }
+var incomeResource = resource[Income]{"income", func(v *Income) (string, string) { return v.Type, v.ID }}

@@ -3,7 +3,9 @@ package basiq
 import (
 	"context"
 	"iter"
+	"net/http"
 
+	"github.com/basiq-go/basiq-go/api"
 	"github.com/basiq-go/basiq-go/gen"
 )
 
@@ -51,7 +53,9 @@ func (s *InstitutionsService) List(ctx context.Context, filters ...Filter[Instit
 //
 // Errors: [ErrInvalidInput], [ErrNotFound], [ErrWrongAPIVersion]. operationId: getInstitution.
 func (s *InstitutionsService) Get(ctx context.Context, institutionID string) (*Institution, error) {
-	return get(ctx, s.client, opGetInstitution, []id{{"institutionID", institutionID}}, institutionIDOf)
+	return get(ctx, s.client, opGetInstitution, []id{{"institutionID", institutionID}}, institutionResource, func(ctx context.Context) (*http.Response, error) {
+		return s.client.raw.GetInstitution(ctx, api.ID(institutionID))
+	})
 }
 
 // ListPublic is [InstitutionsService.List] without a token.
@@ -61,4 +65,4 @@ func (s *InstitutionsService) ListPublic(ctx context.Context, filters ...Filter[
 	return listAll(ctx, s.client, opGetPublicInstitutions, nil, filters)
 }
 
-func institutionIDOf(i *Institution) string { return i.ID }
+var institutionResource = resource[Institution]{"institution", func(i *Institution) (string, string) { return i.Type, i.ID }}

@@ -2,6 +2,7 @@ package basiq
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"net/http"
@@ -311,7 +312,9 @@ type JobsService struct{ client *Client }
 // Errors: [ErrInvalidInput], [ErrNotFound]. For how long a job can be read is not documented; [JobsService.List] has
 // those of the last seven days. operationId: getJobs.
 func (s *JobsService) Get(ctx context.Context, jobID string) (*Job, error) {
-	return get(ctx, s.client, opGetJob, []id{{"jobID", jobID}}, jobIDOf)
+	return get(ctx, s.client, opGetJob, []id{{"jobID", jobID}}, jobResource, func(ctx context.Context) (*http.Response, error) {
+		return s.client.raw.GetJobs(ctx, api.ID(jobID))
+	})
 }
 
 // List returns the user's jobs of the last seven days that satisfy all filters, the one that changed last first; see
@@ -329,9 +332,6 @@ func (s *JobsService) List(ctx context.Context, userID string, filters ...Filter
 // when it certainly did not arrive. It goes out with a [ClientAccess] token of the user, as Basiq's documents ask, unless
 // [ContextWithScope] says otherwise. Errors: [ErrInvalidInput], [ErrBadRequest], [ErrNotFound]. operationId: postJobMfa.
 func (s *JobsService) AnswerMFA(ctx context.Context, userID, jobID string, answers ...Secret) (*Job, error) {
-	if err := checkIDs(opPostJobMFA, id{"userID", userID}, id{"jobID", jobID}); err != nil {
-		return nil, err
-	}
 	if len(answers) == 0 {
 		return nil, invalidInput(opPostJobMFA.Name, "answers", "give one for each question")
 	}
@@ -343,22 +343,30 @@ func (s *JobsService) AnswerMFA(ctx context.Context, userID, jobID string, answe
 		body.MFAResponse[i] = wire(answer)
 	}
 	ctx = contextWithDefaultScope(ctx, ClientAccess(userID))
-	return jobIn(s.client.send(ctx, opPostJobMFA, func(ctx context.Context) (*http.Response, error) {
+	return get(ctx, s.client, opPostJobMFA, []id{{"userID", userID}, {"jobID", jobID}}, jobResource, func(ctx context.Context) (*http.Response, error) {
 		return s.client.raw.PostJobMFA(ctx, api.ID(jobID), body)
-	}))
+	})
 }
 
-// jobIn decodes an answer that is a job: 202 with one that goes on or was started, 200 with one that was under way already.
-func jobIn(answer answer, err error) (*Job, error) {
+// startJob makes a call whose response is a job: 202 with one that was started, 200 with one that was running already.
+// connection names the user and the connection that the job must be about, as far as it says; empty where there are none.
+func startJob(ctx context.Context, c *Client, op *Operation, ids []id, connection [2]string, request requester) (*Job, error) {
+	answer, err := c.do(ctx, op, ids, request)
 	if err != nil {
 		return nil, err
 	}
-	job, err := readThing(answer, jobIDOf)
+	job, err := jobResource.read(answer, "")
 	if err != nil {
 		return nil, err
+	}
+	userID, connectionID := job.source()
+	if connectionID != "" && (connection[0] != "" && !strings.EqualFold(userID, connection[0]) ||
+		connection[1] != "" && !strings.EqualFold(connectionID, connection[1])) {
+		answer.body.closeConn()
+		return nil, unreadable(op, answer.status, nil, errors.New("response about a job of another connection"))
 	}
 	job.AlreadyRunning = answer.status == http.StatusOK
 	return job, nil
 }
 
-func jobIDOf(j *Job) string { return j.ID }
+var jobResource = resource[Job]{"job", func(j *Job) (string, string) { return j.Type, j.ID }}

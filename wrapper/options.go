@@ -137,8 +137,7 @@ func WithBaseURL(baseURL string) Option {
 		if err != nil {
 			return err
 		}
-		u.Path = strings.TrimRight(u.Path, "/")
-		u.RawPath = ""
+		u.Path, u.RawPath = strings.TrimRight(u.Path, "/"), strings.TrimRight(u.RawPath, "/")
 		c.baseURL = u
 		return nil
 	}

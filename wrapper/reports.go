@@ -179,23 +179,27 @@ func (s *ReportsService) Create(ctx context.Context, report CreateReport) (*Job,
 	if report.Filters == nil {
 		report.Filters = []ReportFilter{} // Basiq wants a list
 	}
-	return jobIn(s.client.send(ctx, opCreateReport, func(ctx context.Context) (*http.Response, error) {
+	return startJob(ctx, s.client, opCreateReport, nil, [2]string{}, func(ctx context.Context) (*http.Response, error) {
 		return s.client.raw.CreateReport(ctx, report)
-	}))
+	})
 }
 
 // Get returns a report. Its Data is nil where Basiq sends none, and so are parts of it: look before you read on. For how long it can be read, its ExpiresAt in a list tells.
 //
 // Errors: [ErrInvalidInput], [ErrNotFound], [ErrWrongAPIVersion], [ErrResponseTooLarge]. operationId: retrieveReport.
 func (s *ReportsService) Get(ctx context.Context, reportID string) (*Report, error) {
-	return get(ctx, s.client, opRetrieveReport, []id{{"reportID", reportID}}, reportIDOf)
+	return get(ctx, s.client, opRetrieveReport, []id{{"reportID", reportID}}, reportResource, func(ctx context.Context) (*http.Response, error) {
+		return s.client.raw.RetrieveReport(ctx, api.ID(reportID))
+	})
 }
 
 // PDF returns a report as a PDF document, in memory.
 //
 // Errors: as [ReportsService.Get]. operationId: retrieveReport.
 func (s *ReportsService) PDF(ctx context.Context, reportID string) ([]byte, error) {
-	return getDocument(ctx, s.client, opRetrieveReport, []id{{"reportID", reportID}}, mediaPDF)
+	return getDocument(ctx, s.client, opRetrieveReport, []id{{"reportID", reportID}}, mediaPDF, func(ctx context.Context) (*http.Response, error) {
+		return s.client.raw.RetrieveReport(ctx, api.ID(reportID), accept(mediaPDF))
+	})
 }
 
 // Delete deletes a report. One that is not there is an error, [ErrNotFound], unless an earlier attempt of this very call
@@ -203,7 +207,9 @@ func (s *ReportsService) PDF(ctx context.Context, reportID string) ([]byte, erro
 //
 // Errors: [ErrInvalidInput], [ErrNotFound], [ErrWrongAPIVersion]. operationId: deleteReport.
 func (s *ReportsService) Delete(ctx context.Context, reportID string) error {
-	return carryOut(ctx, s.client, opDeleteReport, []id{{"reportID", reportID}})
+	return doNoContent(ctx, s.client, opDeleteReport, []id{{"reportID", reportID}}, func(ctx context.Context) (*http.Response, error) {
+		return s.client.raw.DeleteReport(ctx, api.ID(reportID))
+	})
 }
 
 // Transactions returns the transactions that a report is made of, from all pages; see [ReportTransactionFields] and
@@ -241,20 +247,24 @@ func (s *ReportsService) Types(ctx context.Context) iter.Seq2[*ReportType, error
 //
 // Errors: [ErrInvalidInput], [ErrNotFound], [ErrWrongAPIVersion]. operationId: retrieveSpecificReportType.
 func (s *ReportsService) Type(ctx context.Context, reportTypeID string) (*ReportType, error) {
-	answer, err := s.client.ask(ctx, opReportType, []id{{"reportTypeID", reportTypeID}}, "", "")
+	answer, err := s.client.do(ctx, opReportType, []id{{"reportTypeID", reportTypeID}}, func(ctx context.Context) (*http.Response, error) {
+		return s.client.raw.RetrieveSpecificReportType(ctx, api.ID(reportTypeID))
+	})
 	if err != nil {
 		return nil, err
 	}
-	reportType, err := readThing(answer, func(t *ReportType) string {
-		if t.ID == "" && len(t.Data) == 1 {
-			return t.Data[0].ID
-		}
-		return t.ID
-	})
+	reportType, err := reportTypeResource.read(answer, reportTypeID)
 	if err == nil && reportType.ID == "" { // the documents' schema is that of a list
 		reportType = &reportType.Data[0]
 	}
 	return reportType, err
 }
 
-func reportIDOf(r *Report) string { return r.ID }
+var reportResource = resource[Report]{"report", func(r *Report) (string, string) { return r.Type, r.ID }}
+
+var reportTypeResource = resource[ReportType]{"", func(t *ReportType) (string, string) {
+	if t.ID == "" && len(t.Data) == 1 {
+		return "", t.Data[0].ID
+	}
+	return "", t.ID
+}}

@@ -2,253 +2,261 @@ package basiq
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
-	"sync"
 	"time"
 )
 
-// retrier is the outermost Doer: it sends a request until it is answered, as often as the operation allows.
+// retrier is the outermost stage of the chain: it makes as many attempts as the operation and the policy allow.
 type retrier struct {
 	next      Doer
 	policy    Retry
 	bodyLimit int64
 	logger    *slog.Logger
 	baseURL   *url.URL
-	// budget is that of all operations but POST /token, for which so many may wait: it has one of its own.
-	budget, tokenBudget retryBudget
-
-	pauses *pauses
+	version   APIVersion
+	limiter   Limiter
+	budget    retryBudget
+	throttle  *throttle
 }
 
 func newRetrier(next Doer, config config) *retrier {
 	return &retrier{
 		next: next, policy: config.retry, bodyLimit: config.bodyLimit, logger: config.logger, baseURL: config.baseURL,
-		pauses: newPauses(config.retry.MaxDelay),
+		version: config.version, limiter: config.limiter, throttle: newThrottle(config.retry.MaxDelay),
 	}
 }
 
-// outcome is what came of one attempt.
+// outcome is the result of one attempt.
 type outcome struct {
 	resp *http.Response
-	// err is why there is no answer, or why its body ended early.
+	// err is why there is no response, or why its body ended early.
 	err error
-	// sent says whether the request was handed to the http.Client, arrived whether it may have reached Basiq.
-	sent, arrived bool
+	// sent is set if a request was handed to the http.Client, maybeApplied if it may have been carried out.
+	sent, maybeApplied bool
 }
 
-// Do sends req and returns the last attempt's answer, with its body in memory, or its error.
+// Do sends req and returns the last attempt's response, with its body in memory, or its error.
 func (r *retrier) Do(req *http.Request) (*http.Response, error) {
-	state := stateFrom(req.Context())
-	if state == nil || !state.claimed.CompareAndSwap(false, true) { // a call through Raw
-		req, state = withState(req, r.baseURL)
-		state.claimed.Store(true)
+	call := callFrom(req.Context())
+	if call == nil || !call.claimed.CompareAndSwap(false, true) { // a call through Raw
+		req, call = withCall(req, r.baseURL)
+		call.claimed.Store(true)
+	}
+	if err := call.operation.checkVersion(r.version); err != nil {
+		closeBody(req)
+		return nil, err
 	}
 	ctx := req.Context()
-	var out outcome
+	var last outcome
 	for {
-		if err := r.pauses.wait(ctx, state.operation, r.policy); err != nil {
-			return r.heldBack(ctx, state, out, err)
+		record, err := r.prepare(ctx, call)
+		if err != nil {
+			return r.heldBack(ctx, call, last, err)
 		}
-		if out.resp != nil {
-			bodyOf(out.resp).release()
+		if last.resp != nil {
+			bodyOf(last.resp).release()
 		}
-		state.attempts.Add(1)
+		call.attempts.Add(1)
 		start := time.Now()
-		out = r.attempt(req, state)
-		state.everArrived = state.everArrived || out.arrived
-		r.log(ctx, state, out, time.Since(start))
+		last = r.attempt(req, call, record)
+		r.log(ctx, call, last, time.Since(start)-record.waited)
 
-		wait, again := r.another(req, state, out)
-		if !again {
-			if out.resp == nil {
-				return nil, newTransportError(state, out.err)
+		delay, retry := r.nextDelay(req, call, last)
+		call.maybeApplied = call.maybeApplied || last.maybeApplied
+		if retry {
+			if !sleep(ctx, delay) {
+				return nil, interrupted(ctx, call, last)
 			}
-			return out.resp, nil // one with a broken body is still an answer: its status counts
+			retry = r.budget.spend() // not before: a caller that leaves during the wait spends nothing
 		}
-		state.unsure = state.unsure || out.unsure()
-		if !sleep(ctx, wait) {
-			return nil, interrupted(ctx, state, out)
+		if !retry {
+			if last.resp == nil {
+				return nil, newTransportError(call, last.err)
+			}
+			return last.resp, nil // even if its body broke off: the status counts
 		}
-		var err error
 		if req, err = rewind(req); err != nil {
-			return nil, newTransportError(state, err)
+			return nil, newTransportError(call, err)
 		}
 	}
 }
 
-// heldBack returns what a call comes to that a pause keeps from being sent, or being sent again: out is its last attempt, if
-// there was one.
-func (r *retrier) heldBack(ctx context.Context, state *callState, out outcome, err error) (*http.Response, error) {
-	_, paused := errors.AsType[*PausedError](err)
+// prepare waits until an attempt may be made, and returns its record.
+func (r *retrier) prepare(ctx context.Context, call *callState) (*attempt, error) {
+	if err := r.throttle.wait(ctx, call.operation, r.policy); err != nil {
+		return nil, err
+	}
+	record := &attempt{Context: ctx}
+	if r.limiter != nil {
+		if err := limit(ctx, r.limiter); err != nil {
+			return nil, err
+		}
+		record.permitted = true
+	}
+	return record, nil
+}
+
+// heldBack returns the result of a call that may not be sent, or not be retried: last is its last attempt, if there was
+// one.
+func (r *retrier) heldBack(ctx context.Context, call *callState, last outcome, err error) (*http.Response, error) {
 	switch {
-	case !paused && (out.resp != nil || out.err != nil):
-		return nil, interrupted(ctx, state, out)
-	case paused && out.resp != nil:
-		return out.resp, nil // Basiq's own answer says more
+	case last.resp == nil && last.err == nil:
+		return nil, newTransportError(call, err)
+	case ctx.Err() != nil:
+		return nil, interrupted(ctx, call, last)
+	case last.resp != nil:
+		return last.resp, nil // Basiq's own response says more
 	default:
-		return nil, newTransportError(state, err)
+		return nil, newTransportError(call, err)
 	}
 }
 
-// attempt sends req once and reads the answer into memory, so that an answer that breaks off counts as a failed
-// attempt, and nothing of it is left on the connection.
-func (r *retrier) attempt(req *http.Request, state *callState) outcome {
-	if err := req.Context().Err(); err != nil {
-		return outcome{err: err}
+// attempt sends req once and reads the response into memory, so that a response that breaks off counts as a failed
+// attempt and nothing of it is left on the connection.
+func (r *retrier) attempt(req *http.Request, call *callState, record *attempt) (out outcome) {
+	if req.Context().Err() != nil {
+		closeBody(req)
+		return outcome{err: endedError(req.Context())}
 	}
-	state.sent.Store(false)
-	state.reached.Store(0)
-	resp, err := r.next.Do(req)
-	out := outcome{err: err, sent: state.sent.Load(), arrived: state.reached.Load() > 0 || state.underway.Load() > 0}
+	defer func() {
+		out.sent, out.maybeApplied = record.end()
+		out.err = ownError(req.Context(), out.err)
+	}()
+	resp, err := r.next.Do(req.WithContext(record)) //nolint:contextcheck // the record is the attempt's context
 	switch {
-	case err != nil && resp != nil && resp.Body != nil: // a hook's doing
+	case err != nil && resp != nil && resp.Body != nil: // from middleware
 		_ = resp.Body.Close()
-		return out
+		return outcome{err: err}
 	case err == nil && resp == nil:
-		out.err = errors.New("a hook returned neither an answer nor an error")
-		return out
+		return outcome{err: errors.New("middleware returned nil response and nil error")}
 	case err != nil:
-		return out
-	case resp.Body == nil: // a hook's own answer
+		return outcome{err: err}
+	case resp.Body == nil: // a response made by middleware
 		resp.Body = http.NoBody
 	}
-	body := readBody(resp, r.bodyLimit, state.pooled)
+	resp.Request = req
+	body := readBody(resp, r.bodyLimit, call.pooled)
 	resp.Body = body
-	out.resp, out.err = resp, body.err
-	return out
+	return outcome{resp: resp, err: body.err}
 }
 
-// interruptedError is a call whose context ended while it waited to try again.
+// interruptedError is a call whose context ended while it waited to retry.
 type interruptedError struct {
-	operation  string
-	ctx, cause error
-	// last is what the last attempt came to.
+	operation string
+	ended     error
+	// last is the result of the last attempt.
 	last error
 }
 
-func interrupted(ctx context.Context, state *callState, out outcome) error {
-	e := &interruptedError{operation: state.operation.Name, ctx: ctx.Err(), cause: context.Cause(ctx)}
-	if out.resp == nil {
-		e.last = newTransportError(state, out.err)
+func interrupted(ctx context.Context, call *callState, last outcome) error {
+	e := &interruptedError{operation: call.operation.Name, ended: endedError(ctx)}
+	if last.resp == nil {
+		e.last = newTransportError(call, last.err)
 		return e
 	}
-	body := bodyOf(out.resp)
-	e.last = state.failure(out.resp.StatusCode, out.resp.Header, body.bytes())
+	body := bodyOf(last.resp)
+	e.last = call.failure(last.resp.StatusCode, last.resp.Header, body.bytes())
 	body.release()
 	return e
 }
 
-// Error says what ended the call, and what it was waiting for.
+// Error says why the call ended, and what it was waiting to retry.
 func (e *interruptedError) Error() string {
-	return oneLine(fmt.Sprintf("basiq: %s: %v, while waiting to try again after %s", e.operation, e.cause,
+	return oneLine(fmt.Sprintf("basiq: %s: %v, while waiting to retry after %s", e.operation, e.ended,
 		strings.TrimPrefix(e.last.Error(), "basiq: "+e.operation+": ")))
 }
 
-// Unwrap returns the last attempt's error, the context's and its cause. In this order: the cause may be the error of
-// another call.
-func (e *interruptedError) Unwrap() []error { return []error{e.last, e.ctx, e.cause} }
+// Unwrap returns the last attempt's error and the context's.
+func (e *interruptedError) Unwrap() []error { return []error{e.last, e.ended} }
 
-// unsure reports whether the operation may have been carried out, or not, for all that the outcome tells.
-func (o outcome) unsure() bool {
-	if o.resp == nil {
-		return o.arrived
-	}
-	return o.arrived && (o.err != nil || o.resp.StatusCode == http.StatusRequestTimeout || o.resp.StatusCode >= 500)
-}
-
-// another decides whether to send again, and after how long.
-func (r *retrier) another(req *http.Request, state *callState, out outcome) (time.Duration, bool) {
-	ctx, attempts := req.Context(), int(state.attempts.Load())
-	wait, asked := r.policy.wait(attempts, out)
-	r.pause(state.operation, out, wait, asked)
-	if !r.repeatable(state.operation, out) {
-		if out.resp != nil && out.resp.StatusCode < 500 {
-			r.budgetOf(state.operation).earn(attempts > 1)
+// nextDelay decides whether to retry, and after how long.
+func (r *retrier) nextDelay(req *http.Request, call *callState, last outcome) (time.Duration, bool) {
+	ctx, attempts := req.Context(), int(call.attempts.Load())
+	delay, asked := r.policy.delay(attempts, last)
+	r.observeThrottling(call, last, delay, asked)
+	if !shouldRetry(call.operation, last) {
+		if last.resp != nil && last.resp.StatusCode < 500 {
+			r.budget.earn(attempts > 1)
 		}
 		return 0, false
 	}
-	if attempts >= r.policy.MaxAttempts || asked > r.policy.MaxDelay || ctx.Err() != nil || !rewindable(req) {
+	if call.once || attempts >= r.policy.MaxAttempts || asked > r.policy.MaxDelay || ctx.Err() != nil || !rewindable(req) {
 		return 0, false
 	}
-	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= wait {
+	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= delay {
 		return 0, false // the error at hand says more than the deadline would
 	}
-	return wait, r.budgetOf(state.operation).spend()
+	return delay, r.budget.left()
 }
 
-func (r *retrier) budgetOf(op *Operation) *retryBudget {
-	if op == opPostToken {
-		return &r.tokenBudget
+// observeThrottling holds the other calls of an operation when Basiq throttles it: for as long as it asks, or after a 429
+// without Retry-After, for as long as this call waits.
+func (r *retrier) observeThrottling(call *callState, last outcome, delay, asked time.Duration) {
+	if last.resp == nil {
+		return
 	}
-	return &r.budget
+	status := last.resp.StatusCode
+	if call.operation == opPostToken && status == http.StatusForbidden && asked == 0 &&
+		errors.Is(call.failure(status, nil, bodyOf(last.resp).bytes()), ErrTooManyTokenRequests) {
+		r.throttle.hold(opPostToken, http.StatusTooManyRequests, tokenRequestsHold)
+		return
+	}
+	if throttles(status, asked) {
+		if asked > 0 {
+			delay = asked
+		}
+		r.throttle.hold(call.operation, status, delay)
+	}
 }
 
-// wait returns how long to wait after an attempt that has failed, and how much of that Basiq has asked for.
-func (p Retry) wait(attempt int, out outcome) (wait, asked time.Duration) {
-	if out.resp != nil {
-		if out.resp.StatusCode < 300 && out.err == nil {
+// shouldRetry reports whether an outcome is a temporary failure and the operation is safe to retry.
+func shouldRetry(op *Operation, last outcome) bool {
+	safe := op.Repeatable() || !last.maybeApplied
+	if last.resp == nil {
+		// A token request has its own retries, and what was not handed to the http.Client was rejected by middleware.
+		_, noToken := errors.AsType[*tokenError](last.err)
+		return safe && last.sent && !noToken && !isPermanent(last)
+	}
+	switch status := last.resp.StatusCode; {
+	case status == http.StatusTooManyRequests, status == http.StatusTooEarly, status == http.StatusMisdirectedRequest:
+		return safe // refused unread
+	case errors.Is(last.err, ErrResponseTooLarge):
+		return false
+	case status == http.StatusRequestTimeout, status >= 500 && status != http.StatusNotImplemented:
+		return op.Repeatable()
+	case last.err != nil && (status < 300 || status == http.StatusUnauthorized || status == http.StatusForbidden):
+		return op.Repeatable() // a 401 or 403 that broke off may have been about the token
+	}
+	return false
+}
+
+// delay returns how long to wait after an attempt that has failed, and how much of that Basiq has asked for.
+func (p Retry) delay(attempt int, last outcome) (delay, asked time.Duration) {
+	if last.resp != nil {
+		if last.resp.StatusCode < 300 && last.err == nil {
 			return 0, 0
 		}
-		asked = retryAfter(out.resp.Header, time.Now())
+		asked = retryAfter(last.resp.Header, time.Now())
 	}
 	if asked > 0 {
-		// Not before it was asked for, and not all at once then.
+		// Not before the time asked for, and not all callers at once then.
 		return min(asked+p.jitter(), p.MaxDelay), asked
 	}
 	return p.backoff(attempt), 0
 }
 
-// pause has the other callers of an operation leave it alone too when Basiq wants that: for as long as it has asked for, or
-// after a 429 that asks for nothing, as long as this call does.
-func (r *retrier) pause(op *Operation, out outcome, wait, asked time.Duration) {
-	if out.resp == nil || !wantsPause(out.resp.StatusCode, asked) {
-		return
-	}
-	if asked > 0 {
-		wait = asked
-	}
-	r.pauses.begin(op, out.resp.StatusCode, wait)
-}
-
-// repeatable reports whether an outcome is a failure that sending again may mend, and the operation may be sent again.
-func (r *retrier) repeatable(op *Operation, out outcome) bool {
-	if out.resp == nil {
-		// A certificate stays as it is, the getting of a token has its own retries, and what was not handed to the
-		// http.Client is a hook's refusal.
-		_, badCertificate := errors.AsType[*tls.CertificateVerificationError](out.err)
-		_, noToken := errors.AsType[*tokenError](out.err)
-		if badCertificate || noToken || !out.sent {
-			return false
-		}
-		return !out.arrived || op.Repeatable()
-	}
-	switch status := out.resp.StatusCode; {
-	case status == http.StatusTooManyRequests:
-		return true
-	case errors.Is(out.err, ErrResponseTooLarge):
-		return false
-	case status == http.StatusRequestTimeout, status >= 500 && status != http.StatusNotImplemented:
-		return op.Repeatable()
-	case out.err != nil && (status < 300 || status == http.StatusUnauthorized || status == http.StatusForbidden):
-		return op.Repeatable() // of a refusal that broke off nobody knows whether it was the token's
-	}
-	return false
-}
-
-// backoff draws the wait after an attempt: full jitter, so that callers that failed together do not come back together.
+// backoff draws the wait after an attempt: full jitter, so that calls that failed together are not retried together.
 func (p Retry) backoff(attempt int) time.Duration {
 	return rand.N(doubled(p.BaseDelay, attempt, p.MaxDelay) + 1) //nolint:gosec // spreads load; secrecy is not wanted
 }
 
-// jitter draws what keeps callers apart that would all come back at the same time.
+// jitter draws a delay that keeps callers apart that would all return at the same time.
 func (p Retry) jitter() time.Duration { return p.backoff(1) }
 
 // doubled returns first for n = 1, and twice as much for each further n, up to most.
@@ -262,28 +270,7 @@ func doubled(first time.Duration, n int, most time.Duration) time.Duration {
 	return first
 }
 
-// retryAfter reads the header of that name, which holds seconds or a date: 0 when there is none that can be read.
-func retryAfter(header http.Header, now time.Time) time.Duration {
-	value := strings.TrimSpace(header.Get("Retry-After"))
-	if value == "" {
-		return 0
-	}
-	const most = 365 * 24 * time.Hour // more would overflow a Duration at some point
-	if strings.Trim(value, "0123456789") == "" {
-		seconds, err := strconv.ParseUint(value, 10, 64)
-		if err != nil { // more than fits
-			return most
-		}
-		return time.Duration(min(seconds, uint64(most/time.Second))) * time.Second
-	}
-	date, err := http.ParseTime(value)
-	if err != nil {
-		return 0
-	}
-	return min(max(date.Sub(now), 0), most)
-}
-
-// sleep waits, and reports whether it could: false when the context ended first.
+// sleep waits, and reports false if the context ended first.
 func sleep(ctx context.Context, d time.Duration) bool {
 	if d <= 0 {
 		return ctx.Err() == nil
@@ -312,71 +299,34 @@ func rewind(req *http.Request) (*http.Request, error) {
 	if err != nil {
 		return nil, err
 	}
-	again := req.Clone(req.Context())
-	again.Body = body
-	return again, nil
+	rewound := req.Clone(req.Context())
+	rewound.Body = body
+	return rewound, nil
 }
 
-// log records an attempt. Only what is on this list may be logged: nothing that was sent, and no id.
-func (r *retrier) log(ctx context.Context, state *callState, out outcome, took time.Duration) {
+// log records an attempt. Only what is on this list may be logged: nothing that was sent, and no ID.
+func (r *retrier) log(ctx context.Context, call *callState, last outcome, took time.Duration) {
 	if !r.logger.Enabled(ctx, slog.LevelDebug) {
 		return
 	}
-	op := state.operation
+	op := call.operation
 	attributes := []slog.Attr{
 		slog.String("operation", op.Name),
 		slog.String("method", op.Method),
 		slog.String("path", op.Path),
-		slog.Int("attempt", int(state.attempts.Load())),
+		slog.Int("attempt", int(call.attempts.Load())),
 		slog.Duration("duration", took),
 	}
-	if out.resp != nil {
-		attributes = append(attributes, slog.Int("status", out.resp.StatusCode))
-		if out.resp.StatusCode >= 300 {
-			if id := state.failure(out.resp.StatusCode, nil, bodyOf(out.resp).bytes()).CorrelationID; id != "" {
+	if last.resp != nil {
+		attributes = append(attributes, slog.Int("status", last.resp.StatusCode))
+		if last.resp.StatusCode >= 300 {
+			if id := call.failure(last.resp.StatusCode, nil, bodyOf(last.resp).bytes()).CorrelationID; id != "" {
 				attributes = append(attributes, slog.String("correlation_id", oneLine(id)))
 			}
 		}
 	}
-	if out.err != nil {
-		attributes = append(attributes, slog.String("error", oneLine(cut(out.err.Error()))))
+	if last.err != nil {
+		attributes = append(attributes, slog.String("error", oneLine(cut(last.err.Error()))))
 	}
 	r.logger.LogAttrs(ctx, slog.LevelDebug, "basiq call", attributes...)
-}
-
-// retryBudget keeps an outage from being made worse. Retries that mend their call cost nothing in the end, so that a server
-// that fails now and then is retried for as long as it does; those that mend nothing are paid for by calls that succeed.
-type retryBudget struct {
-	mu sync.Mutex
-	// spent is in tenths of a retry.
-	spent int
-}
-
-const (
-	// budgetSize is how many retries can be spent before any are earned: enough for the callers who are under way when a
-	// connection breaks that they share.
-	budgetSize = 100
-	// budgetTenths is what a call that is answered earns: one retry for ten calls.
-	budgetTenths = 1
-)
-
-func (b *retryBudget) spend() bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.spent+10 > 10*budgetSize {
-		return false
-	}
-	b.spent += 10
-	return true
-}
-
-// earn takes notice of a call that was answered: at the first attempt, or by a retry, which it gets back.
-func (b *retryBudget) earn(retried bool) {
-	earned := budgetTenths
-	if retried {
-		earned += 10
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.spent = max(b.spent-earned, 0)
 }

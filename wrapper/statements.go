@@ -76,7 +76,7 @@ func (s *StatementsService) Upload(ctx context.Context, userID string, statement
 	if err != nil {
 		return nil, invalidInput(op.Name, "statement.Content", err.Error())
 	}
-	return jobIn(s.client.send(ctx, op, func(ctx context.Context) (*http.Response, error) {
+	return startJob(ctx, s.client, op, nil, [2]string{userID}, func(ctx context.Context) (*http.Response, error) {
 		return s.client.raw.CreateStatementWithBody(ctx, api.ID(userID), upload.contentType, upload.body(ctx, s.client.config.uploadClient.Timeout), upload.prepare)
-	}))
+	})
 }

@@ -89,7 +89,12 @@ func (s *TokensService) Get(ctx context.Context, scope Scope) (Token, error) {
 	if err := checkScope("Tokens.Get", scope); err != nil {
 		return Token{}, err
 	}
-	return s.client.tokens.Token(ctx, scope)
+	if ctx == nil {
+		return Token{}, invalidInput("Tokens.Get", "ctx", "nil context")
+	}
+	token, err := s.client.tokens.Token(ctx, scope)
+	token.Expires = token.Expires.Round(0)
+	return token, ownError(ctx, err)
 }
 
 // Create gets a new token from Basiq, whatever the client has in store, and does not keep it. Basiq refuses more than
@@ -110,8 +115,8 @@ func (s *TokensService) Create(ctx context.Context, scope Scope) (Token, error) 
 	if scope.UserID != "" {
 		request.UserID = &scope.UserID
 	}
-	asked := time.Now()
-	answer, err := c.send(ctx, opPostToken, func(ctx context.Context) (*http.Response, error) {
+	sent := time.Now().Round(0) // the wall clock: see newCachedToken
+	answer, err := c.do(ctx, opPostToken, nil, func(ctx context.Context) (*http.Response, error) {
 		return c.raw.PostTokenWithFormdataBody(ctx,
 			&gen.PostTokenParams{BasiqVersion: string(c.config.version)},
 			request)
@@ -124,13 +129,13 @@ func (s *TokensService) Create(ctx context.Context, scope Scope) (Token, error) 
 		return Token{}, err
 	}
 	if token.AccessToken == "" {
-		return Token{}, unreadable(opPostToken, answer.status, nil, errors.New("there is no access_token in it"))
+		return Token{}, unreadable(opPostToken, answer.status, nil, errors.New("missing access_token"))
 	}
 	lifetime := defaultTokenLifetime
 	if token.ExpiresIn > 0 {
 		lifetime = time.Duration(min(token.ExpiresIn, maxTokenSeconds)) * time.Second
 	}
-	return Token{Value: token.AccessToken.Secret(), Expires: asked.Add(lifetime)}, nil
+	return Token{Value: token.AccessToken.Secret(), Expires: sent.Add(lifetime)}, nil
 }
 
 func checkScope(operation string, scope Scope) error {

@@ -3,7 +3,9 @@ package basiq
 import (
 	"context"
 	"iter"
+	"net/http"
 
+	"github.com/basiq-go/basiq-go/api"
 	"github.com/basiq-go/basiq-go/gen"
 )
 
@@ -116,7 +118,9 @@ func (s *TransactionsService) collection(userID string, options []ListOption[Tra
 //
 // Errors: [ErrInvalidInput], [ErrNotFound]. operationId: getTransaction.
 func (s *TransactionsService) Get(ctx context.Context, userID, transactionID string) (*Transaction, error) {
-	return get(ctx, s.client, opGetTransaction, []id{{"userID", userID}, {"transactionID", transactionID}}, transactionIDOf)
+	return get(ctx, s.client, opGetTransaction, []id{{"userID", userID}, {"transactionID", transactionID}}, transactionResource, func(ctx context.Context) (*http.Response, error) {
+		return s.client.raw.GetTransaction(ctx, api.ID(userID), api.ID(transactionID))
+	})
 }
 
-func transactionIDOf(t *Transaction) string { return t.ID }
+var transactionResource = resource[Transaction]{"transaction", func(t *Transaction) (string, string) { return t.Type, t.ID }}

@@ -54,16 +54,18 @@ func (s *UsersService) Create(ctx context.Context, user CreateUser) (*User, erro
 	case user.BusinessIDNo != "" && user.BusinessName == "":
 		return nil, invalidInput(opCreateUser.Name, "user", "give a BusinessName beside the BusinessIDNo")
 	}
-	return userIn(s.client.send(ctx, opCreateUser, func(ctx context.Context) (*http.Response, error) {
+	return create(ctx, s.client, opCreateUser, nil, userResource, func(ctx context.Context) (*http.Response, error) {
 		return s.client.raw.CreateUser(ctx, user)
-	}))
+	})
 }
 
 // Get returns a user, with references to the user's connections and accounts.
 //
 // Errors: [ErrInvalidInput], [ErrNotFound]. operationId: getUser.
 func (s *UsersService) Get(ctx context.Context, userID string) (*User, error) {
-	return get(ctx, s.client, opGetUser, []id{{"userID", userID}}, userIDOf)
+	return get(ctx, s.client, opGetUser, []id{{"userID", userID}}, userResource, func(ctx context.Context) (*http.Response, error) {
+		return s.client.raw.GetUser(ctx, api.ID(userID))
+	})
 }
 
 // Update changes the fields of a user that are given; those that are empty stay as they are, so a field cannot be
@@ -72,15 +74,12 @@ func (s *UsersService) Get(ctx context.Context, userID string) (*User, error) {
 // It is sent again only when it certainly did not arrive. Errors: [ErrInvalidInput] when nothing is given, [ErrNotFound],
 // [ErrBadRequest]. operationId: updateUser.
 func (s *UsersService) Update(ctx context.Context, userID string, change UpdateUser) (*User, error) {
-	if err := checkIDs(opUpdateUser, id{"userID", userID}); err != nil {
-		return nil, err
-	}
 	if change == (UpdateUser{}) {
 		return nil, invalidInput(opUpdateUser.Name, "change", "it is empty; give at least one field")
 	}
-	return userIn(s.client.send(ctx, opUpdateUser, func(ctx context.Context) (*http.Response, error) {
+	return get(ctx, s.client, opUpdateUser, []id{{"userID", userID}}, userResource, func(ctx context.Context) (*http.Response, error) {
 		return s.client.raw.UpdateUser(ctx, api.ID(userID), change)
-	}))
+	})
 }
 
 // Delete deletes a user for good, with all connections and data. Deleting a user that is not there is an error,
@@ -88,15 +87,9 @@ func (s *UsersService) Update(ctx context.Context, userID string, change UpdateU
 //
 // operationId: deleteUser.
 func (s *UsersService) Delete(ctx context.Context, userID string) error {
-	return carryOut(ctx, s.client, opDeleteUser, []id{{"userID", userID}})
+	return doNoContent(ctx, s.client, opDeleteUser, []id{{"userID", userID}}, func(ctx context.Context) (*http.Response, error) {
+		return s.client.raw.DeleteUser(ctx, api.ID(userID))
+	})
 }
 
-// userIn decodes an answer that is a user.
-func userIn(answer answer, err error) (*User, error) {
-	if err != nil {
-		return nil, err
-	}
-	return readThing(answer, userIDOf)
-}
-
-func userIDOf(u *User) string { return u.ID }
+var userResource = resource[User]{"user", func(u *User) (string, string) { return u.Type, u.ID }}

@@ -403,7 +403,7 @@ func leaveAlone(err error) (time.Duration, bool) {
 		return paused.RetryAfter, true
 	}
 	answer, ok := errors.AsType[*Error](err)
-	if !ok || !wantsPause(answer.StatusCode, answer.RetryAfter) {
+	if !ok || !throttles(answer.StatusCode, answer.RetryAfter) {
 		return 0, false
 	}
 	return answer.RetryAfter, true

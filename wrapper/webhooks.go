@@ -116,7 +116,7 @@ func (s *WebhooksService) Create(ctx context.Context, webhook CreateWebhook) (*W
 	if err := checkWebhookURL(opAddWebhook, webhook.URL); err != nil {
 		return nil, err
 	}
-	return webhookIn(s.client.send(ctx, opAddWebhook, func(ctx context.Context) (*http.Response, error) {
+	return webhookOf(create(ctx, s.client, opAddWebhook, nil, webhookResource, func(ctx context.Context) (*http.Response, error) {
 		return s.client.raw.AddWebhook(ctx, webhook)
 	}))
 }
@@ -125,7 +125,9 @@ func (s *WebhooksService) Create(ctx context.Context, webhook CreateWebhook) (*W
 //
 // Errors: [ErrInvalidInput], [ErrNotFound], [ErrWrongAPIVersion]. operationId: getWebhook.
 func (s *WebhooksService) Get(ctx context.Context, webhookID string) (*Webhook, error) {
-	return webhookIn(s.client.ask(ctx, opGetWebhook, []id{{"webhookID", webhookID}}, "", ""))
+	return webhookOf(get(ctx, s.client, opGetWebhook, []id{{"webhookID", webhookID}}, webhookResource, func(ctx context.Context) (*http.Response, error) {
+		return s.client.raw.GetWebhook(ctx, api.ID(webhookID))
+	}))
 }
 
 // Update changes a webhook. The answer has its Secret; whether that is another one then is not documented, so store it.
@@ -133,13 +135,10 @@ func (s *WebhooksService) Get(ctx context.Context, webhookID string) (*Webhook, 
 // It is sent again only when it certainly did not arrive. Errors: as [WebhooksService.Create], and [ErrNotFound].
 // operationId: updateWebhook.
 func (s *WebhooksService) Update(ctx context.Context, webhookID string, change UpdateWebhook) (*Webhook, error) {
-	if err := checkIDs(opUpdateWebhook, id{"webhookID", webhookID}); err != nil {
-		return nil, err
-	}
 	if err := checkWebhookURL(opUpdateWebhook, change.URL); err != nil {
 		return nil, err
 	}
-	return webhookIn(s.client.send(ctx, opUpdateWebhook, func(ctx context.Context) (*http.Response, error) {
+	return webhookOf(get(ctx, s.client, opUpdateWebhook, []id{{"webhookID", webhookID}}, webhookResource, func(ctx context.Context) (*http.Response, error) {
 		return s.client.raw.UpdateWebhook(ctx, api.ID(webhookID), change)
 	}))
 }
@@ -149,7 +148,9 @@ func (s *WebhooksService) Update(ctx context.Context, webhookID string, change U
 //
 // Errors: [ErrInvalidInput], [ErrNotFound], [ErrWrongAPIVersion]. operationId: deleteWebhook.
 func (s *WebhooksService) Delete(ctx context.Context, webhookID string) error {
-	return carryOut(ctx, s.client, opDeleteWebhook, []id{{"webhookID", webhookID}})
+	return doNoContent(ctx, s.client, opDeleteWebhook, []id{{"webhookID", webhookID}}, func(ctx context.Context) (*http.Response, error) {
+		return s.client.raw.DeleteWebhook(ctx, api.ID(webhookID))
+	})
 }
 
 // Messages returns the messages to a webhook that satisfy all filters, without their attempts, from all pages; see
@@ -179,7 +180,9 @@ func (s *WebhooksService) messages(webhookID string, options []ListOption[Webhoo
 //
 // Errors: [ErrInvalidInput], [ErrNotFound], [ErrWrongAPIVersion]. operationId: getWebhookMessage.
 func (s *WebhooksService) Message(ctx context.Context, webhookID, messageID string) (*WebhookMessage, error) {
-	return get(ctx, s.client, opGetWebhookMessage, []id{{"webhookID", webhookID}, {"messageID", messageID}}, messageIDOf)
+	return get(ctx, s.client, opGetWebhookMessage, []id{{"webhookID", webhookID}, {"messageID", messageID}}, messageResource, func(ctx context.Context) (*http.Response, error) {
+		return s.client.raw.GetWebhookMessage(ctx, api.ID(webhookID), api.ID(messageID))
+	})
 }
 
 // SendTest has a test message of an event type sent to the application's webhooks.
@@ -191,11 +194,9 @@ func (s *WebhooksService) SendTest(ctx context.Context, message WebhookTestMessa
 	if message.EventTypeID == "" {
 		return invalidInput(opTestMessage.Name, "message", "give an EventTypeID")
 	}
-	answer, err := s.client.send(ctx, opTestMessage, func(ctx context.Context) (*http.Response, error) {
+	return doNoContent(ctx, s.client, opTestMessage, nil, func(ctx context.Context) (*http.Response, error) {
 		return s.client.raw.TestMessage(ctx, message)
 	})
-	answer.body.release()
-	return err
 }
 
 // checkWebhookURL refuses a URL that is not https: the documents show no other, and events should not travel in the clear.
@@ -208,11 +209,7 @@ func checkWebhookURL(op *Operation, address string) error {
 }
 
 // webhookIn decodes an answer that is a webhook.
-func webhookIn(answer answer, err error) (*Webhook, error) {
-	if err != nil {
-		return nil, err
-	}
-	webhook, err := readThing(answer, webhookIDOf)
+func webhookOf(webhook *gen.Webhook, err error) (*Webhook, error) {
 	if err != nil {
 		return nil, err
 	}
@@ -226,5 +223,7 @@ func newWebhook(webhook *gen.Webhook) *Webhook {
 	return &Webhook{Webhook: *webhook, Secret: secret}
 }
 
-func webhookIDOf(w *gen.Webhook) string    { return w.ID }
-func messageIDOf(m *WebhookMessage) string { return m.ID }
+
+var messageResource = resource[WebhookMessage]{"", func(m *WebhookMessage) (string, string) { return "", m.ID }}
+
+var webhookResource = resource[gen.Webhook]{"webhook", func(w *gen.Webhook) (string, string) { return w.Type, w.ID }}

@@ -1,0 +1,82 @@
+package basiq
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// attempt is the context of one attempt of a call, and records what was sent in it. Each attempt has its own record, so
+// that a request which middleware left running cannot change the record of a later attempt.
+type attempt struct {
+	context.Context //nolint:containedctx // an attempt is a context
+
+	mu sync.Mutex
+	// ended is set when the attempt's outcome is known to the retrier. Nothing is sent in its name afterwards.
+	ended bool
+	// sent is set once a request was handed to the http.Client.
+	sent bool
+	// unrefuted counts the requests that may have been carried out: those in flight, and those whose outcome does not
+	// prove the opposite.
+	unrefuted int
+	// permitted is set while a rate limit permit is held that no request has used.
+	permitted bool
+	// waited is how long requests inside the attempt waited for the rate limit or a token.
+	waited time.Duration
+}
+
+// Value returns the attempt itself under its key.
+func (a *attempt) Value(key any) any {
+	if key == attemptKey {
+		return a
+	}
+	return a.Context.Value(key)
+}
+
+func attemptFrom(ctx context.Context) *attempt {
+	a, _ := ctx.Value(attemptKey).(*attempt)
+	return a
+}
+
+// begin records that a request is about to be handed to the http.Client. It reports false if the attempt has ended.
+func (a *attempt) begin() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.ended {
+		return false
+	}
+	a.sent = true
+	a.unrefuted++
+	return true
+}
+
+// refute records that a request was certainly not carried out.
+func (a *attempt) refute() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.unrefuted--
+}
+
+// end ends the attempt. It reports whether anything was sent, and whether any of it may have been carried out.
+func (a *attempt) end() (sent, maybeApplied bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.ended = true
+	return a.sent, a.unrefuted > 0
+}
+
+// usePermit reports whether a rate limit permit is held, and uses it.
+func (a *attempt) usePermit() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	permitted := a.permitted
+	a.permitted = false
+	return permitted
+}
+
+// addWait records a wait inside the attempt.
+func (a *attempt) addWait(d time.Duration) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.waited += d
+}

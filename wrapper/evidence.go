@@ -1,0 +1,99 @@
+package basiq
+
+import (
+	"crypto/tls"
+	"errors"
+	"net"
+	"net/http"
+	"regexp"
+	"slices"
+)
+
+// PassThrough is implemented by a RoundTripper that hands each request to one other RoundTripper, at most once and with
+// the request's context, such as one that adds a header or records a trace. A [Client] takes an error as proof that a
+// request was not sent only from an *http.Transport, or from what wraps one in PassThroughs: any other RoundTripper may
+// have sent the request twice, or elsewhere, and a create is then not retried after any error.
+type PassThrough interface {
+	http.RoundTripper
+
+	// PassThrough returns the RoundTripper that requests are handed to.
+	PassThrough() http.RoundTripper
+}
+
+// knownTransport returns the *http.Transport that requests go to, or nil if they may go elsewhere.
+func knownTransport(roundTripper http.RoundTripper) *http.Transport {
+	for range 16 { // more is a loop
+		switch known := roundTripper.(type) {
+		case nil:
+			roundTripper = http.DefaultTransport
+		case *http.Transport:
+			return known
+		case PassThrough:
+			roundTripper = known.PassThrough()
+		default:
+			return nil
+		}
+	}
+	return nil
+}
+
+// refuted reports whether there is proof that the request was not carried out.
+func (x *exchange) refuted(resp *http.Response, err error) bool {
+	if err == nil {
+		return resp.StatusCode >= 400 && resp.StatusCode < 500 && resp.StatusCode != http.StatusRequestTimeout
+	}
+	if x.transport == nil {
+		return false
+	}
+	if !x.got.Load() {
+		return x.asked.Load() || x.proxyFails(err)
+	}
+	return isUnprocessed(err) || isHandshakeAlert(err)
+}
+
+// proxyFails reports whether err is that of the transport's Proxy function, which net/http calls before anything else and
+// does not mark.
+func (x *exchange) proxyFails(err error) bool {
+	if x.transport.Proxy == nil {
+		return false
+	}
+	_, proxyErr := x.transport.Proxy(x.wire)
+	return proxyErr != nil && withoutURL(err).Error() == proxyErr.Error()
+}
+
+// unprocessed matches the errors with which net/http reports that an HTTP/2 server did not process a request: a stream
+// that was refused, or one after the last that a GOAWAY names.
+var unprocessed = regexp.MustCompile(`^(http2: Transport: cannot retry err \[)?` +
+	`(stream error: stream ID \d+; REFUSED_STREAM(; received from peer)?|http2: Transport received Server's graceful shutdown GOAWAY)` +
+	`(\] after Request\.Body was written; define Request\.GetBody to avoid this error)?$`)
+
+func isUnprocessed(err error) bool { return unprocessed.MatchString(withoutURL(err).Error()) }
+
+// handshakeAlerts are the TLS alerts of a server that rejects the client. With TLS 1.3 they arrive after the client has
+// finished its part of the handshake, and sent its request.
+var handshakeAlerts = []tls.AlertError{
+	40,  // handshake_failure
+	42,  // bad_certificate
+	43,  // unsupported_certificate
+	44,  // certificate_revoked
+	45,  // certificate_expired
+	46,  // certificate_unknown
+	48,  // unknown_ca
+	49,  // access_denied
+	70,  // protocol_version
+	71,  // insufficient_security
+	112, // unrecognized_name
+	116, // certificate_required
+	120, // no_application_protocol
+}
+
+// isHandshakeAlert reports whether err is a TLS alert with which the server rejects the client.
+func isHandshakeAlert(err error) bool {
+	alert, ok := errors.AsType[tls.AlertError](err)
+	return ok && slices.Contains(handshakeAlerts, alert)
+}
+
+func isHTTP2(conn net.Conn) bool {
+	secure, ok := conn.(*tls.Conn)
+	return ok && secure.ConnectionState().NegotiatedProtocol == "h2"
+}

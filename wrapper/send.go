@@ -1,0 +1,193 @@
+package basiq
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+// sender is the innermost stage of the chain: it waits for the rate limit, hands requests to the http.Client and finds out
+// whether they may have been carried out.
+type sender struct {
+	client, uploads http.Client
+	// The clients' own Timeouts. net/http would spend a goroutine and two timers on each.
+	timeout, uploadTimeout time.Duration
+	limiter                Limiter
+	// accept and userAgent are headers, ready for every request.
+	accept, userAgent []string
+	// http1 is set while the last response came over HTTP/1.
+	http1 atomic.Bool
+}
+
+// newSender returns a sender that uses the caller's client with one difference: it follows no redirects. The API has
+// none, and net/http would send a body with a bank's password on to any host, and turn a DELETE into a GET whose 200
+// looks like success.
+func newSender(config config) *sender {
+	s := &sender{
+		client: *config.httpClient, uploads: *config.uploadClient, limiter: config.limiter,
+		accept: []string{mediaJSON}, userAgent: []string{config.userAgent()},
+		timeout: config.httpClient.Timeout, uploadTimeout: config.uploadClient.Timeout,
+	}
+	for _, client := range []*http.Client{&s.client, &s.uploads} {
+		client.Timeout = 0
+		client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	}
+	return s
+}
+
+var errAttemptEnded = errors.New("the attempt that the request belongs to has ended")
+
+// send sends a copy of req with the authorization, or with none. The response refers to req and not to the copy, because
+// middleware and callers of Raw get it.
+func (s *sender) send(req *http.Request, call *callState, record *attempt, authorization []string) (*http.Response, error) {
+	ctx := req.Context()
+	if err := s.waitForLimit(ctx, record); err != nil {
+		closeBody(req)
+		return nil, err
+	}
+	if !record.begin() {
+		closeBody(req)
+		return nil, errAttemptEnded
+	}
+	client, timeout := &s.client, s.timeout
+	if call.operation == opCreateStatement {
+		client, timeout = &s.uploads, s.uploadTimeout
+	}
+	x := &exchange{ctx: ctx, timeout: timeout, transport: knownTransport(client.Transport)}
+	x.wire = s.wireRequest(req, call, x, authorization)
+	resp, err := client.Do(x.wire)
+	if x.refuted(resp, err) {
+		record.refute()
+	}
+	if err != nil {
+		err = x.explain(nameProxyError(err))
+	}
+	if resp != nil {
+		s.http1.Store(resp.ProtoMajor == 1)
+		resp.Request = req
+		x.body, resp.Body = resp.Body, x
+		if resp.Body == nil { // as a transport of the caller's may leave it
+			x.body = http.NoBody
+		}
+	} else {
+		x.cancel()
+	}
+	if err != nil || resp.StatusCode >= 300 {
+		hide := redactorOf(x.wire)
+		call.redactor.Store(&hide)
+	}
+	return resp, err
+}
+
+// waitForLimit waits until the rate limit allows a request, unless the retrier has waited already.
+func (s *sender) waitForLimit(ctx context.Context, record *attempt) error {
+	if s.limiter == nil || record.usePermit() {
+		return nil
+	}
+	start := time.Now()
+	err := limit(ctx, s.limiter)
+	record.addWait(time.Since(start))
+	return err
+}
+
+// limit waits until limiter allows a request.
+func limit(ctx context.Context, limiter Limiter) error {
+	if err := limiter.Wait(ctx); err != nil {
+		return fmt.Errorf("rate limit: %w", ownError(ctx, err))
+	}
+	return nil
+}
+
+// wireRequest returns the request as it goes to the http.Client.
+func (s *sender) wireRequest(req *http.Request, call *callState, x *exchange, authorization []string) *http.Request {
+	x.bounded, x.cancel = context.WithTimeout(x.ctx, x.timeout)
+	x.trace.GetConn = func(string) { x.asked.Store(true) }
+	x.trace.GotConn = func(info httptrace.GotConnInfo) {
+		x.got.Store(true)
+		x.conn.Store(&info.Conn)
+	}
+	wire := req.WithContext(httptrace.WithClientTrace(x.bounded, &x.trace))
+	wire.Header = s.header(req.Header, authorization)
+	if !call.operation.Repeatable() && !s.http1.Load() {
+		// On HTTP/2 net/http replays a request that it can rewind after RST_STREAM with PROTOCOL_ERROR, which does not
+		// prove that the server ignored it (golang.org/issue/47635). The retrier retries what is proven to be unprocessed.
+		wire.GetBody = nil
+		if wire.Body == nil || wire.Body == http.NoBody {
+			wire.Body = io.NopCloser(strings.NewReader(""))
+		}
+	}
+	return wire
+}
+
+// header returns the headers of a request on the wire. The values are shared with other requests and never written to.
+func (s *sender) header(given http.Header, authorization []string) http.Header {
+	header := make(http.Header, len(given)+3)
+	maps.Copy(header, given)
+	delete(header, "Authorization")
+	if authorization != nil {
+		header["Authorization"] = authorization
+	}
+	if given.Get("Accept") == "" { // a document has another media type
+		header["Accept"] = s.accept
+	}
+	header["User-Agent"] = s.userAgent
+	return header
+}
+
+// exchange is one request on the wire, and the body of its response.
+type exchange struct {
+	ctx, bounded context.Context //nolint:containedctx // it lives as long as the request
+	cancel       context.CancelFunc
+	timeout      time.Duration
+	// transport is nil if the http.Client's transport is not one whose behavior is known.
+	transport *http.Transport
+	wire      *http.Request
+	body      io.ReadCloser
+
+	trace      httptrace.ClientTrace
+	asked, got atomic.Bool
+	conn       atomic.Pointer[net.Conn]
+}
+
+// explain returns the error of a request without what belongs to others: the URL, secrets, and the cause with which a
+// context was canceled.
+func (x *exchange) explain(err error) error {
+	switch {
+	case x.ctx.Err() != nil:
+		return endedError(x.ctx)
+	case x.bounded.Err() != nil:
+		return timeoutError(x.timeout)
+	}
+	return sanitizeError(err, redactorOf(x.wire), x.got.Load() || x.transport == nil)
+}
+
+// Read reads the response's body.
+func (x *exchange) Read(p []byte) (int, error) {
+	n, err := x.body.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		err = x.explain(err)
+	}
+	return n, err
+}
+
+// Close closes the response's body and ends the time that the request has.
+func (x *exchange) Close() error {
+	defer x.cancel()
+	return x.body.Close()
+}
+
+// closeConn closes the connection that an HTTP/1 response came from. On HTTP/2 other requests share it, and responses
+// cannot be mixed up.
+func (x *exchange) closeConn() {
+	if conn := x.conn.Load(); conn != nil && *conn != nil && !isHTTP2(*conn) {
+		_ = (*conn).Close()
+	}
+}
