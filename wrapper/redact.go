@@ -48,10 +48,10 @@ func newRedactor(secrets ...string) redactor {
 	return strings.NewReplacer(pairs...).Replace
 }
 
-// redactorOf returns a redactor for what a request carried: its credential, and the secrets in its body. They are looked for
-// with the first text and not before, since most requests that fail are sent again, and leave no error.
-func redactorOf(req *http.Request) redactor {
-	secrets := sync.OnceValue(func() []string { return secretsOf(req) })
+// redactorOf returns a redactor for what a request carried: its authorization, and the secrets in its body. They are read
+// with the first text and not before, because most requests that fail are retried and leave no error.
+func redactorOf(req *http.Request, authorization []string) redactor {
+	secrets := sync.OnceValue(func() []string { return secretsOf(req, authorization) })
 	hide := sync.OnceValue(func() redactor { return newRedactor(secrets()...) })
 	return func(text string) string {
 		// No form of a secret is shorter than the secret: most texts need no further look.
@@ -62,10 +62,12 @@ func redactorOf(req *http.Request) redactor {
 	}
 }
 
-func secretsOf(req *http.Request) []string {
+func secretsOf(req *http.Request, authorization []string) []string {
 	var secrets []string
-	if _, credential, _ := strings.Cut(req.Header.Get("Authorization"), " "); len(credential) >= shortestCredential {
-		secrets = append(secrets, credential)
+	for _, value := range authorization {
+		if _, credential, _ := strings.Cut(value, " "); len(credential) >= shortestCredential {
+			secrets = append(secrets, credential)
+		}
 	}
 	var sent struct {
 		LoginID, Password, SecondaryLoginID, SecurityCode, UserToken api.WireSecret

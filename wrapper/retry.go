@@ -57,6 +57,7 @@ func (r *retrier) Do(req *http.Request) (*http.Response, error) {
 	for {
 		record, err := r.prepare(ctx, call)
 		if err != nil {
+			closeBody(req)
 			return r.heldBack(ctx, call, last, err)
 		}
 		if last.resp != nil {

@@ -61,7 +61,7 @@ func (s *sender) send(req *http.Request, call *callState, record *attempt, autho
 	if call.operation == opCreateStatement {
 		client, timeout = &s.uploads, s.uploadTimeout
 	}
-	x := &exchange{ctx: ctx, timeout: timeout, transport: knownTransport(client.Transport)}
+	x := &exchange{ctx: ctx, timeout: timeout, transport: knownTransport(client.Transport), hide: redactorOf(req, authorization)}
 	x.wire = s.wireRequest(req, call, x, authorization)
 	resp, err := client.Do(x.wire)
 	if x.refuted(resp, err) {
@@ -81,8 +81,7 @@ func (s *sender) send(req *http.Request, call *callState, record *attempt, autho
 		x.cancel()
 	}
 	if err != nil || resp.StatusCode >= 300 {
-		hide := redactorOf(x.wire)
-		call.redactor.Store(&hide)
+		call.redactor.Store(&x.hide)
 	}
 	return resp, err
 }
@@ -150,6 +149,7 @@ type exchange struct {
 	// transport is nil if the http.Client's transport is not one whose behavior is known.
 	transport *http.Transport
 	wire      *http.Request
+	hide      redactor
 	body      io.ReadCloser
 
 	trace      httptrace.ClientTrace
@@ -166,7 +166,7 @@ func (x *exchange) explain(err error) error {
 	case x.bounded.Err() != nil:
 		return timeoutError(x.timeout)
 	}
-	return sanitizeError(err, redactorOf(x.wire), x.got.Load() || x.transport == nil)
+	return sanitizeError(err, x.hide, x.got.Load() || x.transport == nil)
 }
 
 // Read reads the response's body.
