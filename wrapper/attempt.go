@@ -57,12 +57,12 @@ func (a *attempt) refute() {
 	a.unrefuted--
 }
 
-// end ends the attempt. It reports whether anything was sent, and whether any of it may have been carried out.
-func (a *attempt) end() (sent, maybeApplied bool) {
+// end ends the attempt and adds to its outcome what was recorded.
+func (a *attempt) end(out *outcome) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.ended = true
-	return a.sent, a.unrefuted > 0
+	out.sent, out.maybeApplied, out.waited = a.sent, a.unrefuted > 0, a.waited
 }
 
 // usePermit reports whether a rate limit permit is held, and uses it.

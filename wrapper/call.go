@@ -54,8 +54,11 @@ type callState struct {
 
 // Value returns the state itself under its key.
 func (s *callState) Value(key any) any {
-	if key == callKey {
+	switch key {
+	case callKey:
 		return s
+	case onceKey: // is about this call, and not about those that middleware or a TokenSource makes for it
+		return nil
 	}
 	return s.Context.Value(key)
 }
@@ -189,6 +192,7 @@ func read[T any](answer answer) (*T, error) {
 	defer answer.body.release()
 	value := new(T)
 	if err := decode(answer.body.bytes(), value); err != nil {
+		answer.body.closeConn()
 		return nil, unreadable(answer.op, answer.status, answer.body.bytes(), err)
 	}
 	return value, nil

@@ -176,11 +176,15 @@ func parseEndpoint(option, text, example string) (*url.URL, error) {
 	return u, nil
 }
 
-// WithHTTPClient sets the client that sends the requests. It is never changed: its Timeout bounds one attempt, its
-// Transport is the place for tracing, proxies and certificates. Only its CheckRedirect is not asked: redirects are not
-// followed, because the API has none, and are an [Error] with their status. By default, and with a client whose Timeout is
-// 0, an attempt has 30 s, and one of [StatementsService.Upload] ten minutes. A transport that allows TLS below 1.2 is
-// [ErrInvalidInput].
+// WithHTTPClient sets the client that sends the requests. It is never changed: its Timeout bounds one attempt, and its
+// Transport is the place for tracing, proxies and certificates. Only its CheckRedirect is not used: redirects are not
+// followed, because the API has none, and are returned as an [Error] with their status. By default, and with a client whose
+// Timeout is 0, an attempt has 30 s, and one of [StatementsService.Upload] ten minutes. A transport that allows TLS below
+// 1.2 is [ErrInvalidInput].
+//
+// Start from [NewTransport] rather than from an empty http.Transport: without HTTP/2 pings (http.HTTP2Config) a connection
+// that died silently is used until TCP gives up. A RoundTripper that wraps a transport should implement [PassThrough] where
+// that is true; otherwise a create is not retried even if the connection was refused.
 func WithHTTPClient(client *http.Client) Option {
 	return func(c *config) error {
 		if client == nil {
@@ -194,19 +198,22 @@ func WithHTTPClient(client *http.Client) Option {
 	}
 }
 
-// Limiter has a request wait until a quota allows it. [golang.org/x/time/rate.Limiter] is one; another can share a quota
-// among processes. It must be safe for use by many goroutines at once.
+// A Limiter delays requests to stay within a rate limit. [golang.org/x/time/rate.Limiter] implements it; implement your own
+// to share a limit between processes. [CallFromContext] returns the call that waits. It must be safe for concurrent use.
 type Limiter interface {
-	// Wait returns when a request may be sent, or an error when it may not be: because ctx has ended, or would before.
+	// Wait returns when a request may be sent, or an error if it may not be sent, because ctx has ended or would end before.
 	Wait(ctx context.Context) error
 }
 
-// WithRateLimit has every request wait for limiter before it is sent, retries and requests for tokens included:
+// WithRateLimit makes every request wait for limiter before it is sent, retries and token requests included:
 //
 //	basiq.WithRateLimit(rate.NewLimiter(20, 10)) // at most 20 a second, 10 at once
 //
-// It is for those who know the quota that they have with Basiq, whose limits are not published but for tokens. By default
-// nothing waits, until Basiq answers 429. When limiter returns an error the request is not sent, and the call ends with it.
+// Use it if you know the quota that you have with Basiq: only that of token requests is published. By default nothing
+// waits until Basiq responds with 429. If limiter returns an error, the request is not sent and the call ends with it.
+//
+// The wait comes before the attempt: middleware, the logger's duration and the attempt's timeout do not include it. Only a
+// request that is sent again inside an attempt, because its token was rejected or by middleware, waits inside it.
 func WithRateLimit(limiter Limiter) Option {
 	return func(c *config) error {
 		if limiter == nil {
@@ -254,8 +261,10 @@ func WithMiddleware(middleware ...Middleware) Option {
 	}
 }
 
-// WithLogger logs every attempt at level debug: operation, method, path template, attempt, status, duration, correlation
-// id, and the transport's error without the URL. No id of a person, header or body is logged. By default nothing is.
+// WithLogger logs every attempt at level debug: operation, method, path template, attempt, status, duration without any
+// waiting, correlation ID, and the transport's error without the URL. Fields of a response that are not of the documented
+// kind are logged at level warn, by their path. IDs of people, headers and bodies are never logged. By default nothing is
+// logged.
 func WithLogger(logger *slog.Logger) Option {
 	return func(c *config) error {
 		if logger == nil {

@@ -39,6 +39,8 @@ type outcome struct {
 	err error
 	// sent is set if a request was handed to the http.Client, maybeApplied if it may have been carried out.
 	sent, maybeApplied bool
+	// waited is how long requests inside the attempt waited for the rate limit or a token.
+	waited time.Duration
 }
 
 // Do sends req and returns the last attempt's response, with its body in memory, or its error.
@@ -66,7 +68,7 @@ func (r *retrier) Do(req *http.Request) (*http.Response, error) {
 		call.attempts.Add(1)
 		start := time.Now()
 		last = r.attempt(req, call, record)
-		r.log(ctx, call, last, time.Since(start)-record.waited)
+		r.log(ctx, call, last, time.Since(start)-last.waited)
 
 		delay, retry := r.nextDelay(req, call, last)
 		call.maybeApplied = call.maybeApplied || last.maybeApplied
@@ -126,7 +128,7 @@ func (r *retrier) attempt(req *http.Request, call *callState, record *attempt) (
 		return outcome{err: endedError(req.Context())}
 	}
 	defer func() {
-		out.sent, out.maybeApplied = record.end()
+		record.end(&out)
 		out.err = ownError(req.Context(), out.err)
 	}()
 	resp, err := r.next.Do(req.WithContext(record)) //nolint:contextcheck // the record is the attempt's context

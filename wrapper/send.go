@@ -43,6 +43,8 @@ func newSender(config config) *sender {
 	return s
 }
 
+var noCache = []string{"no-cache"}
+
 var errAttemptEnded = errors.New("the attempt that the request belongs to has ended")
 
 // send sends a copy of req with the authorization, or with none. The response refers to req and not to the copy, because
@@ -115,6 +117,9 @@ func (s *sender) wireRequest(req *http.Request, call *callState, x *exchange, au
 	}
 	wire := req.WithContext(httptrace.WithClientTrace(x.bounded, &x.trace))
 	wire.Header = s.header(req.Header, authorization)
+	if call.operation == opGetJob || call.operation == opPostToken {
+		wire.Header["Cache-Control"] = noCache // a cached job would never end, and a cached token expires unnoticed
+	}
 	if !call.operation.Repeatable() && !s.http1.Load() {
 		// On HTTP/2 net/http replays a request that it can rewind after RST_STREAM with PROTOCOL_ERROR, which does not
 		// prove that the server ignored it (golang.org/issue/47635). The retrier retries what is proven to be unprocessed.
