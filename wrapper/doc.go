@@ -29,9 +29,8 @@
 //		Password:      basiq.NewSecret("hooli2016"),
 //	})
 //
-// Make one [Client] and keep it. It holds the access tokens, which it fetches with the first call, renews before they
-// end, and replaces when Basiq refuses one. Tokens that have expired are refused with 403 "Token has expired", and those
-// that are not known with 401; either is mended by one new token and one more attempt.
+// Make one [Client] and keep it. It holds the access tokens. It requests one with the first call, renews it before it
+// expires, and replaces it if Basiq rejects it, with 403 "Token has expired" or with 401.
 //
 // Creating and updating connections with bank credentials needs tokens of API 2.1. With API 3.0, the default of [New],
 // users connect on Basiq's consent page: send their browser to [ConsentsService.PageURL], read where it comes back with
@@ -124,35 +123,40 @@
 //
 // # Retries
 //
-// A call is sent again, up to four times in all, when sending again may mend the failure and cannot do harm. What can do
-// harm is known of each operation, see [Operation.Repeatable]:
+// A call makes up to four attempts if the failure may be temporary and a retry is safe. Whether it is safe depends on the
+// operation, see [Operation.Repeatable]:
 //
-//   - Reads, deletes of what has an id, refreshes and requests for tokens are sent again after timeouts, resets, 408 and
-//     5xx. A delete that is sent again and finds nothing has succeeded.
-//   - Creates, updates, purges, uploads and MFA answers are sent again only when the request certainly did not reach
-//     Basiq. Banks lock logins that are tried too often.
-//   - Every call is sent again after 429.
+//   - Reads, deletes of what has an ID, refreshes and token requests are retried after timeouts, resets, 408 and 5xx. A
+//     delete that was retried and finds nothing has succeeded.
+//   - Creates, updates, purges, uploads and MFA answers are retried only if there is proof that Basiq did not carry out the
+//     request. Banks lock logins that are tried too often. Proof comes from an http.Transport; see [PassThrough].
+//   - Every call is retried after 429, 421 and 425, with which a request is refused unread.
 //
-// [MayHaveBeenDone] says of an error whether Basiq may have carried out the call all the same.
+// Failures that no retry changes are not retried: a host name that does not exist, a certificate or TLS version that is
+// rejected, a proxy that wants credentials ([ErrProxyAuth]).
 //
-// Waits between attempts are drawn at random and grow; Retry-After is obeyed, or, where it asks for more than
-// [Retry].MaxDelay, the call ends at once. Every wait ends with the call's context. Retries that mend nothing are limited to
-// a tenth of the calls that are answered, once the first hundred are spent: an outage is not made worse.
+// [MayHaveBeenDone] reports whether Basiq may have carried out a call that returned an error.
 //
-// RELIABILITY.md, beside this package's source, has a table of what becomes of each operation under each failure.
+// The delay between attempts is random and grows. Retry-After is obeyed; if it asks for more than [Retry].MaxDelay, the
+// call ends at once. Every wait ends with the call's context. An error holds the context's error but never its cause
+// (context.Cause), which may be the error of another call.
+//
+// RELIABILITY.md, beside this package's source, has a table of what each operation does under each failure.
 //
 // # Limits
 //
-// When Basiq answers one call with 429, or with 503 and Retry-After, the other calls of that operation wait too, or end
-// with a [PausedError] where they cannot. [WithRateLimit] keeps to a quota that is known. However many calls there are, and
-// whatever goes wrong, a client asks for fewer tokens than half of what Basiq allows an address; a key that is refused, or
-// a token service that is down, is asked about less and less often, once a minute in the end.
+// If Basiq responds to a call with 429, or with 503 and Retry-After, the other calls of that operation wait too, or end with
+// a [PausedError] if they cannot. [WithRateLimit] sets a rate limit of your own. Retries that do not help their calls are
+// limited to a tenth of the calls that get a response, once the first hundred are spent, so that an outage is not
+// multiplied. However many calls there are, a client makes at most 700 token requests in five minutes, of the 1,500 that
+// Basiq allows an address. The comment at the top of throttle.go describes what these limits do together.
 //
-// # Hooks, logs, secrets
+// # Middleware, logs, secrets
 //
-// Each call passes through retries, then the hooks of [WithMiddleware], then authorization, then the http.Client of
-// [WithHTTPClient]: hooks run once for each attempt and see no token. [WithLogger] logs attempts without ids, headers or
-// bodies. Secrets are of a type that prints, logs and marshals as "[redacted]".
+// Each call passes these stages: retries, with throttling and the rate limit before each attempt; the middleware of
+// [WithMiddleware]; authorization; the http.Client of [WithHTTPClient]. Middleware runs once per attempt and sees no token.
+// [CallFromContext] returns the call in middleware, in a [Limiter], in a [TokenSource] and in a transport. [WithLogger] logs
+// attempts without IDs, headers or bodies. Secrets are of a type that prints, logs and marshals as "[redacted]".
 //
 // # Webhooks
 //
