@@ -49,27 +49,21 @@ func (s *AffordabilityService) Create(ctx context.Context, userID string, reques
 	if err := checkSummary(opPostAffordability, request); err != nil {
 		return nil, err
 	}
-	return createSummary(ctx, s.client, opPostAffordability, userID, affordabilityResource, func(ctx context.Context) (*http.Response, error) {
-		return s.client.raw.PostAffordability(ctx, api.ID(userID), request)
-	})
+	return createSummary(ctx, s.client, opPostAffordability, userID, affordabilityResource, sendTo(s.client.raw.PostAffordability, userID, request))
 }
 
 // Get returns a summary.
 //
 // Errors: [ErrInvalidInput], [ErrNotFound]. operationId: getAffordability.
 func (s *AffordabilityService) Get(ctx context.Context, userID, snapshotID string) (*Affordability, error) {
-	return get(ctx, s.client, opGetAffordability, []id{{"userID", userID}, {"snapshotID", snapshotID}}, affordabilityResource, func(ctx context.Context) (*http.Response, error) {
-		return s.client.raw.GetAffordability(ctx, api.ID(userID), api.ID(snapshotID))
-	})
+	return get(ctx, s.client, opGetAffordability, []id{{"userID", userID}, {"snapshotID", snapshotID}}, affordabilityResource, by2(s.client.raw.GetAffordability, userID, snapshotID))
 }
 
 // PDF returns a summary as a PDF document, in memory.
 //
 // Errors: as [AffordabilityService.Get], and [ErrResponseTooLarge]. operationId: getAffordability.
 func (s *AffordabilityService) PDF(ctx context.Context, userID, snapshotID string) ([]byte, error) {
-	return getDocument(ctx, s.client, opGetAffordability, []id{{"userID", userID}, {"snapshotID", snapshotID}}, mediaPDF, func(ctx context.Context) (*http.Response, error) {
-		return s.client.raw.GetAffordability(ctx, api.ID(userID), api.ID(snapshotID), accept(mediaPDF))
-	})
+	return getDocument(ctx, s.client, opGetAffordability, []id{{"userID", userID}, {"snapshotID", snapshotID}}, mediaPDF, by2(s.client.raw.GetAffordability, userID, snapshotID, accept(mediaPDF)))
 }
 
 // Transactions returns the transactions that a summary is made of, from all pages; of the options, only [PageSize] is

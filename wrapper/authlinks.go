@@ -3,9 +3,7 @@ package basiq
 import (
 	"context"
 	"errors"
-	"net/http"
 
-	"github.com/basiq-go/basiq-go/api"
 	"github.com/basiq-go/basiq-go/gen"
 )
 
@@ -25,18 +23,14 @@ type AuthLinksService struct{ client *Client }
 // It is sent again only when it certainly did not arrive. Errors: [ErrInvalidInput], [ErrNotFound] for a user that is not
 // there, [ErrBadRequest] for a mobile in bad format. operationId: postAuthLink.
 func (s *AuthLinksService) Create(ctx context.Context, userID string, link CreateAuthLink) (*AuthLink, error) {
-	return authLinkIn(s.client.do(ctx, opPostAuthLink, []id{{"userID", userID}}, func(ctx context.Context) (*http.Response, error) {
-		return s.client.raw.PostAuthLink(ctx, api.ID(userID), link)
-	}))
+	return authLinkIn(s.client.do(ctx, opPostAuthLink, []id{{"userID", userID}}, sendTo(s.client.raw.PostAuthLink, userID, link)))
 }
 
 // Get returns the user's auth link.
 //
 // Errors: [ErrInvalidInput], [ErrGone] for one that has expired, [ErrNotFound]. operationId: getAuthLink.
 func (s *AuthLinksService) Get(ctx context.Context, userID string) (*AuthLink, error) {
-	return authLinkIn(s.client.do(ctx, opGetAuthLink, []id{{"userID", userID}}, func(ctx context.Context) (*http.Response, error) {
-		return s.client.raw.GetAuthLink(ctx, api.ID(userID))
-	}))
+	return authLinkIn(s.client.do(ctx, opGetAuthLink, []id{{"userID", userID}}, by1(s.client.raw.GetAuthLink, userID)))
 }
 
 // Delete deletes the user's auth link, which works no more then. One that is not there is an error, [ErrNotFound].
@@ -45,9 +39,7 @@ func (s *AuthLinksService) Get(ctx context.Context, userID string) (*AuthLink, e
 // was made in between. Errors: [ErrInvalidInput], [ErrNotFound], [ErrGone] for one that has expired.
 // operationId: deleteAuthLink.
 func (s *AuthLinksService) Delete(ctx context.Context, userID string) error {
-	return doNoContent(ctx, s.client, opDeleteAuthLink, []id{{"userID", userID}}, func(ctx context.Context) (*http.Response, error) {
-		return s.client.raw.DeleteAuthLink(ctx, api.ID(userID))
-	})
+	return doNoContent(ctx, s.client, opDeleteAuthLink, []id{{"userID", userID}}, by1(s.client.raw.DeleteAuthLink, userID))
 }
 
 // authLinkIn decodes an answer that is an auth link. It may have no id, but one without a URL is of no use.

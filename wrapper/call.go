@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 
 	"github.com/basiq-go/basiq-go/api"
+	"github.com/basiq-go/basiq-go/gen"
 )
 
 // Call describes the call that middleware, a [Limiter], a [TokenSource] or a transport is handling.
@@ -122,6 +123,28 @@ func checkIDs(op *Operation, ids ...id) error {
 
 // requester makes the request of a call with the generated client, whose Doer is the chain.
 type requester func(ctx context.Context) (*http.Response, error)
+
+// by1 returns the requester of an operation with one ID in its path, and no more.
+func by1(request func(context.Context, api.ID, ...gen.RequestEditorFn) (*http.Response, error), first string, editors ...gen.RequestEditorFn) requester {
+	return func(ctx context.Context) (*http.Response, error) { return request(ctx, api.ID(first), editors...) }
+}
+
+// by2 returns the requester of an operation with two IDs in its path.
+func by2(request func(context.Context, api.ID, api.ID, ...gen.RequestEditorFn) (*http.Response, error), first, second string, editors ...gen.RequestEditorFn) requester {
+	return func(ctx context.Context) (*http.Response, error) {
+		return request(ctx, api.ID(first), api.ID(second), editors...)
+	}
+}
+
+// send returns the requester of an operation with a body.
+func send[B any](request func(context.Context, B, ...gen.RequestEditorFn) (*http.Response, error), body B) requester {
+	return func(ctx context.Context) (*http.Response, error) { return request(ctx, body) }
+}
+
+// sendTo returns the requester of an operation with one ID in its path and a body.
+func sendTo[B any](request func(context.Context, api.ID, B, ...gen.RequestEditorFn) (*http.Response, error), first string, body B) requester {
+	return func(ctx context.Context) (*http.Response, error) { return request(ctx, api.ID(first), body) }
+}
 
 // do checks the IDs in the path of a call, makes it, and returns a response with a 2xx status, or an error.
 func (c *Client) do(ctx context.Context, op *Operation, ids []id, request requester) (answer, error) {

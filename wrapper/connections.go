@@ -119,9 +119,7 @@ func (s *ConnectionsService) List(ctx context.Context, userID string, filters ..
 //
 // Errors: [ErrInvalidInput], [ErrNotFound]. operationId: getConnection.
 func (s *ConnectionsService) Get(ctx context.Context, userID, connectionID string) (*Connection, error) {
-	return get(ctx, s.client, opGetConnection, []id{{"userID", userID}, {"connectionID", connectionID}}, connectionResource, func(ctx context.Context) (*http.Response, error) {
-		return s.client.raw.GetConnection(ctx, api.ID(userID), api.ID(connectionID))
-	})
+	return get(ctx, s.client, opGetConnection, []id{{"userID", userID}, {"connectionID", connectionID}}, connectionResource, by2(s.client.raw.GetConnection, userID, connectionID))
 }
 
 // Create connects the user to a bank. Basiq starts a job that logs in with the credentials (verify-credentials), asks
@@ -192,9 +190,7 @@ func (s *ConnectionsService) Update(ctx context.Context, userID, connectionID st
 // [ErrInvalidInput], [CodeInvalidCredentials] for a connection that is [ConnectionStatusInvalid], [ErrNotFound],
 // [CodeNoProductionAccess]. operationId: refreshConnection.
 func (s *ConnectionsService) Refresh(ctx context.Context, userID, connectionID string) (*Job, error) {
-	return startJob(ctx, s.client, opRefreshConnection, []id{{"userID", userID}, {"connectionID", connectionID}}, [2]string{userID, connectionID}, func(ctx context.Context) (*http.Response, error) {
-		return s.client.raw.RefreshConnection(ctx, api.ID(userID), api.ID(connectionID))
-	})
+	return startJob(ctx, s.client, opRefreshConnection, []id{{"userID", userID}, {"connectionID", connectionID}}, [2]string{userID, connectionID}, by2(s.client.raw.RefreshConnection, userID, connectionID))
 }
 
 // RefreshAll starts a job for each of the user's connections: see [ConnectionsService.Refresh]. The answer has references
@@ -203,9 +199,7 @@ func (s *ConnectionsService) Refresh(ctx context.Context, userID, connectionID s
 //
 // Errors: [ErrInvalidInput], [ErrNotFound] for a user that is not there. operationId: refreshConnections.
 func (s *ConnectionsService) RefreshAll(ctx context.Context, userID string) ([]*Job, error) {
-	answer, err := s.client.do(ctx, opRefreshConnections, []id{{"userID", userID}}, func(ctx context.Context) (*http.Response, error) {
-		return s.client.raw.RefreshConnections(ctx, api.ID(userID))
-	})
+	answer, err := s.client.do(ctx, opRefreshConnections, []id{{"userID", userID}}, by1(s.client.raw.RefreshConnections, userID))
 	if err != nil {
 		return nil, err
 	}
@@ -227,9 +221,7 @@ func (s *ConnectionsService) RefreshAll(ctx context.Context, userID string) ([]*
 // Deleting a connection that is not there is an error, [ErrNotFound], unless an earlier attempt of this very call may
 // have deleted it. operationId: deleteConnection.
 func (s *ConnectionsService) Delete(ctx context.Context, userID, connectionID string) error {
-	return doNoContent(ctx, s.client, opDeleteConnection, []id{{"userID", userID}, {"connectionID", connectionID}}, func(ctx context.Context) (*http.Response, error) {
-		return s.client.raw.DeleteConnection(ctx, api.ID(userID), api.ID(connectionID))
-	})
+	return doNoContent(ctx, s.client, opDeleteConnection, []id{{"userID", userID}, {"connectionID", connectionID}}, by2(s.client.raw.DeleteConnection, userID, connectionID))
 }
 
 // Purge removes all of the user's data from the connection's institution, for good, and keeps the connection:
@@ -238,9 +230,7 @@ func (s *ConnectionsService) Delete(ctx context.Context, userID, connectionID st
 // It is sent again only when it certainly did not arrive. It needs a client of [APIVersion30]. Errors:
 // [ErrWrongAPIVersion], [ErrNotFound], [ErrBadRequest]. operationId: purgeConnectionData.
 func (s *ConnectionsService) Purge(ctx context.Context, userID, connectionID string) error {
-	return doNoContent(ctx, s.client, opPurgeConnection, []id{{"userID", userID}, {"connectionID", connectionID}}, func(ctx context.Context) (*http.Response, error) {
-		return s.client.raw.PurgeConnectionData(ctx, api.ID(userID), api.ID(connectionID))
-	})
+	return doNoContent(ctx, s.client, opPurgeConnection, []id{{"userID", userID}, {"connectionID", connectionID}}, by2(s.client.raw.PurgeConnectionData, userID, connectionID))
 }
 
 // CreateAndWait is [ConnectionsService.Create], then [JobsService.Wait], then [ConnectionsService.Get] of the connection

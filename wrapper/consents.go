@@ -3,9 +3,7 @@ package basiq
 import (
 	"context"
 	"iter"
-	"net/http"
 
-	"github.com/basiq-go/basiq-go/api"
 	"github.com/basiq-go/basiq-go/gen"
 )
 
@@ -41,7 +39,5 @@ func (s *ConsentsService) List(ctx context.Context, userID string) iter.Seq2[*Co
 // attempt of this very call may have revoked it. Errors: [ErrInvalidInput], [ErrNotFound], [ErrGone],
 // [ErrWrongAPIVersion]. operationId: deleteConsent.
 func (s *ConsentsService) Delete(ctx context.Context, userID, consentID string) error {
-	return doNoContent(ctx, s.client, opDeleteConsent, []id{{"userID", userID}, {"consentID", consentID}}, func(ctx context.Context) (*http.Response, error) {
-		return s.client.raw.DeleteConsent(ctx, api.ID(userID), api.ID(consentID))
-	})
+	return doNoContent(ctx, s.client, opDeleteConsent, []id{{"userID", userID}, {"consentID", consentID}}, by2(s.client.raw.DeleteConsent, userID, consentID))
 }

@@ -3,9 +3,7 @@ package basiq
 import (
 	"context"
 	"iter"
-	"net/http"
 
-	"github.com/basiq-go/basiq-go/api"
 	"github.com/basiq-go/basiq-go/gen"
 )
 
@@ -115,9 +113,7 @@ func (s *EventsService) collection(filters []ListOption[Event]) collection[Event
 // Errors: [ErrInvalidInput], [ErrNotFound], possibly for events of more than seven days ago too, [ErrWrongAPIVersion].
 // operationId: getEvent, which the documents call getTypeById.
 func (s *EventsService) Get(ctx context.Context, eventID string) (*Event, error) {
-	return get(ctx, s.client, opGetEvent, []id{{"eventID", eventID}}, eventResource, func(ctx context.Context) (*http.Response, error) {
-		return s.client.raw.GetEvent(ctx, api.ID(eventID))
-	})
+	return get(ctx, s.client, opGetEvent, []id{{"eventID", eventID}}, eventResource, by1(s.client.raw.GetEvent, eventID))
 }
 
 // Types returns the types of events that there are. Nothing is sent before the range begins; an error comes once, and
@@ -132,9 +128,7 @@ func (s *EventsService) Types(ctx context.Context) iter.Seq2[*EventType, error] 
 //
 // Errors: [ErrInvalidInput], [ErrNotFound], [ErrWrongAPIVersion]. operationId: getEventTypeById.
 func (s *EventsService) Type(ctx context.Context, eventType EventTypeName) (*EventType, error) {
-	return get(ctx, s.client, opGetEventType, []id{{"eventType", string(eventType)}}, eventTypeResource, func(ctx context.Context) (*http.Response, error) {
-		return s.client.raw.GetEventTypeByID(ctx, api.ID(string(eventType)))
-	})
+	return get(ctx, s.client, opGetEventType, []id{{"eventType", string(eventType)}}, eventTypeResource, by1(s.client.raw.GetEventTypeByID, string(eventType)))
 }
 
 var eventResource = resource[Event]{"event", func(e *Event) (string, string) { return e.Type, e.ID }}

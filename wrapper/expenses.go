@@ -2,9 +2,7 @@ package basiq
 
 import (
 	"context"
-	"net/http"
 
-	"github.com/basiq-go/basiq-go/api"
 	"github.com/basiq-go/basiq-go/gen"
 )
 
@@ -23,27 +21,21 @@ func (s *ExpensesService) Create(ctx context.Context, userID string, request Aff
 	if err := checkSummary(opPostExpenses, request); err != nil {
 		return nil, err
 	}
-	return createSummary(ctx, s.client, opPostExpenses, userID, expensesResource, func(ctx context.Context) (*http.Response, error) {
-		return s.client.raw.PostExpenses(ctx, api.ID(userID), request)
-	})
+	return createSummary(ctx, s.client, opPostExpenses, userID, expensesResource, sendTo(s.client.raw.PostExpenses, userID, request))
 }
 
 // Get returns a summary.
 //
 // Errors: [ErrInvalidInput], [ErrNotFound]. operationId: getExpenses.
 func (s *ExpensesService) Get(ctx context.Context, userID, snapshotID string) (*Expenses, error) {
-	return get(ctx, s.client, opGetExpenses, []id{{"userID", userID}, {"snapshotID", snapshotID}}, expensesResource, func(ctx context.Context) (*http.Response, error) {
-		return s.client.raw.GetExpenses(ctx, api.ID(userID), api.ID(snapshotID))
-	})
+	return get(ctx, s.client, opGetExpenses, []id{{"userID", userID}, {"snapshotID", snapshotID}}, expensesResource, by2(s.client.raw.GetExpenses, userID, snapshotID))
 }
 
 // CSV returns a summary as a CSV document, in memory.
 //
 // Errors: as [ExpensesService.Get], and [ErrResponseTooLarge]. operationId: getExpenses.
 func (s *ExpensesService) CSV(ctx context.Context, userID, snapshotID string) ([]byte, error) {
-	return getDocument(ctx, s.client, opGetExpenses, []id{{"userID", userID}, {"snapshotID", snapshotID}}, "text/csv", func(ctx context.Context) (*http.Response, error) {
-		return s.client.raw.GetExpenses(ctx, api.ID(userID), api.ID(snapshotID), accept("text/csv"))
-	})
+	return getDocument(ctx, s.client, opGetExpenses, []id{{"userID", userID}, {"snapshotID", snapshotID}}, "text/csv", by2(s.client.raw.GetExpenses, userID, snapshotID, accept("text/csv")))
 }
 
 var expensesResource = resource[Expenses]{"expenses", func(v *Expenses) (string, string) { return v.Type, v.ID }}

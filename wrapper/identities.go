@@ -3,9 +3,7 @@ package basiq
 import (
 	"context"
 	"iter"
-	"net/http"
 
-	"github.com/basiq-go/basiq-go/api"
 	"github.com/basiq-go/basiq-go/gen"
 )
 
@@ -27,9 +25,7 @@ func (s *IdentitiesService) List(ctx context.Context, userID string) iter.Seq2[*
 //
 // Errors: [ErrInvalidInput], [ErrNotFound]. operationId: getUserIdentity.
 func (s *IdentitiesService) Get(ctx context.Context, userID, identityID string) (*Identity, error) {
-	return get(ctx, s.client, opGetUserIdentity, []id{{"userID", userID}, {"identityID", identityID}}, identityResource, func(ctx context.Context) (*http.Response, error) {
-		return s.client.raw.GetUserIdentity(ctx, api.ID(userID), api.ID(identityID))
-	})
+	return get(ctx, s.client, opGetUserIdentity, []id{{"userID", userID}, {"identityID", identityID}}, identityResource, by2(s.client.raw.GetUserIdentity, userID, identityID))
 }
 
 var identityResource = resource[Identity]{"identity", func(i *Identity) (string, string) { return i.Type, i.ID }}

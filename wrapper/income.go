@@ -2,9 +2,7 @@ package basiq
 
 import (
 	"context"
-	"net/http"
 
-	"github.com/basiq-go/basiq-go/api"
 	"github.com/basiq-go/basiq-go/gen"
 )
 
@@ -40,18 +38,14 @@ func (s *IncomeService) Create(ctx context.Context, userID string, request Affor
 	if err := checkSummary(opPostIncome, request); err != nil {
 		return nil, err
 	}
-	return createSummary(ctx, s.client, opPostIncome, userID, incomeResource, func(ctx context.Context) (*http.Response, error) {
-		return s.client.raw.PostIncome(ctx, api.ID(userID), request)
-	})
+	return createSummary(ctx, s.client, opPostIncome, userID, incomeResource, sendTo(s.client.raw.PostIncome, userID, request))
 }
 
 // Get returns a summary.
 //
 // Errors: [ErrInvalidInput], [ErrNotFound]. operationId: getIncome.
 func (s *IncomeService) Get(ctx context.Context, userID, snapshotID string) (*Income, error) {
-	return get(ctx, s.client, opGetIncome, []id{{"userID", userID}, {"snapshotID", snapshotID}}, incomeResource, func(ctx context.Context) (*http.Response, error) {
-		return s.client.raw.GetIncome(ctx, api.ID(userID), api.ID(snapshotID))
-	})
+	return get(ctx, s.client, opGetIncome, []id{{"userID", userID}, {"snapshotID", snapshotID}}, incomeResource, by2(s.client.raw.GetIncome, userID, snapshotID))
 }
 
 var incomeResource = resource[Income]{"income", func(v *Income) (string, string) { return v.Type, v.ID }}

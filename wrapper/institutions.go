@@ -3,9 +3,7 @@ package basiq
 import (
 	"context"
 	"iter"
-	"net/http"
 
-	"github.com/basiq-go/basiq-go/api"
 	"github.com/basiq-go/basiq-go/gen"
 )
 
@@ -53,9 +51,7 @@ func (s *InstitutionsService) List(ctx context.Context, filters ...Filter[Instit
 //
 // Errors: [ErrInvalidInput], [ErrNotFound], [ErrWrongAPIVersion]. operationId: getInstitution.
 func (s *InstitutionsService) Get(ctx context.Context, institutionID string) (*Institution, error) {
-	return get(ctx, s.client, opGetInstitution, []id{{"institutionID", institutionID}}, institutionResource, func(ctx context.Context) (*http.Response, error) {
-		return s.client.raw.GetInstitution(ctx, api.ID(institutionID))
-	})
+	return get(ctx, s.client, opGetInstitution, []id{{"institutionID", institutionID}}, institutionResource, by1(s.client.raw.GetInstitution, institutionID))
 }
 
 // ListPublic is [InstitutionsService.List] without a token.

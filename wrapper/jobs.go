@@ -312,9 +312,7 @@ type JobsService struct{ client *Client }
 // Errors: [ErrInvalidInput], [ErrNotFound]. For how long a job can be read is not documented; [JobsService.List] has
 // those of the last seven days. operationId: getJobs.
 func (s *JobsService) Get(ctx context.Context, jobID string) (*Job, error) {
-	return get(ctx, s.client, opGetJob, []id{{"jobID", jobID}}, jobResource, func(ctx context.Context) (*http.Response, error) {
-		return s.client.raw.GetJobs(ctx, api.ID(jobID))
-	})
+	return get(ctx, s.client, opGetJob, []id{{"jobID", jobID}}, jobResource, by1(s.client.raw.GetJobs, jobID))
 }
 
 // List returns the user's jobs of the last seven days that satisfy all filters, the one that changed last first; see
@@ -343,9 +341,7 @@ func (s *JobsService) AnswerMFA(ctx context.Context, userID, jobID string, answe
 		body.MFAResponse[i] = wire(answer)
 	}
 	ctx = contextWithDefaultScope(ctx, ClientAccess(userID))
-	return get(ctx, s.client, opPostJobMFA, []id{{"userID", userID}, {"jobID", jobID}}, jobResource, func(ctx context.Context) (*http.Response, error) {
-		return s.client.raw.PostJobMFA(ctx, api.ID(jobID), body)
-	})
+	return get(ctx, s.client, opPostJobMFA, []id{{"userID", userID}, {"jobID", jobID}}, jobResource, sendTo(s.client.raw.PostJobMFA, jobID, body))
 }
 
 // startJob makes a call whose response is a job: 202 with one that was started, 200 with one that was running already.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"iter"
-	"net/http"
 	"strings"
 	"unicode/utf8"
 
@@ -179,27 +178,21 @@ func (s *ReportsService) Create(ctx context.Context, report CreateReport) (*Job,
 	if report.Filters == nil {
 		report.Filters = []ReportFilter{} // Basiq wants a list
 	}
-	return startJob(ctx, s.client, opCreateReport, nil, [2]string{}, func(ctx context.Context) (*http.Response, error) {
-		return s.client.raw.CreateReport(ctx, report)
-	})
+	return startJob(ctx, s.client, opCreateReport, nil, [2]string{}, send(s.client.raw.CreateReport, report))
 }
 
 // Get returns a report. Its Data is nil where Basiq sends none, and so are parts of it: look before you read on. For how long it can be read, its ExpiresAt in a list tells.
 //
 // Errors: [ErrInvalidInput], [ErrNotFound], [ErrWrongAPIVersion], [ErrResponseTooLarge]. operationId: retrieveReport.
 func (s *ReportsService) Get(ctx context.Context, reportID string) (*Report, error) {
-	return get(ctx, s.client, opRetrieveReport, []id{{"reportID", reportID}}, reportResource, func(ctx context.Context) (*http.Response, error) {
-		return s.client.raw.RetrieveReport(ctx, api.ID(reportID))
-	})
+	return get(ctx, s.client, opRetrieveReport, []id{{"reportID", reportID}}, reportResource, by1(s.client.raw.RetrieveReport, reportID))
 }
 
 // PDF returns a report as a PDF document, in memory.
 //
 // Errors: as [ReportsService.Get]. operationId: retrieveReport.
 func (s *ReportsService) PDF(ctx context.Context, reportID string) ([]byte, error) {
-	return getDocument(ctx, s.client, opRetrieveReport, []id{{"reportID", reportID}}, mediaPDF, func(ctx context.Context) (*http.Response, error) {
-		return s.client.raw.RetrieveReport(ctx, api.ID(reportID), accept(mediaPDF))
-	})
+	return getDocument(ctx, s.client, opRetrieveReport, []id{{"reportID", reportID}}, mediaPDF, by1(s.client.raw.RetrieveReport, reportID, accept(mediaPDF)))
 }
 
 // Delete deletes a report. One that is not there is an error, [ErrNotFound], unless an earlier attempt of this very call
@@ -207,9 +200,7 @@ func (s *ReportsService) PDF(ctx context.Context, reportID string) ([]byte, erro
 //
 // Errors: [ErrInvalidInput], [ErrNotFound], [ErrWrongAPIVersion]. operationId: deleteReport.
 func (s *ReportsService) Delete(ctx context.Context, reportID string) error {
-	return doNoContent(ctx, s.client, opDeleteReport, []id{{"reportID", reportID}}, func(ctx context.Context) (*http.Response, error) {
-		return s.client.raw.DeleteReport(ctx, api.ID(reportID))
-	})
+	return doNoContent(ctx, s.client, opDeleteReport, []id{{"reportID", reportID}}, by1(s.client.raw.DeleteReport, reportID))
 }
 
 // Transactions returns the transactions that a report is made of, from all pages; see [ReportTransactionFields] and
@@ -247,9 +238,7 @@ func (s *ReportsService) Types(ctx context.Context) iter.Seq2[*ReportType, error
 //
 // Errors: [ErrInvalidInput], [ErrNotFound], [ErrWrongAPIVersion]. operationId: retrieveSpecificReportType.
 func (s *ReportsService) Type(ctx context.Context, reportTypeID string) (*ReportType, error) {
-	answer, err := s.client.do(ctx, opReportType, []id{{"reportTypeID", reportTypeID}}, func(ctx context.Context) (*http.Response, error) {
-		return s.client.raw.RetrieveSpecificReportType(ctx, api.ID(reportTypeID))
-	})
+	answer, err := s.client.do(ctx, opReportType, []id{{"reportTypeID", reportTypeID}}, by1(s.client.raw.RetrieveSpecificReportType, reportTypeID))
 	if err != nil {
 		return nil, err
 	}

@@ -3,9 +3,7 @@ package basiq
 import (
 	"context"
 	"iter"
-	"net/http"
 
-	"github.com/basiq-go/basiq-go/api"
 	"github.com/basiq-go/basiq-go/gen"
 )
 
@@ -118,9 +116,7 @@ func (s *TransactionsService) collection(userID string, options []ListOption[Tra
 //
 // Errors: [ErrInvalidInput], [ErrNotFound]. operationId: getTransaction.
 func (s *TransactionsService) Get(ctx context.Context, userID, transactionID string) (*Transaction, error) {
-	return get(ctx, s.client, opGetTransaction, []id{{"userID", userID}, {"transactionID", transactionID}}, transactionResource, func(ctx context.Context) (*http.Response, error) {
-		return s.client.raw.GetTransaction(ctx, api.ID(userID), api.ID(transactionID))
-	})
+	return get(ctx, s.client, opGetTransaction, []id{{"userID", userID}, {"transactionID", transactionID}}, transactionResource, by2(s.client.raw.GetTransaction, userID, transactionID))
 }
 
 var transactionResource = resource[Transaction]{"transaction", func(t *Transaction) (string, string) { return t.Type, t.ID }}

@@ -3,9 +3,7 @@ package basiq
 import (
 	"context"
 	"iter"
-	"net/http"
 
-	"github.com/basiq-go/basiq-go/api"
 	"github.com/basiq-go/basiq-go/gen"
 )
 
@@ -54,18 +52,14 @@ func (s *UsersService) Create(ctx context.Context, user CreateUser) (*User, erro
 	case user.BusinessIDNo != "" && user.BusinessName == "":
 		return nil, invalidInput(opCreateUser.Name, "user", "give a BusinessName beside the BusinessIDNo")
 	}
-	return create(ctx, s.client, opCreateUser, nil, userResource, func(ctx context.Context) (*http.Response, error) {
-		return s.client.raw.CreateUser(ctx, user)
-	})
+	return create(ctx, s.client, opCreateUser, nil, userResource, send(s.client.raw.CreateUser, user))
 }
 
 // Get returns a user, with references to the user's connections and accounts.
 //
 // Errors: [ErrInvalidInput], [ErrNotFound]. operationId: getUser.
 func (s *UsersService) Get(ctx context.Context, userID string) (*User, error) {
-	return get(ctx, s.client, opGetUser, []id{{"userID", userID}}, userResource, func(ctx context.Context) (*http.Response, error) {
-		return s.client.raw.GetUser(ctx, api.ID(userID))
-	})
+	return get(ctx, s.client, opGetUser, []id{{"userID", userID}}, userResource, by1(s.client.raw.GetUser, userID))
 }
 
 // Update changes the fields of a user that are given; those that are empty stay as they are, so a field cannot be
@@ -77,9 +71,7 @@ func (s *UsersService) Update(ctx context.Context, userID string, change UpdateU
 	if change == (UpdateUser{}) {
 		return nil, invalidInput(opUpdateUser.Name, "change", "it is empty; give at least one field")
 	}
-	return get(ctx, s.client, opUpdateUser, []id{{"userID", userID}}, userResource, func(ctx context.Context) (*http.Response, error) {
-		return s.client.raw.UpdateUser(ctx, api.ID(userID), change)
-	})
+	return get(ctx, s.client, opUpdateUser, []id{{"userID", userID}}, userResource, sendTo(s.client.raw.UpdateUser, userID, change))
 }
 
 // Delete deletes a user for good, with all connections and data. Deleting a user that is not there is an error,
@@ -87,9 +79,7 @@ func (s *UsersService) Update(ctx context.Context, userID string, change UpdateU
 //
 // operationId: deleteUser.
 func (s *UsersService) Delete(ctx context.Context, userID string) error {
-	return doNoContent(ctx, s.client, opDeleteUser, []id{{"userID", userID}}, func(ctx context.Context) (*http.Response, error) {
-		return s.client.raw.DeleteUser(ctx, api.ID(userID))
-	})
+	return doNoContent(ctx, s.client, opDeleteUser, []id{{"userID", userID}}, by1(s.client.raw.DeleteUser, userID))
 }
 
 var userResource = resource[User]{"user", func(u *User) (string, string) { return u.Type, u.ID }}

@@ -3,10 +3,8 @@ package basiq
 import (
 	"context"
 	"iter"
-	"net/http"
 	"net/url"
 
-	"github.com/basiq-go/basiq-go/api"
 	"github.com/basiq-go/basiq-go/gen"
 )
 
@@ -116,18 +114,14 @@ func (s *WebhooksService) Create(ctx context.Context, webhook CreateWebhook) (*W
 	if err := checkWebhookURL(opAddWebhook, webhook.URL); err != nil {
 		return nil, err
 	}
-	return webhookOf(create(ctx, s.client, opAddWebhook, nil, webhookResource, func(ctx context.Context) (*http.Response, error) {
-		return s.client.raw.AddWebhook(ctx, webhook)
-	}))
+	return webhookOf(create(ctx, s.client, opAddWebhook, nil, webhookResource, send(s.client.raw.AddWebhook, webhook)))
 }
 
 // Get returns a webhook, without its secret.
 //
 // Errors: [ErrInvalidInput], [ErrNotFound], [ErrWrongAPIVersion]. operationId: getWebhook.
 func (s *WebhooksService) Get(ctx context.Context, webhookID string) (*Webhook, error) {
-	return webhookOf(get(ctx, s.client, opGetWebhook, []id{{"webhookID", webhookID}}, webhookResource, func(ctx context.Context) (*http.Response, error) {
-		return s.client.raw.GetWebhook(ctx, api.ID(webhookID))
-	}))
+	return webhookOf(get(ctx, s.client, opGetWebhook, []id{{"webhookID", webhookID}}, webhookResource, by1(s.client.raw.GetWebhook, webhookID)))
 }
 
 // Update changes a webhook. The answer has its Secret; whether that is another one then is not documented, so store it.
@@ -138,9 +132,7 @@ func (s *WebhooksService) Update(ctx context.Context, webhookID string, change U
 	if err := checkWebhookURL(opUpdateWebhook, change.URL); err != nil {
 		return nil, err
 	}
-	return webhookOf(get(ctx, s.client, opUpdateWebhook, []id{{"webhookID", webhookID}}, webhookResource, func(ctx context.Context) (*http.Response, error) {
-		return s.client.raw.UpdateWebhook(ctx, api.ID(webhookID), change)
-	}))
+	return webhookOf(get(ctx, s.client, opUpdateWebhook, []id{{"webhookID", webhookID}}, webhookResource, sendTo(s.client.raw.UpdateWebhook, webhookID, change)))
 }
 
 // Delete deletes a webhook: no more messages are sent to it. One that is not there is an error, [ErrNotFound], unless an
@@ -148,9 +140,7 @@ func (s *WebhooksService) Update(ctx context.Context, webhookID string, change U
 //
 // Errors: [ErrInvalidInput], [ErrNotFound], [ErrWrongAPIVersion]. operationId: deleteWebhook.
 func (s *WebhooksService) Delete(ctx context.Context, webhookID string) error {
-	return doNoContent(ctx, s.client, opDeleteWebhook, []id{{"webhookID", webhookID}}, func(ctx context.Context) (*http.Response, error) {
-		return s.client.raw.DeleteWebhook(ctx, api.ID(webhookID))
-	})
+	return doNoContent(ctx, s.client, opDeleteWebhook, []id{{"webhookID", webhookID}}, by1(s.client.raw.DeleteWebhook, webhookID))
 }
 
 // Messages returns the messages to a webhook that satisfy all filters, without their attempts, from all pages; see
@@ -180,9 +170,7 @@ func (s *WebhooksService) messages(webhookID string, options []ListOption[Webhoo
 //
 // Errors: [ErrInvalidInput], [ErrNotFound], [ErrWrongAPIVersion]. operationId: getWebhookMessage.
 func (s *WebhooksService) Message(ctx context.Context, webhookID, messageID string) (*WebhookMessage, error) {
-	return get(ctx, s.client, opGetWebhookMessage, []id{{"webhookID", webhookID}, {"messageID", messageID}}, messageResource, func(ctx context.Context) (*http.Response, error) {
-		return s.client.raw.GetWebhookMessage(ctx, api.ID(webhookID), api.ID(messageID))
-	})
+	return get(ctx, s.client, opGetWebhookMessage, []id{{"webhookID", webhookID}, {"messageID", messageID}}, messageResource, by2(s.client.raw.GetWebhookMessage, webhookID, messageID))
 }
 
 // SendTest has a test message of an event type sent to the application's webhooks.
@@ -194,9 +182,7 @@ func (s *WebhooksService) SendTest(ctx context.Context, message WebhookTestMessa
 	if message.EventTypeID == "" {
 		return invalidInput(opTestMessage.Name, "message", "give an EventTypeID")
 	}
-	return doNoContent(ctx, s.client, opTestMessage, nil, func(ctx context.Context) (*http.Response, error) {
-		return s.client.raw.TestMessage(ctx, message)
-	})
+	return doNoContent(ctx, s.client, opTestMessage, nil, send(s.client.raw.TestMessage, message))
 }
 
 // checkWebhookURL refuses a URL that is not https: the documents show no other, and events should not travel in the clear.
@@ -222,7 +208,6 @@ func newWebhook(webhook *gen.Webhook) *Webhook {
 	webhook.Secret = ""
 	return &Webhook{Webhook: *webhook, Secret: secret}
 }
-
 
 var messageResource = resource[WebhookMessage]{"", func(m *WebhookMessage) (string, string) { return "", m.ID }}
 
