@@ -29,6 +29,10 @@ func FuzzParse(f *testing.F) {
 	f.Add("msg_1", "now", "v1,bad v2,good v1,good", []byte(`{"eventTypeId":1}`))
 	f.Add("a.b", "now", "v1,good", []byte(".{}"))
 	f.Add("", "9223372036854775807", "v1,", []byte("null"))
+	f.Add("msg_1", "now000", "v1,good", []byte(payload))
+	f.Add("msg_1", "now000000000", "v1,good", []byte(payload))
+	f.Add("msg_1", "7258118401", "v1,good", []byte(payload))
+	f.Add("msg_1", "-1", "v1,good", []byte(payload))
 	f.Fuzz(func(t *testing.T, id, timestamp, signatures string, body []byte) {
 		verifier := newVerifier(t)
 		timestamp = strings.ReplaceAll(timestamp, "now", strconv.FormatInt(time.Now().Unix(), 10))
@@ -50,6 +54,7 @@ func FuzzParse(f *testing.F) {
 		event, err := verifier.Parse(req)
 		if verified != nil {
 			require.Nil(t, event)
+			require.NotRegexp(t, overflow, verified.Error())
 			known := 0
 			for _, sentinel := range sentinels {
 				require.Equal(t, errors.Is(verified, sentinel), errors.Is(err, sentinel), "Parse refuses what Verify does")
@@ -71,6 +76,9 @@ func FuzzParse(f *testing.F) {
 		checkEntity(t, event)
 	})
 }
+
+// overflow matches a distance in time that is negative, or as long as a time.Duration can be.
+var overflow = regexp.MustCompile(`-\d+h|2562047h`)
 
 var onlyID = regexp.MustCompile(`^[!-~]+$`)
 

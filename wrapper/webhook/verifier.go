@@ -28,6 +28,10 @@ const (
 	secretPrefix     = "whsec_"
 	signatureVersion = "v1,"
 
+	// The beginning of the year 2200, in seconds. In milliseconds that is in March 1970, so that a larger timestamp has
+	// another unit. The distance of a smaller one from now fits into a time.Duration.
+	maxTimestamp = 7_258_118_400
+
 	defaultTolerance = 5 * time.Minute
 	// Beyond a day a timestamp protects from nothing.
 	maxTolerance = 24 * time.Hour
@@ -211,18 +215,28 @@ func (v *Verifier) open(header http.Header) (envelope, error) {
 	if strings.ContainsFunc(e.id, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
 		return envelope{}, refuse(ErrBadHeader, "webhook-id has a space, a control character or a character beyond ASCII")
 	}
-	seconds, err := strconv.ParseInt(e.timestamp, 10, 64)
-	if err != nil || seconds < 0 || strconv.FormatInt(seconds, 10) != e.timestamp {
-		return envelope{}, refuse(ErrBadHeader, "webhook-timestamp is not a number of seconds")
+	sent, err := v.sentAt(e.timestamp)
+	e.sent = sent
+	return e, err
+}
+
+// sentAt parses a timestamp. It returns an error if the timestamp is further from now than the tolerance.
+func (v *Verifier) sentAt(timestamp string) (time.Time, error) {
+	seconds, err := strconv.ParseInt(timestamp, 10, 64)
+	if err != nil || seconds < 0 || strconv.FormatInt(seconds, 10) != timestamp {
+		return time.Time{}, refuse(ErrBadHeader, "webhook-timestamp must be a whole number of seconds since 1970")
 	}
-	e.sent = time.Unix(seconds, 0).UTC()
-	switch age := time.Since(e.sent); {
+	if seconds > maxTimestamp {
+		return time.Time{}, refuse(ErrTimestamp, "webhook-timestamp must be in seconds since 1970, not in a smaller unit: %d", seconds)
+	}
+	sent := time.Unix(seconds, 0).UTC()
+	switch age := time.Since(sent); {
 	case age > v.tolerance:
-		return envelope{}, refuse(ErrTimestamp, "%v ago, where %v are allowed", age.Round(time.Second), v.tolerance)
+		return time.Time{}, refuse(ErrTimestamp, "%v ago, where %v are allowed", age.Round(time.Second), v.tolerance)
 	case age < -v.tolerance:
-		return envelope{}, refuse(ErrTimestamp, "%v ahead, where %v are allowed", (-age).Round(time.Second), v.tolerance)
+		return time.Time{}, refuse(ErrTimestamp, "%v ahead, where %v are allowed", (-age).Round(time.Second), v.tolerance)
 	}
-	return e, nil
+	return sent, nil
 }
 
 // read reads no more of a body than is allowed.

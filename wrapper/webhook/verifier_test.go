@@ -94,7 +94,7 @@ func TestVerifyRefuses(t *testing.T) {
 		"timestamp with a space":   {change: set("Webhook-Timestamp", " "+bubbleStart), want: webhook.ErrBadHeader},
 		"timestamp in hexadecimal": {change: set("Webhook-Timestamp", "0x386d4380"), want: webhook.ErrBadHeader},
 		"timestamp overflows":      {change: set("Webhook-Timestamp", "9223372036854775808"), want: webhook.ErrBadHeader},
-		"timestamp is the highest": {change: set("Webhook-Timestamp", strconv.Itoa(math.MaxInt64)), want: webhook.ErrTimestamp},
+		"timestamp is the highest": {change: set("Webhook-Timestamp", strconv.FormatInt(math.MaxInt64, 10)), want: webhook.ErrTimestamp},
 		"timestamp is the lowest":  {change: set("Webhook-Timestamp", "0"), want: webhook.ErrTimestamp},
 		"timestamp in ms":          {change: set("Webhook-Timestamp", bubbleStart+"000"), want: webhook.ErrTimestamp},
 		"another timestamp":        {change: set("Webhook-Timestamp", "946684801"), want: webhook.ErrBadSignature},
@@ -237,6 +237,36 @@ func TestTimestampErrorSaysHowFar(t *testing.T) {
 		future := verifier.Verify(verifier.Sign(deliveryID, time.Now().Add(time.Hour), nil), nil)
 		require.EqualError(t, future, "webhook: the timestamp is too far from now: 1h0m0s ahead, where 5m0s are allowed")
 	})
+}
+
+// A timestamp in another unit is thousands of years ahead, which is more than a time.Duration can hold.
+func TestVerifier_Verify_TimestampUnit(t *testing.T) {
+	t.Parallel()
+	const notSeconds = "webhook: the timestamp is too far from now: webhook-timestamp must be in seconds since 1970, not in a smaller unit: "
+	const notNumber = "webhook: a header is malformed: webhook-timestamp must be a whole number of seconds since 1970"
+	for _, c := range []struct{ name, timestamp, want string }{
+		{"milliseconds", bubbleStart + "000", notSeconds + bubbleStart + "000"},
+		{"microseconds", bubbleStart + "000000", notSeconds + bubbleStart + "000000"},
+		{"nanoseconds", bubbleStart + "000000000", notSeconds + bubbleStart + "000000000"},
+		{"highest", "9223372036854775807", notSeconds + "9223372036854775807"},
+		{"first that is too high", "7258118401", notSeconds + "7258118401"},
+		{"last in range", "7258118400", "webhook: the timestamp is too far from now: 1753176h0m0s ahead, where 5m0s are allowed"},
+		{"lowest", "0", "webhook: the timestamp is too far from now: 262968h0m0s ago, where 5m0s are allowed"},
+		{"negative", "-1", notNumber},
+		{"negative milliseconds", "-" + bubbleStart + "000", notNumber},
+		{"fraction", bubbleStart + ".5", notNumber},
+		{"exponent", "9.46684800e8", notNumber},
+		{"not a number", "NaN", notNumber},
+		{"digits of another script", "\u0661\u0662\u0663", notNumber},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				err := newVerifier(t).Verify(headers(deliveryID, c.timestamp, sampleSignature), []byte(payload))
+				require.EqualError(t, err, c.want)
+			})
+		})
+	}
 }
 
 // The same key, however its secret is written.
