@@ -125,11 +125,14 @@ func (s *ConsentsService) token(ctx context.Context, userID string) (Secret, err
 		return s.sourcedToken(ctx, scope)
 	}
 	token, err := c.tokens.Token(ctx, scope)
-	if err == nil && time.Until(token.Expires) < consentTokenLife {
+	if err == nil && lifeLeft(token) < consentTokenLife {
 		token, err = c.Tokens.Create(ctx, scope)
 	}
 	return token.Value, err
 }
+
+// lifeLeft returns how long a token is valid by the wall clock. The monotonic clock stops while the machine sleeps.
+func lifeLeft(token Token) time.Duration { return time.Until(token.Expires.Round(0)) }
 
 // sourcedToken returns a token where the caller has a TokenSource, which may know nothing of scopes. With an API key, it
 // is not asked.
@@ -140,8 +143,15 @@ func (s *ConsentsService) sourcedToken(ctx context.Context, scope Scope) (Secret
 		return token.Value, err
 	}
 	token, err := c.tokens.Token(ctx, scope)
-	if err != nil {
+	if err == nil && hasEnded(token) {
+		c.tokens.Reject(ctx, scope, token)
+		token, err = c.tokens.Token(ctx, scope)
+	}
+	switch {
+	case err != nil:
 		return Secret{}, err
+	case token.Value.IsZero() || hasEnded(token):
+		return Secret{}, errNoToken
 	}
 	server, err := c.tokens.Token(ctx, ServerAccess())
 	if err != nil {
@@ -152,6 +162,11 @@ func (s *ConsentsService) sourcedToken(ctx context.Context, scope Scope) (Secret
 	}
 	return token.Value, nil
 }
+
+// hasEnded reports whether a token is known to have expired.
+func hasEnded(token Token) bool { return !token.Expires.IsZero() && lifeLeft(token) <= 0 }
+
+var errNoToken = errors.New("basiq: Consents.PageURL: the TokenSource returned an empty or expired token")
 
 var errServerToken = errors.New("basiq: Consents.PageURL: the token is not bound to the user: the TokenSource has given a " +
 	"SERVER_ACCESS token, which must never reach a browser")

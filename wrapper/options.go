@@ -320,7 +320,7 @@ func secure(u *url.URL) bool {
 	}
 	host := u.Hostname()
 	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
+	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
 }
 
 // sameOrigin reports whether both URLs have the same scheme and host.

@@ -107,8 +107,8 @@ func (s *WebhooksService) list() collection[gen.Webhook] {
 // The answer has the Secret, which Basiq does not tell again.
 //
 // There can be one webhook for a URL, and one for an event type. It is sent again only when it certainly did not arrive:
-// after an error for which [MayHaveBeenDone] is true, look into [WebhooksService.List]. Errors: [ErrInvalidInput] for
-// a URL that is not https, [ErrConflict] for a URL that has a webhook, [CodeEventAlreadySubscribed], [ErrForbidden],
+// after an error for which [MayHaveBeenDone] is true, look into [WebhooksService.List]. Errors: [ErrInvalidInput]
+// for a URL that is not https (http is allowed for localhost, 127.0.0.0/8 and ::1), [ErrConflict] for a URL that has a webhook, [CodeEventAlreadySubscribed], [ErrForbidden],
 // [ErrWrongAPIVersion]. operationId: addWebhook.
 func (s *WebhooksService) Create(ctx context.Context, webhook CreateWebhook) (*Webhook, error) {
 	if err := checkWebhookURL(opAddWebhook, webhook.URL); err != nil {
@@ -185,11 +185,15 @@ func (s *WebhooksService) SendTest(ctx context.Context, message WebhookTestMessa
 	return doNoContent(ctx, s.client, opTestMessage, nil, send(s.client.raw.TestMessage, message))
 }
 
-// checkWebhookURL refuses a URL that is not https: the documents show no other, and events should not travel in the clear.
+// checkWebhookURL requires https, so that events are not sent in clear text. For a loopback host it also accepts http, so
+// that webhooks can be developed locally.
 func checkWebhookURL(op *Operation, address string) error {
 	u, err := url.Parse(address)
-	if err != nil || u.Scheme != "https" || u.Host == "" {
-		return invalidInput(op.Name, "URL", "it is not an https URL; give one such as https://example.com/basiq")
+	switch {
+	case err != nil || u.Hostname() == "":
+		return invalidInput(op.Name, "URL", "must be an absolute URL, for example https://example.com/basiq")
+	case !secure(u):
+		return invalidInput(op.Name, "URL", "scheme must be https (http is allowed for localhost only)")
 	}
 	return nil
 }

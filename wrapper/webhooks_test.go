@@ -115,21 +115,61 @@ func TestWebhookSecretIsNotInErrors(t *testing.T) {
 	}
 }
 
-func TestWebhookURLs(t *testing.T) {
+func TestWebhooks_URL(t *testing.T) {
 	t.Parallel()
-	s, client := newStub(t, ok(200, `{"type":"webhook","id":"w1","url":"x"}`))
-	for _, bad := range []string{"", "piper.com/basiq", "http://piper.com/basiq", "HTTP://piper.com", "https://", "https:///basiq", "ftp://piper.com", "https:piper.com", "//piper.com", "https://[::1", "https://piper.com/%zz"} {
-		_, created := client.Webhooks.Create(t.Context(), basiq.CreateWebhook{URL: bad})
-		_, updated := client.Webhooks.Update(t.Context(), "w1", basiq.UpdateWebhook{URL: bad})
-		for operation, err := range map[string]error{"Webhooks.Create": created, "Webhooks.Update": updated} {
-			require.ErrorIs(t, err, basiq.ErrInvalidInput, "%q", bad)
-			assert.Equal(t, "basiq: "+operation+": URL: it is not an https URL; give one such as https://example.com/basiq", err.Error())
-		}
-	}
-	assert.Empty(t, s.seen(), "nothing is sent")
-	for _, good := range []string{webhookURL, "HTTPS://piper.com", "https://piper.com:8443/a?b=c"} {
-		_, err := client.Webhooks.Create(t.Context(), basiq.CreateWebhook{URL: good})
-		require.NoError(t, err, good)
+	const notAbsolute = "must be an absolute URL, for example https://example.com/basiq"
+	const notSecure = "scheme must be https (http is allowed for localhost only)"
+	for _, c := range []struct{ url, want string }{
+		{webhookURL, ""},
+		{"HTTPS://piper.com", ""},
+		{"https://piper.com:8443/a?b=c", ""},
+		{"https://localhost/basiq", ""},
+		{"http://localhost/basiq", ""},
+		{"http://LOCALHOST:8080/basiq", ""},
+		{"HTTP://localhost:8080", ""},
+		{"http://127.0.0.1:8080/basiq", ""},
+		{"http://127.255.0.9/basiq", ""},
+		{"http://[::1]:8080/basiq", ""},
+
+		{"", notAbsolute},
+		{"piper.com/basiq", notAbsolute},
+		{"//", notAbsolute},
+		{"https://", notAbsolute},
+		{"https://:443", notAbsolute},
+		{"http://:8080", notAbsolute},
+		{"https:///basiq", notAbsolute},
+		{"https:piper.com", notAbsolute},
+		{"https://[::1", notAbsolute},
+		{"https://piper.com/%zz", notAbsolute},
+		{"//piper.com", notSecure},
+		{"ftp://piper.com", notSecure},
+		{"ftp://localhost", notSecure},
+		{"http://piper.com/basiq", notSecure},
+		{"HTTP://piper.com", notSecure},
+		{"http://localhost.piper.com", notSecure},
+		{"http://127.0.0.1.piper.com", notSecure},
+		{"http://localhost@piper.com", notSecure},
+		{"http://0.0.0.0", notSecure},
+		{"http://128.0.0.1", notSecure},
+		{"http://192.168.0.1", notSecure},
+		{"http://[::2]", notSecure},
+	} {
+		t.Run(c.url, func(t *testing.T) {
+			t.Parallel()
+			s, client := newStub(t, ok(200, `{"type":"webhook","id":"w1","url":"x"}`))
+			_, created := client.Webhooks.Create(t.Context(), basiq.CreateWebhook{URL: c.url})
+			_, updated := client.Webhooks.Update(t.Context(), "w1", basiq.UpdateWebhook{URL: c.url})
+			if c.want == "" {
+				require.NoError(t, created)
+				require.NoError(t, updated)
+				return
+			}
+			require.ErrorIs(t, created, basiq.ErrInvalidInput)
+			require.EqualError(t, created, "basiq: Webhooks.Create: URL: "+c.want)
+			require.ErrorIs(t, updated, basiq.ErrInvalidInput)
+			require.EqualError(t, updated, "basiq: Webhooks.Update: URL: "+c.want)
+			assert.Empty(t, s.seen(), "no request was sent")
+		})
 	}
 }
 

@@ -351,7 +351,7 @@ func TestBrokenBodies(t *testing.T) {
 			c := new21(t)
 			whole := c.get("/users").raw
 			for rate, least := range map[int]time.Duration{
-				1: time.Duration(len(whole)) * time.Second, 50: time.Duration(len(whole)) * time.Second / 50, 1 << 62: 0,
+				1: time.Duration(len(whole)) * time.Second, 50: time.Duration(len(whole)) * time.Second / 50, math.MaxInt: 0,
 			} {
 				slow := c.sandbox.Inject(basiqtest.SlowBody(rate))
 				start := time.Now()
