@@ -309,13 +309,13 @@ func (w *watcher) challenge(job *Job) (*MFAChallenge, error) {
 	switch {
 	case challenge == nil:
 		w.config.answered = nil // so the next one is another, even if it asks the same
-		return nil, nil         //nolint:nilnil // there is none
+		return nil, nil // there is none
 	case challenge.same(w.config.answered):
-		return nil, nil //nolint:nilnil // it was answered
+		return nil, nil // it was answered
 	case w.config.required:
 		return nil, ErrMFARequired
 	case w.config.answer == nil:
-		return nil, nil //nolint:nilnil // who watches sees it
+		return nil, nil // who watches sees it
 	}
 	if w.config.userID != "" {
 		challenge.UserID = w.config.userID

@@ -51,7 +51,7 @@ func (c *call) parameters() (url.Values, error) {
 	if c.query != nil {
 		return c.query, nil
 	}
-	return url.ParseQuery(c.http.URL.RawQuery) //nolint:wrapcheck // Nobody looks at more than whether there is one.
+	return url.ParseQuery(c.http.URL.RawQuery) // Callers only check whether there is an error.
 }
 
 // resume finds the page that the next parameter names. A handler of a collection that comes in pages calls it first.

@@ -17,11 +17,13 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -47,7 +49,7 @@ func command(ctx context.Context, arguments []string, out io.Writer) error {
 	again := flags.String("again", "", "only the mutants listed in this `file`, and write to it those that live")
 	sample := flags.Int("sample", 0, "only so many mutants, chosen at random")
 	seed := flags.Uint64("seed", 1, "what to choose them with")
-	workers := flags.Int("workers", 2, "how many to try at once")
+	workers := flags.Int("workers", runtime.NumCPU(), "how many to try at once")
 	verbose := flags.Bool("v", false, "print each mutant as it is tried")
 	if err := flags.Parse(arguments); err != nil {
 		return err
@@ -82,10 +84,14 @@ func command(ctx context.Context, arguments []string, out io.Writer) error {
 	for _, m := range suite.mutation.mutants {
 		there[m.key()] = true
 	}
-	for key := range reasons {
+	var stale []error
+	for _, key := range slices.Sorted(maps.Keys(reasons)) {
 		if !there[key] {
-			return fmt.Errorf("accepted as a survivor, and not to be found: %s", key)
+			stale = append(stale, fmt.Errorf("accepted as a survivor, and not to be found: %s", key))
 		}
+	}
+	if len(stale) > 0 {
+		return errors.Join(stale...)
 	}
 	mutants := slices.DeleteFunc(slices.Clone(suite.mutation.mutants), func(m *mutant) bool { return !pattern.MatchString(m.file) })
 	if *again != "" {

@@ -110,9 +110,10 @@ func TestMutantsFail(t *testing.T) {
 	err = command(t.Context(), []string{"-accepted", accepted, "-floor", "0", module(t, goodTests)}, &out)
 	require.ErrorContains(t, err, "accepted as survivors, but killed:\nsums.go\tlist.pair\tleave out: l.add(b)")
 
-	require.NoError(t, os.WriteFile(accepted, []byte("sums.go\tgone\tleave out: l.add(b)\tso what\n"), 0o600))
+	require.NoError(t, os.WriteFile(accepted, []byte("sums.go\tgone\tleave out: l.add(b)\tso what\ngone.go\tpair\tleave out: l.add(b)\tso what\n"), 0o600))
 	err = command(t.Context(), []string{"-accepted", accepted, module(t, goodTests)}, &out)
-	require.ErrorContains(t, err, "accepted as a survivor, and not to be found: sums.go\tgone")
+	require.EqualError(t, err, "accepted as a survivor, and not to be found: gone.go\tpair\tleave out: l.add(b)\n"+
+		"accepted as a survivor, and not to be found: sums.go\tgone\tleave out: l.add(b)", "every stale row is listed")
 
 	require.NoError(t, os.WriteFile(accepted, []byte("sums.go\tlist.pair\tleave out: l.add(b)\n"), 0o600))
 	err = command(t.Context(), []string{"-accepted", accepted, module(t, goodTests)}, &out)

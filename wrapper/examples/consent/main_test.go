@@ -57,7 +57,7 @@ func start(t *testing.T, environment map[string]string, args ...string) *running
 	r := &running{t: t, stop: stop, ended: make(chan error, 1), out: &lines{told: make(chan string, 100)}}
 	jar, err := cookiejar.New(nil)
 	require.NoError(t, err)
-	r.client = &http.Client{Jar: jar, Timeout: 10 * time.Second}
+	r.client = &http.Client{Jar: jar, Timeout: time.Minute}
 	args = append([]string{"-listen", "127.0.0.1:0"}, args...)
 	go func() { r.ended <- run(ctx, args, func(name string) string { return environment[name] }, r.out) }()
 	t.Cleanup(stop)
@@ -151,7 +151,7 @@ func (r *running) until(heading string) {
 			r.get(r.at.String())
 		}
 		return r.heading() != heading
-	}, 20*time.Second, 10*time.Millisecond)
+	}, time.Minute, 10*time.Millisecond)
 }
 
 // logIn goes through the consent page.

@@ -94,7 +94,7 @@ func parse(args []string) (*settings, error) {
 	flags.Func("fault", "", func(text string) error {
 		option, err := basiqtest.ParseFault(text)
 		s.faults, s.options = append(s.faults, text), append(s.options, option)
-		return err //nolint:wrapcheck // Package flag names the flag and its value.
+		return err // Package flag names the flag and its value.
 	})
 	flags.StringVar(&s.format, "log-format", "text", "")
 	flags.Func("log-level", "", func(text string) error {
@@ -104,7 +104,7 @@ func parse(args []string) (*settings, error) {
 		return nil
 	})
 	if err := flags.Parse(args); err != nil {
-		return nil, err //nolint:wrapcheck // It names the flag.
+		return nil, err // It names the flag.
 	}
 	switch {
 	case flags.NArg() > 0:

@@ -65,7 +65,7 @@ func (o *output) url(t *testing.T) string {
 			url = m[1]
 		}
 		return url != ""
-	}, 30*time.Second, 5*time.Millisecond, "it does not say where it listens")
+	}, time.Minute, 5*time.Millisecond, "it does not say where it listens")
 	return url
 }
 
@@ -198,23 +198,20 @@ func TestRun(t *testing.T) {
 	})
 	t.Run("lets calls end", func(t *testing.T) {
 		t.Parallel()
-		stderr, end := start(t, "-fault", "latency=300ms")
+		stderr, end := start(t, "-fault", "slow-body=1000")
 		url := stderr.url(t)
-		status := make(chan int)
-		go func() {
-			req, _ := http.NewRequest(http.MethodGet, url+"/users", http.NoBody)
-			resp, err := http.DefaultClient.Do(req)
-			if !assert.NoError(t, err) {
-				status <- 0
-				return
-			}
-			_ = resp.Body.Close()
-			status <- resp.StatusCode
-		}()
-		time.Sleep(100 * time.Millisecond)
-		ended := end()
-		assert.Equal(t, http.StatusUnauthorized, <-status)
-		assert.Equal(t, exitEnded, ended)
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+"/users", http.NoBody)
+		require.NoError(t, err)
+		resp, err := http.DefaultClient.Do(req) // returns before the body has arrived
+		require.NoError(t, err)
+		defer func() { _ = resp.Body.Close() }()
+		ended := make(chan int, 1)
+		go func() { ended <- end() }()
+		body, err := io.ReadAll(resp.Body)
+		require.NoError(t, err)
+		assert.Equal(t, http.StatusUnauthorized, resp.StatusCode)
+		assert.Len(t, body, int(resp.ContentLength))
+		assert.Equal(t, exitEnded, <-ended)
 	})
 	t.Run("on a port that is taken", func(t *testing.T) {
 		t.Parallel()
@@ -222,7 +219,7 @@ func TestRun(t *testing.T) {
 		require.NoError(t, err)
 		defer func() { _ = listener.Close() }()
 		stderr, end := start(t, "-addr", listener.Addr().String())
-		require.Eventually(t, func() bool { return stderr.String() != "" }, 30*time.Second, time.Millisecond)
+		require.Eventually(t, func() bool { return stderr.String() != "" }, time.Minute, time.Millisecond)
 		assert.Equal(t, exitCannotListen, end())
 		line := stderr.lines(t)[0]
 		assert.Equal(t, "cannot listen", line["msg"])
@@ -232,7 +229,7 @@ func TestRun(t *testing.T) {
 	t.Run("on an address that is not ours", func(t *testing.T) {
 		t.Parallel()
 		stderr, end := start(t, "-addr", "192.0.2.1:0")
-		require.Eventually(t, func() bool { return stderr.String() != "" }, 30*time.Second, time.Millisecond)
+		require.Eventually(t, func() bool { return stderr.String() != "" }, time.Minute, time.Millisecond)
 		assert.Equal(t, exitCannotListen, end())
 		assert.Contains(t, stderr.lines(t)[0]["hint"], "choose another address with -addr")
 	})
