@@ -309,7 +309,7 @@ func (w *watcher) challenge(job *Job) (*MFAChallenge, error) {
 	switch {
 	case challenge == nil:
 		w.config.answered = nil // so the next one is another, even if it asks the same
-		return nil, nil // there is none
+		return nil, nil         // there is none
 	case challenge.same(w.config.answered):
 		return nil, nil // it was answered
 	case w.config.required:

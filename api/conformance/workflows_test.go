@@ -39,7 +39,7 @@ var (
 	pinned = regexp.MustCompile(`^[\w.-]+/[\w./-]+@[0-9a-f]{40}$`)
 	tagged = regexp.MustCompile(`^# v\d+\.\d+\.\d+$`)
 	// Targets of make that a script runs.
-	makes = regexp.MustCompile(`\bmake ([a-z]+)`)
+	makes = regexp.MustCompile(`\bmake ([a-z-]+)`)
 )
 
 // problems says what of a workflow could give a stranger more than the reading of public code: rights of the token, code
