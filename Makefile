@@ -97,7 +97,7 @@ browser: ## Test the consent page in Chromium, using only the keyboard
 	else echo 'SKIPPED: axe-core requires npm, which is not installed'; fi; \
 	cd $(CONFORMANCE) && go test -count=1 -v -run '^TestBrowser' .
 
-cover: ## Print the statement coverage of wrapper/; fail if it is below $(COVER_FLOOR) %
+cover: ## Print the statement coverage of wrapper/; fail if it is below the floor
 	go test -coverprofile=coverage.txt -coverpkg=$(COVERPKG) $(COVERED)
 	@go tool cover -func=coverage.txt | awk '/^total:/ {covered = $$3 + 0} \
 		END {printf "coverage of wrapper/: %.1f %%, floor $(COVER_FLOOR) %%\n", covered; exit covered < $(COVER_FLOOR)}'

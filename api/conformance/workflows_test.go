@@ -120,7 +120,7 @@ func makeTargets(t *testing.T) []string {
 	text, err := os.ReadFile(filepath.Join(root, "Makefile"))
 	require.NoError(t, err)
 	var targets []string
-	for _, target := range regexp.MustCompile(`(?m)^([a-z]+):.*## `).FindAllStringSubmatch(string(text), -1) {
+	for _, target := range regexp.MustCompile(`(?m)^([a-z-]+):.*## `).FindAllStringSubmatch(string(text), -1) {
 		targets = append(targets, target[1])
 	}
 	return targets
