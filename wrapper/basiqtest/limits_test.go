@@ -57,21 +57,24 @@ func TestTokenLimit(t *testing.T) {
 	})
 }
 
+// In a bubble no time passes while the connections are created, so that the job of the second one is still running.
 func TestConnectionLimit(t *testing.T) {
 	t.Parallel()
-	c := new21(t, basiqtest.EnforceLimits())
-	id, other := c.newUser(), c.newUser()
-	path := "/users/" + id + "/connections"
-	for i := range 500 {
-		require.Equal(t, http.StatusAccepted, c.post(path, credentials(hooli, "u"+strconv.Itoa(i), "p")).status)
-	}
-	for _, user := range []string{id, other} { // it is the application's limit
-		c.post("/users/"+user+"/connections", credentials(hooli, "one more", "p")).requireError(http.StatusForbidden,
-			"too-many-sandbox-connections", "Limit reached for sandbox connections.")
-	}
-	assert.Equal(t, http.StatusOK, c.post(path, credentials(hooli, "u1", "p")).status, "the job that runs already")
-	require.Equal(t, http.StatusNoContent, c.delete(path+"/"+c.newestConnection(id)).status)
-	require.Equal(t, http.StatusAccepted, c.post(path, credentials(hooli, "one more", "p")).status)
+	synctest.Test(t, func(t *testing.T) {
+		c := new21(t, basiqtest.EnforceLimits())
+		id, other := c.newUser(), c.newUser()
+		path := "/users/" + id + "/connections"
+		for i := range 500 {
+			require.Equal(t, http.StatusAccepted, c.post(path, credentials(hooli, "u"+strconv.Itoa(i), "p")).status)
+		}
+		for _, user := range []string{id, other} { // it is the application's limit
+			c.post("/users/"+user+"/connections", credentials(hooli, "one more", "p")).requireError(http.StatusForbidden,
+				"too-many-sandbox-connections", "Limit reached for sandbox connections.")
+		}
+		assert.Equal(t, http.StatusOK, c.post(path, credentials(hooli, "u1", "p")).status, "the job that runs already")
+		require.Equal(t, http.StatusNoContent, c.delete(path+"/"+c.newestConnection(id)).status)
+		require.Equal(t, http.StatusAccepted, c.post(path, credentials(hooli, "one more", "p")).status)
+	})
 }
 
 func TestNothingIsLimitedByDefault(t *testing.T) {
