@@ -398,16 +398,19 @@ func TestStatementErrors(t *testing.T) {
 		requireError(413, "request-not-valid", "Request Too Long")
 }
 
+// In a bubble no time passes while the statements are uploaded, so that none of their jobs ends.
 func TestStatementsCountAsConnections(t *testing.T) {
 	t.Parallel()
-	c := new21(t, basiqtest.EnforceLimits(), basiqtest.TokenLifetime(time.Hour))
-	id := c.newUser()
-	for i := range 500 {
-		r := c.upload(id, nab, file{name: "a.pdf", content: fmt.Sprintf("%%PDF-%d", i)})
-		require.Equal(t, http.StatusAccepted, r.status, r.raw)
-	}
-	c.upload(id, nab, file{name: "a.pdf", content: "%PDF-"}).
-		requireError(403, "too-many-sandbox-connections", "Limit reached for sandbox connections.")
+	synctest.Test(t, func(t *testing.T) {
+		c := new21(t, basiqtest.EnforceLimits(), basiqtest.TokenLifetime(time.Hour))
+		id := c.newUser()
+		for i := range 500 {
+			r := c.upload(id, nab, file{name: "a.pdf", content: fmt.Sprintf("%%PDF-%d", i)})
+			require.Equal(t, http.StatusAccepted, r.status, r.raw)
+		}
+		c.upload(id, nab, file{name: "a.pdf", content: "%PDF-"}).
+			requireError(403, "too-many-sandbox-connections", "Limit reached for sandbox connections.")
+	})
 }
 
 // A statement may tell of days that are still to come. Summaries of those cover them.
