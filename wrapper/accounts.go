@@ -61,7 +61,12 @@ type AccountsService struct{ client *Client }
 // Errors: [ErrInvalidInput], [ErrNotFound] for a user that is not there, [ErrBadRequest] for a filter that names a
 // connection that is not there. operationId: getAccounts.
 func (s *AccountsService) List(ctx context.Context, userID string, filters ...Filter[Account]) iter.Seq2[*Account, error] {
-	return listAll(ctx, s.client, opGetAccounts, []id{{"userID", userID}}, filters)
+	return collection[Account]{
+		client: s.client, op: opGetAccounts, ids: []id{{"userID", userID}}, resource: accountResource, filters: filters,
+		request: func(ctx context.Context, edit gen.RequestEditorFn) (*http.Response, error) {
+			return s.client.raw.GetAccounts(ctx, api.ID(userID), nil, edit)
+		},
+	}.all(ctx)
 }
 
 // Get returns an account. Its Balance and AvailableFunds keep every digit: [Amount.MinorUnits] has the cents,

@@ -35,7 +35,12 @@ type AffordabilityService struct{ client *Client }
 //
 // Errors: [ErrInvalidInput], [ErrNotFound] for a user that is not there. operationId: getAffordabilityList.
 func (s *AffordabilityService) List(ctx context.Context, userID string) iter.Seq2[*Affordability, error] {
-	return listAll[Affordability](ctx, s.client, opGetAffordabilityList, []id{{"userID", userID}}, nil)
+	return collection[Affordability]{
+		client: s.client, op: opGetAffordabilityList, ids: []id{{"userID", userID}}, resource: affordabilityResource,
+		request: func(ctx context.Context, edit gen.RequestEditorFn) (*http.Response, error) {
+			return s.client.raw.GetAffordabilityList(ctx, api.ID(userID), edit)
+		},
+	}.all(ctx)
 }
 
 // Create makes a summary, at once and without a job. Summaries of income and expenses of the same period are made with
@@ -95,6 +100,10 @@ func (s *AffordabilityService) TransactionsCSV(ctx context.Context, userID, snap
 func (s *AffordabilityService) transactions(userID, snapshotID string, options []ListOption[AffordabilityTransaction]) collection[AffordabilityTransaction] {
 	return collection[AffordabilityTransaction]{
 		client: s.client, op: opGetSnapshotTransactions, ids: []id{{"userID", userID}, {"snapshotID", snapshotID}}, options: options, sized: true,
+		resource: resource[AffordabilityTransaction]{"transaction", func(t *AffordabilityTransaction) (string, string) { return t.Type, t.ID }},
+		request: func(ctx context.Context, edit gen.RequestEditorFn) (*http.Response, error) {
+			return s.client.raw.GetAffordabilitySnapshotTransactions(ctx, api.ID(userID), api.ID(snapshotID), nil, edit)
+		},
 	}
 }
 

@@ -213,6 +213,11 @@ func unreadable(op *Operation, status int, body []byte, reason error) *Error {
 // read decodes a response and releases its body.
 func read[T any](answer answer) (*T, error) {
 	defer answer.body.release()
+	return decodeResponse[T](answer)
+}
+
+// decodeResponse decodes a response.
+func decodeResponse[T any](answer answer) (*T, error) {
 	value := new(T)
 	if err := decode(answer.body.bytes(), value); err != nil {
 		answer.body.closeConn()

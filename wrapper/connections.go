@@ -102,7 +102,12 @@ type ConnectionsService struct{ client *Client }
 //
 // Errors: [ErrInvalidInput], [ErrNotFound] for a user that is not there. operationId: getConnections.
 func (s *ConnectionsService) List(ctx context.Context, userID string, filters ...Filter[Connection]) iter.Seq2[*Connection, error] {
-	return listAll(ctx, s.client, opGetConnections, []id{{"userID", userID}}, filters)
+	return collection[Connection]{
+		client: s.client, op: opGetConnections, ids: []id{{"userID", userID}}, resource: connectionResource, filters: filters,
+		request: func(ctx context.Context, edit gen.RequestEditorFn) (*http.Response, error) {
+			return s.client.raw.GetConnections(ctx, api.ID(userID), nil, edit)
+		},
+	}.all(ctx)
 }
 
 // Get returns a connection, with its accounts and, where the institution gives one, its profile, and links to its
@@ -203,13 +208,16 @@ func (s *ConnectionsService) RefreshAll(ctx context.Context, userID string) ([]*
 	if err != nil {
 		return nil, err
 	}
-	list, err := readList[Job](answer)
+	list, err := readList(answer, decodeResponse[pageBody[Job]])
 	if err != nil {
 		return nil, err
 	}
-	jobs := make([]*Job, len(list))
-	for i := range list {
-		jobs[i] = &list[i]
+	if _, err := jobResource.checkItems(list.Data); err != nil {
+		return nil, unreadable(answer.op, answer.status, nil, err)
+	}
+	jobs := make([]*Job, len(list.Data))
+	for i := range list.Data {
+		jobs[i] = &list.Data[i]
 	}
 	return jobs, nil
 }

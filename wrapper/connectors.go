@@ -97,7 +97,12 @@ type ConnectorsService struct{ client *Client }
 //
 // Errors: [ErrInvalidInput]. operationId: getConnectors.
 func (s *ConnectorsService) List(ctx context.Context, filters ...Filter[Connector]) iter.Seq2[*Connector, error] {
-	return listAll(ctx, s.client, opGetConnectors, nil, filters)
+	return collection[Connector]{
+		client: s.client, op: opGetConnectors, resource: connectorResource, filters: filters, key: connectorKey,
+		request: func(ctx context.Context, edit gen.RequestEditorFn) (*http.Response, error) {
+			return s.client.raw.GetConnectors(ctx, nil, edit)
+		},
+	}.all(ctx)
 }
 
 // Get returns the connector that fetches data from an institution, such as "AU00000", by a method.
@@ -111,7 +116,12 @@ func (s *ConnectorsService) Get(ctx context.Context, institutionID string, metho
 //
 // Errors: [ErrInvalidInput]. operationId: getPublicConnectors.
 func (s *ConnectorsService) ListPublic(ctx context.Context, filters ...Filter[Connector]) iter.Seq2[*Connector, error] {
-	return listAll(ctx, s.client, opGetPublicConnectors, nil, filters)
+	return collection[Connector]{
+		client: s.client, op: opGetPublicConnectors, resource: connectorResource, filters: filters, key: connectorKey,
+		request: func(ctx context.Context, edit gen.RequestEditorFn) (*http.Response, error) {
+			return s.client.raw.GetPublicConnectors(ctx, nil, edit)
+		},
+	}.all(ctx)
 }
 
 // GetPublic is [ConnectorsService.Get] without a token.
@@ -135,3 +145,11 @@ func (s *ConnectorsService) get(ctx context.Context, op *Operation, institutionI
 }
 
 var connectorResource = resource[Connector]{"connector", func(c *Connector) (string, string) { return c.Type, c.ID }}
+
+// connectorKey identifies a connector in a list: an institution has one for each method.
+func connectorKey(c *Connector) string {
+	if c.Method == "" {
+		return ""
+	}
+	return c.ID + "/" + string(c.Method)
+}

@@ -30,7 +30,12 @@ type ConsentsService struct{ client *Client }
 //
 // Errors: [ErrInvalidInput], [ErrNotFound] for a user that is not there, [ErrWrongAPIVersion]. operationId: getConsents.
 func (s *ConsentsService) List(ctx context.Context, userID string) iter.Seq2[*Consent, error] {
-	return listAll[Consent](ctx, s.client, opGetConsents, []id{{"userID", userID}}, nil)
+	return collection[Consent]{
+		client: s.client, op: opGetConsents, ids: []id{{"userID", userID}}, resource: resource[Consent]{"consent", func(c *Consent) (string, string) { return c.Type, c.ID }},
+		request: func(ctx context.Context, edit gen.RequestEditorFn) (*http.Response, error) {
+			return s.client.raw.GetConsents(ctx, api.ID(userID), edit)
+		},
+	}.all(ctx)
 }
 
 // Delete revokes a consent, for good: no more data is fetched under it.

@@ -104,7 +104,10 @@ func (s *EventsService) Page(ctx context.Context, at Cursor, filters ...ListOpti
 
 func (s *EventsService) collection(filters []ListOption[Event]) collection[Event] {
 	return collection[Event]{
-		client: s.client, op: opGetEvents, options: filters,
+		client: s.client, op: opGetEvents, resource: eventResource, options: filters,
+		request: func(ctx context.Context, edit gen.RequestEditorFn) (*http.Response, error) {
+			return s.client.raw.GetEvents(ctx, nil, edit)
+		},
 	}
 }
 
@@ -121,7 +124,12 @@ func (s *EventsService) Get(ctx context.Context, eventID string) (*Event, error)
 //
 // Errors: [ErrWrongAPIVersion], [ErrBadPageLink]. operationId: listEventTypes.
 func (s *EventsService) Types(ctx context.Context) iter.Seq2[*EventType, error] {
-	return listAll[EventType](ctx, s.client, opListEventTypes, nil, nil)
+	return collection[EventType]{
+		client: s.client, op: opListEventTypes, resource: eventTypeResource,
+		request: func(ctx context.Context, edit gen.RequestEditorFn) (*http.Response, error) {
+			return s.client.raw.ListEventTypes(ctx, edit)
+		},
+	}.all(ctx)
 }
 
 // Type returns a type of events.

@@ -18,7 +18,12 @@ type IdentitiesService struct{ client *Client }
 //
 // Errors: [ErrInvalidInput], [ErrNotFound] for a user that is not there, [ErrForbidden]. operationId: getUserIdentities.
 func (s *IdentitiesService) List(ctx context.Context, userID string) iter.Seq2[*Identity, error] {
-	return listAll[Identity](ctx, s.client, opGetUserIdentities, []id{{"userID", userID}}, nil)
+	return collection[Identity]{
+		client: s.client, op: opGetUserIdentities, ids: []id{{"userID", userID}}, resource: identityResource,
+		request: func(ctx context.Context, edit gen.RequestEditorFn) (*http.Response, error) {
+			return s.client.raw.GetUserIdentities(ctx, api.ID(userID), edit)
+		},
+	}.all(ctx)
 }
 
 // Get returns an identity.

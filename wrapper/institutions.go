@@ -44,7 +44,12 @@ type InstitutionsService struct{ client *Client }
 //
 // Errors: [ErrInvalidInput], [ErrWrongAPIVersion]. operationId: getInstitutions.
 func (s *InstitutionsService) List(ctx context.Context, filters ...Filter[Institution]) iter.Seq2[*Institution, error] {
-	return listAll(ctx, s.client, opGetInstitutions, nil, filters)
+	return collection[Institution]{
+		client: s.client, op: opGetInstitutions, resource: institutionResource, filters: filters,
+		request: func(ctx context.Context, edit gen.RequestEditorFn) (*http.Response, error) {
+			return s.client.raw.GetInstitutions(ctx, nil, edit)
+		},
+	}.all(ctx)
 }
 
 // Get returns an institution, for example "AU00000".
@@ -58,7 +63,12 @@ func (s *InstitutionsService) Get(ctx context.Context, institutionID string) (*I
 //
 // Errors: [ErrInvalidInput]. operationId: getPublicInstitutions.
 func (s *InstitutionsService) ListPublic(ctx context.Context, filters ...Filter[Institution]) iter.Seq2[*Institution, error] {
-	return listAll(ctx, s.client, opGetPublicInstitutions, nil, filters)
+	return collection[Institution]{
+		client: s.client, op: opGetPublicInstitutions, resource: institutionResource, filters: filters,
+		request: func(ctx context.Context, edit gen.RequestEditorFn) (*http.Response, error) {
+			return s.client.raw.GetPublicInstitutions(ctx, nil, edit)
+		},
+	}.all(ctx)
 }
 
 var institutionResource = resource[Institution]{"institution", func(i *Institution) (string, string) { return i.Type, i.ID }}

@@ -1,38 +1,152 @@
 package basiq
 
 import (
-	"context"
+	"encoding/json"
 	"errors"
-	"iter"
+	"fmt"
+	"hash/maphash"
+	"net/http"
 	"strings"
+
+	"github.com/basiq-go/basiq-go/gen"
 )
 
-// readList decodes an answer that is a list. One that is no list is somebody else's answer.
-func readList[T any](answer answer) ([]T, error) {
-	list, err := read[struct {
-		Type string `json:"type"`
-		Data []T    `json:"data"`
-	}](answer)
+// ErrListChanged is returned if a list changed while its pages were read: its size differs between two pages, or an item
+// occurs twice. Items may be missing or duplicated then. Discard what was read and start over, or read smaller lists, for
+// example the transactions of one account at a time.
+//
+// Duplicates are found among the last 16,384 items at least, so that the memory of a list does not grow with its length.
+var ErrListChanged = errors.New("list changed while it was read")
+
+// pageBody is the body of a page.
+type pageBody[T any] struct {
+	Type  string         `json:"type"`
+	Size  int64          `json:"size"`
+	Data  []T            `json:"data"`
+	Links *gen.PageLinks `json:"links"`
+}
+
+// read decodes a page.
+func (c collection[T]) read(answer answer) (*pageBody[T], error) {
+	if answer.status != http.StatusOK {
+		defer answer.body.release()
+		return nil, unreadable(c.op, answer.status, nil, errors.New("unexpected status of a list"))
+	}
+	if c.decode != nil {
+		return readList(answer, c.decode)
+	}
+	return readList(answer, decodeResponse[pageBody[T]])
+}
+
+// readList decodes a list response and releases its body. It returns an error if the response is not a list.
+func readList[T any](answer answer, decode func(answer) (*pageBody[T], error)) (*pageBody[T], error) {
+	defer answer.body.release()
+	list, err := decode(answer)
 	if err != nil {
 		return nil, err
 	}
-	if !isList(list.Type, list.Data) {
-		return nil, unreadable(answer.op, answer.status, nil, errNoList)
+	switch {
+	case list.Type != "" && !strings.EqualFold(list.Type, "list"), list.Type == "" && list.Data == nil:
+		err = errors.New("not a list")
+	case list.Size < 0:
+		err = errors.New("negative size")
+	case list.Data == nil && list.Size > 0:
+		err = errors.New("missing data")
+	case list.Data == nil: // Basiq's empty list, unless data is of another kind
+		body, rawErr := decodeResponse[struct {
+			Data json.RawMessage `json:"data"`
+		}](answer)
+		if rawErr == nil && len(body.Data) > 0 && string(body.Data) != "null" {
+			err = errors.New("data is not a list")
+		}
 	}
-	return list.Data, nil
+	if err != nil {
+		answer.body.closeConn()
+		return nil, unreadable(answer.op, answer.status, answer.body.bytes(), err)
+	}
+	return list, nil
 }
 
-// isList reports whether an answer with that type and data is a list.
-func isList[T any](kind string, data []T) bool { return data != nil || strings.EqualFold(kind, "list") }
-
-var errNoList = errors.New("there is no list in it")
-
-// listAll returns the items of a list whose page size nobody can choose. Most of these no document shows in pages; should
-// they come in pages all the same, all are followed: a list that ends early is worse than a call more.
-func listAll[T any](ctx context.Context, c *Client, op *Operation, ids []id, filters []Filter[T]) iter.Seq2[*T, error] {
-	options := make([]ListOption[T], len(filters))
-	for i, filter := range filters {
-		options[i] = filter
+// checkItems returns an error for the first item without an ID, or of another type, and the number of items before it.
+// The links of items are not checked: a gateway may rewrite them.
+func (r resource[T]) checkItems(items []T) (valid int, err error) {
+	for i := range items {
+		kind, id := r.identity(&items[i])
+		switch {
+		case strings.TrimSpace(id) == "":
+			return i, fmt.Errorf("item %d: missing id", i+1)
+		case kind != "" && r.kind != "" && !strings.EqualFold(kind, r.kind):
+			return i, fmt.Errorf("item %d: resource of another type", i+1)
+		}
 	}
-	return collection[T]{client: c, op: op, ids: ids, options: options}.all(ctx)
+	return len(items), nil
 }
+
+// listHistory holds what is needed to detect that a list has changed, or that its links form a loop.
+type listHistory[T any] struct {
+	size  int64
+	items recentSet
+	// cursors holds the hashes of all cursors that were followed.
+	cursors map[uint64]bool
+}
+
+// check returns the items of the next page. If the list has changed, it returns those before the change and an error. If
+// the link to the next page leads to one that was read already, it sets the page's err.
+func (h *listHistory[T]) check(c collection[T], page *pageResult[T]) ([]T, error) {
+	if page.Total > 0 && h.size > 0 && page.Total != h.size {
+		return nil, fmt.Errorf("basiq: %s: %w: size was %d and is %d", c.op.Name, ErrListChanged, h.size, page.Total)
+	}
+	h.size = max(h.size, page.Total)
+	for i := range page.Items {
+		key := ""
+		if c.key != nil {
+			key = c.key(&page.Items[i])
+		} else {
+			_, key = c.resource.identity(&page.Items[i])
+		}
+		if key != "" && !h.items.add(key, len(page.Items)) {
+			return page.Items[:i], fmt.Errorf("basiq: %s: %w: duplicate ID", c.op.Name, ErrListChanged)
+		}
+	}
+	if h.cursors == nil {
+		h.cursors = map[uint64]bool{}
+	}
+	h.cursors[hash(string(page.query))] = true
+	if page.Next != "" && h.cursors[hash(string(page.Next))] {
+		page.Next, page.err = "", unreadable(c.op, http.StatusOK, nil, fmt.Errorf("%w: it leads to a page that was read already", ErrBadPageLink))
+	}
+	return page.Items, nil
+}
+
+// recentLimit is the number of keys in each generation of a recentSet.
+const recentLimit = 1 << 14
+
+// recentSet is a set of the last recentLimit keys at least, and of twice as many at most, as hashes of 64 bits.
+type recentSet struct{ current, previous map[uint64]struct{} }
+
+// add adds a key. It reports false if the set contains the key. size is how many keys are expected in the near future.
+func (s *recentSet) add(key string, size int) bool {
+	sum := hash(key)
+	if _, found := s.current[sum]; found {
+		return false
+	}
+	if _, found := s.previous[sum]; found {
+		return false
+	}
+	switch {
+	case s.current == nil:
+		s.current = make(map[uint64]struct{}, min(size, recentLimit))
+	case len(s.current) == recentLimit:
+		s.current, s.previous = s.previous, s.current
+		clear(s.current)
+		if s.current == nil {
+			s.current = make(map[uint64]struct{}, recentLimit)
+		}
+	}
+	s.current[sum] = struct{}{}
+	return true
+}
+
+var hashSeed = maphash.MakeSeed()
+
+func hash(s string) uint64 { return maphash.String(hashSeed, s) }

@@ -1,6 +1,7 @@
 package basiq
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,30 +17,48 @@ import (
 // MaxPageSize is how many items Basiq puts on one page at most, and how many are asked for by default.
 const MaxPageSize = 500
 
-// ErrBadPageLink says that Basiq's link to the next page cannot be followed: it leads to another host, scheme or path,
-// has been followed before, or names no page. Nothing was sent there.
-var ErrBadPageLink = errors.New("the link to the next page cannot be followed")
+// ErrBadPageLink is returned if Basiq's link to the next page is not a URL, has no query, or leads to a page that has been
+// read already. Only the query of the link is used: every page is requested at the client's own base URL.
+var ErrBadPageLink = errors.New("invalid link to the next page")
 
-// Cursor marks where a page of a collection begins. It can be stored, and used by another process; for how long Basiq
-// knows it is not documented. It belongs to the collection it was made for, and carries that call's filters and page
-// size. The empty Cursor is the first page's.
+// A Cursor is an opaque position in a collection: the start of a page. It can be stored and used by another process; how
+// long Basiq accepts it is not documented. It belongs to the collection it was made for, and carries that call's filters
+// and page size. The empty Cursor is the position of the first page.
 type Cursor string
 
-// problem says why the cursor cannot be part of a URL, or "".
-func (c Cursor) problem() string {
-	if strings.ContainsFunc(string(c), func(r rune) bool { return r <= ' ' || r >= 0x7f || r == '#' }) {
-		return "it has a character that no cursor has; give one as a Page had it in Next"
-	}
-	return ""
+// valid reports whether the cursor can be part of a URL.
+func (c Cursor) valid() bool {
+	return !strings.ContainsFunc(string(c), func(r rune) bool { return r <= ' ' || r >= 0x7f || r == '#' })
 }
+
+// PageError is an error of one page of a list. All lists return it, except for invalid arguments. To continue where the
+// list ended, pass its Cursor to the method that returns one page of the same collection.
+type PageError struct {
+	// Cursor is the position of the page that failed; empty for the first page. It contains the filters of the call: do
+	// not log it.
+	Cursor Cursor
+	// Err is the error itself.
+	Err error
+}
+
+// Error returns the text of Err, without the cursor.
+func (e *PageError) Error() string {
+	if e.Err == nil {
+		return "basiq: a page of a list failed"
+	}
+	return e.Err.Error()
+}
+
+// Unwrap returns Err.
+func (e *PageError) Unwrap() error { return e.Err }
 
 // Page is one page of a collection of T.
 type Page[T any] struct {
-	// Items are what is on this page, in Basiq's order.
+	// Items holds the items of this page, in Basiq's order.
 	Items []T
-	// Total is how many items there are on all pages together, as Basiq counts them in size; 0 where it does not say.
+	// Total is the number of items on all pages, which Basiq calls size; 0 if Basiq does not report it.
 	Total int64
-	// Next is where the next page begins; empty on the last one.
+	// Next is the position of the next page; empty on the last page.
 	Next Cursor
 }
 
@@ -51,7 +70,7 @@ type ListOption[T any] interface {
 	apply(request *listRequest[T])
 }
 
-// listRequest is what the options of a call come to.
+// listRequest holds the options of a call.
 type listRequest[T any] struct {
 	filters  []Filter[T]
 	pageSize int64
@@ -82,63 +101,75 @@ func (f Filter[T]) applyEach(request *listEachRequest[T]) { request.list = appen
 
 // firstQuery returns the query of a collection's first page.
 func (c collection[T]) firstQuery() (string, error) {
-	request := listRequest[T]{pageSize: MaxPageSize}
+	request := listRequest[T]{pageSize: MaxPageSize, filters: c.filters}
 	for _, option := range c.options {
 		if option == nil {
-			return "", invalidInput(c.op.Name, "options", "one of them is nil")
+			return "", invalidInput(c.op.Name, "options", "nil option")
 		}
 		option.apply(&request)
 	}
 	if request.pageSize < 1 || request.pageSize > MaxPageSize {
-		return "", invalidInput(c.op.Name, "options", fmt.Sprintf("the page size is %d; give 1 to %d", request.pageSize, MaxPageSize))
+		return "", invalidInput(c.op.Name, "options", fmt.Sprintf("page size %d out of range [1, %d]", request.pageSize, MaxPageSize))
 	}
 	var parts []string
 	if c.sized {
 		parts = append(parts, "limit="+strconv.FormatInt(request.pageSize, 10))
 	}
 	filter, err := joinFilters(c.op, request.filters)
-	if filter != "" { // `?filter=` is another thing
+	if filter != "" { // `?filter=` has another meaning
 		parts = append(parts, "filter="+url.QueryEscape(filter))
 	}
 	return strings.Join(parts, "&"), err
 }
 
-// collection is a paged collection of T. Each of its pages is one call.
+// collection is a paged collection of T. Each of its pages is one call. Lists that no document shows in pages are read
+// the same way: should they have pages, all of them are read.
 type collection[T any] struct {
 	client *Client
 	op     *Operation
 	// ids are those in the path.
-	ids     []id
-	options []ListOption[T]
-	// sized is set where the size of a page can be chosen.
+	ids []id
+	// request requests a page with the generated client. edit sets the page's query.
+	request  func(ctx context.Context, edit gen.RequestEditorFn) (*http.Response, error)
+	resource resource[T]
+	filters  []Filter[T]
+	options  []ListOption[T]
+	// sized is set if the page size can be chosen.
 	sized bool
-	// decode reads a page, where it is not a pageBody by itself.
+	// decode decodes a page; nil if it has the form of a pageBody.
 	decode func(answer answer) (*pageBody[T], error)
+	// key identifies an item if its ID alone does not; nil if it does. Items with an empty key may repeat.
+	key func(*T) string
 }
 
-// fetched is a page as it came.
-type fetched[T any] struct {
+// pageResult is a page as it was received.
+type pageResult[T any] struct {
 	Page[T]
 
-	// query is what the page was asked for with.
+	// query is the query of the page's request.
 	query Cursor
-	// linkErr is what is wrong with the link to the next page. What is on this page is good all the same.
-	linkErr error
+	// err is what ends the list after the page's items: an item without an ID, or an invalid link to the next page.
+	err error
 }
 
 // page returns the page at a cursor.
-func (c collection[T]) page(ctx context.Context, at Cursor) (*fetched[T], error) {
+func (c collection[T]) page(ctx context.Context, at Cursor) (*pageResult[T], error) {
 	query, err := c.firstQuery()
 	if err != nil {
 		return nil, err
 	}
-	if problem := at.problem(); problem != "" {
-		return nil, invalidInput(c.op.Name, "at", problem)
+	if !at.valid() {
+		return nil, invalidInput(c.op.Name, "at", "must be the Next of a Page or the Cursor of a PageError")
 	}
 	if at != "" {
 		query = string(at)
 	}
-	answer, err := c.client.ask(ctx, c.op, c.ids, query, "")
+	answer, err := c.client.do(ctx, c.op, c.ids, func(ctx context.Context) (*http.Response, error) {
+		return c.request(ctx, func(_ context.Context, req *http.Request) error {
+			req.URL.RawQuery = query
+			return nil
+		})
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -146,108 +177,98 @@ func (c collection[T]) page(ctx context.Context, at Cursor) (*fetched[T], error)
 	if err != nil {
 		return nil, err
 	}
-	page := &fetched[T]{Page: Page[T]{Items: list.Data, Total: list.Size}, query: Cursor(query)}
+	page := &pageResult[T]{Page: Page[T]{Items: list.Data, Total: list.Size}, query: Cursor(query)}
+	if valid, err := c.resource.checkItems(list.Data); err != nil {
+		answer.body.closeConn()
+		page.Items, page.err = list.Data[:valid], unreadable(c.op, answer.status, nil, err)
+		return page, nil
+	}
 	if list.Links != nil && list.Links.Next != "" {
-		here := c.client.url(c.op, c.ids, query)
-		if page.Next, err = nextCursor(&here, list.Links.Next); err == nil && page.Next == page.query {
-			err = fmt.Errorf("%w: it leads to the page it is on", ErrBadPageLink)
+		next, err := nextCursor(list.Links.Next)
+		if err == nil && next == page.query {
+			err = fmt.Errorf("%w: it leads to its own page", ErrBadPageLink)
 		}
 		if err != nil {
-			page.Next, page.linkErr = "", unreadable(c.op, answer.status, nil, err)
+			page.err = unreadable(c.op, answer.status, nil, err)
+			return page, nil
 		}
+		page.Next = next
 	}
 	return page, nil
 }
 
-// pageBody is the body of a page.
-type pageBody[T any] struct {
-	Type  string         `json:"type"`
-	Size  int64          `json:"size"`
-	Data  []T            `json:"data"`
-	Links *gen.PageLinks `json:"links"`
-}
-
-// read decodes a page. An answer that is no list is somebody else's.
-func (c collection[T]) read(answer answer) (*pageBody[T], error) {
-	decode := read[pageBody[T]]
-	if c.decode != nil {
-		decode = c.decode
-	}
-	list, err := decode(answer)
-	if err == nil && !isList(list.Type, list.Data) {
-		return nil, unreadable(c.op, answer.status, nil, errNoList)
-	}
-	return list, err
-}
-
-// one returns the page at a cursor. With a bad link to the next one it returns the page as well.
+// one returns the page at a cursor. If the link to the next page is invalid, it returns the page with the error.
 func (c collection[T]) one(ctx context.Context, at Cursor) (*Page[T], error) {
 	page, err := c.page(ctx, at)
 	if err != nil {
 		return nil, err
 	}
-	return &page.Page, page.linkErr
+	if page.err != nil && !errors.Is(page.err, ErrBadPageLink) {
+		return nil, page.err
+	}
+	var history listHistory[T]
+	if _, err := history.check(c, page); err != nil {
+		return nil, err
+	}
+	return &page.Page, page.err
 }
 
-// all returns the items of all pages. Nothing is sent before the range begins, and no page before the one before it has
-// been used up, but for the one that [Prefetch] asks for.
+// all returns the items of all pages. Nothing is sent before the range begins. A page is requested when the one before it
+// has been used up, or with [Prefetch], when the one before it begins.
 func (c collection[T]) all(ctx context.Context) iter.Seq2[*T, error] {
 	return func(yield func(*T, error) bool) {
 		pages := pageFetcher[T]{collection: c}
 		defer pages.stop()
-		ahead := c.prefetches()
-		followed := map[Cursor]bool{}
+		prefetch := c.prefetches()
+		var history listHistory[T]
 		for at := Cursor(""); ; {
 			page, err := pages.page(ctx, at)
 			if err != nil {
-				yield(nil, err)
+				yield(nil, pageError(at, err))
 				return
 			}
-			followed[page.query] = true
-			at = page.Next
-			switch {
-			case at == "":
-			case followed[at]:
-				page.linkErr = unreadable(c.op, http.StatusOK, nil, fmt.Errorf("%w: it has been followed before", ErrBadPageLink))
-			case ahead:
-				pages.begin(ctx, at)
+			items, err := history.check(c, page)
+			err = cmp.Or(err, page.err)
+			if err == nil && page.Next != "" && prefetch {
+				pages.prefetch(ctx, page.Next)
 			}
-			for i := range page.Items {
-				if !yield(&page.Items[i], nil) {
+			for i := range items {
+				if !yield(&items[i], nil) {
 					return
 				}
 			}
-			switch {
-			case page.linkErr != nil:
-				yield(nil, page.linkErr)
+			if err != nil {
+				yield(nil, pageError(at, err))
 				return
-			case at == "":
+			}
+			if at = page.Next; at == "" {
 				return
 			}
 		}
 	}
 }
 
-// nextCursor reads a link to the next page, which must differ from the page's own URL in nothing but the query: the
-// request that follows it carries a token. The link itself is in none of the errors, because it has the ids of people.
-func nextCursor(page *url.URL, link string) (Cursor, error) {
+// pageError returns err with the position of its page. An invalid argument has none.
+func pageError(at Cursor, err error) error {
+	if errors.Is(err, ErrInvalidInput) {
+		return err
+	}
+	return &PageError{Cursor: at, Err: err}
+}
+
+// nextCursor returns the query of a link to the next page. The rest of the link is not used, because a gateway may write
+// it in any form. The link is not part of the errors, because it contains IDs.
+func nextCursor(link string) (Cursor, error) {
 	next, err := url.Parse(link)
 	if err != nil {
-		return "", fmt.Errorf("%w: it is not a URL", ErrBadPageLink)
+		return "", fmt.Errorf("%w: not a URL", ErrBadPageLink)
 	}
-	next = page.ResolveReference(next)
-	cursor := Cursor(strings.Clone(next.RawQuery)) // it is kept, and the rest of the page need not be
+	cursor := Cursor(strings.Clone(next.RawQuery)) // so that it does not keep the page in memory
 	switch {
-	case next.Scheme != page.Scheme:
-		return "", fmt.Errorf("%w: its scheme is not that of the client's base URL", ErrBadPageLink)
-	case next.Host != page.Host:
-		return "", fmt.Errorf("%w: it leads to another host than the client's base URL", ErrBadPageLink)
-	case next.EscapedPath() != page.EscapedPath():
-		return "", fmt.Errorf("%w: it leads to another path than the page's own", ErrBadPageLink)
 	case cursor == "":
-		return "", fmt.Errorf("%w: it names no page", ErrBadPageLink)
-	case cursor.problem() != "":
-		return "", fmt.Errorf("%w: it has a character that no URL has", ErrBadPageLink)
+		return "", fmt.Errorf("%w: missing query", ErrBadPageLink)
+	case !cursor.valid():
+		return "", fmt.Errorf("%w: invalid character", ErrBadPageLink)
 	}
 	return cursor, nil
 }

@@ -5,17 +5,16 @@ import (
 	"errors"
 )
 
-// pagedItem are the items of the collections that come in pages and have options.
+// pagedItem constrains [Prefetch] to collections that have pages and options.
 type pagedItem interface{ sizedItem | Event }
 
-// Prefetch fetches the next page of a collection of T while the caller works on the one before:
+// Prefetch fetches the next page of a collection of T while the caller works on the one before it:
 //
 //	client.Transactions.List(ctx, userID, basiq.Prefetch[basiq.Transaction]())
 //
-// T has to be named. It does not change what is listed, nor in which order, nor where an error comes: it saves the wait for
-// a page wherever the work on the one before takes as long. Never more than one page is fetched ahead. So there are two pages
-// in memory instead of one, and a loop that is left early may have asked for a page more; that request ends with the loop. Of a
-// call that returns one page it changes nothing.
+// T has to be named. Items, their order and errors stay the same. At most one page is fetched ahead: two pages are in
+// memory instead of one. A loop that is left early may have requested one page more; that request ends with the loop.
+// Prefetch has no effect on methods that return one page.
 func Prefetch[T pagedItem]() ListOption[T] { return prefetch[T]{} }
 
 type prefetch[T any] struct{}
@@ -24,7 +23,7 @@ func (prefetch[T]) apply(request *listRequest[T]) { request.prefetch = true }
 
 func (p prefetch[T]) applyEach(request *listEachRequest[T]) { request.list = append(request.list, p) }
 
-// prefetches reports whether the options ask for [Prefetch]. What is wrong with them shows with the first page.
+// prefetches reports whether the options include [Prefetch]. Invalid options are reported with the first page.
 func (c collection[T]) prefetches() bool {
 	var request listRequest[T]
 	for _, option := range c.options {
@@ -35,38 +34,38 @@ func (c collection[T]) prefetches() bool {
 	return request.prefetch
 }
 
-// pageFetcher fetches the pages of one range: when they are asked for, or, from begin on, before.
+// pageFetcher fetches the pages of one range, on demand or ahead.
 type pageFetcher[T any] struct {
 	collection collection[T]
-	// ahead is the page that begin has asked for, until it is taken.
-	ahead *pageAhead[T]
+	// ahead is the page that is being prefetched, until it is used.
+	ahead *prefetchedPage[T]
 }
 
-// pageAhead is a page that is fetched while the caller works on the one before.
-type pageAhead[T any] struct {
+// prefetchedPage is a page that is fetched while the caller works on the one before it.
+type prefetchedPage[T any] struct {
 	cancel context.CancelFunc
-	done   chan struct{} // closed when what follows is set
-	page   *fetched[T]
+	done   chan struct{} // closed when the fields below are set
+	page   *pageResult[T]
 	err    error
-	// panicked is what a hook has panicked with.
-	panicked any
+	// panicked is the panic of middleware.
+	panicked *recovered
 }
 
-// begin begins to fetch the page at a cursor, which must be the one that is asked for next.
-func (f *pageFetcher[T]) begin(ctx context.Context, at Cursor) {
+// prefetch starts to fetch the page at a cursor, which must be the next one that is asked for.
+func (f *pageFetcher[T]) prefetch(ctx context.Context, at Cursor) {
 	ctx, cancel := context.WithCancel(ctx) //nolint:gosec // stop calls it
-	ahead := &pageAhead[T]{cancel: cancel, done: make(chan struct{}), err: errUnfinished}
+	ahead := &prefetchedPage[T]{cancel: cancel, done: make(chan struct{}), err: errUnfinished}
 	f.ahead = ahead
 	go func() {
 		defer close(ahead.done)
-		// A hook that panics here would end the program, out of reach of who called.
-		defer func() { ahead.panicked = recover() }()
+		// Recover here: a panic in this goroutine could not be recovered by the caller and would crash the program.
+		defer func() { ahead.panicked = catch(recover()) }()
 		ahead.page, ahead.err = f.collection.page(ctx, at)
 	}()
 }
 
 // page returns the page at a cursor.
-func (f *pageFetcher[T]) page(ctx context.Context, at Cursor) (*fetched[T], error) {
+func (f *pageFetcher[T]) page(ctx context.Context, at Cursor) (*pageResult[T], error) {
 	ahead := f.ahead
 	if ahead == nil {
 		return f.collection.page(ctx, at)
@@ -74,14 +73,14 @@ func (f *pageFetcher[T]) page(ctx context.Context, at Cursor) (*fetched[T], erro
 	<-ahead.done // soon after ctx has ended, too
 	f.stop()
 	if end := ctx.Err(); end != nil && !errors.Is(ahead.err, end) {
-		// It came before the context ended, and the caller asks for it after that. So it is not sent for again, but refused as
-		// it would have been had nobody fetched it ahead.
+		// The page was received before the context ended, and is asked for after that. The call fails as it would without
+		// prefetching.
 		return f.collection.page(ctx, at)
 	}
 	return ahead.page, ahead.err
 }
 
-// stop waits until nothing is fetched any more, and hands on the panic of a hook.
+// stop waits until nothing is being fetched, and re-raises a panic of middleware.
 func (f *pageFetcher[T]) stop() {
 	ahead := f.ahead
 	if ahead == nil {
@@ -90,7 +89,5 @@ func (f *pageFetcher[T]) stop() {
 	f.ahead = nil
 	ahead.cancel()
 	<-ahead.done
-	if ahead.panicked != nil {
-		panic(ahead.panicked)
-	}
+	ahead.panicked.raise()
 }

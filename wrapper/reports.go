@@ -134,7 +134,10 @@ func (s *ReportsService) Page(ctx context.Context, at Cursor) (*Page[Report], er
 
 func (s *ReportsService) reports() collection[Report] {
 	return collection[Report]{
-		client: s.client, op: opListReports,
+		client: s.client, op: opListReports, resource: reportResource,
+		request: func(ctx context.Context, edit gen.RequestEditorFn) (*http.Response, error) {
+			return s.client.raw.ListReports(ctx, edit)
+		},
 	}
 }
 
@@ -223,6 +226,10 @@ func (s *ReportsService) TransactionsPage(ctx context.Context, reportID string, 
 func (s *ReportsService) transactions(reportID string, options []ListOption[ReportTransaction]) collection[ReportTransaction] {
 	return collection[ReportTransaction]{
 		client: s.client, op: opReportTransactions, ids: []id{{"reportID", reportID}}, options: options, sized: true,
+		resource: resource[ReportTransaction]{"transaction", func(t *ReportTransaction) (string, string) { return t.Type, t.ID }},
+		request: func(ctx context.Context, edit gen.RequestEditorFn) (*http.Response, error) {
+			return s.client.raw.RetrieveReportTransactions(ctx, api.ID(reportID), nil, edit)
+		},
 	}
 }
 
@@ -231,7 +238,12 @@ func (s *ReportsService) transactions(reportID string, options []ListOption[Repo
 //
 // Errors: [ErrForbidden], [ErrWrongAPIVersion]. operationId: listReportTypes.
 func (s *ReportsService) Types(ctx context.Context) iter.Seq2[*ReportType, error] {
-	return listAll[ReportType](ctx, s.client, opListReportTypes, nil, nil)
+	return collection[ReportType]{
+		client: s.client, op: opListReportTypes, resource: reportTypeResource,
+		request: func(ctx context.Context, edit gen.RequestEditorFn) (*http.Response, error) {
+			return s.client.raw.ListReportTypes(ctx, edit)
+		},
+	}.all(ctx)
 }
 
 // Type returns a type of report.

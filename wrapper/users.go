@@ -37,7 +37,12 @@ type UsersService struct{ client *Client }
 //
 // Errors: [ErrForbidden], [ErrNotFound], [ErrWrongAPIVersion], [ErrBadPageLink]. operationId: getUsers, a name of ours.
 func (s *UsersService) List(ctx context.Context) iter.Seq2[*User, error] {
-	return listAll[User](ctx, s.client, opGetUsers, nil, nil)
+	return collection[User]{
+		client: s.client, op: opGetUsers, resource: userResource,
+		request: func(ctx context.Context, edit gen.RequestEditorFn) (*http.Response, error) {
+			return s.client.raw.GetUsers(ctx, edit)
+		},
+	}.all(ctx)
 }
 
 // Create creates a user, who has no connections yet. An email or a mobile is required, and a business name beside a

@@ -91,10 +91,13 @@ func (s *WebhooksService) List(ctx context.Context) iter.Seq2[*Webhook, error] {
 
 func (s *WebhooksService) list() collection[gen.Webhook] {
 	return collection[gen.Webhook]{
-		client: s.client, op: opListWebhooks,
-		// The documents' example has an only webhook without a list around it.
+		client: s.client, op: opListWebhooks, resource: webhookResource,
+		request: func(ctx context.Context, edit gen.RequestEditorFn) (*http.Response, error) {
+			return s.client.raw.ListAppWebhooks(ctx, edit)
+		},
+		// In the documents' example data is an object if there is one webhook.
 		decode: func(answer answer) (*pageBody[gen.Webhook], error) {
-			list, err := read[gen.WebhookList](answer)
+			list, err := decodeResponse[gen.WebhookList](answer)
 			if err != nil {
 				return nil, err
 			}
@@ -162,7 +165,10 @@ func (s *WebhooksService) MessagesPage(ctx context.Context, webhookID string, at
 
 func (s *WebhooksService) messages(webhookID string, options []ListOption[WebhookMessage]) collection[WebhookMessage] {
 	return collection[WebhookMessage]{
-		client: s.client, op: opListMessages, ids: []id{{"webhookID", webhookID}}, options: options, sized: true,
+		client: s.client, op: opListMessages, ids: []id{{"webhookID", webhookID}}, resource: messageResource, options: options, sized: true,
+		request: func(ctx context.Context, edit gen.RequestEditorFn) (*http.Response, error) {
+			return s.client.raw.ListMessages(ctx, api.ID(webhookID), nil, edit)
+		},
 	}
 }
 
