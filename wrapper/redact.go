@@ -73,7 +73,7 @@ func secretsOf(req *http.Request, authorization []string) []string {
 		LoginID, Password, SecondaryLoginID, SecurityCode, UserToken api.WireSecret
 		MFAResponse                                                  []api.WireSecret `json:"mfa-response"`
 	}
-	if req.GetBody != nil {
+	if req.GetBody != nil && !strings.HasPrefix(req.Header.Get("Content-Type"), "multipart/") { // an upload holds none
 		if body, err := req.GetBody(); err == nil {
 			_ = json.NewDecoder(body).Decode(&sent) // ends at once where it is no JSON
 			_ = body.Close()

@@ -2,6 +2,7 @@ package basiq
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -21,17 +22,21 @@ type Statement struct {
 	// Name is the file's name, such as "march.pdf" or "march.csv": Basiq reads PDF and CSV. Folders before it are not sent.
 	// Required.
 	Name string
-	// Content is the file itself, which is read while it is sent and never kept in memory. An *os.File, *bytes.Reader,
-	// *strings.Reader or *io.SectionReader is sent from where it stands to its end, with its length, and again where that is
-	// safe. Anything else is a stream, which is sent once; so is a [mime/multipart.File] that the form keeps in memory. It is
-	// not closed; when the call ends early, one Read of a stream may still be under way. Required.
+	// Content is the file, which is read while it is sent and never kept in memory. An *os.File, *bytes.Reader,
+	// *strings.Reader or *io.SectionReader is sent whole, whatever its offset, and its offset is neither used nor changed:
+	// one value can be uploaded by several calls at once, and again by a retry. Any other reader is a stream, which can be
+	// sent once; so is a [mime/multipart.File] that the form keeps in memory. Content is not closed. If the call ends early,
+	// one Read of a stream may still be in progress. Exactly one of Content and Open is required.
 	Content io.Reader
-	// Size is how many bytes a stream has, where that is known, such as [mime/multipart.FileHeader] tells it. Without it the
-	// stream is sent without a length. A Content that turns out shorter or longer fails the call.
+	// Open opens the file once for each attempt, so that a stream can be retried. Each reader that it returns is read from
+	// its offset and closed exactly once. An error of Open fails the call; errors.Is finds it.
+	Open func() (io.ReadCloser, error)
+	// Size is the number of bytes, if it is known and Content or Open returns a stream, such as that of
+	// [mime/multipart.FileHeader]. Without Size a stream is sent without a length. A file of another length is an error.
 	Size int64
 }
 
-// maxStatement is far above any statement, and what a length can be added to.
+// maxStatement is far above the size of any statement, and small enough to add the length of a form to it.
 const maxStatement = 1 << 40
 
 // StatementsService takes bank statements of users, in place of a connection to their bank.
@@ -43,7 +48,10 @@ type StatementsService struct{ client *Client }
 // Basiq's limit for the size of a file is not documented. With the default http.Client an upload has ten minutes, with one
 // given to [WithHTTPClient] that client's Timeout; the context bounds it as well.
 //
-// It is sent again only when it certainly did not arrive, and the file can be read again. Errors: [ErrInvalidInput],
+// The upload is retried only if the request was certainly not carried out and the file can be read again: see
+// [Statement.Content] and [Statement.Open]. A stream that cannot be reopened is sent after the server has accepted the
+// headers or ExpectContinueTimeout of the transport has passed, so that a rejected token does not consume it. Errors:
+// [ErrInvalidInput],
 // [ErrNotFound] for a user that is not there, [ErrTooLarge], [ErrBadRequest] with one of the codes
 // [CodeInstitutionNotSupported], [CodeBankStatementNotSupported], [CodeBankStatementParsingError],
 // [CodeBankStatementNewProduct], [CodeEmptyFile], [CodeRowCountExceeded] and others; what is wrong inside the file may
@@ -68,15 +76,35 @@ func (s *StatementsService) Upload(ctx context.Context, userID string, statement
 	case statement.Size < 0 || statement.Size > maxStatement:
 		return nil, invalidInput(op.Name, "statement.Size", fmt.Sprintf("give 0 to %d bytes", int64(maxStatement)))
 	}
-	file, err := sourceOf(statement.Content, statement.Size)
+	file, err := newSource(statement)
 	if err != nil {
-		return nil, invalidInput(op.Name, "statement.Content", err.Error())
+		return nil, invalidInput(op.Name, "statement", err.Error())
 	}
 	upload, err := newForm([][2]string{{"institutionId", statement.InstitutionID}}, "statement", name, fileType, file)
 	if err != nil {
-		return nil, invalidInput(op.Name, "statement.Content", err.Error())
+		return nil, invalidInput(op.Name, "statement", err.Error())
+	}
+	upload.timeout = s.client.config.uploadClient.Timeout
+	defer file.close()
+	job, err := s.upload(ctx, userID, upload)
+	if failure, ok := errors.AsType[*Error](err); ok && failure.StatusCode == http.StatusExpectationFailed && upload.expect && file.rewindable() {
+		upload.expect = false
+		return s.upload(ctx, userID, upload)
+	}
+	return job, err
+}
+
+// upload sends a form.
+func (s *StatementsService) upload(ctx context.Context, userID string, upload *form) (*Job, error) {
+	op := opCreateStatement
+	if ctx == nil {
+		return nil, invalidInput(op.Name, "ctx", "nil context")
+	}
+	body, err := upload.body(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("basiq: %s: not sent: %w", op.Name, err)
 	}
 	return startJob(ctx, s.client, op, nil, [2]string{userID}, func(ctx context.Context) (*http.Response, error) {
-		return s.client.raw.CreateStatementWithBody(ctx, api.ID(userID), upload.contentType, upload.body(ctx, s.client.config.uploadClient.Timeout), upload.prepare)
+		return s.client.raw.CreateStatementWithBody(ctx, api.ID(userID), upload.contentType, body, upload.prepare)
 	})
 }

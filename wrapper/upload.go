@@ -12,7 +12,6 @@ import (
 	"os"
 	"reflect"
 	"strings"
-	"sync"
 	"time"
 )
 
@@ -20,20 +19,15 @@ import (
 type form struct {
 	contentType string
 	head, tail  []byte
-	file        source
+	file        *source
+	// timeout bounds the reading of a stream, unless it is 0.
+	timeout time.Duration
+	// expect is set if the server is to accept the headers before the body is sent.
+	expect bool
 }
 
-// source is where the file in a form comes from.
-type source struct {
-	io.Reader
-	// size is how long the file is, or -1 where nobody knows.
-	size int64
-	// again is set for a file that can be read again, and at several places at once.
-	again bool
-}
-
-// newForm makes the body of fields, in their order, and a file.
-func newForm(fields [][2]string, fileField, fileName, fileType string, file source) (*form, error) {
+// newForm returns a form with fields, in their order, and a file.
+func newForm(fields [][2]string, fileField, fileName, fileType string, file *source) (*form, error) {
 	var text bytes.Buffer
 	writer := multipart.NewWriter(&text)
 	for _, field := range fields {
@@ -52,53 +46,59 @@ func newForm(fields [][2]string, fileField, fileName, fileType string, file sour
 		return nil, err
 	}
 	return &form{
-		contentType: writer.FormDataContentType(), file: file,
+		contentType: writer.FormDataContentType(), file: file, expect: file.stream != nil,
 		head: text.Bytes()[:headLength], tail: text.Bytes()[headLength:],
 	}, nil
 }
 
-// body returns the whole body from its start. One that is a stream ends with ctx, and within patience.
-func (f *form) body(ctx context.Context, patience time.Duration) io.ReadCloser {
-	file := f.file.Reader
-	if section, ok := file.(*io.SectionReader); ok && f.file.again {
-		// A reader of its own: the one before may still be read by the attempt that failed.
-		file = io.NewSectionReader(section, 0, section.Size())
+// body returns the whole body for one attempt.
+func (f *form) body(ctx context.Context) (io.ReadCloser, error) {
+	if f.file.at != nil {
+		// One byte more than the file has, to notice that it has grown.
+		return io.NopCloser(f.whole(io.NewSectionReader(f.file.at, 0, f.file.size+1))), nil
 	}
+	stream, err := f.file.open()
+	if err != nil {
+		return nil, err
+	}
+	return newStreamBody(ctx, f.timeout, f.whole(stream), stream), nil
+}
+
+// whole returns the form with a reader of its file.
+func (f *form) whole(file io.Reader) io.Reader {
 	if f.file.size >= 0 {
 		file = &exactReader{file: file, left: f.file.size}
 	}
-	whole := io.MultiReader(bytes.NewReader(f.head), file, bytes.NewReader(f.tail))
-	if f.file.again {
-		return io.NopCloser(whole)
-	}
-	return newStreamBody(ctx, patience, whole)
+	return io.MultiReader(bytes.NewReader(f.head), file, bytes.NewReader(f.tail))
 }
 
-// prepare tells the request how long its body is, and how to have it again where the file can be read again.
+// prepare is a request editor that sets the length of the body, and how to get it again for another attempt.
 func (f *form) prepare(ctx context.Context, req *http.Request) error {
 	if f.file.size >= 0 {
 		req.ContentLength = int64(len(f.head)) + f.file.size + int64(len(f.tail))
 	}
-	if f.file.again {
-		req.GetBody = func() (io.ReadCloser, error) { return f.body(ctx, 0), nil }
+	if f.expect {
+		// A server that rejects the request, for example because the token has expired, then leaves the stream unread.
+		req.Header.Set("Expect", "100-continue")
 	}
+	req.GetBody = func() (io.ReadCloser, error) { return f.body(ctx) }
 	return nil
 }
 
-// exactReader reads a file whose length was told. One that has become shorter or longer meanwhile is an error: net/http
-// does not notice it over HTTP/2, and half a file would be a whole one to the server.
+// exactReader reads a file of known length. A file that has become shorter or longer is an error: net/http does not
+// notice it over HTTP/2, and the server would take half a file for a whole one.
 type exactReader struct {
 	file io.Reader
 	left int64
 }
 
-var errFileChanged = errors.New("the file is not as long as it was said to be")
+var errFileChanged = errors.New("file length changed or differs from Size")
 
 func (r *exactReader) Read(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
-	// One byte more than is left shows that there is one.
+	// One byte more than is left shows whether there is one.
 	if int64(len(p)) > r.left {
 		p = p[:r.left+1]
 	}
@@ -113,93 +113,57 @@ func (r *exactReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// streamBody is a body that ends with its context and in its time, even while its stream keeps a Read waiting: net/http
-// would wait for that Read.
-type streamBody struct {
-	*io.PipeReader
-	start sync.Once
-	run   func()
-}
-
-// newStreamBody returns a body of stream. patience bounds the sending of it, unless it is 0.
-func newStreamBody(ctx context.Context, patience time.Duration, stream io.Reader) *streamBody {
-	reader, writer := io.Pipe()
-	// The goroutine ends when the stream does, or with the first Read of the stream that returns after the body was closed.
-	return &streamBody{PipeReader: reader, run: func() {
-		ctx, cancel := withPatience(ctx, patience)
-		stop := context.AfterFunc(ctx, func() { _ = writer.CloseWithError(context.Cause(ctx)) })
-		go func() {
-			_, err := io.Copy(writer, struct{ io.Reader }{stream})
-			stop()
-			cancel()
-			_ = writer.CloseWithError(err) // of nil, it is io.EOF
-		}()
-	}}
-}
-
-// withPatience returns a context that ends with ctx, and after patience, unless that is 0.
-func withPatience(ctx context.Context, patience time.Duration) (context.Context, context.CancelFunc) {
-	if patience > 0 {
-		return context.WithTimeout(ctx, patience)
+// newSource returns the source of a statement. Only types of the standard library are read at any position and by
+// several attempts: a type that wraps a file, for example to decrypt it, may have the file's other methods too.
+func newSource(statement Statement) (*source, error) {
+	if (statement.Content == nil) == (statement.Open == nil) {
+		return nil, errors.New("exactly one of Content and Open is required")
 	}
-	return context.WithCancel(ctx)
-}
-
-// Read reads what has come from the stream.
-func (b *streamBody) Read(p []byte) (int, error) {
-	b.start.Do(b.run)
-	return b.PipeReader.Read(p)
-}
-
-// sourceOf looks at a file: how long it is, and whether it can be read again. Only of types that are what they seem: one
-// that wraps a file, to decrypt it for example, may have the file's other methods too. size is what the caller knows, or 0.
-func sourceOf(file io.Reader, size int64) (source, error) {
-	if value := reflect.ValueOf(file); !value.IsValid() || value.Kind() == reflect.Pointer && value.IsNil() {
-		return source{}, errors.New("it is nil; give the file")
+	s := &source{size: -1, reopen: statement.Open}
+	if statement.Size > 0 {
+		s.size = statement.Size
 	}
-	unknown := source{Reader: file, size: -1}
-	if size > 0 {
-		unknown.size = size
+	if statement.Open != nil {
+		return s, nil
 	}
-	var content interface {
-		io.ReaderAt
-		io.Seeker
+	if value := reflect.ValueOf(statement.Content); value.Kind() == reflect.Pointer && value.IsNil() {
+		return nil, errors.New("Content is a nil pointer")
 	}
-	switch file := file.(type) {
+	var size int64
+	switch content := statement.Content.(type) {
 	case *os.File:
-		// Others, such as pipes and devices, have no length, or a wrong one.
-		switch info, err := file.Stat(); {
+		info, err := content.Stat()
+		switch {
 		case err != nil:
-			return source{}, errors.New("it cannot be read: is it open?")
+			return nil, errors.New("Content cannot be read; the file may be closed")
 		case info.IsDir():
-			return source{}, errors.New("it is a folder; give a file")
-		case !info.Mode().IsRegular(), strings.HasPrefix(file.Name(), "/proc/"), strings.HasPrefix(file.Name(), "/sys/"):
-			return unknown, nil
+			return nil, errors.New("Content is a directory")
+		case !hasLength(content, info):
+			s.stream = content
+			return s, nil
 		}
-		content = file
+		s.at, size = content, info.Size()
 	case *bytes.Reader:
-		content = file
+		s.at, size = content, content.Size()
 	case *strings.Reader:
-		content = file
+		s.at, size = content, content.Size()
 	case *io.SectionReader:
-		content = file
+		s.at, size = content, content.Size()
 	default:
-		return unknown, nil
+		s.stream = content
+		return s, nil
 	}
-	start, err := content.Seek(0, io.SeekCurrent)
-	var end int64
-	if err == nil {
-		end, err = content.Seek(0, io.SeekEnd)
+	switch {
+	case size > maxStatement:
+		return nil, fmt.Errorf("Content has %d bytes, more than %d", size, int64(maxStatement))
+	case s.size >= 0 && s.size != size:
+		return nil, fmt.Errorf("Content has %d bytes, and Size is %d", size, s.size)
 	}
-	if err == nil {
-		_, err = content.Seek(start, io.SeekStart)
-	}
-	if err != nil {
-		return source{}, fmt.Errorf("its length cannot be found: %w", err)
-	}
-	length := max(end-start, 0)
-	if size > 0 && size != length {
-		return source{}, fmt.Errorf("it has %d bytes, and Size says %d", length, size)
-	}
-	return source{Reader: io.NewSectionReader(content, start, length), size: length, again: true}, nil
+	s.size = size
+	return s, nil
+}
+
+// hasLength reports whether a file has the length that it reports: pipes, devices and generated files do not.
+func hasLength(file *os.File, info os.FileInfo) bool {
+	return info.Mode().IsRegular() && !strings.HasPrefix(file.Name(), "/proc/") && !strings.HasPrefix(file.Name(), "/sys/")
 }
