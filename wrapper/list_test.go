@@ -195,6 +195,13 @@ func TestEveryListThatFails(t *testing.T) {
 			"cut short":     ok(200, `{"type":"list","data":[{"id":"x1"},{"id"`),
 			"not of things": ok(200, `{"type":"list","data":[{"id":"x1"},"gavin@hooli.com"]}`),
 			"data is text":  ok(200, `{"type":"list","data":"gavin@hooli.com"}`),
+			"data is false": ok(200, `{"type":"list","data":false}`),
+			"an object":     ok(200, `{}`),
+			"a size alone":  ok(200, `{"type":"list","size":3}`),
+			"negative size": ok(200, `{"type":"list","size":-1,"data":[]}`),
+			"another type":  ok(200, `{"type":"user","data":[]}`),
+			"no content":    ok(204, ``),
+			"accepted":      ok(202, threeItems),
 		} {
 			t.Run(c.operation+"/"+name, func(t *testing.T) {
 				t.Parallel()
@@ -211,6 +218,9 @@ func TestEveryListThatFails(t *testing.T) {
 				require.ErrorAs(t, failure, &said)
 				assert.Equal(t, c.operation, said.Operation)
 				assert.Equal(t, answer.status, said.StatusCode)
+				var page *basiq.PageError
+				require.ErrorAs(t, failure, &page)
+				assert.Empty(t, page.Cursor, "it is the first page")
 				assert.NotContains(t, failure.Error(), "hooli", "what Basiq sent about people is not in the error")
 				if answer.status == 404 {
 					require.ErrorIs(t, failure, basiq.ErrNotFound)
@@ -243,7 +253,7 @@ func TestPagedListsFollowLinks(t *testing.T) {
 		}
 		pages := []any{
 			ok(200, `{"type":"list","data":[{"id":"x1"}],"links":{"next":"https://au-api.basiq.io`+c.path+`?next=bf1ec9d4"}}`),
-			ok(200, `{"type":"list","data":[],"links":{"next":"`+c.path+`?next=a&limit=2"}}`),
+			ok(200, `{"type":"list","data":[],"links":{"next":"https://gateway.example/basiq`+c.path+`?next=a&limit=2"}}`),
 			ok(200, `{"type":"list","data":[{"id":"x2"}],"links":{"self":"x","next":""}}`),
 		}
 		t.Run(c.operation+"/left on the first page", func(t *testing.T) {
@@ -270,20 +280,6 @@ func TestPagedListsFollowLinks(t *testing.T) {
 				queries = append(queries, sent.Query)
 			}
 			assert.Equal(t, []string{c.query, "next=bf1ec9d4", "next=a&limit=2"}, queries)
-		})
-		t.Run(c.operation+"/a link elsewhere", func(t *testing.T) {
-			t.Parallel()
-			s, client := newStub(t, ok(200, `{"type":"list","data":[{"id":"x1"}],"links":{"next":"https://evil.example`+c.path+`?next=a"}}`))
-			var ids []string
-			var failure error
-			for listed, err := range c.list(t.Context(), client) {
-				if failure = err; err == nil {
-					ids = append(ids, listed.id)
-				}
-			}
-			require.ErrorIs(t, failure, basiq.ErrBadPageLink)
-			assert.Equal(t, []string{"x1"}, ids, "what came before is good")
-			assert.Len(t, s.seen(), 1, "nothing is sent there")
 		})
 	}
 }

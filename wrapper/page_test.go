@@ -149,22 +149,13 @@ func TestBadPageLinks(t *testing.T) {
 	t.Parallel()
 	const own = "https://au-api.basiq.io/users/u1/transactions"
 	for name, c := range map[string]struct{ link, text string }{
-		"another host":      {"https://evil.example/users/u1/transactions?next=a", "another host"},
-		"a host like ours":  {"https://au-api.basiq.io.evil.example/users/u1/transactions?next=a", "another host"},
-		"another port":      {"https://au-api.basiq.io:8443/users/u1/transactions?next=a", "another host"},
-		"a user for a host": {"https://au-api.basiq.io@evil.example/users/u1/transactions?next=a", "another host"},
-		"no scheme":         {"//evil.example/users/u1/transactions?next=a", "another host"},
-		"a long scheme":     {strings.Repeat("x", 1<<20) + "://au-api.basiq.io/users/u1/transactions?next=a", "scheme"},
-		"plain http":        {"http://au-api.basiq.io/users/u1/transactions?next=a", "scheme"},
-		"a file":            {"file:///etc/passwd?next=a", "scheme"},
-		"another user":      {"https://au-api.basiq.io/users/u2/transactions?next=a", "another path"},
-		"a step up":         {own + "/../../u2/transactions?next=a", "another path"},
-		"an encoded step":   {"https://au-api.basiq.io/users/u1%2Ftransactions?next=a", "another path"},
-		"no cursor":         {own, "names no page"},
-		"only a fragment":   {own + "#next", "names no page"},
-		"a space":           {own + "?next=a b", "character"},
-		"a line break":      {own + "?next=a\\r\\nHost: evil.example", "not a URL"},
-		"no URL":            {"https://[::1?next=a", "not a URL"},
+		"no query":        {own, "missing query"},
+		"an empty query":  {own + "?", "missing query"},
+		"only a fragment": {own + "#next", "missing query"},
+		"a space":         {own + "?next=a b", "invalid character"},
+		"a letter":        {own + "?next=\u00e4", "invalid character"},
+		"a line break":    {own + "?next=a\\r\\nHost: evil.example", "not a URL"},
+		"no URL":          {"https://[::1?next=a", "not a URL"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -198,13 +189,19 @@ func TestBadPageLinks(t *testing.T) {
 	}
 }
 
-// Basiq's links may be relative, and the last page's may be there and hold nothing.
+// Links may be relative, and gateways may write them in any form: only their query is used. The last page's may be empty.
 func TestGoodPageLinks(t *testing.T) {
 	t.Parallel()
 	for name, links := range map[string]string{
-		"absolute": `{"next":"https://au-api.basiq.io/users/u1/transactions?next=a&limit=2"}`,
-		"relative": `{"next":"/users/u1/transactions?next=a&limit=2"}`,
-		"a query":  `{"next":"?next=a&limit=2"}`,
+		"absolute":         `{"next":"https://au-api.basiq.io/users/u1/transactions?next=a&limit=2"}`,
+		"relative":         `{"next":"/users/u1/transactions?next=a&limit=2"}`,
+		"a query":          `{"next":"?next=a&limit=2"}`,
+		"another case":     `{"next":"HTTPS://AU-API.basiq.io/users/u1/transactions?next=a&limit=2"}`,
+		"the default port": `{"next":"https://au-api.basiq.io:443/users/u1/transactions?next=a&limit=2"}`,
+		"plain http":       `{"next":"http://au-api.basiq.io/users/u1/transactions?next=a&limit=2"}`,
+		"another host":     `{"next":"https://evil.example/users/u2/transactions?next=a&limit=2"}`,
+		"another path":     `{"next":"https://au-api.basiq.io/v3/internal/users/u2?next=a&limit=2"}`,
+		"a fragment":       `{"next":"?next=a&limit=2#top"}`,
 	} {
 		for last, end := range map[string]string{"none": `{}`, "null": `{"next":null}`, "empty": `{"next":""}`, "no links": `null`} {
 			t.Run(name+"/"+last, func(t *testing.T) {
@@ -218,6 +215,7 @@ func TestGoodPageLinks(t *testing.T) {
 					}
 					assert.Equal(t, 1, n, "an empty page is not the last")
 					assert.Equal(t, "next=a&limit=2", s.seen()[1].Query)
+					assert.Equal(t, s.seen()[0].String(), s.seen()[1].String(), "every page is requested at the same URL")
 				})
 			})
 		}
@@ -441,9 +439,6 @@ func FuzzPageLink(f *testing.F) {
 				require.Equal(t, sent.URL.Host, cmp.Or(sent.Host, sent.URL.Host))
 				require.Equal(t, "Bearer token-1", sent.Header.Get("Authorization"))
 			}
-			if rest, whole := strings.CutPrefix(link, address); (whole || strings.HasPrefix(link, "?")) && wholeLink.MatchString(rest) && rest != "?"+w.sent[0].URL.RawQuery {
-				require.NoError(t, failure)
-			}
 			switch {
 			case failure != nil:
 				require.ErrorIs(t, failure, basiq.ErrBadPageLink)
@@ -456,10 +451,6 @@ func FuzzPageLink(f *testing.F) {
 			default:
 				require.Equal(t, []string{"x1", "x2"}, ids)
 				require.Len(t, w.sent, 2)
-				leads, err := w.sent[0].URL.Parse(link)
-				require.NoError(t, err)
-				leads.User, leads.RawQuery, leads.Fragment, leads.RawFragment, leads.ForceQuery = nil, "", "", "", false
-				require.Equal(t, address, leads.String(), "only a link that leads here is followed")
 				_, query, _ := strings.Cut(link, "?")
 				query, _, _ = strings.Cut(query, "#")
 				require.Equal(t, query, w.sent[1].URL.RawQuery)

@@ -74,7 +74,7 @@ func TestUploadStatement(t *testing.T) {
 	}{
 		"a file":         {"march.pdf", onDisk, "application/pdf", "%PDF-1.7 ...", true},
 		"bytes":          {"March.CSV", bytes.NewReader([]byte("a,b\n")), "text/csv", "a,b\n", true},
-		"half read":      {"m.csv", halfRead, "text/csv", "rest", true},
+		"half read":      {"m.csv", halfRead, "text/csv", "skipped,rest", true},
 		"a stream":       {"m.csv", onlyReader{strings.NewReader("a,b\n")}, "text/csv", "a,b\n", false},
 		"an empty file":  {"m.csv", strings.NewReader(""), "text/csv", "", true},
 		"an odd name":    {`Übersicht "März", 2024.csv`, strings.NewReader("x"), "text/csv", "x", true},
@@ -110,6 +110,8 @@ func opened(t *testing.T, path string) *os.File {
 	return file
 }
 
+func openNothing() (io.ReadCloser, error) { return http.NoBody, nil }
+
 func TestBadStatements(t *testing.T) {
 	t.Parallel()
 	s, client := newStub(t, ok(202, jobJSON))
@@ -126,13 +128,16 @@ func TestBadStatements(t *testing.T) {
 		"no name":        {userID, basiq.Statement{InstitutionID: "AU00000", Content: file}, "statement.Name"},
 		"another type":   {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a.xls", Content: file}, ".pdf or .csv"},
 		"a line break":   {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a\r\nX: y.pdf", Content: file}, "statement.Name"},
-		"no content":     {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a.pdf"}, "statement.Content"},
-		"no file":        {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a.pdf", Content: (*os.File)(nil)}, "statement.Content"},
-		"no bytes":       {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a.pdf", Content: (*bytes.Buffer)(nil)}, "statement.Content"},
+		"no content":     {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a.pdf"}, "exactly one of Content and Open"},
+		"both":           {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a.pdf", Content: file, Open: openNothing}, "exactly one of Content and Open"},
+		"a size beside":  {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a.pdf", Open: openNothing, Size: -1}, "statement.Size"},
+		"a huge section": {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a.pdf", Content: io.NewSectionReader(file, 0, math.MaxInt64)}, "bytes, more than"},
+		"no file":        {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a.pdf", Content: (*os.File)(nil)}, "nil pointer"},
+		"no bytes":       {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a.pdf", Content: (*bytes.Buffer)(nil)}, "nil pointer"},
 		"another size":   {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a.pdf", Content: strings.NewReader("abc"), Size: 2}, "3 bytes"},
 		"a huge size":    {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a.pdf", Content: onlyReader{file}, Size: math.MaxInt64}, "statement.Size"},
-		"a folder":       {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a.pdf", Content: opened(t, t.TempDir())}, "folder"},
-		"a closed file":  {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a.pdf", Content: closed}, "is it open"},
+		"a folder":       {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a.pdf", Content: opened(t, t.TempDir())}, "directory"},
+		"a closed file":  {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a.pdf", Content: closed}, "may be closed"},
 		"a bad size":     {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a.pdf", Content: file, Size: -1}, "statement.Size"},
 		"a control":      {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a\x01.pdf", Content: file}, "statement.Name"},
 		"not UTF-8":      {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a\xff.pdf", Content: file}, "statement.Name"},
@@ -360,7 +365,7 @@ func TestUploadOfAFileThatChanges(t *testing.T) {
 				content := statement()
 				content.InstitutionID, content.Name = "AU01001", "m.csv"
 				_, err = client.Statements.Upload(t.Context(), userID, content)
-				require.ErrorContains(t, err, "not as long as it was said to be")
+				require.ErrorContains(t, err, "file length changed")
 				server.Close() // ends the handlers
 				assert.False(t, whole.Load())
 			})
@@ -379,7 +384,7 @@ func (s stalled) Read([]byte) (int, error) {
 // The call ends with its context, even while the stream keeps it waiting.
 func TestUploadOfAStalledStream(t *testing.T) {
 	t.Parallel()
-	client := serve(t, func(http.ResponseWriter, *http.Request) {})
+	client := serve(t, func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) })
 	stream := stalled{make(chan struct{})}
 	t.Cleanup(func() { close(stream.release) })
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
@@ -393,7 +398,7 @@ func TestUploadOfAStalledStream(t *testing.T) {
 // Without an end of its context, it ends with the http.Client's Timeout.
 func TestUploadOfAStalledStreamTimesOut(t *testing.T) {
 	t.Parallel()
-	client := serve(t, func(http.ResponseWriter, *http.Request) {}, basiq.WithHTTPClient(&http.Client{Timeout: 100 * time.Millisecond}))
+	client := serve(t, func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }, basiq.WithHTTPClient(&http.Client{Timeout: 100 * time.Millisecond}))
 	stream := stalled{make(chan struct{})}
 	t.Cleanup(func() { close(stream.release) })
 	done := make(chan error, 1)
