@@ -206,10 +206,10 @@ func TestLists(t *testing.T) {
 		for _, body := range []string{"null", "{}", `{"status":"ok"}`} {
 			_, client := newStub(t, ok(200, body))
 			for _, err := range client.Connections.List(t.Context(), userID) {
-				require.ErrorContains(t, err, "there is no list in it", body)
+				require.ErrorContains(t, err, "not a list", body)
 			}
 			_, err := client.Connections.RefreshAll(t.Context(), userID)
-			require.ErrorContains(t, err, "there is no list in it", body)
+			require.ErrorContains(t, err, "not a list", body)
 		}
 	})
 	t.Run("quiet until the range begins, and after a break", func(t *testing.T) {

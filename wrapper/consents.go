@@ -31,7 +31,7 @@ type ConsentsService struct{ client *Client }
 // Errors: [ErrInvalidInput], [ErrNotFound] for a user that is not there, [ErrWrongAPIVersion]. operationId: getConsents.
 func (s *ConsentsService) List(ctx context.Context, userID string) iter.Seq2[*Consent, error] {
 	return collection[Consent]{
-		client: s.client, op: opGetConsents, ids: []id{{"userID", userID}}, resource: resource[Consent]{"consent", func(c *Consent) (string, string) { return c.Type, c.ID }},
+		client: s.client, op: opGetConsents, ids: []id{{"userID", userID}}, resource: resource[Consent]{"", func(c *Consent) (string, string) { return c.Type, c.ID }},
 		request: func(ctx context.Context, edit gen.RequestEditorFn) (*http.Response, error) {
 			return s.client.raw.GetConsents(ctx, api.ID(userID), edit)
 		},

@@ -46,7 +46,7 @@ func readList[T any](answer answer, decode func(answer) (*pageBody[T], error)) (
 		return nil, err
 	}
 	switch {
-	case list.Type != "" && !strings.EqualFold(list.Type, "list"), list.Type == "" && list.Data == nil:
+	case list.Data == nil && !strings.EqualFold(list.Type, "list"):
 		err = errors.New("not a list")
 	case list.Size < 0:
 		err = errors.New("negative size")
