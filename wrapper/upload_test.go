@@ -1,11 +1,14 @@
 package basiq_test
 
 import (
+	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"log"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -14,6 +17,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -296,4 +301,35 @@ func TestStatements_Upload_StreamWasRead(t *testing.T) {
 			assert.Equal(t, int32(1), requests.Load())
 		})
 	}
+}
+
+// A server that ignores Expect gets the upload after ExpectContinueTimeout.
+func TestStatements_Upload_ExpectIgnored(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		got := make(chan string, 1)
+		transport := basiq.NewTransport()
+		transport.DialContext = func(context.Context, string, string) (net.Conn, error) {
+			near, far := net.Pipe()
+			go func() {
+				defer func() { _ = far.Close() }()
+				req, err := http.ReadRequest(bufio.NewReader(far))
+				if err != nil {
+					return
+				}
+				body, _ := io.ReadAll(req.Body)
+				got <- fileIn(string(body))
+				_, _ = fmt.Fprintf(far, "HTTP/1.1 202 Accepted\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s", len(jobJSON), jobJSON)
+			}()
+			return near, nil
+		}
+		client, err := basiq.New(testKey, basiq.WithBaseURL("http://127.0.0.1:1"), basiq.WithTokenSource(fixedTokens("token-1")),
+			basiq.WithHTTPClient(&http.Client{Transport: transport}))
+		require.NoError(t, err)
+		start := time.Now()
+		_, err = client.Statements.Upload(t.Context(), userID, statementOf(onlyReader{strings.NewReader("a,b")}))
+		require.NoError(t, err)
+		assert.Equal(t, "a,b", <-got)
+		assert.Equal(t, transport.ExpectContinueTimeout, time.Since(start))
+	})
 }
