@@ -98,11 +98,9 @@ func (h *listHistory[T]) check(c collection[T], page *pageResult[T]) ([]T, error
 	}
 	h.size = max(h.size, page.Total)
 	for i := range page.Items {
-		key := ""
+		_, key := c.resource.identity(&page.Items[i])
 		if c.key != nil {
 			key = c.key(&page.Items[i])
-		} else {
-			_, key = c.resource.identity(&page.Items[i])
 		}
 		if key != "" && !h.items.add(key, len(page.Items)) {
 			return page.Items[:i], fmt.Errorf("basiq: %s: %w: duplicate ID", c.op.Name, ErrListChanged)

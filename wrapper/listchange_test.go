@@ -15,7 +15,7 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-// read returns the IDs of a list, and the error that it ended with.
+// readAll returns the IDs of a list, and the error that it ended with.
 func readAll[T any](list iter.Seq2[*T, error], idOf func(*T) string) (ids []string, failure error) {
 	for value, err := range list {
 		if err != nil {
@@ -232,7 +232,7 @@ func TestLists_InvalidArguments(t *testing.T) {
 	_, err := client.Transactions.Page(nil, userID, "") //nolint:staticcheck // that is the test
 	require.ErrorIs(t, err, basiq.ErrInvalidInput)
 	for _, c := range listings {
-		for _, err := range c.list(nil, client) { //nolint:staticcheck // that is the test
+		for _, err := range c.list(nil, client) {
 			require.ErrorIs(t, err, basiq.ErrInvalidInput, c.operation)
 		}
 	}

@@ -52,7 +52,7 @@ func (s *source) open() (*attemptStream, error) {
 		case err != nil:
 			return nil, err
 		case file == nil:
-			return nil, errors.New("Open returned nil")
+			return nil, errors.New("nil reader from Open")
 		}
 		attempt.file, attempt.closer = file, file
 	}

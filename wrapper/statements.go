@@ -43,7 +43,7 @@ const maxStatement = 1 << 40
 type StatementsService struct{ client *Client }
 
 // Upload sends a bank statement and starts a job that reads its accounts and transactions, in 10 to 30 seconds as a rule:
-// follow it with [JobsService.Wait]. The answer is a reference to the job.
+// follow it with [JobsService.Wait]. It returns a reference to the job.
 //
 // Basiq's limit for the size of a file is not documented. With the default http.Client an upload has ten minutes, with one
 // given to [WithHTTPClient] that client's Timeout; the context bounds it as well.
@@ -72,17 +72,17 @@ func (s *StatementsService) Upload(ctx context.Context, userID string, statement
 	}
 	switch {
 	case fileType == "":
-		return nil, invalidInput(op.Name, "statement.Name", "give the name of a .pdf or .csv file")
+		return nil, invalidInput(op.Name, "statement.Name", "must be the name of a .pdf or .csv file")
 	case statement.Size < 0 || statement.Size > maxStatement:
-		return nil, invalidInput(op.Name, "statement.Size", fmt.Sprintf("give 0 to %d bytes", int64(maxStatement)))
+		return nil, invalidInput(op.Name, "statement.Size", fmt.Sprintf("out of range [0, %d]", int64(maxStatement)))
 	}
 	file, err := newSource(statement)
 	if err != nil {
-		return nil, invalidInput(op.Name, "statement", err.Error())
+		return nil, invalidInput(op.Name, "statement.Content", err.Error())
 	}
 	upload, err := newForm([][2]string{{"institutionId", statement.InstitutionID}}, "statement", name, fileType, file)
 	if err != nil {
-		return nil, invalidInput(op.Name, "statement", err.Error())
+		return nil, invalidInput(op.Name, "statement.Content", err.Error())
 	}
 	upload.timeout = s.client.config.uploadClient.Timeout
 	defer file.close()

@@ -86,13 +86,17 @@ type TransactionsService struct{ client *Client }
 // A pending transaction is deleted with the next refresh, and what becomes of it then has another id: do not store it as
 // a posted one.
 //
-// A page is fetched when the one before has been used up, or, with [Prefetch], while the caller works on it. Nothing is sent
-// before the range begins, and leaving the loop leaves nothing open. An error comes once, and last; what came before it is
-// good. For many users, see [TransactionsService.ListEach]. Store what you need of a transaction rather than the pointer, which
-// keeps its page in memory.
+// A page is requested when the one before it has been used up, or with [Prefetch], while the caller works on it. Nothing is
+// sent before the range begins, and leaving the loop early leaves nothing open. An error is the last thing that a list
+// yields; the items before it are valid. It is a [*PageError] with the Cursor of the page that failed:
+// [TransactionsService.Page] continues there. Store what you need of a transaction rather than the pointer, which keeps its
+// page in memory.
 //
-// Errors: [ErrInvalidInput], [ErrNotFound] for a user that is not there, [ErrBadPageLink]. operationId: getTransactions,
-// once for each page.
+// If transactions are added or removed while the pages are read, for example by a refresh, the list ends with
+// [ErrListChanged]. Discard what was read and start over, or read one account at a time.
+//
+// Errors: [ErrInvalidInput], [ErrNotFound] if the user does not exist, [ErrBadPageLink], [ErrListChanged]. operationId:
+// getTransactions, once for each page.
 func (s *TransactionsService) List(ctx context.Context, userID string, options ...ListOption[Transaction]) iter.Seq2[*Transaction, error] {
 	return s.collection(userID, options).all(ctx)
 }
@@ -100,8 +104,8 @@ func (s *TransactionsService) List(ctx context.Context, userID string, options .
 // Page returns one page of what [TransactionsService.List] returns: the first for an empty Cursor, and then those that
 // each page's Next names. A Cursor carries the options that the first page had; later options are of no effect.
 //
-// Errors: as [TransactionsService.List], and [ErrBadRequest] for a Cursor that Basiq does not know. With [ErrBadPageLink]
-// comes the page itself, whose items are good. operationId: getTransactions.
+// Errors: as [TransactionsService.List], and [ErrBadRequest] if Basiq does not accept the Cursor. With [ErrBadPageLink] the
+// page itself is returned too, and its items are valid. operationId: getTransactions.
 func (s *TransactionsService) Page(ctx context.Context, userID string, at Cursor, options ...ListOption[Transaction]) (*Page[Transaction], error) {
 	return s.collection(userID, options).one(ctx, at)
 }

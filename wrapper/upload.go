@@ -127,7 +127,7 @@ func newSource(statement Statement) (*source, error) {
 		return s, nil
 	}
 	if value := reflect.ValueOf(statement.Content); value.Kind() == reflect.Pointer && value.IsNil() {
-		return nil, errors.New("Content is a nil pointer")
+		return nil, errors.New("nil pointer")
 	}
 	var size int64
 	switch content := statement.Content.(type) {
@@ -135,9 +135,9 @@ func newSource(statement Statement) (*source, error) {
 		info, err := content.Stat()
 		switch {
 		case err != nil:
-			return nil, errors.New("Content cannot be read; the file may be closed")
+			return nil, errors.New("cannot be read; the file may be closed")
 		case info.IsDir():
-			return nil, errors.New("Content is a directory")
+			return nil, errors.New("is a directory")
 		case !hasLength(content, info):
 			s.stream = content
 			return s, nil
@@ -155,9 +155,9 @@ func newSource(statement Statement) (*source, error) {
 	}
 	switch {
 	case size > maxStatement:
-		return nil, fmt.Errorf("Content has %d bytes, more than %d", size, int64(maxStatement))
+		return nil, fmt.Errorf("has %d bytes, more than %d", size, int64(maxStatement))
 	case s.size >= 0 && s.size != size:
-		return nil, fmt.Errorf("Content has %d bytes, and Size is %d", size, s.size)
+		return nil, fmt.Errorf("has %d bytes, and Size is %d", size, s.size)
 	}
 	s.size = size
 	return s, nil
