@@ -156,6 +156,7 @@ func TestBadPageLinks(t *testing.T) {
 		"a letter":        {own + "?next=\u00e4", "invalid character"},
 		"a line break":    {own + "?next=a\\r\\nHost: evil.example", "not a URL"},
 		"no URL":          {"https://[::1?next=a", "not a URL"},
+		"credentials":     {"https://token@au-api.basiq.io/users/u1/transactions?next=a", "credentials"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
