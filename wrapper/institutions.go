@@ -3,6 +3,7 @@ package basiq
 import (
 	"context"
 	"iter"
+	"net/http"
 
 	"github.com/basiq-go/basiq-go/gen"
 )

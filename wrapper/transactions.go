@@ -3,7 +3,9 @@ package basiq
 import (
 	"context"
 	"iter"
+	"net/http"
 
+	"github.com/basiq-go/basiq-go/api"
 	"github.com/basiq-go/basiq-go/gen"
 )
 

@@ -3,8 +3,10 @@ package basiq
 import (
 	"context"
 	"iter"
+	"net/http"
 	"net/url"
 
+	"github.com/basiq-go/basiq-go/api"
 	"github.com/basiq-go/basiq-go/gen"
 )
 
