@@ -55,11 +55,11 @@
 // Without it the wait ends with [ErrMFARequired]: answer with [JobsService.AnswerMFA] when the user has, and wait again
 // with [AfterMFA].
 //
-// [JobsService.WaitEach] waits for thousands of jobs, and yields each when it is over. How often it looks at them, all
-// together, [WithPollRate] bounds:
+// [JobsService.WaitEach] waits for thousands of jobs and yields each when its wait ends. [WithPollRate] limits the polls of
+// all jobs together:
 //
-//	for job, err := range client.Jobs.WaitEach(ctx, jobIDs) {
-//		failure, failed := errors.AsType[*basiq.JobError](err) // failure.JobID has failed, the others are waited for
+//	for job, err := range client.Jobs.WaitEach(ctx, slices.Values(jobIDs)) {
+//		failure, failed := errors.AsType[*basiq.JobError](err) // failure.JobID failed; the other waits continue
 //		...
 //	}
 //
@@ -90,13 +90,7 @@
 //		...
 //	}
 //
-// For many users, [TransactionsService.ListEach] does that for some of them at once, and [UsersService.ForEach] whatever you
-// do for a user. One user's failure stops nobody else, and is in the [ForEachError] at the end:
-//
-//	err := client.Transactions.ListEach(ctx, slices.Values(userIDs),
-//		func(ctx context.Context, userID string, transactions iter.Seq2[*basiq.Transaction, error]) error {
-//			return store(ctx, userID, transactions)
-//		}, basiq.TransactionFields.PostDate.Gteq("2024-01-01"), basiq.UsersAtOnce(16))
+// For many users, call List in the goroutines of an errgroup with a limit; see the example "ManyUsers".
 //
 // What can be filtered by, the variables such as [TransactionFields] have: conditions that Basiq does not document for a
 // collection do not compile.

@@ -4,10 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"slices"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest"
@@ -39,7 +40,7 @@ func ExampleJobsService_WaitEach() {
 	defer done()
 
 	succeeded := 0
-	for job, err := range client.Jobs.WaitEach(context.Background(), jobIDs) {
+	for job, err := range client.Jobs.WaitEach(context.Background(), slices.Values(jobIDs)) {
 		failure, failed := errors.AsType[*basiq.JobError](err)
 		ended, early := errors.AsType[*basiq.WaitError](err)
 		switch {
@@ -59,53 +60,54 @@ func ExampleJobsService_WaitEach() {
 	// 2 have succeeded
 }
 
-// Do something for each of many users, and see for whom it has failed.
-func ExampleUsersService_ForEach() {
-	client, userIDs, _, done := connected("gavinBelson", "richard")
-	defer done()
-	userIDs = append(userIDs, "00000000-0000-4000-8000-000000000000")
-
-	err := client.Users.ForEach(context.Background(), slices.Values(userIDs), func(ctx context.Context, userID string) error {
-		_, err := client.Users.Get(ctx, userID)
-		return err
-	}, basiq.UsersAtOnce(4))
-	if all, ok := errors.AsType[*basiq.ForEachError](err); ok {
-		for _, failure := range all.Failures {
-			fmt.Println(failure.UserID, errors.Is(failure, basiq.ErrNotFound))
-		}
-		fmt.Println(len(all.Failures), "of", all.Users)
-	}
-	// Output:
-	// 00000000-0000-4000-8000-000000000000 true
-	// 1 of 3
-}
-
-// Read the posted transactions of many users.
-func ExampleTransactionsService_ListEach() {
+// Read the posted transactions of many users, eight users at a time. A failure of one user does not stop the others, except
+// an invalid API key.
+func Example_manyUsers() {
 	client, userIDs, jobIDs, done := connected("gavinBelson", "richard")
 	defer done()
 	if _, err := client.Jobs.WaitAll(context.Background(), jobIDs); err != nil {
 		fmt.Println(err)
 		return
 	}
+	userIDs = append(userIDs, "..") // an invalid ID
 
 	var transactions atomic.Int64
-	store := func(_ context.Context, userID string, list iter.Seq2[*basiq.Transaction, error]) error {
-		for transaction, err := range list {
+	read := func(ctx context.Context, userID string) error {
+		posted := basiq.TransactionFields.Status.Eq(basiq.TransactionStatusPosted)
+		for transaction, err := range client.Transactions.List(ctx, userID, posted) {
 			if err != nil {
-				return err // is this user's failure, and the others' go on
+				return err
 			}
-			_, _ = userID, transaction // put them into the database
+			_ = transaction // store it
 			transactions.Add(1)
 		}
 		return nil
 	}
-	err := client.Transactions.ListEach(context.Background(), slices.Values(userIDs), store,
-		basiq.TransactionFields.Status.Eq(basiq.TransactionStatusPosted),
-		basiq.Prefetch[basiq.Transaction](),
-		basiq.UsersAtOnce(16))
+	failures := make([]error, len(userIDs)) // one for each user
+	group, ctx := errgroup.WithContext(context.Background())
+	group.SetLimit(8)
+	for i, userID := range userIDs {
+		group.Go(func() error {
+			if ctx.Err() != nil {
+				return nil // the group has stopped
+			}
+			failures[i] = read(ctx, userID)
+			if errors.Is(failures[i], basiq.ErrInvalidAPIKey) {
+				return failures[i] // stops the other users
+			}
+			return nil
+		})
+	}
+	err := group.Wait()
+	for i, failure := range failures {
+		if failure != nil {
+			fmt.Println("user", i, "failed:", errors.Is(failure, basiq.ErrInvalidInput))
+		}
+	}
 	fmt.Println(err, transactions.Load() > 1000)
-	// Output: <nil> true
+	// Output:
+	// user 2 failed: true
+	// <nil> true
 }
 
 // Fetch the next page while the caller works on the one before.

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -86,7 +87,7 @@ var idCalls = []idCall{
 		return errOf(c.Jobs.Wait(t.Context(), id))
 	}},
 	{"Jobs.WaitEach", "jobIDs", func(t testing.TB, c *basiq.Client, id string) error {
-		return rangeErr(c.Jobs.WaitEach(t.Context(), []string{id}))
+		return rangeErr(c.Jobs.WaitEach(t.Context(), slices.Values([]string{id})))
 	}},
 	{"Jobs.Watch", "jobID", func(t testing.TB, c *basiq.Client, id string) error {
 		return rangeErr(c.Jobs.Watch(t.Context(), id))

@@ -71,8 +71,6 @@ type Page[T any] struct {
 // ListOption chooses which items of a paged collection of T are listed, and how: a [Filter], a [PageSize] or [Prefetch].
 // Collect several in a []ListOption[T].
 type ListOption[T any] interface {
-	ListEachOption[T]
-
 	apply(request *listRequest[T])
 }
 
@@ -99,11 +97,7 @@ type pageSize[T any] int64
 
 func (s pageSize[T]) apply(request *listRequest[T]) { request.pageSize = int64(s) }
 
-func (s pageSize[T]) applyEach(request *listEachRequest[T]) { request.list = append(request.list, s) }
-
 func (f Filter[T]) apply(request *listRequest[T]) { request.filters = append(request.filters, f) }
-
-func (f Filter[T]) applyEach(request *listEachRequest[T]) { request.list = append(request.list, f) }
 
 // firstQuery returns the query of a collection's first page.
 func (c collection[T]) firstQuery() (string, error) {

@@ -1,36 +1,44 @@
 package basiq
 
 import (
+	"errors"
 	"fmt"
 	"runtime/debug"
 )
 
-// recovered is a panic that was recovered in one goroutine, to be raised in another. It is the value of the panic that
-// raise causes, so that the original stack is printed.
+// recovered is a panic of a caller's function that was recovered in a goroutine of this package. The caller could not
+// recover it there, and it would crash the program. It is raised again in the caller's goroutine with its original stack.
 type recovered struct {
 	value any
 	stack []byte
 }
 
-// catch returns the panic of which value is the result of recover, or nil if there was none.
+// errUnfinished is returned if a caller's function called runtime.Goexit.
+var errUnfinished = errors.New("basiq: a function of the caller has ended its goroutine")
+
+// catch returns the panic that recover returned, or nil. Call it in a deferred function as catch(recover()): recover
+// returns nil when it is not called directly by the deferred function.
 func catch(value any) *recovered {
 	if value == nil {
 		return nil
 	}
+	if again, ok := value.(*recovered); ok {
+		return again
+	}
 	return &recovered{value: value, stack: debug.Stack()}
 }
 
-// raise panics if there was a panic.
+// raise panics with r unless r is nil.
 func (r *recovered) raise() {
 	if r != nil {
 		panic(r)
 	}
 }
 
-// Error returns the value and the stack of the original panic.
-func (r *recovered) Error() string { return fmt.Sprintf("%v\n\noriginal stack:\n%s", r.value, r.stack) }
+// Error returns the value of the panic and the stack of the goroutine that it comes from.
+func (r *recovered) Error() string { return fmt.Sprintf("%v\n\n%s", r.value, r.stack) }
 
-// Unwrap returns the value of the original panic if it is an error.
+// Unwrap returns the value of the panic if it is an error.
 func (r *recovered) Unwrap() error {
 	err, _ := r.value.(error)
 	return err

@@ -21,8 +21,6 @@ type prefetch[T any] struct{}
 
 func (prefetch[T]) apply(request *listRequest[T]) { request.prefetch = true }
 
-func (p prefetch[T]) applyEach(request *listEachRequest[T]) { request.list = append(request.list, p) }
-
 // prefetches reports whether the options include [Prefetch]. Invalid options are reported with the first page.
 func (c collection[T]) prefetches() bool {
 	var request listRequest[T]

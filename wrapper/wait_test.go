@@ -3,6 +3,8 @@ package basiq_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net"
 	"net/http"
 	"runtime"
 	"strings"
@@ -326,16 +328,49 @@ func TestWithMFAWhoseUserIsNotKnown(t *testing.T) {
 			assert.Len(t, s.seen(), 3)
 		}
 	})
-	t.Run("lost, and not looked into", func(t *testing.T) {
+	t.Run("lost", func(t *testing.T) { // it counts as given, and the job's state decides
 		t.Parallel()
-		for _, status := range []int{500, 503} {
-			s, client := newStub(t, asks, ok(status, ""))
-			_, err := client.Jobs.Wait(t.Context(), jobID, answers, basiq.WaitForUser("u1"))
-			var failure *basiq.Error
-			require.ErrorAs(t, err, &failure)
-			assert.Equal(t, status, failure.StatusCode)
-			assert.Len(t, s.seen(), 2)
+		for _, status := range []int{200, 408, 500, 503} {
+			synctest.Test(t, func(t *testing.T) {
+				s, client := newStub(t, asks, ok(status, ""), asks, asks, jobSucceeded)
+				_, err := client.Jobs.Wait(t.Context(), jobID, answers, basiq.WaitForUser("u1"))
+				require.NoError(t, err)
+				assert.Len(t, s.seen(), 5)
+			})
 		}
+	})
+	t.Run("not arrived", func(t *testing.T) { // it is delivered again without asking again
+		t.Parallel()
+		for name, failure := range map[string]any{"429": ok(429, ""), "HTML 403": ok(403, "<html>"), "refused": &net.OpError{Op: "dial", Err: errReset}} {
+			synctest.Test(t, func(t *testing.T) {
+				s, client := newStub(t, asks, failure, asks, failure, asks, ok(202, jobJSON), asks, jobSucceeded)
+				asked := 0
+				_, err := client.Jobs.Wait(t.Context(), jobID, basiq.WaitForUser("u1"), basiq.WithMFA(func(context.Context, basiq.MFAChallenge) ([]basiq.Secret, error) {
+					asked++
+					return []basiq.Secret{basiq.NewSecret("a"), basiq.NewSecret("b")}, nil
+				}))
+				require.NoError(t, err, name)
+				assert.Equal(t, 1, asked, name)
+				assert.Len(t, s.seen(), 8, name)
+			})
+		}
+	})
+	t.Run("not arrived while the challenge lasted", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			start, posts := time.Now(), 0
+			client := newClient(t, &jobServer{answer: func(req *http.Request, _ string) (*http.Response, error) {
+				if req.Method == http.MethodPost {
+					posts++
+					assert.Less(t, time.Since(start), 2*time.Minute)
+					return reply(429, ""), nil
+				}
+				return asks.response(), nil
+			}})
+			_, err := client.Jobs.Wait(t.Context(), jobID, answers, basiq.WaitForUser("u1"), basiq.WithMaxWait(10*time.Minute))
+			require.ErrorIs(t, err, basiq.ErrWaitedTooLong)
+			assert.Greater(t, posts, 10)
+		})
 	})
 }
 
@@ -584,11 +619,11 @@ func TestWaitAllWaitsAtOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
-		client := newClient(t, &stub{answer: func(int, request) (*http.Response, error) {
+		client := newClient(t, &jobServer{answer: func(_ *http.Request, jobID string) (*http.Response, error) {
 			if time.Since(start) < 10*time.Second {
-				return jobStarted.response(), nil
+				return answerFor(jobID, jobStarted), nil
 			}
-			return jobSucceeded.response(), nil
+			return answerFor(jobID, jobSucceeded), nil
 		}})
 		_, err := client.Jobs.WaitAll(t.Context(), []string{"a", "b", "c"}, basiq.WithPollInterval(time.Second, time.Second))
 		require.NoError(t, err)
@@ -625,9 +660,9 @@ func TestWaitAllEndsWithItsContext(t *testing.T) {
 func TestWaitAllHandsOnPanics(t *testing.T) {
 	t.Parallel()
 	client := newClient(t, waitAllStub())
-	assert.PanicsWithValue(t, "ouch", func() {
+	panicsWithStack(t, func() {
 		_, _ = client.Jobs.WaitAll(t.Context(), []string{"mfa"}, basiq.WithMFA(func(context.Context, basiq.MFAChallenge) ([]basiq.Secret, error) {
-			panic("ouch")
+			return ouch()
 		}))
 	})
 }
@@ -668,14 +703,15 @@ func TestWaitAllHandsOnPanicsAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
 		client := newClient(t, &stub{answer: func(_ int, req request) (*http.Response, error) {
-			if strings.HasSuffix(req.Path, "mfa") {
-				return jobAsks.response(), nil
+			jobID := strings.TrimPrefix(req.Path, "/jobs/")
+			if jobID == "mfa" {
+				return answerFor(jobID, jobAsks), nil
 			}
-			return jobStarted.response(), nil
+			return answerFor(jobID, jobStarted), nil
 		}})
-		assert.PanicsWithValue(t, "ouch", func() {
+		panicsWithStack(t, func() {
 			_, _ = client.Jobs.WaitAll(t.Context(), []string{"mfa", "slow"}, basiq.WithMFA(func(context.Context, basiq.MFAChallenge) ([]basiq.Secret, error) {
-				panic("ouch")
+				return ouch()
 			}))
 		})
 		assert.Less(t, time.Since(start), time.Second)
@@ -706,4 +742,19 @@ func TestWaitForUserRefusesOtherUsersJobs(t *testing.T) {
 		require.ErrorIs(t, err, basiq.ErrOtherUser)
 		assert.Len(t, s.seen(), 1)
 	})
+}
+
+// ouch is a function of the caller that panics.
+func ouch() ([]basiq.Secret, error) { panic("ouch") }
+
+// panicsWithStack checks that f panics with what ouch panicked with, and says where.
+func panicsWithStack(t *testing.T, f func()) {
+	t.Helper()
+	defer func() {
+		t.Helper()
+		text := fmt.Sprint(recover())
+		assert.True(t, strings.HasPrefix(text, "ouch\n"), text)
+		assert.Contains(t, text, "wrapper_test.ouch")
+	}()
+	f()
 }

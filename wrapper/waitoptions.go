@@ -1,0 +1,143 @@
+package basiq
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+)
+
+// WaitOption configures [JobsService.Watch], [JobsService.Wait], [JobsService.WaitAll], [JobsService.WaitEach] and the
+// methods whose names end in AndWait. If an option is given more than once, the last one takes effect.
+type WaitOption func(*waitConfig) error
+
+type waitConfig struct {
+	shortest, longest time.Duration
+	maxWait           time.Duration
+	// pollRate and concurrency limit the polls of waits for many jobs.
+	pollRate    float64
+	concurrency int
+	// keepLast keeps the job of the last poll.
+	keepLast bool
+	answer   func(context.Context, MFAChallenge) ([]Secret, error)
+	// answered is the challenge that was answered last. The job may still show it.
+	answered *MFAChallenge
+	// required ends the wait at a challenge if there is no answer function.
+	required bool
+	userID   string
+}
+
+const (
+	// defaultPollRate and defaultPollConcurrency are this package's choice. Basiq publishes no limit. Each of 5,000 jobs is
+	// polled every 100 s, and each of 250 jobs every 5 s, which is as often as a single one. Most jobs take 30 s.
+	defaultPollRate        = 50
+	defaultPollConcurrency = 16
+)
+
+// newWaitConfig applies the options of the method operation.
+func newWaitConfig(operation string, options []WaitOption) (waitConfig, error) {
+	// A job usually takes 3 to 30 seconds, and Basiq publishes no interval for polling.
+	config := waitConfig{
+		shortest: time.Second, longest: 5 * time.Second, maxWait: 15 * time.Minute,
+		pollRate: defaultPollRate, concurrency: defaultPollConcurrency,
+	}
+	for _, option := range options {
+		if option == nil {
+			return config, invalidInput(operation, "options", "nil option")
+		}
+		if err := option(&config); err != nil {
+			return config, invalidInput(operation, "options", err.Error())
+		}
+	}
+	return config, nil
+}
+
+// checkContext returns an [InputError] if ctx is nil.
+func checkContext(ctx context.Context, operation string) error {
+	if ctx == nil {
+		return invalidInput(operation, "ctx", "missing")
+	}
+	return nil
+}
+
+// WithMFA sets the function that answers a challenge of the bank. It returns one answer for each question. A different
+// number of answers ends the wait with [ErrMFARequired], and an error of the function ends the wait with that error.
+//
+// The function is called once for each challenge, and its context ends when the challenge does. If the answers certainly
+// did not reach Basiq, the wait delivers them again after the next poll.
+func WithMFA(answer func(ctx context.Context, challenge MFAChallenge) ([]Secret, error)) WaitOption {
+	return func(c *waitConfig) error {
+		if answer == nil {
+			return errors.New("WithMFA: function must not be nil")
+		}
+		c.answer = answer
+		return nil
+	}
+}
+
+// WithPollInterval sets the time between two polls of a job. It is shortest after a change. After each poll without a
+// change or with a failure it grows by half, up to longest. The default is 1 s and 5 s.
+//
+// Shortest must be at least 100 ms, and longest must not be less than shortest.
+func WithPollInterval(shortest, longest time.Duration) WaitOption {
+	return func(c *waitConfig) error {
+		if shortest < 100*time.Millisecond || longest < shortest {
+			return errors.New("WithPollInterval: shortest must be at least 100 ms and longest at least shortest")
+		}
+		c.shortest, c.longest = shortest, longest
+		return nil
+	}
+}
+
+// WithPollRate sets how many polls [JobsService.WaitEach] and [JobsService.WaitAll] start per second for all their jobs,
+// and how many may be in flight. The default is 50 and 16. The first atOnce polls start immediately.
+//
+// With many jobs each of them is polled less often than [WithPollInterval] specifies. perSecond must be positive and
+// atOnce at least 1. The option has no effect on waits for a single job.
+func WithPollRate(perSecond float64, atOnce int) WaitOption {
+	return func(c *waitConfig) error {
+		if !(perSecond > 0) || atOnce < 1 { // also true for NaN
+			return errors.New("WithPollRate: perSecond must be positive and atOnce at least 1")
+		}
+		c.pollRate, c.concurrency = perSecond, atOnce
+		return nil
+	}
+}
+
+// WithMaxWait sets how long the wait for a job may take. The default is 15 minutes. A wait that reaches the limit ends
+// with [ErrWaitedTooLong]. The limit must be positive.
+func WithMaxWait(ceiling time.Duration) WaitOption {
+	return func(c *waitConfig) error {
+		if ceiling <= 0 {
+			return errors.New("WithMaxWait: limit must be positive")
+		}
+		c.maxWait = ceiling
+		return nil
+	}
+}
+
+// AfterMFA marks challenge as answered with [JobsService.AnswerMFA]. A job may show a challenge for a while after it was
+// answered. Without this option a second wait would end with [ErrMFARequired] again, or answer the challenge twice.
+func AfterMFA(challenge MFAChallenge) WaitOption {
+	return func(c *waitConfig) error {
+		c.answered = &challenge
+		return nil
+	}
+}
+
+// WaitForUser sets the user that the job must belong to. An MFA answer is sent with a token of this user. Jobs of
+// connections usually name their user, and methods such as [ConnectionsService.CreateAndWait] set this option.
+//
+// A job that names another user ends the wait with [ErrOtherUser]. Set this option if the job's ID comes from a browser.
+func WaitForUser(userID string) WaitOption {
+	return func(c *waitConfig) error {
+		c.userID = userID
+		return nil
+	}
+}
+
+// belongsToOther reports whether the job names a user other than the one of [WaitForUser].
+func (c *waitConfig) belongsToOther(job *Job) bool {
+	owner, known := job.UserID()
+	return known && c.userID != "" && !strings.EqualFold(owner, c.userID)
+}
