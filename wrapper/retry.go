@@ -210,11 +210,13 @@ func (r *retrier) observeThrottling(call *callState, last outcome, delay, asked 
 		r.throttle.hold(opPostToken, http.StatusTooManyRequests, tokenRequestsHold)
 		return
 	}
-	if throttles(status, asked) {
-		if asked > 0 {
-			delay = asked
-		}
-		r.throttle.hold(call.operation, status, delay)
+	switch {
+	case !throttles(status, asked):
+		r.throttle.clear(call.operation)
+	case asked > 0:
+		r.throttle.hold(call.operation, status, asked)
+	default:
+		r.throttle.holdLonger(call.operation, status, delay, r.policy)
 	}
 }
 

@@ -68,6 +68,8 @@ type hold struct {
 	// until is when calls are sent again, asked when Basiq wants to see them again.
 	until, asked time.Time
 	status       int
+	// streak counts the responses in a row that did not say for how long, each after the hold of the one before.
+	streak int
 }
 
 func newThrottle(longest time.Duration) *throttle {
@@ -77,15 +79,45 @@ func newThrottle(longest time.Duration) *throttle {
 // hold holds calls of an operation for d, after a response with status. Holds do not add up: the one that ends last
 // counts.
 func (t *throttle) hold(op *Operation, status int, d time.Duration) {
-	now := time.Now()
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	asked := now.Add(d)
-	if held, known := t.holds[op]; known && now.Before(held.until) && asked.Before(held.asked) {
+	t.set(op, hold{status: status}, d)
+}
+
+// holdLonger is hold for a response that does not say for how long: for d, and longer each time in a row.
+func (t *throttle) holdLonger(op *Operation, status int, d time.Duration, policy Retry) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	held := t.holds[op]
+	if time.Until(held.until) > 0 { // the request was in flight already
 		return
 	}
-	t.holds[op] = hold{until: now.Add(min(d, t.longest)), asked: asked, status: status}
+	streak := held.streak + 1
+	t.set(op, hold{status: status, streak: streak}, max(d, policy.backoff(streak)))
+}
+
+// set replaces the hold of an operation unless that ends later. The throttle is locked.
+func (t *throttle) set(op *Operation, next hold, d time.Duration) {
+	now := time.Now()
+	next.until, next.asked = now.Add(min(d, t.longest)), now.Add(d)
+	if held := t.holds[op]; now.Before(held.until) && next.asked.Before(held.asked) {
+		return
+	}
+	t.holds[op] = next
 	t.count.Store(int64(len(t.holds)))
+}
+
+// clear forgets the hold of an operation after a response that is not throttled, unless the request was in flight before.
+func (t *throttle) clear(op *Operation) {
+	if t.count.Load() == 0 {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if time.Until(t.holds[op].until) <= 0 {
+		delete(t.holds, op)
+		t.count.Store(int64(len(t.holds)))
+	}
 }
 
 // remaining returns how long calls of an operation are still held, and the error for those that cannot wait: nil if the
@@ -96,14 +128,9 @@ func (t *throttle) remaining(op *Operation) (time.Duration, *PausedError) {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	held, known := t.holds[op]
-	if !known {
-		return 0, nil
-	}
+	held := t.holds[op]
 	left := time.Until(held.until)
 	if left <= 0 {
-		delete(t.holds, op)
-		t.count.Store(int64(len(t.holds)))
 		return 0, nil
 	}
 	return left, &PausedError{RetryAfter: time.Until(held.asked), StatusCode: held.status, tokens: op == opPostToken}
