@@ -293,7 +293,7 @@ func sleep(ctx context.Context, d time.Duration) bool {
 // rewindable reports whether the request's body, if it has one, can be sent a second time.
 func rewindable(req *http.Request) bool {
 	if body, ok := req.Body.(*streamBody); ok {
-		return body.file.source.rewindable()
+		return body.source.rewindable()
 	}
 	return req.Body == nil || req.Body == http.NoBody || req.GetBody != nil
 }

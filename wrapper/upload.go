@@ -61,7 +61,7 @@ func (f *form) body(ctx context.Context) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newStreamBody(ctx, f.timeout, f.whole(stream), stream), nil
+	return newStreamBody(ctx, f.timeout, f.whole(stream), f.file, stream), nil
 }
 
 // whole returns the form with a reader of its file.
