@@ -42,10 +42,12 @@ type callKind struct {
 	once bool
 	// replayed: net/http sends it again by itself when a connection that was used before turns out to be closed.
 	replayed bool
+	// body: the request has one.
+	body bool
 	// public: no token is sent. withKey: the API key is.
 	public, withKey bool
-	// document: the answer is a file. noAnswer: the answer has nothing that the caller gets.
-	document, noAnswer bool
+	// document: the answer is a file. noContent: the answer has nothing that the caller gets.
+	document, noContent bool
 	// deletes: once it was carried out, it is answered with 404.
 	deletes bool
 	// stream: the request can be sent only once, whatever happened to it.
@@ -84,12 +86,12 @@ var kinds = []callKind{
 		calls: []string{"refreshConnection", "refreshConnections"},
 	},
 	{
-		title: "Deletes", about: "What deletes a thing by its id.", deletes: true, noAnswer: true,
+		title: "Deletes", about: "What deletes a thing by its id.", deletes: true, noContent: true,
 		calls: []string{"deleteUser", "deleteConsent", "deleteConnection", "deleteReport", "deleteWebhook"},
 	},
 	{
 		title: "Creates and updates", about: "What makes or changes something. A second time would make another, cost one of the day's summaries, or help to lock a bank login.",
-		once: true,
+		body: true, once: true,
 		calls: []string{
 			"createUser", "updateUser", "postAuthLink", "postConnection", "updateConnection", "postJobMfa",
 			"postAffordability", "postIncome", "postExpenses", "createReport", "addWebhook", "updateWebhook",
@@ -97,23 +99,23 @@ var kinds = []callKind{
 	},
 	{
 		title: "Once, no answer", about: "What must not be done twice either, and has no answer but that it is done.",
-		once: true, noAnswer: true,
+		once: true, noContent: true,
 		calls: []string{"deleteAuthLink", "purgeConnectionData", "testMessage"},
 	},
 	{
-		title: "Uploads", about: "A statement whose file can be read again.", once: true, timeout: uploadTimeout,
+		title: "Uploads", about: "A statement whose file can be read again.", body: true, once: true, timeout: uploadTimeout,
 		calls: []string{"createStatement"},
 	},
 	{
-		title: "Uploads of a stream", about: "A statement from a reader that can be read only once.", once: true, stream: true, timeout: uploadTimeout,
+		title: "Uploads of a stream", about: "A statement from a reader that can be read only once.", body: true, once: true, stream: true, timeout: uploadTimeout,
 		calls: []string{"createStatement, from a stream"},
 	},
 	{
-		title: "Tokens.Create", about: "The request for a token, called by itself.", withKey: true,
+		title: "Tokens.Create", about: "The request for a token, called by itself.", body: true, withKey: true,
 		calls: []string{"postToken"},
 	},
 	{
-		title: "The token of a call", about: "Any other call, when the fault strikes the request for the token it needs. The call itself is sent once there is one.", forToken: true, withKey: true,
+		title: "The token of a call", about: "Any other call, when the fault strikes the request for the token it needs. The call itself is sent once there is one.", forToken: true, body: true, withKey: true,
 		calls: []string{"getUser, its token", "createUser, its token"},
 	},
 }
@@ -280,26 +282,6 @@ func prepared(t *testing.T, text string) string {
 	}
 	changed := marshal(t, fields)
 	return `{"planted":"` + marker + `",` + changed[1:]
-}
-
-// Every fault says what it is, how it is played and what it means; so it has an expectation for every kind of call.
-func TestEveryFaultHasAMeaning(t *testing.T) {
-	t.Parallel()
-	names := map[string]bool{}
-	for _, f := range faults() {
-		require.False(t, names[f.String()], "two faults are called %s", f)
-		names[f.String()] = true
-		require.Contains(t, moments, f.moment, f.String())
-		require.NotZero(t, f.meaning, f.String())
-		players := 0
-		for _, plays := range []bool{f.dial != nil, f.accept != nil, f.reading != nil, f.answer != nil, f.idle} {
-			if plays {
-				players++
-			}
-		}
-		require.Equal(t, 1, players, f.String())
-		require.Equal(t, f.moment == refusal || f.moment == redirect, f.status != 0, f.String())
-	}
 }
 
 // Every operation is a subject of exactly one kind, and every variant too.

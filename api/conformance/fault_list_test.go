@@ -1,307 +1,165 @@
 package conformance
 
 import (
-	"bytes"
-	"compress/gzip"
 	"context"
-	"crypto/tls"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
-	"strings"
-	"sync"
-	"syscall"
+	"testing"
 	"time"
 
-	basiq "github.com/basiq-go/basiq-go/wrapper"
+	"github.com/stretchr/testify/require"
 )
 
-// moment is where a call is when a fault strikes it.
+// moment is the part of a call in which a fault applies.
 type moment string
 
 // The moments of a call, in their order.
 const (
 	connecting moment = "Connecting"
 	sending    moment = "Sending the request"
-	waiting    moment = "Waiting for the answer"
-	head       moment = "Reading the answer's head"
-	body       moment = "Reading the answer's body"
-	decoding   moment = "Decoding the answer"
-	refusal    moment = "Basiq, or a proxy before it, answers with an error"
+	waiting    moment = "Waiting for the response"
+	head       moment = "Reading the response headers"
+	body       moment = "Reading the response body"
+	decoding   moment = "Decoding the response"
+	refusal    moment = "An error response from Basiq or a proxy"
 	redirect   moment = "A redirect"
 )
 
 var moments = []moment{connecting, sending, waiting, head, body, decoding, refusal, redirect}
 
-// meaning is what a fault tells about the call it strikes. What must happen follows from it, and from what kind of call it
-// is: see expect.
+// meaning is what a fault says about the request. The expected outcome follows from it and from the kind of call: see expect.
 type meaning int
 
 const (
-	// unsent: the request cannot have reached Basiq, and another attempt may.
+	// unsent: the request cannot have been handled, and another attempt may succeed.
 	unsent meaning = iota + 1
-	// distrusted: the request cannot have reached Basiq, and no other attempt can.
-	distrusted
-	// lost: the request may have reached Basiq; there is no answer.
+	// permanent: the request cannot have been handled, and no other attempt can succeed.
+	permanent
+	// lost: the request may have been handled. There is no response.
 	lost
-	// broken: Basiq says that it has done what was asked; the answer breaks off.
+	// broken: the request was handled, and the response breaks off.
 	broken
-	// unsure: Basiq answers, and it may have done what was asked.
+	// unsure: there is an error response, and the request may have been handled.
 	unsure
-	// busy: Basiq answers that it has done nothing, and may be asked again.
+	// busy: the request was turned away, and another attempt may succeed.
 	busy
-	// final: Basiq answers that it has done nothing, and asking again does not help.
+	// final: the request was turned away, and another attempt does not help.
 	final
-	// stale: Basiq refuses the token. With another one it may do what was asked.
+	// stale: the token is rejected. With another one the request may succeed.
 	stale
-	// unusable: Basiq says that it has done what was asked; the answer is whole, and cannot be read.
+	// unusable: the request was handled. The response is whole and cannot be used.
 	unusable
-	// excessive: Basiq says that it has done what was asked; the answer is larger than the client takes.
+	// excessive: the request was handled. The response is larger than the client's limit.
 	excessive
-	// cutOff: as unusable, but where the answer is a document nobody can tell.
+	// cutOff: as unusable, but nothing shows it if the response is a document.
 	cutOff
-	// harmless: the answer is odd, and says all the same what it should.
+	// harmless: the call succeeds.
 	harmless
-	// numbers: as unusable where the answer has a number that must be whole, else harmless.
+	// numbers: as unusable if the response has a number that must be whole, else harmless.
 	numbers
+	// refused: the server proves that it did not handle the request, and net/http sends it again. See resend.
+	refused
 )
 
-// fault is what goes wrong. Exactly one of dial, accept, reading, answer and idle plays it.
+// fault is one thing that goes wrong. Exactly one of dial, proxy, handshake, accept, reading, respond, idle and stalls plays it.
 type fault struct {
 	name    string
 	moment  moment
 	meaning meaning
-	// mends: another attempt may help, so there is a row in which the fault strikes once and all is well then.
+	// only is the protocol of a fault that applies to one of them, or that differs between them.
+	only protocol
+	// mends: another attempt may succeed. Such a fault is also played once.
 	mends bool
-	once  bool
+	// times is how often the fault applies. 0 is always.
+	times int
 
-	// dial fails an attempt to connect, accept gets a new connection before anything is read, reading one whose client has
-	// begun to send, and answer a whole request; it reports whether the connection is still good.
-	dial    func(ctx context.Context) error
-	accept  func(conn *serverConn)
-	reading func(conn *serverConn)
-	answer  func(x *victim) bool
-	// idle: the connections are closed while nobody uses them.
+	// dial fails an attempt to connect. handshake gets a new connection, accept one after the TLS handshake, and reading one
+	// whose client has begun to send. respond responds to a whole request.
+	dial      func(ctx context.Context) error
+	handshake handshake
+	accept    func(conn *serverConn)
+	reading   func(conn *serverConn)
+	respond   func(x *faultExchange)
+	// proxy: a proxy before the server refuses the connection.
+	proxy bool
+	// idle: the connections are closed while they are idle.
 	idle bool
-	// reused: the connection that is struck has carried a call before.
+	// stalls: HTTP/2 flow control never lets the client send a body.
+	stalls bool
+	// reused: the connection has carried a call before.
 	reused bool
 	https  bool
-	// json: the answer is JSON, whatever was asked for.
+	// json: the response is JSON, whatever was asked for.
 	json bool
-	// done: Basiq may have carried out what was asked before the fault.
-	done bool
-	// number is what all numbers of the answer are.
+	// handled: the server may have carried out the request before the fault.
+	handled bool
+	// number is the value of all numbers in the response.
 	number string
-	// limit is the answers' limit where it is not the client's own.
+	// limit is the client's limit of a response, if it is not the default.
 	limit int64
 
-	// status is that of the answer, 0 for that of a healthy server; asked what it has in Retry-After.
+	// status is that of the response, 0 for that of a healthy server, and asked what it has in Retry-After.
 	status int
 	asked  time.Duration
 	// roughly: asked may be up to a second less.
 	roughly bool
-	// takes is how long each attempt takes; until is set where that is as long as the client lets it.
+	// takes is how long each attempt takes. until: as long as the client's timeout.
 	takes time.Duration
 	until bool
-	// cause tells the errors that the fault may lead to; nil is any.
+	// replays is the protocol in which net/http itself sends an idempotent request again.
+	replays protocol
+	// resends is how many requests net/http sends within one attempt of 30 s while the fault lasts.
+	resends int
+	// cause reports whether an error may be the cause; nil allows any.
 	cause func(error) bool
 }
 
-// faults are all that is played. Those of Basiq's own answers have bodies as Basiq and the proxies before it write them.
+// faults returns all faults. Error responses have bodies as Basiq and the proxies before it write them.
 func faults() []fault {
+	all := slices.Concat(
+		connectionFaults(), sendingFaults(), responseFaults(), bodyFaults(), contentFaults(), statusFaults(), redirectFaults(), http2Faults(),
+	)
+	var rows []fault
+	for _, f := range all {
+		if f.cause == nil {
+			f.cause = anything
+		}
+		rows = append(rows, f)
+		if f.mends && f.times == 0 {
+			f.times = 1
+			rows = append(rows, f)
+		}
+	}
+	return rows
+}
+
+// String names the fault's row.
+func (f fault) String() string {
+	if f.times == 1 {
+		return f.name + ", once"
+	}
+	return f.name
+}
+
+// in reports whether the fault can be played in a protocol.
+func (f fault) in(p protocol) bool { return f.only == "" || f.only == p }
+
+// varies reports whether the outcome depends on the call: on the numbers in its response or on the body of its request.
+func (f fault) varies() bool { return f.meaning == numbers || f.stalls }
+
+// statusFaults are error responses.
+func statusFaults() []fault {
 	tooMany := envelope(429, "too-many-requests", "Slow down.")
 	unavailable := envelope(503, "service-unavailable", "Come back later.")
-	all := []fault{
-		{
-			name: "connection refused", moment: connecting, meaning: unsent, mends: true, cause: is(syscall.ECONNREFUSED),
-			dial: func(context.Context) error {
-				return &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
-			},
-		},
-		{
-			name: "no answer to the attempt to connect", moment: connecting, meaning: unsent, mends: true, takes: 10 * time.Second, cause: timedOut,
-			dial: func(ctx context.Context) error { // as a net.Dialer with a Timeout of 10 s
-				ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-				defer cancel()
-				<-ctx.Done()
-				return &net.OpError{Op: "dial", Net: "tcp", Err: ctx.Err()}
-			},
-		},
-		{
-			name: "DNS failure", moment: connecting, meaning: unsent, mends: true, cause: isA[*net.DNSError],
-			dial: func(context.Context) error {
-				return &net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Err: "server misbehaving", Name: "au-api.basiq.io", IsTemporary: true}}
-			},
-		},
-		{
-			name: "TLS: the certificate is not trusted", moment: connecting, meaning: distrusted, https: true, cause: isA[*tls.CertificateVerificationError],
-			accept: func(conn *serverConn) {
-				written := patient(conn)
-				_ = tls.Server(written, &tls.Config{Certificates: []tls.Certificate{certificates().stranger}, MinVersion: tls.VersionTLS12}).Handshake()
-				close(written.writes)
-			},
-		},
-		{
-			name: "TLS: the handshake is broken off", moment: connecting, meaning: unsent, mends: true, https: true, cause: is(syscall.ECONNRESET),
-			accept: func(conn *serverConn) {
-				_, _ = io.ReadFull(conn, make([]byte, 5))
-				conn.reset()
-			},
-		},
-		{
-			name: "TLS: the handshake hangs", moment: connecting, meaning: unsent, mends: true, https: true, takes: 10 * time.Second, cause: timedOut,
-			accept: func(conn *serverConn) { _, _ = io.Copy(io.Discard, conn) },
-		},
-
-		{
-			name: "a new connection is reset before the request is sent", moment: sending, meaning: lost, mends: true, cause: is(syscall.ECONNRESET),
-			accept: func(conn *serverConn) { conn.reset() },
-		},
-		{
-			name: "reset while the request is sent", moment: sending, meaning: lost, mends: true, cause: is(syscall.ECONNRESET),
-			reading: func(conn *serverConn) { conn.reset() },
-		},
-		{name: "an idle connection was closed before", moment: sending, meaning: harmless, idle: true, reused: true},
-		{
-			name: "an idle connection is closed as the request is sent", moment: sending, meaning: lost, mends: true, reused: true,
-			reading: func(conn *serverConn) {
-				// Without this, whether the client's write or its read fails first would be a matter of luck.
-				_, _ = conn.Read(make([]byte, 64<<10))
-				_ = conn.Close()
-			},
-		},
-
-		{
-			name: "reset after the request was sent", moment: waiting, meaning: lost, mends: true, done: true, cause: is(syscall.ECONNRESET),
-			answer: func(x *victim) bool { x.conn.reset(); return false },
-		},
-		{
-			name: "the same, on a connection that was used before", moment: waiting, meaning: lost, mends: true, done: true, reused: true, cause: is(syscall.ECONNRESET),
-			answer: func(x *victim) bool { x.conn.reset(); return false },
-		},
-		{
-			name: "no answer ever", moment: waiting, meaning: lost, mends: true, done: true, until: true, cause: timedOut,
-			answer: func(x *victim) bool { x.hang(); return false },
-		},
-		{
-			name: "1xx answers without end", moment: waiting, meaning: lost, done: true,
-			answer: func(x *victim) bool {
-				for x.send("HTTP/1.1 103 Early Hints\r\nLink: <" + strings.Repeat(marker, 100) + ">\r\n\r\n") {
-				}
-				return false
-			},
-		},
-
-		{
-			name: "not HTTP", moment: head, meaning: lost, mends: true, done: true,
-			answer: func(x *victim) bool { return x.send("SSH-2.0-"+marker+"\r\n") && false },
-		},
-		{
-			name: "reset in the head", moment: head, meaning: lost, mends: true, done: true, cause: is(syscall.ECONNRESET),
-			answer: func(x *victim) bool {
-				x.send(x.good.head() + "X-Header: " + marker)
-				x.conn.reset()
-				return false
-			},
-		},
-		{
-			name: "headers without end", moment: head, meaning: lost, done: true,
-			answer: func(x *victim) bool {
-				line := "X-" + marker + ": " + strings.Repeat("x", 8<<10) + "\r\n"
-				for ok := x.send(x.good.head()); ok; {
-					ok = x.send(line)
-				}
-				return false
-			},
-		},
-
-		{
-			name: "reset in the body", moment: body, meaning: broken, mends: true, done: true, cause: is(syscall.ECONNRESET),
-			answer: func(x *victim) bool {
-				x.sendHalf(x.good.withBody())
-				x.conn.reset()
-				return false
-			},
-		},
-		{
-			name: "a body that ends before its Content-Length", moment: body, meaning: broken, mends: true, done: true, cause: is(io.ErrUnexpectedEOF),
-			answer: func(x *victim) bool { x.sendHalf(x.good.withBody()); return false },
-		},
-		{
-			name: "a Content-Length above what comes, and then silence", moment: body, meaning: broken, mends: true, done: true, until: true, cause: timedOut,
-			answer: func(x *victim) bool {
-				answer := x.good.withBody()
-				x.send(answer.head() + fmt.Sprintf("Content-Length: %d\r\n\r\n%s", len(answer.body)+1, answer.body))
-				x.hang()
-				return false
-			},
-		},
-		{
-			name: "a chunked body without its end", moment: body, meaning: broken, mends: true, done: true, cause: is(io.ErrUnexpectedEOF),
-			answer: func(x *victim) bool {
-				answer := x.good.withBody()
-				x.send(answer.head() + fmt.Sprintf("Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n", len(answer.body), answer.body))
-				return false
-			},
-		},
-		{
-			name: "a byte every five seconds", moment: body, meaning: broken, mends: true, done: true, until: true, cause: timedOut,
-			answer: func(x *victim) bool {
-				answer := x.good.withBody()
-				answer.body += strings.Repeat(" ", 1000)
-				for ok := x.send(answer.head() + fmt.Sprintf("Content-Length: %d\r\n\r\n", len(answer.body))); ok && answer.body != ""; {
-					ok, answer.body = x.send(answer.body[:1]), answer.body[1:]
-					time.Sleep(5 * time.Second)
-				}
-				return false
-			},
-		},
-		{
-			name: "a body of 1 GiB", moment: body, meaning: excessive, done: true, limit: 256 << 10, cause: is(basiq.ErrResponseTooLarge),
-			answer: func(x *victim) bool { return x.sendGiB(x.good.withBody()) },
-		},
-		{
-			name: "gzip that unpacks to 1 GiB", moment: body, meaning: excessive, done: true, limit: 256 << 10, cause: is(basiq.ErrResponseTooLarge),
-			answer: func(x *victim) bool { return x.sendBomb(x.good.withBody()) },
-		},
-
-		{
-			name: "a Content-Length below what comes", moment: decoding, meaning: cutOff, done: true,
-			answer: func(x *victim) bool {
-				answer := x.good.withBody()
-				x.send(answer.head() + fmt.Sprintf("Content-Length: %d\r\n\r\n%s", len(answer.body)/2, answer.body))
-				return false
-			},
-		},
-		{name: "a success with an empty body", moment: decoding, meaning: unusable, done: true, answer: answering(func(r reply) reply {
-			return reply{status: r.withBody().status}
-		})},
-		{name: "a success with a proxy's HTML", moment: decoding, meaning: unusable, done: true, answer: answering(func(r reply) reply {
-			return reply{status: r.withBody().status, mediaType: "text/html", body: "<html>" + marker + "</html>"}
-		})},
-		{name: "garbage that says it is JSON", moment: decoding, meaning: unusable, done: true, json: true, answer: answeringJSON(func(string) string {
-			return marker + `{"type":]`
-		})},
-		{name: "JSON of another kind", moment: decoding, meaning: unusable, done: true, json: true, answer: answeringJSON(func(string) string {
-			return `["` + marker + `"]`
-		})},
-		{name: "a million open brackets", moment: decoding, meaning: unusable, done: true, json: true, answer: answeringJSON(func(string) string {
-			return deep()
-		})},
-		{name: "NUL bytes", moment: decoding, meaning: unusable, done: true, json: true, answer: answeringJSON(func(s string) string {
-			return strings.ReplaceAll(s, ":", ":\x00")
-		})},
-		{name: "a text that is not UTF-8", moment: decoding, meaning: harmless, done: true, json: true, answer: answeringJSON(func(s string) string {
-			return strings.Replace(s, marker, marker+"\xff\xfe\xc0\x80", 1)
-		})},
-		numbered("numbers of 400 digits", strings.Repeat("9", 400)),
-		numbered("numbers such as 1e999999", "1e999999"),
-
+	return []fault{
+		named("407 from a proxy that the client did not choose", status(final, html(407))),
 		status(unsure, html(408)),
+		status(busy, html(421)),
+		status(busy, html(425)),
 		status(busy, tooMany),
 		status(busy, tooMany, inSeconds),
 		status(busy, tooMany, inADate),
@@ -312,45 +170,29 @@ func faults() []fault {
 		status(unsure, unavailable, inSeconds),
 		status(unsure, unavailable, inAnHour),
 		status(unsure, html(504)),
+		named("522 from a content delivery network", status(unsure, html(522))),
 		named("401", status(stale, envelope(401, "invalid-authorization-token", "Invalid token."))),
 		named(`403 "Token has expired"`, status(stale, envelope(403, "access-denied", "Token has expired."))),
 		named("403 for another reason", status(final, envelope(403, "access-denied", "Not for you."))),
-
-		leading("to the same host", "http://"+host+"/elsewhere"),
-		leading("to another host", "http://elsewhere.example/users"),
-		leading("without end", "?"),
 	}
-	plain := leading("from https to http", "http://"+host+"/elsewhere")
+}
+
+func redirectFaults() []fault {
+	plain := redirecting("from https to http", "http://"+host+"/elsewhere")
 	plain.https = true
-	all = append(all, plain)
-
-	var rows []fault
-	for _, f := range all {
-		if f.cause == nil {
-			f.cause = anything
-		}
-		rows = append(rows, f)
-		if f.mends {
-			f.once = true
-			rows = append(rows, f)
-		}
+	return []fault{
+		redirecting("to the same host", "http://"+host+"/elsewhere"),
+		redirecting("to another host", "http://elsewhere.example/users"),
+		redirecting("without end", "?"),
+		plain,
 	}
-	return rows
 }
 
-// String names the fault's row.
-func (f fault) String() string {
-	if f.once {
-		return f.name + ", once"
-	}
-	return f.name
-}
-
-// ask is what an answer asks for in Retry-After.
+// ask is what a response asks for in Retry-After.
 type ask struct {
 	words string
 	wait  time.Duration
-	// write writes the header's value; a date has no fractions of a second.
+	// write writes the header's value. A date has no fractions of a second.
 	write func(time.Duration) string
 	date  bool
 }
@@ -364,17 +206,17 @@ var (
 func seconds(d time.Duration) string { return strconv.Itoa(int(d / time.Second)) }
 func date(d time.Duration) string    { return time.Now().Add(d).UTC().Format(http.TimeFormat) }
 
-// status is the fault that Basiq answers like that.
-func status(meaning meaning, answer reply, asks ...ask) fault {
+// status is the fault of an error response.
+func status(meaning meaning, response reply, asks ...ask) fault {
 	f := fault{
-		name: fmt.Sprintf("%d %s", answer.status, http.StatusText(answer.status)), moment: refusal, meaning: meaning,
-		mends: meaning != final, status: answer.status, done: meaning == unsure,
-		answer: func(x *victim) bool {
-			answer := answer
+		name: fmt.Sprintf("%d %s", response.status, http.StatusText(response.status)), moment: refusal, meaning: meaning,
+		mends: meaning != final, status: response.status, handled: meaning == unsure,
+		respond: func(x *faultExchange) {
+			response := response
 			for _, ask := range asks {
-				answer.header += "Retry-After: " + ask.write(ask.wait) + "\r\n"
+				response.header += "Retry-After: " + ask.write(ask.wait) + "\r\n"
 			}
-			return x.send(answer.whole())
+			x.respond(response)
 		},
 	}
 	for _, ask := range asks {
@@ -391,116 +233,23 @@ func named(name string, f fault) fault {
 	return f
 }
 
-// numbered is an answer all of whose numbers are that one.
-func numbered(name, number string) fault {
-	return fault{
-		name: name, moment: decoding, meaning: numbers, done: true, json: true, number: number,
-		answer: answeringJSON(func(s string) string { return withNumbers(s, number) }),
-	}
-}
-
-// leading is a redirect.
-func leading(words, location string) fault {
+// redirecting is a redirect.
+func redirecting(words, location string) fault {
 	return fault{
 		name: "307, " + words, moment: redirect, meaning: final, status: http.StatusTemporaryRedirect,
-		answer: func(x *victim) bool {
+		respond: func(x *faultExchange) {
 			to := location
 			if to == "?" {
 				to = fmt.Sprintf("?n=%d", x.strike)
 			}
-			return x.send(reply{status: http.StatusTemporaryRedirect, mediaType: "text/html", header: "Location: " + to + "\r\n", body: marker}.whole())
+			x.respond(reply{status: http.StatusTemporaryRedirect, mediaType: "text/html", header: "Location: " + to + "\r\n", body: marker})
 		},
 	}
 }
 
-// html is what a proxy says.
+// html is a response as a proxy sends it.
 func html(code int) reply {
 	return reply{status: code, mediaType: "text/html", body: "<html>" + marker + "</html>"}
-}
-
-// answering answers with what change makes of the good answer.
-func answering(change func(reply) reply) func(x *victim) bool {
-	return func(x *victim) bool { return x.send(change(x.good).whole()) }
-}
-
-// answeringJSON is answering for what only the body of JSON can have. It is JSON where a document was asked for, too.
-func answeringJSON(change func(string) string) func(x *victim) bool {
-	return answering(func(r reply) reply {
-		r = r.withBody()
-		if r.mediaType != "application/json" {
-			r.mediaType, r.body = "application/json", reply{}.withBody().body
-		}
-		r.body = change(r.body)
-		return r
-	})
-}
-
-// sendHalf sends an answer up to half its body.
-func (x *victim) sendHalf(r reply) bool {
-	return x.send(r.head() + fmt.Sprintf("Content-Length: %d\r\n\r\n%s", len(r.body), r.body[:len(r.body)/2]))
-}
-
-// sendGiB sends a body of 1 GiB as long as the client takes it.
-func (x *victim) sendGiB(r reply) bool {
-	r.body += marker
-	const size = 1 << 30
-	block := strings.Repeat(" ", 64<<10)
-	ok := x.send(r.head() + fmt.Sprintf("Content-Length: %d\r\n\r\n", size))
-	for left := size; ok && left > 0; left -= len(block) {
-		ok = x.send(block)
-	}
-	return ok
-}
-
-// sendBomb sends 1 GiB of spaces in about 1 MiB of gzip.
-func (x *victim) sendBomb(r reply) bool {
-	packed := bomb()
-	r.header = "Content-Encoding: gzip\r\n"
-	return x.send(r.head() + fmt.Sprintf("Content-Length: %d\r\n\r\n", len(packed)) + packed)
-}
-
-var (
-	deep = sync.OnceValue(func() string { return strings.Repeat("[", 1_000_000) })
-	// A gzip file may be several, one after the other.
-	bomb = sync.OnceValue(func() string {
-		var member bytes.Buffer
-		w := gzip.NewWriter(&member)
-		_, _ = w.Write(bytes.Repeat([]byte(" "), 1<<20))
-		_ = w.Close()
-		return strings.Repeat(member.String(), 1<<10)
-	})
-)
-
-// withNumbers replaces all numbers of a JSON text, and adds one that no schema knows.
-func withNumbers(text, number string) string {
-	decoder := json.NewDecoder(strings.NewReader(text))
-	decoder.UseNumber()
-	var value map[string]any
-	if err := decoder.Decode(&value); err != nil {
-		panic(err)
-	}
-	value["plantedNumber"] = json.Number("0")
-	changed, err := json.Marshal(replaced(value, json.Number(number)))
-	if err != nil {
-		panic(err)
-	}
-	return string(changed)
-}
-
-func replaced(value any, number json.Number) any {
-	switch value := value.(type) {
-	case map[string]any:
-		for name := range value {
-			value[name] = replaced(value[name], number)
-		}
-	case []any:
-		for i := range value {
-			value[i] = replaced(value[i], number)
-		}
-	case json.Number:
-		return number
-	}
-	return value
 }
 
 func anything(error) bool { return true }
@@ -517,4 +266,29 @@ func isA[T error](err error) bool {
 func timedOut(err error) bool {
 	timeout, ok := errors.AsType[net.Error](err)
 	return ok && timeout.Timeout() || errors.Is(err, context.DeadlineExceeded)
+}
+
+// Every fault has a name, a moment, a meaning and one way to be played, so that there is an expectation for every kind of call.
+func TestFaults_AreComplete(t *testing.T) {
+	t.Parallel()
+	names := map[string]bool{}
+	for _, f := range faults() {
+		for _, p := range protocols {
+			name := string(p) + ": " + f.String()
+			require.False(t, f.in(p) && names[name], "duplicate fault %s", name)
+			names[name] = names[name] || f.in(p)
+		}
+		require.Contains(t, moments, f.moment, f.String())
+		require.NotZero(t, f.meaning, f.String())
+		players := 0
+		for _, plays := range []bool{
+			f.dial != nil, f.proxy, f.handshake != nil, f.accept != nil, f.reading != nil, f.respond != nil, f.idle, f.stalls,
+		} {
+			if plays {
+				players++
+			}
+		}
+		require.Equal(t, 1, players, f.String())
+		require.Equal(t, f.moment == refusal || f.moment == redirect, f.status != 0, f.String())
+	}
 }

@@ -4,42 +4,65 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"errors"
 	"fmt"
 	"io"
-	"math/big"
 	"net"
 	"net/http"
 	"sync"
 	"sync/atomic"
 	"syscall"
-	"time"
 )
 
-// host is where the server of the faults is. It is nobody's: connections to it are pipes in memory, so that a call's virtual
-// time is all that passes.
+// host is the address of the fault server. Connections to it are in memory, so that only virtual time passes during a call.
 const host = "127.0.0.1"
 
-// marker stands in everything that the server sends while it plays a fault, but not where Basiq would explain an error. It
-// must be in no error of ours.
+// marker is part of everything that the server sends while a fault applies, except where Basiq would explain an error. No error
+// of the library may contain it.
 const marker = "hunter2-planted"
 
-// victim is a request that a fault answers by hand: with any bytes, at any time, or not at all.
-type victim struct {
-	conn *serverConn
-	// strike counts how often the fault has struck, from 1.
+// protocol is the version of HTTP that the client and the fault server speak.
+type protocol string
+
+const (
+	h1 protocol = "HTTP/1.1"
+	h2 protocol = "HTTP/2"
+)
+
+var protocols = []protocol{h1, h2}
+
+// wire sends a response, or a part of one, in one of the protocols. A method that returns false could not send: the client has
+// gone.
+type wire interface {
+	// respond sends a whole response.
+	respond(r reply) bool
+	// head sends the status and the headers, with a Content-Length unless length is below 0.
+	head(r reply, length int) bool
+	body(text string) bool
+	// end ends the body: HTTP/2 ends the stream, HTTP/1.1 closes the connection.
+	end()
+	// openHead sends the status and the headers without their end, and field one more header.
+	openHead(r reply) bool
+	field(name, value string) bool
+	// raw sends bytes that need not be HTTP.
+	raw(text string) bool
+	// hang does nothing until the client has gone.
+	hang()
+	// reset resets the connection.
+	reset()
+}
+
+// faultExchange is a request that a fault responds to: with any bytes, at any time, or not at all.
+type faultExchange struct {
+	wire
+
+	// strike counts from 1 how often the fault has been applied.
 	strike int
-	// good is what a healthy server would have answered.
+	// good is the response of a healthy server.
 	good reply
 }
 
-// reply is an answer in full.
+// reply is a whole response.
 type reply struct {
 	status    int
 	mediaType string
@@ -48,8 +71,7 @@ type reply struct {
 	body   string
 }
 
-// withBody returns the answer to play a broken body with: that of a healthy server, or, where that has none, one that a
-// server might send all the same.
+// withBody returns a response with a body to break: that of a healthy server or, if it has none, another one.
 func (r reply) withBody() reply {
 	if r.body == "" {
 		return reply{status: http.StatusOK, mediaType: "application/json", body: `{"planted":"` + marker + `","type":"thing","id":"x1"}`}
@@ -57,8 +79,8 @@ func (r reply) withBody() reply {
 	return r
 }
 
-// head returns the answer's head, without the empty line at its end.
-func (r reply) head() string {
+// text returns the status line and the headers of HTTP/1.1, without the empty line at the end.
+func (r reply) text() string {
 	head := fmt.Sprintf("HTTP/1.1 %d %s\r\n", r.status, http.StatusText(r.status))
 	if r.body != "" {
 		head += "Content-Type: " + r.mediaType + "\r\n"
@@ -66,29 +88,12 @@ func (r reply) head() string {
 	return head + r.header
 }
 
-// whole returns the answer as it goes over the wire.
-func (r reply) whole() string {
-	length := fmt.Sprintf("Content-Length: %d\r\n", len(r.body))
-	if r.status == http.StatusNoContent {
-		length = ""
-	}
-	return r.head() + length + "\r\n" + r.body
-}
-
-// send writes text and reports whether the client took it.
-func (x *victim) send(text string) bool {
-	_, err := io.WriteString(x.conn, text)
-	return err == nil
-}
-
-// hang does nothing until the client has gone.
-func (x *victim) hang() { _, _ = io.Copy(io.Discard, x.conn) }
-
-// faultServer plays a healthy Basiq until it is armed, and then one fault for one subject. It never reads the clock but to
-// write a date, and starts one goroutine for each connection.
+// faultServer is a healthy Basiq until it is armed. Then it applies one fault to one subject. It reads the clock only to write
+// a date.
 type faultServer struct {
-	subject subject
-	fault   fault
+	protocol protocol
+	subject  subject
+	fault    fault
 
 	open  atomic.Int32 // connections that the client has not closed
 	serve sync.WaitGroup
@@ -96,25 +101,25 @@ type faultServer struct {
 	mu    sync.Mutex
 	armed bool
 	conns []*serverConn
-	// strikes is how often the fault has struck, handled how many whole requests of the subject have arrived, and done how
-	// many of them may have been carried out.
-	strikes, handled, done int
-	// others are the requests that the fault has nothing to do with, but for those for tokens.
+	// strikes counts how often the fault was applied, arrived the whole requests of the subject, and handled those of them
+	// that may have been carried out.
+	strikes, arrived, handled int
+	// others counts the requests that the fault does not apply to, except token requests.
 	others int
-	// tokens is how many tokens the server has given out since it was armed, but for a subject that is about them, and
-	// issued how many in all: no two are the same.
+	// tokens counts the tokens that the server has issued since it was armed, except for a subject that is about them, and
+	// issued counts all of them: no two are the same.
 	tokens, issued int
-	// strangers are the hosts other than Basiq's that were dialed.
-	strangers []string
-	// sent is how many bytes the client has taken.
+	// otherHosts are the hosts other than Basiq's that were dialed.
+	otherHosts []string
+	// sent counts the bytes that the client has taken.
 	sent atomic.Int64
 }
 
-// arm ends the server's health.
+// arm lets the fault apply from now on.
 func (s *faultServer) arm() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.armed, s.handled, s.done, s.others, s.tokens = true, 0, 0, 0, 0
+	s.armed, s.arrived, s.handled, s.others, s.tokens = true, 0, 0, 0, 0
 }
 
 // disarm ends the fault.
@@ -124,18 +129,18 @@ func (s *faultServer) disarm() {
 	s.armed = false
 }
 
-// strike reports whether the fault strikes now, and the how manieth time that is.
+// strike reports whether the fault applies now, and how often it has.
 func (s *faultServer) strike() (int, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.armed || s.fault.once && s.strikes > 0 {
+	if !s.armed || s.fault.times > 0 && s.strikes >= s.fault.times {
 		return 0, false
 	}
 	s.strikes++
 	return s.strikes, true
 }
 
-// hangUp closes all connections, as a server does with those that have been idle for long.
+// hangUp closes all connections, as a server does with idle ones.
 func (s *faultServer) hangUp() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -144,11 +149,11 @@ func (s *faultServer) hangUp() {
 	}
 }
 
-// dial is the client's way to the server.
+// dial connects the client to the server.
 func (s *faultServer) dial(ctx context.Context, _, address string) (net.Conn, error) {
 	if name, _, _ := net.SplitHostPort(address); name != host {
 		s.mu.Lock()
-		s.strangers = append(s.strangers, name)
+		s.otherHosts = append(s.otherHosts, name)
 		s.mu.Unlock()
 		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.EHOSTUNREACH}
 	}
@@ -157,34 +162,65 @@ func (s *faultServer) dial(ctx context.Context, _, address string) (net.Conn, er
 			return nil, s.fault.dial(ctx)
 		}
 	}
-	near, far := net.Pipe()
-	conn := &serverConn{Conn: far, sent: &s.sent}
+	client, server := newMemoryConns(func() { s.open.Add(-1) })
+	s.open.Add(1)
+	s.serve.Go(func() {
+		defer func() { _ = server.Close() }()
+		s.accept(server)
+	})
+	return client, nil
+}
+
+// accept serves a connection until either side ends it.
+func (s *faultServer) accept(memory *memoryConn) {
+	conn := &serverConn{Conn: memory, memory: memory, sent: &s.sent}
+	if s.fault.proxy && !s.connect(conn) {
+		return
+	}
+	if s.fault.handshake != nil {
+		if _, strikes := s.strike(); strikes {
+			s.fault.handshake(conn, serverTLS(s.protocol))
+			return
+		}
+	}
+	if s.fault.https || s.protocol == h2 {
+		secured := tls.Server(memory, serverTLS(s.protocol))
+		if secured.Handshake() != nil {
+			return
+		}
+		conn.Conn = secured
+	}
 	s.mu.Lock()
 	s.conns = append(s.conns, conn)
 	s.mu.Unlock()
-	s.open.Add(1)
-	s.serve.Go(func() {
-		defer func() { _ = conn.Close() }()
-		s.talk(conn)
-	})
-	return &clientConn{Conn: near, server: conn, open: &s.open}, nil
-}
-
-// talk serves a connection until one of both ends it.
-func (s *faultServer) talk(conn *serverConn) {
 	if s.fault.accept != nil {
 		if _, strikes := s.strike(); strikes {
 			s.fault.accept(conn)
 			return
 		}
 	}
-	if s.fault.https {
-		secured := tls.Server(conn.Conn, &tls.Config{Certificates: []tls.Certificate{certificates().good}, MinVersion: tls.VersionTLS12})
-		if secured.Handshake() != nil {
-			return
-		}
-		conn.Conn = secured
+	defer func() { _ = conn.Close() }()
+	if s.protocol == h2 {
+		newHTTP2Conn(s, conn).serve()
+		return
 	}
+	s.serveHTTP1(conn)
+}
+
+// connect plays the proxy before the server, and reports whether it has let the client through.
+func (s *faultServer) connect(conn *serverConn) bool {
+	if _, err := http.ReadRequest(bufio.NewReader(conn)); err != nil {
+		return false
+	}
+	status := http.StatusOK
+	if _, strikes := s.strike(); strikes {
+		status = http.StatusProxyAuthRequired
+	}
+	_, err := fmt.Fprintf(conn, "HTTP/1.1 %d %s\r\n\r\n", status, http.StatusText(status))
+	return err == nil && status == http.StatusOK
+}
+
+func (s *faultServer) serveHTTP1(conn *serverConn) {
 	first := make([]byte, 1)
 	for {
 		if _, err := io.ReadFull(conn, first); err != nil {
@@ -203,182 +239,99 @@ func (s *faultServer) talk(conn *serverConn) {
 		if _, err = io.Copy(io.Discard, req.Body); err != nil {
 			return
 		}
-		if !s.answer(conn, req) {
+		w := &http1Wire{conn: conn}
+		if s.respond(w, req); w.ended {
 			return
 		}
 	}
 }
 
-// answer answers a request, and reports whether the connection is still good.
-func (s *faultServer) answer(conn *serverConn, req *http.Request) bool {
-	x := &victim{conn: conn}
+// respond responds to a whole request.
+func (s *faultServer) respond(w wire, req *http.Request) {
 	if !s.subject.strikes(req) {
-		if req.URL.Path != "/token" {
-			s.mu.Lock()
-			s.others++
-			s.mu.Unlock()
-			return x.send(s.subject.other(req).whole())
-		}
-		s.mu.Lock()
-		s.tokens++
-		s.issued++
-		token := fmt.Sprintf(`{"access_token":"%s-%d","token_type":"Bearer","expires_in":3600}`, marker, s.issued)
-		s.mu.Unlock()
-		return x.send(reply{status: http.StatusOK, mediaType: "application/json", body: token}.whole())
+		w.respond(s.otherReply(req))
+		return
 	}
-	x.good = s.subject.good
+	x := &faultExchange{wire: w, good: s.subject.good}
 	strikes := false
-	if s.fault.answer != nil {
+	if s.fault.respond != nil {
 		x.strike, strikes = s.strike()
 	}
 	s.mu.Lock()
-	if !strikes && s.subject.kind.deletes && s.done > 0 { // it is there no more
+	if !strikes && s.subject.kind.deletes && s.handled > 0 { // deleted before
 		x.good = envelope(http.StatusNotFound, "resource-not-found", "Resource not found.")
 	}
-	s.handled++
-	if !strikes || s.fault.done {
-		s.done++
+	s.arrived++
+	if !strikes || s.fault.handled {
+		s.handled++
 	}
 	s.mu.Unlock()
 	if strikes {
-		return s.fault.answer(x)
+		s.fault.respond(x)
+		return
 	}
-	return x.send(x.good.whole())
+	x.respond(x.good)
 }
 
-// envelope is an error as Basiq writes one.
+// otherReply returns the response to a request that the fault does not apply to.
+func (s *faultServer) otherReply(req *http.Request) reply {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if req.URL.Path != "/token" {
+		s.others++
+		return s.subject.other(req)
+	}
+	s.tokens++
+	s.issued++
+	token := fmt.Sprintf(`{"access_token":"%s-%d","token_type":"Bearer","expires_in":3600}`, marker, s.issued)
+	return reply{status: http.StatusOK, mediaType: "application/json", body: token}
+}
+
+// envelope returns an error response as Basiq sends it.
 func envelope(status int, code, detail string) reply {
 	return reply{status: status, mediaType: "application/json", body: fmt.Sprintf(
 		`{"type":"list","planted":%q,"correlationId":"corr-1","data":[{"type":"error","code":%q,"title":"The title.","detail":%q}]}`, marker, code, detail)}
 }
 
-// serverConn is the server's end of a connection.
-type serverConn struct {
-	net.Conn
-
-	broken atomic.Bool
-	sent   *atomic.Int64
+// http1Wire writes a response in HTTP/1.1.
+type http1Wire struct {
+	conn *serverConn
+	// ended: the connection cannot be used again.
+	ended bool
 }
 
-// Write counts what the client has taken.
-func (c *serverConn) Write(p []byte) (int, error) {
-	n, err := c.Conn.Write(p)
-	c.sent.Add(int64(n))
-	return n, err
-}
-
-// reset ends the connection as a TCP reset does, where Close ends it in order.
-func (c *serverConn) reset() {
-	c.broken.Store(true)
-	_ = c.Close()
-}
-
-// patientConn takes writes at once, as a socket does. In a pipe each waits to be read, so that two sides that write at the
-// same time, as in a handshake that fails, wait for each other.
-type patientConn struct {
-	net.Conn
-
-	writes chan []byte
-}
-
-// patient returns a conn that is good for a few writes. Closing writes ends it.
-func patient(conn net.Conn) *patientConn {
-	c := &patientConn{Conn: conn, writes: make(chan []byte, 16)}
-	go func() {
-		for p := range c.writes {
-			_, _ = c.Conn.Write(p)
-		}
-	}()
-	return c
-}
-
-// Write writes p later.
-func (c *patientConn) Write(p []byte) (int, error) {
-	c.writes <- bytes.Clone(p)
-	return len(p), nil
-}
-
-// clientConn is the client's end of a connection. A pipe knows no resets.
-type clientConn struct {
-	net.Conn
-
-	server *serverConn
-	open   *atomic.Int32
-	closed atomic.Bool
-}
-
-// Read reads what the server sends.
-func (c *clientConn) Read(p []byte) (int, error) {
-	n, err := c.Conn.Read(p)
-	if errors.Is(err, io.EOF) && c.server.broken.Load() {
-		err = &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}
+func (w *http1Wire) respond(r reply) bool {
+	length := len(r.body)
+	if r.status == http.StatusNoContent {
+		length = -1
 	}
-	return n, err
+	return w.head(r, length) && w.raw(r.body)
 }
 
-// Write sends to the server.
-func (c *clientConn) Write(p []byte) (int, error) {
-	n, err := c.Conn.Write(p)
-	if errors.Is(err, io.ErrClosedPipe) && (c.server.broken.Load() || !c.closed.Load()) {
-		err = &net.OpError{Op: "write", Net: "tcp", Err: syscall.ECONNRESET}
+func (w *http1Wire) head(r reply, length int) bool {
+	if length >= 0 {
+		r.header += fmt.Sprintf("Content-Length: %d\r\n", length)
 	}
-	return n, err
+	return w.raw(r.text() + "\r\n")
 }
 
-// Close closes the client's end.
-func (c *clientConn) Close() error {
-	if c.closed.CompareAndSwap(false, true) {
-		c.open.Add(-1)
-	}
-	return c.Conn.Close()
+func (w *http1Wire) body(text string) bool         { return w.raw(text) }
+func (w *http1Wire) openHead(r reply) bool         { return w.raw(r.text()) }
+func (w *http1Wire) field(name, value string) bool { return w.raw(name + ": " + value + "\r\n") }
+func (w *http1Wire) end()                          { w.ended = true }
+
+func (w *http1Wire) raw(text string) bool {
+	_, err := io.WriteString(w.conn, text)
+	w.ended = w.ended || err != nil
+	return err == nil
 }
 
-// identities are certificates for host: one that the clients here trust, and one that nobody does.
-type identities struct {
-	good, stranger tls.Certificate
-	trusted        *x509.CertPool
+func (w *http1Wire) hang() {
+	_, _ = io.Copy(io.Discard, w.conn)
+	w.ended = true
 }
 
-// certificates makes the certificates once. Their time is that of a bubble's clock, which begins in the year 2000.
-var certificates = sync.OnceValue(func() identities {
-	var ids identities
-	ids.trusted = x509.NewCertPool()
-	for i, into := range []*tls.Certificate{&ids.good, &ids.stranger} {
-		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-		if err != nil {
-			panic(err)
-		}
-		template := &x509.Certificate{
-			SerialNumber: big.NewInt(int64(i + 1)), Subject: pkix.Name{CommonName: host},
-			NotBefore: time.Date(1999, 1, 1, 0, 0, 0, 0, time.UTC), NotAfter: time.Date(2099, 1, 1, 0, 0, 0, 0, time.UTC),
-			IPAddresses: []net.IP{net.ParseIP(host)}, IsCA: true, BasicConstraintsValid: true,
-			KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
-		}
-		der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-		if err != nil {
-			panic(err)
-		}
-		leaf, err := x509.ParseCertificate(der)
-		if err != nil {
-			panic(err)
-		}
-		*into = tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}
-	}
-	ids.trusted.AddCert(ids.good.Leaf)
-	return ids
-})
-
-// newFaultTransport is the transport of a client without WithHTTPClient, but for where it dials and whom it trusts.
-func newFaultTransport(s *faultServer) *http.Transport {
-	return &http.Transport{
-		DialContext:            s.dial,
-		ForceAttemptHTTP2:      true,
-		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: certificates().trusted},
-		TLSHandshakeTimeout:    10 * time.Second,
-		MaxIdleConns:           256,
-		MaxIdleConnsPerHost:    256,
-		IdleConnTimeout:        45 * time.Second,
-		ExpectContinueTimeout:  time.Second,
-		MaxResponseHeaderBytes: 256 << 10,
-	}
+func (w *http1Wire) reset() {
+	w.conn.reset()
+	w.ended = true
 }

@@ -13,34 +13,23 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-var update = flag.Bool("update", false, "write the tables in wrapper/RELIABILITY.md again, from what was measured")
+var update = flag.Bool("update", false, "write the tables in wrapper/RELIABILITY.md")
 
-// reliability is the document for users whose tables are measured.
+// reliability is a document for users. Its tables are generated.
 const reliability = "../../wrapper/RELIABILITY.md"
 
-// checkReliability holds the tables of the document to the cells of the matrix, or writes them.
+// checkReliability compares the tables of the document with the cells of the matrix, or writes them.
 func checkReliability(t *testing.T, m *matrix, rows []fault, all []subject) {
 	t.Helper()
-	cells := 0
-	for _, f := range rows {
-		for _, s := range all {
-			if assert.NotEmpty(t, m.cells[f.String()][s.name], "the cell of %s and %s", f, s.name) {
-				cells++
-			}
-		}
-	}
-	require.Equal(t, len(rows)*len(all), cells, "no cell is empty")
-	t.Logf("%d faults × %d calls = %d cells", len(rows), len(all), cells)
-
-	columns := make(map[string][]string, len(kinds)) // by title: the cells of a kind, row by row
-	for _, f := range rows {
-		for i := range kinds {
-			columns[kinds[i].title] = append(columns[kinds[i].title], cellOf(t, m, f, &kinds[i]))
-		}
-	}
+	lines, cells := tableRows(t, m, rows, all)
+	t.Logf("%d rows for %d calls: %d cells", len(lines), len(all), cells)
 	for i := range kinds {
 		for j := range i {
-			assert.NotEqual(t, columns[kinds[i].title], columns[kinds[j].title], "%s and %s are one kind", kinds[i].title, kinds[j].title)
+			same := true
+			for _, line := range lines {
+				same = same && line.cells[i] == line.cells[j]
+			}
+			assert.False(t, same, "%s and %s are one kind", kinds[i].title, kinds[j].title)
 		}
 	}
 	if t.Failed() {
@@ -49,41 +38,85 @@ func checkReliability(t *testing.T, m *matrix, rows []fault, all []subject) {
 	have, err := os.ReadFile(reliability)
 	require.NoError(t, err)
 	want := string(have)
-	for name, table := range map[string]string{"matrix": matrixTable(rows, columns), "kinds": kindsTable()} {
+	for name, table := range map[string]string{"matrix": matrixTable(lines), "kinds": kindsTable()} {
 		want = between(t, want, name, table)
 	}
 	if *update {
 		require.NoError(t, os.WriteFile(reliability, []byte(want), 0o644))
 		return
 	}
-	assert.Equal(t, want, string(have), "it is not what was measured: run make reliability")
+	assert.Equal(t, want, string(have), "the tables differ from what was measured: run make reliability")
 }
 
-// cellOf returns what came of all calls of a kind, which must be the same. Only where the fault is in numbers is it another
-// for answers that have some.
-func cellOf(t *testing.T, m *matrix, f fault, k *callKind) string {
+// tableRow is a row of the tables: a fault and the outcome for each kind of call.
+type tableRow struct {
+	title  string
+	moment moment
+	once   bool
+	cells  []string
+}
+
+// tableRows returns the rows, and counts the cells of the matrix. A fault whose outcome is the same over both protocols has one
+// row.
+func tableRows(t *testing.T, m *matrix, rows []fault, all []subject) ([]tableRow, int) {
+	t.Helper()
+	var lines []tableRow
+	count := 0
+	first := map[string]int{} // by fault: its row for HTTP/1.1
+	for _, f := range rows {
+		for _, p := range protocols {
+			if !f.in(p) {
+				continue
+			}
+			for _, s := range sample(f, all) {
+				if assert.NotEmpty(t, m.cells[p][f.String()][s.name], "%s: %s: %s", p, f, s.name) {
+					count++
+				}
+			}
+			line := tableRow{title: f.name, moment: f.moment, once: f.times > 0}
+			for i := range kinds {
+				line.cells = append(line.cells, cellOf(t, m.cells[p][f.String()], f, &kinds[i]))
+			}
+			other, differs := first[f.String()]
+			switch {
+			case differs && slices.Equal(lines[other].cells, line.cells):
+				lines[other].title = f.name
+				continue
+			case p == h1:
+				first[f.String()] = len(lines)
+			}
+			line.title += " (" + string(p) + ")"
+			lines = append(lines, line)
+		}
+	}
+	return lines, count
+}
+
+// cellOf returns the outcome of all calls of a kind, which must be the same unless the fault needs something that some of them
+// do not have.
+func cellOf(t *testing.T, cells map[string]string, f fault, k *callKind) string {
 	t.Helper()
 	var different []string
 	for _, name := range k.calls {
-		if cell := m.cells[f.String()][name]; !slices.Contains(different, cell) {
+		if cell := cells[name]; cell != "" && !slices.Contains(different, cell) {
 			different = append(different, cell)
 		}
 	}
 	slices.Sort(different)
-	if f.meaning == numbers && len(different) == 2 {
+	if f.varies() && len(different) == 2 {
 		return strings.Join([]string{different[1], different[0]}, ", or ") // "ok" first
 	}
-	assert.Len(t, different, 1, "%s: %s", f, k.title)
+	require.Len(t, different, 1, "%s: %s", f, k.title)
 	return different[0]
 }
 
-// matrixTable writes the tables of the faults: first all that go on, moment by moment, then those that come once.
-func matrixTable(rows []fault, columns map[string][]string) string {
+// matrixTable writes the tables of the faults: first those that last, then those that pass.
+func matrixTable(lines []tableRow) string {
 	var text strings.Builder
 	for _, once := range []bool{false, true} {
-		title := "When it goes on"
+		title := "When the fault lasts"
 		if once {
-			title = "When it happens once, and all is well then"
+			title = "When the fault happens once"
 		}
 		fmt.Fprintf(&text, "### %s\n\n| |", title)
 		for i := range kinds {
@@ -91,16 +124,12 @@ func matrixTable(rows []fault, columns map[string][]string) string {
 		}
 		text.WriteString("\n|---|" + strings.Repeat("---|", len(kinds)) + "\n")
 		for _, moment := range moments {
-			fmt.Fprintf(&text, "| **%s** |%s\n", moment, strings.Repeat(" |", len(kinds)))
-			for i, f := range rows {
-				if f.moment != moment || f.once != once {
-					continue
+			heading := fmt.Sprintf("| **%s** |%s\n", moment, strings.Repeat(" |", len(kinds)))
+			for _, line := range lines {
+				if line.moment == moment && line.once == once {
+					text.WriteString(heading + "| " + line.title + " | " + strings.Join(line.cells, " | ") + " |\n")
+					heading = ""
 				}
-				fmt.Fprintf(&text, "| %s |", f.name)
-				for k := range kinds {
-					fmt.Fprintf(&text, " %s |", columns[kinds[k].title][i])
-				}
-				text.WriteString("\n")
 			}
 		}
 		text.WriteString("\n")
@@ -108,7 +137,7 @@ func matrixTable(rows []fault, columns map[string][]string) string {
 	return text.String()
 }
 
-// kindsTable writes which operation is of which kind.
+// kindsTable writes which operations each kind has.
 func kindsTable() string {
 	var text strings.Builder
 	text.WriteString("| Kind | What it is | Calls |\n|---|---|---|\n")
@@ -136,6 +165,6 @@ func between(t *testing.T, document, name, text string) string {
 	begin, end := "<!-- "+name+": begin -->\n", "<!-- "+name+": end -->\n"
 	before, rest, hasBegin := strings.Cut(document, begin)
 	_, after, hasEnd := strings.Cut(rest, end)
-	require.True(t, hasBegin && hasEnd, "the document has no markers for %s", name)
+	require.True(t, hasBegin && hasEnd, "missing markers for %s", name)
 	return before + begin + "\n" + text + end + after
 }

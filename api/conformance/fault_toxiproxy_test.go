@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,63 +27,65 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-// The answers of the server behind the toxics are of one size, so that a cut at a byte is at the same place in all.
+// The responses over HTTP/1.1 have one size, so that a cut after some bytes is at the same place in all of them.
 const (
-	toxicHead   = 2 << 10
-	toxicBody   = 4 << 10
-	toxicAnswer = toxicHead + toxicBody
+	toxicHead     = 2 << 10
+	toxicBody     = 4 << 10
+	toxicResponse = toxicHead + toxicBody
+	// toxicHTTP2Body is far larger than what HTTP/2 sends before it.
+	toxicHTTP2Body = 32 << 10
 	// toxicTimeout bounds an attempt that hangs. Time is real here.
 	toxicTimeout = time.Second
+	// toxicDeadline bounds the wait for something that must happen, on a machine of any speed.
+	toxicDeadline = time.Minute
 )
 
-// toxic is a fault of the network between the client and the server: what toxiproxy does to a connection.
+// toxic is a fault of the network between client and server, as toxiproxy plays it.
 type toxic struct {
 	name string
-	// json is the toxic as toxiproxy is told of it; without it the proxy does not listen.
+	// json configures the toxic; without it the proxy does not listen.
 	json string
-	// fault says what follows, as in the matrix.
+	// fault has the expectation, as in the matrix.
 	fault fault
 }
 
-// noToxic is the first of the toxics, which does nothing; the others' values are compared with its.
+// noToxic is the first of the toxics. The values of the others are compared with its values.
 const noToxic = "no toxic"
 
-// toxics are the network's faults, on real sockets.
-func toxics() []toxic {
-	arrives := func(*victim) bool { return true } // tells only that the request does
-	stalled := fault{meaning: lost, until: true, cause: timedOut}
+// toxics are faults of the network on real sockets. Over HTTP/2 they apply to connections that have just been used if warm is
+// set, else from the TLS handshake on.
+func toxics(p protocol) []toxic {
+	arrives := func(*faultExchange) {} // shows only that the request arrives
+	harmless := fault{meaning: harmless, respond: arrives}
+	stalled := fault{meaning: lost, until: true, reused: p == h2, cause: timedOut}
 	stalledAfter := stalled
-	stalledAfter.answer = arrives
-	list := []toxic{
-		{noToxic, `{"type":"latency","attributes":{"latency":0}}`, fault{meaning: harmless, answer: arrives}},
-		{"nobody listens", "", fault{meaning: unsent, cause: is(syscall.ECONNREFUSED)}},
-		{"reset before the request", `{"type":"reset_peer","stream":"upstream","attributes":{"timeout":0}}`, fault{meaning: lost}},
-		{"reset after the request", `{"type":"reset_peer","stream":"downstream","attributes":{"timeout":0}}`, fault{meaning: lost, answer: arrives}},
-		{"the request is swallowed", `{"type":"timeout","stream":"upstream","attributes":{"timeout":0}}`, stalled},
-		{"the answer is swallowed", `{"type":"timeout","stream":"downstream","attributes":{"timeout":0}}`, stalledAfter},
-		{"closed in place of an answer", `{"type":"timeout","stream":"downstream","attributes":{"timeout":100}}`, fault{meaning: lost, answer: arrives}},
-		{"a very slow line", `{"type":"bandwidth","stream":"downstream","attributes":{"rate":1}}`, stalledAfter},
-		{"a slow line", `{"type":"bandwidth","stream":"downstream","attributes":{"rate":100}}`, fault{meaning: harmless, answer: arrives}},
-		{"closed late", `{"type":"slow_close","stream":"downstream","attributes":{"delay":100}}`, fault{meaning: harmless, answer: arrives}},
-		{"small pieces", `{"type":"slicer","stream":"downstream","attributes":{"average_size":200,"size_variation":100,"delay":10}}`, fault{meaning: harmless, answer: arrives}},
+	stalledAfter.respond = arrives
+	resetBefore, resetAfter := fault{meaning: lost}, fault{meaning: lost, respond: arrives}
+	if p == h2 { // which the first bytes of the TLS handshake meet
+		resetBefore, resetAfter = fault{meaning: unsent}, fault{meaning: unsent}
 	}
-	for _, cut := range []struct {
-		at      int
-		meaning meaning
-	}{
-		{1, lost},
-		{toxicHead / 2, lost},
-		{toxicHead - 1, lost},
-		{toxicHead, broken},
-		{toxicHead + 1, broken},
-		{toxicHead + toxicBody/2, broken},
-		{toxicAnswer - 1, broken},
-		{toxicAnswer, harmless},
-	} {
+	list := []toxic{
+		{noToxic, `{"type":"latency","attributes":{"latency":0}}`, harmless},
+		{"nobody listens", "", fault{meaning: unsent, cause: is(syscall.ECONNREFUSED)}},
+		{"reset before the request", `{"type":"reset_peer","stream":"upstream","attributes":{"timeout":0}}`, resetBefore},
+		{"reset after the request", `{"type":"reset_peer","stream":"downstream","attributes":{"timeout":0}}`, resetAfter},
+		{"the request is swallowed", `{"type":"timeout","stream":"upstream","attributes":{"timeout":0}}`, stalled},
+		{"the response is swallowed", `{"type":"timeout","stream":"downstream","attributes":{"timeout":0}}`, stalledAfter},
+		{"a slow line", `{"type":"bandwidth","stream":"downstream","attributes":{"rate":100}}`, harmless},
+		{"closed late", `{"type":"slow_close","stream":"downstream","attributes":{"delay":100}}`, harmless},
+		{"small pieces", `{"type":"slicer","stream":"downstream","attributes":{"average_size":200,"size_variation":100,"delay":10}}`, harmless},
+	}
+	for at, meaning := range toxicCuts(p) {
+		f := fault{meaning: meaning, respond: arrives}
+		if meaning == unsent {
+			f.respond = nil
+		}
 		list = append(list, toxic{
-			fmt.Sprintf("cut after %d of %d bytes", cut.at, toxicAnswer), fmt.Sprintf(`{"type":"limit_data","attributes":{"bytes":%d}}`, cut.at),
-			fault{meaning: cut.meaning, answer: arrives},
+			fmt.Sprintf("cut after %d bytes", at), fmt.Sprintf(`{"type":"limit_data","attributes":{"bytes":%d}}`, at), f,
 		})
+	}
+	if p == h1 {
+		list = append(list, toxic{"a very slow line", `{"type":"bandwidth","stream":"downstream","attributes":{"rate":1}}`, stalledAfter})
 	}
 	for i := range list {
 		if list[i].fault.cause == nil {
@@ -91,12 +95,30 @@ func toxics() []toxic {
 	return list
 }
 
+// toxicCuts returns what it means if the connection ends after so many bytes from the server.
+func toxicCuts(p protocol) map[int]meaning {
+	if p == h2 {
+		return map[int]meaning{1: unsent, toxicHTTP2Body / 2: broken}
+	}
+	return map[int]meaning{
+		1:                       lost,
+		toxicHead / 2:           lost,
+		toxicHead - 1:           lost,
+		toxicHead:               broken,
+		toxicHead + 1:           broken,
+		toxicHead + toxicBody/2: broken,
+		toxicResponse - 1:       broken,
+		toxicResponse:           harmless,
+	}
+}
+
 // toxicServer is a healthy Basiq on a real socket. Each subject has a path of its own before the API's.
 type toxicServer struct {
+	protocol protocol
 	subjects []subject
-	// holds: the connection stays open after an answer.
+	// holds: the connection stays open after a response.
 	holds   bool
-	handled []atomic.Int32
+	arrived []atomic.Int32
 	conns   sync.WaitGroup
 }
 
@@ -105,6 +127,18 @@ func (s *toxicServer) listen(t *testing.T) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
+	if s.protocol == h2 {
+		server := httptest.NewUnstartedServer(s)
+		assert.NoError(t, server.Listener.Close())
+		server.Listener, server.EnableHTTP2, server.TLS = listener, true, serverTLS(h2)
+		server.Config.ErrorLog = log.New(io.Discard, "", 0)
+		server.StartTLS()
+		t.Cleanup(func() {
+			server.CloseClientConnections()
+			server.Close()
+		})
+		return listener.Addr().String()
+	}
 	var accepting sync.WaitGroup
 	accepting.Go(func() {
 		for {
@@ -114,7 +148,7 @@ func (s *toxicServer) listen(t *testing.T) string {
 			}
 			s.conns.Go(func() {
 				defer func() { _ = conn.Close() }()
-				s.talk(conn)
+				s.serveHTTP1(conn)
 			})
 		}
 	})
@@ -126,8 +160,27 @@ func (s *toxicServer) listen(t *testing.T) string {
 	return listener.Addr().String()
 }
 
-// talk answers one request.
-func (s *toxicServer) talk(conn net.Conn) {
+// response returns the response to a request that has arrived, with a body of the size, or false for an unknown path.
+func (s *toxicServer) response(req *http.Request, size int) (reply, bool) {
+	number, path, _ := strings.Cut(strings.TrimPrefix(req.URL.Path, "/"), "/")
+	i, err := strconv.Atoi(number)
+	if err != nil {
+		return reply{}, false
+	}
+	req.URL.Path = "/" + path
+	subject := &s.subjects[i]
+	response := subject.good.withBody()
+	if subject.strikes(req) {
+		s.arrived[i].Add(1)
+	} else {
+		response = subject.other(req).withBody()
+	}
+	response.body += strings.Repeat(" ", size-len(response.body))
+	return response, true
+}
+
+// serveHTTP1 responds to one request.
+func (s *toxicServer) serveHTTP1(conn net.Conn) {
 	req, err := http.ReadRequest(bufio.NewReader(conn))
 	if err != nil {
 		return
@@ -135,29 +188,34 @@ func (s *toxicServer) talk(conn net.Conn) {
 	if _, err = io.Copy(io.Discard, req.Body); err != nil {
 		return
 	}
-	number, path, _ := strings.Cut(strings.TrimPrefix(req.URL.Path, "/"), "/")
-	i, err := strconv.Atoi(number)
-	if err != nil {
+	response, ok := s.response(req, toxicBody)
+	if !ok {
 		return
 	}
-	req.URL.Path = "/" + path
-	subject := &s.subjects[i]
-	answer := subject.good.withBody()
-	if subject.strikes(req) {
-		s.handled[i].Add(1)
-	} else {
-		answer = subject.other(req).withBody()
-	}
-	answer.body += strings.Repeat(" ", toxicBody-len(answer.body))
-	head := answer.head() + fmt.Sprintf("Connection: close\r\nContent-Length: %d\r\nX-Padding: ", len(answer.body))
+	head := response.text() + fmt.Sprintf("Connection: close\r\nContent-Length: %d\r\nX-Padding: ", len(response.body))
 	head += strings.Repeat("x", toxicHead-len(head)-len("\r\n\r\n")) + "\r\n\r\n"
-	_, _ = io.WriteString(conn, head+answer.body)
+	_, _ = io.WriteString(conn, head+response.body)
 	if s.holds {
 		_, _ = io.Copy(io.Discard, conn)
 	}
 }
 
-// oneToken is a source of one token that is always good.
+// ServeHTTP responds to a request over HTTP/2.
+func (s *toxicServer) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	if _, err := io.Copy(io.Discard, req.Body); err != nil {
+		return
+	}
+	response, ok := s.response(req, toxicHTTP2Body)
+	if !ok || req.ProtoMajor != 2 {
+		w.WriteHeader(http.StatusHTTPVersionNotSupported)
+		return
+	}
+	w.Header().Set("Content-Type", response.mediaType)
+	w.WriteHeader(response.status)
+	_, _ = io.WriteString(w, response.body)
+}
+
+// oneToken is a source of one token that is always valid.
 type oneToken struct{}
 
 func (oneToken) Token(context.Context, basiq.Scope) (basiq.Token, error) {
@@ -166,81 +224,123 @@ func (oneToken) Token(context.Context, basiq.Scope) (basiq.Token, error) {
 
 func (oneToken) Reject(context.Context, basiq.Scope, basiq.Token) {}
 
-// What the network does to calls, over real sockets, in real time, and with a proxy that somebody else has written. What must
-// come of a call is what the matrix expects of it.
+// The network's faults over real sockets, in real time, and with a proxy that is not ours. The outcomes must be those that the
+// matrix expects.
 func TestToxics(t *testing.T) {
 	t.Parallel()
 	zerolog.SetGlobalLevel(zerolog.Disabled)
 	// The second page of a list would meet these on its first. The body of a document is padded, and so not what a healthy
 	// server sends, but the same each time.
 	all := slices.DeleteFunc(subjects(t), func(s subject) bool { return s.begin != nil })
-	healthy := make([]any, len(all))
-	rows := toxics()
-	run := func(t *testing.T, x toxic) {
-		t.Helper()
-		server := &toxicServer{subjects: all, holds: x.fault.until, handled: make([]atomic.Int32, len(all))}
-		proxy := toxiproxy.NewProxy(toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop()), "basiq", "127.0.0.1:0", server.listen(t))
-		require.NoError(t, proxy.Start())
-		if x.json == "" {
-			proxy.Stop()
-		} else {
-			_, err := proxy.Toxics.AddToxicJson(strings.NewReader(x.json))
-			require.NoError(t, err)
-			t.Cleanup(proxy.Stop)
+	for _, p := range protocols {
+		healthy := make([]any, len(all))
+		for _, x := range toxics(p) {
+			first := x.name == noToxic
+			ok := t.Run(string(p)+": "+x.name, func(t *testing.T) {
+				if !first { // which all others compare with
+					t.Parallel()
+				}
+				playToxic(t, p, x, all, healthy)
+			})
+			if first && !ok {
+				return
+			}
 		}
-		var calls sync.WaitGroup
-		for i := range all {
-			calls.Go(func() { playToxic(t, server, i, x.fault, "http://"+proxy.Listen, healthy, x.name == noToxic) })
-		}
-		calls.Wait()
-	}
-	require.Equal(t, noToxic, rows[0].name)
-	t.Run(rows[0].name, func(t *testing.T) { run(t, rows[0]) })
-	if t.Failed() {
-		return
-	}
-	for _, x := range rows[1:] {
-		t.Run(x.name, func(t *testing.T) {
-			t.Parallel()
-			run(t, x)
-		})
 	}
 }
 
-// playToxic makes a call through the proxy and holds its ending to what is expected. Of the first it keeps the value. It runs
-// beside the test's goroutine, and so cannot stop the test.
-func playToxic(t *testing.T, server *toxicServer, i int, f fault, proxy string, healthy []any, first bool) {
+// playToxic makes all calls through a proxy with a toxic.
+func playToxic(t *testing.T, p protocol, x toxic, all []subject, healthy []any) {
 	t.Helper()
-	s := server.subjects[i]
+	server := &toxicServer{protocol: p, subjects: all, holds: x.fault.until, arrived: make([]atomic.Int32, len(all))}
+	players := make([]*toxicPlayer, len(all))
+	t.Cleanup(func() { // runs last, after the server has ended, so that nothing arrives later
+		for i, player := range players {
+			assert.EqualValues(t, player.want.arrived, server.arrived[i].Load(), "%s: whole requests that arrived", all[i].name)
+		}
+	})
+	proxy := toxiproxy.NewProxy(toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop()), "basiq", "127.0.0.1:0", server.listen(t))
+	require.NoError(t, proxy.Start())
+	if x.json == "" {
+		proxy.Stop()
+	} else {
+		t.Cleanup(proxy.Stop)
+	}
+	var calls sync.WaitGroup
+	for i := range all {
+		players[i] = newToxicPlayer(t, p, all[i], x.fault, fmt.Sprintf("%s/%d", proxy.Listen, i))
+		if x.fault.reused {
+			calls.Go(func() {
+				_, err := players[i].subject.call(t.Context(), players[i].client)
+				assert.NoError(t, err, "%s: before the fault", all[i].name)
+			})
+		}
+	}
+	calls.Wait()
+	if x.json != "" {
+		_, err := proxy.Toxics.AddToxicJson(strings.NewReader(x.json))
+		require.NoError(t, err)
+	}
+	for i, player := range players {
+		player.attempts.Store(0)
+		server.arrived[i].Store(0)
+		calls.Go(func() {
+			value := player.play(t, &server.arrived[i])
+			if x.name == noToxic {
+				healthy[i] = value
+			}
+			if player.want.err == noFailure {
+				assert.Equal(t, healthy[i], value, all[i].name)
+			}
+		})
+	}
+	calls.Wait()
+}
+
+// toxicPlayer makes one call through the proxy.
+type toxicPlayer struct {
+	subject        subject
+	fault          fault
+	client         *basiq.Client
+	transport      *http.Transport
+	timeout        time.Duration
+	want           expectation
+	attempts, open atomic.Int32
+}
+
+func newToxicPlayer(t *testing.T, p protocol, s subject, f fault, address string) *toxicPlayer {
+	t.Helper()
 	s.good = s.good.withBody()
-	var open atomic.Int32
-	dialer := &net.Dialer{Timeout: 10 * time.Second}
-	transport := newFaultTransport(nil)
-	transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+	player := &toxicPlayer{subject: s, fault: f, transport: newFaultTransport(), timeout: toxicDeadline, want: expect(p, s, f)}
+	dialer := &net.Dialer{Timeout: toxicDeadline}
+	player.transport.TLSHandshakeTimeout = toxicDeadline
+	player.transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
 		conn, err := dialer.DialContext(ctx, network, address)
 		if err != nil {
 			return nil, err
 		}
-		open.Add(1)
-		return &countedConn{Conn: conn, open: &open}, nil
+		player.open.Add(1)
+		return &countedConn{Conn: conn, open: &player.open}, nil
 	}
-	timeout := time.Minute
 	if f.until {
-		timeout = toxicTimeout
+		player.timeout = toxicTimeout
 	}
-	var attempts atomic.Int32
 	struck := s.operation
 	if s.kind.forToken {
 		struck = "postToken"
 	}
+	scheme := "http://"
+	if p == h2 {
+		scheme = "https://"
+	}
 	options := []basiq.Option{
-		basiq.WithBaseURL(fmt.Sprintf("%s/%d", proxy, i)),
-		basiq.WithHTTPClient(&http.Client{Transport: transport, Timeout: timeout}),
+		basiq.WithBaseURL(scheme + address),
+		basiq.WithHTTPClient(&http.Client{Transport: player.transport, Timeout: player.timeout}),
 		basiq.WithRetry(basiq.Retry{BaseDelay: time.Microsecond, MaxDelay: time.Millisecond}),
 		basiq.WithMiddleware(func(next basiq.Doer) basiq.Doer {
 			return basiq.DoerFunc(func(req *http.Request) (*http.Response, error) {
 				if call, _ := basiq.CallFromContext(req.Context()); call.Operation.ID == struck {
-					attempts.Add(1)
+					player.attempts.Add(1)
 				}
 				return next.Do(req)
 			})
@@ -249,53 +349,57 @@ func playToxic(t *testing.T, server *toxicServer, i int, f fault, proxy string, 
 	if !s.kind.withKey {
 		options = append(options, basiq.WithTokenSource(oneToken{}))
 	}
-	c, err := basiq.New(marker+"-key", options...)
-	if err != nil {
-		assert.Fail(t, "there is no client", "%s: %v", s.name, err)
-		return
-	}
-	begin := time.Now()
-	var end ending
-	end.value, end.err = s.call(t.Context(), c)
-	took := time.Since(begin)
-	end.attempts, end.handled = int(attempts.Load()), int(server.handled[i].Load())
-
-	want := expect(s, f)
-	if f.until {
-		assert.GreaterOrEqual(t, took, toxicTimeout*time.Duration(want.attempts), s.name)
-	}
-	assert.Less(t, took, timeout*time.Duration(want.attempts)+10*time.Second, s.name)
-	assert.Equal(t, want.attempts, end.attempts, "%s: attempts", s.name)
-	assert.Equal(t, want.handled, end.handled, "%s: whole requests that arrived", s.name)
-	assert.Equal(t, want.maybe, basiq.MayHaveBeenDone(end.err), "%s: MayHaveBeenDone", s.name)
-	if s.kind.once {
-		assert.LessOrEqual(t, end.handled, 1, "%s must not be done twice", s.name)
-	}
-	switch want.err {
-	case noFailure:
-		if assert.NoError(t, end.err, s.name) {
-			if first {
-				healthy[i] = end.value
-			}
-			assert.Equal(t, healthy[i], end.value, s.name)
-		}
-	case transportFailure, answerFailure:
-		if assert.Error(t, end.err, s.name) {
-			assert.True(t, f.cause(end.err), "%s: its cause: %v", s.name, end.err)
-			_, lost := errors.AsType[*basiq.TransportError](end.err)
-			assert.Equal(t, want.err == transportFailure || s.kind.forToken, lost, "%s: %v", s.name, end.err)
-			answer, answered := errors.AsType[*basiq.Error](end.err)
-			if assert.Equal(t, want.err == answerFailure, answered, "%s: %v", s.name, end.err) && answered {
-				assert.Equal(t, want.status, answer.StatusCode, s.name)
-			}
-			checkText(t, end.err)
-		}
-	}
-	transport.CloseIdleConnections()
-	assert.Eventually(t, func() bool { return open.Load() == 0 }, 10*time.Second, time.Millisecond, "%s leaves a connection open", s.name)
+	var err error
+	player.client, err = basiq.New(marker+"-key", options...)
+	require.NoError(t, err)
+	return player
 }
 
-// countedConn is a connection that tells when it is closed.
+// play makes the call, compares the outcome with the expectation and returns the value. It runs beside the test's goroutine, and
+// so cannot stop the test. What the server counts, it waits for: the bytes of a request may still be on their way when the
+// client has given up.
+func (p *toxicPlayer) play(t *testing.T, arrived *atomic.Int32) any {
+	t.Helper()
+	s, want := p.subject, p.want
+	begin := time.Now()
+	value, err := s.call(t.Context(), p.client)
+	took := time.Since(begin)
+	if p.fault.until {
+		assert.GreaterOrEqual(t, took, toxicTimeout*time.Duration(want.attempts), s.name)
+	}
+	assert.Less(t, took, p.timeout*time.Duration(want.attempts)+toxicDeadline, s.name)
+	assert.EqualValues(t, want.attempts, p.attempts.Load(), "%s: attempts", s.name)
+	assert.Equal(t, want.maybe, basiq.MayHaveBeenDone(err), "%s: MayHaveBeenDone", s.name)
+	p.checkError(t, err)
+	p.transport.CloseIdleConnections()
+	assert.Eventually(t, func() bool { return p.open.Load() == 0 }, toxicDeadline, time.Millisecond, "%s leaves a connection open", s.name)
+	assert.Eventually(t, func() bool { return int(arrived.Load()) >= want.arrived }, toxicDeadline, time.Millisecond,
+		"%s: whole requests that arrived", s.name)
+	return value
+}
+
+// checkError compares the error of a call with the expectation.
+func (p *toxicPlayer) checkError(t *testing.T, err error) {
+	t.Helper()
+	s, want := p.subject, p.want
+	if want.err == noFailure {
+		assert.NoError(t, err, s.name)
+		return
+	}
+	if !assert.Error(t, err, s.name) {
+		return
+	}
+	assert.True(t, p.fault.cause(err), "%s: its cause: %v", s.name, err)
+	_, lost := errors.AsType[*basiq.TransportError](err)
+	assert.Equal(t, want.err == transportFailure || s.kind.forToken, lost, "%s: %v", s.name, err)
+	response, responded := errors.AsType[*basiq.Error](err)
+	if assert.Equal(t, want.err == responseFailure, responded, "%s: %v", s.name, err) && responded {
+		assert.Equal(t, want.status, response.StatusCode, s.name)
+	}
+	checkText(t, err)
+}
+
+// countedConn is a connection that is counted until it is closed.
 type countedConn struct {
 	net.Conn
 

@@ -1,0 +1,156 @@
+package conformance
+
+import (
+	"slices"
+	"time"
+)
+
+// expectation is the outcome of a call to which a fault applies. It is written by hand and does not ask the library.
+type expectation struct {
+	// attempts is how often the library tries, arrived how many whole requests reach the server, and tokens how many new
+	// tokens are fetched.
+	attempts, arrived, tokens int
+	// err is the kind of error that the caller gets, and status that of an Error.
+	err    failureKind
+	status int
+	// maybe is what MayHaveBeenDone reports about the error.
+	maybe bool
+	// cutOff: the caller gets half of a document, and nothing shows it.
+	cutOff bool
+	// least and most bound the virtual time that the call takes.
+	least, most time.Duration
+}
+
+type failureKind int
+
+const (
+	noFailure failureKind = iota
+	transportFailure
+	responseFailure
+)
+
+// meaningFor returns what the fault means for a call.
+func meaningFor(s subject, f fault) meaning {
+	k, m := s.kind, f.meaning
+	switch {
+	case f.json && k.document, m == cutOff && !k.document && !k.noContent, m == numbers && slices.Contains(wholeNumbers, s.name):
+		m = unusable
+	case m == numbers, f.stalls && !k.body && s.name != "testMessage":
+		m = harmless
+	case m == stale && (k.public || k.withKey || k.stream):
+		m = final // there is no other token, or no way to send it all again
+	case m == refused && k.stream:
+		m = unsent // net/http cannot send it again, and returns the error
+	case m == refused && f.times > 0:
+		m = harmless
+	case m == refused && k.timeout > 0 && f.takes == 0:
+		m = unsent // net/http has sent it 8 times, and returns the error
+	case m == refused:
+		m = lost // the attempt times out while net/http sends it again
+	}
+	if k.noContent && (m == unusable || m == cutOff) {
+		m = harmless // the content is not read
+	}
+	return m
+}
+
+// expect returns what must come of a call. No call is lost silently, none is carried out twice that must not be, what is safe
+// to retry is retried, and no call takes too long.
+func expect(p protocol, s subject, f fault) expectation {
+	k, m := s.kind, meaningFor(s, f)
+	retried := false
+	switch m {
+	case unsent, busy:
+		retried = true
+	case lost, broken, unsure:
+		retried = !k.once
+	default:
+	}
+	retried = retried && !k.stream && f.asked <= maxDelay
+	replayed := f.replays == p && (p == h1 && k.replayed || p == h2 && !k.once && !k.deletes)
+	mended := f.times > 0 && (retried || replayed || m == stale)
+
+	e := expectation{attempts: 1}
+	struck := 1
+	switch {
+	case replayed && f.times > 0, m == stale:
+	case retried && f.times > 0:
+		e.attempts = 2
+	case retried:
+		e.attempts, struck = maxAttempts, maxAttempts
+	}
+	e.setTime(s, f, m, struck)
+	switch {
+	case f.respond == nil && (mended || m == harmless):
+		e.arrived = 1
+	case f.respond != nil:
+		e.arrived = e.attempts * arrivals(s, f, m)
+		if replayed || m == stale {
+			e.arrived++
+		}
+	}
+	if m == stale {
+		e.tokens = 1
+	}
+	switch {
+	case mended || m == harmless:
+		return e
+	case m == cutOff:
+		e.cutOff = true
+		return e
+	case m == unsent || m == permanent || m == lost:
+		e.err = transportFailure
+	default:
+		e.err, e.status = responseFailure, f.status
+		if f.status == 0 {
+			e.status = s.good.withBody().status
+		}
+	}
+	e.maybe = slices.Contains([]meaning{lost, broken, unsure, unusable, excessive}, m)
+	if k.forToken {
+		e.maybe = false // the call itself was not sent
+		e.least, e.most = min(e.least, tokenPatience), min(e.most, tokenPatience)
+	}
+	return e
+}
+
+// arrivals returns how many whole requests reach the server in an attempt.
+func arrivals(s subject, f fault, m meaning) int {
+	switch {
+	case f.meaning != refused || s.kind.stream:
+		return 1
+	case f.times > 0:
+		return f.times + 1
+	case s.kind.timeout == 0:
+		return f.resends
+	case m == unsent:
+		return 8 // the first, and the 7 that net/http allows itself
+	default:
+		return int(s.kind.timeout / f.takes)
+	}
+}
+
+// setTime bounds the time of a call to which the fault applies so many times.
+func (e *expectation) setTime(s subject, f fault, m meaning, struck int) {
+	timeout := max(s.kind.timeout, attemptTimeout)
+	e.least, e.most = f.takes, f.takes
+	switch {
+	case f.stalls && m == harmless, f.meaning == refused && s.kind.stream && f.times == 3:
+		e.least, e.most = 0, 0
+	case f.until, f.meaning == refused && m == lost:
+		e.least, e.most = timeout, timeout
+	case f.meaning == refused && m == unsent && !s.kind.stream:
+		e.least, e.most = 63*time.Second, 67*time.Second // the backoff of net/http: 0, 1, 2, 4, 8, 16 and 32 s, and a tenth more
+	}
+	e.least, e.most = e.least*time.Duration(struck), e.most*time.Duration(struck)
+	for i := range e.attempts - 1 {
+		least, most := time.Duration(0), baseDelay<<i
+		if f.asked > 0 {
+			least, most = f.asked, min(f.asked+baseDelay, maxDelay)
+			if f.roughly {
+				least -= time.Second
+			}
+		}
+		e.least, e.most = e.least+least, e.most+most
+	}
+}
