@@ -14,7 +14,7 @@ COVERED  = $(shell go list ./wrapper/... | grep -v /examples/)
 COVERPKG = $(shell go list ./wrapper/... | grep -v /examples/ | paste -sd , -)
 
 .PHONY: help generate drift validate vet lint fmt test test-main test-conformance race cycles soak browser cover bench bench-once \
-	decoders fuzz examples official reliability breaking mutants vuln licenses workflows ci
+	decoders fuzz examples official matrix reliability breaking mutants vuln licenses workflows ci
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -136,8 +136,11 @@ official: ## Compare the contract with Basiq's own API descriptions (OFFICIAL=di
 	cd $(CONFORMANCE) && export BASIQ_OFFICIAL=$(abspath $(OFFICIAL)) && go test -count=1 -v ./official $(UPDATE) && \
 		go test -count=1 -v -run 'Official|GeneratedClientsRead' .
 
-# `make test` fails if the tables differ from what it measures.
-reliability: ## Measure the effect of faults on calls, and regenerate the tables in wrapper/RELIABILITY.md
+# `make test` plays a sample: one call of each kind against every fault, over both protocols.
+matrix: ## Play every call against every fault, and compare the tables in wrapper/RELIABILITY.md
+	cd $(CONFORMANCE) && go test -count=1 -run '^TestFaultMatrix$$' . -full
+
+reliability: ## Play every call against every fault, and write the tables in wrapper/RELIABILITY.md
 	cd $(CONFORMANCE) && go test -count=1 -run '^TestFaultMatrix$$' . -update
 
 breaking: ## Fail if a change is incompatible with the last tagged version

@@ -18,41 +18,41 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-// What a client does by default. These are stated here and not asked of the library.
+// The defaults of a client, which are not taken from the library.
 const (
 	maxAttempts    = 4
 	baseDelay      = 500 * time.Millisecond
 	maxDelay       = 30 * time.Second
 	attemptTimeout = 30 * time.Second
 	uploadTimeout  = 10 * time.Minute
-	// tokenPatience bounds the getting of a token for a call.
+	// tokenPatience bounds the token request of a call.
 	tokenPatience = 2 * time.Minute
 )
 
-// callKind is a kind of call: all of one kind end alike under every fault. What is said of them is what the documents say about
-// the operations, and what follows for the harm that a second call could do; the library is not asked.
+// callKind is a kind of call. All calls of a kind have the same outcome under every fault. The fields follow from the documents
+// about the operations, not from the library.
 type callKind struct {
 	title string
-	// about says what is of this kind, for those who read the table.
+	// about describes the kind in the table.
 	about string
 	// calls are operationIds, or the names of variants.
 	calls []string
 
-	// once: a second time would do harm, so it must not be sent again where the first may have been carried out.
+	// once: not idempotent, so it must not be retried if it may have been carried out.
 	once bool
-	// replayed: net/http sends it again by itself when a connection that was used before turns out to be closed.
+	// replayed: net/http sends it again if a connection that was used before turns out to be closed.
 	replayed bool
 	// body: the request has one.
 	body bool
 	// public: no token is sent. withKey: the API key is.
 	public, withKey bool
-	// document: the answer is a file. noContent: the answer has nothing that the caller gets.
+	// document: the response is a file. noContent: the caller gets nothing of the response.
 	document, noContent bool
-	// deletes: once it was carried out, it is answered with 404.
+	// deletes: after it was carried out, the response is 404.
 	deletes bool
-	// stream: the request can be sent only once, whatever happened to it.
+	// stream: the request can be sent only once.
 	stream bool
-	// forToken: the fault strikes the request for the token that the call needs.
+	// forToken: the fault applies to the token request of the call.
 	forToken bool
 	timeout  time.Duration
 }
@@ -60,7 +60,7 @@ type callKind struct {
 // kinds are in the order of the table's columns.
 var kinds = []callKind{
 	{
-		title: "Reads and lists", about: "What reads with a token, each page of a list by itself.", replayed: true,
+		title: "Reads and lists", about: "Reads with a token. Each page of a list is a call.", replayed: true,
 		calls: []string{
 			"getUsers", "getUser", "getConsents", "getAuthLink", "getConnections", "getConnection", "getJobs", "getUserJobs",
 			"getAccounts", "getAccount", "getTransactions", "getTransactions, second page", "getTransaction", "getEnrich",
@@ -72,25 +72,25 @@ var kinds = []callKind{
 		},
 	},
 	{
-		title: "Public reads", about: "What reads without a token.", replayed: true, public: true,
+		title: "Public reads", about: "Reads without a token.", replayed: true, public: true,
 		calls: []string{"getPublicConnectors", "getPublicConnector", "getPublicInstitutions"},
 	},
 	{
-		title: "Documents", about: "What downloads a file.", replayed: true, document: true,
+		title: "Documents", about: "Downloads of a file.", replayed: true, document: true,
 		calls: []string{
 			"getAffordability as PDF", "getAffordabilitySnapshotTransactions as CSV", "getExpenses as CSV", "retrieveReport as PDF",
 		},
 	},
 	{
-		title: "Refreshes", about: "What starts a job unless that job is running already.",
+		title: "Refreshes", about: "Start a job unless it is already running.",
 		calls: []string{"refreshConnection", "refreshConnections"},
 	},
 	{
-		title: "Deletes", about: "What deletes a thing by its id.", deletes: true, noContent: true,
+		title: "Deletes", about: "Delete a resource by ID.", deletes: true, noContent: true,
 		calls: []string{"deleteUser", "deleteConsent", "deleteConnection", "deleteReport", "deleteWebhook"},
 	},
 	{
-		title: "Creates and updates", about: "What makes or changes something. A second time would make another, cost one of the day's summaries, or help to lock a bank login.",
+		title: "Creates and updates", about: "Create or change a resource. A second request could create another one, count against a daily limit, or contribute to a locked bank login.",
 		body: true, once: true,
 		calls: []string{
 			"createUser", "updateUser", "postAuthLink", "postConnection", "updateConnection", "postJobMfa",
@@ -98,12 +98,12 @@ var kinds = []callKind{
 		},
 	},
 	{
-		title: "Once, no answer", about: "What must not be done twice either, and has no answer but that it is done.",
+		title: "Once, no content", about: "Must not be carried out twice either. The response has no content.",
 		once: true, noContent: true,
 		calls: []string{"deleteAuthLink", "purgeConnectionData", "testMessage"},
 	},
 	{
-		title: "Uploads", about: "A statement whose file can be read again.", body: true, once: true, timeout: uploadTimeout,
+		title: "Uploads", about: "A statement from a file that can be read again.", body: true, once: true, timeout: uploadTimeout,
 		calls: []string{"createStatement"},
 	},
 	{
@@ -111,11 +111,11 @@ var kinds = []callKind{
 		calls: []string{"createStatement, from a stream"},
 	},
 	{
-		title: "Tokens.Create", about: "The request for a token, called by itself.", body: true, withKey: true,
+		title: "Tokens.Create", about: "The token request itself.", body: true, withKey: true,
 		calls: []string{"postToken"},
 	},
 	{
-		title: "The token of a call", about: "Any other call, when the fault strikes the request for the token it needs. The call itself is sent once there is one.", forToken: true, body: true, withKey: true,
+		title: "The token of a call", about: "Any other call, if the fault applies to its token request. The call itself is sent after there is a token.", forToken: true, body: true, withKey: true,
 		calls: []string{"getUser, its token", "createUser, its token"},
 	},
 }
