@@ -120,8 +120,8 @@ var kinds = []callKind{
 	},
 }
 
-// wholeNumbers are the calls whose answers, as they are here, have a number that must be whole: how many items there are, how
-// many days or seconds. All other numbers are amounts, which keep every digit, or are in fields that no schema knows.
+// wholeNumbers are the calls whose responses here have a number that must be an integer: a count, a size, days or seconds. All
+// other numbers are amounts, which keep all digits, or are in unknown fields.
 var wholeNumbers = []string{
 	"getUsers", "getTransactions", "getTransactions, second page", "getAffordabilitySnapshotTransactions",
 	"listReports", "listEventTypes", "listAppWebhooks", "listMessages", // size
@@ -133,22 +133,22 @@ var wholeNumbers = []string{
 	"postToken", "getUser, its token", "createUser, its token", // expires_in
 }
 
-// subject is a call that faults strike.
+// subject is a call to which faults apply.
 type subject struct {
 	name string
-	// operation is the operationId of the request that is struck.
+	// operation is the operationId of the request to which faults apply.
 	operation string
 	kind      *callKind
 	call      func(context.Context, *basiq.Client) (any, error)
-	// begin, if there is one, does before the fault what comes before the call, and returns the call.
+	// begin prepares the call before the fault, and returns it. It may be nil.
 	begin func(*testing.T, *basiq.Client) func(context.Context, *basiq.Client) (any, error)
 	good  reply
-	// strikes tells the requests that are struck, and other answers those that are not, but for tokens.
-	strikes func(*http.Request) bool
+	// matches reports whether faults apply to a request. other returns the response to the others, except token requests.
+	matches func(*http.Request) bool
 	other   func(*http.Request) reply
 }
 
-// variants are calls that are not those of calls, by name.
+// variants are calls that calls does not have, by name.
 var variants = map[string]struct {
 	operation, mediaType string
 	// method is the Go method where it is not that of the operation.
@@ -175,7 +175,7 @@ var variants = map[string]struct {
 	"getTransactions, second page": {operation: "getTransactions"},
 	"getUser, its token":           {operation: "getUser"},
 	"createUser, its token":        {operation: "createUser"},
-	// When it ends is a matter of when it was asked for.
+	// Its expiry depends on the time of the call.
 	"postToken": {"postToken", "", "", func(ctx context.Context, c *basiq.Client) (any, error) {
 		asked := time.Now()
 		token, err := c.Tokens.Create(ctx, basiq.ClientAccess("u1"))
@@ -200,7 +200,7 @@ func secondPage(t *testing.T, c *basiq.Client) func(context.Context, *basiq.Clie
 	return func(context.Context, *basiq.Client) (any, error) {
 		second, err, ok := next()
 		if !ok {
-			return nil, errors.New("the list has ended, and nothing says why")
+			return nil, errors.New("the list ended early")
 		}
 		if err != nil {
 			return nil, err
@@ -209,7 +209,7 @@ func secondPage(t *testing.T, c *basiq.Client) func(context.Context, *basiq.Clie
 	}
 }
 
-// subjects are all calls that faults strike.
+// subjects returns all calls to which faults apply.
 func subjects(t *testing.T) []subject {
 	t.Helper()
 	all := successes(t)
@@ -243,20 +243,20 @@ func subjects(t *testing.T) []subject {
 			}
 			require.NotNil(t, s.call, name)
 			s.good = good(s.operation, mediaType)
-			s.strikes = func(req *http.Request) bool { return req.URL.Path != "/token" }
-			s.other = func(*http.Request) reply { return s.good } // to what nobody should have sent
+			s.matches = func(req *http.Request) bool { return req.URL.Path != "/token" }
+			s.other = func(*http.Request) reply { return s.good } // to requests that should not exist
 			switch {
 			case s.operation == "postToken":
-				s.strikes = func(req *http.Request) bool { return req.URL.Path == "/token" }
+				s.matches = func(req *http.Request) bool { return req.URL.Path == "/token" }
 			case s.kind.forToken:
-				answer := s.good
+				response := s.good
 				s.good = good("postToken", "")
-				s.strikes = func(req *http.Request) bool { return req.URL.Path == "/token" }
-				s.other = func(*http.Request) reply { return answer }
+				s.matches = func(req *http.Request) bool { return req.URL.Path == "/token" }
+				s.other = func(*http.Request) reply { return response }
 			case strings.HasSuffix(name, "second page"):
 				second := s.good
 				s.begin = secondPage
-				s.strikes = func(req *http.Request) bool { return req.URL.Path != "/token" && req.URL.Query().Has("next") }
+				s.matches = func(req *http.Request) bool { return req.URL.Path != "/token" && req.URL.Query().Has("next") }
 				s.other = func(*http.Request) reply {
 					first := second
 					first.body = strings.Replace(first.body, "{", `{"links":{"next":"?next=2"},`, 1)
@@ -269,8 +269,8 @@ func subjects(t *testing.T) []subject {
 	return list
 }
 
-// prepared takes the links to further pages out of an answer, so that one call is one request, and plants what must not be
-// found in errors. What is no JSON object it leaves alone.
+// prepared removes the links to further pages from a response, so that one call is one request, and plants what no error may
+// contain. It returns what is not a JSON object unchanged.
 func prepared(t *testing.T, text string) string {
 	t.Helper()
 	var fields, links map[string]json.RawMessage

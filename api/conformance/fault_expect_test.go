@@ -71,15 +71,15 @@ func expect(p protocol, s subject, f fault) expectation {
 	mended := f.times > 0 && (retried || replayed || m == stale)
 
 	e := expectation{attempts: 1}
-	struck := 1
+	lasting := 1
 	switch {
 	case replayed && f.times > 0, m == stale:
 	case retried && f.times > 0:
 		e.attempts = 2
 	case retried:
-		e.attempts, struck = maxAttempts, maxAttempts
+		e.attempts, lasting = maxAttempts, maxAttempts
 	}
-	e.setTime(s, f, m, struck)
+	e.setTime(s, f, m, lasting)
 	switch {
 	case f.respond == nil && (mended || m == harmless):
 		e.arrived = 1
@@ -131,7 +131,7 @@ func arrivals(s subject, f fault, m meaning) int {
 }
 
 // setTime bounds the time of a call to which the fault applies so many times.
-func (e *expectation) setTime(s subject, f fault, m meaning, struck int) {
+func (e *expectation) setTime(s subject, f fault, m meaning, lasting int) {
 	timeout := max(s.kind.timeout, attemptTimeout)
 	e.least, e.most = f.takes, f.takes
 	switch {
@@ -142,7 +142,7 @@ func (e *expectation) setTime(s subject, f fault, m meaning, struck int) {
 	case f.meaning == refused && m == unsent && !s.kind.stream:
 		e.least, e.most = 63*time.Second, 67*time.Second // the backoff of net/http: 0, 1, 2, 4, 8, 16 and 32 s, and a tenth more
 	}
-	e.least, e.most = e.least*time.Duration(struck), e.most*time.Duration(struck)
+	e.least, e.most = e.least*time.Duration(lasting), e.most*time.Duration(lasting)
 	for i := range e.attempts - 1 {
 		least, most := time.Duration(0), baseDelay<<i
 		if f.asked > 0 {

@@ -240,7 +240,7 @@ func redirecting(words, location string) fault {
 		respond: func(x *faultExchange) {
 			to := location
 			if to == "?" {
-				to = fmt.Sprintf("?n=%d", x.strike)
+				to = fmt.Sprintf("?n=%d", x.count)
 			}
 			x.respond(reply{status: http.StatusTemporaryRedirect, mediaType: "text/html", header: "Location: " + to + "\r\n", body: marker})
 		},

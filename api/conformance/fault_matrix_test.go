@@ -39,8 +39,8 @@ func (m *matrix) set(p protocol, f fault, s subject, cell string) {
 	m.cells[p][f.String()][s.name] = cell
 }
 
-// Every call meets every fault over both protocols, each in a bubble of its own, whose time is virtual and which ends only when
-// no goroutine is left. `make reliability` writes the outcomes to wrapper/RELIABILITY.md.
+// Every call is played against every fault over both protocols. Each cell has its own bubble with virtual time, which ends only
+// when no goroutine is left. `make reliability` writes the outcomes to wrapper/RELIABILITY.md.
 func TestFaultMatrix(t *testing.T) { //nolint:tparallel // the tables come after all cells
 	t.Parallel()
 	// net/http logs it if a server sends more than it announced.
@@ -77,10 +77,10 @@ func TestFaultMatrix(t *testing.T) { //nolint:tparallel // the tables come after
 	}
 }
 
-// full plays every call against every fault. Without it, one call of each kind meets each fault.
+// full plays every call against every fault. Without it, one call of each kind is played against each fault.
 var full = flag.Bool("full", false, "play the whole fault matrix, not a sample of it")
 
-// sample returns the calls that meet a fault. Over all faults the sample has every call.
+// sample returns the calls to play against a fault. Over all faults the sample has every call.
 func sample(f fault, all []subject) []subject {
 	if *full || *update || f.varies() {
 		return all

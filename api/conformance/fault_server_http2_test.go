@@ -105,8 +105,8 @@ func (c *http2Conn) open(frame *http2.MetaHeadersFrame) bool {
 	}
 	req := &http.Request{Method: frame.PseudoValue("method"), URL: target}
 	fault := c.server.fault
-	if fault.reading != nil && c.server.subject.strikes(req) {
-		if _, strikes := c.server.strike(); strikes {
+	if fault.reading != nil && c.server.subject.matches(req) {
+		if _, applies := c.server.apply(); applies {
 			fault.reading(c.conn)
 			return false
 		}
@@ -116,8 +116,8 @@ func (c *http2Conn) open(frame *http2.MetaHeadersFrame) bool {
 	if !fault.stalls || frame.StreamEnded() {
 		return true
 	}
-	if c.server.subject.strikes(req) {
-		if _, strikes := c.server.strike(); strikes {
+	if c.server.subject.matches(req) {
+		if _, applies := c.server.apply(); applies {
 			return true
 		}
 	}

@@ -56,8 +56,8 @@ type wire interface {
 type faultExchange struct {
 	wire
 
-	// strike counts from 1 how often the fault has been applied.
-	strike int
+	// count counts from 1 how often the fault has been applied.
+	count int
 	// good is the response of a healthy server.
 	good reply
 }
@@ -101,9 +101,9 @@ type faultServer struct {
 	mu    sync.Mutex
 	armed bool
 	conns []*serverConn
-	// strikes counts how often the fault was applied, arrived the whole requests of the subject, and handled those of them
+	// applied counts how often the fault was applied, arrived the whole requests of the subject, and handled those of them
 	// that may have been carried out.
-	strikes, arrived, handled int
+	applied, arrived, handled int
 	// others counts the requests that the fault does not apply to, except token requests.
 	others int
 	// tokens counts the tokens that the server has issued since it was armed, except for a subject that is about them, and
@@ -129,15 +129,15 @@ func (s *faultServer) disarm() {
 	s.armed = false
 }
 
-// strike reports whether the fault applies now, and how often it has.
-func (s *faultServer) strike() (int, bool) {
+// apply reports whether the fault applies now, and how often it has.
+func (s *faultServer) apply() (int, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.armed || s.fault.times > 0 && s.strikes >= s.fault.times {
+	if !s.armed || s.fault.times > 0 && s.applied >= s.fault.times {
 		return 0, false
 	}
-	s.strikes++
-	return s.strikes, true
+	s.applied++
+	return s.applied, true
 }
 
 // hangUp closes all connections, as a server does with idle ones.
@@ -158,7 +158,7 @@ func (s *faultServer) dial(ctx context.Context, _, address string) (net.Conn, er
 		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.EHOSTUNREACH}
 	}
 	if s.fault.dial != nil {
-		if _, strikes := s.strike(); strikes {
+		if _, applies := s.apply(); applies {
 			return nil, s.fault.dial(ctx)
 		}
 	}
@@ -178,7 +178,7 @@ func (s *faultServer) accept(memory *memoryConn) {
 		return
 	}
 	if s.fault.handshake != nil {
-		if _, strikes := s.strike(); strikes {
+		if _, applies := s.apply(); applies {
 			s.fault.handshake(conn, serverTLS(s.protocol))
 			return
 		}
@@ -194,7 +194,7 @@ func (s *faultServer) accept(memory *memoryConn) {
 	s.conns = append(s.conns, conn)
 	s.mu.Unlock()
 	if s.fault.accept != nil {
-		if _, strikes := s.strike(); strikes {
+		if _, applies := s.apply(); applies {
 			s.fault.accept(conn)
 			return
 		}
@@ -213,7 +213,7 @@ func (s *faultServer) connect(conn *serverConn) bool {
 		return false
 	}
 	status := http.StatusOK
-	if _, strikes := s.strike(); strikes {
+	if _, applies := s.apply(); applies {
 		status = http.StatusProxyAuthRequired
 	}
 	_, err := fmt.Fprintf(conn, "HTTP/1.1 %d %s\r\n\r\n", status, http.StatusText(status))
@@ -227,7 +227,7 @@ func (s *faultServer) serveHTTP1(conn *serverConn) {
 			return
 		}
 		if s.fault.reading != nil {
-			if _, strikes := s.strike(); strikes {
+			if _, applies := s.apply(); applies {
 				s.fault.reading(conn)
 				return
 			}
@@ -248,25 +248,25 @@ func (s *faultServer) serveHTTP1(conn *serverConn) {
 
 // respond responds to a whole request.
 func (s *faultServer) respond(w wire, req *http.Request) {
-	if !s.subject.strikes(req) {
+	if !s.subject.matches(req) {
 		w.respond(s.otherReply(req))
 		return
 	}
 	x := &faultExchange{wire: w, good: s.subject.good}
-	strikes := false
+	applies := false
 	if s.fault.respond != nil {
-		x.strike, strikes = s.strike()
+		x.count, applies = s.apply()
 	}
 	s.mu.Lock()
-	if !strikes && s.subject.kind.deletes && s.handled > 0 { // deleted before
+	if !applies && s.subject.kind.deletes && s.handled > 0 { // deleted before
 		x.good = envelope(http.StatusNotFound, "resource-not-found", "Resource not found.")
 	}
 	s.arrived++
-	if !strikes || s.fault.handled {
+	if !applies || s.fault.handled {
 		s.handled++
 	}
 	s.mu.Unlock()
-	if strikes {
+	if applies {
 		s.fault.respond(x)
 		return
 	}
