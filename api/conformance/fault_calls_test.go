@@ -151,7 +151,7 @@ type subject struct {
 // variants are calls that calls does not have, by name.
 var variants = map[string]struct {
 	operation, mediaType string
-	// method is the Go method where it is not that of the operation.
+	// method is the Go method, if the operation has another one.
 	method string
 	call   func(context.Context, *basiq.Client) (any, error)
 }{

@@ -19,7 +19,7 @@ import (
 )
 
 // receiveBuffer is how many bytes from the server a memory connection holds before the server's writes wait. In the other
-// direction there is no limit, so that client and server never wait for each other's writes.
+// direction it is unlimited, so that client and server never wait for each other's writes.
 const receiveBuffer = 64 << 10
 
 // byteQueue is one direction of a memory connection.
@@ -27,7 +27,7 @@ type byteQueue struct {
 	mu    sync.Mutex
 	ready *sync.Cond
 	data  []byte
-	limit int // 0 is no limit
+	limit int // 0 means unlimited
 	// ended is what a read returns after the data, and refused what a write returns.
 	ended, refused error
 }

@@ -10,7 +10,7 @@ type expectation struct {
 	// attempts is how often the library tries, arrived how many whole requests reach the server, and tokens how many new
 	// tokens are fetched.
 	attempts, arrived, tokens int
-	// err is the kind of error that the caller gets, and status that of an Error.
+	// err is the kind of error that the caller gets, and status the StatusCode of an Error.
 	err    failureKind
 	status int
 	// maybe is what MayHaveBeenDone reports about the error.
@@ -38,7 +38,7 @@ func meaningFor(s subject, f fault) meaning {
 	case m == numbers, f.stalls && !k.body && s.name != "testMessage":
 		m = harmless
 	case m == stale && (k.public || k.withKey || k.stream):
-		m = final // there is no other token, or no way to send it all again
+		m = final // another token does not exist, or the request cannot be sent again
 	case m == refused && k.stream:
 		m = unsent // net/http cannot send it again, and returns the error
 	case m == refused && f.times > 0:
@@ -68,7 +68,7 @@ func expect(p protocol, s subject, f fault) expectation {
 	}
 	retried = retried && !k.stream && f.asked <= maxDelay
 	replayed := f.replays == p && (p == h1 && k.replayed || p == h2 && !k.once && !k.deletes)
-	mended := f.times > 0 && (retried || replayed || m == stale)
+	recovers := f.times > 0 && (retried || replayed || m == stale)
 
 	e := expectation{attempts: 1}
 	lasting := 1
@@ -81,7 +81,7 @@ func expect(p protocol, s subject, f fault) expectation {
 	}
 	e.setTime(s, f, m, lasting)
 	switch {
-	case f.respond == nil && (mended || m == harmless):
+	case f.respond == nil && (recovers || m == harmless):
 		e.arrived = 1
 	case f.respond != nil:
 		e.arrived = e.attempts * arrivals(s, f, m)
@@ -93,7 +93,7 @@ func expect(p protocol, s subject, f fault) expectation {
 		e.tokens = 1
 	}
 	switch {
-	case mended || m == harmless:
+	case recovers || m == harmless:
 		return e
 	case m == cutOff:
 		e.cutOff = true

@@ -41,20 +41,20 @@ func http2StreamFaults() []fault {
 	return []fault{
 		{
 			// On a connection that was used before: a client sends the first bytes before it knows the server's window.
-			name: "flow control never lets the request body through", moment: sending, meaning: lost, mends: true, reused: true,
+			name: "flow control never lets the request body through", moment: sending, meaning: lost, temporary: true, reused: true,
 			until: true, cause: timedOut, stalls: true,
 		},
-		{name: "REFUSED_STREAM", moment: waiting, meaning: refused, mends: true, resends: 6, respond: resetting(http2.ErrCodeRefusedStream)},
+		{name: "REFUSED_STREAM", moment: waiting, meaning: refused, temporary: true, resends: 6, respond: resetting(http2.ErrCodeRefusedStream)},
 		{
 			name: "REFUSED_STREAM, three times", moment: waiting, meaning: refused, times: 3, takes: 3 * time.Second,
 			respond: resetting(http2.ErrCodeRefusedStream),
 		},
 		{
-			name: "RST_STREAM before the request was handled", moment: waiting, meaning: lost, mends: true, cause: isStreamError,
+			name: "RST_STREAM before the request was handled", moment: waiting, meaning: lost, temporary: true, cause: isStreamError,
 			respond: resetting(http2.ErrCodeInternal),
 		},
 		{
-			name: "RST_STREAM after the request was handled", moment: waiting, meaning: lost, mends: true, handled: true, cause: isStreamError,
+			name: "RST_STREAM after the request was handled", moment: waiting, meaning: lost, temporary: true, handled: true, cause: isStreamError,
 			respond: resetting(http2.ErrCodeCancel),
 		},
 		{
@@ -63,18 +63,18 @@ func http2StreamFaults() []fault {
 			replays: h2, cause: isStreamError, respond: resetting(http2.ErrCodeProtocol),
 		},
 		{
-			name: "headers without a status", moment: head, meaning: lost, mends: true, handled: true,
+			name: "headers without a status", moment: head, meaning: lost, temporary: true, handled: true,
 			respond: func(x *faultExchange) { x.head(reply{header: "X-Header: " + marker + "\r\n"}, -1) },
 		},
 		{
-			name: "the stream stalls after the headers", moment: body, meaning: broken, mends: true, handled: true, until: true, cause: timedOut,
+			name: "the stream stalls after the headers", moment: body, meaning: broken, temporary: true, handled: true, until: true, cause: timedOut,
 			respond: func(x *faultExchange) {
 				x.head(x.good.withBody(), -1)
 				x.hang()
 			},
 		},
 		{
-			name: "RST_STREAM in the body", moment: body, meaning: broken, mends: true, handled: true, cause: isStreamError,
+			name: "RST_STREAM in the body", moment: body, meaning: broken, temporary: true, handled: true, cause: isStreamError,
 			respond: onStream(func(s *http2Stream, good reply) {
 				good = good.withBody()
 				s.head(good, -1)
@@ -83,7 +83,7 @@ func http2StreamFaults() []fault {
 			}),
 		},
 		{
-			name: "the stream ends before the Content-Length and without data", moment: body, meaning: broken, mends: true, handled: true,
+			name: "the stream ends before the Content-Length and without data", moment: body, meaning: broken, temporary: true, handled: true,
 			cause: is(io.ErrUnexpectedEOF),
 			respond: func(x *faultExchange) {
 				x.head(x.good.withBody(), len(x.good.withBody().body))
@@ -97,14 +97,14 @@ func http2StreamFaults() []fault {
 func http2ConnectionFaults() []fault {
 	return []fault{
 		{
-			name: "neither a response nor an acknowledgment of a ping", moment: waiting, meaning: lost, mends: true, handled: true, takes: lostPing,
+			name: "neither a response nor an acknowledgment of a ping", moment: waiting, meaning: lost, temporary: true, handled: true, takes: lostPing,
 			respond: onStream(func(s *http2Stream, _ reply) {
 				s.change(func() { s.silent = true })
 				s.hang()
 			}),
 		},
 		{
-			name: "GOAWAY without the request", moment: waiting, meaning: refused, mends: true, takes: goAwayDelay, resends: 4,
+			name: "GOAWAY without the request", moment: waiting, meaning: refused, temporary: true, takes: goAwayDelay, resends: 4,
 			respond: onStream(func(s *http2Stream, _ reply) {
 				time.Sleep(goAwayDelay)
 				if s.alive() {
@@ -114,7 +114,7 @@ func http2ConnectionFaults() []fault {
 		},
 		{
 			// net/http returns this as an error if the request is the first of its connection.
-			name: "GOAWAY with ENHANCE_YOUR_CALM without the request", moment: waiting, meaning: unsent, mends: true,
+			name: "GOAWAY with ENHANCE_YOUR_CALM without the request", moment: waiting, meaning: unsent, temporary: true,
 			respond: onStream(func(s *http2Stream, _ reply) { s.goAway(0, http2.ErrCodeEnhanceYourCalm) }),
 		},
 		{
@@ -126,14 +126,14 @@ func http2ConnectionFaults() []fault {
 			}),
 		},
 		{
-			name: "GOAWAY with the request, and then the end of the connection", moment: waiting, meaning: lost, mends: true, handled: true,
+			name: "GOAWAY with the request, and then the end of the connection", moment: waiting, meaning: lost, temporary: true, handled: true,
 			respond: onStream(func(s *http2Stream, _ reply) {
 				s.goAway(s.id, http2.ErrCodeNo)
 				_ = s.conn.Close()
 			}),
 		},
 		{
-			name: "a frame that is too large", moment: body, meaning: broken, mends: true, handled: true,
+			name: "a frame that is too large", moment: body, meaning: broken, temporary: true, handled: true,
 			respond: onStream(func(s *http2Stream, good reply) {
 				s.head(good.withBody(), -1)
 				s.write(func() error { return s.framer.WriteData(s.id, true, make([]byte, 1<<20)) })

@@ -39,7 +39,7 @@ const (
 	unsent meaning = iota + 1
 	// permanent: the request cannot have been handled, and no other attempt can succeed.
 	permanent
-	// lost: the request may have been handled. There is no response.
+	// lost: the request may have been handled, and no response comes.
 	lost
 	// broken: the request was handled, and the response breaks off.
 	broken
@@ -61,7 +61,7 @@ const (
 	harmless
 	// numbers: as unusable if the response has a number that must be whole, else harmless.
 	numbers
-	// refused: the server proves that it did not handle the request, and net/http sends it again. See resend.
+	// refused: the server proves that it did not handle the request, and net/http sends it again. See resends.
 	refused
 )
 
@@ -72,8 +72,8 @@ type fault struct {
 	meaning meaning
 	// only is the protocol of a fault that applies to one of them, or that differs between them.
 	only protocol
-	// mends: another attempt may succeed. Such a fault is also played once.
-	mends bool
+	// temporary: another attempt may succeed. Such a fault is also played once.
+	temporary bool
 	// times is how often the fault applies. 0 is always.
 	times int
 
@@ -102,7 +102,7 @@ type fault struct {
 	// limit is the client's limit of a response, if it is not the default.
 	limit int64
 
-	// status is that of the response, 0 for that of a healthy server, and asked what it has in Retry-After.
+	// status is the status of the response, or 0 if the server sends the usual one. asked is the value of Retry-After.
 	status int
 	asked  time.Duration
 	// roughly: asked may be up to a second less.
@@ -129,7 +129,7 @@ func faults() []fault {
 			f.cause = anything
 		}
 		rows = append(rows, f)
-		if f.mends && f.times == 0 {
+		if f.temporary && f.times == 0 {
 			f.times = 1
 			rows = append(rows, f)
 		}
@@ -210,7 +210,7 @@ func date(d time.Duration) string    { return time.Now().Add(d).UTC().Format(htt
 func status(meaning meaning, response reply, asks ...ask) fault {
 	f := fault{
 		name: fmt.Sprintf("%d %s", response.status, http.StatusText(response.status)), moment: refusal, meaning: meaning,
-		mends: meaning != final, status: response.status, handled: meaning == unsure,
+		temporary: meaning != final, status: response.status, handled: meaning == unsure,
 		respond: func(x *faultExchange) {
 			response := response
 			for _, ask := range asks {
@@ -222,7 +222,7 @@ func status(meaning meaning, response reply, asks ...ask) fault {
 	for _, ask := range asks {
 		f.name += ", Retry-After: " + ask.words
 		f.asked, f.roughly = ask.wait, ask.date
-		f.mends = ask.wait <= maxDelay
+		f.temporary = ask.wait <= maxDelay
 	}
 	return f
 }

@@ -31,13 +31,13 @@ func swallow(conn *serverConn) { _, _ = io.Copy(io.Discard, conn) }
 func connectionFaults() []fault {
 	all := []fault{
 		{
-			name: "connection refused", meaning: unsent, mends: true, cause: is(syscall.ECONNREFUSED),
+			name: "connection refused", meaning: unsent, temporary: true, cause: is(syscall.ECONNREFUSED),
 			dial: func(context.Context) error {
 				return &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
 			},
 		},
 		{
-			name: "no response to the attempt to connect", meaning: unsent, mends: true, takes: 10 * time.Second, cause: timedOut,
+			name: "no response to the attempt to connect", meaning: unsent, temporary: true, takes: 10 * time.Second, cause: timedOut,
 			dial: func(ctx context.Context) error { // as a net.Dialer with a Timeout of 10 s
 				ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 				defer cancel()
@@ -46,7 +46,7 @@ func connectionFaults() []fault {
 			},
 		},
 		{
-			name: "DNS: temporary failure", meaning: unsent, mends: true, cause: isA[*net.DNSError],
+			name: "DNS: temporary failure", meaning: unsent, temporary: true, cause: isA[*net.DNSError],
 			dial: func(context.Context) error {
 				return &net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Err: "server misbehaving", Name: "au-api.basiq.io", IsTemporary: true}}
 			},
@@ -71,14 +71,14 @@ func connectionFaults() []fault {
 			handshake: shakeHands(func(config *tls.Config) { config.ClientAuth = tls.RequireAnyClientCert }),
 		},
 		{
-			name: "TLS: the handshake is cut", meaning: unsent, mends: true, https: true, cause: is(syscall.ECONNRESET),
+			name: "TLS: the handshake is cut", meaning: unsent, temporary: true, https: true, cause: is(syscall.ECONNRESET),
 			handshake: func(conn *serverConn, _ *tls.Config) {
 				_, _ = io.ReadFull(conn, make([]byte, 5))
 				conn.reset()
 			},
 		},
 		{
-			name: "TLS: the handshake hangs", meaning: unsent, mends: true, https: true, takes: 10 * time.Second, cause: timedOut,
+			name: "TLS: the handshake hangs", meaning: unsent, temporary: true, https: true, takes: 10 * time.Second, cause: timedOut,
 			handshake: func(conn *serverConn, _ *tls.Config) { swallow(conn) },
 		},
 	}
@@ -92,14 +92,14 @@ func connectionFaults() []fault {
 func sendingFaults() []fault {
 	return []fault{
 		{
-			name: "a new connection is reset before the request is read", moment: sending, meaning: lost, mends: true, cause: is(syscall.ECONNRESET),
+			name: "a new connection is reset before the request is read", moment: sending, meaning: lost, temporary: true, cause: is(syscall.ECONNRESET),
 			accept: func(conn *serverConn) {
 				time.Sleep(time.Nanosecond) // until the client has written what it can
 				conn.reset()
 			},
 		},
 		{
-			name: "reset while the request is read", moment: sending, meaning: lost, mends: true, cause: is(syscall.ECONNRESET),
+			name: "reset while the request is read", moment: sending, meaning: lost, temporary: true, cause: is(syscall.ECONNRESET),
 			reading: func(conn *serverConn) {
 				time.Sleep(time.Nanosecond)
 				conn.reset()
@@ -107,18 +107,18 @@ func sendingFaults() []fault {
 		},
 		{name: "an idle connection was closed before", moment: sending, meaning: harmless, idle: true, reused: true},
 		{
-			name: "an idle connection is closed as the request is sent", moment: sending, meaning: lost, mends: true, reused: true, replays: h1,
+			name: "an idle connection is closed as the request is sent", moment: sending, meaning: lost, temporary: true, reused: true, replays: h1,
 			reading: func(conn *serverConn) {
 				time.Sleep(time.Nanosecond)
 				_ = conn.Close()
 			},
 		},
 		{
-			name: "the connection is dead: everything is swallowed", moment: sending, meaning: lost, mends: true, only: h1, reused: true,
+			name: "the connection is dead: everything is swallowed", moment: sending, meaning: lost, temporary: true, only: h1, reused: true,
 			until: true, cause: timedOut, reading: swallow,
 		},
 		{
-			name: "the connection is dead: everything is swallowed", moment: sending, meaning: lost, mends: true, only: h2, reused: true,
+			name: "the connection is dead: everything is swallowed", moment: sending, meaning: lost, temporary: true, only: h2, reused: true,
 			takes: lostPing, reading: swallow,
 		},
 	}
@@ -128,15 +128,15 @@ func sendingFaults() []fault {
 func responseFaults() []fault {
 	return []fault{
 		{
-			name: "reset after the request was read", moment: waiting, meaning: lost, mends: true, handled: true, cause: is(syscall.ECONNRESET),
+			name: "reset after the request was read", moment: waiting, meaning: lost, temporary: true, handled: true, cause: is(syscall.ECONNRESET),
 			respond: func(x *faultExchange) { x.reset() },
 		},
 		{
-			name: "the same on a connection that was used before", moment: waiting, meaning: lost, mends: true, handled: true, reused: true, replays: h1,
+			name: "the same on a connection that was used before", moment: waiting, meaning: lost, temporary: true, handled: true, reused: true, replays: h1,
 			cause: is(syscall.ECONNRESET), respond: func(x *faultExchange) { x.reset() },
 		},
 		{
-			name: "no response", moment: waiting, meaning: lost, mends: true, handled: true, until: true, cause: timedOut,
+			name: "no response", moment: waiting, meaning: lost, temporary: true, handled: true, until: true, cause: timedOut,
 			respond: func(x *faultExchange) { x.hang() },
 		},
 		{
@@ -148,14 +148,14 @@ func responseFaults() []fault {
 			},
 		},
 		{
-			name: "not HTTP", moment: head, meaning: lost, mends: true, handled: true,
+			name: "not HTTP", moment: head, meaning: lost, temporary: true, handled: true,
 			respond: func(x *faultExchange) {
 				x.raw("SSH-2.0-" + marker + "\r\n")
 				x.end()
 			},
 		},
 		{
-			name: "reset in the headers", moment: head, meaning: lost, mends: true, handled: true, cause: is(syscall.ECONNRESET),
+			name: "reset in the headers", moment: head, meaning: lost, temporary: true, handled: true, cause: is(syscall.ECONNRESET),
 			respond: func(x *faultExchange) {
 				x.openHead(x.good)
 				x.field("X-Header", marker)
@@ -177,28 +177,28 @@ func responseFaults() []fault {
 func bodyFaults() []fault {
 	all := []fault{
 		{
-			name: "reset in the body", meaning: broken, mends: true, cause: is(syscall.ECONNRESET),
+			name: "reset in the body", meaning: broken, temporary: true, cause: is(syscall.ECONNRESET),
 			respond: func(x *faultExchange) {
 				x.half(x.good.withBody())
 				x.reset()
 			},
 		},
 		{
-			name: "a body shorter than its Content-Length", meaning: broken, mends: true, cause: is(io.ErrUnexpectedEOF),
+			name: "a body shorter than its Content-Length", meaning: broken, temporary: true, cause: is(io.ErrUnexpectedEOF),
 			respond: func(x *faultExchange) {
 				x.half(x.good.withBody())
 				x.end()
 			},
 		},
 		{
-			name: "the body stalls before its end", meaning: broken, mends: true, until: true, cause: timedOut,
+			name: "the body stalls before its end", meaning: broken, temporary: true, until: true, cause: timedOut,
 			respond: func(x *faultExchange) {
 				x.half(x.good.withBody())
 				x.hang()
 			},
 		},
 		{
-			name: "a chunked body without its end", meaning: broken, mends: true, only: h1, cause: is(io.ErrUnexpectedEOF),
+			name: "a chunked body without its end", meaning: broken, temporary: true, only: h1, cause: is(io.ErrUnexpectedEOF),
 			respond: func(x *faultExchange) {
 				response := x.good.withBody()
 				response.header += "Transfer-Encoding: chunked\r\n"
@@ -208,7 +208,7 @@ func bodyFaults() []fault {
 			},
 		},
 		{
-			name: "a byte every five seconds", meaning: broken, mends: true, until: true, cause: timedOut,
+			name: "a byte every five seconds", meaning: broken, temporary: true, until: true, cause: timedOut,
 			respond: func(x *faultExchange) {
 				response := x.good.withBody()
 				response.body += strings.Repeat(" ", 1000)

@@ -71,7 +71,7 @@ type reply struct {
 	body   string
 }
 
-// withBody returns a response with a body to break: that of a healthy server or, if it has none, another one.
+// withBody returns a response with a body to break: the response itself or, if it has no body, another one.
 func (r reply) withBody() reply {
 	if r.body == "" {
 		return reply{status: http.StatusOK, mediaType: "application/json", body: `{"planted":"` + marker + `","type":"thing","id":"x1"}`}
@@ -101,8 +101,8 @@ type faultServer struct {
 	mu    sync.Mutex
 	armed bool
 	conns []*serverConn
-	// applied counts how often the fault was applied, arrived the whole requests of the subject, and handled those of them
-	// that may have been carried out.
+	// applied counts how often the fault was applied, arrived the whole requests of the subject, and handled the
+	// requests that may have been carried out.
 	applied, arrived, handled int
 	// others counts the requests that the fault does not apply to, except token requests.
 	others int

@@ -110,7 +110,7 @@ func cellOf(t *testing.T, cells map[string]string, f fault, k *callKind) string 
 	return different[0]
 }
 
-// matrixTable writes the tables of the faults: first those that last, then those that pass.
+// matrixTable writes the tables of the faults: first the lasting faults, then the others.
 func matrixTable(lines []tableRow) string {
 	var text strings.Builder
 	for _, once := range []bool{false, true} {

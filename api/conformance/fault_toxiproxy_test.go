@@ -47,8 +47,8 @@ type toxic struct {
 // noToxic is the first of the toxics. The values of the others are compared with its values.
 const noToxic = "no toxic"
 
-// toxics are faults of the network on real sockets. Over HTTP/2 they apply to connections that have just been used if warm is
-// set, else from the TLS handshake on.
+// toxics are faults of the network on real sockets. Over HTTP/2 they apply to connections that have just been used if the fault
+// is reused, else from the TLS handshake on.
 func toxics(p protocol) []toxic {
 	arrives := func(*faultExchange) {} // shows only that the request arrives
 	harmless := fault{meaning: harmless, respond: arrives}
@@ -116,8 +116,8 @@ func (oneToken) Token(context.Context, basiq.Scope) (basiq.Token, error) {
 
 func (oneToken) Reject(context.Context, basiq.Scope, basiq.Token) {}
 
-// The network's faults over real sockets, in real time, and with a proxy that is not ours. The outcomes must be those that the
-// matrix expects.
+// Faults of the network are played over real sockets, in real time and with toxiproxy. The outcomes must match the expectations of
+// the matrix.
 func TestToxics(t *testing.T) {
 	t.Parallel()
 	zerolog.SetGlobalLevel(zerolog.Disabled)
@@ -167,7 +167,7 @@ func playToxic(t *testing.T, p protocol, x toxic, all []subject, healthy []any) 
 				if all[i].kind.forToken {
 					first = calls["getPublicConnector"] // needs no token; its response does not matter
 				}
-				_, err := first(t.Context(), players[i].client)
+				_, err := first(t.Context(), players[i].warm)
 				assert.True(t, err == nil || all[i].kind.forToken, "%s: before the fault: %v", all[i].name, err)
 			})
 		}
@@ -195,9 +195,11 @@ func playToxic(t *testing.T, p protocol, x toxic, all []subject, healthy []any) 
 
 // toxicPlayer makes one call through the proxy.
 type toxicPlayer struct {
-	subject        subject
-	fault          fault
-	client         *basiq.Client
+	subject subject
+	fault   fault
+	client  *basiq.Client
+	// warm is a client that shares the connections, with a timeout for any machine.
+	warm           *basiq.Client
 	transport      *http.Transport
 	timeout        time.Duration
 	want           expectation
@@ -221,34 +223,40 @@ func newToxicPlayer(t *testing.T, p protocol, s subject, f fault, address string
 	if f.until {
 		player.timeout = toxicTimeout
 	}
-	failing := s.operation
-	if s.kind.forToken {
-		failing = "postToken"
-	}
 	scheme := "http://"
 	if p == h2 {
 		scheme = "https://"
 	}
+	player.client = player.newClient(t, scheme+address, player.timeout)
+	player.warm = player.newClient(t, scheme+address, toxicDeadline)
+	return player
+}
+
+func (p *toxicPlayer) newClient(t *testing.T, address string, timeout time.Duration) *basiq.Client {
+	t.Helper()
+	operation := p.subject.operation
+	if p.subject.kind.forToken {
+		operation = "postToken"
+	}
 	options := []basiq.Option{
-		basiq.WithBaseURL(scheme + address),
-		basiq.WithHTTPClient(&http.Client{Transport: player.transport, Timeout: player.timeout}),
+		basiq.WithBaseURL(address),
+		basiq.WithHTTPClient(&http.Client{Transport: p.transport, Timeout: timeout}),
 		basiq.WithRetry(basiq.Retry{BaseDelay: time.Microsecond, MaxDelay: time.Millisecond}),
 		basiq.WithMiddleware(func(next basiq.Doer) basiq.Doer {
 			return basiq.DoerFunc(func(req *http.Request) (*http.Response, error) {
-				if call, _ := basiq.CallFromContext(req.Context()); call.Operation.ID == failing {
-					player.attempts.Add(1)
+				if call, _ := basiq.CallFromContext(req.Context()); call.Operation.ID == operation {
+					p.attempts.Add(1)
 				}
 				return next.Do(req)
 			})
 		}),
 	}
-	if !s.kind.withKey {
+	if !p.subject.kind.withKey {
 		options = append(options, basiq.WithTokenSource(oneToken{}))
 	}
-	var err error
-	player.client, err = basiq.New(marker+"-key", options...)
+	client, err := basiq.New(marker+"-key", options...)
 	require.NoError(t, err)
-	return player
+	return client
 }
 
 // play makes the call, compares the outcome with the expectation and returns the value. It runs beside the test's goroutine, and
