@@ -38,7 +38,7 @@ func meaningFor(s subject, f fault) meaning {
 	case m == numbers, f.stalls && !k.body && s.name != "testMessage":
 		m = harmless
 	case m == stale && (k.public || k.withKey || k.stream):
-		m = final // another token does not exist, or the request cannot be sent again
+		m = final // no other token exists, or the request cannot be rewound
 	case m == refused && k.stream:
 		m = unsent // net/http cannot send it again, and returns the error
 	case m == refused && f.times > 0:
