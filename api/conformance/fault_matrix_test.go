@@ -58,6 +58,7 @@ func TestFaultMatrix(t *testing.T) { //nolint:tparallel // the tables come after
 					t.Parallel()
 					for _, s := range sample(f, all) {
 						t.Run(s.name, func(t *testing.T) {
+							t.Parallel()
 							synctest.Test(t, func(t *testing.T) {
 								want := expect(p, s, f)
 								end, _ := play(t, p, s, f)

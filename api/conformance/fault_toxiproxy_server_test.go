@@ -35,7 +35,7 @@ func (s *toxicServer) listen(t *testing.T) string {
 	require.NoError(t, err)
 	if s.protocol == h2 {
 		server := httptest.NewUnstartedServer(s)
-		assert.NoError(t, server.Listener.Close())
+		require.NoError(t, server.Listener.Close())
 		server.Listener, server.EnableHTTP2, server.TLS = listener, true, serverTLS(h2)
 		server.Config.ErrorLog = log.New(io.Discard, "", 0)
 		server.StartTLS()
