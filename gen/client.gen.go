@@ -144,14 +144,14 @@ type ClientInterface interface {
 
 	// GetInstitutions List the institutions.
 	//
-	// The list is not paged. API 3.0 has connectors instead.
+	// The list is not paged. No description of API 3.0 has it, but a 3.0 token is accepted; new programs use connectors.
 	//
 	// Corresponds with GET /institutions (the `GetInstitutions` operationId).
 	GetInstitutions(ctx context.Context, params *GetInstitutionsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetInstitution Retrieve an institution.
 	//
-	// The captions tell what a user has to give to log in, and `features` what can be fetched. API 3.0 has connectors instead.
+	// The captions tell what a user has to give to log in, and `features` what can be fetched. No description of API 3.0 has it, but a 3.0 token is accepted; new programs use connectors.
 	//
 	// Corresponds with GET /institutions/{institutionId} (the `GetInstitution` operationId).
 	GetInstitution(ctx context.Context, institutionID InstitutionID, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -1002,7 +1002,7 @@ func (c *Client) GetEvent(ctx context.Context, eventID EventID, reqEditors ...Re
 
 // GetInstitutions List the institutions.
 //
-// The list is not paged. API 3.0 has connectors instead.
+// The list is not paged. No description of API 3.0 has it, but a 3.0 token is accepted; new programs use connectors.
 //
 // Corresponds with GET /institutions (the `GetInstitutions` operationId).
 func (c *Client) GetInstitutions(ctx context.Context, params *GetInstitutionsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1019,7 +1019,7 @@ func (c *Client) GetInstitutions(ctx context.Context, params *GetInstitutionsPar
 
 // GetInstitution Retrieve an institution.
 //
-// The captions tell what a user has to give to log in, and `features` what can be fetched. API 3.0 has connectors instead.
+// The captions tell what a user has to give to log in, and `features` what can be fetched. No description of API 3.0 has it, but a 3.0 token is accepted; new programs use connectors.
 //
 // Corresponds with GET /institutions/{institutionId} (the `GetInstitution` operationId).
 func (c *Client) GetInstitution(ctx context.Context, institutionID InstitutionID, reqEditors ...RequestEditorFn) (*http.Response, error) {

@@ -46,7 +46,7 @@ func TestCreateSummary(t *testing.T) {
 		} {
 			t.Run(operation+"/"+name, func(t *testing.T) {
 				t.Parallel()
-				s, client := newStub(t, ok(200, `{"type":"summary","id":"s1"}`))
+				s, client := newStub(t, ok(200, `{"id":"s1"}`))
 				made, err := c.create(t, client, request.request)
 				require.NoError(t, err)
 				assert.Equal(t, "s1", made.id)
@@ -79,7 +79,7 @@ func TestBadSummaries(t *testing.T) {
 		} {
 			t.Run(operation+"/"+name, func(t *testing.T) {
 				t.Parallel()
-				s, client := newStub(t, ok(200, `{"type":"summary","id":"s1"}`))
+				s, client := newStub(t, ok(200, `{"id":"s1"}`))
 				_, err := c.create(t, client, bad.request)
 				require.ErrorIs(t, err, basiq.ErrInvalidInput)
 				assert.Equal(t, "basiq: "+operation+": "+bad.says, err.Error())

@@ -28,7 +28,8 @@ func TestStartedAndRunningJobs(t *testing.T) {
 		} {
 			t.Run(fmt.Sprint(name, status), func(t *testing.T) {
 				t.Parallel()
-				s, client := newStub(t, ok(status, job(step("verify-credentials", "in-progress", "null"))))
+				s := &stub{answer: inTurn(ok(status, job(step("verify-credentials", "in-progress", "null"))))}
+				client := newClient21(t, s)
 				job, err := call(t.Context(), client)
 				require.NoError(t, err)
 				assert.Equal(t, running, job.AlreadyRunning)
@@ -54,7 +55,7 @@ func TestCreateConnectionRefusesBadInput(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s, client := newStub(t, ok(202, jobJSON))
+			s, client := newStub21(t, ok(202, jobJSON))
 			_, err := client.Connections.Create(t.Context(), userID, c.in)
 			require.ErrorIs(t, err, basiq.ErrInvalidInput)
 			require.ErrorContains(t, err, "basiq: Connections.Create: connection: "+c.want)
@@ -62,7 +63,7 @@ func TestCreateConnectionRefusesBadInput(t *testing.T) {
 			assert.Empty(t, s.seen())
 		})
 	}
-	s, client := newStub(t, ok(202, jobJSON))
+	s, client := newStub21(t, ok(202, jobJSON))
 	_, err := client.Connections.Update(t.Context(), userID, connID, basiq.UpdateConnection{SecurityCode: secret})
 	require.ErrorContains(t, err, "basiq: Connections.Update: change: give a Password")
 	_, err = client.Jobs.AnswerMFA(t.Context(), userID, jobID)
@@ -74,7 +75,7 @@ func TestCreateConnectionRefusesBadInput(t *testing.T) {
 
 func TestCredentialsAreSentWhole(t *testing.T) {
 	t.Parallel()
-	s, client := newStub(t, ok(202, jobJSON))
+	s, client := newStub21(t, ok(202, jobJSON))
 	_, err := client.Connections.Create(t.Context(), userID, basiq.CreateConnection{
 		InstitutionID: "AU00000", LoginID: basiq.NewSecret("a"), Password: basiq.NewSecret(`b"\é`), SecondaryLoginID: basiq.NewSecret("c"),
 		SecurityCode: basiq.NewSecret("d"),

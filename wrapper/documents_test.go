@@ -84,7 +84,7 @@ func TestDocumentsThatAreNone(t *testing.T) {
 				require.ErrorAs(t, err, &said)
 				assert.Equal(t, c.operation, said.Operation)
 				assert.Equal(t, 200, said.StatusCode)
-				assert.Contains(t, err.Error(), "it is not of the type "+c.mediaType)
+				assert.Contains(t, err.Error(), "media type is not "+c.mediaType)
 				assert.NotContains(t, err.Error(), "hooli")
 				assert.Nil(t, document)
 			})
@@ -93,7 +93,7 @@ func TestDocumentsThatAreNone(t *testing.T) {
 			t.Parallel()
 			_, client := newStub(t, typed(200, c.mediaType, ""))
 			document, err := c.get(t, client, "r1")
-			require.ErrorContains(t, err, "there is no document in it")
+			require.ErrorContains(t, err, "empty document")
 			assert.Nil(t, document)
 		})
 		t.Run(name+"/a bad id", func(t *testing.T) {

@@ -2,6 +2,7 @@ package basiq_test
 
 import (
 	"net/url"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -20,7 +21,7 @@ func TestGetEvent(t *testing.T) {
 		check  func(t *testing.T, data *basiq.EventData)
 	}{
 		"connection": {
-			official(t, "examples/core/getTypeById.200.success"), basiq.EventEntityConnection, basiq.EventActionUpdated,
+			strings.Replace(official(t, "examples/core/getTypeById.200.success"), "5a47115a7eed80a3b68761b725b78c75892e94cef06810ecc0e2e7b856738371", "e1", 1), basiq.EventEntityConnection, basiq.EventActionUpdated,
 			func(t *testing.T, data *basiq.EventData) {
 				assert.Equal(t, "8bd4f752-c218-4e41-af28-0c42ae982d35", data.ID)
 				assert.Equal(t, string(basiq.ConnectionStatusActive), data.Status)

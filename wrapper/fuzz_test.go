@@ -177,10 +177,11 @@ func checkText(t testing.TB, err error, most int) {
 }
 
 // unusable is all that may be said of an answer with 200 that is of no use: nothing but single characters of it.
-var unusable = regexp.MustCompile(`^basiq: [A-Za-z]+\.[A-Za-z]+: 200: done, but the answer cannot be read: (` + strings.Join([]string{
+var unusable = regexp.MustCompile(`^basiq: [A-Za-z]+\.[A-Za-z]+: 200: invalid response: (` + strings.Join([]string{
 	`it is no JSON object`, `the field "[A-Za-z0-9_.\-]+" is not of the kind [A-Za-z0-9_.*\[\]]+`,
 	`invalid character '.{1,10}' .{1,60}`, `unexpected end of JSON input`, `exceeded max depth`, `json: .{1,60}`,
-	`there is no [A-Za-z_ ]{1,30} in it`, `it is not of the type [a-z/]+`,
+	`there is no [A-Za-z_ ]{1,30} in it`, `missing [a-z_]{1,20}`, `media type is not [a-z/]+`, `empty document`, `not a PDF document`,
+	`response about (another resource|a resource of another type)`,
 	`the link to the next page cannot be followed: [a-zA-Z' ]+`,
 }, "|") + `)$`)
 
@@ -573,33 +574,84 @@ func checkPages(t testing.TB, c listing, sent []*http.Request) {
 func FuzzThingBody(f *testing.F) {
 	addBodies(f, "", "null", "[]", `{"id":"x1"}`, `{"ID":"x1","id":""}`, `{"id":"x1","secret":"[redacted]"}`)
 	w := new(wire)
-	client := newClient(f, w, oneAttempt)
+	clients := map[string]*basiq.Client{}
+	for _, op := range basiq.Operations() {
+		clients[op.Name] = newClient(f, w, oneAttempt, versionOf(f, op.ID))
+	}
 	all := answeredThings()
 	f.Fuzz(func(t *testing.T, body []byte, at uint, value []byte) {
 		body = graft(body, at, value)
-		w.set(ok(http.StatusOK, string(body)))
-		whole, single, valid := parse(t, body)
-		object, _ := whole.(map[string]any)
 		before := allocated()
-		for _, c := range all {
-			w.sent = nil
-			thing, err := c.get(t, client)
-			require.Len(t, w.sent, 1)
-			require.Equal(t, c.path, w.sent[0].URL.EscapedPath())
-			if err != nil {
-				checkUnusable(t, err, c.operation)
-				continue
-			}
-			require.NotEmpty(t, thing.id)
-			require.True(t, valid)
-			sent := whole
-			if list, _ := object["data"].([]any); c.operation == "Reports.Type" && (object["id"] == nil || object["id"] == "") {
-				sent = list[0] // see TestReportTypeInAList
-			}
-			if single {
-				checkKept(t, thing.value, sent)
+		for id, about := range aboutIDs(t, body) {
+			w.set(ok(http.StatusOK, string(about.body)))
+			for _, c := range all {
+				if idIn(c.path) == id {
+					checkThing(t, c, clients[c.operation], w, about)
+				}
 			}
 		}
 		require.Less(t, allocated()-before, uint64(len(all))*(1<<20+perByte*uint64(len(body))))
 	})
+}
+
+// fuzzedBody is a body with what is known of it.
+type fuzzedBody struct {
+	body          []byte
+	whole         any
+	single, valid bool
+}
+
+// calledIDs are the IDs that the calls of answeredThings ask for.
+var calledIDs = []string{"x1", userID, connID, jobID, "w1"}
+
+// idIn returns the ID that a path asks for, or "" if it names none.
+func idIn(path string) string {
+	found := ""
+	for segment := range strings.SplitSeq(path, "/") {
+		if slices.Contains(calledIDs, segment) {
+			found = segment
+		}
+	}
+	return found
+}
+
+var firstID = regexp.MustCompile(`"id"\s*:\s*"[^"\\]+"`)
+
+// aboutIDs returns the body as a response about each of the called IDs, because a response about any other is an error. An
+// ID that is missing or empty stays so.
+func aboutIDs(t testing.TB, body []byte) map[string]fuzzedBody {
+	t.Helper()
+	bodies := map[string]fuzzedBody{}
+	for _, id := range append(calledIDs, "") {
+		about := fuzzedBody{body: body}
+		if at := firstID.FindIndex(body); at != nil && id != "" {
+			about.body = slices.Concat(body[:at[0]], []byte(`"id":"`+id+`"`), body[at[1]:])
+		}
+		about.whole, about.single, about.valid = parse(t, about.body)
+		bodies[id] = about
+	}
+	return bodies
+}
+
+// checkThing calls c and checks that the result has everything that was sent, or that the error describes the response.
+func checkThing(t testing.TB, c thing, client *basiq.Client, w *wire, sent fuzzedBody) {
+	t.Helper()
+	w.sent = nil
+	thing, err := c.get(t, client)
+	require.Len(t, w.sent, 1)
+	require.Equal(t, c.path, w.sent[0].URL.EscapedPath())
+	if err != nil {
+		checkUnusable(t, err, c.operation)
+		return
+	}
+	require.NotEmpty(t, thing.id)
+	require.True(t, sent.valid)
+	whole := sent.whole
+	object, _ := whole.(map[string]any)
+	if list, _ := object["data"].([]any); c.operation == "Reports.Type" && (object["id"] == nil || object["id"] == "") {
+		whole = list[0] // see TestReportTypeInAList
+	}
+	if sent.single {
+		checkKept(t, thing.value, whole)
+	}
 }

@@ -130,6 +130,41 @@ func newClient(t testing.TB, transport http.RoundTripper, options ...basiq.Optio
 	return client
 }
 
+// version21 is for clients of the operations that only API 2.1 has.
+var version21 = basiq.WithAPIVersion(basiq.APIVersion21)
+
+// newStub21, newClient21 and serve21 return clients of API 2.1.
+func newStub21(t testing.TB, answers ...any) (*stub, *basiq.Client) {
+	t.Helper()
+	s := &stub{answer: inTurn(answers...)}
+	return s, newClient21(t, s)
+}
+
+func newClient21(t testing.TB, transport http.RoundTripper, options ...basiq.Option) *basiq.Client {
+	t.Helper()
+	return newClient(t, transport, append([]basiq.Option{version21}, options...)...)
+}
+
+func serve21(t *testing.T, handler http.HandlerFunc, options ...basiq.Option) *basiq.Client {
+	t.Helper()
+	return serve(t, handler, append([]basiq.Option{version21}, options...)...)
+}
+
+// versionOf returns the option for a client whose API version has an operation: 3.0, unless only 2.1 has it.
+func versionOf(t testing.TB, id string) basiq.Option {
+	t.Helper()
+	if versions := operation(t, id).Versions(); !slices.Contains(versions, basiq.APIVersion30) {
+		return basiq.WithAPIVersion(versions[0])
+	}
+	return basiq.WithAPIVersion(basiq.APIVersion30)
+}
+
+// client returns a client of s whose API version has the operation of c.
+func (c operationCall) client(t testing.TB, s http.RoundTripper, options ...basiq.Option) *basiq.Client {
+	t.Helper()
+	return newClient(t, s, append([]basiq.Option{versionOf(t, c.id)}, options...)...)
+}
+
 // inTurn answers with what it is given: an *answerOf, or an error. The last is repeated.
 func inTurn(answers ...any) func(int, request) (*http.Response, error) {
 	return func(n int, _ request) (*http.Response, error) {

@@ -333,14 +333,14 @@ func TestIDsKeepThePathsShape(t *testing.T) {
 	for _, c := range idCalls {
 		t.Run(c.operation+"/"+c.argument, func(t *testing.T) {
 			t.Parallel()
-			template := ""
+			template, version := "", basiq.APIVersion30
 			for _, op := range basiq.Operations() {
 				if op.Name == strings.NewReplacer("Jobs.Wait", "Jobs.Get", "Jobs.Watch", "Jobs.Get").Replace(c.operation) {
-					template = op.Path
+					template, version = op.Path, op.Versions()[len(op.Versions())-1]
 				}
 			}
 			w := new(wire)
-			client := newClient(t, w, oneAttempt)
+			client := newClient(t, w, oneAttempt, basiq.WithAPIVersion(version))
 			refused := func(id string) {
 				w.set(ok(http.StatusOK, ""))
 				w.token = &answerOf{status: http.StatusTeapot} // a request for it would fail with another error
@@ -382,8 +382,11 @@ func TestIDsKeepThePathsShape(t *testing.T) {
 func TestIDsKeepThePathsShapeThroughRaw(t *testing.T) {
 	t.Parallel()
 	w := new(wire)
-	client := newClient(t, w, oneAttempt)
-	raw := reflect.ValueOf(client.Raw())
+	raws := map[basiq.APIVersion]reflect.Value{
+		basiq.APIVersion21: reflect.ValueOf(newClient21(t, w, oneAttempt).Raw()),
+		basiq.APIVersion30: reflect.ValueOf(newClient(t, w, oneAttempt).Raw()),
+	}
+	raw := raws[basiq.APIVersion30]
 	templates := map[string]basiq.Operation{}
 	for _, op := range basiq.Operations() {
 		templates[strings.ToLower(op.ID)] = op
@@ -393,6 +396,9 @@ func TestIDsKeepThePathsShapeThroughRaw(t *testing.T) {
 		name := strings.TrimSuffix(strings.ToLower(raw.Type().Method(i).Name), "withbody")
 		op, known := templates[name]
 		method := raw.Method(i)
+		if known {
+			method = raws[op.Versions()[0]].Method(i)
+		}
 		signature := method.Type()
 		arguments := []reflect.Value{reflect.ValueOf(t.Context())}
 		var ids []int

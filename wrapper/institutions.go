@@ -36,8 +36,8 @@ type institutionFields struct {
 	Stage MatchField[Institution, InstitutionStage]
 }
 
-// InstitutionsService tells which institutions can be connected. It needs a client of [APIVersion21]; API 3.0 has
-// [ConnectorsService].
+// InstitutionsService lists the institutions that can be connected. Basiq documents it for API 2.1 only, and accepts
+// tokens of API 3.0 as well. New programs use [ConnectorsService].
 type InstitutionsService struct{ client *Client }
 
 // List returns the institutions that satisfy all filters; see [InstitutionFields]. Nothing is sent before the range

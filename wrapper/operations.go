@@ -28,6 +28,18 @@ const (
 	v30
 )
 
+// Versions returns the API versions that have the operation, in ascending order.
+func (op Operation) Versions() []APIVersion {
+	var versions []APIVersion
+	if op.versions&v21 != 0 {
+		versions = append(versions, APIVersion21)
+	}
+	if op.versions&v30 != 0 {
+		versions = append(versions, APIVersion30)
+	}
+	return versions
+}
+
 // checkVersion returns an error if the operation does not exist in an API version.
 func (op *Operation) checkVersion(version APIVersion) error {
 	of := v30

@@ -66,7 +66,7 @@ func TestEveryOperationSucceeds(t *testing.T) {
 		t.Run(c.id, func(t *testing.T) {
 			t.Parallel()
 			s := answerTo(c, func(int) (*http.Response, error) { return reply(c.status, c.body), nil })
-			require.NoError(t, c.call(t, newClient(t, s)))
+			require.NoError(t, c.call(t, c.client(t, s)))
 			require.Equal(t, 1, s.calls(c), "one call is one request")
 			if c.id == "postToken" {
 				return // TestTokenRequest has the rest
@@ -126,7 +126,7 @@ func TestReportTypeInAList(t *testing.T) {
 	for name, body := range map[string]string{"none": `{"type":"list","data":[]}`, "two": list(reportTypeJSON + "," + reportTypeJSON)} {
 		_, client := newStub(t, ok(200, body))
 		reportType, err := client.Reports.Type(t.Context(), basiq.ReportTypeAffordability)
-		require.ErrorContains(t, err, "there is no id in it", name)
+		require.ErrorContains(t, err, "missing id", name)
 		assert.Nil(t, reportType, name)
 	}
 }
@@ -141,7 +141,7 @@ func TestEveryOperationReportsErrors(t *testing.T) {
 				s := answerTo(c, func(int) (*http.Response, error) {
 					return reply(status, envelope("some-code", "Some title.", "Some detail.")), nil
 				})
-				err := c.call(t, newClient(t, s))
+				err := c.call(t, c.client(t, s))
 				var failure *basiq.Error
 				require.ErrorAs(t, err, &failure)
 				assert.Equal(t, operation(t, c.id).Name, failure.Operation)
@@ -194,7 +194,7 @@ func TestWhichOperationsAreRepeated(t *testing.T) {
 				t.Parallel()
 				turn := inTurn(answer)
 				s := answerTo(c, func(n int) (*http.Response, error) { return turn(n, request{}) })
-				require.Error(t, c.call(t, newClient(t, s)))
+				require.Error(t, c.call(t, c.client(t, s)))
 				assert.Equal(t, wantRepeats, s.calls(c))
 			})
 		}
@@ -206,14 +206,14 @@ func TestWhichOperationsAreRepeated(t *testing.T) {
 				}
 				return reply(c.status, c.body), nil
 			})
-			require.NoError(t, c.call(t, newClient(t, s)))
+			require.NoError(t, c.call(t, c.client(t, s)))
 			assert.Equal(t, 3, s.calls(c))
 		})
 		for _, status := range []int{400, 401, 403, 404, 409, 410, 413, 415, 501} {
 			t.Run(c.id+"/not after "+http.StatusText(status), func(t *testing.T) {
 				t.Parallel()
 				s := answerTo(c, func(int) (*http.Response, error) { return reply(status, envelope("unauthorized-access", "", "")), nil })
-				require.Error(t, c.call(t, newClient(t, s)))
+				require.Error(t, c.call(t, c.client(t, s)))
 				assert.Equal(t, 1, s.calls(c))
 			})
 		}

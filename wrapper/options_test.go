@@ -147,7 +147,7 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 				}))
 				t.Cleanup(other.Close)
 				var requests atomic.Int32
-				client := serve(t, func(w http.ResponseWriter, r *http.Request) {
+				client := serve21(t, func(w http.ResponseWriter, r *http.Request) {
 					requests.Add(1)
 					target := "/maintenance"
 					if r.Method == http.MethodPost {
@@ -215,7 +215,7 @@ func TestHooksThatAnswerThemselves(t *testing.T) {
 		resp *http.Response
 		want string
 	}{
-		"nothing":  {nil, "a hook returned neither an answer nor an error"},
+		"nothing":  {nil, "middleware returned nil response and nil error"},
 		"no body":  {&http.Response{StatusCode: http.StatusServiceUnavailable}, "503 Service Unavailable"},
 		"no entry": {&http.Response{StatusCode: http.StatusOK}, "unexpected end of JSON input"},
 	} {
@@ -255,7 +255,7 @@ func TestHooksThatFail(t *testing.T) {
 	t.Run("before", func(t *testing.T) {
 		t.Parallel()
 		s, calls := &stub{answer: inTurn(ok(202, jobJSON))}, 0
-		client := newClient(t, s, hook(&calls, false))
+		client := newClient21(t, s, hook(&calls, false))
 		_, err := client.Connections.Create(t.Context(), userID, login)
 		require.ErrorIs(t, err, refused)
 		assert.False(t, basiq.MayHaveBeenDone(err))
@@ -286,7 +286,7 @@ func TestHooksThatFail(t *testing.T) {
 		s, calls := &stub{answer: func(int, request) (*http.Response, error) {
 			return &http.Response{StatusCode: http.StatusAccepted, Body: body}, nil
 		}}, 0
-		client := newClient(t, s, hook(&calls, true))
+		client := newClient21(t, s, hook(&calls, true))
 		_, err := client.Connections.Create(t.Context(), userID, login)
 		require.ErrorIs(t, err, refused)
 		assert.True(t, basiq.MayHaveBeenDone(err))
@@ -305,18 +305,38 @@ func (c *closing) Close() error {
 	return nil
 }
 
-// A hook that drops the context loses the retries' knowledge of the call, and nothing else: no deadlock, no lost token.
-func TestHookThatReplacesTheContext(t *testing.T) {
+// Without the attempt's context nothing could be recorded about the request, so it is not sent.
+func TestMiddleware_ReplacesContext(t *testing.T) {
 	t.Parallel()
-	s := &stub{answer: inTurn(ok(200, userJSON))}
+	s := &stub{answer: inTurn(ok(201, userJSON))}
+	client := newClient(t, s, basiq.WithMiddleware(withoutContext))
+	_, err := client.Users.Create(t.Context(), basiq.CreateUser{Email: "a@b.c"})
+	require.ErrorContains(t, err, "middleware replaced the request's context")
+	assert.False(t, basiq.MayHaveBeenDone(err))
+	assert.Empty(t, s.seen())
+	assert.Zero(t, s.tokenRequests())
+
+	body := &closing{Reader: strings.NewReader("{}")}
+	_, err = client.Raw().CreateUserWithBody(t.Context(), "application/json", body)
+	require.ErrorContains(t, err, "middleware replaced the request's context")
+	assert.True(t, body.closed, "the body of a request that is not sent is closed")
+}
+
+// A context derived from the attempt's carries the same record.
+func TestMiddleware_DerivesContext(t *testing.T) {
+	t.Parallel()
+	type key struct{}
+	s := &stub{answer: inTurn(errReset, ok(200, userJSON))}
 	client := newClient(t, s, basiq.WithMiddleware(func(next basiq.Doer) basiq.Doer {
 		return basiq.DoerFunc(func(req *http.Request) (*http.Response, error) {
-			return next.Do(req.WithContext(context.Background()))
+			ctx, cancel := context.WithTimeout(context.WithValue(req.Context(), key{}, true), time.Hour)
+			t.Cleanup(cancel)
+			return next.Do(req.WithContext(ctx))
 		})
 	}))
 	_, err := client.Users.Get(t.Context(), userID)
 	require.NoError(t, err)
-	assert.Equal(t, "Bearer token-1", s.seen()[0].Authorization)
+	assert.Len(t, s.seen(), 2)
 }
 
 // failingPosts is an answer to tell by whether a create was sent again.
@@ -419,8 +439,8 @@ func TestRaw(t *testing.T) {
 	t.Run("knows the operation by its path", func(t *testing.T) {
 		t.Parallel()
 		for path, want := range map[string]int{"refresh": 4, "c1": 1} { // POST …/refresh may be repeated, POST …/c1 not
-			s, client := newStub(t, ok(503, ""))
-			raw := client.Raw()
+			s := &stub{answer: inTurn(ok(503, ""))}
+			raw := newClient21(t, s).Raw()
 			var err error
 			if path == "refresh" {
 				_, err = raw.RefreshConnections(t.Context(), userID)

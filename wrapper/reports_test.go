@@ -144,9 +144,9 @@ func TestGetReport(t *testing.T) {
 	t.Run("the documents' example", func(t *testing.T) {
 		t.Parallel()
 		s, client := newStub(t, ok(200, official(t, "examples/reports/retrieveReport.200.example")))
-		report, err := client.Reports.Get(t.Context(), "r1")
+		report, err := client.Reports.Get(t.Context(), "b1824ad0-73f1-0138-3700-0a58a9feac09")
 		require.NoError(t, err)
-		assert.Equal(t, "GET /reports/r1", s.seen()[0].String())
+		assert.Equal(t, "GET /reports/b1824ad0-73f1-0138-3700-0a58a9feac09", s.seen()[0].String())
 		assert.Equal(t, "application/json", s.seen()[0].Header.Get("Accept"))
 		assert.Equal(t, "David Smith", report.CreatedBy)
 		assertMoment(t, "2022-03-26T06:56:44Z", report.CreatedDate) // sent without a zone

@@ -33,7 +33,7 @@ func TestCreateIsSentAgainWhenItDidNotArrive(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s, client := newStub(t, failure, failure, ok(202, jobJSON))
+			s, client := newStub21(t, failure, failure, ok(202, jobJSON))
 			job, err := client.Connections.Create(t.Context(), userID, login)
 			require.NoError(t, err)
 			assert.Equal(t, jobID, job.ID)
@@ -52,7 +52,7 @@ func TestCreateOverARealSocket(t *testing.T) {
 		listener, err := net.Listen("tcp", "127.0.0.1:0")
 		require.NoError(t, err)
 		require.NoError(t, listener.Close())
-		client, err := basiq.New(testKey, basiq.WithBaseURL("http://"+listener.Addr().String()), basiq.WithRetry(fastRetry),
+		client, err := basiq.New(testKey, version21, basiq.WithBaseURL("http://"+listener.Addr().String()), basiq.WithRetry(fastRetry),
 			basiq.WithTokenSource(fixedTokens("token-1")))
 		require.NoError(t, err)
 		_, err = client.Connections.Create(t.Context(), userID, login)
@@ -60,14 +60,14 @@ func TestCreateOverARealSocket(t *testing.T) {
 		require.ErrorAs(t, err, &failure)
 		assert.False(t, failure.MayHaveArrived)
 		assert.Equal(t, 4, failure.Attempts)
-		assert.Contains(t, err.Error(), "basiq: Connections.Create: no answer after 4 attempts: ")
+		assert.Contains(t, err.Error(), "basiq: Connections.Create: no response after 4 attempts: ")
 		assert.Contains(t, err.Error(), "did not reach Basiq")
 		assert.NotContains(t, err.Error(), "users/u1", "no URL with ids")
 	})
 	t.Run("redirected to where nobody is", func(t *testing.T) {
 		t.Parallel()
 		var calls atomic.Int32
-		client := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		client := serve21(t, func(w http.ResponseWriter, r *http.Request) {
 			calls.Add(1)
 			http.Redirect(w, r, "http://127.0.0.1:1", http.StatusSeeOther)
 		}, basiq.WithHTTPClient(&http.Client{}))
@@ -80,7 +80,7 @@ func TestCreateOverARealSocket(t *testing.T) {
 		var calls atomic.Int32
 		release := make(chan struct{})
 		t.Cleanup(func() { close(release) })
-		client := serve(t, func(_ http.ResponseWriter, r *http.Request) {
+		client := serve21(t, func(_ http.ResponseWriter, r *http.Request) {
 			calls.Add(1)
 			_, _ = io.Copy(io.Discard, r.Body)
 			select {
@@ -100,7 +100,7 @@ func TestCreateOverARealSocket(t *testing.T) {
 	t.Run("reset", func(t *testing.T) {
 		t.Parallel()
 		var calls atomic.Int32
-		client := serve(t, func(http.ResponseWriter, *http.Request) {
+		client := serve21(t, func(http.ResponseWriter, *http.Request) {
 			calls.Add(1)
 			panic(http.ErrAbortHandler)
 		})
@@ -131,7 +131,7 @@ func TestCreateOverARealSocket(t *testing.T) {
 func TestTokenSourceIsNoEvidence(t *testing.T) {
 	t.Parallel()
 	s := &stub{answer: inTurn(errReset)}
-	client := newClient(t, s, basiq.WithTokenSource(dialingTokens{}))
+	client := newClient21(t, s, basiq.WithTokenSource(dialingTokens{}))
 	_, err := client.Connections.Create(t.Context(), userID, login)
 	require.ErrorIs(t, err, errReset)
 	assert.True(t, basiq.MayHaveBeenDone(err))
@@ -175,7 +175,7 @@ func TestMayHaveBeenDone(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, client := newStub(t, c.answer)
+			_, client := newStub21(t, c.answer)
 			_, err := client.Connections.Create(t.Context(), userID, login)
 			require.Error(t, err)
 			assert.Equal(t, c.want, basiq.MayHaveBeenDone(err))
@@ -183,7 +183,7 @@ func TestMayHaveBeenDone(t *testing.T) {
 	}
 	t.Run("no token", func(t *testing.T) {
 		t.Parallel()
-		s, client := newStub(t, ok(202, jobJSON))
+		s, client := newStub21(t, ok(202, jobJSON))
 		s.onToken = func(int) (*http.Response, error) { return nil, errReset }
 		_, err := client.Connections.Create(t.Context(), userID, login)
 		require.ErrorIs(t, err, errReset)
@@ -208,7 +208,7 @@ func TestMayHaveBeenDone(t *testing.T) {
 		_, err := client.Raw().CreateUserWithBody(t.Context(), "application/json", strings.NewReader("{}"))
 		require.ErrorIs(t, err, errReset)
 		assert.True(t, basiq.MayHaveBeenDone(err))
-		assert.Contains(t, err.Error(), "basiq: Users.Create: no answer after 1 attempt")
+		assert.Contains(t, err.Error(), "basiq: Users.Create: no response after 1 attempt")
 	})
 	t.Run("whose body cannot be had again", func(t *testing.T) {
 		t.Parallel()
@@ -256,7 +256,7 @@ func TestMayHaveBeenDone(t *testing.T) {
 			_, cause := other.Users.Get(t.Context(), userID)
 			require.Error(t, cause)
 			ctx, cancel := context.WithCancelCause(t.Context())
-			client := newClient(t, roundTripper(func(req *http.Request) (*http.Response, error) {
+			client := newClient21(t, roundTripper(func(req *http.Request) (*http.Response, error) {
 				if req.URL.Path == "/token" {
 					return reply(200, tokenJSON), nil
 				}
@@ -265,7 +265,8 @@ func TestMayHaveBeenDone(t *testing.T) {
 				return nil, context.Cause(req.Context()) // as net/http does
 			}))
 			_, err := client.Connections.Create(ctx, userID, login)
-			require.ErrorIs(t, err, cause)
+			require.ErrorIs(t, err, context.Canceled)
+			require.NotErrorIs(t, err, cause)
 			var lost *basiq.TransportError
 			require.ErrorAs(t, err, &lost)
 			assert.Equal(t, "Connections.Create", lost.Operation)
@@ -283,7 +284,8 @@ func TestMayHaveBeenDone(t *testing.T) {
 			client := newClient(t, s, basiq.WithRetry(basiq.Retry{BaseDelay: time.Hour, MaxDelay: time.Hour}))
 			time.AfterFunc(time.Millisecond, func() { cancel(cause) })
 			err := client.Users.Delete(ctx, userID)
-			require.ErrorIs(t, err, cause)
+			require.ErrorIs(t, err, context.Canceled)
+			require.NotErrorIs(t, err, cause)
 			require.ErrorIs(t, err, errReset)
 			assert.True(t, basiq.MayHaveBeenDone(err))
 		})
@@ -295,7 +297,7 @@ func TestMayHaveBeenDone(t *testing.T) {
 				time.Sleep(time.Minute)
 				return reply(202, jobJSON), nil
 			}}
-			client := newClient(t, s, basiq.WithTokenSource(fixedTokens("token-1")), basiq.WithMiddleware(func(next basiq.Doer) basiq.Doer {
+			client := newClient21(t, s, basiq.WithTokenSource(fixedTokens("token-1")), basiq.WithMiddleware(func(next basiq.Doer) basiq.Doer {
 				return basiq.DoerFunc(func(req *http.Request) (*http.Response, error) {
 					go func() {
 						if resp, err := next.Do(req); err == nil {
@@ -544,7 +546,7 @@ func TestWaitsEndWithTheContext(t *testing.T) {
 			start := time.Now()
 			_, err := client.Users.Get(ctx, userID)
 			require.ErrorIs(t, err, context.Canceled)
-			require.EqualError(t, err, "basiq: Users.Get: context canceled, while waiting to try again after 503 service-unavailable: "+
+			require.EqualError(t, err, "basiq: Users.Get: context canceled, while waiting to retry after 503 service-unavailable: "+
 				" (correlation corr-1)", "what the wait was for is told")
 			require.ErrorIs(t, err, basiq.ErrUnavailable)
 			assert.True(t, basiq.MayHaveBeenDone(err))
@@ -560,10 +562,10 @@ func TestWaitsEndWithTheContext(t *testing.T) {
 			shutdown := errors.New("shutting down")
 			time.AfterFunc(time.Millisecond, func() { cancel(shutdown) })
 			_, err := client.Users.Get(ctx, userID)
-			for _, want := range []error{context.Canceled, shutdown, errReset} {
-				require.ErrorIs(t, err, want)
-			}
-			require.EqualError(t, err, "basiq: Users.Get: shutting down, while waiting to try again after no answer after 1 attempt: "+
+			require.ErrorIs(t, err, context.Canceled)
+			require.ErrorIs(t, err, errReset)
+			require.NotErrorIs(t, err, shutdown, "the cause is not an error of this call")
+			require.EqualError(t, err, "basiq: Users.Get: context canceled: shutting down, while waiting to retry after no response after 1 attempt: "+
 				"read: connection reset by peer (the request may have reached Basiq)")
 		})
 	})
@@ -639,7 +641,7 @@ func TestWaitsEndWithTheContext(t *testing.T) {
 				start := time.Now()
 				_, err := client.Users.Get(ctx, userID)
 				require.ErrorIs(t, err, context.Canceled)
-				require.ErrorContains(t, err, "while waiting to try again after "+map[string]string{"429": "429", "refused": "no answer after 1 attempt"}[name])
+				require.ErrorContains(t, err, "while waiting to retry after "+map[string]string{"429": "429", "refused": "no response after 1 attempt"}[name])
 				assert.Equal(t, 30*time.Second, time.Since(start))
 				assert.False(t, basiq.MayHaveBeenDone(err))
 				callers.Wait()
@@ -731,8 +733,8 @@ func TestRetryBudget(t *testing.T) {
 	assert.Len(t, s.seen(), before+3, "and its call has earned as much as any other")
 }
 
-// The calls that wait for a token are not the worse for a budget that other failures have spent.
-func TestRetryBudgetOfTokens(t *testing.T) {
+// There is one budget: a client that has spent it does not retry token requests either.
+func TestRetryBudget_TokenRequests(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s, client := newStub(t, ok(503, ""))
@@ -740,15 +742,11 @@ func TestRetryBudgetOfTokens(t *testing.T) {
 			require.Error(t, client.Users.Delete(t.Context(), userID))
 		}
 		require.Len(t, s.seen(), 140, "the budget is spent")
-		s.onToken = func(n int) (*http.Response, error) {
-			if n < 5 {
-				return reply(503, ""), nil
-			}
-			return reply(200, tokenJSON), nil
-		}
+		s.onToken = func(int) (*http.Response, error) { return reply(503, ""), nil }
 		time.Sleep(2 * time.Hour)
 		require.ErrorIs(t, client.Users.Delete(t.Context(), userID), basiq.ErrUnavailable)
-		assert.Len(t, s.seen(), 141, "the token was got at the fourth attempt")
+		assert.Equal(t, 2, s.tokenRequests(), "one attempt to renew the token")
+		assert.Len(t, s.seen(), 140)
 	})
 }
 
@@ -828,12 +826,12 @@ func TestAnswersThatBreakOff(t *testing.T) {
 	})
 	t.Run("status of a create is kept", func(t *testing.T) {
 		t.Parallel()
-		s, client := newStub(t, answerOf{status: 202, body: `{"type":"job","i`, cut: errReset})
+		s, client := newStub21(t, answerOf{status: 202, body: `{"type":"job","i`, cut: errReset})
 		_, err := client.Connections.Create(t.Context(), userID, login)
 		var failure *basiq.Error
 		require.ErrorAs(t, err, &failure)
 		assert.Equal(t, 202, failure.StatusCode)
-		assert.Contains(t, err.Error(), "done, but the answer cannot be read")
+		assert.Contains(t, err.Error(), "202: invalid response")
 		require.ErrorIs(t, err, errReset)
 		assert.Len(t, s.seen(), 1)
 	})

@@ -526,7 +526,7 @@ func TestEchoesAreRedacted(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, client := newStub(t, ok(400, envelope(c.code, "Title", c.detail)))
+			_, client := newStub21(t, ok(400, envelope(c.code, "Title", c.detail)))
 			_, err := client.Connections.Create(t.Context(), userID, basiq.CreateConnection{
 				InstitutionID: "AU00000", LoginID: basiq.NewSecret(c.login), Password: basiq.NewSecret(c.password),
 			})

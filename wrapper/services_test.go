@@ -121,10 +121,10 @@ func TestGettingOneThing(t *testing.T) {
 		t.Run(c.operation, func(t *testing.T) {
 			t.Parallel()
 			// Basiq adds fields without notice, and leaves out or empties what an institution does not tell.
-			s, client := newStub(t, ok(200, `{"type":"new-kind","id":"x1","brandNew":{"deep":[1,"2",null]},"status":"brand-new","links":null,"data":null}`))
+			s, client := newStub(t, ok(200, `{"id":"X1","brandNew":{"deep":[1,"2",null]},"status":"brand-new","links":null,"data":null}`))
 			thing, err := c.get(t, client)
 			require.NoError(t, err)
-			assert.Equal(t, "x1", thing.id)
+			assert.Equal(t, "X1", thing.id, "IDs are compared without case")
 			require.Len(t, s.seen(), 1)
 			sent := s.seen()[0]
 			assert.Equal(t, "GET "+c.path, sent.String())

@@ -123,7 +123,7 @@ func TestTimeoutsOfTheCallersClient(t *testing.T) {
 func TestDefaultTimeouts(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		client, err := basiq.New("", basiq.WithTokenSource(fixedTokens("token-1")), basiq.WithRetry(basiq.Retry{MaxAttempts: 1}))
+		client, err := basiq.New("", version21, basiq.WithTokenSource(fixedTokens("token-1")), basiq.WithRetry(basiq.Retry{MaxAttempts: 1}))
 		require.NoError(t, err)
 		calls, uploads := basiq.DefaultTransport(client)
 		require.Same(t, calls, uploads, "one pool of connections")
@@ -257,7 +257,7 @@ func TestAnswersThatAreNotHTTP(t *testing.T) {
 			t.Parallel()
 			s, client := newStub(t, answer)
 			_, err := client.Users.Get(t.Context(), userID)
-			require.ErrorContains(t, err, "the server's answer is not HTTP")
+			require.ErrorContains(t, err, "invalid HTTP response")
 			assert.NotContains(t, err.Error(), "of-note")
 			assert.True(t, basiq.MayHaveBeenDone(err))
 			assert.Len(t, s.seen(), 4, "another attempt may mend it")

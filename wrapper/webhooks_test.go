@@ -37,20 +37,23 @@ func TestCreateWebhook(t *testing.T) {
 		"subscribedEvents":["user.created"]}`, s.seen()[0].Body, "one event is a list all the same: the schema says array")
 }
 
+// exampleWebhookID is the ID of the webhook in the documents' examples.
+const exampleWebhookID = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
+
 func TestUpdateWebhook(t *testing.T) {
 	t.Parallel()
 	s, client := newStub(t, ok(200, official(t, "examples/webhooks/updateWebhook.200.success")))
-	webhook, err := client.Webhooks.Update(t.Context(), "w1", basiq.UpdateWebhook{URL: webhookURL, SubscribedEvents: []basiq.EventTypeName{"user.created", "consent.revoked"}})
+	webhook, err := client.Webhooks.Update(t.Context(), exampleWebhookID, basiq.UpdateWebhook{URL: webhookURL, SubscribedEvents: []basiq.EventTypeName{"user.created", "consent.revoked"}})
 	require.NoError(t, err)
 	assert.Equal(t, "rfiuheo43934", webhook.Secret.Reveal())
-	assert.Equal(t, "POST /notifications/webhooks/w1", s.seen()[0].String())
+	assert.Equal(t, "POST /notifications/webhooks/"+exampleWebhookID, s.seen()[0].String())
 	assert.JSONEq(t, `{"url":"https://piper.com/basiq-messages/","subscribedEvents":["user.created","consent.revoked"]}`, s.seen()[0].Body)
 }
 
 func TestGetWebhook(t *testing.T) {
 	t.Parallel()
 	_, client := newStub(t, ok(200, official(t, "examples/webhooks/getWebhook.200.success")))
-	webhook, err := client.Webhooks.Get(t.Context(), "w1")
+	webhook, err := client.Webhooks.Get(t.Context(), exampleWebhookID)
 	require.NoError(t, err)
 	assert.Equal(t, "My General Webhook", webhook.Name)
 	assert.True(t, webhook.Secret.IsZero(), "Basiq tells it once")
@@ -271,7 +274,7 @@ func TestWebhookMessages(t *testing.T) {
 func TestWebhookMessage(t *testing.T) {
 	t.Parallel()
 	_, client := newStub(t, ok(200, official(t, "examples/webhooks/getWebhookMessage.200.success")))
-	message, err := client.Webhooks.Message(t.Context(), "w1", "m1")
+	message, err := client.Webhooks.Message(t.Context(), "w1", "11a85f64-5717-4562-b3fc-2c963f66af11")
 	require.NoError(t, err)
 	assert.Equal(t, basiq.EventTypeNameUserCreated, message.Payload.EventTypeID)
 	require.Len(t, message.Attempts, 2)
@@ -291,7 +294,7 @@ func TestSendTestMessage(t *testing.T) {
 	for name, answer := range map[string]answerOf{
 		"201 without a body":      ok(201, ""),
 		"201 without its type":    {status: 201, header: http.Header{"Content-Type": nil}},
-		"a body that nobody uses": ok(201, `<html>`),
+		"a body without interest": ok(201, `{"type":"message"}`),
 		"204":                     ok(204, ""),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -303,6 +306,15 @@ func TestSendTestMessage(t *testing.T) {
 			assert.JSONEq(t, official(t, "examples/webhooks/testMessage.request.example"), s.seen()[0].Body)
 		})
 	}
+	t.Run("not JSON", func(t *testing.T) {
+		t.Parallel()
+		for _, body := range []string{"<html>", "OK", "null"} {
+			_, client := newStub(t, ok(201, body))
+			err := client.Webhooks.SendTest(t.Context(), basiq.WebhookTestMessage{EventTypeID: basiq.EventTypeNameUserCreated})
+			require.EqualError(t, err, "basiq: Webhooks.SendTest: 201: invalid response: unexpected response body")
+			assert.True(t, basiq.MayHaveBeenDone(err))
+		}
+	})
 	t.Run("without an event type", func(t *testing.T) {
 		t.Parallel()
 		s, client := newStub(t, ok(201, ""))

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/basiq-go/basiq-go/api"
+	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
 func loaded(t *testing.T) *openapi3.T {
@@ -165,4 +166,25 @@ func TestGeneratedClientHasEveryOperation(t *testing.T) {
 	slices.Sort(declared)
 	assert.Equal(t, declared, generated)
 	t.Logf("%d operations", len(declared))
+}
+
+// The client rejects calls that its API version does not have, so its table must agree with the contract.
+func TestOperationsHaveTheContractsVersions(t *testing.T) {
+	t.Parallel()
+	contract := map[string]any{}
+	for _, op := range operations(loaded(t)) {
+		contract[op.OperationID] = op.Extensions["x-basiq-versions"]
+	}
+	for _, op := range basiq.Operations() {
+		var versions []any
+		for _, version := range op.Versions() {
+			versions = append(versions, string(version))
+		}
+		if strings.HasPrefix(op.Path, "/public/") { // no token is sent, so any client can call it
+			assert.Subset(t, versions, contract[op.ID], op.ID)
+			assert.Len(t, versions, 2, op.ID)
+			continue
+		}
+		assert.Equal(t, contract[op.ID], versions, op.ID)
+	}
 }

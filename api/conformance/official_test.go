@@ -127,6 +127,9 @@ func officialOperations(t *testing.T, known []*mistake) []officialOperation {
 	return all
 }
 
+// recordedVersions holds the API versions that have an operation by recorded behavior only; see NOTES.md.
+var recordedVersions = map[string]string{"getInstitutions": "3.0", "getInstitution": "3.0"}
+
 // The contract has the operations that Basiq's descriptions have, of the versions that they say, and no others but those
 // that are marked as documented in prose only.
 func TestEveryOfficialOperationIsInTheContract(t *testing.T) {
@@ -171,6 +174,9 @@ func TestEveryOfficialOperationIsInTheContract(t *testing.T) {
 			var want []any
 			for _, version := range slices.Sorted(maps.Keys(versions[id])) {
 				want = append(want, version)
+			}
+			if recordedVersions[id] != "" {
+				want = append(want, recordedVersions[id])
 			}
 			assert.ElementsMatch(t, want, op.Extensions["x-basiq-versions"], "the versions whose descriptions have %s", id)
 		}

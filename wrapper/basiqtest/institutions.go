@@ -72,7 +72,7 @@ func (s *Sandbox) getInstitution(c *call) (answer, error) {
 	return answer{http.StatusOK, s.institutionItem(&c.view, b)}, nil
 }
 
-// institutionItem is an institution as 2.1, the only version to have them, shows it.
+// institutionItem returns an institution in the form of 2.1. Tokens of 3.0 get the same.
 func (s *Sandbox) institutionItem(v *view, b *bank.Bank) object {
 	method := gen.ConnectionMethodWeb
 	if !b.Login {

@@ -46,7 +46,7 @@ func routes() []route {
 	return []route{
 		{"postToken", http.MethodPost, "/token", anyVersion, 0, "", "", (*Sandbox).postToken},
 
-		{"getUsers", http.MethodGet, "/users", v21, server, "", "", (*Sandbox).getUsers},
+		{"getUsers", http.MethodGet, "/users", anyVersion, server, "", "", (*Sandbox).getUsers},
 		{"createUser", http.MethodPost, "/users", anyVersion, server, "user", "", (*Sandbox).createUser},
 		{"getUser", http.MethodGet, "/users/{userId}", anyVersion, anyScope, "", "", (*Sandbox).getUser},
 		{"updateUser", http.MethodPost, "/users/{userId}", anyVersion, server, "user", "", (*Sandbox).updateUser},
@@ -78,8 +78,8 @@ func routes() []route {
 		{"getConnector", http.MethodGet, "/connectors/{connectorId}/{method}", anyVersion, anyScope, "", "", (*Sandbox).getConnector},
 		{"getPublicConnectors", http.MethodGet, "/public/connectors", v21, 0, "", "", (*Sandbox).getPublicConnectors},
 		{"getPublicConnector", http.MethodGet, "/public/connectors/{connectorId}/{method}", v21, 0, "", "", (*Sandbox).getPublicConnector},
-		{"getInstitutions", http.MethodGet, "/institutions", v21, anyScope, "", "", (*Sandbox).getInstitutions},
-		{"getInstitution", http.MethodGet, "/institutions/{institutionId}", v21, anyScope, "", "", (*Sandbox).getInstitution},
+		{"getInstitutions", http.MethodGet, "/institutions", anyVersion, anyScope, "", "", (*Sandbox).getInstitutions},
+		{"getInstitution", http.MethodGet, "/institutions/{institutionId}", anyVersion, anyScope, "", "", (*Sandbox).getInstitution},
 		{"getPublicInstitutions", http.MethodGet, "/public/institutions", v21, 0, "", "", (*Sandbox).getPublicInstitutions},
 
 		{"getConsents", http.MethodGet, "/users/{userId}/consents", v30, server, "", "", (*Sandbox).getConsents},

@@ -243,9 +243,9 @@ func TestWhoMayCallWhatElse(t *testing.T) {
 		versions []string
 		calls    string
 	}{
-		{[]string{"2.1"}, "GET /users,GET /institutions,GET /institutions/AU00000,GET /public/connectors," +
+		{[]string{"2.1"}, "GET /public/connectors," +
 			"GET /public/connectors/AU00000/web,GET /public/institutions"},
-		{both, "GET /users/U/accounts,GET /users/U/accounts/I,GET /users/U/transactions,GET /users/U/transactions/I," +
+		{both, "GET /users,GET /institutions,GET /institutions/AU00000,GET /users/U/accounts,GET /users/U/accounts/I,GET /users/U/transactions,GET /users/U/transactions/I," +
 			"POST /users/U/statements,GET /enrich,GET /connectors,GET /connectors/AU00000/web,GET /users/U/auth_link," +
 			"POST /users/U/auth_link,DELETE /users/U/auth_link,GET /users/U/identities,GET /users/U/identities/I," +
 			"GET /users/U/affordability,POST /users/U/affordability,GET /users/U/affordability/I," +
