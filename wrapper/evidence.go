@@ -40,7 +40,7 @@ func knownTransport(roundTripper http.RoundTripper) *http.Transport {
 // refuted reports whether there is proof that the request was not carried out.
 func (x *exchange) refuted(resp *http.Response, err error) bool {
 	if err == nil {
-		return resp.StatusCode >= 400 && resp.StatusCode < 500 && resp.StatusCode != http.StatusRequestTimeout
+		return resp.StatusCode >= 300 && resp.StatusCode < 500 && resp.StatusCode != http.StatusRequestTimeout
 	}
 	if x.transport == nil {
 		return false
