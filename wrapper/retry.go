@@ -205,16 +205,16 @@ func (r *retrier) observeThrottling(call *callState, last outcome, delay, asked 
 		return
 	}
 	status := last.resp.StatusCode
-	if call.operation == opPostToken && status == http.StatusForbidden && asked == 0 &&
+	if call.operation == opPostToken && status >= 400 && status < 500 && asked == 0 &&
 		errors.Is(call.failure(status, nil, bodyOf(last.resp).bytes()), ErrTooManyTokenRequests) {
-		r.throttle.hold(opPostToken, http.StatusTooManyRequests, tokenRequestsHold)
+		r.throttle.hold(opPostToken, http.StatusTooManyRequests, tokenRequestsHold, tokenRequestsHold)
 		return
 	}
 	switch {
 	case !throttles(status, asked):
 		r.throttle.clear(call.operation)
 	case asked > 0:
-		r.throttle.hold(call.operation, status, asked)
+		r.throttle.hold(call.operation, status, asked, r.policy.MaxDelay)
 	default:
 		r.throttle.holdLonger(call.operation, status, delay, r.policy)
 	}

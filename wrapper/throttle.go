@@ -55,7 +55,7 @@ func throttles(status int, asked time.Duration) bool {
 
 // throttle remembers which operations Basiq throttles. While there are none, it costs one atomic load.
 type throttle struct {
-	// longest is [Retry].MaxDelay: no server can hold an operation for longer.
+	// longest is [Retry].MaxDelay: no server can hold an operation for longer, and no call waits for longer.
 	longest time.Duration
 
 	count atomic.Int64
@@ -76,12 +76,12 @@ func newThrottle(longest time.Duration) *throttle {
 	return &throttle{longest: longest, holds: make(map[*Operation]hold)}
 }
 
-// hold holds calls of an operation for d, after a response with status. Holds do not add up: the one that ends last
-// counts.
-func (t *throttle) hold(op *Operation, status int, d time.Duration) {
+// hold holds calls of an operation for d, after a response with status, but for no longer than most. Holds do not add up:
+// the one that ends last counts.
+func (t *throttle) hold(op *Operation, status int, d, most time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.set(op, hold{status: status}, d)
+	t.set(op, hold{status: status}, d, most)
 }
 
 // holdLonger is hold for a response that does not say for how long: for d, and longer each time in a row.
@@ -93,13 +93,13 @@ func (t *throttle) holdLonger(op *Operation, status int, d time.Duration, policy
 		return
 	}
 	streak := held.streak + 1
-	t.set(op, hold{status: status, streak: streak}, max(d, policy.backoff(streak)))
+	t.set(op, hold{status: status, streak: streak}, max(d, policy.backoff(streak)), t.longest)
 }
 
 // set replaces the hold of an operation unless that ends later. The throttle is locked.
-func (t *throttle) set(op *Operation, next hold, d time.Duration) {
+func (t *throttle) set(op *Operation, next hold, d, most time.Duration) {
 	now := time.Now()
-	next.until, next.asked = now.Add(min(d, t.longest)), now.Add(d)
+	next.until, next.asked = now.Add(min(d, most)), now.Add(d)
 	if held := t.holds[op]; now.Before(held.until) && next.asked.Before(held.asked) {
 		return
 	}
