@@ -62,7 +62,7 @@ func TestCreateSummary(t *testing.T) {
 // Summaries are counted, so what Basiq would refuse is not sent.
 func TestBadSummaries(t *testing.T) {
 	t.Parallel()
-	const noMonth = "it is not a month; give one such as 2019-05, or leave it out"
+	const noMonth = "not a month such as 2019-05"
 	for operation, c := range summaries {
 		for name, bad := range map[string]struct {
 			request basiq.AffordabilityRequest

@@ -181,7 +181,7 @@ var unusable = regexp.MustCompile(`^basiq: [A-Za-z]+\.[A-Za-z]+: 200: invalid re
 	`it is no JSON object`, `the field "[A-Za-z0-9_.\-]+" is not of the kind [A-Za-z0-9_.*\[\]]+`,
 	`invalid character '.{1,10}' .{1,60}`, `unexpected end of JSON input`, `exceeded max depth`, `json: .{1,60}`,
 	`there is no [A-Za-z_ ]{1,30} in it`, `missing [a-z_]{1,20}`, `media type is not [a-z/]+`, `empty document`, `not a PDF document`,
-	`response about (another resource|a resource of another type)`,
+	`response about (another resource|a resource of another type|a job of another connection)`,
 	`the link to the next page cannot be followed: [a-zA-Z' ]+`,
 }, "|") + `)$`)
 

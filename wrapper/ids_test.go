@@ -363,7 +363,7 @@ func TestIDsKeepThePathsShape(t *testing.T) {
 				}
 				w.set(ok(http.StatusOK, `{"type":"list","id":"x","data":[],"status":"success"}`))
 				// By a new client, because tokens are asked for only now and then. What comes back is no document, and not every thing.
-				_ = c.call(t, newClient(t, w, oneAttempt), id)
+				_ = c.call(t, newClient(t, w, oneAttempt, basiq.WithAPIVersion(version)), id)
 				if template == "" || template == "/token" {
 					return
 				}

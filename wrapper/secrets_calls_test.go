@@ -44,6 +44,17 @@ type secretCall struct {
 	call   func(t testing.TB, c *basiq.Client) (any, error)
 }
 
+// version returns the option for a client whose API version has the call.
+func (c secretCall) version(t testing.TB) basiq.Option {
+	t.Helper()
+	for _, op := range basiq.Operations() {
+		if op.ID == c.name {
+			return versionOf(t, op.ID)
+		}
+	}
+	return version21
+}
+
 // secretCalls are all operations, those whose own input or answer is secret with secrets planted, and the calls that are
 // made of several.
 func secretCalls() []secretCall {
@@ -410,6 +421,7 @@ func observe(t *testing.T, c secretCall, transport http.RoundTripper, options ..
 		basiq.WithMaxResponseBytes(16 << 10),
 		basiq.WithLogger(slog.New(slog.NewMultiHandler(slog.NewTextHandler(seen, debugging), slog.NewJSONHandler(seen, debugging)))),
 		basiq.WithMiddleware(seen.hook),
+		c.version(t),
 	}, options...)...)
 	require.NoError(t, err)
 	func() {
@@ -594,7 +606,7 @@ func TestPanicsKeepSecrets(t *testing.T) {
 	t.Run("a function for MFA", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
-			c := secretCall{answer: connecting, call: func(t testing.TB, c *basiq.Client) (any, error) {
+			c := secretCall{name: "Connections.CreateAndWait", answer: connecting, call: func(t testing.TB, c *basiq.Client) (any, error) {
 				return c.Connections.CreateAndWait(t.Context(), userID, basiq.CreateConnection{
 					InstitutionID: "AU00000", LoginID: basiq.NewSecret(plantedLogin), Password: basiq.NewSecret(plantedPassword),
 				}, basiq.WithMFA(func(context.Context, basiq.MFAChallenge) ([]basiq.Secret, error) { panic(cause) }))

@@ -224,7 +224,7 @@ func TestPublicOperationsSendNoToken(t *testing.T) {
 	} {
 		t.Run(path, func(t *testing.T) {
 			t.Parallel()
-			s, client := newStub(t, ok(200, `{"type":"list","id":"AU00000","data":[]}`))
+			s, client := newStub(t, ok(200, `{"id":"AU00000","data":[]}`))
 			require.NoError(t, call(client))
 			require.Len(t, s.seen(), 1)
 			sent := s.seen()[0]

@@ -146,7 +146,7 @@ func TestDefaultTimeouts(t *testing.T) {
 				return err
 			}},
 			"a document": {30 * time.Second, func() error {
-				_, err := client.Reports.PDF(t.Context(), "r1")
+				_, err := client.Affordability.PDF(t.Context(), userID, "r1")
 				return err
 			}},
 			"an upload": {10 * time.Minute, func() error {
