@@ -174,13 +174,15 @@ func sanitizeText(err error, hide redactor, ofResponse bool) string {
 		if badHeader || strings.Contains(text, "malformed ") || strings.HasPrefix(text, "failed to parse Location header ") {
 			return "invalid HTTP response"
 		}
+	}
+	if hide != nil { // before quotes are cut out, because a secret may contain one
+		text = hide(text)
+	}
+	if ofResponse {
 		if before, _, goAway := strings.Cut(text, ", debug="); goAway {
 			text = before
 		}
 		text = quoted.ReplaceAllString(text, "[redacted]")
-	}
-	if hide != nil {
-		text = hide(text)
 	}
 	return text
 }
