@@ -173,7 +173,7 @@ func (c *Client) checkResponse(call *callState, resp *http.Response) (answer, er
 	case status < 200 || status > 299:
 		defer body.release()
 		failure := call.failure(status, resp.Header, body.bytes())
-		if op.repeat == repeatDelete && call.maybeApplied && failure.Code() != "" &&
+		if op.repeat == repeatDelete && call.maybeApplied && rejects(status) && failure.Code() != "" &&
 			(errors.Is(failure, ErrNotFound) || errors.Is(failure, ErrGone)) {
 			// An earlier attempt was carried out, and only its response was lost. A 404 without a code may be a proxy's.
 			return answer{op: op, status: http.StatusNoContent, logger: c.config.logger}, nil

@@ -40,7 +40,7 @@ func knownTransport(roundTripper http.RoundTripper) *http.Transport {
 // refuted reports whether there is proof that the request was not carried out.
 func (x *exchange) refuted(resp *http.Response, err error) bool {
 	if err == nil {
-		return resp.StatusCode >= 300 && resp.StatusCode < 500 && resp.StatusCode != http.StatusRequestTimeout
+		return rejects(resp.StatusCode)
 	}
 	if x.transport == nil {
 		return false
@@ -49,6 +49,11 @@ func (x *exchange) refuted(resp *http.Response, err error) bool {
 		return x.asked.Load() || x.proxyFails(err)
 	}
 	return isUnprocessed(err) || isHandshakeAlert(err)
+}
+
+// rejects reports whether a status proves that the request was not carried out.
+func rejects(status int) bool {
+	return status >= 300 && status < 500 && status != http.StatusRequestTimeout
 }
 
 // proxyFails reports whether err is that of the transport's Proxy function, which net/http calls before anything else and
