@@ -569,10 +569,10 @@ func TestPublicOperationsNeedNoToken(t *testing.T) {
 			}
 		}
 		for where, options := range map[string][]basiq.Option{
-			"":                  nil,
-			"of a source":       {basiq.WithTokenSource(&sharedTokens{err: down})},
-			"below a path":      {basiq.WithBaseURL("https://proxy.example/basiq")},
-			} {
+			"":             nil,
+			"of a source":  {basiq.WithTokenSource(&sharedTokens{err: down})},
+			"below a path": {basiq.WithBaseURL("https://proxy.example/basiq")},
+		} {
 			t.Run(name+" "+where, func(t *testing.T) {
 				t.Parallel()
 				s := &stub{

@@ -209,7 +209,7 @@ func TestPauseBetweenAttempts(t *testing.T) {
 		text  string
 	}{
 		"after an answer": {ok(500, envelope("internal-server-error", "", "broken")), nil, "basiq: Users.Delete: 500 internal-server-error: broken (correlation corr-1)"},
-		"after a reset": {errReset, basiq.ErrTooManyRequests, "no response after 1 attempt: operation throttled by Basiq (status 429) for another 59m5"},
+		"after a reset":   {errReset, basiq.ErrTooManyRequests, "no response after 1 attempt: operation throttled by Basiq (status 429) for another 59m5"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
