@@ -1,0 +1,199 @@
+package basiq_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	basiq "github.com/basiq-go/basiq-go/wrapper"
+)
+
+// errOfAnother is the error of another call, as errgroup makes it the cause of its context.
+var errOfAnother = &basiq.Error{Operation: "Users.Get", StatusCode: 404, Details: []basiq.ErrorDetail{{Code: "resource-not-found", Detail: "no such user"}}}
+
+// requireCanceled checks the error of a call whose context was canceled with errOfAnother: the cause is text only.
+func requireCanceled(t *testing.T, err error) {
+	t.Helper()
+	require.ErrorIs(t, err, context.Canceled)
+	require.NotErrorIs(t, err, basiq.ErrNotFound)
+	require.NotErrorIs(t, err, errOfAnother)
+	require.NotErrorIs(t, err, basiq.CodeResourceNotFound)
+	assert.Contains(t, err.Error(), errOfAnother.Error(), "the cause says why")
+}
+
+// Wherever the context of a call ends, its error holds ctx.Err() and not the cause, which belongs to another call.
+func TestContextCause_InEveryStage(t *testing.T) {
+	t.Parallel()
+	slow := basiq.WithRetry(basiq.Retry{MaxAttempts: 4, BaseDelay: time.Minute, MaxDelay: time.Hour})
+	blocked := func(n int, _ request) (*http.Response, error) {
+		time.Sleep(time.Hour)
+		return reply(200, userJSON), nil
+	}
+	for name, c := range map[string]struct {
+		answer  func(n int, req request) (*http.Response, error)
+		onToken func(n int) (*http.Response, error)
+		options []basiq.Option
+		before  func(t *testing.T, client *basiq.Client)
+	}{
+		"in middleware": {options: []basiq.Option{slow, ofCalls(func(_ basiq.Doer, req *http.Request, _ int) (*http.Response, error) {
+			<-req.Context().Done()
+			return nil, context.Cause(req.Context())
+		})}},
+		"in middleware that wraps": {options: []basiq.Option{slow, ofCalls(func(_ basiq.Doer, req *http.Request, _ int) (*http.Response, error) {
+			<-req.Context().Done()
+			return nil, fmt.Errorf("circuit breaker: %w", errors.Join(io.EOF, context.Cause(req.Context())))
+		})}},
+		"in a TokenSource":          {options: []basiq.Option{slow, basiq.WithTokenSource(waitingTokens{})}},
+		"in a Limiter":              {options: []basiq.Option{slow, basiq.WithRateLimit(waitingLimiter{})}},
+		"while waiting for a token": {options: []basiq.Option{slow}, onToken: func(int) (*http.Response, error) { time.Sleep(time.Hour); return reply(200, tokenJSON), nil }},
+		"while waiting to retry":    {options: []basiq.Option{slow}, answer: inTurn(answerOf{status: 503, header: http.Header{"Retry-After": {"600"}}})},
+		"while throttled": {options: []basiq.Option{slow}, answer: inTurn(answerOf{status: 429, header: http.Header{"Retry-After": {"600"}}}),
+			before: func(t *testing.T, client *basiq.Client) {
+				t.Helper()
+				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+				defer cancel()
+				require.Error(t, errOf(client.Users.Get(ctx, userID)))
+			}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := &stub{answer: c.answer, onToken: c.onToken}
+				if s.answer == nil {
+					s.answer = blocked
+				}
+				client := newClient(t, s, c.options...)
+				if c.before != nil {
+					c.before(t, client)
+				}
+				ctx, cancel := context.WithCancelCause(t.Context())
+				time.AfterFunc(10*time.Second, func() { cancel(errOfAnother) })
+				start := time.Now()
+				_, err := client.Users.Get(ctx, userID)
+				requireCanceled(t, err)
+				assert.Equal(t, 10*time.Second, time.Since(start))
+				time.Sleep(2 * time.Hour) // for a token request that belongs to no caller
+			})
+		})
+	}
+	t.Run("before the call", func(t *testing.T) {
+		t.Parallel()
+		s, client := newStub(t, ok(200, userJSON))
+		ctx, cancel := context.WithCancelCause(t.Context())
+		cancel(errOfAnother)
+		requireCanceled(t, errOf(client.Users.Get(ctx, userID)))
+		requireCanceled(t, errOf(client.Tokens.Get(ctx, basiq.ClientAccess(userID))))
+		requireCanceled(t, client.Users.Delete(ctx, userID))
+		requireCanceled(t, rangeErr(client.Users.List(ctx)))
+		assert.Empty(t, s.seen())
+	})
+}
+
+// waitingTokens returns the cause of the context, as net/http does.
+type waitingTokens struct{ fixedTokens }
+
+func (waitingTokens) Token(ctx context.Context, _ basiq.Scope) (basiq.Token, error) {
+	<-ctx.Done()
+	return basiq.Token{}, fmt.Errorf("token store: %w", context.Cause(ctx))
+}
+
+type waitingLimiter struct{}
+
+func (waitingLimiter) Wait(ctx context.Context) error {
+	<-ctx.Done()
+	return context.Cause(ctx)
+}
+
+// protocols runs a test over HTTP/1.1 and HTTP/2 with a real server.
+func protocols(t *testing.T, handler http.HandlerFunc, test func(t *testing.T, client *basiq.Client), options ...basiq.Option) {
+	t.Helper()
+	for _, http2 := range []bool{false, true} {
+		t.Run(map[bool]string{false: "HTTP 1.1", true: "HTTP 2"}[http2], func(t *testing.T) {
+			t.Parallel()
+			server := httptest.NewUnstartedServer(handler)
+			server.EnableHTTP2 = http2
+			server.StartTLS()
+			t.Cleanup(server.Close)
+			httpClient := server.Client()
+			options := append([]basiq.Option{
+				basiq.WithBaseURL(server.URL), basiq.WithRetry(fastRetry), basiq.WithTokenSource(fixedTokens("token-1")),
+				basiq.WithHTTPClient(&http.Client{Transport: httpClient.Transport, Timeout: httpClient.Timeout}),
+			}, options...)
+			client, err := basiq.New(testKey, options...)
+			require.NoError(t, err)
+			test(t, client)
+		})
+	}
+}
+
+func TestContextCause_OverTheNetwork(t *testing.T) {
+	t.Parallel()
+	for name, partial := range map[string]string{"while sending": "", "while reading the body": `{"type":"user","id":"u1",`} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			arrived := make(chan struct{}, 2)
+			protocols(t, func(w http.ResponseWriter, r *http.Request) {
+				_, _ = io.Copy(io.Discard, r.Body)
+				if partial != "" {
+					w.Header().Set("Content-Type", "application/json")
+					_, _ = io.WriteString(w, partial)
+					_ = http.NewResponseController(w).Flush()
+				}
+				arrived <- struct{}{}
+				<-r.Context().Done()
+			}, func(t *testing.T, client *basiq.Client) {
+				ctx, cancel := context.WithCancelCause(t.Context())
+				go func() {
+					<-arrived
+					cancel(errOfAnother)
+				}()
+				_, err := client.Users.Create(ctx, basiq.CreateUser{Email: "a@b.c"})
+				requireCanceled(t, err)
+				assert.True(t, basiq.MayHaveBeenDone(err))
+			})
+		})
+	}
+}
+
+// An attempt's own timeout is the same on both protocols.
+func TestAttemptTimeout_OverTheNetwork(t *testing.T) {
+	t.Parallel()
+	arrived := make(chan struct{}, 8)
+	server := func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		arrived <- struct{}{}
+		<-r.Context().Done()
+	}
+	for _, http2 := range []bool{false, true} {
+		t.Run(fmt.Sprint("HTTP 2: ", http2), func(t *testing.T) {
+			t.Parallel()
+			srv := httptest.NewUnstartedServer(http.HandlerFunc(server))
+			srv.EnableHTTP2 = http2
+			srv.StartTLS()
+			t.Cleanup(srv.Close)
+			client := newClient21(t, nil, basiq.WithBaseURL(srv.URL), basiq.WithTokenSource(fixedTokens("token-1")),
+				basiq.WithHTTPClient(&http.Client{Transport: srv.Client().Transport, Timeout: 500 * time.Millisecond}))
+			_, err := client.Connections.Create(t.Context(), userID, login)
+			<-arrived
+			require.ErrorIs(t, err, context.DeadlineExceeded)
+			require.ErrorContains(t, err, "no response after 1 attempt: no complete response within 500ms")
+			var timeout net.Error
+			require.ErrorAs(t, err, &timeout)
+			assert.True(t, timeout.Timeout())
+			assert.True(t, basiq.MayHaveBeenDone(err))
+			require.NoError(t, t.Context().Err())
+			assert.False(t, strings.Contains(err.Error(), srv.URL))
+		})
+	}
+}

@@ -1,0 +1,274 @@
+package basiq_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	basiq "github.com/basiq-go/basiq-go/wrapper"
+)
+
+var errRefused = &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
+
+// One call in a tree of errors that may have been carried out is enough, wherever it is in the tree.
+func TestMayHaveBeenDone_ErrorTrees(t *testing.T) {
+	t.Parallel()
+	unsent := &basiq.TransportError{Operation: "Users.Create", Err: io.EOF}
+	arrived := &basiq.TransportError{Operation: "Users.Create", Err: io.EOF, MayHaveArrived: true}
+	rejected := &basiq.Error{Operation: "Users.Create", StatusCode: 400}
+	failed := &basiq.Error{Operation: "Users.Create", StatusCode: 502}
+	unreadable := &basiq.Error{Operation: "Users.Create", StatusCode: 201}
+	for name, c := range map[string]struct {
+		err  error
+		want bool
+	}{
+		"nil":                               {nil, false},
+		"foreign":                           {io.EOF, false},
+		"unsent":                            {unsent, false},
+		"arrived":                           {arrived, true},
+		"joined, none":                      {errors.Join(unsent, rejected, io.EOF), false},
+		"joined, arrived first":             {errors.Join(arrived, unsent), true},
+		"joined, arrived last":              {errors.Join(unsent, arrived), true},
+		"joined, 502 last":                  {errors.Join(unsent, rejected, failed), true},
+		"joined, unreadable last":           {errors.Join(rejected, unreadable), true},
+		"wrapped":                           {fmt.Errorf("user u1: %w", arrived), true},
+		"wrapped twice, %w and %w":          {fmt.Errorf("%w after %w", unsent, failed), true},
+		"deep":                              {fmt.Errorf("batch: %w", errors.Join(unsent, fmt.Errorf("user u2: %w", errors.Join(rejected, arrived)))), true},
+		"below an unsent call":              {&basiq.TransportError{Operation: "Users.Get", Err: failed}, false},
+		"below an unsent call, joined":      {&basiq.TransportError{Operation: "Users.Get", Err: errors.Join(arrived, failed)}, false},
+		"a wait":                            {&basiq.WaitError{}, true},
+		"a failed job":                      {fmt.Errorf("x: %w", &basiq.JobError{}), true},
+		"nil *TransportError":               {(*basiq.TransportError)(nil), false},
+		"nil *Error":                        {(*basiq.Error)(nil), false},
+		"an argument":                       {&basiq.InputError{}, false},
+		"a throttled operation":             {&basiq.TransportError{Operation: "Users.Get", Err: &basiq.PausedError{}}, false},
+		"a token that could not be fetched": {&basiq.TransportError{Operation: "Users.Create", Err: &basiq.Error{Operation: "Tokens.Create", StatusCode: 503}}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			assert.Equal(t, c.want, basiq.MayHaveBeenDone(c.err))
+		})
+	}
+}
+
+// passThrough hands requests to another RoundTripper.
+type passThrough struct{ http.RoundTripper }
+
+func (p passThrough) PassThrough() http.RoundTripper { return p.RoundTripper }
+
+// loop is a PassThrough that leads to itself.
+type loop struct{ http.RoundTripper }
+
+func (l loop) PassThrough() http.RoundTripper { return l }
+
+// hidden is a RoundTripper that does not say where it sends requests.
+type hidden struct{ http.RoundTripper }
+
+func closedAddress(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	require.NoError(t, listener.Close())
+	return listener.Addr().String()
+}
+
+// An error proves that a request was not sent only if the transport's behavior is known.
+func TestEvidence_OfTransports(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		transport func(*http.Transport) http.RoundTripper
+		unsent    bool
+	}{
+		"*http.Transport":               {func(tr *http.Transport) http.RoundTripper { return tr }, true},
+		"PassThrough":                   {func(tr *http.Transport) http.RoundTripper { return passThrough{tr} }, true},
+		"PassThrough twice":             {func(tr *http.Transport) http.RoundTripper { return passThrough{passThrough{tr}} }, true},
+		"http.DefaultTransport":         {func(*http.Transport) http.RoundTripper { return nil }, true},
+		"RoundTripper":                  {func(tr *http.Transport) http.RoundTripper { return hidden{tr} }, false},
+		"PassThrough of a RoundTripper": {func(tr *http.Transport) http.RoundTripper { return passThrough{hidden{tr}} }, false},
+		"PassThrough of itself":         {func(tr *http.Transport) http.RoundTripper { return loop{tr} }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			client := newClient(t, c.transport(&http.Transport{}), basiq.WithBaseURL("http://"+closedAddress(t)), basiq.WithTokenSource(fixedTokens("token-1")))
+			_, err := client.Users.Create(t.Context(), basiq.CreateUser{Email: "a@b.c"})
+			require.ErrorIs(t, err, syscall.ECONNREFUSED)
+			var lost *basiq.TransportError
+			require.ErrorAs(t, err, &lost)
+			assert.Equal(t, map[bool]int{true: 4, false: 1}[c.unsent], lost.Attempts)
+			assert.Equal(t, !c.unsent, basiq.MayHaveBeenDone(err))
+		})
+	}
+}
+
+// A RoundTripper that fails over to a second gateway may have been successful there, whatever its trace shows.
+func TestEvidence_Failover(t *testing.T) {
+	t.Parallel()
+	var creates atomic.Int32
+	second := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		creates.Add(1)
+		panic(http.ErrAbortHandler) // carried out, and the response is lost
+	}))
+	t.Cleanup(second.Close)
+	inner := new(http.Transport)
+	t.Cleanup(inner.CloseIdleConnections)
+	failover := roundTripper(func(req *http.Request) (*http.Response, error) {
+		body, err := io.ReadAll(req.Body)
+		if err != nil {
+			return nil, err
+		}
+		again := req.Clone(context.WithoutCancel(t.Context()))
+		again.Body = io.NopCloser(bytes.NewReader(body))
+		again.URL.Host = second.Listener.Addr().String()
+		req = req.Clone(req.Context())
+		req.Body = io.NopCloser(bytes.NewReader(body))
+		if resp, err := inner.RoundTrip(req); err == nil {
+			return resp, nil
+		}
+		return inner.RoundTrip(again)
+	})
+	client := newClient(t, failover, basiq.WithBaseURL("http://"+closedAddress(t)), basiq.WithTokenSource(fixedTokens("token-1")))
+	_, err := client.Users.Create(t.Context(), basiq.CreateUser{Email: "a@b.c"})
+	require.Error(t, err)
+	assert.True(t, basiq.MayHaveBeenDone(err))
+	assert.EqualValues(t, 1, creates.Load())
+}
+
+// The transport's Proxy function is called before there is any connection.
+func TestEvidence_ProxyFunctionFails(t *testing.T) {
+	t.Parallel()
+	noProxy := errors.New("no proxy could be chosen")
+	transport := &http.Transport{Proxy: func(*http.Request) (*url.URL, error) { return nil, noProxy }}
+	client := newClient(t, transport, basiq.WithTokenSource(fixedTokens("token-1")))
+	_, err := client.Users.Create(t.Context(), basiq.CreateUser{Email: "a@b.c"})
+	require.ErrorIs(t, err, noProxy)
+	assert.False(t, basiq.MayHaveBeenDone(err))
+}
+
+// Responses with 4xx other than 408 prove that the request was not carried out, also after an earlier attempt.
+func TestEvidence_OfStatuses(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{421, 425, 429} {
+		s, client := newStub(t, ok(status, ""), errRefused, ok(201, userJSON))
+		_, err := client.Users.Create(t.Context(), basiq.CreateUser{Email: "a@b.c"})
+		require.NoError(t, err, "%d is retried for every operation", status)
+		assert.Len(t, s.seen(), 3)
+
+		_, client = newStub(t, ok(status, ""), errRefused)
+		_, err = client.Users.Create(t.Context(), basiq.CreateUser{Email: "a@b.c"})
+		require.ErrorIs(t, err, syscall.ECONNREFUSED)
+		assert.False(t, basiq.MayHaveBeenDone(err), status)
+	}
+	for _, status := range []int{408, 500, 502, 503, 504, 520, 530} {
+		s, client := newStub(t, ok(status, ""))
+		_, err := client.Users.Create(t.Context(), basiq.CreateUser{Email: "a@b.c"})
+		require.Error(t, err)
+		assert.True(t, basiq.MayHaveBeenDone(err), status)
+		assert.Len(t, s.seen(), 1)
+		assert.Equal(t, status > 501, errors.Is(err, basiq.ErrUnavailable), status)
+	}
+}
+
+// ofCalls applies middleware to the calls, and not to token requests.
+func ofCalls(do func(next basiq.Doer, req *http.Request, attempt int) (*http.Response, error)) basiq.Option {
+	return basiq.WithMiddleware(func(next basiq.Doer) basiq.Doer {
+		return basiq.DoerFunc(func(req *http.Request) (*http.Response, error) {
+			call, _ := basiq.CallFromContext(req.Context())
+			if call.Operation.ID == "postToken" {
+				return next.Do(req)
+			}
+			return do(next, req, call.Attempt)
+		})
+	})
+}
+
+// hedge sends a copy of req in the background.
+func hedge(t *testing.T, next basiq.Doer, req *http.Request) {
+	t.Helper()
+	body, err := req.GetBody()
+	require.NoError(t, err)
+	second := req.Clone(req.Context())
+	second.Body = body
+	go func() {
+		if resp, err := next.Do(second); err == nil {
+			_ = resp.Body.Close()
+		}
+	}()
+}
+
+// A request that middleware has left running when its attempt ended is not sent again, and does not change what is known
+// of a later attempt.
+func TestHedging_LeftoverOfAnEarlierAttempt(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		body, rest := io.Pipe()
+		creates := 0
+		s := &stub{answer: func(n int, _ request) (*http.Response, error) {
+			switch n {
+			case 1: // of the hedge: a rejected token, with a body that takes its time
+				resp := reply(401, "")
+				resp.Body = body
+				return resp, nil
+			case 2:
+				return reply(429, "{}"), nil
+			}
+			creates++
+			_, _ = rest.Write([]byte("{}"))
+			_ = rest.Close()
+			synctest.Wait() // the leftover continues with another token
+			return nil, io.ErrUnexpectedEOF
+		}}
+		client := newClient(t, s, ofCalls(func(next basiq.Doer, req *http.Request, attempt int) (*http.Response, error) {
+			if attempt == 1 {
+				hedge(t, next, req)
+				synctest.Wait()
+			}
+			return next.Do(req)
+		}))
+		_, err := client.Users.Create(t.Context(), basiq.CreateUser{Email: "a@b.c"})
+		require.ErrorIs(t, err, io.ErrUnexpectedEOF)
+		assert.True(t, basiq.MayHaveBeenDone(err))
+		assert.Equal(t, 1, creates)
+	})
+}
+
+// A rejected request proves nothing about its twin that is in flight.
+func TestHedging_OneOfTwoIsRejected(t *testing.T) {
+	t.Parallel()
+	for _, second := range []any{ok(429, "{}"), ok(401, "{}"), errRefused, ok(425, "{}")} {
+		synctest.Test(t, func(t *testing.T) {
+			s := &stub{answer: func(n int, req request) (*http.Response, error) {
+				if n == 1 {
+					time.Sleep(time.Minute)
+					return reply(201, userJSON), nil
+				}
+				return inTurn(second)(n, req)
+			}}
+			client := newClient(t, s, basiq.WithTokenSource(fixedTokens("token-1")),
+				ofCalls(func(next basiq.Doer, req *http.Request, _ int) (*http.Response, error) {
+					hedge(t, next, req)
+					synctest.Wait()
+					return next.Do(req)
+				}))
+			_, err := client.Users.Create(t.Context(), basiq.CreateUser{Email: "a@b.c"})
+			require.Error(t, err)
+			assert.True(t, basiq.MayHaveBeenDone(err), "%v", second)
+			assert.Len(t, s.seen(), 2, "a create in flight is not retried")
+			time.Sleep(time.Minute)
+		})
+	}
+}
