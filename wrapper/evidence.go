@@ -94,8 +94,11 @@ var handshakeAlerts = []tls.AlertError{
 
 // isHandshakeAlert reports whether err is a TLS alert with which the server rejects the client.
 func isHandshakeAlert(err error) bool {
-	alert, ok := errors.AsType[tls.AlertError](err)
-	return ok && slices.Contains(handshakeAlerts, alert)
+	remote, ok := errors.AsType[*net.OpError](err)
+	// crypto/tls keeps the alert in a type of its own with the text of AlertError.
+	return ok && remote.Op == "remote error" && remote.Err != nil && slices.ContainsFunc(handshakeAlerts, func(alert tls.AlertError) bool {
+		return remote.Err.Error() == alert.Error()
+	})
 }
 
 func isHTTP2(conn net.Conn) bool {
