@@ -1,0 +1,202 @@
+package basiq_test
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	basiq "github.com/basiq-go/basiq-go/wrapper"
+)
+
+// A response about another resource than the call asked for is an error, and the status says that something was done.
+func TestIdentity_AnotherResource(t *testing.T) {
+	t.Parallel()
+	call := func(operation, body string, get func(t testing.TB, c *basiq.Client) error) {
+		t.Run(operation+" "+body, func(t *testing.T) {
+			t.Parallel()
+			s := &stub{answer: inTurn(ok(200, body))}
+			client := newClient(t, s, versionOfName(t, operation))
+			err := get(t, client)
+			var failure *basiq.Error
+			require.ErrorAs(t, err, &failure)
+			assert.Equal(t, operation, failure.Operation)
+			assert.Equal(t, 200, failure.StatusCode)
+			assert.Contains(t, err.Error(), "invalid response: response about ")
+			assert.NotContains(t, err.Error(), "victim")
+			assert.Empty(t, failure.Body(), "what belongs to another is not kept")
+			assert.True(t, basiq.MayHaveBeenDone(err))
+			assert.Len(t, s.seen(), 1)
+		})
+	}
+	for _, c := range things {
+		call(c.operation, `{"id":"victim"}`, func(t testing.TB, client *basiq.Client) error { return errOf(c.get(t, client)) })
+		switch c.operation {
+		case "Webhooks.Message", "Reports.Type", "Events.Type": // whose type is missing, or not the same everywhere
+		default:
+			call(c.operation, `{"type":"victim","id":"x1"}`, func(t testing.TB, client *basiq.Client) error { return errOf(c.get(t, client)) })
+		}
+	}
+	another := `{"type":"job","id":"j1","links":{"source":"/users/u1/connections/victim"}}`
+	for operation, c := range map[string]struct {
+		bodies []string
+		get    func(t testing.TB, c *basiq.Client) error
+	}{
+		"Users.Get": {[]string{`{"type":"user","id":"victim"}`, `{"type":"job","id":"u1"}`}, func(t testing.TB, c *basiq.Client) error { return errOf(c.Users.Get(t.Context(), userID)) }},
+		"Users.Update": {[]string{`{"type":"user","id":"victim"}`, `{"type":"job","id":"u1"}`}, func(t testing.TB, c *basiq.Client) error {
+			return errOf(c.Users.Update(t.Context(), userID, basiq.UpdateUser{Mobile: "+61410888666"}))
+		}},
+		"Users.Create": {[]string{`{"type":"job","id":"victim"}`}, func(t testing.TB, c *basiq.Client) error {
+			return errOf(c.Users.Create(t.Context(), basiq.CreateUser{Email: "a@b.c"}))
+		}},
+		"Connections.Get": {[]string{`{"type":"connection","id":"victim"}`, `{"type":"user","id":"c1"}`}, func(t testing.TB, c *basiq.Client) error {
+			return errOf(c.Connections.Get(t.Context(), userID, connID))
+		}},
+		"Connections.Create": {[]string{`{"type":"user","id":"victim"}`}, func(t testing.TB, c *basiq.Client) error {
+			return errOf(c.Connections.Create(t.Context(), userID, login))
+		}},
+		"Connections.Update": {[]string{`{"type":"user","id":"victim"}`, another}, func(t testing.TB, c *basiq.Client) error {
+			return errOf(c.Connections.Update(t.Context(), userID, connID, basiq.UpdateConnection{Password: basiq.NewSecret("hooli2016")}))
+		}},
+		"Connections.Refresh": {[]string{`{"type":"user","id":"victim"}`, another}, func(t testing.TB, c *basiq.Client) error {
+			return errOf(c.Connections.Refresh(t.Context(), userID, connID))
+		}},
+		"Jobs.Get": {[]string{`{"type":"job","id":"victim"}`, `{"type":"user","id":"j1"}`}, func(t testing.TB, c *basiq.Client) error { return errOf(c.Jobs.Get(t.Context(), jobID)) }},
+		"Jobs.AnswerMFA": {[]string{`{"type":"job","id":"victim"}`, `{"type":"user","id":"j1"}`}, func(t testing.TB, c *basiq.Client) error {
+			return errOf(c.Jobs.AnswerMFA(t.Context(), userID, jobID, basiq.NewSecret("1234")))
+		}},
+		"Webhooks.Update": {[]string{`{"type":"webhook","id":"victim"}`, `{"type":"job","id":"w1"}`}, func(t testing.TB, c *basiq.Client) error {
+			return errOf(c.Webhooks.Update(t.Context(), "w1", basiq.UpdateWebhook{URL: webhookURL}))
+		}},
+		"Reports.Create": {[]string{`{"type":"user","id":"victim"}`}, func(t testing.TB, c *basiq.Client) error {
+			return errOf(c.Reports.Create(t.Context(), basiq.CreateReport{
+				ReportType: basiq.ReportTypeAffordability, Title: "a", Filters: []basiq.ReportFilter{basiq.ReportTexts(basiq.ReportFilterNameUsers, userID)},
+			}))
+		}},
+	} {
+		for _, body := range c.bodies {
+			call(operation, body, c.get)
+		}
+	}
+}
+
+// versionOfName is versionOf for the name of a Go method.
+func versionOfName(t testing.TB, name string) basiq.Option {
+	t.Helper()
+	for _, op := range basiq.Operations() {
+		if op.Name == name {
+			return versionOf(t, op.ID)
+		}
+	}
+	require.Fail(t, "no such operation", name)
+	return nil
+}
+
+// rawServer starts a server that responds to each request with what respond writes. conn counts the connections and n the
+// requests on a connection, both from 1.
+func rawServer(t *testing.T, respond func(w io.Writer, conn, n int, req *http.Request)) (address string) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = listener.Close() })
+	go func() {
+		for number := 1; ; number++ {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer func() { _ = conn.Close() }()
+				requests := bufio.NewReader(conn)
+				for n := 1; ; n++ {
+					req, err := http.ReadRequest(requests)
+					if err != nil {
+						return
+					}
+					_, _ = io.Copy(io.Discard, req.Body)
+					respond(conn, number, n, req)
+				}
+			}()
+		}
+	}()
+	return "http://" + listener.Addr().String()
+}
+
+func writeResponse(w io.Writer, body string) {
+	_, _ = fmt.Fprintf(w, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+}
+
+// A proxy that leaves a second response on a keep-alive connection makes net/http return it to the next request.
+func TestIdentity_SecondResponseOnAConnection(t *testing.T) {
+	t.Parallel()
+	address := rawServer(t, func(w io.Writer, _, n int, req *http.Request) {
+		id := strings.TrimPrefix(req.URL.Path, "/users/")
+		if n > 1 { // the second response to an earlier request
+			id = "victim"
+		}
+		writeResponse(w, `{"type":"user","id":"`+id+`"}`)
+	})
+	client, err := basiq.New(testKey, basiq.WithBaseURL(address), basiq.WithTokenSource(fixedTokens("token-1")))
+	require.NoError(t, err)
+	for n := range 20 {
+		id := fmt.Sprint("u", n)
+		user, err := client.Users.Get(t.Context(), id)
+		if n%2 == 0 {
+			require.NoError(t, err, "on a new connection")
+			require.Equal(t, id, user.ID)
+		} else {
+			require.ErrorContains(t, err, "response about another resource")
+		}
+	}
+}
+
+// The connection that brought a response about another resource is not used again.
+func TestIdentity_ConnectionIsClosed(t *testing.T) {
+	t.Parallel()
+	address := rawServer(t, func(w io.Writer, conn, _ int, _ *http.Request) {
+		if conn == 1 {
+			writeResponse(w, `{"type":"user","id":"victim"}`)
+			return
+		}
+		writeResponse(w, userJSON)
+	})
+	client, err := basiq.New(testKey, basiq.WithBaseURL(address), basiq.WithTokenSource(fixedTokens("token-1")))
+	require.NoError(t, err)
+	_, err = client.Users.Get(t.Context(), userID)
+	require.ErrorContains(t, err, "response about another resource")
+	for range 3 {
+		_, err = client.Users.Get(t.Context(), userID)
+		require.NoError(t, err)
+	}
+}
+
+// The success of a call that has no result needs more than the status: a proxy's page has a 200 as well.
+func TestIdentity_NoContent(t *testing.T) {
+	t.Parallel()
+	for name, remove := range map[string]func(c *basiq.Client) error{
+		"Users.Delete":       func(c *basiq.Client) error { return c.Users.Delete(t.Context(), userID) },
+		"Connections.Delete": func(c *basiq.Client) error { return c.Connections.Delete(t.Context(), userID, connID) },
+		"Connections.Purge":  func(c *basiq.Client) error { return c.Connections.Purge(t.Context(), userID, connID) },
+		"Consents.Delete":    func(c *basiq.Client) error { return c.Consents.Delete(t.Context(), userID, "n1") },
+		"AuthLinks.Delete":   func(c *basiq.Client) error { return c.AuthLinks.Delete(t.Context(), userID) },
+		"Reports.Delete":     func(c *basiq.Client) error { return c.Reports.Delete(t.Context(), "r1") },
+		"Webhooks.Delete":    func(c *basiq.Client) error { return c.Webhooks.Delete(t.Context(), "w1") },
+	} {
+		for _, body := range []string{"<html>login</html>", "OK", "\ufeff<!doctype html>", "404 page not found"} {
+			_, client := newStub(t, ok(200, body))
+			err := remove(client)
+			require.ErrorContains(t, err, "basiq: "+name+": 200: invalid response: unexpected response body")
+			assert.True(t, basiq.MayHaveBeenDone(err))
+		}
+		for _, body := range []string{"", "  \n", "{}", `{"type":"list"}`, "[]"} {
+			_, client := newStub(t, ok(200, body))
+			require.NoError(t, remove(client), "%s: %q", name, body)
+		}
+	}
+}
