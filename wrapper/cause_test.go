@@ -116,23 +116,17 @@ func (waitingLimiter) Wait(ctx context.Context) error {
 }
 
 // protocols runs a test over HTTP/1.1 and HTTP/2 with a real server.
-func protocols(t *testing.T, handler http.HandlerFunc, test func(t *testing.T, client *basiq.Client), options ...basiq.Option) {
+func protocols(t *testing.T, handler func(arrived chan<- struct{}) http.HandlerFunc, test func(t *testing.T, client *basiq.Client, arrived <-chan struct{})) {
 	t.Helper()
 	for _, http2 := range []bool{false, true} {
 		t.Run(map[bool]string{false: "HTTP 1.1", true: "HTTP 2"}[http2], func(t *testing.T) {
 			t.Parallel()
-			server := httptest.NewUnstartedServer(handler)
+			arrived := make(chan struct{}, 8)
+			server := httptest.NewUnstartedServer(handler(arrived))
 			server.EnableHTTP2 = http2
 			server.StartTLS()
 			t.Cleanup(server.Close)
-			httpClient := server.Client()
-			options := append([]basiq.Option{
-				basiq.WithBaseURL(server.URL), basiq.WithRetry(fastRetry), basiq.WithTokenSource(fixedTokens("token-1")),
-				basiq.WithHTTPClient(&http.Client{Transport: httpClient.Transport, Timeout: httpClient.Timeout}),
-			}, options...)
-			client, err := basiq.New(testKey, options...)
-			require.NoError(t, err)
-			test(t, client)
+			test(t, newClient(t, server.Client().Transport, basiq.WithBaseURL(server.URL), basiq.WithTokenSource(fixedTokens("token-1"))), arrived)
 		})
 	}
 }
@@ -142,17 +136,18 @@ func TestContextCause_OverTheNetwork(t *testing.T) {
 	for name, partial := range map[string]string{"while sending": "", "while reading the body": `{"type":"user","id":"u1",`} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			arrived := make(chan struct{}, 2)
-			protocols(t, func(w http.ResponseWriter, r *http.Request) {
-				_, _ = io.Copy(io.Discard, r.Body)
-				if partial != "" {
-					w.Header().Set("Content-Type", "application/json")
-					_, _ = io.WriteString(w, partial)
-					_ = http.NewResponseController(w).Flush()
+			protocols(t, func(arrived chan<- struct{}) http.HandlerFunc {
+				return func(w http.ResponseWriter, r *http.Request) {
+					_, _ = io.Copy(io.Discard, r.Body)
+					if partial != "" {
+						w.Header().Set("Content-Type", "application/json")
+						_, _ = io.WriteString(w, partial)
+						_ = http.NewResponseController(w).Flush()
+					}
+					arrived <- struct{}{}
+					<-r.Context().Done()
 				}
-				arrived <- struct{}{}
-				<-r.Context().Done()
-			}, func(t *testing.T, client *basiq.Client) {
+			}, func(t *testing.T, client *basiq.Client, arrived <-chan struct{}) {
 				ctx, cancel := context.WithCancelCause(t.Context())
 				go func() {
 					<-arrived
@@ -169,10 +164,8 @@ func TestContextCause_OverTheNetwork(t *testing.T) {
 // An attempt's own timeout is the same on both protocols.
 func TestAttemptTimeout_OverTheNetwork(t *testing.T) {
 	t.Parallel()
-	arrived := make(chan struct{}, 8)
 	server := func(_ http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
-		arrived <- struct{}{}
 		<-r.Context().Done()
 	}
 	for _, http2 := range []bool{false, true} {
@@ -185,7 +178,6 @@ func TestAttemptTimeout_OverTheNetwork(t *testing.T) {
 			client := newClient21(t, nil, basiq.WithBaseURL(srv.URL), basiq.WithTokenSource(fixedTokens("token-1")),
 				basiq.WithHTTPClient(&http.Client{Transport: srv.Client().Transport, Timeout: 500 * time.Millisecond}))
 			_, err := client.Connections.Create(t.Context(), userID, login)
-			<-arrived
 			require.ErrorIs(t, err, context.DeadlineExceeded)
 			require.ErrorContains(t, err, "no response after 1 attempt: no complete response within 500ms")
 			var timeout net.Error
