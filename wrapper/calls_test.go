@@ -1,0 +1,213 @@
+package basiq_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/time/rate"
+
+	basiq "github.com/basiq-go/basiq-go/wrapper"
+)
+
+// An operation that the client's API version does not have is rejected before anything is sent.
+func TestCall_WrongAPIVersion(t *testing.T) {
+	t.Parallel()
+	for _, c := range operationCalls {
+		for _, version := range []basiq.APIVersion{basiq.APIVersion21, basiq.APIVersion30} {
+			t.Run(c.id+" "+string(version), func(t *testing.T) {
+				t.Parallel()
+				s := answerTo(c, func(int) (*http.Response, error) { return reply(c.status, c.body), nil })
+				err := c.call(t, newClient(t, s, basiq.WithAPIVersion(version)))
+				has := false
+				for _, of := range operation(t, c.id).Versions() {
+					has = has || of == version
+				}
+				if has {
+					require.NoError(t, err)
+					return
+				}
+				require.ErrorIs(t, err, basiq.ErrWrongAPIVersion)
+				require.ErrorIs(t, err, basiq.ErrInvalidInput)
+				var input *basiq.InputError
+				require.ErrorAs(t, err, &input)
+				assert.Equal(t, operation(t, c.id).Name, input.Operation)
+				assert.False(t, basiq.MayHaveBeenDone(err))
+				assert.Empty(t, s.seen())
+				assert.Zero(t, s.tokenRequests())
+			})
+		}
+	}
+}
+
+// The time of an attempt, in the log and around middleware's next, excludes the wait for the rate limit.
+func TestRateLimit_IsNotPartOfAnAttempt(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var log strings.Builder
+		var inMiddleware time.Duration
+		s := &stub{answer: func(int, request) (*http.Response, error) {
+			time.Sleep(time.Second)
+			return reply(200, userJSON), nil
+		}}
+		client := newClient(t, s, basiq.WithTokenSource(fixedTokens("token-1")), basiq.WithRateLimit(rate.NewLimiter(rate.Every(100*time.Second), 1)),
+			basiq.WithLogger(slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))),
+			ofCalls(func(next basiq.Doer, req *http.Request, _ int) (*http.Response, error) {
+				start := time.Now()
+				defer func() { inMiddleware = time.Since(start) }()
+				return next.Do(req)
+			}))
+		start := time.Now()
+		for range 2 {
+			require.NoError(t, errOf(client.Users.Get(t.Context(), userID)))
+			assert.Equal(t, time.Second, inMiddleware)
+		}
+		assert.Equal(t, 101*time.Second, time.Since(start))
+		for line := range strings.Lines(log.String()) {
+			var entry struct{ Duration time.Duration }
+			require.NoError(t, json.Unmarshal([]byte(line), &entry))
+			assert.Equal(t, time.Second, entry.Duration)
+		}
+	})
+}
+
+// Retry-After as a date is compared with the server's clock, which the response's Date shows.
+func TestRetryAfter_ClockSkew(t *testing.T) {
+	t.Parallel()
+	for _, skew := range []time.Duration{-time.Hour, -2 * time.Minute, 0, 2 * time.Minute, time.Hour} {
+		synctest.Test(t, func(t *testing.T) {
+			server := time.Now().Add(skew).UTC()
+			s := &stub{answer: inTurn(answerOf{status: 429, header: http.Header{
+				"Date": {server.Format(http.TimeFormat)}, "Retry-After": {server.Add(7 * time.Second).Format(http.TimeFormat)},
+			}}, ok(200, userJSON))}
+			client := newClient(t, s, basiq.WithRetry(basiq.Retry{BaseDelay: time.Millisecond, MaxDelay: time.Minute}))
+			start := time.Now()
+			require.NoError(t, errOf(client.Users.Get(t.Context(), userID)), skew)
+			assert.InDelta(t, 7*time.Second, time.Since(start), float64(5*time.Millisecond), skew)
+		})
+	}
+}
+
+// Callers that leave while they wait to retry spend nothing of the budget.
+func TestRetryBudget_CallersThatLeave(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		healthy := false
+		s := &stub{answer: func(n int, _ request) (*http.Response, error) {
+			if healthy && n%2 == 0 {
+				return reply(200, userJSON), nil
+			}
+			return answerOf{status: 503, header: http.Header{"Retry-After": {"1"}}}.response(), nil
+		}}
+		client := newClient(t, s, basiq.WithRetry(basiq.Retry{BaseDelay: time.Millisecond, MaxDelay: time.Minute}))
+		for range 120 {
+			ctx, cancel := context.WithCancel(t.Context())
+			time.AfterFunc(500*time.Millisecond, cancel)
+			require.ErrorIs(t, errOf(client.Users.Get(ctx, userID)), context.Canceled)
+			time.Sleep(time.Minute)
+		}
+		require.Len(t, s.seen(), 120)
+		healthy = true
+		require.NoError(t, client.Users.Delete(t.Context(), userID), "120 requests are odd or even: at most one retry")
+	})
+}
+
+// A PausedError that a mock makes is one, and says which status throttled the operation.
+func TestPausedError_Identity(t *testing.T) {
+	t.Parallel()
+	for status, want := range map[int]error{0: basiq.ErrTooManyRequests, 429: basiq.ErrTooManyRequests, 503: basiq.ErrUnavailable} {
+		err := error(&basiq.TransportError{Operation: "Users.Get", Err: &basiq.PausedError{StatusCode: status, RetryAfter: time.Minute}})
+		for _, sentinel := range []error{basiq.ErrTooManyRequests, basiq.ErrUnavailable} {
+			assert.Equal(t, want == sentinel, errors.Is(err, sentinel), "%d", status) //nolint:errorlint // it is that very one
+		}
+		require.NotErrorIs(t, err, basiq.ErrTooManyTokenRequests)
+	}
+}
+
+// The zero value of every error type prints in one line.
+func TestErrors_ZeroValues(t *testing.T) {
+	t.Parallel()
+	for _, err := range []error{
+		&basiq.Error{}, &basiq.TransportError{}, &basiq.InputError{}, &basiq.PausedError{}, &basiq.WaitError{}, &basiq.JobError{},
+	} {
+		assert.NotPanics(t, func() {
+			text := err.Error()
+			assert.NotEmpty(t, text, "%T", err)
+			assert.NotContains(t, text, "\n", "%T", err)
+			_ = basiq.MayHaveBeenDone(err)
+			_ = errors.Is(err, basiq.ErrNotFound)
+		}, "%T", err)
+	}
+}
+
+// A nil context is an error of the argument.
+func TestCall_NilContext(t *testing.T) {
+	t.Parallel()
+	var none context.Context
+	for name, call := range map[string]func(c *basiq.Client) error{
+		"Users.Get":           func(c *basiq.Client) error { return errOf(c.Users.Get(none, userID)) },
+		"Users.Create":        func(c *basiq.Client) error { return errOf(c.Users.Create(none, basiq.CreateUser{Email: "a@b.c"})) },
+		"Users.Delete":        func(c *basiq.Client) error { return c.Users.Delete(none, userID) },
+		"Connections.Refresh": func(c *basiq.Client) error { return errOf(c.Connections.Refresh(none, userID, connID)) },
+		"Jobs.Get":            func(c *basiq.Client) error { return errOf(c.Jobs.Get(none, jobID)) },
+		"Affordability.Get":   func(c *basiq.Client) error { return errOf(c.Affordability.PDF(none, userID, "s1")) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, client := newStub(t, ok(200, userJSON))
+			assert.NotPanics(t, func() {
+				err := call(client)
+				require.ErrorIs(t, err, basiq.ErrInvalidInput)
+				require.EqualError(t, err, "basiq: "+name+": ctx: nil context")
+			})
+			assert.Empty(t, s.seen())
+		})
+	}
+}
+
+// A panic of middleware, a transport, a TokenSource or a Limiter reaches the caller as it is, and the client stays usable.
+func TestCall_Panics(t *testing.T) {
+	t.Parallel()
+	broken := true
+	boom := func() {
+		if broken {
+			panic("mine")
+		}
+	}
+	for name, options := range map[string][]basiq.Option{
+		"middleware": {ofCalls(func(next basiq.Doer, req *http.Request, _ int) (*http.Response, error) { boom(); return next.Do(req) })},
+		"source":     {basiq.WithTokenSource(panickingTokens{boom: boom})},
+		"limiter":    {basiq.WithRateLimit(panickingLimiter(boom)), basiq.WithTokenSource(fixedTokens("token-1"))},
+	} {
+		broken = true
+		client := newClient(t, &stub{answer: inTurn(ok(200, userJSON))}, options...)
+		assert.PanicsWithValue(t, "mine", func() { _, _ = client.Users.Get(t.Context(), userID) }, name)
+		broken = false
+		require.NoError(t, errOf(client.Users.Get(t.Context(), userID)), name)
+	}
+}
+
+type panickingTokens struct {
+	fixedTokens
+	boom func()
+}
+
+func (p panickingTokens) Token(ctx context.Context, scope basiq.Scope) (basiq.Token, error) {
+	p.boom()
+	return fixedTokens("token-1").Token(ctx, scope)
+}
+
+type panickingLimiter func()
+
+func (p panickingLimiter) Wait(context.Context) error {
+	p()
+	return nil
+}
