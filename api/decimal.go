@@ -1,7 +1,6 @@
 package api
 
 import (
-	"encoding/json"
 	"math/big"
 	"regexp"
 )
@@ -18,9 +17,7 @@ type Decimal struct {
 // String returns the number as Basiq sent it, without quotes, or "" when there is none.
 func (d Decimal) String() string {
 	if len(d.raw) > 0 && d.raw[0] == '"' {
-		var text string
-		_ = json.Unmarshal([]byte(d.raw), &text) // it came out of a decoder
-		return text
+		return text([]byte(d.raw))
 	}
 	return d.raw
 }
@@ -30,23 +27,23 @@ var exponent = regexp.MustCompile(`^-?[0-9]+(\.[0-9]+)?[eE][+-]?[0-9]{1,3}$`)
 
 // Rat returns the exact value. The second result is false when d holds no decimal number.
 func (d Decimal) Rat() (*big.Rat, bool) {
-	text := d.String()
-	if len(text) <= maxDigits && exponent.MatchString(text) {
-		return new(big.Rat).SetString(text)
+	digits := d.String()
+	if len(digits) <= maxDigits && exponent.MatchString(digits) {
+		return new(big.Rat).SetString(digits)
 	}
-	return Amount(text).Rat()
+	return Amount(digits).Rat()
 }
 
 // MinorUnits returns the number in units of 10 to the power of -places, as [Amount.MinorUnits] does.
 func (d Decimal) MinorUnits(places int) (int64, bool) {
-	text := d.String()
-	if value, known := d.Rat(); known && exponent.MatchString(text) {
-		text = value.FloatString(maxPlaces)
-		if exact, ok := new(big.Rat).SetString(text); !ok || exact.Cmp(value) != 0 {
+	digits := d.String()
+	if value, known := d.Rat(); known && exponent.MatchString(digits) {
+		digits = value.FloatString(maxPlaces)
+		if exact, ok := new(big.Rat).SetString(digits); !ok || exact.Cmp(value) != 0 {
 			return 0, false
 		}
 	}
-	return Amount(text).MinorUnits(places)
+	return Amount(digits).MinorUnits(places)
 }
 
 // IsZero reports whether there is nothing in d: Basiq sent null or "", or nothing.
@@ -60,17 +57,11 @@ func (d Decimal) MarshalJSON() ([]byte, error) {
 	return []byte(d.raw), nil
 }
 
-// UnmarshalJSON keeps data.
-func (d *Decimal) UnmarshalJSON(data []byte) error { return Unmarshal(data, d) }
-
-func (d *Decimal) readJSON(r *reader) error {
-	raw, err := r.tokens.ReadValue()
-	if err != nil {
-		return err
-	}
+// UnmarshalJSON keeps a copy of data. It returns no error.
+func (d *Decimal) UnmarshalJSON(data []byte) error {
 	d.raw = ""
-	if raw.Kind() != 'n' {
-		d.raw = r.texts.keep(raw)
+	if string(data) != "null" {
+		d.raw = string(data)
 	}
 	return nil
 }

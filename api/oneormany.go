@@ -1,8 +1,11 @@
 package api
 
 import (
-	"encoding/json"
-	"reflect"
+	"errors"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+	json "github.com/go-json-experiment/json/v1"
 )
 
 // OneOrMany is a list that may also be written as its only element, or as null.
@@ -20,22 +23,23 @@ func (list OneOrMany[T]) MarshalJSON() ([]byte, error) {
 	}
 }
 
-// UnmarshalJSON reads an array, one element, or null.
-func (list *OneOrMany[T]) UnmarshalJSON(data []byte) error { return Unmarshal(data, list) }
-
-func (list *OneOrMany[T]) readJSON(r *reader) error {
+// UnmarshalJSON decodes an array, one element, or null. The list is nil if the only element is of another JSON kind: its
+// zero value would pass for data. The error is a [*MistypedError] then, as for a mistyped field of an element.
+func (list *OneOrMany[T]) UnmarshalJSON(data []byte) error {
 	*list = nil
-	switch r.tokens.PeekKind() {
-	case 'n', '[':
-		return r.read(shapeOf(reflect.TypeFor[[]T]()), reflect.ValueOf((*[]T)(list)).Elem())
-	default:
-		one := make([]T, 1)
-		if err := r.read(shapeOf(reflect.TypeFor[T]()), reflect.ValueOf(one).Index(0)); err != nil {
-			return err
-		}
-		*list = one
-		return nil
+	if jsontext.Value(data).Kind() == '[' {
+		return Unmarshal(data, (*[]T)(list))
 	}
+	var one *T
+	err := Unmarshal(data, &one)
+	mistyped, ok := errors.AsType[*MistypedError](err)
+	if one != nil && (!ok || mistyped.Field != "") {
+		*list = []T{*one}
+	}
+	if ok {
+		mistyped.Field = strings.TrimSuffix("0."+mistyped.Field, ".")
+	}
+	return err
 }
 
 // First returns the first element, or nil when there is none.

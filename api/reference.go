@@ -1,7 +1,8 @@
 package api
 
 import (
-	"encoding/json"
+	"github.com/go-json-experiment/json/jsontext"
+	json "github.com/go-json-experiment/json/v1"
 )
 
 // Reference names another thing: by its id alone in most answers, by an object that has the id in others. The zero
@@ -33,23 +34,17 @@ func (r Reference) MarshalJSON() ([]byte, error) {
 	}
 }
 
-// UnmarshalJSON reads an id, an object that has one, or null. Whatever else comes is kept, and has no id.
-func (r *Reference) UnmarshalJSON(data []byte) error { return Unmarshal(data, r) }
-
-func (r *Reference) readJSON(d *reader) error {
+// UnmarshalJSON decodes an ID, an object with an ID, or null. It keeps any other value without an ID, and returns no error.
+func (r *Reference) UnmarshalJSON(data []byte) error {
 	*r = Reference{}
-	raw, err := d.tokens.ReadValue()
-	if err != nil {
-		return err
-	}
-	switch raw.Kind() {
+	switch jsontext.Value(data).Kind() {
 	case 'n':
 	case '"':
-		r.ID = d.text(raw)
+		r.ID = text(data)
 	default:
-		r.raw = d.texts.keep(raw)
+		r.raw = string(data)
 		var object struct{ ID string }
-		if Unmarshal(raw, &object) == nil {
+		if Unmarshal(data, &object) == nil {
 			r.ID = object.ID
 		}
 	}

@@ -1,8 +1,7 @@
 // Package api holds what turns the contract, openapi.yaml, into Go: the generator's configuration and the contract's
 // own value types.
 //
-// The values are strings to the decoder, so one that is empty or malformed never fails the answer it stands in; methods
-// read them. Package basiq re-exports these types.
+// A value that is empty or malformed is decoded without an error. Methods parse it. Package basiq re-exports these types.
 package api
 
 import (
@@ -11,11 +10,28 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Amount is a decimal number as Basiq sent it, for example "-299292.25": every digit is kept. It is "" where Basiq
+// Amount is a decimal number as Basiq sent it, for example "-299292.25". Every digit is kept. It is "" if Basiq
 // sent "" or null, or nothing.
+//
+//nolint:recvcheck // only UnmarshalJSON changes it
 type Amount string
+
+// UnmarshalJSON decodes a JSON string, or null. It keeps the text of any other value, such as a number, and returns no error.
+func (a *Amount) UnmarshalJSON(data []byte) error {
+	switch jsontext.Value(data).Kind() {
+	case 'n':
+		*a = ""
+	case '"':
+		*a = Amount(text(data))
+	default:
+		*a = Amount(data)
+	}
+	return nil
+}
 
 // decimal is what Rat reads. It is narrower than [big.Rat.SetString], which also takes fractions and exponents, and
 // with "1e999999999" would fill the memory.
@@ -62,8 +78,13 @@ const maxPlaces = 20
 // Date is a calendar date as Basiq sent it, for example "2019-10-29". It is "" where Basiq sent "" or null, or nothing.
 type Date string
 
-// DateOf returns the calendar date of t where t is: in its own location.
-func DateOf(t time.Time) Date { return Date(t.Format(time.DateOnly)) }
+// DateOf returns the calendar date of t in its own location, or "" if t is the zero time.
+func DateOf(t time.Time) Date {
+	if t.IsZero() {
+		return ""
+	}
+	return Date(t.Format(time.DateOnly))
+}
 
 // Time returns the start of the day in UTC. The second result is false when d holds no date.
 func (d Date) Time() (time.Time, bool) {
@@ -78,8 +99,13 @@ type Time string
 // timeLayouts are the forms that occur: RFC 3339 with or without fractions of a second, without a zone, and a date.
 var timeLayouts = [...]string{time.RFC3339, "2006-01-02T15:04:05", time.DateOnly}
 
-// TimeOf returns t as Basiq writes moments, in UTC.
-func TimeOf(t time.Time) Time { return Time(t.UTC().Format(time.RFC3339)) }
+// TimeOf returns t in UTC, as Basiq formats it, or "" if t is the zero time.
+func TimeOf(t time.Time) Time {
+	if t.IsZero() {
+		return ""
+	}
+	return Time(t.UTC().Format(time.RFC3339))
+}
 
 // Time returns the moment; one that was sent without a zone is taken to be in UTC. The second result is false when t
 // holds no moment.

@@ -1,8 +1,10 @@
 package api
 
 import (
-	"encoding/json"
 	"slices"
+
+	"github.com/go-json-experiment/json/jsontext"
+	json "github.com/go-json-experiment/json/v1"
 )
 
 // TextOrList is a value that is one text in some places and a list of texts in others, such as what a filter of a report
@@ -48,41 +50,26 @@ func (v TextOrList) MarshalJSON() ([]byte, error) {
 	}
 }
 
-// UnmarshalJSON reads a text, an array of texts, or null, and keeps whatever else comes.
-func (v *TextOrList) UnmarshalJSON(data []byte) error { return Unmarshal(data, v) }
-
-func (v *TextOrList) readJSON(r *reader) error {
+// UnmarshalJSON decodes a string, an array of strings, or null. It keeps any other value, and returns no error.
+func (v *TextOrList) UnmarshalJSON(data []byte) error {
 	*v = TextOrList{}
-	raw, err := r.tokens.ReadValue()
-	if err != nil {
-		return err
-	}
-	switch raw.Kind() {
+	switch jsontext.Value(data).Kind() {
 	case 'n':
 	case '"':
-		v.texts = []string{r.text(raw)}
-	case '[':
-		if v.texts, v.list = listOfTexts(r, raw); !v.list {
-			v.other = r.texts.keep(raw)
-		}
+		v.texts = []string{text(data)}
 	default:
-		v.other = r.texts.keep(raw)
+		var texts []string
+		if Unmarshal(data, &texts) == nil && !hasNull(data, texts) {
+			v.texts, v.list = texts, true
+		} else {
+			v.other = string(data)
+		}
 	}
 	return nil
 }
 
-// listOfTexts returns the elements of a JSON array; the second result is false when one of them is no text.
-func listOfTexts(r *reader, array []byte) ([]string, bool) {
-	var list []string
-	elements := newReader(array)
-	defer elements.free()
-	_, _ = elements.tokens.ReadToken()
-	for elements.tokens.PeekKind() == '"' {
-		raw, _ := elements.tokens.ReadValue() // it has been read before
-		list = append(list, r.text(raw))
-	}
-	if elements.tokens.PeekKind() != ']' {
-		return nil, false
-	}
-	return list, true
+// hasNull reports whether the JSON array that texts were decoded from has a null in it.
+func hasNull(data []byte, texts []string) bool {
+	var elements []*string
+	return slices.Contains(texts, "") && (Unmarshal(data, &elements) != nil || slices.Contains(elements, nil))
 }

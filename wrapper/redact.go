@@ -2,13 +2,14 @@ package basiq
 
 import (
 	"encoding/base64"
-	"encoding/json"
 	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
+
+	json "github.com/go-json-experiment/json/v1"
 
 	"github.com/basiq-go/basiq-go/api"
 )
@@ -75,7 +76,7 @@ func secretsOf(req *http.Request, authorization []string) []string {
 	}
 	if req.GetBody != nil && !strings.HasPrefix(req.Header.Get("Content-Type"), "multipart/") { // an upload holds none
 		if body, err := req.GetBody(); err == nil {
-			_ = json.NewDecoder(body).Decode(&sent) // ends at once where it is no JSON
+			_ = json.NewDecoder(body).Decode(&sent) // fails at the first byte of a body that is not JSON
 			_ = body.Close()
 		}
 	}

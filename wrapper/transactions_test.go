@@ -164,16 +164,13 @@ func TestTransactionDates(t *testing.T) {
 	}
 }
 
-// A JSON number is not what the documents promise for an amount. It is an error, not a number that has gone through a
-// float, and the error does not repeat it.
-func TestTransactionWithAnAmountOfAnotherKind(t *testing.T) {
+// An amount that is a JSON number keeps its digits. It does not go through a float.
+func TestTransactions_Get_AmountAsNumber(t *testing.T) {
 	t.Parallel()
-	_, client := newStub(t, ok(200, `{"type":"transaction","id":"t1","amount":-4711.25}`))
-	_, err := client.Transactions.Get(t.Context(), userID, "t1")
-	var answer *basiq.Error
-	require.ErrorAs(t, err, &answer)
-	assert.Contains(t, err.Error(), `"amount"`)
-	assert.NotContains(t, err.Error(), "4711")
+	_, client := newStub(t, ok(200, `{"type":"transaction","id":"t1","amount":-4711.250}`))
+	transaction, err := client.Transactions.Get(t.Context(), userID, "t1")
+	require.NoError(t, err)
+	assert.Equal(t, basiq.Amount("-4711.250"), transaction.Amount)
 }
 
 func TestTransactionOfTomorrow(t *testing.T) {

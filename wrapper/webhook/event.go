@@ -91,11 +91,11 @@ func newEvent(sealed envelope, body []byte) (*Event, error) {
 		EventID     string      `json:"eventId"`
 		Links       Links       `json:"links"`
 	}
-	err := json.Unmarshal(body, &payload)
-	if _, wrongType := errors.AsType[*json.UnmarshalTypeError](err); wrongType {
-		err = nil // The other fields have been read.
+	err := api.Unmarshal(body, &payload)
+	if _, ok := errors.AsType[*api.MistypedError](err); ok {
+		err = nil // the other fields have been decoded
 	}
-	// The JSON package's error quotes the body.
+	// The error may quote the body.
 	if err != nil || !bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n"), []byte("{")) {
 		return nil, refuse(ErrBadPayload, "it is no JSON object")
 	}

@@ -1,0 +1,50 @@
+package api
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+	json "github.com/go-json-experiment/json/v1"
+)
+
+// Unmarshal decodes JSON with the semantics of encoding/json. Its engine is the one that encoding/json uses from Go 1.27.
+//
+// A value whose JSON kind does not match its field is skipped. The rest is decoded, and the first such value is returned
+// as a [*MistypedError]. A body that is not a valid JSON text is another error.
+func Unmarshal(data []byte, value any) error {
+	err := json.Unmarshal(data, value)
+	if mistyped, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		// A path may hold the keys of a map, which can be of any length.
+		path := strings.ToValidUTF8(mistyped.Field[:min(len(mistyped.Field), maxPath)], "")
+		return &MistypedError{Field: path, Kind: fmt.Sprint(mistyped.Type)}
+	}
+	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok && strings.Contains(syntax.Error(), "escape sequence") {
+		return fmt.Errorf("json: invalid escape sequence at byte %d", syntax.Offset) // the original error quotes the text
+	}
+	return err
+}
+
+const maxPath = 256
+
+// MistypedError reports a JSON value whose kind does not match its field. It does not hold the value.
+type MistypedError struct {
+	// Field is the path of the value, for example "data.0.amount". It is empty for the whole text.
+	// A path within a [OneOrMany] starts there.
+	Field string
+	// Kind is the Go type of the field, for example "string".
+	Kind string
+}
+
+// Error returns the path and the expected type.
+func (e *MistypedError) Error() string {
+	return fmt.Sprintf("the field %q is not of the kind %s", e.Field, e.Kind)
+}
+
+// text returns the string that a JSON string represents.
+func text(data []byte) string {
+	var buffer [64]byte
+	unquoted, _ := jsontext.AppendUnquote(buffer[:0], data) // invalid UTF-8 is replaced
+	return string(unquoted)
+}
