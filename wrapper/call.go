@@ -219,9 +219,13 @@ func read[T any](answer answer) (*T, error) {
 // decodeResponse decodes a response.
 func decodeResponse[T any](answer answer) (*T, error) {
 	value := new(T)
-	if err := decode(answer.body.bytes(), value); err != nil {
+	odd, err := decode(answer.body.bytes(), value)
+	if err != nil {
 		answer.body.closeConn()
 		return nil, unreadable(answer.op, answer.status, answer.body.bytes(), err)
+	}
+	if odd != nil {
+		answer.logger.Warn("basiq: response field of an unexpected kind", "operation", answer.op.Name, "field", odd.Field, "kind", odd.Kind)
 	}
 	return value, nil
 }
@@ -322,25 +326,4 @@ func doNoContent(ctx context.Context, c *Client, op *Operation, ids []id, reques
 		return unreadable(op, answer.status, body, errors.New("unexpected response body"))
 	}
 	return nil
-}
-
-// maxObjects is how many objects and nulls a response may have.
-const maxObjects = 1 << 18
-
-// decode decodes a response's body.
-func decode(body []byte, value any) error {
-	// Two bytes are the least that one takes.
-	if len(body) > 2*maxObjects && bytes.Count(body, []byte("{"))+bytes.Count(body, []byte("null")) > maxObjects {
-		return fmt.Errorf("%w: it has more than %d objects", ErrResponseTooLarge, maxObjects)
-	}
-	err := api.Unmarshal(body, value)
-	if mistyped, ok := errors.AsType[*api.MistypedError](err); ok && mistyped.Field == "" {
-		return errors.New("it is no JSON object")
-	}
-	return err
-}
-
-func isMistyped(err error) bool {
-	_, ok := errors.AsType[*api.MistypedError](err)
-	return ok
 }

@@ -13,7 +13,6 @@ import (
 	"time"
 	"unicode"
 
-	"github.com/basiq-go/basiq-go/api"
 	"github.com/basiq-go/basiq-go/gen"
 )
 
@@ -111,7 +110,7 @@ func newError(op *Operation, status int, header http.Header, body []byte) *Error
 	var envelope gen.ErrorResponse
 	if len(body) <= maxParsedErrorBody {
 		// A field of an unexpected kind must not lose the others.
-		if err := api.Unmarshal(body, &envelope); err != nil && !isMistyped(err) {
+		if _, err := decode(body, &envelope); err != nil {
 			envelope = gen.ErrorResponse{}
 		}
 	}
