@@ -31,7 +31,7 @@ const maxPath = 256
 // MistypedError reports a JSON value whose kind does not match its field. It does not hold the value.
 type MistypedError struct {
 	// Field is the path of the value, for example "data.0.amount". It is empty for the whole text.
-	// A path within a [OneOrMany] starts there.
+	// A path within a [OneOrMany] starts there. A [WireSecret] is named "secret".
 	Field string
 	// Kind is the Go type of the field, for example "string".
 	Kind string

@@ -84,7 +84,7 @@ func TestValueTypes_AnyKind(t *testing.T) {
 	for name, decode := range decoders {
 		for _, sent := range []string{`1700000000`, `-12.50`, `true`, `{}`, `{"code":1}`, `[]`, `[{"code":1}]`, `[null]`, `[[]]`, `""`, `"a"`, `null`} {
 			for _, field := range []string{"amount", "date", "time", "decimal", "reference", "text", "many", "secret"} {
-				if name == "encoding/json" && field == "many" {
+				if name == "encoding/json" && (field == "many" || field == "secret") {
 					continue // before Go 1.27 it stops at an error of UnmarshalJSON
 				}
 				got := values{Amount: "before"}

@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+
+	"github.com/go-json-experiment/json/jsontext"
+	json "github.com/go-json-experiment/json/v1"
 )
 
 // redacted is what stands wherever a secret would be printed.
@@ -14,8 +17,8 @@ const redacted = "[redacted]"
 // [Secret.Reveal]. Printed with any verb, logged through slog or marshaled to JSON it is "[redacted]", also inside
 // other values and in their unexported fields. The zero Secret is empty.
 type Secret struct {
-	// A pointer, because fmt prints the strings of unexported fields without asking their type.
-	value *string
+	// A function: fmt and go-spew print unexported fields and follow pointers. It also makes == a compile-time error.
+	reveal func() string
 }
 
 // NewSecret returns a Secret that holds value.
@@ -23,19 +26,19 @@ func NewSecret(value string) Secret {
 	if value == "" {
 		return Secret{}
 	}
-	return Secret{value: &value}
+	return Secret{reveal: func() string { return value }}
 }
 
 // Reveal returns what the secret holds.
 func (s Secret) Reveal() string {
-	if s.value == nil {
+	if s.reveal == nil {
 		return ""
 	}
-	return *s.value
+	return s.reveal()
 }
 
 // IsZero reports whether the secret is empty.
-func (s Secret) IsZero() bool { return s.value == nil }
+func (s Secret) IsZero() bool { return s.reveal == nil }
 
 // Equal reports whether both hold the same. It is not made for comparing with a value from a stranger: the time it
 // takes may tell about the secret.
@@ -65,16 +68,24 @@ func (s *Secret) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// WireSecret is a secret inside a body that is sent to Basiq or comes from it: JSON carries it, because the body must, and
-// so does a log that is written as JSON; printing does not, but where the body is in an unexported field of another value,
-// where fmt prints a string without asking its type. Turn it into a [Secret] to keep or log it.
-type WireSecret string
+// WireSecret is a secret inside a request or response body. Its JSON is the secret itself, because the body must carry it.
+// In every other form it is redacted, as a [Secret] is. Keep and log its Secret.
+//
+//nolint:recvcheck // only UnmarshalJSON changes it
+type WireSecret struct{ Secret }
 
-// Secret returns the same secret in the form that is safe to keep.
-func (w WireSecret) Secret() Secret { return NewSecret(string(w)) }
+// MarshalJSON returns the secret as a JSON string.
+func (w WireSecret) MarshalJSON() ([]byte, error) { return json.Marshal(w.Reveal()) }
 
-// Format prints "[redacted]" under every verb, or nothing when the secret is empty.
-func (w WireSecret) Format(f fmt.State, verb rune) { w.Secret().Format(f, verb) }
-
-// LogValue logs "[redacted]", or nothing when the secret is empty.
-func (w WireSecret) LogValue() slog.Value { return w.Secret().LogValue() }
+// UnmarshalJSON decodes a JSON string, or null. Any other value is a [*MistypedError].
+func (w *WireSecret) UnmarshalJSON(data []byte) error {
+	w.Secret = Secret{}
+	switch jsontext.Value(data).Kind() {
+	case '"':
+		w.Secret = NewSecret(text(data))
+	case 'n':
+	default:
+		return &MistypedError{Field: "secret", Kind: "string"}
+	}
+	return nil
+}

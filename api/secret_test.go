@@ -6,6 +6,7 @@ import (
 	"encoding/xml"
 	"fmt"
 	"log/slog"
+	"reflect"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -30,11 +31,11 @@ func TestSecretsAreNotShown(t *testing.T) {
 	t.Parallel()
 	s := api.NewSecret(planted)
 	whole := holder{
-		Open: s, Wire: planted, hidden: s, List: []api.Secret{s}, Map: map[string]api.Secret{"a": s}, Any: s,
+		Open: s, Wire: api.WireSecret{Secret: s}, hidden: s, List: []api.Secret{s}, Map: map[string]api.Secret{"a": s}, Any: s,
 	}
 	require.Equal(t, planted, whole.hidden.Reveal())
-	for _, value := range []any{s, &s, api.WireSecret(planted), whole, &whole, []any{whole}, map[string]any{"x": whole}} {
-		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%T %v", "%10s"} {
+	for _, value := range []any{s, &s, api.WireSecret{Secret: s}, whole, &whole, []any{whole}, map[string]any{"x": whole}} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%T %v", "%10s", "%w", "%p", "%z"} {
 			text := fmt.Sprintf(verb, value, value)
 			assert.NotContains(t, text, planted)
 			assert.NotContains(t, text, fmt.Sprintf("%x", planted))
@@ -57,14 +58,14 @@ func TestSecretsAreNotShown(t *testing.T) {
 
 func TestWireSecretIsCarriedByJSON(t *testing.T) {
 	t.Parallel()
-	body, err := json.Marshal(map[string]api.WireSecret{"password": planted})
+	body, err := json.Marshal(map[string]api.WireSecret{"password": {Secret: api.NewSecret(planted)}})
 	require.NoError(t, err)
 	assert.JSONEq(t, `{"password":"hunter2-planted"}`, string(body))
 	var back map[string]api.WireSecret
 	require.NoError(t, json.Unmarshal(body, &back))
-	assert.Equal(t, planted, back["password"].Secret().Reveal())
+	assert.Equal(t, planted, back["password"].Reveal())
 	var log bytes.Buffer
-	slog.New(slog.NewJSONHandler(&log, nil)).Info("m", "value", api.WireSecret(planted))
+	slog.New(slog.NewJSONHandler(&log, nil)).Info("m", "value", api.WireSecret{Secret: api.NewSecret(planted)})
 	assert.NotContains(t, log.String(), planted)
 }
 
@@ -89,4 +90,24 @@ func TestSecretIsReadButNotWritten(t *testing.T) {
 	require.NoError(t, err)
 	assert.JSONEq(t, `{"Password":"[redacted]","None":"","Empty":""}`, string(again))
 	require.ErrorContains(t, json.Unmarshal(again, &in), "redacted", "a secret that was lost is noticed")
+}
+
+type recorder struct{ text string }
+
+func (r *recorder) Errorf(format string, args ...any) { r.text += fmt.Sprintf(format, args...) }
+
+// testify and go-spew print unexported fields.
+func TestSecret_Diff(t *testing.T) {
+	t.Parallel()
+	for _, pair := range [][2]any{
+		{api.NewSecret(planted), api.NewSecret(planted + "2")},
+		{api.WireSecret{Secret: api.NewSecret(planted)}, api.WireSecret{}},
+		{holder{Open: api.NewSecret(planted), hidden: api.NewSecret(planted)}, holder{}},
+	} {
+		var failed recorder
+		require.False(t, assert.Equal(&failed, pair[0], pair[1]))
+		assert.NotContains(t, failed.text, planted)
+	}
+	assert.False(t, reflect.TypeFor[api.Secret]().Comparable(), "== does not compile")
+	assert.False(t, reflect.TypeFor[api.WireSecret]().Comparable(), "== does not compile")
 }

@@ -735,7 +735,7 @@ type Account struct {
 	BundleName string `json:"bundleName,omitempty,omitzero"`
 
 	// Class What kind of account it is.
-	Class *AccountClass `json:"class,omitempty"`
+	Class AccountClass `json:"class,omitempty,omitzero"`
 
 	// Connection The connection through which the account was fetched. The machine-readable documents have its id, other answers an object.
 	Connection api.Reference `json:"connection,omitempty,omitzero"`
@@ -768,7 +768,7 @@ type Account struct {
 	LendingRate api.Amount `json:"lendingRate,omitempty,omitzero"`
 
 	// Links Where to find the account, or the list of accounts, and what belongs to it.
-	Links *AccountLinks `json:"links,omitempty"`
+	Links AccountLinks `json:"links,omitempty,omitzero"`
 
 	// MaskedNumber The masked number of the account or card. API 3.0.
 	MaskedNumber string `json:"maskedNumber,omitempty,omitzero"`
@@ -1045,7 +1045,7 @@ type AccountList struct {
 	Data []Account `json:"data,omitempty,omitzero"`
 
 	// Links Where to find the account, or the list of accounts, and what belongs to it.
-	Links *AccountLinks `json:"links,omitempty"`
+	Links AccountLinks `json:"links,omitempty,omitzero"`
 
 	// Type Always `list`.
 	Type string `json:"type,omitempty,omitzero"`
@@ -1331,10 +1331,10 @@ type Affordability struct {
 	Institutions api.OneOrMany[string] `json:"institutions,omitempty,omitzero"`
 
 	// Liabilities The debts of the user's own accounts.
-	Liabilities *AffordabilityLiabilities `json:"liabilities,omitempty"`
+	Liabilities AffordabilityLiabilities `json:"liabilities,omitempty,omitzero"`
 
 	// Links Where to find a summary of affordability, income or expenses, and what belongs to it.
-	Links *AffordabilityLinks `json:"links,omitempty"`
+	Links AffordabilityLinks `json:"links,omitempty,omitzero"`
 
 	// Summary A user's finances in a few figures, any of which may be null. Outgoing money and debts are negative.
 	//
@@ -1346,7 +1346,7 @@ type Affordability struct {
 	// - `savings`: what is saved in a month, on average over the period.
 	// - `loanRepaymentMonthly`: what is repaid on known loans in a month, on average.
 	// - `potentialLiabilitiesMonthly`: what is repaid on possible debts elsewhere in a month, on average.
-	Summary *AffordabilitySummary `json:"summary,omitempty"`
+	Summary AffordabilitySummary `json:"summary,omitempty,omitzero"`
 
 	// ToMonth The last month of the period, as `YYYY-MM`; as a rule the current one.
 	ToMonth string `json:"toMonth,omitempty,omitzero"`
@@ -1358,7 +1358,7 @@ type Affordability struct {
 // AffordabilityAsset An account with money in it.
 type AffordabilityAsset struct {
 	// Account What kind of account it is.
-	Account *AccountClass `json:"account,omitempty"`
+	Account AccountClass `json:"account,omitempty,omitzero"`
 
 	// AvailableFunds The funds that could be spent then.
 	AvailableFunds api.Amount `json:"availableFunds,omitempty,omitzero"`
@@ -1373,7 +1373,7 @@ type AffordabilityAsset struct {
 	Institution string `json:"institution,omitempty,omitzero"`
 
 	// Previous6Months The extremes of an asset in the last six months.
-	Previous6Months *AffordabilityAssetPrevious6Months `json:"previous6Months,omitempty"`
+	Previous6Months AffordabilityAssetPrevious6Months `json:"previous6Months,omitempty,omitzero"`
 
 	// Type What it is, for example `account`.
 	Type string `json:"type,omitempty,omitzero"`
@@ -1391,7 +1391,7 @@ type AffordabilityAssetPrevious6Months struct {
 // AffordabilityCredit A credit card or another credit facility.
 type AffordabilityCredit struct {
 	// Account What kind of account it is.
-	Account *AccountClass `json:"account,omitempty"`
+	Account AccountClass `json:"account,omitempty,omitzero"`
 
 	// AvailableFunds The funds that could be spent then.
 	AvailableFunds api.Amount `json:"availableFunds,omitempty,omitzero"`
@@ -1409,11 +1409,11 @@ type AffordabilityCredit struct {
 	Institution string `json:"institution,omitempty,omitzero"`
 
 	// Previous6Months The use of a credit facility in the last six months. `cashAdvances`: the sum of the cash advances.
-	Previous6Months *AffordabilityCreditPrevious6Months `json:"previous6Months,omitempty"`
+	Previous6Months AffordabilityCreditPrevious6Months `json:"previous6Months,omitempty,omitzero"`
 
 	// PreviousMonth The use of a credit facility in the last month. `minBalance` and `maxBalance`: the extremes of the balance, which
 	// is negative where money is owed. `totalCredits` and `totalDebits`: the sums of what came in and went out.
-	PreviousMonth *AffordabilityCreditPreviousMonth `json:"previousMonth,omitempty"`
+	PreviousMonth AffordabilityCreditPreviousMonth `json:"previousMonth,omitempty,omitzero"`
 }
 
 // AffordabilityCreditPrevious6Months The use of a credit facility in the last six months. `cashAdvances`: the sum of the cash advances.
@@ -1519,7 +1519,7 @@ type AffordabilityList struct {
 	Data []Affordability `json:"data,omitempty,omitzero"`
 
 	// Links Where to find the thing that has these links. Null in some answers.
-	Links *SelfLinks `json:"links,omitempty"`
+	Links SelfLinks `json:"links,omitempty,omitzero"`
 
 	// Type Always `list`.
 	Type string `json:"type"`
@@ -1528,7 +1528,7 @@ type AffordabilityList struct {
 // AffordabilityLoan A loan.
 type AffordabilityLoan struct {
 	// Account What kind of account it is.
-	Account *AccountClass `json:"account,omitempty"`
+	Account AccountClass `json:"account,omitempty,omitzero"`
 
 	// AvailableFunds The funds that could be drawn then.
 	AvailableFunds api.Amount `json:"availableFunds,omitempty,omitzero"`
@@ -1546,11 +1546,11 @@ type AffordabilityLoan struct {
 	Institution string `json:"institution,omitempty,omitzero"`
 
 	// Previous6Months A loan in the last six months.
-	Previous6Months *AffordabilityLoanPrevious6Months `json:"previous6Months,omitempty"`
+	Previous6Months AffordabilityLoanPrevious6Months `json:"previous6Months,omitempty,omitzero"`
 
 	// PreviousMonth A loan in the last month. `totalCredits` and `totalDebits`: the sums of what came in and went out.
 	// `totalInterestCharged`: the interest. `totalRepayments`: the repayments.
-	PreviousMonth *AffordabilityLoanPreviousMonth `json:"previousMonth,omitempty"`
+	PreviousMonth AffordabilityLoanPreviousMonth `json:"previousMonth,omitempty,omitzero"`
 }
 
 // AffordabilityLoanChange Interest that was charged on a loan, or a repayment.
@@ -1599,7 +1599,7 @@ type AffordabilityMonthlyAverage struct {
 // AffordabilityRegularIncome The regular income. The income summary tells more.
 type AffordabilityRegularIncome struct {
 	// Previous3Months An average over the last three months.
-	Previous3Months *AffordabilityMonthlyAverage `json:"previous3Months,omitempty"`
+	Previous3Months AffordabilityMonthlyAverage `json:"previous3Months,omitempty,omitzero"`
 }
 
 // AffordabilityRequest What to summarise, for affordability, income and expenses alike. Each part may be left out.
@@ -1667,7 +1667,7 @@ type AffordabilitySummary struct {
 	PotentialLiabilitiesMonthly Decimal `json:"potentialLiabilitiesMonthly,omitempty,omitzero"`
 
 	// RegularIncome The regular income. The income summary tells more.
-	RegularIncome *AffordabilityRegularIncome `json:"regularIncome,omitempty"`
+	RegularIncome AffordabilityRegularIncome `json:"regularIncome,omitempty,omitzero"`
 
 	// Savings A decimal number, as a JSON number or as a string that holds one; null or empty where there is none.
 	Savings Decimal `json:"savings,omitempty,omitzero"`
@@ -1701,7 +1701,7 @@ type AffordabilityTransaction struct {
 	Institution string `json:"institution,omitempty,omitzero"`
 
 	// Links Where to find what the transaction belongs to.
-	Links *AffordabilityTransactionLinks `json:"links,omitempty"`
+	Links AffordabilityTransactionLinks `json:"links,omitempty,omitzero"`
 
 	// PostDate When the transaction was posted, as RFC 3339; null while it is pending.
 	PostDate api.Time `json:"postDate,omitempty,omitzero"`
@@ -1712,7 +1712,7 @@ type AffordabilityTransaction struct {
 	// SubClass What a payment was for, in the Household Expenditure Classification (HEC), or in a classification of the
 	// application's own where Basiq has set one up. Empty for other transactions. `code`, or `Code` in the 3.0
 	// document, is the code; it may begin with a zero.
-	SubClass *AffordabilitySubClass `json:"subClass,omitempty"`
+	SubClass AffordabilitySubClass `json:"subClass,omitempty,omitzero"`
 
 	// TransactionDate When the user made the transaction, as RFC 3339, where the institution tells.
 	TransactionDate api.Time `json:"transactionDate,omitempty,omitzero"`
@@ -1739,7 +1739,7 @@ type AffordabilityTransactionList struct {
 	Data []AffordabilityTransaction `json:"data,omitempty,omitzero"`
 
 	// Links Where to find this page of a collection and the next.
-	Links *PageLinks `json:"links,omitempty"`
+	Links PageLinks `json:"links,omitempty,omitzero"`
 
 	// Size How many transactions there are on all pages.
 	Size int64 `json:"size,omitempty,omitzero"`
@@ -1757,7 +1757,7 @@ type AuthLink struct {
 	ID string `json:"id,omitempty,omitzero"`
 
 	// Links Where to find the auth link.
-	Links *AuthLinkLinks `json:"links,omitempty"`
+	Links AuthLinkLinks `json:"links,omitempty,omitzero"`
 
 	// Mobile The mobile number that gets the code.
 	Mobile string `json:"mobile,omitempty,omitzero"`
@@ -1874,7 +1874,7 @@ type ConnectionList struct {
 	Data []Connection `json:"data,omitempty,omitzero"`
 
 	// Links Where to find the thing that has these links. Null in some answers.
-	Links *SelfLinks `json:"links,omitempty"`
+	Links SelfLinks `json:"links,omitempty,omitzero"`
 
 	// Type Always `list`.
 	Type string `json:"type"`
@@ -1927,10 +1927,10 @@ type Connector struct {
 	ID string `json:"id"`
 
 	// Institution The institution of a connector.
-	Institution *ConnectorInstitution `json:"institution,omitempty"`
+	Institution ConnectorInstitution `json:"institution,omitempty,omitzero"`
 
 	// Links Where to find the thing that has these links. Null in some answers.
-	Links *SelfLinks `json:"links,omitempty"`
+	Links SelfLinks `json:"links,omitempty,omitzero"`
 
 	// Method How the data is fetched. Both spellings of open banking occur. In connections API 3.0 only, in connectors 2.1 too.
 	Method ConnectionMethod `json:"method,omitempty,omitzero"`
@@ -1942,7 +1942,7 @@ type Connector struct {
 	Stage InstitutionStage `json:"stage,omitempty,omitzero"`
 
 	// Stats How long fetching takes.
-	Stats *InstitutionStats `json:"stats,omitempty"`
+	Stats InstitutionStats `json:"stats,omitempty,omitzero"`
 
 	// Status How well the support for the institution works now. The values are those that filters take; answers have them too.
 	Status InstitutionStatus `json:"status,omitempty,omitzero"`
@@ -1954,7 +1954,7 @@ type Connector struct {
 // ConnectorAuthorization How a user logs in.
 type ConnectorAuthorization struct {
 	// Meta What to show to a user who logs in. Only the captions of fields that are wanted are there.
-	Meta *ConnectorAuthorizationMeta `json:"meta,omitempty"`
+	Meta ConnectorAuthorizationMeta `json:"meta,omitempty,omitzero"`
 
 	// Type How a user logs in. `user`: with a login and password. `token`: with a token. `user-mfa`: with a second factor as
 	// well, and `user-mfa-intermittent` now and then. `other`: in another way.
@@ -2003,7 +2003,7 @@ type ConnectorInstitution struct {
 	Country string `json:"country,omitempty,omitzero"`
 
 	// Logo The institution's logo.
-	Logo *InstitutionLogo `json:"logo,omitempty"`
+	Logo InstitutionLogo `json:"logo,omitempty,omitzero"`
 
 	// Name The name.
 	Name string `json:"name,omitempty,omitzero"`
@@ -2024,7 +2024,7 @@ type ConnectorList struct {
 	Data []Connector `json:"data"`
 
 	// Links Where to find the thing that has these links. Null in some answers.
-	Links *SelfLinks `json:"links,omitempty"`
+	Links SelfLinks `json:"links,omitempty,omitzero"`
 
 	// TotalCount How many connectors there are.
 	TotalCount int64 `json:"totalCount,omitempty,omitzero"`
@@ -2048,13 +2048,13 @@ type Consent struct {
 	ID string `json:"id"`
 
 	// Links Where to find the consent and its policy.
-	Links *ConsentLinks `json:"links,omitempty"`
+	Links ConsentLinks `json:"links,omitempty,omitzero"`
 
 	// Origin Who it came from, for example `user`.
 	Origin string `json:"origin,omitempty,omitzero"`
 
 	// Purpose What the data is wanted for.
-	Purpose *ConsentPurposes `json:"purpose,omitempty"`
+	Purpose ConsentPurposes `json:"purpose,omitempty,omitzero"`
 
 	// Revoked When it was revoked; absent until then.
 	Revoked api.Time `json:"revoked,omitempty,omitzero"`
@@ -2114,7 +2114,7 @@ type ConsentList struct {
 	Data []Consent `json:"data,omitempty,omitzero"`
 
 	// Links Where to find the thing that has these links. Null in some answers.
-	Links *SelfLinks `json:"links,omitempty"`
+	Links SelfLinks `json:"links,omitempty,omitzero"`
 
 	// Size How many consents there are.
 	Size int64 `json:"size,omitempty,omitzero"`
@@ -2132,10 +2132,10 @@ type ConsentPermission struct {
 	Entity string `json:"entity,omitempty,omitzero"`
 
 	// Information What the permission covers in the words that the user was shown.
-	Information *ConsentInformation `json:"information,omitempty"`
+	Information ConsentInformation `json:"information,omitempty,omitzero"`
 
 	// Purpose A purpose in the words that the user was shown.
-	Purpose *ConsentPurpose `json:"purpose,omitempty"`
+	Purpose ConsentPurpose `json:"purpose,omitempty,omitzero"`
 
 	// Required Whether the permission is called required.
 	Required *bool `json:"required,omitempty"`
@@ -2159,7 +2159,7 @@ type ConsentPurposes struct {
 	Other json.RawMessage `json:"other,omitempty,omitzero"`
 
 	// Primary A purpose in the words that the user was shown.
-	Primary *ConsentPurpose `json:"primary,omitempty"`
+	Primary ConsentPurpose `json:"primary,omitempty,omitzero"`
 }
 
 // ConsentStatus The state of a consent.
@@ -2296,7 +2296,7 @@ type Enrich struct {
 	Direction TransactionDirection `json:"direction,omitempty,omitzero"`
 
 	// Links The query again, and the merchant's logos.
-	Links *EnrichLinks `json:"links,omitempty"`
+	Links EnrichLinks `json:"links,omitempty,omitzero"`
 
 	// Type Always `enrich`.
 	Type string `json:"type"`
@@ -2306,26 +2306,26 @@ type Enrich struct {
 // broadest, to `subclass` (API 3.0), the narrowest.
 type EnrichANZSIC struct {
 	// Class A code of a classification.
-	Class *EnrichCode `json:"class,omitempty"`
+	Class EnrichCode `json:"class,omitempty,omitzero"`
 
 	// Division A code of a classification.
-	Division *EnrichCode `json:"division,omitempty"`
+	Division EnrichCode `json:"division,omitempty,omitzero"`
 
 	// Group A code of a classification.
-	Group *EnrichCode `json:"group,omitempty"`
+	Group EnrichCode `json:"group,omitempty,omitzero"`
 
 	// Subclass A code of a classification.
-	Subclass *EnrichCode `json:"subclass,omitempty"`
+	Subclass EnrichCode `json:"subclass,omitempty,omitzero"`
 
 	// Subdivision A code of a classification.
-	Subdivision *EnrichCode `json:"subdivision,omitempty"`
+	Subdivision EnrichCode `json:"subdivision,omitempty,omitzero"`
 }
 
 // EnrichCategory The kind of business that was paid. `matchScore` is how sure that is, from 0 to 1.
 type EnrichCategory struct {
 	// ANZSIC The kind of business in the Australian and New Zealand Standard Industrial Classification, from `division`, the
 	// broadest, to `subclass` (API 3.0), the narrowest.
-	ANZSIC *EnrichANZSIC `json:"anzsic,omitempty"`
+	ANZSIC EnrichANZSIC `json:"anzsic,omitempty,omitzero"`
 
 	// MatchScore A decimal number, as a JSON number or as a string that holds one; null or empty where there is none.
 	MatchScore Decimal `json:"matchScore,omitempty,omitzero"`
@@ -2336,7 +2336,7 @@ type EnrichCategory struct {
 	MatchType EnrichMatchType `json:"matchType,omitempty,omitzero"`
 
 	// MCC A code of a classification.
-	MCC *EnrichCode `json:"mcc,omitempty"`
+	MCC EnrichCode `json:"mcc,omitempty,omitzero"`
 }
 
 // EnrichCode A code of a classification.
@@ -2351,16 +2351,16 @@ type EnrichCode struct {
 // EnrichData What Basiq adds to a transaction. Each part may be missing, null or empty.
 type EnrichData struct {
 	// Category The kind of business that was paid. `matchScore` is how sure that is, from 0 to 1.
-	Category *EnrichCategory `json:"category,omitempty"`
+	Category EnrichCategory `json:"category,omitempty,omitzero"`
 
 	// CleanDescription The description, tidied. In transactions, API 3.0.
 	CleanDescription string `json:"cleanDescription,omitempty,omitzero"`
 
 	// Location Where the purchase was made.
-	Location *EnrichLocation `json:"location,omitempty"`
+	Location EnrichLocation `json:"location,omitempty,omitzero"`
 
 	// Merchant Who was paid.
-	Merchant *EnrichMerchant `json:"merchant,omitempty"`
+	Merchant EnrichMerchant `json:"merchant,omitempty,omitzero"`
 
 	// Tags Tags of the form `name:value`, for example `conduct:dishonour` or `card:4615`. API 3.0.
 	Tags api.TextOrList `json:"tags,omitempty,omitzero"`
@@ -2396,7 +2396,7 @@ type EnrichLocation struct {
 	FormattedAddress string `json:"formattedAddress,omitempty,omitzero"`
 
 	// Geometry A place on the map: `lat` is its latitude, `lng` its longitude, in degrees.
-	Geometry *EnrichGeometry `json:"geometry,omitempty"`
+	Geometry EnrichGeometry `json:"geometry,omitempty,omitzero"`
 
 	// PostalCode The postcode.
 	PostalCode string `json:"postalCode,omitempty,omitzero"`
@@ -2440,7 +2440,7 @@ type EnrichMerchant struct {
 	LogoThumb string `json:"logoThumb,omitempty,omitzero"`
 
 	// PhoneNumber A phone number in two forms.
-	PhoneNumber *EnrichPhoneNumber `json:"phoneNumber,omitempty"`
+	PhoneNumber EnrichPhoneNumber `json:"phoneNumber,omitempty,omitzero"`
 
 	// Website The URL of the merchant's site.
 	Website string `json:"website,omitempty,omitzero"`
@@ -2467,7 +2467,7 @@ type ErrorDetail struct {
 	Details string `json:"details,omitempty,omitzero"`
 
 	// Source What the error is about. It may be absent, null or empty.
-	Source *ErrorSource `json:"source,omitempty"`
+	Source ErrorSource `json:"source,omitempty,omitzero"`
 
 	// Title What is wrong, in short.
 	Title string `json:"title,omitempty,omitzero"`
@@ -2570,7 +2570,7 @@ type EventData struct {
 	BusinessName string `json:"businessName,omitempty,omitzero"`
 
 	// Class What kind of account it is.
-	Class *AccountClass `json:"class,omitempty"`
+	Class AccountClass `json:"class,omitempty,omitzero"`
 
 	// Connection Account or transactions: their connection, an object in all examples; an id is allowed, as accounts by themselves have.
 	Connection api.Reference `json:"connection,omitempty,omitzero"`
@@ -2618,7 +2618,7 @@ type EventData struct {
 	LastUsed api.Time `json:"lastUsed,omitempty,omitzero"`
 
 	// Links Where to find what the event is about, and what belongs to it.
-	Links *EventDataLinks `json:"links,omitempty"`
+	Links EventDataLinks `json:"links,omitempty,omitzero"`
 
 	// Method How the data is fetched. Both spellings of open banking occur. In connections API 3.0 only, in connectors 2.1 too.
 	Method ConnectionMethod `json:"method,omitempty,omitzero"`
@@ -2639,7 +2639,7 @@ type EventData struct {
 	Origin string `json:"origin,omitempty,omitzero"`
 
 	// Purpose What the data is wanted for.
-	Purpose *ConsentPurposes `json:"purpose,omitempty"`
+	Purpose ConsentPurposes `json:"purpose,omitempty,omitzero"`
 
 	// Revoked Consent: when it was revoked.
 	Revoked api.Time `json:"revoked,omitempty,omitzero"`
@@ -2720,7 +2720,7 @@ type EventList struct {
 	Data []Event `json:"data,omitempty,omitzero"`
 
 	// Links Where to find this page of a collection and the next.
-	Links *PageLinks `json:"links,omitempty"`
+	Links PageLinks `json:"links,omitempty,omitzero"`
 
 	// Type Always `list`.
 	Type string `json:"type"`
@@ -2736,7 +2736,7 @@ type EventType struct {
 	ID EventTypeName `json:"id"`
 
 	// Links Where to find the thing that has these links. Null in some answers.
-	Links *SelfLinks `json:"links,omitempty"`
+	Links SelfLinks `json:"links,omitempty,omitzero"`
 
 	// Type Always `eventType`; absent in an example.
 	Type string `json:"type,omitempty,omitzero"`
@@ -2751,7 +2751,7 @@ type EventTypeList struct {
 	Data []EventType `json:"data,omitempty,omitzero"`
 
 	// Links Where to find this page of a collection and the next.
-	Links *PageLinks `json:"links,omitempty"`
+	Links PageLinks `json:"links,omitempty,omitzero"`
 
 	// Size How many types there are.
 	Size int64 `json:"size,omitempty,omitzero"`
@@ -2770,7 +2770,7 @@ type EventTypeNames = []EventTypeName
 // ExpenseCategory What payments were for.
 type ExpenseCategory struct {
 	// ExpenseClass A class of the Household Expenditure Classification (HEC), which has divisions, subdivisions, groups and classes.
-	ExpenseClass *ExpenseClass `json:"expenseClass,omitempty"`
+	ExpenseClass ExpenseClass `json:"expenseClass,omitempty,omitzero"`
 }
 
 // ExpenseClass A class of the Household Expenditure Classification (HEC), which has divisions, subdivisions, groups and classes.
@@ -2827,7 +2827,7 @@ type ExpenseMonth struct {
 // ExpenseSubCategory Payments of one class.
 type ExpenseSubCategory struct {
 	// Category What payments were for.
-	Category *ExpenseCategory `json:"category,omitempty"`
+	Category ExpenseCategory `json:"category,omitempty,omitzero"`
 
 	// ChangeHistory What was spent in each month.
 	ChangeHistory []ExpenseMonth `json:"changeHistory,omitempty,omitzero"`
@@ -2839,16 +2839,16 @@ type ExpenseSubCategory struct {
 // Expenses A user's expenses in a period, by their categories. Amounts are negative.
 type Expenses struct {
 	// BankFees Expenses of one kind.
-	BankFees *ExpenseHistory `json:"bankFees,omitempty"`
+	BankFees ExpenseHistory `json:"bankFees,omitempty,omitzero"`
 
 	// CashWithdrawals Expenses of one kind.
-	CashWithdrawals *ExpenseHistory `json:"cashWithdrawals,omitempty"`
+	CashWithdrawals ExpenseHistory `json:"cashWithdrawals,omitempty,omitzero"`
 
 	// CoverageDays How many days the summary covers.
 	CoverageDays *int64 `json:"coverageDays,omitempty"`
 
 	// ExternalTransfers Expenses of one kind.
-	ExternalTransfers *ExpenseHistory `json:"externalTransfers,omitempty"`
+	ExternalTransfers ExpenseHistory `json:"externalTransfers,omitempty,omitzero"`
 
 	// FromMonth The first month with expenses, as `YYYY-MM`; at most 13 months back.
 	FromMonth string `json:"fromMonth,omitempty,omitzero"`
@@ -2857,13 +2857,13 @@ type Expenses struct {
 	ID string `json:"id"`
 
 	// Links Where to find a summary of affordability, income or expenses, and what belongs to it.
-	Links *AffordabilityLinks `json:"links,omitempty"`
+	Links AffordabilityLinks `json:"links,omitempty,omitzero"`
 
 	// LoanInterests Expenses of one kind.
-	LoanInterests *ExpenseHistory `json:"loanInterests,omitempty"`
+	LoanInterests ExpenseHistory `json:"loanInterests,omitempty,omitzero"`
 
 	// LoanRepayments Expenses of one kind.
-	LoanRepayments *ExpenseHistory `json:"loanRepayments,omitempty"`
+	LoanRepayments ExpenseHistory `json:"loanRepayments,omitempty,omitzero"`
 
 	// Payments What was paid for, by the divisions of the classification.
 	Payments []ExpenseDivision `json:"payments,omitempty,omitzero"`
@@ -2909,7 +2909,7 @@ type Identity struct {
 	LastName string `json:"lastName,omitempty,omitzero"`
 
 	// Links Where to find the identity and what it came from.
-	Links *IdentityLinks `json:"links,omitempty"`
+	Links IdentityLinks `json:"links,omitempty,omitzero"`
 
 	// MiddleName The middle name.
 	MiddleName string `json:"middleName,omitempty,omitzero"`
@@ -3053,7 +3053,7 @@ type Income struct {
 	Irregular []IncomeSource `json:"irregular,omitempty,omitzero"`
 
 	// Links Where to find a summary of affordability, income or expenses, and what belongs to it.
-	Links *AffordabilityLinks `json:"links,omitempty"`
+	Links AffordabilityLinks `json:"links,omitempty,omitzero"`
 
 	// OtherCredit Other credits with a pattern, which are too old or not clear enough to count as income.
 	OtherCredit []IncomeSource `json:"otherCredit,omitempty,omitzero"`
@@ -3062,7 +3062,7 @@ type Income struct {
 	Regular []IncomeRegular `json:"regular,omitempty,omitzero"`
 
 	// Summary The income of all sources in a few figures.
-	Summary *IncomeSummary `json:"summary,omitempty"`
+	Summary IncomeSummary `json:"summary,omitempty,omitzero"`
 
 	// ToMonth The last month of the period, as `YYYY-MM`; as a rule the current one.
 	ToMonth string `json:"toMonth,omitempty,omitzero"`
@@ -3131,16 +3131,16 @@ type IncomeRegular struct {
 	ChangeHistory []IncomePayment `json:"changeHistory,omitempty,omitzero"`
 
 	// Current The latest payment of a source.
-	Current *IncomeLatest `json:"current,omitempty"`
+	Current IncomeLatest `json:"current,omitempty,omitzero"`
 
 	// Frequency How often a source pays; `irregular` for all irregular income, `other` among other credits only.
 	Frequency IncomeFrequency `json:"frequency,omitempty,omitzero"`
 
 	// Irregularity How reliable a source of regular income is.
-	Irregularity *IncomeIrregularity `json:"irregularity,omitempty"`
+	Irregularity IncomeIrregularity `json:"irregularity,omitempty,omitzero"`
 
 	// Previous3Months A source of regular income in the last three months.
-	Previous3Months *IncomePrevious3Months `json:"previous3Months,omitempty"`
+	Previous3Months IncomePrevious3Months `json:"previous3Months,omitempty,omitzero"`
 
 	// Source Who pays, from the cleaned descriptions.
 	Source string `json:"source,omitempty,omitzero"`
@@ -3161,7 +3161,7 @@ type IncomeSource struct {
 	ChangeHistory []IncomePayment `json:"changeHistory,omitempty,omitzero"`
 
 	// Current The latest payment of a source.
-	Current *IncomeLatest `json:"current,omitempty"`
+	Current IncomeLatest `json:"current,omitempty,omitzero"`
 
 	// Frequency How often a source pays; `irregular` for all irregular income, `other` among other credits only.
 	Frequency IncomeFrequency `json:"frequency,omitempty,omitzero"`
@@ -3210,13 +3210,13 @@ type Institution struct {
 	InstitutionType string `json:"institutionType,omitempty,omitzero"`
 
 	// Links Where to find the thing that has these links. Null in some answers.
-	Links *SelfLinks `json:"links,omitempty"`
+	Links SelfLinks `json:"links,omitempty,omitzero"`
 
 	// LoginIDCaption What to call the login; absent when none is wanted.
 	LoginIDCaption string `json:"loginIdCaption,omitempty,omitzero"`
 
 	// Logo The institution's logo.
-	Logo *InstitutionLogo `json:"logo,omitempty"`
+	Logo InstitutionLogo `json:"logo,omitempty,omitzero"`
 
 	// Name The name.
 	Name string `json:"name,omitempty,omitzero"`
@@ -3243,7 +3243,7 @@ type Institution struct {
 	Stage InstitutionStage `json:"stage,omitempty,omitzero"`
 
 	// Stats How long fetching takes.
-	Stats *InstitutionStats `json:"stats,omitempty"`
+	Stats InstitutionStats `json:"stats,omitempty,omitzero"`
 
 	// Status How well the support for the institution works now. The values are those that filters take; answers have them too.
 	Status InstitutionStatus `json:"status,omitempty,omitzero"`
@@ -3316,7 +3316,7 @@ type InstitutionDurations struct {
 // InstitutionFeatures What can be fetched, and how. Each list names sources, such as `web`, `pdf` and `csv`. API 2.1.
 type InstitutionFeatures struct {
 	// Accounts Which sources have which field of an account.
-	Accounts *InstitutionAccountFeatures `json:"accounts,omitempty"`
+	Accounts InstitutionAccountFeatures `json:"accounts,omitempty,omitzero"`
 
 	// Login The sources that can log in.
 	Login []string `json:"login,omitempty,omitzero"`
@@ -3325,10 +3325,10 @@ type InstitutionFeatures struct {
 	MFAChallenge []string `json:"mfaChallenge,omitempty,omitzero"`
 
 	// Profile Which sources have which field of a profile.
-	Profile *InstitutionProfileFeatures `json:"profile,omitempty"`
+	Profile InstitutionProfileFeatures `json:"profile,omitempty,omitzero"`
 
 	// Transactions Which sources have which field of a transaction.
-	Transactions *InstitutionTransactionFeatures `json:"transactions,omitempty"`
+	Transactions InstitutionTransactionFeatures `json:"transactions,omitempty,omitzero"`
 }
 
 // InstitutionLinks Where to find the institution.
@@ -3346,7 +3346,7 @@ type InstitutionList struct {
 	Data []Institution `json:"data"`
 
 	// Links Where to find the thing that has these links. Null in some answers.
-	Links *SelfLinks `json:"links,omitempty"`
+	Links SelfLinks `json:"links,omitempty,omitzero"`
 
 	// TotalCount How many institutions there are.
 	TotalCount int64 `json:"totalCount,omitempty,omitzero"`
@@ -3358,10 +3358,10 @@ type InstitutionList struct {
 // InstitutionLogo The institution's logo.
 type InstitutionLogo struct {
 	// Colors The institution's colours.
-	Colors *InstitutionColors `json:"colors,omitempty"`
+	Colors InstitutionColors `json:"colors,omitempty,omitzero"`
 
 	// Links Where to find the logo.
-	Links *InstitutionLogoLinks `json:"links,omitempty"`
+	Links InstitutionLogoLinks `json:"links,omitempty,omitzero"`
 
 	// Type Always `image`.
 	Type string `json:"type,omitempty,omitzero"`
@@ -3406,7 +3406,7 @@ type InstitutionReference struct {
 	ID string `json:"id"`
 
 	// Links Where to find the institution.
-	Links *InstitutionLinks `json:"links,omitempty"`
+	Links InstitutionLinks `json:"links,omitempty,omitzero"`
 
 	// Type Always `institution`.
 	Type string `json:"type,omitempty,omitzero"`
@@ -3418,7 +3418,7 @@ type InstitutionStage string
 // InstitutionStats How long fetching takes.
 type InstitutionStats struct {
 	// AverageDurationMs Average durations in milliseconds; null when they are not known.
-	AverageDurationMs *InstitutionDurations `json:"averageDurationMs,omitempty"`
+	AverageDurationMs InstitutionDurations `json:"averageDurationMs,omitempty,omitzero"`
 }
 
 // InstitutionStatus How well the support for the institution works now. The values are those that filters take; answers have them too.
@@ -3461,13 +3461,13 @@ type Job struct {
 	ID string `json:"id"`
 
 	// Institution The institution that a connection or a job belongs to.
-	Institution *InstitutionReference `json:"institution,omitempty"`
+	Institution InstitutionReference `json:"institution,omitempty,omitzero"`
 
 	// JobType What the job is for, `connection` or `report`. API 3.0.
 	JobType string `json:"jobType,omitempty,omitzero"`
 
 	// Links Where to find the job and what it works on.
-	Links *JobLinks `json:"links,omitempty"`
+	Links JobLinks `json:"links,omitempty,omitzero"`
 
 	// PartnerID The partner's id. API 3.0.
 	PartnerID string `json:"partnerId,omitempty,omitzero"`
@@ -3512,7 +3512,7 @@ type JobList struct {
 	Data []Job `json:"data"`
 
 	// Links Where to find the thing that has these links. Null in some answers.
-	Links *SelfLinks `json:"links,omitempty"`
+	Links SelfLinks `json:"links,omitempty,omitzero"`
 
 	// Size How many jobs there are.
 	Size int64 `json:"size,omitempty,omitzero"`
@@ -3579,7 +3579,7 @@ type JobStepResult struct {
 	Input []string `json:"input,omitempty,omitzero"`
 
 	// Links Where to answer the challenge.
-	Links *JobStepResultLinks `json:"links,omitempty"`
+	Links JobStepResultLinks `json:"links,omitempty,omitzero"`
 
 	// Method What kind of challenge it is. `token`: the user gives a code that an app shows or that arrives by SMS, email or
 	// phone. `security-questions`: the user answers personal questions.
@@ -3688,7 +3688,7 @@ type Report struct {
 	ID string `json:"id"`
 
 	// Links Where to find the thing that has these links. Null in some answers.
-	Links *SelfLinks `json:"links,omitempty"`
+	Links SelfLinks `json:"links,omitempty,omitzero"`
 
 	// ReportType The id of its type, for example `CON_AFFOR_01` or `STATEMENT_01`.
 	ReportType string `json:"reportType,omitempty,omitzero"`
@@ -3721,7 +3721,7 @@ type ReportAccount struct {
 	Balance api.Amount `json:"balance,omitempty,omitzero"`
 
 	// Class What kind of account it is.
-	Class *AccountClass `json:"class,omitempty"`
+	Class AccountClass `json:"class,omitempty,omitzero"`
 
 	// Connection The id of its connection.
 	Connection string `json:"connection,omitempty,omitzero"`
@@ -3748,14 +3748,14 @@ type ReportAccount struct {
 	LastUpdated api.Time `json:"lastUpdated,omitempty,omitzero"`
 
 	// Links Where to find the account and what belongs to it. Relative to the host in the examples.
-	Links *ReportAccountLinks `json:"links,omitempty"`
+	Links ReportAccountLinks `json:"links,omitempty,omitzero"`
 
 	// MaskedNumber The masked account number, in bank statements.
 	MaskedNumber string `json:"maskedNumber,omitempty,omitzero"`
 
 	// Meta More about the product, in bank statements. Each part is an object to the document, and shown nowhere; in the
 	// `meta` of an account by itself most are lists.
-	Meta *ReportAccountMeta `json:"meta,omitempty"`
+	Meta ReportAccountMeta `json:"meta,omitempty,omitzero"`
 
 	// Name The account's name.
 	Name string `json:"name,omitempty,omitzero"`
@@ -3855,22 +3855,22 @@ type ReportAddress struct {
 // ReportAnalysis What the transactions of a group or subgroup come to.
 type ReportAnalysis struct {
 	// Amount What the transactions come to. Amounts are negative where money went out.
-	Amount *ReportAnalysisAmount `json:"amount,omitempty"`
+	Amount ReportAnalysisAmount `json:"amount,omitempty,omitzero"`
 
 	// Frequency How often the money comes or goes.
-	Frequency *ReportAnalysisFrequency `json:"frequency,omitempty"`
+	Frequency ReportAnalysisFrequency `json:"frequency,omitempty,omitzero"`
 
 	// Range The time that was looked at.
-	Range *ReportAnalysisRange `json:"range,omitempty"`
+	Range ReportAnalysisRange `json:"range,omitempty,omitzero"`
 
 	// Summary How many transactions there are, and their share.
-	Summary *ReportAnalysisSummary `json:"summary,omitempty"`
+	Summary ReportAnalysisSummary `json:"summary,omitempty,omitzero"`
 }
 
 // ReportAnalysisAmount What the transactions come to. Amounts are negative where money went out.
 type ReportAnalysisAmount struct {
 	// Average Means and medians.
-	Average *ReportAnalysisAverage `json:"average,omitempty"`
+	Average ReportAnalysisAverage `json:"average,omitempty,omitzero"`
 
 	// Max The greatest amount, as a decimal.
 	Max api.Amount `json:"max,omitempty,omitzero"`
@@ -3915,7 +3915,7 @@ type ReportAnalysisFrequency struct {
 	Display string `json:"display,omitempty,omitzero"`
 
 	// Next What is expected next.
-	Next *ReportAnalysisNext `json:"next,omitempty"`
+	Next ReportAnalysisNext `json:"next,omitempty,omitzero"`
 
 	// Type The time from one to the next, as an ISO 8601 duration, for example `P1M`.
 	Type string `json:"type,omitempty,omitzero"`
@@ -3954,7 +3954,7 @@ type ReportAnalysisShare struct {
 // ReportAnalysisSummary How many transactions there are, and their share.
 type ReportAnalysisSummary struct {
 	// OverallPercentage The share in all of the report's transactions, in percent.
-	OverallPercentage *ReportAnalysisShare `json:"overallPercentage,omitempty"`
+	OverallPercentage ReportAnalysisShare `json:"overallPercentage,omitempty,omitzero"`
 
 	// TransactionCount How many transactions there are.
 	TransactionCount *int64 `json:"transactionCount,omitempty"`
@@ -3970,7 +3970,7 @@ type ReportData struct {
 	Accounts []ReportAccount `json:"accounts,omitempty,omitzero"`
 
 	// Accreditation By what right the data was collected, under the Consumer Data Right (CDR).
-	Accreditation *ReportAccreditation `json:"accreditation,omitempty"`
+	Accreditation ReportAccreditation `json:"accreditation,omitempty,omitzero"`
 
 	// Groups Kinds of income, expenses and liabilities. Which ones, `includeGroups` decides.
 	Groups []ReportGroup `json:"groups,omitempty,omitzero"`
@@ -3979,7 +3979,7 @@ type ReportData struct {
 	Identity *ReportIdentity `json:"identity,omitempty"`
 
 	// Institution The institution, at the head of a bank statement.
-	Institution *ReportInstitution `json:"institution,omitempty"`
+	Institution ReportInstitution `json:"institution,omitempty,omitzero"`
 
 	// Metrics Figures and flags, such as the monthly salary. Which ones, `includeMetrics` decides.
 	Metrics []ReportMetric `json:"metrics,omitempty,omitzero"`
@@ -4135,7 +4135,7 @@ type ReportList struct {
 	Data []Report `json:"data,omitempty,omitzero"`
 
 	// Links Where to find this page of a collection and the next.
-	Links *PageLinks `json:"links,omitempty"`
+	Links PageLinks `json:"links,omitempty,omitzero"`
 
 	// Size How many reports there are in all; the document calls it the size of the pages.
 	Size int64 `json:"size,omitempty,omitzero"`
@@ -4153,7 +4153,7 @@ type ReportMetric struct {
 	ID string `json:"id"`
 
 	// Result What a metric came to.
-	Result *ReportMetricResult `json:"result,omitempty"`
+	Result ReportMetricResult `json:"result,omitempty,omitzero"`
 
 	// Sections The parts of the report where it stands: `Income Sources`, `Income`, `Government Services`, `Financial Commitments`, `Expenses`, `Risk Metrics` or `Risk Flags`.
 	Sections []string `json:"sections,omitempty,omitzero"`
@@ -4263,7 +4263,7 @@ type ResourceReference struct {
 	ID string `json:"id"`
 
 	// Links Where to find the thing that has these links. Null in some answers.
-	Links *SelfLinks `json:"links,omitempty"`
+	Links SelfLinks `json:"links,omitempty,omitzero"`
 
 	// Type `connection` or `account`.
 	Type string `json:"type"`
@@ -4363,10 +4363,10 @@ type Transaction struct {
 	Institution string `json:"institution,omitempty,omitzero"`
 
 	// Links Where to find the transaction and what it belongs to.
-	Links *TransactionLinks `json:"links,omitempty"`
+	Links TransactionLinks `json:"links,omitempty,omitzero"`
 
 	// PaymentDetails How the money was sent. API 3.0.
-	PaymentDetails *TransactionPaymentDetails `json:"paymentDetails,omitempty"`
+	PaymentDetails TransactionPaymentDetails `json:"paymentDetails,omitempty,omitzero"`
 
 	// PostDate When the transaction was posted, as on the bank's statement; null or empty while it is pending. Midnight where
 	// the institution tells the day only.
@@ -4379,7 +4379,7 @@ type Transaction struct {
 	Status TransactionStatus `json:"status,omitempty,omitzero"`
 
 	// SubClass The kind of business, of payments and some bank fees; otherwise empty or null. One document says that API 3.0 no longer returns one that is not from Enrich.
-	SubClass *TransactionSubClass `json:"subClass,omitempty"`
+	SubClass TransactionSubClass `json:"subClass,omitempty,omitzero"`
 
 	// TransactionDate When the user made the transaction; null or empty where the institution does not tell.
 	TransactionDate api.Time `json:"transactionDate,omitempty,omitzero"`
@@ -4430,7 +4430,7 @@ type TransactionList struct {
 	Data []Transaction `json:"data"`
 
 	// Links Where to find this page of a collection and the next.
-	Links *PageLinks `json:"links,omitempty"`
+	Links PageLinks `json:"links,omitempty,omitzero"`
 
 	// Size How many transactions there are on all pages.
 	Size int64 `json:"size,omitempty,omitzero"`
@@ -4445,7 +4445,7 @@ type TransactionPaymentDetails struct {
 	APCANumber string `json:"apcaNumber,omitempty,omitzero"`
 
 	// BPAY A payment by BPAY. API 3.0.
-	BPAY *TransactionBPAY `json:"bpay,omitempty"`
+	BPAY TransactionBPAY `json:"bpay,omitempty,omitzero"`
 }
 
 // TransactionStatus Whether the transaction is posted, or approved and still `pending`. Not every institution shows pending ones.
@@ -4508,7 +4508,7 @@ type UpdateWebhook struct {
 // User A person or a business whose bank data the application reads.
 type User struct {
 	// Accounts References to connections or accounts, in a user.
-	Accounts *ResourceReferenceList `json:"accounts,omitempty"`
+	Accounts ResourceReferenceList `json:"accounts,omitempty,omitzero"`
 
 	// Business Of no use, says the 2.1 document; there when the user has a business name or number. API 2.1.
 	Business string `json:"business,omitempty,omitzero"`
@@ -4526,7 +4526,7 @@ type User struct {
 	BusinessName string `json:"businessName,omitempty,omitzero"`
 
 	// Connections References to connections or accounts, in a user.
-	Connections *ResourceReferenceList `json:"connections,omitempty"`
+	Connections ResourceReferenceList `json:"connections,omitempty,omitzero"`
 
 	// CreatedTime When the user was created; only in an old guide's list of users.
 	CreatedTime api.Time `json:"createdTime,omitempty,omitzero"`
@@ -4544,7 +4544,7 @@ type User struct {
 	LastName string `json:"lastName,omitempty,omitzero"`
 
 	// Links Where to find the user and what belongs to it. After create and update only `self`.
-	Links *UserLinks `json:"links,omitempty"`
+	Links UserLinks `json:"links,omitempty,omitzero"`
 
 	// MiddleName The middle name. API 3.0.
 	MiddleName string `json:"middleName,omitempty,omitzero"`
@@ -4589,7 +4589,7 @@ type UserList struct {
 	Data []User `json:"data,omitempty,omitzero"`
 
 	// Links Where to find this page of a collection and the next.
-	Links *PageLinks `json:"links,omitempty"`
+	Links PageLinks `json:"links,omitempty,omitzero"`
 
 	// Size How many users there are.
 	Size int64 `json:"size,omitempty,omitzero"`
@@ -4607,7 +4607,7 @@ type Webhook struct {
 	ID string `json:"id"`
 
 	// Links Where to find the webhook.
-	Links *WebhookLinks `json:"links,omitempty"`
+	Links WebhookLinks `json:"links,omitempty,omitzero"`
 
 	// Name A name for people.
 	Name string `json:"name,omitempty,omitzero"`
@@ -4674,7 +4674,7 @@ type WebhookList struct {
 	Data api.OneOrMany[Webhook] `json:"data,omitempty,omitzero"`
 
 	// Links Where to find this page of a collection and the next.
-	Links *PageLinks `json:"links,omitempty"`
+	Links PageLinks `json:"links,omitempty,omitzero"`
 
 	// Size How many webhooks there are.
 	Size int64 `json:"size,omitempty,omitzero"`
@@ -4702,10 +4702,10 @@ type WebhookMessage struct {
 	ID string `json:"id"`
 
 	// Links Where to find the message and what it belongs to.
-	Links *WebhookMessageLinks `json:"links,omitempty"`
+	Links WebhookMessageLinks `json:"links,omitempty,omitzero"`
 
 	// Payload What is sent to the webhook's URL. It has no data; the event has.
-	Payload *WebhookPayload `json:"payload,omitempty"`
+	Payload WebhookPayload `json:"payload,omitempty,omitzero"`
 
 	// WebhookID The id of the webhook. In no example.
 	WebhookID string `json:"webhookId,omitempty,omitzero"`
@@ -4735,7 +4735,7 @@ type WebhookMessageList struct {
 	Data []WebhookMessage `json:"data,omitempty,omitzero"`
 
 	// Links Where to find this page of a collection and the next.
-	Links *PageLinks `json:"links,omitempty"`
+	Links PageLinks `json:"links,omitempty,omitzero"`
 
 	// Size How many messages there are.
 	Size int64 `json:"size,omitempty,omitzero"`
@@ -4754,7 +4754,7 @@ type WebhookPayload struct {
 	EventTypeID EventTypeName `json:"eventTypeId,omitempty,omitzero"`
 
 	// Links Where to find what the message is about.
-	Links *WebhookPayloadLinks `json:"links,omitempty"`
+	Links WebhookPayloadLinks `json:"links,omitempty,omitzero"`
 }
 
 // WebhookPayloadLinks Where to find what the message is about.

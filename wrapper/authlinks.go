@@ -48,7 +48,7 @@ func authLinkIn(answer answer, err error) (*AuthLink, error) {
 		return nil, err
 	}
 	link, err := read[AuthLink](answer)
-	if err == nil && (link.Links == nil || link.Links.Public == "") {
+	if err == nil && link.Links.Public == "" {
 		return nil, unreadable(answer.op, answer.status, nil, errors.New("there is no URL for the user in it"))
 	}
 	return link, err

@@ -307,4 +307,4 @@ func (s *ConnectionsService) andWait(ctx context.Context, operation, userID, con
 var connectionResource = resource[Connection]{"connection", func(c *Connection) (string, string) { return c.Type, c.ID }}
 
 // wire turns a secret into the form that a request carries.
-func wire(secret Secret) api.WireSecret { return api.WireSecret(secret.Reveal()) }
+func wire(secret Secret) api.WireSecret { return api.WireSecret{Secret: secret} }

@@ -120,9 +120,7 @@ func newError(op *Operation, status int, header http.Header, body []byte) *Error
 			detail.Detail = detail.Details
 		}
 		detail.Type, detail.Code, detail.Title = cut(detail.Type), cut(detail.Code), cut(detail.Title)
-		if source := detail.Source; source != nil {
-			source.Parameter, source.Pointer = cut(source.Parameter), cut(source.Pointer)
-		}
+		detail.Source.Parameter, detail.Source.Pointer = cut(detail.Source.Parameter), cut(detail.Source.Pointer)
 		detail.Detail, detail.Details = cut(detail.Detail), cut(detail.Details)
 		e.Details = append(e.Details, detail)
 	}

@@ -198,7 +198,7 @@ func (j *Job) sources(title JobStepTitle) []string {
 			links = append(links, result.URL)
 		}
 	}
-	if j.Links != nil {
+	if j.Links.Source != "" {
 		links = append(links, j.Links.Source)
 	}
 	return links

@@ -23,7 +23,7 @@ type pageBody[T any] struct {
 	Type  string         `json:"type"`
 	Size  int64          `json:"size"`
 	Data  []T            `json:"data"`
-	Links *gen.PageLinks `json:"links"`
+	Links gen.PageLinks `json:"links"`
 }
 
 // read decodes a page.

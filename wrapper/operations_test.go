@@ -150,7 +150,7 @@ func TestEveryOperationReportsErrors(t *testing.T) {
 				require.Len(t, failure.Details, 1)
 				assert.Equal(t, basiq.ErrorDetail{
 					Type: "error", Code: "some-code", Title: "Some title.", Detail: "Some detail.",
-					Source: &basiq.ErrorSource{Parameter: "id", Pointer: "users/id"},
+					Source: basiq.ErrorSource{Parameter: "id", Pointer: "users/id"},
 				}, failure.Details[0])
 				require.ErrorIs(t, err, basiq.Code("some-code"))
 				assert.Contains(t, err.Error(), "Some detail.")

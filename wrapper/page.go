@@ -183,7 +183,7 @@ func (c collection[T]) page(ctx context.Context, at Cursor) (*pageResult[T], err
 		page.Items, page.err = list.Data[:valid], unreadable(c.op, answer.status, nil, err)
 		return page, nil
 	}
-	if list.Links != nil && list.Links.Next != "" {
+	if list.Links.Next != "" {
 		next, err := nextCursor(list.Links.Next)
 		if err == nil && next == page.query {
 			err = fmt.Errorf("%w: it leads to its own page", ErrBadPageLink)

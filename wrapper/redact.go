@@ -80,9 +80,9 @@ func secretsOf(req *http.Request, authorization []string) []string {
 			_ = body.Close()
 		}
 	}
-	for _, secret := range append(sent.MFAResponse, sent.LoginID, sent.Password, sent.SecondaryLoginID, sent.SecurityCode, sent.UserToken) {
-		if len(secret) >= shortestSecret {
-			secrets = append(secrets, string(secret))
+	for _, wire := range append(sent.MFAResponse, sent.LoginID, sent.Password, sent.SecondaryLoginID, sent.SecurityCode, sent.UserToken) {
+		if secret := wire.Reveal(); len(secret) >= shortestSecret {
+			secrets = append(secrets, secret)
 		}
 	}
 	return secrets
@@ -94,12 +94,9 @@ func (e *Error) redact(hide redactor) {
 	e.CorrelationID = hide(e.CorrelationID)
 	for i := range e.Details {
 		detail := &e.Details[i]
-		texts := []*string{&detail.Type, &detail.Title, &detail.Detail, &detail.Details}
+		texts := []*string{&detail.Type, &detail.Title, &detail.Detail, &detail.Details, &detail.Source.Parameter, &detail.Source.Pointer}
 		if strings.ContainsFunc(detail.Code, func(r rune) bool { return r != '-' && (r < 'a' || r > 'z') }) {
 			texts = append(texts, &detail.Code)
-		}
-		if source := detail.Source; source != nil {
-			texts = append(texts, &source.Parameter, &source.Pointer)
 		}
 		for _, text := range texts {
 			*text = hide(*text)

@@ -132,10 +132,10 @@ func secretCalls() []secretCall {
 			return c.Raw().PostTokenWithFormdataBody(t.Context(), &gen.PostTokenParams{BasiqVersion: "3.0"}, gen.TokenRequest{Scope: gen.TokenScopeServerAccess})
 		}},
 		secretCall{name: "Raw.PostConnection", answer: always(202, jobJSON), call: func(t testing.TB, c *basiq.Client) (any, error) {
-			return c.Raw().PostConnection(t.Context(), userID, gen.CreateConnection{LoginID: plantedLogin, Password: plantedPassword})
+			return c.Raw().PostConnection(t.Context(), userID, gen.CreateConnection{LoginID: api.WireSecret{Secret: basiq.NewSecret(plantedLogin)}, Password: api.WireSecret{Secret: basiq.NewSecret(plantedPassword)}})
 		}},
 		secretCall{name: "Raw.PostJobMFA", answer: always(202, jobJSON), call: func(t testing.TB, c *basiq.Client) (any, error) {
-			return c.Raw().PostJobMFA(t.Context(), jobID, gen.MFAAnswer{MFAResponse: []api.WireSecret{plantedAnswer}})
+			return c.Raw().PostJobMFA(t.Context(), jobID, gen.MFAAnswer{MFAResponse: []api.WireSecret{{Secret: basiq.NewSecret(plantedAnswer)}}})
 		}},
 	)
 	for _, at := range []string{"/users/u1/connections", "/jobs/j1", "/jobs/j1/mfa", "/users/u1/connections/c1"} {

@@ -231,6 +231,10 @@ func (p *planter) plant(value reflect.Value, field string, depth int) {
 		return
 	}
 	switch typ {
+	case reflect.TypeFor[api.WireSecret]():
+		p.planted++
+		value.Set(reflect.ValueOf(api.WireSecret{Secret: api.NewSecret(plantedPassword)}))
+		return
 	case reflect.TypeFor[api.Secret]():
 		p.planted++
 		value.Set(reflect.ValueOf(api.NewSecret(plantedPassword)))
@@ -243,8 +247,7 @@ func (p *planter) plant(value reflect.Value, field string, depth int) {
 		return
 	}
 	name := field[strings.LastIndex(field, ".")+1:]
-	secret := typ == reflect.TypeFor[api.WireSecret]() ||
-		secretName.MatchString(name) && harmless[field] == "" && !strings.HasSuffix(name, "Caption") && !isEnum(typ)
+	secret := secretName.MatchString(name) && harmless[field] == "" && !strings.HasSuffix(name, "Caption") && !isEnum(typ)
 	switch typ.Kind() {
 	case reflect.String:
 		if secret {

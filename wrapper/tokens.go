@@ -128,14 +128,14 @@ func (s *TokensService) Create(ctx context.Context, scope Scope) (Token, error) 
 	if err != nil {
 		return Token{}, err
 	}
-	if token.AccessToken == "" {
+	if token.AccessToken.IsZero() {
 		return Token{}, unreadable(opPostToken, answer.status, nil, errors.New("missing access_token"))
 	}
 	lifetime := defaultTokenLifetime
 	if token.ExpiresIn > 0 {
 		lifetime = time.Duration(min(token.ExpiresIn, maxTokenSeconds)) * time.Second
 	}
-	return Token{Value: token.AccessToken.Secret(), Expires: sent.Add(lifetime)}, nil
+	return Token{Value: token.AccessToken.Secret, Expires: sent.Add(lifetime)}, nil
 }
 
 func checkScope(operation string, scope Scope) error {

@@ -216,8 +216,8 @@ func webhookOf(webhook *gen.Webhook, err error) (*Webhook, error) {
 
 // newWebhook moves the secret to where it does not show.
 func newWebhook(webhook *gen.Webhook) *Webhook {
-	secret := webhook.Secret.Secret()
-	webhook.Secret = ""
+	secret := webhook.Secret.Secret
+	webhook.Secret = api.WireSecret{}
 	return &Webhook{Webhook: *webhook, Secret: secret}
 }
 

@@ -592,7 +592,7 @@ func TestEveryDocumentedStatus(t *testing.T) {
 				got.Equal("ac5ah5i", e.CorrelationID)
 				got.Equal([]basiq.ErrorDetail{{
 					Type: "error", Code: "unauthorized-access", Title: "The title.", Detail: "The detail.",
-					Source: &basiq.ErrorSource{Parameter: "p", Pointer: "a/p"},
+					Source: basiq.ErrorSource{Parameter: "p", Pointer: "a/p"},
 				}}, e.Details)
 			})
 		}

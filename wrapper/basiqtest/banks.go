@@ -24,6 +24,6 @@ func (v *view) institution(id string) object {
 // bank's own.
 func accepts(challenge *bank.Challenge, answers []api.WireSecret, bankID string) bool {
 	return slices.EqualFunc(challenge.Questions, answers, func(q bank.Question, given api.WireSecret) bool {
-		return string(given) == q.Answer || q.OrBankID && string(given) == bankID
+		return given.Reveal() == q.Answer || q.OrBankID && given.Reveal() == bankID
 	})
 }

@@ -138,7 +138,7 @@ func (s *Sandbox) postConnection(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	j, status, err := s.connect(u, in, data.LoginID.Secret(), data.Password.Secret(), nil, c.now)
+	j, status, err := s.connect(u, in, data.LoginID.Secret, data.Password.Secret, nil, c.now)
 	if err != nil {
 		return answer{}, err
 	}
@@ -171,9 +171,9 @@ func (s *Sandbox) connect(u *user, in *bank.Bank, loginID, password api.Secret, 
 // item. All the test banks want a login and a password, none takes a userToken.
 func checkConnection(data gen.CreateConnection) (*bank.Bank, error) {
 	switch {
-	case data.LoginID == "":
+	case data.LoginID.IsZero():
 		return nil, notSupplied("Login ID parameter is required.", fromPointer("loginId", "connection/loginId"))
-	case data.Password == "":
+	case data.Password.IsZero():
 		return nil, notSupplied("Password parameter is required.", fromPointer("password", "connection/password"))
 	case data.Institution.ID == "":
 		// The two spaces are the documents'.
@@ -215,13 +215,13 @@ func (s *Sandbox) updateConnection(c *call) (answer, error) {
 	if err := c.decode(&data); err != nil {
 		return answer{}, err
 	}
-	if data.Password == "" {
+	if data.Password.IsZero() {
 		return answer{}, notValid("Password value is not valid", fromPointer("password", "connection/password"))
 	}
 	if conn.method != gen.ConnectionMethodWeb {
 		return answer{}, notWeb()
 	}
-	conn.password = data.Password.Secret()
+	conn.password = data.Password.Secret
 	j, status := s.refresh(conn, c.now)
 	return j.reference(&c.view, status), nil
 }

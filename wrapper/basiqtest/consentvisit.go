@@ -299,12 +299,12 @@ func (s *Sandbox) answerMFA(v *visit, form url.Values, now time.Time) page {
 		if given == "" {
 			wrong = append(wrong, fieldProblem{answerField(i), "Enter the answer to “" + v.job.challenge.Questions[i].Text + "”"})
 		}
-		answers = append(answers, api.WireSecret(given))
+		answers = append(answers, api.WireSecret{Secret: api.NewSecret(given)})
 	}
 	if wrong != nil { // what was filled in does not have to be typed again
 		again := s.show(v, now, wrong)
 		for i := range again.data.Fields {
-			again.data.Fields[i].Given = string(answers[i])
+			again.data.Fields[i].Given = answers[i].Reveal()
 		}
 		return again
 	}

@@ -128,21 +128,17 @@ func (a *app) banks(ctx context.Context, userID string) ([]bankView, error) {
 // bankName returns what the bank is called, or its id when that cannot be found out: the accounts matter more.
 func (a *app) bankName(ctx context.Context, connection *basiq.Connection) string {
 	connector, err := a.client.Connectors.Get(ctx, connection.Institution.ID, connection.Method)
-	if err != nil || connector.Institution == nil || connector.Institution.Name == "" {
+	if err != nil || connector.Institution.Name == "" {
 		return connection.Institution.ID
 	}
 	return connector.Institution.Name
 }
 
 func newAccountView(account *basiq.Account) accountView {
-	v := accountView{
-		Name: account.Name, Number: account.AccountNo,
+	return accountView{
+		Name: account.Name, Number: account.AccountNo, Kind: account.Class.Type,
 		Balance: money(account.Balance, account.Currency), Available: money(account.AvailableFunds, account.Currency),
 	}
-	if account.Class != nil {
-		v.Kind = account.Class.Type
-	}
-	return v
 }
 
 // money writes an amount for people, such as -$1,234.50. One that is not known is "".
