@@ -175,7 +175,7 @@ func TestListAffordability(t *testing.T) {
 	summaries := all(t, client.Affordability.List(t.Context(), userID))
 	require.Len(t, summaries, 1)
 	assert.Equal(t, []string{"AU00000"}, []string(summaries[0].Institutions), "a text in place of a list")
-	assert.Nil(t, summaries[0].Summary, "the list has no figures")
+	assert.Zero(t, summaries[0].Summary, "the list has no figures")
 }
 
 func TestAffordabilityTransactions(t *testing.T) {

@@ -49,7 +49,7 @@ func TestConsentWithGaps(t *testing.T) {
 	_, expires := consents[0].ExpiryDate.Time()
 	assert.False(t, expires)
 	assert.Nil(t, consents[0].Data)
-	assert.Nil(t, consents[0].Purpose)
+	assert.Zero(t, consents[0].Purpose)
 
 	data := consents[1].Data
 	require.NotNil(t, data.RetainData)

@@ -1,23 +1,22 @@
 package basiq
 
 import (
-	"bytes"
 	"errors"
-	"fmt"
+	"reflect"
 
 	"github.com/basiq-go/basiq-go/api"
 )
 
-// maxObjects is how many objects and nulls an answer may have, far above any list of Basiq's: each of them takes up to a
-// hundred times its size in memory.
-const maxObjects = 1 << 18
+// maxParsedError is the size of the largest error body that is parsed. Basiq's are below 1 KiB.
+const maxParsedError = 256 << 10
 
-// decode decodes a response body into value, a pointer to a struct. It returns an error if the body cannot be used, and
-// nothing in value is valid then. A field of another JSON kind is skipped: odd describes the first one, or is nil.
+// decode decodes a response body into value, a pointer to a struct. It returns an error if the body cannot be used: it is
+// not a JSON object, its list is missing, or it would take too much memory. Nothing in value is valid then.
+//
+// A field of another JSON kind is left at its zero value. odd describes the first such field, or is nil.
 func decode(body []byte, value any) (odd *api.MistypedError, err error) {
-	// Two bytes are the least that one takes.
-	if len(body) > 2*maxObjects && bytes.Count(body, []byte("{"))+bytes.Count(body, []byte("null")) > maxObjects {
-		return nil, fmt.Errorf("%w: it has more than %d objects", ErrResponseTooLarge, maxObjects)
+	if err := checkBudget(body, value); err != nil {
+		return nil, err
 	}
 	err = api.Unmarshal(body, value)
 	odd, ok := errors.AsType[*api.MistypedError](err)
@@ -27,5 +26,13 @@ func decode(body []byte, value any) (odd *api.MistypedError, err error) {
 	case odd.Field == "":
 		return nil, errors.New("it is no JSON object")
 	}
+	if list := listOf(reflect.ValueOf(value).Elem()); list.IsValid() && list.IsNil() {
+		return nil, errNoList
+	}
 	return odd, nil
+}
+
+func isMistyped(err error) bool {
+	_, ok := errors.AsType[*api.MistypedError](err)
+	return ok
 }

@@ -113,7 +113,7 @@ func TestEnrichAnswers(t *testing.T) {
 		assert.Equal(t, basiq.TransactionDirectionUnknown, enrich.Direction)
 		assert.Equal(t, basiq.EnrichMatchType("sorcery"), enrich.Data.Category.MatchType)
 		assert.Equal(t, "0.25", enrich.Data.Category.MatchScore.String(), "a number in place of a text")
-		assert.Nil(t, enrich.Data.Merchant)
+		assert.Zero(t, enrich.Data.Merchant)
 		assert.True(t, enrich.Data.Location.Geometry.Lng.IsZero())
 		_, known := enrich.Data.Location.Geometry.Lng.Rat()
 		assert.False(t, known)

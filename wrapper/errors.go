@@ -13,6 +13,7 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/basiq-go/basiq-go/api"
 	"github.com/basiq-go/basiq-go/gen"
 )
 

@@ -42,12 +42,12 @@ func TestExpensesWithGaps(t *testing.T) {
 		"payments":[{"division":"Brand new","avgMonthly":"","percentageTotal":12.5,"subCategory":[{"category":null}]}],"brandNew":{}}`))
 	expenses, err := client.Expenses.Get(t.Context(), userID, "s1")
 	require.NoError(t, err)
-	assert.Nil(t, expenses.BankFees)
-	assert.Nil(t, expenses.CashWithdrawals)
+	assert.Zero(t, expenses.BankFees)
+	assert.Zero(t, expenses.CashWithdrawals)
 	for _, none := range []basiq.Amount{expenses.LoanInterests.AvgMonthly, expenses.Payments[0].AvgMonthly} {
 		_, known := none.Rat()
 		assert.False(t, known)
 	}
 	assert.Equal(t, "12.5", expenses.Payments[0].PercentageTotal.String(), "a number in place of a text")
-	assert.Nil(t, expenses.Payments[0].SubCategory[0].Category)
+	assert.Zero(t, expenses.Payments[0].SubCategory[0].Category)
 }

@@ -31,7 +31,7 @@ func TestInstitutionWithGaps(t *testing.T) {
 	institution, err := client.Institutions.Get(t.Context(), "AU1")
 	require.NoError(t, err)
 	assert.Nil(t, institution.Features)
-	assert.Nil(t, institution.Stats)
+	assert.Zero(t, institution.Stats)
 	assert.Empty(t, institution.Tier)
 	assert.Equal(t, basiq.InstitutionAuthorization("retina"), institution.Authorization)
 }

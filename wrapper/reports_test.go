@@ -195,7 +195,7 @@ func TestGetReport(t *testing.T) {
 		assert.Equal(t, basiq.ReportMetricFormat("haiku"), metrics[4].Result.Format)
 		_, isNumber := metrics[4].Result.Value.Rat()
 		assert.False(t, isNumber)
-		assert.Nil(t, metrics[5].Result)
+		assert.Zero(t, metrics[5].Result)
 	})
 }
 

@@ -183,7 +183,7 @@ func TestTransactionOfTomorrow(t *testing.T) {
 	assert.Equal(t, basiq.TransactionDirection("sideways"), transaction.Direction)
 	assert.Equal(t, basiq.TransactionClass("barter"), transaction.Class)
 	assert.Nil(t, transaction.Enrich)
-	assert.Nil(t, transaction.SubClass)
+	assert.Zero(t, transaction.SubClass)
 }
 
 func TestTransactionFilters(t *testing.T) {

@@ -1,0 +1,5 @@
+//go:build !race
+
+package basiq
+
+const raceEnabled = false
