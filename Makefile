@@ -14,7 +14,7 @@ COVERED  = $(shell go list ./wrapper/... | grep -v /examples/)
 COVERPKG = $(shell go list ./wrapper/... | grep -v /examples/ | paste -sd , -)
 
 .PHONY: help generate drift validate vet lint fmt test test-main test-conformance race cycles soak browser cover bench bench-once \
-	decoders fuzz examples official matrix reliability breaking mutants vuln licenses workflows ci
+	fuzz examples official matrix reliability breaking mutants vuln licenses workflows ci
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -106,6 +106,7 @@ cover: ## Print the statement coverage of wrapper/; fail if it is below the floo
 # that noise affects both. BENCH=Work and BENCH_RUNS=3 measure less. A target that was not measured is not met.
 BENCH      ?= .
 BENCH_RUNS ?= 10
+# GOTOOLCHAIN=go1.27.3 make bench BENCH=Work measures with the JSON engine of Go 1.27 on both sides.
 bench: ## Compare the client with a handwritten one, and report which targets are met
 	@tmp=$$(mktemp -d) && trap 'rm -rf "$$tmp"' EXIT && cd $(CONFORMANCE) && go test -c -o "$$tmp/bench.test" ./bench && \
 		for run in $$(seq $(BENCH_RUNS)); do \
@@ -119,11 +120,6 @@ bench-once: ## Run each benchmark once, to check that it works
 # A number of inputs such as 300x takes seconds and does the same work on every machine.
 fuzz: ## Run each fuzz target (FUZZ_TIME=60s or 300x, FUZZ_TARGETS=regexp)
 	@FUZZ_TIME=$(FUZZ_TIME) ./api/fuzz.sh
-
-# Third-party decoders are built only with the rivals tag; building them would lengthen CI by half.
-decoders: ## Compare JSON decoders: their cost, and which input they accept
-	cd $(CONFORMANCE) && go vet -tags rivals ./decoders/... && go test -count=1 -tags rivals ./decoders && \
-		go test -tags rivals -run '^$$' -bench . ./decoders
 
 # Without a key, quickstart uses the sandbox.
 examples: ## Build and vet the examples; run the quickstart in the sandbox

@@ -21,8 +21,6 @@ const (
 	// mapCost and tokenCost are charged for an entry of a map and for a token that a value type keeps.
 	mapCost   = 128
 	tokenCost = 48
-	// largestElement is more than any element of a list takes.
-	largestElement = 1 << 10
 )
 
 // checkBudget returns an error if decoding body into value would allocate more than decodeBudget. Otherwise it gives the list
@@ -30,17 +28,15 @@ const (
 //
 // `[0,0,0]` takes two bytes an element on the wire and up to a KiB in memory.
 func checkBudget(body []byte, value any) error {
+	target := reflect.ValueOf(value).Elem()
 	nodes := 0
-	for _, c := range body {
-		if c == ',' || c == '[' || c == '{' {
-			nodes++
-		}
+	for _, start := range []string{",", "[", "{"} {
+		nodes += bytes.Count(body, []byte(start))
 	}
-	if nodes*growth*largestElement+len(body) <= decodeBudget {
+	if nodes*largestIn(target.Type())+len(body) <= decodeBudget {
 		return nil
 	}
 	m := newMeter(body)
-	target := reflect.ValueOf(value).Elem()
 	_ = m.value(target.Type()) // the decoder reports what is not JSON
 	if m.left < 0 {
 		return fmt.Errorf("%w: its values take more than %d MiB of memory", ErrResponseTooLarge, decodeBudget>>20)
@@ -196,6 +192,30 @@ func (m *meter) field(fields map[string]reflect.Type, quoted []byte) reflect.Typ
 
 // foldName makes names equal that the decoder takes for the same.
 func foldName(name string) string { return strings.ToLower(strings.ToUpper(name)) }
+
+var largest sync.Map // of int by reflect.Type
+
+// largestIn returns the most that one value inside a value of type t is charged. Types do not contain themselves.
+func largestIn(t reflect.Type) int {
+	if known, ok := largest.Load(t); ok {
+		return known.(int) //nolint:forcetypeassert // nothing else is in there
+	}
+	most := mistypedCost
+	switch t.Kind() {
+	case reflect.Pointer:
+		most = max(most, int(t.Elem().Size()), largestIn(t.Elem()))
+	case reflect.Slice:
+		most = max(most, growth*int(t.Elem().Size()), largestIn(t.Elem()))
+	case reflect.Map:
+		most = max(most, mapCost+int(t.Elem().Size()), largestIn(t.Elem()))
+	case reflect.Struct:
+		for i := range t.NumField() {
+			most = max(most, largestIn(t.Field(i).Type))
+		}
+	}
+	largest.Store(t, most)
+	return most
+}
 
 var fieldTypes sync.Map // of map[string]reflect.Type by reflect.Type
 

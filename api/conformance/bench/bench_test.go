@@ -14,6 +14,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/stretchr/testify/require"
 
@@ -227,6 +228,32 @@ func heapSize() uint64 {
 	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
 	metrics.Read(sample)
 	return sample[0].Value.Uint64()
+}
+
+// BenchmarkRetained measures how much memory one transaction keeps alive when a program copies it from its page.
+func BenchmarkRetained(b *testing.B) {
+	stub := new(server)
+	stub.fill(stubURL, 1, basiq.MaxPageSize)
+	client := newClient(b, stubURL, stub)
+	b.Run("by=client", func(b *testing.B) {
+		const pages = 200
+		var grown float64
+		for b.Loop() {
+			kept := make([]basiq.Transaction, 0, pages)
+			runtime.GC()
+			before := heapSize()
+			for range pages {
+				page, err := client.Transactions.Page(b.Context(), userID, "")
+				require.NoError(b, err)
+				kept = append(kept, page.Items[len(page.Items)/2])
+			}
+			runtime.GC()
+			runtime.GC()
+			grown = float64(heapSize()-before)/pages/(1<<10) + float64(unsafe.Sizeof(kept[0]))/(1<<10)
+			runtime.KeepAlive(kept)
+		}
+		b.ReportMetric(grown, "KiB/transaction")
+	})
 }
 
 // BenchmarkToken is what a call pays for a token that is in store.

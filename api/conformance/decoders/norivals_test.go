@@ -1,5 +1,0 @@
-//go:build !rivals
-
-package decoders
-
-var rivals []candidate
