@@ -195,25 +195,34 @@ func foldName(name string) string { return strings.ToLower(strings.ToUpper(name)
 
 var largest sync.Map // of int by reflect.Type
 
-// largestIn returns the most that one value inside a value of type t is charged. Types do not contain themselves.
+// largestIn returns the most that one value inside a value of type t is charged.
 func largestIn(t reflect.Type) int {
 	if known, ok := largest.Load(t); ok {
 		return known.(int) //nolint:forcetypeassert // nothing else is in there
 	}
+	most := largestOf(t, map[reflect.Type]bool{})
+	largest.Store(t, most)
+	return most
+}
+
+func largestOf(t reflect.Type, seen map[reflect.Type]bool) int {
 	most := mistypedCost
+	if seen[t] {
+		return most
+	}
+	seen[t] = true
 	switch t.Kind() {
 	case reflect.Pointer:
-		most = max(most, int(t.Elem().Size()), largestIn(t.Elem()))
+		most = max(most, int(t.Elem().Size()), largestOf(t.Elem(), seen))
 	case reflect.Slice:
-		most = max(most, growth*int(t.Elem().Size()), largestIn(t.Elem()))
+		most = max(most, growth*int(t.Elem().Size()), largestOf(t.Elem(), seen))
 	case reflect.Map:
-		most = max(most, mapCost+int(t.Elem().Size()), largestIn(t.Elem()))
+		most = max(most, mapCost+int(t.Elem().Size()), largestOf(t.Elem(), seen))
 	case reflect.Struct:
 		for i := range t.NumField() {
-			most = max(most, largestIn(t.Field(i).Type))
+			most = max(most, largestOf(t.Field(i).Type, seen))
 		}
 	}
-	largest.Store(t, most)
 	return most
 }
 

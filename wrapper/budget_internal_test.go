@@ -216,6 +216,8 @@ func TestLargestIn(t *testing.T) {
 	t.Parallel()
 	assert.Equal(t, growth*int(reflect.TypeFor[gen.Account]().Size()), largestIn(reflect.TypeFor[pageBody[gen.Account]]()))
 	assert.Equal(t, mistypedCost, largestIn(reflect.TypeFor[gen.User]()))
+	type recursive struct{ Next *recursive }
+	assert.Equal(t, mistypedCost, largestIn(reflect.TypeFor[recursive]()))
 	for name, value := range responses {
 		assert.Less(t, largestIn(reflect.TypeOf(value()).Elem()), 4<<10, "%s: a page of 500 would be measured one by one", name)
 	}

@@ -91,8 +91,8 @@ func TestUsersLinkNoChecker(t *testing.T) {
 	}
 }
 
-// Programs that only receive webhooks link little: no generated client, and nothing of anyone else's but jsontext, which package
-// api reads with and which is part of the standard library from Go 1.27 on.
+// Programs that only receive webhooks link little: no generated client, and nothing of anyone else's but the JSON engine, which package
+// api decodes with and which is part of the standard library from Go 1.27 on.
 func TestWebhookLinksLittle(t *testing.T) {
 	t.Parallel()
 	var ours []string
