@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"strings"
 	"sync"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -21,6 +22,8 @@ const (
 	// mapCost and tokenCost are charged for an entry of a map and for a token that a value type keeps.
 	mapCost   = 128
 	tokenCost = 48
+	// invalidCost is charged for a byte of a string that is not valid UTF-8.
+	invalidCost = 11
 )
 
 // checkBudget returns an error if decoding body into value would allocate more than decodeBudget. Otherwise it gives the list
@@ -33,7 +36,7 @@ func checkBudget(body []byte, value any) error {
 	for _, start := range []string{",", "[", "{"} {
 		nodes += bytes.Count(body, []byte(start))
 	}
-	if nodes*largestIn(target.Type())+len(body) <= decodeBudget {
+	if int64(nodes)*int64(largestIn(target.Type()))+int64(textCost(body)) <= decodeBudget {
 		return nil
 	}
 	m := newMeter(body)
@@ -61,6 +64,7 @@ func listOf(response reflect.Value) reflect.Value {
 // meter adds up what the decoder would allocate for a JSON text.
 type meter struct {
 	tokens *jsontext.Decoder
+	body   []byte
 	left   int
 	// elements is the length of the longest list that is a member of the whole.
 	elements int
@@ -69,7 +73,7 @@ type meter struct {
 
 func newMeter(body []byte) *meter {
 	lenient := []jsontext.Options{jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)}
-	return &meter{tokens: jsontext.NewDecoder(bytes.NewBuffer(body), lenient...), left: decodeBudget}
+	return &meter{tokens: jsontext.NewDecoder(bytes.NewBuffer(body), lenient...), body: body, left: decodeBudget}
 }
 
 // spend charges size bytes. It returns false once the budget is exceeded.
@@ -114,7 +118,15 @@ func (m *meter) skip(cost int) bool { return m.tokens.SkipValue() == nil && m.sp
 // text charges the length of a value that is kept as a string.
 func (m *meter) text() bool {
 	raw, err := m.tokens.ReadValue()
-	return err == nil && m.spend(len(raw))
+	return err == nil && m.spend(textCost(raw))
+}
+
+// textCost returns what a string takes. Each byte of invalid UTF-8 becomes three, in a buffer that grows step by step.
+func textCost(text []byte) int {
+	if utf8.Valid(text) {
+		return len(text)
+	}
+	return invalidCost * len(text)
 }
 
 // opaque charges a value that a method decodes.
@@ -125,7 +137,7 @@ func (m *meter) opaque() bool {
 			return false
 		}
 		if m.tokens.StackDepth() == depth {
-			return m.spend(int(m.tokens.InputOffset() - start))
+			return m.spend(textCost(m.body[start:m.tokens.InputOffset()]))
 		}
 	}
 }
@@ -156,6 +168,9 @@ func (m *meter) object(fields map[string]reflect.Type, cost int, entry reflect.T
 	for err == nil && m.tokens.PeekKind() == '"' {
 		var name jsontext.Value
 		if name, err = m.tokens.ReadValue(); err != nil {
+			return false
+		}
+		if !m.spend(textCost(name) - len(name)) {
 			return false
 		}
 		member := entry

@@ -1,3 +1,5 @@
+//go:build unix
+
 package basiq
 
 import (
@@ -87,6 +89,13 @@ var hostile = []hostileBody{
 	{"one string", `{"id":"`, `a`, `"}`, "report"},
 	{"escapes", `{"id":"`, `\u0001`, `"}`, ""},
 	{"invalid UTF-8", `{"id":"`, "\xff", `"}`, ""},
+	{"invalid UTF-8 in a job", `{"id":"`, "\xff", `"}`, "job"},
+	{"invalid UTF-8 in a name", `{"`, "\xff", `":1}`, "job"},
+	{"invalid UTF-8 in money", `{"data":[{"amount":"`, "\xff", `"}]}`, ""},
+	{"escaped quotes", `{"id":"`, `\"`, `"}`, "job"},
+	{"late escape", `{"id":"`, `a`, `\n"}`, "job"},
+	{"early escape", `{"id":"\n`, `a`, `"}`, "job"},
+	{"escapes in a name", `{"`, `\"`, `":1}`, "job"},
 	{"digits", `{"size":`, `1`, `}`, "users"},
 	{"digits of money", `{"data":[{"amount":`, `1`, `}]}`, ""},
 	{"deep", `{"data":`, `[`, ``, ""},

@@ -7,9 +7,6 @@ import (
 	"github.com/basiq-go/basiq-go/api"
 )
 
-// maxParsedError is the size of the largest error body that is parsed. Basiq's are below 1 KiB.
-const maxParsedError = 256 << 10
-
 // decode decodes a response body into value, a pointer to a struct. It returns an error if the body cannot be used: it is
 // not a JSON object, its list is missing, or it would take too much memory. Nothing in value is valid then.
 //
@@ -24,15 +21,10 @@ func decode(body []byte, value any) (odd *api.MistypedError, err error) {
 	case !ok:
 		return nil, err
 	case odd.Field == "":
-		return nil, errors.New("it is no JSON object")
+		return nil, errors.New("not a JSON object")
 	}
 	if list := listOf(reflect.ValueOf(value).Elem()); list.IsValid() && list.IsNil() {
-		return nil, errNoList
+		return nil, errors.New("data is not a list")
 	}
 	return odd, nil
-}
-
-func isMistyped(err error) bool {
-	_, ok := errors.AsType[*api.MistypedError](err)
-	return ok
 }

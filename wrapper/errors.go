@@ -13,7 +13,6 @@ import (
 	"time"
 	"unicode"
 
-	"github.com/basiq-go/basiq-go/api"
 	"github.com/basiq-go/basiq-go/gen"
 )
 

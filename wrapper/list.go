@@ -1,7 +1,6 @@
 package basiq
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"hash/maphash"
@@ -20,9 +19,9 @@ var ErrListChanged = errors.New("list changed while it was read")
 
 // pageBody is the body of a page.
 type pageBody[T any] struct {
-	Type  string         `json:"type"`
-	Size  int64          `json:"size"`
-	Data  []T            `json:"data"`
+	Type  string        `json:"type"`
+	Size  int64         `json:"size"`
+	Data  []T           `json:"data"`
 	Links gen.PageLinks `json:"links"`
 }
 
@@ -52,13 +51,6 @@ func readList[T any](answer answer, decode func(answer) (*pageBody[T], error)) (
 		err = errors.New("negative size")
 	case list.Data == nil && list.Size > 0:
 		err = errors.New("missing data")
-	case list.Data == nil: // Basiq's empty list, unless data is of another kind
-		body, rawErr := decodeResponse[struct {
-			Data json.RawMessage `json:"data"`
-		}](answer)
-		if rawErr == nil && len(body.Data) > 0 && string(body.Data) != "null" {
-			err = errors.New("data is not a list")
-		}
 	}
 	if err != nil {
 		answer.body.closeConn()

@@ -896,7 +896,6 @@ func TestAnswersOfManyObjects(t *testing.T) {
 		_, client := newStub(t, ok(200, body))
 		err := rangeErr(client.Accounts.List(t.Context(), userID))
 		require.ErrorIs(t, err, basiq.ErrResponseTooLarge)
-		require.ErrorContains(t, err, "more than 262144 objects")
 
 		_, client = newStub(t, ok(200, `{"type":"list","data":[`+strings.Repeat(item+",", 1<<17)+item+`]}`))
 		require.NoError(t, rangeErr(client.Consents.List(t.Context(), userID)), "half of it is read")
