@@ -7,8 +7,6 @@ import (
 
 // Decimal is a number that Basiq sends as a JSON number in one place and as a string in another, for example 12.5 and
 // "12.50". It keeps every digit and which of the two it was. The zero Decimal stands for null, and for nothing sent.
-//
-//nolint:recvcheck // only what reads it changes it
 type Decimal struct {
 	// raw is the JSON text: whatever it is, it fails nobody's answer, and goes out as it came.
 	raw string

@@ -7,8 +7,6 @@ import (
 
 // Reference names another thing: by its id alone in most answers, by an object that has the id in others. The zero
 // Reference stands for null, and for nothing sent.
-//
-//nolint:recvcheck // only what reads it changes it
 type Reference struct {
 	// ID is the id, or "" when there is none.
 	ID string

@@ -16,8 +16,6 @@ import (
 
 // Amount is a decimal number as Basiq sent it, for example "-299292.25". Every digit is kept. It is "" if Basiq
 // sent "" or null, or nothing.
-//
-//nolint:recvcheck // only UnmarshalJSON changes it
 type Amount string
 
 // UnmarshalJSON decodes a JSON string, or null. It keeps the text of any other value, such as a number, and returns no error.

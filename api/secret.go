@@ -70,8 +70,6 @@ func (s *Secret) UnmarshalText(text []byte) error {
 
 // WireSecret is a secret inside a request or response body. Its JSON is the secret itself, because the body must carry it.
 // In every other form it is redacted, as a [Secret] is. Keep and log its Secret.
-//
-//nolint:recvcheck // only UnmarshalJSON changes it
 type WireSecret struct{ Secret }
 
 // MarshalJSON returns the secret as a JSON string.

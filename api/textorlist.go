@@ -10,8 +10,6 @@ import (
 // TextOrList is a value that is one text in some places and a list of texts in others, such as what a filter of a report
 // is set to. It keeps which of the two it is, and whatever else comes, which has no texts and fails nobody's answer. The
 // zero TextOrList stands for null.
-//
-//nolint:recvcheck // only what reads it changes it
 type TextOrList struct {
 	texts []string
 	list  bool

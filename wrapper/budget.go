@@ -234,9 +234,10 @@ func largestOf(t reflect.Type, seen map[reflect.Type]bool) int {
 	case reflect.Map:
 		most = max(most, mapCost+int(t.Elem().Size()), largestOf(t.Elem(), seen))
 	case reflect.Struct:
-		for i := range t.NumField() {
-			most = max(most, largestOf(t.Field(i).Type, seen))
+		for field := range t.Fields() {
+			most = max(most, largestOf(field.Type, seen))
 		}
+	default: // has no other values in it
 	}
 	return most
 }

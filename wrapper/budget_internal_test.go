@@ -209,7 +209,7 @@ func TestDecode_LargeBodies(t *testing.T) {
 		t.Logf("%d MiB: %d MiB, %v", len(body)>>20, grown>>20, used)
 		assert.Less(t, grown+largestBody, uint64(heapLimit))
 		require.Len(t, report.Data.Groups, 90)
-		assert.Equal(t, 2500, len(report.Data.Groups[89].Subgroup[0].Transactions))
+		assert.Len(t, report.Data.Groups[89].Subgroup[0].Transactions, 2500)
 	})
 }
 
