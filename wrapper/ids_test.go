@@ -1,10 +1,12 @@
 package basiq_test
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -361,7 +363,8 @@ func TestIDsKeepThePathsShape(t *testing.T) {
 					refused(id)
 					return
 				}
-				w.set(ok(http.StatusOK, `{"type":"list","id":"x","data":[],"status":"success"}`))
+				// A wait would go on for a response about another job.
+				w.set(ok(http.StatusOK, fmt.Sprintf(`{"type":"list","id":%s,"data":[],"status":"success"}`, strconv.Quote(id))))
 				// By a new client, because tokens are asked for only now and then. What comes back is no document, and not every thing.
 				_ = c.call(t, newClient(t, w, oneAttempt, basiq.WithAPIVersion(version)), id)
 				if template == "" || template == "/token" {
