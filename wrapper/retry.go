@@ -307,7 +307,7 @@ func rewind(req *http.Request) (*http.Request, error) {
 	if err != nil {
 		return nil, err
 	}
-	rewound := req.Clone(req.Context())
+	rewound := req.WithContext(req.Context())
 	rewound.Body = body
 	return rewound, nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,8 +21,8 @@ import (
 type watch struct {
 	mu    sync.Mutex
 	calls []*watchedCall
-	// byContext finds the call of an attempt: all attempts of a call have its context.
-	byContext map[context.Context]*watchedCall
+	// byURL finds the call of an attempt: the requests of its attempts share the URL value.
+	byURL     map[*url.URL]*watchedCall
 	requests  map[string][]request // by number
 	unwatched int
 	// wrong is what is wrong at once.
@@ -32,6 +33,8 @@ const number = "soak"
 
 // watchedCall is a call of an operation.
 type watchedCall struct {
+	// followed is set if its step made another call after it.
+	followed  bool
 	id        int
 	operation basiq.Operation
 	attempts  int
@@ -52,7 +55,7 @@ type stepKey struct{}
 type soakStep struct{ calls []*watchedCall }
 
 func newWatch() *watch {
-	return &watch{byContext: map[context.Context]*watchedCall{}, requests: map[string][]request{}}
+	return &watch{byURL: map[*url.URL]*watchedCall{}, requests: map[string][]request{}}
 }
 
 // observe is the hook.
@@ -60,22 +63,25 @@ func (w *watch) observe(next basiq.Doer) basiq.Doer {
 	return basiq.DoerFunc(func(req *http.Request) (*http.Response, error) {
 		ctx := req.Context()
 		clone := req.Clone(ctx)
-		clone.URL.RawQuery = strings.TrimPrefix(clone.URL.RawQuery+"&"+number+"="+w.attempt(ctx), "&")
+		clone.URL.RawQuery = strings.TrimPrefix(clone.URL.RawQuery+"&"+number+"="+w.attempt(ctx, req.URL), "&")
 		return next.Do(clone)
 	})
 }
 
-// attempt notes an attempt and returns its number.
-func (w *watch) attempt(ctx context.Context) string {
+// attempt notes an attempt and returns its number. All attempts of a call have the same URL value.
+func (w *watch) attempt(ctx context.Context, u *url.URL) string {
 	call, _ := basiq.CallFromContext(ctx)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	c := w.byContext[ctx]
+	c := w.byURL[u]
 	if c == nil {
 		c = &watchedCall{id: len(w.calls), operation: call.Operation}
 		w.calls = append(w.calls, c)
-		w.byContext[ctx] = c
+		w.byURL[u] = c
 		if step, ok := ctx.Value(stepKey{}).(*soakStep); ok {
+			for _, earlier := range step.calls {
+				earlier.followed = true
+			}
 			step.calls = append(step.calls, c)
 		}
 	}
@@ -116,10 +122,24 @@ func (w *watch) do(ctx context.Context, name string, call func(ctx context.Conte
 	}
 	switch {
 	case failed >= 0:
-	case err != nil && !expected:
+	case errors.Is(err, basiq.ErrListChanged): // a job of another step refreshed the data
+	case err != nil && !expected && !lostAnswer(step, err):
 		w.wrong = append(w.wrong, fmt.Sprintf("%s: %v", name, err))
 	}
 	return err
+}
+
+// lostAnswer reports whether a job failed, or did not end, in a step that answered a challenge: a fault may have lost the
+// answer.
+func lostAnswer(step *soakStep, err error) bool {
+	_, failed := errors.AsType[*basiq.JobError](err)
+	return (failed || errors.Is(err, basiq.ErrWaitedTooLong)) && slices.ContainsFunc(step.calls, func(c *watchedCall) bool { return c.operation.ID == "postJobMfa" })
+}
+
+// waited reports whether a call was one of a wait that went on after it: a poll, or the answer to a challenge. Its failure
+// is not the wait's.
+func (c *watchedCall) waited() bool {
+	return c.followed && c.err == nil && (c.operation.ID == "getJobs" || c.operation.ID == "postJobMfa")
 }
 
 // failedOperation is the name of the operation whose call failed, or "".
@@ -266,6 +286,9 @@ func (w *watch) judgeAll() *verdict {
 			v.userTokens++
 		}
 		outcome, problem := judge(c, attempts)
+		if c.waited() {
+			outcome, problem = "failed, and the wait went on", ""
+		}
 		if c.once() {
 			v.others[outcome]++
 			if p := judgeOnce(c, all); p != "" {
@@ -414,7 +437,7 @@ func judgeOnce(c *watchedCall, requests []request) (problem string) {
 	switch {
 	case done > 1:
 		return fmt.Sprintf("it was carried out %d times", done)
-	case c.err == nil && done != 1:
+	case c.err == nil && done != 1 && !c.waited():
 		return "it succeeded without being carried out"
 	case c.err != nil && done == 1 && !basiq.MayHaveBeenDone(c.err):
 		return "it was carried out, and the error denies it"
