@@ -88,7 +88,7 @@ func TestSoak(t *testing.T) { //nolint:paralleltest // See above.
 		enough: max(*soakCalls, 800), timeout: time.Minute, settled: 100 * time.Millisecond,
 		client: []basiq.Option{basiq.WithRetry(basiq.Retry{BaseDelay: 5 * time.Millisecond, MaxDelay: 50 * time.Millisecond})},
 		// A job whose MFA answer got lost ends when the challenge expires, after two minutes: no wait here is as long.
-		wait: []basiq.WaitOption{basiq.WithPollInterval(100*time.Millisecond, 100*time.Millisecond), basiq.WithMaxWait(15 * time.Second)},
+		wait: []basiq.WaitOption{basiq.WithPollInterval(100*time.Millisecond, 100*time.Millisecond), basiq.WithMaxWait(10 * time.Second)},
 		faults: append([]soakFault{
 			{basiqtest.Latency(50 * time.Millisecond), 20}, {basiqtest.SlowBody(100_000), 15},
 		}, commonFaults...),
