@@ -5,58 +5,71 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"sync"
 )
 
-// bufferedBody is an answer's body in memory, which ends as it ended on the wire.
+// bufferedBody is a response body in memory. Reading it returns the error that the connection returned.
 type bufferedBody struct {
 	bytes.Reader
 
-	// buffer is where the body is; nil once it has been released.
-	buffer *bytes.Buffer
+	// buffer holds the body. It is nil after release.
+	buffer *[]byte
 	pooled bool
-	// source is where it was read from.
-	source io.LimitedReader
-	// err is why there is no more of it.
+	// err is the error after the last byte.
 	err error
 	// conn closes the connection that it came from, where that is known.
 	conn interface{ closeConn() }
 }
 
-// buffers keeps the memory of bodies for the next ones: a page of transactions is a MiB, which was garbage as soon as it was
-// decoded.
-var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+// buffers holds the memory of released bodies: a page of transactions is a MiB, and garbage once it is decoded.
+var buffers = sync.Pool{New: func() any { return new([]byte) }}
 
 const (
-	// A length that is a lie costs no more than this.
+	// trustedLength bounds what is allocated because of a Content-Length.
 	trustedLength = 2 << 20
-	// largestKept bounds what the pool keeps: one report of 32 MiB need not stay.
+	// largestKept bounds the size of a buffer in the pool.
 	largestKept = 4 << 20
 )
 
-// readBody reads at most limit bytes of an answer's body and closes it. A body that is pooled must be released, or else it
-// is garbage as any other.
+// readBody reads at most limit bytes of a response body and closes it. A pooled body that is not released becomes garbage.
 func readBody(resp *http.Response, limit int64, pooled bool) *bufferedBody {
 	defer func() { _ = resp.Body.Close() }()
-	body := &bufferedBody{pooled: pooled, source: io.LimitedReader{R: resp.Body, N: limit}}
+	body := &bufferedBody{pooled: pooled, buffer: new([]byte)}
 	body.conn, _ = resp.Body.(interface{ closeConn() })
 	if pooled {
-		body.buffer = buffers.Get().(*bytes.Buffer) //nolint:forcetypeassert // nothing else is in there
-	} else {
-		body.buffer = new(bytes.Buffer)
+		body.buffer = buffers.Get().(*[]byte) //nolint:forcetypeassert // nothing else is in there
 	}
 	if n := resp.ContentLength; n > 0 && n <= min(limit, trustedLength) {
-		body.buffer.Grow(int(n) + bytes.MinRead)
+		*body.buffer = slices.Grow(*body.buffer, int(n)+1) // one more to read the io.EOF
 	}
-	n, err := body.buffer.ReadFrom(&body.source)
-	if err == nil && n == limit {
-		if more, _ := io.CopyN(io.Discard, resp.Body, 1); more > 0 {
-			err = ErrResponseTooLarge
+	*body.buffer, body.err = readAll(*body.buffer, resp.Body, limit)
+	body.Reset(*body.buffer)
+	return body
+}
+
+// readAll reads from r into the empty buffer, whose capacity grows to limit at most.
+func readAll(buffer []byte, r io.Reader, limit int64) ([]byte, error) {
+	for {
+		if len(buffer) == cap(buffer) {
+			size := 2*int64(len(buffer)) + bytes.MinRead
+			if size > limit {
+				size = limit + 1 // one more to notice a larger body
+			}
+			buffer = append(make([]byte, 0, size), buffer...)
+		}
+		n, err := r.Read(buffer[len(buffer):cap(buffer)])
+		buffer = buffer[:len(buffer)+n]
+		switch {
+		case int64(len(buffer)) > limit:
+			clear(buffer[limit:])
+			return buffer[:limit], ErrResponseTooLarge
+		case errors.Is(err, io.EOF):
+			return buffer, nil
+		case err != nil:
+			return buffer, err
 		}
 	}
-	body.err = err
-	body.Reset(body.buffer.Bytes())
-	return body
 }
 
 // bytes returns the whole body, until it is released.
@@ -64,23 +77,23 @@ func (b *bufferedBody) bytes() []byte {
 	if b == nil || b.buffer == nil {
 		return nil
 	}
-	return b.buffer.Bytes()
+	return *b.buffer
 }
 
-// release lets the next answer have the body's memory, where it is pooled. What an answer said is not left lying about.
+// release returns the memory of a pooled body to the pool, without its contents.
 func (b *bufferedBody) release() {
-	if b == nil || b.buffer == nil || !b.pooled || b.buffer.Cap() > largestKept {
+	if b == nil || b.buffer == nil || !b.pooled || cap(*b.buffer) > largestKept {
 		return
 	}
 	buffer := b.buffer
 	b.buffer = nil
 	b.Reset(nil)
-	clear(buffer.Bytes())
-	buffer.Reset()
+	clear(*buffer)
+	*buffer = (*buffer)[:0]
 	buffers.Put(buffer)
 }
 
-// Read reads what came, then returns the error that it ended with.
+// Read reads the body, then returns its error.
 func (b *bufferedBody) Read(p []byte) (int, error) {
 	n, err := b.Reader.Read(p)
 	if errors.Is(err, io.EOF) && b.err != nil {
@@ -97,7 +110,7 @@ func (b *bufferedBody) WriteTo(w io.Writer) (int64, error) {
 // Close does nothing: the connection was released when the body was read.
 func (*bufferedBody) Close() error { return nil }
 
-// bodyOf returns the body of an answer that the retrier has read.
+// bodyOf returns the body of a response that the retrier has read.
 func bodyOf(resp *http.Response) *bufferedBody {
 	body, _ := resp.Body.(*bufferedBody) // see retrier.attempt
 	return body

@@ -2,264 +2,104 @@ package basiq
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"reflect"
-	"strings"
+	"slices"
 	"sync"
 	"unicode/utf8"
-
-	"github.com/go-json-experiment/json/jsontext"
 )
 
 const (
-	// decodeBudget bounds the memory that the decoder allocates for one response, in bytes. The body itself is not included.
-	decodeBudget = 112 << 20
+	// decodeBudget bounds the memory that the values of one response take, in bytes, without the text of its strings.
+	decodeBudget = 96 << 20
+	// valueCost is charged for a value of any kind: if it does not match its field, the decoder makes an error of it.
+	valueCost = 128
 	// growth is how much more a slice allocates than it needs, because it is copied while it grows.
 	growth = 3
-	// mistypedCost is charged for a value of another JSON kind, for which the decoder makes an error.
-	mistypedCost = 256
-	// mapCost and tokenCost are charged for an entry of a map and for a token that a value type keeps.
-	mapCost   = 128
-	tokenCost = 48
-	// invalidCost is charged for a byte of a string that is not valid UTF-8.
-	invalidCost = 11
+	// mapCost is charged for an entry of a map.
+	mapCost = 128
+	// invalidCost is charged for each byte of a text that is not valid UTF-8: it becomes three, in a buffer that grows.
+	invalidCost = 10
 )
 
-// checkBudget returns an error if decoding body into value would allocate more than decodeBudget. Otherwise it gives the list
-// of a response the room that it needs.
+// checkBudget returns an error if decoding body into value could take more memory than decodeBudget.
 //
 // `[0,0,0]` takes two bytes an element on the wire and up to a KiB in memory.
 func checkBudget(body []byte, value any) error {
-	target := reflect.ValueOf(value).Elem()
-	nodes := 0
-	for _, start := range []string{",", "[", "{"} {
-		nodes += bytes.Count(body, []byte(start))
+	left := int64(decodeBudget)
+	if !utf8.Valid(body) {
+		left -= invalidCost * int64(len(body))
 	}
-	if int64(nodes)*int64(largestIn(target.Type()))+int64(textCost(body)) <= decodeBudget {
-		return nil
+	values := bytes.Count(body, []byte(",")) + bytes.Count(body, []byte("[")) + bytes.Count(body, []byte("{"))
+	costs := costsOf(reflect.TypeOf(value).Elem())
+	if int64(values)*slices.Max(costs[:]) > left {
+		left = charge(body, costs, left)
 	}
-	m := newMeter(body)
-	_ = m.value(target.Type()) // the decoder reports what is not JSON
-	if m.left < 0 {
+	if left < 0 {
 		return fmt.Errorf("%w: its values take more than %d MiB of memory", ErrResponseTooLarge, decodeBudget>>20)
-	}
-	if list := listOf(target); list.IsValid() && m.elements > 0 {
-		list.Set(reflect.MakeSlice(list.Type(), 0, m.elements))
 	}
 	return nil
 }
 
-// listOf returns the field of a response that is its list, or the zero Value.
-func listOf(response reflect.Value) reflect.Value {
-	if response.Kind() != reflect.Struct {
-		return reflect.Value{}
-	}
-	if list := response.FieldByName("Data"); list.IsValid() && list.Kind() == reflect.Slice {
-		return list
-	}
-	return reflect.Value{}
-}
-
-// meter adds up what the decoder would allocate for a JSON text.
-type meter struct {
-	tokens *jsontext.Decoder
-	body   []byte
-	left   int
-	// elements is the length of the longest list that is a member of the whole.
-	elements int
-	lower    []byte
-}
-
-func newMeter(body []byte) *meter {
-	lenient := []jsontext.Options{jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)}
-	return &meter{tokens: jsontext.NewDecoder(bytes.NewBuffer(body), lenient...), body: body, left: decodeBudget}
-}
-
-// spend charges size bytes. It returns false once the budget is exceeded.
-func (m *meter) spend(size int) bool {
-	m.left -= size
-	return m.left >= 0
-}
-
-func (m *meter) value(t reflect.Type) bool {
-	kind := m.tokens.PeekKind()
-	switch of := t.Kind(); {
-	case kind == 'n':
-		return m.skip(0)
-	case of == reflect.Pointer:
-		return m.spend(int(t.Elem().Size())) && m.value(t.Elem())
-	case of == reflect.Slice && t.Elem().Kind() != reflect.Uint8 && kind == '[':
-		return m.list(t.Elem())
-	case reflect.PointerTo(t).Implements(unmarshalerType):
-		if of == reflect.Slice && t.Elem().Kind() != reflect.Uint8 { // a list of one
-			return m.spend(int(t.Elem().Size())) && m.value(t.Elem())
-		}
-		return m.opaque()
-	case of == reflect.Struct && kind == '{':
-		return m.object(fieldsOf(t), 0, nil)
-	case of == reflect.Map && kind == '{':
-		return m.object(nil, mapCost+int(t.Elem().Size()), t.Elem())
-	case of == reflect.String && kind == '"', t == numberType && kind == '0':
-		return m.text()
-	case of == reflect.Bool && (kind == 't' || kind == 'f'), of == reflect.Int64 && kind == '0':
-		return m.skip(0)
-	}
-	return m.skip(mistypedCost)
-}
-
-var (
-	unmarshalerType = reflect.TypeFor[json.Unmarshaler]()
-	numberType      = reflect.TypeFor[json.Number]()
-)
-
-func (m *meter) skip(cost int) bool { return m.tokens.SkipValue() == nil && m.spend(cost) }
-
-// text charges the length of a value that is kept as a string.
-func (m *meter) text() bool {
-	raw, err := m.tokens.ReadValue()
-	return err == nil && m.spend(textCost(raw))
-}
-
-// textCost returns what a string takes. Each byte of invalid UTF-8 becomes three, in a buffer that grows step by step.
-func textCost(text []byte) int {
-	if utf8.Valid(text) {
-		return len(text)
-	}
-	return invalidCost * len(text)
-}
-
-// opaque charges a value that a method decodes.
-func (m *meter) opaque() bool {
-	start, depth := m.tokens.InputOffset(), m.tokens.StackDepth()
-	for {
-		if _, err := m.tokens.ReadToken(); err != nil || !m.spend(tokenCost) {
-			return false
-		}
-		if m.tokens.StackDepth() == depth {
-			return m.spend(textCost(m.body[start:m.tokens.InputOffset()]))
+// charge subtracts the cost of each value in body from left, until left is negative or the body is not JSON.
+func charge(body []byte, costs *valueCosts, left int64) int64 {
+	depth := 0
+	for i := 0; i < len(body) && left >= 0 && depth >= 0; i++ {
+		switch body[i] {
+		case '"':
+			for i++; i < len(body) && body[i] != '"'; i++ {
+				if body[i] == '\\' {
+					i++
+				}
+			}
+		case '[', '{':
+			depth++
+			left -= costs[min(depth, len(costs)-1)]
+		case ',':
+			left -= costs[min(depth, len(costs)-1)]
+		case ']', '}':
+			depth--
 		}
 	}
+	return left
 }
 
-func (m *meter) list(element reflect.Type) bool {
-	_, err := m.tokens.ReadToken()
-	whole := m.tokens.StackDepth() == 2 // the list will be given the room that it needs
-	cost := int(element.Size())
-	if !whole {
-		cost *= growth
+// valueCosts holds the most memory that one value inside a JSON text can take, by the number of arrays and objects around it.
+type valueCosts [16]int64
+
+var costsByType sync.Map // of *valueCosts by reflect.Type
+
+func costsOf(t reflect.Type) *valueCosts {
+	if known, ok := costsByType.Load(t); ok {
+		return known.(*valueCosts) //nolint:forcetypeassert // nothing else is in there
 	}
-	n := 0
-	for ; err == nil && m.tokens.PeekKind() != ']'; n++ {
-		if !m.spend(cost) || !m.value(element) {
-			return false
-		}
+	costs := new(valueCosts)
+	for depth := range costs {
+		costs[depth] = valueCost
 	}
-	if whole {
-		m.elements = max(m.elements, n)
-	}
-	_, err = m.tokens.ReadToken()
-	return err == nil
+	costs.add(t, 0, 0)
+	costsByType.Store(t, costs)
+	return costs
 }
 
-// object charges the members of an object: those of a struct, or of a map whose entries are of the type entry.
-func (m *meter) object(fields map[string]reflect.Type, cost int, entry reflect.Type) bool {
-	_, err := m.tokens.ReadToken()
-	for err == nil && m.tokens.PeekKind() == '"' {
-		var name jsontext.Value
-		if name, err = m.tokens.ReadValue(); err != nil {
-			return false
-		}
-		if !m.spend(textCost(name) - len(name)) {
-			return false
-		}
-		member := entry
-		if fields != nil {
-			member = m.field(fields, name)
-		}
-		if member == nil {
-			err = m.tokens.SkipValue()
-		} else if !m.spend(cost) || !m.value(member) {
-			return false
-		}
+// add adds the costs of a value of type t, for which size bytes are allocated, and of the values inside it.
+func (c *valueCosts) add(t reflect.Type, depth int, size uintptr) {
+	if depth == len(c) {
+		return
 	}
-	if err == nil {
-		_, err = m.tokens.ReadToken()
-	}
-	return err == nil
-}
-
-// field returns the type of the field with a name in JSON, or nil.
-func (m *meter) field(fields map[string]reflect.Type, quoted []byte) reflect.Type {
-	m.lower = m.lower[:0]
-	for _, c := range quoted[1 : len(quoted)-1] {
-		if c == '\\' || c >= 0x80 {
-			name, _ := jsontext.AppendUnquote(nil, quoted)
-			return fields[foldName(string(name))]
-		}
-		if 'A' <= c && c <= 'Z' {
-			c += 'a' - 'A'
-		}
-		m.lower = append(m.lower, c)
-	}
-	return fields[string(m.lower)]
-}
-
-// foldName makes names equal that the decoder takes for the same.
-func foldName(name string) string { return strings.ToLower(strings.ToUpper(name)) }
-
-var largest sync.Map // of int by reflect.Type
-
-// largestIn returns the most that one value inside a value of type t is charged.
-func largestIn(t reflect.Type) int {
-	if known, ok := largest.Load(t); ok {
-		return known.(int) //nolint:forcetypeassert // nothing else is in there
-	}
-	most := largestOf(t, map[reflect.Type]bool{})
-	largest.Store(t, most)
-	return most
-}
-
-func largestOf(t reflect.Type, seen map[reflect.Type]bool) int {
-	most := mistypedCost
-	if seen[t] {
-		return most
-	}
-	seen[t] = true
+	c[depth] = max(c[depth], valueCost+int64(size))
 	switch t.Kind() {
 	case reflect.Pointer:
-		most = max(most, int(t.Elem().Size()), largestOf(t.Elem(), seen))
+		c.add(t.Elem(), depth, size+t.Elem().Size())
 	case reflect.Slice:
-		most = max(most, growth*int(t.Elem().Size()), largestOf(t.Elem(), seen))
+		c.add(t.Elem(), depth+1, growth*t.Elem().Size())
+		c.add(t.Elem(), depth, size+t.Elem().Size()) // an api.OneOrMany
 	case reflect.Map:
-		most = max(most, mapCost+int(t.Elem().Size()), largestOf(t.Elem(), seen))
+		c.add(t.Elem(), depth+1, mapCost+t.Elem().Size())
 	case reflect.Struct:
 		for field := range t.Fields() {
-			most = max(most, largestOf(field.Type, seen))
+			c.add(field.Type, depth+1, 0)
 		}
-	default: // has no other values in it
+	default: // contains no other values
 	}
-	return most
-}
-
-var fieldTypes sync.Map // of map[string]reflect.Type by reflect.Type
-
-// fieldsOf returns the types of a struct's fields by their folded names in JSON.
-func fieldsOf(t reflect.Type) map[string]reflect.Type {
-	if known, ok := fieldTypes.Load(t); ok {
-		return known.(map[string]reflect.Type) //nolint:forcetypeassert // nothing else is in there
-	}
-	fields := map[string]reflect.Type{}
-	for _, field := range reflect.VisibleFields(t) {
-		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
-		if !field.IsExported() || name == "-" || field.Anonymous && name == "" {
-			continue
-		}
-		if name == "" {
-			name = field.Name
-		}
-		fields[foldName(name)] = field.Type
-	}
-	fieldTypes.Store(t, fields)
-	return fields
 }

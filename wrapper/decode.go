@@ -28,3 +28,13 @@ func decode(body []byte, value any) (odd *api.MistypedError, err error) {
 	}
 	return odd, nil
 }
+
+// listOf returns the field of a response that is its list, or the zero Value.
+func listOf(response reflect.Value) reflect.Value {
+	if response.Kind() == reflect.Struct {
+		if list := response.FieldByName("Data"); list.Kind() == reflect.Slice {
+			return list
+		}
+	}
+	return reflect.Value{}
+}

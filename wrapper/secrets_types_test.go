@@ -41,7 +41,7 @@ var roots = []reflect.Type{
 
 	reflect.TypeFor[basiq.Call](), reflect.TypeFor[basiq.Code](), reflect.TypeFor[basiq.DoerFunc](), reflect.TypeFor[basiq.PassThrough](), reflect.TypeFor[basiq.Error](),
 	reflect.TypeFor[basiq.TransportError](), reflect.TypeFor[basiq.InputError](), reflect.TypeFor[api.MistypedError](), reflect.TypeFor[basiq.JobError](), reflect.TypeFor[basiq.WaitError](),
-	reflect.TypeFor[basiq.PausedError](),
+	reflect.TypeFor[basiq.PausedError](), reflect.TypeFor[basiq.PageError](),
 	reflect.TypeFor[basiq.ConsentRedirect](), reflect.TypeOf(basiq.AccountFields), reflect.TypeOf(basiq.ConnectorFields), reflect.TypeOf(basiq.TransactionFields),
 	reflect.TypeFor[webhook.Option](), reflect.TypeFor[basiqtest.Option](),
 
