@@ -5,20 +5,16 @@ import (
 	"fmt"
 )
 
-// ErrBadID is the error for an id that must not become part of a URL.
+// ErrBadID is the error for an ID that must not become part of a URL.
 var ErrBadID = errors.New("not an id")
 
-// ID is an id in the path of a request: of a user, a connection, a job.
-//
-// An id stands between two slashes, so one that is empty, `.` or `..` would make the URL name another thing:
-// DELETE /users/u1/connections/.. deletes the user. The generated client turns an ID into text with
-// [ID.MarshalText] and gives up on its error, so no such request can be built.
+// ID is an ID in the path of a request. An ID that is empty, `.` or `..` would change the URL to that of another resource:
+// DELETE /users/u1/connections/.. deletes the user. The generated client returns the error of [ID.MarshalText] instead.
 type ID string
 
-// Validate reports why id cannot stand in a path, as an error that is [ErrBadID], or nil when it can.
-//
-// Basiq's ids are UUIDs, hexadecimal or decimal digits, or codes such as AU00000. Validate takes any printable ASCII
-// but what has a meaning in a path, and refuses the words that stand in the API's own paths where an id could.
+// Validate returns an error that is [ErrBadID] unless id is printable ASCII without characters that have a meaning in a URL.
+// It also rejects the words that Basiq's paths contain in place of an ID. Basiq's IDs are UUIDs, digits, or codes such as
+// AU00000.
 func (id ID) Validate() error {
 	switch id {
 	case "":
@@ -39,7 +35,7 @@ func (id ID) Validate() error {
 	return nil
 }
 
-// MarshalText returns the id as it stands in a path, or the error of [ID.Validate].
+// MarshalText returns the ID, or the error of [ID.Validate].
 func (id ID) MarshalText() ([]byte, error) {
 	if err := id.Validate(); err != nil {
 		return nil, err

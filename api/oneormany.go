@@ -8,10 +8,10 @@ import (
 	json "github.com/go-json-experiment/json/v1"
 )
 
-// OneOrMany is a list that may also be written as its only element, or as null.
+// OneOrMany is a list that Basiq also writes as its only element, or as null.
 type OneOrMany[T any] []T
 
-// MarshalJSON writes the only element by itself, as Basiq does, more as an array, and none as null.
+// MarshalJSON returns null, the only element, or an array.
 func (list OneOrMany[T]) MarshalJSON() ([]byte, error) {
 	switch len(list) {
 	case 0:
@@ -42,7 +42,7 @@ func (list *OneOrMany[T]) UnmarshalJSON(data []byte) error {
 	return err
 }
 
-// First returns the first element, or nil when there is none.
+// First returns the first element, or nil if the list is empty.
 func (list OneOrMany[T]) First() *T {
 	if len(list) == 0 {
 		return nil

@@ -5,46 +5,39 @@ import (
 	json "github.com/go-json-experiment/json/v1"
 )
 
-// Reference names another thing: by its id alone in most answers, by an object that has the id in others. The zero
-// Reference stands for null, and for nothing sent.
+// Reference refers to another resource. Basiq sends either its ID or an object that contains the ID. The zero Reference is
+// null.
 type Reference struct {
-	// ID is the id, or "" when there is none.
+	// ID is the ID, or "" if there is none.
 	ID string
-	// raw is the JSON text of what came as an object, which goes out as it came.
-	raw string
+	// rawValue holds any value except a string.
+	rawValue
 }
 
-// String returns the id.
+// String returns the ID.
 func (r Reference) String() string { return r.ID }
 
-// IsZero reports whether there is nothing in r: Basiq sent null or "", or nothing.
+// IsZero reports whether Basiq sent null, "" or nothing.
 func (r Reference) IsZero() bool { return r.ID == "" && r.raw == "" }
 
-// MarshalJSON writes an id, the object that came, or null.
+// MarshalJSON returns the ID, the object that was received, or null.
 func (r Reference) MarshalJSON() ([]byte, error) {
-	switch {
-	case r.raw != "":
-		return []byte(r.raw), nil
-	case r.ID == "":
-		return []byte("null"), nil
-	default:
-		return json.Marshal(r.ID)
+	if r.raw != "" || r.ID == "" {
+		return r.rawValue.MarshalJSON()
 	}
+	return json.Marshal(r.ID)
 }
 
 // UnmarshalJSON decodes an ID, an object with an ID, or null. It keeps any other value without an ID, and returns no error.
 func (r *Reference) UnmarshalJSON(data []byte) error {
 	*r = Reference{}
-	switch jsontext.Value(data).Kind() {
-	case 'n':
-	case '"':
+	if jsontext.Value(data).Kind() == '"' {
 		r.ID = text(data)
-	default:
-		r.raw = string(data)
-		var object struct{ ID string }
-		if Unmarshal(data, &object) == nil {
-			r.ID = object.ID
-		}
+		return nil
 	}
-	return nil
+	var object struct{ ID string }
+	if Unmarshal(data, &object) == nil {
+		r.ID = object.ID
+	}
+	return r.rawValue.UnmarshalJSON(data)
 }

@@ -10,12 +10,11 @@ import (
 	json "github.com/go-json-experiment/json/v1"
 )
 
-// redacted is what stands wherever a secret would be printed.
+// redacted is printed in place of a secret.
 const redacted = "[redacted]"
 
-// Secret holds an API key, a token, a password, or an answer to a challenge, and shows it to nobody but who calls
-// [Secret.Reveal]. Printed with any verb, logged through slog or marshaled to JSON it is "[redacted]", also inside
-// other values and in their unexported fields. The zero Secret is empty.
+// Secret holds an API key, a token, a password, or an answer to a challenge. Only [Secret.Reveal] returns it. Printed with any
+// verb, logged through slog or marshaled to JSON it is "[redacted]", also inside other values. The zero Secret is empty.
 type Secret struct {
 	// A function: fmt and go-spew print unexported fields and follow pointers. It also makes == a compile-time error.
 	reveal func() string
@@ -29,7 +28,7 @@ func NewSecret(value string) Secret {
 	return Secret{reveal: func() string { return value }}
 }
 
-// Reveal returns what the secret holds.
+// Reveal returns the secret.
 func (s Secret) Reveal() string {
 	if s.reveal == nil {
 		return ""
@@ -40,26 +39,23 @@ func (s Secret) Reveal() string {
 // IsZero reports whether the secret is empty.
 func (s Secret) IsZero() bool { return s.reveal == nil }
 
-// Equal reports whether both hold the same. It is not made for comparing with a value from a stranger: the time it
-// takes may tell about the secret.
+// Equal reports whether the secrets are equal. It does not take constant time, so do not compare with untrusted input.
 func (s Secret) Equal(other Secret) bool { return s.Reveal() == other.Reveal() }
 
-// Format prints "[redacted]" under every verb, or nothing when the secret is empty.
+// Format implements [fmt.Formatter]. It prints "[redacted]" under every verb, or nothing if the secret is empty.
 func (s Secret) Format(f fmt.State, _ rune) {
 	if !s.IsZero() {
 		_, _ = io.WriteString(f, redacted)
 	}
 }
 
-// LogValue logs "[redacted]", or nothing when the secret is empty.
+// LogValue implements [slog.LogValuer] as Format does.
 func (s Secret) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(s)) }
 
-// MarshalText returns "[redacted]", or nothing when the secret is empty; encoding/json uses it too. To store a secret,
-// store what [Secret.Reveal] returns.
+// MarshalText returns the text that Format prints. To store a secret, store the result of [Secret.Reveal].
 func (s Secret) MarshalText() ([]byte, error) { return fmt.Append(nil, s), nil }
 
-// UnmarshalText keeps text, so that a Secret can be read from JSON or a configuration. It refuses "[redacted]", which is
-// what a Secret that was marshaled by mistake has become.
+// UnmarshalText sets the secret, for example from a configuration. "[redacted]" is an error: a Secret was marshaled by mistake.
 func (s *Secret) UnmarshalText(text []byte) error {
 	if string(text) == redacted {
 		return errors.New("the secret was redacted when it was marshaled")

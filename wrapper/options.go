@@ -286,8 +286,8 @@ func WithUserAgent(product string) Option {
 	}
 }
 
-// WithMaxResponseBytes bounds the size of an answer's body, after decompression: 32 MiB by default. A larger one is an
-// error that is [ErrResponseTooLarge], and so is one that has more than 262,144 objects.
+// WithMaxResponseBytes sets the largest size of a response body, after decompression. The default is 32 MiB. The error for a
+// larger body is [ErrResponseTooLarge]. It is also returned if the values of a body would take more than about 100 MiB.
 func WithMaxResponseBytes(limit int64) Option {
 	return func(c *config) error {
 		if limit < 1 {
