@@ -1,4 +1,4 @@
-// Package api contains the value types of the contract, openapi.yaml, and the configuration of its generator.
+// Package api contains the value types of the contract, openapi.yaml, and the generator's configuration.
 //
 // A value that is empty or malformed is decoded without an error. Methods parse it. Package basiq re-exports these types.
 package api
@@ -46,7 +46,7 @@ func (a Amount) Rat() (*big.Rat, bool) {
 // fit into an int64. places must not be negative.
 func (a Amount) MinorUnits(places int) (int64, bool) { return minorUnits(a, places) }
 
-// maxPlaces is the number of decimal places above which nothing but zero fits into an int64.
+// maxPlaces is more than the digits of an int64.
 const maxPlaces = 20
 
 func minorUnits(number interface{ Rat() (*big.Rat, bool) }, places int) (int64, bool) {

@@ -13,8 +13,8 @@ import (
 // redacted is printed in place of a secret.
 const redacted = "[redacted]"
 
-// Secret holds an API key, a token, a password, or an answer to a challenge. Only [Secret.Reveal] returns it. Printed with any
-// verb, logged through slog or marshaled to JSON it is "[redacted]", also inside other values. The zero Secret is empty.
+// Secret holds an API key, a token, a password, or an answer to a challenge. Only [Secret.Reveal] returns it. It is printed,
+// logged and marshaled as "[redacted]", also inside other values. The zero Secret is empty.
 type Secret struct {
 	// A function: fmt and go-spew print unexported fields and follow pointers. It also makes == a compile-time error.
 	reveal func() string
@@ -55,7 +55,7 @@ func (s Secret) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(s)) }
 // MarshalText returns the text that Format prints. To store a secret, store the result of [Secret.Reveal].
 func (s Secret) MarshalText() ([]byte, error) { return fmt.Append(nil, s), nil }
 
-// UnmarshalText sets the secret, for example from a configuration. "[redacted]" is an error: a Secret was marshaled by mistake.
+// UnmarshalText sets the secret, for example from a configuration. "[redacted]" is an error: it was marshaled by mistake.
 func (s *Secret) UnmarshalText(text []byte) error {
 	if string(text) == redacted {
 		return errors.New("the secret was redacted when it was marshaled")

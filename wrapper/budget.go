@@ -12,13 +12,11 @@ import (
 const (
 	// decodeBudget bounds the memory that the values of one response take, in bytes, without the text of its strings.
 	decodeBudget = 96 << 20
-	// valueCost is charged for a value of any kind: if it does not match its field, the decoder makes an error of it.
+	// valueCost is charged for each value: it may be a map entry, or of another kind than its field, which is an error.
 	valueCost = 128
 	// growth is how much more a slice allocates than it needs, because it is copied while it grows.
 	growth = 3
-	// mapCost is charged for an entry of a map.
-	mapCost = 128
-	// invalidCost is charged for each byte of a text that is not valid UTF-8: it becomes three, in a buffer that grows.
+	// invalidCost is charged for each byte of invalid UTF-8: it becomes three bytes, in a buffer that grows.
 	invalidCost = 10
 )
 
@@ -26,7 +24,7 @@ const (
 //
 // `[0,0,0]` takes two bytes an element on the wire and up to a KiB in memory.
 func checkBudget(body []byte, value any) error {
-	left := int64(decodeBudget)
+	var left int64 = decodeBudget
 	if !utf8.Valid(body) {
 		left -= invalidCost * int64(len(body))
 	}
@@ -52,19 +50,19 @@ func charge(body []byte, costs *valueCosts, left int64) int64 {
 					i++
 				}
 			}
-		case '[', '{':
-			depth++
-			left -= costs[min(depth, len(costs)-1)]
-		case ',':
-			left -= costs[min(depth, len(costs)-1)]
 		case ']', '}':
 			depth--
+		case '[', '{':
+			depth++
+			fallthrough
+		case ',':
+			left -= costs[min(depth, len(costs)-1)]
 		}
 	}
 	return left
 }
 
-// valueCosts holds the most memory that one value inside a JSON text can take, by the number of arrays and objects around it.
+// valueCosts holds the most memory that one value inside a JSON text can take, by the number of enclosing arrays and objects.
 type valueCosts [16]int64
 
 var costsByType sync.Map // of *valueCosts by reflect.Type
@@ -95,7 +93,7 @@ func (c *valueCosts) add(t reflect.Type, depth int, size uintptr) {
 		c.add(t.Elem(), depth+1, growth*t.Elem().Size())
 		c.add(t.Elem(), depth, size+t.Elem().Size()) // an api.OneOrMany
 	case reflect.Map:
-		c.add(t.Elem(), depth+1, mapCost+t.Elem().Size())
+		c.add(t.Elem(), depth+1, t.Elem().Size())
 	case reflect.Struct:
 		for field := range t.Fields() {
 			c.add(field.Type, depth+1, 0)

@@ -63,6 +63,7 @@ type hostileBody struct{ name, before, element, after, response string }
 // hostile are bodies that take far more memory or time than their size suggests.
 var hostile = []hostileBody{
 	{"zeros", `{"type":"list","data":[0`, `,0`, `]}`, ""},
+	{"zeros for accounts", `{"type":"list","data":[0`, `,0`, `]}`, "accounts"},
 	{"empty strings", `{"data":[""`, `,""`, `]}`, ""},
 	{"empty arrays", `{"data":[[]`, `,[]`, `]}`, ""},
 	{"empty objects", `{"data":[{}`, `,{}`, `]}`, ""},
@@ -136,7 +137,7 @@ func accepted(shape hostileBody, value any) []byte {
 	body := func(n int) []byte { return []byte(shape.before + strings.Repeat(shape.element, n) + shape.after) }
 	most := int64(largestBody-len(shape.before)-len(shape.after)) / int64(len(shape.element))
 	if each := (charged(body(1001), value) - charged(body(1), value)) / 1000; each > 0 {
-		most = min(most, (decodeBudget-charged(body(0), value))/each)
+		most = min(most, (decodeBudget-charged(body(1), value))/each)
 	}
 	longest := body(int(most))
 	if utf8.Valid(longest) {
@@ -215,7 +216,13 @@ func TestClient_HostileBodies(t *testing.T) {
 
 // hostileCalls are calls whose responses have the shape with that name.
 var hostileCalls = map[string]func(context.Context, *Client) error{
-	"zeros":                   listTransactions,
+	"zeros": listTransactions,
+	"zeros for accounts": func(ctx context.Context, client *Client) error {
+		for _, err := range client.Accounts.List(ctx, "u1") {
+			return err
+		}
+		return nil
+	},
 	"pointers":                listTransactions,
 	"unknown members":         listTransactions,
 	"invalid UTF-8 in a name": getJob,
