@@ -81,19 +81,19 @@ func costsOf(t reflect.Type) *valueCosts {
 }
 
 // add adds the costs of a value of type t, for which size bytes are allocated, and of the values inside it.
-func (c *valueCosts) add(t reflect.Type, depth int, size uintptr) {
+func (c *valueCosts) add(t reflect.Type, depth, size int) {
 	if depth == len(c) {
 		return
 	}
 	c[depth] = max(c[depth], valueCost+int64(size))
 	switch t.Kind() {
 	case reflect.Pointer:
-		c.add(t.Elem(), depth, size+t.Elem().Size())
+		c.add(t.Elem(), depth, size+int(t.Elem().Size()))
 	case reflect.Slice:
-		c.add(t.Elem(), depth+1, growth*t.Elem().Size())
-		c.add(t.Elem(), depth, size+t.Elem().Size()) // an api.OneOrMany
+		c.add(t.Elem(), depth+1, growth*int(t.Elem().Size()))
+		c.add(t.Elem(), depth, size+int(t.Elem().Size())) // an api.OneOrMany
 	case reflect.Map:
-		c.add(t.Elem(), depth+1, t.Elem().Size())
+		c.add(t.Elem(), depth+1, int(t.Elem().Size()))
 	case reflect.Struct:
 		for field := range t.Fields() {
 			c.add(field.Type, depth+1, 0)
