@@ -3,9 +3,7 @@ package basiq
 import (
 	"context"
 	"iter"
-	"net/http"
 
-	"github.com/basiq-go/basiq-go/api"
 	"github.com/basiq-go/basiq-go/gen"
 )
 
@@ -61,12 +59,7 @@ type AccountsService struct{ client *Client }
 // Errors: [ErrInvalidInput], [ErrNotFound] for a user that is not there, [ErrBadRequest] for a filter that names a
 // connection that is not there. operationId: getAccounts.
 func (s *AccountsService) List(ctx context.Context, userID string, filters ...Filter[Account]) iter.Seq2[*Account, error] {
-	return collection[Account]{
-		client: s.client, op: opGetAccounts, ids: []id{{"userID", userID}}, resource: accountResource, filters: filters,
-		request: func(ctx context.Context, edit gen.RequestEditorFn) (*http.Response, error) {
-			return s.client.raw.GetAccounts(ctx, api.ID(userID), nil, edit)
-		},
-	}.all(ctx)
+	return list(ctx, s.client, opGetAccounts, []id{{"userID", userID}}, accountResource, sendTo(s.client.raw.GetAccounts, userID, nil), filters)
 }
 
 // Get returns an account. Its Balance and AvailableFunds keep every digit: [Amount.MinorUnits] has the cents,
@@ -74,9 +67,7 @@ func (s *AccountsService) List(ctx context.Context, userID string, filters ...Fi
 //
 // Errors: [ErrInvalidInput], [ErrNotFound]. operationId: getAccount.
 func (s *AccountsService) Get(ctx context.Context, userID, accountID string) (*Account, error) {
-	return get(ctx, s.client, opGetAccount, []id{{"userID", userID}, {"accountID", accountID}}, accountResource, func(ctx context.Context) (*http.Response, error) {
-		return s.client.raw.GetAccount(ctx, api.ID(userID), api.ID(accountID), nil)
-	})
+	return get(ctx, s.client, opGetAccount, []id{{"userID", userID}, {"accountID", accountID}}, accountResource, sendTo2(s.client.raw.GetAccount, userID, accountID, nil))
 }
 
 var accountResource = resource[Account]{"account", func(a *Account) (string, string) { return a.Type, a.ID }}

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"regexp"
 
-	"github.com/basiq-go/basiq-go/api"
 	"github.com/basiq-go/basiq-go/gen"
 )
 
@@ -35,12 +34,7 @@ type AffordabilityService struct{ client *Client }
 //
 // Errors: [ErrInvalidInput], [ErrNotFound] for a user that is not there. operationId: getAffordabilityList.
 func (s *AffordabilityService) List(ctx context.Context, userID string) iter.Seq2[*Affordability, error] {
-	return collection[Affordability]{
-		client: s.client, op: opGetAffordabilityList, ids: []id{{"userID", userID}}, resource: affordabilityResource,
-		request: func(ctx context.Context, edit gen.RequestEditorFn) (*http.Response, error) {
-			return s.client.raw.GetAffordabilityList(ctx, api.ID(userID), edit)
-		},
-	}.all(ctx)
+	return list(ctx, s.client, opGetAffordabilityList, []id{{"userID", userID}}, affordabilityResource, by1(s.client.raw.GetAffordabilityList, userID), nil)
 }
 
 // Create makes a summary, at once and without a job. Summaries of income and expenses of the same period are made with
@@ -68,7 +62,7 @@ func (s *AffordabilityService) Get(ctx context.Context, userID, snapshotID strin
 //
 // Errors: as [AffordabilityService.Get], and [ErrResponseTooLarge]. operationId: getAffordability.
 func (s *AffordabilityService) PDF(ctx context.Context, userID, snapshotID string) ([]byte, error) {
-	return getDocument(ctx, s.client, opGetAffordability, []id{{"userID", userID}, {"snapshotID", snapshotID}}, mediaPDF, by2(s.client.raw.GetAffordability, userID, snapshotID, accept(mediaPDF)))
+	return getDocument(ctx, s.client, opGetAffordability, []id{{"userID", userID}, {"snapshotID", snapshotID}}, mediaPDF, by2(s.client.raw.GetAffordability, userID, snapshotID))
 }
 
 // Transactions returns the transactions that a summary is made of, from all pages; of the options, only [PageSize] is
@@ -92,18 +86,14 @@ func (s *AffordabilityService) TransactionsPage(ctx context.Context, userID, sna
 //
 // Errors: [ErrInvalidInput], [ErrNotFound], [ErrResponseTooLarge]. operationId: getAffordabilitySnapshotTransactions.
 func (s *AffordabilityService) TransactionsCSV(ctx context.Context, userID, snapshotID string) ([]byte, error) {
-	return getDocument(ctx, s.client, opGetSnapshotTransactions, []id{{"userID", userID}, {"snapshotID", snapshotID}}, "application/csv", func(ctx context.Context) (*http.Response, error) {
-		return s.client.raw.GetAffordabilitySnapshotTransactions(ctx, api.ID(userID), api.ID(snapshotID), nil, accept("application/csv"))
-	})
+	return getDocument(ctx, s.client, opGetSnapshotTransactions, []id{{"userID", userID}, {"snapshotID", snapshotID}}, "application/csv", sendTo2(s.client.raw.GetAffordabilitySnapshotTransactions, userID, snapshotID, nil))
 }
 
 func (s *AffordabilityService) transactions(userID, snapshotID string, options []ListOption[AffordabilityTransaction]) collection[AffordabilityTransaction] {
 	return collection[AffordabilityTransaction]{
 		client: s.client, op: opGetSnapshotTransactions, ids: []id{{"userID", userID}, {"snapshotID", snapshotID}}, options: options, sized: true,
 		resource: resource[AffordabilityTransaction]{"transaction", func(t *AffordabilityTransaction) (string, string) { return t.Type, t.ID }},
-		request: func(ctx context.Context, edit gen.RequestEditorFn) (*http.Response, error) {
-			return s.client.raw.GetAffordabilitySnapshotTransactions(ctx, api.ID(userID), api.ID(snapshotID), nil, edit)
-		},
+		request:  sendTo2(s.client.raw.GetAffordabilitySnapshotTransactions, userID, snapshotID, nil),
 	}
 }
 

@@ -121,33 +121,42 @@ func checkIDs(op *Operation, ids ...id) error {
 	return nil
 }
 
-// requester makes the request of a call with the generated client, whose Doer is the chain.
-type requester func(ctx context.Context) (*http.Response, error)
+// requester makes the request of a call with the generated client, whose Doer is the chain. The functions below return
+// one for the number of IDs in the path, and for a body or query parameters, called input.
+type requester func(ctx context.Context, editors ...gen.RequestEditorFn) (*http.Response, error)
 
-// by1 returns the requester of an operation with one ID in its path, and no more.
-func by1(request func(context.Context, api.ID, ...gen.RequestEditorFn) (*http.Response, error), first string, editors ...gen.RequestEditorFn) requester {
-	return func(ctx context.Context) (*http.Response, error) { return request(ctx, api.ID(first), editors...) }
-}
-
-// by2 returns the requester of an operation with two IDs in its path.
-func by2(request func(context.Context, api.ID, api.ID, ...gen.RequestEditorFn) (*http.Response, error), first, second string, editors ...gen.RequestEditorFn) requester {
-	return func(ctx context.Context) (*http.Response, error) {
-		return request(ctx, api.ID(first), api.ID(second), editors...)
+func by1(request func(context.Context, api.ID, ...gen.RequestEditorFn) (*http.Response, error), first string) requester {
+	return func(ctx context.Context, editors ...gen.RequestEditorFn) (*http.Response, error) {
+		return request(ctx, api.ID(first), editors...)
 	}
 }
 
-// send returns the requester of an operation with a body.
-func send[B any](request func(context.Context, B, ...gen.RequestEditorFn) (*http.Response, error), body B) requester {
-	return func(ctx context.Context) (*http.Response, error) { return request(ctx, body) }
+func by2(request func(context.Context, api.ID, api.ID, ...gen.RequestEditorFn) (*http.Response, error), first, second string) requester {
+	return by1(func(ctx context.Context, first api.ID, editors ...gen.RequestEditorFn) (*http.Response, error) {
+		return request(ctx, first, api.ID(second), editors...)
+	}, first)
 }
 
-// sendTo returns the requester of an operation with one ID in its path and a body.
-func sendTo[B any](request func(context.Context, api.ID, B, ...gen.RequestEditorFn) (*http.Response, error), first string, body B) requester {
-	return func(ctx context.Context) (*http.Response, error) { return request(ctx, api.ID(first), body) }
+func send[B any](request func(context.Context, B, ...gen.RequestEditorFn) (*http.Response, error), input B) requester {
+	return func(ctx context.Context, editors ...gen.RequestEditorFn) (*http.Response, error) {
+		return request(ctx, input, editors...)
+	}
+}
+
+func sendTo[B any](request func(context.Context, api.ID, B, ...gen.RequestEditorFn) (*http.Response, error), first string, input B) requester {
+	return by1(func(ctx context.Context, first api.ID, editors ...gen.RequestEditorFn) (*http.Response, error) {
+		return request(ctx, first, input, editors...)
+	}, first)
+}
+
+func sendTo2[B any](request func(context.Context, api.ID, api.ID, B, ...gen.RequestEditorFn) (*http.Response, error), first, second string, input B) requester {
+	return by2(func(ctx context.Context, first, second api.ID, editors ...gen.RequestEditorFn) (*http.Response, error) {
+		return request(ctx, first, second, input, editors...)
+	}, first, second)
 }
 
 // do checks the IDs in the path of a call, makes it, and returns a response with a 2xx status, or an error.
-func (c *Client) do(ctx context.Context, op *Operation, ids []id, request requester) (answer, error) {
+func (c *Client) do(ctx context.Context, op *Operation, ids []id, request requester, editors ...gen.RequestEditorFn) (answer, error) {
 	if ctx == nil {
 		return answer{}, invalidInput(op.Name, "ctx", "nil context")
 	}
@@ -156,7 +165,7 @@ func (c *Client) do(ctx context.Context, op *Operation, ids []id, request reques
 	}
 	call := newCall(ctx, op)
 	call.pooled = true
-	resp, err := request(call) //nolint:bodyclose,contextcheck // it is in memory; the state is the caller's context
+	resp, err := request(call, editors...) //nolint:bodyclose,contextcheck // it is in memory; the state is the caller's context
 	if err != nil {
 		if !call.claimed.Load() { // the generated client could not make the request
 			err = fmt.Errorf("basiq: %s: invalid request: %w", op.Name, err)
@@ -173,7 +182,7 @@ func (c *Client) checkResponse(call *callState, resp *http.Response) (answer, er
 	case status < 200 || status > 299:
 		defer body.release()
 		failure := call.failure(status, resp.Header, body.bytes())
-		if op.repeat == repeatDelete && call.maybeApplied && rejects(status) && failure.Code() != "" &&
+		if op.retries == retryDelete && call.maybeApplied && rejects(status) && failure.Code() != "" &&
 			(errors.Is(failure, ErrNotFound) || errors.Is(failure, ErrGone)) {
 			// An earlier attempt was carried out, and only its response was lost. A 404 without a code may be a proxy's.
 			return answer{op: op, status: http.StatusNoContent, logger: c.config.logger}, nil
@@ -260,22 +269,17 @@ func (r resource[T]) read(answer answer, want string) (*T, error) {
 	return nil, unreadable(answer.op, answer.status, nil, err)
 }
 
-// get makes a call whose response is the resource that the last of the IDs in the path names.
+// get makes a call whose response is the resource that the last of ids names, or a new one if there are none.
 func get[T any](ctx context.Context, c *Client, op *Operation, ids []id, r resource[T], request requester) (*T, error) {
 	answer, err := c.do(ctx, op, ids, request)
 	if err != nil {
 		return nil, err
 	}
-	return r.read(answer, ids[len(ids)-1].value)
-}
-
-// create makes a call whose response is a resource that is new.
-func create[T any](ctx context.Context, c *Client, op *Operation, ids []id, r resource[T], request requester) (*T, error) {
-	answer, err := c.do(ctx, op, ids, request)
-	if err != nil {
-		return nil, err
+	want := ""
+	if len(ids) > 0 {
+		want = ids[len(ids)-1].value
 	}
-	return r.read(answer, "")
+	return r.read(answer, want)
 }
 
 // The media types of responses.
@@ -284,17 +288,12 @@ const (
 	mediaPDF  = "application/pdf"
 )
 
-// accept returns a request editor that asks for a media type.
-func accept(mediaType string) func(context.Context, *http.Request) error {
-	return func(_ context.Context, req *http.Request) error {
-		req.Header.Set("Accept", mediaType)
-		return nil
-	}
-}
-
 // getDocument makes a call whose response is a document of mediaType.
 func getDocument(ctx context.Context, c *Client, op *Operation, ids []id, mediaType string, request requester) ([]byte, error) {
-	answer, err := c.do(ctx, op, ids, request)
+	answer, err := c.do(ctx, op, ids, request, func(_ context.Context, req *http.Request) error {
+		req.Header.Set("Accept", mediaType)
+		return nil
+	})
 	if err != nil {
 		return nil, err
 	}

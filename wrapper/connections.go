@@ -3,7 +3,6 @@ package basiq
 import (
 	"context"
 	"iter"
-	"net/http"
 
 	"github.com/basiq-go/basiq-go/api"
 	"github.com/basiq-go/basiq-go/gen"
@@ -102,12 +101,7 @@ type ConnectionsService struct{ client *Client }
 //
 // Errors: [ErrInvalidInput], [ErrNotFound] for a user that is not there. operationId: getConnections.
 func (s *ConnectionsService) List(ctx context.Context, userID string, filters ...Filter[Connection]) iter.Seq2[*Connection, error] {
-	return collection[Connection]{
-		client: s.client, op: opGetConnections, ids: []id{{"userID", userID}}, resource: connectionResource, filters: filters,
-		request: func(ctx context.Context, edit gen.RequestEditorFn) (*http.Response, error) {
-			return s.client.raw.GetConnections(ctx, api.ID(userID), nil, edit)
-		},
-	}.all(ctx)
+	return list(ctx, s.client, opGetConnections, []id{{"userID", userID}}, connectionResource, sendTo(s.client.raw.GetConnections, userID, nil), filters)
 }
 
 // Get returns a connection, with its accounts and, where the institution gives one, its profile, and links to its
@@ -153,16 +147,14 @@ func (s *ConnectionsService) Create(ctx context.Context, userID string, connecti
 	case connection.UserToken.IsZero() && connection.Password.IsZero():
 		return nil, invalidInput(opPostConnection.Name, "connection", "give a Password beside the LoginID")
 	}
-	return startJob(ctx, s.client, opPostConnection, []id{{"userID", userID}}, [2]string{userID}, func(ctx context.Context) (*http.Response, error) {
-		return s.client.raw.PostConnection(ctx, api.ID(userID), gen.CreateConnection{
-			Institution:      gen.CreateConnectionInstitution{ID: connection.InstitutionID},
-			LoginID:          wire(connection.LoginID),
-			Password:         wire(connection.Password),
-			SecondaryLoginID: wire(connection.SecondaryLoginID),
-			SecurityCode:     wire(connection.SecurityCode),
-			UserToken:        wire(connection.UserToken),
-		})
-	})
+	return startJob(ctx, s.client, opPostConnection, []id{{"userID", userID}}, [2]string{userID}, sendTo(s.client.raw.PostConnection, userID, gen.CreateConnection{
+		Institution:      gen.CreateConnectionInstitution{ID: connection.InstitutionID},
+		LoginID:          wire(connection.LoginID),
+		Password:         wire(connection.Password),
+		SecondaryLoginID: wire(connection.SecondaryLoginID),
+		SecurityCode:     wire(connection.SecurityCode),
+		UserToken:        wire(connection.UserToken),
+	}))
 }
 
 // Update stores new credentials for a connection and starts a job that logs in with them and fetches the data anew, with
@@ -176,13 +168,11 @@ func (s *ConnectionsService) Update(ctx context.Context, userID, connectionID st
 	if change.Password.IsZero() {
 		return nil, invalidInput(opUpdateConnection.Name, "change", "give a Password")
 	}
-	return startJob(ctx, s.client, opUpdateConnection, []id{{"userID", userID}, {"connectionID", connectionID}}, [2]string{userID, connectionID}, func(ctx context.Context) (*http.Response, error) {
-		return s.client.raw.UpdateConnection(ctx, api.ID(userID), api.ID(connectionID), gen.UpdateConnection{
-			Password:         wire(change.Password),
-			SecondaryLoginID: wire(change.SecondaryLoginID),
-			SecurityCode:     wire(change.SecurityCode),
-		})
-	})
+	return startJob(ctx, s.client, opUpdateConnection, []id{{"userID", userID}, {"connectionID", connectionID}}, [2]string{userID, connectionID}, sendTo2(s.client.raw.UpdateConnection, userID, connectionID, gen.UpdateConnection{
+		Password:         wire(change.Password),
+		SecondaryLoginID: wire(change.SecondaryLoginID),
+		SecurityCode:     wire(change.SecurityCode),
+	}))
 }
 
 // Refresh starts a job that fetches the connection's latest data, with the same steps as [ConnectionsService.Create].

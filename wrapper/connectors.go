@@ -3,9 +3,7 @@ package basiq
 import (
 	"context"
 	"iter"
-	"net/http"
 
-	"github.com/basiq-go/basiq-go/api"
 	"github.com/basiq-go/basiq-go/gen"
 )
 
@@ -99,9 +97,7 @@ type ConnectorsService struct{ client *Client }
 func (s *ConnectorsService) List(ctx context.Context, filters ...Filter[Connector]) iter.Seq2[*Connector, error] {
 	return collection[Connector]{
 		client: s.client, op: opGetConnectors, resource: connectorResource, filters: filters, key: connectorKey,
-		request: func(ctx context.Context, edit gen.RequestEditorFn) (*http.Response, error) {
-			return s.client.raw.GetConnectors(ctx, nil, edit)
-		},
+		request: send(s.client.raw.GetConnectors, nil),
 	}.all(ctx)
 }
 
@@ -109,7 +105,7 @@ func (s *ConnectorsService) List(ctx context.Context, filters ...Filter[Connecto
 //
 // Errors: [ErrInvalidInput], [ErrNotFound]. operationId: getConnector.
 func (s *ConnectorsService) Get(ctx context.Context, institutionID string, method ConnectionMethod) (*Connector, error) {
-	return s.get(ctx, opGetConnector, institutionID, method, s.client.raw.GetConnector)
+	return get(ctx, s.client, opGetConnector, []id{{"method", string(method)}, {"institutionID", institutionID}}, connectorResource, by2(s.client.raw.GetConnector, institutionID, string(method)))
 }
 
 // ListPublic is [ConnectorsService.List] without a token: neither that nor the API key is sent. API 2.1 documents it.
@@ -118,9 +114,7 @@ func (s *ConnectorsService) Get(ctx context.Context, institutionID string, metho
 func (s *ConnectorsService) ListPublic(ctx context.Context, filters ...Filter[Connector]) iter.Seq2[*Connector, error] {
 	return collection[Connector]{
 		client: s.client, op: opGetPublicConnectors, resource: connectorResource, filters: filters, key: connectorKey,
-		request: func(ctx context.Context, edit gen.RequestEditorFn) (*http.Response, error) {
-			return s.client.raw.GetPublicConnectors(ctx, nil, edit)
-		},
+		request: send(s.client.raw.GetPublicConnectors, nil),
 	}.all(ctx)
 }
 
@@ -128,20 +122,7 @@ func (s *ConnectorsService) ListPublic(ctx context.Context, filters ...Filter[Co
 //
 // Errors: [ErrInvalidInput], [ErrNotFound]. operationId: getPublicConnector.
 func (s *ConnectorsService) GetPublic(ctx context.Context, institutionID string, method ConnectionMethod) (*Connector, error) {
-	return s.get(ctx, opGetPublicConnector, institutionID, method, s.client.raw.GetPublicConnector)
-}
-
-// get makes a call whose response is the connector of an institution and a method.
-func (s *ConnectorsService) get(ctx context.Context, op *Operation, institutionID string, method ConnectionMethod,
-	request func(context.Context, gen.ConnectorID, gen.ConnectorMethod, ...gen.RequestEditorFn) (*http.Response, error),
-) (*Connector, error) {
-	answer, err := s.client.do(ctx, op, []id{{"institutionID", institutionID}, {"method", string(method)}}, func(ctx context.Context) (*http.Response, error) {
-		return request(ctx, api.ID(institutionID), api.ID(method))
-	})
-	if err != nil {
-		return nil, err
-	}
-	return connectorResource.read(answer, institutionID)
+	return get(ctx, s.client, opGetPublicConnector, []id{{"method", string(method)}, {"institutionID", institutionID}}, connectorResource, by2(s.client.raw.GetPublicConnector, institutionID, string(method)))
 }
 
 var connectorResource = resource[Connector]{"connector", func(c *Connector) (string, string) { return c.Type, c.ID }}

@@ -3,9 +3,7 @@ package basiq
 import (
 	"context"
 	"iter"
-	"net/http"
 
-	"github.com/basiq-go/basiq-go/api"
 	"github.com/basiq-go/basiq-go/gen"
 )
 
@@ -32,12 +30,7 @@ type ConsentsService struct{ client *Client }
 //
 // Errors: [ErrInvalidInput], [ErrNotFound] for a user that is not there, [ErrWrongAPIVersion]. operationId: getConsents.
 func (s *ConsentsService) List(ctx context.Context, userID string) iter.Seq2[*Consent, error] {
-	return collection[Consent]{
-		client: s.client, op: opGetConsents, ids: []id{{"userID", userID}}, resource: resource[Consent]{"", func(c *Consent) (string, string) { return c.Type, c.ID }},
-		request: func(ctx context.Context, edit gen.RequestEditorFn) (*http.Response, error) {
-			return s.client.raw.GetConsents(ctx, api.ID(userID), edit)
-		},
-	}.all(ctx)
+	return list(ctx, s.client, opGetConsents, []id{{"userID", userID}}, resource[Consent]{"", func(c *Consent) (string, string) { return c.Type, c.ID }}, by1(s.client.raw.GetConsents, userID), nil)
 }
 
 // Delete revokes a consent, for good: no more data is fetched under it.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"regexp"
 	"strings"
 	"unicode/utf8"
@@ -78,12 +77,10 @@ func (s *EnrichmentService) Get(ctx context.Context, query EnrichQuery) (*Enrich
 	if _, ok := query.Amount.Rat(); !ok && query.Amount != "" {
 		return nil, invalidInput(opGetEnrich.Name, "query", "the Amount is not a decimal number")
 	}
-	answer, err := s.client.do(ctx, opGetEnrich, nil, func(ctx context.Context) (*http.Response, error) {
-		return s.client.raw.GetEnrich(ctx, &gen.GetEnrichParams{
-			Q: query.Description, Institution: query.InstitutionID, Country: query.Country, MCC: optional(query.MCC),
-			AccountType: optional(query.AccountType), Amount: optional(query.Amount),
-		})
-	})
+	answer, err := s.client.do(ctx, opGetEnrich, nil, send(s.client.raw.GetEnrich, &gen.GetEnrichParams{
+		Q: query.Description, Institution: query.InstitutionID, Country: query.Country, MCC: optional(query.MCC),
+		AccountType: optional(query.AccountType), Amount: optional(query.Amount),
+	}))
 	if err != nil {
 		return nil, err
 	}

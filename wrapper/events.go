@@ -3,7 +3,6 @@ package basiq
 import (
 	"context"
 	"iter"
-	"net/http"
 
 	"github.com/basiq-go/basiq-go/gen"
 )
@@ -106,9 +105,7 @@ func (s *EventsService) Page(ctx context.Context, at Cursor, filters ...ListOpti
 func (s *EventsService) collection(filters []ListOption[Event]) collection[Event] {
 	return collection[Event]{
 		client: s.client, op: opGetEvents, resource: eventResource, options: filters,
-		request: func(ctx context.Context, edit gen.RequestEditorFn) (*http.Response, error) {
-			return s.client.raw.GetEvents(ctx, nil, edit)
-		},
+		request: send(s.client.raw.GetEvents, nil),
 	}
 }
 
@@ -125,12 +122,7 @@ func (s *EventsService) Get(ctx context.Context, eventID string) (*Event, error)
 //
 // Errors: [ErrWrongAPIVersion], [ErrBadPageLink]. operationId: listEventTypes.
 func (s *EventsService) Types(ctx context.Context) iter.Seq2[*EventType, error] {
-	return collection[EventType]{
-		client: s.client, op: opListEventTypes, resource: eventTypeResource,
-		request: func(ctx context.Context, edit gen.RequestEditorFn) (*http.Response, error) {
-			return s.client.raw.ListEventTypes(ctx, edit)
-		},
-	}.all(ctx)
+	return list(ctx, s.client, opListEventTypes, nil, eventTypeResource, s.client.raw.ListEventTypes, nil)
 }
 
 // Type returns a type of events.

@@ -35,7 +35,7 @@ func (s *ExpensesService) Get(ctx context.Context, userID, snapshotID string) (*
 //
 // Errors: as [ExpensesService.Get], and [ErrResponseTooLarge]. operationId: getExpenses.
 func (s *ExpensesService) CSV(ctx context.Context, userID, snapshotID string) ([]byte, error) {
-	return getDocument(ctx, s.client, opGetExpenses, []id{{"userID", userID}, {"snapshotID", snapshotID}}, "text/csv", by2(s.client.raw.GetExpenses, userID, snapshotID, accept("text/csv")))
+	return getDocument(ctx, s.client, opGetExpenses, []id{{"userID", userID}, {"snapshotID", snapshotID}}, "text/csv", by2(s.client.raw.GetExpenses, userID, snapshotID))
 }
 
 var expensesResource = resource[Expenses]{"expenses", func(v *Expenses) (string, string) { return v.Type, v.ID }}

@@ -3,9 +3,7 @@ package basiq
 import (
 	"context"
 	"iter"
-	"net/http"
 
-	"github.com/basiq-go/basiq-go/api"
 	"github.com/basiq-go/basiq-go/gen"
 )
 
@@ -20,12 +18,7 @@ type IdentitiesService struct{ client *Client }
 //
 // Errors: [ErrInvalidInput], [ErrNotFound] for a user that is not there, [ErrForbidden]. operationId: getUserIdentities.
 func (s *IdentitiesService) List(ctx context.Context, userID string) iter.Seq2[*Identity, error] {
-	return collection[Identity]{
-		client: s.client, op: opGetUserIdentities, ids: []id{{"userID", userID}}, resource: identityResource,
-		request: func(ctx context.Context, edit gen.RequestEditorFn) (*http.Response, error) {
-			return s.client.raw.GetUserIdentities(ctx, api.ID(userID), edit)
-		},
-	}.all(ctx)
+	return list(ctx, s.client, opGetUserIdentities, []id{{"userID", userID}}, identityResource, by1(s.client.raw.GetUserIdentities, userID), nil)
 }
 
 // Get returns an identity.

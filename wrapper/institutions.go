@@ -3,7 +3,6 @@ package basiq
 import (
 	"context"
 	"iter"
-	"net/http"
 
 	"github.com/basiq-go/basiq-go/gen"
 )
@@ -45,12 +44,7 @@ type InstitutionsService struct{ client *Client }
 //
 // Errors: [ErrInvalidInput], [ErrWrongAPIVersion]. operationId: getInstitutions.
 func (s *InstitutionsService) List(ctx context.Context, filters ...Filter[Institution]) iter.Seq2[*Institution, error] {
-	return collection[Institution]{
-		client: s.client, op: opGetInstitutions, resource: institutionResource, filters: filters,
-		request: func(ctx context.Context, edit gen.RequestEditorFn) (*http.Response, error) {
-			return s.client.raw.GetInstitutions(ctx, nil, edit)
-		},
-	}.all(ctx)
+	return list(ctx, s.client, opGetInstitutions, nil, institutionResource, send(s.client.raw.GetInstitutions, nil), filters)
 }
 
 // Get returns an institution, for example "AU00000".
@@ -64,12 +58,7 @@ func (s *InstitutionsService) Get(ctx context.Context, institutionID string) (*I
 //
 // Errors: [ErrInvalidInput]. operationId: getPublicInstitutions.
 func (s *InstitutionsService) ListPublic(ctx context.Context, filters ...Filter[Institution]) iter.Seq2[*Institution, error] {
-	return collection[Institution]{
-		client: s.client, op: opGetPublicInstitutions, resource: institutionResource, filters: filters,
-		request: func(ctx context.Context, edit gen.RequestEditorFn) (*http.Response, error) {
-			return s.client.raw.GetPublicInstitutions(ctx, nil, edit)
-		},
-	}.all(ctx)
+	return list(ctx, s.client, opGetPublicInstitutions, nil, institutionResource, send(s.client.raw.GetPublicInstitutions, nil), filters)
 }
 
 var institutionResource = resource[Institution]{"institution", func(i *Institution) (string, string) { return i.Type, i.ID }}

@@ -320,12 +320,7 @@ func (s *JobsService) Get(ctx context.Context, jobID string) (*Job, error) {
 //
 // Errors: [ErrInvalidInput], [ErrNotFound] for a user that is not there. operationId: getUserJobs.
 func (s *JobsService) List(ctx context.Context, userID string, filters ...Filter[Job]) iter.Seq2[*Job, error] {
-	return collection[Job]{
-		client: s.client, op: opGetUserJobs, ids: []id{{"userID", userID}}, resource: jobResource, filters: filters,
-		request: func(ctx context.Context, edit gen.RequestEditorFn) (*http.Response, error) {
-			return s.client.raw.GetUserJobs(ctx, api.ID(userID), nil, edit)
-		},
-	}.all(ctx)
+	return list(ctx, s.client, opGetUserJobs, []id{{"userID", userID}}, jobResource, sendTo(s.client.raw.GetUserJobs, userID, nil), filters)
 }
 
 // AnswerMFA answers the challenge of a job that works for the user: one answer for each of the challenge's Questions, in

@@ -11,8 +11,6 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-
-	"github.com/basiq-go/basiq-go/gen"
 )
 
 // MaxPageSize is how many items Basiq puts on one page at most, and how many are asked for by default.
@@ -129,8 +127,8 @@ type collection[T any] struct {
 	op     *Operation
 	// ids are those in the path.
 	ids []id
-	// request requests a page with the generated client. edit sets the page's query.
-	request  func(ctx context.Context, edit gen.RequestEditorFn) (*http.Response, error)
+	// request requests a page; its query is set afterwards.
+	request  requester
 	resource resource[T]
 	filters  []Filter[T]
 	options  []ListOption[T]
@@ -164,11 +162,9 @@ func (c collection[T]) page(ctx context.Context, at Cursor) (*pageResult[T], err
 	if at != "" {
 		query = string(at)
 	}
-	answer, err := c.client.do(ctx, c.op, c.ids, func(ctx context.Context) (*http.Response, error) {
-		return c.request(ctx, func(_ context.Context, req *http.Request) error {
-			req.URL.RawQuery = query
-			return nil
-		})
+	answer, err := c.client.do(ctx, c.op, c.ids, c.request, func(_ context.Context, req *http.Request) error {
+		req.URL.RawQuery = query
+		return nil
 	})
 	if err != nil {
 		return nil, err
@@ -246,6 +242,11 @@ func (c collection[T]) all(ctx context.Context) iter.Seq2[*T, error] {
 			}
 		}
 	}
+}
+
+// list returns all items of a collection whose page size cannot be chosen.
+func list[T any](ctx context.Context, c *Client, op *Operation, ids []id, r resource[T], request requester, filters []Filter[T]) iter.Seq2[*T, error] {
+	return collection[T]{client: c, op: op, ids: ids, resource: r, request: request, filters: filters}.all(ctx)
 }
 
 // pageError returns err with the position of its page. An invalid argument has none.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"iter"
-	"net/http"
 	"strings"
 	"unicode/utf8"
 
@@ -136,9 +135,7 @@ func (s *ReportsService) Page(ctx context.Context, at Cursor) (*Page[Report], er
 func (s *ReportsService) reports() collection[Report] {
 	return collection[Report]{
 		client: s.client, op: opListReports, resource: reportResource,
-		request: func(ctx context.Context, edit gen.RequestEditorFn) (*http.Response, error) {
-			return s.client.raw.ListReports(ctx, edit)
-		},
+		request: s.client.raw.ListReports,
 	}
 }
 
@@ -196,7 +193,7 @@ func (s *ReportsService) Get(ctx context.Context, reportID string) (*Report, err
 //
 // Errors: as [ReportsService.Get]. operationId: retrieveReport.
 func (s *ReportsService) PDF(ctx context.Context, reportID string) ([]byte, error) {
-	return getDocument(ctx, s.client, opRetrieveReport, []id{{"reportID", reportID}}, mediaPDF, by1(s.client.raw.RetrieveReport, reportID, accept(mediaPDF)))
+	return getDocument(ctx, s.client, opRetrieveReport, []id{{"reportID", reportID}}, mediaPDF, by1(s.client.raw.RetrieveReport, reportID))
 }
 
 // Delete deletes a report. One that is not there is an error, [ErrNotFound], unless an earlier attempt of this very call
@@ -228,9 +225,7 @@ func (s *ReportsService) transactions(reportID string, options []ListOption[Repo
 	return collection[ReportTransaction]{
 		client: s.client, op: opReportTransactions, ids: []id{{"reportID", reportID}}, options: options, sized: true,
 		resource: resource[ReportTransaction]{"transaction", func(t *ReportTransaction) (string, string) { return t.Type, t.ID }},
-		request: func(ctx context.Context, edit gen.RequestEditorFn) (*http.Response, error) {
-			return s.client.raw.RetrieveReportTransactions(ctx, api.ID(reportID), nil, edit)
-		},
+		request:  sendTo(s.client.raw.RetrieveReportTransactions, reportID, nil),
 	}
 }
 
@@ -239,12 +234,7 @@ func (s *ReportsService) transactions(reportID string, options []ListOption[Repo
 //
 // Errors: [ErrForbidden], [ErrWrongAPIVersion]. operationId: listReportTypes.
 func (s *ReportsService) Types(ctx context.Context) iter.Seq2[*ReportType, error] {
-	return collection[ReportType]{
-		client: s.client, op: opListReportTypes, resource: reportTypeResource,
-		request: func(ctx context.Context, edit gen.RequestEditorFn) (*http.Response, error) {
-			return s.client.raw.ListReportTypes(ctx, edit)
-		},
-	}.all(ctx)
+	return list(ctx, s.client, opListReportTypes, nil, reportTypeResource, s.client.raw.ListReportTypes, nil)
 }
 
 // Type returns a type of report.

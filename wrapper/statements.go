@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/basiq-go/basiq-go/api"
+	"github.com/basiq-go/basiq-go/gen"
 )
 
 // Statement is a bank statement to upload.
@@ -104,7 +105,7 @@ func (s *StatementsService) upload(ctx context.Context, userID string, upload *f
 	if err != nil {
 		return nil, fmt.Errorf("basiq: %s: not sent: %w", op.Name, err)
 	}
-	return startJob(ctx, s.client, op, nil, [2]string{userID}, func(ctx context.Context) (*http.Response, error) {
+	return startJob(ctx, s.client, op, nil, [2]string{userID}, func(ctx context.Context, _ ...gen.RequestEditorFn) (*http.Response, error) {
 		return s.client.raw.CreateStatementWithBody(ctx, api.ID(userID), upload.contentType, body, upload.prepare)
 	})
 }

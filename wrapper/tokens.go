@@ -116,10 +116,8 @@ func (s *TokensService) Create(ctx context.Context, scope Scope) (Token, error) 
 		request.UserID = &scope.UserID
 	}
 	sent := time.Now().Round(0) // the wall clock: see newCachedToken
-	answer, err := c.do(ctx, opPostToken, nil, func(ctx context.Context) (*http.Response, error) {
-		return c.raw.PostTokenWithFormdataBody(ctx,
-			&gen.PostTokenParams{BasiqVersion: string(c.config.version)},
-			request)
+	answer, err := c.do(ctx, opPostToken, nil, func(ctx context.Context, _ ...gen.RequestEditorFn) (*http.Response, error) {
+		return c.raw.PostTokenWithFormdataBody(ctx, &gen.PostTokenParams{BasiqVersion: string(c.config.version)}, request)
 	})
 	if err != nil {
 		return Token{}, err

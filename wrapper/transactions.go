@@ -3,9 +3,7 @@ package basiq
 import (
 	"context"
 	"iter"
-	"net/http"
 
-	"github.com/basiq-go/basiq-go/api"
 	"github.com/basiq-go/basiq-go/gen"
 )
 
@@ -115,9 +113,7 @@ func (s *TransactionsService) Page(ctx context.Context, userID string, at Cursor
 func (s *TransactionsService) collection(userID string, options []ListOption[Transaction]) collection[Transaction] {
 	return collection[Transaction]{
 		client: s.client, op: opGetTransactions, ids: []id{{"userID", userID}}, resource: transactionResource, options: options, sized: true,
-		request: func(ctx context.Context, edit gen.RequestEditorFn) (*http.Response, error) {
-			return s.client.raw.GetTransactions(ctx, api.ID(userID), nil, edit)
-		},
+		request: sendTo(s.client.raw.GetTransactions, userID, nil),
 	}
 }
 

@@ -3,7 +3,6 @@ package basiq
 import (
 	"context"
 	"iter"
-	"net/http"
 
 	"github.com/basiq-go/basiq-go/gen"
 )
@@ -38,12 +37,7 @@ type UsersService struct{ client *Client }
 //
 // Errors: [ErrForbidden], [ErrNotFound], [ErrWrongAPIVersion], [ErrBadPageLink]. operationId: getUsers, a name of ours.
 func (s *UsersService) List(ctx context.Context) iter.Seq2[*User, error] {
-	return collection[User]{
-		client: s.client, op: opGetUsers, resource: userResource,
-		request: func(ctx context.Context, edit gen.RequestEditorFn) (*http.Response, error) {
-			return s.client.raw.GetUsers(ctx, edit)
-		},
-	}.all(ctx)
+	return list(ctx, s.client, opGetUsers, nil, userResource, s.client.raw.GetUsers, nil)
 }
 
 // Create creates a user, who has no connections yet. An email or a mobile is required, and a business name beside a
@@ -58,7 +52,7 @@ func (s *UsersService) Create(ctx context.Context, user CreateUser) (*User, erro
 	case user.BusinessIDNo != "" && user.BusinessName == "":
 		return nil, invalidInput(opCreateUser.Name, "user", "give a BusinessName beside the BusinessIDNo")
 	}
-	return create(ctx, s.client, opCreateUser, nil, userResource, send(s.client.raw.CreateUser, user))
+	return get(ctx, s.client, opCreateUser, nil, userResource, send(s.client.raw.CreateUser, user))
 }
 
 // Get returns a user, with references to the user's connections and accounts.

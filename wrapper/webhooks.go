@@ -3,7 +3,6 @@ package basiq
 import (
 	"context"
 	"iter"
-	"net/http"
 	"net/url"
 
 	"github.com/basiq-go/basiq-go/api"
@@ -94,9 +93,7 @@ func (s *WebhooksService) List(ctx context.Context) iter.Seq2[*Webhook, error] {
 func (s *WebhooksService) list() collection[gen.Webhook] {
 	return collection[gen.Webhook]{
 		client: s.client, op: opListWebhooks, resource: webhookResource,
-		request: func(ctx context.Context, edit gen.RequestEditorFn) (*http.Response, error) {
-			return s.client.raw.ListAppWebhooks(ctx, edit)
-		},
+		request: s.client.raw.ListAppWebhooks,
 		// In the documents' example data is an object if there is one webhook.
 		decode: func(answer answer) (*pageBody[gen.Webhook], error) {
 			list, err := decodeResponse[gen.WebhookList](answer)
@@ -119,7 +116,7 @@ func (s *WebhooksService) Create(ctx context.Context, webhook CreateWebhook) (*W
 	if err := checkWebhookURL(opAddWebhook, webhook.URL); err != nil {
 		return nil, err
 	}
-	return webhookOf(create(ctx, s.client, opAddWebhook, nil, webhookResource, send(s.client.raw.AddWebhook, webhook)))
+	return webhookOf(get(ctx, s.client, opAddWebhook, nil, webhookResource, send(s.client.raw.AddWebhook, webhook)))
 }
 
 // Get returns a webhook, without its secret.
@@ -168,9 +165,7 @@ func (s *WebhooksService) MessagesPage(ctx context.Context, webhookID string, at
 func (s *WebhooksService) messages(webhookID string, options []ListOption[WebhookMessage]) collection[WebhookMessage] {
 	return collection[WebhookMessage]{
 		client: s.client, op: opListMessages, ids: []id{{"webhookID", webhookID}}, resource: messageResource, options: options, sized: true,
-		request: func(ctx context.Context, edit gen.RequestEditorFn) (*http.Response, error) {
-			return s.client.raw.ListMessages(ctx, api.ID(webhookID), nil, edit)
-		},
+		request: sendTo(s.client.raw.ListMessages, webhookID, nil),
 	}
 }
 
