@@ -41,31 +41,24 @@ var AccountFields = accountFields{
 }
 
 type accountFields struct {
-	// ID is the account's own id.
-	ID MatchField[Account, string]
-	// ConnectionID is the id of the connection that the account was fetched through.
-	ConnectionID MatchField[Account, string]
-	// InstitutionID is the bank's id, for example "AU00000".
+	ID            MatchField[Account, string]
+	ConnectionID  MatchField[Account, string]
 	InstitutionID MatchField[Account, string]
 }
 
 // AccountsService reads the accounts that a user's connections have fetched.
 type AccountsService struct{ client *Client }
 
-// List returns the user's accounts that satisfy all filters; see [AccountFields]. Those of connections that were deleted
-// are among them. When there are none, the range has no iterations. Nothing is sent before the range begins; an error
-// comes once, and last.
+// List returns the user's accounts that satisfy all filters; see [AccountFields]. Those of connections that were
+// deleted are among them.
 //
-// Errors: [ErrInvalidInput], [ErrNotFound] for a user that is not there, [ErrBadRequest] for a filter that names a
-// connection that is not there. operationId: getAccounts.
+// Errors: [ErrBadRequest] for a filter that names a connection that is not there. operationId: getAccounts.
 func (s *AccountsService) List(ctx context.Context, userID string, filters ...Filter[Account]) iter.Seq2[*Account, error] {
 	return list(ctx, s.client, opGetAccounts, []id{{"userID", userID}}, accountResource, sendTo(s.client.raw.GetAccounts, userID, nil), filters)
 }
 
 // Get returns an account. Its Balance and AvailableFunds keep every digit: [Amount.MinorUnits] has the cents,
-// [Amount.Rat] the exact number.
-//
-// Errors: [ErrInvalidInput], [ErrNotFound]. operationId: getAccount.
+// [Amount.Rat] the exact number. operationId: getAccount.
 func (s *AccountsService) Get(ctx context.Context, userID, accountID string) (*Account, error) {
 	return get(ctx, s.client, opGetAccount, []id{{"userID", userID}, {"accountID", accountID}}, accountResource, sendTo2(s.client.raw.GetAccount, userID, accountID, nil))
 }

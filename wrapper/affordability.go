@@ -29,10 +29,8 @@ var ErrNoTransactions = errors.New("there are no transactions to summarise")
 // deprecated and names no successor; [ReportsService] makes reports of much the same.
 type AffordabilityService struct{ client *Client }
 
-// List returns the user's summaries in short: [AffordabilityService.Get] has the figures. When there are none, the range
-// has no iterations. Nothing is sent before the range begins; an error comes once, and last.
-//
-// Errors: [ErrInvalidInput], [ErrNotFound] for a user that is not there. operationId: getAffordabilityList.
+// List returns the user's summaries in short: [AffordabilityService.Get] has the figures. operationId:
+// getAffordabilityList.
 func (s *AffordabilityService) List(ctx context.Context, userID string) iter.Seq2[*Affordability, error] {
 	return list(ctx, s.client, opGetAffordabilityList, []id{{"userID", userID}}, affordabilityResource, by1(s.client.raw.GetAffordabilityList, userID), nil)
 }
@@ -41,9 +39,9 @@ func (s *AffordabilityService) List(ctx context.Context, userID string) iter.Seq
 // it; its Links lead to them.
 //
 // In a day, as many summaries of affordability, income and expenses together can be made as users were created on that
-// day, and 1,000 at most. So it is sent again only when it certainly did not arrive. Errors: [ErrInvalidInput] for a month that is none, [ErrNoTransactions],
-// [ErrBadRequest] for accounts in different currencies, [ErrForbidden] when Basiq has not enabled it for the API key,
-// [ErrNotFound]. operationId: postAffordability.
+// day, and 1,000 at most. Errors: [ErrInvalidInput] for a month that is none, [ErrNoTransactions], [ErrBadRequest] for
+// accounts in different currencies, [ErrForbidden] when Basiq has not enabled it for the API key. operationId:
+// postAffordability.
 func (s *AffordabilityService) Create(ctx context.Context, userID string, request AffordabilityRequest) (*Affordability, error) {
 	if err := checkSummary(opPostAffordability, request); err != nil {
 		return nil, err
@@ -51,9 +49,7 @@ func (s *AffordabilityService) Create(ctx context.Context, userID string, reques
 	return createSummary(ctx, s.client, opPostAffordability, userID, affordabilityResource, sendTo(s.client.raw.PostAffordability, userID, request))
 }
 
-// Get returns a summary.
-//
-// Errors: [ErrInvalidInput], [ErrNotFound]. operationId: getAffordability.
+// Get returns a summary. operationId: getAffordability.
 func (s *AffordabilityService) Get(ctx context.Context, userID, snapshotID string) (*Affordability, error) {
 	return get(ctx, s.client, opGetAffordability, []id{{"userID", userID}, {"snapshotID", snapshotID}}, affordabilityResource, by2(s.client.raw.GetAffordability, userID, snapshotID))
 }
@@ -66,11 +62,7 @@ func (s *AffordabilityService) PDF(ctx context.Context, userID, snapshotID strin
 }
 
 // Transactions returns the transactions that a summary is made of, from all pages; of the options, only [PageSize] is
-// documented here. A page is fetched when the one before has been used up, nothing is sent before the range begins, and
-// leaving the loop leaves nothing open. An error comes once, and last; what came before it is good.
-//
-// Errors: [ErrInvalidInput], [ErrNotFound], [ErrBadPageLink]. operationId: getAffordabilitySnapshotTransactions, once for
-// each page.
+// documented here. operationId: getAffordabilitySnapshotTransactions.
 func (s *AffordabilityService) Transactions(ctx context.Context, userID, snapshotID string, options ...ListOption[AffordabilityTransaction]) iter.Seq2[*AffordabilityTransaction, error] {
 	return s.transactions(userID, snapshotID, options).all(ctx)
 }
@@ -84,7 +76,7 @@ func (s *AffordabilityService) TransactionsPage(ctx context.Context, userID, sna
 
 // TransactionsCSV returns the transactions that a summary is made of as a CSV document, in memory.
 //
-// Errors: [ErrInvalidInput], [ErrNotFound], [ErrResponseTooLarge]. operationId: getAffordabilitySnapshotTransactions.
+// Errors: [ErrResponseTooLarge]. operationId: getAffordabilitySnapshotTransactions.
 func (s *AffordabilityService) TransactionsCSV(ctx context.Context, userID, snapshotID string) ([]byte, error) {
 	return getDocument(ctx, s.client, opGetSnapshotTransactions, []id{{"userID", userID}, {"snapshotID", snapshotID}}, "application/csv", sendTo2(s.client.raw.GetAffordabilitySnapshotTransactions, userID, snapshotID, nil))
 }

@@ -20,24 +20,22 @@ type AuthLinksService struct{ client *Client }
 // Create makes an auth link for a user. A code that is sent to the user's mobile protects it; give a Mobile where the
 // user has another, or none.
 //
-// It is sent again only when it certainly did not arrive. Errors: [ErrInvalidInput], [ErrNotFound] for a user that is not
-// there, [ErrBadRequest] for a mobile in bad format. operationId: postAuthLink.
+// Errors: [ErrBadRequest] for a mobile in bad format. operationId: postAuthLink.
 func (s *AuthLinksService) Create(ctx context.Context, userID string, link CreateAuthLink) (*AuthLink, error) {
 	return authLinkIn(s.client.do(ctx, opPostAuthLink, []id{{"userID", userID}}, sendTo(s.client.raw.PostAuthLink, userID, link)))
 }
 
 // Get returns the user's auth link.
 //
-// Errors: [ErrInvalidInput], [ErrGone] for one that has expired, [ErrNotFound]. operationId: getAuthLink.
+// Errors: [ErrGone] for one that has expired. operationId: getAuthLink.
 func (s *AuthLinksService) Get(ctx context.Context, userID string) (*AuthLink, error) {
 	return authLinkIn(s.client.do(ctx, opGetAuthLink, []id{{"userID", userID}}, by1(s.client.raw.GetAuthLink, userID)))
 }
 
-// Delete deletes the user's auth link, which works no more then. One that is not there is an error, [ErrNotFound].
+// Delete deletes the user's auth link, which works no more then. One that is not there is an error.
 //
-// It is sent again only when it certainly did not arrive, because it names no link: a second time it might delete one that
-// was made in between. Errors: [ErrInvalidInput], [ErrNotFound], [ErrGone] for one that has expired.
-// operationId: deleteAuthLink.
+// It is sent again only when it certainly did not arrive, because it names no link: a second time it might delete one
+// that was made in between. Errors: [ErrGone] for one that has expired. operationId: deleteAuthLink.
 func (s *AuthLinksService) Delete(ctx context.Context, userID string) error {
 	return doNoContent(ctx, s.client, opDeleteAuthLink, []id{{"userID", userID}}, by1(s.client.raw.DeleteAuthLink, userID))
 }

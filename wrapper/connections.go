@@ -84,11 +84,8 @@ var ConnectionFields = connectionFields{
 }
 
 type connectionFields struct {
-	// ID is the connection's own id.
-	ID EqualField[Connection, string]
-	// Status is the connection's state.
-	Status EqualField[Connection, ConnectionStatus]
-	// InstitutionID is the bank's id, for example "AU00000".
+	ID            EqualField[Connection, string]
+	Status        EqualField[Connection, ConnectionStatus]
 	InstitutionID EqualField[Connection, string]
 }
 
@@ -96,10 +93,7 @@ type connectionFields struct {
 type ConnectionsService struct{ client *Client }
 
 // List returns the user's connections that satisfy all filters; see [ConnectionFields]. They have neither Profile nor
-// Accounts, which [ConnectionsService.Get] returns. When there are none, the range has no iterations. Nothing is sent
-// before the range begins; an error comes once, and last.
-//
-// Errors: [ErrInvalidInput], [ErrNotFound] for a user that is not there. operationId: getConnections.
+// Accounts, which [ConnectionsService.Get] returns. operationId: getConnections.
 func (s *ConnectionsService) List(ctx context.Context, userID string, filters ...Filter[Connection]) iter.Seq2[*Connection, error] {
 	return list(ctx, s.client, opGetConnections, []id{{"userID", userID}}, connectionResource, sendTo(s.client.raw.GetConnections, userID, nil), filters)
 }
@@ -114,9 +108,7 @@ func (s *ConnectionsService) List(ctx context.Context, userID string, filters ..
 // Its Profile is the name, the phone numbers, the email and postal addresses of the person who logged in or shares the
 // data, as far as the institution makes them available. An institution may let people hide all of it or protect it with
 // a second factor, and then none is there. What the institution masks is shown masked. API 3.0 may leave the profile
-// out altogether.
-//
-// Errors: [ErrInvalidInput], [ErrNotFound]. operationId: getConnection.
+// out altogether. operationId: getConnection.
 func (s *ConnectionsService) Get(ctx context.Context, userID, connectionID string) (*Connection, error) {
 	return get(ctx, s.client, opGetConnection, []id{{"userID", userID}, {"connectionID", connectionID}}, connectionResource, by2(s.client.raw.GetConnection, userID, connectionID))
 }
@@ -134,10 +126,9 @@ func (s *ConnectionsService) Get(ctx context.Context, userID, connectionID strin
 // It is sent again only when it certainly did not arrive: banks lock logins that are tried too often. After an
 // error for which [MayHaveBeenDone] is true, look into [ConnectionsService.List] or [JobsService.List] before trying again.
 //
-// It needs a client of [APIVersion21]; with API 3.0 the user connects on Basiq's consent page. Errors: [ErrInvalidInput],
-// [ErrWrongAPIVersion], [ErrNotFound] for a user that is not there, [ErrBadRequest] for a bank that does not exist or is
-// disabled, [CodeInstitutionNotSupported], [CodeNoProductionAccess], [CodeTooManySandboxConnections]. Wrong credentials
-// are no error here: the job fails. operationId: postConnection.
+// It needs a client of [APIVersion21]; with API 3.0 the user connects on Basiq's consent page. Errors: [ErrBadRequest]
+// for a bank that does not exist or is disabled, [CodeInstitutionNotSupported], [CodeNoProductionAccess],
+// [CodeTooManySandboxConnections]. Wrong credentials are no error here: the job fails. operationId: postConnection.
 func (s *ConnectionsService) Create(ctx context.Context, userID string, connection CreateConnection) (*Job, error) {
 	switch {
 	case connection.InstitutionID == "":
@@ -162,8 +153,8 @@ func (s *ConnectionsService) Create(ctx context.Context, userID string, connecti
 // When a job of the connection is under way, Basiq may answer with that one, and AlreadyRunning is set: it logs in with
 // the credentials that it began with. Wait for it, then call [ConnectionsService.Refresh].
 //
-// It is sent again only when it certainly did not arrive. It needs a client of [APIVersion21]. Errors: [ErrInvalidInput],
-// [ErrWrongAPIVersion], [ErrNotFound], [ErrBadRequest] for a connection that is not web. operationId: updateConnection.
+// It needs a client of [APIVersion21]. Errors: [ErrBadRequest] for a connection that is not web. operationId:
+// updateConnection.
 func (s *ConnectionsService) Update(ctx context.Context, userID, connectionID string, change UpdateConnection) (*Job, error) {
 	if change.Password.IsZero() {
 		return nil, invalidInput(opUpdateConnection.Name, "change", "give a Password")
@@ -180,19 +171,16 @@ func (s *ConnectionsService) Update(ctx context.Context, userID, connectionID st
 // safe to send again, and is.
 //
 // Basiq asks partners not to refresh in bulk or on a schedule: look at the connection's LastUsed first, as
-// [ConnectionsService.RefreshIfStale] does. An open-banking
-// connection can be refreshed 20 times a day, says one document; another lists [ErrBadRequest] for it. Errors:
-// [ErrInvalidInput], [CodeInvalidCredentials] for a connection that is [ConnectionStatusInvalid], [ErrNotFound],
-// [CodeNoProductionAccess]. operationId: refreshConnection.
+// [ConnectionsService.RefreshIfStale] does. An open-banking connection can be refreshed 20 times a day, says one
+// document; another lists [ErrBadRequest] for it. Errors: [CodeInvalidCredentials] for a connection that is
+// [ConnectionStatusInvalid], [CodeNoProductionAccess]. operationId: refreshConnection.
 func (s *ConnectionsService) Refresh(ctx context.Context, userID, connectionID string) (*Job, error) {
 	return startJob(ctx, s.client, opRefreshConnection, []id{{"userID", userID}, {"connectionID", connectionID}}, [2]string{userID, connectionID}, by2(s.client.raw.RefreshConnection, userID, connectionID))
 }
 
-// RefreshAll starts a job for each of the user's connections: see [ConnectionsService.Refresh]. The answer has references
-// to the jobs, and none for a user without connections. Whether connections that are pending or invalid get a job is not
-// documented.
-//
-// Errors: [ErrInvalidInput], [ErrNotFound] for a user that is not there. operationId: refreshConnections.
+// RefreshAll starts a job for each of the user's connections: see [ConnectionsService.Refresh]. The answer has
+// references to the jobs, and none for a user without connections. Whether connections that are pending or invalid get
+// a job is not documented. operationId: refreshConnections.
 func (s *ConnectionsService) RefreshAll(ctx context.Context, userID string) ([]*Job, error) {
 	answer, err := s.client.do(ctx, opRefreshConnections, []id{{"userID", userID}}, by1(s.client.raw.RefreshConnections, userID))
 	if err != nil {
@@ -216,8 +204,8 @@ func (s *ConnectionsService) RefreshAll(ctx context.Context, userID string) ([]*
 // under the user; the connection's profile is deleted with it. To remove the data too, call [ConnectionsService.Purge]
 // (API 3.0) first.
 //
-// Deleting a connection that is not there is an error, [ErrNotFound], unless an earlier attempt of this very call may
-// have deleted it. operationId: deleteConnection.
+// Deleting a connection that is not there is an error, unless an earlier attempt of this very call may have deleted it.
+// operationId: deleteConnection.
 func (s *ConnectionsService) Delete(ctx context.Context, userID, connectionID string) error {
 	return doNoContent(ctx, s.client, opDeleteConnection, []id{{"userID", userID}, {"connectionID", connectionID}}, by2(s.client.raw.DeleteConnection, userID, connectionID))
 }
@@ -225,8 +213,7 @@ func (s *ConnectionsService) Delete(ctx context.Context, userID, connectionID st
 // Purge removes all of the user's data from the connection's institution, for good, and keeps the connection:
 // [ConnectionsService.Refresh] fetches the data again. Only active connections can be purged.
 //
-// It is sent again only when it certainly did not arrive. It needs a client of [APIVersion30]. Errors:
-// [ErrWrongAPIVersion], [ErrNotFound], [ErrBadRequest]. operationId: purgeConnectionData.
+// It needs a client of [APIVersion30]. Errors: [ErrBadRequest]. operationId: purgeConnectionData.
 func (s *ConnectionsService) Purge(ctx context.Context, userID, connectionID string) error {
 	return doNoContent(ctx, s.client, opPurgeConnection, []id{{"userID", userID}, {"connectionID", connectionID}}, by2(s.client.raw.PurgeConnectionData, userID, connectionID))
 }

@@ -66,22 +66,17 @@ var ConnectorFields = connectorFields{
 
 type connectorFields struct {
 	// ID is the institution's id, for example "AU00000".
-	ID EqualField[Connector, string]
-	// Method is how data is fetched.
+	ID     EqualField[Connector, string]
 	Method EqualField[Connector, ConnectionMethod]
-	// Status is how well the connector works now.
 	Status ChoiceField[Connector, InstitutionStatus]
-	// Stage is how mature the connector is.
-	Stage ChoiceField[Connector, InstitutionStage]
-	// Scopes are what the connector can fetch.
+	Stage  ChoiceField[Connector, InstitutionStage]
 	Scopes ChoiceField[Connector, string]
 	// InstitutionCountry is "Australia" or "New Zealand".
 	InstitutionCountry ChoiceField[Connector, string]
 	// InstitutionTier is "1" to "4".
 	InstitutionTier ChoiceField[Connector, string]
 	// InstitutionType is for example "Bank", "Test Bank" or "Credit Union".
-	InstitutionType MatchField[Connector, string]
-	// AuthorizationType is how users log in.
+	InstitutionType   MatchField[Connector, string]
 	AuthorizationType ChoiceField[Connector, InstitutionAuthorization]
 	// Engine is "chrome" or "node". API 3.0.
 	Engine MatchField[Connector, string]
@@ -90,10 +85,7 @@ type connectorFields struct {
 // ConnectorsService tells which institutions can be connected, and how.
 type ConnectorsService struct{ client *Client }
 
-// List returns the connectors that satisfy all filters; see [ConnectorFields]. Nothing is sent before the range begins;
-// an error comes once, and last.
-//
-// Errors: [ErrInvalidInput]. operationId: getConnectors.
+// List returns the connectors that satisfy all filters; see [ConnectorFields]. operationId: getConnectors.
 func (s *ConnectorsService) List(ctx context.Context, filters ...Filter[Connector]) iter.Seq2[*Connector, error] {
 	return collection[Connector]{
 		client: s.client, op: opGetConnectors, resource: connectorResource, filters: filters, key: connectorKey,
@@ -101,16 +93,14 @@ func (s *ConnectorsService) List(ctx context.Context, filters ...Filter[Connecto
 	}.all(ctx)
 }
 
-// Get returns the connector that fetches data from an institution, such as "AU00000", by a method.
-//
-// Errors: [ErrInvalidInput], [ErrNotFound]. operationId: getConnector.
+// Get returns the connector that fetches data from an institution, such as "AU00000", by a method. operationId:
+// getConnector.
 func (s *ConnectorsService) Get(ctx context.Context, institutionID string, method ConnectionMethod) (*Connector, error) {
 	return get(ctx, s.client, opGetConnector, []id{{"method", string(method)}, {"institutionID", institutionID}}, connectorResource, by2(s.client.raw.GetConnector, institutionID, string(method)))
 }
 
 // ListPublic is [ConnectorsService.List] without a token: neither that nor the API key is sent. API 2.1 documents it.
-//
-// Errors: [ErrInvalidInput]. operationId: getPublicConnectors.
+// operationId: getPublicConnectors.
 func (s *ConnectorsService) ListPublic(ctx context.Context, filters ...Filter[Connector]) iter.Seq2[*Connector, error] {
 	return collection[Connector]{
 		client: s.client, op: opGetPublicConnectors, resource: connectorResource, filters: filters, key: connectorKey,
@@ -118,9 +108,7 @@ func (s *ConnectorsService) ListPublic(ctx context.Context, filters ...Filter[Co
 	}.all(ctx)
 }
 
-// GetPublic is [ConnectorsService.Get] without a token.
-//
-// Errors: [ErrInvalidInput], [ErrNotFound]. operationId: getPublicConnector.
+// GetPublic is [ConnectorsService.Get] without a token. operationId: getPublicConnector.
 func (s *ConnectorsService) GetPublic(ctx context.Context, institutionID string, method ConnectionMethod) (*Connector, error) {
 	return get(ctx, s.client, opGetPublicConnector, []id{{"method", string(method)}, {"institutionID", institutionID}}, connectorResource, by2(s.client.raw.GetPublicConnector, institutionID, string(method)))
 }

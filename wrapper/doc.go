@@ -1,21 +1,9 @@
 // Package basiq is a client for Basiq's open-banking API, which connects applications to people's bank accounts in
 // Australia and New Zealand.
 //
-// A user has connections, one for each bank login. Creating or refreshing one starts a job, whose steps take 3 to 30
-// seconds as a rule; then the connection's accounts and transactions can be read.
-//
-// # Services
-//
-// A [Client] has a service for each kind of thing; README.md lists the operations of Basiq's documents beside their
-// methods.
-//
-//   - Users, and how they connect: [UsersService], [ConsentsService], [AuthLinksService], [ConnectionsService],
-//     [StatementsService], [JobsService].
-//   - What comes of it: [AccountsService], [TransactionsService], [IdentitiesService], [EnrichmentService].
-//   - What can be made of that: [ReportsService], [AffordabilityService], [IncomeService], [ExpensesService].
-//   - Where to connect: [ConnectorsService], [InstitutionsService].
-//   - What happens meanwhile: [EventsService], [WebhooksService].
-//   - Access: [TokensService].
+// A user has one connection for each bank login. Creating or refreshing a connection starts a job, which usually takes 3
+// to 30 seconds. Then the connection's accounts and transactions can be read. A [Client] has one service for each kind of
+// resource. README.md lists Basiq's operations and their methods.
 //
 // # Connect
 //
@@ -29,30 +17,30 @@
 //		Password:      basiq.NewSecret("hooli2016"),
 //	})
 //
-// Make one [Client] and keep it. It holds the access tokens. It requests one with the first call, renews it before it
-// expires, and replaces it if Basiq rejects it, with 403 "Token has expired" or with 401.
+// Create one [Client] and reuse it, because it holds the access tokens. It requests a token with the first call, renews it
+// before it expires, and replaces it if Basiq rejects it.
 //
-// Creating and updating connections with bank credentials needs tokens of API 2.1. With API 3.0, the default of [New],
-// users connect on Basiq's consent page: send their browser to [ConsentsService.PageURL], read where it comes back with
+// Creating and updating connections with bank credentials requires API 2.1. With API 3.0, the default of [New], users
+// connect on Basiq's consent page. Redirect the browser to [ConsentsService.PageURL], parse the URL it returns to with
 // [ParseConsentRedirect], and wait for the jobs with [JobsService.WaitAll]:
 //
 //	page, err := client.Consents.PageURL(ctx, userID, basiq.ConsentPage{State: state}) // state: basiq.NewConsentState()
 //	...
 //	redirect, err := basiq.ParseConsentRedirect(r.URL, state)
 //	...
-//	jobs, err := client.Jobs.WaitAll(ctx, redirect.JobIDs, basiq.WaitForUser(userID)) // a browser has carried the ids
+//	jobs, err := client.Jobs.WaitAll(ctx, redirect.JobIDs, basiq.WaitForUser(userID)) // the IDs come from a browser
 //
 // # Wait
 //
-// [JobsService.Wait] waits for a job, [JobsService.Watch] shows its steps meanwhile. The job's id is all that is needed
-// to go on after a restart. Where the bank asks the user for a second factor, [WithMFA] has the questions answered:
+// [JobsService.Wait] waits for a job. [JobsService.Watch] also yields its steps. Only the job ID is needed to continue
+// after a restart. If the bank asks the user for a second factor, [WithMFA] answers the questions:
 //
 //	job, err := client.Jobs.Wait(ctx, jobID, basiq.WithMFA(
 //		func(ctx context.Context, challenge basiq.MFAChallenge) ([]basiq.Secret, error) {
 //			return askTheUser(ctx, challenge.Questions)
 //		}))
 //
-// Without it the wait ends with [ErrMFARequired]: answer with [JobsService.AnswerMFA] when the user has, and wait again
+// Without WithMFA the wait ends with [ErrMFARequired]. Call [JobsService.AnswerMFA] with the user's answers, and wait again
 // with [AfterMFA].
 //
 // [JobsService.WaitEach] waits for thousands of jobs and yields each when its wait ends. [WithPollRate] limits the polls of
@@ -63,23 +51,15 @@
 //		...
 //	}
 //
-// Basiq asks partners not to refresh connections in bulk. [ConnectionsService.RefreshIfStale] looks at a connection first, and
-// refreshes it only when it is active and was last used longer ago than you say.
+// Basiq asks partners not to refresh connections in bulk; see [ConnectionsService.RefreshIfStale].
 //
 // # Read
 //
-// Lists are iterators. Nothing is sent before the range begins, and an error comes once and last:
-//
-//	for connection, err := range client.Connections.List(ctx, userID, basiq.ConnectionFields.InstitutionID.Eq("AU00000")) {
-//		if err != nil {
-//			return err
-//		}
-//		fmt.Println(connection.ID, connection.Status)
-//	}
-//
-// Collections that come in pages come through all of them, in order; [PageSize] chooses how large they are, and methods
-// such as [TransactionsService.Page] return one page with the [Cursor] of the next, for those who store it. [Prefetch] fetches
-// each page while you work on the one before:
+// List methods return iterators. No request is sent before the range begins. An empty list has no iterations. Lists page
+// automatically, keep Basiq's order and hold one page in memory; each page is one call. Leaving the loop early releases
+// everything. An error is the last thing that a list yields, and the items before it are valid. It is a [*PageError] with
+// the [Cursor] of the page that failed, unless an argument is invalid. [ErrBadPageLink] and [ErrListChanged] are its causes
+// besides those of any call.
 //
 //	for transaction, err := range client.Transactions.List(ctx, userID,
 //		basiq.TransactionFields.PostDate.Between("2024-01-01", "2024-03-31")) {
@@ -90,30 +70,34 @@
 //		...
 //	}
 //
-// For many users, call List in the goroutines of an errgroup with a limit; see the example "ManyUsers".
+// [PageSize] sets the page size. [Prefetch] fetches the next page during the loop. Methods such as
+// [TransactionsService.Page] return one page and the [Cursor] of the next. For many users, call List in the goroutines of
+// an errgroup with a limit; see the example "ManyUsers".
 //
-// What can be filtered by, the variables such as [TransactionFields] have: conditions that Basiq does not document for a
-// collection do not compile.
+// Variables such as [TransactionFields] list the fields that a collection can be filtered by. A condition that Basiq does
+// not document for a field is a compile-time error.
 //
-// Most types are aliases of generated ones: go doc github.com/basiq-go/basiq-go/gen.Connection shows their fields. Those
-// that are only parts of an answer have their names in that package alone. Amount, Date, Time, Decimal and Secret are types
-// of package api: go doc github.com/basiq-go/basiq-go/api.Amount shows their methods.
+// Most types are aliases of generated ones: go doc github.com/basiq-go/basiq-go/gen.Connection shows their fields. Types
+// that occur only inside other types have no alias. Amount, Date, Time, Decimal and Secret are types of package api.
 //
-// Values are kept as Basiq sent them, with every digit. [Amount], [Decimal], [Date] and [Time] say by their methods whether
-// they hold anything, so that a date which is null, empty or malformed fails nobody's call; nor does a status that this
-// package does not know.
+// Basiq may add values to the types with constants, such as [ConnectionStatus]; values without a constant are kept as they
+// are. Values keep every digit that Basiq sent. A null, empty or malformed date or amount does not fail a call: the methods
+// of [Amount], [Decimal], [Date] and [Time] report whether there is a value.
 //
 // # Errors
 //
-// An answer that is no success is an [Error]: it has the status, whatever the body is, and what Basiq says: codes,
-// titles, details and the correlation id that support asks for. A job that failed is a [JobError], a call that got no
-// answer a [TransportError], an argument that cannot be right an [InputError], with nothing sent. A wait that ended
-// before its job did is a [WaitError], which names the job.
+// A response with a non-2xx status is returned as an [*Error]. It holds the status and, if the body is a Basiq error, its
+// codes, titles, details and correlation ID. A failed job is a [*JobError]. A call without a response is a
+// [*TransportError]. A wait that ended before its job did is a [*WaitError], which names the job.
 //
 //	switch {
 //	case errors.Is(err, basiq.ErrNotFound): // by status
-//	case errors.Is(err, basiq.CodeInvalidCredentials): // by code, of an answer or of a failed job
+//	case errors.Is(err, basiq.CodeInvalidCredentials): // by code, of a response or of a failed job
 //	}
+//
+// These errors are common, and the comments of methods do not repeat them: [ErrInvalidInput] for an invalid argument, with
+// no request sent; [ErrNotFound] if a resource that an ID names does not exist; [ErrWrongAPIVersion] if the operation does
+// not exist in the client's API version.
 //
 // # Retries
 //
@@ -121,15 +105,14 @@
 // operation, see [Operation.Repeatable]:
 //
 //   - Reads, deletes of what has an ID, refreshes and token requests are retried after timeouts, resets, 408 and 5xx. A
-//     delete that was retried and finds nothing has succeeded.
+//     retried delete that finds nothing succeeds; otherwise deleting what does not exist is an error.
 //   - Creates, updates, purges, uploads and MFA answers are retried only if there is proof that Basiq did not carry out the
-//     request. Banks lock logins that are tried too often. Proof comes from an http.Transport; see [PassThrough].
+//     request. Banks lock logins that are tried too often. Proof comes from an http.Transport; see [PassThrough]. After an
+//     error for which [MayHaveBeenDone] is true, check the list of the resource before calling again.
 //   - Every call is retried after 429, 421 and 425, with which a request is refused unread.
 //
 // Failures that no retry changes are not retried: a host name that does not exist, a certificate or TLS version that is
 // rejected, a proxy that wants credentials ([ErrProxyAuth]).
-//
-// [MayHaveBeenDone] reports whether Basiq may have carried out a call that returned an error.
 //
 // The delay between attempts is random and grows. Retry-After is obeyed; if it asks for more than [Retry].MaxDelay, the
 // call ends at once. Every wait ends with the call's context. An error holds the context's error but never its cause
@@ -154,14 +137,13 @@
 //
 // # Webhooks
 //
-// [WebhooksService] subscribes to events, package webhook verifies and reads what Basiq posts then, and
-// [EventsService.Get] has the data.
+// [WebhooksService] subscribes to events. Package webhook verifies and parses Basiq's messages, and [EventsService.Get]
+// returns the data of an event.
 //
 // # Testing
 //
-// Package basiqtest plays the whole API in memory, with Basiq's own test banks and test users, and a year of transactions
-// for each of them. A test of a program that uses this package needs five lines of it. Inside testing/synctest, a job's
-// half minute takes no time:
+// Package basiqtest simulates the whole API in memory, with Basiq's test banks and test users. It can inject faults, record
+// requests, deliver webhooks and serve a consent page. Inside testing/synctest, waits take no real time:
 //
 //	synctest.Test(t, func(t *testing.T) {
 //		sandbox := basiqtest.New(t)
@@ -169,6 +151,4 @@
 //		...
 //		job, err := client.Jobs.Wait(ctx, sandbox.Connect(user.ID, "AU00000", "gavinBelson"))
 //	})
-//
-// It also fails when a test wants it to, tells what was sent, delivers webhooks, and serves a consent page for browsers.
 package basiq

@@ -63,8 +63,8 @@ type EnrichmentService struct{ client *Client }
 
 // Get tells what the description of a transaction says. Basiq's sandbox answers 100 of these calls in a month.
 //
-// Errors: [ErrInvalidInput], [ErrBadRequest], [ErrForbidden] when Basiq has not enabled it for the API key,
-// [ErrTooManyRequests]. operationId: getEnrich, which the 3.0 document calls Enrich.
+// Errors: [ErrBadRequest], [ErrForbidden] when Basiq has not enabled it for the API key, [ErrTooManyRequests].
+// operationId: getEnrich, which the 3.0 document calls Enrich.
 func (s *EnrichmentService) Get(ctx context.Context, query EnrichQuery) (*Enrich, error) {
 	switch {
 	case utf8.RuneCountInString(strings.TrimSpace(query.Description)) < minDescription:

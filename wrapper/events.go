@@ -75,9 +75,7 @@ var EventFields = eventFields{
 }
 
 type eventFields struct {
-	// UserID is the id of the user.
 	UserID EqualField[Event, string]
-	// Entity is what the event is about.
 	Entity EqualField[Event, EventEntity]
 	// Type is what has happened to the entity.
 	Type EqualField[Event, EventAction]
@@ -88,9 +86,7 @@ type eventFields struct {
 type EventsService struct{ client *Client }
 
 // List returns the application's events of the last seven days that satisfy all filters, from all pages; see
-// [EventFields]. Nothing is sent before the range begins; an error comes once, and last.
-//
-// Errors: [ErrInvalidInput], [ErrWrongAPIVersion], [ErrBadPageLink]. operationId: getEvents, once for each page.
+// [EventFields]. operationId: getEvents.
 func (s *EventsService) List(ctx context.Context, filters ...ListOption[Event]) iter.Seq2[*Event, error] {
 	return s.collection(filters).all(ctx)
 }
@@ -111,23 +107,18 @@ func (s *EventsService) collection(filters []ListOption[Event]) collection[Event
 
 // Get returns an event with its Data: a message to a webhook has none of it.
 //
-// Errors: [ErrInvalidInput], [ErrNotFound], possibly for events of more than seven days ago too, [ErrWrongAPIVersion].
-// operationId: getEvent, which the documents call getTypeById.
+// Errors: possibly for events of more than seven days ago too. operationId: getEvent, which the documents call
+// getTypeById.
 func (s *EventsService) Get(ctx context.Context, eventID string) (*Event, error) {
 	return get(ctx, s.client, opGetEvent, []id{{"eventID", eventID}}, eventResource, by1(s.client.raw.GetEvent, eventID))
 }
 
-// Types returns the types of events that there are. Nothing is sent before the range begins; an error comes once, and
-// last.
-//
-// Errors: [ErrWrongAPIVersion], [ErrBadPageLink]. operationId: listEventTypes.
+// Types returns the types of events that there are. operationId: listEventTypes.
 func (s *EventsService) Types(ctx context.Context) iter.Seq2[*EventType, error] {
 	return list(ctx, s.client, opListEventTypes, nil, eventTypeResource, s.client.raw.ListEventTypes, nil)
 }
 
-// Type returns a type of events.
-//
-// Errors: [ErrInvalidInput], [ErrNotFound], [ErrWrongAPIVersion]. operationId: getEventTypeById.
+// Type returns a type of events. operationId: getEventTypeById.
 func (s *EventsService) Type(ctx context.Context, eventType EventTypeName) (*EventType, error) {
 	return get(ctx, s.client, opGetEventType, []id{{"eventType", string(eventType)}}, eventTypeResource, by1(s.client.raw.GetEventTypeByID, string(eventType)))
 }

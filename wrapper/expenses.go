@@ -16,7 +16,7 @@ type ExpensesService struct{ client *Client }
 // hold for it too, and it is sent again only when it certainly did not arrive.
 //
 // Errors: [ErrInvalidInput] for a month that is none, [ErrNoTransactions], [ErrBadRequest] for accounts in different
-// currencies, [ErrForbidden] when Basiq has not enabled it for the API key, [ErrNotFound]. operationId: postExpenses.
+// currencies, [ErrForbidden] when Basiq has not enabled it for the API key. operationId: postExpenses.
 func (s *ExpensesService) Create(ctx context.Context, userID string, request AffordabilityRequest) (*Expenses, error) {
 	if err := checkSummary(opPostExpenses, request); err != nil {
 		return nil, err
@@ -24,9 +24,7 @@ func (s *ExpensesService) Create(ctx context.Context, userID string, request Aff
 	return createSummary(ctx, s.client, opPostExpenses, userID, expensesResource, sendTo(s.client.raw.PostExpenses, userID, request))
 }
 
-// Get returns a summary.
-//
-// Errors: [ErrInvalidInput], [ErrNotFound]. operationId: getExpenses.
+// Get returns a summary. operationId: getExpenses.
 func (s *ExpensesService) Get(ctx context.Context, userID, snapshotID string) (*Expenses, error) {
 	return get(ctx, s.client, opGetExpenses, []id{{"userID", userID}, {"snapshotID", snapshotID}}, expensesResource, by2(s.client.raw.GetExpenses, userID, snapshotID))
 }

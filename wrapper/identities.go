@@ -13,17 +13,14 @@ type Identity = gen.Identity
 // IdentitiesService reads who a user is, as the user's institutions know them.
 type IdentitiesService struct{ client *Client }
 
-// List returns the user's identities. When there are none, the range has no
-// iterations. Nothing is sent before the range begins; an error comes once, and last.
+// List returns the user's identities.
 //
-// Errors: [ErrInvalidInput], [ErrNotFound] for a user that is not there, [ErrForbidden]. operationId: getUserIdentities.
+// Errors: [ErrForbidden]. operationId: getUserIdentities.
 func (s *IdentitiesService) List(ctx context.Context, userID string) iter.Seq2[*Identity, error] {
 	return list(ctx, s.client, opGetUserIdentities, []id{{"userID", userID}}, identityResource, by1(s.client.raw.GetUserIdentities, userID), nil)
 }
 
-// Get returns an identity.
-//
-// Errors: [ErrInvalidInput], [ErrNotFound]. operationId: getUserIdentity.
+// Get returns an identity. operationId: getUserIdentity.
 func (s *IdentitiesService) Get(ctx context.Context, userID, identityID string) (*Identity, error) {
 	return get(ctx, s.client, opGetUserIdentity, []id{{"userID", userID}, {"identityID", identityID}}, identityResource, by2(s.client.raw.GetUserIdentity, userID, identityID))
 }

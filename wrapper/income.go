@@ -33,7 +33,7 @@ type IncomeService struct{ client *Client }
 // hold for it too, and it is sent again only when it certainly did not arrive.
 //
 // Errors: [ErrInvalidInput] for a month that is none, [ErrNoTransactions], [ErrBadRequest] for accounts in different
-// currencies, [ErrForbidden] when Basiq has not enabled it for the API key, [ErrNotFound]. operationId: postIncome.
+// currencies, [ErrForbidden] when Basiq has not enabled it for the API key. operationId: postIncome.
 func (s *IncomeService) Create(ctx context.Context, userID string, request AffordabilityRequest) (*Income, error) {
 	if err := checkSummary(opPostIncome, request); err != nil {
 		return nil, err
@@ -41,9 +41,7 @@ func (s *IncomeService) Create(ctx context.Context, userID string, request Affor
 	return createSummary(ctx, s.client, opPostIncome, userID, incomeResource, sendTo(s.client.raw.PostIncome, userID, request))
 }
 
-// Get returns a summary.
-//
-// Errors: [ErrInvalidInput], [ErrNotFound]. operationId: getIncome.
+// Get returns a summary. operationId: getIncome.
 func (s *IncomeService) Get(ctx context.Context, userID, snapshotID string) (*Income, error) {
 	return get(ctx, s.client, opGetIncome, []id{{"userID", userID}, {"snapshotID", snapshotID}}, incomeResource, by2(s.client.raw.GetIncome, userID, snapshotID))
 }

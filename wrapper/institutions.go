@@ -24,14 +24,12 @@ type institutionFields struct {
 	// Country is "Australia" or "New Zealand".
 	Country ChoiceField[Institution, string]
 	// Tier is "1" to "4".
-	Tier ChoiceField[Institution, string]
-	// Authorization is how users log in.
+	Tier          ChoiceField[Institution, string]
 	Authorization ChoiceField[Institution, InstitutionAuthorization]
 	// ServiceType is "Personal Banking", "Business Banking", "Card Access" or "Test".
 	ServiceType MatchField[Institution, string]
 	// Type is for example "Bank", "Test Bank" or "Credit Union".
-	Type MatchField[Institution, string]
-	// Stage is how mature the support is.
+	Type  MatchField[Institution, string]
 	Stage MatchField[Institution, InstitutionStage]
 }
 
@@ -39,24 +37,17 @@ type institutionFields struct {
 // tokens of API 3.0 as well. New programs use [ConnectorsService].
 type InstitutionsService struct{ client *Client }
 
-// List returns the institutions that satisfy all filters; see [InstitutionFields]. Nothing is sent before the range
-// begins; an error comes once, and last.
-//
-// Errors: [ErrInvalidInput], [ErrWrongAPIVersion]. operationId: getInstitutions.
+// List returns the institutions that satisfy all filters; see [InstitutionFields]. operationId: getInstitutions.
 func (s *InstitutionsService) List(ctx context.Context, filters ...Filter[Institution]) iter.Seq2[*Institution, error] {
 	return list(ctx, s.client, opGetInstitutions, nil, institutionResource, send(s.client.raw.GetInstitutions, nil), filters)
 }
 
-// Get returns an institution, for example "AU00000".
-//
-// Errors: [ErrInvalidInput], [ErrNotFound], [ErrWrongAPIVersion]. operationId: getInstitution.
+// Get returns an institution, for example "AU00000". operationId: getInstitution.
 func (s *InstitutionsService) Get(ctx context.Context, institutionID string) (*Institution, error) {
 	return get(ctx, s.client, opGetInstitution, []id{{"institutionID", institutionID}}, institutionResource, by1(s.client.raw.GetInstitution, institutionID))
 }
 
-// ListPublic is [InstitutionsService.List] without a token.
-//
-// Errors: [ErrInvalidInput]. operationId: getPublicInstitutions.
+// ListPublic is [InstitutionsService.List] without a token. operationId: getPublicInstitutions.
 func (s *InstitutionsService) ListPublic(ctx context.Context, filters ...Filter[Institution]) iter.Seq2[*Institution, error] {
 	return list(ctx, s.client, opGetPublicInstitutions, nil, institutionResource, send(s.client.raw.GetPublicInstitutions, nil), filters)
 }

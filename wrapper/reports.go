@@ -95,32 +95,24 @@ var ReportTransactionFields = reportTransactionFields{
 }
 
 type reportTransactionFields struct {
-	// ID is the transaction's own id.
-	ID EqualField[ReportTransaction, string]
-	// AccountID is the id of the account.
-	AccountID EqualField[ReportTransaction, string]
-	// ConnectionID is the id of the connection that the transaction was fetched through.
-	ConnectionID EqualField[ReportTransaction, string]
-	// InstitutionID is the bank's id, for example "AU00000".
+	ID            EqualField[ReportTransaction, string]
+	AccountID     EqualField[ReportTransaction, string]
+	ConnectionID  EqualField[ReportTransaction, string]
 	InstitutionID EqualField[ReportTransaction, string]
 	// PostDate is when the transaction was posted, compared with a date or a moment.
-	PostDate DateField[ReportTransaction, Time]
-	// Status is whether the transaction is pending or posted.
-	Status EqualField[ReportTransaction, TransactionStatus]
-	// Direction is whether money came or went.
+	PostDate  DateField[ReportTransaction, Time]
+	Status    EqualField[ReportTransaction, TransactionStatus]
 	Direction EqualField[ReportTransaction, TransactionDirection]
-	// Class is what kind of transaction it is.
-	Class EqualField[ReportTransaction, TransactionClass]
+	Class     EqualField[ReportTransaction, TransactionClass]
 }
 
 // ReportsService has reports made of users' data, for example to assess what they can afford. It needs a client of
 // [APIVersion30].
 type ReportsService struct{ client *Client }
 
-// List returns the application's reports, those of all users, without their Data. A page is fetched when the one before
-// has been used up, and nothing is sent before the range begins; an error comes once, and last.
+// List returns the application's reports, those of all users, without their Data.
 //
-// Errors: [ErrWrongAPIVersion], [ErrForbidden], [ErrBadPageLink]. operationId: listReports.
+// Errors: [ErrForbidden]. operationId: listReports.
 func (s *ReportsService) List(ctx context.Context) iter.Seq2[*Report, error] {
 	return s.reports().all(ctx)
 }
@@ -156,10 +148,9 @@ const maxReportTitle = 50
 //		},
 //	})
 //
-// In a day, as many reports can be made as users were created on that day, and 1,000 at most. So it is sent again only
-// when it certainly did not arrive. Errors: [ErrInvalidInput] for a report without a type or a title, with a title of more
-// than 50 characters, or with a filter that has no name or is there twice; [ErrBadRequest], [ErrForbidden],
-// [ErrWrongAPIVersion]. operationId: createReport.
+// In a day, as many reports can be made as users were created on that day, and 1,000 at most. Errors: [ErrInvalidInput]
+// for a report without a type or a title, with a title of more than 50 characters, or with a filter that has no name or
+// is there twice; [ErrBadRequest], [ErrForbidden]. operationId: createReport.
 func (s *ReportsService) Create(ctx context.Context, report CreateReport) (*Job, error) {
 	switch {
 	case strings.TrimSpace(report.ReportType) == "":
@@ -184,7 +175,7 @@ func (s *ReportsService) Create(ctx context.Context, report CreateReport) (*Job,
 
 // Get returns a report. Its Data is nil where Basiq sends none, and so are parts of it: look before you read on. For how long it can be read, its ExpiresAt in a list tells.
 //
-// Errors: [ErrInvalidInput], [ErrNotFound], [ErrWrongAPIVersion], [ErrResponseTooLarge]. operationId: retrieveReport.
+// Errors: [ErrResponseTooLarge]. operationId: retrieveReport.
 func (s *ReportsService) Get(ctx context.Context, reportID string) (*Report, error) {
 	return get(ctx, s.client, opRetrieveReport, []id{{"reportID", reportID}}, reportResource, by1(s.client.raw.RetrieveReport, reportID))
 }
@@ -196,20 +187,14 @@ func (s *ReportsService) PDF(ctx context.Context, reportID string) ([]byte, erro
 	return getDocument(ctx, s.client, opRetrieveReport, []id{{"reportID", reportID}}, mediaPDF, by1(s.client.raw.RetrieveReport, reportID))
 }
 
-// Delete deletes a report. One that is not there is an error, [ErrNotFound], unless an earlier attempt of this very call
-// may have deleted it.
-//
-// Errors: [ErrInvalidInput], [ErrNotFound], [ErrWrongAPIVersion]. operationId: deleteReport.
+// Delete deletes a report. One that is not there is an error, unless an earlier attempt of this very call may have
+// deleted it. operationId: deleteReport.
 func (s *ReportsService) Delete(ctx context.Context, reportID string) error {
 	return doNoContent(ctx, s.client, opDeleteReport, []id{{"reportID", reportID}}, by1(s.client.raw.DeleteReport, reportID))
 }
 
 // Transactions returns the transactions that a report is made of, from all pages; see [ReportTransactionFields] and
-// [PageSize]. A page is fetched when the one before has been used up, nothing is sent before the range begins, and
-// leaving the loop leaves nothing open. An error comes once, and last; what came before it is good.
-//
-// Errors: [ErrInvalidInput], [ErrNotFound], [ErrWrongAPIVersion], [ErrBadPageLink]. operationId:
-// retrieveReportTransactions, once for each page.
+// [PageSize]. operationId: retrieveReportTransactions.
 func (s *ReportsService) Transactions(ctx context.Context, reportID string, options ...ListOption[ReportTransaction]) iter.Seq2[*ReportTransaction, error] {
 	return s.transactions(reportID, options).all(ctx)
 }
@@ -229,17 +214,14 @@ func (s *ReportsService) transactions(reportID string, options []ListOption[Repo
 	}
 }
 
-// Types returns the types of reports that the application can have made, with the filters that each takes. Nothing is
-// sent before the range begins; an error comes once, and last.
+// Types returns the types of reports that the application can have made, with the filters that each takes.
 //
-// Errors: [ErrForbidden], [ErrWrongAPIVersion]. operationId: listReportTypes.
+// Errors: [ErrForbidden]. operationId: listReportTypes.
 func (s *ReportsService) Types(ctx context.Context) iter.Seq2[*ReportType, error] {
 	return list(ctx, s.client, opListReportTypes, nil, reportTypeResource, s.client.raw.ListReportTypes, nil)
 }
 
-// Type returns a type of report.
-//
-// Errors: [ErrInvalidInput], [ErrNotFound], [ErrWrongAPIVersion]. operationId: retrieveSpecificReportType.
+// Type returns a type of report. operationId: retrieveSpecificReportType.
 func (s *ReportsService) Type(ctx context.Context, reportTypeID string) (*ReportType, error) {
 	answer, err := s.client.do(ctx, opReportType, []id{{"reportTypeID", reportTypeID}}, by1(s.client.raw.RetrieveSpecificReportType, reportTypeID))
 	if err != nil {

@@ -52,11 +52,9 @@ type StatementsService struct{ client *Client }
 // The upload is retried only if the request was certainly not carried out and the file can be read again: see
 // [Statement.Content] and [Statement.Open]. A stream that cannot be reopened is sent after the server has accepted the
 // headers or ExpectContinueTimeout of the transport has passed, so that a rejected token does not consume it. Errors:
-// [ErrInvalidInput],
-// [ErrNotFound] for a user that is not there, [ErrTooLarge], [ErrBadRequest] with one of the codes
-// [CodeInstitutionNotSupported], [CodeBankStatementNotSupported], [CodeBankStatementParsingError],
-// [CodeBankStatementNewProduct], [CodeEmptyFile], [CodeRowCountExceeded] and others; what is wrong inside the file may
-// also fail the job. operationId: createStatement.
+// [ErrTooLarge], [ErrBadRequest] with one of the codes [CodeInstitutionNotSupported], [CodeBankStatementNotSupported],
+// [CodeBankStatementParsingError], [CodeBankStatementNewProduct], [CodeEmptyFile], [CodeRowCountExceeded] and others;
+// what is wrong inside the file may also fail the job. operationId: createStatement.
 func (s *StatementsService) Upload(ctx context.Context, userID string, statement Statement) (*Job, error) {
 	op := opCreateStatement
 	if err := checkIDs(op, id{"userID", userID}, id{"statement.InstitutionID", statement.InstitutionID}); err != nil {

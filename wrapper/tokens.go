@@ -101,8 +101,8 @@ func (s *TokensService) Get(ctx context.Context, scope Scope) (Token, error) {
 // 1,500 of these in five minutes from one address, so that a client makes 100 at once and then two a second, and the
 // others wait: use [TokensService.Get] unless you store the token yourself.
 //
-// Errors: [ErrInvalidInput], [ErrInvalidAPIKey], [ErrTooManyTokenRequests], [CodeAccessDenied] when Basiq has disabled the
-// account. operationId: postToken.
+// Errors: [ErrInvalidAPIKey], [ErrTooManyTokenRequests], [CodeAccessDenied] when Basiq has disabled the account.
+// operationId: postToken.
 func (s *TokensService) Create(ctx context.Context, scope Scope) (Token, error) {
 	if err := checkScope(opPostToken.Name, scope); err != nil {
 		return Token{}, err

@@ -61,20 +61,13 @@ var TransactionFields = transactionFields{
 }
 
 type transactionFields struct {
-	// AccountID is the id of the account.
-	AccountID EqualField[Transaction, string]
-	// ConnectionID is the id of the connection that the transaction was fetched through.
-	ConnectionID EqualField[Transaction, string]
-	// InstitutionID is the bank's id, for example "AU00000".
+	AccountID     EqualField[Transaction, string]
+	ConnectionID  EqualField[Transaction, string]
 	InstitutionID EqualField[Transaction, string]
-	// PostDate is the day on which the transaction was posted.
-	PostDate DateField[Transaction, Date]
-	// Status is whether the transaction is pending or posted.
-	Status EqualField[Transaction, TransactionStatus]
-	// Direction is whether money came or went.
-	Direction EqualField[Transaction, TransactionDirection]
-	// Class is what kind of transaction it is.
-	Class EqualField[Transaction, TransactionClass]
+	PostDate      DateField[Transaction, Date]
+	Status        EqualField[Transaction, TransactionStatus]
+	Direction     EqualField[Transaction, TransactionDirection]
+	Class         EqualField[Transaction, TransactionClass]
 }
 
 // TransactionsService reads the transactions that a user's connections have fetched.
@@ -95,8 +88,7 @@ type TransactionsService struct{ client *Client }
 // If transactions are added or removed while the pages are read, for example by a refresh, the list ends with
 // [ErrListChanged]. Discard what was read and start over, or read one account at a time.
 //
-// Errors: [ErrInvalidInput], [ErrNotFound] if the user does not exist, [ErrBadPageLink], [ErrListChanged]. operationId:
-// getTransactions, once for each page.
+// Errors: [ErrNotFound] if the user does not exist, [ErrListChanged]. operationId: getTransactions.
 func (s *TransactionsService) List(ctx context.Context, userID string, options ...ListOption[Transaction]) iter.Seq2[*Transaction, error] {
 	return s.collection(userID, options).all(ctx)
 }
@@ -117,9 +109,7 @@ func (s *TransactionsService) collection(userID string, options []ListOption[Tra
 	}
 }
 
-// Get returns a transaction.
-//
-// Errors: [ErrInvalidInput], [ErrNotFound]. operationId: getTransaction.
+// Get returns a transaction. operationId: getTransaction.
 func (s *TransactionsService) Get(ctx context.Context, userID, transactionID string) (*Transaction, error) {
 	return get(ctx, s.client, opGetTransaction, []id{{"userID", userID}, {"transactionID", transactionID}}, transactionResource, by2(s.client.raw.GetTransaction, userID, transactionID))
 }

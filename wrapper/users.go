@@ -32,10 +32,9 @@ const (
 type UsersService struct{ client *Client }
 
 // List returns the application's users. Only an old guide of API 2.1 describes it, with few of a user's fields and no
-// pages: [UsersService.Get] has them all, and Basiq may refuse the list altogether. Nothing is sent before the range
-// begins; an error comes once, and last.
+// pages: [UsersService.Get] has them all, and Basiq may refuse the list altogether.
 //
-// Errors: [ErrForbidden], [ErrNotFound], [ErrWrongAPIVersion], [ErrBadPageLink]. operationId: getUsers, a name of ours.
+// Errors: [ErrForbidden]. operationId: getUsers, a name of ours.
 func (s *UsersService) List(ctx context.Context) iter.Seq2[*User, error] {
 	return list(ctx, s.client, opGetUsers, nil, userResource, s.client.raw.GetUsers, nil)
 }
@@ -43,8 +42,8 @@ func (s *UsersService) List(ctx context.Context) iter.Seq2[*User, error] {
 // Create creates a user, who has no connections yet. An email or a mobile is required, and a business name beside a
 // business number.
 //
-// It is sent again only when it certainly did not arrive, so that no user is created twice; see [MayHaveBeenDone]. Errors: [ErrInvalidInput],
-// [ErrBadRequest] for an email or a mobile in bad format. operationId: createUser.
+// It is sent again only when it certainly did not arrive, so that no user is created twice; see [MayHaveBeenDone].
+// Errors: [ErrBadRequest] for an email or a mobile in bad format. operationId: createUser.
 func (s *UsersService) Create(ctx context.Context, user CreateUser) (*User, error) {
 	switch {
 	case user.Email == "" && user.Mobile == "":
@@ -55,9 +54,7 @@ func (s *UsersService) Create(ctx context.Context, user CreateUser) (*User, erro
 	return get(ctx, s.client, opCreateUser, nil, userResource, send(s.client.raw.CreateUser, user))
 }
 
-// Get returns a user, with references to the user's connections and accounts.
-//
-// Errors: [ErrInvalidInput], [ErrNotFound]. operationId: getUser.
+// Get returns a user, with references to the user's connections and accounts. operationId: getUser.
 func (s *UsersService) Get(ctx context.Context, userID string) (*User, error) {
 	return get(ctx, s.client, opGetUser, []id{{"userID", userID}}, userResource, by1(s.client.raw.GetUser, userID))
 }
@@ -65,8 +62,7 @@ func (s *UsersService) Get(ctx context.Context, userID string) (*User, error) {
 // Update changes the fields of a user that are given; those that are empty stay as they are, so a field cannot be
 // emptied. Business fields cannot be changed.
 //
-// It is sent again only when it certainly did not arrive. Errors: [ErrInvalidInput] when nothing is given, [ErrNotFound],
-// [ErrBadRequest]. operationId: updateUser.
+// Errors: [ErrInvalidInput] when nothing is given, [ErrBadRequest]. operationId: updateUser.
 func (s *UsersService) Update(ctx context.Context, userID string, change UpdateUser) (*User, error) {
 	if change == (UpdateUser{}) {
 		return nil, invalidInput(opUpdateUser.Name, "change", "it is empty; give at least one field")
@@ -74,10 +70,8 @@ func (s *UsersService) Update(ctx context.Context, userID string, change UpdateU
 	return get(ctx, s.client, opUpdateUser, []id{{"userID", userID}}, userResource, sendTo(s.client.raw.UpdateUser, userID, change))
 }
 
-// Delete deletes a user for good, with all connections and data. Deleting a user that is not there is an error,
-// [ErrNotFound], unless an earlier attempt of this very call may have deleted it.
-//
-// operationId: deleteUser.
+// Delete deletes a user for good, with all connections and data. Deleting a user that is not there is an error, unless
+// an earlier attempt of this very call may have deleted it. operationId: deleteUser.
 func (s *UsersService) Delete(ctx context.Context, userID string) error {
 	return doNoContent(ctx, s.client, opDeleteUser, []id{{"userID", userID}}, by1(s.client.raw.DeleteUser, userID))
 }

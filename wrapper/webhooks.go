@@ -58,24 +58,19 @@ var WebhookMessageFields = webhookMessageFields{
 
 type webhookMessageFields struct {
 	// Date is when the message was sent, compared with a date or a moment.
-	Date DateField[WebhookMessage, Time]
-	// Status is what came of the message.
-	Status EqualField[WebhookMessage, WebhookAttemptStatus]
-	// EventTypeID is the type of the event.
+	Date        DateField[WebhookMessage, Time]
+	Status      EqualField[WebhookMessage, WebhookAttemptStatus]
 	EventTypeID EqualField[WebhookMessage, EventTypeName]
-	// WebhookID is the id of the webhook.
-	WebhookID EqualField[WebhookMessage, string]
-	// EventID is the id of the event.
-	EventID EqualField[WebhookMessage, string]
+	WebhookID   EqualField[WebhookMessage, string]
+	EventID     EqualField[WebhookMessage, string]
 }
 
 // WebhooksService has Basiq tell the application of events as they happen. It needs a client of [APIVersion30].
 type WebhooksService struct{ client *Client }
 
-// List returns the application's webhooks, without their secrets. When there are none, the range has no iterations.
-// Nothing is sent before the range begins; an error comes once, and last.
+// List returns the application's webhooks, without their secrets.
 //
-// Errors: [ErrForbidden], [ErrWrongAPIVersion], [ErrBadPageLink]. operationId: listAppWebhooks.
+// Errors: [ErrForbidden]. operationId: listAppWebhooks.
 func (s *WebhooksService) List(ctx context.Context) iter.Seq2[*Webhook, error] {
 	return func(yield func(*Webhook, error) bool) {
 		for webhook, err := range s.list().all(ctx) {
@@ -108,10 +103,10 @@ func (s *WebhooksService) list() collection[gen.Webhook] {
 // Create creates a webhook for a URL of the application. It may take a quarter of an hour until the first message comes.
 // The answer has the Secret, which Basiq does not tell again.
 //
-// There can be one webhook for a URL, and one for an event type. It is sent again only when it certainly did not arrive:
-// after an error for which [MayHaveBeenDone] is true, look into [WebhooksService.List]. Errors: [ErrInvalidInput]
-// for a URL that is not https (http is allowed for localhost, 127.0.0.0/8 and ::1), [ErrConflict] for a URL that has a webhook, [CodeEventAlreadySubscribed], [ErrForbidden],
-// [ErrWrongAPIVersion]. operationId: addWebhook.
+// There can be one webhook for a URL, and one for an event type. It is sent again only when it certainly did not
+// arrive: after an error for which [MayHaveBeenDone] is true, look into [WebhooksService.List]. Errors:
+// [ErrInvalidInput] for a URL that is not https (http is allowed for localhost, 127.0.0.0/8 and ::1), [ErrConflict] for
+// a URL that has a webhook, [CodeEventAlreadySubscribed], [ErrForbidden]. operationId: addWebhook.
 func (s *WebhooksService) Create(ctx context.Context, webhook CreateWebhook) (*Webhook, error) {
 	if err := checkWebhookURL(opAddWebhook, webhook.URL); err != nil {
 		return nil, err
@@ -119,17 +114,14 @@ func (s *WebhooksService) Create(ctx context.Context, webhook CreateWebhook) (*W
 	return webhookOf(get(ctx, s.client, opAddWebhook, nil, webhookResource, send(s.client.raw.AddWebhook, webhook)))
 }
 
-// Get returns a webhook, without its secret.
-//
-// Errors: [ErrInvalidInput], [ErrNotFound], [ErrWrongAPIVersion]. operationId: getWebhook.
+// Get returns a webhook, without its secret. operationId: getWebhook.
 func (s *WebhooksService) Get(ctx context.Context, webhookID string) (*Webhook, error) {
 	return webhookOf(get(ctx, s.client, opGetWebhook, []id{{"webhookID", webhookID}}, webhookResource, by1(s.client.raw.GetWebhook, webhookID)))
 }
 
 // Update changes a webhook. The answer has its Secret; whether that is another one then is not documented, so store it.
 //
-// It is sent again only when it certainly did not arrive. Errors: as [WebhooksService.Create], and [ErrNotFound].
-// operationId: updateWebhook.
+// Errors: as [WebhooksService.Create], and [ErrNotFound]. operationId: updateWebhook.
 func (s *WebhooksService) Update(ctx context.Context, webhookID string, change UpdateWebhook) (*Webhook, error) {
 	if err := checkWebhookURL(opUpdateWebhook, change.URL); err != nil {
 		return nil, err
@@ -137,20 +129,14 @@ func (s *WebhooksService) Update(ctx context.Context, webhookID string, change U
 	return webhookOf(get(ctx, s.client, opUpdateWebhook, []id{{"webhookID", webhookID}}, webhookResource, sendTo(s.client.raw.UpdateWebhook, webhookID, change)))
 }
 
-// Delete deletes a webhook: no more messages are sent to it. One that is not there is an error, [ErrNotFound], unless an
-// earlier attempt of this very call may have deleted it.
-//
-// Errors: [ErrInvalidInput], [ErrNotFound], [ErrWrongAPIVersion]. operationId: deleteWebhook.
+// Delete deletes a webhook: no more messages are sent to it. One that is not there is an error, unless an earlier
+// attempt of this very call may have deleted it. operationId: deleteWebhook.
 func (s *WebhooksService) Delete(ctx context.Context, webhookID string) error {
 	return doNoContent(ctx, s.client, opDeleteWebhook, []id{{"webhookID", webhookID}}, by1(s.client.raw.DeleteWebhook, webhookID))
 }
 
 // Messages returns the messages to a webhook that satisfy all filters, without their attempts, from all pages; see
-// [WebhookMessageFields] and [PageSize]. A page is fetched when the one before has been used up, nothing is sent before
-// the range begins, and leaving the loop leaves nothing open. An error comes once, and last; what came before it is good.
-//
-// Errors: [ErrInvalidInput], [ErrNotFound], [ErrWrongAPIVersion], [ErrBadPageLink]. operationId: listMessages, once for
-// each page.
+// [WebhookMessageFields] and [PageSize]. operationId: listMessages.
 func (s *WebhooksService) Messages(ctx context.Context, webhookID string, options ...ListOption[WebhookMessage]) iter.Seq2[*WebhookMessage, error] {
 	return s.messages(webhookID, options).all(ctx)
 }
@@ -169,18 +155,15 @@ func (s *WebhooksService) messages(webhookID string, options []ListOption[Webhoo
 	}
 }
 
-// Message returns a message with the attempts at delivering it.
-//
-// Errors: [ErrInvalidInput], [ErrNotFound], [ErrWrongAPIVersion]. operationId: getWebhookMessage.
+// Message returns a message with the attempts at delivering it. operationId: getWebhookMessage.
 func (s *WebhooksService) Message(ctx context.Context, webhookID, messageID string) (*WebhookMessage, error) {
 	return get(ctx, s.client, opGetWebhookMessage, []id{{"webhookID", webhookID}, {"messageID", messageID}}, messageResource, by2(s.client.raw.GetWebhookMessage, webhookID, messageID))
 }
 
 // SendTest has a test message of an event type sent to the application's webhooks.
 //
-// It is sent again only when it certainly did not arrive. Errors: [ErrInvalidInput] for a message without an event type,
-// [CodeNoWebhooksFound] when the application has no webhook, [CodeInvalidContent] for an event type that is not there,
-// [ErrWrongAPIVersion]. operationId: testMessage.
+// Errors: [ErrInvalidInput] for a message without an event type, [CodeNoWebhooksFound] when the application has no
+// webhook, [CodeInvalidContent] for an event type that is not there. operationId: testMessage.
 func (s *WebhooksService) SendTest(ctx context.Context, message WebhookTestMessage) error {
 	if message.EventTypeID == "" {
 		return invalidInput(opTestMessage.Name, "message", "give an EventTypeID")
