@@ -49,16 +49,14 @@ type accountFields struct {
 // AccountsService reads the accounts that a user's connections have fetched.
 type AccountsService struct{ client *Client }
 
-// List returns the user's accounts that satisfy all filters; see [AccountFields]. Those of connections that were
-// deleted are among them.
-//
-// Errors: [ErrBadRequest] for a filter that names a connection that is not there. operationId: getAccounts.
+// List returns the user's accounts that satisfy all filters; see [AccountFields]. It includes accounts of deleted
+// connections. Errors: [ErrBadRequest] if a filter names a connection that does not exist. operationId: getAccounts.
 func (s *AccountsService) List(ctx context.Context, userID string, filters ...Filter[Account]) iter.Seq2[*Account, error] {
 	return list(ctx, s.client, opGetAccounts, []id{{"userID", userID}}, accountResource, sendTo(s.client.raw.GetAccounts, userID, nil), filters)
 }
 
-// Get returns an account. Its Balance and AvailableFunds keep every digit: [Amount.MinorUnits] has the cents,
-// [Amount.Rat] the exact number. operationId: getAccount.
+// Get returns an account. [Amount.MinorUnits] returns its Balance in cents and [Amount.Rat] exactly. operationId:
+// getAccount.
 func (s *AccountsService) Get(ctx context.Context, userID, accountID string) (*Account, error) {
 	return get(ctx, s.client, opGetAccount, []id{{"userID", userID}, {"accountID", accountID}}, accountResource, sendTo2(s.client.raw.GetAccount, userID, accountID, nil))
 }

@@ -21,27 +21,25 @@ type (
 	AffordabilityTransaction = gen.AffordabilityTransaction
 )
 
-// ErrNoTransactions says that no summary was made, because the user's accounts have no transactions in the period. Basiq
-// answers with 204 then.
+// ErrNoTransactions is returned if the user's accounts have no transactions in the period. Basiq responds with 204.
 var ErrNoTransactions = errors.New("there are no transactions to summarise")
 
-// AffordabilityService makes and reads summaries of what users own, owe, earn and spend. API 3.0 calls it
-// deprecated and names no successor; [ReportsService] makes reports of much the same.
+// AffordabilityService summarizes what users own, owe, earn and spend. API 3.0 calls it deprecated and names no
+// successor; [ReportsService] creates similar reports.
 type AffordabilityService struct{ client *Client }
 
-// List returns the user's summaries in short: [AffordabilityService.Get] has the figures. operationId:
+// List returns the user's summaries without their figures, which [AffordabilityService.Get] returns. operationId:
 // getAffordabilityList.
 func (s *AffordabilityService) List(ctx context.Context, userID string) iter.Seq2[*Affordability, error] {
 	return list(ctx, s.client, opGetAffordabilityList, []id{{"userID", userID}}, affordabilityResource, by1(s.client.raw.GetAffordabilityList, userID), nil)
 }
 
-// Create makes a summary, at once and without a job. Summaries of income and expenses of the same period are made with
-// it; its Links lead to them.
+// Create creates a summary without a job, and with it the summaries of income and expenses of the same period, see its
+// Links. The daily limit of affordability, income and expenses together is the number of users created on that day, at
+// most 1,000.
 //
-// In a day, as many summaries of affordability, income and expenses together can be made as users were created on that
-// day, and 1,000 at most. Errors: [ErrInvalidInput] for a month that is none, [ErrNoTransactions], [ErrBadRequest] for
-// accounts in different currencies, [ErrForbidden] when Basiq has not enabled it for the API key. operationId:
-// postAffordability.
+// Errors: [ErrInvalidInput] for an invalid month, [ErrNoTransactions], [ErrBadRequest] for accounts in different
+// currencies, [ErrForbidden] if Basiq has not enabled it for the API key. operationId: postAffordability.
 func (s *AffordabilityService) Create(ctx context.Context, userID string, request AffordabilityRequest) (*Affordability, error) {
 	if err := checkSummary(opPostAffordability, request); err != nil {
 		return nil, err
@@ -54,29 +52,24 @@ func (s *AffordabilityService) Get(ctx context.Context, userID, snapshotID strin
 	return get(ctx, s.client, opGetAffordability, []id{{"userID", userID}, {"snapshotID", snapshotID}}, affordabilityResource, by2(s.client.raw.GetAffordability, userID, snapshotID))
 }
 
-// PDF returns a summary as a PDF document, in memory.
-//
-// Errors: as [AffordabilityService.Get], and [ErrResponseTooLarge]. operationId: getAffordability.
+// PDF returns a summary as a PDF document, in memory. Errors: [ErrResponseTooLarge]. operationId: getAffordability.
 func (s *AffordabilityService) PDF(ctx context.Context, userID, snapshotID string) ([]byte, error) {
 	return getDocument(ctx, s.client, opGetAffordability, []id{{"userID", userID}, {"snapshotID", snapshotID}}, mediaPDF, by2(s.client.raw.GetAffordability, userID, snapshotID))
 }
 
-// Transactions returns the transactions that a summary is made of, from all pages; of the options, only [PageSize] is
-// documented here. operationId: getAffordabilitySnapshotTransactions.
+// Transactions returns the transactions of a summary. Of the options, only [PageSize] is documented here. operationId:
+// getAffordabilitySnapshotTransactions.
 func (s *AffordabilityService) Transactions(ctx context.Context, userID, snapshotID string, options ...ListOption[AffordabilityTransaction]) iter.Seq2[*AffordabilityTransaction, error] {
 	return s.transactions(userID, snapshotID, options).all(ctx)
 }
 
-// TransactionsPage returns one page of what [AffordabilityService.Transactions] returns; see [TransactionsService.Page].
-//
-// Errors: as [AffordabilityService.Transactions]. operationId: getAffordabilitySnapshotTransactions.
+// TransactionsPage returns one page of [AffordabilityService.Transactions]; see [TransactionsService.Page].
 func (s *AffordabilityService) TransactionsPage(ctx context.Context, userID, snapshotID string, at Cursor, options ...ListOption[AffordabilityTransaction]) (*Page[AffordabilityTransaction], error) {
 	return s.transactions(userID, snapshotID, options).one(ctx, at)
 }
 
-// TransactionsCSV returns the transactions that a summary is made of as a CSV document, in memory.
-//
-// Errors: [ErrResponseTooLarge]. operationId: getAffordabilitySnapshotTransactions.
+// TransactionsCSV returns the transactions of a summary as a CSV document, in memory. Errors: [ErrResponseTooLarge].
+// operationId: getAffordabilitySnapshotTransactions.
 func (s *AffordabilityService) TransactionsCSV(ctx context.Context, userID, snapshotID string) ([]byte, error) {
 	return getDocument(ctx, s.client, opGetSnapshotTransactions, []id{{"userID", userID}, {"snapshotID", snapshotID}}, "application/csv", sendTo2(s.client.raw.GetAffordabilitySnapshotTransactions, userID, snapshotID, nil))
 }
@@ -89,7 +82,7 @@ func (s *AffordabilityService) transactions(userID, snapshotID string, options [
 	}
 }
 
-// month is a month as summaries take it.
+// month matches a month of a request.
 var month = regexp.MustCompile(`^[0-9]{4}-(0[1-9]|1[0-2])$`)
 
 // checkSummary returns an error for an invalid request for a summary.
@@ -110,7 +103,7 @@ func checkSummary(op *Operation, request AffordabilityRequest) error {
 	return nil
 }
 
-// createSummary makes a call that sends a body and whose answer is a summary, of which there may be none.
+// createSummary makes a call whose response is a summary, or 204 if there is none.
 func createSummary[T any](ctx context.Context, c *Client, op *Operation, userID string, r resource[T], request requester) (*T, error) {
 	answer, err := c.do(ctx, op, []id{{"userID", userID}}, request)
 	switch {

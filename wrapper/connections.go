@@ -54,8 +54,7 @@ const (
 	ConnectionMethodCSV = gen.ConnectionMethodCSV
 )
 
-// CreateConnection is the bank login to connect. Its secrets are redacted wherever it is printed, logged or marshaled;
-// only the request to Basiq carries them.
+// CreateConnection is the bank login to connect. Its secrets are redacted except in the request to Basiq.
 type CreateConnection struct {
 	// InstitutionID names the bank, for example "AU00000". Required.
 	InstitutionID string
@@ -67,8 +66,7 @@ type CreateConnection struct {
 	UserToken Secret
 }
 
-// UpdateConnection is new credentials for a connection. They are redacted wherever they are printed, logged or
-// marshaled; only the request to Basiq carries them.
+// UpdateConnection holds new credentials for a connection. They are redacted except in the request to Basiq.
 type UpdateConnection struct {
 	// Password is the user's password at the bank, new or old. Required.
 	Password Secret
@@ -92,43 +90,35 @@ type connectionFields struct {
 // ConnectionsService connects users to their banks.
 type ConnectionsService struct{ client *Client }
 
-// List returns the user's connections that satisfy all filters; see [ConnectionFields]. They have neither Profile nor
-// Accounts, which [ConnectionsService.Get] returns. operationId: getConnections.
+// List returns the user's connections that satisfy all filters; see [ConnectionFields]. Only [ConnectionsService.Get]
+// returns their Profile and Accounts. operationId: getConnections.
 func (s *ConnectionsService) List(ctx context.Context, userID string, filters ...Filter[Connection]) iter.Seq2[*Connection, error] {
 	return list(ctx, s.client, opGetConnections, []id{{"userID", userID}}, connectionResource, sendTo(s.client.raw.GetConnections, userID, nil), filters)
 }
 
-// Get returns a connection, with its accounts and, where the institution gives one, its profile, and links to its
-// accounts, transactions and institution. It has most of what the connection was created with, but for security never
-// the login, the password or the security code.
+// Get returns a connection with its accounts, its profile and links. It never contains the login, the password or the
+// security code. If its Status is [ConnectionStatusInvalid], ask the user for new credentials and call
+// [ConnectionsService.Update].
 //
-// Its Status says whether it still works: when it is [ConnectionStatusInvalid], ask the user for new credentials and
-// call [ConnectionsService.Update].
-//
-// Its Profile is the name, the phone numbers, the email and postal addresses of the person who logged in or shares the
-// data, as far as the institution makes them available. An institution may let people hide all of it or protect it with
-// a second factor, and then none is there. What the institution masks is shown masked. API 3.0 may leave the profile
-// out altogether. operationId: getConnection.
+// Its Profile holds the name, phone numbers, email and postal addresses of the person who logged in or shares the data.
+// The institution may mask or omit any of it, and API 3.0 may omit the profile. operationId: getConnection.
 func (s *ConnectionsService) Get(ctx context.Context, userID, connectionID string) (*Connection, error) {
 	return get(ctx, s.client, opGetConnection, []id{{"userID", userID}, {"connectionID", connectionID}}, connectionResource, by2(s.client.raw.GetConnection, userID, connectionID))
 }
 
-// Create connects the user to a bank. Basiq starts a job that logs in with the credentials (verify-credentials), asks
-// the user for a second factor where the bank wants one (mfa-challenge), fetches every account with details such as
-// number, name and balance (retrieve-accounts), and the transactions of each (retrieve-transactions). That takes 3 to 30
-// seconds as a rough guide, depending on the volume of data and on how fast the bank is: follow it with
-// [JobsService.Watch] or [JobsService.Wait]. The connection is in [ConnectionsService.List] at once, as
-// [ConnectionStatusPending]; the job tells its id once the first step has succeeded, see [Job.ConnectionID].
+// Create connects the user to a bank and returns a reference to a job without steps. The job logs in
+// (verify-credentials), asks the user for a second factor if the bank requires one (mfa-challenge), and fetches the
+// accounts (retrieve-accounts) and their transactions (retrieve-transactions). That usually takes 3 to 30 seconds;
+// follow it with [JobsService.Wait] or [JobsService.Watch]. [ConnectionsService.List] contains the connection
+// immediately, as [ConnectionStatusPending]. The job has its ID after the first step, see [Job.ConnectionID].
 //
-// The answer is a reference to the job, with no steps yet. When a job for the same login is already under way, Basiq
-// answers with that one, and AlreadyRunning is set.
+// If a job for the same login is running, Basiq returns that one, and AlreadyRunning is set. After an error for which
+// [MayHaveBeenDone] is true, check [ConnectionsService.List] or [JobsService.List] before calling again: banks lock
+// logins that are tried too often.
 //
-// It is sent again only when it certainly did not arrive: banks lock logins that are tried too often. After an
-// error for which [MayHaveBeenDone] is true, look into [ConnectionsService.List] or [JobsService.List] before trying again.
-//
-// It needs a client of [APIVersion21]; with API 3.0 the user connects on Basiq's consent page. Errors: [ErrBadRequest]
-// for a bank that does not exist or is disabled, [CodeInstitutionNotSupported], [CodeNoProductionAccess],
-// [CodeTooManySandboxConnections]. Wrong credentials are no error here: the job fails. operationId: postConnection.
+// It requires [APIVersion21]; with API 3.0 users connect on Basiq's consent page. Errors: [ErrBadRequest] if the bank
+// does not exist or is disabled, [CodeInstitutionNotSupported], [CodeNoProductionAccess],
+// [CodeTooManySandboxConnections]. With wrong credentials the job fails, not this call. operationId: postConnection.
 func (s *ConnectionsService) Create(ctx context.Context, userID string, connection CreateConnection) (*Job, error) {
 	switch {
 	case connection.InstitutionID == "":
@@ -148,13 +138,12 @@ func (s *ConnectionsService) Create(ctx context.Context, userID string, connecti
 	}))
 }
 
-// Update stores new credentials for a connection and starts a job that logs in with them and fetches the data anew, with
-// the same steps as [ConnectionsService.Create]. Only connections whose Method is [ConnectionMethodWeb] can be updated.
-// When a job of the connection is under way, Basiq may answer with that one, and AlreadyRunning is set: it logs in with
-// the credentials that it began with. Wait for it, then call [ConnectionsService.Refresh].
+// Update stores new credentials for a connection and starts a job like that of [ConnectionsService.Create]. If a job of
+// the connection is running, Basiq may return that one, with its old credentials, and AlreadyRunning is set. Wait for
+// it, then call [ConnectionsService.Refresh].
 //
-// It needs a client of [APIVersion21]. Errors: [ErrBadRequest] for a connection that is not web. operationId:
-// updateConnection.
+// It requires [APIVersion21]. Errors: [ErrBadRequest] if the Method of the connection is not [ConnectionMethodWeb].
+// operationId: updateConnection.
 func (s *ConnectionsService) Update(ctx context.Context, userID, connectionID string, change UpdateConnection) (*Job, error) {
 	if change.Password.IsZero() {
 		return nil, invalidInput(opUpdateConnection.Name, "change", "give a Password")
@@ -166,21 +155,19 @@ func (s *ConnectionsService) Update(ctx context.Context, userID, connectionID st
 	}))
 }
 
-// Refresh starts a job that fetches the connection's latest data, with the same steps as [ConnectionsService.Create].
-// When a job of the connection is already under way, Basiq answers with that one, and AlreadyRunning is set; so it is
-// safe to send again, and is.
+// Refresh starts a job that fetches the connection's latest data, with the steps of [ConnectionsService.Create]. If a
+// job of the connection is running, Basiq returns that one, and AlreadyRunning is set.
 //
-// Basiq asks partners not to refresh in bulk or on a schedule: look at the connection's LastUsed first, as
-// [ConnectionsService.RefreshIfStale] does. An open-banking connection can be refreshed 20 times a day, says one
-// document; another lists [ErrBadRequest] for it. Errors: [CodeInvalidCredentials] for a connection that is
-// [ConnectionStatusInvalid], [CodeNoProductionAccess]. operationId: refreshConnection.
+// Basiq asks partners not to refresh in bulk or on a schedule; see [ConnectionsService.RefreshIfStale]. One document
+// allows 20 refreshes of an open-banking connection a day, another lists [ErrBadRequest] for them. Errors:
+// [CodeInvalidCredentials] if the connection is [ConnectionStatusInvalid], [CodeNoProductionAccess]. operationId:
+// refreshConnection.
 func (s *ConnectionsService) Refresh(ctx context.Context, userID, connectionID string) (*Job, error) {
 	return startJob(ctx, s.client, opRefreshConnection, []id{{"userID", userID}, {"connectionID", connectionID}}, [2]string{userID, connectionID}, by2(s.client.raw.RefreshConnection, userID, connectionID))
 }
 
-// RefreshAll starts a job for each of the user's connections: see [ConnectionsService.Refresh]. The answer has
-// references to the jobs, and none for a user without connections. Whether connections that are pending or invalid get
-// a job is not documented. operationId: refreshConnections.
+// RefreshAll starts a job for each of the user's connections, see [ConnectionsService.Refresh], and returns references
+// to them. Whether pending and invalid connections get a job is not documented. operationId: refreshConnections.
 func (s *ConnectionsService) RefreshAll(ctx context.Context, userID string) ([]*Job, error) {
 	answer, err := s.client.do(ctx, opRefreshConnections, []id{{"userID", userID}}, by1(s.client.raw.RefreshConnections, userID))
 	if err != nil {
@@ -200,61 +187,51 @@ func (s *ConnectionsService) RefreshAll(ctx context.Context, userID string) ([]*
 	return jobs, nil
 }
 
-// Delete deletes a connection for good. The accounts and transactions that were fetched through it can still be read
-// under the user; the connection's profile is deleted with it. To remove the data too, call [ConnectionsService.Purge]
-// (API 3.0) first.
-//
-// Deleting a connection that is not there is an error, unless an earlier attempt of this very call may have deleted it.
-// operationId: deleteConnection.
+// Delete deletes a connection and its profile permanently. Its accounts and transactions can still be read; call
+// [ConnectionsService.Purge] (API 3.0) first to remove them. operationId: deleteConnection.
 func (s *ConnectionsService) Delete(ctx context.Context, userID, connectionID string) error {
 	return doNoContent(ctx, s.client, opDeleteConnection, []id{{"userID", userID}, {"connectionID", connectionID}}, by2(s.client.raw.DeleteConnection, userID, connectionID))
 }
 
-// Purge removes all of the user's data from the connection's institution, for good, and keeps the connection:
-// [ConnectionsService.Refresh] fetches the data again. Only active connections can be purged.
-//
-// It needs a client of [APIVersion30]. Errors: [ErrBadRequest]. operationId: purgeConnectionData.
+// Purge permanently removes the user's data of the connection's institution and keeps the connection, which must be
+// active. [ConnectionsService.Refresh] fetches the data again. It requires [APIVersion30]. Errors: [ErrBadRequest].
+// operationId: purgeConnectionData.
 func (s *ConnectionsService) Purge(ctx context.Context, userID, connectionID string) error {
 	return doNoContent(ctx, s.client, opPurgeConnection, []id{{"userID", userID}, {"connectionID", connectionID}}, by2(s.client.raw.PurgeConnectionData, userID, connectionID))
 }
 
-// CreateAndWait is [ConnectionsService.Create], then [JobsService.Wait], then [ConnectionsService.Get] of the connection
-// that the job has made.
+// CreateAndWait calls [ConnectionsService.Create], [JobsService.Wait] and [ConnectionsService.Get]. An error after the
+// job was started is a [*WaitError], and the job continues, or a [*JobError].
 //
-// An error after the job was started names the job: a [WaitError], while the job goes on, or a [JobError]. There is a
-// connection all the same: after a failure of a later step the JobError's Job tells its id, see [Job.ConnectionID]; after
-// one of the first it may be in [ConnectionsService.List] as [ConnectionStatusInvalid] or [ConnectionStatusPending]. Update
-// or delete it rather than create another. operationIds: postConnection, getJobs, getConnection.
+// A connection exists after such an error. [Job.ConnectionID] of the JobError's Job returns its ID if a later step
+// failed. Otherwise it may be in [ConnectionsService.List] as [ConnectionStatusInvalid] or [ConnectionStatusPending].
+// Update or delete it instead of creating another. operationIds: postConnection, getJobs, getConnection.
 func (s *ConnectionsService) CreateAndWait(ctx context.Context, userID string, connection CreateConnection, options ...WaitOption) (*Connection, error) {
 	return s.andWait(ctx, "Connections.CreateAndWait", userID, "", options, func() (*Job, error) {
 		return s.Create(ctx, userID, connection)
 	})
 }
 
-// RefreshAndWait is [ConnectionsService.Refresh], then [JobsService.Wait], then [ConnectionsService.Get].
-//
-// An error after the job was started names the job: a [WaitError], while the job goes on, or a [JobError]. operationIds:
-// refreshConnection, getJobs, getConnection.
+// RefreshAndWait calls [ConnectionsService.Refresh], [JobsService.Wait] and [ConnectionsService.Get]. Its errors are
+// those of [ConnectionsService.CreateAndWait]. operationIds: refreshConnection, getJobs, getConnection.
 func (s *ConnectionsService) RefreshAndWait(ctx context.Context, userID, connectionID string, options ...WaitOption) (*Connection, error) {
 	return s.andWait(ctx, "Connections.RefreshAndWait", userID, connectionID, options, func() (*Job, error) {
 		return s.Refresh(ctx, userID, connectionID)
 	})
 }
 
-// UpdateAndWait is [ConnectionsService.Update], then [JobsService.Wait], then [ConnectionsService.Get]. When a job of the
-// connection is under way, that one may be what it waits for, with the credentials that it began with: wait for running
-// jobs first, see [JobsService.List].
-//
-// An error after the job was started names the job: a [WaitError], while the job goes on, or a [JobError]. operationIds:
-// updateConnection, getJobs, getConnection.
+// UpdateAndWait calls [ConnectionsService.Update], [JobsService.Wait] and [ConnectionsService.Get]. If a job of the
+// connection is running, it may wait for that one, with its old credentials: wait for running jobs first, see
+// [JobsService.List]. Its errors are those of [ConnectionsService.CreateAndWait]. operationIds: updateConnection,
+// getJobs, getConnection.
 func (s *ConnectionsService) UpdateAndWait(ctx context.Context, userID, connectionID string, change UpdateConnection, options ...WaitOption) (*Connection, error) {
 	return s.andWait(ctx, "Connections.UpdateAndWait", userID, connectionID, options, func() (*Job, error) {
 		return s.Update(ctx, userID, connectionID, change)
 	})
 }
 
-// andWait starts a job, waits for it and returns the connection that it worked on. Once there is a job, every error names
-// it; so what can be wrong with the options is found out before. connectionID is empty where only the job will tell it.
+// andWait starts a job, waits for it and returns its connection. Options are validated first, because every error after
+// the start names the job. connectionID is empty if only the job has it.
 func (s *ConnectionsService) andWait(ctx context.Context, operation, userID, connectionID string, options []WaitOption, start func() (*Job, error)) (*Connection, error) {
 	config, err := newWaitConfig(operation, append([]WaitOption{WaitForUser(userID)}, options...))
 	if err != nil {
@@ -283,5 +260,5 @@ func (s *ConnectionsService) andWait(ctx context.Context, operation, userID, con
 
 var connectionResource = resource[Connection]{"connection", func(c *Connection) (string, string) { return c.Type, c.ID }}
 
-// wire turns a secret into the form that a request carries.
+// wire returns a secret that a request may contain.
 func wire(secret Secret) api.WireSecret { return api.WireSecret{Secret: secret} }

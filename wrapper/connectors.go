@@ -82,7 +82,7 @@ type connectorFields struct {
 	Engine MatchField[Connector, string]
 }
 
-// ConnectorsService tells which institutions can be connected, and how.
+// ConnectorsService returns the ways to connect to institutions.
 type ConnectorsService struct{ client *Client }
 
 // List returns the connectors that satisfy all filters; see [ConnectorFields]. operationId: getConnectors.
@@ -93,14 +93,13 @@ func (s *ConnectorsService) List(ctx context.Context, filters ...Filter[Connecto
 	}.all(ctx)
 }
 
-// Get returns the connector that fetches data from an institution, such as "AU00000", by a method. operationId:
-// getConnector.
+// Get returns the connector for an institution, such as "AU00000", and a method. operationId: getConnector.
 func (s *ConnectorsService) Get(ctx context.Context, institutionID string, method ConnectionMethod) (*Connector, error) {
 	return get(ctx, s.client, opGetConnector, []id{{"method", string(method)}, {"institutionID", institutionID}}, connectorResource, by2(s.client.raw.GetConnector, institutionID, string(method)))
 }
 
-// ListPublic is [ConnectorsService.List] without a token: neither that nor the API key is sent. API 2.1 documents it.
-// operationId: getPublicConnectors.
+// ListPublic is [ConnectorsService.List] without a token or API key. API 2.1 documents it. operationId:
+// getPublicConnectors.
 func (s *ConnectorsService) ListPublic(ctx context.Context, filters ...Filter[Connector]) iter.Seq2[*Connector, error] {
 	return collection[Connector]{
 		client: s.client, op: opGetPublicConnectors, resource: connectorResource, filters: filters, key: connectorKey,

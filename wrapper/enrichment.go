@@ -58,13 +58,12 @@ var country = regexp.MustCompile(`^[A-Za-z]{2}$`)
 // minDescription is how many characters Basiq needs to find anything.
 const minDescription = 3
 
-// EnrichmentService tells who was paid, where and for what.
+// EnrichmentService finds out who was paid, where and for what.
 type EnrichmentService struct{ client *Client }
 
-// Get tells what the description of a transaction says. Basiq's sandbox answers 100 of these calls in a month.
-//
-// Errors: [ErrBadRequest], [ErrForbidden] when Basiq has not enabled it for the API key, [ErrTooManyRequests].
-// operationId: getEnrich, which the 3.0 document calls Enrich.
+// Get returns what the description of a transaction contains. Basiq's sandbox accepts 100 of these calls a month.
+// Errors: [ErrBadRequest], [ErrForbidden] if Basiq has not enabled it for the API key. operationId: getEnrich, which
+// the 3.0 document calls Enrich.
 func (s *EnrichmentService) Get(ctx context.Context, query EnrichQuery) (*Enrich, error) {
 	switch {
 	case utf8.RuneCountInString(strings.TrimSpace(query.Description)) < minDescription:
@@ -91,7 +90,7 @@ func (s *EnrichmentService) Get(ctx context.Context, query EnrichQuery) (*Enrich
 	return enrich, err
 }
 
-// optional returns a parameter that is left out when it is empty.
+// optional returns a parameter that is omitted if it is empty.
 func optional[T ~string](value T) *T {
 	if value == "" {
 		return nil

@@ -81,19 +81,17 @@ type eventFields struct {
 	Type EqualField[Event, EventAction]
 }
 
-// EventsService reads what has happened to users and what belongs to them. It needs a client of [APIVersion30]. To be told
-// of events as they happen, see [WebhooksService].
+// EventsService reads the events of users and their resources. It requires [APIVersion30]. [WebhooksService] delivers
+// events as they happen.
 type EventsService struct{ client *Client }
 
-// List returns the application's events of the last seven days that satisfy all filters, from all pages; see
-// [EventFields]. operationId: getEvents.
+// List returns the application's events of the last seven days that satisfy all filters; see [EventFields].
+// operationId: getEvents.
 func (s *EventsService) List(ctx context.Context, filters ...ListOption[Event]) iter.Seq2[*Event, error] {
 	return s.collection(filters).all(ctx)
 }
 
-// Page returns one page of what [EventsService.List] returns; see [TransactionsService.Page].
-//
-// Errors: as [EventsService.List]. operationId: getEvents.
+// Page returns one page of [EventsService.List]; see [TransactionsService.Page].
 func (s *EventsService) Page(ctx context.Context, at Cursor, filters ...ListOption[Event]) (*Page[Event], error) {
 	return s.collection(filters).one(ctx, at)
 }
@@ -105,20 +103,18 @@ func (s *EventsService) collection(filters []ListOption[Event]) collection[Event
 	}
 }
 
-// Get returns an event with its Data: a message to a webhook has none of it.
-//
-// Errors: possibly for events of more than seven days ago too. operationId: getEvent, which the documents call
-// getTypeById.
+// Get returns an event with its Data, which messages to webhooks lack. It may return [ErrNotFound] for events older
+// than seven days. operationId: getEvent, which the documents call getTypeById.
 func (s *EventsService) Get(ctx context.Context, eventID string) (*Event, error) {
 	return get(ctx, s.client, opGetEvent, []id{{"eventID", eventID}}, eventResource, by1(s.client.raw.GetEvent, eventID))
 }
 
-// Types returns the types of events that there are. operationId: listEventTypes.
+// Types returns all event types. operationId: listEventTypes.
 func (s *EventsService) Types(ctx context.Context) iter.Seq2[*EventType, error] {
 	return list(ctx, s.client, opListEventTypes, nil, eventTypeResource, s.client.raw.ListEventTypes, nil)
 }
 
-// Type returns a type of events. operationId: getEventTypeById.
+// Type returns an event type. operationId: getEventTypeById.
 func (s *EventsService) Type(ctx context.Context, eventType EventTypeName) (*EventType, error) {
 	return get(ctx, s.client, opGetEventType, []id{{"eventType", string(eventType)}}, eventTypeResource, by1(s.client.raw.GetEventTypeByID, string(eventType)))
 }

@@ -9,14 +9,11 @@ import (
 // Expenses is a summary of what a user has spent in a period, and for what.
 type Expenses = gen.Expenses
 
-// ExpensesService makes and reads summaries of what users spend. API 3.0 calls it deprecated.
+// ExpensesService summarizes what users spend. API 3.0 calls it deprecated.
 type ExpensesService struct{ client *Client }
 
-// Create makes a summary, at once and without a job. The limits of [AffordabilityService.Create]
-// hold for it too, and it is sent again only when it certainly did not arrive.
-//
-// Errors: [ErrInvalidInput] for a month that is none, [ErrNoTransactions], [ErrBadRequest] for accounts in different
-// currencies, [ErrForbidden] when Basiq has not enabled it for the API key. operationId: postExpenses.
+// Create creates a summary without a job. The limits and errors are those of [AffordabilityService.Create].
+// operationId: postExpenses.
 func (s *ExpensesService) Create(ctx context.Context, userID string, request AffordabilityRequest) (*Expenses, error) {
 	if err := checkSummary(opPostExpenses, request); err != nil {
 		return nil, err
@@ -29,9 +26,7 @@ func (s *ExpensesService) Get(ctx context.Context, userID, snapshotID string) (*
 	return get(ctx, s.client, opGetExpenses, []id{{"userID", userID}, {"snapshotID", snapshotID}}, expensesResource, by2(s.client.raw.GetExpenses, userID, snapshotID))
 }
 
-// CSV returns a summary as a CSV document, in memory.
-//
-// Errors: as [ExpensesService.Get], and [ErrResponseTooLarge]. operationId: getExpenses.
+// CSV returns a summary as a CSV document, in memory. Errors: [ErrResponseTooLarge]. operationId: getExpenses.
 func (s *ExpensesService) CSV(ctx context.Context, userID, snapshotID string) ([]byte, error) {
 	return getDocument(ctx, s.client, opGetExpenses, []id{{"userID", userID}, {"snapshotID", snapshotID}}, "text/csv", by2(s.client.raw.GetExpenses, userID, snapshotID))
 }

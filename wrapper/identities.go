@@ -10,12 +10,10 @@ import (
 // Identity is a person or an organisation, as an institution knows them.
 type Identity = gen.Identity
 
-// IdentitiesService reads who a user is, as the user's institutions know them.
+// IdentitiesService reads who a user is, as institutions know them.
 type IdentitiesService struct{ client *Client }
 
-// List returns the user's identities.
-//
-// Errors: [ErrForbidden]. operationId: getUserIdentities.
+// List returns the user's identities. Errors: [ErrForbidden]. operationId: getUserIdentities.
 func (s *IdentitiesService) List(ctx context.Context, userID string) iter.Seq2[*Identity, error] {
 	return list(ctx, s.client, opGetUserIdentities, []id{{"userID", userID}}, identityResource, by1(s.client.raw.GetUserIdentities, userID), nil)
 }

@@ -26,14 +26,11 @@ const (
 	IncomeFrequencyYearly    = gen.IncomeFrequencyYearly
 )
 
-// IncomeService makes and reads summaries of users' income. API 3.0 calls it deprecated.
+// IncomeService summarizes users' income. API 3.0 calls it deprecated.
 type IncomeService struct{ client *Client }
 
-// Create makes a summary, at once and without a job, of up to ten institutions. The limits of [AffordabilityService.Create]
-// hold for it too, and it is sent again only when it certainly did not arrive.
-//
-// Errors: [ErrInvalidInput] for a month that is none, [ErrNoTransactions], [ErrBadRequest] for accounts in different
-// currencies, [ErrForbidden] when Basiq has not enabled it for the API key. operationId: postIncome.
+// Create creates a summary, of up to ten institutions, without a job. The limits and errors are those of
+// [AffordabilityService.Create]. operationId: postIncome.
 func (s *IncomeService) Create(ctx context.Context, userID string, request AffordabilityRequest) (*Income, error) {
 	if err := checkSummary(opPostIncome, request); err != nil {
 		return nil, err
