@@ -33,8 +33,8 @@ type institutionFields struct {
 	Stage MatchField[Institution, InstitutionStage]
 }
 
-// InstitutionsService lists the institutions that can be connected. Basiq documents it for API 2.1 only, and accepts
-// tokens of API 3.0 as well. New programs use [ConnectorsService].
+// InstitutionsService lists the institutions that can be connected. Basiq documents it for API 2.1 only, but accepts
+// tokens of API 3.0. New programs use [ConnectorsService].
 type InstitutionsService struct{ client *Client }
 
 // List returns the institutions that satisfy all filters; see [InstitutionFields]. operationId: getInstitutions.

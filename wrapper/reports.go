@@ -35,7 +35,7 @@ type (
 // ReportTransaction is a transaction that a report is made of.
 type ReportTransaction struct{ Transaction }
 
-// What the filters of a report choose. The list is open: [ReportsService.Types] tells which a type takes.
+// Filters of reports. [ReportsService.Types] returns those of each type.
 const (
 	// ReportFilterNameFromDate and ReportFilterNameToDate: the first and the last day, a [Date].
 	ReportFilterNameFromDate = gen.ReportFilterNameFromDate
@@ -69,17 +69,17 @@ const (
 	ReportTypeStatement = "STATEMENT_01"
 )
 
-// ReportText is the filter whose value is one text: a date or an id.
+// ReportText returns a filter whose value is one string: a date or an ID.
 func ReportText(name ReportFilterName, value string) ReportFilter {
 	return ReportFilter{Name: name, Value: api.Text(value)}
 }
 
-// ReportTexts is the filter whose value is a list of ids.
+// ReportTexts returns a filter whose value is a list of IDs.
 func ReportTexts(name ReportFilterName, values ...string) ReportFilter {
 	return ReportFilter{Name: name, Value: api.List(values...)}
 }
 
-// ReportNone is the filter that shows none of the metrics or groups.
+// ReportNone returns a filter that shows none of the metrics or groups.
 func ReportNone(name ReportFilterName) ReportFilter { return ReportFilter{Name: name} }
 
 // ReportTransactionFields are the fields that [ReportsService.Transactions] can filter by.
@@ -106,20 +106,17 @@ type reportTransactionFields struct {
 	Class     EqualField[ReportTransaction, TransactionClass]
 }
 
-// ReportsService has reports made of users' data, for example to assess what they can afford. It needs a client of
+// ReportsService creates reports from users' data, for example to assess what they can afford. It requires
 // [APIVersion30].
 type ReportsService struct{ client *Client }
 
-// List returns the application's reports, those of all users, without their Data.
-//
-// Errors: [ErrForbidden]. operationId: listReports.
+// List returns the reports of all users of the application, without their Data. Errors: [ErrForbidden]. operationId:
+// listReports.
 func (s *ReportsService) List(ctx context.Context) iter.Seq2[*Report, error] {
 	return s.reports().all(ctx)
 }
 
-// Page returns one page of what [ReportsService.List] returns; see [TransactionsService.Page].
-//
-// Errors: as [ReportsService.List]. operationId: listReports.
+// Page returns one page of [ReportsService.List]; see [TransactionsService.Page].
 func (s *ReportsService) Page(ctx context.Context, at Cursor) (*Page[Report], error) {
 	return s.reports().one(ctx, at)
 }
@@ -134,8 +131,8 @@ func (s *ReportsService) reports() collection[Report] {
 // maxReportTitle is how many characters the title of a report may have.
 const maxReportTitle = 50
 
-// Create starts a job that makes a report: follow it with [JobsService.Wait], and read the report that [Job.ReportID]
-// names. The report keeps a copy of the data it was made of.
+// Create starts a job that creates a report. Wait for it with [JobsService.Wait]; [Job.ReportID] returns the report's ID.
+// The report keeps a copy of its data.
 //
 //	job, err := client.Reports.Create(ctx, basiq.CreateReport{
 //		ReportType: basiq.ReportTypeAffordability,
@@ -148,9 +145,9 @@ const maxReportTitle = 50
 //		},
 //	})
 //
-// In a day, as many reports can be made as users were created on that day, and 1,000 at most. Errors: [ErrInvalidInput]
-// for a report without a type or a title, with a title of more than 50 characters, or with a filter that has no name or
-// is there twice; [ErrBadRequest], [ErrForbidden]. operationId: createReport.
+// The daily limit is the number of users created on that day, at most 1,000. Errors: [ErrInvalidInput] if the type, the
+// title or the name of a filter is missing, if the title has more than 50 characters, or if a filter is duplicate;
+// [ErrBadRequest], [ErrForbidden]. operationId: createReport.
 func (s *ReportsService) Create(ctx context.Context, report CreateReport) (*Job, error) {
 	switch {
 	case strings.TrimSpace(report.ReportType) == "":
@@ -173,35 +170,29 @@ func (s *ReportsService) Create(ctx context.Context, report CreateReport) (*Job,
 	return startJob(ctx, s.client, opCreateReport, nil, [2]string{}, send(s.client.raw.CreateReport, report))
 }
 
-// Get returns a report. Its Data is nil where Basiq sends none, and so are parts of it: look before you read on. For how long it can be read, its ExpiresAt in a list tells.
-//
-// Errors: [ErrResponseTooLarge]. operationId: retrieveReport.
+// Get returns a report. Its Data, and parts of it, are nil if Basiq sends none. The ExpiresAt of a report in a list is
+// the end of the time it can be read. Errors: [ErrResponseTooLarge]. operationId: retrieveReport.
 func (s *ReportsService) Get(ctx context.Context, reportID string) (*Report, error) {
 	return get(ctx, s.client, opRetrieveReport, []id{{"reportID", reportID}}, reportResource, by1(s.client.raw.RetrieveReport, reportID))
 }
 
-// PDF returns a report as a PDF document, in memory.
-//
-// Errors: as [ReportsService.Get]. operationId: retrieveReport.
+// PDF returns a report as a PDF document, in memory. Errors: [ErrResponseTooLarge]. operationId: retrieveReport.
 func (s *ReportsService) PDF(ctx context.Context, reportID string) ([]byte, error) {
 	return getDocument(ctx, s.client, opRetrieveReport, []id{{"reportID", reportID}}, mediaPDF, by1(s.client.raw.RetrieveReport, reportID))
 }
 
-// Delete deletes a report. One that is not there is an error, unless an earlier attempt of this very call may have
-// deleted it. operationId: deleteReport.
+// Delete deletes a report. operationId: deleteReport.
 func (s *ReportsService) Delete(ctx context.Context, reportID string) error {
 	return doNoContent(ctx, s.client, opDeleteReport, []id{{"reportID", reportID}}, by1(s.client.raw.DeleteReport, reportID))
 }
 
-// Transactions returns the transactions that a report is made of, from all pages; see [ReportTransactionFields] and
+// Transactions returns the transactions of a report that satisfy all filters; see [ReportTransactionFields] and
 // [PageSize]. operationId: retrieveReportTransactions.
 func (s *ReportsService) Transactions(ctx context.Context, reportID string, options ...ListOption[ReportTransaction]) iter.Seq2[*ReportTransaction, error] {
 	return s.transactions(reportID, options).all(ctx)
 }
 
-// TransactionsPage returns one page of what [ReportsService.Transactions] returns; see [TransactionsService.Page].
-//
-// Errors: as [ReportsService.Transactions]. operationId: retrieveReportTransactions.
+// TransactionsPage returns one page of [ReportsService.Transactions]; see [TransactionsService.Page].
 func (s *ReportsService) TransactionsPage(ctx context.Context, reportID string, at Cursor, options ...ListOption[ReportTransaction]) (*Page[ReportTransaction], error) {
 	return s.transactions(reportID, options).one(ctx, at)
 }
@@ -214,14 +205,13 @@ func (s *ReportsService) transactions(reportID string, options []ListOption[Repo
 	}
 }
 
-// Types returns the types of reports that the application can have made, with the filters that each takes.
-//
-// Errors: [ErrForbidden]. operationId: listReportTypes.
+// Types returns the available report types and the filters of each. Errors: [ErrForbidden]. operationId:
+// listReportTypes.
 func (s *ReportsService) Types(ctx context.Context) iter.Seq2[*ReportType, error] {
 	return list(ctx, s.client, opListReportTypes, nil, reportTypeResource, s.client.raw.ListReportTypes, nil)
 }
 
-// Type returns a type of report. operationId: retrieveSpecificReportType.
+// Type returns a report type. operationId: retrieveSpecificReportType.
 func (s *ReportsService) Type(ctx context.Context, reportTypeID string) (*ReportType, error) {
 	answer, err := s.client.do(ctx, opReportType, []id{{"reportTypeID", reportTypeID}}, by1(s.client.raw.RetrieveSpecificReportType, reportTypeID))
 	if err != nil {

@@ -40,21 +40,22 @@ type Statement struct {
 // maxStatement is far above the size of any statement, and small enough to add the length of a form to it.
 const maxStatement = 1 << 40
 
-// StatementsService takes bank statements of users, in place of a connection to their bank.
+// StatementsService uploads bank statements, in place of a connection to a bank.
 type StatementsService struct{ client *Client }
 
-// Upload sends a bank statement and starts a job that reads its accounts and transactions, in 10 to 30 seconds as a rule:
-// follow it with [JobsService.Wait]. It returns a reference to the job.
+// Upload sends a bank statement and returns a reference to the job that reads its accounts and transactions. The job
+// usually takes 10 to 30 seconds; follow it with [JobsService.Wait].
 //
-// Basiq's limit for the size of a file is not documented. With the default http.Client an upload has ten minutes, with one
-// given to [WithHTTPClient] that client's Timeout; the context bounds it as well.
+// Basiq's limit for the size of a file is not documented. With the default http.Client an upload has ten minutes, with
+// one given to [WithHTTPClient] that client's Timeout. The context also limits it.
 //
 // The upload is retried only if the request was certainly not carried out and the file can be read again: see
 // [Statement.Content] and [Statement.Open]. A stream that cannot be reopened is sent after the server has accepted the
-// headers or ExpectContinueTimeout of the transport has passed, so that a rejected token does not consume it. Errors:
-// [ErrTooLarge], [ErrBadRequest] with one of the codes [CodeInstitutionNotSupported], [CodeBankStatementNotSupported],
-// [CodeBankStatementParsingError], [CodeBankStatementNewProduct], [CodeEmptyFile], [CodeRowCountExceeded] and others;
-// what is wrong inside the file may also fail the job. operationId: createStatement.
+// headers or ExpectContinueTimeout of the transport has passed, so that a rejected token does not consume it.
+//
+// Errors: [ErrTooLarge], and [ErrBadRequest] with a code such as [CodeInstitutionNotSupported],
+// [CodeBankStatementNotSupported], [CodeBankStatementParsingError], [CodeBankStatementNewProduct], [CodeEmptyFile] or
+// [CodeRowCountExceeded]. Faults inside the file may also fail the job. operationId: createStatement.
 func (s *StatementsService) Upload(ctx context.Context, userID string, statement Statement) (*Job, error) {
 	op := opCreateStatement
 	if err := checkIDs(op, id{"userID", userID}, id{"statement.InstitutionID", statement.InstitutionID}); err != nil {

@@ -21,35 +21,33 @@ const (
 	TokenScopeClientAccess = gen.TokenScopeClientAccess
 )
 
-// Scope says what a token is for: the application's server, or one user. Two scopes can be compared with ==.
+// Scope specifies what a token is for: the application's server, or one user. Scopes are comparable.
 type Scope struct {
-	// Access is what the token may do.
 	Access TokenScope
-	// UserID is the user that the token is bound to; empty for the server's.
+	// UserID is the user that the token is bound to; empty for a server token.
 	UserID string
 }
 
 const (
-	// defaultTokenLifetime is for an answer that does not say how long its token is good. One hour is documented.
+	// defaultTokenLifetime applies if a response has no lifetime. One hour is documented.
 	defaultTokenLifetime = time.Hour
-	// maxTokenSeconds bounds what an answer can say, far above what is documented.
+	// maxTokenSeconds limits the lifetime that a response can set.
 	maxTokenSeconds = 24 * 60 * 60
 )
 
-// ServerAccess is the scope of the application's own server, which nearly all operations want.
+// ServerAccess returns the scope of the application's own server, which nearly all operations require.
 func ServerAccess() Scope { return Scope{Access: TokenScopeServerAccess} }
 
-// ClientAccess is the scope that is bound to one user: for that user's browser, and for answering MFA challenges.
+// ClientAccess returns the scope of one user: for the user's browser, and for answering MFA challenges.
 func ClientAccess(userID string) Scope { return Scope{Access: TokenScopeClientAccess, UserID: userID} }
 
-// ContextWithScope returns a context whose calls go out with a token of scope instead of the one that the client would
-// choose, which is [ServerAccess] for all but [JobsService.AnswerMFA]. A scope that cannot be right fails the call with
-// [ErrInvalidInput].
+// ContextWithScope returns a context whose calls use a token of scope. The default is [ServerAccess], except for
+// [JobsService.AnswerMFA]. An invalid scope fails the call with [ErrInvalidInput].
 func ContextWithScope(ctx context.Context, scope Scope) context.Context {
 	return context.WithValue(ctx, scopeKey, scope)
 }
 
-// contextWithDefaultScope is ContextWithScope for where the caller has not chosen.
+// contextWithDefaultScope is ContextWithScope unless the caller has set a scope.
 func contextWithDefaultScope(ctx context.Context, scope Scope) context.Context {
 	if _, chosen := ctx.Value(scopeKey).(Scope); chosen {
 		return ctx
@@ -57,34 +55,29 @@ func contextWithDefaultScope(ctx context.Context, scope Scope) context.Context {
 	return ContextWithScope(ctx, scope)
 }
 
-// Token is an access token. To keep one in a store, keep what Value.Reveal returns: marshaled, it is redacted.
+// Token is an access token. To store it, store what Value.Reveal returns: marshaled, it is redacted.
 type Token struct {
-	// Value is the token itself.
 	Value Secret
-	// Expires is until when it is good. The zero Time stands for not known.
+	// Expires is the end of its validity, or zero if it is unknown.
 	Expires time.Time
 }
 
-// TokenSource is where a client gets its access tokens from. It must be safe for use by many goroutines at once.
-//
-// The client has one of its own, which keeps tokens in memory. One for a fleet of processes keeps them in a shared
-// store, and gets new ones from [TokensService.Create] of a client made with [New] and the API key.
+// TokenSource provides a client's access tokens. It must be safe for concurrent use. The default keeps tokens in
+// memory. A source for several processes keeps them in a shared store, and gets new ones from [TokensService.Create] of
+// a client with the API key.
 type TokenSource interface {
-	// Token returns a token of scope. It is called for every attempt of every call, so it must keep what it has.
+	// Token returns a token of scope. It is called for every attempt of every call, so it must cache tokens.
 	Token(ctx context.Context, scope Scope) (Token, error)
-	// Reject tells that Basiq has refused token. The next call of Token must not return it again. Where the source has
-	// got another one meanwhile, there is nothing to do: many calls may have been refused with the same token.
+	// Reject reports that Basiq has rejected token. Token must not return it again. Several calls may report the same one.
 	Reject(ctx context.Context, scope Scope, token Token)
 }
 
-// TokensService trades the API key for access tokens. Calls of the other services get theirs by themselves; this is for
-// a token that goes elsewhere, such as a user's browser.
+// TokensService exchanges the API key for access tokens. Other services do so automatically; use it for a token that is
+// used elsewhere, such as in a user's browser.
 type TokensService struct{ client *Client }
 
-// Get returns a token of scope that is good for half a minute at least, from the client's own store where it has one. To a
-// browser give only a token of [ClientAccess].
-//
-// Errors: as [TokensService.Create]. operationId: postToken.
+// Get returns a token of scope that is valid for at least 30 seconds, cached if possible. Give a browser only tokens of
+// [ClientAccess]. Errors: as [TokensService.Create]. operationId: postToken.
 func (s *TokensService) Get(ctx context.Context, scope Scope) (Token, error) {
 	if err := checkScope("Tokens.Get", scope); err != nil {
 		return Token{}, err
@@ -97,11 +90,11 @@ func (s *TokensService) Get(ctx context.Context, scope Scope) (Token, error) {
 	return token, ownError(ctx, err)
 }
 
-// Create gets a new token from Basiq, whatever the client has in store, and does not keep it. Basiq refuses more than
-// 1,500 of these in five minutes from one address, so that a client makes 100 at once and then two a second, and the
-// others wait: use [TokensService.Get] unless you store the token yourself.
+// Create requests a new token and does not cache it. Use [TokensService.Get] unless you store the token yourself: Basiq
+// accepts 1,500 token requests in five minutes from one address. A client sends up to 100 at once and then two per
+// second; further requests wait.
 //
-// Errors: [ErrInvalidAPIKey], [ErrTooManyTokenRequests], [CodeAccessDenied] when Basiq has disabled the account.
+// Errors: [ErrInvalidAPIKey], [ErrTooManyTokenRequests], [CodeAccessDenied] if Basiq has disabled the account.
 // operationId: postToken.
 func (s *TokensService) Create(ctx context.Context, scope Scope) (Token, error) {
 	if err := checkScope(opPostToken.Name, scope); err != nil {

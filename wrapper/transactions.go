@@ -73,31 +73,21 @@ type transactionFields struct {
 // TransactionsService reads the transactions that a user's connections have fetched.
 type TransactionsService struct{ client *Client }
 
-// List returns the user's transactions that satisfy all filters, from all pages; see [TransactionFields] and [PageSize].
-// They come account by account, in each those that are pending first, then the latest posted first.
-//
-// A pending transaction is deleted with the next refresh, and what becomes of it then has another id: do not store it as
-// a posted one.
-//
-// A page is requested when the one before it has been used up, or with [Prefetch], while the caller works on it. Nothing is
-// sent before the range begins, and leaving the loop early leaves nothing open. An error is the last thing that a list
-// yields; the items before it are valid. It is a [*PageError] with the Cursor of the page that failed:
-// [TransactionsService.Page] continues there. Store what you need of a transaction rather than the pointer, which keeps its
+// List returns the user's transactions that satisfy all filters; see [TransactionFields] and [PageSize]. They are
+// ordered by account, pending ones first, then by date with the latest first. The next refresh deletes pending
+// transactions and returns them with other IDs: do not store them as posted ones. A pointer to a transaction keeps its
 // page in memory.
 //
 // If transactions are added or removed while the pages are read, for example by a refresh, the list ends with
-// [ErrListChanged]. Discard what was read and start over, or read one account at a time.
-//
-// Errors: [ErrNotFound] if the user does not exist, [ErrListChanged]. operationId: getTransactions.
+// [ErrListChanged]. Discard what was read and start over, or read one account at a time. operationId: getTransactions.
 func (s *TransactionsService) List(ctx context.Context, userID string, options ...ListOption[Transaction]) iter.Seq2[*Transaction, error] {
 	return s.collection(userID, options).all(ctx)
 }
 
-// Page returns one page of what [TransactionsService.List] returns: the first for an empty Cursor, and then those that
-// each page's Next names. A Cursor carries the options that the first page had; later options are of no effect.
-//
-// Errors: as [TransactionsService.List], and [ErrBadRequest] if Basiq does not accept the Cursor. With [ErrBadPageLink] the
-// page itself is returned too, and its items are valid. operationId: getTransactions.
+// Page returns one page of [TransactionsService.List]: the first for an empty Cursor, then the Next of each page. A
+// Cursor contains the options of the first page; later options have no effect. With [ErrBadPageLink] the page itself is
+// returned too, and its items are valid. Errors: [ErrBadRequest] if Basiq does not accept the Cursor. operationId:
+// getTransactions.
 func (s *TransactionsService) Page(ctx context.Context, userID string, at Cursor, options ...ListOption[Transaction]) (*Page[Transaction], error) {
 	return s.collection(userID, options).one(ctx, at)
 }

@@ -28,22 +28,17 @@ const (
 	BusinessIDNoTypeACN = gen.BusinessIDNoTypeACN
 )
 
-// UsersService creates, reads, changes and deletes users.
+// UsersService creates, reads, updates and deletes users.
 type UsersService struct{ client *Client }
 
-// List returns the application's users. Only an old guide of API 2.1 describes it, with few of a user's fields and no
-// pages: [UsersService.Get] has them all, and Basiq may refuse the list altogether.
-//
-// Errors: [ErrForbidden]. operationId: getUsers, a name of ours.
+// List returns the application's users. Only an old guide of API 2.1 documents it, without pages and with few fields;
+// [UsersService.Get] returns all. Errors: [ErrForbidden]. operationId: getUsers, a name of ours.
 func (s *UsersService) List(ctx context.Context) iter.Seq2[*User, error] {
 	return list(ctx, s.client, opGetUsers, nil, userResource, s.client.raw.GetUsers, nil)
 }
 
-// Create creates a user, who has no connections yet. An email or a mobile is required, and a business name beside a
-// business number.
-//
-// It is sent again only when it certainly did not arrive, so that no user is created twice; see [MayHaveBeenDone].
-// Errors: [ErrBadRequest] for an email or a mobile in bad format. operationId: createUser.
+// Create creates a user without connections. An email or a mobile is required, and a business name with a business
+// number. Errors: [ErrBadRequest] for a malformed email or mobile. operationId: createUser.
 func (s *UsersService) Create(ctx context.Context, user CreateUser) (*User, error) {
 	switch {
 	case user.Email == "" && user.Mobile == "":
@@ -59,10 +54,8 @@ func (s *UsersService) Get(ctx context.Context, userID string) (*User, error) {
 	return get(ctx, s.client, opGetUser, []id{{"userID", userID}}, userResource, by1(s.client.raw.GetUser, userID))
 }
 
-// Update changes the fields of a user that are given; those that are empty stay as they are, so a field cannot be
-// emptied. Business fields cannot be changed.
-//
-// Errors: [ErrInvalidInput] when nothing is given, [ErrBadRequest]. operationId: updateUser.
+// Update changes the non-empty fields of change; a field cannot be emptied. Business fields cannot be changed. Errors:
+// [ErrInvalidInput] if change is empty, [ErrBadRequest]. operationId: updateUser.
 func (s *UsersService) Update(ctx context.Context, userID string, change UpdateUser) (*User, error) {
 	if change == (UpdateUser{}) {
 		return nil, invalidInput(opUpdateUser.Name, "change", "it is empty; give at least one field")
@@ -70,8 +63,7 @@ func (s *UsersService) Update(ctx context.Context, userID string, change UpdateU
 	return get(ctx, s.client, opUpdateUser, []id{{"userID", userID}}, userResource, sendTo(s.client.raw.UpdateUser, userID, change))
 }
 
-// Delete deletes a user for good, with all connections and data. Deleting a user that is not there is an error, unless
-// an earlier attempt of this very call may have deleted it. operationId: deleteUser.
+// Delete permanently deletes a user with all connections and data. operationId: deleteUser.
 func (s *UsersService) Delete(ctx context.Context, userID string) error {
 	return doNoContent(ctx, s.client, opDeleteUser, []id{{"userID", userID}}, by1(s.client.raw.DeleteUser, userID))
 }

@@ -65,12 +65,10 @@ type webhookMessageFields struct {
 	EventID     EqualField[WebhookMessage, string]
 }
 
-// WebhooksService has Basiq tell the application of events as they happen. It needs a client of [APIVersion30].
+// WebhooksService subscribes to events. It requires [APIVersion30].
 type WebhooksService struct{ client *Client }
 
-// List returns the application's webhooks, without their secrets.
-//
-// Errors: [ErrForbidden]. operationId: listAppWebhooks.
+// List returns the application's webhooks without their secrets. Errors: [ErrForbidden]. operationId: listAppWebhooks.
 func (s *WebhooksService) List(ctx context.Context) iter.Seq2[*Webhook, error] {
 	return func(yield func(*Webhook, error) bool) {
 		for webhook, err := range s.list().all(ctx) {
@@ -100,13 +98,11 @@ func (s *WebhooksService) list() collection[gen.Webhook] {
 	}
 }
 
-// Create creates a webhook for a URL of the application. It may take a quarter of an hour until the first message comes.
-// The answer has the Secret, which Basiq does not tell again.
+// Create creates a webhook, with a Secret that Basiq does not return again. The first message may take 15 minutes.
+// There can be one webhook for a URL, and one for an event type.
 //
-// There can be one webhook for a URL, and one for an event type. It is sent again only when it certainly did not
-// arrive: after an error for which [MayHaveBeenDone] is true, look into [WebhooksService.List]. Errors:
-// [ErrInvalidInput] for a URL that is not https (http is allowed for localhost, 127.0.0.0/8 and ::1), [ErrConflict] for
-// a URL that has a webhook, [CodeEventAlreadySubscribed], [ErrForbidden]. operationId: addWebhook.
+// Errors: [ErrInvalidInput] if the scheme of the URL is not https (http is allowed for localhost, 127.0.0.0/8 and ::1),
+// [ErrConflict] if the URL has a webhook, [CodeEventAlreadySubscribed], [ErrForbidden]. operationId: addWebhook.
 func (s *WebhooksService) Create(ctx context.Context, webhook CreateWebhook) (*Webhook, error) {
 	if err := checkWebhookURL(opAddWebhook, webhook.URL); err != nil {
 		return nil, err
@@ -114,14 +110,13 @@ func (s *WebhooksService) Create(ctx context.Context, webhook CreateWebhook) (*W
 	return webhookOf(get(ctx, s.client, opAddWebhook, nil, webhookResource, send(s.client.raw.AddWebhook, webhook)))
 }
 
-// Get returns a webhook, without its secret. operationId: getWebhook.
+// Get returns a webhook without its secret. operationId: getWebhook.
 func (s *WebhooksService) Get(ctx context.Context, webhookID string) (*Webhook, error) {
 	return webhookOf(get(ctx, s.client, opGetWebhook, []id{{"webhookID", webhookID}}, webhookResource, by1(s.client.raw.GetWebhook, webhookID)))
 }
 
-// Update changes a webhook. The answer has its Secret; whether that is another one then is not documented, so store it.
-//
-// Errors: as [WebhooksService.Create], and [ErrNotFound]. operationId: updateWebhook.
+// Update changes a webhook and returns it with its Secret. Store the Secret: whether it changes is not documented.
+// Errors: as [WebhooksService.Create]. operationId: updateWebhook.
 func (s *WebhooksService) Update(ctx context.Context, webhookID string, change UpdateWebhook) (*Webhook, error) {
 	if err := checkWebhookURL(opUpdateWebhook, change.URL); err != nil {
 		return nil, err
@@ -129,21 +124,18 @@ func (s *WebhooksService) Update(ctx context.Context, webhookID string, change U
 	return webhookOf(get(ctx, s.client, opUpdateWebhook, []id{{"webhookID", webhookID}}, webhookResource, sendTo(s.client.raw.UpdateWebhook, webhookID, change)))
 }
 
-// Delete deletes a webhook: no more messages are sent to it. One that is not there is an error, unless an earlier
-// attempt of this very call may have deleted it. operationId: deleteWebhook.
+// Delete deletes a webhook. operationId: deleteWebhook.
 func (s *WebhooksService) Delete(ctx context.Context, webhookID string) error {
 	return doNoContent(ctx, s.client, opDeleteWebhook, []id{{"webhookID", webhookID}}, by1(s.client.raw.DeleteWebhook, webhookID))
 }
 
-// Messages returns the messages to a webhook that satisfy all filters, without their attempts, from all pages; see
+// Messages returns the messages to a webhook that satisfy all filters, without their attempts; see
 // [WebhookMessageFields] and [PageSize]. operationId: listMessages.
 func (s *WebhooksService) Messages(ctx context.Context, webhookID string, options ...ListOption[WebhookMessage]) iter.Seq2[*WebhookMessage, error] {
 	return s.messages(webhookID, options).all(ctx)
 }
 
-// MessagesPage returns one page of what [WebhooksService.Messages] returns; see [TransactionsService.Page].
-//
-// Errors: as [WebhooksService.Messages]. operationId: listMessages.
+// MessagesPage returns one page of [WebhooksService.Messages]; see [TransactionsService.Page].
 func (s *WebhooksService) MessagesPage(ctx context.Context, webhookID string, at Cursor, options ...ListOption[WebhookMessage]) (*Page[WebhookMessage], error) {
 	return s.messages(webhookID, options).one(ctx, at)
 }
@@ -155,15 +147,14 @@ func (s *WebhooksService) messages(webhookID string, options []ListOption[Webhoo
 	}
 }
 
-// Message returns a message with the attempts at delivering it. operationId: getWebhookMessage.
+// Message returns a message with its delivery attempts. operationId: getWebhookMessage.
 func (s *WebhooksService) Message(ctx context.Context, webhookID, messageID string) (*WebhookMessage, error) {
 	return get(ctx, s.client, opGetWebhookMessage, []id{{"webhookID", webhookID}, {"messageID", messageID}}, messageResource, by2(s.client.raw.GetWebhookMessage, webhookID, messageID))
 }
 
-// SendTest has a test message of an event type sent to the application's webhooks.
-//
-// Errors: [ErrInvalidInput] for a message without an event type, [CodeNoWebhooksFound] when the application has no
-// webhook, [CodeInvalidContent] for an event type that is not there. operationId: testMessage.
+// SendTest sends a test message of an event type to the application's webhooks. Errors: [ErrInvalidInput] if the event
+// type is missing, [CodeNoWebhooksFound] if there is no webhook, [CodeInvalidContent] if the event type does not exist.
+// operationId: testMessage.
 func (s *WebhooksService) SendTest(ctx context.Context, message WebhookTestMessage) error {
 	if message.EventTypeID == "" {
 		return invalidInput(opTestMessage.Name, "message", "give an EventTypeID")
@@ -184,7 +175,7 @@ func checkWebhookURL(op *Operation, address string) error {
 	return nil
 }
 
-// webhookIn decodes an answer that is a webhook.
+// webhookOf converts the result of a call.
 func webhookOf(webhook *gen.Webhook, err error) (*Webhook, error) {
 	if err != nil {
 		return nil, err
@@ -192,7 +183,7 @@ func webhookOf(webhook *gen.Webhook, err error) (*Webhook, error) {
 	return newWebhook(webhook), nil
 }
 
-// newWebhook moves the secret to where it does not show.
+// newWebhook moves the secret to the field that is redacted.
 func newWebhook(webhook *gen.Webhook) *Webhook {
 	secret := webhook.Secret.Secret
 	webhook.Secret = api.WireSecret{}
