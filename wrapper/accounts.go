@@ -18,13 +18,13 @@ type (
 	AccountOwnership = gen.AccountOwnership
 )
 
-// The states of an account, which no document explains further. The list is open.
+// The states of an account, which no document explains further.
 const (
 	AccountStatusAvailable   = gen.AccountStatusAvailable
 	AccountStatusUnavailable = gen.AccountStatusUnavailable
 )
 
-// How many customers own an account. The list is open.
+// How many customers own an account.
 const (
 	AccountOwnershipUnknown   = gen.AccountOwnershipUnknown
 	AccountOwnershipOneParty  = gen.AccountOwnershipOneParty

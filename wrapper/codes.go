@@ -2,15 +2,14 @@ package basiq
 
 import "strings"
 
-// Code is Basiq's name for what is wrong, in answers and in failed job steps. It is an error, so that
-// errors.Is(err, basiq.CodeInvalidCredentials) works for both. The list is open: banks add to it, and any Code can be
-// compared with.
+// Code is a Basiq error code, of a response or of a failed job step. It is an error, so that errors.Is(err,
+// basiq.CodeInvalidCredentials) matches both. Any other Code can be compared too.
 type Code string
 
 // Error returns the code.
 func (c Code) Error() string { return string(c) }
 
-// Codes that the documents name for the operations of this package. Compare with Code("…") for any other.
+// Error codes documented by Basiq. To match a code that is not listed, convert it with Code("...").
 const (
 	CodeAccessDenied                    Code = "access-denied"
 	CodeAccountDataDiffers              Code = "account-data-differs"
@@ -70,13 +69,13 @@ const (
 	CodeUserActionRequired              Code = "user-action-required"
 )
 
-// normalized evens out the spellings that occur: "Service unavailable", "unauthorised-access".
+// normalized returns one spelling for variants such as "Service unavailable" and "unauthorised-access".
 func (c Code) normalized() Code {
 	s := strings.ToLower(strings.ReplaceAll(strings.TrimSpace(string(c)), " ", "-"))
 	return Code(strings.ReplaceAll(s, "unauthoris", "unauthoriz"))
 }
 
-// is reports whether target is the same code, however spelt.
+// is reports whether target is the same code in any spelling.
 func (c Code) is(target error) bool {
 	other, ok := target.(Code) //nolint:errorlint // a target is compared as it is, not searched
 	code := c.normalized()

@@ -23,7 +23,7 @@ type (
 	InstitutionReference = gen.InstitutionReference
 )
 
-// The states of a connection. The list is open.
+// The states of a connection.
 const (
 	// ConnectionStatusPending: briefly, until the credentials have been verified.
 	ConnectionStatusPending = gen.ConnectionStatusPending
@@ -42,7 +42,7 @@ const (
 	ConnectionStatusInvalidConnection = gen.ConnectionStatusInvalidConnection
 )
 
-// How a connection's data is fetched. The list is open.
+// How a connection's data is fetched.
 const (
 	// ConnectionMethodWeb: with the user's login, through the bank's website.
 	ConnectionMethodWeb = gen.ConnectionMethodWeb
@@ -173,7 +173,7 @@ func (s *ConnectionsService) RefreshAll(ctx context.Context, userID string) ([]*
 	if err != nil {
 		return nil, err
 	}
-	list, err := readList(answer, decodeResponse[pageBody[Job]])
+	list, err := readList[Job](answer, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -18,7 +18,7 @@ type (
 	InstitutionAuthorization = gen.InstitutionAuthorization
 )
 
-// How well the support for an institution works. The list is open.
+// How well the support for an institution works.
 const (
 	InstitutionStatusOperational         = gen.InstitutionStatusOperational
 	InstitutionStatusDegradedPerformance = gen.InstitutionStatusDegradedPerformance
@@ -29,14 +29,14 @@ const (
 	InstitutionStatusUnderImprovement = gen.InstitutionStatusUnderImprovement
 )
 
-// How mature the support for an institution is. The list is open.
+// How mature the support for an institution is.
 const (
 	InstitutionStageLive  = gen.InstitutionStageLive
 	InstitutionStageBeta  = gen.InstitutionStageBeta
 	InstitutionStageAlpha = gen.InstitutionStageAlpha
 )
 
-// How users log in. The list is open.
+// How users log in.
 const (
 	// InstitutionAuthorizationUser: with a login and a password.
 	InstitutionAuthorizationUser = gen.InstitutionAuthorizationUser

@@ -16,10 +16,10 @@ import (
 	"github.com/basiq-go/basiq-go/api"
 )
 
-// DefaultConsentURL is where Basiq's consent page is.
+// DefaultConsentURL is the URL of Basiq's consent page.
 const DefaultConsentURL = "https://consent.basiq.io/home"
 
-// ConsentAction is what the user comes to the consent page for. The list is open.
+// ConsentAction is what a user visits the consent page for.
 type ConsentAction string
 
 // What the consent page can do.
@@ -39,22 +39,21 @@ const (
 	ConsentActionReauthorise ConsentAction = "reauthorise"
 )
 
-// ErrConsentState says that a redirect from the consent page does not carry the state that was given for this user's
-// visit: it may be forged. Do not use what it says.
+// ErrConsentState is returned if a redirect from the consent page has another state than was sent. It may be forged: do
+// not use it.
 var ErrConsentState = errors.New("the state in the redirect is not the one that was sent")
 
-// consentTokenLife is how long the token of a consent page must be good at least: the user has to log in to a bank with it.
+// consentTokenLife is the minimum validity of a consent page's token: the user has to log in to a bank with it.
 const consentTokenLife = 30 * time.Minute
 
-// maxRedirectJobs bounds what a browser can have us wait for: far more banks than anybody connects at once.
+// maxRedirectJobs limits the job IDs that a browser can send.
 const maxRedirectJobs = 100
 
-// ConsentPage is a visit to Basiq's consent page.
+// ConsentPage describes a visit to Basiq's consent page.
 type ConsentPage struct {
-	// Action is what the user comes for; [ConsentActionNone] for a first consent.
 	Action ConsentAction
-	// State comes back with the redirect, so that nobody can pass off another visit's as this one's: make one with
-	// [NewConsentState], keep it in the user's session, and give it to [ParseConsentRedirect]. Required.
+	// State is returned with the redirect and prevents forged redirects. Create it with [NewConsentState], keep it in the
+	// user's session, and pass it to [ParseConsentRedirect]. Required.
 	State string
 	// InstitutionID names the bank, for example "AU00000", and skips the list of banks. Optional.
 	InstitutionID string
@@ -63,25 +62,21 @@ type ConsentPage struct {
 	ConnectionID string
 }
 
-// NewConsentState returns a random state that cannot be guessed.
+// NewConsentState returns a random state.
 func NewConsentState() string { return rand.Text() }
 
-// PageURL returns the URL of the consent page for a user, to which the user's browser is to be sent: with API 3.0 that is
-// how users connect their banks. Afterwards the browser comes back to the redirect URL that is set in Basiq's dashboard:
-// see [ParseConsentRedirect].
-//
-// The URL holds an access token of [ClientAccess], for this user alone; so it is a Secret: reveal it to nobody but the
-// user's browser, as in
+// PageURL returns the URL of the consent page for a user, which holds an access token of [ClientAccess] for this user.
+// Reveal it to the user's browser only:
 //
 //	http.Redirect(w, r, page.Reveal(), http.StatusSeeOther)
 //
-// The token is good for half an hour at least, as far as Basiq's tokens are. It is never the server's: whatever
-// [ContextWithScope] says, it is asked for with [ClientAccess], of Basiq itself where the client has an API key. A
-// [TokenSource] without an API key beside it is asked for both, and refused when it gives the same, or one that says of
-// itself that it is a server's; one that makes a new server's token for every scope cannot be found out.
+// Afterwards the browser returns to the redirect URL set in Basiq's dashboard; see [ParseConsentRedirect]. The token is
+// valid for at least 30 minutes, if Basiq's tokens are. [ContextWithScope] has no effect. A client with an API key
+// requests the token from Basiq, even with a [TokenSource]. Without an API key, PageURL fails if the TokenSource
+// returns the server's token or one that names the server scope. It cannot detect a TokenSource that creates a new
+// server token for every scope.
 //
-// Errors: [ErrInvalidInput], and those of [TokensService.Create]. operationId: postToken; the page itself is described in
-// Basiq's guides only.
+// Errors: those of [TokensService.Create]. operationId: postToken. The page itself is described only in Basiq's guides.
 func (s *ConsentsService) PageURL(ctx context.Context, userID string, page ConsentPage) (Secret, error) {
 	const name = "Consents.PageURL"
 	op := &Operation{Name: name}
@@ -134,8 +129,7 @@ func (s *ConsentsService) token(ctx context.Context, userID string) (Secret, err
 // lifeLeft returns how long a token is valid by the wall clock. The monotonic clock stops while the machine sleeps.
 func lifeLeft(token Token) time.Duration { return time.Until(token.Expires.Round(0)) }
 
-// sourcedToken returns a token where the caller has a TokenSource, which may know nothing of scopes. With an API key, it
-// is not asked.
+// sourcedToken returns a token if the caller has a TokenSource, which may ignore scopes.
 func (s *ConsentsService) sourcedToken(ctx context.Context, scope Scope) (Secret, error) {
 	c := s.client
 	if !c.config.apiKey.IsZero() {
@@ -171,8 +165,8 @@ var errNoToken = errors.New("basiq: Consents.PageURL: the TokenSource returned a
 var errServerToken = errors.New("basiq: Consents.PageURL: the token is not bound to the user: the TokenSource has given a " +
 	"SERVER_ACCESS token, which must never reach a browser")
 
-// isServerToken reports whether a token says of itself that it is for the server. Basiq's tokens are JWTs; what stands
-// in them is not documented, so one that says nothing passes.
+// isServerToken reports whether a token names the server scope. Basiq's tokens are JWTs with undocumented content, so a
+// token that names no scope passes.
 func isServerToken(token Secret) bool {
 	parts := strings.Split(token.Reveal(), ".")
 	if len(parts) != 3 {
@@ -185,24 +179,21 @@ func isServerToken(token Secret) bool {
 	return bytes.Contains(payload, []byte(TokenScopeServerAccess))
 }
 
-// ConsentRedirect is what the consent page tells when it sends the browser back.
+// ConsentRedirect holds what the consent page sends with the redirect.
 type ConsentRedirect struct {
-	// JobIDs are the jobs that fetch the data of the banks that the user has connected: give them to
-	// [JobsService.WaitAll]. Empty when the user has connected none. The user's browser has carried them and may have
-	// changed them: give [WaitForUser] as well, so that nobody is shown another user's.
+	// JobIDs are the jobs that fetch the data of the connected banks, for [JobsService.WaitAll]. The browser may have
+	// changed them: pass [WaitForUser] too, so that jobs of other users are rejected.
 	JobIDs []string
-	// Query is all that the page has sent.
+	// Query holds all parameters of the URL.
 	Query url.Values
 }
 
-// ParseConsentRedirect reads the URL at which the browser has come back from the consent page, as in
+// ParseConsentRedirect parses the URL to which the browser returned, and compares its state in constant time:
 //
 //	redirect, err := basiq.ParseConsentRedirect(r.URL, session.ConsentState)
 //
-// state is the one that was given to [ConsentPage]. It is compared in constant time, and a redirect with another one, or
-// with none, is an error that is [ErrConsentState]. Use a state once, and forget it then.
-//
-// Errors: [ErrInvalidInput] for a URL that is nil or cannot be read, and for job ids that cannot be any; [ErrConsentState].
+// state is the one of [ConsentPage]; use it once. Errors: [ErrInvalidInput] for an invalid URL or job ID,
+// [ErrConsentState].
 func ParseConsentRedirect(u *url.URL, state string) (*ConsentRedirect, error) {
 	const name = "ParseConsentRedirect"
 	switch {

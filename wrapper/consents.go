@@ -14,7 +14,7 @@ type (
 	ConsentStatus = gen.ConsentStatus
 )
 
-// The states of a consent. The list is open.
+// The states of a consent.
 const (
 	ConsentStatusActive  = gen.ConsentStatusActive
 	ConsentStatusRevoked = gen.ConsentStatusRevoked

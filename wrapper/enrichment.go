@@ -20,7 +20,7 @@ type (
 	EnrichMatchType = gen.EnrichMatchType
 )
 
-// How the kind of business has been found. The list is open.
+// How the kind of business has been found.
 const (
 	// EnrichMatchTypeMerchantFull: the merchant is known. It also occurs as EnrichMatchTypeMerchantFullLowercase: compare
 	// with both.

@@ -23,7 +23,7 @@ type (
 	EventTypeName = gen.EventTypeName
 )
 
-// The types of events. The list is open.
+// The types of events.
 const (
 	EventTypeNameUserCreated           = gen.EventTypeNameUserCreated
 	EventTypeNameUserUpdated           = gen.EventTypeNameUserUpdated
@@ -44,7 +44,7 @@ const (
 	EventTypeNameConsentArchived       = gen.EventTypeNameConsentArchived
 )
 
-// What events are about. The list is open.
+// What events are about.
 const (
 	EventEntityUser         = gen.EventEntityUser
 	EventEntityConnection   = gen.EventEntityConnection
@@ -53,7 +53,7 @@ const (
 	EventEntityConsent      = gen.EventEntityConsent
 )
 
-// What can happen to an entity. The list is open.
+// What can happen to an entity.
 const (
 	EventActionCreated     = gen.EventActionCreated
 	EventActionUpdated     = gen.EventActionUpdated

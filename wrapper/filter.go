@@ -7,8 +7,8 @@ import (
 	"unicode"
 )
 
-// Filter is a condition on the items of a list of T. Only the conditions that Basiq documents for T can be made, from
-// the fields of the collection, for example [TransactionFields]. Several filters of one call must all hold.
+// A Filter is a condition on the items of a list of T. Conditions are made from the fields of the collection, for
+// example [TransactionFields]. Several filters of one call must all hold.
 type Filter[T any] struct {
 	_ of[T]
 
@@ -18,15 +18,15 @@ type Filter[T any] struct {
 	moment func(string) (time.Time, bool)
 }
 
-// of[T] takes no room, and keeps what is of T from being converted to what is of another.
+// of is a field of no size that prevents conversions between types of different T.
 type of[T any] [0]*T
 
-// String returns the filter as Basiq reads it, for example "institution.id.eq('AU00000')".
+// String returns the filter in Basiq's syntax, for example "institution.id.eq('AU00000')".
 func (f Filter[T]) String() string {
 	return fmt.Sprintf("%s.%s('%s')", f.field, f.condition, strings.Join(f.values, "','"))
 }
 
-// problem says why Basiq could not read the filter as it is meant, or "".
+// problem returns why the filter is invalid, or "".
 func (f Filter[T]) problem() string {
 	if f.field == "" {
 		return "it is the zero Filter; make one from the fields of the collection"
@@ -62,101 +62,88 @@ func (f Filter[T]) problem() string {
 // between is Basiq's name for a range with both its ends.
 const between = "bt"
 
-// EqualField is a field of T that Basiq can compare with a value of type V, and only for equality.
+// EqualField is a field of T that can only be compared for equality with a value of type V.
 type EqualField[T any, V ~string] struct {
 	_    of[T]
 	name string
 }
 
-// Eq is the condition that the field is value. A value that is empty or has a single quote or a control character is an
-// error of the call that uses the filter.
-func (f EqualField[T, V]) Eq(value V) Filter[T] {
-	return equal[T](f.name, string(value))
-}
+// Eq returns the condition that the field equals value. The call that uses the filter fails if value is empty or
+// contains a single quote or a control character.
+func (f EqualField[T, V]) Eq(value V) Filter[T] { return newFilter[T](f.name, "eq", value) }
 
-// MatchField is a field of T that Basiq can compare with a value of type V for being equal or not.
+// MatchField is a field of T that can be compared for equality and inequality with a value of type V.
 type MatchField[T any, V ~string] struct {
 	_    of[T]
 	name string
 }
 
-// Eq is the condition that the field is value; see [EqualField.Eq].
-func (f MatchField[T, V]) Eq(value V) Filter[T] { return equal[T](f.name, string(value)) }
+// Eq returns the condition that the field equals value; see [EqualField.Eq].
+func (f MatchField[T, V]) Eq(value V) Filter[T] { return newFilter[T](f.name, "eq", value) }
 
-// Ne is the condition that the field is not value.
-func (f MatchField[T, V]) Ne(value V) Filter[T] {
-	return notEqual[T](f.name, string(value))
-}
+// Ne returns the condition that the field does not equal value.
+func (f MatchField[T, V]) Ne(value V) Filter[T] { return newFilter[T](f.name, "ne", value) }
 
-// ChoiceField is a field of T that Basiq can compare with one value of type V, or several.
+// ChoiceField is a field of T that can be compared with one or several values of type V.
 type ChoiceField[T any, V ~string] struct {
 	_    of[T]
 	name string
 }
 
-// Eq is the condition that the field is value; see [EqualField.Eq].
-func (f ChoiceField[T, V]) Eq(value V) Filter[T] { return equal[T](f.name, string(value)) }
+// Eq returns the condition that the field equals value; see [EqualField.Eq].
+func (f ChoiceField[T, V]) Eq(value V) Filter[T] { return newFilter[T](f.name, "eq", value) }
 
-// Ne is the condition that the field is not value.
-func (f ChoiceField[T, V]) Ne(value V) Filter[T] { return notEqual[T](f.name, string(value)) }
+// Ne returns the condition that the field does not equal value.
+func (f ChoiceField[T, V]) Ne(value V) Filter[T] { return newFilter[T](f.name, "ne", value) }
 
-// In is the condition that the field is one of values, of which there must be one at least.
-func (f ChoiceField[T, V]) In(values ...V) Filter[T] {
-	filter := Filter[T]{field: f.name, condition: "in"}
-	for _, value := range values {
-		filter.values = append(filter.values, string(value))
-	}
-	return filter
-}
+// In returns the condition that the field equals one of values, which must not be empty.
+func (f ChoiceField[T, V]) In(values ...V) Filter[T] { return newFilter[T](f.name, "in", values...) }
 
-// DateField is a field of T that Basiq can compare with values of type V: a [Date], or a [Time], which may be a date as
-// well. A value that is neither is an error of the call that uses the filter; [DateOf] and [TimeOf] make them of a
-// time; basiq.Time(basiq.DateOf(t)) is a day where a moment may stand.
+// DateField is a field of T that can be compared with values of type V: a [Date], or a [Time], which may also be a
+// date. Invalid values are an error of the call that uses the filter. [DateOf] and [TimeOf] convert a time.
 type DateField[T any, V Date | Time] struct {
 	_    of[T]
 	name string
 }
 
-// Eq is the condition that the field is value.
+// Eq returns the condition that the field equals value.
 func (f DateField[T, V]) Eq(value V) Filter[T] { return f.filter("eq", value) }
 
-// Between is the condition that the field is first, last, or between them. Basiq calls it bt.
+// Between returns the condition that the field is between first and last, inclusive.
 func (f DateField[T, V]) Between(first, last V) Filter[T] { return f.filter(between, first, last) }
 
-// Gt is the condition that the field is after value.
+// Gt returns the condition that the field is after value.
 func (f DateField[T, V]) Gt(value V) Filter[T] { return f.filter("gt", value) }
 
-// Gteq is the condition that the field is value or after it.
+// Gteq returns the condition that the field is value or after it.
 func (f DateField[T, V]) Gteq(value V) Filter[T] { return f.filter("gteq", value) }
 
-// Lt is the condition that the field is before value.
+// Lt returns the condition that the field is before value.
 func (f DateField[T, V]) Lt(value V) Filter[T] { return f.filter("lt", value) }
 
-// Lteq is the condition that the field is value or before it.
+// Lteq returns the condition that the field is value or before it.
 func (f DateField[T, V]) Lteq(value V) Filter[T] { return f.filter("lteq", value) }
 
 func (f DateField[T, V]) filter(condition string, values ...V) Filter[T] {
-	filter := Filter[T]{field: f.name, condition: condition, moment: func(value string) (time.Time, bool) {
+	filter := newFilter[T](f.name, condition, values...)
+	filter.moment = func(value string) (time.Time, bool) {
 		if _, dates := any(V("")).(Date); dates {
 			return Date(value).Time()
 		}
 		return Time(value).Time()
-	}}
+	}
+	return filter
+}
+
+func newFilter[T any, V ~string](field, condition string, values ...V) Filter[T] {
+	filter := Filter[T]{field: field, condition: condition}
 	for _, value := range values {
 		filter.values = append(filter.values, string(value))
 	}
 	return filter
 }
 
-func equal[T any](field, value string) Filter[T] {
-	return Filter[T]{field: field, condition: "eq", values: []string{value}}
-}
-
-func notEqual[T any](field, value string) Filter[T] {
-	return Filter[T]{field: field, condition: "ne", values: []string{value}}
-}
-
-// joinFilters returns the value of the filter parameter, or nil when there are no filters.
+// joinFilters returns the value of the filter parameter, or "" if there are no filters.
 func joinFilters[T any](op *Operation, filters []Filter[T]) (string, error) {
 	texts := make([]string, len(filters))
 	for i, filter := range filters {

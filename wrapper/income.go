@@ -12,7 +12,7 @@ type Income = gen.Income
 // IncomeFrequency is how often an income comes.
 type IncomeFrequency = gen.IncomeFrequency
 
-// How often an income comes. The list is open.
+// How often an income comes.
 const (
 	IncomeFrequencyBiMonthly = gen.IncomeFrequencyBiMonthly
 	IncomeFrequencyBiWeekly  = gen.IncomeFrequencyBiWeekly

@@ -17,7 +17,6 @@ import (
 // Duplicates are found among the last 16,384 items at least, so that the memory of a list does not grow with its length.
 var ErrListChanged = errors.New("list changed while it was read")
 
-// pageBody is the body of a page.
 type pageBody[T any] struct {
 	Type  string        `json:"type"`
 	Size  int64         `json:"size"`
@@ -25,21 +24,13 @@ type pageBody[T any] struct {
 	Links gen.PageLinks `json:"links"`
 }
 
-// read decodes a page.
-func (c collection[T]) read(answer answer) (*pageBody[T], error) {
-	if answer.status != http.StatusOK {
-		defer answer.body.release()
-		return nil, unreadable(c.op, answer.status, nil, errors.New("unexpected status of a list"))
-	}
-	if c.decode != nil {
-		return readList(answer, c.decode)
-	}
-	return readList(answer, decodeResponse[pageBody[T]])
-}
-
-// readList decodes a list response and releases its body. It returns an error if the response is not a list.
+// readList decodes a list response and releases its body. It returns an error if the response is not a list. decode may
+// be nil.
 func readList[T any](answer answer, decode func(answer) (*pageBody[T], error)) (*pageBody[T], error) {
 	defer answer.body.release()
+	if decode == nil {
+		decode = decodeResponse[pageBody[T]]
+	}
 	list, err := decode(answer)
 	if err != nil {
 		return nil, err

@@ -13,7 +13,7 @@ import (
 	"strings"
 )
 
-// MaxPageSize is how many items Basiq puts on one page at most, and how many are asked for by default.
+// MaxPageSize is the maximum and the default page size.
 const MaxPageSize = 500
 
 // ErrBadPageLink is returned if Basiq's link to the next page is not a URL, has no query, or leads to a page that has been
@@ -35,11 +35,9 @@ func (c Cursor) valid() bool {
 //
 //nolint:recvcheck // a PageError that was copied must print as safely
 type PageError struct {
-	// Cursor is the position of the page that failed; empty for the first page. It contains the filters of the call: do
-	// not log it.
+	// Cursor is the position of the page that failed; empty for the first page. It contains filters: do not log it.
 	Cursor Cursor
-	// Err is the error itself.
-	Err error
+	Err    error
 }
 
 // Error returns the text of Err, without the cursor.
@@ -58,7 +56,6 @@ func (e *PageError) Unwrap() error { return e.Err }
 
 // Page is one page of a collection of T.
 type Page[T any] struct {
-	// Items holds the items of this page, in Basiq's order.
 	Items []T
 	// Total is the number of items on all pages, which Basiq calls size; 0 if Basiq does not report it.
 	Total int64
@@ -79,7 +76,7 @@ type listRequest[T any] struct {
 	prefetch bool
 }
 
-// sizedItem are the items of the collections whose page size can be chosen.
+// sizedItem constrains [PageSize] to collections that accept a page size.
 type sizedItem interface {
 	Transaction | AffordabilityTransaction | ReportTransaction | WebhookMessage
 }
@@ -169,7 +166,11 @@ func (c collection[T]) page(ctx context.Context, at Cursor) (*pageResult[T], err
 	if err != nil {
 		return nil, err
 	}
-	list, err := c.read(answer)
+	if answer.status != http.StatusOK {
+		defer answer.body.release()
+		return nil, unreadable(c.op, answer.status, nil, errors.New("unexpected status of a list"))
+	}
+	list, err := readList(answer, c.decode)
 	if err != nil {
 		return nil, err
 	}

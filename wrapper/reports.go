@@ -52,7 +52,7 @@ const (
 	ReportFilterNameUser    = gen.ReportFilterNameUser
 )
 
-// How to show the value of a metric. The list is open.
+// How to show the value of a metric.
 const (
 	ReportMetricFormatInteger = gen.ReportMetricFormatInteger
 	ReportMetricFormatMoney   = gen.ReportMetricFormatMoney
@@ -61,7 +61,7 @@ const (
 	ReportMetricFormatBoolean = gen.ReportMetricFormatBoolean
 )
 
-// The types of reports that Basiq documents. The list is open.
+// The types of reports that Basiq documents.
 const (
 	// ReportTypeAffordability is what consumers can afford.
 	ReportTypeAffordability = "CON_AFFOR_01"

@@ -18,7 +18,7 @@ type (
 	TransactionClass = gen.TransactionClass
 )
 
-// Whether a transaction is posted. The list is open.
+// Whether a transaction is posted.
 const (
 	// TransactionStatusPending: approved, and gone with the next refresh, which brings it again under another id.
 	TransactionStatusPending = gen.TransactionStatusPending
@@ -26,7 +26,7 @@ const (
 	TransactionStatusPosted = gen.TransactionStatusPosted
 )
 
-// Whether money came or went. The list is open.
+// Whether money came or went.
 const (
 	// TransactionDirectionCredit: money came.
 	TransactionDirectionCredit = gen.TransactionDirectionCredit
@@ -36,7 +36,7 @@ const (
 	TransactionDirectionUnknown = gen.TransactionDirectionUnknown
 )
 
-// What kind of transaction it is. The list is open.
+// What kind of transaction it is.
 const (
 	TransactionClassBankFee        = gen.TransactionClassBankFee
 	TransactionClassPayment        = gen.TransactionClassPayment

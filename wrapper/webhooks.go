@@ -34,13 +34,13 @@ type (
 	WebhookTestMessage = gen.WebhookTestMessage
 )
 
-// The states of a webhook. The list is open.
+// The states of a webhook.
 const (
 	WebhookStatusActive          = gen.WebhookStatusActive
 	WebhookStatusPendingApproval = gen.WebhookStatusPendingApproval
 )
 
-// What comes of attempts. The list is open.
+// What comes of attempts.
 const (
 	WebhookAttemptStatusSuccess = gen.WebhookAttemptStatusSuccess
 	WebhookAttemptStatusFailed  = gen.WebhookAttemptStatusFailed
