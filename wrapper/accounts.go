@@ -12,13 +12,13 @@ type (
 	Account = gen.Account
 	// AccountClass is what kind of account it is.
 	AccountClass = gen.AccountClass
-	// AccountStatus is the state of an account; [AccountStatusAvailable] as a rule.
+	// AccountStatus is the state of an account, usually [AccountStatusAvailable].
 	AccountStatus = gen.AccountStatus
 	// AccountOwnership is how many customers own an account.
 	AccountOwnership = gen.AccountOwnership
 )
 
-// The states of an account, which no document explains further.
+// The states of an account.
 const (
 	AccountStatusAvailable   = gen.AccountStatusAvailable
 	AccountStatusUnavailable = gen.AccountStatusUnavailable

@@ -15,7 +15,7 @@ type (
 	ConnectionStatus = gen.ConnectionStatus
 	// ConnectionMethod is how a connection's data is fetched.
 	ConnectionMethod = gen.ConnectionMethod
-	// ConnectionProfile is what the institution tells of the person who logged in.
+	// ConnectionProfile is what the institution knows of the person who logged in.
 	ConnectionProfile = gen.ConnectionProfile
 	// PhysicalAddress is a postal address of a profile.
 	PhysicalAddress = gen.PhysicalAddress
@@ -25,15 +25,13 @@ type (
 
 // The states of a connection.
 const (
-	// ConnectionStatusPending: briefly, until the credentials have been verified.
+	// ConnectionStatusPending lasts until the credentials have been verified.
 	ConnectionStatusPending = gen.ConnectionStatusPending
-	// ConnectionStatusActive: the credentials were good and the connection works; its job may still be fetching data.
+	// ConnectionStatusActive: the credentials are valid; the job may still be fetching data.
 	ConnectionStatusActive = gen.ConnectionStatusActive
-	// ConnectionStatusInvalid: the credentials are no longer good. Ask the user for new ones and update the connection;
-	// it cannot be refreshed before.
+	// ConnectionStatusInvalid: the credentials are no longer valid. Update the connection before refreshing it.
 	ConnectionStatusInvalid = gen.ConnectionStatusInvalid
-	// ConnectionStatusPreInit and ConnectionStatusInit: states of open-banking connections before the others, which no
-	// document explains.
+	// ConnectionStatusPreInit and ConnectionStatusInit are undocumented initial states of open-banking connections.
 	ConnectionStatusPreInit = gen.ConnectionStatusPreInit
 	ConnectionStatusInit    = gen.ConnectionStatusInit
 	// ConnectionStatusRevoked, ConnectionStatusDeleted and ConnectionStatusInvalidConnection occur in guides and events.
@@ -46,7 +44,7 @@ const (
 const (
 	// ConnectionMethodWeb: with the user's login, through the bank's website.
 	ConnectionMethodWeb = gen.ConnectionMethodWeb
-	// ConnectionMethodOpenBanking: with the user's consent, through the bank's open-banking interface. It also occurs as ConnectionMethodOpenBankingUnhyphenated: compare with both.
+	// ConnectionMethodOpenBanking: with the user's consent, through the bank's API. Compare with both spellings.
 	ConnectionMethodOpenBanking             = gen.ConnectionMethodOpenBanking
 	ConnectionMethodOpenBankingUnhyphenated = gen.ConnectionMethodOpenBankingUnhyphenated
 	// ConnectionMethodPDF and ConnectionMethodCSV: from statements that were uploaded.
@@ -60,9 +58,9 @@ type CreateConnection struct {
 	InstitutionID string
 	// LoginID and Password are the user's login at the bank. Required, unless there is a UserToken.
 	LoginID, Password Secret
-	// SecondaryLoginID and SecurityCode are required where the institution asks for them.
+	// SecondaryLoginID and SecurityCode are required by some institutions.
 	SecondaryLoginID, SecurityCode Secret
-	// UserToken stands in for LoginID and Password, for institutions whose authorization is "token".
+	// UserToken replaces LoginID and Password for institutions whose authorization is "token".
 	UserToken Secret
 }
 
@@ -70,7 +68,7 @@ type CreateConnection struct {
 type UpdateConnection struct {
 	// Password is the user's password at the bank, new or old. Required.
 	Password Secret
-	// SecondaryLoginID and SecurityCode are required where the institution asks for them.
+	// SecondaryLoginID and SecurityCode are required by some institutions.
 	SecondaryLoginID, SecurityCode Secret
 }
 

@@ -22,20 +22,19 @@ const DefaultConsentURL = "https://consent.basiq.io/home"
 // ConsentAction is what a user visits the consent page for.
 type ConsentAction string
 
-// What the consent page can do.
+// Actions of the consent page.
 const (
-	// ConsentActionNone: give a first consent and connect a bank.
+	// ConsentActionNone gives a first consent and connects a bank.
 	ConsentActionNone ConsentAction = ""
-	// ConsentActionConnect: connect more banks under a consent that is still good.
+	// ConsentActionConnect connects more banks under a valid consent.
 	ConsentActionConnect ConsentAction = "connect"
-	// ConsentActionManage: look at consents and connections, revoke and remove them.
+	// ConsentActionManage shows, revokes and removes consents and connections.
 	ConsentActionManage ConsentAction = "manage"
-	// ConsentActionExtend: extend a consent before it expires. The page shows an error when there is none.
+	// ConsentActionExtend extends a consent before it expires. The page shows an error if the user has no consent.
 	ConsentActionExtend ConsentAction = "extend"
-	// ConsentActionUpdate: agree to a policy that has changed. It revokes the consent before, and deletes its connections.
+	// ConsentActionUpdate accepts a changed policy. It revokes the previous consent and deletes its connections.
 	ConsentActionUpdate ConsentAction = "update"
-	// ConsentActionReauthorise: authorise open-banking connections again that expire within seven days. Their accounts
-	// keep their ids.
+	// ConsentActionReauthorise renews open-banking connections that expire within seven days. Account IDs do not change.
 	ConsentActionReauthorise ConsentAction = "reauthorise"
 )
 
@@ -55,10 +54,9 @@ type ConsentPage struct {
 	// State is returned with the redirect and prevents forged redirects. Create it with [NewConsentState], keep it in the
 	// user's session, and pass it to [ParseConsentRedirect]. Required.
 	State string
-	// InstitutionID names the bank, for example "AU00000", and skips the list of banks. Optional.
+	// InstitutionID optionally names the bank, for example "AU00000", and skips the list of banks.
 	InstitutionID string
-	// ConnectionID names a connection: a web connection to give new credentials for, or one of open banking to authorise
-	// again or choose the accounts of. Optional.
+	// ConnectionID optionally names a connection to update: its credentials, authorization or accounts.
 	ConnectionID string
 }
 

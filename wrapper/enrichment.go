@@ -12,7 +12,7 @@ import (
 )
 
 type (
-	// Enrich is what a bank's description of a transaction tells: who was paid, where and for what.
+	// Enrich is what a bank's description of a transaction contains: who was paid, where and for what.
 	Enrich = gen.Enrich
 	// EnrichData is what Basiq adds to a transaction.
 	EnrichData = gen.EnrichData
@@ -20,10 +20,9 @@ type (
 	EnrichMatchType = gen.EnrichMatchType
 )
 
-// How the kind of business has been found.
+// How the kind of business was found.
 const (
-	// EnrichMatchTypeMerchantFull: the merchant is known. It also occurs as EnrichMatchTypeMerchantFullLowercase: compare
-	// with both.
+	// EnrichMatchTypeMerchantFull: the merchant is known. Compare with both spellings.
 	EnrichMatchTypeMerchantFull          = gen.EnrichMatchTypeMerchantFull
 	EnrichMatchTypeMerchantFullLowercase = gen.EnrichMatchTypeMerchantFullLowercase
 	// EnrichMatchTypeMerchantPartial: the merchant resembles a known one.
@@ -32,30 +31,29 @@ const (
 	EnrichMatchTypeMCC = gen.EnrichMatchTypeMCC
 	// EnrichMatchTypeML: by machine learning.
 	EnrichMatchTypeML = gen.EnrichMatchTypeML
-	// EnrichMatchTypeNone: it was not.
+	// EnrichMatchTypeNone: not found.
 	EnrichMatchTypeNone = gen.EnrichMatchTypeNone
 )
 
-// EnrichQuery is a transaction to find out about, which need not be one of Basiq's.
+// EnrichQuery describes a transaction, of Basiq or elsewhere.
 type EnrichQuery struct {
-	// Description is the bank's text, for example "WOOLWORTHS 1234 SYDNEY NSW". Required, three characters at least.
+	// Description is the bank's text, for example "WOOLWORTHS 1234 SYDNEY NSW". Required, at least three characters.
 	Description string
-	// InstitutionID names the bank that wrote it, for example "AU00000". Required.
+	// InstitutionID is the bank, for example "AU00000". Required.
 	InstitutionID string
-	// Country is where to look, as a code of two letters: "AU" or "NZ". Required.
+	// Country is "AU" or "NZ". Required.
 	Country string
-	// MCC is the merchant category code. Optional.
+	// MCC is the merchant category code.
 	MCC string
-	// AccountType is the kind of account: "transaction", "credit-card", "savings", "mortgage", "loan" or "foreign". Optional.
+	// AccountType is "transaction", "credit-card", "savings", "mortgage", "loan" or "foreign".
 	AccountType string
-	// Amount is the amount, negative when money went. Optional.
+	// Amount is negative for debits.
 	Amount Amount
 }
 
-// country is a code of two letters.
 var country = regexp.MustCompile(`^[A-Za-z]{2}$`)
 
-// minDescription is how many characters Basiq needs to find anything.
+// minDescription is the minimum number of characters.
 const minDescription = 3
 
 // EnrichmentService finds out who was paid, where and for what.

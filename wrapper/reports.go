@@ -63,10 +63,8 @@ const (
 
 // The types of reports that Basiq documents.
 const (
-	// ReportTypeAffordability is what consumers can afford.
 	ReportTypeAffordability = "CON_AFFOR_01"
-	// ReportTypeStatement is the bank statement of one account.
-	ReportTypeStatement = "STATEMENT_01"
+	ReportTypeStatement     = "STATEMENT_01"
 )
 
 // ReportText returns a filter whose value is one string: a date or an ID.
@@ -99,11 +97,10 @@ type reportTransactionFields struct {
 	AccountID     EqualField[ReportTransaction, string]
 	ConnectionID  EqualField[ReportTransaction, string]
 	InstitutionID EqualField[ReportTransaction, string]
-	// PostDate is when the transaction was posted, compared with a date or a moment.
-	PostDate  DateField[ReportTransaction, Time]
-	Status    EqualField[ReportTransaction, TransactionStatus]
-	Direction EqualField[ReportTransaction, TransactionDirection]
-	Class     EqualField[ReportTransaction, TransactionClass]
+	PostDate      DateField[ReportTransaction, Time]
+	Status        EqualField[ReportTransaction, TransactionStatus]
+	Direction     EqualField[ReportTransaction, TransactionDirection]
+	Class         EqualField[ReportTransaction, TransactionClass]
 }
 
 // ReportsService creates reports from users' data, for example to assess what they can afford. It requires
@@ -128,7 +125,7 @@ func (s *ReportsService) reports() collection[Report] {
 	}
 }
 
-// maxReportTitle is how many characters the title of a report may have.
+// maxReportTitle is the maximum number of characters.
 const maxReportTitle = 50
 
 // Create starts a job that creates a report. Wait for it with [JobsService.Wait]; [Job.ReportID] returns the report's ID.

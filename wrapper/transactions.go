@@ -8,11 +8,11 @@ import (
 )
 
 type (
-	// Transaction is money that came to an account or went from it.
+	// Transaction is a credit to or debit from an account.
 	Transaction = gen.Transaction
 	// TransactionStatus is whether a transaction is pending or posted.
 	TransactionStatus = gen.TransactionStatus
-	// TransactionDirection is whether money came or went.
+	// TransactionDirection is whether a transaction is a credit or a debit.
 	TransactionDirection = gen.TransactionDirection
 	// TransactionClass is what kind of transaction it is.
 	TransactionClass = gen.TransactionClass
@@ -20,19 +20,16 @@ type (
 
 // Whether a transaction is posted.
 const (
-	// TransactionStatusPending: approved, and gone with the next refresh, which brings it again under another id.
+	// TransactionStatusPending: approved; the next refresh replaces it by a transaction with another ID.
 	TransactionStatusPending = gen.TransactionStatusPending
-	// TransactionStatusPosted: it stays.
-	TransactionStatusPosted = gen.TransactionStatusPosted
+	TransactionStatusPosted  = gen.TransactionStatusPosted
 )
 
-// Whether money came or went.
+// Credit or debit.
 const (
-	// TransactionDirectionCredit: money came.
 	TransactionDirectionCredit = gen.TransactionDirectionCredit
-	// TransactionDirectionDebit: money went.
-	TransactionDirectionDebit = gen.TransactionDirectionDebit
-	// TransactionDirectionUnknown: [EnrichmentService.Get] cannot tell.
+	TransactionDirectionDebit  = gen.TransactionDirectionDebit
+	// TransactionDirectionUnknown is returned by [EnrichmentService.Get].
 	TransactionDirectionUnknown = gen.TransactionDirectionUnknown
 )
 

@@ -12,19 +12,17 @@ type (
 	User = gen.User
 	// CreateUser is the user to create.
 	CreateUser = gen.CreateUser
-	// UpdateUser is what to change of a user.
+	// UpdateUser holds the changes to a user.
 	UpdateUser = gen.UpdateUser
 	// BusinessAddress is the address of a business.
 	BusinessAddress = gen.BusinessAddress
-	// BusinessIDNoType is what kind of number a business number is.
+	// BusinessIDNoType is the kind of a business number.
 	BusinessIDNoType = gen.BusinessIDNoType
 )
 
-// The kinds of business numbers.
+// The kinds of business numbers: Australian Business Number and Australian Company Number.
 const (
-	// BusinessIDNoTypeABN is an Australian Business Number.
 	BusinessIDNoTypeABN = gen.BusinessIDNoTypeABN
-	// BusinessIDNoTypeACN is an Australian Company Number.
 	BusinessIDNoTypeACN = gen.BusinessIDNoTypeACN
 )
 

@@ -13,11 +13,11 @@ type Secret = api.Secret
 // NewSecret returns a Secret that holds value.
 func NewSecret(value string) Secret { return api.NewSecret(value) }
 
-// Amount is a decimal number as Basiq sent it, for example "-299292.25": every digit is kept. It is "" where Basiq sent
-// "" or null, or nothing.
+// Amount is a decimal number as Basiq sent it, for example "-299292.25": with every digit. It is "" if Basiq
+// sent "", null or nothing.
 type Amount = api.Amount
 
-// Date is a calendar date as Basiq sent it, for example "2019-10-29". It is "" where Basiq sent "" or null, or nothing.
+// Date is a calendar date as Basiq sent it, for example "2019-10-29". It is "" if Basiq sent "", null or nothing.
 type Date = api.Date
 
 // DateOf returns the calendar date of t where t is: in its own location.

@@ -14,21 +14,21 @@ import (
 type Webhook struct {
 	gen.Webhook
 
-	// Secret is what signs the messages. Basiq tells it when the webhook is created and updated, and not again: store
-	// what [Secret.Reveal] returns. It hides the generated field of the same name, which is empty.
+	// Secret signs the messages. Basiq returns it only when the webhook is created or updated: store what [Secret.Reveal]
+	// returns. It replaces the generated field, which is empty.
 	Secret Secret `json:"secret"`
 }
 
 type (
 	// CreateWebhook is the webhook to create.
 	CreateWebhook = gen.CreateWebhook
-	// UpdateWebhook is what a webhook shall be.
+	// UpdateWebhook is a webhook's new configuration.
 	UpdateWebhook = gen.UpdateWebhook
 	// WebhookStatus is the state of a webhook.
 	WebhookStatus = gen.WebhookStatus
 	// WebhookMessage is a message to a webhook about an event.
 	WebhookMessage = gen.WebhookMessage
-	// WebhookAttemptStatus is what came of an attempt at delivering a message.
+	// WebhookAttemptStatus is the result of a delivery attempt.
 	WebhookAttemptStatus = gen.WebhookAttemptStatus
 	// WebhookTestMessage is the test message to send.
 	WebhookTestMessage = gen.WebhookTestMessage
@@ -40,14 +40,13 @@ const (
 	WebhookStatusPendingApproval = gen.WebhookStatusPendingApproval
 )
 
-// What comes of attempts.
+// Results of delivery attempts.
 const (
 	WebhookAttemptStatusSuccess = gen.WebhookAttemptStatusSuccess
 	WebhookAttemptStatusFailed  = gen.WebhookAttemptStatusFailed
 )
 
-// WebhookMessageFields are the fields that [WebhooksService.Messages] can filter by. Basiq names the fields and no
-// conditions; these are the conditions of other collections.
+// WebhookMessageFields are the fields that [WebhooksService.Messages] can filter by. Their conditions are not documented.
 var WebhookMessageFields = webhookMessageFields{
 	Date:        DateField[WebhookMessage, Time]{name: "date"},
 	Status:      EqualField[WebhookMessage, WebhookAttemptStatus]{name: "status"},
@@ -57,7 +56,6 @@ var WebhookMessageFields = webhookMessageFields{
 }
 
 type webhookMessageFields struct {
-	// Date is when the message was sent, compared with a date or a moment.
 	Date        DateField[WebhookMessage, Time]
 	Status      EqualField[WebhookMessage, WebhookAttemptStatus]
 	EventTypeID EqualField[WebhookMessage, EventTypeName]
