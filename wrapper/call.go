@@ -18,7 +18,6 @@ import (
 
 // Call describes the call that middleware, a [Limiter], a [TokenSource] or a transport is handling.
 type Call struct {
-	// Operation is the operation that is called.
 	Operation Operation
 	// Attempt counts the attempts of this call, from 1.
 	Attempt int
@@ -38,8 +37,7 @@ type callState struct {
 	context.Context //nolint:containedctx // a callState is a context
 
 	operation *Operation
-	// claimed is set by the retrier that the state is for. Middleware that makes calls of its own passes on our context,
-	// and its calls must not take this one's name.
+	// claimed is set by the retrier that the state is for. Calls that middleware makes with our context must not use it.
 	claimed atomic.Bool
 	// attempts counts the attempts. It is atomic because goroutines of middleware may read it.
 	attempts atomic.Int32
@@ -74,7 +72,7 @@ func newCall(ctx context.Context, op *Operation) *callState {
 	return &callState{Context: ctx, operation: op, once: once}
 }
 
-// withCall returns a request of [Client.Raw] with a state of its own: its operation is found by its path.
+// withCall returns a request of [Client.Raw] with a new state. The path determines the operation.
 func withCall(req *http.Request, baseURL *url.URL) (*http.Request, *callState) {
 	path := strings.TrimPrefix(req.URL.EscapedPath(), baseURL.EscapedPath())
 	call := newCall(req.Context(), matchOperation(req.Method, path))
@@ -86,9 +84,8 @@ func withoutRetries(ctx context.Context) context.Context {
 	return context.WithValue(ctx, onceKey, true)
 }
 
-// CallFromContext returns the call that a context belongs to: that of a request in [Middleware] and in a transport, and
-// that which [Limiter] and [TokenSource] get. The second result is false for a context that does not come from this
-// package.
+// CallFromContext returns the call that a context belongs to. It works in [Middleware], in a transport, in a [Limiter] and
+// in a [TokenSource]. The second result is false for a context of another origin.
 func CallFromContext(ctx context.Context) (Call, bool) {
 	call := callFrom(ctx)
 	if call == nil {
@@ -208,7 +205,7 @@ func (s *callState) failure(status int, header http.Header, body []byte) *Error 
 	return e
 }
 
-// unreadable returns the Error of a response that reports success and has an unusable body. The status stays: the
+// unreadable returns the Error of a response with a 2xx status and an unusable body. It keeps the status, because the
 // operation has been carried out.
 func unreadable(op *Operation, status int, body []byte, reason error) *Error {
 	e := &Error{Operation: op.Name, StatusCode: status}
@@ -239,16 +236,14 @@ func decodeResponse[T any](answer answer) (*T, error) {
 	return value, nil
 }
 
-// resource is what is known of a kind of resource: the type that responses give it, where they do, and how to read type
-// and ID.
+// resource describes a kind of resource: its type in responses, if it has one, and how to read type and ID.
 type resource[T any] struct {
 	kind     string
 	identity func(*T) (kind, id string)
 }
 
-// read decodes a response that is one resource. One with another ID than asked for, or of another type, is a response to
-// another request: a proxy may have left it on the connection, which is closed then. want is empty where the ID is not
-// known.
+// read decodes a response that is one resource. want is its ID, or empty if that is unknown. A resource with another ID or
+// of another type belongs to another request: a proxy may have left it on the connection, so the connection is closed.
 func (r resource[T]) read(answer answer, want string) (*T, error) {
 	value, err := read[T](answer)
 	if err != nil {

@@ -17,11 +17,9 @@ import (
 
 // Statement is a bank statement to upload.
 type Statement struct {
-	// InstitutionID names the bank that the statement is from, for example "AU01001"; the test bank "AU00000" is refused.
-	// Required.
+	// InstitutionID is the bank, for example "AU01001". The test bank "AU00000" is rejected. Required.
 	InstitutionID string
-	// Name is the file's name, such as "march.pdf" or "march.csv": Basiq reads PDF and CSV. Folders before it are not sent.
-	// Required.
+	// Name is the name of a PDF or CSV file, such as "march.pdf". Its directory is not sent. Required.
 	Name string
 	// Content is the file, which is read while it is sent and never kept in memory. An *os.File, *bytes.Reader,
 	// *strings.Reader or *io.SectionReader is sent whole, whatever its offset, and its offset is neither used nor changed:
@@ -37,7 +35,7 @@ type Statement struct {
 	Size int64
 }
 
-// maxStatement is far above the size of any statement, and small enough to add the length of a form to it.
+// maxStatement is far above the size of any statement. Adding the length of a form to it does not overflow.
 const maxStatement = 1 << 40
 
 // StatementsService uploads bank statements, in place of a connection to a bank.
@@ -94,7 +92,6 @@ func (s *StatementsService) Upload(ctx context.Context, userID string, statement
 	return job, err
 }
 
-// upload sends a form.
 func (s *StatementsService) upload(ctx context.Context, userID string, upload *form) (*Job, error) {
 	op := opCreateStatement
 	if ctx == nil {
