@@ -129,9 +129,9 @@ func by1(request func(context.Context, api.ID, ...gen.RequestEditorFn) (*http.Re
 }
 
 func by2(request func(context.Context, api.ID, api.ID, ...gen.RequestEditorFn) (*http.Response, error), first, second string) requester {
-	return by1(func(ctx context.Context, first api.ID, editors ...gen.RequestEditorFn) (*http.Response, error) {
-		return request(ctx, first, api.ID(second), editors...)
-	}, first)
+	return func(ctx context.Context, editors ...gen.RequestEditorFn) (*http.Response, error) {
+		return request(ctx, api.ID(first), api.ID(second), editors...)
+	}
 }
 
 func send[B any](request func(context.Context, B, ...gen.RequestEditorFn) (*http.Response, error), input B) requester {
@@ -141,15 +141,15 @@ func send[B any](request func(context.Context, B, ...gen.RequestEditorFn) (*http
 }
 
 func sendTo[B any](request func(context.Context, api.ID, B, ...gen.RequestEditorFn) (*http.Response, error), first string, input B) requester {
-	return by1(func(ctx context.Context, first api.ID, editors ...gen.RequestEditorFn) (*http.Response, error) {
-		return request(ctx, first, input, editors...)
-	}, first)
+	return func(ctx context.Context, editors ...gen.RequestEditorFn) (*http.Response, error) {
+		return request(ctx, api.ID(first), input, editors...)
+	}
 }
 
 func sendTo2[B any](request func(context.Context, api.ID, api.ID, B, ...gen.RequestEditorFn) (*http.Response, error), first, second string, input B) requester {
-	return by2(func(ctx context.Context, first, second api.ID, editors ...gen.RequestEditorFn) (*http.Response, error) {
-		return request(ctx, first, second, input, editors...)
-	}, first, second)
+	return func(ctx context.Context, editors ...gen.RequestEditorFn) (*http.Response, error) {
+		return request(ctx, api.ID(first), api.ID(second), input, editors...)
+	}
 }
 
 // do checks the IDs in the path of a call, makes it, and returns a response with a 2xx status, or an error.
