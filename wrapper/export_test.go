@@ -1,6 +1,7 @@
 package basiq
 
 import (
+	"context"
 	"net/http"
 )
 
@@ -9,21 +10,27 @@ func TokenSlots(c *Client) int {
 	cache, _ := c.tokens.(*tokenCache)
 	cache.mu.Lock()
 	defer cache.mu.Unlock()
-	return len(cache.clients)
+	users := 0
+	for scope := range cache.slots {
+		if scope != ServerAccess() {
+			users++
+		}
+	}
+	return users
 }
 
 // Tokens returns where a client gets its tokens from.
 func Tokens(c *Client) TokenSource { return c.tokens }
 
-// SlotOutlivesSweep reports whether a slot that a caller has just taken, to start a request in it, is kept when expired ones
-// are removed.
+// SlotOutlivesSweep reports whether a slot whose request has just started is kept when expired ones are removed.
 func SlotOutlivesSweep(c *Client, scope Scope) bool {
 	cache, _ := c.tokens.(*tokenCache)
-	slot := cache.take(scope)
+	cache.find(context.Background(), scope)
 	cache.mu.Lock()
 	defer cache.mu.Unlock()
+	cache.sweepAt = 0
 	cache.sweep()
-	return cache.clients[scope] == slot
+	return cache.slots[scope] != nil
 }
 
 // DefaultTransport returns the transport of a client that was given no http.Client: that of its calls, and that of its
