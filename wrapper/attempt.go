@@ -2,7 +2,9 @@ package basiq
 
 import (
 	"context"
+	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -20,9 +22,9 @@ type attempt struct {
 	// prove the opposite.
 	unrefuted int
 	// permitted is set while a rate limit permit is held that no request has used.
-	permitted bool
+	permitted atomic.Bool
 	// waited is how long requests inside the attempt waited for the rate limit or a token.
-	waited time.Duration
+	waited atomic.Int64
 }
 
 // Value returns the attempt itself under its key.
@@ -38,16 +40,18 @@ func attemptFrom(ctx context.Context) *attempt {
 	return a
 }
 
-// begin records that a request is about to be handed to the http.Client. It reports false if the attempt has ended.
-func (a *attempt) begin() bool {
+var errAttemptEnded = errors.New("the attempt that the request belongs to has ended")
+
+// begin records that a request is about to be handed to the http.Client. It returns an error if the attempt has ended.
+func (a *attempt) begin() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.ended {
-		return false
+		return errAttemptEnded
 	}
 	a.sent = true
 	a.unrefuted++
-	return true
+	return nil
 }
 
 // refute records that a request was certainly not carried out.
@@ -62,21 +66,8 @@ func (a *attempt) end(out *outcome) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.ended = true
-	out.sent, out.maybeApplied, out.waited = a.sent, a.unrefuted > 0, a.waited
-}
-
-// usePermit reports whether a rate limit permit is held, and uses it.
-func (a *attempt) usePermit() bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	permitted := a.permitted
-	a.permitted = false
-	return permitted
+	out.sent, out.maybeApplied, out.waited = a.sent, a.unrefuted > 0, time.Duration(a.waited.Load())
 }
 
 // addWait records a wait inside the attempt.
-func (a *attempt) addWait(d time.Duration) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.waited += d
-}
+func (a *attempt) addWait(start time.Time) { a.waited.Add(int64(time.Since(start))) }

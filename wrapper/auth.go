@@ -10,7 +10,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -22,8 +21,6 @@ type authorizer struct {
 	apiKey  Secret
 	tokens  TokenSource
 	baseURL *url.URL
-	// last is the header of the token that was used last, ready for the next call.
-	last atomic.Pointer[bearer]
 	// bucket bounds how often tokens are requested, for whatever reason.
 	bucket *rate.Limiter
 }
@@ -38,10 +35,7 @@ const (
 )
 
 func newAuthorizer(next *sender, config config, tokens TokenSource) *authorizer {
-	return &authorizer{
-		next: next, apiKey: config.apiKey, tokens: tokens, baseURL: config.baseURL,
-		bucket: rate.NewLimiter(tokenRate, tokenBurst),
-	}
+	return &authorizer{next: next, apiKey: config.apiKey, tokens: tokens, baseURL: config.baseURL, bucket: rate.NewLimiter(tokenRate, tokenBurst)}
 }
 
 var (
@@ -61,34 +55,17 @@ func (e *tokenError) Unwrap() error { return e.err }
 func (a *authorizer) Do(req *http.Request) (*http.Response, error) {
 	ctx := req.Context()
 	call, record := callFrom(ctx), attemptFrom(ctx)
-	switch {
-	case call == nil || record == nil:
-		closeBody(req)
-		return nil, errContextReplaced
-	case !sameOrigin(req.URL, a.baseURL):
-		closeBody(req)
-		return nil, errUnsafeURL
-	case call.operation == opPostToken:
-		if err := a.waitForBucket(ctx, record); err != nil {
-			closeBody(req)
-			return nil, err
-		}
-		// The key is sent as it is: it is encoded already.
-		return a.next.send(req, call, record, []string{"Basic " + a.apiKey.Reveal()})
-	case call.operation.public():
-		return a.next.send(req, call, record, nil)
-	}
 	scope, chosen := ctx.Value(scopeKey).(Scope)
 	if !chosen {
 		scope = ServerAccess()
 	}
-	token, header, err := a.token(ctx, scope, record)
+	token, header, err := a.authorize(req, call, record, scope)
 	if err != nil {
 		closeBody(req)
 		return nil, err
 	}
 	resp, err := a.next.send(req, call, record, header)
-	if err != nil || !tokenRejected(resp) {
+	if err != nil || token.Value.IsZero() || !tokenRejected(resp) {
 		return resp, err
 	}
 	a.tokens.Reject(ctx, scope, token)
@@ -96,25 +73,39 @@ func (a *authorizer) Do(req *http.Request) (*http.Response, error) {
 		return resp, nil
 	}
 	fresh, header, err := a.token(ctx, scope, record)
-	if err != nil {
-		_ = resp.Body.Close()
-		return nil, err
-	}
-	if fresh.Value.Equal(token.Value) {
+	if err == nil && fresh.Value.Equal(token.Value) {
 		return resp, nil // the source has no other
 	}
 	_ = resp.Body.Close()
-	if req, err = rewind(req); err != nil {
+	if err == nil {
+		req, err = rewind(req)
+	}
+	if err != nil {
 		return nil, err
 	}
 	return a.next.send(req, call, record, header)
 }
 
+// authorize returns the Authorization header for req, if it needs one, and the token in it, if it is one.
+func (a *authorizer) authorize(req *http.Request, call *callState, record *attempt, scope Scope) (Token, []string, error) {
+	switch {
+	case call == nil || record == nil:
+		return Token{}, nil, errContextReplaced
+	case !sameOrigin(req.URL, a.baseURL):
+		return Token{}, nil, errUnsafeURL
+	case call.operation == opPostToken:
+		// The key is sent as it is: it is encoded already.
+		return Token{}, []string{"Basic " + a.apiKey.Reveal()}, a.waitForBucket(req.Context(), record)
+	case call.operation.public():
+		return Token{}, nil, nil
+	}
+	return a.token(req.Context(), scope, record)
+}
+
 // waitForBucket waits until a token may be requested.
 func (a *authorizer) waitForBucket(ctx context.Context, record *attempt) error {
-	start := time.Now()
+	defer record.addWait(time.Now())
 	err := a.bucket.Wait(ctx)
-	record.addWait(time.Since(start))
 	switch {
 	case err == nil:
 		return nil
@@ -125,29 +116,17 @@ func (a *authorizer) waitForBucket(ctx context.Context, record *attempt) error {
 		ErrTooManyTokenRequests, tokenBurst, tokenRate)
 }
 
-// bearer is a token in the form that a request carries.
-type bearer struct {
-	token  Secret
-	header []string
-}
-
 // token returns a token, and the Authorization header with it.
 func (a *authorizer) token(ctx context.Context, scope Scope, record *attempt) (Token, []string, error) {
-	start := time.Now()
+	defer record.addWait(time.Now())
 	token, err := a.tokens.Token(ctx, scope)
-	record.addWait(time.Since(start))
+	if err == nil && !inHeader(token.Value.Reveal()) {
+		err = errors.New("token is empty or has characters that a header cannot hold")
+	}
 	if err != nil {
 		return Token{}, nil, &tokenError{ownError(ctx, err)}
 	}
-	held := a.last.Load()
-	if held == nil || !held.token.Equal(token.Value) {
-		if !inHeader(token.Value.Reveal()) {
-			return Token{}, nil, &tokenError{errors.New("token is empty or has characters that a header cannot hold")}
-		}
-		held = &bearer{token: token.Value, header: []string{"Bearer " + token.Value.Reveal()}}
-		a.last.Store(held)
-	}
-	return token, held.header, nil
+	return token, []string{"Bearer " + token.Value.Reveal()}, nil
 }
 
 // closeBody closes a request's body, as the http.Client does with every request that it gets.

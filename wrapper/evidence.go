@@ -45,10 +45,10 @@ func (x *exchange) refuted(resp *http.Response, err error) bool {
 	if x.transport == nil {
 		return false
 	}
-	if !x.got.Load() {
+	if x.conn.Load() == nil {
 		return x.asked.Load() || x.proxyFails(err)
 	}
-	return isUnprocessed(err) || isHandshakeAlert(err)
+	return unprocessed.MatchString(withoutURL(err).Error()) || isHandshakeAlert(err)
 }
 
 // rejects reports whether a status proves that the request was not carried out.
@@ -66,13 +66,11 @@ func (x *exchange) proxyFails(err error) bool {
 	return proxyErr != nil && withoutURL(err).Error() == proxyErr.Error()
 }
 
-// unprocessed matches the errors with which net/http reports that an HTTP/2 server did not process a request: a stream
-// that was refused, or one after the last that a GOAWAY names.
+// unprocessed matches the errors with which net/http reports that an HTTP/2 server did not process a request: a refused
+// stream, or one after the last that a GOAWAY names.
 var unprocessed = regexp.MustCompile(`^(http2: Transport: cannot retry err \[)?` +
 	`(stream error: stream ID \d+; REFUSED_STREAM(; received from peer)?|http2: Transport received Server's graceful shutdown GOAWAY)` +
 	`(\] after Request\.Body was written; define Request\.GetBody to avoid this error)?$`)
-
-func isUnprocessed(err error) bool { return unprocessed.MatchString(withoutURL(err).Error()) }
 
 // handshakeAlerts are the TLS alerts of a server that rejects the client. With TLS 1.3 they arrive after the client has
 // finished its part of the handshake, and sent its request.
@@ -99,9 +97,4 @@ func isHandshakeAlert(err error) bool {
 	return ok && remote.Op == "remote error" && remote.Err != nil && slices.ContainsFunc(handshakeAlerts, func(alert tls.AlertError) bool {
 		return remote.Err.Error() == alert.Error()
 	})
-}
-
-func isHTTP2(conn net.Conn) bool {
-	secure, ok := conn.(*tls.Conn)
-	return ok && secure.ConnectionState().NegotiatedProtocol == "h2"
 }

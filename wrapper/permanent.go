@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -17,13 +18,9 @@ func isPermanent(last outcome) bool {
 	if dns, ok := errors.AsType[*net.DNSError](last.err); ok {
 		return dns.IsNotFound
 	}
-	if _, ok := errors.AsType[*tls.CertificateVerificationError](last.err); ok {
-		return true
-	}
-	if _, ok := errors.AsType[tls.RecordHeaderError](last.err); ok {
-		return true
-	}
-	if isHandshakeAlert(last.err) || errors.Is(last.err, ErrProxyAuth) {
+	_, badCertificate := errors.AsType[*tls.CertificateVerificationError](last.err)
+	_, notTLS := errors.AsType[tls.RecordHeaderError](last.err)
+	if badCertificate || notTLS || isHandshakeAlert(last.err) || errors.Is(last.err, ErrProxyAuth) {
 		return true
 	}
 	if last.maybeApplied { // then there was a connection, and the rest is about getting one
@@ -34,14 +31,11 @@ func isPermanent(last outcome) bool {
 }
 
 // isProxyRefusal reports whether text is how net/http reports a proxy's 4xx response to CONNECT: by the status text alone.
-// 408, 425 and 429 may pass.
 func isProxyRefusal(text string) bool {
+	temporary := []int{http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests}
 	for status := 400; status < 500; status++ {
-		if status == http.StatusRequestTimeout || status == http.StatusTooEarly || status == http.StatusTooManyRequests {
-			continue
-		}
-		if text == http.StatusText(status) && text != "" {
-			return true
+		if text != "" && text == http.StatusText(status) {
+			return !slices.Contains(temporary, status)
 		}
 	}
 	return false

@@ -3,7 +3,6 @@ package basiq
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
@@ -60,7 +59,7 @@ func (r *retrier) Do(req *http.Request) (*http.Response, error) {
 		record, err := r.prepare(ctx, call)
 		if err != nil {
 			closeBody(req)
-			return r.heldBack(ctx, call, last, err)
+			return heldBack(ctx, call, last, err)
 		}
 		if last.resp != nil {
 			bodyOf(last.resp).release()
@@ -100,24 +99,21 @@ func (r *retrier) prepare(ctx context.Context, call *callState) (*attempt, error
 		if err := limit(ctx, r.limiter); err != nil {
 			return nil, err
 		}
-		record.permitted = true
+		record.permitted.Store(true)
 	}
 	return record, nil
 }
 
 // heldBack returns the result of a call that may not be sent, or not be retried: last is its last attempt, if there was
 // one.
-func (r *retrier) heldBack(ctx context.Context, call *callState, last outcome, err error) (*http.Response, error) {
-	switch {
-	case last.resp == nil && last.err == nil:
-		return nil, newTransportError(call, err)
-	case ctx.Err() != nil:
+func heldBack(ctx context.Context, call *callState, last outcome, err error) (*http.Response, error) {
+	switch retried := last.resp != nil || last.err != nil; {
+	case retried && ctx.Err() != nil:
 		return nil, interrupted(ctx, call, last)
 	case last.resp != nil:
 		return last.resp, nil // Basiq's own response says more
-	default:
-		return nil, newTransportError(call, err)
 	}
+	return nil, newTransportError(call, err)
 }
 
 // attempt sends req once and reads the response into memory, so that a response that breaks off counts as a failed
@@ -149,34 +145,23 @@ func (r *retrier) attempt(req *http.Request, call *callState, record *attempt) (
 	return outcome{resp: resp, err: body.err}
 }
 
-// interruptedError is a call whose context ended while it waited to retry.
-type interruptedError struct {
-	operation string
-	ended     error
-	// last is the result of the last attempt.
-	last error
-}
-
+// interrupted returns the error of a call whose context ended while it waited to retry. It wraps the last attempt's error
+// and the context's.
 func interrupted(ctx context.Context, call *callState, last outcome) error {
-	e := &interruptedError{operation: call.operation.Name, ended: endedError(ctx)}
+	var failure error
 	if last.resp == nil {
-		e.last = newTransportError(call, last.err)
-		return e
+		failure = newTransportError(call, last.err)
+	} else {
+		body := bodyOf(last.resp)
+		defer body.release()
+		failure = call.failure(last.resp.StatusCode, last.resp.Header, body.bytes())
 	}
-	body := bodyOf(last.resp)
-	e.last = call.failure(last.resp.StatusCode, last.resp.Header, body.bytes())
-	body.release()
-	return e
+	prefix, ended := "basiq: "+call.operation.Name+": ", endedError(ctx)
+	return &safeError{
+		text: oneLine(prefix + ended.Error() + ", while waiting to retry after " + strings.TrimPrefix(failure.Error(), prefix)),
+		tree: []error{failure, ended}, timeout: errors.Is(ended, context.DeadlineExceeded),
+	}
 }
-
-// Error says why the call ended, and what it was waiting to retry.
-func (e *interruptedError) Error() string {
-	return oneLine(fmt.Sprintf("basiq: %s: %v, while waiting to retry after %s", e.operation, e.ended,
-		strings.TrimPrefix(e.last.Error(), "basiq: "+e.operation+": ")))
-}
-
-// Unwrap returns the last attempt's error and the context's.
-func (e *interruptedError) Unwrap() []error { return []error{e.last, e.ended} }
 
 // nextDelay decides whether to retry, and after how long.
 func (r *retrier) nextDelay(req *http.Request, call *callState, last outcome) (time.Duration, bool) {

@@ -1,6 +1,7 @@
 package basiq
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -13,7 +14,6 @@ import (
 	"slices"
 	"strings"
 	"syscall"
-	"time"
 )
 
 // ownError returns err without what a context's cause brought into it: with errgroup the cause is the error of another
@@ -28,16 +28,14 @@ func ownError(ctx context.Context, err error) error {
 	if sameError(cause, ended) {
 		return err
 	}
-	var borrowed []error
-	walkErrors(cause, func(node error) { borrowed = append(borrowed, node) })
-	found := false
-	walkErrors(err, func(node error) {
-		found = found || !sameError(node, ended) && slices.ContainsFunc(borrowed, func(other error) bool { return sameError(node, other) })
+	borrowed := false
+	walkErrors(cause, func(other error) {
+		walkErrors(err, func(node error) { borrowed = borrowed || sameError(node, other) && !sameError(node, ended) })
 	})
-	if !found {
+	if !borrowed {
 		return err
 	}
-	return &contextError{err: ended, text: cut(err.Error())}
+	return newSafeError(cut(err.Error()), ended)
 }
 
 // endedError returns the error of a context that has ended, with its cause as text.
@@ -46,39 +44,28 @@ func endedError(ctx context.Context) error {
 	if sameError(cause, ended) {
 		return ended
 	}
-	return &contextError{err: ended, text: ended.Error() + ": " + cut(cause.Error())}
+	return newSafeError(ended.Error()+": "+cut(cause.Error()), ended)
 }
 
-// contextError is a context's error with a text of its own.
-type contextError struct {
-	err  error
-	text string
+// safeError is an error with a text of its own, and a tree of what programs decide by. It is a [net.Error].
+type safeError struct {
+	text    string
+	timeout bool
+	tree    []error
+	// is is a function, so that nothing that prints or unwraps the error comes upon the original.
+	is func(target error) bool
 }
 
-func (e *contextError) Error() string { return e.text }
-func (e *contextError) Unwrap() error { return e.err }
-
-// Timeout reports whether the context's deadline has passed.
-func (e *contextError) Timeout() bool { return errors.Is(e.err, context.DeadlineExceeded) }
-
-// Temporary makes it a [net.Error].
-func (e *contextError) Temporary() bool { return e.Timeout() }
-
-// timeoutError is an attempt that took too long, as net/http's error for a client's Timeout is.
-type timeoutError time.Duration
-
-func (e timeoutError) Error() string {
-	return "no complete response within " + time.Duration(e).String()
+// newSafeError returns an error with a text and one error below it.
+func newSafeError(text string, err error) *safeError {
+	return &safeError{text: text, timeout: errors.Is(err, context.DeadlineExceeded), tree: []error{err}}
 }
 
-// Timeout reports true, as the error of a [net.Error] that timed out does.
-func (timeoutError) Timeout() bool { return true }
-
-// Temporary makes it a [net.Error].
-func (timeoutError) Temporary() bool { return true }
-
-// Is reports whether target is the error of a context whose deadline has passed.
-func (timeoutError) Is(target error) bool { return target == context.DeadlineExceeded }
+func (e *safeError) Error() string        { return e.text }
+func (e *safeError) Unwrap() []error      { return e.tree }
+func (e *safeError) Is(target error) bool { return e.is != nil && e.is(target) }
+func (e *safeError) Timeout() bool        { return e.timeout }
+func (e *safeError) Temporary() bool      { return e.timeout }
 
 // walkErrors calls visit for each error in err's tree.
 func walkErrors(err error, visit func(error)) {
@@ -108,30 +95,9 @@ func withoutURL(err error) error {
 		if !ok {
 			return err
 		}
-		err = withURL.Err
+		err = cmp.Or(withURL.Err, errors.New("unknown error"))
 	}
 }
-
-// sanitizedError is a transport's error whose text had to be changed. What programs decide by is kept.
-type sanitizedError struct {
-	text    string
-	timeout bool
-	kinds   []error
-	// is is a function, so that nothing that prints or unwraps the error comes upon the original.
-	is func(target error) bool
-}
-
-func (e *sanitizedError) Error() string   { return e.text }
-func (e *sanitizedError) Unwrap() []error { return e.kinds }
-
-// Is reports whether the original error is target.
-func (e *sanitizedError) Is(target error) bool { return e.is(target) }
-
-// Timeout reports whether the error was a timeout, as a [net.Error] does.
-func (e *sanitizedError) Timeout() bool { return e.timeout }
-
-// Temporary makes it a [net.Error].
-func (e *sanitizedError) Temporary() bool { return e.timeout }
 
 // kinds are the errors of the standard library whose identity means something and whose text holds nothing of a response.
 var kinds = []error{
@@ -144,18 +110,16 @@ var quoted = regexp.MustCompile(`"(?:[^"\\]|\\.)*"`)
 // error may be about a response, what net/http quotes of it, in which a server may have repeated a secret.
 func sanitizeError(err error, hide redactor, ofResponse bool) error {
 	err = withoutURL(err)
-	if err == nil {
-		return nil
-	}
-	sanitized := &sanitizedError{
+	sanitized := &safeError{
 		text: sanitizeText(err, hide, ofResponse),
 		is:   func(target error) bool { return errors.Is(err, target) },
 	}
-	changed := sanitized.text != err.Error()
+	changed := false
 	walkErrors(err, func(node error) {
 		changed = changed || sanitizeText(node, hide, ofResponse) != node.Error()
-		if _, errno := node.(syscall.Errno); errno || slices.ContainsFunc(kinds, func(kind error) bool { return sameError(kind, node) }) { //nolint:errorlint // the tree is walked here
-			sanitized.kinds = append(sanitized.kinds, node)
+		_, errno := node.(syscall.Errno) //nolint:errorlint // the tree is walked here
+		if errno || slices.ContainsFunc(kinds, func(kind error) bool { return sameError(kind, node) }) {
+			sanitized.tree = append(sanitized.tree, node)
 		}
 		if timeout, ok := node.(interface{ Timeout() bool }); ok {
 			sanitized.timeout = sanitized.timeout || timeout.Timeout()
@@ -179,9 +143,7 @@ func sanitizeText(err error, hide redactor, ofResponse bool) string {
 		text = hide(text)
 	}
 	if ofResponse {
-		if before, _, goAway := strings.Cut(text, ", debug="); goAway {
-			text = before
-		}
+		text, _, _ = strings.Cut(text, ", debug=") // of a GOAWAY
 		text = quoted.ReplaceAllString(text, "[redacted]")
 	}
 	return text

@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// sender is the innermost stage of the chain: it waits for the rate limit, hands requests to the http.Client and finds out
+// sender is the innermost stage of the chain: it waits for the rate limit, hands requests to the http.Client and records
 // whether they may have been carried out.
 type sender struct {
 	client, uploads http.Client
@@ -45,19 +45,17 @@ func newSender(config config) *sender {
 
 var noCache = []string{"no-cache"}
 
-var errAttemptEnded = errors.New("the attempt that the request belongs to has ended")
-
 // send sends a copy of req with the authorization, or with none. The response refers to req and not to the copy, because
 // middleware and callers of Raw get it.
 func (s *sender) send(req *http.Request, call *callState, record *attempt, authorization []string) (*http.Response, error) {
 	ctx := req.Context()
-	if err := s.waitForLimit(ctx, record); err != nil {
+	err := s.waitForLimit(ctx, record)
+	if err == nil {
+		err = record.begin()
+	}
+	if err != nil {
 		closeBody(req)
 		return nil, err
-	}
-	if !record.begin() {
-		closeBody(req)
-		return nil, errAttemptEnded
 	}
 	client, timeout := &s.client, s.timeout
 	if call.operation == opCreateStatement {
@@ -73,7 +71,8 @@ func (s *sender) send(req *http.Request, call *callState, record *attempt, autho
 		err = x.explain(nameProxyError(err))
 	}
 	if resp != nil {
-		s.http1.Store(resp.ProtoMajor == 1)
+		x.http1 = resp.ProtoMajor == 1
+		s.http1.Store(x.http1)
 		resp.Request = req
 		x.body, resp.Body = resp.Body, x
 		if resp.Body == nil { // as a transport of the caller's may leave it
@@ -90,13 +89,11 @@ func (s *sender) send(req *http.Request, call *callState, record *attempt, autho
 
 // waitForLimit waits until the rate limit allows a request, unless the retrier has waited already.
 func (s *sender) waitForLimit(ctx context.Context, record *attempt) error {
-	if s.limiter == nil || record.usePermit() {
+	if s.limiter == nil || record.permitted.Swap(false) {
 		return nil
 	}
-	start := time.Now()
-	err := limit(ctx, s.limiter)
-	record.addWait(time.Since(start))
-	return err
+	defer record.addWait(time.Now())
+	return limit(ctx, s.limiter)
 }
 
 // limit waits until limiter allows a request.
@@ -111,10 +108,7 @@ func limit(ctx context.Context, limiter Limiter) error {
 func (s *sender) wireRequest(req *http.Request, call *callState, x *exchange, authorization []string) *http.Request {
 	x.bounded, x.cancel = context.WithTimeout(x.ctx, x.timeout)
 	x.trace.GetConn = func(string) { x.asked.Store(true) }
-	x.trace.GotConn = func(info httptrace.GotConnInfo) {
-		x.got.Store(true)
-		x.conn.Store(&info.Conn)
-	}
+	x.trace.GotConn = func(info httptrace.GotConnInfo) { x.conn.Store(&info.Conn) }
 	wire := req.WithContext(httptrace.WithClientTrace(x.bounded, &x.trace))
 	wire.Header = s.header(req.Header, authorization)
 	if call.operation == opGetJob || call.operation == opPostToken {
@@ -156,10 +150,12 @@ type exchange struct {
 	wire      *http.Request
 	hide      redactor
 	body      io.ReadCloser
+	http1     bool
 
-	trace      httptrace.ClientTrace
-	asked, got atomic.Bool
-	conn       atomic.Pointer[net.Conn]
+	trace httptrace.ClientTrace
+	// asked is set once the transport has been asked for a connection, conn once it has one.
+	asked atomic.Bool
+	conn  atomic.Pointer[net.Conn]
 }
 
 // explain returns the error of a request without what belongs to others: the URL, secrets, and the cause with which a
@@ -169,9 +165,9 @@ func (x *exchange) explain(err error) error {
 	case x.ctx.Err() != nil:
 		return endedError(x.ctx)
 	case x.bounded.Err() != nil:
-		return timeoutError(x.timeout)
+		return newSafeError(fmt.Sprintf("no complete response within %v", x.timeout), context.DeadlineExceeded)
 	}
-	return sanitizeError(err, x.hide, x.got.Load() || x.transport == nil)
+	return sanitizeError(err, x.hide, x.conn.Load() != nil || x.transport == nil)
 }
 
 // Read reads the response's body.
@@ -192,7 +188,7 @@ func (x *exchange) Close() error {
 // closeConn closes the connection that an HTTP/1 response came from. On HTTP/2 other requests share it, and responses
 // cannot be mixed up.
 func (x *exchange) closeConn() {
-	if conn := x.conn.Load(); conn != nil && *conn != nil && !isHTTP2(*conn) {
+	if conn := x.conn.Load(); x.http1 && conn != nil && *conn != nil {
 		_ = (*conn).Close()
 	}
 }
