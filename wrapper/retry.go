@@ -21,13 +21,13 @@ type retrier struct {
 	version   APIVersion
 	limiter   Limiter
 	budget    retryBudget
-	throttle  *throttle
+	throttle  throttle
 }
 
 func newRetrier(next Doer, config config) *retrier {
 	return &retrier{
 		next: next, policy: config.retry, bodyLimit: config.bodyLimit, logger: config.logger, baseURL: config.baseURL,
-		version: config.version, limiter: config.limiter, throttle: newThrottle(config.retry.MaxDelay),
+		version: config.version, limiter: config.limiter, throttle: throttle{policy: config.retry, holds: make(map[*Operation]hold)},
 	}
 }
 
@@ -91,7 +91,7 @@ func (r *retrier) Do(req *http.Request) (*http.Response, error) {
 
 // prepare waits until an attempt may be made, and returns its record.
 func (r *retrier) prepare(ctx context.Context, call *callState) (*attempt, error) {
-	if err := r.throttle.wait(ctx, call.operation, r.policy); err != nil {
+	if err := r.throttle.wait(ctx, call.operation); err != nil {
 		return nil, err
 	}
 	record := &attempt{Context: ctx}
@@ -183,26 +183,17 @@ func (r *retrier) nextDelay(req *http.Request, call *callState, last outcome) (t
 	return delay, r.budget.left()
 }
 
-// observeThrottling holds the other calls of an operation when Basiq throttles it: for as long as it asks, or after a 429
-// without Retry-After, for as long as this call waits.
+// observeThrottling holds the other calls of an operation if Basiq throttles it.
 func (r *retrier) observeThrottling(call *callState, last outcome, delay, asked time.Duration) {
 	if last.resp == nil {
 		return
 	}
-	status := last.resp.StatusCode
-	if call.operation == opPostToken && status >= 400 && status < 500 && asked == 0 &&
+	status, most := last.resp.StatusCode, r.policy.MaxDelay
+	if call.operation == opPostToken && status == http.StatusForbidden &&
 		errors.Is(call.failure(status, nil, bodyOf(last.resp).bytes()), ErrTooManyTokenRequests) {
-		r.throttle.hold(opPostToken, http.StatusTooManyRequests, tokenRequestsHold, tokenRequestsHold)
-		return
+		status, asked, most = http.StatusTooManyRequests, tokenRequestsHold, tokenRequestsHold
 	}
-	switch {
-	case !throttles(status, asked):
-		r.throttle.clear(call.operation)
-	case asked > 0:
-		r.throttle.hold(call.operation, status, asked, r.policy.MaxDelay)
-	default:
-		r.throttle.holdLonger(call.operation, status, delay, r.policy)
-	}
+	r.throttle.observe(call.operation, status, asked, delay, most)
 }
 
 // shouldRetry reports whether an outcome is a temporary failure and the operation is safe to retry.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -47,18 +46,11 @@ func (e *PausedError) Is(target error) bool {
 	return e.tokens && target == ErrTooManyTokenRequests || (&Error{StatusCode: e.status()}).Is(target)
 }
 
-// throttles reports whether a response throttles its operation, where asked is its Retry-After: a 429 does, and a 503
-// that says for how long.
-func throttles(status int, asked time.Duration) bool {
-	return status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable && asked > 0
-}
-
-// throttle remembers which operations Basiq throttles. While there are none, it costs one atomic load.
+// throttle remembers which operations Basiq throttles.
 type throttle struct {
-	// longest is [Retry].MaxDelay: no server can hold an operation for longer, and no call waits for longer.
-	longest time.Duration
+	// policy bounds holds: no server can hold an operation for longer than MaxDelay, and no call waits for longer.
+	policy Retry
 
-	count atomic.Int64
 	mu    sync.Mutex
 	holds map[*Operation]hold
 }
@@ -72,60 +64,38 @@ type hold struct {
 	streak int
 }
 
-func newThrottle(longest time.Duration) *throttle {
-	return &throttle{longest: longest, holds: make(map[*Operation]hold)}
-}
-
-// hold holds calls of an operation for d, after a response with status, but for no longer than most. Holds do not add up:
-// the one that ends last counts.
-func (t *throttle) hold(op *Operation, status int, d, most time.Duration) {
+// observe holds calls of an operation after a 429, or a 503 that says for how long: for as long as Basiq has asked, but no
+// longer than most. After a 429 that does not say for how long, it holds them for delay, and longer each time in a row.
+// Any other response ends the streak. Holds do not add up: the one that ends last counts.
+func (t *throttle) observe(op *Operation, status int, asked, delay, most time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.set(op, hold{status: status}, d, most)
-}
-
-// holdLonger is hold for a response that does not say for how long: for d, and longer each time in a row.
-func (t *throttle) holdLonger(op *Operation, status int, d time.Duration, policy Retry) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	held := t.holds[op]
-	if time.Until(held.until) > 0 { // the request was in flight already
+	now, held := time.Now(), t.holds[op]
+	active := now.Before(held.until) // then the request was in flight before the hold, unless Basiq has said for how long
+	next := hold{status: status}
+	switch {
+	case asked > 0 && (status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable):
+		if active && now.Add(asked).Before(held.asked) {
+			return
+		}
+	case active:
 		return
-	}
-	streak := held.streak + 1
-	t.set(op, hold{status: status, streak: streak}, max(d, policy.backoff(streak)), t.longest)
-}
-
-// set replaces the hold of an operation unless that ends later. The throttle is locked.
-func (t *throttle) set(op *Operation, next hold, d, most time.Duration) {
-	now := time.Now()
-	next.until, next.asked = now.Add(min(d, most)), now.Add(d)
-	if held := t.holds[op]; now.Before(held.until) && next.asked.Before(held.asked) {
-		return
-	}
-	t.holds[op] = next
-	t.count.Store(int64(len(t.holds)))
-}
-
-// clear forgets the hold of an operation after a response that is not throttled, unless the request was in flight before.
-func (t *throttle) clear(op *Operation) {
-	if t.count.Load() == 0 {
-		return
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if time.Until(t.holds[op].until) <= 0 {
+	case status == http.StatusTooManyRequests:
+		asked, next.streak = delay, held.streak+1
+		if next.streak > 1 {
+			asked = max(delay, t.policy.backoff(next.streak))
+		}
+	default:
 		delete(t.holds, op)
-		t.count.Store(int64(len(t.holds)))
+		return
 	}
+	next.until, next.asked = now.Add(min(asked, most)), now.Add(asked)
+	t.holds[op] = next
 }
 
 // remaining returns how long calls of an operation are still held, and the error for those that cannot wait: nil if the
 // operation is not throttled.
 func (t *throttle) remaining(op *Operation) (time.Duration, *PausedError) {
-	if t.count.Load() == 0 {
-		return 0, nil
-	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	held := t.holds[op]
@@ -139,21 +109,20 @@ func (t *throttle) remaining(op *Operation) (time.Duration, *PausedError) {
 // wait waits until calls of an operation are no longer held. It returns a [PausedError] instead if Basiq has asked for
 // more than the longest hold, if the context would end first, or beyond the longest hold in total. If the context ends
 // during the wait, it returns the context's error.
-func (t *throttle) wait(ctx context.Context, op *Operation, policy Retry) error {
-	var waited time.Duration
-	for {
+func (t *throttle) wait(ctx context.Context, op *Operation) error {
+	for waited := time.Duration(0); ; {
 		left, paused := t.remaining(op)
 		if paused == nil {
 			return nil
 		}
-		left = min(left+policy.jitter(), t.longest) // or all that wait would come back together
+		left = min(left+t.policy.jitter(), t.policy.MaxDelay) // or all that wait would come back together
+		waited += left
 		deadline, bounded := ctx.Deadline()
-		if paused.RetryAfter > t.longest || waited+left > t.longest || bounded && time.Until(deadline) <= left {
+		if max(paused.RetryAfter, waited) > t.policy.MaxDelay || bounded && time.Until(deadline) <= left {
 			return paused
 		}
 		if !sleep(ctx, left) {
 			return endedError(ctx)
 		}
-		waited += left
 	}
 }
