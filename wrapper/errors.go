@@ -2,6 +2,7 @@ package basiq
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -16,23 +17,22 @@ import (
 	"github.com/basiq-go/basiq-go/gen"
 )
 
-// Errors by status, for errors.Is. An [Error] is one of them when its status says so, and so is what wraps it. Only
-// ErrNotFound looks closer.
+// Errors by status, for errors.Is.
 var (
-	// ErrBadRequest is status 400: the request is not valid. The details name the parameter.
+	// ErrBadRequest is status 400: the request is invalid. The details name the parameter.
 	ErrBadRequest = errors.New("bad request")
-	// ErrUnauthorized is status 401: the token is not good, or not for this user.
+	// ErrUnauthorized is status 401: the token is invalid, or not for this user.
 	ErrUnauthorized = errors.New("unauthorized")
-	// ErrForbidden is status 403: wrong scope, a limit, or a key that is not enabled. The code says which.
+	// ErrForbidden is status 403: the wrong scope, a limit, or a key that is not enabled, depending on the code.
 	ErrForbidden = errors.New("forbidden")
-	// ErrNotFound is status 404, or the code resource-not-found with another status. It is neither a wrong API key, which
-	// Basiq answers with 404 too, see [ErrInvalidAPIKey], nor an operation that is missing, see [ErrWrongAPIVersion].
+	// ErrNotFound is status 404, or the code resource-not-found with another status. Two other errors have status 404 and
+	// do not match it: [ErrInvalidAPIKey] and [ErrWrongAPIVersion].
 	ErrNotFound = errors.New("not found")
-	// ErrConflict is status 409: it exists already.
+	// ErrConflict is status 409: the resource exists already.
 	ErrConflict = errors.New("conflict")
-	// ErrGone is status 410: it exists no more.
+	// ErrGone is status 410: the resource no longer exists.
 	ErrGone = errors.New("gone")
-	// ErrTooLarge is status 413: what was sent is too large.
+	// ErrTooLarge is status 413: the request is too large.
 	ErrTooLarge = errors.New("too large")
 	// ErrTooManyRequests is status 429.
 	ErrTooManyRequests = errors.New("too many requests")
@@ -41,28 +41,46 @@ var (
 	ErrUnavailable = errors.New("unavailable")
 )
 
+// statusErrors has the errors of single statuses. That of 404 depends on more.
+var statusErrors = map[int]error{
+	http.StatusBadRequest:            ErrBadRequest,
+	http.StatusUnauthorized:          ErrUnauthorized,
+	http.StatusForbidden:             ErrForbidden,
+	http.StatusProxyAuthRequired:     ErrProxyAuth,
+	http.StatusConflict:              ErrConflict,
+	http.StatusGone:                  ErrGone,
+	http.StatusRequestEntityTooLarge: ErrTooLarge,
+	http.StatusTooManyRequests:       ErrTooManyRequests,
+	http.StatusBadGateway:            ErrUnavailable,
+	http.StatusServiceUnavailable:    ErrUnavailable,
+	http.StatusGatewayTimeout:        ErrUnavailable,
+}
+
 var (
-	// ErrInvalidAPIKey says that Basiq does not know the API key, or that it belongs to the other environment. Basiq
-	// answers POST /token with 404 then.
+	// ErrInvalidAPIKey is returned if Basiq does not know the API key, or if the key belongs to the other environment. Basiq
+	// responds to POST /token with 404 then.
 	ErrInvalidAPIKey = errors.New("the API key is not valid; copy it from the dashboard exactly as it stands there")
-	// ErrTooManyTokenRequests says that there were more than 1,500 token requests in five minutes from this address.
-	// Basiq answers POST /token with 403 "Invalid request" then. Make one Client and keep it.
+	// ErrTooManyTokenRequests is returned after more than 1,500 token requests in five minutes from this address. Basiq
+	// responds to POST /token with 403 "Invalid request" then. Make one Client and keep it.
 	ErrTooManyTokenRequests = errors.New("too many token requests")
-	// ErrWrongAPIVersion says that the client's API version has no such operation; see [WithAPIVersion].
+	// ErrWrongAPIVersion is returned if the client's API version does not have the operation; see [WithAPIVersion].
 	ErrWrongAPIVersion = errors.New("the client's API version has no such operation; see basiq.WithAPIVersion")
-	// ErrResponseTooLarge says that an answer was larger than [WithMaxResponseBytes] allows.
+	// ErrResponseTooLarge is returned if a response is larger than [WithMaxResponseBytes] allows.
 	ErrResponseTooLarge = errors.New("the answer is too large")
-	// ErrInvalidInput is every error that is an argument's fault. Nothing was sent.
+	// ErrInvalidInput is returned if an argument is invalid. No request was sent.
 	ErrInvalidInput = errors.New("invalid input")
+
+	// errRedirect is the reason of an Error with a status of 3xx.
+	errRedirect = errors.New("redirects are not followed; is the base URL right?")
 )
 
-// ErrorDetail is one thing that is wrong with a request.
+// ErrorDetail describes one fault of a request.
 type ErrorDetail = gen.ErrorDetail
 
-// ErrorSource is what an [ErrorDetail] is about.
+// ErrorSource names the part of the request that an [ErrorDetail] is about.
 type ErrorSource = gen.ErrorSource
 
-// What an Error keeps of an answer. Basiq's bodies are below 1 KiB; the rest is proxies' HTML.
+// What an Error keeps of a response. Basiq's error bodies are below 1 KiB; the rest is proxies' HTML.
 const (
 	maxErrorBody    = 16 << 10
 	maxErrorText    = 1 << 10
@@ -71,22 +89,21 @@ const (
 	maxParsedErrorBody = 256 << 10
 )
 
-// Error is an answer that reports a failure, or that cannot be read. It holds at most 16 KiB of the body, 32 details, and
+// Error is a response that reports a failure, or that is unusable. It holds at most 16 KiB of the body, 32 details, and
 // 1 KiB of each text.
 //
 //nolint:recvcheck // an Error that was copied must print as safely
 type Error struct {
-	// Operation is the operation that was called, by the name of its Go method, for example "Connections.Get"; a page or a
-	// document has the name of the operation that it comes from.
+	// Operation is the name of the Go method that was called, for example "Connections.Get". A page or a document has that
+	// of the operation that it comes from.
 	Operation string
-	// StatusCode is the HTTP status. It is below 300 when Basiq reports success and only its body is unusable: then
-	// what was asked for has been done.
+	// StatusCode is the HTTP status. It is below 300 if only the body is unusable: then Basiq has carried out the call.
 	StatusCode int
-	// CorrelationID names the answer. Basiq's support asks for it. Empty when the answer has none.
+	// CorrelationID identifies the response for Basiq's support. It is empty if the response has none.
 	CorrelationID string
-	// Details is what is wrong, all that Basiq lists. Empty when the body is not Basiq's, but a proxy's for example.
+	// Details holds all faults that Basiq lists. It is empty if the body is not Basiq's, for example a proxy's.
 	Details []ErrorDetail
-	// RetryAfter is how long to wait, from the header of that name; 0 when the answer has none.
+	// RetryAfter is how long to wait, from the header of that name. It is 0 if the response has none.
 	RetryAfter time.Duration
 
 	// A function, because fmt prints unexported fields without asking their type, and follows pointers.
@@ -102,11 +119,10 @@ func (e *Error) keep(body []byte) {
 	e.body = func() []byte { return kept }
 }
 
-// newError makes an Error of an answer that is no success. Whatever the body is, the status is kept.
+// newError returns the Error of a response with a status that is not 2xx.
 func newError(op *Operation, status int, header http.Header, body []byte) *Error {
-	e := &Error{Operation: op.Name, StatusCode: status}
+	e := &Error{Operation: op.Name, StatusCode: status, RetryAfter: retryAfter(header, time.Now())}
 	e.keep(body)
-	e.RetryAfter = retryAfter(header, time.Now())
 	var envelope gen.ErrorResponse
 	if len(body) <= maxParsedErrorBody {
 		// A field of an unexpected kind must not lose the others.
@@ -115,23 +131,27 @@ func newError(op *Operation, status int, header http.Header, body []byte) *Error
 		}
 	}
 	e.CorrelationID = cut(envelope.CorrelationID)
-	for _, detail := range envelope.Data[:min(len(envelope.Data), maxErrorDetails)] {
-		if detail.Detail == "" {
-			detail.Detail = detail.Details
-		}
-		detail.Type, detail.Code, detail.Title = cut(detail.Type), cut(detail.Code), cut(detail.Title)
-		detail.Source.Parameter, detail.Source.Pointer = cut(detail.Source.Parameter), cut(detail.Source.Pointer)
-		detail.Detail, detail.Details = cut(detail.Detail), cut(detail.Details)
-		e.Details = append(e.Details, detail)
-	}
+	e.Details = append(e.Details, envelope.Data[:min(len(envelope.Data), maxErrorDetails)]...)
 	if len(e.Details) == 0 && envelope.Message != "" {
-		e.Details = []ErrorDetail{{Detail: cut(envelope.Message)}}
+		e.Details = []ErrorDetail{{Detail: envelope.Message}}
+	}
+	for i := range e.Details {
+		detail := &e.Details[i]
+		detail.Detail, detail.Code = cmp.Or(detail.Detail, detail.Details), cut(detail.Code)
+		for _, text := range texts(detail) {
+			*text = cut(*text)
+		}
 	}
 	e.reason = namedReason(op, e)
 	return e
 }
 
-// namedReason finds what a status means where it does not mean what it says.
+// texts returns the texts of a detail, except its code.
+func texts(d *ErrorDetail) []*string {
+	return []*string{&d.Type, &d.Title, &d.Detail, &d.Details, &d.Source.Parameter, &d.Source.Pointer}
+}
+
+// namedReason returns the error for a status with a meaning of its own.
 func namedReason(op *Operation, e *Error) error {
 	switch status := e.StatusCode; {
 	case op == opPostToken && status == http.StatusNotFound && e.Code() != "": // and not a proxy that has no such page
@@ -147,9 +167,6 @@ func namedReason(op *Operation, e *Error) error {
 	return nil
 }
 
-// errRedirect is the reason of an Error with a status of 3xx.
-var errRedirect = errors.New("redirects are not followed; is the base URL right?")
-
 // cut bounds what a server can put into an error.
 func cut(s string) string {
 	if len(s) <= maxErrorText {
@@ -158,38 +175,26 @@ func cut(s string) string {
 	return strings.ToValidUTF8(s[:maxErrorText], "") + "…"
 }
 
-// Code returns the code of the first detail, or "" when there is none.
-func (e *Error) Code() Code {
+// first returns the first detail, or an empty one.
+func (e *Error) first() ErrorDetail {
 	if len(e.Details) == 0 {
-		return ""
+		return ErrorDetail{}
 	}
-	return Code(e.Details[0].Code)
+	return e.Details[0]
 }
 
-// Title returns the title of the first detail, or "" when there is none.
-func (e *Error) Title() string {
-	if len(e.Details) == 0 {
-		return ""
-	}
-	return e.Details[0].Title
-}
+// Code returns the code of the first detail, or "".
+func (e *Error) Code() Code { return Code(e.first().Code) }
 
-// Detail returns the detail of the first detail, or its title when it has none.
-func (e *Error) Detail() string {
-	if len(e.Details) == 0 {
-		return ""
-	}
-	return detailOrTitle(e.Details[0])
-}
+// Title returns the title of the first detail, or "".
+func (e *Error) Title() string { return e.first().Title }
 
-func detailOrTitle(d ErrorDetail) string {
-	if d.Detail == "" {
-		return d.Title
-	}
-	return d.Detail
-}
+// Detail returns the detail of the first detail, or its title if it has none.
+func (e *Error) Detail() string { return detailOrTitle(e.first()) }
 
-// Body returns the body as it came, or its first 16 KiB. It may hold what the request did: do not log it.
+func detailOrTitle(d ErrorDetail) string { return cmp.Or(d.Detail, d.Title) }
+
+// Body returns the body, or its first 16 KiB. It may repeat what the request held: do not log it.
 func (e *Error) Body() []byte {
 	if e.body == nil {
 		return nil
@@ -197,36 +202,30 @@ func (e *Error) Body() []byte {
 	return e.body()
 }
 
-// Error says what is wrong in one line: the operation, the status, the code, what Basiq says, the correlation id.
+// Error describes the failure in one line: operation, status, code, details and correlation ID.
 func (e *Error) Error() string {
-	var b strings.Builder
-	b.WriteString("basiq: " + e.Operation + ": " + strconv.Itoa(e.StatusCode))
+	text := "basiq: " + e.Operation + ": " + strconv.Itoa(e.StatusCode)
 	if code := e.Code(); code != "" {
-		b.WriteString(" " + string(code))
+		text += " " + string(code)
 	}
-	switch {
-	case len(e.Details) > 0:
-		for _, detail := range e.Details {
-			b.WriteString(": " + detailOrTitle(detail))
-		}
-		if e.reason != nil {
-			b.WriteString(": " + e.reason.Error())
-		}
-	case e.reason != nil:
-		b.WriteString(": " + e.reason.Error())
-	default:
-		b.WriteString(" " + http.StatusText(e.StatusCode) + ": the body is not one of Basiq's")
+	for _, detail := range e.Details {
+		text += ": " + detailOrTitle(detail)
+	}
+	if e.reason != nil {
+		text += ": " + e.reason.Error()
+	} else if len(e.Details) == 0 {
+		text += " " + http.StatusText(e.StatusCode) + ": unexpected response body"
 	}
 	if e.CorrelationID != "" {
-		b.WriteString(" (correlation " + e.CorrelationID + ")")
+		text += " (correlation " + e.CorrelationID + ")"
 	}
-	return oneLine(b.String())
+	return oneLine(text)
 }
 
-// Format prints what Error returns, under every verb: the body must not be printed.
+// Format implements [fmt.Formatter]. It prints what Error returns, so that no verb prints the body.
 func (e Error) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, e.Error()) }
 
-// LogValue logs operation, status, code and correlation id.
+// LogValue implements [slog.LogValuer].
 func (e *Error) LogValue() slog.Value {
 	if e == nil {
 		return slog.Value{}
@@ -240,53 +239,34 @@ func (e *Error) LogValue() slog.Value {
 	)
 }
 
-// Is reports whether the error is target: one of the errors by status, or a [Code] of one of its details.
+// Is reports whether target is the error of the status, or a [Code] of one of the details.
 func (e *Error) Is(target error) bool {
-	for i := range e.Details {
-		if Code(e.Details[i].Code).is(target) {
-			return true
-		}
+	if slices.ContainsFunc(e.Details, func(detail ErrorDetail) bool { return Code(detail.Code).is(target) }) {
+		return true
 	}
 	switch target {
-	case ErrBadRequest:
-		return e.StatusCode == http.StatusBadRequest
-	case ErrUnauthorized:
-		return e.StatusCode == http.StatusUnauthorized
-	case ErrForbidden:
-		return e.StatusCode == http.StatusForbidden
+	case nil:
+		return false
 	case ErrNotFound:
 		return (e.StatusCode == http.StatusNotFound || CodeResourceNotFound.is(e.Code())) &&
 			e.Operation != opPostToken.Name && !errors.Is(e.reason, ErrWrongAPIVersion)
-	case ErrConflict:
-		return e.StatusCode == http.StatusConflict
-	case ErrGone:
-		return e.StatusCode == http.StatusGone
-	case ErrTooLarge:
-		return e.StatusCode == http.StatusRequestEntityTooLarge
-	case ErrTooManyRequests:
-		return e.StatusCode == http.StatusTooManyRequests
 	case ErrUnavailable:
-		return e.StatusCode >= http.StatusBadGateway && e.StatusCode <= http.StatusGatewayTimeout ||
-			e.StatusCode >= 520 && e.StatusCode <= 530
-	case ErrProxyAuth:
-		return e.StatusCode == http.StatusProxyAuthRequired
+		return statusErrors[e.StatusCode] == ErrUnavailable || e.StatusCode >= 520 && e.StatusCode <= 530
 	}
-	return false
+	return statusErrors[e.StatusCode] == target
 }
 
-// Unwrap returns what the status really means where that has a name of its own, such as [ErrInvalidAPIKey], or why a
-// body could not be read.
+// Unwrap returns the error that explains the status, such as [ErrInvalidAPIKey], or why the body is unusable.
 func (e *Error) Unwrap() error { return e.reason }
 
 // TransportError is the error of a call that got no response. See [MayHaveBeenDone].
 type TransportError struct {
-	// Operation is the operation that was called, by the name of its Go method, for example "Connections.Get". A page or a
-	// document has the name of the operation that it comes from.
+	// Operation is the name of the Go method that was called, as in [Error].
 	Operation string
 	// Attempts is how many attempts were made. A request that is sent again with a new token is part of the same attempt.
 	Attempts int
 	// MayHaveArrived reports whether Basiq may have received the request and carried it out. If it is false, there is proof
-	// that no attempt did, and calling again cannot do anything twice.
+	// that no attempt did, and calling again is safe.
 	MayHaveArrived bool
 	// Err is why the last attempt failed: the network's error, the context's, or that of getting a token.
 	Err error
@@ -305,30 +285,33 @@ func (e *TransportError) Error() string {
 	if e.Err != nil {
 		reason = cut(e.Err.Error())
 	}
-	if _, ok := errors.AsType[*tokenError](e.Err); ok && !e.MayHaveArrived {
-		return oneLine("basiq: " + e.Operation + ": no access token: " + reason)
+	_, noToken := errors.AsType[*tokenError](e.Err)
+	_, paused := errors.AsType[*PausedError](e.Err)
+	switch {
+	case noToken && !e.MayHaveArrived:
+		reason = "no access token: " + reason
+	case paused && e.Attempts == 0:
+		reason = "not sent: " + reason
+	default:
+		attempts, arrived := "attempts", "did not reach Basiq"
+		if e.Attempts == 1 {
+			attempts = "attempt"
+		}
+		if e.MayHaveArrived {
+			arrived = "may have reached Basiq"
+		}
+		reason = fmt.Sprintf("no response after %d %s: %s (the request %s)", e.Attempts, attempts, reason, arrived)
 	}
-	if _, ok := errors.AsType[*PausedError](e.Err); ok && e.Attempts == 0 {
-		return oneLine("basiq: " + e.Operation + ": not sent: " + reason)
-	}
-	arrived := "the request did not reach Basiq"
-	if e.MayHaveArrived {
-		arrived = "the request may have reached Basiq"
-	}
-	attempts := "1 attempt"
-	if e.Attempts != 1 {
-		attempts = strconv.Itoa(e.Attempts) + " attempts"
-	}
-	return oneLine(fmt.Sprintf("basiq: %s: no response after %s: %s (%s)", e.Operation, attempts, reason, arrived))
+	return oneLine("basiq: " + e.Operation + ": " + reason)
 }
 
 // Unwrap returns Err.
 func (e *TransportError) Unwrap() error { return e.Err }
 
-// MayHaveBeenDone reports whether Basiq may have carried out a call whose error is err, or is in err's tree: whether the
-// call got no response after it may have arrived ([TransportError]), or got 408 or 5xx, or success in a form that cannot be
-// read ([Error]), or has started a job ([WaitError], [JobError]). After a create, check whether the resource exists before
-// calling again. If it is false, calling again cannot do anything twice.
+// MayHaveBeenDone reports whether Basiq may have carried out a call whose error is err, or is in err's tree. That is the
+// case if the request may have arrived and got no response ([TransportError]), if the response is 408, 5xx, or an unusable
+// 2xx ([Error]), or if a job has started ([WaitError], [JobError]). After a create, check whether the resource exists
+// before calling again. If it is false, calling again is safe.
 func MayHaveBeenDone(err error) bool {
 	switch e := err.(type) { //nolint:errorlint // the tree is walked here
 	case nil:
@@ -349,15 +332,14 @@ func MayHaveBeenDone(err error) bool {
 
 // InputError is an invalid argument. No request was sent.
 type InputError struct {
-	// Operation is the operation that was called, by the name of its Go method, for example "Connections.Get". A page or a
-	// document has the name of the operation that it comes from.
+	// Operation is the name of the Go method that was called, as in [Error].
 	Operation string
 	// Argument names the argument.
 	Argument string
 	// Problem describes what is wrong with it. It does not repeat the value.
 	Problem string
 
-	// reason is an error that Problem is the text of.
+	// reason is the error that Problem is the text of.
 	reason error
 }
 
@@ -376,7 +358,7 @@ func invalidInput(operation, argument, problem string) error {
 	return &InputError{Operation: operation, Argument: argument, Problem: problem}
 }
 
-// oneLine replaces what would break a log's line. A server's words go into errors, and errors into logs.
+// oneLine replaces what would break a line of a log: a server's text goes into errors, and errors into logs.
 func oneLine(s string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' {

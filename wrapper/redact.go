@@ -94,11 +94,10 @@ func (e *Error) redact(hide redactor) {
 	e.CorrelationID = hide(e.CorrelationID)
 	for i := range e.Details {
 		detail := &e.Details[i]
-		texts := []*string{&detail.Type, &detail.Title, &detail.Detail, &detail.Details, &detail.Source.Parameter, &detail.Source.Pointer}
 		if strings.ContainsFunc(detail.Code, func(r rune) bool { return r != '-' && (r < 'a' || r > 'z') }) {
-			texts = append(texts, &detail.Code)
+			detail.Code = hide(detail.Code)
 		}
-		for _, text := range texts {
+		for _, text := range texts(detail) {
 			*text = hide(*text)
 		}
 	}

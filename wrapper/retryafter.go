@@ -15,18 +15,9 @@ const maxRetryAfter = 365 * 24 * time.Hour
 // response has a Date.
 func retryAfter(header http.Header, now time.Time) time.Duration {
 	value := strings.TrimSpace(header.Get("Retry-After"))
-	if value == "" {
-		return 0
-	}
 	if strings.Trim(value, "0123456789.") == "" {
-		seconds, err := strconv.ParseFloat(value, 64)
-		switch {
-		case seconds >= maxRetryAfter.Seconds(): // more than fits, too
-			return maxRetryAfter
-		case err != nil:
-			return 0
-		}
-		return time.Duration(seconds * float64(time.Second))
+		seconds, _ := strconv.ParseFloat(value, 64) // 0 if it is not a number, infinite if it has too many digits
+		return time.Duration(min(seconds, maxRetryAfter.Seconds()) * float64(time.Second))
 	}
 	date, err := http.ParseTime(value)
 	if err != nil {
