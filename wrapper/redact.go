@@ -14,11 +14,11 @@ import (
 	"github.com/basiq-go/basiq-go/api"
 )
 
-// redactor takes secrets out of a text. It is a function, so that nothing that looks through memory, such as a test's diff,
-// comes upon them.
+// redactor takes secrets out of a text. It is a function, so that nothing that prints values, such as a test's diff, prints
+// them.
 type redactor func(text string) string
 
-// What is shorter stands in any text.
+// Shorter secrets are not redacted: they occur in any text.
 const (
 	shortestCredential = 8
 	shortestSecret     = 4
@@ -31,12 +31,9 @@ func newRedactor(secrets ...string) redactor {
 		if len(secret) < shortestSecret { // as an API key may be
 			continue
 		}
-		quoted := []string{`"` + secret + `"`, strconv.Quote(secret)}
-		if asJSON, err := json.Marshal(secret); err == nil {
-			quoted = append(quoted, string(asJSON))
-		}
-		for _, form := range quoted {
-			form = form[1 : len(form)-1]
+		asJSON, _ := json.Marshal(secret) // which does not fail for a string
+		for _, quoted := range []string{`"` + secret + `"`, strconv.Quote(secret), string(asJSON)} {
+			form := quoted[1 : len(quoted)-1]
 			forms = append(forms, form, url.QueryEscape(form), url.PathEscape(form), base64.StdEncoding.EncodeToString([]byte(form)))
 		}
 	}

@@ -2,21 +2,17 @@ package basiq
 
 import "sync"
 
-// retryBudget keeps retries from making an outage worse. Retries that help their call cost nothing, so that a server that
+// retryBudget keeps retries from making an outage worse. A retry that helps its call costs nothing, so that a server that
 // fails now and then is retried for as long as it does. The others are paid for by calls that succeed.
 type retryBudget struct {
 	mu sync.Mutex
-	// spent is in tenths of a retry.
+	// spent is in tenths of a retry: a call that gets a response earns one.
 	spent int
 }
 
-const (
-	// budgetSize is how many retries can be spent before any are earned: enough for the calls in flight when a
-	// connection breaks that they share.
-	budgetSize = 100
-	// budgetTenths is what a call that gets a response earns: one retry for ten calls.
-	budgetTenths = 1
-)
+// budgetSize is how many retries can be spent before any are earned: enough for the calls in flight when a connection
+// breaks that they share.
+const budgetSize = 100
 
 // left reports whether a retry can be spent.
 func (b *retryBudget) left() bool {
@@ -36,13 +32,12 @@ func (b *retryBudget) spend() bool {
 	return true
 }
 
-// earn records a call that got a response: at the first attempt, or by a retry, which it gets back.
+// earn records a call that got a response. If it was retried, it gets its retry back.
 func (b *retryBudget) earn(retried bool) {
-	earned := budgetTenths
-	if retried {
-		earned += 10
-	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.spent = max(b.spent-earned, 0)
+	if retried {
+		b.spent -= 10
+	}
+	b.spent = max(b.spent-1, 0)
 }
