@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -17,10 +16,9 @@ import (
 
 // authorizer is the stage that puts the token, or the API key, into a request, inside all middleware.
 type authorizer struct {
-	next    *sender
-	apiKey  Secret
-	tokens  TokenSource
-	baseURL *url.URL
+	next   *sender
+	config config
+	tokens TokenSource
 	// bucket bounds how often tokens are requested, for whatever reason.
 	bucket *rate.Limiter
 }
@@ -35,13 +33,12 @@ const (
 )
 
 func newAuthorizer(next *sender, config config, tokens TokenSource) *authorizer {
-	return &authorizer{next: next, apiKey: config.apiKey, tokens: tokens, baseURL: config.baseURL, bucket: rate.NewLimiter(tokenRate, tokenBurst)}
+	return &authorizer{next: next, config: config, tokens: tokens, bucket: rate.NewLimiter(tokenRate, tokenBurst)}
 }
 
 var (
-	// errUnsafeURL is for a request whose URL was changed after it was made.
 	errUnsafeURL = errors.New("request URL outside the client's base URL: no token is sent there")
-	// errContextReplaced is for a request whose context was replaced: what happens to it could not be recorded.
+	// Without its context, nothing could be recorded about a request.
 	errContextReplaced = errors.New("middleware replaced the request's context: it must keep it or derive from it")
 )
 
@@ -91,11 +88,11 @@ func (a *authorizer) authorize(req *http.Request, call *callState, record *attem
 	switch {
 	case call == nil || record == nil:
 		return Token{}, nil, errContextReplaced
-	case !sameOrigin(req.URL, a.baseURL):
+	case !sameOrigin(req.URL, a.config.baseURL):
 		return Token{}, nil, errUnsafeURL
 	case call.operation == opPostToken:
 		// The key is sent as it is: it is encoded already.
-		return Token{}, []string{"Basic " + a.apiKey.Reveal()}, a.waitForBucket(req.Context(), record)
+		return Token{}, []string{"Basic " + a.config.apiKey.Reveal()}, a.waitForBucket(req.Context(), record)
 	case call.operation.public():
 		return Token{}, nil, nil
 	}

@@ -17,17 +17,16 @@ type DoerFunc func(req *http.Request) (*http.Response, error)
 func (f DoerFunc) Do(req *http.Request) (*http.Response, error) { return f(req) }
 
 // Middleware wraps every attempt of every call, those for access tokens included: it gets the next Doer and returns the
-// one to call instead. [CallFromContext] on the request's context returns which operation and which attempt it is.
+// one to call instead. [CallFromContext] on the request's context returns the call.
 //
 // Middleware sees the request before the token or the API key is put into it, and must change only a clone of it. It must
-// not log bodies: a request's can hold the credentials of a bank login or the answer to an MFA challenge, and the response
-// to POST /token holds the token. Code that needs the bytes on the wire belongs in the transport of [WithHTTPClient].
+// not log bodies: they hold credentials of bank logins, MFA answers and tokens. Code that needs the bytes on the wire
+// belongs in the transport of [WithHTTPClient].
 //
-// An error returned without having called next ends the call and is not retried. A response that middleware makes itself
-// is treated as Basiq's: a 503 may be retried. The request that middleware hands to next must keep its context, or have
-// one derived from it; otherwise nothing is sent and the call fails. A request that is still running when its attempt has
-// ended is not sent again. If Basiq rejects a token, the request is sent once more with another token inside the same
-// attempt, and middleware sees only the second response.
+// An error returned without calling next ends the call and is not retried. A response that middleware makes itself is
+// treated as Basiq's: a 503 may be retried. The request that middleware passes to next must keep its context, or have one
+// derived from it; otherwise the call fails and nothing is sent. Nothing is sent for an attempt that has ended. If Basiq
+// rejects a token, the request is sent once more inside the same attempt, and middleware sees only the second response.
 type Middleware func(next Doer) Doer
 
 // newChain assembles the stages that every request passes, from the wire outwards.

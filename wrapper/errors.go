@@ -41,7 +41,7 @@ var (
 	ErrUnavailable = errors.New("unavailable")
 )
 
-// statusErrors has the errors of single statuses. That of 404 depends on more.
+// statusErrors has the errors that depend on a single status alone.
 var statusErrors = map[int]error{
 	http.StatusBadRequest:            ErrBadRequest,
 	http.StatusUnauthorized:          ErrUnauthorized,
@@ -51,9 +51,6 @@ var statusErrors = map[int]error{
 	http.StatusGone:                  ErrGone,
 	http.StatusRequestEntityTooLarge: ErrTooLarge,
 	http.StatusTooManyRequests:       ErrTooManyRequests,
-	http.StatusBadGateway:            ErrUnavailable,
-	http.StatusServiceUnavailable:    ErrUnavailable,
-	http.StatusGatewayTimeout:        ErrUnavailable,
 }
 
 var (
@@ -251,7 +248,7 @@ func (e *Error) Is(target error) bool {
 		return (e.StatusCode == http.StatusNotFound || CodeResourceNotFound.is(e.Code())) &&
 			e.Operation != opPostToken.Name && !errors.Is(e.reason, ErrWrongAPIVersion)
 	case ErrUnavailable:
-		return statusErrors[e.StatusCode] == ErrUnavailable || e.StatusCode >= 520 && e.StatusCode <= 530
+		return e.StatusCode >= 502 && e.StatusCode <= 504 || e.StatusCode >= 520 && e.StatusCode <= 530
 	}
 	return statusErrors[e.StatusCode] == target
 }
@@ -339,8 +336,7 @@ type InputError struct {
 	// Problem describes what is wrong with it. It does not repeat the value.
 	Problem string
 
-	// reason is the error that Problem is the text of.
-	reason error
+	reason error // if Problem is its text
 }
 
 // Error describes the problem in one line.

@@ -39,13 +39,12 @@ func knownTransport(roundTripper http.RoundTripper) *http.Transport {
 
 // refuted reports whether there is proof that the request was not carried out.
 func (x *exchange) refuted(resp *http.Response, err error) bool {
-	if err == nil {
+	switch {
+	case err == nil:
 		return rejects(resp.StatusCode)
-	}
-	if x.transport == nil {
+	case x.transport == nil:
 		return false
-	}
-	if x.conn.Load() == nil {
+	case x.conn.Load() == nil:
 		return x.asked.Load() || x.proxyFails(err)
 	}
 	return unprocessed.MatchString(withoutURL(err).Error()) || isHandshakeAlert(err)

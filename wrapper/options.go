@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/url"
 	"path"
-	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -106,12 +105,6 @@ func checkAPIKey(apiKey string) string {
 		return "it has a space, a line break or a character beyond ASCII; copy the key exactly as the dashboard shows it"
 	}
 	return ""
-}
-
-// userAgent returns the User-Agent header.
-func (c *config) userAgent() string {
-	own := fmt.Sprintf("basiq-go/%s (%s; %s)", Version, runtime.Version(), runtime.GOOS)
-	return strings.TrimSpace(c.product + " " + own)
 }
 
 // setting returns an option that is an error unless its argument is valid.

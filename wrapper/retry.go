@@ -6,29 +6,20 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 )
 
 // retrier is the outermost stage of the chain: it makes as many attempts as the operation and the policy allow.
 type retrier struct {
-	next      Doer
-	policy    Retry
-	bodyLimit int64
-	logger    *slog.Logger
-	baseURL   *url.URL
-	version   APIVersion
-	limiter   Limiter
-	budget    retryBudget
-	throttle  throttle
+	next     Doer
+	config   config
+	budget   retryBudget
+	throttle throttle
 }
 
 func newRetrier(next Doer, config config) *retrier {
-	return &retrier{
-		next: next, policy: config.retry, bodyLimit: config.bodyLimit, logger: config.logger, baseURL: config.baseURL,
-		version: config.version, limiter: config.limiter, throttle: throttle{policy: config.retry, holds: make(map[*Operation]hold)},
-	}
+	return &retrier{next: next, config: config, throttle: throttle{policy: config.retry, holds: make(map[*Operation]hold)}}
 }
 
 // outcome is the result of one attempt.
@@ -46,10 +37,10 @@ type outcome struct {
 func (r *retrier) Do(req *http.Request) (*http.Response, error) {
 	call := callFrom(req.Context())
 	if call == nil || !call.claimed.CompareAndSwap(false, true) { // a call through Raw
-		req, call = withCall(req, r.baseURL)
+		req, call = withCall(req, r.config.baseURL)
 		call.claimed.Store(true)
 	}
-	if err := call.operation.checkVersion(r.version); err != nil {
+	if err := call.operation.checkVersion(r.config.version); err != nil {
 		closeBody(req)
 		return nil, err
 	}
@@ -91,17 +82,13 @@ func (r *retrier) Do(req *http.Request) (*http.Response, error) {
 
 // prepare waits until an attempt may be made, and returns its record.
 func (r *retrier) prepare(ctx context.Context, call *callState) (*attempt, error) {
-	if err := r.throttle.wait(ctx, call.operation); err != nil {
-		return nil, err
+	err := r.throttle.wait(ctx, call.operation)
+	if err == nil {
+		err = limit(ctx, r.config.limiter)
 	}
 	record := &attempt{Context: ctx}
-	if r.limiter != nil {
-		if err := limit(ctx, r.limiter); err != nil {
-			return nil, err
-		}
-		record.permitted.Store(true)
-	}
-	return record, nil
+	record.permitted.Store(true)
+	return record, err
 }
 
 // heldBack returns the result of a call that may not be sent, or not be retried: last is its last attempt, if there was
@@ -129,18 +116,18 @@ func (r *retrier) attempt(req *http.Request, call *callState, record *attempt) (
 	}()
 	resp, err := r.next.Do(req.WithContext(record)) //nolint:contextcheck // the record is the attempt's context
 	switch {
-	case err != nil && resp != nil && resp.Body != nil: // from middleware
-		_ = resp.Body.Close()
-		return outcome{err: err}
-	case err == nil && resp == nil:
-		return outcome{err: errors.New("middleware returned nil response and nil error")}
 	case err != nil:
+		if resp != nil && resp.Body != nil { // from middleware
+			_ = resp.Body.Close()
+		}
 		return outcome{err: err}
+	case resp == nil:
+		return outcome{err: errors.New("middleware returned nil response and nil error")}
 	case resp.Body == nil: // a response made by middleware
 		resp.Body = http.NoBody
 	}
 	resp.Request = req
-	body := readBody(resp, r.bodyLimit, call.pooled)
+	body := readBody(resp, r.config.bodyLimit, call.pooled)
 	resp.Body = body
 	return outcome{resp: resp, err: body.err}
 }
@@ -166,7 +153,7 @@ func interrupted(ctx context.Context, call *callState, last outcome) error {
 // nextDelay decides whether to retry, and after how long.
 func (r *retrier) nextDelay(req *http.Request, call *callState, last outcome) (time.Duration, bool) {
 	ctx, attempts := req.Context(), int(call.attempts.Load())
-	delay, asked := r.policy.delay(attempts, last)
+	delay, asked := r.config.retry.delay(attempts, last)
 	r.observeThrottling(call, last, delay, asked)
 	if !shouldRetry(call.operation, last) {
 		if last.resp != nil && last.resp.StatusCode < 500 {
@@ -174,7 +161,7 @@ func (r *retrier) nextDelay(req *http.Request, call *callState, last outcome) (t
 		}
 		return 0, false
 	}
-	if call.once || attempts >= r.policy.MaxAttempts || asked > r.policy.MaxDelay || ctx.Err() != nil || !rewindable(req) {
+	if call.once || attempts >= r.config.retry.MaxAttempts || asked > r.config.retry.MaxDelay || ctx.Err() != nil || !rewindable(req) {
 		return 0, false
 	}
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= delay {
@@ -188,7 +175,7 @@ func (r *retrier) observeThrottling(call *callState, last outcome, delay, asked 
 	if last.resp == nil {
 		return
 	}
-	status, most := last.resp.StatusCode, r.policy.MaxDelay
+	status, most := last.resp.StatusCode, r.config.retry.MaxDelay
 	if call.operation == opPostToken && status == http.StatusForbidden &&
 		errors.Is(call.failure(status, nil, bodyOf(last.resp).bytes()), ErrTooManyTokenRequests) {
 		status, asked, most = http.StatusTooManyRequests, tokenRequestsHold, tokenRequestsHold
@@ -219,10 +206,7 @@ func shouldRetry(op *Operation, last outcome) bool {
 
 // delay returns how long to wait after an attempt that has failed, and how much of that Basiq has asked for.
 func (p Retry) delay(attempt int, last outcome) (delay, asked time.Duration) {
-	if last.resp != nil {
-		if last.resp.StatusCode < 300 && last.err == nil {
-			return 0, 0
-		}
+	if last.resp != nil && (last.resp.StatusCode >= 300 || last.err != nil) {
 		asked = retryAfter(last.resp.Header, time.Now())
 	}
 	if asked > 0 {
@@ -232,24 +216,17 @@ func (p Retry) delay(attempt int, last outcome) (delay, asked time.Duration) {
 	return p.backoff(attempt), 0
 }
 
-// backoff draws the wait after an attempt: full jitter, so that calls that failed together are not retried together.
+// backoff draws the delay after an attempt: full jitter, so that calls that failed together are not retried together.
 func (p Retry) backoff(attempt int) time.Duration {
-	return rand.N(doubled(p.BaseDelay, attempt, p.MaxDelay) + 1) //nolint:gosec // spreads load; secrecy is not wanted
+	most := p.BaseDelay
+	for range attempt - 1 {
+		most = min(2*most, p.MaxDelay)
+	}
+	return rand.N(most + 1) //nolint:gosec // spreads load; secrecy is not wanted
 }
 
 // jitter draws a delay that keeps callers apart that would all return at the same time.
 func (p Retry) jitter() time.Duration { return p.backoff(1) }
-
-// doubled returns first for n = 1, and twice as much for each further n, up to most.
-func doubled(first time.Duration, n int, most time.Duration) time.Duration {
-	for range n - 1 {
-		if first >= most/2 {
-			return most
-		}
-		first *= 2
-	}
-	return first
-}
 
 // sleep waits, and reports false if the context ended first.
 func sleep(ctx context.Context, d time.Duration) bool {
@@ -288,9 +265,9 @@ func rewind(req *http.Request) (*http.Request, error) {
 	return rewound, nil
 }
 
-// log records an attempt. Only what is on this list may be logged: nothing that was sent, and no ID.
+// log records an attempt. Only what is on this list may be logged: no part of the request, and no ID.
 func (r *retrier) log(ctx context.Context, call *callState, last outcome, took time.Duration) {
-	if !r.logger.Enabled(ctx, slog.LevelDebug) {
+	if !r.config.logger.Enabled(ctx, slog.LevelDebug) {
 		return
 	}
 	op := call.operation
@@ -302,9 +279,10 @@ func (r *retrier) log(ctx context.Context, call *callState, last outcome, took t
 		slog.Duration("duration", took),
 	}
 	if last.resp != nil {
-		attributes = append(attributes, slog.Int("status", last.resp.StatusCode))
-		if last.resp.StatusCode >= 300 {
-			if id := call.failure(last.resp.StatusCode, nil, bodyOf(last.resp).bytes()).CorrelationID; id != "" {
+		status := last.resp.StatusCode
+		attributes = append(attributes, slog.Int("status", status))
+		if status >= 300 {
+			if id := call.failure(status, nil, bodyOf(last.resp).bytes()).CorrelationID; id != "" {
 				attributes = append(attributes, slog.String("correlation_id", oneLine(id)))
 			}
 		}
@@ -312,5 +290,5 @@ func (r *retrier) log(ctx context.Context, call *callState, last outcome, took t
 	if last.err != nil {
 		attributes = append(attributes, slog.String("error", oneLine(cut(last.err.Error()))))
 	}
-	r.logger.LogAttrs(ctx, slog.LevelDebug, "basiq call", attributes...)
+	r.config.logger.LogAttrs(ctx, slog.LevelDebug, "basiq call", attributes...)
 }

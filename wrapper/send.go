@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -27,13 +28,13 @@ type sender struct {
 	http1 atomic.Bool
 }
 
-// newSender returns a sender that uses the caller's client with one difference: it follows no redirects. The API has
-// none, and net/http would send a body with a bank's password on to any host, and turn a DELETE into a GET whose 200
-// looks like success.
+// newSender returns a sender whose clients follow no redirects. The API has none, and net/http would send a body with a
+// bank's password to any host, and turn a DELETE into a GET whose 200 looks like success.
 func newSender(config config) *sender {
+	agent := fmt.Sprintf("%s basiq-go/%s (%s; %s)", config.product, Version, runtime.Version(), runtime.GOOS)
 	s := &sender{
 		client: *config.httpClient, uploads: *config.uploadClient, limiter: config.limiter,
-		accept: []string{mediaJSON}, userAgent: []string{config.userAgent()},
+		accept: []string{mediaJSON}, userAgent: []string{strings.TrimSpace(agent)},
 		timeout: config.httpClient.Timeout, uploadTimeout: config.uploadClient.Timeout,
 	}
 	for _, client := range []*http.Client{&s.client, &s.uploads} {
@@ -89,15 +90,18 @@ func (s *sender) send(req *http.Request, call *callState, record *attempt, autho
 
 // waitForLimit waits until the rate limit allows a request, unless the retrier has waited already.
 func (s *sender) waitForLimit(ctx context.Context, record *attempt) error {
-	if s.limiter == nil || record.permitted.Swap(false) {
+	if record.permitted.Swap(false) {
 		return nil
 	}
 	defer record.addWait(time.Now())
 	return limit(ctx, s.limiter)
 }
 
-// limit waits until limiter allows a request.
+// limit waits until limiter, if there is one, allows a request.
 func limit(ctx context.Context, limiter Limiter) error {
+	if limiter == nil {
+		return nil
+	}
 	if err := limiter.Wait(ctx); err != nil {
 		return fmt.Errorf("rate limit: %w", ownError(ctx, err))
 	}

@@ -93,33 +93,23 @@ func (t *throttle) observe(op *Operation, status int, asked, delay, most time.Du
 	t.holds[op] = next
 }
 
-// remaining returns how long calls of an operation are still held, and the error for those that cannot wait: nil if the
-// operation is not throttled.
-func (t *throttle) remaining(op *Operation) (time.Duration, *PausedError) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	held := t.holds[op]
-	left := time.Until(held.until)
-	if left <= 0 {
-		return 0, nil
-	}
-	return left, &PausedError{RetryAfter: time.Until(held.asked), StatusCode: held.status, tokens: op == opPostToken}
-}
-
 // wait waits until calls of an operation are no longer held. It returns a [PausedError] instead if Basiq has asked for
 // more than the longest hold, if the context would end first, or beyond the longest hold in total. If the context ends
 // during the wait, it returns the context's error.
 func (t *throttle) wait(ctx context.Context, op *Operation) error {
 	for waited := time.Duration(0); ; {
-		left, paused := t.remaining(op)
-		if paused == nil {
+		t.mu.Lock()
+		held := t.holds[op]
+		t.mu.Unlock()
+		left, asked := time.Until(held.until), time.Until(held.asked)
+		if left <= 0 {
 			return nil
 		}
 		left = min(left+t.policy.jitter(), t.policy.MaxDelay) // or all that wait would come back together
 		waited += left
 		deadline, bounded := ctx.Deadline()
-		if max(paused.RetryAfter, waited) > t.policy.MaxDelay || bounded && time.Until(deadline) <= left {
-			return paused
+		if max(asked, waited) > t.policy.MaxDelay || bounded && time.Until(deadline) <= left {
+			return &PausedError{RetryAfter: asked, StatusCode: held.status, tokens: op == opPostToken}
 		}
 		if !sleep(ctx, left) {
 			return endedError(ctx)

@@ -61,6 +61,6 @@ func (c *config) setHTTPClients() {
 // allowsOldTLS reports whether a configuration allows TLS versions below 1.2. A version of 0 is crypto/tls's default,
 // which does not.
 func allowsOldTLS(config *tls.Config) bool {
-	return config != nil && (config.MinVersion != 0 && config.MinVersion < tls.VersionTLS12 ||
-		config.MaxVersion != 0 && config.MaxVersion < tls.VersionTLS12)
+	isOld := func(version uint16) bool { return version != 0 && version < tls.VersionTLS12 }
+	return config != nil && (isOld(config.MinVersion) || isOld(config.MaxVersion))
 }
