@@ -201,22 +201,23 @@ func (e *Error) Body() []byte {
 
 // Error describes the failure in one line: operation, status, code, details and correlation ID.
 func (e *Error) Error() string {
-	text := "basiq: " + e.Operation + ": " + strconv.Itoa(e.StatusCode)
+	var b strings.Builder
+	b.WriteString("basiq: " + e.Operation + ": " + strconv.Itoa(e.StatusCode))
 	if code := e.Code(); code != "" {
-		text += " " + string(code)
+		b.WriteString(" " + string(code))
 	}
 	for _, detail := range e.Details {
-		text += ": " + detailOrTitle(detail)
+		b.WriteString(": " + detailOrTitle(detail))
 	}
 	if e.reason != nil {
-		text += ": " + e.reason.Error()
+		b.WriteString(": " + e.reason.Error())
 	} else if len(e.Details) == 0 {
-		text += " " + http.StatusText(e.StatusCode) + ": unexpected response body"
+		b.WriteString(" " + http.StatusText(e.StatusCode) + ": unexpected response body")
 	}
 	if e.CorrelationID != "" {
-		text += " (correlation " + e.CorrelationID + ")"
+		b.WriteString(" (correlation " + e.CorrelationID + ")")
 	}
-	return oneLine(text)
+	return oneLine(b.String())
 }
 
 // Format implements [fmt.Formatter]. It prints what Error returns, so that no verb prints the body.

@@ -101,7 +101,7 @@ func (c *tokenCache) find(ctx context.Context, scope Scope) (Token, *tokenReques
 	}
 	if slot.request == nil && (time.Until(slot.renew) <= 0 || slot.expired()) {
 		slot.request = &tokenRequest{done: make(chan struct{})}
-		go c.fetch(slot, slot.request, scope) //nolint:contextcheck // a token request is independent of its callers' contexts
+		go c.fetch(slot, slot.request, scope) //nolint:contextcheck,gosec // a token request is independent of its callers' contexts
 	}
 	if slot.expired() {
 		return Token{}, slot.request
