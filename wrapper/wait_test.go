@@ -461,7 +461,7 @@ func TestMFAInALoop(t *testing.T) {
 func TestWaitForUserOfAnotherUser(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s, client := newStub(t, ok(202, jobJSON), jobAsks)
+		s, client := newStub21(t, ok(202, jobJSON), jobAsks)
 		_, err := client.Connections.CreateAndWait(t.Context(), userID, login, basiq.WaitForUser("u2"),
 			basiq.WithMFA(func(context.Context, basiq.MFAChallenge) ([]basiq.Secret, error) {
 				return []basiq.Secret{basiq.NewSecret("a"), basiq.NewSecret("b")}, nil
@@ -483,7 +483,7 @@ func TestWaitForUserOfAnotherUser(t *testing.T) {
 // What can be wrong with the options is found out before a job is started that nobody would know of.
 func TestBadOptionsStartNoJob(t *testing.T) {
 	t.Parallel()
-	s, client := newStub(t, ok(202, jobJSON))
+	s, client := newStub21(t, ok(202, jobJSON))
 	_, err := client.Connections.CreateAndWait(t.Context(), userID, login, basiq.WithMaxWait(0))
 	require.ErrorIs(t, err, basiq.ErrInvalidInput)
 	require.ErrorContains(t, err, "basiq: Connections.CreateAndWait: options: ")
@@ -509,18 +509,18 @@ func TestConnectionsThatWait(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				for _, first := range []answerOf{accepted, running} {
-					s, client := newStub(t, first, jobStarted, jobSucceeded, ok(200, connectionJSON))
+					s, client := newStub21(t, first, jobStarted, jobSucceeded, ok(200, connectionJSON))
 					connection, err := call(t.Context(), client)
 					require.NoError(t, err)
 					assert.Equal(t, connID, connection.ID)
 					seen := s.seen()
 					assert.Equal(t, "GET /users/u1/connections/c1", seen[len(seen)-1].String())
 				}
-				_, client := newStub(t, ok(400, envelope("invalid-credentials", "", "")))
+				_, client := newStub21(t, ok(400, envelope("invalid-credentials", "", "")))
 				_, err := call(t.Context(), client)
 				require.ErrorIs(t, err, basiq.CodeInvalidCredentials)
 
-				_, client = newStub(t, accepted, jobFailed)
+				_, client = newStub21(t, accepted, jobFailed)
 				_, err = call(t.Context(), client)
 				var failure *basiq.JobError
 				require.ErrorAs(t, err, &failure)
@@ -528,7 +528,7 @@ func TestConnectionsThatWait(t *testing.T) {
 				assert.True(t, basiq.MayHaveBeenDone(err), "the bank has seen the login")
 
 				// A job may not tell its connection; only a create needs it to.
-				_, client = newStub(t, accepted, ok(200, job(step("create-report", "success", "null"))), ok(200, connectionJSON))
+				_, client = newStub21(t, accepted, ok(200, job(step("create-report", "success", "null"))), ok(200, connectionJSON))
 				_, err = call(t.Context(), client)
 				if name == "create" {
 					require.ErrorContains(t, err, "basiq: waiting for job j1: the job names no connection")
@@ -538,7 +538,7 @@ func TestConnectionsThatWait(t *testing.T) {
 				}
 
 				// The connection cannot be read; the job is not lost with it.
-				_, client = newStub(t, accepted, jobSucceeded, ok(403, envelope("forbidden-access", "", "")))
+				_, client = newStub21(t, accepted, jobSucceeded, ok(403, envelope("forbidden-access", "", "")))
 				_, err = call(t.Context(), client)
 				require.ErrorIs(t, err, basiq.ErrForbidden)
 				assert.True(t, basiq.MayHaveBeenDone(err))

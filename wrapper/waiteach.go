@@ -1,6 +1,7 @@
 package basiq
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"iter"
@@ -31,22 +32,19 @@ const maxWaiting = 10_000
 //
 // Each job is waited for as by [JobsService.Wait], and [WithMaxWait] counts from when its ID is read. An error does not end
 // the other waits. A [WaitError] usually has no Job, because jobs are not kept between two polls. A function given to
-// [WithMFA] may be called for several jobs concurrently. [WithPollRate] limits the polls of all jobs together, and a
-// delay that the server asks for applies to all of them.
+// [WithMFA] may be called for several jobs concurrently. [WithPollRate] limits the polls of all jobs together.
 //
-// The function jobIDs runs in its own goroutine, so that a slow source does not delay results. It is not read further
-// while 10,000 jobs are waited for, nor after ctx has ended. Every ID that was read is yielded. An invalid or duplicate ID
-// is yielded as an [InputError], which does not end the other waits; duplicates are detected by keeping all IDs.
+// The function jobIDs runs in its own goroutine. It is not read further while 10,000 jobs are waited for, nor after ctx has
+// ended. Every ID that was read is yielded. An invalid or duplicate ID is yielded as an [InputError]; duplicates are
+// detected by keeping all IDs. A nil ctx or jobIDs, or an invalid option, is yielded as a single [InputError].
 //
 // Jobs are polled while the loop's body runs. Leaving the loop does not stop the jobs. It waits until all requests have
 // ended and jobIDs has returned, so jobIDs must not block forever. A panic in jobIDs, in a middleware or in the function
-// of [WithMFA] is raised in the loop's goroutine, with its original stack.
-//
-// A nil ctx or jobIDs, or an invalid option, is yielded as a single [InputError]. operationId: getJobs, once for each poll.
+// of [WithMFA] is raised in the loop's goroutine, with its original stack. operationId: getJobs, once for each poll.
 func (s *JobsService) WaitEach(ctx context.Context, jobIDs iter.Seq[string], options ...WaitOption) iter.Seq2[*Job, error] {
 	return func(yield func(*Job, error) bool) {
 		const operation = "Jobs.WaitEach"
-		config, err := newWaits(ctx, operation, options)
+		config, err := newWaitConfig(ctx, operation, options)
 		if err == nil && jobIDs == nil {
 			err = invalidInput(operation, "jobIDs", "missing")
 		}
@@ -54,6 +52,7 @@ func (s *JobsService) WaitEach(ctx context.Context, jobIDs iter.Seq[string], opt
 			yield(nil, err)
 			return
 		}
+		config.keepLast = false
 		for result := range s.waitEach(ctx, operation, jobIDs, config) {
 			if !yield(result.job, result.err) {
 				return
@@ -70,7 +69,7 @@ func (s *JobsService) WaitEach(ctx context.Context, jobIDs iter.Seq[string], opt
 // option; no request was sent then. operationId: getJobs, once for each poll.
 func (s *JobsService) WaitAll(ctx context.Context, jobIDs []string, options ...WaitOption) ([]*Job, error) {
 	const operation = "Jobs.WaitAll"
-	config, err := newWaits(ctx, operation, options)
+	config, err := newWaitConfig(ctx, operation, options)
 	if err != nil {
 		return nil, err
 	}
@@ -80,7 +79,6 @@ func (s *JobsService) WaitAll(ctx context.Context, jobIDs []string, options ...W
 			return nil, err
 		}
 	}
-	config.keepLast = true
 	jobs, failures := make([]*Job, len(jobIDs)), make([]error, len(jobIDs))
 	for result := range s.waitEach(ctx, operation, slices.Values(jobIDs), config) {
 		jobs[result.index], failures[result.index] = result.job, result.err
@@ -90,11 +88,10 @@ func (s *JobsService) WaitAll(ctx context.Context, jobIDs []string, options ...W
 			failures[i] = &WaitError{JobID: jobID, Err: ctx.Err()}
 		}
 	}
-	failures = slices.DeleteFunc(failures, func(err error) bool { return err == nil })
-	if len(failures) == 0 {
-		return jobs, nil
+	if failures = withoutNil(failures...); len(failures) > 0 {
+		return jobs, &waitAllError{total: len(jobIDs), failures: failures}
 	}
-	return jobs, &waitAllError{total: len(jobIDs), failures: failures}
+	return jobs, nil
 }
 
 // waitAllError holds the errors of the jobs of a WaitAll that did not succeed.
@@ -111,125 +108,22 @@ func (e *waitAllError) Error() string {
 // Unwrap returns the errors of all jobs that did not succeed.
 func (e *waitAllError) Unwrap() []error { return e.failures }
 
-// newWaits checks the arguments of WaitEach and WaitAll, except the IDs.
-func newWaits(ctx context.Context, operation string, options []WaitOption) (waitConfig, error) {
-	if err := checkContext(ctx, operation); err != nil {
-		return waitConfig{}, err
-	}
-	config, err := newWaitConfig(operation, options)
-	config.required = config.answer == nil
-	return config, err
-}
-
 // checkNewID returns an [InputError] if the ID is invalid or in seen, and adds it to seen.
 func checkNewID(operation, jobID string, seen map[string]bool) error {
-	if err := checkIDs(&Operation{Name: operation}, id{"jobIDs", jobID}); err != nil {
-		return err
-	}
 	if seen[jobID] {
 		return invalidInput(operation, "jobIDs", "duplicate ID")
 	}
 	seen[jobID] = true
-	return nil
+	return checkIDs(&Operation{Name: operation}, id{"jobIDs", jobID})
 }
 
-// waitResult is the result of the wait for one job.
+// waitResult is the result of the wait for the job whose ID is at index. It is zero if all IDs were read.
 type waitResult struct {
-	// index is the position of the job's ID.
 	index int
 	job   *Job
 	err   error
 	// panicked is the panic of a caller's function.
 	panicked *recovered
-}
-
-// waiter waits for many jobs, with one goroutine for each and one that reads the IDs.
-type waiter struct {
-	jobs      *JobsService
-	operation string
-	config    waitConfig
-	limits    *pollLimits
-	// room holds an element for each job that is waited for.
-	room    chan struct{}
-	results chan waitResult
-	// left is set when the caller has left the loop.
-	left atomic.Bool
-	all  sync.WaitGroup
-}
-
-func (s *JobsService) waitEach(ctx context.Context, operation string, jobIDs iter.Seq[string], config waitConfig) iter.Seq[waitResult] {
-	return func(yield func(waitResult) bool) {
-		ctx, cancel := context.WithCancel(ctx)
-		w := &waiter{
-			jobs: s, operation: operation, config: config, limits: newPollLimits(config),
-			room: make(chan struct{}, maxWaiting), results: make(chan waitResult),
-		}
-		w.all.Go(func() { w.read(ctx, jobIDs) })
-		go func() {
-			w.all.Wait()
-			close(w.results)
-		}()
-		var panicked *recovered
-		defer func() {
-			w.left.Store(true)
-			cancel()
-			for result := range w.results { // until all goroutines have ended
-				if panicked == nil {
-					panicked = result.panicked
-				}
-			}
-			panicked.raise()
-		}()
-		for result := range w.results {
-			if panicked = result.panicked; panicked != nil || !yield(result) {
-				return
-			}
-		}
-	}
-}
-
-// read starts a wait for each ID.
-func (w *waiter) read(ctx context.Context, jobIDs iter.Seq[string]) {
-	// An error without a job's ID is sent only if jobIDs panics or ends its goroutine.
-	result := waitResult{err: errUnfinished}
-	defer func() {
-		if result.panicked = catch(recover()); result.panicked != nil || result.err != nil {
-			w.results <- result
-		}
-	}()
-	// If ctx has ended before, the IDs are read nevertheless, to yield an error for each.
-	ended, index, seen := ctx.Err() != nil, 0, make(map[string]bool)
-	for jobID := range jobIDs {
-		if w.left.Load() {
-			break
-		}
-		w.room <- struct{}{}
-		w.start(ctx, index, jobID, checkNewID(w.operation, jobID, seen))
-		index++
-		if ctx.Err() != nil && (!ended || index == maxWaiting) {
-			break
-		}
-	}
-	result.err = nil
-}
-
-// start waits for a job in a new goroutine, or sends the error of its ID.
-func (w *waiter) start(ctx context.Context, index int, jobID string, err error) {
-	w.all.Go(func() {
-		// The error is sent if a caller's function ends the goroutine with runtime.Goexit.
-		result := waitResult{index: index, err: &WaitError{JobID: jobID, Err: errAbandoned}}
-		defer func() {
-			result.panicked = catch(recover())
-			w.results <- result
-			<-w.room
-		}()
-		if err != nil {
-			result.err = err
-			return
-		}
-		single := wait{jobs: w.jobs, config: w.config, jobID: jobID, limits: w.limits}
-		result.job, result.err = single.run(ctx, func(*Job) bool { return true })
-	})
 }
 
 // pollLimits limits the polls of many waits.
@@ -238,25 +132,68 @@ type pollLimits struct {
 	rate     *rate.Limiter
 }
 
-func newPollLimits(config waitConfig) *pollLimits {
-	return &pollLimits{
-		inFlight: make(chan struct{}, config.concurrency),
-		rate:     rate.NewLimiter(rate.Limit(config.pollRate), config.concurrency),
+// waitEach waits for many jobs, with one goroutine for each and one that reads the IDs.
+func (s *JobsService) waitEach(ctx context.Context, operation string, jobIDs iter.Seq[string], config waitConfig) iter.Seq[waitResult] {
+	return func(yield func(waitResult) bool) {
+		ended := ctx.Err() != nil // then the IDs are read nevertheless, to yield an error for each
+		ctx, cancel := context.WithCancel(ctx)
+		config.limits = &pollLimits{make(chan struct{}, config.concurrency), rate.NewLimiter(rate.Limit(config.pollRate), config.concurrency)}
+		var (
+			all     sync.WaitGroup
+			left    atomic.Bool // the caller has left the loop
+			room    = make(chan struct{}, maxWaiting+1)
+			results = make(chan waitResult)
+		)
+		// start calls run in a new goroutine. It sends abandoned if a caller's function calls runtime.Goexit.
+		start := func(abandoned waitResult, run func() waitResult) {
+			room <- struct{}{}
+			all.Go(func() {
+				result := abandoned
+				defer func() {
+					result.panicked = catch(recover())
+					results <- result
+					<-room
+				}()
+				result = run()
+			})
+		}
+		start(waitResult{err: errUnfinished}, func() waitResult {
+			index, seen := 0, make(map[string]bool)
+			for jobID := range jobIDs {
+				if left.Load() {
+					break
+				}
+				result, err := waitResult{index: index, err: &WaitError{JobID: jobID, Err: errAbandoned}}, checkNewID(operation, jobID, seen)
+				start(result, func() waitResult {
+					if result.err = err; err == nil {
+						result.job, result.err = s.wait(ctx, jobID, config)
+					}
+					return result
+				})
+				if index++; ctx.Err() != nil && (!ended || index == maxWaiting) {
+					break
+				}
+			}
+			return waitResult{}
+		})
+		go func() {
+			all.Wait()
+			close(results)
+		}()
+		var panicked *recovered
+		defer func() {
+			left.Store(true)
+			cancel()
+			for result := range results { // until all goroutines have ended
+				panicked = cmp.Or(panicked, result.panicked)
+			}
+			panicked.raise()
+		}()
+		for result := range results {
+			panicked = result.panicked
+			if panicked != nil || result != (waitResult{}) && !yield(result) {
+				return
+			}
+		}
 	}
 }
-
-// acquire waits until a poll may start, or returns the error of ctx. The poll must call release.
-func (l *pollLimits) acquire(ctx context.Context) error {
-	select {
-	case l.inFlight <- struct{}{}:
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	if !sleep(ctx, l.rate.Reserve().Delay()) {
-		l.release()
-		return ctx.Err()
-	}
-	return nil
-}
-
-func (l *pollLimits) release() { <-l.inFlight }

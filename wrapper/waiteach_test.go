@@ -370,9 +370,12 @@ func TestWaitEachTakesLittleMemory(t *testing.T) {
 	)
 	var over atomic.Bool
 	var most atomic.Int32
+	var pause sync.RWMutex // locked while memory is measured: the garbage of polls would count
 	before := runtime.NumGoroutine()
 	s := &jobServer{}
 	s.answer = func(_ *http.Request, jobID string) (*http.Response, error) {
+		pause.RLock()
+		defer pause.RUnlock()
 		most.Store(max(most.Load(), int32(runtime.NumGoroutine()-before)))
 		if over.Load() || jobID == "0" {
 			return answerFor(jobID, jobSucceeded), nil
@@ -393,7 +396,9 @@ func TestWaitEachTakesLittleMemory(t *testing.T) {
 		}
 		// The first is over, and the caller busy with it.
 		require.Eventually(t, func() bool { return s.looks.Load() >= 2*jobs }, time.Minute, time.Millisecond)
+		pause.Lock()
 		waiting := heap()
+		pause.Unlock()
 		over.Store(true)
 		at := s.looks.Load()
 		require.Eventually(t, func() bool { return s.looks.Load() >= at+jobs-20 }, time.Minute, time.Millisecond)

@@ -3,7 +3,6 @@ package basiq
 import (
 	"context"
 	"errors"
-	"strings"
 	"time"
 )
 
@@ -17,29 +16,26 @@ type waitConfig struct {
 	// pollRate and concurrency limit the polls of waits for many jobs.
 	pollRate    float64
 	concurrency int
-	// keepLast keeps the job of the last poll.
+	limits      *pollLimits // nil for a single job
+	// keepLast keeps the job between two polls.
 	keepLast bool
-	answer   func(context.Context, MFAChallenge) ([]Secret, error)
+	// changed is called for the first state of the job and for each further one. The wait is over if it returns false.
+	changed func(*Job) bool
+	answer  func(context.Context, MFAChallenge) ([]Secret, error)
 	// answered is the challenge that was answered last. The job may still show it.
 	answered *MFAChallenge
-	// required ends the wait at a challenge if there is no answer function.
-	required bool
 	userID   string
 }
 
-const (
-	// defaultPollRate and defaultPollConcurrency are this package's choice. Basiq publishes no limit. Each of 5,000 jobs is
-	// polled every 100 s, and each of 250 jobs every 5 s, which is as often as a single one. Most jobs take 30 s.
-	defaultPollRate        = 50
-	defaultPollConcurrency = 16
-)
-
-// newWaitConfig applies the options of the method operation.
-func newWaitConfig(operation string, options []WaitOption) (waitConfig, error) {
-	// A job usually takes 3 to 30 seconds, and Basiq publishes no interval for polling.
+// newWaitConfig checks the arguments of the method operation and applies its options.
+func newWaitConfig(ctx context.Context, operation string, options []WaitOption, ids ...id) (waitConfig, error) {
+	// A job usually takes 3 to 30 seconds. Basiq publishes neither an interval nor a limit for polling. With these values
+	// each of 250 jobs is polled every 5 s, as often as a single one, and each of 5,000 jobs every 100 s.
 	config := waitConfig{
-		shortest: time.Second, longest: 5 * time.Second, maxWait: 15 * time.Minute,
-		pollRate: defaultPollRate, concurrency: defaultPollConcurrency,
+		shortest: time.Second, longest: 5 * time.Second, maxWait: 15 * time.Minute, pollRate: 50, concurrency: 16, keepLast: true,
+	}
+	if ctx == nil {
+		return config, invalidInput(operation, "ctx", "missing")
 	}
 	for _, option := range options {
 		if option == nil {
@@ -49,15 +45,7 @@ func newWaitConfig(operation string, options []WaitOption) (waitConfig, error) {
 			return config, invalidInput(operation, "options", err.Error())
 		}
 	}
-	return config, nil
-}
-
-// checkContext returns an [InputError] if ctx is nil.
-func checkContext(ctx context.Context, operation string) error {
-	if ctx == nil {
-		return invalidInput(operation, "ctx", "missing")
-	}
-	return nil
+	return config, checkIDs(&Operation{Name: operation}, ids...)
 }
 
 // WithMFA sets the function that answers a challenge of the bank. It returns one answer for each question. A different
@@ -134,10 +122,4 @@ func WaitForUser(userID string) WaitOption {
 		c.userID = userID
 		return nil
 	}
-}
-
-// belongsToOther reports whether the job names a user other than the one of [WaitForUser].
-func (c *waitConfig) belongsToOther(job *Job) bool {
-	owner, known := job.UserID()
-	return known && c.userID != "" && !strings.EqualFold(owner, c.userID)
 }
