@@ -1,12 +1,15 @@
 package basiq
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"iter"
 	"net/http"
 	"net/url"
+	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,67 +20,59 @@ import (
 type (
 	// JobStep is one step of a job.
 	JobStep = gen.JobStep
-	// JobStepTitle is what a step does.
+	// JobStepTitle names what a step does.
 	JobStepTitle = gen.JobStepTitle
 	// JobStepStatus is the state of a step.
 	JobStepStatus = gen.JobStepStatus
-	// JobStepResult is what came of a step: a link, an error or a challenge.
+	// JobStepResult is the result of a step: a link, an error or a challenge.
 	JobStepResult = gen.JobStepResult
-	// MFAMethod is what kind of challenge it is.
+	// MFAMethod is the kind of a challenge.
 	MFAMethod = gen.MFAMethod
 )
 
-// What the steps do. The list is open.
+// The steps of a job. Basiq may add values.
 const (
-	// StepVerifyCredentials: log in at the institution. The job names its connection once this has succeeded.
-	StepVerifyCredentials = gen.JobStepTitleVerifyCredentials
-	// StepMFAChallenge: ask the user for a second factor, where the institution wants one.
-	StepMFAChallenge = gen.JobStepTitleMFAChallenge
-	// StepRetrieveAccounts: fetch every account with its details, such as number, name and balance.
-	StepRetrieveAccounts = gen.JobStepTitleRetrieveAccounts
-	// StepRetrieveTransactions: fetch the transactions of each account.
+	StepVerifyCredentials    = gen.JobStepTitleVerifyCredentials // the job names its connection once this has succeeded
+	StepMFAChallenge         = gen.JobStepTitleMFAChallenge
+	StepRetrieveAccounts     = gen.JobStepTitleRetrieveAccounts
 	StepRetrieveTransactions = gen.JobStepTitleRetrieveTransactions
-	// StepRetrieveStatements: fetch statements.
-	StepRetrieveStatements = gen.JobStepTitleRetrieveStatements
-	// StepCreateReport: make a report.
-	StepCreateReport = gen.JobStepTitleCreateReport
+	StepRetrieveStatements   = gen.JobStepTitleRetrieveStatements
+	StepCreateReport         = gen.JobStepTitleCreateReport
 )
 
-// The states of a step. The list is open.
+// The states of a step. Basiq may add values.
 const (
-	// JobStepStatusPending: not started, or put aside, see [Job.Queued].
-	JobStepStatusPending = gen.JobStepStatusPending
-	// JobStepStatusInProgress: running, or waiting for the user's answer, see [Job.MFA].
-	JobStepStatusInProgress = gen.JobStepStatusInProgress
-	// JobStepStatusSuccess: done.
-	JobStepStatusSuccess = gen.JobStepStatusSuccess
-	// JobStepStatusFailed: it failed, and the job with it; see [Job.Err].
-	JobStepStatusFailed = gen.JobStepStatusFailed
-	// JobStepStatusSkipped: it was not needed.
-	JobStepStatusSkipped = gen.JobStepStatusSkipped
+	JobStepStatusPending    = gen.JobStepStatusPending    // not started, or queued, see [Job.Queued]
+	JobStepStatusInProgress = gen.JobStepStatusInProgress // running, or waiting for the user's answer, see [Job.MFA]
+	JobStepStatusSuccess    = gen.JobStepStatusSuccess
+	JobStepStatusFailed     = gen.JobStepStatusFailed  // the job has failed, see [Job.Err]
+	JobStepStatusSkipped    = gen.JobStepStatusSkipped // the step was not needed
 )
 
-// The kinds of challenges. The list is open.
+// The kinds of challenges. Basiq may add values.
 const (
-	// MFAMethodToken: the user gives a code that an app shows, or that arrives by SMS, email or phone.
-	MFAMethodToken = gen.MFAMethodToken
-	// MFAMethodSecurityQuestions: the user answers personal questions.
-	MFAMethodSecurityQuestions = gen.MFAMethodSecurityQuestions
+	MFAMethodToken             = gen.MFAMethodToken             // a code that an app shows, or that arrives by SMS, email or phone
+	MFAMethodSecurityQuestions = gen.MFAMethodSecurityQuestions // personal questions
 )
 
-// Job is work that Basiq does in the background, in steps: the first that fails ends it. The answer to a call that
-// starts a job has only Type, ID and Links; [JobsService.Get] has the steps.
+// Job is work that Basiq does in the background, in steps. The first step that fails ends it. The response of a call that
+// starts a job has only Type, ID and Links; [JobsService.Get] returns the steps.
 type Job struct {
 	gen.Job
-	// AlreadyRunning is set in the answer to a create, update or refresh that started no job, because this one was under
-	// way. An earlier attempt of the same refresh may have started it.
+	// AlreadyRunning is set if a create, update or refresh started no job, because this one was already running. An
+	// earlier attempt of the same refresh may have started it.
 	AlreadyRunning bool `json:"-"`
 }
 
-// Step returns the step of that title, or nil when the job has none.
+// Step returns the step with that title, or nil.
 func (j *Job) Step(title JobStepTitle) *JobStep {
+	return j.step(func(step *JobStep) bool { return step.Title == title })
+}
+
+// step returns the first step that satisfies the condition, or nil.
+func (j *Job) step(satisfies func(*JobStep) bool) *JobStep {
 	for i := range j.Steps {
-		if j.Steps[i].Title == title {
+		if satisfies(&j.Steps[i]) {
 			return &j.Steps[i]
 		}
 	}
@@ -86,51 +81,27 @@ func (j *Job) Step(title JobStepTitle) *JobStep {
 
 // Done reports whether the job is over: all its steps have succeeded or were skipped, or one has failed.
 func (j *Job) Done() bool {
-	if j.failed() {
-		return true
-	}
-	if len(j.Steps) == 0 {
-		return j.Status == string(JobStepStatusSuccess)
-	}
 	done, total := j.Progress()
-	return done == total
+	return j.Err() != nil || done == total && (total > 0 || j.Status == string(JobStepStatusSuccess))
 }
 
-// Err returns a [JobError] when the job has failed, and nil otherwise.
+// Err returns a [JobError] if the job has failed, and nil otherwise.
 func (j *Job) Err() error {
-	if !j.failed() {
-		return nil
-	}
-	failure := &JobError{JobID: j.ID, Job: j}
-	step := j.step(JobStepStatusFailed)
+	step := j.step(func(step *JobStep) bool { return step.Status == JobStepStatusFailed })
 	if step == nil {
-		return failure
-	}
-	failure.Step = step.Title
-	if result := step.Result.First(); result != nil {
-		failure.Code, failure.Title, failure.Detail = Code(result.Code), result.Title, result.Detail
-		if failure.Detail == "" {
-			failure.Detail = result.Details
+		if j.Status != string(JobStepStatusFailed) {
+			return nil
 		}
+		step = new(JobStep)
+	}
+	failure := &JobError{JobID: j.ID, Step: step.Title, Job: j}
+	if result := step.Result.First(); result != nil {
+		failure.Code, failure.Title, failure.Detail = Code(result.Code), result.Title, cmp.Or(result.Detail, result.Details)
 		if wrapped := result.Error; wrapped != nil && failure.Code == "" {
 			failure.Code, failure.Title, failure.Detail = Code(wrapped.Code), wrapped.Title, wrapped.Detail
 		}
 	}
 	return failure
-}
-
-func (j *Job) failed() bool {
-	return j.step(JobStepStatusFailed) != nil || j.Status == string(JobStepStatusFailed)
-}
-
-// step returns the first step in that state, or nil.
-func (j *Job) step(status JobStepStatus) *JobStep {
-	for i := range j.Steps {
-		if j.Steps[i].Status == status {
-			return &j.Steps[i]
-		}
-	}
-	return nil
 }
 
 // Progress returns how many of the job's steps have succeeded or were skipped, and how many there are.
@@ -143,149 +114,137 @@ func (j *Job) Progress() (done, total int) {
 	return done, len(j.Steps)
 }
 
-// Queued reports whether the job was put aside because the institution is out of reach. Basiq tries again every two
-// hours, for up to seven days; then the job fails with [CodeTemporaryUnavailable].
+// Queued reports whether Basiq has queued the job because the institution is unavailable. Basiq retries every two hours
+// for up to seven days; then the job fails with [CodeTemporaryUnavailable].
 func (j *Job) Queued() bool {
-	for i := range j.Steps {
-		if result := j.Steps[i].Result.First(); j.Steps[i].Status == JobStepStatusPending && result != nil &&
-			CodeTemporaryUnavailableQueued.is(Code(result.Code)) {
-			return true
-		}
-	}
-	return false
+	return j.step(func(step *JobStep) bool {
+		result := step.Result.First()
+		return step.Status == JobStepStatusPending && result != nil && CodeTemporaryUnavailableQueued.is(Code(result.Code))
+	}) != nil
 }
 
-// ConnectionID returns the id of the connection that the job works on. The second result is false as long as it is not
-// known: before the first step has succeeded, and for jobs that are not about a connection.
+// ConnectionID returns the ID of the connection that the job is about. The second result is false if it is not known:
+// before the first step has succeeded, and for jobs that are not about a connection.
 func (j *Job) ConnectionID() (string, bool) {
 	_, connectionID := j.source()
 	return connectionID, connectionID != ""
 }
 
-// UserID returns the id of the user that the job works for. The second result is false as long as the job does not tell.
+// UserID returns the ID of the job's user. The second result is false if it is not known.
 func (j *Job) UserID() (string, bool) {
 	userID, _ := j.source()
 	return userID, userID != ""
 }
 
-// ReportID returns the id of the report that the job makes. The second result is false as long as the job does not tell,
-// and for jobs that are not about a report. The report can be read when the job is done.
+// ReportID returns the ID of the report that the job creates. The second result is false if it is not known, and for jobs
+// that are not about a report. The report can be read when the job is done.
 func (j *Job) ReportID() (string, bool) {
-	for _, link := range j.sources(StepCreateReport) {
-		if parts := pathOf(link); len(parts) == 2 && parts[0] == "reports" && api.ID(parts[1]).Validate() == nil {
-			return parts[1], true
-		}
+	if ids := j.linkedIDs(StepCreateReport, reportPath); ids != nil {
+		return ids[0], true
 	}
 	return "", false
 }
 
-// source reads the ids of the user and the connection from the links of the job and its steps.
+// source returns the IDs of the job's user and connection, or "".
 func (j *Job) source() (userID, connectionID string) {
-	for _, link := range j.sources(StepVerifyCredentials) {
-		if parts := pathOf(link); len(parts) == 4 && parts[0] == "users" && parts[2] == "connections" &&
-			api.ID(parts[1]).Validate() == nil && api.ID(parts[3]).Validate() == nil {
-			return parts[1], parts[3]
-		}
+	if ids := j.linkedIDs(StepVerifyCredentials, connectionPath); ids != nil {
+		return ids[0], ids[1]
 	}
 	return "", ""
 }
 
-// sources returns the links that may tell what the job works on: the one in the result of a step, and the job's own.
-func (j *Job) sources(title JobStepTitle) []string {
-	var links []string
-	if step := j.Step(title); step != nil {
-		if result := step.Result.First(); result != nil {
-			links = append(links, result.URL)
-		}
-	}
-	if j.Links.Source != "" {
-		links = append(links, j.Links.Source)
-	}
-	return links
-}
+var (
+	connectionPath = regexp.MustCompile(`^/*users/([^/]+)/connections/([^/]+)/*$`)
+	reportPath     = regexp.MustCompile(`^/*reports/([^/]+)/*$`)
+)
 
-// pathOf returns the parts of a link's path, or nil when it has none.
-func pathOf(link string) []string {
-	u, err := url.Parse(link)
-	if err != nil {
-		return nil
+// linkedIDs returns the IDs in the link in the step's result if that has the path, or else in the job's own source link.
+func (j *Job) linkedIDs(title JobStepTitle, path *regexp.Regexp) []string {
+	links := []string{j.Links.Source}
+	if step := j.Step(title); step != nil && step.Result.First() != nil {
+		links = []string{step.Result.First().URL, j.Links.Source}
 	}
-	return strings.Split(strings.Trim(u.Path, "/"), "/")
-}
-
-// MFA returns the challenge that waits for the user's answer, or nil when there is none. Answer it with
-// [JobsService.AnswerMFA].
-func (j *Job) MFA() *MFAChallenge {
-	for i := range j.Steps {
-		result := j.Steps[i].Result.First()
-		// It stays there after it was met.
-		if j.Steps[i].Status != JobStepStatusInProgress || result == nil || result.Type != "mfa" {
+	for _, link := range links {
+		u, err := url.Parse(link)
+		if err != nil {
 			continue
 		}
-		challenge := &MFAChallenge{
-			JobID:       j.ID,
-			Method:      result.Method,
-			Description: result.Description,
-			Questions:   result.Input,
-			ValidFor:    time.Duration(min(max(result.ExpiryMs, 0), int64(24*time.Hour/time.Millisecond))) * time.Millisecond,
+		ids := path.FindStringSubmatch(u.Path)
+		if ids != nil && !slices.ContainsFunc(ids[1:], func(id string) bool { return api.ID(id).Validate() != nil }) {
+			return ids[1:]
 		}
-		challenge.UserID, _ = j.UserID()
-		return challenge
 	}
 	return nil
 }
 
-// MFAChallenge is what a bank asks of the user while a job runs.
+// MFA returns the challenge that waits for the user's answer, or nil. Answer it with [JobsService.AnswerMFA].
+func (j *Job) MFA() *MFAChallenge {
+	step := j.step(func(step *JobStep) bool {
+		result := step.Result.First() // also there after the challenge was met
+		return step.Status == JobStepStatusInProgress && result != nil && result.Type == "mfa"
+	})
+	if step == nil {
+		return nil
+	}
+	result := step.Result.First()
+	challenge := &MFAChallenge{
+		JobID:       j.ID,
+		Method:      result.Method,
+		Description: result.Description,
+		Questions:   result.Input,
+		ValidFor:    time.Duration(min(max(result.ExpiryMs, 0), (24*time.Hour).Milliseconds())) * time.Millisecond,
+	}
+	challenge.UserID, _ = j.UserID()
+	return challenge
+}
+
+// MFAChallenge is what a bank asks the user while a job runs.
 type MFAChallenge struct {
 	// JobID is the job that waits for the answers.
 	JobID string
-	// UserID is the user that the job works for; empty when the job does not tell.
+	// UserID is the job's user; empty if it is not known.
 	UserID string
-	// Method is what kind of challenge it is.
+	// Method is the kind of the challenge.
 	Method MFAMethod
-	// Description tells the user what to do.
+	// Description instructs the user.
 	Description string
-	// Questions are what to ask. Each wants one answer, in this order.
+	// Questions each need one answer, in this order.
 	Questions []string
-	// ValidFor is how much time there is for the answers, counted from when the challenge was made; 0 when the job does
-	// not tell. Two minutes as a rule.
+	// ValidFor is the time for the answers, counted from when the challenge was made, usually two minutes. It is 0 if it is
+	// not known.
 	ValidFor time.Duration
 }
 
-// JobError is a job that failed.
+// JobError is returned if a job has failed.
 type JobError struct {
-	// JobID is the job's id.
+	// JobID is the job's ID.
 	JobID string
-	// Step is the step that failed; empty when the job does not tell.
+	// Step is the step that failed; empty if it is not known.
 	Step JobStepTitle
-	// Code, Title and Detail say why; each may be empty.
+	// Code, Title and Detail describe the failure; each may be empty.
 	Code          Code
 	Title, Detail string
-	// Job is the whole job.
+	// Job is the job that failed.
 	Job *Job
-	// Err is the error of the call whose MFA answer Basiq refused, where that is why the job failed; nil otherwise.
+	// Err is the error of [JobsService.AnswerMFA] if the job failed because Basiq refused the answers; nil otherwise.
 	Err error
 }
 
-// Error says what is wrong in one line, with 1 KiB of each text at most.
+// Error describes the failure in one line, with at most 1 KiB of each text.
 func (e *JobError) Error() string {
-	var b strings.Builder
-	b.WriteString("basiq: job " + cut(e.JobID) + " failed")
+	text := "basiq: job " + cmp.Or(cut(e.JobID), "(unknown)") + " failed"
 	if e.Step != "" {
-		b.WriteString(" at " + cut(string(e.Step)))
+		text += " at " + cut(string(e.Step))
 	}
-	if e.Code != "" {
-		b.WriteString(": " + cut(string(e.Code)))
-	}
-	if e.Detail != "" {
-		b.WriteString(": " + cut(e.Detail))
-	} else if e.Title != "" {
-		b.WriteString(": " + cut(e.Title))
+	for _, part := range []string{string(e.Code), cmp.Or(e.Detail, e.Title)} {
+		if part != "" {
+			text += ": " + cut(part)
+		}
 	}
 	if e.Err != nil {
-		b.WriteString(": " + strings.TrimPrefix(e.Err.Error(), "basiq: "))
+		text += ": " + strings.TrimPrefix(e.Err.Error(), "basiq: ")
 	}
-	return oneLine(b.String())
+	return oneLine(text)
 }
 
 // Unwrap returns Err.
@@ -295,40 +254,38 @@ func (e *JobError) Unwrap() error { return e.Err }
 func (e *JobError) Is(target error) bool { return e.Code.is(target) }
 
 // JobFields are the fields that [JobsService.List] can filter by.
-var JobFields = jobFields{
-	ConnectionID: EqualField[Job, string]{name: "connection.id"},
-}
+var JobFields = jobFields{ConnectionID: EqualField[Job, string]{name: "connection.id"}}
 
 type jobFields struct {
-	// ConnectionID is the id of the connection that the job works on.
+	// ConnectionID is the ID of the connection that the job is about.
 	ConnectionID EqualField[Job, string]
 }
 
-// JobsService follows the work that Basiq does in the background.
+// JobsService gets the jobs that Basiq runs in the background, and waits for them.
 type JobsService struct{ client *Client }
 
-// Get returns a job as it is now. A job that failed is no error of this call: see [Job.Err].
+// Get returns a job as it is now. If the job has failed, Get returns no error: see [Job.Err].
 //
-// Errors: [ErrInvalidInput], [ErrNotFound]. For how long a job can be read is not documented; [JobsService.List] has
+// Errors: [ErrInvalidInput], [ErrNotFound]. How long a job can be read is not documented; [JobsService.List] returns
 // those of the last seven days. operationId: getJobs.
 func (s *JobsService) Get(ctx context.Context, jobID string) (*Job, error) {
 	return get(ctx, s.client, opGetJob, []id{{"jobID", jobID}}, jobResource, by1(s.client.raw.GetJobs, jobID))
 }
 
-// List returns the user's jobs of the last seven days that satisfy all filters, the one that changed last first; see
-// [JobFields]. Nothing is sent before the range begins; an error comes once, and last.
+// List returns the user's jobs of the last seven days that satisfy all filters, the most recently changed first; see
+// [JobFields].
 //
-// Errors: [ErrInvalidInput], [ErrNotFound] for a user that is not there. operationId: getUserJobs.
+// Errors: [ErrInvalidInput], [ErrNotFound] if the user does not exist. operationId: getUserJobs.
 func (s *JobsService) List(ctx context.Context, userID string, filters ...Filter[Job]) iter.Seq2[*Job, error] {
 	return list(ctx, s.client, opGetUserJobs, []id{{"userID", userID}}, jobResource, sendTo(s.client.raw.GetUserJobs, userID, nil), filters)
 }
 
-// AnswerMFA answers the challenge of a job that works for the user: one answer for each of the challenge's Questions, in
-// their order. See [Job.MFA], and [WithMFA] for having it called while waiting. The answer is a reference to the job.
+// AnswerMFA answers the challenge of a user's job, see [Job.MFA], with one answer for each of its Questions, in their
+// order. [WithMFA] does this during a wait. The returned job has no steps.
 //
-// There is no second try: a wrong or late answer is an error of this call or fails the job. So it is sent again only
-// when it certainly did not arrive. It goes out with a [ClientAccess] token of the user, as Basiq's documents ask, unless
-// [ContextWithScope] says otherwise. Errors: [ErrInvalidInput], [ErrBadRequest], [ErrNotFound]. operationId: postJobMfa.
+// A wrong or late answer is an error of this call or fails the job. The call is retried only if the answers certainly did
+// not reach Basiq. It uses a [ClientAccess] token of the user, as Basiq's documentation requires, unless [ContextWithScope]
+// sets another. Errors: [ErrInvalidInput], [ErrBadRequest], [ErrNotFound]. operationId: postJobMfa.
 func (s *JobsService) AnswerMFA(ctx context.Context, userID, jobID string, answers ...Secret) (*Job, error) {
 	if len(answers) == 0 {
 		return nil, invalidInput(opPostJobMFA.Name, "answers", "give one for each question")
@@ -344,8 +301,8 @@ func (s *JobsService) AnswerMFA(ctx context.Context, userID, jobID string, answe
 	return get(ctx, s.client, opPostJobMFA, []id{{"userID", userID}, {"jobID", jobID}}, jobResource, sendTo(s.client.raw.PostJobMFA, jobID, body))
 }
 
-// startJob makes a call whose response is a job: 202 with one that was started, 200 with one that was running already.
-// connection names the user and the connection that the job must be about, as far as it says; empty where there are none.
+// startJob makes a call whose response is a job: 202 if it was started, 200 if it was already running. connection holds
+// the IDs of the user and the connection that the job must be about if it names any. Each may be empty.
 func startJob(ctx context.Context, c *Client, op *Operation, ids []id, connection [2]string, request requester) (*Job, error) {
 	answer, err := c.do(ctx, op, ids, request)
 	if err != nil {

@@ -6,8 +6,8 @@ import (
 	"runtime/debug"
 )
 
-// recovered is a panic of a caller's function that was recovered in a goroutine of this package. The caller could not
-// recover it there, and it would crash the program. It is raised again in the caller's goroutine with its original stack.
+// recovered is a panic of a caller's function in a goroutine of this package, where the caller cannot recover it and it
+// would crash the program. It is raised again in the caller's goroutine, with its original stack.
 type recovered struct {
 	value any
 	stack []byte
@@ -16,8 +16,8 @@ type recovered struct {
 // errUnfinished is returned if a caller's function called runtime.Goexit.
 var errUnfinished = errors.New("basiq: a function of the caller has ended its goroutine")
 
-// catch returns the panic that recover returned, or nil. Call it in a deferred function as catch(recover()): recover
-// returns nil when it is not called directly by the deferred function.
+// catch returns the panic that recover returned, or nil. Deferred functions must call it as catch(recover()), because
+// recover works only if the deferred function calls it directly.
 func catch(value any) *recovered {
 	if value == nil {
 		return nil
@@ -35,7 +35,7 @@ func (r *recovered) raise() {
 	}
 }
 
-// Error returns the value of the panic and the stack of the goroutine that it comes from.
+// Error returns the value of the panic and its stack.
 func (r *recovered) Error() string { return fmt.Sprintf("%v\n\n%s", r.value, r.stack) }
 
 // Unwrap returns the value of the panic if it is an error.

@@ -8,13 +8,12 @@ import (
 // pagedItem constrains [Prefetch] to collections that have pages and options.
 type pagedItem interface{ sizedItem | Event }
 
-// Prefetch fetches the next page of a collection of T while the caller works on the one before it:
+// Prefetch fetches the next page of a collection of T while the loop works on the one before it:
 //
 //	client.Transactions.List(ctx, userID, basiq.Prefetch[basiq.Transaction]())
 //
-// T has to be named. Items, their order and errors stay the same. At most one page is fetched ahead: two pages are in
-// memory instead of one. A loop that is left early may have requested one page more; that request ends with the loop.
-// Prefetch has no effect on methods that return one page.
+// T has to be named. Items, their order and errors stay the same. At most one page is fetched ahead. If the loop is left,
+// a request for that page ends. Prefetch has no effect on methods that return one page.
 func Prefetch[T pagedItem]() ListOption[T] { return prefetch[T]{} }
 
 type prefetch[T any] struct{}
@@ -35,57 +34,58 @@ func (c collection[T]) prefetches() bool {
 // pageFetcher fetches the pages of one range, on demand or ahead.
 type pageFetcher[T any] struct {
 	collection collection[T]
-	// ahead is the page that is being prefetched, until it is used.
-	ahead *prefetchedPage[T]
+	// ahead receives the page that is being prefetched. It is nil if there is none.
+	ahead  chan prefetchedPage[T]
+	cancel context.CancelFunc
 }
 
-// prefetchedPage is a page that is fetched while the caller works on the one before it.
 type prefetchedPage[T any] struct {
-	cancel context.CancelFunc
-	done   chan struct{} // closed when the fields below are set
-	page   *pageResult[T]
-	err    error
+	page *pageResult[T]
+	err  error
 	// panicked is the panic of middleware.
 	panicked *recovered
 }
 
-// prefetch starts to fetch the page at a cursor, which must be the next one that is asked for.
+// prefetch starts to fetch the page at a cursor, which must be the next one that is requested.
 func (f *pageFetcher[T]) prefetch(ctx context.Context, at Cursor) {
-	ctx, cancel := context.WithCancel(ctx) //nolint:gosec // stop calls it
-	ahead := &prefetchedPage[T]{cancel: cancel, done: make(chan struct{}), err: errUnfinished}
+	ctx, f.cancel = context.WithCancel(ctx)
+	ahead := make(chan prefetchedPage[T], 1)
 	f.ahead = ahead
 	go func() {
-		defer close(ahead.done)
-		// Recover here: a panic in this goroutine could not be recovered by the caller and would crash the program.
-		defer func() { ahead.panicked = catch(recover()) }()
-		ahead.page, ahead.err = f.collection.page(ctx, at)
+		result := prefetchedPage[T]{err: errUnfinished}
+		defer func() {
+			result.panicked = catch(recover())
+			ahead <- result
+		}()
+		result.page, result.err = f.collection.page(ctx, at)
 	}()
 }
 
 // page returns the page at a cursor.
 func (f *pageFetcher[T]) page(ctx context.Context, at Cursor) (*pageResult[T], error) {
-	ahead := f.ahead
-	if ahead == nil {
-		return f.collection.page(ctx, at)
+	if f.ahead != nil {
+		ahead := f.take()
+		// A page that was received before ctx ended is not returned after that: the call fails as without prefetching.
+		if end := ctx.Err(); end == nil || errors.Is(ahead.err, end) {
+			return ahead.page, ahead.err
+		}
 	}
-	<-ahead.done // soon after ctx has ended, too
-	f.stop()
-	if end := ctx.Err(); end != nil && !errors.Is(ahead.err, end) {
-		// The page was received before the context ended, and is asked for after that. The call fails as it would without
-		// prefetching.
-		return f.collection.page(ctx, at)
-	}
-	return ahead.page, ahead.err
+	return f.collection.page(ctx, at)
 }
 
-// stop waits until nothing is being fetched, and re-raises a panic of middleware.
-func (f *pageFetcher[T]) stop() {
-	ahead := f.ahead
-	if ahead == nil {
-		return
-	}
+// take waits for the page that is being prefetched, and raises a panic of middleware.
+func (f *pageFetcher[T]) take() prefetchedPage[T] {
+	result := <-f.ahead
 	f.ahead = nil
-	ahead.cancel()
-	<-ahead.done
-	ahead.panicked.raise()
+	f.cancel()
+	result.panicked.raise()
+	return result
+}
+
+// stop ends the request for a page that is being prefetched.
+func (f *pageFetcher[T]) stop() {
+	if f.ahead != nil {
+		f.cancel()
+		f.take()
+	}
 }

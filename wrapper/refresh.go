@@ -5,40 +5,36 @@ import (
 	"time"
 )
 
-// RefreshSkip is why [ConnectionsService.RefreshIfStale] has refreshed nothing.
+// RefreshSkip is the reason why [ConnectionsService.RefreshIfStale] did not refresh a connection.
 type RefreshSkip string
 
-// Why a connection was not refreshed.
 const (
-	// RefreshSkipRecent: it was used within the age that was given.
+	// RefreshSkipRecent means that the connection was used within the given age.
 	RefreshSkipRecent RefreshSkip = "recent"
-	// RefreshSkipPending: its credentials are being verified by the job that fetches its data, see [JobsService.List].
+	// RefreshSkipPending means that the job that fetches its data is verifying the credentials, see [JobsService.List].
 	RefreshSkipPending RefreshSkip = "pending"
-	// RefreshSkipInvalid: its credentials are no longer good. Ask the user for new ones and call [ConnectionsService.Update].
+	// RefreshSkipInvalid means that the credentials are no longer valid. Pass new ones to [ConnectionsService.Update].
 	RefreshSkipInvalid RefreshSkip = "invalid"
-	// RefreshSkipInactive: it is in another state that is not active, see its Status.
+	// RefreshSkipInactive means that the connection is in another state that is not active, see its Status.
 	RefreshSkipInactive RefreshSkip = "inactive"
-	// RefreshSkipUnknown: Basiq does not tell its Status or when it was used, as with a CLIENT_ACCESS token. Whether it is time
-	// is for the caller to know, and [ConnectionsService.Refresh] to do.
+	// RefreshSkipUnknown means that Basiq did not send the Status or LastUsed, for example with a CLIENT_ACCESS token.
 	RefreshSkipUnknown RefreshSkip = "unknown"
 )
 
-// Refresh is what became of a [ConnectionsService.RefreshIfStale].
+// Refresh is the result of [ConnectionsService.RefreshIfStale].
 type Refresh struct {
 	// Connection is the connection as it was before.
 	Connection *Connection
-	// Job is the job that fetches the data, or nil when there is none; then Skipped says why. Its AlreadyRunning is set when it
-	// was under way already.
+	// Job is the job that fetches the data, or nil if there is none.
 	Job *Job
-	// Skipped is why no job was started; empty when there is one.
+	// Skipped is why no job was started; empty if there is one.
 	Skipped RefreshSkip
 }
 
-// RefreshIfStale refreshes a connection that is active and was last used longer ago than age, and leaves any other alone. It
-// looks at the connection first, as Basiq asks of those who would refresh in bulk or on a schedule, and says in its result what
-// it has seen and done; that is nil only beside an error.
+// RefreshIfStale refreshes a connection if it is active and was last used longer ago than age. It gets the connection
+// first, as Basiq requires for refreshes in bulk or on a schedule. The result is nil only with an error.
 //
-// Errors: [ErrInvalidInput] for an age that is not more than 0, and those of [ConnectionsService.Get] and
+// Errors: [ErrInvalidInput], also if age is not positive, and those of [ConnectionsService.Get] and
 // [ConnectionsService.Refresh]. operationIds: getConnection, refreshConnection.
 func (s *ConnectionsService) RefreshIfStale(ctx context.Context, userID, connectionID string, age time.Duration) (*Refresh, error) {
 	const name = "Connections.RefreshIfStale"
@@ -46,7 +42,7 @@ func (s *ConnectionsService) RefreshIfStale(ctx context.Context, userID, connect
 		return nil, err
 	}
 	if age <= 0 {
-		return nil, invalidInput(name, "age", "give more than 0")
+		return nil, invalidInput(name, "age", "must be positive")
 	}
 	connection, err := s.Get(ctx, userID, connectionID)
 	if err != nil {
@@ -61,22 +57,17 @@ func (s *ConnectionsService) RefreshIfStale(ctx context.Context, userID, connect
 	return refresh, nil
 }
 
-// skipRefresh says why a connection is not to be refreshed, or "".
+// skipRefresh returns the reason not to refresh a connection, or "".
 func skipRefresh(connection *Connection, age time.Duration) RefreshSkip {
-	switch connection.Status {
-	case ConnectionStatusActive:
-	case ConnectionStatusPending:
-		return RefreshSkipPending
-	case ConnectionStatusInvalid:
-		return RefreshSkipInvalid
-	case "":
-		return RefreshSkipUnknown
-	default:
-		return RefreshSkipInactive
-	}
 	used, known := connection.LastUsed.Time()
-	switch {
-	case !known:
+	switch status := connection.Status; {
+	case status == ConnectionStatusPending:
+		return RefreshSkipPending
+	case status == ConnectionStatusInvalid:
+		return RefreshSkipInvalid
+	case status != "" && status != ConnectionStatusActive:
+		return RefreshSkipInactive
+	case status == "" || !known:
 		return RefreshSkipUnknown
 	case time.Since(used) <= age:
 		return RefreshSkipRecent
