@@ -34,58 +34,50 @@ func (c collection[T]) prefetches() bool {
 // pageFetcher fetches the pages of one range, on demand or ahead.
 type pageFetcher[T any] struct {
 	collection collection[T]
-	// ahead receives the page that is being prefetched. It is nil if there is none.
-	ahead  chan prefetchedPage[T]
+	// ahead waits for the page that is being prefetched. It is nil if there is none.
+	ahead  func() (*pageResult[T], error)
 	cancel context.CancelFunc
-}
-
-type prefetchedPage[T any] struct {
-	page *pageResult[T]
-	err  error
-	// panicked is the panic of middleware.
-	panicked *recovered
 }
 
 // prefetch starts to fetch the page at a cursor, which must be the next one that is requested.
 func (f *pageFetcher[T]) prefetch(ctx context.Context, at Cursor) {
 	ctx, f.cancel = context.WithCancel(ctx)
-	ahead := make(chan prefetchedPage[T], 1)
-	f.ahead = ahead
+	var (
+		page     *pageResult[T]
+		err      = errUnfinished
+		panicked *recovered // a panic of middleware
+		done     = make(chan struct{})
+	)
 	go func() {
-		result := prefetchedPage[T]{err: errUnfinished}
-		defer func() {
-			result.panicked = catch(recover())
-			ahead <- result
-		}()
-		result.page, result.err = f.collection.page(ctx, at)
+		defer close(done)
+		defer func() { panicked = catch(recover()) }()
+		page, err = f.collection.page(ctx, at)
 	}()
+	f.ahead = func() (*pageResult[T], error) {
+		<-done
+		f.cancel()
+		f.ahead = nil
+		panicked.raise()
+		return page, err
+	}
 }
 
 // page returns the page at a cursor.
 func (f *pageFetcher[T]) page(ctx context.Context, at Cursor) (*pageResult[T], error) {
 	if f.ahead != nil {
-		ahead := f.take()
+		page, err := f.ahead()
 		// A page that was received before ctx ended is not returned after that: the call fails as without prefetching.
-		if end := ctx.Err(); end == nil || errors.Is(ahead.err, end) {
-			return ahead.page, ahead.err
+		if end := ctx.Err(); end == nil || errors.Is(err, end) {
+			return page, err
 		}
 	}
 	return f.collection.page(ctx, at)
-}
-
-// take waits for the page that is being prefetched, and raises a panic of middleware.
-func (f *pageFetcher[T]) take() prefetchedPage[T] {
-	result := <-f.ahead
-	f.ahead = nil
-	f.cancel()
-	result.panicked.raise()
-	return result
 }
 
 // stop ends the request for a page that is being prefetched.
 func (f *pageFetcher[T]) stop() {
 	if f.ahead != nil {
 		f.cancel()
-		f.take()
+		_, _ = f.ahead() // it may panic
 	}
 }

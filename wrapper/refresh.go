@@ -8,27 +8,20 @@ import (
 // RefreshSkip is the reason why [ConnectionsService.RefreshIfStale] did not refresh a connection.
 type RefreshSkip string
 
+// The reasons not to refresh a connection.
 const (
-	// RefreshSkipRecent means that the connection was used within the given age.
-	RefreshSkipRecent RefreshSkip = "recent"
-	// RefreshSkipPending means that the job that fetches its data is verifying the credentials, see [JobsService.List].
-	RefreshSkipPending RefreshSkip = "pending"
-	// RefreshSkipInvalid means that the credentials are no longer valid. Pass new ones to [ConnectionsService.Update].
-	RefreshSkipInvalid RefreshSkip = "invalid"
-	// RefreshSkipInactive means that the connection is in another state that is not active, see its Status.
-	RefreshSkipInactive RefreshSkip = "inactive"
-	// RefreshSkipUnknown means that Basiq did not send the Status or LastUsed, for example with a CLIENT_ACCESS token.
-	RefreshSkipUnknown RefreshSkip = "unknown"
+	RefreshSkipRecent   RefreshSkip = "recent"   // the connection was used within the given age
+	RefreshSkipPending  RefreshSkip = "pending"  // a job is verifying the credentials and fetches the data, see [JobsService.List]
+	RefreshSkipInvalid  RefreshSkip = "invalid"  // the credentials are no longer valid, see [ConnectionsService.Update]
+	RefreshSkipInactive RefreshSkip = "inactive" // the connection is in another state that is not active, see its Status
+	RefreshSkipUnknown  RefreshSkip = "unknown"  // Status or LastUsed is missing, for example with a CLIENT_ACCESS token
 )
 
 // Refresh is the result of [ConnectionsService.RefreshIfStale].
 type Refresh struct {
-	// Connection is the connection as it was before.
-	Connection *Connection
-	// Job is the job that fetches the data, or nil if there is none.
-	Job *Job
-	// Skipped is why no job was started; empty if there is one.
-	Skipped RefreshSkip
+	Connection *Connection // as it was before
+	Job        *Job        // the job that fetches the data, or nil
+	Skipped    RefreshSkip // why there is no Job
 }
 
 // RefreshIfStale refreshes a connection if it is active and was last used longer ago than age. It gets the connection
@@ -37,12 +30,8 @@ type Refresh struct {
 // Errors: [ErrInvalidInput], also if age is not positive, and those of [ConnectionsService.Get] and
 // [ConnectionsService.Refresh]. operationIds: getConnection, refreshConnection.
 func (s *ConnectionsService) RefreshIfStale(ctx context.Context, userID, connectionID string, age time.Duration) (*Refresh, error) {
-	const name = "Connections.RefreshIfStale"
-	if err := checkIDs(&Operation{Name: name}, id{"userID", userID}, id{"connectionID", connectionID}); err != nil {
-		return nil, err
-	}
 	if age <= 0 {
-		return nil, invalidInput(name, "age", "must be positive")
+		return nil, invalidInput("Connections.RefreshIfStale", "age", "must be positive")
 	}
 	connection, err := s.Get(ctx, userID, connectionID)
 	if err != nil {

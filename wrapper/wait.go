@@ -235,6 +235,10 @@ func (w *wait) backOff(isChanged bool, serverDelay time.Duration) {
 	w.delay = max(w.interval, min(serverDelay, maxServerDelay))
 }
 
+var temporaryRejections = []int{
+	http.StatusRequestTimeout, http.StatusMisdirectedRequest, http.StatusTooEarly, http.StatusTooManyRequests,
+}
+
 // endsWait reports whether a failed call ends the wait: because Basiq itself rejects the call or the key, or because the
 // call is invalid. Every other failure may be temporary.
 func endsWait(err error) bool {
@@ -244,19 +248,13 @@ func endsWait(err error) bool {
 		response, ok = errors.AsType[*Error](token)
 		ok = ok && response.Operation == opPostToken.Name
 	}
-	switch {
-	case errors.Is(err, ErrInvalidInput), noToken && errors.Is(token, ErrInvalidAPIKey):
-		return true
-	case !ok || errors.Is(response, ErrTooManyTokenRequests):
-		return false
-	case errors.Is(response, ErrWrongAPIVersion):
+	if errors.Is(err, ErrInvalidInput) || noToken && errors.Is(token, ErrInvalidAPIKey) {
 		return true
 	}
-	switch response.StatusCode {
-	case http.StatusRequestTimeout, http.StatusMisdirectedRequest, http.StatusTooEarly, http.StatusTooManyRequests:
+	if !ok || errors.Is(response, ErrTooManyTokenRequests) || slices.Contains(temporaryRejections, response.StatusCode) {
 		return false
 	}
-	return response.StatusCode >= 400 && response.StatusCode < 500 && response.Code() != ""
+	return errors.Is(response, ErrWrongAPIVersion) || response.StatusCode/100 == 4 && response.Code() != ""
 }
 
 // serverDelay returns the delay that the server asked for, or 0.

@@ -2,13 +2,12 @@ package basiq
 
 import (
 	"context"
-	"errors"
 	"time"
 )
 
 // WaitOption configures [JobsService.Watch], [JobsService.Wait], [JobsService.WaitAll], [JobsService.WaitEach] and the
 // methods whose names end in AndWait. If an option is given more than once, the last one takes effect.
-type WaitOption func(*waitConfig) error
+type WaitOption func(*waitConfig)
 
 type waitConfig struct {
 	shortest, longest time.Duration
@@ -22,6 +21,8 @@ type waitConfig struct {
 	// changed is called for the first state of the job and for each further one. The wait is over if it returns false.
 	changed func(*Job) bool
 	answer  func(context.Context, MFAChallenge) ([]Secret, error)
+	// noAnswer is set if the function given to WithMFA is nil.
+	noAnswer bool
 	// answered is the challenge that was answered last. The job may still show it.
 	answered *MFAChallenge
 	userID   string
@@ -41,11 +42,22 @@ func newWaitConfig(ctx context.Context, operation string, options []WaitOption, 
 		if option == nil {
 			return config, invalidInput(operation, "options", "nil option")
 		}
-		if err := option(&config); err != nil {
-			return config, invalidInput(operation, "options", err.Error())
-		}
+		option(&config)
 	}
-	return config, checkIDs(&Operation{Name: operation}, ids...)
+	problem := ""
+	switch {
+	case config.noAnswer:
+		problem = "WithMFA: function must not be nil"
+	case config.shortest < 100*time.Millisecond || config.longest < config.shortest:
+		problem = "WithPollInterval: shortest must be at least 100 ms and longest at least shortest"
+	case !(config.pollRate > 0) || config.concurrency < 1: // also true for NaN
+		problem = "WithPollRate: perSecond must be positive and atOnce at least 1"
+	case config.maxWait <= 0:
+		problem = "WithMaxWait: limit must be positive"
+	default:
+		return config, checkIDs(&Operation{Name: operation}, ids...)
+	}
+	return config, invalidInput(operation, "options", problem)
 }
 
 // WithMFA sets the function that answers a challenge of the bank. It returns one answer for each question. A different
@@ -54,72 +66,37 @@ func newWaitConfig(ctx context.Context, operation string, options []WaitOption, 
 // The function is called once for each challenge, and its context ends when the challenge does. If the answers certainly
 // did not reach Basiq, the wait delivers them again after the next poll.
 func WithMFA(answer func(ctx context.Context, challenge MFAChallenge) ([]Secret, error)) WaitOption {
-	return func(c *waitConfig) error {
-		if answer == nil {
-			return errors.New("WithMFA: function must not be nil")
-		}
-		c.answer = answer
-		return nil
-	}
+	return func(c *waitConfig) { c.answer, c.noAnswer = answer, answer == nil }
 }
 
 // WithPollInterval sets the time between two polls of a job. It is shortest after a change. After each poll without a
-// change or with a failure it grows by half, up to longest. The default is 1 s and 5 s.
-//
-// Shortest must be at least 100 ms, and longest must not be less than shortest.
+// change or with a failure it grows by half, up to longest. The default is 1 s and 5 s. Shortest must be at least 100 ms.
 func WithPollInterval(shortest, longest time.Duration) WaitOption {
-	return func(c *waitConfig) error {
-		if shortest < 100*time.Millisecond || longest < shortest {
-			return errors.New("WithPollInterval: shortest must be at least 100 ms and longest at least shortest")
-		}
-		c.shortest, c.longest = shortest, longest
-		return nil
-	}
+	return func(c *waitConfig) { c.shortest, c.longest = shortest, longest }
 }
 
 // WithPollRate sets how many polls [JobsService.WaitEach] and [JobsService.WaitAll] start per second for all their jobs,
-// and how many may be in flight. The default is 50 and 16. The first atOnce polls start immediately.
-//
-// With many jobs each of them is polled less often than [WithPollInterval] specifies. perSecond must be positive and
-// atOnce at least 1. The option has no effect on waits for a single job.
+// and how many may be in flight. The default is 50 and 16. The first atOnce polls start immediately. With many jobs each
+// of them is polled less often than [WithPollInterval] specifies.
 func WithPollRate(perSecond float64, atOnce int) WaitOption {
-	return func(c *waitConfig) error {
-		if !(perSecond > 0) || atOnce < 1 { // also true for NaN
-			return errors.New("WithPollRate: perSecond must be positive and atOnce at least 1")
-		}
-		c.pollRate, c.concurrency = perSecond, atOnce
-		return nil
-	}
+	return func(c *waitConfig) { c.pollRate, c.concurrency = perSecond, atOnce }
 }
 
 // WithMaxWait sets how long the wait for a job may take. The default is 15 minutes. A wait that reaches the limit ends
-// with [ErrWaitedTooLong]. The limit must be positive.
+// with [ErrWaitedTooLong].
 func WithMaxWait(ceiling time.Duration) WaitOption {
-	return func(c *waitConfig) error {
-		if ceiling <= 0 {
-			return errors.New("WithMaxWait: limit must be positive")
-		}
-		c.maxWait = ceiling
-		return nil
-	}
+	return func(c *waitConfig) { c.maxWait = ceiling }
 }
 
 // AfterMFA marks challenge as answered with [JobsService.AnswerMFA]. A job may show a challenge for a while after it was
 // answered. Without this option a second wait would end with [ErrMFARequired] again, or answer the challenge twice.
 func AfterMFA(challenge MFAChallenge) WaitOption {
-	return func(c *waitConfig) error {
-		c.answered = &challenge
-		return nil
-	}
+	return func(c *waitConfig) { c.answered = &challenge }
 }
 
-// WaitForUser sets the user that the job must belong to. An MFA answer is sent with a token of this user. Jobs of
-// connections usually name their user, and methods such as [ConnectionsService.CreateAndWait] set this option.
-//
-// A job that names another user ends the wait with [ErrOtherUser]. Set this option if the job's ID comes from a browser.
+// WaitForUser sets the user that the job must belong to. A job that names another user ends the wait with [ErrOtherUser].
+// Set this option if the job's ID comes from a browser. MFA answers are sent with a token of this user. Methods such as
+// [ConnectionsService.CreateAndWait] set this option.
 func WaitForUser(userID string) WaitOption {
-	return func(c *waitConfig) error {
-		c.userID = userID
-		return nil
-	}
+	return func(c *waitConfig) { c.userID = userID }
 }
