@@ -364,7 +364,7 @@ func TestIDsKeepThePathsShape(t *testing.T) {
 					return
 				}
 				// A wait would go on for a response about another job.
-				w.set(ok(http.StatusOK, fmt.Sprintf(`{"type":"list","id":%s,"data":[],"status":"success"}`, strconv.Quote(id))))
+				w.set(ok(http.StatusOK, fmt.Sprintf(`{"id":%s,"data":[],"status":"success"}`, strconv.Quote(id))))
 				// By a new client, because tokens are asked for only now and then. What comes back is no document, and not every thing.
 				_ = c.call(t, newClient(t, w, oneAttempt, basiq.WithAPIVersion(version)), id)
 				if template == "" || template == "/token" {

@@ -30,8 +30,12 @@ type Refresh struct {
 // Errors: [ErrInvalidInput], also if age is not positive, and those of [ConnectionsService.Get] and
 // [ConnectionsService.Refresh]. operationIds: getConnection, refreshConnection.
 func (s *ConnectionsService) RefreshIfStale(ctx context.Context, userID, connectionID string, age time.Duration) (*Refresh, error) {
+	const name = "Connections.RefreshIfStale"
+	if err := checkIDs(&Operation{Name: name}, id{"userID", userID}, id{"connectionID", connectionID}); err != nil {
+		return nil, err
+	}
 	if age <= 0 {
-		return nil, invalidInput("Connections.RefreshIfStale", "age", "must be positive")
+		return nil, invalidInput(name, "age", "must be positive")
 	}
 	connection, err := s.Get(ctx, userID, connectionID)
 	if err != nil {

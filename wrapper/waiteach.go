@@ -180,20 +180,27 @@ func (s *JobsService) waitEach(ctx context.Context, operation string, jobIDs ite
 			all.Wait()
 			close(results)
 		}()
-		var panicked *recovered
-		defer func() {
+		yieldResults(results, yield, func() {
 			left.Store(true)
 			cancel()
-			for result := range results { // until all goroutines have ended
-				panicked = cmp.Or(panicked, result.panicked)
-			}
-			panicked.raise()
-		}()
+		})
+	}
+}
+
+// yieldResults yields the results of jobs. Then it calls leave, waits until all goroutines have ended and raises a panic.
+func yieldResults(results <-chan waitResult, yield func(waitResult) bool, leave func()) {
+	var panicked *recovered
+	defer func() {
+		leave()
 		for result := range results {
-			panicked = result.panicked
-			if panicked != nil || result != (waitResult{}) && !yield(result) {
-				return
-			}
+			panicked = cmp.Or(panicked, result.panicked)
+		}
+		panicked.raise()
+	}()
+	for result := range results {
+		panicked = result.panicked
+		if panicked != nil || result != (waitResult{}) && !yield(result) {
+			return
 		}
 	}
 }
