@@ -65,10 +65,11 @@ func (x *exchange) proxyFails(err error) bool {
 	return proxyErr != nil && withoutURL(err).Error() == proxyErr.Error()
 }
 
-// unprocessed matches the errors with which net/http reports that an HTTP/2 server did not process a request: a refused
-// stream, or one after the last that a GOAWAY names.
+// unprocessed matches the errors with which net/http reports that an HTTP/2 server did not process a request: a stream
+// that was refused, or one after the last that a GOAWAY names. The error with a code is that of a connection's first stream.
 var unprocessed = regexp.MustCompile(`^(http2: Transport: cannot retry err \[)?` +
-	`(stream error: stream ID \d+; REFUSED_STREAM(; received from peer)?|http2: Transport received Server's graceful shutdown GOAWAY)` +
+	`(stream error: stream ID \d+; REFUSED_STREAM(; received from peer)?|http2: Transport received Server's graceful shutdown GOAWAY|` +
+	`http2: Transport received GOAWAY from server ErrCode:[\w ]+)` +
 	`(\] after Request\.Body was written; define Request\.GetBody to avoid this error)?$`)
 
 // handshakeAlerts are the TLS alerts of a server that rejects the client. With TLS 1.3 they arrive after the client has

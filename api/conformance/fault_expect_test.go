@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"net/http"
 	"slices"
 	"time"
 )
@@ -33,23 +34,21 @@ const (
 func meaningFor(s subject, f fault) meaning {
 	k, m := s.kind, f.meaning
 	switch {
-	case f.json && k.document, m == cutOff && !k.document && !k.noContent, m == numbers && slices.Contains(wholeNumbers, s.name):
+	case f.json && k.document, m == cutOff && !k.document && !k.noContent:
 		m = unusable
-	case m == numbers, f.stalls && !k.body && s.name != "testMessage":
+	case f.stalls && !k.body && s.name != "testMessage":
 		m = harmless
 	case m == stale && (k.public || k.withKey || k.stream):
 		m = final // no other token exists, or the request cannot be rewound
-	case m == refused && k.stream:
-		m = unsent // net/http cannot send it again, and returns the error
+	case m == refused && k.unreplayed():
+		m = unsent // net/http cannot replay it, and returns the error
 	case m == refused && f.times > 0:
 		m = harmless
-	case m == refused && k.timeout > 0 && f.takes == 0:
-		m = unsent // net/http has sent it 8 times, and returns the error
 	case m == refused:
 		m = lost // the attempt times out while net/http sends it again
 	}
-	if k.noContent && (m == unusable || m == cutOff) {
-		m = harmless // the content is not read
+	if k.noContent && (m == unusable && !f.foreign || m == cutOff) {
+		m = harmless // the content is not decoded
 	}
 	return m
 }
@@ -66,8 +65,9 @@ func expect(p protocol, s subject, f fault) expectation {
 		retried = !k.once
 	default:
 	}
-	retried = retried && !k.stream && f.asked <= maxDelay
-	replayed := f.replays == p && (p == h1 && k.replayed || p == h2 && !k.once && !k.deletes)
+	read := f.moment != connecting // the stream of an upload can be read once
+	retried = retried && (!k.stream || !read) && f.asked <= maxDelay && !stopsTokens(k, f)
+	replayed := f.replays == p && (p == h1 && k.replayed || p == h2 && !k.unreplayed())
 	recovers := f.times > 0 && (retried || replayed || m == stale)
 
 	e := expectation{attempts: 1}
@@ -75,7 +75,7 @@ func expect(p protocol, s subject, f fault) expectation {
 	switch {
 	case replayed && f.times > 0, m == stale:
 	case retried && f.times > 0:
-		e.attempts = 2
+		e.attempts = 1 + f.times
 	case retried:
 		e.attempts, lasting = maxAttempts, maxAttempts
 	}
@@ -84,7 +84,7 @@ func expect(p protocol, s subject, f fault) expectation {
 	case f.respond == nil && (recovers || m == harmless):
 		e.arrived = 1
 	case f.respond != nil:
-		e.arrived = e.attempts * arrivals(s, f, m)
+		e.arrived = e.attempts * arrivals(s, f)
 		if replayed || m == stale {
 			e.arrived++
 		}
@@ -114,19 +114,20 @@ func expect(p protocol, s subject, f fault) expectation {
 	return e
 }
 
+// stopsTokens reports whether a response stops all token requests for a minute, which is longer than a call waits.
+func stopsTokens(k *callKind, f fault) bool {
+	return k.withKey && f.status == http.StatusTooManyRequests && f.asked == 0
+}
+
 // arrivals returns how many whole requests reach the server in an attempt.
-func arrivals(s subject, f fault, m meaning) int {
+func arrivals(s subject, f fault) int {
 	switch {
-	case f.meaning != refused || s.kind.stream:
+	case f.meaning != refused || s.kind.unreplayed():
 		return 1
 	case f.times > 0:
 		return f.times + 1
-	case s.kind.timeout == 0:
-		return f.resends
-	case m == unsent:
-		return 8 // the first, and the 7 that net/http allows itself
 	default:
-		return int(s.kind.timeout / f.takes)
+		return f.resends
 	}
 }
 
@@ -135,16 +136,20 @@ func (e *expectation) setTime(s subject, f fault, m meaning, lasting int) {
 	timeout := max(s.kind.timeout, attemptTimeout)
 	e.least, e.most = f.takes, f.takes
 	switch {
-	case f.stalls && m == harmless, f.meaning == refused && s.kind.stream && f.times == 3:
+	case f.stalls && m == harmless, f.meaning == refused && s.kind.unreplayed() && f.times == 3:
 		e.least, e.most = 0, 0
 	case f.until, f.meaning == refused && m == lost:
 		e.least, e.most = timeout, timeout
-	case f.meaning == refused && m == unsent && !s.kind.stream:
-		e.least, e.most = 63*time.Second, 67*time.Second // the backoff of net/http: 0, 1, 2, 4, 8, 16 and 32 s, and a tenth more
 	}
 	e.least, e.most = e.least*time.Duration(lasting), e.most*time.Duration(lasting)
+	if stopsTokens(s.kind, f) {
+		e.most += baseDelay
+	}
 	for i := range e.attempts - 1 {
 		least, most := time.Duration(0), baseDelay<<i
+		if f.status == http.StatusTooManyRequests {
+			most += baseDelay // the operation is throttled as well
+		}
 		if f.asked > 0 {
 			least, most = f.asked, min(f.asked+baseDelay, maxDelay)
 			if f.roughly {

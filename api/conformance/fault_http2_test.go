@@ -3,6 +3,7 @@ package conformance
 import (
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/net/http2"
@@ -60,7 +61,8 @@ func http2StreamFaults() []fault {
 		{
 			// net/http sends such a request again, although the server may have handled it (golang/go#47635).
 			name: "RST_STREAM with PROTOCOL_ERROR after the request was handled", moment: waiting, meaning: lost, times: 1, handled: true,
-			replays: h2, cause: isStreamError, respond: resetting(http2.ErrCodeProtocol),
+			replays: h2, respond: resetting(http2.ErrCodeProtocol),
+			cause: func(err error) bool { return strings.Contains(err.Error(), "PROTOCOL_ERROR") },
 		},
 		{
 			name: "headers without a status", moment: head, meaning: lost, temporary: true, handled: true,

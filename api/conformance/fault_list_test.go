@@ -59,8 +59,6 @@ const (
 	cutOff
 	// harmless: the call succeeds.
 	harmless
-	// numbers: as unusable if the response has a number that must be whole, else harmless.
-	numbers
 	// refused: the server proves that it did not handle the request, and net/http sends it again. See resends.
 	refused
 )
@@ -95,6 +93,8 @@ type fault struct {
 	https  bool
 	// json: the response is JSON, whatever was asked for.
 	json bool
+	// foreign: the body of the response does not begin as JSON.
+	foreign bool
 	// handled: the server may have carried out the request before the fault.
 	handled bool
 	// number is the value of all numbers in the response.
@@ -148,8 +148,8 @@ func (f fault) String() string {
 // in reports whether the fault can be played in a protocol.
 func (f fault) in(p protocol) bool { return f.only == "" || f.only == p }
 
-// varies reports whether the outcome depends on the call: on the numbers in its response or on the body of its request.
-func (f fault) varies() bool { return f.meaning == numbers || f.stalls }
+// varies reports whether the outcome depends on the call: on the body of its request.
+func (f fault) varies() bool { return f.stalls }
 
 // statusFaults are error responses.
 func statusFaults() []fault {

@@ -192,7 +192,7 @@ func newPlayer(t *testing.T, p protocol, s subject, f fault) *player {
 		play.transport.Proxy = http.ProxyURL(&url.URL{Scheme: "http", Host: host + ":3128"})
 	}
 	options := []basiq.Option{
-		basiq.WithBaseURL(scheme + host),
+		basiq.WithBaseURL(scheme + host), withVersion(s.operation),
 		basiq.WithHTTPClient(&http.Client{Transport: play.transport}), // with the default timeouts of the library
 		basiq.WithMiddleware(func(next basiq.Doer) basiq.Doer {
 			return basiq.DoerFunc(func(req *http.Request) (*http.Response, error) {

@@ -113,6 +113,11 @@ func (c *http2Conn) open(frame *http2.MetaHeadersFrame) bool {
 	}
 	stream := &http2Stream{http2Conn: c, id: frame.StreamID, req: req}
 	c.change(func() { stream.window, c.streams[frame.StreamID] = c.initial, stream })
+	for _, field := range frame.RegularFields() {
+		if field.Name == "expect" && !stream.head(reply{status: http.StatusContinue}, -1) {
+			return false
+		}
+	}
 	if !fault.stalls || frame.StreamEnded() {
 		return true
 	}

@@ -236,10 +236,13 @@ func (s *faultServer) serveHTTP1(conn *serverConn) {
 		if err != nil {
 			return
 		}
+		w := &http1Wire{conn: conn}
+		if req.Header.Get("Expect") != "" && !w.head(reply{status: http.StatusContinue}, -1) {
+			return
+		}
 		if _, err = io.Copy(io.Discard, req.Body); err != nil {
 			return
 		}
-		w := &http1Wire{conn: conn}
 		if s.respond(w, req); w.ended {
 			return
 		}

@@ -239,7 +239,7 @@ func (p *toxicPlayer) newClient(t *testing.T, address string, timeout time.Durat
 		operation = "postToken"
 	}
 	options := []basiq.Option{
-		basiq.WithBaseURL(address),
+		basiq.WithBaseURL(address), withVersion(p.subject.operation),
 		basiq.WithHTTPClient(&http.Client{Transport: p.transport, Timeout: timeout}),
 		basiq.WithRetry(basiq.Retry{BaseDelay: time.Microsecond, MaxDelay: time.Millisecond}),
 		basiq.WithMiddleware(func(next basiq.Doer) basiq.Doer {

@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -18,6 +19,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/basiq-go/basiq-go/api/conformance/official"
 	"github.com/basiq-go/basiq-go/gen"
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
@@ -213,6 +215,35 @@ var calls = map[string]func(context.Context, *basiq.Client) (any, error){
 	},
 }
 
+// askedIDs holds the ID that the call of an operation asks for. A response with another ID is an error.
+var askedIDs = map[string]string{
+	"getUser": "u1", "updateUser": "u1", "getConnection": "c1", "getJobs": "j1", "postJobMfa": "j1", "getAccount": "a1",
+	"getTransaction": "t1", "getUserIdentity": "i1", "getAffordability": "s1", "getIncome": "s1", "getExpenses": "s1",
+	"retrieveReport": "r1", "getEvent": "e1", "getEventTypeById": string(basiq.EventTypeNameUserCreated),
+	"retrieveSpecificReportType": basiq.ReportTypeAffordability, "getWebhook": "w1", "updateWebhook": "w1", "getWebhookMessage": "m1",
+}
+
+// askedTypes holds the type of resources for which assembled payloads have a placeholder.
+var askedTypes = map[string]string{"getEvent": "event", "getJobs": "job", "retrieveReport": "report"}
+
+// asAsked gives the resource in a response the ID and the type that the call of the operation asks for, and returns it.
+func asAsked(operation string, value any) any {
+	resource, _ := value.(map[string]any)
+	if _, ok := resource["id"]; ok && askedIDs[operation] != "" {
+		resource["id"] = askedIDs[operation]
+	}
+	if kind, _ := resource["type"].(string); strings.HasPrefix(kind, official.Placeholder) && askedTypes[operation] != "" {
+		resource["type"] = askedTypes[operation]
+	}
+	return value
+}
+
+// withVersion makes a client one of the newest API version that has the operation.
+func withVersion(operation string) basiq.Option {
+	versions := operationOf(operation).Versions()
+	return basiq.WithAPIVersion(versions[len(versions)-1])
+}
+
 // documents has the call that asks for a success in another form than JSON, by operation and media type. Where the
 // wrapper has no method for it, the generated client has to do.
 var documents = map[string]func(context.Context, *basiq.Client) ([]byte, error){
@@ -266,8 +297,8 @@ func failure(ctx context.Context, c *basiq.Client, operation string) error {
 	return err
 }
 
-// answers sends the same answer to every request of one operation, and a token to those for one. Where the answer is a
-// page that has a next one, that is the same page without the link, as the last one is.
+// answers sends the same response to every request of one operation, and a token to requests for one. If the response is a
+// page with a link to the next page, the next page has the same items with other IDs, and no link.
 type answers struct {
 	operation string
 	status    int
@@ -294,6 +325,7 @@ func pageFor(page *url.URL, body string) string {
 	}
 	if page.Query().Has("next") {
 		delete(links, "next")
+		list["data"] = withOtherIDs(list["data"])
 	} else {
 		next := *page
 		next.RawQuery = "next=bf1ec9d4"
@@ -302,6 +334,21 @@ func pageFor(page *url.URL, body string) string {
 	list["links"], _ = json.Marshal(links)
 	changed, _ := json.Marshal(list)
 	return string(changed)
+}
+
+// withOtherIDs returns the items of a page with other IDs.
+func withOtherIDs(data json.RawMessage) json.RawMessage {
+	var items []map[string]json.RawMessage
+	if json.Unmarshal(data, &items) != nil {
+		return data
+	}
+	for _, item := range items {
+		if id, ok := bytes.CutPrefix(item["id"], []byte(`"`)); ok {
+			item["id"] = append([]byte(`"`+official.Placeholder), id...)
+		}
+	}
+	changed, _ := json.Marshal(items)
+	return changed
 }
 
 // hasNext tells a page that has a next one.
@@ -323,15 +370,13 @@ func respond(status int, mediaType, body string) *http.Response {
 	return &http.Response{StatusCode: status, Header: header, Body: io.NopCloser(strings.NewReader(body))}
 }
 
-// client returns a client whose traffic is held to the contract, and which never tries twice.
-func client(t *testing.T, base http.RoundTripper, options ...basiq.Option) (*basiq.Client, *Transport) {
+// client returns a client for an operation whose traffic is held to the contract, and which makes one attempt.
+func client(t *testing.T, operation string, base http.RoundTripper) (*basiq.Client, *Transport) {
 	t.Helper()
 	transport, err := NewTransport(base)
 	require.NoError(t, err)
-	c, err := basiq.New("key", append([]basiq.Option{
-		basiq.WithHTTPClient(&http.Client{Transport: transport}),
-		basiq.WithRetry(basiq.Retry{MaxAttempts: 1, BaseDelay: time.Millisecond, MaxDelay: time.Millisecond}),
-	}, options...)...)
+	c, err := basiq.New("key", basiq.WithHTTPClient(&http.Client{Transport: transport}), withVersion(operation),
+		basiq.WithRetry(basiq.Retry{MaxAttempts: 1, BaseDelay: time.Millisecond, MaxDelay: time.Millisecond}))
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.Empty(t, transport.Violations()) })
 	return c, transport
@@ -346,7 +391,7 @@ func TestEveryOperationOfTheContractIsInTheWrapper(t *testing.T) {
 		}
 	}
 	have := map[string]string{}
-	c, _ := client(t, answers{})
+	c, _ := client(t, "getUser", answers{})
 	for _, op := range basiq.Operations() {
 		have[op.ID] = op.Method + " " + op.Path
 		service, method, _ := strings.Cut(op.Name, ".")
@@ -388,7 +433,7 @@ func TestCredentialsGoWhereTheContractSays(t *testing.T) {
 				}
 				sent = append(sent, credential)
 				return answers{op.OperationID, http.StatusNotFound, "text/plain", "Not here."}.RoundTrip(req)
-			})}))
+			})}), withVersion(op.OperationID))
 			require.NoError(t, err)
 			var e *basiq.Error
 			require.ErrorAs(t, failure(t.Context(), c, op.OperationID), &e)
@@ -455,10 +500,10 @@ func successes(t *testing.T) []success {
 					all = append(all, one)
 				}
 				if media.Example != nil {
-					add("the example", marshal(t, media.Example))
+					add("the example", marshal(t, asAsked(op.OperationID, media.Example)))
 				}
 				for name, example := range media.Examples {
-					add(name, marshal(t, example.Value.Value))
+					add(name, marshal(t, asAsked(op.OperationID, example.Value.Value)))
 				}
 				switch {
 				case media.Example != nil || len(media.Examples) > 0:
@@ -492,7 +537,7 @@ func TestEveryDocumentedSuccess(t *testing.T) {
 			t.Parallel()
 			accepted := ""
 			server := answers{tc.operation, tc.status, tc.mediaType, tc.body}
-			c, transport := client(t, roundTripper(func(req *http.Request) (*http.Response, error) {
+			c, transport := client(t, tc.operation, roundTripper(func(req *http.Request) (*http.Response, error) {
 				accepted = req.Header.Get("Accept")
 				return server.RoundTrip(req)
 			}))
@@ -539,7 +584,7 @@ func TestUploadOfAStreamArrives(t *testing.T) {
 	t.Parallel()
 	const text = "date,amount\n2024-03-01,-42.10\n"
 	var got []byte
-	c, transport := client(t, roundTripper(func(req *http.Request) (*http.Response, error) {
+	c, transport := client(t, "createStatement", roundTripper(func(req *http.Request) (*http.Response, error) {
 		if req.URL.Path != "/token" {
 			assert.Zero(t, req.ContentLength, "unknown, to net/http, as there is a body")
 			file, header, err := req.FormFile("statement")
@@ -583,7 +628,7 @@ func TestEveryDocumentedStatus(t *testing.T) {
 			}
 			t.Run(op.OperationID+"/"+status, func(t *testing.T) {
 				t.Parallel()
-				c, _ := client(t, answers{op.OperationID, code, "application/json", `{"type":"list","correlationId":"ac5ah5i","data":[` +
+				c, _ := client(t, op.OperationID, answers{op.OperationID, code, "application/json", `{"type":"list","correlationId":"ac5ah5i","data":[` +
 					`{"type":"error","code":"unauthorized-access","title":"The title.","detail":"The detail.","source":{"parameter":"p","pointer":"a/p"}}]}`})
 				got := require.New(t)
 				var e *basiq.Error
@@ -619,7 +664,7 @@ func TestEveryDocumentedError(t *testing.T) {
 			if strings.HasPrefix(detail, "Route not found") {
 				body, mediaType = detail, "text/plain"
 			}
-			c, _ := client(t, answers{operation, status, mediaType, body})
+			c, _ := client(t, operation, answers{operation, status, mediaType, body})
 			err := failure(t.Context(), c, operation)
 			var e *basiq.Error
 			require.ErrorAs(t, err, &e)

@@ -206,7 +206,7 @@ func TestPagesAreHeldToTheContract(t *testing.T) {
 		t.Run(operation, func(t *testing.T) {
 			t.Parallel()
 			server := tc.server
-			c, transport := client(t, &server)
+			c, transport := client(t, operation, &server)
 			want, wantSize := []string{"1", "2", "3", "4", "5", "6"}, int64(6)
 			if tc.server.unsized {
 				wantSize = 0

@@ -142,7 +142,7 @@ func newClient(b *testing.B, baseURL string, transport http.RoundTripper, option
 	if transport != nil {
 		options = append(options, basiq.WithHTTPClient(&http.Client{Transport: transport, Timeout: 30 * time.Second}))
 	}
-	client, err := basiq.New(apiKey, append(options, basiq.WithBaseURL(baseURL))...)
+	client, err := basiq.New(apiKey, append(options, basiq.WithBaseURL(baseURL), basiq.WithAPIVersion(basiq.APIVersion21))...)
 	require.NoError(b, err)
 	return client
 }

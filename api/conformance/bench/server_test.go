@@ -37,11 +37,13 @@ type server struct {
 	requests, tokens, jobs atomic.Int64
 
 	connection, connections, job []byte
-	// page is a page of transactions up to the number of the next one, end what follows that.
-	page, end []byte
+	// items is a page of transactions without the ends of their IDs, which each page has its own of. next begins the link to
+	// the next page, and end follows it.
+	items     [][]byte
+	next, end []byte
 	// pages is how many pages there are.
 	pages int
-	// running is a job that is under way, which the first laterDone requests for jobs are answered with.
+	// running is a job in progress, the response to the first laterDone requests for jobs.
 	running   []byte
 	laterDone int64
 	// watch is called with every hundredth request for a job, by one after the other.
@@ -52,14 +54,36 @@ type server struct {
 // fill gives every user so many pages of transactions, of so many each.
 func (s *server) fill(baseURL string, pages, transactions int) {
 	const mark = "NEXT"
-	next := fmt.Sprintf("%s/users/%s/transactions?limit=500&next=%s", baseURL, userID, mark)
-	s.page, s.end, _ = bytes.Cut(answers.Transactions(transactions, next), []byte(mark))
-	s.connection, s.connections, s.job = answers.Connection(0), answers.Connections(100), answers.DoneJob(0)
+	page, end, _ := bytes.Cut(answers.Transactions(transactions, mark), []byte(mark))
+	s.items, s.end = bytes.Split(page, []byte("0b87c0279fe8")), end
+	s.next = fmt.Appendf(nil, "%s/users/%s/transactions?limit=500&next=", baseURL, userID)
+	s.connections, s.job = answers.Connections(100), answers.DoneJob(0)
+	s.connection = bytes.ReplaceAll(answers.Connection(0), []byte(missingID), []byte(connectionID))
 	s.pages = pages
 	s.running = bytes.Replace(s.job, []byte(`"success"`), []byte(`"in-progress"`), 3)
 }
 
-// answer returns what a request is answered with, in parts.
+// transactions returns a page of transactions, in parts. Only the last page has no link.
+func (s *server) transactions(number int) [][]byte {
+	parts, idEnd := make([][]byte, 0, 2*len(s.items)+2), fmt.Appendf(nil, "%012d", number)
+	for _, item := range s.items[:len(s.items)-1] {
+		parts = append(parts, item, idEnd)
+	}
+	parts = append(parts, s.items[len(s.items)-1])
+	if number++; number < s.pages {
+		parts = append(parts, s.next, strconv.AppendInt(nil, int64(number), 10))
+	}
+	return append(parts, s.end)
+}
+
+// withID returns a job with an ID, in parts.
+func withID(job []byte, id string) [][]byte {
+	before, rest, _ := bytes.Cut(job, []byte(`"id":"`))
+	_, after, _ := bytes.Cut(rest, []byte(`"`))
+	return [][]byte{before, []byte(`"id":"` + id + `"`), after}
+}
+
+// answer returns the response to a request, in parts.
 func (s *server) answer(req *http.Request) (status int, parts [][]byte) {
 	s.requests.Add(1)
 	path := req.URL.Path
@@ -74,19 +98,15 @@ func (s *server) answer(req *http.Request) (status int, parts [][]byte) {
 			s.watch()
 			s.watched.Unlock()
 		}
+		job := s.job
 		if number <= s.laterDone {
-			return http.StatusOK, [][]byte{s.running}
+			job = s.running
 		}
-		return http.StatusOK, [][]byte{s.job}
+		return http.StatusOK, withID(job, strings.TrimPrefix(path, "/jobs/"))
 	case strings.HasSuffix(path, "/transactions"):
 		_, at, _ := strings.Cut(req.URL.RawQuery, "next=")
 		number, _ := strconv.Atoi(at)
-		if number++; number >= s.pages {
-			// The last page is as long as the others, and its link is empty.
-			text := bytes.LastIndexByte(s.page, '"')
-			return http.StatusOK, [][]byte{s.page[:text+1], s.end}
-		}
-		return http.StatusOK, [][]byte{s.page, strconv.AppendInt(nil, int64(number), 10), s.end}
+		return http.StatusOK, s.transactions(number)
 	case strings.HasSuffix(path, "/connections"):
 		if req.Method == http.MethodPost {
 			return http.StatusAccepted, [][]byte{s.job}
@@ -104,25 +124,25 @@ func (s *server) RoundTrip(req *http.Request) (*http.Response, error) {
 		_ = req.Body.Close()
 	}
 	status, parts := s.answer(req)
-	var body io.Reader = bytes.NewReader(parts[0])
-	length := len(parts[0])
-	for _, part := range parts[1:] {
-		body, length = io.MultiReader(body, bytes.NewReader(part)), length+len(part)
-	}
+	body := net.Buffers(parts)
 	return &http.Response{
-		StatusCode: status, ContentLength: int64(length), Request: req,
-		Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(body),
+		StatusCode: status, ContentLength: int64(length(parts)), Request: req,
+		Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(&body),
 	}, nil
+}
+
+func length(parts [][]byte) int {
+	n := 0
+	for _, part := range parts {
+		n += len(part)
+	}
+	return n
 }
 
 func (s *server) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	status, parts := s.answer(req)
 	w.Header().Set("Content-Type", "application/json")
-	length := 0
-	for _, part := range parts {
-		length += len(part)
-	}
-	w.Header().Set("Content-Length", strconv.Itoa(length))
+	w.Header().Set("Content-Length", strconv.Itoa(length(parts)))
 	w.WriteHeader(status)
 	for _, part := range parts {
 		_, _ = w.Write(part)
