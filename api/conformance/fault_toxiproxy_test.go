@@ -83,6 +83,9 @@ func toxics(p protocol) []toxic {
 		list = append(list, toxic{"a very slow line", `{"type":"bandwidth","stream":"downstream","attributes":{"rate":1}}`, stalledAfter})
 	}
 	for i := range list {
+		if list[i].fault.meaning == unsent {
+			list[i].fault.moment = connecting
+		}
 		if list[i].fault.cause == nil {
 			list[i].fault.cause = func(err error) bool { return !timedOut(err) }
 		}
@@ -211,7 +214,7 @@ func newToxicPlayer(t *testing.T, p protocol, s subject, f fault, address string
 	s.good = s.good.withBody()
 	player := &toxicPlayer{subject: s, fault: f, transport: newFaultTransport(), timeout: toxicDeadline, want: expect(p, s, f)}
 	dialer := &net.Dialer{Timeout: toxicDeadline}
-	player.transport.TLSHandshakeTimeout = toxicDeadline
+	player.transport.TLSHandshakeTimeout, player.transport.ExpectContinueTimeout = toxicDeadline, 10*time.Millisecond
 	player.transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
 		conn, err := dialer.DialContext(ctx, network, address)
 		if err != nil {
