@@ -41,7 +41,7 @@ func authLinkIn(answer answer, err error) (*AuthLink, error) {
 	}
 	link, err := read[AuthLink](answer)
 	if err == nil && link.Links.Public == "" {
-		return nil, unreadable(answer.op, answer.status, nil, errors.New("there is no URL for the user in it"))
+		return nil, unreadable(answer.op, answer.status, nil, errors.New("missing public link"))
 	}
 	return link, err
 }

@@ -261,7 +261,7 @@ func (r resource[T]) read(answer answer, want string) (*T, error) {
 		return value, nil
 	}
 	answer.body.closeConn()
-	return nil, unreadable(answer.op, answer.status, nil, err)
+	return nil, unreadable(answer.op, answer.status, nil, err) // without a body that is about something else
 }
 
 // get makes a call whose response is the resource that the last of ids names, or a new one if there are none.

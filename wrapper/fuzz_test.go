@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -178,11 +179,11 @@ func checkText(t testing.TB, err error, most int) {
 
 // unusable is all that may be said of an answer with 200 that is of no use: nothing but single characters of it.
 var unusable = regexp.MustCompile(`^basiq: [A-Za-z]+\.[A-Za-z]+: 200: invalid response: (` + strings.Join([]string{
-	`it is no JSON object`, `the field "[A-Za-z0-9_.\-]+" is not of the kind [A-Za-z0-9_.*\[\]]+`,
+	`not a JSON object`, `(data is )?not a list`, `negative size`, `item [0-9]+: (missing id|resource of another type)`,
 	`invalid character '.{1,10}' .{1,60}`, `unexpected end of JSON input`, `exceeded max depth`, `json: .{1,60}`,
-	`there is no [A-Za-z_ ]{1,30} in it`, `missing [a-z_]{1,20}`, `media type is not [a-z/]+`, `empty document`, `not a PDF document`,
+	`missing [A-Za-z_ ]{1,30}`, `media type is not [a-z/]+`, `empty document`, `not a PDF document`,
 	`response about (another resource|a resource of another type|a job of another connection)`,
-	`the link to the next page cannot be followed: [a-zA-Z' ]+`,
+	`invalid link to the next page: [a-zA-Z' ]+`,
 }, "|") + `)$`)
 
 // checkUnusable checks the error of a call that was answered with 200.
@@ -544,20 +545,22 @@ func FuzzListBody(f *testing.F) {
 				items = append(items, listed.value)
 			}
 			checkPages(t, c, w.sent)
-			if failure != nil {
+			if failure != nil && !errors.Is(failure, basiq.ErrListChanged) { // the second page may have the items of the first
 				checkUnusable(t, failure, c.operation)
-				if len(items) == 0 {
-					continue // there may be no page
-				}
+			}
+			if failure != nil && len(items) == 0 {
+				continue // there may be no page
 			}
 			require.True(t, valid)
 			if !single {
 				continue
 			}
-			require.Len(t, items, len(list)*len(w.sent), "each page has all that was sent")
-			kind, _ := object["type"].(string)
-			require.True(t, failure != nil || object["data"] != nil || strings.EqualFold(kind, "list"), "what is no list is not taken for an empty one")
-			for i, value := range items[:len(list)] {
+			if failure == nil {
+				require.Len(t, items, len(list)*len(w.sent), "each page has all that was sent")
+				kind, _ := object["type"].(string)
+				require.True(t, object["data"] != nil || strings.EqualFold(kind, "list"), "another response is not taken for an empty list")
+			}
+			for i, value := range items[:min(len(items), len(list))] {
 				checkKept(t, value, list[i])
 			}
 		}

@@ -193,7 +193,7 @@ func TestEveryListThatFails(t *testing.T) {
 			"HTML":          ok(200, `<html>gavin@hooli.com`),
 			"empty":         ok(200, ``),
 			"cut short":     ok(200, `{"type":"list","data":[{"id":"x1"},{"id"`),
-			"not of things": ok(200, `{"type":"list","data":[{"id":"x1"},"gavin@hooli.com"]}`),
+			"not of things": ok(200, `{"type":"list","data":["gavin@hooli.com",{"id":"x1"}]}`),
 			"data is text":  ok(200, `{"type":"list","data":"gavin@hooli.com"}`),
 			"data is false": ok(200, `{"type":"list","data":false}`),
 			"an object":     ok(200, `{}`),

@@ -118,7 +118,7 @@ func (s *sender) wireRequest(req *http.Request, call *callState, x *exchange, au
 	if call.operation == opGetJob || call.operation == opPostToken {
 		wire.Header["Cache-Control"] = noCache // a cached job would never end, and a cached token expires unnoticed
 	}
-	if call.operation.repeat != repeatAlways && !s.http1.Load() {
+	if call.operation.retries != retryAlways && !s.http1.Load() {
 		// On HTTP/2 net/http replays a request that it can rewind after RST_STREAM with PROTOCOL_ERROR, which does not
 		// prove that the server ignored it (golang.org/issue/47635). The retrier retries what is proven to be unprocessed,
 		// and interprets the 404 of a retried delete.
