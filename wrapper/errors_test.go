@@ -352,20 +352,19 @@ func FuzzErrorBody(f *testing.F) {
 	f.Fuzz(func(t *testing.T, status int, body []byte) {
 		status = 300 + (status%300+300)%300
 		w := new(wire)
-		client := newClient(t, w, oneAttempt) // a new one, because tokens are asked for only now and then
-		calls := map[string]func(t testing.TB) error{
-			"Users.Get":         func(t testing.TB) error { return errOf(client.Users.Get(t.Context(), userID)) },
-			"Transactions.List": func(t testing.TB) error { return rangeErr(client.Transactions.List(t.Context(), userID)) },
-			"Reports.Get":       func(t testing.TB) error { return errOf(client.Reports.PDF(t.Context(), "r1")) },
-			"Users.Delete":      func(t testing.TB) error { return client.Users.Delete(t.Context(), userID) },
-			"Tokens.Create":     func(t testing.TB) error { return errOf(client.Tokens.Create(t.Context(), basiq.ServerAccess())) },
+		calls := map[string]func(client *basiq.Client) error{
+			"Users.Get":         func(client *basiq.Client) error { return errOf(client.Users.Get(t.Context(), userID)) },
+			"Transactions.List": func(client *basiq.Client) error { return rangeErr(client.Transactions.List(t.Context(), userID)) },
+			"Reports.Get":       func(client *basiq.Client) error { return errOf(client.Reports.PDF(t.Context(), "r1")) },
+			"Users.Delete":      func(client *basiq.Client) error { return client.Users.Delete(t.Context(), userID) },
+			"Tokens.Create":     func(client *basiq.Client) error { return errOf(client.Tokens.Create(t.Context(), basiq.ServerAccess())) },
 		}
 		for operation, call := range calls {
 			w.set(ok(status, string(body)))
 			if operation == "Tokens.Create" {
 				w.token = &w.answer
 			}
-			err := call(t)
+			err := call(newClient(t, w, oneAttempt)) // a new one: it has no token, and holds no operation
 			require.LessOrEqual(t, len(w.sent), 2, "once, and once more with another token")
 			var failure *basiq.Error
 			require.ErrorAs(t, err, &failure)

@@ -66,7 +66,7 @@ func expect(p protocol, s subject, f fault) expectation {
 	default:
 	}
 	read := f.moment != connecting // the stream of an upload can be read once
-	retried = retried && (!k.stream || !read) && f.asked <= maxDelay && !stopsTokens(k, f)
+	retried = retried && (!k.stream || !read) && f.asked <= maxDelay
 	replayed := f.replays == p && (p == h1 && k.replayed || p == h2 && !k.unreplayed())
 	recovers := f.times > 0 && (retried || replayed || m == stale)
 
@@ -114,11 +114,6 @@ func expect(p protocol, s subject, f fault) expectation {
 	return e
 }
 
-// stopsTokens reports whether a response stops all token requests for a minute, which is longer than a call waits.
-func stopsTokens(k *callKind, f fault) bool {
-	return k.withKey && f.status == http.StatusTooManyRequests && f.asked == 0
-}
-
 // arrivals returns how many whole requests reach the server in an attempt.
 func arrivals(s subject, f fault) int {
 	switch {
@@ -142,9 +137,6 @@ func (e *expectation) setTime(s subject, f fault, m meaning, lasting int) {
 		e.least, e.most = timeout, timeout
 	}
 	e.least, e.most = e.least*time.Duration(lasting), e.most*time.Duration(lasting)
-	if stopsTokens(s.kind, f) {
-		e.most += baseDelay
-	}
 	for i := range e.attempts - 1 {
 		least, most := time.Duration(0), baseDelay<<i
 		if f.status == http.StatusTooManyRequests {
