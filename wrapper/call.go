@@ -231,7 +231,8 @@ func decodeResponse[T any](answer answer) (*T, error) {
 		return nil, unreadable(answer.op, answer.status, answer.body.bytes(), err)
 	}
 	if odd != nil {
-		answer.logger.Warn("basiq: response field of an unexpected kind", "operation", answer.op.Name, "field", odd.Field, "kind", odd.Kind)
+		answer.logger.Warn("basiq: response field of an unexpected kind",
+			slog.String("operation", answer.op.Name), slog.String("field", odd.Field), slog.String("kind", odd.Kind))
 	}
 	return value, nil
 }

@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -36,7 +35,7 @@ func requireCanceled(t *testing.T, err error) {
 func TestContextCause_InEveryStage(t *testing.T) {
 	t.Parallel()
 	slow := basiq.WithRetry(basiq.Retry{MaxAttempts: 4, BaseDelay: time.Minute, MaxDelay: time.Hour})
-	blocked := func(n int, _ request) (*http.Response, error) {
+	blocked := func(_ int, _ request) (*http.Response, error) {
 		time.Sleep(time.Hour)
 		return reply(200, userJSON), nil
 	}
@@ -58,13 +57,15 @@ func TestContextCause_InEveryStage(t *testing.T) {
 		"in a Limiter":              {options: []basiq.Option{slow, basiq.WithRateLimit(waitingLimiter{})}},
 		"while waiting for a token": {options: []basiq.Option{slow}, onToken: func(int) (*http.Response, error) { time.Sleep(time.Hour); return reply(200, tokenJSON), nil }},
 		"while waiting to retry":    {options: []basiq.Option{slow}, answer: inTurn(answerOf{status: 503, header: http.Header{"Retry-After": {"600"}}})},
-		"while throttled": {options: []basiq.Option{slow}, answer: inTurn(answerOf{status: 429, header: http.Header{"Retry-After": {"600"}}}),
+		"while throttled": {
+			options: []basiq.Option{slow}, answer: inTurn(answerOf{status: 429, header: http.Header{"Retry-After": {"600"}}}),
 			before: func(t *testing.T, client *basiq.Client) {
 				t.Helper()
 				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 				defer cancel()
 				require.Error(t, errOf(client.Users.Get(ctx, userID)))
-			}},
+			},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -185,7 +186,7 @@ func TestAttemptTimeout_OverTheNetwork(t *testing.T) {
 			assert.True(t, timeout.Timeout())
 			assert.True(t, basiq.MayHaveBeenDone(err))
 			require.NoError(t, t.Context().Err())
-			assert.False(t, strings.Contains(err.Error(), srv.URL))
+			assert.NotContains(t, err.Error(), srv.URL)
 		})
 	}
 }

@@ -3,6 +3,7 @@ package basiq
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -270,10 +271,10 @@ type TransportError struct {
 	Err error
 }
 
-func newTransportError(call *callState, err error) *TransportError {
+func newTransportError(ctx context.Context, call *callState, err error) *TransportError {
 	return &TransportError{
 		Operation: call.operation.Name, Attempts: int(call.attempts.Load()), MayHaveArrived: call.maybeApplied,
-		Err: ownError(call, err),
+		Err: ownError(ctx, err),
 	}
 }
 

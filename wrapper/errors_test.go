@@ -78,10 +78,10 @@ func TestOddErrorBodies(t *testing.T) {
 func TestOddSuccessBodies(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ body, want string }{
-		"HTML":       {"<html>", "invalid character"},
-		"empty":      {"", "unexpected end of JSON input"},
-		"truncated":  {`{"type":"connection","id":"c1`, "unexpected end of JSON input"},
-		"array":      {`[]`, `not a JSON object`},
+		"HTML":      {"<html>", "invalid character"},
+		"empty":     {"", "unexpected end of JSON input"},
+		"truncated": {`{"type":"connection","id":"c1`, "unexpected end of JSON input"},
+		"array":     {`[]`, `not a JSON object`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -357,7 +357,9 @@ func FuzzErrorBody(f *testing.F) {
 			"Transactions.List": func(client *basiq.Client) error { return rangeErr(client.Transactions.List(t.Context(), userID)) },
 			"Reports.Get":       func(client *basiq.Client) error { return errOf(client.Reports.PDF(t.Context(), "r1")) },
 			"Users.Delete":      func(client *basiq.Client) error { return client.Users.Delete(t.Context(), userID) },
-			"Tokens.Create":     func(client *basiq.Client) error { return errOf(client.Tokens.Create(t.Context(), basiq.ServerAccess())) },
+			"Tokens.Create": func(client *basiq.Client) error {
+				return errOf(client.Tokens.Create(t.Context(), basiq.ServerAccess()))
+			},
 		}
 		for operation, call := range calls {
 			w.set(ok(status, string(body)))

@@ -131,7 +131,7 @@ func TestEvidence_Failover(t *testing.T) {
 		if err != nil {
 			return nil, err
 		}
-		again := req.Clone(context.WithoutCancel(t.Context()))
+		again := req.Clone(context.WithoutCancel(t.Context())) //nolint:contextcheck // a transport that loses the context
 		again.Body = io.NopCloser(bytes.NewReader(body))
 		again.URL.Host = second.Listener.Addr().String()
 		req = req.Clone(req.Context())

@@ -88,10 +88,7 @@ func Example_manyUsers() {
 	group.SetLimit(8)
 	for i, userID := range userIDs {
 		group.Go(func() error {
-			if ctx.Err() != nil {
-				return nil // the group has stopped
-			}
-			failures[i] = read(ctx, userID)
+			failures[i] = read(ctx, userID) // after the group has stopped, an error at once
 			if errors.Is(failures[i], basiq.ErrInvalidAPIKey) {
 				return failures[i] // stops the other users
 			}

@@ -232,19 +232,20 @@ type JobError struct {
 
 // Error describes the failure in one line, with at most 1 KiB of each text.
 func (e *JobError) Error() string {
-	text := "basiq: job " + cmp.Or(cut(e.JobID), "(unknown)") + " failed"
+	var text strings.Builder
+	text.WriteString("basiq: job " + cmp.Or(cut(e.JobID), "(unknown)") + " failed")
 	if e.Step != "" {
-		text += " at " + cut(string(e.Step))
+		text.WriteString(" at " + cut(string(e.Step)))
 	}
 	for _, part := range []string{string(e.Code), cmp.Or(e.Detail, e.Title)} {
 		if part != "" {
-			text += ": " + cut(part)
+			text.WriteString(": " + cut(part))
 		}
 	}
 	if e.Err != nil {
-		text += ": " + strings.TrimPrefix(e.Err.Error(), "basiq: ")
+		text.WriteString(": " + strings.TrimPrefix(e.Err.Error(), "basiq: "))
 	}
-	return oneLine(text)
+	return oneLine(text.String())
 }
 
 // Unwrap returns Err.

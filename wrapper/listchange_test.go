@@ -51,23 +51,35 @@ func TestLists_Changed(t *testing.T) {
 		text   string
 	}{
 		{
-			"larger", []any{listPage(3, "?next=2", "t1", "t2"), listPage(4, "", "t2", "t3")},
-			[]string{"t1", "t2"}, "next=2", "size was 3 and is 4",
+			"larger",
+			[]any{listPage(3, "?next=2", "t1", "t2"), listPage(4, "", "t2", "t3")},
+			[]string{"t1", "t2"},
+			"next=2", "size was 3 and is 4",
 		}, {
-			"smaller", []any{listPage(3, "?next=2", "t1", "t2"), listPage(2, "", "t3")},
-			[]string{"t1", "t2"}, "next=2", "size was 3 and is 2",
+			"smaller",
+			[]any{listPage(3, "?next=2", "t1", "t2"), listPage(2, "", "t3")},
+			[]string{"t1", "t2"},
+			"next=2", "size was 3 and is 2",
 		}, {
-			"larger on the third page", []any{listPage(5, "?next=2", "t1"), listPage(0, "?next=3", "t2"), listPage(6, "", "t3")},
-			[]string{"t1", "t2"}, "next=3", "size was 5 and is 6",
+			"larger on the third page",
+			[]any{listPage(5, "?next=2", "t1"), listPage(0, "?next=3", "t2"), listPage(6, "", "t3")},
+			[]string{"t1", "t2"},
+			"next=3", "size was 5 and is 6",
 		}, {
-			"an item on the next page too", []any{listPage(0, "?next=2", "t1", "t2"), listPage(0, "", "t2", "t3")},
-			[]string{"t1", "t2"}, "next=2", "duplicate ID",
+			"an item on the next page too",
+			[]any{listPage(0, "?next=2", "t1", "t2"), listPage(0, "", "t2", "t3")},
+			[]string{"t1", "t2"},
+			"next=2", "duplicate ID",
 		}, {
-			"an item of the same size", []any{listPage(4, "?next=2", "t1", "t2"), listPage(4, "", "t3", "t1")},
-			[]string{"t1", "t2", "t3"}, "next=2", "duplicate ID",
+			"an item of the same size",
+			[]any{listPage(4, "?next=2", "t1", "t2"), listPage(4, "", "t3", "t1")},
+			[]string{"t1", "t2", "t3"},
+			"next=2", "duplicate ID",
 		}, {
-			"an item twice on one page", []any{listPage(3, "", "t1", "t2", "t1")},
-			[]string{"t1", "t2"}, "", "duplicate ID",
+			"an item twice on one page",
+			[]any{listPage(3, "", "t1", "t2", "t1")},
+			[]string{"t1", "t2"},
+			"", "duplicate ID",
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {

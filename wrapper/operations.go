@@ -41,8 +41,8 @@ func setOf(version APIVersion) versionSet {
 }
 
 // checkVersion returns an error if the operation does not exist in an API version.
-func (op *Operation) checkVersion(version APIVersion) error {
-	if op == opUnknown || op.versions&setOf(version) != 0 {
+func (op Operation) checkVersion(version APIVersion) error {
+	if op.versions == 0 || op.versions&setOf(version) != 0 { // an unknown operation has no versions
 		return nil
 	}
 	return &InputError{Operation: op.Name, Argument: "client", Problem: ErrWrongAPIVersion.Error(), reason: ErrWrongAPIVersion}

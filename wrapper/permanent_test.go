@@ -79,7 +79,7 @@ func TestPermanentFailures(t *testing.T) {
 	clientCertificate := func(version uint16) func(t *testing.T) (string, *counting, http.RoundTripper) {
 		return func(t *testing.T) (string, *counting, http.RoundTripper) {
 			t.Helper()
-			return third(tlsServer(t, &tls.Config{ClientAuth: tls.RequireAnyClientCert, MinVersion: version, MaxVersion: version})) //nolint:gosec // what is tested
+			return third(tlsServer(t, &tls.Config{ClientAuth: tls.RequireAnyClientCert, MinVersion: version, MaxVersion: version}))
 		}
 	}
 	for name, c := range map[string]struct {
@@ -130,7 +130,7 @@ func TestPermanentFailures(t *testing.T) {
 		}},
 		"TLS version": {func(t *testing.T) (string, *counting, http.RoundTripper) {
 			t.Helper()
-			return third(tlsServer(t, &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11})) //nolint:gosec // what is tested
+			return third(tlsServer(t, &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}))
 		}, nil},
 		"certificate of another authority": {func(t *testing.T) (string, *counting, http.RoundTripper) {
 			t.Helper()

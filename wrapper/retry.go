@@ -70,12 +70,12 @@ func (r *retrier) Do(req *http.Request) (*http.Response, error) {
 		}
 		if !retry {
 			if last.resp == nil {
-				return nil, newTransportError(call, last.err)
+				return nil, newTransportError(ctx, call, last.err)
 			}
 			return last.resp, nil // even if its body broke off: the status counts
 		}
 		if req, err = rewind(req); err != nil {
-			return nil, newTransportError(call, err)
+			return nil, newTransportError(ctx, call, err)
 		}
 	}
 }
@@ -100,19 +100,20 @@ func heldBack(ctx context.Context, call *callState, last outcome, err error) (*h
 	case last.resp != nil:
 		return last.resp, nil // Basiq's own response says more
 	}
-	return nil, newTransportError(call, err)
+	return nil, newTransportError(ctx, call, err)
 }
 
 // attempt sends req once and reads the response into memory, so that a response that breaks off counts as a failed
 // attempt and nothing of it is left on the connection.
 func (r *retrier) attempt(req *http.Request, call *callState, record *attempt) (out outcome) {
-	if req.Context().Err() != nil {
+	ctx := req.Context()
+	if ctx.Err() != nil {
 		closeBody(req)
-		return outcome{err: endedError(req.Context())}
+		return outcome{err: endedError(ctx)}
 	}
 	defer func() {
 		record.end(&out)
-		out.err = ownError(req.Context(), out.err)
+		out.err = ownError(ctx, out.err)
 	}()
 	resp, err := r.next.Do(req.WithContext(record)) //nolint:contextcheck // the record is the attempt's context
 	switch {
@@ -137,7 +138,7 @@ func (r *retrier) attempt(req *http.Request, call *callState, record *attempt) (
 func interrupted(ctx context.Context, call *callState, last outcome) error {
 	var failure error
 	if last.resp == nil {
-		failure = newTransportError(call, last.err)
+		failure = newTransportError(ctx, call, last.err)
 	} else {
 		body := bodyOf(last.resp)
 		defer body.release()

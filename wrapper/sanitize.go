@@ -85,7 +85,7 @@ func walkErrors(err error, visit func(error)) {
 
 // sameError reports whether both are the same value.
 func sameError(a, b error) bool {
-	return reflect.TypeOf(a) == reflect.TypeOf(b) && reflect.ValueOf(a).Comparable() && a == b
+	return reflect.TypeOf(a) == reflect.TypeOf(b) && reflect.ValueOf(a).Comparable() && a == b //nolint:errorlint // the value is meant, not the tree
 }
 
 // withoutURL returns a transport's error without the URL, which holds the IDs of users.

@@ -63,7 +63,7 @@ func (s *sender) send(req *http.Request, call *callState, record *attempt, autho
 		client, timeout = &s.uploads, s.uploadTimeout
 	}
 	x := &exchange{ctx: ctx, timeout: timeout, transport: knownTransport(client.Transport), hide: redactorOf(req, authorization)}
-	x.wire = s.wireRequest(req, call, x, authorization)
+	x.wire = s.wireRequest(ctx, req, call, x, authorization)
 	resp, err := client.Do(x.wire)
 	if x.refuted(resp, err) {
 		record.refute()
@@ -109,8 +109,8 @@ func limit(ctx context.Context, limiter Limiter) error {
 }
 
 // wireRequest returns the request as it goes to the http.Client.
-func (s *sender) wireRequest(req *http.Request, call *callState, x *exchange, authorization []string) *http.Request {
-	x.bounded, x.cancel = context.WithTimeout(x.ctx, x.timeout)
+func (s *sender) wireRequest(ctx context.Context, req *http.Request, call *callState, x *exchange, authorization []string) *http.Request {
+	x.bounded, x.cancel = context.WithTimeout(ctx, x.timeout)
 	x.trace.GetConn = func(string) { x.asked.Store(true) }
 	x.trace.GotConn = func(info httptrace.GotConnInfo) { x.conn.Store(&info.Conn) }
 	wire := req.WithContext(httptrace.WithClientTrace(x.bounded, &x.trace))

@@ -44,7 +44,7 @@ func newWaitConfig(ctx context.Context, operation string, options []WaitOption, 
 		}
 		option(&config)
 	}
-	problem := ""
+	var problem string
 	switch {
 	case config.noAnswer:
 		problem = "WithMFA: function must not be nil"

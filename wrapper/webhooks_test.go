@@ -101,10 +101,10 @@ func TestWebhookSecretIsNotInErrors(t *testing.T) {
 	t.Parallel()
 	const planted = "whsec_UExBTlRFRC13ZWJob29r"
 	for name, answer := range map[string]answerOf{
-		"cut short":    ok(201, `{"type":"webhook","id":"w1","secret":"`+planted+`","na`),
-		"no id":        ok(201, `{"type":"webhook","secret":"`+planted+`"}`),
-		"broken off":   {status: 201, body: `{"secret":"` + planted, cut: errors.New("unexpected EOF")},
-		"500":          ok(500, `{"secret":"`+planted+`"}`),
+		"cut short":  ok(201, `{"type":"webhook","id":"w1","secret":"`+planted+`","na`),
+		"no id":      ok(201, `{"type":"webhook","secret":"`+planted+`"}`),
+		"broken off": {status: 201, body: `{"secret":"` + planted, cut: errors.New("unexpected EOF")},
+		"500":        ok(500, `{"secret":"`+planted+`"}`),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
