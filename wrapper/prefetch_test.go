@@ -171,7 +171,8 @@ func TestPrefetchHandsOnPanicsToThoseWhoLeave(t *testing.T) {
 			})
 		}))
 		text := panicText(func() {
-			for range client.Transactions.List(t.Context(), userID, ahead) {
+			for _, err := range client.Transactions.List(t.Context(), userID, ahead) {
+				require.NoError(t, err)
 				synctest.Wait()
 				break
 			}

@@ -113,7 +113,7 @@ func (s *sender) wireRequest(ctx context.Context, req *http.Request, call *callS
 	x.bounded, x.cancel = context.WithTimeout(ctx, x.timeout)
 	x.trace.GetConn = func(string) { x.asked.Store(true) }
 	x.trace.GotConn = func(info httptrace.GotConnInfo) { x.conn.Store(&info.Conn) }
-	wire := req.WithContext(httptrace.WithClientTrace(x.bounded, &x.trace))
+	wire := req.WithContext(httptrace.WithClientTrace(x.bounded, &x.trace)) //nolint:contextcheck // it is derived from ctx
 	wire.Header = s.header(req.Header, authorization)
 	if call.operation == opGetJob || call.operation == opPostToken {
 		wire.Header["Cache-Control"] = noCache // a cached job would never end, and a cached token expires unnoticed

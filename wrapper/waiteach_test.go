@@ -802,7 +802,8 @@ func TestWaitEach_StreamDoesNotReturn(t *testing.T) {
 	t.Parallel()
 	_, client := newStub(t, jobSucceeded)
 	panicsWithStack(t, func() {
-		for range client.Jobs.WaitEach(t.Context(), func(func(string) bool) { _, _ = ouch() }) {
+		for _, err := range client.Jobs.WaitEach(t.Context(), func(func(string) bool) { _, _ = ouch() }) {
+			assert.NoError(t, err)
 		}
 	})
 	var last error
