@@ -124,7 +124,7 @@
 //
 // If Basiq responds to a call with 429, or with 503 and Retry-After, the other calls of that operation wait too, or end with
 // a [PausedError] if they cannot. [WithRateLimit] sets a rate limit of your own. Retries that do not help their calls are
-// limited to a tenth of the calls that get a response, once the first hundred are spent, so that an outage is not
+// limited to a tenth of the calls that get a response below 500, once the first hundred are spent, so that an outage is not
 // multiplied. However many calls there are, a client makes at most 700 token requests in five minutes, of the 1,500 that
 // Basiq allows an address. The comment at the top of throttle.go describes what these limits do together.
 //

@@ -2,11 +2,11 @@ package basiq
 
 import "sync"
 
-// retryBudget keeps retries from making an outage worse. A retry that helps its call costs nothing, so that a server that
-// fails now and then is retried for as long as it does. The others are paid for by calls that succeed.
+// retryBudget keeps retries from making an outage worse. A retry that helps its call costs nothing, so that occasional
+// failures are always retried. The others are limited to a tenth of the calls that get a response below 500.
 type retryBudget struct {
 	mu sync.Mutex
-	// spent is in tenths of a retry: a call that gets a response earns one.
+	// spent is in tenths of a retry. A call that gets a response below 500 earns a tenth.
 	spent int
 }
 
@@ -32,7 +32,7 @@ func (b *retryBudget) spend() bool {
 	return true
 }
 
-// earn records a call that got a response. If it was retried, it gets its retry back.
+// earn records a call that got a response below 500. If it was retried, its last retry is returned to the budget.
 func (b *retryBudget) earn(retried bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

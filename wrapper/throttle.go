@@ -14,13 +14,13 @@ import (
 //   - Retry-After: the retrier waits as long as a response asks for, at most [Retry].MaxDelay.
 //   - Throttling, in this file: after a 429, or a 503 with Retry-After, all calls of the operation wait, not only the one
 //     that got the response.
-//   - The retry budget (retrybudget.go): at most 100 retries that did not help their call, plus one for ten calls that
-//     succeed. It bounds what an outage multiplies.
+//   - The retry budget (retrybudget.go): at most 100 retries that did not help their call, plus one for every ten calls
+//     that get a response below 500 that is not retried. It limits how much retries multiply an outage.
 //   - The token bucket (auth.go): at most 100 token requests at once and two a second after that.
 //   - [WithRateLimit]: the caller's own limit, for every request.
 //
 // A call passes them in this order, before each attempt: throttling, budget (for a retry), backoff or Retry-After, rate
-// limit, and for a token request the bucket. None of these waits is part of an attempt's time.
+// limit, and for a token request the bucket. An attempt's time excludes all of these waits.
 
 // PausedError reports that a call was not sent, because Basiq has lately throttled another call of the same operation for
 // longer than this call can wait. It is the Err of a [TransportError], and matches [ErrTooManyRequests] or
@@ -57,7 +57,7 @@ type throttle struct {
 
 // hold is the throttling of one operation.
 type hold struct {
-	// until is when calls are sent again, asked when Basiq wants to see them again.
+	// until is when the hold ends, asked the end that Basiq has asked for.
 	until, asked time.Time
 	status       int
 	// streak counts the responses in a row that did not say for how long, each after the hold of the one before.
@@ -93,7 +93,7 @@ func (t *throttle) observe(op *Operation, status int, asked, delay, most time.Du
 	t.holds[op] = next
 }
 
-// wait waits until calls of an operation are no longer held. It returns a [PausedError] instead if Basiq has asked for
+// wait waits until calls of an operation are not held. It returns a [PausedError] instead if Basiq has asked for
 // more than the longest hold, if the context would end first, or beyond the longest hold in total. If the context ends
 // during the wait, it returns the context's error.
 func (t *throttle) wait(ctx context.Context, op *Operation) error {
