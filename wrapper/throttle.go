@@ -11,7 +11,7 @@ import (
 
 // What keeps a client from sending too much:
 //
-//   - Retry-After: the retrier waits as long as a response asks for, at most [Retry].MaxDelay.
+//   - Retry-After: the retrier waits as long as a response asks for. More than [Retry].MaxDelay ends the call.
 //   - Throttling, in this file: after a 429, or a 503 with Retry-After, all calls of the operation wait, not only the one
 //     that got the response.
 //   - The retry budget (retrybudget.go): at most 100 retries that did not help their call, plus one for every ten calls
@@ -19,8 +19,9 @@ import (
 //   - The token bucket (auth.go): at most 100 token requests at once and two a second after that.
 //   - [WithRateLimit]: the caller's own limit, for every request.
 //
-// A call passes them in this order, before each attempt: throttling, budget (for a retry), backoff or Retry-After, rate
-// limit, and for a token request the bucket. An attempt's time excludes all of these waits.
+// Before a retry, a call waits for Retry-After or the backoff, if the budget has a retry left. Before each attempt it waits
+// while its operation is throttled, then for the rate limit. A token request also waits for the bucket. The time of an
+// attempt excludes all of these waits.
 
 // PausedError reports that a call was not sent, because Basiq has lately throttled another call of the same operation for
 // longer than this call can wait. It is the Err of a [TransportError], and matches [ErrTooManyRequests] or
