@@ -138,7 +138,7 @@ func inHeader(credential string) bool {
 	return credential != "" && !strings.ContainsFunc(credential, func(r rune) bool { return r <= ' ' || r >= 0x7f })
 }
 
-// tokenRejected reports whether a response says that the token is no longer valid. It leaves the body as it was.
+// tokenRejected reports whether a response rejects the token. The body can still be read from its start.
 func tokenRejected(resp *http.Response) bool {
 	if resp.StatusCode != http.StatusUnauthorized && resp.StatusCode != http.StatusForbidden {
 		return false

@@ -56,7 +56,7 @@ func (s *callState) Value(key any) any {
 	switch key {
 	case callKey:
 		return s
-	case onceKey: // is about this call, and not about those that middleware or a TokenSource makes for it
+	case onceKey: // applies to this call only, not to calls that middleware or a TokenSource makes for it
 		return nil
 	}
 	return s.Context.Value(key)
@@ -94,8 +94,7 @@ func CallFromContext(ctx context.Context) (Call, bool) {
 	return Call{Operation: *call.operation, Attempt: int(call.attempts.Load())}, true
 }
 
-// answer is a response with a 2xx status.
-type answer struct {
+type answer struct { // a response with a 2xx status
 	op        *Operation
 	status    int
 	mediaType string
@@ -232,7 +231,8 @@ func decodeResponse[T any](answer answer) (*T, error) {
 	}
 	if odd != nil {
 		answer.logger.Warn("basiq: response field of an unexpected kind",
-			slog.String("operation", answer.op.Name), slog.String("field", odd.Field), slog.String("kind", odd.Kind))
+			slog.String("operation", answer.op.Name),
+			slog.String("field", odd.Field), slog.String("kind", odd.Kind))
 	}
 	return value, nil
 }
@@ -306,7 +306,7 @@ func getDocument(ctx context.Context, c *Client, op *Operation, ids []id, mediaT
 	return bytes.Clone(body), nil
 }
 
-// isCSV reports whether a media type is one of those that Basiq's documents have for CSV.
+// isCSV reports whether Basiq documents a media type for CSV.
 func isCSV(mediaType string) bool { return mediaType == "text/csv" || mediaType == "application/csv" }
 
 // doNoContent makes a call whose response has no content, or nothing of interest.

@@ -87,7 +87,7 @@ func (c Client) Format(f fmt.State, _ rune) {
 	_, _ = fmt.Fprintf(f, "basiq.Client(%s, API %s)", c.config.baseURL, c.config.version)
 }
 
-// Raw returns the generated client, for what the services do not offer. Its calls pass the same stages as those of the
+// Raw returns the generated client, for what the services do not offer. Its calls pass the same stages as calls of the
 // services, and IDs are checked. It returns the plain response, whatever its status. The body has been read and need not
 // be closed. The response of PostToken contains the token.
 func (c *Client) Raw() *gen.Client {

@@ -29,7 +29,7 @@ const (
 	ConnectionStatusPending = gen.ConnectionStatusPending
 	// ConnectionStatusActive: the credentials are valid; the job may still be fetching data.
 	ConnectionStatusActive = gen.ConnectionStatusActive
-	// ConnectionStatusInvalid: the credentials are no longer valid. Update the connection before refreshing it.
+	// ConnectionStatusInvalid: the credentials are invalid. Update the connection before refreshing it.
 	ConnectionStatusInvalid = gen.ConnectionStatusInvalid
 	// ConnectionStatusPreInit and ConnectionStatusInit are undocumented initial states of open-banking connections.
 	ConnectionStatusPreInit = gen.ConnectionStatusPreInit
@@ -136,7 +136,7 @@ func (s *ConnectionsService) Create(ctx context.Context, userID string, connecti
 	}))
 }
 
-// Update stores new credentials for a connection and starts a job like that of [ConnectionsService.Create]. If a job of
+// Update stores new credentials for a connection and starts a job, as [ConnectionsService.Create] does. If a job of
 // the connection is running, Basiq may return that one, with its old credentials, and AlreadyRunning is set. Wait for
 // it, then call [ConnectionsService.Refresh].
 //
@@ -210,8 +210,8 @@ func (s *ConnectionsService) CreateAndWait(ctx context.Context, userID string, c
 	})
 }
 
-// RefreshAndWait calls [ConnectionsService.Refresh], [JobsService.Wait] and [ConnectionsService.Get]. Its errors are
-// those of [ConnectionsService.CreateAndWait]. operationIds: refreshConnection, getJobs, getConnection.
+// RefreshAndWait calls [ConnectionsService.Refresh], [JobsService.Wait] and [ConnectionsService.Get]. Errors: as
+// [ConnectionsService.CreateAndWait]. operationIds: refreshConnection, getJobs, getConnection.
 func (s *ConnectionsService) RefreshAndWait(ctx context.Context, userID, connectionID string, options ...WaitOption) (*Connection, error) {
 	return s.andWait(ctx, "Connections.RefreshAndWait", userID, connectionID, options, func() (*Job, error) {
 		return s.Refresh(ctx, userID, connectionID)
@@ -220,8 +220,7 @@ func (s *ConnectionsService) RefreshAndWait(ctx context.Context, userID, connect
 
 // UpdateAndWait calls [ConnectionsService.Update], [JobsService.Wait] and [ConnectionsService.Get]. If a job of the
 // connection is running, it may wait for that one, with its old credentials: wait for running jobs first, see
-// [JobsService.List]. Its errors are those of [ConnectionsService.CreateAndWait]. operationIds: updateConnection,
-// getJobs, getConnection.
+// [JobsService.List]. Errors: as [ConnectionsService.CreateAndWait]. operationIds: updateConnection, getJobs, getConnection.
 func (s *ConnectionsService) UpdateAndWait(ctx context.Context, userID, connectionID string, change UpdateConnection, options ...WaitOption) (*Connection, error) {
 	return s.andWait(ctx, "Connections.UpdateAndWait", userID, connectionID, options, func() (*Job, error) {
 		return s.Update(ctx, userID, connectionID, change)

@@ -74,7 +74,7 @@ func NewConsentState() string { return rand.Text() }
 // returns the server's token or one that names the server scope. It cannot detect a TokenSource that creates a new
 // server token for every scope.
 //
-// Errors: those of [TokensService.Create]. operationId: postToken. The page itself is described only in Basiq's guides.
+// Errors: as [TokensService.Create]. operationId: postToken. The page itself is described only in Basiq's guides.
 func (s *ConsentsService) PageURL(ctx context.Context, userID string, page ConsentPage) (Secret, error) {
 	const name = "Consents.PageURL"
 	op := &Operation{Name: name}

@@ -58,8 +58,8 @@
 // List methods return iterators. No request is sent before the range begins. An empty list has no iterations. Lists page
 // automatically, keep Basiq's order and hold one page in memory; each page is one call. Leaving the loop early releases
 // everything. An error is the last thing that a list yields, and the items before it are valid. It is a [*PageError] with
-// the [Cursor] of the page that failed, unless an argument is invalid. [ErrBadPageLink] and [ErrListChanged] are its causes
-// besides those of any call.
+// the [Cursor] of the page that failed, unless an argument is invalid. Besides the errors of any call, its causes are
+// [ErrBadPageLink] and [ErrListChanged].
 //
 //	for transaction, err := range client.Transactions.List(ctx, userID,
 //		basiq.TransactionFields.PostDate.Between("2024-01-01", "2024-03-31")) {

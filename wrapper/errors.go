@@ -57,14 +57,14 @@ var statusErrors = map[int]error{
 var (
 	// ErrInvalidAPIKey is returned if Basiq does not know the API key, or if the key belongs to the other environment. Basiq
 	// responds to POST /token with 404 then.
-	ErrInvalidAPIKey = errors.New("the API key is not valid; copy it from the dashboard exactly as it stands there")
+	ErrInvalidAPIKey = errors.New("invalid API key: it must be exactly as in Basiq's dashboard")
 	// ErrTooManyTokenRequests is returned after more than 1,500 token requests in five minutes from this address. Basiq
 	// responds to POST /token with 403 "Invalid request" then. Make one Client and keep it.
 	ErrTooManyTokenRequests = errors.New("too many token requests")
 	// ErrWrongAPIVersion is returned if the client's API version does not have the operation; see [WithAPIVersion].
 	ErrWrongAPIVersion = errors.New("the client's API version has no such operation; see basiq.WithAPIVersion")
 	// ErrResponseTooLarge is returned if a response is larger than [WithMaxResponseBytes] allows.
-	ErrResponseTooLarge = errors.New("the answer is too large")
+	ErrResponseTooLarge = errors.New("response too large")
 	// ErrInvalidInput is returned if an argument is invalid. No request was sent.
 	ErrInvalidInput = errors.New("invalid input")
 
@@ -262,12 +262,12 @@ func (e *Error) Unwrap() error { return e.reason }
 type TransportError struct {
 	// Operation is the name of the Go method that was called, as in [Error].
 	Operation string
-	// Attempts is how many attempts were made. A request that is sent again with a new token is part of the same attempt.
+	// Attempts is how many attempts were made. A request that is repeated with a new token belongs to the same attempt.
 	Attempts int
 	// MayHaveArrived reports whether Basiq may have received the request and carried it out. If it is false, there is proof
 	// that no attempt did, and calling again is safe.
 	MayHaveArrived bool
-	// Err is why the last attempt failed: the network's error, the context's, or that of getting a token.
+	// Err is why the last attempt failed: an error of the network, of the context, or of the token request.
 	Err error
 }
 

@@ -55,8 +55,8 @@ func rejects(status int) bool {
 	return status >= 300 && status < 500 && status != http.StatusRequestTimeout
 }
 
-// proxyFails reports whether err is that of the transport's Proxy function, which net/http calls before anything else and
-// does not mark.
+// proxyFails reports whether err comes from the transport's Proxy function. net/http calls it before anything else and does
+// not mark its errors.
 func (x *exchange) proxyFails(err error) bool {
 	if x.transport.Proxy == nil {
 		return false
@@ -66,7 +66,7 @@ func (x *exchange) proxyFails(err error) bool {
 }
 
 // unprocessed matches the errors with which net/http reports that an HTTP/2 server did not process a request: a stream
-// that was refused, or one after the last that a GOAWAY names. The error with a code is that of a connection's first stream.
+// that was refused, or one after the last that a GOAWAY names. The error with a code is from a connection's first stream.
 var unprocessed = regexp.MustCompile(`^(http2: Transport: cannot retry err \[)?` +
 	`(stream error: stream ID \d+; REFUSED_STREAM(; received from peer)?|http2: Transport received Server's graceful shutdown GOAWAY|` +
 	`http2: Transport received GOAWAY from server ErrCode:[\w ]+)` +

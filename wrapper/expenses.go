@@ -12,7 +12,7 @@ type Expenses = gen.Expenses
 // ExpensesService summarizes what users spend. API 3.0 calls it deprecated.
 type ExpensesService struct{ client *Client }
 
-// Create creates a summary without a job. The limits and errors are those of [AffordabilityService.Create].
+// Create creates a summary without a job. It has the limits and errors of [AffordabilityService.Create].
 // operationId: postExpenses.
 func (s *ExpensesService) Create(ctx context.Context, userID string, request AffordabilityRequest) (*Expenses, error) {
 	if err := checkSummary(opPostExpenses, request); err != nil {

@@ -143,7 +143,7 @@ func newFilter[T any, V ~string](field, condition string, values ...V) Filter[T]
 	return filter
 }
 
-// joinFilters returns the value of the filter parameter, or "" if there are no filters.
+// joinFilters returns the value of the filter parameter. It is "" without filters.
 func joinFilters[T any](op *Operation, filters []Filter[T]) (string, error) {
 	texts := make([]string, len(filters))
 	for i, filter := range filters {

@@ -29,7 +29,7 @@ const (
 // IncomeService summarizes users' income. API 3.0 calls it deprecated.
 type IncomeService struct{ client *Client }
 
-// Create creates a summary, of up to ten institutions, without a job. The limits and errors are those of
+// Create creates a summary, of up to ten institutions, without a job. It has the limits and errors of
 // [AffordabilityService.Create]. operationId: postIncome.
 func (s *IncomeService) Create(ctx context.Context, userID string, request AffordabilityRequest) (*Income, error) {
 	if err := checkSummary(opPostIncome, request); err != nil {

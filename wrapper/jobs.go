@@ -200,7 +200,7 @@ func (j *Job) MFA() *MFAChallenge {
 
 // MFAChallenge is what a bank asks the user while a job runs.
 type MFAChallenge struct {
-	// JobID is the job that waits for the answers.
+	// JobID is the job that waits for the MFA answers.
 	JobID string
 	// UserID is the job's user; empty if it is not known.
 	UserID string
@@ -268,7 +268,7 @@ type JobsService struct{ client *Client }
 // Get returns a job as it is now. If the job has failed, Get returns no error: see [Job.Err].
 //
 // Errors: [ErrInvalidInput], [ErrNotFound]. How long a job can be read is not documented; [JobsService.List] returns
-// those of the last seven days. operationId: getJobs.
+// the jobs of the last seven days. operationId: getJobs.
 func (s *JobsService) Get(ctx context.Context, jobID string) (*Job, error) {
 	return get(ctx, s.client, opGetJob, []id{{"jobID", jobID}}, jobResource, by1(s.client.raw.GetJobs, jobID))
 }
@@ -284,9 +284,9 @@ func (s *JobsService) List(ctx context.Context, userID string, filters ...Filter
 // AnswerMFA answers the challenge of a user's job, see [Job.MFA], with one answer for each of its Questions, in their
 // order. [WithMFA] does this during a wait. The returned job has no steps.
 //
-// A wrong or late answer is an error of this call or fails the job. The call is retried only if the answers certainly did
-// not reach Basiq. It uses a [ClientAccess] token of the user, as Basiq's documentation requires, unless [ContextWithScope]
-// sets another. Errors: [ErrInvalidInput], [ErrBadRequest], [ErrNotFound]. operationId: postJobMfa.
+// A wrong or late MFA answer is an error of this call or fails the job. The call is retried only if the MFA answers
+// certainly did not reach Basiq. It uses a [ClientAccess] token of the user, as Basiq's documentation requires, unless
+// [ContextWithScope] sets another. Errors: [ErrInvalidInput], [ErrBadRequest], [ErrNotFound]. operationId: postJobMfa.
 func (s *JobsService) AnswerMFA(ctx context.Context, userID, jobID string, answers ...Secret) (*Job, error) {
 	if len(answers) == 0 {
 		return nil, invalidInput(opPostJobMFA.Name, "answers", "give one for each question")

@@ -53,8 +53,8 @@ func (op Operation) checkVersion(version APIVersion) error {
 type retryRule uint8
 
 const (
-	// retryIfUnsent allows a retry only if Basiq certainly did not carry out the request. A second connection, user or MFA
-	// answer would do harm: banks lock logins that fail too often.
+	// retryIfUnsent allows a retry only if Basiq certainly did not carry out the request. A second connection or user
+	// would do harm, and so would a second MFA answer: banks lock logins that fail too often.
 	retryIfUnsent retryRule = iota
 	// retryAlways marks an operation that is safe to retry.
 	retryAlways

@@ -189,11 +189,11 @@ type Limiter interface {
 //
 //	basiq.WithRateLimit(rate.NewLimiter(20, 10)) // at most 20 a second, 10 at once
 //
-// By default requests wait only after Basiq responds with 429. Use it if you know your quota: Basiq publishes only that of
-// token requests. If limiter returns an error, the request is not sent and the call ends with it.
+// By default requests wait only after Basiq responds with 429. Use it if you know your quota. Basiq publishes only the
+// quota of token requests. If limiter returns an error, the request is not sent and the call ends with it.
 //
-// The wait comes before the attempt: middleware, the logger's duration and the attempt's timeout do not include it. Only a
-// request that is sent again inside an attempt, because its token was rejected or by middleware, waits inside it.
+// The wait comes before the attempt: middleware, the logger's duration and the attempt's timeout do not include it. An
+// exception is a request that is repeated inside an attempt, because its token was rejected or by middleware.
 func WithRateLimit(limiter Limiter) Option {
 	return setting("WithRateLimit", limiter != nil, "it is nil; leave the option out to have no limit",
 		func(c *config) { c.limiter = limiter })

@@ -12,7 +12,7 @@ type RefreshSkip string
 const (
 	RefreshSkipRecent   RefreshSkip = "recent"   // the connection was used within the given age
 	RefreshSkipPending  RefreshSkip = "pending"  // a job is verifying the credentials and fetches the data, see [JobsService.List]
-	RefreshSkipInvalid  RefreshSkip = "invalid"  // the credentials are no longer valid, see [ConnectionsService.Update]
+	RefreshSkipInvalid  RefreshSkip = "invalid"  // the credentials are invalid, see [ConnectionsService.Update]
 	RefreshSkipInactive RefreshSkip = "inactive" // the connection is in another state that is not active, see its Status
 	RefreshSkipUnknown  RefreshSkip = "unknown"  // Status or LastUsed is missing, for example with a CLIENT_ACCESS token
 )
@@ -21,13 +21,13 @@ const (
 type Refresh struct {
 	Connection *Connection // as it was before
 	Job        *Job        // the job that fetches the data, or nil
-	Skipped    RefreshSkip // why there is no Job
+	Skipped    RefreshSkip // the reason if Job is nil
 }
 
 // RefreshIfStale refreshes a connection if it is active and was last used longer ago than age. It gets the connection
 // first, as Basiq requires for refreshes in bulk or on a schedule. The result is nil only with an error.
 //
-// Errors: [ErrInvalidInput], also if age is not positive, and those of [ConnectionsService.Get] and
+// Errors: [ErrInvalidInput], also if age is not positive, and the errors of [ConnectionsService.Get] and
 // [ConnectionsService.Refresh]. operationIds: getConnection, refreshConnection.
 func (s *ConnectionsService) RefreshIfStale(ctx context.Context, userID, connectionID string, age time.Duration) (*Refresh, error) {
 	const name = "Connections.RefreshIfStale"

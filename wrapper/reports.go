@@ -35,7 +35,7 @@ type (
 // ReportTransaction is a transaction that a report is made of.
 type ReportTransaction struct{ Transaction }
 
-// Filters of reports. [ReportsService.Types] returns those of each type.
+// Filters of reports. [ReportsService.Types] returns the filters of each type.
 const (
 	// ReportFilterNameFromDate and ReportFilterNameToDate: the first and the last day, a [Date].
 	ReportFilterNameFromDate = gen.ReportFilterNameFromDate
@@ -77,7 +77,7 @@ func ReportTexts(name ReportFilterName, values ...string) ReportFilter {
 	return ReportFilter{Name: name, Value: api.List(values...)}
 }
 
-// ReportNone returns a filter that shows none of the metrics or groups.
+// ReportNone returns a filter that hides all metrics or groups.
 func ReportNone(name ReportFilterName) ReportFilter { return ReportFilter{Name: name} }
 
 // ReportTransactionFields are the fields that [ReportsService.Transactions] can filter by.
@@ -215,7 +215,7 @@ func (s *ReportsService) Type(ctx context.Context, reportTypeID string) (*Report
 		return nil, err
 	}
 	reportType, err := reportTypeResource.read(answer, reportTypeID)
-	if err == nil && reportType.ID == "" { // the documents' schema is that of a list
+	if err == nil && reportType.ID == "" { // the documents have the schema of a list here
 		reportType = &reportType.Data[0]
 	}
 	return reportType, err

@@ -25,7 +25,7 @@ func newRetrier(next Doer, config config) *retrier {
 // outcome is the result of one attempt.
 type outcome struct {
 	resp *http.Response
-	// err is why there is no response, or why its body ended early.
+	// err is the reason for a missing response, or for a body that ended early.
 	err error
 	// sent is set if a request was handed to the http.Client, maybeApplied if it may have been carried out.
 	sent, maybeApplied bool
@@ -166,7 +166,7 @@ func (r *retrier) nextDelay(req *http.Request, call *callState, last outcome) (t
 		return 0, false
 	}
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= delay {
-		return 0, false // the error at hand says more than the deadline would
+		return 0, false // the last error says more than the deadline would
 	}
 	return delay, r.budget.left()
 }

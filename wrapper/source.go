@@ -11,7 +11,7 @@ import (
 
 // source is the file of an upload. Exactly one of at, reopen and stream is set.
 type source struct {
-	// at can be read by several attempts at once.
+	// at can be read by several attempts concurrently.
 	at io.ReaderAt
 	// reopen opens the file for one attempt.
 	reopen func() (io.ReadCloser, error)

@@ -30,7 +30,7 @@ type Statement struct {
 	// Open opens the file once for each attempt, so that a stream can be retried. Each reader that it returns is read from
 	// its offset and closed exactly once. An error of Open fails the call; errors.Is finds it.
 	Open func() (io.ReadCloser, error)
-	// Size is the number of bytes, if it is known and Content or Open returns a stream, such as that of
+	// Size is the number of bytes, if it is known and Content or Open returns a stream. Examples are files of
 	// [mime/multipart.FileHeader]. Without Size a stream is sent without a length. A file of another length is an error.
 	Size int64
 }

@@ -16,14 +16,14 @@ import (
 //     that got the response.
 //   - The retry budget (retrybudget.go): at most 100 retries that did not help their call, plus one for every ten calls
 //     that get a response below 500 that is not retried. It limits how much retries multiply an outage.
-//   - The token bucket (auth.go): at most 100 token requests at once and two a second after that.
+//   - The token bucket (auth.go): a burst of at most 100 token requests, and two a second after that.
 //   - [WithRateLimit]: the caller's own limit, for every request.
 //
 // Before a retry, a call waits for Retry-After or the backoff, if the budget has a retry left. Before each attempt it waits
 // while its operation is throttled, then for the rate limit. A token request also waits for the bucket. The time of an
 // attempt excludes all of these waits.
 
-// PausedError reports that a call was not sent, because Basiq has lately throttled another call of the same operation for
+// PausedError reports that a call was not sent, because Basiq recently throttled another call of the same operation for
 // longer than this call can wait. It is the Err of a [TransportError], and matches [ErrTooManyRequests] or
 // [ErrUnavailable], by StatusCode.
 type PausedError struct {

@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	// expiryLeeway is how long before its expiry a token is no longer used: a request takes time to arrive.
+	// expiryLeeway is how long before its expiry the use of a token ends, because a request takes time to arrive.
 	expiryLeeway = 30 * time.Second
 	// renewBefore is how long before its expiry a token is renewed in the background: once every 50 minutes, of the two to
 	// three times an hour that Basiq asks for at most.
@@ -40,11 +40,11 @@ func newTokenCache(apiKey Secret, create func(context.Context, Scope) (Token, er
 	return &tokenCache{create: create, apiKey: apiKey, slots: make(map[Scope]*tokenSlot), sweepAt: tokenScopes}
 }
 
-// tokenSlot holds the token of one scope, and the request for the next one. Its times are those of the wall clock: the
+// tokenSlot holds the token of one scope, and the request for the next one. Its times are wall clock times: the
 // monotonic clock stops while a machine sleeps, and tokens expire nevertheless.
 type tokenSlot struct {
 	token Token
-	// renew is when the next token is requested in the background, end when the token is no longer used.
+	// renew is when the next token is requested in the background, end when its use ends.
 	renew, end time.Time
 	request    *tokenRequest
 }

@@ -26,7 +26,7 @@ var (
 	ErrWaitedTooLong = errors.New("the job was not over in time")
 
 	errNoConnection = errors.New("the job names no connection")
-	errNoUser       = errors.New("the job does not tell whose it is; give basiq.WaitForUser")
+	errNoUser       = errors.New("the job does not name its user; see basiq.WaitForUser")
 	errAbandoned    = errors.New("the wait was abandoned")
 )
 
@@ -57,7 +57,7 @@ func (e *WaitError) Error() string {
 	return oneLine(text)
 }
 
-// Unwrap returns Err and LastErr, without those that are nil.
+// Unwrap returns Err and LastErr if they are not nil.
 func (e *WaitError) Unwrap() []error { return withoutNil(e.Err, e.LastErr) }
 
 func withoutNil(errs ...error) []error {
@@ -130,7 +130,7 @@ type wait struct {
 	failure error
 	// interval grows between two changes. delay is the time until the next poll.
 	interval, delay time.Duration
-	// undelivered is a challenge whose answers Basiq has not received yet.
+	// undelivered is a challenge whose MFA answers Basiq has not received yet.
 	undelivered *MFAChallenge
 	answers     []Secret
 	expires     time.Time
@@ -138,7 +138,7 @@ type wait struct {
 
 // wait polls the job until the wait is over.
 func (s *JobsService) wait(parent context.Context, jobID string, config waitConfig) (*Job, error) {
-	// Contexts end in order: if the parent's end is the reason, it is visible before that of ctx. The cause of a context
+	// Contexts end in order: if the parent's end is the reason, it is visible before the end of ctx. The cause of a context
 	// is not evidence, because the parent's cause may be the ErrWaitedTooLong of another wait.
 	ctx, cancel := context.WithTimeout(parent, config.maxWait)
 	defer cancel()
@@ -211,7 +211,7 @@ func (w *wait) poll(ctx context.Context) (*Job, error) {
 	return w.jobs.Get(withoutRetries(ctx), w.jobID)
 }
 
-// fail records the failure of a poll or of the delivery of an answer. It reports whether the failure ends the wait.
+// fail records the failure of a poll or of the delivery of an MFA answer. It reports whether the failure ends the wait.
 func (w *wait) fail(ctx context.Context, err error) bool {
 	switch {
 	case ctx.Err() != nil:

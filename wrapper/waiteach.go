@@ -61,7 +61,7 @@ func (s *JobsService) WaitEach(ctx context.Context, jobIDs iter.Seq[string], opt
 	}
 }
 
-// WaitAll waits for several jobs concurrently, for example those of the consent page, and returns them in the order of
+// WaitAll waits for several jobs concurrently, for example the jobs of the consent page, and returns them in the order of
 // jobIDs. Each job is waited for as by [JobsService.WaitEach]. An error does not end the other waits.
 //
 // The error is nil if all jobs succeeded. Otherwise it wraps the [JobError] or [WaitError] of each job that did not. A job

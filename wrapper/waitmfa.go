@@ -19,7 +19,7 @@ func (w *wait) handleMFA(ctx context.Context, job *Job) (bool, error) {
 		return false, nil
 	case challenge.same(w.answered):
 		return false, nil
-	case w.answer == nil && w.changed != nil: // the loop over Watch answers it
+	case w.answer == nil && w.changed != nil: // the loop over Watch handles MFA
 		return false, nil
 	case w.answer == nil:
 		return true, ErrMFARequired
@@ -56,8 +56,8 @@ func (w *wait) askCaller(ctx context.Context, challenge *MFAChallenge) error {
 	return nil
 }
 
-// deliver sends the answers to Basiq. Answers that may have arrived count as given, and the job's state decides. Answers
-// that certainly did not arrive are kept for the next poll while the challenge lasts.
+// deliver sends the MFA answers to Basiq. MFA answers that may have arrived count as given, and the job's state decides.
+// MFA answers that certainly did not arrive are kept for the next poll while the challenge lasts.
 func (w *wait) deliver(ctx context.Context) (bool, error) {
 	if time.Now().Before(w.expires) {
 		_, err := w.jobs.AnswerMFA(withoutRetries(ctx), w.undelivered.UserID, w.jobID, w.answers...)
@@ -72,7 +72,7 @@ func (w *wait) deliver(ctx context.Context) (bool, error) {
 	return false, nil
 }
 
-// refused returns the job's failure if the job has failed because Basiq refused the answers, and err otherwise.
+// refused returns the job's failure if the job has failed because Basiq refused the MFA answers, and err otherwise.
 func (w *wait) refused(ctx context.Context, err error) error {
 	if _, ok := err.(*Error); !ok { //nolint:errorlint // an *Error below a TransportError is of another call
 		return err

@@ -151,7 +151,7 @@ func (s *WebhooksService) Message(ctx context.Context, webhookID, messageID stri
 }
 
 // SendTest sends a test message of an event type to the application's webhooks. Errors: [ErrInvalidInput] if the event
-// type is missing, [CodeNoWebhooksFound] if there is no webhook, [CodeInvalidContent] if the event type does not exist.
+// type is missing, [CodeNoWebhooksFound] without a webhook, [CodeInvalidContent] if the event type does not exist.
 // operationId: testMessage.
 func (s *WebhooksService) SendTest(ctx context.Context, message WebhookTestMessage) error {
 	if message.EventTypeID == "" {
