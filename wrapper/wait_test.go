@@ -292,7 +292,7 @@ func TestWithMFAWhoseUserIsNotKnown(t *testing.T) {
 		t.Parallel()
 		_, client := newStub(t, asks)
 		_, err := client.Jobs.Wait(t.Context(), jobID, answers)
-		require.ErrorContains(t, err, "give basiq.WaitForUser")
+		require.ErrorContains(t, err, "see basiq.WaitForUser")
 	})
 	t.Run("given", func(t *testing.T) {
 		t.Parallel()
