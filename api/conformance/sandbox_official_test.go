@@ -2,7 +2,6 @@ package conformance
 
 import (
 	"encoding/json"
-	"fmt"
 	"maps"
 	"os"
 	"slices"
@@ -47,7 +46,7 @@ func TestSandboxAnswersAsOfficiallyDescribed(t *testing.T) {
 	})
 
 	found := map[string]bool{} // file, operation, pointer, what
-	checked, shown := 0, map[string]bool{}
+	checked := 0
 	for _, a := range answers {
 		for _, p := range described[a.operation+" "+a.version] {
 			for _, at := range occurrences(a.value, strings.Split(p.Pointer, "/")[1:]) {
@@ -61,9 +60,6 @@ func TestSandboxAnswersAsOfficiallyDescribed(t *testing.T) {
 					problem = "null"
 				case got != "null" && !sameType(p.Type, at.value):
 					problem = got
-				}
-				if at.present {
-					shown[a.operation+a.version+p.Pointer] = true
 				}
 				if problem != "" {
 					found[strings.Join([]string{p.Operation.File, p.Operation.ID, p.Pointer, problem}, "\t")] = true
@@ -87,20 +83,7 @@ func TestSandboxAnswersAsOfficiallyDescribed(t *testing.T) {
 	for exception := range exceptions {
 		assert.True(t, found[exception], "nothing needs this row of %s: %s", sandboxFile, exception)
 	}
-	all := 0
-	missing := map[string][]string{}
-	for key, properties := range described {
-		all += len(properties)
-		for _, p := range properties {
-			if !shown[strings.ReplaceAll(key, " ", "")+p.Pointer] {
-				missing[key] = append(missing[key], p.Pointer)
-			}
-		}
-	}
-	t.Logf("%d answers, %d looks at %d documented properties, %d of which are shown", len(answers), checked, all, len(shown))
-	for _, key := range slices.Sorted(maps.Keys(missing)) {
-		t.Logf("not shown by %s: %s", key, strings.Join(missing[key], " "))
-	}
+	t.Logf("%d answers, %d looks at documented properties", len(answers), checked)
 }
 
 // occurrence is a place where a property may stand: its parent is there.
@@ -156,19 +139,4 @@ func sameType(want string, value any) bool {
 	default:
 		return got == want
 	}
-}
-
-// The check finds what it is there for.
-func TestOccurrences(t *testing.T) {
-	t.Parallel()
-	value := decode(t, []byte(`{"data":[{"id":"1"},{"id":null},{}],"size":3}`))
-	assert.Equal(t, []occurrence{{true, "1"}, {true, nil}, {}}, occurrences(value, []string{"data", "*", "id"}))
-	assert.Equal(t, []occurrence{{}}, occurrences(value, []string{"links"}))
-	assert.Empty(t, occurrences(value, []string{"links", "self"}), "whose parent is not there")
-	for want, ok := range map[string]bool{"integer": true, "number": true, "string": false, "": true, "boolean": false} {
-		assert.Equal(t, ok, sameType(want, json.Number("3")), want)
-	}
-	assert.False(t, sameType("integer", json.Number("3.5")))
-	assert.True(t, sameType("string", ""))
-	assert.False(t, sameType("array", fmt.Sprint()))
 }

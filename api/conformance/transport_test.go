@@ -12,10 +12,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// planted stands in every value that a violation could quote.
-const planted = "Pl4nted"
-
 const (
+	// planted stands in every value that a violation could quote.
+	planted = "Pl4nted"
+	// none is the type of a response without a Content-Type.
+	none = "none"
+
 	aJob        = `{"type":"job","id":"j1","links":{"self":"https://au-api.basiq.io/jobs/j1"}}`
 	aToken      = `{"access_token":"` + planted + `","token_type":"Bearer","expires_in":3600}`
 	aConnection = `{"type":"connection","id":"c1","institution":{"id":"AU00000"},"links":{}}`
@@ -87,6 +89,7 @@ func (e exchange) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	header := http.Header{}
 	switch {
+	case e.responseType == none:
 	case e.responseType != "":
 		header.Set("Content-Type", e.responseType)
 	case e.response != "":
@@ -202,10 +205,15 @@ func TestTransportRefusesWhatTheContractDoesNotAllow(t *testing.T) {
 
 		// Responses
 		"undeclared status":         {exchange{method: "GET", path: connection, status: 418, response: anError}, "status 418"},
+		"success of another kind":   {exchange{method: "GET", path: connection, status: 202, response: aConnection}, "status 202"},
 		"redirect":                  {exchange{method: "GET", path: connection, status: 307}, "status 307"},
+		"null for an object":        {exchange{method: "GET", path: connection, status: 200, response: strings.Replace(aConnection, `"links":{}`, `"links":null`, 1)}, "/links"},
+		"word for a boolean":        {exchange{method: "GET", path: connection, status: 200, response: strings.Replace(aConnection, `"links"`, `"mfaEnabled":"`+planted+`","links"`, 1)}, "/mfaEnabled"},
+		"word for a date":           {exchange{method: "GET", path: connection, status: 200, response: strings.Replace(aConnection, `"links"`, `"createdDate":"`+planted+`","links"`, 1)}, "/createdDate"},
 		"PDF where none belongs":    {exchange{method: "GET", path: connection, status: 200, response: planted, responseType: "application/pdf"}, "Content-Type"},
 		"HTML error":                {exchange{method: "GET", path: connection, status: 503, response: "<html>" + planted, responseType: "text/html"}, "Content-Type"},
-		"no content type":           {exchange{method: "GET", path: connection, status: 200, response: aConnection, responseType: "text/plain; charset=utf-8"}, "Content-Type"},
+		"text for JSON":             {exchange{method: "GET", path: connection, status: 200, response: aConnection, responseType: "text/plain; charset=utf-8"}, "Content-Type"},
+		"no content type":           {exchange{method: "GET", path: connection, status: 200, response: aConnection, responseType: none}, "Content-Type"},
 		"text where only JSON is":   {exchange{method: "GET", path: connection, status: 403, response: planted, responseType: "text/plain"}, "Content-Type"},
 		"body of no content":        {exchange{method: "DELETE", path: connection, status: 204, response: aJob}, "status 204 has a body"},
 		"empty body":                {exchange{method: "GET", path: connection, status: 200, responseType: "application/json"}, "cannot be read"},
