@@ -136,21 +136,21 @@ type subject struct {
 	// operation is the operationId of the request to which faults apply.
 	operation string
 	kind      *callKind
-	call      func(context.Context, *basiq.Client) (any, error)
+	call      invocation
 	// begin prepares the call before the fault, and returns it. It may be nil.
-	begin func(*testing.T, *basiq.Client) func(context.Context, *basiq.Client) (any, error)
+	begin func(*testing.T, *basiq.Client) invocation
 	good  reply
 	// matches reports whether faults apply to a request. other returns the response to the others, except token requests.
 	matches func(*http.Request) bool
 	other   func(*http.Request) reply
 }
 
-// variants are calls that calls does not have, by name.
+// variants are calls that callsOf does not have, by name.
 var variants = map[string]struct {
 	operation, mediaType string
 	// method is the Go method, if the operation has another one.
 	method string
-	call   func(context.Context, *basiq.Client) (any, error)
+	call   invocation
 }{
 	"getAffordability as PDF": {"getAffordability", "application/pdf", "Affordability.PDF", func(ctx context.Context, c *basiq.Client) (any, error) {
 		return one(c.Affordability.PDF(ctx, "u1", "s1"))
@@ -187,7 +187,7 @@ var variants = map[string]struct {
 }
 
 // secondPage reads the first page of a list, and returns the call that reads the second.
-func secondPage(t *testing.T, c *basiq.Client) func(context.Context, *basiq.Client) (any, error) {
+func secondPage(t *testing.T, c *basiq.Client) invocation {
 	t.Helper()
 	next, stop := iter.Pull2(c.Transactions.List(t.Context(), "u1"))
 	t.Cleanup(stop)
@@ -207,7 +207,7 @@ func secondPage(t *testing.T, c *basiq.Client) func(context.Context, *basiq.Clie
 }
 
 // revealing returns a call whose result has the secret of a webhook as a string, because secrets cannot be compared.
-func revealing(call func(context.Context, *basiq.Client) (any, error)) func(context.Context, *basiq.Client) (any, error) {
+func revealing(call invocation) invocation {
 	return func(ctx context.Context, c *basiq.Client) (any, error) {
 		value, err := call(ctx, c)
 		if webhook, ok := value.(*basiq.Webhook); ok && webhook != nil {
@@ -240,16 +240,14 @@ func subjects(t *testing.T) []subject {
 	var list []subject
 	for i := range kinds {
 		for _, name := range kinds[i].calls {
-			s := subject{name: name, operation: name, kind: &kinds[i], call: calls[name]}
+			s := subject{name: name, operation: name, kind: &kinds[i]}
 			mediaType := ""
 			if variant, ok := variants[name]; ok {
-				s.operation, mediaType = variant.operation, variant.mediaType
-				s.call = variant.call
-				if s.call == nil {
-					s.call = calls[s.operation]
-				}
+				s.operation, mediaType, s.call = variant.operation, variant.mediaType, variant.call
 			}
-			require.NotNil(t, s.call, name)
+			if s.call == nil {
+				s.call = callOf(s.operation)
+			}
 			s.call = revealing(s.call)
 			s.good = good(s.operation, mediaType)
 			s.matches = func(req *http.Request) bool { return req.URL.Path != "/token" }

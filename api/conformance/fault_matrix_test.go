@@ -219,7 +219,7 @@ func (p *player) prepare(t *testing.T, s subject, f fault) func(context.Context,
 	if f.reused {
 		first := s.call
 		if s.kind.forToken {
-			first = calls["getPublicConnector"] // which needs no token
+			first = callOf("getPublicConnector") // which needs no token
 		}
 		_, err := first(t.Context(), p.client)
 		require.NoError(t, err, "before the fault")

@@ -168,7 +168,7 @@ func playToxic(t *testing.T, p protocol, x toxic, all []subject, healthy []any) 
 			running.Go(func() {
 				first := all[i].call
 				if all[i].kind.forToken {
-					first = calls["getPublicConnector"] // needs no token; its response does not matter
+					first = callOf("getPublicConnector") // needs no token; its response does not matter
 				}
 				_, err := first(t.Context(), players[i].warm)
 				assert.True(t, err == nil || all[i].kind.forToken, "%s: before the fault: %v", all[i].name, err)

@@ -111,7 +111,7 @@ func TestOfficialAnswersThroughTheClient(t *testing.T) {
 	lenient, err := newContract(doc)
 	require.NoError(t, err)
 
-	all := officialAnswers(t)
+	all, calls := officialAnswers(t), callsOf(t.Context(), nil)
 	const borrowed = "examples/webhooks/getWebhookMessage.404.error.json"
 	at := slices.IndexFunc(all, func(a officialAnswer) bool { return a.name == borrowed })
 	require.GreaterOrEqual(t, at, 0, "%s is gone; take another", borrowed)
@@ -157,7 +157,7 @@ func TestOfficialAnswersThroughTheClient(t *testing.T) {
 			transport := newTransport(answers{a.operation, a.status, "application/json", body}, lenient)
 			c, err := basiq.New("key", basiq.WithHTTPClient(&http.Client{Transport: transport}), withVersion(a.operation), basiq.WithRetry(basiq.Retry{MaxAttempts: 1}))
 			require.NoError(t, err)
-			got, err := calls[a.operation](t.Context(), c)
+			got, err := callOf(a.operation)(t.Context(), c)
 			assert.Empty(t, transport.Violations())
 			assert.Positive(t, transport.Exchanges()[a.operation+" "+strconv.Itoa(a.status)])
 			if a.status < 300 {
