@@ -1,7 +1,6 @@
 package conformance
 
 import (
-	"cmp"
 	"encoding/json"
 	"maps"
 	"net/http"
@@ -23,7 +22,6 @@ type officialAnswer struct {
 	operation, name string
 	status          int
 	value           any // nil for no body
-	assembled       bool
 }
 
 // officialAnswers returns an answer for each payload, and for each success that has no body.
@@ -38,7 +36,7 @@ func officialAnswers(t *testing.T) []officialAnswer {
 		require.NoError(t, err)
 		name, err := filepath.Rel(officialData, p.file)
 		require.NoError(t, err)
-		all = append(all, officialAnswer{operation: p.id, name: name, status: status, value: asAsked(p.id, p.value), assembled: p.Assembled})
+		all = append(all, officialAnswer{operation: p.id, name: name, status: status, value: asAsked(p.id, p.value)})
 	}
 	for _, tc := range successes(t) {
 		if tc.mediaType == "" && !tc.noSummary && tc.operation != "postAffordability" {
@@ -125,20 +123,8 @@ func TestOfficialAnswersThroughTheClient(t *testing.T) {
 		}
 	}
 
-	counts, succeeded, values := map[string]int{}, map[string]bool{}, 0
+	succeeded := map[string]bool{}
 	for _, a := range all {
-		kind := "examples"
-		switch {
-		case a.name == "borrowed":
-			kind = "errors of other operations"
-		case a.status > 299:
-			kind = "errors"
-		case a.value == nil:
-			kind = "without a body"
-		case a.assembled:
-			kind = "assembled"
-		}
-		counts[kind]++
 		body := ""
 		if a.value != nil {
 			body = marshal(t, a.value)
@@ -148,8 +134,7 @@ func TestOfficialAnswersThroughTheClient(t *testing.T) {
 			succeeded[a.operation] = true
 			if a.value != nil {
 				want = essence(given(t, a.operation, a.value, hasNext(body)))
-				require.Positive(t, countLeaves(want), a.name)
-				values += countLeaves(want)
+				require.Regexp(t, `[^][{},]`, marshal(t, want), "%s has no values", a.name)
 			}
 		}
 		t.Run(a.operation+"/"+strconv.Itoa(a.status)+"/"+strings.ReplaceAll(a.name, "/", " "), func(t *testing.T) {
@@ -180,8 +165,5 @@ func TestOfficialAnswersThroughTheClient(t *testing.T) {
 		// No description shows the list of users, which is documented in prose only.
 		assert.Equal(t, id != "getUsers", succeeded[id], "%s", id)
 	}
-	for _, kind := range slices.SortedFunc(maps.Keys(counts), func(a, b string) int { return cmp.Compare(counts[b], counts[a]) }) {
-		t.Logf("%4d %s", counts[kind], kind)
-	}
-	t.Logf("%4d answers to %d operations, %d values given to callers", len(all), len(calls), values)
+	t.Logf("%d answers to %d operations", len(all), len(calls))
 }
