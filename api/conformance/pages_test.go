@@ -1,13 +1,13 @@
 package conformance
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"iter"
 	"maps"
 	"net/http"
 	"net/url"
+	"reflect"
 	"strconv"
 	"testing"
 
@@ -69,43 +69,6 @@ func (s *pagesServer) RoundTrip(req *http.Request) (*http.Response, error) {
 	return respond(http.StatusOK, "application/json", string(body)), nil
 }
 
-// pagedCall is a paged collection as a caller sees it: the ids of all its items, and those of one page, with the cursor
-// of the next and the size of the whole.
-type pagedCall struct {
-	all  func(context.Context, *basiq.Client) ([]string, error)
-	page func(context.Context, *basiq.Client, basiq.Cursor) ([]string, basiq.Cursor, int64, error)
-}
-
-func paged[T any](
-	id func(*T) string,
-	list func(context.Context, *basiq.Client) iter.Seq2[*T, error],
-	page func(context.Context, *basiq.Client, basiq.Cursor) (*basiq.Page[T], error),
-) pagedCall {
-	return pagedCall{
-		all: func(ctx context.Context, c *basiq.Client) ([]string, error) {
-			var ids []string
-			for item, err := range list(ctx, c) {
-				if err != nil {
-					return ids, err
-				}
-				ids = append(ids, id(item))
-			}
-			return ids, nil
-		},
-		page: func(ctx context.Context, c *basiq.Client, at basiq.Cursor) ([]string, basiq.Cursor, int64, error) {
-			one, err := page(ctx, c, at)
-			if err != nil {
-				return nil, "", 0, err
-			}
-			var ids []string
-			for i := range one.Items {
-				ids = append(ids, id(&one.Items[i]))
-			}
-			return ids, one.Next, one.Total, nil
-		},
-	}
-}
-
 // exampleItem returns the first item of the list that is the contract's example of an answer to an operation.
 func exampleItem(t *testing.T, examples []success, operation string) map[string]any {
 	t.Helper()
@@ -136,100 +99,86 @@ func TestPagesAreHeldToTheContract(t *testing.T) {
 		basiq.PageSize[basiq.WebhookMessage](2), basiq.WebhookMessageFields.EventTypeID.Eq(basiq.EventTypeNameUserCreated),
 	}
 	events := []basiq.ListOption[basiq.Event]{basiq.EventFields.Entity.Eq(basiq.EventEntityUser), basiq.EventFields.UserID.Eq("u1")}
-	cases := map[string]struct {
-		pagedCall
-		server pagesServer
-	}{
-		"getTransactions": {
-			server: pagesServer{
-				path: "/users/u1/transactions", item: exampleItem(t, examples, "getTransactions"), next: "next=bf1ec9d4%d",
-				first: url.Values{"limit": {"2"}, "filter": {"transaction.postDate.bt('2018-01-28','2018-02-27'),transaction.status.eq('posted')"}},
-			},
-			pagedCall: paged(
-				func(x *basiq.Transaction) string { return x.ID },
-				func(ctx context.Context, c *basiq.Client) iter.Seq2[*basiq.Transaction, error] {
-					return c.Transactions.List(ctx, "u1", transactions...)
-				},
-				func(ctx context.Context, c *basiq.Client, at basiq.Cursor) (*basiq.Page[basiq.Transaction], error) {
-					return c.Transactions.Page(ctx, "u1", at, transactions...)
-				},
-			),
-		},
-		"retrieveReportTransactions": {
-			server: pagesServer{ // a cursor of base64, escaped less than url.Values would
-				path: "/reports/r1/transactions", item: exampleItem(t, examples, "getTransactions"), next: "limit=2&next=a/%d+b==",
-				first: url.Values{"limit": {"2"}, "filter": {"transaction.postDate.gteq('2018-01-28T00:00:00+11:00')"}},
-			},
-			pagedCall: paged(
-				func(x *basiq.ReportTransaction) string { return x.ID },
-				func(ctx context.Context, c *basiq.Client) iter.Seq2[*basiq.ReportTransaction, error] {
-					return c.Reports.Transactions(ctx, "r1", ofReport...)
-				},
-				func(ctx context.Context, c *basiq.Client, at basiq.Cursor) (*basiq.Page[basiq.ReportTransaction], error) {
-					return c.Reports.TransactionsPage(ctx, "r1", at, ofReport...)
-				},
-			),
-		},
-		"listMessages": {
-			server: pagesServer{ // one that repeats the filter, in an order of its own
-				path: "/notifications/webhooks/w1/messages", item: exampleItem(t, examples, "listMessages"),
-				next:  "next=%d&filter=eventTypeId.eq%%28%%27user.created%%27%%29&limit=2",
-				first: url.Values{"limit": {"2"}, "filter": {"eventTypeId.eq('user.created')"}},
-			},
-			pagedCall: paged(
-				func(x *basiq.WebhookMessage) string { return x.ID },
-				func(ctx context.Context, c *basiq.Client) iter.Seq2[*basiq.WebhookMessage, error] {
-					return c.Webhooks.Messages(ctx, "w1", messages...)
-				},
-				func(ctx context.Context, c *basiq.Client, at basiq.Cursor) (*basiq.Page[basiq.WebhookMessage], error) {
-					return c.Webhooks.MessagesPage(ctx, "w1", at, messages...)
-				},
-			),
-		},
-		"getEvents": {
-			server: pagesServer{ // whose page size cannot be chosen
-				path: "/events", unsized: true, item: exampleItem(t, examples, "getEvents"), next: "next=%d",
-				first: url.Values{"filter": {"event.entity.eq('user'),user.id.eq('u1')"}},
-			},
-			pagedCall: paged(
-				func(x *basiq.Event) string { return x.ID },
-				func(ctx context.Context, c *basiq.Client) iter.Seq2[*basiq.Event, error] {
-					return c.Events.List(ctx, events...)
-				},
-				func(ctx context.Context, c *basiq.Client, at basiq.Cursor) (*basiq.Page[basiq.Event], error) {
-					return c.Events.Page(ctx, at, events...)
-				},
-			),
-		},
-	}
-	for operation, tc := range cases {
-		t.Run(operation, func(t *testing.T) {
-			t.Parallel()
-			server := tc.server
-			c, transport := client(t, operation, &server)
-			want, wantSize := []string{"1", "2", "3", "4", "5", "6"}, int64(6)
-			if tc.server.unsized {
-				wantSize = 0
-			}
-
-			ids, err := tc.all(t.Context(), c)
-			require.NoError(t, err)
-			assert.Equal(t, want, ids)
-			assert.Equal(t, []int{1, 2, 3}, server.asked)
-
-			server.asked, ids = nil, nil
-			for at := ""; ; { // as it is stored
-				page, next, size, err := tc.page(t.Context(), c, basiq.Cursor(at))
-				require.NoError(t, err)
-				assert.Equal(t, wantSize, size)
-				ids = append(ids, page...)
-				if at = string(next); at == "" {
-					break
-				}
-			}
-			assert.Equal(t, want, ids)
-			assert.Equal(t, []int{1, 2, 3}, server.asked)
-			assert.Equal(t, 6, transport.Exchanges()[operation+" 200"])
+	t.Run("getTransactions", func(t *testing.T) {
+		t.Parallel()
+		checkPages(t, "getTransactions", &pagesServer{
+			path: "/users/u1/transactions", item: exampleItem(t, examples, "getTransactions"), next: "next=bf1ec9d4%d",
+			first: url.Values{"limit": {"2"}, "filter": {"transaction.postDate.bt('2018-01-28','2018-02-27'),transaction.status.eq('posted')"}},
+		}, func(c *basiq.Client) iter.Seq2[*basiq.Transaction, error] {
+			return c.Transactions.List(t.Context(), "u1", transactions...)
+		}, func(c *basiq.Client, at basiq.Cursor) (*basiq.Page[basiq.Transaction], error) {
+			return c.Transactions.Page(t.Context(), "u1", at, transactions...)
 		})
+	})
+	t.Run("retrieveReportTransactions", func(t *testing.T) {
+		t.Parallel()
+		checkPages(t, "retrieveReportTransactions", &pagesServer{ // a cursor of base64, escaped less than url.Values would
+			path: "/reports/r1/transactions", item: exampleItem(t, examples, "getTransactions"), next: "limit=2&next=a/%d+b==",
+			first: url.Values{"limit": {"2"}, "filter": {"transaction.postDate.gteq('2018-01-28T00:00:00+11:00')"}},
+		}, func(c *basiq.Client) iter.Seq2[*basiq.ReportTransaction, error] {
+			return c.Reports.Transactions(t.Context(), "r1", ofReport...)
+		}, func(c *basiq.Client, at basiq.Cursor) (*basiq.Page[basiq.ReportTransaction], error) {
+			return c.Reports.TransactionsPage(t.Context(), "r1", at, ofReport...)
+		})
+	})
+	t.Run("listMessages", func(t *testing.T) {
+		t.Parallel()
+		checkPages(t, "listMessages", &pagesServer{ // a cursor that repeats the filter, in an order of its own
+			path: "/notifications/webhooks/w1/messages", item: exampleItem(t, examples, "listMessages"),
+			next:  "next=%d&filter=eventTypeId.eq%%28%%27user.created%%27%%29&limit=2",
+			first: url.Values{"limit": {"2"}, "filter": {"eventTypeId.eq('user.created')"}},
+		}, func(c *basiq.Client) iter.Seq2[*basiq.WebhookMessage, error] {
+			return c.Webhooks.Messages(t.Context(), "w1", messages...)
+		}, func(c *basiq.Client, at basiq.Cursor) (*basiq.Page[basiq.WebhookMessage], error) {
+			return c.Webhooks.MessagesPage(t.Context(), "w1", at, messages...)
+		})
+	})
+	t.Run("getEvents", func(t *testing.T) {
+		t.Parallel()
+		checkPages(t, "getEvents", &pagesServer{ // a collection whose page size cannot be chosen
+			path: "/events", unsized: true, item: exampleItem(t, examples, "getEvents"), next: "next=%d",
+			first: url.Values{"filter": {"event.entity.eq('user'),user.id.eq('u1')"}},
+		}, func(c *basiq.Client) iter.Seq2[*basiq.Event, error] {
+			return c.Events.List(t.Context(), events...)
+		}, func(c *basiq.Client, at basiq.Cursor) (*basiq.Page[basiq.Event], error) {
+			return c.Events.Page(t.Context(), at, events...)
+		})
+	})
+}
+
+// checkPages reads a collection as a list, and page by page.
+func checkPages[T any](
+	t *testing.T, operation string, server *pagesServer,
+	list func(*basiq.Client) iter.Seq2[*T, error], page func(*basiq.Client, basiq.Cursor) (*basiq.Page[T], error),
+) {
+	t.Helper()
+	c, transport := client(t, operation, server)
+	want, wantTotal := []string{"1", "2", "3", "4", "5", "6"}, int64(6)
+	if server.unsized {
+		wantTotal = 0
 	}
+	idOf := func(item *T) string { return reflect.ValueOf(item).Elem().FieldByName("ID").String() }
+	var ids []string
+	for item, err := range list(c) {
+		require.NoError(t, err)
+		ids = append(ids, idOf(item))
+	}
+	assert.Equal(t, want, ids)
+	assert.Equal(t, []int{1, 2, 3}, server.asked)
+
+	server.asked, ids = nil, nil
+	for at := ""; ; { // as it is stored
+		one, err := page(c, basiq.Cursor(at))
+		require.NoError(t, err)
+		assert.Equal(t, wantTotal, one.Total)
+		for i := range one.Items {
+			ids = append(ids, idOf(&one.Items[i]))
+		}
+		if at = string(one.Next); at == "" {
+			break
+		}
+	}
+	assert.Equal(t, want, ids)
+	assert.Equal(t, []int{1, 2, 3}, server.asked)
+	assert.Equal(t, 6, transport.Exchanges()[operation+" 200"])
 }
