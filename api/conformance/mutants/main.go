@@ -11,7 +11,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"flag"
@@ -110,27 +109,24 @@ func command(ctx context.Context, arguments []string, out io.Writer) error {
 	fmt.Fprintf(out, "%d mutants, %d tests, prepared in %v\n", len(mutants), len(suite.tests), time.Since(start).Round(time.Second))
 
 	outcomes := make([]outcome, len(mutants))
-	problems := make([]error, len(mutants))
 	var printing sync.Mutex
-	inParallel(*workers, len(mutants), func(i int) {
-		if ctx.Err() != nil {
-			problems[i] = ctx.Err()
-			return
-		}
-		outcomes[i], problems[i] = suite.try(ctx, tmp, mutants[i])
+	err = inParallel(*workers, mutants, func(i int, m *mutant) error {
+		result, err := suite.try(ctx, tmp, m)
 		// On a busy machine a test may fail by itself. Where nobody expects it to, it is tried again.
-		if _, known := reasons[mutants[i].key()]; known {
-			for again := 0; again < 3 && outcomes[i] < lived && problems[i] == nil; again++ {
-				outcomes[i], problems[i] = suite.try(ctx, tmp, mutants[i])
+		if _, known := reasons[m.key()]; known {
+			for again := 0; again < 3 && result < lived && err == nil; again++ {
+				result, err = suite.try(ctx, tmp, m)
 			}
 		}
+		outcomes[i] = result
 		if *verbose {
 			printing.Lock()
 			defer printing.Unlock()
-			fmt.Fprintf(out, "%s:%d\t%v\t%s\n", mutants[i].file, mutants[i].line, outcomes[i], mutants[i].change)
+			fmt.Fprintf(out, "%s:%d\t%v\t%s\n", m.file, m.line, result, m.change)
 		}
+		return errors.Join(err, ctx.Err())
 	})
-	if err := errors.Join(problems...); err != nil {
+	if err != nil {
 		return err
 	}
 	if *again != "" {
@@ -168,9 +164,7 @@ func readAccepted(path string) (map[string]acceptedSurvivor, error) {
 	if err != nil {
 		return nil, err
 	}
-	scanner := bufio.NewScanner(strings.NewReader(string(text)))
-	for scanner.Scan() {
-		line := scanner.Text()
+	for line := range strings.SplitSeq(string(text), "\n") {
 		if line == "" || strings.HasPrefix(line, "#") {
 			continue
 		}
@@ -181,37 +175,25 @@ func readAccepted(path string) (map[string]acceptedSurvivor, error) {
 		reason, equivalent := strings.CutPrefix(line[end+1:], equivalentMark)
 		reasons[line[:end]] = acceptedSurvivor{reason: reason, equivalent: equivalent}
 	}
-	return reasons, scanner.Err()
+	return reasons, nil
 }
 
 // report prints what became of the mutants, and fails when too few were killed or one is accepted that did not survive.
 func report(out io.Writer, mutants []*mutant, outcomes []outcome, reasons map[string]acceptedSurvivor, floor float64) error {
-	type counts struct{ all, killed, timedOut, lived, notCovered, equivalent int }
-	var files []string
-	byFile := map[string]*counts{"all": {}}
+	counts := map[string]map[outcome]int{"all": {}} // by file
 	var survivors, stale []string
 	for i, m := range mutants {
-		if byFile[m.file] == nil {
-			byFile[m.file] = &counts{}
-			files = append(files, m.file)
+		if counts[m.file] == nil {
+			counts[m.file] = map[outcome]int{}
 		}
 		accepted, known := reasons[m.key()]
 		survived := outcomes[i] == lived || outcomes[i] == notCovered
-		for _, c := range []*counts{byFile[m.file], byFile["all"]} {
-			c.all++
-			switch {
-			case survived && accepted.equivalent:
-				c.equivalent++
-			case outcomes[i] == killed:
-				c.killed++
-			case outcomes[i] == timedOut:
-				c.timedOut++
-			case outcomes[i] == lived:
-				c.lived++
-			case outcomes[i] == notCovered:
-				c.notCovered++
-			}
+		became := outcomes[i]
+		if survived && accepted.equivalent {
+			became = equivalent
 		}
+		counts[m.file][became]++
+		counts["all"][became]++
 		switch {
 		case known && !survived:
 			stale = append(stale, m.key())
@@ -219,18 +201,19 @@ func report(out io.Writer, mutants []*mutant, outcomes []outcome, reasons map[st
 			survivors = append(survivors, fmt.Sprintf("%s:%d: %v: in %s: %s", m.file, m.line, outcomes[i], m.function, m.change))
 		}
 	}
-	score := func(c *counts) float64 {
-		if c.all == c.equivalent {
+	score := func(c map[outcome]int) float64 {
+		dead, alive := c[killed]+c[timedOut], c[lived]+c[notCovered]
+		if dead+alive == 0 {
 			return 100
 		}
-		return 100 * float64(c.killed+c.timedOut) / float64(c.all-c.equivalent)
+		return 100 * float64(dead) / float64(dead+alive)
 	}
-	slices.Sort(files)
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "file\tmutants\tkilled\ttimed out\tlived\tnot covered\tequivalent\tscore")
+	fmt.Fprintln(table, "file\tkilled\ttimed out\tlived\tnot covered\tequivalent\tscore")
+	files := slices.DeleteFunc(slices.Sorted(maps.Keys(counts)), func(name string) bool { return name == "all" })
 	for _, file := range append(files, "all") {
-		c := byFile[file]
-		fmt.Fprintf(table, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%.1f %%\n", file, c.all, c.killed, c.timedOut, c.lived, c.notCovered, c.equivalent, score(c))
+		c := counts[file]
+		fmt.Fprintf(table, "%s\t%d\t%d\t%d\t%d\t%d\t%.1f %%\n", file, c[killed], c[timedOut], c[lived], c[notCovered], c[equivalent], score(c))
 	}
 	if err := table.Flush(); err != nil {
 		return err
@@ -241,7 +224,7 @@ func report(out io.Writer, mutants []*mutant, outcomes []outcome, reasons map[st
 	if len(stale) > 0 {
 		return fmt.Errorf("accepted as survivors, but killed:\n%s", strings.Join(stale, "\n"))
 	}
-	if score := score(byFile["all"]); score < floor {
+	if score := score(counts["all"]); score < floor {
 		return fmt.Errorf("%.1f %% are killed, and %.1f %% must be", score, floor)
 	}
 	return nil

@@ -14,9 +14,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // outcome is what became of a mutant.
@@ -27,10 +28,12 @@ const (
 	timedOut
 	lived
 	notCovered
+	// equivalent: it lived, and its accepted reason says that the change has no effect.
+	equivalent
 )
 
 func (o outcome) String() string {
-	return [...]string{"killed", "timed out", "lived", "not covered"}[o]
+	return [...]string{"killed", "timed out", "lived", "not covered", "equivalent"}[o]
 }
 
 // suite is the tests of a package, with its mutants built in.
@@ -47,22 +50,22 @@ type test struct {
 	reached    []byte // by mutant, not 0 where the test comes by it
 }
 
-// goTool runs the go tool in dir and returns what it prints.
-func goTool(ctx context.Context, dir string, arguments ...string) ([]byte, error) {
-	cmd := exec.CommandContext(ctx, "go", arguments...) //nolint:gosec // our own arguments
+// output runs a program in dir and returns what it prints.
+func output(ctx context.Context, dir, program string, arguments ...string) ([]byte, error) {
+	cmd := exec.CommandContext(ctx, program, arguments...) //nolint:gosec // our own arguments
 	cmd.Dir = dir
 	var problem bytes.Buffer
 	cmd.Stderr = &problem
-	output, err := cmd.Output()
+	text, err := cmd.Output()
 	if err != nil {
-		return nil, fmt.Errorf("go %s: %w\n%s", strings.Join(arguments, " "), err, problem.Bytes())
+		return nil, fmt.Errorf("%s %s: %w\n%s", program, strings.Join(arguments, " "), err, problem.Bytes())
 	}
-	return output, nil
+	return text, nil
 }
 
 // exports returns a function that opens the export data of the packages that the one in dir imports.
 func exports(ctx context.Context, dir string) (func(path string) (io.ReadCloser, error), error) {
-	list, err := goTool(ctx, dir, "list", "-export", "-deps", "-f", "{{.ImportPath}}\t{{.Export}}", ".")
+	list, err := output(ctx, dir, "go", "list", "-export", "-deps", "-f", "{{.ImportPath}}\t{{.Export}}", ".")
 	if err != nil {
 		return nil, err
 	}
@@ -92,7 +95,7 @@ func build(ctx context.Context, dir, tmp, name string, files map[string]string) 
 	if err := os.WriteFile(overlayFile, overlay, 0o600); err != nil {
 		return "", err
 	}
-	_, err = goTool(ctx, dir, "test", "-c", "-vet=off", "-overlay", overlayFile, "-o", program, ".")
+	_, err = output(ctx, dir, "go", "test", "-c", "-vet=off", "-overlay", overlayFile, "-o", program, ".")
 	return program, err
 }
 
@@ -112,28 +115,21 @@ func prepare(ctx context.Context, dir, tmp string, workers int) (*suite, error) 
 	if err := s.list(ctx); err != nil {
 		return nil, err
 	}
-	problems := make([]error, len(s.tests))
-	inParallel(workers, len(s.tests), func(i int) {
-		t := s.tests[i]
+	err = inParallel(workers, s.tests, func(_ int, t *test) (err error) {
 		note := filepath.Join(tmp, "reached-"+t.name)
-		if problems[i] = os.WriteFile(note, make([]byte, len(s.mutation.mutants)+1), 0o600); problems[i] != nil {
-			return
+		if err := os.WriteFile(note, make([]byte, len(s.mutation.mutants)+1), 0o600); err != nil {
+			return err
 		}
 		start := time.Now()
 		result, output := s.run(ctx, s.program, []*test{t}, 2*time.Minute, "MUTANTS_REACHED="+note)
 		if result != lived {
-			problems[i] = fmt.Errorf("%s fails with no mutant on:\n%s", t.name, output)
-			return
+			return fmt.Errorf("%s fails with no mutant on:\n%s", t.name, output)
 		}
 		t.took = time.Since(start)
-		t.reached, problems[i] = os.ReadFile(note) //nolint:gosec // our own
+		t.reached, err = os.ReadFile(note) //nolint:gosec // our own
+		return err
 	})
-	for _, err := range problems {
-		if err != nil {
-			return nil, err
-		}
-	}
-	return s, nil
+	return s, err
 }
 
 var testFunction = regexp.MustCompile(`(?m)^func ((?:Test|Example|Fuzz)\w*)\(`)
@@ -154,9 +150,7 @@ func (s *suite) list(ctx context.Context) error {
 			in[string(match[1])] = filepath.Base(file)
 		}
 	}
-	cmd := exec.CommandContext(ctx, s.program, "-test.list", ".") //nolint:gosec // our own program
-	cmd.Dir = s.dir
-	names, err := cmd.Output()
+	names, err := output(ctx, s.dir, s.program, "-test.list", ".")
 	if err != nil {
 		return err
 	}
@@ -227,54 +221,41 @@ func (s *suite) run(ctx context.Context, program string, tests []*test, limit ti
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = time.Second
-	reader, writer := io.Pipe()
-	cmd.Stdout, cmd.Stderr = writer, writer
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		return killed, err.Error()
+	}
+	cmd.Stderr = cmd.Stdout
+	if err := cmd.Start(); err != nil {
+		return killed, err.Error()
+	}
 	var output strings.Builder
 	failed := false
-	read := make(chan struct{})
-	go func() {
-		defer close(read)
-		lines := bufio.NewReader(reader)
-		for {
-			line, err := lines.ReadString('\n')
-			output.WriteString(line)
-			if strings.HasPrefix(line, "--- FAIL") || strings.HasPrefix(line, "panic:") {
-				failed = true
-				cancel() // the rest does not matter
-			}
-			if err != nil {
-				return
-			}
+	for lines := bufio.NewReader(stdout); err == nil; {
+		var line string
+		line, err = lines.ReadString('\n')
+		output.WriteString(line)
+		if strings.HasPrefix(line, "--- FAIL") || strings.HasPrefix(line, "panic:") {
+			failed = true
+			cancel() // the rest does not matter
 		}
-	}()
-	err := cmd.Run()
-	_ = writer.Close()
-	<-read
+	}
+	err = cmd.Wait()
 	switch {
-	case failed:
-		return killed, output.String()
-	case ctx.Err() != nil:
+	case !failed && ctx.Err() != nil:
 		return timedOut, output.String()
-	case err != nil:
+	case failed || err != nil:
 		return killed, output.String()
 	}
 	return lived, output.String()
 }
 
-// inParallel calls do for 0 to n-1, in so many goroutines.
-func inParallel(workers, n int, do func(i int)) {
-	work := make(chan int)
-	var group sync.WaitGroup
-	for range workers {
-		group.Go(func() {
-			for i := range work {
-				do(i)
-			}
-		})
+// inParallel calls do for each item, in so many goroutines, and returns the first error.
+func inParallel[T any](workers int, items []T, do func(i int, item T) error) error {
+	var group errgroup.Group
+	group.SetLimit(workers)
+	for i, item := range items {
+		group.Go(func() error { return do(i, item) })
 	}
-	for i := range n {
-		work <- i
-	}
-	close(work)
-	group.Wait()
+	return group.Wait()
 }
