@@ -212,6 +212,29 @@ func (b *tab) at(title string) {
 	b.examine(title)
 }
 
+// enterTo presses the enter key, which leads to the page with this title.
+func (b *tab) enterTo(title string) {
+	b.t.Helper()
+	b.enter()
+	b.at(title)
+}
+
+// follow presses the tabulator key as tabs does, and then the enter key, which leads to the page with this title.
+func (b *tab) follow(title string, to ...string) {
+	b.t.Helper()
+	b.tabs(to...)
+	b.enterTo(title)
+}
+
+// fillIn fills in the form to log in.
+func (b *tab) fillIn(loginID, password string) {
+	b.t.Helper()
+	b.tabs(skipLink, "Login ID")
+	b.types(loginID)
+	b.tabs("Password")
+	b.types(password)
+}
+
 // passing waits until the page has this title, on the way to another: it may be gone before it can be examined.
 func (b *tab) passing(title string) {
 	b.t.Helper()

@@ -35,9 +35,7 @@ func TestBrowser(t *testing.T) {
 			b := newTab(t, browser, s)
 			b.do(chromedp.Navigate(url))
 			b.at("See all your accounts in one place")
-			b.tabs(skipLink, "Your email address", "Connect your bank")
-			b.enter()
-			b.at("Error: See all your accounts in one place")
+			b.follow("Error: See all your accounts in one place", skipLink, "Your email address", "Connect your bank")
 			b.comesTo("Enter your email address") // the summary of what is wrong
 			b.tabs("Enter your email address")
 			b.enter() // leads to the field
@@ -50,8 +48,7 @@ func TestBrowser(t *testing.T) {
 				skipLink, "What is shared: Account name, type and balance", "What is shared: Account balance and details",
 				"What is shared: Transaction details",
 			)
-			b.enter()
-			b.at("Share your financial data") // with the details open
+			b.enterTo("Share your financial data") // with the details open
 			b.tabs("What is shared: Name, occupation, contact details", "I agree")
 			b.enter()
 
@@ -62,8 +59,7 @@ func TestBrowser(t *testing.T) {
 			b.at("Log in to Hooli")
 			b.tabs(skipLink, "Login ID")
 			b.types("gavinBelson")
-			b.enter()
-			b.at("Error: Log in to Hooli")
+			b.enterTo("Error: Log in to Hooli")
 			b.comesTo("There is a problem Enter your password")
 			b.tabs("Enter your password")
 			b.enter()
@@ -71,19 +67,13 @@ func TestBrowser(t *testing.T) {
 			b.back("Login ID") // which is filled in
 			b.tabs("Password")
 			b.types("wrong")
-			b.enter()
-			b.at("Hooli could not be connected")
+			b.enterTo("Hooli could not be connected")
 			b.tabs(skipLink, "Try again")
 			b.enter()
 
 			b.at("Log in to Hooli")
-			b.tabs(skipLink, "Login ID")
-			b.types("gavinBelson")
-			b.tabs("Password")
-			b.types("hooli2016")
-			b.tabs("Log in", "Choose another bank", "Cancel and go back to the app", "Test users of the sandbox")
-			b.enter()
-			b.at("Log in to Hooli") // with the test users open
+			b.fillIn("gavinBelson", "hooli2016")
+			b.follow("Log in to Hooli", "Log in", "Choose another bank", "Cancel and go back to the app", "Test users of the sandbox") // with the test users open
 			b.back("Cancel and go back to the app", "Choose another bank", "Log in", "Password")
 			b.enter()
 			b.passing("Connecting to Hooli")
@@ -92,19 +82,12 @@ func TestBrowser(t *testing.T) {
 			b.enter()
 
 			b.at("Choose your bank")
-			b.tabs(skipLink, "Hooli AU00000", "Pied Piper AU00002")
-			b.enter()
-			b.at("Log in to Pied Piper")
-			b.tabs(skipLink, "Login ID")
-			b.types("gavinBelson")
-			b.tabs("Password")
-			b.types("hooli2016")
-			b.enter()
-			b.at("Pied Piper asks for one thing more")
+			b.follow("Log in to Pied Piper", skipLink, "Hooli AU00000", "Pied Piper AU00002")
+			b.fillIn("gavinBelson", "hooli2016")
+			b.enterTo("Pied Piper asks for one thing more")
 			b.tabs(skipLink, "What's your first company?")
 			b.types("Hooli")
-			b.enter()
-			b.at("Pied Piper is connected")
+			b.enterTo("Pied Piper is connected")
 			b.tabs(skipLink, "Finish")
 			b.enter()
 
@@ -113,21 +96,11 @@ func TestBrowser(t *testing.T) {
 			assert.Regexp(t, `Hooli active(?s:.*)-?\$[0-9,]+\.[0-9]{2}(?s:.*)Pied Piper active(?s:.*)-?\$[0-9,]+\.[0-9]{2}`,
 				evaluate[string](b, `document.querySelector("main").innerText`))
 
-			b.tabs(skipLink, "Connect another bank", "Manage what you share")
-			b.enter()
-			b.at("Manage what you share")
-			b.tabs(skipLink, "Revoke the consent given on "+time.Now().UTC().Format("2 January 2006"))
-			b.enter()
-			b.at("Revoke your consent?")
-			b.tabs(skipLink, "Revoke my consent")
-			b.enter()
-			b.at("Manage what you share")
-			b.tabs(skipLink, "Finish")
-			b.enter()
-			b.at("Your accounts")
-			b.tabs(skipLink, "Connect your bank", "Manage what you share", "Delete all my data")
-			b.enter()
-			b.at("See all your accounts in one place")
+			b.follow("Manage what you share", skipLink, "Connect another bank", "Manage what you share")
+			b.follow("Revoke your consent?", skipLink, "Revoke the consent given on "+time.Now().UTC().Format("2 January 2006"))
+			b.follow("Manage what you share", skipLink, "Revoke my consent")
+			b.follow("Your accounts", skipLink, "Finish")
+			b.follow("See all your accounts in one place", skipLink, "Connect your bank", "Manage what you share", "Delete all my data")
 		})
 	}
 }
@@ -165,19 +138,15 @@ func manage(b *tab) {
 		b.do(chromedp.KeyEvent("\t"))
 		require.NotEqual(t, "BODY", b.focused())
 	}
-	b.enter()
-	b.at("Pied Piper asks for one thing more") // two of them
-	b.tabs(skipLink, "What's your favourite company?")
-	b.enter()
-	b.at("Error: Pied Piper asks for one thing more")
+	b.enterTo("Pied Piper asks for one thing more") // two of them
+	b.follow("Error: Pied Piper asks for one thing more", skipLink, "What's your favourite company?")
 	b.tabs("Enter the answer to “What's your favourite company?”", "Enter the answer to “What's the ID of this institution?”")
 	b.enter()
 	b.comesTo("What's the ID of this institution?")
 	b.types("AU00002")
 	b.back("What's your favourite company?")
 	b.types("Hooli") // which is wrong
-	b.enter()
-	b.at("Pied Piper could not be connected")
+	b.enterTo("Pied Piper could not be connected")
 	b.tabs(skipLink, "Try again")
 	assert.True(t, evaluate[bool](b, `document.body.innerText.includes("did not get the right answer")`))
 
@@ -188,37 +157,23 @@ func manage(b *tab) {
 		b.do(chromedp.KeyEvent("\t"))
 		require.NotEqual(t, "BODY", b.focused())
 	}
-	b.enter()
-	b.at("Remove your connection?")
+	b.enterTo("Remove your connection?")
 	b.tabs(skipLink, "Remove Pied Piper", "Keep it")
 	b.back("Remove Pied Piper")
-	b.enter()
-	b.at("Manage what you share")
+	b.enterTo("Manage what you share")
 	assert.True(t, evaluate[bool](b, `document.body.innerText.includes("Your connection to Pied Piper is removed.")`))
-	b.tabs(skipLink, "Revoke the consent given on "+day)
-	b.enter()
-	b.at("Revoke your consent?")
-	b.tabs(skipLink, "Revoke my consent", "Keep it")
-	b.enter()
-	b.at("Manage what you share")
+	b.follow("Revoke your consent?", skipLink, "Revoke the consent given on "+day)
+	b.follow("Manage what you share", skipLink, "Revoke my consent", "Keep it")
 
 	open(basiq.ConsentActionExtend)
 	b.at("Extend your consent")
-	b.tabs(skipLink, "Extend my consent")
-	b.enter()
-	b.at("Your consent is extended")
-	b.tabs(skipLink, "Finish")
-	b.enter()
-	b.at("You can close this page")
+	b.follow("Your consent is extended", skipLink, "Extend my consent")
+	b.follow("You can close this page", skipLink, "Finish")
 
 	open(basiq.ConsentActionManage)
 	b.at("Manage what you share")
-	b.tabs(skipLink, "Revoke the consent given on "+day)
-	b.enter()
-	b.at("Revoke your consent?")
-	b.tabs(skipLink, "Revoke my consent")
-	b.enter()
-	b.at("Manage what you share")
+	b.follow("Revoke your consent?", skipLink, "Revoke the consent given on "+day)
+	b.follow("Manage what you share", skipLink, "Revoke my consent")
 	assert.True(t, evaluate[bool](b, `document.body.innerText.includes("Your consent is revoked.")`))
 
 	open(basiq.ConsentActionUpdate)

@@ -328,11 +328,8 @@ const latency = 20 * time.Millisecond
 // net/http's transport reaches with the same requests, whose answers nobody decodes; ideal is what there would be if nothing
 // had a cost.
 func BenchmarkThroughput(b *testing.B) {
-	for _, callers := range []struct {
-		name  string
-		count int
-	}{{"callers=64", 64}, {"callers=512", 512}} {
-		b.Run(callers.name, func(b *testing.B) {
+	for _, callers := range []int{64, 512} {
+		b.Run(fmt.Sprintf("callers=%d", callers), func(b *testing.B) {
 			played := new(server)
 			baseURL, opened := listen(b, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 				time.Sleep(latency)
@@ -344,12 +341,12 @@ func BenchmarkThroughput(b *testing.B) {
 				b.Helper()
 				connections := opened.Load()
 				for b.Loop() {
-					throughput(b, callers.count, call)
+					throughput(b, callers, call)
 				}
 				b.ReportMetric(float64(opened.Load()-connections), "connections")
 			}
 			b.Run("by=transport", func(b *testing.B) {
-				transport := &http.Transport{MaxIdleConnsPerHost: callers.count}
+				transport := &http.Transport{MaxIdleConnsPerHost: callers}
 				defer transport.CloseIdleConnections()
 				token, err := newHand(baseURL, transport).bearer(b.Context())
 				require.NoError(b, err)
