@@ -21,22 +21,22 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-// matrix holds the cells of a protocol: by fault, then by subject.
+// matrix holds the outcomes.
 type matrix struct {
 	mu    sync.Mutex
-	cells map[protocol]map[string]map[string]string
+	cells map[cell]string
 }
 
-func (m *matrix) set(p protocol, f fault, s subject, cell string) {
+// cell is a call under a fault.
+type cell struct {
+	protocol    protocol
+	fault, call string
+}
+
+func (m *matrix) set(at cell, outcome string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.cells[p] == nil {
-		m.cells[p] = map[string]map[string]string{}
-	}
-	if m.cells[p][f.String()] == nil {
-		m.cells[p][f.String()] = map[string]string{}
-	}
-	m.cells[p][f.String()][s.name] = cell
+	m.cells[at] = outcome
 }
 
 // Every call is played against every fault over both protocols. Each cell has its own bubble with virtual time, which ends only
@@ -47,7 +47,7 @@ func TestFaultMatrix(t *testing.T) { //nolint:tparallel // the tables come after
 	log.SetOutput(io.Discard)
 	all, rows := subjects(t), faults()
 	healthy := healthyValues(t, all)
-	m := &matrix{cells: map[protocol]map[string]map[string]string{}}
+	m := &matrix{cells: map[cell]string{}}
 	t.Run("cells", func(t *testing.T) { // ends when all cells have ended
 		for _, p := range protocols {
 			for _, f := range rows {
@@ -64,7 +64,7 @@ func TestFaultMatrix(t *testing.T) { //nolint:tparallel // the tables come after
 								end, _ := play(t, p, s, f)
 								check(t, s, f, want, end, healthy[s.name])
 								if !t.Failed() {
-									m.set(p, f, s, end.cell(want))
+									m.set(cell{p, f.String(), s.name}, end.cell(want))
 								}
 							})
 						})

@@ -69,13 +69,13 @@ func tableRows(t *testing.T, m *matrix, rows []fault, all []subject) ([]tableRow
 				continue
 			}
 			for _, s := range sample(f, all) {
-				if assert.NotEmpty(t, m.cells[p][f.String()][s.name], "%s: %s: %s", p, f, s.name) {
+				if assert.NotEmpty(t, m.cells[cell{p, f.String(), s.name}], "%s: %s: %s", p, f, s.name) {
 					count++
 				}
 			}
 			line := tableRow{title: f.name, moment: f.moment, once: f.times > 0}
 			for i := range kinds {
-				line.cells = append(line.cells, cellOf(t, m.cells[p][f.String()], f, &kinds[i]))
+				line.cells = append(line.cells, cellOf(t, m, p, f, &kinds[i]))
 			}
 			other, differs := first[f.String()]
 			switch {
@@ -94,12 +94,12 @@ func tableRows(t *testing.T, m *matrix, rows []fault, all []subject) ([]tableRow
 
 // cellOf returns the outcome of all calls of a kind, which must be the same unless the fault needs something that some of them
 // do not have.
-func cellOf(t *testing.T, cells map[string]string, f fault, k *callKind) string {
+func cellOf(t *testing.T, m *matrix, p protocol, f fault, k *callKind) string {
 	t.Helper()
 	var different []string
 	for _, name := range k.calls {
-		if cell := cells[name]; cell != "" && !slices.Contains(different, cell) {
-			different = append(different, cell)
+		if outcome := m.cells[cell{p, f.String(), name}]; outcome != "" && !slices.Contains(different, outcome) {
+			different = append(different, outcome)
 		}
 	}
 	slices.Sort(different)

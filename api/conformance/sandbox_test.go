@@ -44,7 +44,7 @@ type sandboxAnswer struct {
 // visit makes a sandbox in memory, for a bubble.
 func visit(t *testing.T) *visitor {
 	t.Helper()
-	return newVisitor(t, basiqtest.New(t, basiqtest.DeliverWith(&http.Client{Transport: receiver{}})), time.Sleep)
+	return newVisitor(t, basiqtest.New(t, basiqtest.DeliverWith(&http.Client{Transport: receiver})), time.Sleep)
 }
 
 func newVisitor(t *testing.T, sandbox *basiqtest.Sandbox, pause func(time.Duration)) *visitor {
@@ -430,11 +430,9 @@ var neverSent = map[string]bool{
 }
 
 // receiver is the far end of webhooks: it takes everything.
-type receiver struct{}
-
-func (receiver) RoundTrip(req *http.Request) (*http.Response, error) {
+var receiver = roundTripper(func(req *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: http.StatusNoContent, Header: http.Header{}, Body: http.NoBody, Request: req}, nil
-}
+})
 
 // consent has a user give a consent on the sandbox's own page, and connect a bank there. The page is no operation, so the
 // contract has nothing to say about it.

@@ -288,10 +288,6 @@ func TestTransportRefusesAChunkedBodyWhereNoneBelongs(t *testing.T) {
 	assert.ErrorContains(t, err, "the operation takes none")
 }
 
-type roundTripFunc func(*http.Request) (*http.Response, error)
-
-func (f roundTripFunc) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
-
 // What breaks on the way is not a violation, and arrives as it would without us.
 func TestTransportHandsOnTroubleOfTheConnection(t *testing.T) {
 	t.Parallel()
@@ -300,7 +296,7 @@ func TestTransportHandsOnTroubleOfTheConnection(t *testing.T) {
 
 	t.Run("no response", func(t *testing.T) {
 		t.Parallel()
-		transport, err := NewTransport(roundTripFunc(func(*http.Request) (*http.Response, error) { return nil, reset }))
+		transport, err := NewTransport(roundTripper(func(*http.Request) (*http.Response, error) { return nil, reset }))
 		require.NoError(t, err)
 		_, err = transport.RoundTrip(ask.request(t))
 		assert.Equal(t, reset, err)
@@ -308,7 +304,7 @@ func TestTransportHandsOnTroubleOfTheConnection(t *testing.T) {
 	})
 	t.Run("half a response", func(t *testing.T) {
 		t.Parallel()
-		transport, err := NewTransport(roundTripFunc(func(*http.Request) (*http.Response, error) {
+		transport, err := NewTransport(roundTripper(func(*http.Request) (*http.Response, error) {
 			body := io.MultiReader(strings.NewReader(`{"id":`), iotest.ErrReader(reset))
 			return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(body)}, nil
 		}))
@@ -323,7 +319,7 @@ func TestTransportHandsOnTroubleOfTheConnection(t *testing.T) {
 	})
 	t.Run("a body that cannot be sent", func(t *testing.T) {
 		t.Parallel()
-		transport, err := NewTransport(roundTripFunc(nil))
+		transport, err := NewTransport(roundTripper(nil))
 		require.NoError(t, err)
 		req := exchange{method: "POST", path: connections, json: login}.request(t)
 		req.Body = io.NopCloser(iotest.ErrReader(reset))

@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"iter"
 	"net/http"
 	"runtime"
 	"runtime/metrics"
@@ -55,22 +56,14 @@ var works = []work{
 			return expect(err, len(list) == 100)
 		},
 		func(ctx context.Context, c *basiq.Client) error {
-			count := 0
-			for _, err := range c.Connections.List(ctx, userID) {
-				if err != nil {
-					return err
-				}
-				count++
-			}
-			return expect(nil, count == 100)
+			count, err := lengthOf(c.Connections.List(ctx, userID))
+			return expect(err, count == 100)
 		},
 	},
 	{
 		"Transactions.Page",
 		func(ctx context.Context, h *hand) error {
-			var page struct {
-				Data []basiq.Transaction `json:"data"`
-			}
+			var page handList[basiq.Transaction]
 			err := h.call(ctx, http.MethodGet, h.baseURL+"/users/"+userID+"/transactions?limit=500", nil, &page)
 			return expect(err, len(page.Data) == basiq.MaxPageSize)
 		},
@@ -87,7 +80,7 @@ var works = []work{
 			return expect(err, count == *pages*basiq.MaxPageSize)
 		},
 		func(ctx context.Context, c *basiq.Client) error {
-			count, err := readAll(ctx, c)
+			count, err := lengthOf(c.Transactions.List(ctx, userID))
 			return expect(err, count == *pages*basiq.MaxPageSize)
 		},
 	},
@@ -125,10 +118,10 @@ func expect(err error, right bool) error {
 	return err
 }
 
-// readAll reads all transactions of the user.
-func readAll(ctx context.Context, c *basiq.Client, options ...basiq.ListOption[basiq.Transaction]) (int, error) {
+// lengthOf returns how many items a list has.
+func lengthOf[T any](list iter.Seq2[T, error]) (int, error) {
 	count := 0
-	for _, err := range c.Transactions.List(ctx, userID, options...) {
+	for _, err := range list {
 		if err != nil {
 			return count, err
 		}
@@ -413,7 +406,7 @@ func BenchmarkTransactions(b *testing.B) {
 			b.ReportAllocs()
 			heap := startHeap()
 			for b.Loop() {
-				count, err := readAll(b.Context(), c)
+				count, err := lengthOf(c.Transactions.List(b.Context(), userID))
 				require.NoError(b, err)
 				require.Equal(b, size.count, count)
 			}

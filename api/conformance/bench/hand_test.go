@@ -118,27 +118,28 @@ func (h *hand) send(req *http.Request, value any) error {
 	return json.Unmarshal(body, value)
 }
 
+// handList is a page of a list.
+type handList[T any] struct {
+	Data  []T `json:"data"`
+	Links struct {
+		Next string `json:"next"`
+	} `json:"links"`
+}
+
 func (h *hand) connection(ctx context.Context, userID, connectionID string) (*basiq.Connection, error) {
 	connection := new(basiq.Connection)
 	return connection, h.call(ctx, http.MethodGet, fmt.Sprintf("%s/users/%s/connections/%s", h.baseURL, userID, connectionID), nil, connection)
 }
 
 func (h *hand) connections(ctx context.Context, userID string) ([]basiq.Connection, error) {
-	var list struct {
-		Data []basiq.Connection `json:"data"`
-	}
+	var list handList[basiq.Connection]
 	return list.Data, h.call(ctx, http.MethodGet, fmt.Sprintf("%s/users/%s/connections", h.baseURL, userID), nil, &list)
 }
 
 // transactions calls use for each transaction, page by page.
 func (h *hand) transactions(ctx context.Context, userID string, use func(*basiq.Transaction)) error {
 	for next := fmt.Sprintf("%s/users/%s/transactions?limit=500", h.baseURL, userID); next != ""; {
-		var page struct {
-			Data  []basiq.Transaction `json:"data"`
-			Links struct {
-				Next string `json:"next"`
-			} `json:"links"`
-		}
+		var page handList[basiq.Transaction]
 		if err := h.call(ctx, http.MethodGet, next, nil, &page); err != nil {
 			return err
 		}

@@ -17,7 +17,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"math/rand/v2"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -45,9 +44,6 @@ func command(ctx context.Context, arguments []string, out io.Writer) error {
 	accepted := flags.String("accepted", "", "the `file` of accepted survivors")
 	floor := flags.Float64("floor", 85, "fail when fewer `percent` of the mutants are killed")
 	only := flags.String("file", "", "only mutants in files whose name matches this `regexp`")
-	again := flags.String("again", "", "only the mutants listed in this `file`, and write to it those that live")
-	sample := flags.Int("sample", 0, "only so many mutants, chosen at random")
-	seed := flags.Uint64("seed", 1, "what to choose them with")
 	workers := flags.Int("workers", runtime.NumCPU(), "how many to try at once")
 	verbose := flags.Bool("v", false, "print each mutant as it is tried")
 	if err := flags.Parse(arguments); err != nil {
@@ -93,19 +89,6 @@ func command(ctx context.Context, arguments []string, out io.Writer) error {
 		return errors.Join(stale...)
 	}
 	mutants := slices.DeleteFunc(slices.Clone(suite.mutation.mutants), func(m *mutant) bool { return !pattern.MatchString(m.file) })
-	if *again != "" {
-		text, err := os.ReadFile(*again)
-		if err != nil {
-			return err
-		}
-		keys := strings.Split(string(text), "\n")
-		mutants = slices.DeleteFunc(mutants, func(m *mutant) bool { return !slices.Contains(keys, m.key()) })
-	}
-	if *sample > 0 {
-		random := rand.New(rand.NewPCG(*seed, 0)) //nolint:gosec // to be the same again
-		random.Shuffle(len(mutants), func(i, j int) { mutants[i], mutants[j] = mutants[j], mutants[i] })
-		mutants = mutants[:min(*sample, len(mutants))]
-	}
 	fmt.Fprintf(out, "%d mutants, %d tests, prepared in %v\n", len(mutants), len(suite.tests), time.Since(start).Round(time.Second))
 
 	outcomes := make([]outcome, len(mutants))
@@ -128,17 +111,6 @@ func command(ctx context.Context, arguments []string, out io.Writer) error {
 	})
 	if err != nil {
 		return err
-	}
-	if *again != "" {
-		var left strings.Builder
-		for i, m := range mutants {
-			if outcomes[i] == lived || outcomes[i] == notCovered {
-				left.WriteString(m.key() + "\n")
-			}
-		}
-		if err := os.WriteFile(*again, []byte(left.String()), 0o600); err != nil {
-			return err
-		}
 	}
 	err = report(out, mutants, outcomes, reasons, *floor)
 	fmt.Fprintf(out, "in %v\n", time.Since(start).Round(time.Second))

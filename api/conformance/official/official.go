@@ -46,9 +46,7 @@ type Payload struct {
 	// Assembled payloads stand in no file as such: they hold every property that the schema has, each with its own
 	// example, or with a value of its type. Where the schema has alternatives, there is a payload for each.
 	Assembled bool
-	// Slips is how many forgotten quotes were added.
-	Slips int
-	JSON  []byte
+	JSON      []byte
 }
 
 // File is the name that the payload has in testdata/official.

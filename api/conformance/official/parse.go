@@ -24,7 +24,6 @@ type file struct {
 	found    Description
 	kept     map[string]bool
 	count    map[string]int // of assembled payloads
-	slips    int            // in the payload under way
 	failures []error
 }
 
@@ -140,10 +139,9 @@ func (f *file) keep(payload Payload, value any) {
 			f.count[of]++
 			payload.Name = strconv.Itoa(f.count[of])
 		}
-		payload.JSON, payload.Slips = text.Bytes(), f.slips
+		payload.JSON = text.Bytes()
 		f.found.Payloads = append(f.found.Payloads, payload)
 	}
-	f.slips = 0
 }
 
 var notInSlug = regexp.MustCompile(`[^a-z0-9]+`)
@@ -218,7 +216,6 @@ func (f *file) value(node *yaml.Node, places []*yaml.Node) any {
 				return value
 			}
 		}
-		f.slips++
 		return node.Value
 	}
 }
