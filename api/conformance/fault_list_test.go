@@ -8,10 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
-	"testing"
 	"time"
-
-	"github.com/stretchr/testify/require"
 )
 
 // moment is the part of a call in which a fault applies.
@@ -266,29 +263,4 @@ func isA[T error](err error) bool {
 func timedOut(err error) bool {
 	timeout, ok := errors.AsType[net.Error](err)
 	return ok && timeout.Timeout() || errors.Is(err, context.DeadlineExceeded)
-}
-
-// Every fault has a name, a moment, a meaning and one way to be played, so that there is an expectation for every kind of call.
-func TestFaults_AreComplete(t *testing.T) {
-	t.Parallel()
-	names := map[string]bool{}
-	for _, f := range faults() {
-		for _, p := range protocols {
-			name := string(p) + ": " + f.String()
-			require.False(t, f.in(p) && names[name], "duplicate fault %s", name)
-			names[name] = names[name] || f.in(p)
-		}
-		require.Contains(t, moments, f.moment, f.String())
-		require.NotZero(t, f.meaning, f.String())
-		players := 0
-		for _, plays := range []bool{
-			f.dial != nil, f.proxy, f.handshake != nil, f.accept != nil, f.reading != nil, f.respond != nil, f.idle, f.stalls,
-		} {
-			if plays {
-				players++
-			}
-		}
-		require.Equal(t, 1, players, f.String())
-		require.Equal(t, f.moment == refusal || f.moment == redirect, f.status != 0, f.String())
-	}
 }

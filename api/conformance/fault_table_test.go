@@ -35,9 +35,8 @@ func checkReliability(t *testing.T, m *matrix, rows []fault, all []subject) {
 	if t.Failed() {
 		return
 	}
-	have, err := os.ReadFile(reliability)
-	require.NoError(t, err)
-	want := string(have)
+	have := readFile(t, reliability)
+	want := have
 	for name, table := range map[string]string{"matrix": matrixTable(lines), "kinds": kindsTable()} {
 		want = between(t, want, name, table)
 	}
@@ -45,7 +44,7 @@ func checkReliability(t *testing.T, m *matrix, rows []fault, all []subject) {
 		require.NoError(t, os.WriteFile(reliability, []byte(want), 0o644))
 		return
 	}
-	assert.Equal(t, want, string(have), "the tables differ from what was measured: run make reliability")
+	assert.Equal(t, want, have, "the tables differ from what was measured: run make reliability")
 }
 
 // tableRow is a row of the tables: a fault and the outcome for each kind of call.

@@ -23,9 +23,7 @@ func TestNolintDirectives(t *testing.T) {
 			Enable []string `yaml:"enable"`
 		} `yaml:"linters"`
 	}
-	text, err := os.ReadFile(filepath.Join(root, ".golangci.yml"))
-	require.NoError(t, err)
-	require.NoError(t, yaml.Unmarshal(text, &config))
+	require.NoError(t, yaml.Unmarshal([]byte(readFile(t, root, ".golangci.yml")), &config))
 	require.Contains(t, config.Linters.Enable, "nolintlint")
 
 	checked := 0

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"path"
 	"path/filepath"
 	"regexp"
@@ -60,10 +59,8 @@ func readMistakes(t *testing.T) []*mistake {
 // rows reads a table, without its heading.
 func rows(t *testing.T, name string, columns int) [][]string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(officialData, name))
-	require.NoError(t, err)
 	var all [][]string
-	for line := range strings.Lines(string(text)) {
+	for line := range strings.Lines(readFile(t, officialData, name)) {
 		row := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
 		require.Len(t, row, columns, "%s: %q", name, line)
 		all = append(all, row)
@@ -224,8 +221,7 @@ func officialPayloads(t *testing.T, known []*mistake) []officialPayload {
 			Operation: op.Operation, Status: name[1], Name: name[2],
 			Assembled: filepath.Base(filepath.Dir(filepath.Dir(file))) == "assembled",
 		}}
-		p.JSON, err = os.ReadFile(file)
-		require.NoError(t, err)
+		p.JSON = []byte(readFile(t, file))
 		if p.schema, err = schemaOf(op.contract, p.Status); !assert.NoError(t, err, "%s: %s of the contract", file, op.contract.OperationID) {
 			continue
 		}

@@ -9,7 +9,6 @@ import (
 	"iter"
 	"net/http"
 	"net/url"
-	"os"
 	"reflect"
 	"strconv"
 	"strings"
@@ -244,7 +243,9 @@ func documents() map[string]invocation {
 // one is what a call returns, and items are all that one returns.
 func one[T any](value T, err error) (any, error) { return value, err }
 
-func items[T any](list iter.Seq2[T, error]) (any, error) {
+func items[T any](list iter.Seq2[T, error]) (any, error) { return one(collect(list)) }
+
+func collect[T any](list iter.Seq2[T, error]) ([]T, error) {
 	all := []T{}
 	for item, err := range list {
 		if err != nil {
@@ -612,9 +613,7 @@ func TestEveryDocumentedStatus(t *testing.T) {
 // Basiq's own list of errors, endpoint by endpoint. It names no codes.
 func TestEveryDocumentedError(t *testing.T) {
 	t.Parallel()
-	table, err := os.ReadFile("testdata/errors.tsv")
-	require.NoError(t, err)
-	rows := strings.Split(strings.TrimSpace(string(table)), "\n")[1:]
+	rows := strings.Split(strings.TrimSpace(readFile(t, "testdata/errors.tsv")), "\n")[1:]
 	require.Greater(t, len(rows), 270)
 	for _, row := range rows {
 		fields := strings.Split(row, "\t")

@@ -3,7 +3,6 @@ package conformance
 import (
 	"bytes"
 	"encoding/json"
-	"os"
 	"path/filepath"
 	"reflect"
 	"testing"
@@ -57,8 +56,7 @@ func TestPayloadsFitTheContractAndTheTypes(t *testing.T) {
 	require.NotEmpty(t, files)
 	for _, file := range files {
 		schema := filepath.Base(filepath.Dir(file))
-		payload, err := os.ReadFile(file)
-		require.NoError(t, err)
+		payload := []byte(readFile(t, file))
 
 		options := append(schemaOptions(), openapi3.MultiErrors())
 		assert.NoError(t, strict.doc.Components.Schemas[schema].Value.VisitJSON(decode(t, payload), options...), file) //nolint:testifylint // The next files are worth a look.

@@ -16,9 +16,10 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-func readme(t *testing.T) string {
+// readFile returns the text of a file.
+func readFile(t *testing.T, path ...string) string {
 	t.Helper()
-	text, err := os.ReadFile("../../README.md")
+	text, err := os.ReadFile(filepath.Join(path...))
 	require.NoError(t, err)
 	return string(text)
 }
@@ -38,7 +39,7 @@ func TestReadmeListsEveryOperation(t *testing.T) {
 	}
 	var have, want []string
 	client := reflect.TypeFor[basiq.Client]()
-	for _, row := range row.FindAllStringSubmatch(readme(t), -1) {
+	for _, row := range row.FindAllStringSubmatch(readFile(t, root, "README.md"), -1) {
 		have = append(have, strings.Join([]string{row[1], row[2], row[3], row[5]}, " "))
 		for _, other := range regexp.MustCompile("`(\\w+)\\.(\\w+)`").FindAllStringSubmatch(row[4], -1) {
 			service, found := client.FieldByName(other[1])
@@ -55,7 +56,7 @@ func TestReadmeListsEveryOperation(t *testing.T) {
 
 func TestReadmeProgramsCompile(t *testing.T) {
 	t.Parallel()
-	programs := regexp.MustCompile("(?s)```go\n(.*?)```").FindAllStringSubmatch(readme(t), -1)
+	programs := regexp.MustCompile("(?s)```go\n(.*?)```").FindAllStringSubmatch(readFile(t, root, "README.md"), -1)
 	require.Len(t, programs, 2)
 	for i, program := range programs {
 		file := filepath.Join(t.TempDir(), []string{"main.go", "app_test.go"}[i])

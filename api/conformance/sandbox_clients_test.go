@@ -125,10 +125,8 @@ func generateClient(t *testing.T, description string) string {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
 	}
 	if strings.HasSuffix(description, ".json") { // Swagger, which the generator does not read
-		text, err := os.ReadFile(description)
-		require.NoError(t, err)
 		var old openapi2.T
-		require.NoError(t, json.Unmarshal(text, &old))
+		require.NoError(t, json.Unmarshal([]byte(readFile(t, description)), &old))
 		doc, err := openapi2conv.ToV3(&old)
 		require.NoError(t, err)
 		converted, err := json.Marshal(doc)
@@ -145,13 +143,9 @@ func generateClient(t *testing.T, description string) string {
 		require.NoError(t, err, "%s: go %s: %s", description, strings.Join(args, " "), output)
 	}
 	run(root, "tool", "-modfile=tools.mod", "oapi-codegen", "-config", filepath.Join(dir, "config.yaml"), description)
-	program, err := os.ReadFile("testdata/generated/main.go.txt")
-	require.NoError(t, err)
-	write("main.go", string(program))
+	write("main.go", readFile(t, "testdata/generated/main.go.txt"))
 	for _, name := range []string{"go.mod", "go.sum"} { // the generator's runtime is ours, too
-		text, err := os.ReadFile(filepath.Join(root, name))
-		require.NoError(t, err)
-		write(name, string(text))
+		write(name, readFile(t, root, name))
 	}
 	run(dir, "build", "-o", "program", ".")
 	return filepath.Join(dir, "program")

@@ -3,7 +3,6 @@ package conformance
 import (
 	"encoding/json"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -68,9 +67,7 @@ func TestSandboxAnswersAsOfficiallyDescribed(t *testing.T) {
 		}
 	}
 	exceptions := map[string]bool{}
-	text, err := os.ReadFile(sandboxFile)
-	require.NoError(t, err)
-	for line := range strings.Lines(string(text)) {
+	for line := range strings.Lines(readFile(t, sandboxFile)) {
 		row := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
 		require.Len(t, row, 5, line)
 		require.NotEmpty(t, row[4], line)

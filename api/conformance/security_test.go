@@ -2,9 +2,7 @@ package conformance
 
 import (
 	"encoding/csv"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -13,13 +11,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
-
-func securityPolicy(t *testing.T) string {
-	t.Helper()
-	text, err := os.ReadFile(filepath.Join(root, "SECURITY.md"))
-	require.NoError(t, err)
-	return string(text)
-}
 
 // modules returns the modules, but for ours, whose packages are built into ours; args are for go list.
 func modules(t *testing.T, args ...string) []string {
@@ -71,7 +62,7 @@ func TestSecurityPolicyListsEveryDependency(t *testing.T) {
 		}
 		want = append(want, path+" | "+part+" | "+license[path])
 	}
-	for _, row := range regexp.MustCompile("(?m)^\\| `([^`]+)` \\| (.+) \\|$").FindAllStringSubmatch(securityPolicy(t), -1) {
+	for _, row := range regexp.MustCompile("(?m)^\\| `([^`]+)` \\| (.+) \\|$").FindAllStringSubmatch(readFile(t, root, "SECURITY.md"), -1) {
 		have = append(have, row[1]+" | "+row[2])
 	}
 	assert.ElementsMatch(t, want, have)
@@ -79,7 +70,7 @@ func TestSecurityPolicyListsEveryDependency(t *testing.T) {
 
 func TestSecurityPolicyNamesTargetsThatExist(t *testing.T) {
 	t.Parallel()
-	named := regexp.MustCompile("`make ([a-z]+)`").FindAllStringSubmatch(securityPolicy(t), -1)
+	named := regexp.MustCompile("`make ([a-z]+)`").FindAllStringSubmatch(readFile(t, root, "SECURITY.md"), -1)
 	require.NotEmpty(t, named)
 	targets := makeTargets(t)
 	for _, target := range named {

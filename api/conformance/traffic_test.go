@@ -95,13 +95,9 @@ func TestTraffic(t *testing.T) {
 		_, err = c.Connections.UpdateAndWait(ctx, user.ID, connection.ID, basiq.UpdateConnection{Password: basiq.NewSecret("whislter")})
 		require.NoError(t, err)
 
-		n := 0
-		for job, err := range c.Jobs.List(ctx, user.ID, basiq.JobFields.ConnectionID.Eq(connection.ID)) {
-			require.NoError(t, err)
-			assert.NotEmpty(t, job.ID)
-			n++
-		}
-		assert.GreaterOrEqual(t, n, 3)
+		listed, err := collect(c.Jobs.List(ctx, user.ID, basiq.JobFields.ConnectionID.Eq(connection.ID)))
+		require.NoError(t, err)
+		assert.GreaterOrEqual(t, len(listed), 3)
 
 		newer, newerTransport := sandboxClient(t, sandbox, basiq.APIVersion30)
 		require.NoError(t, newer.Connections.Purge(ctx, user.ID, connection.ID))
@@ -113,12 +109,10 @@ func TestTraffic(t *testing.T) {
 		require.NoError(t, c.Connections.Delete(ctx, user.ID, challenged.ID))
 		_, err = c.Connections.Get(ctx, user.ID, challenged.ID)
 		require.ErrorIs(t, err, basiq.ErrNotFound, "and its profile with it")
-		var left []string
-		for connection, err := range c.Connections.List(ctx, user.ID, basiq.ConnectionFields.Status.Eq(basiq.ConnectionStatusActive)) {
-			require.NoError(t, err)
-			left = append(left, connection.ID)
-		}
-		assert.Equal(t, []string{connection.ID}, left)
+		left, err := collect(c.Connections.List(ctx, user.ID, basiq.ConnectionFields.Status.Eq(basiq.ConnectionStatusActive)))
+		require.NoError(t, err)
+		require.Len(t, left, 1)
+		assert.Equal(t, connection.ID, left[0].ID)
 		whole, err := c.Users.Get(ctx, user.ID)
 		require.NoError(t, err)
 		assert.EqualValues(t, 1, whole.Connections.Count)
@@ -176,12 +170,9 @@ func TestRefusals(t *testing.T) {
 			require.ErrorIs(t, err, c2.code)
 			assert.Equal(t, c2.detail, failed.Detail)
 		}
-		invalid := 0
-		for _, err := range c.Connections.List(ctx, user.ID, basiq.ConnectionFields.Status.Eq(basiq.ConnectionStatusInvalid)) {
-			require.NoError(t, err)
-			invalid++
-		}
-		assert.Equal(t, 1, invalid, "bighead's: the user must act")
+		invalid, err := collect(c.Connections.List(ctx, user.ID, basiq.ConnectionFields.Status.Eq(basiq.ConnectionStatusInvalid)))
+		require.NoError(t, err)
+		assert.Len(t, invalid, 1, "bighead's: the user must act")
 
 		_, err = newer.Connections.Create(ctx, user.ID, credentials("jared", "django"))
 		require.ErrorIs(t, err, basiq.ErrWrongAPIVersion)

@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -20,7 +21,6 @@ import (
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/openapi3filter"
-	"github.com/getkin/kin-openapi/routers"
 
 	"github.com/basiq-go/basiq-go/api"
 )
@@ -37,11 +37,7 @@ type Violation struct {
 
 // Error names the operation, the part and the reason.
 func (v *Violation) Error() string {
-	operation := v.Operation
-	if operation == "" {
-		operation = "unknown operation"
-	}
-	return fmt.Sprintf("contract: %s: %s: %s", operation, v.Part, v.Reason)
+	return fmt.Sprintf("contract: %s: %s: %s", cmp.Or(v.Operation, "unknown operation"), v.Part, v.Reason)
 }
 
 // Transport sends requests through another transport and holds both ways to the contract, in a form stricter than
@@ -222,10 +218,14 @@ func checkRequest(ctx context.Context, input *openapi3filter.RequestValidationIn
 			return fmt.Errorf("path parameter %q: %w", name, err)
 		}
 	}
-	if err := checkQuery(input.Route, input.Request.URL.RawQuery); err != nil && !linked {
+	operation, item := input.Route.Operation, input.Route.PathItem
+	err := checkNames("query parameter", input.Request.URL.RawQuery, func(name string) bool {
+		return operation.Parameters.GetByInAndName("query", name) != nil || item.Parameters.GetByInAndName("query", name) != nil
+	})
+	if err != nil && !linked {
 		return err
 	}
-	declared := input.Route.Operation.RequestBody
+	declared := operation.RequestBody
 	if declared == nil {
 		if len(body) > 0 {
 			return errors.New("it has a body, and the operation takes none")
@@ -280,13 +280,6 @@ func checkParts(header http.Header, body []byte, schema *openapi3.Schema) error 
 			return fmt.Errorf("form field %q: a file has a name and a type, and nothing else has", name)
 		}
 	}
-}
-
-func checkQuery(route *routers.Route, query string) error {
-	return checkNames("query parameter", query, func(name string) bool {
-		return route.Operation.Parameters.GetByInAndName("query", name) != nil ||
-			route.PathItem.Parameters.GetByInAndName("query", name) != nil
-	})
 }
 
 // checkNames demands that every name of an URL-encoded list is known and stands there once.

@@ -117,10 +117,8 @@ func flat(node *yaml.Node) string {
 // makeTargets returns the targets that `make` lists.
 func makeTargets(t *testing.T) []string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(root, "Makefile"))
-	require.NoError(t, err)
 	var targets []string
-	for _, target := range regexp.MustCompile(`(?m)^([a-z-]+):.*## `).FindAllStringSubmatch(string(text), -1) {
+	for _, target := range regexp.MustCompile(`(?m)^([a-z-]+):.*## `).FindAllStringSubmatch(readFile(t, root, "Makefile"), -1) {
 		targets = append(targets, target[1])
 	}
 	return targets
@@ -133,12 +131,11 @@ func TestWorkflowsAreSafe(t *testing.T) {
 	require.NotEmpty(t, files)
 	versions := map[string]string{}
 	for _, file := range files {
-		text, err := os.ReadFile(file)
-		require.NoError(t, err)
-		found, err := problems(string(text), makeTargets(t))
+		text := readFile(t, file)
+		found, err := problems(text, makeTargets(t))
 		require.NoError(t, err, file)
 		assert.Empty(t, found, file)
-		for _, use := range regexp.MustCompile(`uses: (\S+)@(.+)`).FindAllStringSubmatch(string(text), -1) {
+		for _, use := range regexp.MustCompile(`uses: (\S+)@(.+)`).FindAllStringSubmatch(text, -1) {
 			if other, seen := versions[use[1]]; seen {
 				assert.Equal(t, other, use[2], "%s: two versions of %s", file, use[1])
 			}
@@ -204,8 +201,6 @@ jobs:
 // A go.mod that Dependabot is not told of gets no fixes.
 func TestDependabotSeesEveryModule(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile(filepath.Join(root, ".github/dependabot.yml"))
-	require.NoError(t, err)
 	var config struct {
 		Updates []struct {
 			Ecosystem   string   `yaml:"package-ecosystem"`
@@ -213,7 +208,7 @@ func TestDependabotSeesEveryModule(t *testing.T) {
 			Directories []string `yaml:"directories"`
 		} `yaml:"updates"`
 	}
-	require.NoError(t, yaml.Unmarshal(text, &config))
+	require.NoError(t, yaml.Unmarshal([]byte(readFile(t, root, ".github/dependabot.yml")), &config))
 	watched := map[string][]string{}
 	for _, update := range config.Updates {
 		watched[update.Ecosystem] = append(append(watched[update.Ecosystem], update.Directories...), update.Directory)

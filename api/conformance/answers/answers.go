@@ -70,14 +70,16 @@ func Job(number int) []byte { return fill(jobJSON, names(number)) }
 // DoneJob returns a job whose steps have all succeeded, as most do, another for each number.
 func DoneJob(number int) []byte { return fill(doneJSON, names(number)) }
 
-// places are what a merchant is and where.
-var places = [...]struct{ division, subdivision, group, class, mcc, suburb, state, postcode, route string }{
+// places are what a merchant is and where, with the names in placeFields.
+var places = [...][9]string{
 	{"H", "45", "451", "4511", "5812", "Manly", "NSW", "2095", "E Esplanade"},
 	{"G", "41", "411", "4110", "5411", "Fitzroy", "VIC", "3065", "Smith St"},
 	{"I", "46", "462", "4622", "4111", "Milton", "QLD", "4064", "Cribb St"},
 	{"G", "40", "400", "4000", "5541", "Norwood", "SA", "5067", "The Parade"},
 	{"R", "91", "911", "9111", "7997", "Subiaco", "WA", "6008", "Rokeby Rd"},
 }
+
+var placeFields = [9]string{"division", "subdivision", "group", "class", "mcc", "suburb", "state", "postcode", "route"}
 
 var titles = map[string]string{
 	"H": "Accommodation and Food Services", "G": "Retail Trade", "I": "Transport, Postal and Warehousing", "R": "Arts and Recreation Services",
@@ -91,34 +93,25 @@ var titles = map[string]string{
 // names are what differs in the thing of a number. What a bank repeats, repeats.
 func names(number int) map[string]string {
 	merchant := number * number % merchants
-	at := places[merchant%len(places)]
-	return map[string]string{
-		"id":               fmt.Sprintf("%08x-4791-11e8-8750-0b87c0279fe8", 7919*number),
-		"user":             "6a52015e-4791-11e8-8750-0a87c0279fe8",
-		"account":          fmt.Sprintf("%08x-0b12-43ba-a3c1-286dd5f4f396", 31*(number%Accounts)),
-		"connection":       "1ab2c3d4-4791-11e8-8750-0a87c0279fe8",
-		"merchant":         fmt.Sprintf("Garfish %c", 'A'+merchant%26),
-		"number":           strconv.Itoa(10 + merchant),
-		"digits":           fmt.Sprintf("%04d", 77*number%10_000),
-		"card":             fmt.Sprintf("xx%04d", 1234+number%Accounts),
-		"reference":        fmt.Sprintf("%010d", 104_729*number),
-		"cents":            fmt.Sprintf("%d.%02d", 1+13*number%400, 37*number%100),
-		"balance":          fmt.Sprintf("%d.%02d", 100_000-13*number, 61*number%100),
-		"day":              fmt.Sprintf("2018-%02d-%02d", 12-number/50%12, 28-number/2%28),
-		"division":         at.division,
-		"subdivision":      at.subdivision,
-		"group":            at.group,
-		"class":            at.class,
-		"mcc":              at.mcc,
-		"suburb":           at.suburb,
-		"state":            at.state,
-		"postcode":         at.postcode,
-		"route":            at.route,
-		"divisionTitle":    titles[at.division],
-		"subdivisionTitle": titles[at.subdivision],
-		"groupTitle":       titles[at.group],
-		"classTitle":       titles[at.class],
+	all := map[string]string{
+		"id":         fmt.Sprintf("%08x-4791-11e8-8750-0b87c0279fe8", 7919*number),
+		"user":       "6a52015e-4791-11e8-8750-0a87c0279fe8",
+		"account":    fmt.Sprintf("%08x-0b12-43ba-a3c1-286dd5f4f396", 31*(number%Accounts)),
+		"connection": "1ab2c3d4-4791-11e8-8750-0a87c0279fe8",
+		"merchant":   fmt.Sprintf("Garfish %c", 'A'+merchant%26),
+		"number":     strconv.Itoa(10 + merchant),
+		"digits":     fmt.Sprintf("%04d", 77*number%10_000),
+		"card":       fmt.Sprintf("xx%04d", 1234+number%Accounts),
+		"reference":  fmt.Sprintf("%010d", 104_729*number),
+		"cents":      fmt.Sprintf("%d.%02d", 1+13*number%400, 37*number%100),
+		"balance":    fmt.Sprintf("%d.%02d", 100_000-13*number, 61*number%100),
+		"day":        fmt.Sprintf("2018-%02d-%02d", 12-number/50%12, 28-number/2%28),
 	}
+	for i, value := range places[merchant%len(places)] {
+		all[placeFields[i]] = value
+		all[placeFields[i]+"Title"] = titles[value]
+	}
+	return all
 }
 
 // fill writes names into a text, and takes its spaces out.

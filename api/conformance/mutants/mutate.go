@@ -402,24 +402,13 @@ const switchOff = "len(\"\") > 0"
 
 // compiles reports whether the package is still valid with another text for this file.
 func (s *source) compiles(text string) bool {
-	set := token.NewFileSet()
-	var files []*ast.File
-	for _, file := range s.files {
-		if file == s.file {
-			continue
-		}
-		again, err := parser.ParseFile(set, s.set.Position(file.Pos()).Filename, nil, parser.SkipObjectResolution)
-		if err != nil {
-			return false
-		}
-		files = append(files, again)
-	}
-	changed, err := parser.ParseFile(set, s.path, text, parser.SkipObjectResolution)
+	changed, err := parser.ParseFile(s.set, s.path, text, parser.SkipObjectResolution)
 	if err != nil {
 		return false
 	}
+	files := slices.DeleteFunc(slices.Clone(s.files), func(file *ast.File) bool { return file == s.file })
 	config := types.Config{Importer: s.importer}
-	_, err = config.Check(s.types.Path(), set, append(files, changed), nil)
+	_, err = config.Check(s.types.Path(), s.set, append(files, changed), nil)
 	return err == nil
 }
 
