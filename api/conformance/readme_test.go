@@ -59,11 +59,18 @@ func TestReadmeProgramsCompile(t *testing.T) {
 	programs := regexp.MustCompile("(?s)```go\n(.*?)```").FindAllStringSubmatch(readFile(t, root, "README.md"), -1)
 	require.Len(t, programs, 2)
 	for i, program := range programs {
-		file := filepath.Join(t.TempDir(), []string{"main.go", "app_test.go"}[i])
-		require.NoError(t, os.WriteFile(file, []byte(program[1]), 0o600))
-		vet := exec.CommandContext(t.Context(), "go", "vet", file)
-		vet.Dir = "../.."
-		out, err := vet.CombinedOutput()
-		require.NoError(t, err, strings.TrimSpace(string(out)))
+		out, err := vet(t, []string{"main.go", "app_test.go"}[i], program[1])
+		require.NoError(t, err, out)
 	}
+}
+
+// vet runs go vet on a program that uses the library, and returns what it prints.
+func vet(t *testing.T, name, program string) (string, error) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), name)
+	require.NoError(t, os.WriteFile(file, []byte(program), 0o600))
+	cmd := exec.CommandContext(t.Context(), "go", "vet", file)
+	cmd.Dir = root
+	out, err := cmd.CombinedOutput()
+	return string(out), err
 }

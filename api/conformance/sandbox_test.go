@@ -464,14 +464,12 @@ func TestSandboxFailsAtEveryOperation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		v := visit(t)
 		ids := v.tour()
-		old := map[string]accessToken{"2.1": v.token("2.1", "SERVER_ACCESS", ""), "3.0": v.token("3.0", "SERVER_ACCESS", "")}
-		v.sandbox.ExpireTokens()
-		fresh := map[string]accessToken{}
-		client := map[string]accessToken{}
-		for _, version := range []string{"2.1", "3.0"} {
-			fresh[version] = v.token(version, "SERVER_ACCESS", "")
-			client[version] = v.token(version, "CLIENT_ACCESS", ids["userId"])
+		tokens := func(scope, userID string) map[string]accessToken {
+			return map[string]accessToken{"2.1": v.token("2.1", scope, userID), "3.0": v.token("3.0", scope, userID)}
 		}
+		old := tokens("SERVER_ACCESS", "")
+		v.sandbox.ExpireTokens()
+		fresh, client := tokens("SERVER_ACCESS", ""), tokens("CLIENT_ACCESS", ids["userId"])
 		for _, op := range contractOperations(loaded(t)) {
 			versions := strings.Split(strings.Trim(fmt.Sprint(op.Extensions["x-basiq-versions"]), "[]"), " ")
 			scopes := fmt.Sprint(op.Extensions["x-basiq-scopes"])

@@ -52,8 +52,12 @@ func problems(text string, targets []string) ([]string, error) {
 	var found []string
 	report := func(format string, args ...any) { found = append(found, fmt.Sprintf(format, args...)) }
 
+	events, err := yaml.Marshal(&w.On)
+	if err != nil {
+		return nil, err
+	}
 	for _, event := range []string{"pull_request_target", "workflow_run", "issue_comment"} {
-		if regexp.MustCompile(`\b` + event + `\b`).MatchString(flat(&w.On)) {
+		if regexp.MustCompile(`\b` + event + `\b`).Match(events) {
 			report("on %s, which strangers start with the rights of the project", event)
 		}
 	}
@@ -103,15 +107,6 @@ func problems(text string, targets []string) ([]string, error) {
 		}
 	}
 	return found, nil
-}
-
-// flat returns all that a node holds, as text.
-func flat(node *yaml.Node) string {
-	words := []string{node.Value}
-	for _, child := range node.Content {
-		words = append(words, flat(child))
-	}
-	return strings.Join(words, " ")
 }
 
 // makeTargets returns the targets that `make` lists.

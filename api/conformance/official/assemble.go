@@ -82,25 +82,18 @@ func (f *file) assemble(schema *yaml.Node, variant int, name string, within []*y
 	return placeholder(schema, name), true
 }
 
+// samples are values by types and formats.
+var samples = map[string]any{
+	"integer": json.Number("1"), "number": json.Number("1.5"), "boolean": true, "object": map[string]any{}, "array": []any{},
+	"date-time": "2020-09-09T11:06:52Z", "date": "2020-09-09",
+}
+
 // placeholder is a value of the type of a schema that has no example.
 func placeholder(schema *yaml.Node, name string) any {
-	kind, format := get(schema, "type"), get(schema, "format")
-	switch {
-	case is(kind, "integer"):
-		return json.Number("1")
-	case is(kind, "number"):
-		return json.Number("1.5")
-	case is(kind, "boolean"):
-		return true
-	case is(kind, "object"):
-		return map[string]any{}
-	case is(kind, "array"):
-		return []any{}
-	case is(format, "date-time"):
-		return "2020-09-09T11:06:52Z"
-	case is(format, "date"):
-		return "2020-09-09"
-	default:
-		return Placeholder + name[min(1, len(name)):]
+	for _, key := range []string{"type", "format"} {
+		if node := get(schema, key); node != nil && samples[node.Value] != nil {
+			return samples[node.Value]
+		}
 	}
+	return Placeholder + name[min(1, len(name)):]
 }
