@@ -139,19 +139,14 @@ func constants(t *testing.T, file string) map[string]string {
 	parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
 	require.NoError(t, err)
 	kinds := map[string]string{}
-	for _, decl := range parsed.Decls {
-		group, ok := decl.(*ast.GenDecl)
-		if !ok || group.Tok != token.CONST {
-			continue
-		}
-		for _, spec := range group.Specs {
-			if value, ok := spec.(*ast.ValueSpec); ok {
-				if kind, ok := value.Type.(*ast.Ident); ok {
-					kinds[value.Names[0].Name] = kind.Name
-				}
+	ast.Inspect(parsed, func(n ast.Node) bool {
+		if value, ok := n.(*ast.ValueSpec); ok {
+			if kind, ok := value.Type.(*ast.Ident); ok {
+				kinds[value.Names[0].Name] = kind.Name
 			}
 		}
-	}
+		return true
+	})
 	require.NotEmpty(t, kinds)
 	return kinds
 }

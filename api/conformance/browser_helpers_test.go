@@ -179,6 +179,14 @@ func (b *tab) tabs(to ...string) {
 	}
 }
 
+func (b *tab) tabsTo(name string) {
+	b.t.Helper()
+	for b.focused() != name {
+		b.do(chromedp.KeyEvent(kb.Tab))
+		require.NotEqual(b.t, "BODY", b.focused())
+	}
+}
+
 // back is tabs the other way.
 func (b *tab) back(to ...string) {
 	b.t.Helper()

@@ -134,10 +134,7 @@ func manage(b *tab) {
 	open(basiq.ConsentActionReauthorise)
 	b.at("Authorise your connections again")
 	b.tabs(skipLink)
-	for b.focused() != "Pied Piper active, since "+day {
-		b.do(chromedp.KeyEvent("\t"))
-		require.NotEqual(t, "BODY", b.focused())
-	}
+	b.tabsTo("Pied Piper active, since " + day)
 	b.enterTo("Pied Piper asks for one thing more") // two of them
 	b.follow("Error: Pied Piper asks for one thing more", skipLink, "What's your favourite company?")
 	b.tabs("Enter the answer to “What's your favourite company?”", "Enter the answer to “What's the ID of this institution?”")
@@ -153,10 +150,7 @@ func manage(b *tab) {
 	open(basiq.ConsentActionManage)
 	b.at("Manage what you share")
 	b.tabs(skipLink, "Revoke the consent given on "+day)
-	for b.focused() != "Remove the connection to Pied Piper made on "+day {
-		b.do(chromedp.KeyEvent("\t"))
-		require.NotEqual(t, "BODY", b.focused())
-	}
+	b.tabsTo("Remove the connection to Pied Piper made on " + day)
 	b.enterTo("Remove your connection?")
 	b.tabs(skipLink, "Remove Pied Piper", "Keep it")
 	b.back("Remove Pied Piper")

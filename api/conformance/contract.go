@@ -38,7 +38,6 @@ var strictContract = sync.OnceValues(func() (*contract, error) {
 	return newContract(doc)
 })
 
-// newContract makes a router for doc.
 func newContract(doc *openapi3.T) (*contract, error) {
 	// The router would refuse every request to another host than the contract's, such as a sandbox on loopback.
 	doc.Servers = openapi3.Servers{{URL: "/"}}

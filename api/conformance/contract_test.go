@@ -23,7 +23,6 @@ func loaded(t *testing.T) *openapi3.T {
 	return doc
 }
 
-// operations returns the operations of the contract.
 func operations(doc *openapi3.T) []*openapi3.Operation {
 	var all []*openapi3.Operation
 	for _, item := range doc.Paths.Map() {

@@ -130,7 +130,6 @@ var wholeNumbers = []string{
 	"getAffordabilityList", "getAffordability", "postAffordability", "getIncome", "postIncome",
 }
 
-// subject is a call to which faults apply.
 type subject struct {
 	name string
 	// operation is the operationId of the request to which faults apply.
@@ -217,7 +216,6 @@ func revealing(call invocation) invocation {
 	}
 }
 
-// subjects returns all calls to which faults apply.
 func subjects(t *testing.T) []subject {
 	t.Helper()
 	all := successes(t)

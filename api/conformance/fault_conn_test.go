@@ -109,7 +109,6 @@ func (c *memoryConn) Close() error {
 	return nil
 }
 
-// reset ends the connection as a TCP reset does.
 func (c *memoryConn) reset() { c.shut(&net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}) }
 
 func (c *memoryConn) shut(ended error) {
@@ -173,15 +172,15 @@ func newCertificate(serial int64) tls.Certificate {
 		IPAddresses: []net.IP{net.ParseIP(host)}, IsCA: true, BasicConstraintsValid: true,
 		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
 	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, public, private)
+	der := must(x509.CreateCertificate(rand.Reader, template, template, public, private))
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: private, Leaf: must(x509.ParseCertificate(der))}
+}
+
+func must[T any](value T, err error) T {
 	if err != nil {
 		panic(err)
 	}
-	leaf, err := x509.ParseCertificate(der)
-	if err != nil {
-		panic(err)
-	}
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: private, Leaf: leaf}
+	return value
 }
 
 // cheapKeys keeps thousands of handshakes cheap.

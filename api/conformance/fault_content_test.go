@@ -65,7 +65,6 @@ func withJSON(r reply, change func(string) string) reply {
 	return r
 }
 
-// half sends a response up to half of its body.
 func (x *faultExchange) half(r reply) {
 	x.head(r, len(r.body))
 	x.body(r.body[:len(r.body)/2])
@@ -110,11 +109,7 @@ func withNumbers(text, number string) string {
 		panic(err)
 	}
 	value["plantedNumber"] = json.Number("0")
-	changed, err := json.Marshal(replaced(value, json.Number(number)))
-	if err != nil {
-		panic(err)
-	}
-	return string(changed)
+	return string(must(json.Marshal(replaced(value, json.Number(number)))))
 }
 
 // withoutNumbers returns a value as JSON without the fields that are numbers.

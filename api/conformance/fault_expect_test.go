@@ -30,7 +30,6 @@ const (
 	responseFailure
 )
 
-// meaningFor returns what the fault means for a call.
 func meaningFor(s subject, f fault) meaning {
 	k, m := s.kind, f.meaning
 	switch {

@@ -17,7 +17,6 @@ const lostPing = 15 * time.Second
 // again without end at the same virtual time.
 const goAwayDelay = 8 * time.Second
 
-// http2Faults are the faults that only HTTP/2 has.
 func http2Faults() []fault {
 	all := slices.Concat(http2StreamFaults(), http2ConnectionFaults())
 	for i := range all {
@@ -31,7 +30,6 @@ func onStream(play func(s *http2Stream, good reply)) func(x *faultExchange) {
 	return func(x *faultExchange) { play(x.wire.(*http2Stream), x.good) }
 }
 
-// resetting resets the stream with a code.
 func resetting(code http2.ErrCode) func(x *faultExchange) {
 	return onStream(func(s *http2Stream, _ reply) { s.refuse(code) })
 }
@@ -95,7 +93,6 @@ func http2StreamFaults() []fault {
 	}
 }
 
-// http2ConnectionFaults end the connection.
 func http2ConnectionFaults() []fault {
 	return []fault{
 		{

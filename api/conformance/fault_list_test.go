@@ -148,7 +148,6 @@ func (f fault) in(p protocol) bool { return f.only == "" || f.only == p }
 // varies reports whether the outcome depends on the call: on the body of its request.
 func (f fault) varies() bool { return f.stalls }
 
-// statusFaults are error responses.
 func statusFaults() []fault {
 	tooMany := envelope(429, "too-many-requests", "Slow down.")
 	unavailable := envelope(503, "service-unavailable", "Come back later.")
@@ -203,7 +202,6 @@ var (
 func seconds(d time.Duration) string { return strconv.Itoa(int(d / time.Second)) }
 func date(d time.Duration) string    { return time.Now().Add(d).UTC().Format(http.TimeFormat) }
 
-// status is the fault of an error response.
 func status(meaning meaning, response reply, asks ...ask) fault {
 	f := fault{
 		name: fmt.Sprintf("%d %s", response.status, http.StatusText(response.status)), moment: refusal, meaning: meaning,
@@ -224,13 +222,11 @@ func status(meaning meaning, response reply, asks ...ask) fault {
 	return f
 }
 
-// named gives a fault another name.
 func named(name string, f fault) fault {
 	f.name = name
 	return f
 }
 
-// redirecting is a redirect.
 func redirecting(words, location string) fault {
 	return fault{
 		name: "307, " + words, moment: redirect, meaning: final, status: http.StatusTemporaryRedirect,
@@ -244,7 +240,6 @@ func redirecting(words, location string) fault {
 	}
 }
 
-// html is a response as a proxy sends it.
 func html(code int) reply {
 	return reply{status: code, mediaType: "text/html", body: "<html>" + marker + "</html>"}
 }

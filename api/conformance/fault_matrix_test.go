@@ -21,13 +21,11 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-// matrix holds the outcomes.
 type matrix struct {
 	mu    sync.Mutex
 	cells map[cell]string
 }
 
-// cell is a call under a fault.
 type cell struct {
 	protocol    protocol
 	fault, call string

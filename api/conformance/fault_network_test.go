@@ -16,7 +16,6 @@ import (
 // handshake fails the TLS handshake of a new connection. It gets the configuration of the healthy server.
 type handshake func(conn *serverConn, config *tls.Config)
 
-// shakeHands runs a TLS handshake with a changed configuration.
 func shakeHands(change func(config *tls.Config)) handshake {
 	return func(conn *serverConn, config *tls.Config) {
 		change(config)
@@ -173,7 +172,6 @@ func responseFaults() []fault {
 	}
 }
 
-// bodyFaults break a response within its body.
 func bodyFaults() []fault {
 	all := []fault{
 		{

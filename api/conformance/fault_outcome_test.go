@@ -16,7 +16,6 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-// ending is the outcome of a call.
 type ending struct {
 	attempts, arrived int
 	value             any
@@ -70,7 +69,6 @@ func interval(least, most time.Duration) string {
 	return seconds(least) + "–" + seconds(most) + " s"
 }
 
-// check compares the outcome of a call with the expectation.
 func check(t *testing.T, s subject, f fault, want expectation, end ending, healthy any) {
 	t.Helper()
 	assert.Equal(t, want.attempts, end.attempts, "attempts")
@@ -135,7 +133,6 @@ func check(t *testing.T, s subject, f fault, want expectation, end ending, healt
 	checkText(t, end.err)
 }
 
-// sentinels are the errors by status.
 var sentinels = []struct {
 	err      error
 	statuses []int
@@ -148,7 +145,6 @@ var sentinels = []struct {
 	{basiq.ErrUnavailable, []int{502, 503, 504, 522}},
 }
 
-// checkText checks the texts of an error and of all errors in it.
 func checkText(t *testing.T, err error) {
 	t.Helper()
 	texts := []string{fmt.Sprintf("%v", err), fmt.Sprintf("%+v", err), fmt.Sprintf("%#v", err)}

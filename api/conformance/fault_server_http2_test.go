@@ -129,7 +129,6 @@ func (c *http2Conn) open(frame *http2.MetaHeadersFrame) bool {
 	return c.write(func() error { return c.framer.WriteWindowUpdate(frame.StreamID, 65535) })
 }
 
-// control handles the frames that carry no request.
 func (c *http2Conn) control(frame http2.Frame) {
 	switch frame := frame.(type) {
 	case *http2.SettingsFrame:
@@ -168,7 +167,6 @@ func (c *http2Conn) change(f func()) {
 	c.changed.Broadcast()
 }
 
-// write writes frames, and reports whether the connection took them.
 func (c *http2Conn) write(frames func() error) bool {
 	c.writing.Lock()
 	defer c.writing.Unlock()
@@ -275,7 +273,6 @@ func (s *http2Stream) hang() {
 	}
 }
 
-// refuse resets the stream.
 func (s *http2Stream) refuse(code http2.ErrCode) {
 	s.write(func() error { return s.framer.WriteRSTStream(s.id, code) })
 }

@@ -62,7 +62,6 @@ type faultExchange struct {
 	good reply
 }
 
-// reply is a whole response.
 type reply struct {
 	status    int
 	mediaType string
@@ -115,14 +114,12 @@ type faultServer struct {
 	sent atomic.Int64
 }
 
-// arm lets the fault apply from now on.
 func (s *faultServer) arm() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.armed, s.arrived, s.handled, s.others, s.tokens = true, 0, 0, 0, 0
 }
 
-// disarm ends the fault.
 func (s *faultServer) disarm() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -149,7 +146,6 @@ func (s *faultServer) hangUp() {
 	}
 }
 
-// dial connects the client to the server.
 func (s *faultServer) dial(ctx context.Context, _, address string) (net.Conn, error) {
 	if name, _, _ := net.SplitHostPort(address); name != host {
 		s.mu.Lock()
@@ -249,7 +245,6 @@ func (s *faultServer) serveHTTP1(conn *serverConn) {
 	}
 }
 
-// respond responds to a whole request.
 func (s *faultServer) respond(w wire, req *http.Request) {
 	if !s.subject.matches(req) {
 		w.respond(s.otherReply(req))
@@ -296,7 +291,6 @@ func envelope(status int, code, detail string) reply {
 		`{"type":"list","planted":%q,"correlationId":"corr-1","data":[{"type":"error","code":%q,"title":"The title.","detail":%q}]}`, marker, code, detail)}
 }
 
-// http1Wire writes a response in HTTP/1.1.
 type http1Wire struct {
 	conn *serverConn
 	// ended: the connection cannot be used again.

@@ -136,7 +136,6 @@ func matrixTable(lines []tableRow) string {
 	return text.String()
 }
 
-// kindsTable writes which operations each kind has.
 func kindsTable() string {
 	var text strings.Builder
 	text.WriteString("| Kind | What it is | Calls |\n|---|---|---|\n")
@@ -158,7 +157,6 @@ func kindsTable() string {
 	return text.String() + "\n"
 }
 
-// between puts text between the markers of that name.
 func between(t *testing.T, document, name, text string) string {
 	t.Helper()
 	begin, end := "<!-- "+name+": begin -->\n", "<!-- "+name+": end -->\n"

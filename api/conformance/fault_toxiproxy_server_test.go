@@ -85,7 +85,6 @@ func (s *toxicServer) response(req *http.Request, size int) (reply, bool) {
 	return response, true
 }
 
-// serveHTTP1 responds to one request.
 func (s *toxicServer) serveHTTP1(conn net.Conn) {
 	req, err := http.ReadRequest(bufio.NewReader(conn))
 	if err != nil {

@@ -144,7 +144,6 @@ func TestToxics(t *testing.T) { //nolint:tparallel // the first toxic comes befo
 	}
 }
 
-// playToxic makes all calls through a proxy with a toxic.
 func playToxic(t *testing.T, p protocol, x toxic, all []subject, healthy []any) {
 	t.Helper()
 	server := &toxicServer{protocol: p, subjects: all, holds: x.fault.until, arrived: make([]atomic.Int32, len(all))}
@@ -196,7 +195,6 @@ func playToxic(t *testing.T, p protocol, x toxic, all []subject, healthy []any) 
 	running.Wait()
 }
 
-// toxicPlayer makes one call through the proxy.
 type toxicPlayer struct {
 	subject subject
 	fault   fault
@@ -285,7 +283,6 @@ func (p *toxicPlayer) play(t *testing.T, arrived *atomic.Int32) any {
 	return value
 }
 
-// checkError compares the error of a call with the expectation.
 func (p *toxicPlayer) checkError(t *testing.T, err error) {
 	t.Helper()
 	s, want := p.subject, p.want
@@ -307,7 +304,6 @@ func (p *toxicPlayer) checkError(t *testing.T, err error) {
 	checkText(t, err)
 }
 
-// countedConn is a connection that is counted until it is closed.
 type countedConn struct {
 	net.Conn
 

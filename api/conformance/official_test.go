@@ -87,7 +87,6 @@ var parameter = regexp.MustCompile(`\{[^}]*\}`)
 // place identifies an operation; what its parameters are called does not matter.
 func place(method, path string) string { return method + " " + parameter.ReplaceAllString(path, "{}") }
 
-// contractOperations are the operations of the contract by their places.
 func contractOperations(doc *openapi3.T) map[string]*contractOperation {
 	all := map[string]*contractOperation{}
 	for path, item := range doc.Paths.Map() {

@@ -26,7 +26,6 @@ import (
 // invocation is a call of the wrapper. It returns what the caller gets: for a list, the items of all pages.
 type invocation = func(context.Context, *basiq.Client) (any, error)
 
-// callOf returns the call of an operation.
 func callOf(operation string) invocation {
 	return func(ctx context.Context, c *basiq.Client) (any, error) { return callsOf(ctx, c)[operation]() }
 }
@@ -256,7 +255,6 @@ func collect[T any](list iter.Seq2[T, error]) ([]T, error) {
 	return all, nil
 }
 
-// failure makes the call of an operation and returns its error.
 func failure(ctx context.Context, c *basiq.Client, operation string) error {
 	_, err := callOf(operation)(ctx, c)
 	return err
@@ -301,7 +299,6 @@ func pageFor(page *url.URL, body string) string {
 	return string(changed)
 }
 
-// withOtherIDs returns the items of a page with other IDs.
 func withOtherIDs(data json.RawMessage) json.RawMessage {
 	var items []map[string]json.RawMessage
 	if json.Unmarshal(data, &items) != nil {

@@ -146,7 +146,6 @@ func TestPagesAreHeldToTheContract(t *testing.T) {
 	})
 }
 
-// checkPages reads a collection as a list, and page by page.
 func checkPages[T any](
 	t *testing.T, operation string, server *pagesServer,
 	list func(*basiq.Client) iter.Seq2[*T, error], page func(*basiq.Client, basiq.Cursor) (*basiq.Page[T], error),

@@ -35,7 +35,6 @@ type visitor struct {
 	answers   []sandboxAnswer     // all successes with a JSON body
 }
 
-// sandboxAnswer is a success of the sandbox.
 type sandboxAnswer struct {
 	operation, version string
 	value              any
@@ -84,7 +83,6 @@ func (s said) at(path string) string {
 	return text
 }
 
-// accessToken is an access token with the API version that it is of.
 type accessToken struct{ version, value string }
 
 func (v *visitor) token(version, scope, userID string) accessToken {
@@ -375,7 +373,6 @@ func (v *visitor) leave(ids map[string]string) {
 	v.call(v30, "getUser", 404, "GET "+me, nil)
 }
 
-// statementBank returns a bank that takes statements.
 func (v *visitor) statementBank(as accessToken) string {
 	v.t.Helper()
 	return v.call(as, "getConnectors", 200, "GET /connectors?filter="+url.QueryEscape("connector.method.eq('pdf')"), nil).at("data.0.id")
@@ -518,7 +515,6 @@ func TestSandboxFailsAtEveryOperation(t *testing.T) {
 	})
 }
 
-// exampleQuery is what operations want in their queries.
 var exampleQuery = map[string]string{"getEnrich": "?q=a&institution=AU00000&country=AU"}
 
 // exampleBody is a body that the contract allows for the operation; nil where it takes none.

@@ -172,16 +172,9 @@ func TestWebhooksAreRefusedAsTheReferenceDoes(t *testing.T) {
 // resign gives a delivery another id, and a signature for it.
 func resign(id string) func(http.Header) {
 	return func(h http.Header) {
-		theirs, err := standardwebhooks.NewWebhook(webhookSecret)
-		if err != nil {
-			panic(err)
-		}
-		signature, err := theirs.Sign(id, time.Now(), []byte(webhookBody))
-		if err != nil {
-			panic(err)
-		}
+		theirs := must(standardwebhooks.NewWebhook(webhookSecret))
 		h.Set("webhook-id", id)
-		h.Set("webhook-signature", signature)
+		h.Set("webhook-signature", must(theirs.Sign(id, time.Now(), []byte(webhookBody))))
 	}
 }
 

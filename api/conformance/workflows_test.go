@@ -109,7 +109,6 @@ func problems(text string, targets []string) ([]string, error) {
 	return found, nil
 }
 
-// makeTargets returns the targets that `make` lists.
 func makeTargets(t *testing.T) []string {
 	t.Helper()
 	var targets []string

@@ -118,7 +118,6 @@ func expect(err error, right bool) error {
 	return err
 }
 
-// lengthOf returns how many items a list has.
 func lengthOf[T any](list iter.Seq2[T, error]) (int, error) {
 	count := 0
 	for _, err := range list {

@@ -84,7 +84,6 @@ func (h *hand) call(ctx context.Context, method, address string, body, value any
 	return h.send(req, value)
 }
 
-// handError is what becomes of an answer that is no success.
 type handError struct {
 	status int
 	answer struct {
@@ -118,7 +117,6 @@ func (h *hand) send(req *http.Request, value any) error {
 	return json.Unmarshal(body, value)
 }
 
-// handList is a page of a list.
 type handList[T any] struct {
 	Data  []T `json:"data"`
 	Links struct {
@@ -151,7 +149,6 @@ func (h *hand) transactions(ctx context.Context, userID string, use func(*basiq.
 	return nil
 }
 
-// createAndWait creates a connection, waits for its job and reads it.
 func (h *hand) createAndWait(ctx context.Context, userID string) (*basiq.Connection, error) {
 	body := map[string]any{"institution": map[string]string{"id": "AU00000"}, "loginId": "gavinBelson", "password": "hooli2016"}
 	job := new(basiq.Job)

@@ -11,7 +11,6 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// module writes a small module and returns its directory.
 func module(t *testing.T, tests string) string {
 	t.Helper()
 	dir := t.TempDir()

@@ -207,7 +207,6 @@ func (s *source) mutant(n ast.Node, change string, more ...string) string {
 	return fmt.Sprintf("%s(%d)", switchName, s.add(m))
 }
 
-// find looks for what can be changed.
 func (s *source) find() {
 	ast.Inspect(s.file, func(n ast.Node) bool {
 		if n == nil {
@@ -270,17 +269,11 @@ func (s *source) inList() bool {
 
 // constant reports whether the node at hand must be known when the package is compiled.
 func (s *source) constant() bool {
-	for _, n := range s.stack {
-		switch n := n.(type) {
-		case *ast.GenDecl:
-			if n.Tok == token.CONST {
-				return true
-			}
-		case *ast.ArrayType:
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(s.stack, func(n ast.Node) bool {
+		decl, isDecl := n.(*ast.GenDecl)
+		_, isArray := n.(*ast.ArrayType)
+		return isArray || isDecl && decl.Tok == token.CONST
+	})
 }
 
 // typed returns how to write the type of an expression, for a number, and "" for anything else.
@@ -440,7 +433,7 @@ func (s *source) statement(n ast.Node) {
 func shortened(text string) string {
 	first, _, more := strings.Cut(text, "\n")
 	if more {
-		return first + " ..."
+		first += " ..."
 	}
 	return first
 }
