@@ -20,6 +20,7 @@ func shakeHands(change func(config *tls.Config)) handshake {
 	return func(conn *serverConn, config *tls.Config) {
 		change(config)
 		_ = tls.Server(conn, config).Handshake()
+		_, _ = io.Copy(io.Discard, conn) // the client must read the alert before a write of its request fails
 	}
 }
 
