@@ -58,7 +58,7 @@ func (s *tokenSlot) set(token Token) {
 	s.end = token.Expires.Add(-min(expiryLeeway, life/10))
 }
 
-func (s *tokenSlot) expired() bool { return time.Until(s.end) <= 0 }
+func (s *tokenSlot) expired(now time.Time) bool { return !now.Before(s.end) }
 
 // tokenRequest is a request for a token in flight. It is independent of the contexts of the callers that wait for it.
 type tokenRequest struct {
@@ -99,11 +99,12 @@ func (c *tokenCache) find(ctx context.Context, scope Scope) (Token, *tokenReques
 		slot = new(tokenSlot)
 		c.slots[scope] = slot
 	}
-	if slot.request == nil && (time.Until(slot.renew) <= 0 || slot.expired()) {
+	now := time.Now() // compared with times that have no monotonic reading, and so by the wall clock
+	if slot.request == nil && (!now.Before(slot.renew) || slot.expired(now)) {
 		slot.request = &tokenRequest{done: make(chan struct{})}
 		go c.fetch(slot, slot.request, scope) //nolint:contextcheck,gosec // a token request is independent of its callers' contexts
 	}
-	if slot.expired() {
+	if slot.expired(now) {
 		return Token{}, slot.request
 	}
 	return slot.token, nil
@@ -147,6 +148,7 @@ func (c *tokenCache) sweep() {
 	if len(c.slots) < c.sweepAt {
 		return
 	}
-	maps.DeleteFunc(c.slots, func(_ Scope, slot *tokenSlot) bool { return slot.request == nil && slot.expired() })
+	now := time.Now()
+	maps.DeleteFunc(c.slots, func(_ Scope, slot *tokenSlot) bool { return slot.request == nil && slot.expired(now) })
 	c.sweepAt = max(tokenScopes, 2*len(c.slots))
 }
