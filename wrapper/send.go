@@ -62,7 +62,8 @@ func (s *sender) send(req *http.Request, call *callState, record *attempt, autho
 	if call.operation == opCreateStatement {
 		client, timeout = &s.uploads, s.uploadTimeout
 	}
-	x := &exchange{ctx: ctx, timeout: timeout, transport: knownTransport(client.Transport), hide: redactorOf(req, authorization)}
+	x := &exchange{ctx: ctx, timeout: timeout, transport: knownTransport(client.Transport)}
+	x.hide = func() redactor { return redactorOf(req, authorization) }
 	x.wire = s.wireRequest(ctx, req, call, x, authorization)
 	resp, err := client.Do(x.wire)
 	if x.refuted(resp, err) {
@@ -83,7 +84,8 @@ func (s *sender) send(req *http.Request, call *callState, record *attempt, autho
 		x.cancel()
 	}
 	if err != nil || resp.StatusCode >= 300 {
-		call.redactor.Store(&x.hide)
+		hide := x.hide()
+		call.redactor.Store(&hide)
 	}
 	return resp, err
 }
@@ -153,7 +155,7 @@ type exchange struct {
 	// transport is nil if the http.Client's transport is not one whose behavior is known.
 	transport *http.Transport
 	wire      *http.Request
-	hide      redactor
+	hide      func() redactor // made for a failure only
 	body      io.ReadCloser
 	http1     bool
 
@@ -172,7 +174,7 @@ func (x *exchange) explain(err error) error {
 	case x.bounded.Err() != nil:
 		return newSafeError(fmt.Sprintf("no complete response within %v", x.timeout), context.DeadlineExceeded)
 	}
-	return sanitizeError(err, x.hide, x.conn.Load() != nil || x.transport == nil)
+	return sanitizeError(err, x.hide(), x.conn.Load() != nil || x.transport == nil)
 }
 
 // Read reads the response's body.
