@@ -1,6 +1,7 @@
 package basiq_test
 
 import (
+	"bytes"
 	"errors"
 	"net/http"
 	"strings"
@@ -161,6 +162,7 @@ func FuzzDocument(f *testing.F) {
 			document, err := c.get(t, client, "r1")
 			require.Len(t, w.sent, 1)
 			wanted := said == c.mediaType || strings.HasSuffix(c.mediaType, "/csv") && (said == "text/csv" || said == "application/csv")
+			wanted = wanted && (c.mediaType != "application/pdf" || bytes.HasPrefix(body, []byte("%PDF-")))
 			if err == nil {
 				require.True(t, wanted, "%q", mediaType)
 				require.NotEmpty(t, document)

@@ -330,7 +330,7 @@ func TestTitleAndDetail(t *testing.T) {
 // byStatus are the errors that a status has by itself.
 var byStatus = map[error][]int{
 	basiq.ErrBadRequest: {400}, basiq.ErrUnauthorized: {401}, basiq.ErrForbidden: {403}, basiq.ErrConflict: {409}, basiq.ErrGone: {410},
-	basiq.ErrTooLarge: {413}, basiq.ErrTooManyRequests: {429}, basiq.ErrUnavailable: {502, 503, 504},
+	basiq.ErrTooLarge: {413}, basiq.ErrTooManyRequests: {429}, basiq.ErrUnavailable: {502, 503, 504, 520, 521, 522, 523, 524, 525, 526, 527, 528, 529, 530},
 }
 
 // Whatever an answer without success has for a body, its status is kept, and so is all that the body says in Basiq's form, up
