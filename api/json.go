@@ -3,8 +3,10 @@ package api
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 
+	jsonv2 "github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	json "github.com/go-json-experiment/json/v1"
 )
@@ -14,6 +16,12 @@ import (
 // A value whose JSON kind does not match its field is skipped. The rest is decoded, and the first such value is returned
 // as a [*MistypedError]. A body that is not a valid JSON text is another error.
 func Unmarshal(data []byte, value any) error {
+	if jsonv2.Unmarshal(data, value, stopAtError) == nil {
+		return nil
+	}
+	if target := reflect.ValueOf(value); target.Kind() == reflect.Pointer && !target.IsNil() {
+		target.Elem().SetZero()
+	}
 	err := json.Unmarshal(data, value)
 	if mistyped, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		// A path may hold the keys of a map, which can be of any length.
@@ -25,6 +33,10 @@ func Unmarshal(data []byte, value any) error {
 	}
 	return err
 }
+
+// stopAtError decodes as encoding/json does, except that the first error ends it. To skip values of the wrong kind,
+// encoding/json reads the whole text once before it decodes it, which takes a sixth of the time.
+var stopAtError = jsonv2.JoinOptions(json.DefaultOptionsV1(), json.ReportErrorsWithLegacySemantics(false))
 
 const maxPath = 256
 

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -19,6 +20,8 @@ type authorizer struct {
 	next   *sender
 	config config
 	tokens TokenSource
+	// last is the header of the last token, ready for the next request.
+	last atomic.Pointer[bearer]
 	// bucket bounds how often tokens are requested, for whatever reason.
 	bucket *rate.Limiter
 }
@@ -113,17 +116,29 @@ func (a *authorizer) waitForBucket(ctx context.Context, record *attempt) error {
 		ErrTooManyTokenRequests, tokenBurst, tokenRate)
 }
 
+// bearer is a token and the Authorization header with it. The token's Secret compares in constant time and prints nothing.
+type bearer struct {
+	token  Secret
+	header func() []string // a function, so that printing a value prints no token
+}
+
 // token returns a token, and the Authorization header with it.
 func (a *authorizer) token(ctx context.Context, scope Scope, record *attempt) (Token, []string, error) {
 	defer record.addWait(time.Now())
 	token, err := a.tokens.Token(ctx, scope)
+	last := a.last.Load()
+	if err == nil && last != nil && last.token.Equal(token.Value) {
+		return token, last.header(), nil
+	}
 	if err == nil && !inHeader(token.Value.Reveal()) {
 		err = errors.New("token is empty or has characters that a header cannot hold")
 	}
 	if err != nil {
 		return Token{}, nil, &tokenError{ownError(ctx, err)}
 	}
-	return token, []string{"Bearer " + token.Value.Reveal()}, nil
+	header := []string{"Bearer " + token.Value.Reveal()}
+	a.last.Store(&bearer{token: token.Value, header: func() []string { return header }})
+	return token, header, nil
 }
 
 // closeBody closes a request's body, as the http.Client does with every request that it gets.

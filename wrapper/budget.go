@@ -25,12 +25,16 @@ const (
 // `[0,0,0]` takes two bytes an element on the wire and up to a KiB in memory.
 func checkBudget(body []byte, value any) error {
 	var left int64 = decodeBudget
+	costs := costsOf(reflect.TypeOf(value).Elem())
+	most := slices.Max(costs[:])
+	if int64(len(body))*(most+invalidCost) <= left {
+		return nil
+	}
 	if !utf8.Valid(body) {
 		left -= invalidCost * int64(len(body))
 	}
 	values := bytes.Count(body, []byte(",")) + bytes.Count(body, []byte("[")) + bytes.Count(body, []byte("{"))
-	costs := costsOf(reflect.TypeOf(value).Elem())
-	if int64(values)*slices.Max(costs[:]) > left {
+	if int64(values)*most > left {
 		left = charge(body, costs, left)
 	}
 	if left < 0 {

@@ -129,7 +129,7 @@ func newError(op *Operation, status int, header http.Header, body []byte) *Error
 		}
 	}
 	e.CorrelationID = cut(envelope.CorrelationID)
-	e.Details = append(e.Details, envelope.Data[:min(len(envelope.Data), maxErrorDetails)]...)
+	e.Details = slices.Clip(envelope.Data[:min(len(envelope.Data), maxErrorDetails)])
 	if len(e.Details) == 0 && envelope.Message != "" {
 		e.Details = []ErrorDetail{{Detail: envelope.Message}}
 	}
@@ -145,8 +145,8 @@ func newError(op *Operation, status int, header http.Header, body []byte) *Error
 }
 
 // texts returns the texts of a detail, except its code.
-func texts(d *ErrorDetail) []*string {
-	return []*string{&d.Type, &d.Title, &d.Detail, &d.Details, &d.Source.Parameter, &d.Source.Pointer}
+func texts(d *ErrorDetail) [6]*string {
+	return [...]*string{&d.Type, &d.Title, &d.Detail, &d.Details, &d.Source.Parameter, &d.Source.Pointer}
 }
 
 // namedReason returns the error for a status with a meaning of its own.
@@ -202,23 +202,24 @@ func (e *Error) Body() []byte {
 
 // Error describes the failure in one line: operation, status, code, details and correlation ID.
 func (e *Error) Error() string {
-	var b strings.Builder
-	b.WriteString("basiq: " + e.Operation + ": " + strconv.Itoa(e.StatusCode))
+	var short [256]byte
+	b := append(append(append(short[:0], "basiq: "...), e.Operation...), ": "...)
+	b = strconv.AppendInt(b, int64(e.StatusCode), 10)
 	if code := e.Code(); code != "" {
-		b.WriteString(" " + string(code))
+		b = append(append(b, ' '), code...)
 	}
 	for _, detail := range e.Details {
-		b.WriteString(": " + detailOrTitle(detail))
+		b = append(append(b, ": "...), detailOrTitle(detail)...)
 	}
 	if e.reason != nil {
-		b.WriteString(": " + e.reason.Error())
+		b = append(append(b, ": "...), e.reason.Error()...)
 	} else if len(e.Details) == 0 {
-		b.WriteString(" " + http.StatusText(e.StatusCode) + ": unexpected response body")
+		b = append(b, " "+http.StatusText(e.StatusCode)+": unexpected response body"...)
 	}
 	if e.CorrelationID != "" {
-		b.WriteString(" (correlation " + e.CorrelationID + ")")
+		b = append(append(append(b, " (correlation "...), e.CorrelationID...), ')')
 	}
-	return oneLine(b.String())
+	return oneLine(string(b))
 }
 
 // Format implements [fmt.Formatter]. It prints what Error returns, so that no verb prints the body.
@@ -358,6 +359,9 @@ func invalidInput(operation, argument, problem string) error {
 
 // oneLine replaces what would break a line of a log: a server's text goes into errors, and errors into logs.
 func oneLine(s string) string {
+	if !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' }) {
+		return s
+	}
 	return strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' {
 			return ' '

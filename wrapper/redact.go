@@ -49,14 +49,26 @@ func newRedactor(secrets ...string) redactor {
 // redactorOf returns a redactor for what a request carried: its authorization, and the secrets in its body. They are read
 // with the first text and not before, because most requests that fail are retried and leave no error.
 func redactorOf(req *http.Request, authorization []string) redactor {
-	secrets := sync.OnceValue(func() []string { return secretsOf(req, authorization) })
-	hide := sync.OnceValue(func() redactor { return newRedactor(secrets()...) })
+	var made struct {
+		sync.Mutex
+		secrets []string
+		read    bool
+		hide    redactor
+	}
 	return func(text string) string {
+		made.Lock()
+		defer made.Unlock()
+		if !made.read {
+			made.secrets, made.read = secretsOf(req, authorization), true
+		}
 		// No form of a secret is shorter than the secret: most texts need no further look.
-		if !slices.ContainsFunc(secrets(), func(secret string) bool { return len(secret) <= len(text) }) {
+		if !slices.ContainsFunc(made.secrets, func(secret string) bool { return len(secret) <= len(text) }) {
 			return text
 		}
-		return hide()(text)
+		if made.hide == nil {
+			made.hide = newRedactor(made.secrets...)
+		}
+		return made.hide(text)
 	}
 }
 
@@ -67,15 +79,16 @@ func secretsOf(req *http.Request, authorization []string) []string {
 			secrets = append(secrets, credential)
 		}
 	}
+	if req.GetBody == nil || strings.HasPrefix(req.Header.Get("Content-Type"), "multipart/") { // an upload holds none
+		return secrets
+	}
 	var sent struct {
 		LoginID, Password, SecondaryLoginID, SecurityCode, UserToken api.WireSecret
 		MFAResponse                                                  []api.WireSecret `json:"mfa-response"`
 	}
-	if req.GetBody != nil && !strings.HasPrefix(req.Header.Get("Content-Type"), "multipart/") { // an upload holds none
-		if body, err := req.GetBody(); err == nil {
-			_ = json.NewDecoder(body).Decode(&sent) // fails at the first byte of a body that is not JSON
-			_ = body.Close()
-		}
+	if body, err := req.GetBody(); err == nil {
+		_ = json.NewDecoder(body).Decode(&sent) // fails at the first byte of a body that is not JSON
+		_ = body.Close()
 	}
 	for _, wire := range append(sent.MFAResponse, sent.LoginID, sent.Password, sent.SecondaryLoginID, sent.SecurityCode, sent.UserToken) {
 		if secret := wire.Reveal(); len(secret) >= shortestSecret {

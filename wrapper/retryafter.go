@@ -15,6 +15,9 @@ const maxRetryAfter = 365 * 24 * time.Hour
 // response has a Date.
 func retryAfter(header http.Header, now time.Time) time.Duration {
 	value := strings.TrimSpace(header.Get("Retry-After"))
+	if value == "" {
+		return 0
+	}
 	if strings.Trim(value, "0123456789.") == "" {
 		seconds, _ := strconv.ParseFloat(value, 64) // 0 if it is not a number, infinite if it has too many digits
 		return time.Duration(min(seconds, maxRetryAfter.Seconds()) * float64(time.Second))

@@ -62,8 +62,7 @@ func (s *sender) send(req *http.Request, call *callState, record *attempt, autho
 	if call.operation == opCreateStatement {
 		client, timeout = &s.uploads, s.uploadTimeout
 	}
-	x := &exchange{ctx: ctx, timeout: timeout, transport: knownTransport(client.Transport)}
-	x.hide = func() redactor { return redactorOf(req, authorization) }
+	x := &exchange{ctx: ctx, timeout: timeout, transport: knownTransport(client.Transport), req: req}
 	x.wire = s.wireRequest(ctx, req, call, x, authorization)
 	resp, err := client.Do(x.wire)
 	if x.refuted(resp, err) {
@@ -84,7 +83,7 @@ func (s *sender) send(req *http.Request, call *callState, record *attempt, autho
 		x.cancel()
 	}
 	if err != nil || resp.StatusCode >= 300 {
-		hide := x.hide()
+		hide := x.redactor()
 		call.redactor.Store(&hide)
 	}
 	return resp, err
@@ -154,8 +153,7 @@ type exchange struct {
 	timeout      time.Duration
 	// transport is nil if the http.Client's transport is not one whose behavior is known.
 	transport *http.Transport
-	wire      *http.Request
-	hide      func() redactor // made for a failure only
+	req, wire *http.Request
 	body      io.ReadCloser
 	http1     bool
 
@@ -164,6 +162,9 @@ type exchange struct {
 	asked atomic.Bool
 	conn  atomic.Pointer[net.Conn]
 }
+
+// redactor returns a redactor for what the request carried.
+func (x *exchange) redactor() redactor { return redactorOf(x.req, x.wire.Header["Authorization"]) }
 
 // explain returns the error of a request without what belongs to others: the URL, secrets, and the cause with which a
 // context was canceled.
@@ -174,7 +175,7 @@ func (x *exchange) explain(err error) error {
 	case x.bounded.Err() != nil:
 		return newSafeError(fmt.Sprintf("no complete response within %v", x.timeout), context.DeadlineExceeded)
 	}
-	return sanitizeError(err, x.hide(), x.conn.Load() != nil || x.transport == nil)
+	return sanitizeError(err, x.redactor(), x.conn.Load() != nil || x.transport == nil)
 }
 
 // Read reads the response's body.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -52,6 +53,8 @@ type throttle struct {
 	// policy bounds holds: no server can hold an operation for longer than MaxDelay, and no call waits for longer.
 	policy Retry
 
+	// held is set while holds has entries, so that other calls take no lock.
+	held  atomic.Bool
 	mu    sync.Mutex
 	holds map[*Operation]hold
 }
@@ -69,6 +72,9 @@ type hold struct {
 // longer than most. After a 429 that does not say for how long, it holds them for delay, and longer each time in a row.
 // Any other response ends the streak. Holds do not add up: the one that ends last counts.
 func (t *throttle) observe(op *Operation, status int, asked, delay, most time.Duration) {
+	if !t.held.Load() && status != http.StatusTooManyRequests && status != http.StatusServiceUnavailable {
+		return
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now, held := time.Now(), t.holds[op]
@@ -88,17 +94,19 @@ func (t *throttle) observe(op *Operation, status int, asked, delay, most time.Du
 		}
 	default:
 		delete(t.holds, op)
+		t.held.Store(len(t.holds) > 0)
 		return
 	}
 	next.until, next.asked = now.Add(min(asked, most)), now.Add(asked)
 	t.holds[op] = next
+	t.held.Store(true)
 }
 
 // wait waits until calls of an operation are not held. It returns a [PausedError] instead if Basiq has asked for
 // more than the longest hold, if the context would end first, or beyond the longest hold in total. If the context ends
 // during the wait, it returns the context's error.
 func (t *throttle) wait(ctx context.Context, op *Operation) error {
-	for waited := time.Duration(0); ; {
+	for waited := time.Duration(0); t.held.Load(); {
 		t.mu.Lock()
 		held := t.holds[op]
 		t.mu.Unlock()
@@ -116,4 +124,5 @@ func (t *throttle) wait(ctx context.Context, op *Operation) error {
 			return endedError(ctx)
 		}
 	}
+	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -30,6 +31,9 @@ type tokenCache struct {
 	// apiKey is redacted from what middleware panics with.
 	apiKey Secret
 
+	// server is the token of ServerAccess until its renewal, so that most calls take no lock.
+	server atomic.Pointer[heldToken]
+
 	mu    sync.Mutex
 	slots map[Scope]*tokenSlot
 	// sweepAt is how many slots there may be before expired ones are removed.
@@ -38,6 +42,12 @@ type tokenCache struct {
 
 func newTokenCache(apiKey Secret, create func(context.Context, Scope) (Token, error)) *tokenCache {
 	return &tokenCache{create: create, apiKey: apiKey, slots: make(map[Scope]*tokenSlot), sweepAt: tokenScopes}
+}
+
+// heldToken is a token that needs no renewal yet.
+type heldToken struct {
+	token Token
+	renew time.Time
 }
 
 // tokenSlot holds the token of one scope, and the request for the next one. Its times are wall clock times: the
@@ -70,6 +80,9 @@ type tokenRequest struct {
 // Token returns the cached token, or waits for a new one until ctx ends. The request for the token continues for other
 // callers.
 func (c *tokenCache) Token(ctx context.Context, scope Scope) (Token, error) {
+	if held := c.server.Load(); held != nil && scope == ServerAccess() && time.Now().Before(held.renew) {
+		return held.token, nil
+	}
 	if err := checkScope(opPostToken.Name, scope); err != nil {
 		return Token{}, err
 	}
@@ -116,6 +129,9 @@ func (c *tokenCache) Reject(_ context.Context, scope Scope, token Token) {
 	defer c.mu.Unlock()
 	if slot := c.slots[scope]; slot != nil && slot.token.Value.Equal(token.Value) {
 		slot.end = time.Time{}
+		if scope == ServerAccess() {
+			c.server.Store(nil)
+		}
 	}
 }
 
@@ -132,6 +148,9 @@ func (c *tokenCache) fetch(slot *tokenSlot, request *tokenRequest, scope Scope) 
 		c.mu.Lock()
 		if request.err == nil {
 			slot.set(request.token)
+			if scope == ServerAccess() {
+				c.server.Store(&heldToken{slot.token, slot.renew})
+			}
 		} else {
 			slot.renew = time.Now().Add(renewDelay).Round(0)
 		}

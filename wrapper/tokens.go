@@ -86,8 +86,11 @@ func (s *TokensService) Get(ctx context.Context, scope Scope) (Token, error) {
 		return Token{}, invalidInput("Tokens.Get", "ctx", "nil context")
 	}
 	token, err := s.client.tokens.Token(ctx, scope)
+	if err != nil {
+		return Token{}, ownError(ctx, err)
+	}
 	token.Expires = token.Expires.Round(0)
-	return token, ownError(ctx, err)
+	return token, nil
 }
 
 // Create requests a new token and does not cache it. Use [TokensService.Get] unless you store the token yourself: Basiq
