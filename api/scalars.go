@@ -102,3 +102,12 @@ func (t Time) Time() (time.Time, bool) {
 	}
 	return time.Time{}, false
 }
+
+// Date returns the calendar date in t as Basiq wrote it, without conversion to another time zone, or "" if t is not a
+// time. Banks post on days: the date of a transaction is the same wherever the program runs.
+func (t Time) Date() Date {
+	if _, ok := t.Time(); !ok {
+		return ""
+	}
+	return Date(t[:len(time.DateOnly)])
+}

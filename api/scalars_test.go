@@ -41,10 +41,12 @@ func TestTime(t *testing.T) {
 		moment, known := text.Time()
 		require.True(t, known, text)
 		assert.True(t, want.Equal(moment), "%s is %s", text, moment)
+		assert.Equal(t, api.Date(text[:10]), text.Date())
 	}
 	for _, text := range []api.Time{"", "soon", "2018-02-228", "2018-02-31T00:00:00Z", "12/01/2024"} {
 		_, known := text.Time()
 		assert.False(t, known, text)
+		assert.Empty(t, text.Date(), text)
 	}
 }
 

@@ -91,6 +91,8 @@ func New(tb TB, opts ...Option) *Sandbox {
 	s.tb = tb
 	listener := newPipeListener()
 	s.serve(listener, "http://localhost", listener.dial)
+	// Connections in memory carry no TLS, so that requests for https://au-api.basiq.io arrive as well.
+	s.transport.DialTLSContext = listener.dial
 	tb.Cleanup(func() { _ = s.Close() })
 	return s
 }
@@ -185,8 +187,8 @@ func (s *Sandbox) Shutdown(ctx context.Context) error {
 // means something to its [Sandbox.HTTPClient] only.
 func (s *Sandbox) URL() string { return s.url }
 
-// HTTPClient returns the client to reach the sandbox with. That of a sandbox in memory reaches it under every host with
-// the scheme http, and nothing else.
+// HTTPClient returns the client to reach the sandbox with. That of a sandbox in memory sends every request to it,
+// whatever its scheme and host, so that it can stand in for an http.Client that calls https://au-api.basiq.io.
 func (s *Sandbox) HTTPClient() *http.Client { return s.client }
 
 // APIKey returns the one API key that POST /token takes, in `Authorization: Basic KEY`. It is the same for all sandboxes

@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	basiq "github.com/basiq-go/basiq-go/wrapper"
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest"
 )
 
@@ -68,6 +69,23 @@ func TestNewClosesWhenTheTestEnds(t *testing.T) {
 	_, err = s.HTTPClient().Do(req)
 	require.ErrorIs(t, err, net.ErrClosed)
 	require.NoError(t, s.Close(), "may be called again")
+}
+
+// A program may take an http.Client and no base URL.
+func TestHTTPClient_AnyURL(t *testing.T) {
+	t.Parallel()
+	s := basiqtest.New(t)
+	client, err := basiq.New(s.APIKey(), basiq.WithHTTPClient(s.HTTPClient()))
+	require.NoError(t, err)
+	user, err := client.Users.Create(t.Context(), basiq.CreateUser{Email: "gavin@hooli.com"})
+	require.NoError(t, err)
+	for _, baseURL := range []string{"http://localhost", "https://localhost:8443", "https://au-api.basiq.io"} {
+		client, err := s.NewClient(basiq.WithBaseURL(baseURL))
+		require.NoError(t, err)
+		got, err := client.Users.Get(t.Context(), user.ID)
+		require.NoError(t, err, baseURL)
+		assert.Equal(t, user.ID, got.ID)
+	}
 }
 
 func TestStart(t *testing.T) {
