@@ -34,14 +34,7 @@ func FuzzWhatIsKept(f *testing.F) {
 		require.NoError(t, json.Unmarshal(sent, &list))
 		again, err := json.Marshal(list)
 		require.NoError(t, err)
-		want, have := decoded(t, sent), decoded(t, again)
-		if many, isList := want.([]any); isList && len(many) < 2 {
-			want = nil
-			for _, only := range many {
-				want = only
-			}
-		}
-		require.Equal(t, want, have, "%s", again)
+		require.Equal(t, decoded(t, sent), decoded(t, again), "%s", again)
 	})
 }
 

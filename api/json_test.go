@@ -105,16 +105,16 @@ func TestOneOrMany_MistypedElement(t *testing.T) {
 		sent, field string
 		want        api.OneOrMany[leaf]
 	}{
-		{`7`, "0", nil},
-		{`""`, "0", nil},
-		{`{"code":2,"next":{"code":"n"}}`, "0.code", api.OneOrMany[leaf]{{Next: &leaf{Code: "n"}}}},
-		{`[{"code":"1"},7,{"code":2}]`, "1", api.OneOrMany[leaf]{{Code: "1"}, {}, {}}},
+		{`7`, "0", api.OneOrMany[leaf]{}},
+		{`""`, "0", api.OneOrMany[leaf]{}},
+		{`{"code":2,"next":{"code":"n"}}`, "0.code", api.OneOrMany[leaf]{Items: []leaf{{Next: &leaf{Code: "n"}}}, Single: true}},
+		{`[{"code":"1"},7,{"code":2}]`, "1", api.Many(leaf{Code: "1"}, leaf{}, leaf{})},
 	}
 	for _, tt := range tests {
 		got := struct {
 			Many api.OneOrMany[leaf]
 			Last string
-		}{Many: api.OneOrMany[leaf]{{Code: "before"}}}
+		}{Many: api.Many(leaf{Code: "before"})}
 		err := api.Unmarshal([]byte(`{"Many":`+tt.sent+`,"Last":"kept"}`), &got)
 		mistyped, ok := errors.AsType[*api.MistypedError](err)
 		require.True(t, ok, "%s: %v", tt.sent, err)

@@ -8,33 +8,41 @@ import (
 	json "github.com/go-json-experiment/json/v1"
 )
 
-// OneOrMany is a list that Basiq also writes as its only element, or as null.
-type OneOrMany[T any] []T
-
-// MarshalJSON returns null, the only element, or an array.
-func (list OneOrMany[T]) MarshalJSON() ([]byte, error) {
-	switch len(list) {
-	case 0:
-		return []byte("null"), nil
-	case 1:
-		return json.Marshal(list[0])
-	default:
-		return json.Marshal([]T(list))
-	}
+// OneOrMany is a list that Basiq also sends as its only element without an array around it. It is marshaled in the form in
+// which it was received. The zero OneOrMany is null.
+type OneOrMany[T any] struct {
+	// Items are the elements. It is nil for null.
+	Items []T
+	// Single is set if the only element was not in an array.
+	Single bool
 }
 
-// UnmarshalJSON decodes an array, one element, or null. The list is nil if the only element is of another JSON kind: its
+// Many returns a OneOrMany that is an array.
+func Many[T any](items ...T) OneOrMany[T] { return OneOrMany[T]{Items: append([]T{}, items...)} }
+
+// IsZero reports whether list is null or missing.
+func (list OneOrMany[T]) IsZero() bool { return list.Items == nil }
+
+// MarshalJSON returns null, the single element, or an array.
+func (list OneOrMany[T]) MarshalJSON() ([]byte, error) {
+	if list.Single && len(list.Items) == 1 {
+		return json.Marshal(list.Items[0])
+	}
+	return json.Marshal(list.Items)
+}
+
+// UnmarshalJSON decodes an array, one element, or null. Items is nil if the only element is of another JSON kind: its
 // zero value would pass for data. The error is a [*MistypedError] then, as for a mistyped field of an element.
 func (list *OneOrMany[T]) UnmarshalJSON(data []byte) error {
-	*list = nil
+	*list = OneOrMany[T]{}
 	if jsontext.Value(data).Kind() == '[' {
-		return Unmarshal(data, (*[]T)(list))
+		return Unmarshal(data, &list.Items)
 	}
 	var one *T
 	err := Unmarshal(data, &one)
 	mistyped, ok := errors.AsType[*MistypedError](err)
 	if one != nil && (!ok || mistyped.Field != "") {
-		*list = []T{*one}
+		*list = OneOrMany[T]{Items: []T{*one}, Single: true}
 	}
 	if ok {
 		mistyped.Field = strings.TrimSuffix("0."+mistyped.Field, ".")
@@ -44,8 +52,8 @@ func (list *OneOrMany[T]) UnmarshalJSON(data []byte) error {
 
 // First returns the first element, or nil if the list is empty.
 func (list OneOrMany[T]) First() *T {
-	if len(list) == 0 {
+	if len(list.Items) == 0 {
 		return nil
 	}
-	return &list[0]
+	return &list.Items[0]
 }

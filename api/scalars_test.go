@@ -74,14 +74,13 @@ func TestScalarsTakeNull(t *testing.T) {
 
 func TestOneOrMany(t *testing.T) {
 	t.Parallel()
-	for body, want := range map[string]string{
-		`null`: `null`, `[]`: `null`, `{"a":1}`: `{"a":1}`, `[{"a":1}]`: `{"a":1}`, `[{"a":1},{"a":2}]`: `[{"a":1},{"a":2}]`,
-	} {
+	for _, body := range []string{`null`, `[]`, `{"a":1}`, `[{"a":1}]`, `[{"a":1},{"a":2}]`} {
 		var list api.OneOrMany[map[string]int]
 		require.NoError(t, json.Unmarshal([]byte(body), &list), body)
 		again, err := json.Marshal(list)
 		require.NoError(t, err)
-		assert.JSONEq(t, want, string(again))
+		assert.JSONEq(t, body, string(again), "in the form in which it was received")
+		assert.Equal(t, body == `null`, list.IsZero())
 		assert.Equal(t, strings.Contains(body, "{"), list.First() != nil)
 	}
 	var list api.OneOrMany[map[string]int]

@@ -165,7 +165,7 @@ func TestGetAffordability(t *testing.T) {
 		_, isNumber := summary.Summary.Expenses.Rat()
 		assert.False(t, isNumber)
 		assertCents(t, 1250, summary.Liabilities.Loan[0].PreviousMonth.TotalCredits)
-		assert.Equal(t, []string{"AU1", "AU2"}, []string(summary.Institutions))
+		assert.Equal(t, []string{"AU1", "AU2"}, summary.Institutions.Items)
 	})
 }
 
@@ -174,7 +174,7 @@ func TestListAffordability(t *testing.T) {
 	_, client := newStub(t, ok(200, official(t, "assembled/affordability/getAffordabilityList.200.1")))
 	summaries := all(t, client.Affordability.List(t.Context(), userID))
 	require.Len(t, summaries, 1)
-	assert.Equal(t, []string{"AU00000"}, []string(summaries[0].Institutions), "a text in place of a list")
+	assert.Equal(t, []string{"AU00000"}, summaries[0].Institutions.Items, "a text in place of a list")
 	assert.Zero(t, summaries[0].Summary, "the list has no figures")
 }
 

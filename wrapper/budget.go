@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 	"sync"
 	"unicode/utf8"
 )
@@ -95,10 +96,15 @@ func (c *valueCosts) add(t reflect.Type, depth, size int) {
 		c.add(t.Elem(), depth, size+int(t.Elem().Size()))
 	case reflect.Slice:
 		c.add(t.Elem(), depth+1, growth*int(t.Elem().Size()))
-		c.add(t.Elem(), depth, size+int(t.Elem().Size())) // an api.OneOrMany
 	case reflect.Map:
 		c.add(t.Elem(), depth+1, int(t.Elem().Size()))
 	case reflect.Struct:
+		if strings.HasPrefix(t.Name(), "OneOrMany[") { // of package api: an element with or without an array around it
+			items := t.Field(0).Type
+			c.add(items, depth, size)
+			c.add(items.Elem(), depth, size+int(items.Elem().Size()))
+			return
+		}
 		for field := range t.Fields() {
 			c.add(field.Type, depth+1, 0)
 		}

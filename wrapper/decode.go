@@ -31,10 +31,15 @@ func decode(body []byte, value any) (odd *api.MistypedError, err error) {
 
 // listOf returns the field of a response that is its list, or the zero Value.
 func listOf(response reflect.Value) reflect.Value {
-	if response.Kind() == reflect.Struct {
-		if list := response.FieldByName("Data"); list.Kind() == reflect.Slice {
-			return list
-		}
+	if response.Kind() != reflect.Struct {
+		return reflect.Value{}
+	}
+	list := response.FieldByName("Data")
+	if list.Kind() == reflect.Struct { // an api.OneOrMany
+		list = list.FieldByName("Items")
+	}
+	if list.Kind() == reflect.Slice {
+		return list
 	}
 	return reflect.Value{}
 }

@@ -303,6 +303,7 @@ func kept(t testing.TB, kind reflect.Type, before, after any, where string) {
 		if _, list := before.([]any); !list && after == nil {
 			return // a single element of another kind
 		}
+		kind = kind.Field(0).Type
 		before, after = many(before), many(after)
 	case reflect.PointerTo(kind).Implements(unmarshaler) && kind.Kind() != reflect.Pointer:
 		if before != nil && before != "" || after != nil && after != "" {

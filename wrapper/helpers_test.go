@@ -689,7 +689,7 @@ func checkWebhook(t testing.TB, webhook *basiq.Webhook, secret string) {
 	t.Helper()
 	require.Equal(t, "w1", webhook.ID)
 	require.Equal(t, basiq.WebhookStatusActive, webhook.Status)
-	require.Equal(t, []basiq.EventTypeName{basiq.EventTypeNameUserCreated}, []basiq.EventTypeName(webhook.SubscribedEvents))
+	require.Equal(t, []basiq.EventTypeName{basiq.EventTypeNameUserCreated}, webhook.SubscribedEvents.Items)
 	require.Equal(t, secret, webhook.Secret.Reveal())
 }
 

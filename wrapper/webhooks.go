@@ -91,7 +91,7 @@ func (s *WebhooksService) list() collection[gen.Webhook] {
 			if err != nil {
 				return nil, err
 			}
-			return &pageBody[gen.Webhook]{Type: list.Type, Size: list.Size, Data: list.Data, Links: list.Links}, nil
+			return &pageBody[gen.Webhook]{Type: list.Type, Size: list.Size, Data: list.Data.Items, Links: list.Links}, nil
 		},
 	}
 }

@@ -27,7 +27,7 @@ func TestCreateWebhook(t *testing.T) {
 	assert.Equal(t, "3fa85f64-5717-4562-b3fc-2c963f66afa6", webhook.ID)
 	assert.Equal(t, webhookURL, webhook.URL)
 	assert.Equal(t, basiq.WebhookStatusActive, webhook.Status)
-	assert.Equal(t, []basiq.EventTypeName{"user.created"}, []basiq.EventTypeName(webhook.SubscribedEvents), "a text in place of a list")
+	assert.Equal(t, []basiq.EventTypeName{"user.created"}, webhook.SubscribedEvents.Items, "a text in place of a list")
 	assert.Equal(t, "rfiuheo43934", webhook.Secret.Reveal())
 
 	require.Len(t, s.seen(), 1)
@@ -62,7 +62,7 @@ func TestGetWebhook(t *testing.T) {
 	webhook, err = client.Webhooks.Get(t.Context(), "w1")
 	require.NoError(t, err)
 	assert.Equal(t, basiq.WebhookStatus("asleep"), webhook.Status)
-	assert.Len(t, webhook.SubscribedEvents, 2)
+	assert.Len(t, webhook.SubscribedEvents.Items, 2)
 	assert.True(t, webhook.Secret.IsZero())
 }
 
@@ -198,7 +198,7 @@ func TestListWebhooks(t *testing.T) {
 			for _, webhook := range all(t, client.Webhooks.List(t.Context())) {
 				ids = append(ids, webhook.ID)
 				assert.True(t, webhook.Secret.IsZero())
-				assert.Len(t, webhook.SubscribedEvents, 1)
+				assert.Len(t, webhook.SubscribedEvents.Items, 1)
 			}
 			assert.Equal(t, c.want, ids)
 			assert.Len(t, s.seen(), len(c.answers))
