@@ -162,6 +162,10 @@ type ClientInterface interface {
 	// skipped); the first step that fails ends it, and the steps after it stay `pending`. A failed job is not an
 	// error of this operation: it is answered with 200.
 	//
+	// The newest 3.0 document lists 24 codes under 400, most of which describe why a job failed, for example
+	// `job-timed-out`, `job-invalidated` and `statement-not-available`. Its examples have such codes in the result of a
+	// step only, see `JobStepResult`.
+	//
 	// Corresponds with GET /jobs/{jobId} (the `GetJobs` operationId).
 	GetJobs(ctx context.Context, jobID JobID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
@@ -324,7 +328,8 @@ type ClientInterface interface {
 	// described at `ReportFilterName`.
 	//
 	// Refused with 400: more than five users, a user or an account that is named twice, accounts that stand for the
-	// same account at the bank, and connections that are neither web nor open banking (code `forbidden-access`). To
+	// same account at the bank, and connections that are neither web nor open banking (code `forbidden-access`). A user
+	// without an active consent, whose data has not been deleted yet, is refused with 400 too. To
 	// have newly enriched transactions in the report, purge and refresh the connections first. In a day, as many
 	// reports can be made as users were created on that day, and 1,000 at most.
 	//
@@ -340,7 +345,8 @@ type ClientInterface interface {
 	// described at `ReportFilterName`.
 	//
 	// Refused with 400: more than five users, a user or an account that is named twice, accounts that stand for the
-	// same account at the bank, and connections that are neither web nor open banking (code `forbidden-access`). To
+	// same account at the bank, and connections that are neither web nor open banking (code `forbidden-access`). A user
+	// without an active consent, whose data has not been deleted yet, is refused with 400 too. To
 	// have newly enriched transactions in the report, purge and refresh the connections first. In a day, as many
 	// reports can be made as users were created on that day, and 1,000 at most.
 	//
@@ -375,7 +381,8 @@ type ClientInterface interface {
 	//
 	// The `Accept` header decides what comes: `application/json` for the data, `application/pdf` for a document to
 	// read or print. What `data` holds depends on the report's type: metrics, groups and accounts in an affordability
-	// report (`CON_AFFOR_01`); institution, identity, accreditation and account in a bank statement (`STATEMENT_01`).
+	// report (`CON_AFFOR_01`, `BUS_AFFOR_01`); institution, identity, accreditation and account in a bank statement
+	// (`STATEMENT_01`). A report that is too large for a PDF can still be read as JSON.
 	//
 	// Corresponds with GET /reports/{reportId} (the `RetrieveReport` operationId).
 	RetrieveReport(ctx context.Context, reportID ReportID, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -496,9 +503,12 @@ type ClientInterface interface {
 	// GetAffordabilityList List a user's affordability summaries.
 	//
 	// The summaries that have been made for the user, in short: retrieve one to get its figures. The list is not paged.
-	// API 3.0 calls the operation deprecated, and names no successor.
+	// API 3.0 marks the operation as deprecated. Use a report of the type `CON_AFFOR_01`, with `reportSubType` for income
+	// or expenses only, or insights.
 	//
 	// Corresponds with GET /users/{userId}/affordability (the `GetAffordabilityList` operationId).
+	//
+	// Deprecated: use Reports with CON_AFFOR_01 and reportSubType, or Insights.
 	GetAffordabilityList(ctx context.Context, userID UserID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// PostAffordabilityWithBody Make an affordability summary of a user.
@@ -507,17 +517,21 @@ type ClientInterface interface {
 	// the result under an id. It is made at once, without a job. An income and an expenses summary of the same period are
 	// made with it; `links` of the answer leads to them.
 	//
-	// The body may be left out. Which period is the default is not documented; up to 13 months are spoken of. A PDF in
+	// The body may be left out. The default is all accounts; descriptions mention a period of up to 13 months. A PDF in
 	// place of JSON is answered when `Accept` asks for `application/pdf`.
 	//
-	// Accounts in different currencies cannot be summarised together (400).
-	// Basiq has to enable affordability for the API key (403 otherwise). Summaries of affordability, income and
-	// expenses are limited together, to as many a day as users were created that day, and to 1,000 at most.
-	// API 3.0 calls the operation deprecated, and names no successor.
+	// Accounts in different currencies cannot be summarised together (400). A user without an active consent, whose data
+	// has not been deleted yet, is refused with 400.
+	// Basiq has to enable the product Affordability for the API key (403 otherwise). Summaries of affordability, income
+	// and expenses are limited together, to as many a day as users were created that day, and to 1,000 at most.
+	// API 3.0 marks the operation as deprecated. Use a report of the type `CON_AFFOR_01`, with `reportSubType` for income
+	// or expenses only, or insights.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /users/{userId}/affordability (the `PostAffordability` operationId).
+	//
+	// Deprecated: use Reports with CON_AFFOR_01 and reportSubType, or Insights.
 	PostAffordabilityWithBody(ctx context.Context, userID UserID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// PostAffordability Make an affordability summary of a user.
@@ -526,34 +540,44 @@ type ClientInterface interface {
 	// the result under an id. It is made at once, without a job. An income and an expenses summary of the same period are
 	// made with it; `links` of the answer leads to them.
 	//
-	// The body may be left out. Which period is the default is not documented; up to 13 months are spoken of. A PDF in
+	// The body may be left out. The default is all accounts; descriptions mention a period of up to 13 months. A PDF in
 	// place of JSON is answered when `Accept` asks for `application/pdf`.
 	//
-	// Accounts in different currencies cannot be summarised together (400).
-	// Basiq has to enable affordability for the API key (403 otherwise). Summaries of affordability, income and
-	// expenses are limited together, to as many a day as users were created that day, and to 1,000 at most.
-	// API 3.0 calls the operation deprecated, and names no successor.
+	// Accounts in different currencies cannot be summarised together (400). A user without an active consent, whose data
+	// has not been deleted yet, is refused with 400.
+	// Basiq has to enable the product Affordability for the API key (403 otherwise). Summaries of affordability, income
+	// and expenses are limited together, to as many a day as users were created that day, and to 1,000 at most.
+	// API 3.0 marks the operation as deprecated. Use a report of the type `CON_AFFOR_01`, with `reportSubType` for income
+	// or expenses only, or insights.
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /users/{userId}/affordability (the `PostAffordability` operationId).
+	//
+	// Deprecated: use Reports with CON_AFFOR_01 and reportSubType, or Insights.
 	PostAffordability(ctx context.Context, userID UserID, body PostAffordabilityJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetAffordability Retrieve an affordability summary.
 	//
 	// The summary as it was made. As a PDF when `Accept` asks for `application/pdf`.
-	// API 3.0 calls the operation deprecated, and names no successor.
+	// API 3.0 marks the operation as deprecated. Use a report of the type `CON_AFFOR_01`, with `reportSubType` for income
+	// or expenses only, or insights.
 	//
 	// Corresponds with GET /users/{userId}/affordability/{snapshotId} (the `GetAffordability` operationId).
+	//
+	// Deprecated: use Reports with CON_AFFOR_01 and reportSubType, or Insights.
 	GetAffordability(ctx context.Context, userID UserID, snapshotID SnapshotID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetAffordabilitySnapshotTransactions List the transactions of an affordability summary.
 	//
 	// A page of the transactions that the summary was made of. `links.next` is the URL of the next page, to be followed
 	// as it is; the last page has none. As CSV when `Accept` asks for `application/csv`.
-	// API 3.0 calls the operation deprecated, and names no successor.
+	// API 3.0 marks the operation as deprecated. Use a report of the type `CON_AFFOR_01`, with `reportSubType` for income
+	// or expenses only, or insights.
 	//
 	// Corresponds with GET /users/{userId}/affordability/{snapshotId}/transactions (the `GetAffordabilitySnapshotTransactions` operationId).
+	//
+	// Deprecated: use Reports with CON_AFFOR_01 and reportSubType, or Insights.
 	GetAffordabilitySnapshotTransactions(ctx context.Context, userID UserID, snapshotID SnapshotID, params *GetAffordabilitySnapshotTransactionsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// DeleteAuthLink Permanently delete a user's auth link.
@@ -576,6 +600,9 @@ type ClientInterface interface {
 	// Any earlier auth link of the user stops working. A code sent to a mobile number protects the link: the number
 	// given here, or else the user's. Without either the request is refused.
 	//
+	// The link is valid for 30 days, or until the user has declared that all accounts are connected. A guide of API 2.1
+	// says three days. `expiresAt` is the time to rely on.
+	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /users/{userId}/auth_link (the `PostAuthLink` operationId).
@@ -585,6 +612,9 @@ type ClientInterface interface {
 	//
 	// Any earlier auth link of the user stops working. A code sent to a mobile number protects the link: the number
 	// given here, or else the user's. Without either the request is refused.
+	//
+	// The link is valid for 30 days, or until the user has declared that all accounts are connected. A guide of API 2.1
+	// says three days. `expiresAt` is the time to rely on.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -659,9 +689,12 @@ type ClientInterface interface {
 
 	// DeleteConnection Permanently delete a connection.
 	//
-	// The financial data that was fetched through the connection, its accounts and transactions, stays reachable
-	// under the user; the connection's profile is deleted with it. This cannot be undone. To remove the data too,
-	// purge the connection before deleting it.
+	// This cannot be undone. The connection's profile is deleted with it. What happens to the financial data depends on
+	// the connection's `method`:
+	//
+	// - Open banking: the connection's accounts and transactions are deleted permanently. Read what you need first.
+	// - Other methods: the accounts and transactions stay reachable under the user. To remove them too, purge the
+	//   connection before deleting it.
 	//
 	// Corresponds with DELETE /users/{userId}/connections/{connectionId} (the `DeleteConnection` operationId).
 	DeleteConnection(ctx context.Context, userID UserID, connectionID ConnectionID, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -702,7 +735,8 @@ type ClientInterface interface {
 	// PurgeConnectionData Remove the data that a connection has fetched.
 	//
 	// Removes all of the user's data from the connection's institution, accounts and transactions included, and keeps
-	// the connection, which can be refreshed to fetch the data again, for example to have it enriched anew. Only
+	// the connection, which can be refreshed to fetch the data again, for example to have it enriched anew. Reports that
+	// are created without a purge and a refresh keep the old enrichment. Only
 	// active connections can be purged. What was purged cannot be restored. API 3.0 only.
 	//
 	// Corresponds with POST /users/{userId}/connections/{connectionId}/purge (the `PurgeConnectionData` operationId).
@@ -730,7 +764,7 @@ type ClientInterface interface {
 	// on Basiq's consent page; no operation creates one.
 	//
 	// Corresponds with GET /users/{userId}/consents (the `GetConsents` operationId).
-	GetConsents(ctx context.Context, userID UserID, reqEditors ...RequestEditorFn) (*http.Response, error)
+	GetConsents(ctx context.Context, userID UserID, params *GetConsentsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// DeleteConsent Permanently delete a consent.
 	//
@@ -745,15 +779,20 @@ type ClientInterface interface {
 	// Sorts the user's expenses, as far as Basiq has the transactions, by what they were for, and keeps the result under
 	// an id. It is made at once, without a job.
 	//
-	// The body may be left out. Which period is the default is not documented; up to 13 months are spoken of.
-	// Accounts in different currencies cannot be summarised together (400).
-	// Basiq has to enable summaries for the API key (403 otherwise). Summaries of affordability, income and
+	// The body may be left out. The default is all accounts and, by a page of API 2.0, the period from 13 months ago to the
+	// current month.
+	// Accounts in different currencies cannot be summarised together (400). A user without an active consent, whose data
+	// has not been deleted yet, is refused with 400.
+	// Basiq has to enable the product Expenses for the API key (403 otherwise). Summaries of affordability, income and
 	// expenses are limited together, to as many a day as users were created that day, and to 1,000 at most.
-	// API 3.0 calls the operation deprecated, and names no successor.
+	// API 3.0 marks the operation as deprecated. Use a report of the type `CON_AFFOR_01`, with `reportSubType` for income
+	// or expenses only, or insights.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /users/{userId}/expenses (the `PostExpenses` operationId).
+	//
+	// Deprecated: use Reports with CON_AFFOR_01 and reportSubType, or Insights.
 	PostExpensesWithBody(ctx context.Context, userID UserID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// PostExpenses Make an expense summary of a user.
@@ -761,23 +800,31 @@ type ClientInterface interface {
 	// Sorts the user's expenses, as far as Basiq has the transactions, by what they were for, and keeps the result under
 	// an id. It is made at once, without a job.
 	//
-	// The body may be left out. Which period is the default is not documented; up to 13 months are spoken of.
-	// Accounts in different currencies cannot be summarised together (400).
-	// Basiq has to enable summaries for the API key (403 otherwise). Summaries of affordability, income and
+	// The body may be left out. The default is all accounts and, by a page of API 2.0, the period from 13 months ago to the
+	// current month.
+	// Accounts in different currencies cannot be summarised together (400). A user without an active consent, whose data
+	// has not been deleted yet, is refused with 400.
+	// Basiq has to enable the product Expenses for the API key (403 otherwise). Summaries of affordability, income and
 	// expenses are limited together, to as many a day as users were created that day, and to 1,000 at most.
-	// API 3.0 calls the operation deprecated, and names no successor.
+	// API 3.0 marks the operation as deprecated. Use a report of the type `CON_AFFOR_01`, with `reportSubType` for income
+	// or expenses only, or insights.
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /users/{userId}/expenses (the `PostExpenses` operationId).
+	//
+	// Deprecated: use Reports with CON_AFFOR_01 and reportSubType, or Insights.
 	PostExpenses(ctx context.Context, userID UserID, body PostExpensesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetExpenses Retrieve an expense summary.
 	//
 	// The summary as it was made, by itself or with an affordability summary. As CSV when `Accept` asks for `text/csv`.
-	// API 3.0 calls the operation deprecated, and names no successor.
+	// API 3.0 marks the operation as deprecated. Use a report of the type `CON_AFFOR_01`, with `reportSubType` for income
+	// or expenses only, or insights.
 	//
 	// Corresponds with GET /users/{userId}/expenses/{snapshotId} (the `GetExpenses` operationId).
+	//
+	// Deprecated: use Reports with CON_AFFOR_01 and reportSubType, or Insights.
 	GetExpenses(ctx context.Context, userID UserID, snapshotID SnapshotID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetUserIdentities List a user's identities.
@@ -800,15 +847,20 @@ type ClientInterface interface {
 	// Finds the sources of the user's income in the transactions that Basiq has, regular, irregular and others, and keeps
 	// the result under an id. It is made at once, without a job, from up to ten institutions.
 	//
-	// The body may be left out. Which period is the default is not documented.
-	// Accounts in different currencies cannot be summarised together (400).
-	// Basiq has to enable summaries for the API key (403 otherwise). Summaries of affordability, income and
-	// expenses are limited together, to as many a day as users were created that day, and to 1,000 at most.
-	// API 3.0 calls the operation deprecated, and names no successor.
+	// The body may be left out. The default is all accounts and, by a page of API 2.0, the period from 13 months ago to the
+	// current month.
+	// Accounts in different currencies cannot be summarised together (400). A user without an active consent, whose data
+	// has not been deleted yet, is refused with 400.
+	// Basiq has to enable the product Income Summary for the API key (403 otherwise). Summaries of affordability, income
+	// and expenses are limited together, to as many a day as users were created that day, and to 1,000 at most.
+	// API 3.0 marks the operation as deprecated. Use a report of the type `CON_AFFOR_01`, with `reportSubType` for income
+	// or expenses only, or insights.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /users/{userId}/income (the `PostIncome` operationId).
+	//
+	// Deprecated: use Reports with CON_AFFOR_01 and reportSubType, or Insights.
 	PostIncomeWithBody(ctx context.Context, userID UserID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// PostIncome Make an income summary of a user.
@@ -816,23 +868,31 @@ type ClientInterface interface {
 	// Finds the sources of the user's income in the transactions that Basiq has, regular, irregular and others, and keeps
 	// the result under an id. It is made at once, without a job, from up to ten institutions.
 	//
-	// The body may be left out. Which period is the default is not documented.
-	// Accounts in different currencies cannot be summarised together (400).
-	// Basiq has to enable summaries for the API key (403 otherwise). Summaries of affordability, income and
-	// expenses are limited together, to as many a day as users were created that day, and to 1,000 at most.
-	// API 3.0 calls the operation deprecated, and names no successor.
+	// The body may be left out. The default is all accounts and, by a page of API 2.0, the period from 13 months ago to the
+	// current month.
+	// Accounts in different currencies cannot be summarised together (400). A user without an active consent, whose data
+	// has not been deleted yet, is refused with 400.
+	// Basiq has to enable the product Income Summary for the API key (403 otherwise). Summaries of affordability, income
+	// and expenses are limited together, to as many a day as users were created that day, and to 1,000 at most.
+	// API 3.0 marks the operation as deprecated. Use a report of the type `CON_AFFOR_01`, with `reportSubType` for income
+	// or expenses only, or insights.
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /users/{userId}/income (the `PostIncome` operationId).
+	//
+	// Deprecated: use Reports with CON_AFFOR_01 and reportSubType, or Insights.
 	PostIncome(ctx context.Context, userID UserID, body PostIncomeJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetIncome Retrieve an income summary.
 	//
 	// The summary as it was made, by itself or with an affordability summary.
-	// API 3.0 calls the operation deprecated, and names no successor.
+	// API 3.0 marks the operation as deprecated. Use a report of the type `CON_AFFOR_01`, with `reportSubType` for income
+	// or expenses only, or insights.
 	//
 	// Corresponds with GET /users/{userId}/income/{snapshotId} (the `GetIncome` operationId).
+	//
+	// Deprecated: use Reports with CON_AFFOR_01 and reportSubType, or Insights.
 	GetIncome(ctx context.Context, userID UserID, snapshotID SnapshotID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetUserJobs List a user's jobs.
@@ -1039,6 +1099,10 @@ func (c *Client) GetInstitution(ctx context.Context, institutionID InstitutionID
 // Each step has a `status`, and a `result` once it has one. A job has succeeded when all its steps have (or were
 // skipped); the first step that fails ends it, and the steps after it stay `pending`. A failed job is not an
 // error of this operation: it is answered with 200.
+//
+// The newest 3.0 document lists 24 codes under 400, most of which describe why a job failed, for example
+// `job-timed-out`, `job-invalidated` and `statement-not-available`. Its examples have such codes in the result of a
+// step only, see `JobStepResult`.
 //
 // Corresponds with GET /jobs/{jobId} (the `GetJobs` operationId).
 func (c *Client) GetJobs(ctx context.Context, jobID JobID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1382,7 +1446,8 @@ func (c *Client) ListReports(ctx context.Context, reqEditors ...RequestEditorFn)
 // described at `ReportFilterName`.
 //
 // Refused with 400: more than five users, a user or an account that is named twice, accounts that stand for the
-// same account at the bank, and connections that are neither web nor open banking (code `forbidden-access`). To
+// same account at the bank, and connections that are neither web nor open banking (code `forbidden-access`). A user
+// without an active consent, whose data has not been deleted yet, is refused with 400 too. To
 // have newly enriched transactions in the report, purge and refresh the connections first. In a day, as many
 // reports can be made as users were created on that day, and 1,000 at most.
 //
@@ -1408,7 +1473,8 @@ func (c *Client) CreateReportWithBody(ctx context.Context, contentType string, b
 // described at `ReportFilterName`.
 //
 // Refused with 400: more than five users, a user or an account that is named twice, accounts that stand for the
-// same account at the bank, and connections that are neither web nor open banking (code `forbidden-access`). To
+// same account at the bank, and connections that are neither web nor open banking (code `forbidden-access`). A user
+// without an active consent, whose data has not been deleted yet, is refused with 400 too. To
 // have newly enriched transactions in the report, purge and refresh the connections first. In a day, as many
 // reports can be made as users were created on that day, and 1,000 at most.
 //
@@ -1483,7 +1549,8 @@ func (c *Client) DeleteReport(ctx context.Context, reportID ReportID, reqEditors
 //
 // The `Accept` header decides what comes: `application/json` for the data, `application/pdf` for a document to
 // read or print. What `data` holds depends on the report's type: metrics, groups and accounts in an affordability
-// report (`CON_AFFOR_01`); institution, identity, accreditation and account in a bank statement (`STATEMENT_01`).
+// report (`CON_AFFOR_01`, `BUS_AFFOR_01`); institution, identity, accreditation and account in a bank statement
+// (`STATEMENT_01`). A report that is too large for a PDF can still be read as JSON.
 //
 // Corresponds with GET /reports/{reportId} (the `RetrieveReport` operationId).
 func (c *Client) RetrieveReport(ctx context.Context, reportID ReportID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1734,9 +1801,11 @@ func (c *Client) GetAccount(ctx context.Context, userID UserID, accountID Accoun
 // GetAffordabilityList List a user's affordability summaries.
 //
 // The summaries that have been made for the user, in short: retrieve one to get its figures. The list is not paged.
-// API 3.0 calls the operation deprecated, and names no successor.
+// API 3.0 marks the operation as deprecated. Use a report of the type `CON_AFFOR_01`, with `reportSubType` for income
+// or expenses only, or insights.
 //
 // Corresponds with GET /users/{userId}/affordability (the `GetAffordabilityList` operationId).
+// Deprecated: use Reports with CON_AFFOR_01 and reportSubType, or Insights.
 func (c *Client) GetAffordabilityList(ctx context.Context, userID UserID, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetAffordabilityListRequest(c.Server, userID)
 	if err != nil {
@@ -1755,17 +1824,20 @@ func (c *Client) GetAffordabilityList(ctx context.Context, userID UserID, reqEdi
 // the result under an id. It is made at once, without a job. An income and an expenses summary of the same period are
 // made with it; `links` of the answer leads to them.
 //
-// The body may be left out. Which period is the default is not documented; up to 13 months are spoken of. A PDF in
+// The body may be left out. The default is all accounts; descriptions mention a period of up to 13 months. A PDF in
 // place of JSON is answered when `Accept` asks for `application/pdf`.
 //
-// Accounts in different currencies cannot be summarised together (400).
-// Basiq has to enable affordability for the API key (403 otherwise). Summaries of affordability, income and
-// expenses are limited together, to as many a day as users were created that day, and to 1,000 at most.
-// API 3.0 calls the operation deprecated, and names no successor.
+// Accounts in different currencies cannot be summarised together (400). A user without an active consent, whose data
+// has not been deleted yet, is refused with 400.
+// Basiq has to enable the product Affordability for the API key (403 otherwise). Summaries of affordability, income
+// and expenses are limited together, to as many a day as users were created that day, and to 1,000 at most.
+// API 3.0 marks the operation as deprecated. Use a report of the type `CON_AFFOR_01`, with `reportSubType` for income
+// or expenses only, or insights.
 //
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /users/{userId}/affordability (the `PostAffordability` operationId).
+// Deprecated: use Reports with CON_AFFOR_01 and reportSubType, or Insights.
 func (c *Client) PostAffordabilityWithBody(ctx context.Context, userID UserID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewPostAffordabilityRequestWithBody(c.Server, userID, contentType, body)
 	if err != nil {
@@ -1784,17 +1856,20 @@ func (c *Client) PostAffordabilityWithBody(ctx context.Context, userID UserID, c
 // the result under an id. It is made at once, without a job. An income and an expenses summary of the same period are
 // made with it; `links` of the answer leads to them.
 //
-// The body may be left out. Which period is the default is not documented; up to 13 months are spoken of. A PDF in
+// The body may be left out. The default is all accounts; descriptions mention a period of up to 13 months. A PDF in
 // place of JSON is answered when `Accept` asks for `application/pdf`.
 //
-// Accounts in different currencies cannot be summarised together (400).
-// Basiq has to enable affordability for the API key (403 otherwise). Summaries of affordability, income and
-// expenses are limited together, to as many a day as users were created that day, and to 1,000 at most.
-// API 3.0 calls the operation deprecated, and names no successor.
+// Accounts in different currencies cannot be summarised together (400). A user without an active consent, whose data
+// has not been deleted yet, is refused with 400.
+// Basiq has to enable the product Affordability for the API key (403 otherwise). Summaries of affordability, income
+// and expenses are limited together, to as many a day as users were created that day, and to 1,000 at most.
+// API 3.0 marks the operation as deprecated. Use a report of the type `CON_AFFOR_01`, with `reportSubType` for income
+// or expenses only, or insights.
 //
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /users/{userId}/affordability (the `PostAffordability` operationId).
+// Deprecated: use Reports with CON_AFFOR_01 and reportSubType, or Insights.
 func (c *Client) PostAffordability(ctx context.Context, userID UserID, body PostAffordabilityJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewPostAffordabilityRequest(c.Server, userID, body)
 	if err != nil {
@@ -1810,9 +1885,11 @@ func (c *Client) PostAffordability(ctx context.Context, userID UserID, body Post
 // GetAffordability Retrieve an affordability summary.
 //
 // The summary as it was made. As a PDF when `Accept` asks for `application/pdf`.
-// API 3.0 calls the operation deprecated, and names no successor.
+// API 3.0 marks the operation as deprecated. Use a report of the type `CON_AFFOR_01`, with `reportSubType` for income
+// or expenses only, or insights.
 //
 // Corresponds with GET /users/{userId}/affordability/{snapshotId} (the `GetAffordability` operationId).
+// Deprecated: use Reports with CON_AFFOR_01 and reportSubType, or Insights.
 func (c *Client) GetAffordability(ctx context.Context, userID UserID, snapshotID SnapshotID, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetAffordabilityRequest(c.Server, userID, snapshotID)
 	if err != nil {
@@ -1829,9 +1906,11 @@ func (c *Client) GetAffordability(ctx context.Context, userID UserID, snapshotID
 //
 // A page of the transactions that the summary was made of. `links.next` is the URL of the next page, to be followed
 // as it is; the last page has none. As CSV when `Accept` asks for `application/csv`.
-// API 3.0 calls the operation deprecated, and names no successor.
+// API 3.0 marks the operation as deprecated. Use a report of the type `CON_AFFOR_01`, with `reportSubType` for income
+// or expenses only, or insights.
 //
 // Corresponds with GET /users/{userId}/affordability/{snapshotId}/transactions (the `GetAffordabilitySnapshotTransactions` operationId).
+// Deprecated: use Reports with CON_AFFOR_01 and reportSubType, or Insights.
 func (c *Client) GetAffordabilitySnapshotTransactions(ctx context.Context, userID UserID, snapshotID SnapshotID, params *GetAffordabilitySnapshotTransactionsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetAffordabilitySnapshotTransactionsRequest(c.Server, userID, snapshotID, params)
 	if err != nil {
@@ -1884,6 +1963,9 @@ func (c *Client) GetAuthLink(ctx context.Context, userID UserID, reqEditors ...R
 // Any earlier auth link of the user stops working. A code sent to a mobile number protects the link: the number
 // given here, or else the user's. Without either the request is refused.
 //
+// The link is valid for 30 days, or until the user has declared that all accounts are connected. A guide of API 2.1
+// says three days. `expiresAt` is the time to rely on.
+//
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /users/{userId}/auth_link (the `PostAuthLink` operationId).
@@ -1903,6 +1985,9 @@ func (c *Client) PostAuthLinkWithBody(ctx context.Context, userID UserID, conten
 //
 // Any earlier auth link of the user stops working. A code sent to a mobile number protects the link: the number
 // given here, or else the user's. Without either the request is refused.
+//
+// The link is valid for 30 days, or until the user has declared that all accounts are connected. A guide of API 2.1
+// says three days. `expiresAt` is the time to rely on.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -2027,9 +2112,12 @@ func (c *Client) RefreshConnections(ctx context.Context, userID UserID, reqEdito
 
 // DeleteConnection Permanently delete a connection.
 //
-// The financial data that was fetched through the connection, its accounts and transactions, stays reachable
-// under the user; the connection's profile is deleted with it. This cannot be undone. To remove the data too,
-// purge the connection before deleting it.
+// This cannot be undone. The connection's profile is deleted with it. What happens to the financial data depends on
+// the connection's `method`:
+//
+//   - Open banking: the connection's accounts and transactions are deleted permanently. Read what you need first.
+//   - Other methods: the accounts and transactions stay reachable under the user. To remove them too, purge the
+//     connection before deleting it.
 //
 // Corresponds with DELETE /users/{userId}/connections/{connectionId} (the `DeleteConnection` operationId).
 func (c *Client) DeleteConnection(ctx context.Context, userID UserID, connectionID ConnectionID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2110,7 +2198,8 @@ func (c *Client) UpdateConnection(ctx context.Context, userID UserID, connection
 // PurgeConnectionData Remove the data that a connection has fetched.
 //
 // Removes all of the user's data from the connection's institution, accounts and transactions included, and keeps
-// the connection, which can be refreshed to fetch the data again, for example to have it enriched anew. Only
+// the connection, which can be refreshed to fetch the data again, for example to have it enriched anew. Reports that
+// are created without a purge and a refresh keep the old enrichment. Only
 // active connections can be purged. What was purged cannot be restored. API 3.0 only.
 //
 // Corresponds with POST /users/{userId}/connections/{connectionId}/purge (the `PurgeConnectionData` operationId).
@@ -2158,8 +2247,8 @@ func (c *Client) RefreshConnection(ctx context.Context, userID UserID, connectio
 // on Basiq's consent page; no operation creates one.
 //
 // Corresponds with GET /users/{userId}/consents (the `GetConsents` operationId).
-func (c *Client) GetConsents(ctx context.Context, userID UserID, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewGetConsentsRequest(c.Server, userID)
+func (c *Client) GetConsents(ctx context.Context, userID UserID, params *GetConsentsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetConsentsRequest(c.Server, userID, params)
 	if err != nil {
 		return nil, err
 	}
@@ -2193,15 +2282,19 @@ func (c *Client) DeleteConsent(ctx context.Context, userID UserID, consentID Con
 // Sorts the user's expenses, as far as Basiq has the transactions, by what they were for, and keeps the result under
 // an id. It is made at once, without a job.
 //
-// The body may be left out. Which period is the default is not documented; up to 13 months are spoken of.
-// Accounts in different currencies cannot be summarised together (400).
-// Basiq has to enable summaries for the API key (403 otherwise). Summaries of affordability, income and
+// The body may be left out. The default is all accounts and, by a page of API 2.0, the period from 13 months ago to the
+// current month.
+// Accounts in different currencies cannot be summarised together (400). A user without an active consent, whose data
+// has not been deleted yet, is refused with 400.
+// Basiq has to enable the product Expenses for the API key (403 otherwise). Summaries of affordability, income and
 // expenses are limited together, to as many a day as users were created that day, and to 1,000 at most.
-// API 3.0 calls the operation deprecated, and names no successor.
+// API 3.0 marks the operation as deprecated. Use a report of the type `CON_AFFOR_01`, with `reportSubType` for income
+// or expenses only, or insights.
 //
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /users/{userId}/expenses (the `PostExpenses` operationId).
+// Deprecated: use Reports with CON_AFFOR_01 and reportSubType, or Insights.
 func (c *Client) PostExpensesWithBody(ctx context.Context, userID UserID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewPostExpensesRequestWithBody(c.Server, userID, contentType, body)
 	if err != nil {
@@ -2219,15 +2312,19 @@ func (c *Client) PostExpensesWithBody(ctx context.Context, userID UserID, conten
 // Sorts the user's expenses, as far as Basiq has the transactions, by what they were for, and keeps the result under
 // an id. It is made at once, without a job.
 //
-// The body may be left out. Which period is the default is not documented; up to 13 months are spoken of.
-// Accounts in different currencies cannot be summarised together (400).
-// Basiq has to enable summaries for the API key (403 otherwise). Summaries of affordability, income and
+// The body may be left out. The default is all accounts and, by a page of API 2.0, the period from 13 months ago to the
+// current month.
+// Accounts in different currencies cannot be summarised together (400). A user without an active consent, whose data
+// has not been deleted yet, is refused with 400.
+// Basiq has to enable the product Expenses for the API key (403 otherwise). Summaries of affordability, income and
 // expenses are limited together, to as many a day as users were created that day, and to 1,000 at most.
-// API 3.0 calls the operation deprecated, and names no successor.
+// API 3.0 marks the operation as deprecated. Use a report of the type `CON_AFFOR_01`, with `reportSubType` for income
+// or expenses only, or insights.
 //
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /users/{userId}/expenses (the `PostExpenses` operationId).
+// Deprecated: use Reports with CON_AFFOR_01 and reportSubType, or Insights.
 func (c *Client) PostExpenses(ctx context.Context, userID UserID, body PostExpensesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewPostExpensesRequest(c.Server, userID, body)
 	if err != nil {
@@ -2243,9 +2340,11 @@ func (c *Client) PostExpenses(ctx context.Context, userID UserID, body PostExpen
 // GetExpenses Retrieve an expense summary.
 //
 // The summary as it was made, by itself or with an affordability summary. As CSV when `Accept` asks for `text/csv`.
-// API 3.0 calls the operation deprecated, and names no successor.
+// API 3.0 marks the operation as deprecated. Use a report of the type `CON_AFFOR_01`, with `reportSubType` for income
+// or expenses only, or insights.
 //
 // Corresponds with GET /users/{userId}/expenses/{snapshotId} (the `GetExpenses` operationId).
+// Deprecated: use Reports with CON_AFFOR_01 and reportSubType, or Insights.
 func (c *Client) GetExpenses(ctx context.Context, userID UserID, snapshotID SnapshotID, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetExpensesRequest(c.Server, userID, snapshotID)
 	if err != nil {
@@ -2298,15 +2397,19 @@ func (c *Client) GetUserIdentity(ctx context.Context, userID UserID, identityID 
 // Finds the sources of the user's income in the transactions that Basiq has, regular, irregular and others, and keeps
 // the result under an id. It is made at once, without a job, from up to ten institutions.
 //
-// The body may be left out. Which period is the default is not documented.
-// Accounts in different currencies cannot be summarised together (400).
-// Basiq has to enable summaries for the API key (403 otherwise). Summaries of affordability, income and
-// expenses are limited together, to as many a day as users were created that day, and to 1,000 at most.
-// API 3.0 calls the operation deprecated, and names no successor.
+// The body may be left out. The default is all accounts and, by a page of API 2.0, the period from 13 months ago to the
+// current month.
+// Accounts in different currencies cannot be summarised together (400). A user without an active consent, whose data
+// has not been deleted yet, is refused with 400.
+// Basiq has to enable the product Income Summary for the API key (403 otherwise). Summaries of affordability, income
+// and expenses are limited together, to as many a day as users were created that day, and to 1,000 at most.
+// API 3.0 marks the operation as deprecated. Use a report of the type `CON_AFFOR_01`, with `reportSubType` for income
+// or expenses only, or insights.
 //
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /users/{userId}/income (the `PostIncome` operationId).
+// Deprecated: use Reports with CON_AFFOR_01 and reportSubType, or Insights.
 func (c *Client) PostIncomeWithBody(ctx context.Context, userID UserID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewPostIncomeRequestWithBody(c.Server, userID, contentType, body)
 	if err != nil {
@@ -2324,15 +2427,19 @@ func (c *Client) PostIncomeWithBody(ctx context.Context, userID UserID, contentT
 // Finds the sources of the user's income in the transactions that Basiq has, regular, irregular and others, and keeps
 // the result under an id. It is made at once, without a job, from up to ten institutions.
 //
-// The body may be left out. Which period is the default is not documented.
-// Accounts in different currencies cannot be summarised together (400).
-// Basiq has to enable summaries for the API key (403 otherwise). Summaries of affordability, income and
-// expenses are limited together, to as many a day as users were created that day, and to 1,000 at most.
-// API 3.0 calls the operation deprecated, and names no successor.
+// The body may be left out. The default is all accounts and, by a page of API 2.0, the period from 13 months ago to the
+// current month.
+// Accounts in different currencies cannot be summarised together (400). A user without an active consent, whose data
+// has not been deleted yet, is refused with 400.
+// Basiq has to enable the product Income Summary for the API key (403 otherwise). Summaries of affordability, income
+// and expenses are limited together, to as many a day as users were created that day, and to 1,000 at most.
+// API 3.0 marks the operation as deprecated. Use a report of the type `CON_AFFOR_01`, with `reportSubType` for income
+// or expenses only, or insights.
 //
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /users/{userId}/income (the `PostIncome` operationId).
+// Deprecated: use Reports with CON_AFFOR_01 and reportSubType, or Insights.
 func (c *Client) PostIncome(ctx context.Context, userID UserID, body PostIncomeJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewPostIncomeRequest(c.Server, userID, body)
 	if err != nil {
@@ -2348,9 +2455,11 @@ func (c *Client) PostIncome(ctx context.Context, userID UserID, body PostIncomeJ
 // GetIncome Retrieve an income summary.
 //
 // The summary as it was made, by itself or with an affordability summary.
-// API 3.0 calls the operation deprecated, and names no successor.
+// API 3.0 marks the operation as deprecated. Use a report of the type `CON_AFFOR_01`, with `reportSubType` for income
+// or expenses only, or insights.
 //
 // Corresponds with GET /users/{userId}/income/{snapshotId} (the `GetIncome` operationId).
+// Deprecated: use Reports with CON_AFFOR_01 and reportSubType, or Insights.
 func (c *Client) GetIncome(ctx context.Context, userID UserID, snapshotID SnapshotID, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetIncomeRequest(c.Server, userID, snapshotID)
 	if err != nil {
@@ -4744,7 +4853,7 @@ func NewRefreshConnectionRequest(server string, userID UserID, connectionID Conn
 }
 
 // NewGetConsentsRequest constructs an http.Request for the GetConsents method
-func NewGetConsentsRequest(server string, userID UserID) (*http.Request, error) {
+func NewGetConsentsRequest(server string, userID UserID, params *GetConsentsParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -4767,6 +4876,33 @@ func NewGetConsentsRequest(server string, userID UserID) (*http.Request, error) 
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Filter != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "filter", *params.Filter, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)

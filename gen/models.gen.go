@@ -521,6 +521,7 @@ const (
 	ReportFilterNameFromDate       ReportFilterName = "fromDate"
 	ReportFilterNameIncludeGroups  ReportFilterName = "includeGroups"
 	ReportFilterNameIncludeMetrics ReportFilterName = "includeMetrics"
+	ReportFilterNameReportSubType  ReportFilterName = "reportSubType"
 	ReportFilterNameToDate         ReportFilterName = "toDate"
 	ReportFilterNameUser           ReportFilterName = "user"
 	ReportFilterNameUsers          ReportFilterName = "users"
@@ -538,6 +539,8 @@ func (e ReportFilterName) Valid() bool {
 	case ReportFilterNameIncludeGroups:
 		return true
 	case ReportFilterNameIncludeMetrics:
+		return true
+	case ReportFilterNameReportSubType:
 		return true
 	case ReportFilterNameToDate:
 		return true
@@ -752,6 +755,9 @@ type Account struct {
 	// DepositRate The rate at which deposits earn interest now. API 3.0.
 	DepositRate api.Amount `json:"depositRate,omitempty,omitzero"`
 
+	// DisplayName The institution's name for the account. Not in a connection. API 3.0.
+	DisplayName string `json:"displayName,omitempty,omitzero"`
+
 	// ID The account's id.
 	ID string `json:"id"`
 
@@ -776,7 +782,8 @@ type Account struct {
 	// Meta The account's product in detail, as open banking (CDR) has it. API 3.0.
 	Meta *AccountMeta `json:"meta,omitempty"`
 
-	// Name The account's name, from the institution or the user.
+	// Name The name that the user gave the account. In open banking it may be empty or null, if the user gave none: show
+	// `displayName` then. In older documents, and in a connection, it may also be the institution's name.
 	Name string `json:"name,omitempty,omitzero"`
 
 	// Purses The balances in other currencies, for example of a travel card. API 3.0.
@@ -952,7 +959,7 @@ type AccountFeeDiscount struct {
 	// DiscountType The kind, for example `ELIGIBILITY_ONLY`.
 	DiscountType string `json:"discountType,omitempty,omitzero"`
 
-	// Eligibility Who gets the discount. The 3.0 document has one object, the CDR standard that it follows a list.
+	// Eligibility Who gets the discount. The newest 3.0 document has a list, older ones one object.
 	Eligibility api.OneOrMany[AccountFeeDiscountEligibility] `json:"eligibility,omitempty,omitzero"`
 
 	// FeeRate The discount as a proportion of the fee.
@@ -1227,7 +1234,7 @@ type AccountRateTier struct {
 	// AdditionalInfoURI A page with more about the tier.
 	AdditionalInfoURI string `json:"additionalInfoUri,omitempty,omitzero"`
 
-	// ApplicabilityConditions When the tier applies. The 3.0 document has one object, newer editions of the CDR standard that it follows a list.
+	// ApplicabilityConditions When the tier applies. The 3.0 documents have one object or null, newer editions of the CDR standard a list.
 	ApplicabilityConditions api.OneOrMany[AccountRateCondition] `json:"applicabilityConditions,omitempty,omitzero"`
 
 	// MaximumValue A decimal number, as a JSON number or as a string that holds one; null or empty where there is none.
@@ -1748,7 +1755,7 @@ type AffordabilityTransactionList struct {
 	Type string `json:"type"`
 }
 
-// AuthLink A short-lived URL that takes the user to Basiq's consent page.
+// AuthLink A URL that takes the user to Basiq's consent page, and is valid until `expiresAt`.
 type AuthLink struct {
 	// ExpiresAt When the auth link expires.
 	ExpiresAt api.Time `json:"expiresAt,omitempty,omitzero"`
@@ -2208,7 +2215,9 @@ type CreateReport struct {
 	// Filters What the report is about. `listReportTypes` says which filters a type requires.
 	Filters []ReportFilter `json:"filters"`
 
-	// ReportType The id of the report's type: `CON_AFFOR_01` (what a consumer can afford), `STATEMENT_01` (the bank statement of one account), or another that `listReportTypes` names.
+	// ReportType The id of the report's type: `CON_AFFOR_01` (what a consumer can afford), `BUS_AFFOR_01` (the same for a
+	// business; Basiq has to enable it, and sets `toDate` to the current day), `STATEMENT_01` (the bank statement of
+	// one account), or another that `listReportTypes` returns.
 	ReportType string `json:"reportType"`
 
 	// Title A title, of up to 50 characters.
@@ -2593,6 +2602,9 @@ type EventData struct {
 	// Data What may be read and kept.
 	Data *ConsentData `json:"data,omitempty"`
 
+	// DisplayName Account: the institution's name for it.
+	DisplayName string `json:"displayName,omitempty,omitzero"`
+
 	// Email User: the email address.
 	Email string `json:"email,omitempty,omitzero"`
 
@@ -2632,7 +2644,7 @@ type EventData struct {
 	// Mobile User: the mobile number.
 	Mobile string `json:"mobile,omitempty,omitzero"`
 
-	// Name User or account: the name.
+	// Name User or account: the name; of an account the user's own, see `Account`.
 	Name string `json:"name,omitempty,omitzero"`
 
 	// Origin Consent: who it came from.
@@ -3502,7 +3514,7 @@ type JobLinks struct {
 	// Self The URL of the job.
 	Self string `json:"self,omitempty,omitzero"`
 
-	// Source The URL of what the job works on, for example the connection, once it is known.
+	// Source The URL of what the job works on: the connection, once it is known, or the report. Jobs of uploaded statements have none.
 	Source string `json:"source,omitempty,omitzero"`
 }
 
@@ -3557,7 +3569,7 @@ type JobStepError struct {
 type JobStepResult struct {
 	// Code Why the step failed; an open list, of which banks add to. For example `invalid-credentials`,
 	// `account-not-accessible-requires-user-action`, `service-unavailable`, `authorization-failed`,
-	// `institution-not-available`, `maintenance`, `job-timed-out`.
+	// `institution-not-available`, `maintenance`, `job-timed-out`, `job-invalidated`, `statement-not-available`.
 	Code string `json:"code,omitempty,omitzero"`
 
 	// Description What to tell the user about the challenge.
@@ -3993,7 +4005,8 @@ type ReportFilter struct {
 	// Name What a filter chooses. `fromDate`, `toDate`: the first and the last day, as YYYY-MM-DD. In affordability reports,
 	// `accounts` and `users`: lists of ids, with five users at most; `includeMetrics` and `includeGroups`: lists of the
 	// ids of the metrics (`ME002`) and groups (`EXP-016`) to show, where an empty list, or no such filter, shows all, and
-	// null shows none. In bank statements, `account` and `user`: one id.
+	// null shows none; `reportSubType`: `income` or `expense`, to show the metrics and groups of that kind only. In bank
+	// statements, `account` and `user`: one id.
 	Name ReportFilterName `json:"name"`
 
 	// Value What the filter is set to: a text, a list of texts, or null, which only `includeMetrics` and `includeGroups` take.
@@ -4003,10 +4016,11 @@ type ReportFilter struct {
 // ReportFilterName What a filter chooses. `fromDate`, `toDate`: the first and the last day, as YYYY-MM-DD. In affordability reports,
 // `accounts` and `users`: lists of ids, with five users at most; `includeMetrics` and `includeGroups`: lists of the
 // ids of the metrics (`ME002`) and groups (`EXP-016`) to show, where an empty list, or no such filter, shows all, and
-// null shows none. In bank statements, `account` and `user`: one id.
+// null shows none; `reportSubType`: `income` or `expense`, to show the metrics and groups of that kind only. In bank
+// statements, `account` and `user`: one id.
 type ReportFilterName string
 
-// ReportFilterText A date as YYYY-MM-DD, or an id.
+// ReportFilterText A date as YYYY-MM-DD, an id, or the kind of `reportSubType`.
 type ReportFilterText = string
 
 // ReportFilterTexts Ids.
@@ -4223,7 +4237,8 @@ type ReportTypeFilter struct {
 	// Name What a filter chooses. `fromDate`, `toDate`: the first and the last day, as YYYY-MM-DD. In affordability reports,
 	// `accounts` and `users`: lists of ids, with five users at most; `includeMetrics` and `includeGroups`: lists of the
 	// ids of the metrics (`ME002`) and groups (`EXP-016`) to show, where an empty list, or no such filter, shows all, and
-	// null shows none. In bank statements, `account` and `user`: one id.
+	// null shows none; `reportSubType`: `income` or `expense`, to show the metrics and groups of that kind only. In bank
+	// statements, `account` and `user`: one id.
 	Name ReportFilterName `json:"name,omitempty,omitzero"`
 
 	// Required Whether it must be given.
@@ -4335,7 +4350,8 @@ type Transaction struct {
 	// Amount The amount, as a decimal; negative when money went.
 	Amount api.Amount `json:"amount,omitempty,omitzero"`
 
-	// Balance The account's balance after the transaction, as a decimal; empty or null when it is not known.
+	// Balance The account's balance after the transaction, as a decimal. Only web connections have it: with open banking it is
+	// always empty. Empty or null also when it is not known.
 	Balance api.Amount `json:"balance,omitempty,omitzero"`
 
 	// Class What kind of transaction it is.
@@ -4368,8 +4384,8 @@ type Transaction struct {
 	// PaymentDetails How the money was sent. API 3.0.
 	PaymentDetails TransactionPaymentDetails `json:"paymentDetails,omitempty,omitzero"`
 
-	// PostDate When the transaction was posted, as on the bank's statement; null or empty while it is pending. Midnight where
-	// the institution tells the day only.
+	// PostDate When the transaction was posted; null or empty while it is pending. Midnight where the institution gives the
+	// day only.
 	PostDate api.Time `json:"postDate,omitempty,omitzero"`
 
 	// Reference The reference that the institution gives. API 3.0.
@@ -4991,8 +5007,8 @@ type PostTokenParams struct {
 
 // GetAccountsParams defines parameters for GetAccounts.
 type GetAccountsParams struct {
-	// Filter Conditions on `account.id`, `connection.id` and `institution.id`, with `eq` and `ne`, joined by commas (all
-	// must hold), for example `institution.id.eq('AU00000')`. A connection that does not exist is refused with 400.
+	// Filter Conditions on `account.id`, `connection.id` and `institution.id`, with `eq`, joined by commas (all must
+	// hold), for example `institution.id.eq('AU00000')`. A connection that does not exist is refused with 400.
 	Filter *string `form:"filter,omitempty" json:"filter,omitempty"`
 }
 
@@ -5013,6 +5029,13 @@ type GetAffordabilitySnapshotTransactionsParams struct {
 type GetConnectionsParams struct {
 	// Filter Conditions on `id`, `status` and `institution.id`, with `eq`, joined by commas (all must hold), for example
 	// `institution.id.eq('AU00000')`.
+	Filter *string `form:"filter,omitempty" json:"filter,omitempty"`
+}
+
+// GetConsentsParams defines parameters for GetConsents.
+type GetConsentsParams struct {
+	// Filter A condition on `status`, with `eq`, for example `status.eq('active')`. A changelog of 2025 announces the filter
+	// without its syntax; this one is that of connections.
 	Filter *string `form:"filter,omitempty" json:"filter,omitempty"`
 }
 
@@ -5059,6 +5082,8 @@ type CreateUserJSONRequestBody = CreateUser
 type UpdateUserJSONRequestBody = UpdateUser
 
 // PostAffordabilityJSONRequestBody defines body for PostAffordability for application/json ContentType.
+//
+// Deprecated: use Reports with CON_AFFOR_01 and reportSubType, or Insights.
 type PostAffordabilityJSONRequestBody = AffordabilityRequest
 
 // PostAuthLinkJSONRequestBody defines body for PostAuthLink for application/json ContentType.
@@ -5071,9 +5096,13 @@ type PostConnectionJSONRequestBody = CreateConnection
 type UpdateConnectionJSONRequestBody = UpdateConnection
 
 // PostExpensesJSONRequestBody defines body for PostExpenses for application/json ContentType.
+//
+// Deprecated: use Reports with CON_AFFOR_01 and reportSubType, or Insights.
 type PostExpensesJSONRequestBody = AffordabilityRequest
 
 // PostIncomeJSONRequestBody defines body for PostIncome for application/json ContentType.
+//
+// Deprecated: use Reports with CON_AFFOR_01 and reportSubType, or Insights.
 type PostIncomeJSONRequestBody = AffordabilityRequest
 
 // CreateStatementMultipartRequestBody defines body for CreateStatement for multipart/form-data ContentType.

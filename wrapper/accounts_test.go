@@ -1,6 +1,7 @@
 package basiq_test
 
 import (
+	"encoding/json"
 	"math/big"
 	"net/url"
 	"testing"
@@ -143,11 +144,11 @@ func TestAccountFilters(t *testing.T) {
 	t.Parallel()
 	s, client := newStub(t, ok(200, `{"type":"list","data":[]}`))
 	fields := basiq.AccountFields
-	all(t, client.Accounts.List(t.Context(), userID, fields.ID.Ne("a1"), fields.ConnectionID.Eq("c1"), fields.InstitutionID.Eq("AU00000")))
+	all(t, client.Accounts.List(t.Context(), userID, fields.ID.Eq("a1"), fields.ConnectionID.Eq("c1"), fields.InstitutionID.Eq("AU00000")))
 	require.Len(t, s.seen(), 1)
 	query, err := url.ParseQuery(s.seen()[0].Query)
 	require.NoError(t, err)
-	assert.Equal(t, url.Values{"filter": {"account.id.ne('a1'),connection.id.eq('c1'),institution.id.eq('AU00000')"}}, query)
+	assert.Equal(t, url.Values{"filter": {"account.id.eq('a1'),connection.id.eq('c1'),institution.id.eq('AU00000')"}}, query)
 
 	for _, err := range client.Accounts.List(t.Context(), userID, fields.ConnectionID.Eq("")) {
 		require.ErrorIs(t, err, basiq.ErrInvalidInput)
@@ -168,4 +169,28 @@ func TestAccountsWithAFilterThatBasiqRefuses(t *testing.T) {
 	require.Len(t, answer.Details, 1)
 	require.NotNil(t, answer.Details[0].Source)
 	assert.Equal(t, "filter", answer.Details[0].Source.Parameter)
+}
+
+func TestAccountName(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name    string
+		account string
+		want    string
+	}{
+		{"nickname", `{"id":"a1","name":"My Home Loan","displayName":"Hooli Home Loan","accountNo":"600000157441965"}`, "My Home Loan"},
+		{"null nickname", `{"id":"a1","name":null,"displayName":"Hooli Home Loan","class":{"product":"Loan"}}`, "Hooli Home Loan"},
+		{"empty nickname", `{"id":"a1","name":"","displayName":"Hooli Home Loan"}`, "Hooli Home Loan"},
+		{"blank nickname", `{"id":"a1","name":" \t","displayName":" Hooli Home Loan "}`, "Hooli Home Loan"},
+		{"product", `{"id":"a1","displayName":null,"class":{"type":"mortgage","product":"Home Loan"},"accountNo":"600000157441965"}`, "Home Loan"},
+		{"number", `{"id":"a1","class":null,"accountNo":"600000157441965"}`, "600000157441965"},
+		{"nothing but an ID", `{"id":"a1"}`, "a1"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			var account basiq.Account
+			require.NoError(t, json.Unmarshal([]byte(test.account), &account))
+			assert.Equal(t, test.want, basiq.AccountName(&account))
+		})
+	}
 }

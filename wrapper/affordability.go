@@ -15,7 +15,7 @@ type (
 	// Affordability is a summary of what a user owns, owes, earns and spends.
 	Affordability = gen.Affordability
 	// AffordabilityRequest is what to summarise, for affordability, income and expenses alike. An empty one has all
-	// accounts; of which period, no document says.
+	// accounts. A page of API 2.0 gives the default period of income and expenses: from 13 months ago to the current month.
 	AffordabilityRequest = gen.AffordabilityRequest
 	// AffordabilityTransaction is a transaction as it went into a summary.
 	AffordabilityTransaction = gen.AffordabilityTransaction
@@ -24,12 +24,15 @@ type (
 // ErrNoTransactions is returned if the user's accounts have no transactions in the period. Basiq responds with 204.
 var ErrNoTransactions = errors.New("there are no transactions to summarise")
 
-// AffordabilityService summarizes what users own, owe, earn and spend. API 3.0 calls it deprecated and names no
-// successor; [ReportsService] creates similar reports.
+// AffordabilityService summarizes what users own, owe, earn and spend. API 3.0 marks its operations as deprecated.
+//
+// Deprecated: use [ReportsService.Create] with [ReportTypeAffordability], or insights.
 type AffordabilityService struct{ client *Client }
 
 // List returns the user's summaries without their figures, which [AffordabilityService.Get] returns. operationId:
 // getAffordabilityList.
+//
+// Deprecated: use [ReportsService.Create] with [ReportTypeAffordability], or insights.
 func (s *AffordabilityService) List(ctx context.Context, userID string) iter.Seq2[*Affordability, error] {
 	return list(ctx, s.client, opGetAffordabilityList, []id{{"userID", userID}}, affordabilityResource, by1(s.client.raw.GetAffordabilityList, userID), nil)
 }
@@ -39,7 +42,10 @@ func (s *AffordabilityService) List(ctx context.Context, userID string) iter.Seq
 // most 1,000.
 //
 // Errors: [ErrInvalidInput] for an invalid month, [ErrNoTransactions], [ErrBadRequest] for accounts in different
-// currencies, [ErrForbidden] if Basiq has not enabled it for the API key. operationId: postAffordability.
+// currencies or a user without an active consent, [ErrForbidden] if Basiq has not enabled it for the API key.
+// operationId: postAffordability.
+//
+// Deprecated: use [ReportsService.Create] with [ReportTypeAffordability], or insights.
 func (s *AffordabilityService) Create(ctx context.Context, userID string, request AffordabilityRequest) (*Affordability, error) {
 	if err := checkSummary(opPostAffordability, request); err != nil {
 		return nil, err
@@ -48,28 +54,38 @@ func (s *AffordabilityService) Create(ctx context.Context, userID string, reques
 }
 
 // Get returns a summary. operationId: getAffordability.
+//
+// Deprecated: use [ReportsService.Create] with [ReportTypeAffordability], or insights.
 func (s *AffordabilityService) Get(ctx context.Context, userID, snapshotID string) (*Affordability, error) {
 	return get(ctx, s.client, opGetAffordability, []id{{"userID", userID}, {"snapshotID", snapshotID}}, affordabilityResource, by2(s.client.raw.GetAffordability, userID, snapshotID))
 }
 
 // PDF returns a summary as a PDF document, in memory. Errors: [ErrResponseTooLarge]. operationId: getAffordability.
+//
+// Deprecated: use [ReportsService.Create] with [ReportTypeAffordability], or insights.
 func (s *AffordabilityService) PDF(ctx context.Context, userID, snapshotID string) ([]byte, error) {
 	return getDocument(ctx, s.client, opGetAffordability, []id{{"userID", userID}, {"snapshotID", snapshotID}}, mediaPDF, by2(s.client.raw.GetAffordability, userID, snapshotID))
 }
 
 // Transactions returns the transactions of a summary. Of the options, only [PageSize] is documented here. operationId:
 // getAffordabilitySnapshotTransactions.
+//
+// Deprecated: use [ReportsService.Create] with [ReportTypeAffordability], or insights.
 func (s *AffordabilityService) Transactions(ctx context.Context, userID, snapshotID string, options ...ListOption[AffordabilityTransaction]) iter.Seq2[*AffordabilityTransaction, error] {
 	return s.transactions(userID, snapshotID, options).all(ctx)
 }
 
 // TransactionsPage returns one page of [AffordabilityService.Transactions]; see [TransactionsService.Page].
+//
+// Deprecated: use [ReportsService.Create] with [ReportTypeAffordability], or insights.
 func (s *AffordabilityService) TransactionsPage(ctx context.Context, userID, snapshotID string, at Cursor, options ...ListOption[AffordabilityTransaction]) (*Page[AffordabilityTransaction], error) {
 	return s.transactions(userID, snapshotID, options).one(ctx, at)
 }
 
 // TransactionsCSV returns the transactions of a summary as a CSV document, in memory. Errors: [ErrResponseTooLarge].
 // operationId: getAffordabilitySnapshotTransactions.
+//
+// Deprecated: use [ReportsService.Create] with [ReportTypeAffordability], or insights.
 func (s *AffordabilityService) TransactionsCSV(ctx context.Context, userID, snapshotID string) ([]byte, error) {
 	return getDocument(ctx, s.client, opGetSnapshotTransactions, []id{{"userID", userID}, {"snapshotID", snapshotID}}, "application/csv", sendTo2(s.client.raw.GetAffordabilitySnapshotTransactions, userID, snapshotID, nil))
 }

@@ -8,7 +8,8 @@ import (
 )
 
 type (
-	// AuthLink is a short-lived URL that takes a user to Basiq's consent page. Its Links.Public is for the user alone.
+	// AuthLink is a URL that takes a user to Basiq's consent page. Its Links.Public is for the user alone. It is valid until
+	// ExpiresAt: for 30 days with API 3.0.
 	AuthLink = gen.AuthLink
 	// CreateAuthLink is how to protect an auth link.
 	CreateAuthLink = gen.CreateAuthLink

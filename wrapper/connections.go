@@ -185,7 +185,10 @@ func (s *ConnectionsService) RefreshAll(ctx context.Context, userID string) ([]*
 	return jobs, nil
 }
 
-// Delete deletes a connection and its profile permanently. Its accounts and transactions can still be read; call
+// Delete deletes a connection and its profile permanently. This cannot be undone.
+//
+// If the Method of the connection is [ConnectionMethodOpenBanking] (or the other spelling), Basiq also deletes its accounts
+// and transactions permanently: read what you need before. With any other method they can still be read under the user; call
 // [ConnectionsService.Purge] (API 3.0) first to remove them. operationId: deleteConnection.
 func (s *ConnectionsService) Delete(ctx context.Context, userID, connectionID string) error {
 	return doNoContent(ctx, s.client, opDeleteConnection, []id{{"userID", userID}, {"connectionID", connectionID}}, by2(s.client.raw.DeleteConnection, userID, connectionID))

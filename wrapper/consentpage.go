@@ -190,7 +190,9 @@ type ConsentRedirect struct {
 //
 //	redirect, err := basiq.ParseConsentRedirect(r.URL, session.ConsentState)
 //
-// state is the one of [ConsentPage]; use it once. Errors: [ErrInvalidInput] for an invalid URL or job ID,
+// state is the one of [ConsentPage]; use it once. If the option "skip error screen" is set in Basiq's dashboard, the browser
+// also returns after a failed connection. Basiq does not document what the query holds then: JobIDs may be empty or name a
+// job that failed, which [JobsService.Wait] reports as a [*JobError]. Errors: [ErrInvalidInput] for an invalid URL or job ID,
 // [ErrConsentState].
 func ParseConsentRedirect(u *url.URL, state string) (*ConsentRedirect, error) {
 	const name = "ParseConsentRedirect"

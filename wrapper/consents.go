@@ -21,12 +21,23 @@ const (
 	ConsentStatusExpired = gen.ConsentStatusExpired
 )
 
+// ConsentFields are the fields that [ConsentsService.List] can filter by. Basiq has announced the filter and not published
+// its syntax; this one is that of [ConnectionFields].
+var ConsentFields = consentFields{
+	Status: EqualField[Consent, ConsentStatus]{name: "status"},
+}
+
+type consentFields struct {
+	Status EqualField[Consent, ConsentStatus]
+}
+
 // ConsentsService creates URLs of Basiq's consent page, and reads and revokes consents. It requires [APIVersion30].
 type ConsentsService struct{ client *Client }
 
-// List returns the user's consents, including expired and revoked ones. operationId: getConsents.
-func (s *ConsentsService) List(ctx context.Context, userID string) iter.Seq2[*Consent, error] {
-	return list(ctx, s.client, opGetConsents, []id{{"userID", userID}}, resource[Consent]{"", func(c *Consent) (string, string) { return c.Type, c.ID }}, by1(s.client.raw.GetConsents, userID), nil)
+// List returns the user's consents that satisfy all filters; see [ConsentFields]. Without filters it includes expired and
+// revoked consents. operationId: getConsents.
+func (s *ConsentsService) List(ctx context.Context, userID string, filters ...Filter[Consent]) iter.Seq2[*Consent, error] {
+	return list(ctx, s.client, opGetConsents, []id{{"userID", userID}}, resource[Consent]{"", func(c *Consent) (string, string) { return c.Type, c.ID }}, sendTo(s.client.raw.GetConsents, userID, nil), filters)
 }
 
 // Delete revokes a consent permanently: no more data is fetched under it. Errors: [ErrGone] if it was revoked before.

@@ -128,10 +128,10 @@ func ExampleConsentsService_PageURL() {
 // Filters are made from the fields of a collection; what Basiq does not document does not compile.
 func ExampleFilter() {
 	fmt.Println(basiq.TransactionFields.PostDate.Between("2024-01-01", "2024-03-31"))
-	fmt.Println(basiq.AccountFields.InstitutionID.Ne("AU00000"))
+	fmt.Println(basiq.InstitutionFields.Country.Ne("New Zealand"))
 	fmt.Println(basiq.ConnectorFields.Stage.In(basiq.InstitutionStageLive, basiq.InstitutionStageBeta))
 	// Output:
 	// transaction.postDate.bt('2024-01-01','2024-03-31')
-	// institution.id.ne('AU00000')
+	// institution.country.ne('New Zealand')
 	// connector.stage.in('live','beta')
 }

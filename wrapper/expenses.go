@@ -9,11 +9,15 @@ import (
 // Expenses is a summary of what a user has spent in a period, and for what.
 type Expenses = gen.Expenses
 
-// ExpensesService summarizes what users spend. API 3.0 calls it deprecated.
+// ExpensesService summarizes what users spend. API 3.0 marks its operations as deprecated.
+//
+// Deprecated: use [ReportsService.Create] with [ReportTypeAffordability] and [ReportSubTypeExpense], or insights.
 type ExpensesService struct{ client *Client }
 
 // Create creates a summary without a job. It has the limits and errors of [AffordabilityService.Create].
 // operationId: postExpenses.
+//
+// Deprecated: use [ReportsService.Create] with [ReportTypeAffordability] and [ReportSubTypeExpense], or insights.
 func (s *ExpensesService) Create(ctx context.Context, userID string, request AffordabilityRequest) (*Expenses, error) {
 	if err := checkSummary(opPostExpenses, request); err != nil {
 		return nil, err
@@ -22,11 +26,15 @@ func (s *ExpensesService) Create(ctx context.Context, userID string, request Aff
 }
 
 // Get returns a summary. operationId: getExpenses.
+//
+// Deprecated: use [ReportsService.Create] with [ReportTypeAffordability] and [ReportSubTypeExpense], or insights.
 func (s *ExpensesService) Get(ctx context.Context, userID, snapshotID string) (*Expenses, error) {
 	return get(ctx, s.client, opGetExpenses, []id{{"userID", userID}, {"snapshotID", snapshotID}}, expensesResource, by2(s.client.raw.GetExpenses, userID, snapshotID))
 }
 
 // CSV returns a summary as a CSV document, in memory. Errors: [ErrResponseTooLarge]. operationId: getExpenses.
+//
+// Deprecated: use [ReportsService.Create] with [ReportTypeAffordability] and [ReportSubTypeExpense], or insights.
 func (s *ExpensesService) CSV(ctx context.Context, userID, snapshotID string) ([]byte, error) {
 	return getDocument(ctx, s.client, opGetExpenses, []id{{"userID", userID}, {"snapshotID", snapshotID}}, "text/csv", by2(s.client.raw.GetExpenses, userID, snapshotID))
 }

@@ -87,9 +87,11 @@ var conditionsOf = map[string]struct {
 	"ConnectionFields": {basiq.ConnectionFields, map[string]string{"id": "eq", "status": "eq", "institution.id": "eq"}},
 	// core.yml, getUserJobs.
 	"JobFields": {basiq.JobFields, map[string]string{"connection.id": "eq"}},
-	// data.yml, getAccounts: "Only equals (eq) and not equals (ne)".
-	"AccountFields": {basiq.AccountFields, map[string]string{"account.id": "eq ne", "connection.id": "eq ne", "institution.id": "eq ne"}},
-	// data.yml and swagger-2.1.json, getTransactions, the latter for connection.id; the guide on filters for the dates.
+	// connect.json, getAccounts: only eq. The older data.yml has ne too.
+	"AccountFields": {basiq.AccountFields, map[string]string{"account.id": "eq", "connection.id": "eq", "institution.id": "eq"}},
+	// A changelog, for getConsents. It names no condition.
+	"ConsentFields": {basiq.ConsentFields, map[string]string{"status": "eq"}},
+	// connect.json, getTransactions; the guide on filters for the dates.
 	"TransactionFields": {basiq.TransactionFields, map[string]string{
 		"account.id": "eq", "connection.id": "eq", "institution.id": "eq", "transaction.postDate": "bt eq gt gteq lt lteq",
 		"transaction.status": "eq", "transaction.direction": "eq", "transaction.class": "eq",
@@ -247,13 +249,23 @@ func TestAccountFields(t *testing.T) {
 		return c.Accounts.List(t.Context(), userID, filter)
 	}, filters{
 		"account.id.eq('a1')":          f.ID.Eq("a1"),
-		"account.id.ne('a1')":          f.ID.Ne("a1"),
 		"connection.id.eq('c1')":       f.ConnectionID.Eq("c1"),
-		"connection.id.ne('c1')":       f.ConnectionID.Ne("c1"),
 		"institution.id.eq('AU00000')": f.InstitutionID.Eq("AU00000"),
-		"institution.id.ne('AU00000')": f.InstitutionID.Ne("AU00000"),
 	}, filters{
-		"empty": f.ID.Ne(""), "quote": f.ConnectionID.Ne("'of-note"), "control": f.InstitutionID.Eq("of-note\n"),
+		"empty": f.ID.Eq(""), "quote": f.ConnectionID.Eq("'of-note"), "control": f.InstitutionID.Eq("of-note\n"),
+	})
+}
+
+func TestConsentFields(t *testing.T) {
+	t.Parallel()
+	f := basiq.ConsentFields
+	type filters = map[string]basiq.Filter[basiq.Consent]
+	checkFilters(t, "ConsentFields", func(c *basiq.Client, filter basiq.Filter[basiq.Consent]) iter.Seq2[*basiq.Consent, error] {
+		return c.Consents.List(t.Context(), userID, filter)
+	}, filters{
+		"status.eq('active')": f.Status.Eq(basiq.ConsentStatusActive),
+	}, filters{
+		"empty": f.Status.Eq(""), "quote": f.Status.Eq("of-note'"),
 	})
 }
 

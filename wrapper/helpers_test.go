@@ -382,7 +382,7 @@ var operationCalls = []operationCall{
 		return checkJob(t, job, err)
 	}},
 	{"getAccounts", 200, list(accountJSON), "/users/u1/accounts", func(t testing.TB, c *basiq.Client) error {
-		accounts := c.Accounts.List(t.Context(), userID, basiq.AccountFields.ConnectionID.Ne("c2"))
+		accounts := c.Accounts.List(t.Context(), userID, basiq.AccountFields.ConnectionID.Eq("c2"))
 		return only(t, accounts, func(account *basiq.Account) { checkAccount(t, account) })
 	}},
 	{"getAccount", 200, accountJSON, "/users/u1/accounts/a1", func(t testing.TB, c *basiq.Client) error {

@@ -26,11 +26,15 @@ const (
 	IncomeFrequencyYearly    = gen.IncomeFrequencyYearly
 )
 
-// IncomeService summarizes users' income. API 3.0 calls it deprecated.
+// IncomeService summarizes users' income. API 3.0 marks its operations as deprecated.
+//
+// Deprecated: use [ReportsService.Create] with [ReportTypeAffordability] and [ReportSubTypeIncome], or insights.
 type IncomeService struct{ client *Client }
 
 // Create creates a summary, of up to ten institutions, without a job. It has the limits and errors of
 // [AffordabilityService.Create]. operationId: postIncome.
+//
+// Deprecated: use [ReportsService.Create] with [ReportTypeAffordability] and [ReportSubTypeIncome], or insights.
 func (s *IncomeService) Create(ctx context.Context, userID string, request AffordabilityRequest) (*Income, error) {
 	if err := checkSummary(opPostIncome, request); err != nil {
 		return nil, err
@@ -39,6 +43,8 @@ func (s *IncomeService) Create(ctx context.Context, userID string, request Affor
 }
 
 // Get returns a summary. operationId: getIncome.
+//
+// Deprecated: use [ReportsService.Create] with [ReportTypeAffordability] and [ReportSubTypeIncome], or insights.
 func (s *IncomeService) Get(ctx context.Context, userID, snapshotID string) (*Income, error) {
 	return get(ctx, s.client, opGetIncome, []id{{"userID", userID}, {"snapshotID", snapshotID}}, incomeResource, by2(s.client.raw.GetIncome, userID, snapshotID))
 }

@@ -37,7 +37,7 @@ var sent = map[string]struct{ query, body string }{
 	"updateConnection":                     {body: `{"password":"hooli2016"}`},
 	"getUserJobs":                          {query: "filter=connection.id.eq('c1')"},
 	"postJobMfa":                           {body: `{"mfa-response":["1234"]}`},
-	"getAccounts":                          {query: "filter=connection.id.ne('c2')"},
+	"getAccounts":                          {query: "filter=connection.id.eq('c2')"},
 	"getTransactions":                      {query: "filter=account.id.eq('a1')&limit=100"},
 	"getEnrich":                            {query: "accountType=credit-card&amount=-12.50&country=AU&institution=AU00000&mcc=5411&q=WOOLWORTHS 1234 & SONS"},
 	"getConnectors":                        {query: "filter=connector.stage.eq('live'),connector.institution.tier.in('1','2')"},

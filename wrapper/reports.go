@@ -47,6 +47,9 @@ const (
 	// affordability reports. An empty list shows all; [ReportNone] shows none.
 	ReportFilterNameIncludeMetrics = gen.ReportFilterNameIncludeMetrics
 	ReportFilterNameIncludeGroups  = gen.ReportFilterNameIncludeGroups
+	// ReportFilterNameReportSubType: [ReportSubTypeIncome] or [ReportSubTypeExpense], for affordability reports. The report
+	// shows the metrics and groups of that kind only.
+	ReportFilterNameReportSubType = gen.ReportFilterNameReportSubType
 	// ReportFilterNameAccount and ReportFilterNameUser: one id, for bank statements.
 	ReportFilterNameAccount = gen.ReportFilterNameAccount
 	ReportFilterNameUser    = gen.ReportFilterNameUser
@@ -63,8 +66,19 @@ const (
 
 // The types of reports that Basiq documents.
 const (
+	// ReportTypeAffordability: what consumers can afford.
 	ReportTypeAffordability = "CON_AFFOR_01"
-	ReportTypeStatement     = "STATEMENT_01"
+	// ReportTypeBusinessAffordability: what an organization can afford. Basiq has to enable it for the application, and sets
+	// the last day to the current day.
+	ReportTypeBusinessAffordability = "BUS_AFFOR_01"
+	// ReportTypeStatement: the bank statement of one account.
+	ReportTypeStatement = "STATEMENT_01"
+)
+
+// The values of [ReportFilterNameReportSubType].
+const (
+	ReportSubTypeIncome  = "income"
+	ReportSubTypeExpense = "expense"
 )
 
 // ReportText returns a filter whose value is one string: a date or an ID.
@@ -144,7 +158,7 @@ const maxReportTitle = 50
 //
 // The daily limit is the number of users created on that day, at most 1,000. Errors: [ErrInvalidInput] if the type, the
 // title or the name of a filter is missing, if the title has more than 50 characters, or if a filter is duplicate;
-// [ErrBadRequest], [ErrForbidden]. operationId: createReport.
+// [ErrBadRequest], also if a user has no active consent; [ErrForbidden]. operationId: createReport.
 func (s *ReportsService) Create(ctx context.Context, report CreateReport) (*Job, error) {
 	switch {
 	case strings.TrimSpace(report.ReportType) == "":
@@ -173,7 +187,8 @@ func (s *ReportsService) Get(ctx context.Context, reportID string) (*Report, err
 	return get(ctx, s.client, opRetrieveReport, []id{{"reportID", reportID}}, reportResource, by1(s.client.raw.RetrieveReport, reportID))
 }
 
-// PDF returns a report as a PDF document, in memory. Errors: [ErrResponseTooLarge]. operationId: retrieveReport.
+// PDF returns a report as a PDF document, in memory. A report that is too large for a PDF can still be read with
+// [ReportsService.Get]. Errors: [ErrResponseTooLarge]. operationId: retrieveReport.
 func (s *ReportsService) PDF(ctx context.Context, reportID string) ([]byte, error) {
 	return getDocument(ctx, s.client, opRetrieveReport, []id{{"reportID", reportID}}, mediaPDF, by1(s.client.raw.RetrieveReport, reportID))
 }

@@ -8,7 +8,8 @@ import (
 )
 
 type (
-	// Transaction is a credit to or debit from an account.
+	// Transaction is a credit to or debit from an account. Its Balance is empty in open banking: do not compute a running
+	// balance from it.
 	Transaction = gen.Transaction
 	// TransactionStatus is whether a transaction is pending or posted.
 	TransactionStatus = gen.TransactionStatus

@@ -24,6 +24,7 @@ func TestOnlyDocumentedFiltersCompile(t *testing.T) {
 		},
 		"a range of ids":        {`client.Accounts.List(ctx, "u1", basiq.AccountFields.ID.Between("a", "b"))`, "Between"},
 		"not, where only equal": {`client.Connections.List(ctx, "u1", basiq.ConnectionFields.Status.Ne("active"))`, "Ne"},
+		"not, of an account":    {`client.Accounts.List(ctx, "u1", basiq.AccountFields.InstitutionID.Ne("AU00000"))`, "Ne"},
 		"a choice of ids":       {`client.Connectors.List(ctx, basiq.ConnectorFields.ID.In("AU00000", "AU00001"))`, "In"},
 		"an enum of another":    {`client.Transactions.List(ctx, "u1", basiq.TransactionFields.Status.Eq(basiq.ConnectionStatusActive))`, "ConnectionStatus"},
 		"pages of one page":     {`client.Accounts.List(ctx, "u1", basiq.PageSize[basiq.Account](10))`, "Account"},
