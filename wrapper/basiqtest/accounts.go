@@ -1,6 +1,7 @@
 package basiqtest
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 	"strconv"
@@ -121,7 +122,7 @@ func (s *Sandbox) lines(h *holding) []line {
 }
 
 var accountFilters = filterable{
-	"account.id": {operators: eqNe}, "connection.id": {operators: eqNe}, "institution.id": {operators: eqNe},
+	"account.id": {operators: eq}, "connection.id": {operators: eq}, "institution.id": {operators: eq},
 }
 
 func (h *holding) property(name string) string {
@@ -191,6 +192,15 @@ func (s *Sandbox) getAccount(c *call) (answer, error) {
 
 func (h *holding) path() string { return h.user.path() + "/accounts/" + h.id }
 
+// nickname is the name that the user gave the account. In open banking there is no other name in its place; here credit
+// cards have none. Whether Basiq sends an empty text or null then is not documented.
+func (h *holding) nickname() string {
+	if h.connection.openBanking() && h.Kind == bank.CreditCard {
+		return ""
+	}
+	return h.Name
+}
+
 // embedded is the account as a connection shows it.
 func (h *holding) embedded(v *view) object {
 	available := ""
@@ -198,7 +208,7 @@ func (h *holding) embedded(v *view) object {
 		available = h.Available.String()
 	}
 	return object{
-		"type": "account", "id": h.id, "accountNo": h.Number, "name": h.Name, "currency": h.currency,
+		"type": "account", "id": h.id, "accountNo": h.Number, "name": h.nickname(), "currency": h.currency,
 		"class":   object{"type": h.Kind, "product": h.Product},
 		"balance": h.Balance.String(), "availableFunds": available,
 		"lastUpdated": formatTime(h.updated),
@@ -286,6 +296,7 @@ func (h *holding) rate() string {
 
 // addDetails adds what 3.0 has. The available funds of a loan are null there; embedded in a connection they are empty.
 func (h *holding) addDetails(o object) {
+	o["displayName"] = cmp.Or(h.Product, h.Name) // a statement may have no product
 	if !h.HasAvailable {
 		o["availableFunds"] = nil
 	}

@@ -306,7 +306,7 @@ func (a *analysis) externalLiabilities() []object {
 func (l line) summarized(v *view) object {
 	o := object{
 		"type": "transaction", "id": l.id, "status": gen.TransactionStatusPosted, "description": l.Description,
-		"amount": l.Amount.String(), "account": l.holding.id, "balance": l.Balance.String(), "direction": l.direction(),
+		"amount": l.Amount.String(), "account": l.holding.id, "balance": l.balance(), "direction": l.direction(),
 		"class": l.Class, "institution": l.holding.institution,
 		"transactionDate": l.made(), "postDate": formatTime(l.Posted),
 		"links": object{
@@ -342,13 +342,13 @@ func (snap *snapshot) transactionsCSV() []byte {
 		"postDate", "subClassCode", "subClassTitle",
 	})
 	for _, l := range snap.lines {
-		status, balance, posted := gen.TransactionStatusPosted, l.Balance.String(), formatTime(l.Posted)
+		status, posted := gen.TransactionStatusPosted, formatTime(l.Posted)
 		if l.Pending() {
-			status, balance, posted = gen.TransactionStatusPending, "", ""
+			status, posted = gen.TransactionStatusPending, ""
 		}
 		code, title := l.paidFor()
 		rows = append(rows, []string{
-			l.id, string(status), l.Description, l.Amount.String(), l.holding.id, balance, string(l.direction()), l.Class,
+			l.id, string(status), l.Description, l.Amount.String(), l.holding.id, l.balance(), string(l.direction()), l.Class,
 			l.holding.institution, l.made(), posted, code, title,
 		})
 	}

@@ -7,8 +7,14 @@ import (
 	"github.com/basiq-go/basiq-go/gen"
 )
 
-// authLinkLifetime is documented in a guide of version 2.1. It is the user's, so [Speed] leaves it alone.
-const authLinkLifetime = 3 * 24 * time.Hour
+// authLinkLifetime returns how long an auth link is valid: 30 days by a changelog of 2026, three days by a guide of version
+// 2.1. It is the user's time, so [Speed] does not change it.
+func authLinkLifetime(version versions) time.Duration {
+	if version == v30 {
+		return 30 * 24 * time.Hour
+	}
+	return 3 * 24 * time.Hour
+}
 
 // authLink is a way to the consent page that can be sent to a user. The page asks for no code from the mobile: there is
 // nothing to send one with.
@@ -78,7 +84,7 @@ func (s *Sandbox) postAuthLink(c *call) (answer, error) {
 		return answer{}, notValid("Provided mobile is in bad format.", fromPointer("mobile", "auth_link/mobile"))
 	}
 	// As long as in the examples, and so as good as it needs to be for test data.
-	u.authLink = &authLink{id: s.newID()[:8], mobile: mobile, expires: c.now.Add(authLinkLifetime)}
+	u.authLink = &authLink{id: s.newID()[:8], mobile: mobile, expires: c.now.Add(authLinkLifetime(c.version))}
 	return answer{http.StatusCreated, u.authLink.show(u, &c.view)}, nil
 }
 

@@ -12,7 +12,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/basiq-go/basiq-go/api"
 	"github.com/basiq-go/basiq-go/gen"
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest/internal/bank"
 )
@@ -42,7 +41,7 @@ func BenchmarkTransactionsPage(b *testing.B) {
 	then := time.Now().Add(-time.Minute)
 	for _, login := range []string{"gavinBelson", "Wentworth-Smith", "jared"} {
 		who := bank.FindPerson(login)
-		_, _, err := s.connect(u, bank.FindBank("AU00000"), api.NewSecret(who.Login), api.NewSecret(who.Password), nil, then)
+		_, _, err := s.connect(u, loginAs(bank.FindBank("AU00000"), gen.ConnectionMethodWeb, who), nil, then)
 		require.NoError(b, err)
 	}
 	s.mu.Unlock()

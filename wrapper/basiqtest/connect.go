@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/basiq-go/basiq-go/api"
 	"github.com/basiq-go/basiq-go/gen"
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest/internal/bank"
 )
@@ -23,21 +22,44 @@ import (
 // in this job, it gets the right answer as soon as it asks; what it asks in later ones is for the application to answer.
 // The job of a test user whose logins fail fails too.
 //
+// The connection is a web connection, or an open-banking connection with [OpenBanking].
+//
 // A user that does not exist, a bank that nobody can log in to, and a login that is no test user's end the test that made
 // the sandbox with [New]; with [Start] they panic. So does the limit of [EnforceLimits].
-func (s *Sandbox) Connect(userID, institutionID, loginID string) (jobID string) {
+func (s *Sandbox) Connect(userID, institutionID, loginID string, options ...ConnectOption) (jobID string) {
 	if s.tb != nil {
 		s.tb.Helper()
 	}
-	jobID, err := s.lockedConnect(userID, institutionID, loginID)
+	jobID, err := s.lockedConnect(userID, institutionID, loginID, methodOf(options))
 	if err != nil {
 		s.misused("Connect", err)
 	}
 	return jobID
 }
 
-func (s *Sandbox) lockedConnect(userID, institutionID, loginID string) (string, error) {
-	at, who, err := findLogin(institutionID, loginID)
+// A ConnectOption changes how [Sandbox.Connect] and [Sandbox.VisitConsentPage] connect a user.
+type ConnectOption struct{ method gen.ConnectionMethod }
+
+// OpenBanking makes an open-banking connection. Only the bank AU00000 has them. They differ from web connections as at
+// Basiq:
+//
+//   - Deleting one deletes its accounts and transactions.
+//   - Transactions have no balance.
+//   - The name of an account is the user's nickname; credit cards have none.
+//   - They have an expiryDate, and no new credentials can be entered for them. A visit with
+//     basiq.ConsentActionReauthorise sets the date to a year from then.
+func OpenBanking() ConnectOption { return ConnectOption{gen.ConnectionMethodOpenBanking} }
+
+func methodOf(options []ConnectOption) gen.ConnectionMethod {
+	method := gen.ConnectionMethodWeb
+	for _, option := range options {
+		method = option.method
+	}
+	return method
+}
+
+func (s *Sandbox) lockedConnect(userID, institutionID, loginID string, method gen.ConnectionMethod) (string, error) {
+	at, who, err := findLogin(institutionID, loginID, method)
 	if err != nil {
 		return "", err
 	}
@@ -53,7 +75,7 @@ func (s *Sandbox) lockedConnect(userID, institutionID, loginID string) (string, 
 	if given == nil {
 		given = s.giveConsent(u, u.policy(), now)
 	}
-	j, _, err := s.connect(u, at, api.NewSecret(who.Login), api.NewSecret(who.Password), given, now)
+	j, _, err := s.connect(u, loginAs(at, method, who), given, now)
 	if err != nil {
 		return "", errors.New("there are 500 connections, and EnforceLimits allows no more")
 	}
@@ -62,7 +84,10 @@ func (s *Sandbox) lockedConnect(userID, institutionID, loginID string) (string, 
 }
 
 // findLogin returns the bank and the test user of these ids.
-func findLogin(institutionID, loginID string) (*bank.Bank, *bank.Person, error) {
+func findLogin(institutionID, loginID string, method gen.ConnectionMethod) (*bank.Bank, *bank.Person, error) {
+	if method == gen.ConnectionMethodOpenBanking && institutionID != openBankingID {
+		return nil, nil, fmt.Errorf("the bank %q has no open banking in the sandbox, only %s has", institutionID, openBankingID)
+	}
 	at, who := bank.FindBank(institutionID), bank.FindPerson(loginID)
 	if at == nil || !at.Login {
 		var ids []string
@@ -93,14 +118,14 @@ func findLogin(institutionID, loginID string) (*bank.Bank, *bank.Person, error) 
 // pageURL is that of Consents.PageURL, or an auth link. The user gives the consent when asked, chooses the bank, logs in
 // as the test user of that login, and answers the bank's questions. It all takes no time: the job goes on, as it does
 // after a visit, and gets the right answer as soon as the bank asks. A test user whose logins fail gives up, as does
-// everyone when loginID is "": then the URL has no jobIds. With basiq.ConsentActionExtend the consent is extended, with
+// everyone when loginID is "": then the URL has no jobIds. With [OpenBanking] the user connects by open banking. With basiq.ConsentActionExtend the consent is extended, with
 // basiq.ConsentActionReauthorise the user's connections to that bank are authorised again.
 //
 // What the page refuses is an error that says what it would show, such as that of a token which has expired. So is an
 // action that is more than a login, basiq.ConsentActionManage, another bank than the one that the URL names, and a
 // sandbox without RedirectURL. A bank that nobody can log in to, and a login that is no test user's, are as wrong as with
 // [Sandbox.Connect].
-func (s *Sandbox) VisitConsentPage(pageURL, institutionID, loginID string) (back *url.URL, err error) {
+func (s *Sandbox) VisitConsentPage(pageURL, institutionID, loginID string, options ...ConnectOption) (back *url.URL, err error) {
 	if s.tb != nil {
 		s.tb.Helper()
 	}
@@ -110,12 +135,12 @@ func (s *Sandbox) VisitConsentPage(pageURL, institutionID, loginID string) (back
 	}
 	who := &bank.Person{}
 	if loginID != "" {
-		if _, who, err = findLogin(institutionID, loginID); err != nil {
+		if _, who, err = findLogin(institutionID, loginID, methodOf(options)); err != nil {
 			s.misused("VisitConsentPage", err)
 			return nil, err
 		}
 	}
-	text, err := s.lockedVisit(u, institutionID, who)
+	text, err := s.lockedVisit(u, institutionID, methodOf(options), who)
 	if err != nil {
 		return nil, fmt.Errorf("basiqtest: VisitConsentPage: %w", err)
 	}
@@ -123,7 +148,7 @@ func (s *Sandbox) VisitConsentPage(pageURL, institutionID, loginID string) (back
 }
 
 // lockedVisit fills in the forms of the page, one after the other.
-func (s *Sandbox) lockedVisit(u *url.URL, institutionID string, who *bank.Person) (string, error) {
+func (s *Sandbox) lockedVisit(u *url.URL, institutionID string, method gen.ConnectionMethod, who *bank.Person) (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.config.redirectURL == nil {
@@ -139,11 +164,11 @@ func (s *Sandbox) lockedVisit(u *url.URL, institutionID string, who *bank.Person
 		return "", errors.New(strings.Join(append([]string{opened.data.Title}, opened.data.Text...), ". "))
 	}
 	v := s.visits[strings.TrimPrefix(opened.location, visitPath)]
-	return s.finish(v, institutionID, who, now)
+	return s.finish(v, institutionID, method, who, now)
 }
 
 // finish takes a visit through its steps, and leaves. Nobody logs in who has no login.
-func (s *Sandbox) finish(v *visit, institutionID string, who *bank.Person, now time.Time) (string, error) {
+func (s *Sandbox) finish(v *visit, institutionID string, method gen.ConnectionMethod, who *bank.Person, now time.Time) (string, error) {
 	fill := func(field, value string) page {
 		return s.submit(v, url.Values{
 			"step": {v.step(now)}, field: {value}, "loginId": {who.Login}, "password": {who.Password},
@@ -155,11 +180,14 @@ func (s *Sandbox) finish(v *visit, institutionID string, who *bank.Person, now t
 			fill("do", "agree")
 			continue
 		case stepBanks:
-			fill("bank", institutionID)
+			fill("bank", choiceOf(institutionID, method))
 			continue
 		case stepLogin:
 			if v.bank.ID != institutionID {
 				return "", fmt.Errorf("the page is for the bank %s, not %s", v.bank.ID, institutionID)
+			}
+			if v.connection == nil {
+				v.method = method // the page may have been opened at the bank
 			}
 			if refused := fill("do", "login"); refused.location == "" {
 				return "", errors.New(refused.data.Title)

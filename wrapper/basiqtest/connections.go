@@ -20,6 +20,7 @@ type connection struct {
 	password    api.Secret
 	consent     *consent // nil when it was made without one
 	created     time.Time
+	expires     time.Time // when the authorization of an open-banking connection ends; the zero time of any other
 	purged      time.Time // the zero time when it never was
 	deleted     bool
 	jobs        int            // how many jobs it has had
@@ -77,6 +78,8 @@ func (conn *connection) runningJob(now time.Time) *job {
 
 // person is who logs in; nil when the bank knows nobody of that name.
 func (conn *connection) person() *bank.Person { return bank.FindPerson(conn.loginID.Reveal()) }
+
+func (conn *connection) openBanking() bool { return conn.method == gen.ConnectionMethodOpenBanking }
 
 func (conn *connection) path() string { return conn.user.path() + "/connections/" + conn.id }
 
@@ -138,18 +141,29 @@ func (s *Sandbox) postConnection(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	j, status, err := s.connect(u, in, data.LoginID.Secret, data.Password.Secret, nil, c.now)
+	j, status, err := s.connect(u, login{in, gen.ConnectionMethodWeb, data.LoginID.Secret, data.Password.Secret}, nil, c.now)
 	if err != nil {
 		return answer{}, err
 	}
 	return j.reference(&c.view, status), nil
 }
 
+// login is what a user logs in at a bank with.
+type login struct {
+	bank         *bank.Bank
+	method       gen.ConnectionMethod // web or open banking
+	id, password api.Secret
+}
+
+func loginAs(at *bank.Bank, method gen.ConnectionMethod, who *bank.Person) login {
+	return login{at, method, api.NewSecret(who.Login), api.NewSecret(who.Password)}
+}
+
 // connect logs a user in at a bank, and returns the job with the status to answer with: that of the job which is doing so
 // already, if there is one.
-func (s *Sandbox) connect(u *user, in *bank.Bank, loginID, password api.Secret, given *consent, now time.Time) (*job, int, error) {
+func (s *Sandbox) connect(u *user, in login, given *consent, now time.Time) (*job, int, error) {
 	for _, conn := range u.connections {
-		if conn.institution == in && conn.loginID.Equal(loginID) {
+		if conn.institution == in.bank && conn.method == in.method && conn.loginID.Equal(in.id) {
 			if running := conn.runningJob(now); running != nil {
 				return running, http.StatusOK, nil
 			}
@@ -159,8 +173,14 @@ func (s *Sandbox) connect(u *user, in *bank.Bank, loginID, password api.Secret, 
 		return nil, 0, tooManyConnections()
 	}
 	conn := &connection{
-		id: s.newID(), user: u, institution: in, method: gen.ConnectionMethodWeb, loginID: loginID, password: password,
+		id: s.newID(), user: u, institution: in.bank, method: in.method, loginID: in.id, password: in.password,
 		consent: given, created: now,
+	}
+	if conn.openBanking() {
+		conn.expires = consentUntil(now)
+		if given != nil {
+			conn.expires = given.expires
+		}
 	}
 	u.connections = append(u.connections, conn)
 	s.emitConnection(conn, gen.EventActionCreated, now)
@@ -226,7 +246,7 @@ func (s *Sandbox) updateConnection(c *call) (answer, error) {
 	return j.reference(&c.view, status), nil
 }
 
-// deleteConnection leaves the connection's accounts with the user. A job that is running goes on and can be read, but
+// deleteConnection deletes a connection; see [Sandbox.removeConnection]. A job that is running goes on and can be read, but
 // what it fetches from now on is lost.
 func (s *Sandbox) deleteConnection(c *call) (answer, error) {
 	u, conn, err := s.connection(c)
@@ -237,8 +257,11 @@ func (s *Sandbox) deleteConnection(c *call) (answer, error) {
 	return answer{status: http.StatusNoContent}, nil
 }
 
+// removeConnection leaves the connection's accounts with the user, except those of open banking: they are deleted with it.
 func (s *Sandbox) removeConnection(u *user, conn *connection, now time.Time) {
-	u.orphans = append(u.orphans, s.holdings(conn, now)...)
+	if !conn.openBanking() {
+		u.orphans = append(u.orphans, s.holdings(conn, now)...)
+	}
 	conn.deleted = true
 	s.emitConnection(conn, gen.EventActionDeleted, now)
 	u.connections = slices.DeleteFunc(u.connections, func(other *connection) bool { return other == conn })
@@ -253,13 +276,14 @@ func (s *Sandbox) refresh(conn *connection, now time.Time) (*job, int) {
 }
 
 // refreshConnection takes a connection that is pending, though no job is running: its first job failed for a reason
-// that may have passed. The documents name invalid connections only as ones that cannot be refreshed.
+// that may have passed. The documents name invalid connections only as ones that cannot be refreshed. It also takes
+// open-banking connections: guides allow it, and only one table of errors has "Connection type is not Web" for a refresh.
 func (s *Sandbox) refreshConnection(c *call) (answer, error) {
 	_, conn, err := s.connection(c)
 	if err != nil {
 		return answer{}, err
 	}
-	if conn.method != gen.ConnectionMethodWeb {
+	if conn.statement != nil {
 		return answer{}, notWeb()
 	}
 	if conn.at(c.now).status == gen.ConnectionStatusInvalid {
@@ -277,7 +301,7 @@ func (s *Sandbox) refreshConnections(c *call) (answer, error) {
 	}
 	data := []object{}
 	for _, conn := range u.connections {
-		if conn.method == gen.ConnectionMethodWeb && conn.at(c.now).status == gen.ConnectionStatusActive {
+		if conn.statement == nil && conn.at(c.now).status == gen.ConnectionStatusActive {
 			j, _ := s.refresh(conn, c.now)
 			data = append(data, j.short(&c.view))
 		}
@@ -311,6 +335,9 @@ func (conn *connection) common(v *view) (object, connectionState) {
 	if v.version == v30 {
 		o["method"] = conn.method
 		o["expiryDate"] = "" // only an open-banking connection has one
+		if conn.openBanking() {
+			o["expiryDate"] = formatTime(conn.expires)
+		}
 	} else {
 		o["mfaEnabled"] = conn.institution.Asks != bank.Never
 	}

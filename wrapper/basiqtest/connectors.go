@@ -81,8 +81,16 @@ func (ctor connector) engine() string {
 	return "node"
 }
 
-// pathMethod is the method as answers have it. Filters write open banking with a hyphen.
-func (ctor connector) pathMethod() string { return strings.ReplaceAll(string(ctor.method), "-", "") }
+// pathMethod is the method as responses of a version have it. The newest 3.0 document writes open banking with a hyphen, as
+// filters do; older documents write it without.
+func (ctor connector) pathMethod(version versions) string {
+	if version == v30 {
+		return string(ctor.method)
+	}
+	return unhyphenated(string(ctor.method))
+}
+
+func unhyphenated(method string) string { return strings.ReplaceAll(method, "-", "") }
 
 // The documented values of filters. Institution types are eight in the schemas, six of them in the filters.
 var (
@@ -198,11 +206,11 @@ func (s *Sandbox) getPublicConnector(c *call) (answer, error) {
 	return s.oneConnector(c, "/public/connectors")
 }
 
-// oneConnector takes both spellings of open banking: which one the path wants is not documented.
+// oneConnector takes both spellings of open banking.
 func (s *Sandbox) oneConnector(c *call, path string) (answer, error) {
-	method := strings.ReplaceAll(c.http.PathValue("method"), "-", "")
+	method := unhyphenated(c.http.PathValue("method"))
 	for _, ctor := range connectors() {
-		if ctor.bank.ID == c.http.PathValue("connectorId") && ctor.pathMethod() == method {
+		if ctor.bank.ID == c.http.PathValue("connectorId") && unhyphenated(string(ctor.method)) == method {
 			return answer{http.StatusOK, s.connector(&c.view, ctor, path)}, nil
 		}
 	}
@@ -229,10 +237,10 @@ func (s *Sandbox) connector(v *view, ctor connector, path string) object {
 		}
 	}
 	return object{
-		"type": "connector", "id": b.ID, "method": ctor.pathMethod(), "stage": gen.InstitutionStageLive,
+		"type": "connector", "id": b.ID, "method": ctor.pathMethod(v.version), "stage": gen.InstitutionStageLive,
 		"status": gen.InstitutionStatusOperational, "institution": institution, "scopes": ctor.scopes(),
 		"authorization": authorization, "stats": s.stats(ctor.method),
-		"links": v.self(path + "/" + b.ID + "/" + ctor.pathMethod()),
+		"links": v.self(path + "/" + b.ID + "/" + ctor.pathMethod(v.version)),
 	}
 }
 

@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/basiq-go/basiq-go/gen"
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest/internal/bank"
 )
 
@@ -184,7 +183,7 @@ func (s *Sandbox) openVisit(query url.Values, now time.Time) page {
 	}
 	if id := query.Get("connectionId"); id != "" {
 		i := slices.IndexFunc(v.user.connections, func(conn *connection) bool {
-			return conn.id == id && conn.method == gen.ConnectionMethodWeb // others have no password to enter
+			return conn.id == id && conn.statement == nil // one of statements has nobody to log in
 		})
 		if i < 0 {
 			return connectionGone()

@@ -68,7 +68,7 @@ func TestConsentPage(t *testing.T) {
 		b.press("I agree")
 		b.at("Choose your bank")
 		assert.Contains(t, b.main(), "Step 2 of 3")
-		assert.Len(t, b.page.all("button"), 5, "four banks and the way out: nobody can log in to the fifth")
+		assert.Len(t, b.page.all("button"), 6, "four banks, one of them twice, and the way out: nobody can log in to the fifth")
 		b.press("Hooli AU00000")
 		b.at("Log in to Hooli")
 		assert.Contains(t, b.main(), "Step 3 of 3")

@@ -54,6 +54,16 @@ func (u *user) activeConsent(now time.Time) *consent {
 	return nil
 }
 
+// checkConsent refuses to summarize or report on a user whose consents have all ended and whose data is still there, such
+// as that of connections made without the consent page. The documents have the error without its code and text. A user who
+// never gave a consent has connected with API 2.1, which has none.
+func (u *user) checkConsent(now time.Time) error {
+	if len(u.consents) == 0 || u.activeConsent(now) != nil {
+		return nil
+	}
+	return noActiveConsent()
+}
+
 // policy returns the policy that the application has for a user. It changes when a user comes to agree to a new one: that
 // is the only sign of a change which reaches the sandbox.
 func (u *user) policy() int {
@@ -126,18 +136,30 @@ func (s *Sandbox) tellConsent(u *user, given *consent, action gen.EventAction, n
 	s.emitConsent(u, given.id, given.told, given.show(u, &v), action, now)
 }
 
+// consentFilters follow those of connections: a changelog announces the filter by status and does not show it.
+var consentFilters = filterable{"status": {
+	operators: eq,
+	values:    []string{string(gen.ConsentStatusActive), string(gen.ConsentStatusExpired), string(gen.ConsentStatusRevoked)},
+}}
+
 // getConsents lists the newest first, as the example does, and those that have ended too.
 func (s *Sandbox) getConsents(c *call) (answer, error) {
 	u, err := s.user(c)
 	if err != nil {
 		return answer{}, err
 	}
+	conditions, err := c.filter(consentFilters)
+	if err != nil {
+		return answer{}, err
+	}
 	data := make([]object, 0, len(u.consents))
 	for _, given := range slices.Backward(u.consents) {
-		data = append(data, given.show(u, &c.view))
+		if conditions.hold(func(string) string { return string(given.status(c.now)) }) {
+			data = append(data, given.show(u, &c.view))
+		}
 	}
 	return answer{http.StatusOK, object{
-		"type": "list", "size": len(data), "data": data, "links": c.self(u.path() + "/consents"),
+		"type": "list", "size": len(data), "data": data, "links": c.asked(),
 	}}, nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -52,10 +53,11 @@ type pageData struct {
 	Notice      string   // of what has just been done; "" for nothing
 	Problems    []fieldProblem
 	Bank        string
-	Banks       []*bank.Bank
+	Banks       []bankChoice
 	CanChoose   bool // another bank
 	Renewing    bool // it is about a connection that was there before
 	LoginID     string
+	Words       loginCaptions
 	Since       string // when the connection that is logged in to was made; "" for a new one
 	People      []*bank.Person
 	Fields      []answerInput
@@ -87,6 +89,8 @@ func (d *pageData) Problem(field string) string {
 }
 
 type (
+	bankChoice     struct{ Value, Name, Detail string }
+	loginCaptions  struct{ LoginID, Password, Completion string }
 	answerInput    struct{ Name, Question, Hint, Given string }
 	progressLine   struct{ Text, Status string }
 	consentLine    struct{ ID, Given, Status, Until string }
@@ -121,7 +125,7 @@ func (s *Sandbox) show(v *visit, now time.Time, wrong []fieldProblem) page {
 		d.Until = longDate(consentUntil(now))
 	case stepBanks:
 		d.Title = "Choose your bank"
-		d.Banks = slices.DeleteFunc(slices.Clone(bank.Banks()), func(b *bank.Bank) bool { return !b.Login })
+		d.Banks = bankChoices()
 	case stepRenew:
 		d.Title = "Authorise your connections again"
 		d.Connections = connectionLines(v.renewables(), now)
@@ -167,10 +171,63 @@ func showLogin(v *visit, d *pageData) {
 	d.Title = "Log in to " + d.Bank
 	d.CanChoose = v.only == nil
 	d.People = bank.People()
+	d.Words = loginWords(v.method)
+	if v.method == gen.ConnectionMethodOpenBanking {
+		d.People = slices.Concat([]*bank.Person{&openBankingMember}, d.People)
+	}
 	if v.connection != nil {
 		d.Title = "Enter your new password for " + d.Bank
 		d.Since = longDate(v.connection.created)
 	}
+}
+
+// loginWords are the names of the fields to log in with.
+func loginWords(method gen.ConnectionMethod) loginCaptions {
+	if method == gen.ConnectionMethodOpenBanking {
+		return loginCaptions{"Member number", "One-time password", "one-time-code"}
+	}
+	return loginCaptions{"Login ID", "Password", "current-password"}
+}
+
+func lowerFirst(text string) string { return strings.ToLower(text[:1]) + text[1:] }
+
+// openBankingMember is the test member of AU00000 that Basiq documents for open banking. Its password is the code that the
+// bank sends. Whose accounts it has is not documented; here they are those of openBankingPerson.
+var openBankingMember = bank.Person{Login: "374829", Password: "227470"}
+
+const openBankingPerson = "gavinBelson"
+
+// bankChoices returns the banks to choose from. A bank with open banking is there for each method.
+func bankChoices() []bankChoice {
+	var choices []bankChoice
+	for _, ctor := range connectors() {
+		switch ctor.method {
+		case gen.ConnectionMethodWeb:
+			choices = append(choices, bankChoice{choiceOf(ctor.bank.ID, ctor.method), ctor.bank.Name, ctor.bank.ID})
+		case gen.ConnectionMethodOpenBanking:
+			choices = append(choices, bankChoice{choiceOf(ctor.bank.ID, ctor.method), ctor.bank.Name + " open banking", ctor.bank.ID})
+		default:
+		}
+	}
+	return choices
+}
+
+// choiceOf is the value of a choice in the form: the bank's id, with the method unless it is web.
+func choiceOf(institutionID string, method gen.ConnectionMethod) string {
+	if method == gen.ConnectionMethodWeb {
+		return institutionID
+	}
+	return institutionID + "/" + string(method)
+}
+
+// findChoice returns the connector that was chosen, or nil.
+func findChoice(value string) *connector {
+	for _, ctor := range connectors() {
+		if ctor.bank.Login && choiceOf(ctor.bank.ID, ctor.method) == value {
+			return &ctor
+		}
+	}
+	return nil
 }
 
 // showMFA returns when the page has to be loaded again, because the time for the answer is over.

@@ -53,13 +53,14 @@ type visit struct {
 	only   *connection // the connection that it is about; nil when it is about none
 	at     string      // the step, as far as it does not follow from a job
 
-	agreeing   bool        // the way to the next connection begins with a consent
-	consent    *consent    // under which connections are made; nil when none has been given
-	bank       *bank.Bank  // to log in to
-	connection *connection // what gets new credentials, or is authorised again; nil for a new one
-	made       *connection // what the latest login has made; nil when it was there before
-	job        *job        // the latest
-	done       []*job      // those that have logged in
+	agreeing   bool                 // the way to the next connection begins with a consent
+	consent    *consent             // under which connections are made; nil when none has been given
+	bank       *bank.Bank           // to log in to
+	method     gen.ConnectionMethod // how: web or open banking
+	connection *connection          // what gets new credentials, or is authorised again; nil for a new one
+	made       *connection          // what the latest login has made; nil when it was there before
+	job        *job                 // the latest
+	done       []*job               // those that have logged in
 
 	ending   *consent    // about to be revoked
 	removing *connection // about to be removed
@@ -77,8 +78,10 @@ func (v *visit) begin(now time.Time) *page {
 		return refused("There is nothing to authorise again", "You have no connection to a bank here.")
 	case v.action == actionReauthorise:
 		v.at = stepRenew
+	case v.only != nil && v.only.openBanking():
+		v.at = stepRenew
 	case v.only != nil:
-		v.login(v.only.institution, v.only)
+		v.login(v.only.institution, v.only.method, v.only)
 	case v.action == actionNone || v.action == actionNull:
 		v.consent, v.at = nil, stepConsent
 	case v.action == actionConnect:
@@ -97,15 +100,15 @@ func (v *visit) begin(now time.Time) *page {
 	return nil
 }
 
-func (v *visit) login(at *bank.Bank, conn *connection) {
-	v.bank, v.connection, v.at = at, conn, stepLogin
+func (v *visit) login(at *bank.Bank, method gen.ConnectionMethod, conn *connection) {
+	v.bank, v.method, v.connection, v.at = at, method, conn, stepLogin
 }
 
 // chooseBank goes to the list of banks, or past it when the bank is known.
 func (v *visit) chooseBank() {
 	v.connection, v.job, v.at = nil, nil, stepBanks
 	if v.fixed != nil {
-		v.login(v.fixed, nil)
+		v.login(v.fixed, gen.ConnectionMethodWeb, nil)
 	}
 }
 
@@ -183,12 +186,15 @@ func (s *Sandbox) submit(v *visit, form url.Values, now time.Time) page {
 			s.agree(v, now)
 		}
 	case stepBanks:
-		if chosen := bank.FindBank(form.Get("bank")); chosen != nil && chosen.Login {
-			v.login(chosen, nil)
+		if chosen := findChoice(form.Get("bank")); chosen != nil {
+			v.login(chosen.bank, chosen.method, nil)
 		}
 	case stepRenew:
 		if conn := v.renewable(form.Get("connection")); conn != nil {
 			v.connection, v.bank, v.made = conn, conn.institution, nil
+			if conn.openBanking() {
+				conn.expires = consentUntil(now)
+			}
 			v.job, _ = s.refresh(conn, now)
 			v.at = stepProgress
 		}
@@ -204,7 +210,7 @@ func (s *Sandbox) submit(v *visit, form url.Values, now time.Time) page {
 		s.dropFailed(v, now)
 		switch do {
 		case "again":
-			v.login(v.bank, v.connection)
+			v.login(v.bank, v.method, v.connection)
 		case "another":
 			v.another()
 		}
@@ -234,8 +240,8 @@ func (s *Sandbox) agree(v *visit, now time.Time) {
 	v.chooseBank()
 }
 
-// renewable returns the connection of that id if it can be authorised again in this visit, or nil. The sandbox has no
-// connections of open banking, whose time runs out, so here those of the web can be.
+// renewable returns the connection of that id if it can be authorised again in this visit, or nil. Basiq has this for
+// open-banking connections, which expire. Here web connections can be authorised again, too.
 func (v *visit) renewable(id string) *connection {
 	for _, conn := range v.renewables() {
 		if conn.id == id {
@@ -248,7 +254,7 @@ func (v *visit) renewable(id string) *connection {
 func (v *visit) renewables() []*connection {
 	var list []*connection
 	for _, conn := range v.user.connections {
-		if conn.method == gen.ConnectionMethodWeb && (v.only == nil || v.only == conn) {
+		if conn.statement == nil && (v.only == nil || v.only == conn) {
 			list = append(list, conn)
 		}
 	}
@@ -257,18 +263,22 @@ func (v *visit) renewables() []*connection {
 
 // logIn connects, or gives a connection new credentials.
 func (s *Sandbox) logIn(v *visit, form url.Values, now time.Time) page {
-	login, password := strings.TrimSpace(form.Get("loginId")), form.Get("password")
+	loginID, password := strings.TrimSpace(form.Get("loginId")), form.Get("password")
 	var wrong []fieldProblem
-	if v.connection == nil && login == "" {
-		wrong = append(wrong, fieldProblem{"loginId", "Enter your login ID"})
+	if v.connection == nil && loginID == "" {
+		wrong = append(wrong, fieldProblem{"loginId", "Enter your " + lowerFirst(loginWords(v.method).LoginID)})
 	}
 	if password == "" {
-		wrong = append(wrong, fieldProblem{"password", "Enter your password"})
+		wrong = append(wrong, fieldProblem{"password", "Enter your " + lowerFirst(loginWords(v.method).Password)})
 	}
 	if wrong != nil {
 		again := s.show(v, now, wrong)
-		again.data.LoginID = login
+		again.data.LoginID = loginID
 		return again
+	}
+	if v.method == gen.ConnectionMethodOpenBanking && loginID == openBankingMember.Login && password == openBankingMember.Password {
+		who := bank.FindPerson(openBankingPerson)
+		loginID, password = who.Login, who.Password
 	}
 	if v.connection != nil {
 		v.made = nil
@@ -276,7 +286,7 @@ func (s *Sandbox) logIn(v *visit, form url.Values, now time.Time) page {
 		v.job, _ = s.refresh(v.connection, now)
 	} else {
 		before := len(v.user.connections)
-		j, _, err := s.connect(v.user, v.bank, api.NewSecret(login), api.NewSecret(password), v.consent, now)
+		j, _, err := s.connect(v.user, login{v.bank, v.method, api.NewSecret(loginID), api.NewSecret(password)}, v.consent, now)
 		if err != nil {
 			return refusal(http.StatusForbidden, "There are too many connections",
 				"This sandbox plays the limit of 500, and it has been reached.")

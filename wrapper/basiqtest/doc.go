@@ -14,15 +14,17 @@
 //	go run github.com/basiq-go/basiq-go/wrapper/basiqtest/cmd/basiq-sandbox -h
 //
 // A [Sandbox] has all operations of the contract, of API 2.1 and 3.0. What is created can be read, changed and deleted; what
-// is deleted is gone, but for what Basiq keeps: the accounts and transactions of a deleted connection stay with the user
-// until they are purged. Tokens have the rights of their scopes and the operations of their API version. Filters, limits,
+// is deleted is gone, except what Basiq keeps: the accounts and transactions of a deleted web connection stay with the user
+// until they are purged. Those of an open-banking connection are deleted with it. Tokens have the rights of their scopes and the operations of their API version. Filters, limits,
 // cursors and errors are the documented ones, wrong ones included. Where the documents are silent it does what is
 // plausible, and a comment in the code says so.
 //
 // # Banks
 //
 // AU00000 (Hooli) and AU00004 (HooliGov) ask for no second factor, AU00002 (Pied Piper) always does, AU00003 (Nucleus)
-// does in every other job of a connection, beginning with the first. Each test user can connect to each of these. AU01001
+// does in every other job of a connection, beginning with the first. Each test user can connect to each of these. AU00000
+// also has open banking, see [OpenBanking]: on the consent page, log in as a test user, or with the member number 374829 and
+// the one-time password 227470 that Basiq documents. AU01001
 // takes statements only, as CSV and PDF: what a CSV holds can be read as accounts and transactions; a PDF, which nobody
 // here can read, gives a small made-up statement.
 //

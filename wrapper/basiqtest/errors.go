@@ -72,6 +72,10 @@ func connectionUnknown() *failure {
 	return notValid("Requested connection does not exist.", fromParameter("filter"))
 }
 
+func noActiveConsent() *failure {
+	return notValid("The user has no active consent.", fromParameter("userId"))
+}
+
 func invalidContent(noun string) *failure {
 	return &failure{
 		status: http.StatusBadRequest, code: "invalid-content", title: "Invalid content",

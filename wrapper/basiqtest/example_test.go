@@ -46,7 +46,7 @@ func ExampleSandbox_Connect() {
 			fmt.Println(err)
 			return
 		}
-		fmt.Println(account.Name)
+		fmt.Println(basiq.AccountName(account))
 	}
 
 	_, err := client.Jobs.Wait(ctx, sandbox.Connect(userID, "AU00000", "bighead"))

@@ -12,7 +12,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/basiq-go/basiq-go/api"
 	"github.com/basiq-go/basiq-go/gen"
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest/internal/bank"
 )
@@ -52,7 +51,7 @@ func newTarget(t *testing.T) *target {
 	}
 	given := s.giveConsent(u, 1, then)
 	who := bank.FindPerson("gavinBelson")
-	j, _, err := s.connect(u, bank.FindBank("AU00000"), api.NewSecret(who.Login), api.NewSecret(who.Password), given, then)
+	j, _, err := s.connect(u, loginAs(bank.FindBank("AU00000"), gen.ConnectionMethodWeb, who), given, then)
 	require.NoError(t, err)
 	st, err := readCSV([]byte(futureCSV))
 	require.NoError(t, err)
@@ -62,7 +61,7 @@ func newTarget(t *testing.T) *target {
 	u.connections = append(u.connections, uploaded)
 	s.startJob(then, uploaded)
 	asking := bank.FindPerson("richard")
-	asked, _, err := s.connect(u, bank.FindBank("AU00002"), api.NewSecret(asking.Login), api.NewSecret(asking.Password), nil, then)
+	asked, _, err := s.connect(u, loginAs(bank.FindBank("AU00002"), gen.ConnectionMethodWeb, asking), nil, then)
 	require.NoError(t, err)
 	now := time.Now()
 	s.settle(now)

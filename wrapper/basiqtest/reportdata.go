@@ -223,7 +223,7 @@ func (h *holding) reportAccount() object {
 		available = h.Available.String()
 	}
 	return object{
-		"id": h.id, "accountNo": h.Number, "name": h.Name, "currency": h.currency, "balance": h.Balance.String(),
+		"id": h.id, "accountNo": h.Number, "name": h.nickname(), "currency": h.currency, "balance": h.Balance.String(),
 		"availableFunds": available, "lastUpdated": formatTime(h.fetched), "accountHolder": h.Holder,
 		"accountOwnership": h.ownership(), "status": gen.AccountStatusAvailable,
 		"class":      object{"type": h.Kind, "product": h.Product},

@@ -95,6 +95,14 @@ var reportGroups = []reportGroup{
 	{"EXP-063", "Loan Transfers", []string{sectionLiabilities}},
 }
 
+// groupSubType is the value of the filter reportSubType that shows a group.
+func groupSubType(id string) string {
+	if strings.HasPrefix(id, "INC-") {
+		return subTypeIncome
+	}
+	return subTypeExpense
+}
+
 // The groups that a transaction belongs to, by what its category says. How Basiq sorts them is not public.
 var (
 	groupsOfCredits = map[string]string{

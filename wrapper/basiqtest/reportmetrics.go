@@ -1,6 +1,7 @@
 package basiqtest
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/basiq-go/basiq-go/gen"
@@ -69,6 +70,20 @@ var reportMetrics = []reportMetric{
 	{"ME046", "Average monthly ongoing amount to lenders", "What goes to lenders in a month and has not ended", "Risk Metrics", "money", func(r *reportSums) any { return r.ongoingMonth(r.section(sectionLiabilities)).String() }},
 	{"ME047", "HAS UNSHARED MORTGAGE ACCOUNT", "Whether a mortgage is repaid whose account is not there", "Risk Flags", "boolean", hasAny("EXP-056")},
 	{"ME048", "ONGOING MONTHLY MORTGAGE REPAYMENT", "What goes to mortgages in a month and has not ended", "Financial Commitments", "money", func(r *reportSums) any { return r.ongoingMonth(r.in(groupsOfMortgages...)).String() }},
+}
+
+// metricSubType is the value of the filter reportSubType that shows a metric; "" if neither does. Which metrics are of which
+// kind is not documented; here the section decides.
+func metricSubType(id string) string {
+	i := slices.IndexFunc(reportMetrics, func(m reportMetric) bool { return m.id == id })
+	switch reportMetrics[i].section {
+	case "Income Sources", "Income", "Government Services":
+		return subTypeIncome
+	case "Expenses", "Financial Commitments":
+		return subTypeExpense
+	default:
+		return ""
+	}
 }
 
 func monthlyOf(groups ...string) func(*reportSums) any {

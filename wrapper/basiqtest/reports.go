@@ -30,6 +30,12 @@ const (
 	statementReport     = "STATEMENT_01"
 )
 
+// The values of the filter reportSubType, as Basiq's own kit sends them.
+const (
+	subTypeIncome  = "income"
+	subTypeExpense = "expense"
+)
+
 // report is a report on users, with the data that it was made of.
 type report struct {
 	*analysis
@@ -67,6 +73,7 @@ var reportTypes = []reportType{
 			{gen.ReportFilterNameUsers, "array", true, false},
 			{gen.ReportFilterNameIncludeGroups, "array", false, false},
 			{gen.ReportFilterNameIncludeMetrics, "array", false, false},
+			{gen.ReportFilterNameReportSubType, "string", false, false},
 		},
 	},
 	{
@@ -265,6 +272,8 @@ func checkReport(data gen.CreateReport) (chosenFilters, error) {
 func (t *reportFilterType) takes(value gen.ReportFilterValue) bool {
 	texts := value.Texts()
 	switch {
+	case t.name == gen.ReportFilterNameReportSubType:
+		return !value.IsList() && len(texts) == 1 && (texts[0] == subTypeIncome || texts[0] == subTypeExpense)
 	case t.name == gen.ReportFilterNameIncludeGroups || t.name == gen.ReportFilterNameIncludeMetrics:
 		return value.IsZero() || value.IsList()
 	case len(texts) == 0 || slices.Contains(texts, ""):
@@ -294,8 +303,12 @@ func (s *Sandbox) fillReport(r *report, chosen chosenFilters, now time.Time) err
 		if u == nil {
 			return userNotFound()
 		}
+		held := s.userHoldings(u, now)
+		if err := u.checkConsent(now); err != nil && len(held) > 0 {
+			return err
+		}
 		r.users = append(r.users, u)
-		all = append(all, s.userHoldings(u, now)...)
+		all = append(all, held...)
 	}
 	var holdings []*holding
 	for _, id := range accounts {
@@ -410,6 +423,10 @@ func (r *report) chooseParts(chosen chosenFilters) error {
 				return notValid(string(part.name)+" filter is not valid.", reportSource("filters"))
 			}
 		}
+	}
+	if kind := chosen.text(gen.ReportFilterNameReportSubType); kind != "" {
+		r.metrics = slices.DeleteFunc(slices.Clone(r.metrics), func(id string) bool { return metricSubType(id) != kind })
+		r.groups = slices.DeleteFunc(slices.Clone(r.groups), func(id string) bool { return groupSubType(id) != kind })
 	}
 	return nil
 }

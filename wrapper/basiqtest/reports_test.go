@@ -353,11 +353,19 @@ func TestReportIncludes(t *testing.T) {
 			{filters{"includeMetrics": []string{}, "includeGroups": []string{}}, metrics, groups},
 			{filters{"includeMetrics": nil}, 0, groups},
 			{filters{"includeGroups": nil}, metrics, 0},
+			{filters{"reportSubType": "income"}, 11, 19},
+			{filters{"reportSubType": "expense"}, 15, groups - 19},
+			{filters{"reportSubType": "expense", "includeMetrics": []string{"ME002", "ME048"}, "includeGroups": nil}, 1, 0},
 			{filters{"includeMetrics": []string{"ME002", "ME048"}, "includeGroups": []string{"INC-009", "EXP-028", "EXP-001"}}, 2, 3},
 		} {
 			r := c.get(c.report("CON_AFFOR_01", f.with(test.more)))
 			assert.Equal(t, test.metrics, r.length("data.metrics"), test.more)
 			assert.Equal(t, test.groups, r.length("data.groups"), test.more)
+			for _, group := range r.each("data.groups") {
+				if kind, ok := test.more["reportSubType"].(string); ok {
+					assert.Equal(t, map[string]string{"INC": "income", "EXP": "expense"}[group.text("id")[:3]], kind)
+				}
+			}
 			assert.Equal(t, decoded(t, f.with(test.more).list()), r.under("filters").body, "filters come out as they went in")
 		}
 	})
@@ -390,6 +398,8 @@ func TestReportNotValid(t *testing.T) {
 			{"CON_AFFOR_01", good.with(filters{"includeMetrics": []string{"ME999"}}), "parameter-not-valid", "includeMetrics filter is not valid."},
 			{"CON_AFFOR_01", good.with(filters{"includeGroups": []string{"ME002"}}), "parameter-not-valid", "includeGroups filter is not valid."},
 			{"CON_AFFOR_01", good.with(filters{"includeGroups": "EXP-001"}), "parameter-not-valid", "includeGroups filter is not valid."},
+			{"CON_AFFOR_01", good.with(filters{"reportSubType": "Income"}), "parameter-not-valid", "reportSubType filter is not valid."},
+			{"CON_AFFOR_01", good.with(filters{"reportSubType": []string{"income"}}), "parameter-not-valid", "reportSubType filter is not valid."},
 			{"CON_AFFOR_01", good.with(filters{"fromDate": []string{"1999-01-01"}}), "parameter-not-valid", "fromDate filter is not valid."},
 			{"CON_AFFOR_01", good.with(filters{"fromDate": "1999-02-30"}), "parameter-not-valid", "fromDate" + days},
 			{"CON_AFFOR_01", good.with(filters{"toDate": "1999-12"}), "parameter-not-valid", "toDate" + days},
@@ -576,7 +586,7 @@ func TestReportTypes(t *testing.T) {
 	r := c.get("/reports/types")
 	assert.Equal(t, json.Number("2"), r.under("count").body)
 	want := map[string][]string{
-		"CON_AFFOR_01": {"fromDate string true", "toDate string true", "accounts array true", "users array true", "includeGroups array false", "includeMetrics array false"},
+		"CON_AFFOR_01": {"fromDate string true", "toDate string true", "accounts array true", "users array true", "includeGroups array false", "includeMetrics array false", "reportSubType string false"},
 		"STATEMENT_01": {"fromDate string true", "account string true", "user string true"},
 	}
 	for _, kind := range r.each("data") {

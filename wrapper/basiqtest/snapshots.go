@@ -16,7 +16,7 @@ const (
 	kindExpenses      = "expenses"
 )
 
-// defaultMonths is how many months a summary is about unless it is told. No document says; they speak of up to 13.
+// defaultMonths is how many months a summary is about unless it is told: a page of API 2.0 has 13 for income and expenses.
 const defaultMonths = 13
 
 // snapshot is a summary of a user's affordability, income or expenses. What it says follows from the analysis alone, so
@@ -85,6 +85,9 @@ func (s *Sandbox) postSnapshot(c *call, kind string) (answer, error) {
 	}
 	holdings, err := s.summaryHoldings(u, request.Accounts, c.now)
 	if err != nil {
+		return answer{}, err
+	}
+	if err := u.checkConsent(c.now); err != nil {
 		return answer{}, err
 	}
 	a := s.analyse(holdings, from, end)

@@ -109,6 +109,15 @@ func (l line) made() string {
 	return formatTime(l.Made)
 }
 
+// balance is the account's after the transaction. It is empty in open banking, and of a pending transaction: the 2.1 schema
+// wants a string.
+func (l line) balance() string {
+	if l.Pending() || l.holding.connection.openBanking() {
+		return ""
+	}
+	return l.Balance.String()
+}
+
 // transaction is a transaction as it is sent. It writes itself, because a page has 500 of them; the fields are in the
 // documents' order.
 type transaction struct {
@@ -143,11 +152,7 @@ func (t *transaction) writeTo(w *jsonWriter) {
 		w.text("currency", h.currency)
 	}
 	w.text("account", h.id)
-	balance := "" // while pending it is not known, and the 2.1 schema wants a string
-	if !t.Pending() {
-		balance = t.Balance.String()
-	}
-	w.text("balance", balance)
+	w.text("balance", line{Transaction: t.Transaction, holding: h}.balance())
 	w.text("direction", string(l.direction()))
 	w.text("class", t.Class)
 	w.text("institution", h.institution)

@@ -20,7 +20,7 @@ type user struct {
 	data        gen.CreateUser
 	connections []*connection
 	jobs        []*job // the oldest first
-	// orphans are the accounts of deleted connections: they stay reachable under the user.
+	// orphans are the accounts of deleted connections: they stay reachable under the user, except those of open banking.
 	orphans   []*holding
 	consents  []*consent // the oldest first
 	authLink  *authLink  // nil when there is none

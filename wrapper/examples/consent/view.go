@@ -136,7 +136,7 @@ func (a *app) bankName(ctx context.Context, connection *basiq.Connection) string
 
 func newAccountView(account *basiq.Account) accountView {
 	return accountView{
-		Name: account.Name, Number: account.AccountNo, Kind: account.Class.Type,
+		Name: basiq.AccountName(account), Number: account.AccountNo, Kind: account.Class.Type,
 		Balance: money(account.Balance, account.Currency), Available: money(account.AvailableFunds, account.Currency),
 	}
 }

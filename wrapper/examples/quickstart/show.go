@@ -121,7 +121,7 @@ func describe(out io.Writer, c *basiq.Connection) {
 	fmt.Fprintln(out)
 	fmt.Fprintf(table, "  account\tkind\tnumber\t%14s\t%14s\n", "balance", "available")
 	for _, account := range c.Accounts.Data {
-		fmt.Fprintf(table, "  %s\t%s\t%s\t%14s\t%14s\t%s\n", account.Name, account.Class.Type, account.AccountNo,
+		fmt.Fprintf(table, "  %s\t%s\t%s\t%14s\t%14s\t%s\n", basiq.AccountName(&account), account.Class.Type, account.AccountNo,
 			account.Balance, account.AvailableFunds, account.Currency)
 	}
 	_ = table.Flush()
