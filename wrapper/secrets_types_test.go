@@ -43,7 +43,7 @@ var roots = []reflect.Type{
 	reflect.TypeFor[basiq.TransportError](), reflect.TypeFor[basiq.InputError](), reflect.TypeFor[api.MistypedError](), reflect.TypeFor[basiq.JobError](), reflect.TypeFor[basiq.WaitError](),
 	reflect.TypeFor[basiq.PausedError](), reflect.TypeFor[basiq.PageError](),
 	reflect.TypeFor[basiq.ConsentRedirect](), reflect.TypeOf(basiq.AccountFields), reflect.TypeOf(basiq.ConnectorFields), reflect.TypeOf(basiq.TransactionFields),
-	reflect.TypeFor[webhook.Option](), reflect.TypeFor[basiqtest.Option](),
+	reflect.TypeFor[webhook.Option](), reflect.TypeFor[basiqtest.Option](), reflect.TypeFor[basiqtest.ConnectOption](),
 
 	// What the raw client takes and is answered with: it returns plain answers.
 	reflect.TypeFor[gen.ClientOption](), reflect.TypeFor[gen.CreateStatement](), reflect.TypeFor[gen.ErrorResponse](), reflect.TypeFor[gen.Token](),
@@ -83,20 +83,21 @@ var onTheWire = []string{
 
 // sealed are the types with unexported fields that no secret gets into, and what does.
 var sealed = map[string]string{
-	"api.Decimal":         "a number",
-	"api.Reference":       "an id",
-	"api.TextOrList":      "the value of a report's filter",
-	"basiq.ChoiceField":   "the name of a field",
-	"basiq.DateField":     "the name of a field",
-	"basiq.EqualField":    "the name of a field",
-	"basiq.MatchField":    "the name of a field",
-	"basiq.Filter":        "the name of a field, and what it is compared with",
-	"basiq.InputError":    "ErrWrongAPIVersion",
-	"basiq.Operation":     "whether it is safe to retry, and API versions",
-	"basiq.PausedError":   "a status",
-	"basiqtest.Fault":     "what a test has go wrong",
-	"basiqtest.Injection": "a Fault, counts and the Sandbox",
-	"basiqtest.Sandbox":   "what it is sent, see TestSandboxKeepsSecrets",
+	"api.Decimal":             "a number",
+	"api.Reference":           "an id",
+	"api.TextOrList":          "the value of a report's filter",
+	"basiq.ChoiceField":       "the name of a field",
+	"basiq.DateField":         "the name of a field",
+	"basiq.EqualField":        "the name of a field",
+	"basiq.MatchField":        "the name of a field",
+	"basiq.Filter":            "the name of a field, and what it is compared with",
+	"basiq.InputError":        "ErrWrongAPIVersion",
+	"basiq.Operation":         "whether it is safe to retry, and API versions",
+	"basiq.PausedError":       "a status",
+	"basiqtest.ConnectOption": "a method",
+	"basiqtest.Fault":         "what a test has go wrong",
+	"basiqtest.Injection":     "a Fault, counts and the Sandbox",
+	"basiqtest.Sandbox":       "what it is sent, see TestSandboxKeepsSecrets",
 }
 
 // TestEveryTypeKeepsSecrets plants secrets in a value of every exported type, wherever there is room for one, prints the

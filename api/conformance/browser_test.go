@@ -82,7 +82,7 @@ func TestBrowser(t *testing.T) {
 			b.enter()
 
 			b.at("Choose your bank")
-			b.follow("Log in to Pied Piper", skipLink, "Hooli AU00000", "Pied Piper AU00002")
+			b.follow("Log in to Pied Piper", skipLink, "Hooli AU00000", "Hooli open banking AU00000", "Pied Piper AU00002")
 			b.fillIn("gavinBelson", "hooli2016")
 			b.enterTo("Pied Piper asks for one thing more")
 			b.tabs(skipLink, "What's your first company?")
