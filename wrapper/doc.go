@@ -70,6 +70,9 @@
 //		...
 //	}
 //
+// Show accounts with [AccountName]: the Name of an open-banking account may be empty. Deleting an open-banking connection
+// also deletes its accounts and transactions, see [ConnectionsService.Delete].
+//
 // [PageSize] sets the page size. [Prefetch] fetches the next page during the loop. Methods such as
 // [TransactionsService.Page] return one page and the [Cursor] of the next. For many users, call List in the goroutines of
 // an errgroup with a limit; see the example "ManyUsers".
