@@ -72,7 +72,9 @@ func callsOf(ctx context.Context, c *basiq.Client) map[string]func() (any, error
 		"getUserJobs":         func() (any, error) { return items(c.Jobs.List(ctx, "u1", basiq.JobFields.ConnectionID.Eq("c1"))) },
 		"postJobMfa":          func() (any, error) { return one(c.Jobs.AnswerMFA(ctx, "u1", "j1", basiq.NewSecret("1234"))) },
 
-		"getConsents":   func() (any, error) { return items(c.Consents.List(ctx, "u1", basiq.ConsentFields.Status.Eq(basiq.ConsentStatusActive))) },
+		"getConsents": func() (any, error) {
+			return items(c.Consents.List(ctx, "u1", basiq.ConsentFields.Status.Eq(basiq.ConsentStatusActive)))
+		},
 		"deleteConsent": func() (any, error) { return nil, c.Consents.Delete(ctx, "u1", "co1") },
 		"postAuthLink": func() (any, error) {
 			return one(c.AuthLinks.Create(ctx, "u1", basiq.CreateAuthLink{Mobile: "+61410888999"}))

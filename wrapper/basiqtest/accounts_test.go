@@ -150,13 +150,13 @@ func TestAccountFilter(t *testing.T) {
 		require.NotEmpty(t, ofSecond)
 		require.Equal(t, all, append(append([]string{}, ofFirst...), ofSecond...))
 		for filter, want := range map[string][]string{
-			"institution.id.eq('AU00000')":                                        ofFirst,
-			"institution.id.eq('AU00002')":                                        {},
-			"account.id.eq('" + all[0] + "')":                                     all[:1],
-			"account.id.eq('nothing')":                                            {},
-			"account.id.eq('" + all[0] + "'),connection.id.eq('" + first + "')":   all[:1],
-			"institution.id.eq('AU00004'),connection.id.eq('" + first + "')":      {},
-			"institution.id.eq('AU00004'),connection.id.eq('" + second + "')":     ofSecond,
+			"institution.id.eq('AU00000')":                                      ofFirst,
+			"institution.id.eq('AU00002')":                                      {},
+			"account.id.eq('" + all[0] + "')":                                   all[:1],
+			"account.id.eq('nothing')":                                          {},
+			"account.id.eq('" + all[0] + "'),connection.id.eq('" + first + "')": all[:1],
+			"institution.id.eq('AU00004'),connection.id.eq('" + first + "')":    {},
+			"institution.id.eq('AU00004'),connection.id.eq('" + second + "')":   ofSecond,
 		} {
 			r := c.get(filtered(path, filter))
 			require.Equal(t, http.StatusOK, r.status, filter)

@@ -197,7 +197,7 @@ func TestConsentFilter(t *testing.T) {
 			r := c.get(filtered(path, "status.eq('"+status+"')"))
 			require.Equal(t, http.StatusOK, r.status, r.raw)
 			assert.Equal(t, want, r.ids(), status)
-			assert.Equal(t, strconv.Itoa(len(want)), string(r.under("size").raw))
+			assert.Equal(t, strconv.Itoa(len(want)), r.under("size").raw)
 		}
 		for _, filter := range []string{"status.eq('paused')", "status.ne('active')", "consent.status.eq('active')", "id.eq('x')"} {
 			c.get(filtered(path, filter)).
