@@ -503,8 +503,8 @@ type ClientInterface interface {
 	// GetAffordabilityList List a user's affordability summaries.
 	//
 	// The summaries that have been made for the user, in short: retrieve one to get its figures. The list is not paged.
-	// API 3.0 marks the operation as deprecated. Use a report of the type `CON_AFFOR_01`, with `reportSubType` for income
-	// or expenses only, or insights.
+	//
+	// Deprecated: use a report of the type `CON_AFFOR_01`, with `reportSubType` for income or expenses only, or insights.
 	//
 	// Corresponds with GET /users/{userId}/affordability (the `GetAffordabilityList` operationId).
 	//
@@ -524,8 +524,8 @@ type ClientInterface interface {
 	// has not been deleted yet, is refused with 400.
 	// Basiq has to enable the product Affordability for the API key (403 otherwise). Summaries of affordability, income
 	// and expenses are limited together, to as many a day as users were created that day, and to 1,000 at most.
-	// API 3.0 marks the operation as deprecated. Use a report of the type `CON_AFFOR_01`, with `reportSubType` for income
-	// or expenses only, or insights.
+	//
+	// Deprecated: use a report of the type `CON_AFFOR_01`, with `reportSubType` for income or expenses only, or insights.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -547,8 +547,8 @@ type ClientInterface interface {
 	// has not been deleted yet, is refused with 400.
 	// Basiq has to enable the product Affordability for the API key (403 otherwise). Summaries of affordability, income
 	// and expenses are limited together, to as many a day as users were created that day, and to 1,000 at most.
-	// API 3.0 marks the operation as deprecated. Use a report of the type `CON_AFFOR_01`, with `reportSubType` for income
-	// or expenses only, or insights.
+	//
+	// Deprecated: use a report of the type `CON_AFFOR_01`, with `reportSubType` for income or expenses only, or insights.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -560,8 +560,8 @@ type ClientInterface interface {
 	// GetAffordability Retrieve an affordability summary.
 	//
 	// The summary as it was made. As a PDF when `Accept` asks for `application/pdf`.
-	// API 3.0 marks the operation as deprecated. Use a report of the type `CON_AFFOR_01`, with `reportSubType` for income
-	// or expenses only, or insights.
+	//
+	// Deprecated: use a report of the type `CON_AFFOR_01`, with `reportSubType` for income or expenses only, or insights.
 	//
 	// Corresponds with GET /users/{userId}/affordability/{snapshotId} (the `GetAffordability` operationId).
 	//
@@ -572,8 +572,8 @@ type ClientInterface interface {
 	//
 	// A page of the transactions that the summary was made of. `links.next` is the URL of the next page, to be followed
 	// as it is; the last page has none. As CSV when `Accept` asks for `application/csv`.
-	// API 3.0 marks the operation as deprecated. Use a report of the type `CON_AFFOR_01`, with `reportSubType` for income
-	// or expenses only, or insights.
+	//
+	// Deprecated: use a report of the type `CON_AFFOR_01`, with `reportSubType` for income or expenses only, or insights.
 	//
 	// Corresponds with GET /users/{userId}/affordability/{snapshotId}/transactions (the `GetAffordabilitySnapshotTransactions` operationId).
 	//
@@ -785,8 +785,8 @@ type ClientInterface interface {
 	// has not been deleted yet, is refused with 400.
 	// Basiq has to enable the product Expenses for the API key (403 otherwise). Summaries of affordability, income and
 	// expenses are limited together, to as many a day as users were created that day, and to 1,000 at most.
-	// API 3.0 marks the operation as deprecated. Use a report of the type `CON_AFFOR_01`, with `reportSubType` for income
-	// or expenses only, or insights.
+	//
+	// Deprecated: use a report of the type `CON_AFFOR_01`, with `reportSubType` for income or expenses only, or insights.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -806,8 +806,8 @@ type ClientInterface interface {
 	// has not been deleted yet, is refused with 400.
 	// Basiq has to enable the product Expenses for the API key (403 otherwise). Summaries of affordability, income and
 	// expenses are limited together, to as many a day as users were created that day, and to 1,000 at most.
-	// API 3.0 marks the operation as deprecated. Use a report of the type `CON_AFFOR_01`, with `reportSubType` for income
-	// or expenses only, or insights.
+	//
+	// Deprecated: use a report of the type `CON_AFFOR_01`, with `reportSubType` for income or expenses only, or insights.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -819,8 +819,8 @@ type ClientInterface interface {
 	// GetExpenses Retrieve an expense summary.
 	//
 	// The summary as it was made, by itself or with an affordability summary. As CSV when `Accept` asks for `text/csv`.
-	// API 3.0 marks the operation as deprecated. Use a report of the type `CON_AFFOR_01`, with `reportSubType` for income
-	// or expenses only, or insights.
+	//
+	// Deprecated: use a report of the type `CON_AFFOR_01`, with `reportSubType` for income or expenses only, or insights.
 	//
 	// Corresponds with GET /users/{userId}/expenses/{snapshotId} (the `GetExpenses` operationId).
 	//
@@ -853,8 +853,8 @@ type ClientInterface interface {
 	// has not been deleted yet, is refused with 400.
 	// Basiq has to enable the product Income Summary for the API key (403 otherwise). Summaries of affordability, income
 	// and expenses are limited together, to as many a day as users were created that day, and to 1,000 at most.
-	// API 3.0 marks the operation as deprecated. Use a report of the type `CON_AFFOR_01`, with `reportSubType` for income
-	// or expenses only, or insights.
+	//
+	// Deprecated: use a report of the type `CON_AFFOR_01`, with `reportSubType` for income or expenses only, or insights.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -874,8 +874,8 @@ type ClientInterface interface {
 	// has not been deleted yet, is refused with 400.
 	// Basiq has to enable the product Income Summary for the API key (403 otherwise). Summaries of affordability, income
 	// and expenses are limited together, to as many a day as users were created that day, and to 1,000 at most.
-	// API 3.0 marks the operation as deprecated. Use a report of the type `CON_AFFOR_01`, with `reportSubType` for income
-	// or expenses only, or insights.
+	//
+	// Deprecated: use a report of the type `CON_AFFOR_01`, with `reportSubType` for income or expenses only, or insights.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -887,8 +887,8 @@ type ClientInterface interface {
 	// GetIncome Retrieve an income summary.
 	//
 	// The summary as it was made, by itself or with an affordability summary.
-	// API 3.0 marks the operation as deprecated. Use a report of the type `CON_AFFOR_01`, with `reportSubType` for income
-	// or expenses only, or insights.
+	//
+	// Deprecated: use a report of the type `CON_AFFOR_01`, with `reportSubType` for income or expenses only, or insights.
 	//
 	// Corresponds with GET /users/{userId}/income/{snapshotId} (the `GetIncome` operationId).
 	//
@@ -1801,8 +1801,8 @@ func (c *Client) GetAccount(ctx context.Context, userID UserID, accountID Accoun
 // GetAffordabilityList List a user's affordability summaries.
 //
 // The summaries that have been made for the user, in short: retrieve one to get its figures. The list is not paged.
-// API 3.0 marks the operation as deprecated. Use a report of the type `CON_AFFOR_01`, with `reportSubType` for income
-// or expenses only, or insights.
+//
+// Deprecated: use a report of the type `CON_AFFOR_01`, with `reportSubType` for income or expenses only, or insights.
 //
 // Corresponds with GET /users/{userId}/affordability (the `GetAffordabilityList` operationId).
 // Deprecated: use Reports with CON_AFFOR_01 and reportSubType, or Insights.
@@ -1831,8 +1831,8 @@ func (c *Client) GetAffordabilityList(ctx context.Context, userID UserID, reqEdi
 // has not been deleted yet, is refused with 400.
 // Basiq has to enable the product Affordability for the API key (403 otherwise). Summaries of affordability, income
 // and expenses are limited together, to as many a day as users were created that day, and to 1,000 at most.
-// API 3.0 marks the operation as deprecated. Use a report of the type `CON_AFFOR_01`, with `reportSubType` for income
-// or expenses only, or insights.
+//
+// Deprecated: use a report of the type `CON_AFFOR_01`, with `reportSubType` for income or expenses only, or insights.
 //
 // Takes any type of body and a specified content type.
 //
@@ -1863,8 +1863,8 @@ func (c *Client) PostAffordabilityWithBody(ctx context.Context, userID UserID, c
 // has not been deleted yet, is refused with 400.
 // Basiq has to enable the product Affordability for the API key (403 otherwise). Summaries of affordability, income
 // and expenses are limited together, to as many a day as users were created that day, and to 1,000 at most.
-// API 3.0 marks the operation as deprecated. Use a report of the type `CON_AFFOR_01`, with `reportSubType` for income
-// or expenses only, or insights.
+//
+// Deprecated: use a report of the type `CON_AFFOR_01`, with `reportSubType` for income or expenses only, or insights.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -1885,8 +1885,8 @@ func (c *Client) PostAffordability(ctx context.Context, userID UserID, body Post
 // GetAffordability Retrieve an affordability summary.
 //
 // The summary as it was made. As a PDF when `Accept` asks for `application/pdf`.
-// API 3.0 marks the operation as deprecated. Use a report of the type `CON_AFFOR_01`, with `reportSubType` for income
-// or expenses only, or insights.
+//
+// Deprecated: use a report of the type `CON_AFFOR_01`, with `reportSubType` for income or expenses only, or insights.
 //
 // Corresponds with GET /users/{userId}/affordability/{snapshotId} (the `GetAffordability` operationId).
 // Deprecated: use Reports with CON_AFFOR_01 and reportSubType, or Insights.
@@ -1906,8 +1906,8 @@ func (c *Client) GetAffordability(ctx context.Context, userID UserID, snapshotID
 //
 // A page of the transactions that the summary was made of. `links.next` is the URL of the next page, to be followed
 // as it is; the last page has none. As CSV when `Accept` asks for `application/csv`.
-// API 3.0 marks the operation as deprecated. Use a report of the type `CON_AFFOR_01`, with `reportSubType` for income
-// or expenses only, or insights.
+//
+// Deprecated: use a report of the type `CON_AFFOR_01`, with `reportSubType` for income or expenses only, or insights.
 //
 // Corresponds with GET /users/{userId}/affordability/{snapshotId}/transactions (the `GetAffordabilitySnapshotTransactions` operationId).
 // Deprecated: use Reports with CON_AFFOR_01 and reportSubType, or Insights.
@@ -2288,8 +2288,8 @@ func (c *Client) DeleteConsent(ctx context.Context, userID UserID, consentID Con
 // has not been deleted yet, is refused with 400.
 // Basiq has to enable the product Expenses for the API key (403 otherwise). Summaries of affordability, income and
 // expenses are limited together, to as many a day as users were created that day, and to 1,000 at most.
-// API 3.0 marks the operation as deprecated. Use a report of the type `CON_AFFOR_01`, with `reportSubType` for income
-// or expenses only, or insights.
+//
+// Deprecated: use a report of the type `CON_AFFOR_01`, with `reportSubType` for income or expenses only, or insights.
 //
 // Takes any type of body and a specified content type.
 //
@@ -2318,8 +2318,8 @@ func (c *Client) PostExpensesWithBody(ctx context.Context, userID UserID, conten
 // has not been deleted yet, is refused with 400.
 // Basiq has to enable the product Expenses for the API key (403 otherwise). Summaries of affordability, income and
 // expenses are limited together, to as many a day as users were created that day, and to 1,000 at most.
-// API 3.0 marks the operation as deprecated. Use a report of the type `CON_AFFOR_01`, with `reportSubType` for income
-// or expenses only, or insights.
+//
+// Deprecated: use a report of the type `CON_AFFOR_01`, with `reportSubType` for income or expenses only, or insights.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -2340,8 +2340,8 @@ func (c *Client) PostExpenses(ctx context.Context, userID UserID, body PostExpen
 // GetExpenses Retrieve an expense summary.
 //
 // The summary as it was made, by itself or with an affordability summary. As CSV when `Accept` asks for `text/csv`.
-// API 3.0 marks the operation as deprecated. Use a report of the type `CON_AFFOR_01`, with `reportSubType` for income
-// or expenses only, or insights.
+//
+// Deprecated: use a report of the type `CON_AFFOR_01`, with `reportSubType` for income or expenses only, or insights.
 //
 // Corresponds with GET /users/{userId}/expenses/{snapshotId} (the `GetExpenses` operationId).
 // Deprecated: use Reports with CON_AFFOR_01 and reportSubType, or Insights.
@@ -2403,8 +2403,8 @@ func (c *Client) GetUserIdentity(ctx context.Context, userID UserID, identityID 
 // has not been deleted yet, is refused with 400.
 // Basiq has to enable the product Income Summary for the API key (403 otherwise). Summaries of affordability, income
 // and expenses are limited together, to as many a day as users were created that day, and to 1,000 at most.
-// API 3.0 marks the operation as deprecated. Use a report of the type `CON_AFFOR_01`, with `reportSubType` for income
-// or expenses only, or insights.
+//
+// Deprecated: use a report of the type `CON_AFFOR_01`, with `reportSubType` for income or expenses only, or insights.
 //
 // Takes any type of body and a specified content type.
 //
@@ -2433,8 +2433,8 @@ func (c *Client) PostIncomeWithBody(ctx context.Context, userID UserID, contentT
 // has not been deleted yet, is refused with 400.
 // Basiq has to enable the product Income Summary for the API key (403 otherwise). Summaries of affordability, income
 // and expenses are limited together, to as many a day as users were created that day, and to 1,000 at most.
-// API 3.0 marks the operation as deprecated. Use a report of the type `CON_AFFOR_01`, with `reportSubType` for income
-// or expenses only, or insights.
+//
+// Deprecated: use a report of the type `CON_AFFOR_01`, with `reportSubType` for income or expenses only, or insights.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -2455,8 +2455,8 @@ func (c *Client) PostIncome(ctx context.Context, userID UserID, body PostIncomeJ
 // GetIncome Retrieve an income summary.
 //
 // The summary as it was made, by itself or with an affordability summary.
-// API 3.0 marks the operation as deprecated. Use a report of the type `CON_AFFOR_01`, with `reportSubType` for income
-// or expenses only, or insights.
+//
+// Deprecated: use a report of the type `CON_AFFOR_01`, with `reportSubType` for income or expenses only, or insights.
 //
 // Corresponds with GET /users/{userId}/income/{snapshotId} (the `GetIncome` operationId).
 // Deprecated: use Reports with CON_AFFOR_01 and reportSubType, or Insights.

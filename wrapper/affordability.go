@@ -94,7 +94,7 @@ func (s *AffordabilityService) transactions(userID, snapshotID string, options [
 	return collection[AffordabilityTransaction]{
 		client: s.client, op: opGetSnapshotTransactions, ids: []id{{"userID", userID}, {"snapshotID", snapshotID}}, options: options, sized: true,
 		resource: resource[AffordabilityTransaction]{"transaction", func(t *AffordabilityTransaction) (string, string) { return t.Type, t.ID }},
-		request:  sendTo2(s.client.raw.GetAffordabilitySnapshotTransactions, userID, snapshotID, nil),
+		request:  sendTo2(s.client.raw.GetAffordabilitySnapshotTransactions, userID, snapshotID, nil), //nolint:staticcheck // The exported methods that call this one are deprecated too.
 	}
 }
 

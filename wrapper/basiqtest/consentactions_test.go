@@ -85,6 +85,7 @@ func TestActionManage(t *testing.T) {
 
 		b.press("Remove the connection to HooliGov")
 		b.at("Remove your connection?")
+		assert.Contains(t, b.main(), "What it has fetched stays.")
 		b.press("Keep it")
 		b.press("Remove the connection to HooliGov")
 		assert.Equal(t, 2, c.get("/users/"+userID+"/connections").length("data"))

@@ -55,6 +55,7 @@ type pageData struct {
 	Bank        string
 	Banks       []bankChoice
 	CanChoose   bool // another bank
+	TakesData   bool // removing the connection deletes its accounts and transactions
 	Renewing    bool // it is about a connection that was there before
 	LoginID     string
 	Words       loginCaptions
@@ -306,6 +307,7 @@ func showManage(v *visit, d *pageData, now time.Time) {
 	case stepRemove:
 		d.Title = "Remove your connection?"
 		d.Bank = v.removing.institution.Name
+		d.TakesData = v.removing.openBanking()
 	case stepExtend:
 		d.Title = "Extend your consent"
 		d.Consents = []consentLine{{Until: longDate(v.consent.expires)}}

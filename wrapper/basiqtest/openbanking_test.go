@@ -132,6 +132,12 @@ func TestConsentPageOpenBanking(t *testing.T) {
 		time.Sleep(long)
 		assert.Equal(t, "2001-01-31", expires()[:10])
 		assert.Equal(t, before, c.get("/users/"+userID+"/accounts").ids(), "accounts keep their IDs")
+
+		b = c.visit(userID, action("manage"))
+		b.press("Remove the connection to Hooli")
+		assert.Contains(t, b.main(), "What it has fetched is deleted with it, and cannot be restored.")
+		b.press("Remove Hooli")
+		assert.Empty(t, c.get("/users/"+userID+"/accounts").ids())
 	})
 }
 
