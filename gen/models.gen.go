@@ -5035,7 +5035,7 @@ type GetConnectionsParams struct {
 // GetConsentsParams defines parameters for GetConsents.
 type GetConsentsParams struct {
 	// Filter A condition on `status`, with `eq`, for example `status.eq('active')`. A changelog of 2025 announces the filter
-	// without its syntax; this one is that of connections.
+	// without its syntax; the syntax here is the one of connections.
 	Filter *string `form:"filter,omitempty" json:"filter,omitempty"`
 }
 

@@ -22,7 +22,7 @@ const (
 )
 
 // ConsentFields are the fields that [ConsentsService.List] can filter by. Basiq has announced the filter and not published
-// its syntax; this one is that of [ConnectionFields].
+// its syntax; the filter is sent in the syntax of [ConnectionFields].
 var ConsentFields = consentFields{
 	Status: EqualField[Consent, ConsentStatus]{name: "status"},
 }

@@ -183,7 +183,7 @@ func (s *Sandbox) openVisit(query url.Values, now time.Time) page {
 	}
 	if id := query.Get("connectionId"); id != "" {
 		i := slices.IndexFunc(v.user.connections, func(conn *connection) bool {
-			return conn.id == id && conn.statement == nil // one of statements has nobody to log in
+			return conn.id == id && conn.statement == nil // uploaded statements have no login
 		})
 		if i < 0 {
 			return connectionGone()

@@ -83,10 +83,15 @@ func (s *Sandbox) giveConsent(u *user, policy int, now time.Time) *consent {
 	return given
 }
 
-// extendConsent makes a consent good for as long as a new one would be.
+// extendConsent sets the end of a consent, and of its open-banking connections, to that of a new consent.
 func (s *Sandbox) extendConsent(u *user, given *consent, now time.Time) {
 	given.changes++
 	given.updated, given.expires = now, consentUntil(now)
+	for _, conn := range u.connections {
+		if conn.consent == given && conn.openBanking() {
+			conn.expires = given.expires
+		}
+	}
 	s.tellConsent(u, given, gen.EventActionUpdated, now)
 	s.watchConsent(u, given)
 }
@@ -136,7 +141,7 @@ func (s *Sandbox) tellConsent(u *user, given *consent, action gen.EventAction, n
 	s.emitConsent(u, given.id, given.told, given.show(u, &v), action, now)
 }
 
-// consentFilters follow those of connections: a changelog announces the filter by status and does not show it.
+// consentFilters use the syntax of connections: a changelog announces the filter by status and does not show the syntax.
 var consentFilters = filterable{"status": {
 	operators: eq,
 	values:    []string{string(gen.ConsentStatusActive), string(gen.ConsentStatusExpired), string(gen.ConsentStatusRevoked)},

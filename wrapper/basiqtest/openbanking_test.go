@@ -44,7 +44,7 @@ func TestDeleteOpenBankingConnection(t *testing.T) {
 			c.get(path+lost).requireError(http.StatusNotFound, "resource-not-found", "Requested resource is not found")
 		}
 		require.Equal(t, http.StatusNoContent, c.delete(path+"/connections/"+web).status)
-		assert.Equal(t, accounts, c.get(path+"/accounts").ids(), "those of a web connection stay")
+		assert.Equal(t, accounts, c.get(path+"/accounts").ids(), "the accounts of a web connection stay")
 	})
 }
 
@@ -93,7 +93,7 @@ func TestOpenBankingConnection(t *testing.T) {
 	})
 }
 
-// The member number and the one-time password are those that Basiq documents for its test bank.
+// Basiq documents this member number and one-time password for its test bank.
 func TestConsentPageOpenBanking(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -131,6 +131,11 @@ func TestConsentPageOpenBanking(t *testing.T) {
 		b.at("Hooli is connected")
 		time.Sleep(long)
 		assert.Equal(t, "2001-01-31", expires()[:10])
+		time.Sleep(24 * time.Hour)
+		c = c.as("3.0", server, "")
+		b = c.visit(userID, action("extend"))
+		b.press("Extend")
+		assert.Equal(t, "2001-02-01", expires()[:10])
 		assert.Equal(t, before, c.get("/users/"+userID+"/accounts").ids(), "accounts keep their IDs")
 
 		b = c.visit(userID, action("manage"))
