@@ -106,7 +106,11 @@ func (c *valueCosts) add(t reflect.Type, depth, size int) {
 			return
 		}
 		for field := range t.Fields() {
-			c.add(field.Type, depth+1, 0)
+			inside := depth + 1
+			if field.Anonymous { // its members are members of t
+				inside = depth
+			}
+			c.add(field.Type, inside, 0)
 		}
 	default: // contains no other values
 	}

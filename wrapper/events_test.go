@@ -117,7 +117,7 @@ func TestGetEvent(t *testing.T) {
 		_, client := newStub(t, ok(200, `{"type":"event","id":"e1","createdDate":"","data":null}`))
 		event, err := client.Events.Get(t.Context(), "e1")
 		require.NoError(t, err)
-		assert.Nil(t, event.Data)
+		assert.Nil(t, event.Data.Items)
 		_, known := event.CreatedDate.Time()
 		assert.False(t, known)
 	})
