@@ -761,7 +761,8 @@ type ClientInterface interface {
 	// GetConsents List a user's consents.
 	//
 	// Active consents as well as those that have expired or were revoked. The list is not paged. A user gives a consent
-	// on Basiq's consent page; no operation creates one.
+	// on Basiq's consent page; no operation creates one. For a user who has never given one, a response with status 403
+	// was recorded, with the code `access-denied` and an empty detail.
 	//
 	// Corresponds with GET /users/{userId}/consents (the `GetConsents` operationId).
 	GetConsents(ctx context.Context, userID UserID, params *GetConsentsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -2244,7 +2245,8 @@ func (c *Client) RefreshConnection(ctx context.Context, userID UserID, connectio
 // GetConsents List a user's consents.
 //
 // Active consents as well as those that have expired or were revoked. The list is not paged. A user gives a consent
-// on Basiq's consent page; no operation creates one.
+// on Basiq's consent page; no operation creates one. For a user who has never given one, a response with status 403
+// was recorded, with the code `access-denied` and an empty detail.
 //
 // Corresponds with GET /users/{userId}/consents (the `GetConsents` operationId).
 func (c *Client) GetConsents(ctx context.Context, userID UserID, params *GetConsentsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {

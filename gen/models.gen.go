@@ -2078,6 +2078,9 @@ type Consent struct {
 
 // ConsentData What may be read and kept.
 type ConsentData struct {
+	// Disclosure Recorded as null and not documented.
+	Disclosure json.RawMessage `json:"disclosure,omitempty,omitzero"`
+
 	// InitialRetrievalDays By its name: how many days back the first retrieval may go.
 	InitialRetrievalDays *int64 `json:"initialRetrievalDays,omitempty"`
 

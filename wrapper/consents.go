@@ -2,7 +2,10 @@ package basiq
 
 import (
 	"context"
+	"errors"
 	"iter"
+	"net/http"
+	"strings"
 
 	"github.com/basiq-go/basiq-go/gen"
 )
@@ -35,9 +38,25 @@ type consentFields struct {
 type ConsentsService struct{ client *Client }
 
 // List returns the user's consents that satisfy all filters; see [ConsentFields]. Without filters it includes expired and
-// revoked consents. operationId: getConsents.
+// revoked consents. The list is empty for a user who has never given a consent, which Basiq reports as 403 access-denied.
+// operationId: getConsents.
 func (s *ConsentsService) List(ctx context.Context, userID string, filters ...Filter[Consent]) iter.Seq2[*Consent, error] {
-	return list(ctx, s.client, opGetConsents, []id{{"userID", userID}}, resource[Consent]{"", func(c *Consent) (string, string) { return c.Type, c.ID }}, sendTo(s.client.raw.GetConsents, userID, nil), filters)
+	consents := list(ctx, s.client, opGetConsents, []id{{"userID", userID}}, resource[Consent]{"", func(c *Consent) (string, string) { return c.Type, c.ID }}, sendTo(s.client.raw.GetConsents, userID, nil), filters)
+	return func(yield func(*Consent, error) bool) {
+		for consent, err := range consents {
+			if hasNoConsent(err) || !yield(consent, err) {
+				return
+			}
+		}
+	}
+}
+
+// hasNoConsent reports whether err is the recorded response for a user without any consent. Unlike it, the response to an
+// expired token has a detail, and the one to a token without the permission another code.
+func hasNoConsent(err error) bool {
+	said, ok := errors.AsType[*Error](err)
+	return ok && said.StatusCode == http.StatusForbidden && len(said.Details) == 1 && Code(said.Details[0].Code) == CodeAccessDenied &&
+		strings.TrimSpace(said.Details[0].Detail) == "" && said.Details[0].Source.Parameter == "" && said.Details[0].Source.Pointer == ""
 }
 
 // Delete revokes a consent permanently: no more data is fetched under it. Errors: [ErrGone] if it was revoked before.

@@ -53,7 +53,7 @@ func (s *Sandbox) getAffordabilitySnapshotTransactions(c *call) (answer, error) 
 		return answer{}, err
 	}
 	if !c.wantsOther() {
-		return paged(s, c, snap.lines, func(l line) string { return l.id }, func(l line) any { return l.summarized(&c.view) })
+		return paged(s, c, snap.lines, func(l line) string { return l.id }, func(l line) any { return snap.summarized(&c.view, l) })
 	}
 	// A file has no place for the link to a next page, so it holds all.
 	if _, err := c.limit(); err != nil {
@@ -302,12 +302,23 @@ func (a *analysis) externalLiabilities() []object {
 	return all
 }
 
-// summarized is the transaction as those of a summary are shown.
-func (l line) summarized(v *view) object {
+// class returns the class of a transaction of a summary. With API 2.1 two kinds of transfers were recorded.
+func (a *analysis) class(v *view, l line) string {
+	switch {
+	case v.version != v21 || l.Class != classTransfer:
+		return l.Class
+	case a.internal(l):
+		return "internal-transfer"
+	}
+	return "external-transfer"
+}
+
+// summarized returns a transaction as summaries have it.
+func (a *analysis) summarized(v *view, l line) object {
 	o := object{
 		"type": "transaction", "id": l.id, "status": gen.TransactionStatusPosted, "description": l.Description,
 		"amount": l.Amount.String(), "account": l.holding.id, "balance": l.balance(), "direction": l.direction(),
-		"class": l.Class, "institution": l.holding.institution,
+		"class": a.class(v, l), "institution": l.holding.institution,
 		"transactionDate": l.made(), "postDate": formatTime(l.Posted),
 		"links": object{
 			"account": v.url(l.holding.path()), "institution": v.url(v.institutionPath(l.holding.institution)),
@@ -318,6 +329,8 @@ func (l line) summarized(v *view) object {
 	}
 	code, title := l.paidFor()
 	switch {
+	case v.version == v21 && code == "": // recorded
+		o["subClass"] = nil
 	case v.version == v21:
 		o["subClass"] = object{"code": code, "title": title}
 	case code != "": // version 3.0 has a number, and need not have it

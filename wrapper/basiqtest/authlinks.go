@@ -83,8 +83,7 @@ func (s *Sandbox) postAuthLink(c *call) (answer, error) {
 	case mobile != "" && !mobileFormat.MatchString(mobile):
 		return answer{}, notValid("Provided mobile is in bad format.", fromPointer("mobile", "auth_link/mobile"))
 	}
-	// As long as in the examples, and so as good as it needs to be for test data.
-	u.authLink = &authLink{id: s.newID()[:8], mobile: mobile, expires: c.now.Add(authLinkLifetime(c.version))}
+	u.authLink = &authLink{id: s.newID(), mobile: mobile, expires: c.now.Add(authLinkLifetime(c.version))}
 	return answer{http.StatusCreated, u.authLink.show(u, &c.view)}, nil
 }
 
@@ -97,11 +96,10 @@ func (s *Sandbox) deleteAuthLink(c *call) (answer, error) {
 	return answer{status: http.StatusNoContent}, nil
 }
 
-// show is the link as it is answered when it is made, which has no id. The link to itself is relative in both versions'
-// schemas, unlike all others.
+// show returns the link as the response to its creation has it, without an ID.
 func (link *authLink) show(u *user, v *view) object {
 	return object{
 		"type": "auth_link", "userId": u.id, "mobile": link.mobile, "expiresAt": formatTime(link.expires),
-		"links": object{"self": u.authLinkPath(), "public": v.url(linkPath + link.id)},
+		"links": object{"self": v.url(u.authLinkPath()), "public": v.url(linkPath + link.id)},
 	}
 }

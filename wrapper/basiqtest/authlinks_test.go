@@ -28,13 +28,13 @@ func TestAuthLink(t *testing.T) {
 				made := c.post(path, map[string]any{"mobile": "+61410888666"})
 				require.Equal(t, http.StatusCreated, made.status, made.raw)
 				public := made.text("links.public")
-				assert.Regexp(t, `^http://localhost/home/link/[0-9a-f]{8}$`, public)
+				assert.Regexp(t, `^http://localhost/home/link/[0-9a-f-]{36}$`, public)
 				want := map[string]any{
 					"type": "auth_link", "userId": userID, "mobile": "+61410888666", "expiresAt": expires,
-					"links": map[string]any{"self": path, "public": public},
+					"links": map[string]any{"self": c.sandbox.URL() + path, "public": public},
 				}
 				assert.Equal(t, want, made.body)
-				want["id"] = public[len(public)-8:]
+				want["id"] = public[len(public)-36:]
 				assert.Equal(t, want, c.get(path).body)
 				assert.Equal(t, c.sandbox.URL()+path, c.get("/users/"+userID).text("links.auth_link"))
 

@@ -106,7 +106,7 @@ func TestVisitConsentPage(t *testing.T) {
 			return back.Query()
 		}
 		assert.False(t, visit(url.Values{}, "", "").Has("jobIds"), "who cancels has connected nothing")
-		assert.Equal(t, 0, c.get("/users/"+userID+"/consents").length("data"))
+		assert.Equal(t, http.StatusForbidden, c.get("/users/"+userID+"/consents").status)
 		assert.False(t, visit(url.Values{}, hooli, "bighead").Has("jobIds"), "who cannot log in gives up")
 		assert.Equal(t, 0, c.get("/users/"+userID+"/connections").length("data"))
 

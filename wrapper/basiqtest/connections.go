@@ -267,9 +267,10 @@ func (s *Sandbox) removeConnection(u *user, conn *connection, now time.Time) {
 	u.connections = slices.DeleteFunc(u.connections, func(other *connection) bool { return other == conn })
 }
 
-// refresh starts a job for the connection unless one is running, and returns it with the status to answer with.
+// refresh starts a job for the connection and returns it with the status of the response. If a job is running, it returns
+// that one, unless the option ConcurrentRefreshes is set.
 func (s *Sandbox) refresh(conn *connection, now time.Time) (*job, int) {
-	if running := conn.runningJob(now); running != nil {
+	if running := conn.runningJob(now); running != nil && !s.config.concurrentRefreshes {
 		return running, http.StatusOK
 	}
 	return s.startJob(now, conn), http.StatusAccepted

@@ -61,7 +61,7 @@ func TestConsentPage(t *testing.T) {
 		assert.Regexp(t, `/home/visit/[0-9a-f-]{36}$`, b.url, "the token has left the address")
 		assert.Contains(t, b.main(), "Until 1 January 2001, 12 months from now")
 		assert.Contains(t, b.main(), "Who you have sent money to and received money from")
-		assert.Equal(t, 0, c.get("/users/"+userID+"/consents").length("data"), "nothing is given by looking")
+		assert.Equal(t, http.StatusForbidden, c.get("/users/"+userID+"/consents").status, "viewing the page gives no consent")
 
 		assert.Contains(t, b.main(), "Step 1 of 3")
 

@@ -157,6 +157,9 @@ func (s *Sandbox) getConsents(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	if len(u.consents) == 0 { // recorded
+		return answer{}, accessDenied()
+	}
 	data := make([]object, 0, len(u.consents))
 	for _, given := range slices.Backward(u.consents) {
 		if conditions.hold(func(string) string { return string(given.status(c.now)) }) {
@@ -214,7 +217,7 @@ func (given *consent) show(u *user, v *view) object {
 			"other":   nil,
 		},
 		"data": object{
-			"retainData": true, "initialRetrievalDays": retrievalDays, "organisation": nil, "permissions": granted,
+			"retainData": true, "initialRetrievalDays": retrievalDays, "organisation": nil, "disclosure": nil, "permissions": granted,
 		},
 		"links": object{
 			"self":          v.url(u.path() + "/consents/" + given.id),
@@ -239,15 +242,15 @@ var permissions = []permission{
 	{
 		Scope: "account.basic", Entity: "account", Name: "Account name, type and balance",
 		Description: "Your accounts, and what is in them now.",
-		Attributes:  []string{"Name of account", "Type of account", "Account balance"},
+		Attributes:  []string{"Name of account", "Type of account", "Account balance", "Account number"},
 		Why:         "To show you the list of your accounts.",
 	},
 	{
-		Scope: "account.detail", Entity: "account", Name: "Account balance and details",
+		Scope: "account.detail", Entity: "account", Name: "Account numbers and features",
 		Description: "Your accounts in detail.",
 		Attributes: []string{
 			"Name of account", "Type of account", "Account balance", "Account number", "Interest rates", "Fees", "Discounts",
-			"Account terms", "Account mail address",
+			"Account terms", "Account mail address", "Account holder",
 		},
 		Why: "To tell your accounts apart, and what they cost.",
 	},
@@ -255,7 +258,8 @@ var permissions = []permission{
 		Scope: "transaction.detail", Entity: "transaction", Name: "Transaction details",
 		Description: "What comes into your accounts and goes out of them.",
 		Attributes: []string{
-			"Incoming and outgoing transactions", "Amounts", "Dates", "Descriptions of transactions",
+			"Incoming and outgoing transactions", "Amounts", "Dates", "Descriptions of transactions", "Status of transactions",
+			"Type of transactions",
 			"Who you have sent money to and received money from",
 		},
 		Why: "To see what you earn and spend.",

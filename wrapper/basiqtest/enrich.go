@@ -28,23 +28,16 @@ type enrichmentKey struct {
 // enrichments are those that have been written. Hardly any transaction is the only one of its kind.
 type enrichments map[enrichmentKey]json.RawMessage
 
-// enrichment is the enrichment of a transaction. The documents of both versions require it.
+// enrichment returns the enrichment of a transaction, which the documents of both versions require. Its members are null if
+// nothing is known, as in recorded responses.
 func (s *Sandbox) enrichment(v *view, t *bank.Transaction) json.RawMessage {
 	key := enrichmentKey{v.version, t.Description, t.Class, t.Merchant, t.Category}
 	if written, known := s.enrichments[key]; known {
 		return written
 	}
-	var o object
+	o := object{"merchant": nil, "location": nil, "category": nil}
 	if v.version == v30 {
-		o = object{
-			"cleanDescription": cleanDescription(t.Description, t.Merchant), "tags": tagsOf(t),
-			"merchant": nil, "location": nil, "category": object{"matchType": gen.EnrichMatchTypeNone, "matchScore": "0.0"},
-		}
-	} else {
-		// There they may not be null.
-		o = object{
-			"merchant": object{"businessName": "", "website": ""}, "location": object{}, "category": object{},
-		}
+		o["cleanDescription"], o["tags"] = cleanDescription(t.Description, t.Merchant), tagsOf(t)
 	}
 	if m := t.Merchant; m != nil {
 		merchant := merchantObject(m)
@@ -179,7 +172,7 @@ func checkQuery(v *view, query url.Values) error {
 	}
 	for _, name := range required {
 		if query.Get(name) == "" {
-			return notSupplied("Parameter "+name+" is required.", fromParameter(name))
+			return notSupplied("Missing", fromParameter(name)) // recorded
 		}
 	}
 	invalid := func(name string) error {

@@ -102,9 +102,9 @@ func TestEnrichErrors(t *testing.T) {
 	t.Parallel()
 	c := new30(t)
 	for _, row := range []struct{ path, code, parameter, detail string }{
-		{enrich(), "parameter-not-supplied", "q", "Parameter q is required."},
-		{enrich("q", "WOOLWORTHS", "institution", ""), "parameter-not-supplied", "institution", "Parameter institution is required."},
-		{enrich("q", "WOOLWORTHS", "country", ""), "parameter-not-supplied", "country", "Parameter country is required."},
+		{enrich(), "parameter-not-supplied", "q", "Missing"},
+		{enrich("q", "WOOLWORTHS", "institution", ""), "parameter-not-supplied", "institution", "Missing"},
+		{enrich("q", "WOOLWORTHS", "country", ""), "parameter-not-supplied", "country", "Missing"},
 		{enrich("q", "WO"), "parameter-not-valid", "q", "Parameter q is not valid."},
 		{enrich("q", "WOOLWORTHS", "institution", "hooli"), "parameter-not-valid", "institution", "Parameter institution is not valid."},
 		{enrich("q", "WOOLWORTHS", "country", "Australia"), "parameter-not-valid", "country", "Parameter country is not valid."},
@@ -126,7 +126,7 @@ func TestEnrichLimit(t *testing.T) {
 		path := enrich("q", "WOOLWORTHS")
 		for range 100 {
 			require.Equal(t, http.StatusOK, c.get(path).status)
-			c.get(enrich()).requireError(400, "parameter-not-supplied", "Parameter q is required.")
+			c.get(enrich()).requireError(400, "parameter-not-supplied", "Missing")
 			require.Equal(t, http.StatusOK, free.get(path).status)
 		}
 		c.get(path).requireError(429, "too-many-requests", "Query limit reached.")

@@ -122,6 +122,11 @@ func tokenExpired() *failure {
 	}
 }
 
+// accessDenied is the response to a request for the consents of a user who has none.
+func accessDenied() *failure {
+	return &failure{status: http.StatusForbidden, code: "access-denied", title: "Access denied.", source: nullSource()}
+}
+
 func forbiddenAccess() *failure {
 	return &failure{
 		status: http.StatusForbidden, code: "forbidden-access", title: "Forbidden Access",

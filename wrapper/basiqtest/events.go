@@ -54,14 +54,14 @@ func (s *Sandbox) emit(e *event) {
 func (s *Sandbox) emitUser(u *user, action gen.EventAction, now time.Time) {
 	v := s.ownView(now)
 	s.emit(&event{
-		id: s.newID(), created: now, entity: gen.EventEntityUser, action: action, userID: u.id, ref: u.path(),
+		id: s.newEventID(), created: now, entity: gen.EventEntityUser, action: action, userID: u.id, ref: u.path(),
 		data: u.short(&v),
 	})
 }
 
 // emitConnection tells what has become of a connection. It is for calls; see [Sandbox.noteProgress] for jobs.
 func (s *Sandbox) emitConnection(conn *connection, action gen.EventAction, now time.Time) {
-	s.emitConnectionAs(s.newID(), conn, action, now)
+	s.emitConnectionAs(s.newEventID(), conn, action, now)
 }
 
 // emitConnectionAs tells it with the connection as it stands in a list. The documents' examples of events have mfaEnabled,
@@ -84,7 +84,7 @@ func (s *Sandbox) emitConnectionAs(id string, conn *connection, action gen.Event
 // those of the consent: a moment would make it another one every time that the same calls are made.
 func (s *Sandbox) emitConsent(u *user, consentID string, number int, data object, action gen.EventAction, now time.Time) {
 	s.emit(&event{
-		id: derivedID(consentID, "event consent "+strconv.Itoa(number)), created: now, entity: gen.EventEntityConsent,
+		id: derivedEventID(consentID, "event consent "+strconv.Itoa(number)), created: now, entity: gen.EventEntityConsent,
 		action: action, userID: u.id, ref: u.path() + "/consents/" + consentID, data: data,
 	})
 }
@@ -100,7 +100,7 @@ func (s *Sandbox) noteProgress(j *job, p progress, now time.Time) {
 		return
 	}
 	tell := func(action gen.EventAction) {
-		s.emitConnectionAs(derivedID(j.id, "event connection."+string(action)), conn, action, now)
+		s.emitConnectionAs(derivedEventID(j.id, "event connection."+string(action)), conn, action, now)
 	}
 	before := conn.before.status
 	if !p.verified.IsZero() && j.noted.verified.IsZero() {
@@ -133,7 +133,7 @@ func (s *Sandbox) emitAccounts(j *job, now time.Time) {
 		data["transactionIntervals"] = h.intervals()
 		data["connection"] = h.connection.reference(&v)
 		s.emit(&event{
-			id: derivedID(j.id, "event account.updated "+h.id), created: now, entity: gen.EventEntityAccount,
+			id: derivedEventID(j.id, "event account.updated "+h.id), created: now, entity: gen.EventEntityAccount,
 			action: gen.EventActionUpdated, userID: j.user.id, ref: h.path(), data: data,
 		})
 	}
@@ -148,7 +148,7 @@ func (s *Sandbox) emitTransactions(j *job, now time.Time) {
 	}
 	path := j.user.path() + "/transactions"
 	s.emit(&event{
-		id: derivedID(j.id, "event transactions.updated"), created: now, entity: gen.EventEntityTransactions,
+		id: derivedEventID(j.id, "event transactions.updated"), created: now, entity: gen.EventEntityTransactions,
 		action: gen.EventActionUpdated, userID: j.user.id, ref: path,
 		data: object{
 			"type": "transactions", "count": strconv.Itoa(count), "connection": conn.reference(&v),
@@ -218,7 +218,7 @@ func (s *Sandbox) getEvents(c *call) (answer, error) {
 // getEvent refuses an id in the words that the documents have for it, though they are those of getEventTypeById.
 func (s *Sandbox) getEvent(c *call) (answer, error) {
 	id := c.http.PathValue("eventId")
-	if !idFormat.MatchString(id) {
+	if !eventIDFormat.MatchString(id) {
 		return answer{}, eventTypeNotValid()
 	}
 	for _, e := range s.events {

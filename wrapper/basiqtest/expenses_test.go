@@ -102,7 +102,7 @@ func TestExpensesOfAMonth(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
 		id := c.customer("Wentworth-Smith")
-		r := c.summary(id, "expenses", map[string]any{"fromMonth": "1998-01", "toMonth": "1999-02"})
+		r := c.summary(id, "expenses", map[string]any{"fromMonth": "1998-02", "toMonth": "1999-02"})
 		assert.Equal(t, "1999-01", r.text("fromMonth"), "the first month with an expense")
 		assert.Equal(t, "1999-02", r.text("toMonth"))
 		assert.Equal(t, 2, r.length("bankFees.changeHistory"))

@@ -37,9 +37,12 @@ var (
 	ranges = []string{"eq", "bt", "gt", "gteq", "lt", "lteq"}
 )
 
-// statement matches the first statement of a filter. No way to write a quote inside a value is documented, so a quote
-// ends it. Blanks between statements are not documented either and not taken.
-var statement = regexp.MustCompile(`^([A-Za-z]+(?:\.[A-Za-z]+)*)\.(eq|bt|gt|gteq|lt|lteq|ne|in)\(('[^']*'(?:,'[^']*')*)\)`)
+// statement matches the first statement of a filter, and quoted the values in it. No way to write a quote inside a value is
+// documented, so a quote ends it. Basiq's own consent UI sends blanks after commas.
+var (
+	statement   = regexp.MustCompile(`^([A-Za-z]+(?:\.[A-Za-z]+)*)\.(eq|bt|gt|gteq|lt|lteq|ne|in)\(('[^']*'(?:, *'[^']*')*)\)`)
+	filterValue = regexp.MustCompile(`'([^']*)'`)
+)
 
 // parseFilter reads statements joined by commas. The second result is false when text is none.
 func parseFilter(text string) (conditions, bool) {
@@ -49,7 +52,10 @@ func parseFilter(text string) (conditions, bool) {
 		if m == nil {
 			return nil, false
 		}
-		values := strings.Split(m[3][1:len(m[3])-1], "','")
+		var values []string
+		for _, value := range filterValue.FindAllStringSubmatch(m[3], -1) {
+			values = append(values, value[1])
+		}
 		if m[2] != "in" && (m[2] == "bt") != (len(values) == 2) || m[2] != "in" && len(values) > 2 {
 			return nil, false
 		}
@@ -61,7 +67,7 @@ func parseFilter(text string) (conditions, bool) {
 		if text[0] != ',' {
 			return nil, false
 		}
-		text = text[1:]
+		text = strings.TrimLeft(text[1:], " ")
 	}
 }
 

@@ -3,6 +3,7 @@ package basiqtest
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
 	"fmt"
 	"math/rand/v2"
 	"regexp"
@@ -34,6 +35,18 @@ func derivedID(namespace, name string) string {
 	sum := sha256.Sum256([]byte(namespace + "\x00" + name))
 	return formatID([16]byte(sum[:16]))
 }
+
+// newEventID returns the ID of an event: 64 hexadecimal digits, as in recorded webhook messages.
+func (s *Sandbox) newEventID() string { return hex.EncodeToString(s.draw(4)) }
+
+// derivedEventID returns the event ID of a name, the same one every time.
+func derivedEventID(namespace, name string) string {
+	sum := sha256.Sum256([]byte(namespace + "\x00" + name))
+	return hex.EncodeToString(sum[:])
+}
+
+// eventIDFormat is the form of event IDs. The examples in the documents have UUIDs.
+var eventIDFormat = regexp.MustCompile(`^[0-9a-f]{64}$|` + idFormat.String())
 
 // formatID writes a UUID as one of version 4, as all of Basiq's are.
 func formatID(b [16]byte) string {

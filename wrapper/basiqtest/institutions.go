@@ -8,13 +8,17 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest/internal/bank"
 )
 
+// institutionFilters take any value: a recorded filter by a country that no institution has found none. The last two are
+// not documented. Basiq's own consent UI sends them.
 var institutionFilters = filterable{
-	"institution.country":         {operators: eqNeIn, values: countries},
-	"institution.tier":            {operators: eqNeIn, values: tiers},
-	"institution.authorization":   {operators: eqNeIn, values: authorizations},
-	"institution.serviceType":     {operators: eqNe, values: []string{"Personal Banking", "Business Banking", "Card Access", "Test"}},
-	"institution.institutionType": {operators: eqNe, values: institutionTypes},
-	"institution.stage":           {operators: eqNe, values: stages},
+	"institution.country":           {operators: eqNeIn},
+	"institution.tier":              {operators: eqNeIn},
+	"institution.authorization":     {operators: eqNeIn},
+	"institution.serviceType":       {operators: eqNe},
+	"institution.institutionType":   {operators: eqNe},
+	"institution.stage":             {operators: eqNe},
+	"institution.connectorStatus":   {operators: eq},
+	"institution.openBankingSource": {operators: eq},
 }
 
 func institutionProperty(b *bank.Bank, name string) string {
@@ -29,6 +33,10 @@ func institutionProperty(b *bank.Bank, name string) string {
 		return serviceType(b)
 	case "institution.institutionType":
 		return b.Type
+	case "institution.connectorStatus":
+		return "active"
+	case "institution.openBankingSource":
+		return "web"
 	default:
 		return string(gen.InstitutionStageLive)
 	}
@@ -67,7 +75,7 @@ func (s *Sandbox) getInstitutions(c *call) (answer, error) {
 func (s *Sandbox) getInstitution(c *call) (answer, error) {
 	b := bank.FindBank(c.http.PathValue("institutionId"))
 	if b == nil {
-		return answer{}, resourceNotFound()
+		return answer{}, notFound("Requested institution does not exist.")
 	}
 	return answer{http.StatusOK, s.institutionItem(&c.view, b)}, nil
 }

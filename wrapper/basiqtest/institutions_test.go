@@ -62,14 +62,21 @@ func TestInstitutions(t *testing.T) {
 				"institution.institutionType.ne('Bank')":                           everything[:4],
 				"institution.stage.eq('live')":                                     everything,
 				"institution.stage.ne('live')":                                     {},
+				"institution.country.in('Yugoslavia')":                             {},
+				"institution.country.eq('Mars')":                                   {},
+				"institution.tier.eq('0')":                                         {},
+				"institution.authorization.eq('none')":                             {},
+				"institution.serviceType.eq('Tennis')":                             {},
+				"institution.authorization.in('user', 'user-mfa')":                 {hooli, piedPiper, hooliGov},
+				"institution.connectorStatus.eq('active')":                         everything,
+				"institution.openBankingSource.eq('web')":                          everything,
 				"institution.stage.eq('live'),institution.tier.in('1','2')":        {nab},
 			} {
 				assert.Equal(t, want, lister.get(filtered(path, filter)).ids(), filter)
 			}
 			for _, filter := range []string{
-				"institution.stage.in('live')", "institution.serviceType.in('Test')", "institution.serviceType.eq('Tennis')",
-				"institution.institutionType.in('Bank')", "institution.tier.eq('0')", "institution.id.eq('AU00000')",
-				"connector.tier.eq('1')", "institution.country.eq('Mars')", "institution.authorization.eq('none')",
+				"institution.stage.in('live')", "institution.serviceType.in('Test')", "institution.institutionType.in('Bank')",
+				"institution.id.eq('AU00000')", "connector.tier.eq('1')", "institution.connectorStatus.ne('active')",
 			} {
 				lister.get(filtered(path, filter)).
 					requireError(400, "parameter-not-valid", "The provided filter parameter is in invalid format or unsupported")
@@ -81,7 +88,7 @@ func TestInstitutions(t *testing.T) {
 func TestInstitutionUnknown(t *testing.T) {
 	t.Parallel()
 	c := new21(t)
-	c.get("/institutions/AU00001").requireError(404, "resource-not-found", "Requested resource is not found")
+	c.get("/institutions/AU00001").requireError(404, "resource-not-found", "Requested institution does not exist.")
 	r := c.as("3.0", server, "").get("/institutions/AU00000")
 	assert.Equal(t, http.StatusOK, r.status, "tokens of 3.0 are accepted, too")
 	assert.Equal(t, c.get("/institutions/AU00000").raw, r.raw)

@@ -169,6 +169,18 @@ type progress struct {
 	read     time.Time // when the transactions were, likewise
 }
 
+// status returns the status of the job as a whole.
+func (p *progress) status() gen.JobStepStatus {
+	for _, state := range p.steps {
+		switch state.status {
+		case gen.JobStepStatusFailed, gen.JobStepStatusPending, gen.JobStepStatusInProgress:
+			return state.status
+		case gen.JobStepStatusSuccess, gen.JobStepStatusSkipped:
+		}
+	}
+	return gen.JobStepStatusSuccess
+}
+
 type stepState struct {
 	step
 
@@ -365,10 +377,10 @@ func (j *job) full(v *view) object {
 		"type": "job", "id": j.id, "created": formatTime(j.created), "updated": formatTime(p.updated), "steps": steps,
 	}
 	if v.version == v30 {
-		o["jobType"] = j.kind
+		o["jobType"], o["status"] = j.kind, p.status()
 	}
 	if j.kind == jobKindReport {
-		j.addReport(o, p)
+		j.addReport(v, o, p)
 		return o
 	}
 	links := v.self(j.path())
@@ -379,14 +391,12 @@ func (j *job) full(v *view) object {
 	return o
 }
 
-// addReport adds what the documents show of the jobs of reports only. Their links are relative in all examples, and
-// null when the job has failed.
-func (j *job) addReport(o object, p progress) {
+// addReport adds the members that only jobs of reports have. Their links are null when the job has failed. They are relative
+// in the documents' examples; two of Basiq's own applications request them as they are, so they are absolute here.
+func (j *job) addReport(v *view, o object, p progress) {
 	o["partnerId"], o["applicationId"] = partnerID, applicationID
-	o["links"] = object{"self": j.path(), "source": j.source}
-	last := p.steps[len(p.steps)-1].status
-	o["status"] = last
-	if last == gen.JobStepStatusFailed {
+	o["links"] = object{"self": v.url(j.path()), "source": v.url(j.source)}
+	if o["status"] = p.status(); p.status() == gen.JobStepStatusFailed {
 		o["links"] = nil
 	}
 }

@@ -17,12 +17,14 @@ type config struct {
 	speed         float64
 	tokenLifetime time.Duration
 	limits        bool
-	address       string
-	redirectURL   *url.URL
-	origins       []string // whose pages may use the API; "*" for all
-	deliverer     *http.Client
-	logger        *slog.Logger
-	injections    []*Injection
+	// concurrentRefreshes makes every refresh start a job.
+	concurrentRefreshes bool
+	address             string
+	redirectURL         *url.URL
+	origins             []string // whose pages may use the API; "*" for all
+	deliverer           *http.Client
+	logger              *slog.Logger
+	injections          []*Injection
 }
 
 // Option changes how a [Sandbox] behaves. Its error is reported by [New] and [Start].
@@ -84,6 +86,15 @@ func TokenLifetime(d time.Duration) Option {
 func EnforceLimits() Option {
 	return func(c *config) error {
 		c.limits = true
+		return nil
+	}
+}
+
+// ConcurrentRefreshes makes a refresh, or an update of a password, start a job and return 202 also while a job of the
+// connection is running. That was recorded with API 2.1. The default is what Basiq's guide says: 200 with the running job.
+func ConcurrentRefreshes() Option {
+	return func(c *config) error {
+		c.concurrentRefreshes = true
 		return nil
 	}
 }

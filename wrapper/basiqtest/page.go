@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // The documented size of pages, where a collection has them.
@@ -110,6 +111,11 @@ func paged[T any](s *Sandbox, c *call, items []T, id func(T) string, show func(T
 	}
 	path := c.http.URL.Path
 	links := c.asked()
+	if c.http.URL.Query().Has("limit") { // recorded links leave the limit out
+		kept := c.http.URL.Query()
+		kept.Del("limit")
+		links = c.self(strings.TrimSuffix(path+"?"+kept.Encode(), "?"))
+	}
 	if end < len(items) {
 		query, _ := c.parameters() // c.limit has read them
 		next := s.cursors.add(cursor{path: path, query: query, after: id(items[end-1]), start: end})

@@ -276,6 +276,8 @@ func (t *reportFilterType) takes(value gen.ReportFilterValue) bool {
 		return !value.IsList() && len(texts) == 1 && (texts[0] == subTypeIncome || texts[0] == subTypeExpense)
 	case t.name == gen.ReportFilterNameIncludeGroups || t.name == gen.ReportFilterNameIncludeMetrics:
 		return value.IsZero() || value.IsList()
+	case t.kind == "array" && value.IsList() && len(texts) == 0: // an application of Basiq's sends it for all accounts
+		return true
 	case len(texts) == 0 || slices.Contains(texts, ""):
 		return false
 	default:
@@ -311,6 +313,9 @@ func (s *Sandbox) fillReport(r *report, chosen chosenFilters, now time.Time) err
 		all = append(all, held...)
 	}
 	var holdings []*holding
+	if len(accounts) == 0 {
+		holdings = all
+	}
 	for _, id := range accounts {
 		i := slices.IndexFunc(all, func(h *holding) bool { return h.id == id })
 		if i < 0 {

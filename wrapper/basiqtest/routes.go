@@ -50,7 +50,7 @@ func routes() []route {
 		{"createUser", http.MethodPost, "/users", anyVersion, server, "user", "", (*Sandbox).createUser},
 		{"getUser", http.MethodGet, "/users/{userId}", anyVersion, anyScope, "", "", (*Sandbox).getUser},
 		{"updateUser", http.MethodPost, "/users/{userId}", anyVersion, server, "user", "", (*Sandbox).updateUser},
-		{"deleteUser", http.MethodDelete, "/users/{userId}", anyVersion, server, "", "", (*Sandbox).deleteUser},
+		{"deleteUser", http.MethodDelete, "/users/{userId}", anyVersion, anyScope, "", "", (*Sandbox).deleteUser},
 
 		{"getConnections", http.MethodGet, "/users/{userId}/connections", anyVersion, server, "", "", (*Sandbox).getConnections},
 		{"postConnection", http.MethodPost, "/users/{userId}/connections", v21, anyScope, "connection", "", (*Sandbox).postConnection},
@@ -82,7 +82,7 @@ func routes() []route {
 		{"getInstitution", http.MethodGet, "/institutions/{institutionId}", anyVersion, anyScope, "", "", (*Sandbox).getInstitution},
 		{"getPublicInstitutions", http.MethodGet, "/public/institutions", v21, 0, "", "", (*Sandbox).getPublicInstitutions},
 
-		{"getConsents", http.MethodGet, "/users/{userId}/consents", v30, server, "", "", (*Sandbox).getConsents},
+		{"getConsents", http.MethodGet, "/users/{userId}/consents", v30, anyScope, "", "", (*Sandbox).getConsents},
 		{"deleteConsent", http.MethodDelete, "/users/{userId}/consents/{consentId}", v30, server, "", "", (*Sandbox).deleteConsent},
 		{"getAuthLink", http.MethodGet, "/users/{userId}/auth_link", anyVersion, server, "", "", (*Sandbox).getAuthLink},
 		{"postAuthLink", http.MethodPost, "/users/{userId}/auth_link", anyVersion, server, "auth link", "", (*Sandbox).postAuthLink},

@@ -241,7 +241,7 @@ func (s *Sandbox) dispatch(c *call) (answer, error) {
 	}
 	// A body that is missing altogether has no type to be wrong; it is not valid, says the operation later.
 	if c.route.body != "" && (len(c.body) > 0 || c.http.Header.Get("Content-Type") != "") &&
-		!isJSON(c.http.Header.Get("Content-Type")) {
+		!takenForJSON(c.http.Header.Get("Content-Type")) {
 		return answer{}, unsupportedContentType()
 	}
 	if c.unread && c.route.body != "" {
@@ -264,7 +264,13 @@ var idNames = []struct{ parameter, name string }{
 func (c *call) checkIDs() error {
 	for _, id := range idNames {
 		if value := c.http.PathValue(id.parameter); value != "" && !idFormat.MatchString(value) {
-			return notValid(id.name+" value is not valid", fromParameter(id.parameter))
+			refused := notValid(id.name+" value is not valid", fromParameter(id.parameter))
+			if slices.ContainsFunc([]string{kindAffordability, kindIncome, kindExpenses}, func(kind string) bool {
+				return strings.Contains(c.route.path, "/"+kind)
+			}) {
+				refused.code = "path-parameter-not-valid" // recorded for lists of affordability summaries
+			}
+			return refused
 		}
 	}
 	return nil
@@ -311,6 +317,13 @@ func (c *call) otherType() string {
 func isJSON(contentType string) bool {
 	mediaType, _, err := mime.ParseMediaType(contentType)
 	return err == nil && (mediaType == "application/json" || strings.HasSuffix(mediaType, "+json"))
+}
+
+// takenForJSON reports whether a body with this content type is read as JSON. Applications, Basiq's own consent UI among them,
+// send JSON as text/plain or without a type.
+func takenForJSON(contentType string) bool {
+	mediaType, _, _ := mime.ParseMediaType(contentType)
+	return contentType == "" || mediaType == "text/plain" || isJSON(contentType)
 }
 
 // decode reads the body of the call into v. The error says nothing of the body: it may hold a password.

@@ -19,6 +19,9 @@ const (
 // defaultMonths is how many months a summary is about unless it is told: a page of API 2.0 has 13 for income and expenses.
 const defaultMonths = 13
 
+// maxMonthsApart is how many months the last month of a summary may be after the first.
+const maxMonthsApart = 12
+
 // snapshot is a summary of a user's affordability, income or expenses. What it says follows from the analysis alone, so
 // it never changes.
 type snapshot struct {
@@ -103,8 +106,8 @@ func (s *Sandbox) postSnapshot(c *call, kind string) (answer, error) {
 		snap.with.expenses = s.keepSnapshot(u, kindExpenses, a, c.now)
 	}
 	if c.wantsOther() {
-		// The documents have 201 for a PDF, too, but without any content.
-		return answer{http.StatusOK, document{pdf, snap.print()}}, nil
+		// The documents declare 201 without content. Basiq's Salesforce connector expects 201 with the PDF.
+		return answer{http.StatusCreated, document{pdf, snap.print()}}, nil
 	}
 	return answer{http.StatusOK, snap.show(&c.view)}, nil
 }
@@ -137,7 +140,13 @@ func (c *call) summaryPeriod(request gen.AffordabilityRequest) (from, end time.T
 	if request.FromMonth != "" {
 		from, _ = time.Parse("2006-01", request.FromMonth) // It has the format.
 	}
-	return from, to.AddDate(0, 1, 0), checkPeriod(false, false, to.Before(from), fromSource, toSource)
+	if err := checkPeriod(false, false, to.Before(from), fromSource, toSource); err != nil {
+		return from, to, err
+	}
+	if from.AddDate(0, maxMonthsApart, 0).Before(to) { // recorded
+		return from, to, notValid("maximum length of fromMonth - toMonth interval is 12 months", fromParameter("toDate, fromDate"))
+	}
+	return from, to.AddDate(0, 1, 0), nil
 }
 
 // checkPeriod refuses the two ends of a period in the words that the documents have for them.

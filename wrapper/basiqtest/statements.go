@@ -2,6 +2,7 @@ package basiqtest
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	encodingcsv "encoding/csv"
 	"errors"
@@ -77,7 +78,7 @@ func (s *Sandbox) createStatement(c *call) (answer, error) {
 		return answer{}, err
 	}
 	if up.institution == "" {
-		return answer{}, notSupplied("Institution ID parameter is required.", fromParameter("institutionId"))
+		return answer{}, invalidRequestContent("InstitutionID not provided") // recorded
 	}
 	in := bank.FindBank(up.institution)
 	if in == nil || len(in.Statements) == 0 {
@@ -174,7 +175,9 @@ func readStatement(up *upload, in *bank.Bank, now time.Time) (gen.ConnectionMeth
 
 func (up *upload) isCSV() bool {
 	mediaType, _, _ := mime.ParseMediaType(up.contentType)
-	return strings.EqualFold(path.Ext(up.name), ".csv") || mediaType == "text/csv" || mediaType == "application/csv"
+	header, _, _ := bytes.Cut(up.content, []byte("\n"))
+	return strings.EqualFold(path.Ext(up.name), ".csv") || mediaType == "text/csv" || mediaType == "application/csv" ||
+		bytes.Contains(header, []byte("txnDescription"))
 }
 
 // unreadable is a file that is neither of the two kinds. Title and detail are not documented.
@@ -191,9 +194,9 @@ func badStatement(code, title, detail string) *failure {
 	}
 }
 
-// The columns of a CSV file. Basiq gives out the specification on request only; these are the names under which its
-// institutions list what can be had from a CSV file, with a word before them where account and transaction share one.
-// Columns may stand in any order, and others are passed over.
+// The columns of a CSV file: the names under which Basiq's institutions list what a CSV file can provide, with a word before
+// them where account and transaction share one. Columns may be in any order, and unknown ones are ignored. The columns of
+// the one file that Basiq has published are accepted as well; see publishedColumns.
 const (
 	columnNumber      = "accountNo"
 	columnName        = "name"
@@ -209,6 +212,16 @@ const (
 	columnStatus      = "status"
 	columnClass       = "class"
 )
+
+// publishedColumns are the columns of the statement in Basiq's own tests, by what they are called here. Its dates have
+// slashes, its amounts no sign, and its file no extension.
+var publishedColumns = map[string]string{
+	"accProduct": columnName, "accType": columnKind, "accCurrency": columnCurrency, "accAvailableFunds": columnAvailable,
+	"accLastUpdated": columnUpdated, "txnPostDate": columnDate, "txnDescription": columnDescription, "txnAmount": columnAmount,
+	"txnBalance": columnBalance,
+}
+
+const columnDirection = "txnDirection"
 
 var (
 	requiredColumns = []string{
@@ -249,6 +262,7 @@ func readCSV(content []byte) (*bankStatement, error) {
 	}
 	for i := range header {
 		header[i] = strings.TrimSpace(header[i])
+		header[i] = cmp.Or(publishedColumns[header[i]], header[i])
 	}
 	for _, name := range requiredColumns {
 		if !slices.Contains(header, name) {
@@ -273,6 +287,7 @@ func readCSV(content []byte) (*bankStatement, error) {
 		for i, name := range header {
 			r.fields[name] = strings.TrimSpace(record[i])
 		}
+		r.normalize()
 		if err := st.add(r, first); err != nil {
 			return nil, err
 		}
@@ -329,6 +344,24 @@ func (st *bankStatement) add(r row, first map[string]row) error {
 	}
 	account.lines = append(account.lines, t)
 	return nil
+}
+
+// normalize brings a row of the published form into the other one.
+func (r row) normalize() {
+	if _, published := r.fields[columnDirection]; !published {
+		return
+	}
+	for _, name := range []string{columnDate, columnUpdated} {
+		day, rest, _ := strings.Cut(r.fields[name], " ")
+		r.fields[name] = strings.ReplaceAll(day, "/", "-")
+		if rest != "" && strings.Contains(rest, ":") {
+			r.fields[name] += "T" + strings.TrimSuffix(rest, "Z") + "Z"
+		}
+	}
+	amount := r.fields[columnAmount]
+	if strings.EqualFold(r.fields[columnDirection], string(gen.TransactionDirectionDebit)) && !strings.HasPrefix(amount, "-") {
+		r.fields[columnAmount] = "-" + amount
+	}
 }
 
 func (r row) invalid(name string) error {

@@ -382,7 +382,7 @@ func TestStatementErrors(t *testing.T) {
 	for _, bank := range []string{hooli, piedPiper, nucleus, hooliGov, "AU99999"} {
 		c.upload(id, bank, csv).requireError(400, "institution-not-supported", "Institution "+bank+" is not supported on this endpoint")
 	}
-	c.upload(id, "", csv).requireError(400, "parameter-not-supplied", "Institution ID parameter is required.")
+	c.upload(id, "", csv).requireError(400, "invalid-content", "InstitutionID not provided")
 	c.upload(id, nab, file{}).requireError(400, "parameter-not-valid", "Statement is not valid")
 	c.upload(noID, nab, csv).requireError(404, "resource-not-found", "Requested user does not exist.")
 	c.as("3.0", client, c.newUser()).upload(id, nab, csv).

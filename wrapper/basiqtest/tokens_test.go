@@ -178,7 +178,19 @@ var operations = []struct {
 	{"getJobs", "GET", "/jobs/J", true, false, ""},
 	{"postJobMfa", "POST", "/jobs/J/mfa", true, true, ""},
 	{"deleteConnection", "DELETE", "/users/U/connections/C", false, false, ""},
-	{"deleteUser", "DELETE", "/users/U", false, false, ""},
+}
+
+// Basiq's account verification app deletes its user with the user's own token.
+func TestDeleteUser_ClientToken(t *testing.T) {
+	t.Parallel()
+	c := new30(t)
+	id, other := c.newUser(), c.newUser()
+	bound := c.as("3.0", client, id)
+	bound.delete("/users/"+other).
+		requireError(http.StatusUnauthorized, "unauthorized-access", "You are not authorized to access this resource")
+	require.Equal(t, http.StatusNoContent, bound.delete("/users/"+id).status)
+	require.Equal(t, http.StatusNotFound, c.get("/users/"+id).status)
+	require.Equal(t, http.StatusOK, c.get("/users/"+other).status)
 }
 
 func TestWhoMayCallWhat(t *testing.T) {
@@ -251,7 +263,7 @@ func TestWhoMayCallWhatElse(t *testing.T) {
 			"GET /users/U/affordability,POST /users/U/affordability,GET /users/U/affordability/I," +
 			"GET /users/U/affordability/I/transactions,POST /users/U/income,GET /users/U/income/I,POST /users/U/expenses," +
 			"GET /users/U/expenses/I"},
-		{[]string{"3.0"}, "GET /users/U/consents,DELETE /users/U/consents/I,GET /events,GET /events/I,GET /events/types," +
+		{[]string{"3.0"}, "DELETE /users/U/consents/I,GET /events,GET /events/I,GET /events/types," +
 			"GET /events/types/user.created,GET /notifications/webhooks,POST /notifications/webhooks," +
 			"GET /notifications/webhooks/I,POST /notifications/webhooks/I,DELETE /notifications/webhooks/I," +
 			"GET /notifications/webhooks/I/messages,GET /notifications/webhooks/I/messages/I,POST /notifications/messages/test," +

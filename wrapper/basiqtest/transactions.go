@@ -179,13 +179,13 @@ func (t *transaction) writeTo(w *jsonWriter) {
 	w.end()
 }
 
-// writeSubClass writes what a payment was for. Of all other transactions it is empty, but not null: so it is in keeping
-// with the schemas of both versions.
+// writeSubClass writes what a payment was for. It is null for all other transactions, as in recorded responses.
 func (t *transaction) writeSubClass(w *jsonWriter) {
-	var code bank.Code
-	if t.Class == classPayment {
-		code = t.Category.ANZSICGroup
+	if t.Class != classPayment {
+		w.raw("subClass", "null")
+		return
 	}
+	code := t.Category.ANZSICGroup
 	w.name("subClass")
 	w.begin()
 	w.text("code", code.Code)

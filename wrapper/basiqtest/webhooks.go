@@ -212,7 +212,7 @@ func (s *Sandbox) testMessage(c *call) (answer, error) {
 	default:
 		ref += "/" + entity + "s/" + s.newID()
 	}
-	s.send(&event{id: s.newID(), created: c.now, ref: ref}, string(in.EventTypeID), in.Text)
+	s.send(&event{id: s.newEventID(), created: c.now, ref: ref}, string(in.EventTypeID), in.Text)
 	return answer{status: http.StatusCreated}, nil
 }
 
