@@ -1,7 +1,6 @@
 package basiq_test
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"log/slog"
@@ -34,10 +33,10 @@ func TestSandboxKeepsSecrets(t *testing.T) {
 		t.Run(fault, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				var log bytes.Buffer
+				logged := &record{text: map[string]*strings.Builder{}}
 				debugging := &slog.HandlerOptions{Level: slog.LevelDebug}
 				options := []basiqtest.Option{
-					basiqtest.Logger(slog.New(slog.NewMultiHandler(slog.NewTextHandler(&log, debugging), slog.NewJSONHandler(&log, debugging)))),
+					basiqtest.Logger(slog.New(slog.NewMultiHandler(slog.NewTextHandler(logged, debugging), slog.NewJSONHandler(logged, debugging)))),
 				}
 				if fault != "none" {
 					option, err := basiqtest.ParseFault(fault)
@@ -69,6 +68,7 @@ func TestSandboxKeepsSecrets(t *testing.T) {
 				}
 				token, err := client.Tokens.Get(t.Context(), basiq.ServerAccess())
 				require.NoError(t, sandbox.Close())
+				log := logged.text["a log"]
 				log.WriteString(shown(sandbox))
 				require.NotEmpty(t, sandbox.Requests())
 				for _, request := range append(sandbox.Requests(), sandbox.RequestsOf("postConnection")...) {

@@ -120,6 +120,9 @@ func (w *watch) do(ctx context.Context, name string, call func(ctx context.Conte
 		// After an answer to a challenge has failed, the client looks at the job, and returns the answer's error.
 		c.unheard = failed >= 0
 	}
+	if errors.Is(err, basiq.ErrWaitedTooLong) && failed < 0 && len(step.calls) > 0 {
+		step.calls[len(step.calls)-1].unheard = true // the wait ended during this poll
+	}
 	switch {
 	case failed >= 0:
 	case errors.Is(err, basiq.ErrListChanged): // a job of another step refreshed the data
