@@ -53,7 +53,7 @@ func (s *Sandbox) getAffordabilitySnapshotTransactions(c *call) (answer, error) 
 		return answer{}, err
 	}
 	if !c.wantsOther() {
-		return paged(s, c, snap.lines, func(l line) string { return l.id }, func(l line) any { return snap.summarized(&c.view, l) })
+		return paged(s, c, snap.lines, func(l line) string { return l.id }, func(l line) any { return l.summarized(&c.view) })
 	}
 	// A file has no place for the link to a next page, so it holds all.
 	if _, err := c.limit(); err != nil {
@@ -302,23 +302,12 @@ func (a *analysis) externalLiabilities() []object {
 	return all
 }
 
-// class returns the class of a transaction of a summary. With API 2.1 two kinds of transfers were recorded.
-func (a *analysis) class(v *view, l line) string {
-	switch {
-	case v.version != v21 || l.Class != classTransfer:
-		return l.Class
-	case a.internal(l):
-		return "internal-transfer"
-	}
-	return "external-transfer"
-}
-
 // summarized returns a transaction as summaries have it.
-func (a *analysis) summarized(v *view, l line) object {
+func (l line) summarized(v *view) object {
 	o := object{
 		"type": "transaction", "id": l.id, "status": gen.TransactionStatusPosted, "description": l.Description,
 		"amount": l.Amount.String(), "account": l.holding.id, "balance": l.balance(), "direction": l.direction(),
-		"class": a.class(v, l), "institution": l.holding.institution,
+		"class": l.Class, "institution": l.holding.institution,
 		"transactionDate": l.made(), "postDate": formatTime(l.Posted),
 		"links": object{
 			"account": v.url(l.holding.path()), "institution": v.url(v.institutionPath(l.holding.institution)),
