@@ -35,15 +35,18 @@ func TestRecorded_Errors(t *testing.T) {
 		},
 		{
 			"a user without email and mobile", c.post("/users", map[string]any{}), 400, "parameter-not-supplied",
-			"Required parameter not supplied", "One of 'email' or 'mobile' is required.", map[string]any{},
+			"Required parameter not supplied", "One of 'email' or 'mobile' is required.",
+			map[string]any{},
 		},
 		{
 			"enrichment without an institution", c.get("/enrich?q=xyz"), 400, "parameter-not-supplied",
-			"Required parameter not supplied", "Missing", map[string]any{"parameter": "institution"},
+			"Required parameter not supplied", "Missing",
+			map[string]any{"parameter": "institution"},
 		},
 		{
 			"summaries of a malformed user ID", c.get("/users/bad/affordability"), 400, "path-parameter-not-valid",
-			"Parameter value is not valid", "User ID value is not valid", map[string]any{"parameter": "userId"},
+			"Parameter value is not valid", "User ID value is not valid",
+			map[string]any{"parameter": "userId"},
 		},
 		{
 			"a statement without an institution", c.upload(id, "", file{name: "statement", content: "x"}), 400, "invalid-content",
