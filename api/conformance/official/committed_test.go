@@ -17,7 +17,7 @@ import (
 var update = flag.Bool("update", false, "write testdata/official again, from the descriptions in $BASIQ_OFFICIAL")
 
 // written are the parts of testdata/official that this package writes.
-var written = []string{"operations.tsv", "properties.tsv", "examples", "assembled"}
+var written = []string{"operations.tsv", "properties.tsv", "facts.tsv", "examples", "assembled"}
 
 // What is committed is what Basiq's descriptions say. They are not in this repository: BASIQ_OFFICIAL is their directory.
 func TestCommittedIsWhatTheDescriptionsSay(t *testing.T) {
@@ -38,6 +38,7 @@ func TestCommittedIsWhatTheDescriptionsSay(t *testing.T) {
 	for _, property := range all.Properties {
 		want["properties.tsv"] += strings.Join(property.Row(), "\t") + "\n"
 	}
+	want["facts.tsv"] = FactTable(all.Facts)
 	for _, payload := range all.Payloads {
 		assert.NotContains(t, want, payload.File(), "two payloads of one name")
 		want[payload.File()] = string(payload.JSON)

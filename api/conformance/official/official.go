@@ -26,6 +26,7 @@ type Description struct {
 	Operations []Operation
 	Payloads   []Payload
 	Properties []Property
+	Facts      []Fact
 }
 
 // Operation is an operation as one file has it.
@@ -58,13 +59,15 @@ func (p Payload) File() string {
 	return path.Join(folder, p.Operation.Stem(), p.Operation.ID+"."+p.Status+"."+p.Name+".json")
 }
 
-// Read reads the .json and .yml files of a directory.
+// Read reads the .json and .yml files of a directory. Two files may describe the same operation. Of payloads that they share,
+// it returns the one of the first file.
 func Read(dir fs.FS) (*Description, error) {
 	entries, err := fs.ReadDir(dir, ".")
 	if err != nil {
 		return nil, err
 	}
 	var all Description
+	seen := map[string]bool{}
 	for _, entry := range entries {
 		name := entry.Name()
 		if ext := path.Ext(name); ext != ".json" && ext != ".yml" {
@@ -78,8 +81,19 @@ func Read(dir fs.FS) (*Description, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
+		facts, err := Facts(name, text)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		all.Facts = append(all.Facts, facts...)
 		all.Operations = append(all.Operations, one.Operations...)
-		all.Payloads = append(all.Payloads, one.Payloads...)
+		for _, payload := range one.Payloads {
+			key := strings.Join([]string{placeOf(payload.Operation), payload.Status, string(payload.JSON)}, " ")
+			if !seen[key] {
+				seen[key] = true
+				all.Payloads = append(all.Payloads, payload)
+			}
+		}
 		all.Properties = append(all.Properties, one.Properties...)
 	}
 	return &all, nil

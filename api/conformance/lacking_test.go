@@ -1,0 +1,68 @@
+package conformance
+
+import (
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/basiq-go/basiq-go/api/conformance/official"
+)
+
+// The contract has every operation, parameter, property, value and status of Basiq's descriptions, except for those that
+// lacking.tsv lists. Each of its rows names the row of NOTES.md that gives the reason.
+func TestOfficialFactsAreInTheContract(t *testing.T) {
+	t.Parallel()
+	contract, err := official.OpenContract(os.DirFS(root))
+	require.NoError(t, err)
+	var operations []official.Operation
+	for _, op := range officialOperations(t, readMistakes(t)) {
+		op.Path = op.path // without mistakes
+		operations = append(operations, op.Operation)
+	}
+	facts, err := official.ParseFacts(operations, rows(t, "facts.tsv", 5))
+	require.NoError(t, err)
+	exceptions := official.ParseExceptions(rows(t, "lacking.tsv", 6))
+	for _, fact := range exceptions.Filter(contract, contract.Lacks(facts)) {
+		assert.Fail(t, "the contract lacks "+contract.Describe(fact), "in %s; if on purpose, add a row to lacking.tsv and to NOTES.md", fact.Operation.File)
+	}
+	assert.Empty(t, exceptions.Unused(), "rows of lacking.tsv that nothing needs")
+
+	notes := notesSubjects(t)
+	for _, e := range exceptions {
+		assert.Contains(t, notes[e.Section], e.Subject, "lacking.tsv: NOTES.md has no such row in section %q", e.Section)
+	}
+
+	count := map[string]int{}
+	files := map[string]bool{}
+	for _, fact := range facts {
+		count[fact.Kind]++
+		files[fact.Operation.File] = true
+	}
+	// The check cannot find nothing and be content.
+	require.Len(t, files, 10)
+	require.Greater(t, count[official.KindProperty], 8000)
+	t.Logf("compared with the contract: %d properties, %d values, %d parameters and %d statuses of %d operations in %d files; %d exceptions",
+		count[official.KindProperty], count[official.KindValue], count[official.KindParameter], count[official.KindStatus],
+		count[official.KindOperation], len(files), len(exceptions))
+}
+
+var notesRow = regexp.MustCompile(`^\| (.+?) \|`)
+
+// notesSubjects returns the subjects of the tables of NOTES.md by section.
+func notesSubjects(t *testing.T) map[string][]string {
+	t.Helper()
+	all := map[string][]string{}
+	section := ""
+	for line := range strings.Lines(readFile(t, root, "api/NOTES.md")) {
+		if heading, ok := strings.CutPrefix(line, "## "); ok {
+			section = strings.TrimSpace(heading)
+		} else if row := notesRow.FindStringSubmatch(line); row != nil {
+			all[section] = append(all[section], row[1])
+		}
+	}
+	return all
+}
