@@ -130,7 +130,7 @@ examples: ## Build and vet the examples; run the quickstart in the sandbox
 # Basiq's own API descriptions are not part of this repository. UPDATE=-update regenerates testdata/official from them.
 official: ## Compare the contract with Basiq's own API descriptions (OFFICIAL=directory)
 	cd $(CONFORMANCE) && export BASIQ_OFFICIAL=$(abspath $(OFFICIAL)) && go test -count=1 -v ./official $(UPDATE) && \
-		go test -count=1 -v -run 'Official|GeneratedClientsRead' .
+		go test -count=1 -v -run 'Official|Payload|GeneratedClientsRead' .
 
 # `make test` plays a sample: one call of each kind against every fault, over both protocols.
 matrix: ## Play every call against every fault, and compare the tables in wrapper/RELIABILITY.md
