@@ -14,7 +14,7 @@ COVERED  = $(shell go list ./wrapper/... | grep -v /examples/)
 COVERPKG = $(shell go list ./wrapper/... | grep -v /examples/ | paste -sd , -)
 
 .PHONY: help generate drift validate vet lint fmt test test-main test-conformance race cycles soak browser cover bench bench-once \
-	fuzz examples official matrix reliability breaking mutants vuln licenses workflows ci
+	fuzz examples official upstream matrix reliability breaking mutants vuln licenses workflows ci
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -131,6 +131,10 @@ examples: ## Build and vet the examples; run the quickstart in the sandbox
 official: ## Compare the contract with Basiq's own API descriptions (OFFICIAL=directory)
 	cd $(CONFORMANCE) && export BASIQ_OFFICIAL=$(abspath $(OFFICIAL)) && go test -count=1 -v ./official $(UPDATE) && \
 		go test -count=1 -v -run 'Official|Payload|GeneratedClientsRead' .
+
+# Without a network it says so and succeeds. The weekly workflow sets UPSTREAM=-issue, which opens or updates an issue.
+upstream: ## Compare the contract with the descriptions that Basiq publishes today
+	cd $(CONFORMANCE) && go run ./upstream $(UPSTREAM)
 
 # `make test` plays a sample: one call of each kind against every fault, over both protocols.
 matrix: ## Play every call against every fault, and compare the tables in wrapper/RELIABILITY.md

@@ -75,7 +75,8 @@ func problems(text string, targets []string) ([]string, error) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(w.Jobs)) {
 		job := w.Jobs[name]
-		if job.Permissions != nil {
+		// A job that only the project starts may file issues.
+		if job.Permissions != nil && !(ownEvents(&w.On) && maps.Equal(job.Permissions, map[string]string{"contents": "read", "issues": "write"})) {
 			report("%s: permissions of its own", name)
 		}
 		if job.Timeout == 0 {
@@ -107,6 +108,17 @@ func problems(text string, targets []string) ([]string, error) {
 		}
 	}
 	return found, nil
+}
+
+// ownEvents reports whether only a schedule, or a person with rights to the repository, starts a workflow.
+func ownEvents(on *yaml.Node) bool {
+	var events map[string]yaml.Node
+	if on.Decode(&events) != nil || len(events) == 0 {
+		return false
+	}
+	delete(events, "schedule")
+	delete(events, "workflow_dispatch")
+	return len(events) == 0
 }
 
 func makeTargets(t *testing.T) []string {
@@ -188,6 +200,40 @@ jobs:
 			require.NoError(t, err)
 			require.Len(t, found, 1)
 			assert.Contains(t, found[0], c.problem)
+		})
+	}
+}
+
+func TestWorkflowsMayFileIssues(t *testing.T) {
+	t.Parallel()
+	const format = `
+on: {%s}
+permissions: {contents: read}
+concurrency: {group: one}
+jobs:
+  one:
+    timeout-minutes: 5
+    permissions: {%s}
+`
+	for _, tc := range []struct {
+		name, on, permissions string
+		allowed               bool
+	}{
+		{"weekly", "schedule: [{cron: 0 0 * * 0}], workflow_dispatch: ", "contents: read, issues: write", true},
+		{"pull request", "schedule: [], pull_request: ", "contents: read, issues: write", false},
+		{"issue", "issues: ", "contents: read, issues: write", false},
+		{"no event", "", "contents: read, issues: write", false},
+		{"more", "schedule: []", "contents: write, issues: write", false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			found, err := problems(fmt.Sprintf(format, tc.on, tc.permissions), nil)
+			require.NoError(t, err)
+			if tc.allowed {
+				assert.Empty(t, found)
+			} else {
+				assert.Equal(t, []string{"one: permissions of its own"}, found)
+			}
 		})
 	}
 }

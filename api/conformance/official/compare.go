@@ -1,6 +1,7 @@
 package official
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -51,12 +52,11 @@ func placeOf(op Operation) string {
 	return op.Method + " " + op.Path
 }
 
-// OperationID returns the contract's name for an operation, or its method and path if the contract does not have it.
+// OperationID returns the contract's name for an operation. If the contract does not have the operation, it returns the
+// method and the path, with path parameters as {}.
 func (c *Contract) OperationID(op Operation) string {
-	if id, known := c.ids[placeOf(op)]; known {
-		return id
-	}
-	return op.Method + " " + op.Path
+	place := placeOf(op)
+	return cmp.Or(c.ids[place], place)
 }
 
 // Lacks returns the facts that the contract does not have. Of facts that contain each other it returns the outermost: an

@@ -168,11 +168,11 @@ func TestExceptions(t *testing.T) {
 	facts, err := Facts("theirs.json", []byte(strings.NewReplacer(`["plain"]`, `["a", "b"]`, `"204": {}`, `"204": {}, "409": {}`,
 		`"post": {`, `"put": {"operationId": "putThing", "responses": {}}, "post": {`).Replace(theirs)))
 	require.NoError(t, err)
-	exceptions := ParseExceptions([][]string{
-		{"getThing", "value", "200 /kind", "*", "Things", "`kind`"},
-		{"getThing", "value", "404 /code", "other", "Things", "codes"},
-		{"PUT /things/{id}", "operation", "", "", "Things", "putting"},
-	})
+	exceptions, err := ReadExceptions("operation\tkind\tplace\tname\tsection\tsubject\n" +
+		"getThing\tvalue\t200 /kind\t*\tThings\t`kind`\n" +
+		"getThing\tvalue\t404 /code\tother\tThings\tcodes\n" +
+		"PUT /things/{}\toperation\t\t\tThings\tputting\n")
+	require.NoError(t, err)
 	var left []string
 	for _, fact := range exceptions.Filter(contract, contract.Lacks(facts)) {
 		left = append(left, contract.Describe(fact))
@@ -180,6 +180,11 @@ func TestExceptions(t *testing.T) {
 	assert.Equal(t, []string{`value "gone" of 404 /code in getThing`, "status 409 of postThing"}, left)
 	require.Len(t, exceptions.Unused(), 1)
 	assert.Equal(t, "codes", exceptions.Unused()[0].Subject)
+
+	for _, row := range []string{"a\tb", "a\tb\tc\td\te\t"} {
+		_, err = ReadExceptions("operation\n" + row + "\n")
+		assert.ErrorContains(t, err, "invalid row")
+	}
 }
 
 func TestOpenContract(t *testing.T) {

@@ -4,11 +4,13 @@ import (
 	"fmt"
 	"io/fs"
 	"regexp"
+	"strings"
 )
 
 // Exception is a row of lacking.tsv: facts that the contract lacks on purpose.
 type Exception struct {
-	// Operation is the operationId of the contract, or the method and path of an operation that it lacks.
+	// Operation is the operationId of the contract, or the method and path of an operation that it lacks, with
+	// path parameters as {}.
 	Operation string
 	// Kind, Place and Name are those of the facts. A Name of "*" stands for any.
 	Kind, Place, Name string
@@ -21,13 +23,22 @@ type Exception struct {
 // Exceptions are the rows of a table.
 type Exceptions []*Exception
 
-// ParseExceptions returns the exceptions in the rows of a table.
-func ParseExceptions(rows [][]string) Exceptions {
+// ReadExceptions returns the exceptions of a table with a heading.
+func ReadExceptions(table string) (Exceptions, error) {
 	var all Exceptions
-	for _, row := range rows {
+	heading := true
+	for line := range strings.Lines(table) {
+		if heading {
+			heading = false
+			continue
+		}
+		row := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
+		if len(row) != 6 || row[4] == "" || row[5] == "" {
+			return nil, fmt.Errorf("invalid row %q", line)
+		}
 		all = append(all, &Exception{Operation: row[0], Kind: row[1], Place: row[2], Name: row[3], Section: row[4], Subject: row[5]})
 	}
-	return all
+	return all, nil
 }
 
 // Filter returns the facts without exceptions.
