@@ -3,7 +3,7 @@
 //
 // A user has one connection for each bank login. Creating or refreshing a connection starts a job, which usually takes 3
 // to 30 seconds. Then the connection's accounts and transactions can be read. A [Client] has one service for each kind of
-// resource. README.md lists Basiq's operations and their methods.
+// resource. The services cover Basiq's documents of September 2026. README.md lists the operations and their methods.
 //
 // # Connect
 //
@@ -145,7 +145,7 @@
 //
 // # Testing
 //
-// Package basiqtest simulates the whole API in memory, with Basiq's test banks and test users. It can inject faults, record
+// Package basiqtest simulates all operations in memory, with Basiq's test banks and test users. It can inject faults, record
 // requests, deliver webhooks and serve a consent page. Inside testing/synctest, waits take no real time:
 //
 //	synctest.Test(t, func(t *testing.T) {

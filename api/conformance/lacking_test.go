@@ -40,6 +40,14 @@ func TestOfficialFactsAreInTheContract(t *testing.T) {
 		assert.Contains(t, notes[e.Section], e.Subject, "section %q of NOTES.md has no row for an exception: %+v", e.Section, *e)
 	}
 
+	for _, e := range upstream {
+		// The operationId of a missing operation is its method and path.
+		method, path, _ := strings.Cut(e.Operation, " ")
+		if e.Kind == official.KindOperation {
+			assert.Equal(t, e.Operation, contract.OperationID(official.Operation{Method: method, Path: path}), "upstream.tsv: the contract has it")
+		}
+	}
+
 	count := map[string]int{}
 	files := map[string]bool{}
 	for _, fact := range facts {

@@ -76,7 +76,8 @@ func problems(text string, targets []string) ([]string, error) {
 	for _, name := range slices.Sorted(maps.Keys(w.Jobs)) {
 		job := w.Jobs[name]
 		// A job that only the project starts may file issues.
-		if job.Permissions != nil && !(ownEvents(&w.On) && maps.Equal(job.Permissions, map[string]string{"contents": "read", "issues": "write"})) {
+		filesIssues := ownEvents(&w.On) && maps.Equal(job.Permissions, map[string]string{"contents": "read", "issues": "write"})
+		if job.Permissions != nil && !filesIssues {
 			report("%s: permissions of its own", name)
 		}
 		if job.Timeout == 0 {

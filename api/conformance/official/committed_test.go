@@ -38,7 +38,8 @@ func TestCommittedIsWhatTheDescriptionsSay(t *testing.T) {
 	for _, property := range all.Properties {
 		want["properties.tsv"] += strings.Join(property.Row(), "\t") + "\n"
 	}
-	want["facts.tsv"] = FactTable(all.Facts)
+	want["facts.tsv"], err = FactTable(all.Facts)
+	require.NoError(t, err)
 	for _, payload := range all.Payloads {
 		assert.NotContains(t, want, payload.File(), "two payloads of one name")
 		want[payload.File()] = string(payload.JSON)

@@ -147,8 +147,10 @@ func TestFactTable(t *testing.T) {
 			operations = append(operations, fact.Operation)
 		}
 	}
+	table, err := FactTable(facts)
+	require.NoError(t, err)
 	var rows [][]string
-	for line := range strings.Lines(strings.TrimPrefix(FactTable(facts), factHeading)) {
+	for line := range strings.Lines(strings.TrimPrefix(table, factHeading)) {
 		rows = append(rows, strings.Split(strings.TrimSuffix(line, "\n"), "\t"))
 	}
 	parsed, err := ParseFacts(operations, rows)

@@ -192,7 +192,7 @@ const factHeading = "file\toperationId\tkind\tplace\tnames\n"
 
 // FactTable returns facts as a table. A row holds all names of a kind at a place, as a JSON array. Operations have no rows:
 // operations.tsv lists them.
-func FactTable(facts []Fact) string {
+func FactTable(facts []Fact) (string, error) {
 	var keys []string
 	all := map[string][]string{}
 	for _, fact := range facts {
@@ -208,10 +208,13 @@ func FactTable(facts []Fact) string {
 	var table strings.Builder
 	table.WriteString(factHeading)
 	for _, key := range keys {
-		names, _ := json.Marshal(all[key]) // strings only
+		names, err := json.Marshal(all[key])
+		if err != nil {
+			return "", err
+		}
 		table.WriteString(key + "\t" + string(names) + "\n")
 	}
-	return table.String()
+	return table.String(), nil
 }
 
 // ParseFacts returns the facts of operations and of the rows of a table.

@@ -37,7 +37,7 @@ var files = []string{
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	err := command(ctx, os.Args[1:], os.Getenv, os.Stdout)
+	err := command(ctx, os.Args[1:], os.Getenv, os.Stdout) //nolint:forbidigo // a program, and no library
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "upstream:", err)

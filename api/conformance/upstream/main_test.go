@@ -127,9 +127,9 @@ func TestCommand(t *testing.T) {
 			assert.Equal(t, tc.want, lines)
 			assert.Equal(t, !lacking, strings.Contains(out, "The contract lacks nothing."), out)
 			if lacking {
-				assert.ErrorContains(t, err, "the contract lacks something")
+				require.ErrorContains(t, err, "the contract lacks something")
 			} else {
-				assert.NoError(t, err)
+				require.NoError(t, err)
 			}
 			assert.Contains(t, out, "affordability.json")
 		})
