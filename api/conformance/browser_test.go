@@ -45,7 +45,7 @@ func TestBrowser(t *testing.T) {
 
 			b.at("Share your financial data")
 			b.tabs(
-				skipLink, "What is shared: Account name, type and balance", "What is shared: Account balance and details",
+				skipLink, "What is shared: Account name, type and balance", "What is shared: Account numbers and features",
 				"What is shared: Transaction details",
 			)
 			b.enterTo("Share your financial data") // with the details open
