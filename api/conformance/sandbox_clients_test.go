@@ -77,7 +77,7 @@ func TestGeneratedClientsReadTheSandbox(t *testing.T) {
 		}
 		calls[op.File] = append(calls[op.File], c)
 	}
-	require.Len(t, calls, 8)
+	require.Len(t, calls, 10)
 	for file, list := range calls {
 		if file == "reports.yml" {
 			continue // the generator refuses it
@@ -115,6 +115,7 @@ func TestGeneratedClientsReadTheSandbox(t *testing.T) {
 var unreadable = map[string]string{
 	"webhooks.yml GetWebhookMessage": "Message.attempts of type string",     // examples have objects
 	"core.yml GetEvents":             "EventsData.data.data of type string", // so they do here
+	"platform.json GetEvents":        ".data.data of type string",           // as in core.yml
 }
 
 // generateClient makes a client of a description and compiles the program around it.
@@ -124,7 +125,7 @@ func generateClient(t *testing.T, description string) string {
 	write := func(name, text string) {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
 	}
-	if strings.HasSuffix(description, ".json") { // Swagger, which the generator does not read
+	if filepath.Base(description) == "swagger-2.1.json" { // Swagger, which the generator does not read
 		var old openapi2.T
 		require.NoError(t, json.Unmarshal([]byte(readFile(t, description)), &old))
 		doc, err := openapi2conv.ToV3(&old)
