@@ -96,17 +96,26 @@ func (s *Sandbox) accountsAt(conn *connection, at time.Time) []bank.Account {
 	}
 }
 
-// lines returns the transactions of an account, pending ones first, then the newest first. Callers only read the list.
+// transactions returns what the books, or a statement, have of an account: pending transactions first, then the newest first.
+// All users of a login share the list, so callers only read it.
+func (s *Sandbox) transactions(h *holding) []*bank.Transaction {
+	switch {
+	case h.read.IsZero():
+		return nil
+	case h.connection.statement != nil:
+		return h.connection.statement.transactions(h.Key)
+	default:
+		return s.books.Transactions(h.connection.person(), h.institution, h.Key, h.read)
+	}
+}
+
+// lines returns the transactions of an account with their IDs, in the order of transactions. They are the user's own and take
+// most of a user's memory, so they are made when a request reads them. Callers only read the list.
 func (s *Sandbox) lines(h *holding) []line {
 	if h.read.IsZero() || h.listed {
 		return h.lines
 	}
-	var transactions []*bank.Transaction
-	if h.connection.statement != nil {
-		transactions = h.connection.statement.transactions(h.Key)
-	} else {
-		transactions = s.books.Transactions(h.connection.person(), h.institution, h.Key, h.read)
-	}
+	transactions := s.transactions(h)
 	h.lines = make([]line, 0, len(transactions))
 	for _, t := range transactions {
 		name := "transaction " + h.Key + " " + t.Key

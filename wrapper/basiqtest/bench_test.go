@@ -1,10 +1,12 @@
 package basiqtest
 
 import (
+	"fmt"
 	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -53,4 +55,46 @@ func BenchmarkTransactionsPage(b *testing.B) {
 	}
 	require.Greater(b, size, 100_000)
 	b.SetBytes(int64(size))
+}
+
+// BenchmarkConnectedUsers prints the memory of a sandbox with 2,000 connected users whose accounts and transactions no request
+// has read, and fails if it is above 100 MiB.
+func BenchmarkConnectedUsers(b *testing.B) {
+	const users, limit = 2000, 100
+	inUse := func() float64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return float64(m.HeapAlloc) / (1 << 20)
+	}
+	people := slices.DeleteFunc(bank.People(), func(p *bank.Person) bool { return p.Failure != nil })
+	var used float64
+	for b.Loop() {
+		before := inUse()
+		s := New(b)
+		now := time.Now()
+		s.mu.Lock()
+		for i := range users {
+			u := &user{id: s.newID(), created: now, order: i, data: gen.CreateUser{Email: fmt.Sprintf("user%d@hooli.com", i)}}
+			s.users[u.id] = u
+			s.emitUser(u, gen.EventActionCreated, now)
+			who := people[i%len(people)]
+			_, _, err := s.connect(u, loginAs(bank.FindBank("AU00000"), gen.ConnectionMethodWeb, who), s.giveConsent(u, 1, now), now)
+			require.NoError(b, err)
+		}
+		s.settle(now.Add(time.Minute)) // all jobs are over
+		read := 0
+		for _, e := range s.events {
+			if e.entity == gen.EventEntityTransactions {
+				read++
+			}
+		}
+		s.mu.Unlock()
+		require.Equal(b, users, read)
+		used = inUse() - before
+		require.NoError(b, s.Close())
+	}
+	b.ReportMetric(used, "MiB")
+	b.ReportMetric(used*1024/users, "KiB/user")
+	require.Less(b, used, float64(limit))
 }

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/basiq-go/basiq-go/gen"
@@ -204,10 +205,6 @@ func (given *consent) show(u *user, v *view) object {
 	policy := func(n int) string {
 		return v.url("/policies/" + derivedID(applicationID, "policy "+strconv.Itoa(n)))
 	}
-	granted := make([]object, 0, len(permissions))
-	for i := range permissions {
-		granted = append(granted, permissions[i].show())
-	}
 	o := object{
 		"type": "consent", "id": given.id,
 		"created": formatTime(given.created), "updated": formatTime(given.updated), "expiryDate": formatTime(given.expires),
@@ -217,7 +214,7 @@ func (given *consent) show(u *user, v *view) object {
 			"other":   nil,
 		},
 		"data": object{
-			"retainData": true, "initialRetrievalDays": retrievalDays, "organisation": nil, "disclosure": nil, "permissions": granted,
+			"retainData": true, "initialRetrievalDays": retrievalDays, "organisation": nil, "disclosure": nil, "permissions": grantedPermissions(),
 		},
 		"links": object{
 			"self":          v.url(u.path() + "/consents/" + given.id),
@@ -271,6 +268,15 @@ var permissions = []permission{
 		Why:         "To make sure that the accounts are yours.",
 	},
 }
+
+// grantedPermissions returns the permissions as a consent has them. They are the same for all consents, which share them.
+var grantedPermissions = sync.OnceValue(func() []object {
+	granted := make([]object, 0, len(permissions))
+	for i := range permissions {
+		granted = append(granted, permissions[i].show())
+	}
+	return granted
+})
 
 func (p *permission) show() object {
 	return object{

@@ -144,7 +144,7 @@ func (s *Sandbox) emitAccounts(j *job, now time.Time) {
 func (s *Sandbox) emitTransactions(j *job, now time.Time) {
 	v, conn, count := s.ownView(now), j.connection, 0
 	for _, h := range s.holdings(conn, now) {
-		count += len(s.lines(h))
+		count += len(s.transactions(h))
 	}
 	path := j.user.path() + "/transactions"
 	s.emit(&event{
