@@ -597,15 +597,17 @@ func (e TokenScope) Valid() bool {
 
 // Defines values for TransactionClass.
 const (
-	TransactionClassBankFee        TransactionClass = "bank-fee"
-	TransactionClassCashWithdrawal TransactionClass = "cash-withdrawal"
-	TransactionClassDirectCredit   TransactionClass = "direct-credit"
-	TransactionClassInterest       TransactionClass = "interest"
-	TransactionClassLoanInterest   TransactionClass = "loan-interest"
-	TransactionClassLoanRepayment  TransactionClass = "loan-repayment"
-	TransactionClassPayment        TransactionClass = "payment"
-	TransactionClassRefund         TransactionClass = "refund"
-	TransactionClassTransfer       TransactionClass = "transfer"
+	TransactionClassBankFee          TransactionClass = "bank-fee"
+	TransactionClassCashWithdrawal   TransactionClass = "cash-withdrawal"
+	TransactionClassDirectCredit     TransactionClass = "direct-credit"
+	TransactionClassExternalTransfer TransactionClass = "external-transfer"
+	TransactionClassInterest         TransactionClass = "interest"
+	TransactionClassInternalTransfer TransactionClass = "internal-transfer"
+	TransactionClassLoanInterest     TransactionClass = "loan-interest"
+	TransactionClassLoanRepayment    TransactionClass = "loan-repayment"
+	TransactionClassPayment          TransactionClass = "payment"
+	TransactionClassRefund           TransactionClass = "refund"
+	TransactionClassTransfer         TransactionClass = "transfer"
 )
 
 // Valid indicates whether the value is a known member of the TransactionClass enum.
@@ -617,7 +619,11 @@ func (e TransactionClass) Valid() bool {
 		return true
 	case TransactionClassDirectCredit:
 		return true
+	case TransactionClassExternalTransfer:
+		return true
 	case TransactionClassInterest:
+		return true
+	case TransactionClassInternalTransfer:
 		return true
 	case TransactionClassLoanInterest:
 		return true
@@ -1621,7 +1627,7 @@ type AffordabilityRequest struct {
 	// Example: 2019-05
 	FromMonth string `json:"fromMonth,omitempty,omitzero"`
 
-	// ToMonth The last month to include, as `YYYY-MM`; not before `fromMonth`.
+	// ToMonth The last month to include, as `YYYY-MM`; not before `fromMonth`, and at most 12 months after it (400 otherwise, as recorded).
 	//
 	// Example: 2019-09
 	ToMonth string `json:"toMonth,omitempty,omitzero"`
@@ -1692,7 +1698,7 @@ type AffordabilityTransaction struct {
 	// Balance The account's balance after the transaction, where the institution gives it.
 	Balance api.Amount `json:"balance,omitempty,omitzero"`
 
-	// Class What kind of transaction it is.
+	// Class What kind of transaction it is. `internal-transfer` and `external-transfer` were recorded in the transactions of summaries; no document names them.
 	Class TransactionClass `json:"class,omitempty,omitzero"`
 
 	// Description The description, as the institution gives it.
@@ -2298,7 +2304,7 @@ type Decimal = api.Decimal
 
 // Enrich What a bank's description of a transaction tells.
 type Enrich struct {
-	// Class What kind of transaction it is.
+	// Class What kind of transaction it is. `internal-transfer` and `external-transfer` were recorded in the transactions of summaries; no document names them.
 	Class TransactionClass `json:"class,omitempty,omitzero"`
 
 	// Data What Basiq adds to a transaction. Each part may be missing, null or empty.
@@ -4357,7 +4363,7 @@ type Transaction struct {
 	// always empty. Empty or null also when it is not known.
 	Balance api.Amount `json:"balance,omitempty,omitzero"`
 
-	// Class What kind of transaction it is.
+	// Class What kind of transaction it is. `internal-transfer` and `external-transfer` were recorded in the transactions of summaries; no document names them.
 	Class TransactionClass `json:"class,omitempty,omitzero"`
 
 	// Connection The id of the connection through which the transaction was fetched.
@@ -4419,7 +4425,7 @@ type TransactionBPAY struct {
 	CRN string `json:"crn,omitempty,omitzero"`
 }
 
-// TransactionClass What kind of transaction it is.
+// TransactionClass What kind of transaction it is. `internal-transfer` and `external-transfer` were recorded in the transactions of summaries; no document names them.
 type TransactionClass string
 
 // TransactionDirection Whether money came, `credit`, or went, `debit`. Only `getEnrich` answers `unknown`.

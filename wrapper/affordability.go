@@ -7,6 +7,7 @@ import (
 	"iter"
 	"net/http"
 	"regexp"
+	"time"
 
 	"github.com/basiq-go/basiq-go/gen"
 )
@@ -41,7 +42,7 @@ func (s *AffordabilityService) List(ctx context.Context, userID string) iter.Seq
 // Links. The daily limit of affordability, income and expenses together is the number of users created on that day, at
 // most 1,000.
 //
-// Errors: [ErrInvalidInput] for an invalid month, [ErrNoTransactions], [ErrBadRequest] for accounts in different
+// Errors: [ErrInvalidInput] for an invalid month or a ToMonth more than 12 months after FromMonth, [ErrNoTransactions], [ErrBadRequest] for accounts in different
 // currencies or a user without an active consent, [ErrForbidden] if Basiq has not enabled it for the API key.
 // operationId: postAffordability.
 //
@@ -98,6 +99,12 @@ func (s *AffordabilityService) transactions(userID, snapshotID string, options [
 	}
 }
 
+// maxMonthsApart is how many months the last month of a summary can be after its first, as Basiq was recorded to require.
+const maxMonthsApart = 12
+
+// monthLayout is the layout of a month of a request.
+const monthLayout = "2006-01"
+
 // month matches a month of a request.
 var month = regexp.MustCompile(`^[0-9]{4}-(0[1-9]|1[0-2])$`)
 
@@ -115,6 +122,13 @@ func checkSummary(op *Operation, request AffordabilityRequest) error {
 	}
 	if request.FromMonth != "" && request.ToMonth != "" && request.FromMonth > request.ToMonth {
 		return invalidInput(op.Name, "request", "FromMonth is after ToMonth")
+	}
+	if request.FromMonth != "" && request.ToMonth != "" {
+		from, _ := time.Parse(monthLayout, request.FromMonth) // It matches month.
+		to, _ := time.Parse(monthLayout, request.ToMonth)
+		if to.After(from.AddDate(0, maxMonthsApart, 0)) {
+			return invalidInput(op.Name, "request", "ToMonth is more than 12 months after FromMonth")
+		}
 	}
 	return nil
 }

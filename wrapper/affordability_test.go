@@ -38,10 +38,13 @@ func TestCreateSummary(t *testing.T) {
 				basiq.AffordabilityRequest{Accounts: []string{"s55bf3", "s55bf4"}, FromMonth: "2019-05", ToMonth: "2019-09"},
 				official(t, "assembled/affordability/postAffordability.request.1"),
 			},
-			"of everything":  {basiq.AffordabilityRequest{}, `{}`},
-			"since a month":  {basiq.AffordabilityRequest{FromMonth: "2019-12"}, `{"fromMonth":"2019-12"}`},
-			"until a month":  {basiq.AffordabilityRequest{ToMonth: "2019-01"}, `{"toMonth":"2019-01"}`},
-			"of one month":   {basiq.AffordabilityRequest{FromMonth: "2019-05", ToMonth: "2019-05"}, `{"fromMonth":"2019-05","toMonth":"2019-05"}`},
+			"of everything": {basiq.AffordabilityRequest{}, `{}`},
+			"since a month": {basiq.AffordabilityRequest{FromMonth: "2019-12"}, `{"fromMonth":"2019-12"}`},
+			"until a month": {basiq.AffordabilityRequest{ToMonth: "2019-01"}, `{"toMonth":"2019-01"}`},
+			"of one month":  {basiq.AffordabilityRequest{FromMonth: "2019-05", ToMonth: "2019-05"}, `{"fromMonth":"2019-05","toMonth":"2019-05"}`},
+			"12 months apart": {
+				basiq.AffordabilityRequest{FromMonth: "2018-10", ToMonth: "2019-10"}, `{"fromMonth":"2018-10","toMonth":"2019-10"}`,
+			},
 			"of one account": {basiq.AffordabilityRequest{Accounts: []string{"s55bf3"}}, `{"accounts":["s55bf3"]}`},
 		} {
 			t.Run(operation+"/"+name, func(t *testing.T) {
@@ -74,6 +77,8 @@ func TestBadSummaries(t *testing.T) {
 			"a short month":   {basiq.AffordabilityRequest{ToMonth: "2019-5"}, "request.ToMonth: " + noMonth},
 			"words":           {basiq.AffordabilityRequest{FromMonth: "May 2019"}, "request.FromMonth: " + noMonth},
 			"a line break":    {basiq.AffordabilityRequest{FromMonth: "2019-05\n"}, "request.FromMonth: " + noMonth},
+			"too long":        {basiq.AffordabilityRequest{FromMonth: "2015-11", ToMonth: "2020-10"}, "request: ToMonth is more than 12 months after FromMonth"},
+			"13 months apart": {basiq.AffordabilityRequest{FromMonth: "2018-09", ToMonth: "2019-10"}, "request: ToMonth is more than 12 months after FromMonth"},
 			"backwards":       {basiq.AffordabilityRequest{FromMonth: "2019-10", ToMonth: "2019-09"}, "request: FromMonth is after ToMonth"},
 			"no account's id": {basiq.AffordabilityRequest{Accounts: []string{"a1", ""}}, "request.Accounts: not an id: it is empty"},
 		} {

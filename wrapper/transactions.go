@@ -45,6 +45,10 @@ const (
 	TransactionClassDirectCredit   = gen.TransactionClassDirectCredit
 	TransactionClassInterest       = gen.TransactionClassInterest
 	TransactionClassLoanRepayment  = gen.TransactionClassLoanRepayment
+	// TransactionClassInternalTransfer and TransactionClassExternalTransfer occur in the transactions of affordability
+	// summaries.
+	TransactionClassInternalTransfer = gen.TransactionClassInternalTransfer
+	TransactionClassExternalTransfer = gen.TransactionClassExternalTransfer
 )
 
 // TransactionFields are the fields that [TransactionsService.List] can filter by.

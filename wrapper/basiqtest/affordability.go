@@ -307,7 +307,7 @@ func (l line) summarized(v *view) object {
 	o := object{
 		"type": "transaction", "id": l.id, "status": gen.TransactionStatusPosted, "description": l.Description,
 		"amount": l.Amount.String(), "account": l.holding.id, "balance": l.balance(), "direction": l.direction(),
-		"class": l.Class, "institution": l.holding.institution,
+		"class": l.summaryClass(), "institution": l.holding.institution,
 		"transactionDate": l.made(), "postDate": formatTime(l.Posted),
 		"links": object{
 			"account": v.url(l.holding.path()), "institution": v.url(v.institutionPath(l.holding.institution)),
@@ -326,6 +326,20 @@ func (l line) summarized(v *view) object {
 		o["subClass"] = object{"Code": json.Number(strings.TrimLeft(code, "0")), "title": title}
 	}
 	return o
+}
+
+// summaryClass returns the class as summaries have it: they tell transfers between the user's own accounts, and repayments of
+// the user's own cards, from transfers to and from others, as recorded.
+func (l line) summaryClass() string {
+	owner, _, _ := strings.Cut(l.Flow, ":")
+	switch {
+	case l.Class != classTransfer:
+		return l.Class
+	case owner == "own", owner == "card":
+		return string(gen.TransactionClassInternalTransfer)
+	default:
+		return string(gen.TransactionClassExternalTransfer)
+	}
 }
 
 // paidFor is the code and the title of what a payment was for; both are "" where it was none.
@@ -350,7 +364,7 @@ func (snap *snapshot) transactionsCSV() []byte {
 		}
 		code, title := l.paidFor()
 		rows = append(rows, []string{
-			l.id, string(status), l.Description, l.Amount.String(), l.holding.id, l.balance(), string(l.direction()), l.Class,
+			l.id, string(status), l.Description, l.Amount.String(), l.holding.id, l.balance(), string(l.direction()), l.summaryClass(),
 			l.holding.institution, l.made(), posted, code, title,
 		})
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -18,7 +19,7 @@ var expenseParts = []string{"bankFees", "cashWithdrawals", "externalTransfers", 
 
 // expenseClasses are the classes of the transactions of each part.
 var expenseClasses = map[string][]string{
-	"bankFees": {"bank-fee"}, "cashWithdrawals": {"cash-withdrawal"}, "externalTransfers": {"transfer"},
+	"bankFees": {"bank-fee"}, "cashWithdrawals": {"cash-withdrawal"}, "externalTransfers": {"external-transfer"},
 	"loanInterests": {"loan-interest", "interest"}, "loanRepayments": {"loan-repayment"},
 }
 
@@ -35,16 +36,15 @@ func TestExpensesAddUp(t *testing.T) {
 				assert.Equal(t, "expenses", r.text("type"))
 				assert.Equal(t, c.sandbox.URL()+"/users/"+id+"/expenses/"+r.text("id"), r.text("links.self"))
 				debits := with(c.pages(c.local(made.text("links.self"))+"/transactions"), "direction", "debit")
-				// What goes to a card or to savings that are there is no expense.
+				// A transfer to a card or to savings that are there is internal, and not an expense.
 				held := c.accounts(id)
-				external := filter(debits, func(l reply) bool {
-					for _, a := range held {
-						if l.text("class") == "transfer" && strings.Contains(l.text("description"), a.text("accountNo")) {
-							return false
-						}
-					}
-					return true
-				})
+				external := filter(debits, func(l reply) bool { return l.text("class") != "internal-transfer" })
+				for _, l := range with(debits, "class", "internal-transfer", "external-transfer") {
+					internal := slices.ContainsFunc(held, func(a reply) bool {
+						return strings.Contains(l.text("description"), a.text("accountNo"))
+					})
+					require.Equal(t, internal, l.text("class") == "internal-transfer", l.text("description"))
+				}
 				months := map[string]int64{}
 				for _, part := range expenseParts {
 					of := with(external, "class", expenseClasses[part]...)
