@@ -11,7 +11,7 @@ import (
 
 func TestListConsents(t *testing.T) {
 	t.Parallel()
-	_, client := newStub(t, ok(200, official(t, "examples/core/getConsents.200.example")))
+	_, client := newStub(t, ok(200, official(t, "examples/connect/getConsents.200.example")))
 	consents := all(t, client.Consents.List(t.Context(), userID))
 	require.Len(t, consents, 2)
 
@@ -34,6 +34,41 @@ func TestListConsents(t *testing.T) {
 	assert.Equal(t, basiq.ConsentStatusRevoked, consents[1].Status)
 	assertMoment(t, "2024-09-24T12:19:35Z", consents[1].Revoked)
 	assert.NotEqual(t, consents[1].Links.ConsentPolicy, consents[1].Links.LatestConsentPolicy)
+}
+
+// Basiq reports a user without any consent as 403. Only the recorded response is read as an empty list: other refusals have
+// another code, a detail or a source.
+func TestListConsents_None(t *testing.T) {
+	t.Parallel()
+	refusal := func(fields string) string {
+		return `{"type":"list","correlationId":"c1","data":[{"type":"error",` + fields + `}]}`
+	}
+	recorded := refusal(`"code":"access-denied","title":"Access denied.","detail":"","source":null`)
+	for name, test := range map[string]struct {
+		status int
+		body   string
+		empty  bool
+	}{
+		"recorded":        {403, recorded, true},
+		"without detail":  {403, refusal(`"code":"access-denied","title":"Access denied.","source":{}`), true},
+		"with a detail":   {403, refusal(`"code":"access-denied","title":"Access denied.","detail":"Your account has been disabled."`), false},
+		"with a source":   {403, refusal(`"code":"access-denied","title":"Access denied.","detail":"","source":{"parameter":"userId"}`), false},
+		"another code":    {403, refusal(`"code":"forbidden-access","title":"Forbidden.","detail":""`), false},
+		"another status":  {400, recorded, false},
+		"two errors":      {403, `{"data":[{"code":"access-denied"},{"code":"access-denied"}]}`, false},
+		"without an item": {403, `{"message":"Forbidden"}`, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, client := newStub(t, ok(test.status, test.body))
+			err := rangeErr(client.Consents.List(t.Context(), userID))
+			if test.empty {
+				require.NoError(t, err)
+			} else {
+				require.Error(t, err)
+			}
+		})
+	}
 }
 
 // What a user did not answer is not what they refused.

@@ -18,7 +18,7 @@ func TestGetTransaction(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ payload, subClass string }{
 		"2.1": {"assembled/swagger-2.1/getTransaction.200.1", "Formal child care services nec"},
-		"3.0": {"assembled/data/getTransaction.200.1", "Cafes and Restaurants"},
+		"3.0": {"assembled/connect/getTransaction.200.1", "Cafes and Restaurants"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -40,7 +40,7 @@ func TestGetTransaction(t *testing.T) {
 // Enrichment is part of a transaction where Basiq has enabled it.
 func TestTransactionWithEnrichment(t *testing.T) {
 	t.Parallel()
-	_, client := newStub(t, ok(200, official(t, "assembled/data/getTransaction.200.1")))
+	_, client := newStub(t, ok(200, official(t, "assembled/connect/getTransaction.200.1")))
 	transaction, err := client.Transactions.Get(t.Context(), userID, "d3de1ca1")
 	require.NoError(t, err)
 	assert.Equal(t, basiq.TransactionStatusPosted, transaction.Status)

@@ -57,7 +57,7 @@ func TestTransactionsOfBothVersions(t *testing.T) {
 			"links.self", "links.account",
 			"links.institution", "links.connection",
 		}},
-		"3.0": {"assembled/data/getTransactions.200.1", []string{"data.links.connection"}, []string{
+		"3.0": {"assembled/connect/getTransactions.200.1", []string{"data.links.connection"}, []string{
 			"type", "id", "status", "description", "reference", "account", "amount", "currency", "class", "subClass",
 			"connection", "direction", "enrich.cleanDescription", "enrich.tags", "enrich.category", "enrich.location",
 			"enrich.merchant", "institution", "links.self", "links.account", "links.institution", "links.connection", "postDate",
