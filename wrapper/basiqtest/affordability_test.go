@@ -285,7 +285,7 @@ func TestAffordabilityLiabilities(t *testing.T) {
 			"totalRepayments": "2150.00",
 		}, loan.under("previousMonth").body)
 		assert.Equal(t, "false", loan.text("previous6Months.arrears"))
-		assert.Nil(t, loan.under("availableFunds").body)
+		assert.Equal(t, "0.00", loan.text("availableFunds"))
 		history := loan.each("changeHistory")
 		require.Len(t, history, len(of("mortgage")))
 		assert.Equal(t, "debit", history[0].text("direction"))

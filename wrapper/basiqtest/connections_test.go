@@ -158,7 +158,7 @@ func TestConnectionHasProfileAndAccounts(t *testing.T) {
 		assert.Equal(t, map[string]any{
 			"type": "account", "id": accountID, "accountNo": "105148119696", "name": "Home Loan", "currency": "AUD",
 			"class": map[string]any{"type": "mortgage", "product": "Hooli Home Loan"}, "balance": r.text("accounts.data.1.balance"),
-			"availableFunds": "", "status": "available", "lastUpdated": r.text("accounts.data.0.lastUpdated"),
+			"availableFunds": "0.00", "status": "available", "lastUpdated": r.text("accounts.data.0.lastUpdated"),
 			"links": map[string]any{
 				"self":         user + "/accounts/" + accountID,
 				"transactions": user + "/transactions?filter=account.id.eq('" + accountID + "')",
@@ -207,7 +207,7 @@ func TestConnectionFilter(t *testing.T) {
 			assert.Equal(t, want, got, filter)
 		}
 		for _, filter := range []string{
-			"status", "status.eq", "status.eq()", "status.eq(active)", "status.eq('active'", "status.eq('a'b')",
+			"status", "status.eq", "status.eq()", "status.eq(active", "status.eq('active'", "status.eq('a'b')",
 			"status.eq('active'),", ",status.eq('active')", "status.eq('active')%20", "status.eq('active')id.eq('x')",
 			"status.eq('a','b')", "status.bt('a','b')", "status.ne('active')", "connection.status.eq('active')",
 			"method.eq('web')", ".eq('x')", "%zz", "id.eq('x')&filter=id.eq('x')", "status.like('a')",

@@ -15,7 +15,6 @@ const (
 	consentYears   = 1
 	warningBefore  = 7 * 24 * time.Hour
 	reminderEvery  = 90 * 24 * time.Hour
-	retrievalDays  = 730
 	consentPurpose = "We need to connect to your bank to collect some information about your finances"
 )
 
@@ -214,7 +213,8 @@ func (given *consent) show(u *user, v *view) object {
 			"other":   nil,
 		},
 		"data": object{
-			"retainData": true, "initialRetrievalDays": retrievalDays, "organisation": nil, "disclosure": nil, "permissions": grantedPermissions(),
+			"retainData": true, "initialRetrievalDays": nil, // recorded; examples have 730
+			"organisation": nil, "disclosure": nil, "permissions": grantedPermissions(),
 		},
 		"links": object{
 			"self":          v.url(u.path() + "/consents/" + given.id),
@@ -236,6 +236,12 @@ type permission struct {
 }
 
 var permissions = []permission{
+	{
+		Scope: "customer.person.detail", Entity: "connection", Name: "Name, occupation, contact details",
+		Description: "Who you are, to the bank.",
+		Attributes:  []string{"Name", "Occupation", "Phone", "Email address", "Mail address", "Residential address"},
+		Why:         "To make sure that the accounts are yours.",
+	},
 	{
 		Scope: "account.basic", Entity: "account", Name: "Account name, type and balance",
 		Description: "Your accounts, and what is in them now.",
@@ -260,12 +266,6 @@ var permissions = []permission{
 			"Who you have sent money to and received money from",
 		},
 		Why: "To see what you earn and spend.",
-	},
-	{
-		Scope: "customer.person.detail", Entity: "connection", Name: "Name, occupation, contact details",
-		Description: "Who you are, to the bank.",
-		Attributes:  []string{"Name", "Occupation", "Phone", "Email address", "Mail address", "Residential address"},
-		Why:         "To make sure that the accounts are yours.",
 	},
 }
 

@@ -41,7 +41,7 @@ func shape(value any) any {
 // The list has the form of Basiq's own example, of consents that are active and of those that were revoked.
 func TestConsentsAsInTheExample(t *testing.T) {
 	t.Parallel()
-	example := official(t, "examples/core/getConsents.200.example").(map[string]any)
+	example := official(t, "examples/connect/getConsents.200.example").(map[string]any)
 	examples := example["data"].([]any)
 
 	c, userID := newPage(t)
@@ -50,7 +50,8 @@ func TestConsentsAsInTheExample(t *testing.T) {
 	require.Equal(t, http.StatusOK, r.status)
 	active, _ := r.at("data.0")
 	for _, consent := range examples { // the document lacks what was recorded
-		consent.(map[string]any)["data"].(map[string]any)["disclosure"] = nil
+		data := consent.(map[string]any)["data"].(map[string]any)
+		data["disclosure"], data["initialRetrievalDays"] = nil, nil
 	}
 	assert.Equal(t, shape(examples[0]), shape(active))
 	assert.Equal(t, 4, r.length("data.0.data.permissions"))

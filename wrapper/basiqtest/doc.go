@@ -25,7 +25,7 @@
 // does in every other job of a connection, beginning with the first. Each test user can connect to each of these. AU00000
 // also has open banking, see [OpenBanking]: on the consent page, log in as a test user, or with the member number 374829 and
 // the one-time password 227470 that Basiq documents. AU01001
-// takes statements only, as CSV and PDF: what a CSV holds can be read as accounts and transactions; a PDF, which nobody
+// and AU00201 take statements only, as CSV and PDF: what a CSV holds can be read as accounts and transactions; a PDF, which nobody
 // here can read, gives a small made-up statement.
 //
 // # Test users

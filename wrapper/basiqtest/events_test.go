@@ -288,7 +288,7 @@ func TestEventFilter(t *testing.T) {
 			assert.Len(t, c.events(filter), want, filter)
 		}
 		for _, filter := range []string{
-			"event.type.eq('user.created')", "event.entity.eq('job')", "event.id.eq('1')", "event.type.ne('created')", "event.type.eq(created)",
+			"event.type.eq('user.created')", "event.entity.eq('job')", "event.id.eq('1')", "event.type.ne('created')", "event.type.eq(created'",
 		} {
 			c.get("/events?filter="+filter).requireError(http.StatusBadRequest, "parameter-not-valid",
 				"The provided filter parameter is in invalid format or unsupported")

@@ -37,11 +37,14 @@ var (
 	ranges = []string{"eq", "bt", "gt", "gteq", "lt", "lteq"}
 )
 
+const quotedOrNot = `(?:'[^']*'|[^'"(),\s]+)`
+
 // statement matches the first statement of a filter, and quoted the values in it. No way to write a quote inside a value is
-// documented, so a quote ends it. Basiq's own consent UI sends blanks after commas.
+// documented, so a quote ends it. Basiq's own consent UI sends blanks after commas. An application, and an example of Basiq's for
+// events, have values without quotes.
 var (
-	statement   = regexp.MustCompile(`^([A-Za-z]+(?:\.[A-Za-z]+)*)\.(eq|bt|gt|gteq|lt|lteq|ne|in)\(('[^']*'(?:, *'[^']*')*)\)`)
-	filterValue = regexp.MustCompile(`'([^']*)'`)
+	statement   = regexp.MustCompile(`^([A-Za-z]+(?:\.[A-Za-z]+)*)\.(eq|bt|gt|gteq|lt|lteq|ne|in)\((` + quotedOrNot + `(?:, *` + quotedOrNot + `)*)\)`)
+	filterValue = regexp.MustCompile(quotedOrNot)
 )
 
 // parseFilter reads statements joined by commas. The second result is false when text is none.
@@ -53,8 +56,8 @@ func parseFilter(text string) (conditions, bool) {
 			return nil, false
 		}
 		var values []string
-		for _, value := range filterValue.FindAllStringSubmatch(m[3], -1) {
-			values = append(values, value[1])
+		for _, value := range filterValue.FindAllString(m[3], -1) {
+			values = append(values, strings.Trim(value, "'"))
 		}
 		if m[2] != "in" && (m[2] == "bt") != (len(values) == 2) || m[2] != "in" && len(values) > 2 {
 			return nil, false

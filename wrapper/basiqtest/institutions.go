@@ -30,7 +30,7 @@ func institutionProperty(b *bank.Bank, name string) string {
 	case "institution.authorization":
 		return string(authorizationOf(b))
 	case "institution.serviceType":
-		return serviceType(b)
+		return serviceType
 	case "institution.institutionType":
 		return b.Type
 	case "institution.connectorStatus":
@@ -42,12 +42,8 @@ func institutionProperty(b *bank.Bank, name string) string {
 	}
 }
 
-func serviceType(b *bank.Bank) string {
-	if b.Type == "Test Bank" {
-		return "Test"
-	}
-	return "Personal Banking"
-}
+// serviceType is that of all institutions, as recorded for AU00000.
+const serviceType = "Personal Banking"
 
 // getPublicInstitutions answers as getInstitutions does. Even the links are the same: there is no public operation for a
 // single one.
@@ -82,31 +78,32 @@ func (s *Sandbox) getInstitution(c *call) (answer, error) {
 
 // institutionItem returns an institution in the form of 2.1. Tokens of 3.0 get the same.
 func (s *Sandbox) institutionItem(v *view, b *bank.Bank) object {
-	method := gen.ConnectionMethodWeb
+	method, name := gen.ConnectionMethodWeb, b.Name
 	if !b.Login {
 		method = gen.ConnectionMethodPDF
 	}
+	if b.ID == openBankingID {
+		name = "Hooli Bank" // recorded; connectors have the documented name
+	}
 	o := object{
-		"type": "institution", "id": b.ID, "name": b.Name, "shortName": b.ShortName, "institutionType": b.Type,
-		"country": b.Country, "serviceName": "Personal Online Banking", "serviceType": serviceType(b), "tier": b.Tier,
+		"type": "institution", "id": b.ID, "name": name, "shortName": b.ShortName, "institutionType": b.Type,
+		"country": b.Country, "serviceName": "Personal Online Banking", "serviceType": serviceType, "tier": b.Tier,
 		"authorization": authorizationOf(b), "features": featuresOf(b), "stage": gen.InstitutionStageLive,
 		"status": gen.InstitutionStatusOperational, "stats": s.stats(method), "logo": logoOf(b),
 		"links": v.self("/institutions/" + b.ID),
 	}
 	if b.Login {
-		o["loginIdCaption"], o["passwordCaption"], o["forgottenPasswordUrl"] = loginCaption, passwordCaption, forgottenURL(b)
+		o["loginIdCaption"], o["passwordCaption"], o["forgottenPasswordUrl"] = "Login", passwordCaption, forgottenURL(b)
 	}
 	return o
 }
 
-// featuresOf tells for each part of the data where it can come from: a login, or which kinds of statement.
+// featuresOf returns, for each part of the data, its sources: a login, or kinds of statement. AU00000 was recorded with a source
+// of second factors, although it asks for none, and without one of addresses.
 func featuresOf(b *bank.Bank) object {
-	web, mfa := []string{}, []string{}
+	web := []string{}
 	if b.Login {
 		web = append(web, "web")
-		if b.Asks != bank.Never {
-			mfa = append(mfa, "web")
-		}
 	}
 	all := slices.Concat(web, b.Statements)
 	each := func(sources []string, names ...string) object {
@@ -116,10 +113,10 @@ func featuresOf(b *bank.Bank) object {
 		}
 		return o
 	}
+	profile := each(web, "fullName", "firstName", "lastName", "middleName", "phoneNumbers", "emailAddresses")
+	profile["physicalAddresses"] = []string{}
 	return object{
-		"login": web, "mfaChallenge": mfa,
-		"profile": each(web,
-			"fullName", "firstName", "lastName", "middleName", "phoneNumbers", "emailAddresses", "physicalAddresses"),
+		"login": web, "mfaChallenge": web, "profile": profile,
 		"accounts": each(all,
 			"accountNo", "name", "currency", "balance", "availableFunds", "lastUpdated", "accountHolder", "meta"),
 		"transactions": each(all, "status", "description", "date", "amount", "balance", "class"),

@@ -11,7 +11,7 @@ import (
 
 func TestInstitutions(t *testing.T) {
 	t.Parallel()
-	everything := []string{hooli, piedPiper, nucleus, hooliGov, nab}
+	everything := []string{hooli, piedPiper, nucleus, hooliGov, nab, ing}
 	for path, payload := range map[string]string{
 		"/institutions":        "assembled/swagger-2.1/getInstitutions.200.1",
 		"/public/institutions": "assembled/swagger-2.1/getPublicInstitutions.200.1",
@@ -36,10 +36,8 @@ func TestInstitutions(t *testing.T) {
 				item, _ := r.at(at)
 				assert.Equal(t, item, c.get("/institutions/"+id).body)
 			}
-			assert.Equal(t, "Hooli", r.text("data.0.name"))
-			assert.Equal(t, "User name", r.text("data.0.loginIdCaption"))
+			assert.Equal(t, "Pied Piper", r.text("data.1.name"))
 			assert.Equal(t, "web", r.text("data.0.features.login.0"))
-			assert.Zero(t, r.length("data.0.features.mfaChallenge"))
 			assert.Equal(t, "web", r.text("data.1.features.mfaChallenge.0"))
 			assert.False(t, r.has("data.4.loginIdCaption"), "nobody logs in there")
 			assert.Zero(t, r.length("data.4.features.login"))
@@ -51,14 +49,14 @@ func TestInstitutions(t *testing.T) {
 				"institution.country.ne('Australia')":                              {},
 				"institution.country.in('Australia','New Zealand')":                everything,
 				"institution.tier.eq('1')":                                         {nab},
-				"institution.tier.ne('1')":                                         everything[:4],
-				"institution.tier.in('1','2')":                                     {nab},
+				"institution.tier.ne('1')":                                         {hooli, piedPiper, nucleus, hooliGov, ing},
+				"institution.tier.in('1','2')":                                     {nab, ing},
 				"institution.authorization.eq('user')":                             {hooli, hooliGov},
 				"institution.authorization.ne('other')":                            everything[:4],
 				"institution.authorization.in('user-mfa','user-mfa-intermittent')": {piedPiper, nucleus},
-				"institution.serviceType.eq('Test')":                               everything[:4],
-				"institution.serviceType.ne('Test')":                               {nab},
-				"institution.institutionType.eq('Bank')":                           {nab},
+				"institution.serviceType.eq('Personal Banking')":                   everything,
+				"institution.serviceType.ne('Personal Banking')":                   {},
+				"institution.institutionType.eq('Bank')":                           {nab, ing},
 				"institution.institutionType.ne('Bank')":                           everything[:4],
 				"institution.stage.eq('live')":                                     everything,
 				"institution.stage.ne('live')":                                     {},
@@ -70,7 +68,7 @@ func TestInstitutions(t *testing.T) {
 				"institution.authorization.in('user', 'user-mfa')":                 {hooli, piedPiper, hooliGov},
 				"institution.connectorStatus.eq('active')":                         everything,
 				"institution.openBankingSource.eq('web')":                          everything,
-				"institution.stage.eq('live'),institution.tier.in('1','2')":        {nab},
+				"institution.stage.eq('live'),institution.tier.in('1','2')":        {nab, ing},
 			} {
 				assert.Equal(t, want, lister.get(filtered(path, filter)).ids(), filter)
 			}

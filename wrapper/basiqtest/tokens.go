@@ -2,6 +2,7 @@ package basiqtest
 
 import (
 	"encoding/base64"
+	"encoding/json"
 	"mime"
 	"net/http"
 	"net/url"
@@ -128,9 +129,22 @@ func printable(version string) string {
 	return version
 }
 
-// form reads the form in the body. Another content type is not valid; no document says how that is answered.
+// form reads the form in the body, or a JSON object in its place, as in a guide and sent by an application. Another content
+// type is not valid; no document says how that is answered.
 func (c *call) form() (url.Values, error) {
-	if contentType := c.http.Header.Get("Content-Type"); contentType != "" {
+	contentType := c.http.Header.Get("Content-Type")
+	if isJSON(contentType) {
+		fields := map[string]string{}
+		if c.unread || json.Unmarshal(c.body, &fields) != nil {
+			return nil, invalidContent("form")
+		}
+		form := url.Values{}
+		for name, value := range fields {
+			form.Set(name, value)
+		}
+		return form, nil
+	}
+	if contentType != "" {
 		mediaType, _, err := mime.ParseMediaType(contentType)
 		if err != nil || mediaType != "application/x-www-form-urlencoded" {
 			return nil, invalidContent("form")

@@ -89,7 +89,7 @@ func TestTokenRefused(t *testing.T) {
 		})
 	}
 	for _, contentType := range []string{"application/json", ";"} {
-		r := send(t, s, http.MethodPost, "/token", "{}", map[string]string{
+		r := send(t, s, http.MethodPost, "/token", `["SERVER_ACCESS"]`, map[string]string{
 			"Authorization": key, "basiq-version": "3.0", "Content-Type": contentType,
 		})
 		r.requireError(http.StatusBadRequest, "invalid-content", badForm)

@@ -23,6 +23,7 @@ func TestBanks(t *testing.T) {
 		{"AU00003", "Nucleus", bank.EveryOther, true},
 		{"AU00004", "HooliGov", bank.Never, true},
 		{"AU01001", "National Australia Bank", bank.Never, false},
+		{"AU00201", "ING Bank (Australia)", bank.Never, false},
 	}
 	banks := bank.Banks()
 	require.Len(t, banks, len(cases))

@@ -30,7 +30,7 @@ type Account struct {
 	Opened  time.Time
 	// Balance is what is there, or, negative, owed; the sum of all that is posted.
 	Balance Cents
-	// Available is what can be spent: balance and limit less what is pending. HasAvailable is false for loans.
+	// Available is what can be spent: balance and limit less what is pending. HasAvailable is false for personal loans.
 	Available    Cents
 	HasAvailable bool
 	// Limit is the credit limit, or what was lent; 0 where there is none.

@@ -79,7 +79,8 @@ func consistent(t *testing.T, b *bank.Books, p *bank.Person, institution *bank.B
 		require.Contains(t, a.Holder, p.Profile.Last[:4])
 		switch a.Kind {
 		case bank.Mortgage, bank.Loan:
-			require.False(t, a.HasAvailable)
+			require.Equal(t, a.Kind == bank.Mortgage, a.HasAvailable)
+			require.Zero(t, a.Available)
 			require.LessOrEqual(t, a.Balance, bank.Cents(0))
 			require.NotEmpty(t, a.Rate)
 			require.LessOrEqual(t, -a.Balance, a.Limit)

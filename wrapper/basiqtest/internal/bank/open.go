@@ -200,9 +200,9 @@ func (l *ledger) statementOf(a *account, posted []*Transaction, held Cents) Acco
 		s.Balance, s.First, s.Last = last.Balance, posted[0].Posted, last.Posted
 	}
 	switch a.kind {
-	case Mortgage, Loan:
-	case TermDeposit:
-		s.HasAvailable = true // And there is nothing, until the term ends.
+	case Loan:
+	case Mortgage, TermDeposit:
+		s.HasAvailable = true // Nothing is available before the term ends, or from a mortgage that is repaid as scheduled.
 	default:
 		s.HasAvailable, s.Available = true, s.Balance+cents(a.creditLimit())+held
 	}
