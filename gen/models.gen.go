@@ -1627,7 +1627,7 @@ type AffordabilityRequest struct {
 	// Example: 2019-05
 	FromMonth string `json:"fromMonth,omitempty,omitzero"`
 
-	// ToMonth The last month to include, as `YYYY-MM`; not before `fromMonth`, and at most 12 months after it (400 otherwise, as recorded).
+	// ToMonth The last month to include, as `YYYY-MM`; not before `fromMonth`, and at most 12 months after it (otherwise 400, as recorded).
 	//
 	// Example: 2019-09
 	ToMonth string `json:"toMonth,omitempty,omitzero"`

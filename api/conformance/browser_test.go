@@ -45,11 +45,11 @@ func TestBrowser(t *testing.T) {
 
 			b.at("Share your financial data")
 			b.tabs(
-				skipLink, "What is shared: Account name, type and balance", "What is shared: Account numbers and features",
-				"What is shared: Transaction details",
+				skipLink, "What is shared: Name, occupation, contact details", "What is shared: Account name, type and balance",
+				"What is shared: Account numbers and features",
 			)
 			b.enterTo("Share your financial data") // with the details open
-			b.tabs("What is shared: Name, occupation, contact details", "I agree")
+			b.tabs("What is shared: Transaction details", "I agree")
 			b.enter()
 
 			b.at("Choose your bank")

@@ -11,7 +11,8 @@ type failure struct {
 	status int
 	code   string
 	title  string
-	detail string  // absent from the answer when it is empty
+	detail string  // absent from the answer when it is empty, unless blank is true
+	blank  bool    // an empty detail is sent
 	source *object // absent when it is nil, null when it points to nil
 	text   string  // sent as plain text in place of the envelope
 }
@@ -22,7 +23,7 @@ func (f *failure) Error() string { return f.code + ": " + f.title }
 // envelope is the documented body of an error.
 func (f *failure) envelope(correlationID string) object {
 	item := object{"type": "error", "code": f.code, "title": f.title}
-	if f.detail != "" {
+	if f.detail != "" || f.blank {
 		item["detail"] = f.detail
 	}
 	if f.source != nil {
@@ -124,7 +125,7 @@ func tokenExpired() *failure {
 
 // accessDenied is the response to a request for the consents of a user who has none.
 func accessDenied() *failure {
-	return &failure{status: http.StatusForbidden, code: "access-denied", title: "Access denied.", source: nullSource()}
+	return &failure{status: http.StatusForbidden, code: "access-denied", title: "Access denied.", blank: true, source: nullSource()}
 }
 
 func forbiddenAccess() *failure {

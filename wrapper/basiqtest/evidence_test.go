@@ -1,6 +1,7 @@
 package basiqtest_test
 
 import (
+	"encoding/json"
 	"net/http"
 	"net/url"
 	"strings"
@@ -117,19 +118,23 @@ func TestRecorded_ConcurrentRefreshes(t *testing.T) {
 func TestRecorded_Consents(t *testing.T) {
 	t.Parallel()
 	c, id := newPage(t)
-	none := c.get("/users/" + id + "/consents")
-	require.Equal(t, http.StatusForbidden, none.status)
-	assert.Equal(t, map[string]any{"type": "error", "code": "access-denied", "title": "Access denied.", "source": nil}, none.under("data.0").body)
+	requireNoConsent(t, c.get("/users/"+id+"/consents"))
 
 	c.visit(id, nil).press("I agree")
 	data := c.get("/users/" + id + "/consents").under("data.0.data")
 	assert.True(t, data.has("disclosure"))
 	assert.Nil(t, data.under("disclosure").body)
+	assert.Nil(t, data.under("initialRetrievalDays").body)
+	permissions := data.each("permissions")
+	assert.Equal(t, "customer.person.detail", permissions[0].text("scope"))
 	for scope, attributes := range map[string][]string{
 		"account.basic": {"Account number"}, "account.detail": {"Account holder"},
 		"transaction.detail": {"Status of transactions", "Type of transactions"},
 	} {
-		for _, permission := range data.each("permissions") {
+		for _, permission := range permissions {
+			if permission.text("scope") == "account.detail" {
+				assert.Equal(t, "Account numbers and features", permission.text("information.name"))
+			}
 			if permission.text("scope") == scope {
 				for _, attribute := range attributes {
 					assert.Contains(t, permission.under("information.attributeList").body, attribute, scope)
@@ -137,6 +142,72 @@ func TestRecorded_Consents(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Recorded with API 2.1: the test bank as an institution.
+func TestRecorded_Institution(t *testing.T) {
+	t.Parallel()
+	r := new21(t).get("/institutions/AU00000")
+	for path, want := range map[string]string{
+		"name": "Hooli Bank", "serviceType": "Personal Banking", "loginIdCaption": "Login", "features.mfaChallenge.0": "web",
+	} {
+		assert.Equal(t, want, r.text(path))
+	}
+	assert.Zero(t, r.length("features.profile.physicalAddresses"))
+}
+
+// Recorded with API 2.1: a country without institutions is an empty list.
+func TestRecorded_UnknownValueOfIn(t *testing.T) {
+	t.Parallel()
+	c := new21(t)
+	for _, path := range []string{"/institutions", "/public/institutions"} {
+		r := c.get(filtered(path, "institution.country.in('Yugoslavia')"))
+		require.Equal(t, http.StatusOK, r.status, r.raw)
+		assert.Empty(t, r.each("data"))
+		assert.Equal(t, json.Number("0"), r.under("totalCount").body)
+	}
+}
+
+// Recorded with API 2.1: links.self is absolute, and the ID of a link, which ends links.public, is a UUID.
+func TestRecorded_AuthLink(t *testing.T) {
+	t.Parallel()
+	c := new21(t)
+	path := "/users/" + c.newUser() + "/auth_link"
+	made := c.post(path, map[string]any{"mobile": "+61410888666"})
+	require.Equal(t, http.StatusCreated, made.status, made.raw)
+	read := c.get(path)
+	for _, r := range []reply{made, read} {
+		assert.Equal(t, c.sandbox.URL()+path, r.text("links.self"))
+		assert.Regexp(t, `/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`, r.text("links.public"))
+	}
+	assert.True(t, strings.HasSuffix(made.text("links.public"), "/"+read.text("id")))
+}
+
+// Recorded with API 2.1: an amount as the available funds of a mortgage, links of transactions without the limit, and classes of
+// transfers in the transactions of a summary.
+func TestRecorded_Books(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := new21(t)
+		id := c.customer("gavinBelson")
+		mortgaged := c.customer("Wentworth-Smith")
+		for _, account := range with(c.accounts(mortgaged), "class.type", "mortgage") {
+			assert.Regexp(t, `^[0-9]+\.[0-9]{2}$`, account.text("availableFunds"))
+		}
+		path := "/users/" + id + "/transactions"
+		assert.Equal(t, c.sandbox.URL()+path, c.get(path+"?limit=5").text("links.self"))
+
+		classes := map[string]bool{}
+		for _, user := range []string{id, mortgaged, c.customer("Whistler")} {
+			made := c.summary(user, "affordability", nil)
+			for _, l := range c.pages(c.local(made.text("links.self")) + "/transactions") {
+				classes[l.text("class")] = true
+			}
+		}
+		assert.True(t, classes["internal-transfer"], classes)
+		assert.True(t, classes["external-transfer"], classes)
+		assert.False(t, classes["transfer"], classes)
+	})
 }
 
 // publishedStatement has the form of the statement in Basiq's own tests.
@@ -150,7 +221,7 @@ func TestRecorded_Statement(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := new21(t)
 		id := c.newUser()
-		r := c.upload(id, nab, file{name: "statement", content: publishedStatement})
+		r := c.upload(id, ing, file{name: "statement", content: publishedStatement})
 		require.Equal(t, http.StatusAccepted, r.status, r.raw)
 		time.Sleep(long)
 		assert.Equal(t, "success", c.get("/jobs/"+r.text("id")).text("steps.2.status"))
@@ -165,69 +236,163 @@ func TestRecorded_Statement(t *testing.T) {
 	})
 }
 
-// Requests of applications, with what each expects.
-func TestApplications(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		c := new30(t)
-		id := c.customer("gavinBelson")
-		url3 := func(path string, query url.Values) string { return path + "?" + query.Encode() }
+// requireNoConsent asserts that the reply is the recorded one for a user without any consent.
+func requireNoConsent(t *testing.T, r reply) {
+	t.Helper()
+	require.Equal(t, http.StatusForbidden, r.status, r.raw)
+	assert.Equal(t, map[string]any{
+		"type": "list", "correlationId": r.text("correlationId"), "data": []any{map[string]any{
+			"type": "error", "code": "access-denied", "title": "Access denied.", "detail": "", "source": nil,
+		}},
+	}, r.body)
+}
 
-		// account-verification-v3, av-webhooks, income-verification, BasiqPFM, data-validation, basiq-poc
-		assert.Equal(t, http.StatusOK, c.get("/institutions").status)
-		assert.Equal(t, http.StatusOK, c.get("/institutions/AU00000").status)
-		// income-verification, data-validation, basiq-poc, Basiq-UDA
-		assert.Equal(t, http.StatusOK, c.get("/users").status)
-		assert.Equal(t, http.StatusOK, c.get("/users?limit=1").status)
-		// basiq-connect-control, Fetch-Basiq-Institutions
-		for _, filter := range []string{
-			"institution.authorization.in('user', 'user-mfa', 'user-mfa-intermittent')", "institution.connectorStatus.eq('active')",
-			"institution.connectorStatus.eq('active'), institution.openBankingSource.eq('web')",
-		} {
-			r := send(t, c.sandbox, http.MethodGet, url3("/public/institutions", url.Values{"filter": {filter}}), "", nil)
-			require.Equal(t, http.StatusOK, r.status, filter)
-			assert.NotEmpty(t, r.each("data"), filter)
+// sendBody sends a POST with a body and a content type, or without one.
+func (c *caller) sendBody(path, contentType, body string) reply {
+	c.t.Helper()
+	return send(c.t, c.sandbox, http.MethodPost, path, body, map[string]string{
+		"Authorization": "Bearer " + c.token, "Content-Type": contentType,
+	})
+}
+
+// allAccounts makes a report on all accounts, as Basiq-pfm does, and returns its job when it is over.
+func (c *caller) allAccounts(id string, extra filters) reply {
+	c.t.Helper()
+	f := filters{"fromDate": "1999-01-01", "toDate": "1999-12-31", "users": []string{id}, "accounts": []string{}}
+	r := c.post("/reports", newReport("CON_AFFOR_01", f.with(extra)))
+	require.Equal(c.t, http.StatusAccepted, r.status, r.raw)
+	time.Sleep(long)
+	return c.get("/jobs/" + r.text("id"))
+}
+
+// applications are requests of applications, with what each expects. A request is made with a server token of API 3.0, about a
+// user who has connected gavinBelson's accounts at AU00000 without giving a consent. The names are the rows of the evidence and
+// the applications.
+var applications = []struct {
+	name   string
+	replay func(t *testing.T, c *caller, id string)
+}{
+	{"C1 account-verification-v3, av-webhooks, income-verification, BasiqPFM, data-validation, basiq-poc", func(t *testing.T, c *caller, _ string) {
+		assert.NotEmpty(t, c.get("/institutions").each("data"))
+		assert.Equal(t, "AU00000", c.get("/institutions/AU00000").text("id"))
+	}},
+	{"C2 income-verification, data-validation, basiq-poc, Basiq-UDA", func(t *testing.T, c *caller, id string) {
+		for _, path := range []string{"/users", "/users?limit=1"} {
+			assert.Equal(t, []string{id}, c.get(path).ids(), path)
 		}
-
-		// Basiq-pfm waits for the status of a job.
+	}},
+	{"C3 BasiqVoyager (recorded), account-verification-v3, OB", func(t *testing.T, c *caller, id string) {
+		requireNoConsent(t, c.get("/users/"+id+"/consents"))
+	}},
+	{"C4 account-verification-v3, OB: consents", func(t *testing.T, c *caller, id string) {
+		c.consented(id)
+		assert.Equal(t, http.StatusOK, c.as("3.0", client, id).get("/users/"+id+"/consents").status)
+	}},
+	{"C4 account-verification-v3: deletion", func(t *testing.T, c *caller, id string) {
+		assert.Equal(t, http.StatusNoContent, c.as("3.0", client, id).delete("/users/"+id).status)
+		assert.Equal(t, http.StatusNotFound, c.get("/users/"+id).status)
+	}},
+	{"C5 basiq-connect-control: text/plain", func(t *testing.T, c *caller, id string) {
+		job := c.connect(id, piedPiper, "jared", "django")
+		time.Sleep(long)
+		r := c.as("3.0", client, id).sendBody("/jobs/"+job+"/mfa", "text/plain;charset=UTF-8", `{"mfa-response":["1234"]}`)
+		require.Equal(t, http.StatusAccepted, r.status, r.raw)
+		time.Sleep(long)
+		assert.Equal(t, "success", c.get("/jobs/"+job).text("status"))
+	}},
+	{"C5 gugahoi/basiq: no content type", func(t *testing.T, c *caller, _ string) {
+		c.post("/notifications/webhooks", map[string]any{"url": "https://example.com/hook", "subscribedEvents": []string{"user.created"}})
+		r := c.sendBody("/notifications/messages/test", "", `{"eventTypeId":"user.created","Text":"Hello"}`)
+		assert.Equal(t, http.StatusOK, r.status, r.raw)
+	}},
+	{"C5 lukasaron/basiq-go: no content type", func(t *testing.T, c *caller, id string) {
+		for _, kind := range []string{"affordability", "income", "expenses"} {
+			r := c.sendBody("/users/"+id+"/"+kind, "", `{"fromMonth":"1999-02"}`)
+			require.Equal(t, http.StatusOK, r.status, r.raw)
+		}
+		r := c.sendBody("/users/"+id+"/auth_link", "", `{"mobile":"+61410888666"}`)
+		assert.Equal(t, http.StatusCreated, r.status, r.raw)
+	}},
+	{"C6 Basiq-pfm", func(t *testing.T, c *caller, id string) {
+		assert.Equal(t, "success", c.allAccounts(id, nil).text("status"))
+	}},
+	{"C7 income-verification", func(t *testing.T, c *caller, id string) {
+		assert.Equal(t, "success", c.allAccounts(id, filters{"reportSubType": "income"}).text("status"))
+	}},
+	{"C8 income-verification, Basiq-pfm", func(t *testing.T, c *caller, id string) {
+		job := c.allAccounts(id, nil)
+		for _, link := range []string{"links.self", "links.source"} {
+			require.True(t, strings.HasPrefix(job.text(link), c.sandbox.URL()+"/"), job.text(link))
+			assert.Equal(t, http.StatusOK, c.get(c.local(job.text(link))).status)
+		}
+	}},
+	{"C9 Basiq-pfm", func(t *testing.T, c *caller, id string) {
 		job := c.post("/users/"+id+"/connections/refresh", nil).text("data.0.id")
 		assert.Equal(t, "in-progress", c.get("/jobs/"+job).text("status"))
 		time.Sleep(long)
 		assert.Equal(t, "success", c.get("/jobs/"+job).text("status"))
-
-		// Basiq-pfm and income-verification: a report on all accounts, and the links of its job.
-		for _, extra := range []filters{{"accounts": []string{}}, {"accounts": []string{}, "reportSubType": "income"}} {
-			f := filters{"fromDate": "1999-01-01", "toDate": "1999-12-31", "users": []string{id}}.with(extra)
-			report := c.post("/reports", newReport("CON_AFFOR_01", f))
-			require.Equal(t, http.StatusAccepted, report.status, report.raw)
-			time.Sleep(long)
-			done := c.get("/jobs/" + report.text("id"))
-			for _, link := range []string{"links.self", "links.source"} {
-				require.True(t, strings.HasPrefix(done.text(link), c.sandbox.URL()+"/"), done.text(link))
-				assert.Equal(t, http.StatusOK, c.get(c.local(done.text(link))).status)
-			}
+	}},
+	{"C10 basiq-connect-control, Fetch-Basiq-Institutions", func(t *testing.T, c *caller, _ string) {
+		found := c.get(filtered("/public/institutions", "institution.authorization.in('user', 'user-mfa', 'user-mfa-intermittent')"))
+		assert.Equal(t, []string{hooli, piedPiper, nucleus, hooliGov}, found.ids())
+	}},
+	{"C11 basiq-connect-control, Fetch-Basiq-Institutions", func(t *testing.T, c *caller, _ string) {
+		for _, filter := range []string{
+			"institution.connectorStatus.eq('active')", "institution.connectorStatus.eq('active'), institution.openBankingSource.eq('web')",
+		} {
+			assert.NotEmpty(t, c.get(filtered("/public/institutions", filter)).ids(), filter)
 		}
-
-		// lukasaron/basiq-go sends bodies without a content type, basiq-connect-control as text/plain.
-		for _, contentType := range []string{"", "text/plain;charset=UTF-8"} {
-			r := send(t, c.sandbox, http.MethodPost, "/users/"+id+"/auth_link", `{"mobile":"+61410888666"}`,
-				map[string]string{"Authorization": "Bearer " + c.token, "Content-Type": contentType})
-			require.Equal(t, http.StatusCreated, r.status, r.raw)
-			assert.Regexp(t, `/[0-9a-f]{8}-[0-9a-f-]{27}$`, r.text("links.public"))
-			assert.True(t, strings.HasPrefix(r.text("links.self"), c.sandbox.URL()+"/users/"))
+	}},
+	{"C12 OB", func(t *testing.T, c *caller, id string) {
+		account := c.get("/users/" + id + "/accounts").text("data.0.id")
+		assert.Equal(t, []string{account}, c.get(filtered("/users/"+id+"/accounts", "account.id.eq("+account+")")).ids())
+		for _, transaction := range c.get(filtered("/users/"+id+"/transactions", "account.id.eq("+account+")")).each("data") {
+			require.Equal(t, account, transaction.text("account"))
 		}
-
-		// salesforce-connector expects 201 with the PDF.
+	}},
+	{"C13 OB", func(t *testing.T, c *caller, id string) {
+		token := func(body string) reply {
+			return send(t, c.sandbox, http.MethodPost, "/token", body, map[string]string{
+				"Authorization": "Basic " + c.sandbox.APIKey(), "basiq-version": "3.0", "Content-Type": "application/json",
+			})
+		}
+		c.token = token(`{"scope":"SERVER_ACCESS"}`).text("access_token")
+		assert.Equal(t, http.StatusOK, c.get("/users").status)
+		c.token = token(`{"scope":"CLIENT_ACCESS","userId":"` + id + `"}`).text("access_token")
+		assert.Equal(t, http.StatusForbidden, c.get("/users").status)
+	}},
+	{"C14 salesforce-connector", func(t *testing.T, c *caller, id string) {
 		made := send(t, c.sandbox, http.MethodPost, "/users/"+id+"/affordability", "",
 			map[string]string{"Authorization": "Bearer " + c.token, "Accept": "application/pdf"})
 		require.Equal(t, http.StatusCreated, made.status)
 		assert.True(t, strings.HasPrefix(made.raw, "%PDF-"))
+	}},
+	{"C15 Keep It Going (recorded)", func(t *testing.T, c *caller, _ string) {
+		for _, id := range c.get("/events").ids() {
+			require.Regexp(t, "^[0-9a-f]{64}$", id)
+			assert.Equal(t, http.StatusOK, c.get("/events/"+id).status)
+		}
+	}},
+	{"C16 Keep It Going (recorded)", func(t *testing.T, c *caller, id string) {
+		updated := c.get(filtered("/events", "event.entity.eq('transactions')")).text("data.0.dataRef")
+		assert.Equal(t, c.sandbox.URL()+"/users/"+id+"/transactions", updated)
+	}},
+	{"consent URLs with action=null", func(t *testing.T, c *caller, id string) {
+		c.visit(id, url.Values{"action": {"null"}}).at("Share your financial data")
+	}},
+}
 
-		// account-verification-v3 reads consents and deletes the user with the user's token.
-		bound := c.as("3.0", client, id)
-		bound.get("/users/"+id+"/consents").requireError(http.StatusForbidden, "access-denied", "")
-		assert.Equal(t, http.StatusNoContent, bound.delete("/users/"+id).status)
-	})
+func TestApplications(t *testing.T) {
+	t.Parallel()
+	for _, test := range applications {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				c := new30(t)
+				test.replay(t, c, c.customer("gavinBelson"))
+			})
+		})
+	}
 }
 
 // BasiqPFM reads members of enrich without checking for empty objects, and two applications test subClass for null.
