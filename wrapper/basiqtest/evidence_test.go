@@ -303,7 +303,7 @@ var applications = []struct {
 	{"C5 gugahoi/basiq: no content type", func(t *testing.T, c *caller, _ string) {
 		c.post("/notifications/webhooks", map[string]any{"url": "https://example.com/hook", "subscribedEvents": []string{"user.created"}})
 		r := c.sendBody("/notifications/messages/test", "", `{"eventTypeId":"user.created","Text":"Hello"}`)
-		assert.Equal(t, http.StatusOK, r.status, r.raw)
+		assert.Equal(t, http.StatusCreated, r.status, r.raw)
 	}},
 	{"C5 lukasaron/basiq-go: no content type", func(t *testing.T, c *caller, id string) {
 		for _, kind := range []string{"affordability", "income", "expenses"} {
