@@ -257,7 +257,7 @@ func impliedDirection(class gen.TransactionClass, known bool) gen.TransactionDir
 		if known {
 			return gen.TransactionDirectionDebit
 		}
-	case gen.TransactionClassTransfer:
+	case gen.TransactionClassTransfer, gen.TransactionClassInternalTransfer, gen.TransactionClassExternalTransfer:
 	}
 	return gen.TransactionDirectionUnknown
 }

@@ -377,7 +377,7 @@ var applications = []struct {
 		updated := c.get(filtered("/events", "event.entity.eq('transactions')")).text("data.0.dataRef")
 		assert.Equal(t, c.sandbox.URL()+"/users/"+id+"/transactions", updated)
 	}},
-	{"consent URLs with action=null", func(t *testing.T, c *caller, id string) {
+	{"consent URLs with action=null", func(_ *testing.T, c *caller, id string) {
 		c.visit(id, url.Values{"action": {"null"}}).at("Share your financial data")
 	}},
 }

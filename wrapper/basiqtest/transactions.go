@@ -271,7 +271,7 @@ func categoryOf(class gen.TransactionClass, amount bank.Cents) *bank.Category {
 		group = "interest-paid"
 	case gen.TransactionClassLoanRepayment:
 		group = "loan"
-	case gen.TransactionClassTransfer:
+	case gen.TransactionClassTransfer, gen.TransactionClassInternalTransfer, gen.TransactionClassExternalTransfer:
 		group = "transfer-in"
 		if amount < 0 {
 			group = "transfer-out"
