@@ -114,8 +114,9 @@ bench: ## Compare the client with a handwritten one, and report which targets ar
 		done | tee "$$tmp/results" && \
 		go tool benchstat -col /by "$$tmp/results" && go run ./bench <"$$tmp/results"
 
-bench-once: ## Run each benchmark once, to check that it works
+bench-once: ## Run each benchmark once, to check that it works, and check the memory of connected users
 	cd $(CONFORMANCE) && go test -run '^$$' -bench . -benchtime 1x ./bench -throughput 100ms -transactions 4000 -pages 2
+	go test -run '^$$' -bench ConnectedUsers -benchtime 1x ./wrapper/basiqtest
 
 # A number of inputs such as 300x takes seconds and does the same work on every machine.
 fuzz: ## Run each fuzz target (FUZZ_TIME=60s or 300x, FUZZ_TARGETS=regexp)

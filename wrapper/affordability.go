@@ -42,8 +42,9 @@ func (s *AffordabilityService) List(ctx context.Context, userID string) iter.Seq
 // Links. The daily limit of affordability, income and expenses together is the number of users created on that day, at
 // most 1,000.
 //
-// Errors: [ErrInvalidInput] for an invalid month or a ToMonth more than 12 months after FromMonth, [ErrNoTransactions], [ErrBadRequest] for accounts in different
-// currencies or a user without an active consent, [ErrForbidden] if Basiq has not enabled it for the API key.
+// Errors: [ErrInvalidInput] for an invalid month or a ToMonth more than 12 months after FromMonth, [ErrNoTransactions],
+// [ErrBadRequest] for accounts in different currencies or a user without an active consent, [ErrForbidden] if Basiq has not
+// enabled it for the API key.
 // operationId: postAffordability.
 //
 // Deprecated: use [ReportsService.Create] with [ReportTypeAffordability], or insights.

@@ -417,6 +417,14 @@ func TestApplications_NullInsteadOfHollowObjects(t *testing.T) {
 				}
 			}
 			assert.Positive(t, nulls)
+			if version == "2.1" { // recorded, of a transaction that is not a payment
+				nothing := map[string]any{"category": nil, "location": nil, "merchant": nil}
+				transfers := c.get(filtered("/users/"+id+"/transactions", "transaction.class.eq('transfer')")).each("data")
+				require.NotEmpty(t, transfers)
+				for _, transfer := range transfers {
+					assert.Equal(t, nothing, transfer.under("enrich").body)
+				}
+			}
 		}
 	})
 }
