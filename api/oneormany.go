@@ -36,7 +36,7 @@ func (list OneOrMany[T]) MarshalJSON() ([]byte, error) {
 func (list *OneOrMany[T]) UnmarshalJSON(data []byte) error {
 	*list = OneOrMany[T]{}
 	if jsontext.Value(data).Kind() == '[' {
-		return Unmarshal(data, &list.Items)
+		return unmarshalAll(data, &list.Items) // the caller may decode it twice, which is enough
 	}
 	var one *T
 	err := Unmarshal(data, &one)
