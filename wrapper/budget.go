@@ -100,10 +100,9 @@ func (c *valueCosts) add(t reflect.Type, depth, size int) {
 		c.add(t.Elem(), depth+1, int(t.Elem().Size()))
 	case reflect.Struct:
 		if strings.HasPrefix(t.Name(), "OneOrMany[") { // of package api: an element with or without an array around it
-			element := t.Field(0).Type.Elem()
-			twice := 2 * int(element.Size()) // if one is mistyped, api.Unmarshal decodes all of them again
-			c.add(element, depth+1, growth*twice)
-			c.add(element, depth, size+twice)
+			items := t.Field(0).Type
+			c.add(items, depth, size)
+			c.add(items.Elem(), depth, size+int(items.Elem().Size()))
 			return
 		}
 		for field := range t.Fields() {

@@ -354,7 +354,8 @@ func TestDecode_Odd(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// A response that is not refused takes at most about what was charged.
+// A response that is not refused allocates at most about what was charged, and half as much again if a mistyped value has it
+// decoded twice. Most of that is garbage by then: TestDecode_HostileBodies measures the heap.
 func FuzzDecode_Budget(f *testing.F) {
 	for i := range hostile {
 		f.Add(uint8(i), uint8(i+1), uint16(1000))
@@ -371,14 +372,18 @@ func FuzzDecode_Budget(f *testing.F) {
 			expected := charged(body, target)
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
-			_, err := decode(body, target)
+			odd, err := decode(body, target)
 			runtime.ReadMemStats(&after)
 			if errors.Is(err, ErrResponseTooLarge) {
 				require.Greater(t, expected, int64(decodeBudget), "%s: %.100s", name, body)
 				continue
 			}
 			allocated := int64(after.TotalAlloc - before.TotalAlloc)
-			require.LessOrEqual(t, allocated, 2*expected+4*int64(len(body))+(1<<20), "%s: %.100s", name, body)
+			passes := int64(2)
+			if odd != nil || err != nil {
+				passes = 3
+			}
+			require.LessOrEqual(t, allocated, passes*expected+4*int64(len(body))+(1<<20), "%s: %.100s", name, body)
 		}
 	})
 }
