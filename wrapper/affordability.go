@@ -121,15 +121,16 @@ func checkSummary(op *Operation, request AffordabilityRequest) error {
 			return invalidInput(op.Name, argument, "not a month such as 2019-05")
 		}
 	}
-	if request.FromMonth != "" && request.ToMonth != "" && request.FromMonth > request.ToMonth {
-		return invalidInput(op.Name, "request", "FromMonth is after ToMonth")
+	if request.FromMonth == "" || request.ToMonth == "" {
+		return nil
 	}
-	if request.FromMonth != "" && request.ToMonth != "" {
-		from, _ := time.Parse(monthLayout, request.FromMonth) // It matches month.
-		to, _ := time.Parse(monthLayout, request.ToMonth)
-		if to.After(from.AddDate(0, maxMonthsApart, 0)) {
-			return invalidInput(op.Name, "request", "ToMonth is more than 12 months after FromMonth")
-		}
+	from, _ := time.Parse(monthLayout, request.FromMonth) // both match month
+	to, _ := time.Parse(monthLayout, request.ToMonth)
+	switch {
+	case from.After(to):
+		return invalidInput(op.Name, "request", "FromMonth is after ToMonth")
+	case to.After(from.AddDate(0, maxMonthsApart, 0)):
+		return invalidInput(op.Name, "request", "ToMonth is more than 12 months after FromMonth")
 	}
 	return nil
 }

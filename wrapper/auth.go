@@ -126,15 +126,14 @@ type bearer struct {
 func (a *authorizer) token(ctx context.Context, scope Scope, record *attempt) (Token, []string, error) {
 	defer record.addWait(time.Now())
 	token, err := a.tokens.Token(ctx, scope)
-	last := a.last.Load()
-	if err == nil && last != nil && last.token.Equal(token.Value) {
-		return token, last.header(), nil
-	}
-	if err == nil && !inHeader(token.Value.Reveal()) {
-		err = errors.New("token is empty or has characters that a header cannot hold")
-	}
 	if err != nil {
 		return Token{}, nil, &tokenError{ownError(ctx, err)}
+	}
+	if last := a.last.Load(); last != nil && last.token.Equal(token.Value) {
+		return token, last.header(), nil
+	}
+	if !inHeader(token.Value.Reveal()) {
+		return Token{}, nil, &tokenError{errors.New("token is empty or has characters that a header cannot hold")}
 	}
 	header := []string{"Bearer " + token.Value.Reveal()}
 	a.last.Store(&bearer{token: token.Value, header: func() []string { return header }})

@@ -54,9 +54,13 @@ func (s *ConsentsService) List(ctx context.Context, userID string, filters ...Fi
 // hasNoConsent reports whether err is the recorded response for a user without any consent. Unlike it, the response to an
 // expired token has a detail, and the one to a token without the permission another code.
 func hasNoConsent(err error) bool {
-	said, ok := errors.AsType[*Error](err)
-	return ok && said.StatusCode == http.StatusForbidden && len(said.Details) == 1 && Code(said.Details[0].Code) == CodeAccessDenied &&
-		strings.TrimSpace(said.Details[0].Detail) == "" && said.Details[0].Source.Parameter == "" && said.Details[0].Source.Pointer == ""
+	failure, ok := errors.AsType[*Error](err)
+	if !ok || failure.StatusCode != http.StatusForbidden || len(failure.Details) != 1 {
+		return false
+	}
+	detail := failure.Details[0]
+	return Code(detail.Code) == CodeAccessDenied && strings.TrimSpace(detail.Detail) == "" &&
+		detail.Source.Parameter == "" && detail.Source.Pointer == ""
 }
 
 // Delete revokes a consent permanently: no more data is fetched under it. Errors: [ErrGone] if it was revoked before.

@@ -118,8 +118,9 @@ func findLogin(institutionID, loginID string, method gen.ConnectionMethod) (*ban
 // pageURL is that of Consents.PageURL, or an auth link. The user gives the consent when asked, chooses the bank, logs in
 // as the test user of that login, and answers the bank's questions. It all takes no time: the job goes on, as it does
 // after a visit, and gets the right answer as soon as the bank asks. A test user whose logins fail gives up, as does
-// everyone when loginID is "": then the URL has no jobIds. With [OpenBanking] the user connects by open banking. With basiq.ConsentActionExtend the consent is extended, with
-// basiq.ConsentActionReauthorise the user's connections to that bank are authorised again.
+// everyone when loginID is "": then the URL has no jobIds. With [OpenBanking] the user connects by open banking. With
+// basiq.ConsentActionExtend the consent is extended, with basiq.ConsentActionReauthorise the user's connections to that bank
+// are authorised again.
 //
 // What the page refuses is an error that says what it would show, such as that of a token which has expired. So is an
 // action that is more than a login, basiq.ConsentActionManage, another bank than the one that the URL names, and a

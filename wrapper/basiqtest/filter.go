@@ -39,7 +39,7 @@ var (
 
 const quotedOrNot = `(?:'[^']*'|[^'"(),\s]+)`
 
-// statement matches the first statement of a filter, and quoted the values in it. No way to write a quote inside a value is
+// statement matches the first statement of a filter, and filterValue the values in it. No way to write a quote inside a value is
 // documented, so a quote ends it. Basiq's own consent UI sends blanks after commas. An application, and an example of Basiq's for
 // events, have values without quotes.
 var (

@@ -32,8 +32,12 @@ func (s *Sandbox) draw(words int) []byte {
 
 // derivedID returns the UUID that the name has in the namespace: the same one every time.
 func derivedID(namespace, name string) string {
-	sum := sha256.Sum256([]byte(namespace + "\x00" + name))
+	sum := digest(namespace, name)
 	return formatID([16]byte(sum[:16]))
+}
+
+func digest(namespace, name string) [sha256.Size]byte {
+	return sha256.Sum256([]byte(namespace + "\x00" + name))
 }
 
 // newEventID returns the ID of an event: 64 hexadecimal digits, as in recorded webhook messages.
@@ -41,7 +45,7 @@ func (s *Sandbox) newEventID() string { return hex.EncodeToString(s.draw(4)) }
 
 // derivedEventID returns the event ID of a name, the same one every time.
 func derivedEventID(namespace, name string) string {
-	sum := sha256.Sum256([]byte(namespace + "\x00" + name))
+	sum := digest(namespace, name)
 	return hex.EncodeToString(sum[:])
 }
 

@@ -377,11 +377,14 @@ func (j *job) full(v *view) object {
 		"type": "job", "id": j.id, "created": formatTime(j.created), "updated": formatTime(p.updated), "steps": steps,
 	}
 	if v.version == v30 {
-		o["jobType"], o["status"] = j.kind, p.status()
+		o["jobType"] = j.kind
 	}
 	if j.kind == jobKindReport {
 		j.addReport(v, o, p)
 		return o
+	}
+	if v.version == v30 {
+		o["status"] = p.status()
 	}
 	links := v.self(j.path())
 	if !p.verified.IsZero() {
@@ -396,7 +399,9 @@ func (j *job) full(v *view) object {
 func (j *job) addReport(v *view, o object, p progress) {
 	o["partnerId"], o["applicationId"] = partnerID, applicationID
 	o["links"] = object{"self": v.url(j.path()), "source": v.url(j.source)}
-	if o["status"] = p.status(); p.status() == gen.JobStepStatusFailed {
+	status := p.status()
+	o["status"] = status
+	if status == gen.JobStepStatusFailed {
 		o["links"] = nil
 	}
 }

@@ -111,8 +111,7 @@ func paged[T any](s *Sandbox, c *call, items []T, id func(T) string, show func(T
 	}
 	path := c.http.URL.Path
 	links := c.asked()
-	if c.http.URL.Query().Has("limit") { // recorded links leave the limit out
-		kept := c.http.URL.Query()
+	if kept := c.http.URL.Query(); kept.Has("limit") { // recorded links leave the limit out
 		kept.Del("limit")
 		links = c.self(strings.TrimSuffix(path+"?"+kept.Encode(), "?"))
 	}

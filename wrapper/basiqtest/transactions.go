@@ -138,7 +138,8 @@ func (s *Sandbox) transaction(v *view, l line) *transaction {
 }
 
 func (t *transaction) writeTo(w *jsonWriter) {
-	h, l := t.holding, line{Transaction: t.Transaction}
+	h := t.holding
+	l := line{Transaction: t.Transaction, holding: h}
 	w.begin()
 	w.text("type", "transaction")
 	w.text("id", t.id)
@@ -152,7 +153,7 @@ func (t *transaction) writeTo(w *jsonWriter) {
 		w.text("currency", h.currency)
 	}
 	w.text("account", h.id)
-	w.text("balance", line{Transaction: t.Transaction, holding: h}.balance())
+	w.text("balance", l.balance())
 	w.text("direction", string(l.direction()))
 	w.text("class", t.Class)
 	w.text("institution", h.institution)
