@@ -22,11 +22,12 @@ func Unmarshal(data []byte, value any) error {
 	if target := reflect.ValueOf(value); target.Kind() == reflect.Pointer && !target.IsNil() {
 		target.Elem().SetZero()
 	}
-	return unmarshalAll(data, value)
+	return UnmarshalOnce(data, value)
 }
 
-// unmarshalAll is Unmarshal without the attempt to decode a text that has no error.
-func unmarshalAll(data []byte, value any) error {
+// UnmarshalOnce is [Unmarshal] for large values. Unmarshal is faster, but decodes a text with a mistyped value twice, which
+// takes twice the memory.
+func UnmarshalOnce(data []byte, value any) error {
 	err := json.Unmarshal(data, value)
 	if mistyped, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		// A path may hold the keys of a map, which can be of any length.

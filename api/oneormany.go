@@ -36,10 +36,10 @@ func (list OneOrMany[T]) MarshalJSON() ([]byte, error) {
 func (list *OneOrMany[T]) UnmarshalJSON(data []byte) error {
 	*list = OneOrMany[T]{}
 	if jsontext.Value(data).Kind() == '[' {
-		return unmarshalAll(data, &list.Items) // the caller may decode it twice, which is enough
+		return UnmarshalOnce(data, &list.Items) // the caller may decode it twice, which is enough
 	}
 	var one *T
-	err := Unmarshal(data, &one)
+	err := UnmarshalOnce(data, &one)
 	mistyped, ok := errors.AsType[*MistypedError](err)
 	if one != nil && (!ok || mistyped.Field != "") {
 		*list = OneOrMany[T]{Items: []T{*one}, Single: true}

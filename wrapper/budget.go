@@ -13,6 +13,8 @@ import (
 const (
 	// decodeBudget bounds the memory that the values of one response take, in bytes, without the text of its strings.
 	decodeBudget = 96 << 20
+	// twiceBudget bounds the memory of a response that may be decoded twice, see [api.Unmarshal].
+	twiceBudget = decodeBudget / 2
 	// valueCost is charged for each value: it may be a map entry, or of another kind than its field, which is an error.
 	valueCost = 128
 	// growth is how much more a slice allocates than it needs, because it is copied while it grows.
@@ -21,27 +23,28 @@ const (
 	invalidCost = 10
 )
 
-// checkBudget returns an error if decoding body into value could take more memory than decodeBudget.
+// checkBudget returns an error if decoding body into value could take more memory than decodeBudget. large is set if it
+// could take more than twiceBudget.
 //
 // `[0,0,0]` takes two bytes an element on the wire and up to a KiB in memory.
-func checkBudget(body []byte, value any) error {
+func checkBudget(body []byte, value any) (large bool, err error) {
 	var left int64 = decodeBudget
 	costs := costsOf(reflect.TypeOf(value).Elem())
 	most := slices.Max(costs[:])
-	if int64(len(body))*(most+invalidCost) <= left {
-		return nil
+	if int64(len(body))*(most+invalidCost) <= twiceBudget {
+		return false, nil
 	}
 	if !utf8.Valid(body) {
 		left -= invalidCost * int64(len(body))
 	}
 	values := bytes.Count(body, []byte(",")) + bytes.Count(body, []byte("[")) + bytes.Count(body, []byte("{"))
-	if int64(values)*most > left {
+	if int64(values)*most > left-twiceBudget {
 		left = charge(body, costs, left)
 	}
 	if left < 0 {
-		return fmt.Errorf("%w: its values take more than %d MiB of memory", ErrResponseTooLarge, decodeBudget>>20)
+		return true, fmt.Errorf("%w: its values take more than %d MiB of memory", ErrResponseTooLarge, decodeBudget>>20)
 	}
-	return nil
+	return left < decodeBudget-twiceBudget, nil
 }
 
 // charge subtracts the cost of each value in body from left, until left is negative or the body is not JSON.
@@ -99,8 +102,7 @@ func (c *valueCosts) add(t reflect.Type, depth, size int) {
 	case reflect.Map:
 		c.add(t.Elem(), depth+1, int(t.Elem().Size()))
 	case reflect.Struct:
-		if strings.HasPrefix(t.Name(), "OneOrMany[") { // of package api: an element with or without an array around it
-			items := t.Field(0).Type
+		if items, ok := oneOrManyItems(t); ok { // an element with or without an array around it
 			c.add(items, depth, size)
 			c.add(items.Elem(), depth, size+int(items.Elem().Size()))
 			return
@@ -114,4 +116,12 @@ func (c *valueCosts) add(t reflect.Type, depth, size int) {
 		}
 	default: // contains no other values
 	}
+}
+
+// oneOrManyItems returns the type of the list in an [api.OneOrMany].
+func oneOrManyItems(t reflect.Type) (reflect.Type, bool) {
+	if t.Kind() != reflect.Struct || !strings.HasPrefix(t.Name(), "OneOrMany[") {
+		return nil, false
+	}
+	return t.Field(0).Type, true
 }

@@ -162,7 +162,7 @@ func TestDecode_HostileBodies(t *testing.T) {
 				continue
 			}
 			bodies := [][]byte{whole}
-			if checkBudget(whole, value()) != nil {
+			if _, err := checkBudget(whole, value()); err != nil {
 				bodies = append(bodies, accepted(shape, value()))
 			}
 			for _, body := range bodies {

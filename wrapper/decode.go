@@ -12,10 +12,14 @@ import (
 //
 // A field of another JSON kind is left at its zero value. odd describes the first such field, or is nil.
 func decode(body []byte, value any) (odd *api.MistypedError, err error) {
-	if err := checkBudget(body, value); err != nil {
+	unmarshal := api.Unmarshal
+	switch large, err := checkBudget(body, value); {
+	case err != nil:
 		return nil, err
+	case large:
+		unmarshal = api.UnmarshalOnce
 	}
-	err = api.Unmarshal(body, value)
+	err = unmarshal(body, value)
 	odd, ok := errors.AsType[*api.MistypedError](err)
 	switch {
 	case !ok:
