@@ -2,7 +2,6 @@ package basiq
 
 import (
 	"context"
-	"errors"
 
 	"github.com/basiq-go/basiq-go/gen"
 )
@@ -40,9 +39,10 @@ func authLinkIn(answer answer, err error) (*AuthLink, error) {
 	if err != nil {
 		return nil, err
 	}
-	link, err := read[AuthLink](answer)
-	if err == nil && link.Links.Public == "" {
-		return nil, unreadable(answer.op, answer.status, nil, errors.New("missing public link"))
-	}
-	return link, err
+	return read(answer, func(link *AuthLink) string {
+		if link.Links.Public == "" {
+			return "public link"
+		}
+		return ""
+	})
 }

@@ -2,6 +2,7 @@ package basiq
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"reflect"
 	"strings"
 	"sync/atomic"
 
@@ -29,8 +31,16 @@ const (
 	callKey contextKey = iota
 	attemptKey
 	scopeKey
-	onceKey
+	optionsKey
 )
+
+// callOptions holds what the context of a call specifies.
+type callOptions struct {
+	// once is set for a call that is not retried.
+	once bool
+	// raw is where the JSON of the response is stored. It may be nil.
+	raw *rawJSON
+}
 
 // callState accompanies one call through the chain, as the context of its request.
 type callState struct {
@@ -41,8 +51,7 @@ type callState struct {
 	claimed atomic.Bool
 	// attempts counts the attempts. It is atomic because goroutines of middleware may read it.
 	attempts atomic.Int32
-	// once is set for a call that is not retried.
-	once bool
+	options  callOptions
 	// pooled is set if the maker of the call releases the response's body.
 	pooled bool
 	// redactor is set once a request has failed.
@@ -56,7 +65,7 @@ func (s *callState) Value(key any) any {
 	switch key {
 	case callKey:
 		return s
-	case onceKey: // applies to this call only, not to calls that middleware or a TokenSource makes for it
+	case optionsKey: // apply to this call only, not to calls that middleware or a TokenSource makes for it
 		return nil
 	}
 	return s.Context.Value(key)
@@ -68,8 +77,8 @@ func callFrom(ctx context.Context) *callState {
 }
 
 func newCall(ctx context.Context, op *Operation) *callState {
-	once, _ := ctx.Value(onceKey).(bool)
-	return &callState{Context: ctx, operation: op, once: once}
+	options, _ := ctx.Value(optionsKey).(callOptions)
+	return &callState{Context: ctx, operation: op, options: options}
 }
 
 // withCall returns a request of [Client.Raw] with a new state. The path determines the operation.
@@ -79,9 +88,9 @@ func withCall(req *http.Request, baseURL *url.URL) (*http.Request, *callState) {
 	return req.WithContext(call), call //nolint:contextcheck // the state is its context
 }
 
-// withoutRetries returns a context whose calls make one attempt.
+// withoutRetries returns a context whose calls make one attempt, and store no raw JSON.
 func withoutRetries(ctx context.Context) context.Context {
-	return context.WithValue(ctx, onceKey, true)
+	return context.WithValue(ctx, optionsKey, callOptions{once: true})
 }
 
 // CallFromContext returns the call that a context belongs to. It works in [Middleware], in a transport, in a [Limiter] and
@@ -101,6 +110,9 @@ type answer struct { // a response with a 2xx status
 	logger    *slog.Logger
 	// body is valid until it is released.
 	body *bufferedBody
+	// raw is where the JSON of the response is stored once it has been checked. It may be nil.
+	raw     *rawJSON
+	unknown *unknownFields
 }
 
 // id is an ID among the arguments of a call.
@@ -161,6 +173,7 @@ func (c *Client) do(ctx context.Context, op *Operation, ids []id, request reques
 	}
 	call := newCall(ctx, op)
 	call.pooled = true
+	call.options.raw.set(nil)
 	resp, err := request(call, editors...) //nolint:bodyclose,contextcheck // it is in memory; the state is the caller's context
 	if err != nil {
 		if !call.claimed.Load() { // the generated client could not make the request
@@ -191,7 +204,10 @@ func (c *Client) checkResponse(call *callState, resp *http.Response) (answer, er
 		defer body.release()
 		return answer{}, unreadable(op, status, body.bytes(), errors.New("unexpected status"))
 	}
-	return answer{op: op, status: resp.StatusCode, mediaType: resp.Header.Get("Content-Type"), logger: c.config.logger, body: body}, nil
+	return answer{
+		op: op, status: resp.StatusCode, mediaType: resp.Header.Get("Content-Type"), body: body,
+		logger: c.config.logger, raw: call.options.raw, unknown: c.config.unknown,
+	}, nil
 }
 
 // failure returns the Error of a response that is not a success, without the secrets that the call carried.
@@ -208,17 +224,25 @@ func (s *callState) failure(status int, header http.Header, body []byte) *Error 
 // operation has been carried out.
 func unreadable(op *Operation, status int, body []byte, reason error) *Error {
 	e := &Error{Operation: op.Name, StatusCode: status}
-	if op != opPostToken { // whose body is a secret
+	if !hasSecret(op) {
 		e.keep(body)
 	}
 	e.reason = fmt.Errorf("invalid response: %w", reason)
 	return e
 }
 
-// read decodes a response and releases its body.
-func read[T any](answer answer) (*T, error) {
+// read decodes a response and releases its body. missing names a required part that the value lacks, or is "".
+func read[T any](answer answer, missing func(*T) string) (*T, error) {
 	defer answer.body.release()
-	return decodeResponse[T](answer)
+	value, err := decodeResponse[T](answer)
+	if err != nil {
+		return nil, err
+	}
+	if part := missing(value); part != "" {
+		return nil, unreadable(answer.op, answer.status, nil, errors.New("missing "+part))
+	}
+	answer.keepRaw()
+	return value, nil
 }
 
 // decodeResponse decodes a response.
@@ -234,6 +258,7 @@ func decodeResponse[T any](answer answer) (*T, error) {
 			slog.String("operation", answer.op.Name),
 			slog.String("field", odd.Field), slog.String("kind", odd.Kind))
 	}
+	answer.unknown.compare(answer.op, answer.body.bytes(), reflect.TypeFor[T]())
 	return value, nil
 }
 
@@ -245,8 +270,9 @@ type resource[T any] struct {
 
 // read decodes a response that is one resource. want is its ID, or empty if that is unknown. A resource with another ID or
 // of another type belongs to another request: a proxy may have left it on the connection, so the connection is closed.
-func (r resource[T]) read(answer answer, want string) (*T, error) {
-	value, err := read[T](answer)
+func (r resource[T]) read(answer answer, want string, checks ...func(*T) error) (*T, error) {
+	defer answer.body.release()
+	value, err := decodeResponse[T](answer)
 	if err != nil {
 		return nil, err
 	}
@@ -258,7 +284,12 @@ func (r resource[T]) read(answer answer, want string) (*T, error) {
 		err = errors.New("response about a resource of another type")
 	case want != "" && !strings.EqualFold(got, want):
 		err = errors.New("response about another resource")
-	default:
+	}
+	for _, check := range checks {
+		err = cmp.Or(err, check(value))
+	}
+	if err == nil {
+		answer.keepRaw()
 		return value, nil
 	}
 	answer.body.closeConn()

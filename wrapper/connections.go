@@ -171,6 +171,7 @@ func (s *ConnectionsService) RefreshAll(ctx context.Context, userID string) ([]*
 	if err != nil {
 		return nil, err
 	}
+	defer answer.body.release()
 	list, err := readList[Job](answer, nil)
 	if err != nil {
 		return nil, err
@@ -178,6 +179,7 @@ func (s *ConnectionsService) RefreshAll(ctx context.Context, userID string) ([]*
 	if _, err := jobResource.checkItems(list.Data); err != nil {
 		return nil, unreadable(answer.op, answer.status, nil, err)
 	}
+	answer.keepRaw()
 	jobs := make([]*Job, len(list.Data))
 	for i := range list.Data {
 		jobs[i] = &list.Data[i]

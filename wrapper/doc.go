@@ -83,6 +83,9 @@
 // Most types are aliases of generated ones: go doc github.com/basiq-go/basiq-go/gen.Connection shows their fields. Types
 // that occur only inside other types have no alias. Amount, Date, Time, Decimal and Secret are types of package api.
 //
+// [ContextWithRawJSON] returns the JSON of a response or of a list item, with fields that this version does not know.
+// [WithUnknownFields] reports such fields.
+//
 // Basiq may add values to the types with constants, such as [ConnectionStatus]; values without a constant are kept as they
 // are. Values keep every digit that Basiq sent. A null, empty or malformed date or amount does not fail a call: the methods
 // of [Amount], [Decimal], [Date] and [Time] report whether there is a value.

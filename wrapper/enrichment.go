@@ -2,7 +2,6 @@ package basiq
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -81,11 +80,12 @@ func (s *EnrichmentService) Get(ctx context.Context, query EnrichQuery) (*Enrich
 	if err != nil {
 		return nil, err
 	}
-	enrich, err := read[Enrich](answer)
-	if err == nil && enrich.Type == "" {
-		return nil, unreadable(opGetEnrich, answer.status, nil, errors.New("missing type"))
-	}
-	return enrich, err
+	return read(answer, func(enrich *Enrich) string {
+		if enrich.Type == "" {
+			return "type"
+		}
+		return ""
+	})
 }
 
 // optional returns a parameter that is omitted if it is empty.

@@ -2,8 +2,10 @@ package basiq_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -233,4 +235,33 @@ func Example_testing() {
 		})
 	}
 	// Output:
+}
+
+// The JSON of a response has the fields that this version of the package does not know.
+func ExampleContextWithRawJSON() {
+	client, userID, done := sandbox()
+	defer done()
+	var raw []byte
+	user, err := client.Users.Get(basiq.ContextWithRawJSON(context.Background(), &raw), userID)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	var more struct {
+		Type, Email string
+	}
+	fmt.Println(json.Unmarshal(raw, &more), more.Type, more.Email == user.Email)
+	// Output:
+	// <nil> user true
+}
+
+// Report additions to the API, for example in a canary.
+func ExampleWithUnknownFields() {
+	client, err := basiq.New("api-key", basiq.WithUnknownFields(func(f basiq.UnknownField) {
+		slog.Warn("basiq: unknown field", slog.String("operation", f.Operation.ID),
+			slog.String("path", f.Path), slog.String("problem", string(f.Problem)))
+	}))
+	fmt.Println(client, err)
+	// Output:
+	// basiq.Client(https://au-api.basiq.io, API 3.0) <nil>
 }

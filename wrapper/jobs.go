@@ -309,15 +309,16 @@ func startJob(ctx context.Context, c *Client, op *Operation, ids []id, connectio
 	if err != nil {
 		return nil, err
 	}
-	job, err := jobResource.read(answer, "")
+	job, err := jobResource.read(answer, "", func(job *Job) error {
+		userID, connectionID := job.source()
+		if connectionID != "" && (connection[0] != "" && !strings.EqualFold(userID, connection[0]) ||
+			connection[1] != "" && !strings.EqualFold(connectionID, connection[1])) {
+			return errors.New("response about a job of another connection")
+		}
+		return nil
+	})
 	if err != nil {
 		return nil, err
-	}
-	userID, connectionID := job.source()
-	if connectionID != "" && (connection[0] != "" && !strings.EqualFold(userID, connection[0]) ||
-		connection[1] != "" && !strings.EqualFold(connectionID, connection[1])) {
-		answer.body.closeConn()
-		return nil, unreadable(op, answer.status, nil, errors.New("response about a job of another connection"))
 	}
 	job.AlreadyRunning = answer.status == http.StatusOK
 	return job, nil

@@ -24,10 +24,9 @@ type pageBody[T any] struct {
 	Links gen.PageLinks `json:"links"`
 }
 
-// readList decodes a list response and releases its body. It returns an error if the response is not a list. decode may
+// readList decodes a list response. It returns an error if the response is not a list. decode may
 // be nil.
 func readList[T any](answer answer, decode func(answer) (*pageBody[T], error)) (*pageBody[T], error) {
-	defer answer.body.release()
 	if decode == nil {
 		decode = decodeResponse[pageBody[T]]
 	}

@@ -67,6 +67,7 @@ type config struct {
 	logger       *slog.Logger
 	tokenSource  TokenSource
 	limiter      Limiter
+	unknown      *unknownFields
 }
 
 func newConfig(apiKey string, options []Option) (config, error) {

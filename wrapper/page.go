@@ -61,6 +61,8 @@ type Page[T any] struct {
 	Total int64
 	// Next is the position of the next page; empty on the last page.
 	Next Cursor
+	// Raw holds the JSON of each item if the context was made by [ContextWithRawJSON].
+	Raw [][]byte
 }
 
 // ListOption chooses which items of a paged collection of T are listed, and how: a [Filter], a [PageSize] or [Prefetch].
@@ -143,6 +145,8 @@ type pageResult[T any] struct {
 
 	// query is the query of the page's request.
 	query Cursor
+	// body is the whole response if the caller asked for raw JSON.
+	body []byte
 	// err is what ends the list after the page's items: an item without an ID, or an invalid link to the next page.
 	err error
 }
@@ -159,6 +163,10 @@ func (c collection[T]) page(ctx context.Context, at Cursor) (*pageResult[T], err
 	if at != "" {
 		query = string(at)
 	}
+	var raw []byte
+	if rawOf(ctx) != nil { // it belongs to the caller's goroutine, which this may not be
+		ctx = ContextWithRawJSON(ctx, &raw)
+	}
 	answer, err := c.client.do(ctx, c.op, c.ids, c.request, func(_ context.Context, req *http.Request) error {
 		req.URL.RawQuery = query
 		return nil
@@ -166,8 +174,8 @@ func (c collection[T]) page(ctx context.Context, at Cursor) (*pageResult[T], err
 	if err != nil {
 		return nil, err
 	}
+	defer answer.body.release()
 	if answer.status != http.StatusOK {
-		defer answer.body.release()
 		return nil, unreadable(c.op, answer.status, nil, errors.New("unexpected status of a list"))
 	}
 	list, err := readList(answer, c.decode)
@@ -175,6 +183,12 @@ func (c collection[T]) page(ctx context.Context, at Cursor) (*pageResult[T], err
 		return nil, err
 	}
 	page := &pageResult[T]{Page: Page[T]{Items: list.Data, Total: list.Size}, query: Cursor(query)}
+	if answer.keepRaw(); raw != nil {
+		if page.Raw, err = rawItems(raw); err != nil || len(page.Raw) != len(list.Data) {
+			return nil, unreadable(c.op, answer.status, nil, errors.New("cannot tell the items apart"))
+		}
+		page.body = raw
+	}
 	if valid, err := c.resource.checkItems(list.Data); err != nil {
 		answer.body.closeConn()
 		page.Items, page.err = list.Data[:valid], unreadable(c.op, answer.status, nil, err)
@@ -196,6 +210,8 @@ func (c collection[T]) page(ctx context.Context, at Cursor) (*pageResult[T], err
 
 // one returns the page at a cursor. If the link to the next page is invalid, it returns the page with the error.
 func (c collection[T]) one(ctx context.Context, at Cursor) (*Page[T], error) {
+	raw := rawOf(ctx)
+	raw.set(nil)
 	page, err := c.page(ctx, at)
 	if err != nil {
 		return nil, err
@@ -207,6 +223,7 @@ func (c collection[T]) one(ctx context.Context, at Cursor) (*Page[T], error) {
 	if _, err := history.check(c, page); err != nil {
 		return nil, err
 	}
+	raw.set(page.body)
 	return &page.Page, page.err
 }
 
@@ -218,7 +235,9 @@ func (c collection[T]) all(ctx context.Context) iter.Seq2[*T, error] {
 		defer pages.stop()
 		prefetch := c.prefetches()
 		var history listHistory[T]
+		raw := rawOf(ctx)
 		for at := Cursor(""); ; {
+			raw.set(nil)
 			page, err := pages.page(ctx, at)
 			if err != nil {
 				yield(nil, pageError(at, err))
@@ -230,11 +249,15 @@ func (c collection[T]) all(ctx context.Context) iter.Seq2[*T, error] {
 				pages.prefetch(ctx, page.Next)
 			}
 			for i := range items {
+				if page.Raw != nil {
+					raw.set(page.Raw[i])
+				}
 				if !yield(&items[i], nil) {
 					return
 				}
 			}
 			if err != nil {
+				raw.set(nil)
 				yield(nil, pageError(at, err))
 				return
 			}

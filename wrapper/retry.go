@@ -162,7 +162,7 @@ func (r *retrier) nextDelay(req *http.Request, call *callState, last outcome) (t
 		}
 		return 0, false
 	}
-	if call.once || attempts >= r.config.retry.MaxAttempts || asked > r.config.retry.MaxDelay || ctx.Err() != nil || !rewindable(req) {
+	if call.options.once || attempts >= r.config.retry.MaxAttempts || asked > r.config.retry.MaxDelay || ctx.Err() != nil || !rewindable(req) {
 		return 0, false
 	}
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= delay {

@@ -2,7 +2,6 @@ package basiq
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"time"
 
@@ -118,12 +117,14 @@ func (s *TokensService) Create(ctx context.Context, scope Scope) (Token, error) 
 	if err != nil {
 		return Token{}, err
 	}
-	token, err := read[gen.Token](answer)
+	token, err := read(answer, func(token *gen.Token) string {
+		if token.AccessToken.IsZero() {
+			return "access_token"
+		}
+		return ""
+	})
 	if err != nil {
 		return Token{}, err
-	}
-	if token.AccessToken.IsZero() {
-		return Token{}, unreadable(opPostToken, answer.status, nil, errors.New("missing access_token"))
 	}
 	lifetime := defaultTokenLifetime
 	if token.ExpiresIn > 0 {

@@ -248,6 +248,29 @@ func BenchmarkRetained(b *testing.B) {
 	})
 }
 
+// BenchmarkInspect measures what [basiq.ContextWithRawJSON] and [basiq.WithUnknownFields] cost. by=unused must cost what the
+// same work in BenchmarkWork does.
+func BenchmarkInspect(b *testing.B) {
+	stub := new(server)
+	stub.fill(stubURL, 1, basiq.MaxPageSize)
+	plain := newClient(b, stubURL, stub)
+	reporting := newClient(b, stubURL, stub, basiq.WithUnknownFields(func(basiq.UnknownField) {}))
+	for _, work := range []work{works[0], works[2]} {
+		run := func(ctx context.Context, by string, client *basiq.Client) {
+			b.Run("work="+work.name+"/by="+by, func(b *testing.B) {
+				b.ReportAllocs()
+				for b.Loop() {
+					require.NoError(b, work.client(ctx, client))
+				}
+			})
+		}
+		var raw []byte
+		run(b.Context(), "unused", plain)
+		run(basiq.ContextWithRawJSON(b.Context(), &raw), "raw", plain)
+		run(b.Context(), "unknown", reporting)
+	}
+}
+
 // BenchmarkToken is what a call pays for a token that is in store.
 func BenchmarkToken(b *testing.B) {
 	stub := new(server)

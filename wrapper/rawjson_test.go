@@ -1,0 +1,147 @@
+package basiq_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net/http"
+	"testing"
+	"testing/synctest"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	basiq "github.com/basiq-go/basiq-go/wrapper"
+)
+
+func TestContextWithRawJSON_Get(t *testing.T) {
+	t.Parallel()
+	const body = ` {"type":"account", "id":"a1","nEw":1.50,"newer":{"a":[null]}} `
+	_, client := newStub(t, ok(200, body), ok(404, `{"type":"list","data":[]}`), ok(200, `{"type":"account","id":"a2"}`), ok(200, `{`))
+	var raw []byte
+	ctx := basiq.ContextWithRawJSON(t.Context(), &raw)
+	account, err := client.Accounts.Get(ctx, userID, "a1")
+	require.NoError(t, err)
+	assert.Equal(t, "a1", account.ID)
+	assert.True(t, bytes.Equal([]byte(body), raw), "it is what was sent, byte for byte: %s", raw)
+
+	for _, problem := range []string{"not found", "another resource", "not JSON"} {
+		raw = []byte("stale")
+		_, err = client.Accounts.Get(ctx, userID, "a1")
+		require.Error(t, err, problem)
+		assert.Nil(t, raw, problem)
+	}
+}
+
+func TestContextWithRawJSON_List(t *testing.T) {
+	t.Parallel()
+	pages := []any{
+		ok(200, `{"type":"list","DATA":[{"id":"t1","new":[1, 2]}, {"id":"t2","x":"\u00e9\ud800"}],"size":3,"links":{"next":"/users/u1/transactions?next=a"}}`),
+		ok(200, `{"data":[{"id":"lost"}],"type":"list","data" : [ {"id":"t3" } ]}`),
+	}
+	want := []string{`{"id":"t1","new":[1, 2]}`, `{"id":"t2","x":"\u00e9\ud800"}`, `{"id":"t3" }`}
+	for name, options := range map[string][]basiq.ListOption[basiq.Transaction]{
+		"on demand": nil, "prefetched": {basiq.Prefetch[basiq.Transaction]()},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, client := newStub(t, pages...)
+			raw := []byte("stale")
+			var got []string
+			for transaction, err := range client.Transactions.List(basiq.ContextWithRawJSON(t.Context(), &raw), userID, options...) {
+				require.NoError(t, err)
+				got = append(got, string(raw))
+				assert.Contains(t, string(raw), transaction.ID)
+			}
+			assert.Equal(t, want, got)
+		})
+	}
+	t.Run("error", func(t *testing.T) {
+		t.Parallel()
+		_, client := newStub(t, pages[0], ok(400, `{}`))
+		var raw []byte
+		n := 0
+		for _, err := range client.Transactions.List(basiq.ContextWithRawJSON(t.Context(), &raw), userID) {
+			if err != nil {
+				assert.Nil(t, raw)
+				continue
+			}
+			n++
+		}
+		assert.Equal(t, 2, n)
+	})
+	t.Run("page", func(t *testing.T) {
+		t.Parallel()
+		_, client := newStub(t, pages...)
+		page, err := client.Transactions.Page(t.Context(), userID, "")
+		require.NoError(t, err)
+		assert.Nil(t, page.Raw, "only if it was asked for")
+		var raw []byte
+		page, err = client.Transactions.Page(basiq.ContextWithRawJSON(t.Context(), &raw), userID, page.Next)
+		require.NoError(t, err)
+		assert.Equal(t, [][]byte{[]byte(want[2])}, page.Raw)
+		assert.True(t, json.Valid(raw))
+		assert.Contains(t, string(raw), `"lost"`, "the whole response")
+		page.Raw[0] = append(page.Raw[0], "overflow"...)
+		assert.NotContains(t, string(raw), "overflow", "an item cannot grow into its neighbor")
+	})
+}
+
+// The list of webhooks may be one object without an array around it.
+func TestContextWithRawJSON_ListOfOne(t *testing.T) {
+	t.Parallel()
+	_, client := newStub(t, ok(200, `{"type":"list","data":{"type":"webhook","id":"w1","x":{}}}`))
+	var raw []byte
+	n := 0
+	for _, err := range client.Webhooks.List(basiq.ContextWithRawJSON(t.Context(), &raw)) {
+		require.NoError(t, err)
+		assert.JSONEq(t, `{"type":"webhook","id":"w1","x":{}}`, string(raw))
+		n++
+	}
+	assert.Equal(t, 1, n)
+}
+
+// Neither the bytes of tokens and of secrets are stored, nor those of calls that belong to another call.
+func TestContextWithRawJSON_OwnResponseOnly(t *testing.T) {
+	t.Parallel()
+	var raw []byte
+	ctx := basiq.ContextWithRawJSON(t.Context(), &raw)
+	_, client := newStub(t, ok(200, `{"type":"webhook","id":"w1","secret":"whsec_x"}`))
+	_, err := client.Webhooks.Create(ctx, basiq.CreateWebhook{Name: "n", URL: "https://example.com", SubscribedEvents: []basiq.EventTypeName{"user.created"}})
+	require.NoError(t, err)
+	assert.Nil(t, raw)
+	_, err = client.Tokens.Create(ctx, basiq.ServerAccess())
+	require.NoError(t, err)
+	assert.Nil(t, raw)
+
+	var nested *basiq.Client
+	s := &stub{answer: func(_ int, req request) (*http.Response, error) {
+		return reply(200, `{"type":"user","id":"`+req.Path[len("/users/"):]+`"}`), nil
+	}}
+	outer := newClient(t, s, basiq.WithMiddleware(func(next basiq.Doer) basiq.Doer {
+		return basiq.DoerFunc(func(req *http.Request) (*http.Response, error) {
+			if call, _ := basiq.CallFromContext(req.Context()); call.Operation.ID == "getUser" && req.URL.Path == "/users/u1" {
+				if _, err := nested.Users.Get(req.Context(), "u2"); err != nil {
+					return nil, err
+				}
+			}
+			return next.Do(req)
+		})
+	}))
+	nested = outer
+	_, err = outer.Users.Get(ctx, "u1")
+	require.NoError(t, err)
+	assert.JSONEq(t, `{"type":"user","id":"u1"}`, string(raw))
+}
+
+func TestContextWithRawJSON_Wait(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		_, client := newStub(t, ok(200, `{"type":"job","id":"j1","steps":[{"title":"verify-credentials","status":"success"}]}`))
+		var raw []byte
+		ctx, cancel := context.WithCancel(basiq.ContextWithRawJSON(t.Context(), &raw))
+		defer cancel()
+		_, _ = client.Jobs.Wait(ctx, jobID)
+		assert.Nil(t, raw)
+	})
+}
