@@ -13,7 +13,7 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/basiq-go/basiq-go/api/conformance/answers"
+	"github.com/basiq-go/basiq-go/api/conformance/payloads"
 )
 
 const (
@@ -54,11 +54,11 @@ type server struct {
 // fill gives every user so many pages of transactions, of so many each.
 func (s *server) fill(baseURL string, pages, transactions int) {
 	const mark = "NEXT"
-	page, end, _ := bytes.Cut(answers.Transactions(transactions, mark), []byte(mark))
+	page, end, _ := bytes.Cut(payloads.Transactions(transactions, mark), []byte(mark))
 	s.items, s.end = bytes.Split(page, []byte("0b87c0279fe8")), end
 	s.next = fmt.Appendf(nil, "%s/users/%s/transactions?limit=500&next=", baseURL, userID)
-	s.connections, s.job = answers.Connections(100), answers.DoneJob(0)
-	s.connection = bytes.ReplaceAll(answers.Connection(0), []byte(missingID), []byte(connectionID))
+	s.connections, s.job = payloads.Connections(100), payloads.DoneJob(0)
+	s.connection = bytes.ReplaceAll(payloads.Connection(0), []byte(missingID), []byte(connectionID))
 	s.pages = pages
 	s.running = bytes.Replace(s.job, []byte(`"success"`), []byte(`"in-progress"`), 3)
 }

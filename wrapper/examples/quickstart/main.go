@@ -47,7 +47,7 @@ type settings struct {
 	apiKey             string
 }
 
-// testUser is one of Basiq's documented test users, whose passwords and answers are public.
+// testUser holds the password and the MFA answers of one of Basiq's documented test users. They are public.
 type testUser struct {
 	password string
 	answers  []string
