@@ -51,7 +51,7 @@ fi
 if [ "$failed" != 0 ]; then
 	exit 1
 elif [ "$unreached" = 0 ]; then
-	echo "--- No known vulnerabilities; $scanned scans completed"
+	echo "--- No known vulnerabilities found in $scanned scanned modules or programs"
 elif [ -n "${VULNDB_REQUIRED:-}" ]; then
 	echo '--- FAILED: the vulnerability database is unreachable'
 	exit 1
