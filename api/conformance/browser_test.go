@@ -142,7 +142,7 @@ func manage(b *tab) {
 	b.comesTo("What's the ID of this institution?")
 	b.types("AU00002")
 	b.back("What's your favourite company?")
-	b.types("Hooli") // a wrong answer
+	b.types("Hooli") // an incorrect value
 	b.enterTo("Pied Piper could not be connected")
 	b.tabs(skipLink, "Try again")
 	assert.True(t, evaluate[bool](b, `document.body.innerText.includes("did not get the right answer")`))

@@ -195,7 +195,7 @@ func TestClientSandbox_Errors(t *testing.T) {
 		_, err = c.Jobs.AnswerMFA(basiq.ContextWithScope(ctx, basiq.ServerAccess()), user.ID, "j1", basiq.NewSecret("1"))
 		require.ErrorIs(t, err, basiq.CodeForbiddenAccess)
 
-		// Tokens that are no longer valid, for each of three reasons, are replaced automatically.
+		// Expired, revoked and old tokens are replaced automatically.
 		for name, end := range map[string]func(){
 			"expired": sandbox.ExpireTokens, "revoked": sandbox.RevokeTokens, "old": func() { time.Sleep(2 * time.Hour) },
 		} {

@@ -147,7 +147,7 @@ type subject struct {
 // variants are calls that callsOf does not contain, by name.
 var variants = map[string]struct {
 	operation, mediaType string
-	// method is the Go method, if it differs from that of the operation.
+	// method is the Go method, if it is another one than that of the operation.
 	method string
 	call   invocation
 }{

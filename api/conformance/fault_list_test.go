@@ -36,7 +36,7 @@ const (
 	unsent meaning = iota + 1
 	// permanent: the request cannot have been handled, and no other attempt can succeed.
 	permanent
-	// lost: the request may have been handled, and there is no response.
+	// lost: the request may have been handled, and the response is lost.
 	lost
 	// broken: the request was handled, and the response is incomplete.
 	broken
@@ -115,7 +115,7 @@ type fault struct {
 	cause func(error) bool
 }
 
-// faults returns all faults. Error responses have bodies like those of Basiq and of proxies.
+// faults returns all faults. Error responses have bodies like Basiq's and those that proxies send.
 func faults() []fault {
 	all := slices.Concat(
 		connectionFaults(), sendingFaults(), responseFaults(), bodyFaults(), contentFaults(), statusFaults(), redirectFaults(), http2Faults(),

@@ -44,7 +44,7 @@ type toxic struct {
 	fault fault
 }
 
-// noToxic is the name of the first toxic. Its values are compared with those of the others.
+// noToxic is the name of the first toxic. The values of the other toxics are compared with its values.
 const noToxic = "no toxic"
 
 // toxics returns network faults on real sockets. Over HTTP/2, reused faults apply to connections that have just been used, and

@@ -21,7 +21,7 @@ import (
 type officialResponse struct {
 	operation, name string
 	status          int
-	value           any // nil if there is no body
+	value           any // nil without a body
 }
 
 // officialResponses returns a response for each payload, and for each success without a body.

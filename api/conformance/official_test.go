@@ -124,7 +124,7 @@ func officialOperations(t *testing.T, known []*mistake) []officialOperation {
 // recordedVersions holds the API versions that have an operation by recorded behavior only; see NOTES.md.
 var recordedVersions = map[string]string{"getInstitutions": "3.0", "getInstitution": "3.0"}
 
-// describedElsewhere matches the paths of operations whose descriptions are not among those of testdata/official: insights.json,
+// describedElsewhere matches the paths of operations whose descriptions are not in testdata/official: insights.json,
 // payees.json, and the newer enrich.json. `make upstream` compares the contract with them.
 var describedElsewhere = regexp.MustCompile(`^(/users/\{userId\}/(insights|payees)|/merchants)(/|$)`)
 

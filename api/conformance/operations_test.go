@@ -199,7 +199,7 @@ var requestedIDs = map[string]string{
 // requestedTypes contains the type of resources for which assembled payloads have a placeholder.
 var requestedTypes = map[string]string{"getEvent": "event", "getJobs": "job", "retrieveReport": "report"}
 
-// withRequestedID sets the ID and the type of the resource in a response to those that the call requests, and returns it.
+// withRequestedID sets the ID and the type of the resource in a response to the requested ones, and returns it.
 func withRequestedID(operation string, value any) any {
 	resource, _ := value.(map[string]any)
 	if _, ok := resource["id"]; ok && requestedIDs[operation] != "" {
@@ -437,7 +437,7 @@ type success struct {
 	name      string // name of the example
 	mediaType string
 	body      string
-	noSummary bool // the response if there are no transactions to summarize
+	noSummary bool // the response without transactions to summarize
 }
 
 // successes returns all success responses in the contract, for every status and media type of every operation.
@@ -474,7 +474,7 @@ func successes(t *testing.T) []success {
 				case media.Example != nil || len(media.Examples) > 0:
 				case mediaType != "application/json":
 					add(mediaType, "%PDF-1.7, or a,\"b\nc\n") // must not be parsed
-				default: // for example updateUser, whose response is that of getUser
+				default: // for example updateUser, which has the response of getUser
 					add("generated", `{"type":"user","id":"u1"}`)
 				}
 			}

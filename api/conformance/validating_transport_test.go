@@ -24,7 +24,7 @@ const (
 	anError     = `{"type":"list","correlationId":"x","data":[{"type":"error","code":"c","title":"t","detail":"d"}]}`
 )
 
-// exchange is a request and the server's response. The zero value of a field stands for a valid default.
+// exchange is a request and the server's response. The zero value of a field means a valid default.
 type exchange struct {
 	method, path, query string
 	form, json          string // the body
