@@ -115,7 +115,7 @@ type fault struct {
 	cause func(error) bool
 }
 
-// faults returns all faults. Error responses have bodies like Basiq's and those that proxies send.
+// faults returns all faults. Error responses have bodies as Basiq and proxies send them.
 func faults() []fault {
 	all := slices.Concat(
 		connectionFaults(), sendingFaults(), responseFaults(), bodyFaults(), contentFaults(), statusFaults(), redirectFaults(), http2Faults(),

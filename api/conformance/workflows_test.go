@@ -151,7 +151,7 @@ func TestWorkflows_NoProblems(t *testing.T) {
 	}
 }
 
-func TestProblems(t *testing.T) {
+func TestWorkflowProblems(t *testing.T) {
 	t.Parallel()
 	const sound = `
 on:
@@ -205,7 +205,7 @@ jobs:
 	}
 }
 
-func TestProblems_IssuePermissions(t *testing.T) {
+func TestWorkflowProblems_IssuePermissions(t *testing.T) {
 	t.Parallel()
 	const format = `
 on: {%s}

@@ -1,5 +1,5 @@
 // Command mutants measures the quality of the tests of a package. It changes the code in one place at a time and checks whether
-// a test fails. The changes are those of gremlins, plus omitted statements and zero return values. gremlins does not work for
+// a test fails. It makes the changes that gremlins makes, and also omits statements and returns zero values. gremlins does not work for
 // package basiq: it expects the package in a directory of that name and runs the tests of another package.
 //
 // All changes are compiled in once, each behind a switch. Each test first runs alone to determine which switches it reaches.
