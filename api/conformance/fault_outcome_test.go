@@ -113,12 +113,12 @@ func check(t *testing.T, s subject, f fault, want expectation, end ending, healt
 		require.ErrorAs(t, err, &lost)
 		assert.Equal(t, name, lost.Operation)
 		assert.Equal(t, want.attempts, lost.Attempts)
-		assert.NotErrorAs(t, err, &response, "there was no response")
+		assert.NotErrorAs(t, err, &response, "unexpected response error")
 	default:
 		require.ErrorAs(t, err, &response)
 		assert.Equal(t, name, response.Operation)
 		assert.Equal(t, want.status, response.StatusCode)
-		assert.NotErrorAs(t, err, &lost, "there was a response")
+		assert.NotErrorAs(t, err, &lost, "unexpected transport error")
 		wait := f.retryAfter
 		if f.roughly {
 			assert.InDelta(t, wait, response.RetryAfter, float64(time.Second))

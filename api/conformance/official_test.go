@@ -156,7 +156,7 @@ func TestContract_OfficialOperations(t *testing.T) {
 			assert.Empty(t, versions[id], "%s is described in testdata/official: remove its path from describedElsewhere", id)
 			continue
 		}
-		if assert.NotEmpty(t, versions[id], "none of Basiq's descriptions has %s %s (%s)", op.method, op.path, id) {
+		if assert.NotEmpty(t, versions[id], "Basiq's descriptions do not contain %s %s (%s)", op.method, op.path, id) {
 			var want []any
 			for _, version := range slices.Sorted(maps.Keys(versions[id])) {
 				want = append(want, version)

@@ -91,7 +91,7 @@ func command(ctx context.Context, arguments []string, getenv func(string) string
 // errUnavailable is the error if a description could not be downloaded.
 var errUnavailable = errors.New("not available")
 
-// fetch downloads a description. The error wraps errUnavailable if there is no network or the server responds with
+// fetch downloads a description. The error wraps errUnavailable if the network is unavailable or the server responds with
 // an unexpected status.
 func fetch(ctx context.Context, url string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
