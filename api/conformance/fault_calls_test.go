@@ -147,7 +147,7 @@ type subject struct {
 // variants are calls that callsOf does not contain, by name.
 var variants = map[string]struct {
 	operation, mediaType string
-		// method is the Go method of the variant, if it differs from the operation's.
+	// method is the Go method of the variant, if it differs from the operation's.
 	method string
 	call   invocation
 }{

@@ -193,7 +193,7 @@ func checkCredential(_ context.Context, input *openapi3filter.AuthenticationInpu
 	}
 	scheme, credential, _ := strings.Cut(values[0], " ")
 	if want == "" || scheme != want || credential == "" || strings.TrimSpace(credential) != credential {
-		return fmt.Errorf("Authorization header must be %q, a space and a credential", want)
+		return fmt.Errorf("header Authorization must be %q, a space and a credential", want)
 	}
 	return nil
 }

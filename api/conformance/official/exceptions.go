@@ -12,7 +12,7 @@ type Exception struct {
 	// Operation is the operationId in the contract, or the method and path of an operation that the contract lacks, with
 	// path parameters as {}.
 	Operation string
-		// Kind, Place and Name identify the facts. A Name of "*" matches any name.
+	// Kind, Place and Name identify the facts. A Name of "*" matches any name.
 	Kind, Place, Name string
 	// Section and Subject identify the row of NOTES.md that gives the reason.
 	Section, Subject string
