@@ -1,5 +1,5 @@
-# `make` lists the targets. They need Go, npm, git and a C compiler (for -race). Other tools are fetched at the versions given
-# here, in tools.mod and in api/conformance/go.mod.
+# `make` lists the targets. They require Go, npm, git and a C compiler (for -race). Other tools are downloaded at the versions
+# pinned here, in tools.mod and in api/conformance/go.mod.
 
 GOLANGCI_LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 REDOCLY       := @redocly/cli@2.77.0
@@ -22,7 +22,7 @@ help: ## List the targets
 generate: ## Regenerate gen/ from openapi.yaml
 	go generate ./...
 
-# This works on a copy, so that it changes nothing here and also finds files that are no longer generated. tools.mod is
+# This works on a copy, so that it does not modify the checkout and detects files that are no longer generated. tools.mod is
 # tidied in a directory without packages, because it must not list their dependencies.
 drift: ## Fail if gen/ or a go.mod is out of date
 	@copy=$$(mktemp -d) && trap 'rm -rf "$$copy"' EXIT && \
@@ -43,8 +43,8 @@ validate: ## Check openapi.yaml and its examples with kin-openapi and Redocly
 			--skip-rule=no-ambiguous-paths openapi.yaml; \
 	else echo 'SKIPPED: Redocly requires npm, which is not installed'; fi
 
-# The other platforms have a 32-bit int, and no sockets or signals. The conformance tools start processes, so that they
-# do not build for js/wasm.
+# The other platforms have a 32-bit int, or lack sockets and signals. The conformance tools start processes, so they do not
+# build for js/wasm.
 vet: ## Run go vet, also for 32-bit and js/wasm
 	go vet ./...
 	GOARCH=386 go vet ./...
@@ -60,11 +60,11 @@ fmt: ## Format all Go code
 	go run $(GOLANGCI_LINT) fmt ./...
 	cd $(CONFORMANCE) && go run $(GOLANGCI_LINT) fmt ./...
 
-# The conformance tests spend most of their time waiting for timeouts, so both modules run at the same time. `make race`
-# repeats the conformance tests with the race detector. -shuffle=on also disables the test cache, which does not notice
-# changes to the files that the conformance tests read. The browser tests are in `make browser`, TestVulnScript in `make vuln`.
+# The conformance tests spend most of their time waiting for timeouts, so both modules run concurrently. `make race` repeats
+# the conformance tests with the race detector. -shuffle=on also disables the test cache, which does not detect changes to the
+# files that the conformance tests read. The browser tests run in `make browser`, and TestVulnScript in `make vuln`.
 CONFORMANCE_SKIP := ^(TestBrowser|TestVulnScript)$$
-test: ## Run all tests, those of the main module with the race detector
+test: ## Run all tests, including the race detector for the main module
 	@$(MAKE) --no-print-directory -j2 test-main test-conformance
 
 test-main: ## Run the tests of the main module with the race detector
@@ -76,19 +76,19 @@ test-conformance: ## Run the tests of api/conformance without the race detector
 race: ## Run the tests of api/conformance with the race detector
 	cd $(CONFORMANCE) && go test -race -shuffle=on -skip '$(CONFORMANCE_SKIP)' ./...
 
-# With the race detector the cycles take ten minutes, without it half a minute. RACE= disables it, also for the soak.
+# The cycles take ten minutes with the race detector, and half a minute without it. RACE= disables it, also for the soak test.
 RACE ?= -race
 cycles: ## Run 1,000 full user life cycles in the sandbox, 50 concurrently (RACE= without the race detector)
 	go test $(RACE) -count=1 -timeout 30m -v -run '^TestFullCycles$$' ./wrapper/basiqtest -args -cycles 1000
 
-# A seed of 0 draws a random seed and prints it. Any other seed repeats the run that printed it.
+# A seed of 0 selects a random seed and prints it. Any other seed repeats the run that printed it.
 SEEDS ?= 0 0 0
 soak: ## Make 10,000 calls, 64 concurrently, with a fault in one of five requests, for three seeds (SEEDS="1 2 3")
 	@set -e; for seed in $(SEEDS); do \
 		go test $(RACE) -count=1 -timeout 30m -v -run '^TestSoak$$' ./wrapper/basiqtest -args -soak 10000 -seed $$seed; \
 	done
 
-# axe-core, the accessibility checker, comes from npm. Without npm the tests run without it.
+# axe-core, an accessibility checker, comes from npm. Without npm the tests run without it.
 browser: ## Test the consent page in Chromium, using only the keyboard
 	@set -e; tmp=$$(mktemp -d); trap 'rm -rf "$$tmp"' EXIT; \
 	if command -v npm >/dev/null; then \
@@ -102,8 +102,8 @@ cover: ## Print the statement coverage of wrapper/; fail if it is below the floo
 	@go tool cover -func=coverage.txt | awk '/^total:/ {covered = $$3 + 0} \
 		END {printf "coverage of wrapper/: %.1f %%, floor $(COVER_FLOOR) %%\n", covered; exit covered < $(COVER_FLOOR)}'
 
-# This takes a quarter of an hour on an idle machine. Each run measures everything once, handwritten and with the client, so
-# that noise affects both. BENCH=Work and BENCH_RUNS=3 measure less. A target that was not measured is not met.
+# This takes 15 minutes on an idle machine. Each run measures the handwritten code and the client, so that noise affects both.
+# BENCH=Work and BENCH_RUNS=3 measure less. A target that was not measured counts as missed.
 BENCH      ?= .
 BENCH_RUNS ?= 10
 # GOTOOLCHAIN=go1.27.3 make bench BENCH=Work measures with the JSON engine of Go 1.27 on both sides.
@@ -118,7 +118,7 @@ bench-once: ## Run each benchmark once, to check that it works, and check the me
 	cd $(CONFORMANCE) && go test -run '^$$' -bench . -benchtime 1x ./bench -throughput 100ms -transactions 4000 -pages 2
 	go test -run '^$$' -bench ConnectedUsers -benchtime 1x ./wrapper/basiqtest
 
-# A number of inputs such as 300x takes seconds and does the same work on every machine.
+# A number of inputs, such as 300x, takes seconds and does the same work on every machine.
 fuzz: ## Run each fuzz target (FUZZ_TIME=60s or 300x, FUZZ_TARGETS=regexp)
 	@FUZZ_TIME=$(FUZZ_TIME) ./api/fuzz.sh
 
@@ -131,39 +131,39 @@ examples: ## Build and vet the examples; run the quickstart in the sandbox
 # Basiq's own API descriptions are not part of this repository. UPDATE=-update regenerates testdata/official from them.
 official: ## Compare the contract with Basiq's own API descriptions (OFFICIAL=directory)
 	cd $(CONFORMANCE) && export BASIQ_OFFICIAL=$(abspath $(OFFICIAL)) && go test -count=1 -v ./official $(UPDATE) && \
-		go test -count=1 -v -run 'Official|Payload|GeneratedClientsRead' .
+		go test -count=1 -v -run 'Official|Payload|GeneratedClients' .
 
-# Without a network it says so and succeeds. The weekly workflow sets UPSTREAM=-issue, which opens or updates an issue.
-upstream: ## Compare the contract with the descriptions that Basiq publishes today
+# Without a network this prints a message and succeeds. The weekly workflow sets UPSTREAM=-issue, which opens or updates an issue.
+upstream: ## Compare the contract with the descriptions that Basiq currently publishes
 	cd $(CONFORMANCE) && go run ./upstream $(UPSTREAM)
 
-# `make test` plays a sample: one call of each kind against every fault, over both protocols.
-matrix: ## Play every call against every fault, and compare the tables in wrapper/RELIABILITY.md
+# `make test` tests a sample: one call of each kind with every fault, over both protocols.
+matrix: ## Test every call with every fault, and compare the tables in wrapper/RELIABILITY.md
 	cd $(CONFORMANCE) && go test -count=1 -run '^TestFaultMatrix$$' . -full
 
-reliability: ## Play every call against every fault, and write the tables in wrapper/RELIABILITY.md
+reliability: ## Test every call with every fault, and write the tables in wrapper/RELIABILITY.md
 	cd $(CONFORMANCE) && go test -count=1 -run '^TestFaultMatrix$$' . -update
 
 breaking: ## Fail if a change is incompatible with the last tagged version
 	@./api/breaking.sh
 
-# This takes a quarter of an hour on two processors. Flags such as MUTANTS=-file=^retry.go$ are in api/conformance/mutants.
+# This takes 15 minutes on two processors. api/conformance/mutants documents flags such as MUTANTS=-file=^retry.go$.
 mutants: ## Run the mutation tests of wrapper and webhook; fail if the tests miss too many mutants (MUTANTS=flags)
 	cd $(CONFORMANCE) && go run ./mutants -accepted mutants/accepted/webhook.txt $(MUTANTS) ../../wrapper/webhook
 	cd $(CONFORMANCE) && go run ./mutants -accepted mutants/accepted/basiq.txt $(MUTANTS) ../../wrapper
 
-# The test first checks, with a fake database, that the script finds vulnerabilities.
-vuln: ## Look for known vulnerabilities with govulncheck
+# The test first checks with a fake database that the script finds vulnerabilities.
+vuln: ## Search for known vulnerabilities with govulncheck
 	cd $(CONFORMANCE) && go test -count=1 -run '^TestVulnScript$$' .
 	@./api/vuln.sh
 
 # go-licenses treats an unknown or missing license as not allowed.
 LICENSES := Apache-2.0,BSD-2-Clause,BSD-3-Clause,ISC,MIT
-licenses: ## Fail if a dependency, also one of the tests, has a license that is not allowed
+licenses: ## Fail if a dependency, including test dependencies, has a license that is not allowed
 	"$$(cd $(CONFORMANCE) && go tool -n go-licenses)" check --include_tests --allowed_licenses=$(LICENSES) ./...
 
-# shellcheck and pyflakes are disabled, because actionlint would use them only on machines that have them.
-workflows: ## Check the CI workflows: with actionlint, and for pinned actions and least permissions
+# shellcheck and pyflakes are disabled, because actionlint would use them only on machines where they are installed.
+workflows: ## Check the CI workflows with actionlint, and check pinned actions and minimal permissions
 	cd $(CONFORMANCE) && go tool actionlint -shellcheck= -pyflakes= $(abspath $(wildcard .github/workflows/*.y*ml))
 	cd $(CONFORMANCE) && go test -count=1 -run '^TestWorkflow|^TestDependabot' .
 

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Compares with the last tag what users depend on, and exits with 1 when something would break them: the contract, with
-# oasdiff, and the exported Go names of all packages, with apidiff. Each misses what the other sees: a value that is
-# gone from a response's enum breaks Go code only, a new required field of a request breaks callers only.
+# Compares the interfaces that users depend on with the last tag, and exits with 1 if they are incompatible: the contract
+# with oasdiff, and the exported Go names of all packages with apidiff. Each finds changes that the other misses. A value
+# removed from a response's enum breaks only Go code; a new required field of a request breaks only callers.
 #
-# A break that is meant: raise the version accordingly, and run with ALLOW_BREAKING=1, which prints the same reports.
+# For an intended break, raise the version accordingly and set ALLOW_BREAKING=1, which prints the same reports and exits
+# with 0.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -12,7 +13,7 @@ apidiff=golang.org/x/exp/cmd/apidiff@v0.0.0-20261014143641-f0251eb4aa3e
 module=$(go list -m)
 
 if ! tag=$(git describe --tags --abbrev=0 2>/dev/null); then
-	echo 'There is no tag yet, so there are no users to break.'
+	echo 'No tag yet: nothing to compare with.'
 	exit 0
 fi
 
@@ -20,7 +21,7 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 mkdir "$scratch/old"
 git archive "$tag" | tar -x -C "$scratch/old"
-rm -rf "$scratch/old/wrapper/examples" # Nobody imports these, so they may go.
+rm -rf "$scratch/old/wrapper/examples" # Programs cannot be imported, so changes in them break nothing.
 
 broken=0
 echo "--- The contract, compared with $tag"
@@ -28,7 +29,7 @@ go run "$oasdiff" breaking "$scratch/old/openapi.yaml" openapi.yaml --fail-on ER
 
 echo "--- The Go API, compared with $tag"
 (cd "$scratch/old" && go run "$apidiff" -m -w "$scratch/old.export" "$module")
-# It exits with 0 whatever it finds, so its output tells.
+# apidiff always exits with 0, so check its output.
 report=$(go run "$apidiff" -m -incompatible "$scratch/old.export" "$module")
 if [ -n "$report" ]; then
 	echo "$report"

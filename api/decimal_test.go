@@ -13,10 +13,10 @@ import (
 	"github.com/basiq-go/basiq-go/api"
 )
 
-func TestDecimalKeepsWhatBasiqSent(t *testing.T) {
+func TestDecimal(t *testing.T) {
 	t.Parallel()
 	cases := map[string]struct {
-		text, exact string // exact is "" where there is no number
+		text, exact string // exact is "" if the text is not a number
 		zero        bool
 	}{
 		`12.50`:      {"12.50", "25/2", false},
@@ -54,7 +54,7 @@ func TestDecimalKeepsWhatBasiqSent(t *testing.T) {
 	}
 }
 
-func TestDecimalIsLeftOutWhenThereIsNone(t *testing.T) {
+func TestDecimal_OmitZero(t *testing.T) {
 	t.Parallel()
 	type thing struct {
 		A, B api.Decimal `json:",omitzero"`
@@ -67,11 +67,11 @@ func TestDecimalIsLeftOutWhenThereIsNone(t *testing.T) {
 	assert.Equal(t, `{"A":1.10}`, string(text))
 }
 
-func TestDatesAndTimesOf(t *testing.T) {
+func TestDateOf_TimeOf(t *testing.T) {
 	t.Parallel()
 	sydney := time.FixedZone("AEST", 10*60*60)
 	moment := time.Date(2024, 3, 1, 8, 30, 0, 5, sydney)
-	assert.Equal(t, api.Date("2024-03-01"), api.DateOf(moment), "the day where it is")
+	assert.Equal(t, api.Date("2024-03-01"), api.DateOf(moment), "the date in the location of the time")
 	assert.Equal(t, api.Time("2024-02-29T22:30:00Z"), api.TimeOf(moment))
 }
 
@@ -139,8 +139,8 @@ func TestMinorUnits(t *testing.T) {
 	}
 }
 
-// The work of reading a number grows with the square of its digits, and an answer may have millions.
-func TestNumbersAreBounded(t *testing.T) {
+// Parsing time grows with the square of the number of digits, and a response may contain millions of digits.
+func TestRat_MaxDigits(t *testing.T) {
 	t.Parallel()
 	for digits, want := range map[int]bool{1000: true, 1001: false, 1_000_000: false} {
 		text := strings.Repeat("7", digits)

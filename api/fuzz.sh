@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Runs every fuzz target for a while, one after the other, and prints what each has done. FUZZ_TIME is how long, as a time
-# such as 60s or as a number of inputs such as 2000x; FUZZ_TARGETS, a regular expression, says which. It exits with 1 when an
-# input was found that fails: go test has written it into testdata/fuzz then, where it fails the tests until it is mended.
+# Runs every fuzz target in turn and prints a table of the results. FUZZ_TIME is the duration of each run, either a time such
+# as 60s or a number of inputs such as 2000x. FUZZ_TARGETS is a regular expression that selects targets. Exits with 1 if an
+# input fails. go test stores failing inputs in testdata/fuzz, so the unit tests fail until the bug is fixed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -10,14 +10,14 @@ wanted=${FUZZ_TARGETS:-.}
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
-# flaked reports whether a log has nothing in it but Go's own mistake: at the end of a time, go test may take its own
-# "context deadline exceeded" for a failure. See golang/go#75804; Go 1.27 has it mended. A number of inputs has no such end.
+# flaked reports whether the only failure in a log is a bug of Go: when the time is up, go test may report its own "context
+# deadline exceeded" as a failure. See golang/go#75804, fixed in Go 1.27. Runs with a number of inputs are not affected.
 flaked() {
 	[[ $time != *x ]] && ! grep -qv -e '^fuzz: ' -e '^PASS$' -e '^FAIL$' -e '^exit status ' \
 		-e '^--- FAIL: Fuzz[A-Za-z0-9_]* ([0-9.]*s)$' -e '^ *context deadline exceeded$' "$1"
 }
 
-# figure prints the last of the numbers that a log has after a word.
+# figure prints the last number that follows a word in a log.
 figure() { sed -n "s/.*$1: \([0-9]*\).*/\1/p" "$2" | tail -n 1; }
 
 failed=0 targets=0
@@ -29,19 +29,19 @@ for module in . api/conformance; do
 		package=$(dirname "$file")
 		names=$(cd "$package" && sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(f \*testing\.F).*/\1/p' ./*_test.go | grep -E "$wanted" || true)
 		[ -n "$names" ] || continue
-		# Once for all targets of a package: building takes longer than a short run.
+				# Build once per package: building takes longer than a short run.
 		path=$(cd "$package" && go list .)
 		(cd "$package" && go test -c -fuzz=. -o "$scratch/fuzz.test" .)
 		for name in $names; do
 			start=$SECONDS result=passed log=$scratch/log
 			limit=$time
 			if [[ $time == *x ]]; then
-				# go test counts what it begins with, too. What was found earlier it shall not begin with: it is the same everywhere.
+								# go test also counts its seed inputs. An empty cache keeps their number independent of earlier runs.
 				cache=$scratch/cache
 				seeds=$(cd "$package" && "$scratch/fuzz.test" -test.run="^$name\$" -test.v | grep -c "^=== RUN   $name/" || true)
 				limit=$((${time%x} + seeds))x
 			fi
-			# A minute for making each input smaller that has found something new, the default, would leave none for finding it.
+						# Limit minimization: by default, minimizing each new input may take a minute, which would leave no time for fuzzing.
 			if ! (cd "$package" && "$scratch/fuzz.test" -test.run='^$' -test.fuzz="^$name\$" -test.fuzztime="$limit" \
 				-test.fuzzminimizetime=100x -test.fuzzcachedir="$cache/$path" -test.timeout=0) >"$log" 2>&1; then
 				result='passed, but for golang/go#75804'
@@ -58,6 +58,6 @@ for module in . api/conformance; do
 	done < <(find "$module" -path ./api/conformance -prune -o -name '*_test.go' -exec grep -l '^func Fuzz' {} + | sort | awk -F/ '{d = $0; sub("/[^/]*$", "", d)} !seen[d]++')
 done
 
-[ "$targets" -gt 0 ] || { echo "there is no target that is called $wanted"; exit 1; }
+[ "$targets" -gt 0 ] || { echo "no fuzz target matches $wanted"; exit 1; }
 echo "$targets targets in $SECONDS s"
 exit "$failed"

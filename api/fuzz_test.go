@@ -11,8 +11,8 @@ import (
 	"github.com/basiq-go/basiq-go/api"
 )
 
-// The types that keep what came take any JSON and give it back.
-func FuzzWhatIsKept(f *testing.F) {
+// FuzzRoundTrip checks that the types that accept any JSON value marshal it unchanged.
+func FuzzRoundTrip(f *testing.F) {
 	for _, text := range []string{`1`, `"1.50"`, `null`, `""`, `{"id":"a"}`, `["a",null]`, `[]`, `true`, `1e400`, `"\u0000"`, `{"id":1}`} {
 		f.Add([]byte(text))
 	}
@@ -26,7 +26,7 @@ func FuzzWhatIsKept(f *testing.F) {
 			require.NoError(t, err)
 			before, after := decoded(t, sent), decoded(t, again)
 			if _, isReference := kept.(*api.Reference); isReference && before == "" {
-				before = nil // an empty id is none
+				before = nil // a Reference with an empty ID is null
 			}
 			require.Equal(t, before, after, "%T", kept)
 		}
@@ -38,7 +38,7 @@ func FuzzWhatIsKept(f *testing.F) {
 	})
 }
 
-// decoded keeps numbers as they are written.
+// decoded returns the JSON value in data. Numbers keep their text.
 func decoded(t *testing.T, data []byte) any {
 	t.Helper()
 	decoder := json.NewDecoder(bytes.NewReader(data))
@@ -48,7 +48,7 @@ func decoded(t *testing.T, data []byte) any {
 	return value
 }
 
-// The minor units are the amount, to the last digit, or there are none because none can be.
+// FuzzMinorUnits checks that minor units are exact, or missing if no exact value exists or fits.
 func FuzzMinorUnits(f *testing.F) {
 	f.Add("-12.95", 2)
 	f.Add("92233720368547758.08", 2)
@@ -57,7 +57,7 @@ func FuzzMinorUnits(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string, places int) {
 		amount := api.Amount(text)
 		if len(text) > 1000 || places > 1000 {
-			return // Rat reads no more, and the scale would fill the memory
+			return // Rat rejects longer texts, and a larger scale would exhaust memory
 		}
 		units, known := amount.MinorUnits(places)
 		value, isNumber := amount.Rat()

@@ -31,8 +31,8 @@ func TestID(t *testing.T) {
 	}
 }
 
-// Whatever an id holds, the request that is made of it names the connection of a user, or is not made.
-func FuzzIDKeepsThePathsShape(f *testing.F) {
+// FuzzID checks that a request built from any two IDs addresses a connection of a user, or cannot be built.
+func FuzzID(f *testing.F) {
 	for b := range 256 {
 		f.Add("u"+string([]byte{byte(b)}), string([]byte{byte(b)}))
 	}
@@ -61,14 +61,14 @@ func FuzzIDKeepsThePathsShape(f *testing.F) {
 
 var printable = regexp.MustCompile(`^[!-~]+$`)
 
-// isID says what an id is, in other words than the product's.
+// isID reports whether text is a valid ID. It does not share code with [api.ID.Validate].
 func isID(text string) bool {
 	return printable.MatchString(text) && !strings.ContainsAny(text, `/\?#%`) &&
 		!slices.Contains([]string{".", "..", "refresh", "types", "transactions"}, text)
 }
 
-// Every id of two bytes stands in a path as one segment, which means the id, or is none.
-func TestIDsOfTwoBytes(t *testing.T) {
+// Every two-byte ID is either invalid or a single path segment that decodes to the ID.
+func TestID_AllTwoByteIDs(t *testing.T) {
 	t.Parallel()
 	good := 0
 	for first := range 256 {
@@ -90,5 +90,5 @@ func TestIDsOfTwoBytes(t *testing.T) {
 			require.Len(t, strings.Split(req.URL.EscapedPath(), "/"), 3)
 		}
 	}
-	require.Equal(t, 89*89-1, good, "94 printable characters without five; and not two dots")
+	require.Equal(t, 89*89-1, good, "94 printable characters minus 5, without two dots")
 }

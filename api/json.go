@@ -11,10 +11,10 @@ import (
 	json "github.com/go-json-experiment/json/v1"
 )
 
-// Unmarshal decodes JSON with the semantics of encoding/json. Its engine is the one that encoding/json uses from Go 1.27.
+// Unmarshal decodes JSON with the semantics of encoding/json. It uses the implementation that encoding/json has from Go 1.27.
 //
 // A value whose JSON kind does not match its field is skipped. The rest is decoded, and the first such value is returned
-// as a [*MistypedError]. A body that is not a valid JSON text is another error.
+// as a [*MistypedError]. Invalid JSON is a different error.
 func Unmarshal(data []byte, value any) error {
 	if jsonv2.Unmarshal(data, value, stopAtError) == nil {
 		return nil
@@ -30,7 +30,7 @@ func Unmarshal(data []byte, value any) error {
 func UnmarshalOnce(data []byte, value any) error {
 	err := json.Unmarshal(data, value)
 	if mistyped, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		// A path may hold the keys of a map, which can be of any length.
+		// A path may contain map keys, which can be of any length.
 		path := strings.ToValidUTF8(mistyped.Field[:min(len(mistyped.Field), maxPath)], "")
 		return &MistypedError{Field: path, Kind: fmt.Sprint(mistyped.Type)}
 	}
@@ -40,8 +40,8 @@ func UnmarshalOnce(data []byte, value any) error {
 	return err
 }
 
-// stopAtError decodes as encoding/json does, except that the first error ends it. To skip values of the wrong kind,
-// encoding/json reads the whole text once before it decodes it, which takes a sixth of the time.
+// stopAtError configures decoding as in encoding/json, except that it stops at the first error. To skip values of the wrong
+// kind, encoding/json first scans the whole text, which takes a sixth of the time.
 var stopAtError = jsonv2.JoinOptions(json.DefaultOptionsV1(), json.ReportErrorsWithLegacySemantics(false))
 
 const maxPath = 256
@@ -57,7 +57,7 @@ type MistypedError struct {
 
 // Error returns the path and the expected type.
 func (e *MistypedError) Error() string {
-	return fmt.Sprintf("the field %q is not of the kind %s", e.Field, e.Kind)
+	return fmt.Sprintf("field %q is not of type %s", e.Field, e.Kind)
 }
 
 // text returns the string that a JSON string represents.

@@ -13,7 +13,7 @@ import (
 	"github.com/basiq-go/basiq-go/api"
 )
 
-// decoders are the two ways in which a value can be decoded.
+// decoders are the two decoders that the value types must support.
 var decoders = map[string]func([]byte, any) error{"api": api.Unmarshal, "encoding/json": stdjson.Unmarshal}
 
 type leaf struct {
@@ -49,7 +49,7 @@ func TestUnmarshal_MistypedField(t *testing.T) {
 		})
 	}
 	require.Equal(t, &api.MistypedError{Kind: "api_test.leaf"}, api.Unmarshal([]byte(`[]`), new(leaf)))
-	require.EqualError(t, &api.MistypedError{Field: "a.b", Kind: "string"}, `the field "a.b" is not of the kind string`)
+	require.EqualError(t, &api.MistypedError{Field: "a.b", Kind: "string"}, `field "a.b" is not of type string`)
 }
 
 func TestUnmarshal_Invalid(t *testing.T) {
@@ -78,7 +78,7 @@ type values struct {
 	Last      string              `json:"last"`
 }
 
-// A value of any JSON kind in any of the value types leaves the other fields as they are, and money keeps its text.
+// A value of any JSON kind in a value type does not affect the other fields, and an amount keeps its text.
 func TestValueTypes_AnyKind(t *testing.T) {
 	t.Parallel()
 	for name, decode := range decoders {

@@ -31,12 +31,12 @@ func (list OneOrMany[T]) MarshalJSON() ([]byte, error) {
 	return json.Marshal(list.Items)
 }
 
-// UnmarshalJSON decodes an array, one element, or null. Items is nil if the only element is of another JSON kind: its
-// zero value would pass for data. The error is a [*MistypedError] then, as for a mistyped field of an element.
+// UnmarshalJSON decodes an array, one element, or null. If the only element has the wrong JSON kind, Items is nil, because a
+// zero value would look like data. The error is then a [*MistypedError], as for a mistyped field of an element.
 func (list *OneOrMany[T]) UnmarshalJSON(data []byte) error {
 	*list = OneOrMany[T]{}
 	if jsontext.Value(data).Kind() == '[' {
-		return UnmarshalOnce(data, &list.Items) // the caller may decode it twice, which is enough
+		return UnmarshalOnce(data, &list.Items) // the caller may already decode the text twice
 	}
 	var one *T
 	err := UnmarshalOnce(data, &one)

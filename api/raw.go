@@ -1,6 +1,6 @@
 package api
 
-// rawValue is the JSON text of a value of any kind, or "" for null. It is marshaled as it was received.
+// rawValue holds the JSON text of a value of any kind, or "" for null. It is marshaled as it was received.
 type rawValue struct{ raw string }
 
 // IsZero reports whether the value is null or missing.
@@ -14,7 +14,7 @@ func (v rawValue) MarshalJSON() ([]byte, error) {
 	return []byte(v.raw), nil
 }
 
-// UnmarshalJSON keeps a copy of data. It returns no error.
+// UnmarshalJSON stores a copy of data. It returns nil.
 func (v *rawValue) UnmarshalJSON(data []byte) error {
 	v.raw = ""
 	if string(data) != "null" {

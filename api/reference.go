@@ -28,7 +28,7 @@ func (r Reference) MarshalJSON() ([]byte, error) {
 	return json.Marshal(r.ID)
 }
 
-// UnmarshalJSON decodes an ID, an object with an ID, or null. It keeps any other value without an ID, and returns no error.
+// UnmarshalJSON decodes an ID, an object with an ID, or null. It keeps any other value. It returns nil.
 func (r *Reference) UnmarshalJSON(data []byte) error {
 	*r = Reference{}
 	if jsontext.Value(data).Kind() == '"' {

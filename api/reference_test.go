@@ -33,7 +33,7 @@ func TestReference(t *testing.T) {
 	}
 	for _, odd := range []string{`1`, `["c1"]`, `true`, `{"id":1}`} {
 		var r api.Reference
-		require.NoError(t, json.Unmarshal([]byte(odd), &r), "an odd one fails nobody's answer")
+		require.NoError(t, json.Unmarshal([]byte(odd), &r), "an unexpected value is not an error")
 		assert.Empty(t, r.ID)
 		assert.False(t, r.IsZero())
 		again, err := json.Marshal(r)

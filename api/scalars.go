@@ -14,7 +14,7 @@ import (
 // Amount is a decimal number as Basiq sent it, for example "-299292.25". It keeps every digit. It is "" for null.
 type Amount string
 
-// UnmarshalJSON decodes a JSON string, or null. It keeps the text of any other value, such as a number, and returns no error.
+// UnmarshalJSON decodes a JSON string, or null. It keeps the text of any other value, such as a number. It returns nil.
 func (a *Amount) UnmarshalJSON(data []byte) error {
 	switch jsontext.Value(data).Kind() {
 	case 'n':
@@ -27,10 +27,10 @@ func (a *Amount) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// decimal matches the numbers that Rat accepts. [big.Rat.SetString] also accepts "1e999999999", which exhausts the memory.
+// decimal matches the numbers that Rat accepts. [big.Rat.SetString] also accepts "1e999999999", which would exhaust memory.
 var decimal = regexp.MustCompile(`^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)$`)
 
-// maxDigits bounds the work of parsing a number, which grows with the square of its digits.
+// maxDigits limits the length of a number, because parsing time grows with the square of the number of digits.
 const maxDigits = 1000
 
 // Rat returns the exact value. The second result is false if a is not a decimal number of at most 1,000 characters.
@@ -42,7 +42,7 @@ func (a Amount) Rat() (*big.Rat, bool) {
 }
 
 // MinorUnits returns the amount in units of 10 to the power of -places: with 2, the cents of Australian and New Zealand
-// dollars. Nothing is rounded. The second result is false if a is not a decimal number, has more decimal places, or does not
+// dollars. It does not round. The second result is false if a is not a decimal number, has more decimal places, or does not
 // fit into an int64. places must not be negative.
 func (a Amount) MinorUnits(places int) (int64, bool) { return minorUnits(a, places) }
 
@@ -82,7 +82,7 @@ func (d Date) Time() (time.Time, bool) {
 // Time is a time as Basiq sent it, for example "2020-09-09T11:06:52Z". It is "" for null.
 type Time string
 
-// RFC3339 accepts fractions of a second too.
+// time.RFC3339 also accepts fractions of a second.
 var timeLayouts = [...]string{time.RFC3339, "2006-01-02T15:04:05", time.DateOnly}
 
 // TimeOf returns t in UTC, as Basiq formats it, or "" if t is the zero time.
@@ -104,7 +104,7 @@ func (t Time) Time() (time.Time, bool) {
 }
 
 // Date returns the calendar date in t as Basiq wrote it, without conversion to another time zone, or "" if t is not a
-// time. Banks post on days: the date of a transaction is the same wherever the program runs.
+// time. Banks post transactions on calendar days, so the date must not depend on a time zone.
 func (t Time) Date() Date {
 	if _, ok := t.Time(); !ok {
 		return ""

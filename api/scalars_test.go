@@ -61,7 +61,7 @@ func TestDate(t *testing.T) {
 	}
 }
 
-func TestScalarsTakeNull(t *testing.T) {
+func TestScalars_Null(t *testing.T) {
 	t.Parallel()
 	var v struct {
 		Amount api.Amount
@@ -79,7 +79,7 @@ func TestOneOrMany(t *testing.T) {
 		require.NoError(t, json.Unmarshal([]byte(body), &list), body)
 		again, err := json.Marshal(list)
 		require.NoError(t, err)
-		assert.JSONEq(t, body, string(again), "in the form in which it was received")
+		assert.JSONEq(t, body, string(again), "the form of the input is kept")
 		assert.Equal(t, body == `null`, list.IsZero())
 		assert.Equal(t, strings.Contains(body, "{"), list.First() != nil)
 	}
@@ -88,7 +88,7 @@ func TestOneOrMany(t *testing.T) {
 	require.Error(t, json.Unmarshal([]byte(`["text"]`), &list))
 }
 
-// The scalars mean what another reader has them mean, and nothing else is taken for one.
+// FuzzScalars compares the parsers with independent ones and checks that formatted values parse to the same value.
 func FuzzScalars(f *testing.F) {
 	for _, seed := range []string{
 		"", "-299292.25", "1e9", "2020-09-09T11:06:52Z", "2019-10-29", "null", strings.Repeat("9", 1000), strings.Repeat("9", 1001), "+.5", "5.", "1/3", "0x1", "1_0",
@@ -114,12 +114,12 @@ func FuzzScalars(f *testing.F) {
 			require.Equal(t, time.UTC, day.Location())
 		}
 		at, isTime := api.Time(text).Time()
-		require.True(t, isTime || !isDate, "a date is a moment too")
+		require.True(t, isTime || !isDate, "every Date is also a Time")
 		parts := moment.FindStringSubmatch(text)
 		require.True(t, parts != nil || !isTime, "%q", text)
 		if isTime {
 			_, offset := at.Zone()
-			require.Equal(t, parts[1], at.Format(time.DateOnly), "the day as it is written")
+			require.Equal(t, parts[1], at.Format(time.DateOnly), "the date is not converted to another time zone")
 			require.LessOrEqual(t, offset, 24*60*60)
 			require.Equal(t, text == parts[1], isDate)
 			if year := at.UTC().Year(); year >= 0 && year <= 9999 {
@@ -129,7 +129,6 @@ func FuzzScalars(f *testing.F) {
 			}
 		}
 
-		// What is made here is read back.
 		made := time.Unix(seconds%(200*365*24*60*60), 0).UTC()
 		again, known := api.TimeOf(made).Time()
 		require.True(t, known && made.Equal(again), "%v", made)

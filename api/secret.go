@@ -13,10 +13,11 @@ import (
 // redacted is printed in place of a secret.
 const redacted = "[redacted]"
 
-// Secret holds an API key, a token, a password, or an answer to a challenge. Only [Secret.Reveal] returns it. It is printed,
-// logged and marshaled as "[redacted]", also inside other values. The zero Secret is empty.
+// Secret holds an API key, a token, a password, or an answer to an MFA challenge. Only [Secret.Reveal] returns it. It is
+// printed, logged and marshaled as "[redacted]", even inside other values. The zero Secret is empty.
 type Secret struct {
-	// A function: fmt and go-spew print unexported fields and follow pointers. It also makes == a compile-time error.
+	// reveal is a function because fmt and go-spew print unexported fields and follow pointers. It also makes == a
+	// compile-time error.
 	reveal func() string
 }
 
@@ -39,7 +40,7 @@ func (s Secret) Reveal() string {
 // IsZero reports whether the secret is empty.
 func (s Secret) IsZero() bool { return s.reveal == nil }
 
-// Equal reports whether the secrets are equal. It does not take constant time, so do not compare with untrusted input.
+// Equal reports whether the secrets are equal. It does not take constant time, so do not compare it with untrusted input.
 func (s Secret) Equal(other Secret) bool { return s.Reveal() == other.Reveal() }
 
 // Format implements [fmt.Formatter]. It prints "[redacted]" under every verb, or nothing if the secret is empty.
@@ -55,10 +56,10 @@ func (s Secret) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(s)) }
 // MarshalText returns the text that Format prints. To store a secret, store the result of [Secret.Reveal].
 func (s Secret) MarshalText() ([]byte, error) { return fmt.Append(nil, s), nil }
 
-// UnmarshalText sets the secret, for example from a configuration. "[redacted]" is an error: it was marshaled by mistake.
+// UnmarshalText sets the secret, for example from a configuration. It returns an error for "[redacted]", the marshaled form.
 func (s *Secret) UnmarshalText(text []byte) error {
 	if string(text) == redacted {
-		return errors.New("the secret was redacted when it was marshaled")
+		return errors.New("cannot unmarshal a redacted secret")
 	}
 	*s = NewSecret(string(text))
 	return nil

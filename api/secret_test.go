@@ -17,7 +17,7 @@ import (
 
 const planted = "hunter2-planted"
 
-// holder is a user's type that has secrets in every place.
+// holder is a struct that contains secrets in every kind of field.
 type holder struct {
 	Open   api.Secret
 	Wire   api.WireSecret `json:"-"`
@@ -27,7 +27,7 @@ type holder struct {
 	Any    any
 }
 
-func TestSecretsAreNotShown(t *testing.T) {
+func TestSecret_Redacted(t *testing.T) {
 	t.Parallel()
 	s := api.NewSecret(planted)
 	whole := holder{
@@ -56,7 +56,7 @@ func TestSecretsAreNotShown(t *testing.T) {
 	assert.Equal(t, "[redacted]", fmt.Sprint(s))
 }
 
-func TestWireSecretIsCarriedByJSON(t *testing.T) {
+func TestWireSecret_JSON(t *testing.T) {
 	t.Parallel()
 	body, err := json.Marshal(map[string]api.WireSecret{"password": {Secret: api.NewSecret(planted)}})
 	require.NoError(t, err)
@@ -74,12 +74,12 @@ func TestSecret(t *testing.T) {
 	assert.True(t, api.Secret{}.IsZero())
 	assert.True(t, api.NewSecret("").IsZero())
 	assert.Empty(t, api.Secret{}.Reveal())
-	assert.Empty(t, fmt.Sprint(api.Secret{}), "an empty secret shows that it is")
+	assert.Empty(t, fmt.Sprint(api.Secret{}), "an empty secret prints nothing")
 	assert.True(t, api.NewSecret("a").Equal(api.NewSecret("a")))
 	assert.False(t, api.NewSecret("a").Equal(api.NewSecret("b")))
 }
 
-func TestSecretIsReadButNotWritten(t *testing.T) {
+func TestSecret_UnmarshalText(t *testing.T) {
 	t.Parallel()
 	var in struct{ Password, None, Empty api.Secret }
 	require.NoError(t, json.Unmarshal([]byte(`{"Password":"hunter2","None":null,"Empty":""}`), &in))
@@ -89,7 +89,7 @@ func TestSecretIsReadButNotWritten(t *testing.T) {
 	again, err := json.Marshal(in)
 	require.NoError(t, err)
 	assert.JSONEq(t, `{"Password":"[redacted]","None":"","Empty":""}`, string(again))
-	require.ErrorContains(t, json.Unmarshal(again, &in), "redacted", "a secret that was lost is noticed")
+	require.ErrorContains(t, json.Unmarshal(again, &in), "redacted", "unmarshaling a redacted secret is an error")
 }
 
 type recorder struct{ text string }

@@ -7,7 +7,7 @@ import (
 )
 
 // TextOrList is a value that is either one text or a list of texts, such as the value of a report filter. It keeps any other
-// JSON value, which has no texts. The zero TextOrList is null.
+// JSON value, for which Texts returns nil. The zero TextOrList is null.
 type TextOrList struct{ rawValue }
 
 // Text returns a TextOrList that is one text.
@@ -17,7 +17,7 @@ func Text(text string) TextOrList { return textOrList(text) }
 func List(texts ...string) TextOrList { return textOrList(append([]string{}, texts...)) }
 
 func textOrList(value any) TextOrList {
-	data, _ := json.Marshal(value) // strings have no errors
+	data, _ := json.Marshal(value) // marshaling strings cannot fail
 	return TextOrList{rawValue{string(data)}}
 }
 

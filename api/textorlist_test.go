@@ -40,13 +40,13 @@ func TestTextOrList(t *testing.T) {
 	kept := api.List(ids...)
 	ids[0] = "changed"
 	kept.Texts()[0] = "changed"
-	assert.Equal(t, []string{"a"}, kept.Texts(), "nobody else's slice")
+	assert.Equal(t, []string{"a"}, kept.Texts(), "the value does not share the slices")
 	empty, err := json.Marshal(api.List())
 	require.NoError(t, err)
-	assert.Equal(t, "[]", string(empty), "an empty list is not null: it shows all where null shows none")
+	assert.Equal(t, "[]", string(empty), "an empty list is not null: as a report filter it includes everything, null nothing")
 	for _, odd := range []string{`1`, `{}`, `{"a":"b"}`, `["a",1]`, `[null]`, `true`} {
 		var got api.TextOrList
-		require.NoError(t, json.Unmarshal([]byte(odd), &got), "an odd one fails nobody's answer")
+		require.NoError(t, json.Unmarshal([]byte(odd), &got), "an unexpected value is not an error")
 		assert.Empty(t, got.Texts())
 		assert.False(t, got.IsZero())
 		again, err := json.Marshal(got)

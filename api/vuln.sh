@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
-# Looks with govulncheck for known vulnerabilities in this module, in api/conformance, both with their tests, and in the
-# generator; or in the modules of the directories that are given. Exits with 1 when there is one that the code can reach,
-# and when the search itself fails.
+# Runs govulncheck on this module, api/conformance (both including tests) and the generator, or on the modules in the given
+# directories. Exits with 1 if the code can reach a known vulnerability or if the scan fails.
 #
-# A database that is out of reach is no failure, so that the gate passes on a machine without that way out; it is said.
-# VULNDB_REQUIRED=1 makes it one. VULNDB takes the URL of another database than the Go project's.
+# An unreachable database is reported but is not a failure, so that CI passes on machines without network access. Set
+# VULNDB_REQUIRED=1 to make it one. Set VULNDB to the URL of a database to use instead of the Go project's.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
-# The program itself: go run and go tool make 1 of every exit status, and govulncheck's is 3 when it has found something.
+# Run the binary directly: go run and go tool turn every exit status into 1, and govulncheck exits with 3 if it finds
+# something.
 govulncheck=$(go -C api/conformance tool -n govulncheck)
 
 scanned=0 unreached=0 failed=0
@@ -28,7 +28,7 @@ scan() {
 		failed=1
 		;;
 	*)
-		# How net/http reports that there is no answer. An answer that is not the database's is a failure like all others.
+				# This is how net/http reports a failed request. An invalid response of the database is a failure like any other.
 		if [ "$status" = 1 ] && grep -q '^govulncheck: fetching vulnerabilities: Get "' "$scratch/stderr"; then
 			unreached=$((unreached + 1))
 		else
@@ -51,10 +51,10 @@ fi
 if [ "$failed" != 0 ]; then
 	exit 1
 elif [ "$unreached" = 0 ]; then
-	echo "--- No known vulnerability in reach; looked through $scanned"
+	echo "--- No known vulnerabilities found in $scanned scanned modules or programs"
 elif [ -n "${VULNDB_REQUIRED:-}" ]; then
-	echo '--- FAILED: the vulnerability database is out of reach'
+	echo '--- FAILED: the vulnerability database is unreachable'
 	exit 1
 else
-	echo '--- SKIPPED: the vulnerability database is out of reach from here, so nothing is known about vulnerabilities'
+	echo '--- SKIPPED: the vulnerability database is unreachable, so vulnerabilities were not checked'
 fi

@@ -80,7 +80,7 @@ func TestBadSummaries(t *testing.T) {
 			"too long":        {basiq.AffordabilityRequest{FromMonth: "2015-11", ToMonth: "2020-10"}, "request: ToMonth is more than 12 months after FromMonth"},
 			"13 months apart": {basiq.AffordabilityRequest{FromMonth: "2018-09", ToMonth: "2019-10"}, "request: ToMonth is more than 12 months after FromMonth"},
 			"backwards":       {basiq.AffordabilityRequest{FromMonth: "2019-10", ToMonth: "2019-09"}, "request: FromMonth is after ToMonth"},
-			"no account's id": {basiq.AffordabilityRequest{Accounts: []string{"a1", ""}}, "request.Accounts: not an id: it is empty"},
+			"no account's id": {basiq.AffordabilityRequest{Accounts: []string{"a1", ""}}, "request.Accounts: invalid ID: must not be empty"},
 		} {
 			t.Run(operation+"/"+name, func(t *testing.T) {
 				t.Parallel()

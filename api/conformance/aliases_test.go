@@ -17,12 +17,11 @@ import (
 
 const genPackage = "github.com/basiq-go/basiq-go/gen"
 
-// Users import one package: every generated type that a service takes or returns, everything that they have to make
-// for it, and every enum in between, with its values, has a name there. What is only part of an answer is read through
-// its fields, so most parts have none; package gen names them.
-func TestGeneratedTypesHaveNamesInTheWrapper(t *testing.T) {
+// Package basiq must name every generated type that a service accepts or returns, the types inside accepted values, and all
+// enums with their values, so that users need only one import. Types that occur only inside returned values need no name.
+func TestAliases(t *testing.T) {
 	t.Parallel()
-	reached := reachable{needed: map[string]bool{}, seen: map[seen]bool{}}
+	types := reachable{needed: map[string]bool{}, seen: map[seen]bool{}}
 	client := reflect.TypeFor[basiq.Client]()
 	for field := range client.Fields() {
 		for method := range field.Type.Methods() {
@@ -30,31 +29,31 @@ func TestGeneratedTypesHaveNamesInTheWrapper(t *testing.T) {
 				continue
 			}
 			for in := range method.Type.Ins() {
-				reached.add(in, input)
+				types.add(in, input)
 			}
 			for out := range method.Type.Outs() {
-				reached.add(out, output)
+				types.add(out, output)
 			}
 		}
 	}
-	require.Contains(t, reached.needed, "Connection")
-	require.Contains(t, reached.needed, "ReportFilter", "is part of what is given")
-	require.Contains(t, reached.needed, "AccountStatus", "is an enum")
-	require.NotContains(t, reached.needed, "AccountLinks", "is part of an answer")
-	for _, embedded := range []string{"Job", "Webhook"} { // in the wrapper's own
-		delete(reached.needed, embedded)
+	require.Contains(t, types.needed, "Connection")
+	require.Contains(t, types.needed, "ReportFilter", "part of an argument")
+	require.Contains(t, types.needed, "AccountStatus", "an enum")
+	require.NotContains(t, types.needed, "AccountLinks", "part of a result")
+	for _, embedded := range []string{"Job", "Webhook"} { // embedded in types of the wrapper
+		delete(types.needed, embedded)
 	}
 
 	named := selectors(t, "../../wrapper", "gen")
-	for name := range reached.needed {
+	for name := range types.needed {
 		assert.Truef(t, named[name], "package basiq needs the alias %s = gen.%s", name, name)
 	}
 	for constant, kind := range constants(t, "../../gen/models.gen.go") {
-		assert.Truef(t, !reached.needed[kind] || named[constant], "package basiq needs the constant %s", constant)
+		assert.Truef(t, !types.needed[kind] || named[constant], "package basiq needs the constant %s", constant)
 	}
 }
 
-// role is how a type is met: in what a method takes, in what it returns, or inside of that.
+// role is the position of a type: an argument, a result, or part of a result.
 type role int
 
 const (
@@ -68,7 +67,7 @@ type seen struct {
 	role role
 }
 
-// reachable collects the generated types that need a name.
+// reachable collects the generated types that need a name in package basiq.
 type reachable struct {
 	needed map[string]bool
 	seen   map[seen]bool
@@ -83,7 +82,7 @@ func (r reachable) add(t reflect.Type, as role) {
 		r.needed[t.Name()] = true
 	}
 	switch t.Kind() {
-	case reflect.Func: // an iterator, or a function of the caller's, which is given what it takes
+	case reflect.Func: // an iterator, or a callback, whose arguments are results
 		if as == input {
 			as = output
 		}
@@ -109,7 +108,7 @@ func (r reachable) add(t reflect.Type, as role) {
 	}
 }
 
-// selectors returns the names that the package in a folder uses of another package.
+// selectors returns the names that the package in a folder uses from another package.
 func selectors(t *testing.T, folder, of string) map[string]bool {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(folder, "*.go"))
@@ -133,7 +132,7 @@ func selectors(t *testing.T, folder, of string) map[string]bool {
 	return names
 }
 
-// constants returns the constants in a file and the types they are of.
+// constants returns the constants in a file and their types.
 func constants(t *testing.T, file string) map[string]string {
 	t.Helper()
 	parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)

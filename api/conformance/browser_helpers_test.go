@@ -20,8 +20,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// chromium returns where the browser is: where the environment's CHROMIUM says, or in the path. Without one the test is
-// skipped, unless BROWSER_TESTS is "required".
+// chromium returns the path of the browser: the value of CHROMIUM, or a browser in PATH. Without a browser the test is skipped,
+// unless BROWSER_TESTS is "required".
 func chromium(t *testing.T) string {
 	t.Helper()
 	names := []string{"chromium", "chromium-browser", "google-chrome"}
@@ -33,7 +33,7 @@ func chromium(t *testing.T) string {
 			return path
 		}
 	}
-	message := "no browser found: install chromium, or name one in CHROMIUM; looked for " + strings.Join(names, ", ")
+	message := "no browser found: install chromium or set CHROMIUM; searched for " + strings.Join(names, ", ")
 	if os.Getenv("BROWSER_TESTS") == "required" {
 		t.Fatal(message)
 	}
@@ -41,7 +41,7 @@ func chromium(t *testing.T) string {
 	return ""
 }
 
-// startExample builds the example and runs it on a free port until the test ends. It returns where it is.
+// startExample builds the example, runs it on a free port until the test ends, and returns its URL.
 func startExample(t *testing.T) string {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "consent")
@@ -76,24 +76,24 @@ func startExample(t *testing.T) string {
 	case url := <-address:
 		return url
 	case <-time.After(30 * time.Second):
-		t.Fatal("the example does not say where it is")
+		t.Fatal("the example did not print its URL")
 		return ""
 	}
 }
 
-// screen is how a browser shows pages.
+// screen is the screen size of a browser.
 type screen struct {
 	name          string
 	width, height int64
 }
 
-// tab is a browser that is used with the keyboard alone.
+// tab is a browser tab that is controlled only by the keyboard.
 type tab struct {
 	t      *testing.T
-	ctx    context.Context //nolint:containedctx // So chromedp has it: the context is the browser.
+	ctx    context.Context //nolint:containedctx // chromedp represents the browser by a context.
 	screen screen
-	shots  string // where the pictures go
-	axe    string // the program axe-core; "" when there is none
+	shots  string // directory of the screenshots
+	axe    string // source of axe-core, or "" if it is not available
 	step   int
 }
 
@@ -127,7 +127,7 @@ func newTab(t *testing.T, browser string, s screen) *tab {
 	return b
 }
 
-// do has the browser do something, which it must be able to do soon.
+// do executes actions in the browser, with a timeout.
 func (b *tab) do(actions ...chromedp.Action[chromedp.Void]) {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(b.ctx, 30*time.Second)
@@ -135,25 +135,25 @@ func (b *tab) do(actions ...chromedp.Action[chromedp.Void]) {
 	require.NoError(b.t, chromedp.Do(ctx, actions...))
 }
 
-// evaluate reads something from the page. It may be asked while the browser goes to another page, and is then asked again.
+// evaluate returns the value of a script on the page. It retries, because the script fails while the browser loads another page.
 func evaluate[T any](b *tab, script string) T {
 	b.t.Helper()
 	var value T
 	require.EventuallyWithT(b.t, func(c *assert.CollectT) {
 		var err error
-		value, err = ask[T](b, script)
+		value, err = tryEvaluate[T](b, script)
 		assert.NoError(c, err)
 	}, 10*time.Second, 50*time.Millisecond)
 	return value
 }
 
-func ask[T any](b *tab, script string) (T, error) {
+func tryEvaluate[T any](b *tab, script string) (T, error) {
 	ctx, cancel := context.WithTimeout(b.ctx, 30*time.Second)
 	defer cancel()
 	return chromedp.Run(ctx, chromedp.Evaluate[T](script, chromedp.EvalAwaitPromise))
 }
 
-// focused is what stands on the element that has the focus, or its label.
+// focused returns the text or the label of the focused element.
 func (b *tab) focused() string {
 	b.t.Helper()
 	return evaluate[string](b, `(() => {
@@ -162,20 +162,20 @@ func (b *tab) focused() string {
 	})()`)
 }
 
-// comesTo waits until the focus is there, because a link within the page has been followed.
+// comesTo waits until an element is focused, after a link within the page was followed.
 func (b *tab) comesTo(name string) {
 	b.t.Helper()
 	require.Eventually(b.t, func() bool { return b.focused() == name }, 10*time.Second, 10*time.Millisecond, name)
 }
 
-// tabs presses the tabulator key once for each of these, and asserts that the focus goes there.
+// tabs presses the Tab key once for each name and checks that the element with that name is focused.
 func (b *tab) tabs(to ...string) {
 	b.t.Helper()
 	for _, name := range to {
 		b.do(chromedp.KeyEvent(kb.Tab))
 		require.Equal(b.t, name, b.focused())
 		outline := evaluate[string](b, `getComputedStyle(document.activeElement).outlineStyle`)
-		assert.NotEqual(b.t, "none", outline, "the focus on %s can be seen", name)
+		assert.NotEqual(b.t, "none", outline, "the focus on %s must be visible", name)
 	}
 }
 
@@ -187,7 +187,7 @@ func (b *tab) tabsTo(name string) {
 	}
 }
 
-// back is tabs the other way.
+// back is tabs with Shift+Tab.
 func (b *tab) back(to ...string) {
 	b.t.Helper()
 	for _, name := range to {
@@ -198,7 +198,7 @@ func (b *tab) back(to ...string) {
 
 func (b *tab) types(text string) { b.t.Helper(); b.do(chromedp.KeyEvent(text)) }
 
-// enter presses the key. That of chromedp comes as two keys where the first moves the focus.
+// enter presses Enter. chromedp's own key event arrives as two keys if the first one moves the focus.
 func (b *tab) enter() {
 	b.t.Helper()
 	for _, kind := range []input.DispatchKeyEventType{input.DispatchKeyEventTypeKeyDown, input.DispatchKeyEventTypeKeyUp} {
@@ -213,28 +213,28 @@ func (b *tab) enter() {
 	}
 }
 
-// at waits until the page has this title, which begins with "Error: " when a form was not right, and examines it.
+// at waits until the page has the title, which starts with "Error: " if a form was invalid, and examines the page.
 func (b *tab) at(title string) {
 	b.t.Helper()
 	b.come(`document.readyState === "complete" ? document.title.split(" – ")[0] : ""`, title)
 	b.examine(title)
 }
 
-// enterTo presses the enter key, which leads to the page with this title.
+// enterTo presses Enter, which must lead to the page with the title.
 func (b *tab) enterTo(title string) {
 	b.t.Helper()
 	b.enter()
 	b.at(title)
 }
 
-// follow presses the tabulator key as tabs does, and then the enter key, which leads to the page with this title.
+// follow presses Tab as tabs does, and then Enter, which must lead to the page with the title.
 func (b *tab) follow(title string, to ...string) {
 	b.t.Helper()
 	b.tabs(to...)
 	b.enterTo(title)
 }
 
-// fillIn fills in the form to log in.
+// fillIn fills in the login form.
 func (b *tab) fillIn(loginID, password string) {
 	b.t.Helper()
 	b.tabs(skipLink, "Login ID")
@@ -243,7 +243,7 @@ func (b *tab) fillIn(loginID, password string) {
 	b.types(password)
 }
 
-// passing waits until the page has this title, on the way to another: it may be gone before it can be examined.
+// passing waits until the page has the title. It does not examine the page, which may be replaced at any time.
 func (b *tab) passing(title string) {
 	b.t.Helper()
 	b.come(`document.title.split(" – ")[0]`, title)
@@ -256,16 +256,16 @@ func (b *tab) come(script, title string) {
 	var is string
 	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		var err error
-		if is, err = ask[string](b, script); err == nil && is == title {
+		if is, err = tryEvaluate[string](b, script); err == nil && is == title {
 			return
 		}
 	}
-	text, _ := ask[string](b, `document.body.innerText`)
+	text, _ := tryEvaluate[string](b, `document.body.innerText`)
 	b.picture("instead of "+title, "light")
 	require.Equal(b.t, title, is, text)
 }
 
-// facts are what a page can be held to.
+// facts are the properties of a page that examine checks.
 type facts struct {
 	Headings          []string
 	Lang              string
@@ -273,7 +273,7 @@ type facts struct {
 	Unlabelled, Small []string
 }
 
-// examine holds the page to what every page promises, in both colour schemes.
+// examine checks the requirements for every page in both color schemes.
 func (b *tab) examine(title string) {
 	b.t.Helper()
 	page := evaluate[facts](b, `({
@@ -290,7 +290,7 @@ func (b *tab) examine(title string) {
 	assert.Equal(b.t, "en", page.Lang)
 	assert.LessOrEqual(b.t, page.Scroll, page.Width, "%s scrolls sideways", title)
 	assert.Empty(b.t, page.Unlabelled)
-	assert.Empty(b.t, page.Small, "what a finger cannot press")
+	assert.Empty(b.t, page.Small, "controls that are too small for touch")
 	for _, scheme := range []string{"dark", "light"} {
 		_, err := chromedp.Call(b.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
 			Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}},
@@ -307,7 +307,7 @@ func (b *tab) picture(title, scheme string) {
 	defer cancel()
 	picture, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
 	if err != nil {
-		b.t.Log("no picture of", title, err) // the browser has gone on
+		b.t.Log("no screenshot of", title, err) // the browser has loaded another page
 		return
 	}
 	name := fmt.Sprintf("%s-%02d-%s-%s.png", b.screen.name, b.step,
@@ -320,7 +320,7 @@ type findings struct {
 	Violations []string
 }
 
-// runAxe looks for what axe-core finds wrong with the page.
+// runAxe checks the page with axe-core.
 func (b *tab) runAxe(what string) {
 	b.t.Helper()
 	if b.axe == "" {
@@ -331,5 +331,5 @@ func (b *tab) runAxe(what string) {
 		Violations: r.violations.map(v => v.id + ": " + v.nodes.map(n => n.html + " " + n.failureSummary).join("; ")),
 	}))`)
 	assert.Empty(b.t, found.Violations, what)
-	assert.Greater(b.t, found.Passes, 10, "it has looked at something")
+	assert.Greater(b.t, found.Passes, 10, "axe-core must have run some checks")
 }

@@ -16,13 +16,13 @@ import (
 
 const skipLink = "Skip to the main part"
 
-// A user connects two banks, one of which asks for a second factor, with the keyboard alone: from the first page of the
-// example, through the sandbox's consent page, to the accounts.
+// A user connects two banks, one of which requires MFA, using only the keyboard: from the first page of the example, through the
+// sandbox's consent page, to the accounts.
 func TestBrowser(t *testing.T) {
 	t.Parallel()
 	browser := chromium(t)
 	if os.Getenv("AXE") == "" {
-		t.Log("SKIPPED: axe-core; give the path of its axe.min.js in AXE")
+		t.Log("SKIPPED: axe-core checks; set AXE to the path of axe.min.js")
 	}
 	url := startExample(t)
 	for _, s := range []screen{{"phone", 390, 844}, {"small", 360, 640}, {"desk", 1280, 900}} {
@@ -36,7 +36,7 @@ func TestBrowser(t *testing.T) {
 			b.do(chromedp.Navigate(url))
 			b.at("See all your accounts in one place")
 			b.follow("Error: See all your accounts in one place", skipLink, "Your email address", "Connect your bank")
-			b.comesTo("Enter your email address") // the summary of what is wrong
+			b.comesTo("Enter your email address") // the error summary
 			b.tabs("Enter your email address")
 			b.enter() // leads to the field
 			b.comesTo("Your email address")
@@ -48,7 +48,7 @@ func TestBrowser(t *testing.T) {
 				skipLink, "What is shared: Name, occupation, contact details", "What is shared: Account name, type and balance",
 				"What is shared: Account numbers and features",
 			)
-			b.enterTo("Share your financial data") // with the details open
+			b.enterTo("Share your financial data") // with expanded details
 			b.tabs("What is shared: Transaction details", "I agree")
 			b.enter()
 
@@ -64,7 +64,7 @@ func TestBrowser(t *testing.T) {
 			b.tabs("Enter your password")
 			b.enter()
 			b.comesTo("Password")
-			b.back("Login ID") // which is filled in
+			b.back("Login ID") // which is still filled in
 			b.tabs("Password")
 			b.types("wrong")
 			b.enterTo("Hooli could not be connected")
@@ -73,7 +73,7 @@ func TestBrowser(t *testing.T) {
 
 			b.at("Log in to Hooli")
 			b.fillIn("gavinBelson", "hooli2016")
-			b.follow("Log in to Hooli", "Log in", "Choose another bank", "Cancel and go back to the app", "Test users of the sandbox") // with the test users open
+			b.follow("Log in to Hooli", "Log in", "Choose another bank", "Cancel and go back to the app", "Test users of the sandbox") // with the expanded test users
 			b.back("Cancel and go back to the app", "Choose another bank", "Log in", "Password")
 			b.enter()
 			b.passing("Connecting to Hooli")
@@ -105,8 +105,8 @@ func TestBrowser(t *testing.T) {
 	}
 }
 
-// A user who has connected a few banks sees them, authorises one again, removes one, extends the consent and revokes it. The
-// sandbox has no redirect URL here, so each visit ends on its own last page.
+// A user with several connections lists them, authorises one again, removes one, extends the consent and revokes it. This sandbox
+// has no redirect URL, so each visit ends on its own last page.
 func manage(b *tab) {
 	t := b.t
 	sandbox, err := basiqtest.Start(basiqtest.Speed(20))
@@ -135,14 +135,14 @@ func manage(b *tab) {
 	b.at("Authorise your connections again")
 	b.tabs(skipLink)
 	b.tabsTo("Pied Piper active, since " + day)
-	b.enterTo("Pied Piper asks for one thing more") // two of them
+	b.enterTo("Pied Piper asks for one thing more") // two questions
 	b.follow("Error: Pied Piper asks for one thing more", skipLink, "What's your favourite company?")
 	b.tabs("Enter the answer to “What's your favourite company?”", "Enter the answer to “What's the ID of this institution?”")
 	b.enter()
 	b.comesTo("What's the ID of this institution?")
 	b.types("AU00002")
 	b.back("What's your favourite company?")
-	b.types("Hooli") // which is wrong
+	b.types("Hooli") // an incorrect value
 	b.enterTo("Pied Piper could not be connected")
 	b.tabs(skipLink, "Try again")
 	assert.True(t, evaluate[bool](b, `document.body.innerText.includes("did not get the right answer")`))

@@ -13,7 +13,7 @@ import (
 	"github.com/basiq-go/basiq-go/api"
 )
 
-// load reads openapi.yaml as it is.
+// load reads openapi.yaml without changes.
 func load() (*openapi3.T, error) {
 	doc, err := openapi3.NewLoader().LoadFromData([]byte(spec.OpenAPI))
 	if err != nil {
@@ -22,13 +22,13 @@ func load() (*openapi3.T, error) {
 	return doc, nil
 }
 
-// contract is openapi.yaml in the strict form that traffic is held to, and the router over its paths.
+// contract is the strict form of openapi.yaml, which tests validate traffic against, with a router for its paths.
 type contract struct {
 	doc    *openapi3.T
 	router routers.Router
 }
 
-// strictContract is loaded once, because loading takes longer than a test should.
+// strictContract is loaded once, because loading is slow.
 var strictContract = sync.OnceValues(func() (*contract, error) {
 	doc, err := load()
 	if err != nil {
@@ -39,7 +39,7 @@ var strictContract = sync.OnceValues(func() (*contract, error) {
 })
 
 func newContract(doc *openapi3.T) (*contract, error) {
-	// The router would refuse every request to another host than the contract's, such as a sandbox on loopback.
+	// The router would reject requests to hosts that the contract does not list, such as a sandbox on loopback.
 	doc.Servers = openapi3.Servers{{URL: "/"}}
 	router, err := gorillamux.NewRouter(doc)
 	if err != nil {
@@ -48,8 +48,8 @@ func newContract(doc *openapi3.T) (*contract, error) {
 	return &contract{doc: doc, router: router}, nil
 }
 
-// forbidUnknownFields closes every object that lists its properties. The contract itself leaves them open, because
-// Basiq may add fields; but a field that our own two sides speak of must stand in the contract.
+// forbidUnknownFields rejects unknown fields in every object that lists its properties. The contract itself allows them,
+// because Basiq may add fields, but the client and the sandbox must use only fields in the contract.
 func forbidUnknownFields(doc *openapi3.T) {
 	closed := false
 	visitSchemas(doc, func(_ string, ref *openapi3.SchemaRef) {
@@ -60,7 +60,7 @@ func forbidUnknownFields(doc *openapi3.T) {
 	})
 }
 
-// visitSchemas calls visit for every schema of the contract, with a name for people.
+// visitSchemas calls visit for every schema of the contract, with a descriptive name.
 func visitSchemas(doc *openapi3.T, visit func(name string, ref *openapi3.SchemaRef)) {
 	seen := map[*openapi3.Schema]bool{}
 	var walk func(string, *openapi3.SchemaRef)
@@ -104,11 +104,11 @@ func visitSchemas(doc *openapi3.T, visit func(name string, ref *openapi3.SchemaR
 	}
 }
 
-// formats are the contract's formats that the OpenAPI library does not know, or knows as a pattern only: to that,
-// 2019-02-31 is a date.
+// formats validates the formats that the OpenAPI library does not know, or knows only as a pattern, which accepts dates such
+// as 2019-02-31.
 var formats = map[string]openapi3.StringFormatValidator{
 	"decimal": openapi3.NewCallbackValidator(func(value string) error {
-		// Basiq sends "" where it does not know an amount.
+		// Basiq sends "" for an unknown amount.
 		if _, ok := api.Amount(value).Rat(); !ok && value != "" {
 			return &openapi3.SchemaError{Reason: "not a decimal number", SchemaField: "format"}
 		}
@@ -121,14 +121,14 @@ var formats = map[string]openapi3.StringFormatValidator{
 func timeFormat(layout string) openapi3.StringFormatValidator {
 	return openapi3.NewCallbackValidator(func(value string) error {
 		if _, err := time.Parse(layout, value); err != nil {
-			// The error of time.Parse would repeat the value.
+			// Do not wrap err: it contains the value.
 			return &openapi3.SchemaError{Reason: "not of the form " + layout, SchemaField: "format"}
 		}
 		return nil
 	})
 }
 
-// schemaOptions hold a value to the contract's formats and keep it out of the error: it may be a password.
+// schemaOptions returns options that validate the contract's formats and keep values out of errors. A value may be a password.
 func schemaOptions() []openapi3.SchemaValidationOption {
 	return []openapi3.SchemaValidationOption{
 		openapi3.WithStringFormatValidators(formats),

@@ -31,22 +31,22 @@ func operations(doc *openapi3.T) []*openapi3.Operation {
 	return all
 }
 
-// The OpenAPI library validates examples and defaults too, unless it is told not to.
-func TestContractIsValid(t *testing.T) {
+// Validate also checks examples and defaults.
+func TestContract_Valid(t *testing.T) {
 	t.Parallel()
 	require.NoError(t, loaded(t).Validate(t.Context()))
 	strict, err := strictContract()
 	require.NoError(t, err)
-	require.NoError(t, strict.doc.Validate(t.Context()), "no example has a field that its schema does not name")
+	require.NoError(t, strict.doc.Validate(t.Context()), "examples must not have fields that their schemas do not define")
 }
 
-func TestContractDescribesEveryOperation(t *testing.T) {
+func TestContract_Operations(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
 	for _, op := range operations(loaded(t)) {
 		id := op.OperationID
 		assert.NotEmpty(t, id)
-		assert.False(t, seen[id], "the operationId %s stands there twice", id)
+		assert.False(t, seen[id], "duplicate operationId %s", id)
 		seen[id] = true
 		assert.NotEmpty(t, op.Summary, id)
 		assert.NotEmpty(t, op.Description, id)
@@ -54,7 +54,7 @@ func TestContractDescribesEveryOperation(t *testing.T) {
 		assert.Subset(t, []any{"2.1", "3.0"}, op.Extensions["x-basiq-versions"], id)
 		assert.NotEmpty(t, op.Extensions["x-basiq-versions"], id)
 
-		// The token operation takes the API key, public ones take nothing; all others say which tokens they take.
+		// The token operation uses the API key and public operations use nothing. All others declare the tokens they accept.
 		switch {
 		case op.Security == nil:
 			assert.Subset(t, []any{"SERVER_ACCESS", "CLIENT_ACCESS"}, op.Extensions["x-basiq-scopes"], id)
@@ -70,29 +70,29 @@ func TestContractDescribesEveryOperation(t *testing.T) {
 			}
 			media := response.Value.Content.Get("application/json")
 			if assert.NotNil(t, media, "%s: status %d has no JSON body", id, status) {
-				assert.Equal(t, "#/components/schemas/ErrorResponse", media.Schema.Ref, "%s: there is one error envelope", id)
+				assert.Equal(t, "#/components/schemas/ErrorResponse", media.Schema.Ref, "%s: errors must use ErrorResponse", id)
 			}
 		}
 		if op.RequestBody != nil && op.RequestBody.Value.Content["application/json"] != nil {
-			assert.NotNil(t, op.Responses.Status(415), "%s takes JSON, so it may refuse another type", id)
+			assert.NotNil(t, op.Responses.Status(415), "%s accepts JSON, so it may reject other media types", id)
 		}
 	}
 	assert.NotEmpty(t, seen)
 }
 
-// Each of these made the generator write Go that loses data or that nobody can use.
-func TestContractAvoidsTheGeneratorsTraps(t *testing.T) {
+// The generator would produce Go code that loses data or is unusable for these constructs.
+func TestContract_GeneratorPitfalls(t *testing.T) {
 	t.Parallel()
 	doc := loaded(t)
 	decimal := doc.Components.Schemas["Decimal"].Value.OneOf
 	visitSchemas(doc, func(name string, ref *openapi3.SchemaRef) {
 		s := ref.Value
 		component := doc.Components.Schemas[name] == ref
-		assert.False(t, s.ReadOnly || s.WriteOnly, "%s: a required field of this kind is left out when it is empty", name)
-		assert.False(t, ref.Ref == "" && !component && len(s.Properties) > 0, "%s: give the object a name", name)
-		// Decimal has a Go type that keeps the digits.
-		assert.False(t, s.Type.Is("number") && !slices.Contains(decimal, ref), "%s: a float32 to the generator", name)
-		// Elements of lists and maps have the description of the whole.
+		assert.False(t, s.ReadOnly || s.WriteOnly, "%s: the generated code would omit a required field of this kind if it is empty", name)
+		assert.False(t, ref.Ref == "" && !component && len(s.Properties) > 0, "%s: objects must be named schemas", name)
+		// Decimal has a Go type that keeps all digits.
+		assert.False(t, s.Type.Is("number") && !slices.Contains(decimal, ref), "%s: the generator would use float32", name)
+		// Elements of lists and maps are described by the list or map.
 		if ref.Ref == "" && !strings.HasSuffix(name, "[]") && !strings.HasSuffix(name, ".*") && !strings.Contains(name, " ") {
 			assert.NotEmpty(t, s.Description, "%s has no description", name)
 		}
@@ -101,13 +101,13 @@ func TestContractAvoidsTheGeneratorsTraps(t *testing.T) {
 		for status, response := range op.Responses.Map() {
 			for name, header := range response.Value.Headers {
 				assert.True(t, header.Value.Schema.Value.Type.Is("string"),
-					"%s %s %s: strict parsing would cost the response", op.OperationID, status, name)
+					"%s %s %s: strict parsing of the header could make the response unusable", op.OperationID, status, name)
 			}
 		}
 	}
 }
 
-// Where one path has a word and another a parameter, an id that is this word would call the wrong operation.
+// If a path has a word where another has a parameter, an ID equal to the word would call the wrong operation.
 func TestIDsCannotBeWordsOfThePaths(t *testing.T) {
 	t.Parallel()
 	paths := loaded(t).Paths.Keys()
@@ -126,7 +126,7 @@ func TestIDsCannotBeWordsOfThePaths(t *testing.T) {
 			}
 		}
 	}
-	require.Contains(t, words, "refresh", "the search is broken")
+	require.Contains(t, words, "refresh", "no reserved words found")
 	for word := range words {
 		require.ErrorIs(t, api.ID(word).Validate(), api.ErrBadID, "add %q to api.ID.Validate", word)
 	}
@@ -137,7 +137,7 @@ func TestIDsCannotBeWordsOfThePaths(t *testing.T) {
 
 func isParameter(segment string) bool { return strings.HasPrefix(segment, "{") }
 
-func TestGeneratedClientHasEveryOperation(t *testing.T) {
+func TestGeneratedClient_Operations(t *testing.T) {
 	t.Parallel()
 	var generated []string
 	for method := range reflect.TypeFor[gen.ClientInterface]().Methods() {
@@ -156,8 +156,8 @@ func TestGeneratedClientHasEveryOperation(t *testing.T) {
 	t.Logf("%d operations", len(declared))
 }
 
-// The client rejects calls that its API version does not have, so its table must agree with the contract.
-func TestOperationsHaveTheContractsVersions(t *testing.T) {
+// The client rejects operations that its API version does not have, so its table must match the contract.
+func TestOperations_Versions(t *testing.T) {
 	t.Parallel()
 	contract := map[string]any{}
 	for _, op := range operations(loaded(t)) {
@@ -168,7 +168,7 @@ func TestOperationsHaveTheContractsVersions(t *testing.T) {
 		for _, version := range op.Versions() {
 			versions = append(versions, string(version))
 		}
-		if strings.HasPrefix(op.Path, "/public/") { // no token is sent, so any client can call it
+		if strings.HasPrefix(op.Path, "/public/") { // no token is sent, so clients of any version can call it
 			assert.Subset(t, versions, contract[op.ID], op.ID)
 			assert.Len(t, versions, 2, op.ID)
 			continue

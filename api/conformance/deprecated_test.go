@@ -14,7 +14,7 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-// The methods of a deprecated operation are deprecated in Go, in both packages, and no others are.
+// The methods of deprecated operations, and only those, must be deprecated in both Go packages.
 func TestDeprecatedOperations(t *testing.T) {
 	t.Parallel()
 	doc, err := load()
@@ -29,7 +29,7 @@ func TestDeprecatedOperations(t *testing.T) {
 	for _, op := range basiq.Operations() {
 		service, _, _ := strings.Cut(op.Name, ".")
 		old, known := services[service]
-		require.True(t, !known || old == deprecated[op.ID], "%s: all operations of a service or none", service)
+		require.True(t, !known || old == deprecated[op.ID], "%s: a service must not mix deprecated and other operations", service)
 		services[service] = deprecated[op.ID]
 		methods[strings.ToLower(op.ID)] = deprecated[op.ID]
 	}
@@ -58,7 +58,7 @@ type method struct {
 	deprecated     bool
 }
 
-// methodsOf returns the methods with pointer receivers in some files.
+// methodsOf returns the methods with pointer receivers in the files that match a pattern.
 func methodsOf(t *testing.T, pattern string) []method {
 	t.Helper()
 	files, err := filepath.Glob(pattern)

@@ -1,5 +1,5 @@
-// Package conformance checks the library from outside, against openapi.yaml.
+// Package conformance tests the library against openapi.yaml.
 //
-// It is a module of its own, so that what the checking needs, above all an OpenAPI library that breaks its own API in
-// most releases, never enters the module graph of those who import the library.
+// It is a separate module, so that users of the library do not depend on the test dependencies. In particular, the OpenAPI
+// library makes breaking changes in most releases.
 package conformance

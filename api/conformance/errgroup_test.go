@@ -21,12 +21,12 @@ import (
 
 const (
 	groupSize = 200
-	// groupLimit is how many creates run at once, and pending how many of them wait for a response when the group is cancelled.
+	// groupLimit is how many creates run at once. pending is how many of them wait for a response when the group is canceled.
 	groupLimit = 32
 	pending    = 8
 )
 
-// groupServer is a server of users that logs which creates have arrived whole.
+// groupServer is a server that records which create requests it has received completely.
 type groupServer struct {
 	// sibling is the status of the response to the sibling of the creates.
 	sibling int
@@ -65,7 +65,7 @@ func (s *groupServer) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	}
 }
 
-// log notes that a create has arrived, and reports whether it gets no response.
+// log records a create and reports whether it gets no response.
 func (s *groupServer) log(sent []byte) bool {
 	var user struct{ Email string }
 	if err := json.Unmarshal(sent, &user); err != nil {
@@ -80,8 +80,8 @@ func (s *groupServer) log(sent []byte) bool {
 	return len(s.arrived) > s.cancelAt-pending
 }
 
-// Creates in an errgroup are cancelled: by the error of a sibling, or by the caller. Their errors belong to them, and never deny
-// that the operation may have taken effect if the server's log has the request.
+// Creates in an errgroup are canceled by the error of a sibling or by the caller. They must not return the sibling's error, and
+// must not report that a create certainly failed if the server received it.
 func TestUsers_Create_CancelledErrgroup(t *testing.T) {
 	t.Parallel()
 	for _, p := range protocols {
@@ -103,7 +103,7 @@ func TestUsers_Create_CancelledErrgroup(t *testing.T) {
 	}
 }
 
-// createInGroup runs the creates, and compares their errors with the server's log.
+// createInGroup runs the creates and compares their errors with the server's log.
 func createInGroup(t *testing.T, p protocol, s *groupServer) {
 	t.Helper()
 	s.reached, s.arrived = make(chan struct{}), map[string]bool{}
@@ -114,7 +114,7 @@ func createInGroup(t *testing.T, p protocol, s *groupServer) {
 	transport := newFaultTransport()
 	client, err := basiq.New("key", basiq.WithBaseURL(server.URL), basiq.WithHTTPClient(&http.Client{Transport: transport}))
 	require.NoError(t, err)
-	// Without this, the request for the token could be what is cancelled.
+	// Fetch the token first, so that the token request cannot be the one that is canceled.
 	_, err = client.Tokens.Get(t.Context(), basiq.ServerAccess())
 	require.NoError(t, err)
 
@@ -129,7 +129,7 @@ func createInGroup(t *testing.T, p protocol, s *groupServer) {
 		}
 		select {
 		case <-s.reached:
-			cancel(basiq.ErrNotFound) // the cause is about something else
+			cancel(basiq.ErrNotFound) // a cause that is not an error of the call
 		case <-ctx.Done():
 		}
 		return nil
@@ -143,7 +143,7 @@ func createInGroup(t *testing.T, p protocol, s *groupServer) {
 	}
 	groupErr := group.Wait()
 	transport.CloseIdleConnections()
-	server.Close() // waits for all requests, so that the log is whole
+	server.Close() // waits for all requests, so that the log is complete
 	if s.sibling != 0 {
 		var sibling *basiq.Error
 		require.ErrorAs(t, groupErr, &sibling)
@@ -160,7 +160,7 @@ func checkGroup(t *testing.T, s *groupServer, errs []error) {
 	for i, err := range errs {
 		arrived := s.arrived[email(i)]
 		if err == nil {
-			require.True(t, arrived, "create %d succeeded", i)
+			require.True(t, arrived, "create %d succeeded, but the server did not receive it", i)
 			continue
 		}
 		cancelled++

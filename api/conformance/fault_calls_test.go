@@ -18,19 +18,19 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-// The defaults of a client, which are not taken from the library.
+// The defaults of a client, defined independently of the library.
 const (
 	maxAttempts    = 4
 	baseDelay      = 500 * time.Millisecond
 	maxDelay       = 30 * time.Second
 	attemptTimeout = 30 * time.Second
 	uploadTimeout  = 10 * time.Minute
-	// tokenPatience bounds the token request of a call.
-	tokenPatience = 2 * time.Minute
+	// tokenTimeout limits the token request of a call.
+	tokenTimeout = 2 * time.Minute
 )
 
-// callKind is a kind of call. All calls of a kind have the same outcome under every fault. The fields follow from the documents
-// about the operations, not from the library.
+// callKind is a kind of call. All calls of a kind have the same outcome under every fault. The fields follow from Basiq's
+// documentation of the operations, not from the library.
 type callKind struct {
 	title string
 	// about describes the kind in the table.
@@ -38,19 +38,19 @@ type callKind struct {
 	// calls are operationIds, or the names of variants.
 	calls []string
 
-	// once: not idempotent, so it must not be retried if it may have been carried out.
+	// once: the operation is not idempotent, so it must not be retried if it may have been carried out.
 	once bool
-	// replayed: net/http sends it again if a connection that was used before turns out to be closed.
+	// replayed: net/http retries the request if a reused connection turns out to be closed.
 	replayed bool
-	// body: the request has one.
+	// body: the request has a body.
 	body bool
-	// public: no token is sent. withKey: the API key is.
+	// public: no token is sent. withKey: the API key is sent.
 	public, withKey bool
-	// document: the response is a file. noContent: the caller gets nothing of the response.
+	// document: the response is a file. noContent: the method returns only an error.
 	document, noContent bool
-	// deletes: after it was carried out, the response is 404.
+	// deletes: a second request gets a 404 response.
 	deletes bool
-	// stream: the request can be sent only once.
+	// stream: the request body can be read only once.
 	stream bool
 	// forToken: the fault applies to the token request of the call.
 	forToken bool
@@ -123,8 +123,8 @@ var kinds = []callKind{
 // unreplayed reports whether net/http cannot replay the request over HTTP/2, so that only the library retries it.
 func (k *callKind) unreplayed() bool { return k.once || k.deletes }
 
-// wholeNumbers are the calls whose responses here have numbers only where integers are expected: counts and days. Other numbers
-// are amounts, which keep all digits.
+// wholeNumbers are the calls whose responses contain numbers only in integer fields, such as counts and days. Numbers in other
+// responses are amounts, which keep all digits.
 var wholeNumbers = []string{
 	"getUser", "getConsents", "getJobs", "getConnector", "getInstitution",
 	"getAffordabilityList", "getAffordability", "postAffordability", "getIncome", "postIncome",
@@ -136,18 +136,18 @@ type subject struct {
 	operation string
 	kind      *callKind
 	call      invocation
-	// begin prepares the call before the fault, and returns it. It may be nil.
+	// begin, if not nil, prepares the call before the fault and returns it.
 	begin func(*testing.T, *basiq.Client) invocation
 	good  reply
-	// matches reports whether faults apply to a request. other returns the response to the others, except token requests.
+	// matches reports whether faults apply to a request. other returns the response to other requests, except token requests.
 	matches func(*http.Request) bool
 	other   func(*http.Request) reply
 }
 
-// variants are calls that callsOf does not have, by name.
+// variants are calls that callsOf does not contain, by name.
 var variants = map[string]struct {
 	operation, mediaType string
-	// method is the Go method, if the operation has another one.
+	// method is the Go method of the variant, if it differs from the operation's.
 	method string
 	call   invocation
 }{
@@ -171,21 +171,21 @@ var variants = map[string]struct {
 	"getTransactions, second page": {operation: "getTransactions"},
 	"getUser, its token":           {operation: "getUser"},
 	"createUser, its token":        {operation: "createUser"},
-	// Its expiry depends on the time of the call.
+	// This variant checks the expiry, which depends on the time of the call.
 	"postToken": {"postToken", "", "", func(ctx context.Context, c *basiq.Client) (any, error) {
-		asked := time.Now()
+		start := time.Now()
 		token, err := c.Tokens.Create(ctx, basiq.ClientAccess("u1"))
 		if err != nil {
 			return nil, err
 		}
-		if token.Expires.Before(asked.Add(time.Hour)) || token.Expires.After(time.Now().Add(time.Hour)) {
-			return nil, fmt.Errorf("the token ends at %v", token.Expires)
+		if token.Expires.Before(start.Add(time.Hour)) || token.Expires.After(time.Now().Add(time.Hour)) {
+			return nil, fmt.Errorf("token expires at %v", token.Expires)
 		}
 		return token.Value.Reveal(), nil
 	}},
 }
 
-// secondPage reads the first page of a list, and returns the call that reads the second.
+// secondPage reads the first page of a list and returns the call that reads the second.
 func secondPage(t *testing.T, c *basiq.Client) invocation {
 	t.Helper()
 	next, stop := iter.Pull2(c.Transactions.List(t.Context(), "u1"))
@@ -205,7 +205,7 @@ func secondPage(t *testing.T, c *basiq.Client) invocation {
 	}
 }
 
-// revealing returns a call whose result has the secret of a webhook as a string, because secrets cannot be compared.
+// revealing returns a call whose result contains a webhook's secret as a string, because secrets cannot be compared.
 func revealing(call invocation) invocation {
 	return func(ctx context.Context, c *basiq.Client) (any, error) {
 		value, err := call(ctx, c)
@@ -219,7 +219,7 @@ func revealing(call invocation) invocation {
 func subjects(t *testing.T) []subject {
 	t.Helper()
 	all := successes(t)
-	slices.SortFunc(all, func(a, b success) int { // the richest first
+	slices.SortFunc(all, func(a, b success) int { // the largest body first
 		return cmp.Or(cmp.Compare(len(b.body), len(a.body)), cmp.Compare(a.status, b.status), cmp.Compare(a.name, b.name))
 	})
 	good := func(operation, mediaType string) reply {
@@ -249,7 +249,7 @@ func subjects(t *testing.T) []subject {
 			s.call = revealing(s.call)
 			s.good = good(s.operation, mediaType)
 			s.matches = func(req *http.Request) bool { return req.URL.Path != "/token" }
-			s.other = func(*http.Request) reply { return s.good } // to requests that should not exist
+			s.other = func(*http.Request) reply { return s.good } // for unexpected requests
 			switch {
 			case s.operation == "postToken":
 				s.matches = func(req *http.Request) bool { return req.URL.Path == "/token" }
@@ -283,8 +283,8 @@ func subjects(t *testing.T) []subject {
 	return list
 }
 
-// prepared removes the links to further pages from a response, so that one call is one request, and plants what no error may
-// contain. It returns what is not a JSON object unchanged.
+// prepared removes the links to further pages from a response, so that one call is one request. It adds a marker that must not
+// appear in errors. It returns text unchanged if it is not a JSON object.
 func prepared(t *testing.T, text string) string {
 	t.Helper()
 	var fields, links map[string]json.RawMessage
@@ -298,8 +298,8 @@ func prepared(t *testing.T, text string) string {
 	return `{"planted":"` + marker + `",` + changed[1:]
 }
 
-// Every operation is a subject of exactly one kind, and every variant too.
-func TestEveryOperationHasAKind(t *testing.T) {
+// Every operation and every variant must belong to exactly one kind.
+func TestFaults_EveryOperation(t *testing.T) {
 	t.Parallel()
 	var want, have []string
 	for _, op := range basiq.Operations() {

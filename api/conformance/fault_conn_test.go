@@ -18,8 +18,8 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-// receiveBuffer is how many bytes from the server a memory connection holds before the server's writes wait. In the other
-// direction it is unlimited, so that client and server never wait for each other's writes.
+// receiveBuffer is the number of bytes that a memory connection buffers for the client before the server's writes block. The
+// other direction is unlimited, so that client and server never block on each other's writes.
 const receiveBuffer = 64 << 10
 
 // byteQueue is one direction of a memory connection.
@@ -28,7 +28,7 @@ type byteQueue struct {
 	ready *sync.Cond
 	data  []byte
 	limit int // 0 means unlimited
-	// ended is what a read returns after the data, and refused what a write returns.
+	// ended is the error of reads after the data. refused is the error of writes.
 	ended, refused error
 }
 
@@ -77,7 +77,7 @@ func (q *byteQueue) write(p []byte) (int, error) {
 	}
 }
 
-// end makes reads return ended after the data, and writes return refused. The first call counts.
+// end makes reads return ended after the data, and writes return refused. Only the first call has an effect.
 func (q *byteQueue) end(ended, refused error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -103,7 +103,7 @@ func newMemoryConns(onClose func()) (client, server *memoryConn) {
 func (c *memoryConn) Read(p []byte) (int, error)  { return c.in.read(p) }
 func (c *memoryConn) Write(p []byte) (int, error) { return c.out.write(p) }
 
-// Close ends the connection in order: the other side reads what was written and then io.EOF.
+// Close closes the connection: the other side reads the remaining data and then io.EOF.
 func (c *memoryConn) Close() error {
 	c.shut(io.EOF)
 	return nil
@@ -132,7 +132,7 @@ type memoryAddr struct{}
 func (memoryAddr) Network() string { return "tcp" }
 func (memoryAddr) String() string  { return host }
 
-// serverConn is the server's end of a connection, and counts the bytes that it sends.
+// serverConn is the server's end of a connection. It counts the bytes that it sends.
 type serverConn struct {
 	net.Conn
 
@@ -148,13 +148,13 @@ func (c *serverConn) Write(p []byte) (int, error) {
 
 func (c *serverConn) reset() { c.memory.reset() }
 
-// identities are certificates for host: one that the clients here trust, and one that they do not.
+// identities holds certificates for host: one that the clients trust, and one that they do not.
 type identities struct {
 	good, untrusted tls.Certificate
 	trusted         *x509.CertPool
 }
 
-// certificates makes the certificates once. They are valid by the clock of a synctest bubble, which starts in the year 2000.
+// certificates creates the certificates once. They are valid at the time of a synctest bubble, which starts in the year 2000.
 var certificates = sync.OnceValue(func() identities {
 	ids := identities{trusted: x509.NewCertPool(), good: newCertificate(1), untrusted: newCertificate(2)}
 	ids.trusted.AddCert(ids.good.Leaf)
@@ -183,7 +183,7 @@ func must[T any](value T, err error) T {
 	return value
 }
 
-// cheapKeys keeps thousands of handshakes cheap.
+// cheapKeys reduces the cost of thousands of handshakes.
 var cheapKeys = []tls.CurveID{tls.CurveP256}
 
 // serverTLS returns the TLS configuration of the fault server.
@@ -197,8 +197,8 @@ func serverTLS(p protocol) *tls.Config {
 	return config
 }
 
-// newFaultTransport returns the transport of a client without WithHTTPClient, which differs only in what it dials and
-// trusts, and in the cost of a handshake.
+// newFaultTransport returns the transport of a client without WithHTTPClient. It differs only in the dialer, the trusted
+// certificates, and the cost of a handshake.
 func newFaultTransport() *http.Transport {
 	transport := basiq.NewTransport()
 	transport.Proxy = nil

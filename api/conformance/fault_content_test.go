@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// contentFaults are whole responses whose content is odd.
+// contentFaults returns complete responses with unexpected content.
 func contentFaults() []fault {
 	changed := func(name string, meaning meaning, change func(reply) reply) fault {
 		return fault{name: name, meaning: meaning, respond: func(x *faultExchange) { x.respond(change(x.good)) }}
@@ -55,7 +55,7 @@ func contentFaults() []fault {
 	return all
 }
 
-// withJSON returns a response with a changed JSON body. It is JSON even if a document was asked for.
+// withJSON returns a response with a changed JSON body, even if a document was requested.
 func withJSON(r reply, change func(string) string) reply {
 	r = r.withBody()
 	if r.mediaType != "application/json" {
@@ -70,7 +70,7 @@ func (x *faultExchange) half(r reply) {
 	x.body(r.body[:len(r.body)/2])
 }
 
-// huge sends a body of 1 GiB as long as the client takes it.
+// huge sends a body of 1 GiB until the client stops reading.
 func (x *faultExchange) huge(r reply) {
 	r.body += marker
 	const size = 1 << 30
@@ -90,7 +90,7 @@ func (x *faultExchange) bomb(r reply) {
 
 var (
 	deep = sync.OnceValue(func() string { return strings.Repeat("[", 1_000_000) })
-	// A gzip file may consist of several, one after the other.
+	// A gzip file may consist of several members.
 	bomb = sync.OnceValue(func() string {
 		var member bytes.Buffer
 		w := gzip.NewWriter(&member)
@@ -100,7 +100,7 @@ var (
 	})
 )
 
-// withNumbers replaces all numbers of a JSON text, and adds one that no schema knows.
+// withNumbers replaces all numbers in a JSON text and adds an undocumented one.
 func withNumbers(text, number string) string {
 	decoder := json.NewDecoder(strings.NewReader(text))
 	decoder.UseNumber()

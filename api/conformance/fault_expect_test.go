@@ -6,19 +6,19 @@ import (
 	"time"
 )
 
-// expectation is the outcome of a call to which a fault applies. It is written by hand and does not ask the library.
+// expectation is the outcome of a call to which a fault applies. It is computed independently of the library.
 type expectation struct {
-	// attempts is how often the library tries, arrived how many whole requests reach the server, and tokens how many new
-	// tokens are fetched.
+	// attempts is the number of attempts by the library, arrived the number of complete requests that reach the server, and
+	// tokens the number of new tokens.
 	attempts, arrived, tokens int
 	// err is the kind of error that the caller gets, and status the StatusCode of an Error.
 	err    failureKind
 	status int
-	// maybe is what MayHaveBeenDone reports about the error.
+	// maybe is the result of MayHaveBeenDone for the error.
 	maybe bool
-	// cutOff: the caller gets half of a document, and nothing shows it.
+	// cutOff: the caller gets half of a document without an error.
 	cutOff bool
-	// least and most bound the virtual time that the call takes.
+	// least and most limit the virtual duration of the call.
 	least, most time.Duration
 }
 
@@ -38,13 +38,13 @@ func meaningFor(s subject, f fault) meaning {
 	case f.stalls && !k.body && s.name != "testMessage":
 		m = harmless
 	case m == stale && (k.public || k.withKey || k.stream):
-		m = final // no other token exists, or the request cannot be rewound
+		m = final // the call cannot use another token, or the request cannot be rewound
 	case m == refused && k.unreplayed():
 		m = unsent // net/http cannot replay it, and returns the error
 	case m == refused && f.times > 0:
 		m = harmless
 	case m == refused:
-		m = lost // the attempt times out while net/http sends it again
+		m = lost // the attempt times out while net/http retries
 	}
 	if k.noContent && (m == unusable && !f.foreign || m == cutOff) {
 		m = harmless // the content is not decoded
@@ -52,8 +52,8 @@ func meaningFor(s subject, f fault) meaning {
 	return m
 }
 
-// expect returns what must come of a call. No call is lost silently, none is carried out twice that must not be, what is safe
-// to retry is retried, and no call takes too long.
+// expect returns the expected outcome of a call. A failed call returns an error, a call that is not safe to retry is never sent
+// twice, a safe one is retried, and no call takes too long.
 func expect(p protocol, s subject, f fault) expectation {
 	k, m := s.kind, meaningFor(s, f)
 	retried := false
@@ -64,8 +64,8 @@ func expect(p protocol, s subject, f fault) expectation {
 		retried = !k.once
 	default:
 	}
-	read := f.moment != connecting // the stream of an upload can be read once
-	retried = retried && (!k.stream || !read) && f.asked <= maxDelay
+	read := f.moment != connecting // the stream of an upload can be read only once
+	retried = retried && (!k.stream || !read) && f.retryAfter <= maxDelay
 	replayed := f.replays == p && (p == h1 && k.replayed || p == h2 && !k.unreplayed())
 	recovers := f.times > 0 && (retried || replayed || m == stale)
 
@@ -108,12 +108,12 @@ func expect(p protocol, s subject, f fault) expectation {
 	e.maybe = slices.Contains([]meaning{lost, broken, unsure, unusable, excessive}, m)
 	if k.forToken {
 		e.maybe = false // the call itself was not sent
-		e.least, e.most = min(e.least, tokenPatience), min(e.most, tokenPatience)
+		e.least, e.most = min(e.least, tokenTimeout), min(e.most, tokenTimeout)
 	}
 	return e
 }
 
-// arrivals returns how many whole requests reach the server in an attempt.
+// arrivals returns the number of complete requests that reach the server in one attempt.
 func arrivals(s subject, f fault) int {
 	switch {
 	case f.meaning != refused || s.kind.unreplayed():
@@ -125,7 +125,7 @@ func arrivals(s subject, f fault) int {
 	}
 }
 
-// setTime bounds the time of a call to which the fault applies so many times.
+// setTime sets the limits of the duration of a call. The fault applies to the given number of attempts.
 func (e *expectation) setTime(s subject, f fault, m meaning, lasting int) {
 	timeout := max(s.kind.timeout, attemptTimeout)
 	e.least, e.most = f.takes, f.takes
@@ -141,8 +141,8 @@ func (e *expectation) setTime(s subject, f fault, m meaning, lasting int) {
 		if f.status == http.StatusTooManyRequests {
 			most += baseDelay // the operation is throttled as well
 		}
-		if f.asked > 0 {
-			least, most = f.asked, min(f.asked+baseDelay, maxDelay)
+		if f.retryAfter > 0 {
+			least, most = f.retryAfter, min(f.retryAfter+baseDelay, maxDelay)
 			if f.roughly {
 				least -= time.Second
 			}

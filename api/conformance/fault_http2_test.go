@@ -9,12 +9,12 @@ import (
 	"golang.org/x/net/http2"
 )
 
-// lostPing is how long the default transport takes to notice a dead HTTP/2 connection: 10 s without a frame, and 5 s for the
-// acknowledgment of a ping.
+// lostPing is the time in which the default transport detects a dead HTTP/2 connection: 10 s without a frame, and 5 s for
+// the acknowledgment of a ping.
 const lostPing = 15 * time.Second
 
-// goAwayDelay is how long the server takes to say that it did not handle a request. Without it, net/http would send requests
-// again without end at the same virtual time.
+// goAwayDelay delays the server's notice that it did not handle a request. Without the delay, net/http would retry endlessly at
+// the same virtual time.
 const goAwayDelay = 8 * time.Second
 
 func http2Faults() []fault {
@@ -25,7 +25,7 @@ func http2Faults() []fault {
 	return all
 }
 
-// onStream returns a response that is made of HTTP/2 frames.
+// onStream returns a response that consists of HTTP/2 frames.
 func onStream(play func(s *http2Stream, good reply)) func(x *faultExchange) {
 	return func(x *faultExchange) { play(x.wire.(*http2Stream), x.good) }
 }
@@ -34,12 +34,12 @@ func resetting(code http2.ErrCode) func(x *faultExchange) {
 	return onStream(func(s *http2Stream, _ reply) { s.refuse(code) })
 }
 
-// http2StreamFaults leave the connection as it is.
+// http2StreamFaults returns faults that do not affect the connection.
 func http2StreamFaults() []fault {
 	isStreamError := isA[http2.StreamError]
 	return []fault{
 		{
-			// On a connection that was used before: a client sends the first bytes before it knows the server's window.
+			// This needs a reused connection: on a new one, the client sends the first bytes before it receives the server's window.
 			name: "flow control never lets the request body through", moment: sending, meaning: lost, temporary: true, reused: true,
 			until: true, cause: timedOut, stalls: true,
 		},
@@ -57,7 +57,7 @@ func http2StreamFaults() []fault {
 			respond: resetting(http2.ErrCodeCancel),
 		},
 		{
-			// net/http sends such a request again, although the server may have handled it (golang/go#47635).
+			// net/http retries such a request, although the server may have handled it (golang/go#47635).
 			name: "RST_STREAM with PROTOCOL_ERROR after the request was handled", moment: waiting, meaning: lost, times: 1, handled: true,
 			replays: h2, respond: resetting(http2.ErrCodeProtocol),
 			cause: func(err error) bool { return strings.Contains(err.Error(), "PROTOCOL_ERROR") },

@@ -11,10 +11,10 @@ import (
 	"time"
 )
 
-// moment is the part of a call in which a fault applies.
+// moment is the phase of a call in which a fault applies.
 type moment string
 
-// The moments of a call, in their order.
+// The phases of a call, in order.
 const (
 	connecting moment = "Connecting"
 	sending    moment = "Sending the request"
@@ -28,7 +28,7 @@ const (
 
 var moments = []moment{connecting, sending, waiting, head, body, decoding, refusal, redirect}
 
-// meaning is what a fault says about the request. The expected outcome follows from it and from the kind of call: see expect.
+// meaning is the effect of a fault on the request. The expected outcome follows from it and from the kind of call: see expect.
 type meaning int
 
 const (
@@ -36,86 +36,86 @@ const (
 	unsent meaning = iota + 1
 	// permanent: the request cannot have been handled, and no other attempt can succeed.
 	permanent
-	// lost: the request may have been handled, and no response comes.
+	// lost: the request may have been handled, and the response is lost.
 	lost
-	// broken: the request was handled, and the response breaks off.
+	// broken: the request was handled, and the response is incomplete.
 	broken
-	// unsure: there is an error response, and the request may have been handled.
+	// unsure: the response is an error, and the request may have been handled.
 	unsure
-	// busy: the request was turned away, and another attempt may succeed.
+	// busy: the request was rejected, and another attempt may succeed.
 	busy
-	// final: the request was turned away, and another attempt does not help.
+	// final: the request was rejected, and another attempt cannot succeed.
 	final
-	// stale: the token is rejected. With another one the request may succeed.
+	// stale: the token is rejected. The request may succeed with another token.
 	stale
-	// unusable: the request was handled. The response is whole and cannot be used.
+	// unusable: the request was handled. The response is complete but invalid.
 	unusable
 	// excessive: the request was handled. The response is larger than the client's limit.
 	excessive
-	// cutOff: as unusable, but nothing shows it if the response is a document.
+	// cutOff: as unusable, but undetectable if the response is a document.
 	cutOff
 	// harmless: the call succeeds.
 	harmless
-	// refused: the server proves that it did not handle the request, and net/http sends it again. See resends.
+	// refused: the server proves that it did not handle the request, and net/http retries it. See resends.
 	refused
 )
 
-// fault is one thing that goes wrong. Exactly one of dial, proxy, handshake, accept, reading, respond, idle and stalls plays it.
+// fault is a failure. Exactly one of dial, proxy, handshake, accept, reading, respond, idle and stalls implements it.
 type fault struct {
 	name    string
 	moment  moment
 	meaning meaning
-	// only is the protocol of a fault that applies to one of them, or that differs between them.
+	// only is the protocol of a fault that exists in only one protocol or differs between them.
 	only protocol
-	// temporary: another attempt may succeed. Such a fault is also played once.
+	// temporary: another attempt may succeed. Such a fault is also tested once.
 	temporary bool
-	// times is how often the fault applies. 0 is always.
+	// times is the number of times that the fault applies, or 0 for always.
 	times int
 
-	// dial fails an attempt to connect. handshake gets a new connection, accept one after the TLS handshake, and reading one
-	// whose client has begun to send. respond responds to a whole request.
+	// dial fails a connection attempt. handshake receives a new connection, accept a connection after the TLS handshake, and
+	// reading a connection whose client has begun to send. respond responds to a complete request.
 	dial      func(ctx context.Context) error
 	handshake handshake
 	accept    func(conn *serverConn)
 	reading   func(conn *serverConn)
 	respond   func(x *faultExchange)
-	// proxy: a proxy before the server refuses the connection.
+	// proxy: a proxy rejects the connection.
 	proxy bool
 	// idle: the connections are closed while they are idle.
 	idle bool
 	// stalls: HTTP/2 flow control never lets the client send a body.
 	stalls bool
-	// reused: the connection has carried a call before.
+	// reused: the connection has been used for a call before.
 	reused bool
 	https  bool
-	// json: the response is JSON, whatever was asked for.
+	// json: the response is JSON, even if a document was requested.
 	json bool
-	// foreign: the body of the response does not begin as JSON.
+	// foreign: the body of the response does not start like JSON.
 	foreign bool
 	// handled: the server may have carried out the request before the fault.
 	handled bool
 	// number is the value of all numbers in the response.
 	number string
-	// limit is the client's limit of a response, if it is not the default.
+	// limit is the client's limit of the response size, or 0 for the default.
 	limit int64
 
-	// status is the status of the response, or 0 if the server sends the usual one. asked is the value of Retry-After.
-	status int
-	asked  time.Duration
-	// roughly: asked may be up to a second less.
+	// status is the status of the response, or 0 for the usual one. retryAfter is the value of Retry-After.
+	status     int
+	retryAfter time.Duration
+	// roughly: retryAfter may be up to a second less.
 	roughly bool
-	// takes is how long each attempt takes. until: as long as the client's timeout.
+	// takes is the duration of each attempt. until: each attempt lasts until the client's timeout.
 	takes time.Duration
 	until bool
-	// replays is the protocol in which net/http itself sends an idempotent request again.
+	// replays is the protocol in which net/http itself retries an idempotent request.
 	replays protocol
-	// resends is how many requests net/http sends within one attempt of 30 s while the fault lasts.
+	// resends is the number of requests that net/http sends within one attempt of 30 s while the fault lasts.
 	resends int
-	// cause reports whether an error may be the cause; nil allows any.
+	// cause reports whether an error may be the cause. nil allows any error.
 	cause func(error) bool
 }
 
-// faults returns all faults. Error responses have bodies as Basiq and the proxies before it write them.
+// faults returns all faults. Error responses have bodies as Basiq and proxies send them.
 func faults() []fault {
 	all := slices.Concat(
 		connectionFaults(), sendingFaults(), responseFaults(), bodyFaults(), contentFaults(), statusFaults(), redirectFaults(), http2Faults(),
@@ -134,7 +134,7 @@ func faults() []fault {
 	return rows
 }
 
-// String names the fault's row.
+// String returns the name of the fault's row.
 func (f fault) String() string {
 	if f.times == 1 {
 		return f.name + ", once"
@@ -142,10 +142,10 @@ func (f fault) String() string {
 	return f.name
 }
 
-// in reports whether the fault can be played in a protocol.
+// in reports whether the fault exists in a protocol.
 func (f fault) in(p protocol) bool { return f.only == "" || f.only == p }
 
-// varies reports whether the outcome depends on the call: on the body of its request.
+// varies reports whether the outcome depends on the call, because the fault affects the request body.
 func (f fault) varies() bool { return f.stalls }
 
 func statusFaults() []fault {
@@ -184,40 +184,40 @@ func redirectFaults() []fault {
 	}
 }
 
-// ask is what a response asks for in Retry-After.
-type ask struct {
+// retryAfter is a Retry-After header of a response.
+type retryAfter struct {
 	words string
 	wait  time.Duration
-	// write writes the header's value. A date has no fractions of a second.
+	// write formats the header's value. A date has no fractions of a second.
 	write func(time.Duration) string
 	date  bool
 }
 
 var (
-	inSeconds = ask{words: "7 seconds", wait: 7 * time.Second, write: seconds}
-	inADate   = ask{words: "a date in 7 seconds", wait: 7 * time.Second, write: date, date: true}
-	inAnHour  = ask{words: "an hour", wait: time.Hour, write: seconds}
+	inSeconds = retryAfter{words: "7 seconds", wait: 7 * time.Second, write: seconds}
+	inADate   = retryAfter{words: "a date in 7 seconds", wait: 7 * time.Second, write: date, date: true}
+	inAnHour  = retryAfter{words: "an hour", wait: time.Hour, write: seconds}
 )
 
 func seconds(d time.Duration) string { return strconv.Itoa(int(d / time.Second)) }
 func date(d time.Duration) string    { return time.Now().Add(d).UTC().Format(http.TimeFormat) }
 
-func status(meaning meaning, response reply, asks ...ask) fault {
+func status(meaning meaning, response reply, headers ...retryAfter) fault {
 	f := fault{
 		name: fmt.Sprintf("%d %s", response.status, http.StatusText(response.status)), moment: refusal, meaning: meaning,
 		temporary: meaning != final, status: response.status, handled: meaning == unsure,
 		respond: func(x *faultExchange) {
 			response := response
-			for _, ask := range asks {
-				response.header += "Retry-After: " + ask.write(ask.wait) + "\r\n"
+			for _, header := range headers {
+				response.header += "Retry-After: " + header.write(header.wait) + "\r\n"
 			}
 			x.respond(response)
 		},
 	}
-	for _, ask := range asks {
-		f.name += ", Retry-After: " + ask.words
-		f.asked, f.roughly = ask.wait, ask.date
-		f.temporary = ask.wait <= maxDelay
+	for _, header := range headers {
+		f.name += ", Retry-After: " + header.words
+		f.retryAfter, f.roughly = header.wait, header.date
+		f.temporary = header.wait <= maxDelay
 	}
 	return f
 }

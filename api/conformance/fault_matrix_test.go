@@ -37,16 +37,16 @@ func (m *matrix) set(at cell, outcome string) {
 	m.cells[at] = outcome
 }
 
-// Every call is played against every fault over both protocols. Each cell has its own bubble with virtual time, which ends only
-// when no goroutine is left. `make reliability` writes the outcomes to wrapper/RELIABILITY.md.
-func TestFaultMatrix(t *testing.T) { //nolint:tparallel // the tables come after all cells
+// Every call is tested with every fault over both protocols. Each cell has its own bubble with virtual time, which ends only
+// after all its goroutines have ended. `make reliability` writes the outcomes to wrapper/RELIABILITY.md.
+func TestFaultMatrix(t *testing.T) { //nolint:tparallel // the tables are checked after all cells
 	t.Parallel()
-	// net/http logs it if a server sends more than it announced.
+	// net/http logs a message if a server sends more than its Content-Length.
 	log.SetOutput(io.Discard)
 	all, rows := subjects(t), faults()
 	healthy := healthyValues(t, all)
 	m := &matrix{cells: map[cell]string{}}
-	t.Run("cells", func(t *testing.T) { // ends when all cells have ended
+	t.Run("cells", func(t *testing.T) { // returns after all cells have ended
 		for _, p := range protocols {
 			for _, f := range rows {
 				if !f.in(p) {
@@ -76,10 +76,10 @@ func TestFaultMatrix(t *testing.T) { //nolint:tparallel // the tables come after
 	}
 }
 
-// full plays every call against every fault. Without it, one call of each kind is played against each fault.
-var full = flag.Bool("full", false, "play the whole fault matrix, not a sample of it")
+// full tests every call with every fault. Without it, one call of each kind is tested with each fault.
+var full = flag.Bool("full", false, "test the complete fault matrix instead of a sample")
 
-// sample returns the calls to play against a fault. Over all faults the sample has every call.
+// sample returns the calls to test with a fault. The samples of all faults together contain every call.
 func sample(f fault, all []subject) []subject {
 	if *full || *update || f.varies() {
 		return all
@@ -90,7 +90,7 @@ func sample(f fault, all []subject) []subject {
 	})
 }
 
-// healthyValues returns what the calls return without a fault, which is the same over both protocols.
+// healthyValues returns the results of the calls without a fault. They are the same over both protocols.
 func healthyValues(t *testing.T, all []subject) map[string]any {
 	t.Helper()
 	healthy := make(map[string]any, len(all))
@@ -112,7 +112,7 @@ func healthyValues(t *testing.T, all []subject) map[string]any {
 	return healthy
 }
 
-// A dead HTTP/2 connection costs a call 15 seconds: without a deadline of its own the call recovers on a new connection.
+// A dead HTTP/2 connection delays a call by 15 seconds. Without a deadline of its own, the call succeeds on a new connection.
 func TestFaults_DeadHTTP2Connection(t *testing.T) {
 	t.Parallel()
 	all := subjects(t)
@@ -128,12 +128,12 @@ func TestFaults_DeadHTTP2Connection(t *testing.T) {
 	})
 }
 
-// A response of 1 GiB, compressed or not, costs a multiple of the client's limit at most, and little more of it is read: for a
-// call of each kind, and once with the default limit.
-func TestHugeResponsesAreBounded(t *testing.T) { //nolint:paralleltest // what others allocate would count too
+// For a response of 1 GiB, compressed or not, the client allocates at most a multiple of its limit and reads little more than
+// the limit. This is tested for a call of each kind, and once with the default limit.
+func TestFaults_HugeResponse(t *testing.T) { //nolint:paralleltest // allocations of parallel tests would count too
 	const byDefault = 32 << 20
-	// factor relates all that was ever allocated to the limit: the buffer grows by doubling, the body is copied once, and the
-	// race detector allocates twice.
+	// factor is the ratio of all allocations to the limit: the buffer grows by doubling, the body is copied once, and the race
+	// detector doubles allocations.
 	const factor = 16
 	all := subjects(t)
 	for _, f := range faults() { //nolint:paralleltest // as above
@@ -148,7 +148,7 @@ func TestHugeResponsesAreBounded(t *testing.T) { //nolint:paralleltest // what o
 				limit, f.limit = byDefault, 0
 			}
 			for _, p := range protocols {
-				window := int64(1 << 20) // what the client receives before it is read
+				window := int64(1 << 20) // bytes received before the body is read
 				if p == h2 {
 					window = 5 << 20
 				}
@@ -168,7 +168,7 @@ func TestHugeResponsesAreBounded(t *testing.T) { //nolint:paralleltest // what o
 	}
 }
 
-// player makes a call to a fault server and counts its attempts.
+// player makes calls to a fault server and counts their attempts.
 type player struct {
 	server    *faultServer
 	transport *http.Transport
@@ -211,13 +211,13 @@ func newPlayer(t *testing.T, p protocol, s subject, f fault) *player {
 	return play
 }
 
-// prepare does what comes before the fault, and returns the call.
+// prepare does everything before the fault and returns the call.
 func (p *player) prepare(t *testing.T, s subject, f fault) func(context.Context, *basiq.Client) (any, error) {
 	t.Helper()
 	if f.reused {
 		first := s.call
 		if s.kind.forToken {
-			first = callOf("getPublicConnector") // which needs no token
+			first = callOf("getPublicConnector") // needs no token
 		}
 		_, err := first(t.Context(), p.client)
 		require.NoError(t, err, "before the fault")
@@ -248,8 +248,8 @@ func (p *player) prepare(t *testing.T, s subject, f fault) func(context.Context,
 	return call
 }
 
-// play makes the call while the fault applies. It must run in a bubble: before it reads a counter it waits until every
-// goroutine is idle.
+// play makes the call while the fault applies. It must run in a bubble, because it waits until every goroutine is idle before
+// it reads a counter.
 func play(t *testing.T, p protocol, s subject, f fault) (ending, *faultServer) {
 	t.Helper()
 	player := newPlayer(t, p, s, f)
@@ -262,8 +262,8 @@ func play(t *testing.T, p protocol, s subject, f fault) (ending, *faultServer) {
 	synctest.Wait()
 
 	want := expect(p, s, f)
-	assert.GreaterOrEqual(t, took, want.least, "how long it took")
-	assert.LessOrEqual(t, took, want.most+time.Millisecond, "how long it took")
+	assert.GreaterOrEqual(t, took, want.least, "duration")
+	assert.LessOrEqual(t, took, want.most+time.Millisecond, "duration")
 	player.count(t, s, want, &end)
 	if f.meaning == cutOff && !s.kind.deletes && s.begin == nil {
 		server.disarm()
@@ -273,12 +273,12 @@ func play(t *testing.T, p protocol, s subject, f fault) (ending, *faultServer) {
 	}
 	player.transport.CloseIdleConnections()
 	synctest.Wait()
-	assert.Zero(t, server.open.Load(), "connections that are left open")
+	assert.Zero(t, server.open.Load(), "open connections")
 	server.serve.Wait()
 	return end, server
 }
 
-// count reads the counters of the server and the client, and checks the promises that hold in every cell.
+// count reads the counters of the server and the client, and checks the conditions that hold in every cell.
 func (p *player) count(t *testing.T, s subject, want expectation, end *ending) {
 	t.Helper()
 	p.mu.Lock()
@@ -293,17 +293,17 @@ func (p *player) count(t *testing.T, s subject, want expectation, end *ending) {
 		if end.err == nil {
 			wantOthers = 1
 		}
-		assert.Equal(t, wantOthers, server.others, "the call is sent once, after there is a token")
+		assert.Equal(t, wantOthers, server.others, "the call is sent once, after the token request")
 		assert.Equal(t, 1, p.attempts[s.operation])
 	}
 	assert.Equal(t, want.tokens, server.tokens, "new tokens")
-	assert.Empty(t, server.otherHosts, "nothing goes to another host")
+	assert.Empty(t, server.otherHosts, "no requests to other hosts")
 	if s.kind.once {
-		assert.LessOrEqual(t, server.handled, 1, "it must not be carried out twice")
+		assert.LessOrEqual(t, server.handled, 1, "not safe to retry")
 	}
 	switch {
 	case end.err == nil:
-		assert.Positive(t, server.handled, "a call that succeeds was carried out")
+		assert.Positive(t, server.handled, "a successful call was carried out")
 	case !basiq.MayHaveBeenDone(end.err) && !s.kind.forToken:
 		assert.Zero(t, server.handled, "the error says that the call was not carried out")
 	}

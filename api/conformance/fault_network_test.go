@@ -13,7 +13,7 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-// handshake fails the TLS handshake of a new connection. It gets the configuration of the healthy server.
+// handshake fails the TLS handshake of a new connection. It receives the configuration of the healthy server.
 type handshake func(conn *serverConn, config *tls.Config)
 
 func shakeHands(change func(config *tls.Config)) handshake {
@@ -24,10 +24,10 @@ func shakeHands(change func(config *tls.Config)) handshake {
 	}
 }
 
-// swallow reads everything and sends nothing, until the client has gone.
+// swallow reads everything and sends nothing until the client disconnects.
 func swallow(conn *serverConn) { _, _ = io.Copy(io.Discard, conn) }
 
-// connectionFaults come before there is a connection that a request can be sent on.
+// connectionFaults returns faults that occur before a request can be sent on a connection.
 func connectionFaults() []fault {
 	all := []fault{
 		{
@@ -38,7 +38,7 @@ func connectionFaults() []fault {
 		},
 		{
 			name: "no response to the attempt to connect", meaning: unsent, temporary: true, takes: 10 * time.Second, cause: timedOut,
-			dial: func(ctx context.Context) error { // as a net.Dialer with a Timeout of 10 s
+			dial: func(ctx context.Context) error { // like a net.Dialer with a Timeout of 10 s
 				ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 				defer cancel()
 				<-ctx.Done()
@@ -68,7 +68,7 @@ func connectionFaults() []fault {
 		},
 		{
 			name: "TLS: the server requires a client certificate", meaning: permanent, https: true,
-			// With TLS 1.3 the alert races with the request; TestPermanentFailures in wrapper has that case.
+			// With TLS 1.3 the alert races with the request; TestPermanentFailures in wrapper tests that case.
 			handshake: shakeHands(func(config *tls.Config) {
 				config.ClientAuth, config.MaxVersion = tls.RequireAnyClientCert, tls.VersionTLS12
 			}),
@@ -91,13 +91,13 @@ func connectionFaults() []fault {
 	return all
 }
 
-// sendingFaults end the connection before the server has the whole request.
+// sendingFaults returns faults that end the connection before the server has received the complete request.
 func sendingFaults() []fault {
 	return []fault{
 		{
 			name: "a new connection is reset before the request is read", moment: sending, meaning: lost, temporary: true, cause: is(syscall.ECONNRESET),
 			accept: func(conn *serverConn) {
-				time.Sleep(time.Nanosecond) // until the client has written what it can
+				time.Sleep(time.Nanosecond) // lets the client write as much as it can
 				conn.reset()
 			},
 		},
@@ -127,7 +127,7 @@ func sendingFaults() []fault {
 	}
 }
 
-// responseFaults come between the whole request and the end of the response's headers.
+// responseFaults returns faults between the complete request and the end of the response headers.
 func responseFaults() []fault {
 	return []fault{
 		{

@@ -20,11 +20,11 @@ type ending struct {
 	attempts, arrived int
 	value             any
 	err               error
-	// next is what the same call returns next, after a fault that leaves bytes on the connection.
+	// next is the result of the same call after a fault that leaves bytes on the connection.
 	next any
 }
 
-// cell returns the outcome as the table shows it. All statuses of a success are one.
+// cell returns the outcome as shown in the table. All success statuses are shown as "ok".
 func (e ending) cell(want expectation) string {
 	var text strings.Builder
 	if e.attempts > 1 {
@@ -57,7 +57,7 @@ func (e ending) cell(want expectation) string {
 	return text.String()
 }
 
-// interval returns how long a call takes, or nothing if it only waits between attempts.
+// interval returns the duration of a call, or "" if it only waits between attempts.
 func interval(least, most time.Duration) string {
 	seconds := func(d time.Duration) string { return fmt.Sprintf("%g", d.Seconds()) }
 	if least == 0 {
@@ -72,9 +72,9 @@ func interval(least, most time.Duration) string {
 func check(t *testing.T, s subject, f fault, want expectation, end ending, healthy any) {
 	t.Helper()
 	assert.Equal(t, want.attempts, end.attempts, "attempts")
-	assert.Equal(t, want.arrived, end.arrived, "whole requests that arrived")
+	assert.Equal(t, want.arrived, end.arrived, "complete requests received")
 	if end.next != nil {
-		assert.Equal(t, healthy, end.next, "bytes that are left on the connection are not a response")
+		assert.Equal(t, healthy, end.next, "leftover bytes on the connection must not become a response")
 	}
 	if want.err == noFailure {
 		require.NoError(t, end.err)
@@ -82,9 +82,9 @@ func check(t *testing.T, s subject, f fault, want expectation, end ending, healt
 		case want.cutOff:
 			assert.Equal(t, s.good.body[:len(s.good.body)/2], string(end.value.([]byte)))
 		case f.number != "" && !assert.ObjectsAreEqual(healthy, end.value):
-			assert.Equal(t, withoutNumbers(t, healthy), withoutNumbers(t, end.value), "all other fields")
+			assert.Equal(t, withoutNumbers(t, healthy), withoutNumbers(t, end.value), "all fields except numbers")
 			if !slices.Contains(wholeNumbers, s.name) {
-				assert.Contains(t, marshal(t, end.value), f.number, "every digit is kept")
+				assert.Contains(t, marshal(t, end.value), f.number, "amounts keep every digit")
 			}
 		default:
 			assert.Equal(t, healthy, end.value, "the value of a healthy server")
@@ -92,9 +92,9 @@ func check(t *testing.T, s subject, f fault, want expectation, end ending, healt
 		return
 	}
 	require.Error(t, end.err)
-	assert.Nil(t, end.value, "no value beside an error")
+	assert.Nil(t, end.value, "the value must be nil if there is an error")
 	assert.Equal(t, want.maybe, basiq.MayHaveBeenDone(end.err), "MayHaveBeenDone")
-	assert.True(t, f.cause(end.err), "its cause: %v", end.err)
+	assert.True(t, f.cause(end.err), "unexpected cause: %v", end.err)
 
 	name := operationOf(s.operation).Name
 	err := end.err
@@ -113,17 +113,17 @@ func check(t *testing.T, s subject, f fault, want expectation, end ending, healt
 		require.ErrorAs(t, err, &lost)
 		assert.Equal(t, name, lost.Operation)
 		assert.Equal(t, want.attempts, lost.Attempts)
-		assert.NotErrorAs(t, err, &response, "there was no response")
+		assert.NotErrorAs(t, err, &response, "unexpected response error")
 	default:
 		require.ErrorAs(t, err, &response)
 		assert.Equal(t, name, response.Operation)
 		assert.Equal(t, want.status, response.StatusCode)
-		assert.NotErrorAs(t, err, &lost, "there was a response")
-		asked := f.asked
+		assert.NotErrorAs(t, err, &lost, "unexpected transport error")
+		wait := f.retryAfter
 		if f.roughly {
-			assert.InDelta(t, asked, response.RetryAfter, float64(time.Second))
+			assert.InDelta(t, wait, response.RetryAfter, float64(time.Second))
 		} else {
-			assert.Equal(t, asked, response.RetryAfter)
+			assert.Equal(t, wait, response.RetryAfter)
 		}
 		for _, s := range sentinels {
 			assert.Equal(t, slices.Contains(s.statuses, want.status), errors.Is(end.err, s.err), "%v", s.err)
@@ -160,7 +160,7 @@ func checkText(t *testing.T, err error) {
 	assert.Less(t, len(text), 4<<10)
 }
 
-// tree returns an error and all that it wraps.
+// tree returns an error and all errors that it wraps.
 func tree(err error) []error {
 	all := []error{err}
 	switch err := err.(type) { //nolint:errorlint // the wrapping itself is examined

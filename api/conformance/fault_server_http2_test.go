@@ -13,8 +13,8 @@ import (
 	"golang.org/x/net/http2/hpack"
 )
 
-// http2Conn is a connection of the fault server that speaks HTTP/2, frame by frame, so that faults are exact. One goroutine
-// reads frames, and each request has a goroutine that responds.
+// http2Conn is an HTTP/2 connection of the fault server. It handles single frames, so that faults are exact. One goroutine reads
+// frames, and each request has a goroutine that responds.
 type http2Conn struct {
 	server *faultServer
 	conn   *serverConn
@@ -25,12 +25,12 @@ type http2Conn struct {
 	block   bytes.Buffer
 
 	mu      sync.Mutex
-	changed *sync.Cond // windows, resets, the end of the connection
+	changed *sync.Cond // signals changes of windows, resets, and the end of the connection
 	window  int
 	initial int // the window of a new stream
 	streams map[uint32]*http2Stream
 	ended   bool
-	// silent: nothing that arrives is acknowledged, pings included.
+	// silent: incoming frames, including pings, are not acknowledged.
 	silent bool
 }
 
@@ -97,7 +97,7 @@ func (c *http2Conn) serve() {
 	}
 }
 
-// open begins a stream. It returns false if the fault ends the connection.
+// open starts a stream. It returns false if the fault ends the connection.
 func (c *http2Conn) open(frame *http2.MetaHeadersFrame) bool {
 	target, err := url.ParseRequestURI(frame.PseudoValue("path"))
 	if err != nil {
@@ -173,14 +173,14 @@ func (c *http2Conn) write(frames func() error) bool {
 	return frames() == nil
 }
 
-// alive reports whether the client still waits for a response.
+// alive reports whether the client is still waiting for a response.
 func (s *http2Stream) alive() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return !s.ended && !s.isReset
 }
 
-// headers writes HEADERS with the response's head and, if end is false, without END_HEADERS.
+// headers writes HEADERS with the response headers and, if end is false, without END_HEADERS.
 func (s *http2Stream) headers(r reply, length int, end, endStream bool) bool {
 	fields := []hpack.HeaderField{{Name: ":status", Value: strconv.Itoa(r.status)}}
 	if r.status == 0 {
@@ -232,7 +232,7 @@ func (s *http2Stream) field(name, value string) bool {
 	})
 }
 
-// data sends text as far as the client's windows allow, and waits for them.
+// data sends text as far as the client's windows allow, and waits for larger windows.
 func (s *http2Stream) data(text string, end bool) bool {
 	for {
 		s.mu.Lock()
@@ -255,7 +255,7 @@ func (s *http2Stream) data(text string, end bool) bool {
 	}
 }
 
-// raw sends bytes in place of frames, and then closes the connection.
+// raw sends bytes instead of frames and closes the connection.
 func (s *http2Stream) raw(text string) bool {
 	ok := s.write(func() error {
 		_, err := io.WriteString(s.conn, text)

@@ -14,11 +14,11 @@ import (
 	"syscall"
 )
 
-// host is the address of the fault server. Connections to it are in memory, so that only virtual time passes during a call.
+// host is the address of the fault server. Its connections are in memory, so that only virtual time passes during a call.
 const host = "127.0.0.1"
 
-// marker is part of everything that the server sends while a fault applies, except where Basiq would explain an error. No error
-// of the library may contain it.
+// marker is part of everything that the server sends while a fault applies, except the texts with which Basiq explains errors. No
+// error of the library may contain it.
 const marker = "hunter2-planted"
 
 // protocol is the version of HTTP that the client and the fault server speak.
@@ -31,32 +31,32 @@ const (
 
 var protocols = []protocol{h1, h2}
 
-// wire sends a response, or a part of one, in one of the protocols. A method that returns false could not send: the client has
-// gone.
+// wire sends a response, or a part of one, in one of the protocols. Methods return false if they could not send because the
+// client has disconnected.
 type wire interface {
-	// respond sends a whole response.
+	// respond sends a complete response.
 	respond(r reply) bool
-	// head sends the status and the headers, with a Content-Length unless length is below 0.
+	// head sends the status and the headers, with a Content-Length unless length is negative.
 	head(r reply, length int) bool
 	body(text string) bool
 	// end ends the body: HTTP/2 ends the stream, HTTP/1.1 closes the connection.
 	end()
-	// openHead sends the status and the headers without their end, and field one more header.
+	// openHead sends the status and the headers without ending them. field sends another header.
 	openHead(r reply) bool
 	field(name, value string) bool
-	// raw sends bytes that need not be HTTP.
+	// raw sends bytes that may not be valid HTTP.
 	raw(text string) bool
-	// hang does nothing until the client has gone.
+	// hang waits until the client disconnects.
 	hang()
 	// reset resets the connection.
 	reset()
 }
 
-// faultExchange is a request that a fault responds to: with any bytes, at any time, or not at all.
+// faultExchange is a request with a fault that responds to it: with any bytes, at any time, or not at all.
 type faultExchange struct {
 	wire
 
-	// count counts from 1 how often the fault has been applied.
+	// count is the number of times that the fault has been applied, including this one.
 	count int
 	// good is the response of a healthy server.
 	good reply
@@ -65,12 +65,12 @@ type faultExchange struct {
 type reply struct {
 	status    int
 	mediaType string
-	// header has further headers, each of which ends with \r\n.
+	// header contains additional headers, each of which ends with \r\n.
 	header string
 	body   string
 }
 
-// withBody returns a response with a body to break: the response itself or, if it has no body, another one.
+// withBody returns the response, or another one if it has no body, so that faults can affect the body.
 func (r reply) withBody() reply {
 	if r.body == "" {
 		return reply{status: http.StatusOK, mediaType: "application/json", body: `{"planted":"` + marker + `","type":"thing","id":"x1"}`}
@@ -78,7 +78,7 @@ func (r reply) withBody() reply {
 	return r
 }
 
-// text returns the status line and the headers of HTTP/1.1, without the empty line at the end.
+// text returns the status line and headers of an HTTP/1.1 response, without the empty line at the end.
 func (r reply) text() string {
 	head := fmt.Sprintf("HTTP/1.1 %d %s\r\n", r.status, http.StatusText(r.status))
 	if r.body != "" {
@@ -87,7 +87,7 @@ func (r reply) text() string {
 	return head + r.header
 }
 
-// faultServer is a healthy Basiq until it is armed. Then it applies one fault to one subject. It reads the clock only to write
+// faultServer behaves like Basiq until arm is called. Then it applies one fault to one subject. It uses the clock only to write
 // a date.
 type faultServer struct {
 	protocol protocol
@@ -100,17 +100,17 @@ type faultServer struct {
 	mu    sync.Mutex
 	armed bool
 	conns []*serverConn
-	// applied counts how often the fault was applied, arrived the whole requests of the subject, and handled the
-	// requests that may have been carried out.
+	// applied counts the applications of the fault, arrived the complete requests of the subject, and handled the requests
+	// that may have been carried out.
 	applied, arrived, handled int
 	// others counts the requests that the fault does not apply to, except token requests.
 	others int
-	// tokens counts the tokens that the server has issued since it was armed, except for a subject that is about them, and
-	// issued counts all of them: no two are the same.
+	// tokens counts the tokens issued since arm was called, except for subjects that request tokens. issued counts all tokens,
+	// so that each is unique.
 	tokens, issued int
 	// otherHosts are the hosts other than Basiq's that were dialed.
 	otherHosts []string
-	// sent counts the bytes that the client has taken.
+	// sent counts the bytes that the client has received.
 	sent atomic.Int64
 }
 
@@ -126,7 +126,7 @@ func (s *faultServer) disarm() {
 	s.armed = false
 }
 
-// apply reports whether the fault applies now, and how often it has.
+// apply reports whether the fault applies now, and how many times it has been applied.
 func (s *faultServer) apply() (int, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -137,7 +137,7 @@ func (s *faultServer) apply() (int, bool) {
 	return s.applied, true
 }
 
-// hangUp closes all connections, as a server does with idle ones.
+// hangUp closes all connections, as servers do with idle connections.
 func (s *faultServer) hangUp() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -167,7 +167,7 @@ func (s *faultServer) dial(ctx context.Context, _, address string) (net.Conn, er
 	return client, nil
 }
 
-// accept serves a connection until either side ends it.
+// accept serves a connection until either side closes it.
 func (s *faultServer) accept(memory *memoryConn) {
 	conn := &serverConn{Conn: memory, memory: memory, sent: &s.sent}
 	if s.fault.proxy && !s.connect(conn) {
@@ -203,7 +203,7 @@ func (s *faultServer) accept(memory *memoryConn) {
 	s.serveHTTP1(conn)
 }
 
-// connect plays the proxy before the server, and reports whether it has let the client through.
+// connect simulates a proxy before the server, and reports whether it accepted the connection.
 func (s *faultServer) connect(conn *serverConn) bool {
 	if _, err := http.ReadRequest(bufio.NewReader(conn)); err != nil {
 		return false
@@ -256,7 +256,7 @@ func (s *faultServer) respond(w wire, req *http.Request) {
 		x.count, applies = s.apply()
 	}
 	s.mu.Lock()
-	if !applies && s.subject.kind.deletes && s.handled > 0 { // deleted before
+	if !applies && s.subject.kind.deletes && s.handled > 0 { // already deleted
 		x.good = envelope(http.StatusNotFound, "resource-not-found", "Resource not found.")
 	}
 	s.arrived++
@@ -285,7 +285,7 @@ func (s *faultServer) otherReply(req *http.Request) reply {
 	return reply{status: http.StatusOK, mediaType: "application/json", body: token}
 }
 
-// envelope returns an error response as Basiq sends it.
+// envelope returns an error response in Basiq's format.
 func envelope(status int, code, detail string) reply {
 	return reply{status: status, mediaType: "application/json", body: fmt.Sprintf(
 		`{"type":"list","planted":%q,"correlationId":"corr-1","data":[{"type":"error","code":%q,"title":"The title.","detail":%q}]}`, marker, code, detail)}
@@ -293,7 +293,7 @@ func envelope(status int, code, detail string) reply {
 
 type http1Wire struct {
 	conn *serverConn
-	// ended: the connection cannot be used again.
+	// ended: the connection cannot be reused.
 	ended bool
 }
 

@@ -15,10 +15,10 @@ import (
 
 var update = flag.Bool("update", false, "write the tables in wrapper/RELIABILITY.md")
 
-// reliability is a document for users. Its tables are generated.
+// reliability is a page for users with generated tables.
 const reliability = "../../wrapper/RELIABILITY.md"
 
-// checkReliability compares the tables of the document with the cells of the matrix, or writes them.
+// checkReliability compares the tables of the page with the cells of the matrix, or writes them.
 func checkReliability(t *testing.T, m *matrix, rows []fault, all []subject) {
 	t.Helper()
 	lines, cells := tableRows(t, m, rows, all)
@@ -29,7 +29,7 @@ func checkReliability(t *testing.T, m *matrix, rows []fault, all []subject) {
 			for _, line := range lines {
 				same = same && line.cells[i] == line.cells[j]
 			}
-			assert.False(t, same, "%s and %s are one kind", kinds[i].title, kinds[j].title)
+			assert.False(t, same, "%s and %s have the same outcomes: merge the kinds", kinds[i].title, kinds[j].title)
 		}
 	}
 	if t.Failed() {
@@ -44,7 +44,7 @@ func checkReliability(t *testing.T, m *matrix, rows []fault, all []subject) {
 		require.NoError(t, os.WriteFile(reliability, []byte(want), 0o644))
 		return
 	}
-	assert.Equal(t, want, have, "the tables differ from what was measured: run make reliability")
+	assert.Equal(t, want, have, "outdated tables: run make reliability")
 }
 
 // tableRow is a row of the tables: a fault and the outcome for each kind of call.
@@ -55,7 +55,7 @@ type tableRow struct {
 	cells  []string
 }
 
-// tableRows returns the rows, and counts the cells of the matrix. A fault whose outcome is the same over both protocols has one
+// tableRows returns the rows and the number of cells of the matrix. A fault with the same outcomes over both protocols has one
 // row.
 func tableRows(t *testing.T, m *matrix, rows []fault, all []subject) ([]tableRow, int) {
 	t.Helper()
@@ -91,8 +91,8 @@ func tableRows(t *testing.T, m *matrix, rows []fault, all []subject) ([]tableRow
 	return lines, count
 }
 
-// cellOf returns the outcome of all calls of a kind, which must be the same unless the fault needs something that some of them
-// do not have.
+// cellOf returns the outcome of all calls of a kind. It must be the same for all of them, unless the fault requires something
+// that some of them lack.
 func cellOf(t *testing.T, m *matrix, p protocol, f fault, k *callKind) string {
 	t.Helper()
 	var different []string
@@ -109,7 +109,7 @@ func cellOf(t *testing.T, m *matrix, p protocol, f fault, k *callKind) string {
 	return different[0]
 }
 
-// matrixTable writes the tables of the faults: first the lasting faults, then the others.
+// matrixTable returns the tables of the faults: first the lasting faults, then the others.
 func matrixTable(lines []tableRow) string {
 	var text strings.Builder
 	for _, once := range []bool{false, true} {

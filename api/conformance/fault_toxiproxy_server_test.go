@@ -18,7 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// toxicServer is a healthy Basiq on a real socket. Each subject has a path of its own before the API's.
+// toxicServer behaves like Basiq on a real socket. Each subject has its own path prefix.
 type toxicServer struct {
 	protocol protocol
 	subjects []subject
@@ -28,7 +28,7 @@ type toxicServer struct {
 	conns   sync.WaitGroup
 }
 
-// listen serves until the test ends, and then waits for all connections to have been closed.
+// listen serves until the test ends, and then waits until all connections are closed.
 func (s *toxicServer) listen(t *testing.T) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -66,7 +66,7 @@ func (s *toxicServer) listen(t *testing.T) string {
 	return listener.Addr().String()
 }
 
-// response returns the response to a request that has arrived, with a body of the size, or false for an unknown path.
+// response returns the response to a received request, padded to the size, or false for an unknown path.
 func (s *toxicServer) response(req *http.Request, size int) (reply, bool) {
 	number, path, _ := strings.Cut(strings.TrimPrefix(req.URL.Path, "/"), "/")
 	i, err := strconv.Atoi(number)

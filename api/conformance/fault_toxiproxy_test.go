@@ -22,41 +22,41 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-// The responses over HTTP/1.1 have one size, so that a cut after some bytes is at the same place in all of them.
+// The responses over HTTP/1.1 have the same size, so that a cut after a number of bytes affects all of them at the same place.
 const (
 	toxicHead     = 2 << 10
 	toxicBody     = 4 << 10
 	toxicResponse = toxicHead + toxicBody
-	// toxicHTTP2Body is far larger than what HTTP/2 sends before it.
+	// toxicHTTP2Body is much larger than what HTTP/2 sends before the body.
 	toxicHTTP2Body = 32 << 10
-	// toxicTimeout bounds an attempt that hangs. Time is real here.
+	// toxicTimeout limits an attempt that hangs. These tests use real time.
 	toxicTimeout = time.Second
-	// toxicDeadline bounds the wait for something that must happen, on a machine of any speed.
+	// toxicDeadline limits waits for events that must happen, even on a slow machine.
 	toxicDeadline = time.Minute
 )
 
-// toxic is a fault of the network between client and server, as toxiproxy plays it.
+// toxic is a network fault between client and server, implemented by toxiproxy.
 type toxic struct {
 	name string
-	// json configures the toxic; without it the client does not use the proxy.
+	// json configures the toxic. Without it the client does not use the proxy.
 	json string
-	// fault has the expectation, as in the matrix.
+	// fault determines the expectation, as in the matrix.
 	fault fault
 }
 
-// noToxic is the first of the toxics. The values of the others are compared with its values.
+// noToxic is the name of the first toxic. The values of the other toxics are compared with its values.
 const noToxic = "no toxic"
 
-// toxics are faults of the network on real sockets. Over HTTP/2 they apply to connections that have just been used if the fault
-// is reused, else from the TLS handshake on.
+// toxics returns network faults on real sockets. Over HTTP/2, reused faults apply to connections that have just been used, and
+// others from the TLS handshake on.
 func toxics(p protocol) []toxic {
-	arrives := func(*faultExchange) {} // shows only that the request arrives
+	arrives := func(*faultExchange) {} // a non-nil respond means that the request arrives
 	harmless := fault{meaning: harmless, respond: arrives}
 	stalled := fault{meaning: lost, until: true, reused: p == h2, cause: timedOut}
 	stalledAfter := stalled
 	stalledAfter.respond = arrives
 	resetBefore, resetAfter := fault{meaning: lost}, fault{meaning: lost, respond: arrives}
-	if p == h2 { // which the first bytes of the TLS handshake meet
+	if p == h2 { // these affect the first bytes of the TLS handshake
 		resetBefore, resetAfter = fault{meaning: unsent}, fault{meaning: unsent}
 	}
 	list := []toxic{
@@ -93,7 +93,7 @@ func toxics(p protocol) []toxic {
 	return list
 }
 
-// toxicCuts returns what it means if the connection ends after so many bytes from the server.
+// toxicCuts maps the number of bytes after which the connection ends to the meaning of the fault.
 func toxicCuts(p protocol) map[int]meaning {
 	if p == h2 {
 		return map[int]meaning{1: unsent, toxicHTTP2Body / 2: broken}
@@ -110,7 +110,7 @@ func toxicCuts(p protocol) map[int]meaning {
 	}
 }
 
-// oneToken is a source of one token that is always valid.
+// oneToken is a token source with a token that is always valid.
 type oneToken struct{}
 
 func (oneToken) Token(context.Context, basiq.Scope) (basiq.Token, error) {
@@ -119,20 +119,20 @@ func (oneToken) Token(context.Context, basiq.Scope) (basiq.Token, error) {
 
 func (oneToken) Reject(context.Context, basiq.Scope, basiq.Token) {}
 
-// Faults of the network are played over real sockets, in real time and with toxiproxy. The outcomes must match the expectations of
-// the matrix.
-func TestToxics(t *testing.T) { //nolint:tparallel // the first toxic comes before the others
+// Network faults are tested over real sockets, in real time and with toxiproxy. The outcomes must match the expectations of the
+// matrix.
+func TestToxics(t *testing.T) { //nolint:tparallel // the first toxic must finish before the others
 	t.Parallel()
 	zerolog.SetGlobalLevel(zerolog.Disabled)
-	// The second page of a list would meet these on its first. The body of a document is padded, and so not what a healthy
-	// server sends, but the same each time.
+	// Skip subjects with a second page, because the faults would affect the first page. Bodies of documents are padded, so they
+	// differ from Basiq's, but they are the same each time.
 	all := slices.DeleteFunc(subjects(t), func(s subject) bool { return s.begin != nil })
 	for _, p := range protocols {
 		healthy := make([]any, len(all))
 		for _, x := range toxics(p) {
 			first := x.name == noToxic
 			ok := t.Run(string(p)+": "+x.name, func(t *testing.T) {
-				if !first { // which all others compare with
+				if !first { // the others compare with its values
 					t.Parallel()
 				}
 				playToxic(t, p, x, all, healthy)
@@ -148,9 +148,9 @@ func playToxic(t *testing.T, p protocol, x toxic, all []subject, healthy []any) 
 	t.Helper()
 	server := &toxicServer{protocol: p, subjects: all, holds: x.fault.until, arrived: make([]atomic.Int32, len(all))}
 	players := make([]*toxicPlayer, len(all))
-	t.Cleanup(func() { // runs last, after the server has ended, so that nothing arrives later
+	t.Cleanup(func() { // runs last, after the server has stopped, so that no requests arrive later
 		for i, player := range players {
-			assert.EqualValues(t, player.want.arrived, server.arrived[i].Load(), "%s: whole requests that arrived", all[i].name)
+			assert.EqualValues(t, player.want.arrived, server.arrived[i].Load(), "%s: complete requests received", all[i].name)
 		}
 	})
 	proxy := toxiproxy.NewProxy(toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop()), "basiq", "127.0.0.1:0", server.listen(t))
@@ -158,7 +158,7 @@ func playToxic(t *testing.T, p protocol, x toxic, all []subject, healthy []any) 
 	t.Cleanup(proxy.Stop)
 	address := proxy.Listen
 	if x.json == "" {
-		address = "127.0.0.1:1" // the port of a closed listener could be another test's by now
+		address = "127.0.0.1:1" // another test could reuse the port of a closed listener
 	}
 	var running sync.WaitGroup
 	for i := range all {
@@ -199,7 +199,7 @@ type toxicPlayer struct {
 	subject subject
 	fault   fault
 	client  *basiq.Client
-	// warm is a client that shares the connections, with a timeout for any machine.
+	// warm is a client that shares the connections, with a timeout that suits slow machines.
 	warm           *basiq.Client
 	transport      *http.Transport
 	timeout        time.Duration
@@ -260,9 +260,9 @@ func (p *toxicPlayer) newClient(t *testing.T, address string, timeout time.Durat
 	return client
 }
 
-// play makes the call, compares the outcome with the expectation and returns the value. It runs beside the test's goroutine, and
-// so cannot stop the test. What the server counts, it waits for: the bytes of a request may still be on their way when the
-// client has given up.
+// play makes the call, compares the outcome with the expectation and returns the value. It does not run in the test's goroutine,
+// so it must not stop the test. It waits for the server's counters, because bytes of a request may still be in transit when the
+// client gives up.
 func (p *toxicPlayer) play(t *testing.T, arrived *atomic.Int32) any {
 	t.Helper()
 	s, want := p.subject, p.want
@@ -279,7 +279,7 @@ func (p *toxicPlayer) play(t *testing.T, arrived *atomic.Int32) any {
 	p.transport.CloseIdleConnections()
 	assert.Eventually(t, func() bool { return p.open.Load() == 0 }, toxicDeadline, time.Millisecond, "%s leaves a connection open", s.name)
 	assert.Eventually(t, func() bool { return int(arrived.Load()) >= want.arrived }, toxicDeadline, time.Millisecond,
-		"%s: whole requests that arrived", s.name)
+		"%s: complete requests received", s.name)
 	return value
 }
 
@@ -294,7 +294,7 @@ func (p *toxicPlayer) checkError(t *testing.T, err error) {
 		assert.Fail(t, "missing error", s.name)
 		return
 	}
-	assert.True(t, p.fault.cause(err), "%s: its cause: %v", s.name, err)
+	assert.True(t, p.fault.cause(err), "%s: unexpected cause: %v", s.name, err)
 	_, lost := errors.AsType[*basiq.TransportError](err)
 	assert.Equal(t, want.err == transportFailure || s.kind.forToken, lost, "%s: %v", s.name, err)
 	response, responded := errors.AsType[*basiq.Error](err)

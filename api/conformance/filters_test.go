@@ -8,27 +8,27 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A condition that the documents do not allow for a collection is a mistake that the compiler finds.
-func TestOnlyDocumentedFiltersCompile(t *testing.T) {
+// A condition that Basiq does not document for a collection must be a compile-time error.
+func TestFilters_CompileTimeErrors(t *testing.T) {
 	t.Parallel()
-	for name, c := range map[string]struct{ call, complaint string }{
-		"a good one": {`client.Transactions.List(ctx, "u1", basiq.TransactionFields.PostDate.Gteq("2024-01-01"), basiq.PageSize[basiq.Transaction](100))`, ""},
+	for name, c := range map[string]struct{ call, want string }{
+		"valid": {`client.Transactions.List(ctx, "u1", basiq.TransactionFields.PostDate.Gteq("2024-01-01"), basiq.PageSize[basiq.Transaction](100))`, ""},
 		"of another collection": {
 			`client.Transactions.List(ctx, "u1", basiq.AccountFields.ID.Eq("a1"))`, "Account",
 		},
 		"of a report, for a user": {
 			`client.Transactions.List(ctx, "u1", basiq.ReportTransactionFields.ID.Eq("t1"))`, "ReportTransaction",
 		},
-		"a field that cannot be filtered by": {
+		"a field without filters": {
 			`client.Transactions.List(ctx, "u1", basiq.TransactionFields.Amount.Eq("1"))`, "Amount",
 		},
-		"a range of ids":        {`client.Accounts.List(ctx, "u1", basiq.AccountFields.ID.Between("a", "b"))`, "Between"},
-		"not, where only equal": {`client.Connections.List(ctx, "u1", basiq.ConnectionFields.Status.Ne("active"))`, "Ne"},
-		"not, of an account":    {`client.Accounts.List(ctx, "u1", basiq.AccountFields.InstitutionID.Ne("AU00000"))`, "Ne"},
-		"a choice of ids":       {`client.Connectors.List(ctx, basiq.ConnectorFields.ID.In("AU00000", "AU00001"))`, "In"},
-		"an enum of another":    {`client.Transactions.List(ctx, "u1", basiq.TransactionFields.Status.Eq(basiq.ConnectionStatusActive))`, "ConnectionStatus"},
-		"pages of one page":     {`client.Accounts.List(ctx, "u1", basiq.PageSize[basiq.Account](10))`, "Account"},
-		"a size of event pages": {`client.Events.List(ctx, basiq.PageSize[basiq.Event](10))`, "Event does not satisfy"},
+		"a range of IDs":                 {`client.Accounts.List(ctx, "u1", basiq.AccountFields.ID.Between("a", "b"))`, "Between"},
+		"Ne for a field with only Eq":    {`client.Connections.List(ctx, "u1", basiq.ConnectionFields.Status.Ne("active"))`, "Ne"},
+		"Ne for an account":              {`client.Accounts.List(ctx, "u1", basiq.AccountFields.InstitutionID.Ne("AU00000"))`, "Ne"},
+		"a choice of IDs":                {`client.Connectors.List(ctx, basiq.ConnectorFields.ID.In("AU00000", "AU00001"))`, "In"},
+		"an enum of another field":       {`client.Transactions.List(ctx, "u1", basiq.TransactionFields.Status.Eq(basiq.ConnectionStatusActive))`, "ConnectionStatus"},
+		"a page size of an unpaged list": {`client.Accounts.List(ctx, "u1", basiq.PageSize[basiq.Account](10))`, "Account"},
+		"a page size of events":          {`client.Events.List(ctx, basiq.PageSize[basiq.Event](10))`, "Event does not satisfy"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -46,13 +46,13 @@ func main() {
 	_ = %s
 }
 `, c.call))
-			if c.complaint == "" {
+			if c.want == "" {
 				require.NoError(t, err, out)
 				return
 			}
 			require.Error(t, err)
-			assert.Contains(t, out, c.complaint)
-			assert.Contains(t, out, "main.go:12:", "and nothing else is wrong")
+			assert.Contains(t, out, c.want)
+			assert.Contains(t, out, "main.go:12:", "the only error must be in the call")
 		})
 	}
 }

@@ -17,17 +17,17 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-// officialAnswer is an answer to an operation of the contract that Basiq's descriptions show.
-type officialAnswer struct {
+// officialResponse is a response from Basiq's descriptions to an operation of the contract.
+type officialResponse struct {
 	operation, name string
 	status          int
-	value           any // nil for no body
+	value           any // nil without a body
 }
 
-// officialAnswers returns an answer for each payload, and for each success that has no body.
-func officialAnswers(t *testing.T) []officialAnswer {
+// officialResponses returns a response for each payload, and for each success without a body.
+func officialResponses(t *testing.T) []officialResponse {
 	t.Helper()
-	var all []officialAnswer
+	var all []officialResponse
 	for _, p := range officialPayloads(t, readMistakes(t)) {
 		if p.Status == official.Request {
 			continue
@@ -36,27 +36,27 @@ func officialAnswers(t *testing.T) []officialAnswer {
 		require.NoError(t, err)
 		name, err := filepath.Rel(officialData, p.file)
 		require.NoError(t, err)
-		all = append(all, officialAnswer{operation: p.id, name: name, status: status, value: asAsked(p.id, p.value)})
+		all = append(all, officialResponse{operation: p.id, name: name, status: status, value: withRequestedID(p.id, p.value)})
 	}
 	for _, tc := range successes(t) {
 		if tc.mediaType == "" && !tc.noSummary && tc.operation != "postAffordability" {
-			all = append(all, officialAnswer{operation: tc.operation, name: tc.name, status: tc.status})
+			all = append(all, officialResponse{operation: tc.operation, name: tc.name, status: tc.status})
 		}
 	}
 	return all
 }
 
-// given is what a caller should be given of a payload: of a list its items, of both pages where there are two.
-func given(t *testing.T, operation string, value any, twice bool) any {
+// resultOf returns the value that the caller must get for a payload. For a list, it returns the items of all pages.
+func resultOf(t *testing.T, operation string, value any, twice bool) any {
 	t.Helper()
 	payload := value.(map[string]any)
 	list, isList := payload["data"].([]any)
 	switch {
-	case operation == "postToken": // the rest of it becomes a time
+	case operation == "postToken": // the other fields become the expiry time
 		return map[string]any{"access_token": payload["access_token"]}
-	case operation == "listAppWebhooks" && !isList: // an only webhook is not in a list
+	case operation == "listAppWebhooks" && !isList: // a single webhook is not in a list
 		list = []any{payload["data"]}
-	case !isList, operation == "retrieveSpecificReportType" && payload["id"] != nil: // a type of reports is a list too, by its schema
+	case !isList, operation == "retrieveSpecificReportType" && payload["id"] != nil: // the schema of a report type is also a list
 		return payload
 	}
 	if twice {
@@ -65,8 +65,8 @@ func given(t *testing.T, operation string, value any, twice bool) any {
 	return list
 }
 
-// shown is what a caller was given, with secrets where they would not print.
-func shown(t *testing.T, value any) any {
+// plain converts the caller's value to plain JSON values and reveals its secrets.
+func plain(t *testing.T, value any) any {
 	t.Helper()
 	reveal := func(webhook *basiq.Webhook) any {
 		fields := decode(t, []byte(marshal(t, webhook))).(map[string]any)
@@ -98,10 +98,9 @@ func errorCode(t *testing.T, value any) basiq.Code {
 	return envelope.Data[0].Code
 }
 
-// To every operation a server answers with what Basiq's descriptions show for it, and the client gives the caller every
-// value of a success, and the code of an error. What it sends for that is the contract's. Where the
-// descriptions show no error of an operation, it gets that of another.
-func TestOfficialAnswersThroughTheClient(t *testing.T) {
+// For each response in Basiq's descriptions, the client must send a valid request and return every value of a success, or the
+// code of an error. Operations without a documented error get the error of another operation.
+func TestClient_OfficialResponses(t *testing.T) {
 	t.Parallel()
 	doc := loaded(t)
 	forbidUnknownFields(doc)
@@ -109,17 +108,17 @@ func TestOfficialAnswersThroughTheClient(t *testing.T) {
 	lenient, err := newContract(doc)
 	require.NoError(t, err)
 
-	all, calls := officialAnswers(t), callsOf(t.Context(), nil)
+	all, calls := officialResponses(t), callsOf(t.Context(), nil)
 	const borrowed = "examples/webhooks/getWebhookMessage.404.error.json"
-	at := slices.IndexFunc(all, func(a officialAnswer) bool { return a.name == borrowed })
-	require.GreaterOrEqual(t, at, 0, "%s is gone; take another", borrowed)
+	at := slices.IndexFunc(all, func(a officialResponse) bool { return a.name == borrowed })
+	require.GreaterOrEqual(t, at, 0, "%s does not exist; use another payload", borrowed)
 	failed := map[string]bool{}
 	for _, a := range all {
 		failed[a.operation] = failed[a.operation] || a.status > 299
 	}
 	for _, id := range slices.Sorted(maps.Keys(calls)) {
 		if !failed[id] {
-			all = append(all, officialAnswer{operation: id, name: "borrowed", status: all[at].status, value: all[at].value})
+			all = append(all, officialResponse{operation: id, name: "borrowed", status: all[at].status, value: all[at].value})
 		}
 	}
 
@@ -129,17 +128,17 @@ func TestOfficialAnswersThroughTheClient(t *testing.T) {
 		if a.value != nil {
 			body = marshal(t, a.value)
 		}
-		var want any // of the caller
+		var want any // what the caller must get
 		if a.status < 300 {
 			succeeded[a.operation] = true
 			if a.value != nil {
-				want = essence(given(t, a.operation, a.value, hasNext(body)))
+				want = essence(resultOf(t, a.operation, a.value, hasNext(body)))
 				require.Regexp(t, `[^][{},]`, marshal(t, want), "%s has no values", a.name)
 			}
 		}
 		t.Run(a.operation+"/"+strconv.Itoa(a.status)+"/"+strings.ReplaceAll(a.name, "/", " "), func(t *testing.T) {
 			t.Parallel()
-			transport := newTransport(answers{a.operation, a.status, "application/json", body}, lenient)
+			transport := newTransport(fixedResponse{a.operation, a.status, "application/json", body}, lenient)
 			c, err := basiq.New("key", basiq.WithHTTPClient(&http.Client{Transport: transport}), withVersion(a.operation), basiq.WithRetry(basiq.Retry{MaxAttempts: 1}))
 			require.NoError(t, err)
 			got, err := callOf(a.operation)(t.Context(), c)
@@ -148,7 +147,7 @@ func TestOfficialAnswersThroughTheClient(t *testing.T) {
 			if a.status < 300 {
 				require.NoError(t, err)
 				if want != nil {
-					assert.Equal(t, want, essence(shown(t, got)))
+					assert.Equal(t, want, essence(plain(t, got)))
 				}
 				return
 			}
@@ -162,8 +161,8 @@ func TestOfficialAnswersThroughTheClient(t *testing.T) {
 		})
 	}
 	for id := range calls {
-		// No description shows the list of users, which is documented in prose only.
+		// No description shows the list of users. It is documented in prose only.
 		assert.Equal(t, id != "getUsers", succeeded[id], "%s", id)
 	}
-	t.Logf("%d answers to %d operations", len(all), len(calls))
+	t.Logf("%d responses to %d operations", len(all), len(calls))
 }

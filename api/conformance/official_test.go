@@ -19,18 +19,18 @@ import (
 	"github.com/basiq-go/basiq-go/api/conformance/official"
 )
 
-// Basiq's own descriptions, as far as testdata/official has them, against the contract and the generated types.
+// These tests compare Basiq's descriptions in testdata/official with the contract and the generated types.
 
-// Its README says how the folder comes about.
+// officialData is described in its README.
 const officialData = "testdata/official"
 
-// mistake is a row of mistakes.tsv: what Basiq's descriptions say wrongly, and what holds instead.
+// mistake is a row of mistakes.tsv: an error in Basiq's descriptions and its correction.
 type mistake struct {
 	file       string
-	operations []string // as the file calls them
+	operations []string // operationIds in the file
 	where      string   // "operationId", "path", or the status of a payload and a pointer into it, in which * is any member
-	official   string   // what stands there; of a value, its kind
-	here       string   // what holds; of a value, its kind, or "absent"
+	official   string   // what the file says; for a value, its kind
+	here       string   // what is correct; for a value, its kind, or "absent"
 	used       bool
 }
 
@@ -39,7 +39,7 @@ const (
 	inPath        = "path"
 )
 
-// inOperation tells a mistake about an operation from one about a payload.
+// inOperation reports whether the mistake concerns an operation, not a payload.
 func (m *mistake) inOperation() bool { return m.where == inOperationID || m.where == inPath }
 
 func (m *mistake) of(file, operation string) bool {
@@ -50,13 +50,13 @@ func readMistakes(t *testing.T) []*mistake {
 	t.Helper()
 	var all []*mistake
 	for _, row := range rows(t, "mistakes.tsv", 6) {
-		assert.NotEmpty(t, row[5], "a mistake without a reason: %q", row)
+		assert.NotEmpty(t, row[5], "missing reason: %q", row)
 		all = append(all, &mistake{file: row[0], operations: strings.Split(row[1], ","), where: row[2], official: row[3], here: row[4]})
 	}
 	return all
 }
 
-// rows reads a table, without its heading.
+// rows returns the rows of a table without the header.
 func rows(t *testing.T, name string, columns int) [][]string {
 	t.Helper()
 	var all [][]string
@@ -69,22 +69,22 @@ func rows(t *testing.T, name string, columns int) [][]string {
 	return all[1:]
 }
 
-// contractOperation is an operation with where it stands.
+// contractOperation is an operation of the contract with its method and path.
 type contractOperation struct {
 	*openapi3.Operation
 	method, path string
 }
 
-// officialOperation is an operation of Basiq's and what the contract has in its place, if anything.
+// officialOperation is an operation of Basiq's descriptions and, if it exists, the contract's operation for it.
 type officialOperation struct {
 	official.Operation
 	contract *contractOperation
-	id, path string // what they should be in the contract
+	id, path string // the expected values in the contract
 }
 
 var parameter = regexp.MustCompile(`\{[^}]*\}`)
 
-// place identifies an operation; what its parameters are called does not matter.
+// place returns a key for an operation that ignores the names of path parameters.
 func place(method, path string) string { return method + " " + parameter.ReplaceAllString(path, "{}") }
 
 func contractOperations(doc *openapi3.T) map[string]*contractOperation {
@@ -116,7 +116,7 @@ func officialOperations(t *testing.T, known []*mistake) []officialOperation {
 		op.contract = contract[place(op.Method, op.path)]
 		all = append(all, op)
 	}
-	// 41 of API 2.1 and 86 of 3.0, of which 30 are in two files: the check cannot find nothing and be content.
+	// 41 of API 2.1 and 86 of 3.0, of which 30 are in two files. The count makes sure that the table is complete.
 	require.Len(t, all, 127)
 	return all
 }
@@ -124,13 +124,13 @@ func officialOperations(t *testing.T, known []*mistake) []officialOperation {
 // recordedVersions holds the API versions that have an operation by recorded behavior only; see NOTES.md.
 var recordedVersions = map[string]string{"getInstitutions": "3.0", "getInstitution": "3.0"}
 
-// describedElsewhere matches the paths of operations whose descriptions are not among those of testdata/official: insights.json,
+// describedElsewhere matches the paths of operations whose descriptions are not in testdata/official: insights.json,
 // payees.json, and the newer enrich.json. `make upstream` compares the contract with them.
 var describedElsewhere = regexp.MustCompile(`^(/users/\{userId\}/(insights|payees)|/merchants)(/|$)`)
 
-// The contract has the operations that Basiq's descriptions have, of the versions that they say, and no others but those
-// that are marked as documented in prose only.
-func TestEveryOfficialOperationIsInTheContract(t *testing.T) {
+// The contract must have exactly the operations of Basiq's descriptions, with the same versions, and operations marked as
+// documented in prose only.
+func TestContract_OfficialOperations(t *testing.T) {
 	t.Parallel()
 	known := readMistakes(t)
 	all := officialOperations(t, known)
@@ -139,7 +139,7 @@ func TestEveryOfficialOperationIsInTheContract(t *testing.T) {
 		if !assert.NotNil(t, op.contract, "the contract has no %s %s (%s in %s)", op.Method, op.path, op.ID, op.File) {
 			continue
 		}
-		assert.Equal(t, op.id, op.contract.OperationID, "%s %s in %s: if a difference is on purpose, mistakes.tsv must say so", op.Method, op.path, op.File)
+		assert.Equal(t, op.id, op.contract.OperationID, "%s %s in %s: if the difference is intended, add it to mistakes.tsv", op.Method, op.path, op.File)
 		id := op.contract.OperationID
 		if versions[id] == nil {
 			versions[id] = map[string]bool{}
@@ -156,7 +156,7 @@ func TestEveryOfficialOperationIsInTheContract(t *testing.T) {
 			assert.Empty(t, versions[id], "%s is described in testdata/official: remove its path from describedElsewhere", id)
 			continue
 		}
-		if assert.NotEmpty(t, versions[id], "no description of Basiq's has %s %s (%s)", op.method, op.path, id) {
+		if assert.NotEmpty(t, versions[id], "Basiq's descriptions do not contain %s %s (%s)", op.method, op.path, id) {
 			var want []any
 			for _, version := range slices.Sorted(maps.Keys(versions[id])) {
 				want = append(want, version)
@@ -164,30 +164,30 @@ func TestEveryOfficialOperationIsInTheContract(t *testing.T) {
 			if recordedVersions[id] != "" {
 				want = append(want, recordedVersions[id])
 			}
-			assert.ElementsMatch(t, want, op.Extensions["x-basiq-versions"], "the versions whose descriptions have %s", id)
+			assert.ElementsMatch(t, want, op.Extensions["x-basiq-versions"], "versions of %s", id)
 		}
 	}
 	for _, m := range known {
-		assert.True(t, m.used || !m.inOperation(), "nothing needs this row of mistakes.tsv: %+v", *m)
+		assert.True(t, m.used || !m.inOperation(), "unused row of mistakes.tsv: %+v", *m)
 	}
 }
 
-// officialPayload is a payload of testdata/official, with the operation it is of.
+// officialPayload is a payload of testdata/official with its operation.
 type officialPayload struct {
 	official.Payload
 	file   string
-	id     string // of the operation, in the contract
-	schema string // of the contract
-	value  any    // mended
-	before any    // as it stands in the file, where it was mended
+	id     string // operationId in the contract
+	schema string // name in the contract
+	value  any    // corrected
+	before any    // as in the file, if it was corrected
 }
 
-// schemaOf returns the name of the schema that the contract has for a body.
+// schemaOf returns the name of the contract's schema for a body.
 func schemaOf(op *contractOperation, status string) (string, error) {
 	var content openapi3.Content
 	if status == official.Request {
 		if op.RequestBody == nil {
-			return "", errors.New("takes no body")
+			return "", errors.New("has no request body")
 		}
 		content = op.RequestBody.Value.Content
 	} else {
@@ -204,7 +204,7 @@ func schemaOf(op *contractOperation, status string) (string, error) {
 	return path.Base(media.Schema.Ref), nil
 }
 
-// officialPayloads returns the payloads of the operations that the contract has. Another test tells of the others.
+// officialPayloads returns the payloads of the operations in the contract. TestContract_OfficialOperations reports the others.
 func officialPayloads(t *testing.T, known []*mistake) []officialPayload {
 	t.Helper()
 	operations := map[string]officialOperation{}
@@ -213,7 +213,7 @@ func officialPayloads(t *testing.T, known []*mistake) []officialPayload {
 	}
 	files, err := filepath.Glob(officialData + "/*/*/*.json")
 	require.NoError(t, err)
-	// Fewer would be a check that has lost its way.
+	// The count makes sure that no payloads are missing.
 	require.GreaterOrEqual(t, len(files), 170)
 	var all []officialPayload
 	for _, file := range files {
@@ -239,9 +239,9 @@ func officialPayloads(t *testing.T, known []*mistake) []officialPayload {
 				continue
 			}
 			before := decode(t, p.JSON)
-			mended, changed := mend(p.value, strings.Split(pointer, "/")[1:], m)
+			corrected, changed := correct(p.value, strings.Split(pointer, "/")[1:], m)
 			if changed {
-				p.value, p.before, m.used = mended, before, true
+				p.value, p.before, m.used = corrected, before, true
 			}
 		}
 		all = append(all, p)
@@ -249,11 +249,11 @@ func officialPayloads(t *testing.T, known []*mistake) []officialPayload {
 	return all
 }
 
-// absent stands for a value that is taken away.
+// absent represents a value to be removed.
 type absent struct{}
 
-// mend returns the value with what m is about put right, and whether there was any such thing.
-func mend(value any, pointer []string, m *mistake) (any, bool) {
+// correct returns the value with the mistake corrected, and reports whether the mistake was found.
+func correct(value any, pointer []string, m *mistake) (any, bool) {
 	if len(pointer) == 0 {
 		if kind(value) != m.official {
 			return value, false
@@ -267,18 +267,18 @@ func mend(value any, pointer []string, m *mistake) (any, bool) {
 			if pointer[0] != name && pointer[0] != "*" {
 				continue
 			}
-			mended, did := mend(member, pointer[1:], m)
+			corrected, did := correct(member, pointer[1:], m)
 			changed = changed || did
-			if value[name] = mended; mended == (absent{}) {
+			if value[name] = corrected; corrected == (absent{}) {
 				delete(value, name)
 			}
 		}
 	case []any:
 		if pointer[0] == "*" {
 			for i, element := range value {
-				mended, did := mend(element, pointer[1:], m)
+				corrected, did := correct(element, pointer[1:], m)
 				changed = changed || did
-				value[i] = mended
+				value[i] = corrected
 			}
 			return slices.DeleteFunc(value, func(element any) bool { return element == absent{} }), changed
 		}
@@ -287,7 +287,7 @@ func mend(value any, pointer []string, m *mistake) (any, bool) {
 	return value, changed
 }
 
-// converted returns a value as one of another kind that says the same. Where there is no such thing it returns the value.
+// converted returns a value converted to another kind, or the value itself if that is impossible.
 func converted(value any, kind string) any {
 	switch kind {
 	case "absent":
@@ -332,33 +332,33 @@ func kind(value any) string {
 	}
 }
 
-// Every payload of Basiq's descriptions goes through the generated types without losing anything, and so does every
-// field that they document: most operations have no example, so there are assembled payloads with all fields.
-func TestOfficialPayloadsSurvive(t *testing.T) {
+// Every payload of Basiq's descriptions must survive decoding and encoding with the generated types without loss. Most operations
+// have no example, so there are assembled payloads with all documented fields.
+func TestOfficialPayloads_RoundTrip(t *testing.T) {
 	t.Parallel()
 	known := readMistakes(t)
 	seen := map[string]bool{}
 	all := officialPayloads(t, known)
 	for _, p := range all {
-		require.Contains(t, generated, p.schema, "add it to generated, in payload_test.go")
+		require.Contains(t, generated, p.schema, "add the type to generated in payload_test.go")
 		seen[p.schema] = true
-		assert.Equal(t, p.Status >= "400" && p.Status != official.Request, p.schema == "ErrorResponse", "%s: there is one error envelope", p.file)
+		assert.Equal(t, p.Status >= "400" && p.Status != official.Request, p.schema == "ErrorResponse", "%s: errors must use ErrorResponse", p.file)
 		again := roundTrip(t, p.schema, []byte(marshal(t, p.value)), p.file)
 		assert.Equal(t, essence(p.value), essence(again), "%s: gen.%s", p.file, p.schema)
 	}
-	t.Logf("%d payloads decoded and encoded without a loss", len(all))
+	t.Logf("%d payloads decoded and encoded without loss", len(all))
 	for schema := range generated {
 		if !seen[schema] {
-			assert.DirExists(t, "testdata/"+schema, "each type has a payload")
+			assert.DirExists(t, "testdata/"+schema, "each type needs a payload")
 		}
 	}
 	for _, m := range known {
-		assert.True(t, m.used || m.inOperation(), "nothing needs this row of mistakes.tsv: %+v", *m)
+		assert.True(t, m.used || m.inOperation(), "unused row of mistakes.tsv: %+v", *m)
 	}
 }
 
-// Basiq's payloads have no field that the contract does not have, and are of its shape.
-func TestOfficialPayloadsFitTheContract(t *testing.T) {
+// Basiq's payloads must match the contract's schemas and must not have unknown fields.
+func TestOfficialPayloads_MatchContract(t *testing.T) {
 	t.Parallel()
 	strict := loaded(t)
 	forbidUnknownFields(strict)
@@ -366,15 +366,15 @@ func TestOfficialPayloadsFitTheContract(t *testing.T) {
 	options := append(schemaOptions(), openapi3.MultiErrors())
 	for _, p := range officialPayloads(t, readMistakes(t)) {
 		schema := strict.Components.Schemas[p.schema].Value
-		assert.NoError(t, schema.VisitJSON(p.value, options...), "%s: %s", p.file, p.schema) //nolint:testifylint // other payloads matter too
+		assert.NoError(t, schema.VisitJSON(p.value, options...), "%s: %s", p.file, p.schema) //nolint:testifylint // check the other payloads too
 		if p.before != nil {
-			assert.Error(t, schema.VisitJSON(p.before, options...), "%s fits as it is, so mistakes.tsv need not mend it", p.file)
+			assert.Error(t, schema.VisitJSON(p.before, options...), "%s matches without a correction: remove it from mistakes.tsv", p.file)
 		}
 	}
 }
 
-// allowPlaceholders lets the strings of assembled payloads stand where the contract wants a form that Basiq's
-// description does not name.
+// allowPlaceholders allows the placeholders of assembled payloads in strings for which the contract requires a format that
+// Basiq's descriptions do not contain.
 func allowPlaceholders(doc *openapi3.T) {
 	var formed []*openapi3.Schema
 	visitSchemas(doc, func(_ string, ref *openapi3.SchemaRef) {

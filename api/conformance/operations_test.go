@@ -23,14 +23,14 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-// invocation is a call of the wrapper. It returns what the caller gets: for a list, the items of all pages.
+// invocation is a call of the wrapper. It returns the caller's result: for a list, the items of all pages.
 type invocation = func(context.Context, *basiq.Client) (any, error)
 
 func callOf(operation string) invocation {
 	return func(ctx context.Context, c *basiq.Client) (any, error) { return callsOf(ctx, c)[operation]() }
 }
 
-// callsOf returns the wrapper's call of every operation, with valid arguments.
+// callsOf returns a call with valid arguments for every operation.
 func callsOf(ctx context.Context, c *basiq.Client) map[string]func() (any, error) {
 	return map[string]func() (any, error){
 		"getUsers":  func() (any, error) { return items(c.Users.List(ctx)) },
@@ -188,39 +188,39 @@ func callsOf(ctx context.Context, c *basiq.Client) map[string]func() (any, error
 	}
 }
 
-// askedIDs holds the ID that the call of an operation asks for. A response with another ID is an error.
-var askedIDs = map[string]string{
+// requestedIDs contains the ID that the call of an operation requests. A response with another ID is an error.
+var requestedIDs = map[string]string{
 	"getUser": "u1", "updateUser": "u1", "getConnection": "c1", "getJobs": "j1", "postJobMfa": "j1", "getAccount": "a1",
 	"getTransaction": "t1", "getUserIdentity": "i1", "getAffordability": "s1", "getIncome": "s1", "getExpenses": "s1",
 	"retrieveReport": "r1", "getEvent": "e1", "getEventTypeById": string(basiq.EventTypeNameUserCreated),
 	"retrieveSpecificReportType": basiq.ReportTypeAffordability, "getWebhook": "w1", "updateWebhook": "w1", "getWebhookMessage": "m1",
 }
 
-// askedTypes holds the type of resources for which assembled payloads have a placeholder.
-var askedTypes = map[string]string{"getEvent": "event", "getJobs": "job", "retrieveReport": "report"}
+// requestedTypes contains the type of resources for which assembled payloads have a placeholder.
+var requestedTypes = map[string]string{"getEvent": "event", "getJobs": "job", "retrieveReport": "report"}
 
-// asAsked gives the resource in a response the ID and the type that the call of the operation asks for, and returns it.
-func asAsked(operation string, value any) any {
+// withRequestedID sets the ID and the type of the resource in a response to the requested ones, and returns it.
+func withRequestedID(operation string, value any) any {
 	resource, _ := value.(map[string]any)
-	if _, ok := resource["id"]; ok && askedIDs[operation] != "" {
-		resource["id"] = askedIDs[operation]
+	if _, ok := resource["id"]; ok && requestedIDs[operation] != "" {
+		resource["id"] = requestedIDs[operation]
 	}
-	if kind, _ := resource["type"].(string); strings.HasPrefix(kind, official.Placeholder) && askedTypes[operation] != "" {
-		resource["type"] = askedTypes[operation]
+	if kind, _ := resource["type"].(string); strings.HasPrefix(kind, official.Placeholder) && requestedTypes[operation] != "" {
+		resource["type"] = requestedTypes[operation]
 	}
 	return value
 }
 
-// withVersion makes a client one of the newest API version that has the operation.
+// withVersion selects the newest API version that has the operation.
 func withVersion(operation string) basiq.Option {
 	versions := operationOf(operation).Versions()
 	return basiq.WithAPIVersion(versions[len(versions)-1])
 }
 
-// documents returns the calls that ask for a success in another form than JSON, by operation and media type.
+// documents returns the calls that request a success response other than JSON, by operation and media type.
 func documents() map[string]invocation {
 	all := map[string]invocation{
-		// The wrapper has no method for this one.
+		// The wrapper has no method for this operation.
 		"postAffordability application/pdf": func(ctx context.Context, c *basiq.Client) (any, error) {
 			resp, err := c.Raw().PostAffordability(ctx, "u1", gen.AffordabilityRequest{}, func(_ context.Context, req *http.Request) error {
 				req.Header.Set("Accept", "application/pdf")
@@ -241,7 +241,7 @@ func documents() map[string]invocation {
 	return all
 }
 
-// one is what a call returns, and items are all that one returns.
+// one combines the results of a call. items collects the items of a list.
 func one[T any](value T, err error) (any, error) { return value, err }
 
 func items[T any](list iter.Seq2[T, error]) (any, error) { return one(collect(list)) }
@@ -262,24 +262,24 @@ func failure(ctx context.Context, c *basiq.Client, operation string) error {
 	return err
 }
 
-// answers sends the same response to every request of one operation, and a token to requests for one. If the response is a
+// fixedResponse sends the same response to every request of one operation, and a token to token requests. If the response is a
 // page with a link to the next page, the next page has the same items with other IDs, and no link.
-type answers struct {
+type fixedResponse struct {
 	operation string
 	status    int
 	mediaType string
 	body      string
 }
 
-func (a answers) RoundTrip(req *http.Request) (*http.Response, error) {
+func (a fixedResponse) RoundTrip(req *http.Request) (*http.Response, error) {
 	if req.URL.Path == "/token" && a.operation != "postToken" {
 		return respond(http.StatusOK, "application/json", `{"access_token":"t","token_type":"Bearer","expires_in":3600}`), nil
 	}
 	return respond(a.status, a.mediaType, pageFor(req.URL, a.body)), nil
 }
 
-// pageFor makes the link of an example lead to the operation that was called: it has other ids, and in assembled and
-// mistaken examples it is not even a URL.
+// pageFor makes the link of an example point to the operation that was called. The links of examples contain other IDs, and some
+// are not valid URLs.
 func pageFor(page *url.URL, body string) string {
 	if !hasNext(body) {
 		return body
@@ -315,7 +315,7 @@ func withOtherIDs(data json.RawMessage) json.RawMessage {
 	return changed
 }
 
-// hasNext tells a page that has a next one.
+// hasNext reports whether a page has a link to a next page.
 func hasNext(body string) bool {
 	var list struct {
 		Data  []json.RawMessage `json:"data"`
@@ -334,7 +334,7 @@ func respond(status int, mediaType, body string) *http.Response {
 	return &http.Response{StatusCode: status, Header: header, Body: io.NopCloser(strings.NewReader(body))}
 }
 
-// client returns a client for an operation whose traffic is held to the contract, and which makes one attempt.
+// client returns a client for an operation. It validates requests and responses and makes one attempt per call.
 func client(t *testing.T, operation string, base http.RoundTripper) (*basiq.Client, *Transport) {
 	t.Helper()
 	transport, err := NewTransport(base)
@@ -346,7 +346,7 @@ func client(t *testing.T, operation string, base http.RoundTripper) (*basiq.Clie
 	return c, transport
 }
 
-func TestEveryOperationOfTheContractIsInTheWrapper(t *testing.T) {
+func TestOperations_MatchContract(t *testing.T) {
 	t.Parallel()
 	want := map[string]string{}
 	for path, item := range loaded(t).Paths.Map() {
@@ -355,23 +355,23 @@ func TestEveryOperationOfTheContractIsInTheWrapper(t *testing.T) {
 		}
 	}
 	have := map[string]string{}
-	c, _ := client(t, "getUser", answers{})
+	c, _ := client(t, "getUser", fixedResponse{})
 	calls := callsOf(t.Context(), c)
 	for _, op := range basiq.Operations() {
 		have[op.ID] = op.Method + " " + op.Path
 		service, method, _ := strings.Cut(op.Name, ".")
 		field := reflect.ValueOf(c).Elem().FieldByName(service)
 		if assert.True(t, field.IsValid(), "%s: Client has no %s", op.ID, service) {
-			assert.True(t, field.MethodByName(method).IsValid(), "%s: there is no %s", op.ID, op.Name)
+			assert.True(t, field.MethodByName(method).IsValid(), "%s: missing method %s", op.ID, op.Name)
 		}
-		assert.Contains(t, calls, op.ID, "this test calls every operation")
+		assert.Contains(t, calls, op.ID, "callsOf must contain every operation")
 	}
 	assert.Equal(t, want, have)
 }
 
-// An operation that is public is sent without a credential, and no token is fetched for it; the one for tokens has the
-// API key; all others have a token. The strict Transport is not asked: it would hide what it refuses.
-func TestCredentialsGoWhereTheContractSays(t *testing.T) {
+// Public operations must be sent without credentials and without a token request, the token operation with the API key, and all
+// others with a token. This test does not use the strict Transport, which would hide requests that it rejects.
+func TestCredentials_MatchContract(t *testing.T) {
 	t.Parallel()
 	doc := loaded(t)
 	public := 0
@@ -397,7 +397,7 @@ func TestCredentialsGoWhereTheContractSays(t *testing.T) {
 					credential = "/token " + credential
 				}
 				sent = append(sent, credential)
-				return answers{op.OperationID, http.StatusNotFound, "text/plain", "Not here."}.RoundTrip(req)
+				return fixedResponse{op.OperationID, http.StatusNotFound, "text/plain", "Not here."}.RoundTrip(req)
 			})}), withVersion(op.OperationID))
 			require.NoError(t, err)
 			var e *basiq.Error
@@ -409,8 +409,8 @@ func TestCredentialsGoWhereTheContractSays(t *testing.T) {
 	assert.Equal(t, 3, public, "the connectors, a connector, and the institutions")
 }
 
-// A client that is told no other address goes to the contract's server.
-func TestDefaultBaseURLIsTheContracts(t *testing.T) {
+// The default base URL must be the contract's server.
+func TestDefaultBaseURL_MatchesContract(t *testing.T) {
 	t.Parallel()
 	servers := loaded(t).Servers
 	require.Len(t, servers, 1)
@@ -418,7 +418,7 @@ func TestDefaultBaseURLIsTheContracts(t *testing.T) {
 	var sent []string
 	c, err := basiq.New("key", basiq.WithHTTPClient(&http.Client{Transport: roundTripper(func(req *http.Request) (*http.Response, error) {
 		sent = append(sent, req.URL.String())
-		return answers{operation: "getJobs", status: http.StatusOK, mediaType: "application/json", body: `{"id":"j1"}`}.RoundTrip(req)
+		return fixedResponse{operation: "getJobs", status: http.StatusOK, mediaType: "application/json", body: `{"id":"j1"}`}.RoundTrip(req)
 	})}))
 	require.NoError(t, err)
 	_, err = c.Jobs.Get(t.Context(), "j1")
@@ -430,17 +430,17 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
 
-// success is an answer that the contract gives as an example of a success.
+// success is an example of a success response in the contract.
 type success struct {
 	operation string
 	status    int
-	name      string // of the example
+	name      string // name of the example
 	mediaType string
 	body      string
-	noSummary bool // the answer to a request for a summary of nothing
+	noSummary bool // the response without transactions to summarize
 }
 
-// successes are all answers that the contract shows, for every status and media type of every operation.
+// successes returns all success responses in the contract, for every status and media type of every operation.
 func successes(t *testing.T) []success {
 	t.Helper()
 	var all []success
@@ -452,7 +452,7 @@ func successes(t *testing.T) []success {
 				continue
 			}
 			one := success{
-				operation: op.OperationID, status: code, name: "without a body",
+				operation: op.OperationID, status: code, name: "no body",
 				noSummary: response.Ref == "#/components/responses/NoTransactions",
 			}
 			if len(response.Value.Content) == 0 {
@@ -465,17 +465,17 @@ func successes(t *testing.T) []success {
 					all = append(all, one)
 				}
 				if media.Example != nil {
-					add("the example", marshal(t, asAsked(op.OperationID, media.Example)))
+					add("example", marshal(t, withRequestedID(op.OperationID, media.Example)))
 				}
 				for name, example := range media.Examples {
-					add(name, marshal(t, asAsked(op.OperationID, example.Value.Value)))
+					add(name, marshal(t, withRequestedID(op.OperationID, example.Value.Value)))
 				}
 				switch {
 				case media.Example != nil || len(media.Examples) > 0:
 				case mediaType != "application/json":
-					add(mediaType, "%PDF-1.7, or a,\"b\nc\n") // not to be understood
-				default: // as updateUser, which answers as getUser does
-					add("made up", `{"type":"user","id":"u1"}`)
+					add(mediaType, "%PDF-1.7, or a,\"b\nc\n") // must not be parsed
+				default: // for example updateUser, which has the response of getUser
+					add("generated", `{"type":"user","id":"u1"}`)
 				}
 			}
 		}
@@ -483,12 +483,12 @@ func successes(t *testing.T) []success {
 	return all
 }
 
-// Every success that the contract declares is one to the wrapper, with every example that it has. But two hold nothing
-// that a caller could be given, and are errors of ours that say so.
-func TestEveryDocumentedSuccess(t *testing.T) {
+// The wrapper must accept every success response that the contract declares, with every example. Two of them contain nothing to
+// return and are errors.
+func TestOperations_DocumentedSuccess(t *testing.T) {
 	t.Parallel()
 	all := successes(t)
-	succeeded, asked, noSummary := map[string]bool{}, map[string]bool{}, 0
+	succeeded, requested, noSummary := map[string]bool{}, map[string]bool{}, 0
 	for _, tc := range all {
 		exchange := fmt.Sprintf("%s %d", tc.operation, tc.status)
 		succeeded[tc.operation] = true
@@ -496,12 +496,12 @@ func TestEveryDocumentedSuccess(t *testing.T) {
 			noSummary++
 		}
 		if tc.mediaType != "" && tc.mediaType != "application/json" {
-			asked[tc.operation+" "+tc.mediaType] = true
+			requested[tc.operation+" "+tc.mediaType] = true
 		}
 		t.Run(exchange+"/"+tc.name, func(t *testing.T) {
 			t.Parallel()
 			accepted := ""
-			server := answers{tc.operation, tc.status, tc.mediaType, tc.body}
+			server := fixedResponse{tc.operation, tc.status, tc.mediaType, tc.body}
 			c, transport := client(t, tc.operation, roundTripper(func(req *http.Request) (*http.Response, error) {
 				accepted = req.Header.Get("Accept")
 				return server.RoundTrip(req)
@@ -514,7 +514,7 @@ func TestEveryDocumentedSuccess(t *testing.T) {
 			switch {
 			case tc.mediaType != "" && tc.mediaType != "application/json":
 				call := documents()[tc.operation+" "+tc.mediaType]
-				require.NotNil(t, call, "this test asks for every document")
+				require.NotNil(t, call, "documents must contain every document")
 				body, err := call(t.Context(), c)
 				require.NoError(t, err)
 				assert.Equal(t, []byte(tc.body), body)
@@ -522,9 +522,9 @@ func TestEveryDocumentedSuccess(t *testing.T) {
 			case tc.noSummary:
 				require.ErrorIs(t, failure(t.Context(), c, tc.operation), basiq.ErrNoTransactions)
 			case tc.operation == "postAffordability" && tc.status == http.StatusCreated:
-				// The answer to who asked for a PDF, which the call did not.
+				// The response to a request for a PDF, which the call does not make.
 				require.ErrorAs(t, failure(t.Context(), c, tc.operation), &e)
-				assert.Equal(t, http.StatusCreated, e.StatusCode, "so that nobody makes another")
+				assert.Equal(t, http.StatusCreated, e.StatusCode, "the error shows that the summary was created")
 			default:
 				require.NoError(t, failure(t.Context(), c, tc.operation))
 				if tc.body != "" {
@@ -538,20 +538,20 @@ func TestEveryDocumentedSuccess(t *testing.T) {
 		assert.True(t, succeeded[id], "the contract has no success for %s", id)
 	}
 	for document := range documents() {
-		assert.True(t, asked[document], "the contract has no such document: %s", document)
+		assert.True(t, requested[document], "the contract does not declare the document %s", document)
 	}
 	assert.Equal(t, 3, noSummary, "affordability, income and expenses")
-	t.Logf("%d successes of %d operations, %d documents among them", len(all), len(succeeded), len(asked))
+	t.Logf("%d successes of %d operations, %d of them documents", len(all), len(succeeded), len(requested))
 }
 
-// A file whose length nobody knows is checked on its way, and still all there at its end.
-func TestUploadOfAStreamArrives(t *testing.T) {
+// The size of a stream is unknown, so it is checked while it is sent. It must arrive completely.
+func TestStatements_Upload_Stream(t *testing.T) {
 	t.Parallel()
 	const text = "date,amount\n2024-03-01,-42.10\n"
 	var got []byte
 	c, transport := client(t, "createStatement", roundTripper(func(req *http.Request) (*http.Response, error) {
 		if req.URL.Path != "/token" {
-			assert.Zero(t, req.ContentLength, "unknown, to net/http, as there is a body")
+			assert.Zero(t, req.ContentLength, "0 with a body means unknown to net/http")
 			file, header, err := req.FormFile("statement")
 			if err != nil {
 				return nil, err
@@ -562,7 +562,7 @@ func TestUploadOfAStreamArrives(t *testing.T) {
 				return nil, err
 			}
 		}
-		return answers{"createStatement", http.StatusAccepted, "application/json", `{"type":"job","id":"j1"}`}.RoundTrip(req)
+		return fixedResponse{"createStatement", http.StatusAccepted, "application/json", `{"type":"job","id":"j1"}`}.RoundTrip(req)
 	}))
 	job, err := c.Statements.Upload(t.Context(), "u1", basiq.Statement{
 		InstitutionID: "AU01001", Name: "march.csv", Content: io.MultiReader(strings.NewReader(text[:7]), strings.NewReader(text[7:])),
@@ -580,9 +580,9 @@ func marshal(t *testing.T, value any) string {
 	return string(body)
 }
 
-// Every status that the contract declares arrives as an Error with all that Basiq says, and every request that was sent
-// for it is one of the contract.
-func TestEveryDocumentedStatus(t *testing.T) {
+// Every error status that the contract declares must be returned as an Error with all details, and the requests must match the
+// contract.
+func TestOperations_DocumentedStatus(t *testing.T) {
 	t.Parallel()
 	for _, op := range operations(loaded(t)) {
 		for status := range op.Responses.Map() {
@@ -593,7 +593,7 @@ func TestEveryDocumentedStatus(t *testing.T) {
 			}
 			t.Run(op.OperationID+"/"+status, func(t *testing.T) {
 				t.Parallel()
-				c, _ := client(t, op.OperationID, answers{op.OperationID, code, "application/json", `{"type":"list","correlationId":"ac5ah5i","data":[` +
+				c, _ := client(t, op.OperationID, fixedResponse{op.OperationID, code, "application/json", `{"type":"list","correlationId":"ac5ah5i","data":[` +
 					`{"type":"error","code":"unauthorized-access","title":"The title.","detail":"The detail.","source":{"parameter":"p","pointer":"a/p"}}]}`})
 				got := require.New(t)
 				var e *basiq.Error
@@ -609,8 +609,8 @@ func TestEveryDocumentedStatus(t *testing.T) {
 	}
 }
 
-// Basiq's own list of errors, endpoint by endpoint. It names no codes.
-func TestEveryDocumentedError(t *testing.T) {
+// The errors are Basiq's own list by endpoint. The list contains no codes.
+func TestOperations_DocumentedErrors(t *testing.T) {
 	t.Parallel()
 	rows := strings.Split(strings.TrimSpace(readFile(t, "testdata/errors.tsv")), "\n")[1:]
 	require.Greater(t, len(rows), 270)
@@ -627,7 +627,7 @@ func TestEveryDocumentedError(t *testing.T) {
 			if strings.HasPrefix(detail, "Route not found") {
 				body, mediaType = detail, "text/plain"
 			}
-			c, _ := client(t, operation, answers{operation, status, mediaType, body})
+			c, _ := client(t, operation, fixedResponse{operation, status, mediaType, body})
 			err := failure(t.Context(), c, operation)
 			var e *basiq.Error
 			require.ErrorAs(t, err, &e)

@@ -17,27 +17,27 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-// pagesServer answers with three pages of two items each, which have the ids 1 to 6.
+// pagesServer returns three pages of two items each, with the IDs 1 to 6.
 type pagesServer struct {
 	path string
-	// first is the query of the first page, and next that of another one, with %d for its number.
+	// first is the query of the first page. next is the format of the query of another page, with %d for its number.
 	first url.Values
 	next  string
-	// item is what all items are like.
+	// item is the template of all items.
 	item map[string]any
-	// unsized: the pages do not say how many items there are.
+	// unsized: the pages do not contain the total number of items.
 	unsized bool
-	// asked are the pages that were asked for.
-	asked []int
+	// requested lists the requested pages.
+	requested []int
 }
 
 func (s *pagesServer) RoundTrip(req *http.Request) (*http.Response, error) {
 	if req.URL.Path == "/token" {
-		return answers{}.RoundTrip(req)
+		return fixedResponse{}.RoundTrip(req)
 	}
 	page := 0
 	for n := 2; n <= 3; n++ {
-		if req.URL.RawQuery == fmt.Sprintf(s.next, n) { // to the letter
+		if req.URL.RawQuery == fmt.Sprintf(s.next, n) { // must match exactly
 			page = n
 		}
 	}
@@ -45,9 +45,9 @@ func (s *pagesServer) RoundTrip(req *http.Request) (*http.Response, error) {
 		page = 1
 	}
 	if page == 0 || req.URL.Path != s.path {
-		return nil, fmt.Errorf("nobody has told of %s?%s", req.URL.Path, req.URL.RawQuery)
+		return nil, fmt.Errorf("unexpected request for %s?%s", req.URL.Path, req.URL.RawQuery)
 	}
-	s.asked = append(s.asked, page)
+	s.requested = append(s.requested, page)
 	var data []any
 	for id := 2*page - 1; id <= 2*page; id++ {
 		item := maps.Clone(s.item)
@@ -69,7 +69,7 @@ func (s *pagesServer) RoundTrip(req *http.Request) (*http.Response, error) {
 	return respond(http.StatusOK, "application/json", string(body)), nil
 }
 
-// exampleItem returns the first item of the list that is the contract's example of an answer to an operation.
+// exampleItem returns the first item of the contract's example response for a list operation.
 func exampleItem(t *testing.T, examples []success, operation string) map[string]any {
 	t.Helper()
 	for _, tc := range examples {
@@ -80,12 +80,13 @@ func exampleItem(t *testing.T, examples []success, operation string) map[string]
 			return list.Data[0]
 		}
 	}
-	require.Fail(t, "no such operation", "%s", operation)
+	require.Fail(t, "no example for the operation", "%s", operation)
 	return nil
 }
 
-// The first page is asked for as the contract says, those after it as the server says, and neither is refused.
-func TestPagesAreHeldToTheContract(t *testing.T) {
+// Requests for the first page must match the contract, and requests for other pages the server's link. The validating transport
+// must accept both.
+func TestPages_MatchContract(t *testing.T) {
 	t.Parallel()
 	examples := successes(t)
 	transactions := []basiq.ListOption[basiq.Transaction]{
@@ -123,7 +124,7 @@ func TestPagesAreHeldToTheContract(t *testing.T) {
 	})
 	t.Run("listMessages", func(t *testing.T) {
 		t.Parallel()
-		checkPages(t, "listMessages", &pagesServer{ // a cursor that repeats the filter, in an order of its own
+		checkPages(t, "listMessages", &pagesServer{ // a cursor that repeats the filter, in a different order
 			path: "/notifications/webhooks/w1/messages", item: exampleItem(t, examples, "listMessages"),
 			next:  "next=%d&filter=eventTypeId.eq%%28%%27user.created%%27%%29&limit=2",
 			first: url.Values{"limit": {"2"}, "filter": {"eventTypeId.eq('user.created')"}},
@@ -163,10 +164,10 @@ func checkPages[T any](
 		ids = append(ids, idOf(item))
 	}
 	assert.Equal(t, want, ids)
-	assert.Equal(t, []int{1, 2, 3}, server.asked)
+	assert.Equal(t, []int{1, 2, 3}, server.requested)
 
-	server.asked, ids = nil, nil
-	for at := ""; ; { // as it is stored
+	server.requested, ids = nil, nil
+	for at := ""; ; { // a stored cursor is a string
 		one, err := page(c, basiq.Cursor(at))
 		require.NoError(t, err)
 		assert.Equal(t, wantTotal, one.Total)
@@ -178,6 +179,6 @@ func checkPages[T any](
 		}
 	}
 	assert.Equal(t, want, ids)
-	assert.Equal(t, []int{1, 2, 3}, server.asked)
+	assert.Equal(t, []int{1, 2, 3}, server.requested)
 	assert.Equal(t, 6, transport.Exchanges()[operation+" 200"])
 }

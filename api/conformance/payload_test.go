@@ -14,7 +14,7 @@ import (
 	"github.com/basiq-go/basiq-go/gen"
 )
 
-// generated holds the Go types of the schemas of payloads by their names.
+// generated maps the schemas of payloads to their Go types.
 var generated = typesByName(
 	new(gen.Account), new(gen.AccountList), new(gen.Affordability), new(gen.AffordabilityList),
 	new(gen.AffordabilityRequest), new(gen.AffordabilityTransactionList), new(gen.AuthLink), new(gen.Connection),
@@ -38,7 +38,7 @@ func typesByName(pointers ...any) map[string]reflect.Type {
 	return types
 }
 
-// roundTrip decodes a payload as the Go type of a schema, and encodes it again.
+// roundTrip decodes a payload as the Go type of a schema and encodes it again.
 func roundTrip(t *testing.T, schema string, payload []byte, name string) any {
 	t.Helper()
 	value := reflect.New(generated[schema]).Interface()
@@ -46,8 +46,8 @@ func roundTrip(t *testing.T, schema string, payload []byte, name string) any {
 	return decode(t, []byte(marshal(t, value)))
 }
 
-// What Basiq sends fits the contract, strictly, and goes through the generated types without losing anything.
-func TestPayloadsFitTheContractAndTheTypes(t *testing.T) {
+// Recorded and documented payloads must match the strict contract and survive decoding and encoding without loss.
+func TestPayloads(t *testing.T) {
 	t.Parallel()
 	strict, err := strictContract()
 	require.NoError(t, err)
@@ -59,15 +59,15 @@ func TestPayloadsFitTheContractAndTheTypes(t *testing.T) {
 		payload := []byte(readFile(t, file))
 
 		options := append(schemaOptions(), openapi3.MultiErrors())
-		assert.NoError(t, strict.doc.Components.Schemas[schema].Value.VisitJSON(decode(t, payload), options...), file) //nolint:testifylint // The next files are worth a look.
+		assert.NoError(t, strict.doc.Components.Schemas[schema].Value.VisitJSON(decode(t, payload), options...), file) //nolint:testifylint // check the other files too
 
 		require.Contains(t, generated, schema)
 		assert.Equal(t, essence(decode(t, payload)), essence(roundTrip(t, schema, payload, file)), file)
 	}
-	t.Logf("%d payloads decoded and encoded without a loss", len(files))
+	t.Logf("%d payloads decoded and encoded without loss", len(files))
 }
 
-// decode keeps numbers as they are written.
+// decode returns the JSON value in data. Numbers keep their text.
 func decode(t *testing.T, data []byte) any {
 	t.Helper()
 	decoder := json.NewDecoder(bytes.NewReader(data))
@@ -77,8 +77,8 @@ func decode(t *testing.T, data []byte) any {
 	return value
 }
 
-// essence is a value without what the types need not keep apart: null, "", {} and [] in a field are the same as no
-// field, and a count of 0 is the same as none.
+// essence returns a value without differences that the types need not preserve. A field that is null, "", {} or [] equals a
+// missing field, and a count of 0 equals a missing count.
 func essence(value any) any {
 	switch value := value.(type) {
 	case map[string]any:
@@ -118,8 +118,8 @@ func isNothing(value any) bool {
 	}
 }
 
-// The comparison notices what it is there for.
-func TestPayloadComparisonSeesLoss(t *testing.T) {
+// The comparison must detect lost data.
+func TestEssence(t *testing.T) {
 	t.Parallel()
 	cases := map[string]struct {
 		before, after string

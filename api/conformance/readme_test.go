@@ -24,8 +24,8 @@ func readFile(t *testing.T, path ...string) string {
 	return string(text)
 }
 
-// A table that is written by hand goes stale, unless it is looked at.
-func TestReadmeListsEveryOperation(t *testing.T) {
+// The table of operations is written by hand, so it must be compared with the contract.
+func TestReadme_Operations(t *testing.T) {
 	t.Parallel()
 	row := regexp.MustCompile("(?m)^\\| `(\\w+)` \\| `(\\w+ /\\S*)` \\| `(\\w+\\.\\w+)`(.*?) \\| ([0-9., ]+) \\|$")
 	versions := map[string]string{}
@@ -54,7 +54,7 @@ func TestReadmeListsEveryOperation(t *testing.T) {
 	assert.Equal(t, want, have)
 }
 
-func TestReadmeProgramsCompile(t *testing.T) {
+func TestReadme_ProgramsCompile(t *testing.T) {
 	t.Parallel()
 	programs := regexp.MustCompile("(?s)```go\n(.*?)```").FindAllStringSubmatch(readFile(t, root, "README.md"), -1)
 	require.Len(t, programs, 2)
@@ -64,7 +64,7 @@ func TestReadmeProgramsCompile(t *testing.T) {
 	}
 }
 
-// vet runs go vet on a program that uses the library, and returns what it prints.
+// vet runs go vet on a program that uses the library and returns its output.
 func vet(t *testing.T, name, program string) (string, error) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), name)

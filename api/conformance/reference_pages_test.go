@@ -13,26 +13,26 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// referencePages are the pages whose payloads are in testdata. They lie beside the directory of Basiq's descriptions.
+// referencePages are the pages whose payloads are in testdata, in the parent of the directory with Basiq's descriptions.
 var referencePages = []string{"basiq-api-details.md", "newest-connect.md", "newest-other.md"}
 
-// pagesFile lists the payloads of the pages that are not in testdata, by their beginnings, and why.
+// pagesFile lists the payloads of the pages that are not in testdata, identified by their first characters, with reasons.
 const pagesFile = "testdata/pages.tsv"
 
-// Every payload in the reference pages is in testdata, so that the tests of payloads do not need the pages.
-func TestOfficialPagesAreLifted(t *testing.T) {
+// Every payload in the reference pages must be in testdata, so that the payload tests do not need the pages.
+func TestReferencePages_Payloads(t *testing.T) {
 	t.Parallel()
 	dir := os.Getenv("BASIQ_OFFICIAL")
 	if dir == "" {
-		t.Skip("BASIQ_OFFICIAL does not name the directory with Basiq's descriptions")
+		t.Skip("BASIQ_OFFICIAL is not set to the directory with Basiq's descriptions")
 	}
-	lifted := map[string]bool{}
+	fixtures := map[string]bool{}
 	files, err := filepath.Glob("testdata/*/*.json")
 	require.NoError(t, err)
 	for _, file := range files {
-		lifted[marshal(t, decode(t, []byte(readFile(t, file))))] = true
+		fixtures[marshal(t, decode(t, []byte(readFile(t, file))))] = true
 	}
-	exceptions := map[[2]string]bool{} // page and beginning, and whether a payload needs them
+	exceptions := map[[2]string]bool{} // page and first characters, and whether a payload uses the row
 	for line := range strings.Lines(readFile(t, pagesFile)) {
 		row := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
 		require.Len(t, row, 3, line)
@@ -47,7 +47,7 @@ func TestOfficialPagesAreLifted(t *testing.T) {
 		require.NotEmpty(t, found, page)
 		count += len(found)
 		for _, payload := range found {
-			if lifted[marshal(t, decode(t, []byte(payload)))] {
+			if fixtures[marshal(t, decode(t, []byte(payload)))] {
 				continue
 			}
 			excepted := false
@@ -60,7 +60,7 @@ func TestOfficialPagesAreLifted(t *testing.T) {
 		}
 	}
 	for e, used := range exceptions {
-		assert.True(t, used, "nothing needs this row of %s: %q", pagesFile, e)
+		assert.True(t, used, "unused row of %s: %q", pagesFile, e)
 	}
 	t.Logf("%d payloads in %d pages, %d exceptions", count, len(referencePages), len(exceptions))
 }

@@ -19,7 +19,7 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest"
 )
 
-// generatedCall is what testdata/generated/main.go.txt calls.
+// generatedCall is a call for testdata/generated/main.go.txt.
 type generatedCall struct {
 	Method string
 	Path   []string          `json:",omitempty"`
@@ -27,27 +27,27 @@ type generatedCall struct {
 	Body   any               `json:",omitempty"`
 }
 
-// Clients that oapi-codegen makes from Basiq's own descriptions, with its strict defaults, read what the sandbox answers.
-// The descriptions are not in this repository: BASIQ_OFFICIAL is their directory, as for make official.
-func TestGeneratedClientsReadTheSandbox(t *testing.T) {
+// Clients that oapi-codegen generates from Basiq's own descriptions, with its strict defaults, must decode the sandbox's
+// responses. The descriptions are not in this repository. BASIQ_OFFICIAL is their directory, as for make official.
+func TestSandbox_GeneratedClients(t *testing.T) {
 	t.Parallel()
 	descriptions := os.Getenv("BASIQ_OFFICIAL")
 	if descriptions == "" {
-		t.Skip("BASIQ_OFFICIAL does not name the directory with Basiq's descriptions")
+		t.Skip("BASIQ_OFFICIAL is not set to the directory with Basiq's descriptions")
 	}
 
 	sandbox, err := basiqtest.Start(basiqtest.Speed(1000), basiqtest.DeliverWith(&http.Client{Transport: receiver}))
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, sandbox.Close()) })
-	v := newVisitor(t, sandbox, func(time.Duration) { time.Sleep(200 * time.Millisecond) })
-	ids := v.tour()
+	v := newVisitorOf(t, sandbox, func(time.Duration) { time.Sleep(200 * time.Millisecond) })
+	ids := v.callAll()
 	v21, v30 := v.token("2.1", "SERVER_ACCESS", ""), v.token("3.0", "SERVER_ACCESS", "")
 	link := v.call(v30, "postAuthLink", 201, "POST /users/"+ids["userId"]+"/auth_link", object{})
 	require.NotEmpty(t, link.at("links.public"))
 
-	// Every operation of a description that reads something, with the arguments that it needs.
+	// Call every operation that reads data, with the required arguments.
 	query := map[string]map[string]string{
-		"getEnrich": {"Q": `"WOOLWORTHS 1624 DEE WHY"`, "Institution": `"AU00000"`}, // of 2.1
+		"getEnrich": {"Q": `"WOOLWORTHS 1624 DEE WHY"`, "Institution": `"AU00000"`}, // API version 2.1
 		"Enrich":    {"Q": `"WOOLWORTHS 1624 DEE WHY"`, "Institution": `"AU00000"`, "Country": `"AU"`},
 	}
 	ids["institutionID"], ids["connectorId"], ids["method"] = "AU00000", "AU00000", "web"
@@ -80,7 +80,7 @@ func TestGeneratedClientsReadTheSandbox(t *testing.T) {
 	require.Len(t, calls, 10)
 	for file, list := range calls {
 		if file == "reports.yml" {
-			continue // the generator refuses it
+			continue // the generator rejects this file
 		}
 		as := v30
 		if file == "swagger-2.1.json" {
@@ -97,35 +97,35 @@ func TestGeneratedClientsReadTheSandbox(t *testing.T) {
 		assert.Len(t, lines, len(list), file)
 		read := 0
 		for _, line := range lines {
-			name, came, _ := strings.Cut(line, ": ")
+			name, outcome, _ := strings.Cut(line, ": ")
 			want := "200, read"
-			if mistake, ok := unreadable[file+" "+name]; ok {
-				want = mistake
+			if problem, ok := undecodable[file+" "+name]; ok {
+				want = problem
 			} else {
 				read++
 			}
-			assert.Contains(t, came, want, "%s: %s", file, name)
+			assert.Contains(t, outcome, want, "%s: %s", file, name)
 		}
 		t.Logf("%s: %d of %d operations read", file, read, len(lines))
 	}
 }
 
-// unreadable are the answers that no client can read which was made from the description: it contradicts its own examples,
-// and the sandbox follows those.
-var unreadable = map[string]string{
+// undecodable lists responses that clients generated from a description cannot decode, because the description contradicts its own
+// examples. The sandbox follows the examples.
+var undecodable = map[string]string{
 	"webhooks.yml GetWebhookMessage": "Message.attempts of type string",     // examples have objects
-	"core.yml GetEvents":             "EventsData.data.data of type string", // so they do here
+	"core.yml GetEvents":             "EventsData.data.data of type string", // examples have objects
 	"platform.json GetEvents":        ".data.data of type string",           // as in core.yml
 }
 
-// generateClient makes a client of a description and compiles the program around it.
+// generateClient generates a client from a description and builds the program that uses it.
 func generateClient(t *testing.T, description string) string {
 	t.Helper()
 	dir := t.TempDir()
 	write := func(name, text string) {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
 	}
-	if filepath.Base(description) == "swagger-2.1.json" { // Swagger, which the generator does not read
+	if filepath.Base(description) == "swagger-2.1.json" { // the generator does not support Swagger 2
 		var old openapi2.T
 		require.NoError(t, json.Unmarshal([]byte(readFile(t, description)), &old))
 		doc, err := openapi2conv.ToV3(&old)
@@ -145,7 +145,7 @@ func generateClient(t *testing.T, description string) string {
 	}
 	run(root, "tool", "-modfile=tools.mod", "oapi-codegen", "-config", filepath.Join(dir, "config.yaml"), description)
 	write("main.go", readFile(t, "testdata/generated/main.go.txt"))
-	for _, name := range []string{"go.mod", "go.sum"} { // the generator's runtime is ours, too
+	for _, name := range []string{"go.mod", "go.sum"} { // the generated code needs the same runtime as ours
 		write(name, readFile(t, root, name))
 	}
 	run(dir, "build", "-o", "program", ".")

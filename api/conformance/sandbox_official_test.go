@@ -14,13 +14,12 @@ import (
 	"github.com/basiq-go/basiq-go/api/conformance/official"
 )
 
-// sandboxFile lists where the sandbox's answers are not what Basiq's descriptions say of them, and why.
+// sandboxFile lists the differences between the sandbox's responses and Basiq's descriptions, with reasons.
 const sandboxFile = "testdata/sandbox.tsv"
 
-// A program that was generated from Basiq's own descriptions should not notice that it talks to the sandbox: what they
-// require is there, what is there has the type that they say, and null stands only where they allow it. The exceptions
-// are written down, each with its reason.
-func TestSandboxAnswersAsOfficiallyDescribed(t *testing.T) {
+// A program generated from Basiq's own descriptions must be able to use the sandbox. Required properties must exist, have the
+// described type, and be null only if the description allows null. Exceptions are listed with reasons.
+func TestSandbox_OfficialDescriptions(t *testing.T) {
 	t.Parallel()
 	described := map[string][]official.Property{} // by operationId of the contract and version
 	known := readMistakes(t)
@@ -37,16 +36,16 @@ func TestSandboxAnswersAsOfficiallyDescribed(t *testing.T) {
 		described[key] = append(described[key], p)
 	}
 
-	var answers []sandboxAnswer
+	var responses []sandboxResponse
 	synctest.Test(t, func(t *testing.T) {
-		v := visit(t)
-		v.tour()
-		answers = v.answers
+		v := newVisitor(t)
+		v.callAll()
+		responses = v.responses
 	})
 
 	found := map[string]bool{} // file, operation, pointer, what
 	checked := 0
-	for _, a := range answers {
+	for _, a := range responses {
 		for _, p := range described[a.operation+" "+a.version] {
 			for _, at := range occurrences(a.value, strings.Split(p.Pointer, "/")[1:]) {
 				checked++
@@ -78,12 +77,12 @@ func TestSandboxAnswersAsOfficiallyDescribed(t *testing.T) {
 		assert.True(t, exceptions[problem], "%s\t", problem)
 	}
 	for exception := range exceptions {
-		assert.True(t, found[exception], "nothing needs this row of %s: %s", sandboxFile, exception)
+		assert.True(t, found[exception], "unused row of %s: %s", sandboxFile, exception)
 	}
-	t.Logf("%d answers, %d looks at documented properties", len(answers), checked)
+	t.Logf("%d responses, %d checks of documented properties", len(responses), checked)
 }
 
-// occurrence is a place where a property may stand: its parent is there.
+// occurrence is a place for a property in an existing parent.
 type occurrence struct {
 	present bool
 	value   any

@@ -23,30 +23,30 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest"
 )
 
-// The sandbox by itself, spoken to in plain HTTP, so that no client can make up for its errors; and every word of it held
-// to the contract, in its strict form.
+// These tests use the basiqtest sandbox over plain HTTP, so that no client can hide its errors, and validate every response
+// against the strict contract.
 
-// visitor speaks plain HTTP with a sandbox through the contract's validator.
+// visitor sends plain HTTP requests to a sandbox through the validating transport.
 type visitor struct {
 	t         *testing.T
 	sandbox   *basiqtest.Sandbox
 	transport *Transport
-	pause     func(time.Duration) // until what takes so long is over
-	answers   []sandboxAnswer     // all successes with a JSON body
+	pause     func(time.Duration) // waits until jobs of this duration are done
+	responses []sandboxResponse   // all success responses with a JSON body
 }
 
-type sandboxAnswer struct {
+type sandboxResponse struct {
 	operation, version string
 	value              any
 }
 
-// visit makes a sandbox in memory, for a bubble.
-func visit(t *testing.T) *visitor {
+// newVisitor returns a visitor of a new sandbox in memory, for use in a bubble.
+func newVisitor(t *testing.T) *visitor {
 	t.Helper()
-	return newVisitor(t, basiqtest.New(t, basiqtest.DeliverWith(&http.Client{Transport: receiver})), time.Sleep)
+	return newVisitorOf(t, basiqtest.New(t, basiqtest.DeliverWith(&http.Client{Transport: receiver})), time.Sleep)
 }
 
-func newVisitor(t *testing.T, sandbox *basiqtest.Sandbox, pause func(time.Duration)) *visitor {
+func newVisitorOf(t *testing.T, sandbox *basiqtest.Sandbox, pause func(time.Duration)) *visitor {
 	t.Helper()
 	transport, err := NewTransport(sandbox.HTTPClient().Transport)
 	require.NoError(t, err)
@@ -55,16 +55,16 @@ func newVisitor(t *testing.T, sandbox *basiqtest.Sandbox, pause func(time.Durati
 	return v
 }
 
-// said is an answer: its status, its body as JSON if it is any, and the body as it came.
-type said struct {
+// received is a response: its status, its body as a JSON value, if it is JSON, and the raw body.
+type received struct {
 	t      *testing.T
 	status int
 	json   any
 	raw    string
 }
 
-// at returns the text at a path such as data.0.id, which must be there.
-func (s said) at(path string) string {
+// at returns the string at a path such as data.0.id, which must exist.
+func (s received) at(path string) string {
 	s.t.Helper()
 	value := s.json
 	for name := range strings.SplitSeq(path, ".") {
@@ -79,7 +79,7 @@ func (s said) at(path string) string {
 		}
 	}
 	text, ok := value.(string)
-	require.True(s.t, ok, "no text at %s in %s", path, s.raw)
+	require.True(s.t, ok, "no string at %s in %s", path, s.raw)
 	return text
 }
 
@@ -96,12 +96,12 @@ func (v *visitor) token(version, scope, userID string) accessToken {
 		"Content-Type": {"application/x-www-form-urlencoded"},
 	}, []byte(form.Encode()))
 	require.Equal(v.t, http.StatusOK, got.status, got.raw)
-	v.keep("postToken", version, got)
+	v.record("postToken", version, got)
 	return accessToken{version, got.at("access_token")}
 }
 
-// send sends a request as it is. That the contract refuses it, or its answer, fails the test.
-func (v *visitor) send(method, path string, header http.Header, body []byte) said {
+// send sends a request without changes. If the request or the response violates the contract, the test fails.
+func (v *visitor) send(method, path string, header http.Header, body []byte) received {
 	v.t.Helper()
 	var reader io.Reader = http.NoBody
 	if body != nil {
@@ -115,15 +115,15 @@ func (v *visitor) send(method, path string, header http.Header, body []byte) sai
 	defer func() { _ = resp.Body.Close() }()
 	raw, err := io.ReadAll(resp.Body)
 	require.NoError(v.t, err)
-	got := said{t: v.t, status: resp.StatusCode, raw: string(raw)}
+	got := received{t: v.t, status: resp.StatusCode, raw: string(raw)}
 	if contentType(resp.Header) == "application/json" {
 		got.json = decode(v.t, raw)
 	}
 	return got
 }
 
-// call calls an operation with a token and demands a status.
-func (v *visitor) call(as accessToken, operation string, status int, target string, body any) said {
+// call calls an operation with a token and checks the status.
+func (v *visitor) call(as accessToken, operation string, status int, target string, body any) received {
 	v.t.Helper()
 	method, path, _ := strings.Cut(target, " ")
 	header := http.Header{}
@@ -149,21 +149,21 @@ func (v *visitor) call(as accessToken, operation string, status int, target stri
 	require.Equal(v.t, status, got.status, "%s: %s", target, got.raw)
 	require.Equal(v.t, before+1, v.transport.Exchanges()[fmt.Sprintf("%s %d", operation, status)], "%s is not %s", target, operation)
 	if status < 300 {
-		v.keep(operation, as.version, got)
+		v.record(operation, as.version, got)
 	}
 	return got
 }
 
-func (v *visitor) keep(operation, version string, got said) {
+func (v *visitor) record(operation, version string, got received) {
 	if got.json != nil {
-		v.answers = append(v.answers, sandboxAnswer{operation, version, got.json})
+		v.responses = append(v.responses, sandboxResponse{operation, version, got.json})
 	}
 }
 
-// accept is a body that is none: it asks for another type of answer.
+// accept is passed instead of a body. It requests a media type.
 type accept string
 
-// form is a body that is a multipart form.
+// form is a multipart form.
 type form struct {
 	contentType string
 	content     []byte
@@ -184,9 +184,9 @@ func statementForm(t *testing.T, institution, name, contentType, content string)
 	return form{w.FormDataContentType(), buf.Bytes()}
 }
 
-// tour calls every operation so that it succeeds, in each API version that has it, and returns the ids that it used. It
-// belongs in a bubble.
-func (v *visitor) tour() map[string]string {
+// callAll calls every operation successfully, in each API version that has it, and returns the IDs that it used. It must run in
+// a bubble.
+func (v *visitor) callAll() map[string]string {
 	t := v.t
 	v21, v30 := v.token("2.1", "SERVER_ACCESS", ""), v.token("3.0", "SERVER_ACCESS", "")
 	both := func(do func(accessToken)) { do(v21); do(v30) }
@@ -359,8 +359,8 @@ func (v *visitor) tour() map[string]string {
 	return ids
 }
 
-// leave deletes what the tour has made, by the operations that delete.
-func (v *visitor) leave(ids map[string]string) {
+// deleteAll deletes what callAll has created, by calling the operations that delete.
+func (v *visitor) deleteAll(ids map[string]string) {
 	v30 := v.token("3.0", "SERVER_ACCESS", "")
 	me := "/users/" + ids["userId"]
 	v.call(v30, "deleteConsent", 204, "DELETE "+me+"/consents/"+ids["consentId"], nil)
@@ -378,8 +378,8 @@ func (v *visitor) statementBank(as accessToken) string {
 	return v.call(as, "getConnectors", 200, "GET /connectors?filter="+url.QueryEscape("connector.method.eq('pdf')"), nil).at("data.0.id")
 }
 
-// reportFilters are the filters that a type of reports asks for.
-func (v *visitor) reportFilters(types said, i int, ids map[string]string) []object {
+// reportFilters returns the filters that a report type requires.
+func (v *visitor) reportFilters(types received, i int, ids map[string]string) []object {
 	v.t.Helper()
 	values := map[string]any{
 		"fromDate": time.Now().AddDate(0, -2, 0).Format(time.DateOnly), "toDate": time.Now().Format(time.DateOnly),
@@ -387,7 +387,7 @@ func (v *visitor) reportFilters(types said, i int, ids map[string]string) []obje
 		"user": ids["userId"], "account": ids["accountId"],
 	}
 	kind := types.json.(map[string]any)["data"].([]any)[i].(map[string]any)
-	var given []object
+	var filters []object
 	for _, f := range kind["filters"].([]any) {
 		filter := f.(map[string]any)
 		if filter["required"] != true {
@@ -395,20 +395,20 @@ func (v *visitor) reportFilters(types said, i int, ids map[string]string) []obje
 		}
 		name := filter["name"].(string)
 		require.Contains(v.t, values, name)
-		given = append(given, object{"name": name, "value": values[name]})
+		filters = append(filters, object{"name": name, "value": values[name]})
 	}
-	require.NotEmpty(v.t, given)
-	return given
+	require.NotEmpty(v.t, filters)
+	return filters
 }
 
 type object = map[string]any
 
-// Everything that the sandbox plays is as the contract says: each operation's success, in each version that has it.
-func TestSandboxSucceedsAtEveryOperation(t *testing.T) {
+// The success of each operation must match the contract, in each version that has the operation.
+func TestSandbox_SuccessResponses(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		v := visit(t)
-		v.leave(v.tour())
+		v := newVisitor(t)
+		v.deleteAll(v.callAll())
 		passed := v.transport.Exchanges()
 		for _, op := range contractOperations(loaded(t)) {
 			for status := range op.Responses.Map() {
@@ -417,22 +417,22 @@ func TestSandboxSucceedsAtEveryOperation(t *testing.T) {
 				}
 			}
 		}
-		t.Logf("%d exchanges of %d kinds, all of them as the contract says", total(passed), len(passed))
+		t.Logf("%d valid exchanges of %d kinds", total(passed), len(passed))
 	})
 }
 
-// neverSent are successes that the contract declares and the sandbox never answers with.
+// neverSent lists success responses that the contract declares and the sandbox never sends.
 var neverSent = map[string]bool{
-	"postAffordability 201": true, // for a PDF, which the documents have without any content; the sandbox sends one with 200
+	"postAffordability 201": true, // documented without content for a PDF; the sandbox sends a PDF with status 200
 }
 
-// receiver is the far end of webhooks: it takes everything.
+// receiver receives webhooks and accepts every delivery.
 var receiver = roundTripper(func(req *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: http.StatusNoContent, Header: http.Header{}, Body: http.NoBody, Request: req}, nil
 })
 
-// consent has a user give a consent on the sandbox's own page, and connect a bank there. The page is no operation, so the
-// contract has nothing to say about it.
+// consent gives consent and connects a bank on the sandbox's consent page. The page is not an operation of the API, so the
+// contract does not describe it.
 func (v *visitor) consent(as accessToken) {
 	v.t.Helper()
 	browser := &http.Client{Transport: v.sandbox.HTTPClient().Transport}
@@ -454,13 +454,13 @@ func (v *visitor) consent(as accessToken) {
 	require.NoError(v.t, resp.Body.Close())
 }
 
-// What goes wrong is as the contract says, too: a token that is wrong, expired, of the wrong scope or version; things that
-// are not there; and every error that the contract declares for an operation, on demand.
-func TestSandboxFailsAtEveryOperation(t *testing.T) {
+// Error responses must also match the contract: for invalid and expired tokens, tokens with the wrong scope or version, resources
+// that do not exist, and every error status that the contract declares for an operation.
+func TestSandbox_ErrorResponses(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		v := visit(t)
-		ids := v.tour()
+		v := newVisitor(t)
+		ids := v.callAll()
 		tokens := func(scope, userID string) map[string]accessToken {
 			return map[string]accessToken{"2.1": v.token("2.1", scope, userID), "3.0": v.token("3.0", scope, userID)}
 		}
@@ -471,7 +471,7 @@ func TestSandboxFailsAtEveryOperation(t *testing.T) {
 			versions := strings.Split(strings.Trim(fmt.Sprint(op.Extensions["x-basiq-versions"]), "[]"), " ")
 			scopes := fmt.Sprint(op.Extensions["x-basiq-scopes"])
 			if op.OperationID == "postToken" || scopes == "<nil>" {
-				continue // they take no access token
+				continue // these operations use no access token
 			}
 			target := func(ids map[string]string) string {
 				path := op.path
@@ -511,13 +511,13 @@ func TestSandboxFailsAtEveryOperation(t *testing.T) {
 				v.call(fresh[version], op.OperationID, 404, target(unknown), body)
 			}
 		}
-		t.Logf("%d exchanges, all of them as the contract says", total(v.transport.Exchanges()))
+		t.Logf("%d valid exchanges", total(v.transport.Exchanges()))
 	})
 }
 
 var exampleQuery = map[string]string{"getEnrich": "?q=a&institution=AU00000&country=AU"}
 
-// exampleBody is a body that the contract allows for the operation; nil where it takes none.
+// exampleBody returns a valid request body for the operation, or nil if it has none.
 func exampleBody(t *testing.T, op *contractOperation) any {
 	t.Helper()
 	if op.RequestBody == nil {
@@ -534,6 +534,6 @@ func exampleBody(t *testing.T, op *contractOperation) any {
 	for _, name := range slices.Sorted(maps.Keys(media.Examples)) {
 		return media.Examples[name].Value.Value
 	}
-	t.Fatalf("%s has no example of a body", op.OperationID)
+	t.Fatalf("%s has no example body", op.OperationID)
 	return nil
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// modules returns the modules, but for ours, whose packages are built into ours; args are for go list.
+// modules returns the modules that our packages depend on, except ours. args are arguments of go list.
 func modules(t *testing.T, args ...string) []string {
 	t.Helper()
 	list := append(append([]string{"list", "-deps"}, args...), "-f", "{{with .Module}}{{.Path}}{{end}}", "./...")
@@ -21,7 +21,7 @@ func modules(t *testing.T, args ...string) []string {
 	return slices.DeleteFunc(slices.Compact(found), func(path string) bool { return path == module })
 }
 
-// licenses returns what go-licenses says of the modules: a module can have a license for each of its parts.
+// licenses returns the licenses of the modules, as reported by go-licenses. A module may have several.
 func licenses(t *testing.T, all []string) map[string]string {
 	t.Helper()
 	report := exec.CommandContext(t.Context(), strings.TrimSpace(golang(t, "-C", "api/conformance", "tool", "-n", "go-licenses")),
@@ -48,8 +48,8 @@ func licenses(t *testing.T, all []string) map[string]string {
 	return joined
 }
 
-// Whoever reviews what a program links reads this table and not our go.mod.
-func TestSecurityPolicyListsEveryDependency(t *testing.T) {
+// The table in SECURITY.md must list every dependency, because reviewers read the table and not go.mod.
+func TestSecurityPolicy_Dependencies(t *testing.T) {
 	t.Parallel()
 	linked, all := modules(t), modules(t, "-test")
 	require.NotEmpty(t, linked)
@@ -68,7 +68,7 @@ func TestSecurityPolicyListsEveryDependency(t *testing.T) {
 	assert.ElementsMatch(t, want, have)
 }
 
-func TestSecurityPolicyNamesTargetsThatExist(t *testing.T) {
+func TestSecurityPolicy_MakeTargets(t *testing.T) {
 	t.Parallel()
 	named := regexp.MustCompile("`make ([a-z]+)`").FindAllStringSubmatch(readFile(t, root, "SECURITY.md"), -1)
 	require.NotEmpty(t, named)

@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// vulnDB returns the URL of a vulnerability database, in the form that govulncheck reads. In "found" all versions below 99.0.0
-// of two modules are vulnerable, in "fixed" all below 0.0.1.
+// vulnDB returns the URL of a vulnerability database in the format of govulncheck. In "found", all versions below 99.0.0 of two
+// modules are vulnerable; in "fixed", all versions below 0.0.1.
 func vulnDB(t *testing.T, name string) string {
 	t.Helper()
 	directory, err := filepath.Abs(filepath.Join("testdata/vulndb", name))
@@ -22,7 +22,7 @@ func vulnDB(t *testing.T, name string) string {
 	return "file://" + directory
 }
 
-// smallModule writes a module of one file.
+// smallModule creates a module with one file and returns its directory.
 func smallModule(t *testing.T, code string) string {
 	t.Helper()
 	directory := t.TempDir()
@@ -31,61 +31,61 @@ func smallModule(t *testing.T, code string) string {
 	return directory
 }
 
-// A check that passes when it cannot look needs a proof that it does look, and tells one from the other. `make vuln` runs
-// this first.
+// The script passes if the database is unreachable, so these tests make sure that it does search and that it distinguishes the two
+// cases. `make vuln` runs them first.
 func TestVulnScript(t *testing.T) {
 	t.Parallel()
-	// The script must not have to fetch govulncheck below, where its way out is cut off.
+	// Build govulncheck first, because the script cannot download it below, where the network is blocked.
 	golang(t, "-C", "api/conformance", "tool", "-n", "govulncheck")
 
 	sound, broken := smallModule(t, "package small\n"), smallModule(t, "package small\n\nvar x int = \"\"\n")
 	strange := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(strange.Close)
-	// Nothing listens there, and the proxy is asked for every host but this machine's.
+	// The port is closed. The proxy is used for every host except localhost.
 	const noWayOut = "HTTPS_PROXY=http://127.0.0.1:1"
 
 	for _, c := range []struct {
 		name      string
-		directory []string // empty: all that the script looks at by itself
+		directory []string // empty: the default modules of the script
 		env       []string
 		fails     bool
-		says      []string
+		want      []string
 	}{
 		{
-			name: "each of the three is searched, and a finding in it fails", env: []string{"VULNDB=" + vulnDB(t, "found")},
-			fails: true, says: []string{
+			name: "a vulnerability in each of the three fails", env: []string{"VULNDB=" + vulnDB(t, "found")},
+			fails: true, want: []string{
 				"Vulnerability #1: GO-2099-000", "Made up for a test",
 				"Found in the module: see above", "Found in api/conformance: see above", "Found in the generator: see above",
 			},
 		},
 		{
-			name: "what is fixed in the version here is no finding", directory: []string{"."},
+			name: "a vulnerability fixed in the used version passes", directory: []string{"."},
 			env:  []string{"VULNDB=" + vulnDB(t, "fixed")},
-			says: []string{"No known vulnerability in reach; looked through 1"},
+			want: []string{"No known vulnerabilities found in 1 scanned"},
 		},
 		{
-			name: "a database out of reach is said", directory: []string{sound}, env: []string{noWayOut},
-			says: []string{"127.0.0.1:1", "SKIPPED: the vulnerability database is out of reach"},
+			name: "an unreachable database is reported", directory: []string{sound}, env: []string{noWayOut},
+			want: []string{"127.0.0.1:1", "SKIPPED: the vulnerability database is unreachable"},
 		},
 		{
-			name: "unless it is required", directory: []string{sound}, env: []string{noWayOut, "VULNDB_REQUIRED=1"},
-			fails: true, says: []string{"FAILED: the vulnerability database is out of reach"},
+			name: "an unreachable database fails if it is required", directory: []string{sound}, env: []string{noWayOut, "VULNDB_REQUIRED=1"},
+			fails: true, want: []string{"FAILED: the vulnerability database is unreachable"},
 		},
 		{
-			name: "code that does not compile fails, whatever is in reach", directory: []string{broken}, env: []string{noWayOut},
-			fails: true, says: []string{"small.go:3", "govulncheck failed with status 1"},
+			name: "code that does not compile fails even without a database", directory: []string{broken}, env: []string{noWayOut},
+			fails: true, want: []string{"small.go:3", "govulncheck failed with status 1"},
 		},
 		{
-			name: "an answer that is no database's fails", directory: []string{sound}, env: []string{"VULNDB=" + strange.URL},
-			fails: true, says: []string{"unrecognized vulndb format", "govulncheck failed with status 1"},
+			name: "an invalid database fails", directory: []string{sound}, env: []string{"VULNDB=" + strange.URL},
+			fails: true, want: []string{"unrecognized vulndb format", "govulncheck failed with status 1"},
 		},
 		{
-			name: "arguments that govulncheck does not take fail", directory: []string{sound}, env: []string{"VULNDB=ftp://127.0.0.1"},
-			fails: true, says: []string{"unsupported scheme", "govulncheck failed with status"},
+			name: "an unsupported database URL fails", directory: []string{sound}, env: []string{"VULNDB=ftp://127.0.0.1"},
+			fails: true, want: []string{"unsupported scheme", "govulncheck failed with status"},
 		},
 		{
-			name: "a directory that is not there fails", directory: []string{filepath.Join(sound, "none")}, env: []string{noWayOut},
-			fails: true, says: []string{"govulncheck failed with status"},
+			name: "a missing directory fails", directory: []string{filepath.Join(sound, "none")}, env: []string{noWayOut},
+			fails: true, want: []string{"govulncheck failed with status"},
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -100,7 +100,7 @@ func TestVulnScript(t *testing.T) {
 			} else {
 				require.NoError(t, err, "%s", out)
 			}
-			for _, text := range c.says {
+			for _, text := range c.want {
 				require.Contains(t, string(out), text)
 			}
 		})

@@ -17,7 +17,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// workflow is what of a CI workflow decides how far it can be trusted.
+// workflow contains the parts of a CI workflow that affect security.
 type workflow struct {
 	On          yaml.Node         `yaml:"on"`
 	Permissions map[string]string `yaml:"permissions"`
@@ -35,15 +35,15 @@ type workflow struct {
 }
 
 var (
-	// A tag can be moved to another commit, a commit's hash cannot. The comment is for people, and for Dependabot.
+	// A tag can be moved to another commit, a commit hash cannot. The comment is for readers and Dependabot.
 	pinned = regexp.MustCompile(`^[\w.-]+/[\w./-]+@[0-9a-f]{40}$`)
 	tagged = regexp.MustCompile(`^# v\d+\.\d+\.\d+$`)
-	// Targets of make that a script runs.
+	// makes matches the targets of make in a script.
 	makes = regexp.MustCompile(`\bmake ([a-z-]+)`)
 )
 
-// problems says what of a workflow could give a stranger more than the reading of public code: rights of the token, code
-// from a tag that was moved, or a shell that runs a pull request's title.
+// problems returns the problems of a workflow that could give outsiders more than read access to public code: permissions of the
+// token, code from a moved tag, or a shell that executes the title of a pull request.
 func problems(text string, targets []string) ([]string, error) {
 	var w workflow
 	if err := yaml.Unmarshal([]byte(text), &w); err != nil {
@@ -58,43 +58,43 @@ func problems(text string, targets []string) ([]string, error) {
 	}
 	for _, event := range []string{"pull_request_target", "workflow_run", "issue_comment"} {
 		if regexp.MustCompile(`\b` + event + `\b`).Match(events) {
-			report("on %s, which strangers start with the rights of the project", event)
+			report("on %s: outsiders can trigger it with the permissions of the project", event)
 		}
 	}
 	if !maps.Equal(w.Permissions, map[string]string{"contents": "read"}) {
-		report("the permissions are not contents: read")
+		report("permissions must be contents: read")
 	}
 	if w.Concurrency.IsZero() {
-		report("no concurrency")
+		report("missing concurrency")
 	}
 	if strings.Contains(text, "secrets.") {
-		report("it uses a secret")
+		report("must not use secrets")
 	}
 	if len(w.Jobs) == 0 {
-		report("no jobs")
+		report("missing jobs")
 	}
 	for _, name := range slices.Sorted(maps.Keys(w.Jobs)) {
 		job := w.Jobs[name]
-		// A job that only the project starts may file issues.
+		// A job that only the project can trigger may file issues.
 		filesIssues := ownEvents(&w.On) && maps.Equal(job.Permissions, map[string]string{"contents": "read", "issues": "write"})
 		if job.Permissions != nil && !filesIssues {
-			report("%s: permissions of its own", name)
+			report("%s: must not change permissions", name)
 		}
 		if job.Timeout == 0 {
-			report("%s: no timeout-minutes", name)
+			report("%s: missing timeout-minutes", name)
 		}
 		uses := []yaml.Node{job.Uses}
 		for _, step := range job.Steps {
 			uses = append(uses, step.Uses)
 			if strings.HasPrefix(step.Uses.Value, "actions/checkout@") && step.With["persist-credentials"] != "false" {
-				report("%s: actions/checkout leaves the token for later steps: set persist-credentials: false", name)
+				report("%s: actions/checkout must have persist-credentials: false, or later steps can use the token", name)
 			}
 			if strings.Contains(step.Run, "${{") {
-				report("%s: an expression becomes part of a script: hand it over in env", name)
+				report("%s: expressions must be passed to scripts in env", name)
 			}
 			for _, target := range makes.FindAllStringSubmatch(step.Run, -1) {
 				if !slices.Contains(targets, target[1]) {
-					report("%s: there is no make %s", name, target[1])
+					report("%s: unknown make target %s", name, target[1])
 				}
 			}
 		}
@@ -104,14 +104,14 @@ func problems(text string, targets []string) ([]string, error) {
 			case !pinned.MatchString(action.Value):
 				report("%s: %s is not pinned to a commit", name, action.Value)
 			case !tagged.MatchString(action.LineComment):
-				report("%s: no comment says which version %s is", name, action.Value)
+				report("%s: missing version comment for %s", name, action.Value)
 			}
 		}
 	}
 	return found, nil
 }
 
-// ownEvents reports whether only a schedule, or a person with rights to the repository, starts a workflow.
+// ownEvents reports whether a workflow is triggered only by a schedule or by users with write access.
 func ownEvents(on *yaml.Node) bool {
 	var events map[string]yaml.Node
 	if on.Decode(&events) != nil || len(events) == 0 {
@@ -131,7 +131,7 @@ func makeTargets(t *testing.T) []string {
 	return targets
 }
 
-func TestWorkflowsAreSafe(t *testing.T) {
+func TestWorkflows_NoProblems(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob(filepath.Join(root, ".github/workflows/*.y*ml"))
 	require.NoError(t, err)
@@ -151,7 +151,7 @@ func TestWorkflowsAreSafe(t *testing.T) {
 	}
 }
 
-func TestWorkflowProblemsAreFound(t *testing.T) {
+func TestWorkflowProblems(t *testing.T) {
 	t.Parallel()
 	const sound = `
 on:
@@ -176,23 +176,23 @@ jobs:
 	for _, c := range []struct{ old, new, problem string }{
 		{"pull_request:", "pull_request_target:", "on pull_request_target"},
 		{"\n  pull_request:", " [push, workflow_run]", "on workflow_run"},
-		{"permissions:\n  contents: read\n", "", "the permissions are not contents: read"},
-		{"contents: read", "contents: write", "the permissions are not contents: read"},
-		{"contents: read", "contents: read\n  id-token: write", "the permissions are not contents: read"},
-		{"concurrency:\n  group: one\n", "", "no concurrency"},
-		{"make test", "echo $TOKEN\n        env: {TOKEN: '${{ secrets.TOKEN }}'}", "it uses a secret"},
-		{"    timeout-minutes: 5\n", "    timeout-minutes: 5\n    permissions: {contents: read}\n", "gate: permissions of its own"},
-		{"    timeout-minutes: 5\n", "", "gate: no timeout-minutes"},
-		{"persist-credentials: false", "fetch-depth: 0", "gate: actions/checkout leaves the token"},
-		{"persist-credentials: false", "persist-credentials: true", "gate: actions/checkout leaves the token"},
-		{"make test", "echo ${{ github.event.pull_request.title }}", "gate: an expression becomes part of a script"},
-		{"make test", "make rest", "gate: there is no make rest"},
+		{"permissions:\n  contents: read\n", "", "permissions must be contents: read"},
+		{"contents: read", "contents: write", "permissions must be contents: read"},
+		{"contents: read", "contents: read\n  id-token: write", "permissions must be contents: read"},
+		{"concurrency:\n  group: one\n", "", "missing concurrency"},
+		{"make test", "echo $TOKEN\n        env: {TOKEN: '${{ secrets.TOKEN }}'}", "must not use secrets"},
+		{"    timeout-minutes: 5\n", "    timeout-minutes: 5\n    permissions: {contents: read}\n", "gate: must not change permissions"},
+		{"    timeout-minutes: 5\n", "", "gate: missing timeout-minutes"},
+		{"persist-credentials: false", "fetch-depth: 0", "gate: actions/checkout must have persist-credentials"},
+		{"persist-credentials: false", "persist-credentials: true", "gate: actions/checkout must have persist-credentials"},
+		{"make test", "echo ${{ github.event.pull_request.title }}", "gate: expressions must be passed"},
+		{"make test", "make rest", "gate: unknown make target rest"},
 		{"@0123456789abcdef0123456789abcdef01234567 # v6.0.3", "@v6", "gate: actions/checkout@v6 is not pinned"},
 		{"@0123456789abcdef0123456789abcdef01234567", "@0123456", "gate: actions/checkout@0123456 is not pinned"},
 		{"run: make test", "uses: ./here", "gate: ./here is not pinned"},
 		{"run: make test", "uses: docker://alpine:3", "gate: docker://alpine:3 is not pinned"},
-		{"# v6.0.3", "# v6", "gate: no comment says which version"},
-		{"jobs:", "work:", "no jobs"},
+		{"# v6.0.3", "# v6", "gate: missing version comment"},
+		{"jobs:", "work:", "missing jobs"},
 	} {
 		t.Run(c.problem, func(t *testing.T) {
 			t.Parallel()
@@ -205,7 +205,7 @@ jobs:
 	}
 }
 
-func TestWorkflowsMayFileIssues(t *testing.T) {
+func TestWorkflowProblems_IssuePermissions(t *testing.T) {
 	t.Parallel()
 	const format = `
 on: {%s}
@@ -233,14 +233,14 @@ jobs:
 			if tc.allowed {
 				assert.Empty(t, found)
 			} else {
-				assert.Equal(t, []string{"one: permissions of its own"}, found)
+				assert.Equal(t, []string{"one: must not change permissions"}, found)
 			}
 		})
 	}
 }
 
-// A go.mod that Dependabot is not told of gets no fixes.
-func TestDependabotSeesEveryModule(t *testing.T) {
+// Dependabot updates only the modules in its configuration.
+func TestDependabot_EveryModule(t *testing.T) {
 	t.Parallel()
 	var config struct {
 		Updates []struct {

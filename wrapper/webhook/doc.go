@@ -1,75 +1,74 @@
-// Package webhook receives what Basiq posts when something happens: it verifies that a delivery comes from Basiq, reads
-// it into an [Event], and answers as Basiq's schedule of retries expects.
+// Package webhook receives Basiq's webhooks. It verifies that a delivery comes from Basiq, decodes it into an [Event], and
+// responds with the status that Basiq's retry schedule expects.
 //
 //	verifier, err := webhook.New(basiq.NewSecret(os.Getenv("BASIQ_WEBHOOK_SECRET")))
 //	...
 //	http.Handle("/basiq", verifier.Handler(func(ctx context.Context, event *webhook.Event) error {
 //		switch event.EventTypeID {
 //		case webhook.EventConnectionInvalidated:
-//			return queue.Put(ctx, event.DeliveryID, event) // a duplicate is no error
+//			return queue.Put(ctx, event.DeliveryID, event) // a duplicate is not an error
 //		}
 //		return nil
 //	}))
 //
-// [Verifier.Parse] does the same without answering, for handlers of one's own, and [Verifier.Verify] checks headers and
-// a body that came some other way, from a queue or a function's event.
+// [Verifier.Parse] does the same for custom handlers, without writing a response. [Verifier.Verify] checks headers and a body
+// that did not arrive through net/http, for example from a queue or a cloud function's event.
 //
-// # The secret
+// # Secret
 //
-// Basiq makes the secret when a webhook is created, and shows it in the answer to that call, client.Webhooks.Create,
-// and to those that update it, but never again: keep it. It is "whsec_" and the key in base64, whose padding
-// may be missing. Each webhook has its own. While one secret replaces another, give both: the second with [WithSecret].
+// Basiq generates the secret when a webhook is created. It returns the secret only from the calls that create and update the
+// webhook, such as client.Webhooks.Create, so store it. A secret is "whsec_" followed by the key in base64, whose padding
+// may be missing. Each webhook has its own secret. To rotate a secret, pass the other one with [WithSecret].
 //
-// # What a delivery says
+// # Payload
 //
-// The payload is thin: which kind of event, the event's id, and a link to what it is about. The data is fetched:
+// The payload contains only the event type, the event's ID, and a link to the resource concerned. Retrieve the data with
 //
 //	event, err := client.Events.Get(ctx, delivery.EventID)
 //
-// There may be nothing to fetch: a test message may have no EventID, and an event of long ago is not found. That is no
-// reason to return an error, which would have the delivery come again and again.
+// The event may not exist: a test message may have no EventID, and an old event is not found. Do not return an error in
+// that case, because Basiq would retry the delivery.
 //
-// Basiq keeps events for seven days. [Event.Entity] reads from the link whose connection, account or consent it is.
+// Basiq keeps events for seven days. [Event.Entity] parses the link into the connection, account or consent concerned.
 //
-// # What Basiq expects
+// # Responses and retries
 //
-// An answer outside 2xx is a failure, and Basiq sends the same delivery again: at once, then after 5 s, 5 min, 30 min,
-// 2 h, 5 h, 10 h and 10 h. After that it disables the endpoint, and no event of any kind arrives any more. So:
+// Basiq treats any response outside 2xx as a failure and retries the delivery: immediately, then after 5 s, 5 min, 30 min,
+// 2 h, 5 h, 10 h and 10 h. It then disables the endpoint and sends no more events of any type. Therefore:
 //
-//   - Answer quickly: store the event, answer, and do the work afterwards. How long Basiq waits is not documented.
-//   - Keep each DeliveryID that was handled and skip those that come again. Basiq sends a delivery again, under the
-//     same id, when it did not see the answer; within the tolerance a third party can too.
-//   - Do not rely on the order. A retry arrives hours after what happened later. What the API says now is what counts.
-//   - Return an error only when trying again may help. Kinds of events that the program does not know are no error.
+//   - Respond quickly: store the event, respond, and do the work afterwards. Basiq does not document its timeout.
+//   - Store each handled DeliveryID and skip duplicates. Basiq sends a delivery again, with the same ID, if it did not
+//     receive the response. A third party can replay a delivery within the tolerance.
+//   - Do not rely on the order. A retry can arrive hours after later events. Treat the API's current data as authoritative.
+//   - Return an error only if a retry may help. Do not return an error for unknown event types.
 //
-// A new subscription may take fifteen minutes to begin.
+// A new subscription may take up to fifteen minutes to take effect.
 //
-// Basiq documents the addresses that it sends from, 13.238.192.210, 3.24.252.173 and 3.104.17.39. A firewall may let in
-// only those, but they do not replace the signature: an address says nothing of a proxy's other clients, and the list
-// may change.
+// Basiq documents the addresses that it sends from: 13.238.192.210, 3.24.252.173 and 3.104.17.39. A firewall may allow only
+// those, but they do not replace the signature: a proxy's other clients share its address, and the list may change.
 //
-// # Why not the sample in Basiq's documents
+// # Differences from Basiq's sample
 //
-// Deliveries are signed as Standard Webhooks describes. Basiq's guide has a sample in JavaScript whose text around it
-// says most of what follows, but which does little of it. Against the sample, this package
+// Deliveries are signed according to the Standard Webhooks specification. Basiq's guide contains a JavaScript sample that
+// omits most of the checks that the guide's text requires. Unlike the sample, this package
 //
-//   - takes the header webhook-signature for what it is, a list of "v1,SIGNATURE" with spaces between. The sample
-//     compares the bare signature with the whole header, prefix included, so that it refuses every delivery; and who
-//     mends that by cutting off the prefix refuses them again once there are two signatures in the list.
-//   - compares in constant time. The sample compares with !==, which may take longer the more is right, and so tell an
-//     attacker who measures well enough what the right signature is.
-//   - refuses a timestamp more than five minutes from now, before or after. The sample signs the timestamp and never
-//     looks at it, so that a delivery which was recorded once can be replayed for ever.
-//   - reads the bytes of the body itself, and bounds them. The sample has a variable named payload; where that is
-//     parsed JSON turned into text again, as web frameworks hand it out, no signature matches, and nothing bounds it.
-//   - decodes the secret with and without padding and with and without "whsec_". Basiq's sample secret has 39
-//     characters without padding, which strict decoders refuse; a secret in the reference of the API has no prefix, and
-//     the sample, which splits at the underscore, breaks on it. The text says to use the part after the prefix as the
-//     key, and means what it decodes to.
-//   - has no secret in the source. The sample has it in a constant.
-//   - refuses what is missing, comes twice, is too long or is no number, where JavaScript goes on with "undefined".
+//   - parses the webhook-signature header as a space-separated list of "v1,SIGNATURE". The sample compares the bare
+//     signature with the whole header, including the prefix, so it rejects every delivery. Removing the prefix is not
+//     enough, because the header may contain two signatures.
+//   - compares in constant time. The sample compares with !==, whose duration may reveal how much of a guessed signature
+//     is correct.
+//   - rejects a timestamp more than five minutes before or after the current time. The sample never checks the timestamp,
+//     so a recorded delivery can be replayed forever.
+//   - reads the raw bytes of the body, up to a limit. The sample does not limit the body, and it uses a variable named
+//     payload. If that is re-encoded JSON, as web frameworks provide it, no signature matches.
+//   - decodes the secret with or without padding and with or without "whsec_". Basiq's sample secret has 39 characters and
+//     no padding, which strict decoders reject. A secret in the API reference has no prefix, and the sample fails on it
+//     because it splits at the underscore. The guide says to use the part after the prefix as the key, but the key is the
+//     decoded part.
+//   - does not contain the secret in source code. The sample has it in a constant.
+//   - rejects missing, duplicate, oversized and non-numeric headers, where JavaScript continues with "undefined".
 //
-// # Tests
+// # Testing
 //
-// [Verifier.Sign] makes the headers of a delivery, so that a program can test its handler.
+// [Verifier.Sign] returns the headers of a delivery, so that a program can test its handler.
 package webhook

@@ -5,26 +5,26 @@ import (
 	"fmt"
 )
 
-// Why a delivery is refused, for errors.Is. No error holds a secret, a signature or any of the body.
+// The errors for rejected deliveries, for use with [errors.Is]. No error contains a secret, a signature or part of the body.
 var (
-	// ErrNotSigned says that one of the headers webhook-id, webhook-timestamp and webhook-signature is missing or empty:
-	// whoever sent this, it was not a webhook.
-	ErrNotSigned = errors.New("the request is not signed")
-	// ErrBadHeader says that one of the three headers comes more than once, is too long, or is not what it should be.
-	ErrBadHeader = errors.New("a header is malformed")
-	// ErrTimestamp says that the delivery was sent too long ago, or in the future: see [WithTolerance]. Either it is
-	// replayed or a clock is wrong.
-	ErrTimestamp = errors.New("the timestamp is too far from now")
-	// ErrBadSignature says that no signature is right for any of the secrets: the delivery is forged, something has
-	// changed the body on its way, or the secret is another webhook's.
-	ErrBadSignature = errors.New("no signature matches")
-	// ErrTooLarge says that the body is larger than [WithMaxBodyBytes] allows.
-	ErrTooLarge = errors.New("the body is too large")
-	// ErrBadPayload says that the body is no JSON object, though its signature is right.
-	ErrBadPayload = errors.New("the payload cannot be read")
+	// ErrNotSigned is returned if one of the headers webhook-id, webhook-timestamp and webhook-signature is missing or
+	// empty. The request is not a webhook.
+	ErrNotSigned = errors.New("request not signed")
+	// ErrBadHeader is returned if one of the three headers is duplicate, too long, or malformed.
+	ErrBadHeader = errors.New("invalid header")
+	// ErrTimestamp is returned if the delivery was sent too long ago, or in the future: see [WithTolerance]. Either the
+	// delivery was replayed or a clock is wrong.
+	ErrTimestamp = errors.New("timestamp out of tolerance")
+	// ErrBadSignature is returned if no signature matches any of the secrets. The delivery is forged, its body was modified
+	// in transit, or the secret belongs to another webhook.
+	ErrBadSignature = errors.New("no matching signature")
+	// ErrTooLarge is returned if the body is larger than [WithMaxBodyBytes] allows.
+	ErrTooLarge = errors.New("body too large")
+	// ErrBadPayload is returned if the signature matches but the body is not a JSON object.
+	ErrBadPayload = errors.New("invalid payload")
 )
 
-// refuse says which of the errors above it is, and more about it.
-func refuse(reason error, format string, args ...any) error {
+// reject returns an error that wraps reason and adds details.
+func reject(reason error, format string, args ...any) error {
 	return fmt.Errorf("webhook: %w: %s", reason, fmt.Sprintf(format, args...))
 }

@@ -12,11 +12,11 @@ import (
 	"github.com/basiq-go/basiq-go/api"
 )
 
-// EventTypeID says what has happened to what. The list is open: Basiq adds to it, and an Event keeps what it does not know.
-// Package basiq, which this package does not need, has a type of its own for the same texts: basiq.EventTypeName(id).
+// EventTypeID is the type of an event. Basiq may add values; an Event keeps unknown ones. Package basiq, which this package
+// does not import, has its own type for the same values: basiq.EventTypeName(id).
 type EventTypeID string
 
-// The kinds of events. All but EventConnectionUpdated can be subscribed to.
+// The types of events. All except EventConnectionUpdated can be subscribed to.
 const (
 	// EventAccountUpdated: an account or one of its attributes has changed.
 	EventAccountUpdated EventTypeID = "account.updated"
@@ -26,27 +26,27 @@ const (
 	EventConnectionCreated EventTypeID = "connection.created"
 	// EventConnectionDeleted: a connection was deleted.
 	EventConnectionDeleted EventTypeID = "connection.deleted"
-	// EventConnectionInvalidated: a connection is no longer active, and only its user can mend it: the login is wrong or
-	// locked, the bank asks for a second factor, or the authorisation of open banking has ended.
+	// EventConnectionInvalidated: a connection has become inactive, and only its user can restore it: the login is wrong or
+	// locked, the bank requires MFA, or the open banking authorisation has ended.
 	EventConnectionInvalidated EventTypeID = "connection.invalidated"
-	// EventConnectionUpdated: a connection has changed. It is found among the events but cannot be subscribed to.
+	// EventConnectionUpdated: a connection has changed. Basiq lists such events but does not accept subscriptions to them.
 	EventConnectionUpdated EventTypeID = "connection.updated"
-	// EventConsentArchived: a consent was put away. Only a guide names it.
+	// EventConsentArchived: a consent was archived. Only one of Basiq's guides names this type.
 	EventConsentArchived EventTypeID = "consent.archived"
 	// EventConsentCreated: a user has given consent.
 	EventConsentCreated EventTypeID = "consent.created"
-	// EventConsentExpired: a consent has ended by itself.
+	// EventConsentExpired: a consent has expired.
 	EventConsentExpired EventTypeID = "consent.expired"
-	// EventConsentReminder: a consent is 90 days old, counted from its last change.
+	// EventConsentReminder: a consent has not changed for 90 days.
 	EventConsentReminder EventTypeID = "consent.reminder"
-	// EventConsentRevoked: a consent was withdrawn.
+	// EventConsentRevoked: a consent was revoked.
 	EventConsentRevoked EventTypeID = "consent.revoked"
 	// EventConsentUpdated: a consent has changed.
 	EventConsentUpdated EventTypeID = "consent.updated"
-	// EventConsentWarning: a consent is about to end.
+	// EventConsentWarning: a consent is about to expire.
 	EventConsentWarning EventTypeID = "consent.warning"
-	// EventTransactionsUpdated: a user has new transactions, after a connection was created, updated or refreshed, also by
-	// Basiq's own schedule.
+	// EventTransactionsUpdated: a user has new transactions, after a connection was created, updated or refreshed, including
+	// scheduled refreshes by Basiq.
 	EventTransactionsUpdated EventTypeID = "transactions.updated"
 	// EventUserCreated: a user was created.
 	EventUserCreated EventTypeID = "user.created"
@@ -56,35 +56,35 @@ const (
 	EventUserUpdated EventTypeID = "user.updated"
 )
 
-// Event is what a delivery says. It is no more than a note that something has happened; get the data with
-// client.Events.Get(ctx, event.EventID). It can be marshaled to JSON and back, to be put into a queue.
+// Event is the content of a delivery. It does not contain the data of the event; retrieve that with
+// client.Events.Get(ctx, event.EventID). It can be marshaled to JSON and back, for example to store it in a queue.
 type Event struct {
-	// DeliveryID names the delivery, from the header webhook-id, and is the same when Basiq sends it again: keep it to
-	// handle each delivery once.
+	// DeliveryID identifies the delivery. It is the value of the webhook-id header and is the same when Basiq retries the
+	// delivery. Store it to handle each delivery once.
 	DeliveryID string `json:"deliveryId"`
-	// Timestamp is when this attempt at the delivery was made, in whole seconds.
+	// Timestamp is the time of this delivery attempt, in whole seconds.
 	Timestamp time.Time `json:"timestamp"`
-	// EventTypeID says what has happened.
+	// EventTypeID is the type of the event.
 	EventTypeID EventTypeID `json:"eventTypeId"`
-	// EventID names the event. Empty when the payload has none.
+	// EventID identifies the event. It is empty if the payload has none.
 	EventID string `json:"eventId"`
-	// Links is where the event and what it is about are to be found.
+	// Links contains the URLs of the event and of the resource concerned.
 	Links Links `json:"links"`
-	// Payload is the body as it came, for what this type has no field for.
+	// Payload is the unmodified body, for data that this type has no field for.
 	Payload json.RawMessage `json:"payload,omitempty"`
 }
 
-// Links are URLs in Basiq's API; empty when the payload has none. Do not send a request to them: let the client make its
-// own of the ids. Where Event and the event's id disagree, the id is right.
+// Links contains URLs in Basiq's API, or "" if the payload has none. Do not send requests to them. Pass the IDs to the client
+// instead. If Event and the event's ID disagree, the ID is correct.
 type Links struct {
 	// Event is the event's URL.
 	Event string `json:"event"`
-	// EventEntity is the URL of what the event is about. See [Event.Entity].
+	// EventEntity is the URL of the resource concerned. See [Event.Entity].
 	EventEntity string `json:"eventEntity"`
 }
 
-// newEvent reads a payload whose signature was right. Refusing it would only have Basiq send it again, until it disables
-// the endpoint; so whatever is an object will do, and a field of the wrong type is empty.
+// newEvent decodes a payload whose signature was verified. Basiq retries a rejected payload and then disables the endpoint.
+// Therefore any JSON object is accepted, and a field of the wrong type is empty.
 func newEvent(sealed envelope, body []byte) (*Event, error) {
 	var payload struct {
 		EventTypeID EventTypeID `json:"eventTypeId"`
@@ -95,9 +95,9 @@ func newEvent(sealed envelope, body []byte) (*Event, error) {
 	if _, ok := errors.AsType[*api.MistypedError](err); ok {
 		err = nil // the other fields have been decoded
 	}
-	// The error may quote the body.
+	// Do not wrap err: it may quote the body.
 	if err != nil || !bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n"), []byte("{")) {
-		return nil, refuse(ErrBadPayload, "it is no JSON object")
+		return nil, reject(ErrBadPayload, "must be a JSON object")
 	}
 	return &Event{
 		DeliveryID: sealed.id, Timestamp: sealed.sent,
@@ -106,7 +106,8 @@ func newEvent(sealed envelope, body []byte) (*Event, error) {
 	}, nil
 }
 
-// LogValue logs the ids of the delivery and the event and the kind of event, and not the links, which hold a person's id.
+// LogValue implements [slog.LogValuer]. It contains the IDs of the delivery and the event and the event type. It does not
+// contain the links, which include a user ID.
 func (e *Event) LogValue() slog.Value {
 	if e == nil {
 		return slog.Value{}
@@ -118,10 +119,10 @@ func (e *Event) LogValue() slog.Value {
 	)
 }
 
-// EntityKind is a kind of thing that events are about. The list is open.
+// EntityKind is the kind of resource that an event concerns. Basiq may add values.
 type EntityKind string
 
-// The kinds of things that events are about.
+// The kinds of resources that events concern.
 const (
 	// EntityUser is a user.
 	EntityUser EntityKind = "user"
@@ -135,7 +136,7 @@ const (
 	EntityConsent EntityKind = "consent"
 )
 
-// entityKinds are the kinds by how URLs name them.
+// entityKinds maps path segments of URLs to kinds.
 var entityKinds = map[string]EntityKind{
 	"users":       EntityUser,
 	"connections": EntityConnection,
@@ -143,36 +144,37 @@ var entityKinds = map[string]EntityKind{
 	"consents":    EntityConsent,
 }
 
-// Entity is what an event is about, as far as its link says. Ids that are not empty can stand in a path: see [api.ID].
+// Entity identifies the resource that an event concerns, as far as its link does. IDs that are not empty are valid
+// ([api.ID.Validate]).
 type Entity struct {
-	// Kind is what it is. A kind that this package does not know is named as in the URL.
+	// Kind is the kind of resource. A kind that is not one of the constants is the path segment of the URL.
 	Kind EntityKind
-	// ID is its id; empty for a list.
+	// ID is the ID of the resource, or "" for a list.
 	ID string
-	// UserID is the user whose it is, or the user's own id. Empty when the link does not say.
+	// UserID is the ID of the user who owns the resource, or of the user itself. It is empty if the link does not contain it.
 	UserID string
 }
 
-// Entity reads what the event is about from its link, for example the connection c1 of the user u1 from
-// https://au-api.basiq.io/users/u1/connections/c1. It is the zero Entity when there is no link or it makes no sense. What it
-// names may be deleted by now.
+// Entity parses the link to the resource that the event concerns, for example the connection c1 of the user u1 from
+// https://au-api.basiq.io/users/u1/connections/c1. It returns the zero Entity if the link is missing or invalid. The resource
+// may already be deleted.
 func (e *Event) Entity() Entity {
 	link, err := url.Parse(e.Links.EventEntity)
 	if err != nil {
 		return Entity{}
 	}
-	// Escaped, so that an id with a slash in it is refused and not taken for two.
+	// Split the escaped path, so that an ID with an escaped slash is rejected instead of becoming two segments.
 	path, rooted := strings.CutPrefix(link.EscapedPath(), "/")
 	segments := strings.Split(strings.TrimSuffix(path, "/"), "/")
 	for i, segment := range segments {
 		if i%2 == 0 && segment != "" {
-			segment = "kind-" + segment // it may be a word that no id may be
+			segment = "kind-" + segment // a kind may be a word that is reserved in IDs
 		}
 		if !rooted || api.ID(segment).Validate() != nil {
 			return Entity{}
 		}
 	}
-	// Kinds and ids by turns; the last kind may have no id.
+	// Kinds and IDs alternate. The last kind may have no ID.
 	last := (len(segments) - 1) / 2 * 2
 	entity := Entity{Kind: EntityKind(segments[last])}
 	if kind, known := entityKinds[segments[last]]; known {
@@ -187,5 +189,5 @@ func (e *Event) Entity() Entity {
 	return entity
 }
 
-// UserID returns the id of the user whom the event is about, from the link; empty when that does not say.
+// UserID returns the ID of the user whom the event concerns, or "" if the link does not contain it.
 func (e *Event) UserID() string { return e.Entity().UserID }

@@ -39,8 +39,8 @@ func TestParse(t *testing.T) {
 	})
 }
 
-// What has a good signature is read as far as it goes: refusing it would end with the endpoint being disabled.
-func TestParseTakesWhatItDoesNotKnow(t *testing.T) {
+// An unexpected payload with a valid signature is accepted, because rejecting it would make Basiq disable the endpoint.
+func TestParse_UnexpectedPayload(t *testing.T) {
 	t.Parallel()
 	const known = `"eventTypeId":"user.created","eventId":"e1"`
 	cases := map[string]struct {
@@ -85,7 +85,7 @@ func TestParseTakesWhatItDoesNotKnow(t *testing.T) {
 	}
 }
 
-func TestParseRefusesWhatIsNoObject(t *testing.T) {
+func TestParse_NotAnObject(t *testing.T) {
 	t.Parallel()
 	for name, body := range map[string]string{
 		"nothing":       "",
@@ -105,12 +105,12 @@ func TestParseRefusesWhatIsNoObject(t *testing.T) {
 			event, err := verifier.Parse(delivery(verifier, body))
 			assert.Nil(t, event)
 			requireOnly(t, err, webhook.ErrBadPayload)
-			assert.Equal(t, "webhook: the payload cannot be read: it is no JSON object", err.Error(), "nothing of the body")
+			assert.Equal(t, "webhook: invalid payload: must be a JSON object", err.Error(), "the error must not quote the body")
 		})
 	}
 }
 
-func TestEntity(t *testing.T) {
+func TestEvent_Entity(t *testing.T) {
 	t.Parallel()
 	const host = "https://au-api.basiq.io"
 	none := webhook.Entity{}
@@ -159,7 +159,7 @@ func TestEntity(t *testing.T) {
 	}
 }
 
-func TestEventSurvivesAQueue(t *testing.T) {
+func TestEvent_JSONRoundTrip(t *testing.T) {
 	t.Parallel()
 	verifier := newVerifier(t)
 	event, err := verifier.Parse(delivery(verifier, payload))
@@ -171,7 +171,7 @@ func TestEventSurvivesAQueue(t *testing.T) {
 	assert.Equal(t, event, &back)
 }
 
-func TestEventIsLoggedWithoutAPersonsID(t *testing.T) {
+func TestEvent_LogValue(t *testing.T) {
 	t.Parallel()
 	verifier := newVerifier(t)
 	event, err := verifier.Parse(delivery(verifier, payload))
@@ -182,8 +182,8 @@ func TestEventIsLoggedWithoutAPersonsID(t *testing.T) {
 	assert.Contains(t, log.String(), `"event":{"delivery_id":"`+deliveryID+`","event_id":"`+eventID+`","event_type_id":"user.created"}`)
 }
 
-// The list of GET /events/types in Basiq's documents, connection.updated, which only their table of events has, and
-// consent.archived, which only a guide has.
+// Basiq documents the types in three places: the response of GET /events/types, the table of events (connection.updated), and
+// a guide (consent.archived).
 func TestEventTypes(t *testing.T) {
 	t.Parallel()
 	documented := strings.Fields(`account.updated connection.activated connection.created connection.deleted connection.invalidated
@@ -205,7 +205,7 @@ func TestEventTypes(t *testing.T) {
 		entity, what, _ := strings.Cut(value, ".")
 		name := "Event" + strings.ToUpper(entity[:1]) + entity[1:] + strings.ToUpper(what[:1]) + what[1:]
 		assert.Equal(t, name, spec.Names[0].Name)
-		assert.True(t, strings.HasPrefix(spec.Doc.Text(), name+": "), "%s has a comment", name)
+		assert.True(t, strings.HasPrefix(spec.Doc.Text(), name+": "), "missing doc comment of %s", name)
 	}
 	assert.ElementsMatch(t, documented, have)
 }

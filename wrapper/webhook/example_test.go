@@ -13,8 +13,8 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/webhook"
 )
 
-// exampleSecret is what client.Webhooks.Create returned: keep it where the program's other secrets are. Package basiq has
-// the same NewSecret as package api.
+// exampleSecret is the secret that client.Webhooks.Create returned. Store it like the program's other secrets. NewSecret is
+// also available in package basiq.
 var exampleSecret = api.NewSecret("whsec_MA4V6bD7rB0Hcm2aw8ghgDeQ5UAak24DwnX0rX6")
 
 const exampleBody = `{
@@ -26,21 +26,21 @@ const exampleBody = `{
 	}
 }`
 
-// exampleDelivery plays Basiq.
+// exampleDelivery returns a request as Basiq sends it.
 func exampleDelivery(verifier *webhook.Verifier) *http.Request {
 	req := httptest.NewRequest(http.MethodPost, "/basiq", strings.NewReader(exampleBody))
 	req.Header = verifier.Sign("d1", time.Now(), []byte(exampleBody))
 	return req
 }
 
-// Receive deliveries, each once. Keep the ids in the database, in the transaction that stores the work.
+// This example handles each delivery once. In production, store the IDs in the database, in the same transaction as the work.
 func Example() {
 	verifier, err := webhook.New(exampleSecret)
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	handled := map[string]bool{} // in a program, a table
+	handled := map[string]bool{} // in production, a database table
 	mux := http.NewServeMux()
 	mux.Handle("/basiq", verifier.Handler(func(_ context.Context, event *webhook.Event) error {
 		if handled[event.DeliveryID] {
@@ -52,16 +52,16 @@ func Example() {
 			fmt.Println("ask", connection.UserID, "to connect again:", connection.ID)
 		case webhook.EventTransactionsUpdated:
 			fmt.Println("fetch the transactions of", event.UserID())
-		default: // There is nothing to do, and nothing that trying again would mend.
+		default: // Ignore other types: an error would make Basiq retry.
 		}
 		handled[event.DeliveryID] = true
 		return nil
 	}))
 
-	for range 2 { // Basiq sends it again, as when it did not see the answer.
-		answer := httptest.NewRecorder()
-		mux.ServeHTTP(answer, exampleDelivery(verifier))
-		fmt.Println(answer.Code)
+	for range 2 { // Basiq retries, as if it had not received the response.
+		response := httptest.NewRecorder()
+		mux.ServeHTTP(response, exampleDelivery(verifier))
+		fmt.Println(response.Code)
 	}
 	// Output:
 	// ask u1 to connect again: c1
@@ -69,7 +69,7 @@ func Example() {
 	// 204
 }
 
-// Test a handler: Sign plays Basiq.
+// This example tests a handler. Sign creates the headers that Basiq would send.
 func ExampleVerifier_Sign() {
 	verifier, err := webhook.New(exampleSecret)
 	if err != nil {
@@ -77,26 +77,26 @@ func ExampleVerifier_Sign() {
 		return
 	}
 	handler := verifier.Handler(func(context.Context, *webhook.Event) error {
-		return errors.New("the database is away")
+		return errors.New("database unavailable")
 	})
 
 	req := httptest.NewRequest(http.MethodPost, "/basiq", strings.NewReader(exampleBody))
 	req.Header = verifier.Sign("d1", time.Now(), []byte(exampleBody))
-	answer := httptest.NewRecorder()
-	handler.ServeHTTP(answer, req)
-	fmt.Println(answer.Code) // Basiq will try again.
+	response := httptest.NewRecorder()
+	handler.ServeHTTP(response, req)
+	fmt.Println(response.Code) // Basiq will retry.
 
 	req = httptest.NewRequest(http.MethodPost, "/basiq", strings.NewReader("{}"))
-	req.Header = verifier.Sign("d1", time.Now(), []byte(exampleBody)) // another body's
-	answer = httptest.NewRecorder()
-	handler.ServeHTTP(answer, req)
-	fmt.Println(answer.Code)
+	req.Header = verifier.Sign("d1", time.Now(), []byte(exampleBody)) // signature of a different body
+	response = httptest.NewRecorder()
+	handler.ServeHTTP(response, req)
+	fmt.Println(response.Code)
 	// Output:
 	// 500
 	// 401
 }
 
-// Read a delivery in a handler of one's own.
+// This example parses a delivery in a custom handler.
 func ExampleVerifier_Parse() {
 	verifier, err := webhook.New(exampleSecret)
 	if err != nil {
@@ -112,7 +112,7 @@ func ExampleVerifier_Parse() {
 	// Output: connection.invalidated e1
 }
 
-// Verify a delivery that came by another way than net/http. Header.Set makes the names what Verify expects.
+// This example verifies a delivery that did not arrive through net/http. Header.Set converts the names to the canonical form.
 func ExampleVerifier_Verify() {
 	verifier, err := webhook.New(exampleSecret)
 	if err != nil {
@@ -124,11 +124,11 @@ func ExampleVerifier_Verify() {
 	header.Set("webhook-timestamp", "946684800")
 	header.Set("webhook-signature", "v1,YSBzaWduYXR1cmUgdGhhdCB3YXMgZ29vZCBvbmNlIGE=")
 	err = verifier.Verify(header, []byte(exampleBody))
-	fmt.Println(errors.Is(err, webhook.ErrTimestamp)) // It is of the year 2000.
+	fmt.Println(errors.Is(err, webhook.ErrTimestamp)) // The timestamp is from 2000.
 	// Output: true
 }
 
-// Accept the old secret and the new one while one replaces the other.
+// This example accepts the old and the new secret during rotation.
 func ExampleWithSecret() {
 	old := exampleSecret
 	fresh := api.NewSecret("whsec_UExBTlRFRC1zZWNyZXQtb2YtYW5vdGhlci13ZWJob29r")
@@ -147,7 +147,7 @@ func ExampleWithSecret() {
 	// Output: <nil>
 }
 
-// Find out what an event is about.
+// This example identifies the resource that an event concerns.
 func ExampleEvent_Entity() {
 	event := &webhook.Event{Links: webhook.Links{EventEntity: "https://au-api.basiq.io/users/u1/connections/c1"}}
 	entity := event.Entity()

@@ -21,9 +21,8 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/webhook"
 )
 
-// Whatever the headers and the body are, what passes is what a second implementation lets pass, and every refusal is one of
-// the documented ones. A timestamp of "now" stands for the time at which the test runs; a
-// signature of "good" for the right one.
+// FuzzParse compares Verify with an independent implementation and checks that every error is one of the documented ones. The
+// text "now" in a timestamp is replaced by the current time, and "good" in a signature by the correct one.
 func FuzzParse(f *testing.F) {
 	f.Add("msg_1", "now", "v1,good", []byte(payload))
 	f.Add("msg_1", "now", "v1,bad v2,good v1,good", []byte(`{"eventTypeId":1}`))
@@ -57,7 +56,7 @@ func FuzzParse(f *testing.F) {
 			require.NotRegexp(t, overflow, verified.Error())
 			known := 0
 			for _, sentinel := range sentinels {
-				require.Equal(t, errors.Is(verified, sentinel), errors.Is(err, sentinel), "Parse refuses what Verify does")
+				require.Equal(t, errors.Is(verified, sentinel), errors.Is(err, sentinel), "Parse must return the error of Verify")
 				if errors.Is(err, sentinel) {
 					known++
 				}
@@ -77,12 +76,12 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// overflow matches a distance in time that is negative, or as long as a time.Duration can be.
+// overflow matches a duration that is negative or the longest that time.Duration can hold.
 var overflow = regexp.MustCompile(`-\d+h|2562047h`)
 
 var onlyID = regexp.MustCompile(`^[!-~]+$`)
 
-// What is signed here passes here.
+// FuzzSign checks that Verify accepts the headers that Sign returns.
 func FuzzSign(f *testing.F) {
 	f.Add("msg_1", []byte(payload), []byte("0123456789"))
 	f.Fuzz(func(t *testing.T, id string, body, key []byte) {
@@ -104,7 +103,7 @@ func FuzzSign(f *testing.F) {
 	})
 }
 
-// No secret makes New show it or panic.
+// FuzzNew checks that New neither panics nor returns an error that contains the secret.
 func FuzzNew(f *testing.F) {
 	f.Add(sampleSecret)
 	f.Add("rfiuheo43934")
@@ -117,7 +116,7 @@ func FuzzNew(f *testing.F) {
 	})
 }
 
-// Whatever the link is, what is read from it can stand in a path.
+// FuzzEntity checks that the IDs of an Entity are valid in a URL path, for any link.
 func FuzzEntity(f *testing.F) {
 	f.Add("https://au-api.basiq.io/users/u1/connections/c1")
 	f.Add("https://au-api.basiq.io/users/u1/transactions?filter=connection.id.eq('c1')")

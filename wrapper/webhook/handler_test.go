@@ -22,7 +22,7 @@ import (
 
 func accept(context.Context, *webhook.Event) error { return nil }
 
-func TestHandlerAnswersWhatWasHandled(t *testing.T) {
+func TestHandler_Accepted(t *testing.T) {
 	t.Parallel()
 	verifier := newVerifier(t)
 	type key struct{}
@@ -38,12 +38,12 @@ func TestHandlerAnswersWhatWasHandled(t *testing.T) {
 		assert.Equal(t, http.StatusNoContent, response.StatusCode)
 		assert.Empty(t, body)
 	}
-	require.Len(t, got, 2, "a delivery that comes again is for the function to skip")
+	require.Len(t, got, 2, "skipping duplicate deliveries is up to the function")
 	assert.Equal(t, got[0].DeliveryID, got[1].DeliveryID)
 	assert.Equal(t, webhook.EventUserCreated, got[0].EventTypeID)
 }
 
-func TestHandlerRefuses(t *testing.T) {
+func TestHandler_Rejected(t *testing.T) {
 	t.Parallel()
 	change := func(header, value string) func(*http.Request) {
 		return func(r *http.Request) { r.Header.Set(header, value) }
@@ -77,7 +77,7 @@ func TestHandlerRefuses(t *testing.T) {
 			tc.change(req)
 			response, body := post(handler, req)
 			assert.Equal(t, tc.status, response.StatusCode)
-			assert.Equal(t, http.StatusText(tc.status)+"\n", body, "the answer says no more than the status")
+			assert.Equal(t, http.StatusText(tc.status)+"\n", body, "the body contains only the status text")
 			allow := ""
 			if tc.status == http.StatusMethodNotAllowed {
 				allow = "POST"
@@ -87,13 +87,13 @@ func TestHandlerRefuses(t *testing.T) {
 	}
 }
 
-func TestHandlerHasBasiqTryAgain(t *testing.T) {
+func TestHandler_RetryAfterError(t *testing.T) {
 	t.Parallel()
 	verifier := newVerifier(t)
 	attempts := 0
 	handler := verifier.Handler(func(context.Context, *webhook.Event) error {
 		if attempts++; attempts < 3 {
-			return errors.New("PLANTED: the database is away")
+			return errors.New("PLANTED: database unavailable")
 		}
 		return nil
 	})
@@ -104,13 +104,13 @@ func TestHandlerHasBasiqTryAgain(t *testing.T) {
 	}
 }
 
-func TestHandlerLetsPanicsThrough(t *testing.T) {
+func TestHandler_Panic(t *testing.T) {
 	t.Parallel()
 	verifier := newVerifier(t)
 	handler := verifier.Handler(func(context.Context, *webhook.Event) error { panic("PLANTED") })
 	assert.PanicsWithValue(t, "PLANTED", func() { post(handler, delivery(verifier, payload)) })
 
-	// The server ends the connection then, which Basiq takes for a failure.
+	// The server closes the connection, which Basiq treats as a failure.
 	server := httptest.NewUnstartedServer(handler)
 	server.Config.ErrorLog = log.New(io.Discard, "", 0)
 	server.Start()
@@ -124,8 +124,8 @@ func TestHandlerLetsPanicsThrough(t *testing.T) {
 	assert.Panics(t, func() { verifier.Handler(nil) })
 }
 
-// Over a real connection headers come as HTTP has them, and bodies in chunks too.
-func TestHandlerOverAConnection(t *testing.T) {
+// On a real connection, header names are canonicalized and bodies may be chunked.
+func TestHandler_RealConnection(t *testing.T) {
 	t.Parallel()
 	verifier := newVerifier(t)
 	server := httptest.NewServer(verifier.Handler(accept))
@@ -144,7 +144,7 @@ func TestHandlerOverAConnection(t *testing.T) {
 	}
 }
 
-func TestHandlerLogs(t *testing.T) {
+func TestHandler_Logs(t *testing.T) {
 	t.Parallel()
 	var lines bytes.Buffer
 	verifier := newVerifier(t, webhook.WithLogger(slog.New(slog.NewTextHandler(&lines, &slog.HandlerOptions{
@@ -159,21 +159,21 @@ func TestHandlerLogs(t *testing.T) {
 		if event.EventTypeID == webhook.EventUserCreated {
 			return nil
 		}
-		return errors.New("the database is away")
+		return errors.New("database unavailable")
 	})
 
 	post(handler, delivery(verifier, payload))
-	assert.Empty(t, lines.String(), "what is handled is not logged")
+	assert.Empty(t, lines.String(), "successful deliveries are not logged")
 
 	forged := delivery(verifier, payload)
 	forged.Header.Set("Webhook-Signature", "v1,PLANTED")
 	forged.Header.Set("Webhook-Id", "PLANTED")
 	post(handler, forged)
-	assert.Equal(t, `level=WARN msg="webhook refused" status=401 reason="webhook: no signature matches: `+
-		`is it this webhook's secret, and the body as it was sent?"`+"\n", lines.String())
+	assert.Equal(t, `level=WARN msg="webhook rejected" status=401 reason="webhook: no matching signature: `+
+		`wrong secret or modified body"`+"\n", lines.String())
 
 	lines.Reset()
 	post(handler, delivery(verifier, strings.ReplaceAll(payload, "user.created", "user.deleted")))
-	assert.Equal(t, `level=ERROR msg="webhook not handled" event.delivery_id=`+deliveryID+` event.event_id=`+eventID+
-		` event.event_type_id=user.deleted error="the database is away"`+"\n", lines.String())
+	assert.Equal(t, `level=ERROR msg="webhook handler failed" event.delivery_id=`+deliveryID+` event.event_id=`+eventID+
+		` event.event_type_id=user.deleted error="database unavailable"`+"\n", lines.String())
 }

@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	// The secret in Basiq's guide to webhooks. Its 39 characters lack the padding.
+	// The secret in Basiq's webhook guide. Its 39 characters lack the padding.
 	sampleSecret = "whsec_MA4V6bD7rB0Hcm2aw8ghgDeQ5UAak24DwnX0rX6"
 	// The key of another webhook.
 	otherSecret = "whsec_UExBTlRFRC1zZWNyZXQtb2YtYW5vdGhlci13ZWJob29r"
@@ -27,8 +27,8 @@ const (
 		`"event":"https://au-api.basiq.io/events/` + eventID + `",` +
 		`"eventEntity":"https://au-api.basiq.io/users/` + userID + `"}}`
 
-	// Where the clock of a synctest bubble begins, and the signature of payload at that time with the sample secret: worked
-	// out with Python's hmac, so that this package does not only agree with itself.
+	// The start time of a synctest bubble, and the signature of payload at that time with the sample secret. It was computed
+	// with Python's hmac module, so that the test does not compare this package with itself.
 	bubbleStart     = "946684800"
 	sampleSignature = "v1,imreHJNg5J2zoC1jfZrM2LaJaVUQEofZfEWk9X0aPAw="
 )
@@ -48,14 +48,14 @@ func headers(id, timestamp, signature string) http.Header {
 	return header
 }
 
-// delivery is a request as Basiq makes it, of now.
+// delivery returns a request as Basiq sends it at the current time.
 func delivery(verifier *webhook.Verifier, body string) *http.Request {
 	req := httptest.NewRequest(http.MethodPost, "/basiq", bytes.NewReader([]byte(body)))
 	req.Header = verifier.Sign(deliveryID, time.Now(), []byte(body))
 	return req
 }
 
-// post has a handler answer a request.
+// post returns the handler's response to a request.
 func post(handler http.Handler, req *http.Request) (*http.Response, string) {
 	recorder := httptest.NewRecorder()
 	handler.ServeHTTP(recorder, req)

@@ -31,7 +31,7 @@ var sentinels = []error{
 	webhook.ErrNotSigned, webhook.ErrBadHeader, webhook.ErrTimestamp, webhook.ErrBadSignature, webhook.ErrTooLarge, webhook.ErrBadPayload,
 }
 
-// requireOnly checks that err is one of the errors that are documented, and only that one.
+// requireOnly checks that err wraps want and no other sentinel.
 func requireOnly(t *testing.T, err, want error) {
 	t.Helper()
 	require.ErrorIs(t, err, want)
@@ -42,7 +42,7 @@ func requireOnly(t *testing.T, err, want error) {
 	assert.NotContains(t, err.Error(), "\n")
 }
 
-func TestVerifyKnownSignature(t *testing.T) {
+func TestVerify_KnownSignature(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		verifier := newVerifier(t)
@@ -51,8 +51,8 @@ func TestVerifyKnownSignature(t *testing.T) {
 	})
 }
 
-// Whatever is changed of a delivery, it is refused, and for the reason that is true.
-func TestVerifyRefuses(t *testing.T) {
+// Any modified delivery is rejected with the matching error.
+func TestVerify_Rejected(t *testing.T) {
 	t.Parallel()
 	bare := strings.TrimPrefix(sampleSignature, "v1,")
 	with := func(change func(http.Header)) func(http.Header) { return change }
@@ -83,7 +83,7 @@ func TestVerifyRefuses(t *testing.T) {
 		"id with a space":          {change: set("Webhook-Id", "a b"), want: webhook.ErrBadHeader},
 		"id with a delete":         {change: set("Webhook-Id", "a\x7f"), want: webhook.ErrBadHeader},
 		"id beyond ASCII":          {change: set("Webhook-Id", "é"), want: webhook.ErrBadHeader},
-		"id is no UTF-8":           {change: set("Webhook-Id", "\xff"), want: webhook.ErrBadHeader},
+		"id is not UTF-8":          {change: set("Webhook-Id", "\xff"), want: webhook.ErrBadHeader},
 		"timestamp is a word":      {change: set("Webhook-Timestamp", "now"), want: webhook.ErrBadHeader},
 		"timestamp is undefined":   {change: set("Webhook-Timestamp", "undefined"), want: webhook.ErrBadHeader},
 		"timestamp is a date":      {change: set("Webhook-Timestamp", "2000-01-01T00:00:00"), want: webhook.ErrBadHeader},
@@ -127,21 +127,21 @@ func TestVerifyRefuses(t *testing.T) {
 				verifier := newVerifier(t)
 				err := verifier.Verify(header, []byte(body))
 				requireOnly(t, err, tc.want)
-				assert.NotContains(t, err.Error(), bare[:10], "the signature")
-				assert.NotContains(t, err.Error(), userID, "the body")
+				assert.NotContains(t, err.Error(), bare[:10], "the error must not contain the signature")
+				assert.NotContains(t, err.Error(), userID, "the error must not contain the body")
 
 				req := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(body))
 				req.Header = header
 				event, parseErr := verifier.Parse(req)
 				assert.Nil(t, event)
-				assert.Equal(t, err, parseErr, "Parse refuses what Verify does")
+				assert.Equal(t, err, parseErr, "Parse must return the error of Verify")
 			})
 		})
 	}
 }
 
-// No part of a signature is worth anything, which a comparison that ends early or looks at the beginning would get wrong.
-func TestEveryCharacterOfASignatureCounts(t *testing.T) {
+// A comparison that ends early or checks only a prefix would accept some of these signatures.
+func TestVerify_EveryCharacter(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		verifier := newVerifier(t)
@@ -159,16 +159,16 @@ func TestEveryCharacterOfASignatureCounts(t *testing.T) {
 	})
 }
 
-func TestAnySignatureOfTheListMatches(t *testing.T) {
+func TestVerify_SignatureList(t *testing.T) {
 	t.Parallel()
 	wrong := "v1," + base64.StdEncoding.EncodeToString(make([]byte, 32))
 	for name, list := range map[string]string{
-		"first":               sampleSignature + " " + wrong,
-		"last":                wrong + " " + wrong + " " + sampleSignature,
-		"among versions":      "v1a,abc v2,abc " + sampleSignature + " v3",
-		"spaces around":       "  " + sampleSignature + "  ",
-		"twice":               sampleSignature + " " + sampleSignature,
-		"as many as there is": strings.Repeat(wrong+" ", 80) + sampleSignature,
+		"first":          sampleSignature + " " + wrong,
+		"last":           wrong + " " + wrong + " " + sampleSignature,
+		"among versions": "v1a,abc v2,abc " + sampleSignature + " v3",
+		"spaces around":  "  " + sampleSignature + "  ",
+		"twice":          sampleSignature + " " + sampleSignature,
+		"longest list":   strings.Repeat(wrong+" ", 80) + sampleSignature,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -179,7 +179,7 @@ func TestAnySignatureOfTheListMatches(t *testing.T) {
 	}
 }
 
-func TestTolerance(t *testing.T) {
+func TestVerify_Tolerance(t *testing.T) {
 	t.Parallel()
 	const minute = time.Minute
 	cases := map[string]struct {
@@ -200,7 +200,7 @@ func TestTolerance(t *testing.T) {
 			options: []webhook.Option{webhook.WithTolerance(minute)}, age: -minute - time.Second,
 		},
 		"a day allowed": {options: []webhook.Option{webhook.WithTolerance(24 * time.Hour)}, age: 24 * time.Hour, good: true},
-		"the later option wins": {
+		"last option takes effect": {
 			options: []webhook.Option{webhook.WithTolerance(time.Hour), webhook.WithTolerance(time.Second)}, age: minute,
 		},
 	}
@@ -228,30 +228,30 @@ func TestTolerance(t *testing.T) {
 	}
 }
 
-func TestTimestampErrorSaysHowFar(t *testing.T) {
+func TestVerify_TimestampError(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		verifier := newVerifier(t)
 		past := verifier.Verify(verifier.Sign(deliveryID, time.Now().Add(-time.Hour), nil), nil)
-		require.EqualError(t, past, "webhook: the timestamp is too far from now: 1h0m0s ago, where 5m0s are allowed")
+		require.EqualError(t, past, "webhook: timestamp out of tolerance: sent 1h0m0s ago, tolerance is 5m0s")
 		future := verifier.Verify(verifier.Sign(deliveryID, time.Now().Add(time.Hour), nil), nil)
-		require.EqualError(t, future, "webhook: the timestamp is too far from now: 1h0m0s ahead, where 5m0s are allowed")
+		require.EqualError(t, future, "webhook: timestamp out of tolerance: 1h0m0s in the future, tolerance is 5m0s")
 	})
 }
 
-// A timestamp in another unit is thousands of years ahead, which is more than a time.Duration can hold.
+// A timestamp in another unit is thousands of years in the future, which overflows a time.Duration.
 func TestVerifier_Verify_TimestampUnit(t *testing.T) {
 	t.Parallel()
-	const notSeconds = "webhook: the timestamp is too far from now: webhook-timestamp must be in seconds since 1970, not in a smaller unit: "
-	const notNumber = "webhook: a header is malformed: webhook-timestamp must be a whole number of seconds since 1970"
+	const notSeconds = "webhook: timestamp out of tolerance: webhook-timestamp must be in seconds since 1970, not in a smaller unit: "
+	const notNumber = "webhook: invalid header: webhook-timestamp must be a whole number of seconds since 1970"
 	for _, c := range []struct{ name, timestamp, want string }{
 		{"milliseconds", bubbleStart + "000", notSeconds + bubbleStart + "000"},
 		{"microseconds", bubbleStart + "000000", notSeconds + bubbleStart + "000000"},
 		{"nanoseconds", bubbleStart + "000000000", notSeconds + bubbleStart + "000000000"},
 		{"highest", "9223372036854775807", notSeconds + "9223372036854775807"},
 		{"first that is too high", "7258118401", notSeconds + "7258118401"},
-		{"last in range", "7258118400", "webhook: the timestamp is too far from now: 1753176h0m0s ahead, where 5m0s are allowed"},
-		{"lowest", "0", "webhook: the timestamp is too far from now: 262968h0m0s ago, where 5m0s are allowed"},
+		{"last in range", "7258118400", "webhook: timestamp out of tolerance: 1753176h0m0s in the future, tolerance is 5m0s"},
+		{"lowest", "0", "webhook: timestamp out of tolerance: sent 262968h0m0s ago, tolerance is 5m0s"},
 		{"negative", "-1", notNumber},
 		{"negative milliseconds", "-" + bubbleStart + "000", notNumber},
 		{"fraction", bubbleStart + ".5", notNumber},
@@ -269,8 +269,8 @@ func TestVerifier_Verify_TimestampUnit(t *testing.T) {
 	}
 }
 
-// The same key, however its secret is written.
-func TestSecretsThatAreTaken(t *testing.T) {
+// The same key in each accepted form of a secret.
+func TestNew_SecretForms(t *testing.T) {
 	t.Parallel()
 	for name, secret := range map[string]string{
 		"as Basiq's guide has it": sampleSecret,
@@ -288,53 +288,53 @@ func TestSecretsThatAreTaken(t *testing.T) {
 		})
 	}
 	_, err := webhook.New(api.NewSecret("rfiuheo43934"))
-	require.NoError(t, err, "the sample in the reference of the API")
+	require.NoError(t, err, "the sample in the API reference")
 }
 
-// What is wrong with a secret or an option is said, and the secret is not shown.
-func TestNewRefuses(t *testing.T) {
+// Errors name the problem and do not contain the secret.
+func TestNew_InvalidInput(t *testing.T) {
 	t.Parallel()
 	good := api.NewSecret(sampleSecret)
 	cases := map[string]struct {
 		secret  api.Secret
 		options []webhook.Option
-		says    string
+		want    string
 	}{
-		"no secret":             {says: "webhook: New: secret 1: it is empty"},
-		"prefix alone":          {secret: api.NewSecret("whsec_"), says: `secret 1: nothing follows "whsec_"`},
-		"padding alone":         {secret: api.NewSecret("whsec_=="), says: `secret 1: nothing follows "whsec_"`},
-		"padding and no prefix": {secret: api.NewSecret("=="), says: "secret 1: it is empty"},
-		"line break at the end": {secret: api.NewSecret(sampleSecret + "\n"), says: "secret 1: it has a space or a line break"},
-		"line break inside":     {secret: api.NewSecret("whsec_UExBTlRF\r\nRC1zZWNyZXQt"), says: "secret 1: it has a space or a line break"},
-		"space before":          {secret: api.NewSecret(" " + sampleSecret), says: "secret 1: it has a space or a line break"},
-		"not base64":            {secret: api.NewSecret("whsec_PLANTED-secret!"), says: `secret 1: what follows "whsec_" is not base64`},
-		"base64 for URLs":       {secret: api.NewSecret("whsec_PLANTED-PLANTED_PLAN"), says: "is not base64"},
-		"impossible length":     {secret: api.NewSecret("whsec_UExBTlRFRC1zZ"), says: "is not base64"},
-		"padding inside":        {secret: api.NewSecret("whsec_UExB=TlRFRC1zZWNy"), says: "is not base64"},
-		"prefix twice":          {secret: api.NewSecret("whsec_" + sampleSecret), says: "is not base64"},
-		"prefix in capitals":    {secret: api.NewSecret("WHSEC_UExBTlRFRC1zZWNyZXQt"), says: "is not base64"},
-		"too short":             {secret: api.NewSecret("whsec_UExBTlRFRA=="), says: "secret 1: it is too short: 7 bytes, and below 8 it can be guessed"},
-		"second is empty":       {secret: good, options: []webhook.Option{webhook.WithSecret(api.Secret{})}, says: "secret 2: it is empty"},
-		"third is no base64": {
+		"no secret":             {want: "webhook: New: secret 1: missing;"},
+		"prefix alone":          {secret: api.NewSecret("whsec_"), want: `secret 1: missing key after "whsec_"`},
+		"padding alone":         {secret: api.NewSecret("whsec_=="), want: `secret 1: missing key after "whsec_"`},
+		"padding and no prefix": {secret: api.NewSecret("=="), want: "secret 1: missing;"},
+		"line break at the end": {secret: api.NewSecret(sampleSecret + "\n"), want: "secret 1: must not contain spaces"},
+		"line break inside":     {secret: api.NewSecret("whsec_UExBTlRF\r\nRC1zZWNyZXQt"), want: "secret 1: must not contain spaces"},
+		"space before":          {secret: api.NewSecret(" " + sampleSecret), want: "secret 1: must not contain spaces"},
+		"not base64":            {secret: api.NewSecret("whsec_PLANTED-secret!"), want: "secret 1: key is not valid base64"},
+		"base64 for URLs":       {secret: api.NewSecret("whsec_PLANTED-PLANTED_PLAN"), want: "not valid base64"},
+		"impossible length":     {secret: api.NewSecret("whsec_UExBTlRFRC1zZ"), want: "not valid base64"},
+		"padding inside":        {secret: api.NewSecret("whsec_UExB=TlRFRC1zZWNy"), want: "not valid base64"},
+		"prefix twice":          {secret: api.NewSecret("whsec_" + sampleSecret), want: "not valid base64"},
+		"prefix in capitals":    {secret: api.NewSecret("WHSEC_UExBTlRFRC1zZWNyZXQt"), want: "not valid base64"},
+		"too short":             {secret: api.NewSecret("whsec_UExBTlRFRA=="), want: "secret 1: key too short: 7 bytes, must be at least 8"},
+		"second is empty":       {secret: good, options: []webhook.Option{webhook.WithSecret(api.Secret{})}, want: "secret 2: missing;"},
+		"third is not base64": {
 			secret:  good,
 			options: []webhook.Option{webhook.WithSecret(good), webhook.WithSecret(api.NewSecret("PLANTED?PLANTED"))},
-			says:    "secret 3: ",
+			want:    "secret 3: ",
 		},
-		"nil option":         {secret: good, options: []webhook.Option{nil}, says: "one of the options is nil"},
-		"no tolerance":       {secret: good, options: []webhook.Option{webhook.WithTolerance(0)}, says: "WithTolerance: give more than 0"},
-		"negative tolerance": {secret: good, options: []webhook.Option{webhook.WithTolerance(-time.Minute)}, says: "WithTolerance"},
-		"endless tolerance":  {secret: good, options: []webhook.Option{webhook.WithTolerance(math.MaxInt64)}, says: "WithTolerance"},
-		"no body":            {secret: good, options: []webhook.Option{webhook.WithMaxBodyBytes(0)}, says: "WithMaxBodyBytes: give at least 1"},
-		"negative body":      {secret: good, options: []webhook.Option{webhook.WithMaxBodyBytes(-1)}, says: "WithMaxBodyBytes"},
-		"endless body":       {secret: good, options: []webhook.Option{webhook.WithMaxBodyBytes(math.MaxInt64)}, says: "WithMaxBodyBytes"},
-		"nil logger":         {secret: good, options: []webhook.Option{webhook.WithLogger(nil)}, says: "WithLogger: it is nil"},
+		"nil option":         {secret: good, options: []webhook.Option{nil}, want: "nil option"},
+		"no tolerance":       {secret: good, options: []webhook.Option{webhook.WithTolerance(0)}, want: "WithTolerance: must be positive"},
+		"negative tolerance": {secret: good, options: []webhook.Option{webhook.WithTolerance(-time.Minute)}, want: "WithTolerance"},
+		"endless tolerance":  {secret: good, options: []webhook.Option{webhook.WithTolerance(math.MaxInt64)}, want: "WithTolerance"},
+		"no body":            {secret: good, options: []webhook.Option{webhook.WithMaxBodyBytes(0)}, want: "WithMaxBodyBytes: must be at least 1"},
+		"negative body":      {secret: good, options: []webhook.Option{webhook.WithMaxBodyBytes(-1)}, want: "WithMaxBodyBytes"},
+		"endless body":       {secret: good, options: []webhook.Option{webhook.WithMaxBodyBytes(math.MaxInt64)}, want: "WithMaxBodyBytes"},
+		"nil logger":         {secret: good, options: []webhook.Option{webhook.WithLogger(nil)}, want: "WithLogger: nil logger"},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			verifier, err := webhook.New(tc.secret, tc.options...)
 			assert.Nil(t, verifier)
-			require.ErrorContains(t, err, tc.says)
+			require.ErrorContains(t, err, tc.want)
 			assert.True(t, strings.HasPrefix(err.Error(), "webhook: New: "), err.Error())
 			for _, part := range []string{"MA4V", "PLANTED", "UExB", "WHSEC"} {
 				assert.NotContains(t, err.Error(), part)
@@ -343,20 +343,20 @@ func TestNewRefuses(t *testing.T) {
 	}
 }
 
-func TestSeveralSecrets(t *testing.T) {
+func TestWithSecret(t *testing.T) {
 	t.Parallel()
 	sample, other := newVerifier(t), must(webhook.New(api.NewSecret(otherSecret)))
 	both := newVerifier(t, webhook.WithSecret(api.NewSecret(otherSecret)))
 	third := must(webhook.New(api.NewSecret("rfiuheo43934")))
 	now, body := time.Now(), []byte(payload)
 
-	require.NoError(t, both.Verify(sample.Sign(deliveryID, now, body), body), "the first secret is good")
-	require.NoError(t, both.Verify(other.Sign(deliveryID, now, body), body), "the second is")
+	require.NoError(t, both.Verify(sample.Sign(deliveryID, now, body), body), "the first secret is accepted")
+	require.NoError(t, both.Verify(other.Sign(deliveryID, now, body), body), "the second secret is accepted")
 	require.ErrorIs(t, both.Verify(third.Sign(deliveryID, now, body), body), webhook.ErrBadSignature)
 	require.ErrorIs(t, sample.Verify(other.Sign(deliveryID, now, body), body), webhook.ErrBadSignature)
 
 	signed := both.Sign(deliveryID, now, body)
-	assert.Len(t, strings.Fields(signed.Get("Webhook-Signature")), 2, "Sign signs with each")
+	assert.Len(t, strings.Fields(signed.Get("Webhook-Signature")), 2, "Sign signs with each secret")
 	require.NoError(t, sample.Verify(signed, body))
 	require.NoError(t, other.Verify(signed, body))
 	require.ErrorIs(t, third.Verify(signed, body), webhook.ErrBadSignature)
@@ -379,7 +379,7 @@ func TestSign(t *testing.T) {
 	assert.Len(t, header, 4)
 }
 
-func TestBodyIsBounded(t *testing.T) {
+func TestWithMaxBodyBytes(t *testing.T) {
 	t.Parallel()
 	const limit = 512
 	for _, extreme := range []int64{1, 1 << 30} {
@@ -389,7 +389,7 @@ func TestBodyIsBounded(t *testing.T) {
 	verifier := newVerifier(t, webhook.WithMaxBodyBytes(limit))
 	full := payload + strings.Repeat(" ", limit-len(payload))
 	_, err := verifier.Parse(delivery(verifier, full))
-	require.NoError(t, err, "as large as is allowed")
+	require.NoError(t, err, "the largest allowed body")
 	require.NoError(t, verifier.Verify(verifier.Sign(deliveryID, time.Now(), []byte(full)), []byte(full)))
 
 	large := full + " "
@@ -401,7 +401,7 @@ func TestBodyIsBounded(t *testing.T) {
 	announced.Body = io.NopCloser(body)
 	_, err = verifier.Parse(announced)
 	requireOnly(t, err, webhook.ErrTooLarge)
-	assert.Zero(t, body.n, "the length is known before the body is read")
+	assert.Zero(t, body.n, "Content-Length is checked before the body is read")
 
 	chunked := delivery(verifier, large)
 	chunked.ContentLength = -1
@@ -433,7 +433,7 @@ type endless struct{}
 
 func (endless) Read(p []byte) (int, error) { return len(p), nil }
 
-func TestBodyOfAStrangerIsNotRead(t *testing.T) {
+func TestParse_UnsignedBodyNotRead(t *testing.T) {
 	t.Parallel()
 	verifier := newVerifier(t)
 	for name, header := range map[string]http.Header{
@@ -450,7 +450,7 @@ func TestBodyOfAStrangerIsNotRead(t *testing.T) {
 	}
 }
 
-func TestBodyThatCannotBeRead(t *testing.T) {
+func TestParse_ReadError(t *testing.T) {
 	t.Parallel()
 	verifier := newVerifier(t)
 	cut := errors.New("connection cut")
@@ -474,7 +474,7 @@ func TestBodyThatCannotBeRead(t *testing.T) {
 	requireOnly(t, err, webhook.ErrBadPayload)
 }
 
-func TestVerifierShowsNoSecret(t *testing.T) {
+func TestVerifier_Redacted(t *testing.T) {
 	t.Parallel()
 	verifier := newVerifier(t, webhook.WithSecret(api.NewSecret(otherSecret)))
 	var shown strings.Builder
@@ -496,7 +496,7 @@ func TestVerifierShowsNoSecret(t *testing.T) {
 	}
 }
 
-func TestVerifierIsSharedByGoroutines(t *testing.T) {
+func TestVerifier_Concurrent(t *testing.T) {
 	t.Parallel()
 	verifier := newVerifier(t, webhook.WithSecret(api.NewSecret(otherSecret)))
 	results := make(chan error, 32)
@@ -511,10 +511,10 @@ func TestVerifierIsSharedByGoroutines(t *testing.T) {
 	}
 }
 
-// The body, which may be large, is hashed where it is.
+// Verify must not copy the body, which may be large.
 //
 //nolint:paralleltest // It counts the allocations of the whole process.
-func TestVerifyCopiesNoBody(t *testing.T) {
+func TestVerify_Allocations(t *testing.T) {
 	verifier := newVerifier(t)
 	body := bytes.Repeat([]byte("x"), 1<<20)
 	header := verifier.Sign(deliveryID, time.Now(), body)
@@ -527,7 +527,7 @@ func TestVerifyCopiesNoBody(t *testing.T) {
 	})
 	runtime.ReadMemStats(&after)
 	assert.Less(t, allocations, 25.0)
-	assert.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(1<<20), "for eleven bodies of 1 MiB")
+	assert.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(1<<20), "allocated bytes for 11 bodies of 1 MiB")
 }
 
 func BenchmarkVerify(b *testing.B) {

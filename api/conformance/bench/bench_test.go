@@ -23,19 +23,19 @@ import (
 )
 
 var (
-	throughputFor = flag.Duration("throughput", 10*time.Second, "how long the callers of BenchmarkThroughput call")
-	largest       = flag.Int("transactions", 1_000_000, "how many transactions BenchmarkTransactions reads")
-	pages         = flag.Int("pages", 200, "how many pages of transactions BenchmarkWork reads")
+	throughputFor = flag.Duration("throughput", 10*time.Second, "duration of BenchmarkThroughput")
+	largest       = flag.Int("transactions", 1_000_000, "number of transactions in BenchmarkTransactions")
+	pages         = flag.Int("pages", 200, "number of pages of transactions in BenchmarkWork")
 )
 
-// work is what a program does with the client, and how a careful team writes the same by hand.
+// work is a typical use of the client, and equivalent handwritten code.
 type work struct {
 	name   string
 	hand   func(ctx context.Context, h *hand) error
 	client func(ctx context.Context, c *basiq.Client) error
 }
 
-var errWrong = errors.New("the answer is not what the server has")
+var errWrong = errors.New("unexpected result")
 
 var works = []work{
 	{
@@ -102,7 +102,7 @@ var works = []work{
 		func(ctx context.Context, h *hand) error {
 			_, err := h.connection(ctx, userID, missingID)
 			failure, ok := errors.AsType[*handError](err)
-			return expect(nil, ok && failure.answer.Data[0].Code == "resource-not-found" && failure.Error() != "")
+			return expect(nil, ok && failure.body.Data[0].Code == "resource-not-found" && failure.Error() != "")
 		},
 		func(ctx context.Context, c *basiq.Client) error {
 			_, err := c.Connections.Get(ctx, userID, missingID)
@@ -139,7 +139,7 @@ func newClient(b *testing.B, baseURL string, transport http.RoundTripper, option
 	return client
 }
 
-// BenchmarkWork compares each work done by hand and by the client: in memory, which shows what they cost themselves, and over
+// BenchmarkWork compares handwritten code with the client for each work: in memory, which shows their own cost, and over
 // loopback.
 func BenchmarkWork(b *testing.B) {
 	for _, work := range works {
@@ -150,16 +150,16 @@ func BenchmarkWork(b *testing.B) {
 				work.run(b, stub, new(atomic.Int64), newHand(stubURL, stub), newClient(b, stubURL, stub))
 			})
 			b.Run("over=loopback", func(b *testing.B) {
-				played := new(server)
-				baseURL, opened := listen(b, played)
-				played.fill(baseURL, *pages, basiq.MaxPageSize)
-				work.run(b, played, opened, newHand(baseURL, nil), newClient(b, baseURL, nil))
+				srv := new(server)
+				baseURL, opened := listen(b, srv)
+				srv.fill(baseURL, *pages, basiq.MaxPageSize)
+				work.run(b, srv, opened, newHand(baseURL, nil), newClient(b, baseURL, nil))
 			})
 		})
 	}
 }
 
-func (w work) run(b *testing.B, played *server, opened *atomic.Int64, h *hand, c *basiq.Client) {
+func (w work) run(b *testing.B, srv *server, opened *atomic.Int64, h *hand, c *basiq.Client) {
 	b.Helper()
 	for _, by := range []struct {
 		name string
@@ -169,22 +169,22 @@ func (w work) run(b *testing.B, played *server, opened *atomic.Int64, h *hand, c
 		{"client", func(ctx context.Context) error { return w.client(ctx, c) }},
 	} {
 		b.Run("by="+by.name, func(b *testing.B) {
-			require.NoError(b, by.do(b.Context())) // gets the token, and the connection
+			require.NoError(b, by.do(b.Context())) // fetches the token and opens the connection
 			b.ReportAllocs()
-			requests, connections, heap := played.requests.Load(), opened.Load(), startHeap()
+			requests, connections, heap := srv.requests.Load(), opened.Load(), startHeap()
 			for b.Loop() {
 				if err := by.do(b.Context()); err != nil {
 					b.Fatal(err)
 				}
 			}
 			b.ReportMetric(heap.growth(), "peak-MiB")
-			b.ReportMetric(float64(played.requests.Load()-requests)/float64(b.N), "requests/op")
+			b.ReportMetric(float64(srv.requests.Load()-requests)/float64(b.N), "requests/op")
 			b.ReportMetric(float64(opened.Load()-connections), "connections")
 		})
 	}
 }
 
-// heap watches how large the heap gets.
+// heap measures the maximum size of the heap.
 type heap struct {
 	start, peak uint64
 	stop        chan struct{}
@@ -209,7 +209,7 @@ func startHeap() *heap {
 	return h
 }
 
-// growth stops watching and returns by how many MiB the heap has been larger than at the start, garbage included.
+// growth stops the measurement and returns the growth of the heap since the start in MiB, including garbage.
 func (h *heap) growth() float64 {
 	close(h.stop)
 	h.stopped.Wait()
@@ -222,7 +222,7 @@ func heapSize() uint64 {
 	return sample[0].Value.Uint64()
 }
 
-// BenchmarkRetained measures how much memory one transaction keeps alive when a program copies it from its page.
+// BenchmarkRetained measures the memory that stays in use if a program copies one transaction of a page.
 func BenchmarkRetained(b *testing.B) {
 	stub := new(server)
 	stub.fill(stubURL, 1, basiq.MaxPageSize)
@@ -271,7 +271,7 @@ func BenchmarkInspect(b *testing.B) {
 	}
 }
 
-// BenchmarkToken is what a call pays for a token that is in store.
+// BenchmarkToken measures the cost of getting a cached token.
 func BenchmarkToken(b *testing.B) {
 	stub := new(server)
 	b.Run("by=hand", func(b *testing.B) {
@@ -294,7 +294,7 @@ func BenchmarkToken(b *testing.B) {
 	})
 }
 
-// BenchmarkColdStart has 10,000 callers call at once with a new client, which has no token.
+// BenchmarkColdStart makes 10,000 concurrent calls with a new client, which has no token yet.
 func BenchmarkColdStart(b *testing.B) {
 	const callers = 10_000
 	stub := new(server)
@@ -336,22 +336,22 @@ func BenchmarkColdStart(b *testing.B) {
 	})
 }
 
-// latency is how long the server of BenchmarkThroughput takes.
+// latency is the response time of the server in BenchmarkThroughput.
 const latency = 20 * time.Millisecond
 
-// BenchmarkThroughput has many callers call a server over loopback that takes 20 ms, for ten seconds. by=transport is what
-// net/http's transport reaches with the same requests, whose answers nobody decodes; ideal is what there would be if nothing
-// had a cost.
+// BenchmarkThroughput makes calls for ten seconds, from many goroutines, to a server on loopback with a response time of 20 ms.
+// by=transport is the throughput of net/http's transport with the same requests and without decoding. of-ideal is the ratio to
+// the throughput if calls had no cost.
 func BenchmarkThroughput(b *testing.B) {
 	for _, callers := range []int{64, 512} {
 		b.Run(fmt.Sprintf("callers=%d", callers), func(b *testing.B) {
-			played := new(server)
+			srv := new(server)
 			baseURL, opened := listen(b, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 				time.Sleep(latency)
-				played.ServeHTTP(w, req)
+				srv.ServeHTTP(w, req)
 			}))
-			played.fill(baseURL, 1, 1)
-			played.connection = []byte(`{"type":"connection","id":"` + connectionID + `","status":"active"}`)
+			srv.fill(baseURL, 1, 1)
+			srv.connection = []byte(`{"type":"connection","id":"` + connectionID + `","status":"active"}`)
 			run := func(b *testing.B, call func(ctx context.Context) error) {
 				b.Helper()
 				connections := opened.Load()
@@ -391,7 +391,7 @@ func BenchmarkThroughput(b *testing.B) {
 	}
 }
 
-// throughput has callers call for a while, and reports how many calls there were each second.
+// throughput makes calls from concurrent goroutines for a while and reports the calls per second.
 func throughput(b *testing.B, callers int, call func(ctx context.Context) error) {
 	b.Helper()
 	var calls, failures atomic.Int64
@@ -414,8 +414,8 @@ func throughput(b *testing.B, callers int, call func(ctx context.Context) error)
 	b.ReportMetric(float64(calls.Load())/took.Seconds()/(float64(callers)/latency.Seconds()), "of-ideal")
 }
 
-// BenchmarkTransactions reads a million transactions, and a quarter of them: what one takes must not depend on how many
-// there were before.
+// BenchmarkTransactions reads a million transactions, and a quarter of them. The time per transaction must not depend on their
+// number.
 func BenchmarkTransactions(b *testing.B) {
 	for _, size := range []struct {
 		name  string
@@ -438,8 +438,8 @@ func BenchmarkTransactions(b *testing.B) {
 	}
 }
 
-// BenchmarkWaitEach waits for 5,000 jobs at once, each of which is done at the second look. By default the client makes 50
-// looks a second, which would take minutes; what is measured is what a look costs, and what 5,000 jobs hold in memory.
+// BenchmarkWaitEach waits for 5,000 jobs concurrently. Each is done at the second poll. The default of 50 polls per second would
+// take minutes. The benchmark measures the cost of a poll and the memory for 5,000 jobs.
 func BenchmarkWaitEach(b *testing.B) {
 	const jobs, atOnce = 5_000, 64
 	jobIDs := make([]string, jobs)
@@ -509,15 +509,15 @@ func BenchmarkWaitEach(b *testing.B) {
 	})
 }
 
-// BenchmarkPrefetch reads ten pages from a server that takes 20 ms for each, and works on each of them for as long.
+// BenchmarkPrefetch reads ten pages from a server with a response time of 20 ms, and processes each page for 20 ms.
 func BenchmarkPrefetch(b *testing.B) {
 	const pages = 10
-	played := new(server)
+	srv := new(server)
 	baseURL, _ := listen(b, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		time.Sleep(latency)
-		played.ServeHTTP(w, req)
+		srv.ServeHTTP(w, req)
 	}))
-	played.fill(baseURL, pages, basiq.MaxPageSize)
+	srv.fill(baseURL, pages, basiq.MaxPageSize)
 	c := newClient(b, baseURL, nil)
 	for name, options := range map[string][]basiq.ListOption[basiq.Transaction]{
 		"prefetch=off": nil, "prefetch=on": {basiq.Prefetch[basiq.Transaction]()},

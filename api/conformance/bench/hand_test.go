@@ -16,8 +16,8 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-// hand is the client that a careful team writes: net/http with a timeout, io.ReadAll, encoding/json, and a mutex around the
-// token. It knows no retries, no limits and no redaction. Its types are those of package basiq.
+// hand is a carefully written client without this library: net/http with a timeout, io.ReadAll, encoding/json, and a mutex for
+// the token. It has no retries, limits or redaction. It uses the types of package basiq.
 type hand struct {
 	http    *http.Client
 	baseURL string
@@ -32,7 +32,7 @@ func newHand(baseURL string, transport http.RoundTripper) *hand {
 	return &hand{http: &http.Client{Transport: transport, Timeout: 30 * time.Second}, baseURL: baseURL, apiKey: apiKey}
 }
 
-// bearer returns the token, a new one when it ends within half a minute.
+// bearer returns the token, or a new one if it expires within 30 seconds.
 func (h *hand) bearer(ctx context.Context) (string, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -47,18 +47,18 @@ func (h *hand) bearer(ctx context.Context) (string, error) {
 	req.Header.Set("Authorization", "Basic "+h.apiKey)
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	req.Header.Set("Basiq-Version", "3.0")
-	var answer struct {
+	var token struct {
 		AccessToken string `json:"access_token"`
 		ExpiresIn   int    `json:"expires_in"`
 	}
-	if err := h.send(req, &answer); err != nil {
+	if err := h.send(req, &token); err != nil {
 		return "", err
 	}
-	h.token, h.expires = answer.AccessToken, time.Now().Add(time.Duration(answer.ExpiresIn-30)*time.Second)
+	h.token, h.expires = token.AccessToken, time.Now().Add(time.Duration(token.ExpiresIn-30)*time.Second)
 	return h.token, nil
 }
 
-// call sends a request with the token and decodes its answer into value.
+// call sends a request with the token and decodes the response into value.
 func (h *hand) call(ctx context.Context, method, address string, body, value any) error {
 	var reader io.Reader
 	if body != nil {
@@ -86,17 +86,17 @@ func (h *hand) call(ctx context.Context, method, address string, body, value any
 
 type handError struct {
 	status int
-	answer struct {
+	body   struct {
 		CorrelationID string              `json:"correlationId"`
 		Data          []basiq.ErrorDetail `json:"data"`
 	}
 }
 
 func (e *handError) Error() string {
-	if len(e.answer.Data) == 0 {
+	if len(e.body.Data) == 0 {
 		return fmt.Sprintf("basiq: %d", e.status)
 	}
-	return fmt.Sprintf("basiq: %d %s: %s", e.status, e.answer.Data[0].Code, e.answer.Data[0].Detail)
+	return fmt.Sprintf("basiq: %d %s: %s", e.status, e.body.Data[0].Code, e.body.Data[0].Detail)
 }
 
 func (h *hand) send(req *http.Request, value any) error {
@@ -111,7 +111,7 @@ func (h *hand) send(req *http.Request, value any) error {
 	}
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		failure := &handError{status: resp.StatusCode}
-		_ = json.Unmarshal(body, &failure.answer)
+		_ = json.Unmarshal(body, &failure.body)
 		return failure
 	}
 	return json.Unmarshal(body, value)
@@ -163,7 +163,7 @@ func (h *hand) createAndWait(ctx context.Context, userID string) (*basiq.Connect
 		if state.Done() {
 			id, known := state.ConnectionID()
 			if !known {
-				return nil, errors.New("the job names no connection")
+				return nil, errors.New("job has no connection")
 			}
 			return h.connection(ctx, userID, id)
 		}

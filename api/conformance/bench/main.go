@@ -1,4 +1,4 @@
-// Command bench reads what the benchmarks beside it have measured, and says which of the targets are met:
+// Command bench reads the results of the benchmarks in this directory and reports which targets are met:
 //
 //	go test -run '^$' -bench . -count 10 ./bench | go run ./bench
 //
@@ -17,14 +17,14 @@ import (
 	"golang.org/x/perf/benchfmt"
 )
 
-// target is what a benchmark must reach.
+// target is a limit that a benchmark must meet.
 type target struct {
 	what string
-	// of is the name of the benchmark, unit what of it is meant, in benchstat's units.
+	// of is the name of the benchmark, and unit the unit of the measured value, as in benchstat.
 	of, unit string
-	// to is the benchmark that it is divided by; empty for the figure as it is.
+	// to is the benchmark by which the value is divided. It is empty for an absolute value.
 	to string
-	// limit is the most that it may be, or the least.
+	// limit is the maximum value, or the minimum if least is set.
 	limit float64
 	least bool
 }
@@ -35,7 +35,7 @@ const (
 	size        = "B/op"
 )
 
-// targets are those of the work that the client is made for.
+// targets are the limits for typical work of the client.
 var targets = slices.Concat(
 	ratios("Connections.Get", "Connections.Get", 0.6, 0.8),
 	ratios("Connections.List of 100", "Connections.List", 0.45, 0.6),
@@ -43,19 +43,19 @@ var targets = slices.Concat(
 	ratios("an error, 404", "NotFound", 1, 1),
 	[]target{
 		{what: "500 transactions, full model: allocations", of: "Work/work=Transactions.Page/over=stub/by=client", unit: allocations, limit: 40 * 500},
-		{what: "a retained transaction keeps, KiB", of: "Retained/by=client", unit: "KiB/transaction", limit: 4},
+		{what: "memory kept by a retained transaction, KiB", of: "Retained/by=client", unit: "KiB/transaction", limit: 4},
 		{what: "token cache hit: time", of: "Token/by=client", unit: seconds, to: "Token/by=hand", limit: 1.1},
 		{what: "token cache hit, allocations", of: "Token/by=client", unit: allocations},
 		{what: "token cache hit, bytes", of: "Token/by=client", unit: size},
 		{what: "token requests of 10,000 cold callers", of: "ColdStart/by=client", unit: "tokens/op", limit: 1},
-		{what: "512 callers, 20 ms: of what the bare transport reaches", of: "Throughput/callers=512/by=client", unit: "calls/s", to: "Throughput/callers=512/by=transport", limit: 0.9, least: true},
+		{what: "512 callers, 20 ms: throughput relative to the bare transport", of: "Throughput/callers=512/by=client", unit: "calls/s", to: "Throughput/callers=512/by=transport", limit: 0.9, least: true},
 		{what: "512 callers, 20 ms: connections opened", of: "Throughput/callers=512/by=client", unit: "connections", limit: 512},
-		{what: "1,000,000 transactions: time of each, to that of 250,000", of: "Transactions/count=1000000", unit: "sec/transaction", to: "Transactions/count=250000", limit: 1.15},
+		{what: "1,000,000 transactions: time per transaction, relative to 250,000", of: "Transactions/count=1000000", unit: "sec/transaction", to: "Transactions/count=250000", limit: 1.15},
 		{what: "1,000,000 transactions: growth of the heap, MiB", of: "Transactions/count=1000000", unit: "peak-MiB", limit: 16},
 	},
 )
 
-// pageTime is the limit for a page. From Go 1.27 on, encoding/json has the engine that the client uses.
+// pageTime returns the limit for a page. From Go 1.27 on, encoding/json uses the client's JSON engine.
 func pageTime() float64 {
 	if slices.Contains(build.Default.ReleaseTags, "go1.27") {
 		return 0.8
@@ -63,7 +63,7 @@ func pageTime() float64 {
 	return 0.5
 }
 
-// ratios are the targets of a work in memory, as ratios to the same work done by hand.
+// ratios returns the targets of a work in memory, relative to handwritten code.
 func ratios(what, work string, time, bytes float64) []target {
 	name := "Work/work=" + work + "/over=stub/by="
 	all := make([]target, 0, 2)
@@ -79,11 +79,11 @@ func ratios(what, work string, time, bytes float64) []target {
 func main() {
 	if err := run(os.Stdin, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
-		os.Exit(1) //nolint:forbidigo // this is a program
+		os.Exit(1) //nolint:forbidigo // main function
 	}
 }
 
-// run writes a table of the targets. It is an error when one is missed, or was not measured.
+// run prints a table of the targets. It returns an error if a target is missed or was not measured.
 func run(in io.Reader, out io.Writer) error {
 	measured, err := read(in)
 	if err != nil {
@@ -109,12 +109,12 @@ func run(in io.Reader, out io.Writer) error {
 		return err
 	}
 	if missed > 0 {
-		return fmt.Errorf("%d of %d targets are missed", missed, len(targets))
+		return fmt.Errorf("missed %d of %d targets", missed, len(targets))
 	}
 	return nil
 }
 
-// value returns the median of what was measured, and how often it was.
+// value returns the median of the measured values and their number.
 func (t target) value(measured map[string][]float64) (value float64, runs int) {
 	of := measured[t.of+" "+t.unit]
 	if t.to == "" {
@@ -134,7 +134,7 @@ func (t target) form(value float64) string {
 	return fmt.Sprintf("%.4g", value)
 }
 
-// read returns what each benchmark has measured, under its name and the unit.
+// read returns the measured values of each benchmark by name and unit.
 func read(in io.Reader) (map[string][]float64, error) {
 	measured := map[string][]float64{}
 	results := benchfmt.NewReader(in, "the benchmarks")
@@ -145,7 +145,7 @@ func read(in io.Reader) (map[string][]float64, error) {
 		case *benchfmt.Result:
 			name := result.Name.String()
 			if i := strings.LastIndexByte(name, '-'); i > 0 {
-				name = name[:i] // without the number of processors
+				name = name[:i] // remove the number of processors
 			}
 			for _, value := range result.Values {
 				key := name + " " + value.Unit
@@ -156,7 +156,7 @@ func read(in io.Reader) (map[string][]float64, error) {
 	return measured, results.Err()
 }
 
-// median returns the middle of values, the lower one of two; 0 of none.
+// median returns the middle value, the lower of two middle values, or 0 if values is empty.
 func median(values []float64) float64 {
 	if len(values) == 0 {
 		return 0

@@ -1,13 +1,12 @@
-// Command mutants tells whether the tests bite: it changes the code of a package in one place after another and looks
-// whether a test fails. gremlins, whose changes these are, cannot do it here, because it looks for package basiq in a
-// directory of that name, and so runs the tests of another package. Leaving a statement out and returning zero values
-// come on top.
+// Command mutants measures the quality of the tests of a package. It changes the code in one place at a time and checks whether
+// a test fails. It makes the changes that gremlins makes, and also omits statements and returns zero values. gremlins does not work for
+// package basiq: it expects the package in a directory of that name and runs the tests of another package.
 //
-// All changes are compiled in once, each behind a switch. Every test first runs by itself to tell which switches it comes
-// by; then each change is switched on for the tests that reach it. Changes to constants are compiled one by one. The
-// source is not touched.
+// All changes are compiled in once, each behind a switch. Each test first runs alone to determine which switches it reaches.
+// Then each change is switched on for the tests that reach it. Changes to constants are compiled one by one. The source files are
+// not modified.
 //
-// A change that no test notices belongs into the file of accepted survivors, with a reason, or needs a test.
+// A change that no test detects needs either a test or an entry, with a reason, in the file of accepted survivors.
 package main
 
 import (
@@ -35,22 +34,22 @@ func main() {
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "mutants:", err)
-		os.Exit(1) //nolint:forbidigo // a program, and no library
+		os.Exit(1) //nolint:forbidigo // main function
 	}
 }
 
 func command(ctx context.Context, arguments []string, out io.Writer) error {
 	flags := flag.NewFlagSet("mutants", flag.ContinueOnError)
 	accepted := flags.String("accepted", "", "the `file` of accepted survivors")
-	floor := flags.Float64("floor", 85, "fail when fewer `percent` of the mutants are killed")
+	floor := flags.Float64("floor", 85, "fail if less than this `percent` of the mutants is killed")
 	only := flags.String("file", "", "only mutants in files whose name matches this `regexp`")
-	workers := flags.Int("workers", runtime.NumCPU(), "how many to try at once")
-	verbose := flags.Bool("v", false, "print each mutant as it is tried")
+	workers := flags.Int("workers", runtime.NumCPU(), "number of concurrent runs")
+	verbose := flags.Bool("v", false, "print the result of each mutant")
 	if err := flags.Parse(arguments); err != nil {
 		return err
 	}
 	if flags.NArg() != 1 {
-		return errors.New("which directory?")
+		return errors.New("missing directory argument")
 	}
 	pattern, err := regexp.Compile(*only)
 	if err != nil {
@@ -75,14 +74,14 @@ func command(ctx context.Context, arguments []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	there := make(map[string]bool)
+	existing := make(map[string]bool)
 	for _, m := range suite.mutation.mutants {
-		there[m.key()] = true
+		existing[m.key()] = true
 	}
 	var stale []error
 	for _, key := range slices.Sorted(maps.Keys(reasons)) {
-		if !there[key] {
-			stale = append(stale, fmt.Errorf("accepted as a survivor, and not to be found: %s", key))
+		if !existing[key] {
+			stale = append(stale, fmt.Errorf("accepted survivor does not exist: %s", key))
 		}
 	}
 	if len(stale) > 0 {
@@ -95,7 +94,7 @@ func command(ctx context.Context, arguments []string, out io.Writer) error {
 	var printing sync.Mutex
 	err = inParallel(*workers, mutants, func(i int, m *mutant) error {
 		result, err := suite.try(ctx, tmp, m)
-		// On a busy machine a test may fail by itself. Where nobody expects it to, it is tried again.
+		// On a busy machine a test may fail for other reasons. Retry mutants that are expected to survive.
 		if _, known := reasons[m.key()]; known {
 			for again := 0; again < 3 && result < lived && err == nil; again++ {
 				result, err = suite.try(ctx, tmp, m)
@@ -117,22 +116,22 @@ func command(ctx context.Context, arguments []string, out io.Writer) error {
 	return err
 }
 
-// acceptedSurvivor is a line of the file of accepted survivors.
+// acceptedSurvivor is an entry of the file of accepted survivors.
 type acceptedSurvivor struct {
 	reason string
-	// equivalent is set where the change changes nothing that anybody could notice.
+	// equivalent is set if the change has no observable effect.
 	equivalent bool
 }
 
 const equivalentMark = "equivalent: "
 
-// readAccepted reads lines of file, function, change and reason, with tabs between.
+// readAccepted reads lines of file, function, change and reason, separated by tabs.
 func readAccepted(path string) (map[string]acceptedSurvivor, error) {
 	reasons := make(map[string]acceptedSurvivor)
 	if path == "" {
 		return reasons, nil
 	}
-	text, err := os.ReadFile(path) //nolint:gosec // named by who runs it
+	text, err := os.ReadFile(path) //nolint:gosec // named on the command line
 	if err != nil {
 		return nil, err
 	}
@@ -142,7 +141,7 @@ func readAccepted(path string) (map[string]acceptedSurvivor, error) {
 		}
 		end := strings.LastIndex(line, "\t")
 		if strings.Count(line, "\t") != 3 || line[end+1:] == "" {
-			return nil, fmt.Errorf("%s: not a file, a function, a change and a reason: %q", path, line)
+			return nil, fmt.Errorf("%s: invalid line, want file, function, change and reason: %q", path, line)
 		}
 		reason, equivalent := strings.CutPrefix(line[end+1:], equivalentMark)
 		reasons[line[:end]] = acceptedSurvivor{reason: reason, equivalent: equivalent}
@@ -150,7 +149,7 @@ func readAccepted(path string) (map[string]acceptedSurvivor, error) {
 	return reasons, nil
 }
 
-// report prints what became of the mutants, and fails when too few were killed or one is accepted that did not survive.
+// report prints the outcomes. It returns an error if too few mutants were killed or an accepted survivor did not survive.
 func report(out io.Writer, mutants []*mutant, outcomes []outcome, reasons map[string]acceptedSurvivor, floor float64) error {
 	counts := map[string]map[outcome]int{"all": {}} // by file
 	var survivors, stale []string
@@ -160,12 +159,12 @@ func report(out io.Writer, mutants []*mutant, outcomes []outcome, reasons map[st
 		}
 		accepted, known := reasons[m.key()]
 		survived := outcomes[i] == lived || outcomes[i] == notCovered
-		became := outcomes[i]
+		result := outcomes[i]
 		if survived && accepted.equivalent {
-			became = equivalent
+			result = equivalent
 		}
-		counts[m.file][became]++
-		counts["all"][became]++
+		counts[m.file][result]++
+		counts["all"][result]++
 		switch {
 		case known && !survived:
 			stale = append(stale, m.key())
@@ -194,10 +193,10 @@ func report(out io.Writer, mutants []*mutant, outcomes []outcome, reasons map[st
 		fmt.Fprintln(out, line)
 	}
 	if len(stale) > 0 {
-		return fmt.Errorf("accepted as survivors, but killed:\n%s", strings.Join(stale, "\n"))
+		return fmt.Errorf("accepted survivors were killed:\n%s", strings.Join(stale, "\n"))
 	}
 	if score := score(counts["all"]); score < floor {
-		return fmt.Errorf("%.1f %% are killed, and %.1f %% must be", score, floor)
+		return fmt.Errorf("%.1f %% of the mutants are killed, want at least %.1f %%", score, floor)
 	}
 	return nil
 }

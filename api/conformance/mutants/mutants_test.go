@@ -20,7 +20,7 @@ func module(t *testing.T, tests string) string {
 
 const most = 4 * 5
 
-// Sum adds up what is above 0, and stops at most.
+// Sum adds the positive numbers, up to most.
 func Sum(numbers ...int) (sum int, whole bool) {
 	for i := 0; i < len(numbers); i++ {
 		n := numbers[i]
@@ -73,13 +73,13 @@ func TestPair(t *testing.T) {
 }
 `
 
-// What good tests notice is killed, and what no test can notice or comes by is told.
-func TestMutants(t *testing.T) {
+// Mutants that the tests detect are killed. Others are reported, unless they are accepted.
+func TestCommand(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	accepted := filepath.Join(t.TempDir(), "accepted.txt")
 	require.NoError(t, os.WriteFile(accepted, []byte("# why\n"+
-		"sums.go\tSum\tn <= 0 => n < 0\tequivalent: 0 adds nothing\nsums.go\tunused\treturn -1 => return 0\tnobody calls it\n"), 0o600))
+		"sums.go\tSum\tn <= 0 => n < 0\tequivalent: 0 adds nothing\nsums.go\tunused\treturn -1 => return 0\tit is not called\n"), 0o600))
 	err := command(t.Context(), []string{"-accepted", accepted, "-floor", "85", "-v", module(t, goodTests)}, &out)
 	require.NoError(t, err, out.String())
 	var survivors []string
@@ -97,27 +97,27 @@ func TestMutants(t *testing.T) {
 	}
 }
 
-// Without the tests the score falls below what it must be, and what is killed must not be accepted.
-func TestMutantsFail(t *testing.T) {
+// A score below the floor, a killed mutant that is accepted, and invalid entries are errors.
+func TestCommand_Errors(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	err := command(t.Context(), []string{module(t, "\nfunc TestNothing(t *testing.T) { Sum(1, 2, 30, -1) }\n")}, &out)
-	require.ErrorContains(t, err, "are killed, and 85.0 % must be", out.String())
+	require.ErrorContains(t, err, "of the mutants are killed, want at least 85.0 %", out.String())
 
 	accepted := filepath.Join(t.TempDir(), "accepted.txt")
 	require.NoError(t, os.WriteFile(accepted, []byte("sums.go\tlist.pair\tleave out: l.add(b)\tso what\n"), 0o600))
 	err = command(t.Context(), []string{"-accepted", accepted, "-floor", "0", module(t, goodTests)}, &out)
-	require.ErrorContains(t, err, "accepted as survivors, but killed:\nsums.go\tlist.pair\tleave out: l.add(b)")
+	require.ErrorContains(t, err, "accepted survivors were killed:\nsums.go\tlist.pair\tleave out: l.add(b)")
 
 	require.NoError(t, os.WriteFile(accepted, []byte("sums.go\tgone\tleave out: l.add(b)\tso what\ngone.go\tpair\tleave out: l.add(b)\tso what\n"), 0o600))
 	err = command(t.Context(), []string{"-accepted", accepted, module(t, goodTests)}, &out)
-	require.EqualError(t, err, "accepted as a survivor, and not to be found: gone.go\tpair\tleave out: l.add(b)\n"+
-		"accepted as a survivor, and not to be found: sums.go\tgone\tleave out: l.add(b)", "every stale row is listed")
+	require.EqualError(t, err, "accepted survivor does not exist: gone.go\tpair\tleave out: l.add(b)\n"+
+		"accepted survivor does not exist: sums.go\tgone\tleave out: l.add(b)", "every stale row is listed")
 
 	require.NoError(t, os.WriteFile(accepted, []byte("sums.go\tlist.pair\tleave out: l.add(b)\n"), 0o600))
 	err = command(t.Context(), []string{"-accepted", accepted, module(t, goodTests)}, &out)
-	require.ErrorContains(t, err, "not a file, a function, a change and a reason")
+	require.ErrorContains(t, err, "invalid line")
 
 	err = command(t.Context(), []string{module(t, "\nfunc TestBroken(t *testing.T) { t.Error() }\n")}, &out)
-	require.ErrorContains(t, err, "TestBroken fails with no mutant on")
+	require.ErrorContains(t, err, "TestBroken fails without a mutant")
 }

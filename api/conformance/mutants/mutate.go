@@ -14,28 +14,29 @@ import (
 	"strings"
 )
 
-// mutant is one change to the source.
+// mutant is a change to the source.
 type mutant struct {
 	id       int
-	file     string // below the package's directory
+	file     string // relative to the package's directory
 	line     int
 	function string
 	change   string
-	// alone is the text of the whole file with only this change, for a change to a constant: it cannot be switched on in a
-	// running program. It is empty for all others.
+	// alone is the text of the whole file with only this change. It is set for changes to constants, which cannot be switched on
+	// at run time.
 	alone string
 }
 
-// key identifies a mutant for as long as its function and the changed code stay as they are.
+// key identifies a mutant as long as its function and the changed code do not change.
 func (m *mutant) key() string { return m.file + "\t" + m.function + "\t" + m.change }
 
-// mutation is a package with all its mutants built in, each behind a switch.
+// mutation is a package with all its mutants, each behind a switch.
 type mutation struct {
 	mutants []*mutant
-	files   map[string]string // what each file becomes, by the file's path
+	files   map[string]string // new contents of files by path
 }
 
-// The switch, as the mutated package calls it. The environment says which mutant is on, and where to note which are reached.
+// switchName is the function that the mutated package calls. Environment variables specify which mutant is on and where to record
+// the reached mutants.
 const switchName = "mutantIsOn"
 
 const switchSource = `package %s
@@ -52,7 +53,7 @@ var mutantNumber, mutantsReached = func() (int, []byte) {
 	if err != nil {
 		return number, nil
 	}
-	// It is written even when the program is killed.
+		// A shared mapping is written even if the program is killed.
 	reached, err := syscall.Mmap(int(file.Fd()), 0, %d, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_SHARED)
 	if err != nil {
 		panic(err)
@@ -68,7 +69,7 @@ func mutantIsOn(id int) bool {
 }
 `
 
-// swaps are what operators become: those of gremlins.
+// swaps maps operators to their replacements, as in gremlins.
 var swaps = map[token.Token][]token.Token{
 	token.LSS: {token.LEQ, token.GEQ}, token.LEQ: {token.LSS, token.GTR},
 	token.GTR: {token.GEQ, token.LEQ}, token.GEQ: {token.GTR, token.LSS},
@@ -86,7 +87,7 @@ var swaps = map[token.Token][]token.Token{
 	token.SHL_ASSIGN: {token.SHR_ASSIGN, token.ASSIGN}, token.SHR_ASSIGN: {token.SHL_ASSIGN, token.ASSIGN},
 }
 
-// mutate reads the package in dir and builds its mutants in. exported opens the export data of a package it imports.
+// mutate parses the package in dir and adds its mutants. exported opens the export data of an imported package.
 func mutate(dir string, exported func(path string) (io.ReadCloser, error)) (*mutation, error) {
 	p := &pkg{set: token.NewFileSet(), info: &types.Info{Types: make(map[ast.Expr]types.TypeAndValue), Defs: make(map[*ast.Ident]types.Object)}}
 	paths, err := filepath.Glob(filepath.Join(dir, "*.go"))
@@ -98,7 +99,7 @@ func mutate(dir string, exported func(path string) (io.ReadCloser, error)) (*mut
 		if strings.HasSuffix(path, "_test.go") {
 			continue
 		}
-		text, err := os.ReadFile(path) //nolint:gosec // found in the directory of who runs it
+		text, err := os.ReadFile(path) //nolint:gosec // the directory is named on the command line
 		if err != nil {
 			return nil, err
 		}
@@ -135,7 +136,7 @@ func mutate(dir string, exported func(path string) (io.ReadCloser, error)) (*mut
 	return result, nil
 }
 
-// pkg is the package that is mutated.
+// pkg is the package to mutate.
 type pkg struct {
 	set      *token.FileSet
 	files    []*ast.File
@@ -145,7 +146,7 @@ type pkg struct {
 	add      func(m *mutant) int
 }
 
-// source is one of its files.
+// source is a file of the package.
 type source struct {
 	*pkg
 	path, text string
@@ -156,13 +157,13 @@ type source struct {
 	stack    []ast.Node
 }
 
-// edit replaces a piece of the text. What it writes may hold what other edits within the piece write: those from next on.
+// edit replaces a piece of the text. The replacement may contain the results of nested edits, which start at index next.
 type edit struct {
 	from, to int
 	write    func(next int) string
 }
 
-// render returns a piece of the text with the edits in it done, of which those before first are not looked at.
+// render returns a piece of the text with its edits applied. It ignores edits before first.
 func (s *source) render(from, to, first int) string {
 	var b strings.Builder
 	for i := first; i < len(s.edits); i++ {
@@ -197,7 +198,7 @@ func (s *source) edit(n ast.Node, write func(next int) string) {
 	s.edits = append(s.edits, edit{from, to, write})
 }
 
-// mutant notes a mutant and returns the condition under which it is on.
+// mutant adds a mutant and returns the condition under which it is on.
 func (s *source) mutant(n ast.Node, change string, more ...string) string {
 	words := strings.Fields(change)
 	m := &mutant{file: filepath.Base(s.path), line: s.set.Position(n.Pos()).Line, function: s.function, change: strings.Join(words, " ")}
@@ -256,7 +257,7 @@ func (s *source) parent(n int) ast.Node {
 	return s.stack[len(s.stack)-1-n]
 }
 
-// inList reports whether the node at hand is a statement in a list of them, and not part of another.
+// inList reports whether the current node is a statement in a list of statements, not part of another statement.
 func (s *source) inList() bool {
 	switch parent := s.parent(1).(type) {
 	case *ast.BlockStmt, *ast.CaseClause:
@@ -267,7 +268,7 @@ func (s *source) inList() bool {
 	return false
 }
 
-// constant reports whether the node at hand must be known when the package is compiled.
+// constant reports whether the current node must be known at compile time.
 func (s *source) constant() bool {
 	return slices.ContainsFunc(s.stack, func(n ast.Node) bool {
 		decl, isDecl := n.(*ast.GenDecl)
@@ -276,7 +277,7 @@ func (s *source) constant() bool {
 	})
 }
 
-// typed returns how to write the type of an expression, for a number, and "" for anything else.
+// typed returns the name of an expression's type if it is a number, or "".
 func (s *source) typed(e ast.Expr) string {
 	t := types.Default(s.info.Types[e].Type)
 	if basic, ok := t.Underlying().(*types.Basic); !ok || basic.Info()&types.IsNumeric == 0 {
@@ -298,7 +299,7 @@ func (s *source) binary(n *ast.BinaryExpr) {
 	x, y := s.original(n.X), s.original(n.Y)
 	with := func(op token.Token) string { return x + " " + op.String() + " " + y }
 	become := swaps[n.Op]
-	switch n.Op { //nolint:exhaustive // the others follow
+	switch n.Op { //nolint:exhaustive // other operators follow
 	case token.LSS, token.LEQ, token.GTR, token.GEQ, token.EQL, token.NEQ, token.LAND, token.LOR:
 		var changed, on strings.Builder
 		for _, op := range become {
@@ -365,7 +366,7 @@ func (s *source) assign(n *ast.AssignStmt) {
 	x, y := s.original(n.Lhs[0]), s.original(n.Rhs[0])
 	var cases strings.Builder
 	for _, op := range swaps[n.Tok] {
-		if op == token.ASSIGN || s.typed(n.Lhs[0]) != "" { // strings are added too
+		if op == token.ASSIGN || s.typed(n.Lhs[0]) != "" { // strings also support +=
 			changed := x + " " + op.String() + " " + y
 			cases.WriteString("if " + s.mutant(n, s.original(n)+" => "+changed) + " { " + changed + " } else ")
 		}
@@ -390,10 +391,10 @@ func (s *source) branch(n *ast.BranchStmt) {
 	s.edit(n, func(int) string { return "if " + is + " { " + changed + " } else { " + s.original(n) + " }" })
 }
 
-// switchOff stands for a switch where a file is compiled on its own.
+// switchOff replaces a switch when a file is compiled alone.
 const switchOff = "len(\"\") > 0"
 
-// compiles reports whether the package is still valid with another text for this file.
+// compiles reports whether the package is still valid with another text of this file.
 func (s *source) compiles(text string) bool {
 	changed, err := parser.ParseFile(s.set, s.path, text, parser.SkipObjectResolution)
 	if err != nil {
@@ -405,7 +406,7 @@ func (s *source) compiles(text string) bool {
 	return err == nil
 }
 
-// statement leaves a statement out.
+// statement omits a statement.
 func (s *source) statement(n ast.Node) {
 	if !s.inList() {
 		return
@@ -416,7 +417,7 @@ func (s *source) statement(n ast.Node) {
 		if !ok {
 			return
 		}
-		// A function must end with a return or a panic.
+		// A function must end with a return statement or a panic.
 		if f, ok := call.Fun.(*ast.Ident); ok && f.Name == "panic" {
 			return
 		}
@@ -429,7 +430,7 @@ func (s *source) statement(n ast.Node) {
 	s.edit(n, func(next int) string { return "if !" + is + " { " + s.edited(n, next) + " }" })
 }
 
-// shortened keeps statements of many lines, above all function literals, out of the keys.
+// shortened shortens statements with several lines, such as function literals, to keep keys short.
 func shortened(text string) string {
 	first, _, more := strings.Cut(text, "\n")
 	if more {
@@ -438,7 +439,7 @@ func shortened(text string) string {
 	return first
 }
 
-// result has a function return the zero values of its results; where it does so already, true in place of false.
+// result makes a function return the zero values of its results, or true instead of false if it already returns zero values.
 func (s *source) result(n *ast.ReturnStmt) {
 	signature := s.signature()
 	if len(n.Results) == 0 || signature == nil {
@@ -466,7 +467,7 @@ func (s *source) result(n *ast.ReturnStmt) {
 	s.edit(n, func(next int) string { return "if " + is + " { return " + changed + " }; " + s.edited(n, next) })
 }
 
-// empty reports whether an expression is a literal with nothing in it.
+// empty reports whether an expression is an empty literal.
 func empty(e ast.Expr) bool {
 	literal, ok := e.(*ast.CompositeLit)
 	return ok && len(literal.Elts) == 0

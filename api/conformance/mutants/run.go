@@ -20,7 +20,7 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// outcome is what became of a mutant.
+// outcome is the result of testing a mutant.
 type outcome int
 
 const (
@@ -28,7 +28,7 @@ const (
 	timedOut
 	lived
 	notCovered
-	// equivalent: it lived, and its accepted reason says that the change has no effect.
+	// equivalent: the mutant lived, and its accepted reason says that the change has no effect.
 	equivalent
 )
 
@@ -36,23 +36,23 @@ func (o outcome) String() string {
 	return [...]string{"killed", "timed out", "lived", "not covered", "equivalent"}[o]
 }
 
-// suite is the tests of a package, with its mutants built in.
+// suite contains the tests of a package with its mutants.
 type suite struct {
 	dir, program string
 	mutation     *mutation
 	tests        []*test
 }
 
-// test is one of them.
+// test is a test of a suite.
 type test struct {
 	name, file string
 	took       time.Duration
-	reached    []byte // by mutant, not 0 where the test comes by it
+	reached    []byte // by mutant ID, not 0 if the test reaches it
 }
 
-// output runs a program in dir and returns what it prints.
+// output runs a program in dir and returns its output.
 func output(ctx context.Context, dir, program string, arguments ...string) ([]byte, error) {
-	cmd := exec.CommandContext(ctx, program, arguments...) //nolint:gosec // our own arguments
+	cmd := exec.CommandContext(ctx, program, arguments...) //nolint:gosec // the arguments are ours
 	cmd.Dir = dir
 	var problem bytes.Buffer
 	cmd.Stderr = &problem
@@ -63,7 +63,7 @@ func output(ctx context.Context, dir, program string, arguments ...string) ([]by
 	return text, nil
 }
 
-// exports returns a function that opens the export data of the packages that the one in dir imports.
+// exports returns a function that opens the export data of the packages that the package in dir imports.
 func exports(ctx context.Context, dir string) (func(path string) (io.ReadCloser, error), error) {
 	list, err := output(ctx, dir, "go", "list", "-export", "-deps", "-f", "{{.ImportPath}}\t{{.Export}}", ".")
 	if err != nil {
@@ -77,7 +77,7 @@ func exports(ctx context.Context, dir string) (func(path string) (io.ReadCloser,
 	return func(path string) (io.ReadCloser, error) { return os.Open(files[path]) }, nil
 }
 
-// build compiles the tests of the package in dir with other texts for some files, and returns the program.
+// build compiles the tests of the package in dir with replacements for some files, and returns the program.
 func build(ctx context.Context, dir, tmp, name string, files map[string]string) (string, error) {
 	replace := make(map[string]string)
 	for path, text := range files {
@@ -99,7 +99,7 @@ func build(ctx context.Context, dir, tmp, name string, files map[string]string) 
 	return program, err
 }
 
-// prepare builds the package in dir with its mutants, and has every test run by itself to learn which mutants it reaches.
+// prepare builds the package in dir with its mutants and runs each test alone to determine which mutants it reaches.
 func prepare(ctx context.Context, dir, tmp string, workers int) (*suite, error) {
 	exported, err := exports(ctx, dir)
 	if err != nil {
@@ -123,10 +123,10 @@ func prepare(ctx context.Context, dir, tmp string, workers int) (*suite, error) 
 		start := time.Now()
 		result, output := s.run(ctx, s.program, []*test{t}, 2*time.Minute, "MUTANTS_REACHED="+note)
 		if result != lived {
-			return fmt.Errorf("%s fails with no mutant on:\n%s", t.name, output)
+			return fmt.Errorf("%s fails without a mutant:\n%s", t.name, output)
 		}
 		t.took = time.Since(start)
-		t.reached, err = os.ReadFile(note) //nolint:gosec // our own
+		t.reached, err = os.ReadFile(note) //nolint:gosec // written above
 		return err
 	})
 	return s, err
@@ -134,7 +134,7 @@ func prepare(ctx context.Context, dir, tmp string, workers int) (*suite, error) 
 
 var testFunction = regexp.MustCompile(`(?m)^func ((?:Test|Example|Fuzz)\w*)\(`)
 
-// list finds the tests and the files that they are in.
+// list determines the tests and the files that contain them.
 func (s *suite) list(ctx context.Context) error {
 	files, err := filepath.Glob(filepath.Join(s.dir, "*_test.go"))
 	if err != nil {
@@ -142,7 +142,7 @@ func (s *suite) list(ctx context.Context) error {
 	}
 	in := make(map[string]string)
 	for _, file := range files {
-		text, err := os.ReadFile(file) //nolint:gosec // found in the directory of who runs it
+		text, err := os.ReadFile(file) //nolint:gosec // the directory is named on the command line
 		if err != nil {
 			return err
 		}
@@ -162,7 +162,8 @@ func (s *suite) list(ctx context.Context) error {
 	return nil
 }
 
-// try runs the tests that reach a mutant: first those of the same subject, which most likely notice it, then the quickest.
+// try runs the tests that reach a mutant: first those in the test file of the mutant's file, which most likely detect it, then
+// the fastest.
 func (s *suite) try(ctx context.Context, tmp string, m *mutant) (outcome, error) {
 	var tests []*test
 	for _, t := range s.tests {
@@ -203,7 +204,7 @@ func (s *suite) try(ctx context.Context, tmp string, m *mutant) (outcome, error)
 	return lived, nil
 }
 
-// run has the tests run until the first fails, and returns what they print.
+// run runs tests until the first one fails, and returns their output.
 func (s *suite) run(ctx context.Context, program string, tests []*test, limit time.Duration, environment ...string) (outcome, string) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
@@ -211,13 +212,13 @@ func (s *suite) run(ctx context.Context, program string, tests []*test, limit ti
 	for i, t := range tests {
 		names[i] = t.name
 	}
-	// A mutant may ask for all the memory there is.
+	// Limit memory, because a mutant may allocate without end.
 	const script = `ulimit -v 8000000; exec nice -n 10 "$0" "$@"`
-	cmd := exec.CommandContext(ctx, "sh", "-c", script, program, //nolint:gosec // our own arguments
+	cmd := exec.CommandContext(ctx, "sh", "-c", script, program, //nolint:gosec // the arguments are ours
 		"-test.v", "-test.failfast", "-test.run", "^("+strings.Join(names, "|")+")$")
 	cmd.Dir = s.dir
 	cmd.Env = append(os.Environ(), append(environment, "GOMAXPROCS=2")...)
-	// A test may have a process of its own, which goes on for ever where the mutant makes it: all go together.
+	// A test may start a process, which a mutant can make run forever. Kill the whole process group.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = time.Second
@@ -237,7 +238,7 @@ func (s *suite) run(ctx context.Context, program string, tests []*test, limit ti
 		output.WriteString(line)
 		if strings.HasPrefix(line, "--- FAIL") || strings.HasPrefix(line, "panic:") {
 			failed = true
-			cancel() // the rest does not matter
+			cancel() // the other tests do not matter
 		}
 	}
 	err = cmd.Wait()
@@ -250,7 +251,7 @@ func (s *suite) run(ctx context.Context, program string, tests []*test, limit ti
 	return lived, output.String()
 }
 
-// inParallel calls do for each item, in so many goroutines, and returns the first error.
+// inParallel calls do for each item, with a limited number of goroutines, and returns the first error.
 func inParallel[T any](workers int, items []T, do func(i int, item T) error) error {
 	var group errgroup.Group
 	group.SetLimit(workers)

@@ -7,8 +7,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// variants returns how many payloads it takes to have each alternative in a schema once. within are the schemas around
-// it: one that contains itself ends there.
+// variants returns the number of payloads needed to contain each alternative of a schema once. within contains the enclosing
+// schemas: a schema that contains itself is not expanded again.
 func (f *file) variants(schema *yaml.Node, within []*yaml.Node) int {
 	schema = f.resolve(schema)
 	if schema == nil || slices.Contains(within, schema) {
@@ -29,8 +29,7 @@ func (f *file) variants(schema *yaml.Node, within []*yaml.Node) int {
 	return max(most, f.variants(get(schema, "items"), within), f.variants(get(schema, "additionalProperties"), within))
 }
 
-// assemble makes the payload of a schema that holds all of its properties. The second result is false where a schema
-// contains itself.
+// assemble returns a payload with all properties of a schema. The second result is false if the schema contains itself.
 func (f *file) assemble(schema *yaml.Node, variant int, name string, within []*yaml.Node) (any, bool) {
 	schema = f.resolve(schema)
 	if slices.Contains(within, schema) {
@@ -50,7 +49,7 @@ func (f *file) assemble(schema *yaml.Node, variant int, name string, within []*y
 	}
 
 	properties, items, others := get(schema, "properties"), get(schema, "items"), get(schema, "additionalProperties")
-	// The example of a list of objects may lack some of their properties.
+	// The example of a list of objects may omit some of their properties.
 	objects := slices.ContainsFunc(f.places(items), func(item *yaml.Node) bool { return get(item, "properties") != nil })
 	switch example := get(schema, "example"); {
 	case properties != nil:
@@ -82,13 +81,13 @@ func (f *file) assemble(schema *yaml.Node, variant int, name string, within []*y
 	return placeholder(schema, name), true
 }
 
-// samples are values by types and formats.
+// samples maps types and formats to values.
 var samples = map[string]any{
 	"integer": json.Number("1"), "number": json.Number("1.5"), "boolean": true, "object": map[string]any{}, "array": []any{},
 	"date-time": "2020-09-09T11:06:52Z", "date": "2020-09-09",
 }
 
-// placeholder is a value of the type of a schema that has no example.
+// placeholder returns a value of the type of a schema without an example.
 func placeholder(schema *yaml.Node, name string) any {
 	for _, key := range []string{"type", "format"} {
 		if node := get(schema, key); node != nil && samples[node.Value] != nil {

@@ -14,17 +14,17 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-var update = flag.Bool("update", false, "write testdata/official again, from the descriptions in $BASIQ_OFFICIAL")
+var update = flag.Bool("update", false, "regenerate testdata/official from the descriptions in $BASIQ_OFFICIAL")
 
-// written are the parts of testdata/official that this package writes.
+// written are the files in testdata/official that this package generates.
 var written = []string{"operations.tsv", "properties.tsv", "facts.tsv", "examples", "assembled"}
 
-// What is committed is what Basiq's descriptions say. They are not in this repository: BASIQ_OFFICIAL is their directory.
-func TestCommittedIsWhatTheDescriptionsSay(t *testing.T) {
+// The committed files must match Basiq's descriptions, which are not in this repository. BASIQ_OFFICIAL is their directory.
+func TestCommittedFiles(t *testing.T) {
 	t.Parallel()
 	dir := os.Getenv("BASIQ_OFFICIAL")
 	if dir == "" {
-		t.Skip("BASIQ_OFFICIAL does not name the directory with Basiq's descriptions")
+		t.Skip("BASIQ_OFFICIAL is not set to the directory with Basiq's descriptions")
 	}
 	all, err := Read(os.DirFS(dir))
 	require.NoError(t, err)
@@ -41,7 +41,7 @@ func TestCommittedIsWhatTheDescriptionsSay(t *testing.T) {
 	want["facts.tsv"], err = FactTable(all.Facts)
 	require.NoError(t, err)
 	for _, payload := range all.Payloads {
-		assert.NotContains(t, want, payload.File(), "two payloads of one name")
+		assert.NotContains(t, want, payload.File(), "duplicate payload name")
 		want[payload.File()] = string(payload.JSON)
 	}
 

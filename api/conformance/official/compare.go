@@ -8,16 +8,16 @@ import (
 	"strings"
 )
 
-// Contract holds the facts of our own description, to compare others with.
+// Contract contains the facts of our contract, to compare Basiq's descriptions with.
 type Contract struct {
 	ids   map[string]string // operationIds by method and path
-	facts map[Fact]bool     // of operations with a method and a path only
-	enums map[Fact]bool     // the places that list their values
-	texts map[Fact]string   // the descriptions of places
+	facts map[Fact]bool     // with only the method and path of the operation
+	enums map[Fact]bool     // places with a list of values
+	texts map[Fact]string   // descriptions of places
 	codes []string
 }
 
-// ReadContract reads our description. codes are the error codes that the client knows: the contract has an open list.
+// ReadContract parses the contract. codes are the error codes that the client knows, because the contract does not restrict codes.
 func ReadContract(text []byte, codes []string) (*Contract, error) {
 	all, err := statements("", text)
 	if err != nil {
@@ -42,7 +42,7 @@ func ReadContract(text []byte, codes []string) (*Contract, error) {
 
 var placeholders = regexp.MustCompile(`\{[^}]*\}`)
 
-// unnamed returns what identifies an operation in all descriptions. The names of path parameters do not matter.
+// unnamed returns the operation's key for comparisons between descriptions. It ignores the names of path parameters.
 func unnamed(op Operation) Operation {
 	return Operation{Method: op.Method, Path: placeholders.ReplaceAllString(op.Path, "{}")}
 }
@@ -52,15 +52,15 @@ func placeOf(op Operation) string {
 	return op.Method + " " + op.Path
 }
 
-// OperationID returns the contract's name for an operation. If the contract does not have the operation, it returns the
+// OperationID returns the contract's operationId for an operation. If the contract does not have the operation, it returns the
 // method and the path, with path parameters as {}.
 func (c *Contract) OperationID(op Operation) string {
 	place := placeOf(op)
 	return cmp.Or(c.ids[place], place)
 }
 
-// Lacks returns the facts that the contract does not have. Of facts that contain each other it returns the outermost: an
-// operation that is missing stands for its parameters, and a property for those below it.
+// Lacks returns the facts that the contract does not have. It omits facts that are part of a missing fact, such as the parameters
+// of a missing operation or the properties below a missing property.
 func (c *Contract) Lacks(facts []Fact) []Fact {
 	var lacks []Fact
 	missing := map[Fact]bool{}
@@ -78,7 +78,7 @@ func (c *Contract) Lacks(facts []Fact) []Fact {
 	return lacks
 }
 
-// has reports whether the contract has a fact. A value of an open list is known if the description of its place names it.
+// has reports whether the contract has a fact. A value of an open list is known if the description of its place contains it.
 func (c *Contract) has(fact Fact) bool {
 	if c.facts[fact] {
 		return true
@@ -93,7 +93,7 @@ func (c *Contract) has(fact Fact) bool {
 	return names(c.texts[at], fact.Name)
 }
 
-// names reports whether a description names a value: in quotes or as code, so that no other word is taken for it.
+// names reports whether a description contains a value in quotes or as code, which avoids matches with ordinary words.
 func names(text, value string) bool {
 	for _, quotes := range []string{"`%s`", "'%s'", `"%s"`} {
 		if strings.Contains(text, fmt.Sprintf(quotes, value)) {
@@ -103,7 +103,7 @@ func names(text, value string) bool {
 	return false
 }
 
-// around returns the facts that contain one.
+// around returns the facts that contain a fact.
 func around(fact Fact) []Fact {
 	op := fact.Operation
 	outer := []Fact{{op, KindOperation, "", ""}}

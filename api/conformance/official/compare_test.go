@@ -110,7 +110,7 @@ func TestLacks(t *testing.T) {
 	}
 }
 
-// Swagger has other places for bodies and for the schemas of parameters.
+// Swagger has different places for bodies and for the schemas of parameters.
 func TestLacks_Swagger(t *testing.T) {
 	t.Parallel()
 	assert.Equal(t, []string{

@@ -7,12 +7,12 @@ import (
 	"strings"
 )
 
-// Exception is a row of lacking.tsv: facts that the contract lacks on purpose.
+// Exception is a row of lacking.tsv: facts that the contract intentionally lacks.
 type Exception struct {
-	// Operation is the operationId of the contract, or the method and path of an operation that it lacks, with
+	// Operation is the operationId in the contract, or the method and path of an operation that the contract lacks, with
 	// path parameters as {}.
 	Operation string
-	// Kind, Place and Name are those of the facts. A Name of "*" stands for any.
+	// Kind, Place and Name identify the facts. A Name of "*" matches any name.
 	Kind, Place, Name string
 	// Section and Subject identify the row of NOTES.md that gives the reason.
 	Section, Subject string
@@ -23,7 +23,7 @@ type Exception struct {
 // Exceptions are the rows of a table.
 type Exceptions []*Exception
 
-// ReadExceptions returns the exceptions of a table with a heading.
+// ReadExceptions parses the exceptions in a table with a header.
 func ReadExceptions(table string) (Exceptions, error) {
 	var all Exceptions
 	heading := true
@@ -41,7 +41,7 @@ func ReadExceptions(table string) (Exceptions, error) {
 	return all, nil
 }
 
-// Filter returns the facts without exceptions.
+// Filter returns the facts that do not match an exception.
 func (all Exceptions) Filter(contract *Contract, facts []Fact) []Fact {
 	var left []Fact
 	for _, fact := range facts {
@@ -70,7 +70,7 @@ func (all Exceptions) Unused() []Exception {
 	return unused
 }
 
-// Describe returns a fact in the words of a report.
+// Describe describes a fact for a report.
 func (c *Contract) Describe(fact Fact) string {
 	op := c.OperationID(fact.Operation)
 	switch fact.Kind {

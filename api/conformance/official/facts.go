@@ -19,8 +19,8 @@ const (
 	KindValue     = "value"
 )
 
-// Fact is something that a description says of an operation: that it exists, or has a parameter, a property of a body, a
-// member of an enum, or a status. Parameters of paths are part of the path.
+// Fact is a statement of a description about an operation: that it exists, or that it has a parameter, a property of a body, a
+// member of an enum, or a status. Path parameters are part of the path.
 type Fact struct {
 	Operation Operation
 	Kind      string
@@ -32,14 +32,14 @@ type Fact struct {
 	Name string
 }
 
-// statement is a fact, or what the description says about a place.
+// statement is a fact, or the text of the description for a place.
 type statement struct {
 	Fact
 
 	text string
 }
 
-// Facts returns the facts of a description, each once. The name of the file only becomes part of the operations.
+// Facts returns the facts of a description without duplicates. file is used only as the file name of the operations.
 func Facts(file string, text []byte) ([]Fact, error) {
 	all, err := statements(file, text)
 	if err != nil {
@@ -89,7 +89,7 @@ func statements(name string, text []byte) ([]statement, error) {
 	return r.found, errors.Join(f.failures...)
 }
 
-// factReader reads one operation after the other.
+// factReader reads operations one by one.
 type factReader struct {
 	*file
 
@@ -145,8 +145,8 @@ func (r *factReader) parameter(node *yaml.Node) {
 	}
 }
 
-// schema adds the values of a schema and everything below it. within holds the schemas around it: a schema that contains
-// itself is read twice, because one description may spell out what another one expresses by such a schema.
+// schema adds the values of a schema and everything below it. within contains the enclosing schemas. A schema that contains itself
+// is read twice, because other descriptions may spell out one level of the recursion.
 func (r *factReader) schema(place, pointer string, schema *yaml.Node, within []*yaml.Node) {
 	schema = r.resolve(schema)
 	if schema == nil {
@@ -187,11 +187,11 @@ func (r *factReader) describe(place, pointer string, description *yaml.Node) {
 
 func join(place, pointer string) string { return strings.TrimSuffix(place+" "+pointer, " ") }
 
-// factHeading is the first line of a table of facts.
+// factHeading is the header of a table of facts.
 const factHeading = "file\toperationId\tkind\tplace\tnames\n"
 
-// FactTable returns facts as a table. A row holds all names of a kind at a place, as a JSON array. Operations have no rows:
-// operations.tsv lists them.
+// FactTable returns facts as a table. A row contains all names of a kind at a place, as a JSON array. Operations have no rows
+// because operations.tsv lists them.
 func FactTable(facts []Fact) (string, error) {
 	var keys []string
 	all := map[string][]string{}

@@ -10,10 +10,10 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// The nodes of the YAML library are kept, because its values would have lost digits, dates and quotes. A nil node is
-// one that is not there, and has nothing in it.
+// This package uses the nodes of the YAML library, because its decoded values would lose digits, dates and quotes. A nil node
+// represents a missing node and is empty.
 
-// get returns what stands under keys, or nil.
+// get returns the node at a path of keys, or nil.
 func get(node *yaml.Node, keys ...string) *yaml.Node {
 next:
 	for _, key := range keys {
@@ -28,7 +28,7 @@ next:
 	return node
 }
 
-// members yields the members of a mapping in their order.
+// members yields the members of a mapping in order.
 func members(node *yaml.Node) iter.Seq2[string, *yaml.Node] {
 	return func(yield func(string, *yaml.Node) bool) {
 		if node == nil || node.Kind != yaml.MappingNode {
@@ -50,7 +50,7 @@ func elements(node *yaml.Node) []*yaml.Node {
 	return node.Content
 }
 
-// dereferenced follows YAML's own references.
+// dereferenced follows YAML aliases.
 func dereferenced(node *yaml.Node) *yaml.Node {
 	for node.Kind == yaml.AliasNode {
 		node = node.Alias
@@ -58,14 +58,14 @@ func dereferenced(node *yaml.Node) *yaml.Node {
 	return node
 }
 
-// is reports whether a node is this text.
+// is reports whether a node is a scalar with this text.
 func is(node *yaml.Node, text string) bool {
 	return node != nil && node.Kind == yaml.ScalarNode && node.Value == text
 }
 
 var unescape = strings.NewReplacer("~1", "/", "~0", "~")
 
-// resolve follows OpenAPI's references. What stands beside one does not count.
+// resolve follows OpenAPI references. It ignores other keys next to $ref.
 func (f *file) resolve(node *yaml.Node) *yaml.Node {
 	for range 100 {
 		ref := get(node, "$ref")
@@ -85,12 +85,12 @@ func (f *file) resolve(node *yaml.Node) *yaml.Node {
 			target = get(target, unescape.Replace(key))
 		}
 		if err != nil || !local || target == nil {
-			f.fail("line %d: %s leads nowhere", ref.Line, ref.Value)
+			f.fail("line %d: unresolved reference %s", ref.Line, ref.Value)
 			return nil
 		}
 		node = target
 	}
-	f.fail("line %d: a reference to itself", node.Line)
+	f.fail("line %d: circular reference", node.Line)
 	return nil
 }
 

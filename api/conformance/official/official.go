@@ -1,10 +1,10 @@
-// Package official reads Basiq's own descriptions of its API, so that the contract can be held to them. They belong to
-// Basiq and are no part of this repository; what the checks need of them, the list of operations and payloads, is in
-// testdata/official, and this package's tests write it and tell whether it is still what the descriptions say.
+// Package official reads Basiq's own descriptions of its API, so that the contract can be compared with them. The descriptions
+// belong to Basiq and are not part of this repository. The data that the checks need is in testdata/official: the operations,
+// properties, facts and payloads. The tests of this package write these files and check that they match the descriptions.
 //
-// The descriptions hold mistakes, two are not even valid OpenAPI, so nothing here asks whether they are valid. Nothing
-// is mended either, with one exception: a number or a boolean in an example, where the schema of that very place says
-// string, is a string whose quotes were forgotten, as YAML lets one do.
+// The descriptions contain mistakes, and two are not valid OpenAPI, so this package does not validate them. It corrects only one
+// kind of mistake: a number or a boolean in an example is a string if the schema of its place says string, because YAML
+// allows strings without quotes.
 package official
 
 import (
@@ -14,14 +14,14 @@ import (
 	"strings"
 )
 
-// Request stands in place of a status for the payloads that a client sends.
+// Request is used instead of a status for the payloads of requests.
 const Request = "request"
 
-// Placeholder begins every string of an assembled payload that the description does not say. Nothing follows from its
-// form: it need not be a value of an enum, or a decimal number.
+// Placeholder is the prefix of strings in assembled payloads that are not in the description. Such a string may be invalid, for
+// example where the description requires a value of an enum or a decimal number.
 const Placeholder = "placeholder "
 
-// Description is what the files of a directory say.
+// Description contains the data of the files in a directory.
 type Description struct {
 	Operations []Operation
 	Payloads   []Payload
@@ -29,28 +29,28 @@ type Description struct {
 	Facts      []Fact
 }
 
-// Operation is an operation as one file has it.
+// Operation is an operation in a file.
 type Operation struct {
 	File, Version, Method, Path, ID string
 }
 
-// Stem is the name of the operation's file without what tells its form.
+// Stem returns the name of the operation's file without its extension.
 func (op Operation) Stem() string { return strings.TrimSuffix(op.File, path.Ext(op.File)) }
 
-// Payload is a JSON body, of a response or of a request.
+// Payload is a JSON body of a response or a request.
 type Payload struct {
 	Operation Operation
-	// Status is that of the response, or [Request].
+	// Status is the status of the response, or [Request].
 	Status string
-	// Name is that of the example, or the number of an assembled payload.
+	// Name is the name of the example, or the number of an assembled payload.
 	Name string
-	// Assembled payloads stand in no file as such: they hold every property that the schema has, each with its own
-	// example, or with a value of its type. Where the schema has alternatives, there is a payload for each.
+	// Assembled payloads do not exist in the files. They contain every property of the schema, with its own example or a value of
+	// its type. If the schema has alternatives, there is a payload for each.
 	Assembled bool
 	JSON      []byte
 }
 
-// File is the name that the payload has in testdata/official.
+// File returns the path of the payload in testdata/official.
 func (p Payload) File() string {
 	folder := "examples"
 	if p.Assembled {
@@ -59,8 +59,8 @@ func (p Payload) File() string {
 	return path.Join(folder, p.Operation.Stem(), p.Operation.ID+"."+p.Status+"."+p.Name+".json")
 }
 
-// Read reads the .json and .yml files of a directory. Two files may describe the same operation. Of payloads that they share,
-// it returns the one of the first file.
+// Read reads the .json and .yml files in a directory. Two files may describe the same operation. Of identical payloads, it returns
+// only the first.
 func Read(dir fs.FS) (*Description, error) {
 	entries, err := fs.ReadDir(dir, ".")
 	if err != nil {

@@ -15,19 +15,19 @@ import (
 
 const mediaType = "application/json"
 
-// methods are the keys of a path that are operations.
+// methods are the keys of a path item that are operations.
 var methods = []string{"get", "put", "post", "delete", "options", "head", "patch", "trace"}
 
-// file is a description under way.
+// file is a description that is being parsed.
 type file struct {
 	root     *yaml.Node
 	found    Description
 	kept     map[string]bool
-	count    map[string]int // of assembled payloads
+	count    map[string]int // numbers of assembled payloads
 	failures []error
 }
 
-// parse reads one file. JSON is YAML too.
+// parse parses a file. JSON is valid YAML.
 func parse(name string, text []byte) (*Description, error) {
 	var tree yaml.Node
 	if err := yaml.Unmarshal(text, &tree); err != nil {
@@ -67,7 +67,7 @@ func (f *file) operation(op Operation, node *yaml.Node) {
 		response = f.resolve(response)
 		f.body(op, status, get(response, "content", mediaType))
 		f.body(op, status, response) // Swagger
-		// The object that a PDF shows is described as if it were sent, and one such is described nowhere else.
+		// Descriptions contain a schema of PDF reports, as if they were JSON. One such schema is not described elsewhere.
 		for name, media := range members(get(response, "content")) {
 			if schema := get(media, "schema"); name != mediaType && get(f.resolve(schema), "properties") != nil {
 				f.assembled(op, status, schema)
@@ -76,7 +76,7 @@ func (f *file) operation(op Operation, node *yaml.Node) {
 	}
 }
 
-// body keeps the payloads of a body: of OpenAPI's media type, or of Swagger's parameter or response.
+// body stores the payloads of a body: an OpenAPI media type, or a Swagger parameter or response.
 func (f *file) body(op Operation, status string, body *yaml.Node) {
 	schema := get(body, "schema")
 	places := f.places(schema)
@@ -89,7 +89,7 @@ func (f *file) body(op Operation, status string, body *yaml.Node) {
 			value = example
 		}
 		if value == nil {
-			f.fail("%s: the example %s has no value", op.ID, name)
+			f.fail("%s: example %s has no value", op.ID, name)
 			continue
 		}
 		f.keep(Payload{Operation: op, Status: status, Name: slug(name)}, f.value(value, places))
@@ -105,7 +105,7 @@ func (f *file) body(op Operation, status string, body *yaml.Node) {
 	}
 }
 
-// assembled keeps the assembled payloads of a schema. Errors are left out: there is one envelope for all, and examples of it.
+// assembled stores the assembled payloads of a schema. It skips errors: all use the same envelope, which has examples.
 func (f *file) assembled(op Operation, status string, schema *yaml.Node) {
 	if status >= "300" && status != Request {
 		return
@@ -117,8 +117,8 @@ func (f *file) assembled(op Operation, status string, schema *yaml.Node) {
 	}
 }
 
-// keep adds a payload, unless the operation has the same one already. Every operation repeats the few errors that there
-// are, so one of each is enough for a file.
+// keep stores a payload unless it is a duplicate. Every operation repeats the same few errors, so each file needs an error only
+// once.
 func (f *file) keep(payload Payload, value any) {
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)
@@ -150,7 +150,7 @@ func slug(name string) string {
 	return strings.Trim(notInSlug.ReplaceAllString(strings.ToLower(name), "-"), "-")
 }
 
-// places returns the schemas that a value at a place may have: one, unless there are alternatives.
+// places returns the possible schemas of a value at a place: one, unless there are alternatives.
 func (f *file) places(schemas ...*yaml.Node) []*yaml.Node {
 	var all []*yaml.Node
 	for _, schema := range schemas {
@@ -169,17 +169,17 @@ func (f *file) places(schemas ...*yaml.Node) []*yaml.Node {
 func (f *file) alternatives(schema *yaml.Node) []*yaml.Node {
 	for _, unknown := range []string{"allOf", "not", "patternProperties"} {
 		if get(schema, unknown) != nil {
-			f.fail("line %d: nobody has taught this check what %s means", schema.Line, unknown)
+			f.fail("line %d: unsupported keyword %s", schema.Line, unknown)
 		}
 	}
 	all := slices.Concat(elements(get(schema, "oneOf")), elements(get(schema, "anyOf")))
 	if len(all) > 0 && get(schema, "properties") != nil {
-		f.fail("line %d: nobody has taught this check what properties beside alternatives mean", schema.Line)
+		f.fail("line %d: unsupported combination of properties and alternatives", schema.Line)
 	}
 	return all
 }
 
-// value is an example as JSON.
+// value converts an example to a JSON value.
 func (f *file) value(node *yaml.Node, places []*yaml.Node) any {
 	switch node = dereferenced(node); node.Kind {
 	case yaml.MappingNode:
@@ -222,8 +222,8 @@ func (f *file) value(node *yaml.Node, places []*yaml.Node) any {
 
 var number = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$`)
 
-// scalar reads what JSON can write, which is the "JSON schema" of YAML 1.2. A date is a string, as is "yes", and a
-// number keeps its digits.
+// scalar converts a scalar to the types of JSON, according to the JSON schema of YAML 1.2. Dates and words such as "yes" are
+// strings, and numbers keep their digits.
 func scalar(node *yaml.Node) any {
 	const quoted = yaml.SingleQuotedStyle | yaml.DoubleQuotedStyle | yaml.LiteralStyle | yaml.FoldedStyle
 	text := node.Value

@@ -8,26 +8,26 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Property is what the schema of a success says of one of its properties.
+// Property describes a property in the schema of a success response.
 type Property struct {
 	Operation Operation
 	Status    string
-	// Pointer leads to it, with a star for every element of an array and every member of a map.
+	// Pointer is the path of the property, with a star for the elements of an array and the members of a map.
 	Pointer string
-	// Type is the type in the schema; "" where it is not said, or where there are alternatives.
+	// Type is the type in the schema. It is empty if the schema has no type or has alternatives.
 	Type     string
-	Required bool // and not within an alternative
+	Required bool // false within an alternative
 	Nullable bool
 }
 
-// Row is the property as a row of a table.
+// Row returns the property as a row of a table.
 func (p Property) Row() []string {
 	return []string{
 		p.Operation.File, p.Operation.ID, p.Status, p.Pointer, p.Type, strconv.FormatBool(p.Required), strconv.FormatBool(p.Nullable),
 	}
 }
 
-// ParseProperty reads what Row has written. Of the operation it has file and id only.
+// ParseProperty parses the result of Row. The operation has only the file and the ID.
 func ParseProperty(row []string) Property {
 	return Property{
 		Operation: Operation{File: row[0], ID: row[1]}, Status: row[2], Pointer: row[3], Type: row[4],
@@ -35,7 +35,7 @@ func ParseProperty(row []string) Property {
 	}
 }
 
-// properties keeps the properties of a success.
+// properties stores the properties of a success response.
 func (f *file) properties(op Operation, status string, schema *yaml.Node) {
 	if status >= "300" {
 		return
@@ -43,8 +43,8 @@ func (f *file) properties(op Operation, status string, schema *yaml.Node) {
 	f.below(Property{Operation: op, Status: status}, schema, false, nil)
 }
 
-// below keeps the properties below one. optional says that an alternative is not to have them at all. within are the
-// schemas around: one that contains itself ends there.
+// below stores the properties below a property. optional means that the value may be an alternative without them. within contains
+// the enclosing schemas: a schema that contains itself is not expanded again.
 func (f *file) below(at Property, schema *yaml.Node, optional bool, within []*yaml.Node) {
 	schema = f.resolve(schema)
 	if schema == nil || slices.Contains(within, schema) {
@@ -77,7 +77,7 @@ func (f *file) below(at Property, schema *yaml.Node, optional bool, within []*ya
 	}
 }
 
-// keepProperty keeps a property once. Where alternatives disagree about it, it has no type, and is as lax as the laxest.
+// keepProperty stores a property. If alternatives differ, it has no type and the least strict requirements.
 func (f *file) keepProperty(p Property) {
 	all := f.found.Properties
 	i := slices.IndexFunc(all, func(other Property) bool {

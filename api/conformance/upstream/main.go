@@ -1,11 +1,11 @@
-// Command upstream compares the contract with the descriptions that Basiq publishes today, and reports what the contract
-// lacks: operations, parameters, properties, members of enums, and statuses.
+// Command upstream compares the contract with Basiq's currently published descriptions, and reports what the contract lacks:
+// operations, parameters, properties, members of enums, and statuses.
 //
 //	go run ./upstream
 //
 // It exits with status 1 if the contract lacks something that testdata/official/lacking.tsv and testdata/upstream.tsv do
-// not list. With -issue it instead opens an issue in $GITHUB_REPOSITORY, or updates the one that is open, and requires
-// $GITHUB_TOKEN. Without a network it says so and succeeds.
+// not list. With -issue it instead opens an issue in $GITHUB_REPOSITORY, or updates the open one, and requires
+// $GITHUB_TOKEN. Without a network it prints a message and succeeds.
 package main
 
 import (
@@ -24,12 +24,12 @@ import (
 
 const (
 	published = "https://raw.githubusercontent.com/basiqio-oss/Basiq-docs/refs/heads/v3.0/reference"
-	// maxSize is the size in bytes up to which a description is read. The largest has 0.8 MB.
+	// maxSize is the maximum size of a description in bytes. The largest has 0.8 MB.
 	maxSize = 16 << 20
-	timeout = time.Minute // of a request
+	timeout = time.Minute // timeout of a request
 )
 
-// files are the descriptions that Basiq's documentation names.
+// files are the descriptions that Basiq's documentation links to.
 var files = []string{
 	"affordability.json", "analytics.json", "connect.json", "enrich.json", "identity.json", "insights.json", "payees.json",
 	"platform.json", "reporting.json", "webhooks.json",
@@ -37,11 +37,11 @@ var files = []string{
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	err := command(ctx, os.Args[1:], os.Getenv, os.Stdout) //nolint:forbidigo // a program, and no library
+	err := command(ctx, os.Args[1:], os.Getenv, os.Stdout) //nolint:forbidigo // main function
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "upstream:", err)
-		os.Exit(1) //nolint:forbidigo // a program, and no library
+		os.Exit(1) //nolint:forbidigo // main function
 	}
 }
 
@@ -88,11 +88,11 @@ func command(ctx context.Context, arguments []string, getenv func(string) string
 	return err
 }
 
-// errUnavailable is the error of a description that could not be fetched, which says nothing about the description.
+// errUnavailable is the error if a description could not be downloaded.
 var errUnavailable = errors.New("not available")
 
-// fetch returns the text of a description. It returns an error that wraps errUnavailable if there is no network, or the
-// server does not respond as a file server does.
+// fetch downloads a description. The error wraps errUnavailable if the network is unavailable or the server responds with
+// an unexpected status.
 func fetch(ctx context.Context, url string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()

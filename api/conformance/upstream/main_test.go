@@ -32,7 +32,7 @@ const description = `{"openapi": "3.0.1", "paths": {"/things": {"get": {"operati
   "responses": {"200": {"content": {"application/json": {"schema": {"properties": {"id": {}, "status": {"enum": ["on"]}}}}}}}
 }}}}`
 
-// repository returns a directory with what the command reads.
+// repository returns a directory with the files that the command reads.
 func repository(t *testing.T) string {
 	t.Helper()
 	root := t.TempDir()
@@ -50,7 +50,7 @@ func repository(t *testing.T) string {
 	return root
 }
 
-// serve starts a server of descriptions. connect is the text of connect.json, the others are without a difference.
+// serve starts a server of descriptions. connect serves connect.json. The other descriptions match the contract.
 func serve(t *testing.T, connect http.HandlerFunc) string {
 	t.Helper()
 	mux := http.NewServeMux()
@@ -105,7 +105,7 @@ func TestCommand(t *testing.T) {
 		{"removed", status(http.StatusNotFound), []string{"- connect.json: no longer published (404 Not Found)"}},
 		{"not JSON", text("paths: {}"), []string{"- connect.json: not JSON"}},
 		{"no operations", text(`{"paths": {}}`), []string{"- connect.json: no operations"}},
-		{"a broken reference", text(`{"paths": {"/a": {"get": {"parameters": [{"$ref": "#/a"}]}}}}`), []string{"- connect.json: line 1: #/a leads nowhere"}},
+		{"a broken reference", text(`{"paths": {"/a": {"get": {"parameters": [{"$ref": "#/a"}]}}}}`), []string{"- connect.json: line 1: unresolved reference #/a"}},
 		{"too large", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(make([]byte, maxSize+1)) }, []string{"- connect.json: larger than 16777216 bytes"}},
 		{"unavailable", status(http.StatusServiceUnavailable), []string{"SKIPPED: connect.json: not available: 503 Service Unavailable"}},
 		{"cut off", func(w http.ResponseWriter, _ *http.Request) {
@@ -143,7 +143,7 @@ func TestCommand_NoNetwork(t *testing.T) {
 	out, err := run(t, nil, "-from", server.URL, "-issue")
 	require.NoError(t, err)
 	assert.Equal(t, len(files), strings.Count(out, "SKIPPED: "))
-	assert.Contains(t, out, "No description could be fetched, so nothing was compared.")
+	assert.Contains(t, out, "No description could be downloaded, so nothing was compared.")
 	assert.NotContains(t, out, "lacks nothing")
 }
 
@@ -157,10 +157,10 @@ func TestCommand_Errors(t *testing.T) {
 	require.ErrorContains(t, err, "GITHUB_REPOSITORY")
 }
 
-// github plays the part of GitHub's API that the command uses.
+// github simulates the parts of GitHub's API that the command uses.
 type github struct {
 	open    string // the list of open issues
-	code    int    // of a write
+	code    int    // status of the response to a write
 	written []string
 }
 
@@ -197,14 +197,14 @@ func TestCommand_Issue(t *testing.T) {
 	for _, tc := range []struct {
 		name, open string
 		code       int
-		want       string // the start of the request that changes something
+		want       string // the start of the write request
 		out, err   string
 	}{
 		{"no issue", `[]`, http.StatusCreated, "POST /repos/o/r/issues " + title + " [upstream]\n", "Opened issue 8.", ""},
 		{"another issue", `[{"number": 7, "body": "old"}]`, http.StatusOK, "PATCH /repos/o/r/issues/7  []\n", "Updated issue 7.", ""},
 		{"the same issue", `[{"number": 7, "body": ` + string(quoted) + `}]`, http.StatusOK, "", "Issue 7 is up to date.", ""},
 		{"a pull request", `[{"number": 7, "body": "old", "pull_request": {}}]`, http.StatusCreated, "POST /repos/o/r/issues ", "Opened issue 8.", ""},
-		{"refused", `[]`, http.StatusForbidden, "POST", "", "POST issues: 403 Forbidden"},
+		{"forbidden", `[]`, http.StatusForbidden, "POST", "", "POST issues: 403 Forbidden"},
 		{"no list", `{}`, http.StatusOK, "", "", "cannot unmarshal"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -241,5 +241,5 @@ func TestReport_IssueIsBounded(t *testing.T) {
 	body := r.issue()
 	assert.Less(t, len(body), 65_536)
 	assert.Contains(t, body, "\n... and 400 more\n```\n")
-	assert.Contains(t, body, "Could not be fetched, and not compared: 1 of 10 descriptions.")
+	assert.Contains(t, body, "Not compared because the download failed: 1 of 10 descriptions.")
 }

@@ -10,15 +10,15 @@ import (
 	"github.com/basiq-go/basiq-go/api/conformance/official"
 )
 
-// report holds what the comparison of the descriptions found.
+// report contains the results of the comparison.
 type report struct {
 	contract   *official.Contract
 	exceptions official.Exceptions
 
 	compared    []string
 	properties  int
-	lacks       []string // what the contract lacks, or a description that cannot be compared any more
-	unavailable []string // descriptions that could not be fetched
+	lacks       []string // missing facts, and descriptions that can no longer be compared
+	unavailable []string // descriptions that could not be downloaded
 }
 
 func newReport(root fs.FS) (*report, error) {
@@ -41,7 +41,7 @@ func newReport(root fs.FS) (*report, error) {
 	return r, nil
 }
 
-// add compares a description, or records why there is none.
+// add compares a description, or records the error.
 func (r *report) add(name string, text []byte, err error) {
 	var facts []official.Fact
 	if err == nil {
@@ -52,7 +52,7 @@ func (r *report) add(name string, text []byte, err error) {
 		r.unavailable = append(r.unavailable, fmt.Sprintf("%s: %v", name, err))
 		return
 	case err != nil:
-		r.lacks = append(r.lacks, clean(fmt.Sprintf("%s: %v", name, err)))
+		r.lacks = append(r.lacks, singleLine(fmt.Sprintf("%s: %v", name, err)))
 		return
 	}
 	r.compared = append(r.compared, name)
@@ -62,12 +62,12 @@ func (r *report) add(name string, text []byte, err error) {
 		}
 	}
 	for _, fact := range r.exceptions.Filter(r.contract, r.contract.Lacks(facts)) {
-		r.lacks = append(r.lacks, clean(name+": "+r.contract.Describe(fact)))
+		r.lacks = append(r.lacks, singleLine(name+": "+r.contract.Describe(fact)))
 	}
 }
 
-// clean returns text of a description as one line that cannot end a code block.
-func clean(text string) string {
+// singleLine returns text of a description as one line that cannot end a code block.
+func singleLine(text string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
 		case r == '`':
@@ -86,7 +86,7 @@ func (r *report) text() string {
 		fmt.Fprintf(&b, "SKIPPED: %s\n", line)
 	}
 	if len(r.compared)+len(r.lacks) == 0 {
-		b.WriteString("No description could be fetched, so nothing was compared.\n")
+		b.WriteString("No description could be downloaded, so nothing was compared.\n")
 		return b.String()
 	}
 	fmt.Fprintf(&b, "Compared %d properties of %d descriptions: %s.\n", r.properties, len(r.compared), strings.Join(r.compared, ", "))
@@ -117,7 +117,7 @@ func (r *report) issue() string {
 	}
 	b.WriteString("```\n")
 	if len(r.unavailable) > 0 {
-		fmt.Fprintf(&b, "\nCould not be fetched, and not compared: %d of %d descriptions.\n", len(r.unavailable), len(files))
+		fmt.Fprintf(&b, "\nNot compared because the download failed: %d of %d descriptions.\n", len(r.unavailable), len(files))
 	}
 	return b.String()
 }

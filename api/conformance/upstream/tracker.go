@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	// label identifies the issue. Only people with rights to the repository can set it, so that issues of others are
+	// label identifies the issue. Only users with write access to the repository can set labels, so issues opened by others are
 	// never updated.
 	label = "upstream"
 	title = "The contract lacks something that Basiq describes"
@@ -22,14 +22,14 @@ type tracker struct {
 	api, repository, token string
 }
 
-// issue is an issue as GitHub represents it.
+// issue is an issue in GitHub's API.
 type issue struct {
 	Number      int             `json:"number"`
 	Body        string          `json:"body"`
-	PullRequest json.RawMessage `json:"pull_request"` // if it is one
+	PullRequest json.RawMessage `json:"pull_request"` // set if it is a pull request
 }
 
-// file opens an issue, or updates the open one if its body differs. It returns what it did.
+// file opens an issue, or updates the open one if its body differs. It returns a description of the result.
 func (t *tracker) file(ctx context.Context, body string) (string, error) {
 	if t.repository == "" || t.token == "" {
 		return "", errors.New("-issue requires GITHUB_REPOSITORY and GITHUB_TOKEN")

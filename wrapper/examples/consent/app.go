@@ -11,40 +11,40 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-// redirectPath is where the consent page sends the browser back to.
+// redirectPath is the path to which the consent page redirects the browser.
 const redirectPath = "/connected"
 
-// app is the web app. What it knows is in memory; one that is more than an example has a database.
+// app is the web app. It stores its data in memory; a production app needs a database.
 type app struct {
-	ctx     context.Context //nolint:containedctx // Jobs are followed for as long as the program runs, not as a request does.
+	ctx     context.Context //nolint:containedctx // Jobs are watched for the lifetime of the program, not of a request.
 	client  *basiq.Client
-	waiting sync.WaitGroup // for jobs
+	waiting sync.WaitGroup // for watched jobs
 
-	mu       sync.Mutex // guards sessions, and what is in them
+	mu       sync.Mutex // guards sessions and their contents
 	sessions map[string]*session
 }
 
-// session is what is kept of a browser. The browser has nothing but its random name.
+// session is the server-side data of a browser. The browser stores only the random key of its session.
 type session struct {
 	userID string
-	state  string              // of the visit to the consent page; "" when the browser is not on one
-	action basiq.ConsentAction // what that visit is for
-	jobs   []*following
-	notice string // to be shown once
+	state  string              // of the current visit to the consent page, or "" if there is none
+	action basiq.ConsentAction // the purpose of the visit
+	jobs   []*watchedJob
+	notice string // shown once
 }
 
-// following is a job and how far it is known to be.
-type following struct {
-	job  *basiq.Job // nil until it is known
-	err  error      // why it failed, or cannot be followed
-	over bool
+// watchedJob is a job and its last known state.
+type watchedJob struct {
+	job  *basiq.Job // nil until the first poll
+	err  error      // why the job failed or could not be polled
+	done bool
 }
 
 func newApp(ctx context.Context, client *basiq.Client) *app {
 	return &app{ctx: ctx, client: client, sessions: map[string]*session{}}
 }
 
-// close waits for what is under way, which must have been cancelled, and deletes the users.
+// close waits for the watched jobs, whose context must be canceled, and deletes the users.
 func (a *app) close(ctx context.Context) (problems []error) {
 	a.waiting.Wait()
 	a.mu.Lock()
@@ -64,7 +64,7 @@ func (a *app) handler() http.Handler {
 	mux.HandleFunc("GET "+redirectPath, a.connected)
 	mux.HandleFunc("POST /forget", a.forget)
 	mux.HandleFunc("GET /style.css", serveStyle)
-	// No other site can have a browser post here.
+	// Reject cross-site form posts.
 	protected := http.NewCrossOriginProtection().Handler(mux)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'")
@@ -76,7 +76,7 @@ func (a *app) handler() http.Handler {
 
 const sessionCookie = "session"
 
-// session returns the browser's session, or nil when it has none.
+// session returns the browser's session, or nil if it has none.
 func (a *app) session(r *http.Request) *session {
 	cookie, err := r.Cookie(sessionCookie)
 	if err != nil {
@@ -87,20 +87,20 @@ func (a *app) session(r *http.Request) *session {
 	return a.sessions[cookie.Value]
 }
 
-// newSession gives the browser a session. The cookie must be Lax, not Strict: the consent page is another site, and the
-// browser brings it along when that page sends it back. On a server with https it would be Secure as well.
+// newSession creates a session for the browser. The cookie must be Lax, not Strict: the consent page is on another site, and
+// the browser must send the cookie when that page redirects to the app. With HTTPS the cookie should also be Secure.
 func (a *app) newSession(w http.ResponseWriter, userID string) *session {
 	name, s := rand.Text(), &session{userID: userID}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.sessions[name] = s
-	http.SetCookie(w, &http.Cookie{ //nolint:gosec // There is no https on the loopback interface.
+	http.SetCookie(w, &http.Cookie{ //nolint:gosec // The loopback interface does not use HTTPS.
 		Name: sessionCookie, Value: name, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode,
 	})
 	return s
 }
 
-// connect sends the browser to the consent page. For one that comes for the first time it creates the user before that.
+// connect redirects the browser to the consent page. It first creates the user if the browser has no session.
 func (a *app) connect(w http.ResponseWriter, r *http.Request) {
 	s := a.session(r)
 	if s == nil {
@@ -130,11 +130,11 @@ func (a *app) connect(w http.ResponseWriter, r *http.Request) {
 	a.mu.Lock()
 	s.state, s.action = state, action
 	a.mu.Unlock()
-	w.Header().Set("Cache-Control", "no-store") // the URL has a token in it
+	w.Header().Set("Cache-Control", "no-store") // the URL contains a token
 	http.Redirect(w, r, page.Reveal(), http.StatusSeeOther)
 }
 
-// connected takes the browser that the consent page has sent back, and follows the jobs that it brings.
+// connected handles the redirect from the consent page and watches the jobs that it names.
 func (a *app) connected(w http.ResponseWriter, r *http.Request) {
 	s := a.session(r)
 	if s == nil {
@@ -152,21 +152,21 @@ func (a *app) connected(w http.ResponseWriter, r *http.Request) {
 		fail(w, err)
 		return
 	}
-	s.state, s.jobs, s.notice = "", nil, "" // a state is good once
+	s.state, s.jobs, s.notice = "", nil, "" // a state is valid once
 	if len(redirect.JobIDs) == 0 && s.action != basiq.ConsentActionManage {
 		s.notice = "No bank was connected."
 	}
 	for _, jobID := range redirect.JobIDs {
-		f := &following{}
+		f := &watchedJob{}
 		s.jobs = append(s.jobs, f)
-		a.waiting.Go(func() { a.follow(f, jobID, s.userID) })
+		a.waiting.Go(func() { a.watch(f, jobID, s.userID) })
 	}
 	http.Redirect(w, r, "/", http.StatusSeeOther)
 }
 
-// follow keeps what becomes of a job, for the page to show. The browser has brought the job's id, so it is said whose job
-// it has to be.
-func (a *app) follow(f *following, jobID, userID string) {
+// watch stores the progress of a job for the page to show. The job ID comes from the browser, so watch checks that the job
+// belongs to the user.
+func (a *app) watch(f *watchedJob, jobID, userID string) {
 	for job, err := range a.client.Jobs.Watch(a.ctx, jobID, basiq.WaitForUser(userID)) {
 		a.mu.Lock()
 		if job != nil {
@@ -176,18 +176,18 @@ func (a *app) follow(f *following, jobID, userID string) {
 		a.mu.Unlock()
 	}
 	a.mu.Lock()
-	f.over = true
+	f.done = true
 	a.mu.Unlock()
 }
 
-// forget deletes the user, with all that Basiq has of it.
+// forget deletes the user and all data that Basiq has about the user.
 func (a *app) forget(w http.ResponseWriter, r *http.Request) {
 	if s := a.session(r); s != nil {
 		if err := a.client.Users.Delete(r.Context(), s.userID); err != nil && !errors.Is(err, basiq.ErrNotFound) {
 			fail(w, err)
 			return
 		}
-		cookie, _ := r.Cookie(sessionCookie) // the session was found by it
+		cookie, _ := r.Cookie(sessionCookie) // the session exists, so the cookie does
 		a.mu.Lock()
 		delete(a.sessions, cookie.Value)
 		a.mu.Unlock()

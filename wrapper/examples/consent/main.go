@@ -1,11 +1,11 @@
-// Command consent is a small web app whose users connect their banks on the consent page, which is how API 3.0 wants it:
-// it creates a user, sends the browser to the page, takes it back, waits for the jobs and shows the accounts.
+// Command consent is a small web app whose users connect their banks on the consent page, as API 3.0 requires. It creates a
+// user, redirects the browser to the page, handles the redirect back, waits for the jobs and shows the accounts.
 //
 //	go run ./wrapper/examples/consent
 //
-// runs it against the sandbox of package basiqtest, which plays the consent page too, with no network and no key. With an
-// API key in BASIQ_API_KEY the same program does the same with Basiq itself; set the redirect URL that it prints in Basiq's
-// dashboard first. The users that it creates are deleted when it ends.
+// By default the program uses the basiqtest sandbox, which includes a consent page and needs no network and no API key. If
+// BASIQ_API_KEY is set, it uses Basiq instead; first set the redirect URL that it prints in Basiq's dashboard. The program
+// deletes the users that it created when it exits.
 package main
 
 import (
@@ -35,7 +35,7 @@ func main() {
 	}
 }
 
-// settings is what the flags and the environment say.
+// settings holds the values of flags and environment variables.
 type settings struct {
 	listen              string
 	speed               float64
@@ -47,13 +47,13 @@ func parse(args []string, getenv func(string) string, out io.Writer) (*settings,
 	var s settings
 	flags := flag.NewFlagSet("consent", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
-	flags.StringVar(&s.listen, "listen", "127.0.0.1:8080", "the `address` to listen on; everyone who can reach it can use the app")
-	flags.Float64Var(&s.speed, "speed", 2, "how many `times` faster than a real bank the sandbox is")
-	flags.StringVar(&s.baseURL, "base-url", basiq.DefaultBaseURL, "another `URL` for the API, with the key in BASIQ_API_KEY")
-	flags.StringVar(&s.consentURL, "consent-url", basiq.DefaultConsentURL, "another `URL` for the consent page, with the key in BASIQ_API_KEY")
+	flags.StringVar(&s.listen, "listen", "127.0.0.1:8080", "the `address` to listen on; anyone with access to it can use the app")
+	flags.Float64Var(&s.speed, "speed", 2, "speed of the sandbox, in `times` the speed of a real bank")
+	flags.StringVar(&s.baseURL, "base-url", basiq.DefaultBaseURL, "the `URL` of the API; requires BASIQ_API_KEY")
+	flags.StringVar(&s.consentURL, "consent-url", basiq.DefaultConsentURL, "the `URL` of the consent page; requires BASIQ_API_KEY")
 	err := flags.Parse(args)
 	if errors.Is(err, flag.ErrHelp) {
-		fmt.Fprintln(out, "A web app whose users connect their banks: in the sandbox or, with BASIQ_API_KEY set, at Basiq.")
+		fmt.Fprintln(out, "A web app whose users connect their banks. It uses the basiqtest sandbox, or Basiq if BASIQ_API_KEY is set.")
 		flags.SetOutput(out)
 		flags.PrintDefaults()
 	}
@@ -67,12 +67,12 @@ func parse(args []string, getenv func(string) string, out io.Writer) (*settings,
 	}
 	s.apiKey = getenv("BASIQ_API_KEY")
 	if s.apiKey == "" && (s.baseURL != basiq.DefaultBaseURL || s.consentURL != basiq.DefaultConsentURL) {
-		return nil, errors.New("-base-url and -consent-url need a key in BASIQ_API_KEY")
+		return nil, errors.New("-base-url and -consent-url require BASIQ_API_KEY")
 	}
 	return &s, nil
 }
 
-// newClient returns a client of Basiq, or, when there is no key, of a sandbox, and the sandbox.
+// newClient returns a client for Basiq. Without an API key it returns a client for a new sandbox, and the sandbox.
 func newClient(s *settings, redirectURL string) (*basiq.Client, *basiqtest.Sandbox, error) {
 	if s.apiKey != "" {
 		client, err := basiq.New(s.apiKey, basiq.WithAPIVersion(basiq.APIVersion30),
@@ -103,48 +103,48 @@ func run(ctx context.Context, args []string, getenv func(string) string, out io.
 	}
 	defer func() { _ = listener.Close() }()
 	url := "http://" + listener.Addr().String()
-	client, sandbox, err := newClient(s, url+redirectPath) //nolint:contextcheck // the sandbox outlives what ctx ends
+	client, sandbox, err := newClient(s, url+redirectPath) //nolint:contextcheck // the sandbox must outlive ctx
 	if err != nil {
 		return err
 	}
 	if sandbox != nil {
 		defer func() { _ = sandbox.Close() }()
-		fmt.Fprintln(out, "Talking to the sandbox in this program (no network, no key).")
+		fmt.Fprintln(out, "Using the built-in sandbox (no network, no API key).")
 	} else {
-		fmt.Fprintf(out, "Talking to Basiq. Its dashboard must have the redirect URL %s%s\n", url, redirectPath)
+		fmt.Fprintf(out, "Using Basiq. The redirect URL in its dashboard must be %s%s\n", url, redirectPath)
 	}
 
 	app := newApp(ctx, client)
 	server := &http.Server{Handler: app.handler(), ReadHeaderTimeout: 10 * time.Second}
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(listener) }()
-	fmt.Fprintf(out, "Open %s/ in a browser; Ctrl-C ends this program.\n", url)
+	fmt.Fprintf(out, "Open %s/ in a browser. Press Ctrl-C to stop.\n", url)
 	select {
 	case err = <-ended:
 	case <-ctx.Done():
 	}
 
-	// What was made here goes, however the program ends.
+	// Delete the users even if the program was interrupted.
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
 	_ = server.Shutdown(last)
 	for _, problem := range app.close(last) {
 		fmt.Fprintln(out, "Could not delete a user:", problem)
 	}
-	fmt.Fprintln(out, "The users that were created here are deleted.")
+	fmt.Fprintln(out, "All created users are deleted.")
 	return err
 }
 
-// explain says in one line what is wrong.
+// explain returns a one-line message for an error.
 func explain(err error) string {
 	if errors.Is(err, basiq.ErrInvalidAPIKey) {
-		return "Basiq does not know the key in BASIQ_API_KEY; copy it from the dashboard exactly as it stands there"
+		return "invalid API key in BASIQ_API_KEY; copy the key from Basiq's dashboard"
 	}
 	if input, ok := errors.AsType[*basiq.InputError](err); ok && input.Operation == "New" {
-		here := map[string]string{
+		flags := map[string]string{
 			"apiKey": "BASIQ_API_KEY", "WithBaseURL": "-base-url", "WithConsentURL": "-consent-url",
 		}
-		return here[input.Argument] + ": " + input.Problem
+		return flags[input.Argument] + ": " + input.Problem
 	}
 	return strings.TrimPrefix(err.Error(), "basiq: ")
 }

@@ -23,7 +23,7 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest"
 )
 
-// running is the program while it runs, and a browser that uses it.
+// running is a running program and a browser that uses it.
 type running struct {
 	t      *testing.T
 	url    string
@@ -31,30 +31,30 @@ type running struct {
 	ended  chan error
 	out    *lines
 	client *http.Client
-	at     *url.URL // of the page
+	at     *url.URL // the URL of the current page
 	status int
 	body   string
 }
 
-// lines collects what the program prints, and tells of each line.
+// lines collects the program's output and sends each line to a channel.
 type lines struct {
-	told chan string
-	all  strings.Builder
+	added chan string
+	all   strings.Builder
 }
 
 func (l *lines) Write(p []byte) (int, error) {
 	l.all.Write(p)
 	for line := range bytes.Lines(p) {
-		l.told <- string(line)
+		l.added <- string(line)
 	}
 	return len(p), nil
 }
 
-// start runs the program until it has said where to find it.
+// start runs the program and waits until it prints its URL.
 func start(t *testing.T, environment map[string]string, args ...string) *running {
 	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
-	r := &running{t: t, stop: stop, ended: make(chan error, 1), out: &lines{told: make(chan string, 100)}}
+	r := &running{t: t, stop: stop, ended: make(chan error, 1), out: &lines{added: make(chan string, 100)}}
 	jar, err := cookiejar.New(nil)
 	require.NoError(t, err)
 	r.client = &http.Client{Jar: jar, Timeout: time.Minute}
@@ -63,7 +63,7 @@ func start(t *testing.T, environment map[string]string, args ...string) *running
 	t.Cleanup(stop)
 	for {
 		select {
-		case line := <-r.out.told:
+		case line := <-r.out.added:
 			if m := regexp.MustCompile(`Open (http://\S+)/ `).FindStringSubmatch(line); m != nil {
 				r.url = m[1]
 				return r
@@ -75,7 +75,7 @@ func start(t *testing.T, environment map[string]string, args ...string) *running
 	}
 }
 
-// end stops the program, and returns what it has printed.
+// end stops the program and returns its output.
 func (r *running) end() string {
 	r.t.Helper()
 	r.stop()
@@ -98,7 +98,7 @@ func (r *running) read(resp *http.Response) {
 	r.at, r.status, r.body = resp.Request.URL, resp.StatusCode, string(body)
 }
 
-// press sends the form around the button whose text begins so, with these fields by turns.
+// press submits the form that contains the button whose text starts with text, with the given pairs of field names and values.
 func (r *running) press(text string, fields ...string) {
 	r.t.Helper()
 	for _, form := range regexp.MustCompile(`(?s)<form .*?</form>`).FindAllString(r.body, -1) {
@@ -143,7 +143,7 @@ func (r *running) heading() string {
 	return html.UnescapeString(m[1])
 }
 
-// until loads the page again until it has another heading than this.
+// until reloads the page until its heading changes from heading.
 func (r *running) until(heading string) {
 	r.t.Helper()
 	require.Eventually(r.t, func() bool {
@@ -154,7 +154,7 @@ func (r *running) until(heading string) {
 	}, time.Minute, 10*time.Millisecond)
 }
 
-// logIn goes through the consent page.
+// logIn completes the login on the consent page.
 func (r *running) logIn(bank, login, password string) {
 	r.t.Helper()
 	require.Equal(r.t, "Choose your bank", r.heading())
@@ -185,7 +185,7 @@ func TestConsent(t *testing.T) {
 	r.press("Send", "answer0", "Hooli")
 	r.until("Connecting to Pied Piper")
 	r.press("Finish")
-	assert.Equal(t, r.url+"/", r.at.String(), "what the consent page has sent is not in the address any more")
+	assert.Equal(t, r.url+"/", r.at.String(), "the parameters of the redirect are removed from the address")
 	assert.Contains(t, []string{"Fetching your accounts", "Your accounts"}, r.heading())
 	r.until("Fetching your accounts")
 	assert.Equal(t, "Your accounts", r.heading())
@@ -194,7 +194,7 @@ func TestConsent(t *testing.T) {
 	assert.Regexp(t, `<td class="amount">-?\$[0-9,]+\.[0-9]{2}</td>`, r.body)
 	for _, cookie := range r.client.Jar.Cookies(r.at) {
 		assert.Equal(t, "session", cookie.Name)
-		assert.Regexp(t, `^[A-Z2-7]{26}$`, cookie.Value, "it is nothing but random")
+		assert.Regexp(t, `^[A-Z2-7]{26}$`, cookie.Value, "the cookie contains only a random key")
 	}
 
 	r.press("Manage what you share")
@@ -202,40 +202,40 @@ func TestConsent(t *testing.T) {
 	r.press("Revoke")
 	r.press("Revoke my consent")
 	r.press("Finish")
-	assert.NotContains(t, r.body, "No bank was connected.", "nobody wanted to")
-	assert.Contains(t, r.body, "You have connected no bank.")
+	assert.NotContains(t, r.body, "No bank was connected.", "managing a consent does not connect a bank")
+	assert.Contains(t, r.body, "You have not connected a bank.")
 	r.press("Connect your bank")
 	r.press("Cancel")
 	assert.Contains(t, r.body, "No bank was connected.")
 	r.get(r.url)
-	assert.NotContains(t, r.body, "No bank was connected.", "it is said once")
+	assert.NotContains(t, r.body, "No bank was connected.", "the notice is shown once")
 
 	r.press("Delete all my data")
 	assert.Equal(t, "See all your accounts in one place", r.heading())
-	assert.Contains(t, r.end(), "The users that were created here are deleted.")
+	assert.Contains(t, r.end(), "All created users are deleted.")
 }
 
-// What has not begun here, does not end here.
-func TestForgedRedirects(t *testing.T) {
+// A redirect that does not belong to a visit started by the app is rejected.
+func TestConnected_ForgedRedirect(t *testing.T) {
 	t.Parallel()
 	r := start(t, nil, "-speed", "100")
-	refused := func(query string) {
+	rejected := func(query string) {
 		t.Helper()
 		r.get(r.url + redirectPath + query)
 		assert.Equal(t, http.StatusBadRequest, r.status)
 		assert.Equal(t, "That did not work", r.heading())
 	}
-	refused("?state=x&jobIds=y")
+	rejected("?state=x&jobIds=y")
 	r.get(r.url)
 	r.press("Connect your bank", "email", "gavin@hooli.com")
-	refused("?state=x&jobIds=y")
-	refused("?jobIds=y")
+	rejected("?state=x&jobIds=y")
+	rejected("?jobIds=y")
 	r.get(r.url)
-	assert.Contains(t, r.body, "You have connected no bank.", "the jobs of another visit are not followed")
+	assert.Contains(t, r.body, "You have not connected a bank.", "the jobs of another visit are not watched")
 	r.press("Connect your bank")
 	r.press("Cancel")
 	assert.Equal(t, "Your accounts", r.heading())
-	refused("?state=&jobIds=y")
+	rejected("?state=&jobIds=y")
 
 	resp, err := r.client.Do(&http.Request{
 		Method: http.MethodPost, URL: r.at.JoinPath("../forget"), Header: http.Header{"Sec-Fetch-Site": {"cross-site"}},
@@ -245,15 +245,15 @@ func TestForgedRedirects(t *testing.T) {
 	assert.Equal(t, http.StatusForbidden, r.status, "another site cannot delete the user")
 }
 
-// The job of another user is not shown, even by who brings the right state.
-func TestJobsOfOthers(t *testing.T) {
+// Another user's job is not shown, even with a valid state.
+func TestConnected_JobOfOtherUser(t *testing.T) {
 	t.Parallel()
 	sandbox, r := startWithKey(t)
 	r.get(r.url)
 	r.press("Connect your bank", "email", "gavin@hooli.com")
 	r.press("I agree")
 	r.logIn("Hooli", "gavinBelson", "hooli2016")
-	r.press("Finish") // to nowhere: this sandbox has no redirect URL
+	r.press("Finish") // this sandbox has no redirect URL, so the visit ends here
 	jobID := regexp.MustCompile(`jobIds=([0-9a-f-]{36})`).FindStringSubmatch(r.body)[1]
 
 	other := &running{t: t, url: r.url}
@@ -261,8 +261,8 @@ func TestJobsOfOthers(t *testing.T) {
 	require.NoError(t, err)
 	var state string
 	other.client = &http.Client{Jar: jar, CheckRedirect: func(req *http.Request, _ []*http.Request) error {
-		if given := req.URL.Query().Get("state"); given != "" {
-			state = given
+		if value := req.URL.Query().Get("state"); value != "" {
+			state = value
 		}
 		return nil
 	}}
@@ -270,11 +270,11 @@ func TestJobsOfOthers(t *testing.T) {
 	other.press("Connect your bank", "email", "jared@hooli.com")
 	other.get(r.url + redirectPath + "?" + url.Values{"jobIds": {jobID}, "state": {state}}.Encode())
 	other.until("Fetching your accounts")
-	assert.Contains(t, other.body, "It is not known what has become of it.")
-	assert.Contains(t, other.body, "You have connected no bank.")
+	assert.Contains(t, other.body, "The result is unknown.")
+	assert.Contains(t, other.body, "You have not connected a bank.")
 	assert.NotContains(t, other.body, "<caption>")
 
-	// A bank that is down is said to be.
+	// An unavailable bank is reported to the user.
 	other.press("Connect your bank")
 	other.press("I agree")
 	other.logIn("Hooli", "jianYang", "nothotdog")
@@ -283,16 +283,16 @@ func TestJobsOfOthers(t *testing.T) {
 	other.get(r.url + redirectPath + "?" + url.Values{"jobIds": {jobID}, "state": {state}}.Encode())
 	other.until("Fetching your accounts")
 	assert.Contains(t, other.body, "Service is currently unavailable. Please try again later.")
-	assert.Contains(t, other.body, "Nothing has been fetched from it.")
+	assert.Contains(t, other.body, "No data has been retrieved.")
 
-	// When Basiq is gone, the page says so, and the program still ends.
+	// If Basiq is unavailable, the page shows an error, and the program can still be stopped.
 	require.NoError(t, sandbox.Close())
 	other.press("Delete all my data")
 	assert.Equal(t, http.StatusBadGateway, other.status)
 	assert.Contains(t, r.end(), "Could not delete a user")
 }
 
-// startWithKey runs the program against a sandbox that is not its own, as it would against Basiq.
+// startWithKey runs the program against a separate sandbox, as it would run against Basiq.
 func startWithKey(t *testing.T) (*basiqtest.Sandbox, *running) {
 	t.Helper()
 	sandbox, err := basiqtest.Start(basiqtest.Speed(100))
@@ -302,13 +302,13 @@ func startWithKey(t *testing.T) (*basiqtest.Sandbox, *running) {
 		"-base-url", sandbox.URL(), "-consent-url", sandbox.URL()+"/home")
 }
 
-func TestWithAKey(t *testing.T) {
+func TestAPIKey(t *testing.T) {
 	t.Parallel()
 	sandbox, r := startWithKey(t)
 	r.get(r.url)
 	r.press("Connect your bank", "email", "gavin@hooli.com")
 	out := r.end()
-	assert.Contains(t, out, "Its dashboard must have the redirect URL "+r.url+redirectPath)
+	assert.Contains(t, out, "The redirect URL in its dashboard must be "+r.url+redirectPath)
 	requests := sandbox.Requests()
 	assert.Equal(t, "deleteUser", requests[len(requests)-1].Operation)
 }
@@ -323,14 +323,14 @@ func TestMoney(t *testing.T) {
 	assert.Equal(t, "$5.00 NZD", money("5.00", "NZD"))
 }
 
-func TestBadFlags(t *testing.T) {
+func TestFlags_Invalid(t *testing.T) {
 	t.Parallel()
 	for want, args := range map[string][]string{
-		"flag provided but not defined: -nope; see -help": {"-nope"},
-		`"extra" is not a flag; see -help`:                {"extra"},
-		"-base-url and -consent-url need a key":           {"-base-url", "http://localhost:1"},
-		"speed -1 is not a positive finite number":        {"-speed", "-1", "-listen", "127.0.0.1:0"},
-		"listen tcp: address nowhere: missing port":       {"-listen", "nowhere"},
+		"flag provided but not defined: -nope; see -help":  {"-nope"},
+		`"extra" is not a flag; see -help`:                 {"extra"},
+		"-base-url and -consent-url require BASIQ_API_KEY": {"-base-url", "http://localhost:1"},
+		"speed -1 is not a positive finite number":         {"-speed", "-1", "-listen", "127.0.0.1:0"},
+		"listen tcp: address nowhere: missing port":        {"-listen", "nowhere"},
 	} {
 		t.Run(want, func(t *testing.T) {
 			t.Parallel()
@@ -355,7 +355,7 @@ func TestBadFlags(t *testing.T) {
 	assert.Contains(t, out.String(), "-listen")
 }
 
-// The program itself: one sentence and the exit status.
+// main prints one line to stderr on failure and sets the exit status.
 func TestExitStatus(t *testing.T) {
 	t.Parallel()
 	if args := os.Getenv("CONSENT_ARGS"); args != "" {
@@ -368,14 +368,14 @@ func TestExitStatus(t *testing.T) {
 			t.Parallel()
 			program := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestExitStatus$")
 			program.Env = append(os.Environ(), "CONSENT_ARGS="+args, "BASIQ_API_KEY=")
-			var complaint strings.Builder
-			program.Stderr = &complaint
+			var stderr strings.Builder
+			program.Stderr = &stderr
 			_ = program.Run()
 			assert.Equal(t, want, program.ProcessState.ExitCode())
 			if want == 0 {
-				assert.Empty(t, complaint.String())
+				assert.Empty(t, stderr.String())
 			} else {
-				assert.Regexp(t, `^consent: [^\n]+\n$`, complaint.String())
+				assert.Regexp(t, `^consent: [^\n]+\n$`, stderr.String())
 			}
 		})
 	}

@@ -23,7 +23,7 @@ var templates = func() map[string]*template.Template {
 	return set
 }()
 
-// content is what the pages show.
+// content is the data of the page templates.
 type content struct {
 	Title          string
 	Email, Problem string
@@ -50,14 +50,14 @@ func show(w http.ResponseWriter, status int, page string, c content) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
-	_ = templates[page].Execute(w, c) // the browser may have gone
+	_ = templates[page].Execute(w, c) // the browser may have disconnected
 }
 
 func serveStyle(w http.ResponseWriter, r *http.Request) {
 	http.ServeFileFS(w, r, files, "pages/style.css")
 }
 
-// start asks for what the user is to be created with.
+// start shows the form that creates the user.
 func (a *app) start(w http.ResponseWriter, email, problem string) {
 	status := http.StatusOK
 	if problem != "" {
@@ -66,19 +66,19 @@ func (a *app) start(w http.ResponseWriter, email, problem string) {
 	show(w, status, "start", content{Title: "See all your accounts in one place", Email: email, Problem: problem})
 }
 
-// fail says what went wrong, to the user what to do and to nobody else's more.
+// fail shows an error to the user. It does not show err, which may contain internal details.
 func fail(w http.ResponseWriter, err error) {
-	status, text := http.StatusBadGateway, "Your bank's data is out of reach now. Try again in a minute."
+	status, text := http.StatusBadGateway, "Your bank's data is currently unavailable. Try again in a minute."
 	switch {
 	case errors.Is(err, basiq.ErrConsentState):
-		status, text = http.StatusBadRequest, "This is not the end of a visit that you began here. Start again from the first page."
+		status, text = http.StatusBadRequest, "This link does not belong to a visit that you started here. Start again from the first page."
 	case errors.Is(err, basiq.ErrInvalidInput):
-		status, text = http.StatusBadRequest, "This address is not one that the app has made. Start again from the first page."
+		status, text = http.StatusBadRequest, "This address is invalid. Start again from the first page."
 	}
 	show(w, status, "problem", content{Title: "That did not work", Problem: text})
 }
 
-// home shows how far the user has come.
+// home shows the progress of the user's jobs, or the accounts once the jobs are done.
 func (a *app) home(w http.ResponseWriter, r *http.Request) {
 	s := a.session(r)
 	if s == nil {
@@ -103,7 +103,7 @@ func (a *app) home(w http.ResponseWriter, r *http.Request) {
 	show(w, http.StatusOK, "accounts", content{Title: "Your accounts", Notice: notice, Jobs: jobs, Banks: banks})
 }
 
-// banks reads all that the user has connected.
+// banks returns the user's connections with their accounts.
 func (a *app) banks(ctx context.Context, userID string) ([]bankView, error) {
 	var banks []bankView
 	for item, err := range a.client.Connections.List(ctx, userID) {
@@ -125,7 +125,7 @@ func (a *app) banks(ctx context.Context, userID string) ([]bankView, error) {
 	return banks, nil
 }
 
-// bankName returns what the bank is called, or its id when that cannot be found out: the accounts matter more.
+// bankName returns the bank's name, or its ID if the name cannot be retrieved, so that the accounts can still be shown.
 func (a *app) bankName(ctx context.Context, connection *basiq.Connection) string {
 	connector, err := a.client.Connectors.Get(ctx, connection.Institution.ID, connection.Method)
 	if err != nil || connector.Institution.Name == "" {
@@ -141,7 +141,7 @@ func newAccountView(account *basiq.Account) accountView {
 	}
 }
 
-// money writes an amount for people, such as -$1,234.50. One that is not known is "".
+// money formats an amount for display, such as -$1,234.50. It returns "" for an unknown amount.
 func money(amount basiq.Amount, currency string) string {
 	digits, negative := strings.CutPrefix(string(amount), "-")
 	if digits == "" {
@@ -161,7 +161,7 @@ func money(amount basiq.Amount, currency string) string {
 	return text
 }
 
-// What the steps of a job are called on the page.
+// stepTexts maps job steps to the names shown on the page.
 var stepTexts = map[basiq.JobStepTitle]string{
 	basiq.StepVerifyCredentials:    "Log in",
 	basiq.StepMFAChallenge:         "Second factor",
@@ -170,12 +170,12 @@ var stepTexts = map[basiq.JobStepTitle]string{
 }
 
 var statusTexts = map[basiq.JobStepStatus]string{
-	basiq.JobStepStatusPending: "to come", basiq.JobStepStatusInProgress: "in progress", basiq.JobStepStatusSuccess: "done",
+	basiq.JobStepStatusPending: "pending", basiq.JobStepStatusInProgress: "in progress", basiq.JobStepStatusSuccess: "done",
 	basiq.JobStepStatusFailed: "failed", basiq.JobStepStatusSkipped: "not needed",
 }
 
-// jobViews returns the jobs as the page shows them, and whether one is not over.
-func jobViews(jobs []*following) (views []jobView, running bool) {
+// jobViews converts jobs for display. The second result reports whether any of them is still running.
+func jobViews(jobs []*watchedJob) (views []jobView, running bool) {
 	for _, f := range jobs {
 		var v jobView
 		if f.job != nil {
@@ -187,9 +187,9 @@ func jobViews(jobs []*following) (views []jobView, running bool) {
 		if failure, ok := errors.AsType[*basiq.JobError](f.err); ok {
 			v.Failure = failure.Detail
 		} else if f.err != nil {
-			v.Failure = "It is not known what has become of it."
+			v.Failure = "The result is unknown."
 		}
-		running = running || !f.over
+		running = running || !f.done
 		views = append(views, v)
 	}
 	return views, running

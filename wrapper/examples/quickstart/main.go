@@ -1,13 +1,13 @@
-// Command quickstart connects a user to a bank, waits until the bank's data is there, reads it, refreshes it and deletes
-// the connection: the whole life of a connection in one program.
+// Command quickstart shows the life cycle of a connection. It connects a user to a bank, waits until the bank's data is
+// available, reads it, refreshes it and deletes the connection.
 //
 //	go run ./wrapper/examples/quickstart
 //
-// runs it against the sandbox of package basiqtest, with no network and no key. With an API key in BASIQ_API_KEY the same
-// program does the same against Basiq itself. It creates a user of its own and deletes it at the end.
+// By default the program uses the basiqtest sandbox, which needs no network and no API key. If BASIQ_API_KEY is set, it uses
+// Basiq instead. It creates its own user and deletes it at the end.
 //
-//	-login bighead                          a login that the bank refuses
-//	-login jared -institution AU00002       a bank that asks for a second factor
+//	-login bighead                          a login that the bank rejects
+//	-login jared -institution AU00002       a bank that requires MFA
 package main
 
 import (
@@ -36,7 +36,7 @@ func main() {
 	}
 }
 
-// settings is what the flags and the environment say.
+// settings holds the values of flags and environment variables.
 type settings struct {
 	login, institution string
 	password           basiq.Secret
@@ -47,7 +47,7 @@ type settings struct {
 	apiKey             string
 }
 
-// testUser is one of Basiq's documented test users, whose password and answers are public.
+// testUser holds the password and the MFA answers of one of Basiq's documented test users. They are public.
 type testUser struct {
 	password string
 	answers  []string
@@ -72,15 +72,15 @@ func parse(args []string, getenv func(string) string, out io.Writer) (*settings,
 	var answers string
 	flags := flag.NewFlagSet("quickstart", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
-	flags.StringVar(&s.login, "login", "Wentworth-Smith", "the `login` at the bank: one of Basiq's test users, or another with its password in BASIQ_PASSWORD")
-	flags.StringVar(&s.institution, "institution", "AU00000", "the bank's `id`; AU00002 always asks for a second factor")
-	flags.StringVar(&answers, "answers", "", "the `answers` to the bank's questions, separated by commas; those of the test users are known")
-	flags.StringVar(&s.version, "api-version", string(basiq.APIVersion21), "the API `version`; creating a connection with a login needs 2.1")
-	flags.Float64Var(&s.speed, "speed", 4, "how many `times` faster than a real bank the sandbox is")
-	flags.StringVar(&s.baseURL, "base-url", "", "another `URL` for the API, with the key in BASIQ_API_KEY")
+	flags.StringVar(&s.login, "login", "Wentworth-Smith", "the `login` at the bank: one of Basiq's test users, or another login whose password is in BASIQ_PASSWORD")
+	flags.StringVar(&s.institution, "institution", "AU00000", "the bank's `id`; AU00002 always requires MFA")
+	flags.StringVar(&answers, "answers", "", "comma-separated `answers` to the bank's questions; not needed for test users")
+	flags.StringVar(&s.version, "api-version", string(basiq.APIVersion21), "the API `version`; creating a connection with a login requires 2.1")
+	flags.Float64Var(&s.speed, "speed", 4, "speed of the sandbox, in `times` the speed of a real bank")
+	flags.StringVar(&s.baseURL, "base-url", "", "the `URL` of the API; requires BASIQ_API_KEY")
 	err := flags.Parse(args)
 	if errors.Is(err, flag.ErrHelp) {
-		fmt.Fprintln(out, "Connects a user to a bank: in the sandbox or, with BASIQ_API_KEY set, at Basiq.")
+		fmt.Fprintln(out, "Connects a user to a bank. It uses the basiqtest sandbox, or Basiq if BASIQ_API_KEY is set.")
 		flags.SetOutput(out)
 		flags.PrintDefaults()
 	}
@@ -94,14 +94,14 @@ func parse(args []string, getenv func(string) string, out io.Writer) (*settings,
 	}
 	s.apiKey = getenv("BASIQ_API_KEY")
 	if s.baseURL != "" && s.apiKey == "" {
-		return nil, errors.New("-base-url needs a key in BASIQ_API_KEY")
+		return nil, errors.New("-base-url requires BASIQ_API_KEY")
 	}
 	user, known := testUsers[s.login]
 	s.password = basiq.NewSecret(user.password)
 	if password := getenv("BASIQ_PASSWORD"); password != "" {
 		s.password = basiq.NewSecret(password)
 	} else if !known {
-		return nil, fmt.Errorf("%q is none of Basiq's test users; set its password in BASIQ_PASSWORD", s.login)
+		return nil, fmt.Errorf("%q is not one of Basiq's test users; its password must be in BASIQ_PASSWORD", s.login)
 	}
 	if answers != "" {
 		user.answers = strings.Split(answers, ",")
@@ -112,11 +112,11 @@ func parse(args []string, getenv func(string) string, out io.Writer) (*settings,
 	return &s, nil
 }
 
-// newClient returns a client of Basiq, or, when there is no key, of a sandbox, and the sandbox.
-func newClient(s *settings, counted *counter) (*basiq.Client, *basiqtest.Sandbox, error) {
+// newClient returns a client for Basiq. Without an API key it returns a client for a new sandbox, and the sandbox.
+func newClient(s *settings, requests *counter) (*basiq.Client, *basiqtest.Sandbox, error) {
 	options := []basiq.Option{
 		basiq.WithAPIVersion(basiq.APIVersion(s.version)),
-		basiq.WithMiddleware(counted.middleware),
+		basiq.WithMiddleware(requests.middleware),
 	}
 	if s.apiKey != "" {
 		if s.baseURL != "" {
@@ -142,8 +142,8 @@ func run(ctx context.Context, args []string, getenv func(string) string, in io.R
 	if err != nil {
 		return err
 	}
-	var counted counter
-	client, sandbox, err := newClient(s, &counted) //nolint:contextcheck // the sandbox outlives what ctx ends
+	var requests counter
+	client, sandbox, err := newClient(s, &requests) //nolint:contextcheck // the sandbox must outlive ctx
 	if err != nil {
 		return err
 	}
@@ -152,33 +152,33 @@ func run(ctx context.Context, args []string, getenv func(string) string, in io.R
 	where := "Basiq"
 	if sandbox != nil {
 		defer func() { _ = sandbox.Close() }()
-		where = "the sandbox in this program (no network, no key)"
+		where = "the built-in sandbox (no network, no API key)"
 	}
-	fmt.Fprintf(out, "Talking to %s, API %s.\n\n", where, s.version)
+	fmt.Fprintf(out, "Using %s, API version %s.\n\n", where, s.version)
 
 	user, err := client.Users.Create(ctx, basiq.CreateUser{Email: "quickstart@example.com", FirstName: "Quick", LastName: "Start"})
 	if err != nil {
 		return err
 	}
 	fmt.Fprintf(out, "client.Users.Create: user %s.\n", user.ID)
-	// Whatever happens, the user goes, and with it all that was made here.
+	// Delete the user even after an error. This also deletes the connection.
 	defer func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 		defer cancel()
 		if err := client.Users.Delete(ctx, user.ID); err != nil {
 			fmt.Fprintf(out, "Could not delete user %s: %v\n", user.ID, err)
 		} else {
-			fmt.Fprintf(out, "client.Users.Delete: user %s is gone.\n", user.ID)
+			fmt.Fprintf(out, "client.Users.Delete: user %s deleted.\n", user.ID)
 		}
-		fmt.Fprintf(out, "\n%s, in %.1f s.\n", &counted, time.Since(start).Seconds())
+		fmt.Fprintf(out, "\n%s, in %.1f s.\n", &requests, time.Since(start).Seconds())
 		if err == nil && sandbox != nil {
-			fmt.Fprint(out, "Next: set BASIQ_API_KEY to a sandbox key of your own and run it again.\n")
+			fmt.Fprint(out, "Next: set BASIQ_API_KEY to your own sandbox key and run the program again.\n")
 		}
 	}()
 	return tour(ctx, client, sandbox, user.ID, s, bufio.NewScanner(in), out)
 }
 
-// tour is the life of a connection.
+// tour creates, reads, refreshes, lists and deletes a connection.
 func tour(ctx context.Context, client *basiq.Client, sandbox *basiqtest.Sandbox, userID string, s *settings, in *bufio.Scanner, out io.Writer) error {
 	fmt.Fprintf(out, "\nclient.Connections.Create and client.Jobs.Watch: connecting %s to %s\n", s.login, s.institution)
 	job, err := client.Connections.Create(ctx, userID, basiq.CreateConnection{
@@ -202,13 +202,13 @@ func tour(ctx context.Context, client *basiq.Client, sandbox *basiqtest.Sandbox,
 	if err != nil {
 		return err
 	}
-	fmt.Fprint(out, "\nclient.Connections.Get: what is known of it now\n")
+	fmt.Fprint(out, "\nclient.Connections.Get: the connection and its accounts\n")
 	describe(out, connection)
 
 	fmt.Fprint(out, "\nclient.Connections.Refresh and client.Jobs.Watch: fetching the latest data\n")
 	if sandbox != nil {
 		sandbox.ExpireTokens()
-		fmt.Fprint(out, "  (the sandbox has just made every token expire; the client replaces it by itself)\n")
+		fmt.Fprint(out, "  (all tokens in the sandbox have expired; the client requests a new one automatically)\n")
 	}
 	if job, err = client.Connections.Refresh(ctx, userID, connectionID); err != nil {
 		return err
@@ -233,18 +233,18 @@ func tour(ctx context.Context, client *basiq.Client, sandbox *basiqtest.Sandbox,
 	}
 	_, err = client.Connections.Get(ctx, userID, connectionID)
 	if !errors.Is(err, basiq.ErrNotFound) {
-		return fmt.Errorf("the connection is still there after it was deleted: %w", err)
+		return fmt.Errorf("deleted connection still exists: %w", err)
 	}
-	fmt.Fprintf(out, "client.Connections.Delete: connection %s is gone.\n", connectionID)
+	fmt.Fprintf(out, "client.Connections.Delete: connection %s deleted.\n", connectionID)
 	return nil
 }
 
-// answer shows the bank's questions, and answers them with what is known, or asks who sits there.
+// answer prints the bank's questions and returns the known answers, or reads the answers from in.
 func answer(challenge basiq.MFAChallenge, known []basiq.Secret, in *bufio.Scanner, out io.Writer) ([]basiq.Secret, error) {
-	fmt.Fprintf(out, "  The bank asks (%s, %s to answer): %s\n", challenge.Method, challenge.ValidFor, challenge.Description)
+	fmt.Fprintf(out, "  The bank requires MFA (%s, answer within %s): %s\n", challenge.Method, challenge.ValidFor, challenge.Description)
 	if len(known) == len(challenge.Questions) {
 		for i, question := range challenge.Questions {
-			fmt.Fprintf(out, "    %s %s\n", question, known[i].Reveal()) // public, or given on the command line
+			fmt.Fprintf(out, "    %s %s\n", question, known[i].Reveal()) // public, or from the command line
 		}
 		return known, nil
 	}
@@ -252,34 +252,34 @@ func answer(challenge basiq.MFAChallenge, known []basiq.Secret, in *bufio.Scanne
 	for _, question := range challenge.Questions {
 		fmt.Fprintf(out, "    %s ", question)
 		if !in.Scan() {
-			return nil, errors.New("the bank's questions were not answered; give -answers")
+			return nil, errors.New("no answers to the bank's questions; use -answers")
 		}
 		answers = append(answers, basiq.NewSecret(strings.TrimSpace(in.Text())))
 	}
 	return answers, nil
 }
 
-// explain adds to an error what an application would do about it.
+// explain returns a one-line message for an error, with advice for applications.
 func explain(err error) string {
 	advice := ""
 	switch {
 	case errors.Is(err, basiq.ErrInvalidAPIKey):
-		return "Basiq does not know the key in BASIQ_API_KEY; copy it from the dashboard exactly as it stands there"
+		return "invalid API key in BASIQ_API_KEY; copy the key from Basiq's dashboard"
 	case errors.Is(err, basiq.CodeInvalidCredentials):
-		advice = "an application would ask the user for the right login, then call Connections.Update"
+		advice = "an application would ask the user for the correct login, then call Connections.Update"
 	case errors.Is(err, basiq.CodeAccountNotAccessible):
 		advice = "an application would ask the user to log in at the bank, then call Connections.Refresh"
 	case errors.Is(err, basiq.CodeServiceUnavailable):
-		advice = "an application would try again after ten minutes"
+		advice = "an application would retry after ten minutes"
 	case errors.Is(err, basiq.ErrWrongAPIVersion):
-		advice = "give -api-version 2.1"
+		advice = "use -api-version 2.1"
 	case errors.Is(err, context.Canceled):
 		return "interrupted"
 	}
 	text := strings.TrimPrefix(err.Error(), "basiq: ")
 	if input, ok := errors.AsType[*basiq.InputError](err); ok && input.Operation == "New" {
-		here := map[string]string{"apiKey": "BASIQ_API_KEY", "WithBaseURL": "-base-url", "WithAPIVersion": "-api-version"}
-		text = here[input.Argument] + ": " + input.Problem
+		flags := map[string]string{"apiKey": "BASIQ_API_KEY", "WithBaseURL": "-base-url", "WithAPIVersion": "-api-version"}
+		text = flags[input.Argument] + ": " + input.Problem
 	}
 	if advice != "" {
 		text = strings.TrimSuffix(text, ".") + "; " + advice

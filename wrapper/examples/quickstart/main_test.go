@@ -14,7 +14,7 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest"
 )
 
-// start runs the program and returns what it prints.
+// start runs the program and returns its output.
 func start(t *testing.T, environment map[string]string, in string, args ...string) (string, error) {
 	t.Helper()
 	var out strings.Builder
@@ -27,7 +27,7 @@ func TestQuickstart(t *testing.T) {
 	out, err := start(t, nil, "", "-speed", "100")
 	require.NoError(t, err)
 	for _, want := range []string{
-		"Talking to the sandbox", "client.Users.Create: user ", "✓ retrieve-transactions  success", "Max Wentworth-Smith",
+		"Using the built-in sandbox", "client.Users.Create: user ", "✓ retrieve-transactions  success", "Max Wentworth-Smith",
 		"105148119696", "client.Connections.Refresh", "client.Connections.List: 1 active at AU00000.", "client.Connections.Delete",
 		"client.Users.Delete", "retries: 0, token requests: 2", "Next: set BASIQ_API_KEY",
 	} {
@@ -35,19 +35,19 @@ func TestQuickstart(t *testing.T) {
 	}
 }
 
-func TestFailures(t *testing.T) {
+func TestQuickstart_Failures(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		environment map[string]string
 		args        []string
 		want        string
 	}{
-		"locked account": {nil, []string{"-login", "bighead"}, "an application would ask the user for the right login"},
+		"locked account": {nil, []string{"-login", "bighead"}, "an application would ask the user for the correct login"},
 		"action needed":  {nil, []string{"-login", "erlich"}, "an application would ask the user to log in at the bank"},
-		"bank is down":   {nil, []string{"-login", "jianYang"}, "an application would try again after ten minutes"},
+		"bank is down":   {nil, []string{"-login", "jianYang"}, "an application would retry after ten minutes"},
 		"wrong password": {map[string]string{"BASIQ_PASSWORD": "wrong"}, nil, "invalid-credentials"},
 		"wrong answer":   {nil, []string{"-login", "jared", "-institution", "AU00002", "-answers", "4321"}, "AnswerMFA: 400"},
-		"version":        {nil, []string{"-api-version", "3.0"}, "give -api-version 2.1"},
+		"version":        {nil, []string{"-api-version", "3.0"}, "use -api-version 2.1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -55,18 +55,18 @@ func TestFailures(t *testing.T) {
 			require.Error(t, err)
 			assert.Contains(t, explain(err), c.want)
 			assert.NotContains(t, explain(err), "\n")
-			assert.Contains(t, out, "client.Users.Delete", "it cleans up after itself")
+			assert.Contains(t, out, "client.Users.Delete", "the user is deleted after a failure")
 		})
 	}
 }
 
-func TestBadFlags(t *testing.T) {
+func TestFlags_Invalid(t *testing.T) {
 	t.Parallel()
 	for want, args := range map[string][]string{
 		"flag provided but not defined: -nope; see -help": {"-nope"},
 		`"extra" is not a flag; see -help`:                {"extra"},
-		`"nobody" is none of Basiq's test users`:          {"-login", "nobody"},
-		"-base-url needs a key in BASIQ_API_KEY":          {"-base-url", "http://localhost:1"},
+		`"nobody" is not one of Basiq's test users`:       {"-login", "nobody"},
+		"-base-url requires BASIQ_API_KEY":                {"-base-url", "http://localhost:1"},
 		`"1.0" is not supported`:                          {"-api-version", "1.0"},
 		"speed -1 is not a positive finite number":        {"-speed", "-1"},
 	} {
@@ -82,7 +82,7 @@ func TestBadFlags(t *testing.T) {
 	assert.Contains(t, out, "-institution")
 }
 
-func TestSecondFactor(t *testing.T) {
+func TestQuickstart_MFA(t *testing.T) {
 	t.Parallel()
 	out, err := start(t, nil, "", "-speed", "100", "-login", "richard", "-institution", "AU00002")
 	require.NoError(t, err)
@@ -90,15 +90,15 @@ func TestSecondFactor(t *testing.T) {
 	assert.Contains(t, out, "✓ mfa-challenge")
 }
 
-// With a key it talks to where the key belongs, here another sandbox.
-func TestWithAKey(t *testing.T) {
+// With an API key the program uses the API, here a separate sandbox.
+func TestAPIKey(t *testing.T) {
 	t.Parallel()
 	sandbox, err := basiqtest.Start(basiqtest.Speed(100))
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, sandbox.Close()) })
 	out, err := start(t, map[string]string{"BASIQ_API_KEY": sandbox.APIKey()}, "", "-base-url", sandbox.URL())
 	require.NoError(t, err)
-	assert.Contains(t, out, "Talking to Basiq")
+	assert.Contains(t, out, "Using Basiq")
 	assert.NotContains(t, out, "Next:")
 
 	for key, want := range map[string]string{
@@ -111,19 +111,19 @@ func TestWithAKey(t *testing.T) {
 	}
 	_, err = start(t, map[string]string{"BASIQ_API_KEY": "wrong"}, "", "-base-url", sandbox.URL())
 	require.Error(t, err)
-	assert.Equal(t, "Basiq does not know the key in BASIQ_API_KEY; copy it from the dashboard exactly as it stands there", explain(err))
+	assert.Equal(t, "invalid API key in BASIQ_API_KEY; copy the key from Basiq's dashboard", explain(err))
 
-	// Two answers do not fit one question, so it asks.
+	// Two answers do not match one question, so the program reads answers from standard input.
 	environment := map[string]string{"BASIQ_API_KEY": sandbox.APIKey(), "BASIQ_PASSWORD": "django"}
 	args := []string{"-base-url", sandbox.URL(), "-login", "jared", "-institution", "AU00002", "-answers", "a,b"}
 	_, err = start(t, environment, "", args...)
-	require.ErrorContains(t, err, "the bank's questions were not answered")
+	require.ErrorContains(t, err, "no answers to the bank's questions")
 	out, err = start(t, environment, "1234\n1234\n", args...)
 	require.NoError(t, err)
 	assert.Contains(t, out, "client.Connections.Delete")
 }
 
-// The program itself: one sentence and the exit status.
+// main prints one line to stderr on failure and sets the exit status.
 func TestExitStatus(t *testing.T) {
 	t.Parallel()
 	if args := os.Getenv("QUICKSTART_ARGS"); args != "" {
@@ -136,21 +136,21 @@ func TestExitStatus(t *testing.T) {
 			t.Parallel()
 			program := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestExitStatus$")
 			program.Env = append(os.Environ(), "QUICKSTART_ARGS="+args, "BASIQ_API_KEY=")
-			var complaint strings.Builder
-			program.Stderr = &complaint
+			var stderr strings.Builder
+			program.Stderr = &stderr
 			err := program.Run()
 			assert.Equal(t, want, program.ProcessState.ExitCode())
 			if want == 0 {
 				require.NoError(t, err)
-				assert.Empty(t, complaint.String())
+				assert.Empty(t, stderr.String())
 			} else {
-				assert.Regexp(t, `^quickstart: [^\n]+\n$`, complaint.String())
+				assert.Regexp(t, `^quickstart: [^\n]+\n$`, stderr.String())
 			}
 		})
 	}
 }
 
-func TestInterrupted(t *testing.T) {
+func TestQuickstart_Interrupted(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

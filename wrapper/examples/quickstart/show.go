@@ -15,7 +15,7 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-// follow shows a job's steps until it is over: redrawn in place on a terminal, a line for each change elsewhere.
+// follow shows a job's steps until it ends. On a terminal it redraws them in place, otherwise it prints a line per change.
 func follow(ctx context.Context, client *basiq.Client, jobID string, out io.Writer, options ...basiq.WaitOption) (*basiq.Job, error) {
 	options = append(options, basiq.WithPollInterval(250*time.Millisecond, 2*time.Second))
 	view := stepView{out: out, redraw: isTerminal(out), shown: map[basiq.JobStepTitle]basiq.JobStepStatus{}, start: time.Now()}
@@ -51,7 +51,7 @@ var marks = map[basiq.JobStepStatus]string{
 
 func (v *stepView) show(job *basiq.Job) {
 	elapsed := time.Since(v.start).Seconds()
-	asks := job.MFA() != nil
+	mfa := job.MFA() != nil
 	if v.redraw && v.lines > 0 {
 		fmt.Fprintf(v.out, "\x1b[%dA", v.lines)
 	}
@@ -70,15 +70,15 @@ func (v *stepView) show(job *basiq.Job) {
 		}
 		v.shown[step.Title] = step.Status
 	}
-	if asks {
-		v.lines = 0 // what is said about it comes below, so there is nothing to redraw
+	if mfa {
+		v.lines = 0 // the questions are printed below the steps, so do not redraw
 	}
 	if failure, ok := errors.AsType[*basiq.JobError](job.Err()); ok {
 		fmt.Fprintf(v.out, "  %s\n", failure.Detail)
 	}
 }
 
-// isTerminal reports whether out is a terminal that knows cursor movements.
+// isTerminal reports whether out is a terminal that supports cursor movement.
 func isTerminal(out io.Writer) bool {
 	file, ok := out.(*os.File)
 	if !ok || os.Getenv("TERM") == "dumb" || os.Getenv("TERM") == "" {
@@ -127,7 +127,7 @@ func describe(out io.Writer, c *basiq.Connection) {
 	_ = table.Flush()
 }
 
-// moment prints a time, or nothing when there is none.
+// moment formats a time, or returns "" if it is unknown.
 func moment(t basiq.Time) string {
 	when, known := t.Time()
 	if !known {
@@ -136,7 +136,7 @@ func moment(t basiq.Time) string {
 	return when.UTC().Format("2 January 2006, 15:04:05 UTC")
 }
 
-// counter is a hook that counts what is sent.
+// counter is a middleware that counts requests.
 type counter struct{ calls, retries, tokens atomic.Int64 }
 
 func (c *counter) middleware(next basiq.Doer) basiq.Doer {
@@ -153,7 +153,7 @@ func (c *counter) middleware(next basiq.Doer) basiq.Doer {
 	})
 }
 
-// String says what was counted.
+// String returns a summary of the counts.
 func (c *counter) String() string {
 	return fmt.Sprintf("Calls: %d, retries: %d, token requests: %d", c.calls.Load(), c.retries.Load(), c.tokens.Load())
 }

@@ -25,26 +25,25 @@ import (
 	"github.com/basiq-go/basiq-go/api"
 )
 
-// Violation is an error: a request or a response that the contract does not allow.
+// Violation is the error for a request or a response that violates the contract.
 type Violation struct {
-	// Operation is the operationId, or empty when the contract has no such operation.
+	// Operation is the operationId. It is empty if the contract has no such operation.
 	Operation string
 	// Part is "request" or "response".
 	Part string
-	// Reason says what is wrong. It names fields and never holds a value of a body or a credential.
+	// Reason describes the violation. It names fields and never contains a value of a body or a credential.
 	Reason string
 }
 
-// Error names the operation, the part and the reason.
+// Error returns the operation, the part and the reason.
 func (v *Violation) Error() string {
 	return fmt.Sprintf("contract: %s: %s: %s", cmp.Or(v.Operation, "unknown operation"), v.Part, v.Reason)
 }
 
-// Transport sends requests through another transport and holds both ways to the contract, in a form stricter than
-// what a client of a growing API could bear: fields and query parameters that the contract does not name are refused
-// too, but for the query of a link to a next page that came through the same Transport. A request that breaks it is not
-// sent, a response that breaks it is not handed on: RoundTrip returns a *[Violation] in their place. Make one with
-// [NewTransport]; many goroutines may use it.
+// Transport sends requests through another transport and validates requests and responses against the contract. It is stricter
+// than a client of an evolving API can be: it also rejects unknown fields and query parameters, except in the query of a
+// next-page link that it has returned before. It does not send an invalid request and does not return an invalid response:
+// RoundTrip returns a *[Violation] instead. Create one with [NewTransport]. It is safe for concurrent use.
 type Transport struct {
 	base     http.RoundTripper
 	contract *contract
@@ -52,7 +51,7 @@ type Transport struct {
 	mu         sync.Mutex
 	violations []error
 	exchanges  map[string]int
-	links      map[string]bool // where the next pages are, by the responses that were handed on
+	links      map[string]bool // next-page links of returned responses
 }
 
 // NewTransport returns a Transport that sends through base.
@@ -68,22 +67,22 @@ func newTransport(base http.RoundTripper, contract *contract) *Transport {
 	return &Transport{base: base, contract: contract, exchanges: map[string]int{}, links: map[string]bool{}}
 }
 
-// Violations returns what was refused so far. A test asks at its end, because a client may swallow the error of
-// RoundTrip, or try again.
+// Violations returns all violations so far. Tests check it at the end, because a client may discard an error of RoundTrip or
+// retry the request.
 func (t *Transport) Violations() []error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return slices.Clone(t.violations)
 }
 
-// Exchanges returns how many requests with their responses passed, by operationId and status, as in "getJobs 200".
+// Exchanges returns the number of valid requests with valid responses, by operationId and status, as in "getJobs 200".
 func (t *Transport) Exchanges() map[string]int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return maps.Clone(t.exchanges)
 }
 
-// RoundTrip sends the request if the contract allows it, and returns the response if the contract allows that.
+// RoundTrip sends the request if it is valid, and returns the response if that is valid.
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	var body []byte
 	if req.Body != nil {
@@ -91,17 +90,17 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		body, err = io.ReadAll(req.Body)
 		_ = req.Body.Close()
 		if err != nil {
-			return nil, fmt.Errorf("reading the request's body: %w", err)
+			return nil, fmt.Errorf("reading request body: %w", err)
 		}
 	}
 
 	route, params, err := t.contract.router.FindRoute(req)
 	if err != nil {
-		return nil, t.refuse("", "request", fmt.Errorf("no operation has %s %s", req.Method, req.URL.Path))
+		return nil, t.reject("", "request", fmt.Errorf("no operation for %s %s", req.Method, req.URL.Path))
 	}
 	operation := route.Operation.OperationID
 	input := &openapi3filter.RequestValidationInput{
-		Request:    withBody(req, body), // a copy, because validation reads the body and may write to the request
+		Request:    withBody(req, body), // a copy, because validation reads the body and may modify the request
 		PathParams: params,
 		Route:      route,
 		Options: &openapi3filter.Options{
@@ -113,43 +112,43 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		},
 	}
 	if err := checkRequest(req.Context(), input, body, t.linked(req.URL)); err != nil {
-		return nil, t.refuse(operation, "request", err)
+		return nil, t.reject(operation, "request", err)
 	}
 
 	resp, err := t.base.RoundTrip(withBody(req, body))
 	if err != nil {
-		return nil, err // The client must see the very error of the transport under us.
+		return nil, err // return the error of the base transport unchanged
 	}
-	answer, err := io.ReadAll(resp.Body)
+	received, err := io.ReadAll(resp.Body)
 	_ = resp.Body.Close()
-	resp.Body = io.NopCloser(bytes.NewReader(answer))
+	resp.Body = io.NopCloser(bytes.NewReader(received))
 	if err != nil {
-		// A connection that broke says nothing about the contract; the client gets what it would have got.
-		resp.Body = io.NopCloser(io.MultiReader(bytes.NewReader(answer), iotest.ErrReader(err)))
+		// A broken connection does not violate the contract. The client gets what it would get without this transport.
+		resp.Body = io.NopCloser(io.MultiReader(bytes.NewReader(received), iotest.ErrReader(err)))
 		return resp, nil
 	}
-	if err := checkResponse(req.Context(), input, resp, answer); err != nil {
-		return nil, t.refuse(operation, "response", err)
+	if err := checkResponse(req.Context(), input, resp, received); err != nil {
+		return nil, t.reject(operation, "response", err)
 	}
 
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.exchanges[fmt.Sprintf("%s %d", operation, resp.StatusCode)]++
-	if next := nextPage(req.URL, answer); next != "" {
+	if next := nextPage(req.URL, received); next != "" {
 		t.links[next] = true
 	}
 	return resp, nil
 }
 
-// linked reports whether a response has named the URL as that of a next page. The contract does not say what is in its
-// query, only that it is to be followed as it is.
+// linked reports whether u is a next-page link of a previous response. The contract does not define the query of such links,
+// only that clients must use them unchanged.
 func (t *Transport) linked(u *url.URL) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.links[u.String()]
 }
 
-// nextPage returns the URL of the page after the one in a response, if it names one.
+// nextPage returns the URL of the next page, or "" if the response has no link to one.
 func nextPage(page *url.URL, body []byte) string {
 	var list struct {
 		Links struct {
@@ -166,7 +165,7 @@ func nextPage(page *url.URL, body []byte) string {
 	return next.String()
 }
 
-func (t *Transport) refuse(operation, part string, err error) error {
+func (t *Transport) reject(operation, part string, err error) error {
 	violation := &Violation{Operation: operation, Part: part, Reason: reason(err)}
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -174,7 +173,7 @@ func (t *Transport) refuse(operation, part string, err error) error {
 	return violation
 }
 
-// withBody returns a copy of the request that has its own reader over the body.
+// withBody returns a copy of the request with its own reader of the body.
 func withBody(req *http.Request, body []byte) *http.Request {
 	clone := req.Clone(req.Context())
 	if req.Body != nil && req.Body != http.NoBody {
@@ -184,24 +183,24 @@ func withBody(req *http.Request, body []byte) *http.Request {
 	return clone
 }
 
-// checkCredential holds the Authorization header to the operation's security scheme. The OpenAPI library leaves this
-// to its caller.
+// checkCredential validates the Authorization header against the operation's security scheme. The OpenAPI library requires
+// callers to implement this.
 func checkCredential(_ context.Context, input *openapi3filter.AuthenticationInput) error {
 	want := map[string]string{"api_key": "Basic", "access_token": "Bearer"}[input.SecuritySchemeName]
 	values := input.RequestValidationInput.Request.Header.Values("Authorization")
 	if len(values) != 1 {
-		return fmt.Errorf("%d Authorization headers, want one", len(values))
+		return fmt.Errorf("%d Authorization headers, want 1", len(values))
 	}
 	scheme, credential, _ := strings.Cut(values[0], " ")
 	if want == "" || scheme != want || credential == "" || strings.TrimSpace(credential) != credential {
-		return fmt.Errorf("the Authorization header is not %q, a space and a credential", want)
+		return fmt.Errorf("header Authorization must be %q, a space and a credential", want)
 	}
 	return nil
 }
 
-// checkRequest adds to the OpenAPI library's checks what that lets pass: credentials where none belongs, ids that lead
-// elsewhere, unknown and repeated query parameters and form fields, bodies of unknown length where none belongs, and
-// text after the JSON. The query of a link is the server's.
+// checkRequest adds to the checks of the OpenAPI library. It rejects credentials for public operations, IDs that change the path,
+// unknown and duplicate query parameters and form fields, bodies of unknown length for operations without a body, and data after
+// the JSON value. It accepts any query of a next-page link.
 func checkRequest(ctx context.Context, input *openapi3filter.RequestValidationInput, body []byte, linked bool) error {
 	if err := openapi3filter.ValidateRequest(ctx, input); err != nil {
 		return err
@@ -211,7 +210,7 @@ func checkRequest(ctx context.Context, input *openapi3filter.RequestValidationIn
 		security = &input.Route.Spec.Security
 	}
 	if len(*security) == 0 && input.Request.Header["Authorization"] != nil {
-		return errors.New("it has an Authorization header, and the operation takes no credential")
+		return errors.New("unexpected Authorization header: the operation is public")
 	}
 	for name, value := range input.PathParams {
 		if err := api.ID(value).Validate(); err != nil {
@@ -228,7 +227,7 @@ func checkRequest(ctx context.Context, input *openapi3filter.RequestValidationIn
 	declared := operation.RequestBody
 	if declared == nil {
 		if len(body) > 0 {
-			return errors.New("it has a body, and the operation takes none")
+			return errors.New("unexpected body")
 		}
 		return nil
 	}
@@ -236,7 +235,7 @@ func checkRequest(ctx context.Context, input *openapi3filter.RequestValidationIn
 	switch contentType(input.Request.Header) {
 	case "application/json":
 		if !json.Valid(body) {
-			return errors.New("the body is not one JSON value")
+			return errors.New("body must be a single JSON value")
 		}
 	case "application/x-www-form-urlencoded":
 		return checkNames("form field", string(body), func(name string) bool {
@@ -248,13 +247,12 @@ func checkRequest(ctx context.Context, input *openapi3filter.RequestValidationIn
 	return nil
 }
 
-// checkParts demands that every part of a multipart form is known and stands there once, and that files, and only
-// files, have a name and a type: without a name they are text to a server. The OpenAPI library takes the first of several
-// parts.
+// checkParts checks that every part of a multipart form is known and unique, and that files, and only files, have a file name
+// and a content type. Servers treat a part without a file name as text. The OpenAPI library ignores duplicate parts.
 func checkParts(header http.Header, body []byte, schema *openapi3.Schema) error {
 	_, params, err := mime.ParseMediaType(header.Get("Content-Type"))
 	if err != nil {
-		return errors.New("the Content-Type cannot be read")
+		return errors.New("invalid Content-Type")
 	}
 	parts := multipart.NewReader(bytes.NewReader(body), params["boundary"])
 	seen := map[string]bool{}
@@ -264,7 +262,7 @@ func checkParts(header http.Header, body []byte, schema *openapi3.Schema) error 
 			return nil
 		}
 		if err != nil {
-			return errors.New("the multipart form cannot be read")
+			return errors.New("invalid multipart form")
 		}
 		name := part.FormName()
 		property := schema.Properties[name]
@@ -272,35 +270,35 @@ func checkParts(header http.Header, body []byte, schema *openapi3.Schema) error 
 		case property == nil:
 			return fmt.Errorf("form field %q is not in the contract", name)
 		case seen[name]:
-			return fmt.Errorf("form field %q stands there twice", name)
+			return fmt.Errorf("duplicate form field %q", name)
 		}
 		seen[name] = true
 		file := property.Value.Format == "binary"
 		if (part.FileName() != "") != file || (part.Header.Get("Content-Type") != "") != file {
-			return fmt.Errorf("form field %q: a file has a name and a type, and nothing else has", name)
+			return fmt.Errorf("form field %q: files, and only files, must have a file name and a content type", name)
 		}
 	}
 }
 
-// checkNames demands that every name of an URL-encoded list is known and stands there once.
+// checkNames checks that every name in a URL-encoded list is known and unique.
 func checkNames(what, encoded string, known func(string) bool) error {
 	values, err := url.ParseQuery(encoded)
 	if err != nil {
-		return fmt.Errorf("a %s is not URL-encoded", what)
+		return fmt.Errorf("invalid URL encoding of a %s", what)
 	}
-	for name, given := range values {
+	for name, found := range values {
 		if !known(name) {
 			return fmt.Errorf("%s %q is not in the contract", what, name)
 		}
-		if len(given) > 1 {
-			return fmt.Errorf("%s %q stands there %d times", what, name, len(given))
+		if len(found) > 1 {
+			return fmt.Errorf("duplicate %s %q", what, name)
 		}
 	}
 	return nil
 }
 
-// checkResponse adds to the OpenAPI library's checks what that lets pass: some redirects, bodies where none belongs,
-// and text after the JSON.
+// checkResponse adds to the checks of the OpenAPI library. It rejects undeclared redirects, undeclared bodies, and data after the
+// JSON value.
 func checkResponse(
 	ctx context.Context, request *openapi3filter.RequestValidationInput, resp *http.Response, body []byte,
 ) error {
@@ -309,7 +307,7 @@ func checkResponse(
 		return fmt.Errorf("status %d is not declared", resp.StatusCode)
 	}
 	if len(declared.Value.Content) == 0 && len(body) > 0 {
-		return fmt.Errorf("status %d has a body, and none is declared", resp.StatusCode)
+		return fmt.Errorf("status %d: unexpected body", resp.StatusCode)
 	}
 	input := &openapi3filter.ResponseValidationInput{
 		RequestValidationInput: request,
@@ -322,7 +320,7 @@ func checkResponse(
 		return fmt.Errorf("status %d: %w", resp.StatusCode, err)
 	}
 	if contentType(resp.Header) == "application/json" && !json.Valid(body) {
-		return fmt.Errorf("status %d: the body is not one JSON value", resp.StatusCode)
+		return fmt.Errorf("status %d: body must be a single JSON value", resp.StatusCode)
 	}
 	return nil
 }
@@ -332,17 +330,17 @@ func contentType(header http.Header) string {
 	return strings.ToLower(strings.TrimSpace(media))
 }
 
-// reason is what err says, without any value of a body.
+// reason returns the message of err without any value of a body.
 func reason(err error) string {
-	// These quote what they could not read, unlike the errors of schemas, which schemaOptions keeps from that.
+	// Parse errors quote their input. Schema errors do not, because of schemaOptions.
 	if _, ok := errors.AsType[*openapi3filter.ParseError](err); ok {
 		if request, ok := errors.AsType[*openapi3filter.RequestError](err); ok && request.Parameter != nil {
-			return fmt.Sprintf("parameter %q in %s cannot be read", request.Parameter.Name, request.Parameter.In)
+			return fmt.Sprintf("invalid parameter %q in %s", request.Parameter.Name, request.Parameter.In)
 		}
-		return "the body or a header cannot be read"
+		return "invalid body or header"
 	}
-	if _, ok := errors.AsType[textproto.ProtocolError](err); ok { // quotes too
-		return "the header of a part cannot be read"
+	if _, ok := errors.AsType[textproto.ProtocolError](err); ok { // also quotes its input
+		return "invalid header of a part"
 	}
 	return err.Error()
 }

@@ -13,15 +13,15 @@ import (
 	"github.com/basiq-go/basiq-go/api/conformance/official"
 )
 
-// The contract has every operation, parameter, property, value and status of Basiq's descriptions, except for those that
-// lacking.tsv lists. Each of its rows names the row of NOTES.md that gives the reason.
-func TestOfficialFactsAreInTheContract(t *testing.T) {
+// The contract must contain every operation, parameter, property, value and status of Basiq's descriptions, except those in
+// lacking.tsv. Each row of lacking.tsv names the row of NOTES.md that gives the reason.
+func TestContract_OfficialFacts(t *testing.T) {
 	t.Parallel()
 	contract, err := official.OpenContract(os.DirFS(root))
 	require.NoError(t, err)
 	var operations []official.Operation
 	for _, op := range officialOperations(t, readMistakes(t)) {
-		op.Path = op.path // without mistakes
+		op.Path = op.path // the corrected path
 		operations = append(operations, op.Operation)
 	}
 	facts, err := official.ParseFacts(operations, rows(t, "facts.tsv", 5))
@@ -29,9 +29,9 @@ func TestOfficialFactsAreInTheContract(t *testing.T) {
 	exceptions, err := official.ReadExceptions(readFile(t, officialData, "lacking.tsv"))
 	require.NoError(t, err)
 	for _, fact := range exceptions.Filter(contract, contract.Lacks(facts)) {
-		assert.Fail(t, "the contract lacks "+contract.Describe(fact), "in %s; if on purpose, add a row to lacking.tsv and to NOTES.md", fact.Operation.File)
+		assert.Fail(t, "the contract lacks "+contract.Describe(fact), "in %s; if this is intended, add rows to lacking.tsv and NOTES.md", fact.Operation.File)
 	}
-	assert.Empty(t, exceptions.Unused(), "rows of lacking.tsv that nothing needs")
+	assert.Empty(t, exceptions.Unused(), "unused rows of lacking.tsv")
 
 	notes := notesSubjects(t)
 	upstream, err := official.ReadExceptions(readFile(t, "testdata/upstream.tsv"))
@@ -44,7 +44,7 @@ func TestOfficialFactsAreInTheContract(t *testing.T) {
 		// The operationId of a missing operation is its method and path.
 		method, path, _ := strings.Cut(e.Operation, " ")
 		if e.Kind == official.KindOperation {
-			assert.Equal(t, e.Operation, contract.OperationID(official.Operation{Method: method, Path: path}), "upstream.tsv: the contract has it")
+			assert.Equal(t, e.Operation, contract.OperationID(official.Operation{Method: method, Path: path}), "unused row of upstream.tsv: the contract has the operation")
 		}
 	}
 
@@ -54,7 +54,7 @@ func TestOfficialFactsAreInTheContract(t *testing.T) {
 		count[fact.Kind]++
 		files[fact.Operation.File] = true
 	}
-	// The check cannot find nothing and be content.
+	// Make sure that the comparison was not empty.
 	require.Len(t, files, 10)
 	require.Greater(t, count[official.KindProperty], 8000)
 	t.Logf("compared with the contract: %d properties, %d values, %d parameters and %d statuses of %d operations in %d files; %d exceptions",
@@ -64,7 +64,7 @@ func TestOfficialFactsAreInTheContract(t *testing.T) {
 
 var notesRow = regexp.MustCompile(`^\| (.+?) \|`)
 
-// notesSubjects returns the subjects of the tables of NOTES.md by section.
+// notesSubjects returns the first cells of the table rows in NOTES.md by section.
 func notesSubjects(t *testing.T) map[string][]string {
 	t.Helper()
 	all := map[string][]string{}

@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	// planted stands in every value that a violation could quote.
+	// planted is part of every value that a violation could quote.
 	planted = "Pl4nted"
 	// none is the type of a response without a Content-Type.
 	none = "none"
@@ -24,12 +24,11 @@ const (
 	anError     = `{"type":"list","correlationId":"x","data":[{"type":"error","code":"c","title":"t","detail":"d"}]}`
 )
 
-// exchange is a request that we send and the response that the server would give. The zero value of a field means
-// what the contract wants.
+// exchange is a request and the server's response. The zero value of a field means a valid default.
 type exchange struct {
 	method, path, query string
 	form, json          string // the body
-	parts               string // the body too: a multipart form with the boundary b
+	parts               string // also the body: a multipart form with the boundary b
 	requestType         string
 	authorization       string
 	noVersion, chunked  bool
@@ -79,7 +78,7 @@ func (e exchange) request(t *testing.T) *http.Request {
 	return req
 }
 
-// RoundTrip plays the server: it reads the whole request and answers as the exchange says.
+// RoundTrip simulates the server. It reads the whole request and returns the response of the exchange.
 func (e exchange) RoundTrip(req *http.Request) (*http.Response, error) {
 	if req.Body != nil {
 		sent, err := io.ReadAll(req.Body)
@@ -87,7 +86,7 @@ func (e exchange) RoundTrip(req *http.Request) (*http.Response, error) {
 			return nil, err
 		}
 		if string(sent) != e.form+e.json+e.parts {
-			return nil, errors.New("the body did not survive validation")
+			return nil, errors.New("validation modified the body")
 		}
 	}
 	header := http.Header{}
@@ -111,7 +110,7 @@ const (
 	login       = `{"institution":{"id":"AU00000"},"loginId":"` + planted + `","password":"` + planted + `"}`
 )
 
-// formPart is a part of a multipart form, and formOf what encloses parts.
+// formPart returns a part of a multipart form. formOf returns a form of the parts.
 func formPart(header, body string) string {
 	return "--b\r\nContent-Disposition: form-data; " + header + "\r\n\r\n" + body + "\r\n"
 }
@@ -123,7 +122,7 @@ var (
 	statement = formPart(`name="statement"; filename="march.csv"`+"\r\nContent-Type: text/csv", `a,"`+planted)
 )
 
-func TestTransportPassesWhatTheContractAllows(t *testing.T) {
+func TestTransport_Valid(t *testing.T) {
 	t.Parallel()
 	cases := map[string]exchange{
 		"token":                     {method: "POST", path: "/token", form: "scope=CLIENT_ACCESS&userId=u1", status: 200, response: aToken},
@@ -136,7 +135,7 @@ func TestTransportPassesWhatTheContractAllows(t *testing.T) {
 		"public":                    {method: "GET", path: "/public/connectors", status: 200, response: `{"type":"list","data":[]}`},
 		"PDF":                       {method: "GET", path: "/reports/r1", status: 200, response: "%PDF-1.7", responseType: "application/pdf"},
 		"CSV":                       {method: "GET", path: "/users/u1/affordability/s1/transactions", status: 200, response: `a,"b` + "\n", responseType: "application/csv"},
-		"CSV, called a text":        {method: "GET", path: "/users/u1/expenses/s1", status: 200, response: `a,"b` + "\n", responseType: "text/csv; charset=utf-8"},
+		"CSV as text/csv":           {method: "GET", path: "/users/u1/expenses/s1", status: 200, response: `a,"b` + "\n", responseType: "text/csv; charset=utf-8"},
 		"no content":                {method: "DELETE", path: connection, status: 204},
 		"error":                     {method: "GET", path: connection, status: 403, response: anError},
 		"error of the gateway":      {method: "GET", path: connection, status: 403, response: `{"message":"Forbidden"}`},
@@ -163,49 +162,49 @@ func TestTransportPassesWhatTheContractAllows(t *testing.T) {
 	}
 }
 
-func TestTransportRefusesWhatTheContractDoesNotAllow(t *testing.T) {
+func TestTransport_Violations(t *testing.T) {
 	t.Parallel()
 	cases := map[string]struct {
 		exchange
 		want string // part of the error
 	}{
 		// Requests
-		"unknown path":               {exchange{method: "GET", path: "/payments"}, "unknown operation: request: no operation has GET /payments"},
-		"unknown method":             {exchange{method: "PUT", path: connection}, "no operation has PUT"},
-		"trailing slash":             {exchange{method: "DELETE", path: "/users/u1/connections/"}, "no operation has DELETE"},
-		"id that leads elsewhere":    {exchange{method: "DELETE", path: "/users/u1/connections/.."}, `path parameter "connectionId"`},
-		"missing header":             {exchange{method: "POST", path: "/token", form: "scope=SERVER_ACCESS", noVersion: true}, `parameter "basiq-version" in header`},
-		"no credential":              {exchange{method: "GET", path: connection, authorization: "Bearer "}, "Authorization header is not"},
-		"key where a token belongs":  {exchange{method: "GET", path: connection, authorization: "Basic " + planted}, `Authorization header is not "Bearer"`},
-		"token where a key belongs":  {exchange{method: "POST", path: "/token", form: "scope=SERVER_ACCESS", authorization: "Bearer " + planted}, `Authorization header is not "Basic"`},
-		"credential, and none taken": {exchange{method: "GET", path: "/public/connectors", authorization: "Bearer " + planted}, "the operation takes no credential"},
-		"bad enum in a form":         {exchange{method: "POST", path: "/token", form: "scope=" + planted}, "postToken: request: "},
-		"missing form field":         {exchange{method: "POST", path: "/token", form: "userId=" + planted}, `"scope" is missing`},
-		"unknown form field":         {exchange{method: "POST", path: "/token", form: "scope=SERVER_ACCESS&user=" + planted}, `form field "user"`},
-		"repeated form field":        {exchange{method: "POST", path: "/token", form: "scope=SERVER_ACCESS&scope=CLIENT_ACCESS"}, `form field "scope"`},
-		"JSON where a form belongs":  {exchange{method: "POST", path: "/token", json: `{"scope":"SERVER_ACCESS"}`}, "Content-Type"},
-		"form where JSON belongs":    {exchange{method: "POST", path: connections, json: login, requestType: "application/x-www-form-urlencoded"}, "Content-Type"},
-		"unknown query parameter":    {exchange{method: "GET", path: connections, query: "?limit=" + planted}, `query parameter "limit"`},
-		"repeated query parameter":   {exchange{method: "GET", path: connections, query: "?filter=a&filter=b"}, `query parameter "filter"`},
-		"body where none belongs":    {exchange{method: "POST", path: connection + "/refresh", json: `{}`}, "body"},
-		"chunked body":               {exchange{method: "POST", path: connection + "/refresh", json: `{}`, chunked: true}, "the operation takes none"},
-		"no body where one belongs":  {exchange{method: "POST", path: connections}, "required"},
-		"form where parts belong":    {exchange{method: "POST", path: statements, form: "institutionId=AU01001&statement=" + planted}, "Content-Type"},
-		"missing part":               {exchange{method: "POST", path: statements, parts: formOf(statement)}, `"institutionId" is missing`},
-		"unknown part":               {exchange{method: "POST", path: statements, parts: formOf(bank, statement, formPart(`name="file"`, planted))}, "cannot be read"},
-		"repeated part":              {exchange{method: "POST", path: statements, parts: formOf(bank, statement, statement)}, `"statement" stands there twice`},
-		"file without a name":        {exchange{method: "POST", path: statements, parts: formOf(bank, formPart(`name="statement"`, planted))}, `"statement": a file has a name`},
-		"text with a name":           {exchange{method: "POST", path: statements, parts: formOf(statement, formPart(`name="institutionId"; filename="march.csv"`, planted))}, `"institutionId": a file has a name`},
-		"half a form":                {exchange{method: "POST", path: statements, parts: bank + strings.TrimSuffix(statement, "\r\n")}, "unexpected EOF"},
-		"part with a bad header":     {exchange{method: "POST", path: statements, parts: formOf(bank, formPart(`name="statement"`+"\r\n"+planted, ""))}, "cannot be read"},
-		"no such page":               {exchange{method: "GET", path: "/users/u1/transactions", query: "?next=" + planted}, `query parameter "next"`},
-		"wrong field":                {exchange{method: "POST", path: connections, json: strings.Replace(login, "loginId", "loginID", 1)}, `"loginID" is unsupported`},
-		"wrong type":                 {exchange{method: "POST", path: connections, json: strings.Replace(login, `"`+planted+`"`, `["`+planted+`"]`, 1)}, "/loginId"},
-		"missing required field":     {exchange{method: "POST", path: connection, json: `{"securityCode":"` + planted + `"}`}, `"password" is missing`},
-		"null":                       {exchange{method: "POST", path: connection, json: `{"password":null}`}, "/password"},
-		"too few answers":            {exchange{method: "POST", path: "/jobs/j1/mfa", json: `{"mfa-response":[]}`}, "/mfa-response"},
-		"two values":                 {exchange{method: "POST", path: connections, json: login + login}, "not one JSON value"},
-		"broken JSON":                {exchange{method: "POST", path: connections, json: `{"password":"` + planted}, "cannot be read"},
+		"unknown path":             {exchange{method: "GET", path: "/payments"}, "unknown operation: request: no operation for GET /payments"},
+		"unknown method":           {exchange{method: "PUT", path: connection}, "no operation for PUT"},
+		"trailing slash":           {exchange{method: "DELETE", path: "/users/u1/connections/"}, "no operation for DELETE"},
+		"ID that changes the path": {exchange{method: "DELETE", path: "/users/u1/connections/.."}, `path parameter "connectionId"`},
+		"missing header":           {exchange{method: "POST", path: "/token", form: "scope=SERVER_ACCESS", noVersion: true}, `parameter "basiq-version" in header`},
+		"no credential":            {exchange{method: "GET", path: connection, authorization: "Bearer "}, "header Authorization must be"},
+		"key instead of a token":   {exchange{method: "GET", path: connection, authorization: "Basic " + planted}, `header Authorization must be "Bearer"`},
+		"token instead of a key":   {exchange{method: "POST", path: "/token", form: "scope=SERVER_ACCESS", authorization: "Bearer " + planted}, `header Authorization must be "Basic"`},
+		"unexpected credential":    {exchange{method: "GET", path: "/public/connectors", authorization: "Bearer " + planted}, "unexpected Authorization header"},
+		"bad enum in a form":       {exchange{method: "POST", path: "/token", form: "scope=" + planted}, "postToken: request: "},
+		"missing form field":       {exchange{method: "POST", path: "/token", form: "userId=" + planted}, `"scope" is missing`},
+		"unknown form field":       {exchange{method: "POST", path: "/token", form: "scope=SERVER_ACCESS&user=" + planted}, `form field "user"`},
+		"repeated form field":      {exchange{method: "POST", path: "/token", form: "scope=SERVER_ACCESS&scope=CLIENT_ACCESS"}, `duplicate form field "scope"`},
+		"JSON instead of a form":   {exchange{method: "POST", path: "/token", json: `{"scope":"SERVER_ACCESS"}`}, "Content-Type"},
+		"form instead of JSON":     {exchange{method: "POST", path: connections, json: login, requestType: "application/x-www-form-urlencoded"}, "Content-Type"},
+		"unknown query parameter":  {exchange{method: "GET", path: connections, query: "?limit=" + planted}, `query parameter "limit"`},
+		"repeated query parameter": {exchange{method: "GET", path: connections, query: "?filter=a&filter=b"}, `duplicate query parameter "filter"`},
+		"unexpected body":          {exchange{method: "POST", path: connection + "/refresh", json: `{}`}, "body"},
+		"chunked body":             {exchange{method: "POST", path: connection + "/refresh", json: `{}`, chunked: true}, "unexpected body"},
+		"missing body":             {exchange{method: "POST", path: connections}, "required"},
+		"form instead of parts":    {exchange{method: "POST", path: statements, form: "institutionId=AU01001&statement=" + planted}, "Content-Type"},
+		"missing part":             {exchange{method: "POST", path: statements, parts: formOf(statement)}, `"institutionId" is missing`},
+		"unknown part":             {exchange{method: "POST", path: statements, parts: formOf(bank, statement, formPart(`name="file"`, planted))}, "invalid body"},
+		"repeated part":            {exchange{method: "POST", path: statements, parts: formOf(bank, statement, statement)}, `duplicate form field "statement"`},
+		"file without a name":      {exchange{method: "POST", path: statements, parts: formOf(bank, formPart(`name="statement"`, planted))}, `"statement": files, and only files`},
+		"text with a name":         {exchange{method: "POST", path: statements, parts: formOf(statement, formPart(`name="institutionId"; filename="march.csv"`, planted))}, `"institutionId": files, and only files`},
+		"half a form":              {exchange{method: "POST", path: statements, parts: bank + strings.TrimSuffix(statement, "\r\n")}, "unexpected EOF"},
+		"part with a bad header":   {exchange{method: "POST", path: statements, parts: formOf(bank, formPart(`name="statement"`+"\r\n"+planted, ""))}, "invalid"},
+		"unknown page":             {exchange{method: "GET", path: "/users/u1/transactions", query: "?next=" + planted}, `query parameter "next"`},
+		"wrong field":              {exchange{method: "POST", path: connections, json: strings.Replace(login, "loginId", "loginID", 1)}, `"loginID" is unsupported`},
+		"wrong type":               {exchange{method: "POST", path: connections, json: strings.Replace(login, `"`+planted+`"`, `["`+planted+`"]`, 1)}, "/loginId"},
+		"missing required field":   {exchange{method: "POST", path: connection, json: `{"securityCode":"` + planted + `"}`}, `"password" is missing`},
+		"null":                     {exchange{method: "POST", path: connection, json: `{"password":null}`}, "/password"},
+		"no MFA answers":           {exchange{method: "POST", path: "/jobs/j1/mfa", json: `{"mfa-response":[]}`}, "/mfa-response"},
+		"two values":               {exchange{method: "POST", path: connections, json: login + login}, "must be a single JSON value"},
+		"broken JSON":              {exchange{method: "POST", path: connections, json: `{"password":"` + planted}, "invalid body"},
 
 		// Responses
 		"undeclared status":         {exchange{method: "GET", path: connection, status: 418, response: anError}, "status 418"},
@@ -214,13 +213,13 @@ func TestTransportRefusesWhatTheContractDoesNotAllow(t *testing.T) {
 		"null for an object":        {exchange{method: "GET", path: connection, status: 200, response: strings.Replace(aConnection, `"links":{}`, `"links":null`, 1)}, "/links"},
 		"word for a boolean":        {exchange{method: "GET", path: connection, status: 200, response: strings.Replace(aConnection, `"links"`, `"mfaEnabled":"`+planted+`","links"`, 1)}, "/mfaEnabled"},
 		"word for a date":           {exchange{method: "GET", path: connection, status: 200, response: strings.Replace(aConnection, `"links"`, `"createdDate":"`+planted+`","links"`, 1)}, "/createdDate"},
-		"PDF where none belongs":    {exchange{method: "GET", path: connection, status: 200, response: planted, responseType: "application/pdf"}, "Content-Type"},
+		"unexpected PDF":            {exchange{method: "GET", path: connection, status: 200, response: planted, responseType: "application/pdf"}, "Content-Type"},
 		"HTML error":                {exchange{method: "GET", path: connection, status: 503, response: "<html>" + planted, responseType: "text/html"}, "Content-Type"},
 		"text for JSON":             {exchange{method: "GET", path: connection, status: 200, response: aConnection, responseType: "text/plain; charset=utf-8"}, "Content-Type"},
 		"no content type":           {exchange{method: "GET", path: connection, status: 200, response: aConnection, responseType: none}, "Content-Type"},
-		"text where only JSON is":   {exchange{method: "GET", path: connection, status: 403, response: planted, responseType: "text/plain"}, "Content-Type"},
-		"body of no content":        {exchange{method: "DELETE", path: connection, status: 204, response: aJob}, "status 204 has a body"},
-		"empty body":                {exchange{method: "GET", path: connection, status: 200, responseType: "application/json"}, "cannot be read"},
+		"text instead of JSON":      {exchange{method: "GET", path: connection, status: 403, response: planted, responseType: "text/plain"}, "Content-Type"},
+		"body of no content":        {exchange{method: "DELETE", path: connection, status: 204, response: aJob}, "status 204: unexpected body"},
+		"empty body":                {exchange{method: "GET", path: connection, status: 200, responseType: "application/json"}, "invalid body"},
 		"unknown field":             {exchange{method: "GET", path: connection, status: 200, response: strings.Replace(aConnection, "{", `{"loginId":"`+planted+`",`, 1)}, `"loginId" is unsupported`},
 		"unknown nested field":      {exchange{method: "GET", path: "/jobs/j1", status: 200, response: `{"id":"j1","steps":[{"status":"failed","result":{"Code":"` + planted + `"}}]}`}, "/steps/0/result"},
 		"unknown field of an error": {exchange{method: "GET", path: connection, status: 404, response: `{"error":"` + planted + `"}`}, `"error" is unsupported`},
@@ -229,9 +228,9 @@ func TestTransportRefusesWhatTheContractDoesNotAllow(t *testing.T) {
 		"number for a string":       {exchange{method: "GET", path: "/jobs/j1", status: 200, response: `{"id":7}`}, "/id"},
 		"string for a number":       {exchange{method: "POST", path: "/token", form: "scope=SERVER_ACCESS", status: 200, response: strings.Replace(aToken, "3600", `"3600"`, 1)}, "/expires_in"},
 		"impossible date":           {exchange{method: "GET", path: "/jobs/j1", status: 200, response: `{"id":"j1","created":"2019-02-31T00:00:00Z"}`}, "/created"},
-		"no amount":                 {exchange{method: "GET", path: connection, status: 200, response: strings.Replace(aConnection, `"links"`, `"accounts":{"data":[{"type":"account","id":"a","balance":"`+planted+`"}]},"links"`, 1)}, "/accounts/data/0/balance"},
-		"two answers":               {exchange{method: "GET", path: "/jobs/j1", status: 200, response: aJob + aJob}, "not one JSON value"},
-		"truncated JSON":            {exchange{method: "GET", path: "/jobs/j1", status: 200, response: `{"id":"` + planted}, "cannot be read"},
+		"invalid amount":            {exchange{method: "GET", path: connection, status: 200, response: strings.Replace(aConnection, `"links"`, `"accounts":{"data":[{"type":"account","id":"a","balance":"`+planted+`"}]},"links"`, 1)}, "/accounts/data/0/balance"},
+		"two JSON values":           {exchange{method: "GET", path: "/jobs/j1", status: 200, response: aJob + aJob}, "must be a single JSON value"},
+		"truncated JSON":            {exchange{method: "GET", path: "/jobs/j1", status: 200, response: `{"id":"` + planted}, "invalid body"},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -253,8 +252,8 @@ func TestTransportRefusesWhatTheContractDoesNotAllow(t *testing.T) {
 	}
 }
 
-// A link to the next page is followed as it is, whatever is in its query; any other query is the contract's.
-func TestTransportFollowsTheLinksThatItHandedOn(t *testing.T) {
+// A next-page link may be followed with any query. Other queries must match the contract.
+func TestTransport_NextPageLinks(t *testing.T) {
 	t.Parallel()
 	const transactions = "/users/u1/transactions"
 	server := exchange{
@@ -264,15 +263,15 @@ func TestTransportFollowsTheLinksThatItHandedOn(t *testing.T) {
 	transport, err := NewTransport(server)
 	require.NoError(t, err)
 	send := func(path, query string) error {
-		asked := server
-		asked.path, asked.query = path, query
-		resp, err := transport.RoundTrip(asked.request(t))
+		ex := server
+		ex.path, ex.query = path, query
+		resp, err := transport.RoundTrip(ex.request(t))
 		if err == nil {
 			require.NoError(t, resp.Body.Close())
 		}
 		return err
 	}
-	require.ErrorContains(t, send(transactions, "?next=a%2Fb"), `query parameter "next"`, "nobody has named it yet")
+	require.ErrorContains(t, send(transactions, "?next=a%2Fb"), `query parameter "next"`, "the link has not been returned yet")
 	require.NoError(t, send(transactions, "?limit=1"))
 	require.NoError(t, send(transactions, "?next=a%2Fb"))
 	require.ErrorContains(t, send(transactions, "?next=a%2Fc"), `query parameter "next"`)
@@ -280,17 +279,17 @@ func TestTransportFollowsTheLinksThatItHandedOn(t *testing.T) {
 	assert.Len(t, transport.Violations(), 3)
 }
 
-// What breaks on the way is not a violation, and arrives as it would without us.
-func TestTransportHandsOnTroubleOfTheConnection(t *testing.T) {
+// A connection error is not a violation. It is returned unchanged.
+func TestTransport_ConnectionErrors(t *testing.T) {
 	t.Parallel()
 	reset := errors.New("reset")
-	ask := exchange{method: "GET", path: "/jobs/j1"}
+	ex := exchange{method: "GET", path: "/jobs/j1"}
 
 	t.Run("no response", func(t *testing.T) {
 		t.Parallel()
 		transport, err := NewTransport(roundTripper(func(*http.Request) (*http.Response, error) { return nil, reset }))
 		require.NoError(t, err)
-		_, err = transport.RoundTrip(ask.request(t))
+		_, err = transport.RoundTrip(ex.request(t))
 		assert.Equal(t, reset, err)
 		assert.Empty(t, transport.Violations())
 	})
@@ -301,7 +300,7 @@ func TestTransportHandsOnTroubleOfTheConnection(t *testing.T) {
 			return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(body)}, nil
 		}))
 		require.NoError(t, err)
-		resp, err := transport.RoundTrip(ask.request(t))
+		resp, err := transport.RoundTrip(ex.request(t))
 		require.NoError(t, err)
 		defer func() { assert.NoError(t, resp.Body.Close()) }()
 		body, err := io.ReadAll(resp.Body)

@@ -14,7 +14,7 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest"
 )
 
-// sandboxClient returns a client of the sandbox whose traffic is held to the contract in both directions.
+// sandboxClient returns a client of the sandbox. Requests and responses are validated against the contract.
 func sandboxClient(t *testing.T, sandbox *basiqtest.Sandbox, key string, version basiq.APIVersion) (*basiq.Client, *Transport) {
 	t.Helper()
 	transport, err := NewTransport(sandbox.HTTPClient().Transport)
@@ -26,9 +26,8 @@ func sandboxClient(t *testing.T, sandbox *basiqtest.Sandbox, key string, version
 	return c, transport
 }
 
-// The whole life of a user and its connections, between our client and our sandbox, and not a word of it outside the
-// contract.
-func TestTraffic(t *testing.T) {
+// The client and the sandbox must follow the contract during the complete life cycle of a user and its connections.
+func TestClientSandbox_LifeCycle(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		sandbox := basiqtest.New(t)
@@ -58,17 +57,17 @@ func TestTraffic(t *testing.T) {
 			assert.True(t, known, account.Name)
 		}
 
-		asked := 0
+		challenges := 0
 		challenged, err := c.Connections.CreateAndWait(ctx, user.ID, basiq.CreateConnection{
 			InstitutionID: "AU00002", LoginID: basiq.NewSecret("Whistler"), Password: basiq.NewSecret("ShowBox"),
 		}, basiq.WithMFA(func(_ context.Context, challenge basiq.MFAChallenge) ([]basiq.Secret, error) {
-			asked++
+			challenges++
 			assert.Equal(t, basiq.MFAMethodSecurityQuestions, challenge.Method)
 			assert.Len(t, challenge.Questions, 2)
 			return []basiq.Secret{basiq.NewSecret("Basiq"), basiq.NewSecret("AU00002")}, nil
 		}))
 		require.NoError(t, err)
-		assert.Equal(t, 1, asked)
+		assert.Equal(t, 1, challenges)
 
 		first, err := c.Connections.Refresh(ctx, user.ID, connection.ID)
 		require.NoError(t, err)
@@ -91,7 +90,7 @@ func TestTraffic(t *testing.T) {
 		jobs, err := c.Connections.RefreshAll(ctx, user.ID)
 		require.NoError(t, err)
 		assert.Len(t, jobs, 2)
-		time.Sleep(time.Minute) // an update while a job runs is answered with that job
+		time.Sleep(time.Minute) // an update while a job is running returns that job
 		_, err = c.Connections.UpdateAndWait(ctx, user.ID, connection.ID, basiq.UpdateConnection{Password: basiq.NewSecret("whislter")})
 		require.NoError(t, err)
 
@@ -108,7 +107,7 @@ func TestTraffic(t *testing.T) {
 
 		require.NoError(t, c.Connections.Delete(ctx, user.ID, challenged.ID))
 		_, err = c.Connections.Get(ctx, user.ID, challenged.ID)
-		require.ErrorIs(t, err, basiq.ErrNotFound, "and its profile with it")
+		require.ErrorIs(t, err, basiq.ErrNotFound, "the connection and its profile are deleted")
 		left, err := collect(c.Connections.List(ctx, user.ID, basiq.ConnectionFields.Status.Eq(basiq.ConnectionStatusActive)))
 		require.NoError(t, err)
 		require.Len(t, left, 1)
@@ -129,7 +128,7 @@ func TestTraffic(t *testing.T) {
 		} {
 			assert.Positive(t, passed[exchange], exchange)
 		}
-		t.Logf("%d exchanges, all of them as the contract says", total(passed))
+		t.Logf("%d valid exchanges", total(passed))
 	})
 }
 
@@ -141,8 +140,8 @@ func total(exchanges map[string]int) int {
 	return n
 }
 
-// What the sandbox refuses, it refuses as the contract says, and the client tells it apart.
-func TestRefusals(t *testing.T) {
+// Rejected requests must follow the contract, and the client must return the documented errors.
+func TestClientSandbox_Errors(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		sandbox := basiqtest.New(t)
@@ -172,7 +171,7 @@ func TestRefusals(t *testing.T) {
 		}
 		invalid, err := collect(c.Connections.List(ctx, user.ID, basiq.ConnectionFields.Status.Eq(basiq.ConnectionStatusInvalid)))
 		require.NoError(t, err)
-		assert.Len(t, invalid, 1, "bighead's: the user must act")
+		assert.Len(t, invalid, 1, "only the connection of bighead requires action by the user")
 
 		_, err = newer.Connections.Create(ctx, user.ID, credentials("jared", "django"))
 		require.ErrorIs(t, err, basiq.ErrWrongAPIVersion)
@@ -189,14 +188,14 @@ func TestRefusals(t *testing.T) {
 			InstitutionID: "AU99999", LoginID: basiq.NewSecret("a"), Password: basiq.NewSecret("b"),
 		})
 		require.ErrorIs(t, err, basiq.ErrBadRequest)
-		_, err = c.Users.Get(basiq.ContextWithScope(ctx, basiq.ClientAccess("nobody")), user.ID)
-		require.Error(t, err, "no token for a user that is not there")
+		_, err = c.Users.Get(basiq.ContextWithScope(ctx, basiq.ClientAccess("unknown")), user.ID)
+		require.Error(t, err, "no token for a user that does not exist")
 		forbidden := basiq.ContextWithScope(ctx, basiq.ClientAccess(user.ID))
 		require.ErrorIs(t, c.Connections.Delete(forbidden, user.ID, "c1"), basiq.CodeForbiddenAccess)
 		_, err = c.Jobs.AnswerMFA(basiq.ContextWithScope(ctx, basiq.ServerAccess()), user.ID, "j1", basiq.NewSecret("1"))
 		require.ErrorIs(t, err, basiq.CodeForbiddenAccess)
 
-		// Tokens that have ended, in each of the three ways, are healed without the caller's doing.
+		// Expired, revoked and old tokens are replaced automatically.
 		for name, end := range map[string]func(){
 			"expired": sandbox.ExpireTokens, "revoked": sandbox.RevokeTokens, "old": func() { time.Sleep(2 * time.Hour) },
 		} {

@@ -25,8 +25,8 @@ func golang(t *testing.T, args ...string) string {
 	return string(out)
 }
 
-// mayImport says which of our packages a package may import; the longest prefix of its path within the module counts.
-// Nothing imports the examples.
+// mayImport maps prefixes of package paths to the packages of this module that they may import. The longest prefix applies.
+// Examples must not be imported.
 var mayImport = map[string][]string{
 	"":                  {},
 	"api":               {},
@@ -38,12 +38,12 @@ var mayImport = map[string][]string{
 	"wrapper/examples":  {"api", "gen", "wrapper", "wrapper/webhook", "wrapper/basiqtest"},
 }
 
-// under reports whether a path within the module is prefix or lies below it. Only the root package lies under "".
+// under reports whether a path within the module equals prefix or is below it. Only the root package is under "".
 func under(path, prefix string) bool {
 	return path == prefix || prefix != "" && strings.HasPrefix(path, prefix+"/")
 }
 
-func TestPackagesImportOnlyWhatTheyMay(t *testing.T) {
+func TestImports_WithinModule(t *testing.T) {
 	t.Parallel()
 	for line := range strings.Lines(golang(t, "list", "-e", "-f", `{{.ImportPath}} {{join .Imports " "}}`, "./...")) {
 		fields := strings.Fields(line)
@@ -54,7 +54,7 @@ func TestPackagesImportOnlyWhatTheyMay(t *testing.T) {
 				rule, found = prefix, true
 			}
 		}
-		if !assert.True(t, found, "say in mayImport what %s may import", pkg) {
+		if !assert.True(t, found, "add %s to mayImport", pkg) {
 			continue
 		}
 		for _, path := range fields[1:] {
@@ -64,7 +64,7 @@ func TestPackagesImportOnlyWhatTheyMay(t *testing.T) {
 			path = strings.TrimPrefix(strings.TrimPrefix(path, module), "/")
 			allowed := false
 			for _, prefix := range mayImport[rule] {
-				// "wrapper" means that package alone, not what lies below it.
+				// "wrapper" means only that package, not those below it.
 				allowed = allowed || path == prefix || prefix != "wrapper" && under(path, prefix)
 			}
 			assert.True(t, allowed, "%q must not import %q", pkg, path)
@@ -77,7 +77,7 @@ var checkers = []string{
 	"github.com/getkin/kin-openapi", "github.com/oapi-codegen/oapi-codegen", "github.com/Shopify/toxiproxy", "github.com/stretchr/testify",
 }
 
-func TestUsersLinkNoChecker(t *testing.T) {
+func TestImports_NoCheckers(t *testing.T) {
 	t.Parallel()
 	for _, pkg := range []string{"./wrapper", "./wrapper/basiqtest", "./wrapper/webhook"} {
 		for dependency := range strings.Lines(golang(t, "list", "-e", "-deps", pkg)) {
@@ -85,15 +85,15 @@ func TestUsersLinkNoChecker(t *testing.T) {
 			for _, checker := range checkers {
 				assert.False(t, under(dependency, checker), "%s links %s", pkg, dependency)
 			}
-			// It would put the test flags into users' programs.
-			assert.NotEqual(t, "testing", dependency, "%s links it", pkg)
+			// Package testing would add the test flags to users' programs.
+			assert.NotEqual(t, "testing", dependency, "%s links package testing", pkg)
 		}
 	}
 }
 
-// Programs that only receive webhooks link little: no generated client, and nothing of anyone else's but the JSON engine, which package
-// api decodes with and which is part of the standard library from Go 1.27 on.
-func TestWebhookLinksLittle(t *testing.T) {
+// Programs that only receive webhooks must link few packages: not the generated client, and no third-party package except the
+// JSON engine of package api, which is part of the standard library from Go 1.27 on.
+func TestImports_Webhook(t *testing.T) {
 	t.Parallel()
 	var ours []string
 	for dependency := range strings.FieldsSeq(golang(t, "list", "-deps", "-f", "{{if not .Standard}}{{.ImportPath}}{{end}}", "./wrapper/webhook")) {
@@ -104,9 +104,9 @@ func TestWebhookLinksLittle(t *testing.T) {
 	assert.Equal(t, []string{module + "/api", module + "/wrapper/webhook"}, ours)
 }
 
-// A requirement counts even where nothing is linked: the highest version that anyone requires is used, and a user who
-// holds an older one would no longer build.
-func TestModuleRequiresNoChecker(t *testing.T) {
+// A requirement affects users even if nothing is linked: the highest required version is used, and a user who needs an older
+// version could no longer build.
+func TestGoMod_NoCheckers(t *testing.T) {
 	t.Parallel()
 	var mod struct {
 		Require []struct{ Path string }

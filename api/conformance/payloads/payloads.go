@@ -1,7 +1,7 @@
-// Package answers makes the answers that benchmarks are about, with every field that the models have, in the form in which
-// Basiq sends them: without spaces. What repeats at a bank repeats in them: accounts, institutions, the forty merchants that a
-// person goes to. Ids, amounts, descriptions and links differ.
-package answers
+// Package payloads generates the JSON responses for benchmarks. They contain every field of the models and, like Basiq's
+// responses, no white space. Accounts, institutions and the forty merchants repeat, as they do at a bank. IDs, amounts,
+// descriptions and links differ.
+package payloads
 
 import (
 	"bytes"
@@ -13,7 +13,7 @@ import (
 	"strings"
 )
 
-// What an answer consists of. ${names} stand for what differs.
+// The templates of the payloads. ${name} is replaced by the value of a name.
 var (
 	//go:embed testdata/transaction.json
 	transactionJSON string
@@ -27,7 +27,7 @@ var (
 	doneJSON string
 )
 
-// Accounts is how many accounts a connection has.
+// Accounts is the number of accounts of a connection.
 const Accounts = 3
 
 const merchants = 40
@@ -52,7 +52,7 @@ func Connections(count int) []byte {
 		bytes.Join(all, []byte(",")))
 }
 
-// Connection returns a connection with its accounts, another for each number.
+// Connection returns a connection with its accounts. Each number produces a different connection.
 func Connection(number int) []byte {
 	var accounts [Accounts]string
 	for i := range accounts {
@@ -64,13 +64,13 @@ func Connection(number int) []byte {
 	return fill(connectionJSON, all)
 }
 
-// Job returns a job with steps in all states, another for each number. No job of Basiq's has so much in it.
+// Job returns a job with steps in all states. Each number produces a different job. Basiq's jobs are smaller.
 func Job(number int) []byte { return fill(jobJSON, names(number)) }
 
-// DoneJob returns a job whose steps have all succeeded, as most do, another for each number.
+// DoneJob returns a job whose steps have all succeeded, the most common case. Each number produces a different job.
 func DoneJob(number int) []byte { return fill(doneJSON, names(number)) }
 
-// places are what a merchant is and where, with the names in placeFields.
+// places holds the categories and addresses of merchants, in the order of placeFields.
 var places = [...][9]string{
 	{"H", "45", "451", "4511", "5812", "Manly", "NSW", "2095", "E Esplanade"},
 	{"G", "41", "411", "4110", "5411", "Fitzroy", "VIC", "3065", "Smith St"},
@@ -90,7 +90,7 @@ var titles = map[string]string{
 	"4000": "Fuel Retailing", "9111": "Health and Fitness Centres and Gymnasia Operation",
 }
 
-// names are what differs in the thing of a number. What a bank repeats, repeats.
+// names returns the values of the names in the templates. Values that repeat at a bank repeat here.
 func names(number int) map[string]string {
 	merchant := number * number % merchants
 	all := map[string]string{
@@ -114,13 +114,13 @@ func names(number int) map[string]string {
 	return all
 }
 
-// fill writes names into a text, and takes its spaces out.
+// fill replaces the names in a template and removes white space.
 func fill(text string, names map[string]string) []byte {
 	var compact bytes.Buffer
 	err := json.Compact(&compact, []byte(os.Expand(text, func(name string) string {
 		value, known := names[name]
 		if !known {
-			panic("nothing is called " + name)
+			panic("unknown name " + name)
 		}
 		return value
 	})))

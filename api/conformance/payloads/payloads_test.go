@@ -1,4 +1,4 @@
-package answers_test
+package payloads_test
 
 import (
 	"bytes"
@@ -9,30 +9,30 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/basiq-go/basiq-go/api/conformance/answers"
+	"github.com/basiq-go/basiq-go/api/conformance/payloads"
 	"github.com/basiq-go/basiq-go/gen"
 )
 
 const transactions, connections = 500, 100
 
-// What a decoder can leave out to be faster is what counts here, so the answers have all that the models have.
-func TestAnswersFillEveryField(t *testing.T) {
+// The payloads must fill every field, so that a decoder cannot be fast by skipping fields.
+func TestPayloads_FillEveryField(t *testing.T) {
 	t.Parallel()
-	// Basiq's connections do not have it, and it is larger than all the rest of them.
-	const left = ".Accounts.Data[].Meta"
-	for name, answer := range map[string]struct {
+	// Basiq's connections do not have this field, and it is larger than the rest of them.
+	const omitted = ".Accounts.Data[].Meta"
+	for name, payload := range map[string]struct {
 		text []byte
 		into any
 	}{
-		"transactions": {answers.Transactions(transactions, "https://au-api.basiq.io/users/6a52015e/transactions?next=bf1ec9d4"), new(gen.TransactionList)},
-		"connections":  {answers.Connections(connections), new(gen.ConnectionList)},
-		"connection":   {answers.Connection(0), new(gen.Connection)},
-		"job":          {answers.Job(0), new(gen.Job)},
+		"transactions": {payloads.Transactions(transactions, "https://au-api.basiq.io/users/6a52015e/transactions?next=bf1ec9d4"), new(gen.TransactionList)},
+		"connections":  {payloads.Connections(connections), new(gen.ConnectionList)},
+		"connection":   {payloads.Connection(0), new(gen.Connection)},
+		"job":          {payloads.Job(0), new(gen.Job)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			value := answer.into
-			decoder := json.NewDecoder(bytes.NewReader(answer.text))
+			value := payload.into
+			decoder := json.NewDecoder(bytes.NewReader(payload.text))
 			decoder.DisallowUnknownFields()
 			require.NoError(t, decoder.Decode(value))
 			switch list := value.(type) {
@@ -45,11 +45,11 @@ func TestAnswersFillEveryField(t *testing.T) {
 			case *gen.ConnectionList:
 				require.Len(t, list.Data, connections)
 				for i := range list.Data {
-					assert.Equal(t, []string{left}, unfilled("", reflect.ValueOf(&list.Data[i])), "connection %d", i)
+					assert.Equal(t, []string{omitted}, unfilled("", reflect.ValueOf(&list.Data[i])), "connection %d", i)
 				}
-				assert.Equal(t, []string{".Data[]" + left}, unfilled("", reflect.ValueOf(value)))
+				assert.Equal(t, []string{".Data[]" + omitted}, unfilled("", reflect.ValueOf(value)))
 			case *gen.Connection:
-				assert.Equal(t, []string{left}, unfilled("", reflect.ValueOf(value)))
+				assert.Equal(t, []string{omitted}, unfilled("", reflect.ValueOf(value)))
 			default:
 				assert.Empty(t, unfilled("", reflect.ValueOf(value)))
 			}
@@ -59,10 +59,10 @@ func TestAnswersFillEveryField(t *testing.T) {
 		Enrich *gen.EnrichData
 		Tags   []string
 		ID     string
-	}{{ID: "1"}, {}}))[:2], "what is not there is found")
+	}{{ID: "1"}, {}}))[:2], "missing fields are found")
 }
 
-// unfilled are the fields that have nothing in any of values, all of one type, nor in what they hold.
+// unfilled returns the paths of the fields that are empty in all values, which have the same type.
 func unfilled(path string, values ...reflect.Value) []string {
 	var inner []reflect.Value
 	for _, value := range values {
