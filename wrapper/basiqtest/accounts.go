@@ -30,12 +30,12 @@ type holding struct {
 	read        time.Time // up to when it has its transactions; the zero time when it has none
 	reader      string    // the id of the job that read them
 
-	listed bool
-	lines  []line // once listed is true; see [Sandbox.lines]
+	loaded bool
+	transactions  []transaction // once listed is true; see [Sandbox.lines]
 }
 
 // line is a transaction as a user has it.
-type line struct {
+type transaction struct {
 	*bank.Transaction
 
 	id      string
@@ -44,7 +44,7 @@ type line struct {
 
 // held is what a connection has brought by some moment. Whoever reads page after page gets the same accounts again: to
 // name thousands of transactions anew for each page takes longer than to send them.
-type held struct {
+type accountCache struct {
 	fetched, read time.Time
 	list          []*holding
 }
@@ -52,12 +52,12 @@ type held struct {
 // holdings returns the accounts that a connection has brought, none before a job has fetched them. Their ids stay the
 // same when the connection is refreshed, and so do those of what is posted. Callers only read the list.
 func (s *Sandbox) holdings(conn *connection, now time.Time) []*holding {
-	state := conn.at(now)
+	state := conn.stateAt(now)
 	if state.fetched.IsZero() {
 		return nil
 	}
-	if conn.held.fetched.Equal(state.fetched) && conn.held.read.Equal(state.read) {
-		return conn.held.list
+	if conn.accountCache.fetched.Equal(state.fetched) && conn.accountCache.read.Equal(state.read) {
+		return conn.accountCache.list
 	}
 	accounts := s.accountsAt(conn, state.fetched)
 	list := make([]*holding, 0, len(accounts))
@@ -72,17 +72,17 @@ func (s *Sandbox) holdings(conn *connection, now time.Time) []*holding {
 		}
 		list = append(list, h)
 	}
-	conn.held = held{fetched: state.fetched, read: state.read, list: list}
-	return conn.held.list
+	conn.accountCache = accountCache{fetched: state.fetched, read: state.read, list: list}
+	return conn.accountCache.list
 }
 
 // userHoldings returns the user's accounts as they are now, those of deleted connections last.
 func (s *Sandbox) userHoldings(u *user, now time.Time) []*holding {
-	list := make([]*holding, 0, 4*len(u.connections)+len(u.orphans)) // four are what most people have
+	list := make([]*holding, 0, 4*len(u.connections)+len(u.detachedAccounts)) // four are what most people have
 	for _, conn := range u.connections {
 		list = append(list, s.holdings(conn, now)...)
 	}
-	return append(list, u.orphans...)
+	return append(list, u.detachedAccounts...)
 }
 
 func (s *Sandbox) accountsAt(conn *connection, at time.Time) []bank.Account {
@@ -98,7 +98,7 @@ func (s *Sandbox) accountsAt(conn *connection, at time.Time) []bank.Account {
 
 // transactions returns what the books, or a statement, have of an account: pending transactions first, then the newest first.
 // All users of a login share the list, so callers only read it.
-func (s *Sandbox) transactions(h *holding) []*bank.Transaction {
+func (s *Sandbox) bankTransactions(h *holding) []*bank.Transaction {
 	switch {
 	case h.read.IsZero():
 		return nil
@@ -111,12 +111,12 @@ func (s *Sandbox) transactions(h *holding) []*bank.Transaction {
 
 // lines returns the transactions of an account with their IDs, in the order of transactions. They are the user's own and take
 // most of a user's memory, so they are made when a request reads them. Callers only read the list.
-func (s *Sandbox) lines(h *holding) []line {
-	if h.read.IsZero() || h.listed {
-		return h.lines
+func (s *Sandbox) transactions(h *holding) []transaction {
+	if h.read.IsZero() || h.loaded {
+		return h.transactions
 	}
-	transactions := s.transactions(h)
-	h.lines = make([]line, 0, len(transactions))
+	transactions := s.bankTransactions(h)
+	h.transactions = make([]transaction, 0, len(transactions))
 	for _, t := range transactions {
 		name := "transaction " + h.Key + " " + t.Key
 		if t.Pending() {
@@ -124,10 +124,10 @@ func (s *Sandbox) lines(h *holding) []line {
 			// same seed get the same ids.
 			name += " " + h.reader
 		}
-		h.lines = append(h.lines, line{Transaction: t, id: derivedID(h.connection.id, name), holding: h})
+		h.transactions = append(h.transactions, transaction{Transaction: t, id: derivedID(h.connection.id, name), holding: h})
 	}
-	h.listed = true
-	return h.lines
+	h.loaded = true
+	return h.transactions
 }
 
 var accountFilters = filterable{
@@ -147,7 +147,7 @@ func (h *holding) property(name string) string {
 
 // accountConditions reads the filter of the accounts' operations. A connection that was deleted does not exist any more,
 // though its accounts do.
-func (c *call) accountConditions(u *user) (conditions, error) {
+func (c *call) accountConditions(u *user) (filterConditions, error) {
 	found, err := c.filter(accountFilters)
 	if err != nil {
 		return nil, err
@@ -161,42 +161,42 @@ func (c *call) accountConditions(u *user) (conditions, error) {
 	return found, nil
 }
 
-func (s *Sandbox) getAccounts(c *call) (answer, error) {
+func (s *Sandbox) getAccounts(c *call) (response, error) {
 	u, err := s.user(c)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	conditions, err := c.accountConditions(u)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	data := []object{}
 	for _, h := range s.userHoldings(u, c.now) {
-		if conditions.hold(h.property) {
+		if conditions.match(h.property) {
 			data = append(data, h.full(&c.view))
 		}
 	}
-	return answer{http.StatusOK, object{
-		"type": "list", "data": data, "links": c.asked(),
+	return response{http.StatusOK, object{
+		"type": "list", "data": data, "links": c.requestLinks(),
 	}}, nil
 }
 
 // getAccount takes the filter of the list, as it is documented. An account that does not meet it is not found.
-func (s *Sandbox) getAccount(c *call) (answer, error) {
+func (s *Sandbox) getAccount(c *call) (response, error) {
 	u, err := s.user(c)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	conditions, err := c.accountConditions(u)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	for _, h := range s.userHoldings(u, c.now) {
-		if h.id == c.http.PathValue("accountId") && conditions.hold(h.property) {
-			return answer{http.StatusOK, h.full(&c.view)}, nil
+		if h.id == c.http.PathValue("accountId") && conditions.match(h.property) {
+			return response{http.StatusOK, h.full(&c.view)}, nil
 		}
 	}
-	return answer{}, resourceNotFound()
+	return response{}, resourceNotFound()
 }
 
 func (h *holding) path() string { return h.user.path() + "/accounts/" + h.id }

@@ -25,7 +25,7 @@ func made(kind bank.Kind, rows ...[5]string) *analysis {
 	h := &holding{connection: &connection{id: "c"}, read: dayAt("1999-12-31"), Account: bank.Account{Kind: kind, First: dayAt("1999-01-01")}}
 	a := &analysis{
 		from: dayAt("1999-01-01"), start: dayAt("1999-01-01"), last: dayAt("1999-12-31"), end: dayAt("2000-01-01"),
-		holdings: []*holding{h}, own: map[string]bool{},
+		holdings: []*holding{h}, internalFlows: map[string]bool{},
 	}
 	for _, row := range rows {
 		var dollars bank.Cents
@@ -35,7 +35,7 @@ func made(kind bank.Kind, rows ...[5]string) *analysis {
 		if row[1][0] == '-' {
 			dollars = -dollars
 		}
-		a.lines = append(a.lines, line{holding: h, Transaction: &bank.Transaction{
+		a.transactions = append(a.transactions, transaction{holding: h, Transaction: &bank.Transaction{
 			Made: dayAt(row[0]), Posted: dayAt(row[0]), Amount: dollars * 100, Class: row[2], Category: &bank.Category{Group: row[3]},
 			Description: row[4],
 		}})
@@ -87,8 +87,8 @@ func TestCashAdvances(t *testing.T) {
 	)
 	credit := a.credit(a.holdings[0])
 	assert.Equal(t, object{"cashAdvances": "-250.00"}, credit["previous6Months"])
-	assert.Equal(t, "EXP-003", a.groupOf(a.lines[0]))
-	assert.Equal(t, "-320.00", a.reportSums().risked().String())
+	assert.Equal(t, "EXP-003", a.groupOf(a.transactions[0]))
+	assert.Equal(t, "-320.00", a.reportSums().highRiskSpend().String())
 }
 
 func TestCardWithoutTransactions(t *testing.T) {
@@ -124,14 +124,14 @@ func TestGroupOf(t *testing.T) {
 		{bank.Everyday, "-9", "transfer", "other", "WAGES", "EXP-039"},
 	} {
 		a := made(test.kind, [5]string{"1999-05-05", test.amount, test.class, test.group, test.description})
-		assert.Equal(t, test.wants, a.groupOf(a.lines[0]), test.description)
+		assert.Equal(t, test.wants, a.groupOf(a.transactions[0]), test.description)
 	}
 	for name, want := range map[string]string{
 		"Athena Home Loans": "EXP-056", "Toyota Finance": "EXP-023", "Macquarie Leasing": "EXP-023", "Latitude": "EXP-057",
 	} {
 		a := made(bank.Everyday, [5]string{"1999-05-05", "-9", "loan-repayment", "loan", "DEBIT"})
-		a.lines[0].Merchant = &bank.Merchant{Name: name}
-		assert.Equal(t, want, a.groupOf(a.lines[0]), name)
+		a.transactions[0].Merchant = &bank.Merchant{Name: name}
+		assert.Equal(t, want, a.groupOf(a.transactions[0]), name)
 	}
 	known := map[string]bool{}
 	for _, g := range reportGroups {
@@ -164,9 +164,9 @@ func TestRhythms(t *testing.T) {
 	} {
 		a := made(bank.Everyday)
 		for i, at := 0, start; i < 6; i, at = i+1, test.step(at) {
-			a.lines = append(a.lines, line{Transaction: &bank.Transaction{Posted: at, Made: at}})
+			a.transactions = append(a.transactions, transaction{Transaction: &bank.Transaction{Posted: at, Made: at}})
 		}
-		found := rhythmOf(a.lines)
+		found := detectFrequency(a.transactions)
 		if test.want == "" {
 			assert.Nil(t, found)
 			continue
@@ -175,7 +175,7 @@ func TestRhythms(t *testing.T) {
 			assert.Equal(t, test.want, found.name)
 			assert.Equal(t, test.step(start), found.next(start))
 		}
-		assert.Nil(t, rhythmOf(a.lines[:2]), "two days make no rhythm")
+		assert.Nil(t, detectFrequency(a.transactions[:2]), "two days make no rhythm")
 	}
 }
 
@@ -242,7 +242,7 @@ func TestOtherLabels(t *testing.T) {
 		{rows("direct-credit", "other-income", "900", irregular...), "former irregular income"},
 		{rows("direct-credit", "salary", "900", monthly...), ""},
 	} {
-		all := seriesOf(test.a.lines, line.flow)
+		all := seriesOf(test.a.transactions, transaction.flow)
 		require.Len(t, all, 1)
 		assert.Equal(t, test.want, test.a.otherLabel(all[0]))
 	}
@@ -252,11 +252,11 @@ func TestOtherLabels(t *testing.T) {
 func TestLastMonths(t *testing.T) {
 	t.Parallel()
 	a := made(bank.Everyday)
-	assert.Equal(t, []time.Time{dayAt("1999-12-01"), dayAt("1999-11-01")}, a.lastMonths(2))
+	assert.Equal(t, []time.Time{dayAt("1999-12-01"), dayAt("1999-11-01")}, a.lastFullMonths(2))
 	a.last = dayAt("1999-12-30")
-	assert.Equal(t, []time.Time{dayAt("1999-11-01")}, a.lastMonths(1))
+	assert.Equal(t, []time.Time{dayAt("1999-11-01")}, a.lastFullMonths(1))
 	a.start = dayAt("1999-12-02")
-	assert.Equal(t, []time.Time{dayAt("1999-12-01")}, a.lastMonths(6))
+	assert.Equal(t, []time.Time{dayAt("1999-12-01")}, a.lastFullMonths(6))
 	assert.Equal(t, 29, a.days())
 }
 

@@ -37,7 +37,7 @@ func (u *user) authLinkURL(v *view) any {
 func (u *user) authLinkPath() string { return u.path() + "/auth_link" }
 
 // linked returns the user that the path names and its auth link.
-func (s *Sandbox) linked(c *call) (*user, *authLink, error) {
+func (s *Sandbox) findAuthLink(c *call) (*user, *authLink, error) {
 	u, err := s.user(c)
 	switch {
 	case err != nil:
@@ -45,32 +45,32 @@ func (s *Sandbox) linked(c *call) (*user, *authLink, error) {
 	case u.authLink == nil:
 		return nil, nil, resourceNotFound()
 	case u.authLink.expired(c.now):
-		return nil, nil, gone()
+		return nil, nil, resourceGone()
 	}
 	return u, u.authLink, nil
 }
 
-func (s *Sandbox) getAuthLink(c *call) (answer, error) {
-	u, link, err := s.linked(c)
+func (s *Sandbox) getAuthLink(c *call) (response, error) {
+	u, link, err := s.findAuthLink(c)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	o := link.show(u, &c.view)
 	o["id"] = link.id
-	return answer{http.StatusOK, o}, nil
+	return response{http.StatusOK, o}, nil
 }
 
 // postAuthLink replaces the link before. Version 3.0 refuses one without a mobile; how, is not documented. In 2.1 it is
 // optional.
-func (s *Sandbox) postAuthLink(c *call) (answer, error) {
+func (s *Sandbox) postAuthLink(c *call) (response, error) {
 	u, err := s.user(c)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	var data gen.CreateAuthLink
 	if len(c.body) > 0 {
 		if err := c.decode(&data); err != nil {
-			return answer{}, err
+			return response{}, err
 		}
 	}
 	mobile := data.Mobile
@@ -79,21 +79,21 @@ func (s *Sandbox) postAuthLink(c *call) (answer, error) {
 	}
 	switch {
 	case mobile == "" && c.version == v30:
-		return answer{}, notSupplied("Mobile parameter is required.", fromPointer("mobile", "auth_link/mobile"))
+		return response{}, notSupplied("Mobile parameter is required.", fromPointer("mobile", "auth_link/mobile"))
 	case mobile != "" && !mobileFormat.MatchString(mobile):
-		return answer{}, notValid("Provided mobile is in bad format.", fromPointer("mobile", "auth_link/mobile"))
+		return response{}, notValid("Provided mobile is in bad format.", fromPointer("mobile", "auth_link/mobile"))
 	}
 	u.authLink = &authLink{id: s.newID(), mobile: mobile, expires: c.now.Add(authLinkLifetime(c.version))}
-	return answer{http.StatusCreated, u.authLink.show(u, &c.view)}, nil
+	return response{http.StatusCreated, u.authLink.show(u, &c.view)}, nil
 }
 
-func (s *Sandbox) deleteAuthLink(c *call) (answer, error) {
-	u, _, err := s.linked(c)
+func (s *Sandbox) deleteAuthLink(c *call) (response, error) {
+	u, _, err := s.findAuthLink(c)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	u.authLink = nil
-	return answer{status: http.StatusNoContent}, nil
+	return response{status: http.StatusNoContent}, nil
 }
 
 // show returns the link as the response to its creation has it, without an ID.

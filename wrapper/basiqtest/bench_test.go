@@ -82,7 +82,7 @@ func BenchmarkConnectedUsers(b *testing.B) {
 			_, _, err := s.connect(u, loginAs(bank.FindBank("AU00000"), gen.ConnectionMethodWeb, who), s.giveConsent(u, 1, now), now)
 			require.NoError(b, err)
 		}
-		s.settle(now.Add(time.Minute)) // all jobs are over
+		s.runDue(now.Add(time.Minute)) // all jobs are over
 		read := 0
 		for _, e := range s.events {
 			if e.entity == gen.EventEntityTransactions {

@@ -30,9 +30,9 @@ func (s *Sandbox) Connect(userID, institutionID, loginID string, options ...Conn
 	if s.tb != nil {
 		s.tb.Helper()
 	}
-	jobID, err := s.lockedConnect(userID, institutionID, loginID, methodOf(options))
+	jobID, err := s.connectUser(userID, institutionID, loginID, methodOf(options))
 	if err != nil {
-		s.misused("Connect", err)
+		s.fatalf("Connect", err)
 	}
 	return jobID
 }
@@ -58,7 +58,7 @@ func methodOf(options []ConnectOption) gen.ConnectionMethod {
 	return method
 }
 
-func (s *Sandbox) lockedConnect(userID, institutionID, loginID string, method gen.ConnectionMethod) (string, error) {
+func (s *Sandbox) connectUser(userID, institutionID, loginID string, method gen.ConnectionMethod) (string, error) {
 	at, who, err := findLogin(institutionID, loginID, method)
 	if err != nil {
 		return "", err
@@ -66,20 +66,20 @@ func (s *Sandbox) lockedConnect(userID, institutionID, loginID string, method ge
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
-	s.settle(now)
+	s.runDue(now)
 	u := s.users[userID]
 	if u == nil {
 		return "", fmt.Errorf("there is no user %q: give the id that creating one has returned", userID)
 	}
-	given := u.activeConsent(now)
-	if given == nil {
-		given = s.giveConsent(u, u.policy(), now)
+	consent := u.activeConsent(now)
+	if consent == nil {
+		consent = s.giveConsent(u, u.policy(), now)
 	}
-	j, _, err := s.connect(u, loginAs(at, method, who), given, now)
+	j, _, err := s.connect(u, loginAs(at, method, who), consent, now)
 	if err != nil {
 		return "", errors.New("there are 500 connections, and EnforceLimits allows no more")
 	}
-	j.helped = true
+	j.autoAnswered = true
 	return j.id, nil
 }
 
@@ -137,11 +137,11 @@ func (s *Sandbox) VisitConsentPage(pageURL, institutionID, loginID string, optio
 	who := &bank.Person{}
 	if loginID != "" {
 		if _, who, err = findLogin(institutionID, loginID, methodOf(options)); err != nil {
-			s.misused("VisitConsentPage", err)
+			s.fatalf("VisitConsentPage", err)
 			return nil, err
 		}
 	}
-	text, err := s.lockedVisit(u, institutionID, methodOf(options), who)
+	text, err := s.runVisit(u, institutionID, methodOf(options), who)
 	if err != nil {
 		return nil, fmt.Errorf("basiqtest: VisitConsentPage: %w", err)
 	}
@@ -149,14 +149,14 @@ func (s *Sandbox) VisitConsentPage(pageURL, institutionID, loginID string, optio
 }
 
 // lockedVisit fills in the forms of the page, one after the other.
-func (s *Sandbox) lockedVisit(u *url.URL, institutionID string, method gen.ConnectionMethod, who *bank.Person) (string, error) {
+func (s *Sandbox) runVisit(u *url.URL, institutionID string, method gen.ConnectionMethod, who *bank.Person) (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.config.redirectURL == nil {
 		return "", errors.New("the page leads back to nowhere: make the sandbox with the option RedirectURL")
 	}
 	now := time.Now()
-	s.settle(now)
+	s.runDue(now)
 	opened := s.openVisit(u.Query(), now)
 	if id, isLink := strings.CutPrefix(u.Path, linkPath); isLink {
 		opened = s.openLink(id, now)
@@ -165,11 +165,11 @@ func (s *Sandbox) lockedVisit(u *url.URL, institutionID string, method gen.Conne
 		return "", errors.New(strings.Join(append([]string{opened.data.Title}, opened.data.Text...), ". "))
 	}
 	v := s.visits[strings.TrimPrefix(opened.location, visitPath)]
-	return s.finish(v, institutionID, method, who, now)
+	return s.completeVisit(v, institutionID, method, who, now)
 }
 
 // finish takes a visit through its steps, and leaves. Nobody logs in who has no login.
-func (s *Sandbox) finish(v *visit, institutionID string, method gen.ConnectionMethod, who *bank.Person, now time.Time) (string, error) {
+func (s *Sandbox) completeVisit(v *visit, institutionID string, method gen.ConnectionMethod, who *bank.Person, now time.Time) (string, error) {
 	fill := func(field, value string) page {
 		return s.submit(v, url.Values{
 			"step": {v.step(now)}, field: {value}, "loginId": {who.Login}, "password": {who.Password},
@@ -181,7 +181,7 @@ func (s *Sandbox) finish(v *visit, institutionID string, method gen.ConnectionMe
 			fill("do", "agree")
 			continue
 		case stepBanks:
-			fill("bank", choiceOf(institutionID, method))
+			fill("bank", choiceValue(institutionID, method))
 			continue
 		case stepLogin:
 			if v.bank.ID != institutionID {
@@ -193,13 +193,13 @@ func (s *Sandbox) finish(v *visit, institutionID string, method gen.ConnectionMe
 			if refused := fill("do", "login"); refused.location == "" {
 				return "", errors.New(refused.data.Title)
 			}
-			s.leaveToJob(v, now)
+			s.completeLogin(v, now)
 		case stepRenew:
-			for _, conn := range v.renewables() {
+			for _, conn := range v.renewableConnections() {
 				if conn.institution.ID == institutionID && conn.loginID.Reveal() == who.Login {
-					v.at = stepRenew
+					v.currentStep = stepRenew
 					fill("connection", conn.id)
-					s.leaveToJob(v, now)
+					s.completeLogin(v, now)
 				}
 			}
 			if v.job == nil {
@@ -216,11 +216,11 @@ func (s *Sandbox) finish(v *visit, institutionID string, method gen.ConnectionMe
 }
 
 // leaveToJob does what waiting for the latest job on the page would come to: one whose login works is the application's.
-func (s *Sandbox) leaveToJob(v *visit, now time.Time) {
+func (s *Sandbox) completeLogin(v *visit, now time.Time) {
 	if v.job.steps[0].title == gen.JobStepTitleVerifyCredentials && v.job.steps[0].failure != nil {
-		s.dropFailed(v, now)
+		s.removeFailedConnection(v, now)
 		return
 	}
-	v.job.helped = true
+	v.job.autoAnswered = true
 	v.done = append(v.done, v.job)
 }

@@ -25,7 +25,7 @@ type connection struct {
 	deleted     bool
 	jobs        int            // how many jobs it has had
 	statement   *bankStatement // what was uploaded; nil when somebody logged in
-	held        held           // what it had brought when somebody last looked
+	accountCache        accountCache           // what it had brought when somebody last looked
 
 	job    *job            // the latest; only the latest can be running
 	before connectionState // what the connection was when that job started
@@ -42,11 +42,11 @@ type connectionState struct {
 
 // at returns the state at a moment since the latest job started. Wrong credentials make the connection invalid; any
 // other failure leaves its status as it was, since it says nothing about the credentials.
-func (conn *connection) at(now time.Time) connectionState {
+func (conn *connection) stateAt(now time.Time) connectionState {
 	if conn.job == nil {
 		return connectionState{status: gen.ConnectionStatusPending, lastUsed: conn.created}
 	}
-	state, progress := conn.before, conn.job.at(now)
+	state, progress := conn.before, conn.job.progressAt(now)
 	switch {
 	case !progress.verified.IsZero():
 		state.status, state.lastUsed = gen.ConnectionStatusActive, progress.verified
@@ -70,7 +70,7 @@ func (conn *connection) at(now time.Time) connectionState {
 
 // runningJob returns the connection's job that has not ended, or nil.
 func (conn *connection) runningJob(now time.Time) *job {
-	if conn.job.at(now).done {
+	if conn.job.progressAt(now).done {
 		return nil
 	}
 	return conn.job
@@ -104,46 +104,46 @@ func (conn *connection) property(name string, now time.Time) string {
 	case "id":
 		return conn.id
 	case "status":
-		return string(conn.at(now).status)
+		return string(conn.stateAt(now).status)
 	default:
 		return conn.institution.ID
 	}
 }
 
-func (s *Sandbox) getConnections(c *call) (answer, error) {
+func (s *Sandbox) getConnections(c *call) (response, error) {
 	u, err := s.user(c)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	conditions, err := c.filter(connectionFilters)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	data := []object{}
 	for _, conn := range u.connections {
-		if conditions.hold(func(name string) string { return conn.property(name, c.now) }) {
+		if conditions.match(func(name string) string { return conn.property(name, c.now) }) {
 			data = append(data, conn.listItem(&c.view))
 		}
 	}
-	return answer{http.StatusOK, object{"type": "list", "data": data, "links": c.self(u.path() + "/connections")}}, nil
+	return response{http.StatusOK, object{"type": "list", "data": data, "links": c.selfLinks(u.path() + "/connections")}}, nil
 }
 
-func (s *Sandbox) postConnection(c *call) (answer, error) {
+func (s *Sandbox) postConnection(c *call) (response, error) {
 	u, err := s.user(c)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	var data gen.CreateConnection
 	if err := c.decode(&data); err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	in, err := checkConnection(data)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	j, status, err := s.connect(u, login{in, gen.ConnectionMethodWeb, data.LoginID.Secret, data.Password.Secret}, nil, c.now)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	return j.reference(&c.view, status), nil
 }
@@ -161,7 +161,7 @@ func loginAs(at *bank.Bank, method gen.ConnectionMethod, who *bank.Person) login
 
 // connect logs a user in at a bank, and returns the job with the status to answer with: that of the job which is doing so
 // already, if there is one.
-func (s *Sandbox) connect(u *user, in login, given *consent, now time.Time) (*job, int, error) {
+func (s *Sandbox) connect(u *user, in login, c *consent, now time.Time) (*job, int, error) {
 	for _, conn := range u.connections {
 		if conn.institution == in.bank && conn.method == in.method && conn.loginID.Equal(in.id) {
 			if running := conn.runningJob(now); running != nil {
@@ -174,12 +174,12 @@ func (s *Sandbox) connect(u *user, in login, given *consent, now time.Time) (*jo
 	}
 	conn := &connection{
 		id: s.newID(), user: u, institution: in.bank, method: in.method, loginID: in.id, password: in.password,
-		consent: given, created: now,
+		consent: c, created: now,
 	}
 	if conn.openBanking() {
-		conn.expires = consentUntil(now)
-		if given != nil {
-			conn.expires = given.expires
+		conn.expires = consentExpiry(now)
+		if c != nil {
+			conn.expires = c.expires
 		}
 	}
 	u.connections = append(u.connections, conn)
@@ -216,30 +216,30 @@ func (s *Sandbox) countConnections() int {
 	return count
 }
 
-func (s *Sandbox) getConnection(c *call) (answer, error) {
+func (s *Sandbox) getConnection(c *call) (response, error) {
 	_, conn, err := s.connection(c)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	return answer{http.StatusOK, s.single(conn, &c.view)}, nil
+	return response{http.StatusOK, s.connectionObject(conn, &c.view)}, nil
 }
 
 // updateConnection stores the new password. When a job is running it answers with that job, which goes on with the
 // password it began with: the new one is for the next.
-func (s *Sandbox) updateConnection(c *call) (answer, error) {
+func (s *Sandbox) updateConnection(c *call) (response, error) {
 	_, conn, err := s.connection(c)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	var data gen.UpdateConnection
 	if err := c.decode(&data); err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	if data.Password.IsZero() {
-		return answer{}, notValid("Password value is not valid", fromPointer("password", "connection/password"))
+		return response{}, notValid("Password value is not valid", fromPointer("password", "connection/password"))
 	}
 	if conn.method != gen.ConnectionMethodWeb {
-		return answer{}, notWeb()
+		return response{}, notWeb()
 	}
 	conn.password = data.Password.Secret
 	j, status := s.refresh(conn, c.now)
@@ -248,19 +248,19 @@ func (s *Sandbox) updateConnection(c *call) (answer, error) {
 
 // deleteConnection deletes a connection; see [Sandbox.removeConnection]. A job that is running goes on and can be read, but
 // what it fetches from now on is lost.
-func (s *Sandbox) deleteConnection(c *call) (answer, error) {
+func (s *Sandbox) deleteConnection(c *call) (response, error) {
 	u, conn, err := s.connection(c)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	s.removeConnection(u, conn, c.now)
-	return answer{status: http.StatusNoContent}, nil
+	return response{status: http.StatusNoContent}, nil
 }
 
 // removeConnection leaves the connection's accounts with the user, except those of open banking: they are deleted with it.
 func (s *Sandbox) removeConnection(u *user, conn *connection, now time.Time) {
 	if !conn.openBanking() {
-		u.orphans = append(u.orphans, s.holdings(conn, now)...)
+		u.detachedAccounts = append(u.detachedAccounts, s.holdings(conn, now)...)
 	}
 	conn.deleted = true
 	s.emitConnection(conn, gen.EventActionDeleted, now)
@@ -279,59 +279,59 @@ func (s *Sandbox) refresh(conn *connection, now time.Time) (*job, int) {
 // refreshConnection takes a connection that is pending, though no job is running: its first job failed for a reason
 // that may have passed. The documents name invalid connections only as ones that cannot be refreshed. It also takes
 // open-banking connections: guides allow it, and only one table of errors has "Connection type is not Web" for a refresh.
-func (s *Sandbox) refreshConnection(c *call) (answer, error) {
+func (s *Sandbox) refreshConnection(c *call) (response, error) {
 	_, conn, err := s.connection(c)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	if conn.statement != nil {
-		return answer{}, notWeb()
+		return response{}, notWeb()
 	}
-	if conn.at(c.now).status == gen.ConnectionStatusInvalid {
-		return answer{}, invalidCredentials()
+	if conn.stateAt(c.now).status == gen.ConnectionStatusInvalid {
+		return response{}, invalidCredentials()
 	}
 	j, status := s.refresh(conn, c.now)
 	return j.reference(&c.view, status), nil
 }
 
 // refreshConnections passes over connections that are not active: Basiq asks that only active ones be refreshed.
-func (s *Sandbox) refreshConnections(c *call) (answer, error) {
+func (s *Sandbox) refreshConnections(c *call) (response, error) {
 	u, err := s.user(c)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	data := []object{}
 	for _, conn := range u.connections {
-		if conn.statement == nil && conn.at(c.now).status == gen.ConnectionStatusActive {
+		if conn.statement == nil && conn.stateAt(c.now).status == gen.ConnectionStatusActive {
 			j, _ := s.refresh(conn, c.now)
 			data = append(data, j.short(&c.view))
 		}
 	}
-	return answer{http.StatusAccepted, object{"type": "list", "data": data}}, nil
+	return response{http.StatusAccepted, object{"type": "list", "data": data}}, nil
 }
 
 // purgeConnectionData removes what any of the user's connections, deleted ones included, has fetched from the
 // connection's bank. How a connection that is not active is refused is not documented.
-func (s *Sandbox) purgeConnectionData(c *call) (answer, error) {
+func (s *Sandbox) purgeConnectionData(c *call) (response, error) {
 	u, conn, err := s.connection(c)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	if conn.at(c.now).status != gen.ConnectionStatusActive {
-		return answer{}, notValid("Connection is not active", fromParameter("connectionId"))
+	if conn.stateAt(c.now).status != gen.ConnectionStatusActive {
+		return response{}, notValid("Connection is not active", fromParameter("connectionId"))
 	}
 	for _, other := range u.connections {
 		if other.institution == conn.institution {
 			other.purged = c.now
 		}
 	}
-	u.orphans = slices.DeleteFunc(u.orphans, func(h *holding) bool { return h.institution == conn.institution.ID })
-	return answer{status: http.StatusNoContent}, nil
+	u.detachedAccounts = slices.DeleteFunc(u.detachedAccounts, func(h *holding) bool { return h.institution == conn.institution.ID })
+	return response{status: http.StatusNoContent}, nil
 }
 
 // common is what a connection has in a list and by itself.
 func (conn *connection) common(v *view) (object, connectionState) {
-	state := conn.at(v.now)
+	state := conn.stateAt(v.now)
 	o := object{"type": "connection", "id": conn.id, "institution": v.institution(conn.institution.ID)}
 	if v.version == v30 {
 		o["method"] = conn.method
@@ -358,7 +358,7 @@ func (conn *connection) listItem(v *view) object {
 	return o
 }
 
-func (s *Sandbox) single(conn *connection, v *view) object {
+func (s *Sandbox) connectionObject(conn *connection, v *view) object {
 	o, state := conn.common(v)
 	links := conn.links(v)
 	links["user"] = v.url(conn.user.path())

@@ -159,14 +159,14 @@ func (ctor connector) property(name string) string {
 
 // meets reports whether the conditions hold. A connector has several scopes: eq and in ask whether it has one of those
 // named, ne whether it has not. That is not documented.
-func (ctor connector) meets(all conditions) bool {
+func (ctor connector) matches(all filterConditions) bool {
 	for _, cond := range all {
 		var holds bool
 		if cond.property == "connector.scopes" {
 			has := slices.ContainsFunc(ctor.scopes(), func(scope string) bool { return slices.Contains(cond.values, scope) })
 			holds = has == (cond.operator != "ne")
 		} else {
-			holds = cond.holds(ctor.property(cond.property))
+			holds = cond.match(ctor.property(cond.property))
 		}
 		if !holds {
 			return false
@@ -175,46 +175,46 @@ func (ctor connector) meets(all conditions) bool {
 	return true
 }
 
-func (s *Sandbox) getConnectors(c *call) (answer, error) { return s.listConnectors(c, "/connectors") }
+func (s *Sandbox) getConnectors(c *call) (response, error) { return s.listConnectors(c, "/connectors") }
 
 // getPublicConnectors, like all that is public, belongs to 2.1; without a token nothing else says so.
-func (s *Sandbox) getPublicConnectors(c *call) (answer, error) {
+func (s *Sandbox) getPublicConnectors(c *call) (response, error) {
 	c.version = v21
 	return s.listConnectors(c, "/public/connectors")
 }
 
-func (s *Sandbox) listConnectors(c *call, path string) (answer, error) {
+func (s *Sandbox) listConnectors(c *call, path string) (response, error) {
 	conditions, err := c.filter(connectorFilters(c.version))
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	data := []object{}
 	for _, ctor := range connectors() {
-		if ctor.meets(conditions) {
+		if ctor.matches(conditions) {
 			data = append(data, s.connector(&c.view, ctor, path))
 		}
 	}
-	return answer{http.StatusOK, object{
-		"type": "list", "totalCount": len(data), "data": data, "links": c.asked(),
+	return response{http.StatusOK, object{
+		"type": "list", "totalCount": len(data), "data": data, "links": c.requestLinks(),
 	}}, nil
 }
 
-func (s *Sandbox) getConnector(c *call) (answer, error) { return s.oneConnector(c, "/connectors") }
+func (s *Sandbox) getConnector(c *call) (response, error) { return s.oneConnector(c, "/connectors") }
 
-func (s *Sandbox) getPublicConnector(c *call) (answer, error) {
+func (s *Sandbox) getPublicConnector(c *call) (response, error) {
 	c.version = v21
 	return s.oneConnector(c, "/public/connectors")
 }
 
 // oneConnector takes both spellings of open banking.
-func (s *Sandbox) oneConnector(c *call, path string) (answer, error) {
+func (s *Sandbox) oneConnector(c *call, path string) (response, error) {
 	method := unhyphenated(c.http.PathValue("method"))
 	for _, ctor := range connectors() {
 		if ctor.bank.ID == c.http.PathValue("connectorId") && unhyphenated(string(ctor.method)) == method {
-			return answer{http.StatusOK, s.connector(&c.view, ctor, path)}, nil
+			return response{http.StatusOK, s.connector(&c.view, ctor, path)}, nil
 		}
 	}
-	return answer{}, resourceNotFound()
+	return response{}, resourceNotFound()
 }
 
 // connector is a connector as answers show it. path is that of the collection.
@@ -240,7 +240,7 @@ func (s *Sandbox) connector(v *view, ctor connector, path string) object {
 		"type": "connector", "id": b.ID, "method": ctor.pathMethod(v.version), "stage": gen.InstitutionStageLive,
 		"status": gen.InstitutionStatusOperational, "institution": institution, "scopes": ctor.scopes(),
 		"authorization": authorization, "stats": s.stats(ctor.method),
-		"links": v.self(path + "/" + b.ID + "/" + ctor.pathMethod(v.version)),
+		"links": v.selfLinks(path + "/" + b.ID + "/" + ctor.pathMethod(v.version)),
 	}
 }
 
@@ -264,7 +264,7 @@ func (s *Sandbox) stats(method gen.ConnectionMethod) object {
 	if method == gen.ConnectionMethodPDF || method == gen.ConnectionMethodCSV {
 		pace = statementPace
 	}
-	ms := func(d time.Duration) int64 { return s.faster(time.Duration(float64(d) * pace)).Milliseconds() }
+	ms := func(d time.Duration) int64 { return s.scaleDuration(time.Duration(float64(d) * pace)).Milliseconds() }
 	return object{"averageDurationMs": object{
 		"verifyCredentials": ms(verifyTime), "retrieveAccounts": ms(accountsTime),
 		"retrieveTransactions": ms(transactionsTime), "retrieveMeta": 0,

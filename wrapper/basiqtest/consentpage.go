@@ -94,7 +94,7 @@ func (s *Sandbox) servePage(w http.ResponseWriter, r *http.Request, path []strin
 			form = r.PostForm
 		}
 	}
-	answer, body, logged := s.lockedPage(r, path, form)
+	answer, body, logged := s.renderPage(r, path, form)
 	if answer.location != "" {
 		header.Set("Location", answer.location)
 	} else {
@@ -105,7 +105,7 @@ func (s *Sandbox) servePage(w http.ResponseWriter, r *http.Request, path []strin
 		header.Set("Refresh", strconv.Itoa(int((answer.refresh+time.Second-1)/time.Second)))
 	}
 	w.WriteHeader(answer.status)
-	s.tell(r.Context(), logged)
+	s.logRequest(r.Context(), logged)
 	_, _ = w.Write(body) //nolint:gosec // A template of html/template has written it, which escapes what it shows.
 }
 
@@ -120,11 +120,11 @@ func (s *Sandbox) pagePolicy() string {
 
 // lockedPage makes the page with the sandbox locked, and writes it too: a page shows what may change. Whoever has the path
 // of a visit or of an auth link can use it, so the log has it without its last part.
-func (s *Sandbox) lockedPage(r *http.Request, path []string, form url.Values) (page, []byte, Request) {
+func (s *Sandbox) renderPage(r *http.Request, path []string, form url.Values) (page, []byte, Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
-	s.settle(now)
+	s.runDue(now)
 	shown := homePath
 	var answer page
 	switch {
@@ -176,7 +176,7 @@ func (s *Sandbox) openVisit(query url.Values, now time.Time) page {
 		v.state = new(query.Get("state"))
 	}
 	if id := query.Get("institutionId"); id != "" {
-		if v.fixed = bank.FindBank(id); v.fixed == nil || !v.fixed.Login {
+		if v.presetBank = bank.FindBank(id); v.presetBank == nil || !v.presetBank.Login {
 			return refusal(http.StatusBadRequest, "This bank is not known",
 				"The institutionId in the address is none of those that one can log in to here.", goBack)
 		}
@@ -188,13 +188,13 @@ func (s *Sandbox) openVisit(query url.Values, now time.Time) page {
 		if i < 0 {
 			return connectionGone()
 		}
-		v.only = v.user.connections[i]
+		v.target = v.user.connections[i]
 	}
-	if refused := v.begin(now); refused != nil {
-		refused.data.Back = s.back(v)
+	if refused := v.start(now); refused != nil {
+		refused.data.Back = s.returnURL(v)
 		return *refused
 	}
-	return s.keepVisit(v, t.expires)
+	return s.addVisit(v, t.expires)
 }
 
 // openLink begins a visit with an auth link: for a first consent, or for more banks under one.
@@ -208,15 +208,15 @@ func (s *Sandbox) openLink(id string, now time.Time) page {
 			return refusal(http.StatusGone, "This link has expired", "Ask for a new one where you got it from.")
 		}
 		v := &visit{id: s.newID(), user: u, link: link, action: actionConnect}
-		v.begin(now) // which is refused to nobody
-		return s.keepVisit(v, link.expires)
+		v.start(now) // which is refused to nobody
+		return s.addVisit(v, link.expires)
 	}
 	return refusal(http.StatusNotFound, "This link is not known", "It may have been replaced by a newer one.")
 }
 
-func (s *Sandbox) keepVisit(v *visit, expires time.Time) page {
+func (s *Sandbox) addVisit(v *visit, expires time.Time) page {
 	s.visits[v.id] = v
-	s.later(expires, func(time.Time) { delete(s.visits, v.id) })
+	s.schedule(expires, func(time.Time) { delete(s.visits, v.id) })
 	return redirect(visitPath + v.id)
 }
 
@@ -244,7 +244,7 @@ func (s *Sandbox) visitPage(id string, post bool, form url.Values, now time.Time
 
 // back is where the browser goes when the visit is over, or "" when no redirect URL is set. The jobs are those of the
 // banks that were connected; the commas between them stand as they are, as in the documents.
-func (s *Sandbox) back(v *visit) string {
+func (s *Sandbox) returnURL(v *visit) string {
 	if s.config.redirectURL == nil {
 		return ""
 	}

@@ -49,26 +49,26 @@ type visit struct {
 	link   *authLink // the auth link; nil when it was a token
 	action string
 	state  *string     // nil when none was given
-	fixed  *bank.Bank  // the bank to begin with; nil when it is to be chosen
-	only   *connection // the connection that it is about; nil when it is about none
-	at     string      // the step, as far as it does not follow from a job
+	presetBank  *bank.Bank  // the bank to begin with; nil when it is to be chosen
+	target   *connection // the connection that it is about; nil when it is about none
+	currentStep     string      // the step, as far as it does not follow from a job
 
-	agreeing   bool                 // the way to the next connection begins with a consent
+	withConsentStep   bool                 // the way to the next connection begins with a consent
 	consent    *consent             // under which connections are made; nil when none has been given
 	bank       *bank.Bank           // to log in to
 	method     gen.ConnectionMethod // how: web or open banking
 	connection *connection          // what gets new credentials, or is authorised again; nil for a new one
-	made       *connection          // what the latest login has made; nil when it was there before
+	created       *connection          // what the latest login has made; nil when it was there before
 	job        *job                 // the latest
 	done       []*job               // those that have logged in
 
-	ending   *consent    // about to be revoked
+	revoking   *consent    // about to be revoked
 	removing *connection // about to be removed
 	notice   string      // what the user has just done on the page for managing; "" for nothing
 }
 
 // begin chooses the first step. It returns a refusal when there is nothing that the action could do.
-func (v *visit) begin(now time.Time) *page {
+func (v *visit) start(now time.Time) *page {
 	refused := func(title string, text ...string) *page {
 		return new(refusal(http.StatusBadRequest, title, text...))
 	}
@@ -77,69 +77,69 @@ func (v *visit) begin(now time.Time) *page {
 	case v.action == actionReauthorise && len(v.user.connections) == 0:
 		return refused("There is nothing to authorise again", "You have no connection to a bank here.")
 	case v.action == actionReauthorise:
-		v.at = stepRenew
-	case v.only != nil && v.only.openBanking():
-		v.at = stepRenew
-	case v.only != nil:
-		v.login(v.only.institution, v.only.method, v.only)
+		v.currentStep = stepRenew
+	case v.target != nil && v.target.openBanking():
+		v.currentStep = stepRenew
+	case v.target != nil:
+		v.startLogin(v.target.institution, v.target.method, v.target)
 	case v.action == actionNone || v.action == actionNull:
-		v.consent, v.at = nil, stepConsent
+		v.consent, v.currentStep = nil, stepConsent
 	case v.action == actionConnect:
 		v.chooseBank()
 	case v.action == actionManage:
-		v.at = stepManage
+		v.currentStep = stepManage
 	case (v.action == actionExtend || v.action == actionUpdate) && v.consent == nil:
 		return refused("You have not given a consent", "There is none that is still good, so it cannot be changed. Give one first.")
 	case v.action == actionExtend:
-		v.at = stepExtend
+		v.currentStep = stepExtend
 	case v.action == actionUpdate:
-		v.at = stepConsent
+		v.currentStep = stepConsent
 	default:
 		return refused("This page cannot do that", "The action in the address is none that is documented.")
 	}
 	return nil
 }
 
-func (v *visit) login(at *bank.Bank, method gen.ConnectionMethod, conn *connection) {
-	v.bank, v.method, v.connection, v.at = at, method, conn, stepLogin
+func (v *visit) startLogin(at *bank.Bank, method gen.ConnectionMethod, conn *connection) {
+	v.bank, v.method, v.connection, v.currentStep = at, method, conn, stepLogin
 }
 
 // chooseBank goes to the list of banks, or past it when the bank is known.
 func (v *visit) chooseBank() {
-	v.connection, v.job, v.at = nil, nil, stepBanks
-	if v.fixed != nil {
-		v.login(v.fixed, gen.ConnectionMethodWeb, nil)
+	v.connection, v.job, v.currentStep = nil, nil, stepBanks
+	if v.presetBank != nil {
+		v.startLogin(v.presetBank, gen.ConnectionMethodWeb, nil)
 	}
 }
 
 // another goes to where one more is chosen.
-func (v *visit) another() {
-	v.connection, v.job, v.bank, v.agreeing = nil, nil, nil, false
-	v.fixed = nil // that one is done, or was given up
-	v.at = stepBanks
+func (v *visit) chooseAnother() {
+	v.connection, v.job, v.bank, v.withConsentStep = nil, nil, nil, false
+	v.presetBank = nil // that one is done, or was given up
+	v.currentStep = stepBanks
 	if v.action == actionReauthorise {
-		v.at = stepRenew
+		v.currentStep = stepRenew
 	}
 }
 
 // step returns the step that the visit has come to. No login goes without a consent, unless the connection is there.
 func (v *visit) step(now time.Time) string {
 	switch {
-	case v.at == stepProgress:
+	case v.currentStep == stepProgress:
 		return v.progress(now)
-	case v.at == stepConsent:
-		v.agreeing = true
+	case v.currentStep == stepConsent:
+		v.withConsentStep = true
 	case v.consent != nil && v.consent.status(now) == gen.ConsentStatusActive:
-	case (v.at == stepBanks || v.at == stepLogin) && v.connection == nil, v.at == stepExtend:
-		v.consent, v.at, v.agreeing = nil, stepConsent, true
+	case (v.currentStep == stepBanks || v.currentStep == stepLogin) && v.connection == nil, v.currentStep == stepExtend:
+		v.consent, v.currentStep, v.withConsentStep = nil, stepConsent, true
 	}
-	return v.at
+	return v.currentStep
 }
 
 // progress returns what the latest job has come to: the page is done with it when the login has worked, and the second
 // factor too if the bank asks for one. What comes after that is for the application to wait for.
 func (v *visit) progress(now time.Time) string {
-	p := v.job.at(now)
+	p := v.job.progressAt(now)
 	for _, state := range p.steps {
 		if state.title != gen.JobStepTitleVerifyCredentials && state.title != gen.JobStepTitleMFAChallenge {
 			continue
@@ -187,36 +187,36 @@ func (s *Sandbox) submit(v *visit, form url.Values, now time.Time) page {
 		}
 	case stepBanks:
 		if chosen := findChoice(form.Get("bank")); chosen != nil {
-			v.login(chosen.bank, chosen.method, nil)
+			v.startLogin(chosen.bank, chosen.method, nil)
 		}
 	case stepRenew:
-		if conn := v.renewable(form.Get("connection")); conn != nil {
-			v.connection, v.bank, v.made = conn, conn.institution, nil
+		if conn := v.findRenewable(form.Get("connection")); conn != nil {
+			v.connection, v.bank, v.created = conn, conn.institution, nil
 			if conn.openBanking() {
-				conn.expires = consentUntil(now)
+				conn.expires = consentExpiry(now)
 			}
 			v.job, _ = s.refresh(conn, now)
-			v.at = stepProgress
+			v.currentStep = stepProgress
 		}
 	case stepLogin:
 		if do == "another" {
-			v.another()
+			v.chooseAnother()
 			return here
 		}
 		return s.logIn(v, form, now)
 	case stepMFA:
 		return s.answerMFA(v, form, now)
 	case stepFailed:
-		s.dropFailed(v, now)
+		s.removeFailedConnection(v, now)
 		switch do {
 		case "again":
-			v.login(v.bank, v.method, v.connection)
+			v.startLogin(v.bank, v.method, v.connection)
 		case "another":
-			v.another()
+			v.chooseAnother()
 		}
 	case stepConnected:
 		if do == "another" {
-			v.another()
+			v.chooseAnother()
 		}
 	default:
 		s.manage(v, step, do, form, now)
@@ -242,8 +242,8 @@ func (s *Sandbox) agree(v *visit, now time.Time) {
 
 // renewable returns the connection of that id if it can be authorised again in this visit, or nil. Basiq has this for
 // open-banking connections, which expire. Here web connections can be authorised again, too.
-func (v *visit) renewable(id string) *connection {
-	for _, conn := range v.renewables() {
+func (v *visit) findRenewable(id string) *connection {
+	for _, conn := range v.renewableConnections() {
 		if conn.id == id {
 			return conn
 		}
@@ -251,10 +251,10 @@ func (v *visit) renewable(id string) *connection {
 	return nil
 }
 
-func (v *visit) renewables() []*connection {
+func (v *visit) renewableConnections() []*connection {
 	var list []*connection
 	for _, conn := range v.user.connections {
-		if conn.statement == nil && (v.only == nil || v.only == conn) {
+		if conn.statement == nil && (v.target == nil || v.target == conn) {
 			list = append(list, conn)
 		}
 	}
@@ -281,7 +281,7 @@ func (s *Sandbox) logIn(v *visit, form url.Values, now time.Time) page {
 		loginID, password = who.Login, who.Password
 	}
 	if v.connection != nil {
-		v.made = nil
+		v.created = nil
 		v.connection.password = api.NewSecret(password)
 		v.job, _ = s.refresh(v.connection, now)
 	} else {
@@ -291,12 +291,12 @@ func (s *Sandbox) logIn(v *visit, form url.Values, now time.Time) page {
 			return refusal(http.StatusForbidden, "There are too many connections",
 				"This sandbox plays the limit of 500, and it has been reached.")
 		}
-		v.job, v.made = j, nil
+		v.job, v.created = j, nil
 		if len(v.user.connections) > before {
-			v.made = j.connection
+			v.created = j.connection
 		}
 	}
-	v.at = stepProgress
+	v.currentStep = stepProgress
 	return redirect(visitPath + v.id)
 }
 
@@ -323,11 +323,11 @@ func (s *Sandbox) answerMFA(v *visit, form url.Values, now time.Time) page {
 }
 
 // dropFailed removes the connection that a failed login has made: one exists, say the documents, when a login has worked.
-func (s *Sandbox) dropFailed(v *visit, now time.Time) {
-	if v.made != nil && slices.Contains(v.user.connections, v.made) {
-		s.removeConnection(v.user, v.made, now)
+func (s *Sandbox) removeFailedConnection(v *visit, now time.Time) {
+	if v.created != nil && slices.Contains(v.user.connections, v.created) {
+		s.removeConnection(v.user, v.created, now)
 	}
-	v.made = nil
+	v.created = nil
 }
 
 // manage takes the forms of the steps that are about what the user has already.
@@ -335,33 +335,33 @@ func (s *Sandbox) manage(v *visit, step, do string, form url.Values, now time.Ti
 	yes := do == "yes"
 	switch step {
 	case stepManage:
-		given := v.user.consent(form.Get("revoke"))
+		consent := v.user.consent(form.Get("revoke"))
 		i := slices.IndexFunc(v.user.connections, func(conn *connection) bool { return conn.id == form.Get("remove") })
 		switch {
-		case given != nil && given.status(now) == gen.ConsentStatusActive:
-			v.ending, v.at = given, stepRevoke
+		case consent != nil && consent.status(now) == gen.ConsentStatusActive:
+			v.revoking, v.currentStep = consent, stepRevoke
 		case i >= 0:
-			v.removing, v.at = v.user.connections[i], stepRemove
+			v.removing, v.currentStep = v.user.connections[i], stepRemove
 		case do == "another":
 			v.consent = v.user.activeConsent(now)
-			v.another()
+			v.chooseAnother()
 		}
 	case stepRevoke:
-		if yes && v.ending.status(now) == gen.ConsentStatusActive {
-			s.revokeConsent(v.user, v.ending, now)
+		if yes && v.revoking.status(now) == gen.ConsentStatusActive {
+			s.revokeConsent(v.user, v.revoking, now)
 			v.notice = "Your consent is revoked."
 		}
-		v.at = stepManage
+		v.currentStep = stepManage
 	case stepRemove:
 		if yes && slices.Contains(v.user.connections, v.removing) {
 			s.removeConnection(v.user, v.removing, now)
 			v.notice = "Your connection to " + v.removing.institution.Name + " is removed."
 		}
-		v.at = stepManage
+		v.currentStep = stepManage
 	case stepExtend:
 		if yes {
 			s.extendConsent(v.user, v.consent, now)
-			v.at = stepExtended
+			v.currentStep = stepExtended
 		}
 	}
 }
@@ -369,15 +369,15 @@ func (s *Sandbox) manage(v *visit, step, do string, form url.Values, now time.Ti
 // leave ends the visit. An auth link is used up when its user is done.
 func (s *Sandbox) leave(v *visit, now time.Time) page {
 	if v.step(now) == stepFailed {
-		s.dropFailed(v, now)
+		s.removeFailedConnection(v, now)
 	}
 	if v.link != nil && len(v.done) > 0 {
 		v.user.authLink = nil
 	}
-	if to := s.back(v); to != "" {
+	if to := s.returnURL(v); to != "" {
 		delete(s.visits, v.id)
 		return redirect(to)
 	}
-	v.at = stepDone
+	v.currentStep = stepDone
 	return redirect(visitPath + v.id)
 }

@@ -73,7 +73,7 @@ func (a *attempt) show() object {
 
 // newDeliverer returns a client that follows no redirects and waits for nobody for ever: the given one as far as it does
 // so, or one that leaves no connections behind and asks no environment for a proxy.
-func newDeliverer(given *http.Client) *http.Client {
+func newWebhookClient(given *http.Client) *http.Client {
 	deliverer := http.Client{Transport: &http.Transport{DisableKeepAlives: true, MaxConnsPerHost: 100}}
 	if given != nil {
 		deliverer = *given
@@ -86,12 +86,12 @@ func newDeliverer(given *http.Client) *http.Client {
 }
 
 // notify tells the webhooks that want to hear of an event.
-func (s *Sandbox) notify(e *event) { s.send(e, e.typeID(), "") }
+func (s *Sandbox) notify(e *event) { s.sendMessages(e, e.typeID(), "") }
 
 // send sends a message to the webhooks that subscribe to the type of an event. The text is of a test message, else "".
-func (s *Sandbox) send(e *event, typeID, text string) {
+func (s *Sandbox) sendMessages(e *event, typeID, text string) {
 	for _, w := range s.webhooks {
-		if !w.wants(typeID) {
+		if !w.subscribesTo(typeID) {
 			continue
 		}
 		payload := object{
@@ -100,12 +100,12 @@ func (s *Sandbox) send(e *event, typeID, text string) {
 		}
 		sent := maps.Clone(payload)
 		sent.addIfSet("Text", text) // which the log of messages has no place for
-		_, body := encode(answer{body: sent})
+		_, body := encode(response{body: sent})
 		m := &message{
 			id: derivedID(e.id, "message "+w.id), webhook: w, created: e.created, typeID: typeID, eventID: e.id,
 			payload: payload, body: bytes.TrimSpace(body),
 		}
-		for len(w.messages) > 0 && (len(w.messages) >= maxMessages || !w.messages[0].kept(m.created)) {
+		for len(w.messages) > 0 && (len(w.messages) >= maxMessages || !w.messages[0].retained(m.created)) {
 			w.messages[0] = nil
 			w.messages = w.messages[1:]
 		}
@@ -136,7 +136,7 @@ func (s *Sandbox) deliver(m *message) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		if !s.closed {
-			s.delivered(m, a, time.Now())
+			s.recordAttempt(m, a, time.Now())
 		}
 	})
 }
@@ -148,7 +148,7 @@ func (s *Sandbox) post(ctx context.Context, to string, header http.Header, body 
 		return 0, noResponse
 	}
 	req.Header = header
-	resp, err := s.deliverer.Do(req)
+	resp, err := s.webhookClient.Do(req)
 	if err != nil {
 		return 0, noResponse
 	}
@@ -161,13 +161,13 @@ const noResponse = "No response"
 
 // delivered keeps what came of an attempt and plans the next, if there has to be one. Each wait begins when the attempt
 // before has failed.
-func (s *Sandbox) delivered(m *message, a attempt, now time.Time) {
+func (s *Sandbox) recordAttempt(m *message, a attempt, now time.Time) {
 	failures := len(m.attempts) // all before have failed
 	m.attempts = append(m.attempts, a)
 	switch {
 	case a.status() == gen.WebhookAttemptStatusSuccess:
 	case failures < len(deliveryWaits):
-		s.later(now.Add(s.faster(deliveryWaits[failures])), func(time.Time) { s.deliver(m) })
+		s.schedule(now.Add(s.scaleDuration(deliveryWaits[failures])), func(time.Time) { s.deliver(m) })
 	default:
 		m.webhook.status = gen.WebhookStatusPendingApproval
 	}

@@ -15,7 +15,7 @@ import (
 
 // maxKeptEnrichments bounds how many enrichments are kept: the test banks' transactions have some hundreds, those in
 // statements any number.
-const maxKeptEnrichments = 10_000
+const maxCachedEnrichments = 10_000
 
 // enrichmentKey is what the enrichment of a transaction depends on.
 type enrichmentKey struct {
@@ -58,7 +58,7 @@ func (s *Sandbox) enrichment(v *view, t *bank.Transaction) json.RawMessage {
 	if err != nil {
 		panic("basiqtest: an enrichment that is no JSON: " + err.Error())
 	}
-	if s.enrichments == nil || len(s.enrichments) >= maxKeptEnrichments {
+	if s.enrichments == nil || len(s.enrichments) >= maxCachedEnrichments {
 		s.enrichments = enrichments{}
 	}
 	s.enrichments[key] = written
@@ -197,16 +197,16 @@ func checkQuery(v *view, query url.Values) error {
 
 // getEnrich answers what it does not know with an empty set, and always with 200, as is documented. It looks at neither
 // mcc nor accountType: what it knows, it knows by name.
-func (s *Sandbox) getEnrich(c *call) (answer, error) {
+func (s *Sandbox) getEnrich(c *call) (response, error) {
 	query, err := c.parameters()
 	if err != nil {
-		return answer{}, notValid("Parameter q is not valid.", fromParameter("q"))
+		return response{}, notValid("Parameter q is not valid.", fromParameter("q"))
 	}
 	if err := checkQuery(&c.view, query); err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	if err := s.countEnrichment(c.now); err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	amount, hasAmount := parseCents(query.Get("amount"))
 	class := classify(query.Get("q"), amount)
@@ -233,7 +233,7 @@ func (s *Sandbox) getEnrich(c *call) (answer, error) {
 		data["merchant"], data["location"] = found, locationObject(merchant)
 		data["category"] = categoryObject(&c.view, category)
 	}
-	return answer{http.StatusOK, object{
+	return response{http.StatusOK, object{
 		"type": "enrich", "direction": direction, "class": class, "data": data, "links": links,
 	}}, nil
 }

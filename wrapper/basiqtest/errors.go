@@ -193,7 +193,7 @@ func methodNotAllowed() *failure {
 // 410
 
 // gone is the answer to what was there and has ended. The documents have no detail for it.
-func gone() *failure {
+func resourceGone() *failure {
 	return &failure{
 		status: http.StatusGone, code: "resource-no-longer-available", title: "Resource no longer available",
 		detail: "Requested resource is no longer available.",

@@ -16,14 +16,14 @@ func TestConsentEvent(t *testing.T) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Date(2026, time.March, 1, 12, 0, 0, 0, time.UTC)
-	v := s.ownView(now)
+	v := s.eventView(now)
 	policy := "https://consent.basiq.io/policy"
 	data := object{
 		"type": "consent", "origin": s.url + "/not-a-link",
 		"purpose": []object{{"links": object{"self": v.url("/purposes/1")}}},
 		"links":   object{"self": v.url("/users/u1/consents/c1"), "consentPolicy": policy, "other": nil},
 	}
-	s.emitConsent(&user{id: "u1"}, "c1", 1, data, gen.EventActionRevoked, now)
+	s.emitConsentEvent(&user{id: "u1"}, "c1", 1, data, gen.EventActionRevoked, now)
 	e := s.events[0]
 	assert.Equal(t, "consent.revoked", e.typeID())
 	assert.Equal(t, object{
@@ -50,7 +50,7 @@ func TestEventsAreBounded(t *testing.T) {
 	}
 	assert.Len(t, s.events, maxEvents)
 	assert.Equal(t, now.Add(3), s.events[0].created)
-	s.emit(&event{created: now.Add(2 * eventsKept)})
+	s.emit(&event{created: now.Add(2 * eventRetention)})
 	assert.Len(t, s.events, 1, "what is too old is dropped")
 }
 
@@ -64,10 +64,10 @@ func TestMessagesAreBounded(t *testing.T) {
 	s.webhooks = []*webhook{w}
 	now := time.Now()
 	for i := range maxMessages + 3 {
-		s.send(&event{created: now.Add(time.Duration(i))}, "user.created", "")
+		s.sendMessages(&event{created: now.Add(time.Duration(i))}, "user.created", "")
 	}
 	assert.Len(t, w.messages, maxMessages)
 	assert.Equal(t, now.Add(3), w.messages[0].created)
-	s.send(&event{created: now.Add(2 * eventsKept)}, "user.created", "")
+	s.sendMessages(&event{created: now.Add(2 * eventRetention)}, "user.created", "")
 	assert.Len(t, w.messages, 1, "what is too old is dropped")
 }

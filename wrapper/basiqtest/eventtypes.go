@@ -41,32 +41,32 @@ func findEventType(id string) int {
 
 func (t eventType) show(v *view) object {
 	return object{
-		"type": "eventType", "id": t.id, "description": t.description, "links": v.self("/events/types/" + string(t.id)),
+		"type": "eventType", "id": t.id, "description": t.description, "links": v.selfLinks("/events/types/" + string(t.id)),
 	}
 }
 
-func (s *Sandbox) listEventTypes(c *call) (answer, error) {
+func (s *Sandbox) listEventTypes(c *call) (response, error) {
 	data := make([]object, 0, len(eventTypes))
 	for _, t := range eventTypes {
 		data = append(data, t.show(&c.view))
 	}
-	return answer{http.StatusOK, object{
-		"type": "list", "size": len(data), "count": len(data), "data": data, "links": c.self("/events/types/"),
+	return response{http.StatusOK, object{
+		"type": "list", "size": len(data), "count": len(data), "data": data, "links": c.selfLinks("/events/types/"),
 	}}, nil
 }
 
 var eventTypeFormat = regexp.MustCompile(`^[a-z]+\.[a-z]+$`)
 
-func (s *Sandbox) getEventTypeByID(c *call) (answer, error) {
+func (s *Sandbox) getEventTypeByID(c *call) (response, error) {
 	id := c.http.PathValue("eventTypeId")
 	if !eventTypeFormat.MatchString(id) {
-		return answer{}, eventTypeNotValid()
+		return response{}, eventTypeNotValid()
 	}
 	i := findEventType(id)
 	if i < 0 {
-		return answer{}, eventTypeNotFound()
+		return response{}, eventTypeNotFound()
 	}
-	return answer{http.StatusOK, eventTypes[i].show(&c.view)}, nil
+	return response{http.StatusOK, eventTypes[i].show(&c.view)}, nil
 }
 
 func eventTypeNotFound() *failure { return notFound("Requested event type does not exist.") }

@@ -44,17 +44,17 @@ var (
 
 // classOf is the class of a payment. The classes themselves are ANZSIC's, in codes of the other's form: Basiq's table of
 // them is not public.
-func classOf(l line) hecClass {
-	division, ok := hecByANZSIC[l.Category.Class.Code]
+func classOf(t transaction) hecClass {
+	division, ok := hecByANZSIC[t.Category.Class.Code]
 	if !ok {
-		division = hecByGroup[l.Category.Group]
+		division = hecByGroup[t.Category.Group]
 	}
 	if division.code == "" {
 		division = hecOther
 	}
 	return hecClass{
 		division: division,
-		code:     division.code + cmp.Or(l.Category.Class.Code, "9999") + "0101",
-		title:    cmp.Or(l.Category.Class.Title, "Other"),
+		code:     division.code + cmp.Or(t.Category.Class.Code, "9999") + "0101",
+		title:    cmp.Or(t.Category.Class.Title, "Other"),
 	}
 }

@@ -20,7 +20,7 @@ type Fault struct {
 	err     error  // what is wrong with it
 	failure *failure
 	wait    time.Duration // how late the answer comes, or how long the caller is told to wait
-	dated   bool          // tells that as a date
+	asDate   bool          // tells that as a date
 	rate    int           // bytes a second
 }
 
@@ -118,14 +118,14 @@ func defaultFailure(status int) *failure {
 func TooManyRequests(after time.Duration) Fault {
 	return Fault{
 		kind: faultTooMany, text: "429-after=" + after.String(), failure: tooManyRequests(limitReached), wait: after,
-		err: atLeast(after, 0),
+		err: checkDuration(after, 0),
 	}
 }
 
 // TooManyRequestsDate is [TooManyRequests] whose Retry-After is a date, which is that long after the call.
 func TooManyRequestsDate(after time.Duration) Fault {
 	f := TooManyRequests(after)
-	f.text, f.dated = "429-date="+after.String(), true
+	f.text, f.asDate = "429-date="+after.String(), true
 	return f
 }
 
@@ -135,7 +135,7 @@ func BadGateway() Fault { return Fault{kind: faultBadGateway, text: "502-html"} 
 // Latency holds the answer back for a while. The call is carried out when it comes: who does not wait for the answer
 // cannot undo it. Latency adds to every other fault, and to other latency.
 func Latency(d time.Duration) Fault {
-	return Fault{kind: faultLatency, text: "latency=" + d.String(), wait: d, err: atLeast(d, 1)}
+	return Fault{kind: faultLatency, text: "latency=" + d.String(), wait: d, err: checkDuration(d, 1)}
 }
 
 // Hang never answers, and does not carry the call out. It ends when the caller gives up or the sandbox is closed. For a
@@ -186,7 +186,7 @@ func ExpireAllTokens() Fault { return Fault{kind: faultExpireAll, text: "expire-
 // them, and its conditions count jobs, not calls.
 func EndlessJob() Fault { return Fault{kind: faultEndlessJob, text: "endless-job"} }
 
-func atLeast(d, least time.Duration) error {
+func checkDuration(d, least time.Duration) error {
 	switch {
 	case d >= least:
 		return nil
@@ -203,7 +203,7 @@ var jobOperations = []string{
 }
 
 // fits reports whether the fault can happen to calls of an operation.
-func (f Fault) fits(r *route) bool {
+func (f Fault) appliesTo(r *route) bool {
 	switch f.kind {
 	case faultRevokeToken, faultRevokeAll, faultExpireToken, faultExpireAll:
 		return r.scopes != 0
@@ -217,10 +217,10 @@ func (f Fault) fits(r *route) bool {
 // When says which calls a fault strikes. Without any it strikes them all. Several hold together, in any order: of the
 // calls of the operations that [On] names, those that [After] lets pass are left out first, of the rest [Every] takes
 // each k-th, [Chance] decides about each of these, and [Next] ends it all.
-type When func(*aim) error
+type When func(*faultConditions) error
 
 // aim is what conditions say. A zero means that nothing is said.
-type aim struct {
+type faultConditions struct {
 	operations         []string
 	after, every, next int
 	chance             float64
@@ -229,7 +229,7 @@ type aim struct {
 // On limits a fault to the calls of operations, by their operationIds. A name that is none is an error, as is an operation
 // that the fault cannot happen to.
 func On(operations ...string) When {
-	return func(a *aim) error {
+	return func(a *faultConditions) error {
 		if len(operations) == 0 {
 			return errors.New("On names no operation: leave it out for all of them")
 		}
@@ -239,13 +239,13 @@ func On(operations ...string) When {
 }
 
 // Next has a fault strike n times and then no more.
-func Next(n int) When { return func(a *aim) error { return setCount(&a.next, "Next", n) } }
+func Next(n int) When { return func(a *faultConditions) error { return setCount(&a.next, "Next", n) } }
 
 // Every has a fault strike each k-th call: with 3 the third, the sixth, and so on.
-func Every(k int) When { return func(a *aim) error { return setCount(&a.every, "Every", k) } }
+func Every(k int) When { return func(a *faultConditions) error { return setCount(&a.every, "Every", k) } }
 
 // After lets n calls pass before a fault strikes.
-func After(n int) When { return func(a *aim) error { return setCount(&a.after, "After", n) } }
+func After(n int) When { return func(a *faultConditions) error { return setCount(&a.after, "After", n) } }
 
 func setCount(field *int, name string, n int) error {
 	switch {
@@ -260,7 +260,7 @@ func setCount(field *int, name string, n int) error {
 
 // Chance has a fault strike with a probability, which is more than 0 and 1 at the most. The sandbox's [Seed] decides.
 func Chance(probability float64) When {
-	return func(a *aim) error {
+	return func(a *faultConditions) error {
 		switch {
 		case !(probability > 0 && probability <= 1):
 			return fmt.Errorf("the chance %v is no probability: take one over 0 and up to 1", probability)
@@ -276,11 +276,11 @@ func Chance(probability float64) When {
 type Injection struct {
 	sandbox *Sandbox
 	fault   Fault
-	aim     aim
+	conditions     faultConditions
 
 	// Guarded by the sandbox's lock.
 	seen   int
-	struck int
+	applied int
 }
 
 // Inject has a fault strike the calls that come from now on, when all conditions hold:
@@ -298,17 +298,17 @@ func (s *Sandbox) Inject(fault Fault, when ...When) *Injection {
 		if s.tb != nil {
 			s.tb.Helper()
 		}
-		s.misused("Inject", err)
+		s.fatalf("Inject", err)
 		return nil
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.arm(injection)
+	s.registerInjection(injection)
 	return injection
 }
 
 // misused ends the test that the sandbox belongs to, or panics when there is none.
-func (s *Sandbox) misused(method string, err error) {
+func (s *Sandbox) fatalf(method string, err error) {
 	if s.tb == nil {
 		panic("basiqtest: " + method + ": " + err.Error())
 	}
@@ -339,7 +339,7 @@ func (i *Injection) Remove() {
 func (i *Injection) Count() int {
 	i.sandbox.mu.Lock()
 	defer i.sandbox.mu.Unlock()
-	return i.struck
+	return i.applied
 }
 
 func newInjection(fault Fault, when []When) (*Injection, error) {
@@ -354,24 +354,24 @@ func newInjection(fault Fault, when []When) (*Injection, error) {
 		if condition == nil {
 			return nil, fmt.Errorf("fault %v: a condition is nil", fault)
 		}
-		if err := condition(&i.aim); err != nil {
+		if err := condition(&i.conditions); err != nil {
 			return nil, fmt.Errorf("fault %v: %w", fault, err)
 		}
 	}
-	for _, operation := range i.aim.operations {
+	for _, operation := range i.conditions.operations {
 		r, err := findOperation(operation)
 		if err != nil {
 			return nil, fmt.Errorf("fault %v: %w", fault, err)
 		}
-		if !fault.fits(r) {
-			return nil, fmt.Errorf("fault %v: it cannot happen to %s, which %s", fault, operation, fault.misfit())
+		if !fault.appliesTo(r) {
+			return nil, fmt.Errorf("fault %v: it cannot happen to %s, which %s", fault, operation, fault.unsupportedReason())
 		}
 	}
 	return i, nil
 }
 
 // misfit says why a fault does not fit an operation.
-func (f Fault) misfit() string {
+func (f Fault) unsupportedReason() string {
 	if f.kind == faultEndlessJob {
 		return "begins no job; these do: " + strings.Join(jobOperations, ", ")
 	}
@@ -429,19 +429,19 @@ func distance(a, b string) int {
 }
 
 // arm puts an injection into the sandbox, which must be locked, or not in use yet.
-func (s *Sandbox) arm(i *Injection) {
+func (s *Sandbox) registerInjection(i *Injection) {
 	i.sandbox = s
 	s.injections = append(s.injections, i)
 }
 
 // strike finds out what goes wrong with a call. The sandbox must be locked.
-func (s *Sandbox) strike(c *call) {
+func (s *Sandbox) applyFaults(c *call) {
 	if c.route.operation == "" {
 		return
 	}
 	for _, i := range s.injections {
 		late := i.fault.kind == faultLatency
-		if i.fault.kind == faultEndlessJob || !late && c.fault.kind != noFault || !i.strikes(c.route) {
+		if i.fault.kind == faultEndlessJob || !late && c.fault.kind != noFault || !i.shouldApply(c.route) {
 			continue
 		}
 		if late {
@@ -449,23 +449,23 @@ func (s *Sandbox) strike(c *call) {
 		} else {
 			c.fault = i.fault
 		}
-		c.noteFault(i.fault)
+		c.recordFault(i.fault)
 	}
-	s.disarm()
+	s.expireInjections()
 }
 
 // strikeJob reports whether a job that begins never ends. The sandbox must be locked.
-func (s *Sandbox) strikeJob() bool {
+func (s *Sandbox) applyJobFaults() bool {
 	begunBy := &route{} // the consent page, or what else is no operation
-	if s.calling != nil {
-		begunBy = s.calling.route
+	if s.currentCall != nil {
+		begunBy = s.currentCall.route
 	}
 	for _, i := range s.injections {
-		if i.fault.kind == faultEndlessJob && i.strikes(begunBy) {
-			if s.calling != nil {
-				s.calling.noteFault(i.fault)
+		if i.fault.kind == faultEndlessJob && i.shouldApply(begunBy) {
+			if s.currentCall != nil {
+				s.currentCall.recordFault(i.fault)
 			}
-			s.disarm()
+			s.expireInjections()
 			return true
 		}
 	}
@@ -473,12 +473,12 @@ func (s *Sandbox) strikeJob() bool {
 }
 
 // strikes counts a call, or a job that it begins, and reports whether the fault strikes.
-func (i *Injection) strikes(r *route) bool {
-	a := &i.aim
+func (i *Injection) shouldApply(r *route) bool {
+	a := &i.conditions
 	if len(a.operations) > 0 && !slices.Contains(a.operations, r.operation) {
 		return false
 	}
-	if i.fault.kind != faultEndlessJob && !i.fault.fits(r) {
+	if i.fault.kind != faultEndlessJob && !i.fault.appliesTo(r) {
 		return false
 	}
 	i.seen++
@@ -488,11 +488,11 @@ func (i *Injection) strikes(r *route) bool {
 	if a.chance > 0 && i.sandbox.random.Float64() >= a.chance {
 		return false
 	}
-	i.struck++
+	i.applied++
 	return true
 }
 
 // disarm removes the faults that have struck for the last time.
-func (s *Sandbox) disarm() {
-	s.injections = slices.DeleteFunc(s.injections, func(i *Injection) bool { return i.aim.next > 0 && i.struck >= i.aim.next })
+func (s *Sandbox) expireInjections() {
+	s.injections = slices.DeleteFunc(s.injections, func(i *Injection) bool { return i.conditions.next > 0 && i.applied >= i.conditions.next })
 }

@@ -8,14 +8,14 @@ import (
 )
 
 // condition is one statement of a filter, such as status.eq('active').
-type condition struct {
+type filterCondition struct {
 	property string
 	operator string
 	values   []string
 }
 
 // conditions must all hold.
-type conditions []condition
+type filterConditions []filterCondition
 
 // filterable says what a collection can be filtered by: each property with its conditions.
 type filterable map[string]filterRule
@@ -48,8 +48,8 @@ var (
 )
 
 // parseFilter reads statements joined by commas. The second result is false when text is none.
-func parseFilter(text string) (conditions, bool) {
-	var found conditions
+func parseFilter(text string) (filterConditions, bool) {
+	var found filterConditions
 	for {
 		m := statement.FindStringSubmatch(text)
 		if m == nil {
@@ -62,7 +62,7 @@ func parseFilter(text string) (conditions, bool) {
 		if m[2] != "in" && (m[2] == "bt") != (len(values) == 2) || m[2] != "in" && len(values) > 2 {
 			return nil, false
 		}
-		found = append(found, condition{property: m[1], operator: m[2], values: values})
+		found = append(found, filterCondition{property: m[1], operator: m[2], values: values})
 		text = text[len(m[0]):]
 		if text == "" {
 			return found, true
@@ -77,7 +77,7 @@ func parseFilter(text string) (conditions, bool) {
 // filter returns the conditions of the request's filter parameter. An empty parameter is taken for none; the documents do
 // not say. Collections that have no filters do not call it: they take no notice of one, as of all parameters that they do
 // not have.
-func (c *call) filter(allowed filterable) (conditions, error) {
+func (c *call) filter(allowed filterable) (filterConditions, error) {
 	query, err := c.parameters()
 	if err != nil || len(query["filter"]) > 1 {
 		return nil, badFilter()
@@ -96,7 +96,7 @@ func (c *call) filter(allowed filterable) (conditions, error) {
 			return nil, badFilter()
 		}
 		for _, value := range cond.values {
-			if rule.takes(value) {
+			if rule.accepts(value) {
 				continue
 			}
 			if rule.invalid != "" {
@@ -108,7 +108,7 @@ func (c *call) filter(allowed filterable) (conditions, error) {
 	return found, nil
 }
 
-func (r *filterRule) takes(value string) bool {
+func (r *filterRule) accepts(value string) bool {
 	switch {
 	case r.date:
 		_, _, ok := parseMoment(value)
@@ -122,9 +122,9 @@ func (r *filterRule) takes(value string) bool {
 
 // hold reports whether all the conditions hold for a thing whose properties are these. The property of a date is a moment
 // as the API writes it; a thing that has none meets no condition on it.
-func (all conditions) hold(property func(name string) string) bool {
+func (all filterConditions) match(property func(name string) string) bool {
 	for _, cond := range all {
-		if !cond.holds(property(cond.property)) {
+		if !cond.match(property(cond.property)) {
 			return false
 		}
 	}
@@ -132,7 +132,7 @@ func (all conditions) hold(property func(name string) string) bool {
 }
 
 // holds reports whether a condition holds for a property.
-func (cond condition) holds(property string) bool {
+func (cond filterCondition) match(property string) bool {
 	switch cond.operator {
 	case "eq", "in":
 		if slices.Contains(cond.values, property) {
@@ -142,7 +142,7 @@ func (cond condition) holds(property string) bool {
 	case "ne":
 		return property != cond.values[0]
 	case "bt":
-		return compare(property, cond.values[0]) >= 0 && between(compare(property, cond.values[1]))
+		return compare(property, cond.values[0]) >= 0 && isAtMost(compare(property, cond.values[1]))
 	case "gt":
 		return compare(property, cond.values[0]) == 1
 	case "gteq":
@@ -150,11 +150,11 @@ func (cond condition) holds(property string) bool {
 	case "lt":
 		return compare(property, cond.values[0]) == -1
 	default:
-		return between(compare(property, cond.values[0]))
+		return isAtMost(compare(property, cond.values[0]))
 	}
 }
 
-func between(order int) bool { return order == -1 || order == 0 }
+func isAtMost(order int) bool { return order == -1 || order == 0 }
 
 // incomparable is the order of two texts that are not both moments: neither smaller, equal nor larger.
 const incomparable = -2

@@ -34,10 +34,10 @@ func newTarget(t *testing.T) *target {
 	t.Helper()
 	s, err := newSandbox([]Option{Speed(1e9), RedirectURL("https://app.example/back")})
 	require.NoError(t, err)
-	t.Cleanup(s.end)
+	t.Cleanup(s.cancel)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.retire()
+	s.stop()
 	then := time.Now().Add(-time.Minute)
 	u := &user{id: s.newID(), created: then, data: gen.CreateUser{Email: "gavin@hooli.com", Mobile: "+61410888666"}}
 	s.users[u.id] = u
@@ -49,9 +49,9 @@ func newTarget(t *testing.T) *target {
 		kind.expires = then.Add(time.Hour)
 		tgt.tokens = append(tgt.tokens, s.newToken(&kind, then))
 	}
-	given := s.giveConsent(u, 1, then)
+	consent := s.giveConsent(u, 1, then)
 	who := bank.FindPerson("gavinBelson")
-	j, _, err := s.connect(u, loginAs(bank.FindBank("AU00000"), gen.ConnectionMethodWeb, who), given, then)
+	j, _, err := s.connect(u, loginAs(bank.FindBank("AU00000"), gen.ConnectionMethodWeb, who), consent, then)
 	require.NoError(t, err)
 	st, err := readCSV([]byte(futureCSV))
 	require.NoError(t, err)
@@ -64,24 +64,24 @@ func newTarget(t *testing.T) *target {
 	asked, _, err := s.connect(u, loginAs(bank.FindBank("AU00002"), gen.ConnectionMethodWeb, asking), nil, then)
 	require.NoError(t, err)
 	now := time.Now()
-	s.settle(now)
+	s.runDue(now)
 	holdings := s.userHoldings(u, now)
 	require.NotEmpty(t, holdings)
 	a := s.analyse(holdings, now.AddDate(-1, 0, 0), now)
-	snap := s.keepSnapshot(u, kindAffordability, a, now)
-	snap.with.income, snap.with.expenses = s.keepSnapshot(u, kindIncome, a, now), s.keepSnapshot(u, kindExpenses, a, now)
+	snap := s.addSnapshot(u, kindAffordability, a, now)
+	snap.parts.income, snap.parts.expenses = s.addSnapshot(u, kindIncome, a, now), s.addSnapshot(u, kindExpenses, a, now)
 	w := s.newWebhook()
 	w.status, w.url = gen.WebhookStatusActive, "https://app.example/hook"
 	s.webhooks = append(s.webhooks, w)
 	u.authLink = &authLink{id: s.newID()[:8], expires: now.Add(time.Hour)}
 	v := &visit{id: s.newID(), user: u, token: tgt.tokens[3], action: actionConnect}
-	require.Nil(t, v.begin(now))
-	s.keepVisit(v, now.Add(time.Hour))
+	require.Nil(t, v.start(now))
+	s.addVisit(v, now.Add(time.Hour))
 	tgt.ids = strings.NewReplacer(
 		"{userId}", u.id, "{connectionId}", u.connections[0].id, "{statementId}", uploaded.id, "{jobId}", j.id, "{mfaJobId}", asked.id,
-		"{accountId}", holdings[0].id, "{transactionId}", s.lines(holdings[0])[0].id, "{snapshotId}", snap.id,
-		"{incomeId}", snap.with.income.id, "{expensesId}", snap.with.expenses.id, "{webhookId}", w.id,
-		"{messageId}", derivedID("m", "1"), "{eventId}", s.events[0].id, "{consentId}", given.id,
+		"{accountId}", holdings[0].id, "{transactionId}", s.transactions(holdings[0])[0].id, "{snapshotId}", snap.id,
+		"{incomeId}", snap.parts.income.id, "{expensesId}", snap.parts.expenses.id, "{webhookId}", w.id,
+		"{messageId}", derivedID("m", "1"), "{eventId}", s.events[0].id, "{consentId}", consent.id,
 		"{identityId}", u.connections[0].identityID(), "{connectorId}", "AU00000", "{method}", "web", "{institutionId}", "AU00000",
 		"{eventTypeId}", "user.created", "{reportTypeId}", affordabilityReport, "{linkId}", u.authLink.id, "{visitId}", v.id,
 		"{token}", tgt.tokens[3], "{statementAccountId}", holdings[len(holdings)-1].id,

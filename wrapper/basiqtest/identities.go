@@ -10,7 +10,7 @@ import (
 // identity returns who a connection's bank says that its customer is: nil before anything was fetched, and for a
 // statement, which does not tell.
 func (conn *connection) identity(v *view) object {
-	fetched, who := conn.at(v.now).fetched, conn.person()
+	fetched, who := conn.stateAt(v.now).fetched, conn.person()
 	if fetched.IsZero() || who == nil {
 		return nil
 	}
@@ -79,10 +79,10 @@ func organisation(who *bank.Person) object {
 	}
 }
 
-func (s *Sandbox) getUserIdentities(c *call) (answer, error) {
+func (s *Sandbox) getUserIdentities(c *call) (response, error) {
 	u, err := s.user(c)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	data := []object{}
 	for _, conn := range u.connections {
@@ -90,22 +90,22 @@ func (s *Sandbox) getUserIdentities(c *call) (answer, error) {
 			data = append(data, o)
 		}
 	}
-	return answer{http.StatusOK, object{"type": "list", "count": len(data), "data": data}}, nil
+	return response{http.StatusOK, object{"type": "list", "count": len(data), "data": data}}, nil
 }
 
 // getUserIdentity finds none of a deleted connection: like its profile, it goes with it.
-func (s *Sandbox) getUserIdentity(c *call) (answer, error) {
+func (s *Sandbox) getUserIdentity(c *call) (response, error) {
 	u, err := s.user(c)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	for _, conn := range u.connections {
 		if conn.identityID() != c.http.PathValue("identityId") {
 			continue
 		}
 		if o := conn.identity(&c.view); o != nil {
-			return answer{http.StatusOK, o}, nil
+			return response{http.StatusOK, o}, nil
 		}
 	}
-	return answer{}, resourceNotFound()
+	return response{}, resourceNotFound()
 }

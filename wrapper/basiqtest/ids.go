@@ -18,11 +18,11 @@ func newRandom(seed uint64) *rand.Rand {
 
 // newID returns a UUID, version 4, drawn from the sandbox's seed. The sandbox must be locked.
 func (s *Sandbox) newID() string {
-	return formatID([16]byte(s.draw(2)))
+	return formatID([16]byte(s.randomBytes(2)))
 }
 
 // draw draws bytes from the sandbox's seed, eight for each word. The sandbox must be locked.
-func (s *Sandbox) draw(words int) []byte {
+func (s *Sandbox) randomBytes(words int) []byte {
 	drawn := make([]byte, 0, 8*words)
 	for range words {
 		drawn = binary.LittleEndian.AppendUint64(drawn, s.random.Uint64())
@@ -41,7 +41,7 @@ func digest(namespace, name string) [sha256.Size]byte {
 }
 
 // newEventID returns the ID of an event: 64 hexadecimal digits, as in recorded webhook messages.
-func (s *Sandbox) newEventID() string { return hex.EncodeToString(s.draw(4)) }
+func (s *Sandbox) newEventID() string { return hex.EncodeToString(s.randomBytes(4)) }
 
 // derivedEventID returns the event ID of a name, the same one every time.
 func derivedEventID(namespace, name string) string {

@@ -47,33 +47,33 @@ const serviceType = "Personal Banking"
 
 // getPublicInstitutions answers as getInstitutions does. Even the links are the same: there is no public operation for a
 // single one.
-func (s *Sandbox) getPublicInstitutions(c *call) (answer, error) {
+func (s *Sandbox) getPublicInstitutions(c *call) (response, error) {
 	c.version = v21
 	return s.getInstitutions(c)
 }
 
-func (s *Sandbox) getInstitutions(c *call) (answer, error) {
+func (s *Sandbox) getInstitutions(c *call) (response, error) {
 	conditions, err := c.filter(institutionFilters)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	data := []object{}
 	for _, b := range bank.Banks() {
-		if conditions.hold(func(name string) string { return institutionProperty(b, name) }) {
+		if conditions.match(func(name string) string { return institutionProperty(b, name) }) {
 			data = append(data, s.institutionItem(&c.view, b))
 		}
 	}
-	return answer{http.StatusOK, object{
-		"type": "list", "totalCount": len(data), "data": data, "links": c.asked(),
+	return response{http.StatusOK, object{
+		"type": "list", "totalCount": len(data), "data": data, "links": c.requestLinks(),
 	}}, nil
 }
 
-func (s *Sandbox) getInstitution(c *call) (answer, error) {
+func (s *Sandbox) getInstitution(c *call) (response, error) {
 	b := bank.FindBank(c.http.PathValue("institutionId"))
 	if b == nil {
-		return answer{}, notFound("Requested institution does not exist.")
+		return response{}, notFound("Requested institution does not exist.")
 	}
-	return answer{http.StatusOK, s.institutionItem(&c.view, b)}, nil
+	return response{http.StatusOK, s.institutionItem(&c.view, b)}, nil
 }
 
 // institutionItem returns an institution in the form of 2.1. Tokens of 3.0 get the same.
@@ -90,7 +90,7 @@ func (s *Sandbox) institutionItem(v *view, b *bank.Bank) object {
 		"country": b.Country, "serviceName": "Personal Online Banking", "serviceType": serviceType, "tier": b.Tier,
 		"authorization": authorizationOf(b), "features": featuresOf(b), "stage": gen.InstitutionStageLive,
 		"status": gen.InstitutionStatusOperational, "stats": s.stats(method), "logo": logoOf(b),
-		"links": v.self("/institutions/" + b.ID),
+		"links": v.selfLinks("/institutions/" + b.ID),
 	}
 	if b.Login {
 		o["loginIdCaption"], o["passwordCaption"], o["forgottenPasswordUrl"] = "Login", passwordCaption, forgottenURL(b)

@@ -52,7 +52,7 @@ func TestRoutesAreTheContract(t *testing.T) {
 	}
 	var got []route
 	for _, r := range routes() {
-		r.body, r.also, r.handle = "", "", nil
+		r.body, r.alternative, r.handle = "", "", nil
 		got = append(got, r)
 	}
 	assert.Equal(t, want, got)
@@ -60,7 +60,7 @@ func TestRoutesAreTheContract(t *testing.T) {
 
 func TestParseFilter(t *testing.T) {
 	t.Parallel()
-	for text, want := range map[string]conditions{
+	for text, want := range map[string]filterConditions{
 		"a.eq('1')":                     {{"a", "eq", []string{"1"}}},
 		"a.b.ne('')":                    {{"a.b", "ne", []string{""}}},
 		"a.bt('1','2')":                 {{"a", "bt", []string{"1", "2"}}},
@@ -136,8 +136,8 @@ func TestIDs(t *testing.T) {
 // A handler that goes wrong is a bug of ours. It must be seen, and not be taken for an answer of the API.
 func TestEncodePanics(t *testing.T) {
 	t.Parallel()
-	assert.Panics(t, func() { new(Sandbox).failed(errors.New("a bug")) })
-	assert.Panics(t, func() { encode(answer{http.StatusOK, func() {}}) })
+	assert.Panics(t, func() { new(Sandbox).errorResponse(errors.New("a bug")) })
+	assert.Panics(t, func() { encode(response{http.StatusOK, func() {}}) })
 	assert.EqualError(t, userNotFound(), "resource-not-found: Requested resource is not found")
 }
 

@@ -13,7 +13,7 @@ import (
 
 const (
 	// jobsKept is for how long a job can be read; the documents say so of the list only.
-	jobsKept = 7 * 24 * time.Hour
+	jobRetention = 7 * 24 * time.Hour
 	// challengeLifetime is how long a challenge waits for its answer. It belongs to the user, so [Speed] leaves it alone.
 	challengeLifetime = 2 * time.Minute
 	// forever is longer than any sandbox lives.
@@ -38,15 +38,15 @@ type job struct {
 	source     string      // the path of what the job makes
 	created    time.Time
 	steps      []step
-	endless    bool // never gets over its first step
+	neverEnds    bool // never gets over its first step
 
 	challenge  *bank.Challenge // nil when the bank does not ask
 	answered   time.Time       // when the right answer came; the zero time when it has not
-	refused    time.Time       // when a wrong answer came
-	helped     bool            // the right answer comes as soon as the bank asks
-	confirming time.Duration
+	rejected    time.Time       // when a wrong answer came
+	autoAnswered     bool            // the right answer comes as soon as the bank asks
+	confirmDelay time.Duration
 
-	noted progress // what events have told of
+	reported progress // what events have told of
 }
 
 // The kinds of jobs.
@@ -59,15 +59,15 @@ const (
 type step struct {
 	title   gen.JobStepTitle
 	takes   time.Duration
-	failure *reason // nil when it is going to succeed
+	failure *stepError // nil when it is going to succeed
 	link    string  // the url of its result when it has
 }
 
 // reason is why a step of a job failed.
-type reason struct{ code, title, detail string }
+type stepError struct{ code, title, detail string }
 
 // wrongCredentials is also how the refresh of an invalid connection is refused.
-var wrongCredentials = reason{
+var wrongCredentials = stepError{
 	code:   "invalid-credentials",
 	title:  "Cannot login to target institution, check credentials.",
 	detail: "Cannot login to target institution using supplied credentials. Please check credentials and try again.",
@@ -75,16 +75,16 @@ var wrongCredentials = reason{
 
 // startJob starts the connection's next job. None may be running.
 func (s *Sandbox) startJob(now time.Time, conn *connection) *job {
-	conn.before = conn.at(now)
+	conn.before = conn.stateAt(now)
 	pace := pace(conn.loginID)
 	if conn.statement != nil {
 		pace = statementPace
 	}
-	takes := func(d time.Duration) time.Duration { return s.faster(time.Duration(float64(d) * pace)) }
+	takes := func(d time.Duration) time.Duration { return s.scaleDuration(time.Duration(float64(d) * pace)) }
 
 	j := &job{
 		id: s.newID(), kind: jobKindConnection, user: conn.user, connection: conn, source: conn.path(), created: now,
-		confirming: takes(confirmTime),
+		confirmDelay: takes(confirmTime),
 	}
 	who := conn.person()
 	verify := step{title: gen.JobStepTitleVerifyCredentials, takes: takes(verifyTime), link: conn.path()}
@@ -96,9 +96,9 @@ func (s *Sandbox) startJob(now time.Time, conn *connection) *job {
 		verify.failure = &wrongCredentials
 	case who.Failure == nil:
 	case who.Failure.Step == string(verify.title):
-		verify.failure = newReason(who.Failure)
+		verify.failure = newStepError(who.Failure)
 	case who.Failure.Step == string(accounts.title):
-		accounts.failure = newReason(who.Failure)
+		accounts.failure = newStepError(who.Failure)
 	}
 	j.steps = []step{verify}
 	if asks := conn.institution.Asks; asks != bank.Never {
@@ -113,39 +113,39 @@ func (s *Sandbox) startJob(now time.Time, conn *connection) *job {
 
 	conn.job = j
 	conn.jobs++
-	s.begin(j, now)
+	s.registerJob(j, now)
 	return j
 }
 
 // begin makes a job known and follows it. The user's jobs that nobody can read any more go.
-func (s *Sandbox) begin(j *job, now time.Time) {
-	for len(j.user.jobs) > 0 && !j.user.jobs[0].kept(now) {
+func (s *Sandbox) registerJob(j *job, now time.Time) {
+	for len(j.user.jobs) > 0 && !j.user.jobs[0].retained(now) {
 		delete(s.jobs, j.user.jobs[0].id)
 		j.user.jobs[0] = nil
 		j.user.jobs = j.user.jobs[1:]
 	}
 	j.user.jobs = append(j.user.jobs, j)
 	s.jobs[j.id] = j
-	j.endless = s.strikeJob()
-	s.follow(j, now)
+	j.neverEnds = s.applyJobFaults()
+	s.watchJob(j, now)
 }
 
 // follow has events tell what becomes of a job.
-func (s *Sandbox) follow(j *job, now time.Time) {
-	p := j.at(now)
-	s.noteProgress(j, p, now)
-	j.noted = p
-	if !p.done && !j.endless {
-		s.later(p.next, func(now time.Time) { s.follow(j, now) })
+func (s *Sandbox) watchJob(j *job, now time.Time) {
+	p := j.progressAt(now)
+	s.emitProgress(j, p, now)
+	j.reported = p
+	if !p.done && !j.neverEnds {
+		s.schedule(p.next, func(now time.Time) { s.watchJob(j, now) })
 	}
 }
 
 // faster is how long something takes at the sandbox's speed. Nobody can see a job that takes longer than jobs are kept.
-func (s *Sandbox) faster(d time.Duration) time.Duration {
-	return time.Duration(min(float64(d)/s.config.speed, float64(2*jobsKept)))
+func (s *Sandbox) scaleDuration(d time.Duration) time.Duration {
+	return time.Duration(min(float64(d)/s.config.speed, float64(2*jobRetention)))
 }
 
-func newReason(f *bank.Failure) *reason { return &reason{f.Code, f.Title, f.Detail} }
+func newStepError(f *bank.Failure) *stepError { return &stepError{f.Code, f.Title, f.Detail} }
 
 // pace is by how much the jobs of a login take longer than the least, from 1 to 2.5, the same every time: so the whole
 // takes from 6.5 to 16.25 seconds.
@@ -188,17 +188,17 @@ type stepState struct {
 }
 
 // at returns the progress at a moment, which is not before the job's start.
-func (j *job) at(now time.Time) progress {
+func (j *job) progressAt(now time.Time) progress {
 	p := progress{updated: j.created, done: true}
 	stopped := false // at a step that is not over, or failed: those after it stay pending
 	for _, planned := range j.steps {
 		state := stepState{step: planned, status: gen.JobStepStatusPending}
 		if !stopped {
-			_, p.next = j.end(planned, p.updated)
+			_, p.next = j.stepEnd(planned, p.updated)
 			state.status, p.updated = j.stepAt(planned, p.updated, now)
 			p.done = state.status != gen.JobStepStatusInProgress
 			stopped = !p.done || state.status == gen.JobStepStatusFailed
-			p.note(j, state)
+			p.record(j, state)
 		}
 		p.steps = append(p.steps, state)
 	}
@@ -207,7 +207,7 @@ func (j *job) at(now time.Time) progress {
 
 // stepAt returns the status of a step that began at a moment, and since when it has it.
 func (j *job) stepAt(planned step, began, now time.Time) (gen.JobStepStatus, time.Time) {
-	status, end := j.end(planned, began)
+	status, end := j.stepEnd(planned, began)
 	switch {
 	case !now.Before(end):
 		return status, end
@@ -219,18 +219,18 @@ func (j *job) stepAt(planned step, began, now time.Time) (gen.JobStepStatus, tim
 }
 
 // end returns how and when a step ends that began at a moment, as far as is known now.
-func (j *job) end(planned step, began time.Time) (gen.JobStepStatus, time.Time) {
+func (j *job) stepEnd(planned step, began time.Time) (gen.JobStepStatus, time.Time) {
 	switch {
-	case j.endless:
+	case j.neverEnds:
 		return gen.JobStepStatusSuccess, began.Add(forever)
 	case planned.title == gen.JobStepTitleMFAChallenge && j.challenge == nil:
 		return gen.JobStepStatusSkipped, began
-	case planned.title == gen.JobStepTitleMFAChallenge && !j.refused.IsZero():
-		return gen.JobStepStatusFailed, j.refused
+	case planned.title == gen.JobStepTitleMFAChallenge && !j.rejected.IsZero():
+		return gen.JobStepStatusFailed, j.rejected
 	case planned.title == gen.JobStepTitleMFAChallenge && !j.answered.IsZero():
-		return gen.JobStepStatusSuccess, j.answered.Add(j.confirming)
-	case planned.title == gen.JobStepTitleMFAChallenge && j.helped:
-		return gen.JobStepStatusSuccess, began.Add(j.confirming)
+		return gen.JobStepStatusSuccess, j.answered.Add(j.confirmDelay)
+	case planned.title == gen.JobStepTitleMFAChallenge && j.autoAnswered:
+		return gen.JobStepStatusSuccess, began.Add(j.confirmDelay)
 	case planned.title == gen.JobStepTitleMFAChallenge:
 		return gen.JobStepStatusFailed, began.Add(challengeLifetime)
 	case planned.failure != nil:
@@ -241,7 +241,7 @@ func (j *job) end(planned step, began time.Time) (gen.JobStepStatus, time.Time) 
 }
 
 // note keeps what a step that has begun means for the connection.
-func (p *progress) note(j *job, state stepState) {
+func (p *progress) record(j *job, state stepState) {
 	switch {
 	case state.title == gen.JobStepTitleVerifyCredentials && state.status == gen.JobStepStatusSuccess:
 		p.verified = p.updated
@@ -249,7 +249,7 @@ func (p *progress) note(j *job, state stepState) {
 		// A statement that cannot be read is as bad as a login that is wrong: there is nothing to try again with.
 		p.rejected = state.failure.code == wrongCredentials.code || j.connection.statement != nil
 	case state.title == gen.JobStepTitleMFAChallenge && state.status == gen.JobStepStatusInProgress:
-		p.waiting = j.answered.IsZero() && !j.helped
+		p.waiting = j.answered.IsZero() && !j.autoAnswered
 	case state.title == gen.JobStepTitleRetrieveAccounts && state.status == gen.JobStepStatusSuccess:
 		p.fetched = p.updated
 	case state.title == gen.JobStepTitleRetrieveTransactions && state.status == gen.JobStepStatusSuccess:
@@ -260,30 +260,30 @@ func (p *progress) note(j *job, state stepState) {
 // job returns the job that the path names, if the call's token is good for its user.
 func (s *Sandbox) job(c *call) (*job, error) {
 	j := s.jobs[c.http.PathValue("jobId")]
-	if j == nil || !j.kept(c.now) {
+	if j == nil || !j.retained(c.now) {
 		return nil, resourceNotFound()
 	}
-	return j, c.mayAccess(j.user.id)
+	return j, c.checkUserAccess(j.user.id)
 }
 
-func (j *job) kept(now time.Time) bool { return now.Before(j.created.Add(jobsKept)) }
+func (j *job) retained(now time.Time) bool { return now.Before(j.created.Add(jobRetention)) }
 
-func (s *Sandbox) getJobs(c *call) (answer, error) {
+func (s *Sandbox) getJobs(c *call) (response, error) {
 	j, err := s.job(c)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	return answer{http.StatusOK, j.full(&c.view)}, nil
+	return response{http.StatusOK, j.full(&c.view)}, nil
 }
 
-func (s *Sandbox) getUserJobs(c *call) (answer, error) {
+func (s *Sandbox) getUserJobs(c *call) (response, error) {
 	u, err := s.user(c)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	conditions, err := c.filter(jobFilters)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	type updatedJob struct {
 		*job
@@ -292,8 +292,8 @@ func (s *Sandbox) getUserJobs(c *call) (answer, error) {
 	}
 	var jobs []updatedJob
 	for _, j := range slices.Backward(u.jobs) { // of two updated in the same moment, the later job comes first
-		if j.kept(c.now) && conditions.hold(j.property) {
-			jobs = append(jobs, updatedJob{j, j.at(c.now).updated})
+		if j.retained(c.now) && conditions.match(j.property) {
+			jobs = append(jobs, updatedJob{j, j.progressAt(c.now).updated})
 		}
 	}
 	slices.SortStableFunc(jobs, func(a, b updatedJob) int { return b.updated.Compare(a.updated) })
@@ -305,8 +305,8 @@ func (s *Sandbox) getUserJobs(c *call) (answer, error) {
 		}
 		data = append(data, item)
 	}
-	return answer{http.StatusOK, object{
-		"type": "list", "size": len(data), "data": data, "links": c.self(u.path() + "/jobs"),
+	return response{http.StatusOK, object{
+		"type": "list", "size": len(data), "data": data, "links": c.selfLinks(u.path() + "/jobs"),
 	}}, nil
 }
 
@@ -319,20 +319,20 @@ func (j *job) property(name string) string {
 	return ""
 }
 
-func (s *Sandbox) postJobMFA(c *call) (answer, error) {
+func (s *Sandbox) postJobMFA(c *call) (response, error) {
 	j, err := s.job(c)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	var data gen.MFAAnswer
 	if err := c.decode(&data); err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	if data.MFAResponse == nil {
-		return answer{}, notSupplied("MFA response parameter is required.", fromPointer("mfa-response", "mfa-response"))
+		return response{}, notSupplied("MFA response parameter is required.", fromPointer("mfa-response", "mfa-response"))
 	}
 	if err := s.answerChallenge(j, data.MFAResponse, c.now); err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	return j.reference(&c.view, http.StatusAccepted), nil
 }
@@ -340,16 +340,16 @@ func (s *Sandbox) postJobMFA(c *call) (answer, error) {
 // answerChallenge gives one try: a wrong answer fails the step, as a late one does.
 func (s *Sandbox) answerChallenge(j *job, answers []api.WireSecret, now time.Time) error {
 	source := fromPointer("mfa-response", "mfa-response")
-	if !j.at(now).waiting {
+	if !j.progressAt(now).waiting {
 		return notValid("No MFA challenge is waiting for a response.", source)
 	}
-	right := accepts(j.challenge, answers, j.connection.institution.ID)
+	right := isCorrectAnswer(j.challenge, answers, j.connection.institution.ID)
 	if right {
 		j.answered = now
 	} else {
-		j.refused = now
+		j.rejected = now
 	}
-	s.follow(j, now)
+	s.watchJob(j, now)
 	if !right {
 		return notValid("MFA response is not valid.", source)
 	}
@@ -360,15 +360,15 @@ func (j *job) path() string { return "/jobs/" + j.id }
 
 // short is the job as an answer that refers to it has it.
 func (j *job) short(v *view) object {
-	return object{"type": "job", "id": j.id, "links": v.self(j.path())}
+	return object{"type": "job", "id": j.id, "links": v.selfLinks(j.path())}
 }
 
 // reference is the answer that refers to the job.
-func (j *job) reference(v *view, status int) answer { return answer{status, j.short(v)} }
+func (j *job) reference(v *view, status int) response { return response{status, j.short(v)} }
 
 // full is the job with all it has come to.
 func (j *job) full(v *view) object {
-	p := j.at(v.now)
+	p := j.progressAt(v.now)
 	steps := make([]object, 0, len(p.steps))
 	for _, state := range p.steps {
 		steps = append(steps, object{"title": state.title, "status": state.status, "result": j.result(v, p, state)})
@@ -386,7 +386,7 @@ func (j *job) full(v *view) object {
 	if v.version == v30 {
 		o["status"] = p.status()
 	}
-	links := v.self(j.path())
+	links := v.selfLinks(j.path())
 	if !p.verified.IsZero() {
 		links["source"] = v.url(j.source)
 	}
@@ -412,7 +412,7 @@ func (j *job) result(v *view, p progress, state stepState) any {
 	switch {
 	case state.title == gen.JobStepTitleMFAChallenge:
 		if p.waiting || state.status == gen.JobStepStatusSuccess && v.version == v30 {
-			return j.ask(v)
+			return j.challengeResult(v)
 		}
 	case state.status == gen.JobStepStatusSuccess:
 		return object{"type": "link", "url": state.link}
@@ -423,7 +423,7 @@ func (j *job) result(v *view, p progress, state stepState) any {
 }
 
 // ask is the challenge as the job shows it.
-func (j *job) ask(v *view) object {
+func (j *job) challengeResult(v *view) object {
 	input := make([]string, 0, len(j.challenge.Questions))
 	for _, q := range j.challenge.Questions {
 		input = append(input, q.Text)

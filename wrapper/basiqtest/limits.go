@@ -39,17 +39,17 @@ func (s *Sandbox) countToken(now time.Time) error {
 
 // countEnrichment counts a call of getEnrich, or refuses it.
 func (s *Sandbox) countEnrichment(now time.Time) error {
-	return s.count(&s.limits.enrichments, now.UTC().Format("2006-01"), maxEnrichments, "Query limit reached.")
+	return s.countInPeriod(&s.limits.enrichments, now.UTC().Format("2006-01"), maxEnrichments, "Query limit reached.")
 }
 
 // countSnapshot counts an affordability, income or expenses summary, or refuses it.
 func (s *Sandbox) countSnapshot(now time.Time) error {
-	return s.count(&s.limits.snapshots, day(now), min(s.limits.users[day(now)], maxSnapshots), limitReached)
+	return s.countInPeriod(&s.limits.snapshots, day(now), min(s.limits.users[day(now)], maxSnapshots), limitReached)
 }
 
 // countReport counts a report, or refuses it.
 func (s *Sandbox) countReport(now time.Time) error {
-	return s.count(&s.limits.reports, day(now), min(s.limits.users[day(now)], maxSnapshots), limitReached)
+	return s.countInPeriod(&s.limits.reports, day(now), min(s.limits.users[day(now)], maxSnapshots), limitReached)
 }
 
 const limitReached = "You have exceeded the rate limit for this API."
@@ -60,7 +60,7 @@ func (s *Sandbox) countUser(now time.Time) {
 }
 
 // count counts one more in a period. Only the latest period is kept.
-func (s *Sandbox) count(counts *map[string]int, period string, most int, detail string) error {
+func (s *Sandbox) countInPeriod(counts *map[string]int, period string, most int, detail string) error {
 	if !s.config.limits {
 		return nil
 	}

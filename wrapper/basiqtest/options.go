@@ -22,7 +22,7 @@ type config struct {
 	address             string
 	redirectURL         *url.URL
 	origins             []string // whose pages may use the API; "*" for all
-	deliverer           *http.Client
+	webhookClient           *http.Client
 	logger              *slog.Logger
 	injections          []*Injection
 }
@@ -151,7 +151,7 @@ func DeliverWith(client *http.Client) Option {
 		if client == nil {
 			return errors.New("the client of DeliverWith is nil")
 		}
-		c.deliverer = client
+		c.webhookClient = client
 		return nil
 	}
 }

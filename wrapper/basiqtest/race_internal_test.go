@@ -24,7 +24,7 @@ func TestAllOperationsAtOnce(t *testing.T) {
 	t.Parallel()
 	tgt := newTarget(t)
 	s := tgt.sandbox
-	s.deliverer = &http.Client{Transport: roundTripper(func(*http.Request) (*http.Response, error) {
+	s.webhookClient = &http.Client{Transport: roundTripper(func(*http.Request) (*http.Response, error) {
 		return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody, Header: http.Header{}}, nil
 	})}
 	s.mu.Lock()
@@ -88,9 +88,9 @@ func TestAllOperationsAtOnce(t *testing.T) {
 		group.Wait()
 	}
 	s.mu.Lock()
-	s.retire()
+	s.stop()
 	s.mu.Unlock()
-	s.end()
+	s.cancel()
 	s.background.Wait()
 	for _, codes := range answered {
 		for code := range codes {

@@ -38,7 +38,7 @@ var plainName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9._-]{0,39}$`)
 
 // shownPath returns the path of a URL without tokens, and without the last part of those of the consent page, however many
 // slashes stand around them: whoever has the path of a visit or of an auth link can use it.
-func shownPath(path string) string {
+func redactPath(path string) string {
 	if strings.HasPrefix(strings.TrimLeft(path, "/"), "home/") {
 		return homePath + "/…"
 	}
@@ -51,7 +51,7 @@ func shownPath(path string) string {
 	return strings.Join(segments, "/")
 }
 
-func shownName(name string) string {
+func redactName(name string) string {
 	if plainName.MatchString(name) {
 		return name
 	}
@@ -59,7 +59,7 @@ func shownName(name string) string {
 }
 
 // shown returns a value, unless it is a token or its name says that it is a secret.
-func shown(name, value string) string {
+func redactValue(name, value string) string {
 	// Tokens are JWTs, and these begin so.
 	if isSecret(name) || !plainName.MatchString(name) || strings.Contains(value, "eyJ") {
 		return redacted
@@ -87,7 +87,7 @@ func redactPairs(raw string) string {
 			pairs = append(pairs, redacted)
 			continue
 		}
-		pairs = append(pairs, shownName(name)+"="+shown(name, value))
+		pairs = append(pairs, redactName(name)+"="+redactValue(name, value))
 	}
 	return strings.Join(pairs, "&")
 }
@@ -129,11 +129,11 @@ func (r *redactor) value(name string) {
 	}
 	switch token := token.(type) {
 	case json.Delim:
-		r.group(name, token)
+		r.container(name, token)
 	case string:
-		r.write(shown(name, token))
+		r.write(redactValue(name, token))
 	case json.Number:
-		if text := shown(name, token.String()); text == redacted {
+		if text := redactValue(name, token.String()); text == redacted {
 			r.write(redacted)
 		} else {
 			r.out.WriteString(text)
@@ -141,7 +141,7 @@ func (r *redactor) value(name string) {
 	case nil:
 		r.out.WriteString("null")
 	default:
-		if shown(name, "") == redacted {
+		if redactValue(name, "") == redacted {
 			token = redacted
 		}
 		r.write(token)
@@ -149,7 +149,7 @@ func (r *redactor) value(name string) {
 }
 
 // group copies an array or an object that has begun.
-func (r *redactor) group(name string, begin json.Delim) {
+func (r *redactor) container(name string, begin json.Delim) {
 	if isSecret(name) || name != "" && !plainName.MatchString(name) {
 		r.skip()
 		r.write(redacted)
@@ -169,7 +169,7 @@ func (r *redactor) group(name string, begin json.Delim) {
 			return
 		}
 		key, _ := token.(string)
-		r.write(shownName(key))
+		r.write(redactName(key))
 		r.out.WriteByte(':')
 		r.value(key)
 	}
@@ -195,6 +195,6 @@ func (r *redactor) skip() {
 }
 
 func (r *redactor) write(value any) {
-	_, text := encode(answer{body: value})
+	_, text := encode(response{body: value})
 	r.out.Write(bytes.TrimSuffix(text, []byte("\n")))
 }

@@ -14,71 +14,71 @@ import (
 type reportSums struct {
 	*analysis
 
-	groups map[string][]line
+	groups map[string][]transaction
 	// credits and debits are what went in and out, but for what went from one account of the report to another.
 	credits, debits bank.Cents
 }
 
 func (a *analysis) reportSums() *reportSums {
-	r := &reportSums{analysis: a, groups: map[string][]line{}}
+	r := &reportSums{analysis: a, groups: map[string][]transaction{}}
 	byFlow := map[string]string{} // the groups of what is internal, which take long to find
-	for _, l := range a.lines {
+	for _, t := range a.transactions {
 		group, known := "", false
-		own := a.internal(l) && isDebit(l)
+		own := a.internal(t) && isDebit(t)
 		if own {
-			group, known = byFlow[l.flow()]
+			group, known = byFlow[t.flow()]
 		}
 		if !known {
-			group = a.groupOf(l)
+			group = a.groupOf(t)
 		}
 		if own {
-			byFlow[l.flow()] = group
+			byFlow[t.flow()] = group
 		}
 		if group == "" {
 			continue
 		}
-		r.groups[group] = append(r.groups[group], l)
-		if isCredit(l) {
-			r.credits += l.Amount
+		r.groups[group] = append(r.groups[group], t)
+		if isCredit(t) {
+			r.credits += t.Amount
 		} else {
-			r.debits += l.Amount
+			r.debits += t.Amount
 		}
 	}
 	return r
 }
 
 // in are the transactions of some groups. An id that ends in a hyphen stands for all that begin with it.
-func (r *reportSums) in(ids ...string) []line {
-	var lines []line
+func (r *reportSums) inGroups(ids ...string) []transaction {
+	var transactions []transaction
 	for i := range reportGroups {
 		id := reportGroups[i].id
 		if slices.ContainsFunc(ids, func(want string) bool { return id == want || want == id[:4] }) {
-			lines = append(lines, r.groups[id]...)
+			transactions = append(transactions, r.groups[id]...)
 		}
 	}
-	return lines
+	return transactions
 }
 
 // section are the transactions of the groups whose first section it is.
-func (r *reportSums) section(name string) []line {
-	var lines []line
+func (r *reportSums) inSection(name string) []transaction {
+	var transactions []transaction
 	for i := range reportGroups {
 		if reportGroups[i].sections[0] == name {
-			lines = append(lines, r.groups[reportGroups[i].id]...)
+			transactions = append(transactions, r.groups[reportGroups[i].id]...)
 		}
 	}
-	return lines
+	return transactions
 }
 
 // sourcesIn are the series of which the subgroups of a report are made. Those of different groups are different ones.
-func (r *reportSums) sourcesIn(lines []line) []*series { return seriesOf(lines, reportName) }
+func (r *reportSums) sourcesIn(transactions []transaction) []*series { return seriesOf(transactions, reportName) }
 
 // reportName names the source or the payee of a transaction, as the subgroups of a report do.
-func reportName(l line) string {
-	if l.Merchant != nil {
-		return strings.ToUpper(l.Merchant.Name)
+func reportName(t transaction) string {
+	if t.Merchant != nil {
+		return strings.ToUpper(t.Merchant.Name)
 	}
-	return strings.ToUpper(strings.Join(strings.Fields(l.Description), " "))
+	return strings.ToUpper(strings.Join(strings.Fields(t.Description), " "))
 }
 
 func (r *report) affordability(v *view) object {
@@ -113,16 +113,16 @@ func (r *reportSums) group(g *reportGroup) object {
 	sources := r.sourcesIn(lines)
 	subgroups := make([]object, 0, len(sources))
 	for _, s := range sources {
-		transactions := make([]object, 0, len(s.lines))
-		for _, l := range slices.Backward(s.lines) {
+		transactions := make([]object, 0, len(s.transactions))
+		for _, t := range slices.Backward(s.transactions) {
 			transactions = append(transactions, object{
-				"id": l.id, "date": formatTime(l.date()), "description": l.Description, "amount": l.Amount.String(),
+				"id": t.id, "date": formatTime(t.date()), "description": t.Description, "amount": t.Amount.String(),
 			})
 		}
 		name := reportName(s.newest())
 		subgroups = append(subgroups, object{
 			"id":   strings.ReplaceAll(derivedID(g.id, name), "-", ""),
-			"name": name, "analysis": r.analysisOf(s.lines, g.sections[0] == sectionIncome), "transactions": transactions,
+			"name": name, "analysis": r.analysisOf(s.transactions, g.sections[0] == sectionIncome), "transactions": transactions,
 		})
 	}
 	return object{
@@ -134,35 +134,35 @@ func (r *reportSums) group(g *reportGroup) object {
 // share is a number of percent.
 func share(part, whole bank.Cents) json.Number { return json.Number(percent(part, whole).String()) }
 
-func (r *reportSums) analysisOf(lines []line, lasting bool) object {
+func (r *reportSums) analysisOf(transactions []transaction, lasting bool) object {
 	o := object{
 		"summary": object{
-			"transactionCount": len(lines),
+			"transactionCount": len(transactions),
 			"overallPercentage": object{
-				"credit": share(sum(only(lines, isCredit)), r.credits), "debit": share(sum(only(lines, isDebit)), r.debits),
+				"credit": share(sum(selectTransactions(transactions, isCredit)), r.credits), "debit": share(sum(selectTransactions(transactions, isDebit)), r.debits),
 			},
 		},
 	}
-	if len(lines) == 0 {
+	if len(transactions) == 0 {
 		return o
 	}
-	amounts := amountsOf(lines)
-	first, last := firstAndLast(lines)
+	amounts := amountsOf(transactions)
+	first, last := dateRange(transactions)
 	o["range"] = object{"startDate": day(first), "endDate": day(last), "duration": daysBetween(first, last)}
 	average := object{
-		"transaction": mean(amounts).String(), "month": r.monthly(sum(lines)).String(),
-		"medianTransaction": median(amounts).String(), "medianMonth": r.medianMonth(lines).String(),
+		"transaction": mean(amounts).String(), "month": r.monthly(sum(transactions)).String(),
+		"medianTransaction": median(amounts).String(), "medianMonth": r.medianMonth(transactions).String(),
 	}
 	amount := object{
-		"total": sum(lines).String(), "min": slices.Min(amounts).String(), "max": slices.Max(amounts).String(),
+		"total": sum(transactions).String(), "min": slices.Min(amounts).String(), "max": slices.Max(amounts).String(),
 		"average": average,
 	}
 	if lasting {
-		average["ongoingMonth"] = r.ongoingMonth(lines).String()
-		amount["stableMonths"], amount["secureMonths"] = r.stableMonths(lines), r.secureMonths(lines)
+		average["ongoingMonth"] = r.ongoingMonth(transactions).String()
+		amount["stableMonths"], amount["secureMonths"] = r.stableMonths(transactions), r.secureMonths(transactions)
 	}
 	o["amount"] = amount
-	if found := rhythmOf(lines); found != nil {
+	if found := detectFrequency(transactions); found != nil {
 		usual := median(amounts).String()
 		o["frequency"] = object{
 			"type": found.iso, "display": found.display, "amount": usual,
@@ -173,14 +173,14 @@ func (r *reportSums) analysisOf(lines []line, lasting bool) object {
 }
 
 // medianMonth is the median of what the lines come to in each month that the report touches.
-func (r *reportSums) medianMonth(lines []line) bank.Cents { return median(sumsOf(lines, r.months())) }
+func (r *reportSums) medianMonth(transactions []transaction) bank.Cents { return median(monthlySums(transactions, r.months())) }
 
 // ongoingMonth is what the sources come to in a month that have not ended.
-func (r *reportSums) ongoingMonth(lines []line) bank.Cents {
+func (r *reportSums) ongoingMonth(transactions []transaction) bank.Cents {
 	var total bank.Cents
-	for _, s := range r.sourcesIn(lines) {
+	for _, s := range r.sourcesIn(transactions) {
 		if s.ongoing(r.analysis) {
-			total += median(sumsOf(s.lines, r.lastMonths(3)))
+			total += median(monthlySums(s.transactions, r.lastFullMonths(3)))
 		}
 	}
 	return total
@@ -188,8 +188,8 @@ func (r *reportSums) ongoingMonth(lines []line) bank.Cents {
 
 // stableMonths counts the last whole months that differ from the very last by no more than a tenth; secureMonths those
 // in which there was anything. The documents do not say what the words mean.
-func (r *reportSums) stableMonths(lines []line) int {
-	sums := sumsOf(lines, r.lastMonths(len(r.months())))
+func (r *reportSums) stableMonths(transactions []transaction) int {
+	sums := monthlySums(transactions, r.lastFullMonths(len(r.months())))
 	count := 0
 	for _, month := range sums {
 		if off := (month - sums[0]) * 10; month == 0 || max(off, -off) > max(sums[0], -sums[0]) {
@@ -200,8 +200,8 @@ func (r *reportSums) stableMonths(lines []line) int {
 	return count
 }
 
-func (r *reportSums) secureMonths(lines []line) int {
-	sums := sumsOf(lines, r.lastMonths(len(r.months())))
+func (r *reportSums) secureMonths(transactions []transaction) int {
+	sums := monthlySums(transactions, r.lastFullMonths(len(r.months())))
 	if i := slices.Index(sums, 0); i >= 0 {
 		return i
 	}
@@ -239,8 +239,8 @@ func (r *report) account(h *holding) object {
 	o := h.reportAccount()
 	o["creditLimit"] = h.Limit.String()
 	o["transactionIntervals"] = []object{}
-	if lines := r.of(h); len(lines) > 0 {
-		first, last := firstAndLast(lines)
+	if transactions := r.ofAccount(h); len(transactions) > 0 {
+		first, last := dateRange(transactions)
 		o["transactionIntervals"] = []object{{"from": day(first), "to": day(last)}}
 	}
 	return o
@@ -303,15 +303,15 @@ func (h *holding) statementIdentity() object {
 }
 
 // print is the report as a PDF.
-func (r *report) print() []byte {
+func (r *report) renderPDF() []byte {
 	lines := []string{r.title, r.kind + ", created " + formatTime(r.created), "From " + day(r.from) + " to " + day(r.end.AddDate(0, 0, -1)), ""}
 	for _, h := range r.holdings {
 		lines = append(lines, h.institutionName()+" "+h.Product+" "+h.Number+": "+h.Balance.String())
 	}
 	lines = append(lines, "")
 	if r.kind == statementReport {
-		for _, l := range slices.Backward(r.lines) {
-			lines = append(lines, day(l.date())+"  "+l.Description+"  "+l.Amount.String())
+		for _, t := range slices.Backward(r.transactions) {
+			lines = append(lines, day(t.date())+"  "+t.Description+"  "+t.Amount.String())
 		}
 		return newPDF(lines)
 	}

@@ -135,26 +135,26 @@ var (
 
 // groupOf is the group that a transaction belongs to; "" for one between the accounts of the report, which is counted
 // where it repays a debt, once.
-func (a *analysis) groupOf(l line) string {
+func (a *analysis) groupOf(t transaction) string {
 	switch {
-	case a.internal(l):
-		return a.groupOfOwn(l)
-	case l.Class == classRefund:
+	case a.internal(t):
+		return a.internalGroup(t)
+	case t.Class == classRefund:
 		return "EXP-032"
-	case isCredit(l):
-		return groupOfCredit(l)
+	case isCredit(t):
+		return groupOfCredit(t)
 	default:
-		return groupOfDebit(l)
+		return groupOfDebit(t)
 	}
 }
 
 // groupOfOwn sorts what was paid to a debt by the kind of the account that it went to.
-func (a *analysis) groupOfOwn(l line) string {
-	if isCredit(l) {
+func (a *analysis) internalGroup(t transaction) string {
+	if isCredit(t) {
 		return ""
 	}
-	for _, other := range a.lines {
-		if !isCredit(other) || other.flow() != l.flow() || other.holding == l.holding {
+	for _, other := range a.transactions {
+		if !isCredit(other) || other.flow() != t.flow() || other.holding == t.holding {
 			continue
 		}
 		switch {
@@ -171,39 +171,39 @@ func (a *analysis) groupOfOwn(l line) string {
 	return ""
 }
 
-func groupOfCredit(l line) string {
-	text := strings.ToUpper(l.Description)
-	if l.Category.Group == "benefits" || strings.Contains(text, "MEDICARE") {
+func groupOfCredit(t transaction) string {
+	text := strings.ToUpper(t.Description)
+	if t.Category.Group == "benefits" || strings.Contains(text, "MEDICARE") {
 		for _, benefit := range groupsOfBenefits {
 			if strings.Contains(text, benefit.text) {
 				return benefit.group
 			}
 		}
 	}
-	if group, ok := groupsOfCredits[l.Category.Group]; ok {
+	if group, ok := groupsOfCredits[t.Category.Group]; ok {
 		return group
 	}
 	return "INC-007"
 }
 
-func groupOfDebit(l line) string {
+func groupOfDebit(t transaction) string {
 	switch {
-	case l.Category.Group == "cash" && l.holding.isCard():
+	case t.Category.Group == "cash" && t.holding.isCard():
 		return "EXP-003"
-	case l.Category.Group == "transfer-out" && l.holding.isLoan():
+	case t.Category.Group == "transfer-out" && t.holding.isLoan():
 		return "EXP-029"
-	case l.Category.Group == "fees" && strings.Contains(strings.ToUpper(l.Description), "DISHONOUR"):
+	case t.Category.Group == "fees" && strings.Contains(strings.ToUpper(t.Description), "DISHONOUR"):
 		return "EXP-009"
-	case l.Category.Group == "loan" && l.Merchant != nil:
-		return groupOfLender(l.Merchant.Name)
+	case t.Category.Group == "loan" && t.Merchant != nil:
+		return groupOfLender(t.Merchant.Name)
 	}
-	if group, ok := groupsByANZSIC[l.Category.Class.Code]; ok {
+	if group, ok := groupsByANZSIC[t.Category.Class.Code]; ok {
 		return group
 	}
-	if group, ok := groupsOfDebits[l.Category.Group]; ok {
+	if group, ok := groupsOfDebits[t.Category.Group]; ok {
 		return group
 	}
-	if l.Merchant != nil {
+	if t.Merchant != nil {
 		return "EXP-054"
 	}
 	return "EXP-039"

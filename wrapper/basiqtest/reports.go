@@ -16,7 +16,7 @@ const (
 	// reportTime is how long the making of a report takes.
 	reportTime = 4 * time.Second
 	// reportsKept is for how long a report can be retrieved: the documents' prose says so, its examples differ.
-	reportsKept = 24 * time.Hour
+	reportRetention = 24 * time.Hour
 	// maxTitle and maxReportUsers are documented.
 	maxTitle       = 50
 	maxReportUsers = 5
@@ -107,55 +107,55 @@ func findReportType(id string) *reportType {
 	return nil
 }
 
-func (s *Sandbox) listReportTypes(*call) (answer, error) {
+func (s *Sandbox) listReportTypes(*call) (response, error) {
 	data := make([]object, 0, len(reportTypes))
 	for i := range reportTypes {
 		data = append(data, reportTypes[i].show())
 	}
-	return answer{http.StatusOK, object{"type": "list", "count": len(data), "data": data}}, nil
+	return response{http.StatusOK, object{"type": "list", "count": len(data), "data": data}}, nil
 }
 
 // retrieveSpecificReportType answers with the type by itself; the document leaves open whether it is in a list.
-func (s *Sandbox) retrieveSpecificReportType(c *call) (answer, error) {
+func (s *Sandbox) retrieveSpecificReportType(c *call) (response, error) {
 	t := findReportType(c.http.PathValue("reportTypeId"))
 	if t == nil {
-		return answer{}, resourceNotFound()
+		return response{}, resourceNotFound()
 	}
-	return answer{http.StatusOK, t.show()}, nil
+	return response{http.StatusOK, t.show()}, nil
 }
 
 // report returns the report that the path names. There is none before its job is done, nor after it has expired, nor
 // when one of its users has been deleted.
 func (s *Sandbox) report(c *call) (*report, error) {
 	for _, r := range s.reports {
-		if r.id == c.http.PathValue("reportId") && s.readable(r, c.now) {
+		if r.id == c.http.PathValue("reportId") && s.available(r, c.now) {
 			return r, nil
 		}
 	}
 	return nil, resourceNotFound()
 }
 
-func (s *Sandbox) readable(r *report, now time.Time) bool {
+func (s *Sandbox) available(r *report, now time.Time) bool {
 	gone := slices.ContainsFunc(r.users, func(u *user) bool { return s.users[u.id] != u })
-	return !gone && r.job.at(now).done && now.Before(r.expires())
+	return !gone && r.job.progressAt(now).done && now.Before(r.expires())
 }
 
-func (r *report) expires() time.Time { return r.created.Add(reportsKept) }
+func (r *report) expires() time.Time { return r.created.Add(reportRetention) }
 
 func (r *report) path() string { return "/reports/" + r.id }
 
 // listReports has the oldest first.
-func (s *Sandbox) listReports(c *call) (answer, error) {
-	if err := s.resume(c); err != nil {
-		return answer{}, err
+func (s *Sandbox) listReports(c *call) (response, error) {
+	if err := s.resumePage(c); err != nil {
+		return response{}, err
 	}
 	var all []*report
 	for _, r := range s.reports {
-		if s.readable(r, c.now) {
+		if s.available(r, c.now) {
 			all = append(all, r)
 		}
 	}
-	return paged(s, c, all, func(r *report) string { return r.id }, func(r *report) any {
+	return pageResponse(s, c, all, func(r *report) string { return r.id }, func(r *report) any {
 		o := r.short(&c.view)
 		o["expiresAt"] = formatTime(r.expires())
 		return o
@@ -166,17 +166,17 @@ func (s *Sandbox) listReports(c *call) (answer, error) {
 func (r *report) short(v *view) object {
 	return object{
 		"type": "report", "id": r.id, "title": r.title, "reportType": r.kind, "createdDate": formatTime(r.created),
-		"createdBy": reportMaker, "filters": slices.Clone(r.filters), "links": v.self(r.path()),
+		"createdBy": reportMaker, "filters": slices.Clone(r.filters), "links": v.selfLinks(r.path()),
 	}
 }
 
-func (s *Sandbox) retrieveReport(c *call) (answer, error) {
+func (s *Sandbox) retrieveReport(c *call) (response, error) {
 	r, err := s.report(c)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	if c.wantsOther() {
-		return answer{http.StatusOK, document{pdf, r.print()}}, nil
+	if c.wantsAlternative() {
+		return response{http.StatusOK, document{pdf, r.renderPDF()}}, nil
 	}
 	o := r.short(&c.view)
 	if r.kind == statementReport {
@@ -186,41 +186,41 @@ func (s *Sandbox) retrieveReport(c *call) (answer, error) {
 		// The example has the link among the data, the schema beside it.
 		o["transactions"] = c.url(r.path() + "/transactions")
 	}
-	return answer{http.StatusOK, o}, nil
+	return response{http.StatusOK, o}, nil
 }
 
-func (s *Sandbox) deleteReport(c *call) (answer, error) {
+func (s *Sandbox) deleteReport(c *call) (response, error) {
 	r, err := s.report(c)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	s.reports = slices.DeleteFunc(s.reports, func(other *report) bool { return other == r })
-	return answer{status: http.StatusNoContent}, nil
+	return response{status: http.StatusNoContent}, nil
 }
 
-func (s *Sandbox) createReport(c *call) (answer, error) {
+func (s *Sandbox) createReport(c *call) (response, error) {
 	var data gen.CreateReport
 	if err := c.decode(&data); err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	chosen, err := checkReport(data)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	r := &report{kind: data.ReportType, title: data.Title, created: c.now, filters: data.Filters}
 	if err := s.fillReport(r, chosen, c.now); err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	if err := s.countReport(c.now); err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	r.id = s.newID()
 	r.job = &job{
 		id: s.newID(), kind: jobKindReport, user: r.users[0], source: r.path(), created: c.now,
-		steps: []step{{title: gen.JobStepTitleCreateReport, takes: s.faster(reportTime), link: r.path()}},
+		steps: []step{{title: gen.JobStepTitleCreateReport, takes: s.scaleDuration(reportTime), link: r.path()}},
 	}
 	s.reports = append(slices.DeleteFunc(s.reports, func(old *report) bool { return !c.now.Before(old.expires()) }), r)
-	s.begin(r.job, c.now)
+	s.registerJob(r.job, c.now)
 	return r.job.reference(&c.view, http.StatusAccepted), nil
 }
 
@@ -255,7 +255,7 @@ func checkReport(data gen.CreateReport) (chosenFilters, error) {
 	for _, f := range data.Filters {
 		_, twice := chosen[f.Name]
 		i := slices.IndexFunc(kind.filters, func(t reportFilterType) bool { return t.name == f.Name })
-		if twice || i < 0 || !kind.filters[i].takes(f.Value) {
+		if twice || i < 0 || !kind.filters[i].accepts(f.Value) {
 			return nil, notValid(string(f.Name)+" filter is not valid.", reportSource("filters"))
 		}
 		chosen[f.Name] = f.Value
@@ -269,7 +269,7 @@ func checkReport(data gen.CreateReport) (chosenFilters, error) {
 }
 
 // takes reports whether a filter can have a value. One id may stand for a list of it, says the schema.
-func (t *reportFilterType) takes(value gen.ReportFilterValue) bool {
+func (t *reportFilterType) accepts(value gen.ReportFilterValue) bool {
 	texts := value.Texts()
 	switch {
 	case t.name == gen.ReportFilterNameReportSubType:
@@ -294,10 +294,10 @@ func (s *Sandbox) fillReport(r *report, chosen chosenFilters, now time.Time) err
 	users := slices.Concat(chosen[gen.ReportFilterNameUsers].Texts(), chosen[gen.ReportFilterNameUser].Texts())
 	accounts := slices.Concat(chosen[gen.ReportFilterNameAccounts].Texts(), chosen[gen.ReportFilterNameAccount].Texts())
 	if len(users) > maxReportUsers {
-		return refusedReport("Invalid users filter. Maximum 5 users allowed.")
+		return invalidReport("Invalid users filter. Maximum 5 users allowed.")
 	}
-	if twice := repeated(slices.Concat(users, accounts)); twice != nil {
-		return refusedReport("Following user ID(s)/account ID(s) have been entered more than once: [" + quoted(twice, `"`) + "].")
+	if twice := duplicates(slices.Concat(users, accounts)); twice != nil {
+		return invalidReport("Following user ID(s)/account ID(s) have been entered more than once: [" + joinQuoted(twice, `"`) + "].")
 	}
 	var all []*holding
 	for _, id := range users {
@@ -327,10 +327,10 @@ func (s *Sandbox) fillReport(r *report, chosen chosenFilters, now time.Time) err
 		return err
 	}
 	r.analysis = s.analyse(holdings, from, end)
-	return r.chooseParts(chosen)
+	return r.selectParts(chosen)
 }
 
-func repeated(ids []string) []string {
+func duplicates(ids []string) []string {
 	var twice []string
 	seen := map[string]bool{}
 	for _, id := range ids {
@@ -342,13 +342,13 @@ func repeated(ids []string) []string {
 	return twice
 }
 
-func quoted(texts []string, mark string) string {
+func joinQuoted(texts []string, mark string) string {
 	return mark + strings.Join(texts, mark+", "+mark) + mark
 }
 
 // refusedReport is how the document refuses what a report is to be about: with the code of another status, and all that
 // there is to say in the title.
-func refusedReport(title string) *failure {
+func invalidReport(title string) *failure {
 	return &failure{status: http.StatusBadRequest, code: "forbidden-access", title: title}
 }
 
@@ -361,7 +361,7 @@ func checkReportAccounts(holdings []*holding) error {
 		switch h.connection.method {
 		case gen.ConnectionMethodWeb, gen.ConnectionMethodOpenBanking, gen.ConnectionMethodOpenBankingUnhyphenated:
 		default:
-			refused := refusedReport("Connection source not supported.")
+			refused := invalidReport("Connection source not supported.")
 			refused.detail = "Connection source has to be web or open banking."
 			return refused
 		}
@@ -374,11 +374,11 @@ func checkReportAccounts(holdings []*holding) error {
 	var groups []string
 	for _, key := range order {
 		if len(same[key]) > 1 {
-			groups = append(groups, "["+quoted(same[key], "'")+"]")
+			groups = append(groups, "["+joinQuoted(same[key], "'")+"]")
 		}
 	}
 	if groups != nil {
-		return refusedReport("The following accounts are duplicated: " + strings.Join(groups, ", ") + ".")
+		return invalidReport("The following accounts are duplicated: " + strings.Join(groups, ", ") + ".")
 	}
 	return nil
 }
@@ -399,7 +399,7 @@ func reportPeriod(chosen chosenFilters, now time.Time) (from, end time.Time, err
 }
 
 // chooseParts reads which metrics and groups are to be shown: null shows none, an empty list and no filter all.
-func (r *report) chooseParts(chosen chosenFilters) error {
+func (r *report) selectParts(chosen chosenFilters) error {
 	metrics, groups := make([]string, 0, len(reportMetrics)), make([]string, 0, len(reportGroups))
 	for i := range reportMetrics {
 		metrics = append(metrics, reportMetrics[i].id)
@@ -446,13 +446,13 @@ var reportTransactionFilters = func() filterable {
 // quotedRange matches the form in which the document shows a range: both dates in one text.
 var quotedRange = regexp.MustCompile(`\.bt\('([^',]*),([^',]*)'\)`)
 
-func (s *Sandbox) retrieveReportTransactions(c *call) (answer, error) {
+func (s *Sandbox) retrieveReportTransactions(c *call) (response, error) {
 	r, err := s.report(c)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	if err := s.resume(c); err != nil {
-		return answer{}, err
+	if err := s.resumePage(c); err != nil {
+		return response{}, err
 	}
 	if query, err := c.parameters(); err == nil && c.query == nil && len(query["filter"]) == 1 {
 		query.Set("filter", quotedRange.ReplaceAllString(query.Get("filter"), ".bt('$1','$2')"))
@@ -460,16 +460,16 @@ func (s *Sandbox) retrieveReportTransactions(c *call) (answer, error) {
 	}
 	conditions, err := c.filter(reportTransactionFilters)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	lines := only(r.lines, func(l line) bool { return conditions.hold(l.reportProperty) })
-	return paged(s, c, lines, func(l line) string { return l.id }, func(l line) any { return s.transaction(&c.view, l) })
+	transactions := selectTransactions(r.transactions, func(t transaction) bool { return conditions.match(t.reportProperty) })
+	return pageResponse(s, c, transactions, func(t transaction) string { return t.id }, func(t transaction) any { return s.newTransactionJSON(&c.view, t) })
 }
 
 // reportProperty is a property that the transactions of reports can be filtered by.
-func (l line) reportProperty(name string) string {
+func (t transaction) reportProperty(name string) string {
 	if name == "transaction.id" {
-		return l.id
+		return t.id
 	}
-	return l.property(name)
+	return t.property(name)
 }

@@ -37,8 +37,8 @@ type route struct {
 	versions  versions
 	scopes    scopes // none: the operation wants no token
 	body      string // what the documents call the JSON that it takes; "" when it takes none
-	also      string // the type that it can answer with beside JSON; "" when there is none
-	handle    func(*Sandbox, *call) (answer, error)
+	alternative      string // the type that it can answer with beside JSON; "" when there is none
+	handle    func(*Sandbox, *call) (response, error)
 }
 
 // routes is the contract: each of its operations has one line here, in its order.

@@ -47,24 +47,24 @@ type Sandbox struct {
 	closeErr error
 
 	background sync.WaitGroup  // what the sandbox does of its own accord
-	deliverer  *http.Client    // of webhooks' messages
+	webhookClient  *http.Client    // of webhooks' messages
 	lifetime   context.Context //nolint:containedctx // It ends with the sandbox, and deliveries with it.
-	end        context.CancelFunc
+	cancel        context.CancelFunc
 	books      *bank.Books
 
 	mu     sync.Mutex // guards everything below
 	closed bool
 	random *rand.Rand
 
-	agenda  agenda
-	alarm   *time.Timer // nil when nothing is to come
-	alarmAt time.Time
+	scheduler  scheduler
+	timer   *time.Timer // nil when nothing is to come
+	timerAt time.Time
 
 	injections []*Injection
-	calling    *call // whose handler runs
+	currentCall    *call // whose handler runs
 
 	users     map[string]*user
-	usersMade int
+	usersCreated int
 	jobs      map[string]*job
 	// tokens holds expired tokens too: they are answered differently from unknown ones.
 	tokens      map[string]*token
@@ -122,9 +122,9 @@ func newSandbox(opts []Option) (*Sandbox, error) {
 		config:    config,
 		routes:    routes(),
 		served:    make(chan struct{}),
-		deliverer: newDeliverer(config.deliverer),
+		webhookClient: newWebhookClient(config.webhookClient),
 		lifetime:  lifetime,
-		end:       end,
+		cancel:       end,
 		books:     bank.Open(config.seed, time.Now()),
 		random:    newRandom(config.seed),
 		users:     map[string]*user{},
@@ -136,12 +136,12 @@ func newSandbox(opts []Option) (*Sandbox, error) {
 
 func (s *Sandbox) serve(listener net.Listener, url string, dial func(context.Context, string, string) (net.Conn, error)) {
 	for _, i := range s.config.injections {
-		s.arm(i)
+		s.registerInjection(i)
 	}
 	s.url = url
 	s.transport = &http.Transport{DialContext: dial, MaxIdleConnsPerHost: 100}
 	s.client = &http.Client{Transport: s.transport}
-	s.server = &http.Server{Handler: s, ReadHeaderTimeout: time.Minute, ConnState: s.track}
+	s.server = &http.Server{Handler: s, ReadHeaderTimeout: time.Minute, ConnState: s.trackConn}
 	go func() {
 		defer close(s.served)
 		_ = s.server.Serve(listener) // always http.ErrServerClosed
@@ -149,7 +149,7 @@ func (s *Sandbox) serve(listener net.Listener, url string, dial func(context.Con
 }
 
 // track counts the server's connections, so that Close can wait until the goroutine of each has ended.
-func (s *Sandbox) track(_ net.Conn, state http.ConnState) {
+func (s *Sandbox) trackConn(_ net.Conn, state http.ConnState) {
 	switch state {
 	case http.StateNew:
 		s.conns.Add(1)
@@ -164,9 +164,9 @@ func (s *Sandbox) track(_ net.Conn, state http.ConnState) {
 func (s *Sandbox) Close() error {
 	s.closing.Do(func() {
 		s.mu.Lock()
-		s.retire()
+		s.stop()
 		s.mu.Unlock()
-		s.end()
+		s.cancel()
 		s.transport.CloseIdleConnections()
 		s.closeErr = s.server.Close()
 		<-s.served

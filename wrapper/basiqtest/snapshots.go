@@ -31,12 +31,12 @@ type snapshot struct {
 	user     *user
 	created  time.Time
 	// with are the summaries of income and expenses that were made together with one of affordability.
-	with struct{ income, expenses *snapshot }
+	parts struct{ income, expenses *snapshot }
 }
 
 // maxSnapshotsKept bounds the summaries of a user, each of which holds transactions, so that a sandbox may run for days. The
 // oldest go first; for how long Basiq keeps them is not documented.
-const maxSnapshotsKept = 1000
+const maxSnapshotsRetained = 1000
 
 var monthFormat = regexp.MustCompile(`^[0-9]{4}-(0[1-9]|1[0-2])$`)
 
@@ -71,50 +71,50 @@ func (s *Sandbox) snapshot(c *call, kind string) (*snapshot, error) {
 }
 
 // postSnapshot makes a summary. There is none, and no error, where nothing happened in the period.
-func (s *Sandbox) postSnapshot(c *call, kind string) (answer, error) {
+func (s *Sandbox) postSnapshot(c *call, kind string) (response, error) {
 	u, err := s.user(c)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	var request gen.AffordabilityRequest
 	if len(c.body) > 0 { // It may be left out.
 		if err := c.decode(&request); err != nil {
-			return answer{}, err
+			return response{}, err
 		}
 	}
 	from, end, err := c.summaryPeriod(request)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	holdings, err := s.summaryHoldings(u, request.Accounts, c.now)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	if err := u.checkConsent(c.now); err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	a := s.analyse(holdings, from, end)
-	if len(a.lines) == 0 {
-		return answer{status: http.StatusNoContent}, nil
+	if len(a.transactions) == 0 {
+		return response{status: http.StatusNoContent}, nil
 	}
 	if err := s.countSnapshot(c.now); err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	snap := s.keepSnapshot(u, kind, a, c.now)
+	snap := s.addSnapshot(u, kind, a, c.now)
 	if kind == kindAffordability {
-		snap.with.income = s.keepSnapshot(u, kindIncome, a, c.now)
-		snap.with.expenses = s.keepSnapshot(u, kindExpenses, a, c.now)
+		snap.parts.income = s.addSnapshot(u, kindIncome, a, c.now)
+		snap.parts.expenses = s.addSnapshot(u, kindExpenses, a, c.now)
 	}
-	if c.wantsOther() {
+	if c.wantsAlternative() {
 		// The documents declare 201 without content. Basiq's Salesforce connector expects 201 with the PDF.
-		return answer{http.StatusCreated, document{pdf, snap.print()}}, nil
+		return response{http.StatusCreated, document{pdf, snap.renderPDF()}}, nil
 	}
-	return answer{http.StatusOK, snap.show(&c.view)}, nil
+	return response{http.StatusOK, snap.show(&c.view)}, nil
 }
 
-func (s *Sandbox) keepSnapshot(u *user, kind string, a *analysis, now time.Time) *snapshot {
+func (s *Sandbox) addSnapshot(u *user, kind string, a *analysis, now time.Time) *snapshot {
 	snap := &snapshot{analysis: a, id: s.newID(), kind: kind, user: u, created: now}
-	if len(u.snapshots) >= maxSnapshotsKept {
+	if len(u.snapshots) >= maxSnapshotsRetained {
 		u.snapshots[0] = nil
 		u.snapshots = u.snapshots[1:]
 	}

@@ -32,7 +32,7 @@ const (
 
 // bankStatement is what somebody has uploaded: accounts with their transactions, or the reason why there are none.
 type bankStatement struct {
-	failure  *reason
+	failure  *stepError
 	accounts []*statementAccount
 	byKey    map[string]*statementAccount
 }
@@ -42,7 +42,7 @@ type statementAccount struct {
 
 	currency string
 	updated  time.Time
-	lines    []*bank.Transaction // pending ones first, then the newest first
+	transactions    []*bank.Transaction // pending ones first, then the newest first
 }
 
 func (st *bankStatement) list() []bank.Account {
@@ -57,7 +57,7 @@ func (st *bankStatement) account(key string) *statementAccount {
 	return st.byKey[key]
 }
 
-func (st *bankStatement) transactions(key string) []*bank.Transaction { return st.account(key).lines }
+func (st *bankStatement) transactions(key string) []*bank.Transaction { return st.account(key).transactions }
 
 // describe adds to an account what the banks' books do not know of theirs.
 func (st *bankStatement) describe(h *holding) {
@@ -68,31 +68,31 @@ func (st *bankStatement) describe(h *holding) {
 // createStatement makes a connection of each statement, as if somebody had logged in: it has a job, and accounts when the
 // job has read them. What is wrong with a file is told at once where its code is among those of answers, and by the job
 // where it is not.
-func (s *Sandbox) createStatement(c *call) (answer, error) {
+func (s *Sandbox) createStatement(c *call) (response, error) {
 	u, err := s.user(c)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	up, err := c.upload()
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	if up.institution == "" {
-		return answer{}, invalidRequestContent("InstitutionID not provided") // recorded
+		return response{}, invalidRequestContent("InstitutionID not provided") // recorded
 	}
 	in := bank.FindBank(up.institution)
 	if in == nil || len(in.Statements) == 0 {
-		return answer{}, institutionNotSupported(up.institution)
+		return response{}, institutionNotSupported(up.institution)
 	}
 	if !up.hasFile {
-		return answer{}, statementNotValid()
+		return response{}, statementNotValid()
 	}
 	method, st, err := readStatement(up, in, c.now)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	if s.config.limits && s.countConnections() >= maxConnections {
-		return answer{}, tooManyConnections()
+		return response{}, tooManyConnections()
 	}
 	conn := &connection{id: s.newID(), user: u, institution: in, method: method, created: c.now, statement: st}
 	u.connections = append(u.connections, conn)
@@ -156,7 +156,7 @@ func readStatement(up *upload, in *bank.Bank, now time.Time) (gen.ConnectionMeth
 	if len(bytes.TrimSpace(up.content)) == 0 {
 		return "", nil, badStatement("empty-file", "Empty file", "The uploaded file is empty.")
 	}
-	method, read := gen.ConnectionMethodPDF, func() (*bankStatement, error) { return unreadable(), nil }
+	method, read := gen.ConnectionMethodPDF, func() (*bankStatement, error) { return unparsableStatement(), nil }
 	switch {
 	case bytes.HasPrefix(up.content, []byte("%PDF-")):
 		read = func() (*bankStatement, error) { return readPDF(up.content, now), nil }
@@ -164,7 +164,7 @@ func readStatement(up *upload, in *bank.Bank, now time.Time) (gen.ConnectionMeth
 		method, read = gen.ConnectionMethodCSV, func() (*bankStatement, error) { return readCSV(up.content) }
 	}
 	if !slices.Contains(in.Statements, string(method)) {
-		return method, &bankStatement{failure: &reason{
+		return method, &bankStatement{failure: &stepError{
 			code: "bank-statement-not-supported", title: "Statement not supported.",
 			detail: "Statement is not currently supported for this institution - check statement uploaded against correct bank.",
 		}}, nil
@@ -181,8 +181,8 @@ func (up *upload) isCSV() bool {
 }
 
 // unreadable is a file that is neither of the two kinds. Title and detail are not documented.
-func unreadable() *bankStatement {
-	return &bankStatement{failure: &reason{
+func unparsableStatement() *bankStatement {
+	return &bankStatement{failure: &stepError{
 		code: "bank-statement-parsing-error", title: "Statement parsing error.", detail: "Statement could not be parsed.",
 	}}
 }
@@ -296,13 +296,13 @@ func readCSV(content []byte) (*bankStatement, error) {
 		return nil, badStatement("empty-file", "Empty file", "The uploaded file has no transactions.")
 	}
 	for _, a := range st.accounts {
-		a.finish()
+		a.finalize()
 	}
 	return st, nil
 }
 
 func invalidRow(number int) *bankStatement {
-	return &bankStatement{failure: &reason{
+	return &bankStatement{failure: &stepError{
 		code: "invalid-csv-row", title: "Invalid CSV row.", detail: "Row " + strconv.Itoa(number) + " is not valid.",
 	}}
 }
@@ -337,12 +337,12 @@ func (st *bankStatement) add(r row, first map[string]row) error {
 	}
 	account := st.account(key)
 	if t.Made.Truncate(24*time.Hour).After(account.updated) && st.failure == nil {
-		st.failure = &reason{
+		st.failure = &stepError{
 			code: "txn-after-last-updated-date", title: "Transaction after last updated date.",
 			detail: fmt.Sprintf("The transaction in row %d is later than the last update of its account.", r.number),
 		}
 	}
-	account.lines = append(account.lines, t)
+	account.transactions = append(account.transactions, t)
 	return nil
 }
 
@@ -423,7 +423,7 @@ func (r row) transaction() (*bank.Transaction, error) {
 	case !slices.Contains(transactionClasses, class):
 		return nil, r.invalid(columnClass)
 	}
-	t := newTransaction(strconv.Itoa(r.number), f[columnNumber], f[columnDescription], class, made, amount)
+	t := newStatementTransaction(strconv.Itoa(r.number), f[columnNumber], f[columnDescription], class, made, amount)
 	t.Balance = balance
 	switch f[columnStatus] {
 	case "", string(gen.TransactionStatusPosted):
@@ -436,7 +436,7 @@ func (r row) transaction() (*bank.Transaction, error) {
 }
 
 // newTransaction makes a transaction of what a statement says, and of what is known of its merchant.
-func newTransaction(key, account, description, class string, made time.Time, amount bank.Cents) *bank.Transaction {
+func newStatementTransaction(key, account, description, class string, made time.Time, amount bank.Cents) *bank.Transaction {
 	t := &bank.Transaction{
 		Key: key, Account: account, Made: made, Posted: made, Amount: amount, Description: description, Class: class,
 	}
@@ -451,11 +451,11 @@ func newTransaction(key, account, description, class string, made time.Time, amo
 
 // finish brings the transactions in order, pending ones first and then the newest, and gives the account what follows
 // from them. A file may begin with its oldest or with its newest row: those of one day stay in its order.
-func (a *statementAccount) finish() {
-	if first, last := a.lines[0], a.lines[len(a.lines)-1]; first.Made.Before(last.Made) {
-		slices.Reverse(a.lines)
+func (a *statementAccount) finalize() {
+	if first, last := a.transactions[0], a.transactions[len(a.transactions)-1]; first.Made.Before(last.Made) {
+		slices.Reverse(a.transactions)
 	}
-	slices.SortStableFunc(a.lines, func(x, y *bank.Transaction) int {
+	slices.SortStableFunc(a.transactions, func(x, y *bank.Transaction) int {
 		switch {
 		case x.Pending() && !y.Pending():
 			return -1
@@ -465,7 +465,7 @@ func (a *statementAccount) finish() {
 			return y.Made.Compare(x.Made)
 		}
 	})
-	for _, t := range a.lines {
+	for _, t := range a.transactions {
 		if t.Pending() {
 			continue
 		}
@@ -490,7 +490,7 @@ func parseCents(text string) (bank.Cents, bool) {
 }
 
 // printed are the lines that statements in PDF have, with the most that each is about, in dollars.
-var printed = []struct {
+var pdfLines = []struct {
 	description string
 	most        int
 }{
@@ -521,9 +521,9 @@ func readPDF(content []byte, now time.Time) *bankStatement {
 	balance := bank.Cents(50_000 + random.IntN(450_000))
 	post := func(day time.Time, description string, amount bank.Cents) {
 		balance += amount
-		t := newTransaction(strconv.Itoa(len(a.lines)), number, description, string(classify(description, amount)), day, amount)
+		t := newStatementTransaction(strconv.Itoa(len(a.transactions)), number, description, string(classify(description, amount)), day, amount)
 		t.Balance = balance
-		a.lines = append(a.lines, t)
+		a.transactions = append(a.transactions, t)
 	}
 	salary := bank.Cents(250_000 + random.IntN(250_000))
 	for day := begin; day.Before(end); day = day.AddDate(0, 0, 1) {
@@ -531,11 +531,11 @@ func readPDF(content []byte, now time.Time) *bankStatement {
 			post(day, "SALARY HOOLI PTY LTD", salary)
 		}
 		if random.IntN(3) == 0 {
-			at := printed[random.IntN(len(printed))]
+			at := pdfLines[random.IntN(len(pdfLines))]
 			post(day, at.description, -bank.Cents(100+random.IntN(at.most*100-100)))
 		}
 	}
-	a.finish()
+	a.finalize()
 	a.Available = a.Balance
 	return &bankStatement{accounts: []*statementAccount{a}, byKey: map[string]*statementAccount{a.Key: a}}
 }

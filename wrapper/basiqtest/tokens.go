@@ -23,14 +23,14 @@ type token struct {
 // tokenVersions are the versions that may be asked for. 2.0 has no operation that 2.1 has not, and is treated alike.
 var tokenVersions = map[string]versions{"2.0": v21, "2.1": v21, "3.0": v30}
 
-func (s *Sandbox) postToken(c *call) (answer, error) {
+func (s *Sandbox) postToken(c *call) (response, error) {
 	version, err := checkTokenHeaders(c.http.Header)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	form, err := c.form()
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	t := &token{scope: server, version: version, expires: c.now.Add(s.config.tokenLifetime)}
 	switch gen.TokenScope(form.Get("scope")) {
@@ -39,16 +39,16 @@ func (s *Sandbox) postToken(c *call) (answer, error) {
 		t.scope = client
 		t.user = form.Get("userId")
 		if err := s.checkTokenUser(t); err != nil {
-			return answer{}, err
+			return response{}, err
 		}
 	default:
-		return answer{}, notValid("Scope value is not valid", fromParameter("scope"))
+		return response{}, notValid("Scope value is not valid", fromParameter("scope"))
 	}
 	if err := s.countToken(c.now); err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	value := s.newToken(t, c.now)
-	return answer{http.StatusOK, object{
+	return response{http.StatusOK, object{
 		"access_token": value,
 		"token_type":   "Bearer",
 		"expires_in":   int64(s.config.tokenLifetime / time.Second),
@@ -69,21 +69,21 @@ func (s *Sandbox) newToken(t *token, now time.Time) string {
 	if t.user != "" {
 		claims["userid"] = t.user
 	}
-	_, payload := encode(answer{body: claims})
-	signature := s.draw(4) // as long as one is; nobody here checks it
+	_, payload := encode(response{body: claims})
+	signature := s.randomBytes(4) // as long as one is; nobody here checks it
 	encoding := base64.RawURLEncoding
 	text := encoding.EncodeToString([]byte(`{"alg":"HS256","typ":"JWT"}`)) + "." +
 		encoding.EncodeToString(payload) + "." + encoding.EncodeToString(signature)
-	s.keepToken(text, t, now)
+	s.addToken(text, t, now)
 	return text
 }
 
 // maxTokensKept bounds the tokens that are kept when they have expired, so that a sandbox may run for days. The oldest are
 // unknown then.
-const maxTokensKept = 10_000
+const maxTokensRetained = 10_000
 
-func (s *Sandbox) keepToken(text string, t *token, now time.Time) {
-	for len(s.tokenOrder) >= maxTokensKept {
+func (s *Sandbox) addToken(text string, t *token, now time.Time) {
+	for len(s.tokenOrder) >= maxTokensRetained {
 		if oldest := s.tokens[s.tokenOrder[0]]; oldest != nil && now.Before(oldest.expires) {
 			break // Those that are good are kept, however many there are.
 		}
@@ -113,7 +113,7 @@ func checkTokenHeaders(header http.Header) (versions, error) {
 	version, ok := tokenVersions[wanted]
 	if !ok {
 		return 0, headerNotValid(basiqVersion,
-			"Version "+printable(wanted)+" is no longer supported. Please upgrade to the latest version")
+			"Version "+sanitizeVersion(wanted)+" is no longer supported. Please upgrade to the latest version")
 	}
 	if key != apiKey {
 		return 0, unknownKey()
@@ -122,7 +122,7 @@ func checkTokenHeaders(header http.Header) (versions, error) {
 }
 
 // printable returns a version as an error text may repeat it: what looks like none might be a secret in the wrong place.
-func printable(version string) string {
+func sanitizeVersion(version string) string {
 	if len(version) > 8 || strings.Trim(version, "0123456789.") != "" {
 		return "given"
 	}
@@ -135,7 +135,7 @@ func (c *call) form() (url.Values, error) {
 	contentType := c.http.Header.Get("Content-Type")
 	if isJSON(contentType) {
 		fields := map[string]string{}
-		if c.unread || json.Unmarshal(c.body, &fields) != nil {
+		if c.bodyIncomplete || json.Unmarshal(c.body, &fields) != nil {
 			return nil, invalidContent("form")
 		}
 		form := url.Values{}
@@ -151,7 +151,7 @@ func (c *call) form() (url.Values, error) {
 		}
 	}
 	form, err := url.ParseQuery(string(c.body))
-	if err != nil || c.unread {
+	if err != nil || c.bodyIncomplete {
 		return nil, invalidContent("form")
 	}
 	return form, nil
@@ -206,13 +206,13 @@ func (s *Sandbox) authorize(c *call) error {
 	c.token = t
 	c.version, c.scope = t.version, t.scope
 	if id := c.http.PathValue("userId"); id != "" {
-		return c.mayAccess(id)
+		return c.checkUserAccess(id)
 	}
 	return nil
 }
 
 // mayAccess checks that the call's token is good for the user.
-func (c *call) mayAccess(userID string) error {
+func (c *call) checkUserAccess(userID string) error {
 	if c.token.user != "" && c.token.user != userID {
 		return unauthorizedAccess()
 	}

@@ -21,7 +21,7 @@ type user struct {
 	connections []*connection
 	jobs        []*job // the oldest first
 	// orphans are the accounts of deleted connections: they stay reachable under the user, except those of open banking.
-	orphans   []*holding
+	detachedAccounts   []*holding
 	consents  []*consent // the oldest first
 	authLink  *authLink  // nil when there is none
 	snapshots []*snapshot
@@ -42,25 +42,25 @@ func (s *Sandbox) user(c *call) (*user, error) {
 	return u, nil
 }
 
-func (s *Sandbox) createUser(c *call) (answer, error) {
+func (s *Sandbox) createUser(c *call) (response, error) {
 	var data gen.CreateUser
 	if err := c.decode(&data); err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	if err := checkUser(data); err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	s.usersMade++
+	s.usersCreated++
 	s.countUser(c.now)
-	u := &user{id: s.newID(), created: c.now, order: s.usersMade, data: data}
+	u := &user{id: s.newID(), created: c.now, order: s.usersCreated, data: data}
 	s.users[u.id] = u
 	s.emitUser(u, gen.EventActionCreated, c.now)
-	return answer{http.StatusCreated, u.short(&c.view)}, nil
+	return response{http.StatusCreated, u.short(&c.view)}, nil
 }
 
 // getUsers is known from an old guide only, which shows the newest users nowhere in particular: here the oldest come
 // first.
-func (s *Sandbox) getUsers(c *call) (answer, error) {
+func (s *Sandbox) getUsers(c *call) (response, error) {
 	users := slices.SortedFunc(maps.Values(s.users), func(a, b *user) int {
 		return cmp.Or(a.created.Compare(b.created), cmp.Compare(a.order, b.order))
 	})
@@ -68,13 +68,13 @@ func (s *Sandbox) getUsers(c *call) (answer, error) {
 	for _, u := range users {
 		o := object{
 			"type": "user", "id": u.id, "email": u.data.Email, "mobile": u.data.Mobile,
-			"createdTime": formatTime(u.created), "links": c.self(u.path()),
+			"createdTime": formatTime(u.created), "links": c.selfLinks(u.path()),
 		}
 		o.addIfSet("firstName", u.data.FirstName)
 		o.addIfSet("lastName", u.data.LastName)
 		data = append(data, o)
 	}
-	return answer{http.StatusOK, object{"type": "list", "size": len(data), "data": data, "links": c.self("/users")}}, nil
+	return response{http.StatusOK, object{"type": "list", "size": len(data), "data": data, "links": c.selfLinks("/users")}}, nil
 }
 
 func checkUser(data gen.CreateUser) error {
@@ -92,24 +92,24 @@ func checkUser(data gen.CreateUser) error {
 	return nil
 }
 
-func (s *Sandbox) getUser(c *call) (answer, error) {
+func (s *Sandbox) getUser(c *call) (response, error) {
 	u, err := s.user(c)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	return answer{http.StatusOK, s.full(u, &c.view)}, nil
+	return response{http.StatusOK, s.userObject(u, &c.view)}, nil
 }
 
 // updateUser leaves a field that is empty as it is, like one that is absent; so a user can never lose both email and
 // mobile.
-func (s *Sandbox) updateUser(c *call) (answer, error) {
+func (s *Sandbox) updateUser(c *call) (response, error) {
 	u, err := s.user(c)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	var change gen.UpdateUser
 	if err := c.decode(&change); err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	data := u.data
 	for _, field := range []struct {
@@ -127,33 +127,33 @@ func (s *Sandbox) updateUser(c *call) (answer, error) {
 		}
 	}
 	if err := checkUser(data); err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	u.data = data
 	s.emitUser(u, gen.EventActionUpdated, c.now)
-	return answer{http.StatusOK, u.short(&c.view)}, nil
+	return response{http.StatusOK, u.short(&c.view)}, nil
 }
 
-func (s *Sandbox) deleteUser(c *call) (answer, error) {
+func (s *Sandbox) deleteUser(c *call) (response, error) {
 	u, err := s.user(c)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	for _, j := range u.jobs {
 		delete(s.jobs, j.id)
 	}
 	delete(s.users, u.id)
 	// Some who know the user still wait for their time, such as the end of a consent, and would keep all this until then.
-	u.connections, u.jobs, u.orphans, u.snapshots = nil, nil, nil, nil
+	u.connections, u.jobs, u.detachedAccounts, u.snapshots = nil, nil, nil, nil
 	s.emitUser(u, gen.EventActionDeleted, c.now)
-	return answer{status: http.StatusNoContent}, nil
+	return response{status: http.StatusNoContent}, nil
 }
 
 func (u *user) path() string { return "/users/" + u.id }
 
 // short is the user as createUser and updateUser answer it.
 func (u *user) short(v *view) object {
-	o := object{"type": "user", "id": u.id, "email": u.data.Email, "mobile": u.data.Mobile, "links": v.self(u.path())}
+	o := object{"type": "user", "id": u.id, "email": u.data.Email, "mobile": u.data.Mobile, "links": v.selfLinks(u.path())}
 	if v.version == v30 {
 		o.addIfSet("firstName", u.data.FirstName)
 		o.addIfSet("middleName", u.data.MiddleName)
@@ -164,7 +164,7 @@ func (u *user) short(v *view) object {
 }
 
 // full is the user as getUser answers it.
-func (s *Sandbox) full(u *user, v *view) object {
+func (s *Sandbox) userObject(u *user, v *view) object {
 	names := slices.DeleteFunc([]string{u.data.FirstName, u.data.MiddleName, u.data.LastName},
 		func(name string) bool { return name == "" })
 	o := object{
@@ -212,7 +212,7 @@ func (o object) addIfSet(name, value string) {
 func (u *user) connectionReferences(v *view) object {
 	data := make([]object, 0, len(u.connections))
 	for _, conn := range u.connections {
-		data = append(data, object{"type": "connection", "id": conn.id, "links": v.self(conn.path())})
+		data = append(data, object{"type": "connection", "id": conn.id, "links": v.selfLinks(conn.path())})
 	}
 	return object{"type": "list", "count": len(data), "data": data}
 }
@@ -221,7 +221,7 @@ func (s *Sandbox) accountReferences(u *user, v *view) object {
 	accounts := s.userHoldings(u, v.now)
 	data := make([]object, 0, len(accounts))
 	for _, a := range accounts {
-		data = append(data, object{"type": "account", "id": a.id, "links": v.self(u.path() + "/accounts/" + a.id)})
+		data = append(data, object{"type": "account", "id": a.id, "links": v.selfLinks(u.path() + "/accounts/" + a.id)})
 	}
 	return object{"type": "list", "count": len(data), "data": data}
 }

@@ -32,7 +32,7 @@ type webhook struct {
 
 func (w *webhook) path() string { return "/notifications/webhooks/" + w.id }
 
-func (w *webhook) wants(typeID string) bool {
+func (w *webhook) subscribesTo(typeID string) bool {
 	return w.status == gen.WebhookStatusActive && slices.Contains(w.events, typeID)
 }
 
@@ -72,7 +72,7 @@ func isWebURL(text string) bool {
 }
 
 // set makes the webhook what the input says. What was not given stays as it is, which is not documented.
-func (w *webhook) set(in webhookInput, base string) {
+func (w *webhook) update(in webhookInput, base string) {
 	w.url, w.base, w.status = in.URL, base, gen.WebhookStatusActive
 	if in.Name != nil {
 		w.name = *in.Name
@@ -91,15 +91,15 @@ func (w *webhook) set(in webhookInput, base string) {
 }
 
 // addWebhook makes a webhook that is told of events at once. At Basiq that may take up to 15 minutes.
-func (s *Sandbox) addWebhook(c *call) (answer, error) {
+func (s *Sandbox) addWebhook(c *call) (response, error) {
 	in, err := s.webhookInput(c, nil)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	w := s.newWebhook()
-	w.set(in, c.base)
+	w.update(in, c.base)
 	s.webhooks = append(s.webhooks, w)
-	return answer{http.StatusCreated, w.withSecret(&c.view)}, nil
+	return response{http.StatusCreated, w.withSecret(&c.view)}, nil
 }
 
 // newWebhook makes a webhook that can sign, and nothing else yet.
@@ -115,50 +115,50 @@ func (s *Sandbox) newWebhook() *webhook {
 
 // newWebhookSecret draws a secret of 24 bytes.
 func (s *Sandbox) newWebhookSecret() api.Secret {
-	return api.NewSecret("whsec_" + base64.StdEncoding.EncodeToString(s.draw(3)))
+	return api.NewSecret("whsec_" + base64.StdEncoding.EncodeToString(s.randomBytes(3)))
 }
 
 // updateWebhook keeps the secret, of which the documents say no more than that it is in the answer.
-func (s *Sandbox) updateWebhook(c *call) (answer, error) {
+func (s *Sandbox) updateWebhook(c *call) (response, error) {
 	w, err := s.webhook(c)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	in, err := s.webhookInput(c, w)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	w.set(in, c.base)
-	return answer{http.StatusOK, w.withSecret(&c.view)}, nil
+	w.update(in, c.base)
+	return response{http.StatusOK, w.withSecret(&c.view)}, nil
 }
 
 // listAppWebhooks lists the oldest first, always in an array: the documents' example has an only one without.
-func (s *Sandbox) listAppWebhooks(c *call) (answer, error) {
+func (s *Sandbox) listAppWebhooks(c *call) (response, error) {
 	data := make([]object, 0, len(s.webhooks))
 	for _, w := range s.webhooks {
 		data = append(data, w.show(&c.view))
 	}
-	return answer{http.StatusOK, object{
-		"type": "list", "size": len(data), "count": len(data), "data": data, "links": c.self("/notifications/webhooks"),
+	return response{http.StatusOK, object{
+		"type": "list", "size": len(data), "count": len(data), "data": data, "links": c.selfLinks("/notifications/webhooks"),
 	}}, nil
 }
 
-func (s *Sandbox) getWebhook(c *call) (answer, error) {
+func (s *Sandbox) getWebhook(c *call) (response, error) {
 	w, err := s.webhook(c)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	return answer{http.StatusOK, w.show(&c.view)}, nil
+	return response{http.StatusOK, w.show(&c.view)}, nil
 }
 
 // deleteWebhook ends the deliveries too, but for an attempt that is being made.
-func (s *Sandbox) deleteWebhook(c *call) (answer, error) {
+func (s *Sandbox) deleteWebhook(c *call) (response, error) {
 	w, err := s.webhook(c)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	s.webhooks = slices.DeleteFunc(s.webhooks, func(other *webhook) bool { return other == w })
-	return answer{status: http.StatusNoContent}, nil
+	return response{status: http.StatusNoContent}, nil
 }
 
 // webhook returns the webhook that the path names.
@@ -180,7 +180,7 @@ func (s *Sandbox) webhook(c *call) (*webhook, error) {
 func (w *webhook) show(v *view) object {
 	return object{
 		"type": "webhook", "id": w.id, "name": w.name, "description": w.description, "url": w.url, "status": w.status,
-		"subscribedEvents": append([]string{}, w.events...), "links": v.self(w.path()),
+		"subscribedEvents": append([]string{}, w.events...), "links": v.selfLinks(w.path()),
 	}
 }
 
@@ -193,16 +193,16 @@ func (w *webhook) withSecret(v *view) object {
 
 // testMessage sends a message about an event that never was: to fetch it answers 404. What the message holds beside the
 // text is not documented.
-func (s *Sandbox) testMessage(c *call) (answer, error) {
+func (s *Sandbox) testMessage(c *call) (response, error) {
 	var in gen.WebhookTestMessage
 	if c.decode(&in) != nil || in.EventTypeID == "" {
-		return answer{}, invalidRequestContent("Posted request not valid.")
+		return response{}, invalidRequestContent("Posted request not valid.")
 	}
 	if findEventType(string(in.EventTypeID)) < 0 {
-		return answer{}, invalidRequestContent("Posted eventTypeId doesn't exists.")
+		return response{}, invalidRequestContent("Posted eventTypeId doesn't exists.")
 	}
 	if len(s.webhooks) == 0 {
-		return answer{}, noWebhooks()
+		return response{}, noWebhooks()
 	}
 	ref := "/users/" + s.newID()
 	switch entity, _, _ := strings.Cut(string(in.EventTypeID), "."); gen.EventEntity(entity) {
@@ -212,8 +212,8 @@ func (s *Sandbox) testMessage(c *call) (answer, error) {
 	default:
 		ref += "/" + entity + "s/" + s.newID()
 	}
-	s.send(&event{id: s.newEventID(), created: c.now, ref: ref}, string(in.EventTypeID), in.Text)
-	return answer{status: http.StatusCreated}, nil
+	s.sendMessages(&event{id: s.newEventID(), created: c.now, ref: ref}, string(in.EventTypeID), in.Text)
+	return response{status: http.StatusCreated}, nil
 }
 
 // messageFilters are the properties that the documents name, without conditions or values.
@@ -241,51 +241,51 @@ func (m *message) property(name string) string {
 }
 
 // listMessages lists the newest first; the documents show no order.
-func (s *Sandbox) listMessages(c *call) (answer, error) {
+func (s *Sandbox) listMessages(c *call) (response, error) {
 	w, err := s.webhook(c)
 	if err != nil {
-		return answer{}, asNotFound(err, "Resource not found.")
+		return response{}, withNotFoundDetail(err, "Resource not found.")
 	}
-	if err := s.resume(c); err != nil {
-		return answer{}, err
+	if err := s.resumePage(c); err != nil {
+		return response{}, err
 	}
 	conditions, err := c.filter(messageFilters)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	var found []*message
 	for _, m := range slices.Backward(w.messages) {
-		if m.kept(c.now) && conditions.hold(m.property) {
+		if m.retained(c.now) && conditions.match(m.property) {
 			found = append(found, m)
 		}
 	}
-	return paged(s, c, found, func(m *message) string { return m.id }, func(m *message) any { return m.show(&c.view) })
+	return pageResponse(s, c, found, func(m *message) string { return m.id }, func(m *message) any { return m.show(&c.view) })
 }
 
-func (s *Sandbox) getWebhookMessage(c *call) (answer, error) {
+func (s *Sandbox) getWebhookMessage(c *call) (response, error) {
 	w, err := s.webhook(c)
 	if err != nil {
-		return answer{}, asNotFound(err, messageNotFound)
+		return response{}, withNotFoundDetail(err, messageNotFound)
 	}
 	for _, m := range w.messages {
-		if m.id == c.http.PathValue("messageId") && m.kept(c.now) {
-			return answer{http.StatusOK, m.withAttempts(&c.view)}, nil
+		if m.id == c.http.PathValue("messageId") && m.retained(c.now) {
+			return response{http.StatusOK, m.withAttempts(&c.view)}, nil
 		}
 	}
-	return answer{}, notFound(messageNotFound)
+	return response{}, notFound(messageNotFound)
 }
 
 const messageNotFound = "Message not found."
 
 // asNotFound puts the operation's own words in the place of others when something was not found.
-func asNotFound(err error, detail string) error {
+func withNotFoundDetail(err error, detail string) error {
 	if f, ok := errors.AsType[*failure](err); ok && f.status == http.StatusNotFound {
 		return notFound(detail)
 	}
 	return err
 }
 
-func (m *message) kept(now time.Time) bool { return now.Before(m.created.Add(eventsKept)) }
+func (m *message) retained(now time.Time) bool { return now.Before(m.created.Add(eventRetention)) }
 
 func (m *message) path() string { return m.webhook.path() + "/messages/" + m.id }
 

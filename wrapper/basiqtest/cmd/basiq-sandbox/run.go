@@ -17,7 +17,7 @@ import (
 )
 
 // moment is how long requests that are under way get to be answered when the program is to end.
-const moment = 3 * time.Second
+const shutdownTimeout = 3 * time.Second
 
 // The exit statuses.
 const (
@@ -34,7 +34,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		_, _ = io.WriteString(stdout, usage)
 		return exitEnded
 	case err != nil:
-		return refuse(stderr, err)
+		return exitUsageError(stderr, err)
 	}
 	logger := slog.New(settings.handler(stderr))
 	sandbox, err := basiqtest.Start(append(settings.options, basiqtest.Logger(logger))...) //nolint:contextcheck // It listens until it is closed.
@@ -42,27 +42,27 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		failure, listening := errors.AsType[*net.OpError](err)
 		switch {
 		case !listening:
-			return refuse(stderr, err)
-		case wrongAddress(failure):
-			return refuse(stderr, fmt.Errorf("-addr is %q, take one such as %s: %w", settings.addr, defaultAddr, failure.Err))
+			return exitUsageError(stderr, err)
+		case isInvalidAddress(failure):
+			return exitUsageError(stderr, fmt.Errorf("-addr is %q, take one such as %s: %w", settings.addr, defaultAddr, failure.Err))
 		default:
 			logger.LogAttrs(ctx, slog.LevelError, "cannot listen",
 				slog.String("addr", settings.addr), slog.Any("error", failure), slog.String("hint", hint(failure)))
 			return exitCannotListen
 		}
 	}
-	announce(ctx, logger, sandbox.URL(), sandbox.APIKey(), settings.faults)
+	logStartup(ctx, logger, sandbox.URL(), sandbox.APIKey(), settings.faults)
 
 	<-ctx.Done()
 	logger.LogAttrs(ctx, slog.LevelInfo, "ending")
-	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), moment)
+	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 	defer cancel()
 	_ = sandbox.Shutdown(ending) // an error of closing what is closed anyway helps nobody
 	return exitEnded
 }
 
 // announce says how to reach the sandbox.
-func announce(ctx context.Context, logger *slog.Logger, url, key string, faults []string) {
+func logStartup(ctx context.Context, logger *slog.Logger, url, key string, faults []string) {
 	logger.LogAttrs(ctx, slog.LevelInfo, "listening",
 		slog.String("url", url), slog.String("key", key), slog.String("consent", url+"/home?token=CLIENT_TOKEN"))
 	for _, fault := range faults {
@@ -75,14 +75,14 @@ func announce(ctx context.Context, logger *slog.Logger, url, key string, faults 
 }
 
 // refuse says what is wrong with the flags.
-func refuse(stderr io.Writer, err error) int {
+func exitUsageError(stderr io.Writer, err error) int {
 	_, _ = fmt.Fprintf(stderr, "basiq-sandbox: %s\nRun basiq-sandbox -h for its flags.\n",
 		strings.TrimPrefix(err.Error(), "basiqtest.Start: "))
 	return exitBadFlag
 }
 
 // wrongAddress reports whether an address cannot be one, whatever else listens.
-func wrongAddress(failure *net.OpError) bool {
+func isInvalidAddress(failure *net.OpError) bool {
 	_, wrong := errors.AsType[*net.AddrError](failure)
 	dns, unknown := errors.AsType[*net.DNSError](failure)
 	return wrong || unknown && !dns.IsTemporary

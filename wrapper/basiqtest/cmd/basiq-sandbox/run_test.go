@@ -243,7 +243,7 @@ func TestWarnsOfOtherAddresses(t *testing.T) {
 		"http://[::]:1": true, "http://0.0.0.0:1": true, "http://192.0.2.1:1": true, "http://[2001:db8::1]:1": true,
 	} {
 		var log output
-		announce(t.Context(), slog.New(slog.NewJSONHandler(&log, nil)), url, "key", nil)
+		logStartup(t.Context(), slog.New(slog.NewJSONHandler(&log, nil)), url, "key", nil)
 		lines := log.lines(t)
 		assert.Equal(t, url, lines[0]["url"])
 		require.Equal(t, warns, len(lines) == 2, url)

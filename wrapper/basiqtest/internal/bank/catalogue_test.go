@@ -60,7 +60,7 @@ func TestScripts_complete(t *testing.T) {
 	for _, s := range scripts {
 		all = append(all, s)
 	}
-	for _, lives := range elsewhere {
+	for _, lives := range bankSpecificScripts {
 		for _, s := range lives {
 			all = append(all, s)
 		}
@@ -76,7 +76,7 @@ func TestScripts_complete(t *testing.T) {
 			assert.NotNil(t, st.when, "%v", st.shops)
 			assert.True(t, len(st.shops) > 0 || st.group != "", "%s is about nothing", st.text)
 			if st.group != "" {
-				assert.Contains(t, groups, st.group)
+				assert.Contains(t, plainCategoriesByGroup, st.group)
 			}
 			for _, name := range st.shops {
 				assert.Contains(t, catalogue, name)

@@ -175,7 +175,7 @@ func purchases(group, class, mcc string) *Category {
 }
 
 // groups are the categories of what is no purchase, one for each group, so that equal ones are the same pointer.
-var groups = plainCategories(
+var plainCategoriesByGroup = plainCategories(
 	"salary", "other-income", "benefits", "rent-received", "transfer-in", "transfer-out", "loan", "credit-card-repayment",
 	"rent", "cash", "fees", "interest-paid", "interest-earned", "tax", "other", "education",
 )

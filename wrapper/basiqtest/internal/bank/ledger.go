@@ -14,8 +14,8 @@ type ledger struct {
 	begin    time.Time
 	next     int // the first day that is not done
 	accounts []*account
-	streams  []*source
-	due      []*Transaction // made by card and not posted, in the order in which they were made
+	streams  []*activeStream
+	unposted      []*Transaction // made by card and not posted, in the order in which they were made
 	pcg      *rand.PCG
 	rand     *rand.Rand
 }
@@ -25,16 +25,16 @@ type account struct {
 	*plan
 	id        uint64
 	balance   Cents
-	held      Cents          // what is due from it; negative
+	pendingTotal      Cents          // what is due from it; negative
 	statement Cents          // what was owed when the card's last statement was written; negative
-	aside     Cents          // what was put by elsewhere
+	externalReserve     Cents          // what was put by elsewhere
 	overdrawn bool           // in this month
 	posted    []*Transaction // oldest first
-	booked    uint64         // how many of its transactions are no stream's; it numbers them
+	bookedCount    uint64         // how many of its transactions are no stream's; it numbers them
 }
 
 // source is a stream that came to life.
-type source struct {
+type activeStream struct {
 	*stream
 	id      uint64 // of its transactions
 	seed    uint64 // of its chance
@@ -58,7 +58,7 @@ func newLedger(seed string, begin time.Time, bank *Bank, person *Person, script 
 	for i := range script.streams {
 		s := &script.streams[i]
 		id := mix(hash(seed, person.Login, bank.ID, "stream", s.account, s.text), uint64(i))
-		src := &source{stream: s, id: id, seed: id, account: l.account(s.account), ref: digits(id, 6)}
+		src := &activeStream{stream: s, id: id, seed: id, account: l.account(s.account), ref: digits(id, 6)}
 		if s.shared != "" {
 			src.seed = hash(seed, "shared", s.shared)
 		}
@@ -81,32 +81,32 @@ func (l *ledger) account(key string) *account {
 }
 
 // extend lives until the end of a day.
-func (l *ledger) extend(until int) {
+func (l *ledger) advanceTo(until int) {
 	for ; l.next <= until; l.next++ {
 		d := newDay(l.next, l.begin)
-		l.settle(d)
-		l.keep(d)
+		l.postDue(d)
+		l.runBankDay(d)
 		for _, s := range l.streams {
-			l.flow(d, s)
+			l.runStream(d, s)
 		}
 		l.sweep(d)
-		l.write(d)
+		l.writeStatements(d)
 	}
 }
 
 // settle posts what was paid by card a day or two before.
-func (l *ledger) settle(d day) {
-	rest, today := l.due[:0], dayTime(d.number)
-	for _, t := range l.due {
+func (l *ledger) postDue(d day) {
+	rest, today := l.unposted[:0], dayTime(d.number)
+	for _, t := range l.unposted {
 		if t.Posted.After(today) {
 			rest = append(rest, t)
 			continue
 		}
 		a := l.account(t.Account)
-		a.held -= t.Amount
+		a.pendingTotal -= t.Amount
 		a.post(t)
 	}
-	l.due = rest
+	l.unposted = rest
 }
 
 // post writes a transaction into the account.
@@ -118,7 +118,7 @@ func (a *account) post(t *Transaction) {
 }
 
 // spendable is what can be drawn from the account.
-func (a *account) spendable() Cents { return a.balance + a.held + cents(a.creditLimit()) }
+func (a *account) spendable() Cents { return a.balance + a.pendingTotal + cents(a.creditLimit()) }
 
 // creditLimit is what may be owed.
 func (p *plan) creditLimit() float64 {
@@ -129,7 +129,7 @@ func (p *plan) creditLimit() float64 {
 }
 
 // left is what people leave when they can choose: their floor, and of a card's limit what its interest and fees need.
-func (p *plan) left() Cents {
+func (p *plan) minimumBalance() Cents {
 	if p.kind == CreditCard {
 		return cents(p.limit * 0.06)
 	}
@@ -137,7 +137,7 @@ func (p *plan) left() Cents {
 }
 
 // flow does what a stream does on a day.
-func (l *ledger) flow(d day, s *source) {
+func (l *ledger) runStream(d day, s *activeStream) {
 	if d.month < s.from || s.until > 0 && d.month >= s.until {
 		return
 	}
@@ -146,28 +146,28 @@ func (l *ledger) flow(d day, s *source) {
 		sum := s.amount(d, l.rand)
 		if !s.credit {
 			sum = -sum
-			if l.lacks(d, s, sum) {
+			if l.shouldSkip(d, s, sum) {
 				continue
 			}
 		}
-		l.enter(d, s, n, sum)
+		l.addTransaction(d, s, n, sum)
 	}
 }
 
 // lacks reports whether the money for something is not there and it is left. For what must be paid, it is fetched.
-func (l *ledger) lacks(d day, s *source, sum Cents) bool {
-	if s.settles || s.optional {
-		return s.account.spendable()+sum < s.account.left()
+func (l *ledger) shouldSkip(d day, s *activeStream, sum Cents) bool {
+	if s.byCard || s.optional {
+		return s.account.spendable()+sum < s.account.minimumBalance()
 	}
-	l.fund(d, s.account, -sum)
+	l.topUp(d, s.account, -sum)
 	return false
 }
 
 // enter makes the transaction of a stream, and posts it unless it was paid by card.
-func (l *ledger) enter(d day, s *source, n int, sum Cents) {
+func (l *ledger) addTransaction(d day, s *activeStream, n int, sum Cents) {
 	t := &Transaction{
 		Key:     key(mix(s.id, uint64(d.number)<<8|uint64(n))), //nolint:gosec // As above.
-		Account: s.account.key, Made: dayTime(d.number), Amount: sum, Class: s.class, Category: groups[s.group],
+		Account: s.account.key, Made: dayTime(d.number), Amount: sum, Class: s.class, Category: plainCategoriesByGroup[s.group],
 	}
 	var chosen *shop
 	if len(s.shops) > 0 {
@@ -178,24 +178,24 @@ func (l *ledger) enter(d day, s *source, n int, sum Cents) {
 		}
 	}
 	t.Description, t.Flow = s.describe(l, chosen), s.flowName(chosen)
-	if !s.settles {
+	if !s.byCard {
 		t.Posted = t.Made
 		s.account.post(t)
 		return
 	}
 	t.Posted = dayTime(d.number + 1 + l.rand.IntN(2))
-	s.account.held += sum
-	l.due = append(l.due, t)
+	s.account.pendingTotal += sum
+	l.unposted = append(l.unposted, t)
 }
 
 // describe says what a statement says.
-func (s *source) describe(l *ledger, at *shop) string {
+func (s *activeStream) describe(l *ledger, at *shop) string {
 	switch {
 	case at == nil:
 		return s.text
-	case s.class == refund || s.settles && at.online:
+	case s.class == refund || s.byCard && at.online:
 		return strings.TrimSpace(s.text + " " + at.line)
-	case s.settles:
+	case s.byCard:
 		return at.line + " " + digits(mix(at.branch(), l.rand.Uint64N(3)), 4) + " " +
 			strings.ToUpper(l.person.Profile.Suburb) + " " + l.person.Profile.State
 	}
@@ -206,12 +206,12 @@ func (s *source) describe(l *ledger, at *shop) string {
 func (s *shop) branch() uint64 { return hash("branch", s.ID) }
 
 // flowName names the stream for whoever sums up the months.
-func (s *source) flowName(at *shop) string {
+func (s *activeStream) flowName(at *shop) string {
 	switch {
 	case s.flow == "":
 		return ""
 	case at != nil:
 		return s.flow + ":" + at.Name
 	}
-	return s.flow + ":" + s.party
+	return s.flow + ":" + s.counterparty
 }

@@ -38,7 +38,7 @@ func (d day) weekend() bool { return d.weekday == time.Saturday || d.weekday == 
 // schedule says how often something happens on a day.
 type schedule func(d day, r *rand.Rand) int
 
-func once(happens bool) int {
+func boolToInt(happens bool) int {
 	if happens {
 		return 1
 	}
@@ -48,7 +48,7 @@ func once(happens bool) int {
 // monthly is on a day of each month that every month has; at a weekend, on the Monday after. So are bills.
 func monthly(dom int) schedule {
 	return func(d day, _ *rand.Rand) int {
-		return once(!d.weekend() && (d.dom == dom || d.weekday == time.Monday && wasYesterdayOrBefore(d, dom)))
+		return boolToInt(!d.weekend() && (d.dom == dom || d.weekday == time.Monday && wasYesterdayOrBefore(d, dom)))
 	}
 }
 
@@ -60,7 +60,7 @@ func wasYesterdayOrBefore(d day, dom int) bool {
 // payday is on a day of each month; at a weekend, on Friday before.
 func payday(dom int) schedule {
 	return func(d day, _ *rand.Rand) int {
-		return once(!d.weekend() && (d.dom == dom || d.weekday == time.Friday && (d.dom+1 == dom || d.dom+2 == dom)))
+		return boolToInt(!d.weekend() && (d.dom == dom || d.weekday == time.Friday && (d.dom+1 == dom || d.dom+2 == dom)))
 	}
 }
 
@@ -77,13 +77,13 @@ func every(months, first, dom int) schedule {
 
 // weekly is on a day of each week.
 func weekly(on time.Weekday) schedule {
-	return func(d day, _ *rand.Rand) int { return once(d.weekday == on) }
+	return func(d day, _ *rand.Rand) int { return boolToInt(d.weekday == on) }
 }
 
 // fortnightly is on a day of each second week; which, 0 or 1, is counted from 1970.
 func fortnightly(on time.Weekday, week int) schedule {
 	return func(d day, _ *rand.Rand) int {
-		return once(d.weekday == on && (floorDiv(d.number, 7)-week)%2 == 0)
+		return boolToInt(d.weekday == on && (floorDiv(d.number, 7)-week)%2 == 0)
 	}
 }
 
@@ -95,14 +95,14 @@ func floorDiv(a, b int) int {
 }
 
 // weekdays is from Monday to Friday.
-func weekdays(d day, _ *rand.Rand) int { return once(!d.weekend()) }
+func weekdays(d day, _ *rand.Rand) int { return boolToInt(!d.weekend()) }
 
 // about happens so many times a month, on any days.
 func about(timesAMonth int) schedule {
 	const daysAMonth = 3044 // in hundredths
 	return func(_ day, r *rand.Rand) int {
 		n := timesAMonth * 100
-		return n/daysAMonth + once(r.IntN(daysAMonth) < n%daysAMonth)
+		return n/daysAMonth + boolToInt(r.IntN(daysAMonth) < n%daysAMonth)
 	}
 }
 

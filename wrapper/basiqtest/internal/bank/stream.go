@@ -26,9 +26,9 @@ type stream struct {
 	class string
 	group string // one of groups; "" takes the shop's category
 	flow  string // what Flow says before the name of the shop or the person; "" for what belongs to no stream
-	party string // the private person, for the flow
+	counterparty string // the private person, for the flow
 	// settles is for what is paid by card: it is pending for a day or two. It is not done where the money is lacking.
-	settles bool
+	byCard bool
 	// optional is what is not done where the money is lacking.
 	optional bool
 	// from is the first month, counted from that in which the books begin; until is the first without, 0 for never.
@@ -71,11 +71,11 @@ func repayment(shop string, when schedule, amount amount) stream {
 
 // spend is what is paid by card at one of the shops.
 func spend(account string, when schedule, amount amount, shops ...string) stream {
-	return stream{account: account, when: when, amount: amount, shops: shops, class: payment, settles: true}
+	return stream{account: account, when: when, amount: amount, shops: shops, class: payment, byCard: true}
 }
 
 // bring is what is brought back to a shop.
-func bring(account string, when schedule, amount amount, shops ...string) stream {
+func refundFrom(account string, when schedule, amount amount, shops ...string) stream {
 	return stream{account: account, when: when, amount: amount, credit: true, shops: shops, text: "REFUND", class: refund}
 }
 
@@ -96,7 +96,7 @@ func cash(text string, when schedule, amount amount) stream {
 // send is what is sent to a private person.
 func send(group, text, party string, when schedule, amount amount) stream {
 	return stream{
-		account: "everyday", when: when, amount: amount, text: text, class: transfer, group: group, flow: group, party: party,
+		account: "everyday", when: when, amount: amount, text: text, class: transfer, group: group, flow: group, counterparty: party,
 	}
 }
 

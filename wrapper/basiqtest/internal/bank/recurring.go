@@ -13,27 +13,27 @@ const (
 )
 
 // keep does what the banks do by themselves: interest, fees, statements, repayments.
-func (l *ledger) keep(d day) {
+func (l *ledger) runBankDay(d day) {
 	for _, a := range l.accounts {
 		switch a.kind {
 		case Mortgage, Loan:
-			l.keepLoan(d, a)
+			l.processLoan(d, a)
 		case CreditCard:
-			l.keepCard(d, a)
+			l.processCard(d, a)
 		case Savings, TermDeposit, Investment:
-			l.keepSavings(d, a)
+			l.processSavings(d, a)
 		default:
-			l.keepEveryday(d, a)
+			l.processEveryday(d, a)
 		}
 	}
 }
 
-func (l *ledger) keepLoan(d day, a *account) {
+func (l *ledger) processLoan(d day, a *account) {
 	if owed := -a.balance.share(a.rate); d.dom == interestDay && owed > 0 {
 		l.book(d, a, -owed, "INTEREST CHARGED", loanInterest, "interest-paid", "")
 	}
 	if repays(d, a) && a.balance < 0 {
-		l.move(d, l.account("everyday"), a, min(cents(a.repay), -a.balance), &wording{
+		l.repayDebt(d, l.account("everyday"), a, min(cents(a.repay), -a.balance), &transferText{
 			out: "LOAN REPAYMENT " + a.number, in: "REPAYMENT RECEIVED THANK YOU",
 			class: loanRepayment, group: "loan", flow: "loan:" + l.productName(a.plan) + " " + a.number,
 		})
@@ -41,7 +41,7 @@ func (l *ledger) keepLoan(d day, a *account) {
 }
 
 // keepCard charges interest on what the last statement left, and pays the statement, in full or in part.
-func (l *ledger) keepCard(d day, a *account) {
+func (l *ledger) processCard(d day, a *account) {
 	if d.dom == statementDay {
 		if owed := -a.balance.share(a.rate); a.repay > 0 && owed > 0 {
 			l.book(d, a, -owed, "INTEREST CHARGED", interest, "interest-paid", "")
@@ -59,13 +59,13 @@ func (l *ledger) keepCard(d day, a *account) {
 	if a.repay > 0 {
 		owed = min(owed, cents(a.repay))
 	}
-	l.move(d, l.account("everyday"), a, owed, &wording{
+	l.repayDebt(d, l.account("everyday"), a, owed, &transferText{
 		out: "CARD REPAYMENT " + a.number, in: "PAYMENT RECEIVED THANK YOU", class: transfer, group: "credit-card-repayment",
 		flow: "card:" + l.productName(a.plan) + " " + a.number,
 	})
 }
 
-func (l *ledger) keepSavings(d day, a *account) {
+func (l *ledger) processSavings(d day, a *account) {
 	if d.dom != interestDay || a.kind == TermDeposit && d.month%3 != 0 {
 		return
 	}
@@ -78,7 +78,7 @@ func (l *ledger) keepSavings(d day, a *account) {
 	}
 }
 
-func (l *ledger) keepEveryday(d day, a *account) {
+func (l *ledger) processEveryday(d day, a *account) {
 	if d.dom != interestDay {
 		return
 	}
@@ -90,7 +90,7 @@ func (l *ledger) keepEveryday(d day, a *account) {
 }
 
 // write writes the cards' statements, when all of the day is known.
-func (l *ledger) write(d day) {
+func (l *ledger) writeStatements(d day) {
 	if d.dom != statementDay {
 		return
 	}
@@ -115,19 +115,19 @@ func repays(d day, a *account) bool {
 // book posts what the bank or its owner does with an account, today.
 func (l *ledger) book(d day, a *account, sum Cents, text, class, group, flow string) {
 	today := dayTime(d.number)
-	a.booked++
+	a.bookedCount++
 	a.post(&Transaction{
-		Key: key(mix(a.id, a.booked)), Account: a.key, Made: today, Posted: today, Amount: sum,
-		Description: text, Class: class, Category: groups[group], Flow: flow,
+		Key: key(mix(a.id, a.bookedCount)), Account: a.key, Made: today, Posted: today, Amount: sum,
+		Description: text, Class: class, Category: plainCategoriesByGroup[group], Flow: flow,
 	})
 }
 
 // wording is what the two sides of a transfer say. The group of the side that receives is in, when it differs.
-type wording struct{ out, in, class, group, groupIn, flow string }
+type transferText struct{ out, in, class, group, groupIn, flow string }
 
 // move posts a transfer between two accounts of the person. What is lacking is fetched first.
-func (l *ledger) move(d day, from, to *account, sum Cents, w *wording) {
-	l.fund(d, from, sum)
+func (l *ledger) repayDebt(d day, from, to *account, sum Cents, w *transferText) {
+	l.topUp(d, from, sum)
 	l.book(d, from, -sum, w.out, w.class, w.group, w.flow)
 	group := w.groupIn
 	if group == "" {
@@ -137,19 +137,19 @@ func (l *ledger) move(d day, from, to *account, sum Cents, w *wording) {
 }
 
 // fund fetches from the reserve what an account lacks to pay a sum, if it is there.
-func (l *ledger) fund(d day, a *account, sum Cents) {
-	lack := sum - (a.balance + a.held)
+func (l *ledger) topUp(d day, a *account, sum Cents) {
+	lack := sum - (a.balance + a.pendingTotal)
 	if a.reserve == "" || lack <= 0 {
 		return
 	}
 	lack = (lack + cents(a.floor)).roundUp(cents(100))
 	reserve := l.account(a.reserve)
 	switch {
-	case reserve == nil && a.aside >= lack:
-		a.aside -= lack
+	case reserve == nil && a.externalReserve >= lack:
+		a.externalReserve -= lack
 		l.book(d, a, lack, "TRANSFER FROM "+a.reserve, transfer, "transfer-in", "transfer-in:"+a.reserve)
 	case reserve != nil && reserve.balance >= lack:
-		l.shift(d, reserve, a, lack)
+		l.transferReserve(d, reserve, a, lack)
 	}
 }
 
@@ -159,22 +159,22 @@ func (l *ledger) sweep(d day) {
 		return
 	}
 	for _, a := range l.accounts {
-		if a.reserve == "" || a.balance+a.held < cents(a.most) {
+		if a.reserve == "" || a.balance+a.pendingTotal < cents(a.most) {
 			continue
 		}
-		sum := (a.balance + a.held - cents(a.keep)) / cents(100) * cents(100)
+		sum := (a.balance + a.pendingTotal - cents(a.keep)) / cents(100) * cents(100)
 		if reserve := l.account(a.reserve); reserve != nil {
-			l.shift(d, a, reserve, sum)
+			l.transferReserve(d, a, reserve, sum)
 			continue
 		}
-		a.aside += sum
+		a.externalReserve += sum
 		l.book(d, a, -sum, "TRANSFER TO "+a.reserve, transfer, "transfer-out", "transfer-out:"+a.reserve)
 	}
 }
 
 // shift is a transfer between own accounts that are neither loans nor cards.
-func (l *ledger) shift(d day, from, to *account, sum Cents) {
-	w := &wording{
+func (l *ledger) transferReserve(d day, from, to *account, sum Cents) {
+	w := &transferText{
 		out: "TRANSFER TO " + to.number, in: "TRANSFER FROM " + from.number, class: transfer,
 		group: "transfer-out", groupIn: "transfer-in", flow: "own:" + from.number + " " + to.number,
 	}

@@ -106,8 +106,8 @@ func longDate(t time.Time) string { return t.UTC().Format("2 January 2006") }
 // show makes the page of the visit's step.
 func (s *Sandbox) show(v *visit, now time.Time, wrong []fieldProblem) page {
 	step := v.step(now)
-	d := &pageData{Step: step, Self: visitPath + v.id, Back: s.back(v), Problems: wrong, JobIDs: v.jobIDs()}
-	d.Place = v.place(step)
+	d := &pageData{Step: step, Self: visitPath + v.id, Back: s.returnURL(v), Problems: wrong, JobIDs: v.jobIDs()}
+	d.Place = v.stepLabel(step)
 	if v.bank != nil {
 		d.Bank = v.bank.Name
 	}
@@ -123,28 +123,28 @@ func (s *Sandbox) show(v *visit, now time.Time, wrong []fieldProblem) page {
 		d.Title = "Share your financial data"
 		d.Updating = v.action == actionUpdate
 		d.Permissions = permissions
-		d.Until = longDate(consentUntil(now))
+		d.Until = longDate(consentExpiry(now))
 	case stepBanks:
 		d.Title = "Choose your bank"
 		d.Banks = bankChoices()
 	case stepRenew:
 		d.Title = "Authorise your connections again"
-		d.Connections = connectionLines(v.renewables(), now)
+		d.Connections = connectionLines(v.renewableConnections(), now)
 	case stepLogin:
 		showLogin(v, d)
 	case stepProgress:
 		d.Title = "Connecting to " + d.Bank
-		d.Steps = progressLines(v.job.at(now))
+		d.Steps = progressLines(v.job.progressAt(now))
 		answer.refresh = time.Second
 	case stepMFA:
 		answer.refresh = showMFA(v, d, now)
 	case stepFailed:
 		d.Title = d.Bank + " could not be connected"
-		d.CanChoose, d.Renewing = v.only == nil, v.connection != nil
-		d.Reason, d.Advice = whyFailed(v.job.at(now))
+		d.CanChoose, d.Renewing = v.target == nil, v.connection != nil
+		d.Reason, d.Advice = failureText(v.job.progressAt(now))
 	case stepConnected:
 		d.Title = d.Bank + " is connected"
-		d.CanChoose = v.only == nil
+		d.CanChoose = v.target == nil
 	default:
 		showManage(v, d, now)
 	}
@@ -152,12 +152,12 @@ func (s *Sandbox) show(v *visit, now time.Time, wrong []fieldProblem) page {
 }
 
 // place says how far it is to a connection, or "" when there is nothing to say.
-func (v *visit) place(step string) string {
+func (v *visit) stepLabel(step string) string {
 	var way []string
-	if v.agreeing {
+	if v.withConsentStep {
 		way = append(way, stepConsent)
 	}
-	if v.fixed == nil {
+	if v.presetBank == nil {
 		way = append(way, stepBanks)
 	}
 	way = append(way, stepLogin)
@@ -170,7 +170,7 @@ func (v *visit) place(step string) string {
 
 func showLogin(v *visit, d *pageData) {
 	d.Title = "Log in to " + d.Bank
-	d.CanChoose = v.only == nil
+	d.CanChoose = v.target == nil
 	d.People = bank.People()
 	d.Words = loginWords(v.method)
 	if v.method == gen.ConnectionMethodOpenBanking {
@@ -204,9 +204,9 @@ func bankChoices() []bankChoice {
 	for _, ctor := range connectors() {
 		switch ctor.method {
 		case gen.ConnectionMethodWeb:
-			choices = append(choices, bankChoice{choiceOf(ctor.bank.ID, ctor.method), ctor.bank.Name, ctor.bank.ID})
+			choices = append(choices, bankChoice{choiceValue(ctor.bank.ID, ctor.method), ctor.bank.Name, ctor.bank.ID})
 		case gen.ConnectionMethodOpenBanking:
-			choices = append(choices, bankChoice{choiceOf(ctor.bank.ID, ctor.method), ctor.bank.Name + " open banking", ctor.bank.ID})
+			choices = append(choices, bankChoice{choiceValue(ctor.bank.ID, ctor.method), ctor.bank.Name + " open banking", ctor.bank.ID})
 		default:
 		}
 	}
@@ -214,7 +214,7 @@ func bankChoices() []bankChoice {
 }
 
 // choiceOf is the value of a choice in the form: the bank's id, with the method unless it is web.
-func choiceOf(institutionID string, method gen.ConnectionMethod) string {
+func choiceValue(institutionID string, method gen.ConnectionMethod) string {
 	if method == gen.ConnectionMethodWeb {
 		return institutionID
 	}
@@ -224,7 +224,7 @@ func choiceOf(institutionID string, method gen.ConnectionMethod) string {
 // findChoice returns the connector that was chosen, or nil.
 func findChoice(value string) *connector {
 	for _, ctor := range connectors() {
-		if ctor.bank.Login && choiceOf(ctor.bank.ID, ctor.method) == value {
+		if ctor.bank.Login && choiceValue(ctor.bank.ID, ctor.method) == value {
 			return &ctor
 		}
 	}
@@ -233,7 +233,7 @@ func findChoice(value string) *connector {
 
 // showMFA returns when the page has to be loaded again, because the time for the answer is over.
 func showMFA(v *visit, d *pageData, now time.Time) time.Duration {
-	p, challenge := v.job.at(now), v.job.challenge
+	p, challenge := v.job.progressAt(now), v.job.challenge
 	d.Title = d.Bank + " asks for one thing more"
 	d.Text = []string{challenge.Description}
 	d.Code = challenge.Method == "token"
@@ -263,7 +263,7 @@ func progressLines(p progress) []progressLine {
 }
 
 // whyFailed says why a job has failed, and what its user can do.
-func whyFailed(p progress) (reason, advice string) {
+func failureText(p progress) (reason, advice string) {
 	for _, state := range p.steps {
 		switch {
 		case state.status != gen.JobStepStatusFailed:
@@ -285,13 +285,13 @@ func showManage(v *visit, d *pageData, now time.Time) {
 		d.Title = "Manage what you share"
 		d.Notice = v.notice
 		d.Active = v.user.activeConsent(now) != nil
-		for _, given := range slices.Backward(v.user.consents) {
-			until := given.expires
-			if !given.revoked.IsZero() {
-				until = given.revoked
+		for _, consent := range slices.Backward(v.user.consents) {
+			until := consent.expires
+			if !consent.revoked.IsZero() {
+				until = consent.revoked
 			}
 			d.Consents = append(d.Consents, consentLine{
-				given.id, longDate(given.created), string(given.status(now)), longDate(until),
+				consent.id, longDate(consent.created), string(consent.status(now)), longDate(until),
 			})
 		}
 		d.Connections = connectionLines(v.user.connections, now)
@@ -299,7 +299,7 @@ func showManage(v *visit, d *pageData, now time.Time) {
 		d.Title = "Revoke your consent?"
 		var under []*connection
 		for _, conn := range v.user.connections {
-			if conn.consent == v.ending {
+			if conn.consent == v.revoking {
 				under = append(under, conn)
 			}
 		}
@@ -311,7 +311,7 @@ func showManage(v *visit, d *pageData, now time.Time) {
 	case stepExtend:
 		d.Title = "Extend your consent"
 		d.Consents = []consentLine{{Until: longDate(v.consent.expires)}}
-		d.Until = longDate(consentUntil(now))
+		d.Until = longDate(consentExpiry(now))
 	case stepExtended:
 		d.Title = "Your consent is extended"
 		d.Until = longDate(v.consent.expires)
@@ -324,7 +324,7 @@ func connectionLines(connections []*connection, now time.Time) []connectionLine 
 	lines := make([]connectionLine, 0, len(connections))
 	for _, conn := range connections {
 		lines = append(lines, connectionLine{
-			conn.id, conn.institution.Name, string(conn.at(now).status), longDate(conn.created),
+			conn.id, conn.institution.Name, string(conn.stateAt(now).status), longDate(conn.created),
 		})
 	}
 	return lines

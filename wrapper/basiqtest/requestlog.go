@@ -126,7 +126,7 @@ func (r Request) attrs() []slog.Attr {
 }
 
 // noteFault notes in the log that a fault has struck the call.
-func (c *call) noteFault(f Fault) {
+func (c *call) recordFault(f Fault) {
 	if c.logged.Fault != "" {
 		c.logged.Fault += ", "
 	}
@@ -136,7 +136,7 @@ func (c *call) noteFault(f Fault) {
 // newRequest is what the log keeps of a request as it comes. Only the bodies of operations have been read.
 func newRequest(c *call) Request {
 	r := Request{
-		Method: c.http.Method, Path: shownPath(c.http.URL.Path), Operation: c.route.operation, BodySize: len(c.body),
+		Method: c.http.Method, Path: redactPath(c.http.URL.Path), Operation: c.route.operation, BodySize: len(c.body),
 	}
 	if len(c.http.URL.RawQuery) <= maxLoggedBody {
 		r.Query = redactPairs(c.http.URL.RawQuery)
@@ -148,7 +148,7 @@ func newRequest(c *call) Request {
 }
 
 // describe tells of the request's token. The sandbox must be locked.
-func (s *Sandbox) describe(r *http.Request) RequestToken {
+func (s *Sandbox) describeToken(r *http.Request) RequestToken {
 	value := bearer(r)
 	described := RequestToken{Sent: value != ""}
 	if t := s.tokens[value]; t != nil {
@@ -164,7 +164,7 @@ func (s *Sandbox) describe(r *http.Request) RequestToken {
 }
 
 // sent notes which status is about to be sent, 0 for none, and tells the logger. The sandbox must not be locked.
-func (s *Sandbox) sent(ctx context.Context, c *call, status int) {
+func (s *Sandbox) recordResponse(ctx context.Context, c *call, status int) {
 	s.mu.Lock()
 	c.logged.Status, c.logged.Duration = status, time.Since(c.now)
 	if status == 0 {
@@ -172,11 +172,11 @@ func (s *Sandbox) sent(ctx context.Context, c *call, status int) {
 	}
 	request := *c.logged
 	s.mu.Unlock()
-	s.tell(ctx, request)
+	s.logRequest(ctx, request)
 }
 
 // tell tells the logger of a request. The sandbox must not be locked: a logger may take its time.
-func (s *Sandbox) tell(ctx context.Context, request Request) {
+func (s *Sandbox) logRequest(ctx context.Context, request Request) {
 	attrs := request.attrs()
 	if request.Body != "" && s.config.logger.Enabled(ctx, slog.LevelDebug) {
 		attrs = append(attrs, slog.String("body", request.Body))
@@ -185,7 +185,7 @@ func (s *Sandbox) tell(ctx context.Context, request Request) {
 }
 
 // correlationID is that of an answer which is an error.
-func (a answer) correlationID() string {
+func (a response) correlationID() string {
 	body, _ := a.body.(object)
 	id, _ := body["correlationId"].(string)
 	return id
@@ -206,7 +206,7 @@ func (s *Sandbox) RequestsOf(operation string) []Request {
 		if s.tb != nil {
 			s.tb.Helper()
 		}
-		s.misused("RequestsOf", err)
+		s.fatalf("RequestsOf", err)
 		return nil
 	}
 	return slices.DeleteFunc(s.Requests(), func(r Request) bool { return r.Operation != operation })

@@ -19,7 +19,7 @@ func TestEndlessJobOfNoCall(t *testing.T) {
 	all := s.Inject(EndlessJob(), After(1))
 	for _, want := range []bool{false, true} {
 		s.mu.Lock()
-		got := s.strikeJob()
+		got := s.applyJobFaults()
 		s.mu.Unlock()
 		assert.Equal(t, want, got)
 	}
@@ -34,9 +34,9 @@ func TestEndlessJobIsNotWaitedFor(t *testing.T) {
 	defer s.mu.Unlock()
 	now := time.Now()
 	j := &job{id: s.newID(), kind: jobKindReport, user: &user{}, created: now, steps: []step{{takes: time.Second}}}
-	s.begin(j, now)
-	require.True(t, j.endless)
-	for _, item := range s.agenda.items {
+	s.registerJob(j, now)
+	require.True(t, j.neverEnds)
+	for _, item := range s.scheduler.tasks {
 		assert.Less(t, item.at.Sub(now), forever)
 	}
 }

@@ -56,7 +56,7 @@ func (c *call) parameters() (url.Values, error) {
 }
 
 // resume finds the page that the next parameter names. A handler of a collection that comes in pages calls it first.
-func (s *Sandbox) resume(c *call) error {
+func (s *Sandbox) resumePage(c *call) error {
 	query, err := c.parameters()
 	if err != nil || !query.Has("next") {
 		return nil //nolint:nilerr // What needs the parameters says that they cannot be read.
@@ -91,10 +91,10 @@ func (c *call) limit() (int, error) {
 
 // paged answers with a page of the items that the filter has left, in the order in which they are listed. Call
 // [Sandbox.resume] before filtering.
-func paged[T any](s *Sandbox, c *call, items []T, id func(T) string, show func(T) any) (answer, error) {
+func pageResponse[T any](s *Sandbox, c *call, items []T, id func(T) string, show func(T) any) (response, error) {
 	limit, err := c.limit()
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	start := 0
 	if c.after != "" {
@@ -110,17 +110,17 @@ func paged[T any](s *Sandbox, c *call, items []T, id func(T) string, show func(T
 		data = append(data, show(item))
 	}
 	path := c.http.URL.Path
-	links := c.asked()
+	links := c.requestLinks()
 	if kept := c.http.URL.Query(); kept.Has("limit") { // recorded links leave the limit out
 		kept.Del("limit")
-		links = c.self(strings.TrimSuffix(path+"?"+kept.Encode(), "?"))
+		links = c.selfLinks(strings.TrimSuffix(path+"?"+kept.Encode(), "?"))
 	}
 	if end < len(items) {
 		query, _ := c.parameters() // c.limit has read them
 		next := s.cursors.add(cursor{path: path, query: query, after: id(items[end-1]), start: end})
 		links["next"] = c.url(path + "?next=" + next)
 	}
-	return answer{http.StatusOK, &listPage{size: len(items), data: data, links: links}}, nil
+	return response{http.StatusOK, &listPage{size: len(items), data: data, links: links}}, nil
 }
 
 // listPage is a page of a collection.

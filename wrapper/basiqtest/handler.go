@@ -45,12 +45,12 @@ type call struct {
 	latency time.Duration
 	// unread reports that the body was too long or has not come in whole, so that it is not valid where one is wanted. That
 	// it may be left out altogether is another matter.
-	unread bool
+	bodyIncomplete bool
 }
 
 // answer is what a handler has to say. A nil body is none; one that is no [document] is sent as JSON. It must hold
 // nothing that may change, since it is encoded when the sandbox is no longer locked.
-type answer struct {
+type response struct {
 	status int
 	body   any
 }
@@ -63,7 +63,7 @@ type document struct {
 
 // find returns the route of a request and the values of its path's parameters, or nil. Where two paths fit, the one with
 // fewer parameters is meant, as in the contract. (http.ServeMux refuses two of the contract's paths beside each other.)
-func (s *Sandbox) find(method string, path []string) (found *route, values map[string]string) {
+func (s *Sandbox) findRoute(method string, path []string) (found *route, values map[string]string) {
 	fewest := 0
 	for i := range s.routes {
 		r := &s.routes[i]
@@ -114,8 +114,8 @@ func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	// The gateway refuses a path with an empty segment. One with a dot for a segment is refused too, which no document
 	// mentions: a server that cleans it would answer what was never asked for.
-	if r.URL.Path != "/" && (segments[0] != "" || slices.ContainsFunc(segments[1:], noName)) {
-		s.answer(w, &call{route: &route{}, http: r}, func(*call) (answer, error) { return answer{}, invalidRequest() })
+	if r.URL.Path != "/" && (segments[0] != "" || slices.ContainsFunc(segments[1:], isInvalidSegment)) {
+		s.serveCall(w, &call{route: &route{}, http: r}, func(*call) (response, error) { return response{}, invalidRequest() })
 		return
 	}
 	if len(segments) > 1 && segments[1] == "home" {
@@ -123,12 +123,12 @@ func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if s.allowOrigin(w.Header(), r) {
-		s.answer(w, &call{route: &route{}, http: r}, func(*call) (answer, error) {
-			return answer{status: http.StatusNoContent}, nil
+		s.serveCall(w, &call{route: &route{}, http: r}, func(*call) (response, error) {
+			return response{status: http.StatusNoContent}, nil
 		})
 		return
 	}
-	route, values := s.find(r.Method, segments)
+	route, values := s.findRoute(r.Method, segments)
 	if route == nil {
 		s.serveUnknown(w, r, segments)
 		return
@@ -143,22 +143,22 @@ func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
 	if _, tooLong := errors.AsType[*http.MaxBytesError](err); tooLong && limit == maxStatement {
-		s.answer(w, &call{route: route, http: r}, func(*call) (answer, error) { return answer{}, requestTooLong() })
+		s.serveCall(w, &call{route: route, http: r}, func(*call) (response, error) { return response{}, requestTooLong() })
 		return
 	}
 	if err != nil {
 		body = nil
 	}
-	s.answer(w, &call{route: route, http: r, body: body, unread: err != nil}, s.dispatch)
+	s.serveCall(w, &call{route: route, http: r, body: body, bodyIncomplete: err != nil}, s.dispatch)
 }
 
-func noName(segment string) bool { return segment == "" || segment == "." || segment == ".." }
+func isInvalidSegment(segment string) bool { return segment == "" || segment == "." || segment == ".." }
 
 // serveUnknown answers a request to what is no operation: 405 when its path has others, 404 when it has none.
 func (s *Sandbox) serveUnknown(w http.ResponseWriter, r *http.Request, path []string) {
 	var allowed []string
 	for _, method := range []string{http.MethodDelete, http.MethodGet, http.MethodPost} {
-		if other, _ := s.find(method, path); other != nil {
+		if other, _ := s.findRoute(method, path); other != nil {
 			allowed = append(allowed, method)
 		}
 	}
@@ -167,45 +167,45 @@ func (s *Sandbox) serveUnknown(w http.ResponseWriter, r *http.Request, path []st
 		w.Header().Set("Allow", strings.Join(allowed, ", "))
 		err = methodNotAllowed()
 	}
-	s.answer(w, &call{route: &route{}, http: r}, func(*call) (answer, error) { return answer{}, err })
+	s.serveCall(w, &call{route: &route{}, http: r}, func(*call) (response, error) { return response{}, err })
 }
 
 // answer logs the request, runs handle with the sandbox locked and sends the answer, unless a fault wants it otherwise.
-func (s *Sandbox) answer(w http.ResponseWriter, c *call, handle func(*call) (answer, error)) {
-	s.respond(w, c.http, c, s.lockedAnswer(c, newRequest(c), handle))
+func (s *Sandbox) serveCall(w http.ResponseWriter, c *call, handle func(*call) (response, error)) {
+	s.writeResponse(w, c.http, c, s.handleCall(c, newRequest(c), handle))
 }
 
-func (s *Sandbox) lockedAnswer(c *call, logged Request, handle func(*call) (answer, error)) answer {
+func (s *Sandbox) handleCall(c *call, logged Request, handle func(*call) (response, error)) response {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c.view = view{base: baseURL(c.http), now: time.Now()}
-	s.settle(c.now)
-	logged.Time, logged.Token = c.now, s.describe(c.http)
+	s.runDue(c.now)
+	logged.Time, logged.Token = c.now, s.describeToken(c.http)
 	c.logged = s.log.add(logged)
-	s.strike(c)
-	a, err := s.carryOut(c, handle)
+	s.applyFaults(c)
+	a, err := s.runHandler(c, handle)
 	if err != nil {
-		a = s.failed(err)
+		a = s.errorResponse(err)
 	}
 	c.logged.CorrelationID = a.correlationID()
 	return a
 }
 
 // failed is the answer for an error, which must be a *failure.
-func (s *Sandbox) failed(err error) answer {
+func (s *Sandbox) errorResponse(err error) response {
 	f, ok := errors.AsType[*failure](err)
 	switch {
 	case !ok:
 		panic("basiqtest: an error that is no answer: " + err.Error())
 	case f.text != "":
-		return answer{f.status, document{"text/plain; charset=utf-8", []byte(f.text)}}
+		return response{f.status, document{"text/plain; charset=utf-8", []byte(f.text)}}
 	default:
-		return answer{f.status, f.envelope(s.newID())}
+		return response{f.status, f.envelope(s.newID())}
 	}
 }
 
 // encode returns the body of an answer and its type.
-func encode(a answer) (contentType string, body []byte) {
+func encode(a response) (contentType string, body []byte) {
 	switch body := a.body.(type) {
 	case nil:
 		return "", nil
@@ -227,25 +227,25 @@ func encode(a answer) (contentType string, body []byte) {
 
 // dispatch makes the checks that all operations share, in the order in which a service behind a gateway is likely to
 // make them: who calls, what may they call, in which form, and last what the operation itself has to say.
-func (s *Sandbox) dispatch(c *call) (answer, error) {
+func (s *Sandbox) dispatch(c *call) (response, error) {
 	if c.route.scopes != 0 {
 		if err := s.authorize(c); err != nil {
-			return answer{}, err
+			return response{}, err
 		}
 	}
 	if err := c.checkIDs(); err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	if !c.accepts("application/json") && c.otherType() == "" {
-		return answer{}, unsupportedAccept()
+	if !c.accepts("application/json") && c.alternativeType() == "" {
+		return response{}, unsupportedAccept()
 	}
 	// A body that is missing altogether has no type to be wrong; it is not valid, says the operation later.
 	if c.route.body != "" && (len(c.body) > 0 || c.http.Header.Get("Content-Type") != "") &&
-		!takenForJSON(c.http.Header.Get("Content-Type")) {
-		return answer{}, unsupportedContentType()
+		!isReadAsJSON(c.http.Header.Get("Content-Type")) {
+		return response{}, unsupportedContentType()
 	}
-	if c.unread && c.route.body != "" {
-		return answer{}, invalidContent(c.route.body)
+	if c.bodyIncomplete && c.route.body != "" {
+		return response{}, invalidContent(c.route.body)
 	}
 	return c.route.handle(s, c)
 }
@@ -297,12 +297,12 @@ func (c *call) accepts(contentType string) bool {
 }
 
 // wantsOther reports whether the caller asks for the type that its operation can answer with beside JSON, and not for JSON.
-func (c *call) wantsOther() bool { return !c.accepts("application/json") && c.otherType() != "" }
+func (c *call) wantsAlternative() bool { return !c.accepts("application/json") && c.alternativeType() != "" }
 
 // otherType is the type beside JSON that the operation can answer with and the caller takes; "" when there is none. Who
 // asks for text/csv where the documents have application/csv is given it: they have one here and the other there.
-func (c *call) otherType() string {
-	switch also := c.route.also; {
+func (c *call) alternativeType() string {
+	switch also := c.route.alternative; {
 	case also == "":
 		return ""
 	case c.accepts(also):
@@ -321,7 +321,7 @@ func isJSON(contentType string) bool {
 
 // takenForJSON reports whether a body with this content type is read as JSON. Applications, Basiq's own consent UI among them,
 // send JSON as text/plain or without a type.
-func takenForJSON(contentType string) bool {
+func isReadAsJSON(contentType string) bool {
 	mediaType, _, _ := mime.ParseMediaType(contentType)
 	return contentType == "" || mediaType == "text/plain" || isJSON(contentType)
 }
@@ -343,7 +343,7 @@ func baseURL(r *http.Request) string {
 }
 
 // ownView is the view of what the sandbox tells of its own accord, such as events, which API 3.0 has.
-func (s *Sandbox) ownView(now time.Time) view {
+func (s *Sandbox) eventView(now time.Time) view {
 	return view{base: s.url, version: v30, scope: server, now: now}
 }
 
@@ -351,10 +351,10 @@ func (s *Sandbox) ownView(now time.Time) view {
 func (v *view) url(path string) string { return v.base + path }
 
 // self is the links of a thing that links to nothing but itself.
-func (v *view) self(path string) object { return object{"self": v.url(path)} }
+func (v *view) selfLinks(path string) object { return object{"self": v.url(path)} }
 
 // asked is the links of a list to itself, filter and all.
-func (c *call) asked() object { return object{"self": c.url(c.http.URL.RequestURI())} }
+func (c *call) requestLinks() object { return object{"self": c.url(c.http.URL.RequestURI())} }
 
 // day writes a day as the API does.
 func day(t time.Time) string { return t.UTC().Format(time.DateOnly) }

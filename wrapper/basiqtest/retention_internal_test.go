@@ -22,7 +22,7 @@ func TestOldJobsAreForgotten(t *testing.T) {
 	defer s.mu.Unlock()
 	for _, u := range s.users {
 		for range 5 {
-			now = now.Add(jobsKept)
+			now = now.Add(jobRetention)
 			j := s.startJob(now, u.connections[0])
 			assert.Equal(t, []*job{j}, u.jobs)
 			assert.Len(t, s.jobs, 1)
@@ -35,25 +35,25 @@ func TestExpiredTokensAreForgotten(t *testing.T) {
 	s := &Sandbox{random: newRandom(1), tokens: map[string]*token{}}
 	begin := time.Now()
 	good := s.newToken(&token{expires: begin.Add(time.Hour)}, begin)
-	for range maxTokensKept + 10 {
+	for range maxTokensRetained + 10 {
 		s.newToken(&token{expires: begin.Add(time.Hour)}, begin)
 	}
-	assert.Len(t, s.tokens, maxTokensKept+11, "those that are good are kept")
+	assert.Len(t, s.tokens, maxTokensRetained+11, "those that are good are kept")
 	delete(s.tokens, good) // revoked
 	later := begin.Add(2 * time.Hour)
 	newest := s.newToken(&token{expires: later.Add(time.Hour)}, later)
-	assert.Len(t, s.tokens, maxTokensKept)
+	assert.Len(t, s.tokens, maxTokensRetained)
 	assert.Contains(t, s.tokens, newest)
-	assert.Len(t, s.tokenOrder, maxTokensKept)
+	assert.Len(t, s.tokenOrder, maxTokensRetained)
 }
 
 func TestOldSummariesAreForgotten(t *testing.T) {
 	t.Parallel()
 	s, u := &Sandbox{random: newRandom(1)}, &user{}
-	for i := range maxSnapshotsKept + 5 {
-		s.keepSnapshot(u, strconv.Itoa(i), nil, time.Now())
+	for i := range maxSnapshotsRetained + 5 {
+		s.addSnapshot(u, strconv.Itoa(i), nil, time.Now())
 	}
-	assert.Len(t, u.snapshots, maxSnapshotsKept)
+	assert.Len(t, u.snapshots, maxSnapshotsRetained)
 	assert.Equal(t, "5", u.snapshots[0].kind)
 }
 
@@ -64,9 +64,9 @@ func TestDeletedUserHoldsNothing(t *testing.T) {
 	for _, u := range tgt.sandbox.users {
 		require.NotEmpty(t, u.connections)
 		require.Equal(t, http.StatusNoContent, tgt.send(1, http.MethodDelete, "/users/{userId}", "", "", "").Code)
-		assert.Equal(t, []int{0, 0, 0, 0}, []int{len(u.connections), len(u.jobs), len(u.orphans), len(u.snapshots)})
+		assert.Equal(t, []int{0, 0, 0, 0}, []int{len(u.connections), len(u.jobs), len(u.detachedAccounts), len(u.snapshots)})
 		tgt.sandbox.mu.Lock()
-		tgt.sandbox.settle(time.Now().AddDate(2, 0, 0)) // all that still waits for its time
+		tgt.sandbox.runDue(time.Now().AddDate(2, 0, 0)) // all that still waits for its time
 		tgt.sandbox.mu.Unlock()
 	}
 }

@@ -12,28 +12,28 @@ var faultTexts = []struct {
 	name, argument string
 	make           func(argument string) (Fault, error)
 }{
-	{"502-html", "", bare(BadGateway)},
-	{"429-after", "DURATION", timed(TooManyRequests)},
-	{"429-date", "DURATION", timed(TooManyRequestsDate)},
-	{"latency", "DURATION", timed(Latency)},
-	{"hang", "", bare(Hang)},
-	{"reset-before", "", bare(ResetBefore)},
-	{"reset-after", "", bare(ResetAfter)},
-	{"truncate", "", bare(Truncate)},
-	{"slow-body", "BYTES", counted(SlowBody)},
-	{"garbage", "", bare(Garbage)},
-	{"revoke-token", "", bare(RevokeToken)},
-	{"revoke-all-tokens", "", bare(RevokeAllTokens)},
-	{"expire-token", "", bare(ExpireToken)},
-	{"expire-all-tokens", "", bare(ExpireAllTokens)},
-	{"endless-job", "", bare(EndlessJob)},
+	{"502-html", "", noArgument(BadGateway)},
+	{"429-after", "DURATION", durationArgument(TooManyRequests)},
+	{"429-date", "DURATION", durationArgument(TooManyRequestsDate)},
+	{"latency", "DURATION", durationArgument(Latency)},
+	{"hang", "", noArgument(Hang)},
+	{"reset-before", "", noArgument(ResetBefore)},
+	{"reset-after", "", noArgument(ResetAfter)},
+	{"truncate", "", noArgument(Truncate)},
+	{"slow-body", "BYTES", intArgument(SlowBody)},
+	{"garbage", "", noArgument(Garbage)},
+	{"revoke-token", "", noArgument(RevokeToken)},
+	{"revoke-all-tokens", "", noArgument(RevokeAllTokens)},
+	{"expire-token", "", noArgument(ExpireToken)},
+	{"expire-all-tokens", "", noArgument(ExpireAllTokens)},
+	{"endless-job", "", noArgument(EndlessJob)},
 }
 
-func bare(fault func() Fault) func(string) (Fault, error) {
+func noArgument(fault func() Fault) func(string) (Fault, error) {
 	return func(string) (Fault, error) { return fault(), nil }
 }
 
-func timed(fault func(time.Duration) Fault) func(string) (Fault, error) {
+func durationArgument(fault func(time.Duration) Fault) func(string) (Fault, error) {
 	return func(argument string) (Fault, error) {
 		d, err := time.ParseDuration(argument)
 		if err != nil {
@@ -43,7 +43,7 @@ func timed(fault func(time.Duration) Fault) func(string) (Fault, error) {
 	}
 }
 
-func counted[T any](maker func(int) T) func(string) (T, error) {
+func intArgument[T any](maker func(int) T) func(string) (T, error) {
 	return func(argument string) (made T, err error) {
 		n, err := strconv.Atoi(argument)
 		if err != nil {
@@ -79,7 +79,7 @@ func ParseFault(text string) (Option, error) {
 	}
 	var when []When
 	for _, word := range words[1:] {
-		condition, err := parseWhen(word)
+		condition, err := parseCondition(word)
 		if err != nil {
 			return nil, fmt.Errorf("fault %v: %w", fault, err)
 		}
@@ -118,14 +118,14 @@ func parseFault(word string) (Fault, error) {
 		didYouMean(name, names, ": take a status, such as 503, or one of "+strings.Join(names[1:], ", ")))
 }
 
-func parseWhen(word string) (When, error) {
+func parseCondition(word string) (When, error) {
 	name, value, given := strings.Cut(word, "=")
 	makers := map[string]func(string) (When, error){
 		"on":     func(value string) (When, error) { return On(strings.Split(value, ",")...), nil },
-		"after":  counted(After),
-		"every":  counted(Every),
-		"next":   counted(Next),
-		"chance": parseChance,
+		"after":  intArgument(After),
+		"every":  intArgument(Every),
+		"next":   intArgument(Next),
+		"chance": parseProbability,
 	}
 	maker, known := makers[name]
 	if !known || !given {
@@ -138,7 +138,7 @@ func parseWhen(word string) (When, error) {
 	return when, nil
 }
 
-func parseChance(value string) (When, error) {
+func parseProbability(value string) (When, error) {
 	p, err := strconv.ParseFloat(value, 64)
 	if err != nil {
 		return nil, fmt.Errorf("%q is no number, such as 0.1", value)

@@ -21,7 +21,7 @@ func TestAgenda(t *testing.T) {
 		plan := func(what string, after time.Duration) {
 			s.mu.Lock()
 			defer s.mu.Unlock()
-			s.later(start.Add(after), func(at time.Time) { done = append(done, what+" "+at.Sub(start).String()) })
+			s.schedule(start.Add(after), func(at time.Time) { done = append(done, what+" "+at.Sub(start).String()) })
 		}
 		plan("last", time.Hour)
 		plan("second", time.Minute)
@@ -29,7 +29,7 @@ func TestAgenda(t *testing.T) {
 		plan("first", time.Second)
 		plan("overdue", -time.Second)
 		s.mu.Lock()
-		s.settle(start)
+		s.runDue(start)
 		s.mu.Unlock()
 		time.Sleep(time.Minute)
 		synctest.Wait()
@@ -53,10 +53,10 @@ func TestAlarmThatWasReplaced(t *testing.T) {
 		require.NoError(t, err)
 		s.serve(newPipeListener(), "http://localhost", nil)
 		s.mu.Lock()
-		s.later(time.Now().Add(time.Hour), func(time.Time) {})
-		current := s.alarm
-		s.ring(time.NewTimer(0))
-		assert.Same(t, current, s.alarm)
+		s.schedule(time.Now().Add(time.Hour), func(time.Time) {})
+		current := s.timer
+		s.onTimer(time.NewTimer(0))
+		assert.Same(t, current, s.timer)
 		s.mu.Unlock()
 		start := time.Now()
 		require.NoError(t, s.Close())

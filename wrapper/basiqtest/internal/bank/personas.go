@@ -49,7 +49,7 @@ var scripts = map[string]script{
 			spend("everyday", about(6), mostly(9, 48), "chemist", "auspost"),
 			spend("everyday", about(8), mostly(3.20, 9.70), "opal"),
 			spend("everyday", about(1), mostly(78, 160), "medical", "dental"),
-			bring("card", about(1), mostly(20, 70), "kmart", "amazon"),
+			refundFrom("card", about(1), mostly(20, 70), "kmart", "amazon"),
 			cash("ATM WITHDRAWAL DEE WHY NSW", about(2), notes(20, 3, 8)),
 		},
 	},
@@ -167,7 +167,7 @@ var scripts = map[string]script{
 			spend("card", about(1), mostly(180, 620), "qantas"),
 			spend("everyday", about(4), mostly(12, 60), "chemist", "justcuts"),
 			spend("everyday", about(5), mostly(18, 75), "danmurphys", "hoyts"),
-			bring("card", about(1), mostly(20, 90), "myer", "amazon"),
+			refundFrom("card", about(1), mostly(20, 90), "myer", "amazon"),
 			cash("ATM WITHDRAWAL DEE WHY NSW", about(2), notes(50, 1, 5)),
 		},
 	},
@@ -275,7 +275,7 @@ var scripts = map[string]script{
 			spend("everyday", about(14), mostly(4.80, 14), "campos"),
 			spend("everyday", about(5), mostly(12, 85), "chemist", "danmurphys", "linkt"),
 			spend("everyday", about(1), mostly(90, 340), "medical", "dental"),
-			bring("card-4", about(1), mostly(25, 120), "myer", "ikea"),
+			refundFrom("card-4", about(1), mostly(25, 120), "myer", "ikea"),
 			cash("ATM WITHDRAWAL QUEEN ST BRISBANE QLD", about(2), notes(50, 2, 8)),
 		},
 	},
@@ -354,7 +354,7 @@ var scripts = map[string]script{
 
 // elsewhere are the lives that people have at one bank only: at HooliGov gavinBelson has what the state pays and takes.
 // All others have the same accounts at each bank, since each of them can connect to each.
-var elsewhere = map[string]map[string]script{
+var bankSpecificScripts = map[string]map[string]script{
 	"AU00004": {
 		"gavinBelson": {
 			plans: []plan{{
@@ -362,11 +362,11 @@ var elsewhere = map[string]map[string]script{
 				opening: 1240.55, months: 64, floor: 100, reserve: "OTHER BANK SAVER", most: 4000, keep: 2000,
 			}},
 			streams: []stream{
-				governmental(income("benefits", "benefits", "FAMILY TAX BENEFIT", "centrelink", fortnightly(time.Tuesday, 1), exactly(214.62))),
-				governmental(income("medicare", "other-income", "BENEFIT", "medicare", about(2), mostly(39, 118))),
-				governmental(income("tax", "other-income", "REFUND", "ato", every(12, 2, 9), between(1180, 2640))),
-				governmental(debit("tax", "ato", every(3, 1, 21), exactly(642))),
-				governmental(debit("utilities", "beaches", every(3, 2, 24), exactly(388.10))),
+				onGovernmentAccount(income("benefits", "benefits", "FAMILY TAX BENEFIT", "centrelink", fortnightly(time.Tuesday, 1), exactly(214.62))),
+				onGovernmentAccount(income("medicare", "other-income", "BENEFIT", "medicare", about(2), mostly(39, 118))),
+				onGovernmentAccount(income("tax", "other-income", "REFUND", "ato", every(12, 2, 9), between(1180, 2640))),
+				onGovernmentAccount(debit("tax", "ato", every(3, 1, 21), exactly(642))),
+				onGovernmentAccount(debit("utilities", "beaches", every(3, 2, 24), exactly(388.10))),
 				spend("government", about(2), mostly(28, 92), "opal", "auspost"),
 			},
 		},
@@ -374,7 +374,7 @@ var elsewhere = map[string]map[string]script{
 }
 
 // governmental puts a stream on the account that gavinBelson has at HooliGov.
-func governmental(s stream) stream {
+func onGovernmentAccount(s stream) stream {
 	s.account = "government"
 	return s
 }
@@ -392,8 +392,8 @@ func helpForJared(s stream) stream {
 }
 
 // scriptOf returns a person's life at a bank, and nil when there is none.
-func scriptOf(p *Person, bankID string) *script {
-	if s, ok := elsewhere[bankID][p.Login]; ok {
+func findScript(p *Person, bankID string) *script {
+	if s, ok := bankSpecificScripts[bankID][p.Login]; ok {
 		return &s
 	}
 	if s, ok := scripts[p.Login]; ok {
