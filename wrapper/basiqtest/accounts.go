@@ -30,8 +30,8 @@ type holding struct {
 	read        time.Time // up to when it has its transactions; the zero time when it has none
 	reader      string    // the id of the job that read them
 
-	loaded bool
-	transactions  []transaction // once listed is true; see [Sandbox.lines]
+	loaded       bool
+	transactions []transaction // once listed is true; see [Sandbox.lines]
 }
 
 // line is a transaction as a user has it.

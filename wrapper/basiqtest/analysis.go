@@ -24,12 +24,12 @@ const (
 
 // analysis is what the sums are made of: accounts, and what happened on them in a period. It never changes.
 type analysis struct {
-	from, end time.Time // the first day that was asked for, and the first after the last
-	start     time.Time // the first day that there is anything to know about
-	last      time.Time // the last such day
-	holdings  []*holding
-	transactions     []transaction // pending ones first, then the newest first
-	internalFlows       map[string]bool
+	from, end     time.Time // the first day that was asked for, and the first after the last
+	start         time.Time // the first day that there is anything to know about
+	last          time.Time // the last such day
+	holdings      []*holding
+	transactions  []transaction // pending ones first, then the newest first
+	internalFlows map[string]bool
 }
 
 // analyse reads what happened on accounts in a period. What is pending counts on the day on which it was made.
@@ -291,8 +291,8 @@ var frequencies = []frequency{
 
 // series is money that comes from one source or goes to one payee, the newest first.
 type series struct {
-	transactions  []transaction
-	frequency *frequency // nil when it has none
+	transactions []transaction
+	frequency    *frequency // nil when it has none
 }
 
 // seriesOf puts what belongs together into series, the greatest sums first.
@@ -354,7 +354,9 @@ func detectFrequency(transactions []transaction) *frequency {
 	return nil
 }
 
-func (r *frequency) matches(days int) bool { return days >= r.days-r.tolerance && days <= r.days+r.tolerance }
+func (r *frequency) matches(days int) bool {
+	return days >= r.days-r.tolerance && days <= r.days+r.tolerance
+}
 
 // next is when it is the next time.
 func (r *frequency) next(after time.Time) time.Time {

@@ -12,20 +12,20 @@ import (
 
 // connection is a user's login at a bank. What it has come to is not stored but follows from its latest job.
 type connection struct {
-	id          string
-	user        *user
-	institution *bank.Bank
-	method      gen.ConnectionMethod
-	loginID     api.Secret // like the password, empty for a statement's
-	password    api.Secret
-	consent     *consent // nil when it was made without one
-	created     time.Time
-	expires     time.Time // when the authorization of an open-banking connection ends; the zero time of any other
-	purged      time.Time // the zero time when it never was
-	deleted     bool
-	jobs        int            // how many jobs it has had
-	statement   *bankStatement // what was uploaded; nil when somebody logged in
-	accountCache        accountCache           // what it had brought when somebody last looked
+	id           string
+	user         *user
+	institution  *bank.Bank
+	method       gen.ConnectionMethod
+	loginID      api.Secret // like the password, empty for a statement's
+	password     api.Secret
+	consent      *consent // nil when it was made without one
+	created      time.Time
+	expires      time.Time // when the authorization of an open-banking connection ends; the zero time of any other
+	purged       time.Time // the zero time when it never was
+	deleted      bool
+	jobs         int            // how many jobs it has had
+	statement    *bankStatement // what was uploaded; nil when somebody logged in
+	accountCache accountCache   // what it had brought when somebody last looked
 
 	job    *job            // the latest; only the latest can be running
 	before connectionState // what the connection was when that job started

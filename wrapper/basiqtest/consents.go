@@ -20,14 +20,14 @@ const (
 
 // consent is what a user has agreed to on the consent page.
 type consent struct {
-	id      string
-	policy  int // the one that it agrees to: the first is 1
-	created time.Time
-	updated time.Time
-	expires time.Time
-	revoked time.Time // the zero time when it was not
-	changes int       // counts extensions
-	eventCount    int       // counts events
+	id         string
+	policy     int // the one that it agrees to: the first is 1
+	created    time.Time
+	updated    time.Time
+	expires    time.Time
+	revoked    time.Time // the zero time when it was not
+	changes    int       // counts extensions
+	eventCount int       // counts events
 }
 
 func (c *consent) status(now time.Time) gen.ConsentStatus {

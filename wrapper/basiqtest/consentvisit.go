@@ -43,26 +43,26 @@ const (
 
 // visit is a user on the consent page. All the fields of one visit are in one browser; what it makes is the user's.
 type visit struct {
-	id     string
-	user   *user
-	token  string    // the text of the token that it began with, and ends with; "" when it was an auth link
-	link   *authLink // the auth link; nil when it was a token
-	action string
-	state  *string     // nil when none was given
+	id          string
+	user        *user
+	token       string    // the text of the token that it began with, and ends with; "" when it was an auth link
+	link        *authLink // the auth link; nil when it was a token
+	action      string
+	state       *string     // nil when none was given
 	presetBank  *bank.Bank  // the bank to begin with; nil when it is to be chosen
-	target   *connection // the connection that it is about; nil when it is about none
-	currentStep     string      // the step, as far as it does not follow from a job
+	target      *connection // the connection that it is about; nil when it is about none
+	currentStep string      // the step, as far as it does not follow from a job
 
-	withConsentStep   bool                 // the way to the next connection begins with a consent
-	consent    *consent             // under which connections are made; nil when none has been given
-	bank       *bank.Bank           // to log in to
-	method     gen.ConnectionMethod // how: web or open banking
-	connection *connection          // what gets new credentials, or is authorised again; nil for a new one
-	created       *connection          // what the latest login has made; nil when it was there before
-	job        *job                 // the latest
-	done       []*job               // those that have logged in
+	withConsentStep bool                 // the way to the next connection begins with a consent
+	consent         *consent             // under which connections are made; nil when none has been given
+	bank            *bank.Bank           // to log in to
+	method          gen.ConnectionMethod // how: web or open banking
+	connection      *connection          // what gets new credentials, or is authorised again; nil for a new one
+	created         *connection          // what the latest login has made; nil when it was there before
+	job             *job                 // the latest
+	done            []*job               // those that have logged in
 
-	revoking   *consent    // about to be revoked
+	revoking *consent    // about to be revoked
 	removing *connection // about to be removed
 	notice   string      // what the user has just done on the page for managing; "" for nothing
 }

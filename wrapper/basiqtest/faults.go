@@ -20,7 +20,7 @@ type Fault struct {
 	err     error  // what is wrong with it
 	failure *failure
 	wait    time.Duration // how late the answer comes, or how long the caller is told to wait
-	asDate   bool          // tells that as a date
+	asDate  bool          // tells that as a date
 	rate    int           // bytes a second
 }
 
@@ -242,10 +242,14 @@ func On(operations ...string) When {
 func Next(n int) When { return func(a *faultConditions) error { return setCount(&a.next, "Next", n) } }
 
 // Every has a fault strike each k-th call: with 3 the third, the sixth, and so on.
-func Every(k int) When { return func(a *faultConditions) error { return setCount(&a.every, "Every", k) } }
+func Every(k int) When {
+	return func(a *faultConditions) error { return setCount(&a.every, "Every", k) }
+}
 
 // After lets n calls pass before a fault strikes.
-func After(n int) When { return func(a *faultConditions) error { return setCount(&a.after, "After", n) } }
+func After(n int) When {
+	return func(a *faultConditions) error { return setCount(&a.after, "After", n) }
+}
 
 func setCount(field *int, name string, n int) error {
 	switch {
@@ -274,12 +278,12 @@ func Chance(probability float64) When {
 
 // Injection is a fault in a sandbox. All its methods are safe for concurrent use.
 type Injection struct {
-	sandbox *Sandbox
-	fault   Fault
-	conditions     faultConditions
+	sandbox    *Sandbox
+	fault      Fault
+	conditions faultConditions
 
 	// Guarded by the sandbox's lock.
-	seen   int
+	seen    int
 	applied int
 }
 

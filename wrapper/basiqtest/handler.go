@@ -297,7 +297,9 @@ func (c *call) accepts(contentType string) bool {
 }
 
 // wantsOther reports whether the caller asks for the type that its operation can answer with beside JSON, and not for JSON.
-func (c *call) wantsAlternative() bool { return !c.accepts("application/json") && c.alternativeType() != "" }
+func (c *call) wantsAlternative() bool {
+	return !c.accepts("application/json") && c.alternativeType() != ""
+}
 
 // otherType is the type beside JSON that the operation can answer with and the caller takes; "" when there is none. Who
 // asks for text/csv where the documents have application/csv is given it: they have one here and the other there.

@@ -38,12 +38,12 @@ type job struct {
 	source     string      // the path of what the job makes
 	created    time.Time
 	steps      []step
-	neverEnds    bool // never gets over its first step
+	neverEnds  bool // never gets over its first step
 
-	challenge  *bank.Challenge // nil when the bank does not ask
-	answered   time.Time       // when the right answer came; the zero time when it has not
-	rejected    time.Time       // when a wrong answer came
-	autoAnswered     bool            // the right answer comes as soon as the bank asks
+	challenge    *bank.Challenge // nil when the bank does not ask
+	answered     time.Time       // when the right answer came; the zero time when it has not
+	rejected     time.Time       // when a wrong answer came
+	autoAnswered bool            // the right answer comes as soon as the bank asks
 	confirmDelay time.Duration
 
 	reported progress // what events have told of
@@ -60,7 +60,7 @@ type step struct {
 	title   gen.JobStepTitle
 	takes   time.Duration
 	failure *stepError // nil when it is going to succeed
-	link    string  // the url of its result when it has
+	link    string     // the url of its result when it has
 }
 
 // reason is why a step of a job failed.

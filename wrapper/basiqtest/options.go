@@ -22,7 +22,7 @@ type config struct {
 	address             string
 	redirectURL         *url.URL
 	origins             []string // whose pages may use the API; "*" for all
-	webhookClient           *http.Client
+	webhookClient       *http.Client
 	logger              *slog.Logger
 	injections          []*Injection
 }

@@ -71,7 +71,9 @@ func (r *reportSums) inSection(name string) []transaction {
 }
 
 // sourcesIn are the series of which the subgroups of a report are made. Those of different groups are different ones.
-func (r *reportSums) sourcesIn(transactions []transaction) []*series { return seriesOf(transactions, reportName) }
+func (r *reportSums) sourcesIn(transactions []transaction) []*series {
+	return seriesOf(transactions, reportName)
+}
 
 // reportName names the source or the payee of a transaction, as the subgroups of a report do.
 func reportName(t transaction) string {
@@ -173,7 +175,9 @@ func (r *reportSums) analysisOf(transactions []transaction, lasting bool) object
 }
 
 // medianMonth is the median of what the lines come to in each month that the report touches.
-func (r *reportSums) medianMonth(transactions []transaction) bank.Cents { return median(monthlySums(transactions, r.months())) }
+func (r *reportSums) medianMonth(transactions []transaction) bank.Cents {
+	return median(monthlySums(transactions, r.months()))
+}
 
 // ongoingMonth is what the sources come to in a month that have not ended.
 func (r *reportSums) ongoingMonth(transactions []transaction) bank.Cents {

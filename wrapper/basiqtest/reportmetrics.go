@@ -62,7 +62,9 @@ var reportMetrics = []reportMetric{
 	{"ME035", "Total Income has been stable for (months)", "For how many of the last months income has been stable", "Expenses", "integer", func(r *reportSums) any { return countText(r.stableMonths(r.inGroups("INC-"))) }},
 	{"ME036", "Median monthly amount from Salary", "The median of what the salaries come to in a month", "Income Sources", "money", func(r *reportSums) any { return r.medianMonth(r.inGroups("INC-009")).String() }},
 	{"ME037", "Median Income monthly", "The medians of the groups that ME033 has, added up", "Income Sources", "money", (*reportSums).medianIncome},
-	{"ME039", "Average Outgoings Excluding Liabilities", "The mean of a month's outgoings without repayments", "Expenses", "money", func(r *reportSums) any { return r.monthly(r.totalSpend() - r.sectionSpend(sectionLiabilities)).String() }},
+	{"ME039", "Average Outgoings Excluding Liabilities", "The mean of a month's outgoings without repayments", "Expenses", "money", func(r *reportSums) any {
+		return r.monthly(r.totalSpend() - r.sectionSpend(sectionLiabilities)).String()
+	}},
 	{"ME040", "Average Monthly Credits", "The mean of a month's credits without internal transfers", "Expenses", "money", func(r *reportSums) any { return r.monthly(r.external(isCredit)).String() }},
 	{"ME041", "Average Monthly Debits", "The mean of a month's debits without internal transfers", "Expenses", "money", func(r *reportSums) any { return r.monthly(r.external(isDebit)).String() }},
 	{"ME042", "# of recent income sources", "How many recent sources of income there are", "Income", "integer", func(r *reportSums) any { return len(r.recentSources(r.inGroups("INC-"))) }},

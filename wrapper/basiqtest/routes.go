@@ -31,14 +31,14 @@ const (
 
 // route is an operation of the contract.
 type route struct {
-	operation string
-	method    string
-	path      string
-	versions  versions
-	scopes    scopes // none: the operation wants no token
-	body      string // what the documents call the JSON that it takes; "" when it takes none
-	alternative      string // the type that it can answer with beside JSON; "" when there is none
-	handle    func(*Sandbox, *call) (response, error)
+	operation   string
+	method      string
+	path        string
+	versions    versions
+	scopes      scopes // none: the operation wants no token
+	body        string // what the documents call the JSON that it takes; "" when it takes none
+	alternative string // the type that it can answer with beside JSON; "" when there is none
+	handle      func(*Sandbox, *call) (response, error)
 }
 
 // routes is the contract: each of its operations has one line here, in its order.

@@ -46,26 +46,26 @@ type Sandbox struct {
 	closing  sync.Once
 	closeErr error
 
-	background sync.WaitGroup  // what the sandbox does of its own accord
-	webhookClient  *http.Client    // of webhooks' messages
-	lifetime   context.Context //nolint:containedctx // It ends with the sandbox, and deliveries with it.
+	background    sync.WaitGroup  // what the sandbox does of its own accord
+	webhookClient *http.Client    // of webhooks' messages
+	lifetime      context.Context //nolint:containedctx // It ends with the sandbox, and deliveries with it.
 	cancel        context.CancelFunc
-	books      *bank.Books
+	books         *bank.Books
 
 	mu     sync.Mutex // guards everything below
 	closed bool
 	random *rand.Rand
 
-	scheduler  scheduler
-	timer   *time.Timer // nil when nothing is to come
-	timerAt time.Time
+	scheduler scheduler
+	timer     *time.Timer // nil when nothing is to come
+	timerAt   time.Time
 
-	injections []*Injection
-	currentCall    *call // whose handler runs
+	injections  []*Injection
+	currentCall *call // whose handler runs
 
-	users     map[string]*user
+	users        map[string]*user
 	usersCreated int
-	jobs      map[string]*job
+	jobs         map[string]*job
 	// tokens holds expired tokens too: they are answered differently from unknown ones.
 	tokens      map[string]*token
 	tokenOrder  []string // their texts, the oldest first, and those of some that were revoked
@@ -119,18 +119,18 @@ func newSandbox(opts []Option) (*Sandbox, error) {
 	}
 	lifetime, end := context.WithCancel(context.Background())
 	return &Sandbox{
-		config:    config,
-		routes:    routes(),
-		served:    make(chan struct{}),
+		config:        config,
+		routes:        routes(),
+		served:        make(chan struct{}),
 		webhookClient: newWebhookClient(config.webhookClient),
-		lifetime:  lifetime,
-		cancel:       end,
-		books:     bank.Open(config.seed, time.Now()),
-		random:    newRandom(config.seed),
-		users:     map[string]*user{},
-		jobs:      map[string]*job{},
-		tokens:    map[string]*token{},
-		visits:    map[string]*visit{},
+		lifetime:      lifetime,
+		cancel:        end,
+		books:         bank.Open(config.seed, time.Now()),
+		random:        newRandom(config.seed),
+		users:         map[string]*user{},
+		jobs:          map[string]*job{},
+		tokens:        map[string]*token{},
+		visits:        map[string]*visit{},
 	}, nil
 }
 

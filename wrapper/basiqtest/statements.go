@@ -40,9 +40,9 @@ type bankStatement struct {
 type statementAccount struct {
 	bank.Account
 
-	currency string
-	updated  time.Time
-	transactions    []*bank.Transaction // pending ones first, then the newest first
+	currency     string
+	updated      time.Time
+	transactions []*bank.Transaction // pending ones first, then the newest first
 }
 
 func (st *bankStatement) list() []bank.Account {
@@ -57,7 +57,9 @@ func (st *bankStatement) account(key string) *statementAccount {
 	return st.byKey[key]
 }
 
-func (st *bankStatement) transactions(key string) []*bank.Transaction { return st.account(key).transactions }
+func (st *bankStatement) transactions(key string) []*bank.Transaction {
+	return st.account(key).transactions
+}
 
 // describe adds to an account what the banks' books do not know of theirs.
 func (st *bankStatement) describe(h *holding) {

@@ -21,10 +21,10 @@ type user struct {
 	connections []*connection
 	jobs        []*job // the oldest first
 	// orphans are the accounts of deleted connections: they stay reachable under the user, except those of open banking.
-	detachedAccounts   []*holding
-	consents  []*consent // the oldest first
-	authLink  *authLink  // nil when there is none
-	snapshots []*snapshot
+	detachedAccounts []*holding
+	consents         []*consent // the oldest first
+	authLink         *authLink  // nil when there is none
+	snapshots        []*snapshot
 }
 
 var (

@@ -15,7 +15,7 @@ type ledger struct {
 	next     int // the first day that is not done
 	accounts []*account
 	streams  []*activeStream
-	unposted      []*Transaction // made by card and not posted, in the order in which they were made
+	unposted []*Transaction // made by card and not posted, in the order in which they were made
 	pcg      *rand.PCG
 	rand     *rand.Rand
 }
@@ -23,14 +23,14 @@ type ledger struct {
 // account is a plan that came to life.
 type account struct {
 	*plan
-	id        uint64
-	balance   Cents
-	pendingTotal      Cents          // what is due from it; negative
-	statement Cents          // what was owed when the card's last statement was written; negative
-	externalReserve     Cents          // what was put by elsewhere
-	overdrawn bool           // in this month
-	posted    []*Transaction // oldest first
-	bookedCount    uint64         // how many of its transactions are no stream's; it numbers them
+	id              uint64
+	balance         Cents
+	pendingTotal    Cents          // what is due from it; negative
+	statement       Cents          // what was owed when the card's last statement was written; negative
+	externalReserve Cents          // what was put by elsewhere
+	overdrawn       bool           // in this month
+	posted          []*Transaction // oldest first
+	bookedCount     uint64         // how many of its transactions are no stream's; it numbers them
 }
 
 // source is a stream that came to life.

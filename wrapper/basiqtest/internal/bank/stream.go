@@ -22,10 +22,10 @@ type stream struct {
 	// shops are whom it may be paid to or come from, each as likely; none where that is a private person.
 	shops []string
 	// text is what a statement says before the shop's name, or all it says where there is no shop.
-	text  string
-	class string
-	group string // one of groups; "" takes the shop's category
-	flow  string // what Flow says before the name of the shop or the person; "" for what belongs to no stream
+	text         string
+	class        string
+	group        string // one of groups; "" takes the shop's category
+	flow         string // what Flow says before the name of the shop or the person; "" for what belongs to no stream
 	counterparty string // the private person, for the flow
 	// settles is for what is paid by card: it is pending for a day or two. It is not done where the money is lacking.
 	byCard bool
