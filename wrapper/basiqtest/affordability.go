@@ -55,14 +55,14 @@ func (s *Sandbox) getAffordabilitySnapshotTransactions(c *call) (response, error
 	if !c.wantsAlternative() {
 		return pageResponse(s, c, snap.transactions, func(t transaction) string { return t.id }, func(t transaction) any { return t.summaryObject(&c.view) })
 	}
-	// A file has no place for the link to a next page, so it holds all.
+	// A file cannot hold a link to the next page, so it contains all transactions.
 	if _, err := c.limit(); err != nil {
 		return response{}, err
 	}
 	return response{http.StatusOK, document{c.alternativeType(), snap.transactionsCSV()}}, nil
 }
 
-// listItem is the summary as it stands in a list.
+// listItem returns the summary as it appears in a list.
 func (snap *snapshot) listItem(v *view) object {
 	institutions := []string{}
 	for _, h := range snap.holdings {
@@ -83,16 +83,16 @@ func (snap *snapshot) links(v *view) object {
 	}
 }
 
-// figures are the summary's totals.
+// figures holds the totals of a summary.
 type figures struct {
 	assets, liabilities, creditLimit, savings bank.Cents
 	expenses, regularIncome                   bank.Cents
-	loanRepayments, potential                 *bank.Cents // nil where there are no loans, nor any elsewhere
+	loanRepayments, potential                 *bank.Cents // nil if there are no such loans
 }
 
 func (a *analysis) figures() figures {
 	f := figures{expenses: a.expensesMonthly(), regularIncome: a.regularIncome(a.income())}
-	var kept bank.Cents // what came into the accounts that are owned and stayed there
+	var kept bank.Cents // net flow of the asset accounts
 	for _, h := range a.holdings {
 		switch {
 		case h.isAsset():
@@ -125,7 +125,7 @@ func (a *analysis) figures() figures {
 	return f
 }
 
-// orNull writes an amount, or null where there is none.
+// orNull formats an amount, or returns nil (JSON null) if c is nil.
 func orNull(c *bank.Cents) any {
 	if c == nil {
 		return nil
@@ -133,7 +133,7 @@ func orNull(c *bank.Cents) any {
 	return c.String()
 }
 
-// isRepayment tells what was paid to a loan.
+// isRepayment reports whether t is a repayment received by a loan account.
 func isRepayment(t transaction) bool { return isCredit(t) && t.Class == classLoanRepayment }
 
 func (snap *snapshot) affordability(v *view) object {
@@ -167,7 +167,7 @@ func (snap *snapshot) affordability(v *view) object {
 	}
 }
 
-// position is what the forms of assets, cards and loans share.
+// position returns the fields that assets, cards and loans share.
 func (h *holding) position() object {
 	o := object{
 		"account":     object{"type": h.Kind, "product": h.Product},
@@ -183,14 +183,14 @@ func (a *analysis) asset(h *holding) object {
 	o := h.position()
 	o["type"] = "account"
 	if !h.HasAvailable {
-		o["availableFunds"] = "" // It may be null elsewhere, but not here.
+		o["availableFunds"] = "" // Other types use null here, but this field must be a string.
 	}
 	least, most := balances(inMonths(a.ofAccount(h), a.lastFullMonths(6)))
 	o["previous6Months"] = object{"minBalance": orNull(least), "maxBalance": orNull(most)}
 	return o
 }
 
-// balances are the least and the greatest balance after one of the transactions; nil where none is known.
+// balances returns the lowest and the highest balance after one of the transactions, or nil if no balance is known.
 func balances(transactions []transaction) (least, most *bank.Cents) {
 	for _, t := range transactions {
 		if t.Pending() {
@@ -211,7 +211,7 @@ func (a *analysis) credit(h *holding) object {
 	o := h.position()
 	o["creditLimit"] = h.Limit.String()
 	recent := inMonths(a.ofAccount(h), a.lastFullMonths(1))
-	most, least := balances(recent) // In the example the greatest balance is the one of which most is owed.
+	most, least := balances(recent) // The documented example calls the largest debt the maximum balance.
 	if least == nil {
 		least, most = &h.Balance, &h.Balance
 	}
@@ -224,7 +224,7 @@ func (a *analysis) credit(h *holding) object {
 	return o
 }
 
-// loan has the repayments apart from the other credits, as the examples do.
+// loan lists repayments separately from other credits, as in the documented examples.
 func (a *analysis) loan(h *holding) object {
 	o := h.position()
 	recent := inMonths(a.ofAccount(h), a.lastFullMonths(1))
@@ -247,7 +247,7 @@ func (a *analysis) loan(h *holding) object {
 	return o
 }
 
-// arrears is "true" when one of the last six months went by without a repayment, null when nothing happened at all.
+// arrears returns "true" if any of the last six months had no repayment, or nil if there are no transactions at all.
 func (a *analysis) arrears(h *holding) any {
 	transactions := a.ofAccount(h)
 	if len(transactions) == 0 {
@@ -261,7 +261,7 @@ func (a *analysis) arrears(h *holding) any {
 	return "false"
 }
 
-// external are the series of payments to lenders whose accounts are not there.
+// external returns the series of payments to lenders whose accounts are not connected.
 func (a *analysis) external() []*series {
 	return seriesOf(selectTransactions(a.transactions, func(t transaction) bool {
 		switch t.Category.Group {
@@ -273,7 +273,8 @@ func (a *analysis) external() []*series {
 	}), transaction.payee)
 }
 
-// payee names who was paid, as summaries do; where that is not known, it is what the statement says.
+// payee returns the name of the payee as summaries show it. If the merchant is unknown, it is the normalized
+// description.
 func (t transaction) payee() string {
 	if t.Merchant != nil {
 		return normalizeDescription(t.Merchant.Name)
@@ -302,7 +303,7 @@ func (a *analysis) externalLiabilities() []object {
 	return all
 }
 
-// summarized returns a transaction as summaries have it.
+// summaryObject returns the transaction as it appears in summaries.
 func (t transaction) summaryObject(v *view) object {
 	o := object{
 		"type": "transaction", "id": t.id, "status": gen.TransactionStatusPosted, "description": t.Description,
@@ -322,14 +323,15 @@ func (t transaction) summaryObject(v *view) object {
 		o["subClass"] = nil
 	case v.version == v21:
 		o["subClass"] = object{"code": code, "title": title}
-	case code != "": // version 3.0 has a number, and need not have it
+	case code != "": // a number in 3.0, and optional
 		o["subClass"] = object{"Code": json.Number(strings.TrimLeft(code, "0")), "title": title}
 	}
 	return o
 }
 
-// summaryClass returns the class as summaries have it: they tell transfers between the user's own accounts, and repayments of
-// the user's own cards, from transfers to and from others, as recorded.
+// summaryClass returns the class that summaries use. Unlike the transactions operations, summaries distinguish
+// transfers between the user's own accounts and repayments of the user's own cards from other transfers. This was
+// recorded.
 func (t transaction) summaryClass() string {
 	owner, _, _ := strings.Cut(t.Flow, ":")
 	switch {
@@ -342,7 +344,7 @@ func (t transaction) summaryClass() string {
 	}
 }
 
-// paidFor is the code and the title of what a payment was for; both are "" where it was none.
+// subClass returns the code and title of a payment's purpose, or empty strings if t is not a payment.
 func (t transaction) subClass() (code, title string) {
 	if t.Class != classPayment {
 		return "", ""
@@ -373,11 +375,11 @@ func (snap *snapshot) transactionsCSV() []byte {
 
 func writeCSV(rows [][]string) []byte {
 	var buf bytes.Buffer
-	_ = encodingcsv.NewWriter(&buf).WriteAll(rows) // A buffer takes all.
+	_ = encodingcsv.NewWriter(&buf).WriteAll(rows) // writes to a buffer cannot fail
 	return buf.Bytes()
 }
 
-// print is the summary as a PDF.
+// renderPDF returns the summary as a PDF document.
 func (snap *snapshot) renderPDF() []byte {
 	f := snap.figures()
 	lines := make([]string, 0, 12+len(snap.holdings))

@@ -10,7 +10,7 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest/internal/bank"
 )
 
-// The classes of transactions that the sums tell apart; all others are counted by their sign and category.
+// Transaction classes that the calculations distinguish. All others are counted by sign and category.
 const (
 	classPayment       = string(gen.TransactionClassPayment)
 	classBankFee       = string(gen.TransactionClassBankFee)
@@ -22,17 +22,17 @@ const (
 	classTransfer      = string(gen.TransactionClassTransfer)
 )
 
-// analysis is what the sums are made of: accounts, and what happened on them in a period. It never changes.
+// An analysis holds accounts and their transactions in a period. It is immutable.
 type analysis struct {
-	from, end     time.Time // the first day that was asked for, and the first after the last
-	start         time.Time // the first day that there is anything to know about
-	last          time.Time // the last such day
+	from, end     time.Time // first day of the period, and the day after its last day
+	start         time.Time // first day covered by data
+	last          time.Time // last day covered by data
 	holdings      []*holding
-	transactions  []transaction // pending ones first, then the newest first
+	transactions  []transaction // pending first, then the newest first
 	internalFlows map[string]bool
 }
 
-// analyse reads what happened on accounts in a period. What is pending counts on the day on which it was made.
+// analyse collects the transactions of accounts in a period. A pending transaction counts on the day it was made.
 func (s *Sandbox) analyse(holdings []*holding, from, end time.Time) *analysis {
 	a := &analysis{from: from, end: end, holdings: holdings, internalFlows: map[string]bool{}}
 	for _, h := range holdings {
@@ -48,7 +48,7 @@ func (s *Sandbox) analyse(holdings []*holding, from, end time.Time) *analysis {
 				continue
 			}
 			a.transactions = append(a.transactions, t)
-			// A statement may tell of days that are still to come.
+			// Uploaded statements may contain days in the future.
 			if at.Before(a.start) {
 				a.start = at
 			}
@@ -70,7 +70,7 @@ func (s *Sandbox) analyse(holdings []*holding, from, end time.Time) *analysis {
 	return a
 }
 
-// findOwn finds the flows from one of the accounts to another: they are neither income nor expenses.
+// findInternalFlows finds the flows between two of the accounts. They are neither income nor expenses.
 func (a *analysis) findInternalFlows() {
 	type side struct {
 		flow   string
@@ -88,16 +88,16 @@ func (a *analysis) findInternalFlows() {
 	}
 }
 
-// internal reports whether the money went from one of the accounts to another.
+// internal reports whether t is a transfer between two of the accounts.
 func (a *analysis) internal(t transaction) bool { return a.internalFlows[t.flow()] }
 
-// flow is the stream of a transaction, told apart from those of other connections; of one that belongs to none it is what
-// the statement says.
+// flow returns the name of the recurring flow that t belongs to, unique per connection. If t belongs to none, the
+// description is used.
 func (t transaction) flow() string {
 	return t.holding.connection.id + " " + cmp.Or(t.Flow, t.Description)
 }
 
-// date is the day on which a transaction counts.
+// date returns the day on which a transaction counts.
 func (t transaction) date() time.Time {
 	if t.Pending() {
 		return dayOf(t.Made)
@@ -125,23 +125,23 @@ func compareBools(a, b bool) int {
 	}
 }
 
-// days is how many days are covered.
+// days returns the number of days covered.
 func (a *analysis) days() int { return max(1, daysBetween(a.start, a.last)+1) }
 
 func daysBetween(from, to time.Time) int { return int(to.Sub(from) / (24 * time.Hour)) }
 
-// monthsBetween is how many months later the month of one day is than that of another.
+// monthsBetween returns the number of calendar months from one date to another.
 func monthsBetween(from, to time.Time) int {
 	from, to = from.UTC(), to.UTC()
 	return (to.Year()-from.Year())*12 + int(to.Month()-from.Month())
 }
 
-// monthly is what a sum comes to in a month. The rule is the documents': by the days covered, thirty of which are a month.
+// monthly returns the monthly average of a total, by the documented rule: total / covered days * 30.
 func (a *analysis) monthly(total bank.Cents) bank.Cents {
 	return divide(total*30, int64(a.days()))
 }
 
-// months are the first days of the months that are covered, the latest first.
+// months returns the first day of each covered month, the latest first.
 func (a *analysis) months() []time.Time {
 	var all []time.Time
 	for m := monthOf(a.last); !m.Before(monthOf(a.start)); m = m.AddDate(0, -1, 0) {
@@ -150,8 +150,8 @@ func (a *analysis) months() []time.Time {
 	return all
 }
 
-// lastMonths are the last n months that are covered in whole, the latest first; where there is none, the last one, and
-// none of a period that nothing is known about.
+// lastFullMonths returns the last n months that are fully covered, the latest first. If none is, it returns the last
+// month, or nil if the period has no data.
 func (a *analysis) lastFullMonths(n int) []time.Time {
 	months := a.months()
 	var all []time.Time
@@ -166,7 +166,7 @@ func (a *analysis) lastFullMonths(n int) []time.Time {
 	return all
 }
 
-// within returns those of the lines that are in one of the months.
+// inMonths returns the transactions that fall in one of the months.
 func inMonths(transactions []transaction, months []time.Time) []transaction {
 	return selectTransactions(transactions, func(t transaction) bool { return slices.Contains(months, monthOf(t.date())) })
 }
@@ -181,7 +181,7 @@ func selectTransactions(transactions []transaction, keep func(transaction) bool)
 	return kept
 }
 
-// of returns the lines of one account.
+// ofAccount returns the transactions of one account.
 func (a *analysis) ofAccount(h *holding) []transaction {
 	return selectTransactions(a.transactions, func(t transaction) bool { return t.holding == h })
 }
@@ -198,7 +198,7 @@ func isCredit(t transaction) bool { return t.Amount > 0 }
 
 func isDebit(t transaction) bool { return t.Amount < 0 }
 
-// sumsOf are what the lines come to in each of the months.
+// monthlySums returns the sum of the transactions for each of the months.
 func monthlySums(transactions []transaction, months []time.Time) []bank.Cents {
 	sums := make([]bank.Cents, len(months))
 	for _, t := range transactions {
@@ -209,7 +209,7 @@ func monthlySums(transactions []transaction, months []time.Time) []bank.Cents {
 	return sums
 }
 
-// firstAndLast are the days of the first and the last of some lines.
+// dateRange returns the dates of the earliest and the latest of the transactions.
 func dateRange(transactions []transaction) (first, last time.Time) {
 	first, last = transactions[0].date(), transactions[0].date()
 	for _, t := range transactions {
@@ -240,7 +240,7 @@ func divide(c bank.Cents, by int64) bank.Cents {
 	return (c + bank.Cents(half)) / bank.Cents(by)
 }
 
-// mean and median are 0 of nothing.
+// mean and median return 0 for an empty list.
 func mean(amounts []bank.Cents) bank.Cents {
 	var total bank.Cents
 	for _, c := range amounts {
@@ -261,7 +261,8 @@ func median(amounts []bank.Cents) bank.Cents {
 	return divide(sorted[len(sorted)/2-1]+upper, 2)
 }
 
-// percent is a share in hundredths of a percent, which a Cents prints as a percentage; 0 of nothing.
+// percent returns a share in hundredths of a percent, so that Cents formats it as a percentage. It returns 0 if whole
+// is 0.
 func percent(part, whole bank.Cents) bank.Cents {
 	if whole == 0 {
 		return 0
@@ -269,13 +270,13 @@ func percent(part, whole bank.Cents) bank.Cents {
 	return divide(max(part, -part)*100_00, int64(max(whole, -whole)))
 }
 
-// rhythm is how often money comes or goes.
+// A frequency describes how often a payment recurs.
 type frequency struct {
-	name          string // Basiq's, in summaries
+	name          string // as summaries name it
 	iso, display  string // as reports write it
 	days          int
 	tolerance     int
-	months, years int // for what keeps its day of the month
+	months, years int // for payments on a fixed day of the month
 }
 
 var frequencies = []frequency{
@@ -289,13 +290,13 @@ var frequencies = []frequency{
 	{name: "yearly", iso: "P1Y", display: "Yearly", days: 365, tolerance: 12, years: 1},
 }
 
-// series is money that comes from one source or goes to one payee, the newest first.
+// A series is a list of transactions from one source or to one payee, the newest first.
 type series struct {
 	transactions []transaction
-	frequency    *frequency // nil when it has none
+	frequency    *frequency // nil if irregular
 }
 
-// seriesOf puts what belongs together into series, the greatest sums first.
+// seriesOf groups transactions by key, the largest sums first.
 func seriesOf(transactions []transaction, key func(transaction) string) []*series {
 	byKey := map[string]*series{}
 	var all []*series
@@ -319,8 +320,8 @@ func seriesOf(transactions []transaction, key func(transaction) string) []*serie
 	return all
 }
 
-// rhythmOf finds the rhythm that four fifths of the intervals keep; nil when there is none, or not three days to find
-// one in.
+// detectFrequency returns the frequency that at least four fifths of the intervals match, or nil if there is none or
+// fewer than three distinct days.
 func detectFrequency(transactions []transaction) *frequency {
 	var days []time.Time
 	for _, t := range transactions {
@@ -358,7 +359,7 @@ func (r *frequency) matches(days int) bool {
 	return days >= r.days-r.tolerance && days <= r.days+r.tolerance
 }
 
-// next is when it is the next time.
+// next returns the expected date of the following payment.
 func (r *frequency) next(after time.Time) time.Time {
 	if r.months == 0 && r.years == 0 {
 		return after.AddDate(0, 0, r.days)
@@ -370,10 +371,10 @@ func (s *series) newest() transaction { return s.transactions[0] }
 
 func (s *series) oldest() transaction { return s.transactions[len(s.transactions)-1] }
 
-// age is how many days lie between the first and the last.
+// ageDays returns the number of days between the first and the last transaction.
 func (s *series) ageDays() int { return daysBetween(s.oldest().date(), s.newest().date()) }
 
-// ongoing reports whether more is to be expected. What has no rhythm is given up after sixty days.
+// ongoing reports whether more transactions are expected. An irregular series ends after sixty days without one.
 func (s *series) ongoing(a *analysis) bool {
 	if s.frequency == nil {
 		return daysBetween(s.newest().date(), a.last) <= 60
@@ -381,7 +382,7 @@ func (s *series) ongoing(a *analysis) bool {
 	return !s.frequency.next(s.newest().date()).AddDate(0, 0, s.frequency.tolerance).Before(a.last)
 }
 
-// steady reports whether four fifths of the amounts lie within a quarter of the one in the middle.
+// hasSteadyAmounts reports whether at least four fifths of the amounts are within a quarter of the median.
 func (s *series) hasSteadyAmounts() bool {
 	amounts := amountsOf(s.transactions)
 	middle := median(amounts)
@@ -394,22 +395,23 @@ func (s *series) hasSteadyAmounts() bool {
 	return near*5 >= len(amounts)*4
 }
 
-// long reports whether it has the documented least of a source of income: five credits in ninety days.
+// hasMinimumHistory reports whether the series has the documented minimum for a source of income: five credits in
+// ninety days.
 func (s *series) hasMinimumHistory() bool { return len(s.transactions) >= 5 && s.ageDays() >= 90 }
 
-// clean is a description as summaries have it.
+// normalizeDescription returns a description as summaries show it.
 func normalizeDescription(description string) string {
 	return strings.ToLower(strings.Join(strings.Fields(description), " "))
 }
 
-// isCard and isLoan tell the accounts that are owed from those that are owned.
+// isCard, isLoan and isAsset classify accounts. Cards and loans are liabilities.
 func (h *holding) isCard() bool { return h.Kind == bank.CreditCard }
 
 func (h *holding) isLoan() bool { return h.Kind == bank.Mortgage || h.Kind == bank.Loan }
 
 func (h *holding) isAsset() bool { return !h.isCard() && !h.isLoan() }
 
-// institutionName is the name of the bank, or its id where it is not known.
+// institutionName returns the name of the bank, or its ID if the bank is unknown.
 func (h *holding) institutionName() string {
 	if b := bank.FindBank(h.institution); b != nil {
 		return b.Name

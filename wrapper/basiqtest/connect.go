@@ -11,21 +11,22 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest/internal/bank"
 )
 
-// Connect connects a user of the application to a bank, as if they had been on the consent page, and returns the id of the
-// job, which has just begun:
+// Connect connects a user to a bank as if the user had visited the consent page. It returns the ID of the job, which
+// has just started:
 //
 //	jobID := sandbox.Connect(user.ID, "AU00000", "gavinBelson")
 //	job, err := client.Jobs.Wait(ctx, jobID)
 //
-// It is the short way, with any version of the API, to a user who has connected. The user gives a consent unless one is
-// still good, and logs in as the test user of that login with the right password. Where the bank asks for a second factor
-// in this job, it gets the right answer as soon as it asks; what it asks in later ones is for the application to answer.
-// The job of a test user whose logins fail fails too.
+// It is the shortest way to a connected user, with any API version. The user grants a consent unless one is active, and
+// logs in as the test user loginID with the correct password. If the bank asks for a second factor in this job, Connect
+// supplies the correct answer immediately. Challenges of later jobs are left to the application. If the test user is
+// one whose logins fail, the job fails.
 //
-// The connection is a web connection, or an open-banking connection with [OpenBanking].
+// The connection is a web connection unless [OpenBanking] is given.
 //
-// A user that does not exist, a bank that nobody can log in to, and a login that is no test user's end the test that made
-// the sandbox with [New]; with [Start] they panic. So does the limit of [EnforceLimits].
+// If the user does not exist, the bank does not support logins, loginID is not a test user or the limit of
+// [EnforceLimits] is reached, Connect fails the test that created the sandbox with [New]. For a sandbox created with
+// [Start], it panics.
 func (s *Sandbox) Connect(userID, institutionID, loginID string, options ...ConnectOption) (jobID string) {
 	if s.tb != nil {
 		s.tb.Helper()
@@ -37,17 +38,17 @@ func (s *Sandbox) Connect(userID, institutionID, loginID string, options ...Conn
 	return jobID
 }
 
-// A ConnectOption changes how [Sandbox.Connect] and [Sandbox.VisitConsentPage] connect a user.
+// A ConnectOption configures how [Sandbox.Connect] and [Sandbox.VisitConsentPage] connect a user.
 type ConnectOption struct{ method gen.ConnectionMethod }
 
-// OpenBanking makes an open-banking connection. Only the bank AU00000 has them. They differ from web connections as at
-// Basiq:
+// OpenBanking creates an open-banking connection. Only the bank AU00000 supports it. As at Basiq, open-banking
+// connections differ from web connections:
 //
-//   - Deleting one deletes its accounts and transactions.
+//   - Deleting a connection deletes its accounts and transactions.
 //   - Transactions have no balance.
 //   - The name of an account is the user's nickname; credit cards have none.
-//   - They have an expiryDate, and no new credentials can be entered for them. A visit with
-//     basiq.ConsentActionReauthorise sets the date to a year from then.
+//   - They have an expiryDate, and their credentials cannot be updated. A visit with
+//     basiq.ConsentActionReauthorise sets the date to one year from then.
 func OpenBanking() ConnectOption { return ConnectOption{gen.ConnectionMethodOpenBanking} }
 
 func methodOf(options []ConnectOption) gen.ConnectionMethod {
@@ -83,7 +84,7 @@ func (s *Sandbox) connectUser(userID, institutionID, loginID string, method gen.
 	return j.id, nil
 }
 
-// findLogin returns the bank and the test user of these ids.
+// findLogin returns the bank and the test user with these IDs.
 func findLogin(institutionID, loginID string, method gen.ConnectionMethod) (*bank.Bank, *bank.Person, error) {
 	if method == gen.ConnectionMethodOpenBanking && institutionID != openBankingID {
 		return nil, nil, fmt.Errorf("the bank %q has no open banking in the sandbox, only %s has", institutionID, openBankingID)
@@ -108,31 +109,34 @@ func findLogin(institutionID, loginID string, method gen.ConnectionMethod) (*ban
 	return at, who, nil
 }
 
-// VisitConsentPage does on the consent page what its user would do in a browser, and returns where that would be sent in
-// the end: the URL of [RedirectURL] with the jobIds and the state. So a test goes the whole way through a web app:
+// VisitConsentPage does what a user would do on the consent page in a browser. It returns the URL that the page would
+// redirect to: the URL of [RedirectURL] with the job IDs and the state. This way a test can cover the complete flow of
+// a web app:
 //
 //	page, err := client.Consents.PageURL(ctx, user.ID, basiq.ConsentPage{State: state}) // where the app sends the browser
 //	back, err := sandbox.VisitConsentPage(page.Reveal(), "AU00000", "gavinBelson")
-//	redirect, err := basiq.ParseConsentRedirect(back, state)                           // what the app does with a GET of back
+//	redirect, err := basiq.ParseConsentRedirect(back, state)                           // how the app handles a GET of back
 //
-// pageURL is that of Consents.PageURL, or an auth link. The user gives the consent when asked, chooses the bank, logs in
-// as the test user of that login, and answers the bank's questions. It all takes no time: the job goes on, as it does
-// after a visit, and gets the right answer as soon as the bank asks. A test user whose logins fail gives up, as does
-// everyone when loginID is "": then the URL has no jobIds. With [OpenBanking] the user connects by open banking. With
-// basiq.ConsentActionExtend the consent is extended, with basiq.ConsentActionReauthorise the user's connections to that bank
-// are authorised again.
+// The pageURL is a URL from Consents.PageURL or an auth link. The user grants the consent if asked, chooses the bank,
+// logs in as the test user loginID and answers the bank's questions. VisitConsentPage does not wait for the job, which
+// continues after the visit. If the bank asks for a second factor, the correct answer is supplied immediately. With
+// [OpenBanking], the connection is an open-banking connection.
 //
-// What the page refuses is an error that says what it would show, such as that of a token which has expired. So is an
-// action that is more than a login, basiq.ConsentActionManage, another bank than the one that the URL names, and a
-// sandbox without RedirectURL. A bank that nobody can log in to, and a login that is no test user's, are as wrong as with
-// [Sandbox.Connect].
+// The URL has no job IDs if loginID is "" or is a test user whose logins fail. The user then leaves the page without a
+// connection. With basiq.ConsentActionExtend the consent is extended. With basiq.ConsentActionReauthorise the user's
+// connections to the bank are reauthorised.
+//
+// VisitConsentPage returns an error with the text of the page if the page rejects the visit, for example because the
+// token has expired. It also returns an error for basiq.ConsentActionManage, for a bank other than the one that the URL
+// names, and if RedirectURL is not set. Like [Sandbox.Connect], it fails the test or panics if the bank does not
+// support logins or loginID is not a test user.
 func (s *Sandbox) VisitConsentPage(pageURL, institutionID, loginID string, options ...ConnectOption) (back *url.URL, err error) {
 	if s.tb != nil {
 		s.tb.Helper()
 	}
 	u, err := url.Parse(pageURL)
 	if err != nil {
-		return nil, errors.New("basiqtest: VisitConsentPage: the URL of the page cannot be read") // the error would show its token
+		return nil, errors.New("basiqtest: VisitConsentPage: the URL of the page cannot be read") // the parse error would contain the token
 	}
 	who := &bank.Person{}
 	if loginID != "" {
@@ -148,7 +152,7 @@ func (s *Sandbox) VisitConsentPage(pageURL, institutionID, loginID string, optio
 	return url.Parse(text)
 }
 
-// lockedVisit fills in the forms of the page, one after the other.
+// runVisit submits the forms of the page one after the other.
 func (s *Sandbox) runVisit(u *url.URL, institutionID string, method gen.ConnectionMethod, who *bank.Person) (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -168,7 +172,7 @@ func (s *Sandbox) runVisit(u *url.URL, institutionID string, method gen.Connecti
 	return s.completeVisit(v, institutionID, method, who, now)
 }
 
-// finish takes a visit through its steps, and leaves. Nobody logs in who has no login.
+// completeVisit takes a visit through its steps and leaves the page. It skips the login if who has no login.
 func (s *Sandbox) completeVisit(v *visit, institutionID string, method gen.ConnectionMethod, who *bank.Person, now time.Time) (string, error) {
 	fill := func(field, value string) page {
 		return s.submit(v, url.Values{
@@ -188,7 +192,7 @@ func (s *Sandbox) completeVisit(v *visit, institutionID string, method gen.Conne
 				return "", fmt.Errorf("the page is for the bank %s, not %s", v.bank.ID, institutionID)
 			}
 			if v.connection == nil {
-				v.method = method // the page may have been opened at the bank
+				v.method = method // the page may have been opened with a preset bank
 			}
 			if refused := fill("do", "login"); refused.location == "" {
 				return "", errors.New(refused.data.Title)
@@ -215,7 +219,7 @@ func (s *Sandbox) completeVisit(v *visit, institutionID string, method gen.Conne
 	return s.leave(v, now).location, nil
 }
 
-// leaveToJob does what waiting for the latest job on the page would come to: one whose login works is the application's.
+// completeLogin skips the wait for the latest job on the page. If the login succeeds, the job counts as connected.
 func (s *Sandbox) completeLogin(v *visit, now time.Time) {
 	if v.job.steps[0].title == gen.JobStepTitleVerifyCredentials && v.job.steps[0].failure != nil {
 		s.removeFailedConnection(v, now)

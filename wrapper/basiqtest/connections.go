@@ -10,38 +10,38 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest/internal/bank"
 )
 
-// connection is a user's login at a bank. What it has come to is not stored but follows from its latest job.
+// A connection is a user's login at a bank. Its state is not stored, but derived from its latest job.
 type connection struct {
 	id           string
 	user         *user
 	institution  *bank.Bank
 	method       gen.ConnectionMethod
-	loginID      api.Secret // like the password, empty for a statement's
+	loginID      api.Secret // like the password, empty for a statement
 	password     api.Secret
-	consent      *consent // nil when it was made without one
+	consent      *consent // nil if created without one
 	created      time.Time
-	expires      time.Time // when the authorization of an open-banking connection ends; the zero time of any other
-	purged       time.Time // the zero time when it never was
+	expires      time.Time // end of the open-banking authorization; zero for other methods
+	purged       time.Time // zero if never purged
 	deleted      bool
-	jobs         int            // how many jobs it has had
-	statement    *bankStatement // what was uploaded; nil when somebody logged in
-	accountCache accountCache   // what it had brought when somebody last looked
+	jobs         int            // number of jobs so far
+	statement    *bankStatement // uploaded statement; nil for a login
+	accountCache accountCache   // accounts as of the last read
 
-	job    *job            // the latest; only the latest can be running
-	before connectionState // what the connection was when that job started
+	job    *job            // the latest job, and the only one that can be running
+	before connectionState // state when that job started
 }
 
-// connectionState is what a connection has come to at some moment.
+// connectionState is the state of a connection at a point in time.
 type connectionState struct {
 	status   gen.ConnectionStatus
 	lastUsed time.Time
-	fetched  time.Time // when the accounts were fetched last; the zero time when there are none
-	read     time.Time // when the transactions were, likewise
-	reader   string    // the id of the job that did so
+	fetched  time.Time // time of the last account retrieval; zero if none
+	read     time.Time // time of the last transaction retrieval; zero if none
+	reader   string    // ID of the job that retrieved the transactions
 }
 
-// at returns the state at a moment since the latest job started. Wrong credentials make the connection invalid; any
-// other failure leaves its status as it was, since it says nothing about the credentials.
+// stateAt returns the state at a time after the latest job started. Invalid credentials make the connection invalid.
+// Any other failure keeps the status, because it says nothing about the credentials.
 func (conn *connection) stateAt(now time.Time) connectionState {
 	if conn.job == nil {
 		return connectionState{status: gen.ConnectionStatusPending, lastUsed: conn.created}
@@ -68,7 +68,7 @@ func (conn *connection) stateAt(now time.Time) connectionState {
 	return state
 }
 
-// runningJob returns the connection's job that has not ended, or nil.
+// runningJob returns the connection's job in progress, or nil.
 func (conn *connection) runningJob(now time.Time) *job {
 	if conn.job.progressAt(now).done {
 		return nil
@@ -76,14 +76,14 @@ func (conn *connection) runningJob(now time.Time) *job {
 	return conn.job
 }
 
-// person is who logs in; nil when the bank knows nobody of that name.
+// person returns the test user who logs in, or nil if the login is unknown.
 func (conn *connection) person() *bank.Person { return bank.FindPerson(conn.loginID.Reveal()) }
 
 func (conn *connection) openBanking() bool { return conn.method == gen.ConnectionMethodOpenBanking }
 
 func (conn *connection) path() string { return conn.user.path() + "/connections/" + conn.id }
 
-// connection returns the user and the connection that the path names.
+// connection returns the user and the connection named in the path.
 func (s *Sandbox) connection(c *call) (*user, *connection, error) {
 	u, err := s.user(c)
 	if err != nil {
@@ -148,7 +148,7 @@ func (s *Sandbox) postConnection(c *call) (response, error) {
 	return j.reference(&c.view, status), nil
 }
 
-// login is what a user logs in at a bank with.
+// login holds the credentials for a bank.
 type login struct {
 	bank         *bank.Bank
 	method       gen.ConnectionMethod // web or open banking
@@ -159,8 +159,8 @@ func loginAs(at *bank.Bank, method gen.ConnectionMethod, who *bank.Person) login
 	return login{at, method, api.NewSecret(who.Login), api.NewSecret(who.Password)}
 }
 
-// connect logs a user in at a bank, and returns the job with the status to answer with: that of the job which is doing so
-// already, if there is one.
+// connect logs a user in at a bank. It returns the job and the status of the response. If a job for the same login is
+// running, connect returns that job.
 func (s *Sandbox) connect(u *user, in login, c *consent, now time.Time) (*job, int, error) {
 	for _, conn := range u.connections {
 		if conn.institution == in.bank && conn.method == in.method && conn.loginID.Equal(in.id) {
@@ -187,8 +187,8 @@ func (s *Sandbox) connect(u *user, in login, c *consent, now time.Time) (*job, i
 	return s.startJob(now, conn), http.StatusAccepted, nil
 }
 
-// checkConnection returns the bank to connect to. Only what is wrong first is reported: every recorded error has one
-// item. All the test banks want a login and a password, none takes a userToken.
+// checkConnection returns the bank to connect to. It reports only the first error, because every recorded error
+// response has a single item. All test banks require a login and a password, and none accepts a userToken.
 func checkConnection(data gen.CreateConnection) (*bank.Bank, error) {
 	switch {
 	case data.LoginID.IsZero():
@@ -196,13 +196,13 @@ func checkConnection(data gen.CreateConnection) (*bank.Bank, error) {
 	case data.Password.IsZero():
 		return nil, notSupplied("Password parameter is required.", fromPointer("password", "connection/password"))
 	case data.Institution.ID == "":
-		// The two spaces are the documents'.
+		// The double space is in Basiq's documentation.
 		return nil, notSupplied("Institution ID  parameter is required.",
 			fromPointer("id", "connection/institution/id"))
 	}
 	in := bank.FindBank(data.Institution.ID)
 	if in == nil || !in.Login {
-		// The code is not documented.
+		// The error code is not documented.
 		return nil, notValid("Requested institution does not exist.", fromPointer("id", "connection/institution/id"))
 	}
 	return in, nil
@@ -224,8 +224,8 @@ func (s *Sandbox) getConnection(c *call) (response, error) {
 	return response{http.StatusOK, s.connectionObject(conn, &c.view)}, nil
 }
 
-// updateConnection stores the new password. When a job is running it answers with that job, which goes on with the
-// password it began with: the new one is for the next.
+// updateConnection stores the new password. If a job is running, the response refers to that job, which continues with
+// the old password. The new password is used by the next job.
 func (s *Sandbox) updateConnection(c *call) (response, error) {
 	_, conn, err := s.connection(c)
 	if err != nil {
@@ -246,8 +246,8 @@ func (s *Sandbox) updateConnection(c *call) (response, error) {
 	return j.reference(&c.view, status), nil
 }
 
-// deleteConnection deletes a connection; see [Sandbox.removeConnection]. A job that is running goes on and can be read, but
-// what it fetches from now on is lost.
+// deleteConnection deletes a connection; see [Sandbox.removeConnection]. A running job continues and can be read, but
+// data that it fetches from then on is lost.
 func (s *Sandbox) deleteConnection(c *call) (response, error) {
 	u, conn, err := s.connection(c)
 	if err != nil {
@@ -257,7 +257,7 @@ func (s *Sandbox) deleteConnection(c *call) (response, error) {
 	return response{status: http.StatusNoContent}, nil
 }
 
-// removeConnection leaves the connection's accounts with the user, except those of open banking: they are deleted with it.
+// removeConnection keeps the connection's accounts on the user, except for open-banking accounts, which are deleted.
 func (s *Sandbox) removeConnection(u *user, conn *connection, now time.Time) {
 	if !conn.openBanking() {
 		u.detachedAccounts = append(u.detachedAccounts, s.holdings(conn, now)...)
@@ -267,8 +267,8 @@ func (s *Sandbox) removeConnection(u *user, conn *connection, now time.Time) {
 	u.connections = slices.DeleteFunc(u.connections, func(other *connection) bool { return other == conn })
 }
 
-// refresh starts a job for the connection and returns it with the status of the response. If a job is running, it returns
-// that one, unless the option ConcurrentRefreshes is set.
+// refresh starts a job for the connection and returns it with the status of the response. If a job is running, it
+// returns that one, unless the option ConcurrentRefreshes is set.
 func (s *Sandbox) refresh(conn *connection, now time.Time) (*job, int) {
 	if running := conn.runningJob(now); running != nil && !s.config.concurrentRefreshes {
 		return running, http.StatusOK
@@ -276,9 +276,9 @@ func (s *Sandbox) refresh(conn *connection, now time.Time) (*job, int) {
 	return s.startJob(now, conn), http.StatusAccepted
 }
 
-// refreshConnection takes a connection that is pending, though no job is running: its first job failed for a reason
-// that may have passed. The documents name invalid connections only as ones that cannot be refreshed. It also takes
-// open-banking connections: guides allow it, and only one table of errors has "Connection type is not Web" for a refresh.
+// refreshConnection accepts a pending connection without a running job, because its first job may have failed for a
+// temporary reason. The documentation rules out only invalid connections. It also accepts open-banking connections:
+// guides allow it, and only one error table lists "Connection type is not Web" for a refresh.
 func (s *Sandbox) refreshConnection(c *call) (response, error) {
 	_, conn, err := s.connection(c)
 	if err != nil {
@@ -294,7 +294,7 @@ func (s *Sandbox) refreshConnection(c *call) (response, error) {
 	return j.reference(&c.view, status), nil
 }
 
-// refreshConnections passes over connections that are not active: Basiq asks that only active ones be refreshed.
+// refreshConnections skips connections that are not active. Basiq asks applications to refresh active connections only.
 func (s *Sandbox) refreshConnections(c *call) (response, error) {
 	u, err := s.user(c)
 	if err != nil {
@@ -310,8 +310,8 @@ func (s *Sandbox) refreshConnections(c *call) (response, error) {
 	return response{http.StatusAccepted, object{"type": "list", "data": data}}, nil
 }
 
-// purgeConnectionData removes what any of the user's connections, deleted ones included, has fetched from the
-// connection's bank. How a connection that is not active is refused is not documented.
+// purgeConnectionData removes all data that the user's connections to this bank have fetched, including deleted
+// connections. The error for a connection that is not active is not documented.
 func (s *Sandbox) purgeConnectionData(c *call) (response, error) {
 	u, conn, err := s.connection(c)
 	if err != nil {
@@ -329,13 +329,13 @@ func (s *Sandbox) purgeConnectionData(c *call) (response, error) {
 	return response{status: http.StatusNoContent}, nil
 }
 
-// common is what a connection has in a list and by itself.
+// common returns the fields that a connection has both in a list and on its own.
 func (conn *connection) common(v *view) (object, connectionState) {
 	state := conn.stateAt(v.now)
 	o := object{"type": "connection", "id": conn.id, "institution": v.institution(conn.institution.ID)}
 	if v.version == v30 {
 		o["method"] = conn.method
-		o["expiryDate"] = "" // only an open-banking connection has one
+		o["expiryDate"] = "" // set for open-banking connections only
 		if conn.openBanking() {
 			o["expiryDate"] = formatTime(conn.expires)
 		}
@@ -385,13 +385,13 @@ func (conn *connection) links(v *view) object {
 	}
 }
 
-// dataPath is the path of the user's accounts or transactions at the connection's bank. The quotes stand in it as they
-// are, because Basiq writes them so.
+// dataPath returns the path of the user's accounts or transactions at the connection's bank. The quotes are not
+// escaped, as in Basiq's links.
 func (conn *connection) dataPath(what string) string {
 	return conn.user.path() + "/" + what + "?filter=institution.id.eq('" + conn.institution.ID + "')"
 }
 
-// profile is what a connection shows of the person who logs in.
+// profile returns the details of the account holder as a connection shows them.
 func profile(p *bank.Profile) object {
 	return object{
 		"fullName": p.First + " " + p.Last, "firstName": p.First, "middleName": p.Middle, "lastName": p.Last,

@@ -11,7 +11,7 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest/internal/bank"
 )
 
-// Where the consent page is. It is for browsers, and no operation of the API.
+// Paths of the consent page. It is for browsers and not an operation of the API.
 const (
 	homePath  = "/home"
 	stylePath = homePath + "/style.css"
@@ -19,26 +19,26 @@ const (
 	visitPath = homePath + "/visit/"
 )
 
-// maxForm bounds what a browser can send.
+// maxForm is the maximum size of a submitted form in bytes.
 const maxForm = 64 << 10
 
-// page is what the consent page answers: a template with its data, or the way to another page.
+// A page is a response of the consent page: either a template with its data, or a redirect.
 type page struct {
 	status   int
 	template string
 	data     *pageData
-	location string        // where to go instead; "" to stay
-	refresh  time.Duration // after which the browser asks again; 0 for never
+	location string        // redirect target; "" for none
+	refresh  time.Duration // interval after which the browser reloads; 0 for never
 }
 
 func redirect(location string) page { return page{status: http.StatusSeeOther, location: location} }
 
-// refusal is a page that says what is wrong and leads nowhere.
+// refusal returns an error page without further links.
 func refusal(status int, title string, text ...string) page {
 	return page{status: status, template: "refusal", data: &pageData{Title: title, Text: text}}
 }
 
-// The refusals of visits that cannot begin, or cannot go on.
+// Error pages for visits that cannot start or continue.
 func noToken() page {
 	return refusal(http.StatusBadRequest, "This link has no token",
 		"The address of this page must have a token=… in its query: a token of the scope CLIENT_ACCESS that is bound to the user.")
@@ -74,7 +74,7 @@ func connectionGone() page {
 
 const goBack = "Go back to the app that you came from, and start again there."
 
-// servePage answers a browser. What it has sent is read before anything is locked.
+// servePage handles a request of a browser. It reads the request before locking the sandbox.
 func (s *Sandbox) servePage(w http.ResponseWriter, r *http.Request, path []string) {
 	header := w.Header()
 	header.Set("X-Content-Type-Options", "nosniff")
@@ -90,7 +90,7 @@ func (s *Sandbox) servePage(w http.ResponseWriter, r *http.Request, path []strin
 	var form url.Values
 	if r.Method == http.MethodPost {
 		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-		if r.ParseForm() == nil { // otherwise it is an empty form, which no step takes
+		if r.ParseForm() == nil { // an invalid form is treated as empty, which no step accepts
 			form = r.PostForm
 		}
 	}
@@ -101,15 +101,15 @@ func (s *Sandbox) servePage(w http.ResponseWriter, r *http.Request, path []strin
 		header.Set("Content-Type", "text/html; charset=utf-8")
 	}
 	if answer.refresh > 0 {
-		// A header, since a reader of screens is told of a <meta> that does the same, and not of this.
+		// Use a header, because screen readers announce an equivalent <meta> element but not the header.
 		header.Set("Refresh", strconv.Itoa(int((answer.refresh+time.Second-1)/time.Second)))
 	}
 	w.WriteHeader(answer.status)
 	s.logRequest(r.Context(), logged)
-	_, _ = w.Write(body) //nolint:gosec // A template of html/template has written it, which escapes what it shows.
+	_, _ = w.Write(body) //nolint:gosec // The body was written by html/template, which escapes it.
 }
 
-// pagePolicy is the Content-Security-Policy of all pages. What a form is answered with may lead to the redirect URL.
+// pagePolicy returns the Content-Security-Policy of all pages. Submitting a form may redirect to the redirect URL.
 func (s *Sandbox) pagePolicy() string {
 	forms := "'self'"
 	if back := s.config.redirectURL; back != nil {
@@ -118,8 +118,8 @@ func (s *Sandbox) pagePolicy() string {
 	return "default-src 'none'; style-src 'self'; form-action " + forms + "; base-uri 'none'; frame-ancestors 'none'"
 }
 
-// lockedPage makes the page with the sandbox locked, and writes it too: a page shows what may change. Whoever has the path
-// of a visit or of an auth link can use it, so the log has it without its last part.
+// renderPage creates and renders the page with the sandbox locked, because the page shows data that may change. The log
+// omits the last path segment, because anyone who knows the path of a visit or an auth link can use it.
 func (s *Sandbox) renderPage(r *http.Request, path []string, form url.Values) (page, []byte, Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -152,8 +152,8 @@ func (s *Sandbox) renderPage(r *http.Request, path []string, form url.Values) (p
 	return answer, body.Bytes(), logged
 }
 
-// openVisit begins a visit with a token. The token leaves the address at once: what follows has the visit's id in its
-// place, which ends with it and is good for this page only.
+// openVisit starts a visit with a token. It redirects to a URL with the visit's ID, so that the token does not stay in
+// the address bar. The ID expires with the token and is valid for this page only.
 func (s *Sandbox) openVisit(query url.Values, now time.Time) page {
 	text := query.Get("token")
 	t := s.tokens[text]
@@ -197,7 +197,7 @@ func (s *Sandbox) openVisit(query url.Values, now time.Time) page {
 	return s.addVisit(v, t.expires)
 }
 
-// openLink begins a visit with an auth link: for a first consent, or for more banks under one.
+// openLink starts a visit with an auth link, for a first consent or for more banks under an existing one.
 func (s *Sandbox) openLink(id string, now time.Time) page {
 	for _, u := range s.users {
 		link := u.authLink
@@ -208,7 +208,7 @@ func (s *Sandbox) openLink(id string, now time.Time) page {
 			return refusal(http.StatusGone, "This link has expired", "Ask for a new one where you got it from.")
 		}
 		v := &visit{id: s.newID(), user: u, link: link, action: actionConnect}
-		v.start(now) // which is refused to nobody
+		v.start(now) // cannot be refused with this action
 		return s.addVisit(v, link.expires)
 	}
 	return refusal(http.StatusNotFound, "This link is not known", "It may have been replaced by a newer one.")
@@ -220,7 +220,7 @@ func (s *Sandbox) addVisit(v *visit, expires time.Time) page {
 	return redirect(visitPath + v.id)
 }
 
-// visitPage shows where a visit has come to, or takes it further.
+// visitPage shows the current step of a visit, or submits a form to it.
 func (s *Sandbox) visitPage(id string, post bool, form url.Values, now time.Time) page {
 	v := s.visits[id]
 	if v == nil || s.users[v.user.id] != v.user {
@@ -242,8 +242,8 @@ func (s *Sandbox) visitPage(id string, post bool, form url.Values, now time.Time
 	return s.show(v, now, nil)
 }
 
-// back is where the browser goes when the visit is over, or "" when no redirect URL is set. The jobs are those of the
-// banks that were connected; the commas between them stand as they are, as in the documents.
+// returnURL returns the URL that the browser is sent to after the visit, or "" if no redirect URL is set. It lists the
+// jobs of the connected banks, separated by unescaped commas, as documented.
 func (s *Sandbox) returnURL(v *visit) string {
 	if s.config.redirectURL == nil {
 		return ""

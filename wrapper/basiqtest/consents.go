@@ -10,7 +10,7 @@ import (
 	"github.com/basiq-go/basiq-go/gen"
 )
 
-// What the documents say of how a consent ends. The year is that of the examples.
+// Documented consent lifetime and events. The lifetime of one year is from the examples.
 const (
 	consentYears   = 1
 	warningBefore  = 7 * 24 * time.Hour
@@ -18,16 +18,16 @@ const (
 	consentPurpose = "We need to connect to your bank to collect some information about your finances"
 )
 
-// consent is what a user has agreed to on the consent page.
+// A consent is a user's agreement, granted on the consent page.
 type consent struct {
 	id         string
-	policy     int // the one that it agrees to: the first is 1
+	policy     int // version of the policy agreed to, starting at 1
 	created    time.Time
 	updated    time.Time
 	expires    time.Time
-	revoked    time.Time // the zero time when it was not
-	changes    int       // counts extensions
-	eventCount int       // counts events
+	revoked    time.Time // zero if not revoked
+	changes    int       // number of extensions
+	eventCount int       // number of events emitted
 }
 
 func (c *consent) status(now time.Time) gen.ConsentStatus {
@@ -41,10 +41,10 @@ func (c *consent) status(now time.Time) gen.ConsentStatus {
 	}
 }
 
-// consentUntil is how long a consent is good that is given or extended now.
+// consentExpiry returns when a consent expires that is granted or extended now.
 func consentExpiry(now time.Time) time.Time { return now.AddDate(consentYears, 0, 0) }
 
-// activeConsent returns the user's newest consent that is good, or nil.
+// activeConsent returns the user's newest active consent, or nil.
 func (u *user) activeConsent(now time.Time) *consent {
 	for _, c := range slices.Backward(u.consents) {
 		if c.status(now) == gen.ConsentStatusActive {
@@ -54,9 +54,9 @@ func (u *user) activeConsent(now time.Time) *consent {
 	return nil
 }
 
-// checkConsent refuses to summarize or report on a user whose consents have all ended and whose data is still there, such
-// as that of connections made without the consent page. The documents have the error without its code and text. A user who
-// never gave a consent has connected with API 2.1, which has none.
+// checkConsent returns an error if all consents of the user have ended. Data may remain, for example from connections
+// created without the consent page. The documentation lists this error without a code or text. Users without any
+// consent pass, because they connected with API 2.1, which has no consents.
 func (u *user) checkConsent(now time.Time) error {
 	if len(u.consents) == 0 || u.activeConsent(now) != nil {
 		return nil
@@ -64,8 +64,8 @@ func (u *user) checkConsent(now time.Time) error {
 	return noActiveConsent()
 }
 
-// policy returns the policy that the application has for a user. It changes when a user comes to agree to a new one: that
-// is the only sign of a change which reaches the sandbox.
+// policy returns the current version of the policy for a user. It increases when the user agrees to an update, because
+// the sandbox has no other way to detect a changed policy.
 func (u *user) policy() int {
 	if len(u.consents) == 0 {
 		return 1
@@ -83,7 +83,7 @@ func (s *Sandbox) giveConsent(u *user, policy int, now time.Time) *consent {
 	return c
 }
 
-// extendConsent sets the end of a consent, and of its open-banking connections, to that of a new consent.
+// extendConsent extends the consent and its open-banking connections to the lifetime of a new consent.
 func (s *Sandbox) extendConsent(u *user, c *consent, now time.Time) {
 	c.changes++
 	c.updated, c.expires = now, consentExpiry(now)
@@ -101,9 +101,9 @@ func (s *Sandbox) revokeConsent(u *user, c *consent, now time.Time) {
 	s.endConsent(u, c, gen.EventActionRevoked, now)
 }
 
-// endConsent deletes what the consent was for: the connections made under it, and all that was fetched through them. So
-// the documents have it for consents that were revoked and for those that have expired. A connection that was made without
-// the consent page belongs to none.
+// endConsent deletes the connections created under the consent and all data fetched through them. The documentation
+// describes this for revoked and for expired consents. Connections created without the consent page belong to no
+// consent.
 func (s *Sandbox) endConsent(u *user, c *consent, action gen.EventAction, now time.Time) {
 	c.updated = now
 	for _, conn := range slices.Clone(u.connections) {
@@ -115,7 +115,8 @@ func (s *Sandbox) endConsent(u *user, c *consent, action gen.EventAction, now ti
 	s.emitConsent(u, c, action, now)
 }
 
-// watchConsent has done what time does to a consent that nobody touches from now on.
+// scheduleConsentEvents schedules the reminders, the warning and the expiry of a consent. They are dropped if the
+// consent is changed in the meantime.
 func (s *Sandbox) scheduleConsentEvents(u *user, c *consent) {
 	changes := c.changes
 	when := func(at time.Time, do func(now time.Time)) {
@@ -141,13 +142,14 @@ func (s *Sandbox) emitConsent(u *user, c *consent, action gen.EventAction, now t
 	s.emitConsentEvent(u, c.id, c.eventCount, c.show(u, &v), action, now)
 }
 
-// consentFilters use the syntax of connections: a changelog announces the filter by status and does not show the syntax.
+// consentFilters uses the syntax of connection filters. A changelog announces the filter by status, but does not show
+// its syntax.
 var consentFilters = filterable{"status": {
 	operators: eq,
 	values:    []string{string(gen.ConsentStatusActive), string(gen.ConsentStatusExpired), string(gen.ConsentStatusRevoked)},
 }}
 
-// getConsents lists the newest first, as the example does, and those that have ended too.
+// getConsents lists all consents, including ended ones, the newest first, as in the documented example.
 func (s *Sandbox) getConsents(c *call) (response, error) {
 	u, err := s.user(c)
 	if err != nil {
@@ -171,8 +173,8 @@ func (s *Sandbox) getConsents(c *call) (response, error) {
 	}}, nil
 }
 
-// deleteConsent revokes a consent. One that has ended is gone: the documents say 410 of revoked ones, and nothing of those
-// that have expired.
+// deleteConsent revokes a consent. For a consent that has ended it responds with 410. The documentation specifies 410
+// for revoked consents and does not mention expired ones.
 func (s *Sandbox) deleteConsent(c *call) (response, error) {
 	u, err := s.user(c)
 	if err != nil {
@@ -189,7 +191,7 @@ func (s *Sandbox) deleteConsent(c *call) (response, error) {
 	return response{status: http.StatusNoContent}, nil
 }
 
-// consent returns the user's consent of that id, or nil.
+// consent returns the user's consent with this ID, or nil.
 func (u *user) consent(id string) *consent {
 	for _, c := range u.consents {
 		if c.id == id {
@@ -199,7 +201,8 @@ func (u *user) consent(id string) *consent {
 	return nil
 }
 
-// show is the consent as the list and events have it. The links to policies lead nowhere: no operation reads them.
+// show returns the consent as the list and events show it. The links to policies do not resolve, because no operation
+// reads policies.
 func (c *consent) show(u *user, v *view) object {
 	policy := func(n int) string {
 		return v.url("/policies/" + derivedID(applicationID, "policy "+strconv.Itoa(n)))
@@ -213,7 +216,7 @@ func (c *consent) show(u *user, v *view) object {
 			"other":   nil,
 		},
 		"data": object{
-			"retainData": true, "initialRetrievalDays": nil, // recorded; examples have 730
+			"retainData": true, "initialRetrievalDays": nil, // recorded; the examples have 730
 			"organisation": nil, "disclosure": nil, "permissions": grantedPermissions(),
 		},
 		"links": object{
@@ -227,12 +230,13 @@ func (c *consent) show(u *user, v *view) object {
 	return o
 }
 
-// permission is a kind of data that a consent is for. All of them are required, so a user agrees to all or to none.
+// A permission is a category of data covered by a consent. All permissions are required, so a user agrees to all or
+// none.
 type permission struct {
 	Scope, Entity     string
 	Name, Description string
 	Attributes        []string
-	Why               string // what the application wants it for
+	Why               string // purpose stated by the application
 }
 
 var permissions = []permission{
@@ -269,7 +273,7 @@ var permissions = []permission{
 	},
 }
 
-// grantedPermissions returns the permissions as a consent has them. They are the same for all consents, which share them.
+// grantedPermissions returns the permissions as a consent shows them. All consents share the same list.
 var grantedPermissions = sync.OnceValue(func() []object {
 	granted := make([]object, 0, len(permissions))
 	for i := range permissions {

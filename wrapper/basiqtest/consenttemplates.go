@@ -17,13 +17,13 @@ import (
 //go:embed pages
 var pageFiles embed.FS
 
-// templateSet is what the consent page is made of.
+// templateSet holds the parsed templates and the style sheet of the consent page.
 type templateSet struct {
 	pages map[string]*template.Template
 	style []byte
 }
 
-// templates reads the files when somebody opens the page, which most tests never do.
+// templates parses the embedded files on first use, because most tests never open the page.
 var templates = sync.OnceValue(func() templateSet {
 	set := templateSet{pages: map[string]*template.Template{}}
 	layout := template.Must(template.ParseFS(pageFiles, "pages/layout.html"))
@@ -35,51 +35,51 @@ var templates = sync.OnceValue(func() templateSet {
 	}
 	style, err := pageFiles.ReadFile("pages/style.css")
 	if err != nil {
-		panic("basiqtest: " + err.Error()) // it is embedded
+		panic("basiqtest: " + err.Error()) // cannot happen: the file is embedded
 	}
 	set.style = style
 	return set
 })
 
-// pageData is what the templates show. Each uses what it needs.
+// pageData holds the data of all templates. Each template uses only some of the fields.
 type pageData struct {
 	Title string
 	Step  string
 	Place string // such as "Step 2 of 3"
-	Self  string // where forms go
-	Back  string // where the browser can go on to; "" when nowhere
+	Self  string // target of forms
+	Back  string // URL to continue to; "" for none
 
 	Text        []string // of a refusal
-	Notice      string   // of what has just been done; "" for nothing
+	Notice      string   // result of the previous action; "" for none
 	Problems    []fieldProblem
 	Bank        string
 	Banks       []bankChoice
-	CanChoose   bool // another bank
+	CanChoose   bool // the user may choose another bank
 	TakesData   bool // removing the connection deletes its accounts and transactions
-	Renewing    bool // it is about a connection that was there before
+	Renewing    bool // the connection already existed
 	LoginID     string
 	Words       loginCaptions
-	Since       string // when the connection that is logged in to was made; "" for a new one
+	Since       string // creation date of the existing connection; "" for a new one
 	People      []*bank.Person
 	Fields      []answerInput
-	Code        bool // the answer is a code that was sent
+	Code        bool // the answer is a code sent by the bank
 	Until       string
 	Updating    bool
 	Permissions []permission
 	Steps       []progressLine
 	Reason      string
 	Advice      string
-	Done        []string // the names of the banks that were connected
+	Done        []string // names of the connected banks
 	JobIDs      string
-	Active      bool // there is a consent
+	Active      bool // an active consent exists
 	Consents    []consentLine
 	Connections []connectionLine
 }
 
-// fieldProblem is what is wrong with a field of a form.
+// A fieldProblem describes an invalid field of a form.
 type fieldProblem struct{ Field, Text string }
 
-// Problem returns what is wrong with a field, or "".
+// Problem returns the error text of a field, or "".
 func (d *pageData) Problem(field string) string {
 	for _, p := range d.Problems {
 		if p.Field == field {
@@ -100,10 +100,10 @@ type (
 
 func answerField(i int) string { return "answer" + strconv.Itoa(i) }
 
-// longDate is how the page writes a day to people.
+// longDate formats a date for display.
 func longDate(t time.Time) string { return t.UTC().Format("2 January 2006") }
 
-// show makes the page of the visit's step.
+// show returns the page of the visit's current step.
 func (s *Sandbox) show(v *visit, now time.Time, wrong []fieldProblem) page {
 	step := v.step(now)
 	d := &pageData{Step: step, Self: visitPath + v.id, Back: s.returnURL(v), Problems: wrong, JobIDs: v.jobIDs()}
@@ -151,7 +151,7 @@ func (s *Sandbox) show(v *visit, now time.Time, wrong []fieldProblem) page {
 	return answer
 }
 
-// place says how far it is to a connection, or "" when there is nothing to say.
+// stepLabel returns the progress label of a step, such as "Step 2 of 3", or "" if it has none.
 func (v *visit) stepLabel(step string) string {
 	var way []string
 	if v.withConsentStep {
@@ -182,7 +182,7 @@ func showLogin(v *visit, d *pageData) {
 	}
 }
 
-// loginWords are the names of the fields to log in with.
+// loginWords returns the labels of the login fields.
 func loginWords(method gen.ConnectionMethod) loginCaptions {
 	if method == gen.ConnectionMethodOpenBanking {
 		return loginCaptions{"Member number", "One-time password", "one-time-code"}
@@ -192,13 +192,13 @@ func loginWords(method gen.ConnectionMethod) loginCaptions {
 
 func lowerFirst(text string) string { return strings.ToLower(text[:1]) + text[1:] }
 
-// openBankingMember is the test member of AU00000 that Basiq documents for open banking. Its password is the code that the
-// bank sends. Whose accounts it has is not documented; here they are those of openBankingPerson.
+// openBankingMember is the test member of AU00000 that Basiq documents for open banking. The password stands for the
+// one-time code. Basiq does not document which accounts the member has; the sandbox uses those of openBankingPerson.
 var openBankingMember = bank.Person{Login: "374829", Password: "227470"}
 
 const openBankingPerson = "gavinBelson"
 
-// bankChoices returns the banks to choose from. A bank with open banking is there for each method.
+// bankChoices returns the banks to choose from. A bank with open banking is listed once per method.
 func bankChoices() []bankChoice {
 	var choices []bankChoice
 	for _, ctor := range connectors() {
@@ -213,7 +213,7 @@ func bankChoices() []bankChoice {
 	return choices
 }
 
-// choiceOf is the value of a choice in the form: the bank's id, with the method unless it is web.
+// choiceValue returns the form value of a bank: its ID, with the method appended unless it is web.
 func choiceValue(institutionID string, method gen.ConnectionMethod) string {
 	if method == gen.ConnectionMethodWeb {
 		return institutionID
@@ -221,7 +221,7 @@ func choiceValue(institutionID string, method gen.ConnectionMethod) string {
 	return institutionID + "/" + string(method)
 }
 
-// findChoice returns the connector that was chosen, or nil.
+// findChoice returns the chosen connector, or nil.
 func findChoice(value string) *connector {
 	for _, ctor := range connectors() {
 		if ctor.bank.Login && choiceValue(ctor.bank.ID, ctor.method) == value {
@@ -231,7 +231,7 @@ func findChoice(value string) *connector {
 	return nil
 }
 
-// showMFA returns when the page has to be loaded again, because the time for the answer is over.
+// showMFA returns the time until the challenge expires, after which the page must be reloaded.
 func showMFA(v *visit, d *pageData, now time.Time) time.Duration {
 	p, challenge := v.job.progressAt(now), v.job.challenge
 	d.Title = d.Bank + " asks for one thing more"
@@ -244,7 +244,7 @@ func showMFA(v *visit, d *pageData, now time.Time) time.Duration {
 	return p.next.Sub(now)
 }
 
-// progressLines are the steps of the job that the page waits for.
+// progressLines returns the job steps that the page waits for.
 func progressLines(p progress) []progressLine {
 	texts := map[gen.JobStepTitle]string{
 		gen.JobStepTitleVerifyCredentials: "Checking your login", gen.JobStepTitleMFAChallenge: "Checking your answer",
@@ -262,7 +262,7 @@ func progressLines(p progress) []progressLine {
 	return lines
 }
 
-// whyFailed says why a job has failed, and what its user can do.
+// failureText returns why a job failed and what the user can do.
 func failureText(p progress) (reason, advice string) {
 	for _, state := range p.steps {
 		switch {
@@ -278,7 +278,7 @@ func failureText(p progress) (reason, advice string) {
 	return "", ""
 }
 
-// showManage fills in the pages about what the user has already, and the last one.
+// showManage fills in the pages about existing consents and connections, and the final page.
 func showManage(v *visit, d *pageData, now time.Time) {
 	switch d.Step {
 	case stepManage:

@@ -12,7 +12,7 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest/internal/bank"
 )
 
-// What a user can come for. The documents write "null" for none.
+// Actions of the consent page. The documentation also uses "null" for none.
 const (
 	actionNone        = ""
 	actionNull        = "null"
@@ -23,11 +23,11 @@ const (
 	actionReauthorise = "reauthorise"
 )
 
-// The steps of a visit, each of which has a template of that name.
+// Steps of a visit. Each has a template of the same name.
 const (
 	stepConsent   = "consent"
 	stepBanks     = "banks"
-	stepRenew     = "renew" // a connection is to be chosen and authorised again
+	stepRenew     = "renew" // choose a connection to reauthorise
 	stepLogin     = "login"
 	stepProgress  = "progress"
 	stepMFA       = "mfa"
@@ -41,33 +41,33 @@ const (
 	stepDone      = "done"
 )
 
-// visit is a user on the consent page. All the fields of one visit are in one browser; what it makes is the user's.
+// A visit is one user's visit to the consent page, in one browser.
 type visit struct {
 	id          string
 	user        *user
-	token       string    // the text of the token that it began with, and ends with; "" when it was an auth link
-	link        *authLink // the auth link; nil when it was a token
+	token       string    // token that started the visit and whose expiry ends it; "" for an auth link
+	link        *authLink // auth link that started the visit; nil for a token
 	action      string
-	state       *string     // nil when none was given
-	presetBank  *bank.Bank  // the bank to begin with; nil when it is to be chosen
-	target      *connection // the connection that it is about; nil when it is about none
-	currentStep string      // the step, as far as it does not follow from a job
+	state       *string     // nil if the URL had none
+	presetBank  *bank.Bank  // bank preset by the URL; nil if the user chooses one
+	target      *connection // connection that the visit is about; nil for none
+	currentStep string      // current step, unless determined by a job
 
-	withConsentStep bool                 // the way to the next connection begins with a consent
-	consent         *consent             // under which connections are made; nil when none has been given
-	bank            *bank.Bank           // to log in to
-	method          gen.ConnectionMethod // how: web or open banking
-	connection      *connection          // what gets new credentials, or is authorised again; nil for a new one
-	created         *connection          // what the latest login has made; nil when it was there before
-	job             *job                 // the latest
-	done            []*job               // those that have logged in
+	withConsentStep bool                 // the flow to the next connection starts with a consent
+	consent         *consent             // consent for new connections; nil if not yet granted
+	bank            *bank.Bank           // bank to log in to
+	method          gen.ConnectionMethod // web or open banking
+	connection      *connection          // existing connection to update or reauthorise; nil for a new one
+	created         *connection          // connection created by the latest login; nil if it already existed
+	job             *job                 // latest job
+	done            []*job               // jobs with a successful login
 
-	revoking *consent    // about to be revoked
-	removing *connection // about to be removed
-	notice   string      // what the user has just done on the page for managing; "" for nothing
+	revoking *consent    // consent to confirm the revocation of
+	removing *connection // connection to confirm the removal of
+	notice   string      // result of the last action on the manage page; "" for none
 }
 
-// begin chooses the first step. It returns a refusal when there is nothing that the action could do.
+// start chooses the first step. It returns a refusal if the action does not apply to the user.
 func (v *visit) start(now time.Time) *page {
 	refused := func(title string, text ...string) *page {
 		return new(refusal(http.StatusBadRequest, title, text...))
@@ -104,7 +104,7 @@ func (v *visit) startLogin(at *bank.Bank, method gen.ConnectionMethod, conn *con
 	v.bank, v.method, v.connection, v.currentStep = at, method, conn, stepLogin
 }
 
-// chooseBank goes to the list of banks, or past it when the bank is known.
+// chooseBank moves to the list of banks, or to the login if the bank is preset.
 func (v *visit) chooseBank() {
 	v.connection, v.job, v.currentStep = nil, nil, stepBanks
 	if v.presetBank != nil {
@@ -112,17 +112,18 @@ func (v *visit) chooseBank() {
 	}
 }
 
-// another goes to where one more is chosen.
+// chooseAnother moves to the step where the user chooses another bank or connection.
 func (v *visit) chooseAnother() {
 	v.connection, v.job, v.bank, v.withConsentStep = nil, nil, nil, false
-	v.presetBank = nil // that one is done, or was given up
+	v.presetBank = nil // the preset bank was connected or skipped
 	v.currentStep = stepBanks
 	if v.action == actionReauthorise {
 		v.currentStep = stepRenew
 	}
 }
 
-// step returns the step that the visit has come to. No login goes without a consent, unless the connection is there.
+// step returns the current step of the visit. A new connection requires an active consent, so the visit returns to the
+// consent step if there is none.
 func (v *visit) step(now time.Time) string {
 	switch {
 	case v.currentStep == stepProgress:
@@ -136,8 +137,8 @@ func (v *visit) step(now time.Time) string {
 	return v.currentStep
 }
 
-// progress returns what the latest job has come to: the page is done with it when the login has worked, and the second
-// factor too if the bank asks for one. What comes after that is for the application to wait for.
+// progress returns the step determined by the latest job. The page waits only for the login and for the second factor,
+// if any. The application waits for the rest of the job.
 func (v *visit) progress(now time.Time) string {
 	p := v.job.progressAt(now)
 	for _, state := range p.steps {
@@ -167,9 +168,9 @@ func (v *visit) jobIDs() string {
 	return strings.Join(ids, ",")
 }
 
-// submit takes a visit further. A form of another step than the current one was sent twice, or is on an old page: it does
-// nothing. All the forms lead back to where the visit is, so that nothing is sent twice by loading a page again; only one
-// that is not filled in correctly is shown at once, with what was in it.
+// submit processes a form. It ignores a form of a step other than the current one, which was submitted twice or from an
+// outdated page. All forms redirect to the visit, so that reloading a page does not submit the form again. Only an
+// invalid form is shown again directly, with its input.
 func (s *Sandbox) submit(v *visit, form url.Values, now time.Time) page {
 	here := redirect(visitPath + v.id)
 	step, do := v.step(now), form.Get("do")
@@ -224,24 +225,25 @@ func (s *Sandbox) submit(v *visit, form url.Values, now time.Time) page {
 	return here
 }
 
-// agree gives the consent. An update comes with a new policy, and ends what was made under the one before: the documents
-// say that otherwise it would be an extension, and the sandbox has no other sign of a new policy.
+// agree grants the consent. An update implies a new policy and ends the connections made under the previous consent.
+// The documentation says that it would otherwise be an extension, and the sandbox has no other way to detect a new
+// policy.
 func (s *Sandbox) agree(v *visit, now time.Time) {
 	policy := v.user.policy()
 	if v.action == actionUpdate {
 		policy++
-		// There is none when the visit was about a connection that needs none.
+		// The consent is nil if the visit was about a connection that needs none.
 		if before := v.consent; before != nil && before.status(now) == gen.ConsentStatusActive {
 			s.revokeConsent(v.user, before, now)
 		}
-		v.action = actionConnect // it is done
+		v.action = actionConnect // the update is complete
 	}
 	v.consent = s.giveConsent(v.user, policy, now)
 	v.chooseBank()
 }
 
-// renewable returns the connection of that id if it can be authorised again in this visit, or nil. Basiq has this for
-// open-banking connections, which expire. Here web connections can be authorised again, too.
+// findRenewable returns the connection with this ID if it can be reauthorised in this visit, or nil. Basiq supports
+// this for open-banking connections, which expire. The sandbox also supports it for web connections.
 func (v *visit) findRenewable(id string) *connection {
 	for _, conn := range v.renewableConnections() {
 		if conn.id == id {
@@ -261,7 +263,7 @@ func (v *visit) renewableConnections() []*connection {
 	return list
 }
 
-// logIn connects, or gives a connection new credentials.
+// logIn creates a connection, or updates the credentials of an existing one.
 func (s *Sandbox) logIn(v *visit, form url.Values, now time.Time) page {
 	loginID, password := strings.TrimSpace(form.Get("loginId")), form.Get("password")
 	var wrong []fieldProblem
@@ -300,7 +302,7 @@ func (s *Sandbox) logIn(v *visit, form url.Values, now time.Time) page {
 	return redirect(visitPath + v.id)
 }
 
-// answerMFA gives the answers to the bank, unless one is missing: it takes them once only.
+// answerMFA submits the answers to the bank, unless one is missing, because the bank accepts answers only once.
 func (s *Sandbox) answerMFA(v *visit, form url.Values, now time.Time) page {
 	answers := make([]api.WireSecret, 0, len(v.job.challenge.Questions))
 	var wrong []fieldProblem
@@ -311,18 +313,19 @@ func (s *Sandbox) answerMFA(v *visit, form url.Values, now time.Time) page {
 		}
 		answers = append(answers, api.WireSecret{Secret: api.NewSecret(given)})
 	}
-	if wrong != nil { // what was filled in does not have to be typed again
+	if wrong != nil { // keep the input
 		again := s.show(v, now, wrong)
 		for i := range again.data.Fields {
 			again.data.Fields[i].Given = answers[i].Reveal()
 		}
 		return again
 	}
-	_ = s.answerChallenge(v.job, answers, now) // which the job says too
+	_ = s.answerChallenge(v.job, answers, now) // the job reports the error too
 	return redirect(visitPath + v.id)
 }
 
-// dropFailed removes the connection that a failed login has made: one exists, say the documents, when a login has worked.
+// removeFailedConnection removes the connection created by a failed login. According to the documentation, a connection
+// exists only after a successful login.
 func (s *Sandbox) removeFailedConnection(v *visit, now time.Time) {
 	if v.created != nil && slices.Contains(v.user.connections, v.created) {
 		s.removeConnection(v.user, v.created, now)
@@ -330,7 +333,7 @@ func (s *Sandbox) removeFailedConnection(v *visit, now time.Time) {
 	v.created = nil
 }
 
-// manage takes the forms of the steps that are about what the user has already.
+// manage processes the forms about existing consents and connections.
 func (s *Sandbox) manage(v *visit, step, do string, form url.Values, now time.Time) {
 	yes := do == "yes"
 	switch step {
@@ -366,7 +369,7 @@ func (s *Sandbox) manage(v *visit, step, do string, form url.Values, now time.Ti
 	}
 }
 
-// leave ends the visit. An auth link is used up when its user is done.
+// leave ends the visit. An auth link cannot be used again after a successful visit.
 func (s *Sandbox) leave(v *visit, now time.Time) page {
 	if v.step(now) == stepFailed {
 		s.removeFailedConnection(v, now)

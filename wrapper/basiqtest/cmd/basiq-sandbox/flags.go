@@ -11,7 +11,7 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest"
 )
 
-// defaultAddr has a port that few programs use: the word BASIQ on the keys of a telephone.
+// defaultAddr uses a port that few programs use: BASIQ on a telephone keypad.
 const defaultAddr = "127.0.0.1:22747"
 
 const usage = `basiq-sandbox plays the Basiq API in memory, with test banks and test users.
@@ -67,7 +67,7 @@ For example two failures, then late answers for good:
   basiq-sandbox -fault '503 on=getJobs next=2' -fault latency=500ms
 `
 
-// settings is what the flags say.
+// settings holds the parsed flags.
 type settings struct {
 	addr    string
 	faults  []string
@@ -76,11 +76,11 @@ type settings struct {
 	options []basiqtest.Option
 }
 
-// parse reads the flags. What only the sandbox can judge it leaves to that.
+// parse parses the flags. Some values are validated later, by basiqtest.Start.
 func parse(args []string) (*settings, error) {
 	s := &settings{}
 	flags := flag.NewFlagSet("basiq-sandbox", flag.ContinueOnError)
-	flags.SetOutput(io.Discard) // run tells what is wrong, without the whole page
+	flags.SetOutput(io.Discard) // run prints errors itself, without the usage text
 	flags.StringVar(&s.addr, "addr", defaultAddr, "")
 	seed := flags.Uint64("seed", 0, "")
 	speed := flags.Float64("speed", 1, "")
@@ -94,7 +94,7 @@ func parse(args []string) (*settings, error) {
 	flags.Func("fault", "", func(text string) error {
 		option, err := basiqtest.ParseFault(text)
 		s.faults, s.options = append(s.faults, text), append(s.options, option)
-		return err // Package flag names the flag and its value.
+		return err // Package flag adds the name and value of the flag.
 	})
 	flags.StringVar(&s.format, "log-format", "text", "")
 	flags.Func("log-level", "", func(text string) error {
@@ -104,7 +104,7 @@ func parse(args []string) (*settings, error) {
 		return nil
 	})
 	if err := flags.Parse(args); err != nil {
-		return nil, err // It names the flag.
+		return nil, err // err names the flag
 	}
 	switch {
 	case flags.NArg() > 0:
@@ -123,7 +123,7 @@ func parse(args []string) (*settings, error) {
 	return s, nil
 }
 
-// handler is how the log is written.
+// handler returns the log handler for the chosen format and level.
 func (s *settings) handler(w io.Writer) slog.Handler {
 	options := &slog.HandlerOptions{Level: s.level}
 	if s.format == "json" {

@@ -16,17 +16,17 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest"
 )
 
-// moment is how long requests that are under way get to be answered when the program is to end.
+// shutdownTimeout is how long requests in flight may take to finish on shutdown.
 const shutdownTimeout = 3 * time.Second
 
-// The exit statuses.
+// Exit statuses.
 const (
 	exitEnded = iota
 	exitCannotListen
 	exitBadFlag
 )
 
-// run is the program. It ends when the context does, and returns the exit status.
+// run runs the program until ctx is done and returns the exit status.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	settings, err := parse(args)
 	switch {
@@ -37,7 +37,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return exitUsageError(stderr, err)
 	}
 	logger := slog.New(settings.handler(stderr))
-	sandbox, err := basiqtest.Start(append(settings.options, basiqtest.Logger(logger))...) //nolint:contextcheck // It listens until it is closed.
+	sandbox, err := basiqtest.Start(append(settings.options, basiqtest.Logger(logger))...) //nolint:contextcheck // The sandbox runs until it is closed.
 	if err != nil {
 		failure, listening := errors.AsType[*net.OpError](err)
 		switch {
@@ -57,11 +57,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	logger.LogAttrs(ctx, slog.LevelInfo, "ending")
 	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 	defer cancel()
-	_ = sandbox.Shutdown(ending) // an error of closing what is closed anyway helps nobody
+	_ = sandbox.Shutdown(ending) // nothing can be done about an error at exit
 	return exitEnded
 }
 
-// announce says how to reach the sandbox.
+// logStartup logs how to reach the sandbox.
 func logStartup(ctx context.Context, logger *slog.Logger, url, key string, faults []string) {
 	logger.LogAttrs(ctx, slog.LevelInfo, "listening",
 		slog.String("url", url), slog.String("key", key), slog.String("consent", url+"/home?token=CLIENT_TOKEN"))
@@ -74,14 +74,14 @@ func logStartup(ctx context.Context, logger *slog.Logger, url, key string, fault
 	}
 }
 
-// refuse says what is wrong with the flags.
+// exitUsageError prints an error about the flags and returns exitBadFlag.
 func exitUsageError(stderr io.Writer, err error) int {
 	_, _ = fmt.Fprintf(stderr, "basiq-sandbox: %s\nRun basiq-sandbox -h for its flags.\n",
 		strings.TrimPrefix(err.Error(), "basiqtest.Start: "))
 	return exitBadFlag
 }
 
-// wrongAddress reports whether an address cannot be one, whatever else listens.
+// isInvalidAddress reports whether listening failed because the address is invalid, not because it is in use.
 func isInvalidAddress(failure *net.OpError) bool {
 	_, wrong := errors.AsType[*net.AddrError](failure)
 	dns, unknown := errors.AsType[*net.DNSError](failure)
@@ -95,7 +95,7 @@ func hint(failure *net.OpError) string {
 	return "choose another address with -addr, such as " + defaultAddr
 }
 
-// onLoopback reports whether only this machine can reach a URL whose host is an address.
+// onLoopback reports whether the host of a URL is a loopback address.
 func onLoopback(text string) bool {
 	u, err := url.Parse(text)
 	return err == nil && net.ParseIP(u.Hostname()).IsLoopback()
