@@ -13,34 +13,34 @@ import (
 )
 
 const (
-	// eventsKept is for how long an event can be read, and so can the message about it; the documents say so of events.
+	// eventRetention is how long events and their messages can be read. The documentation specifies it for events.
 	eventRetention = 7 * 24 * time.Hour
-	// maxEvents bounds the events of those days. The oldest go first.
+	// maxEvents is the number of events kept. The oldest are dropped.
 	maxEvents = 100_000
 )
 
-// invalidConnection is the status of a connection in the event that it was invalidated. It has it nowhere else.
+// invalidConnection is the status of a connection in its invalidated event. It is used nowhere else.
 const invalidConnection = "invalid-connection"
 
-// event is something that has happened. It never changes.
+// An event records something that happened. It is immutable.
 type event struct {
 	id      string
 	created time.Time
 	entity  gen.EventEntity
 	action  gen.EventAction
 	userID  string
-	ref     string // the path of what it is about
-	data    object // what that was then, as the sandbox's own view shows it
+	ref     string // path of the subject
+	data    object // the subject at that time, as eventView shows it
 }
 
-// typeID is the id of the event's type, such as user.created.
+// typeID returns the ID of the event's type, such as user.created.
 func (e *event) typeID() string { return string(e.entity) + "." + string(e.action) }
 
 func (e *event) path() string { return "/events/" + e.id }
 
 func (e *event) retained(now time.Time) bool { return now.Before(e.created.Add(eventRetention)) }
 
-// emit makes an event known and tells the webhooks that want to hear of it.
+// emit stores an event and sends it to the webhooks that subscribe to its type.
 func (s *Sandbox) emit(e *event) {
 	for len(s.events) > 0 && (len(s.events) >= maxEvents || !s.events[0].retained(e.created)) {
 		s.events[0] = nil
@@ -50,7 +50,7 @@ func (s *Sandbox) emit(e *event) {
 	s.notify(e)
 }
 
-// emitUser tells what has become of a user, in the words of the answers that create and update one.
+// emitUser emits an event about a user. Its data is the body of the createUser and updateUser responses.
 func (s *Sandbox) emitUser(u *user, action gen.EventAction, now time.Time) {
 	v := s.eventView(now)
 	s.emit(&event{
@@ -59,13 +59,13 @@ func (s *Sandbox) emitUser(u *user, action gen.EventAction, now time.Time) {
 	})
 }
 
-// emitConnection tells what has become of a connection. It is for calls; see [Sandbox.noteProgress] for jobs.
+// emitConnection emits a connection event for an API call. For jobs, see [Sandbox.emitProgress].
 func (s *Sandbox) emitConnection(conn *connection, action gen.EventAction, now time.Time) {
 	s.emitConnectionAs(s.newEventID(), conn, action, now)
 }
 
-// emitConnectionAs tells it with the connection as it stands in a list. The documents' examples of events have mfaEnabled,
-// which is else of version 2.1.
+// emitConnectionAs emits a connection event with the given ID. Its data is the connection as in a list. The documented
+// examples also have mfaEnabled, which otherwise exists only in version 2.1.
 func (s *Sandbox) emitConnectionAs(id string, conn *connection, action gen.EventAction, now time.Time) {
 	v := s.eventView(now)
 	data := conn.listItem(&v)
@@ -79,9 +79,9 @@ func (s *Sandbox) emitConnectionAs(id string, conn *connection, action gen.Event
 	})
 }
 
-// emitConsent tells what has become of a consent. The data is the consent as the sandbox's own view shows it, and must not
-// change any more. The id is derived, since the clock brings some of these about, and from the number of the event among
-// those of the consent: a moment would make it another one every time that the same calls are made.
+// emitConsentEvent emits an event about a consent. The data is the consent as eventView shows it, and must not be
+// modified afterwards. The ID is derived from the number of the event, not from the time, because some of these events
+// are triggered by the clock. The same calls therefore produce the same IDs.
 func (s *Sandbox) emitConsentEvent(u *user, consentID string, number int, data object, action gen.EventAction, now time.Time) {
 	s.emit(&event{
 		id: derivedEventID(consentID, "event consent "+strconv.Itoa(number)), created: now, entity: gen.EventEntityConsent,
@@ -89,11 +89,11 @@ func (s *Sandbox) emitConsentEvent(u *user, consentID string, number int, data o
 	})
 }
 
-// noteProgress has events tell what has become of a job since j.noted. Nobody is told of a connection that is gone, nor of
-// a report, for which there are no events. A login that works also updates the connection, by when it was last used.
+// emitProgress emits the events for what a job achieved since j.reported. It emits none for deleted connections or for
+// reports, which have no events. A successful login updates the connection, because it changes the time of last use.
 //
-// The ids of the events are derived, not drawn: when a job gets on depends on the clock, and what is drawn must depend on
-// nothing but the calls.
+// The event IDs are derived and not random, because the progress of a job depends on the clock. Random values must
+// depend only on the sequence of calls.
 func (s *Sandbox) emitProgress(j *job, p progress, now time.Time) {
 	conn := j.connection
 	if conn == nil || s.users[j.user.id] != j.user || !slices.Contains(j.user.connections, conn) {
@@ -120,14 +120,14 @@ func (s *Sandbox) emitProgress(j *job, p progress, now time.Time) {
 	}
 }
 
-// emitAccounts tells of each account that a job has fetched, changed or not: how Basiq tells the two apart is not
-// documented.
+// emitAccounts emits an event for each account that a job fetched, changed or not. Basiq does not document how it
+// detects changes.
 func (s *Sandbox) emitAccounts(j *job, now time.Time) {
 	v := s.eventView(now)
 	for _, h := range s.holdings(j.connection, now) {
 		data := h.embedded(&v)
 		data["accountHolder"] = textOrNull(h.Holder)
-		if !h.Opened.IsZero() { // A statement does not tell.
+		if !h.Opened.IsZero() { // unknown for a statement
 			data["creationDate"] = day(h.Opened)
 		}
 		data["transactionIntervals"] = h.intervals()
@@ -139,8 +139,8 @@ func (s *Sandbox) emitAccounts(j *job, now time.Time) {
 	}
 }
 
-// emitTransactions tells of the transactions that a job has read. The count, of which the documents say no more than that
-// it is a string, is that of all that the link leads to.
+// emitTransactions emits an event for the transactions that a job retrieved. The count is documented only as a string.
+// It is the number of transactions behind the link.
 func (s *Sandbox) emitTransactions(j *job, now time.Time) {
 	v, conn, count := s.eventView(now), j.connection, 0
 	for _, h := range s.holdings(conn, now) {
@@ -157,12 +157,13 @@ func (s *Sandbox) emitTransactions(j *job, now time.Time) {
 	})
 }
 
-// reference is the connection as what belongs to it refers to it.
+// reference returns the connection as accounts and transactions refer to it.
 func (conn *connection) reference(v *view) object {
 	return object{"type": "connection", "id": conn.id, "links": v.selfLinks(conn.path())}
 }
 
-// eventFilters are those that the documents name. A word that is no entity or action is refused: it would find nothing.
+// eventFilters are the documented filters. An unknown entity or action is an error, because it could not match any
+// event.
 var eventFilters = filterable{
 	"user.id": {operators: eq},
 	"event.entity": {operators: eq, values: []string{
@@ -188,7 +189,7 @@ func (e *event) property(name string) string {
 	}
 }
 
-// getEvents lists the newest first, in pages of the usual size; the documents show neither an order nor pages.
+// getEvents lists events in pages, the newest first. Neither the order nor paging is documented.
 func (s *Sandbox) getEvents(c *call) (response, error) {
 	if err := s.resumePage(c); err != nil {
 		return response{}, err
@@ -210,12 +211,12 @@ func (s *Sandbox) getEvents(c *call) (response, error) {
 	}
 	a, err := pageResponse(s, c, found, func(e *event) string { return e.id }, func(e *event) any { return s.showEvent(e, &c.view) })
 	if list, ok := a.body.(*listPage); ok {
-		list.uncounted = true // is how this list is described
+		list.uncounted = true // as documented for this list
 	}
 	return a, err
 }
 
-// getEvent refuses an id in the words that the documents have for it, though they are those of getEventTypeById.
+// getEvent responds to an invalid ID with the documented error, although its text is about event types.
 func (s *Sandbox) getEvent(c *call) (response, error) {
 	id := c.http.PathValue("eventId")
 	if !eventIDFormat.MatchString(id) {
@@ -236,7 +237,7 @@ func (s *Sandbox) showEvent(e *event, v *view) object {
 	}
 }
 
-// rebased returns a copy of an object whose links lead to another host.
+// rebased returns a copy of an object whose links point to another host.
 func rebased(o object, from, to string, links bool) object {
 	o = maps.Clone(o)
 	for name, value := range o {
@@ -258,7 +259,7 @@ func rebased(o object, from, to string, links bool) object {
 	return o
 }
 
-// idNotValid differs from all other errors of its code in its title.
+// idNotValid has a different title from other errors with the same code.
 func idNotValid() *failure {
 	return &failure{
 		status: http.StatusBadRequest, code: "parameter-not-valid", title: "Parameter not valid.",

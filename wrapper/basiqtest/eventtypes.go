@@ -8,14 +8,14 @@ import (
 	"github.com/basiq-go/basiq-go/gen"
 )
 
-// eventType is a type of events that a webhook can subscribe to.
+// An eventType is a type of events that webhooks can subscribe to.
 type eventType struct {
 	id          gen.EventTypeName
 	description string
 }
 
-// eventTypes are those that the documents list, in their order and their words. They have neither connection.updated,
-// which happens all the same, nor consent.archived.
+// eventTypes are the documented types, with their order and descriptions. The list does not contain connection.updated,
+// although such events exist, or consent.archived.
 var eventTypes = []eventType{
 	{gen.EventTypeNameAccountUpdated, "when an account is updated"},
 	{gen.EventTypeNameConnectionActivated, "when a connection is activated"},
@@ -34,7 +34,7 @@ var eventTypes = []eventType{
 	{gen.EventTypeNameUserUpdated, "when an user is updated"},
 }
 
-// findEventType returns the index of the type with this id, or -1.
+// findEventType returns the index of the type with this ID, or -1.
 func findEventType(id string) int {
 	return slices.IndexFunc(eventTypes, func(t eventType) bool { return string(t.id) == id })
 }
@@ -75,7 +75,7 @@ func eventTypeNotValid() *failure {
 	return pathNotValid("Event Type ID parameter is not valid", "eventTypeId")
 }
 
-// pathNotValid is how ids in paths are refused that have not the form of one.
+// pathNotValid is the error for a malformed ID in a path.
 func pathNotValid(detail, parameter string) *failure {
 	f := notValid(detail, fromParameter(parameter))
 	f.code = "path-parameter-not-valid"

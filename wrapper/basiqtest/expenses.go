@@ -23,17 +23,17 @@ func (s *Sandbox) getExpenses(c *call) (response, error) {
 	return response{http.StatusOK, snap.show(&c.view)}, nil
 }
 
-// expenseParts are the parts of the expenses that are no payments, as a summary names them.
+// expenseParts are the parts of an expense summary other than payments.
 var expenseParts = []string{"bankFees", "cashWithdrawals", "externalTransfers", "loanInterests", "loanRepayments"}
 
-// expenseClasses say in which part the debits of a class are; all others are payments.
+// expenseClasses maps transaction classes to expense parts. Debits of other classes are payments.
 var expenseClasses = map[string]string{
 	classBankFee: "bankFees", classCash: "cashWithdrawals", classTransfer: "externalTransfers",
 	classLoanInterest: "loanInterests", classInterest: "loanInterests", classLoanRepayment: "loanRepayments",
 }
 
-// expenseLines are the debits by their parts, payments under "". What went from one of the accounts to another is none,
-// but for what repays a loan.
+// expenseTransactions returns the debits by expense part, with payments under "". Internal transfers are not expenses,
+// except loan repayments.
 func (a *analysis) expenseTransactions() map[string][]transaction {
 	parts := map[string][]transaction{}
 	for _, t := range a.transactions {
@@ -45,14 +45,14 @@ func (a *analysis) expenseTransactions() map[string][]transaction {
 	return parts
 }
 
-// expenseDivision is what was paid in one division of the classification.
+// An expenseDivision holds the payments of one division.
 type expenseDivision struct {
 	hecDivision
 
 	transactions []transaction
 }
 
-// divisions are the payments by division, the greatest first.
+// divisions groups payments by division, the largest first.
 func (a *analysis) divisions(payments []transaction) []*expenseDivision {
 	var all []*expenseDivision
 	for _, t := range payments {
@@ -70,7 +70,7 @@ func (a *analysis) divisions(payments []transaction) []*expenseDivision {
 	return all
 }
 
-// expensesMonthly is the sum of all averages that the summary of expenses has.
+// expensesMonthly returns the sum of all monthly averages in the expense summary.
 func (a *analysis) expensesMonthly() bank.Cents {
 	parts := a.expenseTransactions()
 	var total bank.Cents
@@ -92,7 +92,7 @@ func (snap *snapshot) expenses(v *view) object {
 	for _, division := range divisions {
 		payments = append(payments, object{
 			"division": division.title, "avgMonthly": a.monthly(sum(division.transactions)).String(),
-			// All shares together are that of the payments, since nothing else has one.
+			// Shares are relative to all payments, because the other parts have none.
 			"percentageTotal": json.Number(percent(sum(division.transactions), total).String()),
 			"subCategory":     a.subCategories(division),
 		})
@@ -127,7 +127,7 @@ func (a *analysis) subCategories(division *expenseDivision) []object {
 	return all
 }
 
-// monthlyHistory has every month that is covered, the latest first.
+// monthlyHistory returns the sum for every covered month, the latest first.
 func (a *analysis) monthlyHistory(transactions []transaction) []object {
 	months := a.months()
 	history := make([]object, 0, len(months))
@@ -137,7 +137,7 @@ func (a *analysis) monthlyHistory(transactions []transaction) []object {
 	return history
 }
 
-// monthsOfExpenses are the first and the last month with an expense; where there is none, those of the period.
+// monthsOfExpenses returns the first and the last month with an expense, or those of the period if there are none.
 func (a *analysis) monthsOfExpenses(parts map[string][]transaction) (first, last string) {
 	all := slices.Concat(slices.Collect(maps.Values(parts))...)
 	if len(all) == 0 {
@@ -147,7 +147,7 @@ func (a *analysis) monthsOfExpenses(parts map[string][]transaction) (first, last
 	return formatMonth(from), formatMonth(to)
 }
 
-// expensesCSV has a row for each month of each class. The documents do not say what the file looks like.
+// expensesCSV returns a CSV file with a row for each month of each class. The format is not documented.
 func (snap *snapshot) expensesCSV() []byte {
 	a := snap.analysis
 	rows := [][]string{{"category", "classCode", "classTitle", "month", "amount"}}

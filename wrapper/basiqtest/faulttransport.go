@@ -15,8 +15,8 @@ const (
 	garbageBody = `{"type":"list","data":[{"id":garbage`
 )
 
-// carryOut runs the handler, unless what goes wrong with the call keeps it from being carried out. An answer with no status
-// is none. The sandbox must be locked.
+// runHandler runs the handler, unless a fault prevents it. A response without a status means that none is sent. The
+// sandbox must be locked.
 func (s *Sandbox) runHandler(c *call, handle func(*call) (response, error)) (response, error) {
 	switch c.fault.kind {
 	case faultFail, faultTooMany:
@@ -35,15 +35,16 @@ func (s *Sandbox) runHandler(c *call, handle func(*call) (response, error)) (res
 		}
 	case faultExpireAll:
 		s.expireTokens()
-	default: // happens later, if at all
+	default: // applied later, if at all
 	}
 	s.currentCall = c
 	defer func() { s.currentCall = nil }()
 	return handle(c)
 }
 
-// respond writes the answer in the way that the call's fault wants. The log comes before the writing, so that a client who
-// has the answer finds it in the log. The sandbox must not be locked: all this may take its time.
+// writeResponse writes the response as modified by the call's fault. It logs the request first, so that a client that
+// has received the response finds the request in the log. The sandbox must not be locked, because writing may take
+// long.
 func (s *Sandbox) writeResponse(w http.ResponseWriter, r *http.Request, c *call, a response) {
 	ctx := r.Context()
 	if c.latency > 0 && !s.sleep(ctx, c.latency) {
@@ -81,7 +82,7 @@ func (s *Sandbox) writeResponse(w http.ResponseWriter, r *http.Request, c *call,
 	case c.fault.kind == faultTruncate:
 		header.Set("Content-Length", strconv.Itoa(len(body)))
 		w.WriteHeader(a.status)
-		_, _ = w.Write(body[:len(body)/2]) // net/http closes the connection when less comes than was said
+		_, _ = w.Write(body[:len(body)/2]) // net/http closes the connection after a short body
 	case c.fault.kind == faultSlowBody:
 		header.Set("Content-Length", strconv.Itoa(len(body)))
 		w.WriteHeader(a.status)
@@ -92,7 +93,7 @@ func (s *Sandbox) writeResponse(w http.ResponseWriter, r *http.Request, c *call,
 	}
 }
 
-// retryAfter is the header of the fault, rounded up to whole seconds.
+// retryAfter returns the value of the Retry-After header, rounded up to whole seconds.
 func (f Fault) retryAfter(now time.Time) string {
 	if f.asDate {
 		return now.Add(f.wait).Add(time.Second - 1).UTC().Format(http.TimeFormat)
@@ -104,7 +105,7 @@ func (f Fault) retryAfter(now time.Time) string {
 	return strconv.FormatInt(seconds, 10)
 }
 
-// pause waits, and reports whether it could: not when the caller has given up, nor when the sandbox is closed.
+// sleep waits for d. It reports false if the request is canceled or the sandbox is closed first.
 func (s *Sandbox) sleep(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -117,13 +118,13 @@ func (s *Sandbox) sleep(ctx context.Context, d time.Duration) bool {
 	return false
 }
 
-// abandon ends a call without an answer: nobody waits for it any more, or the sandbox is closed.
+// abort ends a call without a response, after the caller has given up or the sandbox was closed.
 func (s *Sandbox) abort(ctx context.Context, c *call) {
 	s.recordResponse(ctx, c, 0)
-	panic(http.ErrAbortHandler) // the documented way to end a connection with no answer
+	panic(http.ErrAbortHandler) // documented way to abort a response
 }
 
-// dribble writes the body little by little.
+// writeSlowly writes the body at a limited rate.
 func (s *Sandbox) writeSlowly(ctx context.Context, w http.ResponseWriter, body []byte, rate int) {
 	size := max(1, rate/10)
 	every := time.Duration(float64(size) / float64(rate) * float64(time.Second))
@@ -140,10 +141,10 @@ func (s *Sandbox) writeSlowly(ctx context.Context, w http.ResponseWriter, body [
 	}
 }
 
-// reset ends the connection of a call with no answer: over TCP by a reset, in memory by closing it. What cannot be taken
-// over, such as a stream of HTTP/2, is ended in the way that net/http provides for.
+// resetConnection closes the connection without a response: a TCP connection with a reset, an in-memory connection by
+// closing it. Connections that cannot be hijacked, such as HTTP/2 streams, are aborted by net/http.
 func (s *Sandbox) resetConnection(w http.ResponseWriter) {
-	// The server no longer counts a connection that was taken over; Close is to wait for it all the same.
+	// The server does not track hijacked connections, so add this one to the wait group that Close waits for.
 	s.mu.Lock()
 	closed := s.closed
 	if !closed {
@@ -164,7 +165,7 @@ func (s *Sandbox) resetConnection(w http.ResponseWriter) {
 	}
 	if tcp, ok := wire.(*net.TCPConn); ok {
 		_ = tcp.SetLinger(0) // makes Close send a reset
-		_ = tcp.Close()      // not the TLS connection, which would say goodbye first
+		_ = tcp.Close()      // not the TLS connection, which would send a close notification first
 		return
 	}
 	_ = conn.Close()

@@ -13,14 +13,14 @@ import (
 	"time"
 )
 
-// The longest bodies of requests that are read. A longer one is not valid; of a statement it is too long.
+// Maximum sizes of request bodies. A larger body is invalid; for a statement it results in 413.
 const (
 	maxBody      = 1 << 20
 	maxStatement = 10 << 20
 )
 
-// view is what the form of an answer depends on: where the links lead, and which of the API's versions and of the token's
-// scopes are to be obeyed. [Sandbox.ownView] makes one for what nobody has called for, such as an event.
+// A view determines how a response is rendered: the base of links, the API version and the token's scope. For content
+// that is not rendered for a request, such as events, see [Sandbox.eventView].
 type view struct {
 	base    string // scheme and host
 	version versions
@@ -28,41 +28,41 @@ type view struct {
 	now     time.Time
 }
 
-// call is a request on its way through a handler, which runs with the sandbox locked.
+// A call is a request being handled. Handlers run with the sandbox locked.
 type call struct {
 	view
 
 	route *route
 	http  *http.Request
 	body  []byte
-	token *token     // nil where the operation wants none
-	query url.Values // of a next page, that of the first
-	after string     // the id of the item that the page before ended with; "" for a first page
-	start int        // how many items the pages before had
+	token *token     // nil if the operation requires none
+	query url.Values // for a next page, the parameters of the first page
+	after string     // ID of the last item of the previous page; "" for the first page
+	start int        // number of items on previous pages
 
 	logged  *Request
 	fault   Fault
 	latency time.Duration
-	// unread reports that the body was too long or has not come in whole, so that it is not valid where one is wanted. That
-	// it may be left out altogether is another matter.
+	// bodyIncomplete reports that the body was too long or truncated. It is then invalid, if the operation has a body.
 	bodyIncomplete bool
 }
 
-// answer is what a handler has to say. A nil body is none; one that is no [document] is sent as JSON. It must hold
-// nothing that may change, since it is encoded when the sandbox is no longer locked.
+// A response is the result of a handler. A body that is not a [document] is encoded as JSON, after the sandbox is
+// unlocked. It must therefore not contain mutable data. A nil body is empty.
 type response struct {
 	status int
 	body   any
 }
 
-// document is the body of an answer that is no JSON.
+// A document is a response body that is not JSON.
 type document struct {
 	contentType string
 	content     []byte
 }
 
-// find returns the route of a request and the values of its path's parameters, or nil. Where two paths fit, the one with
-// fewer parameters is meant, as in the contract. (http.ServeMux refuses two of the contract's paths beside each other.)
+// findRoute returns the route of a request and its path parameters, or nil. If two paths match, the one with fewer
+// parameters wins, as in the contract. It does not use http.ServeMux, because that rejects two of the contract's paths
+// as conflicting.
 func (s *Sandbox) findRoute(method string, path []string) (found *route, values map[string]string) {
 	fewest := 0
 	for i := range s.routes {
@@ -86,8 +86,8 @@ func (s *Sandbox) findRoute(method string, path []string) (found *route, values 
 	return found, values
 }
 
-// matchPath reports whether a path fits, and how many parameters it has. It is asked about every route of every request,
-// and leaves no garbage.
+// matchPath reports whether a path matches, and the number of its parameters. It is called for every route on every
+// request, so it does not allocate.
 func matchPath(template string, path []string) (parameters int, ok bool) {
 	i := 0
 	for segment := range strings.SplitSeq(template, "/") {
@@ -104,7 +104,7 @@ func matchPath(template string, path []string) (parameters int, ok bool) {
 	return parameters, i == len(path)
 }
 
-// ServeHTTP answers a request to the API, or to the consent page. It makes the [Sandbox] an [http.Handler].
+// ServeHTTP handles requests to the API and the consent page. It implements [http.Handler].
 func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	segments := strings.Split(r.URL.EscapedPath(), "/")
 	for i, segment := range segments {
@@ -112,8 +112,8 @@ func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			segments[i] = text
 		}
 	}
-	// The gateway refuses a path with an empty segment. One with a dot for a segment is refused too, which no document
-	// mentions: a server that cleans it would answer what was never asked for.
+	// Basiq's gateway rejects paths with an empty segment. The sandbox also rejects dot segments, which is not documented.
+	// A server that cleans such paths would execute a different operation.
 	if r.URL.Path != "/" && (segments[0] != "" || slices.ContainsFunc(segments[1:], isInvalidSegment)) {
 		s.serveCall(w, &call{route: &route{}, http: r}, func(*call) (response, error) { return response{}, invalidRequest() })
 		return
@@ -136,7 +136,7 @@ func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	for name, value := range values {
 		r.SetPathValue(name, value)
 	}
-	// Read before anything is locked: a slow client must not keep the others waiting.
+	// Read the body before locking the sandbox, so that slow clients do not block others.
 	limit := int64(maxBody)
 	if route.operation == "createStatement" {
 		limit = maxStatement
@@ -154,7 +154,8 @@ func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func isInvalidSegment(segment string) bool { return segment == "" || segment == "." || segment == ".." }
 
-// serveUnknown answers a request to what is no operation: 405 when its path has others, 404 when it has none.
+// serveUnknown responds to a request that matches no operation: with 405 if its path has other methods, otherwise with
+// 404.
 func (s *Sandbox) serveUnknown(w http.ResponseWriter, r *http.Request, path []string) {
 	var allowed []string
 	for _, method := range []string{http.MethodDelete, http.MethodGet, http.MethodPost} {
@@ -170,7 +171,7 @@ func (s *Sandbox) serveUnknown(w http.ResponseWriter, r *http.Request, path []st
 	s.serveCall(w, &call{route: &route{}, http: r}, func(*call) (response, error) { return response{}, err })
 }
 
-// answer logs the request, runs handle with the sandbox locked and sends the answer, unless a fault wants it otherwise.
+// serveCall logs the request, runs handle with the sandbox locked and writes the response, as modified by faults.
 func (s *Sandbox) serveCall(w http.ResponseWriter, c *call, handle func(*call) (response, error)) {
 	s.writeResponse(w, c.http, c, s.handleCall(c, newRequest(c), handle))
 }
@@ -191,7 +192,7 @@ func (s *Sandbox) handleCall(c *call, logged Request, handle func(*call) (respon
 	return a
 }
 
-// failed is the answer for an error, which must be a *failure.
+// errorResponse returns the response for an error, which must be a *failure.
 func (s *Sandbox) errorResponse(err error) response {
 	f, ok := errors.AsType[*failure](err)
 	switch {
@@ -204,7 +205,7 @@ func (s *Sandbox) errorResponse(err error) response {
 	}
 }
 
-// encode returns the body of an answer and its type.
+// encode returns the content type and the encoded body of a response.
 func encode(a response) (contentType string, body []byte) {
 	switch body := a.body.(type) {
 	case nil:
@@ -225,8 +226,8 @@ func encode(a response) (contentType string, body []byte) {
 	return "application/json", buf.Bytes()
 }
 
-// dispatch makes the checks that all operations share, in the order in which a service behind a gateway is likely to
-// make them: who calls, what may they call, in which form, and last what the operation itself has to say.
+// dispatch performs the checks common to all operations and calls the handler. The order is that of a typical service
+// behind a gateway: authentication, authorization, format, and then the checks of the operation.
 func (s *Sandbox) dispatch(c *call) (response, error) {
 	if c.route.scopes != 0 {
 		if err := s.authorize(c); err != nil {
@@ -239,7 +240,7 @@ func (s *Sandbox) dispatch(c *call) (response, error) {
 	if !c.accepts("application/json") && c.alternativeType() == "" {
 		return response{}, unsupportedAccept()
 	}
-	// A body that is missing altogether has no type to be wrong; it is not valid, says the operation later.
+	// Do not check the content type of a missing body. The operation reports the missing body itself.
 	if c.route.body != "" && (len(c.body) > 0 || c.http.Header.Get("Content-Type") != "") &&
 		!isReadAsJSON(c.http.Header.Get("Content-Type")) {
 		return response{}, unsupportedContentType()
@@ -250,8 +251,8 @@ func (s *Sandbox) dispatch(c *call) (response, error) {
 	return c.route.handle(s, c)
 }
 
-// idNames are the ids in paths whose form is checked for all operations alike, as the documents call them. Those of other
-// things are checked by their own operations, since they are refused in other words.
+// idNames lists the path parameters whose format is checked for all operations, with their documented names. Other IDs
+// are checked by their operations, because their error texts differ.
 var idNames = []struct{ parameter, name string }{
 	{"userId", "User ID"},
 	{"connectionId", "Connection ID"},
@@ -260,7 +261,7 @@ var idNames = []struct{ parameter, name string }{
 	{"transactionId", "Transaction ID"},
 }
 
-// checkIDs refuses ids in the path that cannot be any.
+// checkIDs returns an error if an ID in the path is malformed.
 func (c *call) checkIDs() error {
 	for _, id := range idNames {
 		if value := c.http.PathValue(id.parameter); value != "" && !idFormat.MatchString(value) {
@@ -276,7 +277,7 @@ func (c *call) checkIDs() error {
 	return nil
 }
 
-// accepts reports whether the caller takes an answer of this media type. Who does not say takes all.
+// accepts reports whether the request accepts this media type. Without an Accept header, it accepts all.
 func (c *call) accepts(contentType string) bool {
 	accept := c.http.Header.Values("Accept")
 	if len(accept) == 0 {
@@ -296,13 +297,13 @@ func (c *call) accepts(contentType string) bool {
 	return false
 }
 
-// wantsOther reports whether the caller asks for the type that its operation can answer with beside JSON, and not for JSON.
+// wantsAlternative reports whether the request accepts the operation's alternative media type, but not JSON.
 func (c *call) wantsAlternative() bool {
 	return !c.accepts("application/json") && c.alternativeType() != ""
 }
 
-// otherType is the type beside JSON that the operation can answer with and the caller takes; "" when there is none. Who
-// asks for text/csv where the documents have application/csv is given it: they have one here and the other there.
+// alternativeType returns the alternative media type of the operation if the request accepts it, or "". The
+// documentation uses both text/csv and application/csv, so a request for text/csv is accepted for application/csv.
 func (c *call) alternativeType() string {
 	switch also := c.route.alternative; {
 	case also == "":
@@ -321,14 +322,14 @@ func isJSON(contentType string) bool {
 	return err == nil && (mediaType == "application/json" || strings.HasSuffix(mediaType, "+json"))
 }
 
-// takenForJSON reports whether a body with this content type is read as JSON. Applications, Basiq's own consent UI among them,
-// send JSON as text/plain or without a type.
+// isReadAsJSON reports whether a body with this content type is decoded as JSON. Some applications, including Basiq's
+// own consent UI, send JSON as text/plain or without a content type.
 func isReadAsJSON(contentType string) bool {
 	mediaType, _, _ := mime.ParseMediaType(contentType)
 	return contentType == "" || mediaType == "text/plain" || isJSON(contentType)
 }
 
-// decode reads the body of the call into v. The error says nothing of the body: it may hold a password.
+// decode decodes the body into v. The error does not contain the body, which may hold a password.
 func (c *call) decode(v any) error {
 	if json.Unmarshal(c.body, v) != nil {
 		return invalidContent(c.route.body)
@@ -336,7 +337,7 @@ func (c *call) decode(v any) error {
 	return nil
 }
 
-// baseURL is the scheme and host that a request was sent to.
+// baseURL returns the scheme and host that a request was sent to.
 func baseURL(r *http.Request) string {
 	if r.TLS != nil {
 		return "https://" + r.Host
@@ -344,7 +345,7 @@ func baseURL(r *http.Request) string {
 	return "http://" + r.Host
 }
 
-// ownView is the view of what the sandbox tells of its own accord, such as events, which API 3.0 has.
+// eventView returns the view for events, which are rendered in the format of API 3.0.
 func (s *Sandbox) eventView(now time.Time) view {
 	return view{base: s.url, version: v30, scope: server, now: now}
 }
@@ -352,14 +353,14 @@ func (s *Sandbox) eventView(now time.Time) view {
 // url returns an absolute URL on the host that the request was sent to.
 func (v *view) url(path string) string { return v.base + path }
 
-// self is the links of a thing that links to nothing but itself.
+// selfLinks returns a links object that contains only a self link.
 func (v *view) selfLinks(path string) object { return object{"self": v.url(path)} }
 
-// asked is the links of a list to itself, filter and all.
+// requestLinks returns a links object with the URL of the request, including its filter.
 func (c *call) requestLinks() object { return object{"self": c.url(c.http.URL.RequestURI())} }
 
-// day writes a day as the API does.
+// day formats a date as the API does.
 func day(t time.Time) string { return t.UTC().Format(time.DateOnly) }
 
-// formatTime writes a moment as the API does, in UTC and in whole seconds.
+// formatTime formats a time as the API does, in UTC and whole seconds.
 func formatTime(t time.Time) string { return t.UTC().Format(time.RFC3339) }

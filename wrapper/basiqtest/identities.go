@@ -7,8 +7,8 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest/internal/bank"
 )
 
-// identity returns who a connection's bank says that its customer is: nil before anything was fetched, and for a
-// statement, which does not tell.
+// identity returns the customer's identity according to the connection's bank. It is nil before the first fetch and for
+// statements, which contain no identity.
 func (conn *connection) identity(v *view) object {
 	fetched, who := conn.stateAt(v.now).fetched, conn.person()
 	if fetched.IsZero() || who == nil {
@@ -17,9 +17,9 @@ func (conn *connection) identity(v *view) object {
 	id := conn.identityID()
 	o := object{
 		"type": "identity", "id": id, "created": formatTime(conn.created), "updated": formatTime(fetched),
-		"source": strings.ReplaceAll(string(conn.method), "-", ""), // written so in the documents' examples
-		// Called the link of the job, it leads to the connection in all examples. There it stands in a path that does not
-		// exist, here in the right one.
+		"source": strings.ReplaceAll(string(conn.method), "-", ""), // spelled this way in the documented examples
+		// The field is called job, but in all examples it links to the connection, with a path that does not exist. Use the
+		// correct path.
 		"links": object{"self": v.url(conn.user.path() + "/identities/" + id), "job": v.url(conn.path())},
 	}
 	if v.version == v30 {
@@ -29,7 +29,8 @@ func (conn *connection) identity(v *view) object {
 	if v.version != v30 {
 		emails = "emails"
 	}
-	// As in the examples, all is there, and what does not apply is empty: an organisation has no name of a person.
+	// As in the examples, all fields are present, and those that do not apply are empty: an organisation has no personal
+	// name.
 	if who.Business != nil {
 		addPerson(o, emails, nil)
 		o["organisation"] = organisation(who)
@@ -93,7 +94,7 @@ func (s *Sandbox) getUserIdentities(c *call) (response, error) {
 	return response{http.StatusOK, object{"type": "list", "count": len(data), "data": data}}, nil
 }
 
-// getUserIdentity finds none of a deleted connection: like its profile, it goes with it.
+// getUserIdentity responds with 404 for the identity of a deleted connection.
 func (s *Sandbox) getUserIdentity(c *call) (response, error) {
 	u, err := s.user(c)
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest/internal/bank"
 )
 
-// smallIncome is what a source has to bring in a month to count. The documents name the label of one that does not, but
-// no amount.
+// smallIncome is the minimum monthly amount of a source of income. The documentation has a label for smaller sources,
+// but no amount.
 const smallIncome = bank.Cents(200_00)
 
 func (s *Sandbox) postIncome(c *call) (response, error) { return s.postSnapshot(c, kindIncome) }
@@ -23,13 +23,13 @@ func (s *Sandbox) getIncome(c *call) (response, error) {
 	return response{http.StatusOK, snap.show(&c.view)}, nil
 }
 
-// sources are the series of credits by what kind of income they are.
+// incomeSources holds the series of credits by kind of income.
 type incomeSources struct {
 	regular, irregular, other []*series
-	label                     map[*series]string // of the others
+	label                     map[*series]string // labels of the other sources
 }
 
-// income finds the sources of income. Refunds are none, nor is what is paid to a card or a loan.
+// income finds the sources of income. Refunds and payments to a card or loan account do not count.
 func (a *analysis) income() *incomeSources {
 	credits := selectTransactions(a.transactions, func(t transaction) bool {
 		return isCredit(t) && t.Class != classRefund && t.holding.isAsset() && !a.internal(t)
@@ -50,7 +50,7 @@ func (a *analysis) income() *incomeSources {
 	return found
 }
 
-// otherLabel says why a series is neither regular nor irregular income; "" when it is.
+// otherLabel returns why a series is neither regular nor irregular income, or "" if it is.
 func (a *analysis) otherLabel(s *series) string {
 	small := a.monthly(sum(s.transactions)) < smallIncome
 	switch {
@@ -71,12 +71,12 @@ func (a *analysis) otherLabel(s *series) string {
 	}
 }
 
-// regularMonthly is the median of what a regular source brought in each of the last three months.
+// regularMonthly returns the median monthly income from a regular source over the last three months.
 func (a *analysis) regularMonthly(s *series) bank.Cents {
 	return median(monthlySums(s.transactions, a.lastFullMonths(3)))
 }
 
-// regularIncome is what all regular sources bring in a month.
+// regularIncome returns the monthly income from all regular sources.
 func (a *analysis) regularIncome(found *incomeSources) bank.Cents {
 	var total bank.Cents
 	for _, s := range found.regular {
@@ -110,7 +110,7 @@ func (snap *snapshot) income(v *view) object {
 		other = append(other, o)
 	}
 	average := a.regularIncome(found)
-	// Version 3.0 says that the income of a year is coming soon; in the example of 2.1 it is that of twelve months.
+	// The yearly income is announced for version 3.0 as coming soon. In the 2.1 example it covers twelve months.
 	var year any
 	if v.version == v21 {
 		year = (average * 12).String()
@@ -150,8 +150,8 @@ func (a *analysis) regularSource(s *series) object {
 	}
 }
 
-// gaps are the months between the first and the last in which nothing came although it should have, and how much of what
-// was to be expected did come, in percent.
+// gaps returns the months without an expected payment between the first and the last payment. Stability is the
+// percentage of the expected payments that were received.
 func (a *analysis) gaps(s *series) (months []string, stability bank.Cents) {
 	months = []string{}
 	came := map[string]int{}
@@ -178,7 +178,7 @@ func (a *analysis) otherSource(s *series) object {
 	case s.hasMinimumHistory():
 		frequency = "irregular"
 	}
-	// How often in a month has hundredths, as many as a Cents.
+	// The number per month has two decimals, like Cents.
 	often := divide(bank.Cents(len(s.transactions)*100), int64(monthsBetween(a.start, a.last)+1))
 	return object{
 		"source": normalizeDescription(s.newest().Description), "frequency": frequency, "ageDays": s.ageDays(), "noOccurrences": len(s.transactions),
@@ -199,7 +199,7 @@ func incomeHistory(s *series) []object {
 	return history
 }
 
-// financialYear is when the financial year began that a day is in: Australia's begins in July.
+// financialYear returns the start of the financial year of a date. In Australia it starts in July.
 func financialYear(day time.Time) time.Time {
 	july := time.Date(day.Year(), time.July, 1, 0, 0, 0, 0, time.UTC)
 	if day.Before(july) {
@@ -208,5 +208,5 @@ func financialYear(day time.Time) time.Time {
 	return july
 }
 
-// formatMoment writes a moment as summaries do, without a zone.
+// formatMoment formats a time as summaries do, without a time zone.
 func formatMoment(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05") }

@@ -12,68 +12,69 @@ import (
 )
 
 const (
-	// jobsKept is for how long a job can be read; the documents say so of the list only.
+	// jobRetention is how long a job can be read. The documentation specifies it for the list of jobs only.
 	jobRetention = 7 * 24 * time.Hour
-	// challengeLifetime is how long a challenge waits for its answer. It belongs to the user, so [Speed] leaves it alone.
+	// challengeLifetime is how long a challenge can be answered. [Speed] does not change it, because it limits the user
+	// and not the sandbox.
 	challengeLifetime = 2 * time.Minute
-	// forever is longer than any sandbox lives.
+	// forever exceeds the lifetime of any sandbox.
 	forever = 100 * 365 * 24 * time.Hour
 )
 
-// How long the steps take at the least; see pace.
+// Minimum durations of the steps; see pace.
 const (
 	verifyTime       = 1500 * time.Millisecond
-	confirmTime      = 500 * time.Millisecond // from a right answer to the success of its step
+	confirmTime      = 500 * time.Millisecond // from the correct answer to the success of the step
 	accountsTime     = 2 * time.Second
 	transactionsTime = 3 * time.Second
 )
 
-// job is the work on a connection or on a report. What it has come to is a function of the time alone, and of the answer
+// A job retrieves the data of a connection or creates a report. Its progress depends only on the time and on the answer
 // to its challenge.
 type job struct {
 	id         string
 	kind       string // connection or report
 	user       *user
-	connection *connection // may have been deleted since; nil for a report
-	source     string      // the path of what the job makes
+	connection *connection // may be deleted; nil for a report
+	source     string      // path of the job's result
 	created    time.Time
 	steps      []step
-	neverEnds  bool // never gets over its first step
+	neverEnds  bool // never leaves its first step
 
-	challenge    *bank.Challenge // nil when the bank does not ask
-	answered     time.Time       // when the right answer came; the zero time when it has not
-	rejected     time.Time       // when a wrong answer came
-	autoAnswered bool            // the right answer comes as soon as the bank asks
+	challenge    *bank.Challenge // nil if the bank does not ask
+	answered     time.Time       // time of the correct answer; zero if none
+	rejected     time.Time       // time of an incorrect answer
+	autoAnswered bool            // answered correctly as soon as the bank asks
 	confirmDelay time.Duration
 
-	reported progress // what events have told of
+	reported progress // progress already reported by events
 }
 
-// The kinds of jobs.
+// Kinds of jobs.
 const (
 	jobKindConnection = "connection"
 	jobKindReport     = "report"
 )
 
-// step is what a step of a job is going to do.
+// A step is a planned step of a job.
 type step struct {
 	title   gen.JobStepTitle
 	takes   time.Duration
-	failure *stepError // nil when it is going to succeed
-	link    string     // the url of its result when it has
+	failure *stepError // nil if it will succeed
+	link    string     // URL of the result if it succeeds
 }
 
-// reason is why a step of a job failed.
+// A stepError is the error of a failed job step.
 type stepError struct{ code, title, detail string }
 
-// wrongCredentials is also how the refresh of an invalid connection is refused.
+// wrongCredentials is also the error for refreshing an invalid connection.
 var wrongCredentials = stepError{
 	code:   "invalid-credentials",
 	title:  "Cannot login to target institution, check credentials.",
 	detail: "Cannot login to target institution using supplied credentials. Please check credentials and try again.",
 }
 
-// startJob starts the connection's next job. None may be running.
+// startJob starts the next job of the connection. No other job may be running.
 func (s *Sandbox) startJob(now time.Time, conn *connection) *job {
 	conn.before = conn.stateAt(now)
 	pace := pace(conn.loginID)
@@ -117,7 +118,7 @@ func (s *Sandbox) startJob(now time.Time, conn *connection) *job {
 	return j
 }
 
-// begin makes a job known and follows it. The user's jobs that nobody can read any more go.
+// registerJob stores a job and watches it. It drops the user's expired jobs.
 func (s *Sandbox) registerJob(j *job, now time.Time) {
 	for len(j.user.jobs) > 0 && !j.user.jobs[0].retained(now) {
 		delete(s.jobs, j.user.jobs[0].id)
@@ -130,7 +131,7 @@ func (s *Sandbox) registerJob(j *job, now time.Time) {
 	s.watchJob(j, now)
 }
 
-// follow has events tell what becomes of a job.
+// watchJob emits the events for a job's progress, now and when the next step changes.
 func (s *Sandbox) watchJob(j *job, now time.Time) {
 	p := j.progressAt(now)
 	s.emitProgress(j, p, now)
@@ -140,33 +141,34 @@ func (s *Sandbox) watchJob(j *job, now time.Time) {
 	}
 }
 
-// faster is how long something takes at the sandbox's speed. Nobody can see a job that takes longer than jobs are kept.
+// scaleDuration returns a duration at the sandbox's speed. It is capped at twice the retention of jobs, because a
+// longer job could not be observed.
 func (s *Sandbox) scaleDuration(d time.Duration) time.Duration {
 	return time.Duration(min(float64(d)/s.config.speed, float64(2*jobRetention)))
 }
 
 func newStepError(f *bank.Failure) *stepError { return &stepError{f.Code, f.Title, f.Detail} }
 
-// pace is by how much the jobs of a login take longer than the least, from 1 to 2.5, the same every time: so the whole
-// takes from 6.5 to 16.25 seconds.
+// pace returns the duration factor of a login's jobs, from 1 to 2.5. It is derived from the login, so that the duration
+// of a job is always the same, between 6.5 and 16.25 seconds.
 func pace(loginID api.Secret) float64 {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(loginID.Reveal()))
 	return 1 + float64(h.Sum32()%16)/10
 }
 
-// progress is what a job has come to at some moment.
+// progress is the state of a job at a point in time.
 type progress struct {
 	steps   []stepState
-	updated time.Time // when a step last changed
-	next    time.Time // when a step will change, if nobody answers before
+	updated time.Time // last change of a step
+	next    time.Time // next change of a step, unless an answer arrives earlier
 	done    bool
 
-	verified time.Time // when the login worked; the zero time when it has not
-	rejected bool      // the credentials were wrong
-	waiting  bool      // for the answer to the challenge
-	fetched  time.Time // when the accounts were fetched; the zero time when they have not been
-	read     time.Time // when the transactions were, likewise
+	verified time.Time // time of the successful login; zero if none
+	rejected bool      // invalid credentials
+	waiting  bool      // waiting for the answer to the challenge
+	fetched  time.Time // time the accounts were retrieved; zero if not yet
+	read     time.Time // time the transactions were retrieved; zero if not yet
 }
 
 // status returns the status of the job as a whole.
@@ -187,10 +189,10 @@ type stepState struct {
 	status gen.JobStepStatus
 }
 
-// at returns the progress at a moment, which is not before the job's start.
+// progressAt returns the progress at a time after the job's start.
 func (j *job) progressAt(now time.Time) progress {
 	p := progress{updated: j.created, done: true}
-	stopped := false // at a step that is not over, or failed: those after it stay pending
+	stopped := false // at an unfinished or failed step; later steps stay pending
 	for _, planned := range j.steps {
 		state := stepState{step: planned, status: gen.JobStepStatusPending}
 		if !stopped {
@@ -205,7 +207,7 @@ func (j *job) progressAt(now time.Time) progress {
 	return p
 }
 
-// stepAt returns the status of a step that began at a moment, and since when it has it.
+// stepAt returns the status of a step that began at a given time, and when the status last changed.
 func (j *job) stepAt(planned step, began, now time.Time) (gen.JobStepStatus, time.Time) {
 	status, end := j.stepEnd(planned, began)
 	switch {
@@ -218,7 +220,7 @@ func (j *job) stepAt(planned step, began, now time.Time) (gen.JobStepStatus, tim
 	}
 }
 
-// end returns how and when a step ends that began at a moment, as far as is known now.
+// stepEnd returns how and when a step ends that began at a given time, as far as it is known now.
 func (j *job) stepEnd(planned step, began time.Time) (gen.JobStepStatus, time.Time) {
 	switch {
 	case j.neverEnds:
@@ -240,13 +242,14 @@ func (j *job) stepEnd(planned step, began time.Time) (gen.JobStepStatus, time.Ti
 	}
 }
 
-// note keeps what a step that has begun means for the connection.
+// record updates p with the effects of a step on the connection.
 func (p *progress) record(j *job, state stepState) {
 	switch {
 	case state.title == gen.JobStepTitleVerifyCredentials && state.status == gen.JobStepStatusSuccess:
 		p.verified = p.updated
 	case state.title == gen.JobStepTitleVerifyCredentials && state.status == gen.JobStepStatusFailed:
-		// A statement that cannot be read is as bad as a login that is wrong: there is nothing to try again with.
+		// An unreadable statement makes the connection invalid, like wrong credentials, because there is nothing to retry
+		// with.
 		p.rejected = state.failure.code == wrongCredentials.code || j.connection.statement != nil
 	case state.title == gen.JobStepTitleMFAChallenge && state.status == gen.JobStepStatusInProgress:
 		p.waiting = j.answered.IsZero() && !j.autoAnswered
@@ -257,7 +260,7 @@ func (p *progress) record(j *job, state stepState) {
 	}
 }
 
-// job returns the job that the path names, if the call's token is good for its user.
+// job returns the job named in the path if the call's token may access its user.
 func (s *Sandbox) job(c *call) (*job, error) {
 	j := s.jobs[c.http.PathValue("jobId")]
 	if j == nil || !j.retained(c.now) {
@@ -291,7 +294,7 @@ func (s *Sandbox) getUserJobs(c *call) (response, error) {
 		updated time.Time
 	}
 	var jobs []updatedJob
-	for _, j := range slices.Backward(u.jobs) { // of two updated in the same moment, the later job comes first
+	for _, j := range slices.Backward(u.jobs) { // jobs updated at the same time: the later job first
 		if j.retained(c.now) && conditions.match(j.property) {
 			jobs = append(jobs, updatedJob{j, j.progressAt(c.now).updated})
 		}
@@ -337,7 +340,8 @@ func (s *Sandbox) postJobMFA(c *call) (response, error) {
 	return j.reference(&c.view, http.StatusAccepted), nil
 }
 
-// answerChallenge gives one try: a wrong answer fails the step, as a late one does.
+// answerChallenge submits answers to a challenge. There is a single attempt: an incorrect or late answer fails the
+// step.
 func (s *Sandbox) answerChallenge(j *job, answers []api.WireSecret, now time.Time) error {
 	source := fromPointer("mfa-response", "mfa-response")
 	if !j.progressAt(now).waiting {
@@ -358,15 +362,15 @@ func (s *Sandbox) answerChallenge(j *job, answers []api.WireSecret, now time.Tim
 
 func (j *job) path() string { return "/jobs/" + j.id }
 
-// short is the job as an answer that refers to it has it.
+// short returns the job as responses of other operations refer to it.
 func (j *job) short(v *view) object {
 	return object{"type": "job", "id": j.id, "links": v.selfLinks(j.path())}
 }
 
-// reference is the answer that refers to the job.
+// reference returns a response that refers to the job.
 func (j *job) reference(v *view, status int) response { return response{status, j.short(v)} }
 
-// full is the job with all it has come to.
+// full returns the job with its steps.
 func (j *job) full(v *view) object {
 	p := j.progressAt(v.now)
 	steps := make([]object, 0, len(p.steps))
@@ -394,8 +398,8 @@ func (j *job) full(v *view) object {
 	return o
 }
 
-// addReport adds the members that only jobs of reports have. Their links are null when the job has failed. They are relative
-// in the documents' examples; two of Basiq's own applications request them as they are, so they are absolute here.
+// addReport adds the fields that only report jobs have. The links are null if the job failed. The links are relative in
+// the documented examples, but absolute here, because two of Basiq's own applications request them as they are.
 func (j *job) addReport(v *view, o object, p progress) {
 	o["partnerId"], o["applicationId"] = partnerID, applicationID
 	o["links"] = object{"self": v.url(j.path()), "source": v.url(j.source)}
@@ -406,8 +410,8 @@ func (j *job) addReport(v *view, o object, p progress) {
 	}
 }
 
-// result is the result of a step: nil when there is none, which is written as null. A challenge that was met stays in 3.0,
-// by its example, and goes in 2.1, by its guide; one that was not met goes.
+// result returns the result of a step, or nil (JSON null) if there is none. The result of a successful challenge is
+// kept in 3.0, as in its example, and removed in 2.1, as in its guide. That of a failed challenge is removed.
 func (j *job) result(v *view, p progress, state stepState) any {
 	switch {
 	case state.title == gen.JobStepTitleMFAChallenge:
@@ -422,7 +426,7 @@ func (j *job) result(v *view, p progress, state stepState) any {
 	return nil
 }
 
-// ask is the challenge as the job shows it.
+// challengeResult returns the challenge as the job shows it.
 func (j *job) challengeResult(v *view) object {
 	input := make([]string, 0, len(j.challenge.Questions))
 	for _, q := range j.challenge.Questions {

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// faultTexts are the names of faults in the text form, each with what is to be given after "=", if anything.
+// faultTexts lists the faults by name, with the placeholder of the argument after "=", if any.
 var faultTexts = []struct {
 	name, argument string
 	make           func(argument string) (Fault, error)
@@ -53,13 +53,14 @@ func intArgument[T any](maker func(int) T) func(string) (T, error) {
 	}
 }
 
-// ParseFault reads a fault and its conditions from a text, and returns the option [WithFault] for them. The text is
+// ParseFault parses a fault with its conditions and returns the corresponding option [WithFault]. The syntax is
 //
 //	FAULT [on=OPERATION,OPERATION...] [after=N] [every=K] [chance=P] [next=N]
 //
-// such as "503 on=getJobs next=2". The conditions are [On], [After], [Every], [Chance] and [Next]. A fault is one of
+// For example, "503 on=getJobs next=2". The conditions are [On], [After], [Every], [Chance] and [Next]. A fault is one
+// of
 //
-//	503, or any other status from 400      [Fail]; with =CODE after it, that code
+//	503, or any other status from 400      [Fail]; 503=CODE also sets the error code
 //	429-after=30s, 429-date=30s            [TooManyRequests], [TooManyRequestsDate]
 //	502-html                               [BadGateway]
 //	latency=2s, hang                       [Latency], [Hang]

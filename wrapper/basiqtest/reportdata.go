@@ -10,18 +10,18 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest/internal/bank"
 )
 
-// reportSums are the transactions of a report by the groups that they belong to.
+// reportSums holds the transactions of a report by group.
 type reportSums struct {
 	*analysis
 
 	groups map[string][]transaction
-	// credits and debits are what went in and out, but for what went from one account of the report to another.
+	// credits and debits are the totals without internal transfers.
 	credits, debits bank.Cents
 }
 
 func (a *analysis) reportSums() *reportSums {
 	r := &reportSums{analysis: a, groups: map[string][]transaction{}}
-	byFlow := map[string]string{} // the groups of what is internal, which take long to find
+	byFlow := map[string]string{} // groups of internal flows, which are expensive to find
 	for _, t := range a.transactions {
 		group, known := "", false
 		own := a.internal(t) && isDebit(t)
@@ -47,7 +47,7 @@ func (a *analysis) reportSums() *reportSums {
 	return r
 }
 
-// in are the transactions of some groups. An id that ends in a hyphen stands for all that begin with it.
+// inGroups returns the transactions of the groups. An ID that ends in a hyphen matches all groups with that prefix.
 func (r *reportSums) inGroups(ids ...string) []transaction {
 	var transactions []transaction
 	for i := range reportGroups {
@@ -59,7 +59,7 @@ func (r *reportSums) inGroups(ids ...string) []transaction {
 	return transactions
 }
 
-// section are the transactions of the groups whose first section it is.
+// inSection returns the transactions of the groups whose first section is name.
 func (r *reportSums) inSection(name string) []transaction {
 	var transactions []transaction
 	for i := range reportGroups {
@@ -70,12 +70,12 @@ func (r *reportSums) inSection(name string) []transaction {
 	return transactions
 }
 
-// sourcesIn are the series of which the subgroups of a report are made. Those of different groups are different ones.
+// sourcesIn returns the series that form the subgroups of a report.
 func (r *reportSums) sourcesIn(transactions []transaction) []*series {
 	return seriesOf(transactions, reportName)
 }
 
-// reportName names the source or the payee of a transaction, as the subgroups of a report do.
+// reportName returns the name of the source or payee as subgroups show it.
 func reportName(t transaction) string {
 	if t.Merchant != nil {
 		return strings.ToUpper(t.Merchant.Name)
@@ -107,10 +107,10 @@ func (r *report) affordability(v *view) object {
 	}
 }
 
-// group is a group with its subgroups. All groups are shown unless some were asked for, so one may be empty.
+// group returns a group with its subgroups. Groups without transactions are included unless the request selects groups.
 func (r *reportSums) group(g *reportGroup) object {
 	lines := r.groups[g.id]
-	// Only income and what repays debts has a future, in the example.
+	// In the example, only income and debt repayments have a forecast.
 	lasting := g.sections[0] == sectionIncome || g.sections[0] == sectionLiabilities
 	sources := r.sourcesIn(lines)
 	subgroups := make([]object, 0, len(sources))
@@ -133,7 +133,7 @@ func (r *reportSums) group(g *reportGroup) object {
 	}
 }
 
-// share is a number of percent.
+// share returns a percentage as a JSON number.
 func share(part, whole bank.Cents) json.Number { return json.Number(percent(part, whole).String()) }
 
 func (r *reportSums) analysisOf(transactions []transaction, lasting bool) object {
@@ -174,12 +174,12 @@ func (r *reportSums) analysisOf(transactions []transaction, lasting bool) object
 	return o
 }
 
-// medianMonth is the median of what the lines come to in each month that the report touches.
+// medianMonth returns the median of the monthly sums.
 func (r *reportSums) medianMonth(transactions []transaction) bank.Cents {
 	return median(monthlySums(transactions, r.months()))
 }
 
-// ongoingMonth is what the sources come to in a month that have not ended.
+// ongoingMonth returns the monthly sum of the sources that are ongoing.
 func (r *reportSums) ongoingMonth(transactions []transaction) bank.Cents {
 	var total bank.Cents
 	for _, s := range r.sourcesIn(transactions) {
@@ -190,8 +190,8 @@ func (r *reportSums) ongoingMonth(transactions []transaction) bank.Cents {
 	return total
 }
 
-// stableMonths counts the last whole months that differ from the very last by no more than a tenth; secureMonths those
-// in which there was anything. The documents do not say what the words mean.
+// stableMonths returns the number of recent full months that differ from the latest by at most a tenth. secureMonths
+// returns the number of recent full months with a transaction. The documentation does not define these terms.
 func (r *reportSums) stableMonths(transactions []transaction) int {
 	sums := monthlySums(transactions, r.lastFullMonths(len(r.months())))
 	count := 0
@@ -212,7 +212,7 @@ func (r *reportSums) secureMonths(transactions []transaction) int {
 	return len(sums)
 }
 
-// ownership is how many hold the account.
+// ownership returns whether the account is held jointly.
 func (h *holding) ownership() gen.AccountOwnership {
 	if h.Joint {
 		return gen.AccountOwnershipTwoParty
@@ -220,7 +220,7 @@ func (h *holding) ownership() gen.AccountOwnership {
 	return gen.AccountOwnershipOneParty
 }
 
-// reportAccount is what the accounts of both types of reports share.
+// reportAccount returns the account fields that both report types share.
 func (h *holding) reportAccount() object {
 	available := ""
 	if h.HasAvailable {
@@ -250,7 +250,7 @@ func (r *report) account(h *holding) object {
 	return o
 }
 
-// statement is the data of a bank statement, of which there is no example.
+// statement returns the data of a bank statement report. There is no documented example.
 func (r *report) statement(v *view) object {
 	h := r.holdings[0]
 	account := h.reportAccount()
@@ -271,7 +271,7 @@ func (r *report) statement(v *view) object {
 	}
 }
 
-// maskedNumber leaves the last four characters of an account's number.
+// maskedNumber replaces all but the last four characters of an account number.
 func maskedNumber(number string) string {
 	if len(number) <= 4 {
 		return number
@@ -279,7 +279,7 @@ func maskedNumber(number string) string {
 	return strings.Repeat("x", len(number)-4) + number[len(number)-4:]
 }
 
-// statementIdentity is who holds the account, as the bank knows them.
+// statementIdentity returns the account holder as known to the bank.
 func (h *holding) statementIdentity() object {
 	o := object{
 		"customerType": "person", "fullName": h.Holder, "phoneNumbers": []string{}, "emails": []string{},
@@ -306,7 +306,7 @@ func (h *holding) statementIdentity() object {
 	return o
 }
 
-// print is the report as a PDF.
+// renderPDF returns the report as a PDF document.
 func (r *report) renderPDF() []byte {
 	lines := []string{r.title, r.kind + ", created " + formatTime(r.created), "From " + day(r.from) + " to " + day(r.end.AddDate(0, 0, -1)), ""}
 	for _, h := range r.holdings {
@@ -328,7 +328,7 @@ func (r *report) renderPDF() []byte {
 	return newPDF(lines)
 }
 
-// metricText writes the value of a metric.
+// metricText formats the value of a metric.
 func metricText(value any) string {
 	if n, ok := value.(int); ok {
 		return strconv.Itoa(n)

@@ -8,14 +8,14 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest/internal/bank"
 )
 
-// reportMetric is a figure or a flag of an affordability report.
+// A reportMetric is a figure or flag of an affordability report.
 type reportMetric struct {
 	id, title, description, section string
 	format                          gen.ReportMetricFormat
-	value                           func(*reportSums) any // a text, or an int
+	value                           func(*reportSums) any // a string or an int
 }
 
-// The groups that the metrics put together.
+// Groups combined by metrics.
 var (
 	groupsOfSupport   = []string{"INC-001", "INC-014", "INC-015", "INC-016", "INC-018", "INC-019", "INC-020", "INC-021"}
 	groupsOfOthers    = []string{"INC-002", "INC-003", "INC-004", "INC-005", "INC-006", "INC-007", "INC-008", "INC-010"}
@@ -23,8 +23,8 @@ var (
 	groupsOfMortgages = []string{"EXP-056", "EXP-058"}
 )
 
-// The metrics with the ids, titles, sections and formats of the vendor's example, in its order; formats that are slips
-// there, such as a count as money, are mended.
+// Metrics with the IDs, titles, sections, formats and order of Basiq's example. Obvious mistakes in the formats, such
+// as a count as money, are corrected.
 var reportMetrics = []reportMetric{
 	{"ME001", "# OF IDENTIFIED SALARY SOURCES", "How many recent sources of salary there are", "Income Sources", "integer", func(r *reportSums) any { return countText(len(r.recentSources(r.inGroups("INC-009")))) }},
 	{"ME002", "Average monthly amount from salary", "The mean salary of a month in the report's period", "Income Sources", "money", monthlyOf("INC-009")},
@@ -74,8 +74,8 @@ var reportMetrics = []reportMetric{
 	{"ME048", "ONGOING MONTHLY MORTGAGE REPAYMENT", "What goes to mortgages in a month and has not ended", "Financial Commitments", "money", func(r *reportSums) any { return r.ongoingMonth(r.inGroups(groupsOfMortgages...)).String() }},
 }
 
-// metricSubType is the value of the filter reportSubType that shows a metric; "" if neither does. Which metrics are of which
-// kind is not documented; here the section decides.
+// metricSubType returns the reportSubType filter value that includes a metric, or "" if neither does. The documentation
+// does not say which metrics belong to which value, so the sandbox derives it from the section.
 func metricSubType(id string) string {
 	i := slices.IndexFunc(reportMetrics, func(m reportMetric) bool { return m.id == id })
 	switch reportMetrics[i].section {
@@ -100,25 +100,25 @@ func hasNone(groups ...string) func(*reportSums) any {
 	return func(r *reportSums) any { return boolText(len(r.inGroups(groups...)) == 0) }
 }
 
-// countText and flag are texts in nearly all of the example.
+// countText and boolText return strings, as for most metrics of the example.
 func countText(n int) string { return strconv.Itoa(n) }
 
 func boolText(is bool) string { return strconv.FormatBool(is) }
 
-// tenths is a share in percent with one decimal.
+// percentText returns a percentage with one decimal.
 func percentText(part, whole bank.Cents) string {
 	return strconv.FormatFloat(float64(percent(part, whole))/100, 'f', 1, 64)
 }
 
-// cost is what a section comes to, each dollar once: what was paid by a card is not counted again when the card is
-// repaid, and the interest of a loan is paid with its repayments.
+// sectionSpend returns the total of a section without double counting. A repayment of a card is not counted, because
+// its payments are. Interest of a loan is not counted, because it is part of the repayments.
 func (r *reportSums) sectionSpend(section string) bank.Cents {
 	return sum(selectTransactions(r.inSection(section), func(t transaction) bool {
 		return t.Class != classLoanInterest && (!r.internal(t) || t.Class == classLoanRepayment)
 	}))
 }
 
-// needed and spent are the non-discretionary expenses, repayments included, and all expenses.
+// nonDiscretionarySpend returns the non-discretionary expenses including repayments. totalSpend returns all expenses.
 func (r *reportSums) nonDiscretionarySpend() bank.Cents {
 	return r.sectionSpend(sectionNonDiscretionary) + r.sectionSpend(sectionLiabilities)
 }
@@ -127,13 +127,13 @@ func (r *reportSums) totalSpend() bank.Cents {
 	return r.nonDiscretionarySpend() + r.sectionSpend(sectionDiscretionary) + r.sectionSpend(sectionOther)
 }
 
-// risked is what went to activities of high risk. Of interest it has that of cards only.
+// highRiskSpend returns the spending on high-risk activities. Of interest, only that of cards counts.
 func (r *reportSums) highRiskSpend() bank.Cents {
 	cards := selectTransactions(r.inGroups("EXP-006"), func(t transaction) bool { return t.holding.isCard() })
 	return sum(r.inGroups("EXP-001", "EXP-003", "EXP-014", "EXP-029")) + sum(cards)
 }
 
-// external is what all went in, or out, that did not stay within the accounts.
+// external returns the total of credits or debits without internal transfers.
 func (r *reportSums) external(kind func(transaction) bool) bank.Cents {
 	return sum(selectTransactions(r.transactions, func(t transaction) bool { return kind(t) && !r.internal(t) }))
 }
@@ -148,7 +148,7 @@ func (r *reportSums) cards(figure func(*holding) bank.Cents) string {
 	return total.String()
 }
 
-// recent are the sources that have brought something in the last sixty days.
+// recentSources returns the sources with a transaction in the last sixty days.
 func (r *reportSums) recentSources(transactions []transaction) []*series {
 	var found []*series
 	for _, s := range r.sourcesIn(transactions) {
@@ -159,8 +159,7 @@ func (r *reportSums) recentSources(transactions []transaction) []*series {
 	return found
 }
 
-// changed reports whether a regular source of income began in the last two months, or should have gone on in them and
-// did not.
+// incomeChanged reports whether a regular source of income started or stopped in the last two months.
 func (r *reportSums) incomeChanged() bool {
 	since := r.last.AddDate(0, -2, 0)
 	for _, s := range r.sourcesIn(r.inGroups("INC-")) {

@@ -13,30 +13,30 @@ import (
 )
 
 const (
-	// reportTime is how long the making of a report takes.
+	// reportTime is the duration of creating a report.
 	reportTime = 4 * time.Second
-	// reportsKept is for how long a report can be retrieved: the documents' prose says so, its examples differ.
+	// reportRetention is how long a report can be read, as documented. The documented examples differ.
 	reportRetention = 24 * time.Hour
-	// maxTitle and maxReportUsers are documented.
+	// maxTitle and maxReportUsers are documented limits.
 	maxTitle       = 50
 	maxReportUsers = 5
-	// reportMaker is who makes reports by the API, in an example.
+	// reportMaker is the creator of reports, as in an example.
 	reportMaker = "Basiq"
 )
 
-// The documented types of reports.
+// Documented report types.
 const (
 	affordabilityReport = "CON_AFFOR_01"
 	statementReport     = "STATEMENT_01"
 )
 
-// The values of the filter reportSubType, as Basiq's own kit sends them.
+// Values of the reportSubType filter, as sent by Basiq's own UI kit.
 const (
 	subTypeIncome  = "income"
 	subTypeExpense = "expense"
 )
 
-// report is a report on users, with the data that it was made of.
+// A report is a report on one or more users, with the data it was created from.
 type report struct {
 	*analysis
 
@@ -46,11 +46,11 @@ type report struct {
 	filters  []gen.ReportFilter
 	users    []*user
 	job      *job
-	// metrics and groups are the ids to show.
+	// metrics and groups are the IDs of the parts to include.
 	metrics, groups []string
 }
 
-// reportType is a type of report and what its filters are.
+// A reportType is a type of report with its filters.
 type reportType struct {
 	id, name, description string
 	filters               []reportFilterType
@@ -60,7 +60,7 @@ type reportFilterType struct {
 	name     gen.ReportFilterName
 	kind     string // string or array
 	required bool
-	hidden   bool // taken, but not in the list
+	hidden   bool // accepted, but not listed
 }
 
 var reportTypes = []reportType{
@@ -80,7 +80,7 @@ var reportTypes = []reportType{
 		statementReport, "Bank Statement", "The bank statement of one account: who holds it, its balance, its transactions.",
 		[]reportFilterType{
 			{gen.ReportFilterNameFromDate, "string", true, false},
-			// All examples give it, the list of types does not have it.
+			// All examples contain it, but the list of types does not.
 			{gen.ReportFilterNameToDate, "string", false, true},
 			{gen.ReportFilterNameAccount, "string", true, false},
 			{gen.ReportFilterNameUser, "string", true, false},
@@ -115,7 +115,7 @@ func (s *Sandbox) listReportTypes(*call) (response, error) {
 	return response{http.StatusOK, object{"type": "list", "count": len(data), "data": data}}, nil
 }
 
-// retrieveSpecificReportType answers with the type by itself; the document leaves open whether it is in a list.
+// retrieveSpecificReportType responds with the type itself. The documentation does not say whether it is in a list.
 func (s *Sandbox) retrieveSpecificReportType(c *call) (response, error) {
 	t := findReportType(c.http.PathValue("reportTypeId"))
 	if t == nil {
@@ -124,8 +124,8 @@ func (s *Sandbox) retrieveSpecificReportType(c *call) (response, error) {
 	return response{http.StatusOK, t.show()}, nil
 }
 
-// report returns the report that the path names. There is none before its job is done, nor after it has expired, nor
-// when one of its users has been deleted.
+// report returns the report named in the path. It returns an error before the report's job is done, after the report
+// has expired, and if one of its users was deleted.
 func (s *Sandbox) report(c *call) (*report, error) {
 	for _, r := range s.reports {
 		if r.id == c.http.PathValue("reportId") && s.available(r, c.now) {
@@ -144,7 +144,7 @@ func (r *report) expires() time.Time { return r.created.Add(reportRetention) }
 
 func (r *report) path() string { return "/reports/" + r.id }
 
-// listReports has the oldest first.
+// listReports lists the oldest report first.
 func (s *Sandbox) listReports(c *call) (response, error) {
 	if err := s.resumePage(c); err != nil {
 		return response{}, err
@@ -162,7 +162,7 @@ func (s *Sandbox) listReports(c *call) (response, error) {
 	})
 }
 
-// short is the report without its data. What the caller gave as filters comes out as it was.
+// short returns the report without its data. The filters are those of the request, unchanged.
 func (r *report) short(v *view) object {
 	return object{
 		"type": "report", "id": r.id, "title": r.title, "reportType": r.kind, "createdDate": formatTime(r.created),
@@ -183,7 +183,7 @@ func (s *Sandbox) retrieveReport(c *call) (response, error) {
 		o["data"] = r.statement(&c.view)
 	} else {
 		o["data"] = r.affordability(&c.view)
-		// The example has the link among the data, the schema beside it.
+		// The example has the link in the data, the schema next to it. Include both.
 		o["transactions"] = c.url(r.path() + "/transactions")
 	}
 	return response{http.StatusOK, o}, nil
@@ -224,10 +224,10 @@ func (s *Sandbox) createReport(c *call) (response, error) {
 	return r.job.reference(&c.view, http.StatusAccepted), nil
 }
 
-// chosenFilters are the filters of a report by their names.
+// chosenFilters holds the filters of a report by name.
 type chosenFilters map[gen.ReportFilterName]gen.ReportFilterValue
 
-// text is the value of a filter that is one text; "" of any other.
+// text returns the value of a filter with a single string, or "".
 func (f chosenFilters) text(name gen.ReportFilterName) string {
 	if texts := f[name].Texts(); len(texts) == 1 {
 		return texts[0]
@@ -237,8 +237,8 @@ func (f chosenFilters) text(name gen.ReportFilterName) string {
 
 func reportSource(field string) *object { return fromPointer(field, "report/"+field) }
 
-// checkReport checks what can be checked without looking at users. The documents require the fields and bound the title;
-// they have no texts for it.
+// checkReport validates the request without looking up users. The documentation specifies required fields and the
+// maximum title length, but no error texts.
 func checkReport(data gen.CreateReport) (chosenFilters, error) {
 	kind := findReportType(data.ReportType)
 	switch {
@@ -268,7 +268,8 @@ func checkReport(data gen.CreateReport) (chosenFilters, error) {
 	return chosen, nil
 }
 
-// takes reports whether a filter can have a value. One id may stand for a list of it, says the schema.
+// accepts reports whether a value is valid for the filter. According to the schema, a single ID may replace a list of
+// one.
 func (t *reportFilterType) accepts(value gen.ReportFilterValue) bool {
 	texts := value.Texts()
 	switch {
@@ -276,7 +277,7 @@ func (t *reportFilterType) accepts(value gen.ReportFilterValue) bool {
 		return !value.IsList() && len(texts) == 1 && (texts[0] == subTypeIncome || texts[0] == subTypeExpense)
 	case t.name == gen.ReportFilterNameIncludeGroups || t.name == gen.ReportFilterNameIncludeMetrics:
 		return value.IsZero() || value.IsList()
-	case t.kind == "array" && value.IsList() && len(texts) == 0: // an application of Basiq's sends it for all accounts
+	case t.kind == "array" && value.IsList() && len(texts) == 0: // sent by one of Basiq's own applications for all accounts
 		return true
 	case len(texts) == 0 || slices.Contains(texts, ""):
 		return false
@@ -285,7 +286,7 @@ func (t *reportFilterType) accepts(value gen.ReportFilterValue) bool {
 	}
 }
 
-// fillReport finds what the report is about and copies it.
+// fillReport looks up the users and accounts of the report and analyses their transactions.
 func (s *Sandbox) fillReport(r *report, chosen chosenFilters, now time.Time) error {
 	from, end, err := reportPeriod(chosen, now)
 	if err != nil {
@@ -346,14 +347,13 @@ func joinQuoted(texts []string, mark string) string {
 	return mark + strings.Join(texts, mark+", "+mark) + mark
 }
 
-// refusedReport is how the document refuses what a report is to be about: with the code of another status, and all that
-// there is to say in the title.
+// invalidReport is the documented error for invalid users or accounts. Its code belongs to another status, and the
+// message is in the title.
 func invalidReport(title string) *failure {
 	return &failure{status: http.StatusBadRequest, code: "forbidden-access", title: title}
 }
 
-// checkReportAccounts refuses accounts that are the same one at the bank, and those that were neither fetched by a login
-// nor by open banking.
+// checkReportAccounts returns an error for duplicate accounts and for accounts from statements.
 func checkReportAccounts(holdings []*holding) error {
 	var order []string
 	same := map[string][]string{}
@@ -383,8 +383,8 @@ func checkReportAccounts(holdings []*holding) error {
 	return nil
 }
 
-// reportPeriod returns the first day and the first after the last, which is today unless it is told. The details are
-// those of summaries.
+// reportPeriod returns the first day of the period and the day after its last. By default the last day is today. The
+// error texts are those of summaries.
 func reportPeriod(chosen chosenFilters, now time.Time) (from, end time.Time, err error) {
 	source := reportSource("filters")
 	from, fromErr := time.Parse(time.DateOnly, chosen.text(gen.ReportFilterNameFromDate))
@@ -398,7 +398,8 @@ func reportPeriod(chosen chosenFilters, now time.Time) (from, end time.Time, err
 	return from, to.AddDate(0, 0, 1), nil
 }
 
-// chooseParts reads which metrics and groups are to be shown: null shows none, an empty list and no filter all.
+// selectParts sets the metrics and groups to include. A null filter selects none. An empty list or a missing filter
+// selects all.
 func (r *report) selectParts(chosen chosenFilters) error {
 	metrics, groups := make([]string, 0, len(reportMetrics)), make([]string, 0, len(reportGroups))
 	for i := range reportMetrics {
@@ -436,14 +437,14 @@ func (r *report) selectParts(chosen chosenFilters) error {
 	return nil
 }
 
-// reportTransactionFilters are those of transactions, and the transactions' ids, as the document's examples show.
+// reportTransactionFilters are the filters of transactions and transaction.id, as in the documented examples.
 var reportTransactionFilters = func() filterable {
 	all := maps.Clone(transactionFilters)
 	all["transaction.id"] = filterRule{operators: eq}
 	return all
 }()
 
-// quotedRange matches the form in which the document shows a range: both dates in one text.
+// quotedRange matches the documented form of a range, with both dates in one string.
 var quotedRange = regexp.MustCompile(`\.bt\('([^',]*),([^',]*)'\)`)
 
 func (s *Sandbox) retrieveReportTransactions(c *call) (response, error) {
@@ -466,7 +467,7 @@ func (s *Sandbox) retrieveReportTransactions(c *call) (response, error) {
 	return pageResponse(s, c, transactions, func(t transaction) string { return t.id }, func(t transaction) any { return s.newTransactionJSON(&c.view, t) })
 }
 
-// reportProperty is a property that the transactions of reports can be filtered by.
+// reportProperty returns a property for the filters of report transactions.
 func (t transaction) reportProperty(name string) string {
 	if name == "transaction.id" {
 		return t.id

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// Books are what all banks have written about all people. They are safe for concurrent use. Nothing is written before
-// it is read.
+// Books holds the ledgers of all test users at all banks. It is safe for concurrent use. Ledgers are created on first
+// use.
 type Books struct {
 	seed  string
 	begin time.Time
@@ -21,8 +21,8 @@ type Books struct {
 
 type ledgerKey struct{ login, bank string }
 
-// Open returns the books for a seed. They begin on the first day of the month twelve months before the month of from, in
-// UTC; of what was before they know balances only.
+// Open returns the books for a seed. They begin twelve months before the first day of the month of from, in UTC. Before
+// that, only the opening balances are known.
 func Open(seed uint64, from time.Time) *Books {
 	from = from.UTC()
 	return &Books{
@@ -35,8 +35,8 @@ func Open(seed uint64, from time.Time) *Books {
 // Begin returns the first day of the books.
 func (b *Books) Begin() time.Time { return b.begin }
 
-// Accounts returns the accounts that a person has at a bank, as they stand at the end of the day in which at lies, in a
-// stable order. There are none before the books begin, at unknown banks, and of people who cannot connect.
+// Accounts returns the accounts of a person at a bank at the end of the day of at, in a stable order. It returns nil
+// before the books begin, for unknown banks, and for users whose logins fail.
 func (b *Books) Accounts(p *Person, bankID string, at time.Time) []Account {
 	v := b.view(p, bankID, at)
 	if v == nil {
@@ -45,8 +45,8 @@ func (b *Books) Accounts(p *Person, bankID string, at time.Time) []Account {
 	return append([]Account(nil), v.accounts...)
 }
 
-// Transactions returns what is in the books of the account with that key at the end of the day in which at lies:
-// pending ones first, then those that are posted, newest first. Callers only read it.
+// Transactions returns the transactions of an account at the end of the day of at: pending transactions first, then the
+// newest posted ones. Callers must not modify the list.
 func (b *Books) Transactions(p *Person, bankID, account string, at time.Time) []*Transaction {
 	v := b.view(p, bankID, at)
 	if v == nil {
@@ -60,7 +60,7 @@ func (b *Books) Transactions(p *Person, bankID, account string, at time.Time) []
 	return nil
 }
 
-// view returns how things stand at a time, or nil where there is nothing.
+// view returns the state of a ledger at a time, or nil if there is no ledger.
 func (b *Books) view(p *Person, bankID string, at time.Time) *view {
 	if p == nil || at.Before(b.begin) {
 		return nil
@@ -71,9 +71,9 @@ func (b *Books) view(p *Person, bankID string, at time.Time) *view {
 	return nil
 }
 
-// shelf returns where the ledger of a person at a bank stands, or nil.
+// cachedLedger returns the ledger of a person at a bank, or nil if there is none.
 func (b *Books) cachedLedger(p *Person, bankID string) *cachedLedger {
-	// The person may be a copy, or the password changed: the login says who it is.
+	// Look up the person by login, because p may be a copy with a changed password.
 	k := ledgerKey{p.Login, bankID}
 	b.mu.RLock()
 	s, ok := b.ledgers[k]
@@ -83,7 +83,7 @@ func (b *Books) cachedLedger(p *Person, bankID string) *cachedLedger {
 	}
 	known, bank := FindPerson(p.Login), FindBank(bankID)
 	if known == nil || known.Failure != nil || bank == nil {
-		return nil // And not kept: strangers' names are without end.
+		return nil // not cached: there is no limit on unknown names
 	}
 	script := findScript(known, bankID)
 	if script == nil {
@@ -98,14 +98,14 @@ func (b *Books) cachedLedger(p *Person, bankID string) *cachedLedger {
 	return s
 }
 
-// shelf holds a ledger and the days of it that were read of late.
+// A cachedLedger is a ledger with a cache of recently read days.
 type cachedLedger struct {
 	mu     sync.Mutex
 	ledger *ledger
 	views  map[int]*view
 }
 
-// keptViews is how many days of a ledger are kept as they were read. A client reads one or two.
+// keptViews is the number of cached days per ledger. A client usually reads one or two.
 const keptViews = 8
 
 func (s *cachedLedger) view(day int) *view {
@@ -123,13 +123,13 @@ func (s *cachedLedger) view(day int) *view {
 	return v
 }
 
-// view is how a ledger stands at the end of a day. It is never changed.
+// A view is the state of a ledger at the end of a day. It is immutable.
 type view struct {
 	accounts     []Account
 	transactions [][]*Transaction // by account
 }
 
-// view makes the view of a day that the ledger has lived.
+// viewAt returns the view of a day that the ledger has reached.
 func (l *ledger) viewAt(day int) *view {
 	v := &view{}
 	for _, a := range l.accounts {
@@ -146,7 +146,7 @@ func (l *ledger) viewAt(day int) *view {
 	return v
 }
 
-// postedUntil is what was posted until the end of a day.
+// postedUntil returns the transactions posted by the end of a day.
 func (a *account) postedUntil(day int) []*Transaction {
 	end := len(a.posted)
 	for end > 0 && dayNumber(a.posted[end-1].Posted) > day {
@@ -155,8 +155,8 @@ func (a *account) postedUntil(day int) []*Transaction {
 	return a.posted[:end:end]
 }
 
-// pending is what was pending at the end of a day, newest first, and its sum. Some of it the ledger may have posted
-// since, in another order; what a day looked like must not depend on how far the ledger has come.
+// pending returns the transactions pending at the end of a day, newest first, and their sum. It includes transactions
+// that the ledger has posted since, because the result must not depend on how far the ledger has advanced.
 func (l *ledger) pending(a *account, day int) (list []*Transaction, sum Cents) {
 	for _, t := range slices.Concat(a.posted[len(a.postedUntil(day)):], l.unposted) {
 		if t.Account != a.key || dayNumber(t.Made) > day {
@@ -166,16 +166,16 @@ func (l *ledger) pending(a *account, day int) (list []*Transaction, sum Cents) {
 	}
 	slices.SortFunc(list, func(a, b *Transaction) int { return cmp.Or(b.Made.Compare(a.Made), cmp.Compare(a.Key, b.Key)) })
 	for i, t := range list {
-		// As at Basiq they are imported anew each day, with new keys.
+		// As at Basiq, pending transactions are imported anew every day, with new keys.
 		p := *t
-		p.Key = key(mix(hash("pending", t.Key), uint64(day))) //nolint:gosec // Days before 1970 have numbers, too.
+		p.Key = key(mix(hash("pending", t.Key), uint64(day))) //nolint:gosec // wraparound is fine: days before 1970 are negative
 		p.Posted, p.Balance = time.Time{}, 0
 		list[i] = &p
 	}
 	return list, sum
 }
 
-// statementOf is an account after what was posted.
+// statementOf returns the account after the posted transactions.
 func (l *ledger) statementOf(a *account, posted []*Transaction, held Cents) Account {
 	holder := strings.TrimSpace(l.person.Profile.First + " " + l.person.Profile.Last)
 	if l.person.Business != nil {
@@ -202,7 +202,7 @@ func (l *ledger) statementOf(a *account, posted []*Transaction, held Cents) Acco
 	switch a.kind {
 	case Loan:
 	case Mortgage, TermDeposit:
-		s.HasAvailable = true // Nothing is available before the term ends, or from a mortgage that is repaid as scheduled.
+		s.HasAvailable = true // zero until the term ends, or for a mortgage repaid as scheduled
 	default:
 		s.HasAvailable, s.Available = true, s.Balance+cents(a.creditLimit())+held
 	}

@@ -2,10 +2,10 @@ package bank
 
 import "time"
 
-// scripts are the lives of the test users by their logins. The traits are the documents': who earns what, how often, and
-// how it changes; which loans, cards and habits there are. The sums are made up.
+// scripts maps logins to the accounts and money flows of the test users. The documentation describes each user's income
+// and how it changes, loans, cards and spending habits. The amounts are fictional.
 var scripts = map[string]script{
-	// A joint account, two salaries, a mortgage here and a car loan elsewhere, and spending that is easy to foresee.
+	// A joint account, two salaries, a mortgage here and a car loan elsewhere, and predictable spending.
 	"Wentworth-Smith": {
 		plans: []plan{
 			{
@@ -54,7 +54,7 @@ var scripts = map[string]script{
 		},
 	},
 
-	// One salary, buy now and pay later, a rented home, and much money lent to Jared.
+	// One salary, buy now pay later, a rented home, and a large loan to Jared.
 	"Whistler": {
 		plans: []plan{
 			{
@@ -93,7 +93,7 @@ var scripts = map[string]script{
 		},
 	},
 
-	// A salary that stops, then benefits; ever more bought now and paid later; a card near its limit, and a late fee.
+	// A salary that stops, then benefits, increasing buy now pay later, a card near its limit, and a late fee.
 	"Gilfoyle": {
 		plans: []plan{
 			{
@@ -131,7 +131,7 @@ var scripts = map[string]script{
 		},
 	},
 
-	// A salary that rises, tutoring that goes up and down, and a personal loan.
+	// A salary with a raise, variable tutoring income, and a personal loan.
 	"gavinBelson": {
 		plans: []plan{
 			{
@@ -172,7 +172,7 @@ var scripts = map[string]script{
 		},
 	},
 
-	// Driving for a living, help from Whistler, a mortgage and a car loan elsewhere.
+	// Ride-share income, money from Whistler, and a mortgage and a car loan elsewhere.
 	"jared": {
 		plans: []plan{
 			{
@@ -207,7 +207,7 @@ var scripts = map[string]script{
 		},
 	},
 
-	// Much income and much debt: rents received, three mortgages, two car loans, four cards; one of each with a partner.
+	// High income and high debt: rents received, three mortgages, two car loans and four cards, one of each held jointly.
 	"richard": {
 		plans: []plan{
 			{
@@ -280,7 +280,7 @@ var scripts = map[string]script{
 		},
 	},
 
-	// A shop: what customers pay, and what the business costs.
+	// A shop: customer payments and business costs.
 	"laurieBream": {
 		plans: []plan{
 			{
@@ -315,7 +315,7 @@ var scripts = map[string]script{
 		},
 	},
 
-	// A salary and a rent received, another rent paid, and money that goes to bets, machines and coins.
+	// A salary, a rent received and a rent paid, and spending on gambling, cash and crypto.
 	"ashMann": {
 		plans: []plan{
 			{
@@ -352,8 +352,8 @@ var scripts = map[string]script{
 	},
 }
 
-// elsewhere are the lives that people have at one bank only: at HooliGov gavinBelson has what the state pays and takes.
-// All others have the same accounts at each bank, since each of them can connect to each.
+// bankSpecificScripts holds scripts that apply at a single bank. At HooliGov, gavinBelson has an account for government
+// payments. All other users have the same accounts at each bank, because each of them can connect to each bank.
 var bankSpecificScripts = map[string]map[string]script{
 	"AU00004": {
 		"gavinBelson": {
@@ -373,25 +373,25 @@ var bankSpecificScripts = map[string]map[string]script{
 	},
 }
 
-// governmental puts a stream on the account that gavinBelson has at HooliGov.
+// onGovernmentAccount assigns a stream to the account of gavinBelson at HooliGov.
 func onGovernmentAccount(s stream) stream {
 	s.account = "government"
 	return s
 }
 
-// loanToJared is the large transfer that Whistler makes and Jared receives, once a year.
+// loanToJared is the large yearly transfer from Whistler to Jared.
 func loanToJared(s stream) stream {
 	s.when, s.amount, s.shared = every(12, 7, 12), exactly(15000), "loan to Jared"
 	return s
 }
 
-// helpForJared is what Whistler sends Jared each month.
+// helpForJared is the monthly transfer from Whistler to Jared.
 func helpForJared(s stream) stream {
 	s.when, s.amount, s.shared = monthly(23), between(120, 260), "help for Jared"
 	return s
 }
 
-// scriptOf returns a person's life at a bank, and nil when there is none.
+// findScript returns the script of a person at a bank, or nil if there is none.
 func findScript(p *Person, bankID string) *script {
 	if s, ok := bankSpecificScripts[bankID][p.Login]; ok {
 		return &s

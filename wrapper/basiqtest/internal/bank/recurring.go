@@ -5,14 +5,14 @@ import (
 	"slices"
 )
 
-// Days of the month on which the banks do things.
+// Days of the month for recurring bank tasks.
 const (
 	interestDay  = 1
 	statementDay = 4
 	sweepDay     = 26
 )
 
-// keep does what the banks do by themselves: interest, fees, statements, repayments.
+// runBankDay processes what banks do automatically: interest, fees and repayments.
 func (l *ledger) runBankDay(d day) {
 	for _, a := range l.accounts {
 		switch a.kind {
@@ -40,7 +40,7 @@ func (l *ledger) processLoan(d day, a *account) {
 	}
 }
 
-// keepCard charges interest on what the last statement left, and pays the statement, in full or in part.
+// processCard charges interest and fees, and repays the last statement in full or in part.
 func (l *ledger) processCard(d day, a *account) {
 	if d.dom == statementDay {
 		if owed := -a.balance.share(a.rate); a.repay > 0 && owed > 0 {
@@ -71,7 +71,7 @@ func (l *ledger) processSavings(d day, a *account) {
 	}
 	rate := a.rate
 	if a.kind == TermDeposit {
-		rate *= 3 // for a quarter
+		rate *= 3 // a quarter
 	}
 	if earned := a.balance.share(rate); earned > 0 {
 		l.book(d, a, earned, "CREDIT INTEREST", interest, "interest-earned", "interest:"+l.bank.Name)
@@ -89,7 +89,7 @@ func (l *ledger) processEveryday(d day, a *account) {
 	a.overdrawn = a.balance < 0
 }
 
-// write writes the cards' statements, when all of the day is known.
+// writeStatements sets the statement balances of cards, after all transactions of the day.
 func (l *ledger) writeStatements(d day) {
 	if d.dom != statementDay {
 		return
@@ -99,20 +99,20 @@ func (l *ledger) writeStatements(d day) {
 	}
 }
 
-// charge takes the fee for having the account.
+// charge books the account fee.
 func (l *ledger) charge(d day, a *account, text string) {
 	if a.fee > 0 {
 		l.book(d, a, -cents(a.fee), text, bankFee, "fees", "")
 	}
 }
 
-// repays reports whether the account is to be repaid on the day.
+// repays reports whether a repayment of the account is due on the day.
 func repays(d day, a *account) bool {
 	var none *rand.Rand
 	return monthly(a.repayDay)(d, none) > 0
 }
 
-// book posts what the bank or its owner does with an account, today.
+// book posts a transaction that belongs to no stream, dated today.
 func (l *ledger) book(d day, a *account, sum Cents, text, class, group, flow string) {
 	today := dayTime(d.number)
 	a.bookedCount++
@@ -122,10 +122,11 @@ func (l *ledger) book(d day, a *account, sum Cents, text, class, group, flow str
 	})
 }
 
-// wording is what the two sides of a transfer say. The group of the side that receives is in, when it differs.
+// transferText holds the descriptions and classification of both sides of a transfer. If groupIn is set, it is the
+// group of the receiving side.
 type transferText struct{ out, in, class, group, groupIn, flow string }
 
-// move posts a transfer between two accounts of the person. What is lacking is fetched first.
+// repayDebt transfers money to a loan or card account. It first tops up the paying account if necessary.
 func (l *ledger) repayDebt(d day, from, to *account, sum Cents, w *transferText) {
 	l.topUp(d, from, sum)
 	l.book(d, from, -sum, w.out, w.class, w.group, w.flow)
@@ -136,7 +137,8 @@ func (l *ledger) repayDebt(d day, from, to *account, sum Cents, w *transferText)
 	l.book(d, to, sum, w.in, w.class, group, w.flow)
 }
 
-// fund fetches from the reserve what an account lacks to pay a sum, if it is there.
+// topUp transfers money from the reserve if the account lacks funds for a payment. It does nothing if the reserve is
+// too small.
 func (l *ledger) topUp(d day, a *account, sum Cents) {
 	lack := sum - (a.balance + a.pendingTotal)
 	if a.reserve == "" || lack <= 0 {
@@ -153,7 +155,7 @@ func (l *ledger) topUp(d day, a *account, sum Cents) {
 	}
 }
 
-// sweep puts by what is more than the account's owner wants to have there, once a month.
+// sweep transfers excess money to the reserve once a month.
 func (l *ledger) sweep(d day) {
 	if d.dom != sweepDay {
 		return
@@ -172,7 +174,7 @@ func (l *ledger) sweep(d day) {
 	}
 }
 
-// shift is a transfer between own accounts that are neither loans nor cards.
+// transferReserve transfers money between a person's own deposit accounts.
 func (l *ledger) transferReserve(d day, from, to *account, sum Cents) {
 	w := &transferText{
 		out: "TRANSFER TO " + to.number, in: "TRANSFER FROM " + from.number, class: transfer,
@@ -182,5 +184,5 @@ func (l *ledger) transferReserve(d day, from, to *account, sum Cents) {
 	l.book(d, to, sum, w.in, w.class, w.groupIn, w.flow)
 }
 
-// productName is the product with the bank's name.
+// productName returns the product name with the bank's name.
 func (l *ledger) productName(p *plan) string { return l.bank.Name + " " + p.product }
