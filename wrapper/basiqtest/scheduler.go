@@ -5,11 +5,11 @@ import (
 	"time"
 )
 
-// agenda is what the sandbox is going to do of its own accord: note what has become of a job, deliver a webhook's message
-// again. Answers do not need it, they follow from the clock. It needs a lock around it.
+// scheduler is a priority queue of future tasks, such as emitting the events of a job or retrying a webhook delivery.
+// Responses do not depend on it, because they are derived from the clock. The caller must hold the sandbox's lock.
 type scheduler struct {
 	tasks []scheduledTask
-	added uint64 // counts items, so that those of one moment keep their order
+	added uint64 // number of added tasks; keeps simultaneous tasks in order
 }
 
 type scheduledTask struct {
@@ -29,8 +29,8 @@ func (a *scheduler) Less(i, j int) bool {
 
 func (a *scheduler) Swap(i, j int) { a.tasks[i], a.tasks[j] = a.tasks[j], a.tasks[i] }
 
-// Push and Pop are for package heap.
-func (a *scheduler) Push(item any) { a.tasks = append(a.tasks, item.(scheduledTask)) } //nolint:forcetypeassert // Only later calls it.
+// Push and Pop implement [heap.Interface].
+func (a *scheduler) Push(item any) { a.tasks = append(a.tasks, item.(scheduledTask)) } //nolint:forcetypeassert // only called by schedule
 
 func (a *scheduler) Pop() any {
 	last := a.tasks[len(a.tasks)-1]
@@ -39,15 +39,15 @@ func (a *scheduler) Pop() any {
 	return last
 }
 
-// later has something done at a moment, with the sandbox locked: by the first call after it, or by itself when none comes.
-// It is called with that moment. The sandbox must be locked.
+// schedule runs do at a given time, with the sandbox locked. It runs in the first call after that time, or on a timer
+// if there is none. The argument of do is the scheduled time. The sandbox must be locked.
 func (s *Sandbox) schedule(at time.Time, do func(now time.Time)) {
 	s.scheduler.added++
 	heap.Push(&s.scheduler, scheduledTask{at: at, order: s.scheduler.added, do: do})
 	s.setTimer()
 }
 
-// settle does all that is due. The sandbox must be locked.
+// runDue runs all due tasks. The sandbox must be locked.
 func (s *Sandbox) runDue(now time.Time) {
 	for s.scheduler.Len() > 0 && !s.scheduler.tasks[0].at.After(now) {
 		item, _ := heap.Pop(&s.scheduler).(scheduledTask)
@@ -56,7 +56,7 @@ func (s *Sandbox) runDue(now time.Time) {
 	s.setTimer()
 }
 
-// wind sets the alarm for what comes next. The sandbox must be locked.
+// setTimer sets the timer for the next task. The sandbox must be locked.
 func (s *Sandbox) setTimer() {
 	if s.closed || s.scheduler.Len() == 0 {
 		return
@@ -73,15 +73,15 @@ func (s *Sandbox) setTimer() {
 	var alarm *time.Timer
 	alarm = time.AfterFunc(time.Until(next), func() {
 		defer s.background.Done()
-		s.mu.Lock() // wind's caller has it until alarm is set
+		s.mu.Lock() // the caller of setTimer holds the lock until s.timer is set
 		defer s.mu.Unlock()
 		s.onTimer(alarm)
 	})
 	s.timer = alarm
 }
 
-// ring does what is due when an alarm goes off. It may be one that another has replaced while it waited for the sandbox,
-// which must be locked.
+// onTimer runs the due tasks when a timer fires. The timer may have been replaced while it waited for the lock. The
+// sandbox must be locked.
 func (s *Sandbox) onTimer(alarm *time.Timer) {
 	if s.closed {
 		return
@@ -92,7 +92,7 @@ func (s *Sandbox) onTimer(alarm *time.Timer) {
 	s.runDue(time.Now())
 }
 
-// retire stops the alarm for good. The sandbox must be locked.
+// stop stops the timer permanently. The sandbox must be locked.
 func (s *Sandbox) stop() {
 	s.closed = true
 	if s.timer != nil && s.timer.Stop() {

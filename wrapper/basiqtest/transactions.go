@@ -55,8 +55,8 @@ func directionOf(amount bank.Cents) gen.TransactionDirection {
 	return gen.TransactionDirectionCredit
 }
 
-// getTransactions lists them by account, in the order of the accounts. A filter by an account or a connection that is
-// not the user's finds nothing: only the accounts' operations are documented to refuse it.
+// getTransactions lists the transactions by account, in the order of the accounts. A filter by an unknown account or
+// connection matches nothing. Errors for such filters are documented for the account operations only.
 func (s *Sandbox) getTransactions(c *call) (response, error) {
 	u, err := s.user(c)
 	if err != nil {
@@ -100,8 +100,8 @@ func (s *Sandbox) getTransaction(c *call) (response, error) {
 	return response{}, resourceNotFound()
 }
 
-// made is when a transaction was made, as far as the bank tells: where that is not the day of posting, as of purchases by
-// card. Else it is the empty text, as was recorded.
+// transactionDate returns the time of the transaction if it differs from the posting date, as for card payments.
+// Otherwise it returns "", as recorded.
 func (t transaction) transactionDate() string {
 	if t.Made.Equal(t.Posted) {
 		return ""
@@ -109,8 +109,8 @@ func (t transaction) transactionDate() string {
 	return formatTime(t.Made)
 }
 
-// balance is the account's after the transaction. It is empty in open banking, and of a pending transaction: the 2.1 schema
-// wants a string.
+// balance returns the account balance after the transaction. It is "" for open banking and for pending transactions,
+// because the 2.1 schema requires a string.
 func (t transaction) balance() string {
 	if t.Pending() || t.holding.connection.openBanking() {
 		return ""
@@ -118,15 +118,15 @@ func (t transaction) balance() string {
 	return t.Balance.String()
 }
 
-// transaction is a transaction as it is sent. It writes itself, because a page has 500 of them; the fields are in the
-// documents' order.
+// transactionJSON is a transaction as responses show it. It implements writable, because a page has up to 500
+// transactions. The fields are in the documented order.
 type transactionJSON struct {
 	*bank.Transaction
 
 	view       *view
 	id         string
 	holding    *holding
-	connection *string // the link
+	connection *string // link
 	enrich     json.RawMessage
 }
 
@@ -180,7 +180,7 @@ func (t *transactionJSON) writeTo(w *jsonWriter) {
 	w.end()
 }
 
-// writeSubClass writes what a payment was for. It is null for all other transactions, as in recorded responses.
+// writeSubClass writes the purpose of a payment. It is null for other transactions, as recorded.
 func (t *transactionJSON) writeSubClass(w *jsonWriter) {
 	if t.Class != classPayment {
 		w.raw("subClass", "null")
@@ -194,8 +194,8 @@ func (t *transactionJSON) writeSubClass(w *jsonWriter) {
 	w.end()
 }
 
-// writePayment writes how the money was sent, and nothing when nothing tells. Which transactions have it is not
-// documented: here a direct credit or debit tells who sent it, and what begins with BPAY who the biller is.
+// writePayment writes the payment details, if any. Basiq does not document which transactions have them. In the
+// sandbox, direct credits and debits have an APCA number, and descriptions that start with BPAY have a biller.
 func (t *transactionJSON) writePayment(w *jsonWriter) {
 	byBPAY := strings.HasPrefix(t.Description, "BPAY")
 	direct := t.Class == string(gen.TransactionClassDirectCredit) || strings.HasPrefix(t.Description, "DIRECT DEBIT")
@@ -217,7 +217,7 @@ func (t *transactionJSON) writePayment(w *jsonWriter) {
 	w.end()
 }
 
-// number is a number of some digits that somebody has: the same one every time.
+// fakeNumber returns a number derived from a string. It is deterministic.
 func fakeNumber(of string, digits int) string {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(of))
@@ -225,7 +225,7 @@ func fakeNumber(of string, digits int) string {
 	return text[len(text)-digits:]
 }
 
-// classify is what a line of a statement tells of its kind, for those that nobody has classified.
+// classify derives the class of a transaction from its description.
 func classify(description string, amount bank.Cents) gen.TransactionClass {
 	text := strings.ToUpper(description)
 	has := func(words ...string) bool {
@@ -258,7 +258,7 @@ func classify(description string, amount bank.Cents) gen.TransactionClass {
 	}
 }
 
-// categoryOf is what a transaction is about whose merchant, if it has one, is not known.
+// categoryOf returns the category of a transaction without a known merchant.
 func categoryOf(class gen.TransactionClass, amount bank.Cents) *bank.Category {
 	group := "other"
 	switch class {

@@ -14,20 +14,20 @@ import (
 	signing "github.com/basiq-go/basiq-go/wrapper/webhook"
 )
 
-// webhook is a URL that is told of events. One that was disabled shows as pending-approval: the documents do not say how
-// it shows, and that is the only other status they have. An update, of whatever, makes it active again.
+// A webhook is a subscription to events. A disabled webhook has the status pending-approval, because that is the only
+// other documented status. Any update activates it again.
 type webhook struct {
 	id          string
 	name        string
 	description string
 	url         string
 	status      gen.WebhookStatus
-	events      []string // the ids of the event types
+	events      []string // IDs of event types
 	secret      api.Secret
-	verifier    *signing.Verifier // signs with the secret
-	// base is where the links in its messages lead: to where the API was reached when the webhook was made or updated.
+	verifier    *signing.Verifier // signs messages with the secret
+	// base is the base URL of links in messages: that of the request that created or last updated the webhook.
 	base     string
-	messages []*message // the oldest first
+	messages []*message // oldest first
 }
 
 func (w *webhook) path() string { return "/notifications/webhooks/" + w.id }
@@ -36,8 +36,8 @@ func (w *webhook) subscribesTo(typeID string) bool {
 	return w.status == gen.WebhookStatusActive && slices.Contains(w.events, typeID)
 }
 
-// webhookInput is what a webhook is made or updated from. The documents declare an array of event types and show one type
-// without an array; either will do. A nil field was not given.
+// webhookInput is the body of requests that create or update a webhook. The documentation declares an array of event
+// types, but an example has a single string. Both are accepted. Missing fields are nil.
 type webhookInput struct {
 	Name             *string               `json:"name"`
 	Description      *string               `json:"description"`
@@ -45,7 +45,7 @@ type webhookInput struct {
 	SubscribedEvents api.OneOrMany[string] `json:"subscribedEvents"`
 }
 
-// webhookInput reads and checks the body of a call that makes a webhook or updates the given one.
+// webhookInput decodes and validates the body of a request. The updated webhook is nil for a new one.
 func (s *Sandbox) webhookInput(c *call, updated *webhook) (webhookInput, error) {
 	var in webhookInput
 	if c.decode(&in) != nil || !isWebURL(in.URL) {
@@ -71,7 +71,7 @@ func isWebURL(text string) bool {
 	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != ""
 }
 
-// set makes the webhook what the input says. What was not given stays as it is, which is not documented.
+// update applies the input. Missing fields keep their values, which is not documented.
 func (w *webhook) update(in webhookInput, base string) {
 	w.url, w.base, w.status = in.URL, base, gen.WebhookStatusActive
 	if in.Name != nil {
@@ -82,7 +82,7 @@ func (w *webhook) update(in webhookInput, base string) {
 	}
 	if in.SubscribedEvents.Items != nil {
 		w.events = nil
-		for _, id := range in.SubscribedEvents.Items { // each once
+		for _, id := range in.SubscribedEvents.Items { // without duplicates
 			if !slices.Contains(w.events, id) {
 				w.events = append(w.events, id)
 			}
@@ -90,7 +90,7 @@ func (w *webhook) update(in webhookInput, base string) {
 	}
 }
 
-// addWebhook makes a webhook that is told of events at once. At Basiq that may take up to 15 minutes.
+// addWebhook creates a webhook that receives events immediately. At Basiq this may take up to 15 minutes.
 func (s *Sandbox) addWebhook(c *call) (response, error) {
 	in, err := s.webhookInput(c, nil)
 	if err != nil {
@@ -102,7 +102,7 @@ func (s *Sandbox) addWebhook(c *call) (response, error) {
 	return response{http.StatusCreated, w.withSecret(&c.view)}, nil
 }
 
-// newWebhook makes a webhook that can sign, and nothing else yet.
+// newWebhook creates a webhook with a secret.
 func (s *Sandbox) newWebhook() *webhook {
 	w := &webhook{id: s.newID(), secret: s.newWebhookSecret()}
 	verifier, err := signing.New(w.secret)
@@ -113,12 +113,12 @@ func (s *Sandbox) newWebhook() *webhook {
 	return w
 }
 
-// newWebhookSecret draws a secret of 24 bytes.
+// newWebhookSecret returns a random secret of 24 bytes.
 func (s *Sandbox) newWebhookSecret() api.Secret {
 	return api.NewSecret("whsec_" + base64.StdEncoding.EncodeToString(s.randomBytes(3)))
 }
 
-// updateWebhook keeps the secret, of which the documents say no more than that it is in the answer.
+// updateWebhook keeps the secret. The documentation says only that the response contains it.
 func (s *Sandbox) updateWebhook(c *call) (response, error) {
 	w, err := s.webhook(c)
 	if err != nil {
@@ -132,7 +132,8 @@ func (s *Sandbox) updateWebhook(c *call) (response, error) {
 	return response{http.StatusOK, w.withSecret(&c.view)}, nil
 }
 
-// listAppWebhooks lists the oldest first, always in an array: the documents' example has an only one without.
+// listAppWebhooks lists the oldest webhook first. The data is always an array, although the documented example has a
+// single object.
 func (s *Sandbox) listAppWebhooks(c *call) (response, error) {
 	data := make([]object, 0, len(s.webhooks))
 	for _, w := range s.webhooks {
@@ -151,7 +152,7 @@ func (s *Sandbox) getWebhook(c *call) (response, error) {
 	return response{http.StatusOK, w.show(&c.view)}, nil
 }
 
-// deleteWebhook ends the deliveries too, but for an attempt that is being made.
+// deleteWebhook also ends deliveries, except an attempt in progress.
 func (s *Sandbox) deleteWebhook(c *call) (response, error) {
 	w, err := s.webhook(c)
 	if err != nil {
@@ -161,7 +162,7 @@ func (s *Sandbox) deleteWebhook(c *call) (response, error) {
 	return response{status: http.StatusNoContent}, nil
 }
 
-// webhook returns the webhook that the path names.
+// webhook returns the webhook named in the path.
 func (s *Sandbox) webhook(c *call) (*webhook, error) {
 	id := c.http.PathValue("webhookId")
 	if !idFormat.MatchString(id) {
@@ -175,8 +176,8 @@ func (s *Sandbox) webhook(c *call) (*webhook, error) {
 	return nil, notFound("Webhook with provided id doesn't exist.")
 }
 
-// show is the webhook as it is read. The event types are an array even when there is one, as they are declared where they
-// are sent; the examples have a string.
+// show returns the webhook without its secret. The event types are always an array, as in the request schema. The
+// examples have a string.
 func (w *webhook) show(v *view) object {
 	return object{
 		"type": "webhook", "id": w.id, "name": w.name, "description": w.description, "url": w.url, "status": w.status,
@@ -184,15 +185,15 @@ func (w *webhook) show(v *view) object {
 	}
 }
 
-// withSecret is the webhook as the calls that make or update it answer it, and no others.
+// withSecret returns the webhook with its secret, which only the create and update responses contain.
 func (w *webhook) withSecret(v *view) object {
 	o := w.show(v)
 	o["secret"] = w.secret.Reveal()
 	return o
 }
 
-// testMessage sends a message about an event that never was: to fetch it answers 404. What the message holds beside the
-// text is not documented.
+// testMessage sends a message about an event that does not exist, so fetching the event responds with 404. Apart from
+// the text, the content of test messages is not documented.
 func (s *Sandbox) testMessage(c *call) (response, error) {
 	var in gen.WebhookTestMessage
 	if c.decode(&in) != nil || in.EventTypeID == "" {
@@ -216,7 +217,7 @@ func (s *Sandbox) testMessage(c *call) (response, error) {
 	return response{status: http.StatusCreated}, nil
 }
 
-// messageFilters are the properties that the documents name, without conditions or values.
+// messageFilters are the documented properties. Their operators and values are not documented.
 var messageFilters = filterable{
 	"date":        {operators: ranges, date: true},
 	"status":      {operators: eq, values: []string{string(gen.WebhookAttemptStatusSuccess), string(gen.WebhookAttemptStatusFailed)}},
@@ -240,7 +241,7 @@ func (m *message) property(name string) string {
 	}
 }
 
-// listMessages lists the newest first; the documents show no order.
+// listMessages lists the newest message first. The order is not documented.
 func (s *Sandbox) listMessages(c *call) (response, error) {
 	w, err := s.webhook(c)
 	if err != nil {
@@ -277,7 +278,7 @@ func (s *Sandbox) getWebhookMessage(c *call) (response, error) {
 
 const messageNotFound = "Message not found."
 
-// asNotFound puts the operation's own words in the place of others when something was not found.
+// withNotFoundDetail replaces the detail of a 404 error.
 func withNotFoundDetail(err error, detail string) error {
 	if f, ok := errors.AsType[*failure](err); ok && f.status == http.StatusNotFound {
 		return notFound(detail)
@@ -289,7 +290,7 @@ func (m *message) retained(now time.Time) bool { return now.Before(m.created.Add
 
 func (m *message) path() string { return m.webhook.path() + "/messages/" + m.id }
 
-// show is the message as it stands in a list: without its attempts.
+// show returns the message as in a list, without its attempts.
 func (m *message) show(v *view) object {
 	return object{
 		"id": m.id, "webhookId": m.webhook.id, "eventTypeId": m.typeID, "eventId": m.eventID, "payload": m.payload,
@@ -297,7 +298,7 @@ func (m *message) show(v *view) object {
 	}
 }
 
-// withAttempts is the message by itself, with its attempts, the newest first as in the documents' example.
+// withAttempts returns the message with its attempts, the newest first, as in the documented example.
 func (m *message) withAttempts(v *view) object {
 	attempts := make([]object, 0, len(m.attempts))
 	for _, a := range slices.Backward(m.attempts) {
