@@ -276,7 +276,7 @@ func textOrNull(text string) any {
 	return text
 }
 
-// classMeta returns the product details of 2.1. The names of its fields are not documented, so it uses those of 3.0.
+// classMeta returns the product details of 2.1. Its field names are not documented, so it uses the names of 3.0.
 func (h *holding) classMeta() object {
 	o := object{}
 	if h.Limit != 0 {

@@ -87,7 +87,7 @@ func (snap *snapshot) links(v *view) object {
 type figures struct {
 	assets, liabilities, creditLimit, savings bank.Cents
 	expenses, regularIncome                   bank.Cents
-	loanRepayments, potential                 *bank.Cents // nil if there are no such loans
+	loanRepayments, potential                 *bank.Cents // nil without such loans
 }
 
 func (a *analysis) figures() figures {
@@ -247,7 +247,7 @@ func (a *analysis) loan(h *holding) object {
 	return o
 }
 
-// arrears returns "true" if any of the last six months had no repayment, or nil if there are no transactions at all.
+// arrears returns "true" if any of the last six months had no repayment, or nil without any transactions.
 func (a *analysis) arrears(h *holding) any {
 	transactions := a.ofAccount(h)
 	if len(transactions) == 0 {

@@ -70,7 +70,7 @@ func (s *Sandbox) connectUser(userID, institutionID, loginID string, method gen.
 	s.runDue(now)
 	u := s.users[userID]
 	if u == nil {
-		return "", fmt.Errorf("there is no user %q: give the id that creating one has returned", userID)
+		return "", fmt.Errorf("user %q does not exist", userID)
 	}
 	consent := u.activeConsent(now)
 	if consent == nil {
@@ -78,7 +78,7 @@ func (s *Sandbox) connectUser(userID, institutionID, loginID string, method gen.
 	}
 	j, _, err := s.connect(u, loginAs(at, method, who), consent, now)
 	if err != nil {
-		return "", errors.New("there are 500 connections, and EnforceLimits allows no more")
+		return "", errors.New("limit of 500 connections reached (EnforceLimits)")
 	}
 	j.autoAnswered = true
 	return j.id, nil
@@ -87,7 +87,7 @@ func (s *Sandbox) connectUser(userID, institutionID, loginID string, method gen.
 // findLogin returns the bank and the test user with these IDs.
 func findLogin(institutionID, loginID string, method gen.ConnectionMethod) (*bank.Bank, *bank.Person, error) {
 	if method == gen.ConnectionMethodOpenBanking && institutionID != openBankingID {
-		return nil, nil, fmt.Errorf("the bank %q has no open banking in the sandbox, only %s has", institutionID, openBankingID)
+		return nil, nil, fmt.Errorf("bank %q does not support open banking in the sandbox (supported: %s)", institutionID, openBankingID)
 	}
 	at, who := bank.FindBank(institutionID), bank.FindPerson(loginID)
 	if at == nil || !at.Login {
@@ -97,14 +97,14 @@ func findLogin(institutionID, loginID string, method gen.ConnectionMethod) (*ban
 				ids = append(ids, b.ID)
 			}
 		}
-		return nil, nil, fmt.Errorf("nobody can log in to a bank %q: take one of %s", institutionID, strings.Join(ids, ", "))
+		return nil, nil, fmt.Errorf("bank %q does not support logins (supported: %s)", institutionID, strings.Join(ids, ", "))
 	}
 	if who == nil {
 		var logins []string
 		for _, p := range bank.People() {
 			logins = append(logins, p.Login)
 		}
-		return nil, nil, fmt.Errorf("there is no test user %q: take one of %s", loginID, strings.Join(logins, ", "))
+		return nil, nil, fmt.Errorf("unknown test user %q (known: %s)", loginID, strings.Join(logins, ", "))
 	}
 	return at, who, nil
 }
@@ -136,7 +136,7 @@ func (s *Sandbox) VisitConsentPage(pageURL, institutionID, loginID string, optio
 	}
 	u, err := url.Parse(pageURL)
 	if err != nil {
-		return nil, errors.New("basiqtest: VisitConsentPage: the URL of the page cannot be read") // the parse error would contain the token
+		return nil, errors.New("basiqtest: VisitConsentPage: invalid page URL") // the parse error would contain the token
 	}
 	who := &bank.Person{}
 	if loginID != "" {
@@ -157,7 +157,7 @@ func (s *Sandbox) runVisit(u *url.URL, institutionID string, method gen.Connecti
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.config.redirectURL == nil {
-		return "", errors.New("the page leads back to nowhere: make the sandbox with the option RedirectURL")
+		return "", errors.New("no redirect URL: option RedirectURL is required")
 	}
 	now := time.Now()
 	s.runDue(now)
@@ -189,7 +189,7 @@ func (s *Sandbox) completeVisit(v *visit, institutionID string, method gen.Conne
 			continue
 		case stepLogin:
 			if v.bank.ID != institutionID {
-				return "", fmt.Errorf("the page is for the bank %s, not %s", v.bank.ID, institutionID)
+				return "", fmt.Errorf("page is limited to bank %s, not %s", v.bank.ID, institutionID)
 			}
 			if v.connection == nil {
 				v.method = method // the page may have been opened with a preset bank
@@ -207,12 +207,12 @@ func (s *Sandbox) completeVisit(v *visit, institutionID string, method gen.Conne
 				}
 			}
 			if v.job == nil {
-				return "", fmt.Errorf("the user has no connection of %s to %s to authorise again", who.Login, institutionID)
+				return "", fmt.Errorf("user has no connection of %s to %s to reauthorise", who.Login, institutionID)
 			}
 		case stepExtend:
 			fill("do", "yes")
 		default:
-			return "", fmt.Errorf("at %q there is nothing to log in to", s.show(v, now, nil).data.Title)
+			return "", fmt.Errorf("page %q has no login", s.show(v, now, nil).data.Title)
 		}
 		break
 	}

@@ -70,10 +70,10 @@ func TestConnectAgain(t *testing.T) {
 func TestConnectMisused(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ bank, login, want string }{
-		{"AU0", "gavinBelson", `nobody can log in to a bank "AU0": take one of AU00000, `},
-		{"AU01001", "gavinBelson", `nobody can log in to a bank "AU01001"`},
-		{hooli, "gavin", `there is no test user "gavin": take one of Wentworth-Smith, `},
-		{hooli, "gavinBelson", `there is no user "u1": give the id that creating one has returned`},
+		{"AU0", "gavinBelson", `bank "AU0" does not support logins (supported: AU00000, `},
+		{"AU01001", "gavinBelson", `bank "AU01001" does not support logins`},
+		{hooli, "gavin", `unknown test user "gavin" (known: Wentworth-Smith, `},
+		{hooli, "gavinBelson", `user "u1" does not exist`},
 	} {
 		sandbox, err := basiqtest.Start()
 		require.NoError(t, err)
@@ -153,10 +153,10 @@ func TestVisitConsentPageRefused(t *testing.T) {
 		parameters url.Values
 		want       string
 	}{
-		"an action that is none": {url.Values{"action": {"frob"}}, "This page cannot do that. The action in the address is none"},
-		"nothing to authorise":   {url.Values{"action": {"reauthorise"}}, "There is nothing to authorise again"},
-		"managing":               {url.Values{"action": {"manage"}}, `at "Manage what you share" there is nothing to log in to`},
-		"another bank":           {url.Values{"institutionId": {piedPiper}}, "the page is for the bank AU00002, not AU00000"},
+		"unknown action":       {url.Values{"action": {"frob"}}, "Unknown action. The action in the address is not documented"},
+		"nothing to authorise": {url.Values{"action": {"reauthorise"}}, "There is nothing to authorise again"},
+		"managing":             {url.Values{"action": {"manage"}}, `page "Manage what you share" has no login`},
+		"another bank":         {url.Values{"institutionId": {piedPiper}}, "page is limited to bank AU00002, not AU00000"},
 	} {
 		back, err := c.sandbox.VisitConsentPage(c.pageFor(userID, test.parameters), hooli, "gavinBelson")
 		require.ErrorContains(t, err, "basiqtest: VisitConsentPage: "+test.want, name)
@@ -165,7 +165,7 @@ func TestVisitConsentPageRefused(t *testing.T) {
 	_, err := c.sandbox.VisitConsentPage(c.sandbox.URL()+"/home?token="+c.token, hooli, "gavinBelson")
 	require.ErrorContains(t, err, "This link must not be used", "a server's token")
 	_, err = c.sandbox.VisitConsentPage("http://x/%?token=Pl4nted", hooli, "gavinBelson")
-	require.ErrorContains(t, err, "cannot be read")
+	require.ErrorContains(t, err, "invalid page URL")
 	assert.NotContains(t, err.Error(), "Pl4nted")
 
 	page := c.pageFor(userID, url.Values{})

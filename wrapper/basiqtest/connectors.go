@@ -179,7 +179,7 @@ func (ctor connector) matches(all filterConditions) bool {
 
 func (s *Sandbox) getConnectors(c *call) (response, error) { return s.listConnectors(c, "/connectors") }
 
-// getPublicConnectors uses version 2.1, as all public operations do. There is no token to determine the version.
+// getPublicConnectors uses version 2.1, as all public operations do. They have no token that determines the version.
 func (s *Sandbox) getPublicConnectors(c *call) (response, error) {
 	c.version = v21
 	return s.listConnectors(c, "/public/connectors")
@@ -219,7 +219,7 @@ func (s *Sandbox) oneConnector(c *call, path string) (response, error) {
 	return response{}, resourceNotFound()
 }
 
-// connector returns the JSON object of a connector. The path is that of the collection.
+// connector returns the JSON object of a connector. The path is the path of the collection.
 func (s *Sandbox) connector(v *view, ctor connector, path string) object {
 	b := ctor.bank
 	institution := object{

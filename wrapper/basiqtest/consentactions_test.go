@@ -72,8 +72,8 @@ func TestActionManage(t *testing.T) {
 		c, userID := newPage(t)
 		b := c.visit(userID, action("manage"))
 		b.at("Manage what you share")
-		assert.Contains(t, b.main(), "You have given none.")
-		assert.Contains(t, b.main(), "You have connected no bank.")
+		assert.Contains(t, b.main(), "You have no consents.")
+		assert.Contains(t, b.main(), "You have no connections.")
 		b.press("Connect a bank")
 		b.at("Share your financial data")
 
@@ -85,7 +85,7 @@ func TestActionManage(t *testing.T) {
 
 		b.press("Remove the connection to HooliGov")
 		b.at("Remove your connection?")
-		assert.Contains(t, b.main(), "What it has fetched stays.")
+		assert.Contains(t, b.main(), "The data that it has fetched is kept.")
 		b.press("Keep it")
 		b.press("Remove the connection to HooliGov")
 		assert.Equal(t, 2, c.get("/users/"+userID+"/connections").length("data"))
@@ -126,7 +126,7 @@ func TestActionExtend(t *testing.T) {
 		c = c.as("3.0", server, "")
 		b := c.visit(userID, action("extend"))
 		b.at("Extend your consent")
-		assert.Contains(t, b.main(), "good until 1 January 2001")
+		assert.Contains(t, b.main(), "valid until 1 January 2001")
 		b.press("Extend my consent")
 		b.at("Your consent is extended")
 		assert.Contains(t, b.main(), "31 January 2001")
@@ -163,7 +163,7 @@ func TestActionUpdate(t *testing.T) {
 		c.consented(userID)
 		b := c.visit(userID, action("update"))
 		b.at("Share your financial data")
-		assert.Contains(t, b.main(), "your consent so far is revoked")
+		assert.Contains(t, b.main(), "your previous consent is revoked")
 		assert.Equal(t, []string{"active"}, c.statuses(userID))
 		b.press("I agree")
 		b.at("Choose your bank")
@@ -210,7 +210,7 @@ func TestActionReauthorise(t *testing.T) {
 		assert.Len(t, b.page.all("button"), 2, "the one connection, and the way out")
 		b.press("Pied Piper")
 		b.wait()
-		b.at("Pied Piper asks for one thing more")
+		b.at("Pied Piper needs one more step")
 		b.send(http.MethodPost, b.url, url.Values{"step": {"mfa"}, "do": {"leave"}})
 		assert.Equal(t, appURL, b.left)
 	})
@@ -243,7 +243,7 @@ func TestConnectionToUpdate(t *testing.T) {
 		b = c.visit(userID, url.Values{"connectionId": {connectionID}})
 		require.Equal(t, http.StatusNoContent, c.delete("/users/"+userID+"/connections/"+connectionID).status)
 		b.press("Log in", "password", "hooli2016")
-		b.at("This connection is not there")
+		b.at("Connection not found")
 	})
 }
 
@@ -269,5 +269,5 @@ func TestStatementToUpdate(t *testing.T) {
 	t.Parallel()
 	c, userID := newPage(t)
 	require.Equal(t, http.StatusAccepted, c.upload(userID, nab, file{"a.csv", "", twoAccounts}).status)
-	c.visit(userID, url.Values{"connectionId": {c.newestConnection(userID)}}).at("This connection is not there")
+	c.visit(userID, url.Values{"connectionId": {c.newestConnection(userID)}}).at("Connection not found")
 }

@@ -41,38 +41,38 @@ func refusal(status int, title string, text ...string) page {
 // Error pages for visits that cannot start or continue.
 func noToken() page {
 	return refusal(http.StatusBadRequest, "This link has no token",
-		"The address of this page must have a token=… in its query: a token of the scope CLIENT_ACCESS that is bound to the user.")
+		"The address of this page must have the query parameter token=… with a CLIENT_ACCESS token that is bound to the user.")
 }
 
 func unknownTokenPage() page {
-	return refusal(http.StatusUnauthorized, "This link is not known",
-		"Its token is not one that this sandbox has given out, or it has been revoked.", goBack)
+	return refusal(http.StatusUnauthorized, "Unknown link",
+		"Its token was not issued by this sandbox, or it has been revoked.", goBack)
 }
 
 func expiredPage() page {
-	return refusal(http.StatusForbidden, "This link has expired", "Its token was good for a short time only, and that is over.", goBack)
+	return refusal(http.StatusForbidden, "This link has expired", "Its token is no longer valid.", goBack)
 }
 
 func serverTokenPage() page {
 	return refusal(http.StatusForbidden, "This link must not be used",
-		"Its token has the scope SERVER_ACCESS: with it, a browser can read the data of all users. Such a token must never reach a browser.",
-		"Developers: make a token of the scope CLIENT_ACCESS with the userId of the user for each visit.")
+		"Its token has the scope SERVER_ACCESS, which grants access to the data of all users. Such a token must never reach a browser.",
+		"Developers: create a CLIENT_ACCESS token with the user's userId for each visit.")
 }
 
 func unboundPage() page {
-	return refusal(http.StatusForbidden, "This link is for nobody",
-		"Its token is not bound to a user.", "Developers: ask for the token with the userId of the user.")
+	return refusal(http.StatusForbidden, "This link has no user",
+		"Its token is not bound to a user.", "Developers: request the token with the user's userId.")
 }
 
 func unknownVisit() page {
-	return refusal(http.StatusNotFound, "This page is over", "It was left, or its time has run out.", goBack)
+	return refusal(http.StatusNotFound, "This visit has ended", "It was finished or has expired.", goBack)
 }
 
 func connectionGone() page {
-	return refusal(http.StatusNotFound, "This connection is not there", "It has been removed, or it belongs to another user.", goBack)
+	return refusal(http.StatusNotFound, "Connection not found", "It has been removed, or it belongs to another user.", goBack)
 }
 
-const goBack = "Go back to the app that you came from, and start again there."
+const goBack = "Go back to the app and start again."
 
 // servePage handles a request of a browser. It reads the request before locking the sandbox.
 func (s *Sandbox) servePage(w http.ResponseWriter, r *http.Request, path []string) {
@@ -94,17 +94,17 @@ func (s *Sandbox) servePage(w http.ResponseWriter, r *http.Request, path []strin
 			form = r.PostForm
 		}
 	}
-	answer, body, logged := s.renderPage(r, path, form)
-	if answer.location != "" {
-		header.Set("Location", answer.location)
+	result, body, logged := s.renderPage(r, path, form)
+	if result.location != "" {
+		header.Set("Location", result.location)
 	} else {
 		header.Set("Content-Type", "text/html; charset=utf-8")
 	}
-	if answer.refresh > 0 {
+	if result.refresh > 0 {
 		// Use a header, because screen readers announce an equivalent <meta> element but not the header.
-		header.Set("Refresh", strconv.Itoa(int((answer.refresh+time.Second-1)/time.Second)))
+		header.Set("Refresh", strconv.Itoa(int((result.refresh+time.Second-1)/time.Second)))
 	}
-	w.WriteHeader(answer.status)
+	w.WriteHeader(result.status)
 	s.logRequest(r.Context(), logged)
 	_, _ = w.Write(body) //nolint:gosec // The body was written by html/template, which escapes it.
 }
@@ -126,30 +126,30 @@ func (s *Sandbox) renderPage(r *http.Request, path []string, form url.Values) (p
 	now := time.Now()
 	s.runDue(now)
 	shown := homePath
-	var answer page
+	var result page
 	switch {
 	case len(path) == 0 && r.Method == http.MethodGet:
-		answer = s.openVisit(r.URL.Query(), now)
+		result = s.openVisit(r.URL.Query(), now)
 	case len(path) == 2 && path[0] == "link" && r.Method == http.MethodGet:
 		shown = linkPath + "{linkId}"
-		answer = s.openLink(path[1], now)
+		result = s.openLink(path[1], now)
 	case len(path) == 2 && path[0] == "visit" && (r.Method == http.MethodGet || r.Method == http.MethodPost):
 		shown = visitPath + "{visitId}"
-		answer = s.visitPage(path[1], r.Method == http.MethodPost, form, now)
+		result = s.visitPage(path[1], r.Method == http.MethodPost, form, now)
 	default:
 		shown = homePath + "/…"
-		answer = refusal(http.StatusNotFound, "There is no such page", goBack)
+		result = refusal(http.StatusNotFound, "Page not found", goBack)
 	}
-	logged := Request{Method: r.Method, Path: shown, Status: answer.status, Time: now}
+	logged := Request{Method: r.Method, Path: shown, Status: result.status, Time: now}
 	s.log.add(logged)
-	if answer.location != "" {
-		return answer, nil, logged
+	if result.location != "" {
+		return result, nil, logged
 	}
 	var body bytes.Buffer
-	if err := templates().pages[answer.template].Execute(&body, answer.data); err != nil {
-		panic("basiqtest: a page that cannot be written: " + err.Error())
+	if err := templates().pages[result.template].Execute(&body, result.data); err != nil {
+		panic("basiqtest: cannot render page: " + err.Error())
 	}
-	return answer, body.Bytes(), logged
+	return result, body.Bytes(), logged
 }
 
 // openVisit starts a visit with a token. It redirects to a URL with the visit's ID, so that the token does not stay in
@@ -169,7 +169,7 @@ func (s *Sandbox) openVisit(query url.Values, now time.Time) page {
 	case t.user == "":
 		return unboundPage()
 	case s.users[t.user] == nil:
-		return refusal(http.StatusNotFound, "This user is not there", "It has been deleted.", goBack)
+		return refusal(http.StatusNotFound, "User not found", "It has been deleted.", goBack)
 	}
 	v := &visit{id: s.newID(), user: s.users[t.user], token: text, action: query.Get("action")}
 	if query.Has("state") {
@@ -177,8 +177,8 @@ func (s *Sandbox) openVisit(query url.Values, now time.Time) page {
 	}
 	if id := query.Get("institutionId"); id != "" {
 		if v.presetBank = bank.FindBank(id); v.presetBank == nil || !v.presetBank.Login {
-			return refusal(http.StatusBadRequest, "This bank is not known",
-				"The institutionId in the address is none of those that one can log in to here.", goBack)
+			return refusal(http.StatusBadRequest, "Unknown bank",
+				"The bank of the institutionId in the address does not support logins here.", goBack)
 		}
 	}
 	if id := query.Get("connectionId"); id != "" {
@@ -205,13 +205,13 @@ func (s *Sandbox) openLink(id string, now time.Time) page {
 			continue
 		}
 		if link.expired(now) {
-			return refusal(http.StatusGone, "This link has expired", "Ask for a new one where you got it from.")
+			return refusal(http.StatusGone, "This link has expired", "Request a new one from the app.")
 		}
 		v := &visit{id: s.newID(), user: u, link: link, action: actionConnect}
 		v.start(now) // cannot be refused with this action
 		return s.addVisit(v, link.expires)
 	}
-	return refusal(http.StatusNotFound, "This link is not known", "It may have been replaced by a newer one.")
+	return refusal(http.StatusNotFound, "Unknown link", "It may have been replaced by a newer one.")
 }
 
 func (s *Sandbox) addVisit(v *visit, expires time.Time) page {

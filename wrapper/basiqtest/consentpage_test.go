@@ -101,7 +101,7 @@ func TestConsentPage(t *testing.T) {
 		}
 		b.left = ""
 		b.reload()
-		b.at("This page is over")
+		b.at("This visit has ended")
 		assert.Equal(t, http.StatusNotFound, b.status)
 	})
 }
@@ -115,23 +115,23 @@ func TestConsentPageSecondFactor(t *testing.T) {
 		b.at("Log in to Pied Piper") // past the list
 		assert.Contains(t, b.main(), "Step 2 of 2")
 		b.logIn("gavinBelson", "hooli2016")
-		b.at("Pied Piper asks for one thing more")
+		b.at("Pied Piper needs one more step")
 		assert.Equal(t, "120", b.header.Get("Refresh"), "it is loaded again when the time is over, and not before")
 
 		b.press("Send")
-		b.at("Pied Piper asks for one thing more")
+		b.at("Pied Piper needs one more step")
 		assert.Equal(t, http.StatusUnprocessableEntity, b.status)
-		assert.Contains(t, b.page.find("div", "role", "alert").text(), "Enter the answer to “What's your first company?”")
+		assert.Contains(t, b.page.find("div", "role", "alert").text(), "Enter an answer to the question “What's your first company?”")
 		assert.Equal(t, "answer0-problem answer0-hint", b.page.find("input", "id", "answer0").attributes["aria-describedby"])
 
 		b.press("Send", "answer0", "Aviato")
 		b.at("Pied Piper could not be connected")
-		assert.Contains(t, b.main(), "did not get the right answer in time")
+		assert.Contains(t, b.main(), "did not receive a correct MFA answer in time")
 		b.press("Try again")
 		assert.Equal(t, 0, c.get("/users/"+userID+"/connections").length("data"), "a connection is there when a login has worked")
 
 		b.logIn("gavinBelson", "hooli2016")
-		b.at("Pied Piper asks for one thing more")
+		b.at("Pied Piper needs one more step")
 		time.Sleep(121 * time.Second)
 		b.reload()
 		b.at("Pied Piper could not be connected")
@@ -140,7 +140,7 @@ func TestConsentPageSecondFactor(t *testing.T) {
 		b.logIn("gavinBelson", "hooli2016")
 		b.press("Send", "answer0", " Hooli ")
 		b.at("Connecting to Pied Piper")
-		assert.Contains(t, b.main(), "Checking your answer: in progress")
+		assert.Contains(t, b.main(), "Checking your MFA answer: in progress")
 		b.wait()
 		b.at("Pied Piper is connected")
 		assert.Equal(t, 1, c.get("/users/"+userID+"/connections").length("data"))
@@ -265,15 +265,15 @@ func TestConsentPageRefused(t *testing.T) {
 		back    bool // there is a way back to the app
 	}{
 		{"no token", nil, 400, "This link has no token", false},
-		{"unknown token", url.Values{"token": {"x"}}, 401, "This link is not known", false},
+		{"unknown token", url.Values{"token": {"x"}}, 401, "Unknown link", false},
 		{"server token", url.Values{"token": {c.token}}, 403, "This link must not be used", false},
-		{"nobody's token", url.Values{"token": {c.as("2.1", client, "").token}}, 403, "This link is for nobody", false},
-		{"unknown action", with("action", "explode"), 400, "This page cannot do that", true},
-		{"unknown bank", with("institutionId", "AU99999"), 400, "This bank is not known", false},
-		{"bank without login", with("institutionId", "AU01001"), 400, "This bank is not known", false},
-		{"unknown connection", with("connectionId", "x"), 404, "This connection is not there", false},
-		{"nothing to extend", with("action", "extend"), 400, "You have not given a consent", true},
-		{"nothing to update", with("action", "update"), 400, "You have not given a consent", true},
+		{"nobody's token", url.Values{"token": {c.as("2.1", client, "").token}}, 403, "This link has no user", false},
+		{"unknown action", with("action", "explode"), 400, "Unknown action", true},
+		{"unknown bank", with("institutionId", "AU99999"), 400, "Unknown bank", false},
+		{"bank without login", with("institutionId", "AU01001"), 400, "Unknown bank", false},
+		{"unknown connection", with("connectionId", "x"), 404, "Connection not found", false},
+		{"nothing to extend", with("action", "extend"), 400, "You have no active consent", true},
+		{"nothing to update", with("action", "update"), 400, "You have no active consent", true},
 		{"nothing to authorise", with("action", "reauthorise"), 400, "There is nothing to authorise again", true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -299,7 +299,7 @@ func TestConsentPageOfOthers(t *testing.T) {
 		c, userID := newPage(t)
 		theirs := c.connected(c.newUser(), hooli, "gavinBelson", "hooli2016")
 		b := c.visit(userID, url.Values{"connectionId": {theirs}})
-		b.at("This connection is not there")
+		b.at("Connection not found")
 	})
 }
 
@@ -324,7 +324,7 @@ func TestConsentPageEnds(t *testing.T) {
 				address, form := b.form("I agree")
 				end(c, userID)
 				b.send(http.MethodPost, address, form)
-				b.at("This page is over")
+				b.at("This visit has ended")
 				assert.Equal(t, http.StatusNotFound, b.status)
 				b.open("/home?token=" + token)
 				assert.Contains(t, []int{http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound}, b.status)
@@ -388,7 +388,7 @@ func TestConsentPageLimit(t *testing.T) {
 		b.press("I agree")
 		b.press("Hooli AU00000")
 		b.press("Log in", "loginId", "gavinBelson", "password", "hooli2016")
-		b.at("There are too many connections")
+		b.at("Too many connections")
 		assert.Equal(t, http.StatusForbidden, b.status)
 	})
 }

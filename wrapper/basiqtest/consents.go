@@ -242,13 +242,13 @@ type permission struct {
 var permissions = []permission{
 	{
 		Scope: "customer.person.detail", Entity: "connection", Name: "Name, occupation, contact details",
-		Description: "Who you are, to the bank.",
+		Description: "Your details as known to the bank.",
 		Attributes:  []string{"Name", "Occupation", "Phone", "Email address", "Mail address", "Residential address"},
 		Why:         "To make sure that the accounts are yours.",
 	},
 	{
 		Scope: "account.basic", Entity: "account", Name: "Account name, type and balance",
-		Description: "Your accounts, and what is in them now.",
+		Description: "Your accounts and their balances.",
 		Attributes:  []string{"Name of account", "Type of account", "Account balance", "Account number"},
 		Why:         "To show you the list of your accounts.",
 	},
@@ -259,11 +259,11 @@ var permissions = []permission{
 			"Name of account", "Type of account", "Account balance", "Account number", "Interest rates", "Fees", "Discounts",
 			"Account terms", "Account mail address", "Account holder",
 		},
-		Why: "To tell your accounts apart, and what they cost.",
+		Why: "To identify your accounts and their costs.",
 	},
 	{
 		Scope: "transaction.detail", Entity: "transaction", Name: "Transaction details",
-		Description: "What comes into your accounts and goes out of them.",
+		Description: "The transactions of your accounts.",
 		Attributes: []string{
 			"Incoming and outgoing transactions", "Amounts", "Dates", "Descriptions of transactions", "Status of transactions",
 			"Type of transactions",

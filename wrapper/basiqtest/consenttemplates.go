@@ -62,7 +62,7 @@ type pageData struct {
 	Since       string // creation date of the existing connection; "" for a new one
 	People      []*bank.Person
 	Fields      []answerInput
-	Code        bool // the answer is a code sent by the bank
+	Code        bool // the MFA answer is a code sent by the bank
 	Until       string
 	Updating    bool
 	Permissions []permission
@@ -114,9 +114,9 @@ func (s *Sandbox) show(v *visit, now time.Time, wrong []fieldProblem) page {
 	for _, j := range v.done {
 		d.Done = append(d.Done, j.connection.institution.Name)
 	}
-	answer := page{status: http.StatusOK, template: step, data: d}
+	p := page{status: http.StatusOK, template: step, data: d}
 	if wrong != nil {
-		answer.status = http.StatusUnprocessableEntity
+		p.status = http.StatusUnprocessableEntity
 	}
 	switch step {
 	case stepConsent:
@@ -135,9 +135,9 @@ func (s *Sandbox) show(v *visit, now time.Time, wrong []fieldProblem) page {
 	case stepProgress:
 		d.Title = "Connecting to " + d.Bank
 		d.Steps = progressLines(v.job.progressAt(now))
-		answer.refresh = time.Second
+		p.refresh = time.Second
 	case stepMFA:
-		answer.refresh = showMFA(v, d, now)
+		p.refresh = showMFA(v, d, now)
 	case stepFailed:
 		d.Title = d.Bank + " could not be connected"
 		d.CanChoose, d.Renewing = v.target == nil, v.connection != nil
@@ -148,7 +148,7 @@ func (s *Sandbox) show(v *visit, now time.Time, wrong []fieldProblem) page {
 	default:
 		showManage(v, d, now)
 	}
-	return answer
+	return p
 }
 
 // stepLabel returns the progress label of a step, such as "Step 2 of 3", or "" if it has none.
@@ -192,8 +192,8 @@ func loginWords(method gen.ConnectionMethod) loginCaptions {
 
 func lowerFirst(text string) string { return strings.ToLower(text[:1]) + text[1:] }
 
-// openBankingMember is the test member of AU00000 that Basiq documents for open banking. The password stands for the
-// one-time code. Basiq does not document which accounts the member has; the sandbox uses those of openBankingPerson.
+// openBankingMember is the test member of AU00000 that Basiq documents for open banking. The password represents the
+// one-time code. Basiq does not document the accounts of the member, so the sandbox uses openBankingPerson's.
 var openBankingMember = bank.Person{Login: "374829", Password: "227470"}
 
 const openBankingPerson = "gavinBelson"
@@ -234,7 +234,7 @@ func findChoice(value string) *connector {
 // showMFA returns the time until the challenge expires, after which the page must be reloaded.
 func showMFA(v *visit, d *pageData, now time.Time) time.Duration {
 	p, challenge := v.job.progressAt(now), v.job.challenge
-	d.Title = d.Bank + " asks for one thing more"
+	d.Title = d.Bank + " needs one more step"
 	d.Text = []string{challenge.Description}
 	d.Code = challenge.Method == "token"
 	d.Until = p.next.UTC().Format("15:04:05 UTC")
@@ -247,7 +247,7 @@ func showMFA(v *visit, d *pageData, now time.Time) time.Duration {
 // progressLines returns the job steps that the page waits for.
 func progressLines(p progress) []progressLine {
 	texts := map[gen.JobStepTitle]string{
-		gen.JobStepTitleVerifyCredentials: "Checking your login", gen.JobStepTitleMFAChallenge: "Checking your answer",
+		gen.JobStepTitleVerifyCredentials: "Checking your login", gen.JobStepTitleMFAChallenge: "Checking your MFA answer",
 	}
 	statuses := map[gen.JobStepStatus]string{
 		gen.JobStepStatusPending: "to come", gen.JobStepStatusInProgress: "in progress", gen.JobStepStatusSuccess: "done",
@@ -268,7 +268,7 @@ func failureText(p progress) (reason, advice string) {
 		switch {
 		case state.status != gen.JobStepStatusFailed:
 		case state.title == gen.JobStepTitleMFAChallenge:
-			return "The bank did not get the right answer in time.", "Log in again to be asked again."
+			return "The bank did not receive a correct MFA answer in time.", "Log in again to get a new question."
 		case state.failure.code == wrongCredentials.code:
 			return state.failure.detail, "Check your login ID and your password."
 		default:

@@ -89,13 +89,13 @@ func (v *visit) start(now time.Time) *page {
 	case v.action == actionManage:
 		v.currentStep = stepManage
 	case (v.action == actionExtend || v.action == actionUpdate) && v.consent == nil:
-		return refused("You have not given a consent", "There is none that is still good, so it cannot be changed. Give one first.")
+		return refused("You have no active consent", "Grant a consent first.")
 	case v.action == actionExtend:
 		v.currentStep = stepExtend
 	case v.action == actionUpdate:
 		v.currentStep = stepConsent
 	default:
-		return refused("This page cannot do that", "The action in the address is none that is documented.")
+		return refused("Unknown action", "The action in the address is not documented.")
 	}
 	return nil
 }
@@ -290,8 +290,8 @@ func (s *Sandbox) logIn(v *visit, form url.Values, now time.Time) page {
 		before := len(v.user.connections)
 		j, _, err := s.connect(v.user, login{v.bank, v.method, api.NewSecret(loginID), api.NewSecret(password)}, v.consent, now)
 		if err != nil {
-			return refusal(http.StatusForbidden, "There are too many connections",
-				"This sandbox plays the limit of 500, and it has been reached.")
+			return refusal(http.StatusForbidden, "Too many connections",
+				"The limit of 500 connections has been reached.")
 		}
 		v.job, v.created = j, nil
 		if len(v.user.connections) > before {
@@ -309,7 +309,7 @@ func (s *Sandbox) answerMFA(v *visit, form url.Values, now time.Time) page {
 	for i := range v.job.challenge.Questions {
 		given := strings.TrimSpace(form.Get(answerField(i)))
 		if given == "" {
-			wrong = append(wrong, fieldProblem{answerField(i), "Enter the answer to “" + v.job.challenge.Questions[i].Text + "”"})
+			wrong = append(wrong, fieldProblem{answerField(i), "Enter an answer to the question “" + v.job.challenge.Questions[i].Text + "”"})
 		}
 		answers = append(answers, api.WireSecret{Secret: api.NewSecret(given)})
 	}

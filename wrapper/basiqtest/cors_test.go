@@ -64,6 +64,6 @@ func TestAllowOriginRefused(t *testing.T) {
 	t.Parallel()
 	for _, origin := range []string{"", "localhost:3000", "http://localhost:3000/", "ftp://localhost", "http://u@localhost", "null"} {
 		_, err := basiqtest.Start(basiqtest.AllowOrigin(origin))
-		require.ErrorContains(t, err, `is none, such as http://localhost:3000, nor "*"`, origin)
+		require.ErrorContains(t, err, `must be a scheme and host, such as http://localhost:3000, or "*"`, origin)
 	}
 }

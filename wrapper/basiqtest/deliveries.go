@@ -88,7 +88,7 @@ func newWebhookClient(given *http.Client) *http.Client {
 // notify sends an event to the webhooks that subscribe to its type.
 func (s *Sandbox) notify(e *event) { s.sendMessages(e, e.typeID(), "") }
 
-// sendMessages sends an event to the webhooks that subscribe to typeID. The text is that of a test message, or "".
+// sendMessages sends an event to the webhooks that subscribe to typeID. The text is set for test messages only.
 func (s *Sandbox) sendMessages(e *event, typeID, text string) {
 	for _, w := range s.webhooks {
 		if !w.subscribesTo(typeID) {

@@ -16,7 +16,7 @@
 //
 // A [Sandbox] implements all operations of the contract, for API versions 2.1 and 3.0. Resources that are created can
 // be read, updated and deleted. As at Basiq, the accounts and transactions of a deleted web connection stay with the
-// user until they are purged, and those of an open-banking connection are deleted with it. Tokens are limited to their
+// user until they are purged, while open-banking data is deleted with the connection. Tokens are limited to their
 // scope and to the operations of their API version. Filters, limits, cursors and errors follow Basiq's documentation,
 // including its mistakes. Where the documentation is silent, the sandbox does what is plausible, and a comment in the
 // code says so.
@@ -33,7 +33,7 @@
 //
 // # Test users
 //
-// The logins and passwords, and the income and spending of each user, are those that Basiq documents:
+// The logins and passwords, and the income and spending of each user, are documented by Basiq:
 //
 //	Wentworth-Smith  whislter       joint account, two salaries, mortgage, a car loan
 //	Whistler         ShowBox        one salary, buy now pay later, a large transfer to jared

@@ -56,7 +56,7 @@ func (s *Sandbox) enrichment(v *view, t *bank.Transaction) json.RawMessage {
 	}
 	written, err := json.Marshal(o)
 	if err != nil {
-		panic("basiqtest: an enrichment that is no JSON: " + err.Error())
+		panic("basiqtest: cannot encode enrichment: " + err.Error())
 	}
 	if s.enrichments == nil || len(s.enrichments) >= maxCachedEnrichments {
 		s.enrichments = enrichments{}

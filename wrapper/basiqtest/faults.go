@@ -65,11 +65,11 @@ func Fail(status int, texts ...string) Fault {
 	}
 	switch {
 	case status < 400 || status > 599:
-		f.err = fmt.Errorf("%d is no status of an error: take one from 400 to 599", status)
+		f.err = fmt.Errorf("status %d out of range [400, 599]", status)
 	case len(texts) > 3:
-		f.err = fmt.Errorf("Fail(%d) has %d texts: give the code, the title and the detail", status, len(texts))
+		f.err = fmt.Errorf("Fail(%d): %d texts, want at most 3 (code, title, detail)", status, len(texts))
 	case len(texts) > 0 && texts[0] == "":
-		f.err = fmt.Errorf("the code of Fail(%d) is empty: leave the texts out to get those of the documents", status)
+		f.err = fmt.Errorf("Fail(%d): empty code", status)
 	}
 	return f
 }
@@ -158,7 +158,7 @@ func Truncate() Fault { return Fault{kind: faultTruncate, text: "truncate"} }
 func SlowBody(bytesPerSecond int) Fault {
 	f := Fault{kind: faultSlowBody, text: "slow-body=" + strconv.Itoa(bytesPerSecond), rate: bytesPerSecond}
 	if bytesPerSecond < 1 {
-		f.err = fmt.Errorf("%d bytes a second are too few: take 1 or more, or Hang", bytesPerSecond)
+		f.err = fmt.Errorf("rate %d is not positive", bytesPerSecond)
 	}
 	return f
 }
@@ -190,9 +190,9 @@ func checkDuration(d, least time.Duration) error {
 	case d >= least:
 		return nil
 	case least == 0:
-		return fmt.Errorf("the duration %v is negative", d)
+		return fmt.Errorf("duration %v is negative", d)
 	default:
-		return fmt.Errorf("the duration %v is not positive", d)
+		return fmt.Errorf("duration %v is not positive", d)
 	}
 }
 
@@ -230,7 +230,7 @@ type faultConditions struct {
 func On(operations ...string) When {
 	return func(a *faultConditions) error {
 		if len(operations) == 0 {
-			return errors.New("On names no operation: leave it out for all of them")
+			return errors.New("On: no operations")
 		}
 		a.operations = append(a.operations, operations...)
 		return nil
@@ -253,9 +253,9 @@ func After(n int) When {
 func setCount(field *int, name string, n int) error {
 	switch {
 	case n < 1:
-		return fmt.Errorf("%s(%d) makes no sense: take 1 or more", name, n)
+		return fmt.Errorf("%s(%d): must be at least 1", name, n)
 	case *field != 0:
-		return fmt.Errorf("%s is given twice", name)
+		return fmt.Errorf("duplicate condition %s", name)
 	}
 	*field = n
 	return nil
@@ -267,9 +267,9 @@ func Chance(probability float64) When {
 	return func(a *faultConditions) error {
 		switch {
 		case !(probability > 0 && probability <= 1):
-			return fmt.Errorf("the chance %v is no probability: take one over 0 and up to 1", probability)
+			return fmt.Errorf("probability %v out of range (0, 1]", probability)
 		case a.chance != 0:
-			return errors.New("Chance is given twice")
+			return errors.New("duplicate condition Chance")
 		}
 		a.chance = probability
 		return nil
@@ -349,14 +349,14 @@ func (i *Injection) Count() int {
 func newInjection(fault Fault, when []When) (*Injection, error) {
 	i := &Injection{fault: fault}
 	if fault.kind == noFault {
-		return nil, errors.New("the fault is empty: make one with Fail, Latency or their like")
+		return nil, errors.New("empty fault")
 	}
 	if fault.err != nil {
 		return nil, fmt.Errorf("fault %v: %w", fault, fault.err)
 	}
 	for _, condition := range when {
 		if condition == nil {
-			return nil, fmt.Errorf("fault %v: a condition is nil", fault)
+			return nil, fmt.Errorf("fault %v: nil condition", fault)
 		}
 		if err := condition(&i.conditions); err != nil {
 			return nil, fmt.Errorf("fault %v: %w", fault, err)
@@ -368,7 +368,7 @@ func newInjection(fault Fault, when []When) (*Injection, error) {
 			return nil, fmt.Errorf("fault %v: %w", fault, err)
 		}
 		if !fault.appliesTo(r) {
-			return nil, fmt.Errorf("fault %v: it cannot happen to %s, which %s", fault, operation, fault.unsupportedReason())
+			return nil, fmt.Errorf("fault %v: not applicable to %s, which %s", fault, operation, fault.unsupportedReason())
 		}
 	}
 	return i, nil
@@ -377,9 +377,9 @@ func newInjection(fault Fault, when []When) (*Injection, error) {
 // unsupportedReason explains why the fault does not apply to an operation.
 func (f Fault) unsupportedReason() string {
 	if f.kind == faultEndlessJob {
-		return "begins no job; these do: " + strings.Join(jobOperations, ", ")
+		return "does not start jobs; operations that do: " + strings.Join(jobOperations, ", ")
 	}
-	return "takes no token"
+	return "requires no token"
 }
 
 // findOperation returns the route of an operation. If there is none, the error suggests similar names.
@@ -391,8 +391,8 @@ func findOperation(name string) (*route, error) {
 		}
 		names = append(names, r.operation)
 	}
-	return nil, fmt.Errorf("operation %q is unknown%s", name, didYouMean(name, names,
-		": take an operationId of openapi.yaml, such as getJobs"))
+	return nil, fmt.Errorf("unknown operation %q%s", name, didYouMean(name, names,
+		"; must be an operationId of openapi.yaml, such as getJobs"))
 }
 
 // didYouMean returns a suggestion of known names similar to name, or otherwise if there are none.

@@ -591,26 +591,26 @@ func TestBadFaults(t *testing.T) {
 		when  []basiqtest.When
 		want  string
 	}{
-		{basiqtest.Fault{}, nil, "the fault is empty: make one with Fail, Latency or their like"},
-		{basiqtest.Fail(200), nil, "fault 200: 200 is no status of an error: take one from 400 to 599"},
-		{basiqtest.Fail(600), nil, "fault 600: 600 is no status of an error: take one from 400 to 599"},
-		{basiqtest.Fail(400, ""), nil, "fault 400=: the code of Fail(400) is empty: leave the texts out to get those of the documents"},
-		{basiqtest.Fail(400, "a", "b", "c", "d"), nil, "fault 400=a: Fail(400) has 4 texts: give the code, the title and the detail"},
-		{basiqtest.TooManyRequests(-1), nil, "fault 429-after=-1ns: the duration -1ns is negative"},
-		{basiqtest.Latency(0), nil, "fault latency=0s: the duration 0s is not positive"},
-		{basiqtest.SlowBody(0), nil, "fault slow-body=0: 0 bytes a second are too few: take 1 or more, or Hang"},
-		{basiqtest.Hang(), []basiqtest.When{nil}, "fault hang: a condition is nil"},
-		{basiqtest.Hang(), []basiqtest.When{basiqtest.On()}, "fault hang: On names no operation: leave it out for all of them"},
-		{basiqtest.Hang(), []basiqtest.When{basiqtest.On("getconections")}, `fault hang: operation "getconections" is unknown: did you mean getConnections or getConnection or getConnectors?`},
-		{basiqtest.Hang(), []basiqtest.When{basiqtest.On("")}, `fault hang: operation "" is unknown: take an operationId of openapi.yaml, such as getJobs`},
-		{basiqtest.Hang(), []basiqtest.When{basiqtest.Next(0)}, "fault hang: Next(0) makes no sense: take 1 or more"},
-		{basiqtest.Hang(), []basiqtest.When{basiqtest.Every(-1)}, "fault hang: Every(-1) makes no sense: take 1 or more"},
-		{basiqtest.Hang(), []basiqtest.When{basiqtest.After(1), basiqtest.After(1)}, "fault hang: After is given twice"},
-		{basiqtest.Hang(), []basiqtest.When{basiqtest.Chance(0)}, "fault hang: the chance 0 is no probability: take one over 0 and up to 1"},
-		{basiqtest.Hang(), []basiqtest.When{basiqtest.Chance(1.1)}, "fault hang: the chance 1.1 is no probability: take one over 0 and up to 1"},
-		{basiqtest.Hang(), []basiqtest.When{basiqtest.Chance(1), basiqtest.Chance(1)}, "fault hang: Chance is given twice"},
-		{basiqtest.RevokeToken(), []basiqtest.When{basiqtest.On("postToken")}, "fault revoke-token: it cannot happen to postToken, which takes no token"},
-		{basiqtest.EndlessJob(), []basiqtest.When{basiqtest.On("getJobs")}, "fault endless-job: it cannot happen to getJobs, which begins no job; these do: postConnection, refreshConnections, updateConnection, refreshConnection, createStatement, createReport"},
+		{basiqtest.Fault{}, nil, "empty fault"},
+		{basiqtest.Fail(200), nil, "fault 200: status 200 out of range [400, 599]"},
+		{basiqtest.Fail(600), nil, "fault 600: status 600 out of range [400, 599]"},
+		{basiqtest.Fail(400, ""), nil, "fault 400=: Fail(400): empty code"},
+		{basiqtest.Fail(400, "a", "b", "c", "d"), nil, "fault 400=a: Fail(400): 4 texts, want at most 3 (code, title, detail)"},
+		{basiqtest.TooManyRequests(-1), nil, "fault 429-after=-1ns: duration -1ns is negative"},
+		{basiqtest.Latency(0), nil, "fault latency=0s: duration 0s is not positive"},
+		{basiqtest.SlowBody(0), nil, "fault slow-body=0: rate 0 is not positive"},
+		{basiqtest.Hang(), []basiqtest.When{nil}, "fault hang: nil condition"},
+		{basiqtest.Hang(), []basiqtest.When{basiqtest.On()}, "fault hang: On: no operations"},
+		{basiqtest.Hang(), []basiqtest.When{basiqtest.On("getconections")}, `fault hang: unknown operation "getconections": did you mean getConnections or getConnection or getConnectors?`},
+		{basiqtest.Hang(), []basiqtest.When{basiqtest.On("")}, `fault hang: unknown operation ""; must be an operationId of openapi.yaml, such as getJobs`},
+		{basiqtest.Hang(), []basiqtest.When{basiqtest.Next(0)}, "fault hang: Next(0): must be at least 1"},
+		{basiqtest.Hang(), []basiqtest.When{basiqtest.Every(-1)}, "fault hang: Every(-1): must be at least 1"},
+		{basiqtest.Hang(), []basiqtest.When{basiqtest.After(1), basiqtest.After(1)}, "fault hang: duplicate condition After"},
+		{basiqtest.Hang(), []basiqtest.When{basiqtest.Chance(0)}, "fault hang: probability 0 out of range (0, 1]"},
+		{basiqtest.Hang(), []basiqtest.When{basiqtest.Chance(1.1)}, "fault hang: probability 1.1 out of range (0, 1]"},
+		{basiqtest.Hang(), []basiqtest.When{basiqtest.Chance(1), basiqtest.Chance(1)}, "fault hang: duplicate condition Chance"},
+		{basiqtest.RevokeToken(), []basiqtest.When{basiqtest.On("postToken")}, "fault revoke-token: not applicable to postToken, which requires no token"},
+		{basiqtest.EndlessJob(), []basiqtest.When{basiqtest.On("getJobs")}, "fault endless-job: not applicable to getJobs, which does not start jobs; operations that do: postConnection, refreshConnections, updateConnection, refreshConnection, createStatement, createReport"},
 	} {
 		t.Run(test.want, func(t *testing.T) {
 			t.Parallel()
@@ -629,7 +629,7 @@ func TestBadFaults(t *testing.T) {
 		s, err := basiqtest.Start()
 		require.NoError(t, err)
 		t.Cleanup(func() { assert.NoError(t, s.Close()) })
-		assert.PanicsWithValue(t, "basiqtest: Inject: fault 200: 200 is no status of an error: take one from 400 to 599", func() {
+		assert.PanicsWithValue(t, "basiqtest: Inject: fault 200: status 200 out of range [400, 599]", func() {
 			s.Inject(basiqtest.Fail(200))
 		})
 	})

@@ -197,7 +197,7 @@ func (s *Sandbox) errorResponse(err error) response {
 	f, ok := errors.AsType[*failure](err)
 	switch {
 	case !ok:
-		panic("basiqtest: an error that is no answer: " + err.Error())
+		panic("basiqtest: unexpected error type: " + err.Error())
 	case f.text != "":
 		return response{f.status, document{"text/plain; charset=utf-8", []byte(f.text)}}
 	default:
@@ -221,12 +221,12 @@ func encode(a response) (contentType string, body []byte) {
 	encoder := json.NewEncoder(&buf)
 	encoder.SetEscapeHTML(false)
 	if err := encoder.Encode(a.body); err != nil {
-		panic("basiqtest: an answer that is no JSON: " + err.Error())
+		panic("basiqtest: cannot encode response: " + err.Error())
 	}
 	return "application/json", buf.Bytes()
 }
 
-// dispatch performs the checks common to all operations and calls the handler. The order is that of a typical service
+// dispatch performs the checks common to all operations and calls the handler. The order follows that of a typical service
 // behind a gateway: authentication, authorization, format, and then the checks of the operation.
 func (s *Sandbox) dispatch(c *call) (response, error) {
 	if c.route.scopes != 0 {

@@ -29,7 +29,7 @@ func (conn *connection) identity(v *view) object {
 	if v.version != v30 {
 		emails = "emails"
 	}
-	// As in the examples, all fields are present, and those that do not apply are empty: an organisation has no personal
+	// As in the examples, all fields are present, and fields that do not apply are empty: an organisation has no personal
 	// name.
 	if who.Business != nil {
 		addPerson(o, emails, nil)

@@ -24,13 +24,13 @@ const (
 // Minimum durations of the steps; see pace.
 const (
 	verifyTime       = 1500 * time.Millisecond
-	confirmTime      = 500 * time.Millisecond // from the correct answer to the success of the step
+	confirmTime      = 500 * time.Millisecond // from the correct MFA answer to the success of the step
 	accountsTime     = 2 * time.Second
 	transactionsTime = 3 * time.Second
 )
 
-// A job retrieves the data of a connection or creates a report. Its progress depends only on the time and on the answer
-// to its challenge.
+// A job retrieves the data of a connection or creates a report. Its progress depends only on the time and on the MFA
+// answer.
 type job struct {
 	id         string
 	kind       string // connection or report
@@ -42,9 +42,9 @@ type job struct {
 	neverEnds  bool // never leaves its first step
 
 	challenge    *bank.Challenge // nil if the bank does not ask
-	answered     time.Time       // time of the correct answer; zero if none
-	rejected     time.Time       // time of an incorrect answer
-	autoAnswered bool            // answered correctly as soon as the bank asks
+	answered     time.Time       // time of the correct MFA answer; zero if none
+	rejected     time.Time       // time of an incorrect MFA answer
+	autoAnswered bool            // the MFA challenge is answered as soon as the bank asks
 	confirmDelay time.Duration
 
 	reported progress // progress already reported by events
@@ -161,7 +161,7 @@ func pace(loginID api.Secret) float64 {
 type progress struct {
 	steps   []stepState
 	updated time.Time // last change of a step
-	next    time.Time // next change of a step, unless an answer arrives earlier
+	next    time.Time // next change of a step, unless an MFA answer arrives earlier
 	done    bool
 
 	verified time.Time // time of the successful login; zero if none

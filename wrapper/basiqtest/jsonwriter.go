@@ -74,7 +74,7 @@ func (w *jsonWriter) value(v any) {
 	}
 	written, err := json.Marshal(v)
 	if err != nil {
-		panic("basiqtest: an answer that is no JSON: " + err.Error())
+		panic("basiqtest: cannot encode response: " + err.Error())
 	}
 	w.buf = append(w.buf, written...)
 }

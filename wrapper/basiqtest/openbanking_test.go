@@ -140,7 +140,7 @@ func TestConsentPageOpenBanking(t *testing.T) {
 
 		b = c.visit(userID, action("manage"))
 		b.press("Remove the connection to Hooli")
-		assert.Contains(t, b.main(), "What it has fetched is deleted with it, and cannot be restored.")
+		assert.Contains(t, b.main(), "The data that it has fetched is deleted permanently.")
 		b.press("Remove Hooli")
 		assert.Empty(t, c.get("/users/"+userID+"/accounts").ids())
 	})
@@ -164,7 +164,7 @@ func TestOpenBankingOfAnotherBank(t *testing.T) {
 	sandbox, err := basiqtest.Start()
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = sandbox.Close() })
-	assert.PanicsWithValue(t, `basiqtest: Connect: the bank "AU00002" has no open banking in the sandbox, only AU00000 has`, func() {
+	assert.PanicsWithValue(t, `basiqtest: Connect: bank "AU00002" does not support open banking in the sandbox (supported: AU00000)`, func() {
 		sandbox.Connect("u1", piedPiper, "gavinBelson", basiqtest.OpenBanking())
 	})
 }

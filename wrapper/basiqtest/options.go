@@ -34,7 +34,7 @@ func newConfig(opts []Option) (config, error) {
 	c := config{speed: 1, tokenLifetime: time.Hour, address: "127.0.0.1:0", logger: slog.New(slog.DiscardHandler)}
 	for _, opt := range opts {
 		if opt == nil {
-			return c, errors.New("an option is nil")
+			return c, errors.New("nil option")
 		}
 		if err := opt(&c); err != nil {
 			return c, err
@@ -109,7 +109,7 @@ func ConcurrentRefreshes() Option {
 func Address(address string) Option {
 	return func(c *config) error {
 		if _, _, err := net.SplitHostPort(address); err != nil {
-			return fmt.Errorf("address %q is no host and port, such as 127.0.0.1:8080", address)
+			return fmt.Errorf("invalid address %q: must be host:port, such as 127.0.0.1:8080", address)
 		}
 		c.address = address
 		return nil
@@ -122,7 +122,7 @@ func RedirectURL(text string) Option {
 	return func(c *config) error {
 		u, err := url.Parse(text)
 		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-			return fmt.Errorf("redirect URL %q is no absolute URL, such as http://localhost:8080/back", text)
+			return fmt.Errorf("invalid redirect URL %q: must be an absolute http or https URL", text)
 		}
 		c.redirectURL = u
 		return nil
@@ -141,7 +141,7 @@ func AllowOrigin(origin string) Option {
 		u, err := url.Parse(origin)
 		if origin != "*" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" ||
 			origin != u.Scheme+"://"+u.Host) {
-			return fmt.Errorf(`origin %q is none, such as http://localhost:3000, nor "*"`, origin)
+			return fmt.Errorf(`invalid origin %q: must be a scheme and host, such as http://localhost:3000, or "*"`, origin)
 		}
 		c.origins = append(c.origins, origin)
 		return nil
@@ -157,7 +157,7 @@ func AllowOrigin(origin string) Option {
 func DeliverWith(client *http.Client) Option {
 	return func(c *config) error {
 		if client == nil {
-			return errors.New("the client of DeliverWith is nil")
+			return errors.New("DeliverWith: nil client")
 		}
 		c.webhookClient = client
 		return nil
@@ -170,7 +170,7 @@ func DeliverWith(client *http.Client) Option {
 func Logger(logger *slog.Logger) Option {
 	return func(c *config) error {
 		if logger == nil {
-			return errors.New("the logger is nil")
+			return errors.New("nil logger")
 		}
 		c.logger = logger
 		return nil

@@ -22,17 +22,17 @@ func TestBadOptions(t *testing.T) {
 		option basiqtest.Option
 		want   string
 	}{
-		{nil, "an option is nil"},
+		{nil, "nil option"},
 		{basiqtest.Speed(0), "speed 0 is not a positive finite number"},
 		{basiqtest.TokenLifetime(time.Millisecond), "token lifetime 1ms is less than a second"},
-		{basiqtest.Address("localhost"), `address "localhost" is no host and port, such as 127.0.0.1:8080`},
-		{basiqtest.RedirectURL("/back"), `redirect URL "/back" is no absolute URL, such as http://localhost:8080/back`},
-		{basiqtest.RedirectURL("ftp://localhost/back"), `redirect URL "ftp://localhost/back" is no absolute URL, such as http://localhost:8080/back`},
-		{basiqtest.RedirectURL("http:///back"), `redirect URL "http:///back" is no absolute URL, such as http://localhost:8080/back`},
-		{basiqtest.RedirectURL("http://%zz"), `redirect URL "http://%zz" is no absolute URL, such as http://localhost:8080/back`},
-		{basiqtest.DeliverWith(nil), "the client of DeliverWith is nil"},
-		{basiqtest.Logger(nil), "the logger is nil"},
-		{basiqtest.WithFault(basiqtest.Fault{}), "the fault is empty: make one with Fail, Latency or their like"},
+		{basiqtest.Address("localhost"), `invalid address "localhost": must be host:port, such as 127.0.0.1:8080`},
+		{basiqtest.RedirectURL("/back"), `invalid redirect URL "/back": must be an absolute http or https URL`},
+		{basiqtest.RedirectURL("ftp://localhost/back"), `invalid redirect URL "ftp://localhost/back": must be an absolute http or https URL`},
+		{basiqtest.RedirectURL("http:///back"), `invalid redirect URL "http:///back": must be an absolute http or https URL`},
+		{basiqtest.RedirectURL("http://%zz"), `invalid redirect URL "http://%zz": must be an absolute http or https URL`},
+		{basiqtest.DeliverWith(nil), "DeliverWith: nil client"},
+		{basiqtest.Logger(nil), "nil logger"},
+		{basiqtest.WithFault(basiqtest.Fault{}), "empty fault"},
 	} {
 		t.Run(test.want, func(t *testing.T) {
 			t.Parallel()

@@ -48,7 +48,7 @@ func (all *cursors) add(next cursor) string {
 	return id
 }
 
-// parameters returns the query parameters. For a next page, they are those of the first page.
+// parameters returns the query parameters. For a next page, they are the parameters of the first page.
 func (c *call) parameters() (url.Values, error) {
 	if c.query != nil {
 		return c.query, nil

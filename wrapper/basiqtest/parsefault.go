@@ -1,6 +1,7 @@
 package basiqtest
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -37,7 +38,7 @@ func durationArgument(fault func(time.Duration) Fault) func(string) (Fault, erro
 	return func(argument string) (Fault, error) {
 		d, err := time.ParseDuration(argument)
 		if err != nil {
-			return Fault{}, fmt.Errorf("%q is no duration, such as 500ms or 1m30s", argument)
+			return Fault{}, fmt.Errorf("invalid duration %q, want a value such as 500ms or 1m30s", argument)
 		}
 		return fault(d), nil
 	}
@@ -47,7 +48,7 @@ func intArgument[T any](maker func(int) T) func(string) (T, error) {
 	return func(argument string) (made T, err error) {
 		n, err := strconv.Atoi(argument)
 		if err != nil {
-			return made, fmt.Errorf("%q is no whole number", argument)
+			return made, fmt.Errorf("invalid integer %q", argument)
 		}
 		return maker(n), nil
 	}
@@ -72,7 +73,7 @@ func intArgument[T any](maker func(int) T) func(string) (T, error) {
 func ParseFault(text string) (Option, error) {
 	words := strings.Fields(text)
 	if len(words) == 0 {
-		return nil, fmt.Errorf("%q is no fault, such as \"503 on=getJobs next=2\"", text)
+		return nil, errors.New("missing fault, such as \"503 on=getJobs next=2\"")
 	}
 	fault, err := parseFault(words[0])
 	if err != nil {
@@ -105,9 +106,9 @@ func parseFault(word string) (Fault, error) {
 		case known.name != name:
 			continue
 		case known.argument == "" && given:
-			return Fault{}, fmt.Errorf("fault %s takes nothing after it: leave %q out", name, "="+argument)
+			return Fault{}, fmt.Errorf("fault %s: unexpected argument %q", name, "="+argument)
 		case known.argument != "" && !given:
-			return Fault{}, fmt.Errorf("fault %s wants =%s after it", name, known.argument)
+			return Fault{}, fmt.Errorf("fault %s: missing argument =%s", name, known.argument)
 		}
 		fault, err := known.make(argument)
 		if err != nil {
@@ -115,8 +116,8 @@ func parseFault(word string) (Fault, error) {
 		}
 		return fault, nil
 	}
-	return Fault{}, fmt.Errorf("fault %q is unknown%s", name,
-		didYouMean(name, names, ": take a status, such as 503, or one of "+strings.Join(names[1:], ", ")))
+	return Fault{}, fmt.Errorf("unknown fault %q%s", name,
+		didYouMean(name, names, "; must be a status, such as 503, or one of "+strings.Join(names[1:], ", ")))
 }
 
 func parseCondition(word string) (When, error) {
@@ -130,7 +131,7 @@ func parseCondition(word string) (When, error) {
 	}
 	maker, known := makers[name]
 	if !known || !given {
-		return nil, fmt.Errorf("%q is no condition: take on=OPERATION, after=N, every=K, chance=P or next=N", word)
+		return nil, fmt.Errorf("invalid condition %q: must be on=OPERATION, after=N, every=K, chance=P or next=N", word)
 	}
 	when, err := maker(value)
 	if err != nil {
@@ -142,7 +143,7 @@ func parseCondition(word string) (When, error) {
 func parseProbability(value string) (When, error) {
 	p, err := strconv.ParseFloat(value, 64)
 	if err != nil {
-		return nil, fmt.Errorf("%q is no number, such as 0.1", value)
+		return nil, fmt.Errorf("invalid number %q", value)
 	}
 	return Chance(p), nil
 }

@@ -120,7 +120,7 @@ type redactor struct {
 	out     strings.Builder
 }
 
-// value copies the next value. The name is that of its field, or of the field of the enclosing array.
+// value copies the next value. The name is the name of its field, or of the field of the enclosing array.
 func (r *redactor) value(name string) {
 	token, err := r.decoder.Token()
 	if err != nil {

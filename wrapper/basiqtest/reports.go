@@ -65,7 +65,7 @@ type reportFilterType struct {
 
 var reportTypes = []reportType{
 	{
-		affordabilityReport, "Consumer Affordability Report", "What a consumer earns, spends, owns and owes, in depth.",
+		affordabilityReport, "Consumer Affordability Report", "Detailed income, expenses, assets and liabilities of a consumer.",
 		[]reportFilterType{
 			{gen.ReportFilterNameFromDate, "string", true, false},
 			{gen.ReportFilterNameToDate, "string", true, false},
@@ -162,7 +162,7 @@ func (s *Sandbox) listReports(c *call) (response, error) {
 	})
 }
 
-// short returns the report without its data. The filters are those of the request, unchanged.
+// short returns the report without its data. The filters are returned unchanged.
 func (r *report) short(v *view) object {
 	return object{
 		"type": "report", "id": r.id, "title": r.title, "reportType": r.kind, "createdDate": formatTime(r.created),
@@ -384,7 +384,7 @@ func checkReportAccounts(holdings []*holding) error {
 }
 
 // reportPeriod returns the first day of the period and the day after its last. By default the last day is today. The
-// error texts are those of summaries.
+// error texts are the same as for summaries.
 func reportPeriod(chosen chosenFilters, now time.Time) (from, end time.Time, err error) {
 	source := reportSource("filters")
 	from, fromErr := time.Parse(time.DateOnly, chosen.text(gen.ReportFilterNameFromDate))

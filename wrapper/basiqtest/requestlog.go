@@ -73,7 +73,7 @@ func (r Request) String() string {
 		b.WriteString(" " + oneLine(r.Body))
 	}
 	if r.Status == 0 {
-		b.WriteString(": no answer")
+		b.WriteString(": no response")
 	} else {
 		b.WriteString(": " + strconv.Itoa(r.Status))
 	}

@@ -78,7 +78,7 @@ func TestRequestsOf(t *testing.T) {
 
 	assert.Empty(t, tb.fatal)
 	assert.Nil(t, s.RequestsOf("getUsr"), "what is never called is never found")
-	assert.Equal(t, `basiqtest: RequestsOf: operation "getUsr" is unknown: did you mean getUser or getUsers?`, tb.fatal)
+	assert.Equal(t, `basiqtest: RequestsOf: unknown operation "getUsr": did you mean getUser or getUsers?`, tb.fatal)
 }
 
 func TestRequestsTellOfTokens(t *testing.T) {
@@ -154,7 +154,7 @@ func TestRequestBodies(t *testing.T) {
 
 func TestRequestString(t *testing.T) {
 	t.Parallel()
-	assert.Equal(t, "GET /: no answer", basiqtest.Request{Method: "GET", Path: "/"}.String())
+	assert.Equal(t, "GET /: no response", basiqtest.Request{Method: "GET", Path: "/"}.String())
 	r := basiqtest.Request{
 		Method: "POST", Path: "/users/u1/connections", Operation: "postConnection", Query: "a=b", Body: `{"loginId":"[redacted]"}`,
 		Token: basiqtest.RequestToken{Sent: true, Scope: client, UserID: "u1"}, Status: 503, CorrelationID: "c1",
@@ -217,7 +217,7 @@ func TestLogger(t *testing.T) {
 		})
 	}
 	_, err := basiqtest.Start(basiqtest.Logger(nil))
-	require.EqualError(t, err, "basiqtest.Start: the logger is nil")
+	require.EqualError(t, err, "basiqtest.Start: nil logger")
 }
 
 // A logger that calls the sandbox, or waits for something that does, must not find it locked.

@@ -25,7 +25,7 @@ type webhook struct {
 	events      []string // IDs of event types
 	secret      api.Secret
 	verifier    *signing.Verifier // signs messages with the secret
-	// base is the base URL of links in messages: that of the request that created or last updated the webhook.
+	// base is the base URL of links in messages, from the request that created or last updated the webhook.
 	base     string
 	messages []*message // oldest first
 }
@@ -107,7 +107,7 @@ func (s *Sandbox) newWebhook() *webhook {
 	w := &webhook{id: s.newID(), secret: s.newWebhookSecret()}
 	verifier, err := signing.New(w.secret)
 	if err != nil {
-		panic("basiqtest: a secret that signs nothing: " + err.Error())
+		panic("basiqtest: invalid webhook secret: " + err.Error())
 	}
 	w.verifier = verifier
 	return w

@@ -44,7 +44,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		case !listening:
 			return exitUsageError(stderr, err)
 		case isInvalidAddress(failure):
-			return exitUsageError(stderr, fmt.Errorf("-addr is %q, take one such as %s: %w", settings.addr, defaultAddr, failure.Err))
+			return exitUsageError(stderr, fmt.Errorf("invalid -addr %q: %w", settings.addr, failure.Err))
 		default:
 			logger.LogAttrs(ctx, slog.LevelError, "cannot listen",
 				slog.String("addr", settings.addr), slog.Any("error", failure), slog.String("hint", hint(failure)))
@@ -54,7 +54,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	logStartup(ctx, logger, sandbox.URL(), sandbox.APIKey(), settings.faults)
 
 	<-ctx.Done()
-	logger.LogAttrs(ctx, slog.LevelInfo, "ending")
+	logger.LogAttrs(ctx, slog.LevelInfo, "shutting down")
 	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 	defer cancel()
 	_ = sandbox.Shutdown(ending) // nothing can be done about an error at exit
@@ -69,8 +69,8 @@ func logStartup(ctx context.Context, logger *slog.Logger, url, key string, fault
 		logger.LogAttrs(ctx, slog.LevelInfo, "injected", slog.String("fault", fault))
 	}
 	if !onLoopback(url) {
-		logger.LogAttrs(ctx, slog.LevelWarn, "everyone who reaches this address can use the sandbox",
-			slog.String("hint", "its key is public: give -addr a loopback address, such as "+defaultAddr))
+		logger.LogAttrs(ctx, slog.LevelWarn, "sandbox is reachable from other machines",
+			slog.String("hint", "the API key is public; set -addr to a loopback address, such as "+defaultAddr))
 	}
 }
 
@@ -90,9 +90,9 @@ func isInvalidAddress(failure *net.OpError) bool {
 
 func hint(failure *net.OpError) string {
 	if errors.Is(failure, syscall.EADDRINUSE) {
-		return "another program has this port: end it, or choose another with -addr, such as 127.0.0.1:0 for any that is free"
+		return "the port is in use; set -addr to another address, such as 127.0.0.1:0 for any free port"
 	}
-	return "choose another address with -addr, such as " + defaultAddr
+	return "set -addr to another address, such as " + defaultAddr
 }
 
 // onLoopback reports whether the host of a URL is a loopback address.

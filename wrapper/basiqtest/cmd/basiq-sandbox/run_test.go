@@ -131,7 +131,7 @@ func TestProgram(t *testing.T) {
 					operations = append(operations, line["operation"])
 				}
 			}
-			assert.Equal(t, []any{"listening", "request", "request", "request", "ending"}, messages)
+			assert.Equal(t, []any{"listening", "request", "request", "request", "shutting down"}, messages)
 			assert.Equal(t, []any{"postToken", "createUser", "postConnection"}, operations)
 			for _, secret := range []string{"Pl4nted", token} {
 				assert.NotContains(t, stderr.String(), secret)
@@ -224,14 +224,14 @@ func TestRun(t *testing.T) {
 		line := stderr.lines(t)[0]
 		assert.Equal(t, "cannot listen", line["msg"])
 		assert.Equal(t, listener.Addr().String(), line["addr"])
-		assert.Contains(t, line["hint"], "another program has this port: end it, or choose another with -addr")
+		assert.Contains(t, line["hint"], "the port is in use; set -addr to another address")
 	})
 	t.Run("on an address that is not ours", func(t *testing.T) {
 		t.Parallel()
 		stderr, end := start(t, "-addr", "192.0.2.1:0")
 		require.Eventually(t, func() bool { return stderr.String() != "" }, time.Minute, time.Millisecond)
 		assert.Equal(t, exitCannotListen, end())
-		assert.Contains(t, stderr.lines(t)[0]["hint"], "choose another address with -addr")
+		assert.Contains(t, stderr.lines(t)[0]["hint"], "set -addr to another address")
 	})
 }
 
@@ -249,7 +249,7 @@ func TestWarnsOfOtherAddresses(t *testing.T) {
 		require.Equal(t, warns, len(lines) == 2, url)
 		if warns {
 			assert.Equal(t, "WARN", lines[1]["level"])
-			assert.Contains(t, lines[1]["hint"], "give -addr a loopback address")
+			assert.Contains(t, lines[1]["hint"], "set -addr to a loopback address")
 		}
 	}
 }
@@ -261,19 +261,19 @@ func TestBadFlags(t *testing.T) {
 		want string
 	}{
 		{[]string{"-frob"}, "flag provided but not defined: -frob"},
-		{[]string{"serve"}, `"serve" is no flag: flags begin with -, and a value with blanks wants quotes`},
-		{[]string{"-addr", "localhost"}, `address "localhost" is no host and port, such as 127.0.0.1:8080`},
-		{[]string{"-addr", "localhost:99999"}, `-addr is "localhost:99999", take one such as 127.0.0.1:22747: address 99999: invalid port`},
+		{[]string{"serve"}, `unexpected argument "serve"`},
+		{[]string{"-addr", "localhost"}, `invalid address "localhost": must be host:port, such as 127.0.0.1:8080`},
+		{[]string{"-addr", "localhost:99999"}, `invalid -addr "localhost:99999": address 99999: invalid port`},
 		{[]string{"-seed", "-1"}, `invalid value "-1" for flag -seed: parse error`},
 		{[]string{"-speed", "0"}, "speed 0 is not a positive finite number"},
 		{[]string{"-token-lifetime", "1"}, `invalid value "1" for flag -token-lifetime: parse error`},
 		{[]string{"-token-lifetime", "1ms"}, "token lifetime 1ms is less than a second"},
-		{[]string{"-redirect-url", "back"}, `redirect URL "back" is no absolute URL, such as http://localhost:8080/back`},
-		{[]string{"-allow-origin", "localhost"}, `origin "localhost" is none, such as http://localhost:3000, nor "*"`},
-		{[]string{"-fault", "hnag"}, `invalid value "hnag" for flag -fault: fault "hnag" is unknown: did you mean hang?`},
-		{[]string{"-fault", "503", "next=1"}, `"next=1" is no flag: flags begin with -, and a value with blanks wants quotes`},
-		{[]string{"-log-format", "xml"}, `-log-format is "xml": take text or json`},
-		{[]string{"-log-level", "loud"}, `invalid value "loud" for flag -log-level: take debug, info, warn or error`},
+		{[]string{"-redirect-url", "back"}, `invalid redirect URL "back": must be an absolute http or https URL`},
+		{[]string{"-allow-origin", "localhost"}, `invalid origin "localhost": must be a scheme and host, such as http://localhost:3000, or "*"`},
+		{[]string{"-fault", "hnag"}, `invalid value "hnag" for flag -fault: unknown fault "hnag": did you mean hang?`},
+		{[]string{"-fault", "503", "next=1"}, `unexpected argument "next=1"`},
+		{[]string{"-log-format", "xml"}, `invalid -log-format "xml": must be text or json`},
+		{[]string{"-log-level", "loud"}, `invalid value "loud" for flag -log-level: must be debug, info, warn or error`},
 	} {
 		t.Run(strings.Join(test.args, " "), func(t *testing.T) {
 			t.Parallel()

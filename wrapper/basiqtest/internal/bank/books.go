@@ -60,7 +60,7 @@ func (b *Books) Transactions(p *Person, bankID, account string, at time.Time) []
 	return nil
 }
 
-// view returns the state of a ledger at a time, or nil if there is no ledger.
+// view returns the state of a ledger at a time, or nil if there is none.
 func (b *Books) view(p *Person, bankID string, at time.Time) *view {
 	if p == nil || at.Before(b.begin) {
 		return nil
@@ -83,7 +83,7 @@ func (b *Books) cachedLedger(p *Person, bankID string) *cachedLedger {
 	}
 	known, bank := FindPerson(p.Login), FindBank(bankID)
 	if known == nil || known.Failure != nil || bank == nil {
-		return nil // not cached: there is no limit on unknown names
+		return nil // not cached, because unknown names are unlimited
 	}
 	script := findScript(known, bankID)
 	if script == nil {
