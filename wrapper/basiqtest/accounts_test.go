@@ -59,14 +59,14 @@ func TestAccounts30(t *testing.T) {
 		id := c.newUser()
 		conn := c.connected(id, hooli, "Wentworth-Smith", "whislter")
 		r := c.get("/users/" + id + "/accounts")
-		r.requireShape(want, "data.links", "data.displayName") // the newest document has it
+		r.requireShape(want, "data.links", "data.displayName") // in the latest documentation
 		for i := range r.length("data") {
 			r.requireFields("data."+strconv.Itoa(i), "type", "id", "lastUpdated", "status", "name", "displayName", "accountNo",
 				"accountHolder", "isOwned", "accountOwnership", "balance", "availableFunds", "creditLimit", "currency", "class",
 				"connection", "institution", "transactionIntervals", "maskedNumber", "creationDate", "meta.fees")
 			assert.False(t, r.has("data."+strconv.Itoa(i)+".class.meta"))
 		}
-		// 1 is the mortgage, 2 the card, 3 the everyday account.
+		// data.1 is the mortgage, data.2 the card, data.3 the everyday account.
 		assert.Equal(t, "105148", r.text("data.1.bsb"))
 		assert.Equal(t, "119696", r.text("data.1.unmaskedAccNum"))
 		assert.Equal(t, "xxxxxxxx9696", r.text("data.1.maskedNumber"))
@@ -113,7 +113,7 @@ func TestTermDeposit(t *testing.T) {
 	})
 }
 
-// Accounts come with their step of the job, transactions with the next; until then no interval is covered.
+// Accounts are available after their job step, transactions after the next. Until then there are no intervals.
 func TestAccountsAppear(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -197,7 +197,7 @@ func TestAccountErrors(t *testing.T) {
 	})
 }
 
-// The accounts of a deleted web connection stay, and so do their transactions; it is the connection that is gone.
+// The accounts and transactions of a deleted web connection are kept. Only the connection is removed.
 func TestAccountsOfADeletedConnection(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -18,13 +18,13 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest"
 )
 
-// passwords of the test users whose books are summed up.
+// passwords of the test users whose accounts are summarized.
 var passwords = map[string]string{
 	"Wentworth-Smith": "whislter", "Whistler": "ShowBox", "Gilfoyle": "PiedPiper", "gavinBelson": "hooli2016",
 	"jared": "django", "richard": "tabsnotspaces", "laurieBream": "business2024", "ashMann": "hooli2024",
 }
 
-// customer creates a user with the accounts of a test user at Hooli. It belongs in a synctest bubble.
+// customer creates a user with the accounts of a test user at Hooli. Call it in a synctest bubble.
 func (c *caller) customer(login string) string {
 	c.t.Helper()
 	id := c.newUser()
@@ -32,7 +32,7 @@ func (c *caller) customer(login string) string {
 	return id
 }
 
-// accept sends a GET that asks for a type.
+// accept sends a GET with an Accept header.
 func (c *caller) accept(path, contentType string) reply {
 	c.t.Helper()
 	return send(c.t, c.sandbox, http.MethodGet, path, "", map[string]string{
@@ -40,7 +40,7 @@ func (c *caller) accept(path, contentType string) reply {
 	})
 }
 
-// summary makes a summary of the user and returns it.
+// summary creates a summary of the user and returns it.
 func (c *caller) summary(userID, kind string, body any) reply {
 	c.t.Helper()
 	r := c.post("/users/"+userID+"/"+kind, body)
@@ -48,7 +48,7 @@ func (c *caller) summary(userID, kind string, body any) reply {
 	return r
 }
 
-// under is a reply that holds what stands at a path.
+// under returns a reply with the value at a path.
 func (r reply) under(path string) reply {
 	r.t.Helper()
 	value, ok := r.at(path)
@@ -68,10 +68,10 @@ func (r reply) each(path string) []reply {
 	return all
 }
 
-// local is a link without its scheme and host.
+// local returns a link without its scheme and host.
 func (c *caller) local(link string) string { return strings.TrimPrefix(link, c.sandbox.URL()) }
 
-// cents reads an amount.
+// cents parses an amount.
 func cents(t *testing.T, amount string) int64 {
 	t.Helper()
 	require.Regexp(t, `^-?[0-9]+\.[0-9]{2}$`, amount)
@@ -83,7 +83,7 @@ func cents(t *testing.T, amount string) int64 {
 // money returns the amount at a path.
 func (r reply) money(path string) int64 { r.t.Helper(); return cents(r.t, r.text(path)) }
 
-// sum adds up the amounts at a path in each of some objects.
+// sum returns the sum of the amounts at a path in several objects.
 func sum(all []reply, path string) int64 {
 	var total int64
 	for _, r := range all {
@@ -92,7 +92,7 @@ func sum(all []reply, path string) int64 {
 	return total
 }
 
-// days is the coverageDays of a summary.
+// days returns the coverageDays of a summary.
 func (r reply) days() int64 {
 	r.t.Helper()
 	value, _ := r.at("coverageDays")
@@ -101,7 +101,7 @@ func (r reply) days() int64 {
 	return n
 }
 
-// monthly is what a sum comes to in a month, by the documents' rule, in cents.
+// monthly returns the monthly average of a total in cents, by the documented rule.
 func monthly(total, days int64) int64 {
 	half := days / 2
 	if total < 0 {
@@ -126,7 +126,7 @@ func (c *caller) pages(path string) []reply {
 	return all
 }
 
-// filter returns those that pass a test.
+// filter returns the replies that pass a test.
 func filter(all []reply, pass func(reply) bool) []reply {
 	var passed []reply
 	for _, r := range all {
@@ -137,12 +137,12 @@ func filter(all []reply, pass func(reply) bool) []reply {
 	return passed
 }
 
-// with returns those whose text at a path is one of some.
+// with returns the replies whose string at a path is one of texts.
 func with(all []reply, path string, texts ...string) []reply {
 	return filter(all, func(r reply) bool { return slices.Contains(texts, r.text(path)) })
 }
 
-// on is the day of a transaction of a summary.
+// on returns the date of a transaction in a summary.
 func (r reply) on() string {
 	r.t.Helper()
 	if r.text("status") == "pending" {
@@ -151,7 +151,7 @@ func (r reply) on() string {
 	return r.text("postDate")[:10]
 }
 
-// accounts returns the accounts of the user's connections, as those have them.
+// accounts returns the accounts embedded in the user's connections.
 func (c *caller) accounts(userID string) []reply {
 	c.t.Helper()
 	r := c.get("/users/" + userID + "/connections")
@@ -162,7 +162,7 @@ func (c *caller) accounts(userID string) []reply {
 	return all
 }
 
-// numbers returns the ids of accounts.
+// numbers returns the IDs of accounts.
 func numbers(accounts []reply) []string {
 	var ids []string
 	for _, a := range accounts {
@@ -259,7 +259,7 @@ func TestAffordabilityLiabilities(t *testing.T) {
 			return found
 		}
 
-		// The year is 1999 but for the first day of 2000: of the whole months the last is December.
+		// The period is 1999 and the first day of 2000, so December is the last full month.
 		saved := with(r.each("assets"), "account.type", "savings")[0]
 		assert.Equal(t, map[string]any{"type": "savings", "product": "Hooli Savings"}, saved.under("account").body)
 		assert.Equal(t, "Hooli", saved.text("institution"))
@@ -309,7 +309,7 @@ func TestAffordabilityLiabilities(t *testing.T) {
 	})
 }
 
-// amount writes cents as an amount.
+// amount formats cents as an amount.
 func amount(c int64) string {
 	sign := ""
 	if c < 0 {
@@ -343,7 +343,7 @@ func TestSnapshotsStayAsTheyWere(t *testing.T) {
 		assert.Equal(t, income, c.get(c.local(made.text("links.income"))).raw)
 		assert.Equal(t, expenses, c.get(c.local(made.text("links.expenses"))).raw)
 
-		// What a deleted connection has brought is still the user's.
+		// The data of a deleted connection is kept.
 		assert.Equal(t, later.text("summary.assets"), c.summary(id, "affordability", nil).text("summary.assets"))
 	})
 }
@@ -381,7 +381,7 @@ func TestSnapshotPeriodAndAccounts(t *testing.T) {
 		for _, test := range []struct {
 			name          string
 			body          map[string]any
-			from, to      string // the first and the last day that count
+			from, to      string // first and last day that count
 			months        [2]string
 			days          int64
 			onlySavings   bool
@@ -470,7 +470,7 @@ func TestSnapshotNotValid(t *testing.T) {
 	})
 }
 
-// Amounts of two currencies have no sum.
+// Amounts in different currencies cannot be added.
 func TestMixedCurrencies(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -545,7 +545,7 @@ func TestSnapshotTransactions(t *testing.T) {
 		paid := with(all, "class", "loan-repayment")[0]
 		assert.False(t, paid.has("subClass"), "of what is no payment")
 
-		// 2.1 has other subclasses, and another link to the institution.
+		// Version 2.1 has other subclasses and another link to the institution.
 		old := c.as("2.1", server, "").pages(path)
 		at := slices.Index(numbers(old), bought.text("id"))
 		assert.Equal(t, map[string]any{"code": fmt.Sprintf("%010s", code.String()), "title": bought.text("subClass.title")}, old[at].under("subClass").body)
@@ -594,7 +594,7 @@ func TestAffordabilityPDF(t *testing.T) {
 	})
 }
 
-// The limit is as many as users were created that day, for the three kinds together.
+// The limit is the number of users created that day, for all three kinds of summaries together.
 func TestSnapshotLimit(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

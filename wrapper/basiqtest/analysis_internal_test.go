@@ -13,14 +13,15 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest/internal/bank"
 )
 
-// What the test users' books do not show: gaps, arrears, cash from a card, benefits of all kinds.
+// Cases that the test users do not cover: gaps, arrears, cash advances and all kinds of benefits.
 
 func dayAt(text string) time.Time {
 	at, _ := time.Parse(time.DateOnly, text)
 	return at
 }
 
-// made makes an analysis of 1999 with transactions on one account: day, amount, class, group and description of each.
+// made returns an analysis of 1999 with transactions on one account. A row holds the date, amount, class, group and
+// description.
 func made(kind bank.Kind, rows ...[5]string) *analysis {
 	h := &holding{connection: &connection{id: "c"}, read: dayAt("1999-12-31"), Account: bank.Account{Kind: kind, First: dayAt("1999-01-01")}}
 	a := &analysis{
@@ -248,7 +249,7 @@ func TestOtherLabels(t *testing.T) {
 	}
 }
 
-// Where there is no whole month the one that there is has to do.
+// Without a full month, the partial month is used.
 func TestLastMonths(t *testing.T) {
 	t.Parallel()
 	a := made(bank.Everyday)

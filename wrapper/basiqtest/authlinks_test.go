@@ -109,7 +109,7 @@ func TestAuthLinkMobile(t *testing.T) {
 		requireError(http.StatusForbidden, "forbidden-access", "Access to this resource is forbidden")
 }
 
-// A link is used up when its user is done, and not when nothing was connected.
+// An auth link cannot be used again after the user has connected a bank and finished. If no bank was connected, it can.
 func TestAuthLinkUsed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -130,7 +130,7 @@ func TestAuthLinkUsed(t *testing.T) {
 		assert.Contains(t, b.left, "jobIds=")
 		assert.Equal(t, http.StatusNotFound, c.get(path).status)
 
-		// Without a redirect URL the last page stays, though the link is used up.
+		// Without a redirect URL, the last page remains available, although the link does not.
 		c = new30(t)
 		userID = c.newUser()
 		path = "/users/" + userID + "/auth_link"

@@ -14,13 +14,13 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest"
 )
 
-// What the page makes, and a program of API 3.0 finds: a consent, and a connection whose job goes through.
+// Connect creates the consent and the connection that a visit to the page would, and the job succeeds.
 func TestConnect(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ bank, login, step, want string }{
 		{hooli, "gavinBelson", "retrieve-transactions", "success"},
 		{piedPiper, "gavinBelson", "mfa-challenge", "success"},
-		{nucleus, "Whistler", "mfa-challenge", "success"}, // has two questions
+		{nucleus, "Whistler", "mfa-challenge", "success"}, // two questions
 		{nucleus, "ashMann", "mfa-challenge", "skipped"},
 		{hooliGov, "bighead", "verify-credentials", "failed"},
 		{hooli, "erlich", "retrieve-accounts", "failed"},
@@ -46,7 +46,7 @@ func TestConnect(t *testing.T) {
 	}
 }
 
-// Nobody answers for the user in a later job, and no second consent is given for a second bank.
+// Challenges of later jobs are not answered automatically, and a second bank does not need another consent.
 func TestConnectAgain(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -85,7 +85,7 @@ func TestConnectMisused(t *testing.T) {
 	}
 }
 
-// pageFor returns the URL of the consent page, as an app makes it.
+// pageFor returns the URL of the consent page, as an app creates it.
 func (c *caller) pageFor(userID string, parameters url.Values) string {
 	c.t.Helper()
 	parameters.Set("token", c.as("3.0", client, userID).token)

@@ -368,9 +368,9 @@ func TestPurgeConnection(t *testing.T) {
 		id := c.newUser()
 		path := "/users/" + id + "/connections/"
 		first := c.connected(id, hooli, "Wentworth-Smith", "whislter") // four accounts
-		second := c.connected(id, hooli, "gavinBelson", "hooli2016")   // three
-		deleted := c.connected(id, hooli, "richard", "tabsnotspaces")  // ten
-		other := c.connected(id, hooliGov, "gavinBelson", "hooli2016") // one
+		second := c.connected(id, hooli, "gavinBelson", "hooli2016")   // three accounts
+		deleted := c.connected(id, hooli, "richard", "tabsnotspaces")  // ten accounts
+		other := c.connected(id, hooliGov, "gavinBelson", "hooli2016") // one account
 		require.Equal(t, http.StatusNoContent, c.delete(path+deleted).status)
 		require.Equal(t, 18, c.get("/users/"+id).length("accounts.data"))
 
@@ -387,7 +387,7 @@ func TestPurgeConnection(t *testing.T) {
 		require.Equal(t, http.StatusAccepted, again.status)
 		assert.False(t, c.get(path+first).has("accounts"))
 		fetched := c.get("/jobs/" + again.text("id"))
-		for range 2 { // until the login is verified, and until the accounts are there
+		for range 2 { // until the login is verified, and until the accounts are retrieved
 			fetched = c.untilChanged(again.text("id"), fetched.steps())
 		}
 		require.Equal(t, "retrieve-accounts:success", fetched.steps()[1])

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// consented gives a consent and connects gavinBelson to Hooli under it.
+// consented grants a consent and connects gavinBelson to Hooli under it.
 func (c *caller) consented(userID string) {
 	c.t.Helper()
 	b := c.visit(userID, url.Values{"institutionId": {hooli}})
@@ -22,7 +22,7 @@ func (c *caller) consented(userID string) {
 	time.Sleep(long)
 }
 
-// statuses are those of the user's consents, the newest first.
+// statuses returns the statuses of the user's consents, the newest first.
 func (c *caller) statuses(userID string) []string {
 	c.t.Helper()
 	r := c.get("/users/" + userID + "/consents")
@@ -51,7 +51,7 @@ func TestActionConnect(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, userID := newPage(t)
-		c.visit(userID, action("connect")).at("Share your financial data") // there is nothing to connect under
+		c.visit(userID, action("connect")).at("Share your financial data") // no consent to connect under
 		c.consented(userID)
 		b := c.visit(userID, action("connect"))
 		b.connectTo("HooliGov", "gavinBelson", "hooli2016")
@@ -137,7 +137,7 @@ func TestActionExtend(t *testing.T) {
 		b.press("Finish")
 		assert.Equal(t, appURL, b.left)
 
-		// What was going to happen to it without the extension does not.
+		// The expiry scheduled before the extension does not happen.
 		time.Sleep(340 * 24 * time.Hour)
 		c = c.as("3.0", server, "")
 		assert.Equal(t, []string{"active"}, c.statuses(userID))
@@ -192,7 +192,7 @@ func TestActionReauthorise(t *testing.T) {
 		b := c.visit(userID, action("reauthorise"))
 		b.at("Authorise your connections again")
 		b.send(http.MethodPost, b.url, url.Values{"step": {"renew"}, "connection": {"x"}})
-		b.at("Authorise your connections again") // there is no such one
+		b.at("Authorise your connections again") // unknown connection
 		b.press("Hooli")
 		b.wait()
 		b.at("Hooli is connected")
@@ -216,7 +216,7 @@ func TestActionReauthorise(t *testing.T) {
 	})
 }
 
-// A connection that is named gets new credentials and stays what it is.
+// If a connection is named, its credentials are updated and its data is kept.
 func TestConnectionToUpdate(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -247,8 +247,8 @@ func TestConnectionToUpdate(t *testing.T) {
 	})
 }
 
-// A connection that was made without a consent can be changed without one, and a form that its page has not can lead from
-// there to the consent: there is none before to end.
+// A connection created without a consent can be updated without one. From its page, a submitted form can lead to the
+// consent step, although there is no previous consent to end.
 func TestUpdateOfNoConsent(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -264,7 +264,7 @@ func TestUpdateOfNoConsent(t *testing.T) {
 	})
 }
 
-// What was uploaded has no password, so the page cannot change it either.
+// Uploaded statements have no password, so the page cannot update them either.
 func TestStatementToUpdate(t *testing.T) {
 	t.Parallel()
 	c, userID := newPage(t)

@@ -50,7 +50,7 @@ func unknownTokenPage() page {
 }
 
 func expiredPage() page {
-	return refusal(http.StatusForbidden, "This link has expired", "Its token is no longer valid.", goBack)
+	return refusal(http.StatusForbidden, "This link has expired", "Its token has expired.", goBack)
 }
 
 func serverTokenPage() page {

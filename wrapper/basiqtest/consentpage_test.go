@@ -17,14 +17,14 @@ import (
 
 const appURL = "https://app.example/back?tab=banks"
 
-// newPage makes a sandbox that sends browsers back to an app, a caller of API 3.0 and a user.
+// newPage creates a sandbox with a redirect URL, a caller with API 3.0 and a user.
 func newPage(t *testing.T, opts ...basiqtest.Option) (c *caller, userID string) {
 	t.Helper()
 	c = new30(t, append([]basiqtest.Option{basiqtest.RedirectURL(appURL)}, opts...)...)
 	return c, c.newUser()
 }
 
-// connectTo goes from the list of banks to where the login has come to.
+// connectTo goes from the list of banks to the result of the login.
 func (b *browser) connectTo(bank, login, password string) {
 	b.t.Helper()
 	b.at("Choose your bank")
@@ -38,7 +38,7 @@ func (b *browser) logIn(login, password string) {
 	b.wait()
 }
 
-// wait waits as the page does, which says when to look again.
+// wait waits for as long as the page's Refresh header says and reloads it.
 func (b *browser) wait() {
 	b.t.Helper()
 	for range 20 {
@@ -112,7 +112,7 @@ func TestConsentPageSecondFactor(t *testing.T) {
 		c, userID := newPage(t)
 		b := c.visit(userID, url.Values{"institutionId": {piedPiper}})
 		b.press("I agree")
-		b.at("Log in to Pied Piper") // past the list
+		b.at("Log in to Pied Piper") // skips the list of banks
 		assert.Contains(t, b.main(), "Step 2 of 2")
 		b.logIn("gavinBelson", "hooli2016")
 		b.at("Pied Piper needs one more step")
@@ -145,14 +145,14 @@ func TestConsentPageSecondFactor(t *testing.T) {
 		b.at("Pied Piper is connected")
 		assert.Equal(t, 1, c.get("/users/"+userID+"/connections").length("data"))
 
-		// A code has another kind of field than a question.
+		// The field for a code differs from the field for a question.
 		b.press("Connect another")
 		b.connectTo("Pied Piper", "jared", "django")
 		assert.Equal(t, "one-time-code", b.page.find("input", "id", "answer0").attributes["autocomplete"])
 	})
 }
 
-// Of two answers, the one that was given does not have to be given again.
+// If one of two answers is missing, the other one is kept in the form.
 func TestConsentPageTwoQuestions(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -229,7 +229,7 @@ func TestConsentPageCancelled(t *testing.T) {
 	assert.Equal(t, 0, c.get("/users/"+userID+"/connections").length("data"))
 }
 
-// Without a redirect URL the last page says so.
+// Without a redirect URL, the last page says so.
 func TestConsentPageWithoutRedirect(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -262,7 +262,7 @@ func TestConsentPageRefused(t *testing.T) {
 		query   url.Values
 		status  int
 		heading string
-		back    bool // there is a way back to the app
+		back    bool // has a link back to the app
 	}{
 		{"no token", nil, 400, "This link has no token", false},
 		{"unknown token", url.Values{"token": {"x"}}, 401, "Unknown link", false},
@@ -303,7 +303,7 @@ func TestConsentPageOfOthers(t *testing.T) {
 	})
 }
 
-// A visit ends with its token, whatever becomes of that one.
+// A visit ends when its token expires or is revoked.
 func TestConsentPageEnds(t *testing.T) {
 	t.Parallel()
 	for name, end := range map[string]func(c *caller, userID string){
@@ -333,7 +333,7 @@ func TestConsentPageEnds(t *testing.T) {
 	}
 }
 
-// What was sent twice, or from an old page, does nothing.
+// Forms that are submitted twice or from an outdated page have no effect.
 func TestConsentPageStaleForms(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -415,7 +415,7 @@ func TestConsentPageUnknownPaths(t *testing.T) {
 	send(t, c.sandbox, http.MethodGet, "/home/", "", nil).requireError(http.StatusForbidden, "request-not-valid", "Invalid request")
 }
 
-// Neither the log nor any page has a token, the id of a visit, or what was entered.
+// Neither the log nor the pages contain tokens, visit IDs or form input.
 func TestConsentPageSecrets(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

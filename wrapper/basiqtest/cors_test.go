@@ -18,7 +18,7 @@ func TestAllowOrigin(t *testing.T) {
 	for name, test := range map[string]struct {
 		options []basiqtest.Option
 		origin  string
-		want    string // the origin that is allowed
+		want    string // allowed origin
 	}{
 		"without the option": {nil, frontEnd, ""},
 		"another origin":     {[]basiqtest.Option{basiqtest.AllowOrigin("http://localhost:4000")}, frontEnd, ""},

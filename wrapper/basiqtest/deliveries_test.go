@@ -29,7 +29,7 @@ import (
 
 const hook = "https://piper.example/basiq"
 
-// delivery is a request that a subscriber got.
+// A delivery is a request received by a subscriber.
 type delivery struct {
 	at     time.Time
 	method string
@@ -40,7 +40,7 @@ type delivery struct {
 
 // subscriber is a transport that is the endpoint of all webhooks.
 type subscriber struct {
-	// answer returns the status for the n-th delivery, counted from 0; 0 for no answer.
+	// status returns the status for the n-th delivery, counted from 0, or 0 for no response.
 	answer func(n int, r *http.Request) int
 
 	mu  sync.Mutex
@@ -69,7 +69,7 @@ func (s *subscriber) RoundTrip(r *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// deliveries returns what has come so far. It belongs in a synctest bubble.
+// deliveries returns the deliveries so far. Call it in a synctest bubble.
 func (s *subscriber) deliveries() []delivery {
 	synctest.Wait()
 	s.mu.Lock()
@@ -81,7 +81,7 @@ func (s *subscriber) option() basiqtest.Option {
 	return basiqtest.DeliverWith(&http.Client{Transport: s})
 }
 
-// offsets returns when deliveries came, counted from the first.
+// offsets returns the times of deliveries, relative to the first.
 func offsets(list []delivery) []time.Duration {
 	var times []time.Duration
 	for _, d := range list {
@@ -90,7 +90,7 @@ func offsets(list []delivery) []time.Duration {
 	return times
 }
 
-// subscribe makes a webhook.
+// subscribe creates a webhook.
 func (c *caller) subscribe(url string, events ...string) reply {
 	c.t.Helper()
 	r := c.post("/notifications/webhooks", map[string]any{"url": url, "subscribedEvents": events})
@@ -98,7 +98,7 @@ func (c *caller) subscribe(url string, events ...string) reply {
 	return r
 }
 
-// the documented moments of the attempts.
+// schedule holds the documented times of the attempts.
 var schedule = []time.Duration{
 	0, 5 * time.Second, 5*time.Minute + 5*time.Second, 35*time.Minute + 5*time.Second, 2*time.Hour + 35*time.Minute + 5*time.Second,
 	7*time.Hour + 35*time.Minute + 5*time.Second, 17*time.Hour + 35*time.Minute + 5*time.Second,
@@ -130,7 +130,7 @@ func TestDelivery(t *testing.T) {
 		require.NoError(t, verifier.Verify(d.header, []byte(d.body)))
 		require.Error(t, verifier.Verify(d.header, []byte(d.body+" ")))
 
-		// And by hand, as Standard Webhooks has it.
+		// Verify the signature manually, as specified by Standard Webhooks.
 		encoded, ok := strings.CutPrefix(secret, "whsec_")
 		require.True(t, ok)
 		key, err := base64.StdEncoding.DecodeString(encoded)
@@ -153,7 +153,7 @@ func TestDeliveriesOfAJob(t *testing.T) {
 		c := new30(t, sub.option())
 		c.subscribe(hook, "connection.created", "connection.activated", "account.updated", "transactions.updated")
 		c.connect(c.newUser(), hooli, "Wentworth-Smith", "whislter")
-		time.Sleep(long) // and nobody asks for the job
+		time.Sleep(long) // without a request for the job
 		types, ids := map[string]int{}, map[string]bool{}
 		for _, d := range sub.deliveries() {
 			var body struct{ EventTypeID, EventID string }
@@ -261,7 +261,7 @@ func TestDeliveryAfterFailures(t *testing.T) {
 			response string
 			status   string
 		}{
-			{schedule[2], json.Number("202"), "Accepted", "Success"}, // the newest first
+			{schedule[2], json.Number("202"), "Accepted", "Success"}, // newest first
 			{schedule[1], json.Number("502"), "Bad Gateway", "Failed"},
 			{schedule[0], nil, "No response", "Failed"},
 		} {
@@ -276,7 +276,7 @@ func TestDeliveryAfterFailures(t *testing.T) {
 	})
 }
 
-// A subscriber that says nothing is given ten seconds, and the wait begins after them.
+// A delivery without a response times out after ten seconds, and the delay starts then.
 func TestDeliveryTimesOut(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -362,7 +362,7 @@ func TestUpdatedWebhookGetsTheNextAttempt(t *testing.T) {
 	})
 }
 
-// The bubble would not end if a goroutine did not.
+// The bubble would not end if a goroutine were left.
 func TestCloseEndsDeliveries(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -383,7 +383,7 @@ func TestCloseEndsDeliveries(t *testing.T) {
 	})
 }
 
-// Mounted elsewhere, a sandbox can be called after it was closed.
+// A sandbox mounted in another server can receive requests after it was closed.
 func TestClosedSandboxDeliversNothing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -423,8 +423,8 @@ func TestDeliveryOverSockets(t *testing.T) {
 		if !assert.NoError(t, err) {
 			return
 		}
-		// A subscriber may ask the sandbox before it answers.
-		assert.Equal(t, event.UserID(), c.get(strings.TrimPrefix(event.Links.Event, s.URL())).text("userId")) //nolint:contextcheck // The test has its own.
+		// A subscriber may call the sandbox before it responds.
+		assert.Equal(t, event.UserID(), c.get(strings.TrimPrefix(event.Links.Event, s.URL())).text("userId")) //nolint:contextcheck // the test has its own context
 		got <- event
 	})
 	endpoint := httptest.NewServer(mux)
@@ -444,7 +444,7 @@ func TestDeliveryOverSockets(t *testing.T) {
 	assert.Zero(t, elsewhere.Load(), "no redirect is followed")
 }
 
-// A webhook that is created by the client for a loopback host receives its deliveries over http.
+// A webhook that is created by the client for a loopback host receives its deliveries over HTTP.
 func TestWebhooks_Create_Loopback(t *testing.T) {
 	t.Parallel()
 	s, err := basiqtest.Start()
@@ -476,7 +476,7 @@ func TestWebhooks_Create_Loopback(t *testing.T) {
 
 func TestCloseWhileASocketHangs(t *testing.T) {
 	t.Parallel()
-	// An hour, so that Close cannot be waiting for this timeout.
+	// Use an hour, so that Close cannot be waiting for this timeout.
 	s, err := basiqtest.Start(basiqtest.DeliverWith(&http.Client{Timeout: time.Hour}))
 	require.NoError(t, err)
 	c := newCaller(t, s, "3.0", server, "")
@@ -517,7 +517,7 @@ func TestMessageLinksLeadToWhereTheWebhookWasMade(t *testing.T) {
 	})
 }
 
-// An attempt is logged with what came of it, without the URL: a subscriber may have put a secret into that.
+// An attempt is logged with its result, but without the URL, which may contain a secret.
 func TestDeliveriesAreLogged(t *testing.T) {
 	t.Parallel()
 	var out lines

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Jobs that the consent page begins are no call's, and not those of the call before.
+// Jobs started on the consent page belong to no operation, and not to the previous call.
 func TestEndlessJobOfNoCall(t *testing.T) {
 	t.Parallel()
 	s := New(t)
@@ -26,7 +26,7 @@ func TestEndlessJobOfNoCall(t *testing.T) {
 	assert.Equal(t, []int{0, 1}, []int{limited.Count(), all.Count()})
 }
 
-// An alarm for the end of what never ends would have the clock of a bubble leap there.
+// A timer for the end of an endless job would make the clock of a bubble jump there.
 func TestEndlessJobIsNotWaitedFor(t *testing.T) {
 	t.Parallel()
 	s := New(t, WithFault(EndlessJob()))

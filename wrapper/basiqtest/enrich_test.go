@@ -48,7 +48,7 @@ func TestEnrich(t *testing.T) {
 	assert.Equal(t, "Manly", old.text("data.location.suburb"))
 }
 
-// What is not known is answered with 200 and an empty set.
+// For an unknown merchant, the response is 200 with an empty set.
 func TestEnrichUnknown(t *testing.T) {
 	t.Parallel()
 	c := new30(t)
@@ -118,7 +118,7 @@ func TestEnrichErrors(t *testing.T) {
 	}
 }
 
-// The limit counts what was answered, and only where limits are switched on.
+// The limit counts successful requests, and only if limits are enforced.
 func TestEnrichLimit(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

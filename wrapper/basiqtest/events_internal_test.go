@@ -57,7 +57,7 @@ func TestEventsAreBounded(t *testing.T) {
 func TestMessagesAreBounded(t *testing.T) {
 	t.Parallel()
 	s := New(t)
-	require.NoError(t, s.Close()) // so that none is delivered
+	require.NoError(t, s.Close()) // no messages are delivered
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	w := &webhook{status: gen.WebhookStatusActive, events: []string{"user.created"}}

@@ -16,7 +16,8 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest"
 )
 
-// events returns the events that a filter leaves, the oldest first. A token may be needed anew: it lives for an hour.
+// events returns the events that match a filter, the oldest first. It requests a new token, because tokens expire after
+// an hour.
 func (c *caller) events(filter string) []reply {
 	c.t.Helper()
 	r := c.as("3.0", server, "").get("/events?filter=" + filter)
@@ -173,7 +174,7 @@ func TestConnectionEvents(t *testing.T) {
 	})
 }
 
-// After the first time, a job does not activate what is active, and so on.
+// Later jobs only cause events for changes. For example, an active connection is not activated again.
 func TestEventsTellOfChangesOnly(t *testing.T) {
 	t.Parallel()
 	const connected, updated, invalidated = "connection.activated", "connection.updated", "connection.invalidated"
@@ -215,7 +216,7 @@ func TestEventsTellOfChangesOnly(t *testing.T) {
 	})
 }
 
-// A job that was answered is followed twice: from the answer, and to the end of the time for it.
+// A job with an answered challenge is watched twice: from the answer, and until the challenge expires.
 func TestEventsOfAChallengedJobComeOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -384,7 +385,7 @@ func TestEventPages(t *testing.T) {
 			assert.Equal(t, 1, page)
 			break
 		}
-		c.post("/users", map[string]any{"email": "late@hooli.com"}) // moves nothing from one page to another
+		c.post("/users", map[string]any{"email": "late@hooli.com"}) // does not shift items between pages
 		r = c.get(r.text("links.next")[len(c.sandbox.URL()):])
 		require.Equal(t, http.StatusOK, r.status, r.raw)
 	}
@@ -410,7 +411,7 @@ func TestEventLinksLeadToWhereTheReaderIs(t *testing.T) {
 	assert.Equal(t, "http://bank.example/users/"+user, r.text("data.links.self"))
 }
 
-// When a job gets on depends on the clock, and so must nothing that is drawn.
+// The progress of a job depends on the clock, so it must not consume random values.
 func TestEventsLeaveWhatIsDrawnAlone(t *testing.T) {
 	t.Parallel()
 	run := func(t *testing.T, first, then time.Duration) (ids []string) {
@@ -440,8 +441,8 @@ func TestEventsAreOfVersion3(t *testing.T) {
 	assert.Equal(t, http.StatusForbidden, c.get("/events").status, "and of the server")
 }
 
-// A statement tells neither when an account was opened nor, of some, who holds it and when money moved: the events about
-// its accounts do not make it up.
+// A statement does not contain the opening date of an account, and some contain neither the holder nor intervals. The
+// account events omit these fields.
 func TestAccountEventsOfAStatement(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -137,7 +137,7 @@ func (a *analysis) monthlyHistory(transactions []transaction) []object {
 	return history
 }
 
-// monthsOfExpenses returns the first and the last month with an expense, or those of the period if there are none.
+// monthsOfExpenses returns the first and the last month with an expense, or of the period if there are none.
 func (a *analysis) monthsOfExpenses(parts map[string][]transaction) (first, last string) {
 	all := slices.Concat(slices.Collect(maps.Values(parts))...)
 	if len(all) == 0 {

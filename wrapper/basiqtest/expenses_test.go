@@ -17,7 +17,7 @@ import (
 
 var expenseParts = []string{"bankFees", "cashWithdrawals", "externalTransfers", "loanInterests", "loanRepayments"}
 
-// expenseClasses are the classes of the transactions of each part.
+// expenseClasses maps expense parts to transaction classes.
 var expenseClasses = map[string][]string{
 	"bankFees": {"bank-fee"}, "cashWithdrawals": {"cash-withdrawal"}, "externalTransfers": {"external-transfer"},
 	"loanInterests": {"loan-interest", "interest"}, "loanRepayments": {"loan-repayment"},
@@ -36,7 +36,7 @@ func TestExpensesAddUp(t *testing.T) {
 				assert.Equal(t, "expenses", r.text("type"))
 				assert.Equal(t, c.sandbox.URL()+"/users/"+id+"/expenses/"+r.text("id"), r.text("links.self"))
 				debits := with(c.pages(c.local(made.text("links.self"))+"/transactions"), "direction", "debit")
-				// A transfer to a card or to savings that are there is internal, and not an expense.
+				// Transfers to a connected card or savings account are internal and not an expense.
 				held := c.accounts(id)
 				external := filter(debits, func(l reply) bool { return l.text("class") != "internal-transfer" })
 				for _, l := range with(debits, "class", "internal-transfer", "external-transfer") {
@@ -107,7 +107,7 @@ func TestExpensesOfAMonth(t *testing.T) {
 		assert.Equal(t, "1999-02", r.text("toMonth"))
 		assert.Equal(t, 2, r.length("bankFees.changeHistory"))
 
-		// Savings have no expenses but what goes back.
+		// A mortgage account has no expenses except redraws.
 		saved := numbers(with(c.accounts(id), "class.type", "mortgage"))
 		r = c.summary(id, "expenses", map[string]any{"accounts": saved, "fromMonth": "1999-03", "toMonth": "1999-04"})
 		assert.Equal(t, 0, r.length("payments"))

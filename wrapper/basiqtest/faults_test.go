@@ -22,7 +22,7 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest"
 )
 
-// try sends a request that may get no answer, and reads what comes.
+// try sends a request that may get no response, and returns the result.
 func (c *caller) try(ctx context.Context, method, path, body string) (*http.Response, []byte, error) {
 	c.t.Helper()
 	return c.tryAt(ctx, c.sandbox.HTTPClient(), c.sandbox.URL(), method, path, body)
@@ -47,7 +47,7 @@ func (c *caller) tryAt(ctx context.Context, client *http.Client, base, method, p
 
 const newUser = `{"email":"gavin@hooli.com"}`
 
-// last is the last request in the log.
+// last returns the last request in the log.
 func (c *caller) last() basiqtest.Request {
 	requests := c.sandbox.Requests()
 	return requests[len(requests)-1]
@@ -174,7 +174,7 @@ func TestLatency(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			c := new21(t)
-			for range 2 { // their sum is no duration
+			for range 2 { // their sum overflows a duration
 				c.sandbox.Inject(basiqtest.Latency(1<<63-1), basiqtest.On("createUser"))
 			}
 			ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
@@ -242,7 +242,7 @@ func TestReset(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		fault  basiqtest.Fault
-		status int // of the next call, which deletes what the first has made
+		status int // of the next request, which deletes what the first created
 		users  int
 	}{
 		{basiqtest.ResetBefore(), 404, 0},
@@ -309,7 +309,7 @@ func TestResetOfAnError(t *testing.T) {
 	assert.Empty(t, c.last().CorrelationID, "nobody has been told of it")
 }
 
-// A GET on a connection that was used before is sent again by net/http itself, as the doc comment warns.
+// On a reused connection, net/http retries a GET, as the doc comment warns.
 func TestResetMayGoUnnoticed(t *testing.T) {
 	t.Parallel()
 	c := new21(t)
@@ -411,7 +411,7 @@ func TestTokenFaults(t *testing.T) {
 			c := new21(t)
 			other := c.as("2.1", server, "")
 			c.sandbox.Inject(test.fault, basiqtest.Next(1))
-			fresh := c.as("2.1", server, "") // which is no call with a token, and is left alone
+			fresh := c.as("2.1", server, "") // a request without a token is not affected
 			refused := c.get("/users")
 			assert.Equal(t, test.status, refused.status)
 			assert.Equal(t, server, c.last().Token.Scope, "the log knows which it was")
@@ -472,7 +472,7 @@ func TestWhen(t *testing.T) {
 	for _, test := range []struct {
 		name string
 		when []basiqtest.When
-		want string // x for a call that is struck
+		want string // x for a request that the fault applied to
 	}{
 		{"all", nil, "xxxxxxxxxxxx"},
 		{"next", []basiqtest.When{basiqtest.Next(2)}, "xx.........."},
@@ -495,7 +495,7 @@ func TestWhen(t *testing.T) {
 	}
 }
 
-// struck calls getUsers n times, and returns an x for each call that was struck.
+// struck calls getUsers n times and returns an x for each request that the fault applied to.
 func (c *caller) struck(n int) string {
 	c.t.Helper()
 	var got strings.Builder

@@ -16,20 +16,20 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest/internal/bank"
 )
 
-// target is a sandbox that holds one of everything. The names of its things in braces, such as {userId}, stand for their
-// ids in what is sent to it: so a fuzzer gets past "not found" without guessing any.
+// A target is a sandbox that contains one of everything. Placeholders such as {userId} in requests are replaced by IDs,
+// so that the fuzzer reaches existing resources without guessing IDs.
 type target struct {
 	t       *testing.T
 	sandbox *Sandbox
-	tokens  []string // server and client, of both versions
+	tokens  []string // server and client tokens of both versions
 	ids     *strings.Replacer
 }
 
-// futureCSV is a statement of an account whose transactions are all to come.
+// futureCSV is a statement with transactions in the future only.
 const futureCSV = "accountNo,name,currency,lastUpdated,date,description,amount,balance\n" +
 	"1,Savings,AUD,2099-01-01,2098-02-01,RENT,1.00,1.00\n1,Savings,AUD,2099-01-01,2098-03-01,SALARY,2.00,3.00\n"
 
-// newTarget makes a sandbox that nothing happens to but by calls: it is retired, so no alarm rings and no message leaves it.
+// newTarget creates a stopped sandbox that only changes through calls: it fires no timers and delivers no messages.
 func newTarget(t *testing.T) *target {
 	t.Helper()
 	s, err := newSandbox([]Option{Speed(1e9), RedirectURL("https://app.example/back")})
@@ -89,8 +89,8 @@ func newTarget(t *testing.T) *target {
 	return tgt
 }
 
-// send sends one request, with the token of that number or none, and asserts what holds for every answer: it is no error of
-// the sandbox's own, and it is JSON where it says so.
+// send sends a request with the token of this number, or with none. It asserts what applies to every response: no
+// internal error, and valid JSON if the content type is JSON.
 func (tgt *target) send(number uint8, method, target, contentType, accept, body string) *httptest.ResponseRecorder {
 	tgt.t.Helper()
 	at, err := url.ParseRequestURI(tgt.ids.Replace(target))
@@ -120,7 +120,7 @@ func (tgt *target) send(number uint8, method, target, contentType, accept, body 
 	return w
 }
 
-// FuzzServeHTTP sends anything to anywhere. Whatever it was, the sandbox answers, and still does afterwards.
+// FuzzServeHTTP sends arbitrary requests. The sandbox must respond, and still work afterwards.
 func FuzzServeHTTP(f *testing.F) {
 	const jsonType, form = "application/json", "application/x-www-form-urlencoded"
 	for _, r := range routes() {
@@ -150,7 +150,7 @@ func FuzzServeHTTP(f *testing.F) {
 		tgt := newTarget(t)
 		tgt.send(number, method, path, contentType, accept, body)
 		require.Equal(t, http.StatusOK, tgt.send(9, http.MethodGet, "/public/institutions", "", "", "").Code)
-		// What a call has left behind shows up in other answers.
+		// Check that other responses still work after the request.
 		for _, path := range []string{
 			"/users/{userId}", "/users/{userId}/jobs", "/users/{userId}/accounts", "/users/{userId}/transactions?limit=3",
 			"/users/{userId}/affordability", "/users/{userId}/consents", "/users/{userId}/identities", "/events?limit=5", "/reports",

@@ -67,7 +67,7 @@ func TestIdentities(t *testing.T) {
 	}
 }
 
-// The identity of a business is the organisation's, as in the documents' example: whoever logs in is its agent.
+// The identity of a business is the organisation's, as in the documented example. The user is its agent.
 func TestIdentityOfABusiness(t *testing.T) {
 	t.Parallel()
 	want := official(t, "examples/identity/getUserIdentities.200.organisation")

@@ -45,8 +45,8 @@ func institutionProperty(b *bank.Bank, name string) string {
 // serviceType is the service type of all institutions, as recorded for AU00000.
 const serviceType = "Personal Banking"
 
-// getPublicInstitutions responds like getInstitutions. The links are also the same, because there is no public
-// operation for a single institution.
+// getPublicInstitutions responds like getInstitutions. The links are also the same, because no public operation
+// exists for a single institution.
 func (s *Sandbox) getPublicInstitutions(c *call) (response, error) {
 	c.version = v21
 	return s.getInstitutions(c)

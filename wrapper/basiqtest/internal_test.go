@@ -15,7 +15,8 @@ import (
 	"github.com/basiq-go/basiq-go/gen"
 )
 
-// TestRoutesAreTheContract reads the contract line by line: no dependency is worth the four things wanted of it.
+// TestRoutesAreTheContract parses the contract line by line, because its four properties do not justify a YAML
+// dependency.
 func TestRoutesAreTheContract(t *testing.T) {
 	t.Parallel()
 	contract, err := os.ReadFile("../../openapi.yaml")
@@ -85,7 +86,7 @@ func TestParseFilter(t *testing.T) {
 	}
 }
 
-// A filter that is accepted means the same when it is written again with all values in quotes and without blanks.
+// An accepted filter means the same if it is written with all values quoted and without spaces.
 func FuzzParseFilter(f *testing.F) {
 	for _, text := range []string{"a.eq('1')", "a.b.bt('1','2'),c.ne('')", "a.bt('','')", "a.eq('''')", "a.bt('',''')", ",", "a.in(1, '2'), b.eq(c-d)"} {
 		f.Add(text)
@@ -133,7 +134,7 @@ func TestIDs(t *testing.T) {
 	assert.Regexp(t, `^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`, id)
 }
 
-// A handler that goes wrong is a bug of ours. It must be seen, and not be taken for an answer of the API.
+// An unexpected error in a handler is a bug in the sandbox. It must panic and not look like an API response.
 func TestEncodePanics(t *testing.T) {
 	t.Parallel()
 	assert.Panics(t, func() { new(Sandbox).errorResponse(errors.New("a bug")) })

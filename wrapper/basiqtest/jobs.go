@@ -29,8 +29,8 @@ const (
 	transactionsTime = 3 * time.Second
 )
 
-// A job retrieves the data of a connection or creates a report. Its progress depends only on the time and on the MFA
-// answer.
+// A job retrieves the data of a connection or creates a report. Its progress depends only on the time and on the
+// response to its MFA challenge.
 type job struct {
 	id         string
 	kind       string // connection or report

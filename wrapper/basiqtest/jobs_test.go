@@ -13,7 +13,7 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest"
 )
 
-// untilChanged polls a job every 10 ms until its steps are other than these, and returns it.
+// untilChanged polls a job every 10 ms until its steps change, and returns it.
 func (c *caller) untilChanged(job string, steps []string) reply {
 	c.t.Helper()
 	for range 20_000 {
@@ -89,7 +89,7 @@ func TestJobSucceeds(t *testing.T) {
 	})
 }
 
-// duration returns how long a job takes, to 10 ms.
+// duration returns the duration of a job with a precision of 10 ms.
 func duration(t *testing.T, login string, opts ...basiqtest.Option) time.Duration {
 	t.Helper()
 	c := new21(t, opts...)
@@ -281,7 +281,7 @@ func TestMFATooLate(t *testing.T) {
 		c := new21(t, basiqtest.Speed(100))
 		id := c.newUser()
 		job := c.connect(id, piedPiper, "jared", "django")
-		c.untilChanged(job, c.get("/jobs/"+job).steps()) // in 10 ms it knows when it was asked
+		c.untilChanged(job, c.get("/jobs/"+job).steps()) // makes the time of the challenge known within 10 ms
 		time.Sleep(2*time.Minute - 10*time.Millisecond)
 		assert.Equal(t, "mfa-challenge:in-progress", c.get("/jobs/" + job).steps()[1], "whatever the speed")
 		time.Sleep(10 * time.Millisecond)
@@ -362,7 +362,7 @@ func TestUserJobs(t *testing.T) {
 			"type": "list", "size": json.Number("0"), "data": []any{}, "links": map[string]any{"self": c.sandbox.URL() + path},
 		}, c.get(path).body)
 
-		slow := c.connect(id, piedPiper, "jared", "django") // waits for an answer, so it is updated early
+		slow := c.connect(id, piedPiper, "jared", "django") // waits for an MFA answer, so its last update is early
 		conn := c.newestConnection(id)
 		quick := c.connect(id, hooli, "gavinBelson", "hooli2016")
 		assert.Equal(t, quick, c.get(path).text("data.0.id"), "of two updated at once the later job")

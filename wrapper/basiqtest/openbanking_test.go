@@ -14,7 +14,7 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest"
 )
 
-// openBanking makes an open-banking connection, waits until its job is over, and returns its ID.
+// openBanking creates an open-banking connection, waits until its job is done, and returns its ID.
 func (c *caller) openBanking(userID string) string {
 	c.t.Helper()
 	c.sandbox.Connect(userID, hooli, "gavinBelson", basiqtest.OpenBanking())
@@ -65,7 +65,7 @@ func TestOpenBankingConnection(t *testing.T) {
 		assert.Equal(t, "web", other.text("method"))
 		assert.Empty(t, other.text("expiryDate"))
 
-		// The same accounts, once by each method.
+		// The same accounts through both methods.
 		nicknames := map[string]map[string]string{}
 		for _, id := range []string{web, conn} {
 			nicknames[id] = map[string]string{}
@@ -169,14 +169,14 @@ func TestOpenBankingOfAnotherBank(t *testing.T) {
 	})
 }
 
-// A user whose consents have ended and who still has accounts is not reported on. A user who never gave one is.
+// Reports fail for users with accounts whose consents have all ended. They work for users who never had a consent.
 func TestNoActiveConsent(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
 		userID := c.newUser()
 		path := "/users/" + userID
-		c.connected(userID, hooliGov, "gavinBelson", "hooli2016") // with API 2.1, so under no consent
+		c.connected(userID, hooliGov, "gavinBelson", "hooli2016") // created with API 2.1, without a consent
 		affordable := func() reply { return c.post(path+"/affordability", nil) }
 		report := func() reply { return c.post("/reports", newReport("CON_AFFOR_01", c.affordabilityFilters(userID))) }
 		require.Equal(t, http.StatusOK, affordable().status)

@@ -42,7 +42,7 @@ func TestBadOptions(t *testing.T) {
 	}
 }
 
-// play makes some calls of a sandbox with new clock, and returns all that was answered.
+// play makes some calls to a sandbox with a new clock, and returns the responses.
 func play(t *testing.T, opts ...basiqtest.Option) []string {
 	t.Helper()
 	var answers []string
@@ -80,7 +80,7 @@ func TestAddress(t *testing.T) {
 	_, err = basiqtest.Start(basiqtest.Address(address))
 	require.ErrorContains(t, err, "address already in use")
 
-	// Another process may take the port as soon as it is free. Then the test takes another port.
+	// Another process may take the port as soon as it is free. In that case, try another port.
 	var s *basiqtest.Sandbox
 	for range 100 {
 		require.NoError(t, reserved.Close())
@@ -100,8 +100,8 @@ func TestAddress(t *testing.T) {
 	assert.Equal(t, "http://localhost", basiqtest.New(t, basiqtest.Address(address)).URL(), "New takes no notice")
 }
 
-// The options that change what others use are tested where that is: RedirectURL with the consent page, DeliverWith with
-// webhooks. Here it only matters that good ones are taken.
+// Options for specific features are tested with those features: RedirectURL with the consent page, DeliverWith with
+// webhooks. This test checks only that valid options are accepted.
 func TestGoodOptions(t *testing.T) {
 	t.Parallel()
 	for name, option := range map[string]basiqtest.Option{
@@ -123,7 +123,7 @@ func TestGoodOptions(t *testing.T) {
 	}
 }
 
-// TestSeedAtAnyTime makes the same calls at two times of a day: no id is made of the moment at which something happened.
+// TestSeedAtAnyTime makes the same calls at two times of a day. IDs must not depend on the time.
 func TestSeedAtAnyTime(t *testing.T) {
 	t.Parallel()
 	ids := func(late time.Duration) (ids []string) {

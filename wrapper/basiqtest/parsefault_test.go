@@ -13,7 +13,7 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest"
 )
 
-// What a fault is called in the log can be given to ParseFault.
+// ParseFault accepts the names of faults in the log.
 func TestParseFaultReadsEveryFault(t *testing.T) {
 	t.Parallel()
 	for _, fault := range []basiqtest.Fault{
@@ -60,7 +60,7 @@ func TestParseFaultReadsConditions(t *testing.T) {
 		"503 on=getUser":                         "........",
 		"503 on=getUser on=getUsers":             "xxxxxxxx",
 		"503 on=getUsers,getUser next=1":         "x.......",
-		"503 after=1":                            "xxxxxxxx", // the call for the token is the first
+		"503 after=1":                            "xxxxxxxx", // the token request is the first
 	} {
 		option, err := basiqtest.ParseFault(text)
 		require.NoError(t, err, text)
@@ -97,7 +97,7 @@ func TestParseFaultSaysWhatIsWrong(t *testing.T) {
 	}
 }
 
-// Whatever is read is an option that can be used, and nothing makes it panic.
+// Every parsed fault is a usable option, and no input causes a panic.
 func FuzzParseFault(f *testing.F) {
 	for _, text := range []string{
 		"503 on=getJobs next=2", "latency=1s", "429-date=1h every=2", "slow-body=1 chance=0.5", "403=x after=3", "=", "503 =",
@@ -113,7 +113,7 @@ func FuzzParseFault(f *testing.F) {
 			}
 			return
 		}
-		// A sandbox that is made on every turn would be slow; the fault's name must be readable again.
+		// Creating a sandbox for every input would be slow. Check only that the fault's name can be parsed again.
 		_, err = basiqtest.ParseFault(strings.Fields(text)[0])
 		require.NoError(t, err)
 		require.NotNil(t, option)

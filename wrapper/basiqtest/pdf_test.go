@@ -17,7 +17,7 @@ var (
 	pdfData  = regexp.MustCompile(`(?s)<< /Length (\d+) >>\nstream\n(.*?)\nendstream`)
 )
 
-// pdfText checks that a document is a PDF whose table of objects is right, and returns its lines of text.
+// pdfText checks that a document is a PDF with a valid cross-reference table, and returns its lines of text.
 func pdfText(t *testing.T, document string) string {
 	t.Helper()
 	require.True(t, strings.HasPrefix(document, "%PDF-1.4\n"), document)

@@ -250,7 +250,7 @@ func (r *report) account(h *holding) object {
 	return o
 }
 
-// statement returns the data of a bank statement report. There is no documented example.
+// statement returns the data of a bank statement report. No example is documented.
 func (r *report) statement(v *view) object {
 	h := r.holdings[0]
 	account := h.reportAccount()

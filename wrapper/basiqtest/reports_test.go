@@ -18,7 +18,7 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest"
 )
 
-// filters are the filters of a report by their names.
+// filters holds the filters of a report by name.
 type filters map[string]any
 
 func (f filters) list() []any {
@@ -29,7 +29,7 @@ func (f filters) list() []any {
 	return list
 }
 
-// with returns the filters with some more, or others; those with the value of none go.
+// with returns the filters with additions and replacements. The value none removes a filter.
 func (f filters) with(more filters) filters {
 	all := maps.Clone(f)
 	maps.Copy(all, more)
@@ -37,10 +37,11 @@ func (f filters) with(more filters) filters {
 	return all
 }
 
-// none takes a filter away.
+// none removes a filter.
 const none = "none"
 
-// affordabilityFilters ask for a report on all accounts of a user in 1999, and statementFilters for a statement.
+// affordabilityFilters returns the filters for a report on all accounts of a user in 1999, and statementFilters those
+// for a statement.
 func (c *caller) affordabilityFilters(userID string) filters {
 	c.t.Helper()
 	return filters{
@@ -56,7 +57,7 @@ func newReport(kind string, f filters) map[string]any {
 	return map[string]any{"reportType": kind, "title": "Max, 1999", "filters": f.list()}
 }
 
-// report makes a report, waits until its job is over, and returns its path. It belongs in a synctest bubble.
+// report creates a report, waits until its job is done, and returns its path. Call it in a synctest bubble.
 func (c *caller) report(kind string, f filters) string {
 	c.t.Helper()
 	r := c.post("/reports", newReport(kind, f))
@@ -117,7 +118,7 @@ func TestReportJob(t *testing.T) {
 	})
 }
 
-// decoded is what a value comes out as that has been JSON.
+// decoded returns a value as it is after encoding to JSON and decoding.
 func decoded(t *testing.T, value any) any {
 	t.Helper()
 	raw, err := json.Marshal(value)
@@ -127,7 +128,7 @@ func decoded(t *testing.T, value any) any {
 	return out
 }
 
-// metrics returns what the metrics of a report say, as texts.
+// metrics returns the values of a report's metrics as strings.
 func metrics(report reply) map[string]string {
 	values := map[string]string{}
 	for _, m := range report.each("data.metrics") {
@@ -157,7 +158,7 @@ func TestAffordabilityReportAddsUp(t *testing.T) {
 				}
 				require.Len(t, lines, len(all))
 
-				// Every transaction is in one group at most, and each group is the sum of its subgroups.
+				// Every transaction is in at most one group, and each group is the sum of its subgroups.
 				seen := map[string]bool{}
 				totals := map[string]int64{}
 				var credits, debits, creditShares, debitShares float64
@@ -201,7 +202,7 @@ func TestAffordabilityReportAddsUp(t *testing.T) {
 				assert.NotZero(t, credits)
 				assert.NotZero(t, debits)
 
-				// What is in no group went from one account to another: it comes to nothing, but for what repays debts.
+				// Transactions without a group are internal transfers. They add up to zero, except for debt repayments.
 				m := metrics(r)
 				var between int64
 				for id, l := range lines {
@@ -304,7 +305,7 @@ func TestAffordabilityReport(t *testing.T) {
 	})
 }
 
-// Which circumstances there are follows from who it is; see the documents' list of test users.
+// The flags depend on the test user. See Basiq's list of test users.
 func TestAffordabilityReportFlags(t *testing.T) {
 	t.Parallel()
 	for login, want := range map[string]map[string]string{
@@ -459,7 +460,7 @@ func TestReportNotValid(t *testing.T) {
 		}
 		assert.Equal(t, 0, c.get("/reports").length("data"))
 
-		// The account comes again with another connection.
+		// A second connection duplicates the account.
 		c.connected(id, hooli, "gavinBelson", passwords["gavinBelson"])
 		all := numbers(c.accounts(id))
 		require.Len(t, all, 2*len(accounts))
@@ -635,7 +636,7 @@ func TestStatementReport(t *testing.T) {
 			assert.Contains(t, text, l.text("postDate")[:10]+"  "+l.text("description")+"  "+l.text("amount"))
 		}
 
-		// Without an end it goes on to this day.
+		// Without an end date, the period ends today.
 		open := c.report("STATEMENT_01", statementFilters(id, account.text("id")).with(filters{"toDate": none}))
 		assert.Len(t, c.pages(open+"/transactions"), 5)
 	})
@@ -698,11 +699,11 @@ func TestReportLimit(t *testing.T) {
 		c.report("CON_AFFOR_01", f)
 		c.post("/reports", newReport("CON_AFFOR_01", f)).requireError(http.StatusTooManyRequests, "too-many-requests", "You have exceeded the rate limit for this API.")
 		assert.Equal(t, 1, c.get("/reports").length("data"))
-		c.summary(id, "income", nil) // counts by itself
+		c.summary(id, "income", nil) // counted separately
 	})
 }
 
-// A faster sandbox makes reports faster.
+// Creating a report is faster if the sandbox is faster.
 func TestReportAtSpeed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -714,7 +715,7 @@ func TestReportAtSpeed(t *testing.T) {
 	})
 }
 
-// A report may be asked for on days that nothing is known of, and before there is anything to know.
+// Reports work for periods without data, and before any data was retrieved.
 func TestReportWithoutTransactions(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {

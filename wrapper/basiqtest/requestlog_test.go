@@ -50,7 +50,7 @@ func TestRequests(t *testing.T) {
 	})
 }
 
-// The log of a sandbox that runs for days must not hold all that it was sent.
+// The log of a long-running sandbox must not keep everything it received.
 func TestRequestsLeaveOutLongQueries(t *testing.T) {
 	t.Parallel()
 	c := new30(t)
@@ -107,7 +107,7 @@ func TestRequestsTellOfTokens(t *testing.T) {
 	assert.Equal(t, server, requests[len(requests)-1].Token.Scope, "an expired token is known")
 }
 
-// The bodies of what the API does take are shown, so that a test can look at what its client sends.
+// Valid request bodies are logged, so that tests can check what a client sent.
 func TestRequestBodies(t *testing.T) {
 	t.Parallel()
 	const form = "application/x-www-form-urlencoded"
@@ -179,7 +179,7 @@ func TestRequestLogValue(t *testing.T) {
 		`request.query="a=b" request.scope=CLIENT_ACCESS request.user=u1 request.fault=403 request.correlation=c1`+"\n", line)
 }
 
-// lines collects log lines of several goroutines.
+// lines collects log lines from several goroutines.
 type lines struct {
 	mu  sync.Mutex
 	buf bytes.Buffer
@@ -220,7 +220,8 @@ func TestLogger(t *testing.T) {
 	require.EqualError(t, err, "basiqtest.Start: nil logger")
 }
 
-// A logger that calls the sandbox, or waits for something that does, must not find it locked.
+// The sandbox must not be locked while the logger runs, because the logger may call the sandbox or wait for a goroutine
+// that does.
 func TestLoggerMayUseTheSandbox(t *testing.T) {
 	t.Parallel()
 	var s *basiqtest.Sandbox
@@ -236,7 +237,7 @@ type writer func(p []byte)
 
 func (w writer) Write(p []byte) (int, error) { w(p); return len(p), nil }
 
-// TestLogHoldsNoSecret plants secrets wherever a request has some, and looks for them in all forms of the log.
+// TestLogHoldsNoSecret plants secrets in all parts of requests and searches all forms of the log for them.
 func TestLogHoldsNoSecret(t *testing.T) {
 	t.Parallel()
 	const secret = "Pl4nted"

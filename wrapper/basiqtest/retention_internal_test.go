@@ -13,7 +13,7 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest/internal/bank"
 )
 
-// A sandbox may run for days: what nobody can read any more goes.
+// Data that can no longer be read is removed, because a sandbox may run for days.
 func TestOldJobsAreForgotten(t *testing.T) {
 	t.Parallel()
 	tgt := newTarget(t)
@@ -57,7 +57,7 @@ func TestOldSummariesAreForgotten(t *testing.T) {
 	assert.Equal(t, "5", u.snapshots[0].kind)
 }
 
-// The end of a consent is a year away, and waits for a user who may have been deleted long before.
+// The expiry of a consent is scheduled a year ahead, for a user who may have been deleted long before.
 func TestDeletedUserHoldsNothing(t *testing.T) {
 	t.Parallel()
 	tgt := newTarget(t)
@@ -66,12 +66,12 @@ func TestDeletedUserHoldsNothing(t *testing.T) {
 		require.Equal(t, http.StatusNoContent, tgt.send(1, http.MethodDelete, "/users/{userId}", "", "", "").Code)
 		assert.Equal(t, []int{0, 0, 0, 0}, []int{len(u.connections), len(u.jobs), len(u.detachedAccounts), len(u.snapshots)})
 		tgt.sandbox.mu.Lock()
-		tgt.sandbox.runDue(time.Now().AddDate(2, 0, 0)) // all that still waits for its time
+		tgt.sandbox.runDue(time.Now().AddDate(2, 0, 0)) // run all remaining scheduled tasks
 		tgt.sandbox.mu.Unlock()
 	}
 }
 
-// Many accounts in a file, and a long time in a summary, take no more than their share.
+// Statements with many accounts and summaries of long periods must not be slow.
 func TestManyAccountsInAStatement(t *testing.T) {
 	t.Parallel()
 	var b strings.Builder

@@ -22,7 +22,7 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest"
 )
 
-// fakeTB records what New does to a test.
+// fakeTB records the calls of New.
 type fakeTB struct {
 	cleanups []func()
 	fatal    string
@@ -71,7 +71,7 @@ func TestNewClosesWhenTheTestEnds(t *testing.T) {
 	require.NoError(t, s.Close(), "may be called again")
 }
 
-// A program may take an http.Client and no base URL.
+// A program may accept an http.Client but no base URL.
 func TestHTTPClient_AnyURL(t *testing.T) {
 	t.Parallel()
 	s := basiqtest.New(t)
@@ -101,7 +101,7 @@ func TestStart(t *testing.T) {
 	require.NoError(t, s.Close())
 }
 
-// In a bubble a test fails when goroutines are left, and hangs when something waits for a real network.
+// In a bubble, a test fails if goroutines are left, and hangs if a goroutine waits for the network.
 func TestNewInBubble(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -121,7 +121,7 @@ func TestNewInBubble(t *testing.T) {
 func TestCloseEndsConnectionsInUse(t *testing.T) {
 	t.Parallel()
 	s := basiqtest.New(t)
-	body, stuck := net.Pipe() // a request body that never ends
+	body, stuck := net.Pipe() // request body that never ends
 	failed := make(chan error, 1)
 	go func() {
 		req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, s.URL()+"/users", body)
@@ -130,7 +130,7 @@ func TestCloseEndsConnectionsInUse(t *testing.T) {
 		}
 		failed <- err
 	}()
-	_, err := stuck.Write([]byte("{")) // returns once the request is under way
+	_, err := stuck.Write([]byte("{")) // returns once the request is in flight
 	require.NoError(t, err)
 	require.NoError(t, s.Close())
 	require.NoError(t, stuck.Close()) // the client waits for the body that it is sending
@@ -263,7 +263,7 @@ func TestForm(t *testing.T) {
 	}
 }
 
-// A body that may be left out is not taken for left out when it cannot be read.
+// An optional body that cannot be read is an error. It is not treated as missing.
 func TestUnreadableBodies(t *testing.T) {
 	t.Parallel()
 	c := new30(t)
@@ -281,7 +281,7 @@ func TestUnreadableBodies(t *testing.T) {
 	r.requireError(http.StatusBadRequest, "invalid-content", "Posted form is not in valid format.")
 }
 
-// TestSecretsStayInside plants secrets in every part of a request and looks for them wherever the sandbox could show
+// TestSecretsStayInside plants secrets in every part of a request and searches everything that the sandbox shows for
 // them.
 func TestSecretsStayInside(t *testing.T) {
 	t.Parallel()
@@ -290,7 +290,7 @@ func TestSecretsStayInside(t *testing.T) {
 		c := new21(t)
 		id := c.newUser()
 		user := "/users/" + id
-		var all strings.Builder // of the answers
+		var all strings.Builder // of all responses
 		see := func(r reply) { all.WriteString(r.raw) }
 		see(requestToken(t, c.sandbox, "Basic "+secret, secret, url.Values{"scope": {secret}}))
 		for _, key := range []string{secret, "Basic " + secret, "Basic " + c.sandbox.APIKey()} {

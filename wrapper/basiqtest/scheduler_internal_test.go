@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What is planned is done at its time, in its order, whether somebody calls or not.
+// Tasks run at their scheduled time and in order, with or without calls.
 func TestAgenda(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -44,8 +44,8 @@ func TestAgenda(t *testing.T) {
 	})
 }
 
-// An alarm that goes off late, when another has been set in its place, leaves that one alone: Close stops the alarm that
-// it knows of, and waits for all.
+// A timer that fires late, after it was replaced, must not clear its replacement. Close stops only the current timer
+// and waits for all of them.
 func TestAlarmThatWasReplaced(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -11,7 +11,7 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest/internal/bank"
 )
 
-// All banks of the sandbox that take statements take both kinds. One that does not tells so as in the documents' example.
+// All banks that accept statements accept both formats. The error for an unsupported format is the documented example.
 func TestStatementOfTheOtherKind(t *testing.T) {
 	t.Parallel()
 	up := &upload{name: "a.csv", content: []byte("accountNo\n")}
@@ -21,7 +21,7 @@ func TestStatementOfTheOtherKind(t *testing.T) {
 	assert.Equal(t, "Statement not supported.", st.failure.title)
 }
 
-// Whatever is uploaded is answered with an error, fails in its job, or can be listed.
+// Every uploaded file results in an error response, a failed job, or a readable list.
 func FuzzReadCSV(f *testing.F) {
 	header := "accountNo,name,currency,lastUpdated,date,description,amount,balance,status\n"
 	for _, rows := range []string{

@@ -20,7 +20,7 @@ import (
 
 type file struct{ name, contentType, content string }
 
-// upload sends a statement; a part whose value is empty is left out.
+// upload uploads a statement. Parts with an empty value are omitted.
 func (c *caller) upload(userID, bank string, f file) reply {
 	c.t.Helper()
 	var body bytes.Buffer
@@ -47,7 +47,7 @@ func (c *caller) upload(userID, bank string, f file) reply {
 
 const header = "accountNo,name,accountHolder,currency,availableFunds,lastUpdated,date,description,amount,balance\n"
 
-// twoAccounts begins with the oldest row; the second account has one row that is pending.
+// twoAccounts starts with the oldest row. The second account has a single pending row.
 const twoAccounts = "accountNo,name,accountHolder,currency,availableFunds,lastUpdated,date,description,amount,balance,status,class,accountType,note\n" +
 	"082-001 123456,Everyday,GAVIN BELSON,AUD,90.10,1999-12-31,1999-12-01,SALARY HOOLI,100.00,150.00,,,,\n" +
 	"082-001 123456,Everyday,GAVIN BELSON,AUD,90.10,1999-12-31,1999-12-02,\"WOOLWORTHS, DEE WHY\",-50,100.00,posted,,,one\n" +
@@ -116,7 +116,7 @@ func TestStatementInCSV(t *testing.T) {
 	})
 }
 
-// Descriptions come out letter by letter, whatever they are.
+// Descriptions are returned unchanged.
 func TestStatementText(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -127,7 +127,7 @@ func TestStatementText(t *testing.T) {
 		for _, text := range texts {
 			content += `1,"` + strings.ReplaceAll(text, `"`, `""`) + `",G,AUD,1.00,1999-12-31,1999-12-01,"` +
 				strings.ReplaceAll(text, `"`, `""`) + "\",-1.00,5.00\n"
-			content = strings.Replace(content, "\n1,", "\n"+strconv.Itoa(len(content))+",", 1) // an account of its own
+			content = strings.Replace(content, "\n1,", "\n"+strconv.Itoa(len(content))+",", 1) // a separate account
 		}
 		r := c.upload(id, nab, file{name: "a.csv", content: content})
 		require.Equal(t, http.StatusAccepted, r.status, r.raw)
@@ -141,7 +141,7 @@ func TestStatementText(t *testing.T) {
 	})
 }
 
-// What a statement's lines are about is found out from their words.
+// Transactions of a statement are classified by their descriptions.
 func TestStatementIsEnriched(t *testing.T) {
 	t.Parallel()
 	rows := []struct{ description, amount, class, tag, clean, paid string }{
@@ -201,8 +201,7 @@ func TestStatementIsEnriched(t *testing.T) {
 	})
 }
 
-// A file may begin with its newest row. The account's balance is that of the newest that is posted, and none is known
-// when none is.
+// Files may start with the newest row. The account balance is that of the newest posted row, and unknown without one.
 func TestStatementOrder(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -228,7 +227,7 @@ func TestStatementOrder(t *testing.T) {
 	})
 }
 
-// A statement is a connection like another: it is filtered, deleted and purged, but not refreshed.
+// A statement is a connection: it can be filtered, deleted and purged, but not refreshed.
 func TestStatementIsAConnection(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -295,7 +294,7 @@ func TestStatementInPDF(t *testing.T) {
 	})
 }
 
-// What is wrong with a file and has a code of answers is told at once.
+// Errors whose codes are documented for responses are reported in the response.
 func TestStatementRefused(t *testing.T) {
 	t.Parallel()
 	c := new30(t)
@@ -333,7 +332,8 @@ func TestStatementRefused(t *testing.T) {
 	}
 }
 
-// What has a code of jobs only, the job tells; there is nothing to try again with, so the connection is invalid.
+// Errors whose codes are documented for jobs only are reported by the job. The connection becomes invalid, because it
+// cannot be retried.
 func TestStatementFails(t *testing.T) {
 	t.Parallel()
 	for name, of := range map[string]struct {
@@ -398,7 +398,7 @@ func TestStatementErrors(t *testing.T) {
 		requireError(413, "request-not-valid", "Request Too Long")
 }
 
-// In a bubble no time passes while the statements are uploaded, so that none of their jobs ends.
+// In a bubble, no time passes during the uploads, so none of the jobs ends.
 func TestStatementsCountAsConnections(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -413,7 +413,7 @@ func TestStatementsCountAsConnections(t *testing.T) {
 	})
 }
 
-// A statement may tell of days that are still to come. Summaries of those cover them.
+// A statement may contain days in the future. Summaries of such periods cover them.
 func TestSummariesOfTheFuture(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -157,12 +157,12 @@ func TestExpireAndRevokeTokens(t *testing.T) {
 	require.Equal(t, http.StatusOK, c.as("3.0", server, "").get(path).status)
 }
 
-// operations are all operations on things that are there, of user U, connection C and job J.
+// operations lists the operations on existing resources: user U, connection C and job J.
 var operations = []struct {
 	name, method, path string
-	client             bool // CLIENT_ACCESS is enough
+	client             bool // CLIENT_ACCESS is sufficient
 	clientOnly         bool
-	only               string // the only version that has it
+	only               string // the only version with this operation
 }{
 	{"createUser", "POST", "/users", false, false, ""},
 	{"getUser", "GET", "/users/U", true, false, ""},
@@ -237,8 +237,8 @@ func TestClientTokenOfNobody(t *testing.T) {
 	assert.Equal(t, http.StatusOK, c.as("2.1", client, "").get(path).status, "2.1 knows client tokens without a user")
 }
 
-// open are the operations that CLIENT_ACCESS may call, and those that want no token, by the documents and beside those of
-// the table above. All others are for SERVER_ACCESS only.
+// open lists the documented operations, beyond the table above, that allow CLIENT_ACCESS or no token. All others
+// require SERVER_ACCESS.
 var open = map[string]string{
 	"POST /users/U/statements": client, "GET /enrich": client, "GET /connectors": client, "GET /connectors/AU00000/web": client,
 	"GET /institutions": client, "GET /institutions/AU00000": client, "DELETE /users/U/auth_link": client,
@@ -307,7 +307,7 @@ func TestWhoMayCallWhatElse(t *testing.T) {
 	}
 }
 
-// Every error has a correlation id of its own: it is what support is told.
+// Every error has a unique correlation ID, for support requests.
 func TestCorrelationIDsAreFresh(t *testing.T) {
 	t.Parallel()
 	c := new30(t)

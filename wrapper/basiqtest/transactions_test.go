@@ -16,12 +16,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// mapped is a transaction, as far as tests look at its texts.
+// mapped is a transaction with access to its strings.
 type mapped map[string]any
 
 func (m mapped) text(name string) string { text, _ := m[name].(string); return text }
 
-// all follows the next links from a path to the end, and returns what the pages had.
+// all follows the next links from a path and returns the items of all pages.
 func (c *caller) all(path string) []mapped {
 	c.t.Helper()
 	var list []mapped
@@ -90,7 +90,7 @@ func TestTransactionsOfBothVersions(t *testing.T) {
 	}
 }
 
-// The fields come in the documents' order, with nothing in between.
+// The fields are in the documented order, without others in between.
 func TestTransactionFieldOrder(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -111,7 +111,7 @@ func TestTransactionFieldOrder(t *testing.T) {
 	})
 }
 
-// What the users' books say comes out, and it adds up.
+// The transactions of the test users are returned and add up.
 func TestTransactionsAddUp(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -209,7 +209,7 @@ func TestTransactionEnrichment(t *testing.T) {
 		assert.Equal(t, "Atm Withdrawal Dee Why Nsw", enrich["cleanDescription"])
 		assert.NotContains(t, cash, "paymentDetails")
 
-		// 2.1 has the same transactions with fewer fields.
+		// Version 2.1 has the same transactions with fewer fields.
 		old := find(c.as("2.1", server, "").all("/users/"+id+"/transactions"), "WOOLWORTHS")
 		assert.Equal(t, groceries["id"], old["id"])
 		assert.NotContains(t, old, "currency")
@@ -323,7 +323,7 @@ func TestTransactionErrors(t *testing.T) {
 	assert.JSONEq(t, fmt.Sprintf(`{"type":"list","count":0,"size":0,"data":[],"links":{"self":"http://localhost%s"}}`, path), empty.raw)
 }
 
-// Many may read at once: what is kept between the pages is not to be mixed up.
+// Concurrent readers must not see each other's pages.
 func TestTransactionsForMany(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -347,8 +347,7 @@ func TestTransactionsForMany(t *testing.T) {
 	})
 }
 
-// A refresh imports pending transactions anew, and leaves the others their ids. So does a later day, on which the pending
-// ones are posted.
+// A refresh imports pending transactions anew and keeps the IDs of the others. The next day posts the pending ones.
 func TestTransactionIDs(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -383,8 +382,8 @@ func TestTransactionIDs(t *testing.T) {
 	})
 }
 
-// A refresh between two pages brings new transactions and takes the pending ones away. Who goes on reading gets all that
-// was posted before, once.
+// A refresh between two pages adds new transactions and replaces pending ones. A reader still gets every previously
+// posted transaction exactly once.
 func TestTransactionPagesWhileRefreshing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -421,7 +420,7 @@ func TestTransactionPagesWhileRefreshing(t *testing.T) {
 	})
 }
 
-// When a purchase was made is told where it is not the day of posting, and is the empty text elsewhere, as was recorded.
+// The transaction date is set if it differs from the posting date. Otherwise it is an empty string, as recorded.
 func TestTransactionDate(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -445,8 +444,8 @@ func TestTransactionDate(t *testing.T) {
 	})
 }
 
-// The page that follows may have lost the transaction that the page before ended with, and more. It goes on from where that
-// stood, and is empty when there is no such place any more.
+// The last transaction of a page may be gone when the next page is read. The next page then continues at its position,
+// or is empty if the position no longer exists.
 func TestTransactionPageAfterOneThatIsGone(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -173,7 +173,7 @@ func TestUnknownUser(t *testing.T) {
 	}
 }
 
-// What cannot be an id is not looked for.
+// Malformed IDs are rejected without a lookup.
 func TestIDsNotValid(t *testing.T) {
 	t.Parallel()
 	c := new30(t)
@@ -200,8 +200,8 @@ func TestIDsNotValid(t *testing.T) {
 	c.get("/users/x").requireError(http.StatusUnauthorized, "invalid-authorization-token", "")
 }
 
-// TestDeletedUserTakesAllAlong asks for every kind of thing that a user can have after the user was deleted. Only events
-// stay, and what another user has.
+// TestDeletedUserTakesAllAlong requests every kind of resource of a deleted user. Only events and the resources of
+// other users remain.
 func TestDeletedUserTakesAllAlong(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -41,7 +41,7 @@ func TestWebhook(t *testing.T) {
 	}, list.body)
 	assert.NotContains(t, list.raw, secret)
 
-	// What is not given stays as it is.
+	// Missing fields keep their values.
 	r = c.post(webhooks+"/"+id, map[string]any{"url": hook + "/2", "name": "All users"})
 	require.Equal(t, http.StatusOK, r.status, r.raw)
 	want["url"], want["name"], want["secret"] = hook+"/2", "All users", secret
@@ -62,7 +62,7 @@ func TestWebhook(t *testing.T) {
 	assert.NotEqual(t, secret, other.text("secret"), "URL and events are free again, the secret is not")
 }
 
-// So the documents' own example of a request has it.
+// As in the documented request example.
 func TestWebhookTakesOneEventWithoutAList(t *testing.T) {
 	t.Parallel()
 	c := new30(t)
@@ -179,7 +179,7 @@ func TestTestMessage(t *testing.T) {
 			{"eventTypeId": "user.created", "Text": "My test message"},
 			{"eventTypeId": "account.updated"},
 			{"eventTypeId": "transactions.updated"},
-			{"eventTypeId": "consent.revoked"}, // nobody has subscribed to it
+			{"eventTypeId": "consent.revoked"}, // no webhook subscribes to it
 		} {
 			r = c.post(path, body)
 			assert.Equal(t, http.StatusCreated, r.status)

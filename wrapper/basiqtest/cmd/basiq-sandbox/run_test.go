@@ -24,7 +24,7 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest"
 )
 
-// output collects what a program writes, while a test reads it.
+// output collects the output of a program and can be read concurrently.
 type output struct {
 	mu  sync.Mutex
 	buf bytes.Buffer
@@ -42,7 +42,7 @@ func (o *output) String() string {
 	return o.buf.String()
 }
 
-// lines reads a log of JSON.
+// lines parses a JSON log.
 func (o *output) lines(t *testing.T) []map[string]any {
 	t.Helper()
 	var all []map[string]any
@@ -56,7 +56,7 @@ func (o *output) lines(t *testing.T) []map[string]any {
 
 var listening = regexp.MustCompile(`"msg":"listening","url":"([^"]+)"`)
 
-// url waits until the program listens, and returns where.
+// url waits until the program is listening and returns its URL.
 func (o *output) url(t *testing.T) string {
 	t.Helper()
 	var url string
@@ -69,7 +69,7 @@ func (o *output) url(t *testing.T) string {
 	return url
 }
 
-// post sends a request as curl would, and returns the status and the answer.
+// post sends a request like curl, and returns the status and the body of the response.
 func post(t *testing.T, url, authorization, contentType, body string) (int, map[string]any) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, strings.NewReader(body))
@@ -87,7 +87,7 @@ func post(t *testing.T, url, authorization, contentType, body string) (int, map[
 	return resp.StatusCode, answer
 }
 
-// use asks for a token, creates a user and connects it, and returns the token.
+// use creates a token, a user and a connection, and returns the token.
 func use(t *testing.T, url string) string {
 	t.Helper()
 	status, answer := post(t, url+"/token", "Basic basiqtest-not-a-real-api-key", "application/x-www-form-urlencoded", "scope=SERVER_ACCESS")
@@ -103,7 +103,7 @@ func use(t *testing.T, url string) string {
 	return token
 }
 
-// The program as it is: built, started, used over HTTP, and told to end.
+// Test the complete program: build it, start it, use it over HTTP and stop it.
 func TestProgram(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS == "windows" {
@@ -141,7 +141,7 @@ func TestProgram(t *testing.T) {
 	}
 }
 
-// start runs the program within the test.
+// start runs the program in the test process.
 func start(t *testing.T, args ...string) (stderr *output, end func() int) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -235,7 +235,7 @@ func TestRun(t *testing.T) {
 	})
 }
 
-// The tests listen on loopback only, so the rest is told here where the sandbox would be.
+// Tests listen on loopback addresses only, so call the function directly for other addresses.
 func TestWarnsOfOtherAddresses(t *testing.T) {
 	t.Parallel()
 	for url, warns := range map[string]bool{
@@ -285,7 +285,7 @@ func TestBadFlags(t *testing.T) {
 	}
 }
 
-// The page that -h shows is written by hand: what it says must be so.
+// The usage text is written by hand. Check it against the code.
 func TestUsage(t *testing.T) {
 	t.Parallel()
 	for _, help := range []string{"-h", "-help"} {

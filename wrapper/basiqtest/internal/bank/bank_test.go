@@ -139,7 +139,7 @@ func TestEnrich(t *testing.T) {
 	}
 }
 
-// Whatever a bank writes about a merchant names it, and what it writes about nobody names nobody.
+// Descriptions generated for a merchant name it, and other descriptions name none.
 func TestEnrich_whatTheBooksWrite(t *testing.T) {
 	t.Parallel()
 	b := bank.Open(5, someday)
@@ -159,7 +159,7 @@ func TestEnrich_whatTheBooksWrite(t *testing.T) {
 	}
 }
 
-// What a line says is the same in small letters or capitals, and with something around it; a line without a word says nothing.
+// Enrich ignores case and surrounding text, and does not match a text without words.
 func FuzzEnrich(f *testing.F) {
 	for _, line := range []string{"WOOLWORTHS 1624 DEE WHY NSW", "\xffKMART\x00", "kmart", "KMARTS", "ÄKMART", "UBER DRIVER PAYMENTS", "7-ELEVEN", ""} {
 		f.Add(line)

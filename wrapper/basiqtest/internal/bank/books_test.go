@@ -46,7 +46,7 @@ func TestBooks_nothing(t *testing.T) {
 	}
 }
 
-// What must be so of everyone's books, on any day.
+// Invariants of all test users' books on any day.
 func TestBooks_consistent(t *testing.T) {
 	t.Parallel()
 	for _, from := range []time.Time{epoch, someday} {
@@ -70,7 +70,7 @@ func consistent(t *testing.T, b *bank.Books, p *bank.Person, institution *bank.B
 	t.Helper()
 	accounts := b.Accounts(p, institution.ID, at)
 	require.NotEmpty(t, accounts)
-	own := map[string]map[time.Time]bank.Cents{} // by flow, on each day
+	own := map[string]map[time.Time]bank.Cents{} // by flow and day
 	for _, a := range accounts {
 		list := b.Transactions(p, institution.ID, a.Key, at)
 		held, pendings := listed(t, b, a, list, at)
@@ -114,7 +114,7 @@ func consistent(t *testing.T, b *bank.Books, p *bank.Person, institution *bank.B
 	}
 }
 
-// listed checks an account's transactions; it returns the sum and the number of what is pending.
+// listed checks an account's transactions. It returns the sum and the number of pending ones.
 func listed(t *testing.T, b *bank.Books, a bank.Account, list []*bank.Transaction, at time.Time) (held bank.Cents, n int) {
 	t.Helper()
 	keys := make(map[string]bool, len(list))
@@ -124,7 +124,7 @@ func listed(t *testing.T, b *bank.Books, a bank.Account, list []*bank.Transactio
 			older = list[i+1]
 		}
 		newest := !tx.Pending() && (i == 0 || list[i-1].Pending())
-		// There are millions to check, so nothing is done but to compare.
+		// There are millions of transactions, so avoid assertions here.
 		fault := ""
 		switch {
 		case keys[tx.Key]:
@@ -164,7 +164,7 @@ func TestBooks_followFromTheSeed(t *testing.T) {
 	t.Parallel()
 	one, other, another := bank.Open(7, someday), bank.Open(7, someday), bank.Open(8, someday)
 	people := banking()
-	// The other books are read in another order, and further than they are asked for.
+	// Read the other books in a different order and further ahead.
 	for _, p := range slices.Backward(people) {
 		other.Accounts(p, hooli, someday.AddDate(0, 8, 0))
 	}
@@ -180,7 +180,7 @@ func TestBooks_followFromTheSeed(t *testing.T) {
 	}
 }
 
-// These are the books of one seed, so that a change of what all users of a seed see is seen.
+// Compare with a fixed transaction of one seed, to detect changes that would affect all users of a seed.
 func TestBooks_sameInEachProcess(t *testing.T) {
 	t.Parallel()
 	b := bank.Open(1, epoch)
@@ -190,7 +190,7 @@ func TestBooks_sameInEachProcess(t *testing.T) {
 	assert.Equal(t, golden, fmt.Sprint(first.Key, " ", first.Posted.Format(time.DateOnly), " ", first.Amount, " ", first.Description))
 }
 
-// What is posted stays, and what comes is new.
+// Posted transactions do not change, and new ones are added.
 func TestBooks_grow(t *testing.T) {
 	t.Parallel()
 	b := bank.Open(11, epoch)
@@ -216,7 +216,7 @@ func TestBooks_aDayIsADay(t *testing.T) {
 	assert.Equal(t, b.Accounts(p, hooli, morning), b.Accounts(p, hooli, night))
 }
 
-// A pending transaction has a new key each day, and another when it is posted.
+// The key of a pending transaction changes every day, and again when it is posted.
 func TestBooks_pending(t *testing.T) {
 	t.Parallel()
 	b := bank.Open(1, someday)
@@ -249,7 +249,7 @@ func TestBooks_pending(t *testing.T) {
 	}
 }
 
-// What is pending today is posted in two days, for the same sum.
+// A pending transaction is posted within two days, with the same amount.
 func TestBooks_pendingIsPosted(t *testing.T) {
 	t.Parallel()
 	b := bank.Open(2, someday)
@@ -288,7 +288,7 @@ func TestBooks_concurrent(t *testing.T) {
 				for _, p := range banking() {
 					for _, a := range b.Accounts(p, hooli, at) {
 						list := b.Transactions(p, hooli, a.Key, at)
-						_ = append(list, nil) // does nothing to what others read
+						_ = append(list, nil) // must not affect other readers
 					}
 				}
 			}

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The tables are typed by hand, so all that they refer to must be there.
+// The tables are written by hand. Check that all references exist.
 func TestCatalogue_complete(t *testing.T) {
 	t.Parallel()
 	ids := map[string]string{}
@@ -85,7 +85,7 @@ func TestScripts_complete(t *testing.T) {
 	}
 }
 
-// A merchant that nobody pays would be dead weight.
+// Every merchant of the catalogue must be used.
 func TestCatalogue_used(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, time.November, 24, 0, 0, 0, 0, time.UTC)
@@ -110,7 +110,7 @@ func TestCatalogue_used(t *testing.T) {
 	}
 }
 
-// Schedules are where calendars go wrong.
+// Edge cases of calendars.
 func TestSchedules(t *testing.T) {
 	t.Parallel()
 	begin := time.Date(2025, time.January, 1, 0, 0, 0, 0, time.UTC)

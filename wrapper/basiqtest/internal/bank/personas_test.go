@@ -66,7 +66,7 @@ func TestPersonas_twelveMonths(t *testing.T) {
 	}
 }
 
-// Flows that come and go as by the clock: how many days lie between.
+// Days between the transactions of regular flows.
 func TestPersonas_cadence(t *testing.T) {
 	t.Parallel()
 	cases := []struct {
@@ -175,7 +175,7 @@ func TestPersonas_gilfoyle(t *testing.T) {
 	}
 }
 
-// What Whistler sends is what jared receives, on the same days, whatever the banks.
+// Transfers from Whistler match those received by jared, on the same days, at every bank.
 func TestPersonas_whistlerPaysJared(t *testing.T) {
 	t.Parallel()
 	b := bank.Open(9, someday)

@@ -10,7 +10,7 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest/internal/bank"
 )
 
-// with returns those of the transactions that the statement describes so.
+// with returns the transactions with this description.
 func with(list []*bank.Transaction, description string) []*bank.Transaction {
 	var found []*bank.Transaction
 	for _, tx := range list {
@@ -38,7 +38,7 @@ func TestUpkeep_interest(t *testing.T) {
 	assert.Len(t, savings, 13)
 }
 
-// Who is careful pays what the statement says; who is not pays a part of it, and interest.
+// Some users repay the full statement. Others repay a part and pay interest.
 func TestUpkeep_cards(t *testing.T) {
 	t.Parallel()
 	b := bank.Open(1, epoch)
@@ -69,13 +69,13 @@ func TestUpkeep_cards(t *testing.T) {
 	}
 }
 
-// A month in which an account was overdrawn costs a fee, and no other does.
+// An overdrawn account is charged a fee in the next month, and no other account is.
 func TestUpkeep_overdrawn(t *testing.T) {
 	t.Parallel()
 	b := bank.Open(1, someday)
 	at, fees := someday.AddDate(3, 0, 0), 0
 	for _, login := range []string{"Gilfoyle", "ashMann", "richard"} {
-		overdrawn := map[time.Time]bool{} // by the first day of the month after
+		overdrawn := map[time.Time]bool{} // months with an overdrawn balance, by the first day of the following month
 		for _, tx := range posted(b, person(t, login), hooli, "everyday", at) {
 			if tx.Description == "OVERDRAWN FEE" {
 				fees++
@@ -94,7 +94,7 @@ func TestUpkeep_overdrawn(t *testing.T) {
 	assert.NotZero(t, fees, "otherwise this shows nothing")
 }
 
-// What is put by goes to the person's savings, or elsewhere; no more comes back from there than was sent.
+// Excess money is transferred to savings or to another bank. Transfers back never exceed the amounts sent.
 func TestUpkeep_reserve(t *testing.T) {
 	t.Parallel()
 	b := bank.Open(1, someday)

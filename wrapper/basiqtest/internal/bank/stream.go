@@ -21,7 +21,7 @@ type stream struct {
 	credit  bool
 	// shops lists the possible payees or payers, each equally likely. It is empty if the other party is a private person.
 	shops []string
-	// text is the part of the description before the shop's name, or the complete description if there is no shop.
+	// text is the part of the description before the shop's name, or the complete description without a shop.
 	text         string
 	class        string
 	group        string // key of plainCategoriesByGroup; "" for the shop's category
