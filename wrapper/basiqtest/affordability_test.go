@@ -269,8 +269,8 @@ func TestAffordabilityLiabilities(t *testing.T) {
 		card := r.under("liabilities.credit.0")
 		spent := december(of("credit-card"))
 		assert.Equal(t, "10000.00", card.text("creditLimit"))
-		assert.Equal(t, slices.Max(balances(spent)), card.money("previousMonth.minBalance"), "the least that was owed")
-		assert.Equal(t, slices.Min(balances(spent)), card.money("previousMonth.maxBalance"), "the most that was owed")
+		assert.Equal(t, slices.Max(balances(spent)), card.money("previousMonth.minBalance"), "lowest debt")
+		assert.Equal(t, slices.Min(balances(spent)), card.money("previousMonth.maxBalance"), "highest debt")
 		assert.Equal(t, sum(with(spent, "direction", "credit"), "amount"), card.money("previousMonth.totalCredits"))
 		assert.Equal(t, sum(with(spent, "direction", "debit"), "amount"), card.money("previousMonth.totalDebits"))
 		assert.Equal(t, "0.00", card.text("previous6Months.cashAdvances"))
@@ -359,7 +359,7 @@ func TestAffordabilityList(t *testing.T) {
 		made := c.summary(id, "affordability", nil)
 		c.summary(id, "income", nil)
 		r := c.get("/users/" + id + "/affordability")
-		require.Equal(t, 1, r.length("data"), "income is not in it")
+		require.Equal(t, 1, r.length("data"), "without income")
 		links := made.under("links").body.(map[string]any)
 		delete(links, "accounts")
 		assert.Equal(t, map[string]any{
@@ -391,10 +391,10 @@ func TestSnapshotPeriodAndAccounts(t *testing.T) {
 			{"one month", map[string]any{"fromMonth": "1999-02", "toMonth": "1999-02"}, "1999-02-01", "1999-02-28", [2]string{"1999-02", "1999-02"}, 28, false, false},
 			{"from only", map[string]any{"fromMonth": "1999-12"}, "1999-12-01", "2000-01-01", [2]string{"1999-12", "2000-01"}, 32, false, false},
 			{"to only", map[string]any{"toMonth": "1999-03"}, "1999-01-01", "1999-03-31", [2]string{"1998-03", "1999-03"}, 90, false, false},
-			{"an empty list is all", map[string]any{"accounts": []string{}, "fromMonth": "1999-12"}, "1999-12-01", "2000-01-01", [2]string{"1999-12", "2000-01"}, 32, false, false},
+			{"empty list selects all", map[string]any{"accounts": []string{}, "fromMonth": "1999-12"}, "1999-12-01", "2000-01-01", [2]string{"1999-12", "2000-01"}, 32, false, false},
 			{"accounts", map[string]any{}, "1999-01-01", "2000-01-01", [2]string{"1999-01", "2000-01"}, 366, true, false},
-			{"before all", map[string]any{"fromMonth": "1990-01", "toMonth": "1990-12"}, "", "", [2]string{}, 0, false, true},
-			{"after all", map[string]any{"fromMonth": "2000-02", "toMonth": "2000-03"}, "", "", [2]string{}, 0, false, true},
+			{"before all data", map[string]any{"fromMonth": "1990-01", "toMonth": "1990-12"}, "", "", [2]string{}, 0, false, true},
+			{"after all data", map[string]any{"fromMonth": "2000-02", "toMonth": "2000-03"}, "", "", [2]string{}, 0, false, true},
 		} {
 			saved := numbers(with(c.accounts(id), "class.type", "savings"))
 			if test.onlySavings {
@@ -421,7 +421,7 @@ func TestSnapshotPeriodAndAccounts(t *testing.T) {
 				assert.Equal(t, numbers(want), numbers(got), test.name)
 			}
 		}
-		assert.Equal(t, 7, c.get("/users/"+id+"/affordability").length("data"), "none is kept of a period without transactions")
+		assert.Equal(t, 7, c.get("/users/"+id+"/affordability").length("data"), "no summary for a period without transactions")
 	})
 }
 
@@ -505,10 +505,10 @@ func TestSnapshotTransactions(t *testing.T) {
 		assert.Equal(t, json.Number("500"), first.under("count").body)
 		all := c.pages(path)
 		assert.Equal(t, json.Number(strconv.Itoa(len(all))), first.under("size").body)
-		assert.Equal(t, numbers(all), numbers(c.pages(path+"?limit=77")), "pages of any size have the same")
+		assert.Equal(t, numbers(all), numbers(c.pages(path+"?limit=77")), "page size does not change the items")
 		ids := numbers(all)
 		slices.Sort(ids)
-		assert.Len(t, slices.Compact(ids), len(all), "each is there once")
+		assert.Len(t, slices.Compact(ids), len(all), "no duplicates")
 
 		r := c.get(path + "?limit=1")
 		assert.Equal(t, c.sandbox.URL()+path, r.text("links.self"), "recorded without the limit")
@@ -521,7 +521,7 @@ func TestSnapshotTransactions(t *testing.T) {
 
 		pending := with(all, "status", "pending")
 		require.NotEmpty(t, pending)
-		assert.Equal(t, numbers(pending), numbers(all[:len(pending)]), "pending ones come first")
+		assert.Equal(t, numbers(pending), numbers(all[:len(pending)]), "pending transactions come first")
 		assert.Nil(t, pending[0].under("postDate").body)
 		assert.Empty(t, pending[0].text("balance"))
 		days := []string{}
@@ -529,7 +529,7 @@ func TestSnapshotTransactions(t *testing.T) {
 			days = append(days, l.on())
 		}
 		slices.Reverse(days)
-		assert.True(t, slices.IsSorted(days), "the newest come first")
+		assert.True(t, slices.IsSorted(days), "newest first")
 
 		bought := with(with(all, "class", "payment"), "status", "posted")[0]
 		account := bought.text("account")
@@ -543,7 +543,7 @@ func TestSnapshotTransactions(t *testing.T) {
 		code, ok := bought.under("subClass.Code").body.(json.Number)
 		require.True(t, ok, "the code is a number in 3.0: %s", bought.raw)
 		paid := with(all, "class", "loan-repayment")[0]
-		assert.False(t, paid.has("subClass"), "of what is no payment")
+		assert.False(t, paid.has("subClass"), "for other classes")
 
 		// Version 2.1 has other subclasses and another link to the institution.
 		old := c.as("2.1", server, "").pages(path)
@@ -559,7 +559,7 @@ func TestSnapshotTransactions(t *testing.T) {
 			assert.Equal(t, contentType, r.header.Get("Content-Type"))
 			rows, err := csv.NewReader(strings.NewReader(r.raw)).ReadAll()
 			require.NoError(t, err)
-			require.Len(t, rows, len(all)+1, "a file has all pages")
+			require.Len(t, rows, len(all)+1, "a file contains all pages")
 			for i, l := range all {
 				require.Equal(t, []string{l.text("id"), l.text("status"), l.text("description"), l.text("amount"), l.text("account"), l.text("balance")}, rows[i+1][:6])
 			}
@@ -590,7 +590,7 @@ func TestAffordabilityPDF(t *testing.T) {
 				assert.Contains(t, text, a.text("accountNo")+": "+a.text("balance"))
 			}
 		}
-		assert.Equal(t, 2, c.get("/users/"+id+"/affordability").length("data"), "the one that was sent as a PDF is kept")
+		assert.Equal(t, 2, c.get("/users/"+id+"/affordability").length("data"), "a summary returned as PDF is stored too")
 	})
 }
 
@@ -601,8 +601,8 @@ func TestSnapshotLimit(t *testing.T) {
 		c := new30(t, basiqtest.EnforceLimits())
 		id := c.customer("gavinBelson")
 		c.newUser()
-		require.Equal(t, http.StatusNoContent, c.delete("/users/"+c.newUser()).status, "one that was deleted was created too")
-		assert.Equal(t, http.StatusNoContent, c.post("/users/"+id+"/income", map[string]any{"toMonth": "1990-01"}).status, "does not count")
+		require.Equal(t, http.StatusNoContent, c.delete("/users/"+c.newUser()).status, "deleted users count")
+		assert.Equal(t, http.StatusNoContent, c.post("/users/"+id+"/income", map[string]any{"toMonth": "1990-01"}).status, "not counted")
 		for _, kind := range []string{"affordability", "income", "expenses"} {
 			c.summary(id, kind, nil)
 		}

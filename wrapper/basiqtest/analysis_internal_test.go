@@ -74,7 +74,7 @@ func TestArrears(t *testing.T) {
 	assert.Equal(t, "true", a.arrears(a.holdings[0]))
 	a = repaid("12", "11")
 	a.holdings[0].First = dayAt("1999-11-03")
-	assert.Equal(t, "false", a.arrears(a.holdings[0]), "there was no loan before")
+	assert.Equal(t, "false", a.arrears(a.holdings[0]), "before the loan was opened")
 	a = repaid()
 	assert.Nil(t, a.arrears(a.holdings[0]))
 }
@@ -176,7 +176,7 @@ func TestRhythms(t *testing.T) {
 			assert.Equal(t, test.want, found.name)
 			assert.Equal(t, test.step(start), found.next(start))
 		}
-		assert.Nil(t, detectFrequency(a.transactions[:2]), "two days make no rhythm")
+		assert.Nil(t, detectFrequency(a.transactions[:2]), "two days are too few for a frequency")
 	}
 }
 
@@ -196,7 +196,7 @@ func TestAverages(t *testing.T) {
 func TestPDFText(t *testing.T) {
 	t.Parallel()
 	assert.Equal(t, `H&R \(Block\) \\ ?`, pdfText("H&R (Block) \\ \u00e4"))
-	assert.Contains(t, string(newPDF(nil)), "/Count 1", "an empty document has a page")
+	assert.Contains(t, string(newPDF(nil)), "/Count 1", "an empty document has one page")
 	assert.Contains(t, string(newPDF(make([]string, linesOnPage))), "/Count 1")
 	assert.Contains(t, string(newPDF(make([]string, linesOnPage+1))), "/Count 2")
 }

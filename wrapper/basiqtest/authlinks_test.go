@@ -43,7 +43,7 @@ func TestAuthLink(t *testing.T) {
 				b := newBrowser(c)
 				b.open(strings.TrimPrefix(public, c.sandbox.URL()))
 				b.at("Unknown link")
-				assert.Equal(t, http.StatusNotFound, b.status, "the newer one has replaced it")
+				assert.Equal(t, http.StatusNotFound, b.status, "replaced by the newer link")
 				b.open(strings.TrimPrefix(again.text("links.public"), c.sandbox.URL()))
 				b.at("Share your financial data")
 
@@ -97,14 +97,14 @@ func TestAuthLinkMobile(t *testing.T) {
 	c.post("/users/"+noID+"/auth_link", nil).requireError(http.StatusNotFound, "resource-not-found", "Requested user does not exist.")
 
 	r = c.as("2.1", server, "").post(path, nil)
-	assert.Equal(t, http.StatusCreated, r.status, "it is optional in 2.1")
+	assert.Equal(t, http.StatusCreated, r.status, "optional in 2.1")
 	assert.Empty(t, r.text("mobile"))
 
 	withMobile := c.post("/users", map[string]any{"mobile": "+61410888666"}).text("id")
 	r = c.post("/users/"+withMobile+"/auth_link", nil)
 	assert.Equal(t, "+61410888666", r.text("mobile"))
 	r = c.post("/users/"+withMobile+"/auth_link", map[string]any{"mobile": "+61410888777"})
-	assert.Equal(t, "+61410888777", r.text("mobile"), "the link's own takes precedence")
+	assert.Equal(t, "+61410888777", r.text("mobile"), "the mobile of the link takes precedence")
 	c.as("3.0", client, withMobile).get("/users/"+withMobile+"/auth_link").
 		requireError(http.StatusForbidden, "forbidden-access", "Access to this resource is forbidden")
 }

@@ -89,7 +89,7 @@ func (b *browser) check() {
 	assert.Equal(b.t, "text/html; charset=utf-8", b.header.Get("Content-Type"))
 	assert.Equal(b.t, "en", b.page.find("html", "", "").attributes["lang"])
 	require.Len(b.t, b.page.all("h1"), 1)
-	assert.Contains(b.t, b.page.find("title", "", "").text(), b.heading(), "each step has its title")
+	assert.Contains(b.t, b.page.find("title", "", "").text(), b.heading(), "each step has its own title")
 	for _, landmark := range []string{"header", "main", "footer"} {
 		assert.Len(b.t, b.page.all(landmark), 1, landmark)
 	}
@@ -97,7 +97,7 @@ func (b *browser) check() {
 	ids := map[string]bool{}
 	b.page.walk(func(n *node) {
 		if id := n.attributes["id"]; id != "" {
-			assert.False(b.t, ids[id], "two elements have the id %s", id)
+			assert.False(b.t, ids[id], "duplicate id %s", id)
 			ids[id] = true
 		}
 	})
@@ -113,10 +113,10 @@ func (b *browser) check() {
 	}
 	b.page.walk(func(n *node) {
 		for of := range strings.FieldsSeq(n.attributes["aria-describedby"]) {
-			assert.True(b.t, ids[of], "nothing has the id %s", of)
+			assert.True(b.t, ids[of], "no element with id %s", of)
 		}
 		if to, inside := strings.CutPrefix(n.attributes["href"], "#"); inside {
-			assert.True(b.t, ids[to], "nothing has the id %s", to)
+			assert.True(b.t, ids[to], "no element with id %s", to)
 		}
 	})
 }
@@ -128,7 +128,7 @@ func (b *browser) main() string { return b.page.find("main", "", "").text() }
 // at asserts that the page has this heading.
 func (b *browser) at(heading string) {
 	b.t.Helper()
-	require.Empty(b.t, b.left, "the browser was sent away")
+	require.Empty(b.t, b.left, "the browser was redirected")
 	require.Equal(b.t, heading, b.heading(), b.main())
 }
 

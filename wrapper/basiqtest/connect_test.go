@@ -105,9 +105,9 @@ func TestVisitConsentPage(t *testing.T) {
 			assert.Equal(t, "a b&c=d", back.Query().Get("state"))
 			return back.Query()
 		}
-		assert.False(t, visit(url.Values{}, "", "").Has("jobIds"), "who cancels has connected nothing")
+		assert.False(t, visit(url.Values{}, "", "").Has("jobIds"), "nothing connected after canceling")
 		assert.Equal(t, http.StatusForbidden, c.get("/users/"+userID+"/consents").status)
-		assert.False(t, visit(url.Values{}, hooli, "bighead").Has("jobIds"), "who cannot log in gives up")
+		assert.False(t, visit(url.Values{}, hooli, "bighead").Has("jobIds"), "nothing connected after a failed login")
 		assert.Equal(t, 0, c.get("/users/"+userID+"/connections").length("data"))
 
 		jobID := visit(url.Values{}, piedPiper, "Whistler").Get("jobIds")
@@ -130,7 +130,7 @@ func TestVisitConsentPage(t *testing.T) {
 		assert.False(t, visit(url.Values{"action": {"extend"}}, hooli, "richard").Has("jobIds"))
 		assert.Greater(t, expires(), before)
 		assert.True(t, visit(url.Values{"action": {"update"}}, hooli, "richard").Has("jobIds"))
-		assert.Equal(t, 1, c.get("/users/"+userID+"/connections").length("data"), "the others went with the consent before")
+		assert.Equal(t, 1, c.get("/users/"+userID+"/connections").length("data"), "the other connections were deleted with the previous consent")
 	})
 }
 
@@ -174,5 +174,5 @@ func TestVisitConsentPageRefused(t *testing.T) {
 	require.ErrorContains(t, err, "This link has expired")
 
 	_, err = new30(t).sandbox.VisitConsentPage(page, hooli, "gavinBelson")
-	require.ErrorContains(t, err, "make the sandbox with the option RedirectURL")
+	require.ErrorContains(t, err, "option RedirectURL is required")
 }

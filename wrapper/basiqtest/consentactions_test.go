@@ -99,10 +99,10 @@ func TestActionManage(t *testing.T) {
 		b.connectTo("HooliGov", "gavinBelson", "hooli2016")
 		time.Sleep(long)
 		b = c.visit(userID, action("manage"))
-		assert.NotContains(t, b.main(), "is removed", "that was another visit")
+		assert.NotContains(t, b.main(), "is removed", "result of another visit")
 		b.press("Revoke the consent")
 		b.at("Revoke your consent?")
-		assert.Contains(t, b.main(), "HooliGov, since", "what goes with it is said")
+		assert.Contains(t, b.main(), "HooliGov, since", "shows what is removed")
 		b.press("Keep it")
 		assert.Equal(t, []string{"active"}, c.statuses(userID))
 		b.press("Revoke the consent")
@@ -204,10 +204,10 @@ func TestActionReauthorise(t *testing.T) {
 		b.press("Finish")
 		assert.Len(t, strings.Split(strings.TrimPrefix(b.left, appURL+"&jobIds="), ","), 2)
 		time.Sleep(long)
-		assert.Contains(t, before, c.get("/users/"+userID).text("accounts.data.0.id"), "accounts keep their ids")
+		assert.Contains(t, before, c.get("/users/"+userID).text("accounts.data.0.id"), "accounts keep their IDs")
 
 		b = c.visit(userID, url.Values{"action": {"reauthorise"}, "connectionId": {second}})
-		assert.Len(t, b.page.all("button"), 2, "the one connection, and the way out")
+		assert.Len(t, b.page.all("button"), 2, "the only connection, and the cancel button")
 		b.press("Pied Piper")
 		b.wait()
 		b.at("Pied Piper needs one more step")
@@ -248,7 +248,7 @@ func TestConnectionToUpdate(t *testing.T) {
 }
 
 // A connection created without a consent can be updated without one. From its page, a submitted form can lead to the
-// consent step, although there is no previous consent to end.
+// consent step, without a previous consent to end.
 func TestUpdateOfNoConsent(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -49,7 +49,7 @@ func (b *browser) wait() {
 		time.Sleep(time.Second)
 		b.reload()
 	}
-	require.Fail(b.t, "the page waits for ever", b.main())
+	require.Fail(b.t, "the page waits forever", b.main())
 }
 
 func TestConsentPage(t *testing.T) {
@@ -58,21 +58,21 @@ func TestConsentPage(t *testing.T) {
 		c, userID := newPage(t)
 		b := c.visit(userID, url.Values{"state": {"a b&c=d"}})
 		b.at("Share your financial data")
-		assert.Regexp(t, `/home/visit/[0-9a-f-]{36}$`, b.url, "the token has left the address")
+		assert.Regexp(t, `/home/visit/[0-9a-f-]{36}$`, b.url, "the token is not in the URL")
 		assert.Contains(t, b.main(), "Until 1 January 2001, 12 months from now")
 		assert.Contains(t, b.main(), "Who you have sent money to and received money from")
-		assert.Equal(t, http.StatusForbidden, c.get("/users/"+userID+"/consents").status, "viewing the page gives no consent")
+		assert.Equal(t, http.StatusForbidden, c.get("/users/"+userID+"/consents").status, "viewing the page grants no consent")
 
 		assert.Contains(t, b.main(), "Step 1 of 3")
 
 		b.press("I agree")
 		b.at("Choose your bank")
 		assert.Contains(t, b.main(), "Step 2 of 3")
-		assert.Len(t, b.page.all("button"), 6, "four banks, one of them twice, and the way out: nobody can log in to the fifth")
+		assert.Len(t, b.page.all("button"), 6, "four banks, one of them twice, and the cancel button; the others do not support logins")
 		b.press("Hooli AU00000")
 		b.at("Log in to Hooli")
 		assert.Contains(t, b.main(), "Step 3 of 3")
-		assert.Contains(t, b.main(), "gavinBelson", "the test users are no secret")
+		assert.Contains(t, b.main(), "gavinBelson", "the test users are listed")
 
 		b.press("Log in", "loginId", "gavinBelson", "password", "hooli2016")
 		b.at("Connecting to Hooli")
@@ -116,7 +116,7 @@ func TestConsentPageSecondFactor(t *testing.T) {
 		assert.Contains(t, b.main(), "Step 2 of 2")
 		b.logIn("gavinBelson", "hooli2016")
 		b.at("Pied Piper needs one more step")
-		assert.Equal(t, "120", b.header.Get("Refresh"), "it is loaded again when the time is over, and not before")
+		assert.Equal(t, "120", b.header.Get("Refresh"), "reloads when the challenge expires")
 
 		b.press("Send")
 		b.at("Pied Piper needs one more step")
@@ -128,7 +128,7 @@ func TestConsentPageSecondFactor(t *testing.T) {
 		b.at("Pied Piper could not be connected")
 		assert.Contains(t, b.main(), "did not receive a correct MFA answer in time")
 		b.press("Try again")
-		assert.Equal(t, 0, c.get("/users/"+userID+"/connections").length("data"), "a connection is there when a login has worked")
+		assert.Equal(t, 0, c.get("/users/"+userID+"/connections").length("data"), "no connection without a successful login")
 
 		b.logIn("gavinBelson", "hooli2016")
 		b.at("Pied Piper needs one more step")
@@ -152,7 +152,7 @@ func TestConsentPageSecondFactor(t *testing.T) {
 	})
 }
 
-// If one of two answers is missing, the other one is kept in the form.
+// If one of two MFA answers is missing, the other one is kept in the form.
 func TestConsentPageTwoQuestions(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -185,7 +185,7 @@ func TestConsentPageFailedLogin(t *testing.T) {
 		assert.Equal(t, "autofocus", summary.attributes["autofocus"])
 		assert.Equal(t, "#password", summary.find("a", "", "").attributes["href"])
 		assert.Equal(t, "true", b.page.find("input", "id", "password").attributes["aria-invalid"])
-		assert.Equal(t, "<b>", b.page.find("input", "id", "loginId").attributes["value"], "what is right need not be entered again")
+		assert.Equal(t, "<b>", b.page.find("input", "id", "loginId").attributes["value"], "valid input is kept")
 		b.press("Log in", "loginId", "", "password", "x9-secret")
 		assert.NotContains(t, b.raw, "x9-secret")
 		assert.Equal(t, "#loginId", b.page.find("div", "role", "alert").find("a", "", "").attributes["href"])
@@ -210,7 +210,7 @@ func TestConsentPageFailedLogin(t *testing.T) {
 		b.press("Connect another")
 		b.connectTo("HooliGov", "gavinBelson", "wrong")
 		b.press("Finish without it")
-		assert.Regexp(t, `&jobIds=[0-9a-f-]{36}$`, b.left, "no state was given, and one login has worked")
+		assert.Regexp(t, `&jobIds=[0-9a-f-]{36}$`, b.left, "without a state, and with one successful login")
 		assert.Equal(t, 1, c.get("/users/"+userID+"/connections").length("data"))
 	})
 }
@@ -267,7 +267,7 @@ func TestConsentPageRefused(t *testing.T) {
 		{"no token", nil, 400, "This link has no token", false},
 		{"unknown token", url.Values{"token": {"x"}}, 401, "Unknown link", false},
 		{"server token", url.Values{"token": {c.token}}, 403, "This link must not be used", false},
-		{"nobody's token", url.Values{"token": {c.as("2.1", client, "").token}}, 403, "This link has no user", false},
+		{"token without user", url.Values{"token": {c.as("2.1", client, "").token}}, 403, "This link has no user", false},
 		{"unknown action", with("action", "explode"), 400, "Unknown action", true},
 		{"unknown bank", with("institutionId", "AU99999"), 400, "Unknown bank", false},
 		{"bank without login", with("institutionId", "AU01001"), 400, "Unknown bank", false},

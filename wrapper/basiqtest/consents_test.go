@@ -91,9 +91,9 @@ func TestDeleteConsent(t *testing.T) {
 		assert.Equal(t, list.text("data.0.updated"), list.text("data.0.revoked"))
 
 		connections := c.get("/users/" + userID + "/connections")
-		require.Equal(t, 1, connections.length("data"), "what was made under it is gone, the other is not")
+		require.Equal(t, 1, connections.length("data"), "only its own connections are deleted")
 		assert.Equal(t, other, connections.text("data.0.id"))
-		assert.Less(t, c.get("/users/"+userID).length("accounts.data"), accounts, "and so is what was fetched")
+		assert.Less(t, c.get("/users/"+userID).length("accounts.data"), accounts, "fetched data is deleted too")
 
 		c.delete(consents+"/"+id).requireError(http.StatusGone, "resource-no-longer-available", "Requested resource is no longer available.")
 		c.delete(consents+"/x").requireError(http.StatusNotFound, "resource-not-found", "Requested resource is not found")
@@ -203,13 +203,13 @@ func TestConsentEventsOfChanges(t *testing.T) {
 		b.press("I agree")
 		assert.Equal(t, []string{"revoked revoked", "created active"}, c.consentEvents(userID))
 		time.Sleep(60 * 24 * time.Hour)
-		assert.Empty(t, c.consentEvents(userID), "nobody is reminded of what was revoked")
+		assert.Empty(t, c.consentEvents(userID), "no reminder for a revoked consent")
 		c = c.as("3.0", server, "")
 		id := c.get("/users/" + userID + "/consents").text("data.0.id")
 		require.Equal(t, http.StatusNoContent, c.delete("/users/"+userID+"/consents/"+id).status)
 		assert.Equal(t, []string{"revoked revoked"}, c.consentEvents(userID))
 
-		// After the user is deleted, there are no more consent events.
+		// After the user is deleted, no more consent events follow.
 		c.visit(userID, nil).press("I agree")
 		require.Equal(t, http.StatusNoContent, c.delete("/users/"+userID).status)
 		time.Sleep(91 * 24 * time.Hour)

@@ -38,7 +38,7 @@ func TestAllowOrigin(t *testing.T) {
 			})
 			called := send(t, c.sandbox, http.MethodPost, "/users", `{"email":"gavin@hooli.com","mobile":"+61400000000"}`,
 				map[string]string{"Origin": test.origin, "Authorization": "Bearer " + c.token, "Content-Type": "application/json"})
-			assert.Equal(t, http.StatusTooManyRequests, called.status, "the question before is no call, and no fault strikes it")
+			assert.Equal(t, http.StatusTooManyRequests, called.status, "faults do not apply to preflight requests")
 			for _, r := range []reply{asked, called} {
 				assert.Equal(t, test.want, r.header.Get("Access-Control-Allow-Origin"))
 				assert.Equal(t, test.options != nil, r.header.Get("Vary") == "Origin")
@@ -53,9 +53,9 @@ func TestAllowOrigin(t *testing.T) {
 			assert.Equal(t, "Retry-After", called.header.Get("Access-Control-Expose-Headers"))
 
 			page := send(t, c.sandbox, http.MethodGet, "/home", "", map[string]string{"Origin": test.origin})
-			assert.Empty(t, page.header.Get("Access-Control-Allow-Origin"), "no other page reads the consent page")
+			assert.Empty(t, page.header.Get("Access-Control-Allow-Origin"), "the consent page allows no other origin")
 			plain := send(t, c.sandbox, http.MethodOptions, "/users", "", map[string]string{"Origin": test.origin})
-			assert.Equal(t, http.StatusMethodNotAllowed, plain.status, "not every OPTIONS is a browser's question")
+			assert.Equal(t, http.StatusMethodNotAllowed, plain.status, "OPTIONS without preflight headers")
 		})
 	}
 }

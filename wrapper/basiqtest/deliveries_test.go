@@ -41,14 +41,14 @@ type delivery struct {
 // subscriber is a transport that is the endpoint of all webhooks.
 type subscriber struct {
 	// status returns the status for the n-th delivery, counted from 0, or 0 for no response.
-	answer func(n int, r *http.Request) int
+	status func(n int, r *http.Request) int
 
 	mu  sync.Mutex
 	got []delivery
 }
 
-func answers(status int) *subscriber {
-	return &subscriber{answer: func(int, *http.Request) int { return status }}
+func respondWith(status int) *subscriber {
+	return &subscriber{status: func(int, *http.Request) int { return status }}
 }
 
 func (s *subscriber) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -60,7 +60,7 @@ func (s *subscriber) RoundTrip(r *http.Request) (*http.Response, error) {
 	n := len(s.got)
 	s.got = append(s.got, delivery{at: time.Now(), method: r.Method, url: r.URL.String(), header: r.Header.Clone(), body: string(body)})
 	s.mu.Unlock()
-	status := s.answer(n, r)
+	status := s.status(n, r)
 	if status == 0 {
 		return nil, errors.New("connection refused")
 	}
@@ -108,7 +108,7 @@ var schedule = []time.Duration{
 func TestDelivery(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		sub := answers(http.StatusNoContent)
+		sub := respondWith(http.StatusNoContent)
 		c := new30(t, sub.option())
 		secret := c.subscribe(hook, "user.created").text("secret")
 		time.Sleep(1500 * time.Millisecond)
@@ -142,14 +142,14 @@ func TestDelivery(t *testing.T) {
 		assert.Equal(t, strconv.FormatInt(time.Now().Unix(), 10), d.header.Get("webhook-timestamp"))
 
 		time.Sleep(30 * time.Hour)
-		assert.Len(t, sub.deliveries(), 1, "what has arrived is not sent again")
+		assert.Len(t, sub.deliveries(), 1, "delivered messages are not retried")
 	})
 }
 
 func TestDeliveriesOfAJob(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		sub := answers(http.StatusOK)
+		sub := respondWith(http.StatusOK)
 		c := new30(t, sub.option())
 		c.subscribe(hook, "connection.created", "connection.activated", "account.updated", "transactions.updated")
 		c.connect(c.newUser(), hooli, "Wentworth-Smith", "whislter")
@@ -165,7 +165,7 @@ func TestDeliveriesOfAJob(t *testing.T) {
 		assert.Equal(t, map[string]int{
 			"connection.created": 1, "connection.activated": 1, "account.updated": 4, "transactions.updated": 1,
 		}, types)
-		assert.Len(t, ids, 7, "each has an id of its own")
+		assert.Len(t, ids, 7, "IDs are unique")
 	})
 }
 
@@ -173,12 +173,12 @@ func TestDeliverySchedule(t *testing.T) {
 	t.Parallel()
 	for name, status := range map[string]int{
 		"500": http.StatusInternalServerError, "404": http.StatusNotFound, "redirect": http.StatusFound,
-		"moved": http.StatusPermanentRedirect, "no answer": 0,
+		"moved": http.StatusPermanentRedirect, "no response": 0,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				sub := answers(status)
+				sub := respondWith(status)
 				c := new30(t, sub.option())
 				hooked := c.subscribe(hook, "user.created")
 				verifier, err := webhook.New(api.NewSecret(hooked.text("secret")))
@@ -193,10 +193,10 @@ func TestDeliverySchedule(t *testing.T) {
 				got := sub.deliveries()
 				assert.Equal(t, schedule, offsets(got))
 				for _, d := range got {
-					assert.Equal(t, hook, d.url, "no redirect is followed")
+					assert.Equal(t, hook, d.url, "redirects are not followed")
 					assert.Equal(t, got[0].header.Get("webhook-id"), d.header.Get("webhook-id"))
 					assert.Equal(t, got[0].body, d.body)
-					assert.Equal(t, strconv.FormatInt(d.at.Unix(), 10), d.header.Get("webhook-timestamp"), "of the attempt")
+					assert.Equal(t, strconv.FormatInt(d.at.Unix(), 10), d.header.Get("webhook-timestamp"), "time of the attempt")
 				}
 				require.NoError(t, verifier.Verify(got[7].header, []byte(got[7].body)))
 
@@ -209,7 +209,7 @@ func TestDeliverySchedule(t *testing.T) {
 				c = c.as("3.0", server, "")
 				r = c.post(path, map[string]any{"url": hook})
 				assert.Equal(t, "active", r.text("status"), r.raw)
-				assert.Len(t, sub.deliveries(), 8, "what was missed stays so")
+				assert.Len(t, sub.deliveries(), 8, "missed events are not delivered later")
 				c.newUser()
 				assert.Len(t, sub.deliveries(), 9)
 			})
@@ -220,21 +220,21 @@ func TestDeliverySchedule(t *testing.T) {
 func TestDisabledWebhookGetsNoMoreAttempts(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		sub := answers(http.StatusTeapot)
+		sub := respondWith(http.StatusTeapot)
 		c := new30(t, sub.option())
 		c.subscribe(hook, "user.created")
 		c.newUser()
 		time.Sleep(time.Hour)
 		c.as("3.0", server, "").newUser()
 		time.Sleep(60 * time.Hour)
-		assert.Len(t, sub.deliveries(), 8+7, "the second message has one attempt left")
+		assert.Len(t, sub.deliveries(), 8+7, "the second message had one attempt left")
 	})
 }
 
 func TestDeliveryAfterFailures(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		sub := &subscriber{answer: func(n int, _ *http.Request) int {
+		sub := &subscriber{status: func(n int, _ *http.Request) int {
 			return []int{0, http.StatusBadGateway, http.StatusAccepted}[n]
 		}}
 		c := new30(t, sub.option())
@@ -246,7 +246,7 @@ func TestDeliveryAfterFailures(t *testing.T) {
 		path := "/notifications/webhooks/" + hooked.text("id")
 		list := c.get(path + "/messages")
 		require.Equal(t, 1, list.length("data"), list.raw)
-		assert.False(t, list.has("data.0.attempts"), "a list has none")
+		assert.False(t, list.has("data.0.attempts"), "lists omit attempts")
 		r := c.get(path + "/messages/" + list.text("data.0.id"))
 		item, _ := list.at("data.0")
 		whole := r.body.(map[string]any)
@@ -280,7 +280,7 @@ func TestDeliveryAfterFailures(t *testing.T) {
 func TestDeliveryTimesOut(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		sub := &subscriber{answer: func(n int, r *http.Request) int {
+		sub := &subscriber{status: func(n int, r *http.Request) int {
 			if n == 0 {
 				<-r.Context().Done()
 				return 0
@@ -292,14 +292,14 @@ func TestDeliveryTimesOut(t *testing.T) {
 		c.newUser()
 		c.newUser()
 		time.Sleep(time.Minute)
-		assert.Equal(t, []time.Duration{0, 0, 15 * time.Second}, offsets(sub.deliveries()), "one does not wait for the other")
+		assert.Equal(t, []time.Duration{0, 0, 15 * time.Second}, offsets(sub.deliveries()), "deliveries are independent")
 	})
 }
 
 func TestDeliverWithKeepsTheClientsTimeout(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		sub := &subscriber{answer: func(_ int, r *http.Request) int {
+		sub := &subscriber{status: func(_ int, r *http.Request) int {
 			<-r.Context().Done()
 			return 0
 		}}
@@ -309,14 +309,14 @@ func TestDeliverWithKeepsTheClientsTimeout(t *testing.T) {
 		c.newUser()
 		time.Sleep(90 * time.Second)
 		assert.Equal(t, []time.Duration{0, 65 * time.Second}, offsets(sub.deliveries()))
-		assert.Nil(t, own.CheckRedirect, "the client itself is not changed")
+		assert.Nil(t, own.CheckRedirect, "the client is not modified")
 	})
 }
 
 func TestDeliveriesAtSpeed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		sub := answers(http.StatusInternalServerError)
+		sub := respondWith(http.StatusInternalServerError)
 		c := new30(t, sub.option(), basiqtest.Speed(3600))
 		c.subscribe(hook, "user.created")
 		c.newUser()
@@ -332,7 +332,7 @@ func TestDeliveriesAtSpeed(t *testing.T) {
 func TestDeletedWebhookGetsNothing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		sub := answers(http.StatusInternalServerError)
+		sub := respondWith(http.StatusInternalServerError)
 		c := new30(t, sub.option())
 		path := "/notifications/webhooks/" + c.subscribe(hook, "user.created").text("id")
 		c.newUser()
@@ -347,7 +347,7 @@ func TestDeletedWebhookGetsNothing(t *testing.T) {
 func TestUpdatedWebhookGetsTheNextAttempt(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		sub := answers(http.StatusInternalServerError)
+		sub := respondWith(http.StatusInternalServerError)
 		c := new30(t, sub.option())
 		path := "/notifications/webhooks/" + c.subscribe(hook, "user.created").text("id")
 		c.newUser()
@@ -355,7 +355,7 @@ func TestUpdatedWebhookGetsTheNextAttempt(t *testing.T) {
 		c.post(path, map[string]any{"url": hook + "/moved", "subscribedEvents": []string{"user.deleted"}})
 		time.Sleep(10 * time.Second)
 		got := sub.deliveries()
-		require.Len(t, got, 2, "though nothing new of the kind would be sent")
+		require.Len(t, got, 2, "although it no longer subscribes to the type")
 		assert.Equal(t, hook+"/moved", got[1].url)
 		c.newUser()
 		assert.Len(t, sub.deliveries(), 2)
@@ -366,7 +366,7 @@ func TestUpdatedWebhookGetsTheNextAttempt(t *testing.T) {
 func TestCloseEndsDeliveries(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		sub := &subscriber{answer: func(_ int, r *http.Request) int {
+		sub := &subscriber{status: func(_ int, r *http.Request) int {
 			<-r.Context().Done()
 			return 0
 		}}
@@ -377,7 +377,7 @@ func TestCloseEndsDeliveries(t *testing.T) {
 		require.Len(t, sub.deliveries(), 1)
 		began := time.Now()
 		require.NoError(t, s.Close())
-		assert.Equal(t, began, time.Now(), "it does not wait for the timeout")
+		assert.Equal(t, began, time.Now(), "Close does not wait for the timeout")
 		time.Sleep(time.Hour)
 		assert.Len(t, sub.deliveries(), 1)
 	})
@@ -387,7 +387,7 @@ func TestCloseEndsDeliveries(t *testing.T) {
 func TestClosedSandboxDeliversNothing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		sub := answers(http.StatusOK)
+		sub := respondWith(http.StatusOK)
 		s := basiqtest.New(t, sub.option())
 		c := newCaller(t, s, "3.0", server, "")
 		c.subscribe(hook, "user.created")
@@ -441,7 +441,7 @@ func TestDeliveryOverSockets(t *testing.T) {
 	}
 	require.NoError(t, s.Close())
 	assert.EqualValues(t, 2, tries.Load())
-	assert.Zero(t, elsewhere.Load(), "no redirect is followed")
+	assert.Zero(t, elsewhere.Load(), "redirects are not followed")
 }
 
 // A webhook that is created by the client for a loopback host receives its deliveries over HTTP.
@@ -500,7 +500,7 @@ func TestCloseWhileASocketHangs(t *testing.T) {
 func TestMessageLinksLeadToWhereTheWebhookWasMade(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		sub := answers(http.StatusOK)
+		sub := respondWith(http.StatusOK)
 		c := new30(t, sub.option())
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://basiq.example/notifications/webhooks",
 			strings.NewReader(`{"url":"`+hook+`","subscribedEvents":"user.created"}`))

@@ -36,7 +36,7 @@ func TestConsentEvent(t *testing.T) {
 		},
 		"links": object{"self": "http://h/events/" + e.id},
 	}, s.showEvent(e, &view{base: "http://h"}))
-	assert.Equal(t, v.url("/users/u1/consents/c1"), data["links"].(object)["self"], "the event itself stays as it is")
+	assert.Equal(t, v.url("/users/u1/consents/c1"), data["links"].(object)["self"], "the event itself is not modified")
 }
 
 func TestEventsAreBounded(t *testing.T) {
@@ -51,7 +51,7 @@ func TestEventsAreBounded(t *testing.T) {
 	assert.Len(t, s.events, maxEvents)
 	assert.Equal(t, now.Add(3), s.events[0].created)
 	s.emit(&event{created: now.Add(2 * eventRetention)})
-	assert.Len(t, s.events, 1, "what is too old is dropped")
+	assert.Len(t, s.events, 1, "old entries are dropped")
 }
 
 func TestMessagesAreBounded(t *testing.T) {
@@ -69,5 +69,5 @@ func TestMessagesAreBounded(t *testing.T) {
 	assert.Len(t, w.messages, maxMessages)
 	assert.Equal(t, now.Add(3), w.messages[0].created)
 	s.sendMessages(&event{created: now.Add(2 * eventRetention)}, "user.created", "")
-	assert.Len(t, w.messages, 1, "what is too old is dropped")
+	assert.Len(t, w.messages, 1, "old entries are dropped")
 }

@@ -58,7 +58,7 @@ func TestUserEvents(t *testing.T) {
 	assert.Equal(t, []string{"user.created", "user.updated", "user.deleted"}, c.eventTypesOf(id))
 
 	r := c.get("/events")
-	assert.Equal(t, "user.deleted", r.text("data.0.entity")+"."+r.text("data.0.eventType"), "the newest first")
+	assert.Equal(t, "user.deleted", r.text("data.0.entity")+"."+r.text("data.0.eventType"), "newest first")
 	assert.Equal(t, "list", r.text("type"))
 	assert.Equal(t, c.sandbox.URL()+"/events", r.text("links.self"))
 	for _, absent := range []string{"count", "size", "links.next"} {
@@ -101,7 +101,7 @@ func TestConnectionEvents(t *testing.T) {
 		} {
 			got := c.eventTypesOf(id)
 			require.GreaterOrEqual(t, len(got), len(want))
-			assert.Equal(t, want, got[len(got)-len(want):], "told when the step is over, not before")
+			assert.Equal(t, want, got[len(got)-len(want):], "emitted at the end of the step")
 			if want[0] == "transactions.updated" {
 				break
 			}
@@ -164,7 +164,7 @@ func TestConnectionEvents(t *testing.T) {
 		e = c.event("event.entity.eq('transactions')")
 		assert.Equal(t, path+"/transactions", e.text("dataRef"))
 		count, err := strconv.Atoi(e.text("data.count"))
-		require.NoError(t, err, "a number, written as a string")
+		require.NoError(t, err, "a number as a string")
 		assert.Positive(t, count)
 		data, _ = e.at("data")
 		assert.Equal(t, map[string]any{
@@ -211,7 +211,7 @@ func TestEventsTellOfChangesOnly(t *testing.T) {
 		c.delete(path)
 		assert.Equal(t, []string{"connection.deleted"}, since())
 		e = c.event("event.type.eq('deleted')")
-		assert.Equal(t, "invalid", e.text("data.status"), "another word is only of the event that tells so")
+		assert.Equal(t, "invalid", e.text("data.status"), "the invalid status appears only in the event")
 		assert.Equal(t, conn, e.text("data.id"))
 	})
 }
@@ -246,7 +246,7 @@ func TestNoEventsAfterTheEnd(t *testing.T) {
 		end  func(c *caller, user string)
 		want []string
 	}{
-		"of the connection": {
+		"by connection": {
 			func(c *caller, user string) { c.delete("/users/" + user + "/connections/" + c.newestConnection(user)) },
 			[]string{"user.created", "connection.created", "connection.deleted"},
 		},
@@ -358,7 +358,7 @@ func TestEventsAreKeptForAWeek(t *testing.T) {
 		c = c.as("3.0", server, "")
 		assert.Equal(t, http.StatusOK, c.get("/events/"+first).status)
 		time.Sleep(time.Second)
-		assert.Equal(t, second, c.event("").text("userId"), "the first is gone")
+		assert.Equal(t, second, c.event("").text("userId"), "the first has expired")
 		c.get("/events/"+first).requireError(http.StatusNotFound, "resource-not-found", "Requested event type does not exist.")
 		third := c.newUser()
 		assert.Len(t, c.events(""), 2)
@@ -438,7 +438,7 @@ func TestEventsAreOfVersion3(t *testing.T) {
 		assert.Equal(t, http.StatusNotFound, c.get(path).status, path)
 	}
 	c = c.as("3.0", client, c.newUser())
-	assert.Equal(t, http.StatusForbidden, c.get("/events").status, "and of the server")
+	assert.Equal(t, http.StatusForbidden, c.get("/events").status, "SERVER_ACCESS only")
 }
 
 // A statement does not contain the opening date of an account, and some contain neither the holder nor intervals. The
@@ -458,7 +458,7 @@ func TestAccountEventsOfAStatement(t *testing.T) {
 		assert.Equal(t, "1999-12-01", told[0].text("data.transactionIntervals.0.from"))
 		holder, there := told[1].at("data.accountHolder")
 		assert.True(t, there && holder == nil)
-		assert.Zero(t, told[1].length("data.transactionIntervals"), "nothing is posted")
+		assert.Zero(t, told[1].length("data.transactionIntervals"), "no posted transactions")
 		for _, e := range told {
 			assert.False(t, e.has("data.creationDate"))
 		}

@@ -83,7 +83,9 @@ func ExampleSandbox_VisitConsentPage() {
 	}
 	jobs, err := client.Jobs.WaitAll(ctx, redirect.JobIDs, basiq.WaitForUser(userID))
 	fmt.Println(len(jobs), "job done:", err == nil)
-	// Output: the browser comes back to /connected 1 job done: true
+	// Output:
+	// the browser comes back to /connected
+	// 1 job done: true
 }
 
 // Inject a fault and check how the program handled it.

@@ -55,7 +55,7 @@ func TestExpensesAddUp(t *testing.T) {
 						months[l.on()[:7]] += l.money("amount")
 					}
 					history := r.each(part + ".changeHistory")
-					require.Len(t, history, 13, "every month is there")
+					require.Len(t, history, 13, "every month is listed")
 					for i, m := range history {
 						at := time.Date(2000, time.January, 1, 0, 0, 0, 0, time.UTC).AddDate(0, -i, 0)
 						require.Equal(t, at.Format("2006-01"), m.text("date"))
@@ -111,7 +111,7 @@ func TestExpensesOfAMonth(t *testing.T) {
 		saved := numbers(with(c.accounts(id), "class.type", "mortgage"))
 		r = c.summary(id, "expenses", map[string]any{"accounts": saved, "fromMonth": "1999-03", "toMonth": "1999-04"})
 		assert.Equal(t, 0, r.length("payments"))
-		assert.Equal(t, "0.00", r.text("loanRepayments.avgMonthly"), "what is repaid to a loan is no expense of the loan")
+		assert.Equal(t, "0.00", r.text("loanRepayments.avgMonthly"), "repayments are not expenses of the loan account")
 		assert.Negative(t, r.money("loanInterests.avgMonthly"))
 	})
 }

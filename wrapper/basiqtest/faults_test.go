@@ -92,7 +92,7 @@ func TestFail(t *testing.T) {
 			assert.Equal(t, test.status, c.last().Status)
 			assert.Equal(t, r.text("correlationId"), c.last().CorrelationID)
 			assert.Equal(t, fault.String(), c.last().Fault)
-			assert.Equal(t, 0, c.get("/users").length("data"), "it is not carried out")
+			assert.Equal(t, 0, c.get("/users").length("data"), "not executed")
 			assert.Empty(t, c.last().Fault)
 		})
 	}
@@ -106,7 +106,7 @@ func TestBadGateway(t *testing.T) {
 	assert.Equal(t, http.StatusBadGateway, r.status)
 	assert.Equal(t, "text/html", r.header.Get("Content-Type"))
 	assert.True(t, strings.HasPrefix(r.raw, "<html>"), r.raw)
-	assert.Equal(t, 0, c.get("/users").length("data"), "it is not carried out")
+	assert.Equal(t, 0, c.get("/users").length("data"), "not executed")
 }
 
 func TestTooManyRequests(t *testing.T) {
@@ -131,13 +131,13 @@ func TestTooManyRequests(t *testing.T) {
 		}
 		c.sandbox.Inject(basiqtest.Latency(time.Hour), basiqtest.Next(1))
 		c.sandbox.Inject(basiqtest.TooManyRequestsDate(time.Minute), basiqtest.Next(1))
-		assert.Equal(t, "Sat, 01 Jan 2000 01:01:00 GMT", c.get("/users").header.Get("Retry-After"), "from the answer on")
+		assert.Equal(t, "Sat, 01 Jan 2000 01:01:00 GMT", c.get("/users").header.Get("Retry-After"), "relative to the response")
 	})
 }
 
 func TestLatency(t *testing.T) {
 	t.Parallel()
-	t.Run("adds to others", func(t *testing.T) {
+	t.Run("added to other faults", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			c := new21(t)
@@ -155,7 +155,7 @@ func TestLatency(t *testing.T) {
 			assert.Equal(t, []int{1, 1, 2}, []int{one.Count(), fail.Count(), two.Count()})
 		})
 	})
-	t.Run("comes after the call is carried out", func(t *testing.T) {
+	t.Run("delayed after execution", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			c := new21(t)
@@ -165,12 +165,12 @@ func TestLatency(t *testing.T) {
 			_, _, err := c.try(ctx, http.MethodPost, "/users", newUser)
 			require.ErrorIs(t, err, context.DeadlineExceeded)
 			synctest.Wait()
-			assert.Equal(t, 0, c.last().Status, "nothing was sent")
-			assert.Equal(t, time.Second, c.last().Duration, "it ends with the caller's patience")
+			assert.Equal(t, 0, c.last().Status, "no response was sent")
+			assert.Equal(t, time.Second, c.last().Duration, "ends when the caller gives up")
 			assert.Equal(t, 1, c.get("/users").length("data"))
 		})
 	})
-	t.Run("without end", func(t *testing.T) {
+	t.Run("never ends", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			c := new21(t)
@@ -200,8 +200,8 @@ func TestHang(t *testing.T) {
 				failed <- err
 			}()
 			synctest.Wait()
-			assert.Equal(t, "hang", c.last().Fault, "it is in the log from the beginning")
-			assert.Equal(t, 0, c.get("/users").length("data"), "others are answered, and it is not carried out")
+			assert.Equal(t, "hang", c.last().Fault, "logged from the start")
+			assert.Equal(t, 0, c.get("/users").length("data"), "other requests succeed, and this one is not executed")
 			require.ErrorIs(t, <-failed, context.DeadlineExceeded)
 			synctest.Wait()
 			hung := c.sandbox.RequestsOf("createUser")[0]
@@ -306,7 +306,7 @@ func TestResetOfAnError(t *testing.T) {
 	_, _, err := c.try(t.Context(), http.MethodPost, "/users", "{}")
 	require.ErrorIs(t, err, io.EOF)
 	assert.Equal(t, 0, c.last().Status)
-	assert.Empty(t, c.last().CorrelationID, "nobody has been told of it")
+	assert.Empty(t, c.last().CorrelationID, "no response was logged")
 }
 
 // On a reused connection, net/http retries a GET, as the doc comment warns.
@@ -343,7 +343,7 @@ func TestBrokenBodies(t *testing.T) {
 		assert.Equal(t, "application/json", resp.Header.Get("Content-Type"))
 		assert.False(t, json.Valid(raw), string(raw))
 		garbage.Remove()
-		assert.Equal(t, 1, c.get("/users").length("data"), "it is carried out")
+		assert.Equal(t, 1, c.get("/users").length("data"), "executed")
 	})
 	t.Run("slow body", func(t *testing.T) {
 		t.Parallel()
@@ -361,7 +361,7 @@ func TestBrokenBodies(t *testing.T) {
 				assert.Equal(t, int64(len(whole)), resp.ContentLength)
 				assert.GreaterOrEqual(t, time.Since(start), least)
 				assert.LessOrEqual(t, time.Since(start), least+time.Second)
-				assert.Zero(t, c.last().Duration, "the answer begins at once")
+				assert.Zero(t, c.last().Duration, "the response starts immediately")
 				assert.Equal(t, http.StatusOK, c.last().Status)
 				slow.Remove()
 			}
@@ -377,7 +377,7 @@ func TestBrokenBodies(t *testing.T) {
 			_, raw, err := c.try(ctx, http.MethodGet, "/users", "")
 			require.ErrorIs(t, err, context.DeadlineExceeded)
 			assert.Len(t, raw, 3)
-			assert.Equal(t, http.StatusOK, c.get("/users").status, "others are answered")
+			assert.Equal(t, http.StatusOK, c.get("/users").status, "other requests succeed")
 		})
 	})
 	for _, fault := range []basiqtest.Fault{basiqtest.Truncate(), basiqtest.Garbage(), basiqtest.SlowBody(1)} {
@@ -414,15 +414,15 @@ func TestTokenFaults(t *testing.T) {
 			fresh := c.as("2.1", server, "") // a request without a token is not affected
 			refused := c.get("/users")
 			assert.Equal(t, test.status, refused.status)
-			assert.Equal(t, server, c.last().Token.Scope, "the log knows which it was")
-			assert.Equal(t, test.status, c.get("/users").status, "and for good")
+			assert.Equal(t, server, c.last().Token.Scope, "the log shows the token")
+			assert.Equal(t, test.status, c.get("/users").status, "permanently")
 			want := 200
 			if test.all {
 				want = test.status
 			}
 			assert.Equal(t, want, other.get("/users").status)
 			assert.Equal(t, want, fresh.get("/users").status)
-			assert.Equal(t, 200, c.as("2.1", server, "").get("/users").status, "a new one is good")
+			assert.Equal(t, 200, c.as("2.1", server, "").get("/users").status, "a new token works")
 		})
 		t.Run(test.fault.String()+" of none", func(t *testing.T) {
 			t.Parallel()
@@ -442,7 +442,7 @@ func TestEndlessJob(t *testing.T) {
 		endless := c.sandbox.Inject(basiqtest.EndlessJob(), basiqtest.Next(1))
 		refused := c.sandbox.Inject(basiqtest.Fail(503), basiqtest.On("getUsers"), basiqtest.Next(1))
 		c.get("/users").requireError(503, "service-unavailable", "Service is currently unavailable. Please try again later.")
-		assert.Equal(t, []int{0, 1}, []int{endless.Count(), refused.Count()}, "it counts jobs, not calls")
+		assert.Equal(t, []int{0, 1}, []int{endless.Count(), refused.Count()}, "counts jobs, not requests")
 
 		job := c.connect(id, hooli, "gavinBelson", "hooli2016")
 		assert.Equal(t, "endless-job", c.last().Fault)
@@ -462,7 +462,7 @@ func TestEndlessJob(t *testing.T) {
 		time.Sleep(time.Hour)
 		c = c.as("2.1", server, "")
 		assert.Equal(t, "verify-credentials:in-progress", c.get("/jobs/" + stuck).steps()[0])
-		assert.Equal(t, stuck, c.post(path, nil).text("id"), "it is still the one that runs")
+		assert.Equal(t, stuck, c.post(path, nil).text("id"), "the same job is still running")
 		assert.Equal(t, 1, again.Count())
 	})
 }
@@ -477,11 +477,11 @@ func TestWhen(t *testing.T) {
 		{"all", nil, "xxxxxxxxxxxx"},
 		{"next", []basiqtest.When{basiqtest.Next(2)}, "xx.........."},
 		{"every", []basiqtest.When{basiqtest.Every(3)}, "..x..x..x..x"},
-		{"every one", []basiqtest.When{basiqtest.Every(1)}, "xxxxxxxxxxxx"},
+		{"every request", []basiqtest.When{basiqtest.Every(1)}, "xxxxxxxxxxxx"},
 		{"after", []basiqtest.When{basiqtest.After(5)}, ".....xxxxxxx"},
 		{"in any order", []basiqtest.When{basiqtest.Next(2), basiqtest.Every(3), basiqtest.After(4)}, "......x..x.."},
-		{"on this", []basiqtest.When{basiqtest.On("getUser"), basiqtest.On("getUsers")}, "xxxxxxxxxxxx"},
-		{"on others", []basiqtest.When{basiqtest.On("createUser", "getUser")}, "............"},
+		{"on this operation", []basiqtest.When{basiqtest.On("getUser"), basiqtest.On("getUsers")}, "xxxxxxxxxxxx"},
+		{"on other operations", []basiqtest.When{basiqtest.On("createUser", "getUser")}, "............"},
 		{"certain", []basiqtest.When{basiqtest.Chance(1), basiqtest.Next(3)}, "xxx........."},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -495,7 +495,7 @@ func TestWhen(t *testing.T) {
 	}
 }
 
-// struck calls getUsers n times and returns an x for each request that the fault applied to.
+// appliedTo calls getUsers n times and returns an x for each request that the fault applied to.
 func (c *caller) struck(n int) string {
 	c.t.Helper()
 	var got strings.Builder
@@ -518,7 +518,7 @@ func TestChance(t *testing.T) {
 	}
 	one := draw(1)
 	assert.InDelta(t, 60, strings.Count(one, "x"), 25)
-	assert.Equal(t, one, draw(1), "the seed decides")
+	assert.Equal(t, one, draw(1), "determined by the seed")
 	assert.NotEqual(t, one, draw(2))
 }
 
@@ -532,7 +532,7 @@ func TestSeveralFaults(t *testing.T) {
 	for range 4 {
 		got = append(got, c.get("/users").status)
 	}
-	assert.Equal(t, []int{503, 502, 502, 500}, got, "one after the other")
+	assert.Equal(t, []int{503, 502, 502, 500}, got, "one after another")
 	third.Remove()
 	third.Remove()
 	assert.Equal(t, 200, c.get("/users").status)
@@ -624,7 +624,7 @@ func TestBadFaults(t *testing.T) {
 			require.NoError(t, s.Close())
 		})
 	}
-	t.Run("where there is no test", func(t *testing.T) {
+	t.Run("without a test", func(t *testing.T) {
 		t.Parallel()
 		s, err := basiqtest.Start()
 		require.NoError(t, err)
@@ -643,8 +643,8 @@ func TestShutdown(t *testing.T) {
 		takes   time.Duration
 		fails   bool
 	}{
-		{"lets calls end", time.Second, time.Second, false},
-		{"but not for ever", time.Hour, 5 * time.Second, true},
+		{"waits for requests in flight", time.Second, time.Second, false},
+		{"until the deadline", time.Hour, 5 * time.Second, true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -662,7 +662,7 @@ func TestShutdown(t *testing.T) {
 				require.NoError(t, c.sandbox.Shutdown(ctx))
 				assert.Equal(t, test.fails, <-failed != nil)
 				assert.InDelta(t, test.takes, time.Since(start), float64(time.Second))
-				require.NoError(t, c.sandbox.Shutdown(ctx), "may be called again")
+				require.NoError(t, c.sandbox.Shutdown(ctx), "can be called again")
 			})
 		})
 	}

@@ -254,7 +254,7 @@ func official(t *testing.T, name string) any {
 	t.Helper()
 	root := filepath.Join("..", "..", "api", "conformance")
 	if _, err := os.Stat(filepath.Join(root, "go.mod")); err != nil {
-		t.Skip("Basiq's payloads are in the repository, and not in the module that is downloaded from it")
+		t.Skip("official payloads are only in the repository, not in the module")
 	}
 	raw, err := os.ReadFile(filepath.Join(root, "testdata", "official", filepath.FromSlash(name)+".json"))
 	require.NoError(t, err)

@@ -155,7 +155,7 @@ func TestIncomeOfOneAccount(t *testing.T) {
 		for _, kind := range []string{"mortgage", "credit-card"} {
 			debts := numbers(with(c.accounts(id), "class.type", kind))
 			r = c.summary(id, "income", map[string]any{"accounts": debts})
-			assert.Equal(t, 0, r.length("regular")+r.length("irregular")+r.length("otherCredit"), "what repays a debt is no income")
+			assert.Equal(t, 0, r.length("regular")+r.length("irregular")+r.length("otherCredit"), "debt repayments are not income")
 		}
 		// A single month does not show which income is regular.
 		r = c.summary(id, "income", map[string]any{"fromMonth": "1999-12", "toMonth": "1999-12"})

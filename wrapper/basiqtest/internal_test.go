@@ -125,7 +125,7 @@ func TestIDs(t *testing.T) {
 	drawn := &Sandbox{random: newRandom(7)}
 	one, two := same.newID(), same.newID()
 	assert.NotEqual(t, one, two)
-	assert.Equal(t, []string{one, two}, []string{drawn.newID(), drawn.newID()}, "the seed decides")
+	assert.Equal(t, []string{one, two}, []string{drawn.newID(), drawn.newID()}, "determined by the seed")
 	assert.NotEqual(t, one, (&Sandbox{random: newRandom(8)}).newID())
 	id := derivedID("space", "name")
 	assert.Equal(t, id, derivedID("space", "name"))
@@ -160,10 +160,10 @@ func TestCursorsAreBounded(t *testing.T) {
 	for i := range maxCursors - 1 {
 		all.add(cursor{path: "/users", start: i})
 	}
-	assert.Equal(t, first, all.add(cursor{path: "/first"}), "the same place has the same cursor")
+	assert.Equal(t, first, all.add(cursor{path: "/first"}), "same position, same cursor")
 	assert.Contains(t, all.byID, first)
 	last := all.add(cursor{path: "/last"})
-	assert.NotContains(t, all.byID, first, "the oldest goes first")
+	assert.NotContains(t, all.byID, first, "the oldest is dropped")
 	assert.Contains(t, all.byID, last)
 	assert.Len(t, all.byID, maxCursors)
 	assert.Len(t, all.ids, maxCursors)

@@ -71,7 +71,7 @@ func TestFullCycles(t *testing.T) { //nolint:paralleltest // see above
 	for deadline := time.Now().Add(time.Minute); runtime.NumGoroutine() > before && time.Now().Before(deadline); {
 		time.Sleep(10 * time.Millisecond) // the client's connection goroutines are about to end
 	}
-	assert.LessOrEqual(t, runtime.NumGoroutine(), before, "a goroutine is left")
+	assert.LessOrEqual(t, runtime.NumGoroutine(), before, "leaked goroutine")
 	t.Logf("%d cycles of %d clients, %d transactions read", *cycles, concurrent, read.Load())
 }
 
@@ -135,7 +135,7 @@ func readBooks(ctx context.Context, client *basiq.Client, userID string) (booksR
 			return sum, err
 		}
 		if seen[transaction.ID] {
-			return sum, fmt.Errorf("transaction %s comes twice", transaction.ID)
+			return sum, fmt.Errorf("duplicate transaction %s", transaction.ID)
 		}
 		seen[transaction.ID] = true
 		sum.all++

@@ -71,7 +71,7 @@ func TestConnectionLimit(t *testing.T) {
 			c.post("/users/"+user+"/connections", credentials(hooli, "one more", "p")).requireError(http.StatusForbidden,
 				"too-many-sandbox-connections", "Limit reached for sandbox connections.")
 		}
-		assert.Equal(t, http.StatusOK, c.post(path, credentials(hooli, "u1", "p")).status, "the job that runs already")
+		assert.Equal(t, http.StatusOK, c.post(path, credentials(hooli, "u1", "p")).status, "the running job")
 		require.Equal(t, http.StatusNoContent, c.delete(path+"/"+c.newestConnection(id)).status)
 		require.Equal(t, http.StatusAccepted, c.post(path, credentials(hooli, "one more", "p")).status)
 	})

@@ -44,7 +44,7 @@ func TestDeleteOpenBankingConnection(t *testing.T) {
 			c.get(path+lost).requireError(http.StatusNotFound, "resource-not-found", "Requested resource is not found")
 		}
 		require.Equal(t, http.StatusNoContent, c.delete(path+"/connections/"+web).status)
-		assert.Equal(t, accounts, c.get(path+"/accounts").ids(), "the accounts of a web connection stay")
+		assert.Equal(t, accounts, c.get(path+"/accounts").ids(), "accounts of a web connection are kept")
 	})
 }
 
@@ -185,7 +185,7 @@ func TestNoActiveConsent(t *testing.T) {
 		c.openBanking(userID)
 		require.Equal(t, http.StatusOK, affordable().status)
 		require.Equal(t, http.StatusNoContent, c.delete(path+"/consents/"+c.get(path+"/consents").text("data.0.id")).status)
-		require.Equal(t, 1, c.get(path+"/connections").length("data"), "the other went with the consent")
+		require.Equal(t, 1, c.get(path+"/connections").length("data"), "the other connection was deleted with the consent")
 		refused := []reply{affordable(), report(), c.post(path+"/income", nil), c.post(path+"/expenses", nil)}
 		for _, r := range refused {
 			r.requireError(http.StatusBadRequest, "parameter-not-valid", "The user has no active consent.")

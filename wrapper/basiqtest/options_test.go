@@ -42,7 +42,7 @@ func TestBadOptions(t *testing.T) {
 	}
 }
 
-// play makes some calls to a sandbox with a new clock, and returns the responses.
+// recordCalls makes some calls to a sandbox with a new clock, and returns the responses.
 func play(t *testing.T, opts ...basiqtest.Option) []string {
 	t.Helper()
 	var answers []string
@@ -64,7 +64,7 @@ func play(t *testing.T, opts ...basiqtest.Option) []string {
 func TestSeed(t *testing.T) {
 	t.Parallel()
 	one := play(t, basiqtest.Seed(1))
-	assert.Equal(t, one, play(t, basiqtest.Seed(1)), "the same calls get the same answers")
+	assert.Equal(t, one, play(t, basiqtest.Seed(1)), "same calls, same responses")
 	for i, other := range play(t, basiqtest.Seed(2)) {
 		assert.NotEqual(t, one[i], other)
 	}
@@ -97,7 +97,7 @@ func TestAddress(t *testing.T) {
 	assert.Equal(t, "http://"+address, s.URL())
 	assert.Equal(t, http.StatusNotFound, send(t, s, http.MethodGet, "/", "", nil).status)
 
-	assert.Equal(t, "http://localhost", basiqtest.New(t, basiqtest.Address(address)).URL(), "New takes no notice")
+	assert.Equal(t, "http://localhost", basiqtest.New(t, basiqtest.Address(address)).URL(), "New ignores the address")
 }
 
 // Options for specific features are tested with those features: RedirectURL with the consent page, DeliverWith with

@@ -109,7 +109,7 @@ func FuzzParseFault(f *testing.F) {
 		if err != nil {
 			require.NotEmpty(t, err.Error())
 			if !strings.Contains(text, "%!") {
-				require.NotContains(t, err.Error(), "%!", "what fmt makes of a mistake")
+				require.NotContains(t, err.Error(), "%!", "fmt error marker")
 			}
 			return
 		}

@@ -27,7 +27,7 @@ func pdfText(t *testing.T, document string) string {
 	assert.Equal(t, part(1), part(3), "/Size is the number of objects")
 	start, err := strconv.Atoi(part(4))
 	require.NoError(t, err)
-	assert.Equal(t, table[0], start, "startxref is where the table is")
+	assert.Equal(t, table[0], start, "startxref points to the table")
 
 	entries := strings.SplitAfter(part(2), "\n")
 	entries = entries[:len(entries)-1]

@@ -266,7 +266,7 @@ func (c *caller) allAccounts(id string, extra filters) reply {
 }
 
 // applications replays requests of applications and checks the expected responses. The requests use a server token of
-// API 3.0 and a user who has connected gavinBelson's accounts at AU00000 without a consent. The names are those of the
+// API 3.0 and a user who has connected gavinBelson's accounts at AU00000 without a consent. The names match the
 // evidence rows and the applications.
 var applications = []struct {
 	name   string

@@ -281,10 +281,10 @@ func TestAffordabilityReport(t *testing.T) {
 				"type": "P1M", "display": "Monthly", "amount": "6850.00", "next": map[string]any{"date": "2000-01-15", "amount": "6850.00"},
 			},
 		}, hooliPays.under("analysis").body)
-		assert.Equal(t, "1999-01-15T00:00:00Z", hooliPays.text("transactions.0.date"), "the oldest comes first")
+		assert.Equal(t, "1999-01-15T00:00:00Z", hooliPays.text("transactions.0.date"), "oldest first")
 		dining := with(r.each("data.groups"), "id", "EXP-008")[0]
 		assert.Equal(t, []any{"Discretionary Expenses"}, dining.under("sections").body)
-		assert.False(t, dining.has("analysis.amount.stableMonths"), "only income and repayments last")
+		assert.False(t, dining.has("analysis.amount.stableMonths"), "only income and repayments have a forecast")
 
 		for i, a := range c.accounts(id) {
 			got := r.under("data.accounts." + strconv.Itoa(i))
@@ -367,7 +367,7 @@ func TestReportIncludes(t *testing.T) {
 					assert.Equal(t, map[string]string{"INC": "income", "EXP": "expense"}[group.text("id")[:3]], kind)
 				}
 			}
-			assert.Equal(t, decoded(t, f.with(test.more).list()), r.under("filters").body, "filters come out as they went in")
+			assert.Equal(t, decoded(t, f.with(test.more).list()), r.under("filters").body, "filters are returned unchanged")
 		}
 	})
 }
@@ -490,7 +490,7 @@ func TestReportOnSeveralUsers(t *testing.T) {
 		assert.Equal(t, 2, c.get("/reports").length("data"))
 		require.Equal(t, http.StatusNoContent, c.delete("/users/"+second).status)
 		c.get(path).requireError(http.StatusNotFound, "resource-not-found", "Requested resource is not found")
-		assert.Equal(t, 1, c.get("/reports").length("data"), "what was the user's has gone with it")
+		assert.Equal(t, 1, c.get("/reports").length("data"), "deleted with the user")
 	})
 }
 
@@ -506,7 +506,7 @@ func TestReportTransactions(t *testing.T) {
 		assert.Equal(t, 500, first.length("data"))
 		for _, l := range all {
 			if made := l.text("transactionDate"); made != "" {
-				require.GreaterOrEqual(t, made, "1999-01-01T00:00:00Z", "of card payments there are some that were made before, but not here")
+				require.GreaterOrEqual(t, made, "1999-01-01T00:00:00Z", "card payments made earlier are not included")
 			}
 		}
 		account, line := all[3].text("account"), all[400].text("id")
@@ -570,7 +570,7 @@ func TestReportsGo(t *testing.T) {
 		before := c.get(kept).raw
 		conn := c.newestConnection(id)
 		require.Equal(t, http.StatusNoContent, c.delete("/users/"+id+"/connections/"+conn).status)
-		assert.Equal(t, before, c.get(kept).raw, "a report keeps a copy of its data")
+		assert.Equal(t, before, c.get(kept).raw, "a report has its own copy of the data")
 		time.Sleep(24*time.Hour - 2*long)
 		c = c.as("3.0", server, "")
 		assert.Equal(t, http.StatusOK, c.get(kept).status)
@@ -723,7 +723,7 @@ func TestReportWithoutTransactions(t *testing.T) {
 		more  filters
 		ready func(c *caller, userID string)
 	}{
-		{"before all", filters{"fromDate": "1990-01-01", "toDate": "1990-12-31"}, func(*caller, string) { time.Sleep(long) }},
+		{"before all data", filters{"fromDate": "1990-01-01", "toDate": "1990-12-31"}, func(*caller, string) { time.Sleep(long) }},
 		{"accounts only", filters{}, func(c *caller, userID string) {
 			for range 200 {
 				if c.get("/users/"+userID).length("accounts.data") > 0 {

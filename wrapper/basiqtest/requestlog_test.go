@@ -77,7 +77,7 @@ func TestRequestsOf(t *testing.T) {
 	assert.Empty(t, s.RequestsOf("deleteUser"))
 
 	assert.Empty(t, tb.fatal)
-	assert.Nil(t, s.RequestsOf("getUsr"), "what is never called is never found")
+	assert.Nil(t, s.RequestsOf("getUsr"), "an operation without requests")
 	assert.Equal(t, `basiqtest: RequestsOf: unknown operation "getUsr": did you mean getUser or getUsers?`, tb.fatal)
 }
 
@@ -104,7 +104,7 @@ func TestRequestsTellOfTokens(t *testing.T) {
 	c.sandbox.ExpireTokens()
 	c.get("/users/"+id).requireError(403, "access-denied", "Token has expired")
 	requests := c.sandbox.Requests()
-	assert.Equal(t, server, requests[len(requests)-1].Token.Scope, "an expired token is known")
+	assert.Equal(t, server, requests[len(requests)-1].Token.Scope, "expired tokens are known")
 }
 
 // Valid request bodies are logged, so that tests can check what a client sent.
@@ -118,24 +118,24 @@ func TestRequestBodies(t *testing.T) {
 		{"answers", "application/json", `{"mfa-response":["x",["y"]]}`, `{"mfa-response":"[redacted]"}`},
 		{"nested", "application/json", `{"a":[{"b":{"Secret":{"c":["x",{}]}},"d":1}]}`, `{"a":[{"b":{"Secret":"[redacted]"},"d":1}]}`},
 		{"twice", "application/json", `{"password":"x","a":1,"password":"y"}`, `{"password":"[redacted]","a":1,"password":"[redacted]"}`},
-		{"other letters", "application/json", `{"PassWord":"x","login_id":"x","pass\u0077ord":"x"}`, `{"PassWord":"[redacted]","login_id":"[redacted]","password":"[redacted]"}`},
+		{"other case", "application/json", `{"PassWord":"x","login_id":"x","pass\u0077ord":"x"}`, `{"PassWord":"[redacted]","login_id":"[redacted]","password":"[redacted]"}`},
 		{"letters that fold", "application/json", `{"pa\u017fsword":"x","\u017fecret":{"a":"x"}}`, `{"[redacted]":"[redacted]","[redacted]":"[redacted]"}`},
-		{"names that are none", "application/json", `{"x y":"z","":1}`, `{"[redacted]":"[redacted]","[redacted]":"[redacted]"}`},
+		{"invalid names", "application/json", `{"x y":"z","":1}`, `{"[redacted]":"[redacted]","[redacted]":"[redacted]"}`},
 		{"a URL", "application/json", `{"url":"https://u:x@a.example/x?x=x"}`, `{"url":"[redacted]"}`},
 		{"a token", "application/json", `{"description":"Bearer eyJhbGciOi"}`, `{"description":"[redacted]"}`},
 		{"no name", "application/json", `["x",1,false,{"a":2}]`, `["[redacted]","[redacted]","[redacted]",{"a":2}]`},
 		{"a string", "application/json", `"x"`, `"[redacted]"`},
-		{"not valid", "application/json", `{"a":1,"password":"x`, ""},
+		{"invalid JSON", "application/json", `{"a":1,"password":"x`, ""},
 		{"two values", "application/json", `{"a":1} {}`, ""},
 		{"too long", "application/json", `{"a":"` + strings.Repeat("x", 4096) + `"}`, ""},
 		{"text", "text/plain", `{"a":1}`, ""},
 		{"no type", "", `{"a":1}`, ""},
 		{"form", form, "scope=CLIENT_ACCESS&userId=u+1&password=x&LoginID=x", "scope=CLIENT_ACCESS&userId=u 1&password=[redacted]&LoginID=[redacted]"},
-		{"form that is not valid", form, "scope=%zz", ""},
-		{"form whose name is not valid", form, "%zz=1", ""},
+		{"invalid form", form, "scope=%zz", ""},
+		{"form with invalid escape", form, "%zz=1", ""},
 		{"form with another separator", form, "a=1;password=x", ""},
 		{"form that is json", form, `{"password":"x"}`, "[redacted]"},
-		{"form with a name that is none", form, "a=1&x&y%20z=1", "a=1&[redacted]&[redacted]=[redacted]"},
+		{"form with invalid name", form, "a=1&x&y%20z=1", "a=1&[redacted]&[redacted]=[redacted]"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -147,7 +147,7 @@ func TestRequestBodies(t *testing.T) {
 			assert.Equal(t, len(test.body), requests[0].BodySize)
 
 			send(t, s, http.MethodPost, "/nothing", test.body, map[string]string{"Content-Type": test.contentType})
-			assert.Empty(t, s.Requests()[1].Body, "what is no operation")
+			assert.Empty(t, s.Requests()[1].Body, "not an operation")
 		})
 	}
 }
@@ -163,7 +163,7 @@ func TestRequestString(t *testing.T) {
 	assert.Equal(t, `POST /users/u1/connections?a=b {"loginId":"[redacted]"}: 503 after 2s, operation postConnection, `+
 		"token CLIENT_ACCESS, user u1, fault latency=2s, 503, correlation c1", r.String())
 	r.Path, r.Query, r.Body = "/a\nb", "a=\x1b", "{\u2028}"
-	assert.Contains(t, r.String(), `POST "/a\nb"?"a=\x1b" "{\u2028}": 503`, "one line, and nothing for terminals")
+	assert.Contains(t, r.String(), `POST "/a\nb"?"a=\x1b" "{\u2028}": 503`, "one line without control characters")
 }
 
 func TestRequestLogValue(t *testing.T) {
@@ -206,7 +206,7 @@ func TestLogger(t *testing.T) {
 			c := new21(t, basiqtest.Logger(slog.New(slog.NewJSONHandler(&out, &slog.HandlerOptions{Level: level}))))
 			c.post("/users", map[string]any{"email": "gavin@hooli.com", "password": "x"})
 			all := strings.Split(strings.TrimSpace(out.String()), "\n")
-			require.Len(t, all, 2, "who has the answer finds its line")
+			require.Len(t, all, 2, "logged before the response is received")
 			var line map[string]any
 			require.NoError(t, json.Unmarshal([]byte(all[1]), &line))
 			assert.Equal(t, "request", line["msg"])

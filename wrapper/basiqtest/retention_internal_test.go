@@ -38,7 +38,7 @@ func TestExpiredTokensAreForgotten(t *testing.T) {
 	for range maxTokensRetained + 10 {
 		s.newToken(&token{expires: begin.Add(time.Hour)}, begin)
 	}
-	assert.Len(t, s.tokens, maxTokensRetained+11, "those that are good are kept")
+	assert.Len(t, s.tokens, maxTokensRetained+11, "valid tokens are kept")
 	delete(s.tokens, good) // revoked
 	later := begin.Add(2 * time.Hour)
 	newest := s.newToken(&token{expires: later.Add(time.Hour)}, later)

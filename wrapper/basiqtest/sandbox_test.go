@@ -37,7 +37,7 @@ func TestOptions(t *testing.T) {
 	for name, opt := range map[string]basiqtest.Option{
 		"zero speed":           basiqtest.Speed(0),
 		"negative speed":       basiqtest.Speed(-1),
-		"speed is no number":   basiqtest.Speed(math.NaN()),
+		"NaN speed":            basiqtest.Speed(math.NaN()),
 		"infinite speed":       basiqtest.Speed(math.Inf(1)),
 		"short token lifetime": basiqtest.TokenLifetime(time.Second - 1),
 		"nil":                  nil,
@@ -68,7 +68,7 @@ func TestNewClosesWhenTheTestEnds(t *testing.T) {
 	require.NoError(t, err)
 	_, err = s.HTTPClient().Do(req)
 	require.ErrorIs(t, err, net.ErrClosed)
-	require.NoError(t, s.Close(), "may be called again")
+	require.NoError(t, s.Close(), "can be called again")
 }
 
 // A program may accept an http.Client but no base URL.
@@ -189,7 +189,7 @@ func TestPathsThatAreNoOperation(t *testing.T) {
 		{"empty segment", http.MethodGet, "/users//connections", http.StatusForbidden, "request-not-valid"},
 		{"empty last segment", http.MethodPost, conn, http.StatusForbidden, "request-not-valid"},
 		{"dots", http.MethodDelete, conn + "..", http.StatusForbidden, "request-not-valid"},
-		{"dots in disguise", http.MethodDelete, conn + "%2e%2e", http.StatusForbidden, "request-not-valid"},
+		{"escaped dots", http.MethodDelete, conn + "%2e%2e", http.StatusForbidden, "request-not-valid"},
 		{"dot", http.MethodDelete, conn + "%2e", http.StatusForbidden, "request-not-valid"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -210,7 +210,7 @@ func TestPathsThatAreNoOperation(t *testing.T) {
 		c.sandbox.ServeHTTP(w, req)
 		assert.Equal(t, http.StatusForbidden, w.Code)
 	})
-	assert.Equal(t, http.StatusOK, c.get("/users/"+id).status, "the user is still there")
+	assert.Equal(t, http.StatusOK, c.get("/users/"+id).status, "the user still exists")
 }
 
 func TestForm(t *testing.T) {
@@ -236,12 +236,12 @@ func TestForm(t *testing.T) {
 		{"refuses json", http.MethodGet, user, "", "text/html, application/json;q=0.0", "", 400, "unsupported-accept", accept},
 		{"accepts nonsense", http.MethodGet, user, "", ";;", "", 400, "unsupported-accept", accept},
 		{"json", http.MethodPost, user, `{"mobile":"+61410888999"}`, "", "application/json; charset=utf-8", 200, "", ""},
-		{"json by another name", http.MethodPost, user, `{}`, "", "application/vnd.api+json", 200, "", ""},
+		{"json suffix", http.MethodPost, user, `{}`, "", "application/vnd.api+json", 200, "", ""},
 		{"no content type", http.MethodPost, user, `{}`, "", "", 200, "", ""},
 		{"plain text", http.MethodPost, user, `{}`, "", "text/plain;charset=UTF-8", 200, "", ""},
 		{"xml", http.MethodPost, user, `<a/>`, "", "text/xml", 415, "unsupported-content-type", contentType},
 		{"form", http.MethodPost, connections, `a=b`, "", "application/x-www-form-urlencoded", 415, "unsupported-content-type", contentType},
-		{"wrong type of nothing", http.MethodPost, user, "", "", "text/xml", 415, "unsupported-content-type", contentType},
+		{"wrong type without body", http.MethodPost, user, "", "", "text/xml", 415, "unsupported-content-type", contentType},
 		{"no body", http.MethodPost, connections, "", "", "", 400, "invalid-content", badConn},
 		{"empty body", http.MethodPost, "/users", "", "", "application/json", 400, "invalid-content", badUser},
 		{"truncated", http.MethodPost, user, `{"mobile":`, "", "application/json", 400, "invalid-content", badUser},

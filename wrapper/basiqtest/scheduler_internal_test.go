@@ -40,7 +40,7 @@ func TestAgenda(t *testing.T) {
 		require.NoError(t, s.Close())
 		time.Sleep(2 * time.Hour)
 		synctest.Wait()
-		assert.Len(t, done, 4, "nothing is done once the sandbox is closed")
+		assert.Len(t, done, 4, "no tasks after Close")
 	})
 }
 

@@ -33,16 +33,16 @@ var (
 )
 
 const (
-	// soakers is the number of concurrent callers.
+	// concurrentCallers is the number of concurrent callers.
 	soakers = 64
-	// struckShare is the target share of requests with a fault.
+	// faultShare is the target share of requests with a fault.
 	struckShare = 0.2
 	// waveEvery is the number of requests between waves that revoke or expire all tokens, alternately.
 	waveEvery = 300
-	// refusedMost is the maximum share of requests whose retry is refused because the retry budget is spent. The budget is
+	// maxRefusedRetries is the maximum share of requests whose retry is refused because the retry budget is spent. The budget is
 	// for outages. With random faults, it is only spent if nearly all callers wait to retry at the same time.
 	refusedMost = 0.003
-	// leakedMost is the maximum memory increase during a soak. The clients with their tokens still exist, and
+	// maxLeak is the maximum memory increase during a soak. The clients with their tokens still exist, and
 	// package-level caches may have grown.
 	leakedMost = 2 << 20
 )
@@ -59,7 +59,7 @@ func TestSoak(t *testing.T) { //nolint:paralleltest // see above
 	for seed == 0 {
 		seed = rand.Uint64()
 	}
-	t.Logf("seed %d: again with -args -seed %d -soak %d", seed, seed, *soakCalls)
+	t.Logf("seed %d: repeat with -args -seed %d -soak %d", seed, seed, *soakCalls)
 
 	// Time is virtual, so the client uses its default retries and timeout, and hanging requests take no real time.
 	virtual := soakConditions{
@@ -125,13 +125,13 @@ func measure(t *testing.T, run func() *soak) {
 	for deadline := time.Now().Add(time.Minute); runtime.NumGoroutine() > goroutines && time.Now().Before(deadline); {
 		time.Sleep(10 * time.Millisecond) // connection goroutines are about to end
 	}
-	assert.LessOrEqual(t, runtime.NumGoroutine(), goroutines, "a goroutine is left")
+	assert.LessOrEqual(t, runtime.NumGoroutine(), goroutines, "leaked goroutine")
 	runtime.GC()
 	runtime.GC()
 	runtime.ReadMemStats(&after)
 	grown := int64(after.HeapAlloc) - int64(before.HeapAlloc)
-	assert.LessOrEqual(t, grown, int64(leakedMost), "memory is left, in bytes")
-	t.Logf("memory: %+d KiB; goroutines: %d before, %d after; it took %v", grown>>10, goroutines, runtime.NumGoroutine(), took.Round(time.Millisecond))
+	assert.LessOrEqual(t, grown, int64(leakedMost), "leaked memory in bytes")
+	t.Logf("memory: %+d KiB; goroutines: %d before, %d after; duration %v", grown>>10, goroutines, runtime.NumGoroutine(), took.Round(time.Millisecond))
 	runtime.KeepAlive(clients)
 }
 
@@ -215,7 +215,7 @@ func runSoak(t *testing.T, seed uint64, conditions soakConditions) *soak {
 	for deadline := time.Now().Add(time.Minute); s.opened.Load() > 0 && time.Now().Before(deadline); {
 		time.Sleep(10 * time.Millisecond)
 	}
-	assert.Zero(t, s.opened.Load(), "a connection is left open, or an answer unread")
+	assert.Zero(t, s.opened.Load(), "leaked connection or unread response")
 
 	time.Sleep(s.settled)
 	s.ledger.check(t, s.found(t))
@@ -242,7 +242,7 @@ func (s *soak) inject() {
 	}
 }
 
-// wire allows removing the transport from the clients at the end. The transport of net/http keeps references to
+// removableTransport allows removing the transport from the clients at the end. The transport of net/http keeps references to
 // completed dials and their contexts, which would hide whether the clients themselves hold anything.
 type wire struct{ http.RoundTripper }
 
@@ -289,10 +289,10 @@ type ledger struct {
 
 type bounds struct{ least, most int }
 
-// made records the outcome of a call that creates a resource.
+// created records the outcome of a call that creates a resource.
 func (l *ledger) made(name string, err error) { l.note(name, err, 1) }
 
-// unmade records the outcome of a call that deletes a resource.
+// deleted records the outcome of a call that deletes a resource.
 func (l *ledger) unmade(name string, err error) { l.note(name, err, -1) }
 
 func (l *ledger) note(name string, err error, change int) {
@@ -320,11 +320,11 @@ func (l *ledger) check(t *testing.T, found map[string]int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for name, b := range l.things {
-		assert.GreaterOrEqual(t, found[name], b.least, "%s was made and is not there", name)
-		assert.LessOrEqual(t, found[name], b.most, "%s is there more often than it was made", name)
+		assert.GreaterOrEqual(t, found[name], b.least, "%s was created and is missing", name)
+		assert.LessOrEqual(t, found[name], b.most, "too many %s", name)
 	}
 	for name := range found {
-		assert.Contains(t, l.things, name, "nobody has made it")
+		assert.Contains(t, l.things, name, "unexpected resource")
 	}
 }
 
@@ -361,7 +361,7 @@ func (s *soak) found(t *testing.T) map[string]int {
 	return found
 }
 
-// sum judges all calls and logs the report.
+// summarize judges all calls and logs the report.
 func (s *soak) sum(t *testing.T, took time.Duration) {
 	t.Helper()
 	v := s.judgeAll()
@@ -380,10 +380,10 @@ func (s *soak) sum(t *testing.T, took time.Duration) {
 	assert.LessOrEqual(t, v.tokens, 2*(waves+lives)+v.userTokens, "tokens, with %d waves", waves)
 	assert.Positive(t, waves)
 	spent := v.repeatable[budgetSpent] + v.others[budgetSpent] + v.noTokens[budgetSpent]
-	assert.LessOrEqual(t, float64(spent), refusedMost*float64(v.requests), "so many retries were refused")
+	assert.LessOrEqual(t, float64(spent), refusedMost*float64(v.requests), "share of refused retries")
 	share := float64(v.struck) / float64(v.requests)
 	if *soakCalls > 0 {
-		assert.InDelta(t, struckShare, share, 0.02, "so many requests were struck")
+		assert.InDelta(t, struckShare, share, 0.02, "share of requests with faults")
 		for _, op := range basiq.Operations() {
 			assert.Positive(t, v.calls[op.ID], "%s was never called", op.ID)
 		}
@@ -394,16 +394,16 @@ func (s *soak) sum(t *testing.T, took time.Duration) {
 	for _, n := range v.calls {
 		calls += n
 	}
-	fmt.Fprintf(&b, "seed %d, %s: %d calls of %d operations, %d requests, %d retries, in %v of its own time\n",
+	fmt.Fprintf(&b, "seed %d, %s: %d calls of %d operations, %d requests, %d retries, in %v of simulated time\n",
 		s.seed, t.Name(), calls, len(v.calls), v.requests, v.retries, took.Round(time.Second))
-	fmt.Fprintf(&b, "tokens: %d new ones, %d waves of revocation; failures to get one: %s\n", v.tokens, waves, counts(v.noTokens))
-	fmt.Fprintf(&b, "struck: %.1f %% of the requests:", 100*share)
+	fmt.Fprintf(&b, "tokens: %d created, %d waves; failed requests: %s\n", v.tokens, waves, counts(v.noTokens))
+	fmt.Fprintf(&b, "faults: %.1f %% of the requests:", 100*share)
 	for i, f := range s.faults {
 		fmt.Fprintf(&b, " %v %d", f.Fault, s.struck[i].Count())
 	}
-	fmt.Fprintf(&b, "\nrepeatable calls: %s\nother calls: %s\n", counts(v.repeatable), counts(v.others))
-	fmt.Fprintf(&b, "duplicates: %d; attempts of calls that succeeded: %v\n", v.duplicates, v.attempts)
-	fmt.Fprintf(&b, "calls of each operation: %s", counts(v.calls))
+	fmt.Fprintf(&b, "\nidempotent calls: %s\nother calls: %s\n", counts(v.repeatable), counts(v.others))
+	fmt.Fprintf(&b, "duplicates: %d; attempts of successful calls: %v\n", v.duplicates, v.attempts)
+	fmt.Fprintf(&b, "calls per operation: %s", counts(v.calls))
 	t.Log(b.String())
 }
 

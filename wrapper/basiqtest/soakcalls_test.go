@@ -12,7 +12,7 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-// mainUser and otherUser are prefixes of email addresses: those of the callers' own users, and those of temporary
+// mainUser and otherUser are prefixes of email addresses, of the callers' own users and of temporary
 // users.
 const (
 	mainUser  = "main"
@@ -173,7 +173,7 @@ func get[T any](c *soaker, name string, call func(ctx context.Context) (*T, erro
 		return nil, err
 	}
 	if result == nil {
-		c.complain("%s: neither a result nor an error", name)
+		c.complain("%s: nil result and nil error", name)
 		return nil, errors.New("nothing")
 	}
 	return result, nil
@@ -204,7 +204,7 @@ func (c *soaker) same(name, want, got string) {
 	}
 }
 
-// settle creates the caller's user and waits until its data is available.
+// setUp creates the caller's user and waits until its data is available.
 func (c *soaker) settle() {
 	if c.user == "" {
 		c.email = c.new(mainUser) + "@example.com"
@@ -256,9 +256,9 @@ func (c *soaker) updateUser() {
 	switch {
 	case unread != nil:
 	case err == nil && user.Name != name:
-		c.complain("Users.Update: it succeeded, and the name is %q and not %q", user.Name, name)
+		c.complain("Users.Update: succeeded, but the name is %q, want %q", user.Name, name)
 	case err != nil && !basiq.MayHaveBeenDone(err) && user.Name == name:
-		c.complain("Users.Update: it was done, and the error denies it: %v", err)
+		c.complain("Users.Update: executed, but the error denies it: %v", err)
 	}
 }
 
@@ -278,7 +278,7 @@ func (c *soaker) deleteUser() {
 // gone requests a deleted resource.
 func (c *soaker) gone(name string, call func(ctx context.Context) error) {
 	if c.do(c.ctx, name, call, basiq.ErrNotFound) == nil {
-		c.complain("%s: it was deleted and is still there", name)
+		c.complain("%s: still exists after deletion", name)
 	}
 }
 
@@ -306,7 +306,7 @@ func (c *soaker) connect() {
 	}
 	id, ok := done.ConnectionID()
 	if !ok {
-		c.complain("Jobs.Wait: the job is over and tells of no connection")
+		c.complain("Jobs.Wait: the job is done without a connection")
 		return
 	}
 	c.connections = append(c.connections, connected{id, who.password})
@@ -419,7 +419,7 @@ func (c *soaker) readTransactions() {
 		return c.client().Transactions.List(ctx, c.user, basiq.PageSize[basiq.Transaction](size))
 	}) {
 		if seen[transaction.ID] {
-			c.complain("Transactions.List: transaction %s comes twice", transaction.ID)
+			c.complain("Transactions.List: duplicate transaction %s", transaction.ID)
 		}
 		seen[transaction.ID] = true
 		if len(c.transactions) < 10 {
@@ -476,7 +476,7 @@ func (c *soaker) authLink() {
 	case err == nil:
 		c.link = ""
 		if _, err := read(basiq.ErrNotFound); err == nil {
-			c.complain("AuthLinks.Get: it was deleted and is still there")
+			c.complain("AuthLinks.Get: still exists after deletion")
 		}
 	case basiq.MayHaveBeenDone(err):
 		c.link = ""
@@ -541,7 +541,7 @@ func (c *soaker) challenge() {
 		return err
 	})
 	if asked > 1 {
-		c.complain("Connections.CreateAndWait: the challenge was answered %d times", asked)
+		c.complain("Connections.CreateAndWait: %d MFA answers for one challenge", asked)
 	}
 }
 
@@ -706,7 +706,7 @@ func (c *soaker) makeReport() {
 	if id, ok := done.ReportID(); ok {
 		c.reports[id] = title
 	} else {
-		c.complain("Jobs.Wait: the job is over and tells of no report")
+		c.complain("Jobs.Wait: the job is done without a report")
 	}
 }
 

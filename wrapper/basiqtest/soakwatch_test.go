@@ -25,7 +25,7 @@ type watch struct {
 	byURL     map[*url.URL]*watchedCall
 	requests  map[string][]request // by number
 	unwatched int
-	// wrong lists problems found during the run.
+	// problems lists problems found during the run.
 	wrong []string
 }
 
@@ -87,7 +87,7 @@ func (w *watch) attempt(ctx context.Context, u *url.URL) string {
 	}
 	c.attempts++
 	if c.attempts != call.Attempt {
-		w.wrong = append(w.wrong, fmt.Sprintf("%s: attempt %d says that it is %d", call.Operation.ID, c.attempts, call.Attempt))
+		w.wrong = append(w.wrong, fmt.Sprintf("%s: attempt %d has the number %d", call.Operation.ID, c.attempts, call.Attempt))
 	}
 	return c.number(c.attempts)
 }
@@ -132,8 +132,8 @@ func (w *watch) do(ctx context.Context, name string, call func(ctx context.Conte
 	return err
 }
 
-// lostAnswer reports whether a job failed or did not end in a step that answered an MFA challenge. A fault may have
-// lost the answer.
+// lostAnswer reports whether a job failed or did not end in a step that answered an MFA challenge. A fault may have lost
+// the MFA answer.
 func lostAnswer(step *soakStep, err error) bool {
 	_, failed := errors.AsType[*basiq.JobError](err)
 	return (failed || errors.Is(err, basiq.ErrWaitedTooLong)) && slices.ContainsFunc(step.calls, func(c *watchedCall) bool { return c.operation.ID == "postJobMfa" })
@@ -156,7 +156,7 @@ func failedOperation(err error) string {
 	return ""
 }
 
-// complain records a problem.
+// addProblem records a problem.
 func (w *watch) complain(format string, args ...any) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -211,17 +211,17 @@ func (r request) has(names ...string) bool {
 	})
 }
 
-// struck reports whether a fault was applied that may make the attempt fail.
+// hadFault reports whether a fault was applied that may make the attempt fail.
 func (r request) struck() bool {
 	return r.has("4", "5", "hang", "reset", "truncate", "slow-body") || r.status == 0 && r.has("latency")
 }
 
-// refused reports whether the token was rejected.
+// tokenRejected reports whether the token was rejected.
 func (r request) refused() bool {
 	return r.status == http.StatusUnauthorized || r.status == http.StatusForbidden
 }
 
-// mayBeDone reports whether the sandbox may have executed the request. Without a response, it is unknown.
+// mayBeExecuted reports whether the sandbox may have executed the request. Without a response, it is unknown.
 func (r request) mayBeDone() bool {
 	return (r.status == 0 || r.status/100 == 2) && !r.has("hang", "reset-before")
 }
@@ -239,13 +239,13 @@ type verdict struct {
 	attempts            [5]int         // of successful calls
 }
 
-// maximum number of attempts of the client
+// maxAttempts is the maximum number of attempts of the client
 const mostAttempts = 4
 
 // budgetSpent is the outcome of a call that was not retried because the retry budget was spent.
 const budgetSpent = "failed: the budget for retries is spent"
 
-// once lists the operations that must not be executed twice for one call. It is independent of the client's own table,
+// notIdempotent lists the operations that must not be executed twice for one call. It is independent of the client's own table,
 // so that the test does not compare the table with itself.
 var once = []string{
 	"createUser", "updateUser", "postAuthLink", "deleteAuthLink", "postConnection", "updateConnection", "purgeConnectionData",
@@ -289,7 +289,7 @@ func (w *watch) judgeAll() *verdict {
 		}
 		outcome, problem := judge(c, attempts)
 		if c.waited() {
-			outcome, problem = "failed, and the wait went on", ""
+			outcome, problem = "failed, and the wait continued", ""
 		}
 		if c.once() {
 			v.others[outcome]++
@@ -315,7 +315,7 @@ func (w *watch) judgeAll() *verdict {
 func (v *verdict) judgeToken(c *watchedCall, attempts [][]request) {
 	last := attempts[len(attempts)-1]
 	if len(last) == 0 {
-		v.problems = append(v.problems, "an attempt at getting a token did not arrive")
+		v.problems = append(v.problems, "a token request did not arrive")
 		return
 	}
 	decisive := last[len(last)-1]
@@ -327,11 +327,11 @@ func (v *verdict) judgeToken(c *watchedCall, attempts [][]request) {
 	case decisive.has("garbage") && decisive.status != 0:
 		v.noTokens["the answer is garbage"]++
 	case c.attempts == mostAttempts:
-		v.noTokens["all attempts struck"]++
+		v.noTokens["all attempts had faults"]++
 	case decisive.struck():
 		v.noTokens[budgetSpent]++
 	default:
-		v.problems = append(v.problems, fmt.Sprintf("a token was given up: the sandbox saw %v", attempts))
+		v.problems = append(v.problems, fmt.Sprintf("token request abandoned: the sandbox saw %v", attempts))
 	}
 }
 
@@ -350,9 +350,9 @@ func judge(c *watchedCall, attempts [][]request) (outcome, problem string) {
 		switch r := sent[len(sent)-1]; {
 		case r.status == http.StatusTooManyRequests:
 		case !r.struck():
-			return "failed", fmt.Sprintf("it was sent again after attempt %d, which nothing struck", i+1)
+			return "failed", fmt.Sprintf("retried after attempt %d, which had no fault", i+1)
 		case c.once():
-			return "failed", fmt.Sprintf("it was sent again after attempt %d, which may have been carried out", i+1)
+			return "failed", fmt.Sprintf("retried after attempt %d, which may have been executed", i+1)
 		}
 	}
 	if c.unheard {
@@ -364,11 +364,11 @@ func judge(c *watchedCall, attempts [][]request) (outcome, problem string) {
 		case len(last) == 0:
 			return "failed", "success without a request"
 		case c.expected && last[len(last)-1].status/100 != 4:
-			return "failed", "an expected error that did not come from the sandbox"
+			return "failed", "an expected error not returned by the sandbox"
 		case c.err == nil && last[len(last)-1].status/100 != 2 &&
 			(c.operation.Method != http.MethodDelete || len(attempts) == 1 ||
 				last[len(last)-1].status != http.StatusNotFound && last[len(last)-1].status != http.StatusGone):
-			return "failed", "success that did not come from the sandbox"
+			return "failed", "a success not returned by the sandbox"
 		}
 		return "succeeded", ""
 	}
@@ -386,20 +386,20 @@ func judge(c *watchedCall, attempts [][]request) (outcome, problem string) {
 	answer, _ := errors.AsType[*basiq.Error](c.err)
 	switch {
 	case decisive.has("garbage", "truncate") && decisive.refused():
-		return "failed: a garbled refusal of the token", ""
+		return "failed: garbled token rejection", ""
 	case len(last) > 1 && decisive.refused() && twoWaves(last):
-		return "failed: two tokens refused", ""
+		return "failed: two tokens rejected", ""
 	case decisive.has("garbage") && decisive.status != 0:
 		if answer == nil || answer.StatusCode != decisive.status {
-			return "failed", "the status is lost"
+			return "failed", "missing status"
 		}
-		return "failed: the answer is garbage", ""
+		return "failed: invalid response body", ""
 	case !decisive.struck():
-		return "failed", "nothing struck the last attempt"
+		return "failed", "the last attempt had no fault"
 	case len(attempts) == mostAttempts:
-		return "failed: all attempts struck", ""
+		return "failed: all attempts had faults", ""
 	case c.once() && decisive.status != http.StatusTooManyRequests:
-		return "failed: not to be repeated", ""
+		return "failed: not safe to retry", ""
 	default:
 		return budgetSpent, ""
 	}
@@ -439,7 +439,7 @@ func judgeOnce(c *watchedCall, requests []request) (problem string) {
 	}
 	switch {
 	case done > 1:
-		return fmt.Sprintf("it was carried out %d times", done)
+		return fmt.Sprintf("executed %d times", done)
 	case c.err == nil && done != 1 && !c.waited():
 		return "it succeeded without being carried out"
 	case c.err != nil && done == 1 && !basiq.MayHaveBeenDone(c.err):

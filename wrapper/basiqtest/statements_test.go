@@ -28,7 +28,7 @@ func (c *caller) upload(userID, bank string, f file) reply {
 	if bank != "" {
 		require.NoError(c.t, form.WriteField("institutionId", bank))
 	}
-	require.NoError(c.t, form.WriteField("passed over", "x"))
+	require.NoError(c.t, form.WriteField("ignored", "x"))
 	if f.name != "" {
 		header := textproto.MIMEHeader{"Content-Disposition": {`form-data; name="statement"; filename="` + f.name + `"`}}
 		if f.contentType != "" {
@@ -69,7 +69,7 @@ func TestStatementInCSV(t *testing.T) {
 		assert.Equal(t, "csv", c.get(path+"/connections/"+conn).text("method"))
 		assert.Zero(t, c.get(path+"/accounts").length("data"))
 		time.Sleep(10 * time.Second)
-		assert.NotEqual(t, "success", c.get("/jobs/"+r.text("id")).text("steps.2.status"), "it takes 10 seconds at the least")
+		assert.NotEqual(t, "success", c.get("/jobs/"+r.text("id")).text("steps.2.status"), "takes at least 10 seconds")
 		time.Sleep(long)
 		assert.Equal(t, []string{"verify-credentials:success", "retrieve-accounts:success", "retrieve-transactions:success"},
 			c.get("/jobs/"+r.text("id")).steps())
@@ -178,7 +178,7 @@ func TestStatementIsEnriched(t *testing.T) {
 		require.Len(t, list, len(rows))
 		for i, row := range rows {
 			m := list[i]
-			require.Equal(t, row.description, m.text("description"), "those of one day stay in order")
+			require.Equal(t, row.description, m.text("description"), "transactions of one day keep their order")
 			assert.Equal(t, row.class, m.text("class"), row.description)
 			enrich := mapped(m["enrich"].(map[string]any))
 			assert.Equal(t, row.clean, enrich.text("cleanDescription"))
@@ -201,7 +201,7 @@ func TestStatementIsEnriched(t *testing.T) {
 	})
 }
 
-// Files may start with the newest row. The account balance is that of the newest posted row, and unknown without one.
+// Files may start with the newest row. The newest posted row sets the account balance, and unknown without one.
 func TestStatementOrder(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -253,7 +253,7 @@ func TestStatementIsAConnection(t *testing.T) {
 		require.Equal(t, http.StatusNoContent, c.post(path+"/connections/"+rest+"/purge", nil).status)
 		assert.Zero(t, c.get(filtered(path+"/accounts", "institution.id.eq('"+nab+"')")).length("data"))
 		assert.Zero(t, c.get(filtered(path+"/transactions", "institution.id.eq('"+nab+"')")).length("data"))
-		assert.Equal(t, 3, c.get(path+"/accounts").length("data"), "those of the other bank stay")
+		assert.Equal(t, 3, c.get(path+"/accounts").length("data"), "accounts of the other bank are kept")
 	})
 }
 
@@ -267,12 +267,12 @@ func TestStatementInPDF(t *testing.T) {
 		c.upload(other, nab, file{name: "b.pdf", content: "%PDF-1.7 two"})
 		time.Sleep(long)
 		assert.Equal(t, "pdf", c.get("/users/"+id+"/connections").text("data.0.method"))
-		assert.Equal(t, "pdf", c.get("/users/"+other+"/connections").text("data.0.method"), "whatever it is called")
+		assert.Equal(t, "pdf", c.get("/users/"+other+"/connections").text("data.0.method"), "regardless of its name")
 		one, both := c.get("/users/"+id+"/accounts"), c.get("/users/"+other+"/accounts")
 		require.Equal(t, 1, one.length("data"))
 		require.Equal(t, 2, both.length("data"))
 		for _, field := range []string{"accountNo", "balance", "lastUpdated"} {
-			assert.Equal(t, one.text("data.0."+field), both.text("data.0."+field), "the same file has the same account")
+			assert.Equal(t, one.text("data.0."+field), both.text("data.0."+field), "same file, same account")
 		}
 		assert.NotEqual(t, both.text("data.0.accountNo"), both.text("data.1.accountNo"))
 		assert.Equal(t, "1999-12-31T23:59:59Z", one.text("data.0.lastUpdated"))
@@ -398,7 +398,7 @@ func TestStatementErrors(t *testing.T) {
 		requireError(413, "request-not-valid", "Request Too Long")
 }
 
-// In a bubble, no time passes during the uploads, so none of the jobs ends.
+// In a bubble, no time passes during the uploads, so no job ends.
 func TestStatementsCountAsConnections(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -418,9 +418,9 @@ func TestSummariesOfTheFuture(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		for name, rows := range map[string]string{
-			"posted":           "2098-02-01,RENT,1.00,1.00,\n1,Savings,AUD,2099-01-01,2098-03-01,SALARY,2.00,3.00,\n",
-			"pending":          "2098-02-01,RENT,1.00,1.00,pending\n",
-			"posted after all": "2098-02-01,RENT,1.00,1.00,pending\n1,Savings,AUD,2099-01-01,2099-01-01,SALARY,2.00,3.00,\n",
+			"posted":               "2098-02-01,RENT,1.00,1.00,\n1,Savings,AUD,2099-01-01,2098-03-01,SALARY,2.00,3.00,\n",
+			"pending":              "2098-02-01,RENT,1.00,1.00,pending\n",
+			"posted in the future": "2098-02-01,RENT,1.00,1.00,pending\n1,Savings,AUD,2099-01-01,2099-01-01,SALARY,2.00,3.00,\n",
 		} {
 			c := new30(t)
 			id := c.newUser()

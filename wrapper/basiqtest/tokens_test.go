@@ -52,12 +52,12 @@ func TestTokenRefused(t *testing.T) {
 		{"no key", "", "3.0", "", 400, notValid, needsKey},
 		{"no scheme", s.APIKey(), "3.0", "", 400, notValid, badKey},
 		{"other scheme", "Bearer " + s.APIKey(), "3.0", "", 400, notValid, badKey},
-		{"scheme alone", "Basic", "3.0", "", 400, notValid, badKey},
+		{"scheme only", "Basic", "3.0", "", 400, notValid, badKey},
 		{"wrong key", "Basic " + s.APIKey() + "x", "3.0", "", 404, notValid, unknownKey},
 		{"no version", key, "", "", 400, notValid, needsVersion},
 		{"old version", key, "0.9", "", 400, notValid, "Version 0.9" + oldVersion},
-		{"no such version", key, "three", "", 400, notValid, "Version given" + oldVersion},
-		{"no such scope", key, "3.0", "scope=ROOT", 400, notValid, badScope},
+		{"unknown version", key, "three", "", 400, notValid, "Version given" + oldVersion},
+		{"unknown scope", key, "3.0", "scope=ROOT", 400, notValid, badScope},
 		{"client without user", key, "3.0", "scope=" + client, 400, "parameter-not-supplied", needsUser},
 		{"client without user, 2.1", key, "2.1", "scope=" + client, 200, "", ""},
 		{"client with user", key, "3.0", "scope=" + client + "&userId=" + id, 200, "", ""},
@@ -116,7 +116,7 @@ func requireExpired(t *testing.T, r reply) {
 	r.requireError(http.StatusForbidden, "access-denied", "Token has expired")
 	assert.Equal(t, "Access denied.", r.text("data.0.title"))
 	source, ok := r.at("data.0.source")
-	assert.True(t, ok && source == nil, "the source is null: %s", r.raw)
+	assert.True(t, ok && source == nil, "null source: %s", r.raw)
 }
 
 func TestTokenExpires(t *testing.T) {
@@ -234,7 +234,7 @@ func TestClientTokenOfNobody(t *testing.T) {
 	t.Parallel()
 	c := new21(t)
 	path := "/users/" + c.newUser()
-	assert.Equal(t, http.StatusOK, c.as("2.1", client, "").get(path).status, "2.1 knows client tokens without a user")
+	assert.Equal(t, http.StatusOK, c.as("2.1", client, "").get(path).status, "2.1 allows client tokens without a user")
 }
 
 // open lists the documented operations, beyond the table above, that allow CLIENT_ACCESS or no token. All others

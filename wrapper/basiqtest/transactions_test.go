@@ -84,7 +84,7 @@ func TestTransactionsOfBothVersions(t *testing.T) {
 				one := c.get(strings.TrimPrefix(r.text("data.7.links.self"), c.sandbox.URL()))
 				require.Equal(t, http.StatusOK, one.status, one.raw)
 				list, _ := r.at("data.7")
-				assert.Equal(t, list, one.body, "a transaction is the same by itself")
+				assert.Equal(t, list, one.body, "a single transaction equals the one in the list")
 			})
 		})
 	}
@@ -146,7 +146,7 @@ func TestTransactionsAddUp(t *testing.T) {
 				}
 				if m.text("status") == "pending" {
 					pending++
-					require.False(t, posted, "pending ones come first")
+					require.False(t, posted, "pending transactions come first")
 					assert.Nil(t, m["postDate"])
 					assert.Empty(t, m.text("balance"))
 					assert.NotEmpty(t, m.text("transactionDate"))
@@ -155,10 +155,10 @@ func TestTransactionsAddUp(t *testing.T) {
 				date := m.text("postDate")
 				assert.Regexp(t, `^\d{4}-\d\d-\d\dT00:00:00Z$`, date)
 				if !posted {
-					assert.Equal(t, accounts.text("data."+strconv.Itoa(i)+".balance"), m.text("balance"), "the newest has the account's")
+					assert.Equal(t, accounts.text("data."+strconv.Itoa(i)+".balance"), m.text("balance"), "the newest balance is the account balance")
 					assert.Equal(t, accounts.text("data."+strconv.Itoa(i)+".transactionIntervals.0.to"), date[:10])
 				} else {
-					require.LessOrEqual(t, date, last, "the newest first")
+					require.LessOrEqual(t, date, last, "newest first")
 				}
 				posted, last = true, date
 				if j == len(byAccount[account])-1 {
@@ -203,7 +203,7 @@ func TestTransactionEnrichment(t *testing.T) {
 		assert.Nil(t, enrich["merchant"])
 		assert.Equal(t, []any{}, enrich["tags"])
 		assert.Contains(t, enrich, "category")
-		assert.Nil(t, enrich["category"], "null, not a hollow object")
+		assert.Nil(t, enrich["category"], "null, not an empty object")
 		assert.Contains(t, cash, "subClass")
 		assert.Nil(t, cash["subClass"])
 		assert.Equal(t, "Atm Withdrawal Dee Why Nsw", enrich["cleanDescription"])
@@ -229,12 +229,12 @@ func TestTransactionPages(t *testing.T) {
 		all := c.all(path)
 		require.Greater(t, len(all), 1000)
 		first := c.get(path)
-		assert.Equal(t, 500, first.length("data"), "as many as there may be")
+		assert.Equal(t, 500, first.length("data"), "maximum page size")
 		assert.Regexp(t, `^http://localhost`+path+`\?next=[0-9a-f-]{36}$`, first.text("links.next"))
 		assert.Equal(t, all, c.all(path+"?limit=499"))
 		filter := "transaction.direction.eq('credit')"
 		credits := slices.DeleteFunc(slices.Clone(all), func(m mapped) bool { return m.text("direction") != "credit" })
-		assert.Equal(t, credits, c.all(filtered(path, filter)+"&limit=7"), "the next page knows the filter and the limit")
+		assert.Equal(t, credits, c.all(filtered(path, filter)+"&limit=7"), "the next page keeps the filter and the limit")
 
 		next := strings.TrimPrefix(first.text("links.next"), c.sandbox.URL())
 		c.get(strings.Replace(next, id, c.newUser(), 1)).requireError(400, "parameter-not-valid", "Next value is not valid")
@@ -362,13 +362,13 @@ func TestTransactionIDs(t *testing.T) {
 		time.Sleep(7 * 24 * time.Hour)
 		c = c.as("3.0", server, "")
 		for _, m := range c.all(path) {
-			require.True(t, before[m.text("status")][m.text("id")], "nothing comes by itself")
+			require.True(t, before[m.text("status")][m.text("id")], "nothing new without a refresh")
 		}
 		require.Equal(t, http.StatusAccepted, c.post("/users/"+id+"/connections/"+conn+"/refresh", nil).status)
 		time.Sleep(long)
 		known, fresh := 0, 0
 		for _, m := range c.all(path) {
-			require.False(t, before["pending"][m.text("id")], "a pending one has a new id")
+			require.False(t, before["pending"][m.text("id")], "a pending transaction has a new ID")
 			switch {
 			case m.text("status") != "posted":
 			case before["posted"][m.text("id")]:
@@ -399,7 +399,7 @@ func TestTransactionPagesWhileRefreshing(t *testing.T) {
 		time.Sleep(10 * 24 * time.Hour)
 		c = c.as("3.0", server, "")
 		first := c.get(path + "?limit=100")
-		require.Equal(t, "posted", first.text("data.99.status"), "the page ends with one that stays")
+		require.Equal(t, "posted", first.text("data.99.status"), "the page ends with a posted transaction")
 		require.Equal(t, http.StatusAccepted, c.post("/users/"+id+"/connections/"+conn+"/refresh", nil).status)
 		time.Sleep(long)
 		got := map[string]int{}
@@ -415,7 +415,7 @@ func TestTransactionPagesWhileRefreshing(t *testing.T) {
 			require.Equal(t, 1, times, name)
 		}
 		for name, stays := range posted {
-			require.True(t, !stays || got[name] == 1, "%s was left out", name)
+			require.True(t, !stays || got[name] == 1, "%s is missing", name)
 		}
 	})
 }
@@ -461,7 +461,7 @@ func TestTransactionPageAfterOneThatIsGone(t *testing.T) {
 		second, late := next("2"), next("400")
 		require.Equal(t, http.StatusAccepted, c.post(path+"/connections/"+conn+"/refresh", nil).status)
 		time.Sleep(long)
-		assert.Equal(t, c.get(path + "/transactions?limit=4").ids()[2:], c.get(second).ids(), "as many as before come first")
+		assert.Equal(t, c.get(path + "/transactions?limit=4").ids()[2:], c.get(second).ids(), "the position is kept")
 
 		require.Equal(t, http.StatusNoContent, c.post(path+"/connections/"+conn+"/purge", nil).status)
 		assert.Empty(t, c.get(late).ids())

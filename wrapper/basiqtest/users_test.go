@@ -95,7 +95,7 @@ func TestGetUser(t *testing.T) {
 
 	plain := c.get("/users/" + c.newUser())
 	for _, name := range []string{"name", "firstName", "middleName", "lastName", "mobile"} {
-		assert.Empty(t, plain.text(name), "there, and empty")
+		assert.Empty(t, plain.text(name), "present and empty")
 	}
 	assert.False(t, plain.has("businessName"))
 }
@@ -249,11 +249,11 @@ func TestDeletedUserTakesAllAlong(t *testing.T) {
 		assert.Zero(t, c.get("/reports").length("data"))
 		types := c.eventTypesOf(id)
 		assert.Equal(t, "user.created", types[0])
-		assert.Equal(t, "user.deleted", types[len(types)-1], "it is the last that is heard of the user")
+		assert.Equal(t, "user.deleted", types[len(types)-1], "the last event of the user")
 		require.Equal(t, http.StatusOK, c.get("/events/"+c.events("user.id.eq('" + id + "')")[0].text("id")).status)
 		assert.Equal(t, 3, c.get("/users/"+other).length("accounts.data"))
 
 		time.Sleep(400 * 24 * time.Hour)
-		assert.Empty(t, c.eventTypesOf(id), "the consent does not expire any more")
+		assert.Empty(t, c.eventTypesOf(id), "the consent no longer expires")
 	})
 }

@@ -59,7 +59,7 @@ func TestWebhook(t *testing.T) {
 	assert.Zero(t, c.get(webhooks).length("data"))
 	c.get(webhooks+"/"+id).requireError(http.StatusNotFound, "resource-not-found", "Webhook with provided id doesn't exist.")
 	other := c.subscribe(hook, "user.created")
-	assert.NotEqual(t, secret, other.text("secret"), "URL and events are free again, the secret is not")
+	assert.NotEqual(t, secret, other.text("secret"), "URL and events can be reused, the secret is new")
 }
 
 // As in the documented request example.
@@ -91,10 +91,10 @@ func TestWebhookNotValid(t *testing.T) {
 		{"no url", map[string]any{"name": "x"}, 400, invalid, title, "Posted request not valid."},
 		{"relative url", map[string]any{"url": "/basiq"}, 400, invalid, title, "Posted request not valid."},
 		{"no host", map[string]any{"url": "https://:80/"}, 400, invalid, title, "Posted request not valid."},
-		{"no url at all", map[string]any{"url": "http://a b"}, 400, invalid, title, "Posted request not valid."},
+		{"invalid url", map[string]any{"url": "http://a b"}, 400, invalid, title, "Posted request not valid."},
 		{"other scheme", map[string]any{"url": "ftp://piper.example"}, 400, invalid, title, "Posted request not valid."},
-		{"no object", []string{hook}, 400, invalid, title, "Posted request not valid."},
-		{"a number for a type", map[string]any{"url": "http://h", "subscribedEvents": []int{1}}, 400, invalid, title, "Posted request not valid."},
+		{"not an object", []string{hook}, 400, invalid, title, "Posted request not valid."},
+		{"numeric event type", map[string]any{"url": "http://h", "subscribedEvents": []int{1}}, 400, invalid, title, "Posted request not valid."},
 		{
 			"unknown type",
 			map[string]any{"url": "http://h", "subscribedEvents": []string{"account.updated", "job.done"}},
@@ -160,7 +160,7 @@ func TestTestMessage(t *testing.T) {
 	t.Parallel()
 	const path = "/notifications/messages/test"
 	synctest.Test(t, func(t *testing.T) {
-		sub := answers(http.StatusOK)
+		sub := respondWith(http.StatusOK)
 		c := new30(t, sub.option())
 		r := c.post(path, map[string]any{"eventTypeId": "user.created"})
 		r.requireError(http.StatusBadRequest, "no-webhooks-found", "No webhooks found for an app: "+
@@ -200,10 +200,10 @@ func TestTestMessage(t *testing.T) {
 				assert.NotContains(t, message, "Text")
 			}
 		}
-		assert.Empty(t, c.events(""), "nothing has happened")
+		assert.Empty(t, c.events(""), "no event exists")
 		list := c.get(webhooks + "/" + c.get(webhooks).text("data.0.id") + "/messages")
 		assert.Equal(t, 3, list.length("data"))
-		assert.NotContains(t, list.raw, "Text", "that is not declared")
+		assert.NotContains(t, list.raw, "Text", "undeclared field")
 	})
 }
 
@@ -229,7 +229,7 @@ func TestMessages(t *testing.T) {
 		sub.deliveries()
 		r := c.get(path)
 		require.Equal(t, 2, r.length("data"))
-		assert.Equal(t, "user.updated", r.text("data.0.payload.eventTypeId"), "the newest first")
+		assert.Equal(t, "user.updated", r.text("data.0.payload.eventTypeId"), "newest first")
 		created := c.event("event.type.eq('created')").text("id")
 		id := r.text("data.1.id")
 		item, _ := r.at("data.1")
@@ -285,7 +285,7 @@ func TestMessages(t *testing.T) {
 		c = c.as("3.0", server, "")
 		assert.Equal(t, 2, c.get(path).length("data"))
 		time.Sleep(time.Second)
-		assert.Equal(t, 1, c.get(path).length("data"), "kept as long as events")
+		assert.Equal(t, 1, c.get(path).length("data"), "same retention as events")
 		c.get(path+"/"+id).requireError(http.StatusNotFound, "resource-not-found", "Message not found.")
 	})
 }
@@ -310,7 +310,7 @@ func TestMessageHasNoStatusBeforeItsFirstAttemptIsOver(t *testing.T) {
 func TestMessagePages(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		sub := answers(http.StatusOK)
+		sub := respondWith(http.StatusOK)
 		c := new30(t, sub.option())
 		path := webhooks + "/" + c.subscribe(hook, "user.created").text("id") + "/messages"
 		var want, got []string

@@ -65,7 +65,7 @@ func (o *output) url(t *testing.T) string {
 			url = m[1]
 		}
 		return url != ""
-	}, time.Minute, 5*time.Millisecond, "it does not say where it listens")
+	}, time.Minute, 5*time.Millisecond, "no listening address logged")
 	return url
 }
 
@@ -107,7 +107,7 @@ func use(t *testing.T, url string) string {
 func TestProgram(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS == "windows" {
-		t.Skip("no signals there")
+		t.Skip("no signals on Windows")
 	}
 	binary := filepath.Join(t.TempDir(), "basiq-sandbox")
 	built, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, ".").CombinedOutput()
@@ -136,7 +136,7 @@ func TestProgram(t *testing.T) {
 			for _, secret := range []string{"Pl4nted", token} {
 				assert.NotContains(t, stderr.String(), secret)
 			}
-			assert.Contains(t, stderr.String(), "AU00000", "debug shows what else was sent")
+			assert.Contains(t, stderr.String(), "AU00000", "debug logs include bodies")
 		})
 	}
 }
@@ -158,7 +158,7 @@ func start(t *testing.T, args ...string) (stderr *output, end func() int) {
 
 func TestRun(t *testing.T) {
 	t.Parallel()
-	t.Run("says where and how", func(t *testing.T) {
+	t.Run("logs how to connect", func(t *testing.T) {
 		t.Parallel()
 		stderr, end := start(t)
 		url := stderr.url(t)
@@ -168,8 +168,8 @@ func TestRun(t *testing.T) {
 		first := stderr.lines(t)[0]
 		assert.Equal(t, "basiqtest-not-a-real-api-key", first["key"])
 		assert.Equal(t, url+"/home?token=CLIENT_TOKEN", first["consent"])
-		assert.NotContains(t, stderr.String(), `"level":"WARN"`, "only this machine reaches it")
-		assert.NotContains(t, stderr.String(), `"body"`, "bodies are for debugging")
+		assert.NotContains(t, stderr.String(), `"level":"WARN"`, "loopback only")
+		assert.NotContains(t, stderr.String(), `"body"`, "bodies are logged at debug only")
 	})
 	t.Run("with every flag", func(t *testing.T) {
 		t.Parallel()
@@ -190,13 +190,13 @@ func TestRun(t *testing.T) {
 		assert.Equal(t, "403=no-production-access on=postToken next=1", lines[2]["fault"])
 		assert.Equal(t, "503", lines[3]["fault"])
 	})
-	t.Run("with less to say", func(t *testing.T) {
+	t.Run("with log level error", func(t *testing.T) {
 		t.Parallel()
 		stderr, end := start(t, "-log-level", "error")
 		assert.Equal(t, exitEnded, end())
 		assert.Empty(t, stderr.String())
 	})
-	t.Run("lets calls end", func(t *testing.T) {
+	t.Run("waits for requests in flight", func(t *testing.T) {
 		t.Parallel()
 		stderr, end := start(t, "-fault", "slow-body=1000")
 		url := stderr.url(t)
@@ -213,7 +213,7 @@ func TestRun(t *testing.T) {
 		assert.Len(t, body, int(resp.ContentLength))
 		assert.Equal(t, exitEnded, <-ended)
 	})
-	t.Run("on a port that is taken", func(t *testing.T) {
+	t.Run("port in use", func(t *testing.T) {
 		t.Parallel()
 		listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 		require.NoError(t, err)
@@ -226,7 +226,7 @@ func TestRun(t *testing.T) {
 		assert.Equal(t, listener.Addr().String(), line["addr"])
 		assert.Contains(t, line["hint"], "the port is in use; set -addr to another address")
 	})
-	t.Run("on an address that is not ours", func(t *testing.T) {
+	t.Run("foreign address", func(t *testing.T) {
 		t.Parallel()
 		stderr, end := start(t, "-addr", "192.0.2.1:0")
 		require.Eventually(t, func() bool { return stderr.String() != "" }, time.Minute, time.Millisecond)

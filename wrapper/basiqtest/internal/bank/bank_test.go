@@ -38,7 +38,7 @@ func TestBanks(t *testing.T) {
 		assert.NotEmpty(t, got.Tier, c.id)
 		if c.login {
 			assert.Equal(t, "Test Bank", got.Type, c.id)
-			assert.Empty(t, got.Statements, "test banks take none")
+			assert.Empty(t, got.Statements, "test banks accept no statements")
 		} else {
 			assert.Equal(t, []string{"pdf", "csv"}, got.Statements, c.id)
 		}
@@ -47,7 +47,7 @@ func TestBanks(t *testing.T) {
 	assert.Nil(t, bank.FindBank("AU99999"))
 
 	banks[0] = nil
-	assert.NotNil(t, bank.Banks()[0], "what a caller does to the list is the caller's")
+	assert.NotNil(t, bank.Banks()[0], "callers get a copy")
 }
 
 func TestPeople(t *testing.T) {
@@ -85,7 +85,7 @@ func TestPeople(t *testing.T) {
 			answers := make([]string, 0, len(got.Challenge.Questions))
 			for _, q := range got.Challenge.Questions {
 				answers = append(answers, q.Answer)
-				assert.Equal(t, q.Answer == "AU00000", q.OrBankID, "only the bank's id may be answered with another's")
+				assert.Equal(t, q.Answer == "AU00000", q.OrBankID, "only the question for the bank's ID has an alternative answer")
 			}
 			assert.Equal(t, c.answers, answers, c.login)
 		}
@@ -101,7 +101,7 @@ func TestPeople(t *testing.T) {
 		}
 		assert.Equal(t, c.login == "laurieBream", got.Business != nil, "laurieBream is the business: %s", c.login)
 	}
-	assert.Nil(t, bank.FindPerson("wentworth-smith"), "logins are letter for letter")
+	assert.Nil(t, bank.FindPerson("wentworth-smith"), "logins are case-sensitive")
 }
 
 func TestCents_String(t *testing.T) {

@@ -96,7 +96,7 @@ func consistent(t *testing.T, b *bank.Books, p *bank.Person, institution *bank.B
 			require.LessOrEqual(t, a.Balance, bank.Cents(400_000_00), "%s %s", a.Key, at)
 		}
 		if a.Kind != bank.Everyday && a.Kind != bank.CreditCard {
-			require.Zero(t, pendings, "nothing is pending in %s", a.Key)
+			require.Zero(t, pendings, "no pending transactions in %s", a.Key)
 		}
 		for _, tx := range list {
 			if strings.HasPrefix(tx.Flow, "own:") || strings.HasPrefix(tx.Flow, "card:") || strings.Contains(tx.Flow, "loan:"+institution.Name) {
@@ -138,7 +138,7 @@ func listed(t *testing.T, b *bank.Books, a bank.Account, list []*bank.Transactio
 		case tx.Pending() && (tx.Balance != 0 || tx.Amount > 0 || at.Sub(tx.Made) >= 48*time.Hour):
 			fault = "it cannot be pending"
 		case tx.Pending() && i > 0 && !list[i-1].Pending():
-			fault = "pending ones come first"
+			fault = "pending transactions come first"
 		case !tx.Posted.Equal(tx.Posted.Truncate(24 * time.Hour)):
 			fault = "midnight in UTC"
 		case newest && (a.Balance != tx.Balance || !a.Last.Equal(tx.Posted)):
@@ -235,7 +235,7 @@ func TestBooks_pending(t *testing.T) {
 					}
 					was, ok := seen[a.Key+tx.Key]
 					if ok && (was != name || name != "posted") {
-						require.Fail(t, "a key twice", "%s has the key of %s", name, was)
+						require.Fail(t, "duplicate key", "%s has the key of %s", name, was)
 					}
 					seen[a.Key+tx.Key] = name
 				}
@@ -245,7 +245,7 @@ func TestBooks_pending(t *testing.T) {
 				days++
 			}
 		}
-		assert.Greater(t, days, 22, "%s has something pending on most days", p.Login)
+		assert.Greater(t, days, 22, "%s usually has pending transactions", p.Login)
 	}
 }
 

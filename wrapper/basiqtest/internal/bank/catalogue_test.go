@@ -17,7 +17,7 @@ func TestCatalogue_complete(t *testing.T) {
 		assert.Regexp(t, `^\d{11}$`, s.ABN, key)
 		assert.Zero(t, abnRemainder(s.ABN), "%s: check digits of %s", key, s.ABN)
 		assert.Regexp(t, `^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`, s.ID, key)
-		assert.Empty(t, ids[s.ID], "%s has the id of another", key)
+		assert.Empty(t, ids[s.ID], "duplicate id of %s", key)
 		ids[s.ID] = key
 		if !assert.NotNil(t, s.category, key) {
 			continue
@@ -72,9 +72,9 @@ func TestScripts_complete(t *testing.T) {
 			keys[p.key] = true
 		}
 		for _, st := range s.streams {
-			assert.True(t, keys[st.account], "%v is on no account", st.shops)
+			assert.True(t, keys[st.account], "%v has no account", st.shops)
 			assert.NotNil(t, st.when, "%v", st.shops)
-			assert.True(t, len(st.shops) > 0 || st.group != "", "%s is about nothing", st.text)
+			assert.True(t, len(st.shops) > 0 || st.group != "", "%s has no category", st.text)
 			if st.group != "" {
 				assert.Contains(t, plainCategoriesByGroup, st.group)
 			}
@@ -106,7 +106,7 @@ func TestCatalogue_used(t *testing.T) {
 		}
 	}
 	for key, s := range catalogue {
-		assert.True(t, used[s.ID], "nobody pays %s", key)
+		assert.True(t, used[s.ID], "unused merchant %s", key)
 	}
 }
 
@@ -145,5 +145,5 @@ func TestDayNumber_beforeTheEpoch(t *testing.T) {
 		assert.Equal(t, n, dayNumber(dayTime(n).Add(23*time.Hour)))
 	}
 	zone := time.FixedZone("AEST", 10*60*60)
-	assert.Equal(t, -1, dayNumber(time.Date(1970, time.January, 1, 9, 0, 0, 0, zone)), "days are UTC's")
+	assert.Equal(t, -1, dayNumber(time.Date(1970, time.January, 1, 9, 0, 0, 0, zone)), "days are in UTC")
 }

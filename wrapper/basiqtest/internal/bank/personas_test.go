@@ -41,7 +41,7 @@ func TestPersonas_accounts(t *testing.T) {
 			assert.Contains(t, a.Holder, " & ")
 		}
 	}
-	assert.Equal(t, map[bank.Kind]int{mortgage: 1, loan: 1, card: 1}, joint, "richard shares one of each")
+	assert.Equal(t, map[bank.Kind]int{mortgage: 1, loan: 1, card: 1}, joint, "richard has one joint account of each kind")
 	assert.True(t, slices.ContainsFunc(b.Accounts(person(t, "Wentworth-Smith"), hooli, someday),
 		func(a bank.Account) bool { return a.Kind == everyday && a.Joint }))
 
@@ -49,7 +49,7 @@ func TestPersonas_accounts(t *testing.T) {
 	require.Len(t, gov, 1)
 	assert.Equal(t, "HooliGov Payments", gov[0].Product)
 	assert.NotEmpty(t, flows(everything(b, person(t, "gavinBelson"), "AU00004", someday), "benefits:"))
-	assert.Len(t, b.Accounts(person(t, "richard"), "AU00004", someday), 10, "others have there what they have elsewhere")
+	assert.Len(t, b.Accounts(person(t, "richard"), "AU00004", someday), 10, "other users have their usual accounts")
 }
 
 func TestPersonas_twelveMonths(t *testing.T) {
@@ -138,16 +138,16 @@ func TestPersonas_incomes(t *testing.T) {
 		{"richard", "rent:Ray White"},
 	} {
 		list := amounts(steady.login, steady.flow)
-		assert.Equal(t, slices.Min(list), slices.Max(list), "%s %s is steady", steady.login, steady.flow)
+		assert.Equal(t, slices.Min(list), slices.Max(list), "%s %s is constant", steady.login, steady.flow)
 	}
 	raised := amounts("gavinBelson", "salary:")
 	assert.Greater(t, raised[len(raised)-1], raised[0])
-	assert.True(t, slices.IsSorted(raised), "it only rises")
+	assert.True(t, slices.IsSorted(raised), "never decreases")
 	for _, volatile := range []struct{ login, flow string }{
 		{"gavinBelson", "tutoring:"}, {"jared", "ride-share:Uber"}, {"jared", "ride-share:DiDi"},
 	} {
 		list := amounts(volatile.login, volatile.flow)
-		assert.Greater(t, slices.Max(list), 2*slices.Min(list), "%s %s goes up and down", volatile.login, volatile.flow)
+		assert.Greater(t, slices.Max(list), 2*slices.Min(list), "%s %s varies", volatile.login, volatile.flow)
 	}
 }
 

@@ -32,7 +32,7 @@ func TestUpkeep_interest(t *testing.T) {
 	mortgage := posted(b, person(t, "Wentworth-Smith"), hooli, "mortgage", epoch)
 	assert.Equal(t, "-1531.38", mortgage[0].Amount.String(), "a twelfth of 6.14 % of 299292.25")
 	assert.Equal(t, "loan-interest", mortgage[0].Class)
-	assert.Less(t, mortgage[0].Balance, mortgage[len(mortgage)-1].Balance, "less is owed than before")
+	assert.Less(t, mortgage[0].Balance, mortgage[len(mortgage)-1].Balance, "the debt has decreased")
 
 	savings := with(posted(b, person(t, "Wentworth-Smith"), hooli, "savings", epoch), "CREDIT INTEREST")
 	assert.Len(t, savings, 13)
@@ -91,7 +91,7 @@ func TestUpkeep_overdrawn(t *testing.T) {
 			assert.True(t, month.After(at), "%s paid nothing on %s", login, month)
 		}
 	}
-	assert.NotZero(t, fees, "otherwise this shows nothing")
+	assert.NotZero(t, fees, "precondition")
 }
 
 // Excess money is transferred to savings or to another bank. Transfers back never exceed the amounts sent.
@@ -116,5 +116,5 @@ func TestUpkeep_reserve(t *testing.T) {
 			require.GreaterOrEqual(t, aside, bank.Cents(0), "%s on %s", login, tx.Posted)
 		}
 	}
-	assert.NotZero(t, back, "otherwise this shows little")
+	assert.NotZero(t, back, "precondition")
 }
