@@ -488,7 +488,7 @@ func TestWhen(t *testing.T) {
 			t.Parallel()
 			c := new21(t)
 			injection := c.sandbox.Inject(basiqtest.Fail(503), test.when...)
-			got := c.struck(len(test.want))
+			got := c.appliedTo(len(test.want))
 			assert.Equal(t, test.want, got)
 			assert.Equal(t, strings.Count(got, "x"), injection.Count())
 		})
@@ -496,7 +496,7 @@ func TestWhen(t *testing.T) {
 }
 
 // appliedTo calls getUsers n times and returns an x for each request that the fault applied to.
-func (c *caller) struck(n int) string {
+func (c *caller) appliedTo(n int) string {
 	c.t.Helper()
 	var got strings.Builder
 	for range n {
@@ -514,7 +514,7 @@ func TestChance(t *testing.T) {
 	draw := func(seed uint64) string {
 		c := new21(t, basiqtest.Seed(seed))
 		c.sandbox.Inject(basiqtest.Fail(503), basiqtest.Chance(0.3))
-		return c.struck(200)
+		return c.appliedTo(200)
 	}
 	one := draw(1)
 	assert.InDelta(t, 60, strings.Count(one, "x"), 25)
@@ -555,7 +555,7 @@ func TestWithFaultIsForEachSandbox(t *testing.T) {
 	t.Parallel()
 	option := basiqtest.WithFault(basiqtest.Fail(503), basiqtest.On("getUsers"), basiqtest.Next(1))
 	for range 2 {
-		assert.Equal(t, "x.", new21(t, option).struck(2))
+		assert.Equal(t, "x.", new21(t, option).appliedTo(2))
 	}
 }
 

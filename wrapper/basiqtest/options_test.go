@@ -43,7 +43,7 @@ func TestBadOptions(t *testing.T) {
 }
 
 // recordCalls makes some calls to a sandbox with a new clock, and returns the responses.
-func play(t *testing.T, opts ...basiqtest.Option) []string {
+func recordCalls(t *testing.T, opts ...basiqtest.Option) []string {
 	t.Helper()
 	var answers []string
 	synctest.Test(t, func(t *testing.T) {
@@ -63,13 +63,13 @@ func play(t *testing.T, opts ...basiqtest.Option) []string {
 
 func TestSeed(t *testing.T) {
 	t.Parallel()
-	one := play(t, basiqtest.Seed(1))
-	assert.Equal(t, one, play(t, basiqtest.Seed(1)), "same calls, same responses")
-	for i, other := range play(t, basiqtest.Seed(2)) {
+	one := recordCalls(t, basiqtest.Seed(1))
+	assert.Equal(t, one, recordCalls(t, basiqtest.Seed(1)), "same calls, same responses")
+	for i, other := range recordCalls(t, basiqtest.Seed(2)) {
 		assert.NotEqual(t, one[i], other)
 	}
-	assert.Equal(t, play(t), play(t, basiqtest.Seed(0)), "0 is the default")
-	assert.NotEqual(t, one, play(t))
+	assert.Equal(t, recordCalls(t), recordCalls(t, basiqtest.Seed(0)), "0 is the default")
+	assert.NotEqual(t, one, recordCalls(t))
 }
 
 func TestAddress(t *testing.T) {

@@ -64,7 +64,7 @@ func TestParseFaultReadsConditions(t *testing.T) {
 	} {
 		option, err := basiqtest.ParseFault(text)
 		require.NoError(t, err, text)
-		assert.Equal(t, want, new21(t, option).struck(len(want)), text)
+		assert.Equal(t, want, new21(t, option).appliedTo(len(want)), text)
 	}
 }
 

@@ -34,17 +34,17 @@ var (
 
 const (
 	// concurrentCallers is the number of concurrent callers.
-	soakers = 64
+	concurrentCallers = 64
 	// faultShare is the target share of requests with a fault.
-	struckShare = 0.2
+	faultShare = 0.2
 	// waveEvery is the number of requests between waves that revoke or expire all tokens, alternately.
 	waveEvery = 300
 	// maxRefusedRetries is the maximum share of requests whose retry is refused because the retry budget is spent. The budget is
 	// for outages. With random faults, it is only spent if nearly all callers wait to retry at the same time.
-	refusedMost = 0.003
+	maxRefusedRetries = 0.003
 	// maxLeak is the maximum memory increase during a soak. The clients with their tokens still exist, and
 	// package-level caches may have grown.
-	leakedMost = 2 << 20
+	maxLeak = 2 << 20
 )
 
 // TestSoak makes many concurrent calls of all operations, while one request in five meets a fault and all tokens are
@@ -67,7 +67,7 @@ func TestSoak(t *testing.T) { //nolint:paralleltest // see above
 			t.Helper()
 			return basiqtest.New(t, opts...)
 		},
-		enough: max(*soakCalls, 1000), timeout: 30 * time.Second, settled: time.Hour,
+		enough: max(*soakCalls, 1000), timeout: 30 * time.Second, jobsDone: time.Hour,
 		faults: append([]soakFault{
 			{basiqtest.Latency(2 * time.Second), 10},
 			{basiqtest.Latency(40 * time.Second), 10},
@@ -87,7 +87,7 @@ func TestSoak(t *testing.T) { //nolint:paralleltest // see above
 			return sandbox
 		},
 		// With fewer requests, the first wave might not occur.
-		enough: max(*soakCalls, 800), timeout: time.Minute, settled: 100 * time.Millisecond,
+		enough: max(*soakCalls, 800), timeout: time.Minute, jobsDone: 100 * time.Millisecond,
 		client: []basiq.Option{basiq.WithRetry(basiq.Retry{BaseDelay: 5 * time.Millisecond, MaxDelay: 50 * time.Millisecond})},
 		// A job whose MFA answer was lost ends when the challenge expires after two minutes. No wait here is that long.
 		wait: []basiq.WaitOption{basiq.WithPollInterval(100*time.Millisecond, 100*time.Millisecond), basiq.WithMaxWait(10 * time.Second)},
@@ -130,20 +130,20 @@ func measure(t *testing.T, run func() *soak) {
 	runtime.GC()
 	runtime.ReadMemStats(&after)
 	grown := int64(after.HeapAlloc) - int64(before.HeapAlloc)
-	assert.LessOrEqual(t, grown, int64(leakedMost), "leaked memory in bytes")
+	assert.LessOrEqual(t, grown, int64(maxLeak), "leaked memory in bytes")
 	t.Logf("memory: %+d KiB; goroutines: %d before, %d after; duration %v", grown>>10, goroutines, runtime.NumGoroutine(), took.Round(time.Millisecond))
 	runtime.KeepAlive(clients)
 }
 
 // soakConditions holds the differences between the two runs.
 type soakConditions struct {
-	start   func(t *testing.T, opts ...basiqtest.Option) *basiqtest.Sandbox
-	enough  int           // number of calls of all callers
-	timeout time.Duration // of an attempt
-	settled time.Duration // time after which every job is done
-	client  []basiq.Option
-	wait    []basiq.WaitOption
-	faults  []soakFault
+	start    func(t *testing.T, opts ...basiqtest.Option) *basiqtest.Sandbox
+	enough   int           // number of calls of all callers
+	timeout  time.Duration // of an attempt
+	jobsDone time.Duration // time after which every job is done
+	client   []basiq.Option
+	wait     []basiq.WaitOption
+	faults   []soakFault
 }
 
 // A soakFault is a fault with its relative weight.
@@ -171,13 +171,13 @@ type soak struct {
 	soakConditions
 	*watch
 
-	seed    uint64
-	sandbox *basiqtest.Sandbox
-	clients map[basiq.APIVersion]*basiq.Client
-	ledger  ledger
-	opened  atomic.Int64 // open connections
-	waves   []*basiqtest.Injection
-	struck  []*basiqtest.Injection
+	seed       uint64
+	sandbox    *basiqtest.Sandbox
+	clients    map[basiq.APIVersion]*basiq.Client
+	ledger     ledger
+	opened     atomic.Int64 // open connections
+	waves      []*basiqtest.Injection
+	injections []*basiqtest.Injection
 }
 
 func runSoak(t *testing.T, seed uint64, conditions soakConditions) *soak {
@@ -188,7 +188,7 @@ func runSoak(t *testing.T, seed uint64, conditions soakConditions) *soak {
 
 	transport := s.sandbox.HTTPClient().Transport.(*http.Transport).Clone()
 	transport.DialContext = s.count(transport.DialContext)
-	wire := &wire{transport}
+	wire := &removableTransport{transport}
 	for _, version := range []basiq.APIVersion{basiq.APIVersion21, basiq.APIVersion30} {
 		options := slices.Concat(s.client, []basiq.Option{
 			basiq.WithAPIVersion(version), basiq.WithMiddleware(s.observe),
@@ -202,12 +202,12 @@ func runSoak(t *testing.T, seed uint64, conditions soakConditions) *soak {
 
 	began := time.Now()
 	var callers sync.WaitGroup
-	for i := range soakers {
+	for i := range concurrentCallers {
 		callers.Go(func() { newSoaker(t.Context(), s, i).run() })
 	}
 	callers.Wait()
 	took := time.Since(began)
-	for _, i := range slices.Concat(s.waves, s.struck) {
+	for _, i := range slices.Concat(s.waves, s.injections) {
 		i.Remove()
 	}
 
@@ -217,10 +217,10 @@ func runSoak(t *testing.T, seed uint64, conditions soakConditions) *soak {
 	}
 	assert.Zero(t, s.opened.Load(), "leaked connection or unread response")
 
-	time.Sleep(s.settled)
+	time.Sleep(s.jobsDone)
 	s.ledger.check(t, s.found(t))
 	require.NoError(t, s.sandbox.Close()) // so that the log is complete
-	s.sum(t, took)
+	s.summarize(t, took)
 	wire.RoundTripper = nil
 	return s
 }
@@ -236,15 +236,15 @@ func (s *soak) inject() {
 		total += f.weight
 	}
 	for _, f := range s.faults {
-		share := struckShare * f.weight / total
-		s.struck = append(s.struck, s.sandbox.Inject(f.Fault, basiqtest.Chance(share/spared)))
+		share := faultShare * f.weight / total
+		s.injections = append(s.injections, s.sandbox.Inject(f.Fault, basiqtest.Chance(share/spared)))
 		spared -= share
 	}
 }
 
 // removableTransport allows removing the transport from the clients at the end. The transport of net/http keeps references to
 // completed dials and their contexts, which would hide whether the clients themselves hold anything.
-type wire struct{ http.RoundTripper }
+type removableTransport struct{ http.RoundTripper }
 
 // count counts the open connections.
 func (s *soak) count(dial dialer) dialer {
@@ -290,12 +290,12 @@ type ledger struct {
 type bounds struct{ least, most int }
 
 // created records the outcome of a call that creates a resource.
-func (l *ledger) made(name string, err error) { l.note(name, err, 1) }
+func (l *ledger) created(name string, err error) { l.record(name, err, 1) }
 
 // deleted records the outcome of a call that deletes a resource.
-func (l *ledger) unmade(name string, err error) { l.note(name, err, -1) }
+func (l *ledger) deleted(name string, err error) { l.record(name, err, -1) }
 
-func (l *ledger) note(name string, err error, change int) {
+func (l *ledger) record(name string, err error, change int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.things == nil {
@@ -362,7 +362,7 @@ func (s *soak) found(t *testing.T) map[string]int {
 }
 
 // summarize judges all calls and logs the report.
-func (s *soak) sum(t *testing.T, took time.Duration) {
+func (s *soak) summarize(t *testing.T, took time.Duration) {
 	t.Helper()
 	v := s.judgeAll()
 	for _, problem := range v.problems[:min(len(v.problems), 20)] {
@@ -379,11 +379,11 @@ func (s *soak) sum(t *testing.T, took time.Duration) {
 	lives := 1 + int(took/(50*time.Minute))
 	assert.LessOrEqual(t, v.tokens, 2*(waves+lives)+v.userTokens, "tokens, with %d waves", waves)
 	assert.Positive(t, waves)
-	spent := v.repeatable[budgetSpent] + v.others[budgetSpent] + v.noTokens[budgetSpent]
-	assert.LessOrEqual(t, float64(spent), refusedMost*float64(v.requests), "share of refused retries")
-	share := float64(v.struck) / float64(v.requests)
+	spent := v.idempotent[budgetSpent] + v.others[budgetSpent] + v.tokenFailures[budgetSpent]
+	assert.LessOrEqual(t, float64(spent), maxRefusedRetries*float64(v.requests), "share of refused retries")
+	share := float64(v.faulted) / float64(v.requests)
 	if *soakCalls > 0 {
-		assert.InDelta(t, struckShare, share, 0.02, "share of requests with faults")
+		assert.InDelta(t, faultShare, share, 0.02, "share of requests with faults")
 		for _, op := range basiq.Operations() {
 			assert.Positive(t, v.calls[op.ID], "%s was never called", op.ID)
 		}
@@ -396,12 +396,12 @@ func (s *soak) sum(t *testing.T, took time.Duration) {
 	}
 	fmt.Fprintf(&b, "seed %d, %s: %d calls of %d operations, %d requests, %d retries, in %v of simulated time\n",
 		s.seed, t.Name(), calls, len(v.calls), v.requests, v.retries, took.Round(time.Second))
-	fmt.Fprintf(&b, "tokens: %d created, %d waves; failed requests: %s\n", v.tokens, waves, counts(v.noTokens))
+	fmt.Fprintf(&b, "tokens: %d created, %d waves; failed requests: %s\n", v.tokens, waves, counts(v.tokenFailures))
 	fmt.Fprintf(&b, "faults: %.1f %% of the requests:", 100*share)
 	for i, f := range s.faults {
-		fmt.Fprintf(&b, " %v %d", f.Fault, s.struck[i].Count())
+		fmt.Fprintf(&b, " %v %d", f.Fault, s.injections[i].Count())
 	}
-	fmt.Fprintf(&b, "\nidempotent calls: %s\nother calls: %s\n", counts(v.repeatable), counts(v.others))
+	fmt.Fprintf(&b, "\nidempotent calls: %s\nother calls: %s\n", counts(v.idempotent), counts(v.others))
 	fmt.Fprintf(&b, "duplicates: %d; attempts of successful calls: %v\n", v.duplicates, v.attempts)
 	fmt.Fprintf(&b, "calls per operation: %s", counts(v.calls))
 	t.Log(b.String())

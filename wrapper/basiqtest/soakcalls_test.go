@@ -23,10 +23,10 @@ const (
 type soaker struct {
 	*soak
 
-	ctx    context.Context //nolint:containedctx // the test's context, for all calls
-	name   string
-	random *rand.Rand
-	made   int // makes names unique
+	ctx     context.Context //nolint:containedctx // the test's context, for all calls
+	name    string
+	random  *rand.Rand
+	created int // makes names unique
 
 	user, email  string
 	connections  []connected
@@ -107,7 +107,7 @@ func (c *soaker) run() {
 	}
 	for c.soFar() < c.enough {
 		if c.user == "" || len(c.accounts) == 0 {
-			c.settle()
+			c.setUp()
 			continue
 		}
 		at := c.random.IntN(total)
@@ -133,8 +133,8 @@ func (c *soaker) now() *basiq.Client { return c.clients[basiq.APIVersion30] }
 
 // new returns a unique name.
 func (c *soaker) new(kind string) string {
-	c.made++
-	return fmt.Sprintf("%s-%s-%d", kind, c.name, c.made)
+	c.created++
+	return fmt.Sprintf("%s-%s-%d", kind, c.name, c.created)
 }
 
 // one returns a random ID, or "" if there are none.
@@ -173,7 +173,7 @@ func get[T any](c *soaker, name string, call func(ctx context.Context) (*T, erro
 		return nil, err
 	}
 	if result == nil {
-		c.complain("%s: nil result and nil error", name)
+		c.addProblem("%s: nil result and nil error", name)
 		return nil, errors.New("nothing")
 	}
 	return result, nil
@@ -200,18 +200,18 @@ const all = 1 << 30
 // same reports a problem if a response is about another resource than requested, to detect mixed-up responses.
 func (c *soaker) same(name, want, got string) {
 	if want != got {
-		c.complain("%s: got %q for %q", name, got, want)
+		c.addProblem("%s: got %q for %q", name, got, want)
 	}
 }
 
 // setUp creates the caller's user and waits until its data is available.
-func (c *soaker) settle() {
+func (c *soaker) setUp() {
 	if c.user == "" {
 		c.email = c.new(mainUser) + "@example.com"
 		user, err := get(c, "Users.Create", func(ctx context.Context) (*basiq.User, error) {
 			return c.client().Users.Create(ctx, basiq.CreateUser{Email: c.email, Mobile: "+61410888666"})
 		})
-		c.ledger.made("user "+c.email, err)
+		c.ledger.created("user "+c.email, err)
 		if err != nil {
 			return
 		}
@@ -230,7 +230,7 @@ func (c *soaker) createUser() {
 	user, err := get(c, "Users.Create", func(ctx context.Context) (*basiq.User, error) {
 		return c.client().Users.Create(ctx, basiq.CreateUser{Email: email})
 	})
-	c.ledger.made("user "+email, err)
+	c.ledger.created("user "+email, err)
 	if err == nil {
 		c.others[user.ID] = email
 	}
@@ -256,9 +256,9 @@ func (c *soaker) updateUser() {
 	switch {
 	case unread != nil:
 	case err == nil && user.Name != name:
-		c.complain("Users.Update: succeeded, but the name is %q, want %q", user.Name, name)
+		c.addProblem("Users.Update: succeeded, but the name is %q, want %q", user.Name, name)
 	case err != nil && !basiq.MayHaveBeenDone(err) && user.Name == name:
-		c.complain("Users.Update: executed, but the error denies it: %v", err)
+		c.addProblem("Users.Update: executed, but the error denies it: %v", err)
 	}
 }
 
@@ -269,7 +269,7 @@ func (c *soaker) deleteUser() {
 	id, email := oneOf(c.others)
 	delete(c.others, id)
 	err := c.do(c.ctx, "Users.Delete", func(ctx context.Context) error { return c.client().Users.Delete(ctx, id) })
-	c.ledger.unmade("user "+email, err)
+	c.ledger.deleted("user "+email, err)
 	if err == nil {
 		c.gone("Users.Get", func(ctx context.Context) error { _, err := c.client().Users.Get(ctx, id); return err })
 	}
@@ -278,7 +278,7 @@ func (c *soaker) deleteUser() {
 // gone requests a deleted resource.
 func (c *soaker) gone(name string, call func(ctx context.Context) error) {
 	if c.do(c.ctx, name, call, basiq.ErrNotFound) == nil {
-		c.complain("%s: still exists after deletion", name)
+		c.addProblem("%s: still exists after deletion", name)
 	}
 }
 
@@ -293,7 +293,7 @@ func (c *soaker) connect() {
 	if err == nil && job.AlreadyRunning {
 		return // created by an earlier call that took effect despite its error
 	}
-	c.ledger.made("connection of "+c.email, err)
+	c.ledger.created("connection of "+c.email, err)
 	if err != nil {
 		return
 	}
@@ -306,7 +306,7 @@ func (c *soaker) connect() {
 	}
 	id, ok := done.ConnectionID()
 	if !ok {
-		c.complain("Jobs.Wait: the job is done without a connection")
+		c.addProblem("Jobs.Wait: the job is done without a connection")
 		return
 	}
 	c.connections = append(c.connections, connected{id, who.password})
@@ -366,7 +366,7 @@ func (c *soaker) deleteConnection() {
 	err := c.do(c.ctx, "Connections.Delete", func(ctx context.Context) error {
 		return c.client().Connections.Delete(ctx, c.user, id)
 	})
-	c.ledger.unmade("connection of "+c.email, err)
+	c.ledger.deleted("connection of "+c.email, err)
 	if err == nil {
 		c.gone("Connections.Get", func(ctx context.Context) error {
 			_, err := c.client().Connections.Get(ctx, c.user, id)
@@ -381,7 +381,7 @@ func (c *soaker) upload() {
 			InstitutionID: nab, Name: "a.csv", Content: strings.NewReader(twoAccounts),
 		})
 	})
-	c.ledger.made("connection of "+c.email, err)
+	c.ledger.created("connection of "+c.email, err)
 }
 
 func (c *soaker) readJobs() {
@@ -419,7 +419,7 @@ func (c *soaker) readTransactions() {
 		return c.client().Transactions.List(ctx, c.user, basiq.PageSize[basiq.Transaction](size))
 	}) {
 		if seen[transaction.ID] {
-			c.complain("Transactions.List: duplicate transaction %s", transaction.ID)
+			c.addProblem("Transactions.List: duplicate transaction %s", transaction.ID)
 		}
 		seen[transaction.ID] = true
 		if len(c.transactions) < 10 {
@@ -476,7 +476,7 @@ func (c *soaker) authLink() {
 	case err == nil:
 		c.link = ""
 		if _, err := read(basiq.ErrNotFound); err == nil {
-			c.complain("AuthLinks.Get: still exists after deletion")
+			c.addProblem("AuthLinks.Get: still exists after deletion")
 		}
 	case basiq.MayHaveBeenDone(err):
 		c.link = ""
@@ -489,7 +489,7 @@ func (c *soaker) visitor(institution, login string) (userID, jobID string) {
 	user, err := get(c, "Users.Create", func(ctx context.Context) (*basiq.User, error) {
 		return c.now().Users.Create(ctx, basiq.CreateUser{Email: email})
 	})
-	c.ledger.made("user "+email, err)
+	c.ledger.created("user "+email, err)
 	if err != nil {
 		return "", ""
 	}
@@ -541,7 +541,7 @@ func (c *soaker) challenge() {
 		return err
 	})
 	if asked > 1 {
-		c.complain("Connections.CreateAndWait: %d MFA answers for one challenge", asked)
+		c.addProblem("Connections.CreateAndWait: %d MFA answers for one challenge", asked)
 	}
 }
 
@@ -675,7 +675,7 @@ func (c *soaker) report() {
 	})
 	delete(c.reports, id)
 	err := c.do(c.ctx, "Reports.Delete", func(ctx context.Context) error { return c.now().Reports.Delete(ctx, id) })
-	c.ledger.unmade("report "+title, err)
+	c.ledger.deleted("report "+title, err)
 	if err == nil {
 		c.gone("Reports.Get", func(ctx context.Context) error { _, err := c.now().Reports.Get(ctx, id); return err })
 	}
@@ -695,7 +695,7 @@ func (c *soaker) makeReport() {
 			},
 		})
 	})
-	c.ledger.made("report "+title, err)
+	c.ledger.created("report "+title, err)
 	if err != nil {
 		return
 	}
@@ -706,7 +706,7 @@ func (c *soaker) makeReport() {
 	if id, ok := done.ReportID(); ok {
 		c.reports[id] = title
 	} else {
-		c.complain("Jobs.Wait: the job is done without a report")
+		c.addProblem("Jobs.Wait: the job is done without a report")
 	}
 }
 
@@ -742,7 +742,7 @@ func (c *soaker) webhook() {
 	case 2:
 		delete(c.webhooks, id)
 		err := c.do(c.ctx, "Webhooks.Delete", func(ctx context.Context) error { return c.now().Webhooks.Delete(ctx, id) })
-		c.ledger.unmade("webhook "+name, err)
+		c.ledger.deleted("webhook "+name, err)
 		if err == nil {
 			c.gone("Webhooks.Get", func(ctx context.Context) error { _, err := c.now().Webhooks.Get(ctx, id); return err })
 		}
@@ -761,7 +761,7 @@ func (c *soaker) makeWebhook(webhook basiq.CreateWebhook) (id string) {
 	made, err := get(c, "Webhooks.Create", func(ctx context.Context) (*basiq.Webhook, error) {
 		return c.now().Webhooks.Create(ctx, webhook)
 	})
-	c.ledger.made("webhook "+webhook.Name, err)
+	c.ledger.created("webhook "+webhook.Name, err)
 	if err != nil {
 		return ""
 	}

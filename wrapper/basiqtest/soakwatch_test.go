@@ -26,7 +26,7 @@ type watch struct {
 	requests  map[string][]request // by number
 	unwatched int
 	// problems lists problems found during the run.
-	wrong []string
+	problems []string
 }
 
 const number = "soak"
@@ -34,13 +34,13 @@ const number = "soak"
 // A watchedCall is a call of an operation.
 type watchedCall struct {
 	// followed is set if its step made another call after it.
-	followed  bool
-	id        int
-	operation basiq.Operation
-	attempts  int
-	err       error // result for the caller
-	expected  bool  // err is an expected error
-	unheard   bool  // the outcome was not reported to any caller
+	followed   bool
+	id         int
+	operation  basiq.Operation
+	attempts   int
+	err        error // result for the caller
+	expected   bool  // err is an expected error
+	unreported bool  // the outcome was not reported to any caller
 }
 
 // A request holds what the sandbox logged about a request.
@@ -87,7 +87,7 @@ func (w *watch) attempt(ctx context.Context, u *url.URL) string {
 	}
 	c.attempts++
 	if c.attempts != call.Attempt {
-		w.wrong = append(w.wrong, fmt.Sprintf("%s: attempt %d has the number %d", call.Operation.ID, c.attempts, call.Attempt))
+		w.problems = append(w.problems, fmt.Sprintf("%s: attempt %d has the number %d", call.Operation.ID, c.attempts, call.Attempt))
 	}
 	return c.number(c.attempts)
 }
@@ -118,16 +118,16 @@ func (w *watch) do(ctx context.Context, name string, call func(ctx context.Conte
 			break
 		}
 		// After a failed MFA answer, the client polls the job and returns the error of the answer.
-		c.unheard = failed >= 0
+		c.unreported = failed >= 0
 	}
 	if errors.Is(err, basiq.ErrWaitedTooLong) && failed < 0 && len(step.calls) > 0 {
-		step.calls[len(step.calls)-1].unheard = true // the wait ended during this poll
+		step.calls[len(step.calls)-1].unreported = true // the wait ended during this poll
 	}
 	switch {
 	case failed >= 0:
 	case errors.Is(err, basiq.ErrListChanged): // a job of another step refreshed the data
 	case err != nil && !expected && !lostAnswer(step, err):
-		w.wrong = append(w.wrong, fmt.Sprintf("%s: %v", name, err))
+		w.problems = append(w.problems, fmt.Sprintf("%s: %v", name, err))
 	}
 	return err
 }
@@ -157,10 +157,10 @@ func failedOperation(err error) string {
 }
 
 // addProblem records a problem.
-func (w *watch) complain(format string, args ...any) {
+func (w *watch) addProblem(format string, args ...any) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.wrong = append(w.wrong, fmt.Sprintf(format, args...))
+	w.problems = append(w.problems, fmt.Sprintf(format, args...))
 }
 
 // Enabled, Handle, WithAttrs and WithGroup implement slog.Handler.
@@ -212,55 +212,55 @@ func (r request) has(names ...string) bool {
 }
 
 // hadFault reports whether a fault was applied that may make the attempt fail.
-func (r request) struck() bool {
+func (r request) hadFault() bool {
 	return r.has("4", "5", "hang", "reset", "truncate", "slow-body") || r.status == 0 && r.has("latency")
 }
 
 // tokenRejected reports whether the token was rejected.
-func (r request) refused() bool {
+func (r request) tokenRejected() bool {
 	return r.status == http.StatusUnauthorized || r.status == http.StatusForbidden
 }
 
 // mayBeExecuted reports whether the sandbox may have executed the request. Without a response, it is unknown.
-func (r request) mayBeDone() bool {
+func (r request) mayBeExecuted() bool {
 	return (r.status == 0 || r.status/100 == 2) && !r.has("hang", "reset-before")
 }
 
 // A verdict is the outcome of all calls.
 type verdict struct {
 	problems            []string
-	requests, struck    int
+	requests, faulted   int
 	retries, duplicates int
 	tokens              int
 	userTokens          int            // upper bound
-	noTokens            map[string]int // failed token requests by reason
+	tokenFailures       map[string]int // failed token requests by reason
 	calls               map[string]int // by operation
-	repeatable, others  map[string]int // by outcome
+	idempotent, others  map[string]int // by outcome
 	attempts            [5]int         // of successful calls
 }
 
 // maxAttempts is the maximum number of attempts of the client
-const mostAttempts = 4
+const maxAttempts = 4
 
 // budgetSpent is the outcome of a call that was not retried because the retry budget was spent.
 const budgetSpent = "failed: the budget for retries is spent"
 
 // notIdempotent lists the operations that must not be executed twice for one call. It is independent of the client's own table,
 // so that the test does not compare the table with itself.
-var once = []string{
+var notIdempotent = []string{
 	"createUser", "updateUser", "postAuthLink", "deleteAuthLink", "postConnection", "updateConnection", "purgeConnectionData",
 	"postJobMfa", "createStatement", "postAffordability", "postIncome", "postExpenses", "createReport", "addWebhook",
 	"updateWebhook", "testMessage",
 }
 
-func (c *watchedCall) once() bool { return slices.Contains(once, c.operation.ID) }
+func (c *watchedCall) once() bool { return slices.Contains(notIdempotent, c.operation.ID) }
 
 // judgeAll judges all calls. The sandbox must be closed.
 func (w *watch) judgeAll() *verdict {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	v := &verdict{
-		calls: map[string]int{}, repeatable: map[string]int{}, others: map[string]int{}, noTokens: map[string]int{}, problems: w.wrong,
+		calls: map[string]int{}, idempotent: map[string]int{}, others: map[string]int{}, tokenFailures: map[string]int{}, problems: w.problems,
 	}
 	for _, c := range w.calls {
 		var all []request
@@ -271,11 +271,11 @@ func (w *watch) judgeAll() *verdict {
 		}
 		for _, r := range all {
 			v.requests++
-			if c.operation.ID == "postJobMfa" && r.refused() {
+			if c.operation.ID == "postJobMfa" && r.tokenRejected() {
 				v.userTokens++
 			}
 			if len(r.faults) > 0 && !r.has("revoke", "expire") {
-				v.struck++
+				v.faulted++
 			}
 		}
 		v.retries += c.attempts - 1
@@ -298,7 +298,7 @@ func (w *watch) judgeAll() *verdict {
 				problem = p
 			}
 		} else {
-			v.repeatable[outcome]++
+			v.idempotent[outcome]++
 		}
 		if problem != "" {
 			v.problems = append(v.problems, fmt.Sprintf("%s: %s: %v; the sandbox saw %v", c.operation.ID, problem, c.err, attempts))
@@ -325,11 +325,11 @@ func (v *verdict) judgeToken(c *watchedCall, attempts [][]request) {
 	}
 	switch {
 	case decisive.has("garbage") && decisive.status != 0:
-		v.noTokens["the answer is garbage"]++
-	case c.attempts == mostAttempts:
-		v.noTokens["all attempts had faults"]++
-	case decisive.struck():
-		v.noTokens[budgetSpent]++
+		v.tokenFailures["the answer is garbage"]++
+	case c.attempts == maxAttempts:
+		v.tokenFailures["all attempts had faults"]++
+	case decisive.hadFault():
+		v.tokenFailures[budgetSpent]++
 	default:
 		v.problems = append(v.problems, fmt.Sprintf("token request abandoned: the sandbox saw %v", attempts))
 	}
@@ -349,13 +349,13 @@ func judge(c *watchedCall, attempts [][]request) (outcome, problem string) {
 		}
 		switch r := sent[len(sent)-1]; {
 		case r.status == http.StatusTooManyRequests:
-		case !r.struck():
+		case !r.hadFault():
 			return "failed", fmt.Sprintf("retried after attempt %d, which had no fault", i+1)
 		case c.once():
 			return "failed", fmt.Sprintf("retried after attempt %d, which may have been executed", i+1)
 		}
 	}
-	if c.unheard {
+	if c.unreported {
 		return "unheard", ""
 	}
 	last := attempts[len(attempts)-1]
@@ -374,7 +374,7 @@ func judge(c *watchedCall, attempts [][]request) (outcome, problem string) {
 	}
 
 	if failed, ok := tokenFailure(c); ok {
-		if len(last) > 0 && !last[len(last)-1].refused() {
+		if len(last) > 0 && !last[len(last)-1].tokenRejected() {
 			return failed, "it has a token"
 		}
 		return failed, ""
@@ -385,18 +385,18 @@ func judge(c *watchedCall, attempts [][]request) (outcome, problem string) {
 	decisive := last[len(last)-1]
 	answer, _ := errors.AsType[*basiq.Error](c.err)
 	switch {
-	case decisive.has("garbage", "truncate") && decisive.refused():
+	case decisive.has("garbage", "truncate") && decisive.tokenRejected():
 		return "failed: garbled token rejection", ""
-	case len(last) > 1 && decisive.refused() && twoWaves(last):
+	case len(last) > 1 && decisive.tokenRejected() && twoWaves(last):
 		return "failed: two tokens rejected", ""
 	case decisive.has("garbage") && decisive.status != 0:
 		if answer == nil || answer.StatusCode != decisive.status {
 			return "failed", "missing status"
 		}
 		return "failed: invalid response body", ""
-	case !decisive.struck():
+	case !decisive.hadFault():
 		return "failed", "the last attempt had no fault"
-	case len(attempts) == mostAttempts:
+	case len(attempts) == maxAttempts:
 		return "failed: all attempts had faults", ""
 	case c.once() && decisive.status != http.StatusTooManyRequests:
 		return "failed: not safe to retry", ""
@@ -433,7 +433,7 @@ func tokenFailure(c *watchedCall) (outcome string, ok bool) {
 func judgeOnce(c *watchedCall, requests []request) (problem string) {
 	done := 0
 	for _, r := range requests {
-		if r.mayBeDone() {
+		if r.mayBeExecuted() {
 			done++
 		}
 	}

@@ -210,7 +210,7 @@ func TestTestMessage(t *testing.T) {
 func TestMessages(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		sub := &subscriber{answer: func(n int, _ *http.Request) int {
+		sub := &subscriber{status: func(n int, _ *http.Request) int {
 			return []int{http.StatusOK, http.StatusInternalServerError, http.StatusOK}[n]
 		}}
 		c := new30(t, sub.option())
@@ -293,7 +293,7 @@ func TestMessages(t *testing.T) {
 func TestMessageHasNoStatusBeforeItsFirstAttemptIsOver(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		sub := &subscriber{answer: func(_ int, r *http.Request) int {
+		sub := &subscriber{status: func(_ int, r *http.Request) int {
 			<-r.Context().Done()
 			return 0
 		}}
