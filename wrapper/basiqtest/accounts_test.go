@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestAccounts21(t *testing.T) {
+func TestAccounts_List_Version21(t *testing.T) {
 	t.Parallel()
 	want := official(t, "assembled/swagger-2.1/getAccounts.200.1")
 	synctest.Test(t, func(t *testing.T) {
@@ -51,7 +51,7 @@ func TestAccounts21(t *testing.T) {
 	})
 }
 
-func TestAccounts30(t *testing.T) {
+func TestAccounts_List_Version30(t *testing.T) {
 	t.Parallel()
 	want := official(t, "assembled/data/getAccounts.200.1")
 	synctest.Test(t, func(t *testing.T) {
@@ -90,7 +90,7 @@ func TestAccounts30(t *testing.T) {
 	})
 }
 
-func TestTermDeposit(t *testing.T) {
+func TestAccounts_List_TermDeposit(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -114,7 +114,7 @@ func TestTermDeposit(t *testing.T) {
 }
 
 // Accounts are available after their job step, transactions after the next. Until then, the list of intervals is empty.
-func TestAccountsAppear(t *testing.T) {
+func TestAccounts_List_DuringJob(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new21(t)
@@ -135,7 +135,7 @@ func TestAccountsAppear(t *testing.T) {
 	})
 }
 
-func TestAccountFilter(t *testing.T) {
+func TestAccounts_List_Filter(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new21(t)
@@ -179,7 +179,7 @@ func TestAccountFilter(t *testing.T) {
 	})
 }
 
-func TestAccountErrors(t *testing.T) {
+func TestAccounts_Errors(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new21(t)
@@ -198,7 +198,7 @@ func TestAccountErrors(t *testing.T) {
 }
 
 // The accounts and transactions of a deleted web connection are kept. Only the connection is removed.
-func TestAccountsOfADeletedConnection(t *testing.T) {
+func TestAccounts_List_DeletedConnection(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)

@@ -171,7 +171,7 @@ func numbers(accounts []reply) []string {
 	return ids
 }
 
-func TestAffordability(t *testing.T) {
+func TestAffordability_Create(t *testing.T) {
 	t.Parallel()
 	for login := range passwords {
 		t.Run(login, func(t *testing.T) {
@@ -234,7 +234,7 @@ func TestAffordability(t *testing.T) {
 	}
 }
 
-func TestAffordabilityLiabilities(t *testing.T) {
+func TestAffordability_Create_Liabilities(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -318,7 +318,7 @@ func amount(c int64) string {
 	return fmt.Sprintf("%s%d.%02d", sign, c/100, c%100)
 }
 
-func TestSnapshotsStayAsTheyWere(t *testing.T) {
+func TestAffordability_Get_Immutable(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -348,7 +348,7 @@ func TestSnapshotsStayAsTheyWere(t *testing.T) {
 	})
 }
 
-func TestAffordabilityList(t *testing.T) {
+func TestAffordability_List(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -372,7 +372,7 @@ func TestAffordabilityList(t *testing.T) {
 	})
 }
 
-func TestSnapshotPeriodAndAccounts(t *testing.T) {
+func TestAffordability_Create_PeriodAndAccounts(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -425,7 +425,7 @@ func TestSnapshotPeriodAndAccounts(t *testing.T) {
 	})
 }
 
-func TestSnapshotNotValid(t *testing.T) {
+func TestAffordability_Errors(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -471,7 +471,7 @@ func TestSnapshotNotValid(t *testing.T) {
 }
 
 // Amounts in different currencies cannot be added.
-func TestMixedCurrencies(t *testing.T) {
+func TestAffordability_Create_MixedCurrencies(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -493,7 +493,7 @@ func TestMixedCurrencies(t *testing.T) {
 	})
 }
 
-func TestSnapshotTransactions(t *testing.T) {
+func TestAffordability_Transactions(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -569,7 +569,7 @@ func TestSnapshotTransactions(t *testing.T) {
 	})
 }
 
-func TestAffordabilityPDF(t *testing.T) {
+func TestAffordability_PDF(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -595,7 +595,7 @@ func TestAffordabilityPDF(t *testing.T) {
 }
 
 // The limit is the number of users created that day, for all three kinds of summaries together.
-func TestSnapshotLimit(t *testing.T) {
+func TestAffordability_Create_Limit(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t, basiqtest.EnforceLimits())

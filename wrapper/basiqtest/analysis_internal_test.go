@@ -44,7 +44,7 @@ func made(kind bank.Kind, rows ...[5]string) *analysis {
 	return a
 }
 
-func TestGaps(t *testing.T) {
+func TestAnalysis_Gaps(t *testing.T) {
 	t.Parallel()
 	var rows [][5]string
 	for _, on := range []string{"12-15", "11-15", "10-15", "09-15", "08-15", "06-15", "05-15", "04-15", "03-15", "02-15", "01-15"} {
@@ -59,7 +59,7 @@ func TestGaps(t *testing.T) {
 	}
 }
 
-func TestArrears(t *testing.T) {
+func TestAnalysis_Arrears(t *testing.T) {
 	t.Parallel()
 	repaid := func(months ...string) *analysis {
 		var rows [][5]string
@@ -79,7 +79,7 @@ func TestArrears(t *testing.T) {
 	assert.Nil(t, a.arrears(a.holdings[0]))
 }
 
-func TestCashAdvances(t *testing.T) {
+func TestAnalysis_CashAdvances(t *testing.T) {
 	t.Parallel()
 	a := made(bank.CreditCard,
 		[5]string{"1999-12-05", "-200", "cash-withdrawal", "cash", "ATM"},
@@ -92,7 +92,7 @@ func TestCashAdvances(t *testing.T) {
 	assert.Equal(t, "-320.00", a.reportSums().highRiskSpend().String())
 }
 
-func TestCardWithoutTransactions(t *testing.T) {
+func TestAnalysis_CardWithoutTransactions(t *testing.T) {
 	t.Parallel()
 	a := made(bank.CreditCard, [5]string{"1999-03-05", "-200", "payment", "shopping", "SHOP"})
 	a.holdings[0].Balance = -200_00
@@ -100,7 +100,7 @@ func TestCardWithoutTransactions(t *testing.T) {
 	assert.Equal(t, object{"minBalance": "-200.00", "maxBalance": "-200.00", "totalCredits": "0.00", "totalDebits": "0.00"}, previous)
 }
 
-func TestGroupOf(t *testing.T) {
+func TestAnalysis_GroupOf(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		kind                                     bank.Kind
@@ -146,7 +146,7 @@ func TestGroupOf(t *testing.T) {
 	}
 }
 
-func TestRhythms(t *testing.T) {
+func TestAnalysis_DetectFrequency(t *testing.T) {
 	t.Parallel()
 	start := dayAt("1999-01-29")
 	for _, test := range []struct {
@@ -180,7 +180,7 @@ func TestRhythms(t *testing.T) {
 	}
 }
 
-func TestAverages(t *testing.T) {
+func TestAnalysis_Averages(t *testing.T) {
 	t.Parallel()
 	assert.Equal(t, bank.Cents(0), mean(nil))
 	assert.Equal(t, bank.Cents(0), median(nil))
@@ -193,7 +193,7 @@ func TestAverages(t *testing.T) {
 	assert.Equal(t, dayAt("2000-07-01"), financialYear(dayAt("2000-07-01")))
 }
 
-func TestPDFText(t *testing.T) {
+func TestPDF_Text(t *testing.T) {
 	t.Parallel()
 	assert.Equal(t, `H&R \(Block\) \\ ?`, pdfText("H&R (Block) \\ \u00e4"))
 	assert.Contains(t, string(newPDF(nil)), "/Count 1", "an empty document has one page")
@@ -201,7 +201,7 @@ func TestPDFText(t *testing.T) {
 	assert.Contains(t, string(newPDF(make([]string, linesOnPage+1))), "/Count 2")
 }
 
-func TestReportAccountsNotSupported(t *testing.T) {
+func TestReports_UnsupportedAccounts(t *testing.T) {
 	t.Parallel()
 	for method, supported := range map[gen.ConnectionMethod]bool{
 		gen.ConnectionMethodWeb: true, gen.ConnectionMethodOpenBanking: true, gen.ConnectionMethodOpenBankingUnhyphenated: true,
@@ -220,7 +220,7 @@ func TestReportAccountsNotSupported(t *testing.T) {
 	}
 }
 
-func TestOtherLabels(t *testing.T) {
+func TestAnalysis_OtherLabel(t *testing.T) {
 	t.Parallel()
 	rows := func(class, group, dollars string, days ...string) *analysis {
 		var all [][5]string
@@ -250,7 +250,7 @@ func TestOtherLabels(t *testing.T) {
 }
 
 // Without a full month, the partial month is used.
-func TestLastMonths(t *testing.T) {
+func TestAnalysis_LastFullMonths(t *testing.T) {
 	t.Parallel()
 	a := made(bank.Everyday)
 	assert.Equal(t, []time.Time{dayAt("1999-12-01"), dayAt("1999-11-01")}, a.lastFullMonths(2))
@@ -261,7 +261,7 @@ func TestLastMonths(t *testing.T) {
 	assert.Equal(t, 29, a.days())
 }
 
-func TestMaskedNumber(t *testing.T) {
+func TestReports_MaskedNumber(t *testing.T) {
 	t.Parallel()
 	assert.Equal(t, "xxx4567", maskedNumber("1234567"))
 	assert.Equal(t, "4567", maskedNumber("4567"))

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestAuthLink(t *testing.T) {
+func TestAuthLinks_CreateGetDelete(t *testing.T) {
 	t.Parallel()
 	for version, expires := range map[string]string{"2.1": "2000-01-04T00:00:00Z", "3.0": "2000-01-31T00:00:00Z"} {
 		t.Run(version, func(t *testing.T) {
@@ -56,7 +56,7 @@ func TestAuthLink(t *testing.T) {
 	}
 }
 
-func TestAuthLinkExpires(t *testing.T) {
+func TestAuthLinks_Get_Expired(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, userID := newPage(t)
@@ -83,7 +83,7 @@ func TestAuthLinkExpires(t *testing.T) {
 	})
 }
 
-func TestAuthLinkMobile(t *testing.T) {
+func TestAuthLinks_Create_Mobile(t *testing.T) {
 	t.Parallel()
 	c, userID := newPage(t)
 	path := "/users/" + userID + "/auth_link"
@@ -110,7 +110,7 @@ func TestAuthLinkMobile(t *testing.T) {
 }
 
 // An auth link cannot be used again after the user has connected a bank and finished. If no bank was connected, it can.
-func TestAuthLinkUsed(t *testing.T) {
+func TestAuthLinks_Get_Used(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, userID := newPage(t)

@@ -15,7 +15,7 @@ import (
 )
 
 // Connect creates the consent and the connection that a visit to the page would, and the job succeeds.
-func TestConnect(t *testing.T) {
+func TestSandbox_Connect(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ bank, login, step, want string }{
 		{hooli, "gavinBelson", "retrieve-transactions", "success"},
@@ -47,7 +47,7 @@ func TestConnect(t *testing.T) {
 }
 
 // Challenges of later jobs are not answered automatically, and a second bank does not need another consent.
-func TestConnectAgain(t *testing.T) {
+func TestSandbox_Connect_Twice(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -67,7 +67,7 @@ func TestConnectAgain(t *testing.T) {
 	})
 }
 
-func TestConnectMisused(t *testing.T) {
+func TestSandbox_Connect_InvalidArguments(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ bank, login, want string }{
 		{"AU0", "gavinBelson", `bank "AU0" does not support logins (supported: AU00000, `},
@@ -92,7 +92,7 @@ func (c *caller) pageFor(userID string, parameters url.Values) string {
 	return c.sandbox.URL() + "/home?" + parameters.Encode()
 }
 
-func TestVisitConsentPage(t *testing.T) {
+func TestSandbox_VisitConsentPage(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, userID := newPage(t)
@@ -134,7 +134,7 @@ func TestVisitConsentPage(t *testing.T) {
 	})
 }
 
-func TestVisitConsentPageByLink(t *testing.T) {
+func TestSandbox_VisitConsentPage_AuthLink(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, userID := newPage(t)
@@ -146,7 +146,7 @@ func TestVisitConsentPageByLink(t *testing.T) {
 	})
 }
 
-func TestVisitConsentPageRefused(t *testing.T) {
+func TestSandbox_VisitConsentPage_Errors(t *testing.T) {
 	t.Parallel()
 	c, userID := newPage(t)
 	for name, test := range map[string]struct {

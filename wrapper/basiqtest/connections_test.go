@@ -13,7 +13,7 @@ import (
 
 const notFound = "Requested resource is not found"
 
-func TestPostConnection(t *testing.T) {
+func TestConnections_Create(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new21(t)
@@ -44,7 +44,7 @@ func TestPostConnection(t *testing.T) {
 	})
 }
 
-func TestPostConnectionNotValid(t *testing.T) {
+func TestConnections_Create_Errors(t *testing.T) {
 	t.Parallel()
 	c := new21(t)
 	path := "/users/" + c.newUser() + "/connections"
@@ -66,7 +66,7 @@ func TestPostConnectionNotValid(t *testing.T) {
 	}
 }
 
-func TestConnectionsByVersion(t *testing.T) {
+func TestConnections_List_Versions(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new21(t)
@@ -125,7 +125,7 @@ func TestConnectionsByVersion(t *testing.T) {
 	})
 }
 
-func TestConnectionHasProfileAndAccounts(t *testing.T) {
+func TestConnections_Get_ProfileAndAccounts(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new21(t)
@@ -178,7 +178,7 @@ func TestConnectionHasProfileAndAccounts(t *testing.T) {
 	})
 }
 
-func TestConnectionFilter(t *testing.T) {
+func TestConnections_List_Filter(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new21(t)
@@ -220,7 +220,7 @@ func TestConnectionFilter(t *testing.T) {
 	})
 }
 
-func TestConnectionStatus(t *testing.T) {
+func TestConnections_Get_Status(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		login, password, status string
@@ -246,7 +246,7 @@ func TestConnectionStatus(t *testing.T) {
 	}
 }
 
-func TestUpdateConnection(t *testing.T) {
+func TestConnections_Update(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new21(t)
@@ -272,7 +272,7 @@ func TestUpdateConnection(t *testing.T) {
 	})
 }
 
-func TestRefreshConnection(t *testing.T) {
+func TestConnections_Refresh(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -297,7 +297,7 @@ func TestRefreshConnection(t *testing.T) {
 	})
 }
 
-func TestRefreshConnections(t *testing.T) {
+func TestConnections_RefreshAll(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -322,7 +322,7 @@ func TestRefreshConnections(t *testing.T) {
 	})
 }
 
-func TestDeleteConnection(t *testing.T) {
+func TestConnections_Delete(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new21(t)
@@ -347,7 +347,7 @@ func TestDeleteConnection(t *testing.T) {
 	})
 }
 
-func TestDeleteConnectionWhileItIsCreated(t *testing.T) {
+func TestConnections_Delete_RunningJob(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new21(t)
@@ -361,7 +361,7 @@ func TestDeleteConnectionWhileItIsCreated(t *testing.T) {
 	})
 }
 
-func TestPurgeConnection(t *testing.T) {
+func TestConnections_Purge(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -402,7 +402,7 @@ func TestPurgeConnection(t *testing.T) {
 	})
 }
 
-func TestUnknownConnection(t *testing.T) {
+func TestConnections_Unknown(t *testing.T) {
 	t.Parallel()
 	c := new21(t)
 	mine, other := c.newUser(), c.newUser()

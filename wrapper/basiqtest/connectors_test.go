@@ -34,7 +34,7 @@ func (r reply) names() []string {
 	return names
 }
 
-func TestConnectors(t *testing.T) {
+func TestConnectors_List(t *testing.T) {
 	t.Parallel()
 	for name, of := range map[string]struct{ version, path, payload string }{
 		"2.1":    {"2.1", "/connectors", "assembled/swagger-2.1/getConnectors.200.1"},
@@ -144,7 +144,7 @@ func TestConnectors(t *testing.T) {
 }
 
 // Every listed connector works: logins for web connectors, uploads for PDF and CSV.
-func TestConnectorsTellWhatWorks(t *testing.T) {
+func TestConnectors_List_Usable(t *testing.T) {
 	t.Parallel()
 	c := new21(t)
 	id := c.newUser()
@@ -164,7 +164,7 @@ func TestConnectorsTellWhatWorks(t *testing.T) {
 }
 
 // The durations depend on the speed of the sandbox.
-func TestConnectorStats(t *testing.T) {
+func TestConnectors_Get_Stats(t *testing.T) {
 	t.Parallel()
 	slow, fast := new21(t).get("/connectors/AU00000/web"), new21(t, basiqtest.Speed(10)).get("/connectors/AU00000/web")
 	total := func(r reply) string {

@@ -35,7 +35,7 @@ func (c *caller) statuses(userID string) []string {
 
 func action(name string) url.Values { return url.Values{"action": {name}} }
 
-func TestActionNone(t *testing.T) {
+func TestConsentPage_ActionNone(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, userID := newPage(t)
@@ -47,7 +47,7 @@ func TestActionNone(t *testing.T) {
 	})
 }
 
-func TestActionConnect(t *testing.T) {
+func TestConsentPage_ActionConnect(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, userID := newPage(t)
@@ -66,7 +66,7 @@ func TestActionConnect(t *testing.T) {
 	})
 }
 
-func TestActionManage(t *testing.T) {
+func TestConsentPage_ActionManage(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, userID := newPage(t)
@@ -117,7 +117,7 @@ func TestActionManage(t *testing.T) {
 	})
 }
 
-func TestActionExtend(t *testing.T) {
+func TestConsentPage_ActionExtend(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, userID := newPage(t)
@@ -156,7 +156,7 @@ func TestActionExtend(t *testing.T) {
 	})
 }
 
-func TestActionUpdate(t *testing.T) {
+func TestConsentPage_ActionUpdate(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, userID := newPage(t)
@@ -182,7 +182,7 @@ func TestActionUpdate(t *testing.T) {
 	})
 }
 
-func TestActionReauthorise(t *testing.T) {
+func TestConsentPage_ActionReauthorise(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, userID := newPage(t)
@@ -217,7 +217,7 @@ func TestActionReauthorise(t *testing.T) {
 }
 
 // If a connection is named, its credentials are updated and its data is kept.
-func TestConnectionToUpdate(t *testing.T) {
+func TestConsentPage_UpdateConnection(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, userID := newPage(t)
@@ -249,7 +249,7 @@ func TestConnectionToUpdate(t *testing.T) {
 
 // A connection created without a consent can be updated without one. From its page, a submitted form can lead to the
 // consent step, without a previous consent to end.
-func TestUpdateOfNoConsent(t *testing.T) {
+func TestConsentPage_UpdateConnection_NoConsent(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, userID := newPage(t)
@@ -265,7 +265,7 @@ func TestUpdateOfNoConsent(t *testing.T) {
 }
 
 // Uploaded statements have no password, so the page cannot update them either.
-func TestStatementToUpdate(t *testing.T) {
+func TestConsentPage_UpdateConnection_Statement(t *testing.T) {
 	t.Parallel()
 	c, userID := newPage(t)
 	require.Equal(t, http.StatusAccepted, c.upload(userID, nab, file{"a.csv", "", twoAccounts}).status)

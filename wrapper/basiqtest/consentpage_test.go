@@ -52,7 +52,7 @@ func (b *browser) wait() {
 	require.Fail(b.t, "the page waits forever", b.main())
 }
 
-func TestConsentPage(t *testing.T) {
+func TestConsentPage_Connect(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, userID := newPage(t)
@@ -106,7 +106,7 @@ func TestConsentPage(t *testing.T) {
 	})
 }
 
-func TestConsentPageSecondFactor(t *testing.T) {
+func TestConsentPage_MFA(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, userID := newPage(t)
@@ -153,7 +153,7 @@ func TestConsentPageSecondFactor(t *testing.T) {
 }
 
 // If one of two MFA answers is missing, the other one is kept in the form.
-func TestConsentPageTwoQuestions(t *testing.T) {
+func TestConsentPage_MFA_TwoQuestions(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, userID := newPage(t)
@@ -169,7 +169,7 @@ func TestConsentPageTwoQuestions(t *testing.T) {
 	})
 }
 
-func TestConsentPageFailedLogin(t *testing.T) {
+func TestConsentPage_FailedLogin(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, userID := newPage(t)
@@ -215,7 +215,7 @@ func TestConsentPageFailedLogin(t *testing.T) {
 	})
 }
 
-func TestConsentPageCancelled(t *testing.T) {
+func TestConsentPage_Canceled(t *testing.T) {
 	t.Parallel()
 	c, userID := newPage(t)
 	for _, presses := range [][]string{nil, {"I agree"}, {"I agree", "Hooli AU00000"}} {
@@ -230,7 +230,7 @@ func TestConsentPageCancelled(t *testing.T) {
 }
 
 // Without a redirect URL, the last page says so.
-func TestConsentPageWithoutRedirect(t *testing.T) {
+func TestConsentPage_NoRedirectURL(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -250,7 +250,7 @@ func TestConsentPageWithoutRedirect(t *testing.T) {
 	})
 }
 
-func TestConsentPageRefused(t *testing.T) {
+func TestConsentPage_Errors(t *testing.T) {
 	t.Parallel()
 	c, userID := newPage(t)
 	clientToken := c.as("3.0", client, userID).token
@@ -293,7 +293,7 @@ func TestConsentPageRefused(t *testing.T) {
 	}
 }
 
-func TestConsentPageOfOthers(t *testing.T) {
+func TestConsentPage_OtherUsers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, userID := newPage(t)
@@ -304,7 +304,7 @@ func TestConsentPageOfOthers(t *testing.T) {
 }
 
 // A visit ends when its token expires or is revoked.
-func TestConsentPageEnds(t *testing.T) {
+func TestConsentPage_VisitExpires(t *testing.T) {
 	t.Parallel()
 	for name, end := range map[string]func(c *caller, userID string){
 		"expires": func(*caller, string) { time.Sleep(time.Minute) },
@@ -334,7 +334,7 @@ func TestConsentPageEnds(t *testing.T) {
 }
 
 // Forms that are submitted twice or from an outdated page have no effect.
-func TestConsentPageStaleForms(t *testing.T) {
+func TestConsentPage_StaleForms(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, userID := newPage(t)
@@ -376,7 +376,7 @@ func TestConsentPageStaleForms(t *testing.T) {
 	})
 }
 
-func TestConsentPageLimit(t *testing.T) {
+func TestConsentPage_ConnectionLimit(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, userID := newPage(t, basiqtest.EnforceLimits())
@@ -393,7 +393,7 @@ func TestConsentPageLimit(t *testing.T) {
 	})
 }
 
-func TestConsentPageStyle(t *testing.T) {
+func TestConsentPage_StyleSheet(t *testing.T) {
 	t.Parallel()
 	s := basiqtest.New(t)
 	r := send(t, s, http.MethodGet, "/home/style.css", "", nil)
@@ -402,7 +402,7 @@ func TestConsentPageStyle(t *testing.T) {
 	assert.Contains(t, r.raw, "prefers-color-scheme: dark")
 }
 
-func TestConsentPageUnknownPaths(t *testing.T) {
+func TestConsentPage_UnknownPaths(t *testing.T) {
 	t.Parallel()
 	c, _ := newPage(t)
 	b := newBrowser(c)
@@ -416,7 +416,7 @@ func TestConsentPageUnknownPaths(t *testing.T) {
 }
 
 // Neither the log nor the pages contain tokens, visit IDs or form input.
-func TestConsentPageSecrets(t *testing.T) {
+func TestConsentPage_Secrets(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, userID := newPage(t)

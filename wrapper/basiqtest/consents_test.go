@@ -40,7 +40,7 @@ func shape(value any) any {
 }
 
 // The list matches the format of Basiq's example, for active and revoked consents.
-func TestConsentsAsInTheExample(t *testing.T) {
+func TestConsents_List_OfficialExample(t *testing.T) {
 	t.Parallel()
 	example := official(t, "examples/connect/getConsents.200.example").(map[string]any)
 	examples := example["data"].([]any)
@@ -67,7 +67,7 @@ func TestConsentsAsInTheExample(t *testing.T) {
 	assert.Equal(t, shape(example), shape(list))
 }
 
-func TestDeleteConsent(t *testing.T) {
+func TestConsents_Delete(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, userID := newPage(t)
@@ -104,7 +104,7 @@ func TestDeleteConsent(t *testing.T) {
 	})
 }
 
-func TestConsentExpires(t *testing.T) {
+func TestConsents_Expire(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, userID := newPage(t)
@@ -129,7 +129,7 @@ func TestConsentExpires(t *testing.T) {
 }
 
 // Consents require API 3.0 and the scope SERVER_ACCESS.
-func TestConsentsRefused(t *testing.T) {
+func TestConsents_Errors(t *testing.T) {
 	t.Parallel()
 	c, userID := newPage(t)
 	r := c.as("2.1", server, "").get("/users/" + userID + "/consents")
@@ -151,7 +151,7 @@ func (c *caller) consentEvents(userID string) []string {
 	return list
 }
 
-func TestConsentEvents(t *testing.T) {
+func TestConsents_Events(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, userID := newPage(t)
@@ -186,7 +186,7 @@ func TestConsentEvents(t *testing.T) {
 	})
 }
 
-func TestConsentEventsOfChanges(t *testing.T) {
+func TestConsents_Events_Changes(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, userID := newPage(t)

@@ -13,7 +13,7 @@ import (
 
 const frontEnd = "http://localhost:3000"
 
-func TestAllowOrigin(t *testing.T) {
+func TestCORS_AllowOrigin(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		options []basiqtest.Option
@@ -60,7 +60,7 @@ func TestAllowOrigin(t *testing.T) {
 	}
 }
 
-func TestAllowOriginRefused(t *testing.T) {
+func TestCORS_InvalidOrigin(t *testing.T) {
 	t.Parallel()
 	for _, origin := range []string{"", "localhost:3000", "http://localhost:3000/", "ftp://localhost", "http://u@localhost", "null"} {
 		_, err := basiqtest.Start(basiqtest.AllowOrigin(origin))

@@ -105,7 +105,7 @@ var schedule = []time.Duration{
 	27*time.Hour + 35*time.Minute + 5*time.Second,
 }
 
-func TestDelivery(t *testing.T) {
+func TestDeliveries_Signed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		sub := respondWith(http.StatusNoContent)
@@ -146,7 +146,7 @@ func TestDelivery(t *testing.T) {
 	})
 }
 
-func TestDeliveriesOfAJob(t *testing.T) {
+func TestDeliveries_Job(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		sub := respondWith(http.StatusOK)
@@ -169,7 +169,7 @@ func TestDeliveriesOfAJob(t *testing.T) {
 	})
 }
 
-func TestDeliverySchedule(t *testing.T) {
+func TestDeliveries_RetrySchedule(t *testing.T) {
 	t.Parallel()
 	for name, status := range map[string]int{
 		"500": http.StatusInternalServerError, "404": http.StatusNotFound, "redirect": http.StatusFound,
@@ -217,7 +217,7 @@ func TestDeliverySchedule(t *testing.T) {
 	}
 }
 
-func TestDisabledWebhookGetsNoMoreAttempts(t *testing.T) {
+func TestDeliveries_DisabledWebhook(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		sub := respondWith(http.StatusTeapot)
@@ -231,7 +231,7 @@ func TestDisabledWebhookGetsNoMoreAttempts(t *testing.T) {
 	})
 }
 
-func TestDeliveryAfterFailures(t *testing.T) {
+func TestDeliveries_RetrySucceeds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		sub := &subscriber{status: func(n int, _ *http.Request) int {
@@ -277,7 +277,7 @@ func TestDeliveryAfterFailures(t *testing.T) {
 }
 
 // A delivery without a response times out after ten seconds, and the delay starts then.
-func TestDeliveryTimesOut(t *testing.T) {
+func TestDeliveries_Timeout(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		sub := &subscriber{status: func(n int, r *http.Request) int {
@@ -296,7 +296,7 @@ func TestDeliveryTimesOut(t *testing.T) {
 	})
 }
 
-func TestDeliverWithKeepsTheClientsTimeout(t *testing.T) {
+func TestDeliveries_ClientTimeout(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		sub := &subscriber{status: func(_ int, r *http.Request) int {
@@ -313,7 +313,7 @@ func TestDeliverWithKeepsTheClientsTimeout(t *testing.T) {
 	})
 }
 
-func TestDeliveriesAtSpeed(t *testing.T) {
+func TestDeliveries_Speed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		sub := respondWith(http.StatusInternalServerError)
@@ -329,7 +329,7 @@ func TestDeliveriesAtSpeed(t *testing.T) {
 	})
 }
 
-func TestDeletedWebhookGetsNothing(t *testing.T) {
+func TestDeliveries_DeletedWebhook(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		sub := respondWith(http.StatusInternalServerError)
@@ -344,7 +344,7 @@ func TestDeletedWebhookGetsNothing(t *testing.T) {
 	})
 }
 
-func TestUpdatedWebhookGetsTheNextAttempt(t *testing.T) {
+func TestDeliveries_UpdatedWebhook(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		sub := respondWith(http.StatusInternalServerError)
@@ -363,7 +363,7 @@ func TestUpdatedWebhookGetsTheNextAttempt(t *testing.T) {
 }
 
 // The bubble would not end if a goroutine were left.
-func TestCloseEndsDeliveries(t *testing.T) {
+func TestDeliveries_Close(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		sub := &subscriber{status: func(_ int, r *http.Request) int {
@@ -384,7 +384,7 @@ func TestCloseEndsDeliveries(t *testing.T) {
 }
 
 // A sandbox mounted in another server can receive requests after it was closed.
-func TestClosedSandboxDeliversNothing(t *testing.T) {
+func TestDeliveries_AfterClose(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		sub := respondWith(http.StatusOK)
@@ -402,7 +402,7 @@ func TestClosedSandboxDeliversNothing(t *testing.T) {
 	})
 }
 
-func TestDeliveryOverSockets(t *testing.T) {
+func TestDeliveries_Loopback(t *testing.T) {
 	t.Parallel()
 	s, err := basiqtest.Start(basiqtest.Speed(1000))
 	require.NoError(t, err)
@@ -474,7 +474,7 @@ func TestWebhooks_Create_Loopback(t *testing.T) {
 	}
 }
 
-func TestCloseWhileASocketHangs(t *testing.T) {
+func TestDeliveries_Close_HangingSubscriber(t *testing.T) {
 	t.Parallel()
 	// Use an hour, so that Close cannot be waiting for this timeout.
 	s, err := basiqtest.Start(basiqtest.DeliverWith(&http.Client{Timeout: time.Hour}))
@@ -497,7 +497,7 @@ func TestCloseWhileASocketHangs(t *testing.T) {
 	<-gone
 }
 
-func TestMessageLinksLeadToWhereTheWebhookWasMade(t *testing.T) {
+func TestDeliveries_MessageLinks(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		sub := respondWith(http.StatusOK)
@@ -518,7 +518,7 @@ func TestMessageLinksLeadToWhereTheWebhookWasMade(t *testing.T) {
 }
 
 // An attempt is logged with its result, but without the URL, which may contain a secret.
-func TestDeliveriesAreLogged(t *testing.T) {
+func TestDeliveries_Log(t *testing.T) {
 	t.Parallel()
 	var out lines
 	far := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }))

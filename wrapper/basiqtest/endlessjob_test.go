@@ -11,7 +11,7 @@ import (
 )
 
 // Jobs started on the consent page belong to no operation, and not to the previous call.
-func TestEndlessJobOfNoCall(t *testing.T) {
+func TestEndlessJob_ConsentPage(t *testing.T) {
 	t.Parallel()
 	s := New(t)
 	s.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/users/u1/connections/refresh", http.NoBody))
@@ -27,7 +27,7 @@ func TestEndlessJobOfNoCall(t *testing.T) {
 }
 
 // A timer for the end of an endless job would make the clock of a bubble jump there.
-func TestEndlessJobIsNotWaitedFor(t *testing.T) {
+func TestEndlessJob_NoTimer(t *testing.T) {
 	t.Parallel()
 	s := New(t, WithFault(EndlessJob()))
 	s.mu.Lock()

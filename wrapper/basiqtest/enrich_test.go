@@ -24,7 +24,7 @@ func enrich(parameters ...string) string {
 	return "/enrich?" + query.Encode()
 }
 
-func TestEnrich(t *testing.T) {
+func TestEnrich_Known(t *testing.T) {
 	t.Parallel()
 	c := new30(t)
 	r := c.get(enrich("q", "WOOLWORTHS 1624 DEE WHY NSW"))
@@ -49,7 +49,7 @@ func TestEnrich(t *testing.T) {
 }
 
 // For an unknown merchant, the response is 200 with an empty set.
-func TestEnrichUnknown(t *testing.T) {
+func TestEnrich_Unknown(t *testing.T) {
 	t.Parallel()
 	c := new30(t)
 	for name, path := range map[string]string{
@@ -72,7 +72,7 @@ func TestEnrichUnknown(t *testing.T) {
 	}
 }
 
-func TestEnrichClassifies(t *testing.T) {
+func TestEnrich_Classes(t *testing.T) {
 	t.Parallel()
 	c := new30(t)
 	for _, row := range []struct{ q, amount, class, direction string }{
@@ -98,7 +98,7 @@ func TestEnrichClassifies(t *testing.T) {
 	}
 }
 
-func TestEnrichErrors(t *testing.T) {
+func TestEnrich_Errors(t *testing.T) {
 	t.Parallel()
 	c := new30(t)
 	for _, row := range []struct{ path, code, parameter, detail string }{
@@ -119,7 +119,7 @@ func TestEnrichErrors(t *testing.T) {
 }
 
 // The limit counts successful requests, and only if limits are enforced.
-func TestEnrichLimit(t *testing.T) {
+func TestEnrich_Limit(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, free := new30(t, basiqtest.EnforceLimits()), new30(t)

@@ -10,7 +10,7 @@ import (
 	"github.com/basiq-go/basiq-go/gen"
 )
 
-func TestConsentEvent(t *testing.T) {
+func TestEvents_Consent(t *testing.T) {
 	t.Parallel()
 	s := New(t)
 	s.mu.Lock()
@@ -39,7 +39,7 @@ func TestConsentEvent(t *testing.T) {
 	assert.Equal(t, v.url("/users/u1/consents/c1"), data["links"].(object)["self"], "the event itself is not modified")
 }
 
-func TestEventsAreBounded(t *testing.T) {
+func TestEvents_Bounded(t *testing.T) {
 	t.Parallel()
 	s := New(t)
 	s.mu.Lock()
@@ -54,7 +54,7 @@ func TestEventsAreBounded(t *testing.T) {
 	assert.Len(t, s.events, 1, "old entries are dropped")
 }
 
-func TestMessagesAreBounded(t *testing.T) {
+func TestWebhooks_Messages_Bounded(t *testing.T) {
 	t.Parallel()
 	s := New(t)
 	require.NoError(t, s.Close()) // no messages are delivered

@@ -48,7 +48,7 @@ func (c *caller) eventTypesOf(userID string) []string {
 	return types
 }
 
-func TestUserEvents(t *testing.T) {
+func TestEvents_Users(t *testing.T) {
 	t.Parallel()
 	c := new30(t)
 	created := c.post("/users", business)
@@ -83,7 +83,7 @@ func TestUserEvents(t *testing.T) {
 	}
 }
 
-func TestConnectionEvents(t *testing.T) {
+func TestEvents_Connections(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -175,7 +175,7 @@ func TestConnectionEvents(t *testing.T) {
 }
 
 // Later jobs only cause events for changes. For example, an active connection is not activated again.
-func TestEventsTellOfChangesOnly(t *testing.T) {
+func TestEvents_ChangesOnly(t *testing.T) {
 	t.Parallel()
 	const connected, updated, invalidated = "connection.activated", "connection.updated", "connection.invalidated"
 	const card, money = "account.updated", "transactions.updated"
@@ -217,7 +217,7 @@ func TestEventsTellOfChangesOnly(t *testing.T) {
 }
 
 // A job with an answered challenge is watched twice: from the answer, and until the challenge expires.
-func TestEventsOfAChallengedJobComeOnce(t *testing.T) {
+func TestEvents_ChallengedJob(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -240,7 +240,7 @@ func TestEventsOfAChallengedJobComeOnce(t *testing.T) {
 	})
 }
 
-func TestNoEventsAfterTheEnd(t *testing.T) {
+func TestEvents_AfterDeletion(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		end  func(c *caller, user string)
@@ -269,7 +269,7 @@ func TestNoEventsAfterTheEnd(t *testing.T) {
 	}
 }
 
-func TestEventFilter(t *testing.T) {
+func TestEvents_List_Filter(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -303,7 +303,7 @@ func TestEventFilter(t *testing.T) {
 
 const unknownID = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
 
-func TestEventUnknown(t *testing.T) {
+func TestEvents_Get_Unknown(t *testing.T) {
 	t.Parallel()
 	c := new30(t)
 	for _, path := range []string{"/events/61723", "/events/types/users", "/events/types/User.Created"} {
@@ -317,7 +317,7 @@ func TestEventUnknown(t *testing.T) {
 	}
 }
 
-func TestEventTypes(t *testing.T) {
+func TestEvents_Types(t *testing.T) {
 	t.Parallel()
 	c := new30(t)
 	r := c.get("/events/types")
@@ -345,7 +345,7 @@ func TestEventTypes(t *testing.T) {
 	assert.Equal(t, "when an account is updated", r.text("data.0.description"))
 }
 
-func TestEventsAreKeptForAWeek(t *testing.T) {
+func TestEvents_Retention(t *testing.T) {
 	t.Parallel()
 	const week = 7 * 24 * time.Hour
 	synctest.Test(t, func(t *testing.T) {
@@ -367,7 +367,7 @@ func TestEventsAreKeptForAWeek(t *testing.T) {
 	})
 }
 
-func TestEventPages(t *testing.T) {
+func TestEvents_List_Pages(t *testing.T) {
 	t.Parallel()
 	c := new30(t)
 	var users []string
@@ -393,7 +393,7 @@ func TestEventPages(t *testing.T) {
 	c.get("/events?next=1").requireError(http.StatusBadRequest, "parameter-not-valid", "Next value is not valid")
 }
 
-func TestEventLinksLeadToWhereTheReaderIs(t *testing.T) {
+func TestEvents_Links(t *testing.T) {
 	t.Parallel()
 	c := new30(t)
 	user := c.newUser()
@@ -412,7 +412,7 @@ func TestEventLinksLeadToWhereTheReaderIs(t *testing.T) {
 }
 
 // The progress of a job depends on the clock, so it must not consume random values.
-func TestEventsLeaveWhatIsDrawnAlone(t *testing.T) {
+func TestEvents_DeterministicIDs(t *testing.T) {
 	t.Parallel()
 	run := func(t *testing.T, first, then time.Duration) (ids []string) {
 		synctest.Test(t, func(t *testing.T) {
@@ -431,7 +431,7 @@ func TestEventsLeaveWhatIsDrawnAlone(t *testing.T) {
 	assert.Equal(t, run(t, 0, long), run(t, long, 0))
 }
 
-func TestEventsAreOfVersion3(t *testing.T) {
+func TestEvents_VersionAndScope(t *testing.T) {
 	t.Parallel()
 	c := new21(t)
 	for _, path := range []string{"/events", "/events/types", "/events/" + unknownID, "/notifications/webhooks"} {
@@ -443,7 +443,7 @@ func TestEventsAreOfVersion3(t *testing.T) {
 
 // A statement does not contain the opening date of an account, and some contain neither the holder nor intervals. The
 // account events omit these fields.
-func TestAccountEventsOfAStatement(t *testing.T) {
+func TestEvents_Statement(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)

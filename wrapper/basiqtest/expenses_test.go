@@ -23,7 +23,7 @@ var expenseClasses = map[string][]string{
 	"loanInterests": {"loan-interest", "interest"}, "loanRepayments": {"loan-repayment"},
 }
 
-func TestExpensesAddUp(t *testing.T) {
+func TestExpenses_Consistent(t *testing.T) {
 	t.Parallel()
 	for login := range passwords {
 		t.Run(login, func(t *testing.T) {
@@ -97,7 +97,7 @@ func TestExpensesAddUp(t *testing.T) {
 	}
 }
 
-func TestExpensesOfAMonth(t *testing.T) {
+func TestExpenses_OneMonth(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -116,7 +116,7 @@ func TestExpensesOfAMonth(t *testing.T) {
 	})
 }
 
-func TestExpensesCSV(t *testing.T) {
+func TestExpenses_CSV(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)

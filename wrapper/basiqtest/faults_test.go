@@ -53,7 +53,7 @@ func (c *caller) last() basiqtest.Request {
 	return requests[len(requests)-1]
 }
 
-func TestFail(t *testing.T) {
+func TestFaults_Fail(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		status              int
@@ -98,7 +98,7 @@ func TestFail(t *testing.T) {
 	}
 }
 
-func TestBadGateway(t *testing.T) {
+func TestFaults_BadGateway(t *testing.T) {
 	t.Parallel()
 	c := new21(t)
 	c.sandbox.Inject(basiqtest.BadGateway(), basiqtest.Next(1))
@@ -109,7 +109,7 @@ func TestBadGateway(t *testing.T) {
 	assert.Equal(t, 0, c.get("/users").length("data"), "not executed")
 }
 
-func TestTooManyRequests(t *testing.T) {
+func TestFaults_TooManyRequests(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new21(t)
@@ -135,7 +135,7 @@ func TestTooManyRequests(t *testing.T) {
 	})
 }
 
-func TestLatency(t *testing.T) {
+func TestFaults_Latency(t *testing.T) {
 	t.Parallel()
 	t.Run("added to other faults", func(t *testing.T) {
 		t.Parallel()
@@ -185,7 +185,7 @@ func TestLatency(t *testing.T) {
 	})
 }
 
-func TestHang(t *testing.T) {
+func TestFaults_Hang(t *testing.T) {
 	t.Parallel()
 	t.Run("until the caller gives up", func(t *testing.T) {
 		t.Parallel()
@@ -238,7 +238,7 @@ func TestHang(t *testing.T) {
 	}
 }
 
-func TestReset(t *testing.T) {
+func TestFaults_Reset(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		fault  basiqtest.Fault
@@ -299,7 +299,7 @@ func TestReset(t *testing.T) {
 	}
 }
 
-func TestResetOfAnError(t *testing.T) {
+func TestFaults_Reset_ErrorResponse(t *testing.T) {
 	t.Parallel()
 	c := new21(t)
 	c.sandbox.Inject(basiqtest.ResetAfter(), basiqtest.On("createUser"))
@@ -310,7 +310,7 @@ func TestResetOfAnError(t *testing.T) {
 }
 
 // On a reused connection, net/http retries a GET, as the doc comment warns.
-func TestResetMayGoUnnoticed(t *testing.T) {
+func TestFaults_Reset_RetriedByNetHTTP(t *testing.T) {
 	t.Parallel()
 	c := new21(t)
 	reset := c.sandbox.Inject(basiqtest.ResetBefore(), basiqtest.Next(1))
@@ -319,7 +319,7 @@ func TestResetMayGoUnnoticed(t *testing.T) {
 	assert.Len(t, c.sandbox.RequestsOf("getUsers"), 2)
 }
 
-func TestBrokenBodies(t *testing.T) {
+func TestFaults_BrokenBodies(t *testing.T) {
 	t.Parallel()
 	t.Run("truncate", func(t *testing.T) {
 		t.Parallel()
@@ -394,7 +394,7 @@ func TestBrokenBodies(t *testing.T) {
 	}
 }
 
-func TestTokenFaults(t *testing.T) {
+func TestFaults_Tokens(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		fault  basiqtest.Fault
@@ -434,7 +434,7 @@ func TestTokenFaults(t *testing.T) {
 	}
 }
 
-func TestEndlessJob(t *testing.T) {
+func TestFaults_EndlessJob(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new21(t)
@@ -467,7 +467,7 @@ func TestEndlessJob(t *testing.T) {
 	})
 }
 
-func TestWhen(t *testing.T) {
+func TestFaults_Conditions(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name string
@@ -509,7 +509,7 @@ func (c *caller) appliedTo(n int) string {
 	return got.String()
 }
 
-func TestChance(t *testing.T) {
+func TestFaults_Probability(t *testing.T) {
 	t.Parallel()
 	draw := func(seed uint64) string {
 		c := new21(t, basiqtest.Seed(seed))
@@ -522,7 +522,7 @@ func TestChance(t *testing.T) {
 	assert.NotEqual(t, one, draw(2))
 }
 
-func TestSeveralFaults(t *testing.T) {
+func TestFaults_Several(t *testing.T) {
 	t.Parallel()
 	c := new21(t)
 	first := c.sandbox.Inject(basiqtest.Fail(503), basiqtest.Next(1))
@@ -539,7 +539,7 @@ func TestSeveralFaults(t *testing.T) {
 	assert.Equal(t, []int{1, 2, 1}, []int{first.Count(), second.Count(), third.Count()})
 }
 
-func TestFaultsStrikeOperationsOnly(t *testing.T) {
+func TestFaults_OperationsOnly(t *testing.T) {
 	t.Parallel()
 	c := new21(t)
 	fault := c.sandbox.Inject(basiqtest.Fail(503))
@@ -551,7 +551,7 @@ func TestFaultsStrikeOperationsOnly(t *testing.T) {
 	assert.Equal(t, http.StatusServiceUnavailable, r.status)
 }
 
-func TestWithFaultIsForEachSandbox(t *testing.T) {
+func TestFaults_OptionReused(t *testing.T) {
 	t.Parallel()
 	option := basiqtest.WithFault(basiqtest.Fail(503), basiqtest.On("getUsers"), basiqtest.Next(1))
 	for range 2 {
@@ -559,7 +559,7 @@ func TestWithFaultIsForEachSandbox(t *testing.T) {
 	}
 }
 
-func TestFaultsConcurrently(t *testing.T) {
+func TestFaults_Concurrent(t *testing.T) {
 	t.Parallel()
 	c := new21(t)
 	fault := c.sandbox.Inject(basiqtest.Fail(503), basiqtest.Every(2), basiqtest.Next(20))
@@ -584,7 +584,7 @@ func TestFaultsConcurrently(t *testing.T) {
 	assert.Equal(t, 100, latency.Count())
 }
 
-func TestBadFaults(t *testing.T) {
+func TestFaults_Invalid(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		fault basiqtest.Fault
@@ -635,7 +635,7 @@ func TestBadFaults(t *testing.T) {
 	})
 }
 
-func TestShutdown(t *testing.T) {
+func TestSandbox_Shutdown(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name    string

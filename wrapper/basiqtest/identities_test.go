@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestIdentities(t *testing.T) {
+func TestIdentities_ListAndGet(t *testing.T) {
 	t.Parallel()
 	for version, of := range map[string]struct{ payload, emails string }{
 		"2.1": {"assembled/swagger-2.1/getUserIdentities.200.1", "emails"},
@@ -68,7 +68,7 @@ func TestIdentities(t *testing.T) {
 }
 
 // The identity of a business is the organisation's, as in the documented example. The user is its agent.
-func TestIdentityOfABusiness(t *testing.T) {
+func TestIdentities_Get_Business(t *testing.T) {
 	t.Parallel()
 	want := official(t, "examples/identity/getUserIdentities.200.organisation")
 	synctest.Test(t, func(t *testing.T) {
@@ -89,7 +89,7 @@ func TestIdentityOfABusiness(t *testing.T) {
 	})
 }
 
-func TestIdentityIsUpdatedByARefresh(t *testing.T) {
+func TestIdentities_Get_AfterRefresh(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)

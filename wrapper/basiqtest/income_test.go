@@ -12,7 +12,7 @@ import (
 )
 
 // Income and its kinds are derived from the test users' transactions. The traits of the test users are documented.
-func TestIncomeSources(t *testing.T) {
+func TestIncome_Sources(t *testing.T) {
 	t.Parallel()
 	for login, want := range map[string][]string{
 		"Wentworth-Smith": {
@@ -59,7 +59,7 @@ func TestIncomeSources(t *testing.T) {
 	}
 }
 
-func TestIncomeAddsUp(t *testing.T) {
+func TestIncome_Consistent(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -110,7 +110,7 @@ func TestIncomeAddsUp(t *testing.T) {
 	})
 }
 
-func TestIrregularIncomeAddsUp(t *testing.T) {
+func TestIncome_Irregular(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -139,7 +139,7 @@ func TestIrregularIncomeAddsUp(t *testing.T) {
 func sumOf(history []reply) int64 { return sum(history, "amount") }
 
 // A transfer between accounts is income if only the receiving account is included.
-func TestIncomeOfOneAccount(t *testing.T) {
+func TestIncome_OneAccount(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)

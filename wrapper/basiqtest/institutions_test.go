@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestInstitutions(t *testing.T) {
+func TestInstitutions_List(t *testing.T) {
 	t.Parallel()
 	everything := []string{hooli, piedPiper, nucleus, hooliGov, nab, ing}
 	for path, payload := range map[string]string{
@@ -83,7 +83,7 @@ func TestInstitutions(t *testing.T) {
 	}
 }
 
-func TestInstitutionUnknown(t *testing.T) {
+func TestInstitutions_Get_Unknown(t *testing.T) {
 	t.Parallel()
 	c := new21(t)
 	c.get("/institutions/AU00001").requireError(404, "resource-not-found", "Requested institution does not exist.")

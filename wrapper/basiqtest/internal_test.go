@@ -15,9 +15,9 @@ import (
 	"github.com/basiq-go/basiq-go/gen"
 )
 
-// TestRoutesAreTheContract parses the contract line by line, because its four properties do not justify a YAML
+// TestRoutes_MatchContract parses the contract line by line, because its four properties do not justify a YAML
 // dependency.
-func TestRoutesAreTheContract(t *testing.T) {
+func TestRoutes_MatchContract(t *testing.T) {
 	t.Parallel()
 	contract, err := os.ReadFile("../../openapi.yaml")
 	require.NoError(t, err)
@@ -59,7 +59,7 @@ func TestRoutesAreTheContract(t *testing.T) {
 	assert.Equal(t, want, got)
 }
 
-func TestParseFilter(t *testing.T) {
+func TestFilter_Parse(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]filterConditions{
 		"a.eq('1')":                     {{"a", "eq", []string{"1"}}},
@@ -107,7 +107,7 @@ func FuzzParseFilter(f *testing.F) {
 	})
 }
 
-func TestRequestLogKeepsTheLast(t *testing.T) {
+func TestRequestLog_Bounded(t *testing.T) {
 	t.Parallel()
 	var l requestLog
 	for i := range maxRequests + 5 {
@@ -119,7 +119,7 @@ func TestRequestLogKeepsTheLast(t *testing.T) {
 	assert.Equal(t, strconv.Itoa(maxRequests+4), all[len(all)-1].Path)
 }
 
-func TestIDs(t *testing.T) {
+func TestIDs_Format(t *testing.T) {
 	t.Parallel()
 	same := &Sandbox{random: newRandom(7)}
 	drawn := &Sandbox{random: newRandom(7)}
@@ -135,14 +135,14 @@ func TestIDs(t *testing.T) {
 }
 
 // An unexpected error in a handler is a bug in the sandbox. It must panic and not look like an API response.
-func TestEncodePanics(t *testing.T) {
+func TestEncode_Panics(t *testing.T) {
 	t.Parallel()
 	assert.Panics(t, func() { new(Sandbox).errorResponse(errors.New("a bug")) })
 	assert.Panics(t, func() { encode(response{http.StatusOK, func() {}}) })
 	assert.EqualError(t, userNotFound(), "resource-not-found: Requested resource is not found")
 }
 
-func TestPipeListener(t *testing.T) {
+func TestPipeListener_Close(t *testing.T) {
 	t.Parallel()
 	l := newPipeListener()
 	assert.Equal(t, "pipe", l.Addr().Network())
@@ -153,7 +153,7 @@ func TestPipeListener(t *testing.T) {
 	require.Error(t, err)
 }
 
-func TestCursorsAreBounded(t *testing.T) {
+func TestCursors_Bounded(t *testing.T) {
 	t.Parallel()
 	var all cursors
 	first := all.add(cursor{path: "/first"})

@@ -28,7 +28,7 @@ func (c *caller) untilChanged(job string, steps []string) reply {
 	return reply{}
 }
 
-func TestJobSucceeds(t *testing.T) {
+func TestJobs_Get_Success(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -99,7 +99,7 @@ func duration(t *testing.T, login string, opts ...basiqtest.Option) time.Duratio
 	return time.Since(began)
 }
 
-func TestSpeed(t *testing.T) {
+func TestJobs_Speed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		normal := duration(t, "richard")
@@ -118,7 +118,7 @@ func TestSpeed(t *testing.T) {
 	})
 }
 
-func TestJobFails(t *testing.T) {
+func TestJobs_Get_Failed(t *testing.T) {
 	t.Parallel()
 	const (
 		failedLogin    = "verify-credentials:failed"
@@ -176,7 +176,7 @@ const (
 	bankID   = "What's the ID of this institution?"
 )
 
-func TestMFA(t *testing.T) {
+func TestJobs_MFA(t *testing.T) {
 	t.Parallel()
 	type list = []any
 	for _, test := range []struct {
@@ -275,7 +275,7 @@ func TestMFA(t *testing.T) {
 	}
 }
 
-func TestMFATooLate(t *testing.T) {
+func TestJobs_MFA_Late(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new21(t, basiqtest.Speed(100))
@@ -296,7 +296,7 @@ func TestMFATooLate(t *testing.T) {
 	})
 }
 
-func TestMFAIsAskedEveryOtherTime(t *testing.T) {
+func TestJobs_MFA_EveryOtherJob(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new21(t)
@@ -322,7 +322,7 @@ func TestMFAIsAskedEveryOtherTime(t *testing.T) {
 	})
 }
 
-func TestMFASkippedForUsersWithoutChallenge(t *testing.T) {
+func TestJobs_MFA_Skipped(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new21(t)
@@ -335,7 +335,7 @@ func TestMFASkippedForUsersWithoutChallenge(t *testing.T) {
 	})
 }
 
-func TestMFAWithoutChallenge(t *testing.T) {
+func TestJobs_MFA_NoChallenge(t *testing.T) {
 	t.Parallel()
 	c := new21(t)
 	id := c.newUser()
@@ -344,7 +344,7 @@ func TestMFAWithoutChallenge(t *testing.T) {
 		http.StatusBadRequest, "parameter-not-valid", "No MFA challenge is waiting for a response.")
 }
 
-func TestUnknownJob(t *testing.T) {
+func TestJobs_Get_Unknown(t *testing.T) {
 	t.Parallel()
 	c := new21(t)
 	c.get("/jobs/"+noID).requireError(http.StatusNotFound, "resource-not-found", notFound)
@@ -352,7 +352,7 @@ func TestUnknownJob(t *testing.T) {
 		http.StatusNotFound, "resource-not-found", notFound)
 }
 
-func TestUserJobs(t *testing.T) {
+func TestJobs_List(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -394,7 +394,7 @@ func TestUserJobs(t *testing.T) {
 	})
 }
 
-func TestJobsAreKeptForAWeek(t *testing.T) {
+func TestJobs_Retention(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const week = 7 * 24 * time.Hour

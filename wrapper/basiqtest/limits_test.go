@@ -27,7 +27,7 @@ func oneToken(t *testing.T, s *basiqtest.Sandbox) reply {
 	return requestToken(t, s, "Basic "+s.APIKey(), "3.0", url.Values{"scope": {server}})
 }
 
-func TestTokenLimit(t *testing.T) {
+func TestLimits_Tokens(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := basiqtest.New(t, basiqtest.EnforceLimits())
@@ -58,7 +58,7 @@ func TestTokenLimit(t *testing.T) {
 }
 
 // In a bubble, no time passes while the connections are created, so the job of the second one is still running.
-func TestConnectionLimit(t *testing.T) {
+func TestLimits_Connections(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new21(t, basiqtest.EnforceLimits())
@@ -77,7 +77,7 @@ func TestConnectionLimit(t *testing.T) {
 	})
 }
 
-func TestNothingIsLimitedByDefault(t *testing.T) {
+func TestLimits_Default(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new21(t)
@@ -91,7 +91,7 @@ func TestNothingIsLimitedByDefault(t *testing.T) {
 }
 
 // Summaries and reports are limited to a thousand each per day, regardless of the number of users created.
-func TestLimitOfADay(t *testing.T) {
+func TestLimits_Daily(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t, basiqtest.EnforceLimits())

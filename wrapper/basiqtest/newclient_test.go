@@ -12,7 +12,7 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest"
 )
 
-func TestNewClient(t *testing.T) {
+func TestSandbox_NewClient(t *testing.T) {
 	t.Parallel()
 	t.Run("in memory, on the bubble's clock", func(t *testing.T) {
 		t.Parallel()

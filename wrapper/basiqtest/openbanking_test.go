@@ -23,7 +23,7 @@ func (c *caller) openBanking(userID string) string {
 }
 
 // Deleting an open-banking connection deletes its accounts and transactions, and no others.
-func TestDeleteOpenBankingConnection(t *testing.T) {
+func TestOpenBanking_Delete(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -48,7 +48,7 @@ func TestDeleteOpenBankingConnection(t *testing.T) {
 	})
 }
 
-func TestOpenBankingConnection(t *testing.T) {
+func TestOpenBanking_Get(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -94,7 +94,7 @@ func TestOpenBankingConnection(t *testing.T) {
 }
 
 // Basiq documents this member number and one-time password for its test bank.
-func TestConsentPageOpenBanking(t *testing.T) {
+func TestOpenBanking_ConsentPage(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, userID := newPage(t)
@@ -146,7 +146,7 @@ func TestConsentPageOpenBanking(t *testing.T) {
 	})
 }
 
-func TestVisitConsentPageOpenBanking(t *testing.T) {
+func TestOpenBanking_VisitConsentPage(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		for _, parameters := range []url.Values{{}, {"institutionId": {hooli}}} {
@@ -159,7 +159,7 @@ func TestVisitConsentPageOpenBanking(t *testing.T) {
 	})
 }
 
-func TestOpenBankingOfAnotherBank(t *testing.T) {
+func TestOpenBanking_UnsupportedBank(t *testing.T) {
 	t.Parallel()
 	sandbox, err := basiqtest.Start()
 	require.NoError(t, err)
@@ -170,7 +170,7 @@ func TestOpenBankingOfAnotherBank(t *testing.T) {
 }
 
 // Reports fail for users with accounts whose consents have all ended. They work for users who never had a consent.
-func TestNoActiveConsent(t *testing.T) {
+func TestConsents_NoActiveConsent(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -193,7 +193,7 @@ func TestNoActiveConsent(t *testing.T) {
 	})
 }
 
-func TestConsentFilter(t *testing.T) {
+func TestConsents_List_Filter(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)

@@ -16,7 +16,7 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest"
 )
 
-func TestBadOptions(t *testing.T) {
+func TestOptions_Invalid(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		option basiqtest.Option
@@ -61,7 +61,7 @@ func recordCalls(t *testing.T, opts ...basiqtest.Option) []string {
 	return answers
 }
 
-func TestSeed(t *testing.T) {
+func TestOptions_Seed(t *testing.T) {
 	t.Parallel()
 	one := recordCalls(t, basiqtest.Seed(1))
 	assert.Equal(t, one, recordCalls(t, basiqtest.Seed(1)), "same calls, same responses")
@@ -72,7 +72,7 @@ func TestSeed(t *testing.T) {
 	assert.NotEqual(t, one, recordCalls(t))
 }
 
-func TestAddress(t *testing.T) {
+func TestOptions_Address(t *testing.T) {
 	t.Parallel()
 	reserved, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -102,7 +102,7 @@ func TestAddress(t *testing.T) {
 
 // Options for specific features are tested with those features: RedirectURL with the consent page, DeliverWith with
 // webhooks. This test checks only that valid options are accepted.
-func TestGoodOptions(t *testing.T) {
+func TestOptions_Valid(t *testing.T) {
 	t.Parallel()
 	for name, option := range map[string]basiqtest.Option{
 		"http":    basiqtest.RedirectURL("http://localhost:8080/back?a=b"),
@@ -123,8 +123,8 @@ func TestGoodOptions(t *testing.T) {
 	}
 }
 
-// TestSeedAtAnyTime makes the same calls at two times of a day. IDs must not depend on the time.
-func TestSeedAtAnyTime(t *testing.T) {
+// TestOptions_Seed_AnyTime makes the same calls at two times of a day. IDs must not depend on the time.
+func TestOptions_Seed_AnyTime(t *testing.T) {
 	t.Parallel()
 	ids := func(late time.Duration) (ids []string) {
 		synctest.Test(t, func(t *testing.T) {

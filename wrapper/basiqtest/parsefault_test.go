@@ -14,7 +14,7 @@ import (
 )
 
 // ParseFault accepts the names of faults in the log.
-func TestParseFaultReadsEveryFault(t *testing.T) {
+func TestParseFault_AllFaults(t *testing.T) {
 	t.Parallel()
 	for _, fault := range []basiqtest.Fault{
 		basiqtest.Fail(503), basiqtest.Fail(403, "no-production-access"), basiqtest.BadGateway(),
@@ -48,7 +48,7 @@ func TestParseFaultReadsEveryFault(t *testing.T) {
 	}
 }
 
-func TestParseFaultReadsConditions(t *testing.T) {
+func TestParseFault_Conditions(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
 		"503 on=getUsers":                        "xxxxxxxx",
@@ -68,7 +68,7 @@ func TestParseFaultReadsConditions(t *testing.T) {
 	}
 }
 
-func TestParseFaultSaysWhatIsWrong(t *testing.T) {
+func TestParseFault_Errors(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
 		" ":                         `missing fault, such as "503 on=getJobs next=2"`,

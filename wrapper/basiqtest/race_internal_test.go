@@ -18,9 +18,9 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// TestAllOperationsAtOnce is for the race detector. Responses are encoded after the sandbox is unlocked, while other
+// TestOperations_Concurrent is for the race detector. Responses are encoded after the sandbox is unlocked, while other
 // calls may change the data. The sandbox is running, so jobs and deliveries also make progress.
-func TestAllOperationsAtOnce(t *testing.T) {
+func TestOperations_Concurrent(t *testing.T) {
 	t.Parallel()
 	tgt := newTarget(t)
 	s := tgt.sandbox

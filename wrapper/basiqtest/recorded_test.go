@@ -382,7 +382,7 @@ var applications = []struct {
 	}},
 }
 
-func TestApplications(t *testing.T) {
+func TestRecorded_Applications(t *testing.T) {
 	t.Parallel()
 	for _, test := range applications {
 		t.Run(test.name, func(t *testing.T) {
@@ -396,7 +396,7 @@ func TestApplications(t *testing.T) {
 }
 
 // BasiqPFM reads fields of enrich without checking for empty objects, and two applications check subClass for null.
-func TestApplications_NullInsteadOfHollowObjects(t *testing.T) {
+func TestRecorded_Applications_Nulls(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		for _, version := range []string{"2.1", "3.0"} {

@@ -67,7 +67,7 @@ func (c *caller) report(kind string, f filters) string {
 	return c.local(c.get("/jobs/" + job).text("links.source"))
 }
 
-func TestReportJob(t *testing.T) {
+func TestReports_Create_Job(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -141,7 +141,7 @@ func metrics(report reply) map[string]string {
 	return values
 }
 
-func TestAffordabilityReportAddsUp(t *testing.T) {
+func TestReports_Affordability_Consistent(t *testing.T) {
 	t.Parallel()
 	for login := range passwords {
 		t.Run(login, func(t *testing.T) {
@@ -248,7 +248,7 @@ func share(t *testing.T, group reply, side string) float64 {
 	return n
 }
 
-func TestAffordabilityReport(t *testing.T) {
+func TestReports_Affordability(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -306,7 +306,7 @@ func TestAffordabilityReport(t *testing.T) {
 }
 
 // The flags depend on the test user. See Basiq's list of test users.
-func TestAffordabilityReportFlags(t *testing.T) {
+func TestReports_Affordability_Flags(t *testing.T) {
 	t.Parallel()
 	for login, want := range map[string]map[string]string{
 		"Gilfoyle": {"ME001": "0", "ME031": "true", "ME022": "false", "ME042": "1"},
@@ -337,7 +337,7 @@ func TestAffordabilityReportFlags(t *testing.T) {
 	})
 }
 
-func TestReportIncludes(t *testing.T) {
+func TestReports_Create_Parts(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -372,7 +372,7 @@ func TestReportIncludes(t *testing.T) {
 	})
 }
 
-func TestReportNotValid(t *testing.T) {
+func TestReports_Create_Errors(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -474,7 +474,7 @@ func TestReportNotValid(t *testing.T) {
 	})
 }
 
-func TestReportOnSeveralUsers(t *testing.T) {
+func TestReports_Create_SeveralUsers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -494,7 +494,7 @@ func TestReportOnSeveralUsers(t *testing.T) {
 	})
 }
 
-func TestReportTransactions(t *testing.T) {
+func TestReports_Transactions(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -551,7 +551,7 @@ func TestReportTransactions(t *testing.T) {
 	})
 }
 
-func TestReportsGo(t *testing.T) {
+func TestReports_Delete(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -580,7 +580,7 @@ func TestReportsGo(t *testing.T) {
 	})
 }
 
-func TestReportTypes(t *testing.T) {
+func TestReports_Types(t *testing.T) {
 	t.Parallel()
 	c := new30(t)
 	r := c.get("/reports/types")
@@ -603,7 +603,7 @@ func TestReportTypes(t *testing.T) {
 	assert.Equal(t, http.StatusNotFound, c.as("2.1", server, "").get("/reports/types").status, "only 3.0 has reports")
 }
 
-func TestStatementReport(t *testing.T) {
+func TestReports_Statement(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -642,7 +642,7 @@ func TestStatementReport(t *testing.T) {
 	})
 }
 
-func TestStatementOfABusiness(t *testing.T) {
+func TestReports_Statement_Business(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -656,7 +656,7 @@ func TestStatementOfABusiness(t *testing.T) {
 	})
 }
 
-func TestAffordabilityReportPDF(t *testing.T) {
+func TestReports_Affordability_PDF(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -674,7 +674,7 @@ func TestAffordabilityReportPDF(t *testing.T) {
 	})
 }
 
-func TestReportPages(t *testing.T) {
+func TestReports_List_Pages(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -689,7 +689,7 @@ func TestReportPages(t *testing.T) {
 	})
 }
 
-func TestReportLimit(t *testing.T) {
+func TestReports_Create_Limit(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t, basiqtest.EnforceLimits())
@@ -704,7 +704,7 @@ func TestReportLimit(t *testing.T) {
 }
 
 // Creating a report is faster if the sandbox is faster.
-func TestReportAtSpeed(t *testing.T) {
+func TestReports_Create_Speed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t, basiqtest.Speed(1000))
@@ -716,7 +716,7 @@ func TestReportAtSpeed(t *testing.T) {
 }
 
 // Reports work for periods without data, and before any data was retrieved.
-func TestReportWithoutTransactions(t *testing.T) {
+func TestReports_Create_NoTransactions(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name  string

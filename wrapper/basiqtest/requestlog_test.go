@@ -19,7 +19,7 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest"
 )
 
-func TestRequests(t *testing.T) {
+func TestRequestLog_Requests(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new21(t)
@@ -51,7 +51,7 @@ func TestRequests(t *testing.T) {
 }
 
 // The log of a long-running sandbox must not keep everything it received.
-func TestRequestsLeaveOutLongQueries(t *testing.T) {
+func TestRequestLog_LongQueries(t *testing.T) {
 	t.Parallel()
 	c := new30(t)
 	c.get("/events?filter=" + strings.Repeat("x", 4090))
@@ -61,7 +61,7 @@ func TestRequestsLeaveOutLongQueries(t *testing.T) {
 	assert.Len(t, requests[1].Query, 4096)
 }
 
-func TestRequestsOf(t *testing.T) {
+func TestRequestLog_RequestsOf(t *testing.T) {
 	t.Parallel()
 	var tb fakeTB
 	s := basiqtest.New(&tb)
@@ -81,7 +81,7 @@ func TestRequestsOf(t *testing.T) {
 	assert.Equal(t, `basiqtest: RequestsOf: unknown operation "getUsr": did you mean getUser or getUsers?`, tb.fatal)
 }
 
-func TestRequestsTellOfTokens(t *testing.T) {
+func TestRequestLog_Tokens(t *testing.T) {
 	t.Parallel()
 	c := new30(t)
 	id := c.newUser()
@@ -108,7 +108,7 @@ func TestRequestsTellOfTokens(t *testing.T) {
 }
 
 // Valid request bodies are logged, so that tests can check what a client sent.
-func TestRequestBodies(t *testing.T) {
+func TestRequestLog_Bodies(t *testing.T) {
 	t.Parallel()
 	const form = "application/x-www-form-urlencoded"
 	for _, test := range []struct{ name, contentType, body, want string }{
@@ -152,7 +152,7 @@ func TestRequestBodies(t *testing.T) {
 	}
 }
 
-func TestRequestString(t *testing.T) {
+func TestRequestLog_String(t *testing.T) {
 	t.Parallel()
 	assert.Equal(t, "GET /: no response", basiqtest.Request{Method: "GET", Path: "/"}.String())
 	r := basiqtest.Request{
@@ -166,7 +166,7 @@ func TestRequestString(t *testing.T) {
 	assert.Contains(t, r.String(), `POST "/a\nb"?"a=\x1b" "{\u2028}": 503`, "one line without control characters")
 }
 
-func TestRequestLogValue(t *testing.T) {
+func TestRequestLog_LogValue(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	logger := slog.New(slog.NewTextHandler(&out, nil))
@@ -197,7 +197,7 @@ func (l *lines) String() string {
 	return l.buf.String()
 }
 
-func TestLogger(t *testing.T) {
+func TestRequestLog_Logger(t *testing.T) {
 	t.Parallel()
 	for level, body := range map[slog.Level]any{slog.LevelInfo: nil, slog.LevelDebug: `{"email":"gavin@hooli.com","password":"[redacted]"}`} {
 		t.Run(level.String(), func(t *testing.T) {
@@ -222,7 +222,7 @@ func TestLogger(t *testing.T) {
 
 // The sandbox must not be locked while the logger runs, because the logger may call the sandbox or wait for a goroutine
 // that does.
-func TestLoggerMayUseTheSandbox(t *testing.T) {
+func TestRequestLog_LoggerUsesSandbox(t *testing.T) {
 	t.Parallel()
 	var s *basiqtest.Sandbox
 	seen := 0
@@ -237,8 +237,8 @@ type writer func(p []byte)
 
 func (w writer) Write(p []byte) (int, error) { w(p); return len(p), nil }
 
-// TestLogHoldsNoSecret plants secrets in all parts of requests and searches all forms of the log for them.
-func TestLogHoldsNoSecret(t *testing.T) {
+// TestRequestLog_Secrets plants secrets in all parts of requests and searches all forms of the log for them.
+func TestRequestLog_Secrets(t *testing.T) {
 	t.Parallel()
 	const secret = "Pl4nted"
 	var out lines

@@ -14,7 +14,7 @@ import (
 )
 
 // Data that can no longer be read is removed, because a sandbox may run for days.
-func TestOldJobsAreForgotten(t *testing.T) {
+func TestRetention_Jobs(t *testing.T) {
 	t.Parallel()
 	tgt := newTarget(t)
 	s, now := tgt.sandbox, time.Now()
@@ -30,7 +30,7 @@ func TestOldJobsAreForgotten(t *testing.T) {
 	}
 }
 
-func TestExpiredTokensAreForgotten(t *testing.T) {
+func TestRetention_Tokens(t *testing.T) {
 	t.Parallel()
 	s := &Sandbox{random: newRandom(1), tokens: map[string]*token{}}
 	begin := time.Now()
@@ -47,7 +47,7 @@ func TestExpiredTokensAreForgotten(t *testing.T) {
 	assert.Len(t, s.tokenOrder, maxTokensRetained)
 }
 
-func TestOldSummariesAreForgotten(t *testing.T) {
+func TestRetention_Summaries(t *testing.T) {
 	t.Parallel()
 	s, u := &Sandbox{random: newRandom(1)}, &user{}
 	for i := range maxSnapshotsRetained + 5 {
@@ -58,7 +58,7 @@ func TestOldSummariesAreForgotten(t *testing.T) {
 }
 
 // The expiry of a consent is scheduled a year ahead, for a user who may have been deleted long before.
-func TestDeletedUserHoldsNothing(t *testing.T) {
+func TestRetention_DeletedUser(t *testing.T) {
 	t.Parallel()
 	tgt := newTarget(t)
 	for _, u := range tgt.sandbox.users {
@@ -72,7 +72,7 @@ func TestDeletedUserHoldsNothing(t *testing.T) {
 }
 
 // Statements with many accounts and summaries of long periods must not be slow.
-func TestManyAccountsInAStatement(t *testing.T) {
+func TestStatements_ManyAccounts(t *testing.T) {
 	t.Parallel()
 	var b strings.Builder
 	b.WriteString("accountNo,name,currency,lastUpdated,date,description,amount,balance\n")
@@ -90,7 +90,7 @@ func TestManyAccountsInAStatement(t *testing.T) {
 	assert.Equal(t, bank.Cents(100), st.accounts[maxRows-1].Balance)
 }
 
-func TestMonthsBetween(t *testing.T) {
+func TestAnalysis_MonthsBetween(t *testing.T) {
 	t.Parallel()
 	for _, days := range [][2]string{{"2020-01-31", "2020-01-01"}, {"2019-12-31", "2020-01-01"}, {"0001-01-01", "2026-11-24"}} {
 		from, err := time.Parse(time.DateOnly, days[0])

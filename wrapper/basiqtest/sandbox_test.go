@@ -32,7 +32,7 @@ func (f *fakeTB) Helper()                           {}
 func (f *fakeTB) Cleanup(cleanup func())            { f.cleanups = append(f.cleanups, cleanup) }
 func (f *fakeTB) Fatalf(format string, args ...any) { f.fatal = fmt.Sprintf(format, args...) }
 
-func TestOptions(t *testing.T) {
+func TestSandbox_InvalidOptions(t *testing.T) {
 	t.Parallel()
 	for name, opt := range map[string]basiqtest.Option{
 		"zero speed":           basiqtest.Speed(0),
@@ -55,7 +55,7 @@ func TestOptions(t *testing.T) {
 	}
 }
 
-func TestNewClosesWhenTheTestEnds(t *testing.T) {
+func TestSandbox_New_Cleanup(t *testing.T) {
 	t.Parallel()
 	var tb fakeTB
 	s := basiqtest.New(&tb)
@@ -72,7 +72,7 @@ func TestNewClosesWhenTheTestEnds(t *testing.T) {
 }
 
 // A program may accept an http.Client but no base URL.
-func TestHTTPClient_AnyURL(t *testing.T) {
+func TestSandbox_HTTPClient_AnyURL(t *testing.T) {
 	t.Parallel()
 	s := basiqtest.New(t)
 	client, err := basiq.New(s.APIKey(), basiq.WithHTTPClient(s.HTTPClient()))
@@ -88,7 +88,7 @@ func TestHTTPClient_AnyURL(t *testing.T) {
 	}
 }
 
-func TestStart(t *testing.T) {
+func TestSandbox_Start(t *testing.T) {
 	t.Parallel()
 	s, err := basiqtest.Start()
 	require.NoError(t, err)
@@ -102,7 +102,7 @@ func TestStart(t *testing.T) {
 }
 
 // In a bubble, a test fails if goroutines are left, and hangs if a goroutine waits for the network.
-func TestNewInBubble(t *testing.T) {
+func TestSandbox_New_Bubble(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new21(t)
@@ -118,7 +118,7 @@ func TestNewInBubble(t *testing.T) {
 	})
 }
 
-func TestCloseEndsConnectionsInUse(t *testing.T) {
+func TestSandbox_Close_ActiveConnections(t *testing.T) {
 	t.Parallel()
 	s := basiqtest.New(t)
 	body, stuck := net.Pipe() // request body that never ends
@@ -137,7 +137,7 @@ func TestCloseEndsConnectionsInUse(t *testing.T) {
 	require.Error(t, <-failed)
 }
 
-func TestDialEndsWithItsContext(t *testing.T) {
+func TestSandbox_Dial_Canceled(t *testing.T) {
 	t.Parallel()
 	s := basiqtest.New(t)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -148,7 +148,7 @@ func TestDialEndsWithItsContext(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 }
 
-func TestLinksBeginWithTheRequestsHost(t *testing.T) {
+func TestSandbox_Links_RequestHost(t *testing.T) {
 	t.Parallel()
 	s := basiqtest.New(t)
 	for name, start := range map[string]func(http.Handler) *httptest.Server{
@@ -173,7 +173,7 @@ func TestLinksBeginWithTheRequestsHost(t *testing.T) {
 	}
 }
 
-func TestPathsThatAreNoOperation(t *testing.T) {
+func TestSandbox_UnknownPaths(t *testing.T) {
 	t.Parallel()
 	c := new21(t)
 	id := c.newUser()
@@ -213,7 +213,7 @@ func TestPathsThatAreNoOperation(t *testing.T) {
 	assert.Equal(t, http.StatusOK, c.get("/users/"+id).status, "the user still exists")
 }
 
-func TestForm(t *testing.T) {
+func TestSandbox_ContentNegotiation(t *testing.T) {
 	t.Parallel()
 	c := new21(t)
 	id := c.newUser()
@@ -264,7 +264,7 @@ func TestForm(t *testing.T) {
 }
 
 // An optional body that cannot be read is an error. It is not treated as missing.
-func TestUnreadableBodies(t *testing.T) {
+func TestSandbox_UnreadableBodies(t *testing.T) {
 	t.Parallel()
 	c := new30(t)
 	user := "/users/" + c.newUser()
@@ -281,9 +281,9 @@ func TestUnreadableBodies(t *testing.T) {
 	r.requireError(http.StatusBadRequest, "invalid-content", "Posted form is not in valid format.")
 }
 
-// TestSecretsStayInside plants secrets in every part of a request and searches everything that the sandbox shows for
+// TestSandbox_Secrets plants secrets in every part of a request and searches everything that the sandbox shows for
 // them.
-func TestSecretsStayInside(t *testing.T) {
+func TestSandbox_Secrets(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const secret = "Pl4nted"
@@ -321,7 +321,7 @@ func TestSecretsStayInside(t *testing.T) {
 	})
 }
 
-func TestConcurrentUse(t *testing.T) {
+func TestSandbox_Concurrent(t *testing.T) {
 	t.Parallel()
 	c := new21(t, basiqtest.Speed(1000))
 	id := c.newUser()

@@ -10,7 +10,7 @@ import (
 )
 
 // Tasks run at their scheduled time and in order, with or without calls.
-func TestAgenda(t *testing.T) {
+func TestScheduler(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s, err := newSandbox(nil)
@@ -46,7 +46,7 @@ func TestAgenda(t *testing.T) {
 
 // A timer that fires late, after it was replaced, must not clear its replacement. Close stops only the current timer
 // and waits for all of them.
-func TestAlarmThatWasReplaced(t *testing.T) {
+func TestScheduler_ReplacedTimer(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s, err := newSandbox(nil)

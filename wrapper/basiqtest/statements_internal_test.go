@@ -12,7 +12,7 @@ import (
 )
 
 // All banks that accept statements accept both formats. The error for an unsupported format is the documented example.
-func TestStatementOfTheOtherKind(t *testing.T) {
+func TestStatements_UnsupportedFormat(t *testing.T) {
 	t.Parallel()
 	up := &upload{name: "a.csv", content: []byte("accountNo\n")}
 	_, st, err := readStatement(up, &bank.Bank{Statements: []string{"pdf"}}, time.Now())

@@ -55,7 +55,7 @@ const twoAccounts = "accountNo,name,accountHolder,currency,availableFunds,lastUp
 	"082-001 123456,Everyday,GAVIN BELSON,AUD,90.10,1999-12-31,1999-12-02,MONTHLY ACCOUNT FEE,-9.9,90.10,,,,\n" +
 	"9001,Card,,USD,,1999-12-30T10:00:00Z,1999-12-29,XYZZY,-20.00,-20.00,,transfer,credit-card,\n"
 
-func TestStatementInCSV(t *testing.T) {
+func TestStatements_CSV(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -117,7 +117,7 @@ func TestStatementInCSV(t *testing.T) {
 }
 
 // Descriptions are returned unchanged.
-func TestStatementText(t *testing.T) {
+func TestStatements_CSV_Descriptions(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -142,7 +142,7 @@ func TestStatementText(t *testing.T) {
 }
 
 // Transactions of a statement are classified by their descriptions.
-func TestStatementIsEnriched(t *testing.T) {
+func TestStatements_CSV_Enriched(t *testing.T) {
 	t.Parallel()
 	rows := []struct{ description, amount, class, tag, clean, paid string }{
 		{"SALARY HOOLI PTY LTD 17", "3000", "direct-credit", "income:salary", "Hooli Pty Ltd", "apcaNumber"},
@@ -202,7 +202,7 @@ func TestStatementIsEnriched(t *testing.T) {
 }
 
 // Files may start with the newest row. The newest posted row sets the account balance, and unknown without one.
-func TestStatementOrder(t *testing.T) {
+func TestStatements_CSV_Order(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -228,7 +228,7 @@ func TestStatementOrder(t *testing.T) {
 }
 
 // A statement is a connection: it can be filtered, deleted and purged, but not refreshed.
-func TestStatementIsAConnection(t *testing.T) {
+func TestStatements_Connection(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -257,7 +257,7 @@ func TestStatementIsAConnection(t *testing.T) {
 	})
 }
 
-func TestStatementInPDF(t *testing.T) {
+func TestStatements_PDF(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -295,7 +295,7 @@ func TestStatementInPDF(t *testing.T) {
 }
 
 // Errors whose codes are documented for responses are reported in the response.
-func TestStatementRefused(t *testing.T) {
+func TestStatements_Create_Errors(t *testing.T) {
 	t.Parallel()
 	c := new30(t)
 	id := c.newUser()
@@ -334,7 +334,7 @@ func TestStatementRefused(t *testing.T) {
 
 // Errors whose codes are documented for jobs only are reported by the job. The connection becomes invalid, because it
 // cannot be retried.
-func TestStatementFails(t *testing.T) {
+func TestStatements_Job_Errors(t *testing.T) {
 	t.Parallel()
 	for name, of := range map[string]struct {
 		file         file
@@ -374,7 +374,7 @@ func TestStatementFails(t *testing.T) {
 	}
 }
 
-func TestStatementErrors(t *testing.T) {
+func TestStatements_Create_InvalidRequests(t *testing.T) {
 	t.Parallel()
 	c := new30(t)
 	id := c.newUser()
@@ -399,7 +399,7 @@ func TestStatementErrors(t *testing.T) {
 }
 
 // In a bubble, no time passes during the uploads, so no job ends.
-func TestStatementsCountAsConnections(t *testing.T) {
+func TestStatements_ConnectionLimit(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new21(t, basiqtest.EnforceLimits(), basiqtest.TokenLifetime(time.Hour))
@@ -414,7 +414,7 @@ func TestStatementsCountAsConnections(t *testing.T) {
 }
 
 // A statement may contain days in the future. Summaries of such periods cover them.
-func TestSummariesOfTheFuture(t *testing.T) {
+func TestStatements_FutureTransactions(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		for name, rows := range map[string]string{

@@ -16,7 +16,7 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest"
 )
 
-func TestToken(t *testing.T) {
+func TestTokens_Create(t *testing.T) {
 	t.Parallel()
 	s := basiqtest.New(t)
 	key := "Basic " + s.APIKey()
@@ -28,7 +28,7 @@ func TestToken(t *testing.T) {
 	assert.NotEqual(t, first.text("access_token"), requestToken(t, s, key, "3.0", nil).text("access_token"))
 }
 
-func TestTokenRefused(t *testing.T) {
+func TestTokens_Create_Errors(t *testing.T) {
 	t.Parallel()
 	s := basiqtest.New(t)
 	id := newCaller(t, s, "2.1", server, "").newUser()
@@ -96,7 +96,7 @@ func TestTokenRefused(t *testing.T) {
 	}
 }
 
-func TestBearer(t *testing.T) {
+func TestTokens_Bearer(t *testing.T) {
 	t.Parallel()
 	s := basiqtest.New(t)
 	c := newCaller(t, s, "3.0", server, "")
@@ -119,7 +119,7 @@ func requireExpired(t *testing.T, r reply) {
 	assert.True(t, ok && source == nil, "null source: %s", r.raw)
 }
 
-func TestTokenExpires(t *testing.T) {
+func TestTokens_Expire(t *testing.T) {
 	t.Parallel()
 	for lifetime, opts := range map[time.Duration][]basiqtest.Option{
 		time.Hour:               nil,
@@ -144,7 +144,7 @@ func TestTokenExpires(t *testing.T) {
 	}
 }
 
-func TestExpireAndRevokeTokens(t *testing.T) {
+func TestTokens_ExpireAndRevoke(t *testing.T) {
 	t.Parallel()
 	c := new30(t)
 	path := "/users/" + c.newUser()
@@ -181,7 +181,7 @@ var operations = []struct {
 }
 
 // Basiq's account verification app deletes its user with the user's own token.
-func TestDeleteUser_ClientToken(t *testing.T) {
+func TestUsers_Delete_ClientToken(t *testing.T) {
 	t.Parallel()
 	c := new30(t)
 	id, other := c.newUser(), c.newUser()
@@ -193,7 +193,7 @@ func TestDeleteUser_ClientToken(t *testing.T) {
 	require.Equal(t, http.StatusOK, c.get("/users/"+other).status)
 }
 
-func TestWhoMayCallWhat(t *testing.T) {
+func TestTokens_Scopes(t *testing.T) {
 	t.Parallel()
 	c := new21(t)
 	id, other := c.newUser(), c.newUser()
@@ -230,7 +230,7 @@ func TestWhoMayCallWhat(t *testing.T) {
 	}
 }
 
-func TestClientTokenOfNobody(t *testing.T) {
+func TestTokens_ClientWithoutUser(t *testing.T) {
 	t.Parallel()
 	c := new21(t)
 	path := "/users/" + c.newUser()
@@ -246,7 +246,7 @@ var open = map[string]string{
 	"GET /public/connectors": "", "GET /public/connectors/AU00000/web": "", "GET /public/institutions": "",
 }
 
-func TestWhoMayCallWhatElse(t *testing.T) {
+func TestTokens_Scopes_OtherOperations(t *testing.T) {
 	t.Parallel()
 	both := []string{"2.1", "3.0"}
 	c := new21(t)
@@ -308,7 +308,7 @@ func TestWhoMayCallWhatElse(t *testing.T) {
 }
 
 // Every error has a unique correlation ID, for support requests.
-func TestCorrelationIDsAreFresh(t *testing.T) {
+func TestErrors_CorrelationIDs(t *testing.T) {
 	t.Parallel()
 	c := new30(t)
 	seen := map[string]bool{}

@@ -44,7 +44,7 @@ func (c *caller) all(path string) []mapped {
 	}
 }
 
-func TestTransactionsOfBothVersions(t *testing.T) {
+func TestTransactions_List_Versions(t *testing.T) {
 	t.Parallel()
 	for version, of := range map[string]struct {
 		payload  string
@@ -91,7 +91,7 @@ func TestTransactionsOfBothVersions(t *testing.T) {
 }
 
 // The fields are in the documented order, without others in between.
-func TestTransactionFieldOrder(t *testing.T) {
+func TestTransactions_FieldOrder(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -112,7 +112,7 @@ func TestTransactionFieldOrder(t *testing.T) {
 }
 
 // The transactions of the test users are returned and add up.
-func TestTransactionsAddUp(t *testing.T) {
+func TestTransactions_Consistent(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -170,7 +170,7 @@ func TestTransactionsAddUp(t *testing.T) {
 	})
 }
 
-func TestTransactionEnrichment(t *testing.T) {
+func TestTransactions_Enrichment(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -218,7 +218,7 @@ func TestTransactionEnrichment(t *testing.T) {
 	})
 }
 
-func TestTransactionPages(t *testing.T) {
+func TestTransactions_List_Pages(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -241,7 +241,7 @@ func TestTransactionPages(t *testing.T) {
 	})
 }
 
-func TestTransactionFilters(t *testing.T) {
+func TestTransactions_List_Filter(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -290,7 +290,7 @@ func TestTransactionFilters(t *testing.T) {
 	})
 }
 
-func TestTransactionErrors(t *testing.T) {
+func TestTransactions_Errors(t *testing.T) {
 	t.Parallel()
 	c := new30(t)
 	id := c.newUser()
@@ -324,7 +324,7 @@ func TestTransactionErrors(t *testing.T) {
 }
 
 // Concurrent readers must not see each other's pages.
-func TestTransactionsForMany(t *testing.T) {
+func TestTransactions_List_Concurrent(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -348,7 +348,7 @@ func TestTransactionsForMany(t *testing.T) {
 }
 
 // A refresh imports pending transactions anew and keeps the IDs of the others. The next day posts the pending ones.
-func TestTransactionIDs(t *testing.T) {
+func TestTransactions_IDs(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -384,7 +384,7 @@ func TestTransactionIDs(t *testing.T) {
 
 // A refresh between two pages adds new transactions and replaces pending ones. A reader still gets every previously
 // posted transaction exactly once.
-func TestTransactionPagesWhileRefreshing(t *testing.T) {
+func TestTransactions_List_PagesDuringRefresh(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -421,7 +421,7 @@ func TestTransactionPagesWhileRefreshing(t *testing.T) {
 }
 
 // The transaction date is set if it differs from the posting date. Otherwise it is an empty string, as recorded.
-func TestTransactionDate(t *testing.T) {
+func TestTransactions_Date(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -446,7 +446,7 @@ func TestTransactionDate(t *testing.T) {
 
 // The last transaction of a page may be gone when the next page is read. The next page then continues at its position,
 // or is empty if the position no longer exists.
-func TestTransactionPageAfterOneThatIsGone(t *testing.T) {
+func TestTransactions_List_PageAfterDeletion(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)

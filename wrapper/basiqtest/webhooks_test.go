@@ -15,7 +15,7 @@ import (
 
 const webhooks = "/notifications/webhooks"
 
-func TestWebhook(t *testing.T) {
+func TestWebhooks_CreateGetUpdateDelete(t *testing.T) {
 	t.Parallel()
 	c := new30(t)
 	r := c.post(webhooks, map[string]any{
@@ -63,7 +63,7 @@ func TestWebhook(t *testing.T) {
 }
 
 // As in the documented request example.
-func TestWebhookTakesOneEventWithoutAList(t *testing.T) {
+func TestWebhooks_Create_SingleEventType(t *testing.T) {
 	t.Parallel()
 	c := new30(t)
 	r := c.post(webhooks, map[string]any{"url": hook, "subscribedEvents": "user.created"})
@@ -76,7 +76,7 @@ func TestWebhookTakesOneEventWithoutAList(t *testing.T) {
 	assert.Zero(t, r.length("subscribedEvents"))
 }
 
-func TestWebhookNotValid(t *testing.T) {
+func TestWebhooks_Create_Errors(t *testing.T) {
 	t.Parallel()
 	c := new30(t)
 	c.subscribe(hook, "user.created")
@@ -129,7 +129,7 @@ func TestWebhookNotValid(t *testing.T) {
 	}
 }
 
-func TestWebhookUnknown(t *testing.T) {
+func TestWebhooks_Unknown(t *testing.T) {
 	t.Parallel()
 	c := new30(t)
 	body := map[string]any{"url": hook}
@@ -156,7 +156,7 @@ func TestWebhookUnknown(t *testing.T) {
 	c.get(webhooks+"/"+id+"/messages/42").requireError(http.StatusNotFound, "resource-not-found", noMessage)
 }
 
-func TestTestMessage(t *testing.T) {
+func TestWebhooks_TestMessage(t *testing.T) {
 	t.Parallel()
 	const path = "/notifications/messages/test"
 	synctest.Test(t, func(t *testing.T) {
@@ -207,7 +207,7 @@ func TestTestMessage(t *testing.T) {
 	})
 }
 
-func TestMessages(t *testing.T) {
+func TestWebhooks_Messages(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		sub := &subscriber{status: func(n int, _ *http.Request) int {
@@ -290,7 +290,7 @@ func TestMessages(t *testing.T) {
 	})
 }
 
-func TestMessageHasNoStatusBeforeItsFirstAttemptIsOver(t *testing.T) {
+func TestWebhooks_Messages_FirstAttempt(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		sub := &subscriber{status: func(_ int, r *http.Request) int {
@@ -307,7 +307,7 @@ func TestMessageHasNoStatusBeforeItsFirstAttemptIsOver(t *testing.T) {
 	})
 }
 
-func TestMessagePages(t *testing.T) {
+func TestWebhooks_Messages_Pages(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		sub := respondWith(http.StatusOK)

@@ -104,7 +104,7 @@ func use(t *testing.T, url string) string {
 }
 
 // Test the complete program: build it, start it, use it over HTTP and stop it.
-func TestProgram(t *testing.T) {
+func TestProgram_Signals(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS == "windows" {
 		t.Skip("no signals on Windows")
@@ -236,7 +236,7 @@ func TestRun(t *testing.T) {
 }
 
 // Tests listen on loopback addresses only, so call the function directly for other addresses.
-func TestWarnsOfOtherAddresses(t *testing.T) {
+func TestRun_NonLoopbackAddress(t *testing.T) {
 	t.Parallel()
 	for url, warns := range map[string]bool{
 		"http://127.0.0.1:1": false, "http://127.1.2.3:1": false, "http://[::1]:1": false,
@@ -254,7 +254,7 @@ func TestWarnsOfOtherAddresses(t *testing.T) {
 	}
 }
 
-func TestBadFlags(t *testing.T) {
+func TestRun_InvalidFlags(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		args []string
@@ -286,7 +286,7 @@ func TestBadFlags(t *testing.T) {
 }
 
 // The usage text is written by hand. Check it against the code.
-func TestUsage(t *testing.T) {
+func TestRun_Usage(t *testing.T) {
 	t.Parallel()
 	for _, help := range []string{"-h", "-help"} {
 		var stdout, stderr bytes.Buffer

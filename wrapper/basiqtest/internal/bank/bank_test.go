@@ -113,7 +113,7 @@ func TestCents_String(t *testing.T) {
 	}
 }
 
-func TestEnrich(t *testing.T) {
+func TestEnrich_Known(t *testing.T) {
 	t.Parallel()
 	cases := []struct{ line, merchant, class, group string }{
 		{"WOOLWORTHS 1234 & SONS", "Woolworths", "4110", "groceries"},
@@ -140,7 +140,7 @@ func TestEnrich(t *testing.T) {
 }
 
 // Descriptions generated for a merchant name it, and other descriptions name none.
-func TestEnrich_whatTheBooksWrite(t *testing.T) {
+func TestEnrich_GeneratedDescriptions(t *testing.T) {
 	t.Parallel()
 	b := bank.Open(5, someday)
 	for _, p := range banking() {

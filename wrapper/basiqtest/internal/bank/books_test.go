@@ -14,7 +14,7 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest/internal/bank"
 )
 
-func TestOpen_begin(t *testing.T) {
+func TestOpen_Begin(t *testing.T) {
 	t.Parallel()
 	sydney := time.FixedZone("AEDT", 11*60*60)
 	for _, c := range []struct{ from, begin time.Time }{
@@ -27,7 +27,7 @@ func TestOpen_begin(t *testing.T) {
 	}
 }
 
-func TestBooks_nothing(t *testing.T) {
+func TestBooks_Empty(t *testing.T) {
 	t.Parallel()
 	b := bank.Open(1, someday)
 	richard := person(t, "richard")
@@ -47,7 +47,7 @@ func TestBooks_nothing(t *testing.T) {
 }
 
 // Invariants of all test users' books on any day.
-func TestBooks_consistent(t *testing.T) {
+func TestBooks_Consistent(t *testing.T) {
 	t.Parallel()
 	for _, from := range []time.Time{epoch, someday} {
 		for seed := range uint64(3) {
@@ -160,7 +160,7 @@ func listed(t *testing.T, b *bank.Books, a bank.Account, list []*bank.Transactio
 	return held, n
 }
 
-func TestBooks_followFromTheSeed(t *testing.T) {
+func TestBooks_Seed(t *testing.T) {
 	t.Parallel()
 	one, other, another := bank.Open(7, someday), bank.Open(7, someday), bank.Open(8, someday)
 	people := banking()
@@ -181,7 +181,7 @@ func TestBooks_followFromTheSeed(t *testing.T) {
 }
 
 // Compare with a fixed transaction of one seed, to detect changes that would affect all users of a seed.
-func TestBooks_sameInEachProcess(t *testing.T) {
+func TestBooks_Golden(t *testing.T) {
 	t.Parallel()
 	b := bank.Open(1, epoch)
 	a := b.Accounts(person(t, "Wentworth-Smith"), hooli, epoch)
@@ -191,7 +191,7 @@ func TestBooks_sameInEachProcess(t *testing.T) {
 }
 
 // Posted transactions do not change, and new ones are added.
-func TestBooks_grow(t *testing.T) {
+func TestBooks_Grow(t *testing.T) {
 	t.Parallel()
 	b := bank.Open(11, epoch)
 	for _, p := range banking() {
@@ -207,7 +207,7 @@ func TestBooks_grow(t *testing.T) {
 	}
 }
 
-func TestBooks_aDayIsADay(t *testing.T) {
+func TestBooks_TimeOfDay(t *testing.T) {
 	t.Parallel()
 	b := bank.Open(3, someday)
 	p := person(t, "ashMann")
@@ -217,7 +217,7 @@ func TestBooks_aDayIsADay(t *testing.T) {
 }
 
 // The key of a pending transaction changes every day, and again when it is posted.
-func TestBooks_pending(t *testing.T) {
+func TestBooks_PendingKeys(t *testing.T) {
 	t.Parallel()
 	b := bank.Open(1, someday)
 	for _, p := range banking() {
@@ -250,7 +250,7 @@ func TestBooks_pending(t *testing.T) {
 }
 
 // A pending transaction is posted within two days, with the same amount.
-func TestBooks_pendingIsPosted(t *testing.T) {
+func TestBooks_PendingIsPosted(t *testing.T) {
 	t.Parallel()
 	b := bank.Open(2, someday)
 	type purchase struct {
@@ -277,7 +277,7 @@ func TestBooks_pendingIsPosted(t *testing.T) {
 	}
 }
 
-func TestBooks_concurrent(t *testing.T) {
+func TestBooks_Concurrent(t *testing.T) {
 	t.Parallel()
 	b, want := bank.Open(4, epoch), bank.Open(4, epoch)
 	var wg sync.WaitGroup
@@ -300,7 +300,7 @@ func TestBooks_concurrent(t *testing.T) {
 	}
 }
 
-func BenchmarkTransactions_cached(b *testing.B) {
+func BenchmarkTransactions_Cached(b *testing.B) {
 	books, p := bank.Open(1, someday), bank.FindPerson("richard")
 	books.Transactions(p, hooli, "everyday", someday)
 	b.ReportAllocs()
@@ -309,7 +309,7 @@ func BenchmarkTransactions_cached(b *testing.B) {
 	}
 }
 
-func BenchmarkTransactions_cold(b *testing.B) {
+func BenchmarkTransactions_Cold(b *testing.B) {
 	p := bank.FindPerson("richard")
 	b.ReportAllocs()
 	for b.Loop() {
@@ -317,7 +317,7 @@ func BenchmarkTransactions_cold(b *testing.B) {
 	}
 }
 
-func BenchmarkTransactions_nextDay(b *testing.B) {
+func BenchmarkTransactions_NextDay(b *testing.B) {
 	books, p := bank.Open(1, someday), bank.FindPerson("richard")
 	n := 0
 	b.ReportAllocs()

@@ -9,7 +9,7 @@ import (
 )
 
 // The tables are written by hand. Check that all references exist.
-func TestCatalogue_complete(t *testing.T) {
+func TestCatalogue_Complete(t *testing.T) {
 	t.Parallel()
 	ids := map[string]string{}
 	for key, s := range catalogue {
@@ -46,14 +46,14 @@ func abnRemainder(number string) int {
 	return sum % 89
 }
 
-func TestBusiness_number(t *testing.T) {
+func TestBusiness_Number(t *testing.T) {
 	t.Parallel()
 	b := FindPerson("laurieBream").Business
 	assert.Zero(t, abnRemainder(b.ABN))
 	assert.Equal(t, b.ACN, b.ABN[2:], "a company's ABN ends with its ACN")
 }
 
-func TestScripts_complete(t *testing.T) {
+func TestScripts_Complete(t *testing.T) {
 	t.Parallel()
 	require.Len(t, scripts, 8)
 	all := []script{}
@@ -86,7 +86,7 @@ func TestScripts_complete(t *testing.T) {
 }
 
 // Every merchant of the catalogue must be used.
-func TestCatalogue_used(t *testing.T) {
+func TestCatalogue_Used(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, time.November, 24, 0, 0, 0, 0, time.UTC)
 	used := map[string]bool{}
@@ -139,7 +139,7 @@ func TestSchedules(t *testing.T) {
 	}
 }
 
-func TestDayNumber_beforeTheEpoch(t *testing.T) {
+func TestDayNumber_BeforeEpoch(t *testing.T) {
 	t.Parallel()
 	for _, n := range []int{-1000, -1, 0, 1, 20000} {
 		assert.Equal(t, n, dayNumber(dayTime(n).Add(23*time.Hour)))

@@ -11,7 +11,7 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest/internal/bank"
 )
 
-func TestPersonas_accounts(t *testing.T) {
+func TestPersonas_Accounts(t *testing.T) {
 	t.Parallel()
 	b := bank.Open(1, someday)
 	const everyday, savings, card, mortgage, loan = bank.Everyday, bank.Savings, bank.CreditCard, bank.Mortgage, bank.Loan
@@ -52,7 +52,7 @@ func TestPersonas_accounts(t *testing.T) {
 	assert.Len(t, b.Accounts(person(t, "richard"), "AU00004", someday), 10, "other users have their usual accounts")
 }
 
-func TestPersonas_twelveMonths(t *testing.T) {
+func TestPersonas_TwelveMonths(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(5) {
 		for _, from := range []time.Time{epoch, someday} {
@@ -67,7 +67,7 @@ func TestPersonas_twelveMonths(t *testing.T) {
 }
 
 // Days between the transactions of regular flows.
-func TestPersonas_cadence(t *testing.T) {
+func TestPersonas_Frequency(t *testing.T) {
 	t.Parallel()
 	cases := []struct {
 		login, flow string
@@ -116,7 +116,7 @@ func TestPersonas_cadence(t *testing.T) {
 	}
 }
 
-func TestPersonas_incomes(t *testing.T) {
+func TestPersonas_Income(t *testing.T) {
 	t.Parallel()
 	b := bank.Open(1, someday)
 	amounts := func(login, flow string) []bank.Cents {
@@ -151,7 +151,7 @@ func TestPersonas_incomes(t *testing.T) {
 	}
 }
 
-func TestPersonas_gilfoyle(t *testing.T) {
+func TestPersonas_Gilfoyle(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(4) {
 		b := bank.Open(seed, epoch)
@@ -176,7 +176,7 @@ func TestPersonas_gilfoyle(t *testing.T) {
 }
 
 // Transfers from Whistler match those received by jared, on the same days, at every bank.
-func TestPersonas_whistlerPaysJared(t *testing.T) {
+func TestPersonas_WhistlerPaysJared(t *testing.T) {
 	t.Parallel()
 	b := bank.Open(9, someday)
 	type sent struct {
@@ -198,7 +198,7 @@ func TestPersonas_whistlerPaysJared(t *testing.T) {
 	assert.Equal(t, "15000.00", large.sum.String())
 }
 
-func TestPersonas_habits(t *testing.T) {
+func TestPersonas_Habits(t *testing.T) {
 	t.Parallel()
 	b := bank.Open(6, someday)
 	groups := func(login string) map[string]int {

@@ -21,7 +21,7 @@ func with(list []*bank.Transaction, description string) []*bank.Transaction {
 	return found
 }
 
-func TestUpkeep_interest(t *testing.T) {
+func TestRecurring_Interest(t *testing.T) {
 	t.Parallel()
 	b := bank.Open(1, epoch)
 	term := posted(b, person(t, "jared"), hooli, "term", epoch)
@@ -39,7 +39,7 @@ func TestUpkeep_interest(t *testing.T) {
 }
 
 // Some users repay the full statement. Others repay a part and pay interest.
-func TestUpkeep_cards(t *testing.T) {
+func TestRecurring_Cards(t *testing.T) {
 	t.Parallel()
 	b := bank.Open(1, epoch)
 	for login, part := range map[string]bank.Cents{"Wentworth-Smith": 0, "gavinBelson": 0, "Gilfoyle": 160_00, "ashMann": 420_00} {
@@ -70,7 +70,7 @@ func TestUpkeep_cards(t *testing.T) {
 }
 
 // An overdrawn account is charged a fee in the next month, and no other account is.
-func TestUpkeep_overdrawn(t *testing.T) {
+func TestRecurring_Overdrawn(t *testing.T) {
 	t.Parallel()
 	b := bank.Open(1, someday)
 	at, fees := someday.AddDate(3, 0, 0), 0
@@ -95,7 +95,7 @@ func TestUpkeep_overdrawn(t *testing.T) {
 }
 
 // Excess money is transferred to savings or to another bank. Transfers back never exceed the amounts sent.
-func TestUpkeep_reserve(t *testing.T) {
+func TestRecurring_Reserve(t *testing.T) {
 	t.Parallel()
 	b := bank.Open(1, someday)
 	at := someday.AddDate(4, 0, 0)
