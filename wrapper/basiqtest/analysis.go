@@ -338,33 +338,33 @@ func detectFrequency(transactions []transaction) *frequency {
 	}
 	middle := slices.Sorted(slices.Values(intervals))[len(intervals)/2]
 	for i := range frequencies {
-		r := &frequencies[i]
-		if !r.matches(middle) {
+		f := &frequencies[i]
+		if !f.matches(middle) {
 			continue
 		}
 		kept := 0
 		for _, interval := range intervals {
-			if r.matches(interval) {
+			if f.matches(interval) {
 				kept++
 			}
 		}
 		if kept*5 >= len(intervals)*4 {
-			return r
+			return f
 		}
 	}
 	return nil
 }
 
-func (r *frequency) matches(days int) bool {
-	return days >= r.days-r.tolerance && days <= r.days+r.tolerance
+func (f *frequency) matches(days int) bool {
+	return days >= f.days-f.tolerance && days <= f.days+f.tolerance
 }
 
 // next returns the expected date of the following payment.
-func (r *frequency) next(after time.Time) time.Time {
-	if r.months == 0 && r.years == 0 {
-		return after.AddDate(0, 0, r.days)
+func (f *frequency) next(after time.Time) time.Time {
+	if f.months == 0 && f.years == 0 {
+		return after.AddDate(0, 0, f.days)
 	}
-	return after.AddDate(r.years, r.months, 0)
+	return after.AddDate(f.years, f.months, 0)
 }
 
 func (s *series) newest() transaction { return s.transactions[0] }

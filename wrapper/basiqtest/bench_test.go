@@ -42,8 +42,8 @@ func BenchmarkTransactionsPage(b *testing.B) {
 	u := slices.Collect(maps.Values(s.users))[0]
 	then := time.Now().Add(-time.Minute)
 	for _, login := range []string{"gavinBelson", "Wentworth-Smith", "jared"} {
-		who := bank.FindPerson(login)
-		_, _, err := s.connect(u, loginAs(bank.FindBank("AU00000"), gen.ConnectionMethodWeb, who), nil, then)
+		person := bank.FindPerson(login)
+		_, _, err := s.connect(u, credentialsOf(bank.FindBank("AU00000"), gen.ConnectionMethodWeb, person), nil, then)
 		require.NoError(b, err)
 	}
 	s.mu.Unlock()
@@ -78,8 +78,8 @@ func BenchmarkConnectedUsers(b *testing.B) {
 			u := &user{id: s.newID(), created: now, order: i, data: gen.CreateUser{Email: fmt.Sprintf("user%d@hooli.com", i)}}
 			s.users[u.id] = u
 			s.emitUser(u, gen.EventActionCreated, now)
-			who := people[i%len(people)]
-			_, _, err := s.connect(u, loginAs(bank.FindBank("AU00000"), gen.ConnectionMethodWeb, who), s.giveConsent(u, 1, now), now)
+			person := people[i%len(people)]
+			_, _, err := s.connect(u, credentialsOf(bank.FindBank("AU00000"), gen.ConnectionMethodWeb, person), s.giveConsent(u, 1, now), now)
 			require.NoError(b, err)
 		}
 		s.runDue(now.Add(time.Minute)) // all jobs are done

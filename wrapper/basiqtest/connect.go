@@ -60,7 +60,7 @@ func methodOf(options []ConnectOption) gen.ConnectionMethod {
 }
 
 func (s *Sandbox) connectUser(userID, institutionID, loginID string, method gen.ConnectionMethod) (string, error) {
-	at, who, err := findLogin(institutionID, loginID, method)
+	institution, person, err := findLogin(institutionID, loginID, method)
 	if err != nil {
 		return "", err
 	}
@@ -76,7 +76,7 @@ func (s *Sandbox) connectUser(userID, institutionID, loginID string, method gen.
 	if consent == nil {
 		consent = s.giveConsent(u, u.policy(), now)
 	}
-	j, _, err := s.connect(u, loginAs(at, method, who), consent, now)
+	j, _, err := s.connect(u, credentialsOf(institution, method, person), consent, now)
 	if err != nil {
 		return "", errors.New("limit of 500 connections reached (EnforceLimits)")
 	}
@@ -89,8 +89,8 @@ func findLogin(institutionID, loginID string, method gen.ConnectionMethod) (*ban
 	if method == gen.ConnectionMethodOpenBanking && institutionID != openBankingID {
 		return nil, nil, fmt.Errorf("bank %q does not support open banking in the sandbox (supported: %s)", institutionID, openBankingID)
 	}
-	at, who := bank.FindBank(institutionID), bank.FindPerson(loginID)
-	if at == nil || !at.Login {
+	institution, person := bank.FindBank(institutionID), bank.FindPerson(loginID)
+	if institution == nil || !institution.Login {
 		var ids []string
 		for _, b := range bank.Banks() {
 			if b.Login {
@@ -99,14 +99,14 @@ func findLogin(institutionID, loginID string, method gen.ConnectionMethod) (*ban
 		}
 		return nil, nil, fmt.Errorf("bank %q does not support logins (supported: %s)", institutionID, strings.Join(ids, ", "))
 	}
-	if who == nil {
+	if person == nil {
 		var logins []string
 		for _, p := range bank.People() {
 			logins = append(logins, p.Login)
 		}
 		return nil, nil, fmt.Errorf("unknown test user %q (known: %s)", loginID, strings.Join(logins, ", "))
 	}
-	return at, who, nil
+	return institution, person, nil
 }
 
 // VisitConsentPage does what a user would do on the consent page in a browser. It returns the URL that the page would
@@ -138,14 +138,14 @@ func (s *Sandbox) VisitConsentPage(pageURL, institutionID, loginID string, optio
 	if err != nil {
 		return nil, errors.New("basiqtest: VisitConsentPage: invalid page URL") // the parse error would contain the token
 	}
-	who := &bank.Person{}
+	person := &bank.Person{}
 	if loginID != "" {
-		if _, who, err = findLogin(institutionID, loginID, methodOf(options)); err != nil {
+		if _, person, err = findLogin(institutionID, loginID, methodOf(options)); err != nil {
 			s.fatalf("VisitConsentPage", err)
 			return nil, err
 		}
 	}
-	text, err := s.runVisit(u, institutionID, methodOf(options), who)
+	text, err := s.runVisit(u, institutionID, methodOf(options), person)
 	if err != nil {
 		return nil, fmt.Errorf("basiqtest: VisitConsentPage: %w", err)
 	}
@@ -153,7 +153,7 @@ func (s *Sandbox) VisitConsentPage(pageURL, institutionID, loginID string, optio
 }
 
 // runVisit submits the forms of the page one after the other.
-func (s *Sandbox) runVisit(u *url.URL, institutionID string, method gen.ConnectionMethod, who *bank.Person) (string, error) {
+func (s *Sandbox) runVisit(u *url.URL, institutionID string, method gen.ConnectionMethod, person *bank.Person) (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.config.redirectURL == nil {
@@ -169,17 +169,17 @@ func (s *Sandbox) runVisit(u *url.URL, institutionID string, method gen.Connecti
 		return "", errors.New(strings.Join(append([]string{opened.data.Title}, opened.data.Text...), ". "))
 	}
 	v := s.visits[strings.TrimPrefix(opened.location, visitPath)]
-	return s.completeVisit(v, institutionID, method, who, now)
+	return s.completeVisit(v, institutionID, method, person, now)
 }
 
-// completeVisit takes a visit through its steps and leaves the page. It skips the login if who has no login.
-func (s *Sandbox) completeVisit(v *visit, institutionID string, method gen.ConnectionMethod, who *bank.Person, now time.Time) (string, error) {
+// completeVisit takes a visit through its steps and leaves the page. It skips the login if the person has none.
+func (s *Sandbox) completeVisit(v *visit, institutionID string, method gen.ConnectionMethod, person *bank.Person, now time.Time) (string, error) {
 	fill := func(field, value string) page {
 		return s.submit(v, url.Values{
-			"step": {v.step(now)}, field: {value}, "loginId": {who.Login}, "password": {who.Password},
+			"step": {v.step(now)}, field: {value}, "loginId": {person.Login}, "password": {person.Password},
 		}, now)
 	}
-	for who.Login != "" {
+	for person.Login != "" {
 		switch step := v.step(now); step {
 		case stepConsent:
 			fill("do", "agree")
@@ -200,14 +200,14 @@ func (s *Sandbox) completeVisit(v *visit, institutionID string, method gen.Conne
 			s.completeLogin(v, now)
 		case stepRenew:
 			for _, conn := range v.renewableConnections() {
-				if conn.institution.ID == institutionID && conn.loginID.Reveal() == who.Login {
+				if conn.institution.ID == institutionID && conn.loginID.Reveal() == person.Login {
 					v.currentStep = stepRenew
 					fill("connection", conn.id)
 					s.completeLogin(v, now)
 				}
 			}
 			if v.job == nil {
-				return "", fmt.Errorf("user has no connection of %s to %s to reauthorise", who.Login, institutionID)
+				return "", fmt.Errorf("user has no connection of %s to %s to reauthorise", person.Login, institutionID)
 			}
 		case stepExtend:
 			fill("do", "yes")

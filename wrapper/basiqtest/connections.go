@@ -137,33 +137,33 @@ func (s *Sandbox) postConnection(c *call) (response, error) {
 	if err := c.decode(&data); err != nil {
 		return response{}, err
 	}
-	in, err := checkConnection(data)
+	institution, err := checkConnection(data)
 	if err != nil {
 		return response{}, err
 	}
-	j, status, err := s.connect(u, login{in, gen.ConnectionMethodWeb, data.LoginID.Secret, data.Password.Secret}, nil, c.now)
+	j, status, err := s.connect(u, credentials{institution, gen.ConnectionMethodWeb, data.LoginID.Secret, data.Password.Secret}, nil, c.now)
 	if err != nil {
 		return response{}, err
 	}
 	return j.reference(&c.view, status), nil
 }
 
-// login holds the credentials for a bank.
-type login struct {
-	bank         *bank.Bank
+// credentials holds the login of a user at a bank.
+type credentials struct {
+	institution  *bank.Bank
 	method       gen.ConnectionMethod // web or open banking
 	id, password api.Secret
 }
 
-func loginAs(at *bank.Bank, method gen.ConnectionMethod, who *bank.Person) login {
-	return login{at, method, api.NewSecret(who.Login), api.NewSecret(who.Password)}
+func credentialsOf(institution *bank.Bank, method gen.ConnectionMethod, person *bank.Person) credentials {
+	return credentials{institution, method, api.NewSecret(person.Login), api.NewSecret(person.Password)}
 }
 
 // connect logs a user in at a bank. It returns the job and the status of the response. If a job for the same login is
 // running, connect returns that job.
-func (s *Sandbox) connect(u *user, in login, c *consent, now time.Time) (*job, int, error) {
+func (s *Sandbox) connect(u *user, login credentials, c *consent, now time.Time) (*job, int, error) {
 	for _, conn := range u.connections {
-		if conn.institution == in.bank && conn.method == in.method && conn.loginID.Equal(in.id) {
+		if conn.institution == login.institution && conn.method == login.method && conn.loginID.Equal(login.id) {
 			if running := conn.runningJob(now); running != nil {
 				return running, http.StatusOK, nil
 			}
@@ -173,7 +173,7 @@ func (s *Sandbox) connect(u *user, in login, c *consent, now time.Time) (*job, i
 		return nil, 0, tooManyConnections()
 	}
 	conn := &connection{
-		id: s.newID(), user: u, institution: in.bank, method: in.method, loginID: in.id, password: in.password,
+		id: s.newID(), user: u, institution: login.institution, method: login.method, loginID: login.id, password: login.password,
 		consent: c, created: now,
 	}
 	if conn.openBanking() {
@@ -200,12 +200,12 @@ func checkConnection(data gen.CreateConnection) (*bank.Bank, error) {
 		return nil, notSupplied("Institution ID  parameter is required.",
 			fromPointer("id", "connection/institution/id"))
 	}
-	in := bank.FindBank(data.Institution.ID)
-	if in == nil || !in.Login {
+	institution := bank.FindBank(data.Institution.ID)
+	if institution == nil || !institution.Login {
 		// The error code is not documented.
 		return nil, notValid("Requested institution does not exist.", fromPointer("id", "connection/institution/id"))
 	}
-	return in, nil
+	return institution, nil
 }
 
 func (s *Sandbox) countConnections() int {
@@ -371,8 +371,8 @@ func (s *Sandbox) connectionObject(conn *connection, v *view) object {
 		data = append(data, h.embedded(v))
 	}
 	o["accounts"] = object{"type": "list", "data": data}
-	if who := conn.person(); v.version == v21 && who != nil {
-		o["profile"] = profile(&who.Profile)
+	if person := conn.person(); v.version == v21 && person != nil {
+		o["profile"] = profile(&person.Profile)
 	}
 	return o
 }

@@ -100,8 +100,8 @@ func (v *visit) start(now time.Time) *page {
 	return nil
 }
 
-func (v *visit) startLogin(at *bank.Bank, method gen.ConnectionMethod, conn *connection) {
-	v.bank, v.method, v.connection, v.currentStep = at, method, conn, stepLogin
+func (v *visit) startLogin(institution *bank.Bank, method gen.ConnectionMethod, conn *connection) {
+	v.bank, v.method, v.connection, v.currentStep = institution, method, conn, stepLogin
 }
 
 // chooseBank moves to the list of banks, or to the login if the bank is preset.
@@ -279,8 +279,8 @@ func (s *Sandbox) logIn(v *visit, form url.Values, now time.Time) page {
 		return again
 	}
 	if v.method == gen.ConnectionMethodOpenBanking && loginID == openBankingMember.Login && password == openBankingMember.Password {
-		who := bank.FindPerson(openBankingPerson)
-		loginID, password = who.Login, who.Password
+		person := bank.FindPerson(openBankingPerson)
+		loginID, password = person.Login, person.Password
 	}
 	if v.connection != nil {
 		v.created = nil
@@ -288,7 +288,7 @@ func (s *Sandbox) logIn(v *visit, form url.Values, now time.Time) page {
 		v.job, _ = s.refresh(v.connection, now)
 	} else {
 		before := len(v.user.connections)
-		j, _, err := s.connect(v.user, login{v.bank, v.method, api.NewSecret(loginID), api.NewSecret(password)}, v.consent, now)
+		j, _, err := s.connect(v.user, credentials{v.bank, v.method, api.NewSecret(loginID), api.NewSecret(password)}, v.consent, now)
 		if err != nil {
 			return refusal(http.StatusForbidden, "Too many connections",
 				"The limit of 500 connections has been reached.")

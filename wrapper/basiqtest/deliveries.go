@@ -73,16 +73,16 @@ func (a *attempt) show() object {
 
 // newWebhookClient returns a client that does not follow redirects and always has a timeout. It is based on base if
 // that is not nil. The default client keeps no idle connections and ignores proxy settings of the environment.
-func newWebhookClient(given *http.Client) *http.Client {
-	deliverer := http.Client{Transport: &http.Transport{DisableKeepAlives: true, MaxConnsPerHost: 100}}
-	if given != nil {
-		deliverer = *given
+func newWebhookClient(base *http.Client) *http.Client {
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true, MaxConnsPerHost: 100}}
+	if base != nil {
+		client = *base
 	}
-	deliverer.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	if deliverer.Timeout == 0 {
-		deliverer.Timeout = deliveryTimeout
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	if client.Timeout == 0 {
+		client.Timeout = deliveryTimeout
 	}
-	return &deliverer
+	return &client
 }
 
 // notify sends an event to the webhooks that subscribe to its type.

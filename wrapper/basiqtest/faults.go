@@ -460,12 +460,12 @@ func (s *Sandbox) applyFaults(c *call) {
 
 // applyJobFaults reports whether a new job never ends. The sandbox must be locked.
 func (s *Sandbox) applyJobFaults() bool {
-	begunBy := &route{} // not started by an operation, for example on the consent page
+	startedBy := &route{} // not started by an operation, for example on the consent page
 	if s.currentCall != nil {
-		begunBy = s.currentCall.route
+		startedBy = s.currentCall.route
 	}
 	for _, i := range s.injections {
-		if i.fault.kind == faultEndlessJob && i.shouldApply(begunBy) {
+		if i.fault.kind == faultEndlessJob && i.shouldApply(startedBy) {
 			if s.currentCall != nil {
 				s.currentCall.recordFault(i.fault)
 			}

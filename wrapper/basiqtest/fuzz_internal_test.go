@@ -50,18 +50,18 @@ func newTarget(t *testing.T) *target {
 		tgt.tokens = append(tgt.tokens, s.newToken(&kind, then))
 	}
 	consent := s.giveConsent(u, 1, then)
-	who := bank.FindPerson("gavinBelson")
-	j, _, err := s.connect(u, loginAs(bank.FindBank("AU00000"), gen.ConnectionMethodWeb, who), consent, then)
+	person := bank.FindPerson("gavinBelson")
+	j, _, err := s.connect(u, credentialsOf(bank.FindBank("AU00000"), gen.ConnectionMethodWeb, person), consent, then)
 	require.NoError(t, err)
-	st, err := readCSV([]byte(futureCSV))
+	statement, err := readCSV([]byte(futureCSV))
 	require.NoError(t, err)
 	uploaded := &connection{
-		id: s.newID(), user: u, institution: bank.FindBank("AU00000"), method: gen.ConnectionMethodCSV, created: then, statement: st,
+		id: s.newID(), user: u, institution: bank.FindBank("AU00000"), method: gen.ConnectionMethodCSV, created: then, statement: statement,
 	}
 	u.connections = append(u.connections, uploaded)
 	s.startJob(then, uploaded)
 	asking := bank.FindPerson("richard")
-	asked, _, err := s.connect(u, loginAs(bank.FindBank("AU00002"), gen.ConnectionMethodWeb, asking), nil, then)
+	asked, _, err := s.connect(u, credentialsOf(bank.FindBank("AU00002"), gen.ConnectionMethodWeb, asking), nil, then)
 	require.NoError(t, err)
 	now := time.Now()
 	s.runDue(now)

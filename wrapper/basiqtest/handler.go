@@ -248,7 +248,7 @@ func (s *Sandbox) dispatch(c *call) (response, error) {
 	if c.bodyIncomplete && c.route.body != "" {
 		return response{}, invalidContent(c.route.body)
 	}
-	return c.route.handle(s, c)
+	return c.route.handler(s, c)
 }
 
 // idNames lists the path parameters whose format is checked for all operations, with their documented names. Other IDs

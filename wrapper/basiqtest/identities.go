@@ -10,8 +10,8 @@ import (
 // identity returns the customer's identity according to the connection's bank. It is nil before the first fetch and for
 // statements, which contain no identity.
 func (conn *connection) identity(v *view) object {
-	fetched, who := conn.stateAt(v.now).fetched, conn.person()
-	if fetched.IsZero() || who == nil {
+	fetched, person := conn.stateAt(v.now).fetched, conn.person()
+	if fetched.IsZero() || person == nil {
 		return nil
 	}
 	id := conn.identityID()
@@ -31,11 +31,11 @@ func (conn *connection) identity(v *view) object {
 	}
 	// As in the examples, all fields are present, and fields that do not apply are empty: an organisation has no personal
 	// name.
-	if who.Business != nil {
+	if person.Business != nil {
 		addPerson(o, emails, nil)
-		o["organisation"] = organisation(who)
+		o["organisation"] = organisation(person)
 	} else {
-		addPerson(o, emails, &who.Profile)
+		addPerson(o, emails, &person.Profile)
 		o["organisation"] = organisation(&bank.Person{})
 	}
 	return o
@@ -63,8 +63,8 @@ func addPerson(o object, emails string, p *bank.Profile) {
 	o["phoneNumbers"], o[emails], o["physicalAddresses"] = phones, mails, addresses
 }
 
-func organisation(who *bank.Person) object {
-	b := who.Business
+func organisation(person *bank.Person) object {
+	b := person.Business
 	if b == nil {
 		return object{
 			"agentFirstName": "", "agentLastName": "", "agentRole": "", "businessName": "", "legalName": "", "shortName": "",
@@ -73,7 +73,7 @@ func organisation(who *bank.Person) object {
 		}
 	}
 	return object{
-		"agentFirstName": who.Profile.First, "agentLastName": who.Profile.Last, "agentRole": "Nominated Representative",
+		"agentFirstName": person.Profile.First, "agentLastName": person.Profile.Last, "agentRole": "Nominated Representative",
 		"businessName": b.Name, "legalName": b.LegalName, "shortName": b.Name, "abn": b.ABN, "acn": b.ACN,
 		"isACNCRegistered": false, "industryCode": b.IndustryCode, "industryCodeVersion": "V2.0",
 		"organisationType": b.OrganisationType, "registeredCountry": "AUS",

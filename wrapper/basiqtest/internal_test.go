@@ -53,7 +53,7 @@ func TestRoutes_MatchContract(t *testing.T) {
 	}
 	var got []route
 	for _, r := range routes() {
-		r.body, r.alternative, r.handle = "", "", nil
+		r.body, r.alternative, r.handler = "", "", nil
 		got = append(got, r)
 	}
 	assert.Equal(t, want, got)

@@ -87,25 +87,25 @@ func (s *Sandbox) startJob(now time.Time, conn *connection) *job {
 		id: s.newID(), kind: jobKindConnection, user: conn.user, connection: conn, source: conn.path(), created: now,
 		confirmDelay: takes(confirmTime),
 	}
-	who := conn.person()
+	person := conn.person()
 	verify := step{title: gen.JobStepTitleVerifyCredentials, takes: takes(verifyTime), link: conn.path()}
 	accounts := step{title: gen.JobStepTitleRetrieveAccounts, takes: takes(accountsTime), link: conn.dataPath("accounts")}
 	switch {
 	case conn.statement != nil:
 		verify.failure = conn.statement.failure
-	case who == nil || !conn.password.Equal(api.NewSecret(who.Password)):
+	case person == nil || !conn.password.Equal(api.NewSecret(person.Password)):
 		verify.failure = &wrongCredentials
-	case who.Failure == nil:
-	case who.Failure.Step == string(verify.title):
-		verify.failure = newStepError(who.Failure)
-	case who.Failure.Step == string(accounts.title):
-		accounts.failure = newStepError(who.Failure)
+	case person.Failure == nil:
+	case person.Failure.Step == string(verify.title):
+		verify.failure = newStepError(person.Failure)
+	case person.Failure.Step == string(accounts.title):
+		accounts.failure = newStepError(person.Failure)
 	}
 	j.steps = []step{verify}
 	if asks := conn.institution.Asks; asks != bank.Never {
 		j.steps = append(j.steps, step{title: gen.JobStepTitleMFAChallenge})
-		if who != nil && (asks == bank.Always || conn.jobs%2 == 0) {
-			j.challenge = who.Challenge
+		if person != nil && (asks == bank.Always || conn.jobs%2 == 0) {
+			j.challenge = person.Challenge
 		}
 	}
 	j.steps = append(j.steps, accounts, step{

@@ -109,26 +109,26 @@ func (r *report) affordability(v *view) object {
 
 // group returns a group with its subgroups. Groups without transactions are included unless the request selects groups.
 func (r *reportSums) group(g *reportGroup) object {
-	lines := r.groups[g.id]
+	transactions := r.groups[g.id]
 	// In the example, only income and debt repayments have a forecast.
 	lasting := g.sections[0] == sectionIncome || g.sections[0] == sectionLiabilities
-	sources := r.sourcesIn(lines)
+	sources := r.sourcesIn(transactions)
 	subgroups := make([]object, 0, len(sources))
 	for _, s := range sources {
-		transactions := make([]object, 0, len(s.transactions))
+		items := make([]object, 0, len(s.transactions))
 		for _, t := range slices.Backward(s.transactions) {
-			transactions = append(transactions, object{
+			items = append(items, object{
 				"id": t.id, "date": formatTime(t.date()), "description": t.Description, "amount": t.Amount.String(),
 			})
 		}
 		name := reportName(s.newest())
 		subgroups = append(subgroups, object{
 			"id":   strings.ReplaceAll(derivedID(g.id, name), "-", ""),
-			"name": name, "analysis": r.analysisOf(s.transactions, g.sections[0] == sectionIncome), "transactions": transactions,
+			"name": name, "analysis": r.analysisOf(s.transactions, g.sections[0] == sectionIncome), "transactions": items,
 		})
 	}
 	return object{
-		"id": g.id, "title": g.title, "sections": slices.Clone(g.sections), "analysis": r.analysisOf(lines, lasting),
+		"id": g.id, "title": g.title, "sections": slices.Clone(g.sections), "analysis": r.analysisOf(transactions, lasting),
 		"subgroup": subgroups,
 	}
 }

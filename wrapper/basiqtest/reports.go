@@ -297,8 +297,8 @@ func (s *Sandbox) fillReport(r *report, chosen chosenFilters, now time.Time) err
 	if len(users) > maxReportUsers {
 		return invalidReport("Invalid users filter. Maximum 5 users allowed.")
 	}
-	if twice := duplicates(slices.Concat(users, accounts)); twice != nil {
-		return invalidReport("Following user ID(s)/account ID(s) have been entered more than once: [" + joinQuoted(twice, `"`) + "].")
+	if ids := duplicates(slices.Concat(users, accounts)); ids != nil {
+		return invalidReport("Following user ID(s)/account ID(s) have been entered more than once: [" + joinQuoted(ids, `"`) + "].")
 	}
 	var all []*holding
 	for _, id := range users {
@@ -306,12 +306,12 @@ func (s *Sandbox) fillReport(r *report, chosen chosenFilters, now time.Time) err
 		if u == nil {
 			return userNotFound()
 		}
-		held := s.userHoldings(u, now)
-		if err := u.checkConsent(now); err != nil && len(held) > 0 {
+		userHoldings := s.userHoldings(u, now)
+		if err := u.checkConsent(now); err != nil && len(userHoldings) > 0 {
 			return err
 		}
 		r.users = append(r.users, u)
-		all = append(all, held...)
+		all = append(all, userHoldings...)
 	}
 	var holdings []*holding
 	if len(accounts) == 0 {

@@ -80,14 +80,14 @@ func TestStatements_ManyAccounts(t *testing.T) {
 		number := strconv.Itoa(1_000_000 + i)
 		b.WriteString(number + ",Savings,AUD,2020-01-01,2019-01-01,RENT " + number + ",1.00,1.00\n")
 	}
-	st, err := readCSV([]byte(b.String()))
+	statement, err := readCSV([]byte(b.String()))
 	require.NoError(t, err)
-	require.Nil(t, st.failure)
-	require.Len(t, st.accounts, maxRows)
-	for _, a := range st.accounts {
-		require.Same(t, a, st.account(a.Key))
+	require.Nil(t, statement.failure)
+	require.Len(t, statement.accounts, maxRows)
+	for _, a := range statement.accounts {
+		require.Same(t, a, statement.account(a.Key))
 	}
-	assert.Equal(t, bank.Cents(100), st.accounts[maxRows-1].Balance)
+	assert.Equal(t, bank.Cents(100), statement.accounts[maxRows-1].Balance)
 }
 
 func TestAnalysis_MonthsBetween(t *testing.T) {

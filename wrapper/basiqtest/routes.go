@@ -38,7 +38,7 @@ type route struct {
 	scopes      scopes // 0 if the operation requires no token
 	body        string // documented name of the JSON body; "" for none
 	alternative string // alternative media type of the response; "" for none
-	handle      func(*Sandbox, *call) (response, error)
+	handler     func(*Sandbox, *call) (response, error)
 }
 
 // routes returns all operations of the contract, in its order.

@@ -18,24 +18,24 @@ type scheduledTask struct {
 	do    func(now time.Time)
 }
 
-func (a *scheduler) Len() int { return len(a.tasks) }
+func (q *scheduler) Len() int { return len(q.tasks) }
 
-func (a *scheduler) Less(i, j int) bool {
-	if !a.tasks[i].at.Equal(a.tasks[j].at) {
-		return a.tasks[i].at.Before(a.tasks[j].at)
+func (q *scheduler) Less(i, j int) bool {
+	if !q.tasks[i].at.Equal(q.tasks[j].at) {
+		return q.tasks[i].at.Before(q.tasks[j].at)
 	}
-	return a.tasks[i].order < a.tasks[j].order
+	return q.tasks[i].order < q.tasks[j].order
 }
 
-func (a *scheduler) Swap(i, j int) { a.tasks[i], a.tasks[j] = a.tasks[j], a.tasks[i] }
+func (q *scheduler) Swap(i, j int) { q.tasks[i], q.tasks[j] = q.tasks[j], q.tasks[i] }
 
 // Push and Pop implement [heap.Interface].
-func (a *scheduler) Push(item any) { a.tasks = append(a.tasks, item.(scheduledTask)) } //nolint:forcetypeassert // only called by schedule
+func (q *scheduler) Push(item any) { q.tasks = append(q.tasks, item.(scheduledTask)) } //nolint:forcetypeassert // only called by schedule
 
-func (a *scheduler) Pop() any {
-	last := a.tasks[len(a.tasks)-1]
-	a.tasks[len(a.tasks)-1] = scheduledTask{}
-	a.tasks = a.tasks[:len(a.tasks)-1]
+func (q *scheduler) Pop() any {
+	last := q.tasks[len(q.tasks)-1]
+	q.tasks[len(q.tasks)-1] = scheduledTask{}
+	q.tasks = q.tasks[:len(q.tasks)-1]
 	return last
 }
 
@@ -70,23 +70,23 @@ func (s *Sandbox) setTimer() {
 	}
 	s.timerAt = next
 	s.background.Add(1)
-	var alarm *time.Timer
-	alarm = time.AfterFunc(time.Until(next), func() {
+	var timer *time.Timer
+	timer = time.AfterFunc(time.Until(next), func() {
 		defer s.background.Done()
 		s.mu.Lock() // the caller of setTimer holds the lock until s.timer is set
 		defer s.mu.Unlock()
-		s.onTimer(alarm)
+		s.onTimer(timer)
 	})
-	s.timer = alarm
+	s.timer = timer
 }
 
 // onTimer runs the due tasks when a timer fires. The timer may have been replaced while it waited for the lock. The
 // sandbox must be locked.
-func (s *Sandbox) onTimer(alarm *time.Timer) {
+func (s *Sandbox) onTimer(timer *time.Timer) {
 	if s.closed {
 		return
 	}
-	if s.timer == alarm {
+	if s.timer == timer {
 		s.timer = nil
 	}
 	s.runDue(time.Now())

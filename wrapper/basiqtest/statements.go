@@ -45,25 +45,25 @@ type statementAccount struct {
 	transactions []*bank.Transaction // pending first, then the newest first
 }
 
-func (st *bankStatement) list() []bank.Account {
-	list := make([]bank.Account, 0, len(st.accounts))
-	for _, a := range st.accounts {
+func (statement *bankStatement) list() []bank.Account {
+	list := make([]bank.Account, 0, len(statement.accounts))
+	for _, a := range statement.accounts {
 		list = append(list, a.Account)
 	}
 	return list
 }
 
-func (st *bankStatement) account(key string) *statementAccount {
-	return st.byKey[key]
+func (statement *bankStatement) account(key string) *statementAccount {
+	return statement.byKey[key]
 }
 
-func (st *bankStatement) transactions(key string) []*bank.Transaction {
-	return st.account(key).transactions
+func (statement *bankStatement) transactions(key string) []*bank.Transaction {
+	return statement.account(key).transactions
 }
 
 // describe sets the fields of a holding that only statements have.
-func (st *bankStatement) describe(h *holding) {
-	a := st.account(h.Key)
+func (statement *bankStatement) describe(h *holding) {
+	a := statement.account(h.Key)
 	h.currency, h.updated = a.currency, a.updated
 }
 
@@ -81,21 +81,21 @@ func (s *Sandbox) createStatement(c *call) (response, error) {
 	if up.institution == "" {
 		return response{}, invalidRequestContent("InstitutionID not provided") // recorded
 	}
-	in := bank.FindBank(up.institution)
-	if in == nil || len(in.Statements) == 0 {
+	institution := bank.FindBank(up.institution)
+	if institution == nil || len(institution.Statements) == 0 {
 		return response{}, institutionNotSupported(up.institution)
 	}
 	if !up.hasFile {
 		return response{}, statementNotValid()
 	}
-	method, st, err := readStatement(up, in, c.now)
+	method, statement, err := readStatement(up, institution, c.now)
 	if err != nil {
 		return response{}, err
 	}
 	if s.config.limits && s.countConnections() >= maxConnections {
 		return response{}, tooManyConnections()
 	}
-	conn := &connection{id: s.newID(), user: u, institution: in, method: method, created: c.now, statement: st}
+	conn := &connection{id: s.newID(), user: u, institution: institution, method: method, created: c.now, statement: statement}
 	u.connections = append(u.connections, conn)
 	s.emitConnection(conn, gen.EventActionCreated, c.now)
 	return s.startJob(c.now, conn).reference(&c.view, http.StatusAccepted), nil
@@ -153,7 +153,7 @@ func (c *call) upload() (*upload, error) {
 }
 
 // readStatement parses the file. The error is a *failure.
-func readStatement(up *upload, in *bank.Bank, now time.Time) (gen.ConnectionMethod, *bankStatement, error) {
+func readStatement(up *upload, institution *bank.Bank, now time.Time) (gen.ConnectionMethod, *bankStatement, error) {
 	if len(bytes.TrimSpace(up.content)) == 0 {
 		return "", nil, badStatement("empty-file", "Empty file", "The uploaded file is empty.")
 	}
@@ -164,14 +164,14 @@ func readStatement(up *upload, in *bank.Bank, now time.Time) (gen.ConnectionMeth
 	case up.isCSV():
 		method, read = gen.ConnectionMethodCSV, func() (*bankStatement, error) { return readCSV(up.content) }
 	}
-	if !slices.Contains(in.Statements, string(method)) {
+	if !slices.Contains(institution.Statements, string(method)) {
 		return method, &bankStatement{failure: &stepError{
 			code: "bank-statement-not-supported", title: "Statement not supported.",
 			detail: "Statement is not currently supported for this institution - check statement uploaded against correct bank.",
 		}}, nil
 	}
-	st, err := read()
-	return method, st, err
+	statement, err := read()
+	return method, statement, err
 }
 
 func (up *upload) isCSV() bool {
@@ -270,7 +270,7 @@ func readCSV(content []byte) (*bankStatement, error) {
 			return nil, badStatement("missing-required-field", "Missing required field", "Required field "+name+" is missing.")
 		}
 	}
-	st := &bankStatement{byKey: map[string]*statementAccount{}}
+	statement := &bankStatement{byKey: map[string]*statementAccount{}}
 	first := map[string]row{} // first row of each account
 	for number := 2; ; number++ {
 		record, err := reader.Read()
@@ -289,17 +289,17 @@ func readCSV(content []byte) (*bankStatement, error) {
 			r.fields[name] = strings.TrimSpace(record[i])
 		}
 		r.normalize()
-		if err := st.add(r, first); err != nil {
+		if err := statement.add(r, first); err != nil {
 			return nil, err
 		}
 	}
-	if len(st.accounts) == 0 && st.failure == nil {
+	if len(statement.accounts) == 0 && statement.failure == nil {
 		return nil, badStatement("empty-file", "Empty file", "The uploaded file has no transactions.")
 	}
-	for _, a := range st.accounts {
+	for _, a := range statement.accounts {
 		a.finalize()
 	}
-	return st, nil
+	return statement, nil
 }
 
 func invalidRow(number int) *bankStatement {
@@ -309,7 +309,7 @@ func invalidRow(number int) *bankStatement {
 }
 
 // add adds a row. If a transaction is later than the last update of its account, the job will fail.
-func (st *bankStatement) add(r row, first map[string]row) error {
+func (statement *bankStatement) add(r row, first map[string]row) error {
 	for _, name := range requiredColumns {
 		if r.fields[name] == "" {
 			return badStatement("missing-required-field-value", "Missing required field value",
@@ -327,8 +327,8 @@ func (st *bankStatement) add(r row, first map[string]row) error {
 		if err != nil {
 			return err
 		}
-		st.accounts, first[key] = append(st.accounts, account), r
-		st.byKey[key] = account
+		statement.accounts, first[key] = append(statement.accounts, account), r
+		statement.byKey[key] = account
 	}
 	for _, name := range accountColumns {
 		if known && opening.fields[name] != r.fields[name] {
@@ -336,9 +336,9 @@ func (st *bankStatement) add(r row, first map[string]row) error {
 				fmt.Sprintf("Field %s of account %s differs in row %d.", name, key, r.number))
 		}
 	}
-	account := st.account(key)
-	if t.Made.Truncate(24*time.Hour).After(account.updated) && st.failure == nil {
-		st.failure = &stepError{
+	account := statement.account(key)
+	if t.Made.Truncate(24*time.Hour).After(account.updated) && statement.failure == nil {
+		statement.failure = &stepError{
 			code: "txn-after-last-updated-date", title: "Transaction after last updated date.",
 			detail: fmt.Sprintf("The transaction in row %d is later than the last update of its account.", r.number),
 		}

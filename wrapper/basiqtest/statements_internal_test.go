@@ -15,10 +15,10 @@ import (
 func TestStatements_UnsupportedFormat(t *testing.T) {
 	t.Parallel()
 	up := &upload{name: "a.csv", content: []byte("accountNo\n")}
-	_, st, err := readStatement(up, &bank.Bank{Statements: []string{"pdf"}}, time.Now())
+	_, statement, err := readStatement(up, &bank.Bank{Statements: []string{"pdf"}}, time.Now())
 	require.NoError(t, err)
-	assert.Equal(t, "bank-statement-not-supported", st.failure.code)
-	assert.Equal(t, "Statement not supported.", st.failure.title)
+	assert.Equal(t, "bank-statement-not-supported", statement.failure.code)
+	assert.Equal(t, "Statement not supported.", statement.failure.title)
 }
 
 // Every uploaded file results in an error response, a failed job, or a readable list.
@@ -32,17 +32,17 @@ func FuzzReadCSV(f *testing.F) {
 		f.Add([]byte(header + rows))
 	}
 	f.Fuzz(func(t *testing.T, content []byte) {
-		st, err := readCSV(content)
+		statement, err := readCSV(content)
 		if err != nil {
-			require.Nil(t, st)
+			require.Nil(t, statement)
 			return
 		}
-		if st.failure != nil {
+		if statement.failure != nil {
 			return
 		}
-		require.NotEmpty(t, st.accounts)
-		for _, a := range st.list() {
-			lines := st.transactions(a.Key)
+		require.NotEmpty(t, statement.accounts)
+		for _, a := range statement.list() {
+			lines := statement.transactions(a.Key)
 			require.NotEmpty(t, lines)
 			for i, l := range lines {
 				require.NotNil(t, l.Category)
