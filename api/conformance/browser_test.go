@@ -109,7 +109,7 @@ func TestBrowser(t *testing.T) {
 // sandbox has no redirect URL here, so each visit ends on its own last page.
 func manage(b *tab) {
 	t := b.t
-	sandbox, err := basiqtest.Start(basiqtest.Speed(20))
+	sandbox, err := basiqtest.Start(basiqtest.WithSpeed(20))
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = sandbox.Close() })
 	client, err := sandbox.NewClient()

@@ -43,7 +43,7 @@ type sandboxAnswer struct {
 // visit makes a sandbox in memory, for a bubble.
 func visit(t *testing.T) *visitor {
 	t.Helper()
-	return newVisitor(t, basiqtest.New(t, basiqtest.DeliverWith(&http.Client{Transport: receiver})), time.Sleep)
+	return newVisitor(t, basiqtest.New(t, basiqtest.WithWebhookClient(&http.Client{Transport: receiver})), time.Sleep)
 }
 
 func newVisitor(t *testing.T, sandbox *basiqtest.Sandbox, pause func(time.Duration)) *visitor {
@@ -501,7 +501,7 @@ func TestSandboxFailsAtEveryOperation(t *testing.T) {
 			}
 			for status := range op.Responses.Map() {
 				if code, err := strconv.Atoi(status); err == nil && code >= 400 {
-					v.sandbox.Inject(basiqtest.Fail(code), basiqtest.On(op.OperationID), basiqtest.Next(1))
+					v.sandbox.Inject(basiqtest.Fail(code), basiqtest.Operations(op.OperationID), basiqtest.Times(1))
 					v.call(may, op.OperationID, code, target(ids), body)
 				}
 			}

@@ -598,7 +598,7 @@ func TestAffordability_PDF(t *testing.T) {
 func TestAffordability_Create_Limit(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c := new30(t, basiqtest.EnforceLimits())
+		c := new30(t, basiqtest.WithLimits())
 		id := c.customer("gavinBelson")
 		c.newUser()
 		require.Equal(t, http.StatusNoContent, c.delete("/users/"+c.newUser()).status, "deleted users count")

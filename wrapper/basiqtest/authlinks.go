@@ -8,7 +8,7 @@ import (
 )
 
 // authLinkLifetime returns how long an auth link is valid: 30 days according to a changelog of 2026, three days
-// according to a guide for version 2.1. [Speed] does not change it, because it limits the user and not the sandbox.
+// according to a guide for version 2.1. [WithSpeed] does not change it, because it limits the user and not the sandbox.
 func authLinkLifetime(version versions) time.Duration {
 	if version == v30 {
 		return 30 * 24 * time.Hour

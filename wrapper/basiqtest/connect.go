@@ -22,10 +22,10 @@ import (
 // supplies the correct answer immediately. Challenges of later jobs are left to the application. If the test user is
 // one whose logins fail, the job fails.
 //
-// The connection is a web connection unless [OpenBanking] is given.
+// The connection is a web connection unless [WithOpenBanking] is given.
 //
 // If the user does not exist, the bank does not support logins, loginID is not a test user or the limit of
-// [EnforceLimits] is reached, Connect fails the test that created the sandbox with [New]. For a sandbox created with
+// [WithLimits] is reached, Connect fails the test that created the sandbox with [New]. For a sandbox created with
 // [Start], it panics.
 func (s *Sandbox) Connect(userID, institutionID, loginID string, options ...ConnectOption) (jobID string) {
 	if s.tb != nil {
@@ -41,7 +41,7 @@ func (s *Sandbox) Connect(userID, institutionID, loginID string, options ...Conn
 // A ConnectOption configures how [Sandbox.Connect] and [Sandbox.VisitConsentPage] connect a user.
 type ConnectOption struct{ method gen.ConnectionMethod }
 
-// OpenBanking creates an open-banking connection. Only the bank AU00000 supports it. As at Basiq, open-banking
+// WithOpenBanking creates an open-banking connection. Only the bank AU00000 supports it. As at Basiq, open-banking
 // connections differ from web connections:
 //
 //   - Deleting a connection deletes its accounts and transactions.
@@ -49,7 +49,7 @@ type ConnectOption struct{ method gen.ConnectionMethod }
 //   - The name of an account is the user's nickname; credit cards have none.
 //   - They have an expiryDate, and their credentials cannot be updated. A visit with
 //     basiq.ConsentActionReauthorise sets the date to one year from then.
-func OpenBanking() ConnectOption { return ConnectOption{gen.ConnectionMethodOpenBanking} }
+func WithOpenBanking() ConnectOption { return ConnectOption{gen.ConnectionMethodOpenBanking} }
 
 func methodOf(options []ConnectOption) gen.ConnectionMethod {
 	method := gen.ConnectionMethodWeb
@@ -78,7 +78,7 @@ func (s *Sandbox) connectUser(userID, institutionID, loginID string, method gen.
 	}
 	j, _, err := s.connect(u, credentialsOf(institution, method, person), consent, now)
 	if err != nil {
-		return "", errors.New("limit of 500 connections reached (EnforceLimits)")
+		return "", errors.New("limit of 500 connections reached (WithLimits)")
 	}
 	j.autoAnswered = true
 	return j.id, nil
@@ -110,8 +110,8 @@ func findLogin(institutionID, loginID string, method gen.ConnectionMethod) (*ban
 }
 
 // VisitConsentPage does what a user would do on the consent page in a browser. It returns the URL that the page would
-// redirect to: the URL of [RedirectURL] with the job IDs and the state. This way a test can cover the complete flow of
-// a web app:
+// redirect to: the URL of [WithRedirectURL] with the job IDs and the state. This way a test can cover the complete flow
+// of a web app:
 //
 //	page, err := client.Consents.PageURL(ctx, user.ID, basiq.ConsentPage{State: state}) // where the app sends the browser
 //	back, err := sandbox.VisitConsentPage(page.Reveal(), "AU00000", "gavinBelson")
@@ -120,7 +120,7 @@ func findLogin(institutionID, loginID string, method gen.ConnectionMethod) (*ban
 // The pageURL is a URL from Consents.PageURL or an auth link. The user grants the consent if asked, chooses the bank,
 // logs in as the test user loginID and answers the bank's questions. VisitConsentPage does not wait for the job, which
 // continues after the visit. If the bank asks for a second factor, the correct answer is supplied immediately. With
-// [OpenBanking], the connection is an open-banking connection.
+// [WithOpenBanking], the connection is an open-banking connection.
 //
 // The URL has no job IDs if loginID is "" or is a test user whose logins fail. The user then leaves the page without a
 // connection. With basiq.ConsentActionExtend the consent is extended. With basiq.ConsentActionReauthorise the user's
@@ -128,7 +128,7 @@ func findLogin(institutionID, loginID string, method gen.ConnectionMethod) (*ban
 //
 // VisitConsentPage returns an error with the text of the page if the page rejects the visit, for example because the
 // token has expired. It also returns an error for basiq.ConsentActionManage, for a bank other than the one that the URL
-// names, and if RedirectURL is not set. Like [Sandbox.Connect], it fails the test or panics if the bank does not
+// names, and if WithRedirectURL is not given. Like [Sandbox.Connect], it fails the test or panics if the bank does not
 // support logins or loginID is not a test user.
 func (s *Sandbox) VisitConsentPage(pageURL, institutionID, loginID string, options ...ConnectOption) (back *url.URL, err error) {
 	if s.tb != nil {
@@ -157,7 +157,7 @@ func (s *Sandbox) runVisit(u *url.URL, institutionID string, method gen.Connecti
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.config.redirectURL == nil {
-		return "", errors.New("no redirect URL: option RedirectURL is required")
+		return "", errors.New("no redirect URL: option WithRedirectURL is required")
 	}
 	now := time.Now()
 	s.runDue(now)

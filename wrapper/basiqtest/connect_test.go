@@ -174,5 +174,5 @@ func TestSandbox_VisitConsentPage_Errors(t *testing.T) {
 	require.ErrorContains(t, err, "This link has expired")
 
 	_, err = new30(t).sandbox.VisitConsentPage(page, hooli, "gavinBelson")
-	require.ErrorContains(t, err, "option RedirectURL is required")
+	require.ErrorContains(t, err, "option WithRedirectURL is required")
 }

@@ -268,7 +268,7 @@ func (s *Sandbox) removeConnection(u *user, conn *connection, now time.Time) {
 }
 
 // refresh starts a job for the connection and returns it with the status of the response. If a job is running, it
-// returns that one, unless the option ConcurrentRefreshes is set.
+// returns that one, unless the option WithConcurrentRefreshes is given.
 func (s *Sandbox) refresh(conn *connection, now time.Time) (*job, int) {
 	if running := conn.runningJob(now); running != nil && !s.config.concurrentRefreshes {
 		return running, http.StatusOK

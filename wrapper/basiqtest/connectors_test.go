@@ -166,7 +166,7 @@ func TestConnectors_List_Usable(t *testing.T) {
 // The durations depend on the speed of the sandbox.
 func TestConnectors_Get_Stats(t *testing.T) {
 	t.Parallel()
-	slow, fast := new21(t).get("/connectors/AU00000/web"), new21(t, basiqtest.Speed(10)).get("/connectors/AU00000/web")
+	slow, fast := new21(t).get("/connectors/AU00000/web"), new21(t, basiqtest.WithSpeed(10)).get("/connectors/AU00000/web")
 	total := func(r reply) string {
 		value, _ := r.at("stats.averageDurationMs.total")
 		return string(value.(json.Number))

@@ -20,7 +20,7 @@ const appURL = "https://app.example/back?tab=banks"
 // newPage creates a sandbox with a redirect URL, a caller with API 3.0 and a user.
 func newPage(t *testing.T, opts ...basiqtest.Option) (c *caller, userID string) {
 	t.Helper()
-	c = new30(t, append([]basiqtest.Option{basiqtest.RedirectURL(appURL)}, opts...)...)
+	c = new30(t, append([]basiqtest.Option{basiqtest.WithRedirectURL(appURL)}, opts...)...)
 	return c, c.newUser()
 }
 
@@ -317,7 +317,7 @@ func TestConsentPage_VisitExpires(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				c, userID := newPage(t, basiqtest.TokenLifetime(time.Minute))
+				c, userID := newPage(t, basiqtest.WithTokenLifetime(time.Minute))
 				token := c.as("3.0", client, userID).token
 				b := newBrowser(c)
 				b.open("/home?token=" + token)
@@ -379,7 +379,7 @@ func TestConsentPage_StaleForms(t *testing.T) {
 func TestConsentPage_ConnectionLimit(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c, userID := newPage(t, basiqtest.EnforceLimits())
+		c, userID := newPage(t, basiqtest.WithLimits())
 		for range 500 {
 			c.as("2.1", server, "").post("/users/"+userID+"/connections", credentials(hooli, "nobody", "x"))
 			time.Sleep(long)

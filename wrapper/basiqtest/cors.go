@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// allowOrigin sets the CORS response headers if [AllowOrigin] allows the request's origin. It reports whether the
+// allowOrigin sets the CORS response headers if [WithAllowedOrigin] allows the request's origin. It reports whether the
 // request is a preflight request. The consent page does not allow other origins.
 func (s *Sandbox) allowOrigin(header http.Header, r *http.Request) (asks bool) {
 	if s.config.origins == nil {

@@ -21,17 +21,17 @@ func TestCORS_AllowOrigin(t *testing.T) {
 		want    string // allowed origin
 	}{
 		"without the option": {nil, frontEnd, ""},
-		"another origin":     {[]basiqtest.Option{basiqtest.AllowOrigin("http://localhost:4000")}, frontEnd, ""},
-		"no browser":         {[]basiqtest.Option{basiqtest.AllowOrigin("*")}, "", ""},
-		"all":                {[]basiqtest.Option{basiqtest.AllowOrigin("*")}, frontEnd, frontEnd},
+		"another origin":     {[]basiqtest.Option{basiqtest.WithAllowedOrigin("http://localhost:4000")}, frontEnd, ""},
+		"no browser":         {[]basiqtest.Option{basiqtest.WithAllowedOrigin("*")}, "", ""},
+		"all":                {[]basiqtest.Option{basiqtest.WithAllowedOrigin("*")}, frontEnd, frontEnd},
 		"the second": {
-			[]basiqtest.Option{basiqtest.AllowOrigin("http://localhost:4000"), basiqtest.AllowOrigin(frontEnd)}, frontEnd, frontEnd,
+			[]basiqtest.Option{basiqtest.WithAllowedOrigin("http://localhost:4000"), basiqtest.WithAllowedOrigin(frontEnd)}, frontEnd, frontEnd,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c := new30(t, test.options...)
-			c.sandbox.Inject(basiqtest.TooManyRequests(time.Second), basiqtest.On("createUser"), basiqtest.Next(1))
+			c.sandbox.Inject(basiqtest.TooManyRequests(time.Second), basiqtest.Operations("createUser"), basiqtest.Times(1))
 			asked := send(t, c.sandbox, http.MethodOptions, "/users", "", map[string]string{
 				"Origin": test.origin, "Access-Control-Request-Method": "POST",
 				"Access-Control-Request-Headers": "authorization,content-type,x-requested-with",
@@ -63,7 +63,7 @@ func TestCORS_AllowOrigin(t *testing.T) {
 func TestCORS_InvalidOrigin(t *testing.T) {
 	t.Parallel()
 	for _, origin := range []string{"", "localhost:3000", "http://localhost:3000/", "ftp://localhost", "http://u@localhost", "null"} {
-		_, err := basiqtest.Start(basiqtest.AllowOrigin(origin))
+		_, err := basiqtest.Start(basiqtest.WithAllowedOrigin(origin))
 		require.ErrorContains(t, err, `must be a scheme and host, such as http://localhost:3000, or "*"`, origin)
 	}
 }

@@ -78,7 +78,7 @@ func (s *subscriber) deliveries() []delivery {
 }
 
 func (s *subscriber) option() basiqtest.Option {
-	return basiqtest.DeliverWith(&http.Client{Transport: s})
+	return basiqtest.WithWebhookClient(&http.Client{Transport: s})
 }
 
 // offsets returns the times of deliveries, relative to the first.
@@ -304,7 +304,7 @@ func TestDeliveries_ClientTimeout(t *testing.T) {
 			return 0
 		}}
 		own := &http.Client{Transport: sub, Timeout: time.Minute}
-		c := new30(t, basiqtest.DeliverWith(own))
+		c := new30(t, basiqtest.WithWebhookClient(own))
 		c.subscribe(hook, "user.created")
 		c.newUser()
 		time.Sleep(90 * time.Second)
@@ -317,7 +317,7 @@ func TestDeliveries_Speed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		sub := respondWith(http.StatusInternalServerError)
-		c := new30(t, sub.option(), basiqtest.Speed(3600))
+		c := new30(t, sub.option(), basiqtest.WithSpeed(3600))
 		c.subscribe(hook, "user.created")
 		c.newUser()
 		time.Sleep(time.Minute)
@@ -404,7 +404,7 @@ func TestDeliveries_AfterClose(t *testing.T) {
 
 func TestDeliveries_Loopback(t *testing.T) {
 	t.Parallel()
-	s, err := basiqtest.Start(basiqtest.Speed(1000))
+	s, err := basiqtest.Start(basiqtest.WithSpeed(1000))
 	require.NoError(t, err)
 	defer func() { assert.NoError(t, s.Close()) }()
 	c := newCaller(t, s, "3.0", server, "")
@@ -477,7 +477,7 @@ func TestWebhooks_Create_Loopback(t *testing.T) {
 func TestDeliveries_Close_HangingSubscriber(t *testing.T) {
 	t.Parallel()
 	// Use an hour, so that Close cannot be waiting for this timeout.
-	s, err := basiqtest.Start(basiqtest.DeliverWith(&http.Client{Timeout: time.Hour}))
+	s, err := basiqtest.Start(basiqtest.WithWebhookClient(&http.Client{Timeout: time.Hour}))
 	require.NoError(t, err)
 	c := newCaller(t, s, "3.0", server, "")
 	came, gone := make(chan struct{}), make(chan struct{})
@@ -523,7 +523,7 @@ func TestDeliveries_Log(t *testing.T) {
 	var out lines
 	far := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }))
 	t.Cleanup(far.Close)
-	c := new30(t, basiqtest.Logger(slog.New(slog.NewJSONHandler(&out, nil))))
+	c := new30(t, basiqtest.WithLogger(slog.New(slog.NewJSONHandler(&out, nil))))
 	r := c.post("/notifications/webhooks", map[string]any{
 		"url": far.URL + "/?key=Pl4nted", "subscribedEvents": []string{"user.created"},
 	})

@@ -16,8 +16,8 @@
 //
 // A [Sandbox] implements all operations of the contract, for API versions 2.1 and 3.0. Resources that are created can
 // be read, updated and deleted. As at Basiq, the accounts and transactions of a deleted web connection stay with the
-// user until they are purged, while open-banking data is deleted with the connection. Tokens are limited to their
-// scope and to the operations of their API version. Filters, limits, cursors and errors follow Basiq's documentation,
+// user until they are purged, while open-banking data is deleted with the connection. Tokens are limited to their scope
+// and to the operations of their API version. Filters, limits, cursors and errors follow Basiq's documentation,
 // including its mistakes. Where the documentation is silent, the sandbox does what is plausible, and a comment in the
 // code says so.
 //
@@ -25,8 +25,8 @@
 //
 // AU00000 (Hooli) and AU00004 (HooliGov) never ask for a second factor. AU00002 (Pied Piper) always does. AU00003
 // (Nucleus) does in every other job of a connection, starting with the first. Each test user can connect to each of
-// these banks. AU00000 also supports open banking; see [OpenBanking]. On its consent page, log in as a test user, or
-// with the member number 374829 and the one-time password 227470 that Basiq documents.
+// these banks. AU00000 also supports open banking; see [WithOpenBanking]. On its consent page, log in as a test user,
+// or with the member number 374829 and the one-time password 227470 that Basiq documents.
 //
 // AU01001 and AU00201 accept only uploaded statements, as CSV or PDF. The accounts and transactions of a CSV file can
 // be read. The sandbox cannot parse PDF files, so it generates a small statement for each.
@@ -59,25 +59,24 @@
 //
 // # Time
 //
-// A job takes between 6 and 17 seconds, and always the same time for the same login. [Speed] divides this time and the
-// delays of webhook deliveries. In a bubble of [testing/synctest], a sandbox created with [New] uses the bubble's
+// A job takes between 6 and 17 seconds, and always the same time for the same login. [WithSpeed] divides this time and
+// the delays of webhook deliveries. In a bubble of [testing/synctest], a sandbox created with [New] uses the bubble's
 // clock. Tokens then expire after an hour, and jobs and events after seven days, without any real waiting.
 //
 // # Seed
 //
-// The sandbox is deterministic: IDs, tokens, amounts and random faults are derived from [Seed]. The same calls in the
-// same order on the same day return the same responses.
+// The sandbox is deterministic: IDs, tokens, amounts and random faults are derived from [WithSeed]. The same calls in
+// the same order on the same day return the same responses.
 //
 // # Faults
 //
 // [Sandbox.Inject] makes requests fail in realistic ways, for as many requests as a test needs:
 //
-//	sandbox.Inject(basiqtest.Fail(503), basiqtest.On("getJobs"), basiqtest.Next(2))
-//	sandbox.Inject(basiqtest.ResetAfter(), basiqtest.On("postConnection"))
-//	sandbox.Inject(basiqtest.Latency(2*time.Second), basiqtest.Chance(0.1))
+//	sandbox.Inject(basiqtest.Fail(503), basiqtest.Operations("getJobs"), basiqtest.Times(2))
+//	sandbox.Inject(basiqtest.ResetAfter(), basiqtest.Operations("postConnection"))
+//	sandbox.Inject(basiqtest.Latency(2*time.Second), basiqtest.Probability(0.1))
 //
-// [Sandbox.ExpireTokens] and [Sandbox.RevokeTokens] invalidate tokens. [EnforceLimits] enforces Basiq's documented
-// limits.
+// [Sandbox.ExpireTokens] and [Sandbox.RevokeTokens] invalidate tokens. [WithLimits] enforces Basiq's documented limits.
 //
 // # Recorded requests
 //
@@ -89,13 +88,13 @@
 // # Webhooks
 //
 // The sandbox records events and delivers them to the webhooks that were created through the API. Messages are signed
-// and retried on the documented schedule. Package webhook verifies them. In a synctest bubble, use [DeliverWith] with a
-// client that opens no sockets.
+// and retried on the documented schedule. Package webhook verifies them. In a synctest bubble, use [WithWebhookClient]
+// with a client that opens no sockets.
 //
 // # Consent page
 //
 // The sandbox serves its own consent page at /home. In a browser, a user can grant consent, choose a bank, log in as a
-// test user and answer the bank's questions. The page then redirects to the URL of [RedirectURL]. For clients created
-// by [Sandbox.NewClient], Consents.PageURL returns URLs of this page. The web app in wrapper/examples/consent uses it.
-// In tests without a browser, use [Sandbox.VisitConsentPage], or [Sandbox.Connect] to skip the page.
+// test user and answer the bank's questions. The page then redirects to the URL of [WithRedirectURL]. For clients
+// created by [Sandbox.NewClient], Consents.PageURL returns URLs of this page. The web app in wrapper/examples/consent
+// uses it. In tests without a browser, use [Sandbox.VisitConsentPage], or [Sandbox.Connect] to skip the page.
 package basiqtest

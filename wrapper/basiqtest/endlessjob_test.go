@@ -15,8 +15,8 @@ func TestEndlessJob_ConsentPage(t *testing.T) {
 	t.Parallel()
 	s := New(t)
 	s.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/users/u1/connections/refresh", http.NoBody))
-	limited := s.Inject(EndlessJob(), On("refreshConnections"))
-	all := s.Inject(EndlessJob(), After(1))
+	limited := s.Inject(EndlessJob(), Operations("refreshConnections"))
+	all := s.Inject(EndlessJob(), Skip(1))
 	for _, want := range []bool{false, true} {
 		s.mu.Lock()
 		got := s.applyJobFaults()

@@ -28,8 +28,8 @@ type enrichmentKey struct {
 // enrichments caches encoded enrichments, because most transactions share one with others.
 type enrichments map[enrichmentKey]json.RawMessage
 
-// enrichment returns the enrichment of a transaction, which the documents of both versions require. Its members are null if
-// nothing is known, as in recorded responses.
+// enrichment returns the enrichment of a transaction, which the documents of both versions require. Its members are
+// null if nothing is known, as in recorded responses.
 func (s *Sandbox) enrichment(v *view, t *bank.Transaction) json.RawMessage {
 	key := enrichmentKey{v.version, t.Description, t.Class, t.Merchant, t.Category}
 	if written, known := s.enrichments[key]; known {

@@ -122,7 +122,7 @@ func TestEnrich_Errors(t *testing.T) {
 func TestEnrich_Limit(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c, free := new30(t, basiqtest.EnforceLimits()), new30(t)
+		c, free := new30(t, basiqtest.WithLimits()), new30(t)
 		path := enrich("q", "WOOLWORTHS")
 		for range 100 {
 			require.Equal(t, http.StatusOK, c.get(path).status)

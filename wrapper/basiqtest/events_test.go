@@ -416,7 +416,7 @@ func TestEvents_DeterministicIDs(t *testing.T) {
 	t.Parallel()
 	run := func(t *testing.T, first, then time.Duration) (ids []string) {
 		synctest.Test(t, func(t *testing.T) {
-			c := new30(t, basiqtest.Seed(7))
+			c := new30(t, basiqtest.WithSeed(7))
 			c.connect(c.newUser(), hooli, "gavinBelson", "hooli2016")
 			time.Sleep(first)
 			ids = append(ids, c.newUser())

@@ -15,7 +15,7 @@ import (
 
 // newExample creates a sandbox, a client and a user. In a test, use New in a synctest bubble, and omit Speed.
 func newExample(options ...basiqtest.Option) (*basiqtest.Sandbox, *basiq.Client, string) {
-	sandbox, err := basiqtest.Start(append(options, basiqtest.Speed(1000))...)
+	sandbox, err := basiqtest.Start(append(options, basiqtest.WithSpeed(1000))...)
 	if err != nil {
 		panic(err)
 	}
@@ -59,7 +59,7 @@ func ExampleSandbox_Connect() {
 
 // Follow the complete flow of a web app's user, through the consent page and back.
 func ExampleSandbox_VisitConsentPage() {
-	sandbox, client, userID := newExample(basiqtest.RedirectURL("http://localhost:8080/connected"))
+	sandbox, client, userID := newExample(basiqtest.WithRedirectURL("http://localhost:8080/connected"))
 	defer func() { _ = sandbox.Close() }()
 	ctx := context.Background()
 
@@ -93,7 +93,7 @@ func ExampleSandbox_Inject() {
 	sandbox, client, userID := newExample()
 	defer func() { _ = sandbox.Close() }()
 
-	sandbox.Inject(basiqtest.Fail(503), basiqtest.On("getUser"), basiqtest.Next(1))
+	sandbox.Inject(basiqtest.Fail(503), basiqtest.Operations("getUser"), basiqtest.Times(1))
 	_, err := client.Users.Get(context.Background(), userID)
 	fmt.Println("failed:", err != nil)
 	for _, request := range sandbox.RequestsOf("getUser") {
@@ -115,9 +115,9 @@ func (h handlerTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // Deliver webhooks to the program's own handler.
-func ExampleDeliverWith() {
+func ExampleWithWebhookClient() {
 	mux := http.NewServeMux() // the program's own
-	sandbox, client, userID := newExample(basiqtest.DeliverWith(&http.Client{Transport: handlerTransport{mux}}))
+	sandbox, client, userID := newExample(basiqtest.WithWebhookClient(&http.Client{Transport: handlerTransport{mux}}))
 	defer func() { _ = sandbox.Close() }()
 	ctx := context.Background()
 

@@ -143,7 +143,7 @@ func Latency(d time.Duration) Fault {
 func Hang() Fault { return Fault{kind: faultHang, text: "hang"} }
 
 // ResetBefore resets the connection without executing the request. HTTP clients such as net/http retry a GET once for
-// each reused connection that was reset, so a reset with [Next](1) may not be visible to the caller.
+// each reused connection that was reset, so a reset with [Times](1) may not be visible to the caller.
 func ResetBefore() Fault { return Fault{kind: faultResetBefore, text: "reset-before"} }
 
 // ResetAfter executes the request and resets the connection instead of responding. The note about GET at [ResetBefore]
@@ -213,41 +213,43 @@ func (f Fault) appliesTo(r *route) bool {
 	}
 }
 
-// When limits which requests a fault applies to. Without conditions it applies to all. Conditions can be combined in
-// any order. They are evaluated as follows: [On] selects operations, [After] skips the first requests, [Every] selects
-// every k-th of the rest, [Chance] selects at random, and [Next] limits the total.
-type When func(*faultConditions) error
+// A Condition limits which requests a fault applies to. Without conditions it applies to all. Conditions can be
+// combined in any order. They are evaluated as follows: [Operations] selects operations, [Skip] skips the first
+// requests, [Every] selects every k-th of the rest, [Probability] selects at random, and [Times] limits the total.
+type Condition func(*faultConditions) error
 
 // faultConditions holds the conditions of an injection. Zero values mean no condition.
 type faultConditions struct {
 	operations         []string
-	after, every, next int
-	chance             float64
+	skip, every, times int
+	probability        float64
 }
 
-// On limits a fault to the given operations, by operationId. It is an error if an operation does not exist or the fault
-// cannot occur in it.
-func On(operations ...string) When {
+// Operations limits a fault to the given operations, by operationId. It is an error if an operation does not exist or
+// the fault cannot occur in it.
+func Operations(operations ...string) Condition {
 	return func(a *faultConditions) error {
 		if len(operations) == 0 {
-			return errors.New("On: no operations")
+			return errors.New("Operations: no operations")
 		}
 		a.operations = append(a.operations, operations...)
 		return nil
 	}
 }
 
-// Next applies a fault n times in total.
-func Next(n int) When { return func(a *faultConditions) error { return setCount(&a.next, "Next", n) } }
-
-// Every applies a fault to every k-th request. For example, Every(3) selects the third, the sixth and so on.
-func Every(k int) When {
-	return func(a *faultConditions) error { return setCount(&a.every, "Every", k) }
+// Times applies a fault n times in total.
+func Times(n int) Condition {
+	return func(c *faultConditions) error { return setCount(&c.times, "Times", n) }
 }
 
-// After skips the first n requests.
-func After(n int) When {
-	return func(a *faultConditions) error { return setCount(&a.after, "After", n) }
+// Every applies a fault to every k-th request. For example, Every(3) selects the third, the sixth and so on.
+func Every(k int) Condition {
+	return func(c *faultConditions) error { return setCount(&c.every, "Every", k) }
+}
+
+// Skip skips the first n requests.
+func Skip(n int) Condition {
+	return func(c *faultConditions) error { return setCount(&c.skip, "Skip", n) }
 }
 
 func setCount(field *int, name string, n int) error {
@@ -261,17 +263,17 @@ func setCount(field *int, name string, n int) error {
 	return nil
 }
 
-// Chance applies a fault with the given probability, which must be greater than 0 and at most 1. Random decisions are
-// derived from [Seed].
-func Chance(probability float64) When {
+// Probability applies a fault with the given probability, which must be greater than 0 and at most 1. Random decisions
+// are derived from [WithSeed].
+func Probability(probability float64) Condition {
 	return func(a *faultConditions) error {
 		switch {
 		case !(probability > 0 && probability <= 1):
 			return fmt.Errorf("probability %v out of range (0, 1]", probability)
-		case a.chance != 0:
-			return errors.New("duplicate condition Chance")
+		case a.probability != 0:
+			return errors.New("duplicate condition Probability")
 		}
-		a.chance = probability
+		a.probability = probability
 		return nil
 	}
 }
@@ -289,15 +291,15 @@ type Injection struct {
 
 // Inject adds a fault to the sandbox. It applies to requests received from now on that meet all conditions:
 //
-//	sandbox.Inject(basiqtest.Fail(503), basiqtest.On("getJobs"), basiqtest.Next(2))
+//	sandbox.Inject(basiqtest.Fail(503), basiqtest.Operations("getJobs"), basiqtest.Times(2))
 //
 // If several faults match a request, the one injected first applies. The others do not count the request. Latency is an
 // exception: it is added to other faults. Faults apply only to operations, not to unknown paths or the consent page.
 //
 // If the fault or a condition is invalid, Inject fails the test that created the sandbox with [New]. For a sandbox
 // created with [Start], it panics.
-func (s *Sandbox) Inject(fault Fault, when ...When) *Injection {
-	injection, err := newInjection(fault, when)
+func (s *Sandbox) Inject(fault Fault, conditions ...Condition) *Injection {
+	injection, err := newInjection(fault, conditions)
 	if err != nil {
 		if s.tb != nil {
 			s.tb.Helper()
@@ -321,9 +323,9 @@ func (s *Sandbox) fatalf(method string, err error) {
 }
 
 // WithFault adds a fault when the sandbox is created. See [Sandbox.Inject].
-func WithFault(fault Fault, when ...When) Option {
+func WithFault(fault Fault, conditions ...Condition) Option {
 	return func(c *config) error {
-		injection, err := newInjection(fault, when) // one per sandbox, because options can be reused
+		injection, err := newInjection(fault, conditions) // one per sandbox, because options can be reused
 		if err != nil {
 			return err
 		}
@@ -346,7 +348,7 @@ func (i *Injection) Count() int {
 	return i.applied
 }
 
-func newInjection(fault Fault, when []When) (*Injection, error) {
+func newInjection(fault Fault, conditions []Condition) (*Injection, error) {
 	i := &Injection{fault: fault}
 	if fault.kind == noFault {
 		return nil, errors.New("empty fault")
@@ -354,7 +356,7 @@ func newInjection(fault Fault, when []When) (*Injection, error) {
 	if fault.err != nil {
 		return nil, fmt.Errorf("fault %v: %w", fault, fault.err)
 	}
-	for _, condition := range when {
+	for _, condition := range conditions {
 		if condition == nil {
 			return nil, fmt.Errorf("fault %v: nil condition", fault)
 		}
@@ -486,10 +488,10 @@ func (i *Injection) shouldApply(r *route) bool {
 		return false
 	}
 	i.seen++
-	if i.seen <= a.after || a.every > 0 && (i.seen-a.after)%a.every != 0 {
+	if i.seen <= a.skip || a.every > 0 && (i.seen-a.skip)%a.every != 0 {
 		return false
 	}
-	if a.chance > 0 && i.sandbox.random.Float64() >= a.chance {
+	if a.probability > 0 && i.sandbox.random.Float64() >= a.probability {
 		return false
 	}
 	i.applied++
@@ -498,5 +500,5 @@ func (i *Injection) shouldApply(r *route) bool {
 
 // expireInjections removes the injections that have reached their limit.
 func (s *Sandbox) expireInjections() {
-	s.injections = slices.DeleteFunc(s.injections, func(i *Injection) bool { return i.conditions.next > 0 && i.applied >= i.conditions.next })
+	s.injections = slices.DeleteFunc(s.injections, func(i *Injection) bool { return i.conditions.times > 0 && i.applied >= i.conditions.times })
 }

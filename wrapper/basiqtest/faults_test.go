@@ -84,7 +84,7 @@ func TestFaults_Fail(t *testing.T) {
 		t.Run(fault.String(), func(t *testing.T) {
 			t.Parallel()
 			c := new21(t)
-			c.sandbox.Inject(fault, basiqtest.On("createUser"))
+			c.sandbox.Inject(fault, basiqtest.Operations("createUser"))
 			r := c.post("/users", map[string]string{"email": "gavin@hooli.com"})
 			r.requireError(test.status, test.code, test.detail)
 			assert.Equal(t, test.title, r.text("data.0.title"))
@@ -101,7 +101,7 @@ func TestFaults_Fail(t *testing.T) {
 func TestFaults_BadGateway(t *testing.T) {
 	t.Parallel()
 	c := new21(t)
-	c.sandbox.Inject(basiqtest.BadGateway(), basiqtest.Next(1))
+	c.sandbox.Inject(basiqtest.BadGateway(), basiqtest.Times(1))
 	r := c.post("/users", map[string]string{"email": "gavin@hooli.com"})
 	assert.Equal(t, http.StatusBadGateway, r.status)
 	assert.Equal(t, "text/html", r.header.Get("Content-Type"))
@@ -124,13 +124,13 @@ func TestFaults_TooManyRequests(t *testing.T) {
 			{basiqtest.TooManyRequestsDate(time.Minute), "Sat, 01 Jan 2000 00:01:00 GMT"},
 			{basiqtest.TooManyRequestsDate(1500 * time.Millisecond), "Sat, 01 Jan 2000 00:00:02 GMT"},
 		} {
-			c.sandbox.Inject(test.fault, basiqtest.Next(1))
+			c.sandbox.Inject(test.fault, basiqtest.Times(1))
 			r := c.get("/users")
 			r.requireError(429, "too-many-requests", "You have exceeded the rate limit for this API.")
 			assert.Equal(t, test.want, r.header.Get("Retry-After"), test.fault)
 		}
-		c.sandbox.Inject(basiqtest.Latency(time.Hour), basiqtest.Next(1))
-		c.sandbox.Inject(basiqtest.TooManyRequestsDate(time.Minute), basiqtest.Next(1))
+		c.sandbox.Inject(basiqtest.Latency(time.Hour), basiqtest.Times(1))
+		c.sandbox.Inject(basiqtest.TooManyRequestsDate(time.Minute), basiqtest.Times(1))
 		assert.Equal(t, "Sat, 01 Jan 2000 01:01:00 GMT", c.get("/users").header.Get("Retry-After"), "relative to the response")
 	})
 }
@@ -141,8 +141,8 @@ func TestFaults_Latency(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			c := new21(t)
-			one := c.sandbox.Inject(basiqtest.Latency(2*time.Second), basiqtest.On("getUsers"))
-			fail := c.sandbox.Inject(basiqtest.Fail(503), basiqtest.Next(1))
+			one := c.sandbox.Inject(basiqtest.Latency(2*time.Second), basiqtest.Operations("getUsers"))
+			fail := c.sandbox.Inject(basiqtest.Fail(503), basiqtest.Times(1))
 			two := c.sandbox.Inject(basiqtest.Latency(time.Second))
 			start := time.Now()
 			c.get("/users").requireError(503, "service-unavailable", "Service is currently unavailable. Please try again later.")
@@ -159,7 +159,7 @@ func TestFaults_Latency(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			c := new21(t)
-			c.sandbox.Inject(basiqtest.Latency(time.Hour), basiqtest.On("createUser"))
+			c.sandbox.Inject(basiqtest.Latency(time.Hour), basiqtest.Operations("createUser"))
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			defer cancel()
 			_, _, err := c.try(ctx, http.MethodPost, "/users", newUser)
@@ -175,7 +175,7 @@ func TestFaults_Latency(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			c := new21(t)
 			for range 2 { // their sum overflows a duration
-				c.sandbox.Inject(basiqtest.Latency(1<<63-1), basiqtest.On("createUser"))
+				c.sandbox.Inject(basiqtest.Latency(1<<63-1), basiqtest.Operations("createUser"))
 			}
 			ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 			defer cancel()
@@ -191,7 +191,7 @@ func TestFaults_Hang(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			c := new21(t)
-			c.sandbox.Inject(basiqtest.Hang(), basiqtest.Next(1))
+			c.sandbox.Inject(basiqtest.Hang(), basiqtest.Times(1))
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
 			failed := make(chan error)
@@ -252,7 +252,7 @@ func TestFaults_Reset(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				c := new21(t)
-				reset := c.sandbox.Inject(test.fault, basiqtest.On("createUser"))
+				reset := c.sandbox.Inject(test.fault, basiqtest.Operations("createUser"))
 				_, _, err := c.try(t.Context(), http.MethodPost, "/users", newUser)
 				require.ErrorIs(t, err, io.EOF)
 				assert.Equal(t, 1, reset.Count(), "net/http does not send a POST again")
@@ -264,7 +264,7 @@ func TestFaults_Reset(t *testing.T) {
 		})
 		t.Run(test.fault.String()+" over TCP", func(t *testing.T) {
 			t.Parallel()
-			s, err := basiqtest.Start(basiqtest.WithFault(test.fault, basiqtest.On("createUser")))
+			s, err := basiqtest.Start(basiqtest.WithFault(test.fault, basiqtest.Operations("createUser")))
 			require.NoError(t, err)
 			t.Cleanup(func() { assert.NoError(t, s.Close()) })
 			c := newCaller(t, s, "2.1", server, "")
@@ -275,7 +275,7 @@ func TestFaults_Reset(t *testing.T) {
 		for name, http2 := range map[string]bool{" over TLS": false, " over HTTP/2": true} {
 			t.Run(test.fault.String()+name, func(t *testing.T) {
 				t.Parallel()
-				c := new21(t, basiqtest.WithFault(test.fault, basiqtest.On("createUser")))
+				c := new21(t, basiqtest.WithFault(test.fault, basiqtest.Operations("createUser")))
 				mounted := httptest.NewUnstartedServer(c.sandbox)
 				mounted.EnableHTTP2 = http2
 				mounted.StartTLS()
@@ -288,7 +288,7 @@ func TestFaults_Reset(t *testing.T) {
 		}
 		t.Run(test.fault.String()+" with no connection", func(t *testing.T) {
 			t.Parallel()
-			c := new21(t, basiqtest.WithFault(test.fault, basiqtest.On("getUsers")))
+			c := new21(t, basiqtest.WithFault(test.fault, basiqtest.Operations("getUsers")))
 			for range 2 {
 				assert.PanicsWithValue(t, http.ErrAbortHandler, func() {
 					c.sandbox.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/users", http.NoBody))
@@ -302,7 +302,7 @@ func TestFaults_Reset(t *testing.T) {
 func TestFaults_Reset_ErrorResponse(t *testing.T) {
 	t.Parallel()
 	c := new21(t)
-	c.sandbox.Inject(basiqtest.ResetAfter(), basiqtest.On("createUser"))
+	c.sandbox.Inject(basiqtest.ResetAfter(), basiqtest.Operations("createUser"))
 	_, _, err := c.try(t.Context(), http.MethodPost, "/users", "{}")
 	require.ErrorIs(t, err, io.EOF)
 	assert.Equal(t, 0, c.last().Status)
@@ -313,7 +313,7 @@ func TestFaults_Reset_ErrorResponse(t *testing.T) {
 func TestFaults_Reset_RetriedByNetHTTP(t *testing.T) {
 	t.Parallel()
 	c := new21(t)
-	reset := c.sandbox.Inject(basiqtest.ResetBefore(), basiqtest.Next(1))
+	reset := c.sandbox.Inject(basiqtest.ResetBefore(), basiqtest.Times(1))
 	assert.Equal(t, http.StatusOK, c.get("/users").status)
 	assert.Equal(t, 1, reset.Count())
 	assert.Len(t, c.sandbox.RequestsOf("getUsers"), 2)
@@ -325,7 +325,7 @@ func TestFaults_BrokenBodies(t *testing.T) {
 		t.Parallel()
 		c := new21(t)
 		whole := c.get("/users").raw
-		c.sandbox.Inject(basiqtest.Truncate(), basiqtest.Next(1))
+		c.sandbox.Inject(basiqtest.Truncate(), basiqtest.Times(1))
 		resp, raw, err := c.try(t.Context(), http.MethodGet, "/users", "")
 		require.ErrorIs(t, err, io.ErrUnexpectedEOF)
 		assert.Equal(t, http.StatusOK, resp.StatusCode)
@@ -371,7 +371,7 @@ func TestFaults_BrokenBodies(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			c := new21(t)
-			c.sandbox.Inject(basiqtest.SlowBody(1), basiqtest.Next(1))
+			c.sandbox.Inject(basiqtest.SlowBody(1), basiqtest.Times(1))
 			ctx, cancel := context.WithTimeout(t.Context(), 3500*time.Millisecond)
 			defer cancel()
 			_, raw, err := c.try(ctx, http.MethodGet, "/users", "")
@@ -410,7 +410,7 @@ func TestFaults_Tokens(t *testing.T) {
 			t.Parallel()
 			c := new21(t)
 			other := c.as("2.1", server, "")
-			c.sandbox.Inject(test.fault, basiqtest.Next(1))
+			c.sandbox.Inject(test.fault, basiqtest.Times(1))
 			fresh := c.as("2.1", server, "") // a request without a token is not affected
 			refused := c.get("/users")
 			assert.Equal(t, test.status, refused.status)
@@ -439,8 +439,8 @@ func TestFaults_EndlessJob(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := new21(t)
 		id := c.newUser()
-		endless := c.sandbox.Inject(basiqtest.EndlessJob(), basiqtest.Next(1))
-		refused := c.sandbox.Inject(basiqtest.Fail(503), basiqtest.On("getUsers"), basiqtest.Next(1))
+		endless := c.sandbox.Inject(basiqtest.EndlessJob(), basiqtest.Times(1))
+		refused := c.sandbox.Inject(basiqtest.Fail(503), basiqtest.Operations("getUsers"), basiqtest.Times(1))
 		c.get("/users").requireError(503, "service-unavailable", "Service is currently unavailable. Please try again later.")
 		assert.Equal(t, []int{0, 1}, []int{endless.Count(), refused.Count()}, "counts jobs, not requests")
 
@@ -456,7 +456,7 @@ func TestFaults_EndlessJob(t *testing.T) {
 		assert.Equal(t, []string{"retrieve-accounts:pending", "retrieve-transactions:pending"}, steps[1:])
 		assert.Equal(t, "retrieve-transactions:success", c.get("/jobs/" + other).steps()[2])
 
-		again := c.sandbox.Inject(basiqtest.EndlessJob(), basiqtest.On("refreshConnection"))
+		again := c.sandbox.Inject(basiqtest.EndlessJob(), basiqtest.Operations("refreshConnection"))
 		path := "/users/" + id + "/connections/" + c.newestConnection(id) + "/refresh"
 		stuck := c.post(path, nil).text("id")
 		time.Sleep(time.Hour)
@@ -471,18 +471,18 @@ func TestFaults_Conditions(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name string
-		when []basiqtest.When
+		when []basiqtest.Condition
 		want string // x for a request that the fault applied to
 	}{
 		{"all", nil, "xxxxxxxxxxxx"},
-		{"next", []basiqtest.When{basiqtest.Next(2)}, "xx.........."},
-		{"every", []basiqtest.When{basiqtest.Every(3)}, "..x..x..x..x"},
-		{"every request", []basiqtest.When{basiqtest.Every(1)}, "xxxxxxxxxxxx"},
-		{"after", []basiqtest.When{basiqtest.After(5)}, ".....xxxxxxx"},
-		{"in any order", []basiqtest.When{basiqtest.Next(2), basiqtest.Every(3), basiqtest.After(4)}, "......x..x.."},
-		{"on this operation", []basiqtest.When{basiqtest.On("getUser"), basiqtest.On("getUsers")}, "xxxxxxxxxxxx"},
-		{"on other operations", []basiqtest.When{basiqtest.On("createUser", "getUser")}, "............"},
-		{"certain", []basiqtest.When{basiqtest.Chance(1), basiqtest.Next(3)}, "xxx........."},
+		{"next", []basiqtest.Condition{basiqtest.Times(2)}, "xx.........."},
+		{"every", []basiqtest.Condition{basiqtest.Every(3)}, "..x..x..x..x"},
+		{"every request", []basiqtest.Condition{basiqtest.Every(1)}, "xxxxxxxxxxxx"},
+		{"after", []basiqtest.Condition{basiqtest.Skip(5)}, ".....xxxxxxx"},
+		{"in any order", []basiqtest.Condition{basiqtest.Times(2), basiqtest.Every(3), basiqtest.Skip(4)}, "......x..x.."},
+		{"on this operation", []basiqtest.Condition{basiqtest.Operations("getUser"), basiqtest.Operations("getUsers")}, "xxxxxxxxxxxx"},
+		{"on other operations", []basiqtest.Condition{basiqtest.Operations("createUser", "getUser")}, "............"},
+		{"certain", []basiqtest.Condition{basiqtest.Probability(1), basiqtest.Times(3)}, "xxx........."},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -512,8 +512,8 @@ func (c *caller) appliedTo(n int) string {
 func TestFaults_Probability(t *testing.T) {
 	t.Parallel()
 	draw := func(seed uint64) string {
-		c := new21(t, basiqtest.Seed(seed))
-		c.sandbox.Inject(basiqtest.Fail(503), basiqtest.Chance(0.3))
+		c := new21(t, basiqtest.WithSeed(seed))
+		c.sandbox.Inject(basiqtest.Fail(503), basiqtest.Probability(0.3))
 		return c.appliedTo(200)
 	}
 	one := draw(1)
@@ -525,8 +525,8 @@ func TestFaults_Probability(t *testing.T) {
 func TestFaults_Several(t *testing.T) {
 	t.Parallel()
 	c := new21(t)
-	first := c.sandbox.Inject(basiqtest.Fail(503), basiqtest.Next(1))
-	second := c.sandbox.Inject(basiqtest.BadGateway(), basiqtest.Next(2))
+	first := c.sandbox.Inject(basiqtest.Fail(503), basiqtest.Times(1))
+	second := c.sandbox.Inject(basiqtest.BadGateway(), basiqtest.Times(2))
 	third := c.sandbox.Inject(basiqtest.Fail(500))
 	var got []int
 	for range 4 {
@@ -553,7 +553,7 @@ func TestFaults_OperationsOnly(t *testing.T) {
 
 func TestFaults_OptionReused(t *testing.T) {
 	t.Parallel()
-	option := basiqtest.WithFault(basiqtest.Fail(503), basiqtest.On("getUsers"), basiqtest.Next(1))
+	option := basiqtest.WithFault(basiqtest.Fail(503), basiqtest.Operations("getUsers"), basiqtest.Times(1))
 	for range 2 {
 		assert.Equal(t, "x.", new21(t, option).appliedTo(2))
 	}
@@ -562,7 +562,7 @@ func TestFaults_OptionReused(t *testing.T) {
 func TestFaults_Concurrent(t *testing.T) {
 	t.Parallel()
 	c := new21(t)
-	fault := c.sandbox.Inject(basiqtest.Fail(503), basiqtest.Every(2), basiqtest.Next(20))
+	fault := c.sandbox.Inject(basiqtest.Fail(503), basiqtest.Every(2), basiqtest.Times(20))
 	latency := c.sandbox.Inject(basiqtest.Latency(time.Millisecond))
 	var failed atomic.Int32
 	var group sync.WaitGroup
@@ -575,7 +575,7 @@ func TestFaults_Concurrent(t *testing.T) {
 				}
 				c.sandbox.Requests()
 			}
-			c.sandbox.Inject(basiqtest.Latency(time.Millisecond), basiqtest.On("getUser")).Remove()
+			c.sandbox.Inject(basiqtest.Latency(time.Millisecond), basiqtest.Operations("getUser")).Remove()
 		})
 	}
 	group.Wait()
@@ -588,7 +588,7 @@ func TestFaults_Invalid(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		fault basiqtest.Fault
-		when  []basiqtest.When
+		when  []basiqtest.Condition
 		want  string
 	}{
 		{basiqtest.Fault{}, nil, "empty fault"},
@@ -599,18 +599,18 @@ func TestFaults_Invalid(t *testing.T) {
 		{basiqtest.TooManyRequests(-1), nil, "fault 429-after=-1ns: duration -1ns is negative"},
 		{basiqtest.Latency(0), nil, "fault latency=0s: duration 0s is not positive"},
 		{basiqtest.SlowBody(0), nil, "fault slow-body=0: rate 0 is not positive"},
-		{basiqtest.Hang(), []basiqtest.When{nil}, "fault hang: nil condition"},
-		{basiqtest.Hang(), []basiqtest.When{basiqtest.On()}, "fault hang: On: no operations"},
-		{basiqtest.Hang(), []basiqtest.When{basiqtest.On("getconections")}, `fault hang: unknown operation "getconections": did you mean getConnections or getConnection or getConnectors?`},
-		{basiqtest.Hang(), []basiqtest.When{basiqtest.On("")}, `fault hang: unknown operation ""; must be an operationId of openapi.yaml, such as getJobs`},
-		{basiqtest.Hang(), []basiqtest.When{basiqtest.Next(0)}, "fault hang: Next(0): must be at least 1"},
-		{basiqtest.Hang(), []basiqtest.When{basiqtest.Every(-1)}, "fault hang: Every(-1): must be at least 1"},
-		{basiqtest.Hang(), []basiqtest.When{basiqtest.After(1), basiqtest.After(1)}, "fault hang: duplicate condition After"},
-		{basiqtest.Hang(), []basiqtest.When{basiqtest.Chance(0)}, "fault hang: probability 0 out of range (0, 1]"},
-		{basiqtest.Hang(), []basiqtest.When{basiqtest.Chance(1.1)}, "fault hang: probability 1.1 out of range (0, 1]"},
-		{basiqtest.Hang(), []basiqtest.When{basiqtest.Chance(1), basiqtest.Chance(1)}, "fault hang: duplicate condition Chance"},
-		{basiqtest.RevokeToken(), []basiqtest.When{basiqtest.On("postToken")}, "fault revoke-token: not applicable to postToken, which requires no token"},
-		{basiqtest.EndlessJob(), []basiqtest.When{basiqtest.On("getJobs")}, "fault endless-job: not applicable to getJobs, which does not start jobs; operations that do: postConnection, refreshConnections, updateConnection, refreshConnection, createStatement, createReport"},
+		{basiqtest.Hang(), []basiqtest.Condition{nil}, "fault hang: nil condition"},
+		{basiqtest.Hang(), []basiqtest.Condition{basiqtest.Operations()}, "fault hang: Operations: no operations"},
+		{basiqtest.Hang(), []basiqtest.Condition{basiqtest.Operations("getconections")}, `fault hang: unknown operation "getconections": did you mean getConnections or getConnection or getConnectors?`},
+		{basiqtest.Hang(), []basiqtest.Condition{basiqtest.Operations("")}, `fault hang: unknown operation ""; must be an operationId of openapi.yaml, such as getJobs`},
+		{basiqtest.Hang(), []basiqtest.Condition{basiqtest.Times(0)}, "fault hang: Times(0): must be at least 1"},
+		{basiqtest.Hang(), []basiqtest.Condition{basiqtest.Every(-1)}, "fault hang: Every(-1): must be at least 1"},
+		{basiqtest.Hang(), []basiqtest.Condition{basiqtest.Skip(1), basiqtest.Skip(1)}, "fault hang: duplicate condition Skip"},
+		{basiqtest.Hang(), []basiqtest.Condition{basiqtest.Probability(0)}, "fault hang: probability 0 out of range (0, 1]"},
+		{basiqtest.Hang(), []basiqtest.Condition{basiqtest.Probability(1.1)}, "fault hang: probability 1.1 out of range (0, 1]"},
+		{basiqtest.Hang(), []basiqtest.Condition{basiqtest.Probability(1), basiqtest.Probability(1)}, "fault hang: duplicate condition Probability"},
+		{basiqtest.RevokeToken(), []basiqtest.Condition{basiqtest.Operations("postToken")}, "fault revoke-token: not applicable to postToken, which requires no token"},
+		{basiqtest.EndlessJob(), []basiqtest.Condition{basiqtest.Operations("getJobs")}, "fault endless-job: not applicable to getJobs, which does not start jobs; operations that do: postConnection, refreshConnections, updateConnection, refreshConnection, createStatement, createReport"},
 	} {
 		t.Run(test.want, func(t *testing.T) {
 			t.Parallel()
@@ -649,7 +649,7 @@ func TestSandbox_Shutdown(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				c := new21(t, basiqtest.WithFault(basiqtest.Latency(test.latency), basiqtest.On("getUsers")))
+				c := new21(t, basiqtest.WithFault(basiqtest.Latency(test.latency), basiqtest.Operations("getUsers")))
 				failed := make(chan error, 1)
 				go func() {
 					_, _, err := c.try(context.Background(), http.MethodGet, "/users", "")

@@ -32,7 +32,7 @@ const futureCSV = "accountNo,name,currency,lastUpdated,date,description,amount,b
 // newTarget creates a stopped sandbox that only changes through calls: it fires no timers and delivers no messages.
 func newTarget(t *testing.T) *target {
 	t.Helper()
-	s, err := newSandbox([]Option{Speed(1e9), RedirectURL("https://app.example/back")})
+	s, err := newSandbox([]Option{WithSpeed(1e9), WithRedirectURL("https://app.example/back")})
 	require.NoError(t, err)
 	t.Cleanup(s.cancel)
 	s.mu.Lock()

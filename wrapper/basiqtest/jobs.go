@@ -14,8 +14,8 @@ import (
 const (
 	// jobRetention is how long a job can be read. The documentation specifies it for the list of jobs only.
 	jobRetention = 7 * 24 * time.Hour
-	// challengeLifetime is how long a challenge can be answered. [Speed] does not change it, because it limits the user
-	// and not the sandbox.
+	// challengeLifetime is how long a challenge can be answered. [WithSpeed] does not change it, because it limits the
+	// user and not the sandbox.
 	challengeLifetime = 2 * time.Minute
 	// forever exceeds the lifetime of any sandbox.
 	forever = 100 * 365 * 24 * time.Hour

@@ -105,13 +105,13 @@ func TestJobs_Speed(t *testing.T) {
 		normal := duration(t, "richard")
 		assert.Equal(t, normal, duration(t, "richard"), "the same login takes the same time")
 		assert.NotEqual(t, normal, duration(t, "jared"))
-		assert.InDelta(t, normal/10, duration(t, "richard", basiqtest.Speed(10)), float64(20*time.Millisecond))
-		assert.InDelta(t, 2*normal, duration(t, "richard", basiqtest.Speed(0.5)), float64(20*time.Millisecond))
+		assert.InDelta(t, normal/10, duration(t, "richard", basiqtest.WithSpeed(10)), float64(20*time.Millisecond))
+		assert.InDelta(t, 2*normal, duration(t, "richard", basiqtest.WithSpeed(0.5)), float64(20*time.Millisecond))
 
-		c := new21(t, basiqtest.Speed(1e300))
+		c := new21(t, basiqtest.WithSpeed(1e300))
 		done := c.connect(c.newUser(), hooli, "richard", "tabsnotspaces")
 		assert.Equal(t, "retrieve-transactions:success", c.get("/jobs/" + done).steps()[2], "at once")
-		c = new21(t, basiqtest.Speed(1e-300))
+		c = new21(t, basiqtest.WithSpeed(1e-300))
 		job := c.connect(c.newUser(), hooli, "richard", "wrong")
 		time.Sleep(30 * time.Minute)
 		assert.Equal(t, "verify-credentials:in-progress", c.get("/jobs/" + job).steps()[0])
@@ -278,7 +278,7 @@ func TestJobs_MFA(t *testing.T) {
 func TestJobs_MFA_Late(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c := new21(t, basiqtest.Speed(100))
+		c := new21(t, basiqtest.WithSpeed(100))
 		id := c.newUser()
 		job := c.connect(id, piedPiper, "jared", "django")
 		c.untilChanged(job, c.get("/jobs/"+job).steps()) // makes the time of the challenge known within 10 ms

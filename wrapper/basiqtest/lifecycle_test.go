@@ -41,7 +41,7 @@ var logins = []struct{ login, password string }{
 // goroutines. The test is not parallel, because it counts goroutines.
 func TestFullCycles(t *testing.T) { //nolint:paralleltest // see above
 	before := runtime.NumGoroutine()
-	sandbox, err := basiqtest.Start(basiqtest.Speed(1000))
+	sandbox, err := basiqtest.Start(basiqtest.WithSpeed(1000))
 	require.NoError(t, err)
 
 	ctx := t.Context()

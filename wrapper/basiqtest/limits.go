@@ -2,7 +2,7 @@ package basiqtest
 
 import "time"
 
-// Limits documented by Basiq. They are enforced with [EnforceLimits].
+// Limits documented by Basiq. They are enforced with [WithLimits].
 const (
 	maxTokens      = 1500 // per tokenWindow
 	tokenWindow    = 5 * time.Minute

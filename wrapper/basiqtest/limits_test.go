@@ -30,7 +30,7 @@ func oneToken(t *testing.T, s *basiqtest.Sandbox) reply {
 func TestLimits_Tokens(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := basiqtest.New(t, basiqtest.EnforceLimits())
+		s := basiqtest.New(t, basiqtest.WithLimits())
 		refused := func() {
 			t.Helper()
 			r := oneToken(t, s)
@@ -61,7 +61,7 @@ func TestLimits_Tokens(t *testing.T) {
 func TestLimits_Connections(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c := new21(t, basiqtest.EnforceLimits())
+		c := new21(t, basiqtest.WithLimits())
 		id, other := c.newUser(), c.newUser()
 		path := "/users/" + id + "/connections"
 		for i := range 500 {
@@ -94,7 +94,7 @@ func TestLimits_Default(t *testing.T) {
 func TestLimits_Daily(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c := new30(t, basiqtest.EnforceLimits())
+		c := new30(t, basiqtest.WithLimits())
 		id := c.customer("Whistler")
 		for range 1000 {
 			require.Equal(t, http.StatusCreated, c.post("/users", map[string]any{"email": "gavin@hooli.com"}).status)

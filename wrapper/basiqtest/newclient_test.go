@@ -33,7 +33,7 @@ func TestSandbox_NewClient(t *testing.T) {
 	})
 	t.Run("over a port", func(t *testing.T) {
 		t.Parallel()
-		sandbox, err := basiqtest.Start(basiqtest.Speed(1000))
+		sandbox, err := basiqtest.Start(basiqtest.WithSpeed(1000))
 		require.NoError(t, err)
 		t.Cleanup(func() { assert.NoError(t, sandbox.Close()) })
 		client, err := sandbox.NewClient()

@@ -17,7 +17,7 @@ import (
 // openBanking creates an open-banking connection, waits until its job is done, and returns its ID.
 func (c *caller) openBanking(userID string) string {
 	c.t.Helper()
-	c.sandbox.Connect(userID, hooli, "gavinBelson", basiqtest.OpenBanking())
+	c.sandbox.Connect(userID, hooli, "gavinBelson", basiqtest.WithOpenBanking())
 	time.Sleep(long)
 	return c.newestConnection(userID)
 }
@@ -151,7 +151,7 @@ func TestOpenBanking_VisitConsentPage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, parameters := range []url.Values{{}, {"institutionId": {hooli}}} {
 			c, userID := newPage(t)
-			back, err := c.sandbox.VisitConsentPage(c.pageFor(userID, parameters), hooli, "ashMann", basiqtest.OpenBanking())
+			back, err := c.sandbox.VisitConsentPage(c.pageFor(userID, parameters), hooli, "ashMann", basiqtest.WithOpenBanking())
 			require.NoError(t, err)
 			assert.True(t, back.Query().Has("jobIds"))
 			assert.Equal(t, "open-banking", c.get("/users/"+userID+"/connections").text("data.0.method"))
@@ -165,7 +165,7 @@ func TestOpenBanking_UnsupportedBank(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = sandbox.Close() })
 	assert.PanicsWithValue(t, `basiqtest: Connect: bank "AU00002" does not support open banking in the sandbox (supported: AU00000)`, func() {
-		sandbox.Connect("u1", piedPiper, "gavinBelson", basiqtest.OpenBanking())
+		sandbox.Connect("u1", piedPiper, "gavinBelson", basiqtest.WithOpenBanking())
 	})
 }
 

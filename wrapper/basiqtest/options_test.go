@@ -23,20 +23,20 @@ func TestOptions_Invalid(t *testing.T) {
 		want   string
 	}{
 		{nil, "nil option"},
-		{basiqtest.Speed(0), "speed 0 is not a positive finite number"},
-		{basiqtest.TokenLifetime(time.Millisecond), "token lifetime 1ms is less than a second"},
-		{basiqtest.Address("localhost"), `invalid address "localhost": must be host:port, such as 127.0.0.1:8080`},
-		{basiqtest.RedirectURL("/back"), `invalid redirect URL "/back": must be an absolute http or https URL`},
-		{basiqtest.RedirectURL("ftp://localhost/back"), `invalid redirect URL "ftp://localhost/back": must be an absolute http or https URL`},
-		{basiqtest.RedirectURL("http:///back"), `invalid redirect URL "http:///back": must be an absolute http or https URL`},
-		{basiqtest.RedirectURL("http://%zz"), `invalid redirect URL "http://%zz": must be an absolute http or https URL`},
-		{basiqtest.DeliverWith(nil), "DeliverWith: nil client"},
-		{basiqtest.Logger(nil), "nil logger"},
+		{basiqtest.WithSpeed(0), "speed 0 is not a positive finite number"},
+		{basiqtest.WithTokenLifetime(time.Millisecond), "token lifetime 1ms is less than a second"},
+		{basiqtest.WithAddress("localhost"), `invalid address "localhost": must be host:port, such as 127.0.0.1:8080`},
+		{basiqtest.WithRedirectURL("/back"), `invalid redirect URL "/back": must be an absolute http or https URL`},
+		{basiqtest.WithRedirectURL("ftp://localhost/back"), `invalid redirect URL "ftp://localhost/back": must be an absolute http or https URL`},
+		{basiqtest.WithRedirectURL("http:///back"), `invalid redirect URL "http:///back": must be an absolute http or https URL`},
+		{basiqtest.WithRedirectURL("http://%zz"), `invalid redirect URL "http://%zz": must be an absolute http or https URL`},
+		{basiqtest.WithWebhookClient(nil), "WithWebhookClient: nil client"},
+		{basiqtest.WithLogger(nil), "nil logger"},
 		{basiqtest.WithFault(basiqtest.Fault{}), "empty fault"},
 	} {
 		t.Run(test.want, func(t *testing.T) {
 			t.Parallel()
-			_, err := basiqtest.Start(basiqtest.Seed(1), test.option)
+			_, err := basiqtest.Start(basiqtest.WithSeed(1), test.option)
 			require.EqualError(t, err, "basiqtest.Start: "+test.want)
 		})
 	}
@@ -63,12 +63,12 @@ func recordCalls(t *testing.T, opts ...basiqtest.Option) []string {
 
 func TestOptions_Seed(t *testing.T) {
 	t.Parallel()
-	one := recordCalls(t, basiqtest.Seed(1))
-	assert.Equal(t, one, recordCalls(t, basiqtest.Seed(1)), "same calls, same responses")
-	for i, other := range recordCalls(t, basiqtest.Seed(2)) {
+	one := recordCalls(t, basiqtest.WithSeed(1))
+	assert.Equal(t, one, recordCalls(t, basiqtest.WithSeed(1)), "same calls, same responses")
+	for i, other := range recordCalls(t, basiqtest.WithSeed(2)) {
 		assert.NotEqual(t, one[i], other)
 	}
-	assert.Equal(t, recordCalls(t), recordCalls(t, basiqtest.Seed(0)), "0 is the default")
+	assert.Equal(t, recordCalls(t), recordCalls(t, basiqtest.WithSeed(0)), "0 is the default")
 	assert.NotEqual(t, one, recordCalls(t))
 }
 
@@ -77,14 +77,14 @@ func TestOptions_Address(t *testing.T) {
 	reserved, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	address := reserved.Addr().String()
-	_, err = basiqtest.Start(basiqtest.Address(address))
+	_, err = basiqtest.Start(basiqtest.WithAddress(address))
 	require.ErrorContains(t, err, "address already in use")
 
 	// Another process may take the port as soon as it is free. In that case, try another port.
 	var s *basiqtest.Sandbox
 	for range 100 {
 		require.NoError(t, reserved.Close())
-		if s, err = basiqtest.Start(basiqtest.Address(address)); err == nil {
+		if s, err = basiqtest.Start(basiqtest.WithAddress(address)); err == nil {
 			break
 		}
 		require.ErrorContains(t, err, "address already in use")
@@ -97,22 +97,22 @@ func TestOptions_Address(t *testing.T) {
 	assert.Equal(t, "http://"+address, s.URL())
 	assert.Equal(t, http.StatusNotFound, send(t, s, http.MethodGet, "/", "", nil).status)
 
-	assert.Equal(t, "http://localhost", basiqtest.New(t, basiqtest.Address(address)).URL(), "New ignores the address")
+	assert.Equal(t, "http://localhost", basiqtest.New(t, basiqtest.WithAddress(address)).URL(), "New ignores the address")
 }
 
-// Options for specific features are tested with those features: RedirectURL with the consent page, DeliverWith with
-// webhooks. This test checks only that valid options are accepted.
+// Options for specific features are tested with those features: WithRedirectURL with the consent page,
+// WithWebhookClient with webhooks. This test checks only that valid options are accepted.
 func TestOptions_Valid(t *testing.T) {
 	t.Parallel()
 	for name, option := range map[string]basiqtest.Option{
-		"http":    basiqtest.RedirectURL("http://localhost:8080/back?a=b"),
-		"https":   basiqtest.RedirectURL("https://example.com"),
-		"deliver": basiqtest.DeliverWith(new(http.Client)),
-		"fast":    basiqtest.Speed(1e9),
-		"slow":    basiqtest.Speed(1e-9),
-		"second":  basiqtest.TokenLifetime(time.Second),
-		"logger":  basiqtest.Logger(slog.New(slog.NewTextHandler(new(bytes.Buffer), nil))),
-		"fault":   basiqtest.WithFault(basiqtest.Hang(), basiqtest.On("getJobs")),
+		"http":    basiqtest.WithRedirectURL("http://localhost:8080/back?a=b"),
+		"https":   basiqtest.WithRedirectURL("https://example.com"),
+		"deliver": basiqtest.WithWebhookClient(new(http.Client)),
+		"fast":    basiqtest.WithSpeed(1e9),
+		"slow":    basiqtest.WithSpeed(1e-9),
+		"second":  basiqtest.WithTokenLifetime(time.Second),
+		"logger":  basiqtest.WithLogger(slog.New(slog.NewTextHandler(new(bytes.Buffer), nil))),
+		"fault":   basiqtest.WithFault(basiqtest.Hang(), basiqtest.Operations("getJobs")),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

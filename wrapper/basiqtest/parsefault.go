@@ -56,10 +56,10 @@ func intArgument[T any](maker func(int) T) func(string) (T, error) {
 
 // ParseFault parses a fault with its conditions and returns the corresponding option [WithFault]. The syntax is
 //
-//	FAULT [on=OPERATION,OPERATION...] [after=N] [every=K] [chance=P] [next=N]
+//	FAULT [operations=OPERATION,OPERATION...] [skip=N] [every=K] [probability=P] [times=N]
 //
-// For example, "503 on=getJobs next=2". The conditions are [On], [After], [Every], [Chance] and [Next]. A fault is one
-// of
+// For example, "503 operations=getJobs times=2". The conditions are [Operations], [Skip], [Every], [Probability] and
+// [Times]. A fault is one of
 //
 //	503, or any other status from 400      [Fail]; 503=CODE also sets the error code
 //	429-after=30s, 429-date=30s            [TooManyRequests], [TooManyRequestsDate]
@@ -73,21 +73,21 @@ func intArgument[T any](maker func(int) T) func(string) (T, error) {
 func ParseFault(text string) (Option, error) {
 	words := strings.Fields(text)
 	if len(words) == 0 {
-		return nil, errors.New("missing fault, such as \"503 on=getJobs next=2\"")
+		return nil, errors.New("missing fault, such as \"503 operations=getJobs times=2\"")
 	}
 	fault, err := parseFault(words[0])
 	if err != nil {
 		return nil, err
 	}
-	var when []When
+	var conditions []Condition
 	for _, word := range words[1:] {
 		condition, err := parseCondition(word)
 		if err != nil {
 			return nil, fmt.Errorf("fault %v: %w", fault, err)
 		}
-		when = append(when, condition)
+		conditions = append(conditions, condition)
 	}
-	option := WithFault(fault, when...)
+	option := WithFault(fault, conditions...)
 	return option, option(&config{})
 }
 
@@ -120,30 +120,30 @@ func parseFault(word string) (Fault, error) {
 		didYouMean(name, names, "; must be a status, such as 503, or one of "+strings.Join(names[1:], ", ")))
 }
 
-func parseCondition(word string) (When, error) {
+func parseCondition(word string) (Condition, error) {
 	name, value, given := strings.Cut(word, "=")
-	makers := map[string]func(string) (When, error){
-		"on":     func(value string) (When, error) { return On(strings.Split(value, ",")...), nil },
-		"after":  intArgument(After),
-		"every":  intArgument(Every),
-		"next":   intArgument(Next),
-		"chance": parseProbability,
+	makers := map[string]func(string) (Condition, error){
+		"operations":  func(value string) (Condition, error) { return Operations(strings.Split(value, ",")...), nil },
+		"skip":        intArgument(Skip),
+		"every":       intArgument(Every),
+		"times":       intArgument(Times),
+		"probability": parseProbability,
 	}
 	maker, known := makers[name]
 	if !known || !given {
-		return nil, fmt.Errorf("invalid condition %q: must be on=OPERATION, after=N, every=K, chance=P or next=N", word)
+		return nil, fmt.Errorf("invalid condition %q: must be operations=OPERATION, skip=N, every=K, probability=P or times=N", word)
 	}
-	when, err := maker(value)
+	condition, err := maker(value)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	return when, nil
+	return condition, nil
 }
 
-func parseProbability(value string) (When, error) {
+func parseProbability(value string) (Condition, error) {
 	p, err := strconv.ParseFloat(value, 64)
 	if err != nil {
 		return nil, fmt.Errorf("invalid number %q", value)
 	}
-	return Chance(p), nil
+	return Probability(p), nil
 }

@@ -28,7 +28,7 @@ func TestParseFault_AllFaults(t *testing.T) {
 			require.NoError(t, err)
 			var got [2][]any
 			for i, opt := range []basiqtest.Option{
-				option, basiqtest.WithFault(fault, basiqtest.On("getUsers"), basiqtest.Next(1)),
+				option, basiqtest.WithFault(fault, basiqtest.Operations("getUsers"), basiqtest.Times(1)),
 			} {
 				synctest.Test(t, func(t *testing.T) {
 					c := new21(t, opt)
@@ -51,16 +51,16 @@ func TestParseFault_AllFaults(t *testing.T) {
 func TestParseFault_Conditions(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		"503 on=getUsers":                        "xxxxxxxx",
-		"503 on=getUsers next=2":                 "xx......",
-		"503 on=getUsers every=3":                "..x..x..",
-		"503 after=6 on=getUsers":                "......xx",
-		"503 on=getUsers after=1 every=2 next=2": "..x.x...",
-		"503 on=getUsers chance=1 next=1":        "x.......",
-		"503 on=getUser":                         "........",
-		"503 on=getUser on=getUsers":             "xxxxxxxx",
-		"503 on=getUsers,getUser next=1":         "x.......",
-		"503 after=1":                            "xxxxxxxx", // the token request is the first
+		"503 operations=getUsers":                        "xxxxxxxx",
+		"503 operations=getUsers times=2":                "xx......",
+		"503 operations=getUsers every=3":                "..x..x..",
+		"503 skip=6 operations=getUsers":                 "......xx",
+		"503 operations=getUsers skip=1 every=2 times=2": "..x.x...",
+		"503 operations=getUsers probability=1 times=1":  "x.......",
+		"503 operations=getUser":                         "........",
+		"503 operations=getUser operations=getUsers":     "xxxxxxxx",
+		"503 operations=getUsers,getUser times=1":        "x.......",
+		"503 skip=1": "xxxxxxxx", // the token request is the first
 	} {
 		option, err := basiqtest.ParseFault(text)
 		require.NoError(t, err, text)
@@ -71,26 +71,26 @@ func TestParseFault_Conditions(t *testing.T) {
 func TestParseFault_Errors(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		" ":                         `missing fault, such as "503 on=getJobs next=2"`,
-		"hnag":                      `unknown fault "hnag": did you mean hang?`,
-		"hangs":                     `unknown fault "hangs": did you mean hang?`,
-		"on=getJobs":                `unknown fault "on"; must be a status, such as 503, or one of 502-html, 429-after, 429-date, latency, hang, reset-before, reset-after, truncate, slow-body, garbage, revoke-token, revoke-all-tokens, expire-token, expire-all-tokens, endless-job`,
-		"hang=1s":                   `fault hang: unexpected argument "=1s"`,
-		"latency":                   `fault latency: missing argument =DURATION`,
-		"slow-body":                 `fault slow-body: missing argument =BYTES`,
-		"latency=2":                 `fault latency: invalid duration "2", want a value such as 500ms or 1m30s`,
-		"slow-body=x":               `fault slow-body: invalid integer "x"`,
-		"slow-body=0":               `fault slow-body=0: rate 0 is not positive`,
-		"200":                       `fault 200: status 200 out of range [400, 599]`,
-		"503 getJobs":               `fault 503: invalid condition "getJobs": must be on=OPERATION, after=N, every=K, chance=P or next=N`,
-		"503 next":                  `fault 503: invalid condition "next": must be on=OPERATION, after=N, every=K, chance=P or next=N`,
-		"503 next=x":                `fault 503: next: invalid integer "x"`,
-		"503 next=0":                `fault 503: Next(0): must be at least 1`,
-		"503 chance=x":              `fault 503: chance: invalid number "x"`,
-		"503 chance=NaN":            `fault 503: probability NaN out of range (0, 1]`,
-		"503 on=getJob":             `fault 503: unknown operation "getJob": did you mean getJobs?`,
-		"503 on=getJobs,,":          `fault 503: unknown operation ""; must be an operationId of openapi.yaml, such as getJobs`,
-		"revoke-token on=postToken": `fault revoke-token: not applicable to postToken, which requires no token`,
+		" ":                                 `missing fault, such as "503 operations=getJobs times=2"`,
+		"hnag":                              `unknown fault "hnag": did you mean hang?`,
+		"hangs":                             `unknown fault "hangs": did you mean hang?`,
+		"operations=getJobs":                `unknown fault "operations"; must be a status, such as 503, or one of 502-html, 429-after, 429-date, latency, hang, reset-before, reset-after, truncate, slow-body, garbage, revoke-token, revoke-all-tokens, expire-token, expire-all-tokens, endless-job`,
+		"hang=1s":                           `fault hang: unexpected argument "=1s"`,
+		"latency":                           `fault latency: missing argument =DURATION`,
+		"slow-body":                         `fault slow-body: missing argument =BYTES`,
+		"latency=2":                         `fault latency: invalid duration "2", want a value such as 500ms or 1m30s`,
+		"slow-body=x":                       `fault slow-body: invalid integer "x"`,
+		"slow-body=0":                       `fault slow-body=0: rate 0 is not positive`,
+		"200":                               `fault 200: status 200 out of range [400, 599]`,
+		"503 getJobs":                       `fault 503: invalid condition "getJobs": must be operations=OPERATION, skip=N, every=K, probability=P or times=N`,
+		"503 times":                         `fault 503: invalid condition "times": must be operations=OPERATION, skip=N, every=K, probability=P or times=N`,
+		"503 times=x":                       `fault 503: times: invalid integer "x"`,
+		"503 times=0":                       `fault 503: Times(0): must be at least 1`,
+		"503 probability=x":                 `fault 503: probability: invalid number "x"`,
+		"503 probability=NaN":               `fault 503: probability NaN out of range (0, 1]`,
+		"503 operations=getJob":             `fault 503: unknown operation "getJob": did you mean getJobs?`,
+		"503 operations=getJobs,,":          `fault 503: unknown operation ""; must be an operationId of openapi.yaml, such as getJobs`,
+		"revoke-token operations=postToken": `fault revoke-token: not applicable to postToken, which requires no token`,
 	} {
 		_, err := basiqtest.ParseFault(text)
 		assert.EqualError(t, err, want)
@@ -100,7 +100,7 @@ func TestParseFault_Errors(t *testing.T) {
 // Every parsed fault is a usable option, and no input causes a panic.
 func FuzzParseFault(f *testing.F) {
 	for _, text := range []string{
-		"503 on=getJobs next=2", "latency=1s", "429-date=1h every=2", "slow-body=1 chance=0.5", "403=x after=3", "=", "503 =",
+		"503 operations=getJobs times=2", "latency=1s", "429-date=1h every=2", "slow-body=1 probability=0.5", "403=x skip=3", "=", "503 =",
 	} {
 		f.Add(text)
 	}

@@ -93,7 +93,7 @@ func TestRecorded_ConcurrentRefreshes(t *testing.T) {
 		for _, test := range []struct {
 			options []basiqtest.Option
 			status  int
-		}{{nil, http.StatusOK}, {[]basiqtest.Option{basiqtest.ConcurrentRefreshes()}, http.StatusAccepted}} {
+		}{{nil, http.StatusOK}, {[]basiqtest.Option{basiqtest.WithConcurrentRefreshes()}, http.StatusAccepted}} {
 			c := newCaller(t, basiqtest.New(t, test.options...), "2.1", server, "")
 			id := c.newUser()
 			path := "/users/" + id + "/connections/"

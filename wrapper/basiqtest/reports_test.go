@@ -692,7 +692,7 @@ func TestReports_List_Pages(t *testing.T) {
 func TestReports_Create_Limit(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c := new30(t, basiqtest.EnforceLimits())
+		c := new30(t, basiqtest.WithLimits())
 		id := c.customer("gavinBelson")
 		f := c.affordabilityFilters(id)
 		c.post("/reports", newReport("CON_AFFOR_01", f.with(filters{"toDate": none}))).requireError(http.StatusBadRequest, "parameter-not-supplied", "toDate filter is required.")
@@ -707,7 +707,7 @@ func TestReports_Create_Limit(t *testing.T) {
 func TestReports_Create_Speed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c := new30(t, basiqtest.Speed(1000))
+		c := new30(t, basiqtest.WithSpeed(1000))
 		f := c.affordabilityFilters(c.customer("gavinBelson"))
 		r := c.post("/reports", newReport("CON_AFFOR_01", f))
 		time.Sleep(100 * time.Millisecond)

@@ -203,7 +203,7 @@ func TestRequestLog_Logger(t *testing.T) {
 		t.Run(level.String(), func(t *testing.T) {
 			t.Parallel()
 			var out lines
-			c := new21(t, basiqtest.Logger(slog.New(slog.NewJSONHandler(&out, &slog.HandlerOptions{Level: level}))))
+			c := new21(t, basiqtest.WithLogger(slog.New(slog.NewJSONHandler(&out, &slog.HandlerOptions{Level: level}))))
 			c.post("/users", map[string]any{"email": "gavin@hooli.com", "password": "x"})
 			all := strings.Split(strings.TrimSpace(out.String()), "\n")
 			require.Len(t, all, 2, "logged before the response is received")
@@ -216,7 +216,7 @@ func TestRequestLog_Logger(t *testing.T) {
 			assert.Equal(t, body, line["body"])
 		})
 	}
-	_, err := basiqtest.Start(basiqtest.Logger(nil))
+	_, err := basiqtest.Start(basiqtest.WithLogger(nil))
 	require.EqualError(t, err, "basiqtest.Start: nil logger")
 }
 
@@ -226,7 +226,7 @@ func TestRequestLog_LoggerUsesSandbox(t *testing.T) {
 	t.Parallel()
 	var s *basiqtest.Sandbox
 	seen := 0
-	s = basiqtest.New(t, basiqtest.Logger(slog.New(slog.NewTextHandler(writer(func([]byte) {
+	s = basiqtest.New(t, basiqtest.WithLogger(slog.New(slog.NewTextHandler(writer(func([]byte) {
 		seen = len(s.Requests())
 	}), nil))))
 	send(t, s, http.MethodGet, "/nothing", "", nil)
@@ -242,7 +242,7 @@ func TestRequestLog_Secrets(t *testing.T) {
 	t.Parallel()
 	const secret = "Pl4nted"
 	var out lines
-	c := new21(t, basiqtest.Logger(slog.New(slog.NewJSONHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug}))))
+	c := new21(t, basiqtest.WithLogger(slog.New(slog.NewJSONHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug}))))
 	id := c.newUser()
 	requestToken(t, c.sandbox, "Basic "+secret, secret, url.Values{"token": {secret}, "userToken": {secret}})
 	send(t, c.sandbox, http.MethodGet, "/users/"+id+"?token="+secret+"&"+secret+"&"+c.token, "", map[string]string{

@@ -98,8 +98,8 @@ func New(tb TB, opts ...Option) *Sandbox {
 	return s
 }
 
-// Start creates a sandbox that listens on a free port of the loopback interface, or on the address of [Address]. The
-// caller must close it. Start returns an error if an option is invalid or listening fails.
+// Start creates a sandbox that listens on a free port of the loopback interface, or on the address of [WithAddress].
+// The caller must close it. Start returns an error if an option is invalid or listening fails.
 func Start(opts ...Option) (*Sandbox, error) {
 	s, err := newSandbox(opts)
 	if err != nil {

@@ -35,11 +35,11 @@ func (f *fakeTB) Fatalf(format string, args ...any) { f.fatal = fmt.Sprintf(form
 func TestSandbox_InvalidOptions(t *testing.T) {
 	t.Parallel()
 	for name, opt := range map[string]basiqtest.Option{
-		"zero speed":           basiqtest.Speed(0),
-		"negative speed":       basiqtest.Speed(-1),
-		"NaN speed":            basiqtest.Speed(math.NaN()),
-		"infinite speed":       basiqtest.Speed(math.Inf(1)),
-		"short token lifetime": basiqtest.TokenLifetime(time.Second - 1),
+		"zero speed":           basiqtest.WithSpeed(0),
+		"negative speed":       basiqtest.WithSpeed(-1),
+		"NaN speed":            basiqtest.WithSpeed(math.NaN()),
+		"infinite speed":       basiqtest.WithSpeed(math.Inf(1)),
+		"short token lifetime": basiqtest.WithTokenLifetime(time.Second - 1),
 		"nil":                  nil,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -323,7 +323,7 @@ func TestSandbox_Secrets(t *testing.T) {
 
 func TestSandbox_Concurrent(t *testing.T) {
 	t.Parallel()
-	c := new21(t, basiqtest.Speed(1000))
+	c := new21(t, basiqtest.WithSpeed(1000))
 	id := c.newUser()
 	var group sync.WaitGroup
 	errs := make(chan error, 100)

@@ -39,8 +39,8 @@ const (
 	faultShare = 0.2
 	// waveEvery is the number of requests between waves that revoke or expire all tokens, alternately.
 	waveEvery = 300
-	// maxRefusedRetries is the maximum share of requests whose retry is refused because the retry budget is spent. The budget is
-	// for outages. With random faults, it is only spent if nearly all callers wait to retry at the same time.
+	// maxRefusedRetries is the maximum share of requests whose retry is refused because the retry budget is spent. The
+	// budget is for outages. With random faults, it is only spent if nearly all callers wait to retry at the same time.
 	maxRefusedRetries = 0.003
 	// maxLeak is the maximum memory increase during a soak. The clients with their tokens still exist, and
 	// package-level caches may have grown.
@@ -82,7 +82,7 @@ func TestSoak(t *testing.T) { //nolint:paralleltest // see above
 	loopback := soakConditions{
 		start: func(t *testing.T, opts ...basiqtest.Option) *basiqtest.Sandbox {
 			t.Helper()
-			sandbox, err := basiqtest.Start(append(opts, basiqtest.Speed(1000))...)
+			sandbox, err := basiqtest.Start(append(opts, basiqtest.WithSpeed(1000))...)
 			require.NoError(t, err)
 			return sandbox
 		},
@@ -183,7 +183,7 @@ type soak struct {
 func runSoak(t *testing.T, seed uint64, conditions soakConditions) *soak {
 	t.Helper()
 	s := &soak{soakConditions: conditions, seed: seed, watch: newWatch(), clients: map[basiq.APIVersion]*basiq.Client{}}
-	s.sandbox = s.start(t, basiqtest.Seed(seed), basiqtest.Logger(slog.New(s.watch)), basiqtest.DeliverWith(delivered))
+	s.sandbox = s.start(t, basiqtest.WithSeed(seed), basiqtest.WithLogger(slog.New(s.watch)), basiqtest.WithWebhookClient(delivered))
 	defer func() { _ = s.sandbox.Close() }()
 
 	transport := s.sandbox.HTTPClient().Transport.(*http.Transport).Clone()
@@ -230,20 +230,20 @@ func runSoak(t *testing.T, seed uint64, conditions soakConditions) *soak {
 func (s *soak) inject() {
 	s.waves = append(s.waves,
 		s.sandbox.Inject(basiqtest.RevokeAllTokens(), basiqtest.Every(2*waveEvery)),
-		s.sandbox.Inject(basiqtest.ExpireAllTokens(), basiqtest.After(waveEvery), basiqtest.Every(2*waveEvery)))
+		s.sandbox.Inject(basiqtest.ExpireAllTokens(), basiqtest.Skip(waveEvery), basiqtest.Every(2*waveEvery)))
 	total, spared := 0.0, 1.0
 	for _, f := range s.faults {
 		total += f.weight
 	}
 	for _, f := range s.faults {
 		share := faultShare * f.weight / total
-		s.injections = append(s.injections, s.sandbox.Inject(f.Fault, basiqtest.Chance(share/spared)))
+		s.injections = append(s.injections, s.sandbox.Inject(f.Fault, basiqtest.Probability(share/spared)))
 		spared -= share
 	}
 }
 
-// removableTransport allows removing the transport from the clients at the end. The transport of net/http keeps references to
-// completed dials and their contexts, which would hide whether the clients themselves hold anything.
+// removableTransport allows removing the transport from the clients at the end. The transport of net/http keeps
+// references to completed dials and their contexts, which would hide whether the clients themselves hold anything.
 type removableTransport struct{ http.RoundTripper }
 
 // count counts the open connections.

@@ -132,8 +132,8 @@ func (w *watch) do(ctx context.Context, name string, call func(ctx context.Conte
 	return err
 }
 
-// lostAnswer reports whether a job failed or did not end in a step that answered an MFA challenge. A fault may have lost
-// the MFA answer.
+// lostAnswer reports whether a job failed or did not end in a step that answered an MFA challenge. A fault may have
+// lost the MFA answer.
 func lostAnswer(step *soakStep, err error) bool {
 	_, failed := errors.AsType[*basiq.JobError](err)
 	return (failed || errors.Is(err, basiq.ErrWaitedTooLong)) && slices.ContainsFunc(step.calls, func(c *watchedCall) bool { return c.operation.ID == "postJobMfa" })
@@ -245,8 +245,8 @@ const maxAttempts = 4
 // budgetSpent is the outcome of a call that was not retried because the retry budget was spent.
 const budgetSpent = "failed: the budget for retries is spent"
 
-// notIdempotent lists the operations that must not be executed twice for one call. It is independent of the client's own table,
-// so that the test does not compare the table with itself.
+// notIdempotent lists the operations that must not be executed twice for one call. It is independent of the client's
+// own table, so that the test does not compare the table with itself.
 var notIdempotent = []string{
 	"createUser", "updateUser", "postAuthLink", "deleteAuthLink", "postConnection", "updateConnection", "purgeConnectionData",
 	"postJobMfa", "createStatement", "postAffordability", "postIncome", "postExpenses", "createReport", "addWebhook",

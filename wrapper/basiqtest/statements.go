@@ -195,8 +195,8 @@ func badStatement(code, title, detail string) *failure {
 	}
 }
 
-// Columns of a CSV file. The names are the ones that Basiq's institutions list as features of CSV files, with a prefix if
-// account and transaction share a name. Columns may be in any order, and unknown columns are ignored. The columns of
+// Columns of a CSV file. The names are the ones that Basiq's institutions list as features of CSV files, with a prefix
+// if account and transaction share a name. Columns may be in any order, and unknown columns are ignored. The columns of
 // the only CSV file published by Basiq are also accepted; see publishedColumns.
 const (
 	columnNumber      = "accountNo"

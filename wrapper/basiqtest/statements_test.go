@@ -402,7 +402,7 @@ func TestStatements_Create_InvalidRequests(t *testing.T) {
 func TestStatements_ConnectionLimit(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c := new21(t, basiqtest.EnforceLimits(), basiqtest.TokenLifetime(time.Hour))
+		c := new21(t, basiqtest.WithLimits(), basiqtest.WithTokenLifetime(time.Hour))
 		id := c.newUser()
 		for i := range 500 {
 			r := c.upload(id, nab, file{name: "a.pdf", content: fmt.Sprintf("%%PDF-%d", i)})

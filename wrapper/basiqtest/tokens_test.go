@@ -123,7 +123,7 @@ func TestTokens_Expire(t *testing.T) {
 	t.Parallel()
 	for lifetime, opts := range map[time.Duration][]basiqtest.Option{
 		time.Hour:               nil,
-		1500 * time.Millisecond: {basiqtest.TokenLifetime(1500 * time.Millisecond)},
+		1500 * time.Millisecond: {basiqtest.WithTokenLifetime(1500 * time.Millisecond)},
 	} {
 		t.Run(lifetime.String(), func(t *testing.T) {
 			t.Parallel()

@@ -125,7 +125,7 @@ func newClient(s *settings, counted *counter) (*basiq.Client, *basiqtest.Sandbox
 		client, err := basiq.New(s.apiKey, options...)
 		return client, nil, err
 	}
-	sandbox, err := basiqtest.Start(basiqtest.Speed(s.speed))
+	sandbox, err := basiqtest.Start(basiqtest.WithSpeed(s.speed))
 	if err != nil {
 		return nil, nil, err
 	}

@@ -61,13 +61,13 @@ FAULT is a fault, followed by conditions separated by spaces:
                                      all tokens are revoked or expire
   endless-job                        new jobs never end
 
-  on=getJobs,getUser   only requests of these operations, by operationId
-  after=N, every=K     skip the first N requests, then select every K-th
-  chance=P, next=N     select with probability P; N times in total
+  operations=getJobs,getUser   only requests of these operations, by operationId
+  skip=N, every=K              skip the first N requests, then select every K-th
+  probability=P, times=N       select with probability P; N times in total
 
 For example, two failures, and then delayed responses permanently:
 
-  basiq-sandbox -fault '503 on=getJobs next=2' -fault latency=500ms
+  basiq-sandbox -fault '503 operations=getJobs times=2' -fault latency=500ms
 `
 
 // settings holds the parsed flags.
@@ -91,7 +91,7 @@ func parse(args []string) (*settings, error) {
 	limits := flags.Bool("limits", false, "")
 	redirect := flags.String("redirect-url", "", "")
 	flags.Func("allow-origin", "", func(text string) error {
-		s.options = append(s.options, basiqtest.AllowOrigin(text))
+		s.options = append(s.options, basiqtest.WithAllowedOrigin(text))
 		return nil
 	})
 	flags.Func("fault", "", func(text string) error {
@@ -115,13 +115,13 @@ func parse(args []string) (*settings, error) {
 	case s.format != "text" && s.format != "json":
 		return nil, fmt.Errorf("invalid -log-format %q: must be text or json", s.format)
 	}
-	s.options = append(s.options, basiqtest.Address(s.addr), basiqtest.Seed(*seed), basiqtest.Speed(*speed),
-		basiqtest.TokenLifetime(*lifetime))
+	s.options = append(s.options, basiqtest.WithAddress(s.addr), basiqtest.WithSeed(*seed), basiqtest.WithSpeed(*speed),
+		basiqtest.WithTokenLifetime(*lifetime))
 	if *limits {
-		s.options = append(s.options, basiqtest.EnforceLimits())
+		s.options = append(s.options, basiqtest.WithLimits())
 	}
 	if *redirect != "" {
-		s.options = append(s.options, basiqtest.RedirectURL(*redirect))
+		s.options = append(s.options, basiqtest.WithRedirectURL(*redirect))
 	}
 	return s, nil
 }

@@ -37,7 +37,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return exitUsageError(stderr, err)
 	}
 	logger := slog.New(settings.handler(stderr))
-	sandbox, err := basiqtest.Start(append(settings.options, basiqtest.Logger(logger))...) //nolint:contextcheck // The sandbox runs until it is closed.
+	sandbox, err := basiqtest.Start(append(settings.options, basiqtest.WithLogger(logger))...) //nolint:contextcheck // The sandbox runs until it is closed.
 	if err != nil {
 		failure, listening := errors.AsType[*net.OpError](err)
 		switch {

@@ -175,7 +175,7 @@ func TestRun(t *testing.T) {
 		t.Parallel()
 		stderr, end := start(t, "-seed", "7", "-speed", "1000", "-token-lifetime", "90s", "-limits", "-redirect-url", "http://localhost/back",
 			"-allow-origin", "http://localhost:3000", "-allow-origin", "http://localhost:4000",
-			"-fault", "503 on=postToken next=1", "-fault=403=no-production-access on=postToken next=1", "-log-level", "warn", "-log-level", "info")
+			"-fault", "503 operations=postToken times=1", "-fault=403=no-production-access operations=postToken times=1", "-log-level", "warn", "-log-level", "info")
 		url := stderr.url(t)
 		for _, want := range []int{503, 403, 200} {
 			status, answer := post(t, url+"/token", "Basic basiqtest-not-a-real-api-key", "application/x-www-form-urlencoded", "")
@@ -186,8 +186,8 @@ func TestRun(t *testing.T) {
 		}
 		assert.Equal(t, exitEnded, end())
 		lines := stderr.lines(t)
-		assert.Equal(t, "503 on=postToken next=1", lines[1]["fault"])
-		assert.Equal(t, "403=no-production-access on=postToken next=1", lines[2]["fault"])
+		assert.Equal(t, "503 operations=postToken times=1", lines[1]["fault"])
+		assert.Equal(t, "403=no-production-access operations=postToken times=1", lines[2]["fault"])
 		assert.Equal(t, "503", lines[3]["fault"])
 	})
 	t.Run("with log level error", func(t *testing.T) {
@@ -271,7 +271,7 @@ func TestRun_InvalidFlags(t *testing.T) {
 		{[]string{"-redirect-url", "back"}, `invalid redirect URL "back": must be an absolute http or https URL`},
 		{[]string{"-allow-origin", "localhost"}, `invalid origin "localhost": must be a scheme and host, such as http://localhost:3000, or "*"`},
 		{[]string{"-fault", "hnag"}, `invalid value "hnag" for flag -fault: unknown fault "hnag": did you mean hang?`},
-		{[]string{"-fault", "503", "next=1"}, `unexpected argument "next=1"`},
+		{[]string{"-fault", "503", "times=1"}, `unexpected argument "times=1"`},
 		{[]string{"-log-format", "xml"}, `invalid -log-format "xml": must be text or json`},
 		{[]string{"-log-level", "loud"}, `invalid value "loud" for flag -log-level: must be debug, info, warn or error`},
 	} {
@@ -301,7 +301,7 @@ func TestRun_Usage(t *testing.T) {
 	for _, fault := range []string{
 		"503", "403=no-production-access", "502-html", "429-after=30s", "429-date=30s", "latency=2s", "hang", "reset-before",
 		"reset-after", "truncate", "slow-body=100", "garbage", "revoke-token", "expire-token", "revoke-all-tokens",
-		"expire-all-tokens", "endless-job", "503 on=getJobs next=2", "latency=500ms",
+		"expire-all-tokens", "endless-job", "503 operations=getJobs times=2", "latency=500ms",
 	} {
 		assert.Contains(t, usage, fault)
 		_, err := basiqtest.ParseFault(fault)
