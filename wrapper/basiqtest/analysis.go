@@ -32,8 +32,8 @@ type analysis struct {
 	internalFlows map[string]bool
 }
 
-// analyse collects the transactions of accounts in a period. A pending transaction counts on the day it was made.
-func (s *Sandbox) analyse(holdings []*holding, from, end time.Time) *analysis {
+// analyze collects the transactions of accounts in a period. A pending transaction counts on the day it was made.
+func (s *Sandbox) analyze(holdings []*holding, from, end time.Time) *analysis {
 	a := &analysis{from: from, end: end, holdings: holdings, internalFlows: map[string]bool{}}
 	for _, h := range holdings {
 		if first := dayOf(h.First); a.start.IsZero() || first.Before(a.start) {

@@ -201,15 +201,15 @@ func (s *Sandbox) listConnectors(c *call, path string) (response, error) {
 	}}, nil
 }
 
-func (s *Sandbox) getConnector(c *call) (response, error) { return s.oneConnector(c, "/connectors") }
+func (s *Sandbox) getConnector(c *call) (response, error) { return s.findConnector(c, "/connectors") }
 
 func (s *Sandbox) getPublicConnector(c *call) (response, error) {
 	c.version = v21
-	return s.oneConnector(c, "/public/connectors")
+	return s.findConnector(c, "/public/connectors")
 }
 
-// oneConnector accepts both spellings of open banking.
-func (s *Sandbox) oneConnector(c *call, path string) (response, error) {
+// findConnector accepts both spellings of open banking.
+func (s *Sandbox) findConnector(c *call, path string) (response, error) {
 	method := unhyphenated(c.http.PathValue("method"))
 	for _, ctor := range connectors() {
 		if ctor.bank.ID == c.http.PathValue("connectorId") && unhyphenated(string(ctor.method)) == method {

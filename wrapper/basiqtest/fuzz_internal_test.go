@@ -67,7 +67,7 @@ func newTarget(t *testing.T) *target {
 	s.runDue(now)
 	holdings := s.userHoldings(u, now)
 	require.NotEmpty(t, holdings)
-	a := s.analyse(holdings, now.AddDate(-1, 0, 0), now)
+	a := s.analyze(holdings, now.AddDate(-1, 0, 0), now)
 	snap := s.addSnapshot(u, kindAffordability, a, now)
 	snap.parts.income, snap.parts.expenses = s.addSnapshot(u, kindIncome, a, now), s.addSnapshot(u, kindExpenses, a, now)
 	w := s.newWebhook()

@@ -55,7 +55,7 @@ func WithSeed(seed uint64) Option {
 // WithSpeed sets how much faster than documented the sandbox works: the steps of jobs and the delays between webhook
 // deliveries. The default is 1. The factor must be positive and finite.
 //
-// Speed does not change dates or time limits for clients: the two minutes for answering a challenge, the lifetime of
+// It does not change dates or time limits for clients: the two minutes for answering a challenge, the lifetime of
 // tokens and links, and the seven days that jobs and events are kept. To test those, use testing/synctest.
 func WithSpeed(factor float64) Option {
 	return func(c *config) error {

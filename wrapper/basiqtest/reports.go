@@ -286,7 +286,7 @@ func (t *reportFilterType) accepts(value gen.ReportFilterValue) bool {
 	}
 }
 
-// fillReport looks up the users and accounts of the report and analyses their transactions.
+// fillReport looks up the users and accounts of the report and analyzes their transactions.
 func (s *Sandbox) fillReport(r *report, chosen chosenFilters, now time.Time) error {
 	from, end, err := reportPeriod(chosen, now)
 	if err != nil {
@@ -327,7 +327,7 @@ func (s *Sandbox) fillReport(r *report, chosen chosenFilters, now time.Time) err
 	if err := checkReportAccounts(holdings); err != nil {
 		return err
 	}
-	r.analysis = s.analyse(holdings, from, end)
+	r.analysis = s.analyze(holdings, from, end)
 	return r.selectParts(chosen)
 }
 

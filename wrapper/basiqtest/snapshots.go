@@ -94,7 +94,7 @@ func (s *Sandbox) postSnapshot(c *call, kind string) (response, error) {
 	if err := u.checkConsent(c.now); err != nil {
 		return response{}, err
 	}
-	a := s.analyse(holdings, from, end)
+	a := s.analyze(holdings, from, end)
 	if len(a.transactions) == 0 {
 		return response{status: http.StatusNoContent}, nil
 	}

@@ -1,7 +1,7 @@
 package bank
 
 // anzsic holds the titles of the Australian and New Zealand Standard Industrial Classification (2006) that the
-// catalogue uses.
+// catalog uses.
 var anzsic = map[string]string{
 	"D": "Electricity, Gas, Water and Waste Services",
 	"F": "Wholesale Trade",
@@ -109,7 +109,7 @@ var mccs = map[string]string{
 	"9402": "Postal Services - Government Only",
 }
 
-// categories holds the categories of the catalogue's merchants.
+// categories holds the categories of the catalog's merchants.
 var categories = map[string]*Category{
 	"groceries":   purchases("groceries", "4110", "5411"),
 	"liquor":      purchases("shopping", "4123", "5921"),

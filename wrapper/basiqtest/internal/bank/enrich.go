@@ -16,8 +16,8 @@ type alias struct {
 var aliases = newAliases()
 
 func newAliases() []alias {
-	list := make([]alias, 0, 2*len(catalogue))
-	for _, s := range catalogue {
+	list := make([]alias, 0, 2*len(catalog))
+	for _, s := range catalog {
 		list = append(list, alias{s.line, s})
 		if name := strings.ToUpper(s.Name); name != s.line {
 			list = append(list, alias{name, s})

@@ -63,7 +63,7 @@ func newLedger(seed string, begin time.Time, bank *Bank, person *Person, script 
 			src.seed = hash(seed, "shared", s.shared)
 		}
 		for _, name := range s.shops {
-			src.shops = append(src.shops, catalogue[name])
+			src.shops = append(src.shops, catalog[name])
 		}
 		l.streams = append(l.streams, src)
 	}

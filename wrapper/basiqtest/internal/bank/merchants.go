@@ -1,6 +1,6 @@
 package bank
 
-// A shop is a merchant of the catalogue.
+// A shop is a merchant of the catalog.
 type shop struct {
 	*Merchant
 	line     string // name in statements
@@ -31,9 +31,9 @@ var towns = map[string][4]string{
 	"Canberra":   {"ACT", "2600", "-35.2809", "149.1300"},
 }
 
-// catalogue maps short names to all merchants and other payers and payees. It uses well-known names, because real
+// catalog maps short names to all merchants and other payers and payees. It uses well-known names, because real
 // statements contain them. Numbers, addresses and telephone numbers are fictional.
-var catalogue = newCatalogue([]listing{
+var catalog = newCatalog([]listing{
 	// Groceries and drink
 	{"woolworths", "Woolworths", "WOOLWORTHS", "www.woolworths.com.au", "Bella Vista", "1", "Woolworths Way", "groceries"},
 	{"coles", "Coles", "COLES", "www.coles.com.au", "Hawthorn", "800", "Toorak Road", "groceries"},
@@ -147,7 +147,7 @@ var catalogue = newCatalogue([]listing{
 	{"rest", "Rest Super", "REST SUPERANNUATION", "rest.com.au", "Sydney", "321", "Kent Street", "super"},
 })
 
-// A listing is an entry of the catalogue.
+// A listing is an entry of the catalog.
 type listing struct{ key, name, line, website, town, no, road, category string }
 
 // online holds the keys of merchants whose statement lines show no location.
@@ -160,7 +160,7 @@ var online = map[string]bool{
 // areas maps states to telephone area codes.
 var areas = map[string]string{"NSW": "2", "ACT": "2", "VIC": "3", "QLD": "7", "WA": "8", "SA": "8"}
 
-func newCatalogue(listings []listing) map[string]*shop {
+func newCatalog(listings []listing) map[string]*shop {
 	m := make(map[string]*shop, len(listings))
 	for _, l := range listings {
 		h, town := hash("merchant", l.key), towns[l.town]

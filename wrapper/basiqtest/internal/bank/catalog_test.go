@@ -12,7 +12,7 @@ import (
 func TestCatalogue_Complete(t *testing.T) {
 	t.Parallel()
 	ids := map[string]string{}
-	for key, s := range catalogue {
+	for key, s := range catalog {
 		assert.Contains(t, towns, s.Suburb, key)
 		assert.Regexp(t, `^\d{11}$`, s.ABN, key)
 		assert.Zero(t, abnRemainder(s.ABN), "%s: check digits of %s", key, s.ABN)
@@ -30,7 +30,7 @@ func TestCatalogue_Complete(t *testing.T) {
 		}
 	}
 	for key := range online {
-		assert.Contains(t, catalogue, key)
+		assert.Contains(t, catalog, key)
 	}
 }
 
@@ -79,13 +79,13 @@ func TestScripts_Complete(t *testing.T) {
 				assert.Contains(t, plainCategoriesByGroup, st.group)
 			}
 			for _, name := range st.shops {
-				assert.Contains(t, catalogue, name)
+				assert.Contains(t, catalog, name)
 			}
 		}
 	}
 }
 
-// Every merchant of the catalogue must be used.
+// Every merchant of the catalog must be used.
 func TestCatalogue_Used(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, time.November, 24, 0, 0, 0, 0, time.UTC)
@@ -105,7 +105,7 @@ func TestCatalogue_Used(t *testing.T) {
 			}
 		}
 	}
-	for key, s := range catalogue {
+	for key, s := range catalog {
 		assert.True(t, used[s.ID], "unused merchant %s", key)
 	}
 }
