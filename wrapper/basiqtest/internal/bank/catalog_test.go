@@ -9,7 +9,7 @@ import (
 )
 
 // The tables are written by hand. Check that all references exist.
-func TestCatalogue_Complete(t *testing.T) {
+func TestCatalog_Complete(t *testing.T) {
 	t.Parallel()
 	ids := map[string]string{}
 	for key, s := range catalog {
@@ -86,7 +86,7 @@ func TestScripts_Complete(t *testing.T) {
 }
 
 // Every merchant of the catalog must be used.
-func TestCatalogue_Used(t *testing.T) {
+func TestCatalog_Used(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, time.November, 24, 0, 0, 0, 0, time.UTC)
 	used := map[string]bool{}
