@@ -239,7 +239,7 @@ type verdict struct {
 	attempts            [5]int         // of successful calls
 }
 
-// maxAttempts is the maximum number of attempts of the client
+// maxAttempts is the maximum number of attempts of the client.
 const maxAttempts = 4
 
 // budgetSpent is the outcome of a call that was not retried because the retry budget was spent.
