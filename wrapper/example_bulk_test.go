@@ -16,7 +16,7 @@ import (
 
 // connected returns a client of a sandbox with users who have connected their banks, and the jobs that this has started.
 func connected(logins ...string) (client *basiq.Client, userIDs, jobIDs []string, done func()) {
-	box, err := basiqtest.Start(basiqtest.Speed(10_000))
+	box, err := basiqtest.Start(basiqtest.WithSpeed(10_000))
 	if err != nil {
 		panic(err)
 	}

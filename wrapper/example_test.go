@@ -17,7 +17,7 @@ import (
 
 // sandbox returns a client of a sandbox that is in no hurry to be slow, and a user.
 func sandbox() (client *basiq.Client, userID string, done func()) {
-	box, err := basiqtest.Start(basiqtest.Speed(10_000))
+	box, err := basiqtest.Start(basiqtest.WithSpeed(10_000))
 	if err != nil {
 		panic(err)
 	}

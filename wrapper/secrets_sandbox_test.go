@@ -36,7 +36,7 @@ func TestSandboxKeepsSecrets(t *testing.T) {
 				logged := &record{text: map[string]*strings.Builder{}}
 				debugging := &slog.HandlerOptions{Level: slog.LevelDebug}
 				options := []basiqtest.Option{
-					basiqtest.Logger(slog.New(slog.NewMultiHandler(slog.NewTextHandler(logged, debugging), slog.NewJSONHandler(logged, debugging)))),
+					basiqtest.WithLogger(slog.New(slog.NewMultiHandler(slog.NewTextHandler(logged, debugging), slog.NewJSONHandler(logged, debugging)))),
 				}
 				if fault != "none" {
 					option, err := basiqtest.ParseFault(fault)

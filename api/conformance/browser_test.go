@@ -84,7 +84,7 @@ func TestBrowser(t *testing.T) {
 			b.at("Choose your bank")
 			b.follow("Log in to Pied Piper", skipLink, "Hooli AU00000", "Hooli open banking AU00000", "Pied Piper AU00002")
 			b.fillIn("gavinBelson", "hooli2016")
-			b.enterTo("Pied Piper asks for one thing more")
+			b.enterTo("Pied Piper needs one more step")
 			b.tabs(skipLink, "What's your first company?")
 			b.types("Hooli")
 			b.enterTo("Pied Piper is connected")
@@ -109,7 +109,7 @@ func TestBrowser(t *testing.T) {
 // has no redirect URL, so each visit ends on its own last page.
 func manage(b *tab) {
 	t := b.t
-	sandbox, err := basiqtest.Start(basiqtest.Speed(20))
+	sandbox, err := basiqtest.Start(basiqtest.WithSpeed(20))
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = sandbox.Close() })
 	client, err := sandbox.NewClient()
@@ -135,9 +135,9 @@ func manage(b *tab) {
 	b.at("Authorise your connections again")
 	b.tabs(skipLink)
 	b.tabsTo("Pied Piper active, since " + day)
-	b.enterTo("Pied Piper asks for one thing more") // two questions
-	b.follow("Error: Pied Piper asks for one thing more", skipLink, "What's your favourite company?")
-	b.tabs("Enter the answer to “What's your favourite company?”", "Enter the answer to “What's the ID of this institution?”")
+	b.enterTo("Pied Piper needs one more step") // two of them
+	b.follow("Error: Pied Piper needs one more step", skipLink, "What's your favourite company?")
+	b.tabs("Enter an answer to the question “What's your favourite company?”", "Enter an answer to the question “What's the ID of this institution?”")
 	b.enter()
 	b.comesTo("What's the ID of this institution?")
 	b.types("AU00002")

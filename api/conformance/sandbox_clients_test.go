@@ -36,7 +36,7 @@ func TestSandbox_GeneratedClients(t *testing.T) {
 		t.Skip("BASIQ_OFFICIAL is not set to the directory with Basiq's descriptions")
 	}
 
-	sandbox, err := basiqtest.Start(basiqtest.Speed(1000), basiqtest.DeliverWith(&http.Client{Transport: receiver}))
+	sandbox, err := basiqtest.Start(basiqtest.WithSpeed(1000), basiqtest.WithWebhookClient(&http.Client{Transport: receiver}))
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, sandbox.Close()) })
 	v := newVisitorOf(t, sandbox, func(time.Duration) { time.Sleep(200 * time.Millisecond) })

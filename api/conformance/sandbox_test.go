@@ -43,7 +43,7 @@ type sandboxResponse struct {
 // newVisitor returns a visitor of a new sandbox in memory, for use in a bubble.
 func newVisitor(t *testing.T) *visitor {
 	t.Helper()
-	return newVisitorOf(t, basiqtest.New(t, basiqtest.DeliverWith(&http.Client{Transport: receiver})), time.Sleep)
+	return newVisitorOf(t, basiqtest.New(t, basiqtest.WithWebhookClient(&http.Client{Transport: receiver})), time.Sleep)
 }
 
 func newVisitorOf(t *testing.T, sandbox *basiqtest.Sandbox, pause func(time.Duration)) *visitor {
@@ -501,7 +501,7 @@ func TestSandbox_ErrorResponses(t *testing.T) {
 			}
 			for status := range op.Responses.Map() {
 				if code, err := strconv.Atoi(status); err == nil && code >= 400 {
-					v.sandbox.Inject(basiqtest.Fail(code), basiqtest.On(op.OperationID), basiqtest.Next(1))
+					v.sandbox.Inject(basiqtest.Fail(code), basiqtest.Operations(op.OperationID), basiqtest.Times(1))
 					v.call(may, op.OperationID, code, target(ids), body)
 				}
 			}

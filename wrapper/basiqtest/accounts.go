@@ -12,52 +12,52 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest/internal/bank"
 )
 
-// australianDollar is the currency of the banks' books. A statement may have another one.
+// australianDollar is the currency of all test bank accounts. Uploaded statements may use another currency.
 const australianDollar = "AUD"
 
-// holding is an account at a bank that a connection has brought to a user, as it was when it was fetched. It never
-// changes: a refresh makes new ones.
+// A holding is a bank account of a user, as a connection's job fetched it. It is immutable: a refresh creates new
+// holdings.
 type holding struct {
 	bank.Account
 
 	id          string
 	user        *user
-	connection  *connection // may have been deleted since
+	connection  *connection // may be deleted
 	institution string
 	currency    string
 	fetched     time.Time
-	updated     time.Time // when it was as it is here; a statement may be old
-	read        time.Time // up to when it has its transactions; the zero time when it has none
-	reader      string    // the id of the job that read them
+	updated     time.Time // time of the bank's data; may be old for a statement
+	read        time.Time // time up to which transactions were retrieved; zero if none were
+	reader      string    // ID of the job that retrieved the transactions
 
-	listed bool
-	lines  []line // once listed is true; see [Sandbox.lines]
+	loaded       bool
+	transactions []transaction // valid if loaded is true; see [Sandbox.transactions]
 }
 
-// line is a transaction as a user has it.
-type line struct {
+// A transaction is a bank transaction as part of a user's account.
+type transaction struct {
 	*bank.Transaction
 
 	id      string
 	holding *holding
 }
 
-// held is what a connection has brought by some moment. Whoever reads page after page gets the same accounts again: to
-// name thousands of transactions anew for each page takes longer than to send them.
-type held struct {
+// accountCache holds the accounts of a connection at a point in time. Deriving thousands of transaction IDs again for
+// each page of a list would take longer than sending the page.
+type accountCache struct {
 	fetched, read time.Time
 	list          []*holding
 }
 
-// holdings returns the accounts that a connection has brought, none before a job has fetched them. Their ids stay the
-// same when the connection is refreshed, and so do those of what is posted. Callers only read the list.
+// holdings returns the accounts that a connection has fetched, or nil if no job has fetched any. IDs of accounts and of
+// posted transactions do not change when the connection is refreshed. Callers must not modify the list.
 func (s *Sandbox) holdings(conn *connection, now time.Time) []*holding {
-	state := conn.at(now)
+	state := conn.stateAt(now)
 	if state.fetched.IsZero() {
 		return nil
 	}
-	if conn.held.fetched.Equal(state.fetched) && conn.held.read.Equal(state.read) {
-		return conn.held.list
+	if conn.accountCache.fetched.Equal(state.fetched) && conn.accountCache.read.Equal(state.read) {
+		return conn.accountCache.list
 	}
 	accounts := s.accountsAt(conn, state.fetched)
 	list := make([]*holding, 0, len(accounts))
@@ -72,17 +72,17 @@ func (s *Sandbox) holdings(conn *connection, now time.Time) []*holding {
 		}
 		list = append(list, h)
 	}
-	conn.held = held{fetched: state.fetched, read: state.read, list: list}
-	return conn.held.list
+	conn.accountCache = accountCache{fetched: state.fetched, read: state.read, list: list}
+	return conn.accountCache.list
 }
 
-// userHoldings returns the user's accounts as they are now, those of deleted connections last.
+// userHoldings returns the user's current accounts. Accounts of deleted connections come last.
 func (s *Sandbox) userHoldings(u *user, now time.Time) []*holding {
-	list := make([]*holding, 0, 4*len(u.connections)+len(u.orphans)) // four are what most people have
+	list := make([]*holding, 0, 4*len(u.connections)+len(u.detachedAccounts)) // most people have four accounts
 	for _, conn := range u.connections {
 		list = append(list, s.holdings(conn, now)...)
 	}
-	return append(list, u.orphans...)
+	return append(list, u.detachedAccounts...)
 }
 
 func (s *Sandbox) accountsAt(conn *connection, at time.Time) []bank.Account {
@@ -96,9 +96,9 @@ func (s *Sandbox) accountsAt(conn *connection, at time.Time) []bank.Account {
 	}
 }
 
-// transactions returns what the books, or a statement, have of an account: pending transactions first, then the newest first.
-// All users of a login share the list, so callers only read it.
-func (s *Sandbox) transactions(h *holding) []*bank.Transaction {
+// bankTransactions returns the transactions of an account from the test bank or the uploaded statement: pending
+// transactions first, then the newest first. All users of a login share the list, so callers must not modify it.
+func (s *Sandbox) bankTransactions(h *holding) []*bank.Transaction {
 	switch {
 	case h.read.IsZero():
 		return nil
@@ -109,25 +109,26 @@ func (s *Sandbox) transactions(h *holding) []*bank.Transaction {
 	}
 }
 
-// lines returns the transactions of an account with their IDs, in the order of transactions. They are the user's own and take
-// most of a user's memory, so they are made when a request reads them. Callers only read the list.
-func (s *Sandbox) lines(h *holding) []line {
-	if h.read.IsZero() || h.listed {
-		return h.lines
+// transactions returns the transactions of an account with their IDs, in the order of bankTransactions. The list
+// belongs to one user and takes most of a user's memory, so it is created when a request first reads it. Callers must
+// not modify it.
+func (s *Sandbox) transactions(h *holding) []transaction {
+	if h.read.IsZero() || h.loaded {
+		return h.transactions
 	}
-	transactions := s.transactions(h)
-	h.lines = make([]line, 0, len(transactions))
+	transactions := s.bankTransactions(h)
+	h.transactions = make([]transaction, 0, len(transactions))
 	for _, t := range transactions {
 		name := "transaction " + h.Key + " " + t.Key
 		if t.Pending() {
-			// Pending ones are imported anew by every refresh. Its job names them, and not its time: the same calls with the
-			// same seed get the same ids.
+			// Every refresh imports pending transactions anew, with new IDs. Derive the ID from the job and not from the time,
+			// so that the same calls with the same seed produce the same IDs.
 			name += " " + h.reader
 		}
-		h.lines = append(h.lines, line{Transaction: t, id: derivedID(h.connection.id, name), holding: h})
+		h.transactions = append(h.transactions, transaction{Transaction: t, id: derivedID(h.connection.id, name), holding: h})
 	}
-	h.listed = true
-	return h.lines
+	h.loaded = true
+	return h.transactions
 }
 
 var accountFilters = filterable{
@@ -145,9 +146,9 @@ func (h *holding) property(name string) string {
 	}
 }
 
-// accountConditions reads the filter of the accounts' operations. A connection that was deleted does not exist any more,
-// though its accounts do.
-func (c *call) accountConditions(u *user) (conditions, error) {
+// accountConditions parses the filter of the account operations. A filter by a deleted connection is an error, even if
+// its accounts remain.
+func (c *call) accountConditions(u *user) (filterConditions, error) {
 	found, err := c.filter(accountFilters)
 	if err != nil {
 		return nil, err
@@ -161,48 +162,49 @@ func (c *call) accountConditions(u *user) (conditions, error) {
 	return found, nil
 }
 
-func (s *Sandbox) getAccounts(c *call) (answer, error) {
+func (s *Sandbox) getAccounts(c *call) (response, error) {
 	u, err := s.user(c)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	conditions, err := c.accountConditions(u)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	data := []object{}
 	for _, h := range s.userHoldings(u, c.now) {
-		if conditions.hold(h.property) {
+		if conditions.match(h.property) {
 			data = append(data, h.full(&c.view))
 		}
 	}
-	return answer{http.StatusOK, object{
-		"type": "list", "data": data, "links": c.asked(),
+	return response{http.StatusOK, object{
+		"type": "list", "data": data, "links": c.requestLinks(),
 	}}, nil
 }
 
-// getAccount takes the filter of the list, as it is documented. An account that does not meet it is not found.
-func (s *Sandbox) getAccount(c *call) (answer, error) {
+// getAccount accepts the filter of the list operation, as documented. It responds with 404 if the account does not
+// match the filter.
+func (s *Sandbox) getAccount(c *call) (response, error) {
 	u, err := s.user(c)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	conditions, err := c.accountConditions(u)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	for _, h := range s.userHoldings(u, c.now) {
-		if h.id == c.http.PathValue("accountId") && conditions.hold(h.property) {
-			return answer{http.StatusOK, h.full(&c.view)}, nil
+		if h.id == c.http.PathValue("accountId") && conditions.match(h.property) {
+			return response{http.StatusOK, h.full(&c.view)}, nil
 		}
 	}
-	return answer{}, resourceNotFound()
+	return response{}, resourceNotFound()
 }
 
 func (h *holding) path() string { return h.user.path() + "/accounts/" + h.id }
 
-// nickname is the name that the user gave the account. In open banking there is no other name in its place; here credit
-// cards have none. Whether Basiq sends an empty text or null then is not documented.
+// nickname returns the name that the user gave the account. Open-banking connections provide no other name, and their
+// credit cards have no nickname. Basiq does not document whether a missing name is sent as an empty string or as null.
 func (h *holding) nickname() string {
 	if h.connection.openBanking() && h.Kind == bank.CreditCard {
 		return ""
@@ -210,7 +212,7 @@ func (h *holding) nickname() string {
 	return h.Name
 }
 
-// embedded is the account as a connection shows it.
+// embedded returns the account as it appears in a connection.
 func (h *holding) embedded(v *view) object {
 	available := ""
 	if h.HasAvailable {
@@ -229,8 +231,8 @@ func (h *holding) embedded(v *view) object {
 	}
 }
 
-// full is the account by itself and in the list of accounts. The 3.0 documents put the links at the list, where they make
-// no sense; here each account has its own in both versions.
+// full returns the account as it appears on its own and in the list of accounts. The 3.0 documentation puts the links
+// on the list, where they make no sense. The sandbox puts them on each account in both versions.
 func (h *holding) full(v *view) object {
 	o := h.embedded(v)
 	o["accountHolder"] = textOrNull(h.Holder)
@@ -250,7 +252,7 @@ func (h *holding) full(v *view) object {
 	return o
 }
 
-// intervals is the one period that the transactions cover; none where there are none.
+// intervals returns the period covered by the transactions, or an empty list if there are none.
 func (h *holding) intervals() []object {
 	if h.First.IsZero() {
 		return []object{}
@@ -258,8 +260,8 @@ func (h *holding) intervals() []object {
 	return []object{{"from": day(h.First), "to": day(h.Last)}}
 }
 
-// connectionLink is the link from an account, or from its transactions, to the connection: in 2.1 always null, as the
-// documents say and recorded answers have it.
+// connectionLink returns the link to the connection for an account or its transactions. It is always null in 2.1, as
+// documented and recorded.
 func (h *holding) connectionLink(v *view) *string {
 	if v.version != v30 || h.connection.deleted {
 		return nil
@@ -274,7 +276,7 @@ func textOrNull(text string) any {
 	return text
 }
 
-// classMeta is what 2.1 tells about the product. The names are those of 3.0: no document has the ones of 2.1.
+// classMeta returns the product details of 2.1. Its field names are not documented, so it uses the names of 3.0.
 func (h *holding) classMeta() object {
 	o := object{}
 	if h.Limit != 0 {
@@ -297,15 +299,16 @@ func (h *holding) rateName() string {
 	return "depositRate"
 }
 
-// rate is the interest rate as 3.0 writes it: 6.14 percent are "0.0614".
+// rate returns the interest rate in the format of 3.0. For example, 6.14 percent is "0.0614".
 func (h *holding) rate() string {
 	percent, _ := strconv.ParseFloat(h.Rate, 64)
 	return strconv.FormatFloat(percent/100, 'f', 4, 64)
 }
 
-// addDetails adds what 3.0 has. The available funds of a loan are null there; embedded in a connection they are empty.
+// addDetails adds the fields of 3.0. The available funds of a loan are null here, but an empty string if the account is
+// embedded in a connection.
 func (h *holding) addDetails(o object) {
-	o["displayName"] = cmp.Or(h.Product, h.Name) // a statement may have no product
+	o["displayName"] = cmp.Or(h.Product, h.Name) // statements may have no product
 	if !h.HasAvailable {
 		o["availableFunds"] = nil
 	}
@@ -318,12 +321,12 @@ func (h *holding) addDetails(o object) {
 		o["creditLimit"] = h.Limit.String()
 	}
 	if h.Kind == bank.Mortgage || h.Kind == bank.Loan {
-		o["amortisedLimit"] = (-h.Balance).String() // repaid as scheduled, and not a dollar more
+		o["amortisedLimit"] = (-h.Balance).String() // repaid exactly as scheduled
 	}
 	o.addIfSet("bsb", h.BSB)
 	o["maskedNumber"] = masked(h.Number)
 	if h.Kind != bank.CreditCard {
-		o["unmaskedAccNum"] = digitsOnly(strings.TrimPrefix(h.Number, h.BSB)) // the number of a card is nobody's business
+		o["unmaskedAccNum"] = digitsOnly(strings.TrimPrefix(h.Number, h.BSB)) // card numbers are not exposed
 	}
 	if !h.Opened.IsZero() {
 		o["creationDate"] = day(h.Opened)
@@ -334,7 +337,7 @@ func (h *holding) addDetails(o object) {
 	o["meta"] = h.meta()
 }
 
-// masked leaves the last four characters of a number.
+// masked replaces all but the last four characters of a number.
 func masked(number string) string {
 	if len(number) <= 4 {
 		return number
@@ -351,14 +354,14 @@ func digitsOnly(text string) string {
 	}, text)
 }
 
-// How long loans and deposits run, in years.
+// Terms of loans and deposits in years.
 const (
 	mortgageYears = 30
 	loanYears     = 7
 	depositYears  = 1
 )
 
-// meta is the product in detail, as far as the books have it.
+// meta returns the product details known to the test bank.
 func (h *holding) meta() object {
 	o := object{
 		"fees": nil, "depositRates": nil, "lendingRates": nil, "loan": nil, "features": nil, "addresses": nil,
@@ -384,7 +387,7 @@ func (h *holding) meta() object {
 	case bank.Loan:
 		o["loan"] = h.loanMeta(loanYears)
 	case bank.CreditCard:
-		// What is due follows from the balance; the day is the 14th of the next month, and the least 2 percent.
+		// The due date is the 14th of the next month. The minimum payment is 2 percent of the balance.
 		due := max(-h.Balance, 0)
 		dueDate := time.Date(h.updated.Year(), h.updated.Month()+1, 14, 0, 0, 0, 0, time.UTC)
 		o["creditCard"] = object{
@@ -412,7 +415,7 @@ func (h *holding) loanMeta(years int) object {
 	}
 }
 
-// matures returns when a term deposit, which is rolled over year by year, comes to its next end.
+// matures returns the next maturity date of a term deposit, which is rolled over every year.
 func (h *holding) matures() time.Time {
 	end := h.Opened.AddDate(depositYears, 0, 0)
 	for !end.After(h.updated) {

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestAccounts21(t *testing.T) {
+func TestAccounts_List_Version21(t *testing.T) {
 	t.Parallel()
 	want := official(t, "assembled/swagger-2.1/getAccounts.200.1")
 	synctest.Test(t, func(t *testing.T) {
@@ -43,7 +43,7 @@ func TestAccounts21(t *testing.T) {
 		one := c.get("/users/" + id + "/accounts/" + r.text("data.1.id"))
 		require.Equal(t, http.StatusOK, one.status)
 		list, _ := r.at("data.1")
-		assert.Equal(t, list, one.body, "an account is the same by itself")
+		assert.Equal(t, list, one.body, "a single account equals the one in the list")
 		embedded, _ := c.get("/users/" + id + "/connections/" + conn).at("accounts.data.1")
 		for _, name := range []string{"id", "accountNo", "balance", "availableFunds", "lastUpdated", "name"} {
 			assert.Equal(t, embedded.(map[string]any)[name], list.(map[string]any)[name], name)
@@ -51,7 +51,7 @@ func TestAccounts21(t *testing.T) {
 	})
 }
 
-func TestAccounts30(t *testing.T) {
+func TestAccounts_List_Version30(t *testing.T) {
 	t.Parallel()
 	want := official(t, "assembled/data/getAccounts.200.1")
 	synctest.Test(t, func(t *testing.T) {
@@ -59,25 +59,25 @@ func TestAccounts30(t *testing.T) {
 		id := c.newUser()
 		conn := c.connected(id, hooli, "Wentworth-Smith", "whislter")
 		r := c.get("/users/" + id + "/accounts")
-		r.requireShape(want, "data.links", "data.displayName") // the newest document has it
+		r.requireShape(want, "data.links", "data.displayName") // in the latest documentation
 		for i := range r.length("data") {
 			r.requireFields("data."+strconv.Itoa(i), "type", "id", "lastUpdated", "status", "name", "displayName", "accountNo",
 				"accountHolder", "isOwned", "accountOwnership", "balance", "availableFunds", "creditLimit", "currency", "class",
 				"connection", "institution", "transactionIntervals", "maskedNumber", "creationDate", "meta.fees")
 			assert.False(t, r.has("data."+strconv.Itoa(i)+".class.meta"))
 		}
-		// 1 is the mortgage, 2 the card, 3 the everyday account.
+		// data.1 is the mortgage, data.2 the card, data.3 the everyday account.
 		assert.Equal(t, "105148", r.text("data.1.bsb"))
 		assert.Equal(t, "119696", r.text("data.1.unmaskedAccNum"))
 		assert.Equal(t, "xxxxxxxx9696", r.text("data.1.maskedNumber"))
-		assert.Equal(t, "TWO_PARTY", r.text("data.1.accountOwnership"), "its owner shares it")
+		assert.Equal(t, "TWO_PARTY", r.text("data.1.accountOwnership"), "joint account")
 		assert.Equal(t, "0.00", r.text("data.1.availableFunds"), "recorded as an amount")
 		assert.Equal(t, "-"+r.text("data.1.amortisedLimit"), r.text("data.1.balance"))
 		assert.Equal(t, r.text("data.1.creditLimit"), r.text("data.1.meta.loan.originalLoanAmount"))
 		assert.Equal(t, r.text("data.1.creationDate"), r.text("data.1.meta.loan.startDate"))
 		assert.Equal(t, r.text("data.1.lendingRate"), r.text("data.1.meta.lendingRates.0.rate"))
 		assert.False(t, r.has("data.2.bsb"))
-		assert.False(t, r.has("data.2.unmaskedAccNum"), "a card has a number that is nobody's business")
+		assert.False(t, r.has("data.2.unmaskedAccNum"), "card numbers are not exposed")
 		assert.Equal(t, "-"+r.text("data.2.meta.creditCard.paymentDueAmount"), r.text("data.2.balance"))
 		assert.Equal(t, "2000-02-14", r.text("data.2.meta.creditCard.paymentDueDate"))
 		limit, _ := r.at("data.3.creditLimit")
@@ -90,7 +90,7 @@ func TestAccounts30(t *testing.T) {
 	})
 }
 
-func TestTermDeposit(t *testing.T) {
+func TestAccounts_List_TermDeposit(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -105,7 +105,7 @@ func TestTermDeposit(t *testing.T) {
 			}
 			found = true
 			assert.Equal(t, r.text(at+".creationDate"), r.text(at+".meta.termDeposit.0.lodgementDate"))
-			assert.Greater(t, r.text(at+".meta.termDeposit.0.maturityDate"), "2000-01-01", "it is rolled over")
+			assert.Greater(t, r.text(at+".meta.termDeposit.0.maturityDate"), "2000-01-01", "the deposit is rolled over")
 			assert.Equal(t, r.text(at+".balance"), r.text(at+".meta.termDeposit.0.maturityAmount"))
 			assert.Equal(t, "FIXED", r.text(at+".meta.depositRates.0.depositRateType"))
 		}
@@ -113,8 +113,8 @@ func TestTermDeposit(t *testing.T) {
 	})
 }
 
-// Accounts come with their step of the job, transactions with the next; until then no interval is covered.
-func TestAccountsAppear(t *testing.T) {
+// Accounts are available after their job step, transactions after the next. Until then, the list of intervals is empty.
+func TestAccounts_List_DuringJob(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new21(t)
@@ -135,7 +135,7 @@ func TestAccountsAppear(t *testing.T) {
 	})
 }
 
-func TestAccountFilter(t *testing.T) {
+func TestAccounts_List_Filter(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new21(t)
@@ -179,7 +179,7 @@ func TestAccountFilter(t *testing.T) {
 	})
 }
 
-func TestAccountErrors(t *testing.T) {
+func TestAccounts_Errors(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new21(t)
@@ -197,8 +197,8 @@ func TestAccountErrors(t *testing.T) {
 	})
 }
 
-// The accounts of a deleted web connection stay, and so do their transactions; it is the connection that is gone.
-func TestAccountsOfADeletedConnection(t *testing.T) {
+// The accounts and transactions of a deleted web connection are kept. Only the connection is removed.
+func TestAccounts_List_DeletedConnection(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)

@@ -13,10 +13,10 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest/internal/bank"
 )
 
-func (s *Sandbox) getAffordabilityList(c *call) (answer, error) {
+func (s *Sandbox) getAffordabilityList(c *call) (response, error) {
 	u, err := s.user(c)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	data := []object{}
 	for _, snap := range u.snapshots {
@@ -24,45 +24,45 @@ func (s *Sandbox) getAffordabilityList(c *call) (answer, error) {
 			data = append(data, snap.listItem(&c.view))
 		}
 	}
-	return answer{http.StatusOK, object{
-		"type": "list", "data": data, "links": c.self(u.path() + "/" + kindAffordability),
+	return response{http.StatusOK, object{
+		"type": "list", "data": data, "links": c.selfLinks(u.path() + "/" + kindAffordability),
 	}}, nil
 }
 
-func (s *Sandbox) postAffordability(c *call) (answer, error) {
+func (s *Sandbox) postAffordability(c *call) (response, error) {
 	return s.postSnapshot(c, kindAffordability)
 }
 
-func (s *Sandbox) getAffordability(c *call) (answer, error) {
+func (s *Sandbox) getAffordability(c *call) (response, error) {
 	snap, err := s.snapshot(c, kindAffordability)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	if c.wantsOther() {
-		return answer{http.StatusOK, document{pdf, snap.print()}}, nil
+	if c.wantsAlternative() {
+		return response{http.StatusOK, document{pdf, snap.renderPDF()}}, nil
 	}
-	return answer{http.StatusOK, snap.show(&c.view)}, nil
+	return response{http.StatusOK, snap.show(&c.view)}, nil
 }
 
-func (s *Sandbox) getAffordabilitySnapshotTransactions(c *call) (answer, error) {
+func (s *Sandbox) getAffordabilitySnapshotTransactions(c *call) (response, error) {
 	snap, err := s.snapshot(c, kindAffordability)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	if err := s.resume(c); err != nil {
-		return answer{}, err
+	if err := s.resumePage(c); err != nil {
+		return response{}, err
 	}
-	if !c.wantsOther() {
-		return paged(s, c, snap.lines, func(l line) string { return l.id }, func(l line) any { return l.summarized(&c.view) })
+	if !c.wantsAlternative() {
+		return pageResponse(s, c, snap.transactions, func(t transaction) string { return t.id }, func(t transaction) any { return t.summaryObject(&c.view) })
 	}
-	// A file has no place for the link to a next page, so it holds all.
+	// A file cannot hold a link to the next page, so it contains all transactions.
 	if _, err := c.limit(); err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	return answer{http.StatusOK, document{c.otherType(), snap.transactionsCSV()}}, nil
+	return response{http.StatusOK, document{c.alternativeType(), snap.transactionsCSV()}}, nil
 }
 
-// listItem is the summary as it stands in a list.
+// listItem returns the summary as it appears in a list.
 func (snap *snapshot) listItem(v *view) object {
 	institutions := []string{}
 	for _, h := range snap.holdings {
@@ -79,31 +79,31 @@ func (snap *snapshot) listItem(v *view) object {
 
 func (snap *snapshot) links(v *view) object {
 	return object{
-		"self": v.url(snap.path()), "income": v.url(snap.with.income.path()), "expenses": v.url(snap.with.expenses.path()),
+		"self": v.url(snap.path()), "income": v.url(snap.parts.income.path()), "expenses": v.url(snap.parts.expenses.path()),
 	}
 }
 
-// figures are the summary's totals.
+// figures holds the totals of a summary.
 type figures struct {
 	assets, liabilities, creditLimit, savings bank.Cents
 	expenses, regularIncome                   bank.Cents
-	loanRepayments, potential                 *bank.Cents // nil where there are no loans, nor any elsewhere
+	loanRepayments, potential                 *bank.Cents // nil without such loans
 }
 
 func (a *analysis) figures() figures {
 	f := figures{expenses: a.expensesMonthly(), regularIncome: a.regularIncome(a.income())}
-	var kept bank.Cents // what came into the accounts that are owned and stayed there
+	var kept bank.Cents // net flow of the asset accounts
 	for _, h := range a.holdings {
 		switch {
 		case h.isAsset():
 			f.assets += h.Balance
-			kept += sum(a.of(h))
+			kept += sum(a.ofAccount(h))
 		case h.isCard():
 			f.liabilities += h.Balance
 			f.creditLimit += h.Limit
 		default:
 			f.liabilities += h.Balance
-			repaid := sum(only(a.of(h), isRepayment))
+			repaid := sum(selectTransactions(a.ofAccount(h), isRepayment))
 			if f.loanRepayments != nil {
 				repaid += *f.loanRepayments
 			}
@@ -116,7 +116,7 @@ func (a *analysis) figures() figures {
 		f.loanRepayments = &repaid
 	}
 	for _, s := range a.external() {
-		each := a.monthly(sum(s.lines))
+		each := a.monthly(sum(s.transactions))
 		if f.potential != nil {
 			each += *f.potential
 		}
@@ -125,7 +125,7 @@ func (a *analysis) figures() figures {
 	return f
 }
 
-// orNull writes an amount, or null where there is none.
+// orNull formats an amount, or returns nil (JSON null) if c is nil.
 func orNull(c *bank.Cents) any {
 	if c == nil {
 		return nil
@@ -133,8 +133,8 @@ func orNull(c *bank.Cents) any {
 	return c.String()
 }
 
-// isRepayment tells what was paid to a loan.
-func isRepayment(l line) bool { return isCredit(l) && l.Class == classLoanRepayment }
+// isRepayment reports whether t is a repayment received by a loan account.
+func isRepayment(t transaction) bool { return isCredit(t) && t.Class == classLoanRepayment }
 
 func (snap *snapshot) affordability(v *view) object {
 	a, f := snap.analysis, snap.figures()
@@ -167,7 +167,7 @@ func (snap *snapshot) affordability(v *view) object {
 	}
 }
 
-// position is what the forms of assets, cards and loans share.
+// position returns the fields that assets, cards and loans share.
 func (h *holding) position() object {
 	o := object{
 		"account":     object{"type": h.Kind, "product": h.Product},
@@ -183,20 +183,20 @@ func (a *analysis) asset(h *holding) object {
 	o := h.position()
 	o["type"] = "account"
 	if !h.HasAvailable {
-		o["availableFunds"] = "" // It may be null elsewhere, but not here.
+		o["availableFunds"] = "" // Other types use null here, but this field must be a string.
 	}
-	least, most := balances(within(a.of(h), a.lastMonths(6)))
+	least, most := balances(inMonths(a.ofAccount(h), a.lastFullMonths(6)))
 	o["previous6Months"] = object{"minBalance": orNull(least), "maxBalance": orNull(most)}
 	return o
 }
 
-// balances are the least and the greatest balance after one of the transactions; nil where none is known.
-func balances(lines []line) (least, most *bank.Cents) {
-	for _, l := range lines {
-		if l.Pending() {
+// balances returns the lowest and the highest balance after one of the transactions, or nil if no balance is known.
+func balances(transactions []transaction) (least, most *bank.Cents) {
+	for _, t := range transactions {
+		if t.Pending() {
 			continue
 		}
-		balance := l.Balance
+		balance := t.Balance
 		if least == nil || balance < *least {
 			least = &balance
 		}
@@ -210,36 +210,36 @@ func balances(lines []line) (least, most *bank.Cents) {
 func (a *analysis) credit(h *holding) object {
 	o := h.position()
 	o["creditLimit"] = h.Limit.String()
-	recent := within(a.of(h), a.lastMonths(1))
-	most, least := balances(recent) // In the example the greatest balance is the one of which most is owed.
+	recent := inMonths(a.ofAccount(h), a.lastFullMonths(1))
+	most, least := balances(recent) // The documented example calls the largest debt the maximum balance.
 	if least == nil {
 		least, most = &h.Balance, &h.Balance
 	}
 	o["previousMonth"] = object{
 		"minBalance": least.String(), "maxBalance": most.String(),
-		"totalCredits": sum(only(recent, isCredit)).String(), "totalDebits": sum(only(recent, isDebit)).String(),
+		"totalCredits": sum(selectTransactions(recent, isCredit)).String(), "totalDebits": sum(selectTransactions(recent, isDebit)).String(),
 	}
-	cash := only(within(a.of(h), a.lastMonths(6)), func(l line) bool { return l.Class == classCash })
+	cash := selectTransactions(inMonths(a.ofAccount(h), a.lastFullMonths(6)), func(t transaction) bool { return t.Class == classCash })
 	o["previous6Months"] = object{"cashAdvances": sum(cash).String()}
 	return o
 }
 
-// loan has the repayments apart from the other credits, as the examples do.
+// loan lists repayments separately from other credits, as in the documented examples.
 func (a *analysis) loan(h *holding) object {
 	o := h.position()
-	recent := within(a.of(h), a.lastMonths(1))
+	recent := inMonths(a.ofAccount(h), a.lastFullMonths(1))
 	o["previousMonth"] = object{
-		"totalCredits":         sum(only(recent, func(l line) bool { return isCredit(l) && !isRepayment(l) })).String(),
-		"totalDebits":          sum(only(recent, isDebit)).String(),
-		"totalInterestCharged": sum(only(recent, func(l line) bool { return l.Class == classLoanInterest })).String(),
-		"totalRepayments":      sum(only(recent, isRepayment)).String(),
+		"totalCredits":         sum(selectTransactions(recent, func(t transaction) bool { return isCredit(t) && !isRepayment(t) })).String(),
+		"totalDebits":          sum(selectTransactions(recent, isDebit)).String(),
+		"totalInterestCharged": sum(selectTransactions(recent, func(t transaction) bool { return t.Class == classLoanInterest })).String(),
+		"totalRepayments":      sum(selectTransactions(recent, isRepayment)).String(),
 	}
 	o["previous6Months"] = object{"arrears": a.arrears(h)}
 	history := []object{}
-	for _, l := range a.of(h) {
-		if l.Class == classLoanInterest || l.Class == classLoanRepayment {
+	for _, t := range a.ofAccount(h) {
+		if t.Class == classLoanInterest || t.Class == classLoanRepayment {
 			history = append(history, object{
-				"amount": l.Amount.String(), "date": day(l.date()), "direction": l.direction(), "source": clean(l.Description),
+				"amount": t.Amount.String(), "date": day(t.date()), "direction": t.direction(), "source": normalizeDescription(t.Description),
 			})
 		}
 	}
@@ -247,54 +247,55 @@ func (a *analysis) loan(h *holding) object {
 	return o
 }
 
-// arrears is "true" when one of the last six months went by without a repayment, null when nothing happened at all.
+// arrears returns "true" if any of the last six months had no repayment, or nil without any transactions.
 func (a *analysis) arrears(h *holding) any {
-	lines := a.of(h)
-	if len(lines) == 0 {
+	transactions := a.ofAccount(h)
+	if len(transactions) == 0 {
 		return nil
 	}
-	for _, m := range a.lastMonths(6) {
-		if !m.Before(monthOf(h.First)) && len(only(within(lines, []time.Time{m}), isRepayment)) == 0 {
+	for _, m := range a.lastFullMonths(6) {
+		if !m.Before(monthOf(h.First)) && len(selectTransactions(inMonths(transactions, []time.Time{m}), isRepayment)) == 0 {
 			return "true"
 		}
 	}
 	return "false"
 }
 
-// external are the series of payments to lenders whose accounts are not there.
+// external returns the series of payments to lenders whose accounts are not connected.
 func (a *analysis) external() []*series {
-	return seriesOf(only(a.lines, func(l line) bool {
-		switch l.Category.Group {
+	return seriesOf(selectTransactions(a.transactions, func(t transaction) bool {
+		switch t.Category.Group {
 		case "loan", "bnpl", "credit-card-repayment":
-			return isDebit(l) && !l.holding.isLoan() && !a.internal(l)
+			return isDebit(t) && !t.holding.isLoan() && !a.internal(t)
 		default:
 			return false
 		}
-	}), line.payee)
+	}), transaction.payee)
 }
 
-// payee names who was paid, as summaries do; where that is not known, it is what the statement says.
-func (l line) payee() string {
-	if l.Merchant != nil {
-		return clean(l.Merchant.Name)
+// payee returns the name of the payee as summaries show it. If the merchant is unknown, it is the normalized
+// description.
+func (t transaction) payee() string {
+	if t.Merchant != nil {
+		return normalizeDescription(t.Merchant.Name)
 	}
-	return clean(l.Description)
+	return normalizeDescription(t.Description)
 }
 
 func (a *analysis) externalLiabilities() []object {
 	external := a.external()
 	all := make([]object, 0, len(external))
 	for _, s := range external {
-		history := make([]object, 0, len(s.lines))
-		for _, l := range s.lines {
-			history = append(history, object{"amount": l.Amount.String(), "date": day(l.date()), "source": l.Description})
+		history := make([]object, 0, len(s.transactions))
+		for _, t := range s.transactions {
+			history = append(history, object{"amount": t.Amount.String(), "date": day(t.date()), "source": t.Description})
 		}
 		all = append(all, object{
 			"source": s.newest().payee(),
 			"payments": []object{{
-				"amountAvg": mean(amountsOf(s.lines)).String(), "amountAvgMonthly": a.monthly(sum(s.lines)).String(),
-				"first": day(s.oldest().date()), "last": day(s.newest().date()), "noOccurrences": len(s.lines),
-				"total": sum(s.lines).String(),
+				"amountAvg": mean(amountsOf(s.transactions)).String(), "amountAvgMonthly": a.monthly(sum(s.transactions)).String(),
+				"first": day(s.oldest().date()), "last": day(s.newest().date()), "noOccurrences": len(s.transactions),
+				"total": sum(s.transactions).String(),
 			}},
 			"changeHistory": history,
 		})
@@ -302,39 +303,40 @@ func (a *analysis) externalLiabilities() []object {
 	return all
 }
 
-// summarized returns a transaction as summaries have it.
-func (l line) summarized(v *view) object {
+// summaryObject returns the transaction as it appears in summaries.
+func (t transaction) summaryObject(v *view) object {
 	o := object{
-		"type": "transaction", "id": l.id, "status": gen.TransactionStatusPosted, "description": l.Description,
-		"amount": l.Amount.String(), "account": l.holding.id, "balance": l.balance(), "direction": l.direction(),
-		"class": l.summaryClass(), "institution": l.holding.institution,
-		"transactionDate": l.made(), "postDate": formatTime(l.Posted),
+		"type": "transaction", "id": t.id, "status": gen.TransactionStatusPosted, "description": t.Description,
+		"amount": t.Amount.String(), "account": t.holding.id, "balance": t.balance(), "direction": t.direction(),
+		"class": t.summaryClass(), "institution": t.holding.institution,
+		"transactionDate": t.transactionDate(), "postDate": formatTime(t.Posted),
 		"links": object{
-			"account": v.url(l.holding.path()), "institution": v.url(v.institutionPath(l.holding.institution)),
+			"account": v.url(t.holding.path()), "institution": v.url(v.institutionPath(t.holding.institution)),
 		},
 	}
-	if l.Pending() {
+	if t.Pending() {
 		o["status"], o["postDate"], o["balance"] = gen.TransactionStatusPending, nil, ""
 	}
-	code, title := l.paidFor()
+	code, title := t.subClass()
 	switch {
 	case v.version == v21 && code == "": // recorded
 		o["subClass"] = nil
 	case v.version == v21:
 		o["subClass"] = object{"code": code, "title": title}
-	case code != "": // version 3.0 has a number, and need not have it
+	case code != "": // a number in 3.0, and optional
 		o["subClass"] = object{"Code": json.Number(strings.TrimLeft(code, "0")), "title": title}
 	}
 	return o
 }
 
-// summaryClass returns the class as summaries have it: they tell transfers between the user's own accounts, and repayments of
-// the user's own cards, from transfers to and from others, as recorded.
-func (l line) summaryClass() string {
-	owner, _, _ := strings.Cut(l.Flow, ":")
+// summaryClass returns the class that summaries use. Unlike the transactions operations, summaries distinguish
+// transfers between the user's own accounts and repayments of the user's own cards from other transfers. This was
+// recorded.
+func (t transaction) summaryClass() string {
+	owner, _, _ := strings.Cut(t.Flow, ":")
 	switch {
-	case l.Class != classTransfer:
-		return l.Class
+	case t.Class != classTransfer:
+		return t.Class
 	case owner == "own", owner == "card":
 		return string(gen.TransactionClassInternalTransfer)
 	default:
@@ -342,30 +344,30 @@ func (l line) summaryClass() string {
 	}
 }
 
-// paidFor is the code and the title of what a payment was for; both are "" where it was none.
-func (l line) paidFor() (code, title string) {
-	if l.Class != classPayment {
+// subClass returns the code and title of a payment's purpose, or empty strings if t is not a payment.
+func (t transaction) subClass() (code, title string) {
+	if t.Class != classPayment {
 		return "", ""
 	}
-	class := classOf(l)
+	class := classOf(t)
 	return class.code, class.title
 }
 
 func (snap *snapshot) transactionsCSV() []byte {
-	rows := make([][]string, 0, 1+len(snap.lines))
+	rows := make([][]string, 0, 1+len(snap.transactions))
 	rows = append(rows, []string{
 		"id", "status", "description", "amount", "account", "balance", "direction", "class", "institution", "transactionDate",
 		"postDate", "subClassCode", "subClassTitle",
 	})
-	for _, l := range snap.lines {
-		status, posted := gen.TransactionStatusPosted, formatTime(l.Posted)
-		if l.Pending() {
+	for _, t := range snap.transactions {
+		status, posted := gen.TransactionStatusPosted, formatTime(t.Posted)
+		if t.Pending() {
 			status, posted = gen.TransactionStatusPending, ""
 		}
-		code, title := l.paidFor()
+		code, title := t.subClass()
 		rows = append(rows, []string{
-			l.id, string(status), l.Description, l.Amount.String(), l.holding.id, l.balance(), string(l.direction()), l.summaryClass(),
-			l.holding.institution, l.made(), posted, code, title,
+			t.id, string(status), t.Description, t.Amount.String(), t.holding.id, t.balance(), string(t.direction()), t.summaryClass(),
+			t.holding.institution, t.transactionDate(), posted, code, title,
 		})
 	}
 	return writeCSV(rows)
@@ -373,12 +375,12 @@ func (snap *snapshot) transactionsCSV() []byte {
 
 func writeCSV(rows [][]string) []byte {
 	var buf bytes.Buffer
-	_ = encodingcsv.NewWriter(&buf).WriteAll(rows) // A buffer takes all.
+	_ = encodingcsv.NewWriter(&buf).WriteAll(rows) // writes to a buffer cannot fail
 	return buf.Bytes()
 }
 
-// print is the summary as a PDF.
-func (snap *snapshot) print() []byte {
+// renderPDF returns the summary as a PDF document.
+func (snap *snapshot) renderPDF() []byte {
 	f := snap.figures()
 	lines := make([]string, 0, 12+len(snap.holdings))
 	lines = append(lines,

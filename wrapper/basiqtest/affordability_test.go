@@ -18,13 +18,13 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest"
 )
 
-// passwords of the test users whose books are summed up.
+// passwords of the test users whose accounts are summarized.
 var passwords = map[string]string{
 	"Wentworth-Smith": "whislter", "Whistler": "ShowBox", "Gilfoyle": "PiedPiper", "gavinBelson": "hooli2016",
 	"jared": "django", "richard": "tabsnotspaces", "laurieBream": "business2024", "ashMann": "hooli2024",
 }
 
-// customer creates a user with the accounts of a test user at Hooli. It belongs in a synctest bubble.
+// customer creates a user with the accounts of a test user at Hooli. Call it in a synctest bubble.
 func (c *caller) customer(login string) string {
 	c.t.Helper()
 	id := c.newUser()
@@ -32,7 +32,7 @@ func (c *caller) customer(login string) string {
 	return id
 }
 
-// accept sends a GET that asks for a type.
+// accept sends a GET with an Accept header.
 func (c *caller) accept(path, contentType string) reply {
 	c.t.Helper()
 	return send(c.t, c.sandbox, http.MethodGet, path, "", map[string]string{
@@ -40,7 +40,7 @@ func (c *caller) accept(path, contentType string) reply {
 	})
 }
 
-// summary makes a summary of the user and returns it.
+// summary creates a summary of the user and returns it.
 func (c *caller) summary(userID, kind string, body any) reply {
 	c.t.Helper()
 	r := c.post("/users/"+userID+"/"+kind, body)
@@ -48,7 +48,7 @@ func (c *caller) summary(userID, kind string, body any) reply {
 	return r
 }
 
-// under is a reply that holds what stands at a path.
+// under returns a reply with the value at a path.
 func (r reply) under(path string) reply {
 	r.t.Helper()
 	value, ok := r.at(path)
@@ -68,10 +68,10 @@ func (r reply) each(path string) []reply {
 	return all
 }
 
-// local is a link without its scheme and host.
+// local returns a link without its scheme and host.
 func (c *caller) local(link string) string { return strings.TrimPrefix(link, c.sandbox.URL()) }
 
-// cents reads an amount.
+// cents parses an amount.
 func cents(t *testing.T, amount string) int64 {
 	t.Helper()
 	require.Regexp(t, `^-?[0-9]+\.[0-9]{2}$`, amount)
@@ -83,7 +83,7 @@ func cents(t *testing.T, amount string) int64 {
 // money returns the amount at a path.
 func (r reply) money(path string) int64 { r.t.Helper(); return cents(r.t, r.text(path)) }
 
-// sum adds up the amounts at a path in each of some objects.
+// sum returns the sum of the amounts at a path in several objects.
 func sum(all []reply, path string) int64 {
 	var total int64
 	for _, r := range all {
@@ -92,7 +92,7 @@ func sum(all []reply, path string) int64 {
 	return total
 }
 
-// days is the coverageDays of a summary.
+// days returns the coverageDays of a summary.
 func (r reply) days() int64 {
 	r.t.Helper()
 	value, _ := r.at("coverageDays")
@@ -101,7 +101,7 @@ func (r reply) days() int64 {
 	return n
 }
 
-// monthly is what a sum comes to in a month, by the documents' rule, in cents.
+// monthly returns the monthly average of a total in cents, by the documented rule.
 func monthly(total, days int64) int64 {
 	half := days / 2
 	if total < 0 {
@@ -126,7 +126,7 @@ func (c *caller) pages(path string) []reply {
 	return all
 }
 
-// filter returns those that pass a test.
+// filter returns the replies that pass a test.
 func filter(all []reply, pass func(reply) bool) []reply {
 	var passed []reply
 	for _, r := range all {
@@ -137,12 +137,12 @@ func filter(all []reply, pass func(reply) bool) []reply {
 	return passed
 }
 
-// with returns those whose text at a path is one of some.
+// with returns the replies whose string at a path is one of texts.
 func with(all []reply, path string, texts ...string) []reply {
 	return filter(all, func(r reply) bool { return slices.Contains(texts, r.text(path)) })
 }
 
-// on is the day of a transaction of a summary.
+// on returns the date of a transaction in a summary.
 func (r reply) on() string {
 	r.t.Helper()
 	if r.text("status") == "pending" {
@@ -151,7 +151,7 @@ func (r reply) on() string {
 	return r.text("postDate")[:10]
 }
 
-// accounts returns the accounts of the user's connections, as those have them.
+// accounts returns the accounts embedded in the user's connections.
 func (c *caller) accounts(userID string) []reply {
 	c.t.Helper()
 	r := c.get("/users/" + userID + "/connections")
@@ -162,7 +162,7 @@ func (c *caller) accounts(userID string) []reply {
 	return all
 }
 
-// numbers returns the ids of accounts.
+// numbers returns the IDs of accounts.
 func numbers(accounts []reply) []string {
 	var ids []string
 	for _, a := range accounts {
@@ -171,7 +171,7 @@ func numbers(accounts []reply) []string {
 	return ids
 }
 
-func TestAffordability(t *testing.T) {
+func TestAffordability_Create(t *testing.T) {
 	t.Parallel()
 	for login := range passwords {
 		t.Run(login, func(t *testing.T) {
@@ -234,7 +234,7 @@ func TestAffordability(t *testing.T) {
 	}
 }
 
-func TestAffordabilityLiabilities(t *testing.T) {
+func TestAffordability_Create_Liabilities(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -259,7 +259,7 @@ func TestAffordabilityLiabilities(t *testing.T) {
 			return found
 		}
 
-		// The year is 1999 but for the first day of 2000: of the whole months the last is December.
+		// The period is 1999 and the first day of 2000, so December is the last full month.
 		saved := with(r.each("assets"), "account.type", "savings")[0]
 		assert.Equal(t, map[string]any{"type": "savings", "product": "Hooli Savings"}, saved.under("account").body)
 		assert.Equal(t, "Hooli", saved.text("institution"))
@@ -269,8 +269,8 @@ func TestAffordabilityLiabilities(t *testing.T) {
 		card := r.under("liabilities.credit.0")
 		spent := december(of("credit-card"))
 		assert.Equal(t, "10000.00", card.text("creditLimit"))
-		assert.Equal(t, slices.Max(balances(spent)), card.money("previousMonth.minBalance"), "the least that was owed")
-		assert.Equal(t, slices.Min(balances(spent)), card.money("previousMonth.maxBalance"), "the most that was owed")
+		assert.Equal(t, slices.Max(balances(spent)), card.money("previousMonth.minBalance"), "lowest debt")
+		assert.Equal(t, slices.Min(balances(spent)), card.money("previousMonth.maxBalance"), "highest debt")
 		assert.Equal(t, sum(with(spent, "direction", "credit"), "amount"), card.money("previousMonth.totalCredits"))
 		assert.Equal(t, sum(with(spent, "direction", "debit"), "amount"), card.money("previousMonth.totalDebits"))
 		assert.Equal(t, "0.00", card.text("previous6Months.cashAdvances"))
@@ -309,7 +309,7 @@ func TestAffordabilityLiabilities(t *testing.T) {
 	})
 }
 
-// amount writes cents as an amount.
+// amount formats cents as an amount.
 func amount(c int64) string {
 	sign := ""
 	if c < 0 {
@@ -318,7 +318,7 @@ func amount(c int64) string {
 	return fmt.Sprintf("%s%d.%02d", sign, c/100, c%100)
 }
 
-func TestSnapshotsStayAsTheyWere(t *testing.T) {
+func TestAffordability_Get_Immutable(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -343,12 +343,12 @@ func TestSnapshotsStayAsTheyWere(t *testing.T) {
 		assert.Equal(t, income, c.get(c.local(made.text("links.income"))).raw)
 		assert.Equal(t, expenses, c.get(c.local(made.text("links.expenses"))).raw)
 
-		// What a deleted connection has brought is still the user's.
+		// The data of a deleted connection is kept.
 		assert.Equal(t, later.text("summary.assets"), c.summary(id, "affordability", nil).text("summary.assets"))
 	})
 }
 
-func TestAffordabilityList(t *testing.T) {
+func TestAffordability_List(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -359,7 +359,7 @@ func TestAffordabilityList(t *testing.T) {
 		made := c.summary(id, "affordability", nil)
 		c.summary(id, "income", nil)
 		r := c.get("/users/" + id + "/affordability")
-		require.Equal(t, 1, r.length("data"), "income is not in it")
+		require.Equal(t, 1, r.length("data"), "without income")
 		links := made.under("links").body.(map[string]any)
 		delete(links, "accounts")
 		assert.Equal(t, map[string]any{
@@ -372,7 +372,7 @@ func TestAffordabilityList(t *testing.T) {
 	})
 }
 
-func TestSnapshotPeriodAndAccounts(t *testing.T) {
+func TestAffordability_Create_PeriodAndAccounts(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -381,7 +381,7 @@ func TestSnapshotPeriodAndAccounts(t *testing.T) {
 		for _, test := range []struct {
 			name          string
 			body          map[string]any
-			from, to      string // the first and the last day that count
+			from, to      string // first and last day that count
 			months        [2]string
 			days          int64
 			onlySavings   bool
@@ -391,10 +391,10 @@ func TestSnapshotPeriodAndAccounts(t *testing.T) {
 			{"one month", map[string]any{"fromMonth": "1999-02", "toMonth": "1999-02"}, "1999-02-01", "1999-02-28", [2]string{"1999-02", "1999-02"}, 28, false, false},
 			{"from only", map[string]any{"fromMonth": "1999-12"}, "1999-12-01", "2000-01-01", [2]string{"1999-12", "2000-01"}, 32, false, false},
 			{"to only", map[string]any{"toMonth": "1999-03"}, "1999-01-01", "1999-03-31", [2]string{"1998-03", "1999-03"}, 90, false, false},
-			{"an empty list is all", map[string]any{"accounts": []string{}, "fromMonth": "1999-12"}, "1999-12-01", "2000-01-01", [2]string{"1999-12", "2000-01"}, 32, false, false},
+			{"empty list selects all", map[string]any{"accounts": []string{}, "fromMonth": "1999-12"}, "1999-12-01", "2000-01-01", [2]string{"1999-12", "2000-01"}, 32, false, false},
 			{"accounts", map[string]any{}, "1999-01-01", "2000-01-01", [2]string{"1999-01", "2000-01"}, 366, true, false},
-			{"before all", map[string]any{"fromMonth": "1990-01", "toMonth": "1990-12"}, "", "", [2]string{}, 0, false, true},
-			{"after all", map[string]any{"fromMonth": "2000-02", "toMonth": "2000-03"}, "", "", [2]string{}, 0, false, true},
+			{"before all data", map[string]any{"fromMonth": "1990-01", "toMonth": "1990-12"}, "", "", [2]string{}, 0, false, true},
+			{"after all data", map[string]any{"fromMonth": "2000-02", "toMonth": "2000-03"}, "", "", [2]string{}, 0, false, true},
 		} {
 			saved := numbers(with(c.accounts(id), "class.type", "savings"))
 			if test.onlySavings {
@@ -421,11 +421,11 @@ func TestSnapshotPeriodAndAccounts(t *testing.T) {
 				assert.Equal(t, numbers(want), numbers(got), test.name)
 			}
 		}
-		assert.Equal(t, 7, c.get("/users/"+id+"/affordability").length("data"), "none is kept of a period without transactions")
+		assert.Equal(t, 7, c.get("/users/"+id+"/affordability").length("data"), "no summary for a period without transactions")
 	})
 }
 
-func TestSnapshotNotValid(t *testing.T) {
+func TestAffordability_Errors(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -470,8 +470,8 @@ func TestSnapshotNotValid(t *testing.T) {
 	})
 }
 
-// Amounts of two currencies have no sum.
-func TestMixedCurrencies(t *testing.T) {
+// Amounts in different currencies cannot be added.
+func TestAffordability_Create_MixedCurrencies(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -493,7 +493,7 @@ func TestMixedCurrencies(t *testing.T) {
 	})
 }
 
-func TestSnapshotTransactions(t *testing.T) {
+func TestAffordability_Transactions(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -505,10 +505,10 @@ func TestSnapshotTransactions(t *testing.T) {
 		assert.Equal(t, json.Number("500"), first.under("count").body)
 		all := c.pages(path)
 		assert.Equal(t, json.Number(strconv.Itoa(len(all))), first.under("size").body)
-		assert.Equal(t, numbers(all), numbers(c.pages(path+"?limit=77")), "pages of any size have the same")
+		assert.Equal(t, numbers(all), numbers(c.pages(path+"?limit=77")), "page size does not change the items")
 		ids := numbers(all)
 		slices.Sort(ids)
-		assert.Len(t, slices.Compact(ids), len(all), "each is there once")
+		assert.Len(t, slices.Compact(ids), len(all), "no duplicates")
 
 		r := c.get(path + "?limit=1")
 		assert.Equal(t, c.sandbox.URL()+path, r.text("links.self"), "recorded without the limit")
@@ -521,7 +521,7 @@ func TestSnapshotTransactions(t *testing.T) {
 
 		pending := with(all, "status", "pending")
 		require.NotEmpty(t, pending)
-		assert.Equal(t, numbers(pending), numbers(all[:len(pending)]), "pending ones come first")
+		assert.Equal(t, numbers(pending), numbers(all[:len(pending)]), "pending transactions come first")
 		assert.Nil(t, pending[0].under("postDate").body)
 		assert.Empty(t, pending[0].text("balance"))
 		days := []string{}
@@ -529,7 +529,7 @@ func TestSnapshotTransactions(t *testing.T) {
 			days = append(days, l.on())
 		}
 		slices.Reverse(days)
-		assert.True(t, slices.IsSorted(days), "the newest come first")
+		assert.True(t, slices.IsSorted(days), "newest first")
 
 		bought := with(with(all, "class", "payment"), "status", "posted")[0]
 		account := bought.text("account")
@@ -543,9 +543,9 @@ func TestSnapshotTransactions(t *testing.T) {
 		code, ok := bought.under("subClass.Code").body.(json.Number)
 		require.True(t, ok, "the code is a number in 3.0: %s", bought.raw)
 		paid := with(all, "class", "loan-repayment")[0]
-		assert.False(t, paid.has("subClass"), "of what is no payment")
+		assert.False(t, paid.has("subClass"), "for other classes")
 
-		// 2.1 has other subclasses, and another link to the institution.
+		// Version 2.1 has other subclasses and another link to the institution.
 		old := c.as("2.1", server, "").pages(path)
 		at := slices.Index(numbers(old), bought.text("id"))
 		assert.Equal(t, map[string]any{"code": fmt.Sprintf("%010s", code.String()), "title": bought.text("subClass.title")}, old[at].under("subClass").body)
@@ -559,7 +559,7 @@ func TestSnapshotTransactions(t *testing.T) {
 			assert.Equal(t, contentType, r.header.Get("Content-Type"))
 			rows, err := csv.NewReader(strings.NewReader(r.raw)).ReadAll()
 			require.NoError(t, err)
-			require.Len(t, rows, len(all)+1, "a file has all pages")
+			require.Len(t, rows, len(all)+1, "a file contains all pages")
 			for i, l := range all {
 				require.Equal(t, []string{l.text("id"), l.text("status"), l.text("description"), l.text("amount"), l.text("account"), l.text("balance")}, rows[i+1][:6])
 			}
@@ -569,7 +569,7 @@ func TestSnapshotTransactions(t *testing.T) {
 	})
 }
 
-func TestAffordabilityPDF(t *testing.T) {
+func TestAffordability_PDF(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -590,19 +590,19 @@ func TestAffordabilityPDF(t *testing.T) {
 				assert.Contains(t, text, a.text("accountNo")+": "+a.text("balance"))
 			}
 		}
-		assert.Equal(t, 2, c.get("/users/"+id+"/affordability").length("data"), "the one that was sent as a PDF is kept")
+		assert.Equal(t, 2, c.get("/users/"+id+"/affordability").length("data"), "a summary returned as PDF is stored too")
 	})
 }
 
-// The limit is as many as users were created that day, for the three kinds together.
-func TestSnapshotLimit(t *testing.T) {
+// The limit is the number of users created that day, for all three kinds of summaries together.
+func TestAffordability_Create_Limit(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c := new30(t, basiqtest.EnforceLimits())
+		c := new30(t, basiqtest.WithLimits())
 		id := c.customer("gavinBelson")
 		c.newUser()
-		require.Equal(t, http.StatusNoContent, c.delete("/users/"+c.newUser()).status, "one that was deleted was created too")
-		assert.Equal(t, http.StatusNoContent, c.post("/users/"+id+"/income", map[string]any{"toMonth": "1990-01"}).status, "does not count")
+		require.Equal(t, http.StatusNoContent, c.delete("/users/"+c.newUser()).status, "deleted users count")
+		assert.Equal(t, http.StatusNoContent, c.post("/users/"+id+"/income", map[string]any{"toMonth": "1990-01"}).status, "not counted")
 		for _, kind := range []string{"affordability", "income", "expenses"} {
 			c.summary(id, kind, nil)
 		}

@@ -10,7 +10,7 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest/internal/bank"
 )
 
-// The classes of transactions that the sums tell apart; all others are counted by their sign and category.
+// Transaction classes that the calculations distinguish. All others are counted by sign and category.
 const (
 	classPayment       = string(gen.TransactionClassPayment)
 	classBankFee       = string(gen.TransactionClassBankFee)
@@ -22,19 +22,19 @@ const (
 	classTransfer      = string(gen.TransactionClassTransfer)
 )
 
-// analysis is what the sums are made of: accounts, and what happened on them in a period. It never changes.
+// An analysis holds accounts and their transactions in a period. It is immutable.
 type analysis struct {
-	from, end time.Time // the first day that was asked for, and the first after the last
-	start     time.Time // the first day that there is anything to know about
-	last      time.Time // the last such day
-	holdings  []*holding
-	lines     []line // pending ones first, then the newest first
-	own       map[string]bool
+	from, end     time.Time // first day of the period, and the day after its last day
+	start         time.Time // first day covered by data
+	last          time.Time // last day covered by data
+	holdings      []*holding
+	transactions  []transaction // pending first, then the newest first
+	internalFlows map[string]bool
 }
 
-// analyse reads what happened on accounts in a period. What is pending counts on the day on which it was made.
-func (s *Sandbox) analyse(holdings []*holding, from, end time.Time) *analysis {
-	a := &analysis{from: from, end: end, holdings: holdings, own: map[string]bool{}}
+// analyze collects the transactions of accounts in a period. A pending transaction counts on the day it was made.
+func (s *Sandbox) analyze(holdings []*holding, from, end time.Time) *analysis {
+	a := &analysis{from: from, end: end, holdings: holdings, internalFlows: map[string]bool{}}
 	for _, h := range holdings {
 		if first := dayOf(h.First); a.start.IsZero() || first.Before(a.start) {
 			a.start = first
@@ -42,13 +42,13 @@ func (s *Sandbox) analyse(holdings []*holding, from, end time.Time) *analysis {
 		if read := dayOf(h.read); read.After(a.last) {
 			a.last = read
 		}
-		for _, l := range s.lines(h) {
-			at := l.date()
+		for _, t := range s.transactions(h) {
+			at := t.date()
 			if at.Before(from) || !at.Before(end) {
 				continue
 			}
-			a.lines = append(a.lines, l)
-			// A statement may tell of days that are still to come.
+			a.transactions = append(a.transactions, t)
+			// Uploaded statements may contain days in the future.
 			if at.Before(a.start) {
 				a.start = at
 			}
@@ -63,46 +63,46 @@ func (s *Sandbox) analyse(holdings []*holding, from, end time.Time) *analysis {
 	if last := end.AddDate(0, 0, -1); last.Before(a.last) {
 		a.last = last
 	}
-	slices.SortStableFunc(a.lines, func(x, y line) int {
+	slices.SortStableFunc(a.transactions, func(x, y transaction) int {
 		return cmp.Or(-compareBools(x.Pending(), y.Pending()), y.date().Compare(x.date()))
 	})
-	a.findOwn()
+	a.findInternalFlows()
 	return a
 }
 
-// findOwn finds the flows from one of the accounts to another: they are neither income nor expenses.
-func (a *analysis) findOwn() {
+// findInternalFlows finds the flows between two of the accounts. They are neither income nor expenses.
+func (a *analysis) findInternalFlows() {
 	type side struct {
 		flow   string
 		credit bool
 	}
 	sides := map[side]*holding{}
-	for _, l := range a.lines {
-		if l.Flow == "" {
+	for _, t := range a.transactions {
+		if t.Flow == "" {
 			continue
 		}
-		sides[side{l.flow(), l.Amount > 0}] = l.holding
-		if other := sides[side{l.flow(), l.Amount < 0}]; other != nil && other != l.holding {
-			a.own[l.flow()] = true
+		sides[side{t.flow(), t.Amount > 0}] = t.holding
+		if other := sides[side{t.flow(), t.Amount < 0}]; other != nil && other != t.holding {
+			a.internalFlows[t.flow()] = true
 		}
 	}
 }
 
-// internal reports whether the money went from one of the accounts to another.
-func (a *analysis) internal(l line) bool { return a.own[l.flow()] }
+// internal reports whether t is a transfer between two of the accounts.
+func (a *analysis) internal(t transaction) bool { return a.internalFlows[t.flow()] }
 
-// flow is the stream of a transaction, told apart from those of other connections; of one that belongs to none it is what
-// the statement says.
-func (l line) flow() string {
-	return l.holding.connection.id + " " + cmp.Or(l.Flow, l.Description)
+// flow returns the name of the recurring flow that t belongs to, unique per connection. If t belongs to none, the
+// description is used.
+func (t transaction) flow() string {
+	return t.holding.connection.id + " " + cmp.Or(t.Flow, t.Description)
 }
 
-// date is the day on which a transaction counts.
-func (l line) date() time.Time {
-	if l.Pending() {
-		return dayOf(l.Made)
+// date returns the day on which a transaction counts.
+func (t transaction) date() time.Time {
+	if t.Pending() {
+		return dayOf(t.Made)
 	}
-	return dayOf(l.Posted)
+	return dayOf(t.Posted)
 }
 
 func dayOf(t time.Time) time.Time { return t.UTC().Truncate(24 * time.Hour) }
@@ -125,23 +125,23 @@ func compareBools(a, b bool) int {
 	}
 }
 
-// days is how many days are covered.
+// days returns the number of days covered.
 func (a *analysis) days() int { return max(1, daysBetween(a.start, a.last)+1) }
 
 func daysBetween(from, to time.Time) int { return int(to.Sub(from) / (24 * time.Hour)) }
 
-// monthsBetween is how many months later the month of one day is than that of another.
+// monthsBetween returns the number of calendar months from one date to another.
 func monthsBetween(from, to time.Time) int {
 	from, to = from.UTC(), to.UTC()
 	return (to.Year()-from.Year())*12 + int(to.Month()-from.Month())
 }
 
-// monthly is what a sum comes to in a month. The rule is the documents': by the days covered, thirty of which are a month.
+// monthly returns the monthly average of a total, by the documented rule: total / covered days * 30.
 func (a *analysis) monthly(total bank.Cents) bank.Cents {
 	return divide(total*30, int64(a.days()))
 }
 
-// months are the first days of the months that are covered, the latest first.
+// months returns the first day of each covered month, the latest first.
 func (a *analysis) months() []time.Time {
 	var all []time.Time
 	for m := monthOf(a.last); !m.Before(monthOf(a.start)); m = m.AddDate(0, -1, 0) {
@@ -150,9 +150,9 @@ func (a *analysis) months() []time.Time {
 	return all
 }
 
-// lastMonths are the last n months that are covered in whole, the latest first; where there is none, the last one, and
-// none of a period that nothing is known about.
-func (a *analysis) lastMonths(n int) []time.Time {
+// lastFullMonths returns the last n months that are fully covered, the latest first. If none is, it returns the last
+// month, or nil if the period has no data.
+func (a *analysis) lastFullMonths(n int) []time.Time {
 	months := a.months()
 	var all []time.Time
 	for _, m := range months {
@@ -166,67 +166,67 @@ func (a *analysis) lastMonths(n int) []time.Time {
 	return all
 }
 
-// within returns those of the lines that are in one of the months.
-func within(lines []line, months []time.Time) []line {
-	return only(lines, func(l line) bool { return slices.Contains(months, monthOf(l.date())) })
+// inMonths returns the transactions that fall in one of the months.
+func inMonths(transactions []transaction, months []time.Time) []transaction {
+	return selectTransactions(transactions, func(t transaction) bool { return slices.Contains(months, monthOf(t.date())) })
 }
 
-func only(lines []line, keep func(line) bool) []line {
-	var kept []line
-	for _, l := range lines {
-		if keep(l) {
-			kept = append(kept, l)
+func selectTransactions(transactions []transaction, keep func(transaction) bool) []transaction {
+	var kept []transaction
+	for _, t := range transactions {
+		if keep(t) {
+			kept = append(kept, t)
 		}
 	}
 	return kept
 }
 
-// of returns the lines of one account.
-func (a *analysis) of(h *holding) []line {
-	return only(a.lines, func(l line) bool { return l.holding == h })
+// ofAccount returns the transactions of one account.
+func (a *analysis) ofAccount(h *holding) []transaction {
+	return selectTransactions(a.transactions, func(t transaction) bool { return t.holding == h })
 }
 
-func sum(lines []line) bank.Cents {
+func sum(transactions []transaction) bank.Cents {
 	var total bank.Cents
-	for _, l := range lines {
-		total += l.Amount
+	for _, t := range transactions {
+		total += t.Amount
 	}
 	return total
 }
 
-func isCredit(l line) bool { return l.Amount > 0 }
+func isCredit(t transaction) bool { return t.Amount > 0 }
 
-func isDebit(l line) bool { return l.Amount < 0 }
+func isDebit(t transaction) bool { return t.Amount < 0 }
 
-// sumsOf are what the lines come to in each of the months.
-func sumsOf(lines []line, months []time.Time) []bank.Cents {
+// monthlySums returns the sum of the transactions for each of the months.
+func monthlySums(transactions []transaction, months []time.Time) []bank.Cents {
 	sums := make([]bank.Cents, len(months))
-	for _, l := range lines {
-		if i := slices.Index(months, monthOf(l.date())); i >= 0 {
-			sums[i] += l.Amount
+	for _, t := range transactions {
+		if i := slices.Index(months, monthOf(t.date())); i >= 0 {
+			sums[i] += t.Amount
 		}
 	}
 	return sums
 }
 
-// firstAndLast are the days of the first and the last of some lines.
-func firstAndLast(lines []line) (first, last time.Time) {
-	first, last = lines[0].date(), lines[0].date()
-	for _, l := range lines {
-		if l.date().Before(first) {
-			first = l.date()
+// dateRange returns the dates of the earliest and the latest of the transactions.
+func dateRange(transactions []transaction) (first, last time.Time) {
+	first, last = transactions[0].date(), transactions[0].date()
+	for _, t := range transactions {
+		if t.date().Before(first) {
+			first = t.date()
 		}
-		if l.date().After(last) {
-			last = l.date()
+		if t.date().After(last) {
+			last = t.date()
 		}
 	}
 	return first, last
 }
 
-func amountsOf(lines []line) []bank.Cents {
-	amounts := make([]bank.Cents, 0, len(lines))
-	for _, l := range lines {
-		amounts = append(amounts, l.Amount)
+func amountsOf(transactions []transaction) []bank.Cents {
+	amounts := make([]bank.Cents, 0, len(transactions))
+	for _, t := range transactions {
+		amounts = append(amounts, t.Amount)
 	}
 	return amounts
 }
@@ -240,7 +240,7 @@ func divide(c bank.Cents, by int64) bank.Cents {
 	return (c + bank.Cents(half)) / bank.Cents(by)
 }
 
-// mean and median are 0 of nothing.
+// mean and median return 0 for an empty list.
 func mean(amounts []bank.Cents) bank.Cents {
 	var total bank.Cents
 	for _, c := range amounts {
@@ -261,7 +261,8 @@ func median(amounts []bank.Cents) bank.Cents {
 	return divide(sorted[len(sorted)/2-1]+upper, 2)
 }
 
-// percent is a share in hundredths of a percent, which a Cents prints as a percentage; 0 of nothing.
+// percent returns a share in hundredths of a percent, so that Cents formats it as a percentage. It returns 0 if whole
+// is 0.
 func percent(part, whole bank.Cents) bank.Cents {
 	if whole == 0 {
 		return 0
@@ -269,16 +270,16 @@ func percent(part, whole bank.Cents) bank.Cents {
 	return divide(max(part, -part)*100_00, int64(max(whole, -whole)))
 }
 
-// rhythm is how often money comes or goes.
-type rhythm struct {
-	name          string // Basiq's, in summaries
+// A frequency describes how often a payment recurs.
+type frequency struct {
+	name          string // as summaries name it
 	iso, display  string // as reports write it
 	days          int
 	tolerance     int
-	months, years int // for what keeps its day of the month
+	months, years int // for payments on a fixed day of the month
 }
 
-var rhythms = []rhythm{
+var frequencies = []frequency{
 	{name: "daily", iso: "P1D", display: "Daily", days: 1, tolerance: 2},
 	{name: "weekly", iso: "P1W", display: "Weekly", days: 7, tolerance: 2},
 	{name: "bi-weekly", iso: "P2W", display: "Fortnightly", days: 14, tolerance: 3},
@@ -289,42 +290,42 @@ var rhythms = []rhythm{
 	{name: "yearly", iso: "P1Y", display: "Yearly", days: 365, tolerance: 12, years: 1},
 }
 
-// series is money that comes from one source or goes to one payee, the newest first.
+// A series is a list of transactions from one source or to one payee, the newest first.
 type series struct {
-	lines  []line
-	rhythm *rhythm // nil when it has none
+	transactions []transaction
+	frequency    *frequency // nil if irregular
 }
 
-// seriesOf puts what belongs together into series, the greatest sums first.
-func seriesOf(lines []line, key func(line) string) []*series {
+// seriesOf groups transactions by key, the largest sums first.
+func seriesOf(transactions []transaction, key func(transaction) string) []*series {
 	byKey := map[string]*series{}
 	var all []*series
-	for _, l := range lines {
-		s := byKey[key(l)]
+	for _, t := range transactions {
+		s := byKey[key(t)]
 		if s == nil {
 			s = &series{}
-			byKey[key(l)] = s
+			byKey[key(t)] = s
 			all = append(all, s)
 		}
-		s.lines = append(s.lines, l)
+		s.transactions = append(s.transactions, t)
 	}
 	for _, s := range all {
-		slices.SortStableFunc(s.lines, func(x, y line) int { return y.date().Compare(x.date()) })
-		s.rhythm = rhythmOf(s.lines)
+		slices.SortStableFunc(s.transactions, func(x, y transaction) int { return y.date().Compare(x.date()) })
+		s.frequency = detectFrequency(s.transactions)
 	}
 	slices.SortStableFunc(all, func(a, b *series) int {
-		x, y := sum(a.lines), sum(b.lines)
-		return cmp.Or(cmp.Compare(max(y, -y), max(x, -x)), cmp.Compare(key(a.lines[0]), key(b.lines[0])))
+		x, y := sum(a.transactions), sum(b.transactions)
+		return cmp.Or(cmp.Compare(max(y, -y), max(x, -x)), cmp.Compare(key(a.transactions[0]), key(b.transactions[0])))
 	})
 	return all
 }
 
-// rhythmOf finds the rhythm that four fifths of the intervals keep; nil when there is none, or not three days to find
-// one in.
-func rhythmOf(lines []line) *rhythm {
+// detectFrequency returns the frequency that at least four fifths of the intervals match, or nil if there is none or
+// fewer than three distinct days.
+func detectFrequency(transactions []transaction) *frequency {
 	var days []time.Time
-	for _, l := range lines {
-		days = append(days, l.date())
+	for _, t := range transactions {
+		days = append(days, t.date())
 	}
 	slices.SortFunc(days, time.Time.Compare)
 	days = slices.Compact(days)
@@ -336,52 +337,54 @@ func rhythmOf(lines []line) *rhythm {
 		intervals = append(intervals, daysBetween(days[i], days[i+1]))
 	}
 	middle := slices.Sorted(slices.Values(intervals))[len(intervals)/2]
-	for i := range rhythms {
-		r := &rhythms[i]
-		if !r.fits(middle) {
+	for i := range frequencies {
+		f := &frequencies[i]
+		if !f.matches(middle) {
 			continue
 		}
 		kept := 0
 		for _, interval := range intervals {
-			if r.fits(interval) {
+			if f.matches(interval) {
 				kept++
 			}
 		}
 		if kept*5 >= len(intervals)*4 {
-			return r
+			return f
 		}
 	}
 	return nil
 }
 
-func (r *rhythm) fits(days int) bool { return days >= r.days-r.tolerance && days <= r.days+r.tolerance }
-
-// next is when it is the next time.
-func (r *rhythm) next(after time.Time) time.Time {
-	if r.months == 0 && r.years == 0 {
-		return after.AddDate(0, 0, r.days)
-	}
-	return after.AddDate(r.years, r.months, 0)
+func (f *frequency) matches(days int) bool {
+	return days >= f.days-f.tolerance && days <= f.days+f.tolerance
 }
 
-func (s *series) newest() line { return s.lines[0] }
+// next returns the expected date of the following payment.
+func (f *frequency) next(after time.Time) time.Time {
+	if f.months == 0 && f.years == 0 {
+		return after.AddDate(0, 0, f.days)
+	}
+	return after.AddDate(f.years, f.months, 0)
+}
 
-func (s *series) oldest() line { return s.lines[len(s.lines)-1] }
+func (s *series) newest() transaction { return s.transactions[0] }
 
-// age is how many days lie between the first and the last.
-func (s *series) age() int { return daysBetween(s.oldest().date(), s.newest().date()) }
+func (s *series) oldest() transaction { return s.transactions[len(s.transactions)-1] }
 
-// ongoing reports whether more is to be expected. What has no rhythm is given up after sixty days.
+// ageDays returns the number of days between the first and the last transaction.
+func (s *series) ageDays() int { return daysBetween(s.oldest().date(), s.newest().date()) }
+
+// ongoing reports whether more transactions are expected. An irregular series ends after sixty days without one.
 func (s *series) ongoing(a *analysis) bool {
-	if s.rhythm == nil {
+	if s.frequency == nil {
 		return daysBetween(s.newest().date(), a.last) <= 60
 	}
-	return !s.rhythm.next(s.newest().date()).AddDate(0, 0, s.rhythm.tolerance).Before(a.last)
+	return !s.frequency.next(s.newest().date()).AddDate(0, 0, s.frequency.tolerance).Before(a.last)
 }
 
-// steady reports whether four fifths of the amounts lie within a quarter of the one in the middle.
-func (s *series) steady() bool {
-	amounts := amountsOf(s.lines)
+// hasSteadyAmounts reports whether at least four fifths of the amounts are within a quarter of the median.
+func (s *series) hasSteadyAmounts() bool {
+	amounts := amountsOf(s.transactions)
 	middle := median(amounts)
 	near := 0
 	for _, amount := range amounts {
@@ -392,22 +395,23 @@ func (s *series) steady() bool {
 	return near*5 >= len(amounts)*4
 }
 
-// long reports whether it has the documented least of a source of income: five credits in ninety days.
-func (s *series) long() bool { return len(s.lines) >= 5 && s.age() >= 90 }
+// hasMinimumHistory reports whether the series has the documented minimum for a source of income: five credits in
+// ninety days.
+func (s *series) hasMinimumHistory() bool { return len(s.transactions) >= 5 && s.ageDays() >= 90 }
 
-// clean is a description as summaries have it.
-func clean(description string) string {
+// normalizeDescription returns a description as summaries show it.
+func normalizeDescription(description string) string {
 	return strings.ToLower(strings.Join(strings.Fields(description), " "))
 }
 
-// isCard and isLoan tell the accounts that are owed from those that are owned.
+// isCard, isLoan and isAsset classify accounts. Cards and loans are liabilities.
 func (h *holding) isCard() bool { return h.Kind == bank.CreditCard }
 
 func (h *holding) isLoan() bool { return h.Kind == bank.Mortgage || h.Kind == bank.Loan }
 
 func (h *holding) isAsset() bool { return !h.isCard() && !h.isLoan() }
 
-// institutionName is the name of the bank, or its id where it is not known.
+// institutionName returns the name of the bank, or its ID if the bank is unknown.
 func (h *holding) institutionName() string {
 	if b := bank.FindBank(h.institution); b != nil {
 		return b.Name

@@ -13,19 +13,20 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest/internal/bank"
 )
 
-// What the test users' books do not show: gaps, arrears, cash from a card, benefits of all kinds.
+// Cases that the test users do not cover: gaps, arrears, cash advances and all kinds of benefits.
 
 func dayAt(text string) time.Time {
 	at, _ := time.Parse(time.DateOnly, text)
 	return at
 }
 
-// made makes an analysis of 1999 with transactions on one account: day, amount, class, group and description of each.
+// made returns an analysis of 1999 with transactions on one account. A row holds the date, amount, class, group and
+// description.
 func made(kind bank.Kind, rows ...[5]string) *analysis {
 	h := &holding{connection: &connection{id: "c"}, read: dayAt("1999-12-31"), Account: bank.Account{Kind: kind, First: dayAt("1999-01-01")}}
 	a := &analysis{
 		from: dayAt("1999-01-01"), start: dayAt("1999-01-01"), last: dayAt("1999-12-31"), end: dayAt("2000-01-01"),
-		holdings: []*holding{h}, own: map[string]bool{},
+		holdings: []*holding{h}, internalFlows: map[string]bool{},
 	}
 	for _, row := range rows {
 		var dollars bank.Cents
@@ -35,7 +36,7 @@ func made(kind bank.Kind, rows ...[5]string) *analysis {
 		if row[1][0] == '-' {
 			dollars = -dollars
 		}
-		a.lines = append(a.lines, line{holding: h, Transaction: &bank.Transaction{
+		a.transactions = append(a.transactions, transaction{holding: h, Transaction: &bank.Transaction{
 			Made: dayAt(row[0]), Posted: dayAt(row[0]), Amount: dollars * 100, Class: row[2], Category: &bank.Category{Group: row[3]},
 			Description: row[4],
 		}})
@@ -43,7 +44,7 @@ func made(kind bank.Kind, rows ...[5]string) *analysis {
 	return a
 }
 
-func TestGaps(t *testing.T) {
+func TestAnalysis_Gaps(t *testing.T) {
 	t.Parallel()
 	var rows [][5]string
 	for _, on := range []string{"12-15", "11-15", "10-15", "09-15", "08-15", "06-15", "05-15", "04-15", "03-15", "02-15", "01-15"} {
@@ -58,7 +59,7 @@ func TestGaps(t *testing.T) {
 	}
 }
 
-func TestArrears(t *testing.T) {
+func TestAnalysis_Arrears(t *testing.T) {
 	t.Parallel()
 	repaid := func(months ...string) *analysis {
 		var rows [][5]string
@@ -73,12 +74,12 @@ func TestArrears(t *testing.T) {
 	assert.Equal(t, "true", a.arrears(a.holdings[0]))
 	a = repaid("12", "11")
 	a.holdings[0].First = dayAt("1999-11-03")
-	assert.Equal(t, "false", a.arrears(a.holdings[0]), "there was no loan before")
+	assert.Equal(t, "false", a.arrears(a.holdings[0]), "before the loan was opened")
 	a = repaid()
 	assert.Nil(t, a.arrears(a.holdings[0]))
 }
 
-func TestCashAdvances(t *testing.T) {
+func TestAnalysis_CashAdvances(t *testing.T) {
 	t.Parallel()
 	a := made(bank.CreditCard,
 		[5]string{"1999-12-05", "-200", "cash-withdrawal", "cash", "ATM"},
@@ -87,11 +88,11 @@ func TestCashAdvances(t *testing.T) {
 	)
 	credit := a.credit(a.holdings[0])
 	assert.Equal(t, object{"cashAdvances": "-250.00"}, credit["previous6Months"])
-	assert.Equal(t, "EXP-003", a.groupOf(a.lines[0]))
-	assert.Equal(t, "-320.00", a.reportSums().risked().String())
+	assert.Equal(t, "EXP-003", a.groupOf(a.transactions[0]))
+	assert.Equal(t, "-320.00", a.reportSums().highRiskSpend().String())
 }
 
-func TestCardWithoutTransactions(t *testing.T) {
+func TestAnalysis_CardWithoutTransactions(t *testing.T) {
 	t.Parallel()
 	a := made(bank.CreditCard, [5]string{"1999-03-05", "-200", "payment", "shopping", "SHOP"})
 	a.holdings[0].Balance = -200_00
@@ -99,7 +100,7 @@ func TestCardWithoutTransactions(t *testing.T) {
 	assert.Equal(t, object{"minBalance": "-200.00", "maxBalance": "-200.00", "totalCredits": "0.00", "totalDebits": "0.00"}, previous)
 }
 
-func TestGroupOf(t *testing.T) {
+func TestAnalysis_GroupOf(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		kind                                     bank.Kind
@@ -124,14 +125,14 @@ func TestGroupOf(t *testing.T) {
 		{bank.Everyday, "-9", "transfer", "other", "WAGES", "EXP-039"},
 	} {
 		a := made(test.kind, [5]string{"1999-05-05", test.amount, test.class, test.group, test.description})
-		assert.Equal(t, test.wants, a.groupOf(a.lines[0]), test.description)
+		assert.Equal(t, test.wants, a.groupOf(a.transactions[0]), test.description)
 	}
 	for name, want := range map[string]string{
 		"Athena Home Loans": "EXP-056", "Toyota Finance": "EXP-023", "Macquarie Leasing": "EXP-023", "Latitude": "EXP-057",
 	} {
 		a := made(bank.Everyday, [5]string{"1999-05-05", "-9", "loan-repayment", "loan", "DEBIT"})
-		a.lines[0].Merchant = &bank.Merchant{Name: name}
-		assert.Equal(t, want, a.groupOf(a.lines[0]), name)
+		a.transactions[0].Merchant = &bank.Merchant{Name: name}
+		assert.Equal(t, want, a.groupOf(a.transactions[0]), name)
 	}
 	known := map[string]bool{}
 	for _, g := range reportGroups {
@@ -145,7 +146,7 @@ func TestGroupOf(t *testing.T) {
 	}
 }
 
-func TestRhythms(t *testing.T) {
+func TestAnalysis_DetectFrequency(t *testing.T) {
 	t.Parallel()
 	start := dayAt("1999-01-29")
 	for _, test := range []struct {
@@ -164,9 +165,9 @@ func TestRhythms(t *testing.T) {
 	} {
 		a := made(bank.Everyday)
 		for i, at := 0, start; i < 6; i, at = i+1, test.step(at) {
-			a.lines = append(a.lines, line{Transaction: &bank.Transaction{Posted: at, Made: at}})
+			a.transactions = append(a.transactions, transaction{Transaction: &bank.Transaction{Posted: at, Made: at}})
 		}
-		found := rhythmOf(a.lines)
+		found := detectFrequency(a.transactions)
 		if test.want == "" {
 			assert.Nil(t, found)
 			continue
@@ -175,11 +176,11 @@ func TestRhythms(t *testing.T) {
 			assert.Equal(t, test.want, found.name)
 			assert.Equal(t, test.step(start), found.next(start))
 		}
-		assert.Nil(t, rhythmOf(a.lines[:2]), "two days make no rhythm")
+		assert.Nil(t, detectFrequency(a.transactions[:2]), "two days are too few for a frequency")
 	}
 }
 
-func TestAverages(t *testing.T) {
+func TestAnalysis_Averages(t *testing.T) {
 	t.Parallel()
 	assert.Equal(t, bank.Cents(0), mean(nil))
 	assert.Equal(t, bank.Cents(0), median(nil))
@@ -192,15 +193,15 @@ func TestAverages(t *testing.T) {
 	assert.Equal(t, dayAt("2000-07-01"), financialYear(dayAt("2000-07-01")))
 }
 
-func TestPDFText(t *testing.T) {
+func TestPDF_Text(t *testing.T) {
 	t.Parallel()
 	assert.Equal(t, `H&R \(Block\) \\ ?`, pdfText("H&R (Block) \\ \u00e4"))
-	assert.Contains(t, string(newPDF(nil)), "/Count 1", "an empty document has a page")
+	assert.Contains(t, string(newPDF(nil)), "/Count 1", "an empty document has one page")
 	assert.Contains(t, string(newPDF(make([]string, linesOnPage))), "/Count 1")
 	assert.Contains(t, string(newPDF(make([]string, linesOnPage+1))), "/Count 2")
 }
 
-func TestReportAccountsNotSupported(t *testing.T) {
+func TestReports_UnsupportedAccounts(t *testing.T) {
 	t.Parallel()
 	for method, supported := range map[gen.ConnectionMethod]bool{
 		gen.ConnectionMethodWeb: true, gen.ConnectionMethodOpenBanking: true, gen.ConnectionMethodOpenBankingUnhyphenated: true,
@@ -219,7 +220,7 @@ func TestReportAccountsNotSupported(t *testing.T) {
 	}
 }
 
-func TestOtherLabels(t *testing.T) {
+func TestAnalysis_OtherLabel(t *testing.T) {
 	t.Parallel()
 	rows := func(class, group, dollars string, days ...string) *analysis {
 		var all [][5]string
@@ -242,25 +243,25 @@ func TestOtherLabels(t *testing.T) {
 		{rows("direct-credit", "other-income", "900", irregular...), "former irregular income"},
 		{rows("direct-credit", "salary", "900", monthly...), ""},
 	} {
-		all := seriesOf(test.a.lines, line.flow)
+		all := seriesOf(test.a.transactions, transaction.flow)
 		require.Len(t, all, 1)
 		assert.Equal(t, test.want, test.a.otherLabel(all[0]))
 	}
 }
 
-// Where there is no whole month the one that there is has to do.
-func TestLastMonths(t *testing.T) {
+// Without a full month, the partial month is used.
+func TestAnalysis_LastFullMonths(t *testing.T) {
 	t.Parallel()
 	a := made(bank.Everyday)
-	assert.Equal(t, []time.Time{dayAt("1999-12-01"), dayAt("1999-11-01")}, a.lastMonths(2))
+	assert.Equal(t, []time.Time{dayAt("1999-12-01"), dayAt("1999-11-01")}, a.lastFullMonths(2))
 	a.last = dayAt("1999-12-30")
-	assert.Equal(t, []time.Time{dayAt("1999-11-01")}, a.lastMonths(1))
+	assert.Equal(t, []time.Time{dayAt("1999-11-01")}, a.lastFullMonths(1))
 	a.start = dayAt("1999-12-02")
-	assert.Equal(t, []time.Time{dayAt("1999-12-01")}, a.lastMonths(6))
+	assert.Equal(t, []time.Time{dayAt("1999-12-01")}, a.lastFullMonths(6))
 	assert.Equal(t, 29, a.days())
 }
 
-func TestMaskedNumber(t *testing.T) {
+func TestReports_MaskedNumber(t *testing.T) {
 	t.Parallel()
 	assert.Equal(t, "xxx4567", maskedNumber("1234567"))
 	assert.Equal(t, "4567", maskedNumber("4567"))

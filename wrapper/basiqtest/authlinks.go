@@ -7,8 +7,8 @@ import (
 	"github.com/basiq-go/basiq-go/gen"
 )
 
-// authLinkLifetime returns how long an auth link is valid: 30 days by a changelog of 2026, three days by a guide of version
-// 2.1. It is the user's time, so [Speed] does not change it.
+// authLinkLifetime returns how long an auth link is valid: 30 days according to a changelog of 2026, three days
+// according to a guide for version 2.1. [WithSpeed] does not change it, because it limits the user and not the sandbox.
 func authLinkLifetime(version versions) time.Duration {
 	if version == v30 {
 		return 30 * 24 * time.Hour
@@ -16,8 +16,8 @@ func authLinkLifetime(version versions) time.Duration {
 	return 3 * 24 * time.Hour
 }
 
-// authLink is a way to the consent page that can be sent to a user. The page asks for no code from the mobile: there is
-// nothing to send one with.
+// An authLink is a link to the consent page that can be sent to a user. The page does not ask for an SMS code, because
+// the sandbox cannot send messages.
 type authLink struct {
 	id      string
 	mobile  string
@@ -26,7 +26,7 @@ type authLink struct {
 
 func (link *authLink) expired(now time.Time) bool { return !now.Before(link.expires) }
 
-// authLinkURL is what the links of a user have for its auth link: nil when there is none.
+// authLinkURL returns the value of the auth link among a user's links, or nil if there is none.
 func (u *user) authLinkURL(v *view) any {
 	if u.authLink == nil || u.authLink.expired(v.now) {
 		return nil
@@ -36,8 +36,8 @@ func (u *user) authLinkURL(v *view) any {
 
 func (u *user) authLinkPath() string { return u.path() + "/auth_link" }
 
-// linked returns the user that the path names and its auth link.
-func (s *Sandbox) linked(c *call) (*user, *authLink, error) {
+// findAuthLink returns the user named in the path and the user's auth link.
+func (s *Sandbox) findAuthLink(c *call) (*user, *authLink, error) {
 	u, err := s.user(c)
 	switch {
 	case err != nil:
@@ -45,32 +45,32 @@ func (s *Sandbox) linked(c *call) (*user, *authLink, error) {
 	case u.authLink == nil:
 		return nil, nil, resourceNotFound()
 	case u.authLink.expired(c.now):
-		return nil, nil, gone()
+		return nil, nil, resourceGone()
 	}
 	return u, u.authLink, nil
 }
 
-func (s *Sandbox) getAuthLink(c *call) (answer, error) {
-	u, link, err := s.linked(c)
+func (s *Sandbox) getAuthLink(c *call) (response, error) {
+	u, link, err := s.findAuthLink(c)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	o := link.show(u, &c.view)
 	o["id"] = link.id
-	return answer{http.StatusOK, o}, nil
+	return response{http.StatusOK, o}, nil
 }
 
-// postAuthLink replaces the link before. Version 3.0 refuses one without a mobile; how, is not documented. In 2.1 it is
-// optional.
-func (s *Sandbox) postAuthLink(c *call) (answer, error) {
+// postAuthLink replaces any previous link. The mobile is required in 3.0 and optional in 2.1. The error for a missing
+// mobile is not documented.
+func (s *Sandbox) postAuthLink(c *call) (response, error) {
 	u, err := s.user(c)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	var data gen.CreateAuthLink
 	if len(c.body) > 0 {
 		if err := c.decode(&data); err != nil {
-			return answer{}, err
+			return response{}, err
 		}
 	}
 	mobile := data.Mobile
@@ -79,21 +79,21 @@ func (s *Sandbox) postAuthLink(c *call) (answer, error) {
 	}
 	switch {
 	case mobile == "" && c.version == v30:
-		return answer{}, notSupplied("Mobile parameter is required.", fromPointer("mobile", "auth_link/mobile"))
+		return response{}, notSupplied("Mobile parameter is required.", fromPointer("mobile", "auth_link/mobile"))
 	case mobile != "" && !mobileFormat.MatchString(mobile):
-		return answer{}, notValid("Provided mobile is in bad format.", fromPointer("mobile", "auth_link/mobile"))
+		return response{}, notValid("Provided mobile is in bad format.", fromPointer("mobile", "auth_link/mobile"))
 	}
 	u.authLink = &authLink{id: s.newID(), mobile: mobile, expires: c.now.Add(authLinkLifetime(c.version))}
-	return answer{http.StatusCreated, u.authLink.show(u, &c.view)}, nil
+	return response{http.StatusCreated, u.authLink.show(u, &c.view)}, nil
 }
 
-func (s *Sandbox) deleteAuthLink(c *call) (answer, error) {
-	u, _, err := s.linked(c)
+func (s *Sandbox) deleteAuthLink(c *call) (response, error) {
+	u, _, err := s.findAuthLink(c)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	u.authLink = nil
-	return answer{status: http.StatusNoContent}, nil
+	return response{status: http.StatusNoContent}, nil
 }
 
 // show returns the link as the response to its creation has it, without an ID.

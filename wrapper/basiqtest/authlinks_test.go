@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestAuthLink(t *testing.T) {
+func TestAuthLinks_CreateGetDelete(t *testing.T) {
 	t.Parallel()
 	for version, expires := range map[string]string{"2.1": "2000-01-04T00:00:00Z", "3.0": "2000-01-31T00:00:00Z"} {
 		t.Run(version, func(t *testing.T) {
@@ -42,21 +42,21 @@ func TestAuthLink(t *testing.T) {
 				assert.NotEqual(t, public, again.text("links.public"))
 				b := newBrowser(c)
 				b.open(strings.TrimPrefix(public, c.sandbox.URL()))
-				b.at("This link is not known")
-				assert.Equal(t, http.StatusNotFound, b.status, "the newer one has replaced it")
+				b.at("Unknown link")
+				assert.Equal(t, http.StatusNotFound, b.status, "replaced by the newer link")
 				b.open(strings.TrimPrefix(again.text("links.public"), c.sandbox.URL()))
 				b.at("Share your financial data")
 
 				assert.Equal(t, http.StatusNoContent, c.as(version, client, userID).delete(path).status)
 				c.get(path).requireError(http.StatusNotFound, "resource-not-found", "Requested resource is not found")
 				b.reload()
-				b.at("This page is over")
+				b.at("This visit has ended")
 			})
 		})
 	}
 }
 
-func TestAuthLinkExpires(t *testing.T) {
+func TestAuthLinks_Get_Expired(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, userID := newPage(t)
@@ -69,7 +69,7 @@ func TestAuthLinkExpires(t *testing.T) {
 		b.at("Share your financial data")
 		time.Sleep(time.Second)
 		b.reload()
-		b.at("This page is over")
+		b.at("This visit has ended")
 		b.open(public)
 		b.at("This link has expired")
 		assert.Equal(t, http.StatusGone, b.status)
@@ -83,7 +83,7 @@ func TestAuthLinkExpires(t *testing.T) {
 	})
 }
 
-func TestAuthLinkMobile(t *testing.T) {
+func TestAuthLinks_Create_Mobile(t *testing.T) {
 	t.Parallel()
 	c, userID := newPage(t)
 	path := "/users/" + userID + "/auth_link"
@@ -97,20 +97,20 @@ func TestAuthLinkMobile(t *testing.T) {
 	c.post("/users/"+noID+"/auth_link", nil).requireError(http.StatusNotFound, "resource-not-found", "Requested user does not exist.")
 
 	r = c.as("2.1", server, "").post(path, nil)
-	assert.Equal(t, http.StatusCreated, r.status, "it is optional in 2.1")
+	assert.Equal(t, http.StatusCreated, r.status, "optional in 2.1")
 	assert.Empty(t, r.text("mobile"))
 
 	withMobile := c.post("/users", map[string]any{"mobile": "+61410888666"}).text("id")
 	r = c.post("/users/"+withMobile+"/auth_link", nil)
 	assert.Equal(t, "+61410888666", r.text("mobile"))
 	r = c.post("/users/"+withMobile+"/auth_link", map[string]any{"mobile": "+61410888777"})
-	assert.Equal(t, "+61410888777", r.text("mobile"), "the link's own takes precedence")
+	assert.Equal(t, "+61410888777", r.text("mobile"), "the mobile of the link takes precedence")
 	c.as("3.0", client, withMobile).get("/users/"+withMobile+"/auth_link").
 		requireError(http.StatusForbidden, "forbidden-access", "Access to this resource is forbidden")
 }
 
-// A link is used up when its user is done, and not when nothing was connected.
-func TestAuthLinkUsed(t *testing.T) {
+// An auth link cannot be used again after the user has connected a bank and finished. If no bank was connected, it can.
+func TestAuthLinks_Get_Used(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, userID := newPage(t)
@@ -130,7 +130,7 @@ func TestAuthLinkUsed(t *testing.T) {
 		assert.Contains(t, b.left, "jobIds=")
 		assert.Equal(t, http.StatusNotFound, c.get(path).status)
 
-		// Without a redirect URL the last page stays, though the link is used up.
+		// Without a redirect URL, the last page remains available, although the link does not.
 		c = new30(t)
 		userID = c.newUser()
 		path = "/users/" + userID + "/auth_link"

@@ -18,7 +18,7 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest/internal/bank"
 )
 
-// BenchmarkTransactionsPage is a page of 500 through the handler, of a user with three connections.
+// BenchmarkTransactionsPage gets a page of 500 transactions from the handler, for a user with three connections.
 func BenchmarkTransactionsPage(b *testing.B) {
 	s := New(b)
 	send := func(method, path, contentType, authorization, body string) *httptest.ResponseRecorder {
@@ -42,8 +42,8 @@ func BenchmarkTransactionsPage(b *testing.B) {
 	u := slices.Collect(maps.Values(s.users))[0]
 	then := time.Now().Add(-time.Minute)
 	for _, login := range []string{"gavinBelson", "Wentworth-Smith", "jared"} {
-		who := bank.FindPerson(login)
-		_, _, err := s.connect(u, loginAs(bank.FindBank("AU00000"), gen.ConnectionMethodWeb, who), nil, then)
+		person := bank.FindPerson(login)
+		_, _, err := s.connect(u, credentialsOf(bank.FindBank("AU00000"), gen.ConnectionMethodWeb, person), nil, then)
 		require.NoError(b, err)
 	}
 	s.mu.Unlock()
@@ -57,8 +57,8 @@ func BenchmarkTransactionsPage(b *testing.B) {
 	b.SetBytes(int64(size))
 }
 
-// BenchmarkConnectedUsers prints the memory of a sandbox with 2,000 connected users whose accounts and transactions no request
-// has read, and fails if it is above 100 MiB.
+// BenchmarkConnectedUsers reports the memory used by a sandbox with 2,000 connected users whose data no request has
+// read. It fails above 100 MiB.
 func BenchmarkConnectedUsers(b *testing.B) {
 	const users, limit = 2000, 100
 	inUse := func() float64 {
@@ -78,11 +78,11 @@ func BenchmarkConnectedUsers(b *testing.B) {
 			u := &user{id: s.newID(), created: now, order: i, data: gen.CreateUser{Email: fmt.Sprintf("user%d@hooli.com", i)}}
 			s.users[u.id] = u
 			s.emitUser(u, gen.EventActionCreated, now)
-			who := people[i%len(people)]
-			_, _, err := s.connect(u, loginAs(bank.FindBank("AU00000"), gen.ConnectionMethodWeb, who), s.giveConsent(u, 1, now), now)
+			person := people[i%len(people)]
+			_, _, err := s.connect(u, credentialsOf(bank.FindBank("AU00000"), gen.ConnectionMethodWeb, person), s.giveConsent(u, 1, now), now)
 			require.NoError(b, err)
 		}
-		s.settle(now.Add(time.Minute)) // all jobs are over
+		s.runDue(now.Add(time.Minute)) // all jobs are done
 		read := 0
 		for _, e := range s.events {
 			if e.entity == gen.EventEntityTransactions {

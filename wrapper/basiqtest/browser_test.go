@@ -16,13 +16,13 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest"
 )
 
-// browser goes through pages as a user does who reads what is there and presses its buttons. It holds every page to what
-// all of them promise.
+// A browser visits pages like a user who reads them and presses buttons. It checks requirements that apply to every
+// page.
 type browser struct {
 	t       *testing.T
 	sandbox *basiqtest.Sandbox
 	url     string // of the page
-	left    string // where the sandbox's pages have sent the browser, once they have
+	left    string // URL outside the sandbox that the browser was redirected to
 	status  int
 	header  http.Header
 	raw     string
@@ -34,7 +34,7 @@ func newBrowser(c *caller) *browser {
 	return &browser{t: c.t, sandbox: c.sandbox}
 }
 
-// visit opens the consent page for a user, with an own token and these parameters.
+// visit opens the consent page for a user, with a new token and the given parameters.
 func (c *caller) visit(userID string, parameters url.Values) *browser {
 	c.t.Helper()
 	query := url.Values{"token": {c.as("3.0", client, userID).token}}
@@ -49,7 +49,7 @@ func (b *browser) open(path string) {
 	b.send(http.MethodGet, b.sandbox.URL()+path, nil)
 }
 
-// reload opens the page again.
+// reload loads the page again.
 func (b *browser) reload() { b.t.Helper(); b.send(http.MethodGet, b.url, nil) }
 
 func (b *browser) send(method, address string, form url.Values) {
@@ -83,13 +83,13 @@ func (b *browser) send(method, address string, form url.Values) {
 	b.check()
 }
 
-// check asserts what all pages promise to those who cannot see them, or do not use a mouse.
+// check asserts the accessibility requirements of all pages.
 func (b *browser) check() {
 	b.t.Helper()
 	assert.Equal(b.t, "text/html; charset=utf-8", b.header.Get("Content-Type"))
 	assert.Equal(b.t, "en", b.page.find("html", "", "").attributes["lang"])
 	require.Len(b.t, b.page.all("h1"), 1)
-	assert.Contains(b.t, b.page.find("title", "", "").text(), b.heading(), "each step has its title")
+	assert.Contains(b.t, b.page.find("title", "", "").text(), b.heading(), "each step has its own title")
 	for _, landmark := range []string{"header", "main", "footer"} {
 		assert.Len(b.t, b.page.all(landmark), 1, landmark)
 	}
@@ -97,7 +97,7 @@ func (b *browser) check() {
 	ids := map[string]bool{}
 	b.page.walk(func(n *node) {
 		if id := n.attributes["id"]; id != "" {
-			assert.False(b.t, ids[id], "two elements have the id %s", id)
+			assert.False(b.t, ids[id], "duplicate id %s", id)
 			ids[id] = true
 		}
 	})
@@ -113,10 +113,10 @@ func (b *browser) check() {
 	}
 	b.page.walk(func(n *node) {
 		for of := range strings.FieldsSeq(n.attributes["aria-describedby"]) {
-			assert.True(b.t, ids[of], "nothing has the id %s", of)
+			assert.True(b.t, ids[of], "no element with id %s", of)
 		}
 		if to, inside := strings.CutPrefix(n.attributes["href"], "#"); inside {
-			assert.True(b.t, ids[to], "nothing has the id %s", to)
+			assert.True(b.t, ids[to], "no element with id %s", to)
 		}
 	})
 }
@@ -128,18 +128,18 @@ func (b *browser) main() string { return b.page.find("main", "", "").text() }
 // at asserts that the page has this heading.
 func (b *browser) at(heading string) {
 	b.t.Helper()
-	require.Empty(b.t, b.left, "the browser was sent away")
+	require.Empty(b.t, b.left, "the browser was redirected")
 	require.Equal(b.t, heading, b.heading(), b.main())
 }
 
-// press presses the only button whose text begins so, with the form around it filled in.
+// press submits the only button whose text has this prefix, with its form filled in.
 func (b *browser) press(text string, fields ...string) {
 	b.t.Helper()
 	address, form := b.form(text, fields...)
 	b.send(http.MethodPost, address, form)
 }
 
-// form returns what pressing a button would send. The fields are names and values by turns.
+// form returns what pressing a button would send. The fields are alternating names and values.
 func (b *browser) form(text string, fields ...string) (address string, values url.Values) {
 	b.t.Helper()
 	values = url.Values{}
@@ -164,15 +164,15 @@ func (b *browser) form(text string, fields ...string) (address string, values ur
 	return address, values
 }
 
-// node is an element of a page.
+// A node is an element or text of a page.
 type node struct {
 	name       string
 	attributes map[string]string
 	children   []*node
-	content    string // of a text, whose name is ""
+	content    string // content of a text node, whose name is ""
 }
 
-// parse reads a page, which has to be well-formed.
+// parse parses a page, which must be well-formed.
 func parse(t *testing.T, raw []byte) *node {
 	t.Helper()
 	root := &node{}
@@ -180,7 +180,7 @@ func parse(t *testing.T, raw []byte) *node {
 	decoder := xml.NewDecoder(bytes.NewReader(raw))
 	for {
 		token, err := decoder.Token()
-		if err == io.EOF { //nolint:errorlint // A decoder returns it as it is.
+		if err == io.EOF { //nolint:errorlint // returned unwrapped by the decoder
 			return root
 		}
 		require.NoError(t, err, string(raw))
@@ -218,7 +218,7 @@ func (n *node) all(name string) []*node {
 	return found
 }
 
-// find returns the first element of the name, with that attribute if one is named, or nil.
+// find returns the first element with this name and attribute, or nil. An empty attribute matches any element.
 func (n *node) find(name, attribute, value string) *node {
 	for _, found := range n.all(name) {
 		if attribute == "" || found.attributes[attribute] == value {
@@ -228,7 +228,7 @@ func (n *node) find(name, attribute, value string) *node {
 	return nil
 }
 
-// text is what stands in an element, with its blanks made single.
+// text returns the text of an element with whitespace collapsed.
 func (n *node) text() string {
 	var all strings.Builder
 	n.walk(func(n *node) { all.WriteString(n.content) })

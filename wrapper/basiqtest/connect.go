@@ -11,44 +11,45 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest/internal/bank"
 )
 
-// Connect connects a user of the application to a bank, as if they had been on the consent page, and returns the id of the
-// job, which has just begun:
+// Connect connects a user to a bank as if the user had visited the consent page. It returns the ID of the job, which
+// has just started:
 //
 //	jobID := sandbox.Connect(user.ID, "AU00000", "gavinBelson")
 //	job, err := client.Jobs.Wait(ctx, jobID)
 //
-// It is the short way, with any version of the API, to a user who has connected. The user gives a consent unless one is
-// still good, and logs in as the test user of that login with the right password. Where the bank asks for a second factor
-// in this job, it gets the right answer as soon as it asks; what it asks in later ones is for the application to answer.
-// The job of a test user whose logins fail fails too.
+// It is the shortest way to a connected user, with any API version. The user grants a consent unless one is active, and
+// logs in as the test user loginID with the correct password. If the bank asks for a second factor in this job, Connect
+// supplies the correct answer immediately. Challenges of later jobs are left to the application. If the test user is
+// one whose logins fail, the job fails.
 //
-// The connection is a web connection, or an open-banking connection with [OpenBanking].
+// The connection is a web connection unless [WithOpenBanking] is given.
 //
-// A user that does not exist, a bank that nobody can log in to, and a login that is no test user's end the test that made
-// the sandbox with [New]; with [Start] they panic. So does the limit of [EnforceLimits].
+// If the user does not exist, the bank does not support logins, loginID is not a test user or the limit of
+// [WithLimits] is reached, Connect fails the test that created the sandbox with [New]. For a sandbox created with
+// [Start], it panics.
 func (s *Sandbox) Connect(userID, institutionID, loginID string, options ...ConnectOption) (jobID string) {
 	if s.tb != nil {
 		s.tb.Helper()
 	}
-	jobID, err := s.lockedConnect(userID, institutionID, loginID, methodOf(options))
+	jobID, err := s.connectUser(userID, institutionID, loginID, methodOf(options))
 	if err != nil {
-		s.misused("Connect", err)
+		s.fatalf("Connect", err)
 	}
 	return jobID
 }
 
-// A ConnectOption changes how [Sandbox.Connect] and [Sandbox.VisitConsentPage] connect a user.
+// A ConnectOption configures how [Sandbox.Connect] and [Sandbox.VisitConsentPage] connect a user.
 type ConnectOption struct{ method gen.ConnectionMethod }
 
-// OpenBanking makes an open-banking connection. Only the bank AU00000 has them. They differ from web connections as at
-// Basiq:
+// WithOpenBanking creates an open-banking connection. Only the bank AU00000 supports it. As at Basiq, open-banking
+// connections differ from web connections:
 //
-//   - Deleting one deletes its accounts and transactions.
+//   - Deleting a connection deletes its accounts and transactions.
 //   - Transactions have no balance.
 //   - The name of an account is the user's nickname; credit cards have none.
-//   - They have an expiryDate, and no new credentials can be entered for them. A visit with
-//     basiq.ConsentActionReauthorise sets the date to a year from then.
-func OpenBanking() ConnectOption { return ConnectOption{gen.ConnectionMethodOpenBanking} }
+//   - They have an expiryDate, and their credentials cannot be updated. A visit with
+//     basiq.ConsentActionReauthorise sets the date to one year from then.
+func WithOpenBanking() ConnectOption { return ConnectOption{gen.ConnectionMethodOpenBanking} }
 
 func methodOf(options []ConnectOption) gen.ConnectionMethod {
 	method := gen.ConnectionMethodWeb
@@ -58,105 +59,108 @@ func methodOf(options []ConnectOption) gen.ConnectionMethod {
 	return method
 }
 
-func (s *Sandbox) lockedConnect(userID, institutionID, loginID string, method gen.ConnectionMethod) (string, error) {
-	at, who, err := findLogin(institutionID, loginID, method)
+func (s *Sandbox) connectUser(userID, institutionID, loginID string, method gen.ConnectionMethod) (string, error) {
+	institution, person, err := findLogin(institutionID, loginID, method)
 	if err != nil {
 		return "", err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
-	s.settle(now)
+	s.runDue(now)
 	u := s.users[userID]
 	if u == nil {
-		return "", fmt.Errorf("there is no user %q: give the id that creating one has returned", userID)
+		return "", fmt.Errorf("user %q does not exist", userID)
 	}
-	given := u.activeConsent(now)
-	if given == nil {
-		given = s.giveConsent(u, u.policy(), now)
+	consent := u.activeConsent(now)
+	if consent == nil {
+		consent = s.giveConsent(u, u.policy(), now)
 	}
-	j, _, err := s.connect(u, loginAs(at, method, who), given, now)
+	j, _, err := s.connect(u, credentialsOf(institution, method, person), consent, now)
 	if err != nil {
-		return "", errors.New("there are 500 connections, and EnforceLimits allows no more")
+		return "", errors.New("limit of 500 connections reached (WithLimits)")
 	}
-	j.helped = true
+	j.autoAnswered = true
 	return j.id, nil
 }
 
-// findLogin returns the bank and the test user of these ids.
+// findLogin returns the bank and the test user with these IDs.
 func findLogin(institutionID, loginID string, method gen.ConnectionMethod) (*bank.Bank, *bank.Person, error) {
 	if method == gen.ConnectionMethodOpenBanking && institutionID != openBankingID {
-		return nil, nil, fmt.Errorf("the bank %q has no open banking in the sandbox, only %s has", institutionID, openBankingID)
+		return nil, nil, fmt.Errorf("bank %q does not support open banking in the sandbox (supported: %s)", institutionID, openBankingID)
 	}
-	at, who := bank.FindBank(institutionID), bank.FindPerson(loginID)
-	if at == nil || !at.Login {
+	institution, person := bank.FindBank(institutionID), bank.FindPerson(loginID)
+	if institution == nil || !institution.Login {
 		var ids []string
 		for _, b := range bank.Banks() {
 			if b.Login {
 				ids = append(ids, b.ID)
 			}
 		}
-		return nil, nil, fmt.Errorf("nobody can log in to a bank %q: take one of %s", institutionID, strings.Join(ids, ", "))
+		return nil, nil, fmt.Errorf("bank %q does not support logins (supported: %s)", institutionID, strings.Join(ids, ", "))
 	}
-	if who == nil {
+	if person == nil {
 		var logins []string
 		for _, p := range bank.People() {
 			logins = append(logins, p.Login)
 		}
-		return nil, nil, fmt.Errorf("there is no test user %q: take one of %s", loginID, strings.Join(logins, ", "))
+		return nil, nil, fmt.Errorf("unknown test user %q (known: %s)", loginID, strings.Join(logins, ", "))
 	}
-	return at, who, nil
+	return institution, person, nil
 }
 
-// VisitConsentPage does on the consent page what its user would do in a browser, and returns where that would be sent in
-// the end: the URL of [RedirectURL] with the jobIds and the state. So a test goes the whole way through a web app:
+// VisitConsentPage does what a user would do on the consent page in a browser. It returns the URL that the page would
+// redirect to: the URL of [WithRedirectURL] with the job IDs and the state. This way a test can cover the complete flow
+// of a web app:
 //
 //	page, err := client.Consents.PageURL(ctx, user.ID, basiq.ConsentPage{State: state}) // where the app sends the browser
 //	back, err := sandbox.VisitConsentPage(page.Reveal(), "AU00000", "gavinBelson")
-//	redirect, err := basiq.ParseConsentRedirect(back, state)                           // what the app does with a GET of back
+//	redirect, err := basiq.ParseConsentRedirect(back, state)                           // how the app handles a GET of back
 //
-// pageURL is that of Consents.PageURL, or an auth link. The user gives the consent when asked, chooses the bank, logs in
-// as the test user of that login, and answers the bank's questions. It all takes no time: the job goes on, as it does
-// after a visit, and gets the right answer as soon as the bank asks. A test user whose logins fail gives up, as does
-// everyone when loginID is "": then the URL has no jobIds. With [OpenBanking] the user connects by open banking. With
-// basiq.ConsentActionExtend the consent is extended, with basiq.ConsentActionReauthorise the user's connections to that bank
-// are authorised again.
+// The pageURL is a URL from Consents.PageURL or an auth link. The user grants the consent if asked, chooses the bank,
+// logs in as the test user loginID and answers the bank's questions. VisitConsentPage does not wait for the job, which
+// continues after the visit. If the bank asks for a second factor, the correct answer is supplied immediately. With
+// [WithOpenBanking], the connection is an open-banking connection.
 //
-// What the page refuses is an error that says what it would show, such as that of a token which has expired. So is an
-// action that is more than a login, basiq.ConsentActionManage, another bank than the one that the URL names, and a
-// sandbox without RedirectURL. A bank that nobody can log in to, and a login that is no test user's, are as wrong as with
-// [Sandbox.Connect].
+// The URL has no job IDs if loginID is "" or is a test user whose logins fail. The user then leaves the page without a
+// connection. With basiq.ConsentActionExtend the consent is extended. With basiq.ConsentActionReauthorise the user's
+// connections to the bank are reauthorised.
+//
+// VisitConsentPage returns an error with the text of the page if the page rejects the visit, for example because the
+// token has expired. It also returns an error for basiq.ConsentActionManage, for a bank other than the one that the URL
+// names, and if WithRedirectURL is not given. Like [Sandbox.Connect], it fails the test or panics if the bank does not
+// support logins or loginID is not a test user.
 func (s *Sandbox) VisitConsentPage(pageURL, institutionID, loginID string, options ...ConnectOption) (back *url.URL, err error) {
 	if s.tb != nil {
 		s.tb.Helper()
 	}
 	u, err := url.Parse(pageURL)
 	if err != nil {
-		return nil, errors.New("basiqtest: VisitConsentPage: the URL of the page cannot be read") // the error would show its token
+		return nil, errors.New("basiqtest: VisitConsentPage: invalid page URL") // the parse error would contain the token
 	}
-	who := &bank.Person{}
+	person := &bank.Person{}
 	if loginID != "" {
-		if _, who, err = findLogin(institutionID, loginID, methodOf(options)); err != nil {
-			s.misused("VisitConsentPage", err)
+		if _, person, err = findLogin(institutionID, loginID, methodOf(options)); err != nil {
+			s.fatalf("VisitConsentPage", err)
 			return nil, err
 		}
 	}
-	text, err := s.lockedVisit(u, institutionID, methodOf(options), who)
+	text, err := s.runVisit(u, institutionID, methodOf(options), person)
 	if err != nil {
 		return nil, fmt.Errorf("basiqtest: VisitConsentPage: %w", err)
 	}
 	return url.Parse(text)
 }
 
-// lockedVisit fills in the forms of the page, one after the other.
-func (s *Sandbox) lockedVisit(u *url.URL, institutionID string, method gen.ConnectionMethod, who *bank.Person) (string, error) {
+// runVisit submits the forms of the page one after the other.
+func (s *Sandbox) runVisit(u *url.URL, institutionID string, method gen.ConnectionMethod, person *bank.Person) (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.config.redirectURL == nil {
-		return "", errors.New("the page leads back to nowhere: make the sandbox with the option RedirectURL")
+		return "", errors.New("no redirect URL: option WithRedirectURL is required")
 	}
 	now := time.Now()
-	s.settle(now)
+	s.runDue(now)
 	opened := s.openVisit(u.Query(), now)
 	if id, isLink := strings.CutPrefix(u.Path, linkPath); isLink {
 		opened = s.openLink(id, now)
@@ -165,62 +169,62 @@ func (s *Sandbox) lockedVisit(u *url.URL, institutionID string, method gen.Conne
 		return "", errors.New(strings.Join(append([]string{opened.data.Title}, opened.data.Text...), ". "))
 	}
 	v := s.visits[strings.TrimPrefix(opened.location, visitPath)]
-	return s.finish(v, institutionID, method, who, now)
+	return s.completeVisit(v, institutionID, method, person, now)
 }
 
-// finish takes a visit through its steps, and leaves. Nobody logs in who has no login.
-func (s *Sandbox) finish(v *visit, institutionID string, method gen.ConnectionMethod, who *bank.Person, now time.Time) (string, error) {
+// completeVisit takes a visit through its steps and leaves the page. It skips the login if the person has none.
+func (s *Sandbox) completeVisit(v *visit, institutionID string, method gen.ConnectionMethod, person *bank.Person, now time.Time) (string, error) {
 	fill := func(field, value string) page {
 		return s.submit(v, url.Values{
-			"step": {v.step(now)}, field: {value}, "loginId": {who.Login}, "password": {who.Password},
+			"step": {v.step(now)}, field: {value}, "loginId": {person.Login}, "password": {person.Password},
 		}, now)
 	}
-	for who.Login != "" {
+	for person.Login != "" {
 		switch step := v.step(now); step {
 		case stepConsent:
 			fill("do", "agree")
 			continue
 		case stepBanks:
-			fill("bank", choiceOf(institutionID, method))
+			fill("bank", choiceValue(institutionID, method))
 			continue
 		case stepLogin:
 			if v.bank.ID != institutionID {
-				return "", fmt.Errorf("the page is for the bank %s, not %s", v.bank.ID, institutionID)
+				return "", fmt.Errorf("page is limited to bank %s, not %s", v.bank.ID, institutionID)
 			}
 			if v.connection == nil {
-				v.method = method // the page may have been opened at the bank
+				v.method = method // the page may have been opened with a preset bank
 			}
 			if refused := fill("do", "login"); refused.location == "" {
 				return "", errors.New(refused.data.Title)
 			}
-			s.leaveToJob(v, now)
+			s.completeLogin(v, now)
 		case stepRenew:
-			for _, conn := range v.renewables() {
-				if conn.institution.ID == institutionID && conn.loginID.Reveal() == who.Login {
-					v.at = stepRenew
+			for _, conn := range v.renewableConnections() {
+				if conn.institution.ID == institutionID && conn.loginID.Reveal() == person.Login {
+					v.currentStep = stepRenew
 					fill("connection", conn.id)
-					s.leaveToJob(v, now)
+					s.completeLogin(v, now)
 				}
 			}
 			if v.job == nil {
-				return "", fmt.Errorf("the user has no connection of %s to %s to authorise again", who.Login, institutionID)
+				return "", fmt.Errorf("user has no connection of %s to %s to reauthorise", person.Login, institutionID)
 			}
 		case stepExtend:
 			fill("do", "yes")
 		default:
-			return "", fmt.Errorf("at %q there is nothing to log in to", s.show(v, now, nil).data.Title)
+			return "", fmt.Errorf("page %q has no login", s.show(v, now, nil).data.Title)
 		}
 		break
 	}
 	return s.leave(v, now).location, nil
 }
 
-// leaveToJob does what waiting for the latest job on the page would come to: one whose login works is the application's.
-func (s *Sandbox) leaveToJob(v *visit, now time.Time) {
+// completeLogin skips the wait for the latest job on the page. If the login succeeds, the job counts as connected.
+func (s *Sandbox) completeLogin(v *visit, now time.Time) {
 	if v.job.steps[0].title == gen.JobStepTitleVerifyCredentials && v.job.steps[0].failure != nil {
-		s.dropFailed(v, now)
+		s.removeFailedConnection(v, now)
 		return
 	}
-	v.job.helped = true
+	v.job.autoAnswered = true
 	v.done = append(v.done, v.job)
 }

@@ -14,13 +14,13 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest"
 )
 
-// What the page makes, and a program of API 3.0 finds: a consent, and a connection whose job goes through.
-func TestConnect(t *testing.T) {
+// Connect creates the consent and the connection that a visit to the page would, and the job succeeds.
+func TestSandbox_Connect(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ bank, login, step, want string }{
 		{hooli, "gavinBelson", "retrieve-transactions", "success"},
 		{piedPiper, "gavinBelson", "mfa-challenge", "success"},
-		{nucleus, "Whistler", "mfa-challenge", "success"}, // has two questions
+		{nucleus, "Whistler", "mfa-challenge", "success"}, // two questions
 		{nucleus, "ashMann", "mfa-challenge", "skipped"},
 		{hooliGov, "bighead", "verify-credentials", "failed"},
 		{hooli, "erlich", "retrieve-accounts", "failed"},
@@ -46,8 +46,8 @@ func TestConnect(t *testing.T) {
 	}
 }
 
-// Nobody answers for the user in a later job, and no second consent is given for a second bank.
-func TestConnectAgain(t *testing.T) {
+// Challenges of later jobs are not answered automatically, and a second bank does not need another consent.
+func TestSandbox_Connect_Twice(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -67,13 +67,13 @@ func TestConnectAgain(t *testing.T) {
 	})
 }
 
-func TestConnectMisused(t *testing.T) {
+func TestSandbox_Connect_InvalidArguments(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ bank, login, want string }{
-		{"AU0", "gavinBelson", `nobody can log in to a bank "AU0": take one of AU00000, `},
-		{"AU01001", "gavinBelson", `nobody can log in to a bank "AU01001"`},
-		{hooli, "gavin", `there is no test user "gavin": take one of Wentworth-Smith, `},
-		{hooli, "gavinBelson", `there is no user "u1": give the id that creating one has returned`},
+		{"AU0", "gavinBelson", `bank "AU0" does not support logins (supported: AU00000, `},
+		{"AU01001", "gavinBelson", `bank "AU01001" does not support logins`},
+		{hooli, "gavin", `unknown test user "gavin" (known: Wentworth-Smith, `},
+		{hooli, "gavinBelson", `user "u1" does not exist`},
 	} {
 		sandbox, err := basiqtest.Start()
 		require.NoError(t, err)
@@ -85,14 +85,14 @@ func TestConnectMisused(t *testing.T) {
 	}
 }
 
-// pageFor returns the URL of the consent page, as an app makes it.
+// pageFor returns the URL of the consent page, as an app creates it.
 func (c *caller) pageFor(userID string, parameters url.Values) string {
 	c.t.Helper()
 	parameters.Set("token", c.as("3.0", client, userID).token)
 	return c.sandbox.URL() + "/home?" + parameters.Encode()
 }
 
-func TestVisitConsentPage(t *testing.T) {
+func TestSandbox_VisitConsentPage(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, userID := newPage(t)
@@ -105,9 +105,9 @@ func TestVisitConsentPage(t *testing.T) {
 			assert.Equal(t, "a b&c=d", back.Query().Get("state"))
 			return back.Query()
 		}
-		assert.False(t, visit(url.Values{}, "", "").Has("jobIds"), "who cancels has connected nothing")
+		assert.False(t, visit(url.Values{}, "", "").Has("jobIds"), "nothing connected after canceling")
 		assert.Equal(t, http.StatusForbidden, c.get("/users/"+userID+"/consents").status)
-		assert.False(t, visit(url.Values{}, hooli, "bighead").Has("jobIds"), "who cannot log in gives up")
+		assert.False(t, visit(url.Values{}, hooli, "bighead").Has("jobIds"), "nothing connected after a failed login")
 		assert.Equal(t, 0, c.get("/users/"+userID+"/connections").length("data"))
 
 		jobID := visit(url.Values{}, piedPiper, "Whistler").Get("jobIds")
@@ -130,11 +130,11 @@ func TestVisitConsentPage(t *testing.T) {
 		assert.False(t, visit(url.Values{"action": {"extend"}}, hooli, "richard").Has("jobIds"))
 		assert.Greater(t, expires(), before)
 		assert.True(t, visit(url.Values{"action": {"update"}}, hooli, "richard").Has("jobIds"))
-		assert.Equal(t, 1, c.get("/users/"+userID+"/connections").length("data"), "the others went with the consent before")
+		assert.Equal(t, 1, c.get("/users/"+userID+"/connections").length("data"), "the other connections were deleted with the previous consent")
 	})
 }
 
-func TestVisitConsentPageByLink(t *testing.T) {
+func TestSandbox_VisitConsentPage_AuthLink(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, userID := newPage(t)
@@ -146,17 +146,17 @@ func TestVisitConsentPageByLink(t *testing.T) {
 	})
 }
 
-func TestVisitConsentPageRefused(t *testing.T) {
+func TestSandbox_VisitConsentPage_Errors(t *testing.T) {
 	t.Parallel()
 	c, userID := newPage(t)
 	for name, test := range map[string]struct {
 		parameters url.Values
 		want       string
 	}{
-		"an action that is none": {url.Values{"action": {"frob"}}, "This page cannot do that. The action in the address is none"},
-		"nothing to authorise":   {url.Values{"action": {"reauthorise"}}, "There is nothing to authorise again"},
-		"managing":               {url.Values{"action": {"manage"}}, `at "Manage what you share" there is nothing to log in to`},
-		"another bank":           {url.Values{"institutionId": {piedPiper}}, "the page is for the bank AU00002, not AU00000"},
+		"unknown action":       {url.Values{"action": {"frob"}}, "Unknown action. The action in the address is not documented"},
+		"nothing to authorise": {url.Values{"action": {"reauthorise"}}, "There is nothing to authorise again"},
+		"managing":             {url.Values{"action": {"manage"}}, `page "Manage what you share" has no login`},
+		"another bank":         {url.Values{"institutionId": {piedPiper}}, "page is limited to bank AU00002, not AU00000"},
 	} {
 		back, err := c.sandbox.VisitConsentPage(c.pageFor(userID, test.parameters), hooli, "gavinBelson")
 		require.ErrorContains(t, err, "basiqtest: VisitConsentPage: "+test.want, name)
@@ -165,7 +165,7 @@ func TestVisitConsentPageRefused(t *testing.T) {
 	_, err := c.sandbox.VisitConsentPage(c.sandbox.URL()+"/home?token="+c.token, hooli, "gavinBelson")
 	require.ErrorContains(t, err, "This link must not be used", "a server's token")
 	_, err = c.sandbox.VisitConsentPage("http://x/%?token=Pl4nted", hooli, "gavinBelson")
-	require.ErrorContains(t, err, "cannot be read")
+	require.ErrorContains(t, err, "invalid page URL")
 	assert.NotContains(t, err.Error(), "Pl4nted")
 
 	page := c.pageFor(userID, url.Values{})
@@ -174,5 +174,5 @@ func TestVisitConsentPageRefused(t *testing.T) {
 	require.ErrorContains(t, err, "This link has expired")
 
 	_, err = new30(t).sandbox.VisitConsentPage(page, hooli, "gavinBelson")
-	require.ErrorContains(t, err, "make the sandbox with the option RedirectURL")
+	require.ErrorContains(t, err, "option WithRedirectURL is required")
 }

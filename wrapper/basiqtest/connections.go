@@ -10,43 +10,43 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest/internal/bank"
 )
 
-// connection is a user's login at a bank. What it has come to is not stored but follows from its latest job.
+// A connection is a user's login at a bank. Its state is not stored, but derived from its latest job.
 type connection struct {
-	id          string
-	user        *user
-	institution *bank.Bank
-	method      gen.ConnectionMethod
-	loginID     api.Secret // like the password, empty for a statement's
-	password    api.Secret
-	consent     *consent // nil when it was made without one
-	created     time.Time
-	expires     time.Time // when the authorization of an open-banking connection ends; the zero time of any other
-	purged      time.Time // the zero time when it never was
-	deleted     bool
-	jobs        int            // how many jobs it has had
-	statement   *bankStatement // what was uploaded; nil when somebody logged in
-	held        held           // what it had brought when somebody last looked
+	id           string
+	user         *user
+	institution  *bank.Bank
+	method       gen.ConnectionMethod
+	loginID      api.Secret // like the password, empty for a statement
+	password     api.Secret
+	consent      *consent // nil if created without one
+	created      time.Time
+	expires      time.Time // end of the open-banking authorization; zero for other methods
+	purged       time.Time // zero if never purged
+	deleted      bool
+	jobs         int            // number of jobs so far
+	statement    *bankStatement // uploaded statement; nil for a login
+	accountCache accountCache   // accounts as of the last read
 
-	job    *job            // the latest; only the latest can be running
-	before connectionState // what the connection was when that job started
+	job    *job            // the latest job, and the only one that can be running
+	before connectionState // state when that job started
 }
 
-// connectionState is what a connection has come to at some moment.
+// connectionState is the state of a connection at a point in time.
 type connectionState struct {
 	status   gen.ConnectionStatus
 	lastUsed time.Time
-	fetched  time.Time // when the accounts were fetched last; the zero time when there are none
-	read     time.Time // when the transactions were, likewise
-	reader   string    // the id of the job that did so
+	fetched  time.Time // time of the last account retrieval; zero if none
+	read     time.Time // time of the last transaction retrieval; zero if none
+	reader   string    // ID of the job that retrieved the transactions
 }
 
-// at returns the state at a moment since the latest job started. Wrong credentials make the connection invalid; any
-// other failure leaves its status as it was, since it says nothing about the credentials.
-func (conn *connection) at(now time.Time) connectionState {
+// stateAt returns the state at a time after the latest job started. Invalid credentials make the connection invalid.
+// Any other failure keeps the status, because it says nothing about the credentials.
+func (conn *connection) stateAt(now time.Time) connectionState {
 	if conn.job == nil {
 		return connectionState{status: gen.ConnectionStatusPending, lastUsed: conn.created}
 	}
-	state, progress := conn.before, conn.job.at(now)
+	state, progress := conn.before, conn.job.progressAt(now)
 	switch {
 	case !progress.verified.IsZero():
 		state.status, state.lastUsed = gen.ConnectionStatusActive, progress.verified
@@ -68,22 +68,22 @@ func (conn *connection) at(now time.Time) connectionState {
 	return state
 }
 
-// runningJob returns the connection's job that has not ended, or nil.
+// runningJob returns the connection's job in progress, or nil.
 func (conn *connection) runningJob(now time.Time) *job {
-	if conn.job.at(now).done {
+	if conn.job.progressAt(now).done {
 		return nil
 	}
 	return conn.job
 }
 
-// person is who logs in; nil when the bank knows nobody of that name.
+// person returns the test user who logs in, or nil if the login is unknown.
 func (conn *connection) person() *bank.Person { return bank.FindPerson(conn.loginID.Reveal()) }
 
 func (conn *connection) openBanking() bool { return conn.method == gen.ConnectionMethodOpenBanking }
 
 func (conn *connection) path() string { return conn.user.path() + "/connections/" + conn.id }
 
-// connection returns the user and the connection that the path names.
+// connection returns the user and the connection named in the path.
 func (s *Sandbox) connection(c *call) (*user, *connection, error) {
 	u, err := s.user(c)
 	if err != nil {
@@ -104,66 +104,66 @@ func (conn *connection) property(name string, now time.Time) string {
 	case "id":
 		return conn.id
 	case "status":
-		return string(conn.at(now).status)
+		return string(conn.stateAt(now).status)
 	default:
 		return conn.institution.ID
 	}
 }
 
-func (s *Sandbox) getConnections(c *call) (answer, error) {
+func (s *Sandbox) getConnections(c *call) (response, error) {
 	u, err := s.user(c)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	conditions, err := c.filter(connectionFilters)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	data := []object{}
 	for _, conn := range u.connections {
-		if conditions.hold(func(name string) string { return conn.property(name, c.now) }) {
+		if conditions.match(func(name string) string { return conn.property(name, c.now) }) {
 			data = append(data, conn.listItem(&c.view))
 		}
 	}
-	return answer{http.StatusOK, object{"type": "list", "data": data, "links": c.self(u.path() + "/connections")}}, nil
+	return response{http.StatusOK, object{"type": "list", "data": data, "links": c.selfLinks(u.path() + "/connections")}}, nil
 }
 
-func (s *Sandbox) postConnection(c *call) (answer, error) {
+func (s *Sandbox) postConnection(c *call) (response, error) {
 	u, err := s.user(c)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	var data gen.CreateConnection
 	if err := c.decode(&data); err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	in, err := checkConnection(data)
+	institution, err := checkConnection(data)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	j, status, err := s.connect(u, login{in, gen.ConnectionMethodWeb, data.LoginID.Secret, data.Password.Secret}, nil, c.now)
+	j, status, err := s.connect(u, credentials{institution, gen.ConnectionMethodWeb, data.LoginID.Secret, data.Password.Secret}, nil, c.now)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	return j.reference(&c.view, status), nil
 }
 
-// login is what a user logs in at a bank with.
-type login struct {
-	bank         *bank.Bank
+// credentials holds the login of a user at a bank.
+type credentials struct {
+	institution  *bank.Bank
 	method       gen.ConnectionMethod // web or open banking
 	id, password api.Secret
 }
 
-func loginAs(at *bank.Bank, method gen.ConnectionMethod, who *bank.Person) login {
-	return login{at, method, api.NewSecret(who.Login), api.NewSecret(who.Password)}
+func credentialsOf(institution *bank.Bank, method gen.ConnectionMethod, person *bank.Person) credentials {
+	return credentials{institution, method, api.NewSecret(person.Login), api.NewSecret(person.Password)}
 }
 
-// connect logs a user in at a bank, and returns the job with the status to answer with: that of the job which is doing so
-// already, if there is one.
-func (s *Sandbox) connect(u *user, in login, given *consent, now time.Time) (*job, int, error) {
+// connect logs a user in at a bank. It returns the job and the status of the response. If a job for the same login is
+// running, connect returns that job.
+func (s *Sandbox) connect(u *user, login credentials, c *consent, now time.Time) (*job, int, error) {
 	for _, conn := range u.connections {
-		if conn.institution == in.bank && conn.method == in.method && conn.loginID.Equal(in.id) {
+		if conn.institution == login.institution && conn.method == login.method && conn.loginID.Equal(login.id) {
 			if running := conn.runningJob(now); running != nil {
 				return running, http.StatusOK, nil
 			}
@@ -173,13 +173,13 @@ func (s *Sandbox) connect(u *user, in login, given *consent, now time.Time) (*jo
 		return nil, 0, tooManyConnections()
 	}
 	conn := &connection{
-		id: s.newID(), user: u, institution: in.bank, method: in.method, loginID: in.id, password: in.password,
-		consent: given, created: now,
+		id: s.newID(), user: u, institution: login.institution, method: login.method, loginID: login.id, password: login.password,
+		consent: c, created: now,
 	}
 	if conn.openBanking() {
-		conn.expires = consentUntil(now)
-		if given != nil {
-			conn.expires = given.expires
+		conn.expires = consentExpiry(now)
+		if c != nil {
+			conn.expires = c.expires
 		}
 	}
 	u.connections = append(u.connections, conn)
@@ -187,8 +187,8 @@ func (s *Sandbox) connect(u *user, in login, given *consent, now time.Time) (*jo
 	return s.startJob(now, conn), http.StatusAccepted, nil
 }
 
-// checkConnection returns the bank to connect to. Only what is wrong first is reported: every recorded error has one
-// item. All the test banks want a login and a password, none takes a userToken.
+// checkConnection returns the bank to connect to. It reports only the first error, because every recorded error
+// response has a single item. All test banks require a login and a password, and none accepts a userToken.
 func checkConnection(data gen.CreateConnection) (*bank.Bank, error) {
 	switch {
 	case data.LoginID.IsZero():
@@ -196,16 +196,16 @@ func checkConnection(data gen.CreateConnection) (*bank.Bank, error) {
 	case data.Password.IsZero():
 		return nil, notSupplied("Password parameter is required.", fromPointer("password", "connection/password"))
 	case data.Institution.ID == "":
-		// The two spaces are the documents'.
+		// The double space is in Basiq's documentation.
 		return nil, notSupplied("Institution ID  parameter is required.",
 			fromPointer("id", "connection/institution/id"))
 	}
-	in := bank.FindBank(data.Institution.ID)
-	if in == nil || !in.Login {
-		// The code is not documented.
+	institution := bank.FindBank(data.Institution.ID)
+	if institution == nil || !institution.Login {
+		// The error code is not documented.
 		return nil, notValid("Requested institution does not exist.", fromPointer("id", "connection/institution/id"))
 	}
-	return in, nil
+	return institution, nil
 }
 
 func (s *Sandbox) countConnections() int {
@@ -216,59 +216,59 @@ func (s *Sandbox) countConnections() int {
 	return count
 }
 
-func (s *Sandbox) getConnection(c *call) (answer, error) {
+func (s *Sandbox) getConnection(c *call) (response, error) {
 	_, conn, err := s.connection(c)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	return answer{http.StatusOK, s.single(conn, &c.view)}, nil
+	return response{http.StatusOK, s.connectionObject(conn, &c.view)}, nil
 }
 
-// updateConnection stores the new password. When a job is running it answers with that job, which goes on with the
-// password it began with: the new one is for the next.
-func (s *Sandbox) updateConnection(c *call) (answer, error) {
+// updateConnection stores the new password. If a job is running, the response refers to that job, which continues with
+// the old password. The new password is used by the next job.
+func (s *Sandbox) updateConnection(c *call) (response, error) {
 	_, conn, err := s.connection(c)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	var data gen.UpdateConnection
 	if err := c.decode(&data); err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	if data.Password.IsZero() {
-		return answer{}, notValid("Password value is not valid", fromPointer("password", "connection/password"))
+		return response{}, notValid("Password value is not valid", fromPointer("password", "connection/password"))
 	}
 	if conn.method != gen.ConnectionMethodWeb {
-		return answer{}, notWeb()
+		return response{}, notWeb()
 	}
 	conn.password = data.Password.Secret
 	j, status := s.refresh(conn, c.now)
 	return j.reference(&c.view, status), nil
 }
 
-// deleteConnection deletes a connection; see [Sandbox.removeConnection]. A job that is running goes on and can be read, but
-// what it fetches from now on is lost.
-func (s *Sandbox) deleteConnection(c *call) (answer, error) {
+// deleteConnection deletes a connection; see [Sandbox.removeConnection]. A running job continues and can be read, but
+// data that it fetches from then on is lost.
+func (s *Sandbox) deleteConnection(c *call) (response, error) {
 	u, conn, err := s.connection(c)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	s.removeConnection(u, conn, c.now)
-	return answer{status: http.StatusNoContent}, nil
+	return response{status: http.StatusNoContent}, nil
 }
 
-// removeConnection leaves the connection's accounts with the user, except those of open banking: they are deleted with it.
+// removeConnection keeps the connection's accounts on the user, except for open-banking accounts, which are deleted.
 func (s *Sandbox) removeConnection(u *user, conn *connection, now time.Time) {
 	if !conn.openBanking() {
-		u.orphans = append(u.orphans, s.holdings(conn, now)...)
+		u.detachedAccounts = append(u.detachedAccounts, s.holdings(conn, now)...)
 	}
 	conn.deleted = true
 	s.emitConnection(conn, gen.EventActionDeleted, now)
 	u.connections = slices.DeleteFunc(u.connections, func(other *connection) bool { return other == conn })
 }
 
-// refresh starts a job for the connection and returns it with the status of the response. If a job is running, it returns
-// that one, unless the option ConcurrentRefreshes is set.
+// refresh starts a job for the connection and returns it with the status of the response. If a job is running, it
+// returns that one, unless the option WithConcurrentRefreshes is given.
 func (s *Sandbox) refresh(conn *connection, now time.Time) (*job, int) {
 	if running := conn.runningJob(now); running != nil && !s.config.concurrentRefreshes {
 		return running, http.StatusOK
@@ -276,66 +276,66 @@ func (s *Sandbox) refresh(conn *connection, now time.Time) (*job, int) {
 	return s.startJob(now, conn), http.StatusAccepted
 }
 
-// refreshConnection takes a connection that is pending, though no job is running: its first job failed for a reason
-// that may have passed. The documents name invalid connections only as ones that cannot be refreshed. It also takes
-// open-banking connections: guides allow it, and only one table of errors has "Connection type is not Web" for a refresh.
-func (s *Sandbox) refreshConnection(c *call) (answer, error) {
+// refreshConnection accepts a pending connection without a running job, because its first job may have failed for a
+// temporary reason. The documentation rules out only invalid connections. It also accepts open-banking connections:
+// guides allow it, and only one error table lists "Connection type is not Web" for a refresh.
+func (s *Sandbox) refreshConnection(c *call) (response, error) {
 	_, conn, err := s.connection(c)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	if conn.statement != nil {
-		return answer{}, notWeb()
+		return response{}, notWeb()
 	}
-	if conn.at(c.now).status == gen.ConnectionStatusInvalid {
-		return answer{}, invalidCredentials()
+	if conn.stateAt(c.now).status == gen.ConnectionStatusInvalid {
+		return response{}, invalidCredentials()
 	}
 	j, status := s.refresh(conn, c.now)
 	return j.reference(&c.view, status), nil
 }
 
-// refreshConnections passes over connections that are not active: Basiq asks that only active ones be refreshed.
-func (s *Sandbox) refreshConnections(c *call) (answer, error) {
+// refreshConnections skips connections that are not active. Basiq asks applications to refresh active connections only.
+func (s *Sandbox) refreshConnections(c *call) (response, error) {
 	u, err := s.user(c)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	data := []object{}
 	for _, conn := range u.connections {
-		if conn.statement == nil && conn.at(c.now).status == gen.ConnectionStatusActive {
+		if conn.statement == nil && conn.stateAt(c.now).status == gen.ConnectionStatusActive {
 			j, _ := s.refresh(conn, c.now)
 			data = append(data, j.short(&c.view))
 		}
 	}
-	return answer{http.StatusAccepted, object{"type": "list", "data": data}}, nil
+	return response{http.StatusAccepted, object{"type": "list", "data": data}}, nil
 }
 
-// purgeConnectionData removes what any of the user's connections, deleted ones included, has fetched from the
-// connection's bank. How a connection that is not active is refused is not documented.
-func (s *Sandbox) purgeConnectionData(c *call) (answer, error) {
+// purgeConnectionData removes all data that the user's connections to this bank have fetched, including deleted
+// connections. The error for a connection that is not active is not documented.
+func (s *Sandbox) purgeConnectionData(c *call) (response, error) {
 	u, conn, err := s.connection(c)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	if conn.at(c.now).status != gen.ConnectionStatusActive {
-		return answer{}, notValid("Connection is not active", fromParameter("connectionId"))
+	if conn.stateAt(c.now).status != gen.ConnectionStatusActive {
+		return response{}, notValid("Connection is not active", fromParameter("connectionId"))
 	}
 	for _, other := range u.connections {
 		if other.institution == conn.institution {
 			other.purged = c.now
 		}
 	}
-	u.orphans = slices.DeleteFunc(u.orphans, func(h *holding) bool { return h.institution == conn.institution.ID })
-	return answer{status: http.StatusNoContent}, nil
+	u.detachedAccounts = slices.DeleteFunc(u.detachedAccounts, func(h *holding) bool { return h.institution == conn.institution.ID })
+	return response{status: http.StatusNoContent}, nil
 }
 
-// common is what a connection has in a list and by itself.
+// common returns the fields that a connection has both in a list and on its own.
 func (conn *connection) common(v *view) (object, connectionState) {
-	state := conn.at(v.now)
+	state := conn.stateAt(v.now)
 	o := object{"type": "connection", "id": conn.id, "institution": v.institution(conn.institution.ID)}
 	if v.version == v30 {
 		o["method"] = conn.method
-		o["expiryDate"] = "" // only an open-banking connection has one
+		o["expiryDate"] = "" // set for open-banking connections only
 		if conn.openBanking() {
 			o["expiryDate"] = formatTime(conn.expires)
 		}
@@ -358,7 +358,7 @@ func (conn *connection) listItem(v *view) object {
 	return o
 }
 
-func (s *Sandbox) single(conn *connection, v *view) object {
+func (s *Sandbox) connectionObject(conn *connection, v *view) object {
 	o, state := conn.common(v)
 	links := conn.links(v)
 	links["user"] = v.url(conn.user.path())
@@ -371,8 +371,8 @@ func (s *Sandbox) single(conn *connection, v *view) object {
 		data = append(data, h.embedded(v))
 	}
 	o["accounts"] = object{"type": "list", "data": data}
-	if who := conn.person(); v.version == v21 && who != nil {
-		o["profile"] = profile(&who.Profile)
+	if person := conn.person(); v.version == v21 && person != nil {
+		o["profile"] = profile(&person.Profile)
 	}
 	return o
 }
@@ -385,13 +385,13 @@ func (conn *connection) links(v *view) object {
 	}
 }
 
-// dataPath is the path of the user's accounts or transactions at the connection's bank. The quotes stand in it as they
-// are, because Basiq writes them so.
+// dataPath returns the path of the user's accounts or transactions at the connection's bank. The quotes are not
+// escaped, as in Basiq's links.
 func (conn *connection) dataPath(what string) string {
 	return conn.user.path() + "/" + what + "?filter=institution.id.eq('" + conn.institution.ID + "')"
 }
 
-// profile is what a connection shows of the person who logs in.
+// profile returns the details of the account holder as a connection shows them.
 func profile(p *bank.Profile) object {
 	return object{
 		"fullName": p.First + " " + p.Last, "firstName": p.First, "middleName": p.Middle, "lastName": p.Last,

@@ -13,7 +13,7 @@ import (
 
 const notFound = "Requested resource is not found"
 
-func TestPostConnection(t *testing.T) {
+func TestConnections_Create(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new21(t)
@@ -25,7 +25,7 @@ func TestPostConnection(t *testing.T) {
 		assert.Equal(t, map[string]any{
 			"type": "job", "id": job, "links": map[string]any{"self": c.sandbox.URL() + "/jobs/" + job},
 		}, r.body)
-		assert.Equal(t, "pending", c.get(path).text("data.0.status"), "listed at once")
+		assert.Equal(t, "pending", c.get(path).text("data.0.status"), "listed immediately")
 
 		again := c.post(path, body)
 		require.Equal(t, http.StatusOK, again.status, "the job is running")
@@ -44,7 +44,7 @@ func TestPostConnection(t *testing.T) {
 	})
 }
 
-func TestPostConnectionNotValid(t *testing.T) {
+func TestConnections_Create_Errors(t *testing.T) {
 	t.Parallel()
 	c := new21(t)
 	path := "/users/" + c.newUser() + "/connections"
@@ -66,7 +66,7 @@ func TestPostConnectionNotValid(t *testing.T) {
 	}
 }
 
-func TestConnectionsByVersion(t *testing.T) {
+func TestConnections_List_Versions(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new21(t)
@@ -125,14 +125,14 @@ func TestConnectionsByVersion(t *testing.T) {
 	})
 }
 
-func TestConnectionHasProfileAndAccounts(t *testing.T) {
+func TestConnections_Get_ProfileAndAccounts(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new21(t)
 		id := c.newUser()
 		c.connect(id, hooli, "Wentworth-Smith", "whislter")
 		path := "/users/" + id + "/connections/" + c.newestConnection(id)
-		assert.False(t, c.get(path).has("accounts"), "not before they are fetched")
+		assert.False(t, c.get(path).has("accounts"), "not before accounts are retrieved")
 		assert.False(t, c.get(path).has("profile"))
 		time.Sleep(long)
 
@@ -164,12 +164,12 @@ func TestConnectionHasProfileAndAccounts(t *testing.T) {
 				"transactions": user + "/transactions?filter=account.id.eq('" + accountID + "')",
 			},
 		}, account)
-		assert.Regexp(t, `^-29[0-9]{4}\.[0-9]{2}$`, r.text("accounts.data.1.balance"), "what is owed is negative")
+		assert.Regexp(t, `^-29[0-9]{4}\.[0-9]{2}$`, r.text("accounts.data.1.balance"), "debt is negative")
 
 		require.Equal(t, http.StatusAccepted, c.post(path+"/refresh", nil).status)
 		time.Sleep(long)
 		refreshed := c.get(path)
-		assert.Equal(t, accountID, refreshed.text("accounts.data.1.id"), "a refresh keeps the ids")
+		assert.Equal(t, accountID, refreshed.text("accounts.data.1.id"), "a refresh keeps the IDs")
 		assert.Greater(t, refreshed.text("accounts.data.1.lastUpdated"), r.text("accounts.data.1.lastUpdated"))
 		assert.Greater(t, refreshed.text("lastUsed"), r.text("lastUsed"))
 
@@ -178,7 +178,7 @@ func TestConnectionHasProfileAndAccounts(t *testing.T) {
 	})
 }
 
-func TestConnectionFilter(t *testing.T) {
+func TestConnections_List_Filter(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new21(t)
@@ -220,7 +220,7 @@ func TestConnectionFilter(t *testing.T) {
 	})
 }
 
-func TestConnectionStatus(t *testing.T) {
+func TestConnections_Get_Status(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		login, password, status string
@@ -246,7 +246,7 @@ func TestConnectionStatus(t *testing.T) {
 	}
 }
 
-func TestUpdateConnection(t *testing.T) {
+func TestConnections_Update(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new21(t)
@@ -262,17 +262,17 @@ func TestUpdateConnection(t *testing.T) {
 		require.Equal(t, http.StatusOK, again.status, "the job is running")
 		assert.Equal(t, r.body, again.body)
 		time.Sleep(long)
-		assert.Equal(t, "active", c.get(path).text("status"), "the job kept the password it began with")
+		assert.Equal(t, "active", c.get(path).text("status"), "the running job uses the old password")
 
 		require.Equal(t, http.StatusAccepted, c.post(path+"/refresh", nil).status)
 		time.Sleep(long)
 		got := c.get(path)
-		assert.Equal(t, "invalid", got.text("status"), "the next one has the new password")
-		assert.True(t, got.has("accounts"), "what was fetched stays")
+		assert.Equal(t, "invalid", got.text("status"), "the next job uses the new password")
+		assert.True(t, got.has("accounts"), "fetched data is kept")
 	})
 }
 
-func TestRefreshConnection(t *testing.T) {
+func TestConnections_Refresh(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -297,7 +297,7 @@ func TestRefreshConnection(t *testing.T) {
 	})
 }
 
-func TestRefreshConnections(t *testing.T) {
+func TestConnections_RefreshAll(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -314,15 +314,15 @@ func TestRefreshConnections(t *testing.T) {
 		running := c.post(path+"/"+first+"/refresh", nil)
 		r = c.post(path+"/refresh", nil)
 		require.Equal(t, http.StatusAccepted, r.status)
-		require.Equal(t, 2, r.length("data"), "neither the invalid nor the pending one")
+		require.Equal(t, 2, r.length("data"), "neither the invalid nor the pending connection")
 		got, _ := r.at("data.0")
 		assert.Equal(t, running.body, got, "the running job")
-		assert.Equal(t, r.body, c.post(path+"/refresh", nil).body, "all are running")
+		assert.Equal(t, r.body, c.post(path+"/refresh", nil).body, "all jobs are running")
 		assert.False(t, r.has("links"))
 	})
 }
 
-func TestDeleteConnection(t *testing.T) {
+func TestConnections_Delete(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new21(t)
@@ -338,39 +338,39 @@ func TestDeleteConnection(t *testing.T) {
 		assert.Zero(t, c.get("/users/"+id+"/connections").length("data"))
 		assert.Equal(t, "verify-credentials:in-progress", c.get("/jobs/" + job).steps()[0])
 		time.Sleep(long)
-		assert.Equal(t, "retrieve-transactions:success", c.get("/jobs/" + job).steps()[2], "the job went on")
+		assert.Equal(t, "retrieve-transactions:success", c.get("/jobs/" + job).steps()[2], "the job continued")
 		r := c.get("/users/" + id)
-		assert.Equal(t, 4, r.length("accounts.data"), "the accounts stay")
+		assert.Equal(t, 4, r.length("accounts.data"), "the accounts are kept")
 		assert.Equal(t, account, r.text("accounts.data.0.id"))
 		assert.Zero(t, r.length("connections.data"))
 		assert.Equal(t, 2, c.get("/users/"+id+"/jobs").length("data"))
 	})
 }
 
-func TestDeleteConnectionWhileItIsCreated(t *testing.T) {
+func TestConnections_Delete_RunningJob(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new21(t)
 		id := c.newUser()
 		job := c.connect(id, hooli, "gavinBelson", "hooli2016")
 		require.Equal(t, http.StatusNoContent, c.delete("/users/"+id+"/connections/"+c.newestConnection(id)).status)
-		assert.NotEqual(t, job, c.connect(id, hooli, "gavinBelson", "hooli2016"), "the job of a deleted connection is not its")
+		assert.NotEqual(t, job, c.connect(id, hooli, "gavinBelson", "hooli2016"), "the job of the deleted connection")
 		require.Equal(t, http.StatusNoContent, c.delete("/users/"+id+"/connections/"+c.newestConnection(id)).status)
 		time.Sleep(long)
 		assert.Zero(t, c.get("/users/"+id).length("accounts.data"))
 	})
 }
 
-func TestPurgeConnection(t *testing.T) {
+func TestConnections_Purge(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
 		id := c.newUser()
 		path := "/users/" + id + "/connections/"
 		first := c.connected(id, hooli, "Wentworth-Smith", "whislter") // four accounts
-		second := c.connected(id, hooli, "gavinBelson", "hooli2016")   // three
-		deleted := c.connected(id, hooli, "richard", "tabsnotspaces")  // ten
-		other := c.connected(id, hooliGov, "gavinBelson", "hooli2016") // one
+		second := c.connected(id, hooli, "gavinBelson", "hooli2016")   // three accounts
+		deleted := c.connected(id, hooli, "richard", "tabsnotspaces")  // ten accounts
+		other := c.connected(id, hooliGov, "gavinBelson", "hooli2016") // one account
 		require.Equal(t, http.StatusNoContent, c.delete(path+deleted).status)
 		require.Equal(t, 18, c.get("/users/"+id).length("accounts.data"))
 
@@ -378,7 +378,7 @@ func TestPurgeConnection(t *testing.T) {
 		require.Equal(t, http.StatusNoContent, r.status)
 		assert.Empty(t, r.raw)
 		assert.False(t, c.get(path+first).has("accounts"))
-		assert.False(t, c.get(path+second).has("accounts"), "all of the bank's")
+		assert.False(t, c.get(path+second).has("accounts"), "all connections of the bank")
 		assert.True(t, c.get(path+other).has("accounts"))
 		assert.Equal(t, 1, c.get("/users/"+id).length("accounts.data"))
 		assert.Equal(t, "active", c.get(path+first).text("status"))
@@ -387,12 +387,12 @@ func TestPurgeConnection(t *testing.T) {
 		require.Equal(t, http.StatusAccepted, again.status)
 		assert.False(t, c.get(path+first).has("accounts"))
 		fetched := c.get("/jobs/" + again.text("id"))
-		for range 2 { // until the login is verified, and until the accounts are there
+		for range 2 { // until the login is verified, and until the accounts are retrieved
 			fetched = c.untilChanged(again.text("id"), fetched.steps())
 		}
 		require.Equal(t, "retrieve-accounts:success", fetched.steps()[1])
 		ofFirst := filtered("/users/"+id+"/transactions", "connection.id.eq('"+first+"')")
-		assert.Zero(t, c.get(ofFirst).length("data"), "what was read before the purge does not come back with the accounts")
+		assert.Zero(t, c.get(ofFirst).length("data"), "purged transactions do not reappear with the accounts")
 		time.Sleep(long)
 		assert.NotZero(t, c.get(ofFirst).length("data"))
 		assert.Equal(t, 4, c.get(path+first).length("accounts.data"))
@@ -402,7 +402,7 @@ func TestPurgeConnection(t *testing.T) {
 	})
 }
 
-func TestUnknownConnection(t *testing.T) {
+func TestConnections_Unknown(t *testing.T) {
 	t.Parallel()
 	c := new21(t)
 	mine, other := c.newUser(), c.newUser()

@@ -10,16 +10,16 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest/internal/bank"
 )
 
-// connector is a way to get at a bank's data.
+// A connector is a method of retrieving data from a bank.
 type connector struct {
 	bank   *bank.Bank
 	method gen.ConnectionMethod
 }
 
-// openBankingID is the bank that the documents name as one for open banking, too.
+// openBankingID is the bank that the documentation also lists for open banking.
 const openBankingID = "AU00000"
 
-// connectors returns all there are, in the order of the banks.
+// connectors returns all connectors, in the order of the banks.
 func connectors() []connector {
 	var list []connector
 	for _, b := range bank.Banks() {
@@ -43,7 +43,7 @@ func (ctor connector) authorization() gen.InstitutionAuthorization {
 	return authorizationOf(ctor.bank)
 }
 
-// authorizationOf is how people log in at a bank.
+// authorizationOf returns the login type of a bank.
 func authorizationOf(b *bank.Bank) gen.InstitutionAuthorization {
 	switch {
 	case !b.Login:
@@ -57,8 +57,8 @@ func authorizationOf(b *bank.Bank) gen.InstitutionAuthorization {
 	}
 }
 
-// scopes are what the connector can fetch. The documents have one, customer.person.basic; the others are named after
-// those of open banking in its way.
+// scopes returns the data that the connector can fetch. Only customer.person.basic is documented. The other names
+// follow the pattern of the open-banking scopes.
 func (ctor connector) scopes() []string {
 	switch ctor.method {
 	case gen.ConnectionMethodWeb:
@@ -73,7 +73,8 @@ func (ctor connector) scopes() []string {
 	}
 }
 
-// engine is what runs the connector, which only filters show. The documents name two and do not say which has what.
+// engine returns the engine of the connector, which is only visible to filters. The documentation names two engines,
+// but not which connectors use them.
 func (ctor connector) engine() string {
 	if ctor.method == gen.ConnectionMethodWeb {
 		return "chrome"
@@ -81,8 +82,8 @@ func (ctor connector) engine() string {
 	return "node"
 }
 
-// pathMethod is the method as responses of a version have it. The newest 3.0 document writes open banking with a hyphen, as
-// filters do; older documents write it without.
+// pathMethod returns the method as responses of a version spell it. The latest 3.0 documentation spells open banking
+// with a hyphen, as filters do. Older documentation spells it without.
 func (ctor connector) pathMethod(version versions) string {
 	if version == v30 {
 		return string(ctor.method)
@@ -92,7 +93,7 @@ func (ctor connector) pathMethod(version versions) string {
 
 func unhyphenated(method string) string { return strings.ReplaceAll(method, "-", "") }
 
-// The documented values of filters. Institution types are eight in the schemas, six of them in the filters.
+// Documented filter values. The schemas list eight institution types, the filters only six of them.
 var (
 	countries        = []string{"Australia", "New Zealand"}
 	tiers            = []string{"1", "2", "3", "4"}
@@ -109,7 +110,8 @@ var (
 	}
 )
 
-// connectorFilters are those of a version: 2.1 has a status more, and another name for the engine.
+// connectorFilters returns the filters of a version. Version 2.1 has an additional status and another name for the
+// engine.
 func connectorFilters(version versions) filterable {
 	filters := filterable{
 		"connector.id":                  {operators: eq, form: institutionForm},
@@ -157,16 +159,16 @@ func (ctor connector) property(name string) string {
 	}
 }
 
-// meets reports whether the conditions hold. A connector has several scopes: eq and in ask whether it has one of those
-// named, ne whether it has not. That is not documented.
-func (ctor connector) meets(all conditions) bool {
+// matches reports whether the connector meets all conditions. A connector has several scopes: eq and in match if it has
+// one of the values, ne matches if it does not. These semantics are not documented.
+func (ctor connector) matches(all filterConditions) bool {
 	for _, cond := range all {
 		var holds bool
 		if cond.property == "connector.scopes" {
 			has := slices.ContainsFunc(ctor.scopes(), func(scope string) bool { return slices.Contains(cond.values, scope) })
 			holds = has == (cond.operator != "ne")
 		} else {
-			holds = cond.holds(ctor.property(cond.property))
+			holds = cond.match(ctor.property(cond.property))
 		}
 		if !holds {
 			return false
@@ -175,49 +177,49 @@ func (ctor connector) meets(all conditions) bool {
 	return true
 }
 
-func (s *Sandbox) getConnectors(c *call) (answer, error) { return s.listConnectors(c, "/connectors") }
+func (s *Sandbox) getConnectors(c *call) (response, error) { return s.listConnectors(c, "/connectors") }
 
-// getPublicConnectors, like all that is public, belongs to 2.1; without a token nothing else says so.
-func (s *Sandbox) getPublicConnectors(c *call) (answer, error) {
+// getPublicConnectors uses version 2.1, as all public operations do. They have no token that determines the version.
+func (s *Sandbox) getPublicConnectors(c *call) (response, error) {
 	c.version = v21
 	return s.listConnectors(c, "/public/connectors")
 }
 
-func (s *Sandbox) listConnectors(c *call, path string) (answer, error) {
+func (s *Sandbox) listConnectors(c *call, path string) (response, error) {
 	conditions, err := c.filter(connectorFilters(c.version))
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	data := []object{}
 	for _, ctor := range connectors() {
-		if ctor.meets(conditions) {
+		if ctor.matches(conditions) {
 			data = append(data, s.connector(&c.view, ctor, path))
 		}
 	}
-	return answer{http.StatusOK, object{
-		"type": "list", "totalCount": len(data), "data": data, "links": c.asked(),
+	return response{http.StatusOK, object{
+		"type": "list", "totalCount": len(data), "data": data, "links": c.requestLinks(),
 	}}, nil
 }
 
-func (s *Sandbox) getConnector(c *call) (answer, error) { return s.oneConnector(c, "/connectors") }
+func (s *Sandbox) getConnector(c *call) (response, error) { return s.findConnector(c, "/connectors") }
 
-func (s *Sandbox) getPublicConnector(c *call) (answer, error) {
+func (s *Sandbox) getPublicConnector(c *call) (response, error) {
 	c.version = v21
-	return s.oneConnector(c, "/public/connectors")
+	return s.findConnector(c, "/public/connectors")
 }
 
-// oneConnector takes both spellings of open banking.
-func (s *Sandbox) oneConnector(c *call, path string) (answer, error) {
+// findConnector accepts both spellings of open banking.
+func (s *Sandbox) findConnector(c *call, path string) (response, error) {
 	method := unhyphenated(c.http.PathValue("method"))
 	for _, ctor := range connectors() {
 		if ctor.bank.ID == c.http.PathValue("connectorId") && unhyphenated(string(ctor.method)) == method {
-			return answer{http.StatusOK, s.connector(&c.view, ctor, path)}, nil
+			return response{http.StatusOK, s.connector(&c.view, ctor, path)}, nil
 		}
 	}
-	return answer{}, resourceNotFound()
+	return response{}, resourceNotFound()
 }
 
-// connector is a connector as answers show it. path is that of the collection.
+// connector returns the JSON object of a connector. The path is the path of the collection.
 func (s *Sandbox) connector(v *view, ctor connector, path string) object {
 	b := ctor.bank
 	institution := object{
@@ -231,7 +233,7 @@ func (s *Sandbox) connector(v *view, ctor connector, path string) object {
 	}
 	authorization := object{"type": ctor.authorization()}
 	if ctor.method == gen.ConnectionMethodWeb {
-		// A bank that asks for nothing more has no captions for it.
+		// Banks without a second factor have no captions for it.
 		authorization["meta"] = object{
 			"login_id_caption": loginCaption, "password_caption": passwordCaption, "forgotten_password_url": forgottenURL(b),
 		}
@@ -240,7 +242,7 @@ func (s *Sandbox) connector(v *view, ctor connector, path string) object {
 		"type": "connector", "id": b.ID, "method": ctor.pathMethod(v.version), "stage": gen.InstitutionStageLive,
 		"status": gen.InstitutionStatusOperational, "institution": institution, "scopes": ctor.scopes(),
 		"authorization": authorization, "stats": s.stats(ctor.method),
-		"links": v.self(path + "/" + b.ID + "/" + ctor.pathMethod(v.version)),
+		"links": v.selfLinks(path + "/" + b.ID + "/" + ctor.pathMethod(v.version)),
 	}
 }
 
@@ -258,13 +260,13 @@ func logoOf(b *bank.Bank) object {
 	}
 }
 
-// stats are how long the steps take on average, as far as is known before anything has happened.
+// stats returns the expected average durations of the job steps.
 func (s *Sandbox) stats(method gen.ConnectionMethod) object {
 	pace := averagePace
 	if method == gen.ConnectionMethodPDF || method == gen.ConnectionMethodCSV {
 		pace = statementPace
 	}
-	ms := func(d time.Duration) int64 { return s.faster(time.Duration(float64(d) * pace)).Milliseconds() }
+	ms := func(d time.Duration) int64 { return s.scaleDuration(time.Duration(float64(d) * pace)).Milliseconds() }
 	return object{"averageDurationMs": object{
 		"verifyCredentials": ms(verifyTime), "retrieveAccounts": ms(accountsTime),
 		"retrieveTransactions": ms(transactionsTime), "retrieveMeta": 0,
@@ -272,5 +274,5 @@ func (s *Sandbox) stats(method gen.ConnectionMethod) object {
 	}}
 }
 
-// averagePace is the middle of those that logins have; see pace.
+// averagePace is the average of the values that pace returns.
 const averagePace = 1.75

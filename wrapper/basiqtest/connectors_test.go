@@ -14,14 +14,13 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest"
 )
 
-// nab is the bank that takes statements.
-// Banks that only take statements.
+// Banks that only accept statements.
 const (
 	nab = "AU01001"
 	ing = "AU00201"
 )
 
-// names returns id/method of a list of connectors.
+// names returns id/method for each item of a list of connectors.
 func (r reply) names() []string {
 	r.t.Helper()
 	require.Equal(r.t, http.StatusOK, r.status, r.raw)
@@ -35,7 +34,7 @@ func (r reply) names() []string {
 	return names
 }
 
-func TestConnectors(t *testing.T) {
+func TestConnectors_List(t *testing.T) {
 	t.Parallel()
 	for name, of := range map[string]struct{ version, path, payload string }{
 		"2.1":    {"2.1", "/connectors", "assembled/swagger-2.1/getConnectors.200.1"},
@@ -128,7 +127,7 @@ func TestConnectors(t *testing.T) {
 				c.get(filtered(of.path, filter)).
 					requireError(400, "parameter-not-valid", "The provided filter parameter is in invalid format or unsupported")
 			}
-			// Each version has its own word for the engine; 2.1 has one status more.
+			// The name of the engine filter depends on the version, and 2.1 has an additional status.
 			mine, other := "connector.connectorCategory", "connector.connectorEngine"
 			if of.version == "3.0" {
 				mine, other = other, mine
@@ -144,8 +143,8 @@ func TestConnectors(t *testing.T) {
 	}
 }
 
-// Everything that can be done at a connector can be done: people log in where it says web, and upload where it says pdf.
-func TestConnectorsTellWhatWorks(t *testing.T) {
+// Every listed connector works: logins for web connectors, uploads for PDF and CSV.
+func TestConnectors_List_Usable(t *testing.T) {
 	t.Parallel()
 	c := new21(t)
 	id := c.newUser()
@@ -164,10 +163,10 @@ func TestConnectorsTellWhatWorks(t *testing.T) {
 		requireError(400, "parameter-not-valid", "Requested institution does not exist.")
 }
 
-// The durations are those of the sandbox, so they follow its speed.
-func TestConnectorStats(t *testing.T) {
+// The durations depend on the speed of the sandbox.
+func TestConnectors_Get_Stats(t *testing.T) {
 	t.Parallel()
-	slow, fast := new21(t).get("/connectors/AU00000/web"), new21(t, basiqtest.Speed(10)).get("/connectors/AU00000/web")
+	slow, fast := new21(t).get("/connectors/AU00000/web"), new21(t, basiqtest.WithSpeed(10)).get("/connectors/AU00000/web")
 	total := func(r reply) string {
 		value, _ := r.at("stats.averageDurationMs.total")
 		return string(value.(json.Number))

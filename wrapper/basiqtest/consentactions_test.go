@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// consented gives a consent and connects gavinBelson to Hooli under it.
+// consented grants a consent and connects gavinBelson to Hooli under it.
 func (c *caller) consented(userID string) {
 	c.t.Helper()
 	b := c.visit(userID, url.Values{"institutionId": {hooli}})
@@ -22,7 +22,7 @@ func (c *caller) consented(userID string) {
 	time.Sleep(long)
 }
 
-// statuses are those of the user's consents, the newest first.
+// statuses returns the statuses of the user's consents, the newest first.
 func (c *caller) statuses(userID string) []string {
 	c.t.Helper()
 	r := c.get("/users/" + userID + "/consents")
@@ -35,7 +35,7 @@ func (c *caller) statuses(userID string) []string {
 
 func action(name string) url.Values { return url.Values{"action": {name}} }
 
-func TestActionNone(t *testing.T) {
+func TestConsentPage_ActionNone(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, userID := newPage(t)
@@ -47,11 +47,11 @@ func TestActionNone(t *testing.T) {
 	})
 }
 
-func TestActionConnect(t *testing.T) {
+func TestConsentPage_ActionConnect(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, userID := newPage(t)
-		c.visit(userID, action("connect")).at("Share your financial data") // there is nothing to connect under
+		c.visit(userID, action("connect")).at("Share your financial data") // no consent to connect under
 		c.consented(userID)
 		b := c.visit(userID, action("connect"))
 		b.connectTo("HooliGov", "gavinBelson", "hooli2016")
@@ -66,14 +66,14 @@ func TestActionConnect(t *testing.T) {
 	})
 }
 
-func TestActionManage(t *testing.T) {
+func TestConsentPage_ActionManage(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, userID := newPage(t)
 		b := c.visit(userID, action("manage"))
 		b.at("Manage what you share")
-		assert.Contains(t, b.main(), "You have given none.")
-		assert.Contains(t, b.main(), "You have connected no bank.")
+		assert.Contains(t, b.main(), "You have no consents.")
+		assert.Contains(t, b.main(), "You have no connections.")
 		b.press("Connect a bank")
 		b.at("Share your financial data")
 
@@ -85,7 +85,7 @@ func TestActionManage(t *testing.T) {
 
 		b.press("Remove the connection to HooliGov")
 		b.at("Remove your connection?")
-		assert.Contains(t, b.main(), "What it has fetched stays.")
+		assert.Contains(t, b.main(), "The data that it has fetched is kept.")
 		b.press("Keep it")
 		b.press("Remove the connection to HooliGov")
 		assert.Equal(t, 2, c.get("/users/"+userID+"/connections").length("data"))
@@ -99,10 +99,10 @@ func TestActionManage(t *testing.T) {
 		b.connectTo("HooliGov", "gavinBelson", "hooli2016")
 		time.Sleep(long)
 		b = c.visit(userID, action("manage"))
-		assert.NotContains(t, b.main(), "is removed", "that was another visit")
+		assert.NotContains(t, b.main(), "is removed", "result of another visit")
 		b.press("Revoke the consent")
 		b.at("Revoke your consent?")
-		assert.Contains(t, b.main(), "HooliGov, since", "what goes with it is said")
+		assert.Contains(t, b.main(), "HooliGov, since", "shows what is removed")
 		b.press("Keep it")
 		assert.Equal(t, []string{"active"}, c.statuses(userID))
 		b.press("Revoke the consent")
@@ -117,7 +117,7 @@ func TestActionManage(t *testing.T) {
 	})
 }
 
-func TestActionExtend(t *testing.T) {
+func TestConsentPage_ActionExtend(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, userID := newPage(t)
@@ -126,7 +126,7 @@ func TestActionExtend(t *testing.T) {
 		c = c.as("3.0", server, "")
 		b := c.visit(userID, action("extend"))
 		b.at("Extend your consent")
-		assert.Contains(t, b.main(), "good until 1 January 2001")
+		assert.Contains(t, b.main(), "valid until 1 January 2001")
 		b.press("Extend my consent")
 		b.at("Your consent is extended")
 		assert.Contains(t, b.main(), "31 January 2001")
@@ -137,7 +137,7 @@ func TestActionExtend(t *testing.T) {
 		b.press("Finish")
 		assert.Equal(t, appURL, b.left)
 
-		// What was going to happen to it without the extension does not.
+		// The expiry scheduled before the extension does not happen.
 		time.Sleep(340 * 24 * time.Hour)
 		c = c.as("3.0", server, "")
 		assert.Equal(t, []string{"active"}, c.statuses(userID))
@@ -156,14 +156,14 @@ func TestActionExtend(t *testing.T) {
 	})
 }
 
-func TestActionUpdate(t *testing.T) {
+func TestConsentPage_ActionUpdate(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, userID := newPage(t)
 		c.consented(userID)
 		b := c.visit(userID, action("update"))
 		b.at("Share your financial data")
-		assert.Contains(t, b.main(), "your consent so far is revoked")
+		assert.Contains(t, b.main(), "your previous consent is revoked")
 		assert.Equal(t, []string{"active"}, c.statuses(userID))
 		b.press("I agree")
 		b.at("Choose your bank")
@@ -182,7 +182,7 @@ func TestActionUpdate(t *testing.T) {
 	})
 }
 
-func TestActionReauthorise(t *testing.T) {
+func TestConsentPage_ActionReauthorise(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, userID := newPage(t)
@@ -192,7 +192,7 @@ func TestActionReauthorise(t *testing.T) {
 		b := c.visit(userID, action("reauthorise"))
 		b.at("Authorise your connections again")
 		b.send(http.MethodPost, b.url, url.Values{"step": {"renew"}, "connection": {"x"}})
-		b.at("Authorise your connections again") // there is no such one
+		b.at("Authorise your connections again") // unknown connection
 		b.press("Hooli")
 		b.wait()
 		b.at("Hooli is connected")
@@ -204,20 +204,20 @@ func TestActionReauthorise(t *testing.T) {
 		b.press("Finish")
 		assert.Len(t, strings.Split(strings.TrimPrefix(b.left, appURL+"&jobIds="), ","), 2)
 		time.Sleep(long)
-		assert.Contains(t, before, c.get("/users/"+userID).text("accounts.data.0.id"), "accounts keep their ids")
+		assert.Contains(t, before, c.get("/users/"+userID).text("accounts.data.0.id"), "accounts keep their IDs")
 
 		b = c.visit(userID, url.Values{"action": {"reauthorise"}, "connectionId": {second}})
-		assert.Len(t, b.page.all("button"), 2, "the one connection, and the way out")
+		assert.Len(t, b.page.all("button"), 2, "the only connection, and the cancel button")
 		b.press("Pied Piper")
 		b.wait()
-		b.at("Pied Piper asks for one thing more")
+		b.at("Pied Piper needs one more step")
 		b.send(http.MethodPost, b.url, url.Values{"step": {"mfa"}, "do": {"leave"}})
 		assert.Equal(t, appURL, b.left)
 	})
 }
 
-// A connection that is named gets new credentials and stays what it is.
-func TestConnectionToUpdate(t *testing.T) {
+// If a connection is named, its credentials are updated and its data is kept.
+func TestConsentPage_UpdateConnection(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, userID := newPage(t)
@@ -243,13 +243,13 @@ func TestConnectionToUpdate(t *testing.T) {
 		b = c.visit(userID, url.Values{"connectionId": {connectionID}})
 		require.Equal(t, http.StatusNoContent, c.delete("/users/"+userID+"/connections/"+connectionID).status)
 		b.press("Log in", "password", "hooli2016")
-		b.at("This connection is not there")
+		b.at("Connection not found")
 	})
 }
 
-// A connection that was made without a consent can be changed without one, and a form that its page has not can lead from
-// there to the consent: there is none before to end.
-func TestUpdateOfNoConsent(t *testing.T) {
+// A connection created without a consent can be updated without one. From its page, a submitted form can lead to the
+// consent step, without a previous consent to end.
+func TestConsentPage_UpdateConnection_NoConsent(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, userID := newPage(t)
@@ -264,10 +264,10 @@ func TestUpdateOfNoConsent(t *testing.T) {
 	})
 }
 
-// What was uploaded has no password, so the page cannot change it either.
-func TestStatementToUpdate(t *testing.T) {
+// Uploaded statements have no password, so the page cannot update them either.
+func TestConsentPage_UpdateConnection_Statement(t *testing.T) {
 	t.Parallel()
 	c, userID := newPage(t)
 	require.Equal(t, http.StatusAccepted, c.upload(userID, nab, file{"a.csv", "", twoAccounts}).status)
-	c.visit(userID, url.Values{"connectionId": {c.newestConnection(userID)}}).at("This connection is not there")
+	c.visit(userID, url.Values{"connectionId": {c.newestConnection(userID)}}).at("Connection not found")
 }

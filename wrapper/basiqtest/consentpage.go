@@ -11,7 +11,7 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest/internal/bank"
 )
 
-// Where the consent page is. It is for browsers, and no operation of the API.
+// Paths of the consent page. It is for browsers and not an operation of the API.
 const (
 	homePath  = "/home"
 	stylePath = homePath + "/style.css"
@@ -19,62 +19,62 @@ const (
 	visitPath = homePath + "/visit/"
 )
 
-// maxForm bounds what a browser can send.
+// maxForm is the maximum size of a submitted form in bytes.
 const maxForm = 64 << 10
 
-// page is what the consent page answers: a template with its data, or the way to another page.
+// A page is a response of the consent page: either a template with its data, or a redirect.
 type page struct {
 	status   int
 	template string
 	data     *pageData
-	location string        // where to go instead; "" to stay
-	refresh  time.Duration // after which the browser asks again; 0 for never
+	location string        // redirect target; "" for none
+	refresh  time.Duration // interval after which the browser reloads; 0 for never
 }
 
 func redirect(location string) page { return page{status: http.StatusSeeOther, location: location} }
 
-// refusal is a page that says what is wrong and leads nowhere.
+// refusal returns an error page without further links.
 func refusal(status int, title string, text ...string) page {
 	return page{status: status, template: "refusal", data: &pageData{Title: title, Text: text}}
 }
 
-// The refusals of visits that cannot begin, or cannot go on.
+// Error pages for visits that cannot start or continue.
 func noToken() page {
 	return refusal(http.StatusBadRequest, "This link has no token",
-		"The address of this page must have a token=… in its query: a token of the scope CLIENT_ACCESS that is bound to the user.")
+		"The address of this page must have the query parameter token=… with a CLIENT_ACCESS token that is bound to the user.")
 }
 
 func unknownTokenPage() page {
-	return refusal(http.StatusUnauthorized, "This link is not known",
-		"Its token is not one that this sandbox has given out, or it has been revoked.", goBack)
+	return refusal(http.StatusUnauthorized, "Unknown link",
+		"Its token was not issued by this sandbox, or it has been revoked.", goBack)
 }
 
 func expiredPage() page {
-	return refusal(http.StatusForbidden, "This link has expired", "Its token was good for a short time only, and that is over.", goBack)
+	return refusal(http.StatusForbidden, "This link has expired", "Its token has expired.", goBack)
 }
 
 func serverTokenPage() page {
 	return refusal(http.StatusForbidden, "This link must not be used",
-		"Its token has the scope SERVER_ACCESS: with it, a browser can read the data of all users. Such a token must never reach a browser.",
-		"Developers: make a token of the scope CLIENT_ACCESS with the userId of the user for each visit.")
+		"Its token has the scope SERVER_ACCESS, which grants access to the data of all users. Such a token must never reach a browser.",
+		"Developers: create a CLIENT_ACCESS token with the user's userId for each visit.")
 }
 
 func unboundPage() page {
-	return refusal(http.StatusForbidden, "This link is for nobody",
-		"Its token is not bound to a user.", "Developers: ask for the token with the userId of the user.")
+	return refusal(http.StatusForbidden, "This link has no user",
+		"Its token is not bound to a user.", "Developers: request the token with the user's userId.")
 }
 
 func unknownVisit() page {
-	return refusal(http.StatusNotFound, "This page is over", "It was left, or its time has run out.", goBack)
+	return refusal(http.StatusNotFound, "This visit has ended", "It was finished or has expired.", goBack)
 }
 
 func connectionGone() page {
-	return refusal(http.StatusNotFound, "This connection is not there", "It has been removed, or it belongs to another user.", goBack)
+	return refusal(http.StatusNotFound, "Connection not found", "It has been removed, or it belongs to another user.", goBack)
 }
 
-const goBack = "Go back to the app that you came from, and start again there."
+const goBack = "Go back to the app and start again."
 
-// servePage answers a browser. What it has sent is read before anything is locked.
+// servePage handles a request of a browser. It reads the request before locking the sandbox.
 func (s *Sandbox) servePage(w http.ResponseWriter, r *http.Request, path []string) {
 	header := w.Header()
 	header.Set("X-Content-Type-Options", "nosniff")
@@ -90,26 +90,26 @@ func (s *Sandbox) servePage(w http.ResponseWriter, r *http.Request, path []strin
 	var form url.Values
 	if r.Method == http.MethodPost {
 		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-		if r.ParseForm() == nil { // otherwise it is an empty form, which no step takes
+		if r.ParseForm() == nil { // an invalid form is treated as empty, which no step accepts
 			form = r.PostForm
 		}
 	}
-	answer, body, logged := s.lockedPage(r, path, form)
-	if answer.location != "" {
-		header.Set("Location", answer.location)
+	result, body, logged := s.renderPage(r, path, form)
+	if result.location != "" {
+		header.Set("Location", result.location)
 	} else {
 		header.Set("Content-Type", "text/html; charset=utf-8")
 	}
-	if answer.refresh > 0 {
-		// A header, since a reader of screens is told of a <meta> that does the same, and not of this.
-		header.Set("Refresh", strconv.Itoa(int((answer.refresh+time.Second-1)/time.Second)))
+	if result.refresh > 0 {
+		// Use a header, because screen readers announce an equivalent <meta> element but not the header.
+		header.Set("Refresh", strconv.Itoa(int((result.refresh+time.Second-1)/time.Second)))
 	}
-	w.WriteHeader(answer.status)
-	s.tell(r.Context(), logged)
-	_, _ = w.Write(body) //nolint:gosec // A template of html/template has written it, which escapes what it shows.
+	w.WriteHeader(result.status)
+	s.logRequest(r.Context(), logged)
+	_, _ = w.Write(body) //nolint:gosec // The body was written by html/template, which escapes it.
 }
 
-// pagePolicy is the Content-Security-Policy of all pages. What a form is answered with may lead to the redirect URL.
+// pagePolicy returns the Content-Security-Policy of all pages. Submitting a form may redirect to the redirect URL.
 func (s *Sandbox) pagePolicy() string {
 	forms := "'self'"
 	if back := s.config.redirectURL; back != nil {
@@ -118,42 +118,42 @@ func (s *Sandbox) pagePolicy() string {
 	return "default-src 'none'; style-src 'self'; form-action " + forms + "; base-uri 'none'; frame-ancestors 'none'"
 }
 
-// lockedPage makes the page with the sandbox locked, and writes it too: a page shows what may change. Whoever has the path
-// of a visit or of an auth link can use it, so the log has it without its last part.
-func (s *Sandbox) lockedPage(r *http.Request, path []string, form url.Values) (page, []byte, Request) {
+// renderPage creates and renders the page with the sandbox locked, because the page shows data that may change. The log
+// omits the last path segment, because anyone who knows the path of a visit or an auth link can use it.
+func (s *Sandbox) renderPage(r *http.Request, path []string, form url.Values) (page, []byte, Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
-	s.settle(now)
+	s.runDue(now)
 	shown := homePath
-	var answer page
+	var result page
 	switch {
 	case len(path) == 0 && r.Method == http.MethodGet:
-		answer = s.openVisit(r.URL.Query(), now)
+		result = s.openVisit(r.URL.Query(), now)
 	case len(path) == 2 && path[0] == "link" && r.Method == http.MethodGet:
 		shown = linkPath + "{linkId}"
-		answer = s.openLink(path[1], now)
+		result = s.openLink(path[1], now)
 	case len(path) == 2 && path[0] == "visit" && (r.Method == http.MethodGet || r.Method == http.MethodPost):
 		shown = visitPath + "{visitId}"
-		answer = s.visitPage(path[1], r.Method == http.MethodPost, form, now)
+		result = s.visitPage(path[1], r.Method == http.MethodPost, form, now)
 	default:
 		shown = homePath + "/…"
-		answer = refusal(http.StatusNotFound, "There is no such page", goBack)
+		result = refusal(http.StatusNotFound, "Page not found", goBack)
 	}
-	logged := Request{Method: r.Method, Path: shown, Status: answer.status, Time: now}
+	logged := Request{Method: r.Method, Path: shown, Status: result.status, Time: now}
 	s.log.add(logged)
-	if answer.location != "" {
-		return answer, nil, logged
+	if result.location != "" {
+		return result, nil, logged
 	}
 	var body bytes.Buffer
-	if err := templates().pages[answer.template].Execute(&body, answer.data); err != nil {
-		panic("basiqtest: a page that cannot be written: " + err.Error())
+	if err := templates().pages[result.template].Execute(&body, result.data); err != nil {
+		panic("basiqtest: cannot render page: " + err.Error())
 	}
-	return answer, body.Bytes(), logged
+	return result, body.Bytes(), logged
 }
 
-// openVisit begins a visit with a token. The token leaves the address at once: what follows has the visit's id in its
-// place, which ends with it and is good for this page only.
+// openVisit starts a visit with a token. It redirects to a URL with the visit's ID, so that the token does not stay in
+// the address bar. The ID expires with the token and is valid for this page only.
 func (s *Sandbox) openVisit(query url.Values, now time.Time) page {
 	text := query.Get("token")
 	t := s.tokens[text]
@@ -169,16 +169,16 @@ func (s *Sandbox) openVisit(query url.Values, now time.Time) page {
 	case t.user == "":
 		return unboundPage()
 	case s.users[t.user] == nil:
-		return refusal(http.StatusNotFound, "This user is not there", "It has been deleted.", goBack)
+		return refusal(http.StatusNotFound, "User not found", "It has been deleted.", goBack)
 	}
 	v := &visit{id: s.newID(), user: s.users[t.user], token: text, action: query.Get("action")}
 	if query.Has("state") {
 		v.state = new(query.Get("state"))
 	}
 	if id := query.Get("institutionId"); id != "" {
-		if v.fixed = bank.FindBank(id); v.fixed == nil || !v.fixed.Login {
-			return refusal(http.StatusBadRequest, "This bank is not known",
-				"The institutionId in the address is none of those that one can log in to here.", goBack)
+		if v.presetBank = bank.FindBank(id); v.presetBank == nil || !v.presetBank.Login {
+			return refusal(http.StatusBadRequest, "Unknown bank",
+				"The bank of the institutionId in the address does not support logins here.", goBack)
 		}
 	}
 	if id := query.Get("connectionId"); id != "" {
@@ -188,16 +188,16 @@ func (s *Sandbox) openVisit(query url.Values, now time.Time) page {
 		if i < 0 {
 			return connectionGone()
 		}
-		v.only = v.user.connections[i]
+		v.target = v.user.connections[i]
 	}
-	if refused := v.begin(now); refused != nil {
-		refused.data.Back = s.back(v)
+	if refused := v.start(now); refused != nil {
+		refused.data.Back = s.returnURL(v)
 		return *refused
 	}
-	return s.keepVisit(v, t.expires)
+	return s.addVisit(v, t.expires)
 }
 
-// openLink begins a visit with an auth link: for a first consent, or for more banks under one.
+// openLink starts a visit with an auth link, for a first consent or for more banks under an existing one.
 func (s *Sandbox) openLink(id string, now time.Time) page {
 	for _, u := range s.users {
 		link := u.authLink
@@ -205,22 +205,22 @@ func (s *Sandbox) openLink(id string, now time.Time) page {
 			continue
 		}
 		if link.expired(now) {
-			return refusal(http.StatusGone, "This link has expired", "Ask for a new one where you got it from.")
+			return refusal(http.StatusGone, "This link has expired", "Request a new one from the app.")
 		}
 		v := &visit{id: s.newID(), user: u, link: link, action: actionConnect}
-		v.begin(now) // which is refused to nobody
-		return s.keepVisit(v, link.expires)
+		v.start(now) // cannot be refused with this action
+		return s.addVisit(v, link.expires)
 	}
-	return refusal(http.StatusNotFound, "This link is not known", "It may have been replaced by a newer one.")
+	return refusal(http.StatusNotFound, "Unknown link", "It may have been replaced by a newer one.")
 }
 
-func (s *Sandbox) keepVisit(v *visit, expires time.Time) page {
+func (s *Sandbox) addVisit(v *visit, expires time.Time) page {
 	s.visits[v.id] = v
-	s.later(expires, func(time.Time) { delete(s.visits, v.id) })
+	s.schedule(expires, func(time.Time) { delete(s.visits, v.id) })
 	return redirect(visitPath + v.id)
 }
 
-// visitPage shows where a visit has come to, or takes it further.
+// visitPage shows the current step of a visit, or submits a form to it.
 func (s *Sandbox) visitPage(id string, post bool, form url.Values, now time.Time) page {
 	v := s.visits[id]
 	if v == nil || s.users[v.user.id] != v.user {
@@ -242,9 +242,9 @@ func (s *Sandbox) visitPage(id string, post bool, form url.Values, now time.Time
 	return s.show(v, now, nil)
 }
 
-// back is where the browser goes when the visit is over, or "" when no redirect URL is set. The jobs are those of the
-// banks that were connected; the commas between them stand as they are, as in the documents.
-func (s *Sandbox) back(v *visit) string {
+// returnURL returns the URL that the browser is sent to after the visit, or "" if no redirect URL is set. It lists the
+// jobs of the connected banks, separated by unescaped commas, as documented.
+func (s *Sandbox) returnURL(v *visit) string {
 	if s.config.redirectURL == nil {
 		return ""
 	}

@@ -17,14 +17,14 @@ import (
 
 const appURL = "https://app.example/back?tab=banks"
 
-// newPage makes a sandbox that sends browsers back to an app, a caller of API 3.0 and a user.
+// newPage creates a sandbox with a redirect URL, a caller with API 3.0 and a user.
 func newPage(t *testing.T, opts ...basiqtest.Option) (c *caller, userID string) {
 	t.Helper()
-	c = new30(t, append([]basiqtest.Option{basiqtest.RedirectURL(appURL)}, opts...)...)
+	c = new30(t, append([]basiqtest.Option{basiqtest.WithRedirectURL(appURL)}, opts...)...)
 	return c, c.newUser()
 }
 
-// connectTo goes from the list of banks to where the login has come to.
+// connectTo goes from the list of banks to the result of the login.
 func (b *browser) connectTo(bank, login, password string) {
 	b.t.Helper()
 	b.at("Choose your bank")
@@ -38,7 +38,7 @@ func (b *browser) logIn(login, password string) {
 	b.wait()
 }
 
-// wait waits as the page does, which says when to look again.
+// wait waits for as long as the page's Refresh header says and reloads it.
 func (b *browser) wait() {
 	b.t.Helper()
 	for range 20 {
@@ -49,30 +49,30 @@ func (b *browser) wait() {
 		time.Sleep(time.Second)
 		b.reload()
 	}
-	require.Fail(b.t, "the page waits for ever", b.main())
+	require.Fail(b.t, "the page waits forever", b.main())
 }
 
-func TestConsentPage(t *testing.T) {
+func TestConsentPage_Connect(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, userID := newPage(t)
 		b := c.visit(userID, url.Values{"state": {"a b&c=d"}})
 		b.at("Share your financial data")
-		assert.Regexp(t, `/home/visit/[0-9a-f-]{36}$`, b.url, "the token has left the address")
+		assert.Regexp(t, `/home/visit/[0-9a-f-]{36}$`, b.url, "the token is not in the URL")
 		assert.Contains(t, b.main(), "Until 1 January 2001, 12 months from now")
 		assert.Contains(t, b.main(), "Who you have sent money to and received money from")
-		assert.Equal(t, http.StatusForbidden, c.get("/users/"+userID+"/consents").status, "viewing the page gives no consent")
+		assert.Equal(t, http.StatusForbidden, c.get("/users/"+userID+"/consents").status, "viewing the page grants no consent")
 
 		assert.Contains(t, b.main(), "Step 1 of 3")
 
 		b.press("I agree")
 		b.at("Choose your bank")
 		assert.Contains(t, b.main(), "Step 2 of 3")
-		assert.Len(t, b.page.all("button"), 6, "four banks, one of them twice, and the way out: nobody can log in to the fifth")
+		assert.Len(t, b.page.all("button"), 6, "four banks, one of them twice, and the cancel button; the others do not support logins")
 		b.press("Hooli AU00000")
 		b.at("Log in to Hooli")
 		assert.Contains(t, b.main(), "Step 3 of 3")
-		assert.Contains(t, b.main(), "gavinBelson", "the test users are no secret")
+		assert.Contains(t, b.main(), "gavinBelson", "the test users are listed")
 
 		b.press("Log in", "loginId", "gavinBelson", "password", "hooli2016")
 		b.at("Connecting to Hooli")
@@ -101,37 +101,37 @@ func TestConsentPage(t *testing.T) {
 		}
 		b.left = ""
 		b.reload()
-		b.at("This page is over")
+		b.at("This visit has ended")
 		assert.Equal(t, http.StatusNotFound, b.status)
 	})
 }
 
-func TestConsentPageSecondFactor(t *testing.T) {
+func TestConsentPage_MFA(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, userID := newPage(t)
 		b := c.visit(userID, url.Values{"institutionId": {piedPiper}})
 		b.press("I agree")
-		b.at("Log in to Pied Piper") // past the list
+		b.at("Log in to Pied Piper") // skips the list of banks
 		assert.Contains(t, b.main(), "Step 2 of 2")
 		b.logIn("gavinBelson", "hooli2016")
-		b.at("Pied Piper asks for one thing more")
-		assert.Equal(t, "120", b.header.Get("Refresh"), "it is loaded again when the time is over, and not before")
+		b.at("Pied Piper needs one more step")
+		assert.Equal(t, "120", b.header.Get("Refresh"), "reloads when the challenge expires")
 
 		b.press("Send")
-		b.at("Pied Piper asks for one thing more")
+		b.at("Pied Piper needs one more step")
 		assert.Equal(t, http.StatusUnprocessableEntity, b.status)
-		assert.Contains(t, b.page.find("div", "role", "alert").text(), "Enter the answer to “What's your first company?”")
+		assert.Contains(t, b.page.find("div", "role", "alert").text(), "Enter an answer to the question “What's your first company?”")
 		assert.Equal(t, "answer0-problem answer0-hint", b.page.find("input", "id", "answer0").attributes["aria-describedby"])
 
 		b.press("Send", "answer0", "Aviato")
 		b.at("Pied Piper could not be connected")
-		assert.Contains(t, b.main(), "did not get the right answer in time")
+		assert.Contains(t, b.main(), "did not receive a correct MFA answer in time")
 		b.press("Try again")
-		assert.Equal(t, 0, c.get("/users/"+userID+"/connections").length("data"), "a connection is there when a login has worked")
+		assert.Equal(t, 0, c.get("/users/"+userID+"/connections").length("data"), "no connection without a successful login")
 
 		b.logIn("gavinBelson", "hooli2016")
-		b.at("Pied Piper asks for one thing more")
+		b.at("Pied Piper needs one more step")
 		time.Sleep(121 * time.Second)
 		b.reload()
 		b.at("Pied Piper could not be connected")
@@ -140,20 +140,20 @@ func TestConsentPageSecondFactor(t *testing.T) {
 		b.logIn("gavinBelson", "hooli2016")
 		b.press("Send", "answer0", " Hooli ")
 		b.at("Connecting to Pied Piper")
-		assert.Contains(t, b.main(), "Checking your answer: in progress")
+		assert.Contains(t, b.main(), "Checking your MFA answer: in progress")
 		b.wait()
 		b.at("Pied Piper is connected")
 		assert.Equal(t, 1, c.get("/users/"+userID+"/connections").length("data"))
 
-		// A code has another kind of field than a question.
+		// The field for a code differs from the field for a question.
 		b.press("Connect another")
 		b.connectTo("Pied Piper", "jared", "django")
 		assert.Equal(t, "one-time-code", b.page.find("input", "id", "answer0").attributes["autocomplete"])
 	})
 }
 
-// Of two answers, the one that was given does not have to be given again.
-func TestConsentPageTwoQuestions(t *testing.T) {
+// If one of two MFA answers is missing, the other one is kept in the form.
+func TestConsentPage_MFA_TwoQuestions(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, userID := newPage(t)
@@ -169,7 +169,7 @@ func TestConsentPageTwoQuestions(t *testing.T) {
 	})
 }
 
-func TestConsentPageFailedLogin(t *testing.T) {
+func TestConsentPage_FailedLogin(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, userID := newPage(t)
@@ -185,7 +185,7 @@ func TestConsentPageFailedLogin(t *testing.T) {
 		assert.Equal(t, "autofocus", summary.attributes["autofocus"])
 		assert.Equal(t, "#password", summary.find("a", "", "").attributes["href"])
 		assert.Equal(t, "true", b.page.find("input", "id", "password").attributes["aria-invalid"])
-		assert.Equal(t, "<b>", b.page.find("input", "id", "loginId").attributes["value"], "what is right need not be entered again")
+		assert.Equal(t, "<b>", b.page.find("input", "id", "loginId").attributes["value"], "valid input is kept")
 		b.press("Log in", "loginId", "", "password", "x9-secret")
 		assert.NotContains(t, b.raw, "x9-secret")
 		assert.Equal(t, "#loginId", b.page.find("div", "role", "alert").find("a", "", "").attributes["href"])
@@ -210,12 +210,12 @@ func TestConsentPageFailedLogin(t *testing.T) {
 		b.press("Connect another")
 		b.connectTo("HooliGov", "gavinBelson", "wrong")
 		b.press("Finish without it")
-		assert.Regexp(t, `&jobIds=[0-9a-f-]{36}$`, b.left, "no state was given, and one login has worked")
+		assert.Regexp(t, `&jobIds=[0-9a-f-]{36}$`, b.left, "without a state, and with one successful login")
 		assert.Equal(t, 1, c.get("/users/"+userID+"/connections").length("data"))
 	})
 }
 
-func TestConsentPageCancelled(t *testing.T) {
+func TestConsentPage_Canceled(t *testing.T) {
 	t.Parallel()
 	c, userID := newPage(t)
 	for _, presses := range [][]string{nil, {"I agree"}, {"I agree", "Hooli AU00000"}} {
@@ -229,8 +229,8 @@ func TestConsentPageCancelled(t *testing.T) {
 	assert.Equal(t, 0, c.get("/users/"+userID+"/connections").length("data"))
 }
 
-// Without a redirect URL the last page says so.
-func TestConsentPageWithoutRedirect(t *testing.T) {
+// Without a redirect URL, the last page says so.
+func TestConsentPage_NoRedirectURL(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -250,7 +250,7 @@ func TestConsentPageWithoutRedirect(t *testing.T) {
 	})
 }
 
-func TestConsentPageRefused(t *testing.T) {
+func TestConsentPage_Errors(t *testing.T) {
 	t.Parallel()
 	c, userID := newPage(t)
 	clientToken := c.as("3.0", client, userID).token
@@ -262,18 +262,18 @@ func TestConsentPageRefused(t *testing.T) {
 		query   url.Values
 		status  int
 		heading string
-		back    bool // there is a way back to the app
+		back    bool // has a link back to the app
 	}{
 		{"no token", nil, 400, "This link has no token", false},
-		{"unknown token", url.Values{"token": {"x"}}, 401, "This link is not known", false},
+		{"unknown token", url.Values{"token": {"x"}}, 401, "Unknown link", false},
 		{"server token", url.Values{"token": {c.token}}, 403, "This link must not be used", false},
-		{"nobody's token", url.Values{"token": {c.as("2.1", client, "").token}}, 403, "This link is for nobody", false},
-		{"unknown action", with("action", "explode"), 400, "This page cannot do that", true},
-		{"unknown bank", with("institutionId", "AU99999"), 400, "This bank is not known", false},
-		{"bank without login", with("institutionId", "AU01001"), 400, "This bank is not known", false},
-		{"unknown connection", with("connectionId", "x"), 404, "This connection is not there", false},
-		{"nothing to extend", with("action", "extend"), 400, "You have not given a consent", true},
-		{"nothing to update", with("action", "update"), 400, "You have not given a consent", true},
+		{"token without user", url.Values{"token": {c.as("2.1", client, "").token}}, 403, "This link has no user", false},
+		{"unknown action", with("action", "explode"), 400, "Unknown action", true},
+		{"unknown bank", with("institutionId", "AU99999"), 400, "Unknown bank", false},
+		{"bank without login", with("institutionId", "AU01001"), 400, "Unknown bank", false},
+		{"unknown connection", with("connectionId", "x"), 404, "Connection not found", false},
+		{"nothing to extend", with("action", "extend"), 400, "You have no active consent", true},
+		{"nothing to update", with("action", "update"), 400, "You have no active consent", true},
 		{"nothing to authorise", with("action", "reauthorise"), 400, "There is nothing to authorise again", true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -293,18 +293,18 @@ func TestConsentPageRefused(t *testing.T) {
 	}
 }
 
-func TestConsentPageOfOthers(t *testing.T) {
+func TestConsentPage_OtherUsers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, userID := newPage(t)
 		theirs := c.connected(c.newUser(), hooli, "gavinBelson", "hooli2016")
 		b := c.visit(userID, url.Values{"connectionId": {theirs}})
-		b.at("This connection is not there")
+		b.at("Connection not found")
 	})
 }
 
-// A visit ends with its token, whatever becomes of that one.
-func TestConsentPageEnds(t *testing.T) {
+// A visit ends when its token expires or is revoked.
+func TestConsentPage_VisitExpires(t *testing.T) {
 	t.Parallel()
 	for name, end := range map[string]func(c *caller, userID string){
 		"expires": func(*caller, string) { time.Sleep(time.Minute) },
@@ -317,14 +317,14 @@ func TestConsentPageEnds(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				c, userID := newPage(t, basiqtest.TokenLifetime(time.Minute))
+				c, userID := newPage(t, basiqtest.WithTokenLifetime(time.Minute))
 				token := c.as("3.0", client, userID).token
 				b := newBrowser(c)
 				b.open("/home?token=" + token)
 				address, form := b.form("I agree")
 				end(c, userID)
 				b.send(http.MethodPost, address, form)
-				b.at("This page is over")
+				b.at("This visit has ended")
 				assert.Equal(t, http.StatusNotFound, b.status)
 				b.open("/home?token=" + token)
 				assert.Contains(t, []int{http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound}, b.status)
@@ -333,8 +333,8 @@ func TestConsentPageEnds(t *testing.T) {
 	}
 }
 
-// What was sent twice, or from an old page, does nothing.
-func TestConsentPageStaleForms(t *testing.T) {
+// Forms that are submitted twice or from an outdated page have no effect.
+func TestConsentPage_StaleForms(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, userID := newPage(t)
@@ -376,10 +376,10 @@ func TestConsentPageStaleForms(t *testing.T) {
 	})
 }
 
-func TestConsentPageLimit(t *testing.T) {
+func TestConsentPage_ConnectionLimit(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c, userID := newPage(t, basiqtest.EnforceLimits())
+		c, userID := newPage(t, basiqtest.WithLimits())
 		for range 500 {
 			c.as("2.1", server, "").post("/users/"+userID+"/connections", credentials(hooli, "nobody", "x"))
 			time.Sleep(long)
@@ -388,12 +388,12 @@ func TestConsentPageLimit(t *testing.T) {
 		b.press("I agree")
 		b.press("Hooli AU00000")
 		b.press("Log in", "loginId", "gavinBelson", "password", "hooli2016")
-		b.at("There are too many connections")
+		b.at("Too many connections")
 		assert.Equal(t, http.StatusForbidden, b.status)
 	})
 }
 
-func TestConsentPageStyle(t *testing.T) {
+func TestConsentPage_StyleSheet(t *testing.T) {
 	t.Parallel()
 	s := basiqtest.New(t)
 	r := send(t, s, http.MethodGet, "/home/style.css", "", nil)
@@ -402,7 +402,7 @@ func TestConsentPageStyle(t *testing.T) {
 	assert.Contains(t, r.raw, "prefers-color-scheme: dark")
 }
 
-func TestConsentPageUnknownPaths(t *testing.T) {
+func TestConsentPage_UnknownPaths(t *testing.T) {
 	t.Parallel()
 	c, _ := newPage(t)
 	b := newBrowser(c)
@@ -415,8 +415,8 @@ func TestConsentPageUnknownPaths(t *testing.T) {
 	send(t, c.sandbox, http.MethodGet, "/home/", "", nil).requireError(http.StatusForbidden, "request-not-valid", "Invalid request")
 }
 
-// Neither the log nor any page has a token, the id of a visit, or what was entered.
-func TestConsentPageSecrets(t *testing.T) {
+// Neither the log nor the pages contain tokens, visit IDs or form input.
+func TestConsentPage_Secrets(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, userID := newPage(t)

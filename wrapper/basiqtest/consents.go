@@ -10,7 +10,7 @@ import (
 	"github.com/basiq-go/basiq-go/gen"
 )
 
-// What the documents say of how a consent ends. The year is that of the examples.
+// Documented consent lifetime and events. The lifetime of one year is from the examples.
 const (
 	consentYears   = 1
 	warningBefore  = 7 * 24 * time.Hour
@@ -18,45 +18,45 @@ const (
 	consentPurpose = "We need to connect to your bank to collect some information about your finances"
 )
 
-// consent is what a user has agreed to on the consent page.
+// A consent is a user's agreement, granted on the consent page.
 type consent struct {
-	id      string
-	policy  int // the one that it agrees to: the first is 1
-	created time.Time
-	updated time.Time
-	expires time.Time
-	revoked time.Time // the zero time when it was not
-	changes int       // counts extensions
-	told    int       // counts events
+	id         string
+	policy     int // version of the policy agreed to, starting at 1
+	created    time.Time
+	updated    time.Time
+	expires    time.Time
+	revoked    time.Time // zero if not revoked
+	changes    int       // number of extensions
+	eventCount int       // number of events emitted
 }
 
-func (given *consent) status(now time.Time) gen.ConsentStatus {
+func (c *consent) status(now time.Time) gen.ConsentStatus {
 	switch {
-	case !given.revoked.IsZero():
+	case !c.revoked.IsZero():
 		return gen.ConsentStatusRevoked
-	case !now.Before(given.expires):
+	case !now.Before(c.expires):
 		return gen.ConsentStatusExpired
 	default:
 		return gen.ConsentStatusActive
 	}
 }
 
-// consentUntil is how long a consent is good that is given or extended now.
-func consentUntil(now time.Time) time.Time { return now.AddDate(consentYears, 0, 0) }
+// consentExpiry returns when a consent expires that is granted or extended now.
+func consentExpiry(now time.Time) time.Time { return now.AddDate(consentYears, 0, 0) }
 
-// activeConsent returns the user's newest consent that is good, or nil.
+// activeConsent returns the user's newest active consent, or nil.
 func (u *user) activeConsent(now time.Time) *consent {
-	for _, given := range slices.Backward(u.consents) {
-		if given.status(now) == gen.ConsentStatusActive {
-			return given
+	for _, c := range slices.Backward(u.consents) {
+		if c.status(now) == gen.ConsentStatusActive {
+			return c
 		}
 	}
 	return nil
 }
 
-// checkConsent refuses to summarize or report on a user whose consents have all ended and whose data is still there, such
-// as that of connections made without the consent page. The documents have the error without its code and text. A user who
-// never gave a consent has connected with API 2.1, which has none.
+// checkConsent returns an error if all consents of the user have ended. Data may remain, for example from connections
+// created without the consent page. The documentation lists this error without a code or text. Users without any
+// consent pass, because they connected with API 2.1, which has no consents.
 func (u *user) checkConsent(now time.Time) error {
 	if len(u.consents) == 0 || u.activeConsent(now) != nil {
 		return nil
@@ -64,8 +64,8 @@ func (u *user) checkConsent(now time.Time) error {
 	return noActiveConsent()
 }
 
-// policy returns the policy that the application has for a user. It changes when a user comes to agree to a new one: that
-// is the only sign of a change which reaches the sandbox.
+// policy returns the current version of the policy for a user. It increases when the user agrees to an update, because
+// the sandbox has no other way to detect a changed policy.
 func (u *user) policy() int {
 	if len(u.consents) == 0 {
 		return 1
@@ -74,177 +74,181 @@ func (u *user) policy() int {
 }
 
 func (s *Sandbox) giveConsent(u *user, policy int, now time.Time) *consent {
-	given := &consent{
-		id: s.newID(), policy: policy, created: now, updated: now, expires: consentUntil(now),
+	c := &consent{
+		id: s.newID(), policy: policy, created: now, updated: now, expires: consentExpiry(now),
 	}
-	u.consents = append(u.consents, given)
-	s.tellConsent(u, given, gen.EventActionCreated, now)
-	s.watchConsent(u, given)
-	return given
+	u.consents = append(u.consents, c)
+	s.emitConsent(u, c, gen.EventActionCreated, now)
+	s.scheduleConsentEvents(u, c)
+	return c
 }
 
-// extendConsent sets the end of a consent, and of its open-banking connections, to that of a new consent.
-func (s *Sandbox) extendConsent(u *user, given *consent, now time.Time) {
-	given.changes++
-	given.updated, given.expires = now, consentUntil(now)
+// extendConsent extends the consent and its open-banking connections to the lifetime of a new consent.
+func (s *Sandbox) extendConsent(u *user, c *consent, now time.Time) {
+	c.changes++
+	c.updated, c.expires = now, consentExpiry(now)
 	for _, conn := range u.connections {
-		if conn.consent == given && conn.openBanking() {
-			conn.expires = given.expires
+		if conn.consent == c && conn.openBanking() {
+			conn.expires = c.expires
 		}
 	}
-	s.tellConsent(u, given, gen.EventActionUpdated, now)
-	s.watchConsent(u, given)
+	s.emitConsent(u, c, gen.EventActionUpdated, now)
+	s.scheduleConsentEvents(u, c)
 }
 
-func (s *Sandbox) revokeConsent(u *user, given *consent, now time.Time) {
-	given.revoked = now
-	s.endConsent(u, given, gen.EventActionRevoked, now)
+func (s *Sandbox) revokeConsent(u *user, c *consent, now time.Time) {
+	c.revoked = now
+	s.endConsent(u, c, gen.EventActionRevoked, now)
 }
 
-// endConsent deletes what the consent was for: the connections made under it, and all that was fetched through them. So
-// the documents have it for consents that were revoked and for those that have expired. A connection that was made without
-// the consent page belongs to none.
-func (s *Sandbox) endConsent(u *user, given *consent, action gen.EventAction, now time.Time) {
-	given.updated = now
+// endConsent deletes the connections created under the consent and all data fetched through them. The documentation
+// describes this for revoked and for expired consents. Connections created without the consent page belong to no
+// consent.
+func (s *Sandbox) endConsent(u *user, c *consent, action gen.EventAction, now time.Time) {
+	c.updated = now
 	for _, conn := range slices.Clone(u.connections) {
-		if conn.consent == given {
+		if conn.consent == c {
 			s.removeConnection(u, conn, now)
 		}
 	}
-	u.orphans = slices.DeleteFunc(u.orphans, func(h *holding) bool { return h.connection.consent == given })
-	s.tellConsent(u, given, action, now)
+	u.detachedAccounts = slices.DeleteFunc(u.detachedAccounts, func(h *holding) bool { return h.connection.consent == c })
+	s.emitConsent(u, c, action, now)
 }
 
-// watchConsent has done what time does to a consent that nobody touches from now on.
-func (s *Sandbox) watchConsent(u *user, given *consent) {
-	changes := given.changes
+// scheduleConsentEvents schedules the reminders, the warning and the expiry of a consent. They are dropped if the
+// consent is changed in the meantime.
+func (s *Sandbox) scheduleConsentEvents(u *user, c *consent) {
+	changes := c.changes
 	when := func(at time.Time, do func(now time.Time)) {
-		s.later(at, func(now time.Time) {
-			if s.users[u.id] == u && given.revoked.IsZero() && given.changes == changes {
+		s.schedule(at, func(now time.Time) {
+			if s.users[u.id] == u && c.revoked.IsZero() && c.changes == changes {
 				do(now)
 			}
 		})
 	}
 	tell := func(at time.Time, action gen.EventAction) {
-		when(at, func(now time.Time) { s.tellConsent(u, given, action, now) })
+		when(at, func(now time.Time) { s.emitConsent(u, c, action, now) })
 	}
-	for at := given.updated.Add(reminderEvery); at.Before(given.expires); at = at.Add(reminderEvery) {
+	for at := c.updated.Add(reminderEvery); at.Before(c.expires); at = at.Add(reminderEvery) {
 		tell(at, gen.EventActionReminder)
 	}
-	tell(given.expires.Add(-warningBefore), gen.EventActionWarning)
-	when(given.expires, func(now time.Time) { s.endConsent(u, given, gen.EventActionExpired, now) })
+	tell(c.expires.Add(-warningBefore), gen.EventActionWarning)
+	when(c.expires, func(now time.Time) { s.endConsent(u, c, gen.EventActionExpired, now) })
 }
 
-func (s *Sandbox) tellConsent(u *user, given *consent, action gen.EventAction, now time.Time) {
-	v := s.ownView(now)
-	given.told++
-	s.emitConsent(u, given.id, given.told, given.show(u, &v), action, now)
+func (s *Sandbox) emitConsent(u *user, c *consent, action gen.EventAction, now time.Time) {
+	v := s.eventView(now)
+	c.eventCount++
+	s.emitConsentEvent(u, c.id, c.eventCount, c.show(u, &v), action, now)
 }
 
-// consentFilters use the syntax of connections: a changelog announces the filter by status and does not show the syntax.
+// consentFilters uses the syntax of connection filters. A changelog announces the filter by status, but does not show
+// its syntax.
 var consentFilters = filterable{"status": {
 	operators: eq,
 	values:    []string{string(gen.ConsentStatusActive), string(gen.ConsentStatusExpired), string(gen.ConsentStatusRevoked)},
 }}
 
-// getConsents lists the newest first, as the example does, and those that have ended too.
-func (s *Sandbox) getConsents(c *call) (answer, error) {
+// getConsents lists all consents, including ended ones, the newest first, as in the documented example.
+func (s *Sandbox) getConsents(c *call) (response, error) {
 	u, err := s.user(c)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	conditions, err := c.filter(consentFilters)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	if len(u.consents) == 0 { // recorded
-		return answer{}, accessDenied()
+		return response{}, accessDenied()
 	}
 	data := make([]object, 0, len(u.consents))
-	for _, given := range slices.Backward(u.consents) {
-		if conditions.hold(func(string) string { return string(given.status(c.now)) }) {
-			data = append(data, given.show(u, &c.view))
+	for _, consent := range slices.Backward(u.consents) {
+		if conditions.match(func(string) string { return string(consent.status(c.now)) }) {
+			data = append(data, consent.show(u, &c.view))
 		}
 	}
-	return answer{http.StatusOK, object{
-		"type": "list", "size": len(data), "data": data, "links": c.asked(),
+	return response{http.StatusOK, object{
+		"type": "list", "size": len(data), "data": data, "links": c.requestLinks(),
 	}}, nil
 }
 
-// deleteConsent revokes a consent. One that has ended is gone: the documents say 410 of revoked ones, and nothing of those
-// that have expired.
-func (s *Sandbox) deleteConsent(c *call) (answer, error) {
+// deleteConsent revokes a consent. For a consent that has ended it responds with 410. The documentation specifies 410
+// for revoked consents and does not mention expired ones.
+func (s *Sandbox) deleteConsent(c *call) (response, error) {
 	u, err := s.user(c)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	given := u.consent(c.http.PathValue("consentId"))
+	consent := u.consent(c.http.PathValue("consentId"))
 	switch {
-	case given == nil:
-		return answer{}, resourceNotFound()
-	case given.status(c.now) != gen.ConsentStatusActive:
-		return answer{}, gone()
+	case consent == nil:
+		return response{}, resourceNotFound()
+	case consent.status(c.now) != gen.ConsentStatusActive:
+		return response{}, resourceGone()
 	}
-	s.revokeConsent(u, given, c.now)
-	return answer{status: http.StatusNoContent}, nil
+	s.revokeConsent(u, consent, c.now)
+	return response{status: http.StatusNoContent}, nil
 }
 
-// consent returns the user's consent of that id, or nil.
+// consent returns the user's consent with this ID, or nil.
 func (u *user) consent(id string) *consent {
-	for _, given := range u.consents {
-		if given.id == id {
-			return given
+	for _, c := range u.consents {
+		if c.id == id {
+			return c
 		}
 	}
 	return nil
 }
 
-// show is the consent as the list and events have it. The links to policies lead nowhere: no operation reads them.
-func (given *consent) show(u *user, v *view) object {
+// show returns the consent as the list and events show it. The links to policies do not resolve, because no operation
+// reads policies.
+func (c *consent) show(u *user, v *view) object {
 	policy := func(n int) string {
 		return v.url("/policies/" + derivedID(applicationID, "policy "+strconv.Itoa(n)))
 	}
 	o := object{
-		"type": "consent", "id": given.id,
-		"created": formatTime(given.created), "updated": formatTime(given.updated), "expiryDate": formatTime(given.expires),
-		"origin": "user", "status": given.status(v.now),
+		"type": "consent", "id": c.id,
+		"created": formatTime(c.created), "updated": formatTime(c.updated), "expiryDate": formatTime(c.expires),
+		"origin": "user", "status": c.status(v.now),
 		"purpose": object{
 			"primary": object{"title": "Share your financial data", "description": consentPurpose},
 			"other":   nil,
 		},
 		"data": object{
-			"retainData": true, "initialRetrievalDays": nil, // recorded; examples have 730
+			"retainData": true, "initialRetrievalDays": nil, // recorded; the examples have 730
 			"organisation": nil, "disclosure": nil, "permissions": grantedPermissions(),
 		},
 		"links": object{
-			"self":          v.url(u.path() + "/consents/" + given.id),
-			"consentPolicy": policy(given.policy), "latestConsentPolicy": policy(u.policy()),
+			"self":          v.url(u.path() + "/consents/" + c.id),
+			"consentPolicy": policy(c.policy), "latestConsentPolicy": policy(u.policy()),
 		},
 	}
-	if !given.revoked.IsZero() {
-		o["revoked"] = formatTime(given.revoked)
+	if !c.revoked.IsZero() {
+		o["revoked"] = formatTime(c.revoked)
 	}
 	return o
 }
 
-// permission is a kind of data that a consent is for. All of them are required, so a user agrees to all or to none.
+// A permission is a category of data covered by a consent. All permissions are required, so a user agrees to all or
+// none.
 type permission struct {
 	Scope, Entity     string
 	Name, Description string
 	Attributes        []string
-	Why               string // what the application wants it for
+	Why               string // purpose stated by the application
 }
 
 var permissions = []permission{
 	{
 		Scope: "customer.person.detail", Entity: "connection", Name: "Name, occupation, contact details",
-		Description: "Who you are, to the bank.",
+		Description: "Your details as known to the bank.",
 		Attributes:  []string{"Name", "Occupation", "Phone", "Email address", "Mail address", "Residential address"},
 		Why:         "To make sure that the accounts are yours.",
 	},
 	{
 		Scope: "account.basic", Entity: "account", Name: "Account name, type and balance",
-		Description: "Your accounts, and what is in them now.",
+		Description: "Your accounts and their balances.",
 		Attributes:  []string{"Name of account", "Type of account", "Account balance", "Account number"},
 		Why:         "To show you the list of your accounts.",
 	},
@@ -255,11 +259,11 @@ var permissions = []permission{
 			"Name of account", "Type of account", "Account balance", "Account number", "Interest rates", "Fees", "Discounts",
 			"Account terms", "Account mail address", "Account holder",
 		},
-		Why: "To tell your accounts apart, and what they cost.",
+		Why: "To identify your accounts and their costs.",
 	},
 	{
 		Scope: "transaction.detail", Entity: "transaction", Name: "Transaction details",
-		Description: "What comes into your accounts and goes out of them.",
+		Description: "The transactions of your accounts.",
 		Attributes: []string{
 			"Incoming and outgoing transactions", "Amounts", "Dates", "Descriptions of transactions", "Status of transactions",
 			"Type of transactions",
@@ -269,7 +273,7 @@ var permissions = []permission{
 	},
 }
 
-// grantedPermissions returns the permissions as a consent has them. They are the same for all consents, which share them.
+// grantedPermissions returns the permissions as a consent shows them. All consents share the same list.
 var grantedPermissions = sync.OnceValue(func() []object {
 	granted := make([]object, 0, len(permissions))
 	for i := range permissions {

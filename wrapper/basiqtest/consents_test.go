@@ -10,7 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// shape is a JSON value with its texts, numbers and truths replaced by what they are, and each list by its first item.
+// shape returns a JSON value with strings, numbers and booleans replaced by their types, and each list reduced to its
+// first item.
 func shape(value any) any {
 	switch value := value.(type) {
 	case map[string]any:
@@ -38,8 +39,8 @@ func shape(value any) any {
 	}
 }
 
-// The list has the form of Basiq's own example, of consents that are active and of those that were revoked.
-func TestConsentsAsInTheExample(t *testing.T) {
+// The list matches the format of Basiq's example, for active and revoked consents.
+func TestConsents_List_OfficialExample(t *testing.T) {
 	t.Parallel()
 	example := official(t, "examples/connect/getConsents.200.example").(map[string]any)
 	examples := example["data"].([]any)
@@ -49,7 +50,7 @@ func TestConsentsAsInTheExample(t *testing.T) {
 	r := c.get("/users/" + userID + "/consents")
 	require.Equal(t, http.StatusOK, r.status)
 	active, _ := r.at("data.0")
-	for _, consent := range examples { // the document lacks what was recorded
+	for _, consent := range examples { // recorded, but not in the documentation
 		data := consent.(map[string]any)["data"].(map[string]any)
 		data["disclosure"], data["initialRetrievalDays"] = nil, nil
 	}
@@ -66,7 +67,7 @@ func TestConsentsAsInTheExample(t *testing.T) {
 	assert.Equal(t, shape(example), shape(list))
 }
 
-func TestDeleteConsent(t *testing.T) {
+func TestConsents_Delete(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, userID := newPage(t)
@@ -90,9 +91,9 @@ func TestDeleteConsent(t *testing.T) {
 		assert.Equal(t, list.text("data.0.updated"), list.text("data.0.revoked"))
 
 		connections := c.get("/users/" + userID + "/connections")
-		require.Equal(t, 1, connections.length("data"), "what was made under it is gone, the other is not")
+		require.Equal(t, 1, connections.length("data"), "only its own connections are deleted")
 		assert.Equal(t, other, connections.text("data.0.id"))
-		assert.Less(t, c.get("/users/"+userID).length("accounts.data"), accounts, "and so is what was fetched")
+		assert.Less(t, c.get("/users/"+userID).length("accounts.data"), accounts, "fetched data is deleted too")
 
 		c.delete(consents+"/"+id).requireError(http.StatusGone, "resource-no-longer-available", "Requested resource is no longer available.")
 		c.delete(consents+"/x").requireError(http.StatusNotFound, "resource-not-found", "Requested resource is not found")
@@ -103,7 +104,7 @@ func TestDeleteConsent(t *testing.T) {
 	})
 }
 
-func TestConsentExpires(t *testing.T) {
+func TestConsents_Expire(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, userID := newPage(t)
@@ -127,20 +128,20 @@ func TestConsentExpires(t *testing.T) {
 	})
 }
 
-// Consents are API 3.0's, and the server's.
-func TestConsentsRefused(t *testing.T) {
+// Consents require API 3.0 and the scope SERVER_ACCESS.
+func TestConsents_Errors(t *testing.T) {
 	t.Parallel()
 	c, userID := newPage(t)
 	r := c.as("2.1", server, "").get("/users/" + userID + "/consents")
 	assert.Equal(t, http.StatusNotFound, r.status)
 	assert.Equal(t, "Route not found for this API version.", r.raw)
-	for _, scope := range []string{server, client} { // the user has given none; recorded
+	for _, scope := range []string{server, client} { // the user has no consents; recorded
 		requireNoConsent(t, c.as("3.0", scope, userID).get("/users/"+userID+"/consents"))
 	}
 }
 
-// consentEvents returns the names of the events about the user's consents in the last seven days, the oldest first, each
-// with the status that the consent had.
+// consentEvents returns the names of the user's consent events in the last seven days, the oldest first, each with the
+// status of the consent at that time.
 func (c *caller) consentEvents(userID string) []string {
 	c.t.Helper()
 	list := []string{}
@@ -150,7 +151,7 @@ func (c *caller) consentEvents(userID string) []string {
 	return list
 }
 
-func TestConsentEvents(t *testing.T) {
+func TestConsents_Events(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, userID := newPage(t)
@@ -174,9 +175,9 @@ func TestConsentEvents(t *testing.T) {
 			{90 * day, []string{"reminder active"}},
 			{90 * day, []string{"reminder active"}},
 			{87 * day, []string{}},                                                // 358 days
-			{day + time.Hour, []string{"warning active"}},                         // of the 366 of the year 2000
+			{day + time.Hour, []string{"warning active"}},                         // of the 366 days of 2000
 			{6*day + 22*time.Hour, []string{"warning active", "reminder active"}}, // 365 days, 23 hours
-			{2 * time.Hour, []string{"reminder active", "expired expired"}},       // 90 * 4 = 360 days: within the week
+			{2 * time.Hour, []string{"reminder active", "expired expired"}},       // 90 * 4 = 360 days: within the last week
 			{180 * day, []string{}},
 		} {
 			time.Sleep(next.after)
@@ -185,7 +186,7 @@ func TestConsentEvents(t *testing.T) {
 	})
 }
 
-func TestConsentEventsOfChanges(t *testing.T) {
+func TestConsents_Events_Changes(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, userID := newPage(t)
@@ -202,13 +203,13 @@ func TestConsentEventsOfChanges(t *testing.T) {
 		b.press("I agree")
 		assert.Equal(t, []string{"revoked revoked", "created active"}, c.consentEvents(userID))
 		time.Sleep(60 * 24 * time.Hour)
-		assert.Empty(t, c.consentEvents(userID), "nobody is reminded of what was revoked")
+		assert.Empty(t, c.consentEvents(userID), "no reminder for a revoked consent")
 		c = c.as("3.0", server, "")
 		id := c.get("/users/" + userID + "/consents").text("data.0.id")
 		require.Equal(t, http.StatusNoContent, c.delete("/users/"+userID+"/consents/"+id).status)
 		assert.Equal(t, []string{"revoked revoked"}, c.consentEvents(userID))
 
-		// Nobody is told of a consent whose user is gone.
+		// After the user is deleted, no more consent events follow.
 		c.visit(userID, nil).press("I agree")
 		require.Equal(t, http.StatusNoContent, c.delete("/users/"+userID).status)
 		time.Sleep(91 * 24 * time.Hour)

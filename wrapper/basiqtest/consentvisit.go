@@ -12,7 +12,7 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest/internal/bank"
 )
 
-// What a user can come for. The documents write "null" for none.
+// Actions of the consent page. The documentation also uses "null" for none.
 const (
 	actionNone        = ""
 	actionNull        = "null"
@@ -23,11 +23,11 @@ const (
 	actionReauthorise = "reauthorise"
 )
 
-// The steps of a visit, each of which has a template of that name.
+// Steps of a visit. Each has a template of the same name.
 const (
 	stepConsent   = "consent"
 	stepBanks     = "banks"
-	stepRenew     = "renew" // a connection is to be chosen and authorised again
+	stepRenew     = "renew" // choose a connection to reauthorise
 	stepLogin     = "login"
 	stepProgress  = "progress"
 	stepMFA       = "mfa"
@@ -41,34 +41,34 @@ const (
 	stepDone      = "done"
 )
 
-// visit is a user on the consent page. All the fields of one visit are in one browser; what it makes is the user's.
+// A visit is one user's visit to the consent page, in one browser.
 type visit struct {
-	id     string
-	user   *user
-	token  string    // the text of the token that it began with, and ends with; "" when it was an auth link
-	link   *authLink // the auth link; nil when it was a token
-	action string
-	state  *string     // nil when none was given
-	fixed  *bank.Bank  // the bank to begin with; nil when it is to be chosen
-	only   *connection // the connection that it is about; nil when it is about none
-	at     string      // the step, as far as it does not follow from a job
+	id          string
+	user        *user
+	token       string    // token that started the visit and whose expiry ends it; "" for an auth link
+	link        *authLink // auth link that started the visit; nil for a token
+	action      string
+	state       *string     // nil if the URL had none
+	presetBank  *bank.Bank  // bank preset by the URL; nil if the user chooses one
+	target      *connection // connection that the visit is about; nil for none
+	currentStep string      // current step, unless determined by a job
 
-	agreeing   bool                 // the way to the next connection begins with a consent
-	consent    *consent             // under which connections are made; nil when none has been given
-	bank       *bank.Bank           // to log in to
-	method     gen.ConnectionMethod // how: web or open banking
-	connection *connection          // what gets new credentials, or is authorised again; nil for a new one
-	made       *connection          // what the latest login has made; nil when it was there before
-	job        *job                 // the latest
-	done       []*job               // those that have logged in
+	withConsentStep bool                 // the flow to the next connection starts with a consent
+	consent         *consent             // consent for new connections; nil if not yet granted
+	bank            *bank.Bank           // bank to log in to
+	method          gen.ConnectionMethod // web or open banking
+	connection      *connection          // existing connection to update or reauthorise; nil for a new one
+	created         *connection          // connection created by the latest login; nil if it already existed
+	job             *job                 // latest job
+	done            []*job               // jobs with a successful login
 
-	ending   *consent    // about to be revoked
-	removing *connection // about to be removed
-	notice   string      // what the user has just done on the page for managing; "" for nothing
+	revoking *consent    // consent to confirm the revocation of
+	removing *connection // connection to confirm the removal of
+	notice   string      // result of the last action on the manage page; "" for none
 }
 
-// begin chooses the first step. It returns a refusal when there is nothing that the action could do.
-func (v *visit) begin(now time.Time) *page {
+// start chooses the first step. It returns a refusal if the action does not apply to the user.
+func (v *visit) start(now time.Time) *page {
 	refused := func(title string, text ...string) *page {
 		return new(refusal(http.StatusBadRequest, title, text...))
 	}
@@ -77,69 +77,70 @@ func (v *visit) begin(now time.Time) *page {
 	case v.action == actionReauthorise && len(v.user.connections) == 0:
 		return refused("There is nothing to authorise again", "You have no connection to a bank here.")
 	case v.action == actionReauthorise:
-		v.at = stepRenew
-	case v.only != nil && v.only.openBanking():
-		v.at = stepRenew
-	case v.only != nil:
-		v.login(v.only.institution, v.only.method, v.only)
+		v.currentStep = stepRenew
+	case v.target != nil && v.target.openBanking():
+		v.currentStep = stepRenew
+	case v.target != nil:
+		v.startLogin(v.target.institution, v.target.method, v.target)
 	case v.action == actionNone || v.action == actionNull:
-		v.consent, v.at = nil, stepConsent
+		v.consent, v.currentStep = nil, stepConsent
 	case v.action == actionConnect:
 		v.chooseBank()
 	case v.action == actionManage:
-		v.at = stepManage
+		v.currentStep = stepManage
 	case (v.action == actionExtend || v.action == actionUpdate) && v.consent == nil:
-		return refused("You have not given a consent", "There is none that is still good, so it cannot be changed. Give one first.")
+		return refused("You have no active consent", "Grant a consent first.")
 	case v.action == actionExtend:
-		v.at = stepExtend
+		v.currentStep = stepExtend
 	case v.action == actionUpdate:
-		v.at = stepConsent
+		v.currentStep = stepConsent
 	default:
-		return refused("This page cannot do that", "The action in the address is none that is documented.")
+		return refused("Unknown action", "The action in the address is not documented.")
 	}
 	return nil
 }
 
-func (v *visit) login(at *bank.Bank, method gen.ConnectionMethod, conn *connection) {
-	v.bank, v.method, v.connection, v.at = at, method, conn, stepLogin
+func (v *visit) startLogin(institution *bank.Bank, method gen.ConnectionMethod, conn *connection) {
+	v.bank, v.method, v.connection, v.currentStep = institution, method, conn, stepLogin
 }
 
-// chooseBank goes to the list of banks, or past it when the bank is known.
+// chooseBank moves to the list of banks, or to the login if the bank is preset.
 func (v *visit) chooseBank() {
-	v.connection, v.job, v.at = nil, nil, stepBanks
-	if v.fixed != nil {
-		v.login(v.fixed, gen.ConnectionMethodWeb, nil)
+	v.connection, v.job, v.currentStep = nil, nil, stepBanks
+	if v.presetBank != nil {
+		v.startLogin(v.presetBank, gen.ConnectionMethodWeb, nil)
 	}
 }
 
-// another goes to where one more is chosen.
-func (v *visit) another() {
-	v.connection, v.job, v.bank, v.agreeing = nil, nil, nil, false
-	v.fixed = nil // that one is done, or was given up
-	v.at = stepBanks
+// chooseAnother moves to the step where the user chooses another bank or connection.
+func (v *visit) chooseAnother() {
+	v.connection, v.job, v.bank, v.withConsentStep = nil, nil, nil, false
+	v.presetBank = nil // the preset bank was connected or skipped
+	v.currentStep = stepBanks
 	if v.action == actionReauthorise {
-		v.at = stepRenew
+		v.currentStep = stepRenew
 	}
 }
 
-// step returns the step that the visit has come to. No login goes without a consent, unless the connection is there.
+// step returns the current step of the visit. A new connection requires an active consent, so the visit returns to the
+// consent step if there is none.
 func (v *visit) step(now time.Time) string {
 	switch {
-	case v.at == stepProgress:
+	case v.currentStep == stepProgress:
 		return v.progress(now)
-	case v.at == stepConsent:
-		v.agreeing = true
+	case v.currentStep == stepConsent:
+		v.withConsentStep = true
 	case v.consent != nil && v.consent.status(now) == gen.ConsentStatusActive:
-	case (v.at == stepBanks || v.at == stepLogin) && v.connection == nil, v.at == stepExtend:
-		v.consent, v.at, v.agreeing = nil, stepConsent, true
+	case (v.currentStep == stepBanks || v.currentStep == stepLogin) && v.connection == nil, v.currentStep == stepExtend:
+		v.consent, v.currentStep, v.withConsentStep = nil, stepConsent, true
 	}
-	return v.at
+	return v.currentStep
 }
 
-// progress returns what the latest job has come to: the page is done with it when the login has worked, and the second
-// factor too if the bank asks for one. What comes after that is for the application to wait for.
+// progress returns the step determined by the latest job. The page waits only for the login and for the second factor,
+// if any. The application waits for the rest of the job.
 func (v *visit) progress(now time.Time) string {
-	p := v.job.at(now)
+	p := v.job.progressAt(now)
 	for _, state := range p.steps {
 		if state.title != gen.JobStepTitleVerifyCredentials && state.title != gen.JobStepTitleMFAChallenge {
 			continue
@@ -167,9 +168,9 @@ func (v *visit) jobIDs() string {
 	return strings.Join(ids, ",")
 }
 
-// submit takes a visit further. A form of another step than the current one was sent twice, or is on an old page: it does
-// nothing. All the forms lead back to where the visit is, so that nothing is sent twice by loading a page again; only one
-// that is not filled in correctly is shown at once, with what was in it.
+// submit processes a form. It ignores a form of a step other than the current one, which was submitted twice or from an
+// outdated page. All forms redirect to the visit, so that reloading a page does not submit the form again. Only an
+// invalid form is shown again directly, with its input.
 func (s *Sandbox) submit(v *visit, form url.Values, now time.Time) page {
 	here := redirect(visitPath + v.id)
 	step, do := v.step(now), form.Get("do")
@@ -187,36 +188,36 @@ func (s *Sandbox) submit(v *visit, form url.Values, now time.Time) page {
 		}
 	case stepBanks:
 		if chosen := findChoice(form.Get("bank")); chosen != nil {
-			v.login(chosen.bank, chosen.method, nil)
+			v.startLogin(chosen.bank, chosen.method, nil)
 		}
 	case stepRenew:
-		if conn := v.renewable(form.Get("connection")); conn != nil {
-			v.connection, v.bank, v.made = conn, conn.institution, nil
+		if conn := v.findRenewable(form.Get("connection")); conn != nil {
+			v.connection, v.bank, v.created = conn, conn.institution, nil
 			if conn.openBanking() {
-				conn.expires = consentUntil(now)
+				conn.expires = consentExpiry(now)
 			}
 			v.job, _ = s.refresh(conn, now)
-			v.at = stepProgress
+			v.currentStep = stepProgress
 		}
 	case stepLogin:
 		if do == "another" {
-			v.another()
+			v.chooseAnother()
 			return here
 		}
 		return s.logIn(v, form, now)
 	case stepMFA:
 		return s.answerMFA(v, form, now)
 	case stepFailed:
-		s.dropFailed(v, now)
+		s.removeFailedConnection(v, now)
 		switch do {
 		case "again":
-			v.login(v.bank, v.method, v.connection)
+			v.startLogin(v.bank, v.method, v.connection)
 		case "another":
-			v.another()
+			v.chooseAnother()
 		}
 	case stepConnected:
 		if do == "another" {
-			v.another()
+			v.chooseAnother()
 		}
 	default:
 		s.manage(v, step, do, form, now)
@@ -224,26 +225,27 @@ func (s *Sandbox) submit(v *visit, form url.Values, now time.Time) page {
 	return here
 }
 
-// agree gives the consent. An update comes with a new policy, and ends what was made under the one before: the documents
-// say that otherwise it would be an extension, and the sandbox has no other sign of a new policy.
+// agree grants the consent. An update implies a new policy and ends the connections made under the previous consent.
+// The documentation says that it would otherwise be an extension, and the sandbox has no other way to detect a new
+// policy.
 func (s *Sandbox) agree(v *visit, now time.Time) {
 	policy := v.user.policy()
 	if v.action == actionUpdate {
 		policy++
-		// There is none when the visit was about a connection that needs none.
+		// The consent is nil if the visit was about a connection that needs none.
 		if before := v.consent; before != nil && before.status(now) == gen.ConsentStatusActive {
 			s.revokeConsent(v.user, before, now)
 		}
-		v.action = actionConnect // it is done
+		v.action = actionConnect // the update is complete
 	}
 	v.consent = s.giveConsent(v.user, policy, now)
 	v.chooseBank()
 }
 
-// renewable returns the connection of that id if it can be authorised again in this visit, or nil. Basiq has this for
-// open-banking connections, which expire. Here web connections can be authorised again, too.
-func (v *visit) renewable(id string) *connection {
-	for _, conn := range v.renewables() {
+// findRenewable returns the connection with this ID if it can be reauthorised in this visit, or nil. Basiq supports
+// this for open-banking connections, which expire. The sandbox also supports it for web connections.
+func (v *visit) findRenewable(id string) *connection {
+	for _, conn := range v.renewableConnections() {
 		if conn.id == id {
 			return conn
 		}
@@ -251,17 +253,17 @@ func (v *visit) renewable(id string) *connection {
 	return nil
 }
 
-func (v *visit) renewables() []*connection {
+func (v *visit) renewableConnections() []*connection {
 	var list []*connection
 	for _, conn := range v.user.connections {
-		if conn.statement == nil && (v.only == nil || v.only == conn) {
+		if conn.statement == nil && (v.target == nil || v.target == conn) {
 			list = append(list, conn)
 		}
 	}
 	return list
 }
 
-// logIn connects, or gives a connection new credentials.
+// logIn creates a connection, or updates the credentials of an existing one.
 func (s *Sandbox) logIn(v *visit, form url.Values, now time.Time) page {
 	loginID, password := strings.TrimSpace(form.Get("loginId")), form.Get("password")
 	var wrong []fieldProblem
@@ -277,107 +279,108 @@ func (s *Sandbox) logIn(v *visit, form url.Values, now time.Time) page {
 		return again
 	}
 	if v.method == gen.ConnectionMethodOpenBanking && loginID == openBankingMember.Login && password == openBankingMember.Password {
-		who := bank.FindPerson(openBankingPerson)
-		loginID, password = who.Login, who.Password
+		person := bank.FindPerson(openBankingPerson)
+		loginID, password = person.Login, person.Password
 	}
 	if v.connection != nil {
-		v.made = nil
+		v.created = nil
 		v.connection.password = api.NewSecret(password)
 		v.job, _ = s.refresh(v.connection, now)
 	} else {
 		before := len(v.user.connections)
-		j, _, err := s.connect(v.user, login{v.bank, v.method, api.NewSecret(loginID), api.NewSecret(password)}, v.consent, now)
+		j, _, err := s.connect(v.user, credentials{v.bank, v.method, api.NewSecret(loginID), api.NewSecret(password)}, v.consent, now)
 		if err != nil {
-			return refusal(http.StatusForbidden, "There are too many connections",
-				"This sandbox plays the limit of 500, and it has been reached.")
+			return refusal(http.StatusForbidden, "Too many connections",
+				"The limit of 500 connections has been reached.")
 		}
-		v.job, v.made = j, nil
+		v.job, v.created = j, nil
 		if len(v.user.connections) > before {
-			v.made = j.connection
+			v.created = j.connection
 		}
 	}
-	v.at = stepProgress
+	v.currentStep = stepProgress
 	return redirect(visitPath + v.id)
 }
 
-// answerMFA gives the answers to the bank, unless one is missing: it takes them once only.
+// answerMFA submits the answers to the bank, unless one is missing, because the bank accepts answers only once.
 func (s *Sandbox) answerMFA(v *visit, form url.Values, now time.Time) page {
 	answers := make([]api.WireSecret, 0, len(v.job.challenge.Questions))
 	var wrong []fieldProblem
 	for i := range v.job.challenge.Questions {
 		given := strings.TrimSpace(form.Get(answerField(i)))
 		if given == "" {
-			wrong = append(wrong, fieldProblem{answerField(i), "Enter the answer to “" + v.job.challenge.Questions[i].Text + "”"})
+			wrong = append(wrong, fieldProblem{answerField(i), "Enter an answer to the question “" + v.job.challenge.Questions[i].Text + "”"})
 		}
 		answers = append(answers, api.WireSecret{Secret: api.NewSecret(given)})
 	}
-	if wrong != nil { // what was filled in does not have to be typed again
+	if wrong != nil { // keep the input
 		again := s.show(v, now, wrong)
 		for i := range again.data.Fields {
 			again.data.Fields[i].Given = answers[i].Reveal()
 		}
 		return again
 	}
-	_ = s.answerChallenge(v.job, answers, now) // which the job says too
+	_ = s.answerChallenge(v.job, answers, now) // the job reports the error too
 	return redirect(visitPath + v.id)
 }
 
-// dropFailed removes the connection that a failed login has made: one exists, say the documents, when a login has worked.
-func (s *Sandbox) dropFailed(v *visit, now time.Time) {
-	if v.made != nil && slices.Contains(v.user.connections, v.made) {
-		s.removeConnection(v.user, v.made, now)
+// removeFailedConnection removes the connection created by a failed login. According to the documentation, a connection
+// exists only after a successful login.
+func (s *Sandbox) removeFailedConnection(v *visit, now time.Time) {
+	if v.created != nil && slices.Contains(v.user.connections, v.created) {
+		s.removeConnection(v.user, v.created, now)
 	}
-	v.made = nil
+	v.created = nil
 }
 
-// manage takes the forms of the steps that are about what the user has already.
+// manage processes the forms about existing consents and connections.
 func (s *Sandbox) manage(v *visit, step, do string, form url.Values, now time.Time) {
 	yes := do == "yes"
 	switch step {
 	case stepManage:
-		given := v.user.consent(form.Get("revoke"))
+		consent := v.user.consent(form.Get("revoke"))
 		i := slices.IndexFunc(v.user.connections, func(conn *connection) bool { return conn.id == form.Get("remove") })
 		switch {
-		case given != nil && given.status(now) == gen.ConsentStatusActive:
-			v.ending, v.at = given, stepRevoke
+		case consent != nil && consent.status(now) == gen.ConsentStatusActive:
+			v.revoking, v.currentStep = consent, stepRevoke
 		case i >= 0:
-			v.removing, v.at = v.user.connections[i], stepRemove
+			v.removing, v.currentStep = v.user.connections[i], stepRemove
 		case do == "another":
 			v.consent = v.user.activeConsent(now)
-			v.another()
+			v.chooseAnother()
 		}
 	case stepRevoke:
-		if yes && v.ending.status(now) == gen.ConsentStatusActive {
-			s.revokeConsent(v.user, v.ending, now)
+		if yes && v.revoking.status(now) == gen.ConsentStatusActive {
+			s.revokeConsent(v.user, v.revoking, now)
 			v.notice = "Your consent is revoked."
 		}
-		v.at = stepManage
+		v.currentStep = stepManage
 	case stepRemove:
 		if yes && slices.Contains(v.user.connections, v.removing) {
 			s.removeConnection(v.user, v.removing, now)
 			v.notice = "Your connection to " + v.removing.institution.Name + " is removed."
 		}
-		v.at = stepManage
+		v.currentStep = stepManage
 	case stepExtend:
 		if yes {
 			s.extendConsent(v.user, v.consent, now)
-			v.at = stepExtended
+			v.currentStep = stepExtended
 		}
 	}
 }
 
-// leave ends the visit. An auth link is used up when its user is done.
+// leave ends the visit. An auth link cannot be used again after a successful visit.
 func (s *Sandbox) leave(v *visit, now time.Time) page {
 	if v.step(now) == stepFailed {
-		s.dropFailed(v, now)
+		s.removeFailedConnection(v, now)
 	}
 	if v.link != nil && len(v.done) > 0 {
 		v.user.authLink = nil
 	}
-	if to := s.back(v); to != "" {
+	if to := s.returnURL(v); to != "" {
 		delete(s.visits, v.id)
 		return redirect(to)
 	}
-	v.at = stepDone
+	v.currentStep = stepDone
 	return redirect(visitPath + v.id)
 }

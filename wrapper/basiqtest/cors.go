@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// allowOrigin tells a browser that the page which it calls for may have the answer, when [AllowOrigin] says so. It reports
-// whether the request only asks for that. The consent page is not for other pages to read, so it does not come here.
+// allowOrigin sets the CORS response headers if [WithAllowedOrigin] allows the request's origin. It reports whether the
+// request is a preflight request. The consent page does not allow other origins.
 func (s *Sandbox) allowOrigin(header http.Header, r *http.Request) (asks bool) {
 	if s.config.origins == nil {
 		return false
@@ -24,7 +24,7 @@ func (s *Sandbox) allowOrigin(header http.Header, r *http.Request) (asks bool) {
 	header.Set("Access-Control-Allow-Methods", "DELETE, GET, POST")
 	header.Set("Access-Control-Allow-Headers", "Authorization, Basiq-Version, Content-Type")
 	if wanted := r.Header.Get("Access-Control-Request-Headers"); wanted != "" {
-		header.Set("Access-Control-Allow-Headers", wanted) // a library may send its own
+		header.Set("Access-Control-Allow-Headers", wanted) // libraries may send their own headers
 	}
 	header.Set("Access-Control-Max-Age", "600")
 	return true

@@ -13,32 +13,32 @@ import (
 
 const frontEnd = "http://localhost:3000"
 
-func TestAllowOrigin(t *testing.T) {
+func TestCORS_AllowOrigin(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		options []basiqtest.Option
 		origin  string
-		want    string // the origin that is allowed
+		want    string // allowed origin
 	}{
 		"without the option": {nil, frontEnd, ""},
-		"another origin":     {[]basiqtest.Option{basiqtest.AllowOrigin("http://localhost:4000")}, frontEnd, ""},
-		"no browser":         {[]basiqtest.Option{basiqtest.AllowOrigin("*")}, "", ""},
-		"all":                {[]basiqtest.Option{basiqtest.AllowOrigin("*")}, frontEnd, frontEnd},
+		"another origin":     {[]basiqtest.Option{basiqtest.WithAllowedOrigin("http://localhost:4000")}, frontEnd, ""},
+		"no browser":         {[]basiqtest.Option{basiqtest.WithAllowedOrigin("*")}, "", ""},
+		"all":                {[]basiqtest.Option{basiqtest.WithAllowedOrigin("*")}, frontEnd, frontEnd},
 		"the second": {
-			[]basiqtest.Option{basiqtest.AllowOrigin("http://localhost:4000"), basiqtest.AllowOrigin(frontEnd)}, frontEnd, frontEnd,
+			[]basiqtest.Option{basiqtest.WithAllowedOrigin("http://localhost:4000"), basiqtest.WithAllowedOrigin(frontEnd)}, frontEnd, frontEnd,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c := new30(t, test.options...)
-			c.sandbox.Inject(basiqtest.TooManyRequests(time.Second), basiqtest.On("createUser"), basiqtest.Next(1))
+			c.sandbox.Inject(basiqtest.TooManyRequests(time.Second), basiqtest.Operations("createUser"), basiqtest.Times(1))
 			asked := send(t, c.sandbox, http.MethodOptions, "/users", "", map[string]string{
 				"Origin": test.origin, "Access-Control-Request-Method": "POST",
 				"Access-Control-Request-Headers": "authorization,content-type,x-requested-with",
 			})
 			called := send(t, c.sandbox, http.MethodPost, "/users", `{"email":"gavin@hooli.com","mobile":"+61400000000"}`,
 				map[string]string{"Origin": test.origin, "Authorization": "Bearer " + c.token, "Content-Type": "application/json"})
-			assert.Equal(t, http.StatusTooManyRequests, called.status, "the question before is no call, and no fault strikes it")
+			assert.Equal(t, http.StatusTooManyRequests, called.status, "faults do not apply to preflight requests")
 			for _, r := range []reply{asked, called} {
 				assert.Equal(t, test.want, r.header.Get("Access-Control-Allow-Origin"))
 				assert.Equal(t, test.options != nil, r.header.Get("Vary") == "Origin")
@@ -53,17 +53,17 @@ func TestAllowOrigin(t *testing.T) {
 			assert.Equal(t, "Retry-After", called.header.Get("Access-Control-Expose-Headers"))
 
 			page := send(t, c.sandbox, http.MethodGet, "/home", "", map[string]string{"Origin": test.origin})
-			assert.Empty(t, page.header.Get("Access-Control-Allow-Origin"), "no other page reads the consent page")
+			assert.Empty(t, page.header.Get("Access-Control-Allow-Origin"), "the consent page allows no other origin")
 			plain := send(t, c.sandbox, http.MethodOptions, "/users", "", map[string]string{"Origin": test.origin})
-			assert.Equal(t, http.StatusMethodNotAllowed, plain.status, "not every OPTIONS is a browser's question")
+			assert.Equal(t, http.StatusMethodNotAllowed, plain.status, "OPTIONS without preflight headers")
 		})
 	}
 }
 
-func TestAllowOriginRefused(t *testing.T) {
+func TestCORS_InvalidOrigin(t *testing.T) {
 	t.Parallel()
 	for _, origin := range []string{"", "localhost:3000", "http://localhost:3000/", "ftp://localhost", "http://u@localhost", "null"} {
-		_, err := basiqtest.Start(basiqtest.AllowOrigin(origin))
-		require.ErrorContains(t, err, `is none, such as http://localhost:3000, nor "*"`, origin)
+		_, err := basiqtest.Start(basiqtest.WithAllowedOrigin(origin))
+		require.ErrorContains(t, err, `must be a scheme and host, such as http://localhost:3000, or "*"`, origin)
 	}
 }

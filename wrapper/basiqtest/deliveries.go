@@ -13,36 +13,36 @@ import (
 	"github.com/basiq-go/basiq-go/gen"
 )
 
-// deliveryTimeout is for how long an answer to a message is waited for; Basiq's time is not documented.
+// deliveryTimeout is the timeout for the response to a message. Basiq's timeout is not documented.
 const deliveryTimeout = 10 * time.Second
 
-// maxMessages bounds the messages of a webhook that are kept. The oldest go first.
+// maxMessages is the number of messages kept per webhook. The oldest are dropped.
 const maxMessages = 10_000
 
-// deliveryWaits are the documented waits after each failure but the last, which disables the webhook.
+// deliveryWaits holds the documented delays after each failed attempt. The last failure disables the webhook.
 var deliveryWaits = []time.Duration{
 	5 * time.Second, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 5 * time.Hour, 10 * time.Hour, 10 * time.Hour,
 }
 
-// message is what a webhook is told of an event.
+// A message is a notification of an event for one webhook.
 type message struct {
 	id       string
-	webhook  *webhook // may have been deleted since
+	webhook  *webhook // may be deleted
 	created  time.Time
 	typeID   string
 	eventID  string
-	payload  object // as the log shows it; never changes
-	body     []byte // as it is sent
+	payload  object // as the message log shows it; immutable
+	body     []byte // as sent
 	attempts []attempt
 }
 
-// attempt is one at delivering a message.
+// An attempt is one attempt to deliver a message.
 type attempt struct {
 	id       string
 	url      string
 	began    time.Time
-	code     int    // the status of the answer; 0 when there was none
-	response string // in words
+	code     int    // HTTP status of the response; 0 if there was none
+	response string // status text
 }
 
 func (a *attempt) status() gen.WebhookAttemptStatus {
@@ -52,7 +52,7 @@ func (a *attempt) status() gen.WebhookAttemptStatus {
 	return gen.WebhookAttemptStatusFailed
 }
 
-// status is that of the last attempt, and "" before there is one.
+// status returns the status of the last attempt, or "" if there was none.
 func (m *message) status() gen.WebhookAttemptStatus {
 	if len(m.attempts) == 0 {
 		return ""
@@ -71,27 +71,27 @@ func (a *attempt) show() object {
 	return o
 }
 
-// newDeliverer returns a client that follows no redirects and waits for nobody for ever: the given one as far as it does
-// so, or one that leaves no connections behind and asks no environment for a proxy.
-func newDeliverer(given *http.Client) *http.Client {
-	deliverer := http.Client{Transport: &http.Transport{DisableKeepAlives: true, MaxConnsPerHost: 100}}
-	if given != nil {
-		deliverer = *given
+// newWebhookClient returns a client that does not follow redirects and always has a timeout. It is based on base if
+// that is not nil. The default client keeps no idle connections and ignores proxy settings of the environment.
+func newWebhookClient(base *http.Client) *http.Client {
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true, MaxConnsPerHost: 100}}
+	if base != nil {
+		client = *base
 	}
-	deliverer.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	if deliverer.Timeout == 0 {
-		deliverer.Timeout = deliveryTimeout
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	if client.Timeout == 0 {
+		client.Timeout = deliveryTimeout
 	}
-	return &deliverer
+	return &client
 }
 
-// notify tells the webhooks that want to hear of an event.
-func (s *Sandbox) notify(e *event) { s.send(e, e.typeID(), "") }
+// notify sends an event to the webhooks that subscribe to its type.
+func (s *Sandbox) notify(e *event) { s.sendMessages(e, e.typeID(), "") }
 
-// send sends a message to the webhooks that subscribe to the type of an event. The text is of a test message, else "".
-func (s *Sandbox) send(e *event, typeID, text string) {
+// sendMessages sends an event to the webhooks that subscribe to typeID. The text is set for test messages only.
+func (s *Sandbox) sendMessages(e *event, typeID, text string) {
 	for _, w := range s.webhooks {
-		if !w.wants(typeID) {
+		if !w.subscribesTo(typeID) {
 			continue
 		}
 		payload := object{
@@ -99,13 +99,13 @@ func (s *Sandbox) send(e *event, typeID, text string) {
 			"links": object{"event": w.base + e.path(), "eventEntity": w.base + e.ref},
 		}
 		sent := maps.Clone(payload)
-		sent.addIfSet("Text", text) // which the log of messages has no place for
-		_, body := encode(answer{body: sent})
+		sent.addIfSet("Text", text) // not part of the message log
+		_, body := encode(response{body: sent})
 		m := &message{
 			id: derivedID(e.id, "message "+w.id), webhook: w, created: e.created, typeID: typeID, eventID: e.id,
 			payload: payload, body: bytes.TrimSpace(body),
 		}
-		for len(w.messages) > 0 && (len(w.messages) >= maxMessages || !w.messages[0].kept(m.created)) {
+		for len(w.messages) > 0 && (len(w.messages) >= maxMessages || !w.messages[0].retained(m.created)) {
 			w.messages[0] = nil
 			w.messages = w.messages[1:]
 		}
@@ -114,60 +114,61 @@ func (s *Sandbox) send(e *event, typeID, text string) {
 	}
 }
 
-// deliver makes the next attempt at delivering a message, unless its webhook is gone or disabled, which ends the matter.
-// Nobody waits for the attempt: the sandbox is locked, and the subscriber may want to call it before it answers.
+// deliver starts the next attempt to deliver a message, unless its webhook is disabled or deleted. The attempt runs in
+// the background, because the sandbox is locked and the subscriber may call the sandbox before it responds.
 func (s *Sandbox) deliver(m *message) {
 	w := m.webhook
 	if s.closed || w.status != gen.WebhookStatusActive || !slices.Contains(s.webhooks, w) {
 		return
 	}
-	// Both may change while the attempt is made.
+	// Both may change during the attempt.
 	to, sign := w.url, w.verifier.Sign
 	id := derivedID(m.id, "attempt "+strconv.Itoa(len(m.attempts)))
 	s.background.Go(func() {
-		// The moment of the attempt itself: one that comes late, say because the computer slept, is signed as of now.
+		// Sign with the time of the attempt, which may be later than scheduled, for example after the computer slept.
 		began := time.Now()
 		a := attempt{id: id, url: to, began: began}
 		a.code, a.response = s.post(s.lifetime, to, sign(m.id, began, m.body), m.body)
-		// Not the URL: it may hold a secret, and the webhook's id leads to it.
+		// Do not log the URL, because it may contain a secret. The webhook ID identifies it.
 		s.config.logger.LogAttrs(s.lifetime, slog.LevelInfo, "delivery",
 			slog.String("webhook", w.id), slog.String("message", m.id), slog.String("event", m.typeID),
 			slog.Int("status", a.code), slog.Duration("duration", time.Since(began)))
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		if !s.closed {
-			s.delivered(m, a, time.Now())
+			s.recordAttempt(m, a, time.Now())
 		}
 	})
 }
 
-// post sends a message and returns the status of the answer with its words; 0 when there is no answer.
+// post sends a message and returns the status code and text of the response, or 0 and noResponse if there is none.
 func (s *Sandbox) post(ctx context.Context, to string, header http.Header, body []byte) (code int, response string) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to, bytes.NewReader(body))
 	if err != nil {
 		return 0, noResponse
 	}
 	req.Header = header
-	resp, err := s.deliverer.Do(req)
+	resp, err := s.webhookClient.Do(req)
 	if err != nil {
 		return 0, noResponse
 	}
-	_ = resp.Body.Close() // Nobody reads it: the status says it all.
+	_ = resp.Body.Close() // only the status matters
 	return resp.StatusCode, http.StatusText(resp.StatusCode)
 }
 
-// noResponse stands for the words of an answer. The reason is not told: it may be about the machine the sandbox runs on.
+// noResponse is the response text of an attempt without a response. It does not include the error, which may contain
+// details of the local machine.
 const noResponse = "No response"
 
-// delivered keeps what came of an attempt and plans the next, if there has to be one. Each wait begins when the attempt
-// before has failed.
-func (s *Sandbox) delivered(m *message, a attempt, now time.Time) {
-	failures := len(m.attempts) // all before have failed
+// recordAttempt stores the result of an attempt and schedules the next one if it failed. The delay starts when the
+// attempt has failed.
+func (s *Sandbox) recordAttempt(m *message, a attempt, now time.Time) {
+	failures := len(m.attempts) // all previous attempts failed
 	m.attempts = append(m.attempts, a)
 	switch {
 	case a.status() == gen.WebhookAttemptStatusSuccess:
 	case failures < len(deliveryWaits):
-		s.later(now.Add(s.faster(deliveryWaits[failures])), func(time.Time) { s.deliver(m) })
+		s.schedule(now.Add(s.scaleDuration(deliveryWaits[failures])), func(time.Time) { s.deliver(m) })
 	default:
 		m.webhook.status = gen.WebhookStatusPendingApproval
 	}

@@ -29,7 +29,7 @@ import (
 
 const hook = "https://piper.example/basiq"
 
-// delivery is a request that a subscriber got.
+// A delivery is a request received by a subscriber.
 type delivery struct {
 	at     time.Time
 	method string
@@ -40,15 +40,15 @@ type delivery struct {
 
 // subscriber is a transport that is the endpoint of all webhooks.
 type subscriber struct {
-	// answer returns the status for the n-th delivery, counted from 0; 0 for no answer.
-	answer func(n int, r *http.Request) int
+	// status returns the status for the n-th delivery, counted from 0, or 0 for no response.
+	status func(n int, r *http.Request) int
 
 	mu  sync.Mutex
 	got []delivery
 }
 
-func answers(status int) *subscriber {
-	return &subscriber{answer: func(int, *http.Request) int { return status }}
+func respondWith(status int) *subscriber {
+	return &subscriber{status: func(int, *http.Request) int { return status }}
 }
 
 func (s *subscriber) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -60,7 +60,7 @@ func (s *subscriber) RoundTrip(r *http.Request) (*http.Response, error) {
 	n := len(s.got)
 	s.got = append(s.got, delivery{at: time.Now(), method: r.Method, url: r.URL.String(), header: r.Header.Clone(), body: string(body)})
 	s.mu.Unlock()
-	status := s.answer(n, r)
+	status := s.status(n, r)
 	if status == 0 {
 		return nil, errors.New("connection refused")
 	}
@@ -69,7 +69,7 @@ func (s *subscriber) RoundTrip(r *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// deliveries returns what has come so far. It belongs in a synctest bubble.
+// deliveries returns the deliveries so far. Call it in a synctest bubble.
 func (s *subscriber) deliveries() []delivery {
 	synctest.Wait()
 	s.mu.Lock()
@@ -78,10 +78,10 @@ func (s *subscriber) deliveries() []delivery {
 }
 
 func (s *subscriber) option() basiqtest.Option {
-	return basiqtest.DeliverWith(&http.Client{Transport: s})
+	return basiqtest.WithWebhookClient(&http.Client{Transport: s})
 }
 
-// offsets returns when deliveries came, counted from the first.
+// offsets returns the times of deliveries, relative to the first.
 func offsets(list []delivery) []time.Duration {
 	var times []time.Duration
 	for _, d := range list {
@@ -90,7 +90,7 @@ func offsets(list []delivery) []time.Duration {
 	return times
 }
 
-// subscribe makes a webhook.
+// subscribe creates a webhook.
 func (c *caller) subscribe(url string, events ...string) reply {
 	c.t.Helper()
 	r := c.post("/notifications/webhooks", map[string]any{"url": url, "subscribedEvents": events})
@@ -98,17 +98,17 @@ func (c *caller) subscribe(url string, events ...string) reply {
 	return r
 }
 
-// the documented moments of the attempts.
+// schedule holds the documented times of the attempts.
 var schedule = []time.Duration{
 	0, 5 * time.Second, 5*time.Minute + 5*time.Second, 35*time.Minute + 5*time.Second, 2*time.Hour + 35*time.Minute + 5*time.Second,
 	7*time.Hour + 35*time.Minute + 5*time.Second, 17*time.Hour + 35*time.Minute + 5*time.Second,
 	27*time.Hour + 35*time.Minute + 5*time.Second,
 }
 
-func TestDelivery(t *testing.T) {
+func TestDeliveries_Signed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		sub := answers(http.StatusNoContent)
+		sub := respondWith(http.StatusNoContent)
 		c := new30(t, sub.option())
 		secret := c.subscribe(hook, "user.created").text("secret")
 		time.Sleep(1500 * time.Millisecond)
@@ -130,7 +130,7 @@ func TestDelivery(t *testing.T) {
 		require.NoError(t, verifier.Verify(d.header, []byte(d.body)))
 		require.Error(t, verifier.Verify(d.header, []byte(d.body+" ")))
 
-		// And by hand, as Standard Webhooks has it.
+		// Verify the signature manually, as specified by Standard Webhooks.
 		encoded, ok := strings.CutPrefix(secret, "whsec_")
 		require.True(t, ok)
 		key, err := base64.StdEncoding.DecodeString(encoded)
@@ -142,18 +142,18 @@ func TestDelivery(t *testing.T) {
 		assert.Equal(t, strconv.FormatInt(time.Now().Unix(), 10), d.header.Get("webhook-timestamp"))
 
 		time.Sleep(30 * time.Hour)
-		assert.Len(t, sub.deliveries(), 1, "what has arrived is not sent again")
+		assert.Len(t, sub.deliveries(), 1, "delivered messages are not retried")
 	})
 }
 
-func TestDeliveriesOfAJob(t *testing.T) {
+func TestDeliveries_Job(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		sub := answers(http.StatusOK)
+		sub := respondWith(http.StatusOK)
 		c := new30(t, sub.option())
 		c.subscribe(hook, "connection.created", "connection.activated", "account.updated", "transactions.updated")
 		c.connect(c.newUser(), hooli, "Wentworth-Smith", "whislter")
-		time.Sleep(long) // and nobody asks for the job
+		time.Sleep(long) // without a request for the job
 		types, ids := map[string]int{}, map[string]bool{}
 		for _, d := range sub.deliveries() {
 			var body struct{ EventTypeID, EventID string }
@@ -165,20 +165,20 @@ func TestDeliveriesOfAJob(t *testing.T) {
 		assert.Equal(t, map[string]int{
 			"connection.created": 1, "connection.activated": 1, "account.updated": 4, "transactions.updated": 1,
 		}, types)
-		assert.Len(t, ids, 7, "each has an id of its own")
+		assert.Len(t, ids, 7, "IDs are unique")
 	})
 }
 
-func TestDeliverySchedule(t *testing.T) {
+func TestDeliveries_RetrySchedule(t *testing.T) {
 	t.Parallel()
 	for name, status := range map[string]int{
 		"500": http.StatusInternalServerError, "404": http.StatusNotFound, "redirect": http.StatusFound,
-		"moved": http.StatusPermanentRedirect, "no answer": 0,
+		"moved": http.StatusPermanentRedirect, "no response": 0,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				sub := answers(status)
+				sub := respondWith(status)
 				c := new30(t, sub.option())
 				hooked := c.subscribe(hook, "user.created")
 				verifier, err := webhook.New(api.NewSecret(hooked.text("secret")))
@@ -193,10 +193,10 @@ func TestDeliverySchedule(t *testing.T) {
 				got := sub.deliveries()
 				assert.Equal(t, schedule, offsets(got))
 				for _, d := range got {
-					assert.Equal(t, hook, d.url, "no redirect is followed")
+					assert.Equal(t, hook, d.url, "redirects are not followed")
 					assert.Equal(t, got[0].header.Get("webhook-id"), d.header.Get("webhook-id"))
 					assert.Equal(t, got[0].body, d.body)
-					assert.Equal(t, strconv.FormatInt(d.at.Unix(), 10), d.header.Get("webhook-timestamp"), "of the attempt")
+					assert.Equal(t, strconv.FormatInt(d.at.Unix(), 10), d.header.Get("webhook-timestamp"), "time of the attempt")
 				}
 				require.NoError(t, verifier.Verify(got[7].header, []byte(got[7].body)))
 
@@ -209,7 +209,7 @@ func TestDeliverySchedule(t *testing.T) {
 				c = c.as("3.0", server, "")
 				r = c.post(path, map[string]any{"url": hook})
 				assert.Equal(t, "active", r.text("status"), r.raw)
-				assert.Len(t, sub.deliveries(), 8, "what was missed stays so")
+				assert.Len(t, sub.deliveries(), 8, "missed events are not delivered later")
 				c.newUser()
 				assert.Len(t, sub.deliveries(), 9)
 			})
@@ -217,24 +217,24 @@ func TestDeliverySchedule(t *testing.T) {
 	}
 }
 
-func TestDisabledWebhookGetsNoMoreAttempts(t *testing.T) {
+func TestDeliveries_DisabledWebhook(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		sub := answers(http.StatusTeapot)
+		sub := respondWith(http.StatusTeapot)
 		c := new30(t, sub.option())
 		c.subscribe(hook, "user.created")
 		c.newUser()
 		time.Sleep(time.Hour)
 		c.as("3.0", server, "").newUser()
 		time.Sleep(60 * time.Hour)
-		assert.Len(t, sub.deliveries(), 8+7, "the second message has one attempt left")
+		assert.Len(t, sub.deliveries(), 8+7, "the second message had one attempt left")
 	})
 }
 
-func TestDeliveryAfterFailures(t *testing.T) {
+func TestDeliveries_RetrySucceeds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		sub := &subscriber{answer: func(n int, _ *http.Request) int {
+		sub := &subscriber{status: func(n int, _ *http.Request) int {
 			return []int{0, http.StatusBadGateway, http.StatusAccepted}[n]
 		}}
 		c := new30(t, sub.option())
@@ -246,7 +246,7 @@ func TestDeliveryAfterFailures(t *testing.T) {
 		path := "/notifications/webhooks/" + hooked.text("id")
 		list := c.get(path + "/messages")
 		require.Equal(t, 1, list.length("data"), list.raw)
-		assert.False(t, list.has("data.0.attempts"), "a list has none")
+		assert.False(t, list.has("data.0.attempts"), "lists omit attempts")
 		r := c.get(path + "/messages/" + list.text("data.0.id"))
 		item, _ := list.at("data.0")
 		whole := r.body.(map[string]any)
@@ -261,7 +261,7 @@ func TestDeliveryAfterFailures(t *testing.T) {
 			response string
 			status   string
 		}{
-			{schedule[2], json.Number("202"), "Accepted", "Success"}, // the newest first
+			{schedule[2], json.Number("202"), "Accepted", "Success"}, // newest first
 			{schedule[1], json.Number("502"), "Bad Gateway", "Failed"},
 			{schedule[0], nil, "No response", "Failed"},
 		} {
@@ -276,11 +276,11 @@ func TestDeliveryAfterFailures(t *testing.T) {
 	})
 }
 
-// A subscriber that says nothing is given ten seconds, and the wait begins after them.
-func TestDeliveryTimesOut(t *testing.T) {
+// A delivery without a response times out after ten seconds, and the delay starts then.
+func TestDeliveries_Timeout(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		sub := &subscriber{answer: func(n int, r *http.Request) int {
+		sub := &subscriber{status: func(n int, r *http.Request) int {
 			if n == 0 {
 				<-r.Context().Done()
 				return 0
@@ -292,32 +292,32 @@ func TestDeliveryTimesOut(t *testing.T) {
 		c.newUser()
 		c.newUser()
 		time.Sleep(time.Minute)
-		assert.Equal(t, []time.Duration{0, 0, 15 * time.Second}, offsets(sub.deliveries()), "one does not wait for the other")
+		assert.Equal(t, []time.Duration{0, 0, 15 * time.Second}, offsets(sub.deliveries()), "deliveries are independent")
 	})
 }
 
-func TestDeliverWithKeepsTheClientsTimeout(t *testing.T) {
+func TestDeliveries_ClientTimeout(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		sub := &subscriber{answer: func(_ int, r *http.Request) int {
+		sub := &subscriber{status: func(_ int, r *http.Request) int {
 			<-r.Context().Done()
 			return 0
 		}}
 		own := &http.Client{Transport: sub, Timeout: time.Minute}
-		c := new30(t, basiqtest.DeliverWith(own))
+		c := new30(t, basiqtest.WithWebhookClient(own))
 		c.subscribe(hook, "user.created")
 		c.newUser()
 		time.Sleep(90 * time.Second)
 		assert.Equal(t, []time.Duration{0, 65 * time.Second}, offsets(sub.deliveries()))
-		assert.Nil(t, own.CheckRedirect, "the client itself is not changed")
+		assert.Nil(t, own.CheckRedirect, "the client is not modified")
 	})
 }
 
-func TestDeliveriesAtSpeed(t *testing.T) {
+func TestDeliveries_Speed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		sub := answers(http.StatusInternalServerError)
-		c := new30(t, sub.option(), basiqtest.Speed(3600))
+		sub := respondWith(http.StatusInternalServerError)
+		c := new30(t, sub.option(), basiqtest.WithSpeed(3600))
 		c.subscribe(hook, "user.created")
 		c.newUser()
 		time.Sleep(time.Minute)
@@ -329,10 +329,10 @@ func TestDeliveriesAtSpeed(t *testing.T) {
 	})
 }
 
-func TestDeletedWebhookGetsNothing(t *testing.T) {
+func TestDeliveries_DeletedWebhook(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		sub := answers(http.StatusInternalServerError)
+		sub := respondWith(http.StatusInternalServerError)
 		c := new30(t, sub.option())
 		path := "/notifications/webhooks/" + c.subscribe(hook, "user.created").text("id")
 		c.newUser()
@@ -344,10 +344,10 @@ func TestDeletedWebhookGetsNothing(t *testing.T) {
 	})
 }
 
-func TestUpdatedWebhookGetsTheNextAttempt(t *testing.T) {
+func TestDeliveries_UpdatedWebhook(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		sub := answers(http.StatusInternalServerError)
+		sub := respondWith(http.StatusInternalServerError)
 		c := new30(t, sub.option())
 		path := "/notifications/webhooks/" + c.subscribe(hook, "user.created").text("id")
 		c.newUser()
@@ -355,18 +355,18 @@ func TestUpdatedWebhookGetsTheNextAttempt(t *testing.T) {
 		c.post(path, map[string]any{"url": hook + "/moved", "subscribedEvents": []string{"user.deleted"}})
 		time.Sleep(10 * time.Second)
 		got := sub.deliveries()
-		require.Len(t, got, 2, "though nothing new of the kind would be sent")
+		require.Len(t, got, 2, "although it no longer subscribes to the type")
 		assert.Equal(t, hook+"/moved", got[1].url)
 		c.newUser()
 		assert.Len(t, sub.deliveries(), 2)
 	})
 }
 
-// The bubble would not end if a goroutine did not.
-func TestCloseEndsDeliveries(t *testing.T) {
+// The bubble would not end if a goroutine were left.
+func TestDeliveries_Close(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		sub := &subscriber{answer: func(_ int, r *http.Request) int {
+		sub := &subscriber{status: func(_ int, r *http.Request) int {
 			<-r.Context().Done()
 			return 0
 		}}
@@ -377,17 +377,17 @@ func TestCloseEndsDeliveries(t *testing.T) {
 		require.Len(t, sub.deliveries(), 1)
 		began := time.Now()
 		require.NoError(t, s.Close())
-		assert.Equal(t, began, time.Now(), "it does not wait for the timeout")
+		assert.Equal(t, began, time.Now(), "Close does not wait for the timeout")
 		time.Sleep(time.Hour)
 		assert.Len(t, sub.deliveries(), 1)
 	})
 }
 
-// Mounted elsewhere, a sandbox can be called after it was closed.
-func TestClosedSandboxDeliversNothing(t *testing.T) {
+// A sandbox mounted in another server can receive requests after it was closed.
+func TestDeliveries_AfterClose(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		sub := answers(http.StatusOK)
+		sub := respondWith(http.StatusOK)
 		s := basiqtest.New(t, sub.option())
 		c := newCaller(t, s, "3.0", server, "")
 		c.subscribe(hook, "user.created")
@@ -402,9 +402,9 @@ func TestClosedSandboxDeliversNothing(t *testing.T) {
 	})
 }
 
-func TestDeliveryOverSockets(t *testing.T) {
+func TestDeliveries_Loopback(t *testing.T) {
 	t.Parallel()
-	s, err := basiqtest.Start(basiqtest.Speed(1000))
+	s, err := basiqtest.Start(basiqtest.WithSpeed(1000))
 	require.NoError(t, err)
 	defer func() { assert.NoError(t, s.Close()) }()
 	c := newCaller(t, s, "3.0", server, "")
@@ -423,8 +423,8 @@ func TestDeliveryOverSockets(t *testing.T) {
 		if !assert.NoError(t, err) {
 			return
 		}
-		// A subscriber may ask the sandbox before it answers.
-		assert.Equal(t, event.UserID(), c.get(strings.TrimPrefix(event.Links.Event, s.URL())).text("userId")) //nolint:contextcheck // The test has its own.
+		// A subscriber may call the sandbox before it responds.
+		assert.Equal(t, event.UserID(), c.get(strings.TrimPrefix(event.Links.Event, s.URL())).text("userId")) //nolint:contextcheck // the test has its own context
 		got <- event
 	})
 	endpoint := httptest.NewServer(mux)
@@ -441,10 +441,10 @@ func TestDeliveryOverSockets(t *testing.T) {
 	}
 	require.NoError(t, s.Close())
 	assert.EqualValues(t, 2, tries.Load())
-	assert.Zero(t, elsewhere.Load(), "no redirect is followed")
+	assert.Zero(t, elsewhere.Load(), "redirects are not followed")
 }
 
-// A webhook that is created by the client for a loopback host receives its deliveries over http.
+// A webhook that is created by the client for a loopback host receives its deliveries over HTTP.
 func TestWebhooks_Create_Loopback(t *testing.T) {
 	t.Parallel()
 	s, err := basiqtest.Start()
@@ -474,10 +474,10 @@ func TestWebhooks_Create_Loopback(t *testing.T) {
 	}
 }
 
-func TestCloseWhileASocketHangs(t *testing.T) {
+func TestDeliveries_Close_HangingSubscriber(t *testing.T) {
 	t.Parallel()
-	// An hour, so that Close cannot be waiting for this timeout.
-	s, err := basiqtest.Start(basiqtest.DeliverWith(&http.Client{Timeout: time.Hour}))
+	// Use an hour, so that Close cannot be waiting for this timeout.
+	s, err := basiqtest.Start(basiqtest.WithWebhookClient(&http.Client{Timeout: time.Hour}))
 	require.NoError(t, err)
 	c := newCaller(t, s, "3.0", server, "")
 	came, gone := make(chan struct{}), make(chan struct{})
@@ -497,10 +497,10 @@ func TestCloseWhileASocketHangs(t *testing.T) {
 	<-gone
 }
 
-func TestMessageLinksLeadToWhereTheWebhookWasMade(t *testing.T) {
+func TestDeliveries_MessageLinks(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		sub := answers(http.StatusOK)
+		sub := respondWith(http.StatusOK)
 		c := new30(t, sub.option())
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://basiq.example/notifications/webhooks",
 			strings.NewReader(`{"url":"`+hook+`","subscribedEvents":"user.created"}`))
@@ -517,13 +517,13 @@ func TestMessageLinksLeadToWhereTheWebhookWasMade(t *testing.T) {
 	})
 }
 
-// An attempt is logged with what came of it, without the URL: a subscriber may have put a secret into that.
-func TestDeliveriesAreLogged(t *testing.T) {
+// An attempt is logged with its result, but without the URL, which may contain a secret.
+func TestDeliveries_Log(t *testing.T) {
 	t.Parallel()
 	var out lines
 	far := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }))
 	t.Cleanup(far.Close)
-	c := new30(t, basiqtest.Logger(slog.New(slog.NewJSONHandler(&out, nil))))
+	c := new30(t, basiqtest.WithLogger(slog.New(slog.NewJSONHandler(&out, nil))))
 	r := c.post("/notifications/webhooks", map[string]any{
 		"url": far.URL + "/?key=Pl4nted", "subscribedEvents": []string{"user.created"},
 	})

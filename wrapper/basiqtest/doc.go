@@ -1,41 +1,44 @@
-// Package basiqtest plays the whole Basiq API, so that a program which uses it can be tested with no network, no API key
-// and no waiting. A test needs five lines:
+// Package basiqtest provides an in-process sandbox of the Basiq API: a stateful fake server for tests. Tests of a
+// program that uses Basiq need no network, no API key and no waiting. In this package, "the sandbox" is this fake
+// server, and Basiq's own test system is called "Basiq's sandbox environment". A test takes five lines:
 //
-//	synctest.Test(t, func(t *testing.T) { // a job's half minute takes no time in here
+//	synctest.Test(t, func(t *testing.T) { // virtual time: a job of half a minute completes immediately
 //		sandbox := basiqtest.New(t)
 //		client, err := sandbox.NewClient()
 //		...
 //		jobID := sandbox.Connect(user.ID, "AU00000", "gavinBelson")
 //	})
 //
-// [New] is for tests: it opens no port and closes itself. [Start] listens on the loopback interface, for programs and for
-// clients in other languages; so does the program basiq-sandbox:
+// [New] is for tests. It opens no port and closes the sandbox when the test ends. [Start] listens on the loopback
+// interface, for programs and for clients in other languages, as does the command basiq-sandbox:
 //
 //	go run github.com/basiq-go/basiq-go/wrapper/basiqtest/cmd/basiq-sandbox -h
 //
-// A [Sandbox] has all operations of the contract, of API 2.1 and 3.0. What is created can be read, changed and deleted; what
-// is deleted is gone, except what Basiq keeps: the accounts and transactions of a deleted web connection stay with the user
-// until they are purged. Those of an open-banking connection are deleted with it. Tokens have the rights of their scopes and the operations of their API version. Filters, limits,
-// cursors and errors are the documented ones, wrong ones included. Where the documents are silent it does what is
-// plausible, and a comment in the code says so.
+// A [Sandbox] implements all operations of the contract, for API versions 2.1 and 3.0. Resources that are created can
+// be read, updated and deleted. As at Basiq, the accounts and transactions of a deleted web connection stay with the
+// user until they are purged, while open-banking data is deleted with the connection. Tokens are limited to their scope
+// and to the operations of their API version. Filters, limits, cursors and errors follow Basiq's documentation,
+// including its mistakes. Where the documentation is silent, the sandbox does what is plausible, and a comment in the
+// code says so.
 //
 // # Banks
 //
-// AU00000 (Hooli) and AU00004 (HooliGov) ask for no second factor, AU00002 (Pied Piper) always does, AU00003 (Nucleus)
-// does in every other job of a connection, beginning with the first. Each test user can connect to each of these. AU00000
-// also has open banking, see [OpenBanking]: on the consent page, log in as a test user, or with the member number 374829 and
-// the one-time password 227470 that Basiq documents. AU01001
-// and AU00201 take statements only, as CSV and PDF: what a CSV holds can be read as accounts and transactions; a PDF, which nobody
-// here can read, gives a small made-up statement.
+// AU00000 (Hooli) and AU00004 (HooliGov) never ask for a second factor. AU00002 (Pied Piper) always does. AU00003
+// (Nucleus) does in every other job of a connection, starting with the first. Each test user can connect to each of
+// these banks. AU00000 also supports open banking; see [WithOpenBanking]. On its consent page, log in as a test user,
+// or with the member number 374829 and the one-time password 227470 that Basiq documents.
+//
+// AU01001 and AU00201 accept only uploaded statements, as CSV or PDF. The accounts and transactions of a CSV file can
+// be read. The sandbox cannot parse PDF files, so it generates a small statement for each.
 //
 // # Test users
 //
-// The login and password of each are those of Basiq's documents, and so is what they earn and spend:
+// The logins and passwords, and the income and spending of each user, are documented by Basiq:
 //
 //	Wentworth-Smith  whislter       joint account, two salaries, mortgage, a car loan
 //	Whistler         ShowBox        one salary, buy now pay later, a large transfer to jared
-//	Gilfoyle         PiedPiper      a salary that stopped, benefits since, buy now pay later, a late fee
-//	gavinBelson      hooli2016      a salary that has risen, tutoring by the week, a personal loan
+//	Gilfoyle         PiedPiper      a salary that stopped, then benefits, buy now pay later, a late fee
+//	gavinBelson      hooli2016      a salary with a raise, weekly tutoring income, a personal loan
 //	jared            django         ride-share income, mortgage and car loan elsewhere, a term deposit
 //	richard          tabsnotspaces  a high salary, two rents, three mortgages, two car loans, four cards
 //	laurieBream      business2024   a business
@@ -44,51 +47,54 @@
 //	erlich           aviato         fails in retrieve-accounts with account-not-accessible-requires-user-action
 //	jianYang         nothotdog      fails in retrieve-accounts with service-unavailable
 //
-// Any other login or password fails in verify-credentials with invalid-credentials. The books go back twelve months from
-// the first day of the month in which the sandbox was made, and go on by the day: a refresh tomorrow brings tomorrow's
-// transactions. Each account's transactions add up to its balance, and transfers between accounts meet.
+// Any other login or password fails in verify-credentials with invalid-credentials. Transactions start twelve months
+// before the first day of the month in which the sandbox was created. New transactions appear every day, so a refresh
+// on the next day returns more. The transactions of an account add up to its balance, and both sides of a transfer
+// between accounts match.
 //
-// To the question of jared and richard the answer is 1234, to that of Gilfoyle and gavinBelson it is Hooli, to the two
-// of Whistler and Wentworth-Smith they are Basiq and the bank's id (or AU00000). Answers are compared exactly, and can be
-// given once, within two minutes. The other test users are never asked: their step is skipped.
+// The correct MFA answer is 1234 for jared and richard, and Hooli for Gilfoyle and gavinBelson. Whistler and
+// Wentworth-Smith have two questions, with the answers Basiq and the bank's ID (or AU00000). Answers must match
+// exactly. They are accepted only once, within two minutes. The other test users have no challenge, and their MFA step
+// is skipped.
 //
 // # Time
 //
-// A job takes between 6 and 17 seconds, the same for the same login every time; [Speed] divides that, and the waits of
-// webhooks' deliveries. Inside a bubble of [testing/synctest] the clock is the bubble's, and a sandbox that [New] made
-// there works on it: tokens end after an hour, jobs and events are forgotten after seven days, in no time at all.
+// A job takes between 6 and 17 seconds, and always the same time for the same login. [WithSpeed] divides this time and
+// the delays of webhook deliveries. In a bubble of [testing/synctest], a sandbox created with [New] uses the bubble's
+// clock. Tokens then expire after an hour, and jobs and events after seven days, without any real waiting.
 //
 // # Seed
 //
-// Nothing is left to chance: ids, tokens, amounts and odds follow from [Seed]. The same calls in the same order on the
-// same day get the same answers.
+// The sandbox is deterministic: IDs, tokens, amounts and random faults are derived from [WithSeed]. The same calls in
+// the same order on the same day return the same responses.
 //
-// # When things go wrong
+// # Faults
 //
-// [Sandbox.Inject] has calls fail in the ways in which calls do fail, when and as often as a test wants:
+// [Sandbox.Inject] makes requests fail in realistic ways, for as many requests as a test needs:
 //
-//	sandbox.Inject(basiqtest.Fail(503), basiqtest.On("getJobs"), basiqtest.Next(2))
-//	sandbox.Inject(basiqtest.ResetAfter(), basiqtest.On("postConnection"))
-//	sandbox.Inject(basiqtest.Latency(2*time.Second), basiqtest.Chance(0.1))
+//	sandbox.Inject(basiqtest.Fail(503), basiqtest.Operations("getJobs"), basiqtest.Times(2))
+//	sandbox.Inject(basiqtest.ResetAfter(), basiqtest.Operations("postConnection"))
+//	sandbox.Inject(basiqtest.Latency(2*time.Second), basiqtest.Probability(0.1))
 //
-// [Sandbox.ExpireTokens] and [Sandbox.RevokeTokens] end tokens, [EnforceLimits] plays the limits of Basiq's.
+// [Sandbox.ExpireTokens] and [Sandbox.RevokeTokens] invalidate tokens. [WithLimits] enforces Basiq's documented limits.
 //
-// # What was sent
+// # Recorded requests
 //
-// [Sandbox.Requests] and [Sandbox.RequestsOf] tell what has come, with secrets redacted:
+// [Sandbox.Requests] and [Sandbox.RequestsOf] return the requests received so far, with secrets redacted:
 //
 //	created := sandbox.RequestsOf("postConnection")
-//	require.Len(t, created, 1, "a create is never sent twice")
+//	require.Len(t, created, 1, "creates must not be retried")
 //
 // # Webhooks
 //
-// Events are told of as they happen, and delivered to those who have subscribed by the API, signed, on the documented
-// schedule of retries; package webhook verifies them. In a bubble, [DeliverWith] a client that opens no socket.
+// The sandbox records events and delivers them to the webhooks that were created through the API. Messages are signed
+// and retried on the documented schedule. Package webhook verifies them. In a synctest bubble, use [WithWebhookClient]
+// with a client that opens no sockets.
 //
-// # The consent page
+// # Consent page
 //
-// At /home the sandbox serves its own consent page, where a browser gives consent, chooses a bank, logs in as a test user
-// and answers the bank's questions; [RedirectURL] is where it is sent afterwards. [Sandbox.NewClient] makes clients whose
-// Consents.PageURL leads there. wrapper/examples/consent is a web app that uses it. Without a browser,
-// [Sandbox.VisitConsentPage] goes the same way, and [Sandbox.Connect] takes the short one.
+// The sandbox serves its own consent page at /home. In a browser, a user can grant consent, choose a bank, log in as a
+// test user and answer the bank's questions. The page then redirects to the URL of [WithRedirectURL]. For clients
+// created by [Sandbox.NewClient], Consents.PageURL returns URLs of this page. The web app in wrapper/examples/consent
+// uses it. In tests without a browser, use [Sandbox.VisitConsentPage], or [Sandbox.Connect] to skip the page.
 package basiqtest

@@ -13,11 +13,11 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest/internal/bank"
 )
 
-// maxKeptEnrichments bounds how many enrichments are kept: the test banks' transactions have some hundreds, those in
-// statements any number.
-const maxKeptEnrichments = 10_000
+// maxCachedEnrichments is the size of the enrichment cache. The test banks' transactions need a few hundred entries,
+// but uploaded statements may have any number.
+const maxCachedEnrichments = 10_000
 
-// enrichmentKey is what the enrichment of a transaction depends on.
+// enrichmentKey holds everything that determines the enrichment of a transaction.
 type enrichmentKey struct {
 	version            versions
 	description, class string
@@ -25,11 +25,11 @@ type enrichmentKey struct {
 	category           *bank.Category
 }
 
-// enrichments are those that have been written. Hardly any transaction is the only one of its kind.
+// enrichments caches encoded enrichments, because most transactions share one with others.
 type enrichments map[enrichmentKey]json.RawMessage
 
-// enrichment returns the enrichment of a transaction, which the documents of both versions require. Its members are null if
-// nothing is known, as in recorded responses.
+// enrichment returns the enrichment of a transaction, which the documents of both versions require. Its members are
+// null if nothing is known, as in recorded responses.
 func (s *Sandbox) enrichment(v *view, t *bank.Transaction) json.RawMessage {
 	key := enrichmentKey{v.version, t.Description, t.Class, t.Merchant, t.Category}
 	if written, known := s.enrichments[key]; known {
@@ -56,9 +56,9 @@ func (s *Sandbox) enrichment(v *view, t *bank.Transaction) json.RawMessage {
 	}
 	written, err := json.Marshal(o)
 	if err != nil {
-		panic("basiqtest: an enrichment that is no JSON: " + err.Error())
+		panic("basiqtest: cannot encode enrichment: " + err.Error())
 	}
-	if s.enrichments == nil || len(s.enrichments) >= maxKeptEnrichments {
+	if s.enrichments == nil || len(s.enrichments) >= maxCachedEnrichments {
 		s.enrichments = enrichments{}
 	}
 	s.enrichments[key] = written
@@ -80,8 +80,8 @@ func locationObject(m *bank.Merchant) object {
 	}
 }
 
-// categoryObject is the kind of business. The subclass of 3.0 is the class: the codes of both have the same titles in
-// the documents' examples.
+// categoryObject returns the category of a business. The subclass of 3.0 is derived from the class, because both have
+// the same titles in the documented examples.
 func categoryObject(v *view, category *bank.Category) object {
 	anzsic := object{
 		"division": codeObject(category.Division), "subdivision": codeObject(category.Subdivision),
@@ -96,12 +96,12 @@ func categoryObject(v *view, category *bank.Category) object {
 
 func codeObject(code bank.Code) object { return object{"code": code.Code, "title": code.Title} }
 
-// logo is where a merchant's logo would be.
+// logo returns a placeholder URL for a merchant's logo.
 func logo(m *bank.Merchant, size string) string {
 	return "https://example.com/merchants/" + m.ID + "-" + size + ".svg"
 }
 
-// cleanDescription is the description without its numbers, or the merchant's name.
+// cleanDescription returns the merchant's name, or the description without numbers.
 func cleanDescription(description string, m *bank.Merchant) string {
 	if m != nil {
 		return m.Name
@@ -116,7 +116,7 @@ func cleanDescription(description string, m *bank.Merchant) string {
 	return strings.Join(words, " ")
 }
 
-// tagsOf are the documented tags that fit a transaction.
+// tagsOf returns the documented tags that apply to a transaction.
 func tagsOf(t *bank.Transaction) []string {
 	text := strings.ToUpper(t.Description)
 	switch t.Category.Group {
@@ -148,12 +148,12 @@ func tagsOf(t *bank.Transaction) []string {
 	return []string{}
 }
 
-// conductTags are the tags of fees by a word of their descriptions.
+// conductTags maps words in the descriptions of fees to their tags.
 var conductTags = []struct{ word, tag string }{
 	{"DISHONOUR", "dishonour"}, {"OVERDRAWN", "overdrawn"}, {"LATE ", "late"}, {"ATM ", "atm"},
 }
 
-// The forms of what a query may have.
+// Formats of query parameters.
 var (
 	institutionForm = regexp.MustCompile(`^[A-Z]{2}[0-9]{5}$`)
 	countryForm     = regexp.MustCompile(`^[A-Z]{2}$`)
@@ -163,8 +163,8 @@ var (
 
 var enrichAccountTypes = []string{"transaction", "credit-card", "savings", "mortgage", "loan", "foreign"}
 
-// checkQuery checks the parameters of getEnrich. That they are checked is documented, the words are not. The institution
-// may be any, since the sandbox knows only some of Basiq's.
+// checkQuery validates the parameters of getEnrich. The validation is documented, but not its error texts. Any
+// institution is accepted, because the sandbox has only some of Basiq's institutions.
 func checkQuery(v *view, query url.Values) error {
 	required := []string{"q", "institution"}
 	if v.version == v30 {
@@ -195,24 +195,24 @@ func checkQuery(v *view, query url.Values) error {
 	return nil
 }
 
-// getEnrich answers what it does not know with an empty set, and always with 200, as is documented. It looks at neither
-// mcc nor accountType: what it knows, it knows by name.
-func (s *Sandbox) getEnrich(c *call) (answer, error) {
+// getEnrich responds with 200 and an empty set if the merchant is unknown, as documented. It ignores mcc and
+// accountType, because it identifies merchants by name.
+func (s *Sandbox) getEnrich(c *call) (response, error) {
 	query, err := c.parameters()
 	if err != nil {
-		return answer{}, notValid("Parameter q is not valid.", fromParameter("q"))
+		return response{}, notValid("Parameter q is not valid.", fromParameter("q"))
 	}
 	if err := checkQuery(&c.view, query); err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	if err := s.countEnrichment(c.now); err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	amount, hasAmount := parseCents(query.Get("amount"))
 	class := classify(query.Get("q"), amount)
 	merchant, category, known := bank.Enrich(query.Get("q"))
 	if country := query.Get("country"); country != "" && country != "AU" {
-		known = false // all the merchants are in Australia
+		known = false // all merchants of the sandbox are in Australia
 	}
 	known = known && hasMerchant(class)
 	data, links := object{}, object{"self": c.url("/enrich?" + strings.ReplaceAll(query.Encode(), "+", "%20"))}
@@ -233,19 +233,19 @@ func (s *Sandbox) getEnrich(c *call) (answer, error) {
 		data["merchant"], data["location"] = found, locationObject(merchant)
 		data["category"] = categoryObject(&c.view, category)
 	}
-	return answer{http.StatusOK, object{
+	return response{http.StatusOK, object{
 		"type": "enrich", "direction": direction, "class": class, "data": data, "links": links,
 	}}, nil
 }
 
-// hasMerchant reports whether transactions of a class have a merchant. The documents speak of payments; here also what a
-// merchant pays back or in has one.
+// hasMerchant reports whether transactions of a class have a merchant. The documentation mentions payments only. The
+// sandbox includes refunds and direct credits.
 func hasMerchant(class gen.TransactionClass) bool {
 	return class == gen.TransactionClassPayment || class == gen.TransactionClassRefund ||
 		class == gen.TransactionClassDirectCredit
 }
 
-// impliedDirection is the direction of a transaction whose amount nobody told: that of its class, if it has one.
+// impliedDirection returns the direction that the class of a transaction implies, for a query without an amount.
 func impliedDirection(class gen.TransactionClass, known bool) gen.TransactionDirection {
 	switch class {
 	case gen.TransactionClassDirectCredit, gen.TransactionClassRefund, gen.TransactionClassInterest:

@@ -24,7 +24,7 @@ func enrich(parameters ...string) string {
 	return "/enrich?" + query.Encode()
 }
 
-func TestEnrich(t *testing.T) {
+func TestEnrich_Known(t *testing.T) {
 	t.Parallel()
 	c := new30(t)
 	r := c.get(enrich("q", "WOOLWORTHS 1624 DEE WHY NSW"))
@@ -42,14 +42,14 @@ func TestEnrich(t *testing.T) {
 	assert.NotEmpty(t, r.text("links.logo-thumb"))
 
 	old := c.as("2.1", client, "").get(enrich("q", "garfish manly ns", "country", ""))
-	require.Equal(t, http.StatusOK, old.status, "2.1 does without a country: %s", old.raw)
+	require.Equal(t, http.StatusOK, old.status, "the country is optional in 2.1: %s", old.raw)
 	old.requireShape(official(t, "assembled/swagger-2.1/getEnrich.200.1"))
 	assert.Equal(t, "Garfish Manly", old.text("data.merchant.businessName"))
 	assert.Equal(t, "Manly", old.text("data.location.suburb"))
 }
 
-// What is not known is answered with 200 and an empty set.
-func TestEnrichUnknown(t *testing.T) {
+// For an unknown merchant, the response is 200 with an empty set.
+func TestEnrich_Unknown(t *testing.T) {
 	t.Parallel()
 	c := new30(t)
 	for name, path := range map[string]string{
@@ -72,7 +72,7 @@ func TestEnrichUnknown(t *testing.T) {
 	}
 }
 
-func TestEnrichClassifies(t *testing.T) {
+func TestEnrich_Classes(t *testing.T) {
 	t.Parallel()
 	c := new30(t)
 	for _, row := range []struct{ q, amount, class, direction string }{
@@ -98,7 +98,7 @@ func TestEnrichClassifies(t *testing.T) {
 	}
 }
 
-func TestEnrichErrors(t *testing.T) {
+func TestEnrich_Errors(t *testing.T) {
 	t.Parallel()
 	c := new30(t)
 	for _, row := range []struct{ path, code, parameter, detail string }{
@@ -118,11 +118,11 @@ func TestEnrichErrors(t *testing.T) {
 	}
 }
 
-// The limit counts what was answered, and only where limits are switched on.
-func TestEnrichLimit(t *testing.T) {
+// The limit counts successful requests, and only if limits are enforced.
+func TestEnrich_Limit(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c, free := new30(t, basiqtest.EnforceLimits()), new30(t)
+		c, free := new30(t, basiqtest.WithLimits()), new30(t)
 		path := enrich("q", "WOOLWORTHS")
 		for range 100 {
 			require.Equal(t, http.StatusOK, c.get(path).status)
@@ -134,6 +134,6 @@ func TestEnrichLimit(t *testing.T) {
 		time.Sleep(31*24*time.Hour - time.Second) // to the last second of January
 		c.as("3.0", server, "").get(path).requireError(429, "too-many-requests", "Query limit reached.")
 		time.Sleep(time.Second)
-		assert.Equal(t, http.StatusOK, c.as("3.0", server, "").get(path).status, "it is a new month")
+		assert.Equal(t, http.StatusOK, c.as("3.0", server, "").get(path).status, "a new month")
 	})
 }

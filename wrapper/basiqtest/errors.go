@@ -2,25 +2,25 @@ package basiqtest
 
 import "net/http"
 
-// object is a JSON object that the sandbox writes. The generated types are made for reading and leave out what is empty
-// or null; Basiq writes both, and a client has to cope with them.
+// object is a JSON object in a response. The generated types omit empty and null fields, because they are made for
+// decoding. Basiq sends such fields, and a client must handle them.
 type object map[string]any
 
-// failure is the error answer to a call.
+// A failure is an error response.
 type failure struct {
 	status int
 	code   string
 	title  string
-	detail string  // absent from the answer when it is empty, unless blank is true
-	blank  bool    // an empty detail is sent
-	source *object // absent when it is nil, null when it points to nil
-	text   string  // sent as plain text in place of the envelope
+	detail string  // omitted if empty, unless blank is true
+	blank  bool    // send an empty detail
+	source *object // omitted if nil, null if it points to a nil object
+	text   string  // sent as plain text instead of the envelope
 }
 
-// Error says what is wrong. It holds nothing of the request.
+// Error returns the code and title. It contains no request data.
 func (f *failure) Error() string { return f.code + ": " + f.title }
 
-// envelope is the documented body of an error.
+// envelope returns the documented body of an error response.
 func (f *failure) envelope(correlationID string) object {
 	item := object{"type": "error", "code": f.code, "title": f.title}
 	if f.detail != "" || f.blank {
@@ -32,7 +32,8 @@ func (f *failure) envelope(correlationID string) object {
 	return object{"type": "list", "correlationId": correlationID, "data": []object{item}}
 }
 
-// nullSource is the source of an error that is about no part of the request, where the documents write null.
+// nullSource returns a source that is encoded as null. The documentation has null in errors that do not concern a part
+// of the request.
 func nullSource() *object { return new(object) }
 
 func fromParameter(name string) *object { return &object{"parameter": name} }
@@ -68,7 +69,7 @@ func badFilter() *failure {
 
 func notWeb() *failure { return notValid("Connection type is not Web", fromParameter("connectionId")) }
 
-// connectionUnknown is how a filter by a connection that is not the user's is refused.
+// connectionUnknown is the error for a filter by a connection of another user.
 func connectionUnknown() *failure {
 	return notValid("Requested connection does not exist.", fromParameter("filter"))
 }
@@ -100,7 +101,7 @@ func invalidCredentials() *failure {
 
 // 401
 
-// invalidToken has no detail: that is how the service's answer was recorded.
+// invalidToken has no detail, as recorded.
 func invalidToken() *failure {
 	return &failure{
 		status: http.StatusUnauthorized, code: "invalid-authorization-token", title: "Invalid authorization token.",
@@ -123,7 +124,7 @@ func tokenExpired() *failure {
 	}
 }
 
-// accessDenied is the response to a request for the consents of a user who has none.
+// accessDenied is the error for listing the consents of a user who has none.
 func accessDenied() *failure {
 	return &failure{status: http.StatusForbidden, code: "access-denied", title: "Access denied.", blank: true, source: nullSource()}
 }
@@ -142,7 +143,7 @@ func tooManyConnections() *failure {
 	}
 }
 
-// invalidRequest is what the gateway in front of the API says of a path it cannot make sense of.
+// invalidRequest is the response of the API gateway to an invalid path.
 func invalidRequest() *failure {
 	return &failure{
 		status: http.StatusForbidden, code: "request-not-valid", title: "Invalid request", detail: "Invalid request",
@@ -150,7 +151,7 @@ func invalidRequest() *failure {
 	}
 }
 
-// missingToken is what the gateway says, too.
+// missingToken is also a response of the API gateway.
 func missingToken() *failure {
 	return &failure{
 		status: http.StatusForbidden, code: "request-not-valid", title: "Missing Authentication Token",
@@ -170,7 +171,7 @@ func userNotFound() *failure { return notFound("Requested user does not exist.")
 
 func resourceNotFound() *failure { return notFound("Requested resource is not found") }
 
-// unknownKey is no mistake: a wrong API key is answered with 404.
+// unknownKey really has status 404. Basiq responds to an invalid API key with 404.
 func unknownKey() *failure {
 	return &failure{
 		status: http.StatusNotFound, code: "parameter-not-valid", title: "We have encountered an error",
@@ -178,7 +179,7 @@ func unknownKey() *failure {
 	}
 }
 
-// wrongVersion is plain text: so the documents describe the answer to a token of another API version.
+// wrongVersion is the documented plain-text response for a token of another API version.
 func wrongVersion() *failure {
 	return &failure{status: http.StatusNotFound, text: "Route not found for this API version."}
 }
@@ -192,8 +193,8 @@ func methodNotAllowed() *failure {
 
 // 410
 
-// gone is the answer to what was there and has ended. The documents have no detail for it.
-func gone() *failure {
+// resourceGone is the error for a resource that has ended. The detail is not documented.
+func resourceGone() *failure {
 	return &failure{
 		status: http.StatusGone, code: "resource-no-longer-available", title: "Resource no longer available",
 		detail: "Requested resource is no longer available.",

@@ -13,36 +13,36 @@ import (
 )
 
 const (
-	// eventsKept is for how long an event can be read, and so can the message about it; the documents say so of events.
-	eventsKept = 7 * 24 * time.Hour
-	// maxEvents bounds the events of those days. The oldest go first.
+	// eventRetention is how long events and their messages can be read. The documentation specifies it for events.
+	eventRetention = 7 * 24 * time.Hour
+	// maxEvents is the number of events kept. The oldest are dropped.
 	maxEvents = 100_000
 )
 
-// invalidConnection is the status of a connection in the event that it was invalidated. It has it nowhere else.
+// invalidConnection is the status of a connection in its invalidated event. It is used nowhere else.
 const invalidConnection = "invalid-connection"
 
-// event is something that has happened. It never changes.
+// An event records something that happened. It is immutable.
 type event struct {
 	id      string
 	created time.Time
 	entity  gen.EventEntity
 	action  gen.EventAction
 	userID  string
-	ref     string // the path of what it is about
-	data    object // what that was then, as the sandbox's own view shows it
+	ref     string // path of the subject
+	data    object // the subject at that time, as eventView shows it
 }
 
-// typeID is the id of the event's type, such as user.created.
+// typeID returns the ID of the event's type, such as user.created.
 func (e *event) typeID() string { return string(e.entity) + "." + string(e.action) }
 
 func (e *event) path() string { return "/events/" + e.id }
 
-func (e *event) kept(now time.Time) bool { return now.Before(e.created.Add(eventsKept)) }
+func (e *event) retained(now time.Time) bool { return now.Before(e.created.Add(eventRetention)) }
 
-// emit makes an event known and tells the webhooks that want to hear of it.
+// emit stores an event and sends it to the webhooks that subscribe to its type.
 func (s *Sandbox) emit(e *event) {
-	for len(s.events) > 0 && (len(s.events) >= maxEvents || !s.events[0].kept(e.created)) {
+	for len(s.events) > 0 && (len(s.events) >= maxEvents || !s.events[0].retained(e.created)) {
 		s.events[0] = nil
 		s.events = s.events[1:]
 	}
@@ -50,24 +50,24 @@ func (s *Sandbox) emit(e *event) {
 	s.notify(e)
 }
 
-// emitUser tells what has become of a user, in the words of the answers that create and update one.
+// emitUser emits an event about a user. Its data is the body of the createUser and updateUser responses.
 func (s *Sandbox) emitUser(u *user, action gen.EventAction, now time.Time) {
-	v := s.ownView(now)
+	v := s.eventView(now)
 	s.emit(&event{
 		id: s.newEventID(), created: now, entity: gen.EventEntityUser, action: action, userID: u.id, ref: u.path(),
 		data: u.short(&v),
 	})
 }
 
-// emitConnection tells what has become of a connection. It is for calls; see [Sandbox.noteProgress] for jobs.
+// emitConnection emits a connection event for an API call. For jobs, see [Sandbox.emitProgress].
 func (s *Sandbox) emitConnection(conn *connection, action gen.EventAction, now time.Time) {
 	s.emitConnectionAs(s.newEventID(), conn, action, now)
 }
 
-// emitConnectionAs tells it with the connection as it stands in a list. The documents' examples of events have mfaEnabled,
-// which is else of version 2.1.
+// emitConnectionAs emits a connection event with the given ID. Its data is the connection as in a list. The documented
+// examples also have mfaEnabled, which otherwise exists only in version 2.1.
 func (s *Sandbox) emitConnectionAs(id string, conn *connection, action gen.EventAction, now time.Time) {
-	v := s.ownView(now)
+	v := s.eventView(now)
 	data := conn.listItem(&v)
 	data["mfaEnabled"] = conn.institution.Asks != bank.Never
 	if action == gen.EventActionInvalidated {
@@ -79,22 +79,22 @@ func (s *Sandbox) emitConnectionAs(id string, conn *connection, action gen.Event
 	})
 }
 
-// emitConsent tells what has become of a consent. The data is the consent as the sandbox's own view shows it, and must not
-// change any more. The id is derived, since the clock brings some of these about, and from the number of the event among
-// those of the consent: a moment would make it another one every time that the same calls are made.
-func (s *Sandbox) emitConsent(u *user, consentID string, number int, data object, action gen.EventAction, now time.Time) {
+// emitConsentEvent emits an event about a consent. The data is the consent as eventView shows it, and must not be
+// modified afterwards. The ID is derived from the number of the event, not from the time, because some of these events
+// are triggered by the clock. The same calls therefore produce the same IDs.
+func (s *Sandbox) emitConsentEvent(u *user, consentID string, number int, data object, action gen.EventAction, now time.Time) {
 	s.emit(&event{
 		id: derivedEventID(consentID, "event consent "+strconv.Itoa(number)), created: now, entity: gen.EventEntityConsent,
 		action: action, userID: u.id, ref: u.path() + "/consents/" + consentID, data: data,
 	})
 }
 
-// noteProgress has events tell what has become of a job since j.noted. Nobody is told of a connection that is gone, nor of
-// a report, for which there are no events. A login that works also updates the connection, by when it was last used.
+// emitProgress emits the events for what a job achieved since j.reported. It emits none for deleted connections or for
+// reports, which have no events. A successful login updates the connection, because it changes the time of last use.
 //
-// The ids of the events are derived, not drawn: when a job gets on depends on the clock, and what is drawn must depend on
-// nothing but the calls.
-func (s *Sandbox) noteProgress(j *job, p progress, now time.Time) {
+// The event IDs are derived and not random, because the progress of a job depends on the clock. Random values must
+// depend only on the sequence of calls.
+func (s *Sandbox) emitProgress(j *job, p progress, now time.Time) {
 	conn := j.connection
 	if conn == nil || s.users[j.user.id] != j.user || !slices.Contains(j.user.connections, conn) {
 		return
@@ -103,31 +103,31 @@ func (s *Sandbox) noteProgress(j *job, p progress, now time.Time) {
 		s.emitConnectionAs(derivedEventID(j.id, "event connection."+string(action)), conn, action, now)
 	}
 	before := conn.before.status
-	if !p.verified.IsZero() && j.noted.verified.IsZero() {
+	if !p.verified.IsZero() && j.reported.verified.IsZero() {
 		if before != gen.ConnectionStatusActive {
 			tell(gen.EventActionActivated)
 		}
 		tell(gen.EventActionUpdated)
 	}
-	if p.rejected && !j.noted.rejected && before != gen.ConnectionStatusInvalid {
+	if p.rejected && !j.reported.rejected && before != gen.ConnectionStatusInvalid {
 		tell(gen.EventActionInvalidated)
 	}
-	if !p.fetched.IsZero() && j.noted.fetched.IsZero() {
+	if !p.fetched.IsZero() && j.reported.fetched.IsZero() {
 		s.emitAccounts(j, now)
 	}
-	if !p.read.IsZero() && j.noted.read.IsZero() {
+	if !p.read.IsZero() && j.reported.read.IsZero() {
 		s.emitTransactions(j, now)
 	}
 }
 
-// emitAccounts tells of each account that a job has fetched, changed or not: how Basiq tells the two apart is not
-// documented.
+// emitAccounts emits an event for each account that a job fetched, changed or not. Basiq does not document how it
+// detects changes.
 func (s *Sandbox) emitAccounts(j *job, now time.Time) {
-	v := s.ownView(now)
+	v := s.eventView(now)
 	for _, h := range s.holdings(j.connection, now) {
 		data := h.embedded(&v)
 		data["accountHolder"] = textOrNull(h.Holder)
-		if !h.Opened.IsZero() { // A statement does not tell.
+		if !h.Opened.IsZero() { // unknown for a statement
 			data["creationDate"] = day(h.Opened)
 		}
 		data["transactionIntervals"] = h.intervals()
@@ -139,12 +139,12 @@ func (s *Sandbox) emitAccounts(j *job, now time.Time) {
 	}
 }
 
-// emitTransactions tells of the transactions that a job has read. The count, of which the documents say no more than that
-// it is a string, is that of all that the link leads to.
+// emitTransactions emits an event for the transactions that a job retrieved. The count is documented only as a string.
+// It is the number of transactions behind the link.
 func (s *Sandbox) emitTransactions(j *job, now time.Time) {
-	v, conn, count := s.ownView(now), j.connection, 0
+	v, conn, count := s.eventView(now), j.connection, 0
 	for _, h := range s.holdings(conn, now) {
-		count += len(s.transactions(h))
+		count += len(s.bankTransactions(h))
 	}
 	path := j.user.path() + "/transactions"
 	s.emit(&event{
@@ -152,17 +152,18 @@ func (s *Sandbox) emitTransactions(j *job, now time.Time) {
 		action: gen.EventActionUpdated, userID: j.user.id, ref: path,
 		data: object{
 			"type": "transactions", "count": strconv.Itoa(count), "connection": conn.reference(&v),
-			"links": v.self(path + "?filter=connection.id.eq('" + conn.id + "')"),
+			"links": v.selfLinks(path + "?filter=connection.id.eq('" + conn.id + "')"),
 		},
 	})
 }
 
-// reference is the connection as what belongs to it refers to it.
+// reference returns the connection as accounts and transactions refer to it.
 func (conn *connection) reference(v *view) object {
-	return object{"type": "connection", "id": conn.id, "links": v.self(conn.path())}
+	return object{"type": "connection", "id": conn.id, "links": v.selfLinks(conn.path())}
 }
 
-// eventFilters are those that the documents name. A word that is no entity or action is refused: it would find nothing.
+// eventFilters are the documented filters. An unknown entity or action is an error, because it could not match any
+// event.
 var eventFilters = filterable{
 	"user.id": {operators: eq},
 	"event.entity": {operators: eq, values: []string{
@@ -188,55 +189,55 @@ func (e *event) property(name string) string {
 	}
 }
 
-// getEvents lists the newest first, in pages of the usual size; the documents show neither an order nor pages.
-func (s *Sandbox) getEvents(c *call) (answer, error) {
-	if err := s.resume(c); err != nil {
-		return answer{}, err
+// getEvents lists events in pages, the newest first. Neither the order nor paging is documented.
+func (s *Sandbox) getEvents(c *call) (response, error) {
+	if err := s.resumePage(c); err != nil {
+		return response{}, err
 	}
 	conditions, err := c.filter(eventFilters)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	for _, cond := range conditions {
 		if cond.property == "user.id" && !idFormat.MatchString(cond.values[0]) {
-			return answer{}, idNotValid()
+			return response{}, idNotValid()
 		}
 	}
 	var found []*event
 	for _, e := range slices.Backward(s.events) {
-		if e.kept(c.now) && conditions.hold(e.property) {
+		if e.retained(c.now) && conditions.match(e.property) {
 			found = append(found, e)
 		}
 	}
-	a, err := paged(s, c, found, func(e *event) string { return e.id }, func(e *event) any { return s.showEvent(e, &c.view) })
+	a, err := pageResponse(s, c, found, func(e *event) string { return e.id }, func(e *event) any { return s.showEvent(e, &c.view) })
 	if list, ok := a.body.(*listPage); ok {
-		list.uncounted = true // is how this list is described
+		list.uncounted = true // as documented for this list
 	}
 	return a, err
 }
 
-// getEvent refuses an id in the words that the documents have for it, though they are those of getEventTypeById.
-func (s *Sandbox) getEvent(c *call) (answer, error) {
+// getEvent responds to an invalid ID with the documented error, although its text is about event types.
+func (s *Sandbox) getEvent(c *call) (response, error) {
 	id := c.http.PathValue("eventId")
 	if !eventIDFormat.MatchString(id) {
-		return answer{}, eventTypeNotValid()
+		return response{}, eventTypeNotValid()
 	}
 	for _, e := range s.events {
-		if e.id == id && e.kept(c.now) {
-			return answer{http.StatusOK, s.showEvent(e, &c.view)}, nil
+		if e.id == id && e.retained(c.now) {
+			return response{http.StatusOK, s.showEvent(e, &c.view)}, nil
 		}
 	}
-	return answer{}, eventTypeNotFound()
+	return response{}, eventTypeNotFound()
 }
 
 func (s *Sandbox) showEvent(e *event, v *view) object {
 	return object{
 		"type": "event", "id": e.id, "createdDate": formatTime(e.created), "entity": e.entity, "eventType": e.action,
-		"userId": e.userID, "dataRef": v.url(e.ref), "data": rebased(e.data, s.url, v.base, false), "links": v.self(e.path()),
+		"userId": e.userID, "dataRef": v.url(e.ref), "data": rebased(e.data, s.url, v.base, false), "links": v.selfLinks(e.path()),
 	}
 }
 
-// rebased returns a copy of an object whose links lead to another host.
+// rebased returns a copy of an object whose links point to another host.
 func rebased(o object, from, to string, links bool) object {
 	o = maps.Clone(o)
 	for name, value := range o {
@@ -258,7 +259,7 @@ func rebased(o object, from, to string, links bool) object {
 	return o
 }
 
-// idNotValid differs from all other errors of its code in its title.
+// idNotValid has a different title from other errors with the same code.
 func idNotValid() *failure {
 	return &failure{
 		status: http.StatusBadRequest, code: "parameter-not-valid", title: "Parameter not valid.",

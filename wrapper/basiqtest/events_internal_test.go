@@ -10,20 +10,20 @@ import (
 	"github.com/basiq-go/basiq-go/gen"
 )
 
-func TestConsentEvent(t *testing.T) {
+func TestEvents_Consent(t *testing.T) {
 	t.Parallel()
 	s := New(t)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Date(2026, time.March, 1, 12, 0, 0, 0, time.UTC)
-	v := s.ownView(now)
+	v := s.eventView(now)
 	policy := "https://consent.basiq.io/policy"
 	data := object{
 		"type": "consent", "origin": s.url + "/not-a-link",
 		"purpose": []object{{"links": object{"self": v.url("/purposes/1")}}},
 		"links":   object{"self": v.url("/users/u1/consents/c1"), "consentPolicy": policy, "other": nil},
 	}
-	s.emitConsent(&user{id: "u1"}, "c1", 1, data, gen.EventActionRevoked, now)
+	s.emitConsentEvent(&user{id: "u1"}, "c1", 1, data, gen.EventActionRevoked, now)
 	e := s.events[0]
 	assert.Equal(t, "consent.revoked", e.typeID())
 	assert.Equal(t, object{
@@ -36,10 +36,10 @@ func TestConsentEvent(t *testing.T) {
 		},
 		"links": object{"self": "http://h/events/" + e.id},
 	}, s.showEvent(e, &view{base: "http://h"}))
-	assert.Equal(t, v.url("/users/u1/consents/c1"), data["links"].(object)["self"], "the event itself stays as it is")
+	assert.Equal(t, v.url("/users/u1/consents/c1"), data["links"].(object)["self"], "the event itself is not modified")
 }
 
-func TestEventsAreBounded(t *testing.T) {
+func TestEvents_Bounded(t *testing.T) {
 	t.Parallel()
 	s := New(t)
 	s.mu.Lock()
@@ -50,24 +50,24 @@ func TestEventsAreBounded(t *testing.T) {
 	}
 	assert.Len(t, s.events, maxEvents)
 	assert.Equal(t, now.Add(3), s.events[0].created)
-	s.emit(&event{created: now.Add(2 * eventsKept)})
-	assert.Len(t, s.events, 1, "what is too old is dropped")
+	s.emit(&event{created: now.Add(2 * eventRetention)})
+	assert.Len(t, s.events, 1, "old entries are dropped")
 }
 
-func TestMessagesAreBounded(t *testing.T) {
+func TestWebhooks_Messages_Bounded(t *testing.T) {
 	t.Parallel()
 	s := New(t)
-	require.NoError(t, s.Close()) // so that none is delivered
+	require.NoError(t, s.Close()) // no messages are delivered
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	w := &webhook{status: gen.WebhookStatusActive, events: []string{"user.created"}}
 	s.webhooks = []*webhook{w}
 	now := time.Now()
 	for i := range maxMessages + 3 {
-		s.send(&event{created: now.Add(time.Duration(i))}, "user.created", "")
+		s.sendMessages(&event{created: now.Add(time.Duration(i))}, "user.created", "")
 	}
 	assert.Len(t, w.messages, maxMessages)
 	assert.Equal(t, now.Add(3), w.messages[0].created)
-	s.send(&event{created: now.Add(2 * eventsKept)}, "user.created", "")
-	assert.Len(t, w.messages, 1, "what is too old is dropped")
+	s.sendMessages(&event{created: now.Add(2 * eventRetention)}, "user.created", "")
+	assert.Len(t, w.messages, 1, "old entries are dropped")
 }

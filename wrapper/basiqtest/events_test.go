@@ -16,7 +16,8 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest"
 )
 
-// events returns the events that a filter leaves, the oldest first. A token may be needed anew: it lives for an hour.
+// events returns the events that match a filter, the oldest first. It requests a new token, because tokens expire after
+// an hour.
 func (c *caller) events(filter string) []reply {
 	c.t.Helper()
 	r := c.as("3.0", server, "").get("/events?filter=" + filter)
@@ -47,7 +48,7 @@ func (c *caller) eventTypesOf(userID string) []string {
 	return types
 }
 
-func TestUserEvents(t *testing.T) {
+func TestEvents_Users(t *testing.T) {
 	t.Parallel()
 	c := new30(t)
 	created := c.post("/users", business)
@@ -57,7 +58,7 @@ func TestUserEvents(t *testing.T) {
 	assert.Equal(t, []string{"user.created", "user.updated", "user.deleted"}, c.eventTypesOf(id))
 
 	r := c.get("/events")
-	assert.Equal(t, "user.deleted", r.text("data.0.entity")+"."+r.text("data.0.eventType"), "the newest first")
+	assert.Equal(t, "user.deleted", r.text("data.0.entity")+"."+r.text("data.0.eventType"), "newest first")
 	assert.Equal(t, "list", r.text("type"))
 	assert.Equal(t, c.sandbox.URL()+"/events", r.text("links.self"))
 	for _, absent := range []string{"count", "size", "links.next"} {
@@ -82,7 +83,7 @@ func TestUserEvents(t *testing.T) {
 	}
 }
 
-func TestConnectionEvents(t *testing.T) {
+func TestEvents_Connections(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -100,7 +101,7 @@ func TestConnectionEvents(t *testing.T) {
 		} {
 			got := c.eventTypesOf(id)
 			require.GreaterOrEqual(t, len(got), len(want))
-			assert.Equal(t, want, got[len(got)-len(want):], "told when the step is over, not before")
+			assert.Equal(t, want, got[len(got)-len(want):], "emitted at the end of the step")
 			if want[0] == "transactions.updated" {
 				break
 			}
@@ -163,7 +164,7 @@ func TestConnectionEvents(t *testing.T) {
 		e = c.event("event.entity.eq('transactions')")
 		assert.Equal(t, path+"/transactions", e.text("dataRef"))
 		count, err := strconv.Atoi(e.text("data.count"))
-		require.NoError(t, err, "a number, written as a string")
+		require.NoError(t, err, "a number as a string")
 		assert.Positive(t, count)
 		data, _ = e.at("data")
 		assert.Equal(t, map[string]any{
@@ -173,8 +174,8 @@ func TestConnectionEvents(t *testing.T) {
 	})
 }
 
-// After the first time, a job does not activate what is active, and so on.
-func TestEventsTellOfChangesOnly(t *testing.T) {
+// Later jobs only cause events for changes. For example, an active connection is not activated again.
+func TestEvents_ChangesOnly(t *testing.T) {
 	t.Parallel()
 	const connected, updated, invalidated = "connection.activated", "connection.updated", "connection.invalidated"
 	const card, money = "account.updated", "transactions.updated"
@@ -210,13 +211,13 @@ func TestEventsTellOfChangesOnly(t *testing.T) {
 		c.delete(path)
 		assert.Equal(t, []string{"connection.deleted"}, since())
 		e = c.event("event.type.eq('deleted')")
-		assert.Equal(t, "invalid", e.text("data.status"), "another word is only of the event that tells so")
+		assert.Equal(t, "invalid", e.text("data.status"), "the invalid status appears only in the event")
 		assert.Equal(t, conn, e.text("data.id"))
 	})
 }
 
-// A job that was answered is followed twice: from the answer, and to the end of the time for it.
-func TestEventsOfAChallengedJobComeOnce(t *testing.T) {
+// A job with an answered challenge is watched twice: from the answer, and until the challenge expires.
+func TestEvents_ChallengedJob(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -239,13 +240,13 @@ func TestEventsOfAChallengedJobComeOnce(t *testing.T) {
 	})
 }
 
-func TestNoEventsAfterTheEnd(t *testing.T) {
+func TestEvents_AfterDeletion(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		end  func(c *caller, user string)
 		want []string
 	}{
-		"of the connection": {
+		"by connection": {
 			func(c *caller, user string) { c.delete("/users/" + user + "/connections/" + c.newestConnection(user)) },
 			[]string{"user.created", "connection.created", "connection.deleted"},
 		},
@@ -268,7 +269,7 @@ func TestNoEventsAfterTheEnd(t *testing.T) {
 	}
 }
 
-func TestEventFilter(t *testing.T) {
+func TestEvents_List_Filter(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -302,7 +303,7 @@ func TestEventFilter(t *testing.T) {
 
 const unknownID = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
 
-func TestEventUnknown(t *testing.T) {
+func TestEvents_Get_Unknown(t *testing.T) {
 	t.Parallel()
 	c := new30(t)
 	for _, path := range []string{"/events/61723", "/events/types/users", "/events/types/User.Created"} {
@@ -316,7 +317,7 @@ func TestEventUnknown(t *testing.T) {
 	}
 }
 
-func TestEventTypes(t *testing.T) {
+func TestEvents_Types(t *testing.T) {
 	t.Parallel()
 	c := new30(t)
 	r := c.get("/events/types")
@@ -344,7 +345,7 @@ func TestEventTypes(t *testing.T) {
 	assert.Equal(t, "when an account is updated", r.text("data.0.description"))
 }
 
-func TestEventsAreKeptForAWeek(t *testing.T) {
+func TestEvents_Retention(t *testing.T) {
 	t.Parallel()
 	const week = 7 * 24 * time.Hour
 	synctest.Test(t, func(t *testing.T) {
@@ -357,7 +358,7 @@ func TestEventsAreKeptForAWeek(t *testing.T) {
 		c = c.as("3.0", server, "")
 		assert.Equal(t, http.StatusOK, c.get("/events/"+first).status)
 		time.Sleep(time.Second)
-		assert.Equal(t, second, c.event("").text("userId"), "the first is gone")
+		assert.Equal(t, second, c.event("").text("userId"), "the first has expired")
 		c.get("/events/"+first).requireError(http.StatusNotFound, "resource-not-found", "Requested event type does not exist.")
 		third := c.newUser()
 		assert.Len(t, c.events(""), 2)
@@ -366,7 +367,7 @@ func TestEventsAreKeptForAWeek(t *testing.T) {
 	})
 }
 
-func TestEventPages(t *testing.T) {
+func TestEvents_List_Pages(t *testing.T) {
 	t.Parallel()
 	c := new30(t)
 	var users []string
@@ -384,7 +385,7 @@ func TestEventPages(t *testing.T) {
 			assert.Equal(t, 1, page)
 			break
 		}
-		c.post("/users", map[string]any{"email": "late@hooli.com"}) // moves nothing from one page to another
+		c.post("/users", map[string]any{"email": "late@hooli.com"}) // does not shift items between pages
 		r = c.get(r.text("links.next")[len(c.sandbox.URL()):])
 		require.Equal(t, http.StatusOK, r.status, r.raw)
 	}
@@ -392,7 +393,7 @@ func TestEventPages(t *testing.T) {
 	c.get("/events?next=1").requireError(http.StatusBadRequest, "parameter-not-valid", "Next value is not valid")
 }
 
-func TestEventLinksLeadToWhereTheReaderIs(t *testing.T) {
+func TestEvents_Links(t *testing.T) {
 	t.Parallel()
 	c := new30(t)
 	user := c.newUser()
@@ -410,12 +411,12 @@ func TestEventLinksLeadToWhereTheReaderIs(t *testing.T) {
 	assert.Equal(t, "http://bank.example/users/"+user, r.text("data.links.self"))
 }
 
-// When a job gets on depends on the clock, and so must nothing that is drawn.
-func TestEventsLeaveWhatIsDrawnAlone(t *testing.T) {
+// The progress of a job depends on the clock, so it must not consume random values.
+func TestEvents_DeterministicIDs(t *testing.T) {
 	t.Parallel()
 	run := func(t *testing.T, first, then time.Duration) (ids []string) {
 		synctest.Test(t, func(t *testing.T) {
-			c := new30(t, basiqtest.Seed(7))
+			c := new30(t, basiqtest.WithSeed(7))
 			c.connect(c.newUser(), hooli, "gavinBelson", "hooli2016")
 			time.Sleep(first)
 			ids = append(ids, c.newUser())
@@ -430,19 +431,19 @@ func TestEventsLeaveWhatIsDrawnAlone(t *testing.T) {
 	assert.Equal(t, run(t, 0, long), run(t, long, 0))
 }
 
-func TestEventsAreOfVersion3(t *testing.T) {
+func TestEvents_VersionAndScope(t *testing.T) {
 	t.Parallel()
 	c := new21(t)
 	for _, path := range []string{"/events", "/events/types", "/events/" + unknownID, "/notifications/webhooks"} {
 		assert.Equal(t, http.StatusNotFound, c.get(path).status, path)
 	}
 	c = c.as("3.0", client, c.newUser())
-	assert.Equal(t, http.StatusForbidden, c.get("/events").status, "and of the server")
+	assert.Equal(t, http.StatusForbidden, c.get("/events").status, "SERVER_ACCESS only")
 }
 
-// A statement tells neither when an account was opened nor, of some, who holds it and when money moved: the events about
-// its accounts do not make it up.
-func TestAccountEventsOfAStatement(t *testing.T) {
+// A statement does not contain the opening date of an account, and some contain neither the holder nor intervals. The
+// account events omit these fields.
+func TestEvents_Statement(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -457,7 +458,7 @@ func TestAccountEventsOfAStatement(t *testing.T) {
 		assert.Equal(t, "1999-12-01", told[0].text("data.transactionIntervals.0.from"))
 		holder, there := told[1].at("data.accountHolder")
 		assert.True(t, there && holder == nil)
-		assert.Zero(t, told[1].length("data.transactionIntervals"), "nothing is posted")
+		assert.Zero(t, told[1].length("data.transactionIntervals"), "no posted transactions")
 		for _, e := range told {
 			assert.False(t, e.has("data.creationDate"))
 		}

@@ -8,14 +8,14 @@ import (
 	"github.com/basiq-go/basiq-go/gen"
 )
 
-// eventType is a type of events that a webhook can subscribe to.
+// An eventType is a type of events that webhooks can subscribe to.
 type eventType struct {
 	id          gen.EventTypeName
 	description string
 }
 
-// eventTypes are those that the documents list, in their order and their words. They have neither connection.updated,
-// which happens all the same, nor consent.archived.
+// eventTypes are the documented types, with their order and descriptions. The list does not contain connection.updated,
+// although such events exist, or consent.archived.
 var eventTypes = []eventType{
 	{gen.EventTypeNameAccountUpdated, "when an account is updated"},
 	{gen.EventTypeNameConnectionActivated, "when a connection is activated"},
@@ -34,39 +34,39 @@ var eventTypes = []eventType{
 	{gen.EventTypeNameUserUpdated, "when an user is updated"},
 }
 
-// findEventType returns the index of the type with this id, or -1.
+// findEventType returns the index of the type with this ID, or -1.
 func findEventType(id string) int {
 	return slices.IndexFunc(eventTypes, func(t eventType) bool { return string(t.id) == id })
 }
 
 func (t eventType) show(v *view) object {
 	return object{
-		"type": "eventType", "id": t.id, "description": t.description, "links": v.self("/events/types/" + string(t.id)),
+		"type": "eventType", "id": t.id, "description": t.description, "links": v.selfLinks("/events/types/" + string(t.id)),
 	}
 }
 
-func (s *Sandbox) listEventTypes(c *call) (answer, error) {
+func (s *Sandbox) listEventTypes(c *call) (response, error) {
 	data := make([]object, 0, len(eventTypes))
 	for _, t := range eventTypes {
 		data = append(data, t.show(&c.view))
 	}
-	return answer{http.StatusOK, object{
-		"type": "list", "size": len(data), "count": len(data), "data": data, "links": c.self("/events/types/"),
+	return response{http.StatusOK, object{
+		"type": "list", "size": len(data), "count": len(data), "data": data, "links": c.selfLinks("/events/types/"),
 	}}, nil
 }
 
 var eventTypeFormat = regexp.MustCompile(`^[a-z]+\.[a-z]+$`)
 
-func (s *Sandbox) getEventTypeByID(c *call) (answer, error) {
+func (s *Sandbox) getEventTypeByID(c *call) (response, error) {
 	id := c.http.PathValue("eventTypeId")
 	if !eventTypeFormat.MatchString(id) {
-		return answer{}, eventTypeNotValid()
+		return response{}, eventTypeNotValid()
 	}
 	i := findEventType(id)
 	if i < 0 {
-		return answer{}, eventTypeNotFound()
+		return response{}, eventTypeNotFound()
 	}
-	return answer{http.StatusOK, eventTypes[i].show(&c.view)}, nil
+	return response{http.StatusOK, eventTypes[i].show(&c.view)}, nil
 }
 
 func eventTypeNotFound() *failure { return notFound("Requested event type does not exist.") }
@@ -75,7 +75,7 @@ func eventTypeNotValid() *failure {
 	return pathNotValid("Event Type ID parameter is not valid", "eventTypeId")
 }
 
-// pathNotValid is how ids in paths are refused that have not the form of one.
+// pathNotValid is the error for a malformed ID in a path.
 func pathNotValid(detail, parameter string) *failure {
 	f := notValid(detail, fromParameter(parameter))
 	f.code = "path-parameter-not-valid"

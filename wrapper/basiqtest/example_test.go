@@ -13,14 +13,13 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/webhook"
 )
 
-// newExample is what each of these begins with: a sandbox, a client and a user. In a test, make the sandbox with New, in a
-// bubble of testing/synctest, and leave Speed out.
+// newExample creates a sandbox, a client and a user. In a test, use New in a synctest bubble, and omit Speed.
 func newExample(options ...basiqtest.Option) (*basiqtest.Sandbox, *basiq.Client, string) {
-	sandbox, err := basiqtest.Start(append(options, basiqtest.Speed(1000))...)
+	sandbox, err := basiqtest.Start(append(options, basiqtest.WithSpeed(1000))...)
 	if err != nil {
 		panic(err)
 	}
-	// A delay of a second would be long here. Programs keep the client's own.
+	// Use short delays, because this example runs in real time. Programs should keep the defaults.
 	client, err := sandbox.NewClient(basiq.WithRetry(basiq.Retry{BaseDelay: time.Millisecond, MaxDelay: time.Millisecond}))
 	if err != nil {
 		panic(err)
@@ -32,7 +31,7 @@ func newExample(options ...basiqtest.Option) (*basiqtest.Sandbox, *basiq.Client,
 	return sandbox, client, user.ID
 }
 
-// Begin a test with a user who has connected a bank, with API 3.0 and no browser.
+// Start a test with a user who has connected a bank, with API 3.0 and without a browser.
 func ExampleSandbox_Connect() {
 	sandbox, client, userID := newExample()
 	defer func() { _ = sandbox.Close() }()
@@ -58,9 +57,9 @@ func ExampleSandbox_Connect() {
 	// true
 }
 
-// Go the whole way that a user of a web app goes, through the consent page and back.
+// Follow the complete flow of a web app's user, through the consent page and back.
 func ExampleSandbox_VisitConsentPage() {
-	sandbox, client, userID := newExample(basiqtest.RedirectURL("http://localhost:8080/connected"))
+	sandbox, client, userID := newExample(basiqtest.WithRedirectURL("http://localhost:8080/connected"))
 	defer func() { _ = sandbox.Close() }()
 	ctx := context.Background()
 
@@ -77,7 +76,7 @@ func ExampleSandbox_VisitConsentPage() {
 	}
 	fmt.Println("the browser comes back to", back.Path)
 
-	redirect, err := basiq.ParseConsentRedirect(back, state) // what the app does there
+	redirect, err := basiq.ParseConsentRedirect(back, state) // how the app handles the redirect
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -89,12 +88,12 @@ func ExampleSandbox_VisitConsentPage() {
 	// 1 job done: true
 }
 
-// Have calls fail, and see what the program did about it.
+// Inject a fault and check how the program handled it.
 func ExampleSandbox_Inject() {
 	sandbox, client, userID := newExample()
 	defer func() { _ = sandbox.Close() }()
 
-	sandbox.Inject(basiqtest.Fail(503), basiqtest.On("getUser"), basiqtest.Next(1))
+	sandbox.Inject(basiqtest.Fail(503), basiqtest.Operations("getUser"), basiqtest.Times(1))
 	_, err := client.Users.Get(context.Background(), userID)
 	fmt.Println("failed:", err != nil)
 	for _, request := range sandbox.RequestsOf("getUser") {
@@ -106,7 +105,7 @@ func ExampleSandbox_Inject() {
 	// 200
 }
 
-// handlerTransport sends requests to a handler, with no network between, as a bubble of testing/synctest needs it.
+// handlerTransport sends requests directly to a handler, without a network, as a synctest bubble requires.
 type handlerTransport struct{ handler http.Handler }
 
 func (h handlerTransport) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -115,10 +114,10 @@ func (h handlerTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return answer.Result(), nil
 }
 
-// Have the sandbox deliver webhooks to the program's own handler.
-func ExampleDeliverWith() {
-	mux := http.NewServeMux() // of the program
-	sandbox, client, userID := newExample(basiqtest.DeliverWith(&http.Client{Transport: handlerTransport{mux}}))
+// Deliver webhooks to the program's own handler.
+func ExampleWithWebhookClient() {
+	mux := http.NewServeMux() // the program's own
+	sandbox, client, userID := newExample(basiqtest.WithWebhookClient(&http.Client{Transport: handlerTransport{mux}}))
 	defer func() { _ = sandbox.Close() }()
 	ctx := context.Background()
 

@@ -2,16 +2,16 @@ package basiqtest
 
 import "cmp"
 
-// hecDivision is a division of the household expenditure classification, by which summaries sort payments.
+// hecDivision is a division of the Household Expenditure Classification, which summaries use for payments.
 type hecDivision struct{ code, title string }
 
-// hecClass is a class of it.
+// hecClass is a class in a division.
 type hecClass struct {
 	division    hecDivision
 	code, title string
 }
 
-// The divisions. Their titles are the ones that the documents show, or in their manner.
+// The divisions. Titles that are not documented follow the style of the documented ones.
 var (
 	hecHousing   = hecDivision{"01", "Current housing costs"}
 	hecPower     = hecDivision{"02", "Domestic fuel and power"}
@@ -29,7 +29,7 @@ var (
 	hecTax       = hecDivision{"15", "Income tax"}
 )
 
-// hecByGroup are the divisions by the groups of categories; those by ANZSIC classes go before them.
+// hecByGroup maps category groups to divisions. hecByANZSIC maps ANZSIC classes and takes precedence.
 var (
 	hecByGroup = map[string]hecDivision{
 		"groceries": hecFood, "dining": hecFood, "transport": hecTransport, "utilities": hecPower,
@@ -42,19 +42,19 @@ var (
 	}
 )
 
-// classOf is the class of a payment. The classes themselves are ANZSIC's, in codes of the other's form: Basiq's table of
-// them is not public.
-func classOf(l line) hecClass {
-	division, ok := hecByANZSIC[l.Category.Class.Code]
+// classOf returns the class of a payment. Basiq's class table is not public, so the classes are those of ANZSIC, with
+// codes in the format of the Household Expenditure Classification.
+func classOf(t transaction) hecClass {
+	division, ok := hecByANZSIC[t.Category.Class.Code]
 	if !ok {
-		division = hecByGroup[l.Category.Group]
+		division = hecByGroup[t.Category.Group]
 	}
 	if division.code == "" {
 		division = hecOther
 	}
 	return hecClass{
 		division: division,
-		code:     division.code + cmp.Or(l.Category.Class.Code, "9999") + "0101",
-		title:    cmp.Or(l.Category.Class.Title, "Other"),
+		code:     division.code + cmp.Or(t.Category.Class.Code, "9999") + "0101",
+		title:    cmp.Or(t.Category.Class.Title, "Other"),
 	}
 }

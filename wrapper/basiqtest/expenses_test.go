@@ -17,13 +17,13 @@ import (
 
 var expenseParts = []string{"bankFees", "cashWithdrawals", "externalTransfers", "loanInterests", "loanRepayments"}
 
-// expenseClasses are the classes of the transactions of each part.
+// expenseClasses maps expense parts to transaction classes.
 var expenseClasses = map[string][]string{
 	"bankFees": {"bank-fee"}, "cashWithdrawals": {"cash-withdrawal"}, "externalTransfers": {"external-transfer"},
 	"loanInterests": {"loan-interest", "interest"}, "loanRepayments": {"loan-repayment"},
 }
 
-func TestExpensesAddUp(t *testing.T) {
+func TestExpenses_Consistent(t *testing.T) {
 	t.Parallel()
 	for login := range passwords {
 		t.Run(login, func(t *testing.T) {
@@ -36,7 +36,7 @@ func TestExpensesAddUp(t *testing.T) {
 				assert.Equal(t, "expenses", r.text("type"))
 				assert.Equal(t, c.sandbox.URL()+"/users/"+id+"/expenses/"+r.text("id"), r.text("links.self"))
 				debits := with(c.pages(c.local(made.text("links.self"))+"/transactions"), "direction", "debit")
-				// A transfer to a card or to savings that are there is internal, and not an expense.
+				// Transfers to a connected card or savings account are internal and not an expense.
 				held := c.accounts(id)
 				external := filter(debits, func(l reply) bool { return l.text("class") != "internal-transfer" })
 				for _, l := range with(debits, "class", "internal-transfer", "external-transfer") {
@@ -55,7 +55,7 @@ func TestExpensesAddUp(t *testing.T) {
 						months[l.on()[:7]] += l.money("amount")
 					}
 					history := r.each(part + ".changeHistory")
-					require.Len(t, history, 13, "every month is there")
+					require.Len(t, history, 13, "every month is listed")
 					for i, m := range history {
 						at := time.Date(2000, time.January, 1, 0, 0, 0, 0, time.UTC).AddDate(0, -i, 0)
 						require.Equal(t, at.Format("2006-01"), m.text("date"))
@@ -97,7 +97,7 @@ func TestExpensesAddUp(t *testing.T) {
 	}
 }
 
-func TestExpensesOfAMonth(t *testing.T) {
+func TestExpenses_OneMonth(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -107,16 +107,16 @@ func TestExpensesOfAMonth(t *testing.T) {
 		assert.Equal(t, "1999-02", r.text("toMonth"))
 		assert.Equal(t, 2, r.length("bankFees.changeHistory"))
 
-		// Savings have no expenses but what goes back.
+		// A mortgage account has no expenses except redraws.
 		saved := numbers(with(c.accounts(id), "class.type", "mortgage"))
 		r = c.summary(id, "expenses", map[string]any{"accounts": saved, "fromMonth": "1999-03", "toMonth": "1999-04"})
 		assert.Equal(t, 0, r.length("payments"))
-		assert.Equal(t, "0.00", r.text("loanRepayments.avgMonthly"), "what is repaid to a loan is no expense of the loan")
+		assert.Equal(t, "0.00", r.text("loanRepayments.avgMonthly"), "repayments are not expenses of the loan account")
 		assert.Negative(t, r.money("loanInterests.avgMonthly"))
 	})
 }
 
-func TestExpensesCSV(t *testing.T) {
+func TestExpenses_CSV(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)

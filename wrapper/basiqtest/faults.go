@@ -12,16 +12,16 @@ import (
 	"time"
 )
 
-// Fault is something that goes wrong with a call. [Fail], [Latency] and their like make one, and [Sandbox.Inject] or the
-// option [WithFault] puts it into a sandbox. What is wrong with the arguments of those functions is reported there.
+// A Fault is an error or delay that the sandbox can produce. Create one with [Fail], [Latency] or a similar function,
+// and add it to a sandbox with [Sandbox.Inject] or the option [WithFault]. Those report invalid arguments.
 type Fault struct {
 	kind    faultKind
-	text    string // as ParseFault reads it
-	err     error  // what is wrong with it
+	text    string // in the syntax of ParseFault
+	err     error  // error in the arguments
 	failure *failure
-	wait    time.Duration // how late the answer comes, or how long the caller is told to wait
-	dated   bool          // tells that as a date
-	rate    int           // bytes a second
+	wait    time.Duration // latency, or the value of Retry-After
+	asDate  bool          // send Retry-After as a date
+	rate    int           // bytes per second
 }
 
 type faultKind uint8
@@ -45,12 +45,12 @@ const (
 	faultEndlessJob
 )
 
-// String returns the fault as [ParseFault] reads it, such as "latency=2s".
+// String returns the fault in the syntax of [ParseFault], such as "latency=2s".
 func (f Fault) String() string { return f.text }
 
-// Fail answers with an error in the documented envelope, and does not carry the call out. The texts are the error's code,
-// title and detail. Where they are left out, those stand in that the documents have for the status; a code alone has the
-// name of the status for its title. A status that is not from 400 to 599 is an error.
+// Fail responds with a documented error and does not execute the request. The texts are the error's code, title and
+// detail. Without texts, it uses the documented ones for the status. If only a code is given, the title is the name of
+// the status. The status must be in the range 400 to 599.
 func Fail(status int, texts ...string) Fault {
 	f := Fault{kind: faultFail, text: strconv.Itoa(status), failure: defaultFailure(status)}
 	if len(texts) > 0 {
@@ -65,16 +65,16 @@ func Fail(status int, texts ...string) Fault {
 	}
 	switch {
 	case status < 400 || status > 599:
-		f.err = fmt.Errorf("%d is no status of an error: take one from 400 to 599", status)
+		f.err = fmt.Errorf("status %d out of range [400, 599]", status)
 	case len(texts) > 3:
-		f.err = fmt.Errorf("Fail(%d) has %d texts: give the code, the title and the detail", status, len(texts))
+		f.err = fmt.Errorf("Fail(%d): %d texts, want at most 3 (code, title, detail)", status, len(texts))
 	case len(texts) > 0 && texts[0] == "":
-		f.err = fmt.Errorf("the code of Fail(%d) is empty: leave the texts out to get those of the documents", status)
+		f.err = fmt.Errorf("Fail(%d): empty code", status)
 	}
 	return f
 }
 
-// defaultFailure is the error that the documents have for a status, or the most common of several.
+// defaultFailure returns the documented error for a status, or the most common one if there are several.
 func defaultFailure(status int) *failure {
 	switch status {
 	case http.StatusBadRequest:
@@ -108,102 +108,101 @@ func defaultFailure(status int) *failure {
 			detail: "Service is currently unavailable. Please try again later.",
 		}
 	}
-	// Not documented: named after the status, in the way of the others.
+	// Not documented: derive code and title from the name of the status.
 	title := cmp.Or(http.StatusText(status), "Unknown error")
 	return &failure{status: status, code: strings.ReplaceAll(strings.ToLower(title), " ", "-"), title: title}
 }
 
-// TooManyRequests answers with 429 too-many-requests and a Retry-After in seconds, rounded up. [Fail] with 429 is the same
-// without Retry-After, which no document of Basiq's mentions.
+// TooManyRequests responds with 429 too-many-requests and a Retry-After header in seconds, rounded up. Basiq does not
+// document Retry-After. For a 429 response without it, use [Fail].
 func TooManyRequests(after time.Duration) Fault {
 	return Fault{
 		kind: faultTooMany, text: "429-after=" + after.String(), failure: tooManyRequests(limitReached), wait: after,
-		err: atLeast(after, 0),
+		err: checkDuration(after, 0),
 	}
 }
 
-// TooManyRequestsDate is [TooManyRequests] whose Retry-After is a date, which is that long after the call.
+// TooManyRequestsDate is like [TooManyRequests], but sends Retry-After as a date.
 func TooManyRequestsDate(after time.Duration) Fault {
 	f := TooManyRequests(after)
-	f.text, f.dated = "429-date="+after.String(), true
+	f.text, f.asDate = "429-date="+after.String(), true
 	return f
 }
 
-// BadGateway answers with 502 and a page of HTML, as a proxy in front of the API does, and does not carry the call out.
+// BadGateway responds with 502 and an HTML page, like a proxy in front of the API. It does not execute the request.
 func BadGateway() Fault { return Fault{kind: faultBadGateway, text: "502-html"} }
 
-// Latency holds the answer back for a while. The call is carried out when it comes: who does not wait for the answer
-// cannot undo it. Latency adds to every other fault, and to other latency.
+// Latency delays the response. The request is executed on arrival, so it takes effect even if the caller does not wait
+// for the response. Latency can be combined with any other fault, including other latency.
 func Latency(d time.Duration) Fault {
-	return Fault{kind: faultLatency, text: "latency=" + d.String(), wait: d, err: atLeast(d, 1)}
+	return Fault{kind: faultLatency, text: "latency=" + d.String(), wait: d, err: checkDuration(d, 1)}
 }
 
-// Hang never answers, and does not carry the call out. It ends when the caller gives up or the sandbox is closed. For a
-// call that is carried out and not answered take a long [Latency].
+// Hang never responds and does not execute the request. It ends when the caller closes the connection or the sandbox is
+// closed. To execute the request but never respond, use a long [Latency].
 func Hang() Fault { return Fault{kind: faultHang, text: "hang"} }
 
-// ResetBefore resets the connection and does not carry the call out. The client of net/http, like those of other languages,
-// sends a GET again of its own accord when the connection had been used before, once for each such connection: a reset
-// with [Next](1) may then go unnoticed.
+// ResetBefore resets the connection without executing the request. HTTP clients such as net/http retry a GET once for
+// each reused connection that was reset, so a reset with [Times](1) may not be visible to the caller.
 func ResetBefore() Fault { return Fault{kind: faultResetBefore, text: "reset-before"} }
 
-// ResetAfter carries the call out, and resets the connection in place of an answer. What [ResetBefore] says of GET holds
-// here too.
+// ResetAfter executes the request and resets the connection instead of responding. The note about GET at [ResetBefore]
+// also applies here.
 func ResetAfter() Fault { return Fault{kind: faultResetAfter, text: "reset-after"} }
 
-// Truncate carries the call out and sends half of the body, whose Content-Length is that of the whole. An answer with no
-// body comes as it is.
+// Truncate executes the request and sends half of the body with the Content-Length of the full body. Responses without
+// a body are not changed.
 func Truncate() Fault { return Fault{kind: faultTruncate, text: "truncate"} }
 
-// SlowBody carries the call out and sends the header at once, but of the body no more than so many bytes a second.
+// SlowBody executes the request and sends the header immediately, but the body at a limited rate.
 func SlowBody(bytesPerSecond int) Fault {
 	f := Fault{kind: faultSlowBody, text: "slow-body=" + strconv.Itoa(bytesPerSecond), rate: bytesPerSecond}
 	if bytesPerSecond < 1 {
-		f.err = fmt.Errorf("%d bytes a second are too few: take 1 or more, or Hang", bytesPerSecond)
+		f.err = fmt.Errorf("rate %d is not positive", bytesPerSecond)
 	}
 	return f
 }
 
-// Garbage carries the call out and sends its status with a body that says it is JSON and is not. An answer with no body
-// comes as it is.
+// Garbage executes the request and responds with the normal status and a body that is invalid JSON. Responses without a
+// body are not changed.
 func Garbage() Fault { return Fault{kind: faultGarbage, text: "garbage"} }
 
-// RevokeToken makes the sandbox forget the call's token before it looks at the call, which is then refused with 401, as
-// are all later ones with that token. Calls of operations that take no token are left alone and not counted.
+// RevokeToken revokes the token of the request before it is processed. This request and all later ones with the token
+// fail with 401. Operations without a token are not affected and not counted.
 func RevokeToken() Fault { return Fault{kind: faultRevokeToken, text: "revoke-token"} }
 
-// RevokeAllTokens is [RevokeToken] for all tokens handed out so far.
+// RevokeAllTokens is like [RevokeToken], but revokes all tokens issued so far.
 func RevokeAllTokens() Fault { return Fault{kind: faultRevokeAll, text: "revoke-all-tokens"} }
 
-// ExpireToken makes the call's token expire before the call is looked at. The call is then refused with 403 "Token has
-// expired", as are all later ones with that token. Calls of operations that take no token are left alone and not counted.
+// ExpireToken expires the token of the request before it is processed. This request and all later ones with the token
+// fail with 403 "Token has expired". Operations without a token are not affected and not counted.
 func ExpireToken() Fault { return Fault{kind: faultExpireToken, text: "expire-token"} }
 
-// ExpireAllTokens is [ExpireToken] for all tokens handed out so far.
+// ExpireAllTokens is like [ExpireToken], but expires all tokens issued so far.
 func ExpireAllTokens() Fault { return Fault{kind: faultExpireAll, text: "expire-all-tokens"} }
 
-// EndlessJob keeps the jobs that begin in their first step, for ever. It changes nothing else of the calls that begin
-// them, and its conditions count jobs, not calls.
+// EndlessJob keeps new jobs in their first step permanently. It does not change the response of the request that starts
+// the job. Its conditions count jobs, not requests.
 func EndlessJob() Fault { return Fault{kind: faultEndlessJob, text: "endless-job"} }
 
-func atLeast(d, least time.Duration) error {
+func checkDuration(d, least time.Duration) error {
 	switch {
 	case d >= least:
 		return nil
 	case least == 0:
-		return fmt.Errorf("the duration %v is negative", d)
+		return fmt.Errorf("duration %v is negative", d)
 	default:
-		return fmt.Errorf("the duration %v is not positive", d)
+		return fmt.Errorf("duration %v is not positive", d)
 	}
 }
 
-// jobOperations are the operations that begin jobs.
+// jobOperations lists the operations that start jobs.
 var jobOperations = []string{
 	"postConnection", "refreshConnections", "updateConnection", "refreshConnection", "createStatement", "createReport",
 }
 
-// fits reports whether the fault can happen to calls of an operation.
-func (f Fault) fits(r *route) bool {
+// appliesTo reports whether the fault can occur in an operation.
+func (f Fault) appliesTo(r *route) bool {
 	switch f.kind {
 	case faultRevokeToken, faultRevokeAll, faultExpireToken, faultExpireAll:
 		return r.scopes != 0
@@ -214,101 +213,108 @@ func (f Fault) fits(r *route) bool {
 	}
 }
 
-// When says which calls a fault strikes. Without any it strikes them all. Several hold together, in any order: of the
-// calls of the operations that [On] names, those that [After] lets pass are left out first, of the rest [Every] takes
-// each k-th, [Chance] decides about each of these, and [Next] ends it all.
-type When func(*aim) error
+// A Condition limits which requests a fault applies to. Without conditions it applies to all. Conditions can be
+// combined in any order. They are evaluated as follows: [Operations] selects operations, [Skip] skips the first
+// requests, [Every] selects every k-th of the rest, [Probability] selects at random, and [Times] limits the total.
+type Condition func(*faultConditions) error
 
-// aim is what conditions say. A zero means that nothing is said.
-type aim struct {
+// faultConditions holds the conditions of an injection. Zero values mean no condition.
+type faultConditions struct {
 	operations         []string
-	after, every, next int
-	chance             float64
+	skip, every, times int
+	probability        float64
 }
 
-// On limits a fault to the calls of operations, by their operationIds. A name that is none is an error, as is an operation
-// that the fault cannot happen to.
-func On(operations ...string) When {
-	return func(a *aim) error {
+// Operations limits a fault to the given operations, by operationId. It is an error if an operation does not exist or
+// the fault cannot occur in it.
+func Operations(operations ...string) Condition {
+	return func(a *faultConditions) error {
 		if len(operations) == 0 {
-			return errors.New("On names no operation: leave it out for all of them")
+			return errors.New("Operations: no operations")
 		}
 		a.operations = append(a.operations, operations...)
 		return nil
 	}
 }
 
-// Next has a fault strike n times and then no more.
-func Next(n int) When { return func(a *aim) error { return setCount(&a.next, "Next", n) } }
+// Times applies a fault n times in total.
+func Times(n int) Condition {
+	return func(c *faultConditions) error { return setCount(&c.times, "Times", n) }
+}
 
-// Every has a fault strike each k-th call: with 3 the third, the sixth, and so on.
-func Every(k int) When { return func(a *aim) error { return setCount(&a.every, "Every", k) } }
+// Every applies a fault to every k-th request. For example, Every(3) selects the third, the sixth and so on.
+func Every(k int) Condition {
+	return func(c *faultConditions) error { return setCount(&c.every, "Every", k) }
+}
 
-// After lets n calls pass before a fault strikes.
-func After(n int) When { return func(a *aim) error { return setCount(&a.after, "After", n) } }
+// Skip skips the first n requests.
+func Skip(n int) Condition {
+	return func(c *faultConditions) error { return setCount(&c.skip, "Skip", n) }
+}
 
 func setCount(field *int, name string, n int) error {
 	switch {
 	case n < 1:
-		return fmt.Errorf("%s(%d) makes no sense: take 1 or more", name, n)
+		return fmt.Errorf("%s(%d): must be at least 1", name, n)
 	case *field != 0:
-		return fmt.Errorf("%s is given twice", name)
+		return fmt.Errorf("duplicate condition %s", name)
 	}
 	*field = n
 	return nil
 }
 
-// Chance has a fault strike with a probability, which is more than 0 and 1 at the most. The sandbox's [Seed] decides.
-func Chance(probability float64) When {
-	return func(a *aim) error {
+// Probability applies a fault with the given probability, which must be greater than 0 and at most 1. Random decisions
+// are derived from [WithSeed].
+func Probability(probability float64) Condition {
+	return func(a *faultConditions) error {
 		switch {
 		case !(probability > 0 && probability <= 1):
-			return fmt.Errorf("the chance %v is no probability: take one over 0 and up to 1", probability)
-		case a.chance != 0:
-			return errors.New("Chance is given twice")
+			return fmt.Errorf("probability %v out of range (0, 1]", probability)
+		case a.probability != 0:
+			return errors.New("duplicate condition Probability")
 		}
-		a.chance = probability
+		a.probability = probability
 		return nil
 	}
 }
 
-// Injection is a fault in a sandbox. All its methods are safe for concurrent use.
+// An Injection is a fault that was added to a sandbox. Its methods are safe for concurrent use.
 type Injection struct {
-	sandbox *Sandbox
-	fault   Fault
-	aim     aim
+	sandbox    *Sandbox
+	fault      Fault
+	conditions faultConditions
 
-	// Guarded by the sandbox's lock.
-	seen   int
-	struck int
+	// Guarded by the sandbox's mutex.
+	seen    int
+	applied int
 }
 
-// Inject has a fault strike the calls that come from now on, when all conditions hold:
+// Inject adds a fault to the sandbox. It applies to requests received from now on that meet all conditions:
 //
-//	sandbox.Inject(basiqtest.Fail(503), basiqtest.On("getJobs"), basiqtest.Next(2))
+//	sandbox.Inject(basiqtest.Fail(503), basiqtest.Operations("getJobs"), basiqtest.Times(2))
 //
-// Of several faults the one injected first strikes; those after it do not see the call, nor count it. Latency adds to the
-// others, and strikes calls that they strike. Faults strike no calls of what is no operation, such as unknown paths and
-// the consent page.
+// If several faults match a request, the one injected first applies. The others do not count the request. Latency is an
+// exception: it is added to other faults. Faults apply only to operations, not to unknown paths or the consent page.
 //
-// A bad fault or condition ends the test that made the sandbox with [New]; with [Start] it panics.
-func (s *Sandbox) Inject(fault Fault, when ...When) *Injection {
-	injection, err := newInjection(fault, when)
+// If the fault or a condition is invalid, Inject fails the test that created the sandbox with [New]. For a sandbox
+// created with [Start], it panics.
+func (s *Sandbox) Inject(fault Fault, conditions ...Condition) *Injection {
+	injection, err := newInjection(fault, conditions)
 	if err != nil {
 		if s.tb != nil {
 			s.tb.Helper()
 		}
-		s.misused("Inject", err)
+		s.fatalf("Inject", err)
 		return nil
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.arm(injection)
+	s.registerInjection(injection)
 	return injection
 }
 
-// misused ends the test that the sandbox belongs to, or panics when there is none.
-func (s *Sandbox) misused(method string, err error) {
+// fatalf fails the test that the sandbox belongs to, or panics if there is none.
+func (s *Sandbox) fatalf(method string, err error) {
 	if s.tb == nil {
 		panic("basiqtest: " + method + ": " + err.Error())
 	}
@@ -316,10 +322,10 @@ func (s *Sandbox) misused(method string, err error) {
 	s.tb.Fatalf("basiqtest: %s: %v", method, err)
 }
 
-// WithFault is [Sandbox.Inject] as an option, for faults from the first call on.
-func WithFault(fault Fault, when ...When) Option {
+// WithFault adds a fault when the sandbox is created. See [Sandbox.Inject].
+func WithFault(fault Fault, conditions ...Condition) Option {
 	return func(c *config) error {
-		injection, err := newInjection(fault, when) // here, since an option may be used for several sandboxes
+		injection, err := newInjection(fault, conditions) // one per sandbox, because options can be reused
 		if err != nil {
 			return err
 		}
@@ -328,57 +334,57 @@ func WithFault(fault Fault, when ...When) Option {
 	}
 }
 
-// Remove takes the fault out of the sandbox. Calls that it has struck already suffer it to the end.
+// Remove removes the fault from the sandbox. Requests that it already applied to are not affected.
 func (i *Injection) Remove() {
 	i.sandbox.mu.Lock()
 	defer i.sandbox.mu.Unlock()
 	i.sandbox.injections = slices.DeleteFunc(i.sandbox.injections, func(other *Injection) bool { return other == i })
 }
 
-// Count returns how often the fault has struck.
+// Count returns how many times the fault was applied.
 func (i *Injection) Count() int {
 	i.sandbox.mu.Lock()
 	defer i.sandbox.mu.Unlock()
-	return i.struck
+	return i.applied
 }
 
-func newInjection(fault Fault, when []When) (*Injection, error) {
+func newInjection(fault Fault, conditions []Condition) (*Injection, error) {
 	i := &Injection{fault: fault}
 	if fault.kind == noFault {
-		return nil, errors.New("the fault is empty: make one with Fail, Latency or their like")
+		return nil, errors.New("empty fault")
 	}
 	if fault.err != nil {
 		return nil, fmt.Errorf("fault %v: %w", fault, fault.err)
 	}
-	for _, condition := range when {
+	for _, condition := range conditions {
 		if condition == nil {
-			return nil, fmt.Errorf("fault %v: a condition is nil", fault)
+			return nil, fmt.Errorf("fault %v: nil condition", fault)
 		}
-		if err := condition(&i.aim); err != nil {
+		if err := condition(&i.conditions); err != nil {
 			return nil, fmt.Errorf("fault %v: %w", fault, err)
 		}
 	}
-	for _, operation := range i.aim.operations {
+	for _, operation := range i.conditions.operations {
 		r, err := findOperation(operation)
 		if err != nil {
 			return nil, fmt.Errorf("fault %v: %w", fault, err)
 		}
-		if !fault.fits(r) {
-			return nil, fmt.Errorf("fault %v: it cannot happen to %s, which %s", fault, operation, fault.misfit())
+		if !fault.appliesTo(r) {
+			return nil, fmt.Errorf("fault %v: not applicable to %s, which %s", fault, operation, fault.unsupportedReason())
 		}
 	}
 	return i, nil
 }
 
-// misfit says why a fault does not fit an operation.
-func (f Fault) misfit() string {
+// unsupportedReason explains why the fault does not apply to an operation.
+func (f Fault) unsupportedReason() string {
 	if f.kind == faultEndlessJob {
-		return "begins no job; these do: " + strings.Join(jobOperations, ", ")
+		return "does not start jobs; operations that do: " + strings.Join(jobOperations, ", ")
 	}
-	return "takes no token"
+	return "requires no token"
 }
 
-// findOperation returns the operation of that name. The error tells of names that are close.
+// findOperation returns the route of an operation. If there is none, the error suggests similar names.
 func findOperation(name string) (*route, error) {
 	var names []string
 	for _, r := range routes() {
@@ -387,11 +393,11 @@ func findOperation(name string) (*route, error) {
 		}
 		names = append(names, r.operation)
 	}
-	return nil, fmt.Errorf("operation %q is unknown%s", name, didYouMean(name, names,
-		": take an operationId of openapi.yaml, such as getJobs"))
+	return nil, fmt.Errorf("unknown operation %q%s", name, didYouMean(name, names,
+		"; must be an operationId of openapi.yaml, such as getJobs"))
 }
 
-// didYouMean names what is spelt much like a name, or says otherwise.
+// didYouMean returns a suggestion of known names similar to name, or otherwise if there are none.
 func didYouMean(name string, known []string, otherwise string) string {
 	near := map[string]int{}
 	for _, k := range known {
@@ -407,7 +413,7 @@ func didYouMean(name string, known []string, otherwise string) string {
 	return ": did you mean " + strings.Join(names[:min(3, len(names))], " or ") + "?"
 }
 
-// distance is in how many places two names differ, as Levenshtein counts it.
+// distance returns the Levenshtein distance of two names.
 func distance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {
@@ -428,20 +434,20 @@ func distance(a, b string) int {
 	return row[len(b)]
 }
 
-// arm puts an injection into the sandbox, which must be locked, or not in use yet.
-func (s *Sandbox) arm(i *Injection) {
+// registerInjection adds an injection. The sandbox must be locked, or not yet in use.
+func (s *Sandbox) registerInjection(i *Injection) {
 	i.sandbox = s
 	s.injections = append(s.injections, i)
 }
 
-// strike finds out what goes wrong with a call. The sandbox must be locked.
-func (s *Sandbox) strike(c *call) {
+// applyFaults determines the faults of a call. The sandbox must be locked.
+func (s *Sandbox) applyFaults(c *call) {
 	if c.route.operation == "" {
 		return
 	}
 	for _, i := range s.injections {
 		late := i.fault.kind == faultLatency
-		if i.fault.kind == faultEndlessJob || !late && c.fault.kind != noFault || !i.strikes(c.route) {
+		if i.fault.kind == faultEndlessJob || !late && c.fault.kind != noFault || !i.shouldApply(c.route) {
 			continue
 		}
 		if late {
@@ -449,50 +455,50 @@ func (s *Sandbox) strike(c *call) {
 		} else {
 			c.fault = i.fault
 		}
-		c.noteFault(i.fault)
+		c.recordFault(i.fault)
 	}
-	s.disarm()
+	s.expireInjections()
 }
 
-// strikeJob reports whether a job that begins never ends. The sandbox must be locked.
-func (s *Sandbox) strikeJob() bool {
-	begunBy := &route{} // the consent page, or what else is no operation
-	if s.calling != nil {
-		begunBy = s.calling.route
+// applyJobFaults reports whether a new job never ends. The sandbox must be locked.
+func (s *Sandbox) applyJobFaults() bool {
+	startedBy := &route{} // not started by an operation, for example on the consent page
+	if s.currentCall != nil {
+		startedBy = s.currentCall.route
 	}
 	for _, i := range s.injections {
-		if i.fault.kind == faultEndlessJob && i.strikes(begunBy) {
-			if s.calling != nil {
-				s.calling.noteFault(i.fault)
+		if i.fault.kind == faultEndlessJob && i.shouldApply(startedBy) {
+			if s.currentCall != nil {
+				s.currentCall.recordFault(i.fault)
 			}
-			s.disarm()
+			s.expireInjections()
 			return true
 		}
 	}
 	return false
 }
 
-// strikes counts a call, or a job that it begins, and reports whether the fault strikes.
-func (i *Injection) strikes(r *route) bool {
-	a := &i.aim
+// shouldApply counts a request or job and reports whether the fault applies to it.
+func (i *Injection) shouldApply(r *route) bool {
+	a := &i.conditions
 	if len(a.operations) > 0 && !slices.Contains(a.operations, r.operation) {
 		return false
 	}
-	if i.fault.kind != faultEndlessJob && !i.fault.fits(r) {
+	if i.fault.kind != faultEndlessJob && !i.fault.appliesTo(r) {
 		return false
 	}
 	i.seen++
-	if i.seen <= a.after || a.every > 0 && (i.seen-a.after)%a.every != 0 {
+	if i.seen <= a.skip || a.every > 0 && (i.seen-a.skip)%a.every != 0 {
 		return false
 	}
-	if a.chance > 0 && i.sandbox.random.Float64() >= a.chance {
+	if a.probability > 0 && i.sandbox.random.Float64() >= a.probability {
 		return false
 	}
-	i.struck++
+	i.applied++
 	return true
 }
 
-// disarm removes the faults that have struck for the last time.
-func (s *Sandbox) disarm() {
-	s.injections = slices.DeleteFunc(s.injections, func(i *Injection) bool { return i.aim.next > 0 && i.struck >= i.aim.next })
+// expireInjections removes the injections that have reached their limit.
+func (s *Sandbox) expireInjections() {
+	s.injections = slices.DeleteFunc(s.injections, func(i *Injection) bool { return i.conditions.times > 0 && i.applied >= i.conditions.times })
 }

@@ -22,7 +22,7 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest"
 )
 
-// try sends a request that may get no answer, and reads what comes.
+// try sends a request that may get no response, and returns the result.
 func (c *caller) try(ctx context.Context, method, path, body string) (*http.Response, []byte, error) {
 	c.t.Helper()
 	return c.tryAt(ctx, c.sandbox.HTTPClient(), c.sandbox.URL(), method, path, body)
@@ -47,13 +47,13 @@ func (c *caller) tryAt(ctx context.Context, client *http.Client, base, method, p
 
 const newUser = `{"email":"gavin@hooli.com"}`
 
-// last is the last request in the log.
+// last returns the last request in the log.
 func (c *caller) last() basiqtest.Request {
 	requests := c.sandbox.Requests()
 	return requests[len(requests)-1]
 }
 
-func TestFail(t *testing.T) {
+func TestFaults_Fail(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		status              int
@@ -84,7 +84,7 @@ func TestFail(t *testing.T) {
 		t.Run(fault.String(), func(t *testing.T) {
 			t.Parallel()
 			c := new21(t)
-			c.sandbox.Inject(fault, basiqtest.On("createUser"))
+			c.sandbox.Inject(fault, basiqtest.Operations("createUser"))
 			r := c.post("/users", map[string]string{"email": "gavin@hooli.com"})
 			r.requireError(test.status, test.code, test.detail)
 			assert.Equal(t, test.title, r.text("data.0.title"))
@@ -92,24 +92,24 @@ func TestFail(t *testing.T) {
 			assert.Equal(t, test.status, c.last().Status)
 			assert.Equal(t, r.text("correlationId"), c.last().CorrelationID)
 			assert.Equal(t, fault.String(), c.last().Fault)
-			assert.Equal(t, 0, c.get("/users").length("data"), "it is not carried out")
+			assert.Equal(t, 0, c.get("/users").length("data"), "not executed")
 			assert.Empty(t, c.last().Fault)
 		})
 	}
 }
 
-func TestBadGateway(t *testing.T) {
+func TestFaults_BadGateway(t *testing.T) {
 	t.Parallel()
 	c := new21(t)
-	c.sandbox.Inject(basiqtest.BadGateway(), basiqtest.Next(1))
+	c.sandbox.Inject(basiqtest.BadGateway(), basiqtest.Times(1))
 	r := c.post("/users", map[string]string{"email": "gavin@hooli.com"})
 	assert.Equal(t, http.StatusBadGateway, r.status)
 	assert.Equal(t, "text/html", r.header.Get("Content-Type"))
 	assert.True(t, strings.HasPrefix(r.raw, "<html>"), r.raw)
-	assert.Equal(t, 0, c.get("/users").length("data"), "it is not carried out")
+	assert.Equal(t, 0, c.get("/users").length("data"), "not executed")
 }
 
-func TestTooManyRequests(t *testing.T) {
+func TestFaults_TooManyRequests(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new21(t)
@@ -124,25 +124,25 @@ func TestTooManyRequests(t *testing.T) {
 			{basiqtest.TooManyRequestsDate(time.Minute), "Sat, 01 Jan 2000 00:01:00 GMT"},
 			{basiqtest.TooManyRequestsDate(1500 * time.Millisecond), "Sat, 01 Jan 2000 00:00:02 GMT"},
 		} {
-			c.sandbox.Inject(test.fault, basiqtest.Next(1))
+			c.sandbox.Inject(test.fault, basiqtest.Times(1))
 			r := c.get("/users")
 			r.requireError(429, "too-many-requests", "You have exceeded the rate limit for this API.")
 			assert.Equal(t, test.want, r.header.Get("Retry-After"), test.fault)
 		}
-		c.sandbox.Inject(basiqtest.Latency(time.Hour), basiqtest.Next(1))
-		c.sandbox.Inject(basiqtest.TooManyRequestsDate(time.Minute), basiqtest.Next(1))
-		assert.Equal(t, "Sat, 01 Jan 2000 01:01:00 GMT", c.get("/users").header.Get("Retry-After"), "from the answer on")
+		c.sandbox.Inject(basiqtest.Latency(time.Hour), basiqtest.Times(1))
+		c.sandbox.Inject(basiqtest.TooManyRequestsDate(time.Minute), basiqtest.Times(1))
+		assert.Equal(t, "Sat, 01 Jan 2000 01:01:00 GMT", c.get("/users").header.Get("Retry-After"), "relative to the response")
 	})
 }
 
-func TestLatency(t *testing.T) {
+func TestFaults_Latency(t *testing.T) {
 	t.Parallel()
-	t.Run("adds to others", func(t *testing.T) {
+	t.Run("added to other faults", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			c := new21(t)
-			one := c.sandbox.Inject(basiqtest.Latency(2*time.Second), basiqtest.On("getUsers"))
-			fail := c.sandbox.Inject(basiqtest.Fail(503), basiqtest.Next(1))
+			one := c.sandbox.Inject(basiqtest.Latency(2*time.Second), basiqtest.Operations("getUsers"))
+			fail := c.sandbox.Inject(basiqtest.Fail(503), basiqtest.Times(1))
 			two := c.sandbox.Inject(basiqtest.Latency(time.Second))
 			start := time.Now()
 			c.get("/users").requireError(503, "service-unavailable", "Service is currently unavailable. Please try again later.")
@@ -155,27 +155,27 @@ func TestLatency(t *testing.T) {
 			assert.Equal(t, []int{1, 1, 2}, []int{one.Count(), fail.Count(), two.Count()})
 		})
 	})
-	t.Run("comes after the call is carried out", func(t *testing.T) {
+	t.Run("delayed after execution", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			c := new21(t)
-			c.sandbox.Inject(basiqtest.Latency(time.Hour), basiqtest.On("createUser"))
+			c.sandbox.Inject(basiqtest.Latency(time.Hour), basiqtest.Operations("createUser"))
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			defer cancel()
 			_, _, err := c.try(ctx, http.MethodPost, "/users", newUser)
 			require.ErrorIs(t, err, context.DeadlineExceeded)
 			synctest.Wait()
-			assert.Equal(t, 0, c.last().Status, "nothing was sent")
-			assert.Equal(t, time.Second, c.last().Duration, "it ends with the caller's patience")
+			assert.Equal(t, 0, c.last().Status, "no response was sent")
+			assert.Equal(t, time.Second, c.last().Duration, "ends when the caller gives up")
 			assert.Equal(t, 1, c.get("/users").length("data"))
 		})
 	})
-	t.Run("without end", func(t *testing.T) {
+	t.Run("never ends", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			c := new21(t)
-			for range 2 { // their sum is no duration
-				c.sandbox.Inject(basiqtest.Latency(1<<63-1), basiqtest.On("createUser"))
+			for range 2 { // their sum overflows a duration
+				c.sandbox.Inject(basiqtest.Latency(1<<63-1), basiqtest.Operations("createUser"))
 			}
 			ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 			defer cancel()
@@ -185,13 +185,13 @@ func TestLatency(t *testing.T) {
 	})
 }
 
-func TestHang(t *testing.T) {
+func TestFaults_Hang(t *testing.T) {
 	t.Parallel()
 	t.Run("until the caller gives up", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			c := new21(t)
-			c.sandbox.Inject(basiqtest.Hang(), basiqtest.Next(1))
+			c.sandbox.Inject(basiqtest.Hang(), basiqtest.Times(1))
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
 			failed := make(chan error)
@@ -200,8 +200,8 @@ func TestHang(t *testing.T) {
 				failed <- err
 			}()
 			synctest.Wait()
-			assert.Equal(t, "hang", c.last().Fault, "it is in the log from the beginning")
-			assert.Equal(t, 0, c.get("/users").length("data"), "others are answered, and it is not carried out")
+			assert.Equal(t, "hang", c.last().Fault, "logged from the start")
+			assert.Equal(t, 0, c.get("/users").length("data"), "other requests succeed, and this one is not executed")
 			require.ErrorIs(t, <-failed, context.DeadlineExceeded)
 			synctest.Wait()
 			hung := c.sandbox.RequestsOf("createUser")[0]
@@ -238,11 +238,11 @@ func TestHang(t *testing.T) {
 	}
 }
 
-func TestReset(t *testing.T) {
+func TestFaults_Reset(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		fault  basiqtest.Fault
-		status int // of the next call, which deletes what the first has made
+		status int // of the next request, which deletes what the first created
 		users  int
 	}{
 		{basiqtest.ResetBefore(), 404, 0},
@@ -252,7 +252,7 @@ func TestReset(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				c := new21(t)
-				reset := c.sandbox.Inject(test.fault, basiqtest.On("createUser"))
+				reset := c.sandbox.Inject(test.fault, basiqtest.Operations("createUser"))
 				_, _, err := c.try(t.Context(), http.MethodPost, "/users", newUser)
 				require.ErrorIs(t, err, io.EOF)
 				assert.Equal(t, 1, reset.Count(), "net/http does not send a POST again")
@@ -264,7 +264,7 @@ func TestReset(t *testing.T) {
 		})
 		t.Run(test.fault.String()+" over TCP", func(t *testing.T) {
 			t.Parallel()
-			s, err := basiqtest.Start(basiqtest.WithFault(test.fault, basiqtest.On("createUser")))
+			s, err := basiqtest.Start(basiqtest.WithFault(test.fault, basiqtest.Operations("createUser")))
 			require.NoError(t, err)
 			t.Cleanup(func() { assert.NoError(t, s.Close()) })
 			c := newCaller(t, s, "2.1", server, "")
@@ -275,7 +275,7 @@ func TestReset(t *testing.T) {
 		for name, http2 := range map[string]bool{" over TLS": false, " over HTTP/2": true} {
 			t.Run(test.fault.String()+name, func(t *testing.T) {
 				t.Parallel()
-				c := new21(t, basiqtest.WithFault(test.fault, basiqtest.On("createUser")))
+				c := new21(t, basiqtest.WithFault(test.fault, basiqtest.Operations("createUser")))
 				mounted := httptest.NewUnstartedServer(c.sandbox)
 				mounted.EnableHTTP2 = http2
 				mounted.StartTLS()
@@ -288,7 +288,7 @@ func TestReset(t *testing.T) {
 		}
 		t.Run(test.fault.String()+" with no connection", func(t *testing.T) {
 			t.Parallel()
-			c := new21(t, basiqtest.WithFault(test.fault, basiqtest.On("getUsers")))
+			c := new21(t, basiqtest.WithFault(test.fault, basiqtest.Operations("getUsers")))
 			for range 2 {
 				assert.PanicsWithValue(t, http.ErrAbortHandler, func() {
 					c.sandbox.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/users", http.NoBody))
@@ -299,33 +299,33 @@ func TestReset(t *testing.T) {
 	}
 }
 
-func TestResetOfAnError(t *testing.T) {
+func TestFaults_Reset_ErrorResponse(t *testing.T) {
 	t.Parallel()
 	c := new21(t)
-	c.sandbox.Inject(basiqtest.ResetAfter(), basiqtest.On("createUser"))
+	c.sandbox.Inject(basiqtest.ResetAfter(), basiqtest.Operations("createUser"))
 	_, _, err := c.try(t.Context(), http.MethodPost, "/users", "{}")
 	require.ErrorIs(t, err, io.EOF)
 	assert.Equal(t, 0, c.last().Status)
-	assert.Empty(t, c.last().CorrelationID, "nobody has been told of it")
+	assert.Empty(t, c.last().CorrelationID, "no response was logged")
 }
 
-// A GET on a connection that was used before is sent again by net/http itself, as the doc comment warns.
-func TestResetMayGoUnnoticed(t *testing.T) {
+// On a reused connection, net/http retries a GET, as the doc comment warns.
+func TestFaults_Reset_RetriedByNetHTTP(t *testing.T) {
 	t.Parallel()
 	c := new21(t)
-	reset := c.sandbox.Inject(basiqtest.ResetBefore(), basiqtest.Next(1))
+	reset := c.sandbox.Inject(basiqtest.ResetBefore(), basiqtest.Times(1))
 	assert.Equal(t, http.StatusOK, c.get("/users").status)
 	assert.Equal(t, 1, reset.Count())
 	assert.Len(t, c.sandbox.RequestsOf("getUsers"), 2)
 }
 
-func TestBrokenBodies(t *testing.T) {
+func TestFaults_BrokenBodies(t *testing.T) {
 	t.Parallel()
 	t.Run("truncate", func(t *testing.T) {
 		t.Parallel()
 		c := new21(t)
 		whole := c.get("/users").raw
-		c.sandbox.Inject(basiqtest.Truncate(), basiqtest.Next(1))
+		c.sandbox.Inject(basiqtest.Truncate(), basiqtest.Times(1))
 		resp, raw, err := c.try(t.Context(), http.MethodGet, "/users", "")
 		require.ErrorIs(t, err, io.ErrUnexpectedEOF)
 		assert.Equal(t, http.StatusOK, resp.StatusCode)
@@ -343,7 +343,7 @@ func TestBrokenBodies(t *testing.T) {
 		assert.Equal(t, "application/json", resp.Header.Get("Content-Type"))
 		assert.False(t, json.Valid(raw), string(raw))
 		garbage.Remove()
-		assert.Equal(t, 1, c.get("/users").length("data"), "it is carried out")
+		assert.Equal(t, 1, c.get("/users").length("data"), "executed")
 	})
 	t.Run("slow body", func(t *testing.T) {
 		t.Parallel()
@@ -361,7 +361,7 @@ func TestBrokenBodies(t *testing.T) {
 				assert.Equal(t, int64(len(whole)), resp.ContentLength)
 				assert.GreaterOrEqual(t, time.Since(start), least)
 				assert.LessOrEqual(t, time.Since(start), least+time.Second)
-				assert.Zero(t, c.last().Duration, "the answer begins at once")
+				assert.Zero(t, c.last().Duration, "the response starts immediately")
 				assert.Equal(t, http.StatusOK, c.last().Status)
 				slow.Remove()
 			}
@@ -371,13 +371,13 @@ func TestBrokenBodies(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			c := new21(t)
-			c.sandbox.Inject(basiqtest.SlowBody(1), basiqtest.Next(1))
+			c.sandbox.Inject(basiqtest.SlowBody(1), basiqtest.Times(1))
 			ctx, cancel := context.WithTimeout(t.Context(), 3500*time.Millisecond)
 			defer cancel()
 			_, raw, err := c.try(ctx, http.MethodGet, "/users", "")
 			require.ErrorIs(t, err, context.DeadlineExceeded)
 			assert.Len(t, raw, 3)
-			assert.Equal(t, http.StatusOK, c.get("/users").status, "others are answered")
+			assert.Equal(t, http.StatusOK, c.get("/users").status, "other requests succeed")
 		})
 	})
 	for _, fault := range []basiqtest.Fault{basiqtest.Truncate(), basiqtest.Garbage(), basiqtest.SlowBody(1)} {
@@ -394,7 +394,7 @@ func TestBrokenBodies(t *testing.T) {
 	}
 }
 
-func TestTokenFaults(t *testing.T) {
+func TestFaults_Tokens(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		fault  basiqtest.Fault
@@ -410,19 +410,19 @@ func TestTokenFaults(t *testing.T) {
 			t.Parallel()
 			c := new21(t)
 			other := c.as("2.1", server, "")
-			c.sandbox.Inject(test.fault, basiqtest.Next(1))
-			fresh := c.as("2.1", server, "") // which is no call with a token, and is left alone
+			c.sandbox.Inject(test.fault, basiqtest.Times(1))
+			fresh := c.as("2.1", server, "") // a request without a token is not affected
 			refused := c.get("/users")
 			assert.Equal(t, test.status, refused.status)
-			assert.Equal(t, server, c.last().Token.Scope, "the log knows which it was")
-			assert.Equal(t, test.status, c.get("/users").status, "and for good")
+			assert.Equal(t, server, c.last().Token.Scope, "the log shows the token")
+			assert.Equal(t, test.status, c.get("/users").status, "permanently")
 			want := 200
 			if test.all {
 				want = test.status
 			}
 			assert.Equal(t, want, other.get("/users").status)
 			assert.Equal(t, want, fresh.get("/users").status)
-			assert.Equal(t, 200, c.as("2.1", server, "").get("/users").status, "a new one is good")
+			assert.Equal(t, 200, c.as("2.1", server, "").get("/users").status, "a new token works")
 		})
 		t.Run(test.fault.String()+" of none", func(t *testing.T) {
 			t.Parallel()
@@ -434,15 +434,15 @@ func TestTokenFaults(t *testing.T) {
 	}
 }
 
-func TestEndlessJob(t *testing.T) {
+func TestFaults_EndlessJob(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new21(t)
 		id := c.newUser()
-		endless := c.sandbox.Inject(basiqtest.EndlessJob(), basiqtest.Next(1))
-		refused := c.sandbox.Inject(basiqtest.Fail(503), basiqtest.On("getUsers"), basiqtest.Next(1))
+		endless := c.sandbox.Inject(basiqtest.EndlessJob(), basiqtest.Times(1))
+		refused := c.sandbox.Inject(basiqtest.Fail(503), basiqtest.Operations("getUsers"), basiqtest.Times(1))
 		c.get("/users").requireError(503, "service-unavailable", "Service is currently unavailable. Please try again later.")
-		assert.Equal(t, []int{0, 1}, []int{endless.Count(), refused.Count()}, "it counts jobs, not calls")
+		assert.Equal(t, []int{0, 1}, []int{endless.Count(), refused.Count()}, "counts jobs, not requests")
 
 		job := c.connect(id, hooli, "gavinBelson", "hooli2016")
 		assert.Equal(t, "endless-job", c.last().Fault)
@@ -456,47 +456,47 @@ func TestEndlessJob(t *testing.T) {
 		assert.Equal(t, []string{"retrieve-accounts:pending", "retrieve-transactions:pending"}, steps[1:])
 		assert.Equal(t, "retrieve-transactions:success", c.get("/jobs/" + other).steps()[2])
 
-		again := c.sandbox.Inject(basiqtest.EndlessJob(), basiqtest.On("refreshConnection"))
+		again := c.sandbox.Inject(basiqtest.EndlessJob(), basiqtest.Operations("refreshConnection"))
 		path := "/users/" + id + "/connections/" + c.newestConnection(id) + "/refresh"
 		stuck := c.post(path, nil).text("id")
 		time.Sleep(time.Hour)
 		c = c.as("2.1", server, "")
 		assert.Equal(t, "verify-credentials:in-progress", c.get("/jobs/" + stuck).steps()[0])
-		assert.Equal(t, stuck, c.post(path, nil).text("id"), "it is still the one that runs")
+		assert.Equal(t, stuck, c.post(path, nil).text("id"), "the same job is still running")
 		assert.Equal(t, 1, again.Count())
 	})
 }
 
-func TestWhen(t *testing.T) {
+func TestFaults_Conditions(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name string
-		when []basiqtest.When
-		want string // x for a call that is struck
+		when []basiqtest.Condition
+		want string // x for a request that the fault applied to
 	}{
 		{"all", nil, "xxxxxxxxxxxx"},
-		{"next", []basiqtest.When{basiqtest.Next(2)}, "xx.........."},
-		{"every", []basiqtest.When{basiqtest.Every(3)}, "..x..x..x..x"},
-		{"every one", []basiqtest.When{basiqtest.Every(1)}, "xxxxxxxxxxxx"},
-		{"after", []basiqtest.When{basiqtest.After(5)}, ".....xxxxxxx"},
-		{"in any order", []basiqtest.When{basiqtest.Next(2), basiqtest.Every(3), basiqtest.After(4)}, "......x..x.."},
-		{"on this", []basiqtest.When{basiqtest.On("getUser"), basiqtest.On("getUsers")}, "xxxxxxxxxxxx"},
-		{"on others", []basiqtest.When{basiqtest.On("createUser", "getUser")}, "............"},
-		{"certain", []basiqtest.When{basiqtest.Chance(1), basiqtest.Next(3)}, "xxx........."},
+		{"next", []basiqtest.Condition{basiqtest.Times(2)}, "xx.........."},
+		{"every", []basiqtest.Condition{basiqtest.Every(3)}, "..x..x..x..x"},
+		{"every request", []basiqtest.Condition{basiqtest.Every(1)}, "xxxxxxxxxxxx"},
+		{"after", []basiqtest.Condition{basiqtest.Skip(5)}, ".....xxxxxxx"},
+		{"in any order", []basiqtest.Condition{basiqtest.Times(2), basiqtest.Every(3), basiqtest.Skip(4)}, "......x..x.."},
+		{"on this operation", []basiqtest.Condition{basiqtest.Operations("getUser"), basiqtest.Operations("getUsers")}, "xxxxxxxxxxxx"},
+		{"on other operations", []basiqtest.Condition{basiqtest.Operations("createUser", "getUser")}, "............"},
+		{"certain", []basiqtest.Condition{basiqtest.Probability(1), basiqtest.Times(3)}, "xxx........."},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			c := new21(t)
 			injection := c.sandbox.Inject(basiqtest.Fail(503), test.when...)
-			got := c.struck(len(test.want))
+			got := c.appliedTo(len(test.want))
 			assert.Equal(t, test.want, got)
 			assert.Equal(t, strings.Count(got, "x"), injection.Count())
 		})
 	}
 }
 
-// struck calls getUsers n times, and returns an x for each call that was struck.
-func (c *caller) struck(n int) string {
+// appliedTo calls getUsers n times and returns an x for each request that the fault applied to.
+func (c *caller) appliedTo(n int) string {
 	c.t.Helper()
 	var got strings.Builder
 	for range n {
@@ -509,37 +509,37 @@ func (c *caller) struck(n int) string {
 	return got.String()
 }
 
-func TestChance(t *testing.T) {
+func TestFaults_Probability(t *testing.T) {
 	t.Parallel()
 	draw := func(seed uint64) string {
-		c := new21(t, basiqtest.Seed(seed))
-		c.sandbox.Inject(basiqtest.Fail(503), basiqtest.Chance(0.3))
-		return c.struck(200)
+		c := new21(t, basiqtest.WithSeed(seed))
+		c.sandbox.Inject(basiqtest.Fail(503), basiqtest.Probability(0.3))
+		return c.appliedTo(200)
 	}
 	one := draw(1)
 	assert.InDelta(t, 60, strings.Count(one, "x"), 25)
-	assert.Equal(t, one, draw(1), "the seed decides")
+	assert.Equal(t, one, draw(1), "determined by the seed")
 	assert.NotEqual(t, one, draw(2))
 }
 
-func TestSeveralFaults(t *testing.T) {
+func TestFaults_Several(t *testing.T) {
 	t.Parallel()
 	c := new21(t)
-	first := c.sandbox.Inject(basiqtest.Fail(503), basiqtest.Next(1))
-	second := c.sandbox.Inject(basiqtest.BadGateway(), basiqtest.Next(2))
+	first := c.sandbox.Inject(basiqtest.Fail(503), basiqtest.Times(1))
+	second := c.sandbox.Inject(basiqtest.BadGateway(), basiqtest.Times(2))
 	third := c.sandbox.Inject(basiqtest.Fail(500))
 	var got []int
 	for range 4 {
 		got = append(got, c.get("/users").status)
 	}
-	assert.Equal(t, []int{503, 502, 502, 500}, got, "one after the other")
+	assert.Equal(t, []int{503, 502, 502, 500}, got, "one after another")
 	third.Remove()
 	third.Remove()
 	assert.Equal(t, 200, c.get("/users").status)
 	assert.Equal(t, []int{1, 2, 1}, []int{first.Count(), second.Count(), third.Count()})
 }
 
-func TestFaultsStrikeOperationsOnly(t *testing.T) {
+func TestFaults_OperationsOnly(t *testing.T) {
 	t.Parallel()
 	c := new21(t)
 	fault := c.sandbox.Inject(basiqtest.Fail(503))
@@ -551,18 +551,18 @@ func TestFaultsStrikeOperationsOnly(t *testing.T) {
 	assert.Equal(t, http.StatusServiceUnavailable, r.status)
 }
 
-func TestWithFaultIsForEachSandbox(t *testing.T) {
+func TestFaults_OptionReused(t *testing.T) {
 	t.Parallel()
-	option := basiqtest.WithFault(basiqtest.Fail(503), basiqtest.On("getUsers"), basiqtest.Next(1))
+	option := basiqtest.WithFault(basiqtest.Fail(503), basiqtest.Operations("getUsers"), basiqtest.Times(1))
 	for range 2 {
-		assert.Equal(t, "x.", new21(t, option).struck(2))
+		assert.Equal(t, "x.", new21(t, option).appliedTo(2))
 	}
 }
 
-func TestFaultsConcurrently(t *testing.T) {
+func TestFaults_Concurrent(t *testing.T) {
 	t.Parallel()
 	c := new21(t)
-	fault := c.sandbox.Inject(basiqtest.Fail(503), basiqtest.Every(2), basiqtest.Next(20))
+	fault := c.sandbox.Inject(basiqtest.Fail(503), basiqtest.Every(2), basiqtest.Times(20))
 	latency := c.sandbox.Inject(basiqtest.Latency(time.Millisecond))
 	var failed atomic.Int32
 	var group sync.WaitGroup
@@ -575,7 +575,7 @@ func TestFaultsConcurrently(t *testing.T) {
 				}
 				c.sandbox.Requests()
 			}
-			c.sandbox.Inject(basiqtest.Latency(time.Millisecond), basiqtest.On("getUser")).Remove()
+			c.sandbox.Inject(basiqtest.Latency(time.Millisecond), basiqtest.Operations("getUser")).Remove()
 		})
 	}
 	group.Wait()
@@ -584,33 +584,33 @@ func TestFaultsConcurrently(t *testing.T) {
 	assert.Equal(t, 100, latency.Count())
 }
 
-func TestBadFaults(t *testing.T) {
+func TestFaults_Invalid(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		fault basiqtest.Fault
-		when  []basiqtest.When
+		when  []basiqtest.Condition
 		want  string
 	}{
-		{basiqtest.Fault{}, nil, "the fault is empty: make one with Fail, Latency or their like"},
-		{basiqtest.Fail(200), nil, "fault 200: 200 is no status of an error: take one from 400 to 599"},
-		{basiqtest.Fail(600), nil, "fault 600: 600 is no status of an error: take one from 400 to 599"},
-		{basiqtest.Fail(400, ""), nil, "fault 400=: the code of Fail(400) is empty: leave the texts out to get those of the documents"},
-		{basiqtest.Fail(400, "a", "b", "c", "d"), nil, "fault 400=a: Fail(400) has 4 texts: give the code, the title and the detail"},
-		{basiqtest.TooManyRequests(-1), nil, "fault 429-after=-1ns: the duration -1ns is negative"},
-		{basiqtest.Latency(0), nil, "fault latency=0s: the duration 0s is not positive"},
-		{basiqtest.SlowBody(0), nil, "fault slow-body=0: 0 bytes a second are too few: take 1 or more, or Hang"},
-		{basiqtest.Hang(), []basiqtest.When{nil}, "fault hang: a condition is nil"},
-		{basiqtest.Hang(), []basiqtest.When{basiqtest.On()}, "fault hang: On names no operation: leave it out for all of them"},
-		{basiqtest.Hang(), []basiqtest.When{basiqtest.On("getconections")}, `fault hang: operation "getconections" is unknown: did you mean getConnections or getConnection or getConnectors?`},
-		{basiqtest.Hang(), []basiqtest.When{basiqtest.On("")}, `fault hang: operation "" is unknown: take an operationId of openapi.yaml, such as getJobs`},
-		{basiqtest.Hang(), []basiqtest.When{basiqtest.Next(0)}, "fault hang: Next(0) makes no sense: take 1 or more"},
-		{basiqtest.Hang(), []basiqtest.When{basiqtest.Every(-1)}, "fault hang: Every(-1) makes no sense: take 1 or more"},
-		{basiqtest.Hang(), []basiqtest.When{basiqtest.After(1), basiqtest.After(1)}, "fault hang: After is given twice"},
-		{basiqtest.Hang(), []basiqtest.When{basiqtest.Chance(0)}, "fault hang: the chance 0 is no probability: take one over 0 and up to 1"},
-		{basiqtest.Hang(), []basiqtest.When{basiqtest.Chance(1.1)}, "fault hang: the chance 1.1 is no probability: take one over 0 and up to 1"},
-		{basiqtest.Hang(), []basiqtest.When{basiqtest.Chance(1), basiqtest.Chance(1)}, "fault hang: Chance is given twice"},
-		{basiqtest.RevokeToken(), []basiqtest.When{basiqtest.On("postToken")}, "fault revoke-token: it cannot happen to postToken, which takes no token"},
-		{basiqtest.EndlessJob(), []basiqtest.When{basiqtest.On("getJobs")}, "fault endless-job: it cannot happen to getJobs, which begins no job; these do: postConnection, refreshConnections, updateConnection, refreshConnection, createStatement, createReport"},
+		{basiqtest.Fault{}, nil, "empty fault"},
+		{basiqtest.Fail(200), nil, "fault 200: status 200 out of range [400, 599]"},
+		{basiqtest.Fail(600), nil, "fault 600: status 600 out of range [400, 599]"},
+		{basiqtest.Fail(400, ""), nil, "fault 400=: Fail(400): empty code"},
+		{basiqtest.Fail(400, "a", "b", "c", "d"), nil, "fault 400=a: Fail(400): 4 texts, want at most 3 (code, title, detail)"},
+		{basiqtest.TooManyRequests(-1), nil, "fault 429-after=-1ns: duration -1ns is negative"},
+		{basiqtest.Latency(0), nil, "fault latency=0s: duration 0s is not positive"},
+		{basiqtest.SlowBody(0), nil, "fault slow-body=0: rate 0 is not positive"},
+		{basiqtest.Hang(), []basiqtest.Condition{nil}, "fault hang: nil condition"},
+		{basiqtest.Hang(), []basiqtest.Condition{basiqtest.Operations()}, "fault hang: Operations: no operations"},
+		{basiqtest.Hang(), []basiqtest.Condition{basiqtest.Operations("getconections")}, `fault hang: unknown operation "getconections": did you mean getConnections or getConnection or getConnectors?`},
+		{basiqtest.Hang(), []basiqtest.Condition{basiqtest.Operations("")}, `fault hang: unknown operation ""; must be an operationId of openapi.yaml, such as getJobs`},
+		{basiqtest.Hang(), []basiqtest.Condition{basiqtest.Times(0)}, "fault hang: Times(0): must be at least 1"},
+		{basiqtest.Hang(), []basiqtest.Condition{basiqtest.Every(-1)}, "fault hang: Every(-1): must be at least 1"},
+		{basiqtest.Hang(), []basiqtest.Condition{basiqtest.Skip(1), basiqtest.Skip(1)}, "fault hang: duplicate condition Skip"},
+		{basiqtest.Hang(), []basiqtest.Condition{basiqtest.Probability(0)}, "fault hang: probability 0 out of range (0, 1]"},
+		{basiqtest.Hang(), []basiqtest.Condition{basiqtest.Probability(1.1)}, "fault hang: probability 1.1 out of range (0, 1]"},
+		{basiqtest.Hang(), []basiqtest.Condition{basiqtest.Probability(1), basiqtest.Probability(1)}, "fault hang: duplicate condition Probability"},
+		{basiqtest.RevokeToken(), []basiqtest.Condition{basiqtest.Operations("postToken")}, "fault revoke-token: not applicable to postToken, which requires no token"},
+		{basiqtest.EndlessJob(), []basiqtest.Condition{basiqtest.Operations("getJobs")}, "fault endless-job: not applicable to getJobs, which does not start jobs; operations that do: postConnection, refreshConnections, updateConnection, refreshConnection, createStatement, createReport"},
 	} {
 		t.Run(test.want, func(t *testing.T) {
 			t.Parallel()
@@ -624,18 +624,18 @@ func TestBadFaults(t *testing.T) {
 			require.NoError(t, s.Close())
 		})
 	}
-	t.Run("where there is no test", func(t *testing.T) {
+	t.Run("without a test", func(t *testing.T) {
 		t.Parallel()
 		s, err := basiqtest.Start()
 		require.NoError(t, err)
 		t.Cleanup(func() { assert.NoError(t, s.Close()) })
-		assert.PanicsWithValue(t, "basiqtest: Inject: fault 200: 200 is no status of an error: take one from 400 to 599", func() {
+		assert.PanicsWithValue(t, "basiqtest: Inject: fault 200: status 200 out of range [400, 599]", func() {
 			s.Inject(basiqtest.Fail(200))
 		})
 	})
 }
 
-func TestShutdown(t *testing.T) {
+func TestSandbox_Shutdown(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name    string
@@ -643,13 +643,13 @@ func TestShutdown(t *testing.T) {
 		takes   time.Duration
 		fails   bool
 	}{
-		{"lets calls end", time.Second, time.Second, false},
-		{"but not for ever", time.Hour, 5 * time.Second, true},
+		{"waits for requests in flight", time.Second, time.Second, false},
+		{"until the deadline", time.Hour, 5 * time.Second, true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				c := new21(t, basiqtest.WithFault(basiqtest.Latency(test.latency), basiqtest.On("getUsers")))
+				c := new21(t, basiqtest.WithFault(basiqtest.Latency(test.latency), basiqtest.Operations("getUsers")))
 				failed := make(chan error, 1)
 				go func() {
 					_, _, err := c.try(context.Background(), http.MethodGet, "/users", "")
@@ -662,7 +662,7 @@ func TestShutdown(t *testing.T) {
 				require.NoError(t, c.sandbox.Shutdown(ctx))
 				assert.Equal(t, test.fails, <-failed != nil)
 				assert.InDelta(t, test.takes, time.Since(start), float64(time.Second))
-				require.NoError(t, c.sandbox.Shutdown(ctx), "may be called again")
+				require.NoError(t, c.sandbox.Shutdown(ctx), "can be called again")
 			})
 		})
 	}

@@ -7,29 +7,29 @@ import (
 	"time"
 )
 
-// condition is one statement of a filter, such as status.eq('active').
-type condition struct {
+// A filterCondition is one condition of a filter, such as status.eq('active').
+type filterCondition struct {
 	property string
 	operator string
 	values   []string
 }
 
-// conditions must all hold.
-type conditions []condition
+// filterConditions must all match.
+type filterConditions []filterCondition
 
-// filterable says what a collection can be filtered by: each property with its conditions.
+// filterable maps the properties that a collection can be filtered by to their rules.
 type filterable map[string]filterRule
 
-// filterRule is what can be asked of a property.
+// A filterRule specifies the allowed conditions on a property.
 type filterRule struct {
 	operators []string
-	values    []string // the documented ones; nil when any text will do
+	values    []string // allowed values; nil for any
 	form      *regexp.Regexp
-	date      bool   // values are dates, or moments; the property is a moment
-	invalid   string // the detail of the answer to a value that is none; "" for the general one
+	date      bool   // values and the property are dates or times
+	invalid   string // error detail for an invalid value; "" for the default
 }
 
-// The conditions that the documents give to properties.
+// Documented sets of operators.
 var (
 	eq     = []string{"eq"}
 	eqNe   = []string{"eq", "ne"}
@@ -39,17 +39,17 @@ var (
 
 const quotedOrNot = `(?:'[^']*'|[^'"(),\s]+)`
 
-// statement matches the first statement of a filter, and filterValue the values in it. No way to write a quote inside a value is
-// documented, so a quote ends it. Basiq's own consent UI sends blanks after commas. An application, and an example of Basiq's for
-// events, have values without quotes.
+// statement matches the first condition of a filter, and filterValue the values in it. No escape for quotes is
+// documented, so a quote ends the value. Basiq's own consent UI sends spaces after commas. A recorded application and a
+// documented event example have values without quotes.
 var (
 	statement   = regexp.MustCompile(`^([A-Za-z]+(?:\.[A-Za-z]+)*)\.(eq|bt|gt|gteq|lt|lteq|ne|in)\((` + quotedOrNot + `(?:, *` + quotedOrNot + `)*)\)`)
 	filterValue = regexp.MustCompile(quotedOrNot)
 )
 
-// parseFilter reads statements joined by commas. The second result is false when text is none.
-func parseFilter(text string) (conditions, bool) {
-	var found conditions
+// parseFilter parses conditions separated by commas. It reports false if text is not a valid filter.
+func parseFilter(text string) (filterConditions, bool) {
+	var found filterConditions
 	for {
 		m := statement.FindStringSubmatch(text)
 		if m == nil {
@@ -62,7 +62,7 @@ func parseFilter(text string) (conditions, bool) {
 		if m[2] != "in" && (m[2] == "bt") != (len(values) == 2) || m[2] != "in" && len(values) > 2 {
 			return nil, false
 		}
-		found = append(found, condition{property: m[1], operator: m[2], values: values})
+		found = append(found, filterCondition{property: m[1], operator: m[2], values: values})
 		text = text[len(m[0]):]
 		if text == "" {
 			return found, true
@@ -74,10 +74,9 @@ func parseFilter(text string) (conditions, bool) {
 	}
 }
 
-// filter returns the conditions of the request's filter parameter. An empty parameter is taken for none; the documents do
-// not say. Collections that have no filters do not call it: they take no notice of one, as of all parameters that they do
-// not have.
-func (c *call) filter(allowed filterable) (conditions, error) {
+// filter returns the conditions of the request's filter parameter. An empty parameter counts as none, which is not
+// documented. Collections without filters do not call it, because unknown parameters are ignored.
+func (c *call) filter(allowed filterable) (filterConditions, error) {
 	query, err := c.parameters()
 	if err != nil || len(query["filter"]) > 1 {
 		return nil, badFilter()
@@ -96,7 +95,7 @@ func (c *call) filter(allowed filterable) (conditions, error) {
 			return nil, badFilter()
 		}
 		for _, value := range cond.values {
-			if rule.takes(value) {
+			if rule.accepts(value) {
 				continue
 			}
 			if rule.invalid != "" {
@@ -108,7 +107,7 @@ func (c *call) filter(allowed filterable) (conditions, error) {
 	return found, nil
 }
 
-func (r *filterRule) takes(value string) bool {
+func (r *filterRule) accepts(value string) bool {
 	switch {
 	case r.date:
 		_, _, ok := parseMoment(value)
@@ -120,19 +119,19 @@ func (r *filterRule) takes(value string) bool {
 	}
 }
 
-// hold reports whether all the conditions hold for a thing whose properties are these. The property of a date is a moment
-// as the API writes it; a thing that has none meets no condition on it.
-func (all conditions) hold(property func(name string) string) bool {
+// match reports whether all conditions match an item with these properties. Date properties are in the format of
+// formatTime. A missing date matches no condition.
+func (all filterConditions) match(property func(name string) string) bool {
 	for _, cond := range all {
-		if !cond.holds(property(cond.property)) {
+		if !cond.match(property(cond.property)) {
 			return false
 		}
 	}
 	return true
 }
 
-// holds reports whether a condition holds for a property.
-func (cond condition) holds(property string) bool {
+// match reports whether the condition matches the value of the property.
+func (cond filterCondition) match(property string) bool {
 	switch cond.operator {
 	case "eq", "in":
 		if slices.Contains(cond.values, property) {
@@ -142,7 +141,7 @@ func (cond condition) holds(property string) bool {
 	case "ne":
 		return property != cond.values[0]
 	case "bt":
-		return compare(property, cond.values[0]) >= 0 && between(compare(property, cond.values[1]))
+		return compare(property, cond.values[0]) >= 0 && isAtMost(compare(property, cond.values[1]))
 	case "gt":
 		return compare(property, cond.values[0]) == 1
 	case "gteq":
@@ -150,16 +149,16 @@ func (cond condition) holds(property string) bool {
 	case "lt":
 		return compare(property, cond.values[0]) == -1
 	default:
-		return between(compare(property, cond.values[0]))
+		return isAtMost(compare(property, cond.values[0]))
 	}
 }
 
-func between(order int) bool { return order == -1 || order == 0 }
+func isAtMost(order int) bool { return order == -1 || order == 0 }
 
-// incomparable is the order of two texts that are not both moments: neither smaller, equal nor larger.
+// incomparable is the result of comparing values that are not both times.
 const incomparable = -2
 
-// compare returns -1, 0 or 1 for a moment that is before, at or after a given one. A given day is all of it.
+// compare returns -1, 0 or 1 if property is before, at or after want. If want is a date, the whole day counts as equal.
 func compare(property, given string) int {
 	at, _, ok := parseMoment(property)
 	if !ok {
@@ -175,7 +174,7 @@ func compare(property, given string) int {
 	return at.Compare(want)
 }
 
-// parseMoment reads a date, or a date with a time; the second result says that it is a date.
+// parseMoment parses a date or a time, and reports whether it is a date.
 func parseMoment(text string) (at time.Time, isDay, ok bool) {
 	if at, err := time.Parse(time.DateOnly, text); err == nil {
 		return at, true, true

@@ -16,28 +16,28 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest/internal/bank"
 )
 
-// target is a sandbox that holds one of everything. The names of its things in braces, such as {userId}, stand for their
-// ids in what is sent to it: so a fuzzer gets past "not found" without guessing any.
+// A target is a sandbox that contains one of everything. Placeholders such as {userId} in requests are replaced by IDs,
+// so that the fuzzer reaches existing resources without guessing IDs.
 type target struct {
 	t       *testing.T
 	sandbox *Sandbox
-	tokens  []string // server and client, of both versions
+	tokens  []string // server and client tokens of both versions
 	ids     *strings.Replacer
 }
 
-// futureCSV is a statement of an account whose transactions are all to come.
+// futureCSV is a statement with transactions in the future only.
 const futureCSV = "accountNo,name,currency,lastUpdated,date,description,amount,balance\n" +
 	"1,Savings,AUD,2099-01-01,2098-02-01,RENT,1.00,1.00\n1,Savings,AUD,2099-01-01,2098-03-01,SALARY,2.00,3.00\n"
 
-// newTarget makes a sandbox that nothing happens to but by calls: it is retired, so no alarm rings and no message leaves it.
+// newTarget creates a stopped sandbox that only changes through calls: it fires no timers and delivers no messages.
 func newTarget(t *testing.T) *target {
 	t.Helper()
-	s, err := newSandbox([]Option{Speed(1e9), RedirectURL("https://app.example/back")})
+	s, err := newSandbox([]Option{WithSpeed(1e9), WithRedirectURL("https://app.example/back")})
 	require.NoError(t, err)
-	t.Cleanup(s.end)
+	t.Cleanup(s.cancel)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.retire()
+	s.stop()
 	then := time.Now().Add(-time.Minute)
 	u := &user{id: s.newID(), created: then, data: gen.CreateUser{Email: "gavin@hooli.com", Mobile: "+61410888666"}}
 	s.users[u.id] = u
@@ -49,39 +49,39 @@ func newTarget(t *testing.T) *target {
 		kind.expires = then.Add(time.Hour)
 		tgt.tokens = append(tgt.tokens, s.newToken(&kind, then))
 	}
-	given := s.giveConsent(u, 1, then)
-	who := bank.FindPerson("gavinBelson")
-	j, _, err := s.connect(u, loginAs(bank.FindBank("AU00000"), gen.ConnectionMethodWeb, who), given, then)
+	consent := s.giveConsent(u, 1, then)
+	person := bank.FindPerson("gavinBelson")
+	j, _, err := s.connect(u, credentialsOf(bank.FindBank("AU00000"), gen.ConnectionMethodWeb, person), consent, then)
 	require.NoError(t, err)
-	st, err := readCSV([]byte(futureCSV))
+	statement, err := readCSV([]byte(futureCSV))
 	require.NoError(t, err)
 	uploaded := &connection{
-		id: s.newID(), user: u, institution: bank.FindBank("AU00000"), method: gen.ConnectionMethodCSV, created: then, statement: st,
+		id: s.newID(), user: u, institution: bank.FindBank("AU00000"), method: gen.ConnectionMethodCSV, created: then, statement: statement,
 	}
 	u.connections = append(u.connections, uploaded)
 	s.startJob(then, uploaded)
 	asking := bank.FindPerson("richard")
-	asked, _, err := s.connect(u, loginAs(bank.FindBank("AU00002"), gen.ConnectionMethodWeb, asking), nil, then)
+	asked, _, err := s.connect(u, credentialsOf(bank.FindBank("AU00002"), gen.ConnectionMethodWeb, asking), nil, then)
 	require.NoError(t, err)
 	now := time.Now()
-	s.settle(now)
+	s.runDue(now)
 	holdings := s.userHoldings(u, now)
 	require.NotEmpty(t, holdings)
-	a := s.analyse(holdings, now.AddDate(-1, 0, 0), now)
-	snap := s.keepSnapshot(u, kindAffordability, a, now)
-	snap.with.income, snap.with.expenses = s.keepSnapshot(u, kindIncome, a, now), s.keepSnapshot(u, kindExpenses, a, now)
+	a := s.analyze(holdings, now.AddDate(-1, 0, 0), now)
+	snap := s.addSnapshot(u, kindAffordability, a, now)
+	snap.parts.income, snap.parts.expenses = s.addSnapshot(u, kindIncome, a, now), s.addSnapshot(u, kindExpenses, a, now)
 	w := s.newWebhook()
 	w.status, w.url = gen.WebhookStatusActive, "https://app.example/hook"
 	s.webhooks = append(s.webhooks, w)
 	u.authLink = &authLink{id: s.newID()[:8], expires: now.Add(time.Hour)}
 	v := &visit{id: s.newID(), user: u, token: tgt.tokens[3], action: actionConnect}
-	require.Nil(t, v.begin(now))
-	s.keepVisit(v, now.Add(time.Hour))
+	require.Nil(t, v.start(now))
+	s.addVisit(v, now.Add(time.Hour))
 	tgt.ids = strings.NewReplacer(
 		"{userId}", u.id, "{connectionId}", u.connections[0].id, "{statementId}", uploaded.id, "{jobId}", j.id, "{mfaJobId}", asked.id,
-		"{accountId}", holdings[0].id, "{transactionId}", s.lines(holdings[0])[0].id, "{snapshotId}", snap.id,
-		"{incomeId}", snap.with.income.id, "{expensesId}", snap.with.expenses.id, "{webhookId}", w.id,
-		"{messageId}", derivedID("m", "1"), "{eventId}", s.events[0].id, "{consentId}", given.id,
+		"{accountId}", holdings[0].id, "{transactionId}", s.transactions(holdings[0])[0].id, "{snapshotId}", snap.id,
+		"{incomeId}", snap.parts.income.id, "{expensesId}", snap.parts.expenses.id, "{webhookId}", w.id,
+		"{messageId}", derivedID("m", "1"), "{eventId}", s.events[0].id, "{consentId}", consent.id,
 		"{identityId}", u.connections[0].identityID(), "{connectorId}", "AU00000", "{method}", "web", "{institutionId}", "AU00000",
 		"{eventTypeId}", "user.created", "{reportTypeId}", affordabilityReport, "{linkId}", u.authLink.id, "{visitId}", v.id,
 		"{token}", tgt.tokens[3], "{statementAccountId}", holdings[len(holdings)-1].id,
@@ -89,8 +89,8 @@ func newTarget(t *testing.T) *target {
 	return tgt
 }
 
-// send sends one request, with the token of that number or none, and asserts what holds for every answer: it is no error of
-// the sandbox's own, and it is JSON where it says so.
+// send sends a request with the token of this number, or with none. It asserts what applies to every response: no
+// internal error, and valid JSON if the content type is JSON.
 func (tgt *target) send(number uint8, method, target, contentType, accept, body string) *httptest.ResponseRecorder {
 	tgt.t.Helper()
 	at, err := url.ParseRequestURI(tgt.ids.Replace(target))
@@ -120,7 +120,7 @@ func (tgt *target) send(number uint8, method, target, contentType, accept, body 
 	return w
 }
 
-// FuzzServeHTTP sends anything to anywhere. Whatever it was, the sandbox answers, and still does afterwards.
+// FuzzServeHTTP sends arbitrary requests. The sandbox must respond, and still work afterwards.
 func FuzzServeHTTP(f *testing.F) {
 	const jsonType, form = "application/json", "application/x-www-form-urlencoded"
 	for _, r := range routes() {
@@ -150,7 +150,7 @@ func FuzzServeHTTP(f *testing.F) {
 		tgt := newTarget(t)
 		tgt.send(number, method, path, contentType, accept, body)
 		require.Equal(t, http.StatusOK, tgt.send(9, http.MethodGet, "/public/institutions", "", "", "").Code)
-		// What a call has left behind shows up in other answers.
+		// Check that other responses still work after the request.
 		for _, path := range []string{
 			"/users/{userId}", "/users/{userId}/jobs", "/users/{userId}/accounts", "/users/{userId}/transactions?limit=3",
 			"/users/{userId}/affordability", "/users/{userId}/consents", "/users/{userId}/identities", "/events?limit=5", "/reports",

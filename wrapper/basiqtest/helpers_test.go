@@ -20,7 +20,7 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest"
 )
 
-// The tests speak plain net/http, so that no client of ours can make up for an error of the sandbox.
+// The tests use plain net/http, so that the basiq client cannot hide errors of the sandbox.
 
 const (
 	server = "SERVER_ACCESS"
@@ -31,14 +31,14 @@ const (
 	nucleus   = "AU00003"
 	hooliGov  = "AU00004"
 
-	// noID has the form of an id and is nobody's.
+	// noID is a well-formed ID that does not exist.
 	noID = "00000000-0000-4000-8000-000000000000"
 
-	// long is more than any job takes.
+	// long exceeds the duration of any job.
 	long = 20 * time.Second
 )
 
-// caller sends requests to a sandbox with one token.
+// A caller sends requests to a sandbox with one token.
 type caller struct {
 	t       *testing.T
 	sandbox *basiqtest.Sandbox
@@ -52,7 +52,7 @@ func newCaller(t *testing.T, s *basiqtest.Sandbox, version, scope, userID string
 	return &caller{t: t, sandbox: s, token: r.text("access_token")}
 }
 
-// new21 and new30 make a sandbox and a caller with a server token of that version.
+// new21 and new30 create a sandbox and a caller with a server token of that version.
 func new21(t *testing.T, opts ...basiqtest.Option) *caller {
 	t.Helper()
 	return newCaller(t, basiqtest.New(t, opts...), "2.1", server, "")
@@ -76,7 +76,7 @@ func requestToken(t *testing.T, s *basiqtest.Sandbox, authorization, version str
 	})
 }
 
-// call sends a request; a body other than nil is sent as JSON.
+// call sends a request. A non-nil body is sent as JSON.
 func (c *caller) call(method, path string, body any) reply {
 	c.t.Helper()
 	headers := map[string]string{"Authorization": "Bearer " + c.token}
@@ -102,7 +102,7 @@ func (c *caller) delete(path string) reply {
 	return c.call(http.MethodDelete, path, nil)
 }
 
-// send sends a request as it is. A header that is "" is not sent.
+// send sends a request. Headers with an empty value are omitted.
 func send(t *testing.T, s *basiqtest.Sandbox, method, path, body string, headers map[string]string) reply {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, s.URL()+path, strings.NewReader(body))
@@ -126,7 +126,7 @@ func send(t *testing.T, s *basiqtest.Sandbox, method, path, body string, headers
 	return r
 }
 
-// reply is an answer.
+// A reply is a response to a test request.
 type reply struct {
 	t      *testing.T
 	status int
@@ -135,7 +135,7 @@ type reply struct {
 	body   any
 }
 
-// at returns what stands at a path such as data.0.links.self; the second result is false when nothing does.
+// at returns the value at a path, such as data.0.links.self, and whether it exists.
 func (r reply) at(path string) (any, bool) {
 	value := r.body
 	for name := range strings.SplitSeq(path, ".") {
@@ -159,7 +159,7 @@ func (r reply) at(path string) (any, bool) {
 	return value, true
 }
 
-// text returns the string at a path, which must be there.
+// text returns the string at a path, which must exist.
 func (r reply) text(path string) string {
 	r.t.Helper()
 	value, ok := r.at(path)
@@ -169,13 +169,13 @@ func (r reply) text(path string) string {
 	return text
 }
 
-// has reports whether something, null included, stands at a path.
+// has reports whether a path exists, even if its value is null.
 func (r reply) has(path string) bool {
 	_, ok := r.at(path)
 	return ok
 }
 
-// length returns the length of the array at a path, which must be there.
+// length returns the length of the array at a path, which must exist.
 func (r reply) length(path string) int {
 	r.t.Helper()
 	value, _ := r.at(path)
@@ -184,7 +184,7 @@ func (r reply) length(path string) int {
 	return len(list)
 }
 
-// requireError asserts that the answer is this error, in the documented envelope.
+// requireError asserts that the response is this error, in the documented format.
 func (r reply) requireError(status int, code, detail string) {
 	r.t.Helper()
 	require.Equal(r.t, status, r.status, r.raw)
@@ -202,7 +202,7 @@ func (r reply) requireError(status int, code, detail string) {
 	}
 }
 
-// newUser creates a user and returns its id.
+// newUser creates a user and returns its ID.
 func (c *caller) newUser() string {
 	c.t.Helper()
 	r := c.as("2.1", server, "").post("/users", map[string]any{"email": "gavin@hooli.com"})
@@ -214,7 +214,8 @@ func credentials(bank, login, password string) map[string]any {
 	return map[string]any{"institution": map[string]any{"id": bank}, "loginId": login, "password": password}
 }
 
-// connect creates a connection and returns its job's id. It uses a 2.1 token, since no other version can.
+// connect creates a connection and returns the ID of its job. It uses a 2.1 token, because version 3.0 does not have
+// this operation.
 func (c *caller) connect(userID, bank, login, password string) string {
 	c.t.Helper()
 	r := c.as("2.1", server, "").post("/users/"+userID+"/connections", credentials(bank, login, password))
@@ -222,14 +223,14 @@ func (c *caller) connect(userID, bank, login, password string) string {
 	return r.text("id")
 }
 
-// newestConnection returns the id of the user's connection that was made last.
+// newestConnection returns the ID of the user's newest connection.
 func (c *caller) newestConnection(userID string) string {
 	c.t.Helper()
 	r := c.as("2.1", server, "").get("/users/" + userID + "/connections")
 	return r.text("data." + strconv.Itoa(r.length("data")-1) + ".id")
 }
 
-// connected creates a connection, waits until its job is over, and returns its id. It belongs in a synctest bubble.
+// connected creates a connection, waits until its job is done, and returns its ID. Call it in a synctest bubble.
 func (c *caller) connected(userID, bank, login, password string) string {
 	c.t.Helper()
 	c.connect(userID, bank, login, password)
@@ -237,7 +238,7 @@ func (c *caller) connected(userID, bank, login, password string) string {
 	return c.newestConnection(userID)
 }
 
-// steps returns title:status of a job's steps.
+// steps returns title:status for each step of a job.
 func (r reply) steps() []string {
 	r.t.Helper()
 	var steps []string
@@ -248,12 +249,12 @@ func (r reply) steps() []string {
 	return steps
 }
 
-// official reads one of Basiq's own payloads.
+// official returns one of Basiq's official payloads.
 func official(t *testing.T, name string) any {
 	t.Helper()
 	root := filepath.Join("..", "..", "api", "conformance")
 	if _, err := os.Stat(filepath.Join(root, "go.mod")); err != nil {
-		t.Skip("Basiq's payloads are in the repository, and not in the module that is downloaded from it")
+		t.Skip("official payloads are only in the repository, not in the module")
 	}
 	raw, err := os.ReadFile(filepath.Join(root, "testdata", "official", filepath.FromSlash(name)+".json"))
 	require.NoError(t, err)
@@ -262,8 +263,8 @@ func official(t *testing.T, name string) any {
 	return value
 }
 
-// requireShape asserts that what stands in the answer under a name that the official payload has is of its kind, or null,
-// and that the answer has no other names but those in extra, which are paths without the numbers of lists.
+// requireShape asserts that the response has the structure of an official payload. Each value must have the same type
+// or be null. Additional fields must be listed in extra, as paths without array indexes.
 func (r reply) requireShape(want any, extra ...string) {
 	r.t.Helper()
 	compareShape(r.t, "", want, r.body, extra)
@@ -294,7 +295,7 @@ func compareShape(t *testing.T, path string, want, got any, extra []string) {
 	case json.Number:
 		require.IsType(t, 0.0, want, path)
 	case string:
-		if want != nil { // the example of a date that is not known
+		if want != nil { // an example of an unknown date is null
 			require.IsType(t, "", want, path)
 		}
 	case bool:
@@ -310,7 +311,7 @@ func (r reply) requireFields(path string, names ...string) {
 	}
 }
 
-// ids returns the ids of a list's items.
+// ids returns the IDs of the items of a list.
 func (r reply) ids() []string {
 	r.t.Helper()
 	ids := make([]string, 0, r.length("data"))
@@ -320,5 +321,5 @@ func (r reply) ids() []string {
 	return ids
 }
 
-// filtered is a path with a filter.
+// filtered returns a path with a filter.
 func filtered(path, filter string) string { return path + "?filter=" + url.QueryEscape(filter) }

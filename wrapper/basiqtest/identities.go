@@ -7,19 +7,19 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest/internal/bank"
 )
 
-// identity returns who a connection's bank says that its customer is: nil before anything was fetched, and for a
-// statement, which does not tell.
+// identity returns the customer's identity according to the connection's bank. It is nil before the first fetch and for
+// statements, which contain no identity.
 func (conn *connection) identity(v *view) object {
-	fetched, who := conn.at(v.now).fetched, conn.person()
-	if fetched.IsZero() || who == nil {
+	fetched, person := conn.stateAt(v.now).fetched, conn.person()
+	if fetched.IsZero() || person == nil {
 		return nil
 	}
 	id := conn.identityID()
 	o := object{
 		"type": "identity", "id": id, "created": formatTime(conn.created), "updated": formatTime(fetched),
-		"source": strings.ReplaceAll(string(conn.method), "-", ""), // written so in the documents' examples
-		// Called the link of the job, it leads to the connection in all examples. There it stands in a path that does not
-		// exist, here in the right one.
+		"source": strings.ReplaceAll(string(conn.method), "-", ""), // spelled this way in the documented examples
+		// The field is called job, but in all examples it links to the connection, with a path that does not exist. Use the
+		// correct path.
 		"links": object{"self": v.url(conn.user.path() + "/identities/" + id), "job": v.url(conn.path())},
 	}
 	if v.version == v30 {
@@ -29,12 +29,13 @@ func (conn *connection) identity(v *view) object {
 	if v.version != v30 {
 		emails = "emails"
 	}
-	// As in the examples, all is there, and what does not apply is empty: an organisation has no name of a person.
-	if who.Business != nil {
+	// As in the examples, all fields are present, and fields that do not apply are empty: an organisation has no personal
+	// name.
+	if person.Business != nil {
 		addPerson(o, emails, nil)
-		o["organisation"] = organisation(who)
+		o["organisation"] = organisation(person)
 	} else {
-		addPerson(o, emails, &who.Profile)
+		addPerson(o, emails, &person.Profile)
 		o["organisation"] = organisation(&bank.Person{})
 	}
 	return o
@@ -62,8 +63,8 @@ func addPerson(o object, emails string, p *bank.Profile) {
 	o["phoneNumbers"], o[emails], o["physicalAddresses"] = phones, mails, addresses
 }
 
-func organisation(who *bank.Person) object {
-	b := who.Business
+func organisation(person *bank.Person) object {
+	b := person.Business
 	if b == nil {
 		return object{
 			"agentFirstName": "", "agentLastName": "", "agentRole": "", "businessName": "", "legalName": "", "shortName": "",
@@ -72,17 +73,17 @@ func organisation(who *bank.Person) object {
 		}
 	}
 	return object{
-		"agentFirstName": who.Profile.First, "agentLastName": who.Profile.Last, "agentRole": "Nominated Representative",
+		"agentFirstName": person.Profile.First, "agentLastName": person.Profile.Last, "agentRole": "Nominated Representative",
 		"businessName": b.Name, "legalName": b.LegalName, "shortName": b.Name, "abn": b.ABN, "acn": b.ACN,
 		"isACNCRegistered": false, "industryCode": b.IndustryCode, "industryCodeVersion": "V2.0",
 		"organisationType": b.OrganisationType, "registeredCountry": "AUS",
 	}
 }
 
-func (s *Sandbox) getUserIdentities(c *call) (answer, error) {
+func (s *Sandbox) getUserIdentities(c *call) (response, error) {
 	u, err := s.user(c)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	data := []object{}
 	for _, conn := range u.connections {
@@ -90,22 +91,22 @@ func (s *Sandbox) getUserIdentities(c *call) (answer, error) {
 			data = append(data, o)
 		}
 	}
-	return answer{http.StatusOK, object{"type": "list", "count": len(data), "data": data}}, nil
+	return response{http.StatusOK, object{"type": "list", "count": len(data), "data": data}}, nil
 }
 
-// getUserIdentity finds none of a deleted connection: like its profile, it goes with it.
-func (s *Sandbox) getUserIdentity(c *call) (answer, error) {
+// getUserIdentity responds with 404 for the identity of a deleted connection.
+func (s *Sandbox) getUserIdentity(c *call) (response, error) {
 	u, err := s.user(c)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	for _, conn := range u.connections {
 		if conn.identityID() != c.http.PathValue("identityId") {
 			continue
 		}
 		if o := conn.identity(&c.view); o != nil {
-			return answer{http.StatusOK, o}, nil
+			return response{http.StatusOK, o}, nil
 		}
 	}
-	return answer{}, resourceNotFound()
+	return response{}, resourceNotFound()
 }

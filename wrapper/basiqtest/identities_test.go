@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestIdentities(t *testing.T) {
+func TestIdentities_ListAndGet(t *testing.T) {
 	t.Parallel()
 	for version, of := range map[string]struct{ payload, emails string }{
 		"2.1": {"assembled/swagger-2.1/getUserIdentities.200.1", "emails"},
@@ -31,7 +31,7 @@ func TestIdentities(t *testing.T) {
 				r := c.get(path)
 				require.Equal(t, http.StatusOK, r.status, r.raw)
 				r.requireShape(want)
-				require.Equal(t, 2, r.length("data"), "one for each connection that has fetched something")
+				require.Equal(t, 2, r.length("data"), "one per connection with fetched data")
 				r.requireFields("data.0", "type", "id", "created", "updated", "links.self", "links.job", "source", "fullName",
 					"middleName", "title", "occupationCode", "occupationCodeVersion", "physicalAddresses.0.formattedAddress")
 				assert.Equal(t, "Max Wentworth-Smith", r.text("data.0.fullName"))
@@ -50,7 +50,7 @@ func TestIdentities(t *testing.T) {
 
 				first, _ := r.at("data.0")
 				one := c.as(version, client, id).get(path + "/" + r.text("data.0.id"))
-				assert.Equal(t, first, one.body, "a client token is enough")
+				assert.Equal(t, first, one.body, "CLIENT_ACCESS is sufficient")
 				c.get(path+"/nothing").requireError(404, "resource-not-found", "Requested resource is not found")
 				c.get("/users/"+c.newUser()+"/identities/"+r.text("data.0.id")).
 					requireError(404, "resource-not-found", "Requested resource is not found")
@@ -60,15 +60,15 @@ func TestIdentities(t *testing.T) {
 					requireError(401, "unauthorized-access", "You are not authorized to access this resource")
 
 				require.Equal(t, http.StatusNoContent, c.delete("/users/"+id+"/connections/"+conn).status)
-				assert.Equal(t, 1, c.get(path).length("data"), "it goes with its connection")
+				assert.Equal(t, 1, c.get(path).length("data"), "deleted with its connection")
 				c.get(path+"/"+r.text("data.0.id")).requireError(404, "resource-not-found", "Requested resource is not found")
 			})
 		})
 	}
 }
 
-// The identity of a business is the organisation's, as in the documents' example: whoever logs in is its agent.
-func TestIdentityOfABusiness(t *testing.T) {
+// The identity of a business is the organisation's, as in the documented example. The user is its agent.
+func TestIdentities_Get_Business(t *testing.T) {
 	t.Parallel()
 	want := official(t, "examples/identity/getUserIdentities.200.organisation")
 	synctest.Test(t, func(t *testing.T) {
@@ -89,7 +89,7 @@ func TestIdentityOfABusiness(t *testing.T) {
 	})
 }
 
-func TestIdentityIsUpdatedByARefresh(t *testing.T) {
+func TestIdentities_Get_AfterRefresh(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)

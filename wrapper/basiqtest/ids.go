@@ -9,20 +9,20 @@ import (
 	"regexp"
 )
 
-// newRandom returns the source of all that a sandbox draws: ids, keys, odds. The same seed draws the same.
+// newRandom returns the source of the sandbox's IDs, keys and random faults, seeded with seed.
 func newRandom(seed uint64) *rand.Rand {
 	var key [32]byte
 	binary.LittleEndian.PutUint64(key[:], seed)
-	return rand.New(rand.NewChaCha8(key)) //nolint:gosec // It must be foreseeable: that is what the seed is for.
+	return rand.New(rand.NewChaCha8(key)) //nolint:gosec // deterministic by design
 }
 
-// newID returns a UUID, version 4, drawn from the sandbox's seed. The sandbox must be locked.
+// newID returns a random version 4 UUID. The sandbox must be locked.
 func (s *Sandbox) newID() string {
-	return formatID([16]byte(s.draw(2)))
+	return formatID([16]byte(s.randomBytes(2)))
 }
 
-// draw draws bytes from the sandbox's seed, eight for each word. The sandbox must be locked.
-func (s *Sandbox) draw(words int) []byte {
+// randomBytes returns 8*words random bytes. The sandbox must be locked.
+func (s *Sandbox) randomBytes(words int) []byte {
 	drawn := make([]byte, 0, 8*words)
 	for range words {
 		drawn = binary.LittleEndian.AppendUint64(drawn, s.random.Uint64())
@@ -30,7 +30,7 @@ func (s *Sandbox) draw(words int) []byte {
 	return drawn
 }
 
-// derivedID returns the UUID that the name has in the namespace: the same one every time.
+// derivedID returns a UUID derived from a namespace and a name. It is deterministic.
 func derivedID(namespace, name string) string {
 	sum := digest(namespace, name)
 	return formatID([16]byte(sum[:16]))
@@ -41,23 +41,23 @@ func digest(namespace, name string) [sha256.Size]byte {
 }
 
 // newEventID returns the ID of an event: 64 hexadecimal digits, as in recorded webhook messages.
-func (s *Sandbox) newEventID() string { return hex.EncodeToString(s.draw(4)) }
+func (s *Sandbox) newEventID() string { return hex.EncodeToString(s.randomBytes(4)) }
 
-// derivedEventID returns the event ID of a name, the same one every time.
+// derivedEventID returns an event ID derived from a namespace and a name.
 func derivedEventID(namespace, name string) string {
 	sum := digest(namespace, name)
 	return hex.EncodeToString(sum[:])
 }
 
-// eventIDFormat is the form of event IDs. The examples in the documents have UUIDs.
+// eventIDFormat matches event IDs. It also accepts UUIDs, as in the documented examples.
 var eventIDFormat = regexp.MustCompile(`^[0-9a-f]{64}$|` + idFormat.String())
 
-// formatID writes a UUID as one of version 4, as all of Basiq's are.
+// formatID formats b as a version 4 UUID, like all of Basiq's IDs.
 func formatID(b [16]byte) string {
 	b[6] = b[6]&0x0f | 0x40
 	b[8] = b[8]&0x3f | 0x80
 	return fmt.Sprintf("%x-%x-%x-%x-%x", b[0:4], b[4:6], b[6:8], b[8:10], b[10:16])
 }
 
-// idFormat is the form of the sandbox's ids. What cannot be one is a value that is not valid; what could be is not found.
+// idFormat matches the sandbox's IDs. A malformed ID is an invalid value; an unknown one is not found.
 var idFormat = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)

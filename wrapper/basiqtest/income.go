@@ -9,39 +9,39 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest/internal/bank"
 )
 
-// smallIncome is what a source has to bring in a month to count. The documents name the label of one that does not, but
-// no amount.
+// smallIncome is the minimum monthly amount of a source of income. The documentation has a label for smaller sources,
+// but no amount.
 const smallIncome = bank.Cents(200_00)
 
-func (s *Sandbox) postIncome(c *call) (answer, error) { return s.postSnapshot(c, kindIncome) }
+func (s *Sandbox) postIncome(c *call) (response, error) { return s.postSnapshot(c, kindIncome) }
 
-func (s *Sandbox) getIncome(c *call) (answer, error) {
+func (s *Sandbox) getIncome(c *call) (response, error) {
 	snap, err := s.snapshot(c, kindIncome)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	return answer{http.StatusOK, snap.show(&c.view)}, nil
+	return response{http.StatusOK, snap.show(&c.view)}, nil
 }
 
-// sources are the series of credits by what kind of income they are.
-type sources struct {
+// incomeSources holds the series of credits by kind of income.
+type incomeSources struct {
 	regular, irregular, other []*series
-	label                     map[*series]string // of the others
+	label                     map[*series]string // labels of the other sources
 }
 
-// income finds the sources of income. Refunds are none, nor is what is paid to a card or a loan.
-func (a *analysis) income() *sources {
-	credits := only(a.lines, func(l line) bool {
-		return isCredit(l) && l.Class != classRefund && l.holding.isAsset() && !a.internal(l)
+// income finds the sources of income. Refunds and payments to a card or loan account do not count.
+func (a *analysis) income() *incomeSources {
+	credits := selectTransactions(a.transactions, func(t transaction) bool {
+		return isCredit(t) && t.Class != classRefund && t.holding.isAsset() && !a.internal(t)
 	})
-	found := &sources{label: map[*series]string{}}
-	for _, s := range seriesOf(credits, line.flow) {
+	found := &incomeSources{label: map[*series]string{}}
+	for _, s := range seriesOf(credits, transaction.flow) {
 		label := a.otherLabel(s)
 		switch {
 		case label != "":
 			found.other = append(found.other, s)
 			found.label[s] = label
-		case s.rhythm != nil && s.steady():
+		case s.frequency != nil && s.hasSteadyAmounts():
 			found.regular = append(found.regular, s)
 		default:
 			found.irregular = append(found.irregular, s)
@@ -50,34 +50,34 @@ func (a *analysis) income() *sources {
 	return found
 }
 
-// otherLabel says why a series is neither regular nor irregular income; "" when it is.
+// otherLabel returns why a series is neither regular nor irregular income, or "" if it is.
 func (a *analysis) otherLabel(s *series) string {
-	small := a.monthly(sum(s.lines)) < smallIncome
+	small := a.monthly(sum(s.transactions)) < smallIncome
 	switch {
 	case s.newest().Class == classTransfer:
 		return "transfer"
-	case s.rhythm != nil && small:
+	case s.frequency != nil && small:
 		return "regular income small amount"
 	case s.newest().Class == classInterest:
 		return "interest"
-	case s.long() && !s.ongoing(a) && s.rhythm != nil:
+	case s.hasMinimumHistory() && !s.ongoing(a) && s.frequency != nil:
 		return "former regular income"
-	case s.long() && !s.ongoing(a):
+	case s.hasMinimumHistory() && !s.ongoing(a):
 		return "former irregular income"
-	case !s.long():
+	case !s.hasMinimumHistory():
 		return "potential future income"
 	default:
 		return ""
 	}
 }
 
-// regularMonthly is the median of what a regular source brought in each of the last three months.
+// regularMonthly returns the median monthly income from a regular source over the last three months.
 func (a *analysis) regularMonthly(s *series) bank.Cents {
-	return median(sumsOf(s.lines, a.lastMonths(3)))
+	return median(monthlySums(s.transactions, a.lastFullMonths(3)))
 }
 
-// regularIncome is what all regular sources bring in a month.
-func (a *analysis) regularIncome(found *sources) bank.Cents {
+// regularIncome returns the monthly income from all regular sources.
+func (a *analysis) regularIncome(found *incomeSources) bank.Cents {
 	var total bank.Cents
 	for _, s := range found.regular {
 		total += a.regularMonthly(s)
@@ -94,13 +94,13 @@ func (snap *snapshot) income(v *view) object {
 	var toDate, sometimes bank.Cents
 	for _, s := range found.regular {
 		regular = append(regular, a.regularSource(s))
-		toDate += sum(only(s.lines, func(l line) bool { return !l.date().Before(financialYear(a.last)) }))
+		toDate += sum(selectTransactions(s.transactions, func(t transaction) bool { return !t.date().Before(financialYear(a.last)) }))
 	}
 	for _, s := range found.irregular {
 		o := a.otherSource(s)
 		o["frequency"] = "irregular"
 		irregular = append(irregular, o)
-		sometimes += sum(s.lines)
+		sometimes += sum(s.transactions)
 	}
 	for _, s := range found.other {
 		o := a.otherSource(s)
@@ -110,7 +110,7 @@ func (snap *snapshot) income(v *view) object {
 		other = append(other, o)
 	}
 	average := a.regularIncome(found)
-	// Version 3.0 says that the income of a year is coming soon; in the example of 2.1 it is that of twelve months.
+	// The yearly income is announced for version 3.0 as coming soon. In the 2.1 example it covers twelve months.
 	var year any
 	if v.version == v21 {
 		year = (average * 12).String()
@@ -128,18 +128,18 @@ func (snap *snapshot) income(v *view) object {
 }
 
 func (a *analysis) regularSource(s *series) object {
-	months := a.lastMonths(3)
-	recent := amountsOf(within(s.lines, months))
+	months := a.lastFullMonths(3)
+	recent := amountsOf(inMonths(s.transactions, months))
 	var variance bank.Cents
 	if len(recent) > 0 {
 		variance = slices.Max(recent) - slices.Min(recent)
 	}
 	gaps, stability := a.gaps(s)
 	return object{
-		"source": clean(s.newest().Description), "frequency": s.rhythm.name, "ageDays": s.age(),
+		"source": normalizeDescription(s.newest().Description), "frequency": s.frequency.name, "ageDays": s.ageDays(),
 		"current": object{
 			"amount": s.newest().Amount.String(), "date": formatMoment(s.newest().date()),
-			"nextDate": formatMoment(s.rhythm.next(s.newest().date())),
+			"nextDate": formatMoment(s.frequency.next(s.newest().date())),
 		},
 		"previous3Months": object{
 			"amountAvg": median(recent).String(), "amountAvgMonthly": a.regularMonthly(s).String(),
@@ -150,39 +150,39 @@ func (a *analysis) regularSource(s *series) object {
 	}
 }
 
-// gaps are the months between the first and the last in which nothing came although it should have, and how much of what
-// was to be expected did come, in percent.
+// gaps returns the months without an expected payment between the first and the last payment. Stability is the
+// percentage of the expected payments that were received.
 func (a *analysis) gaps(s *series) (months []string, stability bank.Cents) {
 	months = []string{}
 	came := map[string]int{}
-	for _, l := range s.lines {
-		came[formatMonth(l.date())]++
+	for _, t := range s.transactions {
+		came[formatMonth(t.date())]++
 	}
-	for m := monthOf(s.oldest().date()); s.rhythm.days <= 31 && m.Before(s.newest().date()); m = m.AddDate(0, 1, 0) {
+	for m := monthOf(s.oldest().date()); s.frequency.days <= 31 && m.Before(s.newest().date()); m = m.AddDate(0, 1, 0) {
 		if came[formatMonth(m)] == 0 {
 			months = append(months, formatMonth(m))
 		}
 	}
 	expected := 1
-	for at := s.oldest().date(); s.rhythm.next(at).AddDate(0, 0, -s.rhythm.tolerance).Before(s.newest().date()); at = s.rhythm.next(at) {
+	for at := s.oldest().date(); s.frequency.next(at).AddDate(0, 0, -s.frequency.tolerance).Before(s.newest().date()); at = s.frequency.next(at) {
 		expected++
 	}
-	return months, min(percent(bank.Cents(len(s.lines)), bank.Cents(expected)), 100_00)
+	return months, min(percent(bank.Cents(len(s.transactions)), bank.Cents(expected)), 100_00)
 }
 
 func (a *analysis) otherSource(s *series) object {
 	frequency := "other"
 	switch {
-	case s.rhythm != nil:
-		frequency = s.rhythm.name
-	case s.long():
+	case s.frequency != nil:
+		frequency = s.frequency.name
+	case s.hasMinimumHistory():
 		frequency = "irregular"
 	}
-	// How often in a month has hundredths, as many as a Cents.
-	often := divide(bank.Cents(len(s.lines)*100), int64(monthsBetween(a.start, a.last)+1))
+	// The number per month has two decimals, like Cents.
+	often := divide(bank.Cents(len(s.transactions)*100), int64(monthsBetween(a.start, a.last)+1))
 	return object{
-		"source": clean(s.newest().Description), "frequency": frequency, "ageDays": s.age(), "noOccurrences": len(s.lines),
-		"amountAvg":           mean(amountsOf(s.lines)).String(),
+		"source": normalizeDescription(s.newest().Description), "frequency": frequency, "ageDays": s.ageDays(), "noOccurrences": len(s.transactions),
+		"amountAvg":           mean(amountsOf(s.transactions)).String(),
 		"avgMonthlyOccurence": strconv.FormatFloat(float64(often)/100, 'f', -1, 64),
 		"current":             object{"amount": s.newest().Amount.String(), "date": formatMoment(s.newest().date())},
 		"changeHistory":       incomeHistory(s),
@@ -190,16 +190,16 @@ func (a *analysis) otherSource(s *series) object {
 }
 
 func incomeHistory(s *series) []object {
-	history := make([]object, 0, len(s.lines))
-	for _, l := range s.lines {
+	history := make([]object, 0, len(s.transactions))
+	for _, t := range s.transactions {
 		history = append(history, object{
-			"amount": l.Amount.String(), "date": formatMoment(l.date()), "source": clean(l.Description),
+			"amount": t.Amount.String(), "date": formatMoment(t.date()), "source": normalizeDescription(t.Description),
 		})
 	}
 	return history
 }
 
-// financialYear is when the financial year began that a day is in: Australia's begins in July.
+// financialYear returns the start of the financial year of a date. In Australia it starts in July.
 func financialYear(day time.Time) time.Time {
 	july := time.Date(day.Year(), time.July, 1, 0, 0, 0, 0, time.UTC)
 	if day.Before(july) {
@@ -208,5 +208,5 @@ func financialYear(day time.Time) time.Time {
 	return july
 }
 
-// formatMoment writes a moment as summaries do, without a zone.
+// formatMoment formats a time as summaries do, without a time zone.
 func formatMoment(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05") }

@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What is income, and of which kind, follows from the books. The traits of the test users are the documents'.
-func TestIncomeSources(t *testing.T) {
+// Income and its kinds are derived from the test users' transactions. The traits of the test users are documented.
+func TestIncome_Sources(t *testing.T) {
 	t.Parallel()
 	for login, want := range map[string][]string{
 		"Wentworth-Smith": {
@@ -50,7 +50,7 @@ func TestIncomeSources(t *testing.T) {
 				}
 				require.Len(t, got, len(want), "%q", got)
 				for i := range want {
-					// Descriptions go on with words and numbers that are the books' business.
+					// Ignore the generated words and numbers at the end of descriptions.
 					head, label, _ := strings.Cut(want[i], ":")
 					assert.True(t, strings.HasPrefix(got[i], head) && strings.HasSuffix(got[i], label), "%q is not %q", got[i], want[i])
 				}
@@ -59,7 +59,7 @@ func TestIncomeSources(t *testing.T) {
 	}
 }
 
-func TestIncomeAddsUp(t *testing.T) {
+func TestIncome_Consistent(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -72,7 +72,7 @@ func TestIncomeAddsUp(t *testing.T) {
 		var average, toDate int64
 		for i, source := range []struct {
 			name, amount, next string
-			months             []string // those before the last whole ones have another sum
+			months             []string // months before the last full ones have another sum
 		}{{"SALARY HOOLI", "6850.00", "2000-01-15", nil}, {"SALARY NORTHERN BEACHES", "2140.35", "2000-01-06", nil}} {
 			s := r.under("regular." + []string{"0", "1"}[i])
 			paid := filter(lines, func(l reply) bool { return strings.HasPrefix(l.text("description"), source.name) })
@@ -110,7 +110,7 @@ func TestIncomeAddsUp(t *testing.T) {
 	})
 }
 
-func TestIrregularIncomeAddsUp(t *testing.T) {
+func TestIncome_Irregular(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -138,8 +138,8 @@ func TestIrregularIncomeAddsUp(t *testing.T) {
 
 func sumOf(history []reply) int64 { return sum(history, "amount") }
 
-// Money between accounts is income when only the account that receives it is looked at.
-func TestIncomeOfOneAccount(t *testing.T) {
+// A transfer between accounts is income if only the receiving account is included.
+func TestIncome_OneAccount(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -155,9 +155,9 @@ func TestIncomeOfOneAccount(t *testing.T) {
 		for _, kind := range []string{"mortgage", "credit-card"} {
 			debts := numbers(with(c.accounts(id), "class.type", kind))
 			r = c.summary(id, "income", map[string]any{"accounts": debts})
-			assert.Equal(t, 0, r.length("regular")+r.length("irregular")+r.length("otherCredit"), "what repays a debt is no income")
+			assert.Equal(t, 0, r.length("regular")+r.length("irregular")+r.length("otherCredit"), "debt repayments are not income")
 		}
-		// Of one month nobody can tell what is regular.
+		// A single month does not show which income is regular.
 		r = c.summary(id, "income", map[string]any{"fromMonth": "1999-12", "toMonth": "1999-12"})
 		assert.Equal(t, 0, r.length("regular"))
 		for _, s := range r.each("otherCredit") {

@@ -8,8 +8,8 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest/internal/bank"
 )
 
-// institutionFilters take any value: a recorded filter by a country that no institution has found none. The last two are
-// not documented. Basiq's own consent UI sends them.
+// institutionFilters accepts any value: in a recording, a filter by a country without institutions returned an empty
+// list. The last two filters are not documented, but Basiq's own consent UI sends them.
 var institutionFilters = filterable{
 	"institution.country":           {operators: eqNeIn},
 	"institution.tier":              {operators: eqNeIn},
@@ -42,55 +42,55 @@ func institutionProperty(b *bank.Bank, name string) string {
 	}
 }
 
-// serviceType is that of all institutions, as recorded for AU00000.
+// serviceType is the service type of all institutions, as recorded for AU00000.
 const serviceType = "Personal Banking"
 
-// getPublicInstitutions answers as getInstitutions does. Even the links are the same: there is no public operation for a
-// single one.
-func (s *Sandbox) getPublicInstitutions(c *call) (answer, error) {
+// getPublicInstitutions responds like getInstitutions. The links are also the same, because no public operation
+// exists for a single institution.
+func (s *Sandbox) getPublicInstitutions(c *call) (response, error) {
 	c.version = v21
 	return s.getInstitutions(c)
 }
 
-func (s *Sandbox) getInstitutions(c *call) (answer, error) {
+func (s *Sandbox) getInstitutions(c *call) (response, error) {
 	conditions, err := c.filter(institutionFilters)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	data := []object{}
 	for _, b := range bank.Banks() {
-		if conditions.hold(func(name string) string { return institutionProperty(b, name) }) {
+		if conditions.match(func(name string) string { return institutionProperty(b, name) }) {
 			data = append(data, s.institutionItem(&c.view, b))
 		}
 	}
-	return answer{http.StatusOK, object{
-		"type": "list", "totalCount": len(data), "data": data, "links": c.asked(),
+	return response{http.StatusOK, object{
+		"type": "list", "totalCount": len(data), "data": data, "links": c.requestLinks(),
 	}}, nil
 }
 
-func (s *Sandbox) getInstitution(c *call) (answer, error) {
+func (s *Sandbox) getInstitution(c *call) (response, error) {
 	b := bank.FindBank(c.http.PathValue("institutionId"))
 	if b == nil {
-		return answer{}, notFound("Requested institution does not exist.")
+		return response{}, notFound("Requested institution does not exist.")
 	}
-	return answer{http.StatusOK, s.institutionItem(&c.view, b)}, nil
+	return response{http.StatusOK, s.institutionItem(&c.view, b)}, nil
 }
 
-// institutionItem returns an institution in the form of 2.1. Tokens of 3.0 get the same.
+// institutionItem returns an institution in the format of 2.1, which is also used for tokens of 3.0.
 func (s *Sandbox) institutionItem(v *view, b *bank.Bank) object {
 	method, name := gen.ConnectionMethodWeb, b.Name
 	if !b.Login {
 		method = gen.ConnectionMethodPDF
 	}
 	if b.ID == openBankingID {
-		name = "Hooli Bank" // recorded; connectors have the documented name
+		name = "Hooli Bank" // recorded; connectors use the documented name
 	}
 	o := object{
 		"type": "institution", "id": b.ID, "name": name, "shortName": b.ShortName, "institutionType": b.Type,
 		"country": b.Country, "serviceName": "Personal Online Banking", "serviceType": serviceType, "tier": b.Tier,
 		"authorization": authorizationOf(b), "features": featuresOf(b), "stage": gen.InstitutionStageLive,
 		"status": gen.InstitutionStatusOperational, "stats": s.stats(method), "logo": logoOf(b),
-		"links": v.self("/institutions/" + b.ID),
+		"links": v.selfLinks("/institutions/" + b.ID),
 	}
 	if b.Login {
 		o["loginIdCaption"], o["passwordCaption"], o["forgottenPasswordUrl"] = "Login", passwordCaption, forgottenURL(b)
@@ -98,8 +98,8 @@ func (s *Sandbox) institutionItem(v *view, b *bank.Bank) object {
 	return o
 }
 
-// featuresOf returns, for each part of the data, its sources: a login, or kinds of statement. AU00000 was recorded with a source
-// of second factors, although it asks for none, and without one of addresses.
+// featuresOf returns the sources of each type of data: a login or types of statement. In the recording of AU00000, the
+// MFA challenge has a source although the bank never asks, and addresses have none.
 func featuresOf(b *bank.Bank) object {
 	web := []string{}
 	if b.Login {

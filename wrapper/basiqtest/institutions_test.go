@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestInstitutions(t *testing.T) {
+func TestInstitutions_List(t *testing.T) {
 	t.Parallel()
 	everything := []string{hooli, piedPiper, nucleus, hooliGov, nab, ing}
 	for path, payload := range map[string]string{
@@ -39,7 +39,7 @@ func TestInstitutions(t *testing.T) {
 			assert.Equal(t, "Pied Piper", r.text("data.1.name"))
 			assert.Equal(t, "web", r.text("data.0.features.login.0"))
 			assert.Equal(t, "web", r.text("data.1.features.mfaChallenge.0"))
-			assert.False(t, r.has("data.4.loginIdCaption"), "nobody logs in there")
+			assert.False(t, r.has("data.4.loginIdCaption"), "no logins at this bank")
 			assert.Zero(t, r.length("data.4.features.login"))
 			sources, _ := r.at("data.4.features.transactions.amount")
 			assert.Equal(t, []any{"pdf", "csv"}, sources)
@@ -83,11 +83,11 @@ func TestInstitutions(t *testing.T) {
 	}
 }
 
-func TestInstitutionUnknown(t *testing.T) {
+func TestInstitutions_Get_Unknown(t *testing.T) {
 	t.Parallel()
 	c := new21(t)
 	c.get("/institutions/AU00001").requireError(404, "resource-not-found", "Requested institution does not exist.")
 	r := c.as("3.0", server, "").get("/institutions/AU00000")
-	assert.Equal(t, http.StatusOK, r.status, "tokens of 3.0 are accepted, too")
+	assert.Equal(t, http.StatusOK, r.status, "tokens of 3.0 are accepted too")
 	assert.Equal(t, c.get("/institutions/AU00000").raw, r.raw)
 }

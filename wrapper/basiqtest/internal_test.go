@@ -15,8 +15,9 @@ import (
 	"github.com/basiq-go/basiq-go/gen"
 )
 
-// TestRoutesAreTheContract reads the contract line by line: no dependency is worth the four things wanted of it.
-func TestRoutesAreTheContract(t *testing.T) {
+// TestRoutes_MatchContract parses the contract line by line, because its four properties do not justify a YAML
+// dependency.
+func TestRoutes_MatchContract(t *testing.T) {
 	t.Parallel()
 	contract, err := os.ReadFile("../../openapi.yaml")
 	require.NoError(t, err)
@@ -52,15 +53,15 @@ func TestRoutesAreTheContract(t *testing.T) {
 	}
 	var got []route
 	for _, r := range routes() {
-		r.body, r.also, r.handle = "", "", nil
+		r.body, r.alternative, r.handler = "", "", nil
 		got = append(got, r)
 	}
 	assert.Equal(t, want, got)
 }
 
-func TestParseFilter(t *testing.T) {
+func TestFilter_Parse(t *testing.T) {
 	t.Parallel()
-	for text, want := range map[string]conditions{
+	for text, want := range map[string]filterConditions{
 		"a.eq('1')":                     {{"a", "eq", []string{"1"}}},
 		"a.b.ne('')":                    {{"a.b", "ne", []string{""}}},
 		"a.bt('1','2')":                 {{"a", "bt", []string{"1", "2"}}},
@@ -85,7 +86,7 @@ func TestParseFilter(t *testing.T) {
 	}
 }
 
-// A filter that is accepted means the same when it is written again with all values in quotes and without blanks.
+// An accepted filter means the same if it is written with all values quoted and without spaces.
 func FuzzParseFilter(f *testing.F) {
 	for _, text := range []string{"a.eq('1')", "a.b.bt('1','2'),c.ne('')", "a.bt('','')", "a.eq('''')", "a.bt('',''')", ",", "a.in(1, '2'), b.eq(c-d)"} {
 		f.Add(text)
@@ -106,7 +107,7 @@ func FuzzParseFilter(f *testing.F) {
 	})
 }
 
-func TestRequestLogKeepsTheLast(t *testing.T) {
+func TestRequestLog_Bounded(t *testing.T) {
 	t.Parallel()
 	var l requestLog
 	for i := range maxRequests + 5 {
@@ -118,13 +119,13 @@ func TestRequestLogKeepsTheLast(t *testing.T) {
 	assert.Equal(t, strconv.Itoa(maxRequests+4), all[len(all)-1].Path)
 }
 
-func TestIDs(t *testing.T) {
+func TestIDs_Format(t *testing.T) {
 	t.Parallel()
 	same := &Sandbox{random: newRandom(7)}
 	drawn := &Sandbox{random: newRandom(7)}
 	one, two := same.newID(), same.newID()
 	assert.NotEqual(t, one, two)
-	assert.Equal(t, []string{one, two}, []string{drawn.newID(), drawn.newID()}, "the seed decides")
+	assert.Equal(t, []string{one, two}, []string{drawn.newID(), drawn.newID()}, "determined by the seed")
 	assert.NotEqual(t, one, (&Sandbox{random: newRandom(8)}).newID())
 	id := derivedID("space", "name")
 	assert.Equal(t, id, derivedID("space", "name"))
@@ -133,15 +134,15 @@ func TestIDs(t *testing.T) {
 	assert.Regexp(t, `^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`, id)
 }
 
-// A handler that goes wrong is a bug of ours. It must be seen, and not be taken for an answer of the API.
-func TestEncodePanics(t *testing.T) {
+// An unexpected error in a handler is a bug in the sandbox. It must panic and not look like an API response.
+func TestEncode_Panics(t *testing.T) {
 	t.Parallel()
-	assert.Panics(t, func() { new(Sandbox).failed(errors.New("a bug")) })
-	assert.Panics(t, func() { encode(answer{http.StatusOK, func() {}}) })
+	assert.Panics(t, func() { new(Sandbox).errorResponse(errors.New("a bug")) })
+	assert.Panics(t, func() { encode(response{http.StatusOK, func() {}}) })
 	assert.EqualError(t, userNotFound(), "resource-not-found: Requested resource is not found")
 }
 
-func TestPipeListener(t *testing.T) {
+func TestPipeListener_Close(t *testing.T) {
 	t.Parallel()
 	l := newPipeListener()
 	assert.Equal(t, "pipe", l.Addr().Network())
@@ -152,17 +153,17 @@ func TestPipeListener(t *testing.T) {
 	require.Error(t, err)
 }
 
-func TestCursorsAreBounded(t *testing.T) {
+func TestCursors_Bounded(t *testing.T) {
 	t.Parallel()
 	var all cursors
 	first := all.add(cursor{path: "/first"})
 	for i := range maxCursors - 1 {
 		all.add(cursor{path: "/users", start: i})
 	}
-	assert.Equal(t, first, all.add(cursor{path: "/first"}), "the same place has the same cursor")
+	assert.Equal(t, first, all.add(cursor{path: "/first"}), "same position, same cursor")
 	assert.Contains(t, all.byID, first)
 	last := all.add(cursor{path: "/last"})
-	assert.NotContains(t, all.byID, first, "the oldest goes first")
+	assert.NotContains(t, all.byID, first, "the oldest is dropped")
 	assert.Contains(t, all.byID, last)
 	assert.Len(t, all.byID, maxCursors)
 	assert.Len(t, all.ids, maxCursors)

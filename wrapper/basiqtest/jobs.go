@@ -12,99 +12,100 @@ import (
 )
 
 const (
-	// jobsKept is for how long a job can be read; the documents say so of the list only.
-	jobsKept = 7 * 24 * time.Hour
-	// challengeLifetime is how long a challenge waits for its answer. It belongs to the user, so [Speed] leaves it alone.
+	// jobRetention is how long a job can be read. The documentation specifies it for the list of jobs only.
+	jobRetention = 7 * 24 * time.Hour
+	// challengeLifetime is how long a challenge can be answered. [WithSpeed] does not change it, because it limits the
+	// user and not the sandbox.
 	challengeLifetime = 2 * time.Minute
-	// forever is longer than any sandbox lives.
+	// forever exceeds the lifetime of any sandbox.
 	forever = 100 * 365 * 24 * time.Hour
 )
 
-// How long the steps take at the least; see pace.
+// Minimum durations of the steps; see pace.
 const (
 	verifyTime       = 1500 * time.Millisecond
-	confirmTime      = 500 * time.Millisecond // from a right answer to the success of its step
+	confirmTime      = 500 * time.Millisecond // from the correct MFA answer to the success of the step
 	accountsTime     = 2 * time.Second
 	transactionsTime = 3 * time.Second
 )
 
-// job is the work on a connection or on a report. What it has come to is a function of the time alone, and of the answer
-// to its challenge.
+// A job retrieves the data of a connection or creates a report. Its progress depends only on the time and on the
+// response to its MFA challenge.
 type job struct {
 	id         string
 	kind       string // connection or report
 	user       *user
-	connection *connection // may have been deleted since; nil for a report
-	source     string      // the path of what the job makes
+	connection *connection // may be deleted; nil for a report
+	source     string      // path of the job's result
 	created    time.Time
 	steps      []step
-	endless    bool // never gets over its first step
+	neverEnds  bool // never leaves its first step
 
-	challenge  *bank.Challenge // nil when the bank does not ask
-	answered   time.Time       // when the right answer came; the zero time when it has not
-	refused    time.Time       // when a wrong answer came
-	helped     bool            // the right answer comes as soon as the bank asks
-	confirming time.Duration
+	challenge    *bank.Challenge // nil if the bank does not ask
+	answered     time.Time       // time of the correct MFA answer; zero if none
+	rejected     time.Time       // time of an incorrect MFA answer
+	autoAnswered bool            // the MFA challenge is answered as soon as the bank asks
+	confirmDelay time.Duration
 
-	noted progress // what events have told of
+	reported progress // progress already reported by events
 }
 
-// The kinds of jobs.
+// Kinds of jobs.
 const (
 	jobKindConnection = "connection"
 	jobKindReport     = "report"
 )
 
-// step is what a step of a job is going to do.
+// A step is a planned step of a job.
 type step struct {
 	title   gen.JobStepTitle
 	takes   time.Duration
-	failure *reason // nil when it is going to succeed
-	link    string  // the url of its result when it has
+	failure *stepError // nil if it will succeed
+	link    string     // URL of the result if it succeeds
 }
 
-// reason is why a step of a job failed.
-type reason struct{ code, title, detail string }
+// A stepError is the error of a failed job step.
+type stepError struct{ code, title, detail string }
 
-// wrongCredentials is also how the refresh of an invalid connection is refused.
-var wrongCredentials = reason{
+// wrongCredentials is also the error for refreshing an invalid connection.
+var wrongCredentials = stepError{
 	code:   "invalid-credentials",
 	title:  "Cannot login to target institution, check credentials.",
 	detail: "Cannot login to target institution using supplied credentials. Please check credentials and try again.",
 }
 
-// startJob starts the connection's next job. None may be running.
+// startJob starts the next job of the connection. No other job may be running.
 func (s *Sandbox) startJob(now time.Time, conn *connection) *job {
-	conn.before = conn.at(now)
+	conn.before = conn.stateAt(now)
 	pace := pace(conn.loginID)
 	if conn.statement != nil {
 		pace = statementPace
 	}
-	takes := func(d time.Duration) time.Duration { return s.faster(time.Duration(float64(d) * pace)) }
+	takes := func(d time.Duration) time.Duration { return s.scaleDuration(time.Duration(float64(d) * pace)) }
 
 	j := &job{
 		id: s.newID(), kind: jobKindConnection, user: conn.user, connection: conn, source: conn.path(), created: now,
-		confirming: takes(confirmTime),
+		confirmDelay: takes(confirmTime),
 	}
-	who := conn.person()
+	person := conn.person()
 	verify := step{title: gen.JobStepTitleVerifyCredentials, takes: takes(verifyTime), link: conn.path()}
 	accounts := step{title: gen.JobStepTitleRetrieveAccounts, takes: takes(accountsTime), link: conn.dataPath("accounts")}
 	switch {
 	case conn.statement != nil:
 		verify.failure = conn.statement.failure
-	case who == nil || !conn.password.Equal(api.NewSecret(who.Password)):
+	case person == nil || !conn.password.Equal(api.NewSecret(person.Password)):
 		verify.failure = &wrongCredentials
-	case who.Failure == nil:
-	case who.Failure.Step == string(verify.title):
-		verify.failure = newReason(who.Failure)
-	case who.Failure.Step == string(accounts.title):
-		accounts.failure = newReason(who.Failure)
+	case person.Failure == nil:
+	case person.Failure.Step == string(verify.title):
+		verify.failure = newStepError(person.Failure)
+	case person.Failure.Step == string(accounts.title):
+		accounts.failure = newStepError(person.Failure)
 	}
 	j.steps = []step{verify}
 	if asks := conn.institution.Asks; asks != bank.Never {
 		j.steps = append(j.steps, step{title: gen.JobStepTitleMFAChallenge})
-		if who != nil && (asks == bank.Always || conn.jobs%2 == 0) {
-			j.challenge = who.Challenge
+		if person != nil && (asks == bank.Always || conn.jobs%2 == 0) {
+			j.challenge = person.Challenge
 		}
 	}
 	j.steps = append(j.steps, accounts, step{
@@ -113,60 +114,61 @@ func (s *Sandbox) startJob(now time.Time, conn *connection) *job {
 
 	conn.job = j
 	conn.jobs++
-	s.begin(j, now)
+	s.registerJob(j, now)
 	return j
 }
 
-// begin makes a job known and follows it. The user's jobs that nobody can read any more go.
-func (s *Sandbox) begin(j *job, now time.Time) {
-	for len(j.user.jobs) > 0 && !j.user.jobs[0].kept(now) {
+// registerJob stores a job and watches it. It drops the user's expired jobs.
+func (s *Sandbox) registerJob(j *job, now time.Time) {
+	for len(j.user.jobs) > 0 && !j.user.jobs[0].retained(now) {
 		delete(s.jobs, j.user.jobs[0].id)
 		j.user.jobs[0] = nil
 		j.user.jobs = j.user.jobs[1:]
 	}
 	j.user.jobs = append(j.user.jobs, j)
 	s.jobs[j.id] = j
-	j.endless = s.strikeJob()
-	s.follow(j, now)
+	j.neverEnds = s.applyJobFaults()
+	s.watchJob(j, now)
 }
 
-// follow has events tell what becomes of a job.
-func (s *Sandbox) follow(j *job, now time.Time) {
-	p := j.at(now)
-	s.noteProgress(j, p, now)
-	j.noted = p
-	if !p.done && !j.endless {
-		s.later(p.next, func(now time.Time) { s.follow(j, now) })
+// watchJob emits the events for a job's progress, now and when the next step changes.
+func (s *Sandbox) watchJob(j *job, now time.Time) {
+	p := j.progressAt(now)
+	s.emitProgress(j, p, now)
+	j.reported = p
+	if !p.done && !j.neverEnds {
+		s.schedule(p.next, func(now time.Time) { s.watchJob(j, now) })
 	}
 }
 
-// faster is how long something takes at the sandbox's speed. Nobody can see a job that takes longer than jobs are kept.
-func (s *Sandbox) faster(d time.Duration) time.Duration {
-	return time.Duration(min(float64(d)/s.config.speed, float64(2*jobsKept)))
+// scaleDuration returns a duration at the sandbox's speed. It is capped at twice the retention of jobs, because a
+// longer job could not be observed.
+func (s *Sandbox) scaleDuration(d time.Duration) time.Duration {
+	return time.Duration(min(float64(d)/s.config.speed, float64(2*jobRetention)))
 }
 
-func newReason(f *bank.Failure) *reason { return &reason{f.Code, f.Title, f.Detail} }
+func newStepError(f *bank.Failure) *stepError { return &stepError{f.Code, f.Title, f.Detail} }
 
-// pace is by how much the jobs of a login take longer than the least, from 1 to 2.5, the same every time: so the whole
-// takes from 6.5 to 16.25 seconds.
+// pace returns the duration factor of a login's jobs, from 1 to 2.5. It is derived from the login, so that the duration
+// of a job is always the same, between 6.5 and 16.25 seconds.
 func pace(loginID api.Secret) float64 {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(loginID.Reveal()))
 	return 1 + float64(h.Sum32()%16)/10
 }
 
-// progress is what a job has come to at some moment.
+// progress is the state of a job at a point in time.
 type progress struct {
 	steps   []stepState
-	updated time.Time // when a step last changed
-	next    time.Time // when a step will change, if nobody answers before
+	updated time.Time // last change of a step
+	next    time.Time // next change of a step, unless an MFA answer arrives earlier
 	done    bool
 
-	verified time.Time // when the login worked; the zero time when it has not
-	rejected bool      // the credentials were wrong
-	waiting  bool      // for the answer to the challenge
-	fetched  time.Time // when the accounts were fetched; the zero time when they have not been
-	read     time.Time // when the transactions were, likewise
+	verified time.Time // time of the successful login; zero if none
+	rejected bool      // invalid credentials
+	waiting  bool      // waiting for the answer to the challenge
+	fetched  time.Time // time the accounts were retrieved; zero if not yet
+	read     time.Time // time the transactions were retrieved; zero if not yet
 }
 
 // status returns the status of the job as a whole.
@@ -187,27 +189,27 @@ type stepState struct {
 	status gen.JobStepStatus
 }
 
-// at returns the progress at a moment, which is not before the job's start.
-func (j *job) at(now time.Time) progress {
+// progressAt returns the progress at a time after the job's start.
+func (j *job) progressAt(now time.Time) progress {
 	p := progress{updated: j.created, done: true}
-	stopped := false // at a step that is not over, or failed: those after it stay pending
+	stopped := false // at an unfinished or failed step; later steps stay pending
 	for _, planned := range j.steps {
 		state := stepState{step: planned, status: gen.JobStepStatusPending}
 		if !stopped {
-			_, p.next = j.end(planned, p.updated)
+			_, p.next = j.stepEnd(planned, p.updated)
 			state.status, p.updated = j.stepAt(planned, p.updated, now)
 			p.done = state.status != gen.JobStepStatusInProgress
 			stopped = !p.done || state.status == gen.JobStepStatusFailed
-			p.note(j, state)
+			p.record(j, state)
 		}
 		p.steps = append(p.steps, state)
 	}
 	return p
 }
 
-// stepAt returns the status of a step that began at a moment, and since when it has it.
+// stepAt returns the status of a step that began at a given time, and when the status last changed.
 func (j *job) stepAt(planned step, began, now time.Time) (gen.JobStepStatus, time.Time) {
-	status, end := j.end(planned, began)
+	status, end := j.stepEnd(planned, began)
 	switch {
 	case !now.Before(end):
 		return status, end
@@ -218,19 +220,19 @@ func (j *job) stepAt(planned step, began, now time.Time) (gen.JobStepStatus, tim
 	}
 }
 
-// end returns how and when a step ends that began at a moment, as far as is known now.
-func (j *job) end(planned step, began time.Time) (gen.JobStepStatus, time.Time) {
+// stepEnd returns how and when a step ends that began at a given time, as far as it is known now.
+func (j *job) stepEnd(planned step, began time.Time) (gen.JobStepStatus, time.Time) {
 	switch {
-	case j.endless:
+	case j.neverEnds:
 		return gen.JobStepStatusSuccess, began.Add(forever)
 	case planned.title == gen.JobStepTitleMFAChallenge && j.challenge == nil:
 		return gen.JobStepStatusSkipped, began
-	case planned.title == gen.JobStepTitleMFAChallenge && !j.refused.IsZero():
-		return gen.JobStepStatusFailed, j.refused
+	case planned.title == gen.JobStepTitleMFAChallenge && !j.rejected.IsZero():
+		return gen.JobStepStatusFailed, j.rejected
 	case planned.title == gen.JobStepTitleMFAChallenge && !j.answered.IsZero():
-		return gen.JobStepStatusSuccess, j.answered.Add(j.confirming)
-	case planned.title == gen.JobStepTitleMFAChallenge && j.helped:
-		return gen.JobStepStatusSuccess, began.Add(j.confirming)
+		return gen.JobStepStatusSuccess, j.answered.Add(j.confirmDelay)
+	case planned.title == gen.JobStepTitleMFAChallenge && j.autoAnswered:
+		return gen.JobStepStatusSuccess, began.Add(j.confirmDelay)
 	case planned.title == gen.JobStepTitleMFAChallenge:
 		return gen.JobStepStatusFailed, began.Add(challengeLifetime)
 	case planned.failure != nil:
@@ -240,16 +242,17 @@ func (j *job) end(planned step, began time.Time) (gen.JobStepStatus, time.Time) 
 	}
 }
 
-// note keeps what a step that has begun means for the connection.
-func (p *progress) note(j *job, state stepState) {
+// record updates p with the effects of a step on the connection.
+func (p *progress) record(j *job, state stepState) {
 	switch {
 	case state.title == gen.JobStepTitleVerifyCredentials && state.status == gen.JobStepStatusSuccess:
 		p.verified = p.updated
 	case state.title == gen.JobStepTitleVerifyCredentials && state.status == gen.JobStepStatusFailed:
-		// A statement that cannot be read is as bad as a login that is wrong: there is nothing to try again with.
+		// An unreadable statement makes the connection invalid, like wrong credentials, because there is nothing to retry
+		// with.
 		p.rejected = state.failure.code == wrongCredentials.code || j.connection.statement != nil
 	case state.title == gen.JobStepTitleMFAChallenge && state.status == gen.JobStepStatusInProgress:
-		p.waiting = j.answered.IsZero() && !j.helped
+		p.waiting = j.answered.IsZero() && !j.autoAnswered
 	case state.title == gen.JobStepTitleRetrieveAccounts && state.status == gen.JobStepStatusSuccess:
 		p.fetched = p.updated
 	case state.title == gen.JobStepTitleRetrieveTransactions && state.status == gen.JobStepStatusSuccess:
@@ -257,33 +260,33 @@ func (p *progress) note(j *job, state stepState) {
 	}
 }
 
-// job returns the job that the path names, if the call's token is good for its user.
+// job returns the job named in the path if the call's token may access its user.
 func (s *Sandbox) job(c *call) (*job, error) {
 	j := s.jobs[c.http.PathValue("jobId")]
-	if j == nil || !j.kept(c.now) {
+	if j == nil || !j.retained(c.now) {
 		return nil, resourceNotFound()
 	}
-	return j, c.mayAccess(j.user.id)
+	return j, c.checkUserAccess(j.user.id)
 }
 
-func (j *job) kept(now time.Time) bool { return now.Before(j.created.Add(jobsKept)) }
+func (j *job) retained(now time.Time) bool { return now.Before(j.created.Add(jobRetention)) }
 
-func (s *Sandbox) getJobs(c *call) (answer, error) {
+func (s *Sandbox) getJobs(c *call) (response, error) {
 	j, err := s.job(c)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	return answer{http.StatusOK, j.full(&c.view)}, nil
+	return response{http.StatusOK, j.full(&c.view)}, nil
 }
 
-func (s *Sandbox) getUserJobs(c *call) (answer, error) {
+func (s *Sandbox) getUserJobs(c *call) (response, error) {
 	u, err := s.user(c)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	conditions, err := c.filter(jobFilters)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	type updatedJob struct {
 		*job
@@ -291,9 +294,9 @@ func (s *Sandbox) getUserJobs(c *call) (answer, error) {
 		updated time.Time
 	}
 	var jobs []updatedJob
-	for _, j := range slices.Backward(u.jobs) { // of two updated in the same moment, the later job comes first
-		if j.kept(c.now) && conditions.hold(j.property) {
-			jobs = append(jobs, updatedJob{j, j.at(c.now).updated})
+	for _, j := range slices.Backward(u.jobs) { // jobs updated at the same time: the later job first
+		if j.retained(c.now) && conditions.match(j.property) {
+			jobs = append(jobs, updatedJob{j, j.progressAt(c.now).updated})
 		}
 	}
 	slices.SortStableFunc(jobs, func(a, b updatedJob) int { return b.updated.Compare(a.updated) })
@@ -305,8 +308,8 @@ func (s *Sandbox) getUserJobs(c *call) (answer, error) {
 		}
 		data = append(data, item)
 	}
-	return answer{http.StatusOK, object{
-		"type": "list", "size": len(data), "data": data, "links": c.self(u.path() + "/jobs"),
+	return response{http.StatusOK, object{
+		"type": "list", "size": len(data), "data": data, "links": c.selfLinks(u.path() + "/jobs"),
 	}}, nil
 }
 
@@ -319,37 +322,38 @@ func (j *job) property(name string) string {
 	return ""
 }
 
-func (s *Sandbox) postJobMFA(c *call) (answer, error) {
+func (s *Sandbox) postJobMFA(c *call) (response, error) {
 	j, err := s.job(c)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	var data gen.MFAAnswer
 	if err := c.decode(&data); err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	if data.MFAResponse == nil {
-		return answer{}, notSupplied("MFA response parameter is required.", fromPointer("mfa-response", "mfa-response"))
+		return response{}, notSupplied("MFA response parameter is required.", fromPointer("mfa-response", "mfa-response"))
 	}
 	if err := s.answerChallenge(j, data.MFAResponse, c.now); err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	return j.reference(&c.view, http.StatusAccepted), nil
 }
 
-// answerChallenge gives one try: a wrong answer fails the step, as a late one does.
+// answerChallenge submits answers to a challenge. There is a single attempt: an incorrect or late answer fails the
+// step.
 func (s *Sandbox) answerChallenge(j *job, answers []api.WireSecret, now time.Time) error {
 	source := fromPointer("mfa-response", "mfa-response")
-	if !j.at(now).waiting {
+	if !j.progressAt(now).waiting {
 		return notValid("No MFA challenge is waiting for a response.", source)
 	}
-	right := accepts(j.challenge, answers, j.connection.institution.ID)
+	right := isCorrectAnswer(j.challenge, answers, j.connection.institution.ID)
 	if right {
 		j.answered = now
 	} else {
-		j.refused = now
+		j.rejected = now
 	}
-	s.follow(j, now)
+	s.watchJob(j, now)
 	if !right {
 		return notValid("MFA response is not valid.", source)
 	}
@@ -358,17 +362,17 @@ func (s *Sandbox) answerChallenge(j *job, answers []api.WireSecret, now time.Tim
 
 func (j *job) path() string { return "/jobs/" + j.id }
 
-// short is the job as an answer that refers to it has it.
+// short returns the job as responses of other operations refer to it.
 func (j *job) short(v *view) object {
-	return object{"type": "job", "id": j.id, "links": v.self(j.path())}
+	return object{"type": "job", "id": j.id, "links": v.selfLinks(j.path())}
 }
 
-// reference is the answer that refers to the job.
-func (j *job) reference(v *view, status int) answer { return answer{status, j.short(v)} }
+// reference returns a response that refers to the job.
+func (j *job) reference(v *view, status int) response { return response{status, j.short(v)} }
 
-// full is the job with all it has come to.
+// full returns the job with its steps.
 func (j *job) full(v *view) object {
-	p := j.at(v.now)
+	p := j.progressAt(v.now)
 	steps := make([]object, 0, len(p.steps))
 	for _, state := range p.steps {
 		steps = append(steps, object{"title": state.title, "status": state.status, "result": j.result(v, p, state)})
@@ -386,7 +390,7 @@ func (j *job) full(v *view) object {
 	if v.version == v30 {
 		o["status"] = p.status()
 	}
-	links := v.self(j.path())
+	links := v.selfLinks(j.path())
 	if !p.verified.IsZero() {
 		links["source"] = v.url(j.source)
 	}
@@ -394,8 +398,8 @@ func (j *job) full(v *view) object {
 	return o
 }
 
-// addReport adds the members that only jobs of reports have. Their links are null when the job has failed. They are relative
-// in the documents' examples; two of Basiq's own applications request them as they are, so they are absolute here.
+// addReport adds the fields that only report jobs have. The links are null if the job failed. The links are relative in
+// the documented examples, but absolute here, because two of Basiq's own applications request them as they are.
 func (j *job) addReport(v *view, o object, p progress) {
 	o["partnerId"], o["applicationId"] = partnerID, applicationID
 	o["links"] = object{"self": v.url(j.path()), "source": v.url(j.source)}
@@ -406,13 +410,13 @@ func (j *job) addReport(v *view, o object, p progress) {
 	}
 }
 
-// result is the result of a step: nil when there is none, which is written as null. A challenge that was met stays in 3.0,
-// by its example, and goes in 2.1, by its guide; one that was not met goes.
+// result returns the result of a step, or nil (JSON null) if there is none. The result of a successful challenge is
+// kept in 3.0, as in its example, and removed in 2.1, as in its guide. That of a failed challenge is removed.
 func (j *job) result(v *view, p progress, state stepState) any {
 	switch {
 	case state.title == gen.JobStepTitleMFAChallenge:
 		if p.waiting || state.status == gen.JobStepStatusSuccess && v.version == v30 {
-			return j.ask(v)
+			return j.challengeResult(v)
 		}
 	case state.status == gen.JobStepStatusSuccess:
 		return object{"type": "link", "url": state.link}
@@ -422,8 +426,8 @@ func (j *job) result(v *view, p progress, state stepState) any {
 	return nil
 }
 
-// ask is the challenge as the job shows it.
-func (j *job) ask(v *view) object {
+// challengeResult returns the challenge as the job shows it.
+func (j *job) challengeResult(v *view) object {
 	input := make([]string, 0, len(j.challenge.Questions))
 	for _, q := range j.challenge.Questions {
 		input = append(input, q.Text)

@@ -13,7 +13,7 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest"
 )
 
-// untilChanged polls a job every 10 ms until its steps are other than these, and returns it.
+// untilChanged polls a job every 10 ms until its steps change, and returns it.
 func (c *caller) untilChanged(job string, steps []string) reply {
 	c.t.Helper()
 	for range 20_000 {
@@ -24,11 +24,11 @@ func (c *caller) untilChanged(job string, steps []string) reply {
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	require.Fail(c.t, "the job does not change any more", "%v", steps)
+	require.Fail(c.t, "the job no longer changes", "%v", steps)
 	return reply{}
 }
 
-func TestJobSucceeds(t *testing.T) {
+func TestJobs_Get_Success(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -85,11 +85,11 @@ func TestJobSucceeds(t *testing.T) {
 		assert.Greater(t, took, 3*time.Second)
 		assert.Less(t, took, 30*time.Second)
 		time.Sleep(time.Minute)
-		assert.Equal(t, r.body, c.get("/jobs/"+job).body, "nothing more happens")
+		assert.Equal(t, r.body, c.get("/jobs/"+job).body, "no further changes")
 	})
 }
 
-// duration returns how long a job takes, to 10 ms.
+// duration returns the duration of a job with a precision of 10 ms.
 func duration(t *testing.T, login string, opts ...basiqtest.Option) time.Duration {
 	t.Helper()
 	c := new21(t, opts...)
@@ -99,26 +99,26 @@ func duration(t *testing.T, login string, opts ...basiqtest.Option) time.Duratio
 	return time.Since(began)
 }
 
-func TestSpeed(t *testing.T) {
+func TestJobs_Speed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		normal := duration(t, "richard")
 		assert.Equal(t, normal, duration(t, "richard"), "the same login takes the same time")
 		assert.NotEqual(t, normal, duration(t, "jared"))
-		assert.InDelta(t, normal/10, duration(t, "richard", basiqtest.Speed(10)), float64(20*time.Millisecond))
-		assert.InDelta(t, 2*normal, duration(t, "richard", basiqtest.Speed(0.5)), float64(20*time.Millisecond))
+		assert.InDelta(t, normal/10, duration(t, "richard", basiqtest.WithSpeed(10)), float64(20*time.Millisecond))
+		assert.InDelta(t, 2*normal, duration(t, "richard", basiqtest.WithSpeed(0.5)), float64(20*time.Millisecond))
 
-		c := new21(t, basiqtest.Speed(1e300))
+		c := new21(t, basiqtest.WithSpeed(1e300))
 		done := c.connect(c.newUser(), hooli, "richard", "tabsnotspaces")
 		assert.Equal(t, "retrieve-transactions:success", c.get("/jobs/" + done).steps()[2], "at once")
-		c = new21(t, basiqtest.Speed(1e-300))
+		c = new21(t, basiqtest.WithSpeed(1e-300))
 		job := c.connect(c.newUser(), hooli, "richard", "wrong")
 		time.Sleep(30 * time.Minute)
 		assert.Equal(t, "verify-credentials:in-progress", c.get("/jobs/" + job).steps()[0])
 	})
 }
 
-func TestJobFails(t *testing.T) {
+func TestJobs_Get_Failed(t *testing.T) {
 	t.Parallel()
 	const (
 		failedLogin    = "verify-credentials:failed"
@@ -157,7 +157,7 @@ func TestJobFails(t *testing.T) {
 					at, path = 1, "steps.1"
 					assert.Equal(t, "verify-credentials:success", steps[0])
 				}
-				assert.Equal(t, at == 1, r.has("links.source"), "there once the login has worked")
+				assert.Equal(t, at == 1, r.has("links.source"), "set after the login")
 				assert.Equal(t, test.step, steps[at])
 				for _, later := range steps[at+1:] {
 					assert.Regexp(t, ":pending$", later)
@@ -176,7 +176,7 @@ const (
 	bankID   = "What's the ID of this institution?"
 )
 
-func TestMFA(t *testing.T) {
+func TestJobs_MFA(t *testing.T) {
 	t.Parallel()
 	type list = []any
 	for _, test := range []struct {
@@ -191,7 +191,7 @@ func TestMFA(t *testing.T) {
 		{"Gilfoyle", piedPiper, "Gilfoyle", "PiedPiper", security, list{one}, []string{"Hooli"}, true},
 		{"Whistler", piedPiper, "Whistler", "ShowBox", security, list{favorite, bankID}, []string{"Basiq", hooli}, true},
 		{"own id", nucleus, "Wentworth-Smith", "whislter", security, list{favorite, bankID}, []string{"Basiq", nucleus}, true},
-		{"id of another", nucleus, "Wentworth-Smith", "whislter", security, list{favorite, bankID}, []string{"Basiq", piedPiper}, false},
+		{"id of another bank", nucleus, "Wentworth-Smith", "whislter", security, list{favorite, bankID}, []string{"Basiq", piedPiper}, false},
 		{"wrong", piedPiper, "jared", "django", "token", list{"OTP Password"}, []string{"4321"}, false},
 		{"wrong case", piedPiper, "Gilfoyle", "PiedPiper", security, list{one}, []string{"hooli"}, false},
 		{"wrong order", piedPiper, "Whistler", "ShowBox", security, list{favorite, bankID}, []string{hooli, "Basiq"}, false},
@@ -229,7 +229,7 @@ func TestMFA(t *testing.T) {
 					"MFA response parameter is required.")
 				user.post(mfa, []string{"1234"}).requireError(http.StatusBadRequest, "invalid-content",
 					"Posted MFA response is not in valid format.")
-				require.Equal(t, r.body, c.get("/jobs/"+job).body, "neither was a try")
+				require.Equal(t, r.body, c.get("/jobs/"+job).body, "neither counted as an attempt")
 				time.Sleep(time.Minute)
 
 				r = user.post(mfa, answers)
@@ -242,7 +242,7 @@ func TestMFA(t *testing.T) {
 						"type": "job", "id": job, "links": map[string]any{"self": c.sandbox.URL() + "/jobs/" + job},
 					}, r.body)
 					r = c.get("/jobs/" + job)
-					assert.Equal(t, "mfa-challenge:in-progress", r.steps()[1], "for a moment")
+					assert.Equal(t, "mfa-challenge:in-progress", r.steps()[1], "briefly")
 					assert.Equal(t, time.Now().UTC().Format(time.RFC3339), r.text("updated"))
 					result, _ := r.at("steps.1.result")
 					assert.Nil(t, result)
@@ -259,7 +259,7 @@ func TestMFA(t *testing.T) {
 					}, r.steps())
 					assert.Equal(t, challenge, result)
 					result, _ = c.as("2.1", server, "").get("/jobs/" + job).at("steps.1.result")
-					assert.Nil(t, result, "2.1 forgets the challenge that was met")
+					assert.Nil(t, result, "2.1 removes an answered challenge")
 				} else {
 					assert.Equal(t, []string{
 						"verify-credentials:success", "mfa-challenge:failed", "retrieve-accounts:pending",
@@ -268,22 +268,22 @@ func TestMFA(t *testing.T) {
 					assert.Nil(t, result)
 				}
 				conn := c.get("/users/" + id + "/connections/" + c.newestConnection(id))
-				assert.Equal(t, "active", conn.text("status"), "the credentials were right")
+				assert.Equal(t, "active", conn.text("status"), "the credentials were correct")
 				assert.Equal(t, test.right, conn.has("accounts"))
 			})
 		})
 	}
 }
 
-func TestMFATooLate(t *testing.T) {
+func TestJobs_MFA_Late(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c := new21(t, basiqtest.Speed(100))
+		c := new21(t, basiqtest.WithSpeed(100))
 		id := c.newUser()
 		job := c.connect(id, piedPiper, "jared", "django")
-		c.untilChanged(job, c.get("/jobs/"+job).steps()) // in 10 ms it knows when it was asked
+		c.untilChanged(job, c.get("/jobs/"+job).steps()) // makes the time of the challenge known within 10 ms
 		time.Sleep(2*time.Minute - 10*time.Millisecond)
-		assert.Equal(t, "mfa-challenge:in-progress", c.get("/jobs/" + job).steps()[1], "whatever the speed")
+		assert.Equal(t, "mfa-challenge:in-progress", c.get("/jobs/" + job).steps()[1], "at any speed")
 		time.Sleep(10 * time.Millisecond)
 		r := c.get("/jobs/" + job)
 		assert.Equal(t, "mfa-challenge:failed", r.steps()[1])
@@ -292,11 +292,11 @@ func TestMFATooLate(t *testing.T) {
 		c.as("2.1", client, id).post("/jobs/"+job+"/mfa", map[string]any{"mfa-response": []string{"1234"}}).requireError(
 			http.StatusBadRequest, "parameter-not-valid", "No MFA challenge is waiting for a response.")
 		r = c.post("/users/"+id+"/connections/"+c.newestConnection(id)+"/refresh", nil)
-		assert.Equal(t, http.StatusAccepted, r.status, "a new try is a new job")
+		assert.Equal(t, http.StatusAccepted, r.status, "a retry is a new job")
 	})
 }
 
-func TestMFAIsAskedEveryOtherTime(t *testing.T) {
+func TestJobs_MFA_EveryOtherJob(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new21(t)
@@ -322,7 +322,7 @@ func TestMFAIsAskedEveryOtherTime(t *testing.T) {
 	})
 }
 
-func TestMFASkippedForUsersWithoutChallenge(t *testing.T) {
+func TestJobs_MFA_Skipped(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new21(t)
@@ -335,7 +335,7 @@ func TestMFASkippedForUsersWithoutChallenge(t *testing.T) {
 	})
 }
 
-func TestMFAWithoutChallenge(t *testing.T) {
+func TestJobs_MFA_NoChallenge(t *testing.T) {
 	t.Parallel()
 	c := new21(t)
 	id := c.newUser()
@@ -344,7 +344,7 @@ func TestMFAWithoutChallenge(t *testing.T) {
 		http.StatusBadRequest, "parameter-not-valid", "No MFA challenge is waiting for a response.")
 }
 
-func TestUnknownJob(t *testing.T) {
+func TestJobs_Get_Unknown(t *testing.T) {
 	t.Parallel()
 	c := new21(t)
 	c.get("/jobs/"+noID).requireError(http.StatusNotFound, "resource-not-found", notFound)
@@ -352,7 +352,7 @@ func TestUnknownJob(t *testing.T) {
 		http.StatusNotFound, "resource-not-found", notFound)
 }
 
-func TestUserJobs(t *testing.T) {
+func TestJobs_List(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -362,10 +362,10 @@ func TestUserJobs(t *testing.T) {
 			"type": "list", "size": json.Number("0"), "data": []any{}, "links": map[string]any{"self": c.sandbox.URL() + path},
 		}, c.get(path).body)
 
-		slow := c.connect(id, piedPiper, "jared", "django") // waits for an answer, so it is updated early
+		slow := c.connect(id, piedPiper, "jared", "django") // waits for an MFA answer, so its last update is early
 		conn := c.newestConnection(id)
 		quick := c.connect(id, hooli, "gavinBelson", "hooli2016")
-		assert.Equal(t, quick, c.get(path).text("data.0.id"), "of two updated at once the later job")
+		assert.Equal(t, quick, c.get(path).text("data.0.id"), "the later job of two updated at the same time")
 		time.Sleep(long)
 		r := c.get(path)
 		size, _ := r.at("size")
@@ -377,7 +377,7 @@ func TestUserJobs(t *testing.T) {
 			"type": "institution", "id": piedPiper, "links": map[string]any{"self": c.sandbox.URL() + "/connectors/" + piedPiper},
 		}, institution)
 		single := c.get("/jobs/" + slow)
-		assert.False(t, single.has("institution"), "in lists only")
+		assert.False(t, single.has("institution"), "only in lists")
 		item, _ := r.at("data.1")
 		delete(item.(map[string]any), "institution")
 		assert.Equal(t, single.body, item)
@@ -394,7 +394,7 @@ func TestUserJobs(t *testing.T) {
 	})
 }
 
-func TestJobsAreKeptForAWeek(t *testing.T) {
+func TestJobs_Retention(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const week = 7 * 24 * time.Hour
@@ -409,6 +409,6 @@ func TestJobsAreKeptForAWeek(t *testing.T) {
 		time.Sleep(time.Nanosecond)
 		c.get("/jobs/"+job).requireError(http.StatusNotFound, "resource-not-found", notFound)
 		assert.Zero(t, c.get("/users/"+id+"/jobs").length("data"))
-		assert.Equal(t, "active", c.get("/users/"+id+"/connections/"+conn).text("status"), "the connection stays")
+		assert.Equal(t, "active", c.get("/users/"+id+"/connections/"+conn).text("status"), "the connection is kept")
 	})
 }

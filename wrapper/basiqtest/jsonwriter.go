@@ -5,18 +5,19 @@ import (
 	"strconv"
 )
 
-// writable is what writes itself as JSON. Package encoding/json reads again all that such a thing has written, and with
-// the race detector on that takes longer than everything else that a page of 500 transactions needs.
+// writable is implemented by values that encode themselves. It is used instead of [json.Marshaler], because
+// encoding/json validates the output of a Marshaler again. With the race detector, this takes longer than the rest of
+// the work for a page of 500 transactions.
 type writable interface{ writeTo(w *jsonWriter) }
 
-// jsonWriter writes JSON objects, their fields in the order of the calls.
+// jsonWriter writes JSON objects with their fields in call order.
 type jsonWriter struct{ buf []byte }
 
 func (w *jsonWriter) begin() { w.buf = append(w.buf, '{') }
 
 func (w *jsonWriter) end() { w.buf = append(w.buf, '}') }
 
-// name begins a field, whose value is to be written next. It must need no escaping.
+// name begins a field with a name that needs no escaping. The value must be written next.
 func (w *jsonWriter) name(name string) {
 	if w.buf[len(w.buf)-1] != '{' {
 		w.buf = append(w.buf, ',')
@@ -26,7 +27,7 @@ func (w *jsonWriter) name(name string) {
 	w.buf = append(w.buf, '"', ':')
 }
 
-// text writes a field that is a string.
+// text writes a string field.
 func (w *jsonWriter) text(name, value string) {
 	w.name(name)
 	if !plain(value) {
@@ -38,7 +39,7 @@ func (w *jsonWriter) text(name, value string) {
 	w.buf = append(w.buf, '"')
 }
 
-// plain reports whether a string stands in JSON as it is.
+// plain reports whether a string needs no escaping in JSON.
 func plain(text string) bool {
 	for i := range len(text) {
 		if c := text[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
@@ -59,7 +60,7 @@ func (w *jsonWriter) textOrNull(name string, value *string) {
 
 func (w *jsonWriter) number(name string, value int) { w.raw(name, strconv.Itoa(value)) }
 
-// raw writes a field whose value is JSON already.
+// raw writes a field with an already encoded value.
 func (w *jsonWriter) raw(name, value string) {
 	w.name(name)
 	w.buf = append(w.buf, value...)
@@ -73,7 +74,7 @@ func (w *jsonWriter) value(v any) {
 	}
 	written, err := json.Marshal(v)
 	if err != nil {
-		panic("basiqtest: an answer that is no JSON: " + err.Error())
+		panic("basiqtest: cannot encode response: " + err.Error())
 	}
 	w.buf = append(w.buf, written...)
 }

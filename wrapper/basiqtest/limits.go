@@ -2,26 +2,27 @@ package basiqtest
 
 import "time"
 
-// The limits that Basiq documents. [EnforceLimits] switches them on.
+// Limits documented by Basiq. They are enforced with [WithLimits].
 const (
-	maxTokens      = 1500 // in tokenWindow
+	maxTokens      = 1500 // per tokenWindow
 	tokenWindow    = 5 * time.Minute
 	maxConnections = 500
-	maxEnrichments = 100  // in a calendar month, UTC
-	maxSnapshots   = 1000 // in a day, or as many as users were created that day; for reports likewise
+	maxEnrichments = 100  // per calendar month, UTC
+	maxSnapshots   = 1000 // per day, and at most the number of users created that day; also for reports
 )
 
-// limits counts what is limited.
+// limits holds the counters for limits.
 type limits struct {
-	tokens      []time.Time    // when the last ones were asked for, within the window
-	users       map[string]int // created in the latest day, those included that have been deleted since
+	tokens      []time.Time    // times of the last requests within the window
+	users       map[string]int // created on the latest day, including deleted users
 	enrichments map[string]int
 	snapshots   map[string]int
 	reports     map[string]int
 }
 
-// countToken counts a request for a token, or refuses it. In front of the API stands a gateway, which does not look
-// at what is asked for; the sandbox counts only what is in order, so that a test of refusals does not run into the limit.
+// countToken counts a token request, or returns an error if the limit is reached. At Basiq, the gateway counts requests
+// before they are validated. The sandbox counts only valid requests, so that tests with invalid requests do not reach
+// the limit.
 func (s *Sandbox) countToken(now time.Time) error {
 	if !s.config.limits {
 		return nil
@@ -37,30 +38,31 @@ func (s *Sandbox) countToken(now time.Time) error {
 	return nil
 }
 
-// countEnrichment counts a call of getEnrich, or refuses it.
+// countEnrichment counts a call of getEnrich, or returns an error if the limit is reached.
 func (s *Sandbox) countEnrichment(now time.Time) error {
-	return s.count(&s.limits.enrichments, now.UTC().Format("2006-01"), maxEnrichments, "Query limit reached.")
+	return s.countInPeriod(&s.limits.enrichments, now.UTC().Format("2006-01"), maxEnrichments, "Query limit reached.")
 }
 
-// countSnapshot counts an affordability, income or expenses summary, or refuses it.
+// countSnapshot counts an affordability, income or expense summary, or returns an error if the limit is reached.
 func (s *Sandbox) countSnapshot(now time.Time) error {
-	return s.count(&s.limits.snapshots, day(now), min(s.limits.users[day(now)], maxSnapshots), limitReached)
+	return s.countInPeriod(&s.limits.snapshots, day(now), min(s.limits.users[day(now)], maxSnapshots), limitReached)
 }
 
-// countReport counts a report, or refuses it.
+// countReport counts a report, or returns an error if the limit is reached.
 func (s *Sandbox) countReport(now time.Time) error {
-	return s.count(&s.limits.reports, day(now), min(s.limits.users[day(now)], maxSnapshots), limitReached)
+	return s.countInPeriod(&s.limits.reports, day(now), min(s.limits.users[day(now)], maxSnapshots), limitReached)
 }
 
 const limitReached = "You have exceeded the rate limit for this API."
 
-// countUser counts a user that was created, of whom there is no limit.
+// countUser counts a created user. The number of users is not limited.
 func (s *Sandbox) countUser(now time.Time) {
 	s.limits.users = map[string]int{day(now): s.limits.users[day(now)] + 1}
 }
 
-// count counts one more in a period. Only the latest period is kept.
-func (s *Sandbox) count(counts *map[string]int, period string, most int, detail string) error {
+// countInPeriod increments the counter of a period, or returns an error if the limit is reached. Only the latest period
+// is kept.
+func (s *Sandbox) countInPeriod(counts *map[string]int, period string, most int, detail string) error {
 	if !s.config.limits {
 		return nil
 	}

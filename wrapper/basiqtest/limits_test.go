@@ -14,7 +14,7 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest"
 )
 
-// tokens asks n times for a token, and asserts that it gets one each time.
+// tokens requests n tokens, and asserts that all requests succeed.
 func tokens(t *testing.T, s *basiqtest.Sandbox, n int) {
 	t.Helper()
 	for range n {
@@ -27,10 +27,10 @@ func oneToken(t *testing.T, s *basiqtest.Sandbox) reply {
 	return requestToken(t, s, "Basic "+s.APIKey(), "3.0", url.Values{"scope": {server}})
 }
 
-func TestTokenLimit(t *testing.T) {
+func TestLimits_Tokens(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := basiqtest.New(t, basiqtest.EnforceLimits())
+		s := basiqtest.New(t, basiqtest.WithLimits())
 		refused := func() {
 			t.Helper()
 			r := oneToken(t, s)
@@ -40,14 +40,14 @@ func TestTokenLimit(t *testing.T) {
 		c := newCaller(t, s, "3.0", server, "")
 		tokens(t, s, 999)
 		time.Sleep(2 * time.Minute)
-		for range 10 { // these are refused for what they are, and not counted
+		for range 10 { // invalid requests are not counted
 			assert.Equal(t, http.StatusNotFound, requestToken(t, s, "Basic nothing", "3.0", nil).status)
 		}
 		tokens(t, s, 500)
 		refused()
 		time.Sleep(3*time.Minute - time.Nanosecond)
 		refused()
-		time.Sleep(time.Nanosecond) // the window has slid over the first thousand
+		time.Sleep(time.Nanosecond) // the window has moved past the first thousand
 		tokens(t, s, 1000)
 		refused()
 		assert.Equal(t, http.StatusCreated, c.post("/users", map[string]any{"email": "gavin@hooli.com"}).status, "other calls are not limited")
@@ -57,27 +57,27 @@ func TestTokenLimit(t *testing.T) {
 	})
 }
 
-// In a bubble no time passes while the connections are created, so that the job of the second one is still running.
-func TestConnectionLimit(t *testing.T) {
+// In a bubble, no time passes while the connections are created, so the job of the second one is still running.
+func TestLimits_Connections(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c := new21(t, basiqtest.EnforceLimits())
+		c := new21(t, basiqtest.WithLimits())
 		id, other := c.newUser(), c.newUser()
 		path := "/users/" + id + "/connections"
 		for i := range 500 {
 			require.Equal(t, http.StatusAccepted, c.post(path, credentials(hooli, "u"+strconv.Itoa(i), "p")).status)
 		}
-		for _, user := range []string{id, other} { // it is the application's limit
+		for _, user := range []string{id, other} { // the limit applies to the application
 			c.post("/users/"+user+"/connections", credentials(hooli, "one more", "p")).requireError(http.StatusForbidden,
 				"too-many-sandbox-connections", "Limit reached for sandbox connections.")
 		}
-		assert.Equal(t, http.StatusOK, c.post(path, credentials(hooli, "u1", "p")).status, "the job that runs already")
+		assert.Equal(t, http.StatusOK, c.post(path, credentials(hooli, "u1", "p")).status, "the running job")
 		require.Equal(t, http.StatusNoContent, c.delete(path+"/"+c.newestConnection(id)).status)
 		require.Equal(t, http.StatusAccepted, c.post(path, credentials(hooli, "one more", "p")).status)
 	})
 }
 
-func TestNothingIsLimitedByDefault(t *testing.T) {
+func TestLimits_Default(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new21(t)
@@ -90,11 +90,11 @@ func TestNothingIsLimitedByDefault(t *testing.T) {
 	})
 }
 
-// However many users are created in a day, summaries and reports end at a thousand each.
-func TestLimitOfADay(t *testing.T) {
+// Summaries and reports are limited to a thousand each per day, regardless of the number of users created.
+func TestLimits_Daily(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c := new30(t, basiqtest.EnforceLimits())
+		c := new30(t, basiqtest.WithLimits())
 		id := c.customer("Whistler")
 		for range 1000 {
 			require.Equal(t, http.StatusCreated, c.post("/users", map[string]any{"email": "gavin@hooli.com"}).status)

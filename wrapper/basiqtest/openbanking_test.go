@@ -14,16 +14,16 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest"
 )
 
-// openBanking makes an open-banking connection, waits until its job is over, and returns its ID.
+// openBanking creates an open-banking connection, waits until its job is done, and returns its ID.
 func (c *caller) openBanking(userID string) string {
 	c.t.Helper()
-	c.sandbox.Connect(userID, hooli, "gavinBelson", basiqtest.OpenBanking())
+	c.sandbox.Connect(userID, hooli, "gavinBelson", basiqtest.WithOpenBanking())
 	time.Sleep(long)
 	return c.newestConnection(userID)
 }
 
 // Deleting an open-banking connection deletes its accounts and transactions, and no others.
-func TestDeleteOpenBankingConnection(t *testing.T) {
+func TestOpenBanking_Delete(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -44,11 +44,11 @@ func TestDeleteOpenBankingConnection(t *testing.T) {
 			c.get(path+lost).requireError(http.StatusNotFound, "resource-not-found", "Requested resource is not found")
 		}
 		require.Equal(t, http.StatusNoContent, c.delete(path+"/connections/"+web).status)
-		assert.Equal(t, accounts, c.get(path+"/accounts").ids(), "the accounts of a web connection stay")
+		assert.Equal(t, accounts, c.get(path+"/accounts").ids(), "accounts of a web connection are kept")
 	})
 }
 
-func TestOpenBankingConnection(t *testing.T) {
+func TestOpenBanking_Get(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -65,7 +65,7 @@ func TestOpenBankingConnection(t *testing.T) {
 		assert.Equal(t, "web", other.text("method"))
 		assert.Empty(t, other.text("expiryDate"))
 
-		// The same accounts, once by each method.
+		// The same accounts through both methods.
 		nicknames := map[string]map[string]string{}
 		for _, id := range []string{web, conn} {
 			nicknames[id] = map[string]string{}
@@ -94,7 +94,7 @@ func TestOpenBankingConnection(t *testing.T) {
 }
 
 // Basiq documents this member number and one-time password for its test bank.
-func TestConsentPageOpenBanking(t *testing.T) {
+func TestOpenBanking_ConsentPage(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, userID := newPage(t)
@@ -140,18 +140,18 @@ func TestConsentPageOpenBanking(t *testing.T) {
 
 		b = c.visit(userID, action("manage"))
 		b.press("Remove the connection to Hooli")
-		assert.Contains(t, b.main(), "What it has fetched is deleted with it, and cannot be restored.")
+		assert.Contains(t, b.main(), "The data that it has fetched is deleted permanently.")
 		b.press("Remove Hooli")
 		assert.Empty(t, c.get("/users/"+userID+"/accounts").ids())
 	})
 }
 
-func TestVisitConsentPageOpenBanking(t *testing.T) {
+func TestOpenBanking_VisitConsentPage(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		for _, parameters := range []url.Values{{}, {"institutionId": {hooli}}} {
 			c, userID := newPage(t)
-			back, err := c.sandbox.VisitConsentPage(c.pageFor(userID, parameters), hooli, "ashMann", basiqtest.OpenBanking())
+			back, err := c.sandbox.VisitConsentPage(c.pageFor(userID, parameters), hooli, "ashMann", basiqtest.WithOpenBanking())
 			require.NoError(t, err)
 			assert.True(t, back.Query().Has("jobIds"))
 			assert.Equal(t, "open-banking", c.get("/users/"+userID+"/connections").text("data.0.method"))
@@ -159,24 +159,24 @@ func TestVisitConsentPageOpenBanking(t *testing.T) {
 	})
 }
 
-func TestOpenBankingOfAnotherBank(t *testing.T) {
+func TestOpenBanking_UnsupportedBank(t *testing.T) {
 	t.Parallel()
 	sandbox, err := basiqtest.Start()
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = sandbox.Close() })
-	assert.PanicsWithValue(t, `basiqtest: Connect: the bank "AU00002" has no open banking in the sandbox, only AU00000 has`, func() {
-		sandbox.Connect("u1", piedPiper, "gavinBelson", basiqtest.OpenBanking())
+	assert.PanicsWithValue(t, `basiqtest: Connect: bank "AU00002" does not support open banking in the sandbox (supported: AU00000)`, func() {
+		sandbox.Connect("u1", piedPiper, "gavinBelson", basiqtest.WithOpenBanking())
 	})
 }
 
-// A user whose consents have ended and who still has accounts is not reported on. A user who never gave one is.
-func TestNoActiveConsent(t *testing.T) {
+// Reports fail for users with accounts whose consents have all ended. They work for users who never had a consent.
+func TestConsents_NoActiveConsent(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
 		userID := c.newUser()
 		path := "/users/" + userID
-		c.connected(userID, hooliGov, "gavinBelson", "hooli2016") // with API 2.1, so under no consent
+		c.connected(userID, hooliGov, "gavinBelson", "hooli2016") // created with API 2.1, without a consent
 		affordable := func() reply { return c.post(path+"/affordability", nil) }
 		report := func() reply { return c.post("/reports", newReport("CON_AFFOR_01", c.affordabilityFilters(userID))) }
 		require.Equal(t, http.StatusOK, affordable().status)
@@ -185,7 +185,7 @@ func TestNoActiveConsent(t *testing.T) {
 		c.openBanking(userID)
 		require.Equal(t, http.StatusOK, affordable().status)
 		require.Equal(t, http.StatusNoContent, c.delete(path+"/consents/"+c.get(path+"/consents").text("data.0.id")).status)
-		require.Equal(t, 1, c.get(path+"/connections").length("data"), "the other went with the consent")
+		require.Equal(t, 1, c.get(path+"/connections").length("data"), "the other connection was deleted with the consent")
 		refused := []reply{affordable(), report(), c.post(path+"/income", nil), c.post(path+"/expenses", nil)}
 		for _, r := range refused {
 			r.requireError(http.StatusBadRequest, "parameter-not-valid", "The user has no active consent.")
@@ -193,7 +193,7 @@ func TestNoActiveConsent(t *testing.T) {
 	})
 }
 
-func TestConsentFilter(t *testing.T) {
+func TestConsents_List_Filter(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)

@@ -11,30 +11,30 @@ import (
 	"time"
 )
 
-// config is what options change.
+// config holds the settings that options change.
 type config struct {
 	seed          uint64
 	speed         float64
 	tokenLifetime time.Duration
 	limits        bool
-	// concurrentRefreshes makes every refresh start a job.
+	// concurrentRefreshes makes every refresh start a new job.
 	concurrentRefreshes bool
 	address             string
 	redirectURL         *url.URL
-	origins             []string // whose pages may use the API; "*" for all
-	deliverer           *http.Client
+	origins             []string // origins that may use the API; "*" for all
+	webhookClient       *http.Client
 	logger              *slog.Logger
 	injections          []*Injection
 }
 
-// Option changes how a [Sandbox] behaves. Its error is reported by [New] and [Start].
+// An Option configures a [Sandbox]. [New] and [Start] report invalid options.
 type Option func(*config) error
 
 func newConfig(opts []Option) (config, error) {
 	c := config{speed: 1, tokenLifetime: time.Hour, address: "127.0.0.1:0", logger: slog.New(slog.DiscardHandler)}
 	for _, opt := range opts {
 		if opt == nil {
-			return c, errors.New("an option is nil")
+			return c, errors.New("nil option")
 		}
 		if err := opt(&c); err != nil {
 			return c, err
@@ -43,22 +43,21 @@ func newConfig(opts []Option) (config, error) {
 	return c, nil
 }
 
-// Seed chooses what the sandbox draws: ids, tokens, the amounts in the banks' books, the odds of faults. Two sandboxes
-// with the same seed that get the same calls in the same order, on the same day, give the same answers. The default is
-// the seed 0.
-func Seed(seed uint64) Option {
+// WithSeed sets the seed of IDs, tokens, amounts and random faults. Two sandboxes with the same seed that receive the
+// same calls in the same order on the same day return the same responses. The default is 0.
+func WithSeed(seed uint64) Option {
 	return func(c *config) error {
 		c.seed = seed
 		return nil
 	}
 }
 
-// Speed makes what the sandbox does of its own accord run factor times as fast as it is documented to: the steps of jobs,
-// and the waits before a webhook's message is delivered again. The default is 1. Times that others have to keep stay as
-// they are, and so do all dates: the two minutes for answering a challenge, the lifetime of tokens and links, the seven
-// days for which jobs and events are kept. To see those pass, use testing/synctest. A factor that is not a positive finite
-// number is an error.
-func Speed(factor float64) Option {
+// WithSpeed sets how much faster than documented the sandbox works: the steps of jobs and the delays between webhook
+// deliveries. The default is 1. The factor must be positive and finite.
+//
+// It does not change dates or time limits for clients: the two minutes for answering a challenge, the lifetime of
+// tokens and links, and the seven days that jobs and events are kept. To test those, use testing/synctest.
+func WithSpeed(factor float64) Option {
 	return func(c *config) error {
 		if !(factor > 0) || math.IsInf(factor, 0) {
 			return fmt.Errorf("speed %v is not a positive finite number", factor)
@@ -68,9 +67,9 @@ func Speed(factor float64) Option {
 	}
 }
 
-// TokenLifetime sets for how long a token is good; the default is one hour. Less than a second is an error. The
-// expires_in of a token is the lifetime in whole seconds, rounded down.
-func TokenLifetime(d time.Duration) Option {
+// WithTokenLifetime sets the lifetime of tokens. The default is one hour. The minimum is one second. The expires_in
+// field of a token is the lifetime in whole seconds, rounded down.
+func WithTokenLifetime(d time.Duration) Option {
 	return func(c *config) error {
 		if d < time.Second {
 			return fmt.Errorf("token lifetime %v is less than a second", d)
@@ -80,89 +79,98 @@ func TokenLifetime(d time.Duration) Option {
 	}
 }
 
-// EnforceLimits switches on the limits that Basiq documents: 1,500 requests for tokens in five minutes, then 403; 500
-// connections, then 403; 100 enrichments a month, then 429; affordability, income and expenses together, and reports, as
-// many a day as users were created that day, 1,000 at the most, then 429. Without it there are none.
-func EnforceLimits() Option {
+// WithLimits enforces the limits that Basiq documents. By default there are none. The limits are:
+//
+//   - 1,500 token requests in five minutes, then 403
+//   - 500 connections, then 403
+//   - 100 enrichments per month, then 429
+//   - affordability, income and expense summaries together, and reports: each
+//     as many per day as users were created that day, at most 1,000, then 429
+func WithLimits() Option {
 	return func(c *config) error {
 		c.limits = true
 		return nil
 	}
 }
 
-// ConcurrentRefreshes makes a refresh, or an update of a password, start a job and return 202 also while a job of the
-// connection is running. That was recorded with API 2.1. The default is what Basiq's guide says: 200 with the running job.
-func ConcurrentRefreshes() Option {
+// WithConcurrentRefreshes makes every refresh or password update start a job and respond with 202, even if a job of the
+// connection is running. This was recorded with API 2.1. By default, the response is 200 with the running job, as in
+// Basiq's guide.
+func WithConcurrentRefreshes() Option {
 	return func(c *config) error {
 		c.concurrentRefreshes = true
 		return nil
 	}
 }
 
-// Address chooses where [Start] listens, such as "127.0.0.1:8080"; the default is a free port of the loopback interface.
-// Everyone who can reach the address can use the sandbox: its API key is public. An address without a port is an error.
-// [New] does not listen, and takes no notice.
-func Address(address string) Option {
+// WithAddress sets the address that [Start] listens on, such as "127.0.0.1:8080". The default is a free port of the
+// loopback interface. The address must have a port. [New] ignores this option. Anyone who can reach the address can use
+// the sandbox, because its API key is public.
+func WithAddress(address string) Option {
 	return func(c *config) error {
 		if _, _, err := net.SplitHostPort(address); err != nil {
-			return fmt.Errorf("address %q is no host and port, such as 127.0.0.1:8080", address)
+			return fmt.Errorf("invalid address %q: must be host:port, such as 127.0.0.1:8080", address)
 		}
 		c.address = address
 		return nil
 	}
 }
 
-// RedirectURL sets where the consent page sends the browser when its user is done, as the dashboard does at Basiq. Without
-// it the page says so and stays. A URL that is not an absolute one of http or https is an error.
-func RedirectURL(text string) Option {
+// WithRedirectURL sets the URL that the consent page redirects to after a visit, which is configured in the dashboard
+// at Basiq. It must be an absolute http or https URL. Without it, the page shows a message instead.
+func WithRedirectURL(text string) Option {
 	return func(c *config) error {
 		u, err := url.Parse(text)
 		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-			return fmt.Errorf("redirect URL %q is no absolute URL, such as http://localhost:8080/back", text)
+			return fmt.Errorf("invalid redirect URL %q: must be an absolute http or https URL", text)
 		}
 		c.redirectURL = u
 		return nil
 	}
 }
 
-// AllowOrigin lets the pages of a web site, such as "http://localhost:3000", call the API from the browser: the answers get
-// the headers of CORS, and the browser's question before a call, OPTIONS, is answered. It may be given several times; "*" is
-// every site. Without it no browser hands an answer to a page of another origin. What Basiq does is not documented, so a
-// front end that works with this may need a server of its own there. An origin has a scheme and a host and no path; any
-// other text is an error.
-func AllowOrigin(origin string) Option {
+// WithAllowedOrigin allows web pages of an origin, such as "http://localhost:3000", to call the API from a browser. The
+// sandbox then sends CORS headers and responds to preflight requests. The option can be given several times. The value
+// "*" allows all origins. An origin must have an http or https scheme and a host, and no path. By default, no origin is
+// allowed.
+//
+// Basiq's CORS support is not documented, so a front end that works with this option may need a server of its own in
+// production.
+func WithAllowedOrigin(origin string) Option {
 	return func(c *config) error {
 		u, err := url.Parse(origin)
 		if origin != "*" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" ||
 			origin != u.Scheme+"://"+u.Host) {
-			return fmt.Errorf(`origin %q is none, such as http://localhost:3000, nor "*"`, origin)
+			return fmt.Errorf(`invalid origin %q: must be a scheme and host, such as http://localhost:3000, or "*"`, origin)
 		}
 		c.origins = append(c.origins, origin)
 		return nil
 	}
 }
 
-// DeliverWith sets the client that delivers the messages of webhooks; the default is one with a timeout of ten seconds. A
-// client without a timeout gets that too, and none follows redirects; the given one is not changed. Its transport must obey
-// the context of a request, or [Sandbox.Close] waits for it. A test in a bubble of testing/synctest needs one whose transport
-// opens no sockets. Nil is an error.
-func DeliverWith(client *http.Client) Option {
+// WithWebhookClient sets the HTTP client that delivers webhook messages. The default is a client with a timeout of ten
+// seconds. The client must not be nil.
+//
+// The sandbox uses a copy of the client that does not follow redirects, and with the default timeout if it has none.
+// The transport must respect request contexts, or [Sandbox.Close] blocks. In a synctest bubble, use a transport that
+// opens no sockets.
+func WithWebhookClient(client *http.Client) Option {
 	return func(c *config) error {
 		if client == nil {
-			return errors.New("the client of DeliverWith is nil")
+			return errors.New("WithWebhookClient: nil client")
 		}
-		c.deliverer = client
+		c.webhookClient = client
 		return nil
 	}
 }
 
-// Logger logs what comes to the sandbox and goes out of it, at level Info: a line "request" for each request, when its
-// answer is about to be sent, with the attributes of [Request.LogValue], and at level Debug its redacted body too; and a
-// line "delivery" for each attempt at delivering a webhook's message. Nil is an error.
-func Logger(logger *slog.Logger) Option {
+// WithLogger sets the logger, which must not be nil. By default, nothing is logged. The sandbox logs a record "request"
+// at level Info before each response, with the attributes of [Request.LogValue]. At level Debug, the record includes
+// the redacted body. It also logs a record "delivery" for each attempt to deliver a webhook message.
+func WithLogger(logger *slog.Logger) Option {
 	return func(c *config) error {
 		if logger == nil {
-			return errors.New("the logger is nil")
+			return errors.New("nil logger")
 		}
 		c.logger = logger
 		return nil

@@ -16,34 +16,34 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest"
 )
 
-func TestBadOptions(t *testing.T) {
+func TestOptions_Invalid(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		option basiqtest.Option
 		want   string
 	}{
-		{nil, "an option is nil"},
-		{basiqtest.Speed(0), "speed 0 is not a positive finite number"},
-		{basiqtest.TokenLifetime(time.Millisecond), "token lifetime 1ms is less than a second"},
-		{basiqtest.Address("localhost"), `address "localhost" is no host and port, such as 127.0.0.1:8080`},
-		{basiqtest.RedirectURL("/back"), `redirect URL "/back" is no absolute URL, such as http://localhost:8080/back`},
-		{basiqtest.RedirectURL("ftp://localhost/back"), `redirect URL "ftp://localhost/back" is no absolute URL, such as http://localhost:8080/back`},
-		{basiqtest.RedirectURL("http:///back"), `redirect URL "http:///back" is no absolute URL, such as http://localhost:8080/back`},
-		{basiqtest.RedirectURL("http://%zz"), `redirect URL "http://%zz" is no absolute URL, such as http://localhost:8080/back`},
-		{basiqtest.DeliverWith(nil), "the client of DeliverWith is nil"},
-		{basiqtest.Logger(nil), "the logger is nil"},
-		{basiqtest.WithFault(basiqtest.Fault{}), "the fault is empty: make one with Fail, Latency or their like"},
+		{nil, "nil option"},
+		{basiqtest.WithSpeed(0), "speed 0 is not a positive finite number"},
+		{basiqtest.WithTokenLifetime(time.Millisecond), "token lifetime 1ms is less than a second"},
+		{basiqtest.WithAddress("localhost"), `invalid address "localhost": must be host:port, such as 127.0.0.1:8080`},
+		{basiqtest.WithRedirectURL("/back"), `invalid redirect URL "/back": must be an absolute http or https URL`},
+		{basiqtest.WithRedirectURL("ftp://localhost/back"), `invalid redirect URL "ftp://localhost/back": must be an absolute http or https URL`},
+		{basiqtest.WithRedirectURL("http:///back"), `invalid redirect URL "http:///back": must be an absolute http or https URL`},
+		{basiqtest.WithRedirectURL("http://%zz"), `invalid redirect URL "http://%zz": must be an absolute http or https URL`},
+		{basiqtest.WithWebhookClient(nil), "WithWebhookClient: nil client"},
+		{basiqtest.WithLogger(nil), "nil logger"},
+		{basiqtest.WithFault(basiqtest.Fault{}), "empty fault"},
 	} {
 		t.Run(test.want, func(t *testing.T) {
 			t.Parallel()
-			_, err := basiqtest.Start(basiqtest.Seed(1), test.option)
+			_, err := basiqtest.Start(basiqtest.WithSeed(1), test.option)
 			require.EqualError(t, err, "basiqtest.Start: "+test.want)
 		})
 	}
 }
 
-// play makes some calls of a sandbox with new clock, and returns all that was answered.
-func play(t *testing.T, opts ...basiqtest.Option) []string {
+// recordCalls makes some calls to a sandbox with a new clock, and returns the responses.
+func recordCalls(t *testing.T, opts ...basiqtest.Option) []string {
 	t.Helper()
 	var answers []string
 	synctest.Test(t, func(t *testing.T) {
@@ -61,30 +61,30 @@ func play(t *testing.T, opts ...basiqtest.Option) []string {
 	return answers
 }
 
-func TestSeed(t *testing.T) {
+func TestOptions_Seed(t *testing.T) {
 	t.Parallel()
-	one := play(t, basiqtest.Seed(1))
-	assert.Equal(t, one, play(t, basiqtest.Seed(1)), "the same calls get the same answers")
-	for i, other := range play(t, basiqtest.Seed(2)) {
+	one := recordCalls(t, basiqtest.WithSeed(1))
+	assert.Equal(t, one, recordCalls(t, basiqtest.WithSeed(1)), "same calls, same responses")
+	for i, other := range recordCalls(t, basiqtest.WithSeed(2)) {
 		assert.NotEqual(t, one[i], other)
 	}
-	assert.Equal(t, play(t), play(t, basiqtest.Seed(0)), "0 is the default")
-	assert.NotEqual(t, one, play(t))
+	assert.Equal(t, recordCalls(t), recordCalls(t, basiqtest.WithSeed(0)), "0 is the default")
+	assert.NotEqual(t, one, recordCalls(t))
 }
 
-func TestAddress(t *testing.T) {
+func TestOptions_Address(t *testing.T) {
 	t.Parallel()
 	reserved, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	address := reserved.Addr().String()
-	_, err = basiqtest.Start(basiqtest.Address(address))
+	_, err = basiqtest.Start(basiqtest.WithAddress(address))
 	require.ErrorContains(t, err, "address already in use")
 
-	// Another process may take the port as soon as it is free. Then the test takes another port.
+	// Another process may take the port as soon as it is free. In that case, try another port.
 	var s *basiqtest.Sandbox
 	for range 100 {
 		require.NoError(t, reserved.Close())
-		if s, err = basiqtest.Start(basiqtest.Address(address)); err == nil {
+		if s, err = basiqtest.Start(basiqtest.WithAddress(address)); err == nil {
 			break
 		}
 		require.ErrorContains(t, err, "address already in use")
@@ -97,22 +97,22 @@ func TestAddress(t *testing.T) {
 	assert.Equal(t, "http://"+address, s.URL())
 	assert.Equal(t, http.StatusNotFound, send(t, s, http.MethodGet, "/", "", nil).status)
 
-	assert.Equal(t, "http://localhost", basiqtest.New(t, basiqtest.Address(address)).URL(), "New takes no notice")
+	assert.Equal(t, "http://localhost", basiqtest.New(t, basiqtest.WithAddress(address)).URL(), "New ignores the address")
 }
 
-// The options that change what others use are tested where that is: RedirectURL with the consent page, DeliverWith with
-// webhooks. Here it only matters that good ones are taken.
-func TestGoodOptions(t *testing.T) {
+// Options for specific features are tested with those features: WithRedirectURL with the consent page,
+// WithWebhookClient with webhooks. This test checks only that valid options are accepted.
+func TestOptions_Valid(t *testing.T) {
 	t.Parallel()
 	for name, option := range map[string]basiqtest.Option{
-		"http":    basiqtest.RedirectURL("http://localhost:8080/back?a=b"),
-		"https":   basiqtest.RedirectURL("https://example.com"),
-		"deliver": basiqtest.DeliverWith(new(http.Client)),
-		"fast":    basiqtest.Speed(1e9),
-		"slow":    basiqtest.Speed(1e-9),
-		"second":  basiqtest.TokenLifetime(time.Second),
-		"logger":  basiqtest.Logger(slog.New(slog.NewTextHandler(new(bytes.Buffer), nil))),
-		"fault":   basiqtest.WithFault(basiqtest.Hang(), basiqtest.On("getJobs")),
+		"http":    basiqtest.WithRedirectURL("http://localhost:8080/back?a=b"),
+		"https":   basiqtest.WithRedirectURL("https://example.com"),
+		"deliver": basiqtest.WithWebhookClient(new(http.Client)),
+		"fast":    basiqtest.WithSpeed(1e9),
+		"slow":    basiqtest.WithSpeed(1e-9),
+		"second":  basiqtest.WithTokenLifetime(time.Second),
+		"logger":  basiqtest.WithLogger(slog.New(slog.NewTextHandler(new(bytes.Buffer), nil))),
+		"fault":   basiqtest.WithFault(basiqtest.Hang(), basiqtest.Operations("getJobs")),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -123,8 +123,8 @@ func TestGoodOptions(t *testing.T) {
 	}
 }
 
-// TestSeedAtAnyTime makes the same calls at two times of a day: no id is made of the moment at which something happened.
-func TestSeedAtAnyTime(t *testing.T) {
+// TestOptions_Seed_AnyTime makes the same calls at two times of a day. IDs must not depend on the time.
+func TestOptions_Seed_AnyTime(t *testing.T) {
 	t.Parallel()
 	ids := func(late time.Duration) (ids []string) {
 		synctest.Test(t, func(t *testing.T) {

@@ -6,11 +6,10 @@ import (
 	"strings"
 )
 
-// linesOnPage is how many lines of text fit on a page.
+// linesOnPage is the number of text lines per page.
 const linesOnPage = 52
 
-// newPDF writes lines of text as a PDF document, version 1.4, in one font on as many pages as it takes. What is not
-// ASCII becomes a question mark.
+// newPDF returns lines of text as a PDF 1.4 document. Characters other than printable ASCII become question marks.
 func newPDF(lines []string) []byte {
 	var pages [][]string
 	for len(lines) > linesOnPage {
@@ -19,7 +18,7 @@ func newPDF(lines []string) []byte {
 	}
 	pages = append(pages, lines)
 
-	// Objects 1 to 3 are the catalogue, the tree of pages and the font; then come two for each page.
+	// Objects 1 to 3 are the catalog, the page tree and the font. Each page adds two objects.
 	kids := make([]string, 0, len(pages))
 	for i := range pages {
 		kids = append(kids, fmt.Sprintf("%d 0 R", 4+2*i))
@@ -51,7 +50,7 @@ func newPDF(lines []string) []byte {
 	return buf.Bytes()
 }
 
-// pageContent is what draws the lines of a page.
+// pageContent returns the content stream of a page.
 func pageContent(lines []string) string {
 	var b strings.Builder
 	b.WriteString("BT /F1 10 Tf 14 TL 50 790 Td")
@@ -62,7 +61,7 @@ func pageContent(lines []string) string {
 	return b.String()
 }
 
-// pdfText is a text as it stands in a PDF's parentheses.
+// pdfText escapes a string for a PDF literal.
 func pdfText(text string) string {
 	return strings.Map(func(r rune) rune {
 		if r < ' ' || r > '~' {

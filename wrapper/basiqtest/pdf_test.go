@@ -17,7 +17,7 @@ var (
 	pdfData  = regexp.MustCompile(`(?s)<< /Length (\d+) >>\nstream\n(.*?)\nendstream`)
 )
 
-// pdfText checks that a document is a PDF whose table of objects is right, and returns its lines of text.
+// pdfText checks that a document is a PDF with a valid cross-reference table, and returns its lines of text.
 func pdfText(t *testing.T, document string) string {
 	t.Helper()
 	require.True(t, strings.HasPrefix(document, "%PDF-1.4\n"), document)
@@ -27,7 +27,7 @@ func pdfText(t *testing.T, document string) string {
 	assert.Equal(t, part(1), part(3), "/Size is the number of objects")
 	start, err := strconv.Atoi(part(4))
 	require.NoError(t, err)
-	assert.Equal(t, table[0], start, "startxref is where the table is")
+	assert.Equal(t, table[0], start, "startxref points to the table")
 
 	entries := strings.SplitAfter(part(2), "\n")
 	entries = entries[:len(entries)-1]

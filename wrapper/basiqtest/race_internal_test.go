@@ -13,18 +13,18 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// roundTripper is a function as a transport.
+// roundTripper adapts a function to http.RoundTripper.
 type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// TestAllOperationsAtOnce is for the race detector: answers are encoded when the sandbox is no longer locked, while other
-// calls change what they tell of. The sandbox is not retired here, so jobs get on and messages go out meanwhile.
-func TestAllOperationsAtOnce(t *testing.T) {
+// TestOperations_Concurrent is for the race detector. Responses are encoded after the sandbox is unlocked, while other
+// calls may change the data. The sandbox is running, so jobs and deliveries also make progress.
+func TestOperations_Concurrent(t *testing.T) {
 	t.Parallel()
 	tgt := newTarget(t)
 	s := tgt.sandbox
-	s.deliverer = &http.Client{Transport: roundTripper(func(*http.Request) (*http.Response, error) {
+	s.webhookClient = &http.Client{Transport: roundTripper(func(*http.Request) (*http.Response, error) {
 		return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody, Header: http.Header{}}, nil
 	})}
 	s.mu.Lock()
@@ -62,7 +62,7 @@ func TestAllOperationsAtOnce(t *testing.T) {
 				r := &s.routes[(i+worker*len(s.routes)/len(answered))%len(s.routes)]
 				path := r.path
 				switch r.operation {
-				case "deleteUser", "deleteConnection", "deleteConsent": // else nothing is left to read
+				case "deleteUser", "deleteConnection", "deleteConsent": // otherwise no data would be left to read
 					continue
 				case "getTransactions", "getEvents":
 					path += "?limit=20"
@@ -88,9 +88,9 @@ func TestAllOperationsAtOnce(t *testing.T) {
 		group.Wait()
 	}
 	s.mu.Lock()
-	s.retire()
+	s.stop()
 	s.mu.Unlock()
-	s.end()
+	s.cancel()
 	s.background.Wait()
 	for _, codes := range answered {
 		for code := range codes {

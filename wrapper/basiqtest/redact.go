@@ -11,13 +11,13 @@ import (
 
 const redacted = "[redacted]"
 
-// secretNames are parts of the names of what must not be shown. They catch more than the API has, such as names that were
-// misspelt; too much redacted does no harm. The URL of a webhook may hold a secret.
+// secretNames lists substrings of the names of secret fields. They match more than the API's own fields, for example
+// misspelled names, because redacting too much is harmless. The URL of a webhook may contain a secret.
 var secretNames = []string{
 	"url", "login", "pass", "pwd", "secur", "token", "mfa", "response", "answer", "secret", "credential", "apikey", "auth", "pin",
 }
 
-// isSecret reports whether what has this name is a secret, in whichever case it is spelt, with or without hyphens.
+// isSecret reports whether a field name indicates a secret, ignoring case and separators.
 func isSecret(name string) bool {
 	letters := strings.Map(func(r rune) rune {
 		if r == '-' || r == '_' || r == '.' || r == ' ' {
@@ -33,12 +33,12 @@ func isSecret(name string) bool {
 	return false
 }
 
-// plainName is what a name looks like. Anything else may be a value in the wrong place.
+// plainName matches valid field names. Anything else may be a misplaced value.
 var plainName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9._-]{0,39}$`)
 
-// shownPath returns the path of a URL without tokens, and without the last part of those of the consent page, however many
-// slashes stand around them: whoever has the path of a visit or of an auth link can use it.
-func shownPath(path string) string {
+// redactPath returns a URL path without tokens. For the consent page it also removes everything after the first
+// segment, because anyone who knows the path of a visit or an auth link can use it. It ignores additional slashes.
+func redactPath(path string) string {
 	if strings.HasPrefix(strings.TrimLeft(path, "/"), "home/") {
 		return homePath + "/…"
 	}
@@ -51,26 +51,26 @@ func shownPath(path string) string {
 	return strings.Join(segments, "/")
 }
 
-func shownName(name string) string {
+func redactName(name string) string {
 	if plainName.MatchString(name) {
 		return name
 	}
 	return redacted
 }
 
-// shown returns a value, unless it is a token or its name says that it is a secret.
-func shown(name, value string) string {
-	// Tokens are JWTs, and these begin so.
+// redactValue returns a value, or [redacted] if it contains a token or the name indicates a secret.
+func redactValue(name, value string) string {
+	// Tokens are JWTs, which contain this prefix.
 	if isSecret(name) || !plainName.MatchString(name) || strings.Contains(value, "eyJ") {
 		return redacted
 	}
 	return value
 }
 
-// redactPairs returns the parameters of a URL or a form, decoded and redacted, in their order; "" when one cannot be
+// redactPairs returns the decoded and redacted parameters of a URL or form, in their order, or "" if one cannot be
 // decoded.
 func redactPairs(raw string) string {
-	if raw == "" || strings.Contains(raw, ";") { // which once separated pairs too
+	if raw == "" || strings.Contains(raw, ";") { // semicolons were once separators too
 		return ""
 	}
 	var pairs []string
@@ -83,16 +83,16 @@ func redactPairs(raw string) string {
 		if value, err = url.QueryUnescape(value); err != nil {
 			return ""
 		}
-		if !given { // may be a value that has lost its name
+		if !given { // may be a value without its name
 			pairs = append(pairs, redacted)
 			continue
 		}
-		pairs = append(pairs, shownName(name)+"="+shown(name, value))
+		pairs = append(pairs, redactName(name)+"="+redactValue(name, value))
 	}
 	return strings.Join(pairs, "&")
 }
 
-// redactBody returns a body of JSON or of a form, redacted; "" of any other, and of one that is not valid.
+// redactBody returns a redacted JSON or form body, or "" if the body is neither or is invalid.
 func redactBody(contentType string, body []byte) string {
 	if isJSON(contentType) {
 		return redactJSON(body)
@@ -103,8 +103,7 @@ func redactBody(contentType string, body []byte) string {
 	return ""
 }
 
-// redactJSON returns JSON without blanks in which secrets are replaced, whatever they are, and values that have no name.
-// Names that come twice stay two.
+// redactJSON returns compact JSON in which secrets and values without a name are redacted. Duplicate names are kept.
 func redactJSON(body []byte) string {
 	if !json.Valid(body) {
 		return ""
@@ -115,25 +114,25 @@ func redactJSON(body []byte) string {
 	return r.out.String()
 }
 
-// redactor copies a JSON text that is known to be valid.
+// A redactor copies a valid JSON text.
 type redactor struct {
 	decoder *json.Decoder
 	out     strings.Builder
 }
 
-// value copies the next value, which has a name, or is in an array that has.
+// value copies the next value. The name is the name of its field, or of the field of the enclosing array.
 func (r *redactor) value(name string) {
 	token, err := r.decoder.Token()
 	if err != nil {
-		return // there is nothing left to show
+		return // end of input
 	}
 	switch token := token.(type) {
 	case json.Delim:
-		r.group(name, token)
+		r.container(name, token)
 	case string:
-		r.write(shown(name, token))
+		r.write(redactValue(name, token))
 	case json.Number:
-		if text := shown(name, token.String()); text == redacted {
+		if text := redactValue(name, token.String()); text == redacted {
 			r.write(redacted)
 		} else {
 			r.out.WriteString(text)
@@ -141,15 +140,15 @@ func (r *redactor) value(name string) {
 	case nil:
 		r.out.WriteString("null")
 	default:
-		if shown(name, "") == redacted {
+		if redactValue(name, "") == redacted {
 			token = redacted
 		}
 		r.write(token)
 	}
 }
 
-// group copies an array or an object that has begun.
-func (r *redactor) group(name string, begin json.Delim) {
+// container copies the rest of an array or object.
+func (r *redactor) container(name string, begin json.Delim) {
 	if isSecret(name) || name != "" && !plainName.MatchString(name) {
 		r.skip()
 		r.write(redacted)
@@ -169,16 +168,16 @@ func (r *redactor) group(name string, begin json.Delim) {
 			return
 		}
 		key, _ := token.(string)
-		r.write(shownName(key))
+		r.write(redactName(key))
 		r.out.WriteByte(':')
 		r.value(key)
 	}
 	if end, err := r.decoder.Token(); err == nil {
-		r.out.WriteString(end.(json.Delim).String()) //nolint:forcetypeassert // The text is valid: this is what ends it.
+		r.out.WriteString(end.(json.Delim).String()) //nolint:forcetypeassert // valid JSON always ends with a delimiter here
 	}
 }
 
-// skip passes over the rest of an array or an object that has begun.
+// skip skips the rest of an array or object.
 func (r *redactor) skip() {
 	for depth := 1; depth > 0; {
 		token, err := r.decoder.Token()
@@ -195,6 +194,6 @@ func (r *redactor) skip() {
 }
 
 func (r *redactor) write(value any) {
-	_, text := encode(answer{body: value})
+	_, text := encode(response{body: value})
 	r.out.Write(bytes.TrimSuffix(text, []byte("\n")))
 }

@@ -10,75 +10,77 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest/internal/bank"
 )
 
-// reportSums are the transactions of a report by the groups that they belong to.
+// reportSums holds the transactions of a report by group.
 type reportSums struct {
 	*analysis
 
-	groups map[string][]line
-	// credits and debits are what went in and out, but for what went from one account of the report to another.
+	groups map[string][]transaction
+	// credits and debits are the totals without internal transfers.
 	credits, debits bank.Cents
 }
 
 func (a *analysis) reportSums() *reportSums {
-	r := &reportSums{analysis: a, groups: map[string][]line{}}
-	byFlow := map[string]string{} // the groups of what is internal, which take long to find
-	for _, l := range a.lines {
+	r := &reportSums{analysis: a, groups: map[string][]transaction{}}
+	byFlow := map[string]string{} // groups of internal flows, which are expensive to find
+	for _, t := range a.transactions {
 		group, known := "", false
-		own := a.internal(l) && isDebit(l)
+		own := a.internal(t) && isDebit(t)
 		if own {
-			group, known = byFlow[l.flow()]
+			group, known = byFlow[t.flow()]
 		}
 		if !known {
-			group = a.groupOf(l)
+			group = a.groupOf(t)
 		}
 		if own {
-			byFlow[l.flow()] = group
+			byFlow[t.flow()] = group
 		}
 		if group == "" {
 			continue
 		}
-		r.groups[group] = append(r.groups[group], l)
-		if isCredit(l) {
-			r.credits += l.Amount
+		r.groups[group] = append(r.groups[group], t)
+		if isCredit(t) {
+			r.credits += t.Amount
 		} else {
-			r.debits += l.Amount
+			r.debits += t.Amount
 		}
 	}
 	return r
 }
 
-// in are the transactions of some groups. An id that ends in a hyphen stands for all that begin with it.
-func (r *reportSums) in(ids ...string) []line {
-	var lines []line
+// inGroups returns the transactions of the groups. An ID that ends in a hyphen matches all groups with that prefix.
+func (r *reportSums) inGroups(ids ...string) []transaction {
+	var transactions []transaction
 	for i := range reportGroups {
 		id := reportGroups[i].id
 		if slices.ContainsFunc(ids, func(want string) bool { return id == want || want == id[:4] }) {
-			lines = append(lines, r.groups[id]...)
+			transactions = append(transactions, r.groups[id]...)
 		}
 	}
-	return lines
+	return transactions
 }
 
-// section are the transactions of the groups whose first section it is.
-func (r *reportSums) section(name string) []line {
-	var lines []line
+// inSection returns the transactions of the groups whose first section is name.
+func (r *reportSums) inSection(name string) []transaction {
+	var transactions []transaction
 	for i := range reportGroups {
 		if reportGroups[i].sections[0] == name {
-			lines = append(lines, r.groups[reportGroups[i].id]...)
+			transactions = append(transactions, r.groups[reportGroups[i].id]...)
 		}
 	}
-	return lines
+	return transactions
 }
 
-// sourcesIn are the series of which the subgroups of a report are made. Those of different groups are different ones.
-func (r *reportSums) sourcesIn(lines []line) []*series { return seriesOf(lines, reportName) }
+// sourcesIn returns the series that form the subgroups of a report.
+func (r *reportSums) sourcesIn(transactions []transaction) []*series {
+	return seriesOf(transactions, reportName)
+}
 
-// reportName names the source or the payee of a transaction, as the subgroups of a report do.
-func reportName(l line) string {
-	if l.Merchant != nil {
-		return strings.ToUpper(l.Merchant.Name)
+// reportName returns the name of the source or payee as subgroups show it.
+func reportName(t transaction) string {
+	if t.Merchant != nil {
+		return strings.ToUpper(t.Merchant.Name)
 	}
-	return strings.ToUpper(strings.Join(strings.Fields(l.Description), " "))
+	return strings.ToUpper(strings.Join(strings.Fields(t.Description), " "))
 }
 
 func (r *report) affordability(v *view) object {
@@ -105,64 +107,64 @@ func (r *report) affordability(v *view) object {
 	}
 }
 
-// group is a group with its subgroups. All groups are shown unless some were asked for, so one may be empty.
+// group returns a group with its subgroups. Groups without transactions are included unless the request selects groups.
 func (r *reportSums) group(g *reportGroup) object {
-	lines := r.groups[g.id]
-	// Only income and what repays debts has a future, in the example.
+	transactions := r.groups[g.id]
+	// In the example, only income and debt repayments have a forecast.
 	lasting := g.sections[0] == sectionIncome || g.sections[0] == sectionLiabilities
-	sources := r.sourcesIn(lines)
+	sources := r.sourcesIn(transactions)
 	subgroups := make([]object, 0, len(sources))
 	for _, s := range sources {
-		transactions := make([]object, 0, len(s.lines))
-		for _, l := range slices.Backward(s.lines) {
-			transactions = append(transactions, object{
-				"id": l.id, "date": formatTime(l.date()), "description": l.Description, "amount": l.Amount.String(),
+		items := make([]object, 0, len(s.transactions))
+		for _, t := range slices.Backward(s.transactions) {
+			items = append(items, object{
+				"id": t.id, "date": formatTime(t.date()), "description": t.Description, "amount": t.Amount.String(),
 			})
 		}
 		name := reportName(s.newest())
 		subgroups = append(subgroups, object{
 			"id":   strings.ReplaceAll(derivedID(g.id, name), "-", ""),
-			"name": name, "analysis": r.analysisOf(s.lines, g.sections[0] == sectionIncome), "transactions": transactions,
+			"name": name, "analysis": r.analysisOf(s.transactions, g.sections[0] == sectionIncome), "transactions": items,
 		})
 	}
 	return object{
-		"id": g.id, "title": g.title, "sections": slices.Clone(g.sections), "analysis": r.analysisOf(lines, lasting),
+		"id": g.id, "title": g.title, "sections": slices.Clone(g.sections), "analysis": r.analysisOf(transactions, lasting),
 		"subgroup": subgroups,
 	}
 }
 
-// share is a number of percent.
+// share returns a percentage as a JSON number.
 func share(part, whole bank.Cents) json.Number { return json.Number(percent(part, whole).String()) }
 
-func (r *reportSums) analysisOf(lines []line, lasting bool) object {
+func (r *reportSums) analysisOf(transactions []transaction, lasting bool) object {
 	o := object{
 		"summary": object{
-			"transactionCount": len(lines),
+			"transactionCount": len(transactions),
 			"overallPercentage": object{
-				"credit": share(sum(only(lines, isCredit)), r.credits), "debit": share(sum(only(lines, isDebit)), r.debits),
+				"credit": share(sum(selectTransactions(transactions, isCredit)), r.credits), "debit": share(sum(selectTransactions(transactions, isDebit)), r.debits),
 			},
 		},
 	}
-	if len(lines) == 0 {
+	if len(transactions) == 0 {
 		return o
 	}
-	amounts := amountsOf(lines)
-	first, last := firstAndLast(lines)
+	amounts := amountsOf(transactions)
+	first, last := dateRange(transactions)
 	o["range"] = object{"startDate": day(first), "endDate": day(last), "duration": daysBetween(first, last)}
 	average := object{
-		"transaction": mean(amounts).String(), "month": r.monthly(sum(lines)).String(),
-		"medianTransaction": median(amounts).String(), "medianMonth": r.medianMonth(lines).String(),
+		"transaction": mean(amounts).String(), "month": r.monthly(sum(transactions)).String(),
+		"medianTransaction": median(amounts).String(), "medianMonth": r.medianMonth(transactions).String(),
 	}
 	amount := object{
-		"total": sum(lines).String(), "min": slices.Min(amounts).String(), "max": slices.Max(amounts).String(),
+		"total": sum(transactions).String(), "min": slices.Min(amounts).String(), "max": slices.Max(amounts).String(),
 		"average": average,
 	}
 	if lasting {
-		average["ongoingMonth"] = r.ongoingMonth(lines).String()
-		amount["stableMonths"], amount["secureMonths"] = r.stableMonths(lines), r.secureMonths(lines)
+		average["ongoingMonth"] = r.ongoingMonth(transactions).String()
+		amount["stableMonths"], amount["secureMonths"] = r.stableMonths(transactions), r.secureMonths(transactions)
 	}
 	o["amount"] = amount
-	if found := rhythmOf(lines); found != nil {
+	if found := detectFrequency(transactions); found != nil {
 		usual := median(amounts).String()
 		o["frequency"] = object{
 			"type": found.iso, "display": found.display, "amount": usual,
@@ -172,24 +174,26 @@ func (r *reportSums) analysisOf(lines []line, lasting bool) object {
 	return o
 }
 
-// medianMonth is the median of what the lines come to in each month that the report touches.
-func (r *reportSums) medianMonth(lines []line) bank.Cents { return median(sumsOf(lines, r.months())) }
+// medianMonth returns the median of the monthly sums.
+func (r *reportSums) medianMonth(transactions []transaction) bank.Cents {
+	return median(monthlySums(transactions, r.months()))
+}
 
-// ongoingMonth is what the sources come to in a month that have not ended.
-func (r *reportSums) ongoingMonth(lines []line) bank.Cents {
+// ongoingMonth returns the monthly sum of the sources that are ongoing.
+func (r *reportSums) ongoingMonth(transactions []transaction) bank.Cents {
 	var total bank.Cents
-	for _, s := range r.sourcesIn(lines) {
+	for _, s := range r.sourcesIn(transactions) {
 		if s.ongoing(r.analysis) {
-			total += median(sumsOf(s.lines, r.lastMonths(3)))
+			total += median(monthlySums(s.transactions, r.lastFullMonths(3)))
 		}
 	}
 	return total
 }
 
-// stableMonths counts the last whole months that differ from the very last by no more than a tenth; secureMonths those
-// in which there was anything. The documents do not say what the words mean.
-func (r *reportSums) stableMonths(lines []line) int {
-	sums := sumsOf(lines, r.lastMonths(len(r.months())))
+// stableMonths returns the number of recent full months that differ from the latest by at most a tenth. secureMonths
+// returns the number of recent full months with a transaction. The documentation does not define these terms.
+func (r *reportSums) stableMonths(transactions []transaction) int {
+	sums := monthlySums(transactions, r.lastFullMonths(len(r.months())))
 	count := 0
 	for _, month := range sums {
 		if off := (month - sums[0]) * 10; month == 0 || max(off, -off) > max(sums[0], -sums[0]) {
@@ -200,15 +204,15 @@ func (r *reportSums) stableMonths(lines []line) int {
 	return count
 }
 
-func (r *reportSums) secureMonths(lines []line) int {
-	sums := sumsOf(lines, r.lastMonths(len(r.months())))
+func (r *reportSums) secureMonths(transactions []transaction) int {
+	sums := monthlySums(transactions, r.lastFullMonths(len(r.months())))
 	if i := slices.Index(sums, 0); i >= 0 {
 		return i
 	}
 	return len(sums)
 }
 
-// ownership is how many hold the account.
+// ownership returns whether the account is held jointly.
 func (h *holding) ownership() gen.AccountOwnership {
 	if h.Joint {
 		return gen.AccountOwnershipTwoParty
@@ -216,7 +220,7 @@ func (h *holding) ownership() gen.AccountOwnership {
 	return gen.AccountOwnershipOneParty
 }
 
-// reportAccount is what the accounts of both types of reports share.
+// reportAccount returns the account fields that both report types share.
 func (h *holding) reportAccount() object {
 	available := ""
 	if h.HasAvailable {
@@ -239,14 +243,14 @@ func (r *report) account(h *holding) object {
 	o := h.reportAccount()
 	o["creditLimit"] = h.Limit.String()
 	o["transactionIntervals"] = []object{}
-	if lines := r.of(h); len(lines) > 0 {
-		first, last := firstAndLast(lines)
+	if transactions := r.ofAccount(h); len(transactions) > 0 {
+		first, last := dateRange(transactions)
 		o["transactionIntervals"] = []object{{"from": day(first), "to": day(last)}}
 	}
 	return o
 }
 
-// statement is the data of a bank statement, of which there is no example.
+// statement returns the data of a bank statement report. No example is documented.
 func (r *report) statement(v *view) object {
 	h := r.holdings[0]
 	account := h.reportAccount()
@@ -267,7 +271,7 @@ func (r *report) statement(v *view) object {
 	}
 }
 
-// maskedNumber leaves the last four characters of an account's number.
+// maskedNumber replaces all but the last four characters of an account number.
 func maskedNumber(number string) string {
 	if len(number) <= 4 {
 		return number
@@ -275,7 +279,7 @@ func maskedNumber(number string) string {
 	return strings.Repeat("x", len(number)-4) + number[len(number)-4:]
 }
 
-// statementIdentity is who holds the account, as the bank knows them.
+// statementIdentity returns the account holder as known to the bank.
 func (h *holding) statementIdentity() object {
 	o := object{
 		"customerType": "person", "fullName": h.Holder, "phoneNumbers": []string{}, "emails": []string{},
@@ -302,16 +306,16 @@ func (h *holding) statementIdentity() object {
 	return o
 }
 
-// print is the report as a PDF.
-func (r *report) print() []byte {
+// renderPDF returns the report as a PDF document.
+func (r *report) renderPDF() []byte {
 	lines := []string{r.title, r.kind + ", created " + formatTime(r.created), "From " + day(r.from) + " to " + day(r.end.AddDate(0, 0, -1)), ""}
 	for _, h := range r.holdings {
 		lines = append(lines, h.institutionName()+" "+h.Product+" "+h.Number+": "+h.Balance.String())
 	}
 	lines = append(lines, "")
 	if r.kind == statementReport {
-		for _, l := range slices.Backward(r.lines) {
-			lines = append(lines, day(l.date())+"  "+l.Description+"  "+l.Amount.String())
+		for _, t := range slices.Backward(r.transactions) {
+			lines = append(lines, day(t.date())+"  "+t.Description+"  "+t.Amount.String())
 		}
 		return newPDF(lines)
 	}
@@ -324,7 +328,7 @@ func (r *report) print() []byte {
 	return newPDF(lines)
 }
 
-// metricText writes the value of a metric.
+// metricText formats the value of a metric.
 func metricText(value any) string {
 	if n, ok := value.(int); ok {
 		return strconv.Itoa(n)

@@ -6,7 +6,7 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest/internal/bank"
 )
 
-// The sections of a report, as the vendor's example names them.
+// Sections of a report, as in Basiq's example.
 const (
 	sectionIncome           = "Income"
 	sectionDiscretionary    = "Discretionary Expenses"
@@ -16,13 +16,13 @@ const (
 	sectionHighRisk         = "High Risk Activities"
 )
 
-// reportGroup is a kind of income, expense or liability in an affordability report.
+// A reportGroup is a kind of income, expense or liability in an affordability report.
 type reportGroup struct {
 	id, title string
 	sections  []string
 }
 
-// The groups of an affordability report with the ids and titles of the vendor's example, in its order.
+// Groups of an affordability report, with the IDs, titles and order of Basiq's example.
 var reportGroups = []reportGroup{
 	{"INC-001", "Benefits", []string{sectionIncome}},
 	{"INC-002", "Child Support Income", []string{sectionIncome}},
@@ -95,7 +95,7 @@ var reportGroups = []reportGroup{
 	{"EXP-063", "Loan Transfers", []string{sectionLiabilities}},
 }
 
-// groupSubType is the value of the filter reportSubType that shows a group.
+// groupSubType returns the reportSubType filter value that includes a group.
 func groupSubType(id string) string {
 	if strings.HasPrefix(id, "INC-") {
 		return subTypeIncome
@@ -103,7 +103,7 @@ func groupSubType(id string) string {
 	return subTypeExpense
 }
 
-// The groups that a transaction belongs to, by what its category says. How Basiq sorts them is not public.
+// Report groups of transactions by category group. Basiq's own mapping is not public.
 var (
 	groupsOfCredits = map[string]string{
 		"salary": "INC-009", "rent-received": "INC-008", "interest-earned": "INC-004", "other-income": "INC-006",
@@ -116,7 +116,7 @@ var (
 		"bnpl": "EXP-025", "fees": "EXP-054", "interest-paid": "EXP-006", "tax": "EXP-015", "shopping": "EXP-031",
 		"loan": "EXP-057", "credit-card-repayment": "EXP-061",
 	}
-	groupsByANZSIC = map[string]string{ // where the group of the category is too wide
+	groupsByANZSIC = map[string]string{ // for category groups that are too broad
 		"4900": "EXP-038", "9419": "EXP-002", "7530": "EXP-015", "9111": "EXP-017", "5420": "EXP-034", "5700": "EXP-035",
 		"4123": "EXP-051", "4251": "EXP-055", "4260": "EXP-007", "4310": "EXP-024", "4231": "EXP-019", "9511": "EXP-027",
 	}
@@ -133,28 +133,28 @@ var (
 	}
 )
 
-// groupOf is the group that a transaction belongs to; "" for one between the accounts of the report, which is counted
-// where it repays a debt, once.
-func (a *analysis) groupOf(l line) string {
+// groupOf returns the report group of a transaction. Both sides of an internal transfer are in "", except that the
+// debit of a debt repayment is counted once.
+func (a *analysis) groupOf(t transaction) string {
 	switch {
-	case a.internal(l):
-		return a.groupOfOwn(l)
-	case l.Class == classRefund:
+	case a.internal(t):
+		return a.internalGroup(t)
+	case t.Class == classRefund:
 		return "EXP-032"
-	case isCredit(l):
-		return groupOfCredit(l)
+	case isCredit(t):
+		return groupOfCredit(t)
 	default:
-		return groupOfDebit(l)
+		return groupOfDebit(t)
 	}
 }
 
-// groupOfOwn sorts what was paid to a debt by the kind of the account that it went to.
-func (a *analysis) groupOfOwn(l line) string {
-	if isCredit(l) {
+// internalGroup returns the group of an internal debt repayment, by the kind of the receiving account.
+func (a *analysis) internalGroup(t transaction) string {
+	if isCredit(t) {
 		return ""
 	}
-	for _, other := range a.lines {
-		if !isCredit(other) || other.flow() != l.flow() || other.holding == l.holding {
+	for _, other := range a.transactions {
+		if !isCredit(other) || other.flow() != t.flow() || other.holding == t.holding {
 			continue
 		}
 		switch {
@@ -171,45 +171,45 @@ func (a *analysis) groupOfOwn(l line) string {
 	return ""
 }
 
-func groupOfCredit(l line) string {
-	text := strings.ToUpper(l.Description)
-	if l.Category.Group == "benefits" || strings.Contains(text, "MEDICARE") {
+func groupOfCredit(t transaction) string {
+	text := strings.ToUpper(t.Description)
+	if t.Category.Group == "benefits" || strings.Contains(text, "MEDICARE") {
 		for _, benefit := range groupsOfBenefits {
 			if strings.Contains(text, benefit.text) {
 				return benefit.group
 			}
 		}
 	}
-	if group, ok := groupsOfCredits[l.Category.Group]; ok {
+	if group, ok := groupsOfCredits[t.Category.Group]; ok {
 		return group
 	}
 	return "INC-007"
 }
 
-func groupOfDebit(l line) string {
+func groupOfDebit(t transaction) string {
 	switch {
-	case l.Category.Group == "cash" && l.holding.isCard():
+	case t.Category.Group == "cash" && t.holding.isCard():
 		return "EXP-003"
-	case l.Category.Group == "transfer-out" && l.holding.isLoan():
+	case t.Category.Group == "transfer-out" && t.holding.isLoan():
 		return "EXP-029"
-	case l.Category.Group == "fees" && strings.Contains(strings.ToUpper(l.Description), "DISHONOUR"):
+	case t.Category.Group == "fees" && strings.Contains(strings.ToUpper(t.Description), "DISHONOUR"):
 		return "EXP-009"
-	case l.Category.Group == "loan" && l.Merchant != nil:
-		return groupOfLender(l.Merchant.Name)
+	case t.Category.Group == "loan" && t.Merchant != nil:
+		return groupOfLender(t.Merchant.Name)
 	}
-	if group, ok := groupsByANZSIC[l.Category.Class.Code]; ok {
+	if group, ok := groupsByANZSIC[t.Category.Class.Code]; ok {
 		return group
 	}
-	if group, ok := groupsOfDebits[l.Category.Group]; ok {
+	if group, ok := groupsOfDebits[t.Category.Group]; ok {
 		return group
 	}
-	if l.Merchant != nil {
+	if t.Merchant != nil {
 		return "EXP-054"
 	}
 	return "EXP-039"
 }
 
-// groupOfLender goes by the lender's name, since nothing else tells what the loan is for.
+// groupOfLender derives the group from the lender's name, the only available indication of the purpose of a loan.
 func groupOfLender(name string) string {
 	switch name = strings.ToLower(name); {
 	case strings.Contains(name, "home"):

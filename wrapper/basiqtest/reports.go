@@ -13,30 +13,30 @@ import (
 )
 
 const (
-	// reportTime is how long the making of a report takes.
+	// reportTime is the duration of creating a report.
 	reportTime = 4 * time.Second
-	// reportsKept is for how long a report can be retrieved: the documents' prose says so, its examples differ.
-	reportsKept = 24 * time.Hour
-	// maxTitle and maxReportUsers are documented.
+	// reportRetention is how long a report can be read, as documented. The documented examples differ.
+	reportRetention = 24 * time.Hour
+	// maxTitle and maxReportUsers are documented limits.
 	maxTitle       = 50
 	maxReportUsers = 5
-	// reportMaker is who makes reports by the API, in an example.
+	// reportMaker is the creator of reports, as in an example.
 	reportMaker = "Basiq"
 )
 
-// The documented types of reports.
+// Documented report types.
 const (
 	affordabilityReport = "CON_AFFOR_01"
 	statementReport     = "STATEMENT_01"
 )
 
-// The values of the filter reportSubType, as Basiq's own kit sends them.
+// Values of the reportSubType filter, as sent by Basiq's own UI kit.
 const (
 	subTypeIncome  = "income"
 	subTypeExpense = "expense"
 )
 
-// report is a report on users, with the data that it was made of.
+// A report is a report on one or more users, with the data it was created from.
 type report struct {
 	*analysis
 
@@ -46,11 +46,11 @@ type report struct {
 	filters  []gen.ReportFilter
 	users    []*user
 	job      *job
-	// metrics and groups are the ids to show.
+	// metrics and groups are the IDs of the parts to include.
 	metrics, groups []string
 }
 
-// reportType is a type of report and what its filters are.
+// A reportType is a type of report with its filters.
 type reportType struct {
 	id, name, description string
 	filters               []reportFilterType
@@ -60,12 +60,12 @@ type reportFilterType struct {
 	name     gen.ReportFilterName
 	kind     string // string or array
 	required bool
-	hidden   bool // taken, but not in the list
+	hidden   bool // accepted, but not listed
 }
 
 var reportTypes = []reportType{
 	{
-		affordabilityReport, "Consumer Affordability Report", "What a consumer earns, spends, owns and owes, in depth.",
+		affordabilityReport, "Consumer Affordability Report", "Detailed income, expenses, assets and liabilities of a consumer.",
 		[]reportFilterType{
 			{gen.ReportFilterNameFromDate, "string", true, false},
 			{gen.ReportFilterNameToDate, "string", true, false},
@@ -80,7 +80,7 @@ var reportTypes = []reportType{
 		statementReport, "Bank Statement", "The bank statement of one account: who holds it, its balance, its transactions.",
 		[]reportFilterType{
 			{gen.ReportFilterNameFromDate, "string", true, false},
-			// All examples give it, the list of types does not have it.
+			// All examples contain it, but the list of types does not.
 			{gen.ReportFilterNameToDate, "string", false, true},
 			{gen.ReportFilterNameAccount, "string", true, false},
 			{gen.ReportFilterNameUser, "string", true, false},
@@ -107,127 +107,127 @@ func findReportType(id string) *reportType {
 	return nil
 }
 
-func (s *Sandbox) listReportTypes(*call) (answer, error) {
+func (s *Sandbox) listReportTypes(*call) (response, error) {
 	data := make([]object, 0, len(reportTypes))
 	for i := range reportTypes {
 		data = append(data, reportTypes[i].show())
 	}
-	return answer{http.StatusOK, object{"type": "list", "count": len(data), "data": data}}, nil
+	return response{http.StatusOK, object{"type": "list", "count": len(data), "data": data}}, nil
 }
 
-// retrieveSpecificReportType answers with the type by itself; the document leaves open whether it is in a list.
-func (s *Sandbox) retrieveSpecificReportType(c *call) (answer, error) {
+// retrieveSpecificReportType responds with the type itself. The documentation does not say whether it is in a list.
+func (s *Sandbox) retrieveSpecificReportType(c *call) (response, error) {
 	t := findReportType(c.http.PathValue("reportTypeId"))
 	if t == nil {
-		return answer{}, resourceNotFound()
+		return response{}, resourceNotFound()
 	}
-	return answer{http.StatusOK, t.show()}, nil
+	return response{http.StatusOK, t.show()}, nil
 }
 
-// report returns the report that the path names. There is none before its job is done, nor after it has expired, nor
-// when one of its users has been deleted.
+// report returns the report named in the path. It returns an error before the report's job is done, after the report
+// has expired, and if one of its users was deleted.
 func (s *Sandbox) report(c *call) (*report, error) {
 	for _, r := range s.reports {
-		if r.id == c.http.PathValue("reportId") && s.readable(r, c.now) {
+		if r.id == c.http.PathValue("reportId") && s.available(r, c.now) {
 			return r, nil
 		}
 	}
 	return nil, resourceNotFound()
 }
 
-func (s *Sandbox) readable(r *report, now time.Time) bool {
+func (s *Sandbox) available(r *report, now time.Time) bool {
 	gone := slices.ContainsFunc(r.users, func(u *user) bool { return s.users[u.id] != u })
-	return !gone && r.job.at(now).done && now.Before(r.expires())
+	return !gone && r.job.progressAt(now).done && now.Before(r.expires())
 }
 
-func (r *report) expires() time.Time { return r.created.Add(reportsKept) }
+func (r *report) expires() time.Time { return r.created.Add(reportRetention) }
 
 func (r *report) path() string { return "/reports/" + r.id }
 
-// listReports has the oldest first.
-func (s *Sandbox) listReports(c *call) (answer, error) {
-	if err := s.resume(c); err != nil {
-		return answer{}, err
+// listReports lists the oldest report first.
+func (s *Sandbox) listReports(c *call) (response, error) {
+	if err := s.resumePage(c); err != nil {
+		return response{}, err
 	}
 	var all []*report
 	for _, r := range s.reports {
-		if s.readable(r, c.now) {
+		if s.available(r, c.now) {
 			all = append(all, r)
 		}
 	}
-	return paged(s, c, all, func(r *report) string { return r.id }, func(r *report) any {
+	return pageResponse(s, c, all, func(r *report) string { return r.id }, func(r *report) any {
 		o := r.short(&c.view)
 		o["expiresAt"] = formatTime(r.expires())
 		return o
 	})
 }
 
-// short is the report without its data. What the caller gave as filters comes out as it was.
+// short returns the report without its data. The filters are returned unchanged.
 func (r *report) short(v *view) object {
 	return object{
 		"type": "report", "id": r.id, "title": r.title, "reportType": r.kind, "createdDate": formatTime(r.created),
-		"createdBy": reportMaker, "filters": slices.Clone(r.filters), "links": v.self(r.path()),
+		"createdBy": reportMaker, "filters": slices.Clone(r.filters), "links": v.selfLinks(r.path()),
 	}
 }
 
-func (s *Sandbox) retrieveReport(c *call) (answer, error) {
+func (s *Sandbox) retrieveReport(c *call) (response, error) {
 	r, err := s.report(c)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	if c.wantsOther() {
-		return answer{http.StatusOK, document{pdf, r.print()}}, nil
+	if c.wantsAlternative() {
+		return response{http.StatusOK, document{pdf, r.renderPDF()}}, nil
 	}
 	o := r.short(&c.view)
 	if r.kind == statementReport {
 		o["data"] = r.statement(&c.view)
 	} else {
 		o["data"] = r.affordability(&c.view)
-		// The example has the link among the data, the schema beside it.
+		// The example has the link in the data, the schema next to it. Include both.
 		o["transactions"] = c.url(r.path() + "/transactions")
 	}
-	return answer{http.StatusOK, o}, nil
+	return response{http.StatusOK, o}, nil
 }
 
-func (s *Sandbox) deleteReport(c *call) (answer, error) {
+func (s *Sandbox) deleteReport(c *call) (response, error) {
 	r, err := s.report(c)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	s.reports = slices.DeleteFunc(s.reports, func(other *report) bool { return other == r })
-	return answer{status: http.StatusNoContent}, nil
+	return response{status: http.StatusNoContent}, nil
 }
 
-func (s *Sandbox) createReport(c *call) (answer, error) {
+func (s *Sandbox) createReport(c *call) (response, error) {
 	var data gen.CreateReport
 	if err := c.decode(&data); err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	chosen, err := checkReport(data)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	r := &report{kind: data.ReportType, title: data.Title, created: c.now, filters: data.Filters}
 	if err := s.fillReport(r, chosen, c.now); err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	if err := s.countReport(c.now); err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	r.id = s.newID()
 	r.job = &job{
 		id: s.newID(), kind: jobKindReport, user: r.users[0], source: r.path(), created: c.now,
-		steps: []step{{title: gen.JobStepTitleCreateReport, takes: s.faster(reportTime), link: r.path()}},
+		steps: []step{{title: gen.JobStepTitleCreateReport, takes: s.scaleDuration(reportTime), link: r.path()}},
 	}
 	s.reports = append(slices.DeleteFunc(s.reports, func(old *report) bool { return !c.now.Before(old.expires()) }), r)
-	s.begin(r.job, c.now)
+	s.registerJob(r.job, c.now)
 	return r.job.reference(&c.view, http.StatusAccepted), nil
 }
 
-// chosenFilters are the filters of a report by their names.
+// chosenFilters holds the filters of a report by name.
 type chosenFilters map[gen.ReportFilterName]gen.ReportFilterValue
 
-// text is the value of a filter that is one text; "" of any other.
+// text returns the value of a filter with a single string, or "".
 func (f chosenFilters) text(name gen.ReportFilterName) string {
 	if texts := f[name].Texts(); len(texts) == 1 {
 		return texts[0]
@@ -237,8 +237,8 @@ func (f chosenFilters) text(name gen.ReportFilterName) string {
 
 func reportSource(field string) *object { return fromPointer(field, "report/"+field) }
 
-// checkReport checks what can be checked without looking at users. The documents require the fields and bound the title;
-// they have no texts for it.
+// checkReport validates the request without looking up users. The documentation specifies required fields and the
+// maximum title length, but no error texts.
 func checkReport(data gen.CreateReport) (chosenFilters, error) {
 	kind := findReportType(data.ReportType)
 	switch {
@@ -255,7 +255,7 @@ func checkReport(data gen.CreateReport) (chosenFilters, error) {
 	for _, f := range data.Filters {
 		_, twice := chosen[f.Name]
 		i := slices.IndexFunc(kind.filters, func(t reportFilterType) bool { return t.name == f.Name })
-		if twice || i < 0 || !kind.filters[i].takes(f.Value) {
+		if twice || i < 0 || !kind.filters[i].accepts(f.Value) {
 			return nil, notValid(string(f.Name)+" filter is not valid.", reportSource("filters"))
 		}
 		chosen[f.Name] = f.Value
@@ -268,15 +268,16 @@ func checkReport(data gen.CreateReport) (chosenFilters, error) {
 	return chosen, nil
 }
 
-// takes reports whether a filter can have a value. One id may stand for a list of it, says the schema.
-func (t *reportFilterType) takes(value gen.ReportFilterValue) bool {
+// accepts reports whether a value is valid for the filter. According to the schema, a single ID may replace a list of
+// one.
+func (t *reportFilterType) accepts(value gen.ReportFilterValue) bool {
 	texts := value.Texts()
 	switch {
 	case t.name == gen.ReportFilterNameReportSubType:
 		return !value.IsList() && len(texts) == 1 && (texts[0] == subTypeIncome || texts[0] == subTypeExpense)
 	case t.name == gen.ReportFilterNameIncludeGroups || t.name == gen.ReportFilterNameIncludeMetrics:
 		return value.IsZero() || value.IsList()
-	case t.kind == "array" && value.IsList() && len(texts) == 0: // an application of Basiq's sends it for all accounts
+	case t.kind == "array" && value.IsList() && len(texts) == 0: // sent by one of Basiq's own applications for all accounts
 		return true
 	case len(texts) == 0 || slices.Contains(texts, ""):
 		return false
@@ -285,7 +286,7 @@ func (t *reportFilterType) takes(value gen.ReportFilterValue) bool {
 	}
 }
 
-// fillReport finds what the report is about and copies it.
+// fillReport looks up the users and accounts of the report and analyzes their transactions.
 func (s *Sandbox) fillReport(r *report, chosen chosenFilters, now time.Time) error {
 	from, end, err := reportPeriod(chosen, now)
 	if err != nil {
@@ -294,10 +295,10 @@ func (s *Sandbox) fillReport(r *report, chosen chosenFilters, now time.Time) err
 	users := slices.Concat(chosen[gen.ReportFilterNameUsers].Texts(), chosen[gen.ReportFilterNameUser].Texts())
 	accounts := slices.Concat(chosen[gen.ReportFilterNameAccounts].Texts(), chosen[gen.ReportFilterNameAccount].Texts())
 	if len(users) > maxReportUsers {
-		return refusedReport("Invalid users filter. Maximum 5 users allowed.")
+		return invalidReport("Invalid users filter. Maximum 5 users allowed.")
 	}
-	if twice := repeated(slices.Concat(users, accounts)); twice != nil {
-		return refusedReport("Following user ID(s)/account ID(s) have been entered more than once: [" + quoted(twice, `"`) + "].")
+	if ids := duplicates(slices.Concat(users, accounts)); ids != nil {
+		return invalidReport("Following user ID(s)/account ID(s) have been entered more than once: [" + joinQuoted(ids, `"`) + "].")
 	}
 	var all []*holding
 	for _, id := range users {
@@ -305,12 +306,12 @@ func (s *Sandbox) fillReport(r *report, chosen chosenFilters, now time.Time) err
 		if u == nil {
 			return userNotFound()
 		}
-		held := s.userHoldings(u, now)
-		if err := u.checkConsent(now); err != nil && len(held) > 0 {
+		userHoldings := s.userHoldings(u, now)
+		if err := u.checkConsent(now); err != nil && len(userHoldings) > 0 {
 			return err
 		}
 		r.users = append(r.users, u)
-		all = append(all, held...)
+		all = append(all, userHoldings...)
 	}
 	var holdings []*holding
 	if len(accounts) == 0 {
@@ -326,11 +327,11 @@ func (s *Sandbox) fillReport(r *report, chosen chosenFilters, now time.Time) err
 	if err := checkReportAccounts(holdings); err != nil {
 		return err
 	}
-	r.analysis = s.analyse(holdings, from, end)
-	return r.chooseParts(chosen)
+	r.analysis = s.analyze(holdings, from, end)
+	return r.selectParts(chosen)
 }
 
-func repeated(ids []string) []string {
+func duplicates(ids []string) []string {
 	var twice []string
 	seen := map[string]bool{}
 	for _, id := range ids {
@@ -342,18 +343,17 @@ func repeated(ids []string) []string {
 	return twice
 }
 
-func quoted(texts []string, mark string) string {
+func joinQuoted(texts []string, mark string) string {
 	return mark + strings.Join(texts, mark+", "+mark) + mark
 }
 
-// refusedReport is how the document refuses what a report is to be about: with the code of another status, and all that
-// there is to say in the title.
-func refusedReport(title string) *failure {
+// invalidReport is the documented error for invalid users or accounts. Its code belongs to another status, and the
+// message is in the title.
+func invalidReport(title string) *failure {
 	return &failure{status: http.StatusBadRequest, code: "forbidden-access", title: title}
 }
 
-// checkReportAccounts refuses accounts that are the same one at the bank, and those that were neither fetched by a login
-// nor by open banking.
+// checkReportAccounts returns an error for duplicate accounts and for accounts from statements.
 func checkReportAccounts(holdings []*holding) error {
 	var order []string
 	same := map[string][]string{}
@@ -361,7 +361,7 @@ func checkReportAccounts(holdings []*holding) error {
 		switch h.connection.method {
 		case gen.ConnectionMethodWeb, gen.ConnectionMethodOpenBanking, gen.ConnectionMethodOpenBankingUnhyphenated:
 		default:
-			refused := refusedReport("Connection source not supported.")
+			refused := invalidReport("Connection source not supported.")
 			refused.detail = "Connection source has to be web or open banking."
 			return refused
 		}
@@ -374,17 +374,17 @@ func checkReportAccounts(holdings []*holding) error {
 	var groups []string
 	for _, key := range order {
 		if len(same[key]) > 1 {
-			groups = append(groups, "["+quoted(same[key], "'")+"]")
+			groups = append(groups, "["+joinQuoted(same[key], "'")+"]")
 		}
 	}
 	if groups != nil {
-		return refusedReport("The following accounts are duplicated: " + strings.Join(groups, ", ") + ".")
+		return invalidReport("The following accounts are duplicated: " + strings.Join(groups, ", ") + ".")
 	}
 	return nil
 }
 
-// reportPeriod returns the first day and the first after the last, which is today unless it is told. The details are
-// those of summaries.
+// reportPeriod returns the first day of the period and the day after its last. By default the last day is today. The
+// error texts are the same as for summaries.
 func reportPeriod(chosen chosenFilters, now time.Time) (from, end time.Time, err error) {
 	source := reportSource("filters")
 	from, fromErr := time.Parse(time.DateOnly, chosen.text(gen.ReportFilterNameFromDate))
@@ -398,8 +398,9 @@ func reportPeriod(chosen chosenFilters, now time.Time) (from, end time.Time, err
 	return from, to.AddDate(0, 0, 1), nil
 }
 
-// chooseParts reads which metrics and groups are to be shown: null shows none, an empty list and no filter all.
-func (r *report) chooseParts(chosen chosenFilters) error {
+// selectParts sets the metrics and groups to include. A null filter selects none. An empty list or a missing filter
+// selects all.
+func (r *report) selectParts(chosen chosenFilters) error {
 	metrics, groups := make([]string, 0, len(reportMetrics)), make([]string, 0, len(reportGroups))
 	for i := range reportMetrics {
 		metrics = append(metrics, reportMetrics[i].id)
@@ -436,23 +437,23 @@ func (r *report) chooseParts(chosen chosenFilters) error {
 	return nil
 }
 
-// reportTransactionFilters are those of transactions, and the transactions' ids, as the document's examples show.
+// reportTransactionFilters are the filters of transactions and transaction.id, as in the documented examples.
 var reportTransactionFilters = func() filterable {
 	all := maps.Clone(transactionFilters)
 	all["transaction.id"] = filterRule{operators: eq}
 	return all
 }()
 
-// quotedRange matches the form in which the document shows a range: both dates in one text.
+// quotedRange matches the documented form of a range, with both dates in one string.
 var quotedRange = regexp.MustCompile(`\.bt\('([^',]*),([^',]*)'\)`)
 
-func (s *Sandbox) retrieveReportTransactions(c *call) (answer, error) {
+func (s *Sandbox) retrieveReportTransactions(c *call) (response, error) {
 	r, err := s.report(c)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	if err := s.resume(c); err != nil {
-		return answer{}, err
+	if err := s.resumePage(c); err != nil {
+		return response{}, err
 	}
 	if query, err := c.parameters(); err == nil && c.query == nil && len(query["filter"]) == 1 {
 		query.Set("filter", quotedRange.ReplaceAllString(query.Get("filter"), ".bt('$1','$2')"))
@@ -460,16 +461,16 @@ func (s *Sandbox) retrieveReportTransactions(c *call) (answer, error) {
 	}
 	conditions, err := c.filter(reportTransactionFilters)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	lines := only(r.lines, func(l line) bool { return conditions.hold(l.reportProperty) })
-	return paged(s, c, lines, func(l line) string { return l.id }, func(l line) any { return s.transaction(&c.view, l) })
+	transactions := selectTransactions(r.transactions, func(t transaction) bool { return conditions.match(t.reportProperty) })
+	return pageResponse(s, c, transactions, func(t transaction) string { return t.id }, func(t transaction) any { return s.newTransactionJSON(&c.view, t) })
 }
 
-// reportProperty is a property that the transactions of reports can be filtered by.
-func (l line) reportProperty(name string) string {
+// reportProperty returns a property for the filters of report transactions.
+func (t transaction) reportProperty(name string) string {
 	if name == "transaction.id" {
-		return l.id
+		return t.id
 	}
-	return l.property(name)
+	return t.property(name)
 }

@@ -18,7 +18,7 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest"
 )
 
-// filters are the filters of a report by their names.
+// filters holds the filters of a report by name.
 type filters map[string]any
 
 func (f filters) list() []any {
@@ -29,7 +29,7 @@ func (f filters) list() []any {
 	return list
 }
 
-// with returns the filters with some more, or others; those with the value of none go.
+// with returns the filters with additions and replacements. The value none removes a filter.
 func (f filters) with(more filters) filters {
 	all := maps.Clone(f)
 	maps.Copy(all, more)
@@ -37,10 +37,11 @@ func (f filters) with(more filters) filters {
 	return all
 }
 
-// none takes a filter away.
+// none removes a filter.
 const none = "none"
 
-// affordabilityFilters ask for a report on all accounts of a user in 1999, and statementFilters for a statement.
+// affordabilityFilters returns the filters for a report on all accounts of a user in 1999, and statementFilters those
+// for a statement.
 func (c *caller) affordabilityFilters(userID string) filters {
 	c.t.Helper()
 	return filters{
@@ -56,7 +57,7 @@ func newReport(kind string, f filters) map[string]any {
 	return map[string]any{"reportType": kind, "title": "Max, 1999", "filters": f.list()}
 }
 
-// report makes a report, waits until its job is over, and returns its path. It belongs in a synctest bubble.
+// report creates a report, waits until its job is done, and returns its path. Call it in a synctest bubble.
 func (c *caller) report(kind string, f filters) string {
 	c.t.Helper()
 	r := c.post("/reports", newReport(kind, f))
@@ -66,7 +67,7 @@ func (c *caller) report(kind string, f filters) string {
 	return c.local(c.get("/jobs/" + job).text("links.source"))
 }
 
-func TestReportJob(t *testing.T) {
+func TestReports_Create_Job(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -117,7 +118,7 @@ func TestReportJob(t *testing.T) {
 	})
 }
 
-// decoded is what a value comes out as that has been JSON.
+// decoded returns a value as it is after encoding to JSON and decoding.
 func decoded(t *testing.T, value any) any {
 	t.Helper()
 	raw, err := json.Marshal(value)
@@ -127,7 +128,7 @@ func decoded(t *testing.T, value any) any {
 	return out
 }
 
-// metrics returns what the metrics of a report say, as texts.
+// metrics returns the values of a report's metrics as strings.
 func metrics(report reply) map[string]string {
 	values := map[string]string{}
 	for _, m := range report.each("data.metrics") {
@@ -140,7 +141,7 @@ func metrics(report reply) map[string]string {
 	return values
 }
 
-func TestAffordabilityReportAddsUp(t *testing.T) {
+func TestReports_Affordability_Consistent(t *testing.T) {
 	t.Parallel()
 	for login := range passwords {
 		t.Run(login, func(t *testing.T) {
@@ -157,7 +158,7 @@ func TestAffordabilityReportAddsUp(t *testing.T) {
 				}
 				require.Len(t, lines, len(all))
 
-				// Every transaction is in one group at most, and each group is the sum of its subgroups.
+				// Every transaction is in at most one group, and each group is the sum of its subgroups.
 				seen := map[string]bool{}
 				totals := map[string]int64{}
 				var credits, debits, creditShares, debitShares float64
@@ -201,7 +202,7 @@ func TestAffordabilityReportAddsUp(t *testing.T) {
 				assert.NotZero(t, credits)
 				assert.NotZero(t, debits)
 
-				// What is in no group went from one account to another: it comes to nothing, but for what repays debts.
+				// Transactions without a group are internal transfers. They add up to zero, except for debt repayments.
 				m := metrics(r)
 				var between int64
 				for id, l := range lines {
@@ -247,7 +248,7 @@ func share(t *testing.T, group reply, side string) float64 {
 	return n
 }
 
-func TestAffordabilityReport(t *testing.T) {
+func TestReports_Affordability(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -280,10 +281,10 @@ func TestAffordabilityReport(t *testing.T) {
 				"type": "P1M", "display": "Monthly", "amount": "6850.00", "next": map[string]any{"date": "2000-01-15", "amount": "6850.00"},
 			},
 		}, hooliPays.under("analysis").body)
-		assert.Equal(t, "1999-01-15T00:00:00Z", hooliPays.text("transactions.0.date"), "the oldest comes first")
+		assert.Equal(t, "1999-01-15T00:00:00Z", hooliPays.text("transactions.0.date"), "oldest first")
 		dining := with(r.each("data.groups"), "id", "EXP-008")[0]
 		assert.Equal(t, []any{"Discretionary Expenses"}, dining.under("sections").body)
-		assert.False(t, dining.has("analysis.amount.stableMonths"), "only income and repayments last")
+		assert.False(t, dining.has("analysis.amount.stableMonths"), "only income and repayments have a forecast")
 
 		for i, a := range c.accounts(id) {
 			got := r.under("data.accounts." + strconv.Itoa(i))
@@ -304,8 +305,8 @@ func TestAffordabilityReport(t *testing.T) {
 	})
 }
 
-// Which circumstances there are follows from who it is; see the documents' list of test users.
-func TestAffordabilityReportFlags(t *testing.T) {
+// The flags depend on the test user. See Basiq's list of test users.
+func TestReports_Affordability_Flags(t *testing.T) {
 	t.Parallel()
 	for login, want := range map[string]map[string]string{
 		"Gilfoyle": {"ME001": "0", "ME031": "true", "ME022": "false", "ME042": "1"},
@@ -336,7 +337,7 @@ func TestAffordabilityReportFlags(t *testing.T) {
 	})
 }
 
-func TestReportIncludes(t *testing.T) {
+func TestReports_Create_Parts(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -366,12 +367,12 @@ func TestReportIncludes(t *testing.T) {
 					assert.Equal(t, map[string]string{"INC": "income", "EXP": "expense"}[group.text("id")[:3]], kind)
 				}
 			}
-			assert.Equal(t, decoded(t, f.with(test.more).list()), r.under("filters").body, "filters come out as they went in")
+			assert.Equal(t, decoded(t, f.with(test.more).list()), r.under("filters").body, "filters are returned unchanged")
 		}
 	})
 }
 
-func TestReportNotValid(t *testing.T) {
+func TestReports_Create_Errors(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -459,7 +460,7 @@ func TestReportNotValid(t *testing.T) {
 		}
 		assert.Equal(t, 0, c.get("/reports").length("data"))
 
-		// The account comes again with another connection.
+		// A second connection duplicates the account.
 		c.connected(id, hooli, "gavinBelson", passwords["gavinBelson"])
 		all := numbers(c.accounts(id))
 		require.Len(t, all, 2*len(accounts))
@@ -473,7 +474,7 @@ func TestReportNotValid(t *testing.T) {
 	})
 }
 
-func TestReportOnSeveralUsers(t *testing.T) {
+func TestReports_Create_SeveralUsers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -489,11 +490,11 @@ func TestReportOnSeveralUsers(t *testing.T) {
 		assert.Equal(t, 2, c.get("/reports").length("data"))
 		require.Equal(t, http.StatusNoContent, c.delete("/users/"+second).status)
 		c.get(path).requireError(http.StatusNotFound, "resource-not-found", "Requested resource is not found")
-		assert.Equal(t, 1, c.get("/reports").length("data"), "what was the user's has gone with it")
+		assert.Equal(t, 1, c.get("/reports").length("data"), "deleted with the user")
 	})
 }
 
-func TestReportTransactions(t *testing.T) {
+func TestReports_Transactions(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -505,7 +506,7 @@ func TestReportTransactions(t *testing.T) {
 		assert.Equal(t, 500, first.length("data"))
 		for _, l := range all {
 			if made := l.text("transactionDate"); made != "" {
-				require.GreaterOrEqual(t, made, "1999-01-01T00:00:00Z", "of card payments there are some that were made before, but not here")
+				require.GreaterOrEqual(t, made, "1999-01-01T00:00:00Z", "card payments made earlier are not included")
 			}
 		}
 		account, line := all[3].text("account"), all[400].text("id")
@@ -550,7 +551,7 @@ func TestReportTransactions(t *testing.T) {
 	})
 }
 
-func TestReportsGo(t *testing.T) {
+func TestReports_Delete(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -569,7 +570,7 @@ func TestReportsGo(t *testing.T) {
 		before := c.get(kept).raw
 		conn := c.newestConnection(id)
 		require.Equal(t, http.StatusNoContent, c.delete("/users/"+id+"/connections/"+conn).status)
-		assert.Equal(t, before, c.get(kept).raw, "a report keeps a copy of its data")
+		assert.Equal(t, before, c.get(kept).raw, "a report has its own copy of the data")
 		time.Sleep(24*time.Hour - 2*long)
 		c = c.as("3.0", server, "")
 		assert.Equal(t, http.StatusOK, c.get(kept).status)
@@ -579,7 +580,7 @@ func TestReportsGo(t *testing.T) {
 	})
 }
 
-func TestReportTypes(t *testing.T) {
+func TestReports_Types(t *testing.T) {
 	t.Parallel()
 	c := new30(t)
 	r := c.get("/reports/types")
@@ -602,7 +603,7 @@ func TestReportTypes(t *testing.T) {
 	assert.Equal(t, http.StatusNotFound, c.as("2.1", server, "").get("/reports/types").status, "only 3.0 has reports")
 }
 
-func TestStatementReport(t *testing.T) {
+func TestReports_Statement(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -635,13 +636,13 @@ func TestStatementReport(t *testing.T) {
 			assert.Contains(t, text, l.text("postDate")[:10]+"  "+l.text("description")+"  "+l.text("amount"))
 		}
 
-		// Without an end it goes on to this day.
+		// Without an end date, the period ends today.
 		open := c.report("STATEMENT_01", statementFilters(id, account.text("id")).with(filters{"toDate": none}))
 		assert.Len(t, c.pages(open+"/transactions"), 5)
 	})
 }
 
-func TestStatementOfABusiness(t *testing.T) {
+func TestReports_Statement_Business(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -655,7 +656,7 @@ func TestStatementOfABusiness(t *testing.T) {
 	})
 }
 
-func TestAffordabilityReportPDF(t *testing.T) {
+func TestReports_Affordability_PDF(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -673,7 +674,7 @@ func TestAffordabilityReportPDF(t *testing.T) {
 	})
 }
 
-func TestReportPages(t *testing.T) {
+func TestReports_List_Pages(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -688,25 +689,25 @@ func TestReportPages(t *testing.T) {
 	})
 }
 
-func TestReportLimit(t *testing.T) {
+func TestReports_Create_Limit(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c := new30(t, basiqtest.EnforceLimits())
+		c := new30(t, basiqtest.WithLimits())
 		id := c.customer("gavinBelson")
 		f := c.affordabilityFilters(id)
 		c.post("/reports", newReport("CON_AFFOR_01", f.with(filters{"toDate": none}))).requireError(http.StatusBadRequest, "parameter-not-supplied", "toDate filter is required.")
 		c.report("CON_AFFOR_01", f)
 		c.post("/reports", newReport("CON_AFFOR_01", f)).requireError(http.StatusTooManyRequests, "too-many-requests", "You have exceeded the rate limit for this API.")
 		assert.Equal(t, 1, c.get("/reports").length("data"))
-		c.summary(id, "income", nil) // counts by itself
+		c.summary(id, "income", nil) // counted separately
 	})
 }
 
-// A faster sandbox makes reports faster.
-func TestReportAtSpeed(t *testing.T) {
+// Creating a report is faster if the sandbox is faster.
+func TestReports_Create_Speed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c := new30(t, basiqtest.Speed(1000))
+		c := new30(t, basiqtest.WithSpeed(1000))
 		f := c.affordabilityFilters(c.customer("gavinBelson"))
 		r := c.post("/reports", newReport("CON_AFFOR_01", f))
 		time.Sleep(100 * time.Millisecond)
@@ -714,15 +715,15 @@ func TestReportAtSpeed(t *testing.T) {
 	})
 }
 
-// A report may be asked for on days that nothing is known of, and before there is anything to know.
-func TestReportWithoutTransactions(t *testing.T) {
+// Reports work for periods without data, and before any data was retrieved.
+func TestReports_Create_NoTransactions(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name  string
 		more  filters
 		ready func(c *caller, userID string)
 	}{
-		{"before all", filters{"fromDate": "1990-01-01", "toDate": "1990-12-31"}, func(*caller, string) { time.Sleep(long) }},
+		{"before all data", filters{"fromDate": "1990-01-01", "toDate": "1990-12-31"}, func(*caller, string) { time.Sleep(long) }},
 		{"accounts only", filters{}, func(c *caller, userID string) {
 			for range 200 {
 				if c.get("/users/"+userID).length("accounts.data") > 0 {

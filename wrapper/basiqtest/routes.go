@@ -2,7 +2,7 @@ package basiqtest
 
 import "net/http"
 
-// versions and scopes are sets of API versions and of token scopes.
+// versions and scopes are sets of API versions and token scopes.
 type (
 	versions uint8
 	scopes   uint8
@@ -22,26 +22,26 @@ const (
 	anyScope = server | client
 )
 
-// The types of answers that are no JSON.
+// Media types other than JSON.
 const (
 	csv            = "text/csv"
-	applicationCSV = "application/csv" // of the transactions of a summary, by all documents
+	applicationCSV = "application/csv" // transactions of a summary, as documented
 	pdf            = "application/pdf"
 )
 
-// route is an operation of the contract.
+// A route is an operation of the contract.
 type route struct {
-	operation string
-	method    string
-	path      string
-	versions  versions
-	scopes    scopes // none: the operation wants no token
-	body      string // what the documents call the JSON that it takes; "" when it takes none
-	also      string // the type that it can answer with beside JSON; "" when there is none
-	handle    func(*Sandbox, *call) (answer, error)
+	operation   string
+	method      string
+	path        string
+	versions    versions
+	scopes      scopes // 0 if the operation requires no token
+	body        string // documented name of the JSON body; "" for none
+	alternative string // alternative media type of the response; "" for none
+	handler     func(*Sandbox, *call) (response, error)
 }
 
-// routes is the contract: each of its operations has one line here, in its order.
+// routes returns all operations of the contract, in its order.
 func routes() []route {
 	return []route{
 		{"postToken", http.MethodPost, "/token", anyVersion, 0, "", "", (*Sandbox).postToken},

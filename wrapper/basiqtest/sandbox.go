@@ -12,16 +12,16 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest/internal/bank"
 )
 
-// apiKey says what it is, so that nobody takes it for a real one that was leaked.
+// apiKey is obviously fake, so that it cannot be mistaken for a leaked key.
 const apiKey = "basiqtest-not-a-real-api-key"
 
-// The partner and the application that the API key stands for.
+// The partner and application of the API key.
 const (
 	partnerID     = "b1d2a3c4-0000-4000-8000-000000000001"
 	applicationID = "b1d2a3c4-0000-4000-8000-000000000002"
 )
 
-// TB is what [New] needs of a *testing.T, *testing.B or *testing.F. It is an interface so that programs which use
+// TB is the part of *testing.T, *testing.B and *testing.F that [New] uses. It is an interface so that programs that use
 // [Start] do not link package testing.
 type TB interface {
 	Helper()
@@ -29,46 +29,46 @@ type TB interface {
 	Fatalf(format string, args ...any)
 }
 
-// Sandbox plays the Basiq API. [New] and [Start] make one. It is an [http.Handler] too, so it can be mounted in any
-// server; the links in its answers begin with the scheme and host of the request. All its methods are safe for
-// concurrent use.
+// A Sandbox is a fake Basiq API server, created with [New] or [Start]. It implements [http.Handler], so it can be
+// mounted in any server. Links in responses use the scheme and host of the request. Its methods are safe for concurrent
+// use.
 type Sandbox struct {
 	config    config
-	tb        TB // nil for one that Start made
+	tb        TB // nil if created by Start
 	url       string
 	routes    []route
 	server    *http.Server
 	transport *http.Transport
 	client    *http.Client
 
-	served   chan struct{}  // closed when the server accepts no more
-	conns    sync.WaitGroup // the server's open connections
+	served   chan struct{}  // closed when the server has stopped accepting connections
+	conns    sync.WaitGroup // open server connections
 	closing  sync.Once
 	closeErr error
 
-	background sync.WaitGroup  // what the sandbox does of its own accord
-	deliverer  *http.Client    // of webhooks' messages
-	lifetime   context.Context //nolint:containedctx // It ends with the sandbox, and deliveries with it.
-	end        context.CancelFunc
-	books      *bank.Books
+	background    sync.WaitGroup  // background tasks
+	webhookClient *http.Client    // delivers webhook messages
+	lifetime      context.Context //nolint:containedctx // canceled by Close, to stop deliveries
+	cancel        context.CancelFunc
+	books         *bank.Books
 
 	mu     sync.Mutex // guards everything below
 	closed bool
 	random *rand.Rand
 
-	agenda  agenda
-	alarm   *time.Timer // nil when nothing is to come
-	alarmAt time.Time
+	scheduler scheduler
+	timer     *time.Timer // nil if no task is scheduled
+	timerAt   time.Time
 
-	injections []*Injection
-	calling    *call // whose handler runs
+	injections  []*Injection
+	currentCall *call // call whose handler is running
 
-	users     map[string]*user
-	usersMade int
-	jobs      map[string]*job
-	// tokens holds expired tokens too: they are answered differently from unknown ones.
+	users        map[string]*user
+	usersCreated int
+	jobs         map[string]*job
+	// tokens includes expired tokens, because the response for those differs from that for unknown tokens.
 	tokens      map[string]*token
-	tokenOrder  []string // their texts, the oldest first, and those of some that were revoked
+	tokenOrder  []string // keys of tokens, the oldest first; may include revoked tokens
 	cursors     cursors
 	visits      map[string]*visit // to the consent page
 	enrichments enrichments
@@ -79,8 +79,9 @@ type Sandbox struct {
 	log         requestLog
 }
 
-// New starts a sandbox in memory: it opens no port, and only [Sandbox.HTTPClient] reaches it. It is closed when the
-// test ends. To use it inside a bubble of testing/synctest, make it there. A bad option ends the test.
+// New creates an in-memory sandbox. It opens no port and can only be reached with [Sandbox.HTTPClient]. It is closed
+// when the test ends. To use it in a synctest bubble, create it in the bubble. If an option is invalid, New fails the
+// test.
 func New(tb TB, opts ...Option) *Sandbox {
 	tb.Helper()
 	s, err := newSandbox(opts)
@@ -91,14 +92,14 @@ func New(tb TB, opts ...Option) *Sandbox {
 	s.tb = tb
 	listener := newPipeListener()
 	s.serve(listener, "http://localhost", listener.dial)
-	// Connections in memory carry no TLS, so that requests for https://au-api.basiq.io arrive as well.
+	// In-memory connections do not use TLS, so that requests for https://au-api.basiq.io also work.
 	s.transport.DialTLSContext = listener.dial
 	tb.Cleanup(func() { _ = s.Close() })
 	return s
 }
 
-// Start starts a sandbox that listens on a free port of the loopback interface, or where [Address] says. Close it after
-// use. The error is a bad option's or the operating system's.
+// Start creates a sandbox that listens on a free port of the loopback interface, or on the address of [WithAddress].
+// The caller must close it. Start returns an error if an option is invalid or listening fails.
 func Start(opts ...Option) (*Sandbox, error) {
 	s, err := newSandbox(opts)
 	if err != nil {
@@ -119,37 +120,37 @@ func newSandbox(opts []Option) (*Sandbox, error) {
 	}
 	lifetime, end := context.WithCancel(context.Background())
 	return &Sandbox{
-		config:    config,
-		routes:    routes(),
-		served:    make(chan struct{}),
-		deliverer: newDeliverer(config.deliverer),
-		lifetime:  lifetime,
-		end:       end,
-		books:     bank.Open(config.seed, time.Now()),
-		random:    newRandom(config.seed),
-		users:     map[string]*user{},
-		jobs:      map[string]*job{},
-		tokens:    map[string]*token{},
-		visits:    map[string]*visit{},
+		config:        config,
+		routes:        routes(),
+		served:        make(chan struct{}),
+		webhookClient: newWebhookClient(config.webhookClient),
+		lifetime:      lifetime,
+		cancel:        end,
+		books:         bank.Open(config.seed, time.Now()),
+		random:        newRandom(config.seed),
+		users:         map[string]*user{},
+		jobs:          map[string]*job{},
+		tokens:        map[string]*token{},
+		visits:        map[string]*visit{},
 	}, nil
 }
 
 func (s *Sandbox) serve(listener net.Listener, url string, dial func(context.Context, string, string) (net.Conn, error)) {
 	for _, i := range s.config.injections {
-		s.arm(i)
+		s.registerInjection(i)
 	}
 	s.url = url
 	s.transport = &http.Transport{DialContext: dial, MaxIdleConnsPerHost: 100}
 	s.client = &http.Client{Transport: s.transport}
-	s.server = &http.Server{Handler: s, ReadHeaderTimeout: time.Minute, ConnState: s.track}
+	s.server = &http.Server{Handler: s, ReadHeaderTimeout: time.Minute, ConnState: s.trackConn}
 	go func() {
 		defer close(s.served)
 		_ = s.server.Serve(listener) // always http.ErrServerClosed
 	}()
 }
 
-// track counts the server's connections, so that Close can wait until the goroutine of each has ended.
-func (s *Sandbox) track(_ net.Conn, state http.ConnState) {
+// trackConn counts the server's connections, so that Close can wait for their goroutines.
+func (s *Sandbox) trackConn(_ net.Conn, state http.ConnState) {
 	switch state {
 	case http.StateNew:
 		s.conns.Add(1)
@@ -159,14 +160,14 @@ func (s *Sandbox) track(_ net.Conn, state http.ConnState) {
 	}
 }
 
-// Close stops the sandbox, closes its connections and waits until all its goroutines have ended. Further calls do
-// nothing and return what the first did.
+// Close stops the sandbox, closes its connections and waits for its goroutines. Further calls have no effect and return
+// the same result.
 func (s *Sandbox) Close() error {
 	s.closing.Do(func() {
 		s.mu.Lock()
-		s.retire()
+		s.stop()
 		s.mu.Unlock()
-		s.end()
+		s.cancel()
 		s.transport.CloseIdleConnections()
 		s.closeErr = s.server.Close()
 		<-s.served
@@ -176,39 +177,37 @@ func (s *Sandbox) Close() error {
 	return s.closeErr
 }
 
-// Shutdown is [Sandbox.Close], but waits until the requests that are under way have been answered, for as long as the
-// context allows. It returns what Close does: that some were not answered is no error.
+// Shutdown waits for requests in flight until ctx is done, and then calls [Sandbox.Close]. It returns the result of
+// Close, even if not all requests have completed.
 func (s *Sandbox) Shutdown(ctx context.Context) error {
 	_ = s.server.Shutdown(ctx)
 	return s.Close()
 }
 
-// URL returns where the sandbox listens, without a slash at the end. For one in memory it is "http://localhost", which
-// means something to its [Sandbox.HTTPClient] only.
+// URL returns the sandbox's base URL without a trailing slash. For an in-memory sandbox it is "http://localhost", which
+// works with [Sandbox.HTTPClient] only.
 func (s *Sandbox) URL() string { return s.url }
 
-// HTTPClient returns the client to reach the sandbox with. That of a sandbox in memory sends every request to it,
-// whatever its scheme and host, so that it can stand in for an http.Client that calls https://au-api.basiq.io.
+// HTTPClient returns an HTTP client for the sandbox. For an in-memory sandbox, it sends every request to the sandbox
+// regardless of scheme and host. It can therefore replace a client that calls https://au-api.basiq.io.
 func (s *Sandbox) HTTPClient() *http.Client { return s.client }
 
-// APIKey returns the one API key that POST /token takes, in `Authorization: Basic KEY`. It is the same for all sandboxes
-// and no secret.
+// APIKey returns the only API key that POST /token accepts, as `Authorization: Basic KEY`. It is the same for all
+// sandboxes and not a secret.
 func (s *Sandbox) APIKey() string { return apiKey }
 
-// Format prints where the sandbox is, under every verb: inside are tokens and what users have sent, and all of it changes
-// while it is printed.
+// Format implements [fmt.Formatter]. It prints only the URL, so that formatting a Sandbox never reveals tokens or user
+// data and does not race with requests.
 func (s *Sandbox) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "basiqtest.Sandbox(%s)", s.url) }
 
-// RevokeTokens makes the sandbox forget all tokens handed out so far: from now on they are refused with 401
-// invalid-authorization-token.
+// RevokeTokens revokes all tokens issued so far. Requests with them fail with 401 invalid-authorization-token.
 func (s *Sandbox) RevokeTokens() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	clear(s.tokens)
 }
 
-// ExpireTokens makes all tokens handed out so far expire: from now on they are refused with 403 access-denied, "Token
-// has expired".
+// ExpireTokens expires all tokens issued so far. Requests with them fail with 403 access-denied, "Token has expired".
 func (s *Sandbox) ExpireTokens() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -22,7 +22,7 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest"
 )
 
-// fakeTB records what New does to a test.
+// fakeTB records the calls of New.
 type fakeTB struct {
 	cleanups []func()
 	fatal    string
@@ -32,14 +32,14 @@ func (f *fakeTB) Helper()                           {}
 func (f *fakeTB) Cleanup(cleanup func())            { f.cleanups = append(f.cleanups, cleanup) }
 func (f *fakeTB) Fatalf(format string, args ...any) { f.fatal = fmt.Sprintf(format, args...) }
 
-func TestOptions(t *testing.T) {
+func TestSandbox_InvalidOptions(t *testing.T) {
 	t.Parallel()
 	for name, opt := range map[string]basiqtest.Option{
-		"zero speed":           basiqtest.Speed(0),
-		"negative speed":       basiqtest.Speed(-1),
-		"speed is no number":   basiqtest.Speed(math.NaN()),
-		"infinite speed":       basiqtest.Speed(math.Inf(1)),
-		"short token lifetime": basiqtest.TokenLifetime(time.Second - 1),
+		"zero speed":           basiqtest.WithSpeed(0),
+		"negative speed":       basiqtest.WithSpeed(-1),
+		"NaN speed":            basiqtest.WithSpeed(math.NaN()),
+		"infinite speed":       basiqtest.WithSpeed(math.Inf(1)),
+		"short token lifetime": basiqtest.WithTokenLifetime(time.Second - 1),
 		"nil":                  nil,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -55,7 +55,7 @@ func TestOptions(t *testing.T) {
 	}
 }
 
-func TestNewClosesWhenTheTestEnds(t *testing.T) {
+func TestSandbox_New_Cleanup(t *testing.T) {
 	t.Parallel()
 	var tb fakeTB
 	s := basiqtest.New(&tb)
@@ -68,11 +68,11 @@ func TestNewClosesWhenTheTestEnds(t *testing.T) {
 	require.NoError(t, err)
 	_, err = s.HTTPClient().Do(req)
 	require.ErrorIs(t, err, net.ErrClosed)
-	require.NoError(t, s.Close(), "may be called again")
+	require.NoError(t, s.Close(), "can be called again")
 }
 
-// A program may take an http.Client and no base URL.
-func TestHTTPClient_AnyURL(t *testing.T) {
+// A program may accept an http.Client but no base URL.
+func TestSandbox_HTTPClient_AnyURL(t *testing.T) {
 	t.Parallel()
 	s := basiqtest.New(t)
 	client, err := basiq.New(s.APIKey(), basiq.WithHTTPClient(s.HTTPClient()))
@@ -88,7 +88,7 @@ func TestHTTPClient_AnyURL(t *testing.T) {
 	}
 }
 
-func TestStart(t *testing.T) {
+func TestSandbox_Start(t *testing.T) {
 	t.Parallel()
 	s, err := basiqtest.Start()
 	require.NoError(t, err)
@@ -101,8 +101,8 @@ func TestStart(t *testing.T) {
 	require.NoError(t, s.Close())
 }
 
-// In a bubble a test fails when goroutines are left, and hangs when something waits for a real network.
-func TestNewInBubble(t *testing.T) {
+// In a bubble, a test fails if goroutines are left, and hangs if a goroutine waits for the network.
+func TestSandbox_New_Bubble(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new21(t)
@@ -118,10 +118,10 @@ func TestNewInBubble(t *testing.T) {
 	})
 }
 
-func TestCloseEndsConnectionsInUse(t *testing.T) {
+func TestSandbox_Close_ActiveConnections(t *testing.T) {
 	t.Parallel()
 	s := basiqtest.New(t)
-	body, stuck := net.Pipe() // a request body that never ends
+	body, stuck := net.Pipe() // request body that never ends
 	failed := make(chan error, 1)
 	go func() {
 		req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, s.URL()+"/users", body)
@@ -130,14 +130,14 @@ func TestCloseEndsConnectionsInUse(t *testing.T) {
 		}
 		failed <- err
 	}()
-	_, err := stuck.Write([]byte("{")) // returns once the request is under way
+	_, err := stuck.Write([]byte("{")) // returns once the request is in flight
 	require.NoError(t, err)
 	require.NoError(t, s.Close())
 	require.NoError(t, stuck.Close()) // the client waits for the body that it is sending
 	require.Error(t, <-failed)
 }
 
-func TestDialEndsWithItsContext(t *testing.T) {
+func TestSandbox_Dial_Canceled(t *testing.T) {
 	t.Parallel()
 	s := basiqtest.New(t)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -148,7 +148,7 @@ func TestDialEndsWithItsContext(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 }
 
-func TestLinksBeginWithTheRequestsHost(t *testing.T) {
+func TestSandbox_Links_RequestHost(t *testing.T) {
 	t.Parallel()
 	s := basiqtest.New(t)
 	for name, start := range map[string]func(http.Handler) *httptest.Server{
@@ -173,7 +173,7 @@ func TestLinksBeginWithTheRequestsHost(t *testing.T) {
 	}
 }
 
-func TestPathsThatAreNoOperation(t *testing.T) {
+func TestSandbox_UnknownPaths(t *testing.T) {
 	t.Parallel()
 	c := new21(t)
 	id := c.newUser()
@@ -189,7 +189,7 @@ func TestPathsThatAreNoOperation(t *testing.T) {
 		{"empty segment", http.MethodGet, "/users//connections", http.StatusForbidden, "request-not-valid"},
 		{"empty last segment", http.MethodPost, conn, http.StatusForbidden, "request-not-valid"},
 		{"dots", http.MethodDelete, conn + "..", http.StatusForbidden, "request-not-valid"},
-		{"dots in disguise", http.MethodDelete, conn + "%2e%2e", http.StatusForbidden, "request-not-valid"},
+		{"escaped dots", http.MethodDelete, conn + "%2e%2e", http.StatusForbidden, "request-not-valid"},
 		{"dot", http.MethodDelete, conn + "%2e", http.StatusForbidden, "request-not-valid"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -210,10 +210,10 @@ func TestPathsThatAreNoOperation(t *testing.T) {
 		c.sandbox.ServeHTTP(w, req)
 		assert.Equal(t, http.StatusForbidden, w.Code)
 	})
-	assert.Equal(t, http.StatusOK, c.get("/users/"+id).status, "the user is still there")
+	assert.Equal(t, http.StatusOK, c.get("/users/"+id).status, "the user still exists")
 }
 
-func TestForm(t *testing.T) {
+func TestSandbox_ContentNegotiation(t *testing.T) {
 	t.Parallel()
 	c := new21(t)
 	id := c.newUser()
@@ -236,12 +236,12 @@ func TestForm(t *testing.T) {
 		{"refuses json", http.MethodGet, user, "", "text/html, application/json;q=0.0", "", 400, "unsupported-accept", accept},
 		{"accepts nonsense", http.MethodGet, user, "", ";;", "", 400, "unsupported-accept", accept},
 		{"json", http.MethodPost, user, `{"mobile":"+61410888999"}`, "", "application/json; charset=utf-8", 200, "", ""},
-		{"json by another name", http.MethodPost, user, `{}`, "", "application/vnd.api+json", 200, "", ""},
+		{"json suffix", http.MethodPost, user, `{}`, "", "application/vnd.api+json", 200, "", ""},
 		{"no content type", http.MethodPost, user, `{}`, "", "", 200, "", ""},
 		{"plain text", http.MethodPost, user, `{}`, "", "text/plain;charset=UTF-8", 200, "", ""},
 		{"xml", http.MethodPost, user, `<a/>`, "", "text/xml", 415, "unsupported-content-type", contentType},
 		{"form", http.MethodPost, connections, `a=b`, "", "application/x-www-form-urlencoded", 415, "unsupported-content-type", contentType},
-		{"wrong type of nothing", http.MethodPost, user, "", "", "text/xml", 415, "unsupported-content-type", contentType},
+		{"wrong type without body", http.MethodPost, user, "", "", "text/xml", 415, "unsupported-content-type", contentType},
 		{"no body", http.MethodPost, connections, "", "", "", 400, "invalid-content", badConn},
 		{"empty body", http.MethodPost, "/users", "", "", "application/json", 400, "invalid-content", badUser},
 		{"truncated", http.MethodPost, user, `{"mobile":`, "", "application/json", 400, "invalid-content", badUser},
@@ -263,8 +263,8 @@ func TestForm(t *testing.T) {
 	}
 }
 
-// A body that may be left out is not taken for left out when it cannot be read.
-func TestUnreadableBodies(t *testing.T) {
+// An optional body that cannot be read is an error. It is not treated as missing.
+func TestSandbox_UnreadableBodies(t *testing.T) {
 	t.Parallel()
 	c := new30(t)
 	user := "/users/" + c.newUser()
@@ -281,16 +281,16 @@ func TestUnreadableBodies(t *testing.T) {
 	r.requireError(http.StatusBadRequest, "invalid-content", "Posted form is not in valid format.")
 }
 
-// TestSecretsStayInside plants secrets in every part of a request and looks for them wherever the sandbox could show
+// TestSandbox_Secrets plants secrets in every part of a request and searches everything that the sandbox shows for
 // them.
-func TestSecretsStayInside(t *testing.T) {
+func TestSandbox_Secrets(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const secret = "Pl4nted"
 		c := new21(t)
 		id := c.newUser()
 		user := "/users/" + id
-		var all strings.Builder // of the answers
+		var all strings.Builder // of all responses
 		see := func(r reply) { all.WriteString(r.raw) }
 		see(requestToken(t, c.sandbox, "Basic "+secret, secret, url.Values{"scope": {secret}}))
 		for _, key := range []string{secret, "Basic " + secret, "Basic " + c.sandbox.APIKey()} {
@@ -321,9 +321,9 @@ func TestSecretsStayInside(t *testing.T) {
 	})
 }
 
-func TestConcurrentUse(t *testing.T) {
+func TestSandbox_Concurrent(t *testing.T) {
 	t.Parallel()
-	c := new21(t, basiqtest.Speed(1000))
+	c := new21(t, basiqtest.WithSpeed(1000))
 	id := c.newUser()
 	var group sync.WaitGroup
 	errs := make(chan error, 100)

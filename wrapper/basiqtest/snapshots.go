@@ -9,38 +9,38 @@ import (
 	"github.com/basiq-go/basiq-go/gen"
 )
 
-// The kinds of summaries, which are also their types and the segments of their paths.
+// Kinds of summaries. They are also used as types and path segments.
 const (
 	kindAffordability = "affordability"
 	kindIncome        = "income"
 	kindExpenses      = "expenses"
 )
 
-// defaultMonths is how many months a summary is about unless it is told: a page of API 2.0 has 13 for income and expenses.
+// defaultMonths is the default length of a summary's period. A page of API 2.0 has 13 months for income and expenses.
 const defaultMonths = 13
 
-// maxMonthsApart is how many months the last month of a summary may be after the first.
+// maxMonthsApart is the maximum number of months from the first to the last month of a summary.
 const maxMonthsApart = 12
 
-// snapshot is a summary of a user's affordability, income or expenses. What it says follows from the analysis alone, so
-// it never changes.
+// A snapshot is a summary of a user's affordability, income or expenses. It is immutable, because it depends only on
+// its analysis.
 type snapshot struct {
 	*analysis
 
 	id, kind string
 	user     *user
 	created  time.Time
-	// with are the summaries of income and expenses that were made together with one of affordability.
-	with struct{ income, expenses *snapshot }
+	// parts holds the income and expense summaries of an affordability summary.
+	parts struct{ income, expenses *snapshot }
 }
 
-// maxSnapshotsKept bounds the summaries of a user, each of which holds transactions, so that a sandbox may run for days. The
-// oldest go first; for how long Basiq keeps them is not documented.
-const maxSnapshotsKept = 1000
+// maxSnapshotsRetained is the number of summaries kept per user, because each holds transactions. The oldest are
+// dropped. Basiq does not document how long it keeps summaries.
+const maxSnapshotsRetained = 1000
 
 var monthFormat = regexp.MustCompile(`^[0-9]{4}-(0[1-9]|1[0-2])$`)
 
-// snapshotNotValid is how an id is refused that is none.
+// snapshotNotValid is the error for an invalid snapshot ID.
 func snapshotNotValid(code, detail string) *failure {
 	return &failure{
 		status: http.StatusBadRequest, code: code, title: "Parameter value is not valid", detail: detail,
@@ -48,7 +48,7 @@ func snapshotNotValid(code, detail string) *failure {
 	}
 }
 
-// snapshot returns the summary of a kind that the path names.
+// snapshot returns the summary named in the path, which must be of the given kind.
 func (s *Sandbox) snapshot(c *call, kind string) (*snapshot, error) {
 	u, err := s.user(c)
 	if err != nil {
@@ -63,58 +63,59 @@ func (s *Sandbox) snapshot(c *call, kind string) (*snapshot, error) {
 	case i >= 0 && u.snapshots[i].kind == kind:
 		return u.snapshots[i], nil
 	case i >= 0 && kind == kindExpenses:
-		// The documents have this for expenses only, and do not say when. An id of something else is likely.
+		// The documentation has this error for expenses only and does not say when it occurs. It probably means the ID of
+		// another kind of summary.
 		return nil, snapshotNotValid("parameter-not-valid", "Invalid expenses snapshot ID provided")
 	default:
 		return nil, resourceNotFound()
 	}
 }
 
-// postSnapshot makes a summary. There is none, and no error, where nothing happened in the period.
-func (s *Sandbox) postSnapshot(c *call, kind string) (answer, error) {
+// postSnapshot creates a summary. It responds with 204 if the period has no transactions.
+func (s *Sandbox) postSnapshot(c *call, kind string) (response, error) {
 	u, err := s.user(c)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	var request gen.AffordabilityRequest
-	if len(c.body) > 0 { // It may be left out.
+	if len(c.body) > 0 { // the body is optional
 		if err := c.decode(&request); err != nil {
-			return answer{}, err
+			return response{}, err
 		}
 	}
 	from, end, err := c.summaryPeriod(request)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	holdings, err := s.summaryHoldings(u, request.Accounts, c.now)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	if err := u.checkConsent(c.now); err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	a := s.analyse(holdings, from, end)
-	if len(a.lines) == 0 {
-		return answer{status: http.StatusNoContent}, nil
+	a := s.analyze(holdings, from, end)
+	if len(a.transactions) == 0 {
+		return response{status: http.StatusNoContent}, nil
 	}
 	if err := s.countSnapshot(c.now); err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	snap := s.keepSnapshot(u, kind, a, c.now)
+	snap := s.addSnapshot(u, kind, a, c.now)
 	if kind == kindAffordability {
-		snap.with.income = s.keepSnapshot(u, kindIncome, a, c.now)
-		snap.with.expenses = s.keepSnapshot(u, kindExpenses, a, c.now)
+		snap.parts.income = s.addSnapshot(u, kindIncome, a, c.now)
+		snap.parts.expenses = s.addSnapshot(u, kindExpenses, a, c.now)
 	}
-	if c.wantsOther() {
-		// The documents declare 201 without content. Basiq's Salesforce connector expects 201 with the PDF.
-		return answer{http.StatusCreated, document{pdf, snap.print()}}, nil
+	if c.wantsAlternative() {
+		// The documentation specifies 201 without content, but Basiq's Salesforce connector expects 201 with the PDF.
+		return response{http.StatusCreated, document{pdf, snap.renderPDF()}}, nil
 	}
-	return answer{http.StatusOK, snap.show(&c.view)}, nil
+	return response{http.StatusOK, snap.show(&c.view)}, nil
 }
 
-func (s *Sandbox) keepSnapshot(u *user, kind string, a *analysis, now time.Time) *snapshot {
+func (s *Sandbox) addSnapshot(u *user, kind string, a *analysis, now time.Time) *snapshot {
 	snap := &snapshot{analysis: a, id: s.newID(), kind: kind, user: u, created: now}
-	if len(u.snapshots) >= maxSnapshotsKept {
+	if len(u.snapshots) >= maxSnapshotsRetained {
 		u.snapshots[0] = nil
 		u.snapshots = u.snapshots[1:]
 	}
@@ -122,8 +123,8 @@ func (s *Sandbox) keepSnapshot(u *user, kind string, a *analysis, now time.Time)
 	return snap
 }
 
-// summaryPeriod returns the first day and the first after the last. The details are the error table's, which speaks of
-// days where the schemas have months.
+// summaryPeriod returns the first day of the period and the day after its last. The error texts are from the documented
+// error table, which has days instead of months.
 func (c *call) summaryPeriod(request gen.AffordabilityRequest) (from, end time.Time, err error) {
 	fromWrong := request.FromMonth != "" && !monthFormat.MatchString(request.FromMonth)
 	toWrong := request.ToMonth != "" && !monthFormat.MatchString(request.ToMonth)
@@ -134,11 +135,11 @@ func (c *call) summaryPeriod(request gen.AffordabilityRequest) (from, end time.T
 	}
 	to := monthOf(c.now)
 	if request.ToMonth != "" {
-		to, _ = time.Parse("2006-01", request.ToMonth) // It has the format.
+		to, _ = time.Parse("2006-01", request.ToMonth) // matches monthFormat
 	}
 	from = to.AddDate(0, 1-defaultMonths, 0)
 	if request.FromMonth != "" {
-		from, _ = time.Parse("2006-01", request.FromMonth) // It has the format.
+		from, _ = time.Parse("2006-01", request.FromMonth) // matches monthFormat
 	}
 	if err := checkPeriod(false, false, to.Before(from), fromSource, toSource); err != nil {
 		return from, to, err
@@ -149,7 +150,7 @@ func (c *call) summaryPeriod(request gen.AffordabilityRequest) (from, end time.T
 	return from, to.AddDate(0, 1, 0), nil
 }
 
-// checkPeriod refuses the two ends of a period in the words that the documents have for them.
+// checkPeriod returns the documented error for an invalid period, or nil.
 func checkPeriod(fromWrong, toWrong, backwards bool, fromSource, toSource *object) error {
 	const format = " not in valid format. Date has to be in yyyy-mm-dd format"
 	switch {
@@ -165,7 +166,7 @@ func checkPeriod(fromWrong, toWrong, backwards bool, fromSource, toSource *objec
 	return nil
 }
 
-// summaryHoldings returns the accounts to summarise: those with these ids, or all. They must be of one currency.
+// summaryHoldings returns the accounts with these IDs, or all accounts. They must have the same currency.
 func (s *Sandbox) summaryHoldings(u *user, ids []string, now time.Time) ([]*holding, error) {
 	all := s.userHoldings(u, now)
 	if len(all) == 0 {

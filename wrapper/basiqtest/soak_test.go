@@ -25,48 +25,49 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest"
 )
 
-// `make soak` asks TestSoak for 10,000 calls and three seeds. A number of calls turns on what only holds for many.
+// `make soak` runs TestSoak with 10,000 calls and three seeds. Setting a number of calls also enables checks that are
+// reliable only for many calls.
 var (
 	soakCalls = flag.Int("soak", 0, "how many calls TestSoak makes in each of its runs; 0 makes few, as in CI")
 	soakSeed  = flag.Uint64("seed", 0, "what TestSoak draws everything from; 0 draws a seed")
 )
 
 const (
-	// soakers is how many callers there are at once.
-	soakers = 64
-	// struckShare is how many of the requests the faults are to strike.
-	struckShare = 0.2
-	// waveEvery is after how many requests all tokens are revoked, or expire: in turns.
+	// concurrentCallers is the number of concurrent callers.
+	concurrentCallers = 64
+	// faultShare is the target share of requests with a fault.
+	faultShare = 0.2
+	// waveEvery is the number of requests between waves that revoke or expire all tokens, alternately.
 	waveEvery = 300
-	// refusedMost is for how many of the requests a retry may be refused because the budget for them is spent, which is for
-	// outages: at random faults that happens only when nearly all callers wait to try again in the same moment.
-	refusedMost = 0.003
-	// leakedMost is how much more memory may be in use after a soak than before it: the clients are still there, with their
-	// tokens, and what package-level caches have grown by.
-	leakedMost = 2 << 20
+	// maxRefusedRetries is the maximum share of requests whose retry is refused because the retry budget is spent. The
+	// budget is for outages. With random faults, it is only spent if nearly all callers wait to retry at the same time.
+	maxRefusedRetries = 0.003
+	// maxLeak is the maximum memory increase during a soak. The clients with their tokens still exist, and
+	// package-level caches may have grown.
+	maxLeak = 2 << 20
 )
 
-// A program that makes many calls at once, of all operations, while one request in five meets a fault and all tokens are
-// revoked every few hundred calls. What has to come of each call is in judge; what has to be in the sandbox in the end is
-// in ledger.
+// TestSoak makes many concurrent calls of all operations, while one request in five meets a fault and all tokens are
+// revoked or expire every few hundred calls. The function judge checks the outcome of each call, and ledger checks the
+// final contents of the sandbox.
 //
-// The seed, which is printed, decides what each caller draws and what the sandbox draws. Which call meets which fault
-// depends on the order in which calls reach the sandbox as well, and that is up to the scheduler: a seed makes a run like
-// the one that failed, not the same run. It does not run beside other tests, since it measures the process.
-func TestSoak(t *testing.T) { //nolint:paralleltest // See above.
+// The seed, which is printed, determines the random choices of the callers and the sandbox. Which call meets which
+// fault also depends on the order in which calls reach the sandbox, and so on the scheduler. A seed therefore
+// reproduces a similar run, but not the same one. The test is not parallel, because it measures the process.
+func TestSoak(t *testing.T) { //nolint:paralleltest // see above
 	seed := *soakSeed
 	for seed == 0 {
 		seed = rand.Uint64()
 	}
-	t.Logf("seed %d: again with -args -seed %d -soak %d", seed, seed, *soakCalls)
+	t.Logf("seed %d: repeat with -args -seed %d -soak %d", seed, seed, *soakCalls)
 
-	// Time is virtual, so that the client's own retries and timeout are those of a program: a hang costs nothing.
+	// Time is virtual, so the client uses its default retries and timeout, and hanging requests take no real time.
 	virtual := soakConditions{
 		start: func(t *testing.T, opts ...basiqtest.Option) *basiqtest.Sandbox {
 			t.Helper()
 			return basiqtest.New(t, opts...)
 		},
-		enough: max(*soakCalls, 1000), timeout: 30 * time.Second, settled: time.Hour,
+		enough: max(*soakCalls, 1000), timeout: 30 * time.Second, jobsDone: time.Hour,
 		faults: append([]soakFault{
 			{basiqtest.Latency(2 * time.Second), 10},
 			{basiqtest.Latency(40 * time.Second), 10},
@@ -76,39 +77,40 @@ func TestSoak(t *testing.T) { //nolint:paralleltest // See above.
 			{basiqtest.TooManyRequestsDate(5 * time.Second), 10},
 		}, commonFaults...),
 	}
-	// Sockets are real, and so is time: nothing waits for long here, and no attempt may end because the machine is slow.
+	// Sockets and time are real, so all delays are short. Timeouts are long, so that no attempt fails because the machine
+	// is slow.
 	loopback := soakConditions{
 		start: func(t *testing.T, opts ...basiqtest.Option) *basiqtest.Sandbox {
 			t.Helper()
-			sandbox, err := basiqtest.Start(append(opts, basiqtest.Speed(1000))...)
+			sandbox, err := basiqtest.Start(append(opts, basiqtest.WithSpeed(1000))...)
 			require.NoError(t, err)
 			return sandbox
 		},
-		// With fewer, chance decides whether the first wave comes.
-		enough: max(*soakCalls, 800), timeout: time.Minute, settled: 100 * time.Millisecond,
+		// With fewer requests, the first wave might not occur.
+		enough: max(*soakCalls, 800), timeout: time.Minute, jobsDone: 100 * time.Millisecond,
 		client: []basiq.Option{basiq.WithRetry(basiq.Retry{BaseDelay: 5 * time.Millisecond, MaxDelay: 50 * time.Millisecond})},
-		// A job whose MFA answer got lost ends when the challenge expires, after two minutes: no wait here is as long.
+		// A job whose MFA answer was lost ends when the challenge expires after two minutes. No wait here is that long.
 		wait: []basiq.WaitOption{basiq.WithPollInterval(100*time.Millisecond, 100*time.Millisecond), basiq.WithMaxWait(10 * time.Second)},
 		faults: append([]soakFault{
 			{basiqtest.Latency(50 * time.Millisecond), 20}, {basiqtest.SlowBody(100_000), 15},
 		}, commonFaults...),
 	}
 
-	t.Run("virtual time", func(t *testing.T) { //nolint:paralleltest // It measures the process.
+	t.Run("virtual time", func(t *testing.T) { //nolint:paralleltest // it measures the process
 		measure(t, func() (s *soak) {
 			synctest.Test(t, func(t *testing.T) { s = runSoak(t, seed, virtual) })
 			return s
 		})
 	})
-	t.Run("loopback", func(t *testing.T) { //nolint:paralleltest // It measures the process.
+	t.Run("loopback", func(t *testing.T) { //nolint:paralleltest // it measures the process
 		measure(t, func() *soak { return runSoak(t, seed, loopback) })
 	})
 }
 
-// measure runs a soak and holds what is left in the process to what was there before.
+// measure runs a soak and compares goroutines and memory before and after it.
 func measure(t *testing.T, run func() *soak) {
 	t.Helper()
-	runtime.GC() // twice, since the first fills the victims of pools
+	runtime.GC() // twice, to also clear the victim caches of pools
 	runtime.GC()
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
@@ -117,34 +119,34 @@ func measure(t *testing.T, run func() *soak) {
 
 	s := run()
 	clients := s.clients
-	*s.watch, *s = watch{}, soak{} // what the test has kept is not the client's
+	*s.watch, *s = watch{}, soak{} // drop what the test itself holds
 
 	took := time.Since(began)
 	for deadline := time.Now().Add(time.Minute); runtime.NumGoroutine() > goroutines && time.Now().Before(deadline); {
-		time.Sleep(10 * time.Millisecond) // those of connections are about to end
+		time.Sleep(10 * time.Millisecond) // connection goroutines are about to end
 	}
-	assert.LessOrEqual(t, runtime.NumGoroutine(), goroutines, "a goroutine is left")
+	assert.LessOrEqual(t, runtime.NumGoroutine(), goroutines, "leaked goroutine")
 	runtime.GC()
 	runtime.GC()
 	runtime.ReadMemStats(&after)
 	grown := int64(after.HeapAlloc) - int64(before.HeapAlloc)
-	assert.LessOrEqual(t, grown, int64(leakedMost), "memory is left, in bytes")
-	t.Logf("memory: %+d KiB; goroutines: %d before, %d after; it took %v", grown>>10, goroutines, runtime.NumGoroutine(), took.Round(time.Millisecond))
+	assert.LessOrEqual(t, grown, int64(maxLeak), "leaked memory in bytes")
+	t.Logf("memory: %+d KiB; goroutines: %d before, %d after; duration %v", grown>>10, goroutines, runtime.NumGoroutine(), took.Round(time.Millisecond))
 	runtime.KeepAlive(clients)
 }
 
-// soakConditions is what the two runs differ in.
+// soakConditions holds the differences between the two runs.
 type soakConditions struct {
-	start   func(t *testing.T, opts ...basiqtest.Option) *basiqtest.Sandbox
-	enough  int           // calls, of all callers
-	timeout time.Duration // of an attempt
-	settled time.Duration // after so long every job is over
-	client  []basiq.Option
-	wait    []basiq.WaitOption
-	faults  []soakFault
+	start    func(t *testing.T, opts ...basiqtest.Option) *basiqtest.Sandbox
+	enough   int           // number of calls of all callers
+	timeout  time.Duration // of an attempt
+	jobsDone time.Duration // time after which every job is done
+	client   []basiq.Option
+	wait     []basiq.WaitOption
+	faults   []soakFault
 }
 
-// soakFault is a fault, and how many there are to be of it among the others.
+// A soakFault is a fault with its relative weight.
 type soakFault struct {
 	basiqtest.Fault
 
@@ -169,24 +171,24 @@ type soak struct {
 	soakConditions
 	*watch
 
-	seed    uint64
-	sandbox *basiqtest.Sandbox
-	clients map[basiq.APIVersion]*basiq.Client
-	ledger  ledger
-	opened  atomic.Int64 // connections
-	waves   []*basiqtest.Injection
-	struck  []*basiqtest.Injection
+	seed       uint64
+	sandbox    *basiqtest.Sandbox
+	clients    map[basiq.APIVersion]*basiq.Client
+	ledger     ledger
+	opened     atomic.Int64 // open connections
+	waves      []*basiqtest.Injection
+	injections []*basiqtest.Injection
 }
 
 func runSoak(t *testing.T, seed uint64, conditions soakConditions) *soak {
 	t.Helper()
 	s := &soak{soakConditions: conditions, seed: seed, watch: newWatch(), clients: map[basiq.APIVersion]*basiq.Client{}}
-	s.sandbox = s.start(t, basiqtest.Seed(seed), basiqtest.Logger(slog.New(s.watch)), basiqtest.DeliverWith(delivered))
+	s.sandbox = s.start(t, basiqtest.WithSeed(seed), basiqtest.WithLogger(slog.New(s.watch)), basiqtest.WithWebhookClient(delivered))
 	defer func() { _ = s.sandbox.Close() }()
 
 	transport := s.sandbox.HTTPClient().Transport.(*http.Transport).Clone()
 	transport.DialContext = s.count(transport.DialContext)
-	wire := &wire{transport}
+	wire := &removableTransport{transport}
 	for _, version := range []basiq.APIVersion{basiq.APIVersion21, basiq.APIVersion30} {
 		options := slices.Concat(s.client, []basiq.Option{
 			basiq.WithAPIVersion(version), basiq.WithMiddleware(s.observe),
@@ -200,12 +202,12 @@ func runSoak(t *testing.T, seed uint64, conditions soakConditions) *soak {
 
 	began := time.Now()
 	var callers sync.WaitGroup
-	for i := range soakers {
+	for i := range concurrentCallers {
 		callers.Go(func() { newSoaker(t.Context(), s, i).run() })
 	}
 	callers.Wait()
 	took := time.Since(began)
-	for _, i := range slices.Concat(s.waves, s.struck) {
+	for _, i := range slices.Concat(s.waves, s.injections) {
 		i.Remove()
 	}
 
@@ -213,38 +215,38 @@ func runSoak(t *testing.T, seed uint64, conditions soakConditions) *soak {
 	for deadline := time.Now().Add(time.Minute); s.opened.Load() > 0 && time.Now().Before(deadline); {
 		time.Sleep(10 * time.Millisecond)
 	}
-	assert.Zero(t, s.opened.Load(), "a connection is left open, or an answer unread")
+	assert.Zero(t, s.opened.Load(), "leaked connection or unread response")
 
-	time.Sleep(s.settled)
+	time.Sleep(s.jobsDone)
 	s.ledger.check(t, s.found(t))
 	require.NoError(t, s.sandbox.Close()) // so that the log is complete
-	s.sum(t, took)
+	s.summarize(t, took)
 	wire.RoundTripper = nil
 	return s
 }
 
-// inject puts the faults into the sandbox. The one injected first strikes and those after it do not see the call, so each
-// chance is that of a request which has been spared until then. Latency adds to the others.
+// inject adds the faults to the sandbox. A fault that was injected earlier takes precedence, so each probability
+// applies to requests that earlier faults skipped. Latency is added to other faults.
 func (s *soak) inject() {
 	s.waves = append(s.waves,
 		s.sandbox.Inject(basiqtest.RevokeAllTokens(), basiqtest.Every(2*waveEvery)),
-		s.sandbox.Inject(basiqtest.ExpireAllTokens(), basiqtest.After(waveEvery), basiqtest.Every(2*waveEvery)))
+		s.sandbox.Inject(basiqtest.ExpireAllTokens(), basiqtest.Skip(waveEvery), basiqtest.Every(2*waveEvery)))
 	total, spared := 0.0, 1.0
 	for _, f := range s.faults {
 		total += f.weight
 	}
 	for _, f := range s.faults {
-		share := struckShare * f.weight / total
-		s.struck = append(s.struck, s.sandbox.Inject(f.Fault, basiqtest.Chance(share/spared)))
+		share := faultShare * f.weight / total
+		s.injections = append(s.injections, s.sandbox.Inject(f.Fault, basiqtest.Probability(share/spared)))
 		spared -= share
 	}
 }
 
-// wire takes the transport away from the clients in the end: that of net/http goes on holding dials that are over, and with
-// them what their contexts lead to, so that nobody could see whether the clients themselves hold anything.
-type wire struct{ http.RoundTripper }
+// removableTransport allows removing the transport from the clients at the end. The transport of net/http keeps
+// references to completed dials and their contexts, which would hide whether the clients themselves hold anything.
+type removableTransport struct{ http.RoundTripper }
 
-// count counts the connections that are open.
+// count counts the open connections.
 func (s *soak) count(dial dialer) dialer {
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		conn, err := dial(ctx, network, address)
@@ -270,7 +272,7 @@ func (c *countedConn) Close() error {
 	return c.Conn.Close()
 }
 
-// delivered takes the messages of webhooks, which go nowhere.
+// delivered accepts webhook messages without sending them.
 var delivered = &http.Client{Transport: roundTripper(func(req *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody, Request: req}, nil
 })}
@@ -279,8 +281,7 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
 
-// ledger is what there has to be in the sandbox in the end: of each thing, which has a name of its own, at least and at
-// most so many.
+// A ledger tracks the expected final contents of the sandbox: for each named resource, the minimum and maximum number.
 type ledger struct {
 	mu     sync.Mutex
 	things map[string]bounds
@@ -288,13 +289,13 @@ type ledger struct {
 
 type bounds struct{ least, most int }
 
-// made notes what came of a call that makes a thing, or several of one name.
-func (l *ledger) made(name string, err error) { l.note(name, err, 1) }
+// created records the outcome of a call that creates a resource.
+func (l *ledger) created(name string, err error) { l.record(name, err, 1) }
 
-// unmade notes what came of a call that deletes one.
-func (l *ledger) unmade(name string, err error) { l.note(name, err, -1) }
+// deleted records the outcome of a call that deletes a resource.
+func (l *ledger) deleted(name string, err error) { l.record(name, err, -1) }
 
-func (l *ledger) note(name string, err error, change int) {
+func (l *ledger) record(name string, err error, change int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.things == nil {
@@ -313,21 +314,21 @@ func (l *ledger) note(name string, err error, change int) {
 	l.things[name] = b
 }
 
-// check compares with what was found.
+// check compares the ledger with the resources found.
 func (l *ledger) check(t *testing.T, found map[string]int) {
 	t.Helper()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for name, b := range l.things {
-		assert.GreaterOrEqual(t, found[name], b.least, "%s was made and is not there", name)
-		assert.LessOrEqual(t, found[name], b.most, "%s is there more often than it was made", name)
+		assert.GreaterOrEqual(t, found[name], b.least, "%s was created and is missing", name)
+		assert.LessOrEqual(t, found[name], b.most, "too many %s", name)
 	}
 	for name := range found {
-		assert.Contains(t, l.things, name, "nobody has made it")
+		assert.Contains(t, l.things, name, "unexpected resource")
 	}
 }
 
-// found lists everything that is in the sandbox, with clients that nothing happens to.
+// found lists everything in the sandbox, with clients that no faults apply to.
 func (s *soak) found(t *testing.T) map[string]int {
 	t.Helper()
 	old, err := s.sandbox.NewClient(basiq.WithAPIVersion(basiq.APIVersion21))
@@ -342,7 +343,7 @@ func (s *soak) found(t *testing.T) map[string]int {
 		require.NoError(t, err)
 		found["user "+whole.Email]++
 		if !strings.HasPrefix(whole.Email, mainUser) {
-			continue // of whose connections nobody keeps count
+			continue // connections of these users are not tracked
 		}
 		for _, err := range now.Connections.List(ctx, user.ID) {
 			require.NoError(t, err)
@@ -360,8 +361,8 @@ func (s *soak) found(t *testing.T) map[string]int {
 	return found
 }
 
-// sum judges all calls and writes the report.
-func (s *soak) sum(t *testing.T, took time.Duration) {
+// summarize judges all calls and logs the report.
+func (s *soak) summarize(t *testing.T, took time.Duration) {
 	t.Helper()
 	v := s.judgeAll()
 	for _, problem := range v.problems[:min(len(v.problems), 20)] {
@@ -373,16 +374,16 @@ func (s *soak) sum(t *testing.T, took time.Duration) {
 	for _, i := range s.waves {
 		waves += i.Count()
 	}
-	// Each wave takes one token of each version, and tokens live for an hour, of which 50 minutes are used. An answer to a
-	// challenge takes one of its user, and another when that is refused.
+	// Each wave invalidates one token of each version, and tokens are used for 50 minutes of their lifetime of an hour.
+	// Answering a challenge uses a token of the user, and another one if it is refused.
 	lives := 1 + int(took/(50*time.Minute))
 	assert.LessOrEqual(t, v.tokens, 2*(waves+lives)+v.userTokens, "tokens, with %d waves", waves)
 	assert.Positive(t, waves)
-	spent := v.repeatable[budgetSpent] + v.others[budgetSpent] + v.noTokens[budgetSpent]
-	assert.LessOrEqual(t, float64(spent), refusedMost*float64(v.requests), "so many retries were refused")
-	share := float64(v.struck) / float64(v.requests)
+	spent := v.idempotent[budgetSpent] + v.others[budgetSpent] + v.tokenFailures[budgetSpent]
+	assert.LessOrEqual(t, float64(spent), maxRefusedRetries*float64(v.requests), "share of refused retries")
+	share := float64(v.faulted) / float64(v.requests)
 	if *soakCalls > 0 {
-		assert.InDelta(t, struckShare, share, 0.02, "so many requests were struck")
+		assert.InDelta(t, faultShare, share, 0.02, "share of requests with faults")
 		for _, op := range basiq.Operations() {
 			assert.Positive(t, v.calls[op.ID], "%s was never called", op.ID)
 		}
@@ -393,20 +394,20 @@ func (s *soak) sum(t *testing.T, took time.Duration) {
 	for _, n := range v.calls {
 		calls += n
 	}
-	fmt.Fprintf(&b, "seed %d, %s: %d calls of %d operations, %d requests, %d retries, in %v of its own time\n",
+	fmt.Fprintf(&b, "seed %d, %s: %d calls of %d operations, %d requests, %d retries, in %v of simulated time\n",
 		s.seed, t.Name(), calls, len(v.calls), v.requests, v.retries, took.Round(time.Second))
-	fmt.Fprintf(&b, "tokens: %d new ones, %d waves of revocation; failures to get one: %s\n", v.tokens, waves, counts(v.noTokens))
-	fmt.Fprintf(&b, "struck: %.1f %% of the requests:", 100*share)
+	fmt.Fprintf(&b, "tokens: %d created, %d waves; failed requests: %s\n", v.tokens, waves, counts(v.tokenFailures))
+	fmt.Fprintf(&b, "faults: %.1f %% of the requests:", 100*share)
 	for i, f := range s.faults {
-		fmt.Fprintf(&b, " %v %d", f.Fault, s.struck[i].Count())
+		fmt.Fprintf(&b, " %v %d", f.Fault, s.injections[i].Count())
 	}
-	fmt.Fprintf(&b, "\nrepeatable calls: %s\nother calls: %s\n", counts(v.repeatable), counts(v.others))
-	fmt.Fprintf(&b, "duplicates: %d; attempts of calls that succeeded: %v\n", v.duplicates, v.attempts)
-	fmt.Fprintf(&b, "calls of each operation: %s", counts(v.calls))
+	fmt.Fprintf(&b, "\nidempotent calls: %s\nother calls: %s\n", counts(v.idempotent), counts(v.others))
+	fmt.Fprintf(&b, "duplicates: %d; attempts of successful calls: %v\n", v.duplicates, v.attempts)
+	fmt.Fprintf(&b, "calls per operation: %s", counts(v.calls))
 	t.Log(b.String())
 }
 
-// counts writes a map as "a 1, b 2", the names in order.
+// counts formats a map as "a 1, b 2", sorted by name.
 func counts(m map[string]int) string {
 	var parts []string
 	for _, name := range slices.Sorted(maps.Keys(m)) {

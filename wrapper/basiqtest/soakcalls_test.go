@@ -12,41 +12,42 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-// mainUser and otherUser are what the emails of users begin with: those that callers work with, and those that come and go.
+// mainUser and otherUser are prefixes of email addresses, of the callers' own users and of temporary
+// users.
 const (
 	mainUser  = "main"
 	otherUser = "other"
 )
 
-// soaker is one of the callers of a soak. What it makes, nobody else touches.
+// A soaker is one of the callers of a soak. No other caller touches the resources it creates.
 type soaker struct {
 	*soak
 
-	ctx    context.Context //nolint:containedctx // That of the test, for all its calls.
-	name   string
-	random *rand.Rand
-	made   int // to tell what it makes apart
+	ctx     context.Context //nolint:containedctx // the test's context, for all calls
+	name    string
+	random  *rand.Rand
+	created int // makes names unique
 
 	user, email  string
 	connections  []connected
 	accounts     []string
 	transactions []string
 	jobs         []string
-	others       map[string]string   // emails of other users by id
-	webhooks     map[string]string   // names of webhooks by id
-	event        basiq.EventTypeName // that its subscriber is to be told of; "" for none, or when that was tried
-	subscriber   string              // the id of a webhook
-	reports      map[string]string   // titles of reports by id
-	affordable   []string            // ids of summaries, as are the next two
+	others       map[string]string   // emails of other users by ID
+	webhooks     map[string]string   // names of webhooks by ID
+	event        basiq.EventTypeName // event type for the subscriber; "" for none, or if already tried
+	subscriber   string              // webhook ID
+	reports      map[string]string   // titles of reports by ID
+	affordable   []string            // IDs of summaries, like the next two fields
 	incomes      []string
 	expenses     []string
-	link         string // the public URL of the auth link, if that is known
+	link         string // public URL of the auth link, if known
 }
 
 // connected is a connection.
 type connected struct{ id, password string }
 
-// subscribable are event types. Of the webhooks of an application, only one can subscribe to each.
+// subscribable lists event types. Only one webhook of an application can subscribe to each.
 var subscribable = []basiq.EventTypeName{
 	basiq.EventTypeNameConnectionActivated, basiq.EventTypeNameConnectionDeleted, basiq.EventTypeNameConnectionInvalidated,
 	basiq.EventTypeNameConsentCreated, basiq.EventTypeNameConsentExpired, basiq.EventTypeNameConsentRevoked,
@@ -64,7 +65,7 @@ func newSoaker(ctx context.Context, s *soak, i int) *soaker {
 	return c
 }
 
-// soakSteps are what a caller does next, and how often among the others.
+// soakSteps lists the possible steps of a caller with their weights.
 var soakSteps = []struct {
 	weight int
 	step   func(*soaker)
@@ -98,7 +99,7 @@ var soakSteps = []struct {
 	{6, (*soaker).readMessages},
 }
 
-// run makes calls until there were enough of all callers.
+// run makes calls until all callers together have made enough.
 func (c *soaker) run() {
 	total := 0
 	for _, s := range soakSteps {
@@ -106,7 +107,7 @@ func (c *soaker) run() {
 	}
 	for c.soFar() < c.enough {
 		if c.user == "" || len(c.accounts) == 0 {
-			c.settle()
+			c.setUp()
 			continue
 		}
 		at := c.random.IntN(total)
@@ -119,7 +120,7 @@ func (c *soaker) run() {
 	}
 }
 
-// client returns a client of any version, old and now one of a version.
+// client returns a client of a random version, old and now a client of a specific version.
 func (c *soaker) client() *basiq.Client {
 	if c.random.IntN(2) == 0 {
 		return c.old()
@@ -130,13 +131,13 @@ func (c *soaker) client() *basiq.Client {
 func (c *soaker) old() *basiq.Client { return c.clients[basiq.APIVersion21] }
 func (c *soaker) now() *basiq.Client { return c.clients[basiq.APIVersion30] }
 
-// new returns a name that nothing else has.
+// new returns a unique name.
 func (c *soaker) new(kind string) string {
-	c.made++
-	return fmt.Sprintf("%s-%s-%d", kind, c.name, c.made)
+	c.created++
+	return fmt.Sprintf("%s-%s-%d", kind, c.name, c.created)
 }
 
-// one returns one of several ids, or "".
+// one returns a random ID, or "" if there are none.
 func (c *soaker) one(ids []string) string {
 	if len(ids) == 0 {
 		return ""
@@ -144,7 +145,7 @@ func (c *soaker) one(ids []string) string {
 	return ids[c.random.IntN(len(ids))]
 }
 
-// connection returns one of the connections, which has no id when there is none.
+// connection returns a random connection. Its ID is empty if there is none.
 func (c *soaker) connection() connected {
 	if len(c.connections) == 0 {
 		return connected{}
@@ -152,7 +153,7 @@ func (c *soaker) connection() connected {
 	return c.connections[c.random.IntN(len(c.connections))]
 }
 
-// oneOf returns one of the ids of a map, which must not be empty; of those, the least, since a seed is to mean something.
+// oneOf returns the entry with the smallest name of a non-empty map, so that the result is deterministic.
 func oneOf(things map[string]string) (id, name string) {
 	for key, value := range things {
 		if name == "" || value < name {
@@ -162,7 +163,7 @@ func oneOf(things map[string]string) (id, name string) {
 	return id, name
 }
 
-// get is do for a call whose result matters; with an error it returns nil.
+// get is like do, for a call with a result. The result is nil if there is an error.
 func get[T any](c *soaker, name string, call func(ctx context.Context) (*T, error), allowed ...error) (result *T, err error) {
 	err = c.do(c.ctx, name, func(ctx context.Context) (err error) {
 		result, err = call(ctx)
@@ -172,13 +173,13 @@ func get[T any](c *soaker, name string, call func(ctx context.Context) (*T, erro
 		return nil, err
 	}
 	if result == nil {
-		c.complain("%s: neither a result nor an error", name)
+		c.addProblem("%s: nil result and nil error", name)
 		return nil, errors.New("nothing")
 	}
 	return result, nil
 }
 
-// list is do for a list, of which it reads most at the most.
+// list is like do, for a list. It reads at most most items.
 func list[T any](c *soaker, name string, most int, call func(ctx context.Context) iter.Seq2[*T, error]) (items []*T) {
 	_ = c.do(c.ctx, name, func(ctx context.Context) error {
 		for item, err := range call(ctx) {
@@ -196,21 +197,21 @@ func list[T any](c *soaker, name string, most int, call func(ctx context.Context
 
 const all = 1 << 30
 
-// same complains when an answer is about something else than was asked for: answers must not be mixed up.
+// same reports a problem if a response is about another resource than requested, to detect mixed-up responses.
 func (c *soaker) same(name, want, got string) {
 	if want != got {
-		c.complain("%s: got %q for %q", name, got, want)
+		c.addProblem("%s: got %q for %q", name, got, want)
 	}
 }
 
-// settle makes the user that the caller works with, and waits until there is something to read.
-func (c *soaker) settle() {
+// setUp creates the caller's user and waits until its data is available.
+func (c *soaker) setUp() {
 	if c.user == "" {
 		c.email = c.new(mainUser) + "@example.com"
 		user, err := get(c, "Users.Create", func(ctx context.Context) (*basiq.User, error) {
 			return c.client().Users.Create(ctx, basiq.CreateUser{Email: c.email, Mobile: "+61410888666"})
 		})
-		c.ledger.made("user "+c.email, err)
+		c.ledger.created("user "+c.email, err)
 		if err != nil {
 			return
 		}
@@ -229,7 +230,7 @@ func (c *soaker) createUser() {
 	user, err := get(c, "Users.Create", func(ctx context.Context) (*basiq.User, error) {
 		return c.client().Users.Create(ctx, basiq.CreateUser{Email: email})
 	})
-	c.ledger.made("user "+email, err)
+	c.ledger.created("user "+email, err)
 	if err == nil {
 		c.others[user.ID] = email
 	}
@@ -255,9 +256,9 @@ func (c *soaker) updateUser() {
 	switch {
 	case unread != nil:
 	case err == nil && user.Name != name:
-		c.complain("Users.Update: it succeeded, and the name is %q and not %q", user.Name, name)
+		c.addProblem("Users.Update: succeeded, but the name is %q, want %q", user.Name, name)
 	case err != nil && !basiq.MayHaveBeenDone(err) && user.Name == name:
-		c.complain("Users.Update: it was done, and the error denies it: %v", err)
+		c.addProblem("Users.Update: executed, but the error denies it: %v", err)
 	}
 }
 
@@ -268,16 +269,16 @@ func (c *soaker) deleteUser() {
 	id, email := oneOf(c.others)
 	delete(c.others, id)
 	err := c.do(c.ctx, "Users.Delete", func(ctx context.Context) error { return c.client().Users.Delete(ctx, id) })
-	c.ledger.unmade("user "+email, err)
+	c.ledger.deleted("user "+email, err)
 	if err == nil {
 		c.gone("Users.Get", func(ctx context.Context) error { _, err := c.client().Users.Get(ctx, id); return err })
 	}
 }
 
-// gone asks for what has been deleted.
+// gone requests a deleted resource.
 func (c *soaker) gone(name string, call func(ctx context.Context) error) {
 	if c.do(c.ctx, name, call, basiq.ErrNotFound) == nil {
-		c.complain("%s: it was deleted and is still there", name)
+		c.addProblem("%s: still exists after deletion", name)
 	}
 }
 
@@ -290,9 +291,9 @@ func (c *soaker) connect() {
 		})
 	})
 	if err == nil && job.AlreadyRunning {
-		return // of an earlier call that was done, whatever came of it
+		return // created by an earlier call that took effect despite its error
 	}
-	c.ledger.made("connection of "+c.email, err)
+	c.ledger.created("connection of "+c.email, err)
 	if err != nil {
 		return
 	}
@@ -305,7 +306,7 @@ func (c *soaker) connect() {
 	}
 	id, ok := done.ConnectionID()
 	if !ok {
-		c.complain("Jobs.Wait: the job is over and tells of no connection")
+		c.addProblem("Jobs.Wait: the job is done without a connection")
 		return
 	}
 	c.connections = append(c.connections, connected{id, who.password})
@@ -345,7 +346,7 @@ func (c *soaker) refresh() {
 	}
 }
 
-// updateConnection stores the password that the connection has: with another, its jobs would fail.
+// updateConnection stores the current password again, because jobs with another one would fail.
 func (c *soaker) updateConnection() {
 	if connection := c.connection(); connection.id != "" {
 		_, _ = get(c, "Connections.Update", func(ctx context.Context) (*basiq.Job, error) {
@@ -365,7 +366,7 @@ func (c *soaker) deleteConnection() {
 	err := c.do(c.ctx, "Connections.Delete", func(ctx context.Context) error {
 		return c.client().Connections.Delete(ctx, c.user, id)
 	})
-	c.ledger.unmade("connection of "+c.email, err)
+	c.ledger.deleted("connection of "+c.email, err)
 	if err == nil {
 		c.gone("Connections.Get", func(ctx context.Context) error {
 			_, err := c.client().Connections.Get(ctx, c.user, id)
@@ -380,7 +381,7 @@ func (c *soaker) upload() {
 			InstitutionID: nab, Name: "a.csv", Content: strings.NewReader(twoAccounts),
 		})
 	})
-	c.ledger.made("connection of "+c.email, err)
+	c.ledger.created("connection of "+c.email, err)
 }
 
 func (c *soaker) readJobs() {
@@ -406,7 +407,8 @@ func (c *soaker) readAccounts() {
 	}
 }
 
-// readTransactions reads some pages, and seldom all of it. None comes twice, whatever pages had to be read again.
+// readTransactions reads some pages, and sometimes all of them. No transaction may be repeated, even if pages were
+// retried.
 func (c *soaker) readTransactions() {
 	most, size := 100, 40
 	if c.random.IntN(10) == 0 {
@@ -417,7 +419,7 @@ func (c *soaker) readTransactions() {
 		return c.client().Transactions.List(ctx, c.user, basiq.PageSize[basiq.Transaction](size))
 	}) {
 		if seen[transaction.ID] {
-			c.complain("Transactions.List: transaction %s comes twice", transaction.ID)
+			c.addProblem("Transactions.List: duplicate transaction %s", transaction.ID)
 		}
 		seen[transaction.ID] = true
 		if len(c.transactions) < 10 {
@@ -427,7 +429,7 @@ func (c *soaker) readTransactions() {
 	if id := c.one(c.transactions); id != "" {
 		transaction, err := get(c, "Transactions.Get", func(ctx context.Context) (*basiq.Transaction, error) {
 			return c.client().Transactions.Get(ctx, c.user, id)
-		}, basiq.ErrNotFound) // one that was pending has been replaced
+		}, basiq.ErrNotFound) // a pending transaction may have been replaced
 		if err == nil {
 			c.same("Transactions.Get", id, transaction.ID)
 		}
@@ -444,7 +446,7 @@ func (c *soaker) readIdentities() {
 	}
 }
 
-// authLink makes, reads or deletes the user's auth link. After an error that leaves open what was done, nobody knows.
+// authLink creates, reads or deletes the user's auth link. After an error, the outcome may be unknown.
 func (c *soaker) authLink() {
 	public := func(link *basiq.AuthLink) string { return link.Links.Public }
 	read := func(allowed ...error) (*basiq.AuthLink, error) {
@@ -474,20 +476,20 @@ func (c *soaker) authLink() {
 	case err == nil:
 		c.link = ""
 		if _, err := read(basiq.ErrNotFound); err == nil {
-			c.complain("AuthLinks.Get: it was deleted and is still there")
+			c.addProblem("AuthLinks.Get: still exists after deletion")
 		}
 	case basiq.MayHaveBeenDone(err):
 		c.link = ""
 	}
 }
 
-// visitor makes a user who connects on the consent page.
+// visitor creates a user who connects on the consent page.
 func (c *soaker) visitor(institution, login string) (userID, jobID string) {
 	email := c.new(otherUser) + "@example.com"
 	user, err := get(c, "Users.Create", func(ctx context.Context) (*basiq.User, error) {
 		return c.now().Users.Create(ctx, basiq.CreateUser{Email: email})
 	})
-	c.ledger.made("user "+email, err)
+	c.ledger.created("user "+email, err)
 	if err != nil {
 		return "", ""
 	}
@@ -498,7 +500,7 @@ func (c *soaker) visitor(institution, login string) (userID, jobID string) {
 	return user.ID, c.sandbox.Connect(user.ID, institution, login)
 }
 
-// consents goes through the life of a consent: what was fetched under it is purged, and it is withdrawn.
+// consents runs the lifecycle of a consent, including purging its data and revoking it.
 func (c *soaker) consents() {
 	userID, jobID := c.visitor(hooli, "gavinBelson")
 	if userID == "" {
@@ -521,7 +523,7 @@ func (c *soaker) consents() {
 	}
 }
 
-// challenge connects a user to a bank that asks for a second factor. An answer that got lost fails the job.
+// challenge connects a user to a bank with a second factor. A lost MFA answer fails the job.
 func (c *soaker) challenge() {
 	userID, _ := c.visitor("", "")
 	if userID == "" {
@@ -539,7 +541,7 @@ func (c *soaker) challenge() {
 		return err
 	})
 	if asked > 1 {
-		c.complain("Connections.CreateAndWait: the challenge was answered %d times", asked)
+		c.addProblem("Connections.CreateAndWait: %d MFA answers for one challenge", asked)
 	}
 }
 
@@ -573,7 +575,7 @@ func (c *soaker) readBanks() {
 	}
 }
 
-// firstOf is the first item of a list, if there is one.
+// firstOf returns at most the first item of a list.
 func firstOf[T any](c *soaker, name string, call func(ctx context.Context) iter.Seq2[*T, error]) []*T {
 	return list(c, name, 1, call)
 }
@@ -650,7 +652,7 @@ func (c *soaker) expense() {
 	}
 }
 
-// report makes, reads or deletes a report, which the user's deletion would take along.
+// report creates, reads or deletes a report. Reports disappear when the user is deleted.
 func (c *soaker) report() {
 	switch c.random.IntN(5) {
 	case 0:
@@ -673,7 +675,7 @@ func (c *soaker) report() {
 	})
 	delete(c.reports, id)
 	err := c.do(c.ctx, "Reports.Delete", func(ctx context.Context) error { return c.now().Reports.Delete(ctx, id) })
-	c.ledger.unmade("report "+title, err)
+	c.ledger.deleted("report "+title, err)
 	if err == nil {
 		c.gone("Reports.Get", func(ctx context.Context) error { _, err := c.now().Reports.Get(ctx, id); return err })
 	}
@@ -693,7 +695,7 @@ func (c *soaker) makeReport() {
 			},
 		})
 	})
-	c.ledger.made("report "+title, err)
+	c.ledger.created("report "+title, err)
 	if err != nil {
 		return
 	}
@@ -704,7 +706,7 @@ func (c *soaker) makeReport() {
 	if id, ok := done.ReportID(); ok {
 		c.reports[id] = title
 	} else {
-		c.complain("Jobs.Wait: the job is over and tells of no report")
+		c.addProblem("Jobs.Wait: the job is done without a report")
 	}
 }
 
@@ -740,7 +742,7 @@ func (c *soaker) webhook() {
 	case 2:
 		delete(c.webhooks, id)
 		err := c.do(c.ctx, "Webhooks.Delete", func(ctx context.Context) error { return c.now().Webhooks.Delete(ctx, id) })
-		c.ledger.unmade("webhook "+name, err)
+		c.ledger.deleted("webhook "+name, err)
 		if err == nil {
 			c.gone("Webhooks.Get", func(ctx context.Context) error { _, err := c.now().Webhooks.Get(ctx, id); return err })
 		}
@@ -752,14 +754,14 @@ func (c *soaker) webhook() {
 	}
 }
 
-// makeWebhook makes a webhook and returns its id, or "".
+// makeWebhook creates a webhook and returns its ID, or "".
 func (c *soaker) makeWebhook(webhook basiq.CreateWebhook) (id string) {
 	webhook.Name = c.new("webhook")
 	webhook.URL = "https://example.com/" + webhook.Name
 	made, err := get(c, "Webhooks.Create", func(ctx context.Context) (*basiq.Webhook, error) {
 		return c.now().Webhooks.Create(ctx, webhook)
 	})
-	c.ledger.made("webhook "+webhook.Name, err)
+	c.ledger.created("webhook "+webhook.Name, err)
 	if err != nil {
 		return ""
 	}
@@ -769,7 +771,7 @@ func (c *soaker) makeWebhook(webhook basiq.CreateWebhook) (id string) {
 	return made.ID
 }
 
-// readMessages has a test message sent, and reads what has been sent. It takes a webhook that subscribes to something.
+// readMessages sends a test message and reads the sent messages, using a webhook that subscribes to an event.
 func (c *soaker) readMessages() {
 	if c.event != "" {
 		c.subscriber = c.makeWebhook(basiq.CreateWebhook{SubscribedEvents: []basiq.EventTypeName{c.event}})
@@ -778,7 +780,7 @@ func (c *soaker) readMessages() {
 				return c.now().Webhooks.SendTest(ctx, basiq.WebhookTestMessage{EventTypeID: c.event, Text: "a test"})
 			})
 		}
-		c.event = "" // after an error there may be such a webhook all the same
+		c.event = "" // the webhook may exist despite the error
 		return
 	}
 	if c.subscriber == "" {

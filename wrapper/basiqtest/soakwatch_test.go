@@ -15,35 +15,35 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-// watch sees a soak from both ends: as a hook of the client it numbers each attempt of each call, and as the logger of the
-// sandbox it learns what became of the requests with that number. The number travels as a parameter that the API does
-// not have, which the sandbox passes over.
+// watch observes a soak at both ends. As middleware of the client, it numbers each attempt of each call. As the logger
+// of the sandbox, it records the outcome of the request with that number. The number is sent as a query parameter that
+// the API ignores.
 type watch struct {
 	mu    sync.Mutex
 	calls []*watchedCall
-	// byURL finds the call of an attempt: the requests of its attempts share the URL value.
+	// byURL maps the URL value of a request to its call. All attempts of a call share the URL value.
 	byURL     map[*url.URL]*watchedCall
 	requests  map[string][]request // by number
 	unwatched int
-	// wrong is what is wrong at once.
-	wrong []string
+	// problems lists problems found during the run.
+	problems []string
 }
 
 const number = "soak"
 
-// watchedCall is a call of an operation.
+// A watchedCall is a call of an operation.
 type watchedCall struct {
 	// followed is set if its step made another call after it.
-	followed  bool
-	id        int
-	operation basiq.Operation
-	attempts  int
-	err       error // what the caller got
-	expected  bool  // err is what it had to be
-	unheard   bool  // nobody was told what came of it
+	followed   bool
+	id         int
+	operation  basiq.Operation
+	attempts   int
+	err        error // result for the caller
+	expected   bool  // err is an expected error
+	unreported bool  // the outcome was not reported to any caller
 }
 
-// request is what the sandbox tells of a request.
+// A request holds what the sandbox logged about a request.
 type request struct {
 	status int
 	faults []string
@@ -51,14 +51,14 @@ type request struct {
 
 type stepKey struct{}
 
-// soakStep is a call of a method, which may make several calls.
+// A soakStep is a call of a client method, which may call several operations.
 type soakStep struct{ calls []*watchedCall }
 
 func newWatch() *watch {
 	return &watch{byURL: map[*url.URL]*watchedCall{}, requests: map[string][]request{}}
 }
 
-// observe is the hook.
+// observe is the middleware.
 func (w *watch) observe(next basiq.Doer) basiq.Doer {
 	return basiq.DoerFunc(func(req *http.Request) (*http.Response, error) {
 		ctx := req.Context()
@@ -68,7 +68,7 @@ func (w *watch) observe(next basiq.Doer) basiq.Doer {
 	})
 }
 
-// attempt notes an attempt and returns its number. All attempts of a call have the same URL value.
+// attempt records an attempt and returns its number. All attempts of a call have the same URL value.
 func (w *watch) attempt(ctx context.Context, u *url.URL) string {
 	call, _ := basiq.CallFromContext(ctx)
 	w.mu.Lock()
@@ -87,7 +87,7 @@ func (w *watch) attempt(ctx context.Context, u *url.URL) string {
 	}
 	c.attempts++
 	if c.attempts != call.Attempt {
-		w.wrong = append(w.wrong, fmt.Sprintf("%s: attempt %d says that it is %d", call.Operation.ID, c.attempts, call.Attempt))
+		w.problems = append(w.problems, fmt.Sprintf("%s: attempt %d has the number %d", call.Operation.ID, c.attempts, call.Attempt))
 	}
 	return c.number(c.attempts)
 }
@@ -96,15 +96,15 @@ func (c *watchedCall) number(attempt int) string {
 	return strconv.Itoa(c.id) + "." + strconv.Itoa(attempt)
 }
 
-// soFar is how many calls there were.
+// soFar returns the number of calls so far.
 func (w *watch) soFar() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return len(w.calls)
 }
 
-// do makes a step and notes what came of its calls: one may have failed, which the error names. An error that is one of
-// allowed is as good as success.
+// do runs a step and records the outcome of its calls. If the step fails, the error names the failed operation. An
+// error in allowed counts as success.
 func (w *watch) do(ctx context.Context, name string, call func(ctx context.Context) error, allowed ...error) error {
 	step := new(soakStep)
 	err := call(context.WithValue(ctx, stepKey{}, step))
@@ -112,42 +112,42 @@ func (w *watch) do(ctx context.Context, name string, call func(ctx context.Conte
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	failed := slices.IndexFunc(step.calls, func(c *watchedCall) bool { return c.operation.Name == failedOperation(err) })
-	for _, c := range slices.Backward(step.calls) { // the last of that operation
+	for _, c := range slices.Backward(step.calls) { // last call of that operation
 		if failed >= 0 && c.operation.Name == step.calls[failed].operation.Name {
 			c.err, c.expected = err, expected
 			break
 		}
-		// After an answer to a challenge has failed, the client looks at the job, and returns the answer's error.
-		c.unheard = failed >= 0
+		// After a failed MFA answer, the client polls the job and returns the error of the answer.
+		c.unreported = failed >= 0
 	}
 	if errors.Is(err, basiq.ErrWaitedTooLong) && failed < 0 && len(step.calls) > 0 {
-		step.calls[len(step.calls)-1].unheard = true // the wait ended during this poll
+		step.calls[len(step.calls)-1].unreported = true // the wait ended during this poll
 	}
 	switch {
 	case failed >= 0:
 	case errors.Is(err, basiq.ErrListChanged): // a job of another step refreshed the data
 	case err != nil && !expected && !lostAnswer(step, err):
-		w.wrong = append(w.wrong, fmt.Sprintf("%s: %v", name, err))
+		w.problems = append(w.problems, fmt.Sprintf("%s: %v", name, err))
 	}
 	return err
 }
 
-// lostAnswer reports whether a job failed, or did not end, in a step that answered a challenge: a fault may have lost the
-// answer.
+// lostAnswer reports whether a job failed or did not end in a step that answered an MFA challenge. A fault may have
+// lost the MFA answer.
 func lostAnswer(step *soakStep, err error) bool {
 	_, failed := errors.AsType[*basiq.JobError](err)
 	return (failed || errors.Is(err, basiq.ErrWaitedTooLong)) && slices.ContainsFunc(step.calls, func(c *watchedCall) bool { return c.operation.ID == "postJobMfa" })
 }
 
-// waited reports whether a call was one of a wait that went on after it: a poll, or the answer to a challenge. Its failure
-// is not the wait's.
+// waited reports whether the call was part of a wait that continued after it: a poll or an MFA answer. The failure of
+// such a call does not fail the wait.
 func (c *watchedCall) waited() bool {
 	return c.followed && c.err == nil && (c.operation.ID == "getJobs" || c.operation.ID == "postJobMfa")
 }
 
-// failedOperation is the name of the operation whose call failed, or "".
+// failedOperation returns the operation of the failed call, or "".
 func failedOperation(err error) string {
-	if lost, ok := errors.AsType[*basiq.TransportError](err); ok { // which may hold the answer to a call for a token
+	if lost, ok := errors.AsType[*basiq.TransportError](err); ok { // may wrap the error of a token request
 		return lost.Operation
 	}
 	if answer, ok := errors.AsType[*basiq.Error](err); ok {
@@ -156,17 +156,17 @@ func failedOperation(err error) string {
 	return ""
 }
 
-// complain notes something that must not be.
-func (w *watch) complain(format string, args ...any) {
+// addProblem records a problem.
+func (w *watch) addProblem(format string, args ...any) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.wrong = append(w.wrong, fmt.Sprintf(format, args...))
+	w.problems = append(w.problems, fmt.Sprintf(format, args...))
 }
 
-// Enabled, Handle, WithAttrs and WithGroup make a watch a slog.Handler.
+// Enabled, Handle, WithAttrs and WithGroup implement slog.Handler.
 func (*watch) Enabled(_ context.Context, level slog.Level) bool { return level >= slog.LevelInfo }
 
-// Handle notes a request.
+// Handle records a request.
 func (w *watch) Handle(_ context.Context, record slog.Record) error {
 	if record.Message != "request" {
 		return nil
@@ -198,70 +198,69 @@ func (w *watch) Handle(_ context.Context, record slog.Record) error {
 	return nil
 }
 
-// WithAttrs returns w: the sandbox adds none.
+// WithAttrs returns w, because the sandbox adds no attributes.
 func (w *watch) WithAttrs([]slog.Attr) slog.Handler { return w }
 
-// WithGroup returns w: the sandbox has none.
+// WithGroup returns w, because the sandbox uses no groups.
 func (w *watch) WithGroup(string) slog.Handler { return w }
 
-// has reports whether a fault struck whose name begins so.
+// has reports whether a fault with one of these prefixes was applied.
 func (r request) has(names ...string) bool {
 	return slices.ContainsFunc(r.faults, func(fault string) bool {
 		return slices.ContainsFunc(names, func(name string) bool { return strings.HasPrefix(fault, name) })
 	})
 }
 
-// struck reports whether a fault struck that may make the attempt fail.
-func (r request) struck() bool {
+// hadFault reports whether a fault was applied that may make the attempt fail.
+func (r request) hadFault() bool {
 	return r.has("4", "5", "hang", "reset", "truncate", "slow-body") || r.status == 0 && r.has("latency")
 }
 
-// refused reports whether the token was no longer good.
-func (r request) refused() bool {
+// tokenRejected reports whether the token was rejected.
+func (r request) tokenRejected() bool {
 	return r.status == http.StatusUnauthorized || r.status == http.StatusForbidden
 }
 
-// mayBeDone reports whether the sandbox has carried the call out, as far as can be told: where there was no answer, it may
-// have refused the call.
-func (r request) mayBeDone() bool {
+// mayBeExecuted reports whether the sandbox may have executed the request. Without a response, it is unknown.
+func (r request) mayBeExecuted() bool {
 	return (r.status == 0 || r.status/100 == 2) && !r.has("hang", "reset-before")
 }
 
-// verdict is what came of all calls.
+// A verdict is the outcome of all calls.
 type verdict struct {
 	problems            []string
-	requests, struck    int
+	requests, faulted   int
 	retries, duplicates int
 	tokens              int
-	userTokens          int            // that may have been asked for
-	noTokens            map[string]int // failures to get one, by their reason
+	userTokens          int            // upper bound
+	tokenFailures       map[string]int // failed token requests by reason
 	calls               map[string]int // by operation
-	repeatable, others  map[string]int // by what came of them
-	attempts            [5]int         // of calls that succeeded
+	idempotent, others  map[string]int // by outcome
+	attempts            [5]int         // of successful calls
 }
 
-// The most attempts that the client makes.
-const mostAttempts = 4
+// maxAttempts is the maximum number of attempts of the client.
+const maxAttempts = 4
 
-// budgetSpent is what came of a call that was not sent again though it could have been.
+// budgetSpent is the outcome of a call that was not retried because the retry budget was spent.
 const budgetSpent = "failed: the budget for retries is spent"
 
-// once are the operations that must not be carried out twice for one call. The client has a table of its own, which is not
-// to judge itself.
-var once = []string{
+// notIdempotent lists the operations that must not be executed twice for one call. It is independent of the client's
+// own table, so that the test does not compare the table with itself.
+var notIdempotent = []string{
 	"createUser", "updateUser", "postAuthLink", "deleteAuthLink", "postConnection", "updateConnection", "purgeConnectionData",
 	"postJobMfa", "createStatement", "postAffordability", "postIncome", "postExpenses", "createReport", "addWebhook",
 	"updateWebhook", "testMessage",
 }
 
-func (c *watchedCall) once() bool { return slices.Contains(once, c.operation.ID) }
+func (c *watchedCall) once() bool { return slices.Contains(notIdempotent, c.operation.ID) }
 
 // judgeAll judges all calls. The sandbox must be closed.
 func (w *watch) judgeAll() *verdict {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	v := &verdict{
-		calls: map[string]int{}, repeatable: map[string]int{}, others: map[string]int{}, noTokens: map[string]int{}, problems: w.wrong,
+		calls: map[string]int{}, idempotent: map[string]int{}, others: map[string]int{}, tokenFailures: map[string]int{}, problems: w.problems,
 	}
 	for _, c := range w.calls {
 		var all []request
@@ -272,11 +271,11 @@ func (w *watch) judgeAll() *verdict {
 		}
 		for _, r := range all {
 			v.requests++
-			if c.operation.ID == "postJobMfa" && r.refused() {
+			if c.operation.ID == "postJobMfa" && r.tokenRejected() {
 				v.userTokens++
 			}
 			if len(r.faults) > 0 && !r.has("revoke", "expire") {
-				v.struck++
+				v.faulted++
 			}
 		}
 		v.retries += c.attempts - 1
@@ -290,7 +289,7 @@ func (w *watch) judgeAll() *verdict {
 		}
 		outcome, problem := judge(c, attempts)
 		if c.waited() {
-			outcome, problem = "failed, and the wait went on", ""
+			outcome, problem = "failed, and the wait continued", ""
 		}
 		if c.once() {
 			v.others[outcome]++
@@ -299,7 +298,7 @@ func (w *watch) judgeAll() *verdict {
 				problem = p
 			}
 		} else {
-			v.repeatable[outcome]++
+			v.idempotent[outcome]++
 		}
 		if problem != "" {
 			v.problems = append(v.problems, fmt.Sprintf("%s: %s: %v; the sandbox saw %v", c.operation.ID, problem, c.err, attempts))
@@ -311,12 +310,12 @@ func (w *watch) judgeAll() *verdict {
 	return v
 }
 
-// judgeToken judges a call for a token, which nobody's context waits for: what came of it shows in what came of its last
-// attempt.
+// judgeToken judges a token request. It is not tied to the context of a caller, so its outcome is the outcome of its
+// last attempt.
 func (v *verdict) judgeToken(c *watchedCall, attempts [][]request) {
 	last := attempts[len(attempts)-1]
 	if len(last) == 0 {
-		v.problems = append(v.problems, "an attempt at getting a token did not arrive")
+		v.problems = append(v.problems, "a token request did not arrive")
 		return
 	}
 	decisive := last[len(last)-1]
@@ -326,23 +325,23 @@ func (v *verdict) judgeToken(c *watchedCall, attempts [][]request) {
 	}
 	switch {
 	case decisive.has("garbage") && decisive.status != 0:
-		v.noTokens["the answer is garbage"]++
-	case c.attempts == mostAttempts:
-		v.noTokens["all attempts struck"]++
-	case decisive.struck():
-		v.noTokens[budgetSpent]++
+		v.tokenFailures["the answer is garbage"]++
+	case c.attempts == maxAttempts:
+		v.tokenFailures["all attempts had faults"]++
+	case decisive.hadFault():
+		v.tokenFailures[budgetSpent]++
 	default:
-		v.problems = append(v.problems, fmt.Sprintf("a token was given up: the sandbox saw %v", attempts))
+		v.problems = append(v.problems, fmt.Sprintf("token request abandoned: the sandbox saw %v", attempts))
 	}
 }
 
-// judge says what came of a call in a word or two, and what is wrong with that.
+// judge returns the outcome of a call in a few words, and a problem if there is one.
 //
-// A call that nothing strikes succeeds. One that is struck is sent again, as long as its operation may be: what is
-// repeatable fails only when all its attempts were struck, or the budget for retries is spent. There are three ways to fail sooner. An answer that is whole and
-// unusable, which is not asked for again: the caller is told that it was done. A token that could not be had, after all the
-// attempts at that. And a token that is refused in words that a fault has garbled, or for which another came that the next
-// wave met before it was used: each attempt replaces a token once.
+// A call without faults must succeed. A call with a fault is retried if its operation is safe to retry. It may fail
+// only if all attempts met a fault or the retry budget was spent. There are three exceptions. First, a complete but
+// invalid response is not retried, because the request took effect. Second, no token may be available after all
+// attempts to get one. Third, a token may be rejected with a garbled response, or the replacement token may be
+// invalidated by the next wave before it is used, because each attempt replaces the token only once.
 func judge(c *watchedCall, attempts [][]request) (outcome, problem string) {
 	for i, sent := range attempts[:len(attempts)-1] {
 		if len(sent) == 0 {
@@ -350,13 +349,13 @@ func judge(c *watchedCall, attempts [][]request) (outcome, problem string) {
 		}
 		switch r := sent[len(sent)-1]; {
 		case r.status == http.StatusTooManyRequests:
-		case !r.struck():
-			return "failed", fmt.Sprintf("it was sent again after attempt %d, which nothing struck", i+1)
+		case !r.hadFault():
+			return "failed", fmt.Sprintf("retried after attempt %d, which had no fault", i+1)
 		case c.once():
-			return "failed", fmt.Sprintf("it was sent again after attempt %d, which may have been carried out", i+1)
+			return "failed", fmt.Sprintf("retried after attempt %d, which may have been executed", i+1)
 		}
 	}
-	if c.unheard {
+	if c.unreported {
 		return "unheard", ""
 	}
 	last := attempts[len(attempts)-1]
@@ -365,17 +364,17 @@ func judge(c *watchedCall, attempts [][]request) (outcome, problem string) {
 		case len(last) == 0:
 			return "failed", "success without a request"
 		case c.expected && last[len(last)-1].status/100 != 4:
-			return "failed", "an expected error that did not come from the sandbox"
+			return "failed", "an expected error not returned by the sandbox"
 		case c.err == nil && last[len(last)-1].status/100 != 2 &&
 			(c.operation.Method != http.MethodDelete || len(attempts) == 1 ||
 				last[len(last)-1].status != http.StatusNotFound && last[len(last)-1].status != http.StatusGone):
-			return "failed", "success that did not come from the sandbox"
+			return "failed", "a success not returned by the sandbox"
 		}
 		return "succeeded", ""
 	}
 
 	if failed, ok := tokenFailure(c); ok {
-		if len(last) > 0 && !last[len(last)-1].refused() {
+		if len(last) > 0 && !last[len(last)-1].tokenRejected() {
 			return failed, "it has a token"
 		}
 		return failed, ""
@@ -386,35 +385,36 @@ func judge(c *watchedCall, attempts [][]request) (outcome, problem string) {
 	decisive := last[len(last)-1]
 	answer, _ := errors.AsType[*basiq.Error](c.err)
 	switch {
-	case decisive.has("garbage", "truncate") && decisive.refused():
-		return "failed: a garbled refusal of the token", ""
-	case len(last) > 1 && decisive.refused() && twoWaves(last):
-		return "failed: two tokens refused", ""
+	case decisive.has("garbage", "truncate") && decisive.tokenRejected():
+		return "failed: garbled token rejection", ""
+	case len(last) > 1 && decisive.tokenRejected() && twoWaves(last):
+		return "failed: two tokens rejected", ""
 	case decisive.has("garbage") && decisive.status != 0:
 		if answer == nil || answer.StatusCode != decisive.status {
-			return "failed", "the status is lost"
+			return "failed", "missing status"
 		}
-		return "failed: the answer is garbage", ""
-	case !decisive.struck():
-		return "failed", "nothing struck the last attempt"
-	case len(attempts) == mostAttempts:
-		return "failed: all attempts struck", ""
+		return "failed: invalid response body", ""
+	case !decisive.hadFault():
+		return "failed", "the last attempt had no fault"
+	case len(attempts) == maxAttempts:
+		return "failed: all attempts had faults", ""
 	case c.once() && decisive.status != http.StatusTooManyRequests:
-		return "failed: not to be repeated", ""
+		return "failed: not safe to retry", ""
 	default:
 		return budgetSpent, ""
 	}
 }
 
-// twoWaves reports whether an attempt was refused once because its token was revoked, and once because it had expired. Since
-// these come in turns, the tokens were two: who sends a refused token again is refused twice for the same reason.
+// twoWaves reports whether an attempt was rejected once for a revoked and once for an expired token. Waves alternate,
+// so these were two different tokens. A client that reused a rejected token would be rejected twice for the same
+// reason.
 func twoWaves(sent []request) bool {
 	revoked := slices.ContainsFunc(sent, func(r request) bool { return r.status == http.StatusUnauthorized })
 	expired := slices.ContainsFunc(sent, func(r request) bool { return r.status == http.StatusForbidden })
 	return revoked && expired
 }
 
-// tokenFailure reports whether a call failed because there was no token for it.
+// tokenFailure reports whether a call failed because it could not get a token.
 func tokenFailure(c *watchedCall) (outcome string, ok bool) {
 	lost, ok := errors.AsType[*basiq.TransportError](c.err)
 	if !ok {
@@ -429,17 +429,17 @@ func tokenFailure(c *watchedCall) (outcome string, ok bool) {
 	return "", false
 }
 
-// judgeOnce holds a call that must not be carried out twice to what the sandbox did.
+// judgeOnce checks that the sandbox executed a call at most once.
 func judgeOnce(c *watchedCall, requests []request) (problem string) {
 	done := 0
 	for _, r := range requests {
-		if r.mayBeDone() {
+		if r.mayBeExecuted() {
 			done++
 		}
 	}
 	switch {
 	case done > 1:
-		return fmt.Sprintf("it was carried out %d times", done)
+		return fmt.Sprintf("executed %d times", done)
 	case c.err == nil && done != 1 && !c.waited():
 		return "it succeeded without being carried out"
 	case c.err != nil && done == 1 && !basiq.MayHaveBeenDone(c.err):

@@ -24,15 +24,15 @@ import (
 )
 
 const (
-	// statementPace makes a statement take 13 seconds; the documents speak of 10 to 30.
+	// statementPace results in 13 seconds per statement. The documentation specifies 10 to 30 seconds.
 	statementPace = 2.0
-	// maxRows is how many transactions a CSV file may have. There is a limit, but it is not documented.
+	// maxRows is the maximum number of transactions in a CSV file. Basiq has a limit, but does not document it.
 	maxRows = 20_000
 )
 
-// bankStatement is what somebody has uploaded: accounts with their transactions, or the reason why there are none.
+// A bankStatement is an uploaded statement: accounts with transactions, or the reason why it is invalid.
 type bankStatement struct {
-	failure  *reason
+	failure  *stepError
 	accounts []*statementAccount
 	byKey    map[string]*statementAccount
 }
@@ -40,61 +40,62 @@ type bankStatement struct {
 type statementAccount struct {
 	bank.Account
 
-	currency string
-	updated  time.Time
-	lines    []*bank.Transaction // pending ones first, then the newest first
+	currency     string
+	updated      time.Time
+	transactions []*bank.Transaction // pending first, then the newest first
 }
 
-func (st *bankStatement) list() []bank.Account {
-	list := make([]bank.Account, 0, len(st.accounts))
-	for _, a := range st.accounts {
+func (statement *bankStatement) list() []bank.Account {
+	list := make([]bank.Account, 0, len(statement.accounts))
+	for _, a := range statement.accounts {
 		list = append(list, a.Account)
 	}
 	return list
 }
 
-func (st *bankStatement) account(key string) *statementAccount {
-	return st.byKey[key]
+func (statement *bankStatement) account(key string) *statementAccount {
+	return statement.byKey[key]
 }
 
-func (st *bankStatement) transactions(key string) []*bank.Transaction { return st.account(key).lines }
+func (statement *bankStatement) transactions(key string) []*bank.Transaction {
+	return statement.account(key).transactions
+}
 
-// describe adds to an account what the banks' books do not know of theirs.
-func (st *bankStatement) describe(h *holding) {
-	a := st.account(h.Key)
+// describe sets the fields of a holding that only statements have.
+func (statement *bankStatement) describe(h *holding) {
+	a := statement.account(h.Key)
 	h.currency, h.updated = a.currency, a.updated
 }
 
-// createStatement makes a connection of each statement, as if somebody had logged in: it has a job, and accounts when the
-// job has read them. What is wrong with a file is told at once where its code is among those of answers, and by the job
-// where it is not.
-func (s *Sandbox) createStatement(c *call) (answer, error) {
+// createStatement creates a connection for a statement, with a job and with accounts once the job is done. Errors in
+// the file with a code that is documented for responses are reported in the response, all others by the job.
+func (s *Sandbox) createStatement(c *call) (response, error) {
 	u, err := s.user(c)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	up, err := c.upload()
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	if up.institution == "" {
-		return answer{}, invalidRequestContent("InstitutionID not provided") // recorded
+		return response{}, invalidRequestContent("InstitutionID not provided") // recorded
 	}
-	in := bank.FindBank(up.institution)
-	if in == nil || len(in.Statements) == 0 {
-		return answer{}, institutionNotSupported(up.institution)
+	institution := bank.FindBank(up.institution)
+	if institution == nil || len(institution.Statements) == 0 {
+		return response{}, institutionNotSupported(up.institution)
 	}
 	if !up.hasFile {
-		return answer{}, statementNotValid()
+		return response{}, statementNotValid()
 	}
-	method, st, err := readStatement(up, in, c.now)
+	method, statement, err := readStatement(up, institution, c.now)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	if s.config.limits && s.countConnections() >= maxConnections {
-		return answer{}, tooManyConnections()
+		return response{}, tooManyConnections()
 	}
-	conn := &connection{id: s.newID(), user: u, institution: in, method: method, created: c.now, statement: st}
+	conn := &connection{id: s.newID(), user: u, institution: institution, method: method, created: c.now, statement: statement}
 	u.connections = append(u.connections, conn)
 	s.emitConnection(conn, gen.EventActionCreated, c.now)
 	return s.startJob(c.now, conn).reference(&c.view, http.StatusAccepted), nil
@@ -111,7 +112,7 @@ func statementNotValid() *failure {
 	return notValid("Statement is not valid", fromParameter("statement"))
 }
 
-// upload is the form that createStatement takes.
+// An upload is the parsed form of createStatement.
 type upload struct {
 	institution string
 	hasFile     bool
@@ -120,14 +121,14 @@ type upload struct {
 	content     []byte
 }
 
-// upload reads the form. Of a field that comes twice the first counts; other fields are passed over.
+// upload parses the form. The first value of a repeated field is used, and unknown fields are ignored.
 func (c *call) upload() (*upload, error) {
 	contentType, parameters, err := mime.ParseMediaType(c.http.Header.Get("Content-Type"))
 	if err != nil || contentType != "multipart/form-data" {
 		return nil, unsupportedContentType()
 	}
 	form := multipart.NewReader(bytes.NewReader(c.body), parameters["boundary"])
-	complete := bytes.Contains(c.body, []byte("--"+parameters["boundary"]+"--")) // a form that is cut short ends alike
+	complete := bytes.Contains(c.body, []byte("--"+parameters["boundary"]+"--")) // a truncated form also ends with io.EOF
 	var up upload
 	for {
 		part, err := form.NextPart()
@@ -151,26 +152,26 @@ func (c *call) upload() (*upload, error) {
 	}
 }
 
-// readStatement reads the file. The error is one to answer with.
-func readStatement(up *upload, in *bank.Bank, now time.Time) (gen.ConnectionMethod, *bankStatement, error) {
+// readStatement parses the file. The error is a *failure.
+func readStatement(up *upload, institution *bank.Bank, now time.Time) (gen.ConnectionMethod, *bankStatement, error) {
 	if len(bytes.TrimSpace(up.content)) == 0 {
 		return "", nil, badStatement("empty-file", "Empty file", "The uploaded file is empty.")
 	}
-	method, read := gen.ConnectionMethodPDF, func() (*bankStatement, error) { return unreadable(), nil }
+	method, read := gen.ConnectionMethodPDF, func() (*bankStatement, error) { return unparsableStatement(), nil }
 	switch {
 	case bytes.HasPrefix(up.content, []byte("%PDF-")):
 		read = func() (*bankStatement, error) { return readPDF(up.content, now), nil }
 	case up.isCSV():
 		method, read = gen.ConnectionMethodCSV, func() (*bankStatement, error) { return readCSV(up.content) }
 	}
-	if !slices.Contains(in.Statements, string(method)) {
-		return method, &bankStatement{failure: &reason{
+	if !slices.Contains(institution.Statements, string(method)) {
+		return method, &bankStatement{failure: &stepError{
 			code: "bank-statement-not-supported", title: "Statement not supported.",
 			detail: "Statement is not currently supported for this institution - check statement uploaded against correct bank.",
 		}}, nil
 	}
-	st, err := read()
-	return method, st, err
+	statement, err := read()
+	return method, statement, err
 }
 
 func (up *upload) isCSV() bool {
@@ -180,27 +181,27 @@ func (up *upload) isCSV() bool {
 		bytes.Contains(header, []byte("txnDescription"))
 }
 
-// unreadable is a file that is neither of the two kinds. Title and detail are not documented.
-func unreadable() *bankStatement {
-	return &bankStatement{failure: &reason{
+// unparsableStatement is a statement that is neither CSV nor PDF. Title and detail of its error are not documented.
+func unparsableStatement() *bankStatement {
+	return &bankStatement{failure: &stepError{
 		code: "bank-statement-parsing-error", title: "Statement parsing error.", detail: "Statement could not be parsed.",
 	}}
 }
 
-// badStatement is an answer to a file. Only the codes of these answers are documented.
+// badStatement is the error response to an invalid file. Only the codes of these errors are documented.
 func badStatement(code, title, detail string) *failure {
 	return &failure{
 		status: http.StatusBadRequest, code: code, title: title, detail: detail, source: fromParameter("statement"),
 	}
 }
 
-// The columns of a CSV file: the names under which Basiq's institutions list what a CSV file can provide, with a word before
-// them where account and transaction share one. Columns may be in any order, and unknown ones are ignored. The columns of
-// the one file that Basiq has published are accepted as well; see publishedColumns.
+// Columns of a CSV file. The names are the ones that Basiq's institutions list as features of CSV files, with a prefix
+// if account and transaction share a name. Columns may be in any order, and unknown columns are ignored. The columns of
+// the only CSV file published by Basiq are also accepted; see publishedColumns.
 const (
 	columnNumber      = "accountNo"
 	columnName        = "name"
-	columnHolder      = "accountHolder" // may be missing or empty, like the rest of those that are not required
+	columnHolder      = "accountHolder" // optional, like all columns that are not in requiredColumns
 	columnKind        = "accountType"
 	columnCurrency    = "currency"
 	columnAvailable   = "availableFunds"
@@ -208,13 +209,13 @@ const (
 	columnDate        = "date"
 	columnDescription = "description"
 	columnAmount      = "amount"
-	columnBalance     = "balance" // after the transaction; the account's is that of the newest
+	columnBalance     = "balance" // after the transaction; the newest one sets the account balance
 	columnStatus      = "status"
 	columnClass       = "class"
 )
 
-// publishedColumns are the columns of the statement in Basiq's own tests, by what they are called here. Its dates have
-// slashes, its amounts no sign, and its file no extension.
+// publishedColumns maps the columns of the statement in Basiq's own tests to the sandbox's. In that format, dates have
+// slashes, amounts have no sign, and the file has no extension.
 var publishedColumns = map[string]string{
 	"accProduct": columnName, "accType": columnKind, "accCurrency": columnCurrency, "accAvailableFunds": columnAvailable,
 	"accLastUpdated": columnUpdated, "txnPostDate": columnDate, "txnDescription": columnDescription, "txnAmount": columnAmount,
@@ -231,9 +232,9 @@ var (
 )
 
 var (
-	// currencyForm is any currency; the 3.0 documents name three.
+	// currencyForm matches any currency. The 3.0 documentation names three.
 	currencyForm = regexp.MustCompile(`^[A-Z]{3}$`)
-	// bsbForm is a BSB before an account number.
+	// bsbForm matches a BSB at the start of an account number.
 	bsbForm = regexp.MustCompile(`^([0-9]{3})-?([0-9]{3})[- ]`)
 )
 
@@ -246,19 +247,19 @@ var transactionClasses = []string{
 	"loan-repayment",
 }
 
-// row is a transaction as a CSV file has it.
+// A row is a transaction in a CSV file.
 type row struct {
 	number int // the first transaction is in row 2
 	fields map[string]string
 }
 
-// readCSV reads the file row by row, and tells what is wrong first.
+// readCSV parses the file row by row and returns the first error.
 func readCSV(content []byte) (*bankStatement, error) {
 	reader := encodingcsv.NewReader(bytes.NewReader(bytes.TrimPrefix(content, []byte("\xef\xbb\xbf"))))
-	reader.FieldsPerRecord = -1 // a row of another length is found below
+	reader.FieldsPerRecord = -1 // rows of a different length are checked below
 	header, err := reader.Read()
 	if err != nil {
-		return invalidRow(1), nil //nolint:nilerr // The job tells.
+		return invalidRow(1), nil //nolint:nilerr // the job reports the error
 	}
 	for i := range header {
 		header[i] = strings.TrimSpace(header[i])
@@ -269,15 +270,15 @@ func readCSV(content []byte) (*bankStatement, error) {
 			return nil, badStatement("missing-required-field", "Missing required field", "Required field "+name+" is missing.")
 		}
 	}
-	st := &bankStatement{byKey: map[string]*statementAccount{}}
-	first := map[string]row{} // of each account
+	statement := &bankStatement{byKey: map[string]*statementAccount{}}
+	first := map[string]row{} // first row of each account
 	for number := 2; ; number++ {
 		record, err := reader.Read()
 		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil || len(record) != len(header) {
-			return invalidRow(number), nil //nolint:nilerr // The job tells.
+			return invalidRow(number), nil //nolint:nilerr // the job reports the error
 		}
 		if number-1 > maxRows {
 			return nil, badStatement("row-count-exceeded", "Row count exceeded",
@@ -288,27 +289,27 @@ func readCSV(content []byte) (*bankStatement, error) {
 			r.fields[name] = strings.TrimSpace(record[i])
 		}
 		r.normalize()
-		if err := st.add(r, first); err != nil {
+		if err := statement.add(r, first); err != nil {
 			return nil, err
 		}
 	}
-	if len(st.accounts) == 0 && st.failure == nil {
+	if len(statement.accounts) == 0 && statement.failure == nil {
 		return nil, badStatement("empty-file", "Empty file", "The uploaded file has no transactions.")
 	}
-	for _, a := range st.accounts {
-		a.finish()
+	for _, a := range statement.accounts {
+		a.finalize()
 	}
-	return st, nil
+	return statement, nil
 }
 
 func invalidRow(number int) *bankStatement {
-	return &bankStatement{failure: &reason{
+	return &bankStatement{failure: &stepError{
 		code: "invalid-csv-row", title: "Invalid CSV row.", detail: "Row " + strconv.Itoa(number) + " is not valid.",
 	}}
 }
 
-// add adds a row. A transaction of a later day than the one on which its account was updated makes the job fail.
-func (st *bankStatement) add(r row, first map[string]row) error {
+// add adds a row. If a transaction is later than the last update of its account, the job will fail.
+func (statement *bankStatement) add(r row, first map[string]row) error {
 	for _, name := range requiredColumns {
 		if r.fields[name] == "" {
 			return badStatement("missing-required-field-value", "Missing required field value",
@@ -326,8 +327,8 @@ func (st *bankStatement) add(r row, first map[string]row) error {
 		if err != nil {
 			return err
 		}
-		st.accounts, first[key] = append(st.accounts, account), r
-		st.byKey[key] = account
+		statement.accounts, first[key] = append(statement.accounts, account), r
+		statement.byKey[key] = account
 	}
 	for _, name := range accountColumns {
 		if known && opening.fields[name] != r.fields[name] {
@@ -335,18 +336,18 @@ func (st *bankStatement) add(r row, first map[string]row) error {
 				fmt.Sprintf("Field %s of account %s differs in row %d.", name, key, r.number))
 		}
 	}
-	account := st.account(key)
-	if t.Made.Truncate(24*time.Hour).After(account.updated) && st.failure == nil {
-		st.failure = &reason{
+	account := statement.account(key)
+	if t.Made.Truncate(24*time.Hour).After(account.updated) && statement.failure == nil {
+		statement.failure = &stepError{
 			code: "txn-after-last-updated-date", title: "Transaction after last updated date.",
 			detail: fmt.Sprintf("The transaction in row %d is later than the last update of its account.", r.number),
 		}
 	}
-	account.lines = append(account.lines, t)
+	account.transactions = append(account.transactions, t)
 	return nil
 }
 
-// normalize brings a row of the published form into the other one.
+// normalize converts a row of the published format to the sandbox's.
 func (r row) normalize() {
 	if _, published := r.fields[columnDirection]; !published {
 		return
@@ -423,7 +424,7 @@ func (r row) transaction() (*bank.Transaction, error) {
 	case !slices.Contains(transactionClasses, class):
 		return nil, r.invalid(columnClass)
 	}
-	t := newTransaction(strconv.Itoa(r.number), f[columnNumber], f[columnDescription], class, made, amount)
+	t := newStatementTransaction(strconv.Itoa(r.number), f[columnNumber], f[columnDescription], class, made, amount)
 	t.Balance = balance
 	switch f[columnStatus] {
 	case "", string(gen.TransactionStatusPosted):
@@ -435,8 +436,8 @@ func (r row) transaction() (*bank.Transaction, error) {
 	return t, nil
 }
 
-// newTransaction makes a transaction of what a statement says, and of what is known of its merchant.
-func newTransaction(key, account, description, class string, made time.Time, amount bank.Cents) *bank.Transaction {
+// newStatementTransaction returns a transaction of a statement, enriched with its merchant if known.
+func newStatementTransaction(key, account, description, class string, made time.Time, amount bank.Cents) *bank.Transaction {
 	t := &bank.Transaction{
 		Key: key, Account: account, Made: made, Posted: made, Amount: amount, Description: description, Class: class,
 	}
@@ -449,13 +450,13 @@ func newTransaction(key, account, description, class string, made time.Time, amo
 	return t
 }
 
-// finish brings the transactions in order, pending ones first and then the newest, and gives the account what follows
-// from them. A file may begin with its oldest or with its newest row: those of one day stay in its order.
-func (a *statementAccount) finish() {
-	if first, last := a.lines[0], a.lines[len(a.lines)-1]; first.Made.Before(last.Made) {
-		slices.Reverse(a.lines)
+// finalize sorts the transactions, pending first and then the newest first, and sets the account fields that depend on
+// them. Files may start with the oldest or the newest row. Transactions of the same day keep the order of the file.
+func (a *statementAccount) finalize() {
+	if first, last := a.transactions[0], a.transactions[len(a.transactions)-1]; first.Made.Before(last.Made) {
+		slices.Reverse(a.transactions)
 	}
-	slices.SortStableFunc(a.lines, func(x, y *bank.Transaction) int {
+	slices.SortStableFunc(a.transactions, func(x, y *bank.Transaction) int {
 		switch {
 		case x.Pending() && !y.Pending():
 			return -1
@@ -465,7 +466,7 @@ func (a *statementAccount) finish() {
 			return y.Made.Compare(x.Made)
 		}
 	})
-	for _, t := range a.lines {
+	for _, t := range a.transactions {
 		if t.Pending() {
 			continue
 		}
@@ -476,21 +477,21 @@ func (a *statementAccount) finish() {
 	}
 }
 
-// parseCents reads an amount of dollars and cents.
+// parseCents parses an amount in dollars and cents.
 func parseCents(text string) (bank.Cents, bool) {
 	if !amountForm.MatchString(text) {
 		return 0, false
 	}
 	whole, fraction, _ := strings.Cut(strings.TrimPrefix(text, "-"), ".")
-	n, _ := strconv.ParseInt(whole+(fraction + "00")[:2], 10, 64) // the form keeps it in range
+	n, _ := strconv.ParseInt(whole+(fraction + "00")[:2], 10, 64) // amountForm limits the range
 	if strings.HasPrefix(text, "-") {
 		n = -n
 	}
 	return bank.Cents(n), true
 }
 
-// printed are the lines that statements in PDF have, with the most that each is about, in dollars.
-var printed = []struct {
+// pdfLines holds the descriptions in generated PDF statements, with the maximum amounts in dollars.
+var pdfLines = []struct {
 	description string
 	most        int
 }{
@@ -504,10 +505,10 @@ var printed = []struct {
 	{"MONTHLY ACCOUNT FEE", 10},
 }
 
-// readPDF makes up a statement of the three months before this one. The sandbox cannot read a PDF; what it makes up
-// depends on the bytes of the file and the month alone, so that the same file has the same accounts.
+// readPDF generates a statement for the previous three months, because the sandbox cannot parse PDF files. It depends
+// only on the content of the file and the month, so the same file always has the same accounts.
 func readPDF(content []byte, now time.Time) *bankStatement {
-	random := rand.New(rand.NewChaCha8(sha256.Sum256(content))) //nolint:gosec // It must be foreseeable.
+	random := rand.New(rand.NewChaCha8(sha256.Sum256(content))) //nolint:gosec // deterministic by design
 	begin := time.Date(now.UTC().Year(), now.UTC().Month()-3, 1, 0, 0, 0, 0, time.UTC)
 	end := begin.AddDate(0, 3, 0)
 	number := fmt.Sprintf("082001%09d", random.IntN(1_000_000_000))
@@ -521,9 +522,9 @@ func readPDF(content []byte, now time.Time) *bankStatement {
 	balance := bank.Cents(50_000 + random.IntN(450_000))
 	post := func(day time.Time, description string, amount bank.Cents) {
 		balance += amount
-		t := newTransaction(strconv.Itoa(len(a.lines)), number, description, string(classify(description, amount)), day, amount)
+		t := newStatementTransaction(strconv.Itoa(len(a.transactions)), number, description, string(classify(description, amount)), day, amount)
 		t.Balance = balance
-		a.lines = append(a.lines, t)
+		a.transactions = append(a.transactions, t)
 	}
 	salary := bank.Cents(250_000 + random.IntN(250_000))
 	for day := begin; day.Before(end); day = day.AddDate(0, 0, 1) {
@@ -531,11 +532,11 @@ func readPDF(content []byte, now time.Time) *bankStatement {
 			post(day, "SALARY HOOLI PTY LTD", salary)
 		}
 		if random.IntN(3) == 0 {
-			at := printed[random.IntN(len(printed))]
+			at := pdfLines[random.IntN(len(pdfLines))]
 			post(day, at.description, -bank.Cents(100+random.IntN(at.most*100-100)))
 		}
 	}
-	a.finish()
+	a.finalize()
 	a.Available = a.Balance
 	return &bankStatement{accounts: []*statementAccount{a}, byKey: map[string]*statementAccount{a.Key: a}}
 }

@@ -11,17 +11,17 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest/internal/bank"
 )
 
-// All banks of the sandbox that take statements take both kinds. One that does not tells so as in the documents' example.
-func TestStatementOfTheOtherKind(t *testing.T) {
+// All banks that accept statements accept both formats. The error for an unsupported format is the documented example.
+func TestStatements_UnsupportedFormat(t *testing.T) {
 	t.Parallel()
 	up := &upload{name: "a.csv", content: []byte("accountNo\n")}
-	_, st, err := readStatement(up, &bank.Bank{Statements: []string{"pdf"}}, time.Now())
+	_, statement, err := readStatement(up, &bank.Bank{Statements: []string{"pdf"}}, time.Now())
 	require.NoError(t, err)
-	assert.Equal(t, "bank-statement-not-supported", st.failure.code)
-	assert.Equal(t, "Statement not supported.", st.failure.title)
+	assert.Equal(t, "bank-statement-not-supported", statement.failure.code)
+	assert.Equal(t, "Statement not supported.", statement.failure.title)
 }
 
-// Whatever is uploaded is answered with an error, fails in its job, or can be listed.
+// Every uploaded file results in an error response, a failed job, or a readable list.
 func FuzzReadCSV(f *testing.F) {
 	header := "accountNo,name,currency,lastUpdated,date,description,amount,balance,status\n"
 	for _, rows := range []string{
@@ -32,17 +32,17 @@ func FuzzReadCSV(f *testing.F) {
 		f.Add([]byte(header + rows))
 	}
 	f.Fuzz(func(t *testing.T, content []byte) {
-		st, err := readCSV(content)
+		statement, err := readCSV(content)
 		if err != nil {
-			require.Nil(t, st)
+			require.Nil(t, statement)
 			return
 		}
-		if st.failure != nil {
+		if statement.failure != nil {
 			return
 		}
-		require.NotEmpty(t, st.accounts)
-		for _, a := range st.list() {
-			lines := st.transactions(a.Key)
+		require.NotEmpty(t, statement.accounts)
+		for _, a := range statement.list() {
+			lines := statement.transactions(a.Key)
 			require.NotEmpty(t, lines)
 			for i, l := range lines {
 				require.NotNil(t, l.Category)

@@ -20,7 +20,7 @@ import (
 
 type file struct{ name, contentType, content string }
 
-// upload sends a statement; a part whose value is empty is left out.
+// upload uploads a statement. Parts with an empty value are omitted.
 func (c *caller) upload(userID, bank string, f file) reply {
 	c.t.Helper()
 	var body bytes.Buffer
@@ -28,7 +28,7 @@ func (c *caller) upload(userID, bank string, f file) reply {
 	if bank != "" {
 		require.NoError(c.t, form.WriteField("institutionId", bank))
 	}
-	require.NoError(c.t, form.WriteField("passed over", "x"))
+	require.NoError(c.t, form.WriteField("ignored", "x"))
 	if f.name != "" {
 		header := textproto.MIMEHeader{"Content-Disposition": {`form-data; name="statement"; filename="` + f.name + `"`}}
 		if f.contentType != "" {
@@ -47,7 +47,7 @@ func (c *caller) upload(userID, bank string, f file) reply {
 
 const header = "accountNo,name,accountHolder,currency,availableFunds,lastUpdated,date,description,amount,balance\n"
 
-// twoAccounts begins with the oldest row; the second account has one row that is pending.
+// twoAccounts starts with the oldest row. The second account has a single pending row.
 const twoAccounts = "accountNo,name,accountHolder,currency,availableFunds,lastUpdated,date,description,amount,balance,status,class,accountType,note\n" +
 	"082-001 123456,Everyday,GAVIN BELSON,AUD,90.10,1999-12-31,1999-12-01,SALARY HOOLI,100.00,150.00,,,,\n" +
 	"082-001 123456,Everyday,GAVIN BELSON,AUD,90.10,1999-12-31,1999-12-02,\"WOOLWORTHS, DEE WHY\",-50,100.00,posted,,,one\n" +
@@ -55,7 +55,7 @@ const twoAccounts = "accountNo,name,accountHolder,currency,availableFunds,lastUp
 	"082-001 123456,Everyday,GAVIN BELSON,AUD,90.10,1999-12-31,1999-12-02,MONTHLY ACCOUNT FEE,-9.9,90.10,,,,\n" +
 	"9001,Card,,USD,,1999-12-30T10:00:00Z,1999-12-29,XYZZY,-20.00,-20.00,,transfer,credit-card,\n"
 
-func TestStatementInCSV(t *testing.T) {
+func TestStatements_CSV(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -69,7 +69,7 @@ func TestStatementInCSV(t *testing.T) {
 		assert.Equal(t, "csv", c.get(path+"/connections/"+conn).text("method"))
 		assert.Zero(t, c.get(path+"/accounts").length("data"))
 		time.Sleep(10 * time.Second)
-		assert.NotEqual(t, "success", c.get("/jobs/"+r.text("id")).text("steps.2.status"), "it takes 10 seconds at the least")
+		assert.NotEqual(t, "success", c.get("/jobs/"+r.text("id")).text("steps.2.status"), "takes at least 10 seconds")
 		time.Sleep(long)
 		assert.Equal(t, []string{"verify-credentials:success", "retrieve-accounts:success", "retrieve-transactions:success"},
 			c.get("/jobs/"+r.text("id")).steps())
@@ -116,8 +116,8 @@ func TestStatementInCSV(t *testing.T) {
 	})
 }
 
-// Descriptions come out letter by letter, whatever they are.
-func TestStatementText(t *testing.T) {
+// Descriptions are returned unchanged.
+func TestStatements_CSV_Descriptions(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -127,7 +127,7 @@ func TestStatementText(t *testing.T) {
 		for _, text := range texts {
 			content += `1,"` + strings.ReplaceAll(text, `"`, `""`) + `",G,AUD,1.00,1999-12-31,1999-12-01,"` +
 				strings.ReplaceAll(text, `"`, `""`) + "\",-1.00,5.00\n"
-			content = strings.Replace(content, "\n1,", "\n"+strconv.Itoa(len(content))+",", 1) // an account of its own
+			content = strings.Replace(content, "\n1,", "\n"+strconv.Itoa(len(content))+",", 1) // a separate account
 		}
 		r := c.upload(id, nab, file{name: "a.csv", content: content})
 		require.Equal(t, http.StatusAccepted, r.status, r.raw)
@@ -141,8 +141,8 @@ func TestStatementText(t *testing.T) {
 	})
 }
 
-// What a statement's lines are about is found out from their words.
-func TestStatementIsEnriched(t *testing.T) {
+// Transactions of a statement are classified by their descriptions.
+func TestStatements_CSV_Enriched(t *testing.T) {
 	t.Parallel()
 	rows := []struct{ description, amount, class, tag, clean, paid string }{
 		{"SALARY HOOLI PTY LTD 17", "3000", "direct-credit", "income:salary", "Hooli Pty Ltd", "apcaNumber"},
@@ -178,7 +178,7 @@ func TestStatementIsEnriched(t *testing.T) {
 		require.Len(t, list, len(rows))
 		for i, row := range rows {
 			m := list[i]
-			require.Equal(t, row.description, m.text("description"), "those of one day stay in order")
+			require.Equal(t, row.description, m.text("description"), "transactions of one day keep their order")
 			assert.Equal(t, row.class, m.text("class"), row.description)
 			enrich := mapped(m["enrich"].(map[string]any))
 			assert.Equal(t, row.clean, enrich.text("cleanDescription"))
@@ -201,9 +201,8 @@ func TestStatementIsEnriched(t *testing.T) {
 	})
 }
 
-// A file may begin with its newest row. The account's balance is that of the newest that is posted, and none is known
-// when none is.
-func TestStatementOrder(t *testing.T) {
+// Files may start with the newest row. The newest posted row sets the account balance, and unknown without one.
+func TestStatements_CSV_Order(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -228,8 +227,8 @@ func TestStatementOrder(t *testing.T) {
 	})
 }
 
-// A statement is a connection like another: it is filtered, deleted and purged, but not refreshed.
-func TestStatementIsAConnection(t *testing.T) {
+// A statement is a connection: it can be filtered, deleted and purged, but not refreshed.
+func TestStatements_Connection(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -254,11 +253,11 @@ func TestStatementIsAConnection(t *testing.T) {
 		require.Equal(t, http.StatusNoContent, c.post(path+"/connections/"+rest+"/purge", nil).status)
 		assert.Zero(t, c.get(filtered(path+"/accounts", "institution.id.eq('"+nab+"')")).length("data"))
 		assert.Zero(t, c.get(filtered(path+"/transactions", "institution.id.eq('"+nab+"')")).length("data"))
-		assert.Equal(t, 3, c.get(path+"/accounts").length("data"), "those of the other bank stay")
+		assert.Equal(t, 3, c.get(path+"/accounts").length("data"), "accounts of the other bank are kept")
 	})
 }
 
-func TestStatementInPDF(t *testing.T) {
+func TestStatements_PDF(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -268,12 +267,12 @@ func TestStatementInPDF(t *testing.T) {
 		c.upload(other, nab, file{name: "b.pdf", content: "%PDF-1.7 two"})
 		time.Sleep(long)
 		assert.Equal(t, "pdf", c.get("/users/"+id+"/connections").text("data.0.method"))
-		assert.Equal(t, "pdf", c.get("/users/"+other+"/connections").text("data.0.method"), "whatever it is called")
+		assert.Equal(t, "pdf", c.get("/users/"+other+"/connections").text("data.0.method"), "regardless of its name")
 		one, both := c.get("/users/"+id+"/accounts"), c.get("/users/"+other+"/accounts")
 		require.Equal(t, 1, one.length("data"))
 		require.Equal(t, 2, both.length("data"))
 		for _, field := range []string{"accountNo", "balance", "lastUpdated"} {
-			assert.Equal(t, one.text("data.0."+field), both.text("data.0."+field), "the same file has the same account")
+			assert.Equal(t, one.text("data.0."+field), both.text("data.0."+field), "same file, same account")
 		}
 		assert.NotEqual(t, both.text("data.0.accountNo"), both.text("data.1.accountNo"))
 		assert.Equal(t, "1999-12-31T23:59:59Z", one.text("data.0.lastUpdated"))
@@ -295,8 +294,8 @@ func TestStatementInPDF(t *testing.T) {
 	})
 }
 
-// What is wrong with a file and has a code of answers is told at once.
-func TestStatementRefused(t *testing.T) {
+// Errors whose codes are documented for responses are reported in the response.
+func TestStatements_Create_Errors(t *testing.T) {
 	t.Parallel()
 	c := new30(t)
 	id := c.newUser()
@@ -333,8 +332,9 @@ func TestStatementRefused(t *testing.T) {
 	}
 }
 
-// What has a code of jobs only, the job tells; there is nothing to try again with, so the connection is invalid.
-func TestStatementFails(t *testing.T) {
+// Errors whose codes are documented for jobs only are reported by the job. The connection becomes invalid, because it
+// cannot be retried.
+func TestStatements_Job_Errors(t *testing.T) {
 	t.Parallel()
 	for name, of := range map[string]struct {
 		file         file
@@ -374,7 +374,7 @@ func TestStatementFails(t *testing.T) {
 	}
 }
 
-func TestStatementErrors(t *testing.T) {
+func TestStatements_Create_InvalidRequests(t *testing.T) {
 	t.Parallel()
 	c := new30(t)
 	id := c.newUser()
@@ -398,11 +398,11 @@ func TestStatementErrors(t *testing.T) {
 		requireError(413, "request-not-valid", "Request Too Long")
 }
 
-// In a bubble no time passes while the statements are uploaded, so that none of their jobs ends.
-func TestStatementsCountAsConnections(t *testing.T) {
+// In a bubble, no time passes during the uploads, so no job ends.
+func TestStatements_ConnectionLimit(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c := new21(t, basiqtest.EnforceLimits(), basiqtest.TokenLifetime(time.Hour))
+		c := new21(t, basiqtest.WithLimits(), basiqtest.WithTokenLifetime(time.Hour))
 		id := c.newUser()
 		for i := range 500 {
 			r := c.upload(id, nab, file{name: "a.pdf", content: fmt.Sprintf("%%PDF-%d", i)})
@@ -413,14 +413,14 @@ func TestStatementsCountAsConnections(t *testing.T) {
 	})
 }
 
-// A statement may tell of days that are still to come. Summaries of those cover them.
-func TestSummariesOfTheFuture(t *testing.T) {
+// A statement may contain days in the future. Summaries of such periods cover them.
+func TestStatements_FutureTransactions(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		for name, rows := range map[string]string{
-			"posted":           "2098-02-01,RENT,1.00,1.00,\n1,Savings,AUD,2099-01-01,2098-03-01,SALARY,2.00,3.00,\n",
-			"pending":          "2098-02-01,RENT,1.00,1.00,pending\n",
-			"posted after all": "2098-02-01,RENT,1.00,1.00,pending\n1,Savings,AUD,2099-01-01,2099-01-01,SALARY,2.00,3.00,\n",
+			"posted":               "2098-02-01,RENT,1.00,1.00,\n1,Savings,AUD,2099-01-01,2098-03-01,SALARY,2.00,3.00,\n",
+			"pending":              "2098-02-01,RENT,1.00,1.00,pending\n",
+			"posted in the future": "2098-02-01,RENT,1.00,1.00,pending\n1,Savings,AUD,2099-01-01,2099-01-01,SALARY,2.00,3.00,\n",
 		} {
 			c := new30(t)
 			id := c.newUser()

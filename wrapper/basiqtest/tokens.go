@@ -12,51 +12,52 @@ import (
 	"github.com/basiq-go/basiq-go/gen"
 )
 
-// token is an access token. Its API version is the token's for life.
+// A token is an access token. Its API version is fixed.
 type token struct {
 	scope   scopes
-	user    string // the id of the only user that it is good for, or "" for all
+	user    string // ID of the user that the token is limited to; "" for all users
 	version versions
 	expires time.Time
 }
 
-// tokenVersions are the versions that may be asked for. 2.0 has no operation that 2.1 has not, and is treated alike.
+// tokenVersions maps the accepted version headers. Version 2.0 has no operations that 2.1 does not have, so it is
+// treated as 2.1.
 var tokenVersions = map[string]versions{"2.0": v21, "2.1": v21, "3.0": v30}
 
-func (s *Sandbox) postToken(c *call) (answer, error) {
+func (s *Sandbox) postToken(c *call) (response, error) {
 	version, err := checkTokenHeaders(c.http.Header)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	form, err := c.form()
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	t := &token{scope: server, version: version, expires: c.now.Add(s.config.tokenLifetime)}
 	switch gen.TokenScope(form.Get("scope")) {
-	case "", gen.TokenScopeServerAccess: // a userId is of no use here, and not looked at
+	case "", gen.TokenScopeServerAccess: // a userId is ignored
 	case gen.TokenScopeClientAccess:
 		t.scope = client
 		t.user = form.Get("userId")
 		if err := s.checkTokenUser(t); err != nil {
-			return answer{}, err
+			return response{}, err
 		}
 	default:
-		return answer{}, notValid("Scope value is not valid", fromParameter("scope"))
+		return response{}, notValid("Scope value is not valid", fromParameter("scope"))
 	}
 	if err := s.countToken(c.now); err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	value := s.newToken(t, c.now)
-	return answer{http.StatusOK, object{
+	return response{http.StatusOK, object{
 		"access_token": value,
 		"token_type":   "Bearer",
 		"expires_in":   int64(s.config.tokenLifetime / time.Second),
 	}}, nil
 }
 
-// newToken keeps a token and returns its text, a JWT as Basiq's are. What those hold is not documented; here it is what the
-// sandbox itself knows of the token.
+// newToken stores a token and returns its text. Like Basiq's tokens, it is a JWT. The claims of Basiq's tokens are not
+// documented, so these are the sandbox's own.
 func (s *Sandbox) newToken(t *token, now time.Time) string {
 	scope := gen.TokenScopeServerAccess
 	if t.scope == client {
@@ -69,23 +70,22 @@ func (s *Sandbox) newToken(t *token, now time.Time) string {
 	if t.user != "" {
 		claims["userid"] = t.user
 	}
-	_, payload := encode(answer{body: claims})
-	signature := s.draw(4) // as long as one is; nobody here checks it
+	_, payload := encode(response{body: claims})
+	signature := s.randomBytes(4) // never verified; only the length is realistic
 	encoding := base64.RawURLEncoding
 	text := encoding.EncodeToString([]byte(`{"alg":"HS256","typ":"JWT"}`)) + "." +
 		encoding.EncodeToString(payload) + "." + encoding.EncodeToString(signature)
-	s.keepToken(text, t, now)
+	s.addToken(text, t, now)
 	return text
 }
 
-// maxTokensKept bounds the tokens that are kept when they have expired, so that a sandbox may run for days. The oldest are
-// unknown then.
-const maxTokensKept = 10_000
+// maxTokensRetained is the number of tokens kept. If it is exceeded, the oldest expired tokens become unknown.
+const maxTokensRetained = 10_000
 
-func (s *Sandbox) keepToken(text string, t *token, now time.Time) {
-	for len(s.tokenOrder) >= maxTokensKept {
+func (s *Sandbox) addToken(text string, t *token, now time.Time) {
+	for len(s.tokenOrder) >= maxTokensRetained {
 		if oldest := s.tokens[s.tokenOrder[0]]; oldest != nil && now.Before(oldest.expires) {
-			break // Those that are good are kept, however many there are.
+			break // valid tokens are always kept
 		}
 		delete(s.tokens, s.tokenOrder[0])
 		s.tokenOrder = s.tokenOrder[1:]
@@ -94,14 +94,14 @@ func (s *Sandbox) keepToken(text string, t *token, now time.Time) {
 	s.tokenOrder = append(s.tokenOrder, text)
 }
 
-// checkTokenHeaders returns the version asked for. What is missing is reported before what is wrong, and the key last;
-// the documents do not say.
+// checkTokenHeaders returns the requested version. It reports missing headers before invalid ones, and an unknown key
+// last. The order is not documented.
 func checkTokenHeaders(header http.Header) (versions, error) {
 	const authorization, basiqVersion = "Authorization", "basiq-version"
 	if header.Get(authorization) == "" {
 		return 0, headerNotValid(authorization, "Authorization header parameter is required")
 	}
-	// The documents write Basic and Bearer; both count as such in capitals or not, as in all of HTTP.
+	// The documentation has Basic and Bearer. Schemes are case-insensitive, as always in HTTP.
 	scheme, key, ok := strings.Cut(header.Get(authorization), " ")
 	if !ok || !strings.EqualFold(scheme, "Basic") || strings.TrimSpace(key) == "" {
 		return 0, headerNotValid(authorization, "Invalid authorization header")
@@ -113,7 +113,7 @@ func checkTokenHeaders(header http.Header) (versions, error) {
 	version, ok := tokenVersions[wanted]
 	if !ok {
 		return 0, headerNotValid(basiqVersion,
-			"Version "+printable(wanted)+" is no longer supported. Please upgrade to the latest version")
+			"Version "+sanitizeVersion(wanted)+" is no longer supported. Please upgrade to the latest version")
 	}
 	if key != apiKey {
 		return 0, unknownKey()
@@ -121,21 +121,22 @@ func checkTokenHeaders(header http.Header) (versions, error) {
 	return version, nil
 }
 
-// printable returns a version as an error text may repeat it: what looks like none might be a secret in the wrong place.
-func printable(version string) string {
+// sanitizeVersion returns a version for use in an error text. A value that does not look like a version may be a
+// misplaced secret and is not returned.
+func sanitizeVersion(version string) string {
 	if len(version) > 8 || strings.Trim(version, "0123456789.") != "" {
 		return "given"
 	}
 	return version
 }
 
-// form reads the form in the body, or a JSON object in its place, as in a guide and sent by an application. Another content
-// type is not valid; no document says how that is answered.
+// form parses the form in the body. It also accepts a JSON object, as in a guide and as sent by an application. Any
+// other content type is an error; Basiq's error for it is not documented.
 func (c *call) form() (url.Values, error) {
 	contentType := c.http.Header.Get("Content-Type")
 	if isJSON(contentType) {
 		fields := map[string]string{}
-		if c.unread || json.Unmarshal(c.body, &fields) != nil {
+		if c.bodyIncomplete || json.Unmarshal(c.body, &fields) != nil {
 			return nil, invalidContent("form")
 		}
 		form := url.Values{}
@@ -151,14 +152,14 @@ func (c *call) form() (url.Values, error) {
 		}
 	}
 	form, err := url.ParseQuery(string(c.body))
-	if err != nil || c.unread {
+	if err != nil || c.bodyIncomplete {
 		return nil, invalidContent("form")
 	}
 	return form, nil
 }
 
-// checkTokenUser checks the user that a CLIENT_ACCESS token is to be bound to. Version 2.1 knows tokens that are bound
-// to none. How an unknown user is answered is not documented; 404 is what a wrong API key gets, so it is 400.
+// checkTokenUser validates the user that a CLIENT_ACCESS token is bound to. In version 2.1, the user is optional. The
+// error for an unknown user is not documented. The sandbox uses 400, because 404 means a wrong API key.
 func (s *Sandbox) checkTokenUser(t *token) error {
 	if t.user == "" {
 		if t.version == v30 {
@@ -172,7 +173,7 @@ func (s *Sandbox) checkTokenUser(t *token) error {
 	return nil
 }
 
-// bearer returns the token that came with a request, or "".
+// bearer returns the token of a request, or "".
 func bearer(r *http.Request) string {
 	scheme, value, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if !strings.EqualFold(scheme, "Bearer") {
@@ -181,19 +182,19 @@ func bearer(r *http.Request) string {
 	return value
 }
 
-// expireTokens makes all tokens expire. The sandbox must be locked.
+// expireTokens expires all tokens. The sandbox must be locked.
 func (s *Sandbox) expireTokens() {
 	for _, t := range s.tokens {
 		t.expires = time.Time{}
 	}
 }
 
-// authorize checks the call's token and keeps it.
+// authorize checks the token of the call and stores it in the call.
 func (s *Sandbox) authorize(c *call) error {
 	t := s.tokens[bearer(c.http)]
 	switch {
 	case c.http.Header.Get("Authorization") == "" && c.route.operation == "deleteUser":
-		return missingToken() // is documented for this operation only
+		return missingToken() // documented for this operation only
 	case t == nil:
 		return invalidToken()
 	case !c.now.Before(t.expires):
@@ -206,13 +207,13 @@ func (s *Sandbox) authorize(c *call) error {
 	c.token = t
 	c.version, c.scope = t.version, t.scope
 	if id := c.http.PathValue("userId"); id != "" {
-		return c.mayAccess(id)
+		return c.checkUserAccess(id)
 	}
 	return nil
 }
 
-// mayAccess checks that the call's token is good for the user.
-func (c *call) mayAccess(userID string) error {
+// checkUserAccess returns an error if the call's token is not valid for the user.
+func (c *call) checkUserAccess(userID string) error {
 	if c.token.user != "" && c.token.user != userID {
 		return unauthorizedAccess()
 	}

@@ -16,7 +16,7 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest"
 )
 
-func TestToken(t *testing.T) {
+func TestTokens_Create(t *testing.T) {
 	t.Parallel()
 	s := basiqtest.New(t)
 	key := "Basic " + s.APIKey()
@@ -28,7 +28,7 @@ func TestToken(t *testing.T) {
 	assert.NotEqual(t, first.text("access_token"), requestToken(t, s, key, "3.0", nil).text("access_token"))
 }
 
-func TestTokenRefused(t *testing.T) {
+func TestTokens_Create_Errors(t *testing.T) {
 	t.Parallel()
 	s := basiqtest.New(t)
 	id := newCaller(t, s, "2.1", server, "").newUser()
@@ -52,12 +52,12 @@ func TestTokenRefused(t *testing.T) {
 		{"no key", "", "3.0", "", 400, notValid, needsKey},
 		{"no scheme", s.APIKey(), "3.0", "", 400, notValid, badKey},
 		{"other scheme", "Bearer " + s.APIKey(), "3.0", "", 400, notValid, badKey},
-		{"scheme alone", "Basic", "3.0", "", 400, notValid, badKey},
+		{"scheme only", "Basic", "3.0", "", 400, notValid, badKey},
 		{"wrong key", "Basic " + s.APIKey() + "x", "3.0", "", 404, notValid, unknownKey},
 		{"no version", key, "", "", 400, notValid, needsVersion},
 		{"old version", key, "0.9", "", 400, notValid, "Version 0.9" + oldVersion},
-		{"no such version", key, "three", "", 400, notValid, "Version given" + oldVersion},
-		{"no such scope", key, "3.0", "scope=ROOT", 400, notValid, badScope},
+		{"unknown version", key, "three", "", 400, notValid, "Version given" + oldVersion},
+		{"unknown scope", key, "3.0", "scope=ROOT", 400, notValid, badScope},
 		{"client without user", key, "3.0", "scope=" + client, 400, "parameter-not-supplied", needsUser},
 		{"client without user, 2.1", key, "2.1", "scope=" + client, 200, "", ""},
 		{"client with user", key, "3.0", "scope=" + client + "&userId=" + id, 200, "", ""},
@@ -96,7 +96,7 @@ func TestTokenRefused(t *testing.T) {
 	}
 }
 
-func TestBearer(t *testing.T) {
+func TestTokens_Bearer(t *testing.T) {
 	t.Parallel()
 	s := basiqtest.New(t)
 	c := newCaller(t, s, "3.0", server, "")
@@ -116,14 +116,14 @@ func requireExpired(t *testing.T, r reply) {
 	r.requireError(http.StatusForbidden, "access-denied", "Token has expired")
 	assert.Equal(t, "Access denied.", r.text("data.0.title"))
 	source, ok := r.at("data.0.source")
-	assert.True(t, ok && source == nil, "the source is null: %s", r.raw)
+	assert.True(t, ok && source == nil, "null source: %s", r.raw)
 }
 
-func TestTokenExpires(t *testing.T) {
+func TestTokens_Expire(t *testing.T) {
 	t.Parallel()
 	for lifetime, opts := range map[time.Duration][]basiqtest.Option{
 		time.Hour:               nil,
-		1500 * time.Millisecond: {basiqtest.TokenLifetime(1500 * time.Millisecond)},
+		1500 * time.Millisecond: {basiqtest.WithTokenLifetime(1500 * time.Millisecond)},
 	} {
 		t.Run(lifetime.String(), func(t *testing.T) {
 			t.Parallel()
@@ -144,7 +144,7 @@ func TestTokenExpires(t *testing.T) {
 	}
 }
 
-func TestExpireAndRevokeTokens(t *testing.T) {
+func TestTokens_ExpireAndRevoke(t *testing.T) {
 	t.Parallel()
 	c := new30(t)
 	path := "/users/" + c.newUser()
@@ -157,12 +157,12 @@ func TestExpireAndRevokeTokens(t *testing.T) {
 	require.Equal(t, http.StatusOK, c.as("3.0", server, "").get(path).status)
 }
 
-// operations are all operations on things that are there, of user U, connection C and job J.
+// operations lists the operations on existing resources: user U, connection C and job J.
 var operations = []struct {
 	name, method, path string
-	client             bool // CLIENT_ACCESS is enough
+	client             bool // CLIENT_ACCESS is sufficient
 	clientOnly         bool
-	only               string // the only version that has it
+	only               string // the only version with this operation
 }{
 	{"createUser", "POST", "/users", false, false, ""},
 	{"getUser", "GET", "/users/U", true, false, ""},
@@ -181,7 +181,7 @@ var operations = []struct {
 }
 
 // Basiq's account verification app deletes its user with the user's own token.
-func TestDeleteUser_ClientToken(t *testing.T) {
+func TestUsers_Delete_ClientToken(t *testing.T) {
 	t.Parallel()
 	c := new30(t)
 	id, other := c.newUser(), c.newUser()
@@ -193,7 +193,7 @@ func TestDeleteUser_ClientToken(t *testing.T) {
 	require.Equal(t, http.StatusOK, c.get("/users/"+other).status)
 }
 
-func TestWhoMayCallWhat(t *testing.T) {
+func TestTokens_Scopes(t *testing.T) {
 	t.Parallel()
 	c := new21(t)
 	id, other := c.newUser(), c.newUser()
@@ -230,15 +230,15 @@ func TestWhoMayCallWhat(t *testing.T) {
 	}
 }
 
-func TestClientTokenOfNobody(t *testing.T) {
+func TestTokens_ClientWithoutUser(t *testing.T) {
 	t.Parallel()
 	c := new21(t)
 	path := "/users/" + c.newUser()
-	assert.Equal(t, http.StatusOK, c.as("2.1", client, "").get(path).status, "2.1 knows client tokens without a user")
+	assert.Equal(t, http.StatusOK, c.as("2.1", client, "").get(path).status, "2.1 allows client tokens without a user")
 }
 
-// open are the operations that CLIENT_ACCESS may call, and those that want no token, by the documents and beside those of
-// the table above. All others are for SERVER_ACCESS only.
+// open lists the documented operations, beyond the table above, that allow CLIENT_ACCESS or no token. All others
+// require SERVER_ACCESS.
 var open = map[string]string{
 	"POST /users/U/statements": client, "GET /enrich": client, "GET /connectors": client, "GET /connectors/AU00000/web": client,
 	"GET /institutions": client, "GET /institutions/AU00000": client, "DELETE /users/U/auth_link": client,
@@ -246,7 +246,7 @@ var open = map[string]string{
 	"GET /public/connectors": "", "GET /public/connectors/AU00000/web": "", "GET /public/institutions": "",
 }
 
-func TestWhoMayCallWhatElse(t *testing.T) {
+func TestTokens_Scopes_OtherOperations(t *testing.T) {
 	t.Parallel()
 	both := []string{"2.1", "3.0"}
 	c := new21(t)
@@ -307,8 +307,8 @@ func TestWhoMayCallWhatElse(t *testing.T) {
 	}
 }
 
-// Every error has a correlation id of its own: it is what support is told.
-func TestCorrelationIDsAreFresh(t *testing.T) {
+// Every error has a unique correlation ID, for support requests.
+func TestErrors_CorrelationIDs(t *testing.T) {
 	t.Parallel()
 	c := new30(t)
 	seen := map[string]bool{}

@@ -21,32 +21,32 @@ var transactionFilters = filterable{
 	"transaction.postDate":  {operators: ranges, date: true, invalid: "PostDate is not valid"},
 }
 
-func (l line) property(name string) string {
+func (t transaction) property(name string) string {
 	switch name {
 	case "transaction.status":
-		return string(l.status())
+		return string(t.status())
 	case "transaction.direction":
-		return string(l.direction())
+		return string(t.direction())
 	case "transaction.class":
-		return l.Class
+		return t.Class
 	case "transaction.postDate":
-		if l.Pending() {
+		if t.Pending() {
 			return ""
 		}
-		return formatTime(l.Posted)
+		return formatTime(t.Posted)
 	default:
-		return l.holding.property(name)
+		return t.holding.property(name)
 	}
 }
 
-func (l line) status() gen.TransactionStatus {
-	if l.Pending() {
+func (t transaction) status() gen.TransactionStatus {
+	if t.Pending() {
 		return gen.TransactionStatusPending
 	}
 	return gen.TransactionStatusPosted
 }
 
-func (l line) direction() gen.TransactionDirection { return directionOf(l.Amount) }
+func (t transaction) direction() gen.TransactionDirection { return directionOf(t.Amount) }
 
 func directionOf(amount bank.Cents) gen.TransactionDirection {
 	if amount < 0 {
@@ -55,91 +55,91 @@ func directionOf(amount bank.Cents) gen.TransactionDirection {
 	return gen.TransactionDirectionCredit
 }
 
-// getTransactions lists them by account, in the order of the accounts. A filter by an account or a connection that is
-// not the user's finds nothing: only the accounts' operations are documented to refuse it.
-func (s *Sandbox) getTransactions(c *call) (answer, error) {
+// getTransactions lists the transactions by account, in the order of the accounts. A filter by an unknown account or
+// connection matches nothing. Errors for such filters are documented for the account operations only.
+func (s *Sandbox) getTransactions(c *call) (response, error) {
 	u, err := s.user(c)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	if err := s.resume(c); err != nil {
-		return answer{}, err
+	if err := s.resumePage(c); err != nil {
+		return response{}, err
 	}
 	conditions, err := c.filter(transactionFilters)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	var found []line
+	var found []transaction
 	for _, h := range s.userHoldings(u, c.now) {
-		lines := s.lines(h)
+		transactions := s.transactions(h)
 		if conditions == nil {
-			found = append(found, lines...)
+			found = append(found, transactions...)
 			continue
 		}
-		for _, l := range lines {
-			if conditions.hold(l.property) {
-				found = append(found, l)
+		for _, t := range transactions {
+			if conditions.match(t.property) {
+				found = append(found, t)
 			}
 		}
 	}
-	return paged(s, c, found, func(l line) string { return l.id }, func(l line) any { return s.transaction(&c.view, l) })
+	return pageResponse(s, c, found, func(t transaction) string { return t.id }, func(t transaction) any { return s.newTransactionJSON(&c.view, t) })
 }
 
-func (s *Sandbox) getTransaction(c *call) (answer, error) {
+func (s *Sandbox) getTransaction(c *call) (response, error) {
 	u, err := s.user(c)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	for _, h := range s.userHoldings(u, c.now) {
-		for _, l := range s.lines(h) {
-			if l.id == c.http.PathValue("transactionId") {
-				return answer{http.StatusOK, s.transaction(&c.view, l)}, nil
+		for _, t := range s.transactions(h) {
+			if t.id == c.http.PathValue("transactionId") {
+				return response{http.StatusOK, s.newTransactionJSON(&c.view, t)}, nil
 			}
 		}
 	}
-	return answer{}, resourceNotFound()
+	return response{}, resourceNotFound()
 }
 
-// made is when a transaction was made, as far as the bank tells: where that is not the day of posting, as of purchases by
-// card. Else it is the empty text, as was recorded.
-func (l line) made() string {
-	if l.Made.Equal(l.Posted) {
+// transactionDate returns the time of the transaction if it differs from the posting date, as for card payments.
+// Otherwise it returns "", as recorded.
+func (t transaction) transactionDate() string {
+	if t.Made.Equal(t.Posted) {
 		return ""
 	}
-	return formatTime(l.Made)
+	return formatTime(t.Made)
 }
 
-// balance is the account's after the transaction. It is empty in open banking, and of a pending transaction: the 2.1 schema
-// wants a string.
-func (l line) balance() string {
-	if l.Pending() || l.holding.connection.openBanking() {
+// balance returns the account balance after the transaction. It is "" for open banking and for pending transactions,
+// because the 2.1 schema requires a string.
+func (t transaction) balance() string {
+	if t.Pending() || t.holding.connection.openBanking() {
 		return ""
 	}
-	return l.Balance.String()
+	return t.Balance.String()
 }
 
-// transaction is a transaction as it is sent. It writes itself, because a page has 500 of them; the fields are in the
-// documents' order.
-type transaction struct {
+// transactionJSON is a transaction as responses show it. It implements writable, because a page has up to 500
+// transactions. The fields are in the documented order.
+type transactionJSON struct {
 	*bank.Transaction
 
 	view       *view
 	id         string
 	holding    *holding
-	connection *string // the link
+	connection *string // link
 	enrich     json.RawMessage
 }
 
-func (s *Sandbox) transaction(v *view, l line) *transaction {
-	return &transaction{
-		Transaction: l.Transaction, view: v, id: l.id, holding: l.holding, connection: l.holding.connectionLink(v),
-		enrich: s.enrichment(v, l.Transaction),
+func (s *Sandbox) newTransactionJSON(v *view, t transaction) *transactionJSON {
+	return &transactionJSON{
+		Transaction: t.Transaction, view: v, id: t.id, holding: t.holding, connection: t.holding.connectionLink(v),
+		enrich: s.enrichment(v, t.Transaction),
 	}
 }
 
-func (t *transaction) writeTo(w *jsonWriter) {
+func (t *transactionJSON) writeTo(w *jsonWriter) {
 	h := t.holding
-	l := line{Transaction: t.Transaction, holding: h}
+	l := transaction{Transaction: t.Transaction, holding: h}
 	w.begin()
 	w.text("type", "transaction")
 	w.text("id", t.id)
@@ -158,7 +158,7 @@ func (t *transaction) writeTo(w *jsonWriter) {
 	w.text("class", t.Class)
 	w.text("institution", h.institution)
 	w.text("connection", h.connection.id)
-	w.text("transactionDate", l.made())
+	w.text("transactionDate", l.transactionDate())
 	if t.view.version == v30 {
 		t.writePayment(w)
 	}
@@ -180,8 +180,8 @@ func (t *transaction) writeTo(w *jsonWriter) {
 	w.end()
 }
 
-// writeSubClass writes what a payment was for. It is null for all other transactions, as in recorded responses.
-func (t *transaction) writeSubClass(w *jsonWriter) {
+// writeSubClass writes the purpose of a payment. It is null for other transactions, as recorded.
+func (t *transactionJSON) writeSubClass(w *jsonWriter) {
 	if t.Class != classPayment {
 		w.raw("subClass", "null")
 		return
@@ -194,9 +194,9 @@ func (t *transaction) writeSubClass(w *jsonWriter) {
 	w.end()
 }
 
-// writePayment writes how the money was sent, and nothing when nothing tells. Which transactions have it is not
-// documented: here a direct credit or debit tells who sent it, and what begins with BPAY who the biller is.
-func (t *transaction) writePayment(w *jsonWriter) {
+// writePayment writes the payment details, if any. Basiq does not document which transactions have them. In the
+// sandbox, direct credits and debits have an APCA number, and descriptions that start with BPAY have a biller.
+func (t *transactionJSON) writePayment(w *jsonWriter) {
 	byBPAY := strings.HasPrefix(t.Description, "BPAY")
 	direct := t.Class == string(gen.TransactionClassDirectCredit) || strings.HasPrefix(t.Description, "DIRECT DEBIT")
 	if t.Merchant == nil || !byBPAY && !direct {
@@ -207,25 +207,25 @@ func (t *transaction) writePayment(w *jsonWriter) {
 	if byBPAY {
 		w.name("bpay")
 		w.begin()
-		w.text("billerCode", number(t.Merchant.ID, 6))
+		w.text("billerCode", fakeNumber(t.Merchant.ID, 6))
 		w.text("billerName", t.Merchant.Name)
-		w.text("crn", number(t.Account+t.Merchant.ID, 10))
+		w.text("crn", fakeNumber(t.Account+t.Merchant.ID, 10))
 		w.end()
 	} else {
-		w.text("apcaNumber", number(t.Merchant.ID, 6))
+		w.text("apcaNumber", fakeNumber(t.Merchant.ID, 6))
 	}
 	w.end()
 }
 
-// number is a number of some digits that somebody has: the same one every time.
-func number(of string, digits int) string {
+// fakeNumber returns a number derived from a string. It is deterministic.
+func fakeNumber(of string, digits int) string {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(of))
 	text := fmt.Sprintf("%020d", h.Sum64())
 	return text[len(text)-digits:]
 }
 
-// classify is what a line of a statement tells of its kind, for those that nobody has classified.
+// classify derives the class of a transaction from its description.
 func classify(description string, amount bank.Cents) gen.TransactionClass {
 	text := strings.ToUpper(description)
 	has := func(words ...string) bool {
@@ -258,7 +258,7 @@ func classify(description string, amount bank.Cents) gen.TransactionClass {
 	}
 }
 
-// categoryOf is what a transaction is about whose merchant, if it has one, is not known.
+// categoryOf returns the category of a transaction without a known merchant.
 func categoryOf(class gen.TransactionClass, amount bank.Cents) *bank.Category {
 	group := "other"
 	switch class {

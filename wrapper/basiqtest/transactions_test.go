@@ -16,12 +16,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// mapped is a transaction, as far as tests look at its texts.
+// mapped is a transaction with access to its strings.
 type mapped map[string]any
 
 func (m mapped) text(name string) string { text, _ := m[name].(string); return text }
 
-// all follows the next links from a path to the end, and returns what the pages had.
+// all follows the next links from a path and returns the items of all pages.
 func (c *caller) all(path string) []mapped {
 	c.t.Helper()
 	var list []mapped
@@ -44,7 +44,7 @@ func (c *caller) all(path string) []mapped {
 	}
 }
 
-func TestTransactionsOfBothVersions(t *testing.T) {
+func TestTransactions_List_Versions(t *testing.T) {
 	t.Parallel()
 	for version, of := range map[string]struct {
 		payload  string
@@ -84,14 +84,14 @@ func TestTransactionsOfBothVersions(t *testing.T) {
 				one := c.get(strings.TrimPrefix(r.text("data.7.links.self"), c.sandbox.URL()))
 				require.Equal(t, http.StatusOK, one.status, one.raw)
 				list, _ := r.at("data.7")
-				assert.Equal(t, list, one.body, "a transaction is the same by itself")
+				assert.Equal(t, list, one.body, "a single transaction equals the one in the list")
 			})
 		})
 	}
 }
 
-// The fields come in the documents' order, with nothing in between.
-func TestTransactionFieldOrder(t *testing.T) {
+// The fields are in the documented order, without others in between.
+func TestTransactions_FieldOrder(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -111,8 +111,8 @@ func TestTransactionFieldOrder(t *testing.T) {
 	})
 }
 
-// What the users' books say comes out, and it adds up.
-func TestTransactionsAddUp(t *testing.T) {
+// The transactions of the test users are returned and add up.
+func TestTransactions_Consistent(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -146,7 +146,7 @@ func TestTransactionsAddUp(t *testing.T) {
 				}
 				if m.text("status") == "pending" {
 					pending++
-					require.False(t, posted, "pending ones come first")
+					require.False(t, posted, "pending transactions come first")
 					assert.Nil(t, m["postDate"])
 					assert.Empty(t, m.text("balance"))
 					assert.NotEmpty(t, m.text("transactionDate"))
@@ -155,10 +155,10 @@ func TestTransactionsAddUp(t *testing.T) {
 				date := m.text("postDate")
 				assert.Regexp(t, `^\d{4}-\d\d-\d\dT00:00:00Z$`, date)
 				if !posted {
-					assert.Equal(t, accounts.text("data."+strconv.Itoa(i)+".balance"), m.text("balance"), "the newest has the account's")
+					assert.Equal(t, accounts.text("data."+strconv.Itoa(i)+".balance"), m.text("balance"), "the newest balance is the account balance")
 					assert.Equal(t, accounts.text("data."+strconv.Itoa(i)+".transactionIntervals.0.to"), date[:10])
 				} else {
-					require.LessOrEqual(t, date, last, "the newest first")
+					require.LessOrEqual(t, date, last, "newest first")
 				}
 				posted, last = true, date
 				if j == len(byAccount[account])-1 {
@@ -170,7 +170,7 @@ func TestTransactionsAddUp(t *testing.T) {
 	})
 }
 
-func TestTransactionEnrichment(t *testing.T) {
+func TestTransactions_Enrichment(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -203,13 +203,13 @@ func TestTransactionEnrichment(t *testing.T) {
 		assert.Nil(t, enrich["merchant"])
 		assert.Equal(t, []any{}, enrich["tags"])
 		assert.Contains(t, enrich, "category")
-		assert.Nil(t, enrich["category"], "null, not a hollow object")
+		assert.Nil(t, enrich["category"], "null, not an empty object")
 		assert.Contains(t, cash, "subClass")
 		assert.Nil(t, cash["subClass"])
 		assert.Equal(t, "Atm Withdrawal Dee Why Nsw", enrich["cleanDescription"])
 		assert.NotContains(t, cash, "paymentDetails")
 
-		// 2.1 has the same transactions with fewer fields.
+		// Version 2.1 has the same transactions with fewer fields.
 		old := find(c.as("2.1", server, "").all("/users/"+id+"/transactions"), "WOOLWORTHS")
 		assert.Equal(t, groceries["id"], old["id"])
 		assert.NotContains(t, old, "currency")
@@ -218,7 +218,7 @@ func TestTransactionEnrichment(t *testing.T) {
 	})
 }
 
-func TestTransactionPages(t *testing.T) {
+func TestTransactions_List_Pages(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -229,19 +229,19 @@ func TestTransactionPages(t *testing.T) {
 		all := c.all(path)
 		require.Greater(t, len(all), 1000)
 		first := c.get(path)
-		assert.Equal(t, 500, first.length("data"), "as many as there may be")
+		assert.Equal(t, 500, first.length("data"), "maximum page size")
 		assert.Regexp(t, `^http://localhost`+path+`\?next=[0-9a-f-]{36}$`, first.text("links.next"))
 		assert.Equal(t, all, c.all(path+"?limit=499"))
 		filter := "transaction.direction.eq('credit')"
 		credits := slices.DeleteFunc(slices.Clone(all), func(m mapped) bool { return m.text("direction") != "credit" })
-		assert.Equal(t, credits, c.all(filtered(path, filter)+"&limit=7"), "the next page knows the filter and the limit")
+		assert.Equal(t, credits, c.all(filtered(path, filter)+"&limit=7"), "the next page keeps the filter and the limit")
 
 		next := strings.TrimPrefix(first.text("links.next"), c.sandbox.URL())
 		c.get(strings.Replace(next, id, c.newUser(), 1)).requireError(400, "parameter-not-valid", "Next value is not valid")
 	})
 }
 
-func TestTransactionFilters(t *testing.T) {
+func TestTransactions_List_Filter(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -290,7 +290,7 @@ func TestTransactionFilters(t *testing.T) {
 	})
 }
 
-func TestTransactionErrors(t *testing.T) {
+func TestTransactions_Errors(t *testing.T) {
 	t.Parallel()
 	c := new30(t)
 	id := c.newUser()
@@ -323,8 +323,8 @@ func TestTransactionErrors(t *testing.T) {
 	assert.JSONEq(t, fmt.Sprintf(`{"type":"list","count":0,"size":0,"data":[],"links":{"self":"http://localhost%s"}}`, path), empty.raw)
 }
 
-// Many may read at once: what is kept between the pages is not to be mixed up.
-func TestTransactionsForMany(t *testing.T) {
+// Concurrent readers must not see each other's pages.
+func TestTransactions_List_Concurrent(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -347,9 +347,8 @@ func TestTransactionsForMany(t *testing.T) {
 	})
 }
 
-// A refresh imports pending transactions anew, and leaves the others their ids. So does a later day, on which the pending
-// ones are posted.
-func TestTransactionIDs(t *testing.T) {
+// A refresh imports pending transactions anew and keeps the IDs of the others. The next day posts the pending ones.
+func TestTransactions_IDs(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -363,13 +362,13 @@ func TestTransactionIDs(t *testing.T) {
 		time.Sleep(7 * 24 * time.Hour)
 		c = c.as("3.0", server, "")
 		for _, m := range c.all(path) {
-			require.True(t, before[m.text("status")][m.text("id")], "nothing comes by itself")
+			require.True(t, before[m.text("status")][m.text("id")], "nothing new without a refresh")
 		}
 		require.Equal(t, http.StatusAccepted, c.post("/users/"+id+"/connections/"+conn+"/refresh", nil).status)
 		time.Sleep(long)
 		known, fresh := 0, 0
 		for _, m := range c.all(path) {
-			require.False(t, before["pending"][m.text("id")], "a pending one has a new id")
+			require.False(t, before["pending"][m.text("id")], "a pending transaction has a new ID")
 			switch {
 			case m.text("status") != "posted":
 			case before["posted"][m.text("id")]:
@@ -383,9 +382,9 @@ func TestTransactionIDs(t *testing.T) {
 	})
 }
 
-// A refresh between two pages brings new transactions and takes the pending ones away. Who goes on reading gets all that
-// was posted before, once.
-func TestTransactionPagesWhileRefreshing(t *testing.T) {
+// A refresh between two pages adds new transactions and replaces pending ones. A reader still gets every previously
+// posted transaction exactly once.
+func TestTransactions_List_PagesDuringRefresh(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -400,7 +399,7 @@ func TestTransactionPagesWhileRefreshing(t *testing.T) {
 		time.Sleep(10 * 24 * time.Hour)
 		c = c.as("3.0", server, "")
 		first := c.get(path + "?limit=100")
-		require.Equal(t, "posted", first.text("data.99.status"), "the page ends with one that stays")
+		require.Equal(t, "posted", first.text("data.99.status"), "the page ends with a posted transaction")
 		require.Equal(t, http.StatusAccepted, c.post("/users/"+id+"/connections/"+conn+"/refresh", nil).status)
 		time.Sleep(long)
 		got := map[string]int{}
@@ -416,13 +415,13 @@ func TestTransactionPagesWhileRefreshing(t *testing.T) {
 			require.Equal(t, 1, times, name)
 		}
 		for name, stays := range posted {
-			require.True(t, !stays || got[name] == 1, "%s was left out", name)
+			require.True(t, !stays || got[name] == 1, "%s is missing", name)
 		}
 	})
 }
 
-// When a purchase was made is told where it is not the day of posting, and is the empty text elsewhere, as was recorded.
-func TestTransactionDate(t *testing.T) {
+// The transaction date is set if it differs from the posting date. Otherwise it is an empty string, as recorded.
+func TestTransactions_Date(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -445,9 +444,9 @@ func TestTransactionDate(t *testing.T) {
 	})
 }
 
-// The page that follows may have lost the transaction that the page before ended with, and more. It goes on from where that
-// stood, and is empty when there is no such place any more.
-func TestTransactionPageAfterOneThatIsGone(t *testing.T) {
+// The last transaction of a page may be gone when the next page is read. The next page then continues at its position,
+// or is empty if the position no longer exists.
+func TestTransactions_List_PageAfterDeletion(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -462,7 +461,7 @@ func TestTransactionPageAfterOneThatIsGone(t *testing.T) {
 		second, late := next("2"), next("400")
 		require.Equal(t, http.StatusAccepted, c.post(path+"/connections/"+conn+"/refresh", nil).status)
 		time.Sleep(long)
-		assert.Equal(t, c.get(path + "/transactions?limit=4").ids()[2:], c.get(second).ids(), "as many as before come first")
+		assert.Equal(t, c.get(path + "/transactions?limit=4").ids()[2:], c.get(second).ids(), "the position is kept")
 
 		require.Equal(t, http.StatusNoContent, c.post(path+"/connections/"+conn+"/purge", nil).status)
 		assert.Empty(t, c.get(late).ids())

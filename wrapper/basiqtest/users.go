@@ -12,28 +12,28 @@ import (
 	"github.com/basiq-go/basiq-go/gen"
 )
 
-// user is a user and all that belongs to it.
+// A user is a Basiq user with all its resources.
 type user struct {
 	id          string
 	created     time.Time
-	order       int // of creation, among those of a moment
+	order       int // order of creation, for users created at the same time
 	data        gen.CreateUser
 	connections []*connection
-	jobs        []*job // the oldest first
-	// orphans are the accounts of deleted connections: they stay reachable under the user, except those of open banking.
-	orphans   []*holding
-	consents  []*consent // the oldest first
-	authLink  *authLink  // nil when there is none
-	snapshots []*snapshot
+	jobs        []*job // oldest first
+	// detachedAccounts holds the accounts of deleted connections, except open-banking connections.
+	detachedAccounts []*holding
+	consents         []*consent // oldest first
+	authLink         *authLink  // nil if there is none
+	snapshots        []*snapshot
 }
 
 var (
 	emailFormat = regexp.MustCompile(`^[^@\s]+@[^@\s.]+(\.[^@\s.]+)+$`)
-	// E.164; the documents have examples without the plus sign.
+	// E.164. Documented examples omit the plus sign.
 	mobileFormat = regexp.MustCompile(`^\+?[1-9][0-9]{6,14}$`)
 )
 
-// user returns the user that the path names.
+// user returns the user named in the path.
 func (s *Sandbox) user(c *call) (*user, error) {
 	u := s.users[c.http.PathValue("userId")]
 	if u == nil {
@@ -42,25 +42,24 @@ func (s *Sandbox) user(c *call) (*user, error) {
 	return u, nil
 }
 
-func (s *Sandbox) createUser(c *call) (answer, error) {
+func (s *Sandbox) createUser(c *call) (response, error) {
 	var data gen.CreateUser
 	if err := c.decode(&data); err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	if err := checkUser(data); err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	s.usersMade++
+	s.usersCreated++
 	s.countUser(c.now)
-	u := &user{id: s.newID(), created: c.now, order: s.usersMade, data: data}
+	u := &user{id: s.newID(), created: c.now, order: s.usersCreated, data: data}
 	s.users[u.id] = u
 	s.emitUser(u, gen.EventActionCreated, c.now)
-	return answer{http.StatusCreated, u.short(&c.view)}, nil
+	return response{http.StatusCreated, u.short(&c.view)}, nil
 }
 
-// getUsers is known from an old guide only, which shows the newest users nowhere in particular: here the oldest come
-// first.
-func (s *Sandbox) getUsers(c *call) (answer, error) {
+// getUsers is documented in an old guide only, without an order. The sandbox lists the oldest user first.
+func (s *Sandbox) getUsers(c *call) (response, error) {
 	users := slices.SortedFunc(maps.Values(s.users), func(a, b *user) int {
 		return cmp.Or(a.created.Compare(b.created), cmp.Compare(a.order, b.order))
 	})
@@ -68,13 +67,13 @@ func (s *Sandbox) getUsers(c *call) (answer, error) {
 	for _, u := range users {
 		o := object{
 			"type": "user", "id": u.id, "email": u.data.Email, "mobile": u.data.Mobile,
-			"createdTime": formatTime(u.created), "links": c.self(u.path()),
+			"createdTime": formatTime(u.created), "links": c.selfLinks(u.path()),
 		}
 		o.addIfSet("firstName", u.data.FirstName)
 		o.addIfSet("lastName", u.data.LastName)
 		data = append(data, o)
 	}
-	return answer{http.StatusOK, object{"type": "list", "size": len(data), "data": data, "links": c.self("/users")}}, nil
+	return response{http.StatusOK, object{"type": "list", "size": len(data), "data": data, "links": c.selfLinks("/users")}}, nil
 }
 
 func checkUser(data gen.CreateUser) error {
@@ -92,24 +91,23 @@ func checkUser(data gen.CreateUser) error {
 	return nil
 }
 
-func (s *Sandbox) getUser(c *call) (answer, error) {
+func (s *Sandbox) getUser(c *call) (response, error) {
 	u, err := s.user(c)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	return answer{http.StatusOK, s.full(u, &c.view)}, nil
+	return response{http.StatusOK, s.userObject(u, &c.view)}, nil
 }
 
-// updateUser leaves a field that is empty as it is, like one that is absent; so a user can never lose both email and
-// mobile.
-func (s *Sandbox) updateUser(c *call) (answer, error) {
+// updateUser ignores empty fields like missing ones, so a user cannot lose both email and mobile.
+func (s *Sandbox) updateUser(c *call) (response, error) {
 	u, err := s.user(c)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	var change gen.UpdateUser
 	if err := c.decode(&change); err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	data := u.data
 	for _, field := range []struct {
@@ -127,33 +125,33 @@ func (s *Sandbox) updateUser(c *call) (answer, error) {
 		}
 	}
 	if err := checkUser(data); err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	u.data = data
 	s.emitUser(u, gen.EventActionUpdated, c.now)
-	return answer{http.StatusOK, u.short(&c.view)}, nil
+	return response{http.StatusOK, u.short(&c.view)}, nil
 }
 
-func (s *Sandbox) deleteUser(c *call) (answer, error) {
+func (s *Sandbox) deleteUser(c *call) (response, error) {
 	u, err := s.user(c)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	for _, j := range u.jobs {
 		delete(s.jobs, j.id)
 	}
 	delete(s.users, u.id)
-	// Some who know the user still wait for their time, such as the end of a consent, and would keep all this until then.
-	u.connections, u.jobs, u.orphans, u.snapshots = nil, nil, nil, nil
+	// Scheduled tasks, such as the expiry of a consent, may still refer to the user. Release the memory now.
+	u.connections, u.jobs, u.detachedAccounts, u.snapshots = nil, nil, nil, nil
 	s.emitUser(u, gen.EventActionDeleted, c.now)
-	return answer{status: http.StatusNoContent}, nil
+	return response{status: http.StatusNoContent}, nil
 }
 
 func (u *user) path() string { return "/users/" + u.id }
 
-// short is the user as createUser and updateUser answer it.
+// short returns the user as in the responses of createUser and updateUser.
 func (u *user) short(v *view) object {
-	o := object{"type": "user", "id": u.id, "email": u.data.Email, "mobile": u.data.Mobile, "links": v.self(u.path())}
+	o := object{"type": "user", "id": u.id, "email": u.data.Email, "mobile": u.data.Mobile, "links": v.selfLinks(u.path())}
 	if v.version == v30 {
 		o.addIfSet("firstName", u.data.FirstName)
 		o.addIfSet("middleName", u.data.MiddleName)
@@ -163,8 +161,8 @@ func (u *user) short(v *view) object {
 	return o
 }
 
-// full is the user as getUser answers it.
-func (s *Sandbox) full(u *user, v *view) object {
+// userObject returns the user as in the response of getUser.
+func (s *Sandbox) userObject(u *user, v *view) object {
 	names := slices.DeleteFunc([]string{u.data.FirstName, u.data.MiddleName, u.data.LastName},
 		func(name string) bool { return name == "" })
 	o := object{
@@ -180,7 +178,7 @@ func (s *Sandbox) full(u *user, v *view) object {
 		},
 	}
 	if v.version == v30 {
-		// Version 3.0 declares the names required, so they are there when they are empty.
+		// The names are required in version 3.0, so they are present even if empty.
 		o["firstName"], o["middleName"], o["lastName"] = u.data.FirstName, u.data.MiddleName, u.data.LastName
 		u.addBusiness(o)
 	} else {
@@ -189,7 +187,7 @@ func (s *Sandbox) full(u *user, v *view) object {
 	return o
 }
 
-// addBusiness adds the fields of a business user, those that it has.
+// addBusiness adds the fields of a business user that are set.
 func (u *user) addBusiness(o object) {
 	o.addIfSet("businessName", u.data.BusinessName)
 	o.addIfSet("businessIdNo", u.data.BusinessIDNo)
@@ -212,7 +210,7 @@ func (o object) addIfSet(name, value string) {
 func (u *user) connectionReferences(v *view) object {
 	data := make([]object, 0, len(u.connections))
 	for _, conn := range u.connections {
-		data = append(data, object{"type": "connection", "id": conn.id, "links": v.self(conn.path())})
+		data = append(data, object{"type": "connection", "id": conn.id, "links": v.selfLinks(conn.path())})
 	}
 	return object{"type": "list", "count": len(data), "data": data}
 }
@@ -221,7 +219,7 @@ func (s *Sandbox) accountReferences(u *user, v *view) object {
 	accounts := s.userHoldings(u, v.now)
 	data := make([]object, 0, len(accounts))
 	for _, a := range accounts {
-		data = append(data, object{"type": "account", "id": a.id, "links": v.self(u.path() + "/accounts/" + a.id)})
+		data = append(data, object{"type": "account", "id": a.id, "links": v.selfLinks(u.path() + "/accounts/" + a.id)})
 	}
 	return object{"type": "list", "count": len(data), "data": data}
 }

@@ -20,7 +20,7 @@ var business = map[string]any{
 	"verificationStatus": false, "verificationDate": "12/01/2024",
 }
 
-func TestCreateUser(t *testing.T) {
+func TestUsers_Create(t *testing.T) {
 	t.Parallel()
 	c := new30(t)
 	r := c.post("/users", business)
@@ -38,7 +38,7 @@ func TestCreateUser(t *testing.T) {
 	}, r.body, "2.1 has no names")
 }
 
-func TestUserNotValid(t *testing.T) {
+func TestUsers_Create_Errors(t *testing.T) {
 	t.Parallel()
 	c := new30(t)
 	id := c.newUser()
@@ -73,7 +73,7 @@ func TestUserNotValid(t *testing.T) {
 	}
 }
 
-func TestGetUser(t *testing.T) {
+func TestUsers_Get(t *testing.T) {
 	t.Parallel()
 	c := new30(t)
 	id := c.post("/users", business).text("id")
@@ -95,12 +95,12 @@ func TestGetUser(t *testing.T) {
 
 	plain := c.get("/users/" + c.newUser())
 	for _, name := range []string{"name", "firstName", "middleName", "lastName", "mobile"} {
-		assert.Empty(t, plain.text(name), "there, and empty")
+		assert.Empty(t, plain.text(name), "present and empty")
 	}
 	assert.False(t, plain.has("businessName"))
 }
 
-func TestGetUserWithData(t *testing.T) {
+func TestUsers_Get_WithData(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new30(t)
@@ -122,7 +122,7 @@ func TestGetUserWithData(t *testing.T) {
 	})
 }
 
-func TestUpdateUser(t *testing.T) {
+func TestUsers_Update(t *testing.T) {
 	t.Parallel()
 	c := new30(t)
 	id := c.post("/users", business).text("id")
@@ -138,7 +138,7 @@ func TestUpdateUser(t *testing.T) {
 	}
 }
 
-func TestDeleteUser(t *testing.T) {
+func TestUsers_Delete(t *testing.T) {
 	t.Parallel()
 	c := new21(t)
 	id := c.newUser()
@@ -153,7 +153,7 @@ func TestDeleteUser(t *testing.T) {
 	c.delete("/users/"+id).requireError(http.StatusNotFound, "resource-not-found", "Requested user does not exist.")
 }
 
-func TestUnknownUser(t *testing.T) {
+func TestUsers_Unknown(t *testing.T) {
 	t.Parallel()
 	c := new21(t)
 	missing := strings.NewReplacer("U", noID, "C", noID)
@@ -173,8 +173,8 @@ func TestUnknownUser(t *testing.T) {
 	}
 }
 
-// What cannot be an id is not looked for.
-func TestIDsNotValid(t *testing.T) {
+// Malformed IDs are rejected without a lookup.
+func TestIDs_Malformed(t *testing.T) {
 	t.Parallel()
 	c := new30(t)
 	user := "/users/" + c.newUser()
@@ -200,9 +200,9 @@ func TestIDsNotValid(t *testing.T) {
 	c.get("/users/x").requireError(http.StatusUnauthorized, "invalid-authorization-token", "")
 }
 
-// TestDeletedUserTakesAllAlong asks for every kind of thing that a user can have after the user was deleted. Only events
-// stay, and what another user has.
-func TestDeletedUserTakesAllAlong(t *testing.T) {
+// TestUsers_Delete_AllResources requests every kind of resource of a deleted user. Only events and the resources of
+// other users remain.
+func TestUsers_Delete_AllResources(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, id := newPage(t)
@@ -249,11 +249,11 @@ func TestDeletedUserTakesAllAlong(t *testing.T) {
 		assert.Zero(t, c.get("/reports").length("data"))
 		types := c.eventTypesOf(id)
 		assert.Equal(t, "user.created", types[0])
-		assert.Equal(t, "user.deleted", types[len(types)-1], "it is the last that is heard of the user")
+		assert.Equal(t, "user.deleted", types[len(types)-1], "the last event of the user")
 		require.Equal(t, http.StatusOK, c.get("/events/"+c.events("user.id.eq('" + id + "')")[0].text("id")).status)
 		assert.Equal(t, 3, c.get("/users/"+other).length("accounts.data"))
 
 		time.Sleep(400 * 24 * time.Hour)
-		assert.Empty(t, c.eventTypesOf(id), "the consent does not expire any more")
+		assert.Empty(t, c.eventTypesOf(id), "the consent no longer expires")
 	})
 }

@@ -14,30 +14,30 @@ import (
 	signing "github.com/basiq-go/basiq-go/wrapper/webhook"
 )
 
-// webhook is a URL that is told of events. One that was disabled shows as pending-approval: the documents do not say how
-// it shows, and that is the only other status they have. An update, of whatever, makes it active again.
+// A webhook is a subscription to events. A disabled webhook has the status pending-approval, because that is the only
+// other documented status. Any update activates it again.
 type webhook struct {
 	id          string
 	name        string
 	description string
 	url         string
 	status      gen.WebhookStatus
-	events      []string // the ids of the event types
+	events      []string // IDs of event types
 	secret      api.Secret
-	verifier    *signing.Verifier // signs with the secret
-	// base is where the links in its messages lead: to where the API was reached when the webhook was made or updated.
+	verifier    *signing.Verifier // signs messages with the secret
+	// base is the base URL of links in messages, from the request that created or last updated the webhook.
 	base     string
-	messages []*message // the oldest first
+	messages []*message // oldest first
 }
 
 func (w *webhook) path() string { return "/notifications/webhooks/" + w.id }
 
-func (w *webhook) wants(typeID string) bool {
+func (w *webhook) subscribesTo(typeID string) bool {
 	return w.status == gen.WebhookStatusActive && slices.Contains(w.events, typeID)
 }
 
-// webhookInput is what a webhook is made or updated from. The documents declare an array of event types and show one type
-// without an array; either will do. A nil field was not given.
+// webhookInput is the body of requests that create or update a webhook. The documentation declares an array of event
+// types, but an example has a single string. Both are accepted. Missing fields are nil.
 type webhookInput struct {
 	Name             *string               `json:"name"`
 	Description      *string               `json:"description"`
@@ -45,7 +45,7 @@ type webhookInput struct {
 	SubscribedEvents api.OneOrMany[string] `json:"subscribedEvents"`
 }
 
-// webhookInput reads and checks the body of a call that makes a webhook or updates the given one.
+// webhookInput decodes and validates the body of a request. The updated webhook is nil for a new one.
 func (s *Sandbox) webhookInput(c *call, updated *webhook) (webhookInput, error) {
 	var in webhookInput
 	if c.decode(&in) != nil || !isWebURL(in.URL) {
@@ -71,8 +71,8 @@ func isWebURL(text string) bool {
 	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != ""
 }
 
-// set makes the webhook what the input says. What was not given stays as it is, which is not documented.
-func (w *webhook) set(in webhookInput, base string) {
+// update applies the input. Missing fields keep their values, which is not documented.
+func (w *webhook) update(in webhookInput, base string) {
 	w.url, w.base, w.status = in.URL, base, gen.WebhookStatusActive
 	if in.Name != nil {
 		w.name = *in.Name
@@ -82,7 +82,7 @@ func (w *webhook) set(in webhookInput, base string) {
 	}
 	if in.SubscribedEvents.Items != nil {
 		w.events = nil
-		for _, id := range in.SubscribedEvents.Items { // each once
+		for _, id := range in.SubscribedEvents.Items { // without duplicates
 			if !slices.Contains(w.events, id) {
 				w.events = append(w.events, id)
 			}
@@ -90,78 +90,79 @@ func (w *webhook) set(in webhookInput, base string) {
 	}
 }
 
-// addWebhook makes a webhook that is told of events at once. At Basiq that may take up to 15 minutes.
-func (s *Sandbox) addWebhook(c *call) (answer, error) {
+// addWebhook creates a webhook that receives events immediately. At Basiq this may take up to 15 minutes.
+func (s *Sandbox) addWebhook(c *call) (response, error) {
 	in, err := s.webhookInput(c, nil)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	w := s.newWebhook()
-	w.set(in, c.base)
+	w.update(in, c.base)
 	s.webhooks = append(s.webhooks, w)
-	return answer{http.StatusCreated, w.withSecret(&c.view)}, nil
+	return response{http.StatusCreated, w.withSecret(&c.view)}, nil
 }
 
-// newWebhook makes a webhook that can sign, and nothing else yet.
+// newWebhook creates a webhook with a secret.
 func (s *Sandbox) newWebhook() *webhook {
 	w := &webhook{id: s.newID(), secret: s.newWebhookSecret()}
 	verifier, err := signing.New(w.secret)
 	if err != nil {
-		panic("basiqtest: a secret that signs nothing: " + err.Error())
+		panic("basiqtest: invalid webhook secret: " + err.Error())
 	}
 	w.verifier = verifier
 	return w
 }
 
-// newWebhookSecret draws a secret of 24 bytes.
+// newWebhookSecret returns a random secret of 24 bytes.
 func (s *Sandbox) newWebhookSecret() api.Secret {
-	return api.NewSecret("whsec_" + base64.StdEncoding.EncodeToString(s.draw(3)))
+	return api.NewSecret("whsec_" + base64.StdEncoding.EncodeToString(s.randomBytes(3)))
 }
 
-// updateWebhook keeps the secret, of which the documents say no more than that it is in the answer.
-func (s *Sandbox) updateWebhook(c *call) (answer, error) {
+// updateWebhook keeps the secret. The documentation says only that the response contains it.
+func (s *Sandbox) updateWebhook(c *call) (response, error) {
 	w, err := s.webhook(c)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	in, err := s.webhookInput(c, w)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	w.set(in, c.base)
-	return answer{http.StatusOK, w.withSecret(&c.view)}, nil
+	w.update(in, c.base)
+	return response{http.StatusOK, w.withSecret(&c.view)}, nil
 }
 
-// listAppWebhooks lists the oldest first, always in an array: the documents' example has an only one without.
-func (s *Sandbox) listAppWebhooks(c *call) (answer, error) {
+// listAppWebhooks lists the oldest webhook first. The data is always an array, although the documented example has a
+// single object.
+func (s *Sandbox) listAppWebhooks(c *call) (response, error) {
 	data := make([]object, 0, len(s.webhooks))
 	for _, w := range s.webhooks {
 		data = append(data, w.show(&c.view))
 	}
-	return answer{http.StatusOK, object{
-		"type": "list", "size": len(data), "count": len(data), "data": data, "links": c.self("/notifications/webhooks"),
+	return response{http.StatusOK, object{
+		"type": "list", "size": len(data), "count": len(data), "data": data, "links": c.selfLinks("/notifications/webhooks"),
 	}}, nil
 }
 
-func (s *Sandbox) getWebhook(c *call) (answer, error) {
+func (s *Sandbox) getWebhook(c *call) (response, error) {
 	w, err := s.webhook(c)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	return answer{http.StatusOK, w.show(&c.view)}, nil
+	return response{http.StatusOK, w.show(&c.view)}, nil
 }
 
-// deleteWebhook ends the deliveries too, but for an attempt that is being made.
-func (s *Sandbox) deleteWebhook(c *call) (answer, error) {
+// deleteWebhook also ends deliveries, except an attempt in progress.
+func (s *Sandbox) deleteWebhook(c *call) (response, error) {
 	w, err := s.webhook(c)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	s.webhooks = slices.DeleteFunc(s.webhooks, func(other *webhook) bool { return other == w })
-	return answer{status: http.StatusNoContent}, nil
+	return response{status: http.StatusNoContent}, nil
 }
 
-// webhook returns the webhook that the path names.
+// webhook returns the webhook named in the path.
 func (s *Sandbox) webhook(c *call) (*webhook, error) {
 	id := c.http.PathValue("webhookId")
 	if !idFormat.MatchString(id) {
@@ -175,34 +176,34 @@ func (s *Sandbox) webhook(c *call) (*webhook, error) {
 	return nil, notFound("Webhook with provided id doesn't exist.")
 }
 
-// show is the webhook as it is read. The event types are an array even when there is one, as they are declared where they
-// are sent; the examples have a string.
+// show returns the webhook without its secret. The event types are always an array, as in the request schema. The
+// examples have a string.
 func (w *webhook) show(v *view) object {
 	return object{
 		"type": "webhook", "id": w.id, "name": w.name, "description": w.description, "url": w.url, "status": w.status,
-		"subscribedEvents": append([]string{}, w.events...), "links": v.self(w.path()),
+		"subscribedEvents": append([]string{}, w.events...), "links": v.selfLinks(w.path()),
 	}
 }
 
-// withSecret is the webhook as the calls that make or update it answer it, and no others.
+// withSecret returns the webhook with its secret, which only the create and update responses contain.
 func (w *webhook) withSecret(v *view) object {
 	o := w.show(v)
 	o["secret"] = w.secret.Reveal()
 	return o
 }
 
-// testMessage sends a message about an event that never was: to fetch it answers 404. What the message holds beside the
-// text is not documented.
-func (s *Sandbox) testMessage(c *call) (answer, error) {
+// testMessage sends a message about an event that does not exist, so fetching the event responds with 404. Apart from
+// the text, the content of test messages is not documented.
+func (s *Sandbox) testMessage(c *call) (response, error) {
 	var in gen.WebhookTestMessage
 	if c.decode(&in) != nil || in.EventTypeID == "" {
-		return answer{}, invalidRequestContent("Posted request not valid.")
+		return response{}, invalidRequestContent("Posted request not valid.")
 	}
 	if findEventType(string(in.EventTypeID)) < 0 {
-		return answer{}, invalidRequestContent("Posted eventTypeId doesn't exists.")
+		return response{}, invalidRequestContent("Posted eventTypeId doesn't exists.")
 	}
 	if len(s.webhooks) == 0 {
-		return answer{}, noWebhooks()
+		return response{}, noWebhooks()
 	}
 	ref := "/users/" + s.newID()
 	switch entity, _, _ := strings.Cut(string(in.EventTypeID), "."); gen.EventEntity(entity) {
@@ -212,11 +213,11 @@ func (s *Sandbox) testMessage(c *call) (answer, error) {
 	default:
 		ref += "/" + entity + "s/" + s.newID()
 	}
-	s.send(&event{id: s.newEventID(), created: c.now, ref: ref}, string(in.EventTypeID), in.Text)
-	return answer{status: http.StatusCreated}, nil
+	s.sendMessages(&event{id: s.newEventID(), created: c.now, ref: ref}, string(in.EventTypeID), in.Text)
+	return response{status: http.StatusCreated}, nil
 }
 
-// messageFilters are the properties that the documents name, without conditions or values.
+// messageFilters are the documented properties. Their operators and values are not documented.
 var messageFilters = filterable{
 	"date":        {operators: ranges, date: true},
 	"status":      {operators: eq, values: []string{string(gen.WebhookAttemptStatusSuccess), string(gen.WebhookAttemptStatusFailed)}},
@@ -240,56 +241,56 @@ func (m *message) property(name string) string {
 	}
 }
 
-// listMessages lists the newest first; the documents show no order.
-func (s *Sandbox) listMessages(c *call) (answer, error) {
+// listMessages lists the newest message first. The order is not documented.
+func (s *Sandbox) listMessages(c *call) (response, error) {
 	w, err := s.webhook(c)
 	if err != nil {
-		return answer{}, asNotFound(err, "Resource not found.")
+		return response{}, withNotFoundDetail(err, "Resource not found.")
 	}
-	if err := s.resume(c); err != nil {
-		return answer{}, err
+	if err := s.resumePage(c); err != nil {
+		return response{}, err
 	}
 	conditions, err := c.filter(messageFilters)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	var found []*message
 	for _, m := range slices.Backward(w.messages) {
-		if m.kept(c.now) && conditions.hold(m.property) {
+		if m.retained(c.now) && conditions.match(m.property) {
 			found = append(found, m)
 		}
 	}
-	return paged(s, c, found, func(m *message) string { return m.id }, func(m *message) any { return m.show(&c.view) })
+	return pageResponse(s, c, found, func(m *message) string { return m.id }, func(m *message) any { return m.show(&c.view) })
 }
 
-func (s *Sandbox) getWebhookMessage(c *call) (answer, error) {
+func (s *Sandbox) getWebhookMessage(c *call) (response, error) {
 	w, err := s.webhook(c)
 	if err != nil {
-		return answer{}, asNotFound(err, messageNotFound)
+		return response{}, withNotFoundDetail(err, messageNotFound)
 	}
 	for _, m := range w.messages {
-		if m.id == c.http.PathValue("messageId") && m.kept(c.now) {
-			return answer{http.StatusOK, m.withAttempts(&c.view)}, nil
+		if m.id == c.http.PathValue("messageId") && m.retained(c.now) {
+			return response{http.StatusOK, m.withAttempts(&c.view)}, nil
 		}
 	}
-	return answer{}, notFound(messageNotFound)
+	return response{}, notFound(messageNotFound)
 }
 
 const messageNotFound = "Message not found."
 
-// asNotFound puts the operation's own words in the place of others when something was not found.
-func asNotFound(err error, detail string) error {
+// withNotFoundDetail replaces the detail of a 404 error.
+func withNotFoundDetail(err error, detail string) error {
 	if f, ok := errors.AsType[*failure](err); ok && f.status == http.StatusNotFound {
 		return notFound(detail)
 	}
 	return err
 }
 
-func (m *message) kept(now time.Time) bool { return now.Before(m.created.Add(eventsKept)) }
+func (m *message) retained(now time.Time) bool { return now.Before(m.created.Add(eventRetention)) }
 
 func (m *message) path() string { return m.webhook.path() + "/messages/" + m.id }
 
-// show is the message as it stands in a list: without its attempts.
+// show returns the message as in a list, without its attempts.
 func (m *message) show(v *view) object {
 	return object{
 		"id": m.id, "webhookId": m.webhook.id, "eventTypeId": m.typeID, "eventId": m.eventID, "payload": m.payload,
@@ -297,7 +298,7 @@ func (m *message) show(v *view) object {
 	}
 }
 
-// withAttempts is the message by itself, with its attempts, the newest first as in the documents' example.
+// withAttempts returns the message with its attempts, the newest first, as in the documented example.
 func (m *message) withAttempts(v *view) object {
 	attempts := make([]object, 0, len(m.attempts))
 	for _, a := range slices.Backward(m.attempts) {

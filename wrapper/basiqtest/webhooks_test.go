@@ -15,7 +15,7 @@ import (
 
 const webhooks = "/notifications/webhooks"
 
-func TestWebhook(t *testing.T) {
+func TestWebhooks_CreateGetUpdateDelete(t *testing.T) {
 	t.Parallel()
 	c := new30(t)
 	r := c.post(webhooks, map[string]any{
@@ -41,7 +41,7 @@ func TestWebhook(t *testing.T) {
 	}, list.body)
 	assert.NotContains(t, list.raw, secret)
 
-	// What is not given stays as it is.
+	// Missing fields keep their values.
 	r = c.post(webhooks+"/"+id, map[string]any{"url": hook + "/2", "name": "All users"})
 	require.Equal(t, http.StatusOK, r.status, r.raw)
 	want["url"], want["name"], want["secret"] = hook+"/2", "All users", secret
@@ -59,11 +59,11 @@ func TestWebhook(t *testing.T) {
 	assert.Zero(t, c.get(webhooks).length("data"))
 	c.get(webhooks+"/"+id).requireError(http.StatusNotFound, "resource-not-found", "Webhook with provided id doesn't exist.")
 	other := c.subscribe(hook, "user.created")
-	assert.NotEqual(t, secret, other.text("secret"), "URL and events are free again, the secret is not")
+	assert.NotEqual(t, secret, other.text("secret"), "URL and events can be reused, the secret is new")
 }
 
-// So the documents' own example of a request has it.
-func TestWebhookTakesOneEventWithoutAList(t *testing.T) {
+// As in the documented request example.
+func TestWebhooks_Create_SingleEventType(t *testing.T) {
 	t.Parallel()
 	c := new30(t)
 	r := c.post(webhooks, map[string]any{"url": hook, "subscribedEvents": "user.created"})
@@ -76,7 +76,7 @@ func TestWebhookTakesOneEventWithoutAList(t *testing.T) {
 	assert.Zero(t, r.length("subscribedEvents"))
 }
 
-func TestWebhookNotValid(t *testing.T) {
+func TestWebhooks_Create_Errors(t *testing.T) {
 	t.Parallel()
 	c := new30(t)
 	c.subscribe(hook, "user.created")
@@ -91,10 +91,10 @@ func TestWebhookNotValid(t *testing.T) {
 		{"no url", map[string]any{"name": "x"}, 400, invalid, title, "Posted request not valid."},
 		{"relative url", map[string]any{"url": "/basiq"}, 400, invalid, title, "Posted request not valid."},
 		{"no host", map[string]any{"url": "https://:80/"}, 400, invalid, title, "Posted request not valid."},
-		{"no url at all", map[string]any{"url": "http://a b"}, 400, invalid, title, "Posted request not valid."},
+		{"invalid url", map[string]any{"url": "http://a b"}, 400, invalid, title, "Posted request not valid."},
 		{"other scheme", map[string]any{"url": "ftp://piper.example"}, 400, invalid, title, "Posted request not valid."},
-		{"no object", []string{hook}, 400, invalid, title, "Posted request not valid."},
-		{"a number for a type", map[string]any{"url": "http://h", "subscribedEvents": []int{1}}, 400, invalid, title, "Posted request not valid."},
+		{"not an object", []string{hook}, 400, invalid, title, "Posted request not valid."},
+		{"numeric event type", map[string]any{"url": "http://h", "subscribedEvents": []int{1}}, 400, invalid, title, "Posted request not valid."},
 		{
 			"unknown type",
 			map[string]any{"url": "http://h", "subscribedEvents": []string{"account.updated", "job.done"}},
@@ -129,7 +129,7 @@ func TestWebhookNotValid(t *testing.T) {
 	}
 }
 
-func TestWebhookUnknown(t *testing.T) {
+func TestWebhooks_Unknown(t *testing.T) {
 	t.Parallel()
 	c := new30(t)
 	body := map[string]any{"url": hook}
@@ -156,11 +156,11 @@ func TestWebhookUnknown(t *testing.T) {
 	c.get(webhooks+"/"+id+"/messages/42").requireError(http.StatusNotFound, "resource-not-found", noMessage)
 }
 
-func TestTestMessage(t *testing.T) {
+func TestWebhooks_TestMessage(t *testing.T) {
 	t.Parallel()
 	const path = "/notifications/messages/test"
 	synctest.Test(t, func(t *testing.T) {
-		sub := answers(http.StatusOK)
+		sub := respondWith(http.StatusOK)
 		c := new30(t, sub.option())
 		r := c.post(path, map[string]any{"eventTypeId": "user.created"})
 		r.requireError(http.StatusBadRequest, "no-webhooks-found", "No webhooks found for an app: "+
@@ -179,7 +179,7 @@ func TestTestMessage(t *testing.T) {
 			{"eventTypeId": "user.created", "Text": "My test message"},
 			{"eventTypeId": "account.updated"},
 			{"eventTypeId": "transactions.updated"},
-			{"eventTypeId": "consent.revoked"}, // nobody has subscribed to it
+			{"eventTypeId": "consent.revoked"}, // no webhook subscribes to it
 		} {
 			r = c.post(path, body)
 			assert.Equal(t, http.StatusCreated, r.status)
@@ -200,17 +200,17 @@ func TestTestMessage(t *testing.T) {
 				assert.NotContains(t, message, "Text")
 			}
 		}
-		assert.Empty(t, c.events(""), "nothing has happened")
+		assert.Empty(t, c.events(""), "no event exists")
 		list := c.get(webhooks + "/" + c.get(webhooks).text("data.0.id") + "/messages")
 		assert.Equal(t, 3, list.length("data"))
-		assert.NotContains(t, list.raw, "Text", "that is not declared")
+		assert.NotContains(t, list.raw, "Text", "undeclared field")
 	})
 }
 
-func TestMessages(t *testing.T) {
+func TestWebhooks_Messages(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		sub := &subscriber{answer: func(n int, _ *http.Request) int {
+		sub := &subscriber{status: func(n int, _ *http.Request) int {
 			return []int{http.StatusOK, http.StatusInternalServerError, http.StatusOK}[n]
 		}}
 		c := new30(t, sub.option())
@@ -229,7 +229,7 @@ func TestMessages(t *testing.T) {
 		sub.deliveries()
 		r := c.get(path)
 		require.Equal(t, 2, r.length("data"))
-		assert.Equal(t, "user.updated", r.text("data.0.payload.eventTypeId"), "the newest first")
+		assert.Equal(t, "user.updated", r.text("data.0.payload.eventTypeId"), "newest first")
 		created := c.event("event.type.eq('created')").text("id")
 		id := r.text("data.1.id")
 		item, _ := r.at("data.1")
@@ -285,15 +285,15 @@ func TestMessages(t *testing.T) {
 		c = c.as("3.0", server, "")
 		assert.Equal(t, 2, c.get(path).length("data"))
 		time.Sleep(time.Second)
-		assert.Equal(t, 1, c.get(path).length("data"), "kept as long as events")
+		assert.Equal(t, 1, c.get(path).length("data"), "same retention as events")
 		c.get(path+"/"+id).requireError(http.StatusNotFound, "resource-not-found", "Message not found.")
 	})
 }
 
-func TestMessageHasNoStatusBeforeItsFirstAttemptIsOver(t *testing.T) {
+func TestWebhooks_Messages_FirstAttempt(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		sub := &subscriber{answer: func(_ int, r *http.Request) int {
+		sub := &subscriber{status: func(_ int, r *http.Request) int {
 			<-r.Context().Done()
 			return 0
 		}}
@@ -307,10 +307,10 @@ func TestMessageHasNoStatusBeforeItsFirstAttemptIsOver(t *testing.T) {
 	})
 }
 
-func TestMessagePages(t *testing.T) {
+func TestWebhooks_Messages_Pages(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		sub := answers(http.StatusOK)
+		sub := respondWith(http.StatusOK)
 		c := new30(t, sub.option())
 		path := webhooks + "/" + c.subscribe(hook, "user.created").text("id") + "/messages"
 		var want, got []string

@@ -79,7 +79,7 @@ func newClient(s *settings, redirectURL string) (*basiq.Client, *basiqtest.Sandb
 			basiq.WithBaseURL(s.baseURL), basiq.WithConsentURL(s.consentURL))
 		return client, nil, err
 	}
-	sandbox, err := basiqtest.Start(basiqtest.Speed(s.speed), basiqtest.RedirectURL(redirectURL))
+	sandbox, err := basiqtest.Start(basiqtest.WithSpeed(s.speed), basiqtest.WithRedirectURL(redirectURL))
 	if err != nil {
 		return nil, nil, err
 	}

@@ -295,7 +295,7 @@ func TestConnected_JobOfOtherUser(t *testing.T) {
 // startWithKey runs the program against a separate sandbox, as it would run against Basiq.
 func startWithKey(t *testing.T) (*basiqtest.Sandbox, *running) {
 	t.Helper()
-	sandbox, err := basiqtest.Start(basiqtest.Speed(100))
+	sandbox, err := basiqtest.Start(basiqtest.WithSpeed(100))
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = sandbox.Close() })
 	return sandbox, start(t, map[string]string{"BASIQ_API_KEY": sandbox.APIKey()},

@@ -125,7 +125,7 @@ func newClient(s *settings, requests *counter) (*basiq.Client, *basiqtest.Sandbo
 		client, err := basiq.New(s.apiKey, options...)
 		return client, nil, err
 	}
-	sandbox, err := basiqtest.Start(basiqtest.Speed(s.speed))
+	sandbox, err := basiqtest.Start(basiqtest.WithSpeed(s.speed))
 	if err != nil {
 		return nil, nil, err
 	}

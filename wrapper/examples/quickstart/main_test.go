@@ -93,7 +93,7 @@ func TestQuickstart_MFA(t *testing.T) {
 // With an API key the program uses the API, here a separate sandbox.
 func TestAPIKey(t *testing.T) {
 	t.Parallel()
-	sandbox, err := basiqtest.Start(basiqtest.Speed(100))
+	sandbox, err := basiqtest.Start(basiqtest.WithSpeed(100))
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, sandbox.Close()) })
 	out, err := start(t, map[string]string{"BASIQ_API_KEY": sandbox.APIKey()}, "", "-base-url", sandbox.URL())

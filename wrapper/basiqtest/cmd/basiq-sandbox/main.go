@@ -1,12 +1,12 @@
-// Command basiq-sandbox plays the Basiq API on a port, for programs in any language, for curl and for a browser. It keeps
-// everything in memory: no network, no real API key, no real bank.
+// Command basiq-sandbox serves the basiqtest sandbox on a TCP port, for programs in any language, curl and browsers.
+// All data is in memory. It uses no network, no real API key and no real bank.
 //
 //	go run github.com/basiq-go/basiq-go/wrapper/basiqtest/cmd/basiq-sandbox@latest
 //
-// It says on standard error where it listens and which API key it takes, and has a line for each request. With -h it shows
-// its flags, and commands to begin with. It ends on SIGINT or SIGTERM.
+// On startup it logs its address and API key to standard error, and then one line per request. The flag -h prints the
+// flags and some first commands. The program exits on SIGINT or SIGTERM.
 //
-// Its exit status is 0 when it was told to end, 1 when it cannot listen, and 2 when a flag is wrong.
+// The exit status is 0 after a signal, 1 if it cannot listen on the address, and 2 if a flag is invalid.
 package main
 
 import (
@@ -18,6 +18,6 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second signal ends it at once
+	context.AfterFunc(ctx, stop) // a second signal exits immediately
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }

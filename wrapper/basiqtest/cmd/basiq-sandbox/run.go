@@ -16,17 +16,17 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest"
 )
 
-// moment is how long requests that are under way get to be answered when the program is to end.
-const moment = 3 * time.Second
+// shutdownTimeout is how long requests in flight may take to finish on shutdown.
+const shutdownTimeout = 3 * time.Second
 
-// The exit statuses.
+// Exit statuses.
 const (
 	exitEnded = iota
 	exitCannotListen
 	exitBadFlag
 )
 
-// run is the program. It ends when the context does, and returns the exit status.
+// run runs the program until ctx is done and returns the exit status.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	settings, err := parse(args)
 	switch {
@@ -34,55 +34,55 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		_, _ = io.WriteString(stdout, usage)
 		return exitEnded
 	case err != nil:
-		return refuse(stderr, err)
+		return exitUsageError(stderr, err)
 	}
 	logger := slog.New(settings.handler(stderr))
-	sandbox, err := basiqtest.Start(append(settings.options, basiqtest.Logger(logger))...) //nolint:contextcheck // It listens until it is closed.
+	sandbox, err := basiqtest.Start(append(settings.options, basiqtest.WithLogger(logger))...) //nolint:contextcheck // The sandbox runs until it is closed.
 	if err != nil {
 		failure, listening := errors.AsType[*net.OpError](err)
 		switch {
 		case !listening:
-			return refuse(stderr, err)
-		case wrongAddress(failure):
-			return refuse(stderr, fmt.Errorf("-addr is %q, take one such as %s: %w", settings.addr, defaultAddr, failure.Err))
+			return exitUsageError(stderr, err)
+		case isInvalidAddress(failure):
+			return exitUsageError(stderr, fmt.Errorf("invalid -addr %q: %w", settings.addr, failure.Err))
 		default:
 			logger.LogAttrs(ctx, slog.LevelError, "cannot listen",
 				slog.String("addr", settings.addr), slog.Any("error", failure), slog.String("hint", hint(failure)))
 			return exitCannotListen
 		}
 	}
-	announce(ctx, logger, sandbox.URL(), sandbox.APIKey(), settings.faults)
+	logStartup(ctx, logger, sandbox.URL(), sandbox.APIKey(), settings.faults)
 
 	<-ctx.Done()
-	logger.LogAttrs(ctx, slog.LevelInfo, "ending")
-	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), moment)
+	logger.LogAttrs(ctx, slog.LevelInfo, "shutting down")
+	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 	defer cancel()
-	_ = sandbox.Shutdown(ending) // an error of closing what is closed anyway helps nobody
+	_ = sandbox.Shutdown(ending) // nothing can be done about an error at exit
 	return exitEnded
 }
 
-// announce says how to reach the sandbox.
-func announce(ctx context.Context, logger *slog.Logger, url, key string, faults []string) {
+// logStartup logs how to reach the sandbox.
+func logStartup(ctx context.Context, logger *slog.Logger, url, key string, faults []string) {
 	logger.LogAttrs(ctx, slog.LevelInfo, "listening",
 		slog.String("url", url), slog.String("key", key), slog.String("consent", url+"/home?token=CLIENT_TOKEN"))
 	for _, fault := range faults {
 		logger.LogAttrs(ctx, slog.LevelInfo, "injected", slog.String("fault", fault))
 	}
 	if !onLoopback(url) {
-		logger.LogAttrs(ctx, slog.LevelWarn, "everyone who reaches this address can use the sandbox",
-			slog.String("hint", "its key is public: give -addr a loopback address, such as "+defaultAddr))
+		logger.LogAttrs(ctx, slog.LevelWarn, "sandbox is reachable from other machines",
+			slog.String("hint", "the API key is public; set -addr to a loopback address, such as "+defaultAddr))
 	}
 }
 
-// refuse says what is wrong with the flags.
-func refuse(stderr io.Writer, err error) int {
+// exitUsageError prints an error about the flags and returns exitBadFlag.
+func exitUsageError(stderr io.Writer, err error) int {
 	_, _ = fmt.Fprintf(stderr, "basiq-sandbox: %s\nRun basiq-sandbox -h for its flags.\n",
 		strings.TrimPrefix(err.Error(), "basiqtest.Start: "))
 	return exitBadFlag
 }
 
-// wrongAddress reports whether an address cannot be one, whatever else listens.
-func wrongAddress(failure *net.OpError) bool {
+// isInvalidAddress reports whether listening failed because the address is invalid, not because it is in use.
+func isInvalidAddress(failure *net.OpError) bool {
 	_, wrong := errors.AsType[*net.AddrError](failure)
 	dns, unknown := errors.AsType[*net.DNSError](failure)
 	return wrong || unknown && !dns.IsTemporary
@@ -90,12 +90,12 @@ func wrongAddress(failure *net.OpError) bool {
 
 func hint(failure *net.OpError) string {
 	if errors.Is(failure, syscall.EADDRINUSE) {
-		return "another program has this port: end it, or choose another with -addr, such as 127.0.0.1:0 for any that is free"
+		return "the port is in use; set -addr to another address, such as 127.0.0.1:0 for any free port"
 	}
-	return "choose another address with -addr, such as " + defaultAddr
+	return "set -addr to another address, such as " + defaultAddr
 }
 
-// onLoopback reports whether only this machine can reach a URL whose host is an address.
+// onLoopback reports whether the host of a URL is a loopback address.
 func onLoopback(text string) bool {
 	u, err := url.Parse(text)
 	return err == nil && net.ParseIP(u.Hostname()).IsLoopback()

@@ -24,7 +24,7 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest"
 )
 
-// output collects what a program writes, while a test reads it.
+// output collects the output of a program and can be read concurrently.
 type output struct {
 	mu  sync.Mutex
 	buf bytes.Buffer
@@ -42,7 +42,7 @@ func (o *output) String() string {
 	return o.buf.String()
 }
 
-// lines reads a log of JSON.
+// lines parses a JSON log.
 func (o *output) lines(t *testing.T) []map[string]any {
 	t.Helper()
 	var all []map[string]any
@@ -56,7 +56,7 @@ func (o *output) lines(t *testing.T) []map[string]any {
 
 var listening = regexp.MustCompile(`"msg":"listening","url":"([^"]+)"`)
 
-// url waits until the program listens, and returns where.
+// url waits until the program is listening and returns its URL.
 func (o *output) url(t *testing.T) string {
 	t.Helper()
 	var url string
@@ -65,11 +65,11 @@ func (o *output) url(t *testing.T) string {
 			url = m[1]
 		}
 		return url != ""
-	}, time.Minute, 5*time.Millisecond, "it does not say where it listens")
+	}, time.Minute, 5*time.Millisecond, "no listening address logged")
 	return url
 }
 
-// post sends a request as curl would, and returns the status and the answer.
+// post sends a request like curl, and returns the status and the body of the response.
 func post(t *testing.T, url, authorization, contentType, body string) (int, map[string]any) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, strings.NewReader(body))
@@ -87,7 +87,7 @@ func post(t *testing.T, url, authorization, contentType, body string) (int, map[
 	return resp.StatusCode, answer
 }
 
-// use asks for a token, creates a user and connects it, and returns the token.
+// use creates a token, a user and a connection, and returns the token.
 func use(t *testing.T, url string) string {
 	t.Helper()
 	status, answer := post(t, url+"/token", "Basic basiqtest-not-a-real-api-key", "application/x-www-form-urlencoded", "scope=SERVER_ACCESS")
@@ -103,11 +103,11 @@ func use(t *testing.T, url string) string {
 	return token
 }
 
-// The program as it is: built, started, used over HTTP, and told to end.
-func TestProgram(t *testing.T) {
+// Test the complete program: build it, start it, use it over HTTP and stop it.
+func TestProgram_Signals(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS == "windows" {
-		t.Skip("no signals there")
+		t.Skip("no signals on Windows")
 	}
 	binary := filepath.Join(t.TempDir(), "basiq-sandbox")
 	built, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, ".").CombinedOutput()
@@ -131,17 +131,17 @@ func TestProgram(t *testing.T) {
 					operations = append(operations, line["operation"])
 				}
 			}
-			assert.Equal(t, []any{"listening", "request", "request", "request", "ending"}, messages)
+			assert.Equal(t, []any{"listening", "request", "request", "request", "shutting down"}, messages)
 			assert.Equal(t, []any{"postToken", "createUser", "postConnection"}, operations)
 			for _, secret := range []string{"Pl4nted", token} {
 				assert.NotContains(t, stderr.String(), secret)
 			}
-			assert.Contains(t, stderr.String(), "AU00000", "debug shows what else was sent")
+			assert.Contains(t, stderr.String(), "AU00000", "debug logs include bodies")
 		})
 	}
 }
 
-// start runs the program within the test.
+// start runs the program in the test process.
 func start(t *testing.T, args ...string) (stderr *output, end func() int) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -158,7 +158,7 @@ func start(t *testing.T, args ...string) (stderr *output, end func() int) {
 
 func TestRun(t *testing.T) {
 	t.Parallel()
-	t.Run("says where and how", func(t *testing.T) {
+	t.Run("logs how to connect", func(t *testing.T) {
 		t.Parallel()
 		stderr, end := start(t)
 		url := stderr.url(t)
@@ -168,14 +168,14 @@ func TestRun(t *testing.T) {
 		first := stderr.lines(t)[0]
 		assert.Equal(t, "basiqtest-not-a-real-api-key", first["key"])
 		assert.Equal(t, url+"/home?token=CLIENT_TOKEN", first["consent"])
-		assert.NotContains(t, stderr.String(), `"level":"WARN"`, "only this machine reaches it")
-		assert.NotContains(t, stderr.String(), `"body"`, "bodies are for debugging")
+		assert.NotContains(t, stderr.String(), `"level":"WARN"`, "loopback only")
+		assert.NotContains(t, stderr.String(), `"body"`, "bodies are logged at debug only")
 	})
 	t.Run("with every flag", func(t *testing.T) {
 		t.Parallel()
 		stderr, end := start(t, "-seed", "7", "-speed", "1000", "-token-lifetime", "90s", "-limits", "-redirect-url", "http://localhost/back",
 			"-allow-origin", "http://localhost:3000", "-allow-origin", "http://localhost:4000",
-			"-fault", "503 on=postToken next=1", "-fault=403=no-production-access on=postToken next=1", "-log-level", "warn", "-log-level", "info")
+			"-fault", "503 operations=postToken times=1", "-fault=403=no-production-access operations=postToken times=1", "-log-level", "warn", "-log-level", "info")
 		url := stderr.url(t)
 		for _, want := range []int{503, 403, 200} {
 			status, answer := post(t, url+"/token", "Basic basiqtest-not-a-real-api-key", "application/x-www-form-urlencoded", "")
@@ -186,17 +186,17 @@ func TestRun(t *testing.T) {
 		}
 		assert.Equal(t, exitEnded, end())
 		lines := stderr.lines(t)
-		assert.Equal(t, "503 on=postToken next=1", lines[1]["fault"])
-		assert.Equal(t, "403=no-production-access on=postToken next=1", lines[2]["fault"])
+		assert.Equal(t, "503 operations=postToken times=1", lines[1]["fault"])
+		assert.Equal(t, "403=no-production-access operations=postToken times=1", lines[2]["fault"])
 		assert.Equal(t, "503", lines[3]["fault"])
 	})
-	t.Run("with less to say", func(t *testing.T) {
+	t.Run("with log level error", func(t *testing.T) {
 		t.Parallel()
 		stderr, end := start(t, "-log-level", "error")
 		assert.Equal(t, exitEnded, end())
 		assert.Empty(t, stderr.String())
 	})
-	t.Run("lets calls end", func(t *testing.T) {
+	t.Run("waits for requests in flight", func(t *testing.T) {
 		t.Parallel()
 		stderr, end := start(t, "-fault", "slow-body=1000")
 		url := stderr.url(t)
@@ -213,7 +213,7 @@ func TestRun(t *testing.T) {
 		assert.Len(t, body, int(resp.ContentLength))
 		assert.Equal(t, exitEnded, <-ended)
 	})
-	t.Run("on a port that is taken", func(t *testing.T) {
+	t.Run("port in use", func(t *testing.T) {
 		t.Parallel()
 		listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 		require.NoError(t, err)
@@ -224,56 +224,56 @@ func TestRun(t *testing.T) {
 		line := stderr.lines(t)[0]
 		assert.Equal(t, "cannot listen", line["msg"])
 		assert.Equal(t, listener.Addr().String(), line["addr"])
-		assert.Contains(t, line["hint"], "another program has this port: end it, or choose another with -addr")
+		assert.Contains(t, line["hint"], "the port is in use; set -addr to another address")
 	})
-	t.Run("on an address that is not ours", func(t *testing.T) {
+	t.Run("foreign address", func(t *testing.T) {
 		t.Parallel()
 		stderr, end := start(t, "-addr", "192.0.2.1:0")
 		require.Eventually(t, func() bool { return stderr.String() != "" }, time.Minute, time.Millisecond)
 		assert.Equal(t, exitCannotListen, end())
-		assert.Contains(t, stderr.lines(t)[0]["hint"], "choose another address with -addr")
+		assert.Contains(t, stderr.lines(t)[0]["hint"], "set -addr to another address")
 	})
 }
 
-// The tests listen on loopback only, so the rest is told here where the sandbox would be.
-func TestWarnsOfOtherAddresses(t *testing.T) {
+// Tests listen on loopback addresses only, so call the function directly for other addresses.
+func TestRun_NonLoopbackAddress(t *testing.T) {
 	t.Parallel()
 	for url, warns := range map[string]bool{
 		"http://127.0.0.1:1": false, "http://127.1.2.3:1": false, "http://[::1]:1": false,
 		"http://[::]:1": true, "http://0.0.0.0:1": true, "http://192.0.2.1:1": true, "http://[2001:db8::1]:1": true,
 	} {
 		var log output
-		announce(t.Context(), slog.New(slog.NewJSONHandler(&log, nil)), url, "key", nil)
+		logStartup(t.Context(), slog.New(slog.NewJSONHandler(&log, nil)), url, "key", nil)
 		lines := log.lines(t)
 		assert.Equal(t, url, lines[0]["url"])
 		require.Equal(t, warns, len(lines) == 2, url)
 		if warns {
 			assert.Equal(t, "WARN", lines[1]["level"])
-			assert.Contains(t, lines[1]["hint"], "give -addr a loopback address")
+			assert.Contains(t, lines[1]["hint"], "set -addr to a loopback address")
 		}
 	}
 }
 
-func TestBadFlags(t *testing.T) {
+func TestRun_InvalidFlags(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		args []string
 		want string
 	}{
 		{[]string{"-frob"}, "flag provided but not defined: -frob"},
-		{[]string{"serve"}, `"serve" is no flag: flags begin with -, and a value with blanks wants quotes`},
-		{[]string{"-addr", "localhost"}, `address "localhost" is no host and port, such as 127.0.0.1:8080`},
-		{[]string{"-addr", "localhost:99999"}, `-addr is "localhost:99999", take one such as 127.0.0.1:22747: address 99999: invalid port`},
+		{[]string{"serve"}, `unexpected argument "serve"`},
+		{[]string{"-addr", "localhost"}, `invalid address "localhost": must be host:port, such as 127.0.0.1:8080`},
+		{[]string{"-addr", "localhost:99999"}, `invalid -addr "localhost:99999": address 99999: invalid port`},
 		{[]string{"-seed", "-1"}, `invalid value "-1" for flag -seed: parse error`},
 		{[]string{"-speed", "0"}, "speed 0 is not a positive finite number"},
 		{[]string{"-token-lifetime", "1"}, `invalid value "1" for flag -token-lifetime: parse error`},
 		{[]string{"-token-lifetime", "1ms"}, "token lifetime 1ms is less than a second"},
-		{[]string{"-redirect-url", "back"}, `redirect URL "back" is no absolute URL, such as http://localhost:8080/back`},
-		{[]string{"-allow-origin", "localhost"}, `origin "localhost" is none, such as http://localhost:3000, nor "*"`},
-		{[]string{"-fault", "hnag"}, `invalid value "hnag" for flag -fault: fault "hnag" is unknown: did you mean hang?`},
-		{[]string{"-fault", "503", "next=1"}, `"next=1" is no flag: flags begin with -, and a value with blanks wants quotes`},
-		{[]string{"-log-format", "xml"}, `-log-format is "xml": take text or json`},
-		{[]string{"-log-level", "loud"}, `invalid value "loud" for flag -log-level: take debug, info, warn or error`},
+		{[]string{"-redirect-url", "back"}, `invalid redirect URL "back": must be an absolute http or https URL`},
+		{[]string{"-allow-origin", "localhost"}, `invalid origin "localhost": must be a scheme and host, such as http://localhost:3000, or "*"`},
+		{[]string{"-fault", "hnag"}, `invalid value "hnag" for flag -fault: unknown fault "hnag": did you mean hang?`},
+		{[]string{"-fault", "503", "times=1"}, `unexpected argument "times=1"`},
+		{[]string{"-log-format", "xml"}, `invalid -log-format "xml": must be text or json`},
+		{[]string{"-log-level", "loud"}, `invalid value "loud" for flag -log-level: must be debug, info, warn or error`},
 	} {
 		t.Run(strings.Join(test.args, " "), func(t *testing.T) {
 			t.Parallel()
@@ -285,8 +285,8 @@ func TestBadFlags(t *testing.T) {
 	}
 }
 
-// The page that -h shows is written by hand: what it says must be so.
-func TestUsage(t *testing.T) {
+// The usage text is written by hand. Check it against the code.
+func TestRun_Usage(t *testing.T) {
 	t.Parallel()
 	for _, help := range []string{"-h", "-help"} {
 		var stdout, stderr bytes.Buffer
@@ -301,7 +301,7 @@ func TestUsage(t *testing.T) {
 	for _, fault := range []string{
 		"503", "403=no-production-access", "502-html", "429-after=30s", "429-date=30s", "latency=2s", "hang", "reset-before",
 		"reset-after", "truncate", "slow-body=100", "garbage", "revoke-token", "expire-token", "revoke-all-tokens",
-		"expire-all-tokens", "endless-job", "503 on=getJobs next=2", "latency=500ms",
+		"expire-all-tokens", "endless-job", "503 operations=getJobs times=2", "latency=500ms",
 	} {
 		assert.Contains(t, usage, fault)
 		_, err := basiqtest.ParseFault(fault)

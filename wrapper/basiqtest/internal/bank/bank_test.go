@@ -38,7 +38,7 @@ func TestBanks(t *testing.T) {
 		assert.NotEmpty(t, got.Tier, c.id)
 		if c.login {
 			assert.Equal(t, "Test Bank", got.Type, c.id)
-			assert.Empty(t, got.Statements, "test banks take none")
+			assert.Empty(t, got.Statements, "test banks accept no statements")
 		} else {
 			assert.Equal(t, []string{"pdf", "csv"}, got.Statements, c.id)
 		}
@@ -47,7 +47,7 @@ func TestBanks(t *testing.T) {
 	assert.Nil(t, bank.FindBank("AU99999"))
 
 	banks[0] = nil
-	assert.NotNil(t, bank.Banks()[0], "what a caller does to the list is the caller's")
+	assert.NotNil(t, bank.Banks()[0], "callers get a copy")
 }
 
 func TestPeople(t *testing.T) {
@@ -85,7 +85,7 @@ func TestPeople(t *testing.T) {
 			answers := make([]string, 0, len(got.Challenge.Questions))
 			for _, q := range got.Challenge.Questions {
 				answers = append(answers, q.Answer)
-				assert.Equal(t, q.Answer == "AU00000", q.OrBankID, "only the bank's id may be answered with another's")
+				assert.Equal(t, q.Answer == "AU00000", q.OrBankID, "only the question for the bank's ID has an alternative answer")
 			}
 			assert.Equal(t, c.answers, answers, c.login)
 		}
@@ -101,7 +101,7 @@ func TestPeople(t *testing.T) {
 		}
 		assert.Equal(t, c.login == "laurieBream", got.Business != nil, "laurieBream is the business: %s", c.login)
 	}
-	assert.Nil(t, bank.FindPerson("wentworth-smith"), "logins are letter for letter")
+	assert.Nil(t, bank.FindPerson("wentworth-smith"), "logins are case-sensitive")
 }
 
 func TestCents_String(t *testing.T) {
@@ -113,7 +113,7 @@ func TestCents_String(t *testing.T) {
 	}
 }
 
-func TestEnrich(t *testing.T) {
+func TestEnrich_Known(t *testing.T) {
 	t.Parallel()
 	cases := []struct{ line, merchant, class, group string }{
 		{"WOOLWORTHS 1234 & SONS", "Woolworths", "4110", "groceries"},
@@ -139,8 +139,8 @@ func TestEnrich(t *testing.T) {
 	}
 }
 
-// Whatever a bank writes about a merchant names it, and what it writes about nobody names nobody.
-func TestEnrich_whatTheBooksWrite(t *testing.T) {
+// Descriptions generated for a merchant name it, and other descriptions name none.
+func TestEnrich_GeneratedDescriptions(t *testing.T) {
 	t.Parallel()
 	b := bank.Open(5, someday)
 	for _, p := range banking() {
@@ -159,7 +159,7 @@ func TestEnrich_whatTheBooksWrite(t *testing.T) {
 	}
 }
 
-// What a line says is the same in small letters or capitals, and with something around it; a line without a word says nothing.
+// Enrich ignores case and surrounding text, and does not match a text without words.
 func FuzzEnrich(f *testing.F) {
 	for _, line := range []string{"WOOLWORTHS 1624 DEE WHY NSW", "\xffKMART\x00", "kmart", "KMARTS", "ÄKMART", "UBER DRIVER PAYMENTS", "7-ELEVEN", ""} {
 		f.Add(line)

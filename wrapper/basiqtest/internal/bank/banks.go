@@ -2,9 +2,9 @@ package bank
 
 import "slices"
 
-// banks are the test banks, and two that take statements only. AU01001 is the institution that Basiq's documents name where
-// they describe statement upload, which the test banks refuse. Basiq's own tests upload a CSV statement to AU00201. The names
-// are the real ones; who banks there, and that nobody can log in, is the sandbox's doing.
+// banks lists the test banks and two banks that only accept statements. Basiq's documentation of statement uploads uses
+// AU01001, and Basiq's own tests upload a CSV statement to AU00201. The test banks reject statements. The names are
+// real, but the customers are fictional, and logins are not supported at the last two.
 var banks = []*Bank{
 	{ID: "AU00000", Name: "Hooli", ShortName: "Hooli", Country: "Australia", Type: "Test Bank", Tier: "4", Asks: Never, Login: true},
 	{
@@ -26,16 +26,17 @@ var banks = []*Bank{
 	},
 }
 
-// bsbs are the banks' branches, by their ids; those of NAB and ING are of their ranges, the others are made up.
+// bsbs maps bank IDs to branch numbers (BSBs). Those of NAB and ING are in their real ranges, the others are fictional.
 var bsbs = map[string]string{
 	"AU00000": "105148", "AU00002": "105202", "AU00003": "105303", "AU00004": "105404", "AU01001": "082001",
 	"AU00201": "923100",
 }
 
-// Banks returns the test banks in a stable order, then those that take statements only. Callers only read them.
+// Banks returns the test banks in a stable order, then the banks that only accept statements. Callers must not modify
+// them.
 func Banks() []*Bank { return slices.Clone(banks) }
 
-// FindBank returns the bank with the id, or nil when there is none.
+// FindBank returns the bank with the ID, or nil if there is none.
 func FindBank(id string) *Bank {
 	for _, b := range banks {
 		if b.ID == id {

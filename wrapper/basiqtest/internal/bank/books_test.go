@@ -14,7 +14,7 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest/internal/bank"
 )
 
-func TestOpen_begin(t *testing.T) {
+func TestOpen_Begin(t *testing.T) {
 	t.Parallel()
 	sydney := time.FixedZone("AEDT", 11*60*60)
 	for _, c := range []struct{ from, begin time.Time }{
@@ -27,7 +27,7 @@ func TestOpen_begin(t *testing.T) {
 	}
 }
 
-func TestBooks_nothing(t *testing.T) {
+func TestBooks_Empty(t *testing.T) {
 	t.Parallel()
 	b := bank.Open(1, someday)
 	richard := person(t, "richard")
@@ -46,8 +46,8 @@ func TestBooks_nothing(t *testing.T) {
 	}
 }
 
-// What must be so of everyone's books, on any day.
-func TestBooks_consistent(t *testing.T) {
+// Invariants of all test users' books on any day.
+func TestBooks_Consistent(t *testing.T) {
 	t.Parallel()
 	for _, from := range []time.Time{epoch, someday} {
 		for seed := range uint64(3) {
@@ -70,7 +70,7 @@ func consistent(t *testing.T, b *bank.Books, p *bank.Person, institution *bank.B
 	t.Helper()
 	accounts := b.Accounts(p, institution.ID, at)
 	require.NotEmpty(t, accounts)
-	own := map[string]map[time.Time]bank.Cents{} // by flow, on each day
+	own := map[string]map[time.Time]bank.Cents{} // by flow and day
 	for _, a := range accounts {
 		list := b.Transactions(p, institution.ID, a.Key, at)
 		held, pendings := listed(t, b, a, list, at)
@@ -96,7 +96,7 @@ func consistent(t *testing.T, b *bank.Books, p *bank.Person, institution *bank.B
 			require.LessOrEqual(t, a.Balance, bank.Cents(400_000_00), "%s %s", a.Key, at)
 		}
 		if a.Kind != bank.Everyday && a.Kind != bank.CreditCard {
-			require.Zero(t, pendings, "nothing is pending in %s", a.Key)
+			require.Zero(t, pendings, "no pending transactions in %s", a.Key)
 		}
 		for _, tx := range list {
 			if strings.HasPrefix(tx.Flow, "own:") || strings.HasPrefix(tx.Flow, "card:") || strings.Contains(tx.Flow, "loan:"+institution.Name) {
@@ -114,7 +114,7 @@ func consistent(t *testing.T, b *bank.Books, p *bank.Person, institution *bank.B
 	}
 }
 
-// listed checks an account's transactions; it returns the sum and the number of what is pending.
+// listed checks an account's transactions. It returns the sum and the number of pending ones.
 func listed(t *testing.T, b *bank.Books, a bank.Account, list []*bank.Transaction, at time.Time) (held bank.Cents, n int) {
 	t.Helper()
 	keys := make(map[string]bool, len(list))
@@ -124,7 +124,7 @@ func listed(t *testing.T, b *bank.Books, a bank.Account, list []*bank.Transactio
 			older = list[i+1]
 		}
 		newest := !tx.Pending() && (i == 0 || list[i-1].Pending())
-		// There are millions to check, so nothing is done but to compare.
+		// There are millions of transactions, so avoid assertions here.
 		fault := ""
 		switch {
 		case keys[tx.Key]:
@@ -138,7 +138,7 @@ func listed(t *testing.T, b *bank.Books, a bank.Account, list []*bank.Transactio
 		case tx.Pending() && (tx.Balance != 0 || tx.Amount > 0 || at.Sub(tx.Made) >= 48*time.Hour):
 			fault = "it cannot be pending"
 		case tx.Pending() && i > 0 && !list[i-1].Pending():
-			fault = "pending ones come first"
+			fault = "pending transactions come first"
 		case !tx.Posted.Equal(tx.Posted.Truncate(24 * time.Hour)):
 			fault = "midnight in UTC"
 		case newest && (a.Balance != tx.Balance || !a.Last.Equal(tx.Posted)):
@@ -160,11 +160,11 @@ func listed(t *testing.T, b *bank.Books, a bank.Account, list []*bank.Transactio
 	return held, n
 }
 
-func TestBooks_followFromTheSeed(t *testing.T) {
+func TestBooks_Seed(t *testing.T) {
 	t.Parallel()
 	one, other, another := bank.Open(7, someday), bank.Open(7, someday), bank.Open(8, someday)
 	people := banking()
-	// The other books are read in another order, and further than they are asked for.
+	// Read the other books in a different order and further ahead.
 	for _, p := range slices.Backward(people) {
 		other.Accounts(p, hooli, someday.AddDate(0, 8, 0))
 	}
@@ -180,8 +180,8 @@ func TestBooks_followFromTheSeed(t *testing.T) {
 	}
 }
 
-// These are the books of one seed, so that a change of what all users of a seed see is seen.
-func TestBooks_sameInEachProcess(t *testing.T) {
+// Compare with a fixed transaction of one seed, to detect changes that would affect all users of a seed.
+func TestBooks_Golden(t *testing.T) {
 	t.Parallel()
 	b := bank.Open(1, epoch)
 	a := b.Accounts(person(t, "Wentworth-Smith"), hooli, epoch)
@@ -190,8 +190,8 @@ func TestBooks_sameInEachProcess(t *testing.T) {
 	assert.Equal(t, golden, fmt.Sprint(first.Key, " ", first.Posted.Format(time.DateOnly), " ", first.Amount, " ", first.Description))
 }
 
-// What is posted stays, and what comes is new.
-func TestBooks_grow(t *testing.T) {
+// Posted transactions do not change, and new ones are added.
+func TestBooks_Grow(t *testing.T) {
 	t.Parallel()
 	b := bank.Open(11, epoch)
 	for _, p := range banking() {
@@ -207,7 +207,7 @@ func TestBooks_grow(t *testing.T) {
 	}
 }
 
-func TestBooks_aDayIsADay(t *testing.T) {
+func TestBooks_TimeOfDay(t *testing.T) {
 	t.Parallel()
 	b := bank.Open(3, someday)
 	p := person(t, "ashMann")
@@ -216,8 +216,8 @@ func TestBooks_aDayIsADay(t *testing.T) {
 	assert.Equal(t, b.Accounts(p, hooli, morning), b.Accounts(p, hooli, night))
 }
 
-// A pending transaction has a new key each day, and another when it is posted.
-func TestBooks_pending(t *testing.T) {
+// The key of a pending transaction changes every day, and again when it is posted.
+func TestBooks_PendingKeys(t *testing.T) {
 	t.Parallel()
 	b := bank.Open(1, someday)
 	for _, p := range banking() {
@@ -235,7 +235,7 @@ func TestBooks_pending(t *testing.T) {
 					}
 					was, ok := seen[a.Key+tx.Key]
 					if ok && (was != name || name != "posted") {
-						require.Fail(t, "a key twice", "%s has the key of %s", name, was)
+						require.Fail(t, "duplicate key", "%s has the key of %s", name, was)
 					}
 					seen[a.Key+tx.Key] = name
 				}
@@ -245,12 +245,12 @@ func TestBooks_pending(t *testing.T) {
 				days++
 			}
 		}
-		assert.Greater(t, days, 22, "%s has something pending on most days", p.Login)
+		assert.Greater(t, days, 22, "%s usually has pending transactions", p.Login)
 	}
 }
 
-// What is pending today is posted in two days, for the same sum.
-func TestBooks_pendingIsPosted(t *testing.T) {
+// A pending transaction is posted within two days, with the same amount.
+func TestBooks_PendingIsPosted(t *testing.T) {
 	t.Parallel()
 	b := bank.Open(2, someday)
 	type purchase struct {
@@ -277,7 +277,7 @@ func TestBooks_pendingIsPosted(t *testing.T) {
 	}
 }
 
-func TestBooks_concurrent(t *testing.T) {
+func TestBooks_Concurrent(t *testing.T) {
 	t.Parallel()
 	b, want := bank.Open(4, epoch), bank.Open(4, epoch)
 	var wg sync.WaitGroup
@@ -288,7 +288,7 @@ func TestBooks_concurrent(t *testing.T) {
 				for _, p := range banking() {
 					for _, a := range b.Accounts(p, hooli, at) {
 						list := b.Transactions(p, hooli, a.Key, at)
-						_ = append(list, nil) // does nothing to what others read
+						_ = append(list, nil) // must not affect other readers
 					}
 				}
 			}
@@ -300,7 +300,7 @@ func TestBooks_concurrent(t *testing.T) {
 	}
 }
 
-func BenchmarkTransactions_cached(b *testing.B) {
+func BenchmarkTransactions_Cached(b *testing.B) {
 	books, p := bank.Open(1, someday), bank.FindPerson("richard")
 	books.Transactions(p, hooli, "everyday", someday)
 	b.ReportAllocs()
@@ -309,7 +309,7 @@ func BenchmarkTransactions_cached(b *testing.B) {
 	}
 }
 
-func BenchmarkTransactions_cold(b *testing.B) {
+func BenchmarkTransactions_Cold(b *testing.B) {
 	p := bank.FindPerson("richard")
 	b.ReportAllocs()
 	for b.Loop() {
@@ -317,7 +317,7 @@ func BenchmarkTransactions_cold(b *testing.B) {
 	}
 }
 
-func BenchmarkTransactions_nextDay(b *testing.B) {
+func BenchmarkTransactions_NextDay(b *testing.B) {
 	books, p := bank.Open(1, someday), bank.FindPerson("richard")
 	n := 0
 	b.ReportAllocs()

@@ -1,7 +1,7 @@
 package bank
 
-// anzsic are the titles of the Australian and New Zealand Standard Industrial Classification, 2006, as far as the
-// catalogue needs them.
+// anzsic holds the titles of the Australian and New Zealand Standard Industrial Classification (2006) that the
+// catalog uses.
 var anzsic = map[string]string{
 	"D": "Electricity, Gas, Water and Waste Services",
 	"F": "Wholesale Trade",
@@ -80,14 +80,14 @@ var anzsic = map[string]string{
 	"95":   "Personal and Other Services", "951": "Personal Care Services", "9511": "Hairdressing and Beauty Services",
 }
 
-// divisions are the letters of the divisions by their subdivisions.
+// divisions maps subdivisions to the letters of their divisions.
 var divisions = map[string]string{
 	"26": "D", "28": "D", "37": "F", "40": "G", "41": "G", "42": "G", "43": "G", "45": "H", "46": "I", "49": "I", "51": "I",
 	"52": "I", "54": "J", "55": "J", "57": "J", "58": "J", "62": "K", "63": "K", "64": "K", "67": "L", "69": "M", "70": "M",
 	"75": "O", "82": "P", "84": "Q", "85": "Q", "87": "Q", "91": "R", "92": "R", "94": "S", "95": "S",
 }
 
-// mccs are the titles of the merchant category codes.
+// mccs holds the titles of merchant category codes.
 var mccs = map[string]string{
 	"4111": "Local Commuter Transport", "4121": "Taxicabs and Limousines", "4511": "Airlines and Air Carriers",
 	"4784": "Bridge and Road Fees, Tolls", "4814": "Telecommunication Services",
@@ -109,7 +109,7 @@ var mccs = map[string]string{
 	"9402": "Postal Services - Government Only",
 }
 
-// categories are what the merchants of the catalogue are about.
+// categories holds the categories of the catalog's merchants.
 var categories = map[string]*Category{
 	"groceries":   purchases("groceries", "4110", "5411"),
 	"liquor":      purchases("shopping", "4123", "5921"),
@@ -164,7 +164,7 @@ var categories = map[string]*Category{
 	"payments":    purchases("other-income", "6419", "6012"),
 }
 
-// purchases makes a category of a group, an ANZSIC class and a merchant category code.
+// purchases returns the category for a group, an ANZSIC class and a merchant category code.
 func purchases(group, class, mcc string) *Category {
 	code := func(c string) Code { return Code{Code: c, Title: anzsic[c]} }
 	return &Category{
@@ -174,8 +174,9 @@ func purchases(group, class, mcc string) *Category {
 	}
 }
 
-// groups are the categories of what is no purchase, one for each group, so that equal ones are the same pointer.
-var groups = plainCategories(
+// plainCategoriesByGroup holds the categories of transactions other than purchases. Each group has one shared pointer,
+// so categories can be compared.
+var plainCategoriesByGroup = plainCategories(
 	"salary", "other-income", "benefits", "rent-received", "transfer-in", "transfer-out", "loan", "credit-card-repayment",
 	"rent", "cash", "fees", "interest-paid", "interest-earned", "tax", "other", "education",
 )

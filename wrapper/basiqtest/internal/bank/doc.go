@@ -1,6 +1,6 @@
-// Package bank is the world behind the sandbox: test banks, the people who bank there, and the books that their banks
-// keep. It knows nothing of HTTP, users or connections.
+// Package bank provides the data of the sandbox: test banks, their customers and the customers' accounts and
+// transactions. It is independent of HTTP, Basiq users and connections.
 //
-// All of it follows from a seed and the calendar: the same seed has the same books every time, on whatever day they are
-// read, and a day that has passed never changes.
+// All data is derived from a seed and the calendar. The same seed always produces the same data, regardless of the day
+// it is read. The data of a past day never changes.
 package bank

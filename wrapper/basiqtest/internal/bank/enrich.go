@@ -6,18 +6,18 @@ import (
 	"strings"
 )
 
-// alias is a way in which a statement may name a merchant.
+// An alias is a name of a merchant in statements.
 type alias struct {
 	text string
 	shop *shop
 }
 
-// aliases are all ways, the longest first: "UBER DRIVER PAYMENTS" is not "UBER".
+// aliases holds all aliases, the longest first, so that "UBER DRIVER PAYMENTS" does not match "UBER".
 var aliases = newAliases()
 
 func newAliases() []alias {
-	list := make([]alias, 0, 2*len(catalogue))
-	for _, s := range catalogue {
+	list := make([]alias, 0, 2*len(catalog))
+	for _, s := range catalog {
 		list = append(list, alias{s.line, s})
 		if name := strings.ToUpper(s.Name); name != s.line {
 			list = append(list, alias{name, s})
@@ -29,8 +29,8 @@ func newAliases() []alias {
 	return list
 }
 
-// Enrich finds the merchant that a line of a statement names, whatever its case and whatever stands around the name,
-// and what the merchant is about. It reports false when it knows none. Callers only read what it returns.
+// Enrich finds the merchant named in the description of a transaction, in any case and position. It returns the
+// merchant and its category, or false if the merchant is unknown. Callers must not modify the results.
 func Enrich(description string) (*Merchant, *Category, bool) {
 	line := strings.ToUpper(description)
 	for _, a := range aliases {
@@ -41,7 +41,7 @@ func Enrich(description string) (*Merchant, *Category, bool) {
 	return nil, nil, false
 }
 
-// names reports whether the text stands in the line as words of its own.
+// names reports whether text occurs in line as whole words.
 func names(line, text string) bool {
 	for from := 0; ; {
 		i := strings.Index(line[from:], text)

@@ -6,7 +6,7 @@ import (
 	"strconv"
 )
 
-// hash makes a number of the parts, which are kept apart from each other.
+// hash returns a hash of the parts, each terminated by a zero byte.
 func hash(parts ...string) uint64 {
 	h := fnv.New64a()
 	for _, p := range parts {
@@ -16,7 +16,7 @@ func hash(parts ...string) uint64 {
 	return mix(h.Sum64(), 0)
 }
 
-// mix joins a number to a hash; equal ones of neighbouring numbers have nothing in common. It is SplitMix64.
+// mix combines a hash with a number, using SplitMix64. Results for consecutive numbers are unrelated.
 func mix(h, n uint64) uint64 {
 	h += (n + 1) * 0x9e3779b97f4a7c15
 	h = (h ^ h>>30) * 0xbf58476d1ce4e5b9
@@ -24,7 +24,7 @@ func mix(h, n uint64) uint64 {
 	return h ^ h>>31
 }
 
-// key writes a hash as the keys of transactions are.
+// key formats a hash as a transaction key.
 func key(h uint64) string {
 	const hex = "0123456789abcdef"
 	var b [16]byte
@@ -34,25 +34,25 @@ func key(h uint64) string {
 	return string(b[:])
 }
 
-// digits makes n decimal digits of a hash, of at most 18.
+// digits returns n decimal digits of a hash, at most 18.
 func digits(h uint64, n int) string {
 	s := strconv.FormatUint(h, 10)
 	return ("000000000000000000" + s)[len(s)+18-n:]
 }
 
-// uuid makes an identifier in the form of a UUID of a hash.
+// uuid returns an identifier in UUID format derived from a hash.
 func uuid(h uint64) string {
 	a, b := mix(h, 1), mix(h, 2)
 	return fmt.Sprintf("%08x-%04x-4%03x-8%03x-%012x", a>>32, a>>16&0xffff, a&0xfff, b>>48&0xfff, b&0xffffffffffff)
 }
 
-// abn makes an Australian Business Number of a hash: nine digits after the two that check them, modulo 89.
+// abn returns a valid Australian Business Number derived from a hash: two check digits (modulo 89) and nine digits.
 func abn(h uint64) string {
 	body := digits(h, 9)
 	sum := 0
 	for i, weight := range []int{3, 5, 7, 9, 11, 13, 15, 17, 19} {
 		sum += weight * int(body[i]-'0')
 	}
-	// The check digits are weighed 10 and 1, and the first of them is one less before.
+	// The check digits have the weights 10 and 1, and 1 is subtracted from the first digit before weighting.
 	return strconv.Itoa(89-sum%89+10) + body
 }

@@ -13,11 +13,11 @@ import (
 
 const hooli = "AU00000"
 
-// golden is a line of the books of seed 1.
+// golden is a transaction of the books with seed 1.
 const golden = "52833128ba81c397 1999-01-04 -2150.00 LOAN REPAYMENT 105148119696"
 
 var (
-	epoch   = time.Date(2000, time.January, 1, 0, 0, 0, 0, time.UTC) // where testing/synctest begins
+	epoch   = time.Date(2000, time.January, 1, 0, 0, 0, 0, time.UTC) // start time of synctest bubbles
 	someday = time.Date(2026, time.November, 24, 15, 4, 5, 0, time.UTC)
 )
 
@@ -32,12 +32,12 @@ func person(t *testing.T, login string) *bank.Person {
 	return p
 }
 
-// banking are those whose logins work.
+// banking returns the people whose logins work.
 func banking() []*bank.Person {
 	return slices.DeleteFunc(bank.People(), func(p *bank.Person) bool { return p.Failure != nil })
 }
 
-// posted are the posted transactions of an account, oldest first.
+// posted returns the posted transactions of an account, oldest first.
 func posted(b *bank.Books, p *bank.Person, bankID, account string, at time.Time) []*bank.Transaction {
 	list := slices.Clone(b.Transactions(p, bankID, account, at))
 	list = slices.DeleteFunc(list, (*bank.Transaction).Pending)
@@ -45,7 +45,7 @@ func posted(b *bank.Books, p *bank.Person, bankID, account string, at time.Time)
 	return list
 }
 
-// everything is what is posted at the bank, account by account, oldest first.
+// everything returns the posted transactions at a bank, by account, oldest first.
 func everything(b *bank.Books, p *bank.Person, bankID string, at time.Time) []*bank.Transaction {
 	var all []*bank.Transaction
 	for _, a := range b.Accounts(p, bankID, at) {
@@ -54,7 +54,7 @@ func everything(b *bank.Books, p *bank.Person, bankID string, at time.Time) []*b
 	return all
 }
 
-// flows are the transactions whose Flow begins so, in the order of their days.
+// flows returns the transactions whose Flow has this prefix, by date.
 func flows(list []*bank.Transaction, prefix string) []*bank.Transaction {
 	var found []*bank.Transaction
 	for _, t := range list {
@@ -66,7 +66,7 @@ func flows(list []*bank.Transaction, prefix string) []*bank.Transaction {
 	return found
 }
 
-// gaps are the distances between the days of the transactions, in days.
+// gaps returns the days between consecutive transactions.
 func gaps(list []*bank.Transaction) []int {
 	var days []int
 	for i := 1; i < len(list); i++ {
@@ -75,7 +75,7 @@ func gaps(list []*bank.Transaction) []int {
 	return days
 }
 
-// keys are the keys of the transactions.
+// keys returns the keys of the transactions.
 func keys(list []*bank.Transaction) []string {
 	out := make([]string, 0, len(list))
 	for _, t := range list {
@@ -84,7 +84,7 @@ func keys(list []*bank.Transaction) []string {
 	return out
 }
 
-// same fails unless the lists are equal; it shows the first difference, since all of them would fill screens.
+// same fails the test if the lists differ. It shows only the first difference, because the complete lists are too long.
 func same(t *testing.T, want, got []*bank.Transaction) {
 	t.Helper()
 	require.Len(t, got, len(want))

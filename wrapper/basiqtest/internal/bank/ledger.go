@@ -6,48 +6,48 @@ import (
 	"time"
 )
 
-// ledger keeps the accounts of one person at one bank. It lives day by day from the first and never goes back, so that
-// what is posted stays, and what a day brings depends on nothing later. It is not safe for concurrent use.
+// A ledger holds the accounts of one person at one bank. It is simulated day by day and only advances, so posted
+// transactions never change and a day does not depend on later days. It is not safe for concurrent use.
 type ledger struct {
 	bank     *Bank
 	person   *Person
 	begin    time.Time
-	next     int // the first day that is not done
+	next     int // next day to simulate
 	accounts []*account
-	streams  []*source
-	due      []*Transaction // made by card and not posted, in the order in which they were made
+	streams  []*activeStream
+	unposted []*Transaction // card payments not yet posted, in the order they were made
 	pcg      *rand.PCG
 	rand     *rand.Rand
 }
 
-// account is a plan that came to life.
+// An account is the state of a plan.
 type account struct {
 	*plan
-	id        uint64
-	balance   Cents
-	held      Cents          // what is due from it; negative
-	statement Cents          // what was owed when the card's last statement was written; negative
-	aside     Cents          // what was put by elsewhere
-	overdrawn bool           // in this month
-	posted    []*Transaction // oldest first
-	booked    uint64         // how many of its transactions are no stream's; it numbers them
+	id              uint64
+	balance         Cents
+	pendingTotal    Cents          // sum of unposted card payments; negative
+	statement       Cents          // amount owed at the last card statement; negative
+	externalReserve Cents          // balance of the reserve at another bank
+	overdrawn       bool           // at any time this month
+	posted          []*Transaction // oldest first
+	bookedCount     uint64         // numbers transactions that belong to no stream
 }
 
-// source is a stream that came to life.
-type source struct {
+// An activeStream is the state of a stream.
+type activeStream struct {
 	*stream
-	id      uint64 // of its transactions
-	seed    uint64 // of its chance
+	id      uint64 // base of transaction keys
+	seed    uint64 // seed of the stream's random source
 	account *account
 	shops   []*shop
-	ref     string // what the statement says after the name of a shop
+	ref     string // reference after the name of the shop
 }
 
 func newLedger(seed string, begin time.Time, bank *Bank, person *Person, script *script) *ledger {
 	pcg := rand.NewPCG(0, 0)
 	l := &ledger{
 		bank: bank, person: person, begin: begin, next: dayNumber(begin), pcg: pcg,
-		rand: rand.New(pcg), //nolint:gosec // The books must be the same for the same seed.
+		rand: rand.New(pcg), //nolint:gosec // deterministic by design
 	}
 	for i := range script.plans {
 		p := &script.plans[i]
@@ -58,12 +58,12 @@ func newLedger(seed string, begin time.Time, bank *Bank, person *Person, script 
 	for i := range script.streams {
 		s := &script.streams[i]
 		id := mix(hash(seed, person.Login, bank.ID, "stream", s.account, s.text), uint64(i))
-		src := &source{stream: s, id: id, seed: id, account: l.account(s.account), ref: digits(id, 6)}
+		src := &activeStream{stream: s, id: id, seed: id, account: l.account(s.account), ref: digits(id, 6)}
 		if s.shared != "" {
 			src.seed = hash(seed, "shared", s.shared)
 		}
 		for _, name := range s.shops {
-			src.shops = append(src.shops, catalogue[name])
+			src.shops = append(src.shops, catalog[name])
 		}
 		l.streams = append(l.streams, src)
 	}
@@ -80,36 +80,36 @@ func (l *ledger) account(key string) *account {
 	return nil
 }
 
-// extend lives until the end of a day.
-func (l *ledger) extend(until int) {
+// advanceTo simulates all days up to and including a day.
+func (l *ledger) advanceTo(until int) {
 	for ; l.next <= until; l.next++ {
 		d := newDay(l.next, l.begin)
-		l.settle(d)
-		l.keep(d)
+		l.postDue(d)
+		l.runBankDay(d)
 		for _, s := range l.streams {
-			l.flow(d, s)
+			l.runStream(d, s)
 		}
 		l.sweep(d)
-		l.write(d)
+		l.writeStatements(d)
 	}
 }
 
-// settle posts what was paid by card a day or two before.
-func (l *ledger) settle(d day) {
-	rest, today := l.due[:0], dayTime(d.number)
-	for _, t := range l.due {
+// postDue posts the card payments of the previous days that are due.
+func (l *ledger) postDue(d day) {
+	rest, today := l.unposted[:0], dayTime(d.number)
+	for _, t := range l.unposted {
 		if t.Posted.After(today) {
 			rest = append(rest, t)
 			continue
 		}
 		a := l.account(t.Account)
-		a.held -= t.Amount
+		a.pendingTotal -= t.Amount
 		a.post(t)
 	}
-	l.due = rest
+	l.unposted = rest
 }
 
-// post writes a transaction into the account.
+// post adds a posted transaction to the account.
 func (a *account) post(t *Transaction) {
 	a.balance += t.Amount
 	t.Balance = a.balance
@@ -117,10 +117,10 @@ func (a *account) post(t *Transaction) {
 	a.overdrawn = a.overdrawn || a.balance < 0
 }
 
-// spendable is what can be drawn from the account.
-func (a *account) spendable() Cents { return a.balance + a.held + cents(a.creditLimit()) }
+// spendable returns the amount that can be drawn from the account.
+func (a *account) spendable() Cents { return a.balance + a.pendingTotal + cents(a.creditLimit()) }
 
-// creditLimit is what may be owed.
+// creditLimit returns the limit of a credit card, or 0 for other accounts.
 func (p *plan) creditLimit() float64 {
 	if p.kind == CreditCard {
 		return p.limit
@@ -128,46 +128,48 @@ func (p *plan) creditLimit() float64 {
 	return 0
 }
 
-// left is what people leave when they can choose: their floor, and of a card's limit what its interest and fees need.
-func (p *plan) left() Cents {
+// minimumBalance returns the balance kept when paying by card: the floor or, for a credit card, a part of the limit
+// reserved for interest and fees.
+func (p *plan) minimumBalance() Cents {
 	if p.kind == CreditCard {
 		return cents(p.limit * 0.06)
 	}
 	return cents(p.floor)
 }
 
-// flow does what a stream does on a day.
-func (l *ledger) flow(d day, s *source) {
+// runStream creates the transactions of a stream on a day.
+func (l *ledger) runStream(d day, s *activeStream) {
 	if d.month < s.from || s.until > 0 && d.month >= s.until {
 		return
 	}
-	l.pcg.Seed(s.seed, mix(s.seed, uint64(d.number))) //nolint:gosec // Days before 1970 have numbers, too.
+	l.pcg.Seed(s.seed, mix(s.seed, uint64(d.number))) //nolint:gosec // wraparound is fine: days before 1970 are negative
 	for n := range s.when(d, l.rand) {
 		sum := s.amount(d, l.rand)
 		if !s.credit {
 			sum = -sum
-			if l.lacks(d, s, sum) {
+			if l.shouldSkip(d, s, sum) {
 				continue
 			}
 		}
-		l.enter(d, s, n, sum)
+		l.addTransaction(d, s, n, sum)
 	}
 }
 
-// lacks reports whether the money for something is not there and it is left. For what must be paid, it is fetched.
-func (l *ledger) lacks(d day, s *source, sum Cents) bool {
-	if s.settles || s.optional {
-		return s.account.spendable()+sum < s.account.left()
+// shouldSkip reports whether a card payment or optional transaction is skipped for lack of funds. For other
+// transactions, it tops up the account instead.
+func (l *ledger) shouldSkip(d day, s *activeStream, sum Cents) bool {
+	if s.byCard || s.optional {
+		return s.account.spendable()+sum < s.account.minimumBalance()
 	}
-	l.fund(d, s.account, -sum)
+	l.topUp(d, s.account, -sum)
 	return false
 }
 
-// enter makes the transaction of a stream, and posts it unless it was paid by card.
-func (l *ledger) enter(d day, s *source, n int, sum Cents) {
+// addTransaction creates a transaction of a stream. It posts the transaction immediately unless it is a card payment.
+func (l *ledger) addTransaction(d day, s *activeStream, n int, sum Cents) {
 	t := &Transaction{
-		Key:     key(mix(s.id, uint64(d.number)<<8|uint64(n))), //nolint:gosec // As above.
-		Account: s.account.key, Made: dayTime(d.number), Amount: sum, Class: s.class, Category: groups[s.group],
+		Key:     key(mix(s.id, uint64(d.number)<<8|uint64(n))), //nolint:gosec // as above
+		Account: s.account.key, Made: dayTime(d.number), Amount: sum, Class: s.class, Category: plainCategoriesByGroup[s.group],
 	}
 	var chosen *shop
 	if len(s.shops) > 0 {
@@ -178,40 +180,40 @@ func (l *ledger) enter(d day, s *source, n int, sum Cents) {
 		}
 	}
 	t.Description, t.Flow = s.describe(l, chosen), s.flowName(chosen)
-	if !s.settles {
+	if !s.byCard {
 		t.Posted = t.Made
 		s.account.post(t)
 		return
 	}
 	t.Posted = dayTime(d.number + 1 + l.rand.IntN(2))
-	s.account.held += sum
-	l.due = append(l.due, t)
+	s.account.pendingTotal += sum
+	l.unposted = append(l.unposted, t)
 }
 
-// describe says what a statement says.
-func (s *source) describe(l *ledger, at *shop) string {
+// describe returns the description of the transaction as a statement shows it.
+func (s *activeStream) describe(l *ledger, at *shop) string {
 	switch {
 	case at == nil:
 		return s.text
-	case s.class == refund || s.settles && at.online:
+	case s.class == refund || s.byCard && at.online:
 		return strings.TrimSpace(s.text + " " + at.line)
-	case s.settles:
+	case s.byCard:
 		return at.line + " " + digits(mix(at.branch(), l.rand.Uint64N(3)), 4) + " " +
 			strings.ToUpper(l.person.Profile.Suburb) + " " + l.person.Profile.State
 	}
 	return strings.TrimSpace(s.text+" "+at.line) + " " + s.ref
 }
 
-// branch is where the numbers of a shop's branches come from.
+// branch returns the hash that a shop's branch numbers are derived from.
 func (s *shop) branch() uint64 { return hash("branch", s.ID) }
 
-// flowName names the stream for whoever sums up the months.
-func (s *source) flowName(at *shop) string {
+// flowName returns the Flow of the stream's transactions.
+func (s *activeStream) flowName(at *shop) string {
 	switch {
 	case s.flow == "":
 		return ""
 	case at != nil:
 		return s.flow + ":" + at.Name
 	}
-	return s.flow + ":" + s.party
+	return s.flow + ":" + s.counterparty
 }

@@ -1,14 +1,14 @@
 package bank
 
-// shop is a merchant of the catalogue.
+// A shop is a merchant of the catalog.
 type shop struct {
 	*Merchant
-	line     string // how statements name it
-	online   bool   // whether statements name no place with it
+	line     string // name in statements
+	online   bool   // statements show no location
 	category *Category
 }
 
-// towns are where the merchants have their head offices or shops: state, postcode, latitude, longitude.
+// towns holds the locations of the merchants: state, postcode, latitude, longitude.
 var towns = map[string][4]string{
 	"Sydney":      {"NSW", "2000", "-33.8688", "151.2093"},
 	"Bella Vista": {"NSW", "2153", "-33.7372", "150.9549"},
@@ -31,9 +31,9 @@ var towns = map[string][4]string{
 	"Canberra":   {"ACT", "2600", "-35.2809", "149.1300"},
 }
 
-// catalogue is all that money is spent at and comes from, by a short name. Well-known names are there because
-// statements are full of them; numbers, addresses and telephones are made up.
-var catalogue = newCatalogue([]listing{
+// catalog maps short names to all merchants and other payers and payees. It uses well-known names, because real
+// statements contain them. Numbers, addresses and telephone numbers are fictional.
+var catalog = newCatalog([]listing{
 	// Groceries and drink
 	{"woolworths", "Woolworths", "WOOLWORTHS", "www.woolworths.com.au", "Bella Vista", "1", "Woolworths Way", "groceries"},
 	{"coles", "Coles", "COLES", "www.coles.com.au", "Hawthorn", "800", "Toorak Road", "groceries"},
@@ -51,7 +51,7 @@ var catalogue = newCatalogue([]listing{
 	{"garfish", "Garfish Manly", "GARFISH MANLY", "garfish.com.au", "Manly", "39", "E Esplanade", "restaurant"},
 	{"campos", "Campos Coffee", "CAMPOS COFFEE", "camposcoffee.com", "Sydney", "193", "Missenden Road", "restaurant"},
 	{"gloriajeans", "Gloria Jean's Coffees", "GLORIA JEANS", "www.gloriajeanscoffees.com.au", "Sydney", "11", "Hoyle Avenue", "restaurant"},
-	// Getting about
+	// Transport and travel
 	{"bp", "BP", "BP CONNECT", "www.bp.com.au", "Melbourne", "717", "Bourke Street", "fuel"},
 	{"ampol", "Ampol", "AMPOL FOODARY", "www.ampol.com.au", "Sydney", "29", "Bourke Road", "fuel"},
 	{"metro", "Metro Petroleum", "METRO PETROLEUM", "www.metropetroleum.com.au", "Frenchs Forest", "6", "Forest Way", "fuel"},
@@ -73,7 +73,7 @@ var catalogue = newCatalogue([]listing{
 	{"ikea", "IKEA", "IKEA", "www.ikea.com", "Sydney", "630", "Princes Highway", "furniture"},
 	{"amazon", "Amazon AU", "AMAZON AU", "www.amazon.com.au", "Sydney", "2", "Park Street", "online"},
 	{"auspost", "Australia Post", "AUSTRALIA POST", "auspost.com.au", "Melbourne", "180", "Lonsdale Street", "post"},
-	// Health and oneself
+	// Health and personal care
 	{"chemist", "Chemist Warehouse", "CHEMIST WAREHOUSE", "www.chemistwarehouse.com.au", "Melbourne", "6", "Albert Street", "pharmacy"},
 	{"priceline", "Priceline Pharmacy", "PRICELINE", "www.priceline.com.au", "Melbourne", "250", "Camberwell Road", "pharmacy"},
 	{"medical", "Myhealth Medical Centre", "MYHEALTH MEDICAL", "myhealth.net.au", "Sydney", "201", "Elizabeth Street", "doctor"},
@@ -81,7 +81,7 @@ var catalogue = newCatalogue([]listing{
 	{"fitness", "Fitness First", "FITNESS FIRST", "www.fitnessfirst.com.au", "Sydney", "99", "Walker Street", "gym"},
 	{"anytime", "Anytime Fitness", "ANYTIME FITNESS", "www.anytimefitness.com.au", "Sydney", "16", "Lachlan Street", "gym"},
 	{"justcuts", "Just Cuts", "JUST CUTS", "www.justcuts.com.au", "Sydney", "1", "Eden Park Drive", "hairdresser"},
-	// At home
+	// Household
 	{"agl", "AGL", "AGL ENERGY", "www.agl.com.au", "Sydney", "200", "George Street", "energy"},
 	{"origin", "Origin Energy", "ORIGIN ENERGY", "www.originenergy.com.au", "Sydney", "100", "Barangaroo Avenue", "energy"},
 	{"synergy", "Synergy", "SYNERGY ENERGY", "www.synergy.net.au", "Perth", "219", "St Georges Terrace", "energy"},
@@ -98,7 +98,7 @@ var catalogue = newCatalogue([]listing{
 	{"medibank", "Medibank", "MEDIBANK PRIVATE", "www.medibank.com.au", "Melbourne", "720", "Bourke Street", "healthcover"},
 	{"goodstart", "Goodstart Early Learning", "GOODSTART EARLY LEARN", "www.goodstart.org.au", "Dee Why", "20", "Oaks Avenue", "childcare"},
 	{"coursera", "Coursera", "COURSERA.ORG", "www.coursera.org", "Sydney", "1", "Martin Place", "school"},
-	// Subscriptions and fun
+	// Subscriptions and entertainment
 	{"netflix", "Netflix", "NETFLIX.COM", "www.netflix.com", "Melbourne", "120", "Spencer Street", "streaming"},
 	{"spotify", "Spotify", "SPOTIFY", "www.spotify.com", "Sydney", "1", "Denison Street", "streaming"},
 	{"stan", "Stan", "STAN.COM.AU", "www.stan.com.au", "Sydney", "2", "Denison Street", "streaming"},
@@ -110,7 +110,7 @@ var catalogue = newCatalogue([]listing{
 	{"sportsbet", "Sportsbet", "SPORTSBET", "www.sportsbet.com.au", "Melbourne", "367", "Collins Street", "betting"},
 	{"tab", "TAB", "TAB BETTING", "www.tab.com.au", "Melbourne", "727", "Collins Street", "betting"},
 	{"lott", "The Lott", "THE LOTT", "www.thelott.com", "Brisbane", "87", "Ipswich Road", "lottery"},
-	// Borrowing, saving, and the state
+	// Finance and government
 	{"afterpay", "Afterpay", "AFTERPAY", "www.afterpay.com", "Melbourne", "406", "Collins Street", "bnpl"},
 	{"zip", "Zip Pay", "ZIP PAY", "zip.co", "Sydney", "10", "Spring Street", "bnpl"},
 	{"toyota", "Toyota Finance", "TOYOTA FINANCE", "www.toyotafinance.com.au", "Sydney", "207", "Pacific Highway", "lender"},
@@ -138,7 +138,7 @@ var catalogue = newCatalogue([]listing{
 	{"square", "Square Australia", "SQUARE AU", "squareup.com", "Melbourne", "222", "Exhibition Street", "payments"},
 	{"nelson", "Nelson Hotels", "NELSON HOTELS", "nelsonhotels.example", "Melbourne", "31", "Flinders Lane", "payments"},
 	{"endframe", "Endframe Interiors", "ENDFRAME INTERIORS", "endframe.example", "Hawthorn", "17", "Church Street", "payments"},
-	// What a business buys
+	// Business suppliers
 	{"maxwell", "Maxwell & Williams", "MAXWELL WILLIAMS", "www.maxwellandwilliams.com.au", "Melbourne", "10", "Bond Street", "supplies"},
 	{"salisbury", "Salisbury & Co", "SALISBURY AND CO", "www.salisburyandco.com.au", "Melbourne", "42", "Cremorne Street", "supplies"},
 	{"meta", "Meta Ads", "FACEBK ADS", "www.facebook.com", "Sydney", "88", "Barangaroo Avenue", "advertising"},
@@ -147,20 +147,20 @@ var catalogue = newCatalogue([]listing{
 	{"rest", "Rest Super", "REST SUPERANNUATION", "rest.com.au", "Sydney", "321", "Kent Street", "super"},
 })
 
-// listing is a merchant as the catalogue has it.
+// A listing is an entry of the catalog.
 type listing struct{ key, name, line, website, town, no, road, category string }
 
-// online are the keys of those whose statement lines name no place.
+// online holds the keys of merchants whose statement lines show no location.
 var online = map[string]bool{
 	"ubereats": true, "uber": true, "amazon": true, "coursera": true, "netflix": true, "spotify": true, "stan": true,
 	"apple": true, "steam": true, "github": true, "xero": true, "sportsbet": true, "meta": true, "google": true, "linkt": true,
 	"coinspot": true, "swyftx": true, "garfish": true, "qantas": true, "lott": true,
 }
 
-// areas are the telephone area codes of the states.
+// areas maps states to telephone area codes.
 var areas = map[string]string{"NSW": "2", "ACT": "2", "VIC": "3", "QLD": "7", "WA": "8", "SA": "8"}
 
-func newCatalogue(listings []listing) map[string]*shop {
+func newCatalog(listings []listing) map[string]*shop {
 	m := make(map[string]*shop, len(listings))
 	for _, l := range listings {
 		h, town := hash("merchant", l.key), towns[l.town]

@@ -2,7 +2,7 @@ package bank
 
 import "slices"
 
-// The three challenges of the test banks. The description of the first is the documents', the other's is not known.
+// The challenges of the test banks. The description of the first is documented, that of the others is not.
 var (
 	codeChallenge = &Challenge{
 		Method: "token", Description: "A SMS code has been sent to your device, please enter valid number.",
@@ -21,11 +21,11 @@ var (
 	}
 )
 
-// people are the test users. Logins, passwords, challenges and failures are the documents'; so are name, email and
-// address of Wentworth-Smith. Everything else is made up and never changes.
+// people lists the test users. Logins, passwords, challenges and failures are documented by Basiq, as are the name,
+// email and address of Wentworth-Smith. Everything else is fictional and stable.
 //
-// The step at which a user fails is not in the documents. That of bighead is the only one where credentials are
-// checked. Public programs look for the errors of the other two in retrieve-accounts.
+// The documentation does not say in which step a login fails. For bighead, it must be the step that verifies the
+// credentials. Public programs expect the errors of the other two in retrieve-accounts.
 var people = []*Person{
 	{
 		Login: "Wentworth-Smith", Password: "whislter", Challenge: favouriteCompany,
@@ -119,10 +119,10 @@ var people = []*Person{
 	},
 }
 
-// People returns the test users in a stable order. Callers only read them.
+// People returns the test users in a stable order. Callers must not modify them.
 func People() []*Person { return slices.Clone(people) }
 
-// FindPerson returns the test user with the login, letter for letter, or nil when there is none.
+// FindPerson returns the test user with exactly this login, or nil if there is none.
 func FindPerson(login string) *Person {
 	for _, p := range people {
 		if p.Login == login {

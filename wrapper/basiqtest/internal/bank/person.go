@@ -1,35 +1,35 @@
 package bank
 
-// Person is a test user, as the banks know it.
+// A Person is a test user as known to the banks.
 type Person struct {
 	Login    string
 	Password string
-	// Challenge is the second factor that it is asked for; nil when it is never asked.
+	// Challenge is the person's second factor, or nil if banks never ask for one.
 	Challenge *Challenge
-	// Failure is what goes wrong in each of its jobs; nil when all goes well.
+	// Failure is the error in every job of this person, or nil if jobs succeed.
 	Failure *Failure
 	Profile Profile
-	// Business is nil for those who are no business.
+	// Business is nil for a private person.
 	Business *Business
 }
 
-// Challenge is a question or more that a bank asks.
+// A Challenge is one or more questions that a bank asks.
 type Challenge struct {
 	Method      string // token or security-questions
 	Description string
 	Questions   []Question
 }
 
-// Question is a question and the right answer to it. When OrBankID is set the id of the bank in use is right, too.
+// A Question is a question with its correct answer. If OrBankID is set, the ID of the bank is also correct.
 type Question struct {
 	Text, Answer string
 	OrBankID     bool
 }
 
-// Failure is how a step of a person's jobs fails.
+// A Failure describes how a step of a job fails.
 type Failure struct{ Step, Code, Title, Detail string }
 
-// Profile is what a bank knows about a person.
+// A Profile holds a person's details.
 type Profile struct {
 	Title, First, Middle, Last string
 	BirthDate                  string // 2006-01-02
@@ -39,12 +39,12 @@ type Profile struct {
 	OccupationCode             string // ANZSCO
 }
 
-// Address returns the address in one line.
+// Address returns the address as one line.
 func (p *Profile) Address() string {
 	return p.Street + ", " + p.Suburb + " " + p.State + " " + p.Postcode + ", Australia"
 }
 
-// Business is what a bank knows about a business.
+// A Business holds the details of a business.
 type Business struct {
 	Name, LegalName   string
 	ABN, ACN          string

@@ -11,7 +11,7 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest/internal/bank"
 )
 
-func TestPersonas_accounts(t *testing.T) {
+func TestPersonas_Accounts(t *testing.T) {
 	t.Parallel()
 	b := bank.Open(1, someday)
 	const everyday, savings, card, mortgage, loan = bank.Everyday, bank.Savings, bank.CreditCard, bank.Mortgage, bank.Loan
@@ -41,7 +41,7 @@ func TestPersonas_accounts(t *testing.T) {
 			assert.Contains(t, a.Holder, " & ")
 		}
 	}
-	assert.Equal(t, map[bank.Kind]int{mortgage: 1, loan: 1, card: 1}, joint, "richard shares one of each")
+	assert.Equal(t, map[bank.Kind]int{mortgage: 1, loan: 1, card: 1}, joint, "richard has one joint account of each kind")
 	assert.True(t, slices.ContainsFunc(b.Accounts(person(t, "Wentworth-Smith"), hooli, someday),
 		func(a bank.Account) bool { return a.Kind == everyday && a.Joint }))
 
@@ -49,10 +49,10 @@ func TestPersonas_accounts(t *testing.T) {
 	require.Len(t, gov, 1)
 	assert.Equal(t, "HooliGov Payments", gov[0].Product)
 	assert.NotEmpty(t, flows(everything(b, person(t, "gavinBelson"), "AU00004", someday), "benefits:"))
-	assert.Len(t, b.Accounts(person(t, "richard"), "AU00004", someday), 10, "others have there what they have elsewhere")
+	assert.Len(t, b.Accounts(person(t, "richard"), "AU00004", someday), 10, "other users have their usual accounts")
 }
 
-func TestPersonas_twelveMonths(t *testing.T) {
+func TestPersonas_TwelveMonths(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(5) {
 		for _, from := range []time.Time{epoch, someday} {
@@ -66,8 +66,8 @@ func TestPersonas_twelveMonths(t *testing.T) {
 	}
 }
 
-// Flows that come and go as by the clock: how many days lie between.
-func TestPersonas_cadence(t *testing.T) {
+// Days between the transactions of regular flows.
+func TestPersonas_Frequency(t *testing.T) {
 	t.Parallel()
 	cases := []struct {
 		login, flow string
@@ -116,7 +116,7 @@ func TestPersonas_cadence(t *testing.T) {
 	}
 }
 
-func TestPersonas_incomes(t *testing.T) {
+func TestPersonas_Income(t *testing.T) {
 	t.Parallel()
 	b := bank.Open(1, someday)
 	amounts := func(login, flow string) []bank.Cents {
@@ -138,20 +138,20 @@ func TestPersonas_incomes(t *testing.T) {
 		{"richard", "rent:Ray White"},
 	} {
 		list := amounts(steady.login, steady.flow)
-		assert.Equal(t, slices.Min(list), slices.Max(list), "%s %s is steady", steady.login, steady.flow)
+		assert.Equal(t, slices.Min(list), slices.Max(list), "%s %s is constant", steady.login, steady.flow)
 	}
 	raised := amounts("gavinBelson", "salary:")
 	assert.Greater(t, raised[len(raised)-1], raised[0])
-	assert.True(t, slices.IsSorted(raised), "it only rises")
+	assert.True(t, slices.IsSorted(raised), "never decreases")
 	for _, volatile := range []struct{ login, flow string }{
 		{"gavinBelson", "tutoring:"}, {"jared", "ride-share:Uber"}, {"jared", "ride-share:DiDi"},
 	} {
 		list := amounts(volatile.login, volatile.flow)
-		assert.Greater(t, slices.Max(list), 2*slices.Min(list), "%s %s goes up and down", volatile.login, volatile.flow)
+		assert.Greater(t, slices.Max(list), 2*slices.Min(list), "%s %s varies", volatile.login, volatile.flow)
 	}
 }
 
-func TestPersonas_gilfoyle(t *testing.T) {
+func TestPersonas_Gilfoyle(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(4) {
 		b := bank.Open(seed, epoch)
@@ -175,8 +175,8 @@ func TestPersonas_gilfoyle(t *testing.T) {
 	}
 }
 
-// What Whistler sends is what jared receives, on the same days, whatever the banks.
-func TestPersonas_whistlerPaysJared(t *testing.T) {
+// Transfers from Whistler match those received by jared, on the same days, at every bank.
+func TestPersonas_WhistlerPaysJared(t *testing.T) {
 	t.Parallel()
 	b := bank.Open(9, someday)
 	type sent struct {
@@ -198,7 +198,7 @@ func TestPersonas_whistlerPaysJared(t *testing.T) {
 	assert.Equal(t, "15000.00", large.sum.String())
 }
 
-func TestPersonas_habits(t *testing.T) {
+func TestPersonas_Habits(t *testing.T) {
 	t.Parallel()
 	b := bank.Open(6, someday)
 	groups := func(login string) map[string]int {

@@ -7,20 +7,20 @@ import (
 
 const secondsPerDay = 24 * 60 * 60
 
-// day is a day of the calendar, in UTC, as the books count it.
+// A day is a calendar day in UTC.
 type day struct {
 	number  int // since 1970-01-01
-	month   int // months since the books began
-	dom     int // of the month
+	month   int // since the books began
+	dom     int // day of the month
 	weekday time.Weekday
 }
 
-// dayNumber returns the day in which a time lies.
+// dayNumber returns the number of the day that contains t.
 func dayNumber(t time.Time) int {
 	return int(t.UTC().Truncate(24*time.Hour).Unix() / secondsPerDay)
 }
 
-// dayTime is the midnight at which a day begins.
+// dayTime returns the start of a day.
 func dayTime(number int) time.Time { return time.Unix(int64(number)*secondsPerDay, 0).UTC() }
 
 func newDay(number int, begin time.Time) day {
@@ -35,36 +35,37 @@ func newDay(number int, begin time.Time) day {
 
 func (d day) weekend() bool { return d.weekday == time.Saturday || d.weekday == time.Sunday }
 
-// schedule says how often something happens on a day.
+// A schedule returns how many times something happens on a day.
 type schedule func(d day, r *rand.Rand) int
 
-func once(happens bool) int {
+func boolToInt(happens bool) int {
 	if happens {
 		return 1
 	}
 	return 0
 }
 
-// monthly is on a day of each month that every month has; at a weekend, on the Monday after. So are bills.
+// monthly is a day of each month, or the following Monday if it falls on a weekend, as for bills. The day must exist in
+// every month.
 func monthly(dom int) schedule {
 	return func(d day, _ *rand.Rand) int {
-		return once(!d.weekend() && (d.dom == dom || d.weekday == time.Monday && wasYesterdayOrBefore(d, dom)))
+		return boolToInt(!d.weekend() && (d.dom == dom || d.weekday == time.Monday && wasYesterdayOrBefore(d, dom)))
 	}
 }
 
-// wasYesterdayOrBefore reports whether one of the two days before had that number.
+// wasYesterdayOrBefore reports whether one of the previous two days was this day of the month.
 func wasYesterdayOrBefore(d day, dom int) bool {
 	return dayTime(d.number-1).Day() == dom || dayTime(d.number-2).Day() == dom
 }
 
-// payday is on a day of each month; at a weekend, on Friday before.
+// payday is a day of each month, or the preceding Friday if it falls on a weekend.
 func payday(dom int) schedule {
 	return func(d day, _ *rand.Rand) int {
-		return once(!d.weekend() && (d.dom == dom || d.weekday == time.Friday && (d.dom+1 == dom || d.dom+2 == dom)))
+		return boolToInt(!d.weekend() && (d.dom == dom || d.weekday == time.Friday && (d.dom+1 == dom || d.dom+2 == dom)))
 	}
 }
 
-// every is monthly, but only each so many months, beginning with the given one.
+// every is like monthly, but only every so many months, starting with the first.
 func every(months, first, dom int) schedule {
 	due := monthly(dom)
 	return func(d day, r *rand.Rand) int {
@@ -75,15 +76,15 @@ func every(months, first, dom int) schedule {
 	}
 }
 
-// weekly is on a day of each week.
+// weekly is a day of each week.
 func weekly(on time.Weekday) schedule {
-	return func(d day, _ *rand.Rand) int { return once(d.weekday == on) }
+	return func(d day, _ *rand.Rand) int { return boolToInt(d.weekday == on) }
 }
 
-// fortnightly is on a day of each second week; which, 0 or 1, is counted from 1970.
+// fortnightly is a day of every second week. The week is 0 or 1, counted from 1970.
 func fortnightly(on time.Weekday, week int) schedule {
 	return func(d day, _ *rand.Rand) int {
-		return once(d.weekday == on && (floorDiv(d.number, 7)-week)%2 == 0)
+		return boolToInt(d.weekday == on && (floorDiv(d.number, 7)-week)%2 == 0)
 	}
 }
 
@@ -94,51 +95,51 @@ func floorDiv(a, b int) int {
 	return a/b - 1
 }
 
-// weekdays is from Monday to Friday.
-func weekdays(d day, _ *rand.Rand) int { return once(!d.weekend()) }
+// weekdays is every day from Monday to Friday.
+func weekdays(d day, _ *rand.Rand) int { return boolToInt(!d.weekend()) }
 
-// about happens so many times a month, on any days.
+// about is a number of times per month, on random days.
 func about(timesAMonth int) schedule {
 	const daysAMonth = 3044 // in hundredths
 	return func(_ day, r *rand.Rand) int {
 		n := timesAMonth * 100
-		return n/daysAMonth + once(r.IntN(daysAMonth) < n%daysAMonth)
+		return n/daysAMonth + boolToInt(r.IntN(daysAMonth) < n%daysAMonth)
 	}
 }
 
-// amount says how much it is. It is above zero, whichever way the money goes.
+// An amount returns the amount of a transaction. It is positive for credits and debits alike.
 type amount func(d day, r *rand.Rand) Cents
 
-// exactly is always the same.
+// exactly is a constant amount.
 func exactly(dollars float64) amount {
 	c := cents(dollars)
 	return func(day, *rand.Rand) Cents { return c }
 }
 
-// between is anything from low to high.
+// between is a uniformly random amount from low to high.
 func between(low, high float64) amount {
 	lo, hi := cents(low), cents(high)
 	return func(_ day, r *rand.Rand) Cents { return lo + Cents(r.Int64N(int64(hi-lo)+1)) }
 }
 
-// mostly is anything from low to high, and more often low than high, as purchases are.
+// mostly is a random amount from low to high that favors low values, like typical purchases.
 func mostly(low, high float64) amount {
 	evenly := between(low, high)
 	return func(d day, r *rand.Rand) Cents { return min(evenly(d, r), evenly(d, r)) }
 }
 
-// notes is a number of bank notes.
+// notes is a multiple of a bank note.
 func notes(value, least, most int) amount {
 	return func(_ day, r *rand.Rand) Cents { return Cents(100 * value * (least + r.IntN(most-least+1))) }
 }
 
-// rising begins with one amount, and grows by another each month until it has reached a third.
+// rising starts at first and increases by step every month, up to last.
 func rising(first, step, last float64) amount {
 	f, s, l := cents(first), cents(step), cents(last)
 	return func(d day, _ *rand.Rand) Cents { return min(f+Cents(d.month)*s, l) }
 }
 
-// raised is one amount, and another from a month on.
+// raised is first before the given month, and then from that month on.
 func raised(first float64, month int, then float64) amount {
 	f, t := cents(first), cents(then)
 	return func(d day, _ *rand.Rand) Cents {

@@ -1,6 +1,6 @@
 package bank
 
-// Basiq's classes of transactions.
+// Transaction classes defined by Basiq.
 const (
 	payment        = "payment"
 	bankFee        = "bank-fee"
@@ -13,37 +13,38 @@ const (
 	directCredit   = "direct-credit"
 )
 
-// stream is a row of a persona's script: money that comes or goes, again and again.
+// A stream is a recurring money flow in a persona's script.
 type stream struct {
-	account string // the key of the plan
+	account string // key of the plan
 	when    schedule
 	amount  amount
 	credit  bool
-	// shops are whom it may be paid to or come from, each as likely; none where that is a private person.
+	// shops lists the possible payees or payers, each equally likely. It is empty if the other party is a private person.
 	shops []string
-	// text is what a statement says before the shop's name, or all it says where there is no shop.
-	text  string
-	class string
-	group string // one of groups; "" takes the shop's category
-	flow  string // what Flow says before the name of the shop or the person; "" for what belongs to no stream
-	party string // the private person, for the flow
-	// settles is for what is paid by card: it is pending for a day or two. It is not done where the money is lacking.
-	settles bool
-	// optional is what is not done where the money is lacking.
+	// text is the part of the description before the shop's name, or the complete description without a shop.
+	text         string
+	class        string
+	group        string // key of plainCategoriesByGroup; "" for the shop's category
+	flow         string // prefix of Flow, before the name of the shop or person; "" for none
+	counterparty string // name of the private person, for Flow
+	// byCard marks card payments. They are pending for one or two days, and skipped if funds are insufficient.
+	byCard bool
+	// optional transactions are skipped if funds are insufficient.
 	optional bool
-	// from is the first month, counted from that in which the books begin; until is the first without, 0 for never.
+	// from is the first month, counted from the start of the books. until is the first month without the stream, or 0 for
+	// no end.
 	from, until int
-	// shared is for what stands in two people's books: the same dates and amounts for all streams that share it.
+	// shared is a seed for streams that appear in two persons' books with the same dates and amounts.
 	shared string
 }
 
-// during limits a stream to some months.
+// during limits a stream to a range of months.
 func (s stream) during(from, until int) stream {
 	s.from, s.until = from, until
 	return s
 }
 
-// income is what a shop pays into the account.
+// income is a payment from a shop into the account.
 func income(flow, group, text, shop string, when schedule, amount amount) stream {
 	return stream{
 		account: "everyday", when: when, amount: amount, credit: true, shops: []string{shop}, text: text,
@@ -55,86 +56,86 @@ func salary(shop string, when schedule, amount amount) stream {
 	return income("salary", "salary", "SALARY", shop, when, amount)
 }
 
-// debit is what a shop takes from the account by itself.
+// debit is a direct debit by a shop.
 func debit(flow, shop string, when schedule, amount amount) stream {
 	return stream{
 		account: "everyday", when: when, amount: amount, shops: []string{shop}, text: "DIRECT DEBIT", class: payment, flow: flow,
 	}
 }
 
-// repayment is what a lender elsewhere takes from the account.
+// repayment is a direct debit by a lender elsewhere.
 func repayment(shop string, when schedule, amount amount) stream {
 	s := debit("loan", shop, when, amount)
 	s.class = loanRepayment
 	return s
 }
 
-// spend is what is paid by card at one of the shops.
+// spend is a card payment at one of the shops.
 func spend(account string, when schedule, amount amount, shops ...string) stream {
-	return stream{account: account, when: when, amount: amount, shops: shops, class: payment, settles: true}
+	return stream{account: account, when: when, amount: amount, shops: shops, class: payment, byCard: true}
 }
 
-// bring is what is brought back to a shop.
-func bring(account string, when schedule, amount amount, shops ...string) stream {
+// refundFrom is a refund by a shop.
+func refundFrom(account string, when schedule, amount amount, shops ...string) stream {
 	return stream{account: account, when: when, amount: amount, credit: true, shops: shops, text: "REFUND", class: refund}
 }
 
-// subscription is paid by card on a day of the month.
+// subscription is a monthly card payment.
 func subscription(account, shop string, dom int, dollars float64) stream {
 	s := spend(account, monthly(dom), exactly(dollars), shop)
 	s.flow = "subscription"
 	return s
 }
 
-// cash is what is drawn at a machine.
+// cash is a cash withdrawal.
 func cash(text string, when schedule, amount amount) stream {
 	return stream{
 		account: "everyday", when: when, amount: amount, text: text, class: cashWithdrawal, group: "cash", optional: true,
 	}
 }
 
-// send is what is sent to a private person.
+// send is a transfer to a private person.
 func send(group, text, party string, when schedule, amount amount) stream {
 	return stream{
-		account: "everyday", when: when, amount: amount, text: text, class: transfer, group: group, flow: group, party: party,
+		account: "everyday", when: when, amount: amount, text: text, class: transfer, group: group, flow: group, counterparty: party,
 	}
 }
 
-// receive is what a private person sends.
+// receive is a transfer from a private person.
 func receive(group, text, party string, when schedule, amount amount) stream {
 	s := send(group, text, party, when, amount)
 	s.credit = true
 	return s
 }
 
-// plan is a row of a persona's script: an account.
+// A plan is an account in a persona's script.
 type plan struct {
 	key           string
 	kind          Kind
-	product, name string // the bank's name goes before the product
+	product, name string // the bank's name is prepended to product
 	number        string
-	opening       float64 // the balance when the books begin
-	months        int     // since it was opened when the books begin
-	joint         string  // with whom it is held
-	limit         float64 // the card's, or what was lent
-	rate          int     // a year, in hundredths of a percent
-	fee           float64 // a month, for having it
+	opening       float64 // balance at the start of the books
+	months        int     // age of the account at the start of the books
+	joint         string  // name of the joint holder
+	limit         float64 // credit limit or original loan amount
+	rate          int     // per year, in hundredths of a percent
+	fee           float64 // monthly account fee
 
-	// repay is paid to a loan each month on the day, from the everyday account; of a card it is a part of what is owed, and
-	// where it is 0, all of the last statement.
+	// repay is the monthly repayment from the everyday account. For a card, it is a partial repayment, or 0 to repay the
+	// last statement in full.
 	repay    float64
 	repayDay int
-	missed   []int // months in which the card's repayment is forgotten
+	missed   []int // months without a card repayment
 
-	// floor is what people leave when they pay by card or draw cash.
+	// floor is the minimum balance after card payments and cash withdrawals.
 	floor float64
-	// What is above most once a month goes to the reserve, so that keep is left; what is lacking for a bill comes back from
-	// there. The reserve is the key of an account, or the name of one elsewhere; "" when there is none.
+	// Once a month, if the balance exceeds most, the excess over keep is transferred to the reserve. If a bill cannot be
+	// paid, money is transferred back. The reserve is the key of an account, or the name of one elsewhere, or "" for none.
 	reserve    string
 	most, keep float64
 }
 
-// script is a person's life at a bank.
+// A script describes a person's accounts and money flows at a bank.
 type script struct {
 	plans   []plan
 	streams []stream

@@ -14,55 +14,55 @@ import (
 )
 
 const (
-	// maxRequests bounds the log of requests, so that a sandbox may run for days.
+	// maxRequests is the number of requests kept in the log. The oldest are dropped.
 	maxRequests = 10_000
-	// maxLoggedBody bounds the bodies in it, in bytes, and the queries.
+	// maxLoggedBody is the maximum size of logged bodies and queries in bytes.
 	maxLoggedBody = 4096
 )
 
-// Request is a request that has come to the sandbox, and what it was answered. Secrets are redacted: it can be printed and
+// A Request is a request that the sandbox received, with its outcome. Secrets are redacted, so it can be printed and
 // logged.
 type Request struct {
 	Method string
-	// Path is the path of the URL, ids included. What in it is a token, or leads to a visit of the consent page, is redacted.
+	// Path is the URL path with IDs. Tokens and the IDs of consent page visits are redacted.
 	Path string
-	// Operation is the operationId, or "" when the API has no such operation.
+	// Operation is the operationId, or "" if the request matches no operation.
 	Operation string
-	// Query is the URL's parameters as they came, but decoded and redacted: "filter=institution.id.eq('AU00000')&limit=5".
-	// It is "" when they cannot be decoded, or are longer than 4,096 bytes.
+	// Query holds the decoded and redacted query parameters, such as "filter=institution.id.eq('AU00000')&limit=5". It is
+	// "" if they cannot be decoded or exceed 4,096 bytes.
 	Query string
-	// Body is the body that was sent to an operation, redacted: JSON without blanks, or a form in the way of Query. It is
-	// "" when the body is neither, is not valid, or is longer than 4,096 bytes.
+	// Body is the redacted request body of an operation: compact JSON, or a form in the format of Query. It is "" if the
+	// body is neither, is invalid, or exceeds 4,096 bytes.
 	Body string
-	// BodySize is the length of the body in bytes.
+	// BodySize is the size of the body in bytes.
 	BodySize int
-	// Token tells of the token that came with the request.
+	// Token describes the token of the request.
 	Token RequestToken
-	// Status is the HTTP status that was sent, or 0 when there was no answer, or none yet.
+	// Status is the HTTP status of the response, or 0 if there is none (yet).
 	Status int
-	// CorrelationID is that of an error in the documented envelope, or "".
+	// CorrelationID is the correlation ID of an error response, or "".
 	CorrelationID string
-	// Fault names the faults that struck, as [ParseFault] reads them, with ", " between; it is "" for none.
+	// Fault lists the faults that were applied, in the syntax of [ParseFault], separated by ", ".
 	Fault string
-	// Time is when the sandbox turned to the request, after reading it.
+	// Time is when the sandbox started to process the request, after reading it.
 	Time time.Time
-	// Duration is how long it was from then until the answer began to be sent, or the sandbox gave up.
+	// Duration is the time from then until the start of the response, or until the request was aborted.
 	Duration time.Duration
 }
 
-// RequestToken is what the sandbox knows of a token when a request comes with it.
+// A RequestToken describes the token of a request at the time of the request.
 type RequestToken struct {
-	// Sent reports whether there was a token at all.
+	// Sent reports whether the request had a token.
 	Sent bool
-	// Scope is SERVER_ACCESS or CLIENT_ACCESS, or "" when the sandbox does not know the token.
+	// Scope is SERVER_ACCESS or CLIENT_ACCESS, or "" if the token is unknown.
 	Scope string
-	// UserID is the id of the only user that the token is good for, or "" when it is good for all.
+	// UserID is the ID of the user that the token is limited to, or "" for all users.
 	UserID string
-	// Version is the token's API version, "2.1" or "3.0", or "" when the sandbox does not know the token.
+	// Version is the token's API version, "2.1" or "3.0", or "" if the token is unknown.
 	Version string
 }
 
-// String describes the request in one line: method, path, parameters and body, and what came of it.
+// String describes the request and its outcome in one line.
 func (r Request) String() string {
 	var b strings.Builder
 	b.WriteString(r.Method + " " + oneLine(r.Path))
@@ -73,7 +73,7 @@ func (r Request) String() string {
 		b.WriteString(" " + oneLine(r.Body))
 	}
 	if r.Status == 0 {
-		b.WriteString(": no answer")
+		b.WriteString(": no response")
 	} else {
 		b.WriteString(": " + strconv.Itoa(r.Status))
 	}
@@ -94,7 +94,7 @@ func (r Request) String() string {
 	return b.String()
 }
 
-// oneLine returns text that cannot be taken for more than one line.
+// oneLine quotes text that contains line breaks or other unprintable characters.
 func oneLine(text string) string {
 	if strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
 		return strconv.QuoteToGraphic(text)
@@ -102,7 +102,7 @@ func oneLine(text string) string {
 	return text
 }
 
-// LogValue is the request without its body, as attributes. It makes a Request a [slog.LogValuer].
+// LogValue implements [slog.LogValuer]. It returns the request without its body.
 func (r Request) LogValue() slog.Value { return slog.GroupValue(r.attrs()...) }
 
 func (r Request) attrs() []slog.Attr {
@@ -125,18 +125,18 @@ func (r Request) attrs() []slog.Attr {
 	return attrs
 }
 
-// noteFault notes in the log that a fault has struck the call.
-func (c *call) noteFault(f Fault) {
+// recordFault adds a fault to the logged request.
+func (c *call) recordFault(f Fault) {
 	if c.logged.Fault != "" {
 		c.logged.Fault += ", "
 	}
 	c.logged.Fault += f.String()
 }
 
-// newRequest is what the log keeps of a request as it comes. Only the bodies of operations have been read.
+// newRequest returns the log entry of a new request. Bodies are only read for operations.
 func newRequest(c *call) Request {
 	r := Request{
-		Method: c.http.Method, Path: shownPath(c.http.URL.Path), Operation: c.route.operation, BodySize: len(c.body),
+		Method: c.http.Method, Path: redactPath(c.http.URL.Path), Operation: c.route.operation, BodySize: len(c.body),
 	}
 	if len(c.http.URL.RawQuery) <= maxLoggedBody {
 		r.Query = redactPairs(c.http.URL.RawQuery)
@@ -147,8 +147,8 @@ func newRequest(c *call) Request {
 	return r
 }
 
-// describe tells of the request's token. The sandbox must be locked.
-func (s *Sandbox) describe(r *http.Request) RequestToken {
+// describeToken describes the token of a request. The sandbox must be locked.
+func (s *Sandbox) describeToken(r *http.Request) RequestToken {
 	value := bearer(r)
 	described := RequestToken{Sent: value != ""}
 	if t := s.tokens[value]; t != nil {
@@ -163,8 +163,9 @@ func (s *Sandbox) describe(r *http.Request) RequestToken {
 	return described
 }
 
-// sent notes which status is about to be sent, 0 for none, and tells the logger. The sandbox must not be locked.
-func (s *Sandbox) sent(ctx context.Context, c *call, status int) {
+// recordResponse records the status that is about to be sent, or 0 for none, and logs the request. The sandbox must not
+// be locked.
+func (s *Sandbox) recordResponse(ctx context.Context, c *call, status int) {
 	s.mu.Lock()
 	c.logged.Status, c.logged.Duration = status, time.Since(c.now)
 	if status == 0 {
@@ -172,11 +173,11 @@ func (s *Sandbox) sent(ctx context.Context, c *call, status int) {
 	}
 	request := *c.logged
 	s.mu.Unlock()
-	s.tell(ctx, request)
+	s.logRequest(ctx, request)
 }
 
-// tell tells the logger of a request. The sandbox must not be locked: a logger may take its time.
-func (s *Sandbox) tell(ctx context.Context, request Request) {
+// logRequest sends a request to the logger. The sandbox must not be locked, because the logger may block.
+func (s *Sandbox) logRequest(ctx context.Context, request Request) {
 	attrs := request.attrs()
 	if request.Body != "" && s.config.logger.Enabled(ctx, slog.LevelDebug) {
 		attrs = append(attrs, slog.String("body", request.Body))
@@ -184,48 +185,48 @@ func (s *Sandbox) tell(ctx context.Context, request Request) {
 	s.config.logger.LogAttrs(ctx, slog.LevelInfo, "request", attrs...)
 }
 
-// correlationID is that of an answer which is an error.
-func (a answer) correlationID() string {
+// correlationID returns the correlation ID of an error response, or "".
+func (a response) correlationID() string {
 	body, _ := a.body.(object)
 	id, _ := body["correlationId"].(string)
 	return id
 }
 
-// Requests returns the requests that have come so far, the oldest first; the last 10,000 are kept. One whose answer is
-// still to come has the Status 0.
+// Requests returns the requests received so far, the oldest first. The last 10,000 are kept. The Status is 0 if the
+// response has not been sent yet.
 func (s *Sandbox) Requests() []Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.log.all()
 }
 
-// RequestsOf returns those of [Sandbox.Requests] that are calls of an operation, by its operationId. A name that is none
-// ends the test that made the sandbox with [New]; with [Start] it panics.
+// RequestsOf returns the requests of one operation, by operationId. See [Sandbox.Requests]. If the operation does not
+// exist, RequestsOf fails the test that created the sandbox with [New]. For a sandbox created with [Start], it panics.
 func (s *Sandbox) RequestsOf(operation string) []Request {
 	if _, err := findOperation(operation); err != nil {
 		if s.tb != nil {
 			s.tb.Helper()
 		}
-		s.misused("RequestsOf", err)
+		s.fatalf("RequestsOf", err)
 		return nil
 	}
 	return slices.DeleteFunc(s.Requests(), func(r Request) bool { return r.Operation != operation })
 }
 
-// ForgetRequests empties the log, so that a test can look at what comes after its preparations.
+// ForgetRequests clears the log, for example after the setup of a test.
 func (s *Sandbox) ForgetRequests() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.log = requestLog{}
 }
 
-// requestLog keeps the last requests, in a ring once it is full. Those in it change until their answers are sent.
+// requestLog is a ring buffer of the last requests. Entries change until their response is sent.
 type requestLog struct {
 	entries []*Request
 	oldest  int
 }
 
-// add returns the entry, so that it can be completed.
+// add appends an entry and returns it for later updates.
 func (l *requestLog) add(r Request) *Request {
 	entry := &r
 	if len(l.entries) < maxRequests {

@@ -8,16 +8,16 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The tables are typed by hand, so all that they refer to must be there.
-func TestCatalogue_complete(t *testing.T) {
+// The tables are written by hand. Check that all references exist.
+func TestCatalog_Complete(t *testing.T) {
 	t.Parallel()
 	ids := map[string]string{}
-	for key, s := range catalogue {
+	for key, s := range catalog {
 		assert.Contains(t, towns, s.Suburb, key)
 		assert.Regexp(t, `^\d{11}$`, s.ABN, key)
 		assert.Zero(t, abnRemainder(s.ABN), "%s: check digits of %s", key, s.ABN)
 		assert.Regexp(t, `^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`, s.ID, key)
-		assert.Empty(t, ids[s.ID], "%s has the id of another", key)
+		assert.Empty(t, ids[s.ID], "duplicate id of %s", key)
 		ids[s.ID] = key
 		if !assert.NotNil(t, s.category, key) {
 			continue
@@ -30,7 +30,7 @@ func TestCatalogue_complete(t *testing.T) {
 		}
 	}
 	for key := range online {
-		assert.Contains(t, catalogue, key)
+		assert.Contains(t, catalog, key)
 	}
 }
 
@@ -46,21 +46,21 @@ func abnRemainder(number string) int {
 	return sum % 89
 }
 
-func TestBusiness_number(t *testing.T) {
+func TestBusiness_Number(t *testing.T) {
 	t.Parallel()
 	b := FindPerson("laurieBream").Business
 	assert.Zero(t, abnRemainder(b.ABN))
 	assert.Equal(t, b.ACN, b.ABN[2:], "a company's ABN ends with its ACN")
 }
 
-func TestScripts_complete(t *testing.T) {
+func TestScripts_Complete(t *testing.T) {
 	t.Parallel()
 	require.Len(t, scripts, 8)
 	all := []script{}
 	for _, s := range scripts {
 		all = append(all, s)
 	}
-	for _, lives := range elsewhere {
+	for _, lives := range bankSpecificScripts {
 		for _, s := range lives {
 			all = append(all, s)
 		}
@@ -72,21 +72,21 @@ func TestScripts_complete(t *testing.T) {
 			keys[p.key] = true
 		}
 		for _, st := range s.streams {
-			assert.True(t, keys[st.account], "%v is on no account", st.shops)
+			assert.True(t, keys[st.account], "%v has no account", st.shops)
 			assert.NotNil(t, st.when, "%v", st.shops)
-			assert.True(t, len(st.shops) > 0 || st.group != "", "%s is about nothing", st.text)
+			assert.True(t, len(st.shops) > 0 || st.group != "", "%s has no category", st.text)
 			if st.group != "" {
-				assert.Contains(t, groups, st.group)
+				assert.Contains(t, plainCategoriesByGroup, st.group)
 			}
 			for _, name := range st.shops {
-				assert.Contains(t, catalogue, name)
+				assert.Contains(t, catalog, name)
 			}
 		}
 	}
 }
 
-// A merchant that nobody pays would be dead weight.
-func TestCatalogue_used(t *testing.T) {
+// Every merchant of the catalog must be used.
+func TestCatalog_Used(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, time.November, 24, 0, 0, 0, 0, time.UTC)
 	used := map[string]bool{}
@@ -105,12 +105,12 @@ func TestCatalogue_used(t *testing.T) {
 			}
 		}
 	}
-	for key, s := range catalogue {
-		assert.True(t, used[s.ID], "nobody pays %s", key)
+	for key, s := range catalog {
+		assert.True(t, used[s.ID], "unused merchant %s", key)
 	}
 }
 
-// Schedules are where calendars go wrong.
+// Edge cases of calendars.
 func TestSchedules(t *testing.T) {
 	t.Parallel()
 	begin := time.Date(2025, time.January, 1, 0, 0, 0, 0, time.UTC)
@@ -139,11 +139,11 @@ func TestSchedules(t *testing.T) {
 	}
 }
 
-func TestDayNumber_beforeTheEpoch(t *testing.T) {
+func TestDayNumber_BeforeEpoch(t *testing.T) {
 	t.Parallel()
 	for _, n := range []int{-1000, -1, 0, 1, 20000} {
 		assert.Equal(t, n, dayNumber(dayTime(n).Add(23*time.Hour)))
 	}
 	zone := time.FixedZone("AEST", 10*60*60)
-	assert.Equal(t, -1, dayNumber(time.Date(1970, time.January, 1, 9, 0, 0, 0, zone)), "days are UTC's")
+	assert.Equal(t, -1, dayNumber(time.Date(1970, time.January, 1, 9, 0, 0, 0, zone)), "days are in UTC")
 }

@@ -15,8 +15,8 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest"
 )
 
-// These tests repeat recorded exchanges and requests of applications over plain HTTP, without the client. Each says where it
-// was seen. What stays different has a row in api/NOTES.md.
+// These tests replay recorded exchanges and requests of applications over plain HTTP, without the client. Each comment
+// names the source. Remaining differences are listed in api/NOTES.md.
 
 // Recorded with API 2.1 by Basiq's own Go client.
 func TestRecorded_Errors(t *testing.T) {
@@ -72,7 +72,7 @@ func TestRecorded_Errors(t *testing.T) {
 	}
 }
 
-// A period may end in the month that is 12 months after its first.
+// The last month of a period may be 12 months after the first.
 func TestRecorded_TwelveMonths(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -86,14 +86,14 @@ func TestRecorded_TwelveMonths(t *testing.T) {
 	})
 }
 
-// Recorded with API 2.1: each of three refreshes in a row starts a job. Basiq's guide says otherwise.
+// Recorded with API 2.1: each of three consecutive refreshes starts a job. Basiq's guide differs.
 func TestRecorded_ConcurrentRefreshes(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		for _, test := range []struct {
 			options []basiqtest.Option
 			status  int
-		}{{nil, http.StatusOK}, {[]basiqtest.Option{basiqtest.ConcurrentRefreshes()}, http.StatusAccepted}} {
+		}{{nil, http.StatusOK}, {[]basiqtest.Option{basiqtest.WithConcurrentRefreshes()}, http.StatusAccepted}} {
 			c := newCaller(t, basiqtest.New(t, test.options...), "2.1", server, "")
 			id := c.newUser()
 			path := "/users/" + id + "/connections/"
@@ -156,7 +156,7 @@ func TestRecorded_Institution(t *testing.T) {
 	assert.Zero(t, r.length("features.profile.physicalAddresses"))
 }
 
-// Recorded with API 2.1: a country without institutions is an empty list.
+// Recorded with API 2.1: a filter by a country without institutions returns an empty list.
 func TestRecorded_UnknownValueOfIn(t *testing.T) {
 	t.Parallel()
 	c := new21(t)
@@ -168,7 +168,7 @@ func TestRecorded_UnknownValueOfIn(t *testing.T) {
 	}
 }
 
-// Recorded with API 2.1: links.self is absolute, and the ID of a link, which ends links.public, is a UUID.
+// Recorded with API 2.1: links.self is absolute, and the link ID at the end of links.public is a UUID.
 func TestRecorded_AuthLink(t *testing.T) {
 	t.Parallel()
 	c := new21(t)
@@ -183,8 +183,8 @@ func TestRecorded_AuthLink(t *testing.T) {
 	assert.True(t, strings.HasSuffix(made.text("links.public"), "/"+read.text("id")))
 }
 
-// Recorded with API 2.1: an amount as the available funds of a mortgage, links of transactions without the limit, and classes of
-// transfers in the transactions of a summary.
+// Recorded with API 2.1: available funds of a mortgage as an amount, links of transactions without the limit, and
+// classes of transfers in the transactions of a summary.
 func TestRecorded_Books(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -210,7 +210,7 @@ func TestRecorded_Books(t *testing.T) {
 	})
 }
 
-// publishedStatement has the form of the statement in Basiq's own tests.
+// publishedStatement has the format of the statement in Basiq's own tests.
 const publishedStatement = `accountId,institution_id,accountNo,accountHolder,accCurrency,accBalance,accAvailableFunds,accLastUpdated,accType,accProduct,transactionId,txnPostDate,txnDescription,txnBalance,txnAmount,txnDirection,transactionCode,mccCode,sortRand,user_id
 a1,AU00201,062001 10101010,GAVIN BELSON,AUD,900.00,900.00,2019/12/02,transaction,Smart Access,t2,2019/12/02,WOOLWORTHS 1624 DEE WHY NSW,900.00,100.00,debit,,,1,u1
 a1,AU00201,062001 10101010,GAVIN BELSON,AUD,900.00,900.00,2019/12/02,transaction,Smart Access,t1,2019/12/01,SALARY HOOLI,1000.00,1000.00,credit,,,2,u1
@@ -236,7 +236,7 @@ func TestRecorded_Statement(t *testing.T) {
 	})
 }
 
-// requireNoConsent asserts that the reply is the recorded one for a user without any consent.
+// requireNoConsent asserts that the reply is the recorded error for a user without any consent.
 func requireNoConsent(t *testing.T, r reply) {
 	t.Helper()
 	require.Equal(t, http.StatusForbidden, r.status, r.raw)
@@ -247,7 +247,7 @@ func requireNoConsent(t *testing.T, r reply) {
 	}, r.body)
 }
 
-// sendBody sends a POST with a body and a content type, or without one.
+// sendBody sends a POST with a body and an optional content type.
 func (c *caller) sendBody(path, contentType, body string) reply {
 	c.t.Helper()
 	return send(c.t, c.sandbox, http.MethodPost, path, body, map[string]string{
@@ -255,7 +255,7 @@ func (c *caller) sendBody(path, contentType, body string) reply {
 	})
 }
 
-// allAccounts makes a report on all accounts, as Basiq-pfm does, and returns its job when it is over.
+// allAccounts creates a report on all accounts, like Basiq-pfm, and returns its job when it is done.
 func (c *caller) allAccounts(id string, extra filters) reply {
 	c.t.Helper()
 	f := filters{"fromDate": "1999-01-01", "toDate": "1999-12-31", "users": []string{id}, "accounts": []string{}}
@@ -265,9 +265,9 @@ func (c *caller) allAccounts(id string, extra filters) reply {
 	return c.get("/jobs/" + r.text("id"))
 }
 
-// applications are requests of applications, with what each expects. A request is made with a server token of API 3.0, about a
-// user who has connected gavinBelson's accounts at AU00000 without giving a consent. The names are the rows of the evidence and
-// the applications.
+// applications replays requests of applications and checks the expected responses. The requests use a server token of
+// API 3.0 and a user who has connected gavinBelson's accounts at AU00000 without a consent. The names match the
+// evidence rows and the applications.
 var applications = []struct {
 	name   string
 	replay func(t *testing.T, c *caller, id string)
@@ -382,7 +382,7 @@ var applications = []struct {
 	}},
 }
 
-func TestApplications(t *testing.T) {
+func TestRecorded_Applications(t *testing.T) {
 	t.Parallel()
 	for _, test := range applications {
 		t.Run(test.name, func(t *testing.T) {
@@ -395,8 +395,8 @@ func TestApplications(t *testing.T) {
 	}
 }
 
-// BasiqPFM reads members of enrich without checking for empty objects, and two applications test subClass for null.
-func TestApplications_NullInsteadOfHollowObjects(t *testing.T) {
+// BasiqPFM reads fields of enrich without checking for empty objects, and two applications check subClass for null.
+func TestRecorded_Applications_Nulls(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		for _, version := range []string{"2.1", "3.0"} {
@@ -417,7 +417,7 @@ func TestApplications_NullInsteadOfHollowObjects(t *testing.T) {
 				}
 			}
 			assert.Positive(t, nulls)
-			if version == "2.1" { // recorded, of a transaction that is not a payment
+			if version == "2.1" { // recorded for a transaction that is not a payment
 				nothing := map[string]any{"category": nil, "location": nil, "merchant": nil}
 				transfers := c.get(filtered("/users/"+id+"/transactions", "transaction.class.eq('transfer')")).each("data")
 				require.NotEmpty(t, transfers)

@@ -8,23 +8,24 @@ import (
 	"strings"
 )
 
-// The documented size of pages, where a collection has them.
+// Documented page size.
 const (
 	maxLimit = 500
-	// maxCursors bounds how many next pages can be asked for, so that a sandbox may run for days. The oldest go first; how
-	// long Basiq keeps its own is not documented.
+	// maxCursors is the number of cursors kept, so that memory is bounded. The oldest are dropped. Basiq does not document
+	// how long cursors are valid.
 	maxCursors = 20_000
 )
 
-// cursor is where a page ended. The link to the next page holds only its id: Basiq's drop the limit and the filter.
+// A cursor is the position after a page. The link to the next page contains only its ID, because Basiq's links also
+// drop the limit and the filter.
 type cursor struct {
 	path  string
 	query url.Values // of the first page
-	after string     // the id of the page's last item
-	start int        // how many items there were, in case that one is gone
+	after string     // ID of the page's last item
+	start int        // number of items up to there, in case the last item was deleted
 }
 
-// cursors are those that links have told of, in the order in which they came to be.
+// cursors holds the cursors of links in responses, in the order of creation.
 type cursors struct {
 	byID map[string]cursor
 	ids  []string
@@ -47,19 +48,19 @@ func (all *cursors) add(next cursor) string {
 	return id
 }
 
-// parameters returns the parameters in the URL; of a next page, those of the first.
+// parameters returns the query parameters. For a next page, they are the parameters of the first page.
 func (c *call) parameters() (url.Values, error) {
 	if c.query != nil {
 		return c.query, nil
 	}
-	return url.ParseQuery(c.http.URL.RawQuery) // Callers only check whether there is an error.
+	return url.ParseQuery(c.http.URL.RawQuery) // callers only check whether there is an error
 }
 
-// resume finds the page that the next parameter names. A handler of a collection that comes in pages calls it first.
-func (s *Sandbox) resume(c *call) error {
+// resumePage looks up the cursor in the next parameter. Handlers of paged collections call it first.
+func (s *Sandbox) resumePage(c *call) error {
 	query, err := c.parameters()
 	if err != nil || !query.Has("next") {
-		return nil //nolint:nilerr // What needs the parameters says that they cannot be read.
+		return nil //nolint:nilerr // reported where the parameters are used
 	}
 	at, known := s.cursors.byID[query.Get("next")]
 	if !known || at.path != c.http.URL.Path {
@@ -69,7 +70,7 @@ func (s *Sandbox) resume(c *call) error {
 	return nil
 }
 
-// limit returns how many items a page is to have.
+// limit returns the page size.
 func (c *call) limit() (int, error) {
 	query, err := c.parameters()
 	if err != nil || len(query["limit"]) > 1 {
@@ -89,16 +90,16 @@ func (c *call) limit() (int, error) {
 	return limit, nil
 }
 
-// paged answers with a page of the items that the filter has left, in the order in which they are listed. Call
-// [Sandbox.resume] before filtering.
-func paged[T any](s *Sandbox, c *call, items []T, id func(T) string, show func(T) any) (answer, error) {
+// pageResponse returns a page of items. Call [Sandbox.resumePage] before filtering the items.
+func pageResponse[T any](s *Sandbox, c *call, items []T, id func(T) string, show func(T) any) (response, error) {
 	limit, err := c.limit()
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	start := 0
 	if c.after != "" {
-		// What has come or gone since is not to repeat an item, nor to leave one out.
+		// Continue after the last item of the previous page, so that items added or deleted since are neither repeated nor
+		// skipped.
 		start = slices.IndexFunc(items, func(item T) bool { return id(item) == c.after }) + 1
 		if start == 0 {
 			start = min(c.start, len(items))
@@ -110,28 +111,28 @@ func paged[T any](s *Sandbox, c *call, items []T, id func(T) string, show func(T
 		data = append(data, show(item))
 	}
 	path := c.http.URL.Path
-	links := c.asked()
-	if kept := c.http.URL.Query(); kept.Has("limit") { // recorded links leave the limit out
+	links := c.requestLinks()
+	if kept := c.http.URL.Query(); kept.Has("limit") { // recorded links omit the limit
 		kept.Del("limit")
-		links = c.self(strings.TrimSuffix(path+"?"+kept.Encode(), "?"))
+		links = c.selfLinks(strings.TrimSuffix(path+"?"+kept.Encode(), "?"))
 	}
 	if end < len(items) {
-		query, _ := c.parameters() // c.limit has read them
+		query, _ := c.parameters() // c.limit has already parsed them
 		next := s.cursors.add(cursor{path: path, query: query, after: id(items[end-1]), start: end})
 		links["next"] = c.url(path + "?next=" + next)
 	}
-	return answer{http.StatusOK, &listPage{size: len(items), data: data, links: links}}, nil
+	return response{http.StatusOK, &listPage{size: len(items), data: data, links: links}}, nil
 }
 
-// listPage is a page of a collection.
+// A listPage is a page of a collection.
 type listPage struct {
-	size      int  // of the collection
-	uncounted bool // says neither its size nor the collection's
+	size      int  // number of items in the collection
+	uncounted bool // omits count and size
 	data      []any
 	links     object
 }
 
-// itemSize is about what the items of pages, most of them transactions, are long.
+// itemSize is the approximate encoded size of an item, usually a transaction.
 const itemSize = 2 << 10
 
 func (p *listPage) writeTo(w *jsonWriter) {

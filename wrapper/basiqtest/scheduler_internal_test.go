@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What is planned is done at its time, in its order, whether somebody calls or not.
-func TestAgenda(t *testing.T) {
+// Tasks run at their scheduled time and in order, with or without calls.
+func TestScheduler(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s, err := newSandbox(nil)
@@ -21,7 +21,7 @@ func TestAgenda(t *testing.T) {
 		plan := func(what string, after time.Duration) {
 			s.mu.Lock()
 			defer s.mu.Unlock()
-			s.later(start.Add(after), func(at time.Time) { done = append(done, what+" "+at.Sub(start).String()) })
+			s.schedule(start.Add(after), func(at time.Time) { done = append(done, what+" "+at.Sub(start).String()) })
 		}
 		plan("last", time.Hour)
 		plan("second", time.Minute)
@@ -29,7 +29,7 @@ func TestAgenda(t *testing.T) {
 		plan("first", time.Second)
 		plan("overdue", -time.Second)
 		s.mu.Lock()
-		s.settle(start)
+		s.runDue(start)
 		s.mu.Unlock()
 		time.Sleep(time.Minute)
 		synctest.Wait()
@@ -40,23 +40,23 @@ func TestAgenda(t *testing.T) {
 		require.NoError(t, s.Close())
 		time.Sleep(2 * time.Hour)
 		synctest.Wait()
-		assert.Len(t, done, 4, "nothing is done once the sandbox is closed")
+		assert.Len(t, done, 4, "no tasks after Close")
 	})
 }
 
-// An alarm that goes off late, when another has been set in its place, leaves that one alone: Close stops the alarm that
-// it knows of, and waits for all.
-func TestAlarmThatWasReplaced(t *testing.T) {
+// A timer that fires late, after it was replaced, must not clear its replacement. Close stops only the current timer
+// and waits for all of them.
+func TestScheduler_ReplacedTimer(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s, err := newSandbox(nil)
 		require.NoError(t, err)
 		s.serve(newPipeListener(), "http://localhost", nil)
 		s.mu.Lock()
-		s.later(time.Now().Add(time.Hour), func(time.Time) {})
-		current := s.alarm
-		s.ring(time.NewTimer(0))
-		assert.Same(t, current, s.alarm)
+		s.schedule(time.Now().Add(time.Hour), func(time.Time) {})
+		current := s.timer
+		s.onTimer(time.NewTimer(0))
+		assert.Same(t, current, s.timer)
 		s.mu.Unlock()
 		start := time.Now()
 		require.NoError(t, s.Close())

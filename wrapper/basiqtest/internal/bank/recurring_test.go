@@ -10,7 +10,7 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest/internal/bank"
 )
 
-// with returns those of the transactions that the statement describes so.
+// with returns the transactions with this description.
 func with(list []*bank.Transaction, description string) []*bank.Transaction {
 	var found []*bank.Transaction
 	for _, tx := range list {
@@ -21,7 +21,7 @@ func with(list []*bank.Transaction, description string) []*bank.Transaction {
 	return found
 }
 
-func TestUpkeep_interest(t *testing.T) {
+func TestRecurring_Interest(t *testing.T) {
 	t.Parallel()
 	b := bank.Open(1, epoch)
 	term := posted(b, person(t, "jared"), hooli, "term", epoch)
@@ -32,14 +32,14 @@ func TestUpkeep_interest(t *testing.T) {
 	mortgage := posted(b, person(t, "Wentworth-Smith"), hooli, "mortgage", epoch)
 	assert.Equal(t, "-1531.38", mortgage[0].Amount.String(), "a twelfth of 6.14 % of 299292.25")
 	assert.Equal(t, "loan-interest", mortgage[0].Class)
-	assert.Less(t, mortgage[0].Balance, mortgage[len(mortgage)-1].Balance, "less is owed than before")
+	assert.Less(t, mortgage[0].Balance, mortgage[len(mortgage)-1].Balance, "the debt has decreased")
 
 	savings := with(posted(b, person(t, "Wentworth-Smith"), hooli, "savings", epoch), "CREDIT INTEREST")
 	assert.Len(t, savings, 13)
 }
 
-// Who is careful pays what the statement says; who is not pays a part of it, and interest.
-func TestUpkeep_cards(t *testing.T) {
+// Some users repay the full statement. Others repay a part and pay interest.
+func TestRecurring_Cards(t *testing.T) {
 	t.Parallel()
 	b := bank.Open(1, epoch)
 	for login, part := range map[string]bank.Cents{"Wentworth-Smith": 0, "gavinBelson": 0, "Gilfoyle": 160_00, "ashMann": 420_00} {
@@ -69,13 +69,13 @@ func TestUpkeep_cards(t *testing.T) {
 	}
 }
 
-// A month in which an account was overdrawn costs a fee, and no other does.
-func TestUpkeep_overdrawn(t *testing.T) {
+// An overdrawn account is charged a fee in the next month, and no other account is.
+func TestRecurring_Overdrawn(t *testing.T) {
 	t.Parallel()
 	b := bank.Open(1, someday)
 	at, fees := someday.AddDate(3, 0, 0), 0
 	for _, login := range []string{"Gilfoyle", "ashMann", "richard"} {
-		overdrawn := map[time.Time]bool{} // by the first day of the month after
+		overdrawn := map[time.Time]bool{} // months with an overdrawn balance, by the first day of the following month
 		for _, tx := range posted(b, person(t, login), hooli, "everyday", at) {
 			if tx.Description == "OVERDRAWN FEE" {
 				fees++
@@ -91,11 +91,11 @@ func TestUpkeep_overdrawn(t *testing.T) {
 			assert.True(t, month.After(at), "%s paid nothing on %s", login, month)
 		}
 	}
-	assert.NotZero(t, fees, "otherwise this shows nothing")
+	assert.NotZero(t, fees, "precondition")
 }
 
-// What is put by goes to the person's savings, or elsewhere; no more comes back from there than was sent.
-func TestUpkeep_reserve(t *testing.T) {
+// Excess money is transferred to savings or to another bank. Transfers back never exceed the amounts sent.
+func TestRecurring_Reserve(t *testing.T) {
 	t.Parallel()
 	b := bank.Open(1, someday)
 	at := someday.AddDate(4, 0, 0)
@@ -116,5 +116,5 @@ func TestUpkeep_reserve(t *testing.T) {
 			require.GreaterOrEqual(t, aside, bank.Cents(0), "%s on %s", login, tx.Posted)
 		}
 	}
-	assert.NotZero(t, back, "otherwise this shows little")
+	assert.NotZero(t, back, "precondition")
 }

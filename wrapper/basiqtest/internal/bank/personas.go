@@ -2,10 +2,10 @@ package bank
 
 import "time"
 
-// scripts are the lives of the test users by their logins. The traits are the documents': who earns what, how often, and
-// how it changes; which loans, cards and habits there are. The sums are made up.
+// scripts maps logins to the accounts and money flows of the test users. The documentation describes each user's income
+// and how it changes, loans, cards and spending habits. The amounts are fictional.
 var scripts = map[string]script{
-	// A joint account, two salaries, a mortgage here and a car loan elsewhere, and spending that is easy to foresee.
+	// A joint account, two salaries, a mortgage here and a car loan elsewhere, and predictable spending.
 	"Wentworth-Smith": {
 		plans: []plan{
 			{
@@ -49,12 +49,12 @@ var scripts = map[string]script{
 			spend("everyday", about(6), mostly(9, 48), "chemist", "auspost"),
 			spend("everyday", about(8), mostly(3.20, 9.70), "opal"),
 			spend("everyday", about(1), mostly(78, 160), "medical", "dental"),
-			bring("card", about(1), mostly(20, 70), "kmart", "amazon"),
+			refundFrom("card", about(1), mostly(20, 70), "kmart", "amazon"),
 			cash("ATM WITHDRAWAL DEE WHY NSW", about(2), notes(20, 3, 8)),
 		},
 	},
 
-	// One salary, buy now and pay later, a rented home, and much money lent to Jared.
+	// One salary, buy now pay later, a rented home, and a large loan to Jared.
 	"Whistler": {
 		plans: []plan{
 			{
@@ -93,7 +93,7 @@ var scripts = map[string]script{
 		},
 	},
 
-	// A salary that stops, then benefits; ever more bought now and paid later; a card near its limit, and a late fee.
+	// A salary that stops, then benefits, increasing buy now pay later, a card near its limit, and a late fee.
 	"Gilfoyle": {
 		plans: []plan{
 			{
@@ -131,7 +131,7 @@ var scripts = map[string]script{
 		},
 	},
 
-	// A salary that rises, tutoring that goes up and down, and a personal loan.
+	// A salary with a raise, variable tutoring income, and a personal loan.
 	"gavinBelson": {
 		plans: []plan{
 			{
@@ -167,12 +167,12 @@ var scripts = map[string]script{
 			spend("card", about(1), mostly(180, 620), "qantas"),
 			spend("everyday", about(4), mostly(12, 60), "chemist", "justcuts"),
 			spend("everyday", about(5), mostly(18, 75), "danmurphys", "hoyts"),
-			bring("card", about(1), mostly(20, 90), "myer", "amazon"),
+			refundFrom("card", about(1), mostly(20, 90), "myer", "amazon"),
 			cash("ATM WITHDRAWAL DEE WHY NSW", about(2), notes(50, 1, 5)),
 		},
 	},
 
-	// Driving for a living, help from Whistler, a mortgage and a car loan elsewhere.
+	// Ride-share income, money from Whistler, and a mortgage and a car loan elsewhere.
 	"jared": {
 		plans: []plan{
 			{
@@ -207,7 +207,7 @@ var scripts = map[string]script{
 		},
 	},
 
-	// Much income and much debt: rents received, three mortgages, two car loans, four cards; one of each with a partner.
+	// High income and high debt: rents received, three mortgages, two car loans and four cards, one of each held jointly.
 	"richard": {
 		plans: []plan{
 			{
@@ -275,12 +275,12 @@ var scripts = map[string]script{
 			spend("everyday", about(14), mostly(4.80, 14), "campos"),
 			spend("everyday", about(5), mostly(12, 85), "chemist", "danmurphys", "linkt"),
 			spend("everyday", about(1), mostly(90, 340), "medical", "dental"),
-			bring("card-4", about(1), mostly(25, 120), "myer", "ikea"),
+			refundFrom("card-4", about(1), mostly(25, 120), "myer", "ikea"),
 			cash("ATM WITHDRAWAL QUEEN ST BRISBANE QLD", about(2), notes(50, 2, 8)),
 		},
 	},
 
-	// A shop: what customers pay, and what the business costs.
+	// A shop: customer payments and business costs.
 	"laurieBream": {
 		plans: []plan{
 			{
@@ -315,7 +315,7 @@ var scripts = map[string]script{
 		},
 	},
 
-	// A salary and a rent received, another rent paid, and money that goes to bets, machines and coins.
+	// A salary, a rent received and a rent paid, and spending on gambling, cash and crypto.
 	"ashMann": {
 		plans: []plan{
 			{
@@ -352,9 +352,9 @@ var scripts = map[string]script{
 	},
 }
 
-// elsewhere are the lives that people have at one bank only: at HooliGov gavinBelson has what the state pays and takes.
-// All others have the same accounts at each bank, since each of them can connect to each.
-var elsewhere = map[string]map[string]script{
+// bankSpecificScripts holds scripts that apply at a single bank. At HooliGov, gavinBelson has an account for government
+// payments. All other users have the same accounts at each bank, because each of them can connect to each bank.
+var bankSpecificScripts = map[string]map[string]script{
 	"AU00004": {
 		"gavinBelson": {
 			plans: []plan{{
@@ -362,38 +362,38 @@ var elsewhere = map[string]map[string]script{
 				opening: 1240.55, months: 64, floor: 100, reserve: "OTHER BANK SAVER", most: 4000, keep: 2000,
 			}},
 			streams: []stream{
-				governmental(income("benefits", "benefits", "FAMILY TAX BENEFIT", "centrelink", fortnightly(time.Tuesday, 1), exactly(214.62))),
-				governmental(income("medicare", "other-income", "BENEFIT", "medicare", about(2), mostly(39, 118))),
-				governmental(income("tax", "other-income", "REFUND", "ato", every(12, 2, 9), between(1180, 2640))),
-				governmental(debit("tax", "ato", every(3, 1, 21), exactly(642))),
-				governmental(debit("utilities", "beaches", every(3, 2, 24), exactly(388.10))),
+				onGovernmentAccount(income("benefits", "benefits", "FAMILY TAX BENEFIT", "centrelink", fortnightly(time.Tuesday, 1), exactly(214.62))),
+				onGovernmentAccount(income("medicare", "other-income", "BENEFIT", "medicare", about(2), mostly(39, 118))),
+				onGovernmentAccount(income("tax", "other-income", "REFUND", "ato", every(12, 2, 9), between(1180, 2640))),
+				onGovernmentAccount(debit("tax", "ato", every(3, 1, 21), exactly(642))),
+				onGovernmentAccount(debit("utilities", "beaches", every(3, 2, 24), exactly(388.10))),
 				spend("government", about(2), mostly(28, 92), "opal", "auspost"),
 			},
 		},
 	},
 }
 
-// governmental puts a stream on the account that gavinBelson has at HooliGov.
-func governmental(s stream) stream {
+// onGovernmentAccount assigns a stream to the account of gavinBelson at HooliGov.
+func onGovernmentAccount(s stream) stream {
 	s.account = "government"
 	return s
 }
 
-// loanToJared is the large transfer that Whistler makes and Jared receives, once a year.
+// loanToJared is the large yearly transfer from Whistler to Jared.
 func loanToJared(s stream) stream {
 	s.when, s.amount, s.shared = every(12, 7, 12), exactly(15000), "loan to Jared"
 	return s
 }
 
-// helpForJared is what Whistler sends Jared each month.
+// helpForJared is the monthly transfer from Whistler to Jared.
 func helpForJared(s stream) stream {
 	s.when, s.amount, s.shared = monthly(23), between(120, 260), "help for Jared"
 	return s
 }
 
-// scriptOf returns a person's life at a bank, and nil when there is none.
-func scriptOf(p *Person, bankID string) *script {
-	if s, ok := elsewhere[bankID][p.Login]; ok {
+// findScript returns the script of a person at a bank, or nil if there is none.
+func findScript(p *Person, bankID string) *script {
+	if s, ok := bankSpecificScripts[bankID][p.Login]; ok {
 		return &s
 	}
 	if s, ok := scripts[p.Login]; ok {

@@ -17,13 +17,13 @@ import (
 //go:embed pages
 var pageFiles embed.FS
 
-// templateSet is what the consent page is made of.
+// templateSet holds the parsed templates and the style sheet of the consent page.
 type templateSet struct {
 	pages map[string]*template.Template
 	style []byte
 }
 
-// templates reads the files when somebody opens the page, which most tests never do.
+// templates parses the embedded files on first use, because most tests never open the page.
 var templates = sync.OnceValue(func() templateSet {
 	set := templateSet{pages: map[string]*template.Template{}}
 	layout := template.Must(template.ParseFS(pageFiles, "pages/layout.html"))
@@ -35,51 +35,51 @@ var templates = sync.OnceValue(func() templateSet {
 	}
 	style, err := pageFiles.ReadFile("pages/style.css")
 	if err != nil {
-		panic("basiqtest: " + err.Error()) // it is embedded
+		panic("basiqtest: " + err.Error()) // cannot happen: the file is embedded
 	}
 	set.style = style
 	return set
 })
 
-// pageData is what the templates show. Each uses what it needs.
+// pageData holds the data of all templates. Each template uses only some of the fields.
 type pageData struct {
 	Title string
 	Step  string
 	Place string // such as "Step 2 of 3"
-	Self  string // where forms go
-	Back  string // where the browser can go on to; "" when nowhere
+	Self  string // target of forms
+	Back  string // URL to continue to; "" for none
 
 	Text        []string // of a refusal
-	Notice      string   // of what has just been done; "" for nothing
+	Notice      string   // result of the previous action; "" for none
 	Problems    []fieldProblem
 	Bank        string
 	Banks       []bankChoice
-	CanChoose   bool // another bank
+	CanChoose   bool // the user may choose another bank
 	TakesData   bool // removing the connection deletes its accounts and transactions
-	Renewing    bool // it is about a connection that was there before
+	Renewing    bool // the connection already existed
 	LoginID     string
 	Words       loginCaptions
-	Since       string // when the connection that is logged in to was made; "" for a new one
+	Since       string // creation date of the existing connection; "" for a new one
 	People      []*bank.Person
 	Fields      []answerInput
-	Code        bool // the answer is a code that was sent
+	Code        bool // the MFA answer is a code sent by the bank
 	Until       string
 	Updating    bool
 	Permissions []permission
 	Steps       []progressLine
 	Reason      string
 	Advice      string
-	Done        []string // the names of the banks that were connected
+	Done        []string // names of the connected banks
 	JobIDs      string
-	Active      bool // there is a consent
+	Active      bool // an active consent exists
 	Consents    []consentLine
 	Connections []connectionLine
 }
 
-// fieldProblem is what is wrong with a field of a form.
+// A fieldProblem describes an invalid field of a form.
 type fieldProblem struct{ Field, Text string }
 
-// Problem returns what is wrong with a field, or "".
+// Problem returns the error text of a field, or "".
 func (d *pageData) Problem(field string) string {
 	for _, p := range d.Problems {
 		if p.Field == field {
@@ -100,64 +100,64 @@ type (
 
 func answerField(i int) string { return "answer" + strconv.Itoa(i) }
 
-// longDate is how the page writes a day to people.
+// longDate formats a date for display.
 func longDate(t time.Time) string { return t.UTC().Format("2 January 2006") }
 
-// show makes the page of the visit's step.
+// show returns the page of the visit's current step.
 func (s *Sandbox) show(v *visit, now time.Time, wrong []fieldProblem) page {
 	step := v.step(now)
-	d := &pageData{Step: step, Self: visitPath + v.id, Back: s.back(v), Problems: wrong, JobIDs: v.jobIDs()}
-	d.Place = v.place(step)
+	d := &pageData{Step: step, Self: visitPath + v.id, Back: s.returnURL(v), Problems: wrong, JobIDs: v.jobIDs()}
+	d.Place = v.stepLabel(step)
 	if v.bank != nil {
 		d.Bank = v.bank.Name
 	}
 	for _, j := range v.done {
 		d.Done = append(d.Done, j.connection.institution.Name)
 	}
-	answer := page{status: http.StatusOK, template: step, data: d}
+	p := page{status: http.StatusOK, template: step, data: d}
 	if wrong != nil {
-		answer.status = http.StatusUnprocessableEntity
+		p.status = http.StatusUnprocessableEntity
 	}
 	switch step {
 	case stepConsent:
 		d.Title = "Share your financial data"
 		d.Updating = v.action == actionUpdate
 		d.Permissions = permissions
-		d.Until = longDate(consentUntil(now))
+		d.Until = longDate(consentExpiry(now))
 	case stepBanks:
 		d.Title = "Choose your bank"
 		d.Banks = bankChoices()
 	case stepRenew:
 		d.Title = "Authorise your connections again"
-		d.Connections = connectionLines(v.renewables(), now)
+		d.Connections = connectionLines(v.renewableConnections(), now)
 	case stepLogin:
 		showLogin(v, d)
 	case stepProgress:
 		d.Title = "Connecting to " + d.Bank
-		d.Steps = progressLines(v.job.at(now))
-		answer.refresh = time.Second
+		d.Steps = progressLines(v.job.progressAt(now))
+		p.refresh = time.Second
 	case stepMFA:
-		answer.refresh = showMFA(v, d, now)
+		p.refresh = showMFA(v, d, now)
 	case stepFailed:
 		d.Title = d.Bank + " could not be connected"
-		d.CanChoose, d.Renewing = v.only == nil, v.connection != nil
-		d.Reason, d.Advice = whyFailed(v.job.at(now))
+		d.CanChoose, d.Renewing = v.target == nil, v.connection != nil
+		d.Reason, d.Advice = failureText(v.job.progressAt(now))
 	case stepConnected:
 		d.Title = d.Bank + " is connected"
-		d.CanChoose = v.only == nil
+		d.CanChoose = v.target == nil
 	default:
 		showManage(v, d, now)
 	}
-	return answer
+	return p
 }
 
-// place says how far it is to a connection, or "" when there is nothing to say.
-func (v *visit) place(step string) string {
+// stepLabel returns the progress label of a step, such as "Step 2 of 3", or "" if it has none.
+func (v *visit) stepLabel(step string) string {
 	var way []string
-	if v.agreeing {
+	if v.withConsentStep {
 		way = append(way, stepConsent)
 	}
-	if v.fixed == nil {
+	if v.presetBank == nil {
 		way = append(way, stepBanks)
 	}
 	way = append(way, stepLogin)
@@ -170,7 +170,7 @@ func (v *visit) place(step string) string {
 
 func showLogin(v *visit, d *pageData) {
 	d.Title = "Log in to " + d.Bank
-	d.CanChoose = v.only == nil
+	d.CanChoose = v.target == nil
 	d.People = bank.People()
 	d.Words = loginWords(v.method)
 	if v.method == gen.ConnectionMethodOpenBanking {
@@ -182,7 +182,7 @@ func showLogin(v *visit, d *pageData) {
 	}
 }
 
-// loginWords are the names of the fields to log in with.
+// loginWords returns the labels of the login fields.
 func loginWords(method gen.ConnectionMethod) loginCaptions {
 	if method == gen.ConnectionMethodOpenBanking {
 		return loginCaptions{"Member number", "One-time password", "one-time-code"}
@@ -192,49 +192,49 @@ func loginWords(method gen.ConnectionMethod) loginCaptions {
 
 func lowerFirst(text string) string { return strings.ToLower(text[:1]) + text[1:] }
 
-// openBankingMember is the test member of AU00000 that Basiq documents for open banking. Its password is the code that the
-// bank sends. Whose accounts it has is not documented; here they are those of openBankingPerson.
+// openBankingMember is the test member of AU00000 that Basiq documents for open banking. The password represents the
+// one-time code. Basiq does not document the accounts of the member, so the sandbox uses openBankingPerson's.
 var openBankingMember = bank.Person{Login: "374829", Password: "227470"}
 
 const openBankingPerson = "gavinBelson"
 
-// bankChoices returns the banks to choose from. A bank with open banking is there for each method.
+// bankChoices returns the banks to choose from. A bank with open banking is listed once per method.
 func bankChoices() []bankChoice {
 	var choices []bankChoice
 	for _, ctor := range connectors() {
 		switch ctor.method {
 		case gen.ConnectionMethodWeb:
-			choices = append(choices, bankChoice{choiceOf(ctor.bank.ID, ctor.method), ctor.bank.Name, ctor.bank.ID})
+			choices = append(choices, bankChoice{choiceValue(ctor.bank.ID, ctor.method), ctor.bank.Name, ctor.bank.ID})
 		case gen.ConnectionMethodOpenBanking:
-			choices = append(choices, bankChoice{choiceOf(ctor.bank.ID, ctor.method), ctor.bank.Name + " open banking", ctor.bank.ID})
+			choices = append(choices, bankChoice{choiceValue(ctor.bank.ID, ctor.method), ctor.bank.Name + " open banking", ctor.bank.ID})
 		default:
 		}
 	}
 	return choices
 }
 
-// choiceOf is the value of a choice in the form: the bank's id, with the method unless it is web.
-func choiceOf(institutionID string, method gen.ConnectionMethod) string {
+// choiceValue returns the form value of a bank: its ID, with the method appended unless it is web.
+func choiceValue(institutionID string, method gen.ConnectionMethod) string {
 	if method == gen.ConnectionMethodWeb {
 		return institutionID
 	}
 	return institutionID + "/" + string(method)
 }
 
-// findChoice returns the connector that was chosen, or nil.
+// findChoice returns the chosen connector, or nil.
 func findChoice(value string) *connector {
 	for _, ctor := range connectors() {
-		if ctor.bank.Login && choiceOf(ctor.bank.ID, ctor.method) == value {
+		if ctor.bank.Login && choiceValue(ctor.bank.ID, ctor.method) == value {
 			return &ctor
 		}
 	}
 	return nil
 }
 
-// showMFA returns when the page has to be loaded again, because the time for the answer is over.
+// showMFA returns the time until the challenge expires, after which the page must be reloaded.
 func showMFA(v *visit, d *pageData, now time.Time) time.Duration {
-	p, challenge := v.job.at(now), v.job.challenge
-	d.Title = d.Bank + " asks for one thing more"
+	p, challenge := v.job.progressAt(now), v.job.challenge
+	d.Title = d.Bank + " needs one more step"
 	d.Text = []string{challenge.Description}
 	d.Code = challenge.Method == "token"
 	d.Until = p.next.UTC().Format("15:04:05 UTC")
@@ -244,10 +244,10 @@ func showMFA(v *visit, d *pageData, now time.Time) time.Duration {
 	return p.next.Sub(now)
 }
 
-// progressLines are the steps of the job that the page waits for.
+// progressLines returns the job steps that the page waits for.
 func progressLines(p progress) []progressLine {
 	texts := map[gen.JobStepTitle]string{
-		gen.JobStepTitleVerifyCredentials: "Checking your login", gen.JobStepTitleMFAChallenge: "Checking your answer",
+		gen.JobStepTitleVerifyCredentials: "Checking your login", gen.JobStepTitleMFAChallenge: "Checking your MFA answer",
 	}
 	statuses := map[gen.JobStepStatus]string{
 		gen.JobStepStatusPending: "to come", gen.JobStepStatusInProgress: "in progress", gen.JobStepStatusSuccess: "done",
@@ -262,13 +262,13 @@ func progressLines(p progress) []progressLine {
 	return lines
 }
 
-// whyFailed says why a job has failed, and what its user can do.
-func whyFailed(p progress) (reason, advice string) {
+// failureText returns why a job failed and what the user can do.
+func failureText(p progress) (reason, advice string) {
 	for _, state := range p.steps {
 		switch {
 		case state.status != gen.JobStepStatusFailed:
 		case state.title == gen.JobStepTitleMFAChallenge:
-			return "The bank did not get the right answer in time.", "Log in again to be asked again."
+			return "The bank did not receive a correct MFA answer in time.", "Log in again to get a new question."
 		case state.failure.code == wrongCredentials.code:
 			return state.failure.detail, "Check your login ID and your password."
 		default:
@@ -278,20 +278,20 @@ func whyFailed(p progress) (reason, advice string) {
 	return "", ""
 }
 
-// showManage fills in the pages about what the user has already, and the last one.
+// showManage fills in the pages about existing consents and connections, and the final page.
 func showManage(v *visit, d *pageData, now time.Time) {
 	switch d.Step {
 	case stepManage:
 		d.Title = "Manage what you share"
 		d.Notice = v.notice
 		d.Active = v.user.activeConsent(now) != nil
-		for _, given := range slices.Backward(v.user.consents) {
-			until := given.expires
-			if !given.revoked.IsZero() {
-				until = given.revoked
+		for _, consent := range slices.Backward(v.user.consents) {
+			until := consent.expires
+			if !consent.revoked.IsZero() {
+				until = consent.revoked
 			}
 			d.Consents = append(d.Consents, consentLine{
-				given.id, longDate(given.created), string(given.status(now)), longDate(until),
+				consent.id, longDate(consent.created), string(consent.status(now)), longDate(until),
 			})
 		}
 		d.Connections = connectionLines(v.user.connections, now)
@@ -299,7 +299,7 @@ func showManage(v *visit, d *pageData, now time.Time) {
 		d.Title = "Revoke your consent?"
 		var under []*connection
 		for _, conn := range v.user.connections {
-			if conn.consent == v.ending {
+			if conn.consent == v.revoking {
 				under = append(under, conn)
 			}
 		}
@@ -311,7 +311,7 @@ func showManage(v *visit, d *pageData, now time.Time) {
 	case stepExtend:
 		d.Title = "Extend your consent"
 		d.Consents = []consentLine{{Until: longDate(v.consent.expires)}}
-		d.Until = longDate(consentUntil(now))
+		d.Until = longDate(consentExpiry(now))
 	case stepExtended:
 		d.Title = "Your consent is extended"
 		d.Until = longDate(v.consent.expires)
@@ -324,7 +324,7 @@ func connectionLines(connections []*connection, now time.Time) []connectionLine 
 	lines := make([]connectionLine, 0, len(connections))
 	for _, conn := range connections {
 		lines = append(lines, connectionLine{
-			conn.id, conn.institution.Name, string(conn.at(now).status), longDate(conn.created),
+			conn.id, conn.institution.Name, string(conn.stateAt(now).status), longDate(conn.created),
 		})
 	}
 	return lines

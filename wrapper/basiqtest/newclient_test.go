@@ -12,7 +12,7 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest"
 )
 
-func TestNewClient(t *testing.T) {
+func TestSandbox_NewClient(t *testing.T) {
 	t.Parallel()
 	t.Run("in memory, on the bubble's clock", func(t *testing.T) {
 		t.Parallel()
@@ -33,7 +33,7 @@ func TestNewClient(t *testing.T) {
 	})
 	t.Run("over a port", func(t *testing.T) {
 		t.Parallel()
-		sandbox, err := basiqtest.Start(basiqtest.Speed(1000))
+		sandbox, err := basiqtest.Start(basiqtest.WithSpeed(1000))
 		require.NoError(t, err)
 		t.Cleanup(func() { assert.NoError(t, sandbox.Close()) })
 		client, err := sandbox.NewClient()

@@ -13,8 +13,8 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest/internal/bank"
 )
 
-// A sandbox may run for days: what nobody can read any more goes.
-func TestOldJobsAreForgotten(t *testing.T) {
+// Data that can no longer be read is removed, because a sandbox may run for days.
+func TestRetention_Jobs(t *testing.T) {
 	t.Parallel()
 	tgt := newTarget(t)
 	s, now := tgt.sandbox, time.Now()
@@ -22,7 +22,7 @@ func TestOldJobsAreForgotten(t *testing.T) {
 	defer s.mu.Unlock()
 	for _, u := range s.users {
 		for range 5 {
-			now = now.Add(jobsKept)
+			now = now.Add(jobRetention)
 			j := s.startJob(now, u.connections[0])
 			assert.Equal(t, []*job{j}, u.jobs)
 			assert.Len(t, s.jobs, 1)
@@ -30,49 +30,49 @@ func TestOldJobsAreForgotten(t *testing.T) {
 	}
 }
 
-func TestExpiredTokensAreForgotten(t *testing.T) {
+func TestRetention_Tokens(t *testing.T) {
 	t.Parallel()
 	s := &Sandbox{random: newRandom(1), tokens: map[string]*token{}}
 	begin := time.Now()
 	good := s.newToken(&token{expires: begin.Add(time.Hour)}, begin)
-	for range maxTokensKept + 10 {
+	for range maxTokensRetained + 10 {
 		s.newToken(&token{expires: begin.Add(time.Hour)}, begin)
 	}
-	assert.Len(t, s.tokens, maxTokensKept+11, "those that are good are kept")
+	assert.Len(t, s.tokens, maxTokensRetained+11, "valid tokens are kept")
 	delete(s.tokens, good) // revoked
 	later := begin.Add(2 * time.Hour)
 	newest := s.newToken(&token{expires: later.Add(time.Hour)}, later)
-	assert.Len(t, s.tokens, maxTokensKept)
+	assert.Len(t, s.tokens, maxTokensRetained)
 	assert.Contains(t, s.tokens, newest)
-	assert.Len(t, s.tokenOrder, maxTokensKept)
+	assert.Len(t, s.tokenOrder, maxTokensRetained)
 }
 
-func TestOldSummariesAreForgotten(t *testing.T) {
+func TestRetention_Summaries(t *testing.T) {
 	t.Parallel()
 	s, u := &Sandbox{random: newRandom(1)}, &user{}
-	for i := range maxSnapshotsKept + 5 {
-		s.keepSnapshot(u, strconv.Itoa(i), nil, time.Now())
+	for i := range maxSnapshotsRetained + 5 {
+		s.addSnapshot(u, strconv.Itoa(i), nil, time.Now())
 	}
-	assert.Len(t, u.snapshots, maxSnapshotsKept)
+	assert.Len(t, u.snapshots, maxSnapshotsRetained)
 	assert.Equal(t, "5", u.snapshots[0].kind)
 }
 
-// The end of a consent is a year away, and waits for a user who may have been deleted long before.
-func TestDeletedUserHoldsNothing(t *testing.T) {
+// The expiry of a consent is scheduled a year ahead, for a user who may have been deleted long before.
+func TestRetention_DeletedUser(t *testing.T) {
 	t.Parallel()
 	tgt := newTarget(t)
 	for _, u := range tgt.sandbox.users {
 		require.NotEmpty(t, u.connections)
 		require.Equal(t, http.StatusNoContent, tgt.send(1, http.MethodDelete, "/users/{userId}", "", "", "").Code)
-		assert.Equal(t, []int{0, 0, 0, 0}, []int{len(u.connections), len(u.jobs), len(u.orphans), len(u.snapshots)})
+		assert.Equal(t, []int{0, 0, 0, 0}, []int{len(u.connections), len(u.jobs), len(u.detachedAccounts), len(u.snapshots)})
 		tgt.sandbox.mu.Lock()
-		tgt.sandbox.settle(time.Now().AddDate(2, 0, 0)) // all that still waits for its time
+		tgt.sandbox.runDue(time.Now().AddDate(2, 0, 0)) // run all remaining scheduled tasks
 		tgt.sandbox.mu.Unlock()
 	}
 }
 
-// Many accounts in a file, and a long time in a summary, take no more than their share.
-func TestManyAccountsInAStatement(t *testing.T) {
+// Statements with many accounts and summaries of long periods must not be slow.
+func TestStatements_ManyAccounts(t *testing.T) {
 	t.Parallel()
 	var b strings.Builder
 	b.WriteString("accountNo,name,currency,lastUpdated,date,description,amount,balance\n")
@@ -80,17 +80,17 @@ func TestManyAccountsInAStatement(t *testing.T) {
 		number := strconv.Itoa(1_000_000 + i)
 		b.WriteString(number + ",Savings,AUD,2020-01-01,2019-01-01,RENT " + number + ",1.00,1.00\n")
 	}
-	st, err := readCSV([]byte(b.String()))
+	statement, err := readCSV([]byte(b.String()))
 	require.NoError(t, err)
-	require.Nil(t, st.failure)
-	require.Len(t, st.accounts, maxRows)
-	for _, a := range st.accounts {
-		require.Same(t, a, st.account(a.Key))
+	require.Nil(t, statement.failure)
+	require.Len(t, statement.accounts, maxRows)
+	for _, a := range statement.accounts {
+		require.Same(t, a, statement.account(a.Key))
 	}
-	assert.Equal(t, bank.Cents(100), st.accounts[maxRows-1].Balance)
+	assert.Equal(t, bank.Cents(100), statement.accounts[maxRows-1].Balance)
 }
 
-func TestMonthsBetween(t *testing.T) {
+func TestAnalysis_MonthsBetween(t *testing.T) {
 	t.Parallel()
 	for _, days := range [][2]string{{"2020-01-31", "2020-01-01"}, {"2019-12-31", "2020-01-01"}, {"0001-01-01", "2026-11-24"}} {
 		from, err := time.Parse(time.DateOnly, days[0])

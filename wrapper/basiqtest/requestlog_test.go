@@ -19,7 +19,7 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest"
 )
 
-func TestRequests(t *testing.T) {
+func TestRequestLog_Requests(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := new21(t)
@@ -50,8 +50,8 @@ func TestRequests(t *testing.T) {
 	})
 }
 
-// The log of a sandbox that runs for days must not hold all that it was sent.
-func TestRequestsLeaveOutLongQueries(t *testing.T) {
+// The log of a long-running sandbox must not keep everything it received.
+func TestRequestLog_LongQueries(t *testing.T) {
 	t.Parallel()
 	c := new30(t)
 	c.get("/events?filter=" + strings.Repeat("x", 4090))
@@ -61,7 +61,7 @@ func TestRequestsLeaveOutLongQueries(t *testing.T) {
 	assert.Len(t, requests[1].Query, 4096)
 }
 
-func TestRequestsOf(t *testing.T) {
+func TestRequestLog_RequestsOf(t *testing.T) {
 	t.Parallel()
 	var tb fakeTB
 	s := basiqtest.New(&tb)
@@ -77,11 +77,11 @@ func TestRequestsOf(t *testing.T) {
 	assert.Empty(t, s.RequestsOf("deleteUser"))
 
 	assert.Empty(t, tb.fatal)
-	assert.Nil(t, s.RequestsOf("getUsr"), "what is never called is never found")
-	assert.Equal(t, `basiqtest: RequestsOf: operation "getUsr" is unknown: did you mean getUser or getUsers?`, tb.fatal)
+	assert.Nil(t, s.RequestsOf("getUsr"), "an operation without requests")
+	assert.Equal(t, `basiqtest: RequestsOf: unknown operation "getUsr": did you mean getUser or getUsers?`, tb.fatal)
 }
 
-func TestRequestsTellOfTokens(t *testing.T) {
+func TestRequestLog_Tokens(t *testing.T) {
 	t.Parallel()
 	c := new30(t)
 	id := c.newUser()
@@ -104,11 +104,11 @@ func TestRequestsTellOfTokens(t *testing.T) {
 	c.sandbox.ExpireTokens()
 	c.get("/users/"+id).requireError(403, "access-denied", "Token has expired")
 	requests := c.sandbox.Requests()
-	assert.Equal(t, server, requests[len(requests)-1].Token.Scope, "an expired token is known")
+	assert.Equal(t, server, requests[len(requests)-1].Token.Scope, "expired tokens are known")
 }
 
-// The bodies of what the API does take are shown, so that a test can look at what its client sends.
-func TestRequestBodies(t *testing.T) {
+// Valid request bodies are logged, so that tests can check what a client sent.
+func TestRequestLog_Bodies(t *testing.T) {
 	t.Parallel()
 	const form = "application/x-www-form-urlencoded"
 	for _, test := range []struct{ name, contentType, body, want string }{
@@ -118,24 +118,24 @@ func TestRequestBodies(t *testing.T) {
 		{"answers", "application/json", `{"mfa-response":["x",["y"]]}`, `{"mfa-response":"[redacted]"}`},
 		{"nested", "application/json", `{"a":[{"b":{"Secret":{"c":["x",{}]}},"d":1}]}`, `{"a":[{"b":{"Secret":"[redacted]"},"d":1}]}`},
 		{"twice", "application/json", `{"password":"x","a":1,"password":"y"}`, `{"password":"[redacted]","a":1,"password":"[redacted]"}`},
-		{"other letters", "application/json", `{"PassWord":"x","login_id":"x","pass\u0077ord":"x"}`, `{"PassWord":"[redacted]","login_id":"[redacted]","password":"[redacted]"}`},
+		{"other case", "application/json", `{"PassWord":"x","login_id":"x","pass\u0077ord":"x"}`, `{"PassWord":"[redacted]","login_id":"[redacted]","password":"[redacted]"}`},
 		{"letters that fold", "application/json", `{"pa\u017fsword":"x","\u017fecret":{"a":"x"}}`, `{"[redacted]":"[redacted]","[redacted]":"[redacted]"}`},
-		{"names that are none", "application/json", `{"x y":"z","":1}`, `{"[redacted]":"[redacted]","[redacted]":"[redacted]"}`},
+		{"invalid names", "application/json", `{"x y":"z","":1}`, `{"[redacted]":"[redacted]","[redacted]":"[redacted]"}`},
 		{"a URL", "application/json", `{"url":"https://u:x@a.example/x?x=x"}`, `{"url":"[redacted]"}`},
 		{"a token", "application/json", `{"description":"Bearer eyJhbGciOi"}`, `{"description":"[redacted]"}`},
 		{"no name", "application/json", `["x",1,false,{"a":2}]`, `["[redacted]","[redacted]","[redacted]",{"a":2}]`},
 		{"a string", "application/json", `"x"`, `"[redacted]"`},
-		{"not valid", "application/json", `{"a":1,"password":"x`, ""},
+		{"invalid JSON", "application/json", `{"a":1,"password":"x`, ""},
 		{"two values", "application/json", `{"a":1} {}`, ""},
 		{"too long", "application/json", `{"a":"` + strings.Repeat("x", 4096) + `"}`, ""},
 		{"text", "text/plain", `{"a":1}`, ""},
 		{"no type", "", `{"a":1}`, ""},
 		{"form", form, "scope=CLIENT_ACCESS&userId=u+1&password=x&LoginID=x", "scope=CLIENT_ACCESS&userId=u 1&password=[redacted]&LoginID=[redacted]"},
-		{"form that is not valid", form, "scope=%zz", ""},
-		{"form whose name is not valid", form, "%zz=1", ""},
+		{"invalid form", form, "scope=%zz", ""},
+		{"form with invalid escape", form, "%zz=1", ""},
 		{"form with another separator", form, "a=1;password=x", ""},
 		{"form that is json", form, `{"password":"x"}`, "[redacted]"},
-		{"form with a name that is none", form, "a=1&x&y%20z=1", "a=1&[redacted]&[redacted]=[redacted]"},
+		{"form with invalid name", form, "a=1&x&y%20z=1", "a=1&[redacted]&[redacted]=[redacted]"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -147,14 +147,14 @@ func TestRequestBodies(t *testing.T) {
 			assert.Equal(t, len(test.body), requests[0].BodySize)
 
 			send(t, s, http.MethodPost, "/nothing", test.body, map[string]string{"Content-Type": test.contentType})
-			assert.Empty(t, s.Requests()[1].Body, "what is no operation")
+			assert.Empty(t, s.Requests()[1].Body, "not an operation")
 		})
 	}
 }
 
-func TestRequestString(t *testing.T) {
+func TestRequestLog_String(t *testing.T) {
 	t.Parallel()
-	assert.Equal(t, "GET /: no answer", basiqtest.Request{Method: "GET", Path: "/"}.String())
+	assert.Equal(t, "GET /: no response", basiqtest.Request{Method: "GET", Path: "/"}.String())
 	r := basiqtest.Request{
 		Method: "POST", Path: "/users/u1/connections", Operation: "postConnection", Query: "a=b", Body: `{"loginId":"[redacted]"}`,
 		Token: basiqtest.RequestToken{Sent: true, Scope: client, UserID: "u1"}, Status: 503, CorrelationID: "c1",
@@ -163,10 +163,10 @@ func TestRequestString(t *testing.T) {
 	assert.Equal(t, `POST /users/u1/connections?a=b {"loginId":"[redacted]"}: 503 after 2s, operation postConnection, `+
 		"token CLIENT_ACCESS, user u1, fault latency=2s, 503, correlation c1", r.String())
 	r.Path, r.Query, r.Body = "/a\nb", "a=\x1b", "{\u2028}"
-	assert.Contains(t, r.String(), `POST "/a\nb"?"a=\x1b" "{\u2028}": 503`, "one line, and nothing for terminals")
+	assert.Contains(t, r.String(), `POST "/a\nb"?"a=\x1b" "{\u2028}": 503`, "one line without control characters")
 }
 
-func TestRequestLogValue(t *testing.T) {
+func TestRequestLog_LogValue(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	logger := slog.New(slog.NewTextHandler(&out, nil))
@@ -179,7 +179,7 @@ func TestRequestLogValue(t *testing.T) {
 		`request.query="a=b" request.scope=CLIENT_ACCESS request.user=u1 request.fault=403 request.correlation=c1`+"\n", line)
 }
 
-// lines collects log lines of several goroutines.
+// lines collects log lines from several goroutines.
 type lines struct {
 	mu  sync.Mutex
 	buf bytes.Buffer
@@ -197,16 +197,16 @@ func (l *lines) String() string {
 	return l.buf.String()
 }
 
-func TestLogger(t *testing.T) {
+func TestRequestLog_Logger(t *testing.T) {
 	t.Parallel()
 	for level, body := range map[slog.Level]any{slog.LevelInfo: nil, slog.LevelDebug: `{"email":"gavin@hooli.com","password":"[redacted]"}`} {
 		t.Run(level.String(), func(t *testing.T) {
 			t.Parallel()
 			var out lines
-			c := new21(t, basiqtest.Logger(slog.New(slog.NewJSONHandler(&out, &slog.HandlerOptions{Level: level}))))
+			c := new21(t, basiqtest.WithLogger(slog.New(slog.NewJSONHandler(&out, &slog.HandlerOptions{Level: level}))))
 			c.post("/users", map[string]any{"email": "gavin@hooli.com", "password": "x"})
 			all := strings.Split(strings.TrimSpace(out.String()), "\n")
-			require.Len(t, all, 2, "who has the answer finds its line")
+			require.Len(t, all, 2, "logged before the response is received")
 			var line map[string]any
 			require.NoError(t, json.Unmarshal([]byte(all[1]), &line))
 			assert.Equal(t, "request", line["msg"])
@@ -216,16 +216,17 @@ func TestLogger(t *testing.T) {
 			assert.Equal(t, body, line["body"])
 		})
 	}
-	_, err := basiqtest.Start(basiqtest.Logger(nil))
-	require.EqualError(t, err, "basiqtest.Start: the logger is nil")
+	_, err := basiqtest.Start(basiqtest.WithLogger(nil))
+	require.EqualError(t, err, "basiqtest.Start: nil logger")
 }
 
-// A logger that calls the sandbox, or waits for something that does, must not find it locked.
-func TestLoggerMayUseTheSandbox(t *testing.T) {
+// The sandbox must not be locked while the logger runs, because the logger may call the sandbox or wait for a goroutine
+// that does.
+func TestRequestLog_LoggerUsesSandbox(t *testing.T) {
 	t.Parallel()
 	var s *basiqtest.Sandbox
 	seen := 0
-	s = basiqtest.New(t, basiqtest.Logger(slog.New(slog.NewTextHandler(writer(func([]byte) {
+	s = basiqtest.New(t, basiqtest.WithLogger(slog.New(slog.NewTextHandler(writer(func([]byte) {
 		seen = len(s.Requests())
 	}), nil))))
 	send(t, s, http.MethodGet, "/nothing", "", nil)
@@ -236,12 +237,12 @@ type writer func(p []byte)
 
 func (w writer) Write(p []byte) (int, error) { w(p); return len(p), nil }
 
-// TestLogHoldsNoSecret plants secrets wherever a request has some, and looks for them in all forms of the log.
-func TestLogHoldsNoSecret(t *testing.T) {
+// TestRequestLog_Secrets plants secrets in all parts of requests and searches all forms of the log for them.
+func TestRequestLog_Secrets(t *testing.T) {
 	t.Parallel()
 	const secret = "Pl4nted"
 	var out lines
-	c := new21(t, basiqtest.Logger(slog.New(slog.NewJSONHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug}))))
+	c := new21(t, basiqtest.WithLogger(slog.New(slog.NewJSONHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug}))))
 	id := c.newUser()
 	requestToken(t, c.sandbox, "Basic "+secret, secret, url.Values{"token": {secret}, "userToken": {secret}})
 	send(t, c.sandbox, http.MethodGet, "/users/"+id+"?token="+secret+"&"+secret+"&"+c.token, "", map[string]string{

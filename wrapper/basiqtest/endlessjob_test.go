@@ -10,33 +10,33 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Jobs that the consent page begins are no call's, and not those of the call before.
-func TestEndlessJobOfNoCall(t *testing.T) {
+// Jobs started on the consent page belong to no operation, and not to the previous call.
+func TestEndlessJob_ConsentPage(t *testing.T) {
 	t.Parallel()
 	s := New(t)
 	s.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/users/u1/connections/refresh", http.NoBody))
-	limited := s.Inject(EndlessJob(), On("refreshConnections"))
-	all := s.Inject(EndlessJob(), After(1))
+	limited := s.Inject(EndlessJob(), Operations("refreshConnections"))
+	all := s.Inject(EndlessJob(), Skip(1))
 	for _, want := range []bool{false, true} {
 		s.mu.Lock()
-		got := s.strikeJob()
+		got := s.applyJobFaults()
 		s.mu.Unlock()
 		assert.Equal(t, want, got)
 	}
 	assert.Equal(t, []int{0, 1}, []int{limited.Count(), all.Count()})
 }
 
-// An alarm for the end of what never ends would have the clock of a bubble leap there.
-func TestEndlessJobIsNotWaitedFor(t *testing.T) {
+// A timer for the end of an endless job would make the clock of a bubble jump there.
+func TestEndlessJob_NoTimer(t *testing.T) {
 	t.Parallel()
 	s := New(t, WithFault(EndlessJob()))
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
 	j := &job{id: s.newID(), kind: jobKindReport, user: &user{}, created: now, steps: []step{{takes: time.Second}}}
-	s.begin(j, now)
-	require.True(t, j.endless)
-	for _, item := range s.agenda.items {
+	s.registerJob(j, now)
+	require.True(t, j.neverEnds)
+	for _, item := range s.scheduler.tasks {
 		assert.Less(t, item.at.Sub(now), forever)
 	}
 }

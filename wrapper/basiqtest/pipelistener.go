@@ -6,8 +6,8 @@ import (
 	"sync"
 )
 
-// pipeListener is a listener in memory. A real socket would hang inside a bubble of testing/synctest: what waits for the
-// network keeps the bubble's clock from moving.
+// pipeListener is an in-memory listener. In a synctest bubble, real sockets would block the bubble's clock, because
+// waiting for the network is not durably blocking.
 type pipeListener struct {
 	conns  chan net.Conn
 	closed chan struct{}
@@ -18,7 +18,7 @@ func newPipeListener() *pipeListener {
 	return &pipeListener{conns: make(chan net.Conn), closed: make(chan struct{})}
 }
 
-// dial connects to the listener, whatever the address.
+// dial connects to the listener, regardless of the address.
 func (l *pipeListener) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	client, server := net.Pipe()
 	var err error
@@ -44,7 +44,7 @@ func (l *pipeListener) Accept() (net.Conn, error) {
 	}
 }
 
-// Close may be called more than once: http.Server does so.
+// Close may be called more than once, as http.Server does.
 func (l *pipeListener) Close() error {
 	l.once.Do(func() { close(l.closed) })
 	return nil

@@ -18,13 +18,13 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest"
 )
 
-// cycles is how often TestFullCycles goes through the life of a user. `make cycles` asks for 1,000.
+// cycles is the number of user lifecycles in TestFullCycles. `make cycles` uses 1,000.
 var cycles = flag.Int("cycles", 16, "how many full cycles TestFullCycles makes")
 
-// concurrent is how many clients do so at once, at most.
+// concurrent is the maximum number of concurrent clients.
 const concurrent = 50
 
-// logins are the test users that a cycle connects, and a bank that asks them nothing.
+// logins are the test users for the cycles. Their bank has no challenges.
 var logins = []struct{ login, password string }{
 	{"Wentworth-Smith", "whislter"},
 	{"Whistler", "ShowBox"},
@@ -36,12 +36,12 @@ var logins = []struct{ login, password string }{
 	{"ashMann", "hooli2024"},
 }
 
-// Many clients, each with a token of its own, make the whole life of users at once, over loopback: create, connect, wait,
-// read twelve months, refresh, delete. What every one of them reads adds up, nothing is left in the sandbox, and no
-// goroutine in the process. It does not run beside other tests, since it counts goroutines.
-func TestFullCycles(t *testing.T) { //nolint:paralleltest // See above.
+// Many clients with their own tokens run complete user lifecycles concurrently over loopback: create, connect, wait,
+// read twelve months, refresh, delete. All data must add up, and the sandbox must be empty afterwards, without leaked
+// goroutines. The test is not parallel, because it counts goroutines.
+func TestFullCycles(t *testing.T) { //nolint:paralleltest // see above
 	before := runtime.NumGoroutine()
-	sandbox, err := basiqtest.Start(basiqtest.Speed(1000))
+	sandbox, err := basiqtest.Start(basiqtest.WithSpeed(1000))
 	require.NoError(t, err)
 
 	ctx := t.Context()
@@ -69,13 +69,13 @@ func TestFullCycles(t *testing.T) { //nolint:paralleltest // See above.
 	assert.Zero(t, users.length("data"), "all users were deleted")
 	require.NoError(t, sandbox.Close())
 	for deadline := time.Now().Add(time.Minute); runtime.NumGoroutine() > before && time.Now().Before(deadline); {
-		time.Sleep(10 * time.Millisecond) // those of the client's connections are about to end
+		time.Sleep(10 * time.Millisecond) // the client's connection goroutines are about to end
 	}
-	assert.LessOrEqual(t, runtime.NumGoroutine(), before, "a goroutine is left")
+	assert.LessOrEqual(t, runtime.NumGoroutine(), before, "leaked goroutine")
 	t.Logf("%d cycles of %d clients, %d transactions read", *cycles, concurrent, read.Load())
 }
 
-// cycle makes a user's whole life and returns how many transactions it has read.
+// cycle runs the lifecycle of a user and returns the number of transactions read.
 func cycle(ctx context.Context, client *basiq.Client, n int) (int, error) {
 	quick := basiq.WithPollInterval(100*time.Millisecond, 200*time.Millisecond)
 	user, err := client.Users.Create(ctx, basiq.CreateUser{Email: fmt.Sprintf("user%d@example.com", n)})
@@ -111,11 +111,11 @@ func cycle(ctx context.Context, client *basiq.Client, n int) (int, error) {
 
 type booksRead struct{ all, posted int }
 
-// readBooks reads all accounts and transactions of a user, and checks that each account's transactions lead from one
-// balance to the next, and the newest to the account's.
+// readBooks reads all accounts and transactions of a user. It checks that the transactions of each account add up from
+// one balance to the next and to the account balance.
 func readBooks(ctx context.Context, client *basiq.Client, userID string) (booksRead, error) {
 	var sum booksRead
-	balances := map[string]int64{} // of each account, before what has been read of it
+	balances := map[string]int64{} // balance of each account before the transactions read so far
 	for account, err := range client.Accounts.List(ctx, userID) {
 		if err != nil {
 			return sum, err
@@ -135,7 +135,7 @@ func readBooks(ctx context.Context, client *basiq.Client, userID string) (booksR
 			return sum, err
 		}
 		if seen[transaction.ID] {
-			return sum, fmt.Errorf("transaction %s comes twice", transaction.ID)
+			return sum, fmt.Errorf("duplicate transaction %s", transaction.ID)
 		}
 		seen[transaction.ID] = true
 		sum.all++

@@ -15,16 +15,16 @@ const (
 	garbageBody = `{"type":"list","data":[{"id":garbage`
 )
 
-// carryOut runs the handler, unless what goes wrong with the call keeps it from being carried out. An answer with no status
-// is none. The sandbox must be locked.
-func (s *Sandbox) carryOut(c *call, handle func(*call) (answer, error)) (answer, error) {
+// runHandler runs the handler, unless a fault prevents it. A response without a status means that none is sent. The
+// sandbox must be locked.
+func (s *Sandbox) runHandler(c *call, handle func(*call) (response, error)) (response, error) {
 	switch c.fault.kind {
 	case faultFail, faultTooMany:
-		return answer{}, c.fault.failure
+		return response{}, c.fault.failure
 	case faultBadGateway:
-		return answer{http.StatusBadGateway, document{"text/html", []byte(gatewayPage)}}, nil
+		return response{http.StatusBadGateway, document{"text/html", []byte(gatewayPage)}}, nil
 	case faultHang, faultResetBefore:
-		return answer{}, nil
+		return response{}, nil
 	case faultRevokeToken:
 		delete(s.tokens, bearer(c.http))
 	case faultRevokeAll:
@@ -35,19 +35,20 @@ func (s *Sandbox) carryOut(c *call, handle func(*call) (answer, error)) (answer,
 		}
 	case faultExpireAll:
 		s.expireTokens()
-	default: // happens later, if at all
+	default: // applied later, if at all
 	}
-	s.calling = c
-	defer func() { s.calling = nil }()
+	s.currentCall = c
+	defer func() { s.currentCall = nil }()
 	return handle(c)
 }
 
-// respond writes the answer in the way that the call's fault wants. The log comes before the writing, so that a client who
-// has the answer finds it in the log. The sandbox must not be locked: all this may take its time.
-func (s *Sandbox) respond(w http.ResponseWriter, r *http.Request, c *call, a answer) {
+// writeResponse writes the response as modified by the call's fault. It logs the request first, so that a client that
+// has received the response finds the request in the log. The sandbox must not be locked, because writing may take
+// long.
+func (s *Sandbox) writeResponse(w http.ResponseWriter, r *http.Request, c *call, a response) {
 	ctx := r.Context()
-	if c.latency > 0 && !s.pause(ctx, c.latency) {
-		s.abandon(ctx, c)
+	if c.latency > 0 && !s.sleep(ctx, c.latency) {
+		s.abort(ctx, c)
 	}
 	switch c.fault.kind {
 	case faultHang:
@@ -55,10 +56,10 @@ func (s *Sandbox) respond(w http.ResponseWriter, r *http.Request, c *call, a ans
 		case <-ctx.Done():
 		case <-s.lifetime.Done():
 		}
-		s.abandon(ctx, c)
+		s.abort(ctx, c)
 	case faultResetBefore, faultResetAfter:
-		s.sent(ctx, c, 0)
-		s.reset(w)
+		s.recordResponse(ctx, c, 0)
+		s.resetConnection(w)
 		return
 	default:
 	}
@@ -74,27 +75,27 @@ func (s *Sandbox) respond(w http.ResponseWriter, r *http.Request, c *call, a ans
 	if c.fault.kind == faultTooMany {
 		header.Set("Retry-After", c.fault.retryAfter(time.Now()))
 	}
-	s.sent(ctx, c, a.status)
+	s.recordResponse(ctx, c, a.status)
 	switch {
 	case len(body) == 0:
 		w.WriteHeader(a.status)
 	case c.fault.kind == faultTruncate:
 		header.Set("Content-Length", strconv.Itoa(len(body)))
 		w.WriteHeader(a.status)
-		_, _ = w.Write(body[:len(body)/2]) // net/http closes the connection when less comes than was said
+		_, _ = w.Write(body[:len(body)/2]) // net/http closes the connection after a short body
 	case c.fault.kind == faultSlowBody:
 		header.Set("Content-Length", strconv.Itoa(len(body)))
 		w.WriteHeader(a.status)
-		s.dribble(ctx, w, body, c.fault.rate)
+		s.writeSlowly(ctx, w, body, c.fault.rate)
 	default:
 		w.WriteHeader(a.status)
 		_, _ = w.Write(body)
 	}
 }
 
-// retryAfter is the header of the fault, rounded up to whole seconds.
+// retryAfter returns the value of the Retry-After header, rounded up to whole seconds.
 func (f Fault) retryAfter(now time.Time) string {
-	if f.dated {
+	if f.asDate {
 		return now.Add(f.wait).Add(time.Second - 1).UTC().Format(http.TimeFormat)
 	}
 	seconds := int64(f.wait / time.Second)
@@ -104,8 +105,8 @@ func (f Fault) retryAfter(now time.Time) string {
 	return strconv.FormatInt(seconds, 10)
 }
 
-// pause waits, and reports whether it could: not when the caller has given up, nor when the sandbox is closed.
-func (s *Sandbox) pause(ctx context.Context, d time.Duration) bool {
+// sleep waits for d. It reports false if the request is canceled or the sandbox is closed first.
+func (s *Sandbox) sleep(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
@@ -117,19 +118,19 @@ func (s *Sandbox) pause(ctx context.Context, d time.Duration) bool {
 	return false
 }
 
-// abandon ends a call without an answer: nobody waits for it any more, or the sandbox is closed.
-func (s *Sandbox) abandon(ctx context.Context, c *call) {
-	s.sent(ctx, c, 0)
-	panic(http.ErrAbortHandler) // the documented way to end a connection with no answer
+// abort ends a call without a response, after the caller has given up or the sandbox was closed.
+func (s *Sandbox) abort(ctx context.Context, c *call) {
+	s.recordResponse(ctx, c, 0)
+	panic(http.ErrAbortHandler) // documented way to abort a response
 }
 
-// dribble writes the body little by little.
-func (s *Sandbox) dribble(ctx context.Context, w http.ResponseWriter, body []byte, rate int) {
+// writeSlowly writes the body at a limited rate.
+func (s *Sandbox) writeSlowly(ctx context.Context, w http.ResponseWriter, body []byte, rate int) {
 	size := max(1, rate/10)
 	every := time.Duration(float64(size) / float64(rate) * float64(time.Second))
 	controller := http.NewResponseController(w)
 	for len(body) > 0 {
-		if controller.Flush() != nil || !s.pause(ctx, every) {
+		if controller.Flush() != nil || !s.sleep(ctx, every) {
 			panic(http.ErrAbortHandler)
 		}
 		n := min(size, len(body))
@@ -140,10 +141,10 @@ func (s *Sandbox) dribble(ctx context.Context, w http.ResponseWriter, body []byt
 	}
 }
 
-// reset ends the connection of a call with no answer: over TCP by a reset, in memory by closing it. What cannot be taken
-// over, such as a stream of HTTP/2, is ended in the way that net/http provides for.
-func (s *Sandbox) reset(w http.ResponseWriter) {
-	// The server no longer counts a connection that was taken over; Close is to wait for it all the same.
+// resetConnection closes the connection without a response: a TCP connection with a reset, an in-memory connection by
+// closing it. Connections that cannot be hijacked, such as HTTP/2 streams, are aborted by net/http.
+func (s *Sandbox) resetConnection(w http.ResponseWriter) {
+	// The server does not track hijacked connections, so add this one to the wait group that Close waits for.
 	s.mu.Lock()
 	closed := s.closed
 	if !closed {
@@ -164,7 +165,7 @@ func (s *Sandbox) reset(w http.ResponseWriter) {
 	}
 	if tcp, ok := wire.(*net.TCPConn); ok {
 		_ = tcp.SetLinger(0) // makes Close send a reset
-		_ = tcp.Close()      // not the TLS connection, which would say goodbye first
+		_ = tcp.Close()      // not the TLS connection, which would send a close notification first
 		return
 	}
 	_ = conn.Close()
