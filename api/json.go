@@ -13,8 +13,10 @@ import (
 
 // Unmarshal decodes JSON with the semantics of encoding/json. Its engine is the one that encoding/json uses from Go 1.27.
 //
-// A value whose JSON kind does not match its field is skipped. The rest is decoded, and the first such value is returned
-// as a [*MistypedError]. A body that is not a valid JSON text is another error.
+// A JSON number in place of a string is decoded as its digits, exactly as they were sent. A quoted integer in place of a
+// number is decoded as that number. Any other value whose JSON kind does not match its field is skipped. The rest is
+// decoded, and the first skipped value is returned as a [*MistypedError]. A body that is not a valid JSON text is another
+// error.
 func Unmarshal(data []byte, value any) error {
 	if jsonv2.Unmarshal(data, value, stopAtError) == nil {
 		return nil
@@ -27,7 +29,7 @@ func Unmarshal(data []byte, value any) error {
 
 // unmarshalAll is Unmarshal without the attempt to decode a text that has no error.
 func unmarshalAll(data []byte, value any) error {
-	err := json.Unmarshal(data, value)
+	err := jsonv2.Unmarshal(data, value, collectErrors)
 	if mistyped, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		// A path may hold the keys of a map, which can be of any length.
 		path := strings.ToValidUTF8(mistyped.Field[:min(len(mistyped.Field), maxPath)], "")
@@ -42,6 +44,9 @@ func unmarshalAll(data []byte, value any) error {
 // stopAtError decodes as encoding/json does, except that the first error ends it. To skip values of the wrong kind,
 // encoding/json reads the whole text once before it decodes it, which takes a sixth of the time.
 var stopAtError = jsonv2.JoinOptions(json.DefaultOptionsV1(), json.ReportErrorsWithLegacySemantics(false))
+
+// collectErrors decodes as encoding/json does, with the additions of coerce.
+var collectErrors = jsonv2.JoinOptions(json.DefaultOptionsV1(), coerce)
 
 const maxPath = 256
 
