@@ -71,14 +71,12 @@ type WireSecret struct{ Secret }
 // MarshalJSON returns the secret as a JSON string.
 func (w WireSecret) MarshalJSON() ([]byte, error) { return json.Marshal(w.Reveal()) }
 
-// UnmarshalJSON decodes a JSON string, the digits of a JSON number, or null. Any other value is a [*MistypedError].
+// UnmarshalJSON decodes a JSON string, or null. Any other value, also a number, is a [*MistypedError].
 func (w *WireSecret) UnmarshalJSON(data []byte) error {
 	w.Secret = Secret{}
 	switch jsontext.Value(data).Kind() {
 	case '"':
 		w.Secret = NewSecret(text(data))
-	case '0':
-		w.Secret = NewSecret(string(data))
 	case 'n':
 	default:
 		return &MistypedError{Field: "secret", Kind: "string"}

@@ -345,14 +345,18 @@ func kept(t testing.TB, kind reflect.Type, before, after any, where string) {
 			kept(t, kind.Elem(), sent[name], again[name], where+"."+name)
 		}
 	case reflect.String:
-		sent, _ := before.(string)
-		again, _ := after.(string)
+		sent, again := textOf(before), textOf(after)
 		if sent != again { // testify takes its time, and there are many
 			require.Equal(t, sent, again, where)
 		}
 	case reflect.Bool:
 		require.Equal(t, before == true, after == true, where)
 	case reflect.Int, reflect.Int32, reflect.Int64:
+		if quoted, ok := before.(string); ok { // an integer, or it was not decoded
+			if _, err := strconv.ParseInt(quoted, 10, kind.Bits()); err == nil && quoted[0] != '+' {
+				before = json.Number(quoted)
+			}
+		}
 		require.Zero(t, exact(before).Cmp(exact(after)), "%s: %v is %v", where, before, after)
 	default:
 		require.Fail(t, "say what becomes of a "+kind.String(), where)
@@ -390,6 +394,15 @@ func many(value any) any {
 	default:
 		return []any{value}
 	}
+}
+
+// textOf returns a text, or the digits of a number as they were sent.
+func textOf(value any) string {
+	if number, ok := value.(json.Number); ok {
+		return number.String()
+	}
+	text, _ := value.(string)
+	return text
 }
 
 func exact(number any) *big.Rat {
