@@ -243,6 +243,11 @@ type resource[T any] struct {
 	identity func(*T) (kind, id string)
 }
 
+// has reports whether a resource can have the type kind. A list is never a resource, even if it has an ID.
+func (r resource[T]) has(kind string) bool {
+	return kind == "" || strings.EqualFold(kind, r.kind) || r.kind == "" && !strings.EqualFold(kind, "list")
+}
+
 // read decodes a response that is one resource. want is its ID, or empty if that is unknown. A resource with another ID or
 // of another type belongs to another request: a proxy may have left it on the connection, so the connection is closed.
 func (r resource[T]) read(answer answer, want string) (*T, error) {
@@ -254,7 +259,7 @@ func (r resource[T]) read(answer answer, want string) (*T, error) {
 	switch {
 	case strings.TrimSpace(got) == "":
 		err = errors.New("missing id")
-	case kind != "" && r.kind != "" && !strings.EqualFold(kind, r.kind):
+	case !r.has(kind):
 		err = errors.New("response about a resource of another type")
 	case want != "" && !strings.EqualFold(got, want):
 		err = errors.New("response about another resource")
