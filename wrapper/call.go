@@ -289,6 +289,9 @@ const (
 	mediaPDF  = "application/pdf"
 )
 
+// pdfMagic is what every PDF document starts with.
+const pdfMagic = "%PDF-"
+
 // getDocument makes a call whose response is a document of mediaType.
 func getDocument(ctx context.Context, c *Client, op *Operation, ids []id, mediaType string, request requester) ([]byte, error) {
 	answer, err := c.do(ctx, op, ids, request, func(_ context.Context, req *http.Request) error {
@@ -305,7 +308,7 @@ func getDocument(ctx context.Context, c *Client, op *Operation, ids []id, mediaT
 		return nil, unreadable(op, answer.status, body, errors.New("media type is not "+mediaType))
 	case len(body) == 0:
 		return nil, unreadable(op, answer.status, nil, errors.New("empty document"))
-	case mediaType == mediaPDF && !bytes.HasPrefix(body, []byte("%PDF-")):
+	case mediaType == mediaPDF && !bytes.HasPrefix(body, []byte(pdfMagic)):
 		return nil, unreadable(op, answer.status, body, errors.New("not a PDF document"))
 	}
 	return bytes.Clone(body), nil

@@ -212,7 +212,7 @@ func (s *ReportsService) TransactionsPage(ctx context.Context, reportID string, 
 
 func (s *ReportsService) transactions(reportID string, options []ListOption[ReportTransaction]) collection[ReportTransaction] {
 	return collection[ReportTransaction]{
-		client: s.client, op: opReportTransactions, ids: []id{{"reportID", reportID}}, options: options, sized: true,
+		client: s.client, op: opReportTransactions, ids: []id{{"reportID", reportID}}, options: options,
 		resource: resource[ReportTransaction]{"transaction", func(t *ReportTransaction) (string, string) { return t.Type, t.ID }},
 		request:  sendTo(s.client.raw.RetrieveReportTransactions, reportID, nil),
 	}

@@ -285,6 +285,41 @@ func TestListWithAnID(t *testing.T) {
 	}
 }
 
+// The documents of this operation have no limit, so it is sent only if the caller chose one.
+func TestReportTransactions_PageSize(t *testing.T) {
+	t.Parallel()
+	fields := basiq.ReportTransactionFields
+	for name, c := range map[string]struct {
+		options []basiq.ListOption[basiq.ReportTransaction]
+		query   string
+	}{
+		"none":         {nil, ""},
+		"a filter":     {[]basiq.ListOption[basiq.ReportTransaction]{fields.ID.Eq("t1")}, "filter=transaction.id.eq%28%27t1%27%29"},
+		"prefetch":     {[]basiq.ListOption[basiq.ReportTransaction]{basiq.Prefetch[basiq.ReportTransaction]()}, ""},
+		"a size":       {[]basiq.ListOption[basiq.ReportTransaction]{basiq.PageSize[basiq.ReportTransaction](250)}, "limit=250"},
+		"the maximum":  {[]basiq.ListOption[basiq.ReportTransaction]{basiq.PageSize[basiq.ReportTransaction](500)}, "limit=500"},
+		"the last one": {[]basiq.ListOption[basiq.ReportTransaction]{basiq.PageSize[basiq.ReportTransaction](0), basiq.PageSize[basiq.ReportTransaction](1)}, "limit=1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, client := newStub(t, ok(200, `{"type":"list","data":[]}`))
+			assert.Empty(t, all(t, client.Reports.Transactions(t.Context(), "r1", c.options...)))
+			_, err := client.Reports.TransactionsPage(t.Context(), "r1", "", c.options...)
+			require.NoError(t, err)
+			require.Len(t, s.seen(), 2)
+			for _, seen := range s.seen() {
+				assert.Equal(t, c.query, seen.Query)
+			}
+		})
+	}
+	s, client := newStub(t, ok(200, `{"type":"list","data":[]}`))
+	for _, size := range []int{0, -1, 501} {
+		_, err := client.Reports.TransactionsPage(t.Context(), "r1", "", basiq.PageSize[basiq.ReportTransaction](size))
+		require.ErrorIs(t, err, basiq.ErrInvalidInput)
+	}
+	assert.Empty(t, s.seen())
+}
+
 func TestReportTransactions(t *testing.T) {
 	t.Parallel()
 	// As the documents' schema of these transactions, with tags as enrich.yml has them; and one with gaps.
