@@ -116,7 +116,7 @@ func (c collection[T]) firstQuery() (string, error) {
 		}
 		parts = append(parts, "limit="+strconv.FormatInt(*size, 10))
 	}
-	filter, err := joinFilters(c.op, request.filters)
+	filter, err := joinFilters(c.op, c.version(), request.filters)
 	if filter != "" { // `?filter=` has another meaning
 		parts = append(parts, "filter="+url.QueryEscape(filter))
 	}
@@ -141,6 +141,18 @@ type collection[T any] struct {
 	decode func(answer answer) (*pageBody[T], error)
 	// key identifies an item if its ID alone does not; nil if it does. Items with an empty key may repeat.
 	key func(*T) string
+}
+
+// version returns the API version of the collection's requests. A public operation is sent without a token, which would
+// carry the version, and only API 2.1 documents it.
+func (c collection[T]) version() versionSet {
+	if c.op.public() {
+		return v21
+	}
+	if c.client == nil { // of a test
+		return v30
+	}
+	return setOf(c.client.config.version)
 }
 
 // pageResult is a page as it was received.
