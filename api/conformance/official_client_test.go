@@ -56,7 +56,9 @@ func given(t *testing.T, operation string, value any, twice bool) any {
 		return map[string]any{"access_token": payload["access_token"]}
 	case operation == "listAppWebhooks" && !isList: // an only webhook is not in a list
 		list = []any{payload["data"]}
-	case !isList, operation == "retrieveSpecificReportType" && payload["id"] != nil: // a type of reports is a list too, by its schema
+	case operation == "retrieveSpecificReportType" && isList: // a type of reports is in a list, by its schema
+		return list[0]
+	case !isList:
 		return payload
 	}
 	if twice {
