@@ -42,6 +42,7 @@ func (r *Reference) UnmarshalJSON(data []byte) error {
 		if Unmarshal(data, &object) == nil {
 			r.ID = object.ID
 		}
+	default: // has no ID
 	}
 	return r.rawValue.UnmarshalJSON(data)
 }

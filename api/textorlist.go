@@ -29,6 +29,7 @@ func (v TextOrList) Texts() []string {
 		return []string{text([]byte(v.raw))}
 	case '0':
 		return []string{v.raw}
+	default: // may be a list
 	}
 	var texts []*string
 	if Unmarshal([]byte(v.raw), &texts) != nil || slices.Contains(texts, nil) {
