@@ -13,8 +13,9 @@ import (
 
 // Unmarshal decodes JSON with the semantics of encoding/json. It uses the implementation that encoding/json has from Go 1.27.
 //
-// A value whose JSON kind does not match its field is skipped. The rest is decoded, and the first such value is returned
-// as a [*MistypedError]. Invalid JSON is a different error.
+// A JSON number in place of a string is decoded as its digits, exactly as they were sent. A quoted integer in place of a
+// number is decoded as that number. Any other value whose JSON kind does not match its field is skipped. The rest is
+// decoded, and the first skipped value is returned as a [*MistypedError]. Invalid JSON is a different error.
 func Unmarshal(data []byte, value any) error {
 	if jsonv2.Unmarshal(data, value, stopAtError) == nil {
 		return nil
@@ -28,7 +29,7 @@ func Unmarshal(data []byte, value any) error {
 // UnmarshalOnce is [Unmarshal] for large values. Unmarshal is faster, but decodes a text with a mistyped value twice, which
 // takes twice the memory.
 func UnmarshalOnce(data []byte, value any) error {
-	err := json.Unmarshal(data, value)
+	err := jsonv2.Unmarshal(data, value, collectErrors)
 	if mistyped, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		// A path may contain map keys, which can be of any length.
 		path := strings.ToValidUTF8(mistyped.Field[:min(len(mistyped.Field), maxPath)], "")
@@ -43,6 +44,9 @@ func UnmarshalOnce(data []byte, value any) error {
 // stopAtError configures decoding as in encoding/json, except that it stops at the first error. To skip values of the wrong
 // kind, encoding/json first scans the whole text, which takes a sixth of the time.
 var stopAtError = jsonv2.JoinOptions(json.DefaultOptionsV1(), json.ReportErrorsWithLegacySemantics(false))
+
+// collectErrors decodes as encoding/json does, with the additions of coerce.
+var collectErrors = jsonv2.JoinOptions(json.DefaultOptionsV1(), coerce)
 
 const maxPath = 256
 

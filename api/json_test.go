@@ -32,12 +32,19 @@ func TestUnmarshal_MistypedField(t *testing.T) {
 		Last   string             `json:"last"`
 	}
 	tests := []struct{ name, text, field, kind string }{
-		{"nested", `{"leaves":[{"code":"1"},{"next":{"code":2}}],"number":"x","last":"kept"}`, "leaves.1.next.code", "string"},
+		{"nested", `{"leaves":[{"code":"1"},{"next":{"code":true}}],"number":"x","last":"kept"}`, "leaves.1.next.code", "string"},
 		{"number as a string", `{"number":"x","last":"kept"}`, "number", "int64"},
+		{"fraction as a string", `{"number":"1.5","last":"kept"}`, "number", "int64"},
+		{"empty string for a number", `{"number":"","last":"kept"}`, "number", "int64"},
+		{"quoted number out of range", `{"number":"9223372036854775808","last":"kept"}`, "number", "int64"},
+		{"quoted number with spaces", `{"number":" 1","last":"kept"}`, "number", "int64"},
+		{"quoted number with a plus sign", `{"number":"+1","last":"kept"}`, "number", "int64"},
+		{"boolean as a string", `{"last":"kept","texts":["a",true]}`, "texts.1", "string"},
+		{"after numbers", `{"texts":[1,2,{}],"map":{"a":1},"number":"2","last":"kept"}`, "texts.2", "string"},
 		{"boolean as a number", `{"yes":0,"last":"kept"}`, "yes", "bool"},
 		{"object for a list", `{"texts":{"a":true},"last":"kept"}`, "texts", "[]string"},
 		{"out of range", `{"number":9223372036854775808,"last":"kept"}`, "number", "int64"},
-		{"long key", `{"map":{"` + strings.Repeat("ü", 1000) + `":1},"last":"kept"}`, "map." + strings.Repeat("ü", 126), "string"},
+		{"long key", `{"map":{"` + strings.Repeat("ü", 1000) + `":[]},"last":"kept"}`, "map." + strings.Repeat("ü", 126), "string"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -107,8 +114,8 @@ func TestOneOrMany_MistypedElement(t *testing.T) {
 	}{
 		{`7`, "0", api.OneOrMany[leaf]{}},
 		{`""`, "0", api.OneOrMany[leaf]{}},
-		{`{"code":2,"next":{"code":"n"}}`, "0.code", api.OneOrMany[leaf]{Items: []leaf{{Next: &leaf{Code: "n"}}}, Single: true}},
-		{`[{"code":"1"},7,{"code":2}]`, "1", api.Many(leaf{Code: "1"}, leaf{}, leaf{})},
+		{`{"code":true,"next":{"code":"n"}}`, "0.code", api.OneOrMany[leaf]{Items: []leaf{{Next: &leaf{Code: "n"}}}, Single: true}},
+		{`[{"code":"1"},7,{"code":false}]`, "1", api.Many(leaf{Code: "1"}, leaf{}, leaf{})},
 	}
 	for _, tt := range tests {
 		got := struct {

@@ -5,12 +5,12 @@ import (
 	json "github.com/go-json-experiment/json/v1"
 )
 
-// Reference refers to another resource. Basiq sends either its ID or an object that contains the ID. The zero Reference is
-// null.
+// Reference refers to another resource. Basiq sends either its ID or an object that contains the ID. The ID of a number is
+// its digits. The zero Reference is null.
 type Reference struct {
 	// ID is the ID, or "" if there is none.
 	ID string
-	// rawValue holds any value except a string.
+	// rawValue holds any value except a string, so that it is marshaled as it was received.
 	rawValue
 }
 
@@ -31,13 +31,18 @@ func (r Reference) MarshalJSON() ([]byte, error) {
 // UnmarshalJSON decodes an ID, an object with an ID, or null. It keeps any other value. It returns nil.
 func (r *Reference) UnmarshalJSON(data []byte) error {
 	*r = Reference{}
-	if jsontext.Value(data).Kind() == '"' {
+	switch jsontext.Value(data).Kind() {
+	case '"':
 		r.ID = text(data)
 		return nil
-	}
-	var object struct{ ID string }
-	if Unmarshal(data, &object) == nil {
-		r.ID = object.ID
+	case '0':
+		r.ID = string(data)
+	case '{':
+		var object struct{ ID string }
+		if Unmarshal(data, &object) == nil {
+			r.ID = object.ID
+		}
+	default: // has no ID
 	}
 	return r.rawValue.UnmarshalJSON(data)
 }

@@ -18,6 +18,8 @@ func TestReference(t *testing.T) {
 		`{"type":"x","id":"c1","a":[]}`: "c1",
 		`{"links":{}}`:                  "",
 		`null`:                          "",
+		`12345`:                         "12345",
+		`{"id":12345}`:                  "12345",
 	} {
 		t.Run(sent, func(t *testing.T) {
 			t.Parallel()
@@ -31,7 +33,7 @@ func TestReference(t *testing.T) {
 			assert.Equal(t, sent, string(again))
 		})
 	}
-	for _, odd := range []string{`1`, `["c1"]`, `true`, `{"id":1}`} {
+	for _, odd := range []string{`["c1"]`, `true`, `{"id":true}`} {
 		var r api.Reference
 		require.NoError(t, json.Unmarshal([]byte(odd), &r), "an unexpected value is not an error")
 		assert.Empty(t, r.ID)

@@ -72,7 +72,7 @@ type WireSecret struct{ Secret }
 // MarshalJSON returns the secret as a JSON string.
 func (w WireSecret) MarshalJSON() ([]byte, error) { return json.Marshal(w.Reveal()) }
 
-// UnmarshalJSON decodes a JSON string, or null. Any other value is a [*MistypedError].
+// UnmarshalJSON decodes a JSON string, or null. Any other value, also a number, is a [*MistypedError].
 func (w *WireSecret) UnmarshalJSON(data []byte) error {
 	w.Secret = Secret{}
 	switch jsontext.Value(data).Kind() {

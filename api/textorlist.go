@@ -3,11 +3,12 @@ package api
 import (
 	"slices"
 
+	"github.com/go-json-experiment/json/jsontext"
 	json "github.com/go-json-experiment/json/v1"
 )
 
-// TextOrList is a value that is either one text or a list of texts, such as the value of a report filter. It keeps any other
-// JSON value, for which Texts returns nil. The zero TextOrList is null.
+// TextOrList is a value that is either one text or a list of texts, such as the value of a report filter. The text of a
+// number is its digits. It keeps any other JSON value, for which Texts returns nil. The zero TextOrList is null.
 type TextOrList struct{ rawValue }
 
 // Text returns a TextOrList that is one text.
@@ -23,8 +24,12 @@ func textOrList(value any) TextOrList {
 
 // Texts returns the elements of the list, or the one text.
 func (v TextOrList) Texts() []string {
-	if v.raw != "" && v.raw[0] == '"' {
+	switch jsontext.Value(v.raw).Kind() {
+	case '"':
 		return []string{text([]byte(v.raw))}
+	case '0':
+		return []string{v.raw}
+	default: // may be a list
 	}
 	var texts []*string
 	if Unmarshal([]byte(v.raw), &texts) != nil || slices.Contains(texts, nil) {

@@ -3574,7 +3574,8 @@ type JobStepError struct {
 }
 
 // JobStepResult What came of a step: a link to what it made (`type` is `link`), an error (`code`, `title`, `detail`), or a
-// challenge for the user (`type` is `mfa`), which stays here after it was met.
+// challenge for the user, which stays here after it was met. A challenge has `method`, `input` and
+// `links.response`; its `type` is `mfa`, and `link` in an example of API 2.1.
 type JobStepResult struct {
 	// Code Why the step failed; an open list, of which banks add to. For example `invalid-credentials`,
 	// `account-not-accessible-requires-user-action`, `service-unavailable`, `authorization-failed`,
@@ -4981,7 +4982,7 @@ type GetPublicConnectorsParams struct {
 	// Filter Conditions, joined by commas (all must hold), for example
 	// `connector.stage.eq('live'),connector.institution.tier.in('1','2')`. Documented are `connector.id` and
 	// `connector.method` (`web`, `open-banking`, `pdf`, `csv`) with `eq`; `connector.institution.type` and
-	// `connector.connectorEngine` (`chrome`, `node`; API 2.1: `connector.connectorCategory`) with `eq` and `ne`;
+	// `connector.connectorCategory` (`chrome`, `node`) with `eq` and `ne`;
 	// `connector.status`, `connector.stage`, `connector.scopes`, `connector.institution.country`,
 	// `connector.institution.tier` and `connector.authorization.type` with `eq`, `ne` and `in`.
 	Filter *string `form:"filter,omitempty" json:"filter,omitempty"`

@@ -1,6 +1,7 @@
 package basiq
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -25,6 +26,11 @@ type (
 // ErrNoTransactions is returned if the user's accounts have no transactions in the period. Basiq responds with 204.
 var ErrNoTransactions = errors.New("there are no transactions to summarise")
 
+// ErrPDFCreated is returned if Basiq created a summary of affordability as a PDF report: it responded with 201 and no body,
+// or with the PDF document. Neither has the ID of the summary. [AffordabilityService.List] returns the ID, and
+// [AffordabilityService.PDF] and [AffordabilityService.Get] the summary. Do not create the summary again.
+var ErrPDFCreated = errors.New("the summary was created as a PDF report: Affordability.List returns its ID, and Affordability.PDF the report")
+
 // AffordabilityService summarizes what users own, owe, earn and spend. API 3.0 marks its operations as deprecated.
 //
 // Deprecated: use [ReportsService.Create] with [ReportTypeAffordability], or insights.
@@ -44,7 +50,7 @@ func (s *AffordabilityService) List(ctx context.Context, userID string) iter.Seq
 //
 // Errors: [ErrInvalidInput] for an invalid month or a ToMonth more than 12 months after FromMonth, [ErrNoTransactions],
 // [ErrBadRequest] for accounts in different currencies or a user without an active consent, [ErrForbidden] if Basiq has not
-// enabled it for the API key.
+// enabled it for the API key. [ErrPDFCreated] is returned if Basiq created a PDF report, which this method does not request.
 // operationId: postAffordability.
 //
 // Deprecated: use [ReportsService.Create] with [ReportTypeAffordability], or insights.
@@ -143,8 +149,17 @@ func createSummary[T any](ctx context.Context, c *Client, op *Operation, userID 
 		return nil, err
 	case answer.status == http.StatusNoContent:
 		return nil, fmt.Errorf("basiq: %s: %w", op.Name, ErrNoTransactions)
+	case op == opPostAffordability && isPDFReport(answer):
+		defer answer.body.release()
+		return nil, &Error{Operation: op.Name, StatusCode: answer.status, reason: ErrPDFCreated}
 	}
 	return r.read(answer, "")
+}
+
+// isPDFReport reports whether a response is that to the creation of a PDF report: the document, or 201 without a body.
+func isPDFReport(answer answer) bool {
+	body := bytes.TrimSpace(answer.body.bytes())
+	return answer.status == http.StatusCreated && len(body) == 0 || bytes.HasPrefix(body, []byte(pdfMagic))
 }
 
 var affordabilityResource = resource[Affordability]{"affordability", func(a *Affordability) (string, string) { return a.Type, a.ID }}

@@ -1,6 +1,8 @@
 package basiq_test
 
 import (
+	"errors"
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -121,6 +123,54 @@ func TestSummaryOfNothing(t *testing.T) {
 				assert.Len(t, s.seen(), 1)
 			})
 		}
+	}
+}
+
+// The documents have a 201 without a body for a PDF report, and a 200 with the PDF. The summary exists then.
+func TestAffordability_Create_PDF(t *testing.T) {
+	t.Parallel()
+	for name, response := range map[string]answerOf{
+		"no body": ok(201, ""), "blank body": ok(201, "\r\n"), "PDF with 201": ok(201, "%PDF-1.7 PLANTED"), "PDF with 200": ok(200, "%PDF-1.7 PLANTED"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, client := newStub(t, response)
+			summary, err := client.Affordability.Create(t.Context(), userID, basiq.AffordabilityRequest{})
+			assert.Nil(t, summary)
+			require.ErrorIs(t, err, basiq.ErrPDFCreated)
+			require.EqualError(t, err, fmt.Sprintf("basiq: Affordability.Create: %d: the summary was created as a PDF report: "+
+				"Affordability.List returns its ID, and Affordability.PDF the report", response.status))
+			failure, ok := errors.AsType[*basiq.Error](err)
+			require.True(t, ok)
+			assert.Empty(t, failure.Body(), "a report is no text of an error")
+			assert.True(t, basiq.MayHaveBeenDone(err), "it counts against the daily limit")
+			assert.Len(t, s.seen(), 1)
+		})
+	}
+	t.Run("summary with 201", func(t *testing.T) {
+		t.Parallel()
+		_, client := newStub(t, ok(201, `{"type":"affordability","id":"s1"}`))
+		summary, err := client.Affordability.Create(t.Context(), userID, basiq.AffordabilityRequest{})
+		require.NoError(t, err)
+		assert.Equal(t, "s1", summary.ID)
+	})
+	for name, response := range map[string]answerOf{"empty": ok(200, ""), "without an ID": ok(201, "{}"), "HTML": ok(201, "<html>")} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, client := newStub(t, response)
+			_, err := client.Affordability.Create(t.Context(), userID, basiq.AffordabilityRequest{})
+			require.ErrorContains(t, err, "invalid response: ")
+			require.NotErrorIs(t, err, basiq.ErrPDFCreated)
+		})
+	}
+	for operation, c := range summaries {
+		if operation == "Affordability.Create" {
+			continue
+		}
+		_, client := newStub(t, ok(201, ""))
+		_, err := c.create(t, client, basiq.AffordabilityRequest{})
+		require.ErrorContains(t, err, "basiq: "+operation+": 201: invalid response: ")
+		require.NotErrorIs(t, err, basiq.ErrPDFCreated, "no document has it")
 	}
 }
 

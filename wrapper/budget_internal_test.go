@@ -340,18 +340,24 @@ func join(n int, element func(i int) string) string {
 func TestDecode_Odd(t *testing.T) {
 	t.Parallel()
 	var page pageBody[gen.Transaction]
-	odd, err := decode([]byte(`{"size":"2","data":[{"id":"t1","subClass":"","enrich":[],"account":{"id":"a"},"amount":1.50}]}`), &page)
+	odd, err := decode([]byte(`{"size":false,"data":[{"id":"t1","subClass":"","enrich":[],"account":{"id":"a"},"amount":1.50}]}`), &page)
 	require.NoError(t, err)
 	require.NotNil(t, odd)
 	assert.Equal(t, "size", odd.Field)
 	assert.Equal(t, []gen.Transaction{{ID: "t1", Amount: "1.50", Enrich: &gen.EnrichData{}}}, page.Data)
 
-	for _, body := range []string{`[]`, `"text"`, `7`, `{"size":"2"}`, `{"data":"text"}`, `{"data":7}`, `{"data":{}}`, `{"data":[]`} {
+	for _, body := range []string{`[]`, `"text"`, `7`, `{"size":false}`, `{"data":"text"}`, `{"data":7}`, `{"data":{}}`, `{"data":[]`} {
 		_, err = decode([]byte(body), new(pageBody[gen.Transaction]))
 		require.Error(t, err, body)
 	}
-	_, err = decode([]byte(`{"size":"2","data":[]}`), &page)
+	_, err = decode([]byte(`{"size":false,"data":[]}`), &page)
 	require.NoError(t, err)
+
+	odd, err = decode([]byte(`{"size":"2","data":[{"id":61723,"subClass":{"code":722}}]}`), &page)
+	require.NoError(t, err)
+	assert.Nil(t, odd, "numbers and quoted integers are not odd")
+	assert.EqualValues(t, 2, page.Size)
+	assert.Equal(t, []gen.Transaction{{ID: "61723", SubClass: gen.TransactionSubClass{Code: "722"}}}, page.Data)
 }
 
 // A response that is not refused allocates at most about what was charged, and half as much again if a mistyped value has it

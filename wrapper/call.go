@@ -268,6 +268,11 @@ type resource[T any] struct {
 	identity func(*T) (kind, id string)
 }
 
+// has reports whether a resource can have the type kind. A list is never a resource, even if it has an ID.
+func (r resource[T]) has(kind string) bool {
+	return kind == "" || strings.EqualFold(kind, r.kind) || r.kind == "" && !strings.EqualFold(kind, "list")
+}
+
 // read decodes a response that is one resource. want is its ID, or empty if that is unknown. A resource with another ID or
 // of another type belongs to another request: a proxy may have left it on the connection, so the connection is closed.
 func (r resource[T]) read(answer answer, want string, checks ...func(*T) error) (*T, error) {
@@ -280,7 +285,7 @@ func (r resource[T]) read(answer answer, want string, checks ...func(*T) error) 
 	switch {
 	case strings.TrimSpace(got) == "":
 		err = errors.New("missing id")
-	case kind != "" && r.kind != "" && !strings.EqualFold(kind, r.kind):
+	case !r.has(kind):
 		err = errors.New("response about a resource of another type")
 	case want != "" && !strings.EqualFold(got, want):
 		err = errors.New("response about another resource")
@@ -315,6 +320,9 @@ const (
 	mediaPDF  = "application/pdf"
 )
 
+// pdfMagic is what every PDF document starts with.
+const pdfMagic = "%PDF-"
+
 // getDocument makes a call whose response is a document of mediaType.
 func getDocument(ctx context.Context, c *Client, op *Operation, ids []id, mediaType string, request requester) ([]byte, error) {
 	answer, err := c.do(ctx, op, ids, request, func(_ context.Context, req *http.Request) error {
@@ -331,7 +339,7 @@ func getDocument(ctx context.Context, c *Client, op *Operation, ids []id, mediaT
 		return nil, unreadable(op, answer.status, body, errors.New("media type is not "+mediaType))
 	case len(body) == 0:
 		return nil, unreadable(op, answer.status, nil, errors.New("empty document"))
-	case mediaType == mediaPDF && !bytes.HasPrefix(body, []byte("%PDF-")):
+	case mediaType == mediaPDF && !bytes.HasPrefix(body, []byte(pdfMagic)):
 		return nil, unreadable(op, answer.status, body, errors.New("not a PDF document"))
 	}
 	return bytes.Clone(body), nil

@@ -26,6 +26,7 @@ const (
 	// InstitutionStatusMajorOutage: connecting does not work now; wait.
 	InstitutionStatusMajorOutage      = gen.InstitutionStatusMajorOutage
 	InstitutionStatusUnderMaintenance = gen.InstitutionStatusUnderMaintenance
+	// InstitutionStatusUnderImprovement: only API 2.1 documents it as a value of a filter.
 	InstitutionStatusUnderImprovement = gen.InstitutionStatusUnderImprovement
 )
 
@@ -61,7 +62,7 @@ var ConnectorFields = connectorFields{
 	InstitutionTier:    ChoiceField[Connector, string]{name: "connector.institution.tier"},
 	InstitutionType:    MatchField[Connector, string]{name: "connector.institution.type"},
 	AuthorizationType:  ChoiceField[Connector, InstitutionAuthorization]{name: "connector.authorization.type"},
-	Engine:             MatchField[Connector, string]{name: "connector.connectorEngine"},
+	Engine:             MatchField[Connector, string]{name: "connector.connectorEngine", name21: "connector.connectorCategory"},
 }
 
 type connectorFields struct {
@@ -78,7 +79,8 @@ type connectorFields struct {
 	// InstitutionType is for example "Bank", "Test Bank" or "Credit Union".
 	InstitutionType   MatchField[Connector, string]
 	AuthorizationType ChoiceField[Connector, InstitutionAuthorization]
-	// Engine is "chrome" or "node". API 3.0.
+	// Engine is "chrome" or "node". API 2.1 and [ConnectorsService.ListPublic] call the field connectorCategory, API 3.0
+	// connectorEngine; each call sends the name for its version.
 	Engine MatchField[Connector, string]
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 	"net/url"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -53,6 +54,32 @@ func TestConnectorOfTomorrow(t *testing.T) {
 	assert.Zero(t, *durations.RetrieveMeta, "measured, and no time at all")
 }
 
+// The engine of a connector has another name in each version. A public list has no token, and so that of API 2.1.
+func TestConnectorFields_Engine(t *testing.T) {
+	t.Parallel()
+	engine := basiq.ConnectorFields.Engine
+	for _, filter := range []basiq.Filter[basiq.Connector]{engine.Eq("chrome"), engine.Ne("node")} {
+		text := filter.String()
+		assert.Contains(t, text, "connector.connectorEngine.")
+		text21 := strings.Replace(text, "connectorEngine", "connectorCategory", 1)
+		for _, version := range []basiq.APIVersion{basiq.APIVersion21, basiq.APIVersion30} {
+			s := &stub{answer: inTurn(ok(200, `{"type":"list","data":[]}`))}
+			client := newClient(t, s, basiq.WithAPIVersion(version))
+			all(t, client.Connectors.List(t.Context(), filter))
+			all(t, client.Connectors.ListPublic(t.Context(), filter))
+			want := []string{text, text21}
+			if version == basiq.APIVersion21 {
+				want[0] = text21
+			}
+			for i, seen := range s.seen() {
+				query, err := url.ParseQuery(seen.Query)
+				require.NoError(t, err)
+				assert.Equal(t, want[i], query.Get("filter"), "%s with %s", seen, version)
+			}
+		}
+	}
+}
+
 func TestConnectorFilters(t *testing.T) {
 	t.Parallel()
 	fields := basiq.ConnectorFields
@@ -81,6 +108,10 @@ func TestConnectorFilters(t *testing.T) {
 			assert.Equal(t, "GET "+path, s.seen()[0].String())
 			query, err := url.ParseQuery(s.seen()[0].Query)
 			require.NoError(t, err)
+			want := want
+			if path == "/public/connectors" { // API 2.1, whatever the client's version
+				want = strings.Replace(want, "connectorEngine", "connectorCategory", 1)
+			}
 			assert.Equal(t, url.Values{"filter": {want}}, query)
 
 			for name, bad := range map[string]basiq.Filter[basiq.Connector]{

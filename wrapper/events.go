@@ -121,4 +121,4 @@ func (s *EventsService) Type(ctx context.Context, eventType EventTypeName) (*Eve
 
 var eventResource = resource[Event]{"event", func(e *Event) (string, string) { return e.Type, e.ID }}
 
-var eventTypeResource = resource[EventType]{"", func(t *EventType) (string, string) { return "", string(t.ID) }}
+var eventTypeResource = resource[EventType]{"", func(t *EventType) (string, string) { return t.Type, string(t.ID) }}

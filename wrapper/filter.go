@@ -1,6 +1,7 @@
 package basiq
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -13,7 +14,9 @@ type Filter[T any] struct {
 	_ of[T]
 
 	field, condition string
-	values           []string
+	// field21 is the field's name in API 2.1 if that differs.
+	field21 string
+	values  []string
 	// moment reads a value where it must be a date or a time.
 	moment func(string) (time.Time, bool)
 }
@@ -21,9 +24,17 @@ type Filter[T any] struct {
 // of is a field of no size that prevents conversions between types of different T.
 type of[T any] [0]*T
 
-// String returns the filter in Basiq's syntax, for example "institution.id.eq('AU00000')".
-func (f Filter[T]) String() string {
-	return fmt.Sprintf("%s.%s('%s')", f.field, f.condition, strings.Join(f.values, "','"))
+// String returns the filter in Basiq's syntax, for example "institution.id.eq('AU00000')". A field whose name depends on
+// the API version has that of API 3.0; a call sends the name for its version.
+func (f Filter[T]) String() string { return f.in(v30) }
+
+// in returns the filter as an API version has it.
+func (f Filter[T]) in(version versionSet) string {
+	field := f.field
+	if version == v21 {
+		field = cmp.Or(f.field21, f.field)
+	}
+	return fmt.Sprintf("%s.%s('%s')", field, f.condition, strings.Join(f.values, "','"))
 }
 
 // problem returns why the filter is invalid, or "".
@@ -76,13 +87,21 @@ func (f EqualField[T, V]) Eq(value V) Filter[T] { return newFilter[T](f.name, "e
 type MatchField[T any, V ~string] struct {
 	_    of[T]
 	name string
+	// name21 is the name in API 2.1 if that differs.
+	name21 string
 }
 
 // Eq returns the condition that the field equals value; see [EqualField.Eq].
-func (f MatchField[T, V]) Eq(value V) Filter[T] { return newFilter[T](f.name, "eq", value) }
+func (f MatchField[T, V]) Eq(value V) Filter[T] { return f.filter("eq", value) }
 
 // Ne returns the condition that the field does not equal value.
-func (f MatchField[T, V]) Ne(value V) Filter[T] { return newFilter[T](f.name, "ne", value) }
+func (f MatchField[T, V]) Ne(value V) Filter[T] { return f.filter("ne", value) }
+
+func (f MatchField[T, V]) filter(condition string, value V) Filter[T] {
+	filter := newFilter[T](f.name, condition, value)
+	filter.field21 = f.name21
+	return filter
+}
 
 // ChoiceField is a field of T that can be compared with one or several values of type V.
 type ChoiceField[T any, V ~string] struct {
@@ -143,14 +162,14 @@ func newFilter[T any, V ~string](field, condition string, values ...V) Filter[T]
 	return filter
 }
 
-// joinFilters returns the value of the filter parameter. It is "" without filters.
-func joinFilters[T any](op *Operation, filters []Filter[T]) (string, error) {
+// joinFilters returns the value of the filter parameter in an API version. It is "" without filters.
+func joinFilters[T any](op *Operation, version versionSet, filters []Filter[T]) (string, error) {
 	texts := make([]string, len(filters))
 	for i, filter := range filters {
 		if problem := filter.problem(); problem != "" {
 			return "", invalidInput(op.Name, "filters", problem)
 		}
-		texts[i] = filter.String()
+		texts[i] = filter.in(version)
 	}
 	return strings.Join(texts, ","), nil
 }

@@ -189,7 +189,8 @@ func checkFilters[T any](t *testing.T, variable string, list func(*basiq.Client,
 	}
 	for want, filter := range good {
 		assert.Equal(t, want, filter.String())
-		assert.Equal(t, want, sentFilter(t, list, filter))
+		// A public list has the name of API 2.1, see TestConnectorFields_Engine.
+		assert.Equal(t, want, strings.Replace(sentFilter(t, list, filter), "connectorCategory", "connectorEngine", 1))
 		condition, _, _ := strings.Cut(want, "(")
 		delete(missing, condition)
 	}

@@ -178,15 +178,14 @@ func (j *Job) linkedIDs(title JobStepTitle, path *regexp.Regexp) []string {
 }
 
 // MFA returns the challenge that waits for the user's answer, or nil. Answer it with [JobsService.AnswerMFA].
+//
+// A challenge is recognized by its content, whatever the state of its step is. It was answered if the step is over, or if a
+// later step has started. Until then MFA returns it also after it was answered; see [AfterMFA].
 func (j *Job) MFA() *MFAChallenge {
-	step := j.step(func(step *JobStep) bool {
-		result := step.Result.First() // also there after the challenge was met
-		return step.Status == JobStepStatusInProgress && result != nil && result.Type == "mfa"
-	})
-	if step == nil {
+	result := j.openChallenge()
+	if result == nil {
 		return nil
 	}
-	result := step.Result.First()
 	challenge := &MFAChallenge{
 		JobID:       j.ID,
 		Method:      result.Method,
@@ -196,6 +195,31 @@ func (j *Job) MFA() *MFAChallenge {
 	}
 	challenge.UserID, _ = j.UserID()
 	return challenge
+}
+
+// openChallenge returns the last challenge that was not answered, or nil.
+func (j *Job) openChallenge() *JobStepResult {
+	for i := len(j.Steps) - 1; i >= 0; i-- {
+		step := &j.Steps[i]
+		switch step.Status {
+		case JobStepStatusSuccess, JobStepStatusFailed, JobStepStatusSkipped: // the result may still be the challenge
+		default:
+			if at := slices.IndexFunc(step.Result.Items, isChallenge); at >= 0 {
+				return &step.Result.Items[at]
+			}
+		}
+		// Steps run in order. Only the check of the credentials may be listed after the challenge that is a part of it.
+		started := step.Status == JobStepStatusInProgress || step.Status == JobStepStatusSuccess
+		if started && step.Title != StepVerifyCredentials {
+			return nil
+		}
+	}
+	return nil
+}
+
+// isChallenge reports whether a result is a challenge. An example of API 2.1 has one whose type is link.
+func isChallenge(result JobStepResult) bool {
+	return result.Type == "mfa" || result.Method != "" || len(result.Input) > 0 || result.Links.Response != ""
 }
 
 // MFAChallenge is what a bank asks the user while a job runs.

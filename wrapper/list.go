@@ -57,7 +57,7 @@ func (r resource[T]) checkItems(items []T) (valid int, err error) {
 		switch {
 		case strings.TrimSpace(id) == "":
 			return i, fmt.Errorf("item %d: missing id", i+1)
-		case kind != "" && r.kind != "" && !strings.EqualFold(kind, r.kind):
+		case !r.has(kind):
 			return i, fmt.Errorf("item %d: resource of another type", i+1)
 		}
 	}

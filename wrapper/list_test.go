@@ -85,7 +85,7 @@ var listings = []listing{
 	{"Reports.List", "/reports", "", true, func(ctx context.Context, c *basiq.Client) iter.Seq2[item, error] {
 		return itemsOf(c.Reports.List(ctx), func(v *basiq.Report) string { return v.ID })
 	}},
-	{"Reports.Transactions", "/reports/r1/transactions", "limit=500", true, func(ctx context.Context, c *basiq.Client) iter.Seq2[item, error] {
+	{"Reports.Transactions", "/reports/r1/transactions", "", true, func(ctx context.Context, c *basiq.Client) iter.Seq2[item, error] {
 		return itemsOf(c.Reports.Transactions(ctx, "r1"), func(v *basiq.ReportTransaction) string { return v.ID })
 	}},
 	{"Reports.Types", "/reports/types", "", false, func(ctx context.Context, c *basiq.Client) iter.Seq2[item, error] {

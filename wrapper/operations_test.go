@@ -51,7 +51,7 @@ var sent = map[string]struct{ query, body string }{
 	"testMessage":                          {body: `{"eventTypeId":"user.created","Text":"My test message"}`},
 	"getPublicConnectors":                  {query: "filter=connector.id.eq('AU00000')"},
 	"getPublicInstitutions":                {query: "filter=institution.tier.eq('3')"},
-	"retrieveReportTransactions":           {query: "filter=transaction.id.eq('t1')&limit=500"},
+	"retrieveReportTransactions":           {query: "filter=transaction.id.eq('t1')"},
 	"getAffordabilitySnapshotTransactions": {query: "limit=500"},
 	// An empty list of metrics would show them all, so that of none is null.
 	"createReport": {body: `{"reportType":"CON_AFFOR_01","title":"John Smith Affordability Report 2022-03-26","filters":[` +

@@ -13,7 +13,7 @@ import (
 	"strings"
 )
 
-// MaxPageSize is the maximum and the default page size.
+// MaxPageSize is the maximum and the default page size; see [PageSize].
 const MaxPageSize = 500
 
 // ErrBadPageLink is returned if Basiq's link to the next page is not a URL, has no query, or leads to a page that has been
@@ -73,8 +73,9 @@ type ListOption[T any] interface {
 
 // listRequest holds the options of a call.
 type listRequest[T any] struct {
-	filters  []Filter[T]
-	pageSize int64
+	filters []Filter[T]
+	// pageSize is nil if none was chosen.
+	pageSize *int64
 	prefetch bool
 }
 
@@ -87,32 +88,37 @@ type sizedItem interface {
 //
 //	client.Transactions.List(ctx, userID, basiq.PageSize[basiq.Transaction](100))
 //
-// T has to be named. It does not change what is listed. Larger pages take fewer calls, smaller ones less memory.
+// T has to be named. It does not change what is listed. Larger pages take fewer calls, smaller ones less memory. The
+// default is [MaxPageSize], except for the transactions of a report, for which no size is sent: their documents do not
+// mention one.
 func PageSize[T sizedItem](items int) ListOption[T] { return pageSize[T](items) }
 
 type pageSize[T any] int64
 
-func (s pageSize[T]) apply(request *listRequest[T]) { request.pageSize = int64(s) }
+func (s pageSize[T]) apply(request *listRequest[T]) { request.pageSize = (*int64)(&s) }
 
 func (f Filter[T]) apply(request *listRequest[T]) { request.filters = append(request.filters, f) }
 
 // firstQuery returns the query of a collection's first page.
 func (c collection[T]) firstQuery() (string, error) {
-	request := listRequest[T]{pageSize: MaxPageSize, filters: c.filters}
+	request := listRequest[T]{filters: c.filters}
+	if c.sized {
+		request.pageSize = new(int64(MaxPageSize))
+	}
 	for _, option := range c.options {
 		if option == nil {
 			return "", invalidInput(c.op.Name, "options", "nil option")
 		}
 		option.apply(&request)
 	}
-	if request.pageSize < 1 || request.pageSize > MaxPageSize {
-		return "", invalidInput(c.op.Name, "options", fmt.Sprintf("page size %d out of range [1, %d]", request.pageSize, MaxPageSize))
-	}
 	var parts []string
-	if c.sized {
-		parts = append(parts, "limit="+strconv.FormatInt(request.pageSize, 10))
+	if size := request.pageSize; size != nil {
+		if *size < 1 || *size > MaxPageSize {
+			return "", invalidInput(c.op.Name, "options", fmt.Sprintf("page size %d out of range [1, %d]", *size, MaxPageSize))
+		}
+		parts = append(parts, "limit="+strconv.FormatInt(*size, 10))
 	}
-	filter, err := joinFilters(c.op, request.filters)
+	filter, err := joinFilters(c.op, c.version(), request.filters)
 	if filter != "" { // `?filter=` has another meaning
 		parts = append(parts, "filter="+url.QueryEscape(filter))
 	}
@@ -131,12 +137,24 @@ type collection[T any] struct {
 	resource resource[T]
 	filters  []Filter[T]
 	options  []ListOption[T]
-	// sized is set if the page size can be chosen.
+	// sized is set if a page size is sent although the caller chose none.
 	sized bool
 	// decode decodes a page; nil if it has the form of a pageBody.
 	decode func(answer answer) (*pageBody[T], error)
 	// key identifies an item if its ID alone does not; nil if it does. Items with an empty key may repeat.
 	key func(*T) string
+}
+
+// version returns the API version of the collection's requests. A public operation is sent without a token, which would
+// carry the version, and only API 2.1 documents it.
+func (c collection[T]) version() versionSet {
+	if c.op.public() {
+		return v21
+	}
+	if c.client == nil { // of a test
+		return v30
+	}
+	return setOf(c.client.config.version)
 }
 
 // pageResult is a page as it was received.

@@ -1,6 +1,7 @@
 package basiq
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"iter"
@@ -211,7 +212,7 @@ func (s *ReportsService) TransactionsPage(ctx context.Context, reportID string, 
 
 func (s *ReportsService) transactions(reportID string, options []ListOption[ReportTransaction]) collection[ReportTransaction] {
 	return collection[ReportTransaction]{
-		client: s.client, op: opReportTransactions, ids: []id{{"reportID", reportID}}, options: options, sized: true,
+		client: s.client, op: opReportTransactions, ids: []id{{"reportID", reportID}}, options: options,
 		resource: resource[ReportTransaction]{"transaction", func(t *ReportTransaction) (string, string) { return t.Type, t.ID }},
 		request:  sendTo(s.client.raw.RetrieveReportTransactions, reportID, nil),
 	}
@@ -220,7 +221,8 @@ func (s *ReportsService) transactions(reportID string, options []ListOption[Repo
 // Types returns the available report types and the filters of each. Errors: [ErrForbidden]. operationId:
 // listReportTypes.
 func (s *ReportsService) Types(ctx context.Context) iter.Seq2[*ReportType, error] {
-	return list(ctx, s.client, opListReportTypes, nil, reportTypeResource, s.client.raw.ListReportTypes, nil)
+	types := resource[ReportType]{"", func(t *ReportType) (string, string) { return t.Type, t.ID }}
+	return list(ctx, s.client, opListReportTypes, nil, types, s.client.raw.ListReportTypes, nil)
 }
 
 // Type returns a report type. operationId: retrieveSpecificReportType.
@@ -230,17 +232,26 @@ func (s *ReportsService) Type(ctx context.Context, reportTypeID string) (*Report
 		return nil, err
 	}
 	reportType, err := reportTypeResource.read(answer, reportTypeID)
-	if err == nil && reportType.ID == "" { // the documents have the schema of a list here
-		reportType = &reportType.Data[0]
+	if err != nil {
+		return nil, err
 	}
-	return reportType, err
+	return withoutList(reportType), nil
 }
 
 var reportResource = resource[Report]{"report", func(r *Report) (string, string) { return r.Type, r.ID }}
 
-var reportTypeResource = resource[ReportType]{"", func(t *ReportType) (string, string) {
-	if t.ID == "" && len(t.Data) == 1 {
-		return "", t.Data[0].ID
+var reportTypeResource = resource[ReportType]{"", func(t *ReportType) (string, string) { return "", withoutList(t).ID }}
+
+// withoutList returns the report type in a list of one. The documents give a single report type the schema of a list, which
+// can have an ID of its own. The result has no ID if t is a list of several or none.
+func withoutList(t *ReportType) *ReportType {
+	switch isList := t.ID == "" || strings.EqualFold(t.Type, "list"); {
+	case !isList || t.Data == nil:
+		return t
+	case len(t.Data) != 1:
+		return new(ReportType)
 	}
-	return "", t.ID
-}}
+	single := t.Data[0]
+	single.ID = cmp.Or(single.ID, t.ID)
+	return &single
+}

@@ -229,9 +229,14 @@ func TestReportTypeThatComesAsAList(t *testing.T) {
 	t.Parallel()
 	const one = `{"type":"reportType","id":"CON_AFFOR_01","name":"Consumer Affordability Report","filters":[{"name":"fromDate","type":"string","required":true}]}`
 	for name, body := range map[string]string{
-		"by itself":                one,
-		"in a list":                `{"type":"list","count":1,"data":[` + one + `]}`,
-		"in a list without a type": `{"data":[` + one + `]}`,
+		"by itself":                 one,
+		"in a list":                 `{"type":"list","count":1,"data":[` + one + `]}`,
+		"in a list without a type":  `{"data":[` + one + `]}`,
+		"in a list with its id":     `{"type":"list","id":"CON_AFFOR_01","name":"Reports","count":1,"filters":[],"data":[` + one + `]}`,
+		"in a list with another":    `{"type":"List","id":"b1824ad0","data":[` + one + `]}`,
+		"in a list that has the id": `{"type":"list","id":"CON_AFFOR_01","data":[` + strings.Replace(one, `"id":"CON_AFFOR_01",`, "", 1) + `]}`,
+		"as a list without data":    strings.Replace(one, "reportType", "list", 1),
+		"with a type inside":        strings.Replace(one, `"filters"`, `"data":[{"id":"STATEMENT_01"}],"filters"`, 1),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -245,10 +250,13 @@ func TestReportTypeThatComesAsAList(t *testing.T) {
 		})
 	}
 	for name, body := range map[string]string{
-		"none":    `{"type":"list","data":[]}`,
-		"several": `{"type":"list","data":[` + one + `,{"id":"STATEMENT_01"}]}`,
-		"no id":   `{"type":"list","data":[{"name":"x"}]}`,
-		"null":    `{"type":"list","data":null}`,
+		"none":                           `{"type":"list","data":[]}`,
+		"several":                        `{"type":"list","data":[` + one + `,{"id":"STATEMENT_01"}]}`,
+		"no id":                          `{"type":"list","data":[{"name":"x"}]}`,
+		"null":                           `{"type":"list","data":null}`,
+		"none, in a list with its id":    `{"type":"list","id":"CON_AFFOR_01","data":[]}`,
+		"several, in a list with its id": `{"type":"list","id":"CON_AFFOR_01","data":[` + one + `,{"id":"STATEMENT_01"}]}`,
+		"another, in a list with its id": `{"type":"list","id":"CON_AFFOR_01","data":[{"id":"STATEMENT_01"}]}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -260,6 +268,56 @@ func TestReportTypeThatComesAsAList(t *testing.T) {
 			assert.Nil(t, reportType)
 		})
 	}
+}
+
+// A list with an ID is neither a resource nor an item, also where a resource has no fixed type.
+func TestListWithAnID(t *testing.T) {
+	t.Parallel()
+	const envelope = `{"type":"list","id":"x1","data":[{"type":"event-type","id":"x1","description":"d"}]}`
+	_, client := newStub(t, ok(200, envelope))
+	_, err := client.Events.Type(t.Context(), "x1")
+	require.ErrorContains(t, err, "response about a resource of another type")
+
+	_, client = newStub(t, ok(200, `{"type":"list","data":[`+envelope+`]}`))
+	for reportType, err := range client.Reports.Types(t.Context()) {
+		assert.Nil(t, reportType)
+		require.ErrorContains(t, err, "resource of another type")
+	}
+}
+
+// The documents of this operation have no limit, so it is sent only if the caller chose one.
+func TestReportTransactions_PageSize(t *testing.T) {
+	t.Parallel()
+	fields := basiq.ReportTransactionFields
+	for name, c := range map[string]struct {
+		options []basiq.ListOption[basiq.ReportTransaction]
+		query   string
+	}{
+		"none":         {nil, ""},
+		"a filter":     {[]basiq.ListOption[basiq.ReportTransaction]{fields.ID.Eq("t1")}, "filter=transaction.id.eq%28%27t1%27%29"},
+		"prefetch":     {[]basiq.ListOption[basiq.ReportTransaction]{basiq.Prefetch[basiq.ReportTransaction]()}, ""},
+		"a size":       {[]basiq.ListOption[basiq.ReportTransaction]{basiq.PageSize[basiq.ReportTransaction](250)}, "limit=250"},
+		"the maximum":  {[]basiq.ListOption[basiq.ReportTransaction]{basiq.PageSize[basiq.ReportTransaction](500)}, "limit=500"},
+		"the last one": {[]basiq.ListOption[basiq.ReportTransaction]{basiq.PageSize[basiq.ReportTransaction](0), basiq.PageSize[basiq.ReportTransaction](1)}, "limit=1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, client := newStub(t, ok(200, `{"type":"list","data":[]}`))
+			assert.Empty(t, all(t, client.Reports.Transactions(t.Context(), "r1", c.options...)))
+			_, err := client.Reports.TransactionsPage(t.Context(), "r1", "", c.options...)
+			require.NoError(t, err)
+			require.Len(t, s.seen(), 2)
+			for _, seen := range s.seen() {
+				assert.Equal(t, c.query, seen.Query)
+			}
+		})
+	}
+	s, client := newStub(t, ok(200, `{"type":"list","data":[]}`))
+	for _, size := range []int{0, -1, 501} {
+		_, err := client.Reports.TransactionsPage(t.Context(), "r1", "", basiq.PageSize[basiq.ReportTransaction](size))
+		require.ErrorIs(t, err, basiq.ErrInvalidInput)
+	}
+	assert.Empty(t, s.seen())
 }
 
 func TestReportTransactions(t *testing.T) {

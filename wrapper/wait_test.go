@@ -419,6 +419,41 @@ func TestAfterMFA(t *testing.T) {
 	})
 }
 
+// A challenge in a pending step is answered once, although it remains in the job while the state of its step changes.
+func TestWait_MFAInPendingStep(t *testing.T) {
+	t.Parallel()
+	shows := func(status, next string) answerOf {
+		asks := strings.Replace(challenge, `"type":"mfa"`, `"type":"link"`, 1)
+		return ok(200, job(step("verify-credentials", "success", link), step("mfa-challenge", status, asks), step("retrieve-accounts", next, "null")))
+	}
+	synctest.Test(t, func(t *testing.T) {
+		s, client := newStub(t, jobStarted, shows("pending", "pending"))
+		start := time.Now()
+		job, err := client.Jobs.Wait(t.Context(), jobID)
+		require.ErrorIs(t, err, basiq.ErrMFARequired)
+		assert.Equal(t, time.Second, time.Since(start))
+		assert.Equal(t, []string{"One?", "Two?"}, job.MFA().Questions)
+		assert.Len(t, s.seen(), 2)
+	})
+	synctest.Test(t, func(t *testing.T) {
+		asked := 0
+		s, client := newStub(t, shows("pending", "pending"), ok(202, jobJSON), shows("pending", "pending"), shows("in-progress", "pending"),
+			shows("in-progress", "in-progress"), shows("in-progress", "success"), jobSucceeded)
+		_, err := client.Jobs.Wait(t.Context(), jobID, basiq.WithMFA(func(context.Context, basiq.MFAChallenge) ([]basiq.Secret, error) {
+			asked++
+			return []basiq.Secret{basiq.NewSecret("a"), basiq.NewSecret("b")}, nil
+		}))
+		require.NoError(t, err)
+		assert.Equal(t, 1, asked)
+		assert.Len(t, s.seen(), 7)
+	})
+	synctest.Test(t, func(t *testing.T) { // a second wait, without AfterMFA, for a job that has gone on
+		_, client := newStub(t, shows("in-progress", "in-progress"), jobSucceeded)
+		_, err := client.Jobs.Wait(t.Context(), jobID)
+		require.NoError(t, err)
+	})
+}
+
 // Two challenges that read the same are two, when the first was over in between.
 func TestTheSameChallengeTwice(t *testing.T) {
 	t.Parallel()

@@ -56,7 +56,9 @@ func resultOf(t *testing.T, operation string, value any, twice bool) any {
 		return map[string]any{"access_token": payload["access_token"]}
 	case operation == "listAppWebhooks" && !isList: // a single webhook is not in a list
 		list = []any{payload["data"]}
-	case !isList, operation == "retrieveSpecificReportType" && payload["id"] != nil: // the schema of a report type is also a list
+	case operation == "retrieveSpecificReportType" && isList: // the schema of a report type is also a list
+		return list[0]
+	case !isList:
 		return payload
 	}
 	if twice {

@@ -63,7 +63,7 @@ func TestUnknownFields_EverySuccess(t *testing.T) {
 			call := func(body map[string]any) (problems map[string]basiq.UnknownProblem, raw []byte) {
 				problems = map[string]basiq.UnknownProblem{}
 				c, err := basiq.New("key", withVersion(tc.operation),
-					basiq.WithHTTPClient(&http.Client{Transport: answers{tc.operation, tc.status, tc.mediaType, marshal(t, body)}}),
+					basiq.WithHTTPClient(&http.Client{Transport: fixedResponse{tc.operation, tc.status, tc.mediaType, marshal(t, body)}}),
 					basiq.WithUnknownFields(func(f basiq.UnknownField) {
 						if f.Operation.ID == tc.operation {
 							problems[f.Path] = f.Problem

@@ -337,6 +337,19 @@ func (c *call) decode(v any) error {
 	return nil
 }
 
+// oneOrManyStrings decodes a string or an array of strings in a request. Unlike an [api.OneOrMany], which is for responses, it
+// rejects numbers.
+type oneOrManyStrings []string
+
+// UnmarshalJSON decodes a string, an array of strings, or null.
+func (s *oneOrManyStrings) UnmarshalJSON(data []byte) error {
+	if bytes.HasPrefix(data, []byte(`"`)) {
+		*s = make(oneOrManyStrings, 1)
+		return json.Unmarshal(data, &(*s)[0])
+	}
+	return json.Unmarshal(data, (*[]string)(s))
+}
+
 // baseURL returns the scheme and host that a request was sent to.
 func baseURL(r *http.Request) string {
 	if r.TLS != nil {

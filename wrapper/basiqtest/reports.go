@@ -1,6 +1,7 @@
 package basiqtest
 
 import (
+	"encoding/json"
 	"maps"
 	"net/http"
 	"regexp"
@@ -272,7 +273,10 @@ func checkReport(data gen.CreateReport) (chosenFilters, error) {
 // one.
 func (t *reportFilterType) accepts(value gen.ReportFilterValue) bool {
 	texts := value.Texts()
+	sent, _ := value.MarshalJSON()
 	switch {
+	case json.Unmarshal(sent, new(oneOrManyStrings)) != nil: // a number has a text as well
+		return false
 	case t.name == gen.ReportFilterNameReportSubType:
 		return !value.IsList() && len(texts) == 1 && (texts[0] == subTypeIncome || texts[0] == subTypeExpense)
 	case t.name == gen.ReportFilterNameIncludeGroups || t.name == gen.ReportFilterNameIncludeMetrics:

@@ -394,6 +394,7 @@ func TestReports_Create_Errors(t *testing.T) {
 			{"CON_AFFOR_01", good.with(filters{"accounts": none}), "parameter-not-supplied", "accounts filter is required."},
 			{"CON_AFFOR_01", good.with(filters{"users": nil}), "parameter-not-valid", "users filter is not valid."},
 			{"CON_AFFOR_01", good.with(filters{"users": 7}), "parameter-not-valid", "users filter is not valid."},
+			{"CON_AFFOR_01", good.with(filters{"users": []int{7}}), "parameter-not-valid", "users filter is not valid."},
 			{"CON_AFFOR_01", good.with(filters{"account": accounts[0]}), "parameter-not-valid", "account filter is not valid."},
 			{"CON_AFFOR_01", good.with(filters{"includeMetrics": []string{"ME999"}}), "parameter-not-valid", "includeMetrics filter is not valid."},
 			{"CON_AFFOR_01", good.with(filters{"includeGroups": []string{"ME002"}}), "parameter-not-valid", "includeGroups filter is not valid."},

@@ -39,10 +39,10 @@ func (w *webhook) subscribesTo(typeID string) bool {
 // webhookInput is the body of requests that create or update a webhook. The documentation declares an array of event
 // types, but an example has a single string. Both are accepted. Missing fields are nil.
 type webhookInput struct {
-	Name             *string               `json:"name"`
-	Description      *string               `json:"description"`
-	URL              string                `json:"url"`
-	SubscribedEvents api.OneOrMany[string] `json:"subscribedEvents"`
+	Name             *string          `json:"name"`
+	Description      *string          `json:"description"`
+	URL              string           `json:"url"`
+	SubscribedEvents oneOrManyStrings `json:"subscribedEvents"`
 }
 
 // webhookInput decodes and validates the body of a request. The updated webhook is nil for a new one.
@@ -51,7 +51,7 @@ func (s *Sandbox) webhookInput(c *call, updated *webhook) (webhookInput, error) 
 	if c.decode(&in) != nil || !isWebURL(in.URL) {
 		return in, invalidRequestContent("Posted request not valid.")
 	}
-	if slices.ContainsFunc(in.SubscribedEvents.Items, func(id string) bool { return findEventType(id) < 0 }) {
+	if slices.ContainsFunc(in.SubscribedEvents, func(id string) bool { return findEventType(id) < 0 }) {
 		return in, invalidRequestContent("Posted subscribedEvents contains unsupported event types.")
 	}
 	for _, other := range s.webhooks {
@@ -59,7 +59,7 @@ func (s *Sandbox) webhookInput(c *call, updated *webhook) (webhookInput, error) 
 		case other == updated:
 		case other.url == in.URL:
 			return in, webhookExists()
-		case slices.ContainsFunc(in.SubscribedEvents.Items, func(id string) bool { return slices.Contains(other.events, id) }):
+		case slices.ContainsFunc(in.SubscribedEvents, func(id string) bool { return slices.Contains(other.events, id) }):
 			return in, alreadySubscribed()
 		}
 	}
@@ -80,9 +80,9 @@ func (w *webhook) update(in webhookInput, base string) {
 	if in.Description != nil {
 		w.description = *in.Description
 	}
-	if in.SubscribedEvents.Items != nil {
+	if in.SubscribedEvents != nil {
 		w.events = nil
-		for _, id := range in.SubscribedEvents.Items { // without duplicates
+		for _, id := range in.SubscribedEvents { // without duplicates
 			if !slices.Contains(w.events, id) {
 				w.events = append(w.events, id)
 			}

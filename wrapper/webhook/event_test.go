@@ -56,8 +56,11 @@ func TestParse_UnexpectedPayload(t *testing.T) {
 		"links of another type": {
 			`{"links":"https://au-api.basiq.io",` + known + `}`, webhook.Event{EventTypeID: "user.created", EventID: "e1"},
 		},
+		"number as an id": {
+			`{"eventId":61723,"eventTypeId":"user.created"}`, webhook.Event{EventTypeID: "user.created", EventID: "61723"},
+		},
 		"id of another type": {
-			`{"eventId":61723,"eventTypeId":"user.created","links":{"eventEntity":"/users/u1"}}`,
+			`{"eventId":[61723],"eventTypeId":"user.created","links":{"eventEntity":"/users/u1"}}`,
 			webhook.Event{EventTypeID: "user.created", Links: webhook.Links{EventEntity: "/users/u1"}},
 		},
 		"link of another type": {
