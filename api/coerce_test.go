@@ -110,7 +110,7 @@ func TestUnmarshal_CoerceOwnMethod(t *testing.T) {
 		Code        string
 	}
 	err := api.Unmarshal([]byte(`{"Code":1,"Shout":2,"Last":"kept"}`), &got)
-	_, ok := errors.AsType[*api.MistypedError](err)
+	_, ok := errors.AsType[*api.TypeError](err)
 	assert.True(t, ok, "%v", err)
 	assert.Equal(t, shout("kept!"), got.Last)
 	assert.Empty(t, got.Shout)

@@ -15,7 +15,7 @@ import (
 //
 // A JSON number in place of a string is decoded as its digits, exactly as they were sent. A quoted integer in place of a
 // number is decoded as that number. Any other value whose JSON kind does not match its field is skipped. The rest is
-// decoded, and the first skipped value is returned as a [*MistypedError]. Invalid JSON is a different error.
+// decoded, and the first skipped value is returned as a [*TypeError]. Invalid JSON is a different error.
 func Unmarshal(data []byte, value any) error {
 	if jsonv2.Unmarshal(data, value, stopAtError) == nil {
 		return nil
@@ -33,7 +33,7 @@ func UnmarshalOnce(data []byte, value any) error {
 	if mistyped, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		// A path may contain map keys, which can be of any length.
 		path := strings.ToValidUTF8(mistyped.Field[:min(len(mistyped.Field), maxPath)], "")
-		return &MistypedError{Field: path, Kind: fmt.Sprint(mistyped.Type)}
+		return &TypeError{Field: path, Kind: fmt.Sprint(mistyped.Type)}
 	}
 	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok && strings.Contains(syntax.Error(), "escape sequence") {
 		return fmt.Errorf("json: invalid escape sequence at byte %d", syntax.Offset) // the original error quotes the text
@@ -50,8 +50,8 @@ var collectErrors = jsonv2.JoinOptions(json.DefaultOptionsV1(), coerce)
 
 const maxPath = 256
 
-// MistypedError reports a JSON value whose kind does not match its field. It does not hold the value.
-type MistypedError struct {
+// TypeError reports a JSON value whose kind does not match its field. It does not hold the value.
+type TypeError struct {
 	// Field is the path of the value, for example "data.0.amount". It is empty for the whole text.
 	// A path within a [OneOrMany] starts there. A [WireSecret] is named "secret".
 	Field string
@@ -60,7 +60,7 @@ type MistypedError struct {
 }
 
 // Error returns the path and the expected type.
-func (e *MistypedError) Error() string {
+func (e *TypeError) Error() string {
 	return fmt.Sprintf("field %q is not of type %s", e.Field, e.Kind)
 }
 

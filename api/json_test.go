@@ -51,12 +51,12 @@ func TestUnmarshal_MistypedField(t *testing.T) {
 			t.Parallel()
 			var got tree
 			err := api.Unmarshal([]byte(tt.text), &got)
-			require.Equal(t, &api.MistypedError{Field: tt.field, Kind: tt.kind}, err)
+			require.Equal(t, &api.TypeError{Field: tt.field, Kind: tt.kind}, err)
 			assert.Equal(t, "kept", got.Last)
 		})
 	}
-	require.Equal(t, &api.MistypedError{Kind: "api_test.leaf"}, api.Unmarshal([]byte(`[]`), new(leaf)))
-	require.EqualError(t, &api.MistypedError{Field: "a.b", Kind: "string"}, `field "a.b" is not of type string`)
+	require.Equal(t, &api.TypeError{Kind: "api_test.leaf"}, api.Unmarshal([]byte(`[]`), new(leaf)))
+	require.EqualError(t, &api.TypeError{Field: "a.b", Kind: "string"}, `field "a.b" is not of type string`)
 }
 
 func TestUnmarshal_Invalid(t *testing.T) {
@@ -66,7 +66,7 @@ func TestUnmarshal_Invalid(t *testing.T) {
 		require.ErrorAs(t, stdjson.Unmarshal([]byte(text), new(leaf)), &syntax)
 		err := api.Unmarshal([]byte(text), new(leaf))
 		require.Error(t, err, text)
-		assert.NotErrorAs(t, err, new(*api.MistypedError), text)
+		assert.NotErrorAs(t, err, new(*api.TypeError), text)
 	}
 	require.Error(t, api.Unmarshal([]byte(`{}`), leaf{}))
 	require.Error(t, api.Unmarshal([]byte(`{}`), nil))
@@ -79,7 +79,7 @@ type values struct {
 	Time      api.Time            `json:"time"`
 	Decimal   api.Decimal         `json:"decimal"`
 	Reference api.Reference       `json:"reference"`
-	Text      api.TextOrList      `json:"text"`
+	Text      api.StringOrList    `json:"text"`
 	Many      api.OneOrMany[leaf] `json:"many"`
 	Secret    api.WireSecret      `json:"secret"`
 	Last      string              `json:"last"`
@@ -123,7 +123,7 @@ func TestOneOrMany_MistypedElement(t *testing.T) {
 			Last string
 		}{Many: api.Many(leaf{Code: "before"})}
 		err := api.Unmarshal([]byte(`{"Many":`+tt.sent+`,"Last":"kept"}`), &got)
-		mistyped, ok := errors.AsType[*api.MistypedError](err)
+		mistyped, ok := errors.AsType[*api.TypeError](err)
 		require.True(t, ok, "%s: %v", tt.sent, err)
 		assert.Equal(t, tt.field, mistyped.Field)
 		assert.Equal(t, tt.want, got.Many, tt.sent)

@@ -32,7 +32,7 @@ func (list OneOrMany[T]) MarshalJSON() ([]byte, error) {
 }
 
 // UnmarshalJSON decodes an array, one element, or null. If the only element has the wrong JSON kind, Items is nil, because a
-// zero value would look like data. The error is then a [*MistypedError], as for a mistyped field of an element.
+// zero value would look like data. The error is then a [*TypeError], as for a mistyped field of an element.
 func (list *OneOrMany[T]) UnmarshalJSON(data []byte) error {
 	*list = OneOrMany[T]{}
 	if jsontext.Value(data).Kind() == '[' {
@@ -40,7 +40,7 @@ func (list *OneOrMany[T]) UnmarshalJSON(data []byte) error {
 	}
 	var one *T
 	err := UnmarshalOnce(data, &one)
-	mistyped, ok := errors.AsType[*MistypedError](err)
+	mistyped, ok := errors.AsType[*TypeError](err)
 	if one != nil && (!ok || mistyped.Field != "") {
 		*list = OneOrMany[T]{Items: []T{*one}, Single: true}
 	}

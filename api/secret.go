@@ -72,7 +72,7 @@ type WireSecret struct{ Secret }
 // MarshalJSON returns the secret as a JSON string.
 func (w WireSecret) MarshalJSON() ([]byte, error) { return json.Marshal(w.Reveal()) }
 
-// UnmarshalJSON decodes a JSON string, or null. Any other value, also a number, is a [*MistypedError].
+// UnmarshalJSON decodes a JSON string, or null. Any other value, also a number, is a [*TypeError].
 func (w *WireSecret) UnmarshalJSON(data []byte) error {
 	w.Secret = Secret{}
 	switch jsontext.Value(data).Kind() {
@@ -80,7 +80,7 @@ func (w *WireSecret) UnmarshalJSON(data []byte) error {
 		w.Secret = NewSecret(text(data))
 	case 'n':
 	default:
-		return &MistypedError{Field: "secret", Kind: "string"}
+		return &TypeError{Field: "secret", Kind: "string"}
 	}
 	return nil
 }

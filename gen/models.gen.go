@@ -1046,7 +1046,7 @@ type AccountLinks struct {
 	Self string `json:"self,omitempty,omitzero"`
 
 	// Statements The statements. Declared as a string by the 3.0 document, whose example is an empty list.
-	Statements api.TextOrList `json:"statements,omitempty,omitzero"`
+	Statements api.StringOrList `json:"statements,omitempty,omitzero"`
 
 	// Transactions The URL of the account's transactions.
 	Transactions string `json:"transactions,omitempty,omitzero"`
@@ -2381,7 +2381,7 @@ type EnrichData struct {
 	Merchant EnrichMerchant `json:"merchant,omitempty,omitzero"`
 
 	// Tags Tags of the form `name:value`, for example `conduct:dishonour` or `card:4615`. API 3.0.
-	Tags api.TextOrList `json:"tags,omitempty,omitzero"`
+	Tags api.StringOrList `json:"tags,omitempty,omitzero"`
 }
 
 // EnrichGeometry A place on the map: `lat` is its latitude, `lng` its longitude, in degrees.
@@ -4037,7 +4037,7 @@ type ReportFilterText = string
 type ReportFilterTexts = []string
 
 // ReportFilterValue What the filter is set to: a text, a list of texts, or null, which only `includeMetrics` and `includeGroups` take.
-type ReportFilterValue = api.TextOrList
+type ReportFilterValue = api.StringOrList
 
 // ReportGroup One kind of income, expense or liability, with the transactions that belong to it.
 type ReportGroup struct {

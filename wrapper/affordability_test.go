@@ -108,7 +108,7 @@ func TestSummaryOfNothing(t *testing.T) {
 			require.ErrorIs(t, err, basiq.ErrNoTransactions)
 			assert.Equal(t, "basiq: "+operation+": there are no transactions to summarise", err.Error())
 			require.NotErrorIs(t, err, basiq.ErrNotFound)
-			assert.False(t, basiq.MayHaveBeenDone(err), "no summary was made")
+			assert.False(t, basiq.MayHaveSucceeded(err), "no summary was made")
 			assert.Len(t, s.seen(), 1)
 		})
 		for name, body := range map[string]string{"no id": `{"type":"summary"}`, "empty": ``, "null": `null`, "HTML": `<html>`} {
@@ -119,7 +119,7 @@ func TestSummaryOfNothing(t *testing.T) {
 				var answer *basiq.Error
 				require.ErrorAs(t, err, &answer)
 				require.NotErrorIs(t, err, basiq.ErrNoTransactions)
-				assert.True(t, basiq.MayHaveBeenDone(err), "a summary was made, and counted")
+				assert.True(t, basiq.MayHaveSucceeded(err), "a summary was made, and counted")
 				assert.Len(t, s.seen(), 1)
 			})
 		}
@@ -143,7 +143,7 @@ func TestAffordability_Create_PDF(t *testing.T) {
 			failure, ok := errors.AsType[*basiq.Error](err)
 			require.True(t, ok)
 			assert.Empty(t, failure.Body(), "a report is no text of an error")
-			assert.True(t, basiq.MayHaveBeenDone(err), "it counts against the daily limit")
+			assert.True(t, basiq.MayHaveSucceeded(err), "it counts against the daily limit")
 			assert.Len(t, s.seen(), 1)
 		})
 	}

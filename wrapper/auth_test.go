@@ -175,7 +175,7 @@ func TestRefusedTokenIsReplaced(t *testing.T) {
 		require.ErrorIs(t, err, basiq.ErrInvalidAPIKey)
 		assert.Len(t, s.seen(), 1)
 		assert.Equal(t, 2, s.tokenRequests(), "nor is it asked for again")
-		assert.False(t, basiq.MayHaveBeenDone(err), "the call arrived, and was turned away unread")
+		assert.False(t, basiq.MayHaveSucceeded(err), "the call arrived, and was turned away unread")
 		assert.Contains(t, err.Error(), "basiq: Users.Get: no access token: ")
 	})
 	t.Run("getting the next one is interrupted", func(t *testing.T) {
@@ -183,11 +183,11 @@ func TestRefusedTokenIsReplaced(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			s := &stub{answer: inTurn(ok(200, userJSON))}
 			s.onToken = func(int) (*http.Response, error) { return nil, errReset }
-			client := newClient(t, s, basiq.WithRetry(basiq.Retry{MaxAttempts: 10, BaseDelay: 10 * time.Minute, MaxDelay: time.Hour}))
+			client := newClient(t, s, basiq.WithRetry(basiq.RetryPolicy{MaxAttempts: 10, BaseDelay: 10 * time.Minute, MaxDelay: time.Hour}))
 			_, err := client.Users.Get(t.Context(), userID)
 			require.ErrorIs(t, err, errReset)
 			assert.Contains(t, err.Error(), "basiq: Users.Get: no access token: basiq: Tokens.Create: ")
-			assert.False(t, basiq.MayHaveBeenDone(err))
+			assert.False(t, basiq.MayHaveSucceeded(err))
 		})
 	})
 }
@@ -447,7 +447,7 @@ func TestUselessTokens(t *testing.T) {
 		s := &stub{answer: inTurn(ok(200, userJSON))}
 		_, err := newClient(t, s, basiq.WithTokenSource(fixedTokens(token))).Users.Get(t.Context(), userID)
 		require.ErrorContains(t, err, "no access token: token is empty or has characters that a header cannot hold")
-		assert.False(t, basiq.MayHaveBeenDone(err))
+		assert.False(t, basiq.MayHaveSucceeded(err))
 		assert.Empty(t, s.seen())
 	}
 }
@@ -512,7 +512,7 @@ func TestTooManyTokenRequests(t *testing.T) {
 		_, err := client.Tokens.Create(hurried, basiq.ServerAccess())
 		require.ErrorIs(t, err, basiq.ErrTooManyTokenRequests)
 		require.ErrorContains(t, err, "the client has made 100 at once and continues with 2 a second, later than the context's deadline")
-		assert.False(t, basiq.MayHaveBeenDone(err))
+		assert.False(t, basiq.MayHaveSucceeded(err))
 
 		canceled, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(100*time.Millisecond, cancel)
@@ -613,7 +613,7 @@ func FuzzToken(f *testing.F) {
 			}
 			require.Empty(t, w.sent)
 			checkText(t, failure, 600)
-			require.False(t, basiq.MayHaveBeenDone(failure))
+			require.False(t, basiq.MayHaveSucceeded(failure))
 			if err == nil {
 				require.EqualError(t, failure, "basiq: Users.Get: no access token: token is empty or has characters that a header cannot hold")
 			}

@@ -18,8 +18,8 @@ import (
 	"github.com/basiq-go/basiq-go/gen"
 )
 
-// Call describes the call that middleware, a [Limiter], a [TokenSource] or a transport is handling.
-type Call struct {
+// CallInfo describes the call that middleware, a [Limiter], a [TokenSource] or a transport is handling.
+type CallInfo struct {
 	Operation Operation
 	// Attempt counts the attempts of this call, from 1.
 	Attempt int
@@ -95,12 +95,12 @@ func withoutRetries(ctx context.Context) context.Context {
 
 // CallFromContext returns the call that a context belongs to. It works in [Middleware], in a transport, in a [Limiter] and
 // in a [TokenSource]. The second result is false for a context of another origin.
-func CallFromContext(ctx context.Context) (Call, bool) {
+func CallFromContext(ctx context.Context) (CallInfo, bool) {
 	call := callFrom(ctx)
 	if call == nil {
-		return Call{}, false
+		return CallInfo{}, false
 	}
-	return Call{Operation: *call.operation, Attempt: int(call.attempts.Load())}, true
+	return CallInfo{Operation: *call.operation, Attempt: int(call.attempts.Load())}, true
 }
 
 type answer struct { // a response with a 2xx status

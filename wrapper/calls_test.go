@@ -40,7 +40,7 @@ func TestCall_WrongAPIVersion(t *testing.T) {
 				var input *basiq.InputError
 				require.ErrorAs(t, err, &input)
 				assert.Equal(t, operation(t, c.id).Name, input.Operation)
-				assert.False(t, basiq.MayHaveBeenDone(err))
+				assert.False(t, basiq.MayHaveSucceeded(err))
 				assert.Empty(t, s.seen())
 				assert.Zero(t, s.tokenRequests())
 			})
@@ -88,7 +88,7 @@ func TestRetryAfter_ClockSkew(t *testing.T) {
 			s := &stub{answer: inTurn(answerOf{status: 429, header: http.Header{
 				"Date": {server.Format(http.TimeFormat)}, "Retry-After": {server.Add(7 * time.Second).Format(http.TimeFormat)},
 			}}, ok(200, userJSON))}
-			client := newClient(t, s, basiq.WithRetry(basiq.Retry{BaseDelay: time.Millisecond, MaxDelay: time.Minute}))
+			client := newClient(t, s, basiq.WithRetry(basiq.RetryPolicy{BaseDelay: time.Millisecond, MaxDelay: time.Minute}))
 			start := time.Now()
 			require.NoError(t, errOf(client.Users.Get(t.Context(), userID)), skew)
 			assert.InDelta(t, 7*time.Second, time.Since(start), float64(5*time.Millisecond), skew)
@@ -107,7 +107,7 @@ func TestRetryBudget_CallersThatLeave(t *testing.T) {
 			}
 			return answerOf{status: 503, header: http.Header{"Retry-After": {"1"}}}.response(), nil
 		}}
-		client := newClient(t, s, basiq.WithRetry(basiq.Retry{BaseDelay: time.Millisecond, MaxDelay: time.Minute}))
+		client := newClient(t, s, basiq.WithRetry(basiq.RetryPolicy{BaseDelay: time.Millisecond, MaxDelay: time.Minute}))
 		for range 120 {
 			ctx, cancel := context.WithCancel(t.Context())
 			time.AfterFunc(500*time.Millisecond, cancel)
@@ -120,11 +120,11 @@ func TestRetryBudget_CallersThatLeave(t *testing.T) {
 	})
 }
 
-// A PausedError that a mock makes is one, and says which status throttled the operation.
+// A ThrottledError that a mock makes is one, and says which status throttled the operation.
 func TestPausedError_Identity(t *testing.T) {
 	t.Parallel()
 	for status, want := range map[int]error{0: basiq.ErrTooManyRequests, 429: basiq.ErrTooManyRequests, 503: basiq.ErrUnavailable} {
-		err := error(&basiq.TransportError{Operation: "Users.Get", Err: &basiq.PausedError{StatusCode: status, RetryAfter: time.Minute}})
+		err := error(&basiq.TransportError{Operation: "Users.Get", Err: &basiq.ThrottledError{StatusCode: status, RetryAfter: time.Minute}})
 		for _, sentinel := range []error{basiq.ErrTooManyRequests, basiq.ErrUnavailable} {
 			assert.Equal(t, want == sentinel, errors.Is(err, sentinel), "%d", status) //nolint:errorlint // it is that very one
 		}
@@ -136,13 +136,13 @@ func TestPausedError_Identity(t *testing.T) {
 func TestErrors_ZeroValues(t *testing.T) {
 	t.Parallel()
 	for _, err := range []error{
-		&basiq.Error{}, &basiq.TransportError{}, &basiq.InputError{}, &basiq.PausedError{}, &basiq.WaitError{}, &basiq.JobError{},
+		&basiq.Error{}, &basiq.TransportError{}, &basiq.InputError{}, &basiq.ThrottledError{}, &basiq.WaitError{}, &basiq.JobError{},
 	} {
 		assert.NotPanics(t, func() {
 			text := err.Error()
 			assert.NotEmpty(t, text, "%T", err)
 			assert.NotContains(t, text, "\n", "%T", err)
-			_ = basiq.MayHaveBeenDone(err)
+			_ = basiq.MayHaveSucceeded(err)
 			_ = errors.Is(err, basiq.ErrNotFound)
 		}, "%T", err)
 	}

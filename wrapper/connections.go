@@ -111,7 +111,7 @@ func (s *ConnectionsService) Get(ctx context.Context, userID, connectionID strin
 // immediately, as [ConnectionStatusPending]. The job has its ID after the first step, see [Job.ConnectionID].
 //
 // If a job for the same login is running, Basiq returns that one, and AlreadyRunning is set. After an error for which
-// [MayHaveBeenDone] is true, check [ConnectionsService.List] or [JobsService.List] before calling again: banks lock
+// [MayHaveSucceeded] is true, check [ConnectionsService.List] or [JobsService.List] before calling again: banks lock
 // logins that are tried too often.
 //
 // It requires [APIVersion21]; with API 3.0 users connect on Basiq's consent page. Errors: [ErrBadRequest] if the bank
@@ -235,7 +235,7 @@ func (s *ConnectionsService) UpdateAndWait(ctx context.Context, userID, connecti
 // andWait starts a job, waits for it and returns its connection. Options are validated first, because every error after
 // the start names the job. connectionID is empty if only the job has it.
 func (s *ConnectionsService) andWait(ctx context.Context, operation, userID, connectionID string, options []WaitOption, start func() (*Job, error)) (*Connection, error) {
-	config, err := newWaitConfig(ctx, operation, append([]WaitOption{WaitForUser(userID)}, options...))
+	config, err := newWaitConfig(ctx, operation, append([]WaitOption{WithUser(userID)}, options...))
 	if err != nil {
 		return nil, err
 	}

@@ -180,7 +180,7 @@ func isServerToken(token Secret) bool {
 // ConsentRedirect holds what the consent page sends with the redirect.
 type ConsentRedirect struct {
 	// JobIDs are the jobs that fetch the data of the connected banks, for [JobsService.WaitAll]. The browser may have
-	// changed them: pass [WaitForUser] too, so that jobs of other users are rejected.
+	// changed them: pass [WithUser] too, so that jobs of other users are rejected.
 	JobIDs []string
 	// Query holds all parameters of the URL.
 	Query url.Values

@@ -11,7 +11,7 @@ import (
 // not a JSON object, its list is missing, or it would take too much memory. Nothing in value is valid then.
 //
 // A field of another JSON kind is left at its zero value. odd describes the first such field, or is nil.
-func decode(body []byte, value any) (odd *api.MistypedError, err error) {
+func decode(body []byte, value any) (odd *api.TypeError, err error) {
 	unmarshal := api.Unmarshal
 	switch large, err := checkBudget(body, value); {
 	case err != nil:
@@ -20,7 +20,7 @@ func decode(body []byte, value any) (odd *api.MistypedError, err error) {
 		unmarshal = api.UnmarshalOnce
 	}
 	err = unmarshal(body, value)
-	odd, ok := errors.AsType[*api.MistypedError](err)
+	odd, ok := errors.AsType[*api.TypeError](err)
 	switch {
 	case !ok:
 		return nil, err

@@ -28,7 +28,7 @@
 //	...
 //	redirect, err := basiq.ParseConsentRedirect(r.URL, state)
 //	...
-//	jobs, err := client.Jobs.WaitAll(ctx, redirect.JobIDs, basiq.WaitForUser(userID)) // the IDs come from a browser
+//	jobs, err := client.Jobs.WaitAll(ctx, redirect.JobIDs, basiq.WithUser(userID)) // the IDs come from a browser
 //
 // # Wait
 //
@@ -41,7 +41,7 @@
 //		}))
 //
 // Without WithMFA the wait ends with [ErrMFARequired]. Call [JobsService.AnswerMFA] with the user's answers, and wait again
-// with [AfterMFA].
+// with [WithAnsweredMFA].
 //
 // [JobsService.WaitEach] waits for thousands of jobs and yields each when its wait ends. [WithPollRate] limits the polls of
 // all jobs together:
@@ -108,19 +108,19 @@
 // # Retries
 //
 // A call makes up to four attempts if the failure may be temporary and a retry is safe. Whether it is safe depends on the
-// operation, see [Operation.Repeatable]:
+// operation, see [Operation.Idempotent]:
 //
 //   - Reads, deletes of what has an ID, refreshes and token requests are retried after timeouts, resets, 408 and 5xx. A
 //     retried delete that finds nothing succeeds; otherwise deleting what does not exist is an error.
 //   - Creates, updates, purges, uploads and MFA answers are retried only if there is proof that Basiq did not carry out the
 //     request. Banks lock logins that are tried too often. Proof comes from an http.Transport; see [PassThrough]. After an
-//     error for which [MayHaveBeenDone] is true, check the list of the resource before calling again.
+//     error for which [MayHaveSucceeded] is true, check the list of the resource before calling again.
 //   - Every call is retried after 429, 421 and 425, with which a request is refused unread.
 //
 // Failures that no retry changes are not retried: a host name that does not exist, a certificate or TLS version that is
 // rejected, a proxy that wants credentials ([ErrProxyAuth]).
 //
-// The delay between attempts is random and grows. Retry-After is obeyed; if it asks for more than [Retry].MaxDelay, the
+// The delay between attempts is random and grows. Retry-After is obeyed; if it asks for more than [RetryPolicy].MaxDelay, the
 // call ends at once. Every wait ends with the call's context. An error holds the context's error but never its cause
 // (context.Cause), which may be the error of another call.
 //
@@ -129,7 +129,7 @@
 // # Limits
 //
 // If Basiq responds to a call with 429, or with 503 and Retry-After, the other calls of that operation wait too, or end with
-// a [PausedError] if they cannot. [WithRateLimit] sets a rate limit of your own. Retries that do not help their calls are
+// a [ThrottledError] if they cannot. [WithRateLimit] sets a rate limit of your own. Retries that do not help their calls are
 // limited to a tenth of the calls that get a response below 500, once the first hundred are spent, so that an outage is not
 // multiplied. However many calls there are, a client makes at most 700 token requests in five minutes, of the 1,500 that
 // Basiq allows an address. The comment at the top of throttle.go describes what these limits do together.

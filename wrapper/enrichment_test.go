@@ -26,7 +26,7 @@ func TestEnrich(t *testing.T) {
 	lat, ok := enrich.Data.Location.Geometry.Lat.Rat()
 	require.True(t, ok)
 	assert.Equal(t, "-33.79988520000001", lat.FloatString(14), "every digit")
-	assert.Equal(t, []string{"conduct:dishonour"}, enrich.Data.Tags.Texts())
+	assert.Equal(t, []string{"conduct:dishonour"}, enrich.Data.Tags.Strings())
 	assert.Contains(t, enrich.Links.LogoThumb, "woolworths-thumb.svg")
 }
 

@@ -33,8 +33,8 @@ var (
 	ErrConflict = errors.New("conflict")
 	// ErrGone is status 410: the resource no longer exists.
 	ErrGone = errors.New("gone")
-	// ErrTooLarge is status 413: the request is too large.
-	ErrTooLarge = errors.New("too large")
+	// ErrRequestTooLarge is status 413: the request is too large.
+	ErrRequestTooLarge = errors.New("too large")
 	// ErrTooManyRequests is status 429.
 	ErrTooManyRequests = errors.New("too many requests")
 	// ErrUnavailable is status 502, 503, 504, or 520 to 530, with which content delivery networks report that the server
@@ -50,7 +50,7 @@ var statusErrors = map[int]error{
 	http.StatusProxyAuthRequired:     ErrProxyAuth,
 	http.StatusConflict:              ErrConflict,
 	http.StatusGone:                  ErrGone,
-	http.StatusRequestEntityTooLarge: ErrTooLarge,
+	http.StatusRequestEntityTooLarge: ErrRequestTooLarge,
 	http.StatusTooManyRequests:       ErrTooManyRequests,
 }
 
@@ -259,22 +259,22 @@ func (e *Error) Is(target error) bool {
 // Unwrap returns the error that explains the status, such as [ErrInvalidAPIKey], or why the body is unusable.
 func (e *Error) Unwrap() error { return e.reason }
 
-// TransportError is the error of a call that got no response. See [MayHaveBeenDone].
+// TransportError is the error of a call that got no response. See [MayHaveSucceeded].
 type TransportError struct {
 	// Operation is the name of the Go method that was called, as in [Error].
 	Operation string
 	// Attempts is how many attempts were made. A request that is repeated with a new token belongs to the same attempt.
 	Attempts int
-	// MayHaveArrived reports whether Basiq may have received the request and carried it out. If it is false, there is proof
+	// RequestMayHaveBeenReceived reports whether Basiq may have received the request and carried it out. If it is false, there is proof
 	// that no attempt did, and calling again is safe.
-	MayHaveArrived bool
+	RequestMayHaveBeenReceived bool
 	// Err is why the last attempt failed: an error of the network, of the context, or of the token request.
 	Err error
 }
 
 func newTransportError(ctx context.Context, call *callState, err error) *TransportError {
 	return &TransportError{
-		Operation: call.operation.Name, Attempts: int(call.attempts.Load()), MayHaveArrived: call.maybeApplied,
+		Operation: call.operation.Name, Attempts: int(call.attempts.Load()), RequestMayHaveBeenReceived: call.maybeApplied,
 		Err: ownError(ctx, err),
 	}
 }
@@ -286,9 +286,9 @@ func (e *TransportError) Error() string {
 		reason = cut(e.Err.Error())
 	}
 	_, noToken := errors.AsType[*tokenError](e.Err)
-	_, paused := errors.AsType[*PausedError](e.Err)
+	_, paused := errors.AsType[*ThrottledError](e.Err)
 	switch {
-	case noToken && !e.MayHaveArrived:
+	case noToken && !e.RequestMayHaveBeenReceived:
 		reason = "no access token: " + reason
 	case paused && e.Attempts == 0:
 		reason = "not sent: " + reason
@@ -297,7 +297,7 @@ func (e *TransportError) Error() string {
 		if e.Attempts == 1 {
 			attempts = "attempt"
 		}
-		if e.MayHaveArrived {
+		if e.RequestMayHaveBeenReceived {
 			arrived = "may have reached Basiq"
 		}
 		reason = fmt.Sprintf("no response after %d %s: %s (the request %s)", e.Attempts, attempts, reason, arrived)
@@ -308,24 +308,24 @@ func (e *TransportError) Error() string {
 // Unwrap returns Err.
 func (e *TransportError) Unwrap() error { return e.Err }
 
-// MayHaveBeenDone reports whether Basiq may have carried out a call whose error is err, or is in err's tree. That is the
+// MayHaveSucceeded reports whether Basiq may have carried out a call whose error is err, or is in err's tree. That is the
 // case if the request may have arrived and got no response ([TransportError]), if the response is 408, 5xx, or an unusable
 // 2xx ([Error]), or if a job has started ([WaitError], [JobError]). After a create, check whether the resource exists
 // before calling again. If it is false, calling again is safe.
-func MayHaveBeenDone(err error) bool {
+func MayHaveSucceeded(err error) bool {
 	switch e := err.(type) { //nolint:errorlint // the tree is walked here
 	case nil:
 		return false
 	case *WaitError, *JobError:
 		return true
 	case *TransportError: // what is below it has been considered
-		return e != nil && e.MayHaveArrived
+		return e != nil && e.RequestMayHaveBeenReceived
 	case *Error:
 		return e != nil && (e.maybeApplied || e.StatusCode < 300 || e.StatusCode == http.StatusRequestTimeout || e.StatusCode >= 500)
 	case interface{ Unwrap() error }:
-		return MayHaveBeenDone(e.Unwrap())
+		return MayHaveSucceeded(e.Unwrap())
 	case interface{ Unwrap() []error }:
-		return slices.ContainsFunc(e.Unwrap(), MayHaveBeenDone)
+		return slices.ContainsFunc(e.Unwrap(), MayHaveSucceeded)
 	}
 	return false
 }

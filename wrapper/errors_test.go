@@ -103,7 +103,7 @@ func TestOddSuccessBodies(t *testing.T) {
 			_, client := newStub(t, ok(status, connectionJSON))
 			_, err := client.Connections.Get(t.Context(), userID, connID)
 			require.EqualError(t, err, fmt.Sprintf("basiq: Connections.Get: %d: invalid response: unexpected status", status))
-			assert.True(t, basiq.MayHaveBeenDone(err))
+			assert.True(t, basiq.MayHaveSucceeded(err))
 			err = client.Connections.Delete(t.Context(), userID, connID)
 			require.EqualError(t, err, fmt.Sprintf("basiq: Connections.Delete: %d: invalid response: unexpected status", status))
 		}
@@ -128,7 +128,7 @@ func TestErrorsByStatus(t *testing.T) {
 	t.Parallel()
 	byStatus := map[int]error{
 		400: basiq.ErrBadRequest, 401: basiq.ErrUnauthorized, 403: basiq.ErrForbidden, 404: basiq.ErrNotFound, 409: basiq.ErrConflict,
-		410: basiq.ErrGone, 413: basiq.ErrTooLarge, 429: basiq.ErrTooManyRequests, 502: basiq.ErrUnavailable, 503: basiq.ErrUnavailable, 504: basiq.ErrUnavailable,
+		410: basiq.ErrGone, 413: basiq.ErrRequestTooLarge, 429: basiq.ErrTooManyRequests, 502: basiq.ErrUnavailable, 503: basiq.ErrUnavailable, 504: basiq.ErrUnavailable,
 	}
 	for status, want := range byStatus {
 		t.Run(http.StatusText(status), func(t *testing.T) {
@@ -235,7 +235,7 @@ func TestNoTransactions(t *testing.T) {
 			require.ErrorIs(t, err, basiq.ErrNoTransactions)
 			require.EqualError(t, err, "basiq: "+name+": there are no transactions to summarise")
 			require.NotErrorIs(t, err, basiq.ErrNotFound)
-			assert.False(t, basiq.MayHaveBeenDone(err))
+			assert.False(t, basiq.MayHaveSucceeded(err))
 			require.Len(t, s.seen(), 1)
 			assert.JSONEq(t, "{}", s.seen()[0].Body, "an empty request is all accounts, for as long as there is data")
 		})
@@ -330,7 +330,7 @@ func TestTitleAndDetail(t *testing.T) {
 // byStatus are the errors that a status has by itself.
 var byStatus = map[error][]int{
 	basiq.ErrBadRequest: {400}, basiq.ErrUnauthorized: {401}, basiq.ErrForbidden: {403}, basiq.ErrConflict: {409}, basiq.ErrGone: {410},
-	basiq.ErrTooLarge: {413}, basiq.ErrTooManyRequests: {429}, basiq.ErrUnavailable: {502, 503, 504, 520, 521, 522, 523, 524, 525, 526, 527, 528, 529, 530},
+	basiq.ErrRequestTooLarge: {413}, basiq.ErrTooManyRequests: {429}, basiq.ErrUnavailable: {502, 503, 504, 520, 521, 522, 523, 524, 525, 526, 527, 528, 529, 530},
 }
 
 // Whatever an answer without success has for a body, its status is kept, and so is all that the body says in Basiq's form, up
@@ -373,7 +373,7 @@ func FuzzErrorBody(f *testing.F) {
 			require.Equal(t, operation, failure.Operation)
 			require.Equal(t, status, failure.StatusCode)
 			require.Equal(t, body[:min(len(body), 16<<10)], append([]byte{}, failure.Body()...))
-			require.Equal(t, status == 408 || status >= 500, basiq.MayHaveBeenDone(err))
+			require.Equal(t, status == 408 || status >= 500, basiq.MayHaveSucceeded(err))
 			for sentinel, statuses := range byStatus {
 				require.Equal(t, slices.Contains(statuses, status), errors.Is(err, sentinel), "%v", sentinel)
 			}

@@ -28,7 +28,7 @@ var errRefused = &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
 func TestMayHaveBeenDone_ErrorTrees(t *testing.T) {
 	t.Parallel()
 	unsent := &basiq.TransportError{Operation: "Users.Create", Err: io.EOF}
-	arrived := &basiq.TransportError{Operation: "Users.Create", Err: io.EOF, MayHaveArrived: true}
+	arrived := &basiq.TransportError{Operation: "Users.Create", Err: io.EOF, RequestMayHaveBeenReceived: true}
 	rejected := &basiq.Error{Operation: "Users.Create", StatusCode: 400}
 	failed := &basiq.Error{Operation: "Users.Create", StatusCode: 502}
 	unreadable := &basiq.Error{Operation: "Users.Create", StatusCode: 201}
@@ -55,12 +55,12 @@ func TestMayHaveBeenDone_ErrorTrees(t *testing.T) {
 		"nil *TransportError":               {(*basiq.TransportError)(nil), false},
 		"nil *Error":                        {(*basiq.Error)(nil), false},
 		"an argument":                       {&basiq.InputError{}, false},
-		"a throttled operation":             {&basiq.TransportError{Operation: "Users.Get", Err: &basiq.PausedError{}}, false},
+		"a throttled operation":             {&basiq.TransportError{Operation: "Users.Get", Err: &basiq.ThrottledError{}}, false},
 		"a token that could not be fetched": {&basiq.TransportError{Operation: "Users.Create", Err: &basiq.Error{Operation: "Tokens.Create", StatusCode: 503}}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			assert.Equal(t, c.want, basiq.MayHaveBeenDone(c.err))
+			assert.Equal(t, c.want, basiq.MayHaveSucceeded(c.err))
 		})
 	}
 }
@@ -109,7 +109,7 @@ func TestEvidence_OfTransports(t *testing.T) {
 			var lost *basiq.TransportError
 			require.ErrorAs(t, err, &lost)
 			assert.Equal(t, map[bool]int{true: 4, false: 1}[c.unsent], lost.Attempts)
-			assert.Equal(t, !c.unsent, basiq.MayHaveBeenDone(err))
+			assert.Equal(t, !c.unsent, basiq.MayHaveSucceeded(err))
 		})
 	}
 }
@@ -144,7 +144,7 @@ func TestEvidence_Failover(t *testing.T) {
 	client := newClient(t, failover, basiq.WithBaseURL("http://"+closedAddress(t)), basiq.WithTokenSource(fixedTokens("token-1")))
 	_, err := client.Users.Create(t.Context(), basiq.CreateUser{Email: "a@b.c"})
 	require.Error(t, err)
-	assert.True(t, basiq.MayHaveBeenDone(err))
+	assert.True(t, basiq.MayHaveSucceeded(err))
 	assert.EqualValues(t, 1, creates.Load())
 }
 
@@ -156,7 +156,7 @@ func TestEvidence_ProxyFunctionFails(t *testing.T) {
 	client := newClient(t, transport, basiq.WithTokenSource(fixedTokens("token-1")))
 	_, err := client.Users.Create(t.Context(), basiq.CreateUser{Email: "a@b.c"})
 	require.ErrorIs(t, err, noProxy)
-	assert.False(t, basiq.MayHaveBeenDone(err))
+	assert.False(t, basiq.MayHaveSucceeded(err))
 }
 
 // Responses with 4xx other than 408 prove that the request was not carried out, also after an earlier attempt.
@@ -171,13 +171,13 @@ func TestEvidence_OfStatuses(t *testing.T) {
 		_, client = newStub(t, ok(status, ""), errRefused)
 		_, err = client.Users.Create(t.Context(), basiq.CreateUser{Email: "a@b.c"})
 		require.ErrorIs(t, err, syscall.ECONNREFUSED)
-		assert.False(t, basiq.MayHaveBeenDone(err), status)
+		assert.False(t, basiq.MayHaveSucceeded(err), status)
 	}
 	for _, status := range []int{408, 500, 502, 503, 504, 520, 530} {
 		s, client := newStub(t, ok(status, ""))
 		_, err := client.Users.Create(t.Context(), basiq.CreateUser{Email: "a@b.c"})
 		require.Error(t, err)
-		assert.True(t, basiq.MayHaveBeenDone(err), status)
+		assert.True(t, basiq.MayHaveSucceeded(err), status)
 		assert.Len(t, s.seen(), 1)
 		assert.Equal(t, status > 501, errors.Is(err, basiq.ErrUnavailable), status)
 	}
@@ -241,7 +241,7 @@ func TestHedging_LeftoverOfAnEarlierAttempt(t *testing.T) {
 		}))
 		_, err := client.Users.Create(t.Context(), basiq.CreateUser{Email: "a@b.c"})
 		require.ErrorIs(t, err, io.ErrUnexpectedEOF)
-		assert.True(t, basiq.MayHaveBeenDone(err))
+		assert.True(t, basiq.MayHaveSucceeded(err))
 		assert.Equal(t, 1, creates)
 	})
 }
@@ -266,7 +266,7 @@ func TestHedging_OneOfTwoIsRejected(t *testing.T) {
 				}))
 			_, err := client.Users.Create(t.Context(), basiq.CreateUser{Email: "a@b.c"})
 			require.Error(t, err)
-			assert.True(t, basiq.MayHaveBeenDone(err), "%v", second)
+			assert.True(t, basiq.MayHaveSucceeded(err), "%v", second)
 			assert.Len(t, s.seen(), 2, "a create in flight is not retried")
 			time.Sleep(time.Minute)
 		})

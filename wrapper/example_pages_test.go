@@ -112,7 +112,7 @@ func ExampleConsentsService_PageURL() {
 		}
 		delete(session, "state")
 		// The browser has carried the ids of the jobs.
-		jobs, err := client.Jobs.WaitAll(r.Context(), redirect.JobIDs, basiq.WaitForUser(userID))
+		jobs, err := client.Jobs.WaitAll(r.Context(), redirect.JobIDs, basiq.WithUser(userID))
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusBadGateway)
 			return

@@ -30,7 +30,7 @@ import (
 )
 
 // oneAttempt has a call fail with what came first.
-var oneAttempt = basiq.WithRetry(basiq.Retry{MaxAttempts: 1, BaseDelay: 1, MaxDelay: 1})
+var oneAttempt = basiq.WithRetry(basiq.RetryPolicy{MaxAttempts: 1, BaseDelay: 1, MaxDelay: 1})
 
 // wire is a transport that answers as the fuzzer says, and keeps what was sent. One call goes over it at a time.
 type wire struct {
@@ -195,7 +195,7 @@ func checkUnusable(t testing.TB, err error, operation string) {
 	require.Equal(t, operation, failure.Operation)
 	require.Equal(t, http.StatusOK, failure.StatusCode)
 	require.Empty(t, failure.Details)
-	require.True(t, basiq.MayHaveBeenDone(err), "Basiq says that it was")
+	require.True(t, basiq.MayHaveSucceeded(err), "Basiq says that it was")
 	checkText(t, err, 400)
 	require.True(t, unusable.MatchString(err.Error()), err.Error())
 }
@@ -466,7 +466,7 @@ var fuzzedThings = []thing{
 	}},
 	{"Reports.Create", "/reports", func(t testing.TB, c *basiq.Client) (item, error) {
 		return got(idOfJob)(c.Reports.Create(t.Context(), basiq.CreateReport{
-			ReportType: basiq.ReportTypeAffordability, Title: "a", Filters: []basiq.ReportFilter{basiq.ReportTexts(basiq.ReportFilterNameUsers, userID)},
+			ReportType: basiq.ReportTypeAffordability, Title: "a", Filters: []basiq.ReportFilter{basiq.ReportFilterStrings(basiq.ReportFilterNameUsers, userID)},
 		}))
 	}},
 	{"Webhooks.Create", "/notifications/webhooks", func(t testing.TB, c *basiq.Client) (item, error) {

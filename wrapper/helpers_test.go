@@ -32,7 +32,7 @@ const (
 )
 
 // fastRetry keeps tests that run in real time short.
-var fastRetry = basiq.Retry{MaxAttempts: 4, BaseDelay: time.Microsecond, MaxDelay: time.Millisecond}
+var fastRetry = basiq.RetryPolicy{MaxAttempts: 4, BaseDelay: time.Microsecond, MaxDelay: time.Millisecond}
 
 // request is what a stub server saw.
 type request struct {
@@ -484,9 +484,9 @@ var operationCalls = []operationCall{
 	{"createReport", 202, jobJSON, "/reports", func(t testing.TB, c *basiq.Client) error {
 		job, err := c.Reports.Create(t.Context(), basiq.CreateReport{
 			ReportType: basiq.ReportTypeAffordability, Title: "John Smith Affordability Report 2022-03-26", Filters: []basiq.ReportFilter{
-				basiq.ReportText(basiq.ReportFilterNameFromDate, "2022-01-01"),
-				basiq.ReportTexts(basiq.ReportFilterNameUsers, userID),
-				basiq.ReportNone(basiq.ReportFilterNameIncludeMetrics),
+				basiq.ReportFilterString(basiq.ReportFilterNameFromDate, "2022-01-01"),
+				basiq.ReportFilterStrings(basiq.ReportFilterNameUsers, userID),
+				basiq.ReportFilterNone(basiq.ReportFilterNameIncludeMetrics),
 			},
 		})
 		return checkJob(t, job, err)

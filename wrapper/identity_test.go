@@ -31,7 +31,7 @@ func TestIdentity_AnotherResource(t *testing.T) {
 			assert.Contains(t, err.Error(), "invalid response: response about ")
 			assert.NotContains(t, err.Error(), "victim")
 			assert.Empty(t, failure.Body(), "what belongs to another is not kept")
-			assert.True(t, basiq.MayHaveBeenDone(err))
+			assert.True(t, basiq.MayHaveSucceeded(err))
 			assert.Len(t, s.seen(), 1)
 		})
 	}
@@ -76,7 +76,7 @@ func TestIdentity_AnotherResource(t *testing.T) {
 		}},
 		"Reports.Create": {[]string{`{"type":"user","id":"victim"}`}, func(t testing.TB, c *basiq.Client) error {
 			return errOf(c.Reports.Create(t.Context(), basiq.CreateReport{
-				ReportType: basiq.ReportTypeAffordability, Title: "a", Filters: []basiq.ReportFilter{basiq.ReportTexts(basiq.ReportFilterNameUsers, userID)},
+				ReportType: basiq.ReportTypeAffordability, Title: "a", Filters: []basiq.ReportFilter{basiq.ReportFilterStrings(basiq.ReportFilterNameUsers, userID)},
 			}))
 		}},
 	} {
@@ -192,7 +192,7 @@ func TestIdentity_NoContent(t *testing.T) {
 			_, client := newStub(t, ok(200, body))
 			err := remove(client)
 			require.ErrorContains(t, err, "basiq: "+name+": 200: invalid response: unexpected response body")
-			assert.True(t, basiq.MayHaveBeenDone(err))
+			assert.True(t, basiq.MayHaveSucceeded(err))
 		}
 		for _, body := range []string{"", "  \n", "{}", `{"type":"list"}`, "[]"} {
 			_, client := newStub(t, ok(200, body))

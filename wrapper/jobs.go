@@ -180,7 +180,7 @@ func (j *Job) linkedIDs(title JobStepTitle, path *regexp.Regexp) []string {
 // MFA returns the challenge that waits for the user's answer, or nil. Answer it with [JobsService.AnswerMFA].
 //
 // A challenge is recognized by its content, whatever the state of its step is. It was answered if the step is over, or if a
-// later step has started. Until then MFA returns it also after it was answered; see [AfterMFA].
+// later step has started. Until then MFA returns it also after it was answered; see [WithAnsweredMFA].
 func (j *Job) MFA() *MFAChallenge {
 	result := j.openChallenge()
 	if result == nil {

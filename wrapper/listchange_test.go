@@ -94,7 +94,7 @@ func TestLists_Changed(t *testing.T) {
 				require.True(t, found)
 				assert.Equal(t, c.cursor, page.Cursor, "the page that showed the change")
 				assert.NotContains(t, err.Error(), "t1")
-				assert.False(t, basiq.MayHaveBeenDone(err))
+				assert.False(t, basiq.MayHaveSucceeded(err))
 			})
 		})
 	}

@@ -169,9 +169,9 @@ func Operations() []Operation {
 	return all
 }
 
-// Repeatable reports whether the operation is safe to retry after it may have been carried out: after a timeout, a reset,
+// Idempotent reports whether the operation is safe to retry after it may have been carried out: after a timeout, a reset,
 // 408 or 5xx. See the section Retries of the package documentation.
-func (op Operation) Repeatable() bool { return op.retries != retryIfUnsent }
+func (op Operation) Idempotent() bool { return op.retries != retryIfUnsent }
 
 // public reports whether the operation needs no token.
 func (op Operation) public() bool { return strings.HasPrefix(op.Path, "/public/") }

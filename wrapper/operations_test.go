@@ -217,7 +217,7 @@ func TestWhichOperationsAreRepeated(t *testing.T) {
 				assert.Equal(t, 1, s.calls(c))
 			})
 		}
-		assert.Equal(t, wantRepeats > 1, operation(t, c.id).Repeatable(), c.id)
+		assert.Equal(t, wantRepeats > 1, operation(t, c.id).Idempotent(), c.id)
 	}
 }
 

@@ -26,9 +26,9 @@ const (
 	APIVersion30 APIVersion = "3.0"
 )
 
-// Retry specifies how often, and after what delays, a call is retried. The package documentation describes when. A field
+// RetryPolicy specifies how often, and after what delays, a call is retried. The package documentation describes when. A field
 // that is 0 has its default.
-type Retry struct {
+type RetryPolicy struct {
 	// MaxAttempts is the number of attempts in total, from 1 to 10. The default is 4.
 	MaxAttempts int
 	// BaseDelay bounds the first delay, which is drawn at random from 0 to BaseDelay. The bound doubles with each further
@@ -46,7 +46,7 @@ const (
 	defaultBodyLimit = 32 << 20
 )
 
-var defaultRetry = Retry{MaxAttempts: 4, BaseDelay: 500 * time.Millisecond, MaxDelay: 30 * time.Second}
+var defaultRetry = RetryPolicy{MaxAttempts: 4, BaseDelay: 500 * time.Millisecond, MaxDelay: 30 * time.Second}
 
 // An Option configures a [Client]. If an option is given more than once, the last one takes effect.
 type Option func(*config) error
@@ -61,7 +61,7 @@ type config struct {
 	// uploadClient is for uploads, which take longer than other requests.
 	uploadClient *http.Client
 	product      string
-	retry        Retry
+	retry        RetryPolicy
 	bodyLimit    int64
 	middleware   []Middleware
 	logger       *slog.Logger
@@ -201,7 +201,7 @@ func WithRateLimit(limiter Limiter) Option {
 }
 
 // WithRetry sets how often, and after what delays, a call is retried.
-func WithRetry(retry Retry) Option {
+func WithRetry(retry RetryPolicy) Option {
 	retry.MaxAttempts = cmp.Or(retry.MaxAttempts, defaultRetry.MaxAttempts)
 	retry.BaseDelay = cmp.Or(retry.BaseDelay, defaultRetry.BaseDelay)
 	retry.MaxDelay = cmp.Or(retry.MaxDelay, max(defaultRetry.MaxDelay, retry.BaseDelay))

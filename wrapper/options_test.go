@@ -49,12 +49,12 @@ func TestNewRefusesBadInput(t *testing.T) {
 		"a dot in URL":       {"k", basiq.WithBaseURL("https://proxy.example/./basiq/"), "a step"},
 		"an empty part":      {"k", basiq.WithBaseURL("https://proxy.example//basiq"), "an empty part"},
 		"nil client":         {"k", basiq.WithHTTPClient(nil), "it is nil"},
-		"negative attempts":  {"k", basiq.WithRetry(basiq.Retry{MaxAttempts: -1}), "MaxAttempts is -1; give 1 to 10"},
-		"many attempts":      {"k", basiq.WithRetry(basiq.Retry{MaxAttempts: 11, BaseDelay: 1, MaxDelay: 1}), "MaxAttempts is 11"},
-		"negative delay":     {"k", basiq.WithRetry(basiq.Retry{BaseDelay: -1}), "give a BaseDelay of 0 or more"},
-		"delays crossed":     {"k", basiq.WithRetry(basiq.Retry{BaseDelay: 2, MaxDelay: 1}), "a MaxDelay from BaseDelay"},
-		"endless delay":      {"k", basiq.WithRetry(basiq.Retry{MaxDelay: math.MaxInt64}), "to an hour"},
-		"long base":          {"k", basiq.WithRetry(basiq.Retry{BaseDelay: 2 * time.Hour}), "to an hour"},
+		"negative attempts":  {"k", basiq.WithRetry(basiq.RetryPolicy{MaxAttempts: -1}), "MaxAttempts is -1; give 1 to 10"},
+		"many attempts":      {"k", basiq.WithRetry(basiq.RetryPolicy{MaxAttempts: 11, BaseDelay: 1, MaxDelay: 1}), "MaxAttempts is 11"},
+		"negative delay":     {"k", basiq.WithRetry(basiq.RetryPolicy{BaseDelay: -1}), "give a BaseDelay of 0 or more"},
+		"delays crossed":     {"k", basiq.WithRetry(basiq.RetryPolicy{BaseDelay: 2, MaxDelay: 1}), "a MaxDelay from BaseDelay"},
+		"endless delay":      {"k", basiq.WithRetry(basiq.RetryPolicy{MaxDelay: math.MaxInt64}), "to an hour"},
+		"long base":          {"k", basiq.WithRetry(basiq.RetryPolicy{BaseDelay: 2 * time.Hour}), "to an hour"},
 		"nil hook":           {"k", basiq.WithMiddleware(nil), "one of them is nil"},
 		"nil logger":         {"k", basiq.WithLogger(nil), "it is nil"},
 		"empty product":      {"k", basiq.WithUserAgent(""), "it is empty"},
@@ -172,10 +172,10 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 func TestRetryHasDefaults(t *testing.T) {
 	t.Parallel()
 	s := &stub{answer: inTurn(ok(503, ""))}
-	_, err := newClient(t, s, basiq.WithRetry(basiq.Retry{MaxAttempts: 1})).Users.Get(t.Context(), userID)
+	_, err := newClient(t, s, basiq.WithRetry(basiq.RetryPolicy{MaxAttempts: 1})).Users.Get(t.Context(), userID)
 	require.ErrorIs(t, err, basiq.ErrUnavailable)
 	assert.Len(t, s.seen(), 1)
-	_, err = basiq.New("k", basiq.WithRetry(basiq.Retry{BaseDelay: time.Minute}))
+	_, err = basiq.New("k", basiq.WithRetry(basiq.RetryPolicy{BaseDelay: time.Minute}))
 	require.NoError(t, err)
 }
 
@@ -258,7 +258,7 @@ func TestHooksThatFail(t *testing.T) {
 		client := newClient21(t, s, hook(&calls, false))
 		_, err := client.Connections.Create(t.Context(), userID, login)
 		require.ErrorIs(t, err, refused)
-		assert.False(t, basiq.MayHaveBeenDone(err))
+		assert.False(t, basiq.MayHaveSucceeded(err))
 		_, err = client.Users.Get(t.Context(), userID)
 		require.ErrorIs(t, err, refused)
 		assert.Equal(t, 2, calls)
@@ -278,7 +278,7 @@ func TestHooksThatFail(t *testing.T) {
 		_, err := client.Users.Get(t.Context(), userID)
 		require.ErrorIs(t, err, refused)
 		assert.Equal(t, 2, attempts)
-		assert.True(t, basiq.MayHaveBeenDone(err), "by the first attempt")
+		assert.True(t, basiq.MayHaveSucceeded(err), "by the first attempt")
 	})
 	t.Run("after", func(t *testing.T) {
 		t.Parallel()
@@ -289,7 +289,7 @@ func TestHooksThatFail(t *testing.T) {
 		client := newClient21(t, s, hook(&calls, true))
 		_, err := client.Connections.Create(t.Context(), userID, login)
 		require.ErrorIs(t, err, refused)
-		assert.True(t, basiq.MayHaveBeenDone(err))
+		assert.True(t, basiq.MayHaveSucceeded(err))
 		assert.Len(t, s.seen(), 1, "a create that was answered is not sent again, whatever a hook says")
 		assert.True(t, body.closed)
 	})
@@ -312,7 +312,7 @@ func TestMiddleware_ReplacesContext(t *testing.T) {
 	client := newClient(t, s, basiq.WithMiddleware(withoutContext))
 	_, err := client.Users.Create(t.Context(), basiq.CreateUser{Email: "a@b.c"})
 	require.ErrorContains(t, err, "middleware replaced the request's context")
-	assert.False(t, basiq.MayHaveBeenDone(err))
+	assert.False(t, basiq.MayHaveSucceeded(err))
 	assert.Empty(t, s.seen())
 	assert.Zero(t, s.tokenRequests())
 

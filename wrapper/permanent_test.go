@@ -170,7 +170,7 @@ func TestPermanentFailures(t *testing.T) {
 			} {
 				err := call()
 				require.Error(t, err)
-				assert.False(t, basiq.MayHaveBeenDone(err), err)
+				assert.False(t, basiq.MayHaveSucceeded(err), err)
 				if c.check != nil {
 					c.check(t, err)
 				}
@@ -207,7 +207,7 @@ func TestPermanentFailures_ThatAreNot(t *testing.T) {
 		lost, is := errors.AsType[*basiq.TransportError](err)
 		require.True(t, is, err)
 		assert.Equal(t, 4, lost.Attempts, "CONNECT %d", status)
-		assert.False(t, lost.MayHaveArrived)
+		assert.False(t, lost.RequestMayHaveBeenReceived)
 		assert.GreaterOrEqual(t, int(listener.accepted.Load()), 1)
 	}
 	temporary := &net.OpError{Op: "dial", Err: &net.DNSError{Err: "server misbehaving", IsTemporary: true}}

@@ -23,7 +23,7 @@ type (
 	ReportGroup = gen.ReportGroup
 	// ReportType is a type of report.
 	ReportType = gen.ReportType
-	// CreateReport is the report to make; [ReportText] and [ReportTexts] make its filters.
+	// CreateReport is the report to make; [ReportFilterString] and [ReportFilterStrings] make its filters.
 	CreateReport = gen.CreateReport
 	// ReportFilter is one choice of what a report is about.
 	ReportFilter = gen.ReportFilter
@@ -45,7 +45,7 @@ const (
 	ReportFilterNameAccounts = gen.ReportFilterNameAccounts
 	ReportFilterNameUsers    = gen.ReportFilterNameUsers
 	// ReportFilterNameIncludeMetrics and ReportFilterNameIncludeGroups: lists of ids such as "ME002" and "EXP-016", for
-	// affordability reports. An empty list shows all; [ReportNone] shows none.
+	// affordability reports. An empty list shows all; [ReportFilterNone] shows none.
 	ReportFilterNameIncludeMetrics = gen.ReportFilterNameIncludeMetrics
 	ReportFilterNameIncludeGroups  = gen.ReportFilterNameIncludeGroups
 	// ReportFilterNameReportSubType: [ReportSubTypeIncome] or [ReportSubTypeExpense], for affordability reports. The report
@@ -82,18 +82,18 @@ const (
 	ReportSubTypeExpense = "expense"
 )
 
-// ReportText returns a filter whose value is one string: a date or an ID.
-func ReportText(name ReportFilterName, value string) ReportFilter {
-	return ReportFilter{Name: name, Value: api.Text(value)}
+// ReportFilterString returns a filter whose value is one string: a date or an ID.
+func ReportFilterString(name ReportFilterName, value string) ReportFilter {
+	return ReportFilter{Name: name, Value: api.String(value)}
 }
 
-// ReportTexts returns a filter whose value is a list of IDs.
-func ReportTexts(name ReportFilterName, values ...string) ReportFilter {
+// ReportFilterStrings returns a filter whose value is a list of IDs.
+func ReportFilterStrings(name ReportFilterName, values ...string) ReportFilter {
 	return ReportFilter{Name: name, Value: api.List(values...)}
 }
 
-// ReportNone returns a filter that hides all metrics or groups.
-func ReportNone(name ReportFilterName) ReportFilter { return ReportFilter{Name: name} }
+// ReportFilterNone returns a filter that hides all metrics or groups.
+func ReportFilterNone(name ReportFilterName) ReportFilter { return ReportFilter{Name: name} }
 
 // ReportTransactionFields are the fields that [ReportsService.Transactions] can filter by.
 var ReportTransactionFields = reportTransactionFields{
@@ -150,10 +150,10 @@ const maxReportTitle = 50
 //		ReportType: basiq.ReportTypeAffordability,
 //		Title:      "Gavin Belson, March",
 //		Filters: []basiq.ReportFilter{
-//			basiq.ReportText(basiq.ReportFilterNameFromDate, "2024-01-01"),
-//			basiq.ReportText(basiq.ReportFilterNameToDate, "2024-03-26"),
-//			basiq.ReportTexts(basiq.ReportFilterNameUsers, userID),
-//			basiq.ReportTexts(basiq.ReportFilterNameAccounts, accountID),
+//			basiq.ReportFilterString(basiq.ReportFilterNameFromDate, "2024-01-01"),
+//			basiq.ReportFilterString(basiq.ReportFilterNameToDate, "2024-03-26"),
+//			basiq.ReportFilterStrings(basiq.ReportFilterNameUsers, userID),
+//			basiq.ReportFilterStrings(basiq.ReportFilterNameAccounts, accountID),
 //		},
 //	})
 //

@@ -19,22 +19,22 @@ func TestCreateReport(t *testing.T) {
 			ReportType: basiq.ReportTypeAffordability,
 			Title:      "John Smith Affordability Report 2022-03-26",
 			Filters: []basiq.ReportFilter{
-				basiq.ReportText(basiq.ReportFilterNameFromDate, "2022-01-01"),
-				basiq.ReportText(basiq.ReportFilterNameToDate, "2023-01-01"),
-				basiq.ReportTexts(basiq.ReportFilterNameAccounts, "ag829sj", "aj82gka"),
-				basiq.ReportTexts(basiq.ReportFilterNameUsers, "272af9fa-0f4a-44dc-bf88-a63bec2d0662"),
-				basiq.ReportTexts(basiq.ReportFilterNameIncludeMetrics, "ME002", "ME003", "ME004"),
-				basiq.ReportTexts(basiq.ReportFilterNameIncludeGroups, "INC-001", "INC-002", "EXP-001"),
+				basiq.ReportFilterString(basiq.ReportFilterNameFromDate, "2022-01-01"),
+				basiq.ReportFilterString(basiq.ReportFilterNameToDate, "2023-01-01"),
+				basiq.ReportFilterStrings(basiq.ReportFilterNameAccounts, "ag829sj", "aj82gka"),
+				basiq.ReportFilterStrings(basiq.ReportFilterNameUsers, "272af9fa-0f4a-44dc-bf88-a63bec2d0662"),
+				basiq.ReportFilterStrings(basiq.ReportFilterNameIncludeMetrics, "ME002", "ME003", "ME004"),
+				basiq.ReportFilterStrings(basiq.ReportFilterNameIncludeGroups, "INC-001", "INC-002", "EXP-001"),
 			},
 		},
 		"statement": {
 			ReportType: basiq.ReportTypeStatement,
 			Title:      "Bank Statement 2024-03-20",
 			Filters: []basiq.ReportFilter{
-				basiq.ReportText(basiq.ReportFilterNameFromDate, "2022-01-01"),
-				basiq.ReportText(basiq.ReportFilterNameToDate, "2023-01-01"),
-				basiq.ReportText(basiq.ReportFilterNameAccount, "ag829sj"),
-				basiq.ReportText(basiq.ReportFilterNameUser, "272af9fa-0f4a-44dc-bf88-a63bec2d0662"),
+				basiq.ReportFilterString(basiq.ReportFilterNameFromDate, "2022-01-01"),
+				basiq.ReportFilterString(basiq.ReportFilterNameToDate, "2023-01-01"),
+				basiq.ReportFilterString(basiq.ReportFilterNameAccount, "ag829sj"),
+				basiq.ReportFilterString(basiq.ReportFilterNameUser, "272af9fa-0f4a-44dc-bf88-a63bec2d0662"),
 			},
 		},
 	} {
@@ -70,15 +70,15 @@ func TestReportFilters(t *testing.T) {
 		filters []basiq.ReportFilter
 		want    string
 	}{
-		"a text":               {[]basiq.ReportFilter{basiq.ReportText("fromDate", "2024-01-01")}, `[{"name":"fromDate","value":"2024-01-01"}]`},
-		"a date":               {[]basiq.ReportFilter{basiq.ReportText("toDate", string(basiq.Date("2024-03-26")))}, `[{"name":"toDate","value":"2024-03-26"}]`},
-		"an empty text":        {[]basiq.ReportFilter{basiq.ReportText("user", "")}, `[{"name":"user","value":""}]`},
-		"a list":               {[]basiq.ReportFilter{basiq.ReportTexts("users", "u1", "u2")}, `[{"name":"users","value":["u1","u2"]}]`},
-		"a list of one":        {[]basiq.ReportFilter{basiq.ReportTexts("users", "u1")}, `[{"name":"users","value":["u1"]}]`},
-		"an empty list: all":   {[]basiq.ReportFilter{basiq.ReportTexts("includeMetrics")}, `[{"name":"includeMetrics","value":[]}]`},
-		"another empty list":   {[]basiq.ReportFilter{basiq.ReportTexts("includeMetrics", []string{}...)}, `[{"name":"includeMetrics","value":[]}]`},
-		"null: none":           {[]basiq.ReportFilter{basiq.ReportNone("includeGroups")}, `[{"name":"includeGroups","value":null}]`},
-		"of tomorrow":          {[]basiq.ReportFilter{basiq.ReportText("brandNew", "x")}, `[{"name":"brandNew","value":"x"}]`},
+		"a text":               {[]basiq.ReportFilter{basiq.ReportFilterString("fromDate", "2024-01-01")}, `[{"name":"fromDate","value":"2024-01-01"}]`},
+		"a date":               {[]basiq.ReportFilter{basiq.ReportFilterString("toDate", string(basiq.Date("2024-03-26")))}, `[{"name":"toDate","value":"2024-03-26"}]`},
+		"an empty text":        {[]basiq.ReportFilter{basiq.ReportFilterString("user", "")}, `[{"name":"user","value":""}]`},
+		"a list":               {[]basiq.ReportFilter{basiq.ReportFilterStrings("users", "u1", "u2")}, `[{"name":"users","value":["u1","u2"]}]`},
+		"a list of one":        {[]basiq.ReportFilter{basiq.ReportFilterStrings("users", "u1")}, `[{"name":"users","value":["u1"]}]`},
+		"an empty list: all":   {[]basiq.ReportFilter{basiq.ReportFilterStrings("includeMetrics")}, `[{"name":"includeMetrics","value":[]}]`},
+		"another empty list":   {[]basiq.ReportFilter{basiq.ReportFilterStrings("includeMetrics", []string{}...)}, `[{"name":"includeMetrics","value":[]}]`},
+		"null: none":           {[]basiq.ReportFilter{basiq.ReportFilterNone("includeGroups")}, `[{"name":"includeGroups","value":null}]`},
+		"of tomorrow":          {[]basiq.ReportFilter{basiq.ReportFilterString("brandNew", "x")}, `[{"name":"brandNew","value":"x"}]`},
 		"none is an empty one": {nil, `[]`},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -96,7 +96,7 @@ func TestReportFilters(t *testing.T) {
 func TestBadReports(t *testing.T) {
 	t.Parallel()
 	const twice = "give every filter a Name, and none of them twice"
-	from := basiq.ReportText(basiq.ReportFilterNameFromDate, "2024-01-01")
+	from := basiq.ReportFilterString(basiq.ReportFilterNameFromDate, "2024-01-01")
 	for name, c := range map[string]struct {
 		report basiq.CreateReport
 		says   string
@@ -106,8 +106,8 @@ func TestBadReports(t *testing.T) {
 		"no title":        {basiq.CreateReport{ReportType: "STATEMENT_01"}, "give a Title"},
 		"a blank title":   {basiq.CreateReport{ReportType: "STATEMENT_01", Title: "\t"}, "give a Title"},
 		"a long title":    {basiq.CreateReport{ReportType: "STATEMENT_01", Title: strings.Repeat("x", 51)}, "the Title has more than 50 characters"},
-		"twice":           {basiq.CreateReport{ReportType: "STATEMENT_01", Title: "March", Filters: []basiq.ReportFilter{from, basiq.ReportNone("users"), from}}, twice},
-		"without a name":  {basiq.CreateReport{ReportType: "STATEMENT_01", Title: "March", Filters: []basiq.ReportFilter{basiq.ReportText("", "x")}}, twice},
+		"twice":           {basiq.CreateReport{ReportType: "STATEMENT_01", Title: "March", Filters: []basiq.ReportFilter{from, basiq.ReportFilterNone("users"), from}}, twice},
+		"without a name":  {basiq.CreateReport{ReportType: "STATEMENT_01", Title: "March", Filters: []basiq.ReportFilter{basiq.ReportFilterString("", "x")}}, twice},
 		"the zero filter": {basiq.CreateReport{ReportType: "STATEMENT_01", Title: "March", Filters: []basiq.ReportFilter{{}}}, twice},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -181,11 +181,11 @@ func TestGetReport(t *testing.T) {
 		assert.Equal(t, "BRAND_NEW_01", report.ReportType)
 		require.Len(t, report.Filters, 4)
 		assert.False(t, report.Filters[0].Value.IsList())
-		assert.Equal(t, []string{"2022-01-01"}, report.Filters[0].Value.Texts())
+		assert.Equal(t, []string{"2022-01-01"}, report.Filters[0].Value.Strings())
 		assert.True(t, report.Filters[1].Value.IsList(), "a list of one is a list")
-		assert.Equal(t, []string{"sj29sjd"}, report.Filters[1].Value.Texts())
+		assert.Equal(t, []string{"sj29sjd"}, report.Filters[1].Value.Strings())
 		assert.True(t, report.Filters[2].Value.IsList())
-		assert.Empty(t, report.Filters[2].Value.Texts())
+		assert.Empty(t, report.Filters[2].Value.Strings())
 		assert.True(t, report.Filters[3].Value.IsZero())
 		metrics := report.Data.Metrics
 		assertCents(t, -1250, metrics[0].Result.Value)
@@ -343,7 +343,7 @@ func TestReportTransactions(t *testing.T) {
 	_, known := first.TransactionDate.Time()
 	assert.False(t, known)
 	assert.Equal(t, "4511", first.Enrich.Category.ANZSIC.Class.Code)
-	assert.Equal(t, []string{"conduct:dishonour"}, first.Enrich.Tags.Texts())
+	assert.Equal(t, []string{"conduct:dishonour"}, first.Enrich.Tags.Strings())
 	plain := []basiq.Transaction{first.Transaction}
 	assert.Equal(t, basiq.TransactionStatusPosted, plain[0].Status, "what reads a Transaction reads this one too")
 	_, known = page.Items[1].Amount.Rat()

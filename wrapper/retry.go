@@ -186,7 +186,7 @@ func (r *retrier) observeThrottling(call *callState, last outcome, delay, asked 
 
 // shouldRetry reports whether an outcome is a temporary failure and the operation is safe to retry.
 func shouldRetry(op *Operation, last outcome) bool {
-	safe := op.Repeatable() || !last.maybeApplied
+	safe := op.Idempotent() || !last.maybeApplied
 	if last.resp == nil {
 		// A token request has its own retries, and what was not handed to the http.Client was rejected by middleware.
 		_, noToken := errors.AsType[*tokenError](last.err)
@@ -198,15 +198,15 @@ func shouldRetry(op *Operation, last outcome) bool {
 	case errors.Is(last.err, ErrResponseTooLarge):
 		return false
 	case status == http.StatusRequestTimeout, status >= 500 && status != http.StatusNotImplemented:
-		return op.Repeatable()
+		return op.Idempotent()
 	case last.err != nil && (status < 300 || status == http.StatusUnauthorized || status == http.StatusForbidden):
-		return op.Repeatable() // a 401 or 403 that broke off may have been about the token
+		return op.Idempotent() // a 401 or 403 that broke off may have been about the token
 	}
 	return false
 }
 
 // delay returns how long to wait after an attempt that has failed, and how much of that Basiq has asked for.
-func (p Retry) delay(attempt int, last outcome) (delay, asked time.Duration) {
+func (p RetryPolicy) delay(attempt int, last outcome) (delay, asked time.Duration) {
 	if last.resp != nil && (last.resp.StatusCode >= 300 || last.err != nil) {
 		asked = retryAfter(last.resp.Header, time.Now())
 	}
@@ -218,7 +218,7 @@ func (p Retry) delay(attempt int, last outcome) (delay, asked time.Duration) {
 }
 
 // backoff draws the delay after an attempt: full jitter, so that calls that failed together are not retried together.
-func (p Retry) backoff(attempt int) time.Duration {
+func (p RetryPolicy) backoff(attempt int) time.Duration {
 	most := p.BaseDelay
 	for range attempt - 1 {
 		most = min(2*most, p.MaxDelay)
@@ -227,7 +227,7 @@ func (p Retry) backoff(attempt int) time.Duration {
 }
 
 // jitter draws a delay that keeps callers apart that would all return at the same time.
-func (p Retry) jitter() time.Duration { return p.backoff(1) }
+func (p RetryPolicy) jitter() time.Duration { return p.backoff(1) }
 
 // sleep waits, and reports false if the context ended first.
 func sleep(ctx context.Context, d time.Duration) bool {

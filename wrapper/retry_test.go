@@ -60,7 +60,7 @@ func TestCreateOverARealSocket(t *testing.T) {
 		_, err = client.Connections.Create(t.Context(), userID, login)
 		var failure *basiq.TransportError
 		require.ErrorAs(t, err, &failure)
-		assert.False(t, failure.MayHaveArrived)
+		assert.False(t, failure.RequestMayHaveBeenReceived)
 		assert.Equal(t, 4, failure.Attempts)
 		assert.Contains(t, err.Error(), "basiq: Connections.Create: no response after 4 attempts: ")
 		assert.Contains(t, err.Error(), "did not reach Basiq")
@@ -93,7 +93,7 @@ func TestCreateOverARealSocket(t *testing.T) {
 		_, err := client.Connections.Create(t.Context(), userID, login)
 		var failure *basiq.TransportError
 		require.ErrorAs(t, err, &failure)
-		assert.True(t, failure.MayHaveArrived)
+		assert.True(t, failure.RequestMayHaveBeenReceived)
 		assert.EqualValues(t, 1, calls.Load(), "a create is never sent twice after a timeout")
 		var timeout net.Error
 		require.ErrorAs(t, err, &timeout)
@@ -122,7 +122,7 @@ func TestCreateOverARealSocket(t *testing.T) {
 		var failure *basiq.TransportError
 		require.ErrorAs(t, err, &failure)
 		assert.Equal(t, 1, failure.Attempts, "a certificate does not get better")
-		assert.False(t, failure.MayHaveArrived)
+		assert.False(t, failure.RequestMayHaveBeenReceived)
 		var certificate *tls.CertificateVerificationError
 		require.ErrorAs(t, err, &certificate)
 		assert.Zero(t, calls.Load())
@@ -136,7 +136,7 @@ func TestTokenSourceIsNoEvidence(t *testing.T) {
 	client := newClient21(t, s, basiq.WithTokenSource(dialingTokens{}))
 	_, err := client.Connections.Create(t.Context(), userID, login)
 	require.ErrorIs(t, err, errReset)
-	assert.True(t, basiq.MayHaveBeenDone(err))
+	assert.True(t, basiq.MayHaveSucceeded(err))
 	assert.Len(t, s.seen(), 1)
 }
 
@@ -180,7 +180,7 @@ func TestMayHaveBeenDone(t *testing.T) {
 			_, client := newStub21(t, c.answer)
 			_, err := client.Connections.Create(t.Context(), userID, login)
 			require.Error(t, err)
-			assert.Equal(t, c.want, basiq.MayHaveBeenDone(err))
+			assert.Equal(t, c.want, basiq.MayHaveSucceeded(err))
 		})
 	}
 	t.Run("no token", func(t *testing.T) {
@@ -189,7 +189,7 @@ func TestMayHaveBeenDone(t *testing.T) {
 		s.onToken = func(int) (*http.Response, error) { return nil, errReset }
 		_, err := client.Connections.Create(t.Context(), userID, login)
 		require.ErrorIs(t, err, errReset)
-		assert.False(t, basiq.MayHaveBeenDone(err), "the token's request may have arrived, the create's did not")
+		assert.False(t, basiq.MayHaveSucceeded(err), "the token's request may have arrived, the create's did not")
 		assert.Contains(t, err.Error(), "basiq: Connections.Create: no access token: ")
 	})
 	t.Run("no token the second time", func(t *testing.T) {
@@ -201,7 +201,7 @@ func TestMayHaveBeenDone(t *testing.T) {
 		}}
 		err := newClient(t, s, basiq.WithTokenSource(source)).Connections.Delete(t.Context(), userID, connID)
 		require.ErrorIs(t, err, source.err)
-		assert.True(t, basiq.MayHaveBeenDone(err))
+		assert.True(t, basiq.MayHaveSucceeded(err))
 		assert.Contains(t, err.Error(), "may have reached Basiq")
 	})
 	t.Run("through Raw", func(t *testing.T) {
@@ -209,7 +209,7 @@ func TestMayHaveBeenDone(t *testing.T) {
 		_, client := newStub(t, errReset)
 		_, err := client.Raw().CreateUserWithBody(t.Context(), "application/json", strings.NewReader("{}"))
 		require.ErrorIs(t, err, errReset)
-		assert.True(t, basiq.MayHaveBeenDone(err))
+		assert.True(t, basiq.MayHaveSucceeded(err))
 		assert.Contains(t, err.Error(), "basiq: Users.Create: no response after 1 attempt")
 	})
 	t.Run("whose body cannot be had again", func(t *testing.T) {
@@ -225,7 +225,7 @@ func TestMayHaveBeenDone(t *testing.T) {
 			require.ErrorIs(t, err, gone, name)
 			var lost *basiq.TransportError
 			require.ErrorAs(t, err, &lost, name)
-			assert.False(t, basiq.MayHaveBeenDone(err), "both were rejected unread")
+			assert.False(t, basiq.MayHaveSucceeded(err), "both were rejected unread")
 			assert.Len(t, s.seen(), 1)
 		}
 	})
@@ -234,7 +234,7 @@ func TestMayHaveBeenDone(t *testing.T) {
 		_, client := newStub(t, errReset, ok(403, envelope("forbidden-access", "", "")))
 		err := client.Users.Delete(t.Context(), userID)
 		require.ErrorIs(t, err, basiq.ErrForbidden)
-		assert.True(t, basiq.MayHaveBeenDone(err))
+		assert.True(t, basiq.MayHaveSucceeded(err))
 	})
 	t.Run("after an attempt that did not arrive", func(t *testing.T) {
 		t.Parallel()
@@ -242,7 +242,7 @@ func TestMayHaveBeenDone(t *testing.T) {
 		_, client := newStub(t, refused, ok(400, envelope("invalid-content", "", "")))
 		_, err := client.Users.Create(t.Context(), basiq.CreateUser{Email: "a@b.c"})
 		require.ErrorIs(t, err, basiq.ErrBadRequest)
-		assert.False(t, basiq.MayHaveBeenDone(err))
+		assert.False(t, basiq.MayHaveSucceeded(err))
 	})
 	t.Run("a later attempt that did not arrive", func(t *testing.T) {
 		t.Parallel()
@@ -272,7 +272,7 @@ func TestMayHaveBeenDone(t *testing.T) {
 			var lost *basiq.TransportError
 			require.ErrorAs(t, err, &lost)
 			assert.Equal(t, "Connections.Create", lost.Operation)
-			assert.True(t, basiq.MayHaveBeenDone(err))
+			assert.True(t, basiq.MayHaveSucceeded(err))
 		})
 	})
 	t.Run("interrupted, with another call's error as the cause", func(t *testing.T) {
@@ -283,13 +283,13 @@ func TestMayHaveBeenDone(t *testing.T) {
 			require.Error(t, cause)
 			ctx, cancel := context.WithCancelCause(t.Context())
 			s := &stub{answer: inTurn(errReset)}
-			client := newClient(t, s, basiq.WithRetry(basiq.Retry{BaseDelay: time.Hour, MaxDelay: time.Hour}))
+			client := newClient(t, s, basiq.WithRetry(basiq.RetryPolicy{BaseDelay: time.Hour, MaxDelay: time.Hour}))
 			time.AfterFunc(time.Millisecond, func() { cancel(cause) })
 			err := client.Users.Delete(ctx, userID)
 			require.ErrorIs(t, err, context.Canceled)
 			require.NotErrorIs(t, err, cause)
 			require.ErrorIs(t, err, errReset)
-			assert.True(t, basiq.MayHaveBeenDone(err))
+			assert.True(t, basiq.MayHaveSucceeded(err))
 		})
 	})
 	t.Run("of a hook that does not wait", func(t *testing.T) {
@@ -312,15 +312,15 @@ func TestMayHaveBeenDone(t *testing.T) {
 			}))
 			_, err := client.Connections.Create(t.Context(), userID, login)
 			require.ErrorContains(t, err, "too slow")
-			assert.True(t, basiq.MayHaveBeenDone(err))
+			assert.True(t, basiq.MayHaveSucceeded(err))
 			assert.Len(t, s.seen(), 1)
 			time.Sleep(time.Minute) // the request ends
 		})
 	})
 	t.Run("not an error of ours", func(t *testing.T) {
 		t.Parallel()
-		assert.False(t, basiq.MayHaveBeenDone(nil))
-		assert.False(t, basiq.MayHaveBeenDone(errReset))
+		assert.False(t, basiq.MayHaveSucceeded(nil))
+		assert.False(t, basiq.MayHaveSucceeded(errReset))
 	})
 }
 
@@ -392,7 +392,7 @@ func TestDeleteThatGotThroughIsDone(t *testing.T) {
 
 func TestRetryAfter(t *testing.T) {
 	t.Parallel()
-	policy := basiq.Retry{MaxAttempts: 3, BaseDelay: time.Second, MaxDelay: 20 * time.Second}
+	policy := basiq.RetryPolicy{MaxAttempts: 3, BaseDelay: time.Second, MaxDelay: 20 * time.Second}
 	for name, c := range map[string]struct {
 		header        func() string
 		attempts      int
@@ -457,7 +457,7 @@ func TestRetryAfterIsTold(t *testing.T) {
 // Without WithRetry, and where it leaves them out, the waits are those that its documentation names.
 func TestDefaultWaits(t *testing.T) {
 	t.Parallel()
-	for name, options := range map[string][]basiq.Option{"none": nil, "a part": {basiq.WithRetry(basiq.Retry{MaxAttempts: 4})}} {
+	for name, options := range map[string][]basiq.Option{"none": nil, "a part": {basiq.WithRetry(basiq.RetryPolicy{MaxAttempts: 4})}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
@@ -503,7 +503,7 @@ func TestCallersComeBackApart(t *testing.T) {
 			back[time.Since(start)] = true
 			return reply(200, userJSON), nil
 		}}
-		client := newClient(t, s, basiq.WithRetry(basiq.Retry{BaseDelay: time.Second, MaxDelay: time.Minute}))
+		client := newClient(t, s, basiq.WithRetry(basiq.RetryPolicy{BaseDelay: time.Second, MaxDelay: time.Minute}))
 		var callers sync.WaitGroup
 		for range 5 {
 			callers.Go(func() {
@@ -524,7 +524,7 @@ func TestBackoffGrowsAndIsBounded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := &stub{answer: inTurn(errReset)}
-		client := newClient(t, s, basiq.WithRetry(basiq.Retry{MaxAttempts: 10, BaseDelay: time.Second, MaxDelay: 8 * time.Second}))
+		client := newClient(t, s, basiq.WithRetry(basiq.RetryPolicy{MaxAttempts: 10, BaseDelay: time.Second, MaxDelay: 8 * time.Second}))
 		var longest time.Duration
 		for range 4 {
 			start := time.Now()
@@ -540,7 +540,7 @@ func TestBackoffGrowsAndIsBounded(t *testing.T) {
 
 func TestWaitsEndWithTheContext(t *testing.T) {
 	t.Parallel()
-	slow := basiq.Retry{MaxAttempts: 4, BaseDelay: time.Hour, MaxDelay: time.Hour}
+	slow := basiq.RetryPolicy{MaxAttempts: 4, BaseDelay: time.Hour, MaxDelay: time.Hour}
 	t.Run("canceled", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
@@ -554,7 +554,7 @@ func TestWaitsEndWithTheContext(t *testing.T) {
 			require.EqualError(t, err, "basiq: Users.Get: context canceled, while waiting to retry after 503 service-unavailable: "+
 				" (correlation corr-1)", "what the wait was for is told")
 			require.ErrorIs(t, err, basiq.ErrUnavailable)
-			assert.True(t, basiq.MayHaveBeenDone(err))
+			assert.True(t, basiq.MayHaveSucceeded(err))
 			assert.Equal(t, time.Millisecond, time.Since(start))
 		})
 	})
@@ -604,7 +604,7 @@ func TestWaitsEndWithTheContext(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			s := &stub{answer: inTurn(answerOf{status: 503, header: http.Header{"Retry-After": {"60"}}})}
-			client := newClient(t, s, basiq.WithRetry(basiq.Retry{BaseDelay: time.Second, MaxDelay: time.Minute}))
+			client := newClient(t, s, basiq.WithRetry(basiq.RetryPolicy{BaseDelay: time.Second, MaxDelay: time.Minute}))
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
 			start := time.Now()
@@ -632,7 +632,7 @@ func TestWaitsEndWithTheContext(t *testing.T) {
 					return turn(n, req)
 				}}
 				client := newClient(t, s, basiq.WithTokenSource(fixedTokens("token-1")),
-					basiq.WithRetry(basiq.Retry{MaxAttempts: 2, BaseDelay: 10 * time.Second, MaxDelay: 5 * time.Minute}))
+					basiq.WithRetry(basiq.RetryPolicy{MaxAttempts: 2, BaseDelay: 10 * time.Second, MaxDelay: 5 * time.Minute}))
 				other, stop := context.WithTimeout(t.Context(), 40*time.Second)
 				defer stop()
 				var callers sync.WaitGroup
@@ -648,7 +648,7 @@ func TestWaitsEndWithTheContext(t *testing.T) {
 				require.ErrorIs(t, err, context.Canceled)
 				require.ErrorContains(t, err, "while waiting to retry after "+map[string]string{"429": "429", "refused": "no response after 1 attempt"}[name])
 				assert.Equal(t, 30*time.Second, time.Since(start))
-				assert.False(t, basiq.MayHaveBeenDone(err))
+				assert.False(t, basiq.MayHaveSucceeded(err))
 				callers.Wait()
 				assert.Len(t, s.seen(), 2)
 			})
@@ -658,13 +658,13 @@ func TestWaitsEndWithTheContext(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			client := newClient(t, &stub{answer: inTurn(errReset, answerOf{status: 429, header: http.Header{"Retry-After": {"60"}}})},
-				basiq.WithRetry(basiq.Retry{BaseDelay: time.Second, MaxDelay: time.Hour}))
+				basiq.WithRetry(basiq.RetryPolicy{BaseDelay: time.Second, MaxDelay: time.Hour}))
 			ctx, cancel := context.WithCancel(t.Context())
 			time.AfterFunc(30*time.Second, cancel)
 			err := client.Users.Delete(ctx, userID)
 			require.ErrorIs(t, err, context.Canceled)
 			require.ErrorIs(t, err, basiq.ErrTooManyRequests)
-			assert.True(t, basiq.MayHaveBeenDone(err), "the first may have been carried out")
+			assert.True(t, basiq.MayHaveSucceeded(err), "the first may have been carried out")
 		})
 	})
 	t.Run("before anything is sent", func(t *testing.T) {
@@ -676,7 +676,7 @@ func TestWaitsEndWithTheContext(t *testing.T) {
 		require.ErrorIs(t, err, context.Canceled)
 		var failure *basiq.TransportError
 		require.ErrorAs(t, err, &failure)
-		assert.False(t, failure.MayHaveArrived)
+		assert.False(t, failure.RequestMayHaveBeenReceived)
 		assert.Empty(t, s.seen())
 	})
 }
@@ -813,7 +813,7 @@ func TestAnswersThatBreakOff(t *testing.T) {
 	t.Run("not at once", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
-			client := newClient(t, &stub{answer: inTurn(broken, ok(200, userJSON))}, basiq.WithRetry(basiq.Retry{BaseDelay: time.Hour, MaxDelay: time.Hour}))
+			client := newClient(t, &stub{answer: inTurn(broken, ok(200, userJSON))}, basiq.WithRetry(basiq.RetryPolicy{BaseDelay: time.Hour, MaxDelay: time.Hour}))
 			start := time.Now()
 			_, err := client.Users.Get(t.Context(), userID)
 			require.NoError(t, err)
@@ -938,7 +938,7 @@ func FuzzRetryAfter(f *testing.F) {
 				}
 				return reply(200, userJSON), nil
 			}}
-			client := newClient(t, s, basiq.WithRetry(basiq.Retry{MaxAttempts: 2, BaseDelay: time.Nanosecond, MaxDelay: most}))
+			client := newClient(t, s, basiq.WithRetry(basiq.RetryPolicy{MaxAttempts: 2, BaseDelay: time.Nanosecond, MaxDelay: most}))
 			want := readRetryAfter(value, start)
 			_, err := client.Users.Get(t.Context(), userID)
 			if want <= most {

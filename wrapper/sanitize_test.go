@@ -35,7 +35,7 @@ func TestTransportErrors_PasswordInText(t *testing.T) {
 			if len(password) < 4 { // too short to be redacted
 				continue
 			}
-			client := newClient21(t, &stub{answer: inTurn(failure)}, basiq.WithRetry(basiq.Retry{MaxAttempts: 1}))
+			client := newClient21(t, &stub{answer: inTurn(failure)}, basiq.WithRetry(basiq.RetryPolicy{MaxAttempts: 1}))
 			_, err := client.Connections.Create(t.Context(), userID, basiq.CreateConnection{
 				InstitutionID: "AU00000", LoginID: basiq.NewSecret("gavinBelson"), Password: basiq.NewSecret(password),
 			})
@@ -49,7 +49,7 @@ func TestTransportErrors_PasswordInText(t *testing.T) {
 			var before, after net.Error
 			isTimeout := errors.As(failure, &before) && before.Timeout()
 			assert.Equal(t, isTimeout, errors.As(err, &after) && after.Timeout(), "%v, password %q", failure, password)
-			assert.Equal(t, !strings.HasPrefix(failure.Error(), "dial"), basiq.MayHaveBeenDone(err), "%v, password %q", failure, password)
+			assert.Equal(t, !strings.HasPrefix(failure.Error(), "dial"), basiq.MayHaveSucceeded(err), "%v, password %q", failure, password)
 		}
 	}
 }
@@ -70,7 +70,7 @@ func TestTransportErrors_PasswordInTextOfABody(t *testing.T) {
 		})
 		require.ErrorIs(t, err, io.ErrUnexpectedEOF)
 		assert.NotContains(t, err.Error(), password)
-		assert.True(t, basiq.MayHaveBeenDone(err))
+		assert.True(t, basiq.MayHaveSucceeded(err))
 	}
 }
 
@@ -84,7 +84,7 @@ func TestTransportErrors_QuotedResponse(t *testing.T) {
 		{`bad value a"b"c`, `a"b"c`, "bad value [redacted]"},
 		{`http2: server sent GOAWAY and closed the connection; LastStreamID=1, ErrCode=NO_ERROR, debug="of note"`, "hooli2016", "http2: server sent GOAWAY and closed the connection; LastStreamID=1, ErrCode=NO_ERROR"},
 	} {
-		client := newClient21(t, &stub{answer: inTurn(errors.New(c.text))}, basiq.WithRetry(basiq.Retry{MaxAttempts: 1}))
+		client := newClient21(t, &stub{answer: inTurn(errors.New(c.text))}, basiq.WithRetry(basiq.RetryPolicy{MaxAttempts: 1}))
 		_, err := client.Connections.Create(t.Context(), userID, basiq.CreateConnection{
 			InstitutionID: "AU00000", LoginID: basiq.NewSecret("gavinBelson"), Password: basiq.NewSecret(c.password),
 		})

@@ -555,7 +555,7 @@ func TestEchoesAreRedacted(t *testing.T) {
 func TestPanicsKeepSecrets(t *testing.T) {
 	t.Parallel()
 	const cause = "boom"
-	onCall := func(panics func(call basiq.Call) bool) basiq.Option {
+	onCall := func(panics func(call basiq.CallInfo) bool) basiq.Option {
 		return basiq.WithMiddleware(func(next basiq.Doer) basiq.Doer {
 			return basiq.DoerFunc(func(req *http.Request) (*http.Response, error) {
 				resp, err := next.Do(req)
@@ -566,14 +566,14 @@ func TestPanicsKeepSecrets(t *testing.T) {
 			})
 		})
 	}
-	isToken := func(call basiq.Call) bool { return call.Operation.ID == "postToken" }
+	isToken := func(call basiq.CallInfo) bool { return call.Operation.ID == "postToken" }
 	var panics atomic.Int32
 	t.Cleanup(func() {
 		// Some calls take no token, or nothing but one.
 		assert.Greater(t, int(panics.Load()), 5*len(secretCalls()), "hardly anything has panicked")
 	})
 	boom := func(sentRequest) (*http.Response, error) { panic(cause) }
-	onlyCall := func(call basiq.Call) bool { return !isToken(call) }
+	onlyCall := func(call basiq.CallInfo) bool { return !isToken(call) }
 	for _, c := range secretCalls() {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -39,9 +39,9 @@ var roots = []reflect.Type{
 	reflect.TypeFor[*basiq.Client](), reflect.TypeFor[gen.ClientInterface](), reflect.TypeFor[*basiqtest.Sandbox](),
 	reflect.TypeFor[*webhook.Verifier](),
 
-	reflect.TypeFor[basiq.Call](), reflect.TypeFor[basiq.Code](), reflect.TypeFor[basiq.DoerFunc](), reflect.TypeFor[basiq.PassThrough](), reflect.TypeFor[basiq.Error](),
-	reflect.TypeFor[basiq.TransportError](), reflect.TypeFor[basiq.InputError](), reflect.TypeFor[api.MistypedError](), reflect.TypeFor[basiq.JobError](), reflect.TypeFor[basiq.WaitError](),
-	reflect.TypeFor[basiq.PausedError](), reflect.TypeFor[basiq.PageError](),
+	reflect.TypeFor[basiq.CallInfo](), reflect.TypeFor[basiq.Code](), reflect.TypeFor[basiq.DoerFunc](), reflect.TypeFor[basiq.PassThrough](), reflect.TypeFor[basiq.Error](),
+	reflect.TypeFor[basiq.TransportError](), reflect.TypeFor[basiq.InputError](), reflect.TypeFor[api.TypeError](), reflect.TypeFor[basiq.JobError](), reflect.TypeFor[basiq.WaitError](),
+	reflect.TypeFor[basiq.ThrottledError](), reflect.TypeFor[basiq.PageError](),
 	reflect.TypeFor[basiq.ConsentRedirect](), reflect.TypeOf(basiq.AccountFields), reflect.TypeOf(basiq.ConnectorFields), reflect.TypeOf(basiq.TransactionFields),
 	reflect.TypeFor[webhook.Option](), reflect.TypeFor[basiqtest.Option](), reflect.TypeFor[basiqtest.ConnectOption](),
 
@@ -85,7 +85,7 @@ var onTheWire = []string{
 var sealed = map[string]string{
 	"api.Decimal":             "a number",
 	"api.Reference":           "an id",
-	"api.TextOrList":          "the value of a report's filter",
+	"api.StringOrList":        "the value of a report's filter",
 	"basiq.ChoiceField":       "the name of a field",
 	"basiq.DateField":         "the name of a field",
 	"basiq.EqualField":        "the name of a field",
@@ -93,7 +93,7 @@ var sealed = map[string]string{
 	"basiq.Filter":            "the name of a field, and what it is compared with",
 	"basiq.InputError":        "ErrWrongAPIVersion",
 	"basiq.Operation":         "whether it is safe to retry, and API versions",
-	"basiq.PausedError":       "a status",
+	"basiq.ThrottledError":    "a status",
 	"basiqtest.ConnectOption": "a method",
 	"basiqtest.Fault":         "what a test has go wrong",
 	"basiqtest.Injection":     "a Fault, counts and the Sandbox",

@@ -51,7 +51,7 @@ type StatementsService struct{ client *Client }
 // [Statement.Content] and [Statement.Open]. A stream that cannot be reopened is sent after the server has accepted the
 // headers or ExpectContinueTimeout of the transport has passed, so that a rejected token does not consume it.
 //
-// Errors: [ErrTooLarge], and [ErrBadRequest] with a code such as [CodeInstitutionNotSupported],
+// Errors: [ErrRequestTooLarge], and [ErrBadRequest] with a code such as [CodeInstitutionNotSupported],
 // [CodeBankStatementNotSupported], [CodeBankStatementParsingError], [CodeBankStatementNewProduct], [CodeEmptyFile] or
 // [CodeRowCountExceeded]. Faults inside the file may also fail the job. operationId: createStatement.
 func (s *StatementsService) Upload(ctx context.Context, userID string, statement Statement) (*Job, error) {

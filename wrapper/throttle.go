@@ -12,7 +12,7 @@ import (
 
 // What keeps a client from sending too much:
 //
-//   - Retry-After: the retrier waits as long as a response asks for. More than [Retry].MaxDelay ends the call.
+//   - Retry-After: the retrier waits as long as a response asks for. More than [RetryPolicy].MaxDelay ends the call.
 //   - Throttling, in this file: after a 429, or a 503 with Retry-After, all calls of the operation wait, not only the one
 //     that got the response.
 //   - The retry budget (retrybudget.go): at most 100 retries that did not help their call, plus one for every ten calls
@@ -24,10 +24,10 @@ import (
 // while its operation is throttled, then for the rate limit. A token request also waits for the bucket. The time of an
 // attempt excludes all of these waits.
 
-// PausedError reports that a call was not sent, because Basiq recently throttled another call of the same operation for
+// ThrottledError reports that a call was not sent, because Basiq recently throttled another call of the same operation for
 // longer than this call can wait. It is the Err of a [TransportError], and matches [ErrTooManyRequests] or
 // [ErrUnavailable], by StatusCode.
-type PausedError struct {
+type ThrottledError struct {
 	// RetryAfter is how long the operation is still throttled.
 	RetryAfter time.Duration
 	// StatusCode is the status of the response that throttled the operation: 429 if it is 0.
@@ -37,21 +37,21 @@ type PausedError struct {
 }
 
 // Error says for how long the operation is still throttled.
-func (e *PausedError) Error() string {
+func (e *ThrottledError) Error() string {
 	return fmt.Sprintf("operation throttled by Basiq (status %d) for another %v", e.status(), e.RetryAfter.Round(time.Millisecond))
 }
 
-func (e *PausedError) status() int { return cmp.Or(e.StatusCode, http.StatusTooManyRequests) }
+func (e *ThrottledError) status() int { return cmp.Or(e.StatusCode, http.StatusTooManyRequests) }
 
 // Is reports whether target is the error of the status that throttled the operation.
-func (e *PausedError) Is(target error) bool {
+func (e *ThrottledError) Is(target error) bool {
 	return e.tokens && target == ErrTooManyTokenRequests || (&Error{StatusCode: e.status()}).Is(target)
 }
 
 // throttle remembers which operations Basiq throttles.
 type throttle struct {
 	// policy bounds holds: no server can hold an operation for longer than MaxDelay, and no call waits for longer.
-	policy Retry
+	policy RetryPolicy
 
 	// held is set while holds has entries, so that other calls take no lock.
 	held  atomic.Bool
@@ -102,7 +102,7 @@ func (t *throttle) observe(op *Operation, status int, asked, delay, most time.Du
 	t.held.Store(true)
 }
 
-// wait waits until calls of an operation are not held. It returns a [PausedError] instead if Basiq has asked for
+// wait waits until calls of an operation are not held. It returns a [ThrottledError] instead if Basiq has asked for
 // more than the longest hold, if the context would end first, or beyond the longest hold in total. If the context ends
 // during the wait, it returns the context's error.
 func (t *throttle) wait(ctx context.Context, op *Operation) error {
@@ -118,7 +118,7 @@ func (t *throttle) wait(ctx context.Context, op *Operation) error {
 		waited += left
 		deadline, bounded := ctx.Deadline()
 		if max(asked, waited) > t.policy.MaxDelay || bounded && time.Until(deadline) <= left {
-			return &PausedError{RetryAfter: asked, StatusCode: held.status, tokens: op == opPostToken}
+			return &ThrottledError{RetryAfter: asked, StatusCode: held.status, tokens: op == opPostToken}
 		}
 		if !sleep(ctx, left) {
 			return endedError(ctx)

@@ -50,7 +50,7 @@ func TestPauseIsSharedByTheCallersOfAnOperation(t *testing.T) {
 					}
 					return reply(200, userJSON), nil
 				}}
-				client := newClient(t, s, basiq.WithRetry(basiq.Retry{MaxAttempts: 1, BaseDelay: time.Second, MaxDelay: 20 * time.Second}))
+				client := newClient(t, s, basiq.WithRetry(basiq.RetryPolicy{MaxAttempts: 1, BaseDelay: time.Second, MaxDelay: 20 * time.Second}))
 				var first sync.WaitGroup
 				first.Go(func() { _, _ = client.Users.Get(t.Context(), "first") })
 				synctest.Wait()
@@ -83,7 +83,7 @@ func TestPauseIsSharedByTheCallersOfAnOperation(t *testing.T) {
 // Who cannot wait as long as Basiq asks is told at once, and how long that is; nothing is sent.
 func TestPauseThatIsTooLong(t *testing.T) {
 	t.Parallel()
-	policy := basiq.Retry{MaxAttempts: 4, BaseDelay: time.Second, MaxDelay: 20 * time.Second}
+	policy := basiq.RetryPolicy{MaxAttempts: 4, BaseDelay: time.Second, MaxDelay: 20 * time.Second}
 	for name, c := range map[string]struct {
 		answer   answerOf
 		deadline time.Duration
@@ -113,8 +113,8 @@ func TestPauseThatIsTooLong(t *testing.T) {
 				assert.Zero(t, time.Since(start))
 				assert.Len(t, s.seen(), 1, "nothing is sent")
 				require.EqualError(t, err, "basiq: Users.Get: not sent: operation throttled by Basiq "+c.text)
-				assert.False(t, basiq.MayHaveBeenDone(err))
-				var paused *basiq.PausedError
+				assert.False(t, basiq.MayHaveSucceeded(err))
+				var paused *basiq.ThrottledError
 				require.ErrorAs(t, err, &paused)
 				var lost *basiq.TransportError
 				require.ErrorAs(t, err, &lost)
@@ -133,7 +133,7 @@ func TestPauseThatNeverEnds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := &stub{answer: inTurn(after(429, "8"))}
-		client := newClient(t, s, basiq.WithRetry(basiq.Retry{MaxAttempts: 4, BaseDelay: time.Second, MaxDelay: 20 * time.Second}))
+		client := newClient(t, s, basiq.WithRetry(basiq.RetryPolicy{MaxAttempts: 4, BaseDelay: time.Second, MaxDelay: 20 * time.Second}))
 		var callers sync.WaitGroup
 		var mu sync.Mutex
 		var took []time.Duration
@@ -165,7 +165,7 @@ func TestPausesInARow(t *testing.T) {
 			return after(429, "8").response(), nil
 		}}
 		client := newClient(t, s, basiq.WithTokenSource(fixedTokens("token-1")),
-			basiq.WithRetry(basiq.Retry{MaxAttempts: 1, BaseDelay: time.Second, MaxDelay: 20 * time.Second}))
+			basiq.WithRetry(basiq.RetryPolicy{MaxAttempts: 1, BaseDelay: time.Second, MaxDelay: 20 * time.Second}))
 		var refused sync.WaitGroup
 		for _, late := range []string{"1s", "5s", "10s", "15s", "19s"} { // sent before the first pause, and answered in them
 			refused.Go(func() { _, _ = client.Users.Get(t.Context(), late) })
@@ -173,7 +173,7 @@ func TestPausesInARow(t *testing.T) {
 		time.Sleep(2 * time.Second)
 		start := time.Now()
 		_, err := client.Users.Get(t.Context(), userID)
-		require.ErrorAs(t, err, new(*basiq.PausedError))
+		require.ErrorAs(t, err, new(*basiq.ThrottledError))
 		assert.Greater(t, time.Since(start), 8*time.Second)
 		assert.LessOrEqual(t, time.Since(start), 20*time.Second)
 		refused.Wait()
@@ -186,7 +186,7 @@ func TestPauseEndsWithTheContext(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := &stub{answer: inTurn(after(429, "15"), ok(200, userJSON))}
-		client := newClient(t, s, basiq.WithRetry(basiq.Retry{MaxAttempts: 1, MaxDelay: 20 * time.Second}))
+		client := newClient(t, s, basiq.WithRetry(basiq.RetryPolicy{MaxAttempts: 1, MaxDelay: 20 * time.Second}))
 		_, err := client.Users.Get(t.Context(), userID)
 		require.ErrorIs(t, err, basiq.ErrTooManyRequests)
 		ctx, cancel := context.WithCancel(t.Context())
@@ -195,7 +195,7 @@ func TestPauseEndsWithTheContext(t *testing.T) {
 		_, err = client.Users.Get(ctx, userID)
 		require.ErrorIs(t, err, context.Canceled)
 		assert.Equal(t, time.Second, time.Since(start))
-		assert.False(t, basiq.MayHaveBeenDone(err))
+		assert.False(t, basiq.MayHaveSucceeded(err))
 		assert.Len(t, s.seen(), 1)
 	})
 }
@@ -220,11 +220,11 @@ func TestPauseBetweenAttempts(t *testing.T) {
 					}
 					return inTurn(c.first)(1, req)
 				}}
-				client := newClient(t, s, basiq.WithRetry(basiq.Retry{BaseDelay: 10 * time.Second, MaxDelay: 20 * time.Second}))
+				client := newClient(t, s, basiq.WithRetry(basiq.RetryPolicy{BaseDelay: 10 * time.Second, MaxDelay: 20 * time.Second}))
 				time.AfterFunc(time.Nanosecond, func() { _ = client.Users.Delete(t.Context(), "other") })
 				err := client.Users.Delete(t.Context(), userID)
 				require.Error(t, err)
-				assert.True(t, basiq.MayHaveBeenDone(err))
+				assert.True(t, basiq.MayHaveSucceeded(err))
 				if c.want != nil {
 					require.ErrorIs(t, err, c.want)
 					assert.Contains(t, err.Error(), c.text)
@@ -272,7 +272,7 @@ func TestRateLimit(t *testing.T) {
 			start := time.Now()
 			_, err = client.Users.Create(ctx, basiq.CreateUser{Email: "a@b.c"})
 			require.ErrorContains(t, err, "basiq: Users.Create: no response after 0 attempts: rate limit: ")
-			assert.False(t, basiq.MayHaveBeenDone(err))
+			assert.False(t, basiq.MayHaveSucceeded(err))
 			assert.Zero(t, time.Since(start))
 			assert.Len(t, s.seen(), 1)
 		})

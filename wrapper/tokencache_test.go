@@ -262,7 +262,7 @@ func TestNoTokenForACallThatIsOver(t *testing.T) {
 	}))
 	_, err := client.Users.Get(ctx, userID)
 	require.ErrorIs(t, err, context.Canceled)
-	assert.False(t, basiq.MayHaveBeenDone(err))
+	assert.False(t, basiq.MayHaveSucceeded(err))
 	assert.Zero(t, s.tokenRequests())
 	assert.Empty(t, s.seen())
 }
@@ -358,10 +358,10 @@ func TestTokens_TooManyRequests(t *testing.T) {
 			err := client.Users.Delete(t.Context(), userID)
 			require.ErrorIs(t, err, basiq.ErrTooManyTokenRequests)
 			require.ErrorIs(t, err, basiq.ErrTooManyRequests)
-			var paused *basiq.PausedError
+			var paused *basiq.ThrottledError
 			require.ErrorAs(t, err, &paused)
 			assert.LessOrEqual(t, paused.RetryAfter, 50*time.Second)
-			assert.False(t, basiq.MayHaveBeenDone(err))
+			assert.False(t, basiq.MayHaveSucceeded(err))
 		}
 		assert.Equal(t, 1, s.tokenRequests())
 		time.Sleep(10 * time.Second)

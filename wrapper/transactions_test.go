@@ -55,7 +55,7 @@ func TestTransactionWithEnrichment(t *testing.T) {
 	assert.Equal(t, "Garfish Manly", enrich.Merchant.BusinessName)
 	assert.Equal(t, "90065628864", enrich.Merchant.ABNCapitals)
 	assert.Equal(t, "-33.79988520000001", enrich.Location.Geometry.Lat.String(), "every digit")
-	assert.Equal(t, []string{"conduct:dishonour"}, enrich.Tags.Texts())
+	assert.Equal(t, []string{"conduct:dishonour"}, enrich.Tags.Strings())
 	require.NotNil(t, transaction.PaymentDetails)
 	assert.Equal(t, "placeholder paymentDetails.bpay.crn", transaction.PaymentDetails.BPAY.CRN)
 }

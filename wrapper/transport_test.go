@@ -102,7 +102,7 @@ func TestTimeoutsOfTheCallersClient(t *testing.T) {
 					<-req.Context().Done()
 					return nil, req.Context().Err()
 				})}
-				client, err := basiq.New("", basiq.WithTokenSource(fixedTokens("token-1")), basiq.WithHTTPClient(own), basiq.WithRetry(basiq.Retry{MaxAttempts: 1}))
+				client, err := basiq.New("", basiq.WithTokenSource(fixedTokens("token-1")), basiq.WithHTTPClient(own), basiq.WithRetry(basiq.RetryPolicy{MaxAttempts: 1}))
 				require.NoError(t, err)
 				start := time.Now()
 				_, err = client.Users.Get(t.Context(), userID)
@@ -123,7 +123,7 @@ func TestTimeoutsOfTheCallersClient(t *testing.T) {
 func TestDefaultTimeouts(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		client, err := basiq.New("", version21, basiq.WithTokenSource(fixedTokens("token-1")), basiq.WithRetry(basiq.Retry{MaxAttempts: 1}))
+		client, err := basiq.New("", version21, basiq.WithTokenSource(fixedTokens("token-1")), basiq.WithRetry(basiq.RetryPolicy{MaxAttempts: 1}))
 		require.NoError(t, err)
 		calls, uploads := basiq.DefaultTransport(client)
 		require.Same(t, calls, uploads, "one pool of connections")
@@ -184,11 +184,11 @@ func TestDefaultTransportObeysTheProxyOfTheEnvironment(t *testing.T) {
 	t.Parallel()
 	const child = "BASIQ_TEST_PROXY_CHILD"
 	if os.Getenv(child) != "" {
-		client, err := basiq.New(testKey, basiq.WithRetry(basiq.Retry{MaxAttempts: 1}))
+		client, err := basiq.New(testKey, basiq.WithRetry(basiq.RetryPolicy{MaxAttempts: 1}))
 		require.NoError(t, err)
 		_, err = client.Users.Get(t.Context(), userID)
 		require.ErrorContains(t, err, "Bad Gateway", "the proxy's answer")
-		assert.False(t, basiq.MayHaveBeenDone(err))
+		assert.False(t, basiq.MayHaveSucceeded(err))
 		return
 	}
 	var mu sync.Mutex
@@ -259,7 +259,7 @@ func TestAnswersThatAreNotHTTP(t *testing.T) {
 			_, err := client.Users.Get(t.Context(), userID)
 			require.ErrorContains(t, err, "invalid HTTP response")
 			assert.NotContains(t, err.Error(), "of-note")
-			assert.True(t, basiq.MayHaveBeenDone(err))
+			assert.True(t, basiq.MayHaveSucceeded(err))
 			assert.Len(t, s.seen(), 4, "another attempt may mend it")
 		})
 	}

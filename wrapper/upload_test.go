@@ -149,7 +149,7 @@ func TestStatements_Upload_Open(t *testing.T) {
 				require.NoError(t, err)
 			}
 			if errors.Is(err, errDisk) {
-				assert.False(t, basiq.MayHaveBeenDone(err))
+				assert.False(t, basiq.MayHaveSucceeded(err))
 				assert.NotErrorIs(t, err, basiq.ErrInvalidInput)
 			}
 			whole := 0

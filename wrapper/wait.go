@@ -15,18 +15,18 @@ import (
 
 var (
 	// ErrMFARequired is returned if the job waits for the user to answer a challenge and [WithMFA] was not given. The
-	// WaitError's Job holds the challenge: call [JobsService.AnswerMFA], then wait again with [AfterMFA].
+	// WaitError's Job holds the challenge: call [JobsService.AnswerMFA], then wait again with [WithAnsweredMFA].
 	ErrMFARequired = errors.New("the bank asks the user for a second factor; see basiq.WithMFA")
 	// ErrJobQueued is returned if Basiq has queued the job because the institution is unavailable. Basiq retries every
 	// two hours for up to seven days.
 	ErrJobQueued = errors.New("the institution is out of reach, and Basiq tries again every two hours")
-	// ErrOtherUser is returned if the job belongs to a user other than the one of [WaitForUser].
-	ErrOtherUser = errors.New("the job works for another user")
-	// ErrWaitedTooLong is returned if the job was not over within [WithMaxWait].
-	ErrWaitedTooLong = errors.New("the job was not over in time")
+	// ErrUserMismatch is returned if the job belongs to a user other than the one of [WithUser].
+	ErrUserMismatch = errors.New("the job works for another user")
+	// ErrWaitTimeout is returned if the job was not over within [WithMaxWait].
+	ErrWaitTimeout = errors.New("the job was not over in time")
 
 	errNoConnection = errors.New("the job names no connection")
-	errNoUser       = errors.New("the job does not name its user; see basiq.WaitForUser")
+	errNoUser       = errors.New("the job does not name its user; see basiq.WithUser")
 	errAbandoned    = errors.New("the wait was abandoned")
 )
 
@@ -96,9 +96,9 @@ func (s *JobsService) Watch(ctx context.Context, jobID string, options ...WaitOp
 // Wait polls a job until it is over and returns it. Use [JobsService.Watch] to show its progress.
 //
 // Errors: a [JobError] if the job failed, and a [WaitError] if the wait ended before the job did. A wait ends with its
-// context, after [WithMaxWait] ([ErrWaitedTooLong]), if the bank asks for a second factor and [WithMFA] was not given
+// context, after [WithMaxWait] ([ErrWaitTimeout]), if the bank asks for a second factor and [WithMFA] was not given
 // ([ErrMFARequired]) or its function fails, if Basiq queued the job ([ErrJobQueued]), if it belongs to another user
-// ([ErrOtherUser]), and if Basiq rejects the poll or the API key with an error code. [ErrInvalidInput] is returned for an
+// ([ErrUserMismatch]), and if Basiq rejects the poll or the API key with an error code. [ErrInvalidInput] is returned for an
 // invalid ID or option.
 //
 // A poll that fails for any other reason does not end the wait, for example with 429, 5xx, a transport error or a
@@ -139,7 +139,7 @@ type wait struct {
 // wait polls the job until the wait is over.
 func (s *JobsService) wait(parent context.Context, jobID string, config waitConfig) (*Job, error) {
 	// Contexts end in order: if the parent's end is the reason, it is visible before the end of ctx. The cause of a context
-	// is not evidence, because the parent's cause may be the ErrWaitedTooLong of another wait.
+	// is not evidence, because the parent's cause may be the ErrWaitTimeout of another wait.
 	ctx, cancel := context.WithTimeout(parent, config.maxWait)
 	defer cancel()
 	w := wait{waitConfig: config, jobs: s, jobID: jobID}
@@ -155,7 +155,7 @@ func (s *JobsService) wait(parent context.Context, jobID string, config waitConf
 			if sleep(ctx, w.delay) {
 				continue
 			}
-			err = cmp.Or(parent.Err(), ErrWaitedTooLong)
+			err = cmp.Or(parent.Err(), ErrWaitTimeout)
 		}
 		if failure, failed := err.(*JobError); failed { //nolint:errorlint // it is the job's own, or that of Basiq's refusal
 			return w.job, failure
@@ -174,7 +174,7 @@ func (w *wait) step(ctx context.Context) (bool, error) {
 	w.failure = nil
 	if owner, known := job.UserID(); known && w.userID != "" && !strings.EqualFold(owner, w.userID) {
 		w.job = nil // do not show another user's job
-		return true, ErrOtherUser
+		return true, ErrUserMismatch
 	}
 	text, _ := json.Marshal(job.Job) //nolint:errchkjson // a job that was decoded can be encoded
 	sum := maphash.Bytes(fingerprintSeed, text)
@@ -259,7 +259,7 @@ func endsWait(err error) bool {
 
 // serverDelay returns the delay that the server asked for, or 0.
 func serverDelay(err error) time.Duration {
-	if paused, ok := errors.AsType[*PausedError](err); ok {
+	if paused, ok := errors.AsType[*ThrottledError](err); ok {
 		return paused.RetryAfter
 	}
 	if response, ok := err.(*Error); ok { //nolint:errorlint // an *Error below a TransportError is of another call

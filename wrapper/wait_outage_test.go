@@ -182,7 +182,7 @@ func TestWaits_TemporaryFailure(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
 					server := &outage{begin: time.Now(), start: 10 * time.Second, lasts: time.Minute, ends: 90 * time.Second, fail: c.fail, ofTokens: c.ofTokens}
-					client := newClient(t, server, basiq.WithRetry(basiq.Retry{}))
+					client := newClient(t, server, basiq.WithRetry(basiq.RetryPolicy{}))
 					result := wait(t.Context(), client, []string{"a", "b"})
 					assert.Equal(t, map[string]error{"a": nil, "b": nil}, result)
 					assert.Less(t, time.Since(server.begin), 3*time.Minute, "no delay is longer than a minute")
@@ -201,10 +201,10 @@ func TestWaits_OutageUntilTheLimit(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
 					server := &outage{begin: time.Now(), start: 10 * time.Second, lasts: time.Hour, fail: c.fail, ofTokens: c.ofTokens, ends: time.Hour}
-					client := newClient(t, server, basiq.WithRetry(basiq.Retry{}))
+					client := newClient(t, server, basiq.WithRetry(basiq.RetryPolicy{}))
 					err := wait(t.Context(), client, []string{"a"}, basiq.WithMaxWait(5*time.Minute))["a"]
 					assert.Equal(t, 5*time.Minute, time.Since(server.begin))
-					require.ErrorIs(t, err, basiq.ErrWaitedTooLong)
+					require.ErrorIs(t, err, basiq.ErrWaitTimeout)
 					ended, ok := errors.AsType[*basiq.WaitError](err)
 					require.True(t, ok)
 					require.Error(t, ended.LastErr)
@@ -239,7 +239,7 @@ func TestWaits_PermanentFailure(t *testing.T) {
 			"rejected key":      {token: ok(401, envelope("unauthorized-access", "", "")), is: basiq.ErrUnauthorized},
 			"failed":            {poll: jobFailed, is: basiq.CodeInvalidCredentials},
 			"queued":            {poll: jobQueued, is: basiq.ErrJobQueued},
-			"other user":        {poll: jobHalfway, options: []basiq.WaitOption{basiq.WaitForUser("u2")}, is: basiq.ErrOtherUser},
+			"other user":        {poll: jobHalfway, options: []basiq.WaitOption{basiq.WithUser("u2")}, is: basiq.ErrUserMismatch},
 		} {
 			t.Run(method+"/"+name, func(t *testing.T) {
 				t.Parallel()
@@ -330,7 +330,7 @@ func TestWaits_OutageOfManyJobs(t *testing.T) {
 									}
 								}
 								return server.RoundTrip(req)
-							}), basiq.WithRetry(basiq.Retry{}))
+							}), basiq.WithRetry(basiq.RetryPolicy{}))
 							other := make(chan error, 1)
 							time.AfterFunc(server.start+lasts-time.Second, func() { other <- errOf(client.Users.Get(context.Background(), userID)) })
 							lost := 0
@@ -371,10 +371,10 @@ func TestWaits_PollIsOneAttempt(t *testing.T) {
 	})
 }
 
-// The cause of a context may be the error of another call, and even the ErrWaitedTooLong of another wait.
+// The cause of a context may be the error of another call, and even the ErrWaitTimeout of another wait.
 func TestWaits_CauseOfAnother(t *testing.T) {
 	t.Parallel()
-	sibling := &basiq.WaitError{JobID: "sibling", Err: basiq.ErrWaitedTooLong}
+	sibling := &basiq.WaitError{JobID: "sibling", Err: basiq.ErrWaitTimeout}
 	notFound := &basiq.Error{Operation: "Users.Get", StatusCode: 404}
 	for method, wait := range waitMethods {
 		for name, cause := range map[string]error{"a wait": sibling, "not found": notFound} {
@@ -390,7 +390,7 @@ func TestWaits_CauseOfAnother(t *testing.T) {
 							return nil, fmt.Errorf("asking: %w", context.Cause(ctx))
 						}))[jobID]
 						require.ErrorIs(t, err, context.Canceled)
-						require.NotErrorIs(t, err, basiq.ErrWaitedTooLong)
+						require.NotErrorIs(t, err, basiq.ErrWaitTimeout)
 						require.NotErrorIs(t, err, basiq.ErrNotFound)
 						ended, ok := errors.AsType[*basiq.WaitError](err)
 						require.True(t, ok)
@@ -430,7 +430,7 @@ func TestWaits_OwnLimit(t *testing.T) {
 							<-ctx.Done()
 							return nil, ctx.Err()
 						}))[jobID]
-					require.ErrorIs(t, err, basiq.ErrWaitedTooLong)
+					require.ErrorIs(t, err, basiq.ErrWaitTimeout)
 					assert.Equal(t, 10*time.Second, time.Since(start))
 				})
 			})

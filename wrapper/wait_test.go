@@ -96,10 +96,10 @@ func TestWaitEnds(t *testing.T) {
 			text: "basiq: waiting for job j1: basiq: Jobs.Get: 404", took: time.Second,
 		},
 		"never": {
-			answers: []any{jobStarted}, options: []basiq.WaitOption{basiq.WithMaxWait(time.Minute)}, is: basiq.ErrWaitedTooLong,
+			answers: []any{jobStarted}, options: []basiq.WaitOption{basiq.WithMaxWait(time.Minute)}, is: basiq.ErrWaitTimeout,
 			text: "the job was not over in time", took: time.Minute,
 		},
-		"never, by default": {answers: []any{jobStarted}, is: basiq.ErrWaitedTooLong, took: 15 * time.Minute},
+		"never, by default": {answers: []any{jobStarted}, is: basiq.ErrWaitTimeout, took: 15 * time.Minute},
 		"slower polls": {
 			answers: []any{jobStarted, jobSucceeded}, options: []basiq.WaitOption{basiq.WithPollInterval(time.Minute, time.Hour)},
 			took: time.Minute,
@@ -138,7 +138,7 @@ func TestWaitEndsWithItsContext(t *testing.T) {
 		start := time.Now()
 		job, err := client.Jobs.Wait(ctx, jobID)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
-		require.NotErrorIs(t, err, basiq.ErrWaitedTooLong)
+		require.NotErrorIs(t, err, basiq.ErrWaitTimeout)
 		assert.Equal(t, jobID, job.ID)
 		assert.Equal(t, 10*time.Second, time.Since(start))
 	})
@@ -292,13 +292,13 @@ func TestWithMFAWhoseUserIsNotKnown(t *testing.T) {
 		t.Parallel()
 		_, client := newStub(t, asks)
 		_, err := client.Jobs.Wait(t.Context(), jobID, answers)
-		require.ErrorContains(t, err, "see basiq.WaitForUser")
+		require.ErrorContains(t, err, "see basiq.WithUser")
 	})
 	t.Run("given", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			s, client := newStub(t, asks, ok(202, jobJSON), jobSucceeded)
-			_, err := client.Jobs.Wait(t.Context(), jobID, answers, basiq.WaitForUser("u1"))
+			_, err := client.Jobs.Wait(t.Context(), jobID, answers, basiq.WithUser("u1"))
 			require.NoError(t, err)
 			assert.Equal(t, "POST /jobs/j1/mfa", s.seen()[1].String())
 		})
@@ -307,7 +307,7 @@ func TestWithMFAWhoseUserIsNotKnown(t *testing.T) {
 		t.Parallel()
 		over := ok(200, job(step("mfa-challenge", "failed", "null")))
 		s, client := newStub(t, asks, ok(400, envelope("parameter-not-valid", "", "wrong")), over)
-		job, err := client.Jobs.Wait(t.Context(), jobID, answers, basiq.WaitForUser("u1"))
+		job, err := client.Jobs.Wait(t.Context(), jobID, answers, basiq.WithUser("u1"))
 		require.ErrorIs(t, err, basiq.ErrBadRequest)
 		var failure *basiq.JobError
 		require.ErrorAs(t, err, &failure, "the job is over")
@@ -320,7 +320,7 @@ func TestWithMFAWhoseUserIsNotKnown(t *testing.T) {
 		t.Parallel()
 		for _, second := range []any{asks, ok(404, "")} {
 			s, client := newStub(t, asks, ok(403, envelope("forbidden-access", "", "")), second)
-			job, err := client.Jobs.Wait(t.Context(), jobID, answers, basiq.WaitForUser("u1"))
+			job, err := client.Jobs.Wait(t.Context(), jobID, answers, basiq.WithUser("u1"))
 			require.ErrorIs(t, err, basiq.CodeForbiddenAccess)
 			var waited *basiq.WaitError
 			require.ErrorAs(t, err, &waited)
@@ -333,7 +333,7 @@ func TestWithMFAWhoseUserIsNotKnown(t *testing.T) {
 		for _, status := range []int{200, 408, 500, 503} {
 			synctest.Test(t, func(t *testing.T) {
 				s, client := newStub(t, asks, ok(status, ""), asks, asks, jobSucceeded)
-				_, err := client.Jobs.Wait(t.Context(), jobID, answers, basiq.WaitForUser("u1"))
+				_, err := client.Jobs.Wait(t.Context(), jobID, answers, basiq.WithUser("u1"))
 				require.NoError(t, err)
 				assert.Len(t, s.seen(), 5)
 			})
@@ -345,7 +345,7 @@ func TestWithMFAWhoseUserIsNotKnown(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s, client := newStub(t, asks, failure, asks, failure, asks, ok(202, jobJSON), asks, jobSucceeded)
 				asked := 0
-				_, err := client.Jobs.Wait(t.Context(), jobID, basiq.WaitForUser("u1"), basiq.WithMFA(func(context.Context, basiq.MFAChallenge) ([]basiq.Secret, error) {
+				_, err := client.Jobs.Wait(t.Context(), jobID, basiq.WithUser("u1"), basiq.WithMFA(func(context.Context, basiq.MFAChallenge) ([]basiq.Secret, error) {
 					asked++
 					return []basiq.Secret{basiq.NewSecret("a"), basiq.NewSecret("b")}, nil
 				}))
@@ -367,8 +367,8 @@ func TestWithMFAWhoseUserIsNotKnown(t *testing.T) {
 				}
 				return asks.response(), nil
 			}})
-			_, err := client.Jobs.Wait(t.Context(), jobID, answers, basiq.WaitForUser("u1"), basiq.WithMaxWait(10*time.Minute))
-			require.ErrorIs(t, err, basiq.ErrWaitedTooLong)
+			_, err := client.Jobs.Wait(t.Context(), jobID, answers, basiq.WithUser("u1"), basiq.WithMaxWait(10*time.Minute))
+			require.ErrorIs(t, err, basiq.ErrWaitTimeout)
 			assert.Greater(t, posts, 10)
 		})
 	})
@@ -385,7 +385,7 @@ func TestAfterMFA(t *testing.T) {
 		challenge := job.MFA()
 		_, err = client.Jobs.AnswerMFA(t.Context(), challenge.UserID, job.ID, basiq.NewSecret("a"), basiq.NewSecret("b"))
 		require.NoError(t, err)
-		job, err = client.Jobs.Wait(t.Context(), job.ID, basiq.AfterMFA(*challenge))
+		job, err = client.Jobs.Wait(t.Context(), job.ID, basiq.WithAnsweredMFA(*challenge))
 		require.NoError(t, err)
 		assert.True(t, job.Done())
 		assert.Len(t, s.seen(), 5)
@@ -394,7 +394,7 @@ func TestAfterMFA(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			_, client := newStub(t, jobAsks, jobThinks, jobAsks)
-			_, err := client.Jobs.Wait(t.Context(), jobID, basiq.AfterMFA(*parseJob(t, jobAsks.body).MFA()))
+			_, err := client.Jobs.Wait(t.Context(), jobID, basiq.WithAnsweredMFA(*parseJob(t, jobAsks.body).MFA()))
 			require.ErrorIs(t, err, basiq.ErrMFARequired)
 		})
 	})
@@ -402,7 +402,7 @@ func TestAfterMFA(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			s, client := newStub(t, jobAsks, jobAsks, jobSucceeded)
-			_, err := client.Jobs.Wait(t.Context(), jobID, basiq.AfterMFA(*parseJob(t, jobAsks.body).MFA()),
+			_, err := client.Jobs.Wait(t.Context(), jobID, basiq.WithAnsweredMFA(*parseJob(t, jobAsks.body).MFA()),
 				basiq.WithMFA(func(context.Context, basiq.MFAChallenge) ([]basiq.Secret, error) { return nil, errReset }))
 			require.NoError(t, err, "it is not called for the one that was answered")
 			assert.Len(t, s.seen(), 3)
@@ -413,7 +413,7 @@ func TestAfterMFA(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			other := ok(200, strings.ReplaceAll(jobAsks.body, "One?", "Another?"))
 			_, client := newStub(t, jobAsks, other)
-			_, err := client.Jobs.Wait(t.Context(), jobID, basiq.AfterMFA(*parseJob(t, jobAsks.body).MFA()))
+			_, err := client.Jobs.Wait(t.Context(), jobID, basiq.WithAnsweredMFA(*parseJob(t, jobAsks.body).MFA()))
 			require.ErrorIs(t, err, basiq.ErrMFARequired)
 		})
 	})
@@ -447,7 +447,7 @@ func TestWait_MFAInPendingStep(t *testing.T) {
 		assert.Equal(t, 1, asked)
 		assert.Len(t, s.seen(), 7)
 	})
-	synctest.Test(t, func(t *testing.T) { // a second wait, without AfterMFA, for a job that has gone on
+	synctest.Test(t, func(t *testing.T) { // a second wait, without WithAnsweredMFA, for a job that has gone on
 		_, client := newStub(t, shows("in-progress", "in-progress"), jobSucceeded)
 		_, err := client.Jobs.Wait(t.Context(), jobID)
 		require.NoError(t, err)
@@ -497,19 +497,19 @@ func TestWaitForUserOfAnotherUser(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s, client := newStub21(t, ok(202, jobJSON), jobAsks)
-		_, err := client.Connections.CreateAndWait(t.Context(), userID, login, basiq.WaitForUser("u2"),
+		_, err := client.Connections.CreateAndWait(t.Context(), userID, login, basiq.WithUser("u2"),
 			basiq.WithMFA(func(context.Context, basiq.MFAChallenge) ([]basiq.Secret, error) {
 				return []basiq.Secret{basiq.NewSecret("a"), basiq.NewSecret("b")}, nil
 			}))
-		require.ErrorIs(t, err, basiq.ErrOtherUser)
+		require.ErrorIs(t, err, basiq.ErrUserMismatch)
 		assert.Len(t, s.seen(), 2, "nobody is asked, and no token of another user is used")
 	})
 	t.Run("which it tells later", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			_, client := newStub(t, jobStarted, jobHalfway)
-			job, err := client.Jobs.Wait(t.Context(), jobID, basiq.WaitForUser("u2"))
-			require.ErrorIs(t, err, basiq.ErrOtherUser)
+			job, err := client.Jobs.Wait(t.Context(), jobID, basiq.WithUser("u2"))
+			require.ErrorIs(t, err, basiq.ErrUserMismatch)
 			assert.Nil(t, job, "it is nobody's business here")
 		})
 	})
@@ -560,14 +560,14 @@ func TestConnectionsThatWait(t *testing.T) {
 				var failure *basiq.JobError
 				require.ErrorAs(t, err, &failure)
 				assert.Equal(t, jobID, failure.JobID)
-				assert.True(t, basiq.MayHaveBeenDone(err), "the bank has seen the login")
+				assert.True(t, basiq.MayHaveSucceeded(err), "the bank has seen the login")
 
 				// A job may not tell its connection; only a create needs it to.
 				_, client = newStub21(t, accepted, ok(200, job(step("create-report", "success", "null"))), ok(200, connectionJSON))
 				_, err = call(t.Context(), client)
 				if name == "create" {
 					require.ErrorContains(t, err, "basiq: waiting for job j1: the job names no connection")
-					assert.True(t, basiq.MayHaveBeenDone(err))
+					assert.True(t, basiq.MayHaveSucceeded(err))
 				} else {
 					require.NoError(t, err)
 				}
@@ -576,7 +576,7 @@ func TestConnectionsThatWait(t *testing.T) {
 				_, client = newStub21(t, accepted, jobSucceeded, ok(403, envelope("forbidden-access", "", "")))
 				_, err = call(t.Context(), client)
 				require.ErrorIs(t, err, basiq.ErrForbidden)
-				assert.True(t, basiq.MayHaveBeenDone(err))
+				assert.True(t, basiq.MayHaveSucceeded(err))
 				var waited *basiq.WaitError
 				require.ErrorAs(t, err, &waited)
 				assert.Equal(t, jobID, waited.JobID)
@@ -709,7 +709,7 @@ func TestWaitAllAfterMFAOfOne(t *testing.T) {
 		client := newClient(t, waitAllStub())
 		asked := map[string]int{}
 		challenge := *parseJob(t, strings.Replace(jobAsks.body, `"id":"j1"`, `"id":"mfa1"`, 1)).MFA()
-		_, err := client.Jobs.WaitAll(t.Context(), []string{"mfa1", "mfa2"}, basiq.AfterMFA(challenge), basiq.WithMaxWait(time.Minute),
+		_, err := client.Jobs.WaitAll(t.Context(), []string{"mfa1", "mfa2"}, basiq.WithAnsweredMFA(challenge), basiq.WithMaxWait(time.Minute),
 			basiq.WithMFA(func(_ context.Context, c basiq.MFAChallenge) ([]basiq.Secret, error) {
 				asked[c.JobID]++
 				return nil, errReset
@@ -758,23 +758,23 @@ func TestWaitForUserRefusesOtherUsersJobs(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		_, client := newStub(t, jobStarted, jobHalfway, jobSucceeded) // of u1, says the link
-		_, err := client.Jobs.WaitAll(t.Context(), []string{jobID}, basiq.WaitForUser(strings.ToUpper(userID)))
+		_, err := client.Jobs.WaitAll(t.Context(), []string{jobID}, basiq.WithUser(strings.ToUpper(userID)))
 		require.NoError(t, err)
 
 		_, client = newStub(t, jobSucceeded)
-		jobs, err := client.Jobs.WaitAll(t.Context(), []string{jobID}, basiq.WaitForUser("u2"))
-		require.ErrorIs(t, err, basiq.ErrOtherUser)
+		jobs, err := client.Jobs.WaitAll(t.Context(), []string{jobID}, basiq.WithUser("u2"))
+		require.ErrorIs(t, err, basiq.ErrUserMismatch)
 		assert.Nil(t, jobs[0])
 		var ended *basiq.WaitError
 		require.ErrorAs(t, err, &ended)
 		assert.Nil(t, ended.Job)
 
 		s, client := newStub(t, jobAsks)
-		_, err = client.Jobs.Wait(t.Context(), jobID, basiq.WaitForUser("u2"), basiq.WithMFA(func(context.Context, basiq.MFAChallenge) ([]basiq.Secret, error) {
+		_, err = client.Jobs.Wait(t.Context(), jobID, basiq.WithUser("u2"), basiq.WithMFA(func(context.Context, basiq.MFAChallenge) ([]basiq.Secret, error) {
 			t.Error("nobody is asked")
 			return nil, nil
 		}))
-		require.ErrorIs(t, err, basiq.ErrOtherUser)
+		require.ErrorIs(t, err, basiq.ErrUserMismatch)
 		assert.Len(t, s.seen(), 1)
 	})
 }

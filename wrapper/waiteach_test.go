@@ -150,7 +150,7 @@ func TestWaitEach(t *testing.T) {
 		require.NoError(t, ends["ok"])
 		require.ErrorIs(t, ends["bad"], basiq.CodeInvalidCredentials)
 		for id, is := range map[string]error{
-			"lost": basiq.ErrNotFound, "mfa": basiq.ErrMFARequired, "queued": basiq.ErrJobQueued, "never": basiq.ErrWaitedTooLong,
+			"lost": basiq.ErrNotFound, "mfa": basiq.ErrMFARequired, "queued": basiq.ErrJobQueued, "never": basiq.ErrWaitTimeout,
 		} {
 			ended, ok := errors.AsType[*basiq.WaitError](ends[id])
 			require.True(t, ok, id)
@@ -247,7 +247,7 @@ func TestWaitEachEnds(t *testing.T) {
 			cancel()
 			return ctx, cancel
 		}},
-		"too long": {is: basiq.ErrWaitedTooLong, end: context.WithCancel, options: []basiq.WaitOption{basiq.WithMaxWait(time.Second / 2)}},
+		"too long": {is: basiq.ErrWaitTimeout, end: context.WithCancel, options: []basiq.WaitOption{basiq.WithMaxWait(time.Second / 2)}},
 	} {
 		for server, heeds := range map[string]bool{"a server that heeds it": true, "a server that does not": false} {
 			t.Run(name+"/"+server, func(t *testing.T) {
@@ -266,7 +266,7 @@ func TestWaitEachEnds(t *testing.T) {
 					for job, err := range client.Jobs.WaitEach(ctx, slices.Values(numbered(100)), c.options...) {
 						require.Nil(t, job)
 						require.ErrorIs(t, err, c.is)
-						require.Equal(t, name == "too long", errors.Is(err, basiq.ErrWaitedTooLong))
+						require.Equal(t, name == "too long", errors.Is(err, basiq.ErrWaitTimeout))
 						seen[idOf(t, job, err)] = true
 					}
 					assert.Len(t, seen, 100)
@@ -448,7 +448,7 @@ func TestWaitEachWhileBasiqRefuses(t *testing.T) {
 					}
 					return answerFor(id, jobSucceeded), nil
 				}}
-				client := newClient(t, serial{s}, basiq.WithRetry(basiq.Retry{}))
+				client := newClient(t, serial{s}, basiq.WithRetry(basiq.RetryPolicy{}))
 				seen := map[string]bool{}
 				for job, err := range client.Jobs.WaitEach(t.Context(), slices.Values(numbered(jobs))) {
 					require.NoError(t, err)
@@ -467,7 +467,7 @@ func TestWaitEachWhileBasiqRefuses(t *testing.T) {
 			start, n := time.Now(), 0
 			for _, err := range client.Jobs.WaitEach(t.Context(), slices.Values(numbered(40)), basiq.WithMaxWait(time.Hour)) {
 				n++
-				require.ErrorIs(t, err, basiq.ErrWaitedTooLong)
+				require.ErrorIs(t, err, basiq.ErrWaitTimeout)
 				require.ErrorIs(t, err, basiq.ErrTooManyRequests, "which is why")
 			}
 			assert.Equal(t, 40, n)
@@ -488,7 +488,7 @@ func TestWaitEachWhileBasiqRefuses(t *testing.T) {
 				return inOrder(n, req)
 			}
 			for _, err := range client.Jobs.WaitEach(t.Context(), slices.Values([]string{jobID}), basiq.WithMaxWait(time.Minute)) {
-				require.ErrorIs(t, err, basiq.ErrWaitedTooLong)
+				require.ErrorIs(t, err, basiq.ErrWaitTimeout)
 				require.NotErrorIs(t, err, basiq.ErrTooManyRequests, "not any more")
 			}
 			assert.Equal(t, []time.Duration{8 * time.Second, 9 * time.Second, 21 * time.Second}, []time.Duration{at[4], at[5], at[9]}, "the backoff starts again after a success")
@@ -713,8 +713,8 @@ func TestWaitEachWithASlowBody(t *testing.T) {
 func TestWaitEachForUser(t *testing.T) {
 	t.Parallel()
 	_, client := newStub(t, jobHalfway) // of u1, says the link
-	for job, err := range client.Jobs.WaitEach(t.Context(), slices.Values([]string{jobID}), basiq.WaitForUser("u2")) {
-		require.ErrorIs(t, err, basiq.ErrOtherUser)
+	for job, err := range client.Jobs.WaitEach(t.Context(), slices.Values([]string{jobID}), basiq.WithUser("u2")) {
+		require.ErrorIs(t, err, basiq.ErrUserMismatch)
 		require.Nil(t, job)
 	}
 }
@@ -725,7 +725,7 @@ func TestWaitAllKeepsWhatWasSeen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, client := newStub(t, jobStarted, jobHalfway)
 		jobs, err := client.Jobs.WaitAll(t.Context(), []string{jobID}, basiq.WithMaxWait(time.Minute))
-		require.ErrorIs(t, err, basiq.ErrWaitedTooLong)
+		require.ErrorIs(t, err, basiq.ErrWaitTimeout)
 		ended, ok := errors.AsType[*basiq.WaitError](err)
 		require.True(t, ok)
 		require.NotNil(t, ended.Job)

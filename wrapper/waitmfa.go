@@ -61,7 +61,7 @@ func (w *wait) askCaller(ctx context.Context, challenge *MFAChallenge) error {
 func (w *wait) deliver(ctx context.Context) (bool, error) {
 	if time.Now().Before(w.expires) {
 		_, err := w.jobs.AnswerMFA(withoutRetries(ctx), w.undelivered.UserID, w.jobID, w.answers...)
-		if err != nil && !MayHaveBeenDone(err) {
+		if err != nil && !MayHaveSucceeded(err) {
 			if !w.fail(ctx, err) {
 				return false, nil
 			}

@@ -83,20 +83,20 @@ func WithPollRate(perSecond float64, atOnce int) WaitOption {
 }
 
 // WithMaxWait sets how long the wait for a job may take. The default is 15 minutes. A wait that reaches the limit ends
-// with [ErrWaitedTooLong].
+// with [ErrWaitTimeout].
 func WithMaxWait(ceiling time.Duration) WaitOption {
 	return func(c *waitConfig) { c.maxWait = ceiling }
 }
 
-// AfterMFA marks challenge as answered with [JobsService.AnswerMFA]. A job may show a challenge for a while after it was
+// WithAnsweredMFA marks challenge as answered with [JobsService.AnswerMFA]. A job may show a challenge for a while after it was
 // answered. Without this option a second wait would end with [ErrMFARequired] again, or answer the challenge twice.
-func AfterMFA(challenge MFAChallenge) WaitOption {
+func WithAnsweredMFA(challenge MFAChallenge) WaitOption {
 	return func(c *waitConfig) { c.answered = &challenge }
 }
 
-// WaitForUser sets the user that the job must belong to. A job that names another user ends the wait with [ErrOtherUser].
+// WithUser sets the user that the job must belong to. A job that names another user ends the wait with [ErrUserMismatch].
 // Set this option if the job's ID comes from a browser. MFA answers are sent with a token of this user. Methods such as
 // [ConnectionsService.CreateAndWait] set this option.
-func WaitForUser(userID string) WaitOption {
+func WithUser(userID string) WaitOption {
 	return func(c *waitConfig) { c.userID = userID }
 }

@@ -14,7 +14,7 @@ type expectation struct {
 	// err is the kind of error that the caller gets, and status the StatusCode of an Error.
 	err    failureKind
 	status int
-	// maybe is the result of MayHaveBeenDone for the error.
+	// maybe is the result of MayHaveSucceeded for the error.
 	maybe bool
 	// cutOff: the caller gets half of a document without an error.
 	cutOff bool

@@ -42,7 +42,7 @@ func (e ending) cell(want expectation) string {
 	} else if ok {
 		fmt.Fprintf(&text, "Error %d", response.StatusCode)
 	}
-	if basiq.MayHaveBeenDone(e.err) {
+	if basiq.MayHaveSucceeded(e.err) {
 		text.WriteString("?")
 	}
 	if want.cutOff {
@@ -93,7 +93,7 @@ func check(t *testing.T, s subject, f fault, want expectation, end ending, healt
 	}
 	require.Error(t, end.err)
 	assert.Nil(t, end.value, "the value must be nil if there is an error")
-	assert.Equal(t, want.maybe, basiq.MayHaveBeenDone(end.err), "MayHaveBeenDone")
+	assert.Equal(t, want.maybe, basiq.MayHaveSucceeded(end.err), "MayHaveSucceeded")
 	assert.True(t, f.cause(end.err), "unexpected cause: %v", end.err)
 
 	name := operationOf(s.operation).Name

@@ -242,7 +242,7 @@ func (p *toxicPlayer) newClient(t *testing.T, address string, timeout time.Durat
 	options := []basiq.Option{
 		basiq.WithBaseURL(address), withVersion(p.subject.operation),
 		basiq.WithHTTPClient(&http.Client{Transport: p.transport, Timeout: timeout}),
-		basiq.WithRetry(basiq.Retry{BaseDelay: time.Microsecond, MaxDelay: time.Millisecond}),
+		basiq.WithRetry(basiq.RetryPolicy{BaseDelay: time.Microsecond, MaxDelay: time.Millisecond}),
 		basiq.WithMiddleware(func(next basiq.Doer) basiq.Doer {
 			return basiq.DoerFunc(func(req *http.Request) (*http.Response, error) {
 				if call, _ := basiq.CallFromContext(req.Context()); call.Operation.ID == operation {
@@ -274,7 +274,7 @@ func (p *toxicPlayer) play(t *testing.T, arrived *atomic.Int32) any {
 	}
 	assert.Less(t, took, p.timeout*time.Duration(want.attempts)+toxicDeadline, s.name)
 	assert.EqualValues(t, want.attempts, p.attempts.Load(), "%s: attempts", s.name)
-	assert.Equal(t, want.maybe, basiq.MayHaveBeenDone(err), "%s: MayHaveBeenDone", s.name)
+	assert.Equal(t, want.maybe, basiq.MayHaveSucceeded(err), "%s: MayHaveSucceeded", s.name)
 	p.checkError(t, err)
 	p.transport.CloseIdleConnections()
 	assert.Eventually(t, func() bool { return p.open.Load() == 0 }, toxicDeadline, time.Millisecond, "%s leaves a connection open", s.name)

@@ -141,7 +141,7 @@ func TestClient_OfficialResponses(t *testing.T) {
 		t.Run(a.operation+"/"+strconv.Itoa(a.status)+"/"+strings.ReplaceAll(a.name, "/", " "), func(t *testing.T) {
 			t.Parallel()
 			transport := newTransport(fixedResponse{a.operation, a.status, "application/json", body}, lenient)
-			c, err := basiq.New("key", basiq.WithHTTPClient(&http.Client{Transport: transport}), withVersion(a.operation), basiq.WithRetry(basiq.Retry{MaxAttempts: 1}))
+			c, err := basiq.New("key", basiq.WithHTTPClient(&http.Client{Transport: transport}), withVersion(a.operation), basiq.WithRetry(basiq.RetryPolicy{MaxAttempts: 1}))
 			require.NoError(t, err)
 			got, err := callOf(a.operation)(t.Context(), c)
 			assert.Empty(t, transport.Violations())

@@ -142,10 +142,10 @@ func callsOf(ctx context.Context, c *basiq.Client) map[string]func() (any, error
 		"createReport": func() (any, error) {
 			return one(c.Reports.Create(ctx, basiq.CreateReport{
 				ReportType: basiq.ReportTypeAffordability, Title: "Gavin Belson, March", Filters: []basiq.ReportFilter{
-					basiq.ReportText(basiq.ReportFilterNameFromDate, "2024-01-01"),
-					basiq.ReportTexts(basiq.ReportFilterNameAccounts, "s55bf3"),
-					basiq.ReportTexts(basiq.ReportFilterNameIncludeMetrics),
-					basiq.ReportNone(basiq.ReportFilterNameIncludeGroups),
+					basiq.ReportFilterString(basiq.ReportFilterNameFromDate, "2024-01-01"),
+					basiq.ReportFilterStrings(basiq.ReportFilterNameAccounts, "s55bf3"),
+					basiq.ReportFilterStrings(basiq.ReportFilterNameIncludeMetrics),
+					basiq.ReportFilterNone(basiq.ReportFilterNameIncludeGroups),
 				},
 			}))
 		},
@@ -340,7 +340,7 @@ func client(t *testing.T, operation string, base http.RoundTripper) (*basiq.Clie
 	transport, err := NewTransport(base)
 	require.NoError(t, err)
 	c, err := basiq.New("key", basiq.WithHTTPClient(&http.Client{Transport: transport}), withVersion(operation),
-		basiq.WithRetry(basiq.Retry{MaxAttempts: 1, BaseDelay: time.Millisecond, MaxDelay: time.Millisecond}))
+		basiq.WithRetry(basiq.RetryPolicy{MaxAttempts: 1, BaseDelay: time.Millisecond, MaxDelay: time.Millisecond}))
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.Empty(t, transport.Violations()) })
 	return c, transport

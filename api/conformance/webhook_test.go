@@ -128,7 +128,7 @@ func TestWebhook_ReferenceRejections(t *testing.T) {
 		"signed, ID with a space": {change: resign("a b"), want: onlyUs, why: webhook.ErrBadHeader},
 		"signed, ID of 257 bytes": {change: resign(strings.Repeat("x", 257)), want: onlyUs, why: webhook.ErrBadHeader},
 		"signed, ID of 256 bytes": {change: resign(strings.Repeat("x", 256)), want: neither},
-		"more than 1 MiB":         {body: strings.Repeat("x", 1<<20+1), want: both, why: webhook.ErrTooLarge},
+		"more than 1 MiB":         {body: strings.Repeat("x", 1<<20+1), want: both, why: webhook.ErrBodyTooLarge},
 		"signed with another key": {change: signature(func(string) string { return "v1," + base64.StdEncoding.EncodeToString(make([]byte, 32)) }), want: both, why: webhook.ErrBadSignature},
 		"lower case of base64":    {change: signature(strings.ToLower), want: both, why: webhook.ErrBadSignature},
 		"quotes around it":        {change: signature(strconv.Quote), want: both, why: webhook.ErrBadSignature},

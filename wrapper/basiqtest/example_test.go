@@ -20,7 +20,7 @@ func newExample(options ...basiqtest.Option) (*basiqtest.Sandbox, *basiq.Client,
 		panic(err)
 	}
 	// Use short delays, because this example runs in real time. Programs should keep the defaults.
-	client, err := sandbox.NewClient(basiq.WithRetry(basiq.Retry{BaseDelay: time.Millisecond, MaxDelay: time.Millisecond}))
+	client, err := sandbox.NewClient(basiq.WithRetry(basiq.RetryPolicy{BaseDelay: time.Millisecond, MaxDelay: time.Millisecond}))
 	if err != nil {
 		panic(err)
 	}
@@ -81,7 +81,7 @@ func ExampleSandbox_VisitConsentPage() {
 		fmt.Println(err)
 		return
 	}
-	jobs, err := client.Jobs.WaitAll(ctx, redirect.JobIDs, basiq.WaitForUser(userID))
+	jobs, err := client.Jobs.WaitAll(ctx, redirect.JobIDs, basiq.WithUser(userID))
 	fmt.Println(len(jobs), "job done:", err == nil)
 	// Output:
 	// the browser comes back to /connected

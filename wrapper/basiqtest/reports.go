@@ -230,7 +230,7 @@ type chosenFilters map[gen.ReportFilterName]gen.ReportFilterValue
 
 // text returns the value of a filter with a single string, or "".
 func (f chosenFilters) text(name gen.ReportFilterName) string {
-	if texts := f[name].Texts(); len(texts) == 1 {
+	if texts := f[name].Strings(); len(texts) == 1 {
 		return texts[0]
 	}
 	return ""
@@ -272,7 +272,7 @@ func checkReport(data gen.CreateReport) (chosenFilters, error) {
 // accepts reports whether a value is valid for the filter. According to the schema, a single ID may replace a list of
 // one.
 func (t *reportFilterType) accepts(value gen.ReportFilterValue) bool {
-	texts := value.Texts()
+	texts := value.Strings()
 	sent, _ := value.MarshalJSON()
 	switch {
 	case json.Unmarshal(sent, new(oneOrManyStrings)) != nil: // a number has a text as well
@@ -296,8 +296,8 @@ func (s *Sandbox) fillReport(r *report, chosen chosenFilters, now time.Time) err
 	if err != nil {
 		return err
 	}
-	users := slices.Concat(chosen[gen.ReportFilterNameUsers].Texts(), chosen[gen.ReportFilterNameUser].Texts())
-	accounts := slices.Concat(chosen[gen.ReportFilterNameAccounts].Texts(), chosen[gen.ReportFilterNameAccount].Texts())
+	users := slices.Concat(chosen[gen.ReportFilterNameUsers].Strings(), chosen[gen.ReportFilterNameUser].Strings())
+	accounts := slices.Concat(chosen[gen.ReportFilterNameAccounts].Strings(), chosen[gen.ReportFilterNameAccount].Strings())
 	if len(users) > maxReportUsers {
 		return invalidReport("Invalid users filter. Maximum 5 users allowed.")
 	}
@@ -423,10 +423,10 @@ func (r *report) selectParts(chosen chosenFilters) error {
 		value, given := chosen[part.name]
 		switch {
 		case given && value.IsZero():
-		case len(value.Texts()) == 0:
+		case len(value.Strings()) == 0:
 			*part.to = part.known
 		default:
-			*part.to = value.Texts()
+			*part.to = value.Strings()
 		}
 		for _, id := range *part.to {
 			if !slices.Contains(part.known, id) {

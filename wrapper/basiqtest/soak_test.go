@@ -88,7 +88,7 @@ func TestSoak(t *testing.T) { //nolint:paralleltest // see above
 		},
 		// With fewer requests, the first wave might not occur.
 		enough: max(*soakCalls, 800), timeout: time.Minute, jobsDone: 100 * time.Millisecond,
-		client: []basiq.Option{basiq.WithRetry(basiq.Retry{BaseDelay: 5 * time.Millisecond, MaxDelay: 50 * time.Millisecond})},
+		client: []basiq.Option{basiq.WithRetry(basiq.RetryPolicy{BaseDelay: 5 * time.Millisecond, MaxDelay: 50 * time.Millisecond})},
 		// A job whose MFA answer was lost ends when the challenge expires after two minutes. No wait here is that long.
 		wait: []basiq.WaitOption{basiq.WithPollInterval(100*time.Millisecond, 100*time.Millisecond), basiq.WithMaxWait(10 * time.Second)},
 		faults: append([]soakFault{
@@ -303,7 +303,7 @@ func (l *ledger) record(name string, err error, change int) {
 	}
 	b := l.things[name]
 	done := err == nil
-	if maybe := basiq.MayHaveBeenDone(err); done || maybe {
+	if maybe := basiq.MayHaveSucceeded(err); done || maybe {
 		if done || change < 0 {
 			b.least += change
 		}

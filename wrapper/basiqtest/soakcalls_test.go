@@ -257,7 +257,7 @@ func (c *soaker) updateUser() {
 	case unread != nil:
 	case err == nil && user.Name != name:
 		c.addProblem("Users.Update: succeeded, but the name is %q, want %q", user.Name, name)
-	case err != nil && !basiq.MayHaveBeenDone(err) && user.Name == name:
+	case err != nil && !basiq.MayHaveSucceeded(err) && user.Name == name:
 		c.addProblem("Users.Update: executed, but the error denies it: %v", err)
 	}
 }
@@ -459,7 +459,7 @@ func (c *soaker) authLink() {
 		switch {
 		case err == nil:
 			c.link = public(link)
-		case basiq.MayHaveBeenDone(err):
+		case basiq.MayHaveSucceeded(err):
 			c.link = ""
 		}
 		return
@@ -478,7 +478,7 @@ func (c *soaker) authLink() {
 		if _, err := read(basiq.ErrNotFound); err == nil {
 			c.addProblem("AuthLinks.Get: still exists after deletion")
 		}
-	case basiq.MayHaveBeenDone(err):
+	case basiq.MayHaveSucceeded(err):
 		c.link = ""
 	}
 }
@@ -688,10 +688,10 @@ func (c *soaker) makeReport() {
 		return c.now().Reports.Create(ctx, basiq.CreateReport{
 			ReportType: basiq.ReportTypeAffordability, Title: title,
 			Filters: []basiq.ReportFilter{
-				basiq.ReportText(basiq.ReportFilterNameFromDate, today.AddDate(0, -2, 0).Format(time.DateOnly)),
-				basiq.ReportText(basiq.ReportFilterNameToDate, today.Format(time.DateOnly)),
-				basiq.ReportTexts(basiq.ReportFilterNameUsers, c.user),
-				basiq.ReportTexts(basiq.ReportFilterNameAccounts, c.accounts[0]),
+				basiq.ReportFilterString(basiq.ReportFilterNameFromDate, today.AddDate(0, -2, 0).Format(time.DateOnly)),
+				basiq.ReportFilterString(basiq.ReportFilterNameToDate, today.Format(time.DateOnly)),
+				basiq.ReportFilterStrings(basiq.ReportFilterNameUsers, c.user),
+				basiq.ReportFilterStrings(basiq.ReportFilterNameAccounts, c.accounts[0]),
 			},
 		})
 	})

@@ -120,7 +120,7 @@ func (w *watch) do(ctx context.Context, name string, call func(ctx context.Conte
 		// After a failed MFA answer, the client polls the job and returns the error of the answer.
 		c.unreported = failed >= 0
 	}
-	if errors.Is(err, basiq.ErrWaitedTooLong) && failed < 0 && len(step.calls) > 0 {
+	if errors.Is(err, basiq.ErrWaitTimeout) && failed < 0 && len(step.calls) > 0 {
 		step.calls[len(step.calls)-1].unreported = true // the wait ended during this poll
 	}
 	switch {
@@ -136,7 +136,7 @@ func (w *watch) do(ctx context.Context, name string, call func(ctx context.Conte
 // lost the MFA answer.
 func lostAnswer(step *soakStep, err error) bool {
 	_, failed := errors.AsType[*basiq.JobError](err)
-	return (failed || errors.Is(err, basiq.ErrWaitedTooLong)) && slices.ContainsFunc(step.calls, func(c *watchedCall) bool { return c.operation.ID == "postJobMfa" })
+	return (failed || errors.Is(err, basiq.ErrWaitTimeout)) && slices.ContainsFunc(step.calls, func(c *watchedCall) bool { return c.operation.ID == "postJobMfa" })
 }
 
 // waited reports whether the call was part of a wait that continued after it: a poll or an MFA answer. The failure of
@@ -442,7 +442,7 @@ func judgeOnce(c *watchedCall, requests []request) (problem string) {
 		return fmt.Sprintf("executed %d times", done)
 	case c.err == nil && done != 1 && !c.waited():
 		return "it succeeded without being carried out"
-	case c.err != nil && done == 1 && !basiq.MayHaveBeenDone(c.err):
+	case c.err != nil && done == 1 && !basiq.MayHaveSucceeded(c.err):
 		return "it was carried out, and the error denies it"
 	}
 	return ""

@@ -18,8 +18,8 @@ var (
 	// ErrBadSignature is returned if no signature matches any of the secrets. The delivery is forged, its body was modified
 	// in transit, or the secret belongs to another webhook.
 	ErrBadSignature = errors.New("no matching signature")
-	// ErrTooLarge is returned if the body is larger than [WithMaxBodyBytes] allows.
-	ErrTooLarge = errors.New("body too large")
+	// ErrBodyTooLarge is returned if the body is larger than [WithMaxBodyBytes] allows.
+	ErrBodyTooLarge = errors.New("body too large")
 	// ErrBadPayload is returned if the signature matches but the body is not a JSON object.
 	ErrBadPayload = errors.New("invalid payload")
 )

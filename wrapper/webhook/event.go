@@ -92,7 +92,7 @@ func newEvent(sealed envelope, body []byte) (*Event, error) {
 		Links       Links       `json:"links"`
 	}
 	err := api.Unmarshal(body, &payload)
-	if _, ok := errors.AsType[*api.MistypedError](err); ok {
+	if _, ok := errors.AsType[*api.TypeError](err); ok {
 		err = nil // the other fields have been decoded
 	}
 	// Do not wrap err: it may quote the body.

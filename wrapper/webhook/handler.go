@@ -54,7 +54,7 @@ func statusOf(err error) int {
 	switch {
 	case errors.Is(err, ErrNotSigned), errors.Is(err, ErrTimestamp), errors.Is(err, ErrBadSignature):
 		return http.StatusUnauthorized
-	case errors.Is(err, ErrTooLarge):
+	case errors.Is(err, ErrBodyTooLarge):
 		return http.StatusRequestEntityTooLarge
 	}
 	return http.StatusBadRequest

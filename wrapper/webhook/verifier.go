@@ -123,7 +123,7 @@ func WithTolerance(tolerance time.Duration) Option {
 }
 
 // WithMaxBodyBytes sets the maximum size of a delivery's body. The default is 1 MiB, the maximum 1 GiB. Larger bodies are
-// rejected with [ErrTooLarge].
+// rejected with [ErrBodyTooLarge].
 func WithMaxBodyBytes(limit int64) Option {
 	return func(v *Verifier) error {
 		if limit < 1 || limit > maxMaxBody {
@@ -159,7 +159,7 @@ type envelope struct {
 // body must be the unmodified bytes of the request; re-encoded JSON does not match the signature. The header names must be
 // canonical, as net/http and [http.Header.Set] make them.
 //
-// Errors: [ErrNotSigned], [ErrBadHeader], [ErrTimestamp], [ErrBadSignature], [ErrTooLarge].
+// Errors: [ErrNotSigned], [ErrBadHeader], [ErrTimestamp], [ErrBadSignature], [ErrBodyTooLarge].
 func (v *Verifier) Verify(header http.Header, body []byte) error {
 	sealed, err := v.open(header)
 	if err != nil {
@@ -250,7 +250,7 @@ func (v *Verifier) read(r *http.Request) ([]byte, error) {
 	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, v.maxBody+1))
 	if _, limited := errors.AsType[*http.MaxBytesError](err); limited { // an outer handler may set its own limit
-		return nil, reject(ErrTooLarge, "limit of http.MaxBytesReader exceeded")
+		return nil, reject(ErrBodyTooLarge, "limit of http.MaxBytesReader exceeded")
 	}
 	if err != nil {
 		return nil, fmt.Errorf("webhook: reading body: %w", err)
@@ -283,7 +283,7 @@ func (v *Verifier) check(sealed envelope, body []byte) error {
 	return reject(ErrBadSignature, "wrong secret or modified body")
 }
 
-func (v *Verifier) tooLarge() error { return reject(ErrTooLarge, "more than %d bytes", v.maxBody) }
+func (v *Verifier) tooLarge() error { return reject(ErrBodyTooLarge, "more than %d bytes", v.maxBody) }
 
 // sign returns the signature of a delivery, in base64.
 func sign(mac func() hash.Hash, id, timestamp string, body []byte) string {

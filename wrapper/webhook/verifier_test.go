@@ -28,7 +28,7 @@ import (
 )
 
 var sentinels = []error{
-	webhook.ErrNotSigned, webhook.ErrBadHeader, webhook.ErrTimestamp, webhook.ErrBadSignature, webhook.ErrTooLarge, webhook.ErrBadPayload,
+	webhook.ErrNotSigned, webhook.ErrBadHeader, webhook.ErrTimestamp, webhook.ErrBadSignature, webhook.ErrBodyTooLarge, webhook.ErrBadPayload,
 }
 
 // requireOnly checks that err wraps want and no other sentinel.
@@ -394,13 +394,13 @@ func TestWithMaxBodyBytes(t *testing.T) {
 
 	large := full + " "
 	err = verifier.Verify(verifier.Sign(deliveryID, time.Now(), []byte(large)), []byte(large))
-	requireOnly(t, err, webhook.ErrTooLarge)
+	requireOnly(t, err, webhook.ErrBodyTooLarge)
 
 	announced := delivery(verifier, large)
 	body := &countingReader{Reader: strings.NewReader(large)}
 	announced.Body = io.NopCloser(body)
 	_, err = verifier.Parse(announced)
-	requireOnly(t, err, webhook.ErrTooLarge)
+	requireOnly(t, err, webhook.ErrBodyTooLarge)
 	assert.Zero(t, body.n, "Content-Length is checked before the body is read")
 
 	chunked := delivery(verifier, large)
@@ -408,14 +408,14 @@ func TestWithMaxBodyBytes(t *testing.T) {
 	body = &countingReader{Reader: io.MultiReader(strings.NewReader(large), endless{})}
 	chunked.Body = io.NopCloser(body)
 	_, err = verifier.Parse(chunked)
-	requireOnly(t, err, webhook.ErrTooLarge)
+	requireOnly(t, err, webhook.ErrBodyTooLarge)
 	assert.Equal(t, int64(limit+1), body.n)
 
 	byDefault := newVerifier(t)
 	_, err = byDefault.Parse(delivery(byDefault, payload+strings.Repeat(" ", 1<<20-len(payload))))
 	require.NoError(t, err)
 	_, err = byDefault.Parse(delivery(byDefault, payload+strings.Repeat(" ", 1<<20)))
-	requireOnly(t, err, webhook.ErrTooLarge)
+	requireOnly(t, err, webhook.ErrBodyTooLarge)
 }
 
 type countingReader struct {
@@ -466,7 +466,7 @@ func TestParse_ReadError(t *testing.T) {
 	req.ContentLength = -1
 	req.Body = http.MaxBytesReader(httptest.NewRecorder(), req.Body, 10)
 	_, err = verifier.Parse(req)
-	requireOnly(t, err, webhook.ErrTooLarge)
+	requireOnly(t, err, webhook.ErrBodyTooLarge)
 
 	req = delivery(verifier, "")
 	req.Body = nil

@@ -167,7 +167,7 @@ func (a *app) connected(w http.ResponseWriter, r *http.Request) {
 // watch stores the progress of a job for the page to show. The job ID comes from the browser, so watch checks that the job
 // belongs to the user.
 func (a *app) watch(f *watchedJob, jobID, userID string) {
-	for job, err := range a.client.Jobs.Watch(a.ctx, jobID, basiq.WaitForUser(userID)) {
+	for job, err := range a.client.Jobs.Watch(a.ctx, jobID, basiq.WithUser(userID)) {
 		a.mu.Lock()
 		if job != nil {
 			f.job = job

@@ -192,7 +192,7 @@ func tour(ctx context.Context, client *basiq.Client, sandbox *basiqtest.Sandbox,
 	mfa := basiq.WithMFA(func(_ context.Context, challenge basiq.MFAChallenge) ([]basiq.Secret, error) {
 		return answer(challenge, s.answers, in, out)
 	})
-	job, err = follow(ctx, client, job.ID, out, basiq.WaitForUser(userID), mfa)
+	job, err = follow(ctx, client, job.ID, out, basiq.WithUser(userID), mfa)
 	if err != nil {
 		return err
 	}
@@ -213,7 +213,7 @@ func tour(ctx context.Context, client *basiq.Client, sandbox *basiqtest.Sandbox,
 	if job, err = client.Connections.Refresh(ctx, userID, connectionID); err != nil {
 		return err
 	}
-	if _, err = follow(ctx, client, job.ID, out, basiq.WaitForUser(userID), mfa); err != nil {
+	if _, err = follow(ctx, client, job.ID, out, basiq.WithUser(userID), mfa); err != nil {
 		return err
 	}
 
