@@ -13,7 +13,7 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-// assertCents checks that an amount is exactly so many hundredths, in both ways that there are to read it.
+// assertCents checks that both methods of an amount return exactly want hundredths.
 func assertCents(t testing.TB, want int64, amount interface {
 	MinorUnits(places int) (int64, bool)
 	Rat() (*big.Rat, bool)
@@ -28,7 +28,7 @@ func assertCents(t testing.TB, want int64, amount interface {
 	assert.Zero(t, exact.Cmp(big.NewRat(want, 100)), "%v", amount)
 }
 
-// assertMoment checks that a time is there, and which it is.
+// assertMoment checks that a time is present and equal to want.
 func assertMoment(t testing.TB, want string, moment interface{ Time() (time.Time, bool) }) {
 	t.Helper()
 	at, ok := moment.Time()
@@ -55,7 +55,7 @@ func TestGetAccount(t *testing.T) {
 			assert.Equal(t, basiq.AccountStatusAvailable, account.Status)
 			require.NotNil(t, account.Class)
 			assert.Equal(t, c.product, account.Class.Product)
-			assert.Equal(t, basiq.Amount("356.50"), account.Balance, "the digits as they were sent")
+			assert.Equal(t, basiq.Amount("356.50"), account.Balance, "the digits must be unchanged")
 			assertCents(t, 35650, account.Balance)
 			assertCents(t, 42028, account.AvailableFunds)
 			assertMoment(t, "2019-09-28T13:39:33Z", account.LastUpdated)
@@ -66,7 +66,7 @@ func TestGetAccount(t *testing.T) {
 	}
 }
 
-// Open banking adds much to an account of 3.0, and none of it is lost.
+// Open banking adds many fields to an account of API 3.0. All of them are decoded.
 func TestAccountOfOpenBanking(t *testing.T) {
 	t.Parallel()
 	_, client := newStub(t, ok(200, official(t, "assembled/data/getAccount.200.1")))
@@ -83,7 +83,7 @@ func TestAccountOfOpenBanking(t *testing.T) {
 	require.Len(t, account.Meta.Addresses, 1)
 	require.Len(t, account.Purses, 1)
 
-	// The placeholders of that payload are no numbers and no dates. They say so, and fail nothing.
+	// This payload has placeholders instead of numbers and dates. They are kept as strings and do not cause errors.
 	assert.Equal(t, basiq.Amount("placeholder amortisedLimit"), account.AmortisedLimit)
 	_, isNumber := account.AmortisedLimit.MinorUnits(2)
 	assert.False(t, isNumber)
@@ -93,7 +93,7 @@ func TestAccountOfOpenBanking(t *testing.T) {
 	assert.False(t, isDate)
 }
 
-// What an institution does not tell is absent, null or "", and is never taken for 0, false or the year 1.
+// A value that an institution does not provide is absent, null or "". It is never decoded as 0, false or the year 1.
 func TestAccountWithGaps(t *testing.T) {
 	t.Parallel()
 	for name, body := range map[string]string{
@@ -119,7 +119,7 @@ func TestAccountWithGaps(t *testing.T) {
 			assert.False(t, isTime)
 			_, isDate := account.CreationDate.Time()
 			assert.False(t, isDate)
-			assert.Nil(t, account.IsOwned, "not known is not false")
+			assert.Nil(t, account.IsOwned, "unknown must not be false")
 			assert.True(t, account.Connection.IsZero())
 			assert.True(t, account.Institution.IsZero())
 			assert.Empty(t, account.Status)
@@ -137,7 +137,7 @@ func TestAccountOfTomorrow(t *testing.T) {
 	assert.Equal(t, basiq.AccountStatus("frozen"), accounts[0].Status)
 	assert.Equal(t, basiq.AccountOwnership("FIVE_PARTY"), accounts[0].AccountOwnership)
 	assert.Equal(t, "pocket-money", accounts[0].Class.Type)
-	assert.Equal(t, "AU00000", accounts[0].Institution.ID, "an object in place of an id")
+	assert.Equal(t, "AU00000", accounts[0].Institution.ID, "an object instead of an ID")
 }
 
 func TestAccountFilters(t *testing.T) {
@@ -154,10 +154,10 @@ func TestAccountFilters(t *testing.T) {
 		require.ErrorIs(t, err, basiq.ErrInvalidInput)
 		assert.Contains(t, err.Error(), "connection.id: the value is empty")
 	}
-	assert.Len(t, s.seen(), 1, "nothing is sent")
+	assert.Len(t, s.seen(), 1, "an invalid filter must not cause a request")
 }
 
-// The documents' own error for a filter that Basiq cannot read.
+// The error is the documented example for a filter that Basiq cannot parse.
 func TestAccountsWithAFilterThatBasiqRefuses(t *testing.T) {
 	t.Parallel()
 	_, client := newStub(t, ok(400, official(t, "examples/data/getAccounts.400.invalid-filters")))
@@ -184,7 +184,7 @@ func TestAccountName(t *testing.T) {
 		{"blank nickname", `{"id":"a1","name":" \t","displayName":" Hooli Home Loan "}`, "Hooli Home Loan"},
 		{"product", `{"id":"a1","displayName":null,"class":{"type":"mortgage","product":"Home Loan"},"accountNo":"600000157441965"}`, "Home Loan"},
 		{"number", `{"id":"a1","class":null,"accountNo":"600000157441965"}`, "600000157441965"},
-		{"nothing but an ID", `{"id":"a1"}`, "a1"},
+		{"only an ID", `{"id":"a1"}`, "a1"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

@@ -17,7 +17,7 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-// naming answers each request with a connection that has the path's last part as its id.
+// echoClient returns a client whose responses contain the last segment of the request path.
 func naming() (*basiq.Client, error) {
 	transport := roundTripper(func(req *http.Request) (*http.Response, error) {
 		last := req.URL.Path[strings.LastIndexByte(req.URL.Path, '/')+1:]
@@ -34,7 +34,7 @@ func naming() (*basiq.Client, error) {
 	return basiq.New("", basiq.WithTokenSource(fixedTokens("token")), basiq.WithHTTPClient(&http.Client{Transport: transport}))
 }
 
-// The memory of a body is used again for the next answer; what was made of it must not be in it.
+// The buffer of a body is reused for the next response. Decoded values and error bodies must not refer to it.
 func TestAnswersDoNotShareTheirMemory(t *testing.T) {
 	t.Parallel()
 	client, err := naming()
@@ -72,7 +72,7 @@ func TestAnswersDoNotShareTheirMemory(t *testing.T) {
 	all.Wait()
 }
 
-// Raw hands its answers to the caller, who may read them whenever.
+// Responses of Raw are read by the caller at any time, so their buffers are not reused.
 func TestRawAnswersKeepTheirMemory(t *testing.T) {
 	t.Parallel()
 	client, err := naming()
@@ -92,7 +92,7 @@ func TestRawAnswersKeepTheirMemory(t *testing.T) {
 	}
 }
 
-// net/http asks for gzip and unpacks it while the body is read.
+// net/http requests gzip and decompresses the body while it is read.
 func TestAnswersMayBeCompressed(t *testing.T) {
 	t.Parallel()
 	var asked string

@@ -18,7 +18,7 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-// An operation that the client's API version does not have is rejected before anything is sent.
+// A call is rejected before a request is sent if the client's API version does not have the operation.
 func TestCall_WrongAPIVersion(t *testing.T) {
 	t.Parallel()
 	for _, c := range operationCalls {
@@ -48,7 +48,7 @@ func TestCall_WrongAPIVersion(t *testing.T) {
 	}
 }
 
-// The time of an attempt, in the log and around middleware's next, excludes the wait for the rate limit.
+// The duration of an attempt excludes the wait for the rate limit, both in the log and in middleware.
 func TestRateLimit_IsNotPartOfAnAttempt(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -79,7 +79,7 @@ func TestRateLimit_IsNotPartOfAnAttempt(t *testing.T) {
 	})
 }
 
-// Retry-After as a date is compared with the server's clock, which the response's Date shows.
+// Retry-After as a date is relative to the server's clock, which the Date header contains.
 func TestRetryAfter_ClockSkew(t *testing.T) {
 	t.Parallel()
 	for _, skew := range []time.Duration{-time.Hour, -2 * time.Minute, 0, 2 * time.Minute, time.Hour} {
@@ -96,7 +96,7 @@ func TestRetryAfter_ClockSkew(t *testing.T) {
 	}
 }
 
-// Callers that leave while they wait to retry spend nothing of the budget.
+// Callers whose context ends while they wait to retry do not use the retry budget.
 func TestRetryBudget_CallersThatLeave(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -116,23 +116,23 @@ func TestRetryBudget_CallersThatLeave(t *testing.T) {
 		}
 		require.Len(t, s.seen(), 120)
 		healthy = true
-		require.NoError(t, client.Users.Delete(t.Context(), userID), "120 requests are odd or even: at most one retry")
+		require.NoError(t, client.Users.Delete(t.Context(), userID), "responses alternate, so that there is at most one retry")
 	})
 }
 
-// A ThrottledError that a mock makes is one, and says which status throttled the operation.
+// A ThrottledError created by a mock matches ErrThrottled and the sentinel of its status.
 func TestPausedError_Identity(t *testing.T) {
 	t.Parallel()
 	for status, want := range map[int]error{0: basiq.ErrTooManyRequests, 429: basiq.ErrTooManyRequests, 503: basiq.ErrUnavailable} {
 		err := error(&basiq.TransportError{Operation: "Users.Get", Err: &basiq.ThrottledError{StatusCode: status, RetryAfter: time.Minute}})
 		for _, sentinel := range []error{basiq.ErrTooManyRequests, basiq.ErrUnavailable} {
-			assert.Equal(t, want == sentinel, errors.Is(err, sentinel), "%d", status) //nolint:errorlint // it is that very one
+			assert.Equal(t, want == sentinel, errors.Is(err, sentinel), "%d", status) //nolint:errorlint // compares identities
 		}
 		require.NotErrorIs(t, err, basiq.ErrTooManyTokenRequests)
 	}
 }
 
-// The zero value of every error type prints in one line.
+// The zero value of every error type is printed in one line.
 func TestErrors_ZeroValues(t *testing.T) {
 	t.Parallel()
 	for _, err := range []error{
@@ -148,7 +148,7 @@ func TestErrors_ZeroValues(t *testing.T) {
 	}
 }
 
-// A nil context is an error of the argument.
+// A nil context is an invalid argument.
 func TestCall_NilContext(t *testing.T) {
 	t.Parallel()
 	var none context.Context
@@ -173,7 +173,7 @@ func TestCall_NilContext(t *testing.T) {
 	}
 }
 
-// A panic of middleware, a transport, a TokenSource or a Limiter reaches the caller as it is, and the client stays usable.
+// A panic in middleware, a transport, a TokenSource or a Limiter reaches the caller unchanged, and the client stays usable.
 func TestCall_Panics(t *testing.T) {
 	t.Parallel()
 	broken := true

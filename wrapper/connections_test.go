@@ -11,7 +11,7 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-// 200 says that a job was under way, 202 that one was started. Both are success.
+// Status 200 means that a job was already running, 202 that one was started. Both are successful.
 func TestStartedAndRunningJobs(t *testing.T) {
 	t.Parallel()
 	for status, running := range map[int]bool{200: true, 202: false} {
@@ -26,7 +26,7 @@ func TestStartedAndRunningJobs(t *testing.T) {
 				return c.Connections.Update(ctx, userID, connID, basiq.UpdateConnection{Password: basiq.NewSecret("x")})
 			},
 		} {
-			t.Run(fmt.Sprint(name, status), func(t *testing.T) {
+			t.Run(fmt.Sprint(name, " ", status), func(t *testing.T) {
 				t.Parallel()
 				s := &stub{answer: inTurn(ok(status, job(step("verify-credentials", "in-progress", "null"))))}
 				client := newClient21(t, s)
@@ -34,7 +34,7 @@ func TestStartedAndRunningJobs(t *testing.T) {
 				require.NoError(t, err)
 				assert.Equal(t, running, job.AlreadyRunning)
 				assert.Equal(t, jobID, job.ID)
-				assert.Len(t, job.Steps, 1, "what the answer has of the job is there")
+				assert.Len(t, job.Steps, 1, "the job in the response must be decoded")
 				assert.Len(t, s.seen(), 1)
 			})
 		}
@@ -48,10 +48,10 @@ func TestCreateConnectionRefusesBadInput(t *testing.T) {
 		in   basiq.CreateConnection
 		want string
 	}{
-		"nothing":        {basiq.CreateConnection{}, "give an InstitutionID"},
-		"no credentials": {basiq.CreateConnection{InstitutionID: "AU00000"}, "give a LoginID and a Password, or a UserToken"},
-		"no password":    {basiq.CreateConnection{InstitutionID: "AU00000", LoginID: secret}, "give a Password beside the LoginID"},
-		"no login":       {basiq.CreateConnection{InstitutionID: "AU00000", Password: secret}, "give a LoginID and a Password"},
+		"empty":        {basiq.CreateConnection{}, "give an InstitutionID"},
+		"missing credentials": {basiq.CreateConnection{InstitutionID: "AU00000"}, "give a LoginID and a Password, or a UserToken"},
+		"missing password":    {basiq.CreateConnection{InstitutionID: "AU00000", LoginID: secret}, "give a Password beside the LoginID"},
+		"missing login":       {basiq.CreateConnection{InstitutionID: "AU00000", Password: secret}, "give a LoginID and a Password"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -93,7 +93,7 @@ func TestCredentialsAreSentWhole(t *testing.T) {
 	assert.JSONEq(t, `{"password":"a","secondaryLoginId":"b","securityCode":"c"}`, seen[2].Body)
 }
 
-// What the documents do not foresee does not fail a decode, and what they do is not lost.
+// Undocumented values do not cause decoding errors, and documented values are kept.
 func TestConnectionsDecodeLeniently(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -126,7 +126,7 @@ func TestConnectionsDecodeLeniently(t *testing.T) {
 			func(t *testing.T, c *basiq.Connection) {
 				_, known := c.CreatedDate.Time()
 				assert.False(t, known)
-				assert.Equal(t, basiq.Time("2018-02-228"), c.CreatedDate, "what was sent can be read all the same")
+				assert.Equal(t, basiq.Time("2018-02-228"), c.CreatedDate, "the invalid date must be kept")
 				when, known := c.LastUsed.Time()
 				assert.True(t, known)
 				assert.Equal(t, 2019, when.Year())
@@ -144,7 +144,7 @@ func TestConnectionsDecodeLeniently(t *testing.T) {
 			`{"id":"c1","profile":{"fullName":"Gavin Belson","phoneNumbers":["XXXX 888 991"],"physicalAddresses":[{"addressLine1":"91 Fisher Rd","addressLine2":null,"city":null}]}}`,
 			func(t *testing.T, c *basiq.Connection) {
 				assert.Equal(t, "91 Fisher Rd", c.Profile.PhysicalAddresses[0].AddressLine1)
-				assert.Equal(t, "XXXX 888 991", c.Profile.PhoneNumbers[0], "masked as the bank masks it")
+				assert.Equal(t, "XXXX 888 991", c.Profile.PhoneNumbers[0], "the masked number must be unchanged")
 			},
 		},
 		"false is not absent": {
@@ -202,7 +202,7 @@ func TestLists(t *testing.T) {
 			assert.Len(t, all, len(c.want))
 		})
 	}
-	t.Run("somebody else's answer", func(t *testing.T) {
+	t.Run("not a list", func(t *testing.T) {
 		t.Parallel()
 		for _, body := range []string{"null", "{}", `{"status":"ok"}`} {
 			_, client := newStub(t, ok(200, body))
@@ -213,7 +213,7 @@ func TestLists(t *testing.T) {
 			require.ErrorContains(t, err, "not a list", body)
 		}
 	})
-	t.Run("quiet until the range begins, and after a break", func(t *testing.T) {
+	t.Run("requests only during the loop", func(t *testing.T) {
 		t.Parallel()
 		s, client := newStub(t, ok(200, `{"data":[{"id":"a"},{"id":"b"}]}`))
 		list := client.Connections.List(t.Context(), userID)

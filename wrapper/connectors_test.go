@@ -51,10 +51,11 @@ func TestConnectorOfTomorrow(t *testing.T) {
 	durations := connectors[1].Stats.AverageDurationMs
 	assert.Nil(t, durations.Total, "not measured")
 	require.NotNil(t, durations.RetrieveMeta)
-	assert.Zero(t, *durations.RetrieveMeta, "measured, and no time at all")
+	assert.Zero(t, *durations.RetrieveMeta, "zero is a measured duration")
 }
 
-// The engine of a connector has another name in each version. A public list has no token, and so that of API 2.1.
+// The field for the engine has a different name in each API version. Public lists are sent without a token, so they use the
+// name of API 2.1.
 func TestConnectorFields_Engine(t *testing.T) {
 	t.Parallel()
 	engine := basiq.ConnectorFields.Engine
@@ -109,17 +110,17 @@ func TestConnectorFilters(t *testing.T) {
 			query, err := url.ParseQuery(s.seen()[0].Query)
 			require.NoError(t, err)
 			want := want
-			if path == "/public/connectors" { // API 2.1, whatever the client's version
+			if path == "/public/connectors" { // API 2.1, regardless of the client's version
 				want = strings.Replace(want, "connectorEngine", "connectorCategory", 1)
 			}
 			assert.Equal(t, url.Values{"filter": {want}}, query)
 
 			for name, bad := range map[string]basiq.Filter[basiq.Connector]{
-				"one of none": fields.Status.In(), "a quote": fields.InstitutionType.Eq("People's Choice"), "empty": fields.Stage.In("live", ""), "zero": {},
+				"no values": fields.Status.In(), "quote": fields.InstitutionType.Eq("People's Choice"), "empty": fields.Stage.In("live", ""), "zero value": {},
 			} {
 				require.ErrorIs(t, rangeErr(list(t.Context(), client, bad)), basiq.ErrInvalidInput, name)
 			}
-			assert.Len(t, s.seen(), 1, "nothing is sent")
+			assert.Len(t, s.seen(), 1, "an invalid filter must not cause a request")
 		})
 	}
 }

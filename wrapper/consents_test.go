@@ -20,7 +20,7 @@ func TestListConsents(t *testing.T) {
 	assert.Equal(t, basiq.ConsentStatusActive, active.Status)
 	assertMoment(t, "2025-09-26T12:12:01Z", active.ExpiryDate)
 	_, revoked := active.Revoked.Time()
-	assert.False(t, revoked, "it was not revoked, and so not in the year 1 either")
+	assert.False(t, revoked, "an active consent has no revocation time")
 	assert.Equal(t, "Share your financial data", active.Purpose.Primary.Title)
 	assert.Equal(t, int64(730), *active.Data.InitialRetrievalDays)
 	assert.True(t, *active.Data.RetainData)
@@ -36,8 +36,8 @@ func TestListConsents(t *testing.T) {
 	assert.NotEqual(t, consents[1].Links.ConsentPolicy, consents[1].Links.LatestConsentPolicy)
 }
 
-// Basiq reports a user without any consent as 403. Only the recorded response is read as an empty list: other refusals have
-// another code, a detail or a source.
+// Basiq reports a user without consents as 403. Only the recorded response is decoded as an empty list. Other errors have a
+// different code, a detail or a source.
 func TestListConsents_None(t *testing.T) {
 	t.Parallel()
 	refusal := func(fields string) string {
@@ -71,7 +71,7 @@ func TestListConsents_None(t *testing.T) {
 	}
 }
 
-// What a user did not answer is not what they refused.
+// A question that the user did not answer is not decoded as a refusal.
 func TestConsentWithGaps(t *testing.T) {
 	t.Parallel()
 	_, client := newStub(t, ok(200, `{"type":"list","data":[
@@ -93,12 +93,12 @@ func TestConsentWithGaps(t *testing.T) {
 	require.NotNil(t, data.Permissions[0].Consented)
 	assert.False(t, *data.Permissions[0].Consented)
 	assert.Nil(t, data.Permissions[1].Consented)
-	// No document says what these two look like when they are not null.
+	// The format of these two fields is undocumented, except that they can be null.
 	assert.JSONEq(t, `{"abn":"1"}`, string(data.Organisation))
 	assert.JSONEq(t, `["x",{"y":1}]`, string(consents[1].Purpose.Other))
 }
 
-// API 2.1 has no consents, and says so in its own way: that is not a consent that is missing.
+// API 2.1 has no consents. Its error must not be reported as a missing consent.
 func TestConsentsNeedAPI30(t *testing.T) {
 	t.Parallel()
 	wrong := ok(404, `{"type":"list","data":[{"type":"error","code":"resource-not-found","title":"Not found","detail":"Route not found for this API version"}]}`)

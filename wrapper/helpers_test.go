@@ -31,10 +31,10 @@ const (
 	jobID   = "j1"
 )
 
-// fastRetry keeps tests that run in real time short.
+// fastRetry keeps tests short that run in real time.
 var fastRetry = basiq.RetryPolicy{MaxAttempts: 4, BaseDelay: time.Microsecond, MaxDelay: time.Millisecond}
 
-// request is what a stub server saw.
+// request is a request that a stub received.
 type request struct {
 	Method, Path, Query, Authorization, ContentType, Body string
 	Header                                                http.Header
@@ -42,11 +42,11 @@ type request struct {
 
 func (r request) String() string { return r.Method + " " + r.Path }
 
-// stub is a transport that answers by itself. POST /token is answered with token-1, token-2 and so on; everything else
-// goes to answer. It is safe for use by many goroutines.
+// stub is a transport with predefined responses. It responds to POST /token with token-1, token-2 and so on, and calls respond
+// for all other requests. It is safe for concurrent use.
 type stub struct {
 	answer func(n int, req request) (*http.Response, error)
-	// onToken replaces the answer to POST /token; n counts from 1.
+	// onToken replaces the response to POST /token; n counts from 1.
 	onToken func(n int) (*http.Response, error)
 
 	mu       sync.Mutex
@@ -54,8 +54,8 @@ type stub struct {
 	tokens   int
 }
 
-// PassThrough makes the stub a transport whose errors prove what they prove from an *http.Transport. It reports to the
-// request's trace as that does: a dial error comes before there is a connection, every other error after it.
+// PassThrough declares that the stub's errors have the same meaning as those of an *http.Transport. The stub also reports to
+// the request's trace like one: a dial error occurs before a connection exists, every other error afterwards.
 func (*stub) PassThrough() http.RoundTripper { return new(http.Transport) }
 
 func (s *stub) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -97,21 +97,21 @@ func (s *stub) roundTrip(req *http.Request) (*http.Response, error) {
 	return s.answer(n, r)
 }
 
-// seen returns the requests but those for tokens.
+// seen returns all requests except token requests.
 func (s *stub) seen() []request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.requests)
 }
 
-// tokenRequests returns how many tokens were asked for.
+// tokenRequests returns the number of token requests.
 func (s *stub) tokenRequests() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.tokens
 }
 
-// newStub returns a stub that gives the same answers in turn, the last one forever, and a client of it.
+// newStub returns a stub that returns the responses in order and repeats the last one, and a client of the stub.
 func newStub(t testing.TB, answers ...any) (*stub, *basiq.Client) {
 	t.Helper()
 	s := &stub{answer: inTurn(answers...)}
@@ -130,7 +130,7 @@ func newClient(t testing.TB, transport http.RoundTripper, options ...basiq.Optio
 	return client
 }
 
-// version21 is for clients of the operations that only API 2.1 has.
+// version21 is an option for operations that only API 2.1 has.
 var version21 = basiq.WithAPIVersion(basiq.APIVersion21)
 
 // newStub21, newClient21 and serve21 return clients of API 2.1.
@@ -150,7 +150,7 @@ func serve21(t *testing.T, handler http.HandlerFunc, options ...basiq.Option) *b
 	return serve(t, handler, append([]basiq.Option{version21}, options...)...)
 }
 
-// versionOf returns the option for a client whose API version has an operation: 3.0, unless only 2.1 has it.
+// versionOf returns the option for an API version that has the operation: 3.0, unless only 2.1 has it.
 func versionOf(t testing.TB, id string) basiq.Option {
 	t.Helper()
 	if versions := operation(t, id).Versions(); !slices.Contains(versions, basiq.APIVersion30) {
@@ -165,7 +165,7 @@ func (c operationCall) client(t testing.TB, s http.RoundTripper, options ...basi
 	return newClient(t, s, append([]basiq.Option{versionOf(t, c.id)}, options...)...)
 }
 
-// inTurn answers with what it is given: an *answerOf, or an error. The last is repeated.
+// respondWith returns the given responses in order and repeats the last one. A response is a stubResponse or an error.
 func inTurn(answers ...any) func(int, request) (*http.Response, error) {
 	return func(n int, _ request) (*http.Response, error) {
 		switch a := answers[min(n, len(answers))-1].(type) {
@@ -174,17 +174,17 @@ func inTurn(answers ...any) func(int, request) (*http.Response, error) {
 		case error:
 			return nil, a
 		default:
-			return nil, fmt.Errorf("the test gave a %T", a)
+			return nil, fmt.Errorf("invalid type of stub response: %T", a)
 		}
 	}
 }
 
-// answerOf is an answer that can be given again and again.
+// stubResponse is a response that can be returned repeatedly.
 type answerOf struct {
 	status int
 	body   string
 	header http.Header
-	// cut makes the body end with an error.
+	// cut is the error at the end of the body, or nil.
 	cut error
 }
 
@@ -201,10 +201,10 @@ type errReader struct{ err error }
 
 func (r errReader) Read([]byte) (int, error) { return 0, r.err }
 
-// ok is an answer with a status and a JSON body.
+// ok returns a response with a status and a JSON body.
 func ok(status int, body string) answerOf { return answerOf{status: status, body: body} }
 
-// reply makes an answer.
+// reply returns an HTTP response with a JSON body.
 func reply(status int, body string) *http.Response {
 	return &http.Response{
 		StatusCode: status,
@@ -213,7 +213,7 @@ func reply(status int, body string) *http.Response {
 	}
 }
 
-// envelope is the body of an error as Basiq documents it.
+// envelope returns the body of an error in the format that Basiq documents.
 func envelope(code, title, detail string) string {
 	return fmt.Sprintf(`{"type":"list","correlationId":"corr-1","data":[{"type":"error","code":%q,"title":%q,"detail":%q,`+
 		`"source":{"parameter":"id","pointer":"users/id"}}]}`, code, title, detail)
@@ -243,7 +243,7 @@ func serve(t *testing.T, handler http.HandlerFunc, options ...basiq.Option) *bas
 	return client
 }
 
-// operationCall calls one operation, and says what its success looks like.
+// operationCall is a call of one operation with its successful response.
 type operationCall struct {
 	id     string
 	status int
@@ -258,7 +258,7 @@ const (
 	jobJSON        = `{"type":"job","id":"j1","links":{"self":"https://au-api.basiq.io/jobs/j1"}}`
 	tokenJSON      = `{"access_token":"token-1","token_type":"Bearer","expires_in":3600}`
 
-	// Cut out of the official examples, and given short ids.
+	// Shortened official examples with short IDs.
 	consentJSON     = `{"type":"consent","id":"n1","origin":"user","status":"active","created":"2024-09-26T12:12:01Z","expiryDate":"2025-09-26T12:12:01Z"}`
 	authLinkJSON    = `{"type":"auth_link","userId":"u1","mobile":"+61410000000","expiresAt":"2019-11-21T04:08:50Z","links":{"public":"https://connect.basiq.io/63448be4","self":"/users/u1/auth_link"}}`
 	accountJSON     = `{"type":"account","id":"a1","accountNo":"600000157441965","balance":"356.50","availableFunds":"420.28","currency":"AUD","connection":"c1","institution":"AU00000"}`
@@ -279,12 +279,12 @@ const (
 	messageJSON     = `{"id":"m1","payload":{"eventId":"e1","eventTypeId":"user.created"},"attempts":[{"id":"e2du423ed","status":"Failed","responseStatusCode":"500"}]}`
 )
 
-// list is the body of a list of one item.
+// list returns the body of a list with one item.
 func list(item string) string {
 	return `{"type":"list","count":1,"size":1,"data":[` + item + `],"links":{}}`
 }
 
-// operationCalls has one row for each operation; TestEveryOperationHasACall holds it complete.
+// operationCalls has one entry for each operation. TestOperations_EveryOperationTested checks that it is complete.
 var operationCalls = []operationCall{
 	{"postToken", 200, tokenJSON, "/token", func(t testing.TB, c *basiq.Client) error {
 		token, err := c.Tokens.Create(t.Context(), basiq.ServerAccess())
@@ -505,7 +505,7 @@ var operationCalls = []operationCall{
 	{"listReportTypes", 200, list(reportTypeJSON), "/reports/types", func(t testing.TB, c *basiq.Client) error {
 		return only(t, c.Reports.Types(t.Context()), func(reportType *basiq.ReportType) { checkReportType(t, reportType) })
 	}},
-	// The documents show the list here too; TestReportTypeInAList has it.
+	// The documentation has a list here too, see TestReports_Type_List.
 	{"retrieveSpecificReportType", 200, reportTypeJSON, "/reports/types/CON_AFFOR_01", func(t testing.TB, c *basiq.Client) error {
 		reportType, err := c.Reports.Type(t.Context(), basiq.ReportTypeAffordability)
 		return one(t, reportType, err, func() { checkReportType(t, reportType) })
@@ -562,7 +562,7 @@ var operationCalls = []operationCall{
 
 var summaryRequest = basiq.AffordabilityRequest{FromMonth: "2019-05", ToMonth: "2019-09", Accounts: []string{"s55bf3", "s55bf4"}}
 
-// one checks the answer of a call: what check says of a value, or none beside an error.
+// checkResult returns err if it is not nil. Otherwise it runs check.
 func one[T any](t testing.TB, value *T, err error, check func()) error {
 	t.Helper()
 	if err != nil {
@@ -573,13 +573,13 @@ func one[T any](t testing.TB, value *T, err error, check func()) error {
 	return nil
 }
 
-// only checks the items of a list: one that check likes and nothing else, or an error that comes once, and alone.
+// only checks a list that must contain either one item, which is passed to check, or one error, which is returned.
 func only[T any](t testing.TB, items iter.Seq2[*T, error], check func(item *T)) error {
 	t.Helper()
 	var failure error
 	n := 0
 	for item, err := range items {
-		require.NoError(t, failure, "an error comes last")
+		require.NoError(t, failure, "an error must come last")
 		if n++; err != nil {
 			require.Nil(t, item)
 			failure = err
@@ -700,7 +700,7 @@ func checkMessage(t testing.TB, message *basiq.WebhookMessage) {
 	require.Equal(t, basiq.WebhookAttemptStatusFailed, message.Attempts[0].Status)
 }
 
-// answerTo makes a stub whose every answer, of the operation and of POST /token when that is the one, is given by answer.
+// stubFor returns a stub that calls respond for all requests of an operation, including POST /token if that is the operation.
 func answerTo(c operationCall, answer func(n int) (*http.Response, error)) *stub {
 	s := &stub{answer: func(n int, _ request) (*http.Response, error) { return answer(n) }}
 	if c.id == "postToken" {
@@ -709,7 +709,7 @@ func answerTo(c operationCall, answer func(n int) (*http.Response, error)) *stub
 	return s
 }
 
-// calls returns how often the operation's own request was sent.
+// calls returns how often the request of an operation was sent.
 func (s *stub) calls(c operationCall) int {
 	if c.id == "postToken" {
 		return s.tokenRequests()
@@ -717,7 +717,7 @@ func (s *stub) calls(c operationCall) int {
 	return len(s.seen())
 }
 
-// bodyOf reads an answer of the raw client.
+// bodyOf reads the body of a response of the raw client.
 func bodyOf(t testing.TB, resp *http.Response) string {
 	t.Helper()
 	var b bytes.Buffer
@@ -727,7 +727,7 @@ func bodyOf(t testing.TB, resp *http.Response) string {
 	return b.String()
 }
 
-// waysToLeave are the ways in which a caller leaves a range at its first item. before is called ahead of the first two.
+// earlyExits are the ways to leave a range at its first item. The first two call before.
 func waysToLeave[T any](before func()) map[string]func(t *testing.T, list iter.Seq2[T, error]) {
 	return map[string]func(t *testing.T, list iter.Seq2[T, error]){
 		"break": func(t *testing.T, list iter.Seq2[T, error]) {

@@ -18,15 +18,15 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-// idCall is a call with an id among its arguments.
+// idCall is a call with an ID as an argument.
 type idCall struct {
 	operation string
-	// argument is the argument that id is given for.
+	// argument is the name of the argument.
 	argument string
 	call     func(t testing.TB, c *basiq.Client, id string) error
 }
 
-// idCalls has a row for each id that stands in a path, and for those that stand elsewhere and must be ids all the same.
+// idCalls lists all IDs that are part of a path, and other arguments that must be valid IDs.
 var idCalls = []idCall{
 	{"Users.Get", "userID", func(t testing.TB, c *basiq.Client, id string) error {
 		return errOf(c.Users.Get(t.Context(), id))
@@ -273,7 +273,7 @@ var idCalls = []idCall{
 	}},
 }
 
-// elsewhere are the arguments of idCalls that stand in no path.
+// notInPath lists the arguments of idCalls that are not part of a path.
 var elsewhere = map[string]bool{
 	"Statements.Upload/statement.InstitutionID": true, "Affordability.Create/request.Accounts": true, "Jobs.AnswerMFA/userID": true,
 	"Tokens.Get/scope": true, "Tokens.Create/scope": true, "Consents.PageURL/userID": true,
@@ -291,11 +291,11 @@ func TestEveryIDHasACall(t *testing.T) {
 		}
 	}
 	for _, op := range basiq.Operations() {
-		assert.Len(t, arguments[op.Name], strings.Count(op.Path, "{"), "the ids of %s", op.Name)
+		assert.Len(t, arguments[op.Name], strings.Count(op.Path, "{"), "the IDs of %s", op.Name)
 	}
 }
 
-// idsOfEveryByte calls with every byte as an id, and at the start, in the middle and at the end of one.
+// idsWithEveryByte calls call with IDs that contain each byte: alone, at the start, in the middle and at the end.
 func idsOfEveryByte(call func(id string)) {
 	for b := range 256 {
 		c := string([]byte{byte(b)})
@@ -305,12 +305,12 @@ func idsOfEveryByte(call func(id string)) {
 	}
 }
 
-// mayStandInAPath says of ids of one to three bytes what package api says of all.
+// validPathParam reports whether an ID of one to three bytes is valid by the rules of package api.
 func mayStandInAPath(id string) bool {
 	return strings.Trim(id, printable) == "" && !strings.ContainsAny(id, `/\?#%`) && id != "."
 }
 
-// checkPath checks that the path of a request is the template's, with an id in place of one of its parameters.
+// checkPath checks that the path of a request matches a template with the ID as one of its parameters.
 func checkPath(t testing.TB, template, path, id string) {
 	t.Helper()
 	want, have := strings.Split(template, "/"), strings.Split(path, "/")
@@ -328,8 +328,8 @@ func checkPath(t testing.TB, template, path, id string) {
 	require.True(t, found || id == "", "%q is not in %q", id, path)
 }
 
-// An id with any byte in it names one thing of the kind that is meant, or is refused before anything is sent: it never makes
-// a request for another thing, such as DELETE /reports/.. or GET /reports/types.
+// An ID with any byte in it either identifies a resource of the requested type or is rejected before a request is sent. It never
+// causes a request for another resource, such as DELETE /reports/.. or GET /reports/types.
 func TestIDsKeepThePathsShape(t *testing.T) {
 	t.Parallel()
 	for _, c := range idCalls {
@@ -345,7 +345,7 @@ func TestIDsKeepThePathsShape(t *testing.T) {
 			client := newClient(t, w, oneAttempt, basiq.WithAPIVersion(version))
 			refused := func(id string) {
 				w.set(ok(http.StatusOK, ""))
-				w.token = &answerOf{status: http.StatusTeapot} // a request for it would fail with another error
+				w.token = &answerOf{status: http.StatusTeapot} // a token request would fail with another error
 				err := c.call(t, client, id)
 				var input *basiq.InputError
 				require.ErrorAs(t, err, &input, "%q", id)
@@ -363,9 +363,9 @@ func TestIDsKeepThePathsShape(t *testing.T) {
 					refused(id)
 					return
 				}
-				// A wait would go on for a response about another job.
+				// A wait would continue after a response about another job.
 				w.set(ok(http.StatusOK, fmt.Sprintf(`{"id":%s,"data":[],"status":"success"}`, strconv.Quote(id))))
-				// By a new client, because tokens are asked for only now and then. What comes back is no document, and not every thing.
+				// Use a new client, because tokens are cached. The response is not valid for every call, so ignore the error.
 				_ = c.call(t, newClient(t, w, oneAttempt, basiq.WithAPIVersion(version)), id)
 				if template == "" || template == "/token" {
 					return
@@ -381,7 +381,7 @@ func TestIDsKeepThePathsShape(t *testing.T) {
 	}
 }
 
-// What the generated client sends keeps its shape too, whichever of its ids holds what.
+// Requests of the generated client match their path templates too, whatever the IDs are.
 func TestIDsKeepThePathsShapeThroughRaw(t *testing.T) {
 	t.Parallel()
 	w := new(wire)
@@ -405,7 +405,7 @@ func TestIDsKeepThePathsShapeThroughRaw(t *testing.T) {
 		signature := method.Type()
 		arguments := []reflect.Value{reflect.ValueOf(t.Context())}
 		var ids []int
-		for n := 1; n < signature.NumIn()-1; n++ { // the last is for editors
+		for n := 1; n < signature.NumIn()-1; n++ { // the last parameter is for request editors
 			argument := reflect.New(signature.In(n)).Elem()
 			switch {
 			case signature.In(n) == reflect.TypeFor[api.ID]():
@@ -436,7 +436,7 @@ func TestIDsKeepThePathsShapeThroughRaw(t *testing.T) {
 				require.ErrorIs(t, results[1].Interface().(error), api.ErrBadID, "%s: %q", name, id)
 				require.Empty(t, w.sent)
 			}
-			for b := range 256 { // the forms are those of api.ID, which the services' test tries
+			for b := range 256 { // the test above covers the other positions
 				try("a" + string([]byte{byte(b)}) + "b")
 			}
 			try(".")
@@ -444,6 +444,6 @@ func TestIDsKeepThePathsShapeThroughRaw(t *testing.T) {
 		}
 	}
 	for _, op := range basiq.Operations() {
-		require.Equal(t, strings.Count(op.Path, "{"), tried[op.ID], "the ids of %s", op.ID)
+		require.Equal(t, strings.Count(op.Path, "{"), tried[op.ID], "the IDs of %s", op.ID)
 	}
 }

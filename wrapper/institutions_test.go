@@ -19,7 +19,7 @@ func TestGetInstitution(t *testing.T) {
 	assert.Equal(t, "3", institution.Tier)
 	assert.Equal(t, basiq.InstitutionStageLive, institution.Stage)
 	assert.Equal(t, basiq.InstitutionAuthorizationUser, institution.Authorization)
-	assert.Equal(t, basiq.InstitutionStatus("placeholder status"), institution.Status, "the list of states is open")
+	assert.Equal(t, basiq.InstitutionStatus("placeholder status"), institution.Status, "unknown statuses must be kept")
 	assert.Equal(t, []string{"web", "pdf", "csv"}, institution.Features.Accounts.Balance)
 	assert.Equal(t, []string{"web"}, institution.Features.Login)
 	assert.Equal(t, int64(1), *institution.Stats.AverageDurationMs.Total)
@@ -56,10 +56,10 @@ func TestListInstitutions(t *testing.T) {
 		assert.Equal(t, url.Values{"filter": {want}}, query)
 	}
 	require.ErrorIs(t, rangeErr(client.Institutions.ListPublic(t.Context(), fields.Tier.In())), basiq.ErrInvalidInput)
-	assert.Len(t, s.seen(), 2, "nothing is sent")
+	assert.Len(t, s.seen(), 2, "an invalid filter must not cause a request")
 }
 
-// API 3.0 has connectors in their place.
+// API 3.0 has connectors instead of institutions.
 func TestInstitutionsNeedAPI21(t *testing.T) {
 	t.Parallel()
 	_, client := newStub(t, ok(404, `{"type":"list","data":[{"type":"error","code":"resource-not-found","detail":"Route not found for this API version"}]}`))

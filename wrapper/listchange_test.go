@@ -15,7 +15,7 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-// readAll returns the IDs of a list, and the error that it ended with.
+// readAll returns the IDs of a list and the error at its end.
 func readAll[T any](list iter.Seq2[*T, error], idOf func(*T) string) (ids []string, failure error) {
 	for value, err := range list {
 		if err != nil {
@@ -28,7 +28,7 @@ func readAll[T any](list iter.Seq2[*T, error], idOf func(*T) string) (ids []stri
 
 func transactionID(t *basiq.Transaction) string { return t.ID }
 
-// listPage is a page of transactions. next is its link to the next page.
+// listPage returns a page of transactions. next is the link to the next page.
 func listPage(size int, next string, ids ...string) answerOf {
 	items := make([]string, len(ids))
 	for i, id := range ids {
@@ -66,17 +66,17 @@ func TestLists_Changed(t *testing.T) {
 			[]string{"t1", "t2"},
 			"next=3", "size was 5 and is 6",
 		}, {
-			"an item on the next page too",
+			"item repeated on the next page",
 			[]any{listPage(0, "?next=2", "t1", "t2"), listPage(0, "", "t2", "t3")},
 			[]string{"t1", "t2"},
 			"next=2", "duplicate ID",
 		}, {
-			"an item of the same size",
+			"item repeated with unchanged size",
 			[]any{listPage(4, "?next=2", "t1", "t2"), listPage(4, "", "t3", "t1")},
 			[]string{"t1", "t2", "t3"},
 			"next=2", "duplicate ID",
 		}, {
-			"an item twice on one page",
+			"duplicate item on one page",
 			[]any{listPage(3, "", "t1", "t2", "t1")},
 			[]string{"t1", "t2"},
 			"", "duplicate ID",
@@ -92,7 +92,7 @@ func TestLists_Changed(t *testing.T) {
 				assert.Equal(t, c.want, ids)
 				page, found := errors.AsType[*basiq.PageError](err)
 				require.True(t, found)
-				assert.Equal(t, c.cursor, page.Cursor, "the page that showed the change")
+				assert.Equal(t, c.cursor, page.Cursor, "the cursor must point to the page that showed the change")
 				assert.NotContains(t, err.Error(), "t1")
 				assert.False(t, basiq.MayHaveSucceeded(err))
 			})
@@ -117,7 +117,7 @@ func TestLists_UnknownSize(t *testing.T) {
 	assert.Equal(t, []string{"t1", "t2", "t3"}, ids)
 }
 
-// An institution has one connector for each method, with the same ID. All other lists have one item for each ID.
+// An institution has one connector for each method, with the same ID. In all other lists IDs are unique.
 func TestLists_DuplicateIDs(t *testing.T) {
 	t.Parallel()
 	for _, c := range listings {
@@ -146,12 +146,12 @@ func TestLists_DuplicateIDs(t *testing.T) {
 	})
 }
 
-// An item that is null, empty or without an ID ends a list with an error, after the items before it.
+// An item that is null, empty or without an ID ends the list with an error, after the items before it.
 func TestLists_ItemWithoutID(t *testing.T) {
 	t.Parallel()
 	for _, c := range listings {
 		for name, item := range map[string]string{
-			"null": `null`, "empty": `{}`, "no id": `{"type":null}`, "null id": `{"id":null}`, "empty id": `{"id":""}`, "blank id": `{"id":" \t"}`,
+			"null": `null`, "empty": `{}`, "missing id": `{"type":null}`, "null id": `{"id":null}`, "empty id": `{"id":""}`, "blank id": `{"id":" \t"}`,
 		} {
 			t.Run(c.operation+"/"+name, func(t *testing.T) {
 				t.Parallel()
@@ -182,7 +182,7 @@ func TestTransactions_Page_ItemWithoutID(t *testing.T) {
 	assert.Nil(t, page)
 }
 
-// A response to another request, which a proxy left on the connection, may be a list as well.
+// A response to another request, which a proxy left on the connection, may also be a list.
 func TestTransactions_List_OfAnotherType(t *testing.T) {
 	t.Parallel()
 	_, client := newStub(t, ok(200, `{"type":"list","data":[{"type":"account","id":"a1"}]}`))
@@ -191,7 +191,7 @@ func TestTransactions_List_OfAnotherType(t *testing.T) {
 	assert.Empty(t, ids)
 }
 
-// The cursor of an error is that of the page that failed. Page continues there.
+// The cursor of an error identifies the page that failed. Page continues there.
 func TestPageError_Cursor(t *testing.T) {
 	t.Parallel()
 	first, last := listPage(0, "?next=2", "t1"), listPage(0, "", "t2")
@@ -204,7 +204,7 @@ func TestPageError_Cursor(t *testing.T) {
 		{"first page", []any{ok(404, envelope("resource-not-found", "", "gone"))}, "", basiq.ErrNotFound},
 		{"second page", []any{first, ok(503, ""), ok(503, ""), ok(503, ""), ok(503, ""), last}, "next=2", basiq.ErrUnavailable},
 		{"broken connection", []any{first, errReset, errReset, errReset, errReset, last}, "next=2", errReset},
-		{"bad link on the second page", []any{first, listPage(0, "https://au-api.basiq.io/", "t2"), last}, "next=2", basiq.ErrBadPageLink},
+		{"invalid link on the second page", []any{first, listPage(0, "https://au-api.basiq.io/", "t2"), last}, "next=2", basiq.ErrBadPageLink},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -234,8 +234,8 @@ func TestLists_InvalidArguments(t *testing.T) {
 	t.Parallel()
 	s, client := newStub(t, listPage(0, "", "t1"))
 	for name, list := range map[string]iter.Seq2[*basiq.Transaction, error]{
-		"nil context": client.Transactions.List(nil, userID), //nolint:staticcheck // that is the test
-		"bad user":    client.Transactions.List(t.Context(), ".."),
+		"nil context": client.Transactions.List(nil, userID), //nolint:staticcheck // tests a nil context
+		"invalid user ID":    client.Transactions.List(t.Context(), ".."),
 		"page size":   client.Transactions.List(t.Context(), userID, basiq.PageSize[basiq.Transaction](501)),
 	} {
 		_, err := readAll(list, transactionID)
@@ -243,7 +243,7 @@ func TestLists_InvalidArguments(t *testing.T) {
 		_, found := errors.AsType[*basiq.PageError](err)
 		assert.False(t, found, name)
 	}
-	_, err := client.Transactions.Page(nil, userID, "") //nolint:staticcheck // that is the test
+	_, err := client.Transactions.Page(nil, userID, "") //nolint:staticcheck // tests a nil context
 	require.ErrorIs(t, err, basiq.ErrInvalidInput)
 	for _, c := range listings {
 		for _, err := range c.list(nil, client) {
@@ -253,9 +253,9 @@ func TestLists_InvalidArguments(t *testing.T) {
 	assert.Empty(t, s.seen())
 }
 
-// A list of a million items is read in constant memory.
+// A large list is read in constant memory.
 //
-//nolint:paralleltest // it measures the memory of the whole process
+//nolint:paralleltest // measures the memory of the whole process
 func TestTransactions_List_Memory(t *testing.T) {
 	const n = 200_000 // `make bench` reads a million
 	client := newClient(t, &discarding{ledger{n}})
@@ -277,7 +277,7 @@ func TestTransactions_List_Memory(t *testing.T) {
 	assert.LessOrEqual(t, grown, uint64(4<<20))
 }
 
-// discarding is a server that, unlike a stub, does not record requests.
+// discarding is a server that does not record requests, unlike a stub.
 type discarding struct{ ledger ledger }
 
 func (d *discarding) RoundTrip(req *http.Request) (*http.Response, error) {

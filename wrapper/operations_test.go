@@ -27,7 +27,8 @@ func TestEveryOperationHasACall(t *testing.T) {
 	assert.ElementsMatch(t, want, have)
 }
 
-// sent is what each operation sends besides its path: nothing, unless it has a row here. Uploads are in TestUploadStatement.
+// sent is what each operation sends in addition to its path. Operations without an entry send nothing. Uploads are tested by
+// TestStatements_Upload.
 var sent = map[string]struct{ query, body string }{
 	"createUser":                           {body: `{"email":"gavin@hooli.com"}`},
 	"updateUser":                           {body: `{"mobile":"+61410888666"}`},
@@ -53,10 +54,10 @@ var sent = map[string]struct{ query, body string }{
 	"getPublicInstitutions":                {query: "filter=institution.tier.eq('3')"},
 	"retrieveReportTransactions":           {query: "filter=transaction.id.eq('t1')"},
 	"getAffordabilitySnapshotTransactions": {query: "limit=500"},
-	// An empty list of metrics would show them all, so that of none is null.
+	// An empty list of metrics would select all metrics, so a filter without metrics is null.
 	"createReport": {body: `{"reportType":"CON_AFFOR_01","title":"John Smith Affordability Report 2022-03-26","filters":[` +
 		`{"name":"fromDate","value":"2022-01-01"},{"name":"users","value":["u1"]},{"name":"includeMetrics","value":null}]}`},
-	// The schema of the documents has a list of events, and so has this; their example has a string.
+	// The documented schema has a list of events, but the documented example has a string.
 	"addWebhook": {body: `{"name":"My General Webhook","subscribedEvents":["user.created"],"url":"https://piper.com/basiq-messages/"}`},
 }
 
@@ -67,15 +68,15 @@ func TestEveryOperationSucceeds(t *testing.T) {
 			t.Parallel()
 			s := answerTo(c, func(int) (*http.Response, error) { return reply(c.status, c.body), nil })
 			require.NoError(t, c.call(t, c.client(t, s)))
-			require.Equal(t, 1, s.calls(c), "one call is one request")
+			require.Equal(t, 1, s.calls(c), "a call must send one request")
 			if c.id == "postToken" {
-				return // TestTokenRequest has the rest
+				return // TestTokens_Create_Request checks the rest
 			}
 			got, op := s.seen()[0], operation(t, c.id)
 			assert.Equal(t, op.Method+" "+c.path, got.String())
 			if isPublic(op) {
 				assert.NotContains(t, got.Header, "Authorization")
-				assert.Zero(t, s.tokenRequests(), "nor is a token asked for")
+				assert.Zero(t, s.tokenRequests(), "a public operation must not request a token")
 			} else {
 				assert.Equal(t, "Bearer token-1", got.Authorization)
 				assert.Equal(t, 1, s.tokenRequests())
@@ -102,10 +103,10 @@ func TestEveryOperationSucceeds(t *testing.T) {
 	}
 }
 
-// isPublic reports whether the documents ask for no token. That is told by the path, and by nothing else.
+// isPublic reports whether an operation requires no token according to the documentation. Only the path shows it.
 func isPublic(op basiq.Operation) bool { return strings.HasPrefix(op.Path, "/public/") }
 
-// plain writes a query in the order of its names, and as people read it.
+// plain returns a decoded query sorted by name.
 func plain(query url.Values) string {
 	var pairs []string
 	for _, name := range slices.Sorted(maps.Keys(query)) {
@@ -116,14 +117,14 @@ func plain(query url.Values) string {
 	return strings.Join(pairs, "&")
 }
 
-// The documents' schema of one type of report is that of a list, of one; both are read.
+// The documented schema of one report type is a list with one item. The client accepts a list and a single report type.
 func TestReportTypeInAList(t *testing.T) {
 	t.Parallel()
 	_, client := newStub(t, ok(200, list(reportTypeJSON)))
 	reportType, err := client.Reports.Type(t.Context(), basiq.ReportTypeAffordability)
 	require.NoError(t, err)
 	checkReportType(t, reportType)
-	for name, body := range map[string]string{"none": `{"type":"list","data":[]}`, "two": list(reportTypeJSON + "," + reportTypeJSON)} {
+	for name, body := range map[string]string{"empty": `{"type":"list","data":[]}`, "two": list(reportTypeJSON + "," + reportTypeJSON)} {
 		_, client := newStub(t, ok(200, body))
 		reportType, err := client.Reports.Type(t.Context(), basiq.ReportTypeAffordability)
 		require.ErrorContains(t, err, "missing id", name)
@@ -131,7 +132,7 @@ func TestReportTypeInAList(t *testing.T) {
 	}
 }
 
-// Every status that the documents name arrives as an Error with nothing lost of what Basiq says.
+// Every documented status is returned as an Error with all details.
 func TestEveryOperationReportsErrors(t *testing.T) {
 	t.Parallel()
 	for _, c := range operationCalls {
@@ -160,8 +161,8 @@ func TestEveryOperationReportsErrors(t *testing.T) {
 	}
 }
 
-// What makes, changes or sends something is sent once where it may have arrived: a second one would do harm, cost one of
-// the day's, or reach people twice. What is read, deleted by its id or refreshed is sent again.
+// Operations that create, change or send something are not retried if the first request may have arrived: a second request could
+// cause duplicates, use up a daily limit or send a message twice. Reads, refreshes and deletes by ID are retried.
 func TestWhichOperationsAreRepeated(t *testing.T) {
 	t.Parallel()
 	once := []string{
@@ -182,13 +183,13 @@ func TestWhichOperationsAreRepeated(t *testing.T) {
 			wantRepeats = 1
 		}
 		for name, answer := range map[string]any{
-			"after a reset":              errReset,
+			"after a connection reset":              errReset,
 			"after 408":                  ok(408, ""),
 			"after 500":                  ok(500, ""),
 			"after 502":                  ok(502, "<html>"),
 			"after 503":                  ok(503, ""),
 			"after 504":                  ok(504, ""),
-			"after a success that broke": answerOf{status: c.status, body: `{"ty`, cut: errors.New("unexpected EOF")},
+			"after a truncated success": answerOf{status: c.status, body: `{"ty`, cut: errors.New("unexpected EOF")},
 		} {
 			t.Run(c.id+"/"+name, func(t *testing.T) {
 				t.Parallel()
@@ -228,6 +229,6 @@ func operation(t testing.TB, id string) basiq.Operation {
 			return op
 		}
 	}
-	require.Fail(t, "no such operation", id)
+	require.Fail(t, "unknown operation", id)
 	return basiq.Operation{}
 }
