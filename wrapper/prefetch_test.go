@@ -25,7 +25,7 @@ var (
 	withLink = ok(200, `{"type":"list","data":[{"id":"t1"},{"id":"t2"}],"links":{"next":"/users/u1/transactions?next=a"}}`)
 )
 
-// The next page is fetched while the caller works on the one before: that one, and no further.
+// Only the next page is fetched while the caller processes the current one.
 func TestPrefetchIsOnePageAhead(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -33,7 +33,7 @@ func TestPrefetchIsOnePageAhead(t *testing.T) {
 		client := newClient(t, s)
 		all := client.Transactions.List(t.Context(), userID, ahead, twoEach)
 		time.Sleep(time.Minute)
-		assert.Empty(t, s.seen(), "nothing is sent before the range")
+		assert.Empty(t, s.seen(), "no request before the loop starts")
 		n := 0
 		for _, err := range all {
 			require.NoError(t, err)
@@ -46,14 +46,14 @@ func TestPrefetchIsOnePageAhead(t *testing.T) {
 	})
 }
 
-// The wait for a page falls into the work on the one before.
+// The wait for a page overlaps with the processing of the previous page.
 func TestPrefetchSavesTheWait(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		way  []basiq.ListOption[basiq.Transaction]
 		took time.Duration
 	}{
-		"as they are wanted": {took: 5*time.Second + 10*time.Second},
+		"on demand": {took: 5*time.Second + 10*time.Second},
 		"one ahead":          {way: []basiq.ListOption[basiq.Transaction]{ahead}, took: time.Second + 10*time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -74,7 +74,7 @@ func TestPrefetchSavesTheWait(t *testing.T) {
 	}
 }
 
-// A page that fails meanwhile is not told of before it is its turn.
+// The error of a prefetched page is returned after the items of the current page.
 func TestPrefetchThatFails(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -82,7 +82,7 @@ func TestPrefetchThatFails(t *testing.T) {
 		var ids []string
 		for transaction, err := range client.Transactions.List(t.Context(), userID, ahead) {
 			synctest.Wait()
-			assert.Len(t, s.seen(), 2, "it has failed already")
+			assert.Len(t, s.seen(), 2, "the second page must already have failed")
 			if err != nil {
 				require.ErrorIs(t, err, basiq.ErrNotFound)
 				ids = append(ids, "error")
@@ -94,7 +94,7 @@ func TestPrefetchThatFails(t *testing.T) {
 	})
 }
 
-// Whoever leaves the loop, in whatever way, leaves no request under way and no goroutine.
+// After the loop ends in any way, no request is in flight and no goroutine is running.
 func TestPrefetchLeftEarly(t *testing.T) {
 	t.Parallel()
 	for name, leave := range waysToLeave[*basiq.Transaction](synctest.Wait) {
@@ -113,7 +113,7 @@ func TestPrefetchLeftEarly(t *testing.T) {
 					defer underway.Add(-1)
 					<-req.Context().Done()
 					canceled.Add(1)
-					time.Sleep(time.Second) // it takes a while to notice
+					time.Sleep(time.Second) // the transport reacts with a delay
 					return nil, req.Context().Err()
 				}))
 				leave(t, client.Transactions.List(newForeignContext(), userID, ahead))
@@ -126,14 +126,14 @@ func TestPrefetchLeftEarly(t *testing.T) {
 
 func panicDeepInside() { panic("ouch") }
 
-// panicText returns what is printed of a panic of call: its value and stack.
+// panicText returns the value and the stack of a panic in call.
 func panicText(call func()) (text string) {
 	defer func() { text = fmt.Sprint(recover()) + string(debug.Stack()) }()
 	call()
 	return ""
 }
 
-// A hook that panics does so where the caller can recover it, as it does without prefetching.
+// A panic in middleware during prefetching can be recovered by the caller, as without prefetching.
 func TestPrefetchHandsOnPanics(t *testing.T) {
 	t.Parallel()
 	eachWay(t, func(t *testing.T, way []basiq.ListOption[basiq.Transaction]) {
@@ -153,12 +153,12 @@ func TestPrefetchHandsOnPanics(t *testing.T) {
 			}
 		})
 		assert.Contains(t, text, "ouch")
-		assert.Contains(t, text, "panicDeepInside", "the stack is that of the middleware")
-		assert.Equal(t, 2, n, "what came before is good")
+		assert.Contains(t, text, "panicDeepInside", "the stack must contain the middleware")
+		assert.Equal(t, 2, n, "the items before the panic must be returned")
 	})
 }
 
-// So it does when the caller has left the loop, and not wanted that page.
+// The panic also reaches a caller that has left the loop before the prefetched page.
 func TestPrefetchHandsOnPanicsToThoseWhoLeave(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -202,7 +202,7 @@ func TestPrefetchOfAHookThatNeverReturns(t *testing.T) {
 	assert.Equal(t, 3, n)
 }
 
-// The context of the call governs: what was fetched before it ended does not come after that.
+// The context ends the call: a page that was fetched before the context ended is not returned afterwards.
 func TestPrefetchAndTheContext(t *testing.T) {
 	t.Parallel()
 	eachWay(t, func(t *testing.T, way []basiq.ListOption[basiq.Transaction]) {
@@ -239,7 +239,7 @@ func TestPrefetchAndTheContext(t *testing.T) {
 	})
 }
 
-// Collections other than transactions can be prefetched, too.
+// Other collections can also be prefetched.
 func TestPrefetchOfOtherCollections(t *testing.T) {
 	t.Parallel()
 	page := ok(200, `{"type":"list","data":[{"id":"x1"}],"links":{"next":"?next=a"}}`)
@@ -251,10 +251,10 @@ func TestPrefetchOfOtherCollections(t *testing.T) {
 		"messages": func(ctx context.Context, c *basiq.Client) int {
 			return count(c.Webhooks.Messages(ctx, "w1", basiq.Prefetch[basiq.WebhookMessage]()))
 		},
-		"of a snapshot": func(ctx context.Context, c *basiq.Client) int {
+		"snapshot transactions": func(ctx context.Context, c *basiq.Client) int {
 			return count(c.Affordability.Transactions(ctx, userID, "s1", basiq.Prefetch[basiq.AffordabilityTransaction]()))
 		},
-		"of a report": func(ctx context.Context, c *basiq.Client) int {
+		"report transactions": func(ctx context.Context, c *basiq.Client) int {
 			return count(c.Reports.Transactions(ctx, "r1", basiq.Prefetch[basiq.ReportTransaction]()))
 		},
 	} {
@@ -264,7 +264,7 @@ func TestPrefetchOfOtherCollections(t *testing.T) {
 	}
 }
 
-// count counts the items of a list that is without errors.
+// count counts the items of a list without errors.
 func count[T any](list iter.Seq2[*T, error]) int {
 	n := 0
 	for _, err := range list {

@@ -12,7 +12,7 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-// connectionUsed is a connection in a state, last used so long ago.
+// connectionUsed returns a connection with a status that was last used the given time ago.
 func connectionUsed(status string, ago time.Duration) answerOf {
 	used := time.Now().Add(-ago).UTC().Format(time.RFC3339)
 	return ok(200, strings.Replace(connectionJSON, `"status":"active"`, `"status":"`+status+`","lastUsed":"`+used+`"`, 1))
@@ -27,15 +27,15 @@ func TestRefreshIfStale(t *testing.T) {
 		skipped basiq.RefreshSkip
 	}{
 		"stale":          {status: "active", ago: day + time.Second},
-		"as old as that": {status: "active", ago: day, skipped: basiq.RefreshSkipRecent},
+		"just old enough": {status: "active", ago: day, skipped: basiq.RefreshSkipRecent},
 		"recent":         {status: "active", ago: time.Hour, skipped: basiq.RefreshSkipRecent},
 		"in the future":  {status: "active", ago: -time.Hour, skipped: basiq.RefreshSkipRecent},
 		"pending":        {status: "pending", ago: 2 * day, skipped: basiq.RefreshSkipPending},
 		"invalid":        {status: "invalid", ago: 2 * day, skipped: basiq.RefreshSkipInvalid},
 		"init":           {status: "init", ago: 2 * day, skipped: basiq.RefreshSkipInactive},
 		"revoked":        {status: "revoked", ago: 2 * day, skipped: basiq.RefreshSkipInactive},
-		"a new state":    {status: "asleep", ago: 2 * day, skipped: basiq.RefreshSkipInactive},
-		"no state":       {status: "", ago: 2 * day, skipped: basiq.RefreshSkipUnknown},
+		"unknown status":    {status: "asleep", ago: 2 * day, skipped: basiq.RefreshSkipInactive},
+		"empty status":       {status: "", ago: 2 * day, skipped: basiq.RefreshSkipUnknown},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -44,9 +44,9 @@ func TestRefreshIfStale(t *testing.T) {
 				refresh, err := client.Connections.RefreshIfStale(t.Context(), userID, connID, day)
 				require.NoError(t, err)
 				assert.Equal(t, connID, refresh.Connection.ID)
-				assert.EqualValues(t, c.status, refresh.Connection.Status, "as it was before")
+				assert.EqualValues(t, c.status, refresh.Connection.Status, "the connection must be from before the refresh")
 				assert.Equal(t, c.skipped, refresh.Skipped)
-				assert.Equal(t, c.skipped == "", refresh.Job != nil, "there is a job, or why there is none")
+				assert.Equal(t, c.skipped == "", refresh.Job != nil, "either a job or a reason must be set")
 				var sent []string
 				for _, request := range s.seen() {
 					sent = append(sent, request.String())
@@ -62,7 +62,7 @@ func TestRefreshIfStale(t *testing.T) {
 	}
 }
 
-// When a connection was used, a CLIENT_ACCESS token is not told.
+// With a CLIENT_ACCESS token the time when a connection was last used is unknown.
 func TestRefreshIfStaleWithoutLastUsed(t *testing.T) {
 	t.Parallel()
 	for _, used := range []string{"", `"lastUsed":null,`, `"lastUsed":"",`, `"lastUsed":"yesterday",`} {

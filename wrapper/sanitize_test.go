@@ -18,7 +18,7 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-// A password may be a word of an error's text. The text is redacted, and what programs decide by stays.
+// A password may be a word in the text of an error. It is redacted in the text, but errors.Is and errors.As are not affected.
 func TestTransportErrors_PasswordInText(t *testing.T) {
 	t.Parallel()
 	for _, failure := range []error{
@@ -54,13 +54,13 @@ func TestTransportErrors_PasswordInText(t *testing.T) {
 	}
 }
 
-// identities are what programs compare transport errors with.
+// identities lists errors that programs compare transport errors with.
 var identities = []error{
 	context.Canceled, context.DeadlineExceeded, io.EOF, io.ErrUnexpectedEOF, io.ErrClosedPipe, net.ErrClosed, os.ErrDeadlineExceeded,
 	syscall.ECONNRESET, syscall.ECONNREFUSED, syscall.EPIPE, syscall.ETIMEDOUT, syscall.EHOSTUNREACH,
 }
 
-// The same holds for a body that breaks off.
+// The same applies to errors while a body is read.
 func TestTransportErrors_PasswordInTextOfABody(t *testing.T) {
 	t.Parallel()
 	for _, password := range []string{"unexpected", "hooli2016"} {
@@ -74,7 +74,7 @@ func TestTransportErrors_PasswordInTextOfABody(t *testing.T) {
 	}
 }
 
-// What net/http quotes of a response is cut out, whatever secret is in the quotes or in the text around them.
+// Parts of a response that net/http quotes are removed. This also holds if a secret is in the quotes or around them.
 func TestTransportErrors_QuotedResponse(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ text, password, want string }{
@@ -94,7 +94,7 @@ func TestTransportErrors_QuotedResponse(t *testing.T) {
 	}
 }
 
-// Error bodies above 256 KiB are not parsed: each byte can cost a hundred in memory.
+// Error bodies above 256 KiB are not parsed, because each byte may need a hundred bytes of memory.
 func TestErrors_LargeBodiesAreNotParsed(t *testing.T) {
 	t.Parallel()
 	pad := strings.Repeat(" ", 256<<10-len(envelope("some-code", "", "")))

@@ -18,8 +18,8 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest"
 )
 
-// TestSandboxKeepsSecrets sends secrets to every operation of a sandbox, under every fault that it has, and looks for them
-// and for its own tokens in what it logs and shows.
+// TestSecrets_Sandbox sends secrets to every operation of a sandbox under every fault. It checks that the logs and the formatted
+// sandbox contain neither these secrets nor the sandbox's own tokens.
 func TestSandboxKeepsSecrets(t *testing.T) {
 	t.Parallel()
 	body := fmt.Sprintf(`{"institution":{"id":"AU00000"},"loginId":%[1]q,"password":%[1]q,"securityCode":%[1]q,"secondaryLoginId":%[1]q,`+

@@ -15,21 +15,21 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-// official reads a payload of Basiq's own documents, for example "examples/core/getTypeById.200.success".
+// official returns an official payload of Basiq, for example "examples/core/getTypeById.200.success".
 func official(t testing.TB, name string) string {
 	t.Helper()
 	if _, err := os.Stat(filepath.Join("..", "api", "conformance", "go.mod")); err != nil {
-		t.Skip("Basiq's payloads are in the repository, and not in the module that is downloaded from it")
+		t.Skip("Basiq's payloads are not part of the downloaded module")
 	}
 	body, err := os.ReadFile(filepath.Join("..", "api", "conformance", "testdata", "official", filepath.FromSlash(name)+".json"))
 	require.NoError(t, err)
 	return string(body)
 }
 
-// errOf is the error of a call whose result does not matter.
+// errOf returns the error of a call and discards the result.
 func errOf[T any](_ T, err error) error { return err }
 
-// rangeErr is the error that a range begins with.
+// rangeErr returns the first error of a sequence.
 func rangeErr[T any](seq iter.Seq2[*T, error]) error {
 	for _, err := range seq {
 		return err
@@ -37,7 +37,7 @@ func rangeErr[T any](seq iter.Seq2[*T, error]) error {
 	return nil
 }
 
-// all collects what a range yields, which must be without an error.
+// all returns the items of a sequence, which must not contain an error.
 func all[T any](t testing.TB, seq iter.Seq2[*T, error]) []*T {
 	t.Helper()
 	var items []*T
@@ -48,18 +48,18 @@ func all[T any](t testing.TB, seq iter.Seq2[*T, error]) []*T {
 	return items
 }
 
-// thing is a call that gets one thing.
+// resourceCall is a call that returns one resource.
 type thing struct {
 	operation, path string
 	get             func(t testing.TB, c *basiq.Client) (item, error)
 }
 
-// got is what a call returned; a call must not return both a thing and an error.
+// got converts the result of a call to an item. A call must not return both a resource and an error.
 func got[T any](idOf func(*T) string) func(*T, error) (item, error) {
 	return func(value *T, err error) (item, error) {
 		switch {
 		case err != nil && value != nil:
-			return item{}, errors.New("the test got a value beside the error")
+			return item{}, errors.New("call returned both a value and an error")
 		case err != nil:
 			return item{}, err
 		}
@@ -120,11 +120,11 @@ func TestGettingOneThing(t *testing.T) {
 	for _, c := range things {
 		t.Run(c.operation, func(t *testing.T) {
 			t.Parallel()
-			// Basiq adds fields without notice, and leaves out or empties what an institution does not tell.
+			// Basiq adds fields without notice, and omits fields or leaves them empty if an institution does not provide them.
 			s, client := newStub(t, ok(200, `{"id":"X1","brandNew":{"deep":[1,"2",null]},"status":"brand-new","links":null,"data":null}`))
 			thing, err := c.get(t, client)
 			require.NoError(t, err)
-			assert.Equal(t, "X1", thing.id, "IDs are compared without case")
+			assert.Equal(t, "X1", thing.id, "IDs must be compared case-insensitively")
 			require.Len(t, s.seen(), 1)
 			sent := s.seen()[0]
 			assert.Equal(t, "GET "+c.path, sent.String())
@@ -135,13 +135,13 @@ func TestGettingOneThing(t *testing.T) {
 	}
 }
 
-// An answer that has nothing of the thing is an error, never an empty thing.
+// A response without the resource is an error. An empty resource is never returned.
 func TestGettingWhatIsNoThing(t *testing.T) {
 	t.Parallel()
 	for _, c := range things {
 		for name, body := range map[string]string{
-			"no id": `{"type":"thing","private":"gavin@hooli.com"}`, "empty id": `{"id":""}`, "null id": `{"id":null}`, "null": `null`, "empty": ``,
-			"list": `[{"id":"x1"}]`, "HTML": `<html>gavin@hooli.com`, "number": `{"id":17}`, "cut short": `{"id":"x1","ty`,
+			"missing ID": `{"type":"thing","private":"gavin@hooli.com"}`, "empty id": `{"id":""}`, "null id": `{"id":null}`, "null": `null`, "empty": ``,
+			"list": `[{"id":"x1"}]`, "HTML": `<html>gavin@hooli.com`, "number": `{"id":17}`, "truncated": `{"id":"x1","ty`,
 		} {
 			t.Run(c.operation+"/"+name, func(t *testing.T) {
 				t.Parallel()
@@ -152,7 +152,7 @@ func TestGettingWhatIsNoThing(t *testing.T) {
 				assert.Equal(t, c.operation, answer.Operation)
 				assert.Equal(t, 200, answer.StatusCode)
 				require.NotErrorIs(t, err, basiq.ErrNotFound)
-				assert.NotContains(t, err.Error(), "hooli", "what Basiq sent about people is not in the error")
+				assert.NotContains(t, err.Error(), "hooli", "personal data must not be in the error")
 			})
 		}
 	}
@@ -161,8 +161,8 @@ func TestGettingWhatIsNoThing(t *testing.T) {
 func TestEveryGetIsInTheTable(t *testing.T) {
 	t.Parallel()
 	have := map[string]bool{
-		"Users.Get": true, "Connections.Get": true, "Jobs.Get": true, // older than the table
-		"AuthLinks.Get": true, "Enrichment.Get": true, // no ids
+		"Users.Get": true, "Connections.Get": true, "Jobs.Get": true, // tested elsewhere
+		"AuthLinks.Get": true, "Enrichment.Get": true, // no IDs
 	}
 	for _, c := range things {
 		have[c.operation] = true
@@ -171,13 +171,13 @@ func TestEveryGetIsInTheTable(t *testing.T) {
 		_, method, _ := strings.Cut(op.Name, ".")
 		switch method {
 		case "Get", "GetPublic", "Type", "Message":
-			assert.True(t, have[op.Name], "%s is not in the table", op.Name)
+			assert.True(t, have[op.Name], "%s is missing in resourceCalls", op.Name)
 		}
 	}
 }
 
-// Deleting what is not there is an error, but not when this very call has deleted it and only the answer was lost. Auth
-// links are another matter, see TestDeleteAuthLink.
+// Deleting a resource that does not exist is an error, unless an earlier attempt of the same call may have deleted it. Auth links
+// are different, see TestAuthLinks_Delete.
 func TestDeleting(t *testing.T) {
 	t.Parallel()
 	notFound := ok(404, envelope("resource-not-found", "Requested resource is not found", "Resource not found."))
@@ -189,9 +189,9 @@ func TestDeleting(t *testing.T) {
 		for name, answers := range map[string][]any{
 			"204":                   {ok(204, "")},
 			"200 with a body":       {ok(200, `{"type":"deleted"}`)},
-			"after a lost answer":   {errReset, notFound},
-			"after a gateway's 502": {ok(502, "<html>"), notFound},
-			"when it is gone":       {errReset, ok(410, envelope("resource-no-longer-available", "", "gone"))},
+			"404 after a lost response":   {errReset, notFound},
+			"404 after 502 from a gateway": {ok(502, "<html>"), notFound},
+			"410 after a lost response":       {errReset, ok(410, envelope("resource-no-longer-available", "", "gone"))},
 		} {
 			t.Run(path+"/"+name, func(t *testing.T) {
 				t.Parallel()
@@ -214,7 +214,7 @@ func TestDeleting(t *testing.T) {
 	}
 }
 
-// The public lists are for programs without a key: a token must not go where none is asked for.
+// Public lists are for programs without a key. A token must not be sent where it is not required.
 func TestPublicOperationsSendNoToken(t *testing.T) {
 	t.Parallel()
 	for path, call := range map[string]func(c *basiq.Client) error{
