@@ -11,7 +11,7 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-// reportsOf returns a function for [basiq.WithUnknownFields], and what it has been called with as text.
+// reportsOf returns a function for [basiq.WithUnknownFields] and the calls of that function as text.
 func reportsOf() (report func(basiq.UnknownField), reports *[]string) {
 	reports = new([]string)
 	return func(f basiq.UnknownField) {
@@ -34,7 +34,7 @@ func TestWithUnknownFields(t *testing.T) {
 		{"kind", `{"id":"t1","description":{"text":"x"}}`, []string{"getTransaction description kind"}},
 		{"kind of an object", `{"id":"t1","subClass":"1"}`, []string{"getTransaction subClass kind"}},
 		{"kind of an element", `{"id":"t1","links":[1]}`, []string{"getTransaction links kind"}},
-		{"amounts are texts and numbers", `{"id":"t1","amount":1.5,"balance":""}`, nil},
+		{"amounts are strings or numbers", `{"id":"t1","amount":1.5,"balance":""}`, nil},
 		{"control characters", `{"id":"t1","a\u0000\nb":1}`, []string{"getTransaction a  b name"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -45,7 +45,7 @@ func TestWithUnknownFields(t *testing.T) {
 				_, err := client.Transactions.Get(t.Context(), userID, "t1")
 				require.NoError(t, err)
 			}
-			assert.Equal(t, c.want, *reports, "each is reported once")
+			assert.Equal(t, c.want, *reports, "each field must be reported once")
 		})
 	}
 }
@@ -65,7 +65,7 @@ func TestWithUnknownFields_List(t *testing.T) {
 	}, *reports)
 }
 
-// Names come from the server, and keys of maps may be personal data.
+// Names come from the server, and the keys of maps may be personal data.
 func TestWithUnknownFields_Bounds(t *testing.T) {
 	t.Parallel()
 	var body strings.Builder

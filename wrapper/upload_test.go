@@ -26,7 +26,7 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-// statementOf is a statement in need of a Content or Open.
+// statementOf returns a statement with the given content.
 func statementOf(content io.Reader) basiq.Statement {
 	return basiq.Statement{InstitutionID: "AU01001", Name: "m.csv", Content: content}
 }
@@ -38,7 +38,7 @@ func fileIn(body string) string {
 	return content
 }
 
-// One value can be uploaded by many calls at once, whatever its offset is, and its offset stays.
+// A value can be uploaded by many calls concurrently. Its offset is neither used nor changed.
 func TestStatements_Upload_Parallel(t *testing.T) {
 	t.Parallel()
 	const text = "date,amount\n2024-01-01,-3.50\n"
@@ -84,7 +84,7 @@ func TestStatements_Upload_Parallel(t *testing.T) {
 	}
 }
 
-// reopened counts how often a file is opened and closed.
+// reopened counts how often a file was opened and closed.
 type reopened struct {
 	texts          []string
 	opened, closed atomic.Int32
@@ -107,7 +107,7 @@ type countedFile struct {
 
 func (f *countedFile) Close() error { f.closed.Add(1); return nil }
 
-// A source that can be reopened survives everything that is safe to retry.
+// An upload with Open is retried in all cases that are safe to retry.
 func TestStatements_Upload_Open(t *testing.T) {
 	t.Parallel()
 	errDisk := errors.New("disk failure")
@@ -130,8 +130,8 @@ func TestStatements_Upload_Open(t *testing.T) {
 		{name: "second open fails", answers: []any{ok(429, ""), ok(202, jobJSON)}, texts: []string{"a,b"}, sent: 1, is: errDisk},
 		{name: "shorter than size", answers: []any{ok(202, jobJSON)}, texts: []string{"a"}, size: 3, sent: 0, text: "file length changed"},
 		{name: "longer than size", answers: []any{ok(202, jobJSON)}, texts: []string{"a,b,c"}, size: 3, sent: 0, text: "file length changed"},
-		{name: "shorter the second time", answers: []any{ok(429, ""), ok(202, jobJSON)}, texts: []string{"a,b", "a"}, size: 3, sent: 1, text: "file length changed"},
-		{name: "longer the second time", answers: []any{ok(429, ""), ok(202, jobJSON)}, texts: []string{"a,b", "a,b,c"}, size: 3, sent: 1, text: "file length changed"},
+		{name: "shorter at the second attempt", answers: []any{ok(429, ""), ok(202, jobJSON)}, texts: []string{"a,b", "a"}, size: 3, sent: 1, text: "file length changed"},
+		{name: "longer at the second attempt", answers: []any{ok(429, ""), ok(202, jobJSON)}, texts: []string{"a,b", "a,b,c"}, size: 3, sent: 1, text: "file length changed"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -159,12 +159,12 @@ func TestStatements_Upload_Open(t *testing.T) {
 				}
 			}
 			assert.Equal(t, c.sent, whole)
-			assert.Equal(t, source.opened.Load(), source.closed.Load(), "each reader is closed once")
+			assert.Equal(t, source.opened.Load(), source.closed.Load(), "each reader must be closed once")
 		})
 	}
 }
 
-// A file that is opened for each attempt is sent from its offset on, and closed.
+// A file that Open returns is read from its offset and closed.
 func TestStatements_Upload_OpenFile(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "m.csv")
@@ -188,7 +188,7 @@ func TestStatements_Upload_OpenFile(t *testing.T) {
 	require.ErrorIs(t, last.Close(), os.ErrClosed)
 }
 
-// A file that grew between Stat and the end of the upload is an error.
+// A file that grew between Stat and the end of the upload causes an error.
 func TestStatements_Upload_GrowingFile(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "m.csv")
@@ -207,7 +207,7 @@ func TestStatements_Upload_GrowingFile(t *testing.T) {
 	require.ErrorContains(t, err, "file length changed")
 }
 
-// A panic of the caller's Read reaches the caller.
+// A panic in the caller's Read reaches the caller.
 func TestStatements_Upload_ReadPanics(t *testing.T) {
 	t.Parallel()
 	client := serve(t, func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) })
@@ -221,7 +221,7 @@ type panicking struct{}
 
 func (panicking) Read([]byte) (int, error) { panicDeepInside(); return 0, nil }
 
-// newStatementServer returns a client of a server that answers uploads over HTTP/1.1 or HTTP/2.
+// newStatementServer returns a client of a server for uploads over HTTP/1.1 or HTTP/2.
 func newStatementServer(t *testing.T, http2 bool, handler http.HandlerFunc) *basiq.Client {
 	t.Helper()
 	var tokens atomic.Int32
@@ -245,7 +245,7 @@ func newStatementServer(t *testing.T, http2 bool, handler http.HandlerFunc) *bas
 	return client
 }
 
-// A server that rejects the headers of an upload leaves the stream unread, and it is retried.
+// If a server rejects the headers of an upload, the stream has not been read, and the upload is retried.
 func TestStatements_Upload_ExpectContinue(t *testing.T) {
 	t.Parallel()
 	for _, http2 := range []bool{false, true} {
@@ -284,7 +284,7 @@ func TestStatements_Upload_ExpectContinue(t *testing.T) {
 	}
 }
 
-// A stream that was read is not retried: the response stays the error.
+// An upload whose stream was read is not retried. The error is that of the response.
 func TestStatements_Upload_StreamWasRead(t *testing.T) {
 	t.Parallel()
 	for _, http2 := range []bool{false, true} {
@@ -303,7 +303,7 @@ func TestStatements_Upload_StreamWasRead(t *testing.T) {
 	}
 }
 
-// A server that ignores Expect gets the upload after ExpectContinueTimeout.
+// If a server ignores Expect, the client sends the upload after ExpectContinueTimeout.
 func TestStatements_Upload_ExpectIgnored(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

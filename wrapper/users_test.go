@@ -9,7 +9,7 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-// The one list of users that is documented, in an old guide, has few of their fields.
+// The only documented list of users is in an old guide and has few fields.
 func TestListUsers(t *testing.T) {
 	t.Parallel()
 	s, client := newStub(t, ok(200, `{"type":"list","size":2,"data":[
@@ -29,7 +29,7 @@ func TestListUsers(t *testing.T) {
 	assert.Empty(t, s.seen()[0].Query)
 }
 
-// Basiq may refuse the list altogether, in the ways it refuses things.
+// Basiq may reject listing users, with any of its usual errors.
 func TestListUsersWhereItIsRefused(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -37,7 +37,7 @@ func TestListUsersWhereItIsRefused(t *testing.T) {
 		is     error
 	}{
 		"forbidden":         {ok(403, envelope("forbidden-access", "Forbidden Access", "Access to this resource is forbidden.")), basiq.ErrForbidden},
-		"no such operation": {ok(404, `{"type":"list","data":[{"type":"error","code":"resource-not-found","detail":"Route not found for this API version"}]}`), basiq.ErrWrongAPIVersion},
+		"unknown operation": {ok(404, `{"type":"list","data":[{"type":"error","code":"resource-not-found","detail":"Route not found for this API version"}]}`), basiq.ErrWrongAPIVersion},
 		"not found":         {ok(404, envelope("resource-not-found", "", "")), basiq.ErrNotFound},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -62,7 +62,7 @@ func TestWatchIsQuietBeforeTheRangeAndAfterABreak(t *testing.T) {
 			}
 		}
 		time.Sleep(time.Minute)
-		assert.Len(t, s.seen(), 2, "each range looks once")
+		assert.Len(t, s.seen(), 2, "each loop must poll once")
 	})
 }
 
@@ -87,11 +87,11 @@ func TestWaitEnds(t *testing.T) {
 			answers: []any{jobAsks}, options: []basiq.WaitOption{basiq.WithMFA(fails)}, is: errReset,
 			text: "basiq: waiting for job j1: read: connection reset",
 		},
-		"MFA answers too few": {
+		"too few MFA answers": {
 			answers: []any{jobAsks}, options: []basiq.WaitOption{basiq.WithMFA(one)}, is: basiq.ErrMFARequired,
 			text: "1 answers for 2 questions",
 		},
-		"job is gone": {
+		"job not found": {
 			answers: []any{jobStarted, ok(404, envelope("resource-not-found", "", ""))}, is: basiq.ErrNotFound,
 			text: "basiq: waiting for job j1: basiq: Jobs.Get: 404", took: time.Second,
 		},
@@ -112,7 +112,7 @@ func TestWaitEnds(t *testing.T) {
 				start := time.Now()
 				job, err := client.Jobs.Wait(t.Context(), jobID, c.options...)
 				assert.Equal(t, c.took, time.Since(start))
-				require.NotNil(t, job, "the job as it was last seen comes in any case")
+				require.NotNil(t, job, "the last known job must be returned")
 				if c.is == nil {
 					require.NoError(t, err)
 					assert.True(t, job.Done())
@@ -121,7 +121,7 @@ func TestWaitEnds(t *testing.T) {
 				require.ErrorIs(t, err, c.is)
 				require.ErrorContains(t, err, c.text)
 				if waited, ok := errors.AsType[*basiq.WaitError](err); ok {
-					assert.Equal(t, jobID, waited.JobID, "the id is what it takes to go on")
+					assert.Equal(t, jobID, waited.JobID, "the error must contain the job ID")
 					assert.Same(t, job, waited.Job)
 				}
 			})
@@ -142,7 +142,7 @@ func TestWaitEndsWithItsContext(t *testing.T) {
 		assert.Equal(t, jobID, job.ID)
 		assert.Equal(t, 10*time.Second, time.Since(start))
 	})
-	t.Run("before the first look", func(t *testing.T) {
+	t.Run("before the first poll", func(t *testing.T) {
 		t.Parallel()
 		_, client := newStub(t, jobStarted)
 		ctx, cancel := context.WithCancel(t.Context())
@@ -161,7 +161,7 @@ func TestWaitOptions(t *testing.T) {
 		"no interval":    basiq.WithPollInterval(0, time.Second),
 		"too often":      basiq.WithPollInterval(99*time.Millisecond, time.Second),
 		"crossed":        basiq.WithPollInterval(2*time.Second, time.Second),
-		"no time at all": basiq.WithMaxWait(0),
+		"zero maximum": basiq.WithMaxWait(0),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -174,10 +174,10 @@ func TestWaitOptions(t *testing.T) {
 	}
 }
 
-// foreignContext is a context of the caller's own making, which nothing ends. What is derived from it and not given up
-// keeps a goroutine, which synctest finds.
+// foreignContext is a context created by the caller that never ends. If a derived context is not canceled, it keeps a goroutine,
+// which synctest detects.
 type foreignContext struct {
-	context.Context //nolint:containedctx // it is one
+	context.Context //nolint:containedctx // implements context.Context
 
 	done chan struct{}
 }
@@ -225,7 +225,7 @@ func TestShortestPollInterval(t *testing.T) {
 	})
 }
 
-// A challenge may be one to confirm in an app, without a question, and may not tell how long it is good.
+// A challenge may require a confirmation in an app instead of an answer, and may have no expiry.
 func TestWithMFAThatAsksNothing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -267,7 +267,7 @@ func TestWithMFA(t *testing.T) {
 			}))
 		require.NoError(t, err)
 		assert.True(t, job.Done())
-		assert.Equal(t, 1, asked, "a challenge that is still shown is not answered twice")
+		assert.Equal(t, 1, asked, "a challenge that remains in the job must be answered once")
 		var posts []request
 		for _, r := range s.seen() {
 			if r.Method == http.MethodPost {
@@ -277,7 +277,7 @@ func TestWithMFA(t *testing.T) {
 		require.Len(t, posts, 1)
 		assert.Equal(t, "/jobs/j1/mfa", posts[0].Path)
 		assert.JSONEq(t, `{"mfa-response":["Basiq","AU00000"]}`, posts[0].Body)
-		assert.Equal(t, "Bearer token-2", posts[0].Authorization, "the user's own token")
+		assert.Equal(t, "Bearer token-2", posts[0].Authorization, "the answer must be sent with a token of the user")
 		assert.Equal(t, 2, s.tokenRequests())
 	})
 }
@@ -288,13 +288,13 @@ func TestWithMFAWhoseUserIsNotKnown(t *testing.T) {
 	answers := basiq.WithMFA(func(context.Context, basiq.MFAChallenge) ([]basiq.Secret, error) {
 		return []basiq.Secret{basiq.NewSecret("Basiq"), basiq.NewSecret("AU00000")}, nil
 	})
-	t.Run("not given", func(t *testing.T) {
+	t.Run("without WithUser", func(t *testing.T) {
 		t.Parallel()
 		_, client := newStub(t, asks)
 		_, err := client.Jobs.Wait(t.Context(), jobID, answers)
 		require.ErrorContains(t, err, "see basiq.WithUser")
 	})
-	t.Run("given", func(t *testing.T) {
+	t.Run("with WithUser", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			s, client := newStub(t, asks, ok(202, jobJSON), jobSucceeded)
@@ -310,13 +310,13 @@ func TestWithMFAWhoseUserIsNotKnown(t *testing.T) {
 		job, err := client.Jobs.Wait(t.Context(), jobID, answers, basiq.WithUser("u1"))
 		require.ErrorIs(t, err, basiq.ErrBadRequest)
 		var failure *basiq.JobError
-		require.ErrorAs(t, err, &failure, "the job is over")
+		require.ErrorAs(t, err, &failure, "the job has failed")
 		require.EqualError(t, err, "basiq: job j1 failed at mfa-challenge: Jobs.AnswerMFA: 400 parameter-not-valid: wrong (correlation corr-1)")
 		assert.Same(t, job, failure.Job)
 		assert.True(t, job.Done())
 		assert.Len(t, s.seen(), 3)
 	})
-	t.Run("refused, and the job goes on", func(t *testing.T) {
+	t.Run("rejected, job continues", func(t *testing.T) {
 		t.Parallel()
 		for _, second := range []any{asks, ok(404, "")} {
 			s, client := newStub(t, asks, ok(403, envelope("forbidden-access", "", "")), second)
@@ -328,7 +328,7 @@ func TestWithMFAWhoseUserIsNotKnown(t *testing.T) {
 			assert.Len(t, s.seen(), 3)
 		}
 	})
-	t.Run("lost", func(t *testing.T) { // it counts as given, and the job's state decides
+	t.Run("lost response", func(t *testing.T) { // the answer may have arrived, so the job's state decides
 		t.Parallel()
 		for _, status := range []int{200, 408, 500, 503} {
 			synctest.Test(t, func(t *testing.T) {
@@ -339,9 +339,9 @@ func TestWithMFAWhoseUserIsNotKnown(t *testing.T) {
 			})
 		}
 	})
-	t.Run("not arrived", func(t *testing.T) { // it is delivered again without asking again
+	t.Run("not received", func(t *testing.T) { // the same answer is sent without another challenge
 		t.Parallel()
-		for name, failure := range map[string]any{"429": ok(429, ""), "HTML 403": ok(403, "<html>"), "refused": &net.OpError{Op: "dial", Err: errReset}} {
+		for name, failure := range map[string]any{"429": ok(429, ""), "HTML 403": ok(403, "<html>"), "connection refused": &net.OpError{Op: "dial", Err: errReset}} {
 			synctest.Test(t, func(t *testing.T) {
 				s, client := newStub(t, asks, failure, asks, failure, asks, ok(202, jobJSON), asks, jobSucceeded)
 				asked := 0
@@ -355,7 +355,7 @@ func TestWithMFAWhoseUserIsNotKnown(t *testing.T) {
 			})
 		}
 	})
-	t.Run("not arrived while the challenge lasted", func(t *testing.T) {
+	t.Run("not received before the challenge expired", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			start, posts := time.Now(), 0
@@ -374,7 +374,7 @@ func TestWithMFAWhoseUserIsNotKnown(t *testing.T) {
 	})
 }
 
-// A job may go on showing a challenge after it was answered: with another time of change, too.
+// A challenge may remain in a job after it was answered, even if the job's time of change differs.
 func TestAfterMFA(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -390,7 +390,7 @@ func TestAfterMFA(t *testing.T) {
 		assert.True(t, job.Done())
 		assert.Len(t, s.seen(), 5)
 	})
-	t.Run("and the same again later", func(t *testing.T) {
+	t.Run("same challenge again", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			_, client := newStub(t, jobAsks, jobThinks, jobAsks)
@@ -398,17 +398,17 @@ func TestAfterMFA(t *testing.T) {
 			require.ErrorIs(t, err, basiq.ErrMFARequired)
 		})
 	})
-	t.Run("with a function for the next", func(t *testing.T) {
+	t.Run("with an MFA function", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			s, client := newStub(t, jobAsks, jobAsks, jobSucceeded)
 			_, err := client.Jobs.Wait(t.Context(), jobID, basiq.WithAnsweredMFA(*parseJob(t, jobAsks.body).MFA()),
 				basiq.WithMFA(func(context.Context, basiq.MFAChallenge) ([]basiq.Secret, error) { return nil, errReset }))
-			require.NoError(t, err, "it is not called for the one that was answered")
+			require.NoError(t, err, "the function must not be called for an answered challenge")
 			assert.Len(t, s.seen(), 3)
 		})
 	})
-	t.Run("and another challenge", func(t *testing.T) {
+	t.Run("another challenge", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			other := ok(200, strings.ReplaceAll(jobAsks.body, "One?", "Another?"))
@@ -447,14 +447,14 @@ func TestWait_MFAInPendingStep(t *testing.T) {
 		assert.Equal(t, 1, asked)
 		assert.Len(t, s.seen(), 7)
 	})
-	synctest.Test(t, func(t *testing.T) { // a second wait, without WithAnsweredMFA, for a job that has gone on
+	synctest.Test(t, func(t *testing.T) { // a second wait, without WithAnsweredMFA, after the job has continued
 		_, client := newStub(t, shows("in-progress", "in-progress"), jobSucceeded)
 		_, err := client.Jobs.Wait(t.Context(), jobID)
 		require.NoError(t, err)
 	})
 }
 
-// Two challenges that read the same are two, when the first was over in between.
+// A challenge that appears again after it was completed is a new challenge, even if the text is identical.
 func TestTheSameChallengeTwice(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -492,7 +492,7 @@ func TestMFAInALoop(t *testing.T) {
 	})
 }
 
-// What the job tells of its user must agree with what the caller says.
+// WithUser must match the user of the job.
 func TestWaitForUserOfAnotherUser(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -502,20 +502,20 @@ func TestWaitForUserOfAnotherUser(t *testing.T) {
 				return []basiq.Secret{basiq.NewSecret("a"), basiq.NewSecret("b")}, nil
 			}))
 		require.ErrorIs(t, err, basiq.ErrUserMismatch)
-		assert.Len(t, s.seen(), 2, "nobody is asked, and no token of another user is used")
+		assert.Len(t, s.seen(), 2, "the MFA function must not be called, and no token of another user used")
 	})
-	t.Run("which it tells later", func(t *testing.T) {
+	t.Run("user known later", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			_, client := newStub(t, jobStarted, jobHalfway)
 			job, err := client.Jobs.Wait(t.Context(), jobID, basiq.WithUser("u2"))
 			require.ErrorIs(t, err, basiq.ErrUserMismatch)
-			assert.Nil(t, job, "it is nobody's business here")
+			assert.Nil(t, job, "the job of another user must not be returned")
 		})
 	})
 }
 
-// What can be wrong with the options is found out before a job is started that nobody would know of.
+// Options are validated before a job is started, because the caller would not get its ID.
 func TestBadOptionsStartNoJob(t *testing.T) {
 	t.Parallel()
 	s, client := newStub21(t, ok(202, jobJSON))
@@ -560,9 +560,9 @@ func TestConnectionsThatWait(t *testing.T) {
 				var failure *basiq.JobError
 				require.ErrorAs(t, err, &failure)
 				assert.Equal(t, jobID, failure.JobID)
-				assert.True(t, basiq.MayHaveSucceeded(err), "the bank has seen the login")
+				assert.True(t, basiq.MayHaveSucceeded(err), "the job was started")
 
-				// A job may not tell its connection; only a create needs it to.
+				// A job may have no connection. Only a create requires one.
 				_, client = newStub21(t, accepted, ok(200, job(step("create-report", "success", "null"))), ok(200, connectionJSON))
 				_, err = call(t.Context(), client)
 				if name == "create" {
@@ -572,7 +572,7 @@ func TestConnectionsThatWait(t *testing.T) {
 					require.NoError(t, err)
 				}
 
-				// The connection cannot be read; the job is not lost with it.
+				// If the connection cannot be read, the job is still returned.
 				_, client = newStub21(t, accepted, jobSucceeded, ok(403, envelope("forbidden-access", "", "")))
 				_, err = call(t.Context(), client)
 				require.ErrorIs(t, err, basiq.ErrForbidden)
@@ -587,7 +587,7 @@ func TestConnectionsThatWait(t *testing.T) {
 	}
 }
 
-// waitAllStub answers each job by its id: with "ok" in it, it succeeds; with "bad", it fails; with "mfa", it asks.
+// waitAllStub responds to each poll by the ID of the job: "ok" succeeds, "bad" fails and "mfa" requires an answer to a challenge.
 func waitAllStub() *stub {
 	return &stub{answer: func(_ int, req request) (*http.Response, error) {
 		id := strings.TrimPrefix(req.Path, "/jobs/")
@@ -649,7 +649,7 @@ func TestWaitAll(t *testing.T) {
 	}
 }
 
-// The jobs are waited for at the same time, not one after the other.
+// WaitAll waits for all jobs concurrently.
 func TestWaitAllWaitsAtOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -671,9 +671,9 @@ func TestWaitAllRefusesBadInput(t *testing.T) {
 	s := waitAllStub()
 	client := newClient(t, s)
 	for name, call := range map[string]func() error{
-		"an id":     func() error { _, err := client.Jobs.WaitAll(t.Context(), []string{"ok1", ".."}); return err },
-		"twice":     func() error { _, err := client.Jobs.WaitAll(t.Context(), []string{"ok1", "ok1"}); return err },
-		"an option": func() error { _, err := client.Jobs.WaitAll(t.Context(), []string{"ok1"}, nil); return err },
+		"invalid ID":     func() error { _, err := client.Jobs.WaitAll(t.Context(), []string{"ok1", ".."}); return err },
+		"duplicate ID":     func() error { _, err := client.Jobs.WaitAll(t.Context(), []string{"ok1", "ok1"}); return err },
+		"nil option": func() error { _, err := client.Jobs.WaitAll(t.Context(), []string{"ok1"}, nil); return err },
 	} {
 		require.ErrorIs(t, call(), basiq.ErrInvalidInput, name)
 	}
@@ -691,7 +691,7 @@ func TestWaitAllEndsWithItsContext(t *testing.T) {
 	})
 }
 
-// A panic of the caller's function comes out where the caller can recover it.
+// A panic in the caller's function can be recovered by the caller.
 func TestWaitAllHandsOnPanics(t *testing.T) {
 	t.Parallel()
 	client := newClient(t, waitAllStub())
@@ -702,7 +702,7 @@ func TestWaitAllHandsOnPanics(t *testing.T) {
 	})
 }
 
-// Two jobs at one bank ask the same; the answer to one is none to the other.
+// Two jobs at one bank may have the same challenge. The answer for one job does not apply to the other.
 func TestWaitAllAfterMFAOfOne(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -719,7 +719,7 @@ func TestWaitAllAfterMFAOfOne(t *testing.T) {
 	})
 }
 
-// What ends a caller's function without returning leaves no job that seems done.
+// If the caller's function ends its goroutine, the job is not reported as done.
 func TestWaitAllOfAFunctionThatNeverReturns(t *testing.T) {
 	t.Parallel()
 	client := newClient(t, waitAllStub())
@@ -732,7 +732,7 @@ func TestWaitAllOfAFunctionThatNeverReturns(t *testing.T) {
 	assert.NotNil(t, jobs[1])
 }
 
-// A panic does not wait for the other jobs.
+// A panic reaches the caller without waiting for the other jobs.
 func TestWaitAllHandsOnPanicsAtOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -753,11 +753,11 @@ func TestWaitAllHandsOnPanicsAtOnce(t *testing.T) {
 	})
 }
 
-// A browser has carried the ids of the jobs: nobody is shown another user's.
+// The job IDs may come from a browser, so a job of another user must not be returned.
 func TestWaitForUserRefusesOtherUsersJobs(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		_, client := newStub(t, jobStarted, jobHalfway, jobSucceeded) // of u1, says the link
+		_, client := newStub(t, jobStarted, jobHalfway, jobSucceeded) // the link contains u1
 		_, err := client.Jobs.WaitAll(t.Context(), []string{jobID}, basiq.WithUser(strings.ToUpper(userID)))
 		require.NoError(t, err)
 
@@ -771,7 +771,7 @@ func TestWaitForUserRefusesOtherUsersJobs(t *testing.T) {
 
 		s, client := newStub(t, jobAsks)
 		_, err = client.Jobs.Wait(t.Context(), jobID, basiq.WithUser("u2"), basiq.WithMFA(func(context.Context, basiq.MFAChallenge) ([]basiq.Secret, error) {
-			t.Error("nobody is asked")
+			t.Error("the MFA function must not be called")
 			return nil, nil
 		}))
 		require.ErrorIs(t, err, basiq.ErrUserMismatch)
@@ -779,10 +779,10 @@ func TestWaitForUserRefusesOtherUsersJobs(t *testing.T) {
 	})
 }
 
-// ouch is a function of the caller that panics.
+// ouch represents a function of the caller that panics.
 func ouch() ([]basiq.Secret, error) { panic("ouch") }
 
-// panicsWithStack checks that f panics with what ouch panicked with, and says where.
+// panicsWithStack checks that f panics with the value of the panic in ouch and its stack.
 func panicsWithStack(t *testing.T, f func()) {
 	t.Helper()
 	defer func() {

@@ -22,7 +22,7 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-// gauge counts what is under way at once.
+// gauge counts requests in flight.
 type gauge struct {
 	mu        sync.Mutex
 	now, most int
@@ -41,14 +41,14 @@ func (g *gauge) leave() {
 	g.now--
 }
 
-// read returns how many are under way, and how many were at most.
+// read returns the current and the maximum number of requests in flight.
 func (g *gauge) read() (now, most int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.now, g.most
 }
 
-// jobServer is a transport that answers looks at jobs, by their ids, and counts them.
+// jobServer is a transport that responds to polls by job ID and counts them.
 type jobServer struct {
 	answer func(req *http.Request, jobID string) (*http.Response, error)
 
@@ -69,13 +69,13 @@ func (s *jobServer) RoundTrip(req *http.Request) (*http.Response, error) {
 	return s.answer(req, jobID)
 }
 
-// answerFor is a job's answer with another id.
+// responseFor returns a response with the ID replaced.
 func answerFor(jobID string, answer answerOf) *http.Response {
 	answer.body = strings.ReplaceAll(answer.body, `"id":"j1"`, `"id":"`+jobID+`"`)
 	return answer.response()
 }
 
-// overAfter answers that a job is under way, and after so many seconds as its id says, that it has succeeded.
+// overAfter returns a server whose jobs succeed after as many seconds as their IDs say.
 func overAfter() *jobServer {
 	start := time.Now()
 	return &jobServer{answer: func(_ *http.Request, jobID string) (*http.Response, error) {
@@ -90,7 +90,7 @@ func overAfter() *jobServer {
 	}}
 }
 
-// numbered are the ids of n jobs.
+// numbered returns the IDs of n jobs.
 func numbered(n int) []string {
 	ids := make([]string, n)
 	for i := range ids {
@@ -99,7 +99,7 @@ func numbered(n int) []string {
 	return ids
 }
 
-// idOf is the id that an element of a WaitEach names.
+// idOf returns the job ID in an element that WaitEach yields.
 func idOf(t testing.TB, job *basiq.Job, err error) string {
 	t.Helper()
 	if failure, ok := errors.AsType[*basiq.JobError](err); ok {
@@ -139,7 +139,7 @@ func TestWaitEach(t *testing.T) {
 		var order []string
 		for job, err := range client.Jobs.WaitEach(t.Context(), slices.Values([]string{"never", "ok", "lost", "mfa", "queued", "bad"}), basiq.WithMaxWait(time.Minute)) {
 			id := idOf(t, job, err)
-			require.NotContains(t, ends, id, "each comes once")
+			require.NotContains(t, ends, id, "each job must be yielded once")
 			ends[id] = err
 			order = append(order, id+" at "+time.Since(start).Truncate(time.Second).String())
 		}
@@ -155,19 +155,19 @@ func TestWaitEach(t *testing.T) {
 			ended, ok := errors.AsType[*basiq.WaitError](ends[id])
 			require.True(t, ok, id)
 			require.ErrorIs(t, ended, is)
-			assert.Equal(t, id == "mfa" || id == "queued", ended.Job != nil, "%s: only what was just seen is there", id)
+			assert.Equal(t, id == "mfa" || id == "queued", ended.Job != nil, "%s: the error must contain only a job that was just polled", id)
 		}
 	})
 }
 
-// The looks at one job are those of Watch: soon after a change, and then less and less often.
+// Jobs are polled like in Watch: soon after a change, then at increasing intervals.
 func TestWaitEachLooksAsWatchDoes(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string][2]string{
-		"a step":     {`"status":"pending"`, `"status":"in-progress"`},
+		"step":     {`"status":"pending"`, `"status":"in-progress"`},
 		"the status": {`"id":"j1",`, `"id":"j1","status":"in-progress",`},
-		"the time":   {`"id":"j1",`, `"id":"j1","updated":"2024-09-25T04:46:00Z",`},
-		"a result":   {`"result":null`, `"result":{"type":"link"}`},
+		"time of change":   {`"id":"j1",`, `"id":"j1","updated":"2024-09-25T04:46:00Z",`},
+		"result":   {`"result":null`, `"result":{"type":"link"}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -178,11 +178,11 @@ func TestWaitEachLooksAsWatchDoes(t *testing.T) {
 				start := time.Now()
 				jobs := client.Jobs.WaitEach(t.Context(), slices.Values([]string{jobID}))
 				time.Sleep(time.Minute)
-				assert.Empty(t, s.seen(), "nothing is sent before the range")
+				assert.Empty(t, s.seen(), "no request before the loop starts")
 				for _, err := range jobs {
 					require.NoError(t, err)
 				}
-				assert.Equal(t, time.Minute+7250*time.Millisecond, time.Since(start)) // see TestWatchYieldsEveryChange
+				assert.Equal(t, time.Minute+7250*time.Millisecond, time.Since(start)) // see TestWatch_EveryChange
 				assert.Len(t, s.seen(), 6)
 			})
 		})
@@ -196,12 +196,12 @@ func TestWaitEachInput(t *testing.T) {
 		ids     []string
 		options []basiq.WaitOption
 	}{
-		"an empty id": {ids: []string{""}},
-		"a bad id":    {ids: []string{".."}},
-		"nil":         {ids: []string{"a"}, options: []basiq.WaitOption{nil}},
-		"no rate":     {ids: []string{"a"}, options: []basiq.WaitOption{basiq.WithPollRate(0, 1)}},
-		"no number":   {ids: []string{"a"}, options: []basiq.WaitOption{basiq.WithPollRate(nan(), 1)}},
-		"none":        {ids: []string{"a"}, options: []basiq.WaitOption{basiq.WithPollRate(1, 0)}},
+		"empty ID": {ids: []string{""}},
+		"invalid ID":    {ids: []string{".."}},
+		"nil option":         {ids: []string{"a"}, options: []basiq.WaitOption{nil}},
+		"zero rate":     {ids: []string{"a"}, options: []basiq.WaitOption{basiq.WithPollRate(0, 1)}},
+		"NaN rate":   {ids: []string{"a"}, options: []basiq.WaitOption{basiq.WithPollRate(nan(), 1)}},
+		"zero concurrency":        {ids: []string{"a"}, options: []basiq.WaitOption{basiq.WithPollRate(1, 0)}},
 	} {
 		n := 0
 		for job, err := range client.Jobs.WaitEach(t.Context(), slices.Values(c.ids), c.options...) {
@@ -213,11 +213,11 @@ func TestWaitEachInput(t *testing.T) {
 		assert.Equal(t, 1, n, name)
 	}
 	for job, err := range client.Jobs.WaitEach(t.Context(), slices.Values([]string(nil))) {
-		t.Error("there is no job", job, err)
+		t.Error("unexpected job", job, err)
 	}
 	assert.Empty(t, s.seen())
 	_, err := client.Jobs.Wait(t.Context(), jobID, basiq.WithPollRate(0.001, 1))
-	require.NoError(t, err, "for one job the rate is of no effect")
+	require.NoError(t, err, "the rate must not affect a wait for one job")
 }
 
 func nan() float64 {
@@ -225,7 +225,7 @@ func nan() float64 {
 	return zero / zero
 }
 
-// Nobody is lost when the time is over, whatever has been done for him.
+// Every job is yielded when the time is over, whether it has been polled or not.
 func TestWaitEachEnds(t *testing.T) {
 	t.Parallel()
 	type end func(ctx context.Context) (context.Context, context.CancelFunc)
@@ -249,7 +249,7 @@ func TestWaitEachEnds(t *testing.T) {
 		}},
 		"too long": {is: basiq.ErrWaitTimeout, end: context.WithCancel, options: []basiq.WaitOption{basiq.WithMaxWait(time.Second / 2)}},
 	} {
-		for server, heeds := range map[string]bool{"a server that heeds it": true, "a server that does not": false} {
+		for server, heeds := range map[string]bool{"server that stops": true, "server that does not stop": false} {
 			t.Run(name+"/"+server, func(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
@@ -277,7 +277,7 @@ func TestWaitEachEnds(t *testing.T) {
 	}
 }
 
-// Whoever leaves the loop, in whatever way, leaves nothing under way.
+// After the loop ends in any way, no request is in flight.
 func TestWaitEachLeftEarly(t *testing.T) {
 	t.Parallel()
 	for name, leave := range waysToLeave[*basiq.Job](func() {}) {
@@ -290,7 +290,7 @@ func TestWaitEachLeftEarly(t *testing.T) {
 						return answerFor(jobID, jobSucceeded), nil
 					}
 					<-req.Context().Done()
-					time.Sleep(time.Second) // it takes a while to notice
+					time.Sleep(time.Second) // the transport reacts with a delay
 					return nil, req.Context().Err()
 				}
 				client := newClient(t, s)
@@ -306,7 +306,7 @@ func TestWaitEachLeftEarly(t *testing.T) {
 	}
 }
 
-// Thousands of jobs are looked at in turn, as many at once and as often as the bounds say.
+// Thousands of jobs are polled in turn within the limits for concurrency and rate.
 func TestWaitEachKeepsToItsBounds(t *testing.T) {
 	t.Parallel()
 	const jobs = 5000
@@ -317,7 +317,7 @@ func TestWaitEachKeepsToItsBounds(t *testing.T) {
 	}{
 		"by default": {perSecond: 50, atOnce: 16},
 		"faster":     {options: []basiq.WaitOption{basiq.WithPollRate(400, 100)}, perSecond: 400, atOnce: 100},
-		"one by one": {options: []basiq.WaitOption{basiq.WithPollRate(1000, 1)}, perSecond: 1000, atOnce: 1},
+		"sequential": {options: []basiq.WaitOption{basiq.WithPollRate(1000, 1)}, perSecond: 1000, atOnce: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -344,7 +344,7 @@ func TestWaitEachKeepsToItsBounds(t *testing.T) {
 				}
 				assert.Len(t, seen, jobs)
 				_, atOnce := s.underway.read()
-				assert.Equal(t, c.atOnce, atOnce, "all the room is used, and no more")
+				assert.Equal(t, c.atOnce, atOnce, "the concurrency must be exactly the limit")
 				first := 0
 				most := 0
 				for last := range at {
@@ -354,15 +354,15 @@ func TestWaitEachKeepsToItsBounds(t *testing.T) {
 					most = max(most, last-first+1)
 				}
 				assert.LessOrEqual(t, most, c.perSecond+c.atOnce+1)
-				assert.GreaterOrEqual(t, most, min(c.perSecond, 10*c.atOnce)*9/10, "nor is it much slower than it may be")
+				assert.GreaterOrEqual(t, most, min(c.perSecond, 10*c.atOnce)*9/10, "the rate must be close to the limit")
 			})
 		})
 	}
 }
 
-// 5,000 jobs take little memory and one goroutine each, however slow the caller is.
+// Waiting for 5,000 jobs takes little memory and one goroutine for each job, even if the caller is slow.
 //
-//nolint:paralleltest // it looks at the memory of the whole process
+//nolint:paralleltest // measures the memory of the whole process
 func TestWaitEachTakesLittleMemory(t *testing.T) {
 	const (
 		jobs = 5000
@@ -370,7 +370,7 @@ func TestWaitEachTakesLittleMemory(t *testing.T) {
 	)
 	var over atomic.Bool
 	var most atomic.Int32
-	var pause sync.RWMutex // locked while memory is measured: the garbage of polls would count
+	var pause sync.RWMutex // locked while memory is measured, to exclude the garbage of polls
 	before := runtime.NumGoroutine()
 	s := &jobServer{}
 	s.answer = func(_ *http.Request, jobID string) (*http.Response, error) {
@@ -389,12 +389,12 @@ func TestWaitEachTakesLittleMemory(t *testing.T) {
 	for _, err := range client.Jobs.WaitEach(t.Context(), slices.Values(ids), basiq.WithPollRate(1e6, 16)) {
 		require.NoError(t, err)
 		if seen++; seen == jobs {
-			assert.Less(t, heap()-empty, 4.0*mib, "what the caller has taken is not kept")
+			assert.Less(t, heap()-empty, 4.0*mib, "jobs that were yielded must not be kept")
 		}
 		if seen > 1 {
 			continue
 		}
-		// The first is over, and the caller busy with it.
+		// The first job has ended, and the caller is processing it.
 		require.Eventually(t, func() bool { return s.looks.Load() >= 2*jobs }, time.Minute, time.Millisecond)
 		pause.Lock()
 		waiting := heap()
@@ -403,13 +403,13 @@ func TestWaitEachTakesLittleMemory(t *testing.T) {
 		at := s.looks.Load()
 		require.Eventually(t, func() bool { return s.looks.Load() >= at+jobs-20 }, time.Minute, time.Millisecond)
 		kept := heap()
-		t.Logf("5,000 jobs that wait: %.1f MiB; that are over and wait for the caller: %.1f MiB; %d goroutines",
+		t.Logf("5,000 running jobs: %.1f MiB, 5,000 ended jobs: %.1f MiB, %d goroutines",
 			(waiting-empty)/mib, (kept-empty)/mib, most.Load())
 		assert.Less(t, waiting-empty, 16.0*mib)
 		assert.Less(t, kept-empty, 24.0*mib)
 	}
 	assert.Equal(t, jobs, seen)
-	assert.Less(t, most.Load(), int32(jobs+200), "one for each job")
+	assert.Less(t, most.Load(), int32(jobs+200), "at most one goroutine for each job")
 }
 
 func heap() float64 {
@@ -420,18 +420,18 @@ func heap() float64 {
 	return float64(stats.HeapAlloc)
 }
 
-// While Basiq wants to be left alone it is, and nobody's wait ends for that.
+// If Basiq throttles polls, fewer polls are sent, and no wait ends because of that.
 func TestWaitEachWhileBasiqRefuses(t *testing.T) {
 	t.Parallel()
 	const jobs = 200
 	for name, c := range map[string]struct {
 		answer answerOf
-		// most is how many requests may be sent in the two minutes of refusals.
+		// most is the maximum number of requests during the two minutes of throttling.
 		most int
 	}{
-		"for a minute, and says so":     {answer: answerOf{status: 429, header: http.Header{"Retry-After": {"60"}}}, most: 2 * 16},
-		"and does not say for how long": {answer: answerOf{status: 429}, most: 5 * 16},
-		"as unavailable":                {answer: answerOf{status: 503, header: http.Header{"Retry-After": {"60"}}}, most: 2 * 16},
+		"429 for a minute":     {answer: answerOf{status: 429, header: http.Header{"Retry-After": {"60"}}}, most: 2 * 16},
+		"429 without Retry-After": {answer: answerOf{status: 429}, most: 5 * 16},
+		"503 for a minute":                {answer: answerOf{status: 503, header: http.Header{"Retry-After": {"60"}}}, most: 2 * 16},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -460,7 +460,7 @@ func TestWaitEachWhileBasiqRefuses(t *testing.T) {
 			})
 		})
 	}
-	t.Run("until there is no time left", func(t *testing.T) {
+	t.Run("until the deadline", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			_, client := newStub(t, answerOf{status: 429, header: http.Header{"Retry-After": {"7200"}}})
@@ -468,16 +468,16 @@ func TestWaitEachWhileBasiqRefuses(t *testing.T) {
 			for _, err := range client.Jobs.WaitEach(t.Context(), slices.Values(numbered(40)), basiq.WithMaxWait(time.Hour)) {
 				n++
 				require.ErrorIs(t, err, basiq.ErrWaitTimeout)
-				require.ErrorIs(t, err, basiq.ErrTooManyRequests, "which is why")
+				require.ErrorIs(t, err, basiq.ErrTooManyRequests, "the error must contain the last failure")
 			}
 			assert.Equal(t, 40, n)
 			assert.Equal(t, time.Hour, time.Since(start))
 		})
 	})
-	t.Run("once, and then goes on", func(t *testing.T) {
+	t.Run("temporarily", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
-			refuses := []any{ok(429, ""), ok(429, ""), ok(429, ""), ok(429, "")} // all attempts of a look
+			refuses := []any{ok(429, ""), ok(429, ""), ok(429, ""), ok(429, "")} // all attempts of a poll
 			answers := slices.Concat(refuses, []any{jobStarted}, refuses, []any{jobStarted})
 			s, client := newStub(t, answers...)
 			var at []time.Duration
@@ -489,14 +489,14 @@ func TestWaitEachWhileBasiqRefuses(t *testing.T) {
 			}
 			for _, err := range client.Jobs.WaitEach(t.Context(), slices.Values([]string{jobID}), basiq.WithMaxWait(time.Minute)) {
 				require.ErrorIs(t, err, basiq.ErrWaitTimeout)
-				require.NotErrorIs(t, err, basiq.ErrTooManyRequests, "not any more")
+				require.NotErrorIs(t, err, basiq.ErrTooManyRequests, "an earlier failure must not be in the error")
 			}
 			assert.Equal(t, []time.Duration{8 * time.Second, 9 * time.Second, 21 * time.Second}, []time.Duration{at[4], at[5], at[9]}, "the backoff starts again after a success")
 		})
 	})
 }
 
-// serial has a stub answer one request at a time.
+// serial is a stub that handles one request at a time.
 type serial struct{ *stub }
 
 var serialMu sync.Mutex
@@ -507,7 +507,7 @@ func (s serial) RoundTrip(req *http.Request) (*http.Response, error) {
 	return s.stub.RoundTrip(req)
 }
 
-// A user who takes a minute to answer keeps nobody from being looked at, even where there is room for one look.
+// A user who takes a minute to answer does not delay polls of other jobs, even with a concurrency of one.
 func TestWaitEachWithMFA(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -520,7 +520,7 @@ func TestWaitEachWithMFA(t *testing.T) {
 			case jobID == "mfa" && time.Since(start) > 70*time.Second:
 				return answerFor(jobID, jobAnsweredAll), nil
 			case jobID == "mfa":
-				return answerFor(jobID, jobAsks), nil // for a while after it was answered, too
+				return answerFor(jobID, jobAsks), nil // also for some time after the answer
 			case time.Since(start) < 20*time.Second:
 				return answerFor(jobID, jobStarted), nil
 			}
@@ -543,7 +543,7 @@ func TestWaitEachWithMFA(t *testing.T) {
 	})
 }
 
-// Two challenges that read the same are two, when the first was over in between.
+// A challenge that appears again after it was completed is a new challenge, even if the text is identical.
 func TestWaitEachWithTheSameChallengeTwice(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -585,7 +585,7 @@ func TestWaitEachMFAThatFails(t *testing.T) {
 		"no answer":    {err: errReset, is: errReset},
 		"too few":      {answers: two[:1], is: basiq.ErrMFARequired},
 		"wrong":        {answers: two, post: ok(400, envelope("parameter-not-valid", "", "wrong")), is: basiq.ErrBadRequest, failed: true},
-		"out of reach": {answers: two, post: ok(500, ""), failed: true},
+		"unavailable": {answers: two, post: ok(500, ""), failed: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -619,7 +619,7 @@ func TestWaitEachMFAThatFails(t *testing.T) {
 	}
 }
 
-// What a function of the caller's panics with comes out where the caller can recover it, and at once.
+// A panic in a function of the caller can be recovered by the caller, immediately.
 func TestWaitEachHandsOnPanics(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -660,7 +660,7 @@ func TestWaitEachHandsOnPanics(t *testing.T) {
 				start := time.Now()
 				panicsWithStack(t, func() {
 					for job, err := range newClient(t, s, options...).Jobs.WaitEach(t.Context(), slices.Values([]string{"slow", "mfa", "slower"}), waits...) {
-						t.Error("nobody is done", job, err)
+						t.Error("unexpected job", job, err)
 					}
 				})
 				assert.Less(t, time.Since(start), time.Second)
@@ -669,7 +669,7 @@ func TestWaitEachHandsOnPanics(t *testing.T) {
 	}
 }
 
-// What ends a goroutine without returning ends one wait, and not the program.
+// If a function of the caller ends its goroutine, only the wait for that job ends.
 func TestWaitEachOfAFunctionThatNeverReturns(t *testing.T) {
 	t.Parallel()
 	client := newClient(t, waitAllStub(), basiq.WithMiddleware(func(next basiq.Doer) basiq.Doer {
@@ -693,7 +693,7 @@ func TestWaitEachOfAFunctionThatNeverReturns(t *testing.T) {
 	}, seen)
 }
 
-// A loop whose body takes its time finds all jobs that were over in time, and has all banks answered.
+// If the body of the loop is slow, jobs that ended in time are still reported as done.
 func TestWaitEachWithASlowBody(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -709,17 +709,17 @@ func TestWaitEachWithASlowBody(t *testing.T) {
 	})
 }
 
-// What another user's job says is nobody's business, and it is not shown.
+// The job of another user must not be returned.
 func TestWaitEachForUser(t *testing.T) {
 	t.Parallel()
-	_, client := newStub(t, jobHalfway) // of u1, says the link
+	_, client := newStub(t, jobHalfway) // the link contains u1
 	for job, err := range client.Jobs.WaitEach(t.Context(), slices.Values([]string{jobID}), basiq.WithUser("u2")) {
 		require.ErrorIs(t, err, basiq.ErrUserMismatch)
 		require.Nil(t, job)
 	}
 }
 
-// WaitAll has a job as it was last seen, where WaitEach keeps none.
+// WaitAll returns the last known job, which WaitEach does not keep.
 func TestWaitAllKeepsWhatWasSeen(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -734,7 +734,7 @@ func TestWaitAllKeepsWhatWasSeen(t *testing.T) {
 	})
 }
 
-// An invalid or duplicate ID of a stream is an error of its own.
+// An invalid or duplicate ID in a stream is yielded as a separate error.
 func TestWaitEach_Stream(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -761,7 +761,7 @@ func TestWaitEach_Stream(t *testing.T) {
 	})
 }
 
-// An endless source ends with the loop, and with the context.
+// An endless source of IDs is not read after the loop or the context has ended.
 func TestWaitEach_EndlessStream(t *testing.T) {
 	t.Parallel()
 	for name, sleep := range map[string]time.Duration{"slow": time.Second, "fast": 0} {
