@@ -36,7 +36,7 @@ func assertMoment(t testing.TB, want string, moment interface{ Time() (time.Time
 	assert.Equal(t, want, at.UTC().Format(time.RFC3339))
 }
 
-func TestGetAccount(t *testing.T) {
+func TestAccounts_Get(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ payload, product string }{
 		"2.1": {"assembled/swagger-2.1/getAccount.200.1", "saver"},
@@ -67,7 +67,7 @@ func TestGetAccount(t *testing.T) {
 }
 
 // Open banking adds many fields to an account of API 3.0. All of them are decoded.
-func TestAccountOfOpenBanking(t *testing.T) {
+func TestAccounts_Get_OpenBanking(t *testing.T) {
 	t.Parallel()
 	_, client := newStub(t, ok(200, official(t, "assembled/data/getAccount.200.1")))
 	account, err := client.Accounts.Get(t.Context(), userID, "s55bf3")
@@ -94,7 +94,7 @@ func TestAccountOfOpenBanking(t *testing.T) {
 }
 
 // A value that an institution does not provide is absent, null or "". It is never decoded as 0, false or the year 1.
-func TestAccountWithGaps(t *testing.T) {
+func TestAccounts_Get_MissingFields(t *testing.T) {
 	t.Parallel()
 	for name, body := range map[string]string{
 		"absent": `{"type":"account","id":"a1"}`,
@@ -127,7 +127,7 @@ func TestAccountWithGaps(t *testing.T) {
 	}
 }
 
-func TestAccountOfTomorrow(t *testing.T) {
+func TestAccounts_List_UnknownValues(t *testing.T) {
 	t.Parallel()
 	_, client := newStub(t, ok(200, `{"type":"list","data":[{"type":"account","id":"a1","status":"frozen","accountOwnership":"FIVE_PARTY",
 		"class":{"type":"pocket-money","product":"Hooli Kids","meta":{"any":"thing","other":null}},
@@ -140,7 +140,7 @@ func TestAccountOfTomorrow(t *testing.T) {
 	assert.Equal(t, "AU00000", accounts[0].Institution.ID, "an object instead of an ID")
 }
 
-func TestAccountFilters(t *testing.T) {
+func TestAccounts_List_Filters(t *testing.T) {
 	t.Parallel()
 	s, client := newStub(t, ok(200, `{"type":"list","data":[]}`))
 	fields := basiq.AccountFields
@@ -158,7 +158,7 @@ func TestAccountFilters(t *testing.T) {
 }
 
 // The error is the documented example for a filter that Basiq cannot parse.
-func TestAccountsWithAFilterThatBasiqRefuses(t *testing.T) {
+func TestAccounts_List_FilterRejected(t *testing.T) {
 	t.Parallel()
 	_, client := newStub(t, ok(400, official(t, "examples/data/getAccounts.400.invalid-filters")))
 	err := rangeErr(client.Accounts.List(t.Context(), userID, basiq.AccountFields.ConnectionID.Eq("gone")))
@@ -171,7 +171,7 @@ func TestAccountsWithAFilterThatBasiqRefuses(t *testing.T) {
 	assert.Equal(t, "filter", answer.Details[0].Source.Parameter)
 }
 
-func TestAccountName(t *testing.T) {
+func TestAccounts_DisplayName(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name    string

@@ -29,7 +29,7 @@ var summaries = map[string]summary{
 	}},
 }
 
-func TestCreateSummary(t *testing.T) {
+func TestSummaries_Create(t *testing.T) {
 	t.Parallel()
 	for operation, c := range summaries {
 		for name, request := range map[string]struct {
@@ -40,10 +40,10 @@ func TestCreateSummary(t *testing.T) {
 				basiq.AffordabilityRequest{Accounts: []string{"s55bf3", "s55bf4"}, FromMonth: "2019-05", ToMonth: "2019-09"},
 				official(t, "assembled/affordability/postAffordability.request.1"),
 			},
-			"of everything": {basiq.AffordabilityRequest{}, `{}`},
+			"of everything":  {basiq.AffordabilityRequest{}, `{}`},
 			"only FromMonth": {basiq.AffordabilityRequest{FromMonth: "2019-12"}, `{"fromMonth":"2019-12"}`},
-			"only ToMonth": {basiq.AffordabilityRequest{ToMonth: "2019-01"}, `{"toMonth":"2019-01"}`},
-			"one month":  {basiq.AffordabilityRequest{FromMonth: "2019-05", ToMonth: "2019-05"}, `{"fromMonth":"2019-05","toMonth":"2019-05"}`},
+			"only ToMonth":   {basiq.AffordabilityRequest{ToMonth: "2019-01"}, `{"toMonth":"2019-01"}`},
+			"one month":      {basiq.AffordabilityRequest{FromMonth: "2019-05", ToMonth: "2019-05"}, `{"fromMonth":"2019-05","toMonth":"2019-05"}`},
 			"12 months apart": {
 				basiq.AffordabilityRequest{FromMonth: "2018-10", ToMonth: "2019-10"}, `{"fromMonth":"2018-10","toMonth":"2019-10"}`,
 			},
@@ -65,7 +65,7 @@ func TestCreateSummary(t *testing.T) {
 }
 
 // Basiq limits the number of summaries, so requests that Basiq would reject are not sent.
-func TestBadSummaries(t *testing.T) {
+func TestSummaries_Create_InvalidRequest(t *testing.T) {
 	t.Parallel()
 	const noMonth = "not a month such as 2019-05"
 	for operation, c := range summaries {
@@ -73,15 +73,15 @@ func TestBadSummaries(t *testing.T) {
 			request basiq.AffordabilityRequest
 			says    string
 		}{
-			"month 13":   {basiq.AffordabilityRequest{FromMonth: "2019-13"}, "request.FromMonth: " + noMonth},
-			"month 0":         {basiq.AffordabilityRequest{FromMonth: "2019-00"}, "request.FromMonth: " + noMonth},
-			"day":           {basiq.AffordabilityRequest{ToMonth: "2019-05-01"}, "request.ToMonth: " + noMonth},
-			"one-digit month":   {basiq.AffordabilityRequest{ToMonth: "2019-5"}, "request.ToMonth: " + noMonth},
-			"words":           {basiq.AffordabilityRequest{FromMonth: "May 2019"}, "request.FromMonth: " + noMonth},
-			"line break":    {basiq.AffordabilityRequest{FromMonth: "2019-05\n"}, "request.FromMonth: " + noMonth},
-			"five years":        {basiq.AffordabilityRequest{FromMonth: "2015-11", ToMonth: "2020-10"}, "request: ToMonth is more than 12 months after FromMonth"},
-			"13 months apart": {basiq.AffordabilityRequest{FromMonth: "2018-09", ToMonth: "2019-10"}, "request: ToMonth is more than 12 months after FromMonth"},
-			"reversed":       {basiq.AffordabilityRequest{FromMonth: "2019-10", ToMonth: "2019-09"}, "request: FromMonth is after ToMonth"},
+			"month 13":         {basiq.AffordabilityRequest{FromMonth: "2019-13"}, "request.FromMonth: " + noMonth},
+			"month 0":          {basiq.AffordabilityRequest{FromMonth: "2019-00"}, "request.FromMonth: " + noMonth},
+			"day":              {basiq.AffordabilityRequest{ToMonth: "2019-05-01"}, "request.ToMonth: " + noMonth},
+			"one-digit month":  {basiq.AffordabilityRequest{ToMonth: "2019-5"}, "request.ToMonth: " + noMonth},
+			"words":            {basiq.AffordabilityRequest{FromMonth: "May 2019"}, "request.FromMonth: " + noMonth},
+			"line break":       {basiq.AffordabilityRequest{FromMonth: "2019-05\n"}, "request.FromMonth: " + noMonth},
+			"five years":       {basiq.AffordabilityRequest{FromMonth: "2015-11", ToMonth: "2020-10"}, "request: ToMonth is more than 12 months after FromMonth"},
+			"13 months apart":  {basiq.AffordabilityRequest{FromMonth: "2018-09", ToMonth: "2019-10"}, "request: ToMonth is more than 12 months after FromMonth"},
+			"reversed":         {basiq.AffordabilityRequest{FromMonth: "2019-10", ToMonth: "2019-09"}, "request: FromMonth is after ToMonth"},
 			"empty account ID": {basiq.AffordabilityRequest{Accounts: []string{"a1", ""}}, "request.Accounts: invalid ID: must not be empty"},
 		} {
 			t.Run(operation+"/"+name, func(t *testing.T) {
@@ -98,7 +98,7 @@ func TestBadSummaries(t *testing.T) {
 
 // Basiq responds with 204 if there are no transactions to summarize. This must not look like an empty summary or like a
 // lost response.
-func TestSummaryOfNothing(t *testing.T) {
+func TestSummaries_Create_NoTransactions(t *testing.T) {
 	t.Parallel()
 	for operation, c := range summaries {
 		t.Run(operation, func(t *testing.T) {
@@ -174,7 +174,7 @@ func TestAffordability_Create_PDF(t *testing.T) {
 	}
 }
 
-func TestGetAffordability(t *testing.T) {
+func TestAffordability_Get(t *testing.T) {
 	t.Parallel()
 	for _, payload := range []string{"assembled/swagger-2.1/getAffordability.200.1", "assembled/affordability/getAffordability.200.1"} {
 		t.Run(payload, func(t *testing.T) {
@@ -224,7 +224,7 @@ func TestGetAffordability(t *testing.T) {
 	})
 }
 
-func TestListAffordability(t *testing.T) {
+func TestAffordability_List(t *testing.T) {
 	t.Parallel()
 	_, client := newStub(t, ok(200, official(t, "assembled/affordability/getAffordabilityList.200.1")))
 	summaries := all(t, client.Affordability.List(t.Context(), userID))
@@ -233,7 +233,7 @@ func TestListAffordability(t *testing.T) {
 	assert.Zero(t, summaries[0].Summary, "list items have no figures")
 }
 
-func TestAffordabilityTransactions(t *testing.T) {
+func TestAffordability_Transactions(t *testing.T) {
 	t.Parallel()
 	s, client := newStub(t, ok(200, official(t, "assembled/affordability/getAffordabilitySnapshotTransactions.200.1")))
 	// The link in the example refers to snapshot 9dedbb28 of user 115dc708.

@@ -30,7 +30,7 @@ func (f fixedTokens) Token(context.Context, basiq.Scope) (basiq.Token, error) {
 
 func (fixedTokens) Reject(context.Context, basiq.Scope, basiq.Token) {}
 
-func TestTokenRequest(t *testing.T) {
+func TestTokens_Create_Request(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		version basiq.APIVersion
@@ -69,24 +69,24 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
 
-func TestTokenErrors(t *testing.T) {
+func TestTokens_Create_Errors(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		answer   answerOf
 		want     error
 		requests int
 	}{
-		"wrong key":         {ok(404, envelope("parameter-not-valid", "We have encountered an error", "Unable to authenticate. Please, check your API key")), basiq.ErrInvalidAPIKey, 1},
-		"too many token requests":          {ok(403, envelope("request-not-valid", "", "Invalid request")), basiq.ErrTooManyTokenRequests, 1},
-		"429":               {ok(429, ""), basiq.ErrTooManyTokenRequests, 4},
-		"400":               {ok(400, envelope("request-not-valid", "", "Invalid request")), basiq.ErrBadRequest, 1},
-		"disabled":          {ok(403, envelope("access-denied", "", "Your account has been disabled. Please contact Basiq support.")), basiq.CodeAccessDenied, 1},
-		"outage":         {ok(503, ""), nil, 4},
-		"404 from a gateway":   {ok(404, `{"message":"no Route matched with those values"}`), nil, 1},
-		"wrong base URL":     {ok(404, "<html>no such page"), nil, 1},
-		"missing token":    {ok(200, `{}`), nil, 1},
-		"not JSON":          {ok(200, `<html>`), nil, 1},
-		"mistyped token": {ok(200, `{"access_token":42}`), nil, 1},
+		"wrong key":               {ok(404, envelope("parameter-not-valid", "We have encountered an error", "Unable to authenticate. Please, check your API key")), basiq.ErrInvalidAPIKey, 1},
+		"too many token requests": {ok(403, envelope("request-not-valid", "", "Invalid request")), basiq.ErrTooManyTokenRequests, 1},
+		"429":                     {ok(429, ""), basiq.ErrTooManyTokenRequests, 4},
+		"400":                     {ok(400, envelope("request-not-valid", "", "Invalid request")), basiq.ErrBadRequest, 1},
+		"disabled":                {ok(403, envelope("access-denied", "", "Your account has been disabled. Please contact Basiq support.")), basiq.CodeAccessDenied, 1},
+		"outage":                  {ok(503, ""), nil, 4},
+		"404 from a gateway":      {ok(404, `{"message":"no Route matched with those values"}`), nil, 1},
+		"wrong base URL":          {ok(404, "<html>no such page"), nil, 1},
+		"missing token":           {ok(200, `{}`), nil, 1},
+		"not JSON":                {ok(200, `<html>`), nil, 1},
+		"mistyped token":          {ok(200, `{"access_token":42}`), nil, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -117,17 +117,17 @@ func TestTokenErrors(t *testing.T) {
 }
 
 // A token that Basiq rejects is replaced once, and the request is retried once with the same body.
-func TestRefusedTokenIsReplaced(t *testing.T) {
+func TestAuth_RejectedToken(t *testing.T) {
 	t.Parallel()
 	for name, refusal := range map[string]answerOf{
-		"403 expired":             tokenExpired,
-		"401":                     ok(401, envelope("invalid-authorization-token", "Invalid authorization token.", "")),
-		"401 without a body":      ok(401, ""),
-		"401 with HTML":           ok(401, "<html>"),
-		"401 access-denied":       ok(401, envelope("access-denied", "Access denied.", "Token has expired")),
+		"403 expired":                   tokenExpired,
+		"401":                           ok(401, envelope("invalid-authorization-token", "Invalid authorization token.", "")),
+		"401 without a body":            ok(401, ""),
+		"401 with HTML":                 ok(401, "<html>"),
+		"401 access-denied":             ok(401, envelope("access-denied", "Access denied.", "Token has expired")),
 		"401 with a truncated body":     {status: 401, body: "{", cut: errReset},
-		"403, second error in the list":        ok(403, `{"data":[{"code":"x"},{"code":"access-denied","detail":"Token has expired"}]}`),
-		"403 in capitals": ok(403, envelope("Access denied", "", "TOKEN HAS EXPIRED.")),
+		"403, second error in the list": ok(403, `{"data":[{"code":"x"},{"code":"access-denied","detail":"Token has expired"}]}`),
+		"403 in capitals":               ok(403, envelope("Access denied", "", "TOKEN HAS EXPIRED.")),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -192,7 +192,7 @@ func TestRefusedTokenIsReplaced(t *testing.T) {
 	})
 }
 
-func TestOtherRefusalsAreReturnedAtOnce(t *testing.T) {
+func TestAuth_OtherRejections(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		answer answerOf
@@ -202,8 +202,8 @@ func TestOtherRefusalsAreReturnedAtOnce(t *testing.T) {
 		"sandbox key":      {ok(403, envelope("no-production-access", "", "Please contact us to have your API key enabled for Connections.")), basiq.CodeNoProductionAccess},
 		"gateway":          {ok(403, `{"message":"Missing Authentication Token"}`), basiq.ErrForbidden},
 		"HTML":             {ok(403, "<html>Forbidden</html>"), basiq.ErrForbidden},
-		"another user":  {ok(401, envelope("unauthorized-access", "", "You are not authorized to access this resource")), basiq.CodeUnauthorizedAccess},
-		"British spelling":        {ok(401, envelope("unauthorised-access", "", "")), basiq.CodeUnauthorizedAccess},
+		"another user":     {ok(401, envelope("unauthorized-access", "", "You are not authorized to access this resource")), basiq.CodeUnauthorizedAccess},
+		"British spelling": {ok(401, envelope("unauthorised-access", "", "")), basiq.CodeUnauthorizedAccess},
 		"disabled account": {ok(403, envelope("access-denied", "Access denied.", "Your account has been disabled.")), basiq.CodeAccessDenied},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -217,7 +217,7 @@ func TestOtherRefusalsAreReturnedAtOnce(t *testing.T) {
 	}
 }
 
-func TestScopeOfACall(t *testing.T) {
+func TestAuth_Scope(t *testing.T) {
 	t.Parallel()
 	var scopes []string
 	s := &stub{answer: inTurn(ok(202, jobJSON))}
@@ -246,7 +246,7 @@ func TestScopeOfACall(t *testing.T) {
 }
 
 // An invalid scope is rejected even if a token of a similar valid scope is cached.
-func TestBadScopeWithATokenInStore(t *testing.T) {
+func TestAuth_InvalidScope_CachedToken(t *testing.T) {
 	t.Parallel()
 	_, client := newStub(t, ok(200, jobJSON))
 	_, err := client.Jobs.Get(t.Context(), jobID)
@@ -256,14 +256,14 @@ func TestBadScopeWithATokenInStore(t *testing.T) {
 	require.ErrorIs(t, err, basiq.ErrInvalidInput)
 }
 
-func TestBadScopes(t *testing.T) {
+func TestAuth_InvalidScope(t *testing.T) {
 	t.Parallel()
 	s, client := newStub(t, ok(200, jobJSON))
 	for name, scope := range map[string]basiq.Scope{
-		"none":             {},
-		"unknown":          {Access: "ADMIN"},
+		"none":                  {},
+		"unknown":               {Access: "ADMIN"},
 		"client without a user": {Access: basiq.TokenScopeClientAccess},
-		"server with a user": {Access: basiq.TokenScopeServerAccess, UserID: "u1"},
+		"server with a user":    {Access: basiq.TokenScopeServerAccess, UserID: "u1"},
 	} {
 		_, err := client.Tokens.Create(t.Context(), scope)
 		require.ErrorIs(t, err, basiq.ErrInvalidInput, name)
@@ -315,7 +315,7 @@ func (s *sharedTokens) Reject(_ context.Context, _ basiq.Scope, token basiq.Toke
 }
 
 // A request that was redirected to another host does not get a token.
-func TestNoTokenElsewhere(t *testing.T) {
+func TestAuth_OtherHost(t *testing.T) {
 	t.Parallel()
 	for _, elsewhere := range []string{"http://au-api.basiq.io/users/u1", "https://evil.example/users/u1", "https://au-api.basiq.io:8443/users/u1"} {
 		s, client := newStub(t, ok(200, userJSON))
@@ -331,7 +331,7 @@ func TestNoTokenElsewhere(t *testing.T) {
 }
 
 // Public operations work without a token: if no token is available, and without sending a token that is available.
-func TestPublicOperationsNeedNoToken(t *testing.T) {
+func TestAuth_PublicOperations(t *testing.T) {
 	t.Parallel()
 	down := errors.New("token endpoint unavailable")
 	body := `{"type":"list","id":"AU00000","data":[]}`
@@ -370,8 +370,8 @@ func TestPublicOperationsNeedNoToken(t *testing.T) {
 			}
 		}
 		for where, options := range map[string][]basiq.Option{
-			"":             nil,
-			"failing token source":  {basiq.WithTokenSource(&sharedTokens{err: down})},
+			"":                     nil,
+			"failing token source": {basiq.WithTokenSource(&sharedTokens{err: down})},
 			"base URL with a path": {basiq.WithBaseURL("https://proxy.example/basiq")},
 		} {
 			t.Run(name+" "+where, func(t *testing.T) {
@@ -425,7 +425,7 @@ func withoutContext(next basiq.Doer) basiq.Doer {
 }
 
 // A path that only resembles a public one is not public: the request must be sent with a token.
-func TestWhatOnlyLooksPublic(t *testing.T) {
+func TestAuth_PublicLookingPaths(t *testing.T) {
 	t.Parallel()
 	s, client := newStub(t, ok(200, userJSON))
 	for _, path := range []string{"/public", "/public/", "/publicly/connectors", "/users/public", "/public/users/u1", "/connectors/public/connectors"} {
@@ -441,7 +441,7 @@ func TestWhatOnlyLooksPublic(t *testing.T) {
 }
 
 // A token that is not a valid header value is not sent.
-func TestUselessTokens(t *testing.T) {
+func TestAuth_InvalidToken(t *testing.T) {
 	t.Parallel()
 	for _, token := range []string{"", "a b", "a\r\nX: y", "a\x7f", "é"} {
 		s := &stub{answer: inTurn(ok(200, userJSON))}
@@ -453,7 +453,7 @@ func TestUselessTokens(t *testing.T) {
 }
 
 // A rejected token is replaced even if the request body cannot be read a second time.
-func TestRefusedTokenOfAStream(t *testing.T) {
+func TestAuth_RejectedToken_Stream(t *testing.T) {
 	t.Parallel()
 	s, client := newStub(t, tokenExpired, ok(201, userJSON))
 	for _, want := range []int{403, 201} {
@@ -474,7 +474,7 @@ func (f *failsOnce) Read([]byte) (int, error) {
 }
 
 // The client reads the start of a response to detect a rejected token. An error during that is returned to the caller too.
-func TestRefusedTokensThatBreakOff(t *testing.T) {
+func TestAuth_RejectedToken_TruncatedBody(t *testing.T) {
 	t.Parallel()
 	client := newClient(t, roundTripper(func(*http.Request) (*http.Response, error) {
 		resp := reply(403, "")
@@ -500,7 +500,7 @@ func TestRefusedTokensThatBreakOff(t *testing.T) {
 
 // If the limit for token requests would exceed the context's deadline, the call fails at once with an error that says so. If
 // the context is canceled during the wait, its error is returned instead.
-func TestTooManyTokenRequests(t *testing.T) {
+func TestAuth_TokenRequestLimit(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s, client := newStub(t, ok(200, userJSON))
@@ -537,7 +537,7 @@ type limited struct{}
 func (limited) Wait(context.Context) error { return errReset }
 
 // A request body that is never sent is closed, as http.Client does.
-func TestBodiesAreClosed(t *testing.T) {
+func TestAuth_BodyClosed(t *testing.T) {
 	t.Parallel()
 	s, client := newStub(t, ok(201, userJSON))
 	s.onToken = func(int) (*http.Response, error) { return reply(404, envelope("parameter-not-valid", "", "")), nil }

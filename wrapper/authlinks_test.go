@@ -9,13 +9,13 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-func TestCreateAuthLink(t *testing.T) {
+func TestAuthLinks_Create(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		link basiq.CreateAuthLink
 		body string
 	}{
-		"mobile":           {basiq.CreateAuthLink{Mobile: "+61410000000"}, `{"mobile":"+61410000000"}`},
+		"mobile":    {basiq.CreateAuthLink{Mobile: "+61410000000"}, `{"mobile":"+61410000000"}`},
 		"no mobile": {basiq.CreateAuthLink{}, `{}`},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -36,7 +36,7 @@ func TestCreateAuthLink(t *testing.T) {
 	}
 }
 
-func TestGetAuthLink(t *testing.T) {
+func TestAuthLinks_Get(t *testing.T) {
 	t.Parallel()
 	s, client := newStub(t, ok(200, official(t, "assembled/core/getAuthLink.200.1")))
 	link, err := client.AuthLinks.Get(t.Context(), userID)
@@ -47,14 +47,14 @@ func TestGetAuthLink(t *testing.T) {
 }
 
 // A link without a URL cannot be sent to a user.
-func TestAuthLinkWithoutAURL(t *testing.T) {
+func TestAuthLinks_MissingURL(t *testing.T) {
 	t.Parallel()
 	for name, body := range map[string]string{
-		"no links": `{"type":"auth_link","userId":"u1","mobile":"+61410000000"}`,
-		"null links":     `{"type":"auth_link","userId":"u1","links":null}`,
-		"missing URL":   `{"type":"auth_link","userId":"u1","links":{"self":"/users/u1/auth_link"}}`,
-		"empty URL":    `{"type":"auth_link","userId":"u1","links":{"public":""}}`,
-		"nothing":  ``,
+		"no links":    `{"type":"auth_link","userId":"u1","mobile":"+61410000000"}`,
+		"null links":  `{"type":"auth_link","userId":"u1","links":null}`,
+		"missing URL": `{"type":"auth_link","userId":"u1","links":{"self":"/users/u1/auth_link"}}`,
+		"empty URL":   `{"type":"auth_link","userId":"u1","links":{"public":""}}`,
+		"nothing":     ``,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -74,7 +74,7 @@ func TestAuthLinkWithoutAURL(t *testing.T) {
 }
 
 // An expired link is reported as gone, not as not found.
-func TestAuthLinkThatHasExpired(t *testing.T) {
+func TestAuthLinks_Get_Expired(t *testing.T) {
 	t.Parallel()
 	_, client := newStub(t, ok(410, envelope("resource-no-longer-available", "Resource no longer available", "Auth link has expired.")))
 	_, err := client.AuthLinks.Get(t.Context(), userID)
@@ -85,7 +85,7 @@ func TestAuthLinkThatHasExpired(t *testing.T) {
 
 // The path does not contain an ID, so a second attempt could delete a link that was created after the first attempt.
 // Delete is therefore not retried, and the error reports that the first attempt may have succeeded.
-func TestDeleteAuthLink(t *testing.T) {
+func TestAuthLinks_Delete(t *testing.T) {
 	t.Parallel()
 	notFound := ok(404, envelope("resource-not-found", "Requested resource is not found", "Auth link not found."))
 	for name, c := range map[string]struct {
@@ -96,7 +96,7 @@ func TestDeleteAuthLink(t *testing.T) {
 		"deleted":       {ok(204, ""), false, func(t *testing.T, err error) { require.NoError(t, err) }},
 		"not there":     {notFound, false, func(t *testing.T, err error) { require.ErrorIs(t, err, basiq.ErrNotFound) }},
 		"lost response": {errReset, true, func(t *testing.T, err error) { require.ErrorIs(t, err, errReset) }},
-		"502":         {ok(502, "<html>"), true, func(t *testing.T, err error) { require.ErrorIs(t, err, basiq.ErrUnavailable) }},
+		"502":           {ok(502, "<html>"), true, func(t *testing.T, err error) { require.ErrorIs(t, err, basiq.ErrUnavailable) }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

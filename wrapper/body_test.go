@@ -35,7 +35,7 @@ func naming() (*basiq.Client, error) {
 }
 
 // The buffer of a body is reused for the next response. Decoded values and error bodies must not refer to it.
-func TestAnswersDoNotShareTheirMemory(t *testing.T) {
+func TestResponses_BufferReuse(t *testing.T) {
 	t.Parallel()
 	client, err := naming()
 	require.NoError(t, err)
@@ -73,7 +73,7 @@ func TestAnswersDoNotShareTheirMemory(t *testing.T) {
 }
 
 // Responses of Raw are read by the caller at any time, so their buffers are not reused.
-func TestRawAnswersKeepTheirMemory(t *testing.T) {
+func TestRaw_BufferNotReused(t *testing.T) {
 	t.Parallel()
 	client, err := naming()
 	require.NoError(t, err)
@@ -93,7 +93,7 @@ func TestRawAnswersKeepTheirMemory(t *testing.T) {
 }
 
 // net/http requests gzip and decompresses the body while it is read.
-func TestAnswersMayBeCompressed(t *testing.T) {
+func TestResponses_Gzip(t *testing.T) {
 	t.Parallel()
 	var asked string
 	connections := make([]string, 1000)

@@ -337,7 +337,7 @@ func join(n int, element func(i int) string) string {
 	return strings.Join(elements, ",")
 }
 
-func TestDecode_Odd(t *testing.T) {
+func TestDecode_MistypedValues(t *testing.T) {
 	t.Parallel()
 	var page pageBody[gen.Transaction]
 	odd, err := decode([]byte(`{"size":false,"data":[{"id":"t1","subClass":"","enrich":[],"account":{"id":"a"},"amount":1.50}]}`), &page)

@@ -49,7 +49,7 @@ func TestCall_WrongAPIVersion(t *testing.T) {
 }
 
 // The duration of an attempt excludes the wait for the rate limit, both in the log and in middleware.
-func TestRateLimit_IsNotPartOfAnAttempt(t *testing.T) {
+func TestRateLimit_NotPartOfAttempt(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var log strings.Builder
@@ -97,7 +97,7 @@ func TestRetryAfter_ClockSkew(t *testing.T) {
 }
 
 // Callers whose context ends while they wait to retry do not use the retry budget.
-func TestRetryBudget_CallersThatLeave(t *testing.T) {
+func TestRetryBudget_CanceledCallers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		healthy := false
@@ -121,7 +121,7 @@ func TestRetryBudget_CallersThatLeave(t *testing.T) {
 }
 
 // A ThrottledError created by a mock matches ErrThrottled and the sentinel of its status.
-func TestPausedError_Identity(t *testing.T) {
+func TestThrottledError_Is(t *testing.T) {
 	t.Parallel()
 	for status, want := range map[int]error{0: basiq.ErrTooManyRequests, 429: basiq.ErrTooManyRequests, 503: basiq.ErrUnavailable} {
 		err := error(&basiq.TransportError{Operation: "Users.Get", Err: &basiq.ThrottledError{StatusCode: status, RetryAfter: time.Minute}})

@@ -12,7 +12,7 @@ import (
 )
 
 // Status 200 means that a job was already running, 202 that one was started. Both are successful.
-func TestStartedAndRunningJobs(t *testing.T) {
+func TestConnections_AlreadyRunning(t *testing.T) {
 	t.Parallel()
 	for status, running := range map[int]bool{200: true, 202: false} {
 		for name, call := range map[string]func(context.Context, *basiq.Client) (*basiq.Job, error){
@@ -41,14 +41,14 @@ func TestStartedAndRunningJobs(t *testing.T) {
 	}
 }
 
-func TestCreateConnectionRefusesBadInput(t *testing.T) {
+func TestConnections_InvalidInput(t *testing.T) {
 	t.Parallel()
 	secret := basiq.NewSecret("hooli2016")
 	for name, c := range map[string]struct {
 		in   basiq.CreateConnection
 		want string
 	}{
-		"empty":        {basiq.CreateConnection{}, "give an InstitutionID"},
+		"empty":               {basiq.CreateConnection{}, "give an InstitutionID"},
 		"missing credentials": {basiq.CreateConnection{InstitutionID: "AU00000"}, "give a LoginID and a Password, or a UserToken"},
 		"missing password":    {basiq.CreateConnection{InstitutionID: "AU00000", LoginID: secret}, "give a Password beside the LoginID"},
 		"missing login":       {basiq.CreateConnection{InstitutionID: "AU00000", Password: secret}, "give a LoginID and a Password"},
@@ -73,7 +73,7 @@ func TestCreateConnectionRefusesBadInput(t *testing.T) {
 	assert.Empty(t, s.seen())
 }
 
-func TestCredentialsAreSentWhole(t *testing.T) {
+func TestConnections_Credentials(t *testing.T) {
 	t.Parallel()
 	s, client := newStub21(t, ok(202, jobJSON))
 	_, err := client.Connections.Create(t.Context(), userID, basiq.CreateConnection{
@@ -94,7 +94,7 @@ func TestCredentialsAreSentWhole(t *testing.T) {
 }
 
 // Undocumented values do not cause decoding errors, and documented values are kept.
-func TestConnectionsDecodeLeniently(t *testing.T) {
+func TestConnections_Get_UnexpectedValues(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		body  string
@@ -172,7 +172,7 @@ func TestConnectionsDecodeLeniently(t *testing.T) {
 	}
 }
 
-func TestLists(t *testing.T) {
+func TestConnections_List(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		body string
@@ -227,7 +227,7 @@ func TestLists(t *testing.T) {
 	})
 }
 
-func TestUsersRefuseBadInput(t *testing.T) {
+func TestUsers_InvalidInput(t *testing.T) {
 	t.Parallel()
 	s, client := newStub(t, ok(201, userJSON))
 	_, err := client.Users.Create(t.Context(), basiq.CreateUser{FirstName: "Gavin"})
@@ -239,7 +239,7 @@ func TestUsersRefuseBadInput(t *testing.T) {
 	assert.Empty(t, s.seen())
 }
 
-func TestUserIsSentWithoutWhatIsNotGiven(t *testing.T) {
+func TestUsers_OmittedFields(t *testing.T) {
 	t.Parallel()
 	s, client := newStub(t, ok(201, userJSON))
 	verified := false

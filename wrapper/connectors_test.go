@@ -13,7 +13,7 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-func TestGetConnector(t *testing.T) {
+func TestConnectors_Get(t *testing.T) {
 	t.Parallel()
 	for name, payload := range map[string]string{
 		"2.1": "assembled/swagger-2.1/getConnector.200.1",
@@ -36,7 +36,7 @@ func TestGetConnector(t *testing.T) {
 	}
 }
 
-func TestConnectorOfTomorrow(t *testing.T) {
+func TestConnectors_List_UnknownValues(t *testing.T) {
 	t.Parallel()
 	_, client := newStub(t, ok(200, `{"type":"list","totalCount":2,"data":[
 		{"type":"connector","id":"AU1","method":"telepathy","status":"on-fire","stage":"gamma","authorization":{"type":"retina","meta":null},"scopes":["brand.new"],"stats":null},
@@ -81,7 +81,7 @@ func TestConnectorFields_Engine(t *testing.T) {
 	}
 }
 
-func TestConnectorFilters(t *testing.T) {
+func TestConnectors_List_Filters(t *testing.T) {
 	t.Parallel()
 	fields := basiq.ConnectorFields
 	filters := []basiq.Filter[basiq.Connector]{

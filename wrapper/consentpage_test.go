@@ -20,7 +20,7 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-func TestConsentPageURL(t *testing.T) {
+func TestConsents_PageURL(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		page basiq.ConsentPage
@@ -28,7 +28,7 @@ func TestConsentPageURL(t *testing.T) {
 	}{
 		"first consent": {basiq.ConsentPage{State: "s"}, "state=s&token=token-1"},
 		"connect":       {basiq.ConsentPage{State: "s", Action: basiq.ConsentActionConnect}, "action=connect&state=s&token=token-1"},
-		"custom action":       {basiq.ConsentPage{State: "s", Action: "organize"}, "action=organize&state=s&token=token-1"},
+		"custom action": {basiq.ConsentPage{State: "s", Action: "organize"}, "action=organize&state=s&token=token-1"},
 		"one bank":      {basiq.ConsentPage{State: "s", InstitutionID: "AU00000"}, "institutionId=AU00000&state=s&token=token-1"},
 		"a connection": {
 			basiq.ConsentPage{State: "a b&token=x", Action: basiq.ConsentActionReauthorise, ConnectionID: "c1"},
@@ -60,7 +60,7 @@ type transportOf func(*http.Request) (*http.Response, error)
 func (f transportOf) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
 
 // The page always gets a token for its user, even if the context has another scope.
-func TestConsentPageIgnoresTheContextsScope(t *testing.T) {
+func TestConsents_PageURL_ContextScope(t *testing.T) {
 	t.Parallel()
 	s := &stub{answer: inTurn(ok(200, userJSON))}
 	client := newClient(t, s)
@@ -90,22 +90,22 @@ func (s scopedSource) Token(_ context.Context, scope basiq.Scope) (basiq.Token, 
 
 func (scopedSource) Reject(context.Context, basiq.Scope, basiq.Token) {}
 
-func TestServerTokenNeverReachesABrowser(t *testing.T) {
+func TestConsents_PageURL_ServerToken(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		source basiq.TokenSource
 		good   bool
 	}{
-		"same token for all scopes":       {fixedSource{"opaque"}, false},
-		"server claims": {scopedSource{`{"scope":"SERVER_ACCESS"}`}, false},
-		"both scopes":              {scopedSource{`{"scope":"CLIENT_ACCESS SERVER_ACCESS"}`}, false},
-		"client claims":   {scopedSource{`{"scope":"CLIENT_ACCESS","userid":"u1"}`}, true},
-		"other claims":      {scopedSource{`{"scope":["CLIENT_ACCESS"]}`}, true},
-		"server scope in a list":  {scopedSource{`{"scopes":["SERVER_ACCESS"]}`}, false},
-		"not a JWT":            {scopedSource{"\x00"}, true},
-		"no claims":         {scopedSource{`not JSON`}, true},
-		"opaque ones":       {mintingSource{n: new(int)}, true},
-		"no base64":         {dottedSource{}, true},
+		"same token for all scopes": {fixedSource{"opaque"}, false},
+		"server claims":             {scopedSource{`{"scope":"SERVER_ACCESS"}`}, false},
+		"both scopes":               {scopedSource{`{"scope":"CLIENT_ACCESS SERVER_ACCESS"}`}, false},
+		"client claims":             {scopedSource{`{"scope":"CLIENT_ACCESS","userid":"u1"}`}, true},
+		"other claims":              {scopedSource{`{"scope":["CLIENT_ACCESS"]}`}, true},
+		"server scope in a list":    {scopedSource{`{"scopes":["SERVER_ACCESS"]}`}, false},
+		"not a JWT":                 {scopedSource{"\x00"}, true},
+		"no claims":                 {scopedSource{`not JSON`}, true},
+		"opaque ones":               {mintingSource{n: new(int)}, true},
+		"no base64":                 {dottedSource{}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -163,7 +163,7 @@ func (brokenSource) Token(context.Context, basiq.Scope) (basiq.Token, error) {
 }
 
 // A client with an API key requests the page's token from Basiq, because a TokenSource may ignore scopes.
-func TestConsentPageAsksBasiqItself(t *testing.T) {
+func TestConsents_PageURL_TokenSourceAndKey(t *testing.T) {
 	t.Parallel()
 	s := &stub{}
 	client := newClient(t, s, basiq.WithTokenSource(mintingSource{n: new(int)}))
@@ -184,7 +184,7 @@ func TestConsentPageAsksBasiqItself(t *testing.T) {
 }
 
 // A token that is about to expire is replaced, because it would expire while the user logs in.
-func TestConsentPageTokenIsFresh(t *testing.T) {
+func TestConsents_PageURL_TokenLifetime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := &stub{}
@@ -206,7 +206,7 @@ func TestConsentPageTokenIsFresh(t *testing.T) {
 	})
 }
 
-func TestBadConsentPages(t *testing.T) {
+func TestConsents_PageURL_InvalidInput(t *testing.T) {
 	t.Parallel()
 	s := &stub{}
 	client := newClient(t, s)
@@ -215,10 +215,10 @@ func TestBadConsentPages(t *testing.T) {
 		page   basiq.ConsentPage
 		text   string
 	}{
-		"empty user ID":           {"", basiq.ConsentPage{State: "s"}, "userID"},
+		"empty user ID":          {"", basiq.ConsentPage{State: "s"}, "userID"},
 		"path traversal":         {"..", basiq.ConsentPage{State: "s"}, "userID"},
 		"missing state":          {userID, basiq.ConsentPage{}, "NewConsentState"},
-		"invalid action":    {userID, basiq.ConsentPage{State: "s", Action: "a&b"}, "page.Action"},
+		"invalid action":         {userID, basiq.ConsentPage{State: "s", Action: "a&b"}, "page.Action"},
 		"invalid institution ID": {userID, basiq.ConsentPage{State: "s", InstitutionID: "a/b"}, "page.InstitutionID"},
 		"invalid connection ID":  {userID, basiq.ConsentPage{State: "s", ConnectionID: ".."}, "page.ConnectionID"},
 	} {
@@ -236,7 +236,7 @@ func TestBadConsentPages(t *testing.T) {
 	require.ErrorIs(t, err, basiq.ErrInvalidAPIKey)
 }
 
-func TestConsentURLOption(t *testing.T) {
+func TestWithConsentURL(t *testing.T) {
 	t.Parallel()
 	client := newClient(t, &stub{}, basiq.WithConsentURL("http://127.0.0.1:8080/home"))
 	u, err := client.Consents.PageURL(t.Context(), userID, basiq.ConsentPage{State: "s"})
@@ -256,23 +256,23 @@ func TestParseConsentRedirect(t *testing.T) {
 		jobs  []string
 		is    error
 	}{
-		"one job":         {"jobIds=j1&state=" + state, []string{"j1"}, nil},
-		"several":         {"jobIds=j1,j2,%20j3&state=" + state, []string{"j1", "j2", "j3"}, nil},
-		"encoded commas":  {"jobIds=j1%2Cj2&state=" + state, []string{"j1", "j2"}, nil},
-		"duplicate job and parameter":           {"jobIds=j1,j1&jobIds=j2,,&state=" + state, []string{"j1", "j2"}, nil},
-		"duplicate job, empty job": {"jobIds=j1,j1,,j2&state=" + state, []string{"j1", "j2"}, nil},
-		"no jobs":            {"state=" + state, nil, nil},
-		"empty":           {"jobIds=&state=" + state, nil, nil},
-		"wrong state":   {"jobIds=j1&state=x", nil, basiq.ErrConsentState},
-		"longer state":  {"jobIds=j1&state=" + state + "x", nil, basiq.ErrConsentState},
-		"missing state":        {"jobIds=j1", nil, basiq.ErrConsentState},
-		"two states":      {"jobIds=j1&state=x&state=" + state, nil, basiq.ErrConsentState},
-		"empty state":  {"jobIds=j1&state=", nil, basiq.ErrConsentState},
-		"path in a job ID":          {"jobIds=../users/u1&state=" + state, nil, basiq.ErrInvalidInput},
-		"path traversal":       {"jobIds=j1,..&state=" + state, nil, basiq.ErrInvalidInput},
-		"invalid escape":  {"jobIds=%zz&state=" + state, nil, basiq.ErrInvalidInput},
-		"control character":       {"jobIds=j%00&state=" + state, nil, basiq.ErrInvalidInput},
-		"semicolon": {"jobIds=j1;state=" + state, nil, basiq.ErrInvalidInput},
+		"one job":                     {"jobIds=j1&state=" + state, []string{"j1"}, nil},
+		"several":                     {"jobIds=j1,j2,%20j3&state=" + state, []string{"j1", "j2", "j3"}, nil},
+		"encoded commas":              {"jobIds=j1%2Cj2&state=" + state, []string{"j1", "j2"}, nil},
+		"duplicate job and parameter": {"jobIds=j1,j1&jobIds=j2,,&state=" + state, []string{"j1", "j2"}, nil},
+		"duplicate job, empty job":    {"jobIds=j1,j1,,j2&state=" + state, []string{"j1", "j2"}, nil},
+		"no jobs":                     {"state=" + state, nil, nil},
+		"empty":                       {"jobIds=&state=" + state, nil, nil},
+		"wrong state":                 {"jobIds=j1&state=x", nil, basiq.ErrConsentState},
+		"longer state":                {"jobIds=j1&state=" + state + "x", nil, basiq.ErrConsentState},
+		"missing state":               {"jobIds=j1", nil, basiq.ErrConsentState},
+		"two states":                  {"jobIds=j1&state=x&state=" + state, nil, basiq.ErrConsentState},
+		"empty state":                 {"jobIds=j1&state=", nil, basiq.ErrConsentState},
+		"path in a job ID":            {"jobIds=../users/u1&state=" + state, nil, basiq.ErrInvalidInput},
+		"path traversal":              {"jobIds=j1,..&state=" + state, nil, basiq.ErrInvalidInput},
+		"invalid escape":              {"jobIds=%zz&state=" + state, nil, basiq.ErrInvalidInput},
+		"control character":           {"jobIds=j%00&state=" + state, nil, basiq.ErrInvalidInput},
+		"semicolon":                   {"jobIds=j1;state=" + state, nil, basiq.ErrInvalidInput},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

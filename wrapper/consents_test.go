@@ -9,7 +9,7 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-func TestListConsents(t *testing.T) {
+func TestConsents_List(t *testing.T) {
 	t.Parallel()
 	_, client := newStub(t, ok(200, official(t, "examples/connect/getConsents.200.example")))
 	consents := all(t, client.Consents.List(t.Context(), userID))
@@ -38,7 +38,7 @@ func TestListConsents(t *testing.T) {
 
 // Basiq reports a user without consents as 403. Only the recorded response is decoded as an empty list. Other errors have a
 // different code, a detail or a source.
-func TestListConsents_None(t *testing.T) {
+func TestConsents_List_None(t *testing.T) {
 	t.Parallel()
 	refusal := func(fields string) string {
 		return `{"type":"list","correlationId":"c1","data":[{"type":"error",` + fields + `}]}`
@@ -72,7 +72,7 @@ func TestListConsents_None(t *testing.T) {
 }
 
 // A question that the user did not answer is not decoded as a refusal.
-func TestConsentWithGaps(t *testing.T) {
+func TestConsents_List_MissingFields(t *testing.T) {
 	t.Parallel()
 	_, client := newStub(t, ok(200, `{"type":"list","data":[
 		{"type":"consent","id":"n1","status":"paused","expiryDate":"","revoked":null,"data":null,"purpose":null,"links":null},
@@ -99,7 +99,7 @@ func TestConsentWithGaps(t *testing.T) {
 }
 
 // API 2.1 has no consents. Its error must not be reported as a missing consent.
-func TestConsentsNeedAPI30(t *testing.T) {
+func TestConsents_API21(t *testing.T) {
 	t.Parallel()
 	wrong := ok(404, `{"type":"list","data":[{"type":"error","code":"resource-not-found","title":"Not found","detail":"Route not found for this API version"}]}`)
 	_, client := newStub(t, wrong)

@@ -66,16 +66,16 @@ func TestDocuments(t *testing.T) {
 }
 
 // A caller must not get JSON or a proxy's error page as a PDF or CSV.
-func TestDocumentsThatAreNone(t *testing.T) {
+func TestDocuments_OtherMediaTypes(t *testing.T) {
 	t.Parallel()
 	for name, c := range documents {
 		for what, answer := range map[string]answerOf{
 			"JSON":         ok(200, `{"type":"report","id":"r1","private":"gavin@hooli.com"}`),
 			"HTML":         typed(200, "text/html", "<html>gavin@hooli.com"),
-			"missing type":      typed(200, "", "%PDF-1.7"),
-			"invalid type":   typed(200, "application/", "%PDF-1.7"),
+			"missing type": typed(200, "", "%PDF-1.7"),
+			"invalid type": typed(200, "application/", "%PDF-1.7"),
 			"longer type":  typed(200, c.mediaType+"x", "%PDF-1.7"),
-			"PDF alias": typed(200, "application/x-pdf", "%PDF-1.7"),
+			"PDF alias":    typed(200, "application/x-pdf", "%PDF-1.7"),
 		} {
 			t.Run(name+"/"+what, func(t *testing.T) {
 				t.Parallel()
@@ -135,7 +135,7 @@ func TestDocumentsThatAreNone(t *testing.T) {
 }
 
 // Basiq documents two media types for CSV, and either may be returned for the other.
-func TestEitherTypeOfCSV(t *testing.T) {
+func TestDocuments_CSVMediaTypes(t *testing.T) {
 	t.Parallel()
 	_, client := newStub(t, typed(200, "text/csv", "a,b"))
 	document, err := client.Affordability.TransactionsCSV(t.Context(), userID, "s1")

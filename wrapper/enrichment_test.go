@@ -10,7 +10,7 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-func TestEnrich(t *testing.T) {
+func TestEnrichment_Get(t *testing.T) {
 	t.Parallel()
 	_, client := newStub(t, ok(200, official(t, "examples/enrich/Enrich.200.example")))
 	enrich, err := client.Enrichment.Get(t.Context(), basiq.EnrichQuery{Description: "WOOLWORTHS", InstitutionID: "AU00000", Country: "AU"})
@@ -30,7 +30,7 @@ func TestEnrich(t *testing.T) {
 	assert.Contains(t, enrich.Links.LogoThumb, "woolworths-thumb.svg")
 }
 
-func TestEnrichQuery(t *testing.T) {
+func TestEnrichment_Get_Query(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		query basiq.EnrichQuery
@@ -70,22 +70,22 @@ func TestEnrichQuery(t *testing.T) {
 }
 
 // Basiq limits enrichment to a hundred calls a month, so queries that Basiq would reject are not sent.
-func TestBadEnrichQueries(t *testing.T) {
+func TestEnrichment_Get_InvalidQuery(t *testing.T) {
 	t.Parallel()
 	good := basiq.EnrichQuery{Description: "WOOLWORTHS", InstitutionID: "AU00000", Country: "AU"}
 	for name, c := range map[string]struct {
 		change func(q *basiq.EnrichQuery)
 		says   string
 	}{
-		"missing description":     {func(q *basiq.EnrichQuery) { q.Description = "" }, "give a Description of 3 characters at least"},
-		"short description":        {func(q *basiq.EnrichQuery) { q.Description = "WO" }, "give a Description of 3 characters at least"},
-		"two non-ASCII letters":        {func(q *basiq.EnrichQuery) { q.Description = "äö" }, "give a Description of 3 characters at least"},
-		"padded description":       {func(q *basiq.EnrichQuery) { q.Description = "  WO \t" }, "give a Description of 3 characters at least"},
-		"missing institution":     {func(q *basiq.EnrichQuery) { q.InstitutionID = "" }, "give an InstitutionID"},
-		"missing country":         {func(q *basiq.EnrichQuery) { q.Country = "" }, `give a Country, such as "AU" or "NZ"`},
-		"country name":   {func(q *basiq.EnrichQuery) { q.Country = "Australia" }, `give a Country, such as "AU" or "NZ"`},
-		"decimal comma":          {func(q *basiq.EnrichQuery) { q.Amount = "12,50" }, "the Amount is not a decimal number"},
-		"currency symbol": {func(q *basiq.EnrichQuery) { q.Amount = "$12.50" }, "the Amount is not a decimal number"},
+		"missing description":   {func(q *basiq.EnrichQuery) { q.Description = "" }, "give a Description of 3 characters at least"},
+		"short description":     {func(q *basiq.EnrichQuery) { q.Description = "WO" }, "give a Description of 3 characters at least"},
+		"two non-ASCII letters": {func(q *basiq.EnrichQuery) { q.Description = "äö" }, "give a Description of 3 characters at least"},
+		"padded description":    {func(q *basiq.EnrichQuery) { q.Description = "  WO \t" }, "give a Description of 3 characters at least"},
+		"missing institution":   {func(q *basiq.EnrichQuery) { q.InstitutionID = "" }, "give an InstitutionID"},
+		"missing country":       {func(q *basiq.EnrichQuery) { q.Country = "" }, `give a Country, such as "AU" or "NZ"`},
+		"country name":          {func(q *basiq.EnrichQuery) { q.Country = "Australia" }, `give a Country, such as "AU" or "NZ"`},
+		"decimal comma":         {func(q *basiq.EnrichQuery) { q.Amount = "12,50" }, "the Amount is not a decimal number"},
+		"currency symbol":       {func(q *basiq.EnrichQuery) { q.Amount = "$12.50" }, "the Amount is not a decimal number"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -101,7 +101,7 @@ func TestBadEnrichQueries(t *testing.T) {
 	}
 }
 
-func TestEnrichAnswers(t *testing.T) {
+func TestEnrichment_Get_Responses(t *testing.T) {
 	t.Parallel()
 	query := basiq.EnrichQuery{Description: "WOOLWORTHS", InstitutionID: "AU00000", Country: "AU"}
 	t.Run("nothing found", func(t *testing.T) {

@@ -20,7 +20,7 @@ import (
 )
 
 // The status is reported for any body.
-func TestOddErrorBodies(t *testing.T) {
+func TestErrors_Bodies(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		status int
@@ -43,12 +43,12 @@ func TestOddErrorBodies(t *testing.T) {
 			400, `{"data":[{"code":"parameter-not-valid","detail":"first"},{"code":"invalid-content","detail":"second"}]}`,
 			"basiq: Connections.Get: 400 parameter-not-valid: first: second",
 		},
-		"gateway":    {403, `{"message":"Missing Authentication Token"}`, "basiq: Connections.Get: 403: Missing Authentication Token"},
-		"HTML":       {502, "<html><body>Bad Gateway</body></html>", "basiq: Connections.Get: 502 Bad Gateway: unexpected response body"},
-		"empty":      {503, "", "basiq: Connections.Get: 503 Service Unavailable: unexpected response body"},
-		"truncated":  {500, `{"type":"list","correlationId":"abc","data":[{"type":"err`, "basiq: Connections.Get: 500 Internal Server Error: unexpected response body"},
-		"array":      {500, `[]`, "basiq: Connections.Get: 500 Internal Server Error: unexpected response body"},
-		"null":       {500, `null`, "basiq: Connections.Get: 500 Internal Server Error: unexpected response body"},
+		"gateway":       {403, `{"message":"Missing Authentication Token"}`, "basiq: Connections.Get: 403: Missing Authentication Token"},
+		"HTML":          {502, "<html><body>Bad Gateway</body></html>", "basiq: Connections.Get: 502 Bad Gateway: unexpected response body"},
+		"empty":         {503, "", "basiq: Connections.Get: 503 Service Unavailable: unexpected response body"},
+		"truncated":     {500, `{"type":"list","correlationId":"abc","data":[{"type":"err`, "basiq: Connections.Get: 500 Internal Server Error: unexpected response body"},
+		"array":         {500, `[]`, "basiq: Connections.Get: 500 Internal Server Error: unexpected response body"},
+		"null":          {500, `null`, "basiq: Connections.Get: 500 Internal Server Error: unexpected response body"},
 		"mistyped code": {500, `{"correlationId":"abc","data":[{"code":{},"detail":"still here"}]}`, "basiq: Connections.Get: 500: still here (correlation abc)"},
 		"route": {
 			404, "Route not found for this API version.",
@@ -75,7 +75,7 @@ func TestOddErrorBodies(t *testing.T) {
 	}
 }
 
-func TestOddSuccessBodies(t *testing.T) {
+func TestErrors_InvalidResponse(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ body, want string }{
 		"HTML":      {"<html>", "invalid character"},
@@ -124,7 +124,7 @@ func TestOddSuccessBodies(t *testing.T) {
 	})
 }
 
-func TestErrorsByStatus(t *testing.T) {
+func TestErrors_ByStatus(t *testing.T) {
 	t.Parallel()
 	byStatus := map[int]error{
 		400: basiq.ErrBadRequest, 401: basiq.ErrUnauthorized, 403: basiq.ErrForbidden, 404: basiq.ErrNotFound, 409: basiq.ErrConflict,
@@ -166,7 +166,7 @@ func TestErrorsByStatus(t *testing.T) {
 	})
 }
 
-func TestCodes(t *testing.T) {
+func TestErrors_Codes(t *testing.T) {
 	t.Parallel()
 	for sent, want := range map[string]basiq.Code{
 		"invalid-credentials": basiq.CodeInvalidCredentials,
@@ -213,7 +213,7 @@ func TestCodes(t *testing.T) {
 
 // Basiq responds with 204 if there is nothing to summarize. This is a specific error. Nothing was created, so the call can be
 // made again.
-func TestNoTransactions(t *testing.T) {
+func TestErrors_NoTransactions(t *testing.T) {
 	t.Parallel()
 	for name, call := range map[string]func(t testing.TB, c *basiq.Client) error{
 		"Affordability.Create": func(t testing.TB, c *basiq.Client) error {
@@ -252,7 +252,7 @@ func TestNoTransactions(t *testing.T) {
 	}
 }
 
-func TestErrorsAreLoggedWithoutTheirBody(t *testing.T) {
+func TestErrors_BodyNotLogged(t *testing.T) {
 	t.Parallel()
 	_, client := newStub21(t, ok(400, `{"correlationId":"abc","data":[{"code":"invalid-content"}],"echo":"hooli2016"}`))
 	_, err := client.Connections.Create(t.Context(), userID, login)
@@ -280,7 +280,7 @@ func TestErrorsAreLoggedWithoutTheirBody(t *testing.T) {
 	assert.Contains(t, log.String(), `"status":400,"code":"invalid-content","correlation_id":"abc"`)
 }
 
-func TestLongErrorBodiesAreCut(t *testing.T) {
+func TestErrors_LongBody(t *testing.T) {
 	t.Parallel()
 	_, client := newStub(t, ok(500, strings.Repeat("x", 1<<20)))
 	_, err := client.Users.Get(t.Context(), userID)
@@ -295,7 +295,7 @@ func TestLongErrorBodiesAreCut(t *testing.T) {
 }
 
 // The text of an error is limited, so that a server cannot fill a log with one error.
-func TestLongErrorTextsAreCut(t *testing.T) {
+func TestErrors_LongText(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("é", 1<<13)
 	item := fmt.Sprintf(`{"type":%[1]q,"code":%[1]q,"title":%[1]q,"detail":%[1]q,"source":{"parameter":%[1]q,"pointer":%[1]q}}`, long)
@@ -318,7 +318,7 @@ func TestLongErrorTextsAreCut(t *testing.T) {
 	assert.True(t, utf8.ValidString(err.Error()))
 }
 
-func TestTitleAndDetail(t *testing.T) {
+func TestErrors_TitleAndDetail(t *testing.T) {
 	t.Parallel()
 	_, client := newStub(t, ok(400, envelope("c", "the title", "the detail")))
 	_, err := client.Users.Get(t.Context(), userID)

@@ -12,7 +12,7 @@ import (
 )
 
 // A webhook message has only an event's ID. The event's data depends on its entity.
-func TestGetEvent(t *testing.T) {
+func TestEvents_Get(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		body   string
@@ -124,7 +124,7 @@ func TestGetEvent(t *testing.T) {
 }
 
 // Basiq deletes events after seven days.
-func TestEventThatIsTooOld(t *testing.T) {
+func TestEvents_Get_Expired(t *testing.T) {
 	t.Parallel()
 	_, client := newStub(t, ok(404, official(t, "examples/core/getTypeById.404.error")))
 	_, err := client.Events.Get(t.Context(), "e1")
@@ -133,7 +133,7 @@ func TestEventThatIsTooOld(t *testing.T) {
 	assert.Contains(t, err.Error(), "9b27dbd7-d397-428a-9eff-5048d2bed5eb", "Basiq's support needs the correlation ID")
 }
 
-func TestEventTypes(t *testing.T) {
+func TestEvents_Types(t *testing.T) {
 	t.Parallel()
 	_, client := newStub(t, ok(200, official(t, "examples/core/listEventTypes.200.success")))
 	types := all(t, client.Events.Types(t.Context()))
@@ -149,7 +149,7 @@ func TestEventTypes(t *testing.T) {
 	assert.Equal(t, "GET /events/types/account.updated", s.seen()[0].String())
 }
 
-func TestEventFilters(t *testing.T) {
+func TestEvents_List_Filters(t *testing.T) {
 	t.Parallel()
 	s, client := newStub(t, ok(200, `{"type":"list","data":[{"type":"event","id":"e1"}],"links":{"next":"/events?next=a"}}`), ok(200, `{"type":"list","data":[]}`))
 	fields := basiq.EventFields
@@ -171,7 +171,7 @@ func TestEventFilters(t *testing.T) {
 	assert.Equal(t, "next=a", s.seen()[1].Query, "the cursor includes the filters")
 }
 
-func TestEventFiltersThatBasiqRefuses(t *testing.T) {
+func TestEvents_List_FilterRejected(t *testing.T) {
 	t.Parallel()
 	_, client := newStub(t, ok(400, official(t, "examples/core/getEvents.400.invalid-filters")))
 	err := rangeErr(client.Events.List(t.Context(), basiq.EventFields.Entity.Eq("payment")))

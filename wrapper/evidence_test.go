@@ -25,7 +25,7 @@ import (
 var errRefused = &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
 
 // One call that may have been carried out is enough, at any position in a tree of errors.
-func TestMayHaveBeenDone_ErrorTrees(t *testing.T) {
+func TestMayHaveSucceeded_ErrorTrees(t *testing.T) {
 	t.Parallel()
 	unsent := &basiq.TransportError{Operation: "Users.Create", Err: io.EOF}
 	arrived := &basiq.TransportError{Operation: "Users.Create", Err: io.EOF, RequestMayHaveBeenReceived: true}
@@ -36,27 +36,27 @@ func TestMayHaveBeenDone_ErrorTrees(t *testing.T) {
 		err  error
 		want bool
 	}{
-		"nil":                               {nil, false},
-		"foreign":                           {io.EOF, false},
-		"unsent":                            {unsent, false},
-		"arrived":                           {arrived, true},
-		"joined, none":                      {errors.Join(unsent, rejected, io.EOF), false},
-		"joined, arrived first":             {errors.Join(arrived, unsent), true},
-		"joined, arrived last":              {errors.Join(unsent, arrived), true},
-		"joined, 502 last":                  {errors.Join(unsent, rejected, failed), true},
-		"joined, invalid response last":           {errors.Join(rejected, unreadable), true},
-		"wrapped":                           {fmt.Errorf("user u1: %w", arrived), true},
-		"wrapped twice, %w and %w":          {fmt.Errorf("%w after %w", unsent, failed), true},
-		"nested":                              {fmt.Errorf("batch: %w", errors.Join(unsent, fmt.Errorf("user u2: %w", errors.Join(rejected, arrived)))), true},
-		"below an unsent call":              {&basiq.TransportError{Operation: "Users.Get", Err: failed}, false},
-		"below an unsent call, joined":      {&basiq.TransportError{Operation: "Users.Get", Err: errors.Join(arrived, failed)}, false},
-		"a wait":                            {&basiq.WaitError{}, true},
-		"a failed job":                      {fmt.Errorf("x: %w", &basiq.JobError{}), true},
-		"nil *TransportError":               {(*basiq.TransportError)(nil), false},
-		"nil *Error":                        {(*basiq.Error)(nil), false},
-		"an argument":                       {&basiq.InputError{}, false},
-		"a throttled operation":             {&basiq.TransportError{Operation: "Users.Get", Err: &basiq.ThrottledError{}}, false},
-		"failed token request": {&basiq.TransportError{Operation: "Users.Create", Err: &basiq.Error{Operation: "Tokens.Create", StatusCode: 503}}, false},
+		"nil":                           {nil, false},
+		"foreign":                       {io.EOF, false},
+		"unsent":                        {unsent, false},
+		"arrived":                       {arrived, true},
+		"joined, none":                  {errors.Join(unsent, rejected, io.EOF), false},
+		"joined, arrived first":         {errors.Join(arrived, unsent), true},
+		"joined, arrived last":          {errors.Join(unsent, arrived), true},
+		"joined, 502 last":              {errors.Join(unsent, rejected, failed), true},
+		"joined, invalid response last": {errors.Join(rejected, unreadable), true},
+		"wrapped":                       {fmt.Errorf("user u1: %w", arrived), true},
+		"wrapped twice, %w and %w":      {fmt.Errorf("%w after %w", unsent, failed), true},
+		"nested":                        {fmt.Errorf("batch: %w", errors.Join(unsent, fmt.Errorf("user u2: %w", errors.Join(rejected, arrived)))), true},
+		"below an unsent call":          {&basiq.TransportError{Operation: "Users.Get", Err: failed}, false},
+		"below an unsent call, joined":  {&basiq.TransportError{Operation: "Users.Get", Err: errors.Join(arrived, failed)}, false},
+		"a wait":                        {&basiq.WaitError{}, true},
+		"a failed job":                  {fmt.Errorf("x: %w", &basiq.JobError{}), true},
+		"nil *TransportError":           {(*basiq.TransportError)(nil), false},
+		"nil *Error":                    {(*basiq.Error)(nil), false},
+		"an argument":                   {&basiq.InputError{}, false},
+		"a throttled operation":         {&basiq.TransportError{Operation: "Users.Get", Err: &basiq.ThrottledError{}}, false},
+		"failed token request":          {&basiq.TransportError{Operation: "Users.Create", Err: &basiq.Error{Operation: "Tokens.Create", StatusCode: 503}}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -87,7 +87,7 @@ func closedAddress(t *testing.T) string {
 }
 
 // An error proves that a request was not sent only if the transport's behavior is known.
-func TestEvidence_OfTransports(t *testing.T) {
+func TestEvidence_Transports(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		transport func(*http.Transport) http.RoundTripper
@@ -160,7 +160,7 @@ func TestEvidence_ProxyFunctionFails(t *testing.T) {
 }
 
 // A 4xx status other than 408 proves that the request was not carried out, even after an earlier attempt.
-func TestEvidence_OfStatuses(t *testing.T) {
+func TestEvidence_Statuses(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{421, 425, 429} {
 		s, client := newStub(t, ok(status, ""), errRefused, ok(201, userJSON))
@@ -212,7 +212,7 @@ func hedge(t *testing.T, next basiq.Doer, req *http.Request) {
 
 // A request that middleware left in flight at the end of an attempt is not retried, and does not change the evidence of a
 // later attempt.
-func TestHedging_LeftoverOfAnEarlierAttempt(t *testing.T) {
+func TestHedging_RequestOutlivesAttempt(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		body, rest := io.Pipe()
@@ -247,7 +247,7 @@ func TestHedging_LeftoverOfAnEarlierAttempt(t *testing.T) {
 }
 
 // A rejected request proves nothing about an identical request in flight.
-func TestHedging_OneOfTwoIsRejected(t *testing.T) {
+func TestHedging_OneRejected(t *testing.T) {
 	t.Parallel()
 	for _, second := range []any{ok(429, "{}"), ok(401, "{}"), errRefused, ok(425, "{}")} {
 		synctest.Test(t, func(t *testing.T) {

@@ -10,7 +10,7 @@ import (
 )
 
 // TestSummaries_Create, in affordability_test.go, tests how a summary is created.
-func TestGetExpenses(t *testing.T) {
+func TestExpenses_Get(t *testing.T) {
 	t.Parallel()
 	for _, payload := range []string{"assembled/swagger-2.1/getExpenses.200.1", "assembled/affordability/getExpenses.200.1"} {
 		t.Run(payload, func(t *testing.T) {
@@ -36,7 +36,7 @@ func TestGetExpenses(t *testing.T) {
 	}
 }
 
-func TestExpensesWithGaps(t *testing.T) {
+func TestExpenses_Get_MissingFields(t *testing.T) {
 	t.Parallel()
 	_, client := newStub(t, ok(200, `{"type":"expenses","id":"s1","bankFees":null,"loanInterests":{"avgMonthly":null,"changeHistory":null,"summary":null},
 		"payments":[{"division":"Brand new","avgMonthly":"","percentageTotal":12.5,"subCategory":[{"category":null}]}],"brandNew":{}}`))

@@ -17,7 +17,7 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-func TestFilters(t *testing.T) {
+func TestConnections_List_Filters(t *testing.T) {
 	t.Parallel()
 	fields := basiq.ConnectionFields
 	for name, c := range map[string]struct {
@@ -48,7 +48,7 @@ func TestFilters(t *testing.T) {
 	assert.Equal(t, "connection.id.eq('c1')", basiq.JobFields.ConnectionID.Eq("c1").String())
 }
 
-func TestBadFilters(t *testing.T) {
+func TestConnections_List_InvalidFilter(t *testing.T) {
 	t.Parallel()
 	for name, filter := range map[string]basiq.Filter[basiq.Connection]{
 		"empty":   basiq.ConnectionFields.ID.Eq(""),
@@ -128,7 +128,7 @@ var conditionsOf = map[string]struct {
 //	basiq.ConnectorFields.Stage.Gt("live")
 //	client.Accounts.List(ctx, userID, basiq.ConnectionFields.ID.Eq("c1"))
 //	client.Events.List(ctx, basiq.PageSize[basiq.Event](10))
-func TestDocumentedConditions(t *testing.T) {
+func TestFilters_DocumentedConditions(t *testing.T) {
 	t.Parallel()
 	for name, c := range conditionsOf {
 		t.Run(name, func(t *testing.T) {
@@ -294,19 +294,19 @@ func TestTransactionFields(t *testing.T) {
 		"transaction.postDate.eq('2024-03-01')": f.PostDate.Eq(basiq.DateOf(
 			time.Date(2024, time.March, 1, 0, 30, 0, 0, time.FixedZone("AEDT", 11*60*60)))), // still February in UTC
 	}, filters{
-		"empty":            f.AccountID.Eq(""),
-		"quote":            f.Status.Eq("of-note'"),
-		"empty date":    f.PostDate.Eq(""),
-		"not a date":          f.PostDate.Gt("of-note"),
-		"date and time":         f.PostDate.Gteq("2018-01-28T00:00:00Z"),
-		"February 29":      f.PostDate.Lt("2019-02-29"),
-		"other date format":     f.PostDate.Lteq("28/01/2018"),
-		"quote in a date":    f.PostDate.Eq("2018-01-28','2018-01-29"),
+		"empty":                  f.AccountID.Eq(""),
+		"quote":                  f.Status.Eq("of-note'"),
+		"empty date":             f.PostDate.Eq(""),
+		"not a date":             f.PostDate.Gt("of-note"),
+		"date and time":          f.PostDate.Gteq("2018-01-28T00:00:00Z"),
+		"February 29":            f.PostDate.Lt("2019-02-29"),
+		"other date format":      f.PostDate.Lteq("28/01/2018"),
+		"quote in a date":        f.PostDate.Eq("2018-01-28','2018-01-29"),
 		"two dates in one value": f.PostDate.Eq("2022-10-01,2022-10-10"),
-		"reversed":        f.PostDate.Between("2018-01-29", "2018-01-28"),
-		"missing start":         f.PostDate.Between("", "2018-01-28"),
-		"missing end":          f.PostDate.Between("2018-01-28", ""),
-		"invalid end":  f.PostDate.Between("2018-01-28", "of-note"),
+		"reversed":               f.PostDate.Between("2018-01-29", "2018-01-28"),
+		"missing start":          f.PostDate.Between("", "2018-01-28"),
+		"missing end":            f.PostDate.Between("2018-01-28", ""),
+		"invalid end":            f.PostDate.Between("2018-01-28", "of-note"),
 	})
 }
 
@@ -334,14 +334,14 @@ func TestReportTransactionFields(t *testing.T) {
 		"transaction.postDate.bt('2022-10-01','2022-10-10')":           f.PostDate.Between("2022-10-01", "2022-10-10"),
 		"transaction.postDate.bt('2022-10-01','2022-10-01T08:00:00Z')": f.PostDate.Between("2022-10-01", "2022-10-01T08:00:00Z"),
 	}, filters{
-		"empty":         f.ID.Eq(""),
-		"quote":         f.Class.Eq("'of-note'"),
-		"empty date": f.PostDate.Lt(""),
-		"not a date":       f.PostDate.Gt("of-note"),
-		"hour 25":  f.PostDate.Eq("2022-12-03T25:00:00Z"),
+		"empty":           f.ID.Eq(""),
+		"quote":           f.Class.Eq("'of-note'"),
+		"empty date":      f.PostDate.Lt(""),
+		"not a date":      f.PostDate.Gt("of-note"),
+		"hour 25":         f.PostDate.Eq("2022-12-03T25:00:00Z"),
 		"quote in a date": f.PostDate.Eq("2022-12-03'"),
-		"reversed":     f.PostDate.Between("2022-12-03T00:00:01Z", "2022-12-03T00:00:00Z"),
-		"across zones":  f.PostDate.Between("2022-12-03T00:00:00Z", "2022-12-03T00:00:00+11:00"),
+		"reversed":        f.PostDate.Between("2022-12-03T00:00:01Z", "2022-12-03T00:00:00Z"),
+		"across zones":    f.PostDate.Between("2022-12-03T00:00:00Z", "2022-12-03T00:00:00+11:00"),
 	})
 }
 

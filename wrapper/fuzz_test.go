@@ -151,7 +151,7 @@ func tokenSize(before []byte) int64 {
 	}
 }
 
-func TestGraft(t *testing.T) {
+func TestReplaceValue(t *testing.T) {
 	t.Parallel()
 	const body = ` {"a": [1, "\\\"x", null ],"b" :{}, "c":-1e5} `
 	for at, want := range []string{
@@ -494,7 +494,7 @@ func answeredThings() []thing {
 }
 
 // The response of every operation is fuzzed, except for operations without a result.
-func TestEveryAnswerIsFuzzed(t *testing.T) {
+func TestFuzz_EveryOperation(t *testing.T) {
 	t.Parallel()
 	have := []string{
 		"Tokens.Create", // tested by FuzzToken
@@ -603,7 +603,7 @@ func checkPages(t testing.TB, c listing, sent []*http.Request) {
 }
 
 // For any response to a request for one resource, the result contains everything that was sent, or an error is returned.
-func FuzzThingBody(f *testing.F) {
+func FuzzResourceBody(f *testing.F) {
 	addBodies(f, "", "null", "[]", `{"id":"x1"}`, `{"ID":"x1","id":""}`, `{"id":"x1","secret":"[redacted]"}`)
 	w := new(wire)
 	clients := map[string]*basiq.Client{}

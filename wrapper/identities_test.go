@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestListIdentities(t *testing.T) {
+func TestIdentities_List(t *testing.T) {
 	t.Parallel()
 	t.Run("person", func(t *testing.T) {
 		t.Parallel()
@@ -42,7 +42,7 @@ func TestListIdentities(t *testing.T) {
 	})
 }
 
-func TestGetIdentity(t *testing.T) {
+func TestIdentities_Get(t *testing.T) {
 	t.Parallel()
 	t.Run("3.0", func(t *testing.T) {
 		t.Parallel()

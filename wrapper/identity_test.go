@@ -16,7 +16,7 @@ import (
 )
 
 // A response about a resource other than the requested one is an error. Its status shows that the call may have succeeded.
-func TestIdentity_AnotherResource(t *testing.T) {
+func TestResponseIdentity_AnotherResource(t *testing.T) {
 	t.Parallel()
 	call := func(operation, body string, get func(t testing.TB, c *basiq.Client) error) {
 		t.Run(operation+" "+body, func(t *testing.T) {
@@ -133,7 +133,7 @@ func writeResponse(w io.Writer, body string) {
 }
 
 // If a proxy leaves a second response on a keep-alive connection, net/http returns it for the next request.
-func TestIdentity_SecondResponseOnAConnection(t *testing.T) {
+func TestResponseIdentity_StrayResponse(t *testing.T) {
 	t.Parallel()
 	address := rawServer(t, func(w io.Writer, _, n int, req *http.Request) {
 		id := strings.TrimPrefix(req.URL.Path, "/users/")
@@ -157,7 +157,7 @@ func TestIdentity_SecondResponseOnAConnection(t *testing.T) {
 }
 
 // A connection that delivered a response about another resource is not reused.
-func TestIdentity_ConnectionIsClosed(t *testing.T) {
+func TestResponseIdentity_ConnectionClosed(t *testing.T) {
 	t.Parallel()
 	address := rawServer(t, func(w io.Writer, conn, _ int, _ *http.Request) {
 		if conn == 1 {
@@ -177,7 +177,7 @@ func TestIdentity_ConnectionIsClosed(t *testing.T) {
 }
 
 // The success of a call without a result requires more than status 200, because the error page of a proxy may also have it.
-func TestIdentity_NoContent(t *testing.T) {
+func TestResponseIdentity_NoContent(t *testing.T) {
 	t.Parallel()
 	for name, remove := range map[string]func(c *basiq.Client) error{
 		"Users.Delete":       func(c *basiq.Client) error { return c.Users.Delete(t.Context(), userID) },

@@ -279,7 +279,7 @@ var elsewhere = map[string]bool{
 	"Tokens.Get/scope": true, "Tokens.Create/scope": true, "Consents.PageURL/userID": true,
 }
 
-func TestEveryIDHasACall(t *testing.T) {
+func TestIDs_EveryPathParameter(t *testing.T) {
 	t.Parallel()
 	arguments := map[string]map[string]bool{}
 	for _, c := range idCalls {
@@ -330,7 +330,7 @@ func checkPath(t testing.TB, template, path, id string) {
 
 // An ID with any byte in it either identifies a resource of the requested type or is rejected before a request is sent. It never
 // causes a request for another resource, such as DELETE /reports/.. or GET /reports/types.
-func TestIDsKeepThePathsShape(t *testing.T) {
+func TestIDs_PathTraversal(t *testing.T) {
 	t.Parallel()
 	for _, c := range idCalls {
 		t.Run(c.operation+"/"+c.argument, func(t *testing.T) {
@@ -382,7 +382,7 @@ func TestIDsKeepThePathsShape(t *testing.T) {
 }
 
 // Requests of the generated client match their path templates too, whatever the IDs are.
-func TestIDsKeepThePathsShapeThroughRaw(t *testing.T) {
+func TestRaw_PathTraversal(t *testing.T) {
 	t.Parallel()
 	w := new(wire)
 	raws := map[basiq.APIVersion]reflect.Value{

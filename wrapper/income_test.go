@@ -10,7 +10,7 @@ import (
 )
 
 // TestSummaries_Create, in affordability_test.go, tests how a summary is created.
-func TestGetIncome(t *testing.T) {
+func TestIncome_Get(t *testing.T) {
 	t.Parallel()
 	for _, payload := range []string{"assembled/swagger-2.1/getIncome.200.1", "assembled/affordability/getIncome.200.1"} {
 		t.Run(payload, func(t *testing.T) {
@@ -47,7 +47,7 @@ func TestGetIncome(t *testing.T) {
 }
 
 // A sum is null if there is less than a whole year of data. It must not be decoded as an income of 0.
-func TestIncomeWithGaps(t *testing.T) {
+func TestIncome_Get_MissingFields(t *testing.T) {
 	t.Parallel()
 	_, client := newStub(t, ok(200, `{"type":"income","id":"s1","regular":[{"frequency":"fortnightly-ish","current":null,"irregularity":null,"ageDays":0}],
 		"irregular":null,"otherCredit":[],"summary":{"regularIncomeAvg":"0.00","regularIncomeYTD":"","regularIncomeYear":null},"links":null}`))

@@ -40,7 +40,7 @@ func parseJob(t testing.TB, body string) *basiq.Job {
 	return job
 }
 
-func TestJobStates(t *testing.T) {
+func TestJob_States(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		body            string
@@ -101,10 +101,10 @@ func TestJobStates(t *testing.T) {
 			body:       `{"id":"j1","links":{"self":"/jobs/j1","source":"https://au-api.basiq.io/users/u1/connections/c1?a=b"}}`,
 			connection: "u1/c1",
 		},
-		"report":   {body: `{"id":"j1","links":{"source":"/reports/r1"}}`},
-		"invalid link": {body: `{"id":"j1","links":{"source":"%zz"}}`},
-		"invalid connection ID":   {body: `{"id":"j1","links":{"source":"/users/u1/connections/%2e%2e"}}`},
-		"invalid user ID": {body: `{"id":"j1","links":{"source":"/users/a%3Fb/connections/c1"}}`},
+		"report":                {body: `{"id":"j1","links":{"source":"/reports/r1"}}`},
+		"invalid link":          {body: `{"id":"j1","links":{"source":"%zz"}}`},
+		"invalid connection ID": {body: `{"id":"j1","links":{"source":"/users/u1/connections/%2e%2e"}}`},
+		"invalid user ID":       {body: `{"id":"j1","links":{"source":"/users/a%3Fb/connections/c1"}}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -127,20 +127,20 @@ func TestJobStates(t *testing.T) {
 	}
 }
 
-func TestReportID(t *testing.T) {
+func TestJob_ReportID(t *testing.T) {
 	t.Parallel()
 	made := func(url string) string {
 		return job(step("create-report", "success", `{"type":"link","url":"`+url+`"}`))
 	}
 	source := func(url string) string { return `{"id":"j1","links":{"self":"/jobs/j1","source":"` + url + `"}}` }
 	for name, c := range map[string]struct{ body, want string }{
-		"absolute":           {made("https://au-api.basiq.io/reports/r1"), "r1"},
-		"relative":           {made("/reports/r1"), "r1"},
-		"no leading slash":    {made("reports/r1"), "r1"},
-		"trailing slash": {made("/reports/r1/"), "r1"},
-		"with a query":       {made("/reports/r1?a=/reports/r2#r3"), "r1"},
-		"in a list":          {job(step("create-report", "success", `[{"type":"link","url":"/reports/r1"}]`)), "r1"},
-		"only the source":    {source("/reports/r1"), "r1"},
+		"absolute":         {made("https://au-api.basiq.io/reports/r1"), "r1"},
+		"relative":         {made("/reports/r1"), "r1"},
+		"no leading slash": {made("reports/r1"), "r1"},
+		"trailing slash":   {made("/reports/r1/"), "r1"},
+		"with a query":     {made("/reports/r1?a=/reports/r2#r3"), "r1"},
+		"in a list":        {job(step("create-report", "success", `[{"type":"link","url":"/reports/r1"}]`)), "r1"},
+		"only the source":  {source("/reports/r1"), "r1"},
 		"step before source": {
 			`{"id":"j1","steps":[` + step("create-report", "success", `{"type":"link","url":"/reports/r1"}`) + `],"links":{"source":"/reports/r2"}}`, "r1",
 		},
@@ -153,22 +153,22 @@ func TestReportID(t *testing.T) {
 		},
 		"failed": {`{"id":"j1","status":"failed","steps":[` + step("create-report", "failed", "null") + `],"links":null}`, ""},
 
-		"failed with an error": {job(step("create-report", "failed", failed)), ""},
-		"job without steps":         {jobJSON, ""},
-		"job of a connection":     {job(step("verify-credentials", "success", link)), ""},
+		"failed with an error":     {job(step("create-report", "failed", failed)), ""},
+		"job without steps":        {jobJSON, ""},
+		"job of a connection":      {job(step("verify-credentials", "success", link)), ""},
 		"link of another step":     {job(step("retrieve-accounts", "success", `{"type":"link","url":"/reports/r1"}`)), ""},
-		"empty link":             {made(""), ""},
-		"not a URL":           {made("%zz"), ""},
-		"missing ID": {made("/reports/"), ""},
-		"empty segment":       {made("/reports//r1"), ""},
-		"transactions of a report":    {made("/reports/r1/transactions"), ""},
-		"report types":           {made("/reports/types"), ""},
+		"empty link":               {made(""), ""},
+		"not a URL":                {made("%zz"), ""},
+		"missing ID":               {made("/reports/"), ""},
+		"empty segment":            {made("/reports//r1"), ""},
+		"transactions of a report": {made("/reports/r1/transactions"), ""},
+		"report types":             {made("/reports/types"), ""},
 		"path traversal":           {made("/reports/.."), ""},
-		"one report type":   {made("/reports/types/CON_AFFOR_01"), ""},
-		"report of a user":        {made("/users/u1/reports/r1"), ""},
-		"misspelled path":        {made("/report/r1"), ""},
-		"path in the ID":    {made("/reports/r1%2F..%2F..%2Fusers"), ""},
-		"opaque URL":              {made("reports:r1"), ""},
+		"one report type":          {made("/reports/types/CON_AFFOR_01"), ""},
+		"report of a user":         {made("/users/u1/reports/r1"), ""},
+		"misspelled path":          {made("/report/r1"), ""},
+		"path in the ID":           {made("/reports/r1%2F..%2F..%2Fusers"), ""},
+		"opaque URL":               {made("reports:r1"), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -191,7 +191,7 @@ func TestReportID(t *testing.T) {
 	}
 }
 
-func TestJobError(t *testing.T) {
+func TestJob_Error(t *testing.T) {
 	t.Parallel()
 	job := parseJob(t, job(step("verify-credentials", "success", link), step("retrieve-accounts", "failed", failed)))
 	err := fmt.Errorf("wrapped: %w", job.Err())
@@ -208,7 +208,7 @@ func TestJobError(t *testing.T) {
 	assert.Equal(t, "c1", connection)
 }
 
-func TestMFAChallenge(t *testing.T) {
+func TestJob_MFA(t *testing.T) {
 	t.Parallel()
 	waiting := parseJob(t, job(step("verify-credentials", "success", link), step("mfa-challenge", "in-progress", challenge)))
 	assert.Equal(t, &basiq.MFAChallenge{
@@ -236,28 +236,28 @@ func TestJob_MFA_Content(t *testing.T) {
 		questions []string
 		open      bool
 	}{
-		"pending":             {[]string{verified, step("mfa-challenge", "pending", challenge), step("retrieve-accounts", "pending", "null")}, []string{"One?", "Two?"}, true},
-		"2.1's example":       {[]string{verified, step("mfa-challenge", "pending", example)}, []string{"OTP Password"}, true},
-		"in another step":     {[]string{step("verify-credentials", "in-progress", example), step("retrieve-accounts", "pending", "null")}, []string{"OTP Password"}, true},
-		"another status":      {[]string{verified, step("mfa-challenge", "waiting-for-user", challenge)}, []string{"One?", "Two?"}, true},
-		"without a status":    {[]string{`{"title":"mfa-challenge","result":` + challenge + `}`}, []string{"One?", "Two?"}, true},
-		"method only":         {[]string{step("mfa-challenge", "pending", `{"method":"token"}`)}, nil, true},
-		"input only":          {[]string{step("mfa-challenge", "pending", `{"input":["One?"]}`)}, []string{"One?"}, true},
-		"link only":           {[]string{step("mfa-challenge", "pending", `{"type":"link","links":{"response":"/jobs/j1/mfa"}}`)}, nil, true},
-		"type only":           {[]string{step("mfa-challenge", "pending", `{"type":"mfa"}`)}, nil, true},
-		"in an array":         {[]string{step("mfa-challenge", "pending", "["+link+","+challenge+"]")}, []string{"One?", "Two?"}, true},
-		"after an older challenge":  {[]string{step("verify-credentials", "in-progress", old), step("mfa-challenge", "pending", challenge)}, []string{"One?", "Two?"}, true},
-		"before the login":    {[]string{step("mfa-challenge", "in-progress", challenge), step("verify-credentials", "in-progress", "null")}, []string{"One?", "Two?"}, true},
-		"with a skipped step":  {[]string{step("mfa-challenge", "in-progress", challenge), step("retrieve-statements", "skipped", "null")}, []string{"One?", "Two?"}, true},
-		"success":             {steps: []string{verified, step("mfa-challenge", "success", challenge), step("retrieve-accounts", "in-progress", "null")}},
-		"failed":              {steps: []string{verified, step("mfa-challenge", "failed", challenge)}},
-		"skipped":             {steps: []string{verified, step("mfa-challenge", "skipped", challenge)}},
-		"old, next started":   {steps: []string{verified, step("mfa-challenge", "in-progress", challenge), step("retrieve-accounts", "in-progress", "null")}},
-		"old, next succeeded": {steps: []string{verified, step("mfa-challenge", "pending", example), step("retrieve-accounts", "success", link), step("retrieve-transactions", "pending", "null")}},
+		"pending":                  {[]string{verified, step("mfa-challenge", "pending", challenge), step("retrieve-accounts", "pending", "null")}, []string{"One?", "Two?"}, true},
+		"2.1's example":            {[]string{verified, step("mfa-challenge", "pending", example)}, []string{"OTP Password"}, true},
+		"in another step":          {[]string{step("verify-credentials", "in-progress", example), step("retrieve-accounts", "pending", "null")}, []string{"OTP Password"}, true},
+		"another status":           {[]string{verified, step("mfa-challenge", "waiting-for-user", challenge)}, []string{"One?", "Two?"}, true},
+		"without a status":         {[]string{`{"title":"mfa-challenge","result":` + challenge + `}`}, []string{"One?", "Two?"}, true},
+		"method only":              {[]string{step("mfa-challenge", "pending", `{"method":"token"}`)}, nil, true},
+		"input only":               {[]string{step("mfa-challenge", "pending", `{"input":["One?"]}`)}, []string{"One?"}, true},
+		"link only":                {[]string{step("mfa-challenge", "pending", `{"type":"link","links":{"response":"/jobs/j1/mfa"}}`)}, nil, true},
+		"type only":                {[]string{step("mfa-challenge", "pending", `{"type":"mfa"}`)}, nil, true},
+		"in an array":              {[]string{step("mfa-challenge", "pending", "["+link+","+challenge+"]")}, []string{"One?", "Two?"}, true},
+		"after an older challenge": {[]string{step("verify-credentials", "in-progress", old), step("mfa-challenge", "pending", challenge)}, []string{"One?", "Two?"}, true},
+		"before the login":         {[]string{step("mfa-challenge", "in-progress", challenge), step("verify-credentials", "in-progress", "null")}, []string{"One?", "Two?"}, true},
+		"with a skipped step":      {[]string{step("mfa-challenge", "in-progress", challenge), step("retrieve-statements", "skipped", "null")}, []string{"One?", "Two?"}, true},
+		"success":                  {steps: []string{verified, step("mfa-challenge", "success", challenge), step("retrieve-accounts", "in-progress", "null")}},
+		"failed":                   {steps: []string{verified, step("mfa-challenge", "failed", challenge)}},
+		"skipped":                  {steps: []string{verified, step("mfa-challenge", "skipped", challenge)}},
+		"old, next started":        {steps: []string{verified, step("mfa-challenge", "in-progress", challenge), step("retrieve-accounts", "in-progress", "null")}},
+		"old, next succeeded":      {steps: []string{verified, step("mfa-challenge", "pending", example), step("retrieve-accounts", "success", link), step("retrieve-transactions", "pending", "null")}},
 		"old, newer answered":      {steps: []string{step("verify-credentials", "in-progress", old), step("mfa-challenge", "success", challenge)}},
-		"link":                {steps: []string{step("verify-credentials", "in-progress", link)}},
-		"queued":              {steps: []string{step("verify-credentials", "pending", queued)}},
-		"empty":               {steps: []string{step("mfa-challenge", "in-progress", `{"input":[],"links":{}}`)}},
+		"link":                     {steps: []string{step("verify-credentials", "in-progress", link)}},
+		"queued":                   {steps: []string{step("verify-credentials", "pending", queued)}},
+		"empty":                    {steps: []string{step("mfa-challenge", "in-progress", `{"input":[],"links":{}}`)}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -271,7 +271,7 @@ func TestJob_MFA_Content(t *testing.T) {
 	}
 }
 
-func TestJobStep(t *testing.T) {
+func TestJob_Step(t *testing.T) {
 	t.Parallel()
 	job := parseJob(t, job(step("retrieve-accounts", "pending", "null"), step("verify-credentials", "success", link)))
 	assert.Equal(t, basiq.JobStepStatusSuccess, job.Step(basiq.StepVerifyCredentials).Status)

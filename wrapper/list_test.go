@@ -105,7 +105,7 @@ var listings = []listing{
 	}},
 }
 
-func TestEveryListIsInTheTable(t *testing.T) {
+func TestLists_EveryMethod(t *testing.T) {
 	t.Parallel()
 	var want, have []string
 	for _, op := range basiq.Operations() {
@@ -123,7 +123,7 @@ func TestEveryListIsInTheTable(t *testing.T) {
 
 const threeItems = `{"type":"list","count":3,"size":3,"brandNew":1,"data":[{"id":"x1","brandNew":{"a":[]}},{"id":"x2","status":"brand-new"},{"id":"x3","type":null}],"links":{"self":"/x"}}`
 
-func TestEveryList(t *testing.T) {
+func TestLists_Range(t *testing.T) {
 	t.Parallel()
 	for _, c := range listings {
 		t.Run(c.operation, func(t *testing.T) {
@@ -158,14 +158,14 @@ func TestEveryList(t *testing.T) {
 	}
 }
 
-func TestEveryEmptyList(t *testing.T) {
+func TestLists_Empty(t *testing.T) {
 	t.Parallel()
 	for _, c := range listings {
 		for name, body := range map[string]string{
-			"empty list": `{"type":"list","size":0,"data":[],"links":{}}`,
-			"missing type":       `{"data":[]}`,
-			"null":          `{"type":"list","data":null,"links":null}`,
-			"missing data":       `{"type":"list"}`,
+			"empty list":   `{"type":"list","size":0,"data":[],"links":{}}`,
+			"missing type": `{"data":[]}`,
+			"null":         `{"type":"list","data":null,"links":null}`,
+			"missing data": `{"type":"list"}`,
 		} {
 			t.Run(c.operation+"/"+name, func(t *testing.T) {
 				t.Parallel()
@@ -181,26 +181,26 @@ func TestEveryEmptyList(t *testing.T) {
 }
 
 // An error is yielded once, as the last element, so that loops that continue after an error also end.
-func TestEveryListThatFails(t *testing.T) {
+func TestLists_Errors(t *testing.T) {
 	t.Parallel()
 	for _, c := range listings {
 		for name, answer := range map[string]answerOf{
-			"404":           ok(404, envelope("resource-not-found", "Requested resource is not found", "User with provided id does not exist.")),
+			"404":              ok(404, envelope("resource-not-found", "Requested resource is not found", "User with provided id does not exist.")),
 			"not a list":       ok(200, `{"id":"x1","private":"gavin@hooli.com"}`),
-			"array":     ok(200, `[{"id":"x1"}]`),
-			"null":          ok(200, `null`),
-			"string":        ok(200, `"gavin@hooli.com"`),
-			"HTML":          ok(200, `<html>gavin@hooli.com`),
-			"empty":         ok(200, ``),
-			"truncated":     ok(200, `{"type":"list","data":[{"id":"x1"},{"id"`),
-			"string as item": ok(200, `{"type":"list","data":["gavin@hooli.com",{"id":"x1"}]}`),
-			"data is a string":  ok(200, `{"type":"list","data":"gavin@hooli.com"}`),
-			"data is false": ok(200, `{"type":"list","data":false}`),
-			"an object":     ok(200, `{}`),
-			"only a size":  ok(200, `{"type":"list","size":3}`),
-			"negative size": ok(200, `{"type":"list","size":-1,"data":[]}`),
-			"no content":    ok(204, ``),
-			"accepted":      ok(202, threeItems),
+			"array":            ok(200, `[{"id":"x1"}]`),
+			"null":             ok(200, `null`),
+			"string":           ok(200, `"gavin@hooli.com"`),
+			"HTML":             ok(200, `<html>gavin@hooli.com`),
+			"empty":            ok(200, ``),
+			"truncated":        ok(200, `{"type":"list","data":[{"id":"x1"},{"id"`),
+			"string as item":   ok(200, `{"type":"list","data":["gavin@hooli.com",{"id":"x1"}]}`),
+			"data is a string": ok(200, `{"type":"list","data":"gavin@hooli.com"}`),
+			"data is false":    ok(200, `{"type":"list","data":false}`),
+			"an object":        ok(200, `{}`),
+			"only a size":      ok(200, `{"type":"list","size":3}`),
+			"negative size":    ok(200, `{"type":"list","size":-1,"data":[]}`),
+			"no content":       ok(204, ``),
+			"accepted":         ok(202, threeItems),
 		} {
 			t.Run(c.operation+"/"+name, func(t *testing.T) {
 				t.Parallel()
@@ -244,7 +244,7 @@ func TestEveryListThatFails(t *testing.T) {
 }
 
 // Lists whose documentation has links to further pages are read completely. page_test.go tests invalid links.
-func TestPagedListsFollowLinks(t *testing.T) {
+func TestLists_Pages(t *testing.T) {
 	t.Parallel()
 	for _, c := range listings {
 		if !c.paged {

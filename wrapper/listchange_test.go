@@ -183,7 +183,7 @@ func TestTransactions_Page_ItemWithoutID(t *testing.T) {
 }
 
 // A response to another request, which a proxy left on the connection, may also be a list.
-func TestTransactions_List_OfAnotherType(t *testing.T) {
+func TestTransactions_List_AnotherType(t *testing.T) {
 	t.Parallel()
 	_, client := newStub(t, ok(200, `{"type":"list","data":[{"type":"account","id":"a1"}]}`))
 	ids, err := readAll(client.Transactions.List(t.Context(), userID), transactionID)
@@ -234,9 +234,9 @@ func TestLists_InvalidArguments(t *testing.T) {
 	t.Parallel()
 	s, client := newStub(t, listPage(0, "", "t1"))
 	for name, list := range map[string]iter.Seq2[*basiq.Transaction, error]{
-		"nil context": client.Transactions.List(nil, userID), //nolint:staticcheck // tests a nil context
-		"invalid user ID":    client.Transactions.List(t.Context(), ".."),
-		"page size":   client.Transactions.List(t.Context(), userID, basiq.PageSize[basiq.Transaction](501)),
+		"nil context":     client.Transactions.List(nil, userID), //nolint:staticcheck // tests a nil context
+		"invalid user ID": client.Transactions.List(t.Context(), ".."),
+		"page size":       client.Transactions.List(t.Context(), userID, basiq.PageSize[basiq.Transaction](501)),
 	} {
 		_, err := readAll(list, transactionID)
 		require.ErrorIs(t, err, basiq.ErrInvalidInput, name)

@@ -15,7 +15,7 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-func TestEveryOperationHasACall(t *testing.T) {
+func TestOperations_EveryOperationTested(t *testing.T) {
 	t.Parallel()
 	var want, have []string
 	for _, op := range basiq.Operations() {
@@ -61,7 +61,7 @@ var sent = map[string]struct{ query, body string }{
 	"addWebhook": {body: `{"name":"My General Webhook","subscribedEvents":["user.created"],"url":"https://piper.com/basiq-messages/"}`},
 }
 
-func TestEveryOperationSucceeds(t *testing.T) {
+func TestOperations_Success(t *testing.T) {
 	t.Parallel()
 	for _, c := range operationCalls {
 		t.Run(c.id, func(t *testing.T) {
@@ -118,7 +118,7 @@ func plain(query url.Values) string {
 }
 
 // The documented schema of one report type is a list with one item. The client accepts a list and a single report type.
-func TestReportTypeInAList(t *testing.T) {
+func TestReports_Type_List(t *testing.T) {
 	t.Parallel()
 	_, client := newStub(t, ok(200, list(reportTypeJSON)))
 	reportType, err := client.Reports.Type(t.Context(), basiq.ReportTypeAffordability)
@@ -133,7 +133,7 @@ func TestReportTypeInAList(t *testing.T) {
 }
 
 // Every documented status is returned as an Error with all details.
-func TestEveryOperationReportsErrors(t *testing.T) {
+func TestOperations_Errors(t *testing.T) {
 	t.Parallel()
 	for _, c := range operationCalls {
 		for _, status := range []int{400, 401, 403, 404, 409, 410, 413, 415, 418, 429, 500, 503} {
@@ -163,7 +163,7 @@ func TestEveryOperationReportsErrors(t *testing.T) {
 
 // Operations that create, change or send something are not retried if the first request may have arrived: a second request could
 // cause duplicates, use up a daily limit or send a message twice. Reads, refreshes and deletes by ID are retried.
-func TestWhichOperationsAreRepeated(t *testing.T) {
+func TestOperations_Retry(t *testing.T) {
 	t.Parallel()
 	once := []string{
 		"createUser", "updateUser",
@@ -183,12 +183,12 @@ func TestWhichOperationsAreRepeated(t *testing.T) {
 			wantRepeats = 1
 		}
 		for name, answer := range map[string]any{
-			"after a connection reset":              errReset,
-			"after 408":                  ok(408, ""),
-			"after 500":                  ok(500, ""),
-			"after 502":                  ok(502, "<html>"),
-			"after 503":                  ok(503, ""),
-			"after 504":                  ok(504, ""),
+			"after a connection reset":  errReset,
+			"after 408":                 ok(408, ""),
+			"after 500":                 ok(500, ""),
+			"after 502":                 ok(502, "<html>"),
+			"after 503":                 ok(503, ""),
+			"after 504":                 ok(504, ""),
 			"after a truncated success": answerOf{status: c.status, body: `{"ty`, cut: errors.New("unexpected EOF")},
 		} {
 			t.Run(c.id+"/"+name, func(t *testing.T) {

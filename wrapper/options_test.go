@@ -24,46 +24,46 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-func TestNewRefusesBadInput(t *testing.T) {
+func TestNew_InvalidInput(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		key    string
 		option basiq.Option
 		want   string
 	}{
-		"empty key":             {"", nil, "basiq: New: apiKey: it is empty; copy the key from Basiq's dashboard"},
-		"key with a scheme":  {"Basic abc", nil, `begins with "Basic "`},
-		"key with a space":   {"abc def", nil, "exactly as the dashboard shows it"},
-		"key with a newline": {"abc\n", nil, "line break"},
-		"key beyond ASCII":   {"abcé", nil, "beyond ASCII"},
-		"API version":            {"k", basiq.WithAPIVersion("2.0"), `"2.0" is not supported`},
-		"missing host":            {"k", basiq.WithBaseURL("au-api.basiq.io"), "names missing host"},
-		"plain http":         {"k", basiq.WithBaseURL("http://au-api.basiq.io"), "neither https nor http on this machine"},
-		"resembles localhost":        {"k", basiq.WithBaseURL("http://localhost.evil.example"), "neither https"},
-		"other scheme":       {"k", basiq.WithBaseURL("ftp://au-api.basiq.io"), "neither https"},
-		"user in URL":        {"k", basiq.WithBaseURL("https://me:hunter2@au-api.basiq.io"), "it has a user"},
-		"query in URL":       {"k", basiq.WithBaseURL("https://au-api.basiq.io?a=b"), "a query"},
-		"fragment in URL":    {"k", basiq.WithBaseURL("https://au-api.basiq.io#a"), "a fragment"},
-		"invalid URL":             {"k", basiq.WithBaseURL("https://me:hunter2@%zz"), "it is not a URL"},
-		".. in URL":      {"k", basiq.WithBaseURL("https://proxy.example/x/../basiq"), "a step"},
-		". in URL":       {"k", basiq.WithBaseURL("https://proxy.example/./basiq/"), "a step"},
-		"empty path segment":      {"k", basiq.WithBaseURL("https://proxy.example//basiq"), "empty path segment"},
-		"nil client":         {"k", basiq.WithHTTPClient(nil), "it is nil"},
-		"negative attempts":  {"k", basiq.WithRetry(basiq.RetryPolicy{MaxAttempts: -1}), "MaxAttempts is -1; give 1 to 10"},
-		"many attempts":      {"k", basiq.WithRetry(basiq.RetryPolicy{MaxAttempts: 11, BaseDelay: 1, MaxDelay: 1}), "MaxAttempts is 11"},
-		"negative delay":     {"k", basiq.WithRetry(basiq.RetryPolicy{BaseDelay: -1}), "give a BaseDelay of 0 or more"},
-		"BaseDelay above MaxDelay":     {"k", basiq.WithRetry(basiq.RetryPolicy{BaseDelay: 2, MaxDelay: 1}), "a MaxDelay from BaseDelay"},
-		"long MaxDelay":      {"k", basiq.WithRetry(basiq.RetryPolicy{MaxDelay: math.MaxInt64}), "to an hour"},
-		"long BaseDelay":          {"k", basiq.WithRetry(basiq.RetryPolicy{BaseDelay: 2 * time.Hour}), "to an hour"},
+		"empty key":                {"", nil, "basiq: New: apiKey: it is empty; copy the key from Basiq's dashboard"},
+		"key with a scheme":        {"Basic abc", nil, `begins with "Basic "`},
+		"key with a space":         {"abc def", nil, "exactly as the dashboard shows it"},
+		"key with a newline":       {"abc\n", nil, "line break"},
+		"key beyond ASCII":         {"abcé", nil, "beyond ASCII"},
+		"API version":              {"k", basiq.WithAPIVersion("2.0"), `"2.0" is not supported`},
+		"missing host":             {"k", basiq.WithBaseURL("au-api.basiq.io"), "names missing host"},
+		"plain http":               {"k", basiq.WithBaseURL("http://au-api.basiq.io"), "neither https nor http on this machine"},
+		"resembles localhost":      {"k", basiq.WithBaseURL("http://localhost.evil.example"), "neither https"},
+		"other scheme":             {"k", basiq.WithBaseURL("ftp://au-api.basiq.io"), "neither https"},
+		"user in URL":              {"k", basiq.WithBaseURL("https://me:hunter2@au-api.basiq.io"), "it has a user"},
+		"query in URL":             {"k", basiq.WithBaseURL("https://au-api.basiq.io?a=b"), "a query"},
+		"fragment in URL":          {"k", basiq.WithBaseURL("https://au-api.basiq.io#a"), "a fragment"},
+		"invalid URL":              {"k", basiq.WithBaseURL("https://me:hunter2@%zz"), "it is not a URL"},
+		".. in URL":                {"k", basiq.WithBaseURL("https://proxy.example/x/../basiq"), "a step"},
+		". in URL":                 {"k", basiq.WithBaseURL("https://proxy.example/./basiq/"), "a step"},
+		"empty path segment":       {"k", basiq.WithBaseURL("https://proxy.example//basiq"), "empty path segment"},
+		"nil client":               {"k", basiq.WithHTTPClient(nil), "it is nil"},
+		"negative attempts":        {"k", basiq.WithRetry(basiq.RetryPolicy{MaxAttempts: -1}), "MaxAttempts is -1; give 1 to 10"},
+		"many attempts":            {"k", basiq.WithRetry(basiq.RetryPolicy{MaxAttempts: 11, BaseDelay: 1, MaxDelay: 1}), "MaxAttempts is 11"},
+		"negative delay":           {"k", basiq.WithRetry(basiq.RetryPolicy{BaseDelay: -1}), "give a BaseDelay of 0 or more"},
+		"BaseDelay above MaxDelay": {"k", basiq.WithRetry(basiq.RetryPolicy{BaseDelay: 2, MaxDelay: 1}), "a MaxDelay from BaseDelay"},
+		"long MaxDelay":            {"k", basiq.WithRetry(basiq.RetryPolicy{MaxDelay: math.MaxInt64}), "to an hour"},
+		"long BaseDelay":           {"k", basiq.WithRetry(basiq.RetryPolicy{BaseDelay: 2 * time.Hour}), "to an hour"},
 		"nil middleware":           {"k", basiq.WithMiddleware(nil), "one of them is nil"},
-		"nil logger":         {"k", basiq.WithLogger(nil), "it is nil"},
-		"empty product":      {"k", basiq.WithUserAgent(""), "it is empty"},
-		"header injection":   {"k", basiq.WithUserAgent("a\r\nX: y"), "cannot hold"},
-		"zero bytes":           {"k", basiq.WithMaxResponseBytes(0), "at least 1"},
+		"nil logger":               {"k", basiq.WithLogger(nil), "it is nil"},
+		"empty product":            {"k", basiq.WithUserAgent(""), "it is empty"},
+		"header injection":         {"k", basiq.WithUserAgent("a\r\nX: y"), "cannot hold"},
+		"zero bytes":               {"k", basiq.WithMaxResponseBytes(0), "at least 1"},
 		"nil token source":         {"k", basiq.WithTokenSource(nil), "it is nil"},
-		"nil limiter":        {"k", basiq.WithRateLimit(nil), "it is nil"},
-		"old TLS":            {"k", basiq.WithHTTPClient(withTLS(&tls.Config{MinVersion: tls.VersionTLS11})), "it allows TLS below 1.2"},
-		"only old TLS":       {"k", basiq.WithHTTPClient(withTLS(&tls.Config{MaxVersion: tls.VersionTLS11})), "it allows TLS below 1.2"},
+		"nil limiter":              {"k", basiq.WithRateLimit(nil), "it is nil"},
+		"old TLS":                  {"k", basiq.WithHTTPClient(withTLS(&tls.Config{MinVersion: tls.VersionTLS11})), "it allows TLS below 1.2"},
+		"only old TLS":             {"k", basiq.WithHTTPClient(withTLS(&tls.Config{MaxVersion: tls.VersionTLS11})), "it allows TLS below 1.2"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -85,7 +85,7 @@ func TestNewRefusesBadInput(t *testing.T) {
 	})
 }
 
-func TestBaseURL(t *testing.T) {
+func TestWithBaseURL(t *testing.T) {
 	t.Parallel()
 	for base, want := range map[string]string{
 		"https://au-api.basiq.io":      "https://au-api.basiq.io/users/u1",
@@ -112,7 +112,7 @@ func TestBaseURL(t *testing.T) {
 	}
 }
 
-func TestUserAgent(t *testing.T) {
+func TestWithUserAgent(t *testing.T) {
 	t.Parallel()
 	s := &stub{answer: inTurn(ok(200, userJSON))}
 	client := newClient(t, s, basiq.WithUserAgent("acme-lending/2.2"), basiq.WithUserAgent("acme-lending/2.3"))
@@ -128,7 +128,7 @@ func TestUserAgent(t *testing.T) {
 }
 
 // Following a redirect could send a bank password to another host, or turn a delete into a successful read.
-func TestRedirectsAreNotFollowed(t *testing.T) {
+func TestRedirects_NotFollowed(t *testing.T) {
 	t.Parallel()
 	for name, options := range map[string][]basiq.Option{
 		"default client": nil,
@@ -169,7 +169,7 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 	}
 }
 
-func TestRetryHasDefaults(t *testing.T) {
+func TestWithRetry_Defaults(t *testing.T) {
 	t.Parallel()
 	s := &stub{answer: inTurn(ok(503, ""))}
 	_, err := newClient(t, s, basiq.WithRetry(basiq.RetryPolicy{MaxAttempts: 1})).Users.Get(t.Context(), userID)
@@ -179,7 +179,7 @@ func TestRetryHasDefaults(t *testing.T) {
 	require.NoError(t, err)
 }
 
-func TestMiddleware(t *testing.T) {
+func TestMiddleware_Order(t *testing.T) {
 	t.Parallel()
 	var events []string
 	hook := func(name string) basiq.Middleware {
@@ -209,14 +209,14 @@ func TestMiddleware(t *testing.T) {
 	assert.False(t, ok)
 }
 
-func TestHooksThatAnswerThemselves(t *testing.T) {
+func TestMiddleware_OwnResponse(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		resp *http.Response
 		want string
 	}{
-		"nil response":  {nil, "middleware returned nil response and nil error"},
-		"nil body":  {&http.Response{StatusCode: http.StatusServiceUnavailable}, "503 Service Unavailable"},
+		"nil response":      {nil, "middleware returned nil response and nil error"},
+		"nil body":          {&http.Response{StatusCode: http.StatusServiceUnavailable}, "503 Service Unavailable"},
 		"nil body with 200": {&http.Response{StatusCode: http.StatusOK}, "unexpected end of JSON input"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -231,7 +231,7 @@ func TestHooksThatAnswerThemselves(t *testing.T) {
 }
 
 // A request that middleware rejects was not sent and is not retried. An error after the request does not prove anything.
-func TestHooksThatFail(t *testing.T) {
+func TestMiddleware_Errors(t *testing.T) {
 	t.Parallel()
 	refused := &net.OpError{Op: "dial", Err: errors.New("connection refused")}
 	hook := func(calls *int, after bool) basiq.Option {
@@ -348,7 +348,7 @@ func failingPosts(_ int, req request) (*http.Response, error) {
 }
 
 // A call that middleware makes with the context of another call is independent of that call.
-func TestCallsFromHooks(t *testing.T) {
+func TestMiddleware_NestedCall(t *testing.T) {
 	t.Parallel()
 	s := &stub{answer: failingPosts}
 	audit := newClient(t, s)
@@ -376,7 +376,7 @@ func TestCallsFromHooks(t *testing.T) {
 }
 
 // A Raw call that middleware makes during another Raw call is independent of it, so a create is not retried.
-func TestRawCallsInsideRawCalls(t *testing.T) {
+func TestMiddleware_NestedRawCall(t *testing.T) {
 	t.Parallel()
 	s := &stub{answer: failingPosts}
 	audit := newClient(t, s)
@@ -400,7 +400,7 @@ func TestRawCallsInsideRawCalls(t *testing.T) {
 	assert.Equal(t, []string{"POST /users", "GET /users/u1"}, sent)
 }
 
-func TestLog(t *testing.T) {
+func TestWithLogger(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
 	s := &stub{answer: inTurn(errReset, ok(503, envelope("service-unavailable", "", "")), ok(200, connectionJSON))}

@@ -58,8 +58,8 @@ func (l ledger) answer(_ int, req request) (*http.Response, error) {
 
 // ways are the two ways to read pages. Callers must not see a difference.
 var ways = map[string][]basiq.ListOption[basiq.Transaction]{
-	"on demand": nil,
-	"prefetched":          {basiq.Prefetch[basiq.Transaction]()},
+	"on demand":  nil,
+	"prefetched": {basiq.Prefetch[basiq.Transaction]()},
 }
 
 // eachWay runs a test in both ways.
@@ -74,7 +74,7 @@ func eachWay(t *testing.T, test func(t *testing.T, way []basiq.ListOption[basiq.
 }
 
 // A hundred thousand transactions on two hundred pages are returned in order and once each.
-func TestAllPagesInOrder(t *testing.T) {
+func TestPages_Order(t *testing.T) {
 	t.Parallel()
 	const n = 100_000
 	eachWay(t, func(t *testing.T, way []basiq.ListOption[basiq.Transaction]) {
@@ -97,7 +97,7 @@ func TestAllPagesInOrder(t *testing.T) {
 	})
 }
 
-func TestPagesAreFetchedWhenTheyAreWanted(t *testing.T) {
+func TestPages_OnDemand(t *testing.T) {
 	t.Parallel()
 	s := &stub{answer: ledger{10}.answer}
 	client := newClient(t, s)
@@ -123,7 +123,7 @@ func TestPagesAreFetchedWhenTheyAreWanted(t *testing.T) {
 }
 
 // Pages can be read one at a time, with the cursor stored in between.
-func TestPageByCursor(t *testing.T) {
+func TestTransactions_Page(t *testing.T) {
 	t.Parallel()
 	client := newClient(t, &stub{answer: ledger{5}.answer})
 	var ids []string
@@ -145,18 +145,18 @@ func TestPageByCursor(t *testing.T) {
 	assert.Equal(t, []string{"t0", "t1", "t2", "t3", "t4"}, ids)
 }
 
-func TestBadPageLinks(t *testing.T) {
+func TestPages_InvalidLink(t *testing.T) {
 	t.Parallel()
 	const own = "https://au-api.basiq.io/users/u1/transactions"
 	for name, c := range map[string]struct{ link, text string }{
-		"missing query":        {own, "missing query"},
-		"empty query":  {own + "?", "missing query"},
-		"only a fragment": {own + "#next", "missing query"},
-		"space":         {own + "?next=a b", "invalid character"},
-		"non-ASCII letter":        {own + "?next=\u00e4", "invalid character"},
-		"line break":    {own + "?next=a\\r\\nHost: evil.example", "not a URL"},
-		"invalid URL":          {"https://[::1?next=a", "not a URL"},
-		"credentials":     {"https://token@au-api.basiq.io/users/u1/transactions?next=a", "credentials"},
+		"missing query":    {own, "missing query"},
+		"empty query":      {own + "?", "missing query"},
+		"only a fragment":  {own + "#next", "missing query"},
+		"space":            {own + "?next=a b", "invalid character"},
+		"non-ASCII letter": {own + "?next=\u00e4", "invalid character"},
+		"line break":       {own + "?next=a\\r\\nHost: evil.example", "not a URL"},
+		"invalid URL":      {"https://[::1?next=a", "not a URL"},
+		"credentials":      {"https://token@au-api.basiq.io/users/u1/transactions?next=a", "credentials"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -192,18 +192,18 @@ func TestBadPageLinks(t *testing.T) {
 
 // Links may be relative, and gateways may rewrite them. Only the query of a link is used. The link of the last page may be
 // missing or empty.
-func TestGoodPageLinks(t *testing.T) {
+func TestPages_ValidLink(t *testing.T) {
 	t.Parallel()
 	for name, links := range map[string]string{
-		"absolute":         `{"next":"https://au-api.basiq.io/users/u1/transactions?next=a&limit=2"}`,
-		"relative":         `{"next":"/users/u1/transactions?next=a&limit=2"}`,
-		"only a query":          `{"next":"?next=a&limit=2"}`,
-		"upper case":     `{"next":"HTTPS://AU-API.basiq.io/users/u1/transactions?next=a&limit=2"}`,
+		"absolute":     `{"next":"https://au-api.basiq.io/users/u1/transactions?next=a&limit=2"}`,
+		"relative":     `{"next":"/users/u1/transactions?next=a&limit=2"}`,
+		"only a query": `{"next":"?next=a&limit=2"}`,
+		"upper case":   `{"next":"HTTPS://AU-API.basiq.io/users/u1/transactions?next=a&limit=2"}`,
 		"default port": `{"next":"https://au-api.basiq.io:443/users/u1/transactions?next=a&limit=2"}`,
-		"plain http":       `{"next":"http://au-api.basiq.io/users/u1/transactions?next=a&limit=2"}`,
-		"another host":     `{"next":"https://evil.example/users/u2/transactions?next=a&limit=2"}`,
-		"another path":     `{"next":"https://au-api.basiq.io/v3/internal/users/u2?next=a&limit=2"}`,
-		"fragment":       `{"next":"?next=a&limit=2#top"}`,
+		"plain http":   `{"next":"http://au-api.basiq.io/users/u1/transactions?next=a&limit=2"}`,
+		"another host": `{"next":"https://evil.example/users/u2/transactions?next=a&limit=2"}`,
+		"another path": `{"next":"https://au-api.basiq.io/v3/internal/users/u2?next=a&limit=2"}`,
+		"fragment":     `{"next":"?next=a&limit=2#top"}`,
 	} {
 		for last, end := range map[string]string{"no next": `{}`, "null": `{"next":null}`, "empty": `{"next":""}`, "no links": `null`} {
 			t.Run(name+"/"+last, func(t *testing.T) {
@@ -224,7 +224,7 @@ func TestGoodPageLinks(t *testing.T) {
 	}
 }
 
-func TestRepeatedPageLinks(t *testing.T) {
+func TestPages_RepeatedLink(t *testing.T) {
 	t.Parallel()
 	page := func(id, next string) answerOf {
 		return ok(200, `{"type":"list","data":[{"id":"`+id+`"}],"links":{"next":"https://au-api.basiq.io/users/u1/transactions?next=`+next+`"}}`)
@@ -233,10 +233,10 @@ func TestRepeatedPageLinks(t *testing.T) {
 		answers []any
 		want    []string
 	}{
-		"same link":           {[]any{page("t1", "a"), page("t2", "a")}, []string{"t1", "t2"}},
+		"same link":                      {[]any{page("t1", "a"), page("t2", "a")}, []string{"t1", "t2"}},
 		"first page, on the first page":  {[]any{ok(200, `{"type":"list","data":[{"id":"t1"}],"links":{"next":"/users/u1/transactions?limit=500"}}`)}, []string{"t1"}},
 		"first page, on the second page": {[]any{page("t1", "a"), ok(200, `{"type":"list","data":[{"id":"t2"}],"links":{"next":"/users/u1/transactions?limit=500"}}`)}, []string{"t1", "t2"}},
-		"earlier page":    {[]any{page("t1", "a"), page("t2", "b"), page("t3", "a")}, []string{"t1", "t2", "t3"}},
+		"earlier page":                   {[]any{page("t1", "a"), page("t2", "b"), page("t3", "a")}, []string{"t1", "t2", "t3"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -263,18 +263,18 @@ func TestRepeatedPageLinks(t *testing.T) {
 	}
 }
 
-func TestBadPageArguments(t *testing.T) {
+func TestPages_InvalidArguments(t *testing.T) {
 	t.Parallel()
 	s, client := newStub(t, ok(200, `{"type":"list","data":[]}`))
 	for name, options := range map[string][]basiq.ListOption[basiq.Transaction]{
 		"no items":      {basiq.PageSize[basiq.Transaction](0)},
 		"too many":      {basiq.PageSize[basiq.Transaction](501)},
 		"nil":           {nil},
-		"zero filter": {basiq.Filter[basiq.Transaction]{}},
-		"not a date":       {basiq.TransactionFields.PostDate.Eq("yesterday")},
-		"date and time":        {basiq.TransactionFields.PostDate.Eq("2019-10-29T00:00:00Z")},
-		"February 30":  {basiq.TransactionFields.PostDate.Gt("2019-02-30")},
-		"reversed":     {basiq.TransactionFields.PostDate.Between("2019-10-29", "2019-10-28")},
+		"zero filter":   {basiq.Filter[basiq.Transaction]{}},
+		"not a date":    {basiq.TransactionFields.PostDate.Eq("yesterday")},
+		"date and time": {basiq.TransactionFields.PostDate.Eq("2019-10-29T00:00:00Z")},
+		"February 30":   {basiq.TransactionFields.PostDate.Gt("2019-02-30")},
+		"reversed":      {basiq.TransactionFields.PostDate.Between("2019-10-29", "2019-10-28")},
 	} {
 		for _, err := range client.Transactions.List(t.Context(), userID, options...) {
 			require.ErrorIs(t, err, basiq.ErrInvalidInput, name)
@@ -295,7 +295,7 @@ func TestBadPageArguments(t *testing.T) {
 }
 
 // A failed page request is retried. Earlier items are not lost and no item is returned twice.
-func TestAPageThatFails(t *testing.T) {
+func TestPages_FailedPage(t *testing.T) {
 	t.Parallel()
 	first := ok(200, `{"type":"list","data":[{"id":"t1"}],"links":{"next":"/users/u1/transactions?next=a"}}`)
 	second := ok(200, `{"type":"list","data":[{"id":"t2"}]}`)
@@ -304,13 +304,13 @@ func TestAPageThatFails(t *testing.T) {
 		want    []string
 		is      error
 	}{
-		"temporary failure":      {[]any{first, errReset, second}, []string{"t1", "t2"}, nil},
-		"permanent failure":    {[]any{first, ok(503, "")}, []string{"t1"}, basiq.ErrUnavailable},
-		"not JSON":  {[]any{first, ok(200, "<html>")}, []string{"t1"}, nil},
-		"not a list":   {[]any{first, ok(200, `{"id":"x"}`)}, []string{"t1"}, nil},
-		"another resource":   {[]any{first, ok(200, `{"type":"webhook","id":"w1"}`)}, []string{"t1"}, nil},
-		"expired token":   {[]any{first, tokenExpired, second}, []string{"t1", "t2"}, nil},
-		"expired cursor": {[]any{first, ok(400, envelope("parameter-not-valid", "", "Next value is not valid"))}, []string{"t1"}, basiq.ErrBadRequest},
+		"temporary failure": {[]any{first, errReset, second}, []string{"t1", "t2"}, nil},
+		"permanent failure": {[]any{first, ok(503, "")}, []string{"t1"}, basiq.ErrUnavailable},
+		"not JSON":          {[]any{first, ok(200, "<html>")}, []string{"t1"}, nil},
+		"not a list":        {[]any{first, ok(200, `{"id":"x"}`)}, []string{"t1"}, nil},
+		"another resource":  {[]any{first, ok(200, `{"type":"webhook","id":"w1"}`)}, []string{"t1"}, nil},
+		"expired token":     {[]any{first, tokenExpired, second}, []string{"t1", "t2"}, nil},
+		"expired cursor":    {[]any{first, ok(400, envelope("parameter-not-valid", "", "Next value is not valid"))}, []string{"t1"}, basiq.ErrBadRequest},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -340,7 +340,7 @@ func TestAPageThatFails(t *testing.T) {
 }
 
 // After the loop ends, no request is in flight and every body is closed.
-func TestABreakLeavesNothingOpen(t *testing.T) {
+func TestPages_Break(t *testing.T) {
 	t.Parallel()
 	eachWay(t, func(t *testing.T, way []basiq.ListOption[basiq.Transaction]) {
 		var mu sync.Mutex

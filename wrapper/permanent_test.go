@@ -75,7 +75,7 @@ func proxyServer(t *testing.T, status int) (listener *counting, transport *http.
 }
 
 // A permanent failure is not retried, and the request was not carried out.
-func TestPermanentFailures(t *testing.T) {
+func TestRetry_PermanentFailures(t *testing.T) {
 	t.Parallel()
 	clientCertificate := func(version uint16) func(t *testing.T) (string, *counting, http.RoundTripper) {
 		return func(t *testing.T) (string, *counting, http.RoundTripper) {
@@ -199,7 +199,7 @@ func selfSigned(t *testing.T) tls.Certificate {
 }
 
 // A failure that may be temporary is retried, including failures of a proxy.
-func TestPermanentFailures_ThatAreNot(t *testing.T) {
+func TestRetry_TemporaryFailures(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{408, 425, 429, 502, 503} {
 		listener, transport := proxyServer(t, status)

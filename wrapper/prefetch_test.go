@@ -26,7 +26,7 @@ var (
 )
 
 // Only the next page is fetched while the caller processes the current one.
-func TestPrefetchIsOnePageAhead(t *testing.T) {
+func TestPrefetch_OnePage(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := &stub{answer: ledger{10}.answer}
@@ -47,14 +47,14 @@ func TestPrefetchIsOnePageAhead(t *testing.T) {
 }
 
 // The wait for a page overlaps with the processing of the previous page.
-func TestPrefetchSavesTheWait(t *testing.T) {
+func TestPrefetch_Overlap(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		way  []basiq.ListOption[basiq.Transaction]
 		took time.Duration
 	}{
 		"on demand": {took: 5*time.Second + 10*time.Second},
-		"one ahead":          {way: []basiq.ListOption[basiq.Transaction]{ahead}, took: time.Second + 10*time.Second},
+		"one ahead": {way: []basiq.ListOption[basiq.Transaction]{ahead}, took: time.Second + 10*time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -75,7 +75,7 @@ func TestPrefetchSavesTheWait(t *testing.T) {
 }
 
 // The error of a prefetched page is returned after the items of the current page.
-func TestPrefetchThatFails(t *testing.T) {
+func TestPrefetch_FailedPage(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s, client := newStub(t, withLink, ok(404, envelope("resource-not-found", "", "gone")))
@@ -95,7 +95,7 @@ func TestPrefetchThatFails(t *testing.T) {
 }
 
 // After the loop ends in any way, no request is in flight and no goroutine is running.
-func TestPrefetchLeftEarly(t *testing.T) {
+func TestPrefetch_EarlyExit(t *testing.T) {
 	t.Parallel()
 	for name, leave := range waysToLeave[*basiq.Transaction](synctest.Wait) {
 		t.Run(name, func(t *testing.T) {
@@ -134,7 +134,7 @@ func panicText(call func()) (text string) {
 }
 
 // A panic in middleware during prefetching can be recovered by the caller, as without prefetching.
-func TestPrefetchHandsOnPanics(t *testing.T) {
+func TestPrefetch_Panic(t *testing.T) {
 	t.Parallel()
 	eachWay(t, func(t *testing.T, way []basiq.ListOption[basiq.Transaction]) {
 		client := newClient(t, &stub{answer: inTurn(withLink)}, basiq.WithMiddleware(func(next basiq.Doer) basiq.Doer {
@@ -159,7 +159,7 @@ func TestPrefetchHandsOnPanics(t *testing.T) {
 }
 
 // The panic also reaches a caller that has left the loop before the prefetched page.
-func TestPrefetchHandsOnPanicsToThoseWhoLeave(t *testing.T) {
+func TestPrefetch_PanicAfterBreak(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		client := newClient(t, &stub{answer: inTurn(withLink)}, basiq.WithMiddleware(func(next basiq.Doer) basiq.Doer {
@@ -182,7 +182,7 @@ func TestPrefetchHandsOnPanicsToThoseWhoLeave(t *testing.T) {
 	})
 }
 
-func TestPrefetchOfAHookThatNeverReturns(t *testing.T) {
+func TestPrefetch_Goexit(t *testing.T) {
 	t.Parallel()
 	client := newClient(t, &stub{answer: inTurn(withLink)}, basiq.WithMiddleware(func(next basiq.Doer) basiq.Doer {
 		return basiq.DoerFunc(func(req *http.Request) (*http.Response, error) {
@@ -203,7 +203,7 @@ func TestPrefetchOfAHookThatNeverReturns(t *testing.T) {
 }
 
 // The context ends the call: a page that was fetched before the context ended is not returned afterwards.
-func TestPrefetchAndTheContext(t *testing.T) {
+func TestPrefetch_Context(t *testing.T) {
 	t.Parallel()
 	eachWay(t, func(t *testing.T, way []basiq.ListOption[basiq.Transaction]) {
 		for name, end := range map[string]func(ctx context.Context) (context.Context, context.CancelFunc){
@@ -240,7 +240,7 @@ func TestPrefetchAndTheContext(t *testing.T) {
 }
 
 // Other collections can also be prefetched.
-func TestPrefetchOfOtherCollections(t *testing.T) {
+func TestPrefetch_OtherCollections(t *testing.T) {
 	t.Parallel()
 	page := ok(200, `{"type":"list","data":[{"id":"x1"}],"links":{"next":"?next=a"}}`)
 	last := ok(200, `{"type":"list","data":[{"id":"x2"}]}`)

@@ -18,7 +18,7 @@ func connectionUsed(status string, ago time.Duration) answerOf {
 	return ok(200, strings.Replace(connectionJSON, `"status":"active"`, `"status":"`+status+`","lastUsed":"`+used+`"`, 1))
 }
 
-func TestRefreshIfStale(t *testing.T) {
+func TestConnections_RefreshIfStale(t *testing.T) {
 	t.Parallel()
 	const day = 24 * time.Hour
 	for name, c := range map[string]struct {
@@ -26,16 +26,16 @@ func TestRefreshIfStale(t *testing.T) {
 		ago     time.Duration
 		skipped basiq.RefreshSkip
 	}{
-		"stale":          {status: "active", ago: day + time.Second},
+		"stale":           {status: "active", ago: day + time.Second},
 		"just old enough": {status: "active", ago: day, skipped: basiq.RefreshSkipRecent},
-		"recent":         {status: "active", ago: time.Hour, skipped: basiq.RefreshSkipRecent},
-		"in the future":  {status: "active", ago: -time.Hour, skipped: basiq.RefreshSkipRecent},
-		"pending":        {status: "pending", ago: 2 * day, skipped: basiq.RefreshSkipPending},
-		"invalid":        {status: "invalid", ago: 2 * day, skipped: basiq.RefreshSkipInvalid},
-		"init":           {status: "init", ago: 2 * day, skipped: basiq.RefreshSkipInactive},
-		"revoked":        {status: "revoked", ago: 2 * day, skipped: basiq.RefreshSkipInactive},
-		"unknown status":    {status: "asleep", ago: 2 * day, skipped: basiq.RefreshSkipInactive},
-		"empty status":       {status: "", ago: 2 * day, skipped: basiq.RefreshSkipUnknown},
+		"recent":          {status: "active", ago: time.Hour, skipped: basiq.RefreshSkipRecent},
+		"in the future":   {status: "active", ago: -time.Hour, skipped: basiq.RefreshSkipRecent},
+		"pending":         {status: "pending", ago: 2 * day, skipped: basiq.RefreshSkipPending},
+		"invalid":         {status: "invalid", ago: 2 * day, skipped: basiq.RefreshSkipInvalid},
+		"init":            {status: "init", ago: 2 * day, skipped: basiq.RefreshSkipInactive},
+		"revoked":         {status: "revoked", ago: 2 * day, skipped: basiq.RefreshSkipInactive},
+		"unknown status":  {status: "asleep", ago: 2 * day, skipped: basiq.RefreshSkipInactive},
+		"empty status":    {status: "", ago: 2 * day, skipped: basiq.RefreshSkipUnknown},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -63,7 +63,7 @@ func TestRefreshIfStale(t *testing.T) {
 }
 
 // With a CLIENT_ACCESS token the time when a connection was last used is unknown.
-func TestRefreshIfStaleWithoutLastUsed(t *testing.T) {
+func TestConnections_RefreshIfStale_MissingLastUsed(t *testing.T) {
 	t.Parallel()
 	for _, used := range []string{"", `"lastUsed":null,`, `"lastUsed":"",`, `"lastUsed":"yesterday",`} {
 		s, client := newStub(t, ok(200, strings.Replace(connectionJSON, `"status"`, used+`"status"`, 1)))
@@ -75,7 +75,7 @@ func TestRefreshIfStaleWithoutLastUsed(t *testing.T) {
 	}
 }
 
-func TestRefreshIfStaleErrors(t *testing.T) {
+func TestConnections_RefreshIfStale_Errors(t *testing.T) {
 	t.Parallel()
 	s, client := newStub(t, ok(404, envelope("resource-not-found", "", "")))
 	for _, age := range []time.Duration{0, -time.Hour} {

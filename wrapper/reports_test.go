@@ -12,7 +12,7 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-func TestCreateReport(t *testing.T) {
+func TestReports_Create(t *testing.T) {
 	t.Parallel()
 	for payload, report := range map[string]basiq.CreateReport{
 		"conn-affor-report": {
@@ -51,7 +51,7 @@ func TestCreateReport(t *testing.T) {
 	}
 }
 
-func TestReportsPage(t *testing.T) {
+func TestReports_Page(t *testing.T) {
 	t.Parallel()
 	s, client := newStub(t, ok(200, `{"type":"list","size":2,"data":[`+reportJSON+`],"links":{"next":"/reports?next=b"}}`))
 	page, err := client.Reports.Page(t.Context(), "next=a")
@@ -64,22 +64,22 @@ func TestReportsPage(t *testing.T) {
 }
 
 // A filter value can be a string, a list, an empty list or null. Each has a different meaning.
-func TestReportFilters(t *testing.T) {
+func TestReports_Create_Filters(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		filters []basiq.ReportFilter
 		want    string
 	}{
-		"string":               {[]basiq.ReportFilter{basiq.ReportFilterString("fromDate", "2024-01-01")}, `[{"name":"fromDate","value":"2024-01-01"}]`},
-		"date":               {[]basiq.ReportFilter{basiq.ReportFilterString("toDate", string(basiq.Date("2024-03-26")))}, `[{"name":"toDate","value":"2024-03-26"}]`},
+		"string":              {[]basiq.ReportFilter{basiq.ReportFilterString("fromDate", "2024-01-01")}, `[{"name":"fromDate","value":"2024-01-01"}]`},
+		"date":                {[]basiq.ReportFilter{basiq.ReportFilterString("toDate", string(basiq.Date("2024-03-26")))}, `[{"name":"toDate","value":"2024-03-26"}]`},
 		"empty string":        {[]basiq.ReportFilter{basiq.ReportFilterString("user", "")}, `[{"name":"user","value":""}]`},
-		"list":               {[]basiq.ReportFilter{basiq.ReportFilterStrings("users", "u1", "u2")}, `[{"name":"users","value":["u1","u2"]}]`},
-		"list with one value":        {[]basiq.ReportFilter{basiq.ReportFilterStrings("users", "u1")}, `[{"name":"users","value":["u1"]}]`},
-		"empty list, for all":   {[]basiq.ReportFilter{basiq.ReportFilterStrings("includeMetrics")}, `[{"name":"includeMetrics","value":[]}]`},
-		"empty slice":   {[]basiq.ReportFilter{basiq.ReportFilterStrings("includeMetrics", []string{}...)}, `[{"name":"includeMetrics","value":[]}]`},
-		"null, for none":           {[]basiq.ReportFilter{basiq.ReportFilterNone("includeGroups")}, `[{"name":"includeGroups","value":null}]`},
-		"unknown filter":          {[]basiq.ReportFilter{basiq.ReportFilterString("brandNew", "x")}, `[{"name":"brandNew","value":"x"}]`},
-		"no filters": {nil, `[]`},
+		"list":                {[]basiq.ReportFilter{basiq.ReportFilterStrings("users", "u1", "u2")}, `[{"name":"users","value":["u1","u2"]}]`},
+		"list with one value": {[]basiq.ReportFilter{basiq.ReportFilterStrings("users", "u1")}, `[{"name":"users","value":["u1"]}]`},
+		"empty list, for all": {[]basiq.ReportFilter{basiq.ReportFilterStrings("includeMetrics")}, `[{"name":"includeMetrics","value":[]}]`},
+		"empty slice":         {[]basiq.ReportFilter{basiq.ReportFilterStrings("includeMetrics", []string{}...)}, `[{"name":"includeMetrics","value":[]}]`},
+		"null, for none":      {[]basiq.ReportFilter{basiq.ReportFilterNone("includeGroups")}, `[{"name":"includeGroups","value":null}]`},
+		"unknown filter":      {[]basiq.ReportFilter{basiq.ReportFilterString("brandNew", "x")}, `[{"name":"brandNew","value":"x"}]`},
+		"no filters":          {nil, `[]`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -93,7 +93,7 @@ func TestReportFilters(t *testing.T) {
 	}
 }
 
-func TestBadReports(t *testing.T) {
+func TestReports_Create_InvalidReport(t *testing.T) {
 	t.Parallel()
 	const twice = "give every filter a Name, and none of them twice"
 	from := basiq.ReportFilterString(basiq.ReportFilterNameFromDate, "2024-01-01")
@@ -101,14 +101,14 @@ func TestBadReports(t *testing.T) {
 		report basiq.CreateReport
 		says   string
 	}{
-		"missing type":         {basiq.CreateReport{Title: "March"}, "give a ReportType"},
-		"blank type":    {basiq.CreateReport{ReportType: " ", Title: "March"}, "give a ReportType"},
-		"missing title":        {basiq.CreateReport{ReportType: "STATEMENT_01"}, "give a Title"},
-		"blank title":   {basiq.CreateReport{ReportType: "STATEMENT_01", Title: "\t"}, "give a Title"},
-		"long title":    {basiq.CreateReport{ReportType: "STATEMENT_01", Title: strings.Repeat("x", 51)}, "the Title has more than 50 characters"},
-		"duplicate filter":           {basiq.CreateReport{ReportType: "STATEMENT_01", Title: "March", Filters: []basiq.ReportFilter{from, basiq.ReportFilterNone("users"), from}}, twice},
-		"filter without a name":  {basiq.CreateReport{ReportType: "STATEMENT_01", Title: "March", Filters: []basiq.ReportFilter{basiq.ReportFilterString("", "x")}}, twice},
-		"zero filter": {basiq.CreateReport{ReportType: "STATEMENT_01", Title: "March", Filters: []basiq.ReportFilter{{}}}, twice},
+		"missing type":          {basiq.CreateReport{Title: "March"}, "give a ReportType"},
+		"blank type":            {basiq.CreateReport{ReportType: " ", Title: "March"}, "give a ReportType"},
+		"missing title":         {basiq.CreateReport{ReportType: "STATEMENT_01"}, "give a Title"},
+		"blank title":           {basiq.CreateReport{ReportType: "STATEMENT_01", Title: "\t"}, "give a Title"},
+		"long title":            {basiq.CreateReport{ReportType: "STATEMENT_01", Title: strings.Repeat("x", 51)}, "the Title has more than 50 characters"},
+		"duplicate filter":      {basiq.CreateReport{ReportType: "STATEMENT_01", Title: "March", Filters: []basiq.ReportFilter{from, basiq.ReportFilterNone("users"), from}}, twice},
+		"filter without a name": {basiq.CreateReport{ReportType: "STATEMENT_01", Title: "March", Filters: []basiq.ReportFilter{basiq.ReportFilterString("", "x")}}, twice},
+		"zero filter":           {basiq.CreateReport{ReportType: "STATEMENT_01", Title: "March", Filters: []basiq.ReportFilter{{}}}, twice},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -139,7 +139,7 @@ func TestBadReports(t *testing.T) {
 	})
 }
 
-func TestGetReport(t *testing.T) {
+func TestReports_Get(t *testing.T) {
 	t.Parallel()
 	t.Run("documented example", func(t *testing.T) {
 		t.Parallel()
@@ -199,7 +199,7 @@ func TestGetReport(t *testing.T) {
 	})
 }
 
-func TestListReports(t *testing.T) {
+func TestReports_List(t *testing.T) {
 	t.Parallel()
 	s, client := newStub(t, ok(200, official(t, "examples/reports/listallreports.200.example")), ok(200, `{"count":0,"data":[],"size":2,"type":"list","links":{}}`))
 	reports := all(t, client.Reports.List(t.Context()))
@@ -211,7 +211,7 @@ func TestListReports(t *testing.T) {
 	assert.Equal(t, "next=bf1ec9d4", s.seen()[1].Query)
 }
 
-func TestReportTypes(t *testing.T) {
+func TestReports_Types(t *testing.T) {
 	t.Parallel()
 	_, client := newStub(t, ok(200, official(t, "examples/reports/listReportTypes.200.example")))
 	types := all(t, client.Reports.Types(t.Context()))
@@ -225,18 +225,18 @@ func TestReportTypes(t *testing.T) {
 }
 
 // The documented schema of one report type is that of the list of types. The caller gets the type in both cases.
-func TestReportTypeThatComesAsAList(t *testing.T) {
+func TestReports_Type_InList(t *testing.T) {
 	t.Parallel()
 	const one = `{"type":"reportType","id":"CON_AFFOR_01","name":"Consumer Affordability Report","filters":[{"name":"fromDate","type":"string","required":true}]}`
 	for name, body := range map[string]string{
-		"by itself":                 one,
-		"list with one type":                 `{"type":"list","count":1,"data":[` + one + `]}`,
-		"list without a type field":  `{"data":[` + one + `]}`,
-		"list with the type's ID":     `{"type":"list","id":"CON_AFFOR_01","name":"Reports","count":1,"filters":[],"data":[` + one + `]}`,
-		"list with another ID":    `{"type":"List","id":"b1824ad0","data":[` + one + `]}`,
+		"by itself":                               one,
+		"list with one type":                      `{"type":"list","count":1,"data":[` + one + `]}`,
+		"list without a type field":               `{"data":[` + one + `]}`,
+		"list with the type's ID":                 `{"type":"list","id":"CON_AFFOR_01","name":"Reports","count":1,"filters":[],"data":[` + one + `]}`,
+		"list with another ID":                    `{"type":"List","id":"b1824ad0","data":[` + one + `]}`,
 		"list with the ID of an item without one": `{"type":"list","id":"CON_AFFOR_01","data":[` + strings.Replace(one, `"id":"CON_AFFOR_01",`, "", 1) + `]}`,
-		"type field list, no data":    strings.Replace(one, "reportType", "list", 1),
-		"report type with data":        strings.Replace(one, `"filters"`, `"data":[{"id":"STATEMENT_01"}],"filters"`, 1),
+		"type field list, no data":                strings.Replace(one, "reportType", "list", 1),
+		"report type with data":                   strings.Replace(one, `"filters"`, `"data":[{"id":"STATEMENT_01"}],"filters"`, 1),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -250,13 +250,13 @@ func TestReportTypeThatComesAsAList(t *testing.T) {
 		})
 	}
 	for name, body := range map[string]string{
-		"empty list":                           `{"type":"list","data":[]}`,
-		"several types":                        `{"type":"list","data":[` + one + `,{"id":"STATEMENT_01"}]}`,
-		"missing ID":                          `{"type":"list","data":[{"name":"x"}]}`,
-		"null":                           `{"type":"list","data":null}`,
-		"empty list with the type's ID":    `{"type":"list","id":"CON_AFFOR_01","data":[]}`,
+		"empty list":                             `{"type":"list","data":[]}`,
+		"several types":                          `{"type":"list","data":[` + one + `,{"id":"STATEMENT_01"}]}`,
+		"missing ID":                             `{"type":"list","data":[{"name":"x"}]}`,
+		"null":                                   `{"type":"list","data":null}`,
+		"empty list with the type's ID":          `{"type":"list","id":"CON_AFFOR_01","data":[]}`,
 		"several types, list with the type's ID": `{"type":"list","id":"CON_AFFOR_01","data":[` + one + `,{"id":"STATEMENT_01"}]}`,
-		"another type, list with the type's ID": `{"type":"list","id":"CON_AFFOR_01","data":[{"id":"STATEMENT_01"}]}`,
+		"another type, list with the type's ID":  `{"type":"list","id":"CON_AFFOR_01","data":[{"id":"STATEMENT_01"}]}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -271,7 +271,7 @@ func TestReportTypeThatComesAsAList(t *testing.T) {
 }
 
 // A list with an ID is not accepted as a resource or an item, even if a resource has no fixed type.
-func TestListWithAnID(t *testing.T) {
+func TestReports_Type_ListWithID(t *testing.T) {
 	t.Parallel()
 	const envelope = `{"type":"list","id":"x1","data":[{"type":"event-type","id":"x1","description":"d"}]}`
 	_, client := newStub(t, ok(200, envelope))
@@ -286,18 +286,18 @@ func TestListWithAnID(t *testing.T) {
 }
 
 // This operation has no documented limit, so a limit is sent only if the caller sets one.
-func TestReportTransactions_PageSize(t *testing.T) {
+func TestReports_Transactions_PageSize(t *testing.T) {
 	t.Parallel()
 	fields := basiq.ReportTransactionFields
 	for name, c := range map[string]struct {
 		options []basiq.ListOption[basiq.ReportTransaction]
 		query   string
 	}{
-		"default":         {nil, ""},
-		"filter":     {[]basiq.ListOption[basiq.ReportTransaction]{fields.ID.Eq("t1")}, "filter=transaction.id.eq%28%27t1%27%29"},
-		"prefetch":     {[]basiq.ListOption[basiq.ReportTransaction]{basiq.Prefetch[basiq.ReportTransaction]()}, ""},
-		"size":       {[]basiq.ListOption[basiq.ReportTransaction]{basiq.PageSize[basiq.ReportTransaction](250)}, "limit=250"},
-		"maximum":  {[]basiq.ListOption[basiq.ReportTransaction]{basiq.PageSize[basiq.ReportTransaction](500)}, "limit=500"},
+		"default":                      {nil, ""},
+		"filter":                       {[]basiq.ListOption[basiq.ReportTransaction]{fields.ID.Eq("t1")}, "filter=transaction.id.eq%28%27t1%27%29"},
+		"prefetch":                     {[]basiq.ListOption[basiq.ReportTransaction]{basiq.Prefetch[basiq.ReportTransaction]()}, ""},
+		"size":                         {[]basiq.ListOption[basiq.ReportTransaction]{basiq.PageSize[basiq.ReportTransaction](250)}, "limit=250"},
+		"maximum":                      {[]basiq.ListOption[basiq.ReportTransaction]{basiq.PageSize[basiq.ReportTransaction](500)}, "limit=500"},
 		"the last option takes effect": {[]basiq.ListOption[basiq.ReportTransaction]{basiq.PageSize[basiq.ReportTransaction](0), basiq.PageSize[basiq.ReportTransaction](1)}, "limit=1"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -320,7 +320,7 @@ func TestReportTransactions_PageSize(t *testing.T) {
 	assert.Empty(t, s.seen())
 }
 
-func TestReportTransactions(t *testing.T) {
+func TestReports_Transactions(t *testing.T) {
 	t.Parallel()
 	// The first transaction follows the documented schema, with tags as in enrich.yml. The second one has missing fields.
 	s, client := newStub(t, ok(200, `{"type":"list","count":500,"size":2000,"data":[

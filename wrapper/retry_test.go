@@ -27,11 +27,11 @@ import (
 )
 
 // A refused connection proves that the request did not reach Basiq, so even a create is retried.
-func TestCreateIsSentAgainWhenItDidNotArrive(t *testing.T) {
+func TestRetry_UnsentCreate(t *testing.T) {
 	t.Parallel()
 	for name, failure := range map[string]error{
 		"connection refused": &net.OpError{Op: "dial", Err: errors.New("connection refused")},
-		"dns":     &net.OpError{Op: "dial", Err: &net.DNSError{Err: "server misbehaving", Name: "au-api.basiq.io", IsTemporary: true}},
+		"dns":                &net.OpError{Op: "dial", Err: &net.DNSError{Err: "server misbehaving", Name: "au-api.basiq.io", IsTemporary: true}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -47,7 +47,7 @@ func TestCreateIsSentAgainWhenItDidNotArrive(t *testing.T) {
 }
 
 // The same tests with real sockets, where net/http calls the trace's functions.
-func TestCreateOverARealSocket(t *testing.T) {
+func TestRetry_CreateOverTheNetwork(t *testing.T) {
 	t.Parallel()
 	t.Run("connection refused", func(t *testing.T) {
 		t.Parallel()
@@ -130,7 +130,7 @@ func TestCreateOverARealSocket(t *testing.T) {
 }
 
 // The evidence is the attempt's own: a later failed dial does not cancel out an established connection.
-func TestTokenSourceIsNoEvidence(t *testing.T) {
+func TestEvidence_TokenSourceDials(t *testing.T) {
 	t.Parallel()
 	s := &stub{answer: inTurn(errReset)}
 	client := newClient21(t, s, basiq.WithTokenSource(dialingTokens{}))
@@ -154,26 +154,26 @@ func (dialingTokens) Token(ctx context.Context, scope basiq.Scope) (basiq.Token,
 	return fixedTokens("fixed").Token(ctx, scope)
 }
 
-func TestMayHaveBeenDone(t *testing.T) {
+func TestMayHaveSucceeded(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		answer any
 		want   bool
 	}{
-		"connection refused":        {&net.OpError{Op: "dial", Err: errors.New("refused")}, false},
-		"reset":          {errReset, true},
-		"400":            {ok(400, envelope("invalid-content", "", "")), false},
-		"429":            {ok(429, ""), false},
-		"302":            {ok(302, ""), false},
-		"300":            {ok(300, ""), false},
-		"299":            {ok(299, "{}"), true},
-		"408":            {ok(408, ""), true},
-		"502":            {ok(502, "<html>"), true},
-		"HTML":     {ok(202, "<html>"), true},
-		"missing ID":  {ok(202, "{}"), true},
-		"null":           {ok(202, "null"), true},
-		"mistyped ID":     {ok(202, `{"id":{}}`), true},
-		"truncated": {answerOf{status: 202, body: "{", cut: errReset}, true},
+		"connection refused": {&net.OpError{Op: "dial", Err: errors.New("refused")}, false},
+		"reset":              {errReset, true},
+		"400":                {ok(400, envelope("invalid-content", "", "")), false},
+		"429":                {ok(429, ""), false},
+		"302":                {ok(302, ""), false},
+		"300":                {ok(300, ""), false},
+		"299":                {ok(299, "{}"), true},
+		"408":                {ok(408, ""), true},
+		"502":                {ok(502, "<html>"), true},
+		"HTML":               {ok(202, "<html>"), true},
+		"missing ID":         {ok(202, "{}"), true},
+		"null":               {ok(202, "null"), true},
+		"mistyped ID":        {ok(202, `{"id":{}}`), true},
+		"truncated":          {answerOf{status: 202, body: "{", cut: errReset}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -324,7 +324,7 @@ func TestMayHaveBeenDone(t *testing.T) {
 	})
 }
 
-func TestDeleteThatGotThroughIsDone(t *testing.T) {
+func TestRetry_DeleteNotFound(t *testing.T) {
 	t.Parallel()
 	notFound := ok(404, envelope("resource-not-found", "Not found", "Requested resource is not found"))
 	t.Run("after a reset", func(t *testing.T) {
@@ -390,7 +390,7 @@ func TestDeleteThatGotThroughIsDone(t *testing.T) {
 	})
 }
 
-func TestRetryAfter(t *testing.T) {
+func TestRetryAfter_Delay(t *testing.T) {
 	t.Parallel()
 	policy := basiq.RetryPolicy{MaxAttempts: 3, BaseDelay: time.Second, MaxDelay: 20 * time.Second}
 	for name, c := range map[string]struct {
@@ -398,19 +398,19 @@ func TestRetryAfter(t *testing.T) {
 		attempts      int
 		atLeast, most time.Duration
 	}{
-		"seconds":       {func() string { return "7" }, 2, 7 * time.Second, 8 * time.Second},
-		"date":          {func() string { return time.Now().Add(7 * time.Second).UTC().Format(http.TimeFormat) }, 2, 6 * time.Second, 8 * time.Second},
-		"fraction":      {func() string { return "1.5" }, 2, 1500 * time.Millisecond, 2500 * time.Millisecond},
-		"two dots":      {func() string { return "1.5.2" }, 2, 0, time.Second},
-		"only a dot":    {func() string { return "." }, 2, 0, time.Second},
-		"past date":     {func() string { return time.Now().Add(-time.Hour).UTC().Format(http.TimeFormat) }, 2, 0, time.Second},
-		"zero":          {func() string { return "0" }, 2, 0, time.Second},
-		"text":       {func() string { return "soon" }, 2, 0, time.Second},
-		"negative":      {func() string { return "-5" }, 2, 0, time.Second},
-		"empty":          {func() string { return "" }, 2, 0, time.Second},
+		"seconds":           {func() string { return "7" }, 2, 7 * time.Second, 8 * time.Second},
+		"date":              {func() string { return time.Now().Add(7 * time.Second).UTC().Format(http.TimeFormat) }, 2, 6 * time.Second, 8 * time.Second},
+		"fraction":          {func() string { return "1.5" }, 2, 1500 * time.Millisecond, 2500 * time.Millisecond},
+		"two dots":          {func() string { return "1.5.2" }, 2, 0, time.Second},
+		"only a dot":        {func() string { return "." }, 2, 0, time.Second},
+		"past date":         {func() string { return time.Now().Add(-time.Hour).UTC().Format(http.TimeFormat) }, 2, 0, time.Second},
+		"zero":              {func() string { return "0" }, 2, 0, time.Second},
+		"text":              {func() string { return "soon" }, 2, 0, time.Second},
+		"negative":          {func() string { return "-5" }, 2, 0, time.Second},
+		"empty":             {func() string { return "" }, 2, 0, time.Second},
 		"at the maximum":    {func() string { return "20" }, 2, 20 * time.Second, 20 * time.Second},
 		"above the maximum": {func() string { return "21" }, 1, 0, 0},
-		"overflow":      {func() string { return "99999999999999999999999999" }, 1, 0, 0},
+		"overflow":          {func() string { return "99999999999999999999999999" }, 1, 0, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -441,7 +441,7 @@ func TestRetryAfter(t *testing.T) {
 }
 
 // Retry-After is returned in the error, up to a year.
-func TestRetryAfterIsTold(t *testing.T) {
+func TestRetryAfter_InError(t *testing.T) {
 	t.Parallel()
 	for header, want := range map[string]time.Duration{
 		"86400": 24 * time.Hour, "31536000": 365 * 24 * time.Hour, "31536001": 365 * 24 * time.Hour, "99999999999999999999999999": 365 * 24 * time.Hour,
@@ -455,7 +455,7 @@ func TestRetryAfterIsTold(t *testing.T) {
 }
 
 // The default delays, without WithRetry and for zero fields of its policy, are the documented ones.
-func TestDefaultWaits(t *testing.T) {
+func TestRetry_DefaultDelays(t *testing.T) {
 	t.Parallel()
 	for name, options := range map[string][]basiq.Option{"no policy": nil, "partial policy": {basiq.WithRetry(basiq.RetryPolicy{MaxAttempts: 4})}} {
 		t.Run(name, func(t *testing.T) {
@@ -489,7 +489,7 @@ func TestDefaultWaits(t *testing.T) {
 }
 
 // Callers that wait until the same time retry at different times.
-func TestCallersComeBackApart(t *testing.T) {
+func TestRetryAfter_Jitter(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex
@@ -520,7 +520,7 @@ func TestCallersComeBackApart(t *testing.T) {
 	})
 }
 
-func TestBackoffGrowsAndIsBounded(t *testing.T) {
+func TestRetry_Backoff(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := &stub{answer: inTurn(errReset)}
@@ -538,7 +538,7 @@ func TestBackoffGrowsAndIsBounded(t *testing.T) {
 	})
 }
 
-func TestWaitsEndWithTheContext(t *testing.T) {
+func TestRetry_ContextEnds(t *testing.T) {
 	t.Parallel()
 	slow := basiq.RetryPolicy{MaxAttempts: 4, BaseDelay: time.Hour, MaxDelay: time.Hour}
 	t.Run("canceled", func(t *testing.T) {
@@ -617,7 +617,7 @@ func TestWaitsEndWithTheContext(t *testing.T) {
 		})
 	})
 	for name, first := range map[string]any{
-		"429":     answerOf{status: 429, header: http.Header{"Retry-After": {"10"}}},
+		"429":                answerOf{status: 429, header: http.Header{"Retry-After": {"10"}}},
 		"connection refused": &net.OpError{Op: "dial", Err: errors.New("connection refused")},
 	} {
 		t.Run("canceled while throttled by another call, after "+name, func(t *testing.T) {
@@ -756,7 +756,7 @@ func TestRetryBudget_TokenRequests(t *testing.T) {
 }
 
 // A rejection with a truncated body may be caused by the token, which only its text shows.
-func TestRefusalsThatBreakOff(t *testing.T) {
+func TestRetry_TruncatedRejection(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{401, 403, 404} {
 		broken := answerOf{status: status, body: `{"data":[{"detail":"Token has`, cut: errReset}
@@ -773,7 +773,7 @@ func TestRefusalsThatBreakOff(t *testing.T) {
 }
 
 // A server that fails one call in five is always retried. A server that fails most calls is not.
-func TestRetryBudgetOfAServerThatFailsNowAndThen(t *testing.T) {
+func TestRetryBudget_OccasionalFailures(t *testing.T) {
 	t.Parallel()
 	for share, lost := range map[int][2]int{20: {0, 30}, 80: {1000, 2000}} {
 		random := rand.New(rand.NewPCG(1, 2))
@@ -799,7 +799,7 @@ func TestRetryBudgetOfAServerThatFailsNowAndThen(t *testing.T) {
 	}
 }
 
-func TestAnswersThatBreakOff(t *testing.T) {
+func TestRetry_TruncatedResponse(t *testing.T) {
 	t.Parallel()
 	broken := answerOf{status: 200, body: `{"type":"us`, cut: errReset}
 	t.Run("retry succeeds", func(t *testing.T) {
@@ -848,7 +848,7 @@ func TestAnswersThatBreakOff(t *testing.T) {
 	})
 }
 
-func TestLargeAnswers(t *testing.T) {
+func TestWithMaxResponseBytes(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		size int
@@ -890,7 +890,7 @@ func TestLargeAnswers(t *testing.T) {
 }
 
 // A small body can require much memory.
-func TestAnswersOfManyObjects(t *testing.T) {
+func TestResponses_ManyObjects(t *testing.T) {
 	t.Parallel()
 	for _, item := range []string{"{}", "null"} {
 		body := `{"type":"list","data":[` + strings.Repeat(item+",", 1<<18) + item + `]}`
@@ -906,7 +906,7 @@ func TestAnswersOfManyObjects(t *testing.T) {
 	require.NoError(t, rangeErr(client.Consents.List(t.Context(), userID)))
 }
 
-func TestBodyThatCannotBeSentAgain(t *testing.T) {
+func TestRetry_UnrewindableBody(t *testing.T) {
 	t.Parallel()
 	s, client := newStub(t, ok(429, ""), ok(200, userJSON))
 	resp, err := client.Raw().UpdateUserWithBody(t.Context(), userID, "application/json", io.MultiReader(strings.NewReader("{}")))

@@ -206,9 +206,9 @@ func situations() map[string]situation {
 		"truncated success": func(s sentRequest) (*http.Response, error) {
 			return cutOff(s.good.StatusCode, s.goodBody()+" ", errReset), nil
 		},
-		"HTML with 200": func(s sentRequest) (*http.Response, error) { return repeating(200, "<html>"+s.dump(), s), nil },
+		"HTML with 200":   func(s sentRequest) (*http.Response, error) { return repeating(200, "<html>"+s.dump(), s), nil },
 		"string with 200": func(s sentRequest) (*http.Response, error) { return repeating(200, quoted(s.dump()), s), nil },
-		"array with 200": func(s sentRequest) (*http.Response, error) { return repeating(200, `[`+quoted(s.dump())+`]`, s), nil },
+		"array with 200":  func(s sentRequest) (*http.Response, error) { return repeating(200, `[`+quoted(s.dump())+`]`, s), nil },
 		"incomplete JSON with 200": func(s sentRequest) (*http.Response, error) {
 			return repeating(200, `{"echo":`+quoted(s.dump())+`,`, s), nil
 		},
@@ -311,7 +311,7 @@ func situations() map[string]situation {
 // echoes returns situations in which a server or a transport echoes the request where an error shows it.
 func echoes() map[string]situation {
 	echo := map[string]func(s sentRequest) string{
-		"unchanged":    func(s sentRequest) string { return s.Header.Get("Authorization") + " " + s.body },
+		"unchanged":     func(s sentRequest) string { return s.Header.Get("Authorization") + " " + s.body },
 		"query-escaped": func(s sentRequest) string { return url.QueryEscape(s.Header.Get("Authorization") + " " + s.body) },
 		"values": func(s sentRequest) string {
 			_, credential, _ := strings.Cut(s.Header.Get("Authorization"), " ")
@@ -488,7 +488,7 @@ func unkind(c secretCall, play situation, atToken bool) roundTripper {
 }
 
 // TestSecrets_Calls makes every call in every situation and checks that no secret is visible.
-func TestCallsKeepSecrets(t *testing.T) {
+func TestSecrets_Calls(t *testing.T) {
 	t.Parallel()
 	for n, c := range secretCalls() {
 		t.Run(c.name, func(t *testing.T) {
@@ -507,7 +507,9 @@ func TestCallsKeepSecrets(t *testing.T) {
 				}
 				// The token request does not depend on the call, and a call without a token hardly depends on the operation.
 				if c.onlyToken() || slices.Contains([]string{"getUser", "postConnection", "postJobMfa", "Raw.PostConnection"}, c.name) {
-					synctest.Test(t, func(t *testing.T) { observe(t, c, unkind(c, play, true)).assertNoSecrets(t, name+" during the token request") })
+					synctest.Test(t, func(t *testing.T) {
+						observe(t, c, unkind(c, play, true)).assertNoSecrets(t, name+" during the token request")
+					})
 				}
 			}
 		})
@@ -520,21 +522,21 @@ func (c secretCall) onlyToken() bool {
 }
 
 // Only the secret is removed from the text of an error.
-func TestEchoesAreRedacted(t *testing.T) {
+func TestSecrets_Echoes(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		login, password string
 		code, detail    string
 		says            string
 	}{
-		"echo":                 {"gavin", "hooli2016", "invalid-content", "hooli2016 is too short for gavin", "invalid-content: [redacted] is too short for [redacted]"},
+		"echo":                                {"gavin", "hooli2016", "invalid-content", "hooli2016 is too short for gavin", "invalid-content: [redacted] is too short for [redacted]"},
 		"one secret is a prefix of the other": {"hooli", "hooli2016", "invalid-content", "hooli2016, hooli", "invalid-content: [redacted], [redacted]"},
-		"escaped":              {"gavin", `a"b<c`, "invalid-content", `{"password":"a\"b\u003cc"} a%22b%3Cc`, `invalid-content: {"password":"[redacted]"} [redacted]`},
-		"word of the code in the text":   {"gavin", "invalid", "invalid-content", "it is invalid", "invalid-content: it is [redacted]"},
-		"secret in the code":          {"gavin", "hooli2016", "bad-hooli2016", "no", "bad-[redacted]: no"},
-		"just long enough":     {"gav", "abcd", "invalid-content", "abcd by gav", "invalid-content: [redacted] by gav"},
-		"code with several words":    {"gavin", "lazy", "too-lazy", "no", "too-lazy: no"},
-		"too short to redact":    {"gavin", "1", "invalid-content", "1 error", "invalid-content: 1 error"},
+		"escaped":                             {"gavin", `a"b<c`, "invalid-content", `{"password":"a\"b\u003cc"} a%22b%3Cc`, `invalid-content: {"password":"[redacted]"} [redacted]`},
+		"word of the code in the text":        {"gavin", "invalid", "invalid-content", "it is invalid", "invalid-content: it is [redacted]"},
+		"secret in the code":                  {"gavin", "hooli2016", "bad-hooli2016", "no", "bad-[redacted]: no"},
+		"just long enough":                    {"gav", "abcd", "invalid-content", "abcd by gav", "invalid-content: [redacted] by gav"},
+		"code with several words":             {"gavin", "lazy", "too-lazy", "no", "too-lazy: no"},
+		"too short to redact":                 {"gavin", "1", "invalid-content", "1 error", "invalid-content: 1 error"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -552,7 +554,7 @@ func TestEchoesAreRedacted(t *testing.T) {
 
 // TestSecrets_Panics makes every call with a component of the caller that panics, either in the call or in the background while
 // a token is requested.
-func TestPanicsKeepSecrets(t *testing.T) {
+func TestSecrets_Panics(t *testing.T) {
 	t.Parallel()
 	const cause = "boom"
 	onCall := func(panics func(call basiq.CallInfo) bool) basiq.Option {

@@ -99,7 +99,7 @@ func assertNoSecrets(t testing.TB, where, text string) {
 }
 
 // The search finds each form of a secret at any position, even if the secret is truncated.
-func TestSecretsAreFound(t *testing.T) {
+func TestSecrets_Search(t *testing.T) {
 	t.Parallel()
 	for _, secret := range []string{
 		plantedKey, plantedToken, plantedFresh, plantedLogin, plantedPassword, plantedSecondary, plantedCode, plantedUserToken,
@@ -176,7 +176,7 @@ func errorTree(err error) []error {
 }
 
 // The secret of a webhook is hidden, but Reveal returns it.
-func TestWebhookSecrets(t *testing.T) {
+func TestSecrets_Webhooks(t *testing.T) {
 	t.Parallel()
 	body := plantedWebhookJSON
 	for name, c := range map[string]struct {
@@ -216,7 +216,7 @@ func TestWebhookSecrets(t *testing.T) {
 }
 
 // The error of the transport contains the URL, which contains the IDs of users.
-func TestErrorsHaveNoURL(t *testing.T) {
+func TestSecrets_ErrorURL(t *testing.T) {
 	t.Parallel()
 	for name, failure := range map[string]func(*http.Request) error{
 		"http.Client": func(*http.Request) error { return errReset },

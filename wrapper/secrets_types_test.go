@@ -96,12 +96,12 @@ var sealed = map[string]string{
 	"basiqtest.ConnectOption": "a method",
 	"basiqtest.Fault":         "the fault of a test",
 	"basiqtest.Injection":     "a Fault, counts and the Sandbox",
-	"basiqtest.Sandbox":       "all requests, see TestSandboxKeepsSecrets",
+	"basiqtest.Sandbox":       "all requests, see TestSecrets_Sandbox",
 }
 
 // TestSecrets_Types plants secrets in a value of every exported type and checks that they are not visible when the value is
 // printed in any way.
-func TestEveryTypeKeepsSecrets(t *testing.T) {
+func TestSecrets_Types(t *testing.T) {
 	t.Parallel()
 	types := reachable(roots...)
 	names := exportedTypes(t)
@@ -140,7 +140,7 @@ func TestEveryTypeKeepsSecrets(t *testing.T) {
 }
 
 // Visible fields are listed with a reason, and the list contains only visible fields.
-func TestFieldsThatShow(t *testing.T) {
+func TestSecrets_VisibleFields(t *testing.T) {
 	t.Parallel()
 	types := map[string]reflect.Type{}
 	for _, typ := range reachable(roots...) {

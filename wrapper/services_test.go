@@ -115,7 +115,7 @@ var things = []thing{
 	}},
 }
 
-func TestGettingOneThing(t *testing.T) {
+func TestResources_Get(t *testing.T) {
 	t.Parallel()
 	for _, c := range things {
 		t.Run(c.operation, func(t *testing.T) {
@@ -136,7 +136,7 @@ func TestGettingOneThing(t *testing.T) {
 }
 
 // A response without the resource is an error. An empty resource is never returned.
-func TestGettingWhatIsNoThing(t *testing.T) {
+func TestResources_Get_InvalidResponse(t *testing.T) {
 	t.Parallel()
 	for _, c := range things {
 		for name, body := range map[string]string{
@@ -158,7 +158,7 @@ func TestGettingWhatIsNoThing(t *testing.T) {
 	}
 }
 
-func TestEveryGetIsInTheTable(t *testing.T) {
+func TestResources_EveryMethod(t *testing.T) {
 	t.Parallel()
 	have := map[string]bool{
 		"Users.Get": true, "Connections.Get": true, "Jobs.Get": true, // tested elsewhere
@@ -178,7 +178,7 @@ func TestEveryGetIsInTheTable(t *testing.T) {
 
 // Deleting a resource that does not exist is an error, unless an earlier attempt of the same call may have deleted it. Auth links
 // are different, see TestAuthLinks_Delete.
-func TestDeleting(t *testing.T) {
+func TestResources_Delete(t *testing.T) {
 	t.Parallel()
 	notFound := ok(404, envelope("resource-not-found", "Requested resource is not found", "Resource not found."))
 	for path, remove := range map[string]func(c *basiq.Client) error{
@@ -187,11 +187,11 @@ func TestDeleting(t *testing.T) {
 		"/reports/r1":                func(c *basiq.Client) error { return c.Reports.Delete(t.Context(), "r1") },
 	} {
 		for name, answers := range map[string][]any{
-			"204":                   {ok(204, "")},
-			"200 with a body":       {ok(200, `{"type":"deleted"}`)},
-			"404 after a lost response":   {errReset, notFound},
+			"204":                          {ok(204, "")},
+			"200 with a body":              {ok(200, `{"type":"deleted"}`)},
+			"404 after a lost response":    {errReset, notFound},
 			"404 after 502 from a gateway": {ok(502, "<html>"), notFound},
-			"410 after a lost response":       {errReset, ok(410, envelope("resource-no-longer-available", "", "gone"))},
+			"410 after a lost response":    {errReset, ok(410, envelope("resource-no-longer-available", "", "gone"))},
 		} {
 			t.Run(path+"/"+name, func(t *testing.T) {
 				t.Parallel()
@@ -215,7 +215,7 @@ func TestDeleting(t *testing.T) {
 }
 
 // Public lists are for programs without a key. A token must not be sent where it is not required.
-func TestPublicOperationsSendNoToken(t *testing.T) {
+func TestPublicLists_NoToken(t *testing.T) {
 	t.Parallel()
 	for path, call := range map[string]func(c *basiq.Client) error{
 		"/public/connectors":             func(c *basiq.Client) error { return rangeErr(c.Connectors.ListPublic(t.Context())) },

@@ -55,7 +55,7 @@ func readUpload(t testing.TB, r *http.Request) upload {
 // onlyReader hides all methods except Read, like a network stream.
 type onlyReader struct{ io.Reader }
 
-func TestUploadStatement(t *testing.T) {
+func TestStatements_Upload(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "march.pdf")
 	require.NoError(t, os.WriteFile(path, []byte("%PDF-1.7 ..."), 0o600))
@@ -72,14 +72,14 @@ func TestUploadStatement(t *testing.T) {
 		want     string
 		sized    bool
 	}{
-		"file":         {"march.pdf", onDisk, "application/pdf", "%PDF-1.7 ...", true},
-		"bytes":          {"March.CSV", bytes.NewReader([]byte("a,b\n")), "text/csv", "a,b\n", true},
-		"half read":      {"m.csv", halfRead, "text/csv", "skipped,rest", true},
-		"stream":       {"m.csv", onlyReader{strings.NewReader("a,b\n")}, "text/csv", "a,b\n", false},
-		"empty file":  {"m.csv", strings.NewReader(""), "text/csv", "", true},
-		"special characters in the name":    {`Übersicht "März", 2024.csv`, strings.NewReader("x"), "text/csv", "x", true},
-		"path as the name":   {"/home/gavin/m.csv", strings.NewReader("x"), "text/csv", "x", true},
-		"name with two dots": {"..csv", strings.NewReader("x"), "text/csv", "x", true},
+		"file":                           {"march.pdf", onDisk, "application/pdf", "%PDF-1.7 ...", true},
+		"bytes":                          {"March.CSV", bytes.NewReader([]byte("a,b\n")), "text/csv", "a,b\n", true},
+		"half read":                      {"m.csv", halfRead, "text/csv", "skipped,rest", true},
+		"stream":                         {"m.csv", onlyReader{strings.NewReader("a,b\n")}, "text/csv", "a,b\n", false},
+		"empty file":                     {"m.csv", strings.NewReader(""), "text/csv", "", true},
+		"special characters in the name": {`Übersicht "März", 2024.csv`, strings.NewReader("x"), "text/csv", "x", true},
+		"path as the name":               {"/home/gavin/m.csv", strings.NewReader("x"), "text/csv", "x", true},
+		"name with two dots":             {"..csv", strings.NewReader("x"), "text/csv", "x", true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -112,7 +112,7 @@ func opened(t *testing.T, path string) *os.File {
 
 func openNothing() (io.ReadCloser, error) { return http.NoBody, nil }
 
-func TestBadStatements(t *testing.T) {
+func TestStatements_Upload_InvalidInput(t *testing.T) {
 	t.Parallel()
 	s, client := newStub(t, ok(202, jobJSON))
 	file := strings.NewReader("x")
@@ -123,24 +123,24 @@ func TestBadStatements(t *testing.T) {
 		statement basiq.Statement
 		text      string
 	}{
-		"empty user ID":        {"", basiq.Statement{InstitutionID: "AU00000", Name: "a.pdf", Content: file}, "userID"},
-		"missing institution": {userID, basiq.Statement{Name: "a.pdf", Content: file}, "statement.InstitutionID"},
-		"missing name":        {userID, basiq.Statement{InstitutionID: "AU00000", Content: file}, "statement.Name"},
-		"unsupported type":   {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a.xls", Content: file}, ".pdf or .csv"},
-		"line break in the name":   {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a\r\nX: y.pdf", Content: file}, "statement.Name"},
-		"missing content":     {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a.pdf"}, "exactly one of Content and Open"},
-		"Content and Open":           {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a.pdf", Content: file, Open: openNothing}, "exactly one of Content and Open"},
-		"Open with a Size":  {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a.pdf", Open: openNothing, Size: -1}, "statement.Size"},
-		"section that is too large": {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a.pdf", Content: io.NewSectionReader(file, 0, math.MaxInt64)}, "bytes, more than"},
-		"nil file":        {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a.pdf", Content: (*os.File)(nil)}, "nil pointer"},
-		"nil buffer":       {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a.pdf", Content: (*bytes.Buffer)(nil)}, "nil pointer"},
-		"Size differs from the length":   {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a.pdf", Content: strings.NewReader("abc"), Size: 2}, "3 bytes"},
-		"Size that is too large":    {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a.pdf", Content: onlyReader{file}, Size: math.MaxInt64}, "statement.Size"},
-		"directory":       {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a.pdf", Content: opened(t, t.TempDir())}, "directory"},
-		"closed file":  {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a.pdf", Content: closed}, "may be closed"},
-		"negative Size":     {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a.pdf", Content: file, Size: -1}, "statement.Size"},
-		"control character in the name":      {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a\x01.pdf", Content: file}, "statement.Name"},
-		"invalid UTF-8 in the name":      {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a\xff.pdf", Content: file}, "statement.Name"},
+		"empty user ID":                 {"", basiq.Statement{InstitutionID: "AU00000", Name: "a.pdf", Content: file}, "userID"},
+		"missing institution":           {userID, basiq.Statement{Name: "a.pdf", Content: file}, "statement.InstitutionID"},
+		"missing name":                  {userID, basiq.Statement{InstitutionID: "AU00000", Content: file}, "statement.Name"},
+		"unsupported type":              {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a.xls", Content: file}, ".pdf or .csv"},
+		"line break in the name":        {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a\r\nX: y.pdf", Content: file}, "statement.Name"},
+		"missing content":               {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a.pdf"}, "exactly one of Content and Open"},
+		"Content and Open":              {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a.pdf", Content: file, Open: openNothing}, "exactly one of Content and Open"},
+		"Open with a Size":              {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a.pdf", Open: openNothing, Size: -1}, "statement.Size"},
+		"section that is too large":     {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a.pdf", Content: io.NewSectionReader(file, 0, math.MaxInt64)}, "bytes, more than"},
+		"nil file":                      {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a.pdf", Content: (*os.File)(nil)}, "nil pointer"},
+		"nil buffer":                    {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a.pdf", Content: (*bytes.Buffer)(nil)}, "nil pointer"},
+		"Size differs from the length":  {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a.pdf", Content: strings.NewReader("abc"), Size: 2}, "3 bytes"},
+		"Size that is too large":        {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a.pdf", Content: onlyReader{file}, Size: math.MaxInt64}, "statement.Size"},
+		"directory":                     {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a.pdf", Content: opened(t, t.TempDir())}, "directory"},
+		"closed file":                   {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a.pdf", Content: closed}, "may be closed"},
+		"negative Size":                 {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a.pdf", Content: file, Size: -1}, "statement.Size"},
+		"control character in the name": {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a\x01.pdf", Content: file}, "statement.Name"},
+		"invalid UTF-8 in the name":     {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a\xff.pdf", Content: file}, "statement.Name"},
 	} {
 		_, err := client.Statements.Upload(t.Context(), c.userID, c.statement)
 		require.ErrorIs(t, err, basiq.ErrInvalidInput, name)
@@ -150,7 +150,7 @@ func TestBadStatements(t *testing.T) {
 }
 
 // An upload of a file that can be rewound is retried from the start if that is safe. An upload of a stream is not retried.
-func TestUploadIsSentAgain(t *testing.T) {
+func TestStatements_Upload_Retry(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		content io.Reader
@@ -158,10 +158,10 @@ func TestUploadIsSentAgain(t *testing.T) {
 		times   int
 		err     error
 	}{
-		"file after 429":               {strings.NewReader("a,b\n"), ok(429, ""), 2, nil},
-		"file after an expired token":  {strings.NewReader("a,b\n"), tokenExpired, 2, nil},
-		"file after 503":               {strings.NewReader("a,b\n"), ok(503, ""), 1, basiq.ErrUnavailable},
-		"stream after 429":             {onlyReader{strings.NewReader("a,b\n")}, ok(429, ""), 1, basiq.ErrTooManyRequests},
+		"file after 429":                {strings.NewReader("a,b\n"), ok(429, ""), 2, nil},
+		"file after an expired token":   {strings.NewReader("a,b\n"), tokenExpired, 2, nil},
+		"file after 503":                {strings.NewReader("a,b\n"), ok(503, ""), 1, basiq.ErrUnavailable},
+		"stream after 429":              {onlyReader{strings.NewReader("a,b\n")}, ok(429, ""), 1, basiq.ErrTooManyRequests},
 		"stream after an expired token": {onlyReader{strings.NewReader("a,b\n")}, tokenExpired, 1, basiq.CodeAccessDenied},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -225,7 +225,7 @@ func (f *slowFile) Seek(offset int64, whence int) (int64, error) {
 // An upload of fifty megabytes needs less than one megabyte of memory.
 //
 //nolint:paralleltest // measures the memory of the whole process
-func TestUploadStreams(t *testing.T) {
+func TestStatements_Upload_Memory(t *testing.T) {
 	const size = 50 << 20
 	for name, content := range map[string]io.Reader{"file": io.NewSectionReader(&slowFile{size: size}, 0, size), "stream": &slowFile{size: size}} {
 		t.Run(name, func(t *testing.T) {
@@ -263,7 +263,7 @@ func TestUploadStreams(t *testing.T) {
 }
 
 // An upload that was rejected early may still read the file when the next attempt begins.
-func TestUploadAttemptsShareNoOffset(t *testing.T) {
+func TestStatements_Upload_SeparateOffsets(t *testing.T) {
 	t.Parallel()
 	const size = 8 << 20
 	var mu sync.Mutex
@@ -294,7 +294,7 @@ func TestUploadAttemptsShareNoOffset(t *testing.T) {
 
 // With the default http.Client the timeout of an upload is ten minutes instead of half a minute. Other clients have their own
 // timeout.
-func TestUploadTimeout(t *testing.T) {
+func TestStatements_Upload_Timeout(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		slow := &http.Client{Timeout: 30 * time.Second, Transport: transportOf(func(req *http.Request) (*http.Response, error) {
@@ -328,7 +328,7 @@ func (f shrunk) ReadAt(p []byte, at int64) (int, error) {
 }
 
 // An incomplete statement must not be accepted as a complete one. With HTTP/2, net/http does not detect a body that is too short.
-func TestUploadOfAFileThatChanges(t *testing.T) {
+func TestStatements_Upload_ShrunkFile(t *testing.T) {
 	t.Parallel()
 	const told = 100_000
 	for name, statement := range map[string]func() basiq.Statement{
@@ -383,7 +383,7 @@ func (s stalled) Read([]byte) (int, error) {
 }
 
 // A call ends with its context, even if the stream blocks.
-func TestUploadOfAStalledStream(t *testing.T) {
+func TestStatements_Upload_StalledStream(t *testing.T) {
 	t.Parallel()
 	client := serve(t, func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) })
 	stream := stalled{make(chan struct{})}
@@ -397,7 +397,7 @@ func TestUploadOfAStalledStream(t *testing.T) {
 }
 
 // Without a deadline in the context, the call ends after the timeout of the http.Client.
-func TestUploadOfAStalledStreamTimesOut(t *testing.T) {
+func TestStatements_Upload_StalledStreamTimeout(t *testing.T) {
 	t.Parallel()
 	client := serve(t, func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }, basiq.WithHTTPClient(&http.Client{Timeout: 100 * time.Millisecond}))
 	stream := stalled{make(chan struct{})}
@@ -415,7 +415,7 @@ func TestUploadOfAStalledStreamTimesOut(t *testing.T) {
 	}
 }
 
-func TestUploadLeavesNothingBehind(t *testing.T) {
+func TestStatements_Upload_NoGoroutines(t *testing.T) {
 	t.Parallel()
 	for name, timeout := range map[string]time.Duration{"with a timeout": time.Minute, "without a timeout": -1} {
 		t.Run(name, func(t *testing.T) {
@@ -435,7 +435,7 @@ func TestUploadLeavesNothingBehind(t *testing.T) {
 }
 
 // The maximum size of a statement is 1 TiB.
-func TestLargestStatement(t *testing.T) {
+func TestStatements_Upload_MaxSize(t *testing.T) {
 	t.Parallel()
 	_, client := newStub(t, ok(202, jobJSON))
 	for size, invalid := range map[int64]bool{1 << 40: false, 1<<40 + 1: true} {
@@ -456,7 +456,7 @@ func (u upper) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func TestUploadReadsThroughTheCallersRead(t *testing.T) {
+func TestStatements_Upload_CustomRead(t *testing.T) {
 	t.Parallel()
 	client := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		assert.Equal(t, "A,B", readUpload(t, r).content)
@@ -468,7 +468,7 @@ func TestUploadReadsThroughTheCallersRead(t *testing.T) {
 }
 
 // A pipe is an *os.File without a length. A stream has a length if the caller sets Size.
-func TestUploadLengths(t *testing.T) {
+func TestStatements_Upload_ContentLength(t *testing.T) {
 	t.Parallel()
 	reader, writer, err := os.Pipe()
 	require.NoError(t, err)
@@ -481,9 +481,9 @@ func TestUploadLengths(t *testing.T) {
 		statement basiq.Statement
 		sized     bool
 	}{
-		"a pipe":                        {basiq.Statement{Content: reader}, false},
-		"stream with Size":        {basiq.Statement{Content: onlyReader{strings.NewReader("a,b")}, Size: 3}, true},
-		"file with Size": {basiq.Statement{Content: strings.NewReader("a,b"), Size: 3}, true},
+		"a pipe":           {basiq.Statement{Content: reader}, false},
+		"stream with Size": {basiq.Statement{Content: onlyReader{strings.NewReader("a,b")}, Size: 3}, true},
+		"file with Size":   {basiq.Statement{Content: strings.NewReader("a,b"), Size: 3}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

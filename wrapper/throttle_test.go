@@ -24,7 +24,7 @@ func after(status int, wait string) answerOf {
 }
 
 // A 429 for one caller delays all callers of the same operation, and no others.
-func TestPauseIsSharedByTheCallersOfAnOperation(t *testing.T) {
+func TestThrottle_SharedByOperation(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		first         answerOf
@@ -32,11 +32,11 @@ func TestPauseIsSharedByTheCallersOfAnOperation(t *testing.T) {
 	}{
 		"429 with Retry-After":    {after(429, "7"), 7 * time.Second, 8 * time.Second},
 		"503 with Retry-After":    {after(503, "7"), 7 * time.Second, 8 * time.Second},
-		"429 without Retry-After":             {ok(429, ""), time.Nanosecond, 2 * time.Second},
-		"503 without Retry-After":             {ok(503, ""), 0, 0},
-		"500 with Retry-After":                {after(500, "7"), 0, 0},
-		"404 with Retry-After":  {after(404, "7"), 0, 0},
-		"200 with Retry-After": {answerOf{status: 200, body: userJSON, header: http.Header{"Retry-After": {"7"}}}, 0, 0},
+		"429 without Retry-After": {ok(429, ""), time.Nanosecond, 2 * time.Second},
+		"503 without Retry-After": {ok(503, ""), 0, 0},
+		"500 with Retry-After":    {after(500, "7"), 0, 0},
+		"404 with Retry-After":    {after(404, "7"), 0, 0},
+		"200 with Retry-After":    {answerOf{status: 200, body: userJSON, header: http.Header{"Retry-After": {"7"}}}, 0, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -81,7 +81,7 @@ func TestPauseIsSharedByTheCallersOfAnOperation(t *testing.T) {
 }
 
 // A caller that cannot wait as long as Basiq requires gets an error with the delay immediately. No request is sent.
-func TestPauseThatIsTooLong(t *testing.T) {
+func TestThrottle_TooLong(t *testing.T) {
 	t.Parallel()
 	policy := basiq.RetryPolicy{MaxAttempts: 4, BaseDelay: time.Second, MaxDelay: 20 * time.Second}
 	for name, c := range map[string]struct {
@@ -90,7 +90,7 @@ func TestPauseThatIsTooLong(t *testing.T) {
 		want     error
 		text     string
 	}{
-		"longer than MaxDelay":        {after(429, "3600"), time.Hour, basiq.ErrTooManyRequests, "(status 429) for another 59m59s"},
+		"longer than MaxDelay":     {after(429, "3600"), time.Hour, basiq.ErrTooManyRequests, "(status 429) for another 59m59s"},
 		"longer than the deadline": {after(503, "15"), 5 * time.Second, basiq.ErrUnavailable, "(status 503) for another 14s"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -129,7 +129,7 @@ func TestPauseThatIsTooLong(t *testing.T) {
 }
 
 // Callers wait for at most MaxDelay, even if throttling is renewed again and again.
-func TestPauseThatNeverEnds(t *testing.T) {
+func TestThrottle_RenewedForever(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := &stub{answer: inTurn(after(429, "8"))}
@@ -155,7 +155,7 @@ func TestPauseThatNeverEnds(t *testing.T) {
 }
 
 // A call is delayed for at most MaxDelay in total, no matter how often throttling is renewed.
-func TestPausesInARow(t *testing.T) {
+func TestThrottle_Renewed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := &stub{answer: func(_ int, req request) (*http.Response, error) {
@@ -182,7 +182,7 @@ func TestPausesInARow(t *testing.T) {
 }
 
 // A context that ends while the operation is throttled ends the wait.
-func TestPauseEndsWithTheContext(t *testing.T) {
+func TestThrottle_ContextEnds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := &stub{answer: inTurn(after(429, "15"), ok(200, userJSON))}
@@ -201,7 +201,7 @@ func TestPauseEndsWithTheContext(t *testing.T) {
 }
 
 // If an operation is throttled by another call between two attempts, the call returns the outcome of its own attempt.
-func TestPauseBetweenAttempts(t *testing.T) {
+func TestThrottle_BetweenAttempts(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		first any
@@ -209,7 +209,7 @@ func TestPauseBetweenAttempts(t *testing.T) {
 		text  string
 	}{
 		"after a response": {ok(500, envelope("internal-server-error", "", "broken")), nil, "basiq: Users.Delete: 500 internal-server-error: broken (correlation corr-1)"},
-		"after a reset":   {errReset, basiq.ErrTooManyRequests, "no response after 1 attempt: operation throttled by Basiq (status 429) for another 59m5"},
+		"after a reset":    {errReset, basiq.ErrTooManyRequests, "no response after 1 attempt: operation throttled by Basiq (status 429) for another 59m5"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -237,7 +237,7 @@ func TestPauseBetweenAttempts(t *testing.T) {
 	}
 }
 
-func TestRateLimit(t *testing.T) {
+func TestWithRateLimit(t *testing.T) {
 	t.Parallel()
 	t.Run("delays every request", func(t *testing.T) {
 		t.Parallel()
@@ -281,7 +281,7 @@ func TestRateLimit(t *testing.T) {
 
 // The number of token requests never exceeds half of Basiq's limit for an address in five minutes, regardless of the number of
 // users and the results.
-func TestTokenRequestsStayBelowTheLimit(t *testing.T) {
+func TestTokenCache_RequestLimit(t *testing.T) {
 	t.Parallel()
 	const most = 1500 / 2
 	window := 5 * time.Minute

@@ -18,7 +18,7 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-func TestManyFirstCallersCauseOneTokenRequest(t *testing.T) {
+func TestTokenCache_ConcurrentFirstCalls(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := &stub{answer: inTurn(ok(200, userJSON))}
@@ -44,7 +44,7 @@ func TestManyFirstCallersCauseOneTokenRequest(t *testing.T) {
 }
 
 // If a thousand calls are rejected with the same token, the token is replaced once.
-func TestManyRefusedCallersCauseOneTokenRequest(t *testing.T) {
+func TestTokenCache_ConcurrentRejections(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := &stub{answer: func(_ int, req request) (*http.Response, error) {
@@ -69,7 +69,7 @@ func TestManyRefusedCallersCauseOneTokenRequest(t *testing.T) {
 }
 
 // A caller whose context ends does not affect other callers or the token request.
-func TestCanceledCallerLeavesAlone(t *testing.T) {
+func TestTokenCache_CanceledCaller(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := &stub{answer: inTurn(ok(200, userJSON))}
@@ -102,7 +102,7 @@ func TestCanceledCallerLeavesAlone(t *testing.T) {
 	})
 }
 
-func TestTokensAreRenewedEarly(t *testing.T) {
+func TestTokenCache_EarlyRenewal(t *testing.T) {
 	t.Parallel()
 	t.Run("in the background", func(t *testing.T) {
 		t.Parallel()
@@ -157,7 +157,7 @@ func TestTokensAreRenewedEarly(t *testing.T) {
 	})
 }
 
-func TestTokenLifetimes(t *testing.T) {
+func TestTokenCache_Lifetime(t *testing.T) {
 	t.Parallel()
 	for expiresIn, want := range map[string]time.Duration{
 		"60": time.Minute, "3600": time.Hour, "0": time.Hour, "-5": time.Hour, "null": time.Hour,
@@ -181,7 +181,7 @@ func TestTokenLifetimes(t *testing.T) {
 	}
 }
 
-func TestTokensOfUsersAreKeptApart(t *testing.T) {
+func TestTokenCache_Users(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s, client := newStub(t, ok(200, userJSON))
@@ -199,7 +199,7 @@ func TestTokensOfUsersAreKeptApart(t *testing.T) {
 	})
 }
 
-func TestOldTokensOfUsersAreForgotten(t *testing.T) {
+func TestTokenCache_Eviction(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s, client := newStub(t, ok(200, userJSON))
@@ -216,7 +216,7 @@ func TestOldTokensOfUsersAreForgotten(t *testing.T) {
 
 // A token with a short lifetime is used for most of it. A token that expires within seconds is not sent, because a request takes
 // time.
-func TestTokensCloseToTheirEnd(t *testing.T) {
+func TestTokenCache_NearExpiry(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		life, age time.Duration
@@ -251,7 +251,7 @@ func TestTokensCloseToTheirEnd(t *testing.T) {
 }
 
 // If middleware has ended the context of a call, no token is requested.
-func TestNoTokenForACallThatIsOver(t *testing.T) {
+func TestTokenCache_EndedContext(t *testing.T) {
 	t.Parallel()
 	s := &stub{answer: inTurn(ok(200, userJSON))}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -269,7 +269,7 @@ func TestNoTokenForACallThatIsOver(t *testing.T) {
 }
 
 // If middleware ends the goroutine of a token request, as t.FailNow does, the call fails and no token is cached.
-func TestHookThatEndsItsGoroutine(t *testing.T) {
+func TestTokenCache_Goexit(t *testing.T) {
 	t.Parallel()
 	s := &stub{answer: inTurn(ok(200, userJSON))}
 	var first atomic.Bool
@@ -289,7 +289,7 @@ func TestHookThatEndsItsGoroutine(t *testing.T) {
 }
 
 // A panic in middleware during a token request fails only the calls that wait for the token.
-func TestHookThatPanics(t *testing.T) {
+func TestTokenCache_Panic(t *testing.T) {
 	t.Parallel()
 	s := &stub{answer: inTurn(ok(200, userJSON))}
 	client := newClient(t, s, basiq.WithMiddleware(func(next basiq.Doer) basiq.Doer {
@@ -311,7 +311,7 @@ func TestHookThatPanics(t *testing.T) {
 
 // The monotonic clock stops while a machine sleeps, but tokens still expire. Times returned to callers have no monotonic clock
 // reading.
-func TestTokens_WallClock(t *testing.T) {
+func TestTokenCache_WallClock(t *testing.T) {
 	t.Parallel()
 	_, client := newStub(t, ok(200, userJSON))
 	for name, get := range map[string]func() (basiq.Token, error){
@@ -331,7 +331,7 @@ func TestTokens_WallClock(t *testing.T) {
 }
 
 // A user whose only call ended before a token was requested does not occupy a slot.
-func TestTokens_SlotsOfEndedContexts(t *testing.T) {
+func TestTokenCache_EndedContextNoSlot(t *testing.T) {
 	t.Parallel()
 	_, client := newStub(t, ok(200, userJSON))
 	ended, cancel := context.WithCancel(t.Context())
@@ -345,7 +345,7 @@ func TestTokens_SlotsOfEndedContexts(t *testing.T) {
 
 // After Basiq has rejected a token request because of too many requests, no token is requested for a minute. The errors contain
 // the remaining time.
-func TestTokens_TooManyRequests(t *testing.T) {
+func TestTokenCache_TooManyRequests(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s, client := newStub(t, ok(204, ""))

@@ -14,7 +14,7 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-func TestGetTransaction(t *testing.T) {
+func TestTransactions_Get(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ payload, subClass string }{
 		"2.1": {"assembled/swagger-2.1/getTransaction.200.1", "Formal child care services nec"},
@@ -38,7 +38,7 @@ func TestGetTransaction(t *testing.T) {
 }
 
 // A transaction includes its enrichment if Basiq has enabled enrichment.
-func TestTransactionWithEnrichment(t *testing.T) {
+func TestTransactions_Get_Enrichment(t *testing.T) {
 	t.Parallel()
 	_, client := newStub(t, ok(200, official(t, "assembled/connect/getTransaction.200.1")))
 	transaction, err := client.Transactions.Get(t.Context(), userID, "d3de1ca1")
@@ -61,7 +61,7 @@ func TestTransactionWithEnrichment(t *testing.T) {
 }
 
 // Amounts are exact for any format of the institution. Methods report if there is no valid amount.
-func TestMoney(t *testing.T) {
+func TestTransactions_Get_Amounts(t *testing.T) {
 	t.Parallel()
 	for sent, want := range map[string]struct {
 		cents    int64
@@ -132,7 +132,7 @@ func TestMoney(t *testing.T) {
 	})
 }
 
-func TestTransactionDates(t *testing.T) {
+func TestTransactions_Get_Dates(t *testing.T) {
 	t.Parallel()
 	for sent, want := range map[string]string{
 		`"2018-11-02T00:00:00Z"`:           "2018-11-02T00:00:00Z",
@@ -173,7 +173,7 @@ func TestTransactions_Get_AmountAsNumber(t *testing.T) {
 	assert.Equal(t, basiq.Amount("-4711.250"), transaction.Amount)
 }
 
-func TestTransactionOfTomorrow(t *testing.T) {
+func TestTransactions_Get_UnknownValues(t *testing.T) {
 	t.Parallel()
 	_, client := newStub(t, ok(200, `{"type":"transaction","id":"t1","status":"settled","direction":"sideways","class":"barter","enrich":null,
 		"subClass":null,"links":null,"paymentDetails":null,"brandNew":[1]}`))
@@ -186,7 +186,7 @@ func TestTransactionOfTomorrow(t *testing.T) {
 	assert.Zero(t, transaction.SubClass)
 }
 
-func TestTransactionFilters(t *testing.T) {
+func TestTransactions_List_Filters(t *testing.T) {
 	t.Parallel()
 	s, client := newStub(t, ok(200, `{"type":"list","data":[]}`))
 	fields := basiq.TransactionFields

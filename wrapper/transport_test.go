@@ -29,17 +29,17 @@ func withTLS(config *tls.Config) *http.Client {
 	return &http.Client{Transport: &http.Transport{TLSClientConfig: config}}
 }
 
-func TestTransportsOfTheCallers(t *testing.T) {
+func TestWithHTTPClient_Transports(t *testing.T) {
 	t.Parallel()
 	var none *http.Transport
 	for name, client := range map[string]*http.Client{
-		"the default":      http.DefaultClient,
-		"no configuration": {Transport: &http.Transport{}},
-		"no versions":      withTLS(&tls.Config{}),
-		"1.2":              withTLS(&tls.Config{MinVersion: tls.VersionTLS12, MaxVersion: tls.VersionTLS12}),
-		"1.3":              withTLS(&tls.Config{MinVersion: tls.VersionTLS13}),
-		"another RoundTripper":  {Transport: roundTripper(nil)},
-		"nil *http.Transport":      {Transport: none},
+		"the default":          http.DefaultClient,
+		"no configuration":     {Transport: &http.Transport{}},
+		"no versions":          withTLS(&tls.Config{}),
+		"1.2":                  withTLS(&tls.Config{MinVersion: tls.VersionTLS12, MaxVersion: tls.VersionTLS12}),
+		"1.3":                  withTLS(&tls.Config{MinVersion: tls.VersionTLS13}),
+		"another RoundTripper": {Transport: roundTripper(nil)},
+		"nil *http.Transport":  {Transport: none},
 	} {
 		_, err := basiq.New("k", basiq.WithHTTPClient(client))
 		require.NoError(t, err, name)
@@ -47,7 +47,7 @@ func TestTransportsOfTheCallers(t *testing.T) {
 }
 
 // The default transport requires TLS 1.2 or later and limits the size of response headers, far above the sizes that Basiq sends.
-func TestDefaultTransportIsBounded(t *testing.T) {
+func TestDefaultTransport_Limits(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		version uint16
@@ -87,13 +87,13 @@ func TestDefaultTransportIsBounded(t *testing.T) {
 }
 
 // A custom http.Client without a Timeout gets the default timeouts.
-func TestTimeoutsOfTheCallersClient(t *testing.T) {
+func TestWithHTTPClient_Timeout(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ timeout, call, upload time.Duration }{
-		"none":    {0, 30 * time.Second, 10 * time.Minute},
+		"none":     {0, 30 * time.Second, 10 * time.Minute},
 		"negative": {-time.Second, 30 * time.Second, 10 * time.Minute}, // net/http ignores a negative timeout
-		"its own": {5 * time.Second, 5 * time.Second, 5 * time.Second},
-		"a long":  {time.Hour, time.Hour, time.Hour},
+		"its own":  {5 * time.Second, 5 * time.Second, 5 * time.Second},
+		"a long":   {time.Hour, time.Hour, time.Hour},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -120,7 +120,7 @@ func TestTimeoutsOfTheCallersClient(t *testing.T) {
 
 // With the default http.Client, the timeout of an attempt is half a minute, or ten minutes for uploads.
 // TestStatements_Upload_Timeout tests custom clients.
-func TestDefaultTimeouts(t *testing.T) {
+func TestDefaultTransport_Timeouts(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		client, err := basiq.New("", version21, basiq.WithTokenSource(fixedTokens("token-1")), basiq.WithRetry(basiq.RetryPolicy{MaxAttempts: 1}))
@@ -180,7 +180,7 @@ func TestDefaultTimeouts(t *testing.T) {
 
 // The default transport uses the proxy from the environment. net/http reads the environment once per process, so the test runs
 // itself in a child process, where the variable below is set.
-func TestDefaultTransportObeysTheProxyOfTheEnvironment(t *testing.T) {
+func TestDefaultTransport_ProxyFromEnvironment(t *testing.T) {
 	t.Parallel()
 	const child = "BASIQ_TEST_PROXY_CHILD"
 	if os.Getenv(child) != "" {
@@ -213,7 +213,7 @@ func TestDefaultTransportObeysTheProxyOfTheEnvironment(t *testing.T) {
 }
 
 // If many callers make calls at intervals, they reuse the connections of earlier calls.
-func TestDefaultTransportKeepsConnections(t *testing.T) {
+func TestDefaultTransport_ConnectionReuse(t *testing.T) {
 	t.Parallel()
 	const callers, waves = 200, 5
 	var opened atomic.Int64
@@ -246,7 +246,7 @@ func TestDefaultTransportKeepsConnections(t *testing.T) {
 }
 
 // Invalid HTTP that net/http quotes in errors is not repeated, and an invalid response is never a success.
-func TestAnswersThatAreNotHTTP(t *testing.T) {
+func TestTransportErrors_InvalidHTTP(t *testing.T) {
 	t.Parallel()
 	for name, answer := range map[string]any{
 		"status line": errors.New(`malformed HTTP response "of-note"`),

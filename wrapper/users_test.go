@@ -10,7 +10,7 @@ import (
 )
 
 // The only documented list of users is in an old guide and has few fields.
-func TestListUsers(t *testing.T) {
+func TestUsers_List(t *testing.T) {
 	t.Parallel()
 	s, client := newStub(t, ok(200, `{"type":"list","size":2,"data":[
 		{"type":"user","id":"ea3a81","email":"gavin@hooli.com","mobile":"+61410888666","firstName":"Gavin","lastName":"Belson","createdTime":"2021-05-25T06:29:44Z",
@@ -30,7 +30,7 @@ func TestListUsers(t *testing.T) {
 }
 
 // Basiq may reject listing users, with any of its usual errors.
-func TestListUsersWhereItIsRefused(t *testing.T) {
+func TestUsers_List_Rejected(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		answer answerOf

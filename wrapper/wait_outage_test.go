@@ -145,33 +145,33 @@ var temporaryFailures = map[string]struct {
 	ofTokens bool
 	is       error
 }{
-	"429":                      {fail: failsWith(ok(429, envelope("too-many-requests", "", ""))), is: basiq.ErrTooManyRequests},
-	"429 for a day":  {fail: failsWith(answerOf{status: 429, header: http.Header{"Retry-After": {"86400"}}}), is: basiq.ErrTooManyRequests},
-	"503 for a day":  {fail: failsWith(answerOf{status: 503, header: http.Header{"Retry-After": {"86400"}}}), is: basiq.ErrUnavailable},
-	"408":                      {fail: failsWith(ok(408, envelope("timeout", "", "")))},
-	"421":                      {fail: failsWith(ok(421, envelope("misdirected", "", "")))},
-	"425":                      {fail: failsWith(ok(425, envelope("too-early", "", "")))},
+	"429":                        {fail: failsWith(ok(429, envelope("too-many-requests", "", ""))), is: basiq.ErrTooManyRequests},
+	"429 for a day":              {fail: failsWith(answerOf{status: 429, header: http.Header{"Retry-After": {"86400"}}}), is: basiq.ErrTooManyRequests},
+	"503 for a day":              {fail: failsWith(answerOf{status: 503, header: http.Header{"Retry-After": {"86400"}}}), is: basiq.ErrUnavailable},
+	"408":                        {fail: failsWith(ok(408, envelope("timeout", "", "")))},
+	"421":                        {fail: failsWith(ok(421, envelope("misdirected", "", "")))},
+	"425":                        {fail: failsWith(ok(425, envelope("too-early", "", "")))},
 	"500 from Basiq":             {fail: failsWith(ok(500, envelope("internal-server-error", "", "")))},
-	"500":                      {fail: failsWith(ok(500, ""))},
-	"501":                      {fail: failsWith(ok(501, ""))},
-	"502":                      {fail: failsWith(ok(502, "<html>")), is: basiq.ErrUnavailable},
-	"503":                      {fail: failsWith(ok(503, "<html>")), is: basiq.ErrUnavailable},
+	"500":                        {fail: failsWith(ok(500, ""))},
+	"501":                        {fail: failsWith(ok(501, ""))},
+	"502":                        {fail: failsWith(ok(502, "<html>")), is: basiq.ErrUnavailable},
+	"503":                        {fail: failsWith(ok(503, "<html>")), is: basiq.ErrUnavailable},
 	"HTML 403 from a firewall":   {fail: failsWith(ok(403, "<html>blocked")), is: basiq.ErrForbidden},
 	"HTML 404 from a proxy":      {fail: failsWith(ok(404, "<html>no such host")), is: basiq.ErrNotFound},
 	"302 from a captive portal":  {fail: failsWith(answerOf{status: 302, header: http.Header{"Location": {"https://portal.example/"}}})},
 	"200 from a captive portal":  {fail: failsWith(ok(200, "<html>please log in"))},
-	"200 without an ID":        {fail: failsWith(ok(200, "{}"))},
-	"truncated 200":      {fail: failsWith(answerOf{status: 200, body: `{"type":`, cut: errReset}), is: errReset},
+	"200 without an ID":          {fail: failsWith(ok(200, "{}"))},
+	"truncated 200":              {fail: failsWith(answerOf{status: 200, body: `{"type":`, cut: errReset}), is: errReset},
 	"response about another job": {fail: failsWith(ok(200, strings.ReplaceAll(jobSucceeded.body, `"id":"j1"`, `"id":"another"`)))},
-	"reset":                    {fail: failsWithError(errReset), is: errReset},
-	"connection refused":                  {fail: failsWithError(&net.OpError{Op: "dial", Err: errReset}), is: errReset},
-	"unknown host":             {fail: failsWithError(&net.DNSError{Err: "no such host", IsNotFound: true})},
-	"bad certificate":          {fail: failsWithError(&tls.CertificateVerificationError{Err: errReset}), is: errReset},
-	"hangs":                    {fail: hangs, is: context.DeadlineExceeded},
-	"tokens: 502":              {ofTokens: true, fail: failsWith(ok(502, "<html>")), is: basiq.ErrUnavailable},
-	"tokens: HTML 403":         {ofTokens: true, fail: failsWith(ok(403, "<html>")), is: basiq.ErrForbidden},
-	"tokens: too many":         {ofTokens: true, fail: failsWith(ok(403, envelope("access-denied", "", "Invalid request"))), is: basiq.ErrTooManyTokenRequests},
-	"tokens: reset":            {ofTokens: true, fail: failsWithError(errReset), is: errReset},
+	"reset":                      {fail: failsWithError(errReset), is: errReset},
+	"connection refused":         {fail: failsWithError(&net.OpError{Op: "dial", Err: errReset}), is: errReset},
+	"unknown host":               {fail: failsWithError(&net.DNSError{Err: "no such host", IsNotFound: true})},
+	"bad certificate":            {fail: failsWithError(&tls.CertificateVerificationError{Err: errReset}), is: errReset},
+	"hangs":                      {fail: hangs, is: context.DeadlineExceeded},
+	"tokens: 502":                {ofTokens: true, fail: failsWith(ok(502, "<html>")), is: basiq.ErrUnavailable},
+	"tokens: HTML 403":           {ofTokens: true, fail: failsWith(ok(403, "<html>")), is: basiq.ErrForbidden},
+	"tokens: too many":           {ofTokens: true, fail: failsWith(ok(403, envelope("access-denied", "", "Invalid request"))), is: basiq.ErrTooManyTokenRequests},
+	"tokens: reset":              {ofTokens: true, fail: failsWithError(errReset), is: errReset},
 }
 
 func TestWaits_TemporaryFailure(t *testing.T) {
@@ -193,7 +193,7 @@ func TestWaits_TemporaryFailure(t *testing.T) {
 }
 
 // If a wait times out during an outage, the error says why the last poll failed.
-func TestWaits_OutageUntilTheLimit(t *testing.T) {
+func TestWaits_OutageUntilTimeout(t *testing.T) {
 	t.Parallel()
 	for method, wait := range waitMethods {
 		for name, c := range temporaryFailures {
@@ -264,7 +264,7 @@ func TestWaits_PermanentFailure(t *testing.T) {
 }
 
 // An error of middleware or of a TokenSource fails only the poll, whatever it wraps, because it is not about the job.
-func TestWaits_CallersFailure(t *testing.T) {
+func TestWaits_FailureOfCallersCode(t *testing.T) {
 	t.Parallel()
 	foreign := fmt.Errorf("cache: %w", &basiq.Error{Operation: "Users.Get", StatusCode: 404, Details: []basiq.ErrorDetail{{Code: "resource-not-found"}}})
 	for method, wait := range waitMethods {
@@ -372,7 +372,7 @@ func TestWaits_PollIsOneAttempt(t *testing.T) {
 }
 
 // The cause of a context may be the error of another call, and even the ErrWaitTimeout of another wait.
-func TestWaits_CauseOfAnother(t *testing.T) {
+func TestWaits_ForeignCause(t *testing.T) {
 	t.Parallel()
 	sibling := &basiq.WaitError{JobID: "sibling", Err: basiq.ErrWaitTimeout}
 	notFound := &basiq.Error{Operation: "Users.Get", StatusCode: 404}
@@ -417,7 +417,7 @@ func (s *stubOfCause) RoundTrip(req *http.Request) (*http.Response, error) {
 }
 
 // A wait that reaches its limit returns ErrWaitTimeout, whatever the transport returns at that time.
-func TestWaits_OwnLimit(t *testing.T) {
+func TestWaits_Timeout(t *testing.T) {
 	t.Parallel()
 	for method, wait := range waitMethods {
 		for name, answer := range map[string]answerOf{"a delay": jobStarted, "a poll": {}, "the MFA function": jobAsks} {

@@ -29,7 +29,7 @@ var (
 	jobQueued    = ok(200, job(step("verify-credentials", "pending", queued)))
 )
 
-func TestWatchYieldsEveryChange(t *testing.T) {
+func TestWatch_EveryChange(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s, client := newStub(t, jobStarted, jobStarted, jobStarted, jobHalfway, jobHalfway, jobSucceeded)
@@ -48,7 +48,7 @@ func TestWatchYieldsEveryChange(t *testing.T) {
 	})
 }
 
-func TestWatchIsQuietBeforeTheRangeAndAfterABreak(t *testing.T) {
+func TestWatch_NoPollsOutsideLoop(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s, client := newStub(t, jobStarted)
@@ -66,7 +66,7 @@ func TestWatchIsQuietBeforeTheRangeAndAfterABreak(t *testing.T) {
 	})
 }
 
-func TestWaitEnds(t *testing.T) {
+func TestWait_Outcomes(t *testing.T) {
 	t.Parallel()
 	fails := func(context.Context, basiq.MFAChallenge) ([]basiq.Secret, error) { return nil, errReset }
 	one := func(context.Context, basiq.MFAChallenge) ([]basiq.Secret, error) {
@@ -129,7 +129,7 @@ func TestWaitEnds(t *testing.T) {
 	}
 }
 
-func TestWaitEndsWithItsContext(t *testing.T) {
+func TestWait_ContextEnds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		_, client := newStub(t, jobStarted)
@@ -153,14 +153,14 @@ func TestWaitEndsWithItsContext(t *testing.T) {
 	})
 }
 
-func TestWaitOptions(t *testing.T) {
+func TestWait_InvalidOptions(t *testing.T) {
 	t.Parallel()
 	for name, option := range map[string]basiq.WaitOption{
-		"nil":            nil,
-		"no function":    basiq.WithMFA(nil),
-		"no interval":    basiq.WithPollInterval(0, time.Second),
-		"too often":      basiq.WithPollInterval(99*time.Millisecond, time.Second),
-		"crossed":        basiq.WithPollInterval(2*time.Second, time.Second),
+		"nil":          nil,
+		"no function":  basiq.WithMFA(nil),
+		"no interval":  basiq.WithPollInterval(0, time.Second),
+		"too often":    basiq.WithPollInterval(99*time.Millisecond, time.Second),
+		"crossed":      basiq.WithPollInterval(2*time.Second, time.Second),
 		"zero maximum": basiq.WithMaxWait(0),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -188,7 +188,7 @@ func newForeignContext() context.Context {
 	return foreignContext{context.Background(), make(chan struct{})}
 }
 
-func TestWaitsLeaveNothingBehind(t *testing.T) {
+func TestWaits_NoGoroutines(t *testing.T) {
 	t.Parallel()
 	answers := basiq.WithMFA(func(context.Context, basiq.MFAChallenge) ([]basiq.Secret, error) {
 		return []basiq.Secret{basiq.NewSecret("Basiq"), basiq.NewSecret("AU00000")}, nil
@@ -214,7 +214,7 @@ func TestWaitsLeaveNothingBehind(t *testing.T) {
 	}
 }
 
-func TestShortestPollInterval(t *testing.T) {
+func TestWithPollInterval_Shortest(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		_, client := newStub(t, jobStarted, jobStarted, jobStarted, jobSucceeded)
@@ -226,7 +226,7 @@ func TestShortestPollInterval(t *testing.T) {
 }
 
 // A challenge may require a confirmation in an app instead of an answer, and may have no expiry.
-func TestWithMFAThatAsksNothing(t *testing.T) {
+func TestWithMFA_NoQuestions(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		asks := ok(200, job(step("verify-credentials", "success", link), step("mfa-challenge", "in-progress", `{"type":"mfa","method":"token"}`)))
@@ -282,7 +282,7 @@ func TestWithMFA(t *testing.T) {
 	})
 }
 
-func TestWithMFAWhoseUserIsNotKnown(t *testing.T) {
+func TestWithMFA_UnknownUser(t *testing.T) {
 	t.Parallel()
 	asks := ok(200, job(step("mfa-challenge", "in-progress", challenge)))
 	answers := basiq.WithMFA(func(context.Context, basiq.MFAChallenge) ([]basiq.Secret, error) {
@@ -375,7 +375,7 @@ func TestWithMFAWhoseUserIsNotKnown(t *testing.T) {
 }
 
 // A challenge may remain in a job after it was answered, even if the job's time of change differs.
-func TestAfterMFA(t *testing.T) {
+func TestWithAnsweredMFA(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		later := ok(200, strings.Replace(jobAsks.body, `"id":"j1"`, `"id":"j1","updated":"2024-09-25T04:46:00Z"`, 1))
@@ -455,7 +455,7 @@ func TestWait_MFAInPendingStep(t *testing.T) {
 }
 
 // A challenge that appears again after it was completed is a new challenge, even if the text is identical.
-func TestTheSameChallengeTwice(t *testing.T) {
+func TestWithMFA_RepeatedChallenge(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := &stub{}
@@ -477,7 +477,7 @@ func TestTheSameChallengeTwice(t *testing.T) {
 	})
 }
 
-func TestMFAInALoop(t *testing.T) {
+func TestWatch_MFA(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s, client := newStub(t, jobAsks, ok(202, jobJSON), jobSucceeded)
@@ -493,7 +493,7 @@ func TestMFAInALoop(t *testing.T) {
 }
 
 // WithUser must match the user of the job.
-func TestWaitForUserOfAnotherUser(t *testing.T) {
+func TestWithUser_Mismatch(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s, client := newStub21(t, ok(202, jobJSON), jobAsks)
@@ -516,7 +516,7 @@ func TestWaitForUserOfAnotherUser(t *testing.T) {
 }
 
 // Options are validated before a job is started, because the caller would not get its ID.
-func TestBadOptionsStartNoJob(t *testing.T) {
+func TestConnections_CreateAndWait_InvalidOptions(t *testing.T) {
 	t.Parallel()
 	s, client := newStub21(t, ok(202, jobJSON))
 	_, err := client.Connections.CreateAndWait(t.Context(), userID, login, basiq.WithMaxWait(0))
@@ -525,7 +525,7 @@ func TestBadOptionsStartNoJob(t *testing.T) {
 	assert.Empty(t, s.seen())
 }
 
-func TestConnectionsThatWait(t *testing.T) {
+func TestConnections_AndWait(t *testing.T) {
 	t.Parallel()
 	accepted, running := ok(202, jobJSON), ok(200, jobJSON)
 	calls := map[string]func(context.Context, *basiq.Client) (*basiq.Connection, error){
@@ -650,7 +650,7 @@ func TestWaitAll(t *testing.T) {
 }
 
 // WaitAll waits for all jobs concurrently.
-func TestWaitAllWaitsAtOnce(t *testing.T) {
+func TestWaitAll_Concurrent(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
@@ -666,21 +666,21 @@ func TestWaitAllWaitsAtOnce(t *testing.T) {
 	})
 }
 
-func TestWaitAllRefusesBadInput(t *testing.T) {
+func TestWaitAll_InvalidInput(t *testing.T) {
 	t.Parallel()
 	s := waitAllStub()
 	client := newClient(t, s)
 	for name, call := range map[string]func() error{
-		"invalid ID":     func() error { _, err := client.Jobs.WaitAll(t.Context(), []string{"ok1", ".."}); return err },
-		"duplicate ID":     func() error { _, err := client.Jobs.WaitAll(t.Context(), []string{"ok1", "ok1"}); return err },
-		"nil option": func() error { _, err := client.Jobs.WaitAll(t.Context(), []string{"ok1"}, nil); return err },
+		"invalid ID":   func() error { _, err := client.Jobs.WaitAll(t.Context(), []string{"ok1", ".."}); return err },
+		"duplicate ID": func() error { _, err := client.Jobs.WaitAll(t.Context(), []string{"ok1", "ok1"}); return err },
+		"nil option":   func() error { _, err := client.Jobs.WaitAll(t.Context(), []string{"ok1"}, nil); return err },
 	} {
 		require.ErrorIs(t, call(), basiq.ErrInvalidInput, name)
 	}
 	assert.Empty(t, s.seen())
 }
 
-func TestWaitAllEndsWithItsContext(t *testing.T) {
+func TestWaitAll_ContextEnds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		_, client := newStub(t, jobStarted)
@@ -692,7 +692,7 @@ func TestWaitAllEndsWithItsContext(t *testing.T) {
 }
 
 // A panic in the caller's function can be recovered by the caller.
-func TestWaitAllHandsOnPanics(t *testing.T) {
+func TestWaitAll_Panic(t *testing.T) {
 	t.Parallel()
 	client := newClient(t, waitAllStub())
 	panicsWithStack(t, func() {
@@ -703,7 +703,7 @@ func TestWaitAllHandsOnPanics(t *testing.T) {
 }
 
 // Two jobs at one bank may have the same challenge. The answer for one job does not apply to the other.
-func TestWaitAllAfterMFAOfOne(t *testing.T) {
+func TestWaitAll_AnsweredMFAOfOneJob(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		client := newClient(t, waitAllStub())
@@ -720,7 +720,7 @@ func TestWaitAllAfterMFAOfOne(t *testing.T) {
 }
 
 // If the caller's function ends its goroutine, the job is not reported as done.
-func TestWaitAllOfAFunctionThatNeverReturns(t *testing.T) {
+func TestWaitAll_Goexit(t *testing.T) {
 	t.Parallel()
 	client := newClient(t, waitAllStub())
 	jobs, err := client.Jobs.WaitAll(t.Context(), []string{"mfa", "ok"}, basiq.WithMFA(func(context.Context, basiq.MFAChallenge) ([]basiq.Secret, error) {
@@ -733,7 +733,7 @@ func TestWaitAllOfAFunctionThatNeverReturns(t *testing.T) {
 }
 
 // A panic reaches the caller without waiting for the other jobs.
-func TestWaitAllHandsOnPanicsAtOnce(t *testing.T) {
+func TestWaitAll_PanicIsImmediate(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
@@ -754,7 +754,7 @@ func TestWaitAllHandsOnPanicsAtOnce(t *testing.T) {
 }
 
 // The job IDs may come from a browser, so a job of another user must not be returned.
-func TestWaitForUserRefusesOtherUsersJobs(t *testing.T) {
+func TestWithUser_JobOfAnotherUser(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		_, client := newStub(t, jobStarted, jobHalfway, jobSucceeded) // the link contains u1

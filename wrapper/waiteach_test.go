@@ -161,13 +161,13 @@ func TestWaitEach(t *testing.T) {
 }
 
 // Jobs are polled like in Watch: soon after a change, then at increasing intervals.
-func TestWaitEachLooksAsWatchDoes(t *testing.T) {
+func TestWaitEach_PollIntervals(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string][2]string{
-		"step":     {`"status":"pending"`, `"status":"in-progress"`},
-		"the status": {`"id":"j1",`, `"id":"j1","status":"in-progress",`},
-		"time of change":   {`"id":"j1",`, `"id":"j1","updated":"2024-09-25T04:46:00Z",`},
-		"result":   {`"result":null`, `"result":{"type":"link"}`},
+		"step":           {`"status":"pending"`, `"status":"in-progress"`},
+		"the status":     {`"id":"j1",`, `"id":"j1","status":"in-progress",`},
+		"time of change": {`"id":"j1",`, `"id":"j1","updated":"2024-09-25T04:46:00Z",`},
+		"result":         {`"result":null`, `"result":{"type":"link"}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -189,19 +189,19 @@ func TestWaitEachLooksAsWatchDoes(t *testing.T) {
 	}
 }
 
-func TestWaitEachInput(t *testing.T) {
+func TestWaitEach_InvalidInput(t *testing.T) {
 	t.Parallel()
 	s, client := newStub(t, jobSucceeded)
 	for name, c := range map[string]struct {
 		ids     []string
 		options []basiq.WaitOption
 	}{
-		"empty ID": {ids: []string{""}},
-		"invalid ID":    {ids: []string{".."}},
-		"nil option":         {ids: []string{"a"}, options: []basiq.WaitOption{nil}},
-		"zero rate":     {ids: []string{"a"}, options: []basiq.WaitOption{basiq.WithPollRate(0, 1)}},
-		"NaN rate":   {ids: []string{"a"}, options: []basiq.WaitOption{basiq.WithPollRate(nan(), 1)}},
-		"zero concurrency":        {ids: []string{"a"}, options: []basiq.WaitOption{basiq.WithPollRate(1, 0)}},
+		"empty ID":         {ids: []string{""}},
+		"invalid ID":       {ids: []string{".."}},
+		"nil option":       {ids: []string{"a"}, options: []basiq.WaitOption{nil}},
+		"zero rate":        {ids: []string{"a"}, options: []basiq.WaitOption{basiq.WithPollRate(0, 1)}},
+		"NaN rate":         {ids: []string{"a"}, options: []basiq.WaitOption{basiq.WithPollRate(nan(), 1)}},
+		"zero concurrency": {ids: []string{"a"}, options: []basiq.WaitOption{basiq.WithPollRate(1, 0)}},
 	} {
 		n := 0
 		for job, err := range client.Jobs.WaitEach(t.Context(), slices.Values(c.ids), c.options...) {
@@ -226,7 +226,7 @@ func nan() float64 {
 }
 
 // Every job is yielded when the time is over, whether it has been polled or not.
-func TestWaitEachEnds(t *testing.T) {
+func TestWaitEach_ContextEnds(t *testing.T) {
 	t.Parallel()
 	type end func(ctx context.Context) (context.Context, context.CancelFunc)
 	for name, c := range map[string]struct {
@@ -278,7 +278,7 @@ func TestWaitEachEnds(t *testing.T) {
 }
 
 // After the loop ends in any way, no request is in flight.
-func TestWaitEachLeftEarly(t *testing.T) {
+func TestWaitEach_EarlyExit(t *testing.T) {
 	t.Parallel()
 	for name, leave := range waysToLeave[*basiq.Job](func() {}) {
 		t.Run(name, func(t *testing.T) {
@@ -307,7 +307,7 @@ func TestWaitEachLeftEarly(t *testing.T) {
 }
 
 // Thousands of jobs are polled in turn within the limits for concurrency and rate.
-func TestWaitEachKeepsToItsBounds(t *testing.T) {
+func TestWaitEach_PollRate(t *testing.T) {
 	t.Parallel()
 	const jobs = 5000
 	for name, c := range map[string]struct {
@@ -363,7 +363,7 @@ func TestWaitEachKeepsToItsBounds(t *testing.T) {
 // Waiting for 5,000 jobs takes little memory and one goroutine for each job, even if the caller is slow.
 //
 //nolint:paralleltest // measures the memory of the whole process
-func TestWaitEachTakesLittleMemory(t *testing.T) {
+func TestWaitEach_Memory(t *testing.T) {
 	const (
 		jobs = 5000
 		mib  = 1 << 20
@@ -421,7 +421,7 @@ func heap() float64 {
 }
 
 // If Basiq throttles polls, fewer polls are sent, and no wait ends because of that.
-func TestWaitEachWhileBasiqRefuses(t *testing.T) {
+func TestWaitEach_Throttled(t *testing.T) {
 	t.Parallel()
 	const jobs = 200
 	for name, c := range map[string]struct {
@@ -429,9 +429,9 @@ func TestWaitEachWhileBasiqRefuses(t *testing.T) {
 		// most is the maximum number of requests during the two minutes of throttling.
 		most int
 	}{
-		"429 for a minute":     {answer: answerOf{status: 429, header: http.Header{"Retry-After": {"60"}}}, most: 2 * 16},
+		"429 for a minute":        {answer: answerOf{status: 429, header: http.Header{"Retry-After": {"60"}}}, most: 2 * 16},
 		"429 without Retry-After": {answer: answerOf{status: 429}, most: 5 * 16},
-		"503 for a minute":                {answer: answerOf{status: 503, header: http.Header{"Retry-After": {"60"}}}, most: 2 * 16},
+		"503 for a minute":        {answer: answerOf{status: 503, header: http.Header{"Retry-After": {"60"}}}, most: 2 * 16},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -508,7 +508,7 @@ func (s serial) RoundTrip(req *http.Request) (*http.Response, error) {
 }
 
 // A user who takes a minute to answer does not delay polls of other jobs, even with a concurrency of one.
-func TestWaitEachWithMFA(t *testing.T) {
+func TestWaitEach_MFA(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
@@ -544,7 +544,7 @@ func TestWaitEachWithMFA(t *testing.T) {
 }
 
 // A challenge that appears again after it was completed is a new challenge, even if the text is identical.
-func TestWaitEachWithTheSameChallengeTwice(t *testing.T) {
+func TestWaitEach_RepeatedChallenge(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		start, asked, posted := time.Now(), 0, 0
@@ -572,7 +572,7 @@ func TestWaitEachWithTheSameChallengeTwice(t *testing.T) {
 
 var jobAnsweredAll = ok(200, job(step("verify-credentials", "success", link), step("mfa-challenge", "success", challenge)))
 
-func TestWaitEachMFAThatFails(t *testing.T) {
+func TestWaitEach_MFAFails(t *testing.T) {
 	t.Parallel()
 	two := []basiq.Secret{basiq.NewSecret("a"), basiq.NewSecret("b")}
 	for name, c := range map[string]struct {
@@ -582,9 +582,9 @@ func TestWaitEachMFAThatFails(t *testing.T) {
 		is      error
 		failed  bool
 	}{
-		"no answer":    {err: errReset, is: errReset},
-		"too few":      {answers: two[:1], is: basiq.ErrMFARequired},
-		"wrong":        {answers: two, post: ok(400, envelope("parameter-not-valid", "", "wrong")), is: basiq.ErrBadRequest, failed: true},
+		"no answer":   {err: errReset, is: errReset},
+		"too few":     {answers: two[:1], is: basiq.ErrMFARequired},
+		"wrong":       {answers: two, post: ok(400, envelope("parameter-not-valid", "", "wrong")), is: basiq.ErrBadRequest, failed: true},
 		"unavailable": {answers: two, post: ok(500, ""), failed: true},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -620,7 +620,7 @@ func TestWaitEachMFAThatFails(t *testing.T) {
 }
 
 // A panic in a function of the caller can be recovered by the caller, immediately.
-func TestWaitEachHandsOnPanics(t *testing.T) {
+func TestWaitEach_Panic(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		hook   basiq.Middleware
@@ -670,7 +670,7 @@ func TestWaitEachHandsOnPanics(t *testing.T) {
 }
 
 // If a function of the caller ends its goroutine, only the wait for that job ends.
-func TestWaitEachOfAFunctionThatNeverReturns(t *testing.T) {
+func TestWaitEach_Goexit(t *testing.T) {
 	t.Parallel()
 	client := newClient(t, waitAllStub(), basiq.WithMiddleware(func(next basiq.Doer) basiq.Doer {
 		return basiq.DoerFunc(func(req *http.Request) (*http.Response, error) {
@@ -694,7 +694,7 @@ func TestWaitEachOfAFunctionThatNeverReturns(t *testing.T) {
 }
 
 // If the body of the loop is slow, jobs that ended in time are still reported as done.
-func TestWaitEachWithASlowBody(t *testing.T) {
+func TestWaitEach_SlowBody(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		client := newClient(t, overAfter())
@@ -710,7 +710,7 @@ func TestWaitEachWithASlowBody(t *testing.T) {
 }
 
 // The job of another user must not be returned.
-func TestWaitEachForUser(t *testing.T) {
+func TestWaitEach_UserMismatch(t *testing.T) {
 	t.Parallel()
 	_, client := newStub(t, jobHalfway) // the link contains u1
 	for job, err := range client.Jobs.WaitEach(t.Context(), slices.Values([]string{jobID}), basiq.WithUser("u2")) {
@@ -720,7 +720,7 @@ func TestWaitEachForUser(t *testing.T) {
 }
 
 // WaitAll returns the last known job, which WaitEach does not keep.
-func TestWaitAllKeepsWhatWasSeen(t *testing.T) {
+func TestWaitAll_LastKnownJob(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		_, client := newStub(t, jobStarted, jobHalfway)

@@ -16,7 +16,7 @@ import (
 
 const webhookURL = "https://piper.com/basiq-messages/"
 
-func TestCreateWebhook(t *testing.T) {
+func TestWebhooks_Create(t *testing.T) {
 	t.Parallel()
 	s, client := newStub(t, ok(201, official(t, "examples/webhooks/addWebhook.201.success")))
 	webhook, err := client.Webhooks.Create(t.Context(), basiq.CreateWebhook{
@@ -40,7 +40,7 @@ func TestCreateWebhook(t *testing.T) {
 // exampleWebhookID is the ID of the webhook in the documented examples.
 const exampleWebhookID = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
 
-func TestUpdateWebhook(t *testing.T) {
+func TestWebhooks_Update(t *testing.T) {
 	t.Parallel()
 	s, client := newStub(t, ok(200, official(t, "examples/webhooks/updateWebhook.200.success")))
 	webhook, err := client.Webhooks.Update(t.Context(), exampleWebhookID, basiq.UpdateWebhook{URL: webhookURL, SubscribedEvents: []basiq.EventTypeName{"user.created", "consent.revoked"}})
@@ -50,7 +50,7 @@ func TestUpdateWebhook(t *testing.T) {
 	assert.JSONEq(t, `{"url":"https://piper.com/basiq-messages/","subscribedEvents":["user.created","consent.revoked"]}`, s.seen()[0].Body)
 }
 
-func TestGetWebhook(t *testing.T) {
+func TestWebhooks_Get(t *testing.T) {
 	t.Parallel()
 	_, client := newStub(t, ok(200, official(t, "examples/webhooks/getWebhook.200.success")))
 	webhook, err := client.Webhooks.Get(t.Context(), exampleWebhookID)
@@ -67,7 +67,7 @@ func TestGetWebhook(t *testing.T) {
 }
 
 // The secret is part of the response's JSON. It must not be visible in values that callers may log or store.
-func TestWebhookSecretNeverShows(t *testing.T) {
+func TestWebhooks_SecretNotVisible(t *testing.T) {
 	t.Parallel()
 	const planted = "whsec_UExBTlRFRC13ZWJob29r"
 	body := `{"type":"webhook","id":"w1","url":"https://piper.com/","secret":"` + planted + `","subscribedEvents":["user.created"]}`
@@ -97,14 +97,14 @@ func TestWebhookSecretNeverShows(t *testing.T) {
 }
 
 // Errors must not contain the secret. An invalid response may contain it, and so may a proxy's echo.
-func TestWebhookSecretIsNotInErrors(t *testing.T) {
+func TestWebhooks_SecretNotInErrors(t *testing.T) {
 	t.Parallel()
 	const planted = "whsec_UExBTlRFRC13ZWJob29r"
 	for name, answer := range map[string]answerOf{
-		"incomplete JSON":  ok(201, `{"type":"webhook","id":"w1","secret":"`+planted+`","na`),
+		"incomplete JSON": ok(201, `{"type":"webhook","id":"w1","secret":"`+planted+`","na`),
 		"missing ID":      ok(201, `{"type":"webhook","secret":"`+planted+`"}`),
-		"truncated": {status: 201, body: `{"secret":"` + planted, cut: errors.New("unexpected EOF")},
-		"500":        ok(500, `{"secret":"`+planted+`"}`),
+		"truncated":       {status: 201, body: `{"secret":"` + planted, cut: errors.New("unexpected EOF")},
+		"500":             ok(500, `{"secret":"`+planted+`"}`),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -175,7 +175,7 @@ func TestWebhooks_URL(t *testing.T) {
 	}
 }
 
-func TestListWebhooks(t *testing.T) {
+func TestWebhooks_List(t *testing.T) {
 	t.Parallel()
 	const one = `{"id":"w1","url":"https://piper.com/1","subscribedEvents":"user.created"}`
 	const two = `{"id":"w2","url":"https://piper.com/2","subscribedEvents":["user.updated"]}`
@@ -184,7 +184,7 @@ func TestListWebhooks(t *testing.T) {
 		want    []string
 	}{
 		"one object instead of an array": {[]any{ok(200, official(t, "examples/webhooks/listAppWebhooks.200.success"))}, []string{"3fa85f64-5717-4562-b3fc-2c963f66afa6"}},
-		"several":                       {[]any{ok(200, `{"type":"list","data":[`+one+`,`+two+`]}`)}, []string{"w1", "w2"}},
+		"several":                        {[]any{ok(200, `{"type":"list","data":[`+one+`,`+two+`]}`)}, []string{"w1", "w2"}},
 		"several pages, the last with one object": {[]any{
 			ok(200, `{"type":"list","data":[`+one+`],"links":{"next":"https://au-api.basiq.io/notifications/webhooks?next=a"}}`),
 			ok(200, `{"type":"list","data":`+two+`,"links":{}}`),
@@ -207,7 +207,7 @@ func TestListWebhooks(t *testing.T) {
 }
 
 // The documented errors match the sentinels that callers use.
-func TestWebhookErrors(t *testing.T) {
+func TestWebhooks_Errors(t *testing.T) {
 	t.Parallel()
 	create := func(c *basiq.Client) error {
 		return errOf(c.Webhooks.Create(t.Context(), basiq.CreateWebhook{URL: webhookURL}))
@@ -246,7 +246,7 @@ func TestWebhookErrors(t *testing.T) {
 	}
 }
 
-func TestWebhookMessages(t *testing.T) {
+func TestWebhooks_Messages(t *testing.T) {
 	t.Parallel()
 	s, client := newStub(t, ok(200, official(t, "examples/webhooks/listMessages.200.success")))
 	fields := basiq.WebhookMessageFields
@@ -270,7 +270,7 @@ func TestWebhookMessages(t *testing.T) {
 	assert.Equal(t, "next=a", s.seen()[1].Query)
 }
 
-func TestWebhookMessage(t *testing.T) {
+func TestWebhooks_Message(t *testing.T) {
 	t.Parallel()
 	_, client := newStub(t, ok(200, official(t, "examples/webhooks/getWebhookMessage.200.success")))
 	message, err := client.Webhooks.Message(t.Context(), "w1", "11a85f64-5717-4562-b3fc-2c963f66af11")
@@ -288,13 +288,13 @@ func TestWebhookMessage(t *testing.T) {
 	}
 }
 
-func TestSendTestMessage(t *testing.T) {
+func TestWebhooks_SendTest(t *testing.T) {
 	t.Parallel()
 	for name, answer := range map[string]answerOf{
-		"201 without a body":      ok(201, ""),
-		"201 without a content type":    {status: 201, header: http.Header{"Content-Type": nil}},
-		"201 with a body": ok(201, `{"type":"message"}`),
-		"204":                     ok(204, ""),
+		"201 without a body":         ok(201, ""),
+		"201 without a content type": {status: 201, header: http.Header{"Content-Type": nil}},
+		"201 with a body":            ok(201, `{"type":"message"}`),
+		"204":                        ok(204, ""),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
