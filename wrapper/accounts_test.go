@@ -164,11 +164,11 @@ func TestAccounts_List_FilterRejected(t *testing.T) {
 	err := rangeErr(client.Accounts.List(t.Context(), userID, basiq.AccountFields.ConnectionID.Eq("gone")))
 	require.ErrorIs(t, err, basiq.ErrBadRequest)
 	require.ErrorIs(t, err, basiq.CodeParameterNotValid)
-	var answer *basiq.Error
-	require.ErrorAs(t, err, &answer)
-	require.Len(t, answer.Details, 1)
-	require.NotNil(t, answer.Details[0].Source)
-	assert.Equal(t, "filter", answer.Details[0].Source.Parameter)
+	var failure *basiq.Error
+	require.ErrorAs(t, err, &failure)
+	require.Len(t, failure.Details, 1)
+	require.NotNil(t, failure.Details[0].Source)
+	assert.Equal(t, "filter", failure.Details[0].Source.Parameter)
 }
 
 func TestAccounts_DisplayName(t *testing.T) {

@@ -116,8 +116,8 @@ func TestSummaries_Create_NoTransactions(t *testing.T) {
 				t.Parallel()
 				s, client := newStub(t, ok(200, body))
 				_, err := c.create(t, client, basiq.AffordabilityRequest{})
-				var answer *basiq.Error
-				require.ErrorAs(t, err, &answer)
+				var failure *basiq.Error
+				require.ErrorAs(t, err, &failure)
 				require.NotErrorIs(t, err, basiq.ErrNoTransactions)
 				assert.True(t, basiq.MayHaveSucceeded(err), "the summary was created and counted")
 				assert.Len(t, s.seen(), 1)
@@ -129,7 +129,7 @@ func TestSummaries_Create_NoTransactions(t *testing.T) {
 // Basiq documents 201 without a body, and 200 with the PDF, for a PDF report. In both cases the summary was created.
 func TestAffordability_Create_PDF(t *testing.T) {
 	t.Parallel()
-	for name, response := range map[string]answerOf{
+	for name, response := range map[string]stubResponse{
 		"empty body": ok(201, ""), "blank body": ok(201, "\r\n"), "PDF with 201": ok(201, "%PDF-1.7 PLANTED"), "PDF with 200": ok(200, "%PDF-1.7 PLANTED"),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -154,7 +154,7 @@ func TestAffordability_Create_PDF(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, "s1", summary.ID)
 	})
-	for name, response := range map[string]answerOf{"empty": ok(200, ""), "without an ID": ok(201, "{}"), "HTML": ok(201, "<html>")} {
+	for name, response := range map[string]stubResponse{"empty": ok(200, ""), "without an ID": ok(201, "{}"), "HTML": ok(201, "<html>")} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			_, client := newStub(t, response)

@@ -72,7 +72,7 @@ func (f roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { ret
 func TestTokens_Create_Errors(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		answer   answerOf
+		response stubResponse
 		want     error
 		requests int
 	}{
@@ -91,14 +91,14 @@ func TestTokens_Create_Errors(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s, client := newStub(t, ok(200, userJSON))
-			s.onToken = func(int) (*http.Response, error) { return c.answer.response(), nil }
+			s.onToken = func(int) (*http.Response, error) { return c.response.httpResponse(), nil }
 			_, err := client.Users.Get(t.Context(), userID)
 			require.Error(t, err)
 			var failure *basiq.Error
 			require.ErrorAs(t, err, &failure)
 			assert.Equal(t, "Tokens.Create", failure.Operation)
-			assert.Equal(t, c.answer.status, failure.StatusCode)
-			if c.answer.status == 200 {
+			assert.Equal(t, c.response.status, failure.StatusCode)
+			if c.response.status == 200 {
 				assert.Empty(t, failure.Body(), "the body may contain a token")
 			}
 			if c.want != nil {
@@ -108,7 +108,7 @@ func TestTokens_Create_Errors(t *testing.T) {
 			}
 			require.NotErrorIs(t, err, basiq.ErrNotFound, "the user may exist")
 			assert.Equal(t, c.want == basiq.ErrTooManyTokenRequests, errors.Is(err, basiq.ErrTooManyTokenRequests)) //nolint:errorlint // compares identities
-			assert.Equal(t, c.answer.status == 503, errors.Is(err, basiq.ErrUnavailable))
+			assert.Equal(t, c.response.status == 503, errors.Is(err, basiq.ErrUnavailable))
 			assert.Contains(t, err.Error(), "basiq: Users.Get: no access token: ")
 			assert.Equal(t, c.requests, s.tokenRequests(), "only the token call retries")
 			assert.Empty(t, s.seen())
@@ -119,7 +119,7 @@ func TestTokens_Create_Errors(t *testing.T) {
 // A token that Basiq rejects is replaced once, and the request is retried once with the same body.
 func TestAuth_RejectedToken(t *testing.T) {
 	t.Parallel()
-	for name, refusal := range map[string]answerOf{
+	for name, refusal := range map[string]stubResponse{
 		"403 expired":                   tokenExpired,
 		"401":                           ok(401, envelope("invalid-authorization-token", "Invalid authorization token.", "")),
 		"401 without a body":            ok(401, ""),
@@ -156,7 +156,7 @@ func TestAuth_RejectedToken(t *testing.T) {
 	})
 	t.Run("TokenSource without another token", func(t *testing.T) {
 		t.Parallel()
-		s := &stub{answer: inTurn(tokenExpired)}
+		s := &stub{respond: respondWith(tokenExpired)}
 		client := newClient(t, s, basiq.WithTokenSource(fixedTokens("fixed")))
 		_, err := client.Users.Get(t.Context(), userID)
 		require.ErrorIs(t, err, basiq.ErrForbidden)
@@ -181,7 +181,7 @@ func TestAuth_RejectedToken(t *testing.T) {
 	t.Run("token request is interrupted", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
-			s := &stub{answer: inTurn(ok(200, userJSON))}
+			s := &stub{respond: respondWith(ok(200, userJSON))}
 			s.onToken = func(int) (*http.Response, error) { return nil, errReset }
 			client := newClient(t, s, basiq.WithRetry(basiq.RetryPolicy{MaxAttempts: 10, BaseDelay: 10 * time.Minute, MaxDelay: time.Hour}))
 			_, err := client.Users.Get(t.Context(), userID)
@@ -195,8 +195,8 @@ func TestAuth_RejectedToken(t *testing.T) {
 func TestAuth_OtherRejections(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		answer answerOf
-		want   error
+		response stubResponse
+		want     error
 	}{
 		"wrong scope":      {ok(403, envelope("forbidden-access", "Forbidden Access", "Access to this resource is forbidden")), basiq.CodeForbiddenAccess},
 		"sandbox key":      {ok(403, envelope("no-production-access", "", "Please contact us to have your API key enabled for Connections.")), basiq.CodeNoProductionAccess},
@@ -208,7 +208,7 @@ func TestAuth_OtherRejections(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s, client := newStub(t, c.answer)
+			s, client := newStub(t, c.response)
 			_, err := client.Users.Get(t.Context(), userID)
 			require.ErrorIs(t, err, c.want)
 			assert.Len(t, s.seen(), 1)
@@ -220,7 +220,7 @@ func TestAuth_OtherRejections(t *testing.T) {
 func TestAuth_Scope(t *testing.T) {
 	t.Parallel()
 	var scopes []string
-	s := &stub{answer: inTurn(ok(202, jobJSON))}
+	s := &stub{respond: respondWith(ok(202, jobJSON))}
 	client := newClient(t, roundTripper(func(req *http.Request) (*http.Response, error) {
 		if req.URL.Path == "/token" {
 			if err := req.ParseForm(); err != nil {
@@ -277,9 +277,9 @@ func TestAuth_InvalidScope(t *testing.T) {
 func TestTokenSource(t *testing.T) {
 	t.Parallel()
 	source := &sharedTokens{current: "shared-1"}
-	s := &stub{answer: func(_ int, req request) (*http.Response, error) {
+	s := &stub{respond: func(_ int, req request) (*http.Response, error) {
 		if req.Authorization == "Bearer shared-1" {
-			return tokenExpired.response(), nil
+			return tokenExpired.httpResponse(), nil
 		}
 		return reply(200, userJSON), nil
 	}}
@@ -363,10 +363,10 @@ func TestAuth_PublicOperations(t *testing.T) {
 	}
 	require.Len(t, calls, 8)
 	for name, call := range calls {
-		answer := ok(200, body)
+		response := ok(200, body)
 		for _, c := range operationCalls {
 			if c.id == name || c.id == "getPublicConnectors" && name == "invalid scope" {
-				answer = ok(c.status, c.body)
+				response = ok(c.status, c.body)
 			}
 		}
 		for where, options := range map[string][]basiq.Option{
@@ -377,7 +377,7 @@ func TestAuth_PublicOperations(t *testing.T) {
 			t.Run(name+" "+where, func(t *testing.T) {
 				t.Parallel()
 				s := &stub{
-					answer:  inTurn(answer),
+					respond: respondWith(response),
 					onToken: func(int) (*http.Response, error) { return nil, down },
 				}
 				client := newClient(t, s, options...)
@@ -393,7 +393,7 @@ func TestAuth_PublicOperations(t *testing.T) {
 			})
 		}
 		// A rejection cannot be caused by a token that was not sent.
-		for _, refusal := range []answerOf{tokenExpired, ok(401, "")} {
+		for _, refusal := range []stubResponse{tokenExpired, ok(401, "")} {
 			t.Run(fmt.Sprint(name, " rejected with ", refusal.status), func(t *testing.T) {
 				t.Parallel()
 				s, client := newStub(t, refusal)
@@ -444,7 +444,7 @@ func TestAuth_PublicLookingPaths(t *testing.T) {
 func TestAuth_InvalidToken(t *testing.T) {
 	t.Parallel()
 	for _, token := range []string{"", "a b", "a\r\nX: y", "a\x7f", "é"} {
-		s := &stub{answer: inTurn(ok(200, userJSON))}
+		s := &stub{respond: respondWith(ok(200, userJSON))}
 		_, err := newClient(t, s, basiq.WithTokenSource(fixedTokens(token))).Users.Get(t.Context(), userID)
 		require.ErrorContains(t, err, "no access token: token is empty or has characters that a header cannot hold")
 		assert.False(t, basiq.MayHaveSucceeded(err))
@@ -522,7 +522,7 @@ func TestAuth_TokenRequestLimit(t *testing.T) {
 		require.NotErrorIs(t, err, basiq.ErrTooManyTokenRequests)
 		assert.Equal(t, 100, s.tokenRequests())
 
-		body := &closing{Reader: strings.NewReader("scope=SERVER_ACCESS")}
+		body := &closeRecorder{Reader: strings.NewReader("scope=SERVER_ACCESS")}
 		hurried, cancel = context.WithTimeout(t.Context(), 100*time.Millisecond)
 		defer cancel()
 		_, err = client.Raw().PostTokenWithBody(hurried, &gen.PostTokenParams{}, "application/x-www-form-urlencoded", body)
@@ -531,10 +531,10 @@ func TestAuth_TokenRequestLimit(t *testing.T) {
 	})
 }
 
-// limited is a Limiter that never allows a request.
-type limited struct{}
+// rejectingLimiter is a Limiter that never allows a request.
+type rejectingLimiter struct{}
 
-func (limited) Wait(context.Context) error { return errReset }
+func (rejectingLimiter) Wait(context.Context) error { return errReset }
 
 // A request body that is never sent is closed, as http.Client does.
 func TestAuth_BodyClosed(t *testing.T) {
@@ -548,13 +548,13 @@ func TestAuth_BodyClosed(t *testing.T) {
 			return nil
 		},
 	} {
-		body := &closing{Reader: strings.NewReader("{}")}
+		body := &closeRecorder{Reader: strings.NewReader("{}")}
 		_, err := client.Raw().CreateUserWithBody(t.Context(), "application/json", body, editor)
 		require.Error(t, err, name)
 		assert.True(t, body.closed, name)
 	}
-	client = newClient(t, s, basiq.WithTokenSource(fixedTokens("token-1")), basiq.WithRateLimit(limited{}))
-	body := &closing{Reader: strings.NewReader("{}")}
+	client = newClient(t, s, basiq.WithTokenSource(fixedTokens("token-1")), basiq.WithRateLimit(rejectingLimiter{}))
+	body := &closeRecorder{Reader: strings.NewReader("{}")}
 	_, err := client.Raw().CreateUserWithBody(t.Context(), "application/json", body)
 	require.ErrorIs(t, err, errReset)
 	assert.True(t, body.closed, "the rate limiter rejected the request")
@@ -584,12 +584,12 @@ func FuzzToken(f *testing.F) {
 			body = fmt.Appendf(nil, `{"access_token":%s,"token_type":"Bearer","expires_in":%d}`, quoted, life)
 		}
 		synctest.Test(t, func(t *testing.T) {
-			w := &wire{answer: ok(http.StatusOK, userJSON), token: &answerOf{status: http.StatusOK, body: string(body)}}
+			w := &wire{response: ok(http.StatusOK, userJSON), token: &stubResponse{status: http.StatusOK, body: string(body)}}
 			client := newClient(t, w, oneAttempt)
 			token, err := client.Tokens.Create(t.Context(), basiq.ServerAccess())
 			if err != nil {
 				require.False(t, made && value != "", "a valid token was rejected")
-				checkUnusable(t, err, "Tokens.Create")
+				checkInvalidResponse(t, err, "Tokens.Create")
 			} else {
 				secret := token.Value.Reveal()
 				require.NotEmpty(t, secret)

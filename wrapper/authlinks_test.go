@@ -60,9 +60,9 @@ func TestAuthLinks_MissingURL(t *testing.T) {
 			t.Parallel()
 			_, client := newStub(t, ok(201, body))
 			link, err := client.AuthLinks.Create(t.Context(), userID, basiq.CreateAuthLink{})
-			var answer *basiq.Error
-			require.ErrorAs(t, err, &answer)
-			assert.Equal(t, 201, answer.StatusCode)
+			var failure *basiq.Error
+			require.ErrorAs(t, err, &failure)
+			assert.Equal(t, 201, failure.StatusCode)
 			assert.Nil(t, link)
 			assert.True(t, basiq.MayHaveSucceeded(err), "the link was created")
 			assert.NotContains(t, err.Error(), "614")
@@ -89,9 +89,9 @@ func TestAuthLinks_Delete(t *testing.T) {
 	t.Parallel()
 	notFound := ok(404, envelope("resource-not-found", "Requested resource is not found", "Auth link not found."))
 	for name, c := range map[string]struct {
-		answer any
-		done   bool
-		check  func(t *testing.T, err error)
+		response any
+		done     bool
+		check    func(t *testing.T, err error)
 	}{
 		"deleted":       {ok(204, ""), false, func(t *testing.T, err error) { require.NoError(t, err) }},
 		"not there":     {notFound, false, func(t *testing.T, err error) { require.ErrorIs(t, err, basiq.ErrNotFound) }},
@@ -100,7 +100,7 @@ func TestAuthLinks_Delete(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s, client := newStub(t, c.answer, notFound)
+			s, client := newStub(t, c.response, notFound)
 			err := client.AuthLinks.Delete(t.Context(), userID)
 			c.check(t, err)
 			assert.Equal(t, c.done, basiq.MayHaveSucceeded(err))

@@ -18,7 +18,7 @@ import (
 )
 
 // echoClient returns a client whose responses contain the last segment of the request path.
-func naming() (*basiq.Client, error) {
+func echoClient() (*basiq.Client, error) {
 	transport := roundTripper(func(req *http.Request) (*http.Response, error) {
 		last := req.URL.Path[strings.LastIndexByte(req.URL.Path, '/')+1:]
 		body := fmt.Sprintf(`{"type":"connection","id":%q,"status":%q,"links":{"self":%q}}`, last, "s-"+last, "l-"+last)
@@ -37,7 +37,7 @@ func naming() (*basiq.Client, error) {
 // The buffer of a body is reused for the next response. Decoded values and error bodies must not refer to it.
 func TestResponses_BufferReuse(t *testing.T) {
 	t.Parallel()
-	client, err := naming()
+	client, err := echoClient()
 	require.NoError(t, err)
 	var all sync.WaitGroup
 	for caller := range 8 {
@@ -75,7 +75,7 @@ func TestResponses_BufferReuse(t *testing.T) {
 // Responses of Raw are read by the caller at any time, so their buffers are not reused.
 func TestRaw_BufferNotReused(t *testing.T) {
 	t.Parallel()
-	client, err := naming()
+	client, err := echoClient()
 	require.NoError(t, err)
 	var bodies []io.Reader
 	for i := range 50 {

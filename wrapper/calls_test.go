@@ -25,7 +25,7 @@ func TestCall_WrongAPIVersion(t *testing.T) {
 		for _, version := range []basiq.APIVersion{basiq.APIVersion21, basiq.APIVersion30} {
 			t.Run(c.id+" "+string(version), func(t *testing.T) {
 				t.Parallel()
-				s := answerTo(c, func(int) (*http.Response, error) { return reply(c.status, c.body), nil })
+				s := stubFor(c, func(int) (*http.Response, error) { return reply(c.status, c.body), nil })
 				err := c.call(t, newClient(t, s, basiq.WithAPIVersion(version)))
 				has := false
 				for _, of := range operation(t, c.id).Versions() {
@@ -54,7 +54,7 @@ func TestRateLimit_NotPartOfAttempt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log strings.Builder
 		var inMiddleware time.Duration
-		s := &stub{answer: func(int, request) (*http.Response, error) {
+		s := &stub{respond: func(int, request) (*http.Response, error) {
 			time.Sleep(time.Second)
 			return reply(200, userJSON), nil
 		}}
@@ -85,7 +85,7 @@ func TestRetryAfter_ClockSkew(t *testing.T) {
 	for _, skew := range []time.Duration{-time.Hour, -2 * time.Minute, 0, 2 * time.Minute, time.Hour} {
 		synctest.Test(t, func(t *testing.T) {
 			server := time.Now().Add(skew).UTC()
-			s := &stub{answer: inTurn(answerOf{status: 429, header: http.Header{
+			s := &stub{respond: respondWith(stubResponse{status: 429, header: http.Header{
 				"Date": {server.Format(http.TimeFormat)}, "Retry-After": {server.Add(7 * time.Second).Format(http.TimeFormat)},
 			}}, ok(200, userJSON))}
 			client := newClient(t, s, basiq.WithRetry(basiq.RetryPolicy{BaseDelay: time.Millisecond, MaxDelay: time.Minute}))
@@ -101,11 +101,11 @@ func TestRetryBudget_CanceledCallers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		healthy := false
-		s := &stub{answer: func(n int, _ request) (*http.Response, error) {
+		s := &stub{respond: func(n int, _ request) (*http.Response, error) {
 			if healthy && n%2 == 0 {
 				return reply(200, userJSON), nil
 			}
-			return answerOf{status: 503, header: http.Header{"Retry-After": {"1"}}}.response(), nil
+			return stubResponse{status: 503, header: http.Header{"Retry-After": {"1"}}}.httpResponse(), nil
 		}}
 		client := newClient(t, s, basiq.WithRetry(basiq.RetryPolicy{BaseDelay: time.Millisecond, MaxDelay: time.Minute}))
 		for range 120 {
@@ -188,7 +188,7 @@ func TestCall_Panics(t *testing.T) {
 		"limiter":    {basiq.WithRateLimit(panickingLimiter(boom)), basiq.WithTokenSource(fixedTokens("token-1"))},
 	} {
 		broken = true
-		client := newClient(t, &stub{answer: inTurn(ok(200, userJSON))}, options...)
+		client := newClient(t, &stub{respond: respondWith(ok(200, userJSON))}, options...)
 		assert.PanicsWithValue(t, "mine", func() { _, _ = client.Users.Get(t.Context(), userID) }, name)
 		broken = false
 		require.NoError(t, errOf(client.Users.Get(t.Context(), userID)), name)

@@ -41,7 +41,7 @@ func TestContextCause_InEveryStage(t *testing.T) {
 		return reply(200, userJSON), nil
 	}
 	for name, c := range map[string]struct {
-		answer  func(n int, req request) (*http.Response, error)
+		respond func(n int, req request) (*http.Response, error)
 		onToken func(n int) (*http.Response, error)
 		options []basiq.Option
 		before  func(t *testing.T, client *basiq.Client)
@@ -57,9 +57,9 @@ func TestContextCause_InEveryStage(t *testing.T) {
 		"in a TokenSource":          {options: []basiq.Option{slow, basiq.WithTokenSource(waitingTokens{})}},
 		"in a Limiter":              {options: []basiq.Option{slow, basiq.WithRateLimit(waitingLimiter{})}},
 		"while waiting for a token": {options: []basiq.Option{slow}, onToken: func(int) (*http.Response, error) { time.Sleep(time.Hour); return reply(200, tokenJSON), nil }},
-		"while waiting to retry":    {options: []basiq.Option{slow}, answer: inTurn(answerOf{status: 503, header: http.Header{"Retry-After": {"600"}}})},
+		"while waiting to retry":    {options: []basiq.Option{slow}, respond: respondWith(stubResponse{status: 503, header: http.Header{"Retry-After": {"600"}}})},
 		"while throttled": {
-			options: []basiq.Option{slow}, answer: inTurn(answerOf{status: 429, header: http.Header{"Retry-After": {"600"}}}),
+			options: []basiq.Option{slow}, respond: respondWith(stubResponse{status: 429, header: http.Header{"Retry-After": {"600"}}}),
 			before: func(t *testing.T, client *basiq.Client) {
 				t.Helper()
 				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -71,9 +71,9 @@ func TestContextCause_InEveryStage(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				s := &stub{answer: c.answer, onToken: c.onToken}
-				if s.answer == nil {
-					s.answer = blocked
+				s := &stub{respond: c.respond, onToken: c.onToken}
+				if s.respond == nil {
+					s.respond = blocked
 				}
 				client := newClient(t, s, c.options...)
 				if c.before != nil {

@@ -66,7 +66,7 @@ func TestResponses_Numbers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var logs bytes.Buffer
-			client := newClient(t, &stub{answer: inTurn(ok(200, c.body))}, basiq.WithLogger(slog.New(slog.NewTextHandler(&logs, nil))))
+			client := newClient(t, &stub{respond: respondWith(ok(200, c.body))}, basiq.WithLogger(slog.New(slog.NewTextHandler(&logs, nil))))
 			c.call(t, client)
 			assert.NotContains(t, logs.String(), "WARN")
 		})
@@ -111,7 +111,7 @@ func TestResponses_Mistyped(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var logs bytes.Buffer
-			client := newClient(t, &stub{answer: inTurn(ok(200, c.body))}, basiq.WithLogger(slog.New(slog.NewTextHandler(&logs, nil))))
+			client := newClient(t, &stub{respond: respondWith(ok(200, c.body))}, basiq.WithLogger(slog.New(slog.NewTextHandler(&logs, nil))))
 			c.call(t, client)
 			assert.Contains(t, logs.String(), "level=WARN")
 			assert.Contains(t, logs.String(), "field="+c.field+" ")
@@ -121,7 +121,7 @@ func TestResponses_Mistyped(t *testing.T) {
 
 func TestTokens_Create_QuotedExpiry(t *testing.T) {
 	t.Parallel()
-	s := &wire{answer: ok(200, userJSON), token: &answerOf{status: 200, body: `{"access_token":"a","expires_in":"1800"}`}}
+	s := &wire{response: ok(200, userJSON), token: &stubResponse{status: 200, body: `{"access_token":"a","expires_in":"1800"}`}}
 	client := newClient(t, s)
 	token, err := client.Tokens.Create(t.Context(), basiq.ServerAccess())
 	require.NoError(t, err)

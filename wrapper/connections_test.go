@@ -28,7 +28,7 @@ func TestConnections_AlreadyRunning(t *testing.T) {
 		} {
 			t.Run(fmt.Sprint(name, " ", status), func(t *testing.T) {
 				t.Parallel()
-				s := &stub{answer: inTurn(ok(status, job(step("verify-credentials", "in-progress", "null"))))}
+				s := &stub{respond: respondWith(ok(status, job(step("verify-credentials", "in-progress", "null"))))}
 				client := newClient21(t, s)
 				job, err := call(t.Context(), client)
 				require.NoError(t, err)

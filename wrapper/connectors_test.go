@@ -64,7 +64,7 @@ func TestConnectorFields_Engine(t *testing.T) {
 		assert.Contains(t, text, "connector.connectorEngine.")
 		text21 := strings.Replace(text, "connectorEngine", "connectorCategory", 1)
 		for _, version := range []basiq.APIVersion{basiq.APIVersion21, basiq.APIVersion30} {
-			s := &stub{answer: inTurn(ok(200, `{"type":"list","data":[]}`))}
+			s := &stub{respond: respondWith(ok(200, `{"type":"list","data":[]}`))}
 			client := newClient(t, s, basiq.WithAPIVersion(version))
 			all(t, client.Connectors.List(t.Context(), filter))
 			all(t, client.Connectors.ListPublic(t.Context(), filter))

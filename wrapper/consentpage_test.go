@@ -39,7 +39,7 @@ func TestConsents_PageURL(t *testing.T) {
 			t.Parallel()
 			var scopes []string
 			s := &stub{}
-			client := newClient(t, transportOf(func(req *http.Request) (*http.Response, error) {
+			client := newClient(t, roundTripper(func(req *http.Request) (*http.Response, error) {
 				if req.URL.Path == "/token" {
 					require.NoError(t, req.ParseForm())
 					scopes = append(scopes, req.PostForm.Encode())
@@ -55,14 +55,10 @@ func TestConsents_PageURL(t *testing.T) {
 	}
 }
 
-type transportOf func(*http.Request) (*http.Response, error)
-
-func (f transportOf) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
-
 // The page always gets a token for its user, even if the context has another scope.
 func TestConsents_PageURL_ContextScope(t *testing.T) {
 	t.Parallel()
-	s := &stub{answer: inTurn(ok(200, userJSON))}
+	s := &stub{respond: respondWith(ok(200, userJSON))}
 	client := newClient(t, s)
 	_, err := client.Users.Get(t.Context(), userID)
 	require.NoError(t, err)

@@ -32,8 +32,8 @@ var documents = map[string]struct {
 	}},
 }
 
-func typed(status int, mediaType, body string) answerOf {
-	return answerOf{status: status, body: body, header: http.Header{"Content-Type": {mediaType}}}
+func typed(status int, mediaType, body string) stubResponse {
+	return stubResponse{status: status, body: body, header: http.Header{"Content-Type": {mediaType}}}
 }
 
 func TestDocuments(t *testing.T) {
@@ -69,7 +69,7 @@ func TestDocuments(t *testing.T) {
 func TestDocuments_OtherMediaTypes(t *testing.T) {
 	t.Parallel()
 	for name, c := range documents {
-		for what, answer := range map[string]answerOf{
+		for what, response := range map[string]stubResponse{
 			"JSON":         ok(200, `{"type":"report","id":"r1","private":"gavin@hooli.com"}`),
 			"HTML":         typed(200, "text/html", "<html>gavin@hooli.com"),
 			"missing type": typed(200, "", "%PDF-1.7"),
@@ -79,7 +79,7 @@ func TestDocuments_OtherMediaTypes(t *testing.T) {
 		} {
 			t.Run(name+"/"+what, func(t *testing.T) {
 				t.Parallel()
-				_, client := newStub(t, answer)
+				_, client := newStub(t, response)
 				document, err := c.get(t, client, "r1")
 				var said *basiq.Error
 				require.ErrorAs(t, err, &said)
@@ -117,7 +117,7 @@ func TestDocuments_OtherMediaTypes(t *testing.T) {
 		})
 		t.Run(name+"/truncated", func(t *testing.T) {
 			t.Parallel()
-			_, client := newStub(t, answerOf{
+			_, client := newStub(t, stubResponse{
 				status: 200, body: "%PDF-1.7", header: http.Header{"Content-Type": {c.mediaType}}, cut: errors.New("unexpected EOF"),
 			})
 			document, err := c.get(t, client, "r1")
@@ -126,7 +126,7 @@ func TestDocuments_OtherMediaTypes(t *testing.T) {
 		})
 		t.Run(name+"/too large", func(t *testing.T) {
 			t.Parallel()
-			s := &stub{answer: inTurn(typed(200, c.mediaType, strings.Repeat("x", 2000)))}
+			s := &stub{respond: respondWith(typed(200, c.mediaType, strings.Repeat("x", 2000)))}
 			document, err := c.get(t, newClient(t, s, basiq.WithMaxResponseBytes(1000)), "r1")
 			require.ErrorIs(t, err, basiq.ErrResponseTooLarge)
 			assert.Nil(t, document)
@@ -170,7 +170,7 @@ func FuzzDocument(f *testing.F) {
 				continue
 			}
 			require.Nil(t, document)
-			checkUnusable(t, err, c.operation)
+			checkInvalidResponse(t, err, c.operation)
 			require.False(t, wanted && strings.TrimSpace(parameters) == "" && len(body) > 0, "a valid document was rejected: %q", mediaType)
 		}
 	})

@@ -123,10 +123,10 @@ func TestEnrichment_Get_Responses(t *testing.T) {
 			t.Parallel()
 			_, client := newStub(t, ok(200, body))
 			_, err := client.Enrichment.Get(t.Context(), query)
-			var answer *basiq.Error
-			require.ErrorAs(t, err, &answer)
-			assert.Equal(t, "Enrichment.Get", answer.Operation)
-			assert.Equal(t, 200, answer.StatusCode)
+			var failure *basiq.Error
+			require.ErrorAs(t, err, &failure)
+			assert.Equal(t, "Enrichment.Get", failure.Operation)
+			assert.Equal(t, 200, failure.StatusCode)
 		})
 	}
 	t.Run("rejected", func(t *testing.T) {

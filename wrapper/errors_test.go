@@ -218,15 +218,15 @@ func TestErrors_NoTransactions(t *testing.T) {
 	for name, call := range map[string]func(t testing.TB, c *basiq.Client) error{
 		"Affordability.Create": func(t testing.TB, c *basiq.Client) error {
 			summary, err := c.Affordability.Create(t.Context(), userID, basiq.AffordabilityRequest{})
-			return one(t, summary, err, func() {})
+			return checkResult(t, summary, err, func() {})
 		},
 		"Income.Create": func(t testing.TB, c *basiq.Client) error {
 			income, err := c.Income.Create(t.Context(), userID, basiq.AffordabilityRequest{})
-			return one(t, income, err, func() {})
+			return checkResult(t, income, err, func() {})
 		},
 		"Expenses.Create": func(t testing.TB, c *basiq.Client) error {
 			expenses, err := c.Expenses.Create(t.Context(), userID, basiq.AffordabilityRequest{})
-			return one(t, expenses, err, func() {})
+			return checkResult(t, expenses, err, func() {})
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -240,7 +240,7 @@ func TestErrors_NoTransactions(t *testing.T) {
 			require.Len(t, s.seen(), 1)
 			assert.JSONEq(t, "{}", s.seen()[0].Body, "an empty request covers all accounts and the whole period")
 		})
-		for _, other := range []answerOf{ok(200, ""), ok(200, "{}"), ok(404, envelope("resource-not-found", "", ""))} {
+		for _, other := range []stubResponse{ok(200, ""), ok(200, "{}"), ok(404, envelope("resource-not-found", "", ""))} {
 			t.Run(fmt.Sprint(name, "/not ", other.status, other.body), func(t *testing.T) {
 				t.Parallel()
 				_, client := newStub(t, other)
@@ -365,7 +365,7 @@ func FuzzErrorBody(f *testing.F) {
 		for operation, call := range calls {
 			w.set(ok(status, string(body)))
 			if operation == "Tokens.Create" {
-				w.token = &w.answer
+				w.token = &w.response
 			}
 			err := call(newClient(t, w, oneAttempt)) // a new client has no token and has not throttled an operation
 			require.LessOrEqual(t, len(w.sent), 2, "at most one retry with a new token")

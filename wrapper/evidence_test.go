@@ -217,7 +217,7 @@ func TestHedging_RequestOutlivesAttempt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		body, rest := io.Pipe()
 		creates := 0
-		s := &stub{answer: func(n int, _ request) (*http.Response, error) {
+		s := &stub{respond: func(n int, _ request) (*http.Response, error) {
 			switch n {
 			case 1: // the hedge: a rejected token with a delayed body
 				resp := reply(401, "")
@@ -251,12 +251,12 @@ func TestHedging_OneRejected(t *testing.T) {
 	t.Parallel()
 	for _, second := range []any{ok(429, "{}"), ok(401, "{}"), errRefused, ok(425, "{}")} {
 		synctest.Test(t, func(t *testing.T) {
-			s := &stub{answer: func(n int, req request) (*http.Response, error) {
+			s := &stub{respond: func(n int, req request) (*http.Response, error) {
 				if n == 1 {
 					time.Sleep(time.Minute)
 					return reply(201, userJSON), nil
 				}
-				return inTurn(second)(n, req)
+				return respondWith(second)(n, req)
 			}}
 			client := newClient(t, s, basiq.WithTokenSource(fixedTokens("token-1")),
 				ofCalls(func(next basiq.Doer, req *http.Request, _ int) (*http.Response, error) {

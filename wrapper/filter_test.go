@@ -77,7 +77,7 @@ func TestConnections_List_InvalidFilter(t *testing.T) {
 
 // documentedConditions lists the documented conditions of each field of each collection, with the document. A test cannot
 // show that other conditions do not compile. TestFilters_DocumentedConditions compares the methods instead.
-var conditionsOf = map[string]struct {
+var documentedConditions = map[string]struct {
 	// fields is the variable from which filters are created.
 	fields any
 	// conditions maps Basiq's names of fields to their conditions.
@@ -130,7 +130,7 @@ var conditionsOf = map[string]struct {
 //	client.Events.List(ctx, basiq.PageSize[basiq.Event](10))
 func TestFilters_DocumentedConditions(t *testing.T) {
 	t.Parallel()
-	for name, c := range conditionsOf {
+	for name, c := range documentedConditions {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			got := map[string]string{}
@@ -182,7 +182,7 @@ func sentFilter[T any](t *testing.T, list func(*basiq.Client, basiq.Filter[T]) i
 func checkFilters[T any](t *testing.T, variable string, list func(*basiq.Client, basiq.Filter[T]) iter.Seq2[*T, error], good, bad map[string]basiq.Filter[T]) {
 	t.Helper()
 	missing := map[string]bool{}
-	for property, conditions := range conditionsOf[variable].conditions {
+	for property, conditions := range documentedConditions[variable].conditions {
 		for condition := range strings.FieldsSeq(conditions) {
 			missing[property+"."+condition] = true
 		}

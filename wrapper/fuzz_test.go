@@ -34,11 +34,11 @@ var oneAttempt = basiq.WithRetry(basiq.RetryPolicy{MaxAttempts: 1, BaseDelay: 1,
 
 // wire is a transport that returns the fuzzer's responses and records the requests. It is used for one call at a time.
 type wire struct {
-	answer answerOf
+	response stubResponse
 	// then is the response to all requests except the first. If it is nil, response is returned to all requests.
-	then *answerOf
+	then *stubResponse
 	// token is the response to POST /token. If it is nil, the response is valid.
-	token *answerOf
+	token *stubResponse
 	sent  []*http.Request
 }
 
@@ -51,17 +51,17 @@ func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
 	case strings.HasSuffix(req.URL.Path, "/token") && w.token == nil:
 		return reply(http.StatusOK, tokenJSON), nil
 	case strings.HasSuffix(req.URL.Path, "/token"):
-		return w.token.response(), nil
+		return w.token.httpResponse(), nil
 	}
 	w.sent = append(w.sent, req)
 	if len(w.sent) > 1 && w.then != nil {
-		return w.then.response(), nil
+		return w.then.httpResponse(), nil
 	}
-	return w.answer.response(), nil
+	return w.response.httpResponse(), nil
 }
 
 // set sets the response and removes all other state.
-func (w *wire) set(answer answerOf) { *w = wire{answer: answer} }
+func (w *wire) set(response stubResponse) { *w = wire{response: response} }
 
 // payloads returns the responses in Basiq's documentation as a seed corpus, except the largest, which are slow. It returns
 // none outside the repository.
@@ -83,7 +83,7 @@ func payloads(tb testing.TB) [][]byte {
 }
 
 // replacements are values that are unexpected at most positions of a payload.
-var grafts = []string{
+var replacements = []string{
 	`null`, `""`, `"x"`, `0`, `-1`, `1e400`, `9223372036854775808`, `1.5`, `true`, `[]`, `{}`, `[null]`, `[[]]`, `[{},{}]`, `{"id":1}`, `"\ud800"`,
 	`"https://evil.example/"`, `["a","b"]`, `-0`, ``,
 }
@@ -96,7 +96,7 @@ func addBodies(f *testing.F, more ...string) {
 		bodies = append(bodies, []byte(c.body))
 	}
 	for i, body := range bodies {
-		f.Add(body, uint(i*i), []byte(grafts[i%len(grafts)]))
+		f.Add(body, uint(i*i), []byte(replacements[i%len(replacements)]))
 	}
 	for _, body := range more {
 		f.Add([]byte(body), uint(0), []byte{})
@@ -105,7 +105,7 @@ func addBodies(f *testing.F, more ...string) {
 
 // replaceValue replaces one value of a JSON text. at selects the value and wraps around. A fuzzer that changes single bytes
 // rarely produces valid JSON. Invalid JSON is returned unchanged.
-func graft(body []byte, at uint, value []byte) []byte {
+func replaceValue(body []byte, at uint, value []byte) []byte {
 	if !json.Valid(body) || !json.Valid(value) {
 		return body
 	}
@@ -158,10 +158,10 @@ func TestReplaceValue(t *testing.T) {
 		` 7 `, ` {"a": 7,"b" :{}, "c":-1e5} `, ` {"a": [7, "\\\"x", null ],"b" :{}, "c":-1e5} `, ` {"a": [1, 7, null ],"b" :{}, "c":-1e5} `,
 		` {"a": [1, "\\\"x", 7 ],"b" :{}, "c":-1e5} `, ` {"a": [1, "\\\"x", null ],"b" :7, "c":-1e5} `, ` {"a": [1, "\\\"x", null ],"b" :{}, "c":7} `, ` 7 `,
 	} {
-		require.Equal(t, want, string(graft([]byte(body), uint(at), []byte("7"))))
+		require.Equal(t, want, string(replaceValue([]byte(body), uint(at), []byte("7"))))
 	}
 	for _, c := range [][3]string{{body, "[", body}, {"true", "7", "7"}, {"[", "7", "["}} {
-		require.Equal(t, c[2], string(graft([]byte(c[0]), 5, []byte(c[1]))))
+		require.Equal(t, c[2], string(replaceValue([]byte(c[0]), 5, []byte(c[1]))))
 	}
 }
 
@@ -180,7 +180,7 @@ func checkText(t testing.TB, err error, most int) {
 
 // invalidResponse matches the texts of errors for useless responses with status 200. They contain at most single characters
 // of the body.
-var unusable = regexp.MustCompile(`^basiq: [A-Za-z]+\.[A-Za-z]+: 200: invalid response: (` + strings.Join([]string{
+var invalidResponse = regexp.MustCompile(`^basiq: [A-Za-z]+\.[A-Za-z]+: 200: invalid response: (` + strings.Join([]string{
 	`not a JSON object`, `(data is )?not a list`, `negative size`, `item [0-9]+: (missing id|resource of another type)`,
 	`invalid character '.{1,10}' .{1,60}`, `unexpected end of JSON input`, `exceeded max depth`, `json: .{1,60}`,
 	`missing [A-Za-z_ ]{1,30}`, `media type is not [a-z/]+`, `empty document`, `not a PDF document`,
@@ -189,7 +189,7 @@ var unusable = regexp.MustCompile(`^basiq: [A-Za-z]+\.[A-Za-z]+: 200: invalid re
 }, "|") + `)$`)
 
 // checkInvalidResponse checks the error of a call that received an invalid response with status 200.
-func checkUnusable(t testing.TB, err error, operation string) {
+func checkInvalidResponse(t testing.TB, err error, operation string) {
 	t.Helper()
 	var failure *basiq.Error
 	require.ErrorAs(t, err, &failure)
@@ -198,7 +198,7 @@ func checkUnusable(t testing.TB, err error, operation string) {
 	require.Empty(t, failure.Details)
 	require.True(t, basiq.MayHaveSucceeded(err), "status 200 means that the call succeeded")
 	checkText(t, err, 400)
-	require.True(t, unusable.MatchString(err.Error()), err.Error())
+	require.True(t, invalidResponse.MatchString(err.Error()), err.Error())
 }
 
 // tree parses JSON, keeping numbers as written and converting names of fields to lower case. The second result is false if an
@@ -265,13 +265,13 @@ func parse(t testing.TB, data []byte) (value any, single, valid bool) {
 func fold(name string) string { return strings.ToLower(strings.ToUpper(name)) }
 
 // checkPreserved checks that a value contains exactly the JSON that it was decoded from, as far as its type has fields for it.
-func checkKept(t testing.TB, value, before any) {
+func checkPreserved(t testing.TB, value, before any) {
 	t.Helper()
 	again, err := json.Marshal(value)
 	require.NoError(t, err)
 	after, single := tree(t, again)
 	require.True(t, single, "%s", again)
-	kept(t, reflect.TypeOf(value).Elem(), before, after, "")
+	comparePreserved(t, reflect.TypeOf(value).Elem(), before, after, "")
 }
 
 var (
@@ -283,7 +283,7 @@ var (
 // comparePreserved compares the JSON before and after decoding for a value of a type; where is its path. null, empty and missing
 // values are considered equal, except for pointers, which distinguish them. The function is recursive and does not call
 // t.Helper, which would take a third of the time.
-func kept(t testing.TB, kind reflect.Type, before, after any, where string) {
+func comparePreserved(t testing.TB, kind reflect.Type, before, after any, where string) {
 	switch {
 	case kind == secretType:
 		text, _ := before.(string)
@@ -305,7 +305,7 @@ func kept(t testing.TB, kind reflect.Type, before, after any, where string) {
 			return // a single element of another type
 		}
 		kind = kind.Field(0).Type
-		before, after = many(before), many(after)
+		before, after = asList(before), asList(after)
 	case reflect.PointerTo(kind).Implements(unmarshaler) && kind.Kind() != reflect.Pointer:
 		if before != nil && before != "" || after != nil && after != "" {
 			require.Equal(t, before, after, where)
@@ -321,7 +321,7 @@ func kept(t testing.TB, kind reflect.Type, before, after any, where string) {
 			return
 		}
 		require.NotNil(t, after, "%s was %v", where, before)
-		kept(t, kind.Elem(), before, after, where)
+		comparePreserved(t, kind.Elem(), before, after, where)
 	case reflect.Struct:
 		sent, _ := before.(map[string]any)
 		again, _ := after.(map[string]any)
@@ -329,21 +329,21 @@ func kept(t testing.TB, kind reflect.Type, before, after any, where string) {
 			if sent[name] == nil && again[name] == nil {
 				continue
 			}
-			kept(t, field, sent[name], again[name], where+"."+name)
+			comparePreserved(t, field, sent[name], again[name], where+"."+name)
 		}
 	case reflect.Slice:
 		sent, _ := before.([]any)
 		again, _ := after.([]any)
 		require.Len(t, again, len(sent), where)
 		for i := range sent {
-			kept(t, kind.Elem(), sent[i], again[i], where+"["+strconv.Itoa(i)+"]")
+			comparePreserved(t, kind.Elem(), sent[i], again[i], where+"["+strconv.Itoa(i)+"]")
 		}
 	case reflect.Map:
 		sent, _ := before.(map[string]any)
 		again, _ := after.(map[string]any)
 		require.Len(t, again, len(sent), where)
 		for name := range sent {
-			kept(t, kind.Elem(), sent[name], again[name], where+"."+name)
+			comparePreserved(t, kind.Elem(), sent[name], again[name], where+"."+name)
 		}
 	case reflect.String:
 		sent, again := textOf(before), textOf(after)
@@ -388,7 +388,7 @@ func fields(kind reflect.Type) map[string]reflect.Type {
 }
 
 // asList returns a list with a single value, and lists unchanged.
-func many(value any) any {
+func asList(value any) any {
 	switch value.(type) {
 	case nil, []any:
 		return value
@@ -422,7 +422,7 @@ func allocated() uint64 {
 }
 
 // otherResourceCalls lists the calls that return one resource and are missing in the other tables.
-var fuzzedThings = []thing{
+var otherResourceCalls = []resourceCall{
 	{"Users.Get", "/users/u1", func(t testing.TB, c *basiq.Client) (item, error) {
 		return got(func(v *basiq.User) string { return v.ID })(c.Users.Get(t.Context(), userID))
 	}},
@@ -483,10 +483,10 @@ func idOfJob(j *basiq.Job) string         { return j.ID }
 func publicLink(v *basiq.AuthLink) string { return v.Links.Public }
 
 // allResourceCalls returns all calls that return one resource.
-func answeredThings() []thing {
-	all := slices.Concat(things, fuzzedThings)
+func allResourceCalls() []resourceCall {
+	all := slices.Concat(resourceCalls, otherResourceCalls)
 	for operation, c := range summaries {
-		all = append(all, thing{operation, c.path, func(t testing.TB, client *basiq.Client) (item, error) {
+		all = append(all, resourceCall{operation, c.path, func(t testing.TB, client *basiq.Client) (item, error) {
 			return c.create(t, client, basiq.AffordabilityRequest{})
 		}})
 	}
@@ -505,7 +505,7 @@ func TestFuzz_EveryOperation(t *testing.T) {
 	for _, c := range fuzzedListings() {
 		have = append(have, c.operation)
 	}
-	for _, c := range answeredThings() {
+	for _, c := range allResourceCalls() {
 		have = append(have, c.operation)
 	}
 	var want []string
@@ -544,11 +544,11 @@ func FuzzListBody(f *testing.F) {
 	client := newClient(f, w, oneAttempt)
 	all := fuzzedListings()
 	f.Fuzz(func(t *testing.T, body []byte, at uint, value []byte) {
-		body = graft(body, at, value)
+		body = replaceValue(body, at, value)
 		w.set(ok(http.StatusOK, string(body)))
 		whole, single, valid := parse(t, body)
 		object, _ := whole.(map[string]any)
-		list, _ := many(object["data"]).([]any)
+		list, _ := asList(object["data"]).([]any)
 		before := allocated()
 		for _, c := range all {
 			w.sent = nil
@@ -564,7 +564,7 @@ func FuzzListBody(f *testing.F) {
 			}
 			checkPages(t, c, w.sent)
 			if failure != nil && !errors.Is(failure, basiq.ErrListChanged) { // the second page may repeat the items of the first
-				checkUnusable(t, failure, c.operation)
+				checkInvalidResponse(t, failure, c.operation)
 			}
 			if failure != nil && len(items) == 0 {
 				continue // the first page may have failed
@@ -579,7 +579,7 @@ func FuzzListBody(f *testing.F) {
 				require.True(t, object["data"] != nil || strings.EqualFold(kind, "list"), "another response must not be read as an empty list")
 			}
 			for i, value := range items[:min(len(items), len(list))] {
-				checkKept(t, value, list[i])
+				checkPreserved(t, value, list[i])
 			}
 		}
 		require.Less(t, allocated()-before, uint64(len(all))*(1<<20+perByte*uint64(len(body))))
@@ -610,15 +610,15 @@ func FuzzResourceBody(f *testing.F) {
 	for _, op := range basiq.Operations() {
 		clients[op.Name] = newClient(f, w, oneAttempt, versionOf(f, op.ID))
 	}
-	all := answeredThings()
+	all := allResourceCalls()
 	f.Fuzz(func(t *testing.T, body []byte, at uint, value []byte) {
-		body = graft(body, at, value)
+		body = replaceValue(body, at, value)
 		before := allocated()
 		for id, about := range aboutIDs(t, body) {
 			w.set(ok(http.StatusOK, string(about.body)))
 			for _, c := range all {
 				if idIn(c.path) == id {
-					checkThing(t, c, clients[c.operation], w, about)
+					checkResource(t, c, clients[c.operation], w, about)
 				}
 			}
 		}
@@ -684,24 +684,24 @@ func reportTypeIn(response map[string]any, got *basiq.ReportType) any {
 }
 
 // checkResource calls c and checks that the result contains everything that was sent, or that the error describes the response.
-func checkThing(t testing.TB, c thing, client *basiq.Client, w *wire, sent fuzzedBody) {
+func checkResource(t testing.TB, c resourceCall, client *basiq.Client, w *wire, sent fuzzedBody) {
 	t.Helper()
 	w.sent = nil
-	thing, err := c.get(t, client)
+	resource, err := c.get(t, client)
 	require.Len(t, w.sent, 1)
 	require.Equal(t, c.path, w.sent[0].URL.EscapedPath())
 	if err != nil {
-		checkUnusable(t, err, c.operation)
+		checkInvalidResponse(t, err, c.operation)
 		return
 	}
-	require.NotEmpty(t, thing.id)
+	require.NotEmpty(t, resource.id)
 	require.True(t, sent.valid)
 	whole := sent.whole
 	object, _ := whole.(map[string]any)
-	if reportType, ok := thing.value.(*basiq.ReportType); ok && sent.single {
+	if reportType, ok := resource.value.(*basiq.ReportType); ok && sent.single {
 		whole = reportTypeIn(object, reportType)
 	}
 	if sent.single {
-		checkKept(t, thing.value, whole)
+		checkPreserved(t, resource.value, whole)
 	}
 }

@@ -45,7 +45,7 @@ func (r request) String() string { return r.Method + " " + r.Path }
 // stub is a transport with predefined responses. It responds to POST /token with token-1, token-2 and so on, and calls respond
 // for all other requests. It is safe for concurrent use.
 type stub struct {
-	answer func(n int, req request) (*http.Response, error)
+	respond func(n int, req request) (*http.Response, error)
 	// onToken replaces the response to POST /token; n counts from 1.
 	onToken func(n int) (*http.Response, error)
 
@@ -94,7 +94,7 @@ func (s *stub) roundTrip(req *http.Request) (*http.Response, error) {
 	s.requests = append(s.requests, r)
 	n := len(s.requests)
 	s.mu.Unlock()
-	return s.answer(n, r)
+	return s.respond(n, r)
 }
 
 // seen returns all requests except token requests.
@@ -112,9 +112,9 @@ func (s *stub) tokenRequests() int {
 }
 
 // newStub returns a stub that returns the responses in order and repeats the last one, and a client of the stub.
-func newStub(t testing.TB, answers ...any) (*stub, *basiq.Client) {
+func newStub(t testing.TB, responses ...any) (*stub, *basiq.Client) {
 	t.Helper()
-	s := &stub{answer: inTurn(answers...)}
+	s := &stub{respond: respondWith(responses...)}
 	return s, newClient(t, s)
 }
 
@@ -134,9 +134,9 @@ func newClient(t testing.TB, transport http.RoundTripper, options ...basiq.Optio
 var version21 = basiq.WithAPIVersion(basiq.APIVersion21)
 
 // newStub21, newClient21 and serve21 return clients of API 2.1.
-func newStub21(t testing.TB, answers ...any) (*stub, *basiq.Client) {
+func newStub21(t testing.TB, responses ...any) (*stub, *basiq.Client) {
 	t.Helper()
-	s := &stub{answer: inTurn(answers...)}
+	s := &stub{respond: respondWith(responses...)}
 	return s, newClient21(t, s)
 }
 
@@ -166,11 +166,11 @@ func (c operationCall) client(t testing.TB, s http.RoundTripper, options ...basi
 }
 
 // respondWith returns the given responses in order and repeats the last one. A response is a stubResponse or an error.
-func inTurn(answers ...any) func(int, request) (*http.Response, error) {
+func respondWith(responses ...any) func(int, request) (*http.Response, error) {
 	return func(n int, _ request) (*http.Response, error) {
-		switch a := answers[min(n, len(answers))-1].(type) {
-		case answerOf:
-			return a.response(), nil
+		switch a := responses[min(n, len(responses))-1].(type) {
+		case stubResponse:
+			return a.httpResponse(), nil
 		case error:
 			return nil, a
 		default:
@@ -180,7 +180,7 @@ func inTurn(answers ...any) func(int, request) (*http.Response, error) {
 }
 
 // stubResponse is a response that can be returned repeatedly.
-type answerOf struct {
+type stubResponse struct {
 	status int
 	body   string
 	header http.Header
@@ -188,7 +188,7 @@ type answerOf struct {
 	cut error
 }
 
-func (a answerOf) response() *http.Response {
+func (a stubResponse) httpResponse() *http.Response {
 	resp := reply(a.status, a.body)
 	maps.Copy(resp.Header, a.header)
 	if a.cut != nil {
@@ -202,7 +202,7 @@ type errReader struct{ err error }
 func (r errReader) Read([]byte) (int, error) { return 0, r.err }
 
 // ok returns a response with a status and a JSON body.
-func ok(status int, body string) answerOf { return answerOf{status: status, body: body} }
+func ok(status int, body string) stubResponse { return stubResponse{status: status, body: body} }
 
 // reply returns an HTTP response with a JSON body.
 func reply(status int, body string) *http.Response {
@@ -323,11 +323,11 @@ var operationCalls = []operationCall{
 	}},
 	{"postAuthLink", 201, authLinkJSON, "/users/u1/auth_link", func(t testing.TB, c *basiq.Client) error {
 		link, err := c.AuthLinks.Create(t.Context(), userID, basiq.CreateAuthLink{Mobile: "+61410000000"})
-		return one(t, link, err, func() { require.Equal(t, "https://connect.basiq.io/63448be4", link.Links.Public) })
+		return checkResult(t, link, err, func() { require.Equal(t, "https://connect.basiq.io/63448be4", link.Links.Public) })
 	}},
 	{"getAuthLink", 200, authLinkJSON, "/users/u1/auth_link", func(t testing.TB, c *basiq.Client) error {
 		link, err := c.AuthLinks.Get(t.Context(), userID)
-		return one(t, link, err, func() { require.Equal(t, basiq.Time("2019-11-21T04:08:50Z"), link.ExpiresAt) })
+		return checkResult(t, link, err, func() { require.Equal(t, basiq.Time("2019-11-21T04:08:50Z"), link.ExpiresAt) })
 	}},
 	{"deleteAuthLink", 204, "", "/users/u1/auth_link", func(t testing.TB, c *basiq.Client) error {
 		return c.AuthLinks.Delete(t.Context(), userID)
@@ -342,7 +342,7 @@ var operationCalls = []operationCall{
 	}},
 	{"getConnection", 200, connectionJSON, "/users/u1/connections/c1", func(t testing.TB, c *basiq.Client) error {
 		connection, err := c.Connections.Get(t.Context(), userID, connID)
-		return one(t, connection, err, func() {
+		return checkResult(t, connection, err, func() {
 			require.Equal(t, connID, connection.ID)
 			require.Equal(t, basiq.ConnectionStatusActive, connection.Status)
 		})
@@ -387,7 +387,7 @@ var operationCalls = []operationCall{
 	}},
 	{"getAccount", 200, accountJSON, "/users/u1/accounts/a1", func(t testing.TB, c *basiq.Client) error {
 		account, err := c.Accounts.Get(t.Context(), userID, "a1")
-		return one(t, account, err, func() { checkAccount(t, account) })
+		return checkResult(t, account, err, func() { checkAccount(t, account) })
 	}},
 	{"getTransactions", 200, list(transactionJSON), "/users/u1/transactions", func(t testing.TB, c *basiq.Client) error {
 		transactions := c.Transactions.List(t.Context(), userID, basiq.TransactionFields.AccountID.Eq("a1"), basiq.PageSize[basiq.Transaction](100))
@@ -395,13 +395,13 @@ var operationCalls = []operationCall{
 	}},
 	{"getTransaction", 200, transactionJSON, "/users/u1/transactions/t1", func(t testing.TB, c *basiq.Client) error {
 		transaction, err := c.Transactions.Get(t.Context(), userID, "t1")
-		return one(t, transaction, err, func() { checkTransaction(t, transaction) })
+		return checkResult(t, transaction, err, func() { checkTransaction(t, transaction) })
 	}},
 	{"getEnrich", 200, enrichJSON, "/enrich", func(t testing.TB, c *basiq.Client) error {
 		enrich, err := c.Enrichment.Get(t.Context(), basiq.EnrichQuery{
 			Description: "WOOLWORTHS 1234 & SONS", InstitutionID: "AU00000", Country: "AU", MCC: "5411", AccountType: "credit-card", Amount: "-12.50",
 		})
-		return one(t, enrich, err, func() {
+		return checkResult(t, enrich, err, func() {
 			require.Equal(t, basiq.TransactionDirectionDebit, enrich.Direction)
 			require.Equal(t, "Woolworths", enrich.Data.Merchant.BusinessName)
 		})
@@ -415,7 +415,7 @@ var operationCalls = []operationCall{
 	}},
 	{"getUserIdentity", 200, identityJSON, "/users/u1/identities/i1", func(t testing.TB, c *basiq.Client) error {
 		identity, err := c.Identities.Get(t.Context(), userID, "i1")
-		return one(t, identity, err, func() { checkIdentity(t, identity) })
+		return checkResult(t, identity, err, func() { checkIdentity(t, identity) })
 	}},
 	{"getConnectors", 200, list(connectorJSON), "/connectors", func(t testing.TB, c *basiq.Client) error {
 		connectors := c.Connectors.List(t.Context(), basiq.ConnectorFields.Stage.Eq(basiq.InstitutionStageLive), basiq.ConnectorFields.InstitutionTier.In("1", "2"))
@@ -423,7 +423,7 @@ var operationCalls = []operationCall{
 	}},
 	{"getConnector", 200, connectorJSON, "/connectors/AU00000/web", func(t testing.TB, c *basiq.Client) error {
 		connector, err := c.Connectors.Get(t.Context(), "AU00000", basiq.ConnectionMethodWeb)
-		return one(t, connector, err, func() { checkConnector(t, connector) })
+		return checkResult(t, connector, err, func() { checkConnector(t, connector) })
 	}},
 	{"getPublicConnectors", 200, list(connectorJSON), "/public/connectors", func(t testing.TB, c *basiq.Client) error {
 		connectors := c.Connectors.ListPublic(t.Context(), basiq.ConnectorFields.ID.Eq("AU00000"))
@@ -431,7 +431,7 @@ var operationCalls = []operationCall{
 	}},
 	{"getPublicConnector", 200, connectorJSON, "/public/connectors/AU00000/web", func(t testing.TB, c *basiq.Client) error {
 		connector, err := c.Connectors.GetPublic(t.Context(), "AU00000", basiq.ConnectionMethodWeb)
-		return one(t, connector, err, func() { checkConnector(t, connector) })
+		return checkResult(t, connector, err, func() { checkConnector(t, connector) })
 	}},
 	{"getInstitutions", 200, list(institutionJSON), "/institutions", func(t testing.TB, c *basiq.Client) error {
 		institutions := c.Institutions.List(t.Context(), basiq.InstitutionFields.Country.Ne("New Zealand"))
@@ -439,7 +439,7 @@ var operationCalls = []operationCall{
 	}},
 	{"getInstitution", 200, institutionJSON, "/institutions/AU00000", func(t testing.TB, c *basiq.Client) error {
 		institution, err := c.Institutions.Get(t.Context(), "AU00000")
-		return one(t, institution, err, func() { checkInstitution(t, institution) })
+		return checkResult(t, institution, err, func() { checkInstitution(t, institution) })
 	}},
 	{"getPublicInstitutions", 200, list(institutionJSON), "/public/institutions", func(t testing.TB, c *basiq.Client) error {
 		institutions := c.Institutions.ListPublic(t.Context(), basiq.InstitutionFields.Tier.Eq("3"))
@@ -450,11 +450,11 @@ var operationCalls = []operationCall{
 	}},
 	{"postAffordability", 200, affordJSON, "/users/u1/affordability", func(t testing.TB, c *basiq.Client) error {
 		summary, err := c.Affordability.Create(t.Context(), userID, summaryRequest)
-		return one(t, summary, err, func() { checkAffordability(t, summary) })
+		return checkResult(t, summary, err, func() { checkAffordability(t, summary) })
 	}},
 	{"getAffordability", 200, affordJSON, "/users/u1/affordability/s1", func(t testing.TB, c *basiq.Client) error {
 		summary, err := c.Affordability.Get(t.Context(), userID, "s1")
-		return one(t, summary, err, func() { checkAffordability(t, summary) })
+		return checkResult(t, summary, err, func() { checkAffordability(t, summary) })
 	}},
 	{"getAffordabilitySnapshotTransactions", 200, list(transactionJSON), "/users/u1/affordability/s1/transactions", func(t testing.TB, c *basiq.Client) error {
 		return only(t, c.Affordability.Transactions(t.Context(), userID, "s1"), func(transaction *basiq.AffordabilityTransaction) {
@@ -464,19 +464,19 @@ var operationCalls = []operationCall{
 	}},
 	{"postIncome", 200, incomeJSON, "/users/u1/income", func(t testing.TB, c *basiq.Client) error {
 		income, err := c.Income.Create(t.Context(), userID, summaryRequest)
-		return one(t, income, err, func() { checkIncome(t, income) })
+		return checkResult(t, income, err, func() { checkIncome(t, income) })
 	}},
 	{"getIncome", 200, incomeJSON, "/users/u1/income/s1", func(t testing.TB, c *basiq.Client) error {
 		income, err := c.Income.Get(t.Context(), userID, "s1")
-		return one(t, income, err, func() { checkIncome(t, income) })
+		return checkResult(t, income, err, func() { checkIncome(t, income) })
 	}},
 	{"postExpenses", 200, expensesJSON, "/users/u1/expenses", func(t testing.TB, c *basiq.Client) error {
 		expenses, err := c.Expenses.Create(t.Context(), userID, summaryRequest)
-		return one(t, expenses, err, func() { checkExpenses(t, expenses) })
+		return checkResult(t, expenses, err, func() { checkExpenses(t, expenses) })
 	}},
 	{"getExpenses", 200, expensesJSON, "/users/u1/expenses/s1", func(t testing.TB, c *basiq.Client) error {
 		expenses, err := c.Expenses.Get(t.Context(), userID, "s1")
-		return one(t, expenses, err, func() { checkExpenses(t, expenses) })
+		return checkResult(t, expenses, err, func() { checkExpenses(t, expenses) })
 	}},
 	{"listReports", 200, list(reportJSON), "/reports", func(t testing.TB, c *basiq.Client) error {
 		return only(t, c.Reports.List(t.Context()), func(report *basiq.Report) { checkReport(t, report) })
@@ -493,7 +493,7 @@ var operationCalls = []operationCall{
 	}},
 	{"retrieveReport", 200, reportJSON, "/reports/r1", func(t testing.TB, c *basiq.Client) error {
 		report, err := c.Reports.Get(t.Context(), "r1")
-		return one(t, report, err, func() { checkReport(t, report) })
+		return checkResult(t, report, err, func() { checkReport(t, report) })
 	}},
 	{"deleteReport", 204, "", "/reports/r1", func(t testing.TB, c *basiq.Client) error {
 		return c.Reports.Delete(t.Context(), "r1")
@@ -508,7 +508,7 @@ var operationCalls = []operationCall{
 	// The documentation has a list here too, see TestReports_Type_List.
 	{"retrieveSpecificReportType", 200, reportTypeJSON, "/reports/types/CON_AFFOR_01", func(t testing.TB, c *basiq.Client) error {
 		reportType, err := c.Reports.Type(t.Context(), basiq.ReportTypeAffordability)
-		return one(t, reportType, err, func() { checkReportType(t, reportType) })
+		return checkResult(t, reportType, err, func() { checkReportType(t, reportType) })
 	}},
 	{"getEvents", 200, list(eventJSON), "/events", func(t testing.TB, c *basiq.Client) error {
 		events := c.Events.List(t.Context(), basiq.EventFields.UserID.Eq(userID), basiq.EventFields.Entity.Eq(basiq.EventEntityConnection))
@@ -516,7 +516,7 @@ var operationCalls = []operationCall{
 	}},
 	{"getEvent", 200, eventJSON, "/events/e1", func(t testing.TB, c *basiq.Client) error {
 		event, err := c.Events.Get(t.Context(), "e1")
-		return one(t, event, err, func() { checkEvent(t, event) })
+		return checkResult(t, event, err, func() { checkEvent(t, event) })
 	}},
 	{"listEventTypes", 200, list(eventTypeJSON), "/events/types", func(t testing.TB, c *basiq.Client) error {
 		return only(t, c.Events.Types(t.Context()), func(eventType *basiq.EventType) {
@@ -525,7 +525,7 @@ var operationCalls = []operationCall{
 	}},
 	{"getEventTypeById", 200, eventTypeJSON, "/events/types/account.updated", func(t testing.TB, c *basiq.Client) error {
 		eventType, err := c.Events.Type(t.Context(), basiq.EventTypeNameAccountUpdated)
-		return one(t, eventType, err, func() { require.Equal(t, "when an account is updated", eventType.Description) })
+		return checkResult(t, eventType, err, func() { require.Equal(t, "when an account is updated", eventType.Description) })
 	}},
 	{"listAppWebhooks", 200, list(webhookJSON), "/notifications/webhooks", func(t testing.TB, c *basiq.Client) error {
 		return only(t, c.Webhooks.List(t.Context()), func(webhook *basiq.Webhook) { checkWebhook(t, webhook, "") })
@@ -534,15 +534,15 @@ var operationCalls = []operationCall{
 		webhook, err := c.Webhooks.Create(t.Context(), basiq.CreateWebhook{
 			URL: "https://piper.com/basiq-messages/", Name: "My General Webhook", SubscribedEvents: []basiq.EventTypeName{basiq.EventTypeNameUserCreated},
 		})
-		return one(t, webhook, err, func() { checkWebhook(t, webhook, "rfiuheo43934") })
+		return checkResult(t, webhook, err, func() { checkWebhook(t, webhook, "rfiuheo43934") })
 	}},
 	{"getWebhook", 200, webhookJSON, "/notifications/webhooks/w1", func(t testing.TB, c *basiq.Client) error {
 		webhook, err := c.Webhooks.Get(t.Context(), "w1")
-		return one(t, webhook, err, func() { checkWebhook(t, webhook, "") })
+		return checkResult(t, webhook, err, func() { checkWebhook(t, webhook, "") })
 	}},
 	{"updateWebhook", 200, hookSecretJSON, "/notifications/webhooks/w1", func(t testing.TB, c *basiq.Client) error {
 		webhook, err := c.Webhooks.Update(t.Context(), "w1", basiq.UpdateWebhook{URL: "https://piper.com/basiq-messages/"})
-		return one(t, webhook, err, func() { checkWebhook(t, webhook, "rfiuheo43934") })
+		return checkResult(t, webhook, err, func() { checkWebhook(t, webhook, "rfiuheo43934") })
 	}},
 	{"deleteWebhook", 204, "", "/notifications/webhooks/w1", func(t testing.TB, c *basiq.Client) error {
 		return c.Webhooks.Delete(t.Context(), "w1")
@@ -553,7 +553,7 @@ var operationCalls = []operationCall{
 	}},
 	{"getWebhookMessage", 200, messageJSON, "/notifications/webhooks/w1/messages/m1", func(t testing.TB, c *basiq.Client) error {
 		message, err := c.Webhooks.Message(t.Context(), "w1", "m1")
-		return one(t, message, err, func() { checkMessage(t, message) })
+		return checkResult(t, message, err, func() { checkMessage(t, message) })
 	}},
 	{"testMessage", 201, "", "/notifications/messages/test", func(t testing.TB, c *basiq.Client) error {
 		return c.Webhooks.SendTest(t.Context(), basiq.WebhookTestMessage{EventTypeID: basiq.EventTypeNameUserCreated, Text: "My test message"})
@@ -563,7 +563,7 @@ var operationCalls = []operationCall{
 var summaryRequest = basiq.AffordabilityRequest{FromMonth: "2019-05", ToMonth: "2019-09", Accounts: []string{"s55bf3", "s55bf4"}}
 
 // checkResult returns err if it is not nil. Otherwise it runs check.
-func one[T any](t testing.TB, value *T, err error, check func()) error {
+func checkResult[T any](t testing.TB, value *T, err error, check func()) error {
 	t.Helper()
 	if err != nil {
 		require.Nil(t, value)
@@ -701,10 +701,10 @@ func checkMessage(t testing.TB, message *basiq.WebhookMessage) {
 }
 
 // stubFor returns a stub that calls respond for all requests of an operation, including POST /token if that is the operation.
-func answerTo(c operationCall, answer func(n int) (*http.Response, error)) *stub {
-	s := &stub{answer: func(n int, _ request) (*http.Response, error) { return answer(n) }}
+func stubFor(c operationCall, respond func(n int) (*http.Response, error)) *stub {
+	s := &stub{respond: func(n int, _ request) (*http.Response, error) { return respond(n) }}
 	if c.id == "postToken" {
-		s.onToken = answer
+		s.onToken = respond
 	}
 	return s
 }
@@ -728,7 +728,7 @@ func bodyOf(t testing.TB, resp *http.Response) string {
 }
 
 // earlyExits are the ways to leave a range at its first item. The first two call before.
-func waysToLeave[T any](before func()) map[string]func(t *testing.T, list iter.Seq2[T, error]) {
+func earlyExits[T any](before func()) map[string]func(t *testing.T, list iter.Seq2[T, error]) {
 	return map[string]func(t *testing.T, list iter.Seq2[T, error]){
 		"break": func(t *testing.T, list iter.Seq2[T, error]) {
 			t.Helper()

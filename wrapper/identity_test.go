@@ -21,7 +21,7 @@ func TestResponseIdentity_AnotherResource(t *testing.T) {
 	call := func(operation, body string, get func(t testing.TB, c *basiq.Client) error) {
 		t.Run(operation+" "+body, func(t *testing.T) {
 			t.Parallel()
-			s := &stub{answer: inTurn(ok(200, body))}
+			s := &stub{respond: respondWith(ok(200, body))}
 			client := newClient(t, s, versionOfName(t, operation))
 			err := get(t, client)
 			var failure *basiq.Error
@@ -35,7 +35,7 @@ func TestResponseIdentity_AnotherResource(t *testing.T) {
 			assert.Len(t, s.seen(), 1)
 		})
 	}
-	for _, c := range things {
+	for _, c := range resourceCalls {
 		call(c.operation, `{"id":"victim"}`, func(t testing.TB, client *basiq.Client) error { return errOf(c.get(t, client)) })
 		switch c.operation {
 		case "Webhooks.Message", "Reports.Type", "Events.Type": // their type is missing or inconsistent

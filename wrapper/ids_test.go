@@ -274,7 +274,7 @@ var idCalls = []idCall{
 }
 
 // notInPath lists the arguments of idCalls that are not part of a path.
-var elsewhere = map[string]bool{
+var notInPath = map[string]bool{
 	"Statements.Upload/statement.InstitutionID": true, "Affordability.Create/request.Accounts": true, "Jobs.AnswerMFA/userID": true,
 	"Tokens.Get/scope": true, "Tokens.Create/scope": true, "Consents.PageURL/userID": true,
 }
@@ -286,7 +286,7 @@ func TestIDs_EveryPathParameter(t *testing.T) {
 		if arguments[c.operation] == nil {
 			arguments[c.operation] = map[string]bool{}
 		}
-		if !elsewhere[c.operation+"/"+c.argument] {
+		if !notInPath[c.operation+"/"+c.argument] {
 			arguments[c.operation][c.argument] = true
 		}
 	}
@@ -296,7 +296,7 @@ func TestIDs_EveryPathParameter(t *testing.T) {
 }
 
 // idsWithEveryByte calls call with IDs that contain each byte: alone, at the start, in the middle and at the end.
-func idsOfEveryByte(call func(id string)) {
+func idsWithEveryByte(call func(id string)) {
 	for b := range 256 {
 		c := string([]byte{byte(b)})
 		for _, id := range []string{c, c + "ab", "a" + c + "b", "ab" + c} {
@@ -306,7 +306,7 @@ func idsOfEveryByte(call func(id string)) {
 }
 
 // validPathParam reports whether an ID of one to three bytes is valid by the rules of package api.
-func mayStandInAPath(id string) bool {
+func validPathParam(id string) bool {
 	return strings.Trim(id, printable) == "" && !strings.ContainsAny(id, `/\?#%`) && id != "."
 }
 
@@ -345,7 +345,7 @@ func TestIDs_PathTraversal(t *testing.T) {
 			client := newClient(t, w, oneAttempt, basiq.WithAPIVersion(version))
 			refused := func(id string) {
 				w.set(ok(http.StatusOK, ""))
-				w.token = &answerOf{status: http.StatusTeapot} // a token request would fail with another error
+				w.token = &stubResponse{status: http.StatusTeapot} // a token request would fail with another error
 				err := c.call(t, client, id)
 				var input *basiq.InputError
 				require.ErrorAs(t, err, &input, "%q", id)
@@ -358,8 +358,8 @@ func TestIDs_PathTraversal(t *testing.T) {
 			for _, id := range []string{"", ".", "..", "a%2fb", "a%2Fb", "%2e%2e", "ä", "refresh", "types", "transactions"} {
 				refused(id)
 			}
-			idsOfEveryByte(func(id string) {
-				if !mayStandInAPath(id) {
+			idsWithEveryByte(func(id string) {
+				if !validPathParam(id) {
 					refused(id)
 					return
 				}
@@ -371,7 +371,7 @@ func TestIDs_PathTraversal(t *testing.T) {
 					return
 				}
 				require.Len(t, w.sent, 1, "%q", id)
-				if elsewhere[c.operation+"/"+c.argument] {
+				if notInPath[c.operation+"/"+c.argument] {
 					checkPath(t, template, w.sent[0].URL.EscapedPath(), "")
 				} else {
 					checkPath(t, template, w.sent[0].URL.EscapedPath(), id)
@@ -426,7 +426,7 @@ func TestRaw_PathTraversal(t *testing.T) {
 				w.set(ok(http.StatusOK, "{}"))
 				arguments[n].SetString(id)
 				results := method.Call(arguments)
-				if mayStandInAPath(id) {
+				if validPathParam(id) {
 					require.Nil(t, results[1].Interface(), "%s: %q", name, id)
 					require.Len(t, w.sent, 1)
 					require.Equal(t, op.Method, w.sent[0].Method)

@@ -287,13 +287,13 @@ func FuzzJobBody(f *testing.F) {
 		job(step("create-report", "success", `{"type":"link","url":"/reports/r1"}`)), job(step("create-report", "success", `{"url":"/reports/%2e%2e"}`)),
 		job(step("a", "failed", `{"detail":"`+strings.Repeat("x", 64<<10)+`"}`)), job(step("a", "failed", `{"detail":"a\u2028b\u001b[2J"}`)))
 	f.Fuzz(func(t *testing.T, body []byte, at uint, value []byte) {
-		body = graft(body, at, value)
+		body = replaceValue(body, at, value)
 		job := new(basiq.Job)
 		if json.Unmarshal(body, job) != nil {
 			return
 		}
 		if whole, single := tree(t, body); single {
-			checkKept(t, job, whole)
+			checkPreserved(t, job, whole)
 		}
 
 		states := map[basiq.JobStepStatus]int{}

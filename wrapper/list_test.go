@@ -184,7 +184,7 @@ func TestLists_Empty(t *testing.T) {
 func TestLists_Errors(t *testing.T) {
 	t.Parallel()
 	for _, c := range listings {
-		for name, answer := range map[string]answerOf{
+		for name, response := range map[string]stubResponse{
 			"404":              ok(404, envelope("resource-not-found", "Requested resource is not found", "User with provided id does not exist.")),
 			"not a list":       ok(200, `{"id":"x1","private":"gavin@hooli.com"}`),
 			"array":            ok(200, `[{"id":"x1"}]`),
@@ -204,7 +204,7 @@ func TestLists_Errors(t *testing.T) {
 		} {
 			t.Run(c.operation+"/"+name, func(t *testing.T) {
 				t.Parallel()
-				_, client := newStub(t, answer)
+				_, client := newStub(t, response)
 				n := 0
 				var failure error
 				for listed, err := range c.list(t.Context(), client) {
@@ -216,12 +216,12 @@ func TestLists_Errors(t *testing.T) {
 				var said *basiq.Error
 				require.ErrorAs(t, failure, &said)
 				assert.Equal(t, c.operation, said.Operation)
-				assert.Equal(t, answer.status, said.StatusCode)
+				assert.Equal(t, response.status, said.StatusCode)
 				var page *basiq.PageError
 				require.ErrorAs(t, failure, &page)
 				assert.Empty(t, page.Cursor, "the first page has an empty cursor")
 				assert.NotContains(t, failure.Error(), "hooli", "personal data must not be in the error")
-				if answer.status == 404 {
+				if response.status == 404 {
 					require.ErrorIs(t, failure, basiq.ErrNotFound)
 				}
 			})

@@ -29,7 +29,7 @@ func readAll[T any](list iter.Seq2[*T, error], idOf func(*T) string) (ids []stri
 func transactionID(t *basiq.Transaction) string { return t.ID }
 
 // listPage returns a page of transactions. next is the link to the next page.
-func listPage(size int, next string, ids ...string) answerOf {
+func listPage(size int, next string, ids ...string) stubResponse {
 	items := make([]string, len(ids))
 	for i, id := range ids {
 		items[i] = fmt.Sprintf(`{"type":"transaction","id":%q}`, id)
@@ -196,10 +196,10 @@ func TestPageError_Cursor(t *testing.T) {
 	t.Parallel()
 	first, last := listPage(0, "?next=2", "t1"), listPage(0, "", "t2")
 	for _, c := range []struct {
-		name    string
-		answers []any
-		cursor  basiq.Cursor
-		is      error
+		name      string
+		responses []any
+		cursor    basiq.Cursor
+		is        error
 	}{
 		{"first page", []any{ok(404, envelope("resource-not-found", "", "gone"))}, "", basiq.ErrNotFound},
 		{"second page", []any{first, ok(503, ""), ok(503, ""), ok(503, ""), ok(503, ""), last}, "next=2", basiq.ErrUnavailable},
@@ -209,7 +209,7 @@ func TestPageError_Cursor(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			eachWay(t, func(t *testing.T, way []basiq.ListOption[basiq.Transaction]) {
-				_, client := newStub(t, c.answers...)
+				_, client := newStub(t, c.responses...)
 				_, err := readAll(client.Transactions.List(t.Context(), userID, way...), transactionID)
 				require.ErrorIs(t, err, c.is)
 				page, found := errors.AsType[*basiq.PageError](err)
@@ -219,7 +219,7 @@ func TestPageError_Cursor(t *testing.T) {
 				for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x"} {
 					assert.NotContains(t, fmt.Sprintf(verb, page)+fmt.Sprintf(verb, *page), "next=2")
 				}
-				if len(c.answers) > 1 {
+				if len(c.responses) > 1 {
 					rest, err := client.Transactions.Page(t.Context(), userID, page.Cursor)
 					require.NoError(t, err)
 					assert.Equal(t, "t2", rest.Items[0].ID)
@@ -284,5 +284,5 @@ func (d *discarding) RoundTrip(req *http.Request) (*http.Response, error) {
 	if req.URL.Path == "/token" {
 		return reply(200, tokenJSON), nil
 	}
-	return d.ledger.answer(0, request{Path: req.URL.Path, Query: req.URL.RawQuery})
+	return d.ledger.respond(0, request{Path: req.URL.Path, Query: req.URL.RawQuery})
 }

@@ -66,7 +66,7 @@ func TestOperations_Success(t *testing.T) {
 	for _, c := range operationCalls {
 		t.Run(c.id, func(t *testing.T) {
 			t.Parallel()
-			s := answerTo(c, func(int) (*http.Response, error) { return reply(c.status, c.body), nil })
+			s := stubFor(c, func(int) (*http.Response, error) { return reply(c.status, c.body), nil })
 			require.NoError(t, c.call(t, c.client(t, s)))
 			require.Equal(t, 1, s.calls(c), "a call must send one request")
 			if c.id == "postToken" {
@@ -139,7 +139,7 @@ func TestOperations_Errors(t *testing.T) {
 		for _, status := range []int{400, 401, 403, 404, 409, 410, 413, 415, 418, 429, 500, 503} {
 			t.Run(c.id+"/"+http.StatusText(status), func(t *testing.T) {
 				t.Parallel()
-				s := answerTo(c, func(int) (*http.Response, error) {
+				s := stubFor(c, func(int) (*http.Response, error) {
 					return reply(status, envelope("some-code", "Some title.", "Some detail.")), nil
 				})
 				err := c.call(t, c.client(t, s))
@@ -178,30 +178,30 @@ func TestOperations_Retry(t *testing.T) {
 		assert.NotEqual(t, http.MethodGet, operation(t, id).Method, id)
 	}
 	for _, c := range operationCalls {
-		wantRepeats := 4
+		wantAttempts := 4
 		if slices.Contains(once, c.id) {
-			wantRepeats = 1
+			wantAttempts = 1
 		}
-		for name, answer := range map[string]any{
+		for name, response := range map[string]any{
 			"after a connection reset":  errReset,
 			"after 408":                 ok(408, ""),
 			"after 500":                 ok(500, ""),
 			"after 502":                 ok(502, "<html>"),
 			"after 503":                 ok(503, ""),
 			"after 504":                 ok(504, ""),
-			"after a truncated success": answerOf{status: c.status, body: `{"ty`, cut: errors.New("unexpected EOF")},
+			"after a truncated success": stubResponse{status: c.status, body: `{"ty`, cut: errors.New("unexpected EOF")},
 		} {
 			t.Run(c.id+"/"+name, func(t *testing.T) {
 				t.Parallel()
-				turn := inTurn(answer)
-				s := answerTo(c, func(n int) (*http.Response, error) { return turn(n, request{}) })
+				turn := respondWith(response)
+				s := stubFor(c, func(n int) (*http.Response, error) { return turn(n, request{}) })
 				require.Error(t, c.call(t, c.client(t, s)))
-				assert.Equal(t, wantRepeats, s.calls(c))
+				assert.Equal(t, wantAttempts, s.calls(c))
 			})
 		}
 		t.Run(c.id+"/after 429", func(t *testing.T) {
 			t.Parallel()
-			s := answerTo(c, func(n int) (*http.Response, error) {
+			s := stubFor(c, func(n int) (*http.Response, error) {
 				if n < 3 {
 					return reply(429, envelope("too-many-requests", "", "")), nil
 				}
@@ -213,12 +213,12 @@ func TestOperations_Retry(t *testing.T) {
 		for _, status := range []int{400, 401, 403, 404, 409, 410, 413, 415, 501} {
 			t.Run(c.id+"/not after "+http.StatusText(status), func(t *testing.T) {
 				t.Parallel()
-				s := answerTo(c, func(int) (*http.Response, error) { return reply(status, envelope("unauthorized-access", "", "")), nil })
+				s := stubFor(c, func(int) (*http.Response, error) { return reply(status, envelope("unauthorized-access", "", "")), nil })
 				require.Error(t, c.call(t, c.client(t, s)))
 				assert.Equal(t, 1, s.calls(c))
 			})
 		}
-		assert.Equal(t, wantRepeats > 1, operation(t, c.id).Idempotent(), c.id)
+		assert.Equal(t, wantAttempts > 1, operation(t, c.id).Idempotent(), c.id)
 	}
 }
 

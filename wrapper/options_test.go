@@ -114,7 +114,7 @@ func TestWithBaseURL(t *testing.T) {
 
 func TestWithUserAgent(t *testing.T) {
 	t.Parallel()
-	s := &stub{answer: inTurn(ok(200, userJSON))}
+	s := &stub{respond: respondWith(ok(200, userJSON))}
 	client := newClient(t, s, basiq.WithUserAgent("acme-lending/2.2"), basiq.WithUserAgent("acme-lending/2.3"))
 	_, err := client.Users.Get(t.Context(), userID)
 	require.NoError(t, err)
@@ -171,7 +171,7 @@ func TestRedirects_NotFollowed(t *testing.T) {
 
 func TestWithRetry_Defaults(t *testing.T) {
 	t.Parallel()
-	s := &stub{answer: inTurn(ok(503, ""))}
+	s := &stub{respond: respondWith(ok(503, ""))}
 	_, err := newClient(t, s, basiq.WithRetry(basiq.RetryPolicy{MaxAttempts: 1})).Users.Get(t.Context(), userID)
 	require.ErrorIs(t, err, basiq.ErrUnavailable)
 	assert.Len(t, s.seen(), 1)
@@ -195,7 +195,7 @@ func TestMiddleware_Order(t *testing.T) {
 			})
 		}
 	}
-	s := &stub{answer: inTurn(ok(503, ""), ok(200, connectionJSON))}
+	s := &stub{respond: respondWith(ok(503, ""), ok(200, connectionJSON))}
 	client := newClient(t, s, basiq.WithMiddleware(hook("outer"), hook("inner")))
 	_, err := client.Connections.Get(t.Context(), userID, connID)
 	require.NoError(t, err)
@@ -254,7 +254,7 @@ func TestMiddleware_Errors(t *testing.T) {
 	}
 	t.Run("before the request", func(t *testing.T) {
 		t.Parallel()
-		s, calls := &stub{answer: inTurn(ok(202, jobJSON))}, 0
+		s, calls := &stub{respond: respondWith(ok(202, jobJSON))}, 0
 		client := newClient21(t, s, hook(&calls, false))
 		_, err := client.Connections.Create(t.Context(), userID, login)
 		require.ErrorIs(t, err, refused)
@@ -266,7 +266,7 @@ func TestMiddleware_Errors(t *testing.T) {
 	})
 	t.Run("before a retry", func(t *testing.T) {
 		t.Parallel()
-		s, attempts := &stub{answer: inTurn(ok(503, ""))}, 0
+		s, attempts := &stub{respond: respondWith(ok(503, ""))}, 0
 		client := newClient(t, s, basiq.WithTokenSource(fixedTokens("token-1")), basiq.WithMiddleware(func(next basiq.Doer) basiq.Doer {
 			return basiq.DoerFunc(func(req *http.Request) (*http.Response, error) {
 				if attempts++; attempts > 1 {
@@ -282,8 +282,8 @@ func TestMiddleware_Errors(t *testing.T) {
 	})
 	t.Run("after the response", func(t *testing.T) {
 		t.Parallel()
-		body := &closing{Reader: strings.NewReader(jobJSON)}
-		s, calls := &stub{answer: func(int, request) (*http.Response, error) {
+		body := &closeRecorder{Reader: strings.NewReader(jobJSON)}
+		s, calls := &stub{respond: func(int, request) (*http.Response, error) {
 			return &http.Response{StatusCode: http.StatusAccepted, Body: body}, nil
 		}}, 0
 		client := newClient21(t, s, hook(&calls, true))
@@ -295,12 +295,12 @@ func TestMiddleware_Errors(t *testing.T) {
 	})
 }
 
-type closing struct {
+type closeRecorder struct {
 	io.Reader
 	closed bool
 }
 
-func (c *closing) Close() error {
+func (c *closeRecorder) Close() error {
 	c.closed = true
 	return nil
 }
@@ -308,7 +308,7 @@ func (c *closing) Close() error {
 // Without the attempt's context the client cannot record anything about the request, so the request is not sent.
 func TestMiddleware_ReplacesContext(t *testing.T) {
 	t.Parallel()
-	s := &stub{answer: inTurn(ok(201, userJSON))}
+	s := &stub{respond: respondWith(ok(201, userJSON))}
 	client := newClient(t, s, basiq.WithMiddleware(withoutContext))
 	_, err := client.Users.Create(t.Context(), basiq.CreateUser{Email: "a@b.c"})
 	require.ErrorContains(t, err, "middleware replaced the request's context")
@@ -316,7 +316,7 @@ func TestMiddleware_ReplacesContext(t *testing.T) {
 	assert.Empty(t, s.seen())
 	assert.Zero(t, s.tokenRequests())
 
-	body := &closing{Reader: strings.NewReader("{}")}
+	body := &closeRecorder{Reader: strings.NewReader("{}")}
 	_, err = client.Raw().CreateUserWithBody(t.Context(), "application/json", body)
 	require.ErrorContains(t, err, "middleware replaced the request's context")
 	assert.True(t, body.closed, "the body of an unsent request must be closed")
@@ -326,7 +326,7 @@ func TestMiddleware_ReplacesContext(t *testing.T) {
 func TestMiddleware_DerivesContext(t *testing.T) {
 	t.Parallel()
 	type key struct{}
-	s := &stub{answer: inTurn(errReset, ok(200, userJSON))}
+	s := &stub{respond: respondWith(errReset, ok(200, userJSON))}
 	client := newClient(t, s, basiq.WithMiddleware(func(next basiq.Doer) basiq.Doer {
 		return basiq.DoerFunc(func(req *http.Request) (*http.Response, error) {
 			ctx, cancel := context.WithTimeout(context.WithValue(req.Context(), key{}, true), time.Hour)
@@ -350,7 +350,7 @@ func failingPosts(_ int, req request) (*http.Response, error) {
 // A call that middleware makes with the context of another call is independent of that call.
 func TestMiddleware_NestedCall(t *testing.T) {
 	t.Parallel()
-	s := &stub{answer: failingPosts}
+	s := &stub{respond: failingPosts}
 	audit := newClient(t, s)
 	var statuses []int
 	client := newClient(t, s, basiq.WithMiddleware(func(next basiq.Doer) basiq.Doer {
@@ -378,7 +378,7 @@ func TestMiddleware_NestedCall(t *testing.T) {
 // A Raw call that middleware makes during another Raw call is independent of it, so a create is not retried.
 func TestMiddleware_NestedRawCall(t *testing.T) {
 	t.Parallel()
-	s := &stub{answer: failingPosts}
+	s := &stub{respond: failingPosts}
 	audit := newClient(t, s)
 	client := newClient(t, s, basiq.WithTokenSource(fixedTokens("token-1")), basiq.WithMiddleware(func(next basiq.Doer) basiq.Doer {
 		return basiq.DoerFunc(func(req *http.Request) (*http.Response, error) {
@@ -403,7 +403,7 @@ func TestMiddleware_NestedRawCall(t *testing.T) {
 func TestWithLogger(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
-	s := &stub{answer: inTurn(errReset, ok(503, envelope("service-unavailable", "", "")), ok(200, connectionJSON))}
+	s := &stub{respond: respondWith(errReset, ok(503, envelope("service-unavailable", "", "")), ok(200, connectionJSON))}
 	client := newClient(t, s, basiq.WithLogger(slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{
 		Level: slog.LevelDebug,
 		ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
@@ -439,7 +439,7 @@ func TestRaw(t *testing.T) {
 	t.Run("operation from the path", func(t *testing.T) {
 		t.Parallel()
 		for path, want := range map[string]int{"refresh": 4, "c1": 1} { // POST …/refresh is idempotent, POST …/c1 is not
-			s := &stub{answer: inTurn(ok(503, ""))}
+			s := &stub{respond: respondWith(ok(503, ""))}
 			raw := newClient21(t, s).Raw()
 			var err error
 			if path == "refresh" {
@@ -453,7 +453,7 @@ func TestRaw(t *testing.T) {
 	})
 	t.Run("base URL with a path", func(t *testing.T) {
 		t.Parallel()
-		s := &stub{answer: inTurn(ok(503, ""))}
+		s := &stub{respond: respondWith(ok(503, ""))}
 		client := newClient(t, roundTripper(func(req *http.Request) (*http.Response, error) {
 			req.URL.Path = strings.TrimPrefix(req.URL.Path, "/basiq")
 			return s.RoundTrip(req)
@@ -464,7 +464,7 @@ func TestRaw(t *testing.T) {
 	})
 	t.Run("status of a truncated response", func(t *testing.T) {
 		t.Parallel()
-		_, client := newStub(t, answerOf{status: 202, body: "{", cut: errReset})
+		_, client := newStub(t, stubResponse{status: 202, body: "{", cut: errReset})
 		resp, err := client.Raw().PostJobMFAWithBody(t.Context(), jobID, "application/json", strings.NewReader("{}"))
 		require.NoError(t, err)
 		assert.Equal(t, 202, resp.StatusCode)

@@ -27,7 +27,7 @@ import (
 // ledger is a server with n transactions. The limit of the first request sets the page size.
 type ledger struct{ n int }
 
-func (l ledger) answer(_ int, req request) (*http.Response, error) {
+func (l ledger) respond(_ int, req request) (*http.Response, error) {
 	query, err := url.ParseQuery(req.Query)
 	if err != nil {
 		return nil, err
@@ -78,7 +78,7 @@ func TestPages_Order(t *testing.T) {
 	t.Parallel()
 	const n = 100_000
 	eachWay(t, func(t *testing.T, way []basiq.ListOption[basiq.Transaction]) {
-		s := &stub{answer: ledger{n}.answer}
+		s := &stub{respond: ledger{n}.respond}
 		client := newClient(t, s)
 		next := 0
 		posted := basiq.TransactionFields.Status.Eq(basiq.TransactionStatusPosted)
@@ -99,7 +99,7 @@ func TestPages_Order(t *testing.T) {
 
 func TestPages_OnDemand(t *testing.T) {
 	t.Parallel()
-	s := &stub{answer: ledger{10}.answer}
+	s := &stub{respond: ledger{10}.respond}
 	client := newClient(t, s)
 	all := client.Transactions.List(t.Context(), userID, basiq.PageSize[basiq.Transaction](2))
 	assert.Empty(t, s.seen(), "no request before the loop starts")
@@ -125,7 +125,7 @@ func TestPages_OnDemand(t *testing.T) {
 // Pages can be read one at a time, with the cursor stored in between.
 func TestTransactions_Page(t *testing.T) {
 	t.Parallel()
-	client := newClient(t, &stub{answer: ledger{5}.answer})
+	client := newClient(t, &stub{respond: ledger{5}.respond})
 	var ids []string
 	pages := 0
 	for at := basiq.Cursor(""); ; {
@@ -226,12 +226,12 @@ func TestPages_ValidLink(t *testing.T) {
 
 func TestPages_RepeatedLink(t *testing.T) {
 	t.Parallel()
-	page := func(id, next string) answerOf {
+	page := func(id, next string) stubResponse {
 		return ok(200, `{"type":"list","data":[{"id":"`+id+`"}],"links":{"next":"https://au-api.basiq.io/users/u1/transactions?next=`+next+`"}}`)
 	}
 	for name, c := range map[string]struct {
-		answers []any
-		want    []string
+		responses []any
+		want      []string
 	}{
 		"same link":                      {[]any{page("t1", "a"), page("t2", "a")}, []string{"t1", "t2"}},
 		"first page, on the first page":  {[]any{ok(200, `{"type":"list","data":[{"id":"t1"}],"links":{"next":"/users/u1/transactions?limit=500"}}`)}, []string{"t1"}},
@@ -241,7 +241,7 @@ func TestPages_RepeatedLink(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			eachWay(t, func(t *testing.T, way []basiq.ListOption[basiq.Transaction]) {
-				s, client := newStub(t, c.answers...)
+				s, client := newStub(t, c.responses...)
 				var ids []string
 				var failure error
 				for transaction, err := range client.Transactions.List(t.Context(), userID, way...) {
@@ -251,8 +251,8 @@ func TestPages_RepeatedLink(t *testing.T) {
 				}
 				require.ErrorIs(t, failure, basiq.ErrBadPageLink)
 				assert.Equal(t, c.want, ids)
-				assert.Len(t, s.seen(), len(c.answers))
-				if len(c.answers) > 1 {
+				assert.Len(t, s.seen(), len(c.responses))
+				if len(c.responses) > 1 {
 					return
 				}
 				page, err := client.Transactions.Page(t.Context(), userID, "", way...)
@@ -300,9 +300,9 @@ func TestPages_FailedPage(t *testing.T) {
 	first := ok(200, `{"type":"list","data":[{"id":"t1"}],"links":{"next":"/users/u1/transactions?next=a"}}`)
 	second := ok(200, `{"type":"list","data":[{"id":"t2"}]}`)
 	for name, c := range map[string]struct {
-		answers []any
-		want    []string
-		is      error
+		responses []any
+		want      []string
+		is        error
 	}{
 		"temporary failure": {[]any{first, errReset, second}, []string{"t1", "t2"}, nil},
 		"permanent failure": {[]any{first, ok(503, "")}, []string{"t1"}, basiq.ErrUnavailable},
@@ -315,7 +315,7 @@ func TestPages_FailedPage(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			eachWay(t, func(t *testing.T, way []basiq.ListOption[basiq.Transaction]) {
-				_, client := newStub(t, c.answers...)
+				_, client := newStub(t, c.responses...)
 				var ids []string
 				var failure error
 				for transaction, err := range client.Transactions.List(t.Context(), userID, way...) {
@@ -330,9 +330,9 @@ func TestPages_FailedPage(t *testing.T) {
 				if len(c.want) == 2 {
 					require.NoError(t, failure)
 				} else {
-					var answer *basiq.Error
-					require.ErrorAs(t, failure, &answer)
-					assert.Equal(t, "Transactions.List", answer.Operation)
+					var apiError *basiq.Error
+					require.ErrorAs(t, failure, &apiError)
+					assert.Equal(t, "Transactions.List", apiError.Operation)
 				}
 			})
 		})
@@ -350,7 +350,7 @@ func TestPages_Break(t *testing.T) {
 				_, _ = io.WriteString(w, tokenJSON)
 				return
 			}
-			resp, err := ledger{100_000}.answer(0, request{Path: r.URL.EscapedPath(), Query: r.URL.RawQuery})
+			resp, err := ledger{100_000}.respond(0, request{Path: r.URL.EscapedPath(), Query: r.URL.RawQuery})
 			if !assert.NoError(t, err) {
 				return
 			}

@@ -29,7 +29,7 @@ var (
 func TestPrefetch_OnePage(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := &stub{answer: ledger{10}.answer}
+		s := &stub{respond: ledger{10}.respond}
 		client := newClient(t, s)
 		all := client.Transactions.List(t.Context(), userID, ahead, twoEach)
 		time.Sleep(time.Minute)
@@ -59,9 +59,9 @@ func TestPrefetch_Overlap(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				client := newClient(t, &stub{answer: func(n int, req request) (*http.Response, error) {
+				client := newClient(t, &stub{respond: func(n int, req request) (*http.Response, error) {
 					time.Sleep(time.Second)
-					return ledger{10}.answer(n, req)
+					return ledger{10}.respond(n, req)
 				}})
 				start := time.Now()
 				for _, err := range client.Transactions.List(t.Context(), userID, append(c.way, twoEach)...) {
@@ -97,27 +97,27 @@ func TestPrefetch_FailedPage(t *testing.T) {
 // After the loop ends in any way, no request is in flight and no goroutine is running.
 func TestPrefetch_EarlyExit(t *testing.T) {
 	t.Parallel()
-	for name, leave := range waysToLeave[*basiq.Transaction](synctest.Wait) {
+	for name, leave := range earlyExits[*basiq.Transaction](synctest.Wait) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				var underway, canceled atomic.Int32
+				var inFlight, canceled atomic.Int32
 				client := newClient(t, roundTripper(func(req *http.Request) (*http.Response, error) {
 					switch {
 					case req.URL.Path == "/token":
 						return reply(200, tokenJSON), nil
 					case !req.URL.Query().Has("next"):
-						return withLink.response(), nil
+						return withLink.httpResponse(), nil
 					}
-					underway.Add(1)
-					defer underway.Add(-1)
+					inFlight.Add(1)
+					defer inFlight.Add(-1)
 					<-req.Context().Done()
 					canceled.Add(1)
 					time.Sleep(time.Second) // the transport reacts with a delay
 					return nil, req.Context().Err()
 				}))
 				leave(t, client.Transactions.List(newForeignContext(), userID, ahead))
-				assert.Zero(t, underway.Load())
+				assert.Zero(t, inFlight.Load())
 				assert.LessOrEqual(t, canceled.Load(), int32(1))
 			})
 		})
@@ -137,7 +137,7 @@ func panicText(call func()) (text string) {
 func TestPrefetch_Panic(t *testing.T) {
 	t.Parallel()
 	eachWay(t, func(t *testing.T, way []basiq.ListOption[basiq.Transaction]) {
-		client := newClient(t, &stub{answer: inTurn(withLink)}, basiq.WithMiddleware(func(next basiq.Doer) basiq.Doer {
+		client := newClient(t, &stub{respond: respondWith(withLink)}, basiq.WithMiddleware(func(next basiq.Doer) basiq.Doer {
 			return basiq.DoerFunc(func(req *http.Request) (*http.Response, error) {
 				if strings.HasPrefix(req.URL.RawQuery, "next") {
 					panicDeepInside()
@@ -162,7 +162,7 @@ func TestPrefetch_Panic(t *testing.T) {
 func TestPrefetch_PanicAfterBreak(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		client := newClient(t, &stub{answer: inTurn(withLink)}, basiq.WithMiddleware(func(next basiq.Doer) basiq.Doer {
+		client := newClient(t, &stub{respond: respondWith(withLink)}, basiq.WithMiddleware(func(next basiq.Doer) basiq.Doer {
 			return basiq.DoerFunc(func(req *http.Request) (*http.Response, error) {
 				if strings.HasPrefix(req.URL.RawQuery, "next") {
 					panicDeepInside()
@@ -184,7 +184,7 @@ func TestPrefetch_PanicAfterBreak(t *testing.T) {
 
 func TestPrefetch_Goexit(t *testing.T) {
 	t.Parallel()
-	client := newClient(t, &stub{answer: inTurn(withLink)}, basiq.WithMiddleware(func(next basiq.Doer) basiq.Doer {
+	client := newClient(t, &stub{respond: respondWith(withLink)}, basiq.WithMiddleware(func(next basiq.Doer) basiq.Doer {
 		return basiq.DoerFunc(func(req *http.Request) (*http.Response, error) {
 			if strings.HasPrefix(req.URL.RawQuery, "next") {
 				runtime.Goexit()

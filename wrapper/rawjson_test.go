@@ -115,7 +115,7 @@ func TestContextWithRawJSON_OwnResponseOnly(t *testing.T) {
 	assert.Nil(t, raw)
 
 	var nested *basiq.Client
-	s := &stub{answer: func(_ int, req request) (*http.Response, error) {
+	s := &stub{respond: func(_ int, req request) (*http.Response, error) {
 		return reply(200, `{"type":"user","id":"`+req.Path[len("/users/"):]+`"}`), nil
 	}}
 	outer := newClient(t, s, basiq.WithMiddleware(func(next basiq.Doer) basiq.Doer {

@@ -13,7 +13,7 @@ import (
 )
 
 // connectionUsed returns a connection with a status that was last used the given time ago.
-func connectionUsed(status string, ago time.Duration) answerOf {
+func connectionUsed(status string, ago time.Duration) stubResponse {
 	used := time.Now().Add(-ago).UTC().Format(time.RFC3339)
 	return ok(200, strings.Replace(connectionJSON, `"status":"active"`, `"status":"`+status+`","lastUsed":"`+used+`"`, 1))
 }

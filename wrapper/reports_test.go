@@ -262,9 +262,9 @@ func TestReports_Type_InList(t *testing.T) {
 			t.Parallel()
 			_, client := newStub(t, ok(200, body))
 			reportType, err := client.Reports.Type(t.Context(), basiq.ReportTypeAffordability)
-			var answer *basiq.Error
-			require.ErrorAs(t, err, &answer)
-			assert.Equal(t, 200, answer.StatusCode)
+			var failure *basiq.Error
+			require.ErrorAs(t, err, &failure)
+			assert.Equal(t, 200, failure.StatusCode)
 			assert.Nil(t, reportType)
 		})
 	}

@@ -132,7 +132,7 @@ func TestRetry_CreateOverTheNetwork(t *testing.T) {
 // The evidence is the attempt's own: a later failed dial does not cancel out an established connection.
 func TestEvidence_TokenSourceDials(t *testing.T) {
 	t.Parallel()
-	s := &stub{answer: inTurn(errReset)}
+	s := &stub{respond: respondWith(errReset)}
 	client := newClient21(t, s, basiq.WithTokenSource(dialingTokens{}))
 	_, err := client.Connections.Create(t.Context(), userID, login)
 	require.ErrorIs(t, err, errReset)
@@ -157,8 +157,8 @@ func (dialingTokens) Token(ctx context.Context, scope basiq.Scope) (basiq.Token,
 func TestMayHaveSucceeded(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		answer any
-		want   bool
+		response any
+		want     bool
 	}{
 		"connection refused": {&net.OpError{Op: "dial", Err: errors.New("refused")}, false},
 		"reset":              {errReset, true},
@@ -173,11 +173,11 @@ func TestMayHaveSucceeded(t *testing.T) {
 		"missing ID":         {ok(202, "{}"), true},
 		"null":               {ok(202, "null"), true},
 		"mistyped ID":        {ok(202, `{"id":{}}`), true},
-		"truncated":          {answerOf{status: 202, body: "{", cut: errReset}, true},
+		"truncated":          {stubResponse{status: 202, body: "{", cut: errReset}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, client := newStub21(t, c.answer)
+			_, client := newStub21(t, c.response)
 			_, err := client.Connections.Create(t.Context(), userID, login)
 			require.Error(t, err)
 			assert.Equal(t, c.want, basiq.MayHaveSucceeded(err))
@@ -195,7 +195,7 @@ func TestMayHaveSucceeded(t *testing.T) {
 	t.Run("failed TokenSource at the second attempt", func(t *testing.T) {
 		t.Parallel()
 		source := &sharedTokens{current: "t"}
-		s := &stub{answer: func(int, request) (*http.Response, error) {
+		s := &stub{respond: func(int, request) (*http.Response, error) {
 			source.err = errors.New("token store unavailable")
 			return nil, errReset
 		}}
@@ -215,7 +215,7 @@ func TestMayHaveSucceeded(t *testing.T) {
 	t.Run("body that cannot be rewound", func(t *testing.T) {
 		t.Parallel()
 		gone := errors.New("file not found")
-		for name, first := range map[string]answerOf{"429": ok(429, ""), "rejected token": tokenExpired} {
+		for name, first := range map[string]stubResponse{"429": ok(429, ""), "rejected token": tokenExpired} {
 			s, client := newStub(t, first)
 			_, err := client.Raw().CreateUserWithBody(t.Context(), "application/json", strings.NewReader("{}"),
 				func(_ context.Context, req *http.Request) error {
@@ -282,7 +282,7 @@ func TestMayHaveSucceeded(t *testing.T) {
 			_, cause := other.Users.Get(t.Context(), userID)
 			require.Error(t, cause)
 			ctx, cancel := context.WithCancelCause(t.Context())
-			s := &stub{answer: inTurn(errReset)}
+			s := &stub{respond: respondWith(errReset)}
 			client := newClient(t, s, basiq.WithRetry(basiq.RetryPolicy{BaseDelay: time.Hour, MaxDelay: time.Hour}))
 			time.AfterFunc(time.Millisecond, func() { cancel(cause) })
 			err := client.Users.Delete(ctx, userID)
@@ -295,7 +295,7 @@ func TestMayHaveSucceeded(t *testing.T) {
 	t.Run("middleware that does not wait for the response", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
-			s := &stub{answer: func(int, request) (*http.Response, error) {
+			s := &stub{respond: func(int, request) (*http.Response, error) {
 				time.Sleep(time.Minute)
 				return reply(202, jobJSON), nil
 			}}
@@ -338,7 +338,7 @@ func TestRetry_DeleteNotFound(t *testing.T) {
 		_, client := newStub(t, ok(503, ""), notFound)
 		require.NoError(t, client.Users.Delete(t.Context(), userID))
 	})
-	for name, first := range map[string]answerOf{"408": ok(408, ""), "500": ok(500, ""), "a truncated response": {status: 200, body: "{", cut: errReset}} {
+	for name, first := range map[string]stubResponse{"408": ok(408, ""), "500": ok(500, ""), "a truncated response": {status: 200, body: "{", cut: errReset}} {
 		t.Run("after "+name, func(t *testing.T) {
 			t.Parallel()
 			s, client := newStub(t, first, notFound)
@@ -359,7 +359,7 @@ func TestRetry_DeleteNotFound(t *testing.T) {
 	t.Run("not after a response from middleware", func(t *testing.T) {
 		t.Parallel()
 		first := true
-		s := &stub{answer: inTurn(notFound)}
+		s := &stub{respond: respondWith(notFound)}
 		client := newClient(t, s, basiq.WithTokenSource(fixedTokens("token-1")), basiq.WithMiddleware(func(next basiq.Doer) basiq.Doer {
 			return basiq.DoerFunc(func(req *http.Request) (*http.Response, error) {
 				if first {
@@ -419,7 +419,7 @@ func TestRetryAfter_Delay(t *testing.T) {
 				if value := c.header(); value != "" {
 					header.Set("Retry-After", value)
 				}
-				s := &stub{answer: inTurn(answerOf{status: 429, header: header}, ok(200, userJSON))}
+				s := &stub{respond: respondWith(stubResponse{status: 429, header: header}, ok(200, userJSON))}
 				client := newClient(t, s, basiq.WithRetry(policy))
 				start := time.Now()
 				_, err := client.Users.Get(t.Context(), userID)
@@ -446,7 +446,7 @@ func TestRetryAfter_InError(t *testing.T) {
 	for header, want := range map[string]time.Duration{
 		"86400": 24 * time.Hour, "31536000": 365 * 24 * time.Hour, "31536001": 365 * 24 * time.Hour, "99999999999999999999999999": 365 * 24 * time.Hour,
 	} {
-		_, client := newStub(t, answerOf{status: 429, header: http.Header{"Retry-After": {header}}})
+		_, client := newStub(t, stubResponse{status: 429, header: http.Header{"Retry-After": {header}}})
 		_, err := client.Users.Get(t.Context(), userID)
 		var failure *basiq.Error
 		require.ErrorAs(t, err, &failure)
@@ -461,7 +461,7 @@ func TestRetry_DefaultDelays(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				s := &stub{answer: inTurn(errReset)}
+				s := &stub{respond: respondWith(errReset)}
 				client, err := basiq.New(testKey, append(options, basiq.WithHTTPClient(&http.Client{Transport: s}))...)
 				require.NoError(t, err)
 				start, longest := time.Now(), time.Duration(0)
@@ -476,7 +476,7 @@ func TestRetry_DefaultDelays(t *testing.T) {
 				assert.Greater(t, time.Since(start), 5*time.Second, "random delays from 0 to 3.5 s")
 
 				for seconds, attempts := range map[string]int{"30": 2, "31": 1} {
-					s = &stub{answer: inTurn(answerOf{status: 429, header: http.Header{"Retry-After": {seconds}}}, ok(200, userJSON))}
+					s = &stub{respond: respondWith(stubResponse{status: 429, header: http.Header{"Retry-After": {seconds}}}, ok(200, userJSON))}
 					client, err = basiq.New(testKey, append(options, basiq.WithHTTPClient(&http.Client{Transport: s}))...)
 					require.NoError(t, err)
 					_, err = client.Users.Get(t.Context(), userID)
@@ -494,9 +494,9 @@ func TestRetryAfter_Jitter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex
 		start, back := time.Now(), map[time.Duration]bool{}
-		s := &stub{answer: func(n int, _ request) (*http.Response, error) {
+		s := &stub{respond: func(n int, _ request) (*http.Response, error) {
 			if n == 1 {
-				return answerOf{status: 429, header: http.Header{"Retry-After": {"10"}}}.response(), nil
+				return stubResponse{status: 429, header: http.Header{"Retry-After": {"10"}}}.httpResponse(), nil
 			}
 			mu.Lock()
 			defer mu.Unlock()
@@ -523,7 +523,7 @@ func TestRetryAfter_Jitter(t *testing.T) {
 func TestRetry_Backoff(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := &stub{answer: inTurn(errReset)}
+		s := &stub{respond: respondWith(errReset)}
 		client := newClient(t, s, basiq.WithRetry(basiq.RetryPolicy{MaxAttempts: 10, BaseDelay: time.Second, MaxDelay: 8 * time.Second}))
 		var longest time.Duration
 		for range 4 {
@@ -544,7 +544,7 @@ func TestRetry_ContextEnds(t *testing.T) {
 	t.Run("canceled", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
-			s := &stub{answer: inTurn(ok(503, envelope("service-unavailable", "", "")))}
+			s := &stub{respond: respondWith(ok(503, envelope("service-unavailable", "", "")))}
 			client := newClient(t, s, basiq.WithRetry(slow))
 			ctx, cancel := context.WithCancel(t.Context())
 			time.AfterFunc(time.Millisecond, cancel)
@@ -561,7 +561,7 @@ func TestRetry_ContextEnds(t *testing.T) {
 	t.Run("canceled with a cause, after a reset", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
-			s := &stub{answer: inTurn(errReset)}
+			s := &stub{respond: respondWith(errReset)}
 			client := newClient(t, s, basiq.WithRetry(slow))
 			ctx, cancel := context.WithCancelCause(t.Context())
 			shutdown := errors.New("shutting down")
@@ -577,7 +577,7 @@ func TestRetry_ContextEnds(t *testing.T) {
 	t.Run("deadline before the next attempt", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
-			s := &stub{answer: inTurn(answerOf{status: 503, header: http.Header{"Retry-After": {"60"}}})}
+			s := &stub{respond: respondWith(stubResponse{status: 503, header: http.Header{"Retry-After": {"60"}}})}
 			client := newClient(t, s, basiq.WithRetry(slow))
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
@@ -590,7 +590,7 @@ func TestRetry_ContextEnds(t *testing.T) {
 	t.Run("deadline before the next attempt, after a reset", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
-			s := &stub{answer: inTurn(errReset)}
+			s := &stub{respond: respondWith(errReset)}
 			client := newClient(t, s, basiq.WithRetry(slow))
 			ctx, cancel := context.WithTimeout(t.Context(), time.Microsecond)
 			defer cancel()
@@ -603,7 +603,7 @@ func TestRetry_ContextEnds(t *testing.T) {
 	t.Run("deadline at the next attempt", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
-			s := &stub{answer: inTurn(answerOf{status: 503, header: http.Header{"Retry-After": {"60"}}})}
+			s := &stub{respond: respondWith(stubResponse{status: 503, header: http.Header{"Retry-After": {"60"}}})}
 			client := newClient(t, s, basiq.WithRetry(basiq.RetryPolicy{BaseDelay: time.Second, MaxDelay: time.Minute}))
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
@@ -617,17 +617,17 @@ func TestRetry_ContextEnds(t *testing.T) {
 		})
 	})
 	for name, first := range map[string]any{
-		"429":                answerOf{status: 429, header: http.Header{"Retry-After": {"10"}}},
+		"429":                stubResponse{status: 429, header: http.Header{"Retry-After": {"10"}}},
 		"connection refused": &net.OpError{Op: "dial", Err: errors.New("connection refused")},
 	} {
 		t.Run("canceled while throttled by another call, after "+name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				turn := inTurn(first)
-				s := &stub{answer: func(n int, req request) (*http.Response, error) {
+				turn := respondWith(first)
+				s := &stub{respond: func(n int, req request) (*http.Response, error) {
 					if n == 1 {
 						time.Sleep(time.Nanosecond) // before the other call can retry
-						return answerOf{status: 429, header: http.Header{"Retry-After": {"60"}}}.response(), nil
+						return stubResponse{status: 429, header: http.Header{"Retry-After": {"60"}}}.httpResponse(), nil
 					}
 					return turn(n, req)
 				}}
@@ -657,7 +657,7 @@ func TestRetry_ContextEnds(t *testing.T) {
 	t.Run("canceled after a lost attempt and 429", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
-			client := newClient(t, &stub{answer: inTurn(errReset, answerOf{status: 429, header: http.Header{"Retry-After": {"60"}}})},
+			client := newClient(t, &stub{respond: respondWith(errReset, stubResponse{status: 429, header: http.Header{"Retry-After": {"60"}}})},
 				basiq.WithRetry(basiq.RetryPolicy{BaseDelay: time.Second, MaxDelay: time.Hour}))
 			ctx, cancel := context.WithCancel(t.Context())
 			time.AfterFunc(30*time.Second, cancel)
@@ -694,7 +694,7 @@ func TestRetryBudget(t *testing.T) {
 		require.ErrorIs(t, err, basiq.ErrUnavailable)
 	}
 	s.mu.Lock()
-	s.answer = inTurn(ok(500, ""))
+	s.respond = respondWith(ok(500, ""))
 	s.mu.Unlock()
 	for range 100 {
 		_, err := client.Users.Create(t.Context(), basiq.CreateUser{Email: "a@b.c"})
@@ -704,7 +704,7 @@ func TestRetryBudget(t *testing.T) {
 	require.Error(t, err)
 	assert.Len(t, s.seen(), 401, "301 calls and a budget of 100 retries, which failures do not refill")
 	s.mu.Lock()
-	s.answer = inTurn(ok(200, userJSON))
+	s.respond = respondWith(ok(200, userJSON))
 	s.mu.Unlock()
 	for range 20 {
 		_, err := client.Users.Get(t.Context(), userID)
@@ -712,28 +712,28 @@ func TestRetryBudget(t *testing.T) {
 	}
 	before := len(s.seen())
 	s.mu.Lock()
-	s.answer = inTurn(ok(503, ""))
+	s.respond = respondWith(ok(503, ""))
 	s.mu.Unlock()
 	_, err = client.Users.Get(t.Context(), userID)
 	require.Error(t, err)
 	assert.Len(t, s.seen(), before+3, "twenty successful calls must add two retries")
 
-	answer := func(answers ...any) {
-		turn, before := inTurn(answers...), len(s.seen())
+	setResponses := func(responses ...any) {
+		turn, before := respondWith(responses...), len(s.seen())
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.answer = func(n int, req request) (*http.Response, error) { return turn(n-before, req) }
+		s.respond = func(n int, req request) (*http.Response, error) { return turn(n-before, req) }
 	}
 	for range 10 {
-		answer(ok(200, userJSON))
+		setResponses(ok(200, userJSON))
 		require.NoError(t, errOf(client.Users.Get(t.Context(), userID)))
 	}
 	for range 10 {
-		answer(ok(503, ""), ok(200, userJSON))
+		setResponses(ok(503, ""), ok(200, userJSON))
 		require.NoError(t, errOf(client.Users.Get(t.Context(), userID)), "a successful retry must be returned to the budget")
 	}
 	before = len(s.seen())
-	answer(ok(503, ""))
+	setResponses(ok(503, ""))
 	require.Error(t, errOf(client.Users.Get(t.Context(), userID)))
 	assert.Len(t, s.seen(), before+3, "its call must also add to the budget")
 }
@@ -759,7 +759,7 @@ func TestRetryBudget_TokenRequests(t *testing.T) {
 func TestRetry_TruncatedRejection(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{401, 403, 404} {
-		broken := answerOf{status: status, body: `{"data":[{"detail":"Token has`, cut: errReset}
+		broken := stubResponse{status: status, body: `{"data":[{"detail":"Token has`, cut: errReset}
 		s, client := newStub(t, broken, ok(200, userJSON))
 		_, err := client.Users.Get(t.Context(), userID)
 		if status == 404 {
@@ -778,7 +778,7 @@ func TestRetryBudget_OccasionalFailures(t *testing.T) {
 	for share, lost := range map[int][2]int{20: {0, 30}, 80: {1000, 2000}} {
 		random := rand.New(rand.NewPCG(1, 2))
 		s, client := newStub(t)
-		s.answer = func(int, request) (*http.Response, error) {
+		s.respond = func(int, request) (*http.Response, error) {
 			if random.IntN(100) < share {
 				return reply(503, ""), nil
 			}
@@ -801,7 +801,7 @@ func TestRetryBudget_OccasionalFailures(t *testing.T) {
 
 func TestRetry_TruncatedResponse(t *testing.T) {
 	t.Parallel()
-	broken := answerOf{status: 200, body: `{"type":"us`, cut: errReset}
+	broken := stubResponse{status: 200, body: `{"type":"us`, cut: errReset}
 	t.Run("retry succeeds", func(t *testing.T) {
 		t.Parallel()
 		s, client := newStub(t, broken, ok(200, userJSON))
@@ -813,7 +813,7 @@ func TestRetry_TruncatedResponse(t *testing.T) {
 	t.Run("delay before the retry", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
-			client := newClient(t, &stub{answer: inTurn(broken, ok(200, userJSON))}, basiq.WithRetry(basiq.RetryPolicy{BaseDelay: time.Hour, MaxDelay: time.Hour}))
+			client := newClient(t, &stub{respond: respondWith(broken, ok(200, userJSON))}, basiq.WithRetry(basiq.RetryPolicy{BaseDelay: time.Hour, MaxDelay: time.Hour}))
 			start := time.Now()
 			_, err := client.Users.Get(t.Context(), userID)
 			require.NoError(t, err)
@@ -822,7 +822,7 @@ func TestRetry_TruncatedResponse(t *testing.T) {
 	})
 	t.Run("redirect is not retried", func(t *testing.T) {
 		t.Parallel()
-		s, client := newStub(t, answerOf{status: 300, cut: errReset})
+		s, client := newStub(t, stubResponse{status: 300, cut: errReset})
 		_, err := client.Users.Get(t.Context(), userID)
 		var failure *basiq.Error
 		require.ErrorAs(t, err, &failure)
@@ -831,7 +831,7 @@ func TestRetry_TruncatedResponse(t *testing.T) {
 	})
 	t.Run("status of a create", func(t *testing.T) {
 		t.Parallel()
-		s, client := newStub21(t, answerOf{status: 202, body: `{"type":"job","i`, cut: errReset})
+		s, client := newStub21(t, stubResponse{status: 202, body: `{"type":"job","i`, cut: errReset})
 		_, err := client.Connections.Create(t.Context(), userID, login)
 		var failure *basiq.Error
 		require.ErrorAs(t, err, &failure)
@@ -842,7 +842,7 @@ func TestRetry_TruncatedResponse(t *testing.T) {
 	})
 	t.Run("status of an error", func(t *testing.T) {
 		t.Parallel()
-		_, client := newStub(t, answerOf{status: 404, body: `{"type":"list","correlationId":"corr-1","data":[{"code":"resou`, cut: errReset})
+		_, client := newStub(t, stubResponse{status: 404, body: `{"type":"list","correlationId":"corr-1","data":[{"code":"resou`, cut: errReset})
 		_, err := client.Users.Get(t.Context(), userID)
 		require.ErrorIs(t, err, basiq.ErrNotFound)
 	})
@@ -858,7 +858,7 @@ func TestWithMaxResponseBytes(t *testing.T) {
 			t.Parallel()
 			body := strings.Replace(userJSON, "gavin@hooli.com", strings.Repeat("g", c.size-len(userJSON)+len("gavin@hooli.com")), 1)
 			require.Len(t, body, c.size)
-			s := &stub{answer: inTurn(ok(200, body))}
+			s := &stub{respond: respondWith(ok(200, body))}
 			client := newClient(t, s, basiq.WithMaxResponseBytes(1000))
 			_, err := client.Users.Get(t.Context(), userID)
 			if c.want == nil {
@@ -871,7 +871,7 @@ func TestWithMaxResponseBytes(t *testing.T) {
 	}
 	t.Run("lowest limit", func(t *testing.T) {
 		t.Parallel()
-		client := newClient(t, &stub{answer: inTurn(ok(204, ""))}, basiq.WithMaxResponseBytes(1), basiq.WithTokenSource(fixedTokens("token-1")))
+		client := newClient(t, &stub{respond: respondWith(ok(204, ""))}, basiq.WithMaxResponseBytes(1), basiq.WithTokenSource(fixedTokens("token-1")))
 		require.NoError(t, client.Users.Delete(t.Context(), userID))
 	})
 	t.Run("status of an endless error", func(t *testing.T) {
@@ -931,7 +931,7 @@ func FuzzRetryAfter(f *testing.F) {
 			turned.Header["Retry-After"] = []string{value}
 			var waits []time.Duration
 			start := time.Now()
-			s := &stub{answer: func(n int, _ request) (*http.Response, error) {
+			s := &stub{respond: func(n int, _ request) (*http.Response, error) {
 				waits = append(waits, time.Since(start))
 				if n == 1 {
 					return turned, nil

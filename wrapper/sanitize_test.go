@@ -35,7 +35,7 @@ func TestTransportErrors_PasswordInText(t *testing.T) {
 			if len(password) < 4 { // too short to be redacted
 				continue
 			}
-			client := newClient21(t, &stub{answer: inTurn(failure)}, basiq.WithRetry(basiq.RetryPolicy{MaxAttempts: 1}))
+			client := newClient21(t, &stub{respond: respondWith(failure)}, basiq.WithRetry(basiq.RetryPolicy{MaxAttempts: 1}))
 			_, err := client.Connections.Create(t.Context(), userID, basiq.CreateConnection{
 				InstitutionID: "AU00000", LoginID: basiq.NewSecret("gavinBelson"), Password: basiq.NewSecret(password),
 			})
@@ -64,7 +64,7 @@ var identities = []error{
 func TestTransportErrors_PasswordInTextOfABody(t *testing.T) {
 	t.Parallel()
 	for _, password := range []string{"unexpected", "hooli2016"} {
-		client := newClient21(t, &stub{answer: inTurn(answerOf{status: 202, body: "{", cut: io.ErrUnexpectedEOF})})
+		client := newClient21(t, &stub{respond: respondWith(stubResponse{status: 202, body: "{", cut: io.ErrUnexpectedEOF})})
 		_, err := client.Connections.Create(t.Context(), userID, basiq.CreateConnection{
 			InstitutionID: "AU00000", LoginID: basiq.NewSecret("gavinBelson"), Password: basiq.NewSecret(password),
 		})
@@ -84,7 +84,7 @@ func TestTransportErrors_QuotedResponse(t *testing.T) {
 		{`bad value a"b"c`, `a"b"c`, "bad value [redacted]"},
 		{`http2: server sent GOAWAY and closed the connection; LastStreamID=1, ErrCode=NO_ERROR, debug="of note"`, "hooli2016", "http2: server sent GOAWAY and closed the connection; LastStreamID=1, ErrCode=NO_ERROR"},
 	} {
-		client := newClient21(t, &stub{answer: inTurn(errors.New(c.text))}, basiq.WithRetry(basiq.RetryPolicy{MaxAttempts: 1}))
+		client := newClient21(t, &stub{respond: respondWith(errors.New(c.text))}, basiq.WithRetry(basiq.RetryPolicy{MaxAttempts: 1}))
 		_, err := client.Connections.Create(t.Context(), userID, basiq.CreateConnection{
 			InstitutionID: "AU00000", LoginID: basiq.NewSecret("gavinBelson"), Password: basiq.NewSecret(c.password),
 		})

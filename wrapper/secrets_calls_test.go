@@ -40,8 +40,8 @@ type secretCall struct {
 	// at is the path of the requests that the situation applies to. If it is empty, it applies to all requests.
 	at string
 	// respond returns a successful response.
-	answer func(req *http.Request) *http.Response
-	call   func(t testing.TB, c *basiq.Client) (any, error)
+	respond func(req *http.Request) *http.Response
+	call    func(t testing.TB, c *basiq.Client) (any, error)
 }
 
 // version returns the option for an API version that has the call.
@@ -70,7 +70,7 @@ func secretCalls() []secretCall {
 		"postToken": {call: func(t testing.TB, c *basiq.Client) (any, error) {
 			token, err := c.Tokens.Create(t.Context(), basiq.ServerAccess())
 			return token, err
-		}, answer: always(200, plantedTokenJSON)},
+		}, respond: always(200, plantedTokenJSON)},
 		"postConnection": {call: func(t testing.TB, c *basiq.Client) (any, error) {
 			return c.Connections.Create(t.Context(), userID, create)
 		}},
@@ -85,16 +85,16 @@ func secretCalls() []secretCall {
 		"getEnrich": {call: func(t testing.TB, c *basiq.Client) (any, error) {
 			return c.Enrichment.Get(t.Context(), basiq.EnrichQuery{Description: "WOOLWORTHS", InstitutionID: "AU00000", Country: "AU"})
 		}},
-		"addWebhook": {answer: always(201, plantedWebhookJSON), call: func(t testing.TB, c *basiq.Client) (any, error) {
+		"addWebhook": {respond: always(201, plantedWebhookJSON), call: func(t testing.TB, c *basiq.Client) (any, error) {
 			return c.Webhooks.Create(t.Context(), basiq.CreateWebhook{URL: hookURL})
 		}},
-		"getWebhook": {answer: always(200, plantedWebhookJSON), call: func(t testing.TB, c *basiq.Client) (any, error) {
+		"getWebhook": {respond: always(200, plantedWebhookJSON), call: func(t testing.TB, c *basiq.Client) (any, error) {
 			return c.Webhooks.Get(t.Context(), "w1")
 		}},
-		"updateWebhook": {answer: always(200, plantedWebhookJSON), call: func(t testing.TB, c *basiq.Client) (any, error) {
+		"updateWebhook": {respond: always(200, plantedWebhookJSON), call: func(t testing.TB, c *basiq.Client) (any, error) {
 			return c.Webhooks.Update(t.Context(), "w1", basiq.UpdateWebhook{URL: hookURL})
 		}},
-		"listAppWebhooks": {answer: always(200, list(plantedWebhookJSON)), call: func(t testing.TB, c *basiq.Client) (any, error) {
+		"listAppWebhooks": {respond: always(200, list(plantedWebhookJSON)), call: func(t testing.TB, c *basiq.Client) (any, error) {
 			var hooks []*basiq.Webhook
 			for hook, err := range c.Webhooks.List(t.Context()) {
 				if err != nil {
@@ -107,39 +107,39 @@ func secretCalls() []secretCall {
 	}
 	var calls []secretCall
 	for _, c := range operationCalls {
-		call := secretCall{name: c.id, answer: always(c.status, c.body), call: func(t testing.TB, client *basiq.Client) (any, error) {
+		call := secretCall{name: c.id, respond: always(c.status, c.body), call: func(t testing.TB, client *basiq.Client) (any, error) {
 			return nil, c.call(t, client)
 		}}
 		if own, ok := planted[c.id]; ok {
 			call.call = own.call
-			if own.answer != nil {
-				call.answer = own.answer
+			if own.respond != nil {
+				call.respond = own.respond
 			}
 		}
 		calls = append(calls, call)
 	}
 	calls = append(calls,
-		secretCall{name: "Tokens.Get", answer: always(200, plantedTokenJSON), call: func(t testing.TB, c *basiq.Client) (any, error) {
+		secretCall{name: "Tokens.Get", respond: always(200, plantedTokenJSON), call: func(t testing.TB, c *basiq.Client) (any, error) {
 			token, err := c.Tokens.Get(t.Context(), basiq.ClientAccess(userID))
 			return token, err
 		}},
-		secretCall{name: "Consents.PageURL", answer: always(200, plantedTokenJSON), call: func(t testing.TB, c *basiq.Client) (any, error) {
+		secretCall{name: "Consents.PageURL", respond: always(200, plantedTokenJSON), call: func(t testing.TB, c *basiq.Client) (any, error) {
 			page, err := c.Consents.PageURL(t.Context(), userID, basiq.ConsentPage{State: plantedState})
 			return page, err
 		}},
 		// The raw client returns HTTP responses, whose bodies are read by the caller.
-		secretCall{name: "Raw.PostToken", answer: always(200, plantedTokenJSON), call: func(t testing.TB, c *basiq.Client) (any, error) {
+		secretCall{name: "Raw.PostToken", respond: always(200, plantedTokenJSON), call: func(t testing.TB, c *basiq.Client) (any, error) {
 			return c.Raw().PostTokenWithFormdataBody(t.Context(), &gen.PostTokenParams{BasiqVersion: "3.0"}, gen.TokenRequest{Scope: gen.TokenScopeServerAccess})
 		}},
-		secretCall{name: "Raw.PostConnection", answer: always(202, jobJSON), call: func(t testing.TB, c *basiq.Client) (any, error) {
+		secretCall{name: "Raw.PostConnection", respond: always(202, jobJSON), call: func(t testing.TB, c *basiq.Client) (any, error) {
 			return c.Raw().PostConnection(t.Context(), userID, gen.CreateConnection{LoginID: api.WireSecret{Secret: basiq.NewSecret(plantedLogin)}, Password: api.WireSecret{Secret: basiq.NewSecret(plantedPassword)}})
 		}},
-		secretCall{name: "Raw.PostJobMFA", answer: always(202, jobJSON), call: func(t testing.TB, c *basiq.Client) (any, error) {
+		secretCall{name: "Raw.PostJobMFA", respond: always(202, jobJSON), call: func(t testing.TB, c *basiq.Client) (any, error) {
 			return c.Raw().PostJobMFA(t.Context(), jobID, gen.MFAAnswer{MFAResponse: []api.WireSecret{{Secret: basiq.NewSecret(plantedAnswer)}}})
 		}},
 	)
 	for _, at := range []string{"/users/u1/connections", "/jobs/j1", "/jobs/j1/mfa", "/users/u1/connections/c1"} {
-		calls = append(calls, secretCall{name: "Connections.CreateAndWait at " + at, at: at, answer: connecting, call: func(t testing.TB, c *basiq.Client) (any, error) {
+		calls = append(calls, secretCall{name: "Connections.CreateAndWait at " + at, at: at, respond: connecting, call: func(t testing.TB, c *basiq.Client) (any, error) {
 			return c.Connections.CreateAndWait(t.Context(), userID, create, basiq.WithMFA(func(context.Context, basiq.MFAChallenge) ([]basiq.Secret, error) {
 				return []basiq.Secret{basiq.NewSecret(plantedAnswer)}, nil
 			}))
@@ -201,19 +201,19 @@ func situations() map[string]situation {
 			if strings.HasPrefix(body, "{") {
 				body = `{"echo":` + quoted(s.dump()) + `,` + body[1:]
 			}
-			return repeating(status, body, s), nil
+			return echoing(status, body, s), nil
 		},
 		"truncated success": func(s sentRequest) (*http.Response, error) {
 			return cutOff(s.good.StatusCode, s.goodBody()+" ", errReset), nil
 		},
-		"HTML with 200":   func(s sentRequest) (*http.Response, error) { return repeating(200, "<html>"+s.dump(), s), nil },
-		"string with 200": func(s sentRequest) (*http.Response, error) { return repeating(200, quoted(s.dump()), s), nil },
-		"array with 200":  func(s sentRequest) (*http.Response, error) { return repeating(200, `[`+quoted(s.dump())+`]`, s), nil },
+		"HTML with 200":   func(s sentRequest) (*http.Response, error) { return echoing(200, "<html>"+s.dump(), s), nil },
+		"string with 200": func(s sentRequest) (*http.Response, error) { return echoing(200, quoted(s.dump()), s), nil },
+		"array with 200":  func(s sentRequest) (*http.Response, error) { return echoing(200, `[`+quoted(s.dump())+`]`, s), nil },
 		"incomplete JSON with 200": func(s sentRequest) (*http.Response, error) {
-			return repeating(200, `{"echo":`+quoted(s.dump())+`,`, s), nil
+			return echoing(200, `{"echo":`+quoted(s.dump())+`,`, s), nil
 		},
 		"useless JSON with 200": func(s sentRequest) (*http.Response, error) {
-			return repeating(200, `{"echo":`+quoted(s.dump())+`}`, s), nil
+			return echoing(200, `{"echo":`+quoted(s.dump())+`}`, s), nil
 		},
 		"secret without an ID": func(sentRequest) (*http.Response, error) {
 			return reply(200, `{"type":"webhook","secret":`+quoted(plantedSigner)+`}`), nil
@@ -237,28 +237,28 @@ func situations() map[string]situation {
 			return reply(200, `{"type":"list","data":[],"links":{"next":`+quoted("https://"+url.QueryEscape(s.dump())+"@h.example/?"+url.QueryEscape(s.dump()))+`}}`), nil
 		},
 		"too much": func(s sentRequest) (*http.Response, error) {
-			return repeating(200, strings.Repeat(s.dump(), 100), s), nil
+			return echoing(200, strings.Repeat(s.dump(), 100), s), nil
 		},
-		"expired":  func(sentRequest) (*http.Response, error) { return tokenExpired.response(), nil },
-		"HTML 502": func(s sentRequest) (*http.Response, error) { return repeating(502, "<html><pre>"+s.dump(), s), nil },
+		"expired":  func(sentRequest) (*http.Response, error) { return tokenExpired.httpResponse(), nil },
+		"HTML 502": func(s sentRequest) (*http.Response, error) { return echoing(502, "<html><pre>"+s.dump(), s), nil },
 		"incomplete error": func(s sentRequest) (*http.Response, error) {
-			return repeating(400, `{"data":[{"code":"invalid-content","echo":`+quoted(s.dump()), s), nil
+			return echoing(400, `{"data":[{"code":"invalid-content","echo":`+quoted(s.dump()), s), nil
 		},
 		"truncated error": func(s sentRequest) (*http.Response, error) {
 			return cutOff(500, `{"echo":`+quoted(s.dump()), errReset), nil
 		},
 		"redirect": func(s sentRequest) (*http.Response, error) {
-			resp := repeating(307, s.dump(), s)
+			resp := echoing(307, s.dump(), s)
 			resp.Header.Set("Location", "https://user:pass@elsewhere.example/"+url.PathEscape(s.dump())+"?"+url.QueryEscape(s.dump()))
 			return resp, nil
 		},
 		"Retry-After with an echo": func(s sentRequest) (*http.Response, error) {
-			resp := repeating(429, `{"data":[{"code":"too-many-requests"}]}`, s)
+			resp := echoing(429, `{"data":[{"code":"too-many-requests"}]}`, s)
 			resp.Header.Set("Retry-After", url.QueryEscape(s.dump()))
 			return resp, nil
 		},
 		"Retry-After": func(s sentRequest) (*http.Response, error) {
-			resp := repeating(503, `{"data":[{"code":"service-unavailable"}]}`, s)
+			resp := echoing(503, `{"data":[{"code":"service-unavailable"}]}`, s)
 			resp.Header.Set("Retry-After", "2")
 			return resp, nil
 		},
@@ -273,7 +273,7 @@ func situations() map[string]situation {
 	}
 	for _, status := range []int{300, 400, 401, 403, 404, 408, 409, 410, 413, 415, 422, 429, 500, 501, 503, 504} {
 		all[strconv.Itoa(status)] = func(s sentRequest) (*http.Response, error) {
-			return repeating(status, `{"type":"list","correlationId":"corr-1","data":[{"code":"invalid-content","detail":"Invalid value.","echo":`+quoted(s.dump())+
+			return echoing(status, `{"type":"list","correlationId":"corr-1","data":[{"code":"invalid-content","detail":"Invalid value.","echo":`+quoted(s.dump())+
 				`,"source":{"parameter":"password","value":`+quoted(s.dump())+`}}],"echo":`+quoted(s.dump())+`}`, s), nil
 		}
 	}
@@ -362,7 +362,7 @@ func quoted(text string) string {
 }
 
 // echoing returns a response that echoes the request in all its headers.
-func repeating(status int, body string, s sentRequest) *http.Response {
+func echoing(status int, body string, s sentRequest) *http.Response {
 	resp := reply(status, body)
 	resp.Status = fmt.Sprintf("%d %s", status, s.dump())
 	for _, name := range []string{"Set-Cookie", "X-Request", "Www-Authenticate", "Etag", "X-Correlation-Id"} {
@@ -374,7 +374,7 @@ func repeating(status int, body string, s sentRequest) *http.Response {
 }
 
 func cutOff(status int, body string, err error) *http.Response {
-	return answerOf{status: status, body: body, cut: err}.response()
+	return stubResponse{status: status, body: body, cut: err}.httpResponse()
 }
 
 // record contains everything that a program can see of a call.
@@ -398,14 +398,14 @@ func (r *record) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// hook is middleware that records everything that middleware can see.
-func (r *record) hook(next basiq.Doer) basiq.Doer {
+// middleware is middleware that records everything that middleware can see.
+func (r *record) middleware(next basiq.Doer) basiq.Doer {
 	return basiq.DoerFunc(func(req *http.Request) (*http.Response, error) {
-		r.add("a hook", fmt.Sprintf("%v %v %+v %#v %v %+v %#v", req.URL, req.Header, req, req, req.Context(), req.Context(), req.Context()))
+		r.add("middleware", fmt.Sprintf("%v %v %+v %#v %v %+v %#v", req.URL, req.Header, req, req, req.Context(), req.Context(), req.Context()))
 		resp, err := next.Do(req)
-		r.add("a hook", fmt.Sprint(err))
+		r.add("middleware", fmt.Sprint(err))
 		if err == nil && resp.Request != nil {
-			r.add("a hook", fmt.Sprintf("%v %v %+v %v", resp.Request.URL, resp.Request.Header, resp.Request, resp.Request.Context()))
+			r.add("middleware", fmt.Sprintf("%v %v %+v %v", resp.Request.URL, resp.Request.Header, resp.Request, resp.Request.Context()))
 		}
 		return resp, err
 	})
@@ -420,7 +420,7 @@ func observe(t *testing.T, c secretCall, transport http.RoundTripper, options ..
 		basiq.WithHTTPClient(&http.Client{Transport: transport, Timeout: time.Minute}),
 		basiq.WithMaxResponseBytes(16 << 10),
 		basiq.WithLogger(slog.New(slog.NewMultiHandler(slog.NewTextHandler(seen, debugging), slog.NewJSONHandler(seen, debugging)))),
-		basiq.WithMiddleware(seen.hook),
+		basiq.WithMiddleware(seen.middleware),
 		c.version(t),
 	}, options...)...)
 	require.NoError(t, err)
@@ -437,13 +437,13 @@ func observe(t *testing.T, c secretCall, transport http.RoundTripper, options ..
 				_ = resp.Body.Close()
 			}
 		} else {
-			seen.add("a value", shown(value)+held(value))
+			seen.add("a value", shown(value)+nested(value))
 		}
 		for _, node := range errorTree(err) {
 			seen.add("an error", shown(node))
 		}
 		if err != nil {
-			seen.add("an error", held(err))
+			seen.add("an error", nested(err))
 		}
 	}()
 	time.Sleep(time.Hour) // timers of net/http outlast a panic
@@ -452,7 +452,7 @@ func observe(t *testing.T, c secretCall, transport http.RoundTripper, options ..
 }
 
 // faulty returns a server that plays a situation, either for the requests of the call or for its token requests.
-func unkind(c secretCall, play situation, atToken bool) roundTripper {
+func faulty(c secretCall, play situation, atToken bool) roundTripper {
 	var mu sync.Mutex
 	tokens := 0
 	return func(req *http.Request) (*http.Response, error) {
@@ -464,7 +464,7 @@ func unkind(c secretCall, play situation, atToken bool) roundTripper {
 			_ = req.Body.Close()
 		}
 		isToken := req.URL.Path == "/token"
-		good := c.answer(req)
+		good := c.respond(req)
 		if isToken {
 			mu.Lock()
 			tokens++
@@ -503,12 +503,12 @@ func TestSecrets_Calls(t *testing.T) {
 				}
 				play := all[name]
 				if !c.onlyToken() {
-					synctest.Test(t, func(t *testing.T) { observe(t, c, unkind(c, play, false)).assertNoSecrets(t, name) })
+					synctest.Test(t, func(t *testing.T) { observe(t, c, faulty(c, play, false)).assertNoSecrets(t, name) })
 				}
 				// The token request does not depend on the call, and a call without a token hardly depends on the operation.
 				if c.onlyToken() || slices.Contains([]string{"getUser", "postConnection", "postJobMfa", "Raw.PostConnection"}, c.name) {
 					synctest.Test(t, func(t *testing.T) {
-						observe(t, c, unkind(c, play, true)).assertNoSecrets(t, name+" during the token request")
+						observe(t, c, faulty(c, play, true)).assertNoSecrets(t, name+" during the token request")
 					})
 				}
 			}
@@ -580,19 +580,19 @@ func TestSecrets_Panics(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			for name, play := range map[string]func(t *testing.T) *record{
-				"a hook": func(t *testing.T) *record {
-					return observe(t, c, unkind(c, situations()["success"], false), onCall(onlyCall))
+				"middleware": func(t *testing.T) *record {
+					return observe(t, c, faulty(c, situations()["success"], false), onCall(onlyCall))
 				},
 				"middleware in the background": func(t *testing.T) *record {
-					return observe(t, c, unkind(c, situations()["success"], false), onCall(isToken))
+					return observe(t, c, faulty(c, situations()["success"], false), onCall(isToken))
 				},
-				"a transport":                   func(t *testing.T) *record { return observe(t, c, unkind(c, boom, false)) },
-				"a transport in the background": func(t *testing.T) *record { return observe(t, c, unkind(c, boom, true)) },
+				"a transport":                   func(t *testing.T) *record { return observe(t, c, faulty(c, boom, false)) },
+				"a transport in the background": func(t *testing.T) *record { return observe(t, c, faulty(c, boom, true)) },
 				"a TokenSource": func(t *testing.T) *record {
-					return observe(t, c, unkind(c, situations()["success"], false), basiq.WithTokenSource(panickingSource{}))
+					return observe(t, c, faulty(c, situations()["success"], false), basiq.WithTokenSource(panickingSource{}))
 				},
 				"Reject of a TokenSource": func(t *testing.T) *record {
-					return observe(t, c, unkind(c, situations()["401"], false), basiq.WithTokenSource(panickingSource{refused: true}))
+					return observe(t, c, faulty(c, situations()["401"], false), basiq.WithTokenSource(panickingSource{rejects: true}))
 				},
 			} {
 				synctest.Test(t, func(t *testing.T) {
@@ -608,12 +608,12 @@ func TestSecrets_Panics(t *testing.T) {
 	t.Run("MFA function", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
-			c := secretCall{name: "Connections.CreateAndWait", answer: connecting, call: func(t testing.TB, c *basiq.Client) (any, error) {
+			c := secretCall{name: "Connections.CreateAndWait", respond: connecting, call: func(t testing.TB, c *basiq.Client) (any, error) {
 				return c.Connections.CreateAndWait(t.Context(), userID, basiq.CreateConnection{
 					InstitutionID: "AU00000", LoginID: basiq.NewSecret(plantedLogin), Password: basiq.NewSecret(plantedPassword),
 				}, basiq.WithMFA(func(context.Context, basiq.MFAChallenge) ([]basiq.Secret, error) { panic(cause) }))
 			}}
-			seen := observe(t, c, unkind(c, situations()["success"], false))
+			seen := observe(t, c, faulty(c, situations()["success"], false))
 			require.Contains(t, seen.text, "a panic")
 			seen.assertNoSecrets(t, "MFA")
 		})
@@ -621,10 +621,10 @@ func TestSecrets_Panics(t *testing.T) {
 }
 
 // panickingSource panics in Token, or in Reject if rejects is set.
-type panickingSource struct{ refused bool }
+type panickingSource struct{ rejects bool }
 
 func (s panickingSource) Token(context.Context, basiq.Scope) (basiq.Token, error) {
-	if !s.refused {
+	if !s.rejects {
 		panic("boom")
 	}
 	return basiq.Token{Value: basiq.NewSecret(plantedToken), Expires: time.Now().Add(time.Hour)}, nil

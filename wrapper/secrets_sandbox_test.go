@@ -72,7 +72,7 @@ func TestSecrets_Sandbox(t *testing.T) {
 				log.WriteString(shown(sandbox))
 				require.NotEmpty(t, sandbox.Requests())
 				for _, request := range append(sandbox.Requests(), sandbox.RequestsOf("postConnection")...) {
-					log.WriteString(shown(request) + held(request))
+					log.WriteString(shown(request) + nested(request))
 				}
 				assertNoSecrets(t, "the sandbox: "+fault, log.String())
 				assert.NotContains(t, log.String(), sandbox.APIKey())

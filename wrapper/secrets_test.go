@@ -150,7 +150,7 @@ func marshaled(value any) string {
 }
 
 // nested returns what is printed of a value inside other values, where fmt does not call its methods, and in an error.
-func held(value any) string {
+func nested(value any) string {
 	text := shown(struct{ hidden any }{value}) + shown([]any{value}) + shown(map[string]any{"key": value})
 	if err, ok := value.(error); ok {
 		return text + shown(fmt.Errorf("because of %w", err)) + shown(errors.Join(err, err))
@@ -180,8 +180,8 @@ func TestSecrets_Webhooks(t *testing.T) {
 	t.Parallel()
 	body := plantedWebhookJSON
 	for name, c := range map[string]struct {
-		answer answerOf
-		call   func(c *basiq.Client) (*basiq.Webhook, error)
+		response stubResponse
+		call     func(c *basiq.Client) (*basiq.Webhook, error)
 	}{
 		"create": {ok(201, body), func(c *basiq.Client) (*basiq.Webhook, error) {
 			return c.Webhooks.Create(t.Context(), basiq.CreateWebhook{URL: "https://piper.com/basiq-messages/"})
@@ -201,13 +201,13 @@ func TestSecrets_Webhooks(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, client := newStub(t, c.answer)
+			_, client := newStub(t, c.response)
 			webhook, err := c.call(client)
 			require.NoError(t, err)
 			assert.Equal(t, plantedSigner, webhook.Secret.Reveal())
 			assert.Empty(t, webhook.Webhook.Secret, "the generated field would be part of JSON")
 			for _, value := range []any{webhook, *webhook, webhook.Webhook} {
-				assertNoSecrets(t, "a webhook", shown(value)+held(value))
+				assertNoSecrets(t, "a webhook", shown(value)+nested(value))
 			}
 			assert.Contains(t, shown(*webhook), `"secret":"[redacted]"`, "JSON must show that there is a secret")
 			assert.Contains(t, shown(*webhook), "https://piper.com/basiq-messages/", "other fields must be visible")

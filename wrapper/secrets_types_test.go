@@ -67,7 +67,7 @@ var harmless = map[string]string{
 }
 
 // visible lists fields that are not redacted although they may be sensitive, with the reason.
-var inTheOpen = map[string]string{
+var visible = map[string]string{
 	"basiq.ConsentPage.State":     "created by the caller and visible in the browser's URL",
 	"basiq.ConsentRedirect.Query": "the query of the browser's URL, which contains the state",
 	"gen.AuthLinkLinks.Public":    "meant to be sent in a message; a person who has the link can consent for the user",
@@ -132,7 +132,7 @@ func TestSecrets_Types(t *testing.T) {
 				continue
 			}
 			assertNoSecrets(t, name, shown(v))
-			assertNoSecrets(t, name+" inside another value", held(v))
+			assertNoSecrets(t, name+" inside another value", nested(v))
 		}
 	}
 	t.Logf("%d types: %d with secrets planted, %d interfaces and functions", len(names), withSecrets, stateless)
@@ -146,7 +146,7 @@ func TestSecrets_VisibleFields(t *testing.T) {
 	for _, typ := range reachable(roots...) {
 		types[short(typ)] = typ
 	}
-	for _, table := range []map[string]string{harmless, inTheOpen} {
+	for _, table := range []map[string]string{harmless, visible} {
 		for field := range table {
 			at := strings.LastIndex(field, ".")
 			require.Contains(t, types, field[:at])

@@ -49,7 +49,7 @@ func all[T any](t testing.TB, seq iter.Seq2[*T, error]) []*T {
 }
 
 // resourceCall is a call that returns one resource.
-type thing struct {
+type resourceCall struct {
 	operation, path string
 	get             func(t testing.TB, c *basiq.Client) (item, error)
 }
@@ -67,7 +67,7 @@ func got[T any](idOf func(*T) string) func(*T, error) (item, error) {
 	}
 }
 
-var things = []thing{
+var resourceCalls = []resourceCall{
 	{"Accounts.Get", "/users/u1/accounts/x1", func(t testing.TB, c *basiq.Client) (item, error) {
 		return got(func(v *basiq.Account) string { return v.ID })(c.Accounts.Get(t.Context(), userID, "x1"))
 	}},
@@ -117,14 +117,14 @@ var things = []thing{
 
 func TestResources_Get(t *testing.T) {
 	t.Parallel()
-	for _, c := range things {
+	for _, c := range resourceCalls {
 		t.Run(c.operation, func(t *testing.T) {
 			t.Parallel()
 			// Basiq adds fields without notice, and omits fields or leaves them empty if an institution does not provide them.
 			s, client := newStub(t, ok(200, `{"id":"X1","brandNew":{"deep":[1,"2",null]},"status":"brand-new","links":null,"data":null}`))
-			thing, err := c.get(t, client)
+			resource, err := c.get(t, client)
 			require.NoError(t, err)
-			assert.Equal(t, "X1", thing.id, "IDs must be compared case-insensitively")
+			assert.Equal(t, "X1", resource.id, "IDs must be compared case-insensitively")
 			require.Len(t, s.seen(), 1)
 			sent := s.seen()[0]
 			assert.Equal(t, "GET "+c.path, sent.String())
@@ -138,19 +138,19 @@ func TestResources_Get(t *testing.T) {
 // A response without the resource is an error. An empty resource is never returned.
 func TestResources_Get_InvalidResponse(t *testing.T) {
 	t.Parallel()
-	for _, c := range things {
+	for _, c := range resourceCalls {
 		for name, body := range map[string]string{
-			"missing ID": `{"type":"thing","private":"gavin@hooli.com"}`, "empty id": `{"id":""}`, "null id": `{"id":null}`, "null": `null`, "empty": ``,
+			"missing ID": `{"type":"resource","private":"gavin@hooli.com"}`, "empty id": `{"id":""}`, "null id": `{"id":null}`, "null": `null`, "empty": ``,
 			"list": `[{"id":"x1"}]`, "HTML": `<html>gavin@hooli.com`, "number": `{"id":17}`, "truncated": `{"id":"x1","ty`,
 		} {
 			t.Run(c.operation+"/"+name, func(t *testing.T) {
 				t.Parallel()
 				_, client := newStub(t, ok(200, body))
 				_, err := c.get(t, client)
-				var answer *basiq.Error
-				require.ErrorAs(t, err, &answer)
-				assert.Equal(t, c.operation, answer.Operation)
-				assert.Equal(t, 200, answer.StatusCode)
+				var failure *basiq.Error
+				require.ErrorAs(t, err, &failure)
+				assert.Equal(t, c.operation, failure.Operation)
+				assert.Equal(t, 200, failure.StatusCode)
 				require.NotErrorIs(t, err, basiq.ErrNotFound)
 				assert.NotContains(t, err.Error(), "hooli", "personal data must not be in the error")
 			})
@@ -164,7 +164,7 @@ func TestResources_EveryMethod(t *testing.T) {
 		"Users.Get": true, "Connections.Get": true, "Jobs.Get": true, // tested elsewhere
 		"AuthLinks.Get": true, "Enrichment.Get": true, // no IDs
 	}
-	for _, c := range things {
+	for _, c := range resourceCalls {
 		have[c.operation] = true
 	}
 	for _, op := range basiq.Operations() {
@@ -186,7 +186,7 @@ func TestResources_Delete(t *testing.T) {
 		"/notifications/webhooks/w1": func(c *basiq.Client) error { return c.Webhooks.Delete(t.Context(), "w1") },
 		"/reports/r1":                func(c *basiq.Client) error { return c.Reports.Delete(t.Context(), "r1") },
 	} {
-		for name, answers := range map[string][]any{
+		for name, responses := range map[string][]any{
 			"204":                          {ok(204, "")},
 			"200 with a body":              {ok(200, `{"type":"deleted"}`)},
 			"404 after a lost response":    {errReset, notFound},
@@ -195,9 +195,9 @@ func TestResources_Delete(t *testing.T) {
 		} {
 			t.Run(path+"/"+name, func(t *testing.T) {
 				t.Parallel()
-				s, client := newStub(t, answers...)
+				s, client := newStub(t, responses...)
 				require.NoError(t, remove(client))
-				require.Len(t, s.seen(), len(answers))
+				require.Len(t, s.seen(), len(responses))
 				for _, sent := range s.seen() {
 					assert.Equal(t, "DELETE "+path, sent.String())
 					assert.Empty(t, sent.Query)

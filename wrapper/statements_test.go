@@ -166,9 +166,9 @@ func TestStatements_Upload_Retry(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			turn := inTurn(c.first, ok(202, jobJSON))
+			turn := respondWith(c.first, ok(202, jobJSON))
 			var bodies []string
-			s := &stub{answer: func(n int, req request) (*http.Response, error) {
+			s := &stub{respond: func(n int, req request) (*http.Response, error) {
 				_, content, _ := strings.Cut(req.Body, "text/csv\r\n\r\n")
 				content, _, _ = strings.Cut(content, "\r\n--")
 				bodies = append(bodies, content)
@@ -297,7 +297,7 @@ func TestStatements_Upload_SeparateOffsets(t *testing.T) {
 func TestStatements_Upload_Timeout(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		slow := &http.Client{Timeout: 30 * time.Second, Transport: transportOf(func(req *http.Request) (*http.Response, error) {
+		slow := &http.Client{Timeout: 30 * time.Second, Transport: roundTripper(func(req *http.Request) (*http.Response, error) {
 			if req.URL.Path == "/token" {
 				return reply(200, tokenJSON), nil
 			}
@@ -421,7 +421,7 @@ func TestStatements_Upload_NoGoroutines(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				s := &stub{answer: inTurn(ok(202, jobJSON))}
+				s := &stub{respond: respondWith(ok(202, jobJSON))}
 				client := newClient(t, s, basiq.WithHTTPClient(&http.Client{Transport: s, Timeout: timeout}), basiq.WithTokenSource(fixedTokens("token-1")))
 				_, err := client.Statements.Upload(newForeignContext(), userID, basiq.Statement{
 					InstitutionID: "AU01001", Name: "m.csv", Content: onlyReader{strings.NewReader("a,b")},

@@ -19,15 +19,15 @@ import (
 )
 
 // after returns a response with Retry-After.
-func after(status int, wait string) answerOf {
-	return answerOf{status: status, body: envelope("too-many-requests", "", ""), header: http.Header{"Retry-After": {wait}}}
+func after(status int, wait string) stubResponse {
+	return stubResponse{status: status, body: envelope("too-many-requests", "", ""), header: http.Header{"Retry-After": {wait}}}
 }
 
 // A 429 for one caller delays all callers of the same operation, and no others.
 func TestThrottle_SharedByOperation(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		first         answerOf
+		first         stubResponse
 		atLeast, most time.Duration
 	}{
 		"429 with Retry-After":    {after(429, "7"), 7 * time.Second, 8 * time.Second},
@@ -36,14 +36,14 @@ func TestThrottle_SharedByOperation(t *testing.T) {
 		"503 without Retry-After": {ok(503, ""), 0, 0},
 		"500 with Retry-After":    {after(500, "7"), 0, 0},
 		"404 with Retry-After":    {after(404, "7"), 0, 0},
-		"200 with Retry-After":    {answerOf{status: 200, body: userJSON, header: http.Header{"Retry-After": {"7"}}}, 0, 0},
+		"200 with Retry-After":    {stubResponse{status: 200, body: userJSON, header: http.Header{"Retry-After": {"7"}}}, 0, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				s := &stub{answer: func(_ int, req request) (*http.Response, error) {
+				s := &stub{respond: func(_ int, req request) (*http.Response, error) {
 					if req.Path == "/users/first" {
-						return c.first.response(), nil
+						return c.first.httpResponse(), nil
 					}
 					if strings.Contains(req.Path, "connections") {
 						return reply(200, connectionJSON), nil
@@ -85,7 +85,7 @@ func TestThrottle_TooLong(t *testing.T) {
 	t.Parallel()
 	policy := basiq.RetryPolicy{MaxAttempts: 4, BaseDelay: time.Second, MaxDelay: 20 * time.Second}
 	for name, c := range map[string]struct {
-		answer   answerOf
+		response stubResponse
 		deadline time.Duration
 		want     error
 		text     string
@@ -96,7 +96,7 @@ func TestThrottle_TooLong(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				s := &stub{answer: inTurn(c.answer, ok(200, userJSON))}
+				s := &stub{respond: respondWith(c.response, ok(200, userJSON))}
 				client := newClient(t, s, basiq.WithRetry(policy))
 				short, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 				defer cancel()
@@ -132,7 +132,7 @@ func TestThrottle_TooLong(t *testing.T) {
 func TestThrottle_RenewedForever(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := &stub{answer: inTurn(after(429, "8"))}
+		s := &stub{respond: respondWith(after(429, "8"))}
 		client := newClient(t, s, basiq.WithRetry(basiq.RetryPolicy{MaxAttempts: 4, BaseDelay: time.Second, MaxDelay: 20 * time.Second}))
 		var callers sync.WaitGroup
 		var mu sync.Mutex
@@ -158,11 +158,11 @@ func TestThrottle_RenewedForever(t *testing.T) {
 func TestThrottle_Renewed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := &stub{answer: func(_ int, req request) (*http.Response, error) {
+		s := &stub{respond: func(_ int, req request) (*http.Response, error) {
 			late, err := time.ParseDuration(strings.TrimPrefix(req.Path, "/users/"))
 			require.NoError(t, err, "only the slow requests may be sent")
 			time.Sleep(late)
-			return after(429, "8").response(), nil
+			return after(429, "8").httpResponse(), nil
 		}}
 		client := newClient(t, s, basiq.WithTokenSource(fixedTokens("token-1")),
 			basiq.WithRetry(basiq.RetryPolicy{MaxAttempts: 1, BaseDelay: time.Second, MaxDelay: 20 * time.Second}))
@@ -185,7 +185,7 @@ func TestThrottle_Renewed(t *testing.T) {
 func TestThrottle_ContextEnds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := &stub{answer: inTurn(after(429, "15"), ok(200, userJSON))}
+		s := &stub{respond: respondWith(after(429, "15"), ok(200, userJSON))}
 		client := newClient(t, s, basiq.WithRetry(basiq.RetryPolicy{MaxAttempts: 1, MaxDelay: 20 * time.Second}))
 		_, err := client.Users.Get(t.Context(), userID)
 		require.ErrorIs(t, err, basiq.ErrTooManyRequests)
@@ -214,11 +214,11 @@ func TestThrottle_BetweenAttempts(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				s := &stub{answer: func(_ int, req request) (*http.Response, error) {
+				s := &stub{respond: func(_ int, req request) (*http.Response, error) {
 					if req.Path == "/users/other" {
-						return after(429, "3600").response(), nil
+						return after(429, "3600").httpResponse(), nil
 					}
-					return inTurn(c.first)(1, req)
+					return respondWith(c.first)(1, req)
 				}}
 				client := newClient(t, s, basiq.WithRetry(basiq.RetryPolicy{BaseDelay: 10 * time.Second, MaxDelay: 20 * time.Second}))
 				time.AfterFunc(time.Nanosecond, func() { _ = client.Users.Delete(t.Context(), "other") })
@@ -242,7 +242,7 @@ func TestWithRateLimit(t *testing.T) {
 	t.Run("delays every request", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
-			s := &stub{answer: inTurn(ok(500, ""), tokenExpired, ok(200, userJSON))}
+			s := &stub{respond: respondWith(ok(500, ""), tokenExpired, ok(200, userJSON))}
 			client := newClient(t, s, basiq.WithRateLimit(rate.NewLimiter(rate.Every(time.Second), 1)))
 			start := time.Now()
 			var callers sync.WaitGroup
@@ -262,7 +262,7 @@ func TestWithRateLimit(t *testing.T) {
 	t.Run("deadline before the next request", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
-			s := &stub{answer: inTurn(ok(201, userJSON))}
+			s := &stub{respond: respondWith(ok(201, userJSON))}
 			limiter := rate.NewLimiter(rate.Every(time.Hour), 2)
 			client := newClient(t, s, basiq.WithRateLimit(limiter))
 			_, err := client.Users.Create(t.Context(), basiq.CreateUser{Email: "a@b.c"})
@@ -327,7 +327,7 @@ func TestTokenCache_RequestLimit(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				s := &stub{onToken: c.token, answer: func(_ int, req request) (*http.Response, error) {
+				s := &stub{onToken: c.token, respond: func(_ int, req request) (*http.Response, error) {
 					if req.Path == "/users/refused" {
 						return reply(401, envelope("invalid-authorization-token", "", "")), nil
 					}

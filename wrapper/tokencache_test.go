@@ -21,7 +21,7 @@ import (
 func TestTokenCache_ConcurrentFirstCalls(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := &stub{answer: inTurn(ok(200, userJSON))}
+		s := &stub{respond: respondWith(ok(200, userJSON))}
 		s.onToken = func(int) (*http.Response, error) {
 			time.Sleep(time.Second)
 			return reply(200, tokenJSON), nil
@@ -47,10 +47,10 @@ func TestTokenCache_ConcurrentFirstCalls(t *testing.T) {
 func TestTokenCache_ConcurrentRejections(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := &stub{answer: func(_ int, req request) (*http.Response, error) {
+		s := &stub{respond: func(_ int, req request) (*http.Response, error) {
 			time.Sleep(time.Second)
 			if req.Authorization == "Bearer token-1" {
-				return tokenExpired.response(), nil
+				return tokenExpired.httpResponse(), nil
 			}
 			return reply(200, userJSON), nil
 		}}
@@ -72,7 +72,7 @@ func TestTokenCache_ConcurrentRejections(t *testing.T) {
 func TestTokenCache_CanceledCaller(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := &stub{answer: inTurn(ok(200, userJSON))}
+		s := &stub{respond: respondWith(ok(200, userJSON))}
 		client := newClient(t, roundTripper(func(req *http.Request) (*http.Response, error) {
 			if req.URL.Path == "/token" {
 				select {
@@ -107,7 +107,7 @@ func TestTokenCache_EarlyRenewal(t *testing.T) {
 	t.Run("in the background", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
-			s := &stub{answer: inTurn(ok(200, userJSON))}
+			s := &stub{respond: respondWith(ok(200, userJSON))}
 			s.onToken = func(n int) (*http.Response, error) {
 				time.Sleep(time.Second)
 				return reply(200, fmt.Sprintf(`{"access_token":"token-%d","token_type":"Bearer","expires_in":3600}`, n)), nil
@@ -136,7 +136,7 @@ func TestTokenCache_EarlyRenewal(t *testing.T) {
 	t.Run("failed renewal", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
-			s := &stub{answer: inTurn(ok(200, userJSON))}
+			s := &stub{respond: respondWith(ok(200, userJSON))}
 			s.onToken = func(n int) (*http.Response, error) {
 				if n > 1 {
 					return reply(403, envelope("request-not-valid", "", "Invalid request")), nil
@@ -253,7 +253,7 @@ func TestTokenCache_NearExpiry(t *testing.T) {
 // If middleware has ended the context of a call, no token is requested.
 func TestTokenCache_EndedContext(t *testing.T) {
 	t.Parallel()
-	s := &stub{answer: inTurn(ok(200, userJSON))}
+	s := &stub{respond: respondWith(ok(200, userJSON))}
 	ctx, cancel := context.WithCancel(t.Context())
 	client := newClient(t, s, basiq.WithMiddleware(func(next basiq.Doer) basiq.Doer {
 		return basiq.DoerFunc(func(req *http.Request) (*http.Response, error) {
@@ -271,7 +271,7 @@ func TestTokenCache_EndedContext(t *testing.T) {
 // If middleware ends the goroutine of a token request, as t.FailNow does, the call fails and no token is cached.
 func TestTokenCache_Goexit(t *testing.T) {
 	t.Parallel()
-	s := &stub{answer: inTurn(ok(200, userJSON))}
+	s := &stub{respond: respondWith(ok(200, userJSON))}
 	var first atomic.Bool
 	client := newClient(t, s, basiq.WithMiddleware(func(next basiq.Doer) basiq.Doer {
 		return basiq.DoerFunc(func(req *http.Request) (*http.Response, error) {
@@ -291,7 +291,7 @@ func TestTokenCache_Goexit(t *testing.T) {
 // A panic in middleware during a token request fails only the calls that wait for the token.
 func TestTokenCache_Panic(t *testing.T) {
 	t.Parallel()
-	s := &stub{answer: inTurn(ok(200, userJSON))}
+	s := &stub{respond: respondWith(ok(200, userJSON))}
 	client := newClient(t, s, basiq.WithMiddleware(func(next basiq.Doer) basiq.Doer {
 		return basiq.DoerFunc(func(req *http.Request) (*http.Response, error) {
 			if call, _ := basiq.CallFromContext(req.Context()); call.Operation.ID == "postToken" && s.tokenRequests() == 0 {

@@ -248,14 +248,14 @@ func TestDefaultTransport_ConnectionReuse(t *testing.T) {
 // Invalid HTTP that net/http quotes in errors is not repeated, and an invalid response is never a success.
 func TestTransportErrors_InvalidHTTP(t *testing.T) {
 	t.Parallel()
-	for name, answer := range map[string]any{
+	for name, response := range map[string]any{
 		"status line": errors.New(`malformed HTTP response "of-note"`),
 		"header":      textproto.ProtocolError("bad line of-note"),
-		"trailer":     answerOf{status: 200, body: userJSON, cut: textproto.ProtocolError("bad line of-note")},
+		"trailer":     stubResponse{status: 200, body: userJSON, cut: textproto.ProtocolError("bad line of-note")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s, client := newStub(t, answer)
+			s, client := newStub(t, response)
 			_, err := client.Users.Get(t.Context(), userID)
 			require.ErrorContains(t, err, "invalid HTTP response")
 			assert.NotContains(t, err.Error(), "of-note")

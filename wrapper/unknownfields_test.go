@@ -40,7 +40,7 @@ func TestWithUnknownFields(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			report, reports := reportsOf()
-			client := newClient(t, &stub{answer: inTurn(ok(200, c.body))}, basiq.WithUnknownFields(report))
+			client := newClient(t, &stub{respond: respondWith(ok(200, c.body))}, basiq.WithUnknownFields(report))
 			for range 2 {
 				_, err := client.Transactions.Get(t.Context(), userID, "t1")
 				require.NoError(t, err)
@@ -53,7 +53,7 @@ func TestWithUnknownFields(t *testing.T) {
 func TestWithUnknownFields_List(t *testing.T) {
 	t.Parallel()
 	report, reports := reportsOf()
-	client := newClient(t, &stub{answer: inTurn(
+	client := newClient(t, &stub{respond: respondWith(
 		ok(200, `{"type":"list","count":1,"size":3,"totalCount":3,"pages":2,"data":[{"id":"a1","x":1},{"id":"a2","x":1,"y":1}],"links":{"self":"","next":"?next=1","last":""}}`),
 		ok(200, `{"type":"list","data":[{"id":"a3","x":1,"z":1}]}`),
 	)}, basiq.WithUnknownFields(report))
@@ -75,20 +75,20 @@ func TestWithUnknownFields_Bounds(t *testing.T) {
 	}
 	fmt.Fprintf(&body, `,%q:1}`, strings.Repeat("x", 1<<20))
 	report, reports := reportsOf()
-	client := newClient(t, &stub{answer: inTurn(ok(200, body.String()))}, basiq.WithUnknownFields(report))
+	client := newClient(t, &stub{respond: respondWith(ok(200, body.String()))}, basiq.WithUnknownFields(report))
 	_, err := client.Transactions.Get(t.Context(), userID, "t1")
 	require.NoError(t, err)
 	assert.Len(t, *reports, 1000)
 
 	report, reports = reportsOf()
-	client = newClient(t, &stub{answer: inTurn(ok(200, `{"id":"t1",`+strings.Repeat(" ", 10)+`"`+strings.Repeat("x", 1<<20)+`":1}`))}, basiq.WithUnknownFields(report))
+	client = newClient(t, &stub{respond: respondWith(ok(200, `{"id":"t1",`+strings.Repeat(" ", 10)+`"`+strings.Repeat("x", 1<<20)+`":1}`))}, basiq.WithUnknownFields(report))
 	_, err = client.Transactions.Get(t.Context(), userID, "t1")
 	require.NoError(t, err)
 	require.Len(t, *reports, 1)
 	assert.Less(t, len((*reports)[0]), 2000)
 
 	report, reports = reportsOf()
-	client = newClient(t, &stub{answer: inTurn(ok(200, `{"id":"a1","class":{"type":"loan","meta":{"Jane Doe":1}}}`))}, basiq.WithUnknownFields(report))
+	client = newClient(t, &stub{respond: respondWith(ok(200, `{"id":"a1","class":{"type":"loan","meta":{"Jane Doe":1}}}`))}, basiq.WithUnknownFields(report))
 	_, err = client.Accounts.Get(t.Context(), userID, "a1")
 	require.NoError(t, err)
 	assert.NotContains(t, strings.Join(*reports, ""), "Jane")

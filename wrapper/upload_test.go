@@ -112,31 +112,31 @@ func TestStatements_Upload_Open(t *testing.T) {
 	t.Parallel()
 	errDisk := errors.New("disk failure")
 	for _, c := range []struct {
-		name    string
-		answers []any
-		texts   []string
-		size    int64
-		sent    int
-		is      error
-		text    string
+		name      string
+		responses []any
+		texts     []string
+		size      int64
+		sent      int
+		is        error
+		text      string
 	}{
-		{name: "once", answers: []any{ok(202, jobJSON)}, texts: []string{"a,b"}, sent: 1},
-		{name: "with size", answers: []any{ok(429, ""), ok(202, jobJSON)}, texts: []string{"a,b", "a,b"}, size: 3, sent: 2},
-		{name: "after 429", answers: []any{ok(429, ""), ok(202, jobJSON)}, texts: []string{"a,b", "a,b"}, sent: 2},
-		{name: "after 401", answers: []any{ok(401, ""), ok(202, jobJSON)}, texts: []string{"a,b", "a,b"}, sent: 2},
-		{name: "after an expired token", answers: []any{tokenExpired, ok(202, jobJSON)}, texts: []string{"a,b", "a,b"}, sent: 2},
-		{name: "after 503", answers: []any{ok(503, ""), ok(202, jobJSON)}, texts: []string{"a,b"}, sent: 1, is: basiq.ErrUnavailable},
-		{name: "first open fails", answers: []any{ok(202, jobJSON)}, is: errDisk},
-		{name: "second open fails", answers: []any{ok(429, ""), ok(202, jobJSON)}, texts: []string{"a,b"}, sent: 1, is: errDisk},
-		{name: "shorter than size", answers: []any{ok(202, jobJSON)}, texts: []string{"a"}, size: 3, sent: 0, text: "file length changed"},
-		{name: "longer than size", answers: []any{ok(202, jobJSON)}, texts: []string{"a,b,c"}, size: 3, sent: 0, text: "file length changed"},
-		{name: "shorter at the second attempt", answers: []any{ok(429, ""), ok(202, jobJSON)}, texts: []string{"a,b", "a"}, size: 3, sent: 1, text: "file length changed"},
-		{name: "longer at the second attempt", answers: []any{ok(429, ""), ok(202, jobJSON)}, texts: []string{"a,b", "a,b,c"}, size: 3, sent: 1, text: "file length changed"},
+		{name: "once", responses: []any{ok(202, jobJSON)}, texts: []string{"a,b"}, sent: 1},
+		{name: "with size", responses: []any{ok(429, ""), ok(202, jobJSON)}, texts: []string{"a,b", "a,b"}, size: 3, sent: 2},
+		{name: "after 429", responses: []any{ok(429, ""), ok(202, jobJSON)}, texts: []string{"a,b", "a,b"}, sent: 2},
+		{name: "after 401", responses: []any{ok(401, ""), ok(202, jobJSON)}, texts: []string{"a,b", "a,b"}, sent: 2},
+		{name: "after an expired token", responses: []any{tokenExpired, ok(202, jobJSON)}, texts: []string{"a,b", "a,b"}, sent: 2},
+		{name: "after 503", responses: []any{ok(503, ""), ok(202, jobJSON)}, texts: []string{"a,b"}, sent: 1, is: basiq.ErrUnavailable},
+		{name: "first open fails", responses: []any{ok(202, jobJSON)}, is: errDisk},
+		{name: "second open fails", responses: []any{ok(429, ""), ok(202, jobJSON)}, texts: []string{"a,b"}, sent: 1, is: errDisk},
+		{name: "shorter than size", responses: []any{ok(202, jobJSON)}, texts: []string{"a"}, size: 3, sent: 0, text: "file length changed"},
+		{name: "longer than size", responses: []any{ok(202, jobJSON)}, texts: []string{"a,b,c"}, size: 3, sent: 0, text: "file length changed"},
+		{name: "shorter at the second attempt", responses: []any{ok(429, ""), ok(202, jobJSON)}, texts: []string{"a,b", "a"}, size: 3, sent: 1, text: "file length changed"},
+		{name: "longer at the second attempt", responses: []any{ok(429, ""), ok(202, jobJSON)}, texts: []string{"a,b", "a,b,c"}, size: 3, sent: 1, text: "file length changed"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			source := &reopened{texts: c.texts, err: errDisk}
-			s, client := newStub(t, c.answers...)
+			s, client := newStub(t, c.responses...)
 			_, err := client.Statements.Upload(t.Context(), userID, basiq.Statement{
 				InstitutionID: "AU01001", Name: "m.csv", Open: source.open, Size: c.size,
 			})
@@ -249,7 +249,7 @@ func newStatementServer(t *testing.T, http2 bool, handler http.HandlerFunc) *bas
 func TestStatements_Upload_ExpectContinue(t *testing.T) {
 	t.Parallel()
 	for _, http2 := range []bool{false, true} {
-		for name, refusal := range map[string]answerOf{
+		for name, refusal := range map[string]stubResponse{
 			"429": ok(429, ""), "401": ok(401, ""), "expired token": tokenExpired, "417": ok(417, ""), "none": {},
 		} {
 			t.Run(fmt.Sprint(name, ", HTTP/2 ", http2), func(t *testing.T) {

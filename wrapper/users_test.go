@@ -33,8 +33,8 @@ func TestUsers_List(t *testing.T) {
 func TestUsers_List_Rejected(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		answer answerOf
-		is     error
+		response stubResponse
+		is       error
 	}{
 		"forbidden":         {ok(403, envelope("forbidden-access", "Forbidden Access", "Access to this resource is forbidden.")), basiq.ErrForbidden},
 		"unknown operation": {ok(404, `{"type":"list","data":[{"type":"error","code":"resource-not-found","detail":"Route not found for this API version"}]}`), basiq.ErrWrongAPIVersion},
@@ -42,7 +42,7 @@ func TestUsers_List_Rejected(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, client := newStub(t, c.answer)
+			_, client := newStub(t, c.response)
 			require.ErrorIs(t, rangeErr(client.Users.List(t.Context())), c.is)
 		})
 	}

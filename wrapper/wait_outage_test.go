@@ -118,15 +118,15 @@ func (o *outage) RoundTrip(req *http.Request) (*http.Response, error) {
 	case isToken:
 		return reply(200, tokenJSON), nil
 	case isPoll && time.Since(o.begin) >= o.ends:
-		return answerFor(jobID, jobSucceeded), nil
+		return responseFor(jobID, jobSucceeded), nil
 	case isPoll:
-		return answerFor(jobID, jobStarted), nil
+		return responseFor(jobID, jobStarted), nil
 	}
 	return reply(200, userJSON), nil
 }
 
-func failsWith(answer answerOf) func(*http.Request, string) (*http.Response, error) {
-	return func(*http.Request, string) (*http.Response, error) { return answer.response(), nil }
+func failsWith(response stubResponse) func(*http.Request, string) (*http.Response, error) {
+	return func(*http.Request, string) (*http.Response, error) { return response.httpResponse(), nil }
 }
 
 func failsWithError(err error) func(*http.Request, string) (*http.Response, error) {
@@ -146,8 +146,8 @@ var temporaryFailures = map[string]struct {
 	is       error
 }{
 	"429":                        {fail: failsWith(ok(429, envelope("too-many-requests", "", ""))), is: basiq.ErrTooManyRequests},
-	"429 for a day":              {fail: failsWith(answerOf{status: 429, header: http.Header{"Retry-After": {"86400"}}}), is: basiq.ErrTooManyRequests},
-	"503 for a day":              {fail: failsWith(answerOf{status: 503, header: http.Header{"Retry-After": {"86400"}}}), is: basiq.ErrUnavailable},
+	"429 for a day":              {fail: failsWith(stubResponse{status: 429, header: http.Header{"Retry-After": {"86400"}}}), is: basiq.ErrTooManyRequests},
+	"503 for a day":              {fail: failsWith(stubResponse{status: 503, header: http.Header{"Retry-After": {"86400"}}}), is: basiq.ErrUnavailable},
 	"408":                        {fail: failsWith(ok(408, envelope("timeout", "", "")))},
 	"421":                        {fail: failsWith(ok(421, envelope("misdirected", "", "")))},
 	"425":                        {fail: failsWith(ok(425, envelope("too-early", "", "")))},
@@ -158,10 +158,10 @@ var temporaryFailures = map[string]struct {
 	"503":                        {fail: failsWith(ok(503, "<html>")), is: basiq.ErrUnavailable},
 	"HTML 403 from a firewall":   {fail: failsWith(ok(403, "<html>blocked")), is: basiq.ErrForbidden},
 	"HTML 404 from a proxy":      {fail: failsWith(ok(404, "<html>no such host")), is: basiq.ErrNotFound},
-	"302 from a captive portal":  {fail: failsWith(answerOf{status: 302, header: http.Header{"Location": {"https://portal.example/"}}})},
+	"302 from a captive portal":  {fail: failsWith(stubResponse{status: 302, header: http.Header{"Location": {"https://portal.example/"}}})},
 	"200 from a captive portal":  {fail: failsWith(ok(200, "<html>please log in"))},
 	"200 without an ID":          {fail: failsWith(ok(200, "{}"))},
-	"truncated 200":              {fail: failsWith(answerOf{status: 200, body: `{"type":`, cut: errReset}), is: errReset},
+	"truncated 200":              {fail: failsWith(stubResponse{status: 200, body: `{"type":`, cut: errReset}), is: errReset},
 	"response about another job": {fail: failsWith(ok(200, strings.ReplaceAll(jobSucceeded.body, `"id":"j1"`, `"id":"another"`)))},
 	"reset":                      {fail: failsWithError(errReset), is: errReset},
 	"connection refused":         {fail: failsWithError(&net.OpError{Op: "dial", Err: errReset}), is: errReset},
@@ -226,7 +226,7 @@ func TestWaits_PermanentFailure(t *testing.T) {
 	t.Parallel()
 	for method, wait := range waitMethods {
 		for name, c := range map[string]struct {
-			poll, token answerOf
+			poll, token stubResponse
 			options     []basiq.WaitOption
 			is          error
 		}{
@@ -245,11 +245,11 @@ func TestWaits_PermanentFailure(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
 					start := time.Now()
-					s := &stub{answer: func(_ int, req request) (*http.Response, error) {
-						return answerFor(strings.TrimPrefix(req.Path, "/jobs/"), c.poll), nil
+					s := &stub{respond: func(_ int, req request) (*http.Response, error) {
+						return responseFor(strings.TrimPrefix(req.Path, "/jobs/"), c.poll), nil
 					}}
 					if c.token.status != 0 {
-						s.onToken = func(int) (*http.Response, error) { return c.token.response(), nil }
+						s.onToken = func(int) (*http.Response, error) { return c.token.httpResponse(), nil }
 					}
 					err := wait(t.Context(), newClient(t, s), []string{jobID}, c.options...)[jobID]
 					require.ErrorIs(t, err, c.is)
@@ -378,13 +378,13 @@ func TestWaits_ForeignCause(t *testing.T) {
 	notFound := &basiq.Error{Operation: "Users.Get", StatusCode: 404}
 	for method, wait := range waitMethods {
 		for name, cause := range map[string]error{"timeout of another wait": sibling, "not found": notFound} {
-			for during, answer := range map[string]answerOf{"a delay": jobStarted, "a poll": {}, "the MFA function": jobAsks} {
+			for during, response := range map[string]stubResponse{"a delay": jobStarted, "a poll": {}, "the MFA function": jobRequiresMFA} {
 				t.Run(method+"/"+name+" during "+during, func(t *testing.T) {
 					t.Parallel()
 					synctest.Test(t, func(t *testing.T) {
 						ctx, cancel := context.WithCancelCause(t.Context())
 						time.AfterFunc(10*time.Second, func() { cancel(cause) })
-						client := newClient(t, &stubOfCause{answer: answer})
+						client := newClient(t, &stubOfCause{response: response})
 						err := wait(ctx, client, []string{jobID}, basiq.WithMFA(func(ctx context.Context, _ basiq.MFAChallenge) ([]basiq.Secret, error) {
 							<-ctx.Done()
 							return nil, fmt.Errorf("asking: %w", context.Cause(ctx))
@@ -403,29 +403,29 @@ func TestWaits_ForeignCause(t *testing.T) {
 }
 
 // stubOfCause returns the context's cause from a poll without a response, as net/http does.
-type stubOfCause struct{ answer answerOf }
+type stubOfCause struct{ response stubResponse }
 
 func (s *stubOfCause) RoundTrip(req *http.Request) (*http.Response, error) {
 	switch {
 	case req.URL.Path == "/token":
 		return reply(200, tokenJSON), nil
-	case s.answer.status == 0:
+	case s.response.status == 0:
 		<-req.Context().Done()
 		return nil, context.Cause(req.Context())
 	}
-	return s.answer.response(), nil
+	return s.response.httpResponse(), nil
 }
 
 // A wait that reaches its limit returns ErrWaitTimeout, whatever the transport returns at that time.
 func TestWaits_Timeout(t *testing.T) {
 	t.Parallel()
 	for method, wait := range waitMethods {
-		for name, answer := range map[string]answerOf{"a delay": jobStarted, "a poll": {}, "the MFA function": jobAsks} {
+		for name, response := range map[string]stubResponse{"a delay": jobStarted, "a poll": {}, "the MFA function": jobRequiresMFA} {
 			t.Run(method+"/during "+name, func(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
 					start := time.Now()
-					err := wait(t.Context(), newClient(t, &stubOfCause{answer: answer}), []string{jobID}, basiq.WithMaxWait(10*time.Second),
+					err := wait(t.Context(), newClient(t, &stubOfCause{response: response}), []string{jobID}, basiq.WithMaxWait(10*time.Second),
 						basiq.WithMFA(func(ctx context.Context, _ basiq.MFAChallenge) ([]basiq.Secret, error) {
 							<-ctx.Done()
 							return nil, ctx.Err()

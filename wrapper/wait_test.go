@@ -19,14 +19,14 @@ import (
 )
 
 var (
-	jobStarted   = ok(200, job(step("verify-credentials", "in-progress", "null"), step("retrieve-accounts", "pending", "null")))
-	jobHalfway   = ok(200, job(step("verify-credentials", "success", link), step("retrieve-accounts", "in-progress", "null")))
-	jobSucceeded = ok(200, job(step("verify-credentials", "success", link), step("retrieve-accounts", "success", link)))
-	jobFailed    = ok(200, job(step("verify-credentials", "failed", failed), step("retrieve-accounts", "pending", "null")))
-	jobAsks      = ok(200, job(step("verify-credentials", "success", link), step("mfa-challenge", "in-progress", challenge)))
-	jobThinks    = ok(200, job(step("verify-credentials", "success", link), step("mfa-challenge", "in-progress", "null")))
-	jobAnswered  = ok(200, job(step("verify-credentials", "success", link), step("mfa-challenge", "success", challenge)))
-	jobQueued    = ok(200, job(step("verify-credentials", "pending", queued)))
+	jobStarted     = ok(200, job(step("verify-credentials", "in-progress", "null"), step("retrieve-accounts", "pending", "null")))
+	jobHalfway     = ok(200, job(step("verify-credentials", "success", link), step("retrieve-accounts", "in-progress", "null")))
+	jobSucceeded   = ok(200, job(step("verify-credentials", "success", link), step("retrieve-accounts", "success", link)))
+	jobFailed      = ok(200, job(step("verify-credentials", "failed", failed), step("retrieve-accounts", "pending", "null")))
+	jobRequiresMFA = ok(200, job(step("verify-credentials", "success", link), step("mfa-challenge", "in-progress", challenge)))
+	jobVerifying   = ok(200, job(step("verify-credentials", "success", link), step("mfa-challenge", "in-progress", "null")))
+	jobAnswered    = ok(200, job(step("verify-credentials", "success", link), step("mfa-challenge", "success", challenge)))
+	jobQueued      = ok(200, job(step("verify-credentials", "pending", queued)))
 )
 
 func TestWatch_EveryChange(t *testing.T) {
@@ -73,42 +73,42 @@ func TestWait_Outcomes(t *testing.T) {
 		return []basiq.Secret{basiq.NewSecret("1")}, nil
 	}
 	for name, c := range map[string]struct {
-		answers []any
-		options []basiq.WaitOption
-		is      error
-		text    string
-		took    time.Duration
+		responses []any
+		options   []basiq.WaitOption
+		is        error
+		text      string
+		took      time.Duration
 	}{
-		"success": {answers: []any{jobStarted, jobSucceeded}, took: time.Second},
-		"failure": {answers: []any{jobStarted, jobFailed}, is: basiq.CodeInvalidCredentials, text: "basiq: job j1 failed at verify-credentials", took: time.Second},
-		"queued":  {answers: []any{jobQueued}, is: basiq.ErrJobQueued, text: "basiq: waiting for job j1: the institution is out of reach"},
-		"MFA":     {answers: []any{jobAsks}, is: basiq.ErrMFARequired, text: "basiq: waiting for job j1: the bank asks"},
+		"success": {responses: []any{jobStarted, jobSucceeded}, took: time.Second},
+		"failure": {responses: []any{jobStarted, jobFailed}, is: basiq.CodeInvalidCredentials, text: "basiq: job j1 failed at verify-credentials", took: time.Second},
+		"queued":  {responses: []any{jobQueued}, is: basiq.ErrJobQueued, text: "basiq: waiting for job j1: the institution is out of reach"},
+		"MFA":     {responses: []any{jobRequiresMFA}, is: basiq.ErrMFARequired, text: "basiq: waiting for job j1: the bank asks"},
 		"MFA fails": {
-			answers: []any{jobAsks}, options: []basiq.WaitOption{basiq.WithMFA(fails)}, is: errReset,
+			responses: []any{jobRequiresMFA}, options: []basiq.WaitOption{basiq.WithMFA(fails)}, is: errReset,
 			text: "basiq: waiting for job j1: read: connection reset",
 		},
 		"too few MFA answers": {
-			answers: []any{jobAsks}, options: []basiq.WaitOption{basiq.WithMFA(one)}, is: basiq.ErrMFARequired,
+			responses: []any{jobRequiresMFA}, options: []basiq.WaitOption{basiq.WithMFA(one)}, is: basiq.ErrMFARequired,
 			text: "1 answers for 2 questions",
 		},
 		"job not found": {
-			answers: []any{jobStarted, ok(404, envelope("resource-not-found", "", ""))}, is: basiq.ErrNotFound,
+			responses: []any{jobStarted, ok(404, envelope("resource-not-found", "", ""))}, is: basiq.ErrNotFound,
 			text: "basiq: waiting for job j1: basiq: Jobs.Get: 404", took: time.Second,
 		},
 		"never": {
-			answers: []any{jobStarted}, options: []basiq.WaitOption{basiq.WithMaxWait(time.Minute)}, is: basiq.ErrWaitTimeout,
+			responses: []any{jobStarted}, options: []basiq.WaitOption{basiq.WithMaxWait(time.Minute)}, is: basiq.ErrWaitTimeout,
 			text: "the job was not over in time", took: time.Minute,
 		},
-		"never, by default": {answers: []any{jobStarted}, is: basiq.ErrWaitTimeout, took: 15 * time.Minute},
+		"never, by default": {responses: []any{jobStarted}, is: basiq.ErrWaitTimeout, took: 15 * time.Minute},
 		"slower polls": {
-			answers: []any{jobStarted, jobSucceeded}, options: []basiq.WaitOption{basiq.WithPollInterval(time.Minute, time.Hour)},
+			responses: []any{jobStarted, jobSucceeded}, options: []basiq.WaitOption{basiq.WithPollInterval(time.Minute, time.Hour)},
 			took: time.Minute,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				_, client := newStub(t, c.answers...)
+				_, client := newStub(t, c.responses...)
 				start := time.Now()
 				job, err := client.Jobs.Wait(t.Context(), jobID, c.options...)
 				assert.Equal(t, c.took, time.Since(start))
@@ -206,7 +206,7 @@ func TestWaits_NoGoroutines(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				s, client := newStub(t, jobAsks, ok(202, jobJSON), jobSucceeded)
+				s, client := newStub(t, jobRequiresMFA, ok(202, jobJSON), jobSucceeded)
 				require.NoError(t, wait(newForeignContext(), client))
 				assert.Len(t, s.seen(), 3)
 			})
@@ -245,9 +245,9 @@ func TestWithMFA(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := &stub{}
-		get := inTurn(jobStarted, jobAsks, jobAsks, jobThinks, jobAnswered)
+		get := respondWith(jobStarted, jobRequiresMFA, jobRequiresMFA, jobVerifying, jobAnswered)
 		gets := 0
-		s.answer = func(_ int, req request) (*http.Response, error) {
+		s.respond = func(_ int, req request) (*http.Response, error) {
 			if req.Method == http.MethodPost {
 				return reply(202, jobJSON), nil
 			}
@@ -359,13 +359,13 @@ func TestWithMFA_UnknownUser(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			start, posts := time.Now(), 0
-			client := newClient(t, &jobServer{answer: func(req *http.Request, _ string) (*http.Response, error) {
+			client := newClient(t, &jobServer{respond: func(req *http.Request, _ string) (*http.Response, error) {
 				if req.Method == http.MethodPost {
 					posts++
 					assert.Less(t, time.Since(start), 2*time.Minute)
 					return reply(429, ""), nil
 				}
-				return asks.response(), nil
+				return asks.httpResponse(), nil
 			}})
 			_, err := client.Jobs.Wait(t.Context(), jobID, answers, basiq.WithUser("u1"), basiq.WithMaxWait(10*time.Minute))
 			require.ErrorIs(t, err, basiq.ErrWaitTimeout)
@@ -378,8 +378,8 @@ func TestWithMFA_UnknownUser(t *testing.T) {
 func TestWithAnsweredMFA(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		later := ok(200, strings.Replace(jobAsks.body, `"id":"j1"`, `"id":"j1","updated":"2024-09-25T04:46:00Z"`, 1))
-		s, client := newStub(t, jobAsks, ok(202, jobJSON), jobAsks, later, jobSucceeded)
+		later := ok(200, strings.Replace(jobRequiresMFA.body, `"id":"j1"`, `"id":"j1","updated":"2024-09-25T04:46:00Z"`, 1))
+		s, client := newStub(t, jobRequiresMFA, ok(202, jobJSON), jobRequiresMFA, later, jobSucceeded)
 		job, err := client.Jobs.Wait(t.Context(), jobID)
 		require.ErrorIs(t, err, basiq.ErrMFARequired)
 		challenge := job.MFA()
@@ -393,16 +393,16 @@ func TestWithAnsweredMFA(t *testing.T) {
 	t.Run("same challenge again", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
-			_, client := newStub(t, jobAsks, jobThinks, jobAsks)
-			_, err := client.Jobs.Wait(t.Context(), jobID, basiq.WithAnsweredMFA(*parseJob(t, jobAsks.body).MFA()))
+			_, client := newStub(t, jobRequiresMFA, jobVerifying, jobRequiresMFA)
+			_, err := client.Jobs.Wait(t.Context(), jobID, basiq.WithAnsweredMFA(*parseJob(t, jobRequiresMFA.body).MFA()))
 			require.ErrorIs(t, err, basiq.ErrMFARequired)
 		})
 	})
 	t.Run("with an MFA function", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
-			s, client := newStub(t, jobAsks, jobAsks, jobSucceeded)
-			_, err := client.Jobs.Wait(t.Context(), jobID, basiq.WithAnsweredMFA(*parseJob(t, jobAsks.body).MFA()),
+			s, client := newStub(t, jobRequiresMFA, jobRequiresMFA, jobSucceeded)
+			_, err := client.Jobs.Wait(t.Context(), jobID, basiq.WithAnsweredMFA(*parseJob(t, jobRequiresMFA.body).MFA()),
 				basiq.WithMFA(func(context.Context, basiq.MFAChallenge) ([]basiq.Secret, error) { return nil, errReset }))
 			require.NoError(t, err, "the function must not be called for an answered challenge")
 			assert.Len(t, s.seen(), 3)
@@ -411,9 +411,9 @@ func TestWithAnsweredMFA(t *testing.T) {
 	t.Run("another challenge", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
-			other := ok(200, strings.ReplaceAll(jobAsks.body, "One?", "Another?"))
-			_, client := newStub(t, jobAsks, other)
-			_, err := client.Jobs.Wait(t.Context(), jobID, basiq.WithAnsweredMFA(*parseJob(t, jobAsks.body).MFA()))
+			other := ok(200, strings.ReplaceAll(jobRequiresMFA.body, "One?", "Another?"))
+			_, client := newStub(t, jobRequiresMFA, other)
+			_, err := client.Jobs.Wait(t.Context(), jobID, basiq.WithAnsweredMFA(*parseJob(t, jobRequiresMFA.body).MFA()))
 			require.ErrorIs(t, err, basiq.ErrMFARequired)
 		})
 	})
@@ -422,7 +422,7 @@ func TestWithAnsweredMFA(t *testing.T) {
 // A challenge in a pending step is answered once, although it remains in the job while the state of its step changes.
 func TestWait_MFAInPendingStep(t *testing.T) {
 	t.Parallel()
-	shows := func(status, next string) answerOf {
+	shows := func(status, next string) stubResponse {
 		asks := strings.Replace(challenge, `"type":"mfa"`, `"type":"link"`, 1)
 		return ok(200, job(step("verify-credentials", "success", link), step("mfa-challenge", status, asks), step("retrieve-accounts", next, "null")))
 	}
@@ -459,8 +459,8 @@ func TestWithMFA_RepeatedChallenge(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := &stub{}
-		get, gets, posts, asked := inTurn(jobAsks, jobThinks, jobAsks, jobSucceeded), 0, 0, 0
-		s.answer = func(_ int, req request) (*http.Response, error) {
+		get, gets, posts, asked := respondWith(jobRequiresMFA, jobVerifying, jobRequiresMFA, jobSucceeded), 0, 0, 0
+		s.respond = func(_ int, req request) (*http.Response, error) {
 			if req.Method == http.MethodPost {
 				posts++
 				return reply(202, jobJSON), nil
@@ -480,7 +480,7 @@ func TestWithMFA_RepeatedChallenge(t *testing.T) {
 func TestWatch_MFA(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s, client := newStub(t, jobAsks, ok(202, jobJSON), jobSucceeded)
+		s, client := newStub(t, jobRequiresMFA, ok(202, jobJSON), jobSucceeded)
 		for job, err := range client.Jobs.Watch(t.Context(), jobID) {
 			require.NoError(t, err)
 			if challenge := job.MFA(); challenge != nil {
@@ -496,7 +496,7 @@ func TestWatch_MFA(t *testing.T) {
 func TestWithUser_Mismatch(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s, client := newStub21(t, ok(202, jobJSON), jobAsks)
+		s, client := newStub21(t, ok(202, jobJSON), jobRequiresMFA)
 		_, err := client.Connections.CreateAndWait(t.Context(), userID, login, basiq.WithUser("u2"),
 			basiq.WithMFA(func(context.Context, basiq.MFAChallenge) ([]basiq.Secret, error) {
 				return []basiq.Secret{basiq.NewSecret("a"), basiq.NewSecret("b")}, nil
@@ -543,7 +543,7 @@ func TestConnections_AndWait(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				for _, first := range []answerOf{accepted, running} {
+				for _, first := range []stubResponse{accepted, running} {
 					s, client := newStub21(t, first, jobStarted, jobSucceeded, ok(200, connectionJSON))
 					connection, err := call(t.Context(), client)
 					require.NoError(t, err)
@@ -589,18 +589,18 @@ func TestConnections_AndWait(t *testing.T) {
 
 // waitAllStub responds to each poll by the ID of the job: "ok" succeeds, "bad" fails and "mfa" requires an answer to a challenge.
 func waitAllStub() *stub {
-	return &stub{answer: func(_ int, req request) (*http.Response, error) {
+	return &stub{respond: func(_ int, req request) (*http.Response, error) {
 		id := strings.TrimPrefix(req.Path, "/jobs/")
-		answer := jobSucceeded
+		response := jobSucceeded
 		switch {
 		case strings.Contains(id, "bad"):
-			answer = jobFailed
+			response = jobFailed
 		case strings.Contains(id, "mfa"):
-			answer = jobAsks
+			response = jobRequiresMFA
 		case strings.Contains(id, "lost"):
-			answer = ok(404, envelope("resource-not-found", "", "gone"))
+			response = ok(404, envelope("resource-not-found", "", "gone"))
 		}
-		return reply(answer.status, strings.Replace(answer.body, `"id":"j1"`, `"id":"`+id+`"`, 1)), nil
+		return reply(response.status, strings.Replace(response.body, `"id":"j1"`, `"id":"`+id+`"`, 1)), nil
 	}}
 }
 
@@ -654,11 +654,11 @@ func TestWaitAll_Concurrent(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
-		client := newClient(t, &jobServer{answer: func(_ *http.Request, jobID string) (*http.Response, error) {
+		client := newClient(t, &jobServer{respond: func(_ *http.Request, jobID string) (*http.Response, error) {
 			if time.Since(start) < 10*time.Second {
-				return answerFor(jobID, jobStarted), nil
+				return responseFor(jobID, jobStarted), nil
 			}
-			return answerFor(jobID, jobSucceeded), nil
+			return responseFor(jobID, jobSucceeded), nil
 		}})
 		_, err := client.Jobs.WaitAll(t.Context(), []string{"a", "b", "c"}, basiq.WithPollInterval(time.Second, time.Second))
 		require.NoError(t, err)
@@ -708,7 +708,7 @@ func TestWaitAll_AnsweredMFAOfOneJob(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client := newClient(t, waitAllStub())
 		asked := map[string]int{}
-		challenge := *parseJob(t, strings.Replace(jobAsks.body, `"id":"j1"`, `"id":"mfa1"`, 1)).MFA()
+		challenge := *parseJob(t, strings.Replace(jobRequiresMFA.body, `"id":"j1"`, `"id":"mfa1"`, 1)).MFA()
 		_, err := client.Jobs.WaitAll(t.Context(), []string{"mfa1", "mfa2"}, basiq.WithAnsweredMFA(challenge), basiq.WithMaxWait(time.Minute),
 			basiq.WithMFA(func(_ context.Context, c basiq.MFAChallenge) ([]basiq.Secret, error) {
 				asked[c.JobID]++
@@ -737,12 +737,12 @@ func TestWaitAll_PanicIsImmediate(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
-		client := newClient(t, &stub{answer: func(_ int, req request) (*http.Response, error) {
+		client := newClient(t, &stub{respond: func(_ int, req request) (*http.Response, error) {
 			jobID := strings.TrimPrefix(req.Path, "/jobs/")
 			if jobID == "mfa" {
-				return answerFor(jobID, jobAsks), nil
+				return responseFor(jobID, jobRequiresMFA), nil
 			}
-			return answerFor(jobID, jobStarted), nil
+			return responseFor(jobID, jobStarted), nil
 		}})
 		panicsWithStack(t, func() {
 			_, _ = client.Jobs.WaitAll(t.Context(), []string{"mfa", "slow"}, basiq.WithMFA(func(context.Context, basiq.MFAChallenge) ([]basiq.Secret, error) {
@@ -769,7 +769,7 @@ func TestWithUser_JobOfAnotherUser(t *testing.T) {
 		require.ErrorAs(t, err, &ended)
 		assert.Nil(t, ended.Job)
 
-		s, client := newStub(t, jobAsks)
+		s, client := newStub(t, jobRequiresMFA)
 		_, err = client.Jobs.Wait(t.Context(), jobID, basiq.WithUser("u2"), basiq.WithMFA(func(context.Context, basiq.MFAChallenge) ([]basiq.Secret, error) {
 			t.Error("the MFA function must not be called")
 			return nil, nil

@@ -50,43 +50,43 @@ func (g *gauge) read() (now, most int) {
 
 // jobServer is a transport that responds to polls by job ID and counts them.
 type jobServer struct {
-	answer func(req *http.Request, jobID string) (*http.Response, error)
+	respond func(req *http.Request, jobID string) (*http.Response, error)
 
-	looks    atomic.Int32
-	underway gauge
+	polls    atomic.Int32
+	inFlight gauge
 }
 
 func (s *jobServer) RoundTrip(req *http.Request) (*http.Response, error) {
 	if req.URL.Path == "/token" {
 		return reply(200, tokenJSON), nil
 	}
-	jobID, look := strings.CutPrefix(req.URL.Path, "/jobs/")
-	if look && !strings.Contains(jobID, "/") {
-		s.looks.Add(1)
-		s.underway.enter()
-		defer s.underway.leave()
+	jobID, poll := strings.CutPrefix(req.URL.Path, "/jobs/")
+	if poll && !strings.Contains(jobID, "/") {
+		s.polls.Add(1)
+		s.inFlight.enter()
+		defer s.inFlight.leave()
 	}
-	return s.answer(req, jobID)
+	return s.respond(req, jobID)
 }
 
 // responseFor returns a response with the ID replaced.
-func answerFor(jobID string, answer answerOf) *http.Response {
-	answer.body = strings.ReplaceAll(answer.body, `"id":"j1"`, `"id":"`+jobID+`"`)
-	return answer.response()
+func responseFor(jobID string, response stubResponse) *http.Response {
+	response.body = strings.ReplaceAll(response.body, `"id":"j1"`, `"id":"`+jobID+`"`)
+	return response.httpResponse()
 }
 
 // overAfter returns a server whose jobs succeed after as many seconds as their IDs say.
 func overAfter() *jobServer {
 	start := time.Now()
-	return &jobServer{answer: func(_ *http.Request, jobID string) (*http.Response, error) {
+	return &jobServer{respond: func(_ *http.Request, jobID string) (*http.Response, error) {
 		seconds, err := strconv.Atoi(jobID)
 		if err != nil {
 			return nil, err
 		}
 		if time.Since(start) < time.Duration(seconds)*time.Second {
-			return answerFor(jobID, jobStarted), nil
+			return responseFor(jobID, jobStarted), nil
 		}
-		return answerFor(jobID, jobSucceeded), nil
+		return responseFor(jobID, jobSucceeded), nil
 	}}
 }
 
@@ -119,21 +119,21 @@ func TestWaitEach(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
-		client := newClient(t, &jobServer{answer: func(_ *http.Request, jobID string) (*http.Response, error) {
+		client := newClient(t, &jobServer{respond: func(_ *http.Request, jobID string) (*http.Response, error) {
 			late := time.Since(start) >= 3*time.Second
 			switch {
 			case jobID == "lost" && late:
 				return reply(404, envelope("resource-not-found", "", "gone")), nil
 			case jobID == "bad":
-				return answerFor(jobID, jobFailed), nil
+				return responseFor(jobID, jobFailed), nil
 			case jobID == "mfa" && late:
-				return answerFor(jobID, jobAsks), nil
+				return responseFor(jobID, jobRequiresMFA), nil
 			case jobID == "queued":
-				return answerFor(jobID, jobQueued), nil
+				return responseFor(jobID, jobQueued), nil
 			case jobID == "ok" && time.Since(start) >= 10*time.Second:
-				return answerFor(jobID, jobSucceeded), nil
+				return responseFor(jobID, jobSucceeded), nil
 			}
-			return answerFor(jobID, jobStarted), nil
+			return responseFor(jobID, jobStarted), nil
 		}})
 		ends := map[string]error{}
 		var order []string
@@ -253,12 +253,12 @@ func TestWaitEach_ContextEnds(t *testing.T) {
 			t.Run(name+"/"+server, func(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
-					client := newClient(t, &jobServer{answer: func(req *http.Request, jobID string) (*http.Response, error) {
+					client := newClient(t, &jobServer{respond: func(req *http.Request, jobID string) (*http.Response, error) {
 						time.Sleep(time.Second / 5)
 						if heeds && req.Context().Err() != nil {
 							return nil, req.Context().Err()
 						}
-						return answerFor(jobID, jobStarted), nil
+						return responseFor(jobID, jobStarted), nil
 					}})
 					ctx, cancel := c.end(t.Context())
 					defer cancel()
@@ -280,14 +280,14 @@ func TestWaitEach_ContextEnds(t *testing.T) {
 // After the loop ends in any way, no request is in flight.
 func TestWaitEach_EarlyExit(t *testing.T) {
 	t.Parallel()
-	for name, leave := range waysToLeave[*basiq.Job](func() {}) {
+	for name, leave := range earlyExits[*basiq.Job](func() {}) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				s := &jobServer{}
-				s.answer = func(req *http.Request, jobID string) (*http.Response, error) {
+				s.respond = func(req *http.Request, jobID string) (*http.Response, error) {
 					if jobID == "0" {
-						return answerFor(jobID, jobSucceeded), nil
+						return responseFor(jobID, jobSucceeded), nil
 					}
 					<-req.Context().Done()
 					time.Sleep(time.Second) // the transport reacts with a delay
@@ -295,12 +295,12 @@ func TestWaitEach_EarlyExit(t *testing.T) {
 				}
 				client := newClient(t, s)
 				leave(t, client.Jobs.WaitEach(newForeignContext(), slices.Values(numbered(30))))
-				now, _ := s.underway.read()
+				now, _ := s.inFlight.read()
 				assert.Zero(t, now)
-				looks := s.looks.Load()
-				assert.LessOrEqual(t, looks, int32(17))
+				polls := s.polls.Load()
+				assert.LessOrEqual(t, polls, int32(17))
 				time.Sleep(time.Hour)
-				assert.Equal(t, looks, s.looks.Load())
+				assert.Equal(t, polls, s.polls.Load())
 			})
 		})
 	}
@@ -326,15 +326,15 @@ func TestWaitEach_PollRate(t *testing.T) {
 				var mu sync.Mutex
 				var at []time.Time
 				s := &jobServer{}
-				s.answer = func(_ *http.Request, jobID string) (*http.Response, error) {
+				s.respond = func(_ *http.Request, jobID string) (*http.Response, error) {
 					mu.Lock()
 					at = append(at, time.Now())
 					mu.Unlock()
 					time.Sleep(100 * time.Millisecond)
 					if time.Since(start) < 30*time.Second {
-						return answerFor(jobID, jobStarted), nil
+						return responseFor(jobID, jobStarted), nil
 					}
-					return answerFor(jobID, jobSucceeded), nil
+					return responseFor(jobID, jobSucceeded), nil
 				}
 				client := newClient(t, s)
 				seen := map[string]bool{}
@@ -343,7 +343,7 @@ func TestWaitEach_PollRate(t *testing.T) {
 					seen[job.ID] = true
 				}
 				assert.Len(t, seen, jobs)
-				_, atOnce := s.underway.read()
+				_, atOnce := s.inFlight.read()
 				assert.Equal(t, c.atOnce, atOnce, "the concurrency must be exactly the limit")
 				first := 0
 				most := 0
@@ -373,14 +373,14 @@ func TestWaitEach_Memory(t *testing.T) {
 	var pause sync.RWMutex // locked while memory is measured, to exclude the garbage of polls
 	before := runtime.NumGoroutine()
 	s := &jobServer{}
-	s.answer = func(_ *http.Request, jobID string) (*http.Response, error) {
+	s.respond = func(_ *http.Request, jobID string) (*http.Response, error) {
 		pause.RLock()
 		defer pause.RUnlock()
 		most.Store(max(most.Load(), int32(runtime.NumGoroutine()-before)))
 		if over.Load() || jobID == "0" {
-			return answerFor(jobID, jobSucceeded), nil
+			return responseFor(jobID, jobSucceeded), nil
 		}
-		return answerFor(jobID, jobStarted), nil
+		return responseFor(jobID, jobStarted), nil
 	}
 	client := newClient(t, s)
 	ids := numbered(jobs)
@@ -395,13 +395,13 @@ func TestWaitEach_Memory(t *testing.T) {
 			continue
 		}
 		// The first job has ended, and the caller is processing it.
-		require.Eventually(t, func() bool { return s.looks.Load() >= 2*jobs }, time.Minute, time.Millisecond)
+		require.Eventually(t, func() bool { return s.polls.Load() >= 2*jobs }, time.Minute, time.Millisecond)
 		pause.Lock()
 		waiting := heap()
 		pause.Unlock()
 		over.Store(true)
-		at := s.looks.Load()
-		require.Eventually(t, func() bool { return s.looks.Load() >= at+jobs-20 }, time.Minute, time.Millisecond)
+		at := s.polls.Load()
+		require.Eventually(t, func() bool { return s.polls.Load() >= at+jobs-20 }, time.Minute, time.Millisecond)
 		kept := heap()
 		t.Logf("5,000 running jobs: %.1f MiB, 5,000 ended jobs: %.1f MiB, %d goroutines",
 			(waiting-empty)/mib, (kept-empty)/mib, most.Load())
@@ -425,28 +425,28 @@ func TestWaitEach_Throttled(t *testing.T) {
 	t.Parallel()
 	const jobs = 200
 	for name, c := range map[string]struct {
-		answer answerOf
+		response stubResponse
 		// most is the maximum number of requests during the two minutes of throttling.
 		most int
 	}{
-		"429 for a minute":        {answer: answerOf{status: 429, header: http.Header{"Retry-After": {"60"}}}, most: 2 * 16},
-		"429 without Retry-After": {answer: answerOf{status: 429}, most: 5 * 16},
-		"503 for a minute":        {answer: answerOf{status: 503, header: http.Header{"Retry-After": {"60"}}}, most: 2 * 16},
+		"429 for a minute":        {response: stubResponse{status: 429, header: http.Header{"Retry-After": {"60"}}}, most: 2 * 16},
+		"429 without Retry-After": {response: stubResponse{status: 429}, most: 5 * 16},
+		"503 for a minute":        {response: stubResponse{status: 503, header: http.Header{"Retry-After": {"60"}}}, most: 2 * 16},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				start, refused := time.Now(), 0
-				s := &stub{answer: func(_ int, req request) (*http.Response, error) {
+				s := &stub{respond: func(_ int, req request) (*http.Response, error) {
 					id := strings.TrimPrefix(req.Path, "/jobs/")
 					switch at := time.Since(start); {
 					case at < 2*time.Second:
-						return answerFor(id, jobStarted), nil
+						return responseFor(id, jobStarted), nil
 					case at < 2*time.Minute:
 						refused++
-						return c.answer.response(), nil
+						return c.response.httpResponse(), nil
 					}
-					return answerFor(id, jobSucceeded), nil
+					return responseFor(id, jobSucceeded), nil
 				}}
 				client := newClient(t, serial{s}, basiq.WithRetry(basiq.RetryPolicy{}))
 				seen := map[string]bool{}
@@ -463,7 +463,7 @@ func TestWaitEach_Throttled(t *testing.T) {
 	t.Run("until the deadline", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
-			_, client := newStub(t, answerOf{status: 429, header: http.Header{"Retry-After": {"7200"}}})
+			_, client := newStub(t, stubResponse{status: 429, header: http.Header{"Retry-After": {"7200"}}})
 			start, n := time.Now(), 0
 			for _, err := range client.Jobs.WaitEach(t.Context(), slices.Values(numbered(40)), basiq.WithMaxWait(time.Hour)) {
 				n++
@@ -478,12 +478,12 @@ func TestWaitEach_Throttled(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			refuses := []any{ok(429, ""), ok(429, ""), ok(429, ""), ok(429, "")} // all attempts of a poll
-			answers := slices.Concat(refuses, []any{jobStarted}, refuses, []any{jobStarted})
-			s, client := newStub(t, answers...)
+			responses := slices.Concat(refuses, []any{jobStarted}, refuses, []any{jobStarted})
+			s, client := newStub(t, responses...)
 			var at []time.Duration
 			start := time.Now()
-			inOrder := s.answer
-			s.answer = func(n int, req request) (*http.Response, error) {
+			inOrder := s.respond
+			s.respond = func(n int, req request) (*http.Response, error) {
 				at = append(at, time.Since(start).Round(time.Second))
 				return inOrder(n, req)
 			}
@@ -512,19 +512,19 @@ func TestWaitEach_MFA(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
-		client := newClient(t, &jobServer{answer: func(req *http.Request, jobID string) (*http.Response, error) {
+		client := newClient(t, &jobServer{respond: func(req *http.Request, jobID string) (*http.Response, error) {
 			switch {
 			case req.Method == http.MethodPost:
 				assert.Equal(t, "mfa/mfa", jobID)
 				return reply(202, jobJSON), nil
 			case jobID == "mfa" && time.Since(start) > 70*time.Second:
-				return answerFor(jobID, jobAnsweredAll), nil
+				return responseFor(jobID, jobAnsweredAll), nil
 			case jobID == "mfa":
-				return answerFor(jobID, jobAsks), nil // also for some time after the answer
+				return responseFor(jobID, jobRequiresMFA), nil // also for some time after the answer
 			case time.Since(start) < 20*time.Second:
-				return answerFor(jobID, jobStarted), nil
+				return responseFor(jobID, jobStarted), nil
 			}
-			return answerFor(jobID, jobSucceeded), nil
+			return responseFor(jobID, jobSucceeded), nil
 		}})
 		asked := 0
 		answer := basiq.WithMFA(func(_ context.Context, challenge basiq.MFAChallenge) ([]basiq.Secret, error) {
@@ -548,17 +548,17 @@ func TestWaitEach_RepeatedChallenge(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		start, asked, posted := time.Now(), 0, 0
-		client := newClient(t, &jobServer{answer: func(req *http.Request, _ string) (*http.Response, error) {
+		client := newClient(t, &jobServer{respond: func(req *http.Request, _ string) (*http.Response, error) {
 			switch at := time.Since(start); {
 			case req.Method == http.MethodPost:
 				posted++
 				return reply(202, jobJSON), nil
 			case at > time.Minute:
-				return jobSucceeded.response(), nil
+				return jobSucceeded.httpResponse(), nil
 			case at > 20*time.Second && at < 40*time.Second:
-				return jobThinks.response(), nil
+				return jobVerifying.httpResponse(), nil
 			}
-			return jobAsks.response(), nil
+			return jobRequiresMFA.httpResponse(), nil
 		}})
 		for _, err := range client.Jobs.WaitEach(t.Context(), slices.Values([]string{jobID}), basiq.WithMFA(func(context.Context, basiq.MFAChallenge) ([]basiq.Secret, error) {
 			asked++
@@ -578,7 +578,7 @@ func TestWaitEach_MFAFails(t *testing.T) {
 	for name, c := range map[string]struct {
 		answers []basiq.Secret
 		err     error
-		post    answerOf
+		post    stubResponse
 		is      error
 		failed  bool
 	}{
@@ -591,15 +591,15 @@ func TestWaitEach_MFAFails(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				posted := false
-				client := newClient(t, &jobServer{answer: func(req *http.Request, _ string) (*http.Response, error) {
+				client := newClient(t, &jobServer{respond: func(req *http.Request, _ string) (*http.Response, error) {
 					switch {
 					case req.Method == http.MethodPost:
 						posted = true
-						return c.post.response(), nil
+						return c.post.httpResponse(), nil
 					case posted:
-						return ok(200, job(step("mfa-challenge", "failed", "null"))).response(), nil
+						return ok(200, job(step("mfa-challenge", "failed", "null"))).httpResponse(), nil
 					}
-					return jobAsks.response(), nil
+					return jobRequiresMFA.httpResponse(), nil
 				}})
 				n := 0
 				for job, err := range client.Jobs.WaitEach(t.Context(), slices.Values([]string{jobID}),
@@ -639,15 +639,15 @@ func TestWaitEach_Panic(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				s := &jobServer{answer: func(req *http.Request, jobID string) (*http.Response, error) {
+				s := &jobServer{respond: func(req *http.Request, jobID string) (*http.Response, error) {
 					switch jobID {
 					case "mfa":
-						return answerFor(jobID, jobAsks), nil
+						return responseFor(jobID, jobRequiresMFA), nil
 					case "slower":
 						<-req.Context().Done()
 						return nil, req.Context().Err()
 					}
-					return answerFor(jobID, jobStarted), nil
+					return responseFor(jobID, jobStarted), nil
 				}}
 				var options []basiq.Option
 				if c.hook != nil {
@@ -774,8 +774,8 @@ func TestWaitEach_EndlessStream(t *testing.T) {
 						time.Sleep(sleep)
 					}
 				}
-				s := &jobServer{answer: func(_ *http.Request, jobID string) (*http.Response, error) {
-					return answerFor(jobID, jobSucceeded), nil
+				s := &jobServer{respond: func(_ *http.Request, jobID string) (*http.Response, error) {
+					return responseFor(jobID, jobSucceeded), nil
 				}}
 				client, n := newClient(t, s), 0
 				for _, err := range client.Jobs.WaitEach(t.Context(), endless) {

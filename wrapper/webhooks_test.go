@@ -100,7 +100,7 @@ func TestWebhooks_SecretNotVisible(t *testing.T) {
 func TestWebhooks_SecretNotInErrors(t *testing.T) {
 	t.Parallel()
 	const planted = "whsec_UExBTlRFRC13ZWJob29r"
-	for name, answer := range map[string]answerOf{
+	for name, response := range map[string]stubResponse{
 		"incomplete JSON": ok(201, `{"type":"webhook","id":"w1","secret":"`+planted+`","na`),
 		"missing ID":      ok(201, `{"type":"webhook","secret":"`+planted+`"}`),
 		"truncated":       {status: 201, body: `{"secret":"` + planted, cut: errors.New("unexpected EOF")},
@@ -108,7 +108,7 @@ func TestWebhooks_SecretNotInErrors(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, client := newStub(t, answer)
+			_, client := newStub(t, response)
 			_, err := client.Webhooks.Create(t.Context(), basiq.CreateWebhook{URL: webhookURL})
 			require.Error(t, err)
 			assert.NotContains(t, shown(err), planted)
@@ -180,8 +180,8 @@ func TestWebhooks_List(t *testing.T) {
 	const one = `{"id":"w1","url":"https://piper.com/1","subscribedEvents":"user.created"}`
 	const two = `{"id":"w2","url":"https://piper.com/2","subscribedEvents":["user.updated"]}`
 	for name, c := range map[string]struct {
-		answers []any
-		want    []string
+		responses []any
+		want      []string
 	}{
 		"one object instead of an array": {[]any{ok(200, official(t, "examples/webhooks/listAppWebhooks.200.success"))}, []string{"3fa85f64-5717-4562-b3fc-2c963f66afa6"}},
 		"several":                        {[]any{ok(200, `{"type":"list","data":[`+one+`,`+two+`]}`)}, []string{"w1", "w2"}},
@@ -193,7 +193,7 @@ func TestWebhooks_List(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s, client := newStub(t, c.answers...)
+			s, client := newStub(t, c.responses...)
 			var ids []string
 			for _, webhook := range all(t, client.Webhooks.List(t.Context())) {
 				ids = append(ids, webhook.ID)
@@ -201,7 +201,7 @@ func TestWebhooks_List(t *testing.T) {
 				assert.Len(t, webhook.SubscribedEvents.Items, 1)
 			}
 			assert.Equal(t, c.want, ids)
-			assert.Len(t, s.seen(), len(c.answers))
+			assert.Len(t, s.seen(), len(c.responses))
 		})
 	}
 }
@@ -290,7 +290,7 @@ func TestWebhooks_Message(t *testing.T) {
 
 func TestWebhooks_SendTest(t *testing.T) {
 	t.Parallel()
-	for name, answer := range map[string]answerOf{
+	for name, response := range map[string]stubResponse{
 		"201 without a body":         ok(201, ""),
 		"201 without a content type": {status: 201, header: http.Header{"Content-Type": nil}},
 		"201 with a body":            ok(201, `{"type":"message"}`),
@@ -298,7 +298,7 @@ func TestWebhooks_SendTest(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s, client := newStub(t, answer)
+			s, client := newStub(t, response)
 			require.NoError(t, client.Webhooks.SendTest(t.Context(), basiq.WebhookTestMessage{EventTypeID: basiq.EventTypeNameUserCreated, Text: "My test message"}))
 			require.Len(t, s.seen(), 1)
 			assert.Equal(t, "POST /notifications/messages/test", s.seen()[0].String())
