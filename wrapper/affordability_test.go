@@ -96,8 +96,8 @@ func TestSummaries_Create_InvalidRequest(t *testing.T) {
 	}
 }
 
-// Basiq responds with 204 if there are no transactions to summarize. This must not look like an empty summary or like a
-// lost response.
+// Basiq responds with 204 if it has no transactions to summarize. This must not look like an empty summary or a lost
+// response.
 func TestSummaries_Create_NoTransactions(t *testing.T) {
 	t.Parallel()
 	for operation, c := range summaries {

@@ -292,7 +292,7 @@ func TestTokenSource(t *testing.T) {
 	assert.Zero(t, s.tokenRequests())
 
 	_, err = client.Tokens.Create(t.Context(), basiq.ServerAccess())
-	require.ErrorIs(t, err, basiq.ErrInvalidInput, "there is no API key")
+	require.ErrorIs(t, err, basiq.ErrInvalidInput, "the client has an empty API key")
 
 	source.err = errors.New("token store unavailable")
 	_, err = client.Users.Get(t.Context(), userID)

@@ -170,7 +170,7 @@ func TestConsents_PageURL_TokenSourceAndKey(t *testing.T) {
 	client, err = basiq.New("", basiq.WithTokenSource(mintingSource{new(int), true}))
 	require.NoError(t, err)
 	_, err = client.Consents.PageURL(t.Context(), userID, basiq.ConsentPage{State: "s"})
-	require.ErrorIs(t, err, errReset, "there is no server token to compare with")
+	require.ErrorIs(t, err, errReset, "a server token is required for the comparison")
 
 	client, err = basiq.New("", basiq.WithTokenSource(brokenSource{}))
 	require.NoError(t, err)

@@ -120,8 +120,8 @@ var documentedConditions = map[string]struct {
 	}},
 }
 
-// The fields of a collection have methods only for the documented conditions, so no other condition compiles. None of
-// these lines compiles:
+// The fields of a collection have methods only for the documented conditions, so no other condition compiles. These
+// lines do not compile:
 //
 //	basiq.ConnectionFields.ID.Ne("c1")
 //	basiq.TransactionFields.Status.In("posted", "pending")

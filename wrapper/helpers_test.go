@@ -54,8 +54,8 @@ type stub struct {
 	tokens   int
 }
 
-// PassThrough declares that the stub's errors have the same meaning as those of an *http.Transport. The stub also reports to
-// the request's trace like one: a dial error occurs before a connection exists, every other error afterwards.
+// PassThrough declares that the stub's errors have the same meaning as the errors of an *http.Transport. Like a transport,
+// the stub calls the request's trace: before a connection exists for dial errors, afterwards for all other errors.
 func (*stub) PassThrough() http.RoundTripper { return new(http.Transport) }
 
 func (s *stub) RoundTrip(req *http.Request) (*http.Response, error) {

@@ -217,7 +217,7 @@ func TestJob_MFA(t *testing.T) {
 	}, waiting.MFA())
 	assert.False(t, waiting.Done())
 	assert.Nil(t, parseJob(t, job(step("mfa-challenge", "success", challenge))).MFA(), "an answered challenge stays in the job")
-	assert.Nil(t, parseJob(t, job(step("mfa-challenge", "in-progress", "null"))).MFA(), "the answer is being verified")
+	assert.Nil(t, parseJob(t, job(step("mfa-challenge", "in-progress", "null"))).MFA(), "the MFA answer is being verified")
 	assert.Nil(t, parseJob(t, job(step("retrieve-accounts", "in-progress", link))).MFA())
 	assert.NotNil(t, parseJob(t, job(step("mfa-challenge", "in-progress", "["+challenge+"]"))).MFA())
 	assert.Empty(t, parseJob(t, job(step("mfa-challenge", "in-progress", `{"type":"mfa","expiryMs":-1}`))).MFA().ValidFor)

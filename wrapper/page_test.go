@@ -355,7 +355,7 @@ func TestPages_Break(t *testing.T) {
 				return
 			}
 			body, _ := io.ReadAll(resp.Body)
-			// The client's base URL is that of the test server.
+			// The links must not contain the default base URL, because the client's base URL is the test server's.
 			_, _ = w.Write(bytes.ReplaceAll(body, []byte(basiq.DefaultBaseURL), nil))
 		}))
 		server.Config.ConnState = func(conn net.Conn, state http.ConnState) {

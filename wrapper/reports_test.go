@@ -224,7 +224,7 @@ func TestReports_Types(t *testing.T) {
 	assert.False(t, *types[0].Filters[5].Required)
 }
 
-// The documented schema of one report type is that of the list of types. The caller gets the type in both cases.
+// According to the documented schema, one report type is sent as a list of types. Callers get the type in both cases.
 func TestReports_Type_InList(t *testing.T) {
 	t.Parallel()
 	const one = `{"type":"reportType","id":"CON_AFFOR_01","name":"Consumer Affordability Report","filters":[{"name":"fromDate","type":"string","required":true}]}`

@@ -496,8 +496,8 @@ func TestSecrets_Calls(t *testing.T) {
 			all := situations()
 			maps.Copy(all, echoes())
 			for i, name := range slices.Sorted(maps.Keys(all)) {
-				// With the race detector each call is tested in one situation of six, and each situation with one call of six. What is
-				// visible does not depend on the detector, and `make cover` tests all combinations.
+				// With the race detector each call is tested in one situation of six, and each situation with one call of six.
+				// What is visible does not depend on the detector, and `make cover` tests all combinations.
 				if raceDetector && (i+n)%6 != 0 {
 					continue
 				}

@@ -60,7 +60,7 @@ func TestTransactions_Get_Enrichment(t *testing.T) {
 	assert.Equal(t, "placeholder paymentDetails.bpay.crn", transaction.PaymentDetails.BPAY.CRN)
 }
 
-// Amounts are exact for any format of the institution. Methods report if there is no valid amount.
+// Amounts are exact for any format of the institution. The methods of an invalid amount return false.
 func TestTransactions_Get_Amounts(t *testing.T) {
 	t.Parallel()
 	for sent, want := range map[string]struct {

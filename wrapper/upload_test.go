@@ -284,7 +284,7 @@ func TestStatements_Upload_ExpectContinue(t *testing.T) {
 	}
 }
 
-// An upload whose stream was read is not retried. The error is that of the response.
+// An upload whose stream was read is not retried. The response is returned as the error.
 func TestStatements_Upload_StreamWasRead(t *testing.T) {
 	t.Parallel()
 	for _, http2 := range []bool{false, true} {

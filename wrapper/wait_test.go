@@ -277,7 +277,7 @@ func TestWithMFA(t *testing.T) {
 		require.Len(t, posts, 1)
 		assert.Equal(t, "/jobs/j1/mfa", posts[0].Path)
 		assert.JSONEq(t, `{"mfa-response":["Basiq","AU00000"]}`, posts[0].Body)
-		assert.Equal(t, "Bearer token-2", posts[0].Authorization, "the answer must be sent with a token of the user")
+		assert.Equal(t, "Bearer token-2", posts[0].Authorization, "the MFA answer must be sent with a token of the user")
 		assert.Equal(t, 2, s.tokenRequests())
 	})
 }
@@ -328,7 +328,7 @@ func TestWithMFA_UnknownUser(t *testing.T) {
 			assert.Len(t, s.seen(), 3)
 		}
 	})
-	t.Run("lost response", func(t *testing.T) { // the answer may have arrived, so the job's state decides
+	t.Run("lost response", func(t *testing.T) { // the POST may have succeeded, so the job's state decides
 		t.Parallel()
 		for _, status := range []int{200, 408, 500, 503} {
 			synctest.Test(t, func(t *testing.T) {

@@ -507,7 +507,7 @@ func (s serial) RoundTrip(req *http.Request) (*http.Response, error) {
 	return s.stub.RoundTrip(req)
 }
 
-// A user who takes a minute to answer does not delay polls of other jobs, even with a concurrency of one.
+// A user who takes a minute to answer an MFA challenge does not delay polls of other jobs, even with a concurrency of one.
 func TestWaitEach_MFA(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -520,7 +520,7 @@ func TestWaitEach_MFA(t *testing.T) {
 			case jobID == "mfa" && time.Since(start) > 70*time.Second:
 				return responseFor(jobID, jobAnsweredAll), nil
 			case jobID == "mfa":
-				return responseFor(jobID, jobRequiresMFA), nil // also for some time after the answer
+				return responseFor(jobID, jobRequiresMFA), nil // also for some time after the POST
 			case time.Since(start) < 20*time.Second:
 				return responseFor(jobID, jobStarted), nil
 			}
