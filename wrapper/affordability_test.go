@@ -71,7 +71,7 @@ func TestSummaries_Create_InvalidRequest(t *testing.T) {
 	for operation, c := range summaries {
 		for name, bad := range map[string]struct {
 			request basiq.AffordabilityRequest
-			says    string
+			want    string
 		}{
 			"month 13":         {basiq.AffordabilityRequest{FromMonth: "2019-13"}, "request.FromMonth: " + noMonth},
 			"month 0":          {basiq.AffordabilityRequest{FromMonth: "2019-00"}, "request.FromMonth: " + noMonth},
@@ -89,7 +89,7 @@ func TestSummaries_Create_InvalidRequest(t *testing.T) {
 				s, client := newStub(t, ok(200, `{"id":"s1"}`))
 				_, err := c.create(t, client, bad.request)
 				require.ErrorIs(t, err, basiq.ErrInvalidInput)
-				assert.Equal(t, "basiq: "+operation+": "+bad.says, err.Error())
+				assert.Equal(t, "basiq: "+operation+": "+bad.want, err.Error())
 				assert.Empty(t, s.seen(), "an invalid request must not be sent")
 			})
 		}

@@ -119,7 +119,7 @@ func TestTokens_Create_Errors(t *testing.T) {
 // A token that Basiq rejects is replaced once, and the request is retried once with the same body.
 func TestAuth_RejectedToken(t *testing.T) {
 	t.Parallel()
-	for name, refusal := range map[string]stubResponse{
+	for name, rejection := range map[string]stubResponse{
 		"403 expired":                   tokenExpired,
 		"401":                           ok(401, envelope("invalid-authorization-token", "Invalid authorization token.", "")),
 		"401 without a body":            ok(401, ""),
@@ -131,7 +131,7 @@ func TestAuth_RejectedToken(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s, client := newStub21(t, refusal, ok(202, jobJSON))
+			s, client := newStub21(t, rejection, ok(202, jobJSON))
 			_, err := client.Connections.Create(t.Context(), userID, login)
 			require.NoError(t, err)
 			seen := s.seen()
@@ -393,16 +393,16 @@ func TestAuth_PublicOperations(t *testing.T) {
 			})
 		}
 		// A rejection cannot be caused by a token that was not sent.
-		for _, refusal := range []stubResponse{tokenExpired, ok(401, "")} {
-			t.Run(fmt.Sprint(name, " rejected with ", refusal.status), func(t *testing.T) {
+		for _, rejection := range []stubResponse{tokenExpired, ok(401, "")} {
+			t.Run(fmt.Sprint(name, " rejected with ", rejection.status), func(t *testing.T) {
 				t.Parallel()
-				s, client := newStub(t, refusal)
+				s, client := newStub(t, rejection)
 				var failure *basiq.Error
 				if err := call(t, client); strings.HasPrefix(name, "raw") {
-					require.ErrorContains(t, err, strconv.Itoa(refusal.status))
+					require.ErrorContains(t, err, strconv.Itoa(rejection.status))
 				} else {
 					require.ErrorAs(t, err, &failure)
-					assert.Equal(t, refusal.status, failure.StatusCode)
+					assert.Equal(t, rejection.status, failure.StatusCode)
 				}
 				assert.Len(t, s.seen(), 1)
 				assert.Zero(t, s.tokenRequests())

@@ -95,13 +95,13 @@ func TestRaw_BufferNotReused(t *testing.T) {
 // net/http requests gzip and decompresses the body while it is read.
 func TestResponses_Gzip(t *testing.T) {
 	t.Parallel()
-	var asked string
+	var accepted string
 	connections := make([]string, 1000)
 	for i := range connections {
 		connections[i] = strings.Replace(connectionJSON, `"c1"`, fmt.Sprintf(`"c%d"`, i), 1)
 	}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		asked = req.Header.Get("Accept-Encoding")
+		accepted = req.Header.Get("Accept-Encoding")
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("Content-Encoding", "gzip")
 		packed := gzip.NewWriter(w)
@@ -120,5 +120,5 @@ func TestResponses_Gzip(t *testing.T) {
 		}
 		require.Equal(t, 1000, count)
 	}
-	require.Equal(t, "gzip", asked)
+	require.Equal(t, "gzip", accepted)
 }

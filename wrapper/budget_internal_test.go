@@ -79,7 +79,7 @@ var hostile = []hostileBody{
 	{"pointers", `{"data":[{}`, `,{"enrich":{}}`, `]}`, ""},
 	{"pointers again", `{"data":[{"enrich":{}`, `,"enrich":null,"enrich":{}`, `}]}`, ""},
 	{"tags", `{"data":[{"enrich":{"tags":[""`, `,""`, `]}}]}`, ""},
-	{"odd tags", `{"data":[{"enrich":{"tags":[0`, `,0`, `]}}]}`, ""},
+	{"mistyped tags", `{"data":[{"enrich":{"tags":[0`, `,0`, `]}}]}`, ""},
 	{"latitude", `{"data":[{"enrich":{"location":{"geometry":{"latitude":[0`, `,0`, `]}}}}]}`, ""},
 	{"events", `{"data":[{"data":[{}`, `,{}`, `]}]}`, "events"},
 	{"single events", `{"data":[{}`, `,{"data":{}}`, `]}`, "events"},
@@ -340,10 +340,10 @@ func join(n int, element func(i int) string) string {
 func TestDecode_MistypedValues(t *testing.T) {
 	t.Parallel()
 	var page pageBody[gen.Transaction]
-	odd, err := decode([]byte(`{"size":false,"data":[{"id":"t1","subClass":"","enrich":[],"account":{"id":"a"},"amount":1.50}]}`), &page)
+	typeErr, err := decode([]byte(`{"size":false,"data":[{"id":"t1","subClass":"","enrich":[],"account":{"id":"a"},"amount":1.50}]}`), &page)
 	require.NoError(t, err)
-	require.NotNil(t, odd)
-	assert.Equal(t, "size", odd.Field)
+	require.NotNil(t, typeErr)
+	assert.Equal(t, "size", typeErr.Field)
 	assert.Equal(t, []gen.Transaction{{ID: "t1", Amount: "1.50", Enrich: &gen.EnrichData{}}}, page.Data)
 
 	for _, body := range []string{`[]`, `"text"`, `7`, `{"size":false}`, `{"data":"text"}`, `{"data":7}`, `{"data":{}}`, `{"data":[]`} {
@@ -353,9 +353,9 @@ func TestDecode_MistypedValues(t *testing.T) {
 	_, err = decode([]byte(`{"size":false,"data":[]}`), &page)
 	require.NoError(t, err)
 
-	odd, err = decode([]byte(`{"size":"2","data":[{"id":61723,"subClass":{"code":722}}]}`), &page)
+	typeErr, err = decode([]byte(`{"size":"2","data":[{"id":61723,"subClass":{"code":722}}]}`), &page)
 	require.NoError(t, err)
-	assert.Nil(t, odd, "numbers and quoted integers are not mistyped")
+	assert.Nil(t, typeErr, "numbers and quoted integers are not mistyped")
 	assert.EqualValues(t, 2, page.Size)
 	assert.Equal(t, []gen.Transaction{{ID: "61723", SubClass: gen.TransactionSubClass{Code: "722"}}}, page.Data)
 }
@@ -378,7 +378,7 @@ func FuzzDecode_Budget(f *testing.F) {
 			expected := charged(body, target)
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
-			odd, err := decode(body, target)
+			typeErr, err := decode(body, target)
 			runtime.ReadMemStats(&after)
 			if errors.Is(err, ErrResponseTooLarge) {
 				require.Greater(t, expected, int64(decodeBudget), "%s: %.100s", name, body)
@@ -386,7 +386,7 @@ func FuzzDecode_Budget(f *testing.F) {
 			}
 			allocated := int64(after.TotalAlloc - before.TotalAlloc)
 			passes := int64(2)
-			if odd != nil || err != nil {
+			if typeErr != nil || err != nil {
 				passes = 3
 			}
 			require.LessOrEqual(t, allocated, passes*expected+4*int64(len(body))+(1<<20), "%s: %.100s", name, body)

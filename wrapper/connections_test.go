@@ -121,7 +121,7 @@ func TestConnections_Get_UnexpectedValues(t *testing.T) {
 				}
 			},
 		},
-		"odd dates": {
+		"invalid dates": {
 			`{"id":"c1","createdDate":"2018-02-228","lastUsed":"2019-10-29T00:00:00"}`,
 			func(t *testing.T, c *basiq.Connection) {
 				_, known := c.CreatedDate.Time()

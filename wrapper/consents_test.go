@@ -40,20 +40,20 @@ func TestConsents_List(t *testing.T) {
 // different code, a detail or a source.
 func TestConsents_List_None(t *testing.T) {
 	t.Parallel()
-	refusal := func(fields string) string {
+	rejection := func(fields string) string {
 		return `{"type":"list","correlationId":"c1","data":[{"type":"error",` + fields + `}]}`
 	}
-	recorded := refusal(`"code":"access-denied","title":"Access denied.","detail":"","source":null`)
+	recorded := rejection(`"code":"access-denied","title":"Access denied.","detail":"","source":null`)
 	for name, test := range map[string]struct {
 		status int
 		body   string
 		empty  bool
 	}{
 		"recorded":        {403, recorded, true},
-		"without detail":  {403, refusal(`"code":"access-denied","title":"Access denied.","source":{}`), true},
-		"with a detail":   {403, refusal(`"code":"access-denied","title":"Access denied.","detail":"Your account has been disabled."`), false},
-		"with a source":   {403, refusal(`"code":"access-denied","title":"Access denied.","detail":"","source":{"parameter":"userId"}`), false},
-		"another code":    {403, refusal(`"code":"forbidden-access","title":"Forbidden.","detail":""`), false},
+		"without detail":  {403, rejection(`"code":"access-denied","title":"Access denied.","source":{}`), true},
+		"with a detail":   {403, rejection(`"code":"access-denied","title":"Access denied.","detail":"Your account has been disabled."`), false},
+		"with a source":   {403, rejection(`"code":"access-denied","title":"Access denied.","detail":"","source":{"parameter":"userId"}`), false},
+		"another code":    {403, rejection(`"code":"forbidden-access","title":"Forbidden.","detail":""`), false},
 		"another status":  {400, recorded, false},
 		"two errors":      {403, `{"data":[{"code":"access-denied"},{"code":"access-denied"}]}`, false},
 		"without an item": {403, `{"message":"Forbidden"}`, false},

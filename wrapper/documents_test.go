@@ -81,10 +81,10 @@ func TestDocuments_OtherMediaTypes(t *testing.T) {
 				t.Parallel()
 				_, client := newStub(t, response)
 				document, err := c.get(t, client, "r1")
-				var said *basiq.Error
-				require.ErrorAs(t, err, &said)
-				assert.Equal(t, c.operation, said.Operation)
-				assert.Equal(t, 200, said.StatusCode)
+				var failure *basiq.Error
+				require.ErrorAs(t, err, &failure)
+				assert.Equal(t, c.operation, failure.Operation)
+				assert.Equal(t, 200, failure.StatusCode)
 				assert.Contains(t, err.Error(), "media type is not "+c.mediaType)
 				assert.NotContains(t, err.Error(), "hooli")
 				assert.Nil(t, document)
@@ -155,13 +155,13 @@ func FuzzDocument(f *testing.F) {
 	w := new(wire)
 	client := newClient(f, w, oneAttempt)
 	f.Fuzz(func(t *testing.T, mediaType string, body []byte) {
-		said, parameters, _ := strings.Cut(mediaType, ";")
-		said = strings.ToLower(strings.TrimSpace(said))
+		sent, parameters, _ := strings.Cut(mediaType, ";")
+		sent = strings.ToLower(strings.TrimSpace(sent))
 		for _, c := range documents {
 			w.set(typed(http.StatusOK, mediaType, string(body)))
 			document, err := c.get(t, client, "r1")
 			require.Len(t, w.sent, 1)
-			wanted := said == c.mediaType || strings.HasSuffix(c.mediaType, "/csv") && (said == "text/csv" || said == "application/csv")
+			wanted := sent == c.mediaType || strings.HasSuffix(c.mediaType, "/csv") && (sent == "text/csv" || sent == "application/csv")
 			wanted = wanted && (c.mediaType != "application/pdf" || bytes.HasPrefix(body, []byte("%PDF-")))
 			if err == nil {
 				require.True(t, wanted, "%q", mediaType)

@@ -75,7 +75,7 @@ func TestEnrichment_Get_InvalidQuery(t *testing.T) {
 	good := basiq.EnrichQuery{Description: "WOOLWORTHS", InstitutionID: "AU00000", Country: "AU"}
 	for name, c := range map[string]struct {
 		change func(q *basiq.EnrichQuery)
-		says   string
+		want   string
 	}{
 		"missing description":   {func(q *basiq.EnrichQuery) { q.Description = "" }, "give a Description of 3 characters at least"},
 		"short description":     {func(q *basiq.EnrichQuery) { q.Description = "WO" }, "give a Description of 3 characters at least"},
@@ -94,7 +94,7 @@ func TestEnrichment_Get_InvalidQuery(t *testing.T) {
 			c.change(&query)
 			enrich, err := client.Enrichment.Get(t.Context(), query)
 			require.ErrorIs(t, err, basiq.ErrInvalidInput)
-			assert.Equal(t, "basiq: Enrichment.Get: query: "+c.says, err.Error())
+			assert.Equal(t, "basiq: Enrichment.Get: query: "+c.want, err.Error())
 			assert.Nil(t, enrich)
 			assert.Empty(t, s.seen(), "an invalid query must not be sent")
 		})

@@ -343,7 +343,7 @@ func TestIDs_PathTraversal(t *testing.T) {
 			}
 			w := new(wire)
 			client := newClient(t, w, oneAttempt, basiq.WithAPIVersion(version))
-			refused := func(id string) {
+			rejected := func(id string) {
 				w.set(ok(http.StatusOK, ""))
 				w.token = &stubResponse{status: http.StatusTeapot} // a token request would fail with another error
 				err := c.call(t, client, id)
@@ -356,11 +356,11 @@ func TestIDs_PathTraversal(t *testing.T) {
 				require.Empty(t, w.sent, "%q", id)
 			}
 			for _, id := range []string{"", ".", "..", "a%2fb", "a%2Fb", "%2e%2e", "ä", "refresh", "types", "transactions"} {
-				refused(id)
+				rejected(id)
 			}
 			idsWithEveryByte(func(id string) {
 				if !validPathParam(id) {
-					refused(id)
+					rejected(id)
 					return
 				}
 				// A wait would continue after a response about another job.

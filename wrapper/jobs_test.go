@@ -179,11 +179,11 @@ func TestJob_ReportID(t *testing.T) {
 		})
 	}
 	// A link that does not identify a report never causes a request.
-	for _, odd := range []string{"/reports/..", "/reports/%2e%2e", "/reports/types", "/reports/a%20b", "/reports/a%3Fb", "/reports/a%5Cb"} {
-		t.Run(odd, func(t *testing.T) {
+	for _, invalid := range []string{"/reports/..", "/reports/%2e%2e", "/reports/types", "/reports/a%20b", "/reports/a%3Fb", "/reports/a%5Cb"} {
+		t.Run(invalid, func(t *testing.T) {
 			t.Parallel()
 			s, client := newStub(t, ok(200, reportJSON))
-			reportID, _ := parseJob(t, made(odd)).ReportID()
+			reportID, _ := parseJob(t, made(invalid)).ReportID()
 			_, err := client.Reports.Get(t.Context(), reportID)
 			require.ErrorIs(t, err, basiq.ErrInvalidInput)
 			assert.Empty(t, s.seen())

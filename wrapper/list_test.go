@@ -213,10 +213,10 @@ func TestLists_Errors(t *testing.T) {
 					assert.Empty(t, listed, "an error must come without an item")
 				}
 				require.Equal(t, 1, n)
-				var said *basiq.Error
-				require.ErrorAs(t, failure, &said)
-				assert.Equal(t, c.operation, said.Operation)
-				assert.Equal(t, response.status, said.StatusCode)
+				var apiError *basiq.Error
+				require.ErrorAs(t, failure, &apiError)
+				assert.Equal(t, c.operation, apiError.Operation)
+				assert.Equal(t, response.status, apiError.StatusCode)
 				var page *basiq.PageError
 				require.ErrorAs(t, failure, &page)
 				assert.Empty(t, page.Cursor, "the first page has an empty cursor")

@@ -133,7 +133,7 @@ func TestRedirects_NotFollowed(t *testing.T) {
 	for name, options := range map[string][]basiq.Option{
 		"default client": nil,
 		"user's client": {basiq.WithHTTPClient(&http.Client{CheckRedirect: func(*http.Request, []*http.Request) error {
-			return errors.New("not asked")
+			return errors.New("redirect policy called")
 		}})},
 		"custom http.Client": {basiq.WithHTTPClient(&http.Client{})},
 	} {
@@ -182,12 +182,12 @@ func TestWithRetry_Defaults(t *testing.T) {
 func TestMiddleware_Order(t *testing.T) {
 	t.Parallel()
 	var events []string
-	hook := func(name string) basiq.Middleware {
+	appendEvent := func(name string) basiq.Middleware {
 		return func(next basiq.Doer) basiq.Doer {
 			return basiq.DoerFunc(func(req *http.Request) (*http.Response, error) {
 				call, ok := basiq.CallFromContext(req.Context())
 				if !ok {
-					return nil, errors.New("no call")
+					return nil, errors.New("missing CallInfo")
 				}
 				events = append(events, fmt.Sprintf("%s %s %d %s %s%s", name, call.Operation.Name, call.Attempt, call.Operation.Method,
 					call.Operation.Path, req.Header.Get("Authorization")))
@@ -196,7 +196,7 @@ func TestMiddleware_Order(t *testing.T) {
 		}
 	}
 	s := &stub{respond: respondWith(ok(503, ""), ok(200, connectionJSON))}
-	client := newClient(t, s, basiq.WithMiddleware(hook("outer"), hook("inner")))
+	client := newClient(t, s, basiq.WithMiddleware(appendEvent("outer"), appendEvent("inner")))
 	_, err := client.Connections.Get(t.Context(), userID, connID)
 	require.NoError(t, err)
 	const get, token = "Connections.Get %d GET /users/{userId}/connections/{connectionId}", "Tokens.Create 1 POST /token"
@@ -234,7 +234,7 @@ func TestMiddleware_OwnResponse(t *testing.T) {
 func TestMiddleware_Errors(t *testing.T) {
 	t.Parallel()
 	refused := &net.OpError{Op: "dial", Err: errors.New("connection refused")}
-	hook := func(calls *int, after bool) basiq.Option {
+	failing := func(calls *int, after bool) basiq.Option {
 		return basiq.WithMiddleware(func(next basiq.Doer) basiq.Doer {
 			return basiq.DoerFunc(func(req *http.Request) (*http.Response, error) {
 				if call, _ := basiq.CallFromContext(req.Context()); call.Operation.ID == "postToken" {
@@ -255,7 +255,7 @@ func TestMiddleware_Errors(t *testing.T) {
 	t.Run("before the request", func(t *testing.T) {
 		t.Parallel()
 		s, calls := &stub{respond: respondWith(ok(202, jobJSON))}, 0
-		client := newClient21(t, s, hook(&calls, false))
+		client := newClient21(t, s, failing(&calls, false))
 		_, err := client.Connections.Create(t.Context(), userID, login)
 		require.ErrorIs(t, err, refused)
 		assert.False(t, basiq.MayHaveSucceeded(err))
@@ -286,7 +286,7 @@ func TestMiddleware_Errors(t *testing.T) {
 		s, calls := &stub{respond: func(int, request) (*http.Response, error) {
 			return &http.Response{StatusCode: http.StatusAccepted, Body: body}, nil
 		}}, 0
-		client := newClient21(t, s, hook(&calls, true))
+		client := newClient21(t, s, failing(&calls, true))
 		_, err := client.Connections.Create(t.Context(), userID, login)
 		require.ErrorIs(t, err, refused)
 		assert.True(t, basiq.MayHaveSucceeded(err))

@@ -80,7 +80,7 @@ func TestRetry_PermanentFailures(t *testing.T) {
 	clientCertificate := func(version uint16) func(t *testing.T) (string, *counting, http.RoundTripper) {
 		return func(t *testing.T) (string, *counting, http.RoundTripper) {
 			t.Helper()
-			return third(tlsServer(t, &tls.Config{ClientAuth: tls.RequireAnyClientCert, MinVersion: version, MaxVersion: version}))
+			return asRoundTripper(tlsServer(t, &tls.Config{ClientAuth: tls.RequireAnyClientCert, MinVersion: version, MaxVersion: version}))
 		}
 	}
 	for name, c := range map[string]struct {
@@ -131,7 +131,7 @@ func TestRetry_PermanentFailures(t *testing.T) {
 		}},
 		"TLS version": {func(t *testing.T) (string, *counting, http.RoundTripper) {
 			t.Helper()
-			return third(tlsServer(t, &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}))
+			return asRoundTripper(tlsServer(t, &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}))
 		}, nil},
 		"certificate of another authority": {func(t *testing.T) (string, *counting, http.RoundTripper) {
 			t.Helper()
@@ -184,7 +184,7 @@ func TestRetry_PermanentFailures(t *testing.T) {
 	}
 }
 
-func third(address string, listener *counting, transport *http.Transport) (string, *counting, http.RoundTripper) {
+func asRoundTripper(address string, listener *counting, transport *http.Transport) (string, *counting, http.RoundTripper) {
 	return address, listener, transport
 }
 

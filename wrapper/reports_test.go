@@ -99,7 +99,7 @@ func TestReports_Create_InvalidReport(t *testing.T) {
 	from := basiq.ReportFilterString(basiq.ReportFilterNameFromDate, "2024-01-01")
 	for name, c := range map[string]struct {
 		report basiq.CreateReport
-		says   string
+		want   string
 	}{
 		"missing type":          {basiq.CreateReport{Title: "March"}, "give a ReportType"},
 		"blank type":            {basiq.CreateReport{ReportType: " ", Title: "March"}, "give a ReportType"},
@@ -115,7 +115,7 @@ func TestReports_Create_InvalidReport(t *testing.T) {
 			s, client := newStub(t, ok(202, jobJSON))
 			job, err := client.Reports.Create(t.Context(), c.report)
 			require.ErrorIs(t, err, basiq.ErrInvalidInput)
-			assert.Equal(t, "basiq: Reports.Create: report: "+c.says, err.Error())
+			assert.Equal(t, "basiq: Reports.Create: report: "+c.want, err.Error())
 			assert.Nil(t, job)
 			assert.Empty(t, s.seen(), "an invalid report must not be sent")
 		})

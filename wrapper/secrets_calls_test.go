@@ -204,7 +204,7 @@ func situations() map[string]situation {
 			return echoing(status, body, s), nil
 		},
 		"truncated success": func(s sentRequest) (*http.Response, error) {
-			return cutOff(s.good.StatusCode, s.goodBody()+" ", errReset), nil
+			return truncated(s.good.StatusCode, s.goodBody()+" ", errReset), nil
 		},
 		"HTML with 200":   func(s sentRequest) (*http.Response, error) { return echoing(200, "<html>"+s.dump(), s), nil },
 		"string with 200": func(s sentRequest) (*http.Response, error) { return echoing(200, quoted(s.dump()), s), nil },
@@ -219,10 +219,10 @@ func situations() map[string]situation {
 			return reply(200, `{"type":"webhook","secret":`+quoted(plantedSigner)+`}`), nil
 		},
 		"truncated secret": func(sentRequest) (*http.Response, error) {
-			return cutOff(200, `{"secret":`+quoted(plantedSigner), errReset), nil
+			return truncated(200, `{"secret":`+quoted(plantedSigner), errReset), nil
 		},
 		"truncated token": func(sentRequest) (*http.Response, error) {
-			return cutOff(200, `{"access_token":`+quoted(plantedToken), errReset), nil
+			return truncated(200, `{"access_token":`+quoted(plantedToken), errReset), nil
 		},
 		"mistyped token": func(sentRequest) (*http.Response, error) {
 			return reply(200, `{"access_token":[`+quoted(plantedToken)+`]}`), nil
@@ -245,7 +245,7 @@ func situations() map[string]situation {
 			return echoing(400, `{"data":[{"code":"invalid-content","echo":`+quoted(s.dump()), s), nil
 		},
 		"truncated error": func(s sentRequest) (*http.Response, error) {
-			return cutOff(500, `{"echo":`+quoted(s.dump()), errReset), nil
+			return truncated(500, `{"echo":`+quoted(s.dump()), errReset), nil
 		},
 		"redirect": func(s sentRequest) (*http.Response, error) {
 			resp := echoing(307, s.dump(), s)
@@ -346,7 +346,7 @@ func echoes() map[string]situation {
 		add("error", func(s sentRequest) (*http.Response, error) { return nil, fmt.Errorf("cannot send %s", echo(s)) })
 		add("error quoted", func(s sentRequest) (*http.Response, error) { return nil, fmt.Errorf("bad Content-Length %q", echo(s)) })
 		add("trailer", func(s sentRequest) (*http.Response, error) {
-			return cutOff(s.good.StatusCode, s.goodBody()+" ", textproto.ProtocolError("malformed MIME header line: "+echo(s))), nil
+			return truncated(s.good.StatusCode, s.goodBody()+" ", textproto.ProtocolError("malformed MIME header line: "+echo(s))), nil
 		})
 	}
 	return all
@@ -373,7 +373,7 @@ func echoing(status int, body string, s sentRequest) *http.Response {
 	return resp
 }
 
-func cutOff(status int, body string, err error) *http.Response {
+func truncated(status int, body string, err error) *http.Response {
 	return stubResponse{status: status, body: body, cut: err}.httpResponse()
 }
 
@@ -527,7 +527,7 @@ func TestSecrets_Echoes(t *testing.T) {
 	for name, c := range map[string]struct {
 		login, password string
 		code, detail    string
-		says            string
+		want            string
 	}{
 		"echo":                                {"gavin", "hooli2016", "invalid-content", "hooli2016 is too short for gavin", "invalid-content: [redacted] is too short for [redacted]"},
 		"one secret is a prefix of the other": {"hooli", "hooli2016", "invalid-content", "hooli2016, hooli", "invalid-content: [redacted], [redacted]"},
@@ -544,7 +544,7 @@ func TestSecrets_Echoes(t *testing.T) {
 			_, err := client.Connections.Create(t.Context(), userID, basiq.CreateConnection{
 				InstitutionID: "AU00000", LoginID: basiq.NewSecret(c.login), Password: basiq.NewSecret(c.password),
 			})
-			require.EqualError(t, err, "basiq: Connections.Create: 400 "+c.says+" (correlation corr-1)")
+			require.EqualError(t, err, "basiq: Connections.Create: 400 "+c.want+" (correlation corr-1)")
 			failure, ok := errors.AsType[*basiq.Error](err)
 			require.True(t, ok)
 			assert.Contains(t, string(failure.Body()), c.code, "the body must be unchanged")

@@ -18,8 +18,8 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-// after returns a response with Retry-After.
-func after(status int, wait string) stubResponse {
+// retryAfter returns a response with Retry-After.
+func retryAfter(status int, wait string) stubResponse {
 	return stubResponse{status: status, body: envelope("too-many-requests", "", ""), header: http.Header{"Retry-After": {wait}}}
 }
 
@@ -30,12 +30,12 @@ func TestThrottle_SharedByOperation(t *testing.T) {
 		first         stubResponse
 		atLeast, most time.Duration
 	}{
-		"429 with Retry-After":    {after(429, "7"), 7 * time.Second, 8 * time.Second},
-		"503 with Retry-After":    {after(503, "7"), 7 * time.Second, 8 * time.Second},
+		"429 with Retry-After":    {retryAfter(429, "7"), 7 * time.Second, 8 * time.Second},
+		"503 with Retry-After":    {retryAfter(503, "7"), 7 * time.Second, 8 * time.Second},
 		"429 without Retry-After": {ok(429, ""), time.Nanosecond, 2 * time.Second},
 		"503 without Retry-After": {ok(503, ""), 0, 0},
-		"500 with Retry-After":    {after(500, "7"), 0, 0},
-		"404 with Retry-After":    {after(404, "7"), 0, 0},
+		"500 with Retry-After":    {retryAfter(500, "7"), 0, 0},
+		"404 with Retry-After":    {retryAfter(404, "7"), 0, 0},
 		"200 with Retry-After":    {stubResponse{status: 200, body: userJSON, header: http.Header{"Retry-After": {"7"}}}, 0, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -90,8 +90,8 @@ func TestThrottle_TooLong(t *testing.T) {
 		want     error
 		text     string
 	}{
-		"longer than MaxDelay":     {after(429, "3600"), time.Hour, basiq.ErrTooManyRequests, "(status 429) for another 59m59s"},
-		"longer than the deadline": {after(503, "15"), 5 * time.Second, basiq.ErrUnavailable, "(status 503) for another 14s"},
+		"longer than MaxDelay":     {retryAfter(429, "3600"), time.Hour, basiq.ErrTooManyRequests, "(status 429) for another 59m59s"},
+		"longer than the deadline": {retryAfter(503, "15"), 5 * time.Second, basiq.ErrUnavailable, "(status 503) for another 14s"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -132,7 +132,7 @@ func TestThrottle_TooLong(t *testing.T) {
 func TestThrottle_RenewedForever(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := &stub{respond: respondWith(after(429, "8"))}
+		s := &stub{respond: respondWith(retryAfter(429, "8"))}
 		client := newClient(t, s, basiq.WithRetry(basiq.RetryPolicy{MaxAttempts: 4, BaseDelay: time.Second, MaxDelay: 20 * time.Second}))
 		var callers sync.WaitGroup
 		var mu sync.Mutex
@@ -162,13 +162,13 @@ func TestThrottle_Renewed(t *testing.T) {
 			late, err := time.ParseDuration(strings.TrimPrefix(req.Path, "/users/"))
 			require.NoError(t, err, "only the slow requests may be sent")
 			time.Sleep(late)
-			return after(429, "8").httpResponse(), nil
+			return retryAfter(429, "8").httpResponse(), nil
 		}}
 		client := newClient(t, s, basiq.WithTokenSource(fixedTokens("token-1")),
 			basiq.WithRetry(basiq.RetryPolicy{MaxAttempts: 1, BaseDelay: time.Second, MaxDelay: 20 * time.Second}))
-		var refused sync.WaitGroup
+		var slow sync.WaitGroup
 		for _, late := range []string{"1s", "5s", "10s", "15s", "19s"} { // sent before throttling starts, each response renews it
-			refused.Go(func() { _, _ = client.Users.Get(t.Context(), late) })
+			slow.Go(func() { _, _ = client.Users.Get(t.Context(), late) })
 		}
 		time.Sleep(2 * time.Second)
 		start := time.Now()
@@ -176,7 +176,7 @@ func TestThrottle_Renewed(t *testing.T) {
 		require.ErrorAs(t, err, new(*basiq.ThrottledError))
 		assert.Greater(t, time.Since(start), 8*time.Second)
 		assert.LessOrEqual(t, time.Since(start), 20*time.Second)
-		refused.Wait()
+		slow.Wait()
 		assert.Len(t, s.seen(), 5)
 	})
 }
@@ -185,7 +185,7 @@ func TestThrottle_Renewed(t *testing.T) {
 func TestThrottle_ContextEnds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := &stub{respond: respondWith(after(429, "15"), ok(200, userJSON))}
+		s := &stub{respond: respondWith(retryAfter(429, "15"), ok(200, userJSON))}
 		client := newClient(t, s, basiq.WithRetry(basiq.RetryPolicy{MaxAttempts: 1, MaxDelay: 20 * time.Second}))
 		_, err := client.Users.Get(t.Context(), userID)
 		require.ErrorIs(t, err, basiq.ErrTooManyRequests)
@@ -216,7 +216,7 @@ func TestThrottle_BetweenAttempts(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := &stub{respond: func(_ int, req request) (*http.Response, error) {
 					if req.Path == "/users/other" {
-						return after(429, "3600").httpResponse(), nil
+						return retryAfter(429, "3600").httpResponse(), nil
 					}
 					return respondWith(c.first)(1, req)
 				}}
@@ -306,7 +306,7 @@ func TestTokenCache_RequestLimit(t *testing.T) {
 		},
 		"new tokens rejected": {
 			nil, func(client *basiq.Client, ctx context.Context, _ int) error {
-				return client.Users.Delete(ctx, "refused")
+				return client.Users.Delete(ctx, "rejected")
 			}, most, false,
 		},
 		"rejected key": {
@@ -328,7 +328,7 @@ func TestTokenCache_RequestLimit(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				s := &stub{onToken: c.token, respond: func(_ int, req request) (*http.Response, error) {
-					if req.Path == "/users/refused" {
+					if req.Path == "/users/rejected" {
 						return reply(401, envelope("invalid-authorization-token", "", "")), nil
 					}
 					return reply(204, ""), nil

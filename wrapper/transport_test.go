@@ -192,12 +192,12 @@ func TestDefaultTransport_ProxyFromEnvironment(t *testing.T) {
 		return
 	}
 	var mu sync.Mutex
-	var asked []string
+	var requests []string
 	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		mu.Lock()
 		defer mu.Unlock()
-		asked = append(asked, r.Method+" "+r.RequestURI)
+		requests = append(requests, r.Method+" "+r.RequestURI)
 		assert.Empty(t, r.Header.Get("Authorization"), "the proxy must not see the token")
 		assert.Empty(t, body, "the proxy must not see a body")
 		w.WriteHeader(http.StatusBadGateway)
@@ -209,7 +209,7 @@ func TestDefaultTransport_ProxyFromEnvironment(t *testing.T) {
 	require.NoError(t, err, string(out))
 	mu.Lock()
 	defer mu.Unlock()
-	assert.Equal(t, []string{"CONNECT au-api.basiq.io:443"}, asked)
+	assert.Equal(t, []string{"CONNECT au-api.basiq.io:443"}, requests)
 }
 
 // If many callers make calls at intervals, they reuse the connections of earlier calls.

@@ -249,7 +249,7 @@ func newStatementServer(t *testing.T, http2 bool, handler http.HandlerFunc) *bas
 func TestStatements_Upload_ExpectContinue(t *testing.T) {
 	t.Parallel()
 	for _, http2 := range []bool{false, true} {
-		for name, refusal := range map[string]stubResponse{
+		for name, rejection := range map[string]stubResponse{
 			"429": ok(429, ""), "401": ok(401, ""), "expired token": tokenExpired, "417": ok(417, ""), "none": {},
 		} {
 			t.Run(fmt.Sprint(name, ", HTTP/2 ", http2), func(t *testing.T) {
@@ -260,9 +260,9 @@ func TestStatements_Upload_ExpectContinue(t *testing.T) {
 						if !http2 { // net/http removes the header from an HTTP/2 request
 							assert.Equal(t, "100-continue", r.Header.Get("Expect"))
 						}
-						if refusal.status != 0 {
-							w.WriteHeader(refusal.status)
-							_, _ = io.WriteString(w, refusal.body)
+						if rejection.status != 0 {
+							w.WriteHeader(rejection.status)
+							_, _ = io.WriteString(w, rejection.body)
 							return
 						}
 					} else if name == "417" {
@@ -275,7 +275,7 @@ func TestStatements_Upload_ExpectContinue(t *testing.T) {
 				_, err := client.Statements.Upload(t.Context(), userID, statementOf(onlyReader{strings.NewReader("a,b")}))
 				require.NoError(t, err)
 				want := int32(2)
-				if refusal.status == 0 {
+				if rejection.status == 0 {
 					want = 1
 				}
 				assert.Equal(t, want, requests.Load())

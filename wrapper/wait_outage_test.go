@@ -334,7 +334,7 @@ func TestWaits_OutageOfManyJobs(t *testing.T) {
 							other := make(chan error, 1)
 							time.AfterFunc(server.start+lasts-time.Second, func() { other <- errOf(client.Users.Get(context.Background(), userID)) })
 							lost := 0
-							for _, err := range wait(t.Context(), client, numbered(jobs)) {
+							for _, err := range wait(t.Context(), client, numberedIDs(jobs)) {
 								if err != nil {
 									lost++
 								}

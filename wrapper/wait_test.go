@@ -229,8 +229,8 @@ func TestWithPollInterval_Shortest(t *testing.T) {
 func TestWithMFA_NoQuestions(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		asks := ok(200, job(step("verify-credentials", "success", link), step("mfa-challenge", "in-progress", `{"type":"mfa","method":"token"}`)))
-		s, client := newStub(t, asks, ok(202, jobJSON), jobSucceeded)
+		challenged := ok(200, job(step("verify-credentials", "success", link), step("mfa-challenge", "in-progress", `{"type":"mfa","method":"token"}`)))
+		s, client := newStub(t, challenged, ok(202, jobJSON), jobSucceeded)
 		_, err := client.Jobs.Wait(t.Context(), jobID, basiq.WithMFA(func(ctx context.Context, challenge basiq.MFAChallenge) ([]basiq.Secret, error) {
 			assert.Empty(t, challenge.Questions)
 			assert.Zero(t, challenge.ValidFor)
@@ -284,20 +284,20 @@ func TestWithMFA(t *testing.T) {
 
 func TestWithMFA_UnknownUser(t *testing.T) {
 	t.Parallel()
-	asks := ok(200, job(step("mfa-challenge", "in-progress", challenge)))
+	challenged := ok(200, job(step("mfa-challenge", "in-progress", challenge)))
 	answers := basiq.WithMFA(func(context.Context, basiq.MFAChallenge) ([]basiq.Secret, error) {
 		return []basiq.Secret{basiq.NewSecret("Basiq"), basiq.NewSecret("AU00000")}, nil
 	})
 	t.Run("without WithUser", func(t *testing.T) {
 		t.Parallel()
-		_, client := newStub(t, asks)
+		_, client := newStub(t, challenged)
 		_, err := client.Jobs.Wait(t.Context(), jobID, answers)
 		require.ErrorContains(t, err, "see basiq.WithUser")
 	})
 	t.Run("with WithUser", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
-			s, client := newStub(t, asks, ok(202, jobJSON), jobSucceeded)
+			s, client := newStub(t, challenged, ok(202, jobJSON), jobSucceeded)
 			_, err := client.Jobs.Wait(t.Context(), jobID, answers, basiq.WithUser("u1"))
 			require.NoError(t, err)
 			assert.Equal(t, "POST /jobs/j1/mfa", s.seen()[1].String())
@@ -306,7 +306,7 @@ func TestWithMFA_UnknownUser(t *testing.T) {
 	t.Run("wrong answer", func(t *testing.T) {
 		t.Parallel()
 		over := ok(200, job(step("mfa-challenge", "failed", "null")))
-		s, client := newStub(t, asks, ok(400, envelope("parameter-not-valid", "", "wrong")), over)
+		s, client := newStub(t, challenged, ok(400, envelope("parameter-not-valid", "", "wrong")), over)
 		job, err := client.Jobs.Wait(t.Context(), jobID, answers, basiq.WithUser("u1"))
 		require.ErrorIs(t, err, basiq.ErrBadRequest)
 		var failure *basiq.JobError
@@ -318,8 +318,8 @@ func TestWithMFA_UnknownUser(t *testing.T) {
 	})
 	t.Run("rejected, job continues", func(t *testing.T) {
 		t.Parallel()
-		for _, second := range []any{asks, ok(404, "")} {
-			s, client := newStub(t, asks, ok(403, envelope("forbidden-access", "", "")), second)
+		for _, second := range []any{challenged, ok(404, "")} {
+			s, client := newStub(t, challenged, ok(403, envelope("forbidden-access", "", "")), second)
 			job, err := client.Jobs.Wait(t.Context(), jobID, answers, basiq.WithUser("u1"))
 			require.ErrorIs(t, err, basiq.CodeForbiddenAccess)
 			var waited *basiq.WaitError
@@ -332,7 +332,7 @@ func TestWithMFA_UnknownUser(t *testing.T) {
 		t.Parallel()
 		for _, status := range []int{200, 408, 500, 503} {
 			synctest.Test(t, func(t *testing.T) {
-				s, client := newStub(t, asks, ok(status, ""), asks, asks, jobSucceeded)
+				s, client := newStub(t, challenged, ok(status, ""), challenged, challenged, jobSucceeded)
 				_, err := client.Jobs.Wait(t.Context(), jobID, answers, basiq.WithUser("u1"))
 				require.NoError(t, err)
 				assert.Len(t, s.seen(), 5)
@@ -343,7 +343,7 @@ func TestWithMFA_UnknownUser(t *testing.T) {
 		t.Parallel()
 		for name, failure := range map[string]any{"429": ok(429, ""), "HTML 403": ok(403, "<html>"), "connection refused": &net.OpError{Op: "dial", Err: errReset}} {
 			synctest.Test(t, func(t *testing.T) {
-				s, client := newStub(t, asks, failure, asks, failure, asks, ok(202, jobJSON), asks, jobSucceeded)
+				s, client := newStub(t, challenged, failure, challenged, failure, challenged, ok(202, jobJSON), challenged, jobSucceeded)
 				asked := 0
 				_, err := client.Jobs.Wait(t.Context(), jobID, basiq.WithUser("u1"), basiq.WithMFA(func(context.Context, basiq.MFAChallenge) ([]basiq.Secret, error) {
 					asked++
@@ -365,7 +365,7 @@ func TestWithMFA_UnknownUser(t *testing.T) {
 					assert.Less(t, time.Since(start), 2*time.Minute)
 					return reply(429, ""), nil
 				}
-				return asks.httpResponse(), nil
+				return challenged.httpResponse(), nil
 			}})
 			_, err := client.Jobs.Wait(t.Context(), jobID, answers, basiq.WithUser("u1"), basiq.WithMaxWait(10*time.Minute))
 			require.ErrorIs(t, err, basiq.ErrWaitTimeout)
@@ -423,8 +423,8 @@ func TestWithAnsweredMFA(t *testing.T) {
 func TestWait_MFAInPendingStep(t *testing.T) {
 	t.Parallel()
 	shows := func(status, next string) stubResponse {
-		asks := strings.Replace(challenge, `"type":"mfa"`, `"type":"link"`, 1)
-		return ok(200, job(step("verify-credentials", "success", link), step("mfa-challenge", status, asks), step("retrieve-accounts", next, "null")))
+		result := strings.Replace(challenge, `"type":"mfa"`, `"type":"link"`, 1)
+		return ok(200, job(step("verify-credentials", "success", link), step("mfa-challenge", status, result), step("retrieve-accounts", next, "null")))
 	}
 	synctest.Test(t, func(t *testing.T) {
 		s, client := newStub(t, jobStarted, shows("pending", "pending"))

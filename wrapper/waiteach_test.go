@@ -90,8 +90,8 @@ func overAfter() *jobServer {
 	}}
 }
 
-// numbered returns the IDs of n jobs.
-func numbered(n int) []string {
+// numberedIDs returns the IDs of n jobs.
+func numberedIDs(n int) []string {
 	ids := make([]string, n)
 	for i := range ids {
 		ids[i] = strconv.Itoa(i)
@@ -263,7 +263,7 @@ func TestWaitEach_ContextEnds(t *testing.T) {
 					ctx, cancel := c.end(t.Context())
 					defer cancel()
 					start, seen := time.Now(), map[string]bool{}
-					for job, err := range client.Jobs.WaitEach(ctx, slices.Values(numbered(100)), c.options...) {
+					for job, err := range client.Jobs.WaitEach(ctx, slices.Values(numberedIDs(100)), c.options...) {
 						require.Nil(t, job)
 						require.ErrorIs(t, err, c.is)
 						require.Equal(t, name == "too long", errors.Is(err, basiq.ErrWaitTimeout))
@@ -294,7 +294,7 @@ func TestWaitEach_EarlyExit(t *testing.T) {
 					return nil, req.Context().Err()
 				}
 				client := newClient(t, s)
-				leave(t, client.Jobs.WaitEach(newForeignContext(), slices.Values(numbered(30))))
+				leave(t, client.Jobs.WaitEach(newForeignContext(), slices.Values(numberedIDs(30))))
 				now, _ := s.inFlight.read()
 				assert.Zero(t, now)
 				polls := s.polls.Load()
@@ -338,7 +338,7 @@ func TestWaitEach_PollRate(t *testing.T) {
 				}
 				client := newClient(t, s)
 				seen := map[string]bool{}
-				for job, err := range client.Jobs.WaitEach(t.Context(), slices.Values(numbered(jobs)), append(c.options, basiq.WithMaxWait(24*time.Hour))...) {
+				for job, err := range client.Jobs.WaitEach(t.Context(), slices.Values(numberedIDs(jobs)), append(c.options, basiq.WithMaxWait(24*time.Hour))...) {
 					require.NoError(t, err)
 					seen[job.ID] = true
 				}
@@ -383,7 +383,7 @@ func TestWaitEach_Memory(t *testing.T) {
 		return responseFor(jobID, jobStarted), nil
 	}
 	client := newClient(t, s)
-	ids := numbered(jobs)
+	ids := numberedIDs(jobs)
 	empty := heap()
 	seen := 0
 	for _, err := range client.Jobs.WaitEach(t.Context(), slices.Values(ids), basiq.WithPollRate(1e6, 16)) {
@@ -436,26 +436,26 @@ func TestWaitEach_Throttled(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				start, refused := time.Now(), 0
+				start, throttled := time.Now(), 0
 				s := &stub{respond: func(_ int, req request) (*http.Response, error) {
 					id := strings.TrimPrefix(req.Path, "/jobs/")
 					switch at := time.Since(start); {
 					case at < 2*time.Second:
 						return responseFor(id, jobStarted), nil
 					case at < 2*time.Minute:
-						refused++
+						throttled++
 						return c.response.httpResponse(), nil
 					}
 					return responseFor(id, jobSucceeded), nil
 				}}
 				client := newClient(t, serial{s}, basiq.WithRetry(basiq.RetryPolicy{}))
 				seen := map[string]bool{}
-				for job, err := range client.Jobs.WaitEach(t.Context(), slices.Values(numbered(jobs))) {
+				for job, err := range client.Jobs.WaitEach(t.Context(), slices.Values(numberedIDs(jobs))) {
 					require.NoError(t, err)
 					seen[job.ID] = true
 				}
 				assert.Len(t, seen, jobs)
-				assert.LessOrEqual(t, refused, c.most)
+				assert.LessOrEqual(t, throttled, c.most)
 				assert.Less(t, time.Since(start), 4*time.Minute)
 			})
 		})
@@ -465,7 +465,7 @@ func TestWaitEach_Throttled(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			_, client := newStub(t, stubResponse{status: 429, header: http.Header{"Retry-After": {"7200"}}})
 			start, n := time.Now(), 0
-			for _, err := range client.Jobs.WaitEach(t.Context(), slices.Values(numbered(40)), basiq.WithMaxWait(time.Hour)) {
+			for _, err := range client.Jobs.WaitEach(t.Context(), slices.Values(numberedIDs(40)), basiq.WithMaxWait(time.Hour)) {
 				n++
 				require.ErrorIs(t, err, basiq.ErrWaitTimeout)
 				require.ErrorIs(t, err, basiq.ErrTooManyRequests, "the error must contain the last failure")
@@ -477,8 +477,8 @@ func TestWaitEach_Throttled(t *testing.T) {
 	t.Run("temporarily", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
-			refuses := []any{ok(429, ""), ok(429, ""), ok(429, ""), ok(429, "")} // all attempts of a poll
-			responses := slices.Concat(refuses, []any{jobStarted}, refuses, []any{jobStarted})
+			throttled := []any{ok(429, ""), ok(429, ""), ok(429, ""), ok(429, "")} // all attempts of a poll
+			responses := slices.Concat(throttled, []any{jobStarted}, throttled, []any{jobStarted})
 			s, client := newStub(t, responses...)
 			var at []time.Duration
 			start := time.Now()
@@ -623,11 +623,11 @@ func TestWaitEach_MFAFails(t *testing.T) {
 func TestWaitEach_Panic(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		hook   basiq.Middleware
-		answer func(context.Context, basiq.MFAChallenge) ([]basiq.Secret, error)
+		middleware basiq.Middleware
+		answer     func(context.Context, basiq.MFAChallenge) ([]basiq.Secret, error)
 	}{
 		"an answer": {answer: func(context.Context, basiq.MFAChallenge) ([]basiq.Secret, error) { return ouch() }},
-		"a hook": {hook: func(next basiq.Doer) basiq.Doer {
+		"middleware": {middleware: func(next basiq.Doer) basiq.Doer {
 			return basiq.DoerFunc(func(req *http.Request) (*http.Response, error) {
 				if strings.HasSuffix(req.URL.Path, "/mfa") {
 					_, _ = ouch()
@@ -650,8 +650,8 @@ func TestWaitEach_Panic(t *testing.T) {
 					return responseFor(jobID, jobStarted), nil
 				}}
 				var options []basiq.Option
-				if c.hook != nil {
-					options = append(options, basiq.WithMiddleware(c.hook))
+				if c.middleware != nil {
+					options = append(options, basiq.WithMiddleware(c.middleware))
 				}
 				var waits []basiq.WaitOption
 				if c.answer != nil {
@@ -674,14 +674,14 @@ func TestWaitEach_Goexit(t *testing.T) {
 	t.Parallel()
 	client := newClient(t, waitAllStub(), basiq.WithMiddleware(func(next basiq.Doer) basiq.Doer {
 		return basiq.DoerFunc(func(req *http.Request) (*http.Response, error) {
-			if strings.HasSuffix(req.URL.Path, "hook") {
+			if strings.HasSuffix(req.URL.Path, "goexit") {
 				runtime.Goexit()
 			}
 			return next.Do(req)
 		})
 	}))
 	seen := map[string]string{}
-	for job, err := range client.Jobs.WaitEach(t.Context(), slices.Values([]string{"mfa", "hook", "ok"}), basiq.WithPollRate(50, 1),
+	for job, err := range client.Jobs.WaitEach(t.Context(), slices.Values([]string{"mfa", "goexit", "ok"}), basiq.WithPollRate(50, 1),
 		basiq.WithMFA(func(context.Context, basiq.MFAChallenge) ([]basiq.Secret, error) {
 			runtime.Goexit()
 			return nil, nil
@@ -689,7 +689,7 @@ func TestWaitEach_Goexit(t *testing.T) {
 		seen[idOf(t, job, err)] = fmt.Sprint(err)
 	}
 	assert.Equal(t, map[string]string{
-		"ok": "<nil>", "mfa": "basiq: waiting for job mfa: the wait was abandoned", "hook": "basiq: waiting for job hook: the wait was abandoned",
+		"ok": "<nil>", "mfa": "basiq: waiting for job mfa: the wait was abandoned", "goexit": "basiq: waiting for job goexit: the wait was abandoned",
 	}, seen)
 }
 
@@ -699,7 +699,7 @@ func TestWaitEach_SlowBody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client := newClient(t, overAfter())
 		n := 0
-		for job, err := range client.Jobs.WaitEach(t.Context(), slices.Values(numbered(60)), basiq.WithMaxWait(2*time.Minute)) {
+		for job, err := range client.Jobs.WaitEach(t.Context(), slices.Values(numberedIDs(60)), basiq.WithMaxWait(2*time.Minute)) {
 			require.NoError(t, err)
 			require.True(t, job.Done())
 			n++
