@@ -37,7 +37,7 @@ func TestNew_InvalidInput(t *testing.T) {
 		"key with a newline":       {"abc\n", nil, "line break"},
 		"key beyond ASCII":         {"abcé", nil, "beyond ASCII"},
 		"API version":              {"k", basiq.WithAPIVersion("2.0"), `"2.0" is not supported`},
-		"missing host":             {"k", basiq.WithBaseURL("au-api.basiq.io"), "names missing host"},
+		"missing host":             {"k", basiq.WithBaseURL("au-api.basiq.io"), "names no host"},
 		"plain http":               {"k", basiq.WithBaseURL("http://au-api.basiq.io"), "neither https nor http on this machine"},
 		"resembles localhost":      {"k", basiq.WithBaseURL("http://localhost.evil.example"), "neither https"},
 		"other scheme":             {"k", basiq.WithBaseURL("ftp://au-api.basiq.io"), "neither https"},
