@@ -127,6 +127,7 @@ func TestAccounts_Get_MissingFields(t *testing.T) {
 	}
 }
 
+// Values that this version does not know are kept, because Basiq may add values.
 func TestAccounts_List_UnknownValues(t *testing.T) {
 	t.Parallel()
 	_, client := newStub(t, ok(200, `{"type":"list","data":[{"type":"account","id":"a1","status":"frozen","accountOwnership":"FIVE_PARTY",
@@ -171,6 +172,7 @@ func TestAccounts_List_FilterRejected(t *testing.T) {
 	assert.Equal(t, "filter", failure.Details[0].Source.Parameter)
 }
 
+// The display name falls back to the next field if a name is missing or blank.
 func TestAccounts_DisplayName(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {

@@ -192,6 +192,7 @@ func TestAuth_RejectedToken(t *testing.T) {
 	})
 }
 
+// Other 401 and 403 responses are returned immediately and the token is kept.
 func TestAuth_OtherRejections(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -217,6 +218,7 @@ func TestAuth_OtherRejections(t *testing.T) {
 	}
 }
 
+// Jobs.AnswerMFA always uses the scope of the user. Other calls use the scope in the context, or server access.
 func TestAuth_Scope(t *testing.T) {
 	t.Parallel()
 	var scopes []string

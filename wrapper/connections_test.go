@@ -41,6 +41,7 @@ func TestConnections_AlreadyRunning(t *testing.T) {
 	}
 }
 
+// Invalid input is rejected before a request is sent.
 func TestConnections_InvalidInput(t *testing.T) {
 	t.Parallel()
 	secret := basiq.NewSecret("hooli2016")
@@ -73,6 +74,7 @@ func TestConnections_InvalidInput(t *testing.T) {
 	assert.Empty(t, s.seen())
 }
 
+// All credentials are sent unchanged.
 func TestConnections_Credentials(t *testing.T) {
 	t.Parallel()
 	s, client := newStub21(t, ok(202, jobJSON))
@@ -227,6 +229,7 @@ func TestConnections_List(t *testing.T) {
 	})
 }
 
+// Invalid input is rejected before a request is sent.
 func TestUsers_InvalidInput(t *testing.T) {
 	t.Parallel()
 	s, client := newStub(t, ok(201, userJSON))
@@ -239,6 +242,7 @@ func TestUsers_InvalidInput(t *testing.T) {
 	assert.Empty(t, s.seen())
 }
 
+// Fields that the caller does not set are omitted from the request.
 func TestUsers_OmittedFields(t *testing.T) {
 	t.Parallel()
 	s, client := newStub(t, ok(201, userJSON))

@@ -36,6 +36,7 @@ func TestConnectors_Get(t *testing.T) {
 	}
 }
 
+// Values that this version does not know are kept, because Basiq may add values.
 func TestConnectors_List_UnknownValues(t *testing.T) {
 	t.Parallel()
 	_, client := newStub(t, ok(200, `{"type":"list","totalCount":2,"data":[

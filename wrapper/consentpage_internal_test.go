@@ -58,6 +58,8 @@ func pageToken(t *testing.T, page Secret) string {
 	return u.Query().Get("token")
 }
 
+// The remaining lifetime of a token is measured with the wall clock, because the monotonic clock stops while a machine is
+// suspended.
 func TestConsents_PageURL_WallClock(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -89,6 +91,7 @@ func TestConsents_PageURL_WallClock(t *testing.T) {
 	}
 }
 
+// An expired token from a TokenSource is rejected once, so that the source can return a new one.
 func TestConsents_PageURL_TokenSourceExpired(t *testing.T) {
 	t.Parallel()
 	ended := suspended(time.Now().Add(2*time.Hour), 3*time.Hour)

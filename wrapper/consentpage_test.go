@@ -86,6 +86,7 @@ func (s scopedSource) Token(_ context.Context, scope basiq.Scope) (basiq.Token, 
 
 func (scopedSource) Reject(context.Context, basiq.Scope, basiq.Token) {}
 
+// A token with server access never becomes part of a URL for a browser.
 func TestConsents_PageURL_ServerToken(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

@@ -75,6 +75,7 @@ func TestErrors_Bodies(t *testing.T) {
 	}
 }
 
+// A successful response that cannot be decoded is an error that may have been carried out.
 func TestErrors_InvalidResponse(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ body, want string }{
@@ -252,6 +253,7 @@ func TestErrors_NoTransactions(t *testing.T) {
 	}
 }
 
+// The body of an error response is available from the error, but is not printed or logged.
 func TestErrors_BodyNotLogged(t *testing.T) {
 	t.Parallel()
 	_, client := newStub21(t, ok(400, `{"correlationId":"abc","data":[{"code":"invalid-content"}],"echo":"hooli2016"}`))
@@ -280,6 +282,7 @@ func TestErrors_BodyNotLogged(t *testing.T) {
 	assert.Contains(t, log.String(), `"status":400,"code":"invalid-content","correlation_id":"abc"`)
 }
 
+// At most 16 KiB of the body of an error response are kept.
 func TestErrors_LongBody(t *testing.T) {
 	t.Parallel()
 	_, client := newStub(t, ok(500, strings.Repeat("x", 1<<20)))

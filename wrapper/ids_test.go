@@ -279,6 +279,7 @@ var notInPath = map[string]bool{
 	"Tokens.Get/scope": true, "Tokens.Create/scope": true, "Consents.PageURL/userID": true,
 }
 
+// idCalls contains every path parameter of every operation.
 func TestIDs_EveryPathParameter(t *testing.T) {
 	t.Parallel()
 	arguments := map[string]map[string]bool{}

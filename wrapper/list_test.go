@@ -105,6 +105,7 @@ var listings = []listing{
 	}},
 }
 
+// listings contains every method that returns a list.
 func TestLists_EveryMethod(t *testing.T) {
 	t.Parallel()
 	var want, have []string

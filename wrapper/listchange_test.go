@@ -41,6 +41,7 @@ func listPage(size int, next string, ids ...string) stubResponse {
 	return ok(200, `{"type":"list",`+body)
 }
 
+// A list that changes while its pages are read ends with an error.
 func TestLists_Changed(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

@@ -15,6 +15,7 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
+// operationCalls contains every operation once.
 func TestOperations_EveryOperationTested(t *testing.T) {
 	t.Parallel()
 	var want, have []string
@@ -61,6 +62,7 @@ var sent = map[string]struct{ query, body string }{
 	"addWebhook": {body: `{"name":"My General Webhook","subscribedEvents":["user.created"],"url":"https://piper.com/basiq-messages/"}`},
 }
 
+// Each operation sends the documented request once and decodes the documented response.
 func TestOperations_Success(t *testing.T) {
 	t.Parallel()
 	for _, c := range operationCalls {

@@ -47,7 +47,7 @@ func TestNew_InvalidInput(t *testing.T) {
 		"invalid URL":              {"k", basiq.WithBaseURL("https://me:hunter2@%zz"), "it is not a URL"},
 		".. in URL":                {"k", basiq.WithBaseURL("https://proxy.example/x/../basiq"), "a step"},
 		". in URL":                 {"k", basiq.WithBaseURL("https://proxy.example/./basiq/"), "a step"},
-		"empty path segment":       {"k", basiq.WithBaseURL("https://proxy.example//basiq"), "empty path segment"},
+		"empty path segment":       {"k", basiq.WithBaseURL("https://proxy.example//basiq"), "an empty part"},
 		"nil client":               {"k", basiq.WithHTTPClient(nil), "it is nil"},
 		"negative attempts":        {"k", basiq.WithRetry(basiq.RetryPolicy{MaxAttempts: -1}), "MaxAttempts is -1; give 1 to 10"},
 		"many attempts":            {"k", basiq.WithRetry(basiq.RetryPolicy{MaxAttempts: 11, BaseDelay: 1, MaxDelay: 1}), "MaxAttempts is 11"},
@@ -179,6 +179,7 @@ func TestWithRetry_Defaults(t *testing.T) {
 	require.NoError(t, err)
 }
 
+// Middleware runs once for each attempt, in the order of the options, and does not see credentials.
 func TestMiddleware_Order(t *testing.T) {
 	t.Parallel()
 	var events []string
@@ -209,6 +210,7 @@ func TestMiddleware_Order(t *testing.T) {
 	assert.False(t, ok)
 }
 
+// Middleware may respond without calling next.
 func TestMiddleware_OwnResponse(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

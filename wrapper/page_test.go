@@ -97,6 +97,7 @@ func TestPages_Order(t *testing.T) {
 	})
 }
 
+// Pages are requested only when the loop needs them.
 func TestPages_OnDemand(t *testing.T) {
 	t.Parallel()
 	s := &stub{respond: ledger{10}.respond}
@@ -145,6 +146,7 @@ func TestTransactions_Page(t *testing.T) {
 	assert.Equal(t, []string{"t0", "t1", "t2", "t3", "t4"}, ids)
 }
 
+// An invalid link to the next page is an error after the items of its page, and is not followed.
 func TestPages_InvalidLink(t *testing.T) {
 	t.Parallel()
 	const own = "https://au-api.basiq.io/users/u1/transactions"
@@ -224,6 +226,7 @@ func TestPages_ValidLink(t *testing.T) {
 	}
 }
 
+// A link that leads to an earlier page ends the list with an error.
 func TestPages_RepeatedLink(t *testing.T) {
 	t.Parallel()
 	page := func(id, next string) stubResponse {

@@ -182,6 +182,7 @@ func TestPrefetch_PanicAfterBreak(t *testing.T) {
 	})
 }
 
+// If middleware ends the goroutine of a prefetch, the list ends with an error.
 func TestPrefetch_Goexit(t *testing.T) {
 	t.Parallel()
 	client := newClient(t, &stub{respond: respondWith(withLink)}, basiq.WithMiddleware(func(next basiq.Doer) basiq.Doer {

@@ -324,6 +324,7 @@ func TestMayHaveSucceeded(t *testing.T) {
 	})
 }
 
+// A delete that is not found after an attempt that may have succeeded is successful.
 func TestRetry_DeleteNotFound(t *testing.T) {
 	t.Parallel()
 	notFound := ok(404, envelope("resource-not-found", "Not found", "Requested resource is not found"))
@@ -390,6 +391,7 @@ func TestRetry_DeleteNotFound(t *testing.T) {
 	})
 }
 
+// A retry waits for Retry-After plus jitter. If Retry-After exceeds MaxDelay, the call is not retried.
 func TestRetryAfter_Delay(t *testing.T) {
 	t.Parallel()
 	policy := basiq.RetryPolicy{MaxAttempts: 3, BaseDelay: time.Second, MaxDelay: 20 * time.Second}
@@ -520,6 +522,7 @@ func TestRetryAfter_Jitter(t *testing.T) {
 	})
 }
 
+// The delay grows with each attempt and is at most MaxDelay.
 func TestRetry_Backoff(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -538,6 +541,7 @@ func TestRetry_Backoff(t *testing.T) {
 	})
 }
 
+// A wait for a retry ends with the context. The error contains the reason for the retry.
 func TestRetry_ContextEnds(t *testing.T) {
 	t.Parallel()
 	slow := basiq.RetryPolicy{MaxAttempts: 4, BaseDelay: time.Hour, MaxDelay: time.Hour}
@@ -799,6 +803,7 @@ func TestRetryBudget_OccasionalFailures(t *testing.T) {
 	}
 }
 
+// A truncated response is retried if the operation is idempotent. Otherwise its status is kept.
 func TestRetry_TruncatedResponse(t *testing.T) {
 	t.Parallel()
 	broken := stubResponse{status: 200, body: `{"type":"us`, cut: errReset}
@@ -848,6 +853,7 @@ func TestRetry_TruncatedResponse(t *testing.T) {
 	})
 }
 
+// A response that is larger than the limit is an error and is not retried.
 func TestWithMaxResponseBytes(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -906,6 +912,7 @@ func TestResponses_ManyObjects(t *testing.T) {
 	require.NoError(t, rangeErr(client.Consents.List(t.Context(), userID)))
 }
 
+// A request whose body cannot be rewound is not retried.
 func TestRetry_UnrewindableBody(t *testing.T) {
 	t.Parallel()
 	s, client := newStub(t, ok(429, ""), ok(200, userJSON))

@@ -158,6 +158,7 @@ func TestResources_Get_InvalidResponse(t *testing.T) {
 	}
 }
 
+// resourceCalls contains every method that returns one resource, except for those listed here.
 func TestResources_EveryMethod(t *testing.T) {
 	t.Parallel()
 	have := map[string]bool{

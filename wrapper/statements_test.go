@@ -415,6 +415,7 @@ func TestStatements_Upload_StalledStreamTimeout(t *testing.T) {
 	}
 }
 
+// An upload does not leave goroutines behind, even if the context never ends.
 func TestStatements_Upload_NoGoroutines(t *testing.T) {
 	t.Parallel()
 	for name, timeout := range map[string]time.Duration{"with a timeout": time.Minute, "without a timeout": -1} {
@@ -456,6 +457,7 @@ func (u upper) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// The content is read with the caller's Read method if it has one, not with the methods of an embedded reader.
 func TestStatements_Upload_CustomRead(t *testing.T) {
 	t.Parallel()
 	client := serve(t, func(w http.ResponseWriter, r *http.Request) {

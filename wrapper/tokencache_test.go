@@ -18,6 +18,7 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
+// Concurrent first calls share one token request.
 func TestTokenCache_ConcurrentFirstCalls(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -102,6 +103,7 @@ func TestTokenCache_CanceledCaller(t *testing.T) {
 	})
 }
 
+// A token is renewed in the background before it expires.
 func TestTokenCache_EarlyRenewal(t *testing.T) {
 	t.Parallel()
 	t.Run("in the background", func(t *testing.T) {
@@ -157,6 +159,7 @@ func TestTokenCache_EarlyRenewal(t *testing.T) {
 	})
 }
 
+// The lifetime of a token is limited to a day. Without a valid lifetime it is an hour.
 func TestTokenCache_Lifetime(t *testing.T) {
 	t.Parallel()
 	for expiresIn, want := range map[string]time.Duration{
@@ -181,6 +184,7 @@ func TestTokenCache_Lifetime(t *testing.T) {
 	}
 }
 
+// Each user has a separate token.
 func TestTokenCache_Users(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -199,6 +203,7 @@ func TestTokenCache_Users(t *testing.T) {
 	})
 }
 
+// Expired tokens of users are removed from the cache.
 func TestTokenCache_Eviction(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -29,6 +29,7 @@ func withTLS(config *tls.Config) *http.Client {
 	return &http.Client{Transport: &http.Transport{TLSClientConfig: config}}
 }
 
+// A client is accepted if its transport supports TLS 1.2 or later, or if the type of its transport is unknown.
 func TestWithHTTPClient_Transports(t *testing.T) {
 	t.Parallel()
 	var none *http.Transport

@@ -174,6 +174,7 @@ var temporaryFailures = map[string]struct {
 	"tokens: reset":              {ofTokens: true, fail: failsWithError(errReset), is: errReset},
 }
 
+// A temporary failure of a poll does not end a wait.
 func TestWaits_TemporaryFailure(t *testing.T) {
 	t.Parallel()
 	for method, wait := range waitMethods {

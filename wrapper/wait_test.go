@@ -29,6 +29,7 @@ var (
 	jobQueued      = ok(200, job(step("verify-credentials", "pending", queued)))
 )
 
+// Watch yields a job only if it has changed.
 func TestWatch_EveryChange(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -48,6 +49,7 @@ func TestWatch_EveryChange(t *testing.T) {
 	})
 }
 
+// Watch does not poll before the loop starts or after it ends.
 func TestWatch_NoPollsOutsideLoop(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -188,6 +190,7 @@ func newForeignContext() context.Context {
 	return foreignContext{context.Background(), make(chan struct{})}
 }
 
+// A wait does not leave goroutines behind, even if the context never ends.
 func TestWaits_NoGoroutines(t *testing.T) {
 	t.Parallel()
 	answers := basiq.WithMFA(func(context.Context, basiq.MFAChallenge) ([]basiq.Secret, error) {
@@ -282,6 +285,7 @@ func TestWithMFA(t *testing.T) {
 	})
 }
 
+// An MFA answer for a job without a user requires WithUser. The outcome of the POST decides how the wait continues.
 func TestWithMFA_UnknownUser(t *testing.T) {
 	t.Parallel()
 	challenged := ok(200, job(step("mfa-challenge", "in-progress", challenge)))
@@ -477,6 +481,7 @@ func TestWithMFA_RepeatedChallenge(t *testing.T) {
 	})
 }
 
+// A caller can answer an MFA challenge in a Watch loop.
 func TestWatch_MFA(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

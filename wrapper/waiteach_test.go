@@ -572,6 +572,7 @@ func TestWaitEach_RepeatedChallenge(t *testing.T) {
 
 var jobAnsweredAll = ok(200, job(step("verify-credentials", "success", link), step("mfa-challenge", "success", challenge)))
 
+// If an MFA answer fails, only the wait for that job ends.
 func TestWaitEach_MFAFails(t *testing.T) {
 	t.Parallel()
 	two := []basiq.Secret{basiq.NewSecret("a"), basiq.NewSecret("b")}
@@ -798,6 +799,7 @@ func TestWaitEach_EndlessStream(t *testing.T) {
 	}
 }
 
+// A panic of the source of IDs reaches the caller. If the source ends its goroutine, the loop ends with an error.
 func TestWaitEach_StreamDoesNotReturn(t *testing.T) {
 	t.Parallel()
 	_, client := newStub(t, jobSucceeded)
