@@ -172,8 +172,8 @@ func TestAccounts_List_FilterRejected(t *testing.T) {
 	assert.Equal(t, "filter", failure.Details[0].Source.Parameter)
 }
 
-// The display name falls back to the next field if a name is missing or blank.
-func TestAccounts_DisplayName(t *testing.T) {
+// AccountName returns the first name that is not missing or blank, and the ID if all names are.
+func TestAccountName(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name    string
