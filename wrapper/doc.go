@@ -61,8 +61,9 @@
 // the [Cursor] of the page that failed, unless an argument is invalid. Besides the errors of any call, its causes are
 // [ErrBadPageLink] and [ErrListChanged].
 //
-//	for transaction, err := range client.Transactions.List(ctx, userID,
-//		basiq.TransactionFields.PostDate.Between("2024-01-01", "2024-03-31")) {
+//	for transaction, err := range client.Transactions.List(ctx, userID, basiq.TransactionListOptions{
+//		Filter: basiq.TransactionFields.AccountID.Eq(accountID),
+//	}) {
 //		if err != nil {
 //			return err
 //		}
@@ -73,7 +74,8 @@
 // Show accounts with [AccountName]: the Name of an open-banking account may be empty. Deleting an open-banking connection
 // also deletes its accounts and transactions, see [ConnectionsService.Delete].
 //
-// [PageSize] sets the page size. [Prefetch] fetches the next page during the loop. Methods such as
+// Each list that has options takes at most one struct of them, such as [TransactionListOptions]: a filter, a page size,
+// and whether to fetch the next page during the loop. Methods such as
 // [TransactionsService.Page] return one page and the [Cursor] of the next. For many users, call List in the goroutines of
 // an errgroup with a limit; see the example "ManyUsers".
 //

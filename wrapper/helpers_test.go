@@ -333,7 +333,7 @@ var operationCalls = []operationCall{
 		return c.AuthLinks.Delete(t.Context(), userID)
 	}},
 	{"getConnections", 200, list(connectionJSON), "/users/u1/connections", func(t testing.TB, c *basiq.Client) error {
-		connections := c.Connections.List(t.Context(), userID, basiq.ConnectionFields.InstitutionID.Eq("AU00000"))
+		connections := c.Connections.List(t.Context(), userID, basiq.ConnectionListOptions{Filter: basiq.ConnectionFields.InstitutionID.Eq("AU00000")})
 		return only(t, connections, func(connection *basiq.Connection) { require.Equal(t, connID, connection.ID) })
 	}},
 	{"postConnection", 202, jobJSON, "/users/u1/connections", func(t testing.TB, c *basiq.Client) error {
@@ -374,7 +374,7 @@ var operationCalls = []operationCall{
 		return checkJob(t, job, err)
 	}},
 	{"getUserJobs", 200, `{"type":"list","size":1,"data":[` + jobJSON + `],"links":null}`, "/users/u1/jobs", func(t testing.TB, c *basiq.Client) error {
-		jobs := c.Jobs.List(t.Context(), userID, basiq.JobFields.ConnectionID.Eq(connID))
+		jobs := c.Jobs.List(t.Context(), userID, basiq.JobListOptions{Filter: basiq.JobFields.ConnectionID.Eq(connID)})
 		return only(t, jobs, func(job *basiq.Job) { _ = checkJob(t, job, nil) })
 	}},
 	{"postJobMfa", 202, jobJSON, "/jobs/j1/mfa", func(t testing.TB, c *basiq.Client) error {
@@ -382,7 +382,7 @@ var operationCalls = []operationCall{
 		return checkJob(t, job, err)
 	}},
 	{"getAccounts", 200, list(accountJSON), "/users/u1/accounts", func(t testing.TB, c *basiq.Client) error {
-		accounts := c.Accounts.List(t.Context(), userID, basiq.AccountFields.ConnectionID.Eq("c2"))
+		accounts := c.Accounts.List(t.Context(), userID, basiq.AccountListOptions{Filter: basiq.AccountFields.ConnectionID.Eq("c2")})
 		return only(t, accounts, func(account *basiq.Account) { checkAccount(t, account) })
 	}},
 	{"getAccount", 200, accountJSON, "/users/u1/accounts/a1", func(t testing.TB, c *basiq.Client) error {
@@ -390,7 +390,7 @@ var operationCalls = []operationCall{
 		return one(t, account, err, func() { checkAccount(t, account) })
 	}},
 	{"getTransactions", 200, list(transactionJSON), "/users/u1/transactions", func(t testing.TB, c *basiq.Client) error {
-		transactions := c.Transactions.List(t.Context(), userID, basiq.TransactionFields.AccountID.Eq("a1"), basiq.PageSize[basiq.Transaction](100))
+		transactions := c.Transactions.List(t.Context(), userID, basiq.TransactionListOptions{Filter: basiq.TransactionFields.AccountID.Eq("a1"), PageSize: 100})
 		return only(t, transactions, func(transaction *basiq.Transaction) { checkTransaction(t, transaction) })
 	}},
 	{"getTransaction", 200, transactionJSON, "/users/u1/transactions/t1", func(t testing.TB, c *basiq.Client) error {
@@ -418,7 +418,7 @@ var operationCalls = []operationCall{
 		return one(t, identity, err, func() { checkIdentity(t, identity) })
 	}},
 	{"getConnectors", 200, list(connectorJSON), "/connectors", func(t testing.TB, c *basiq.Client) error {
-		connectors := c.Connectors.List(t.Context(), basiq.ConnectorFields.Stage.Eq(basiq.InstitutionStageLive), basiq.ConnectorFields.InstitutionTier.In("1", "2"))
+		connectors := c.Connectors.List(t.Context(), basiq.ConnectorListOptions{Filter: basiq.ConnectorFields.Stage.Eq(basiq.InstitutionStageLive).And(basiq.ConnectorFields.InstitutionTier.In("1", "2"))})
 		return only(t, connectors, func(connector *basiq.Connector) { checkConnector(t, connector) })
 	}},
 	{"getConnector", 200, connectorJSON, "/connectors/AU00000/web", func(t testing.TB, c *basiq.Client) error {
@@ -426,7 +426,7 @@ var operationCalls = []operationCall{
 		return one(t, connector, err, func() { checkConnector(t, connector) })
 	}},
 	{"getPublicConnectors", 200, list(connectorJSON), "/public/connectors", func(t testing.TB, c *basiq.Client) error {
-		connectors := c.Connectors.ListPublic(t.Context(), basiq.ConnectorFields.ID.Eq("AU00000"))
+		connectors := c.Connectors.ListPublic(t.Context(), basiq.ConnectorListOptions{Filter: basiq.ConnectorFields.ID.Eq("AU00000")})
 		return only(t, connectors, func(connector *basiq.Connector) { checkConnector(t, connector) })
 	}},
 	{"getPublicConnector", 200, connectorJSON, "/public/connectors/AU00000/web", func(t testing.TB, c *basiq.Client) error {
@@ -434,7 +434,7 @@ var operationCalls = []operationCall{
 		return one(t, connector, err, func() { checkConnector(t, connector) })
 	}},
 	{"getInstitutions", 200, list(institutionJSON), "/institutions", func(t testing.TB, c *basiq.Client) error {
-		institutions := c.Institutions.List(t.Context(), basiq.InstitutionFields.Country.Ne("New Zealand"))
+		institutions := c.Institutions.List(t.Context(), basiq.InstitutionListOptions{Filter: basiq.InstitutionFields.Country.Ne("New Zealand")})
 		return only(t, institutions, func(institution *basiq.Institution) { checkInstitution(t, institution) })
 	}},
 	{"getInstitution", 200, institutionJSON, "/institutions/AU00000", func(t testing.TB, c *basiq.Client) error {
@@ -442,7 +442,7 @@ var operationCalls = []operationCall{
 		return one(t, institution, err, func() { checkInstitution(t, institution) })
 	}},
 	{"getPublicInstitutions", 200, list(institutionJSON), "/public/institutions", func(t testing.TB, c *basiq.Client) error {
-		institutions := c.Institutions.ListPublic(t.Context(), basiq.InstitutionFields.Tier.Eq("3"))
+		institutions := c.Institutions.ListPublic(t.Context(), basiq.InstitutionListOptions{Filter: basiq.InstitutionFields.Tier.Eq("3")})
 		return only(t, institutions, func(institution *basiq.Institution) { checkInstitution(t, institution) })
 	}},
 	{"getAffordabilityList", 200, list(affordJSON), "/users/u1/affordability", func(t testing.TB, c *basiq.Client) error {
@@ -499,7 +499,7 @@ var operationCalls = []operationCall{
 		return c.Reports.Delete(t.Context(), "r1")
 	}},
 	{"retrieveReportTransactions", 200, list(transactionJSON), "/reports/r1/transactions", func(t testing.TB, c *basiq.Client) error {
-		transactions := c.Reports.Transactions(t.Context(), "r1", basiq.ReportTransactionFields.ID.Eq("t1"))
+		transactions := c.Reports.Transactions(t.Context(), "r1", basiq.ReportTransactionListOptions{Filter: basiq.ReportTransactionFields.ID.Eq("t1")})
 		return only(t, transactions, func(transaction *basiq.ReportTransaction) { checkTransaction(t, &transaction.Transaction) })
 	}},
 	{"listReportTypes", 200, list(reportTypeJSON), "/reports/types", func(t testing.TB, c *basiq.Client) error {
@@ -511,7 +511,7 @@ var operationCalls = []operationCall{
 		return one(t, reportType, err, func() { checkReportType(t, reportType) })
 	}},
 	{"getEvents", 200, list(eventJSON), "/events", func(t testing.TB, c *basiq.Client) error {
-		events := c.Events.List(t.Context(), basiq.EventFields.UserID.Eq(userID), basiq.EventFields.Entity.Eq(basiq.EventEntityConnection))
+		events := c.Events.List(t.Context(), basiq.EventListOptions{Filter: basiq.EventFields.UserID.Eq(userID).And(basiq.EventFields.Entity.Eq(basiq.EventEntityConnection))})
 		return only(t, events, func(event *basiq.Event) { checkEvent(t, event) })
 	}},
 	{"getEvent", 200, eventJSON, "/events/e1", func(t testing.TB, c *basiq.Client) error {
@@ -548,7 +548,7 @@ var operationCalls = []operationCall{
 		return c.Webhooks.Delete(t.Context(), "w1")
 	}},
 	{"listMessages", 200, list(messageJSON), "/notifications/webhooks/w1/messages", func(t testing.TB, c *basiq.Client) error {
-		messages := c.Webhooks.Messages(t.Context(), "w1", basiq.WebhookMessageFields.Date.Gteq("2019-08-24"))
+		messages := c.Webhooks.Messages(t.Context(), "w1", basiq.WebhookMessageListOptions{Filter: basiq.WebhookMessageFields.Date.Gteq("2019-08-24")})
 		return only(t, messages, func(message *basiq.WebhookMessage) { checkMessage(t, message) })
 	}},
 	{"getWebhookMessage", 200, messageJSON, "/notifications/webhooks/w1/messages/m1", func(t testing.TB, c *basiq.Client) error {

@@ -57,13 +57,13 @@ func (l ledger) answer(_ int, req request) (*http.Response, error) {
 }
 
 // ways are the two ways to go through pages, between which nothing that a caller sees must differ.
-var ways = map[string][]basiq.ListOption[basiq.Transaction]{
-	"as they are wanted": nil,
-	"one ahead":          {basiq.Prefetch[basiq.Transaction]()},
+var ways = map[string]basiq.TransactionListOptions{
+	"as they are wanted": {},
+	"one ahead":          {Prefetch: true},
 }
 
 // eachWay runs a test both ways.
-func eachWay(t *testing.T, test func(t *testing.T, way []basiq.ListOption[basiq.Transaction])) {
+func eachWay(t *testing.T, test func(t *testing.T, way basiq.TransactionListOptions)) {
 	t.Helper()
 	for name, way := range ways {
 		t.Run(name, func(t *testing.T) {
@@ -77,12 +77,12 @@ func eachWay(t *testing.T, test func(t *testing.T, way []basiq.ListOption[basiq.
 func TestAllPagesInOrder(t *testing.T) {
 	t.Parallel()
 	const n = 100_000
-	eachWay(t, func(t *testing.T, way []basiq.ListOption[basiq.Transaction]) {
+	eachWay(t, func(t *testing.T, way basiq.TransactionListOptions) {
 		s := &stub{answer: ledger{n}.answer}
 		client := newClient(t, s)
 		next := 0
-		posted := basiq.TransactionFields.Status.Eq(basiq.TransactionStatusPosted)
-		for transaction, err := range client.Transactions.List(t.Context(), userID, append(way, posted)...) {
+		way.Filter = basiq.TransactionFields.Status.Eq(basiq.TransactionStatusPosted)
+		for transaction, err := range client.Transactions.List(t.Context(), userID, way) {
 			require.NoError(t, err)
 			if transaction.ID != "t"+strconv.Itoa(next) {
 				require.Equal(t, "t"+strconv.Itoa(next), transaction.ID)
@@ -101,7 +101,7 @@ func TestPagesAreFetchedWhenTheyAreWanted(t *testing.T) {
 	t.Parallel()
 	s := &stub{answer: ledger{10}.answer}
 	client := newClient(t, s)
-	all := client.Transactions.List(t.Context(), userID, basiq.PageSize[basiq.Transaction](2))
+	all := client.Transactions.List(t.Context(), userID, basiq.TransactionListOptions{PageSize: 2})
 	assert.Empty(t, s.seen(), "nothing is sent before the range")
 	var ids []string
 	for transaction, err := range all {
@@ -129,7 +129,7 @@ func TestPageByCursor(t *testing.T) {
 	var ids []string
 	pages := 0
 	for at := basiq.Cursor(""); ; {
-		page, err := client.Transactions.Page(t.Context(), userID, at, basiq.PageSize[basiq.Transaction](2))
+		page, err := client.Transactions.Page(t.Context(), userID, at, basiq.TransactionListOptions{PageSize: 2})
 		require.NoError(t, err)
 		assert.Equal(t, int64(5), page.Total)
 		for _, transaction := range page.Items {
@@ -160,11 +160,11 @@ func TestBadPageLinks(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			eachWay(t, func(t *testing.T, way []basiq.ListOption[basiq.Transaction]) {
+			eachWay(t, func(t *testing.T, way basiq.TransactionListOptions) {
 				s, client := newStub(t, ok(200, `{"type":"list","data":[{"type":"transaction","id":"t1"}],"links":{"next":"`+c.link+`"}}`))
 				var ids []string
 				var failure error
-				for transaction, err := range client.Transactions.List(t.Context(), userID, way...) {
+				for transaction, err := range client.Transactions.List(t.Context(), userID, way) {
 					if err != nil {
 						require.NoError(t, failure, "an error comes once")
 						failure = err
@@ -180,7 +180,7 @@ func TestBadPageLinks(t *testing.T) {
 				assert.Equal(t, []string{"t1"}, ids, "what came before is good")
 				assert.Len(t, s.seen(), 1, "nothing is sent there")
 
-				page, err := client.Transactions.Page(t.Context(), userID, "", way...)
+				page, err := client.Transactions.Page(t.Context(), userID, "", way)
 				require.ErrorIs(t, err, basiq.ErrBadPageLink)
 				require.NotNil(t, page, "what is on the page is good")
 				assert.Equal(t, "t1", page.Items[0].ID)
@@ -207,10 +207,10 @@ func TestGoodPageLinks(t *testing.T) {
 		for last, end := range map[string]string{"none": `{}`, "null": `{"next":null}`, "empty": `{"next":""}`, "no links": `null`} {
 			t.Run(name+"/"+last, func(t *testing.T) {
 				t.Parallel()
-				eachWay(t, func(t *testing.T, way []basiq.ListOption[basiq.Transaction]) {
+				eachWay(t, func(t *testing.T, way basiq.TransactionListOptions) {
 					s, client := newStub(t, ok(200, `{"type":"list","data":[],"links":`+links+`}`), ok(200, `{"type":"list","data":[{"id":"t1"}],"links":`+end+`}`))
 					n := 0
-					for _, err := range client.Transactions.List(t.Context(), userID, way...) {
+					for _, err := range client.Transactions.List(t.Context(), userID, way) {
 						require.NoError(t, err)
 						n++
 					}
@@ -239,11 +239,11 @@ func TestRepeatedPageLinks(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			eachWay(t, func(t *testing.T, way []basiq.ListOption[basiq.Transaction]) {
+			eachWay(t, func(t *testing.T, way basiq.TransactionListOptions) {
 				s, client := newStub(t, c.answers...)
 				var ids []string
 				var failure error
-				for transaction, err := range client.Transactions.List(t.Context(), userID, way...) {
+				for transaction, err := range client.Transactions.List(t.Context(), userID, way) {
 					if failure = err; err == nil {
 						ids = append(ids, transaction.ID)
 					}
@@ -254,7 +254,7 @@ func TestRepeatedPageLinks(t *testing.T) {
 				if len(c.answers) > 1 {
 					return
 				}
-				page, err := client.Transactions.Page(t.Context(), userID, "", way...)
+				page, err := client.Transactions.Page(t.Context(), userID, "", way)
 				require.ErrorIs(t, err, basiq.ErrBadPageLink)
 				assert.Empty(t, page.Next, "a program that stores it would go round for ever")
 			})
@@ -265,15 +265,14 @@ func TestRepeatedPageLinks(t *testing.T) {
 func TestBadPageArguments(t *testing.T) {
 	t.Parallel()
 	s, client := newStub(t, ok(200, `{"type":"list","data":[]}`))
-	for name, options := range map[string][]basiq.ListOption[basiq.Transaction]{
-		"no items":      {basiq.PageSize[basiq.Transaction](0)},
-		"too many":      {basiq.PageSize[basiq.Transaction](501)},
-		"nil":           {nil},
-		"a zero filter": {basiq.Filter[basiq.Transaction]{}},
-		"no date":       {basiq.TransactionFields.PostDate.Eq("yesterday")},
-		"a time":        {basiq.TransactionFields.PostDate.Eq("2019-10-29T00:00:00Z")},
-		"no such date":  {basiq.TransactionFields.PostDate.Gt("2019-02-30")},
-		"backwards":     {basiq.TransactionFields.PostDate.Between("2019-10-29", "2019-10-28")},
+	for name, options := range map[string][]basiq.TransactionListOptions{
+		"negative size": {{PageSize: -1}},
+		"too many":      {{PageSize: 501}},
+		"two values":    {{}, {}},
+		"no date":       {{Filter: basiq.TransactionFields.PostDate.Eq("yesterday")}},
+		"a time":        {{Filter: basiq.TransactionFields.PostDate.Eq("2019-10-29T00:00:00Z")}},
+		"no such date":  {{Filter: basiq.TransactionFields.PostDate.Gt("2019-02-30")}},
+		"backwards":     {{Filter: basiq.TransactionFields.PostDate.Between("2019-10-29", "2019-10-28")}},
 	} {
 		for _, err := range client.Transactions.List(t.Context(), userID, options...) {
 			require.ErrorIs(t, err, basiq.ErrInvalidInput, name)
@@ -288,7 +287,7 @@ func TestBadPageArguments(t *testing.T) {
 	_, err := client.Transactions.Page(t.Context(), "..", "")
 	require.ErrorIs(t, err, basiq.ErrInvalidInput)
 	assert.Empty(t, s.seen())
-	_, err = client.Transactions.Page(t.Context(), userID, "", basiq.PageSize[basiq.Transaction](1))
+	_, err = client.Transactions.Page(t.Context(), userID, "", basiq.TransactionListOptions{PageSize: 1})
 	require.NoError(t, err, "one item is a page")
 	assert.Contains(t, s.seen()[0].Query, "limit=1")
 }
@@ -313,11 +312,11 @@ func TestAPageThatFails(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			eachWay(t, func(t *testing.T, way []basiq.ListOption[basiq.Transaction]) {
+			eachWay(t, func(t *testing.T, way basiq.TransactionListOptions) {
 				_, client := newStub(t, c.answers...)
 				var ids []string
 				var failure error
-				for transaction, err := range client.Transactions.List(t.Context(), userID, way...) {
+				for transaction, err := range client.Transactions.List(t.Context(), userID, way) {
 					if failure = err; err == nil {
 						ids = append(ids, transaction.ID)
 					}
@@ -341,7 +340,7 @@ func TestAPageThatFails(t *testing.T) {
 // Leaving the loop leaves no request under way and no answer half read.
 func TestABreakLeavesNothingOpen(t *testing.T) {
 	t.Parallel()
-	eachWay(t, func(t *testing.T, way []basiq.ListOption[basiq.Transaction]) {
+	eachWay(t, func(t *testing.T, way basiq.TransactionListOptions) {
 		var mu sync.Mutex
 		states := map[net.Conn]http.ConnState{}
 		server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -369,7 +368,7 @@ func TestABreakLeavesNothingOpen(t *testing.T) {
 		require.NoError(t, err)
 
 		n := 0
-		for _, err := range client.Transactions.List(t.Context(), userID, way...) {
+		for _, err := range client.Transactions.List(t.Context(), userID, way) {
 			require.NoError(t, err)
 			if n++; n == 50_250 { // in the middle of a page in the middle
 				break
