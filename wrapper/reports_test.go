@@ -293,12 +293,12 @@ func TestReportTransactions_PageSize(t *testing.T) {
 		options []basiq.ReportTransactionListOptions
 		query   string
 	}{
-		"none":         {nil, ""},
-		"a filter":     {[]basiq.ReportTransactionListOptions{{Filter: fields.ID.Eq("t1")}}, "filter=transaction.id.eq%28%27t1%27%29"},
-		"prefetch":     {[]basiq.ReportTransactionListOptions{{Prefetch: true}}, ""},
-		"a size":       {[]basiq.ReportTransactionListOptions{{PageSize: 250}}, "limit=250"},
-		"the maximum":  {[]basiq.ReportTransactionListOptions{{PageSize: 500}}, "limit=500"},
-		"the minimum":  {[]basiq.ReportTransactionListOptions{{PageSize: 1}}, "limit=1"},
+		"none":        {nil, ""},
+		"a filter":    {[]basiq.ReportTransactionListOptions{{Filter: fields.ID.Eq("t1")}}, "filter=transaction.id.eq%28%27t1%27%29"},
+		"prefetch":    {[]basiq.ReportTransactionListOptions{{Prefetch: true}}, ""},
+		"a size":      {[]basiq.ReportTransactionListOptions{{PageSize: 250}}, "limit=250"},
+		"the maximum": {[]basiq.ReportTransactionListOptions{{PageSize: 500}}, "limit=500"},
+		"the minimum": {[]basiq.ReportTransactionListOptions{{PageSize: 1}}, "limit=1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
