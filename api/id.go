@@ -21,7 +21,7 @@ func (id ID) Validate() error {
 		return fmt.Errorf("%w: it is empty", ErrBadID)
 	case ".", "..":
 		return fmt.Errorf("%w: it is a step in a path", ErrBadID)
-	case "refresh", "types", "transactions":
+	case "refresh", "types", "transactions", "account", "balance", "identity", "income", "expense-ratio":
 		return fmt.Errorf("%w: the API uses this word as a path of its own", ErrBadID)
 	}
 	for i := range len(id) {
