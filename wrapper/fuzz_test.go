@@ -273,6 +273,11 @@ func checkKept(t testing.TB, value, before any) {
 	kept(t, reflect.TypeOf(value).Elem(), before, after, "")
 }
 
+func isObject(value any) bool {
+	_, object := value.(map[string]any)
+	return object
+}
+
 var (
 	secretType      = reflect.TypeFor[basiq.Secret]()
 	unmarshaler     = reflect.TypeFor[json.Unmarshaler]()
@@ -305,6 +310,10 @@ func kept(t testing.TB, kind reflect.Type, before, after any, where string) {
 		}
 		kind = kind.Field(0).Type
 		before, after = many(before), many(after)
+	case strings.HasPrefix(kind.Name(), "TextOrObject[") && isObject(before):
+		object, _ := kind.FieldByName("Object")
+		kept(t, object.Type, before, after, where)
+		return
 	case reflect.PointerTo(kind).Implements(unmarshaler) && kind.Kind() != reflect.Pointer:
 		if before != nil && before != "" || after != nil && after != "" {
 			require.Equal(t, before, after, where)

@@ -56,7 +56,7 @@ func (s *Sandbox) getAffordabilitySnapshotTransactions(c *call) (answer, error) 
 		return paged(s, c, snap.lines, func(l line) string { return l.id }, func(l line) any { return l.summarized(&c.view) })
 	}
 	// A file has no place for the link to a next page, so it holds all.
-	if _, err := c.limit(); err != nil {
+	if _, err := c.limit(maxLimit); err != nil {
 		return answer{}, err
 	}
 	return answer{http.StatusOK, document{c.otherType(), snap.transactionsCSV()}}, nil

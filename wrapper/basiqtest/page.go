@@ -57,27 +57,35 @@ func (c *call) parameters() (url.Values, error) {
 
 // resume finds the page that the next parameter names. A handler of a collection that comes in pages calls it first.
 func (s *Sandbox) resume(c *call) error {
-	query, err := c.parameters()
-	if err != nil || !query.Has("next") {
-		return nil //nolint:nilerr // What needs the parameters says that they cannot be read.
-	}
-	at, known := s.cursors.byID[query.Get("next")]
-	if !known || at.path != c.http.URL.Path {
+	if known := s.resumeAt(c, "next"); !known {
 		return notValid("Next value is not valid", fromParameter("next"))
 	}
-	c.query, c.after, c.start = at.query, at.after, at.start
 	return nil
 }
 
-// limit returns how many items a page is to have.
-func (c *call) limit() (int, error) {
+// resumeAt finds the page that a parameter names. It reports false if there is no such page.
+func (s *Sandbox) resumeAt(c *call, parameter string) (known bool) {
+	query, err := c.parameters()
+	if err != nil || !query.Has(parameter) {
+		return true // What needs the parameters says that they cannot be read.
+	}
+	at, known := s.cursors.byID[query.Get(parameter)]
+	if !known || at.path != c.http.URL.Path {
+		return false
+	}
+	c.query, c.after, c.start = at.query, at.after, at.start
+	return true
+}
+
+// limit returns how many items a page is to have, or usual if the request does not say.
+func (c *call) limit(usual int) (int, error) {
 	query, err := c.parameters()
 	if err != nil || len(query["limit"]) > 1 {
 		return 0, notValid("Limit value is not valid", fromParameter("limit"))
 	}
 	text := query.Get("limit")
 	if text == "" {
-		return maxLimit, nil
+		return usual, nil
 	}
 	limit, err := strconv.Atoi(text)
 	switch {
@@ -92,10 +100,19 @@ func (c *call) limit() (int, error) {
 // paged answers with a page of the items that the filter has left, in the order in which they are listed. Call
 // [Sandbox.resume] before filtering.
 func paged[T any](s *Sandbox, c *call, items []T, id func(T) string, show func(T) any) (answer, error) {
-	limit, err := c.limit()
+	limit, err := c.limit(maxLimit)
 	if err != nil {
 		return answer{}, err
 	}
+	a, next := pageOf(s, c, limit, items, id, show)
+	if next != "" {
+		a.links["next"] = c.url(c.http.URL.Path + "?next=" + next)
+	}
+	return answer{http.StatusOK, a}, nil
+}
+
+// pageOf returns a page of at most limit items, and the cursor of the next page, or "" if it is the last.
+func pageOf[T any](s *Sandbox, c *call, limit int, items []T, id func(T) string, show func(T) any) (page *listPage, next string) {
 	start := 0
 	if c.after != "" {
 		// What has come or gone since is not to repeat an item, nor to leave one out.
@@ -116,17 +133,17 @@ func paged[T any](s *Sandbox, c *call, items []T, id func(T) string, show func(T
 		links = c.self(strings.TrimSuffix(path+"?"+kept.Encode(), "?"))
 	}
 	if end < len(items) {
-		query, _ := c.parameters() // c.limit has read them
-		next := s.cursors.add(cursor{path: path, query: query, after: id(items[end-1]), start: end})
-		links["next"] = c.url(path + "?next=" + next)
+		query, _ := c.parameters() // The caller has read them.
+		next = s.cursors.add(cursor{path: path, query: query, after: id(items[end-1]), start: end})
 	}
-	return answer{http.StatusOK, &listPage{size: len(items), data: data, links: links}}, nil
+	return &listPage{size: len(items), data: data, links: links}, next
 }
 
 // listPage is a page of a collection.
 type listPage struct {
 	size      int  // of the collection
 	uncounted bool // says neither its size nor the collection's
+	reversed  bool // count is the size of the collection and size that of the page, as documented for insights and payees
 	data      []any
 	links     object
 }
@@ -138,9 +155,13 @@ func (p *listPage) writeTo(w *jsonWriter) {
 	w.buf = slices.Grow(w.buf, len(p.data)*itemSize+1024)
 	w.begin()
 	w.text("type", "list")
+	count, size := len(p.data), p.size
+	if p.reversed {
+		count, size = size, count
+	}
 	if !p.uncounted {
-		w.number("count", len(p.data))
-		w.number("size", p.size)
+		w.number("count", count)
+		w.number("size", size)
 	}
 	w.raw("data", "[")
 	for i, item := range p.data {

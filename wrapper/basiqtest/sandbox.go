@@ -65,7 +65,9 @@ type Sandbox struct {
 
 	users     map[string]*user
 	usersMade int
-	jobs      map[string]*job
+	// userCounts holds how many users were created and deleted on each day.
+	userCounts userCounts
+	jobs       map[string]*job
 	// tokens holds expired tokens too: they are answered differently from unknown ones.
 	tokens      map[string]*token
 	tokenOrder  []string // their texts, the oldest first, and those of some that were revoked

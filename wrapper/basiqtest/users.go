@@ -25,6 +25,7 @@ type user struct {
 	consents  []*consent // the oldest first
 	authLink  *authLink  // nil when there is none
 	snapshots []*snapshot
+	insights  []*insight // the oldest first
 }
 
 var (
@@ -52,6 +53,7 @@ func (s *Sandbox) createUser(c *call) (answer, error) {
 	}
 	s.usersMade++
 	s.countUser(c.now)
+	s.userCounts.add(c.now, userCount{created: 1})
 	u := &user{id: s.newID(), created: c.now, order: s.usersMade, data: data}
 	s.users[u.id] = u
 	s.emitUser(u, gen.EventActionCreated, c.now)
@@ -144,7 +146,8 @@ func (s *Sandbox) deleteUser(c *call) (answer, error) {
 	}
 	delete(s.users, u.id)
 	// Some who know the user still wait for their time, such as the end of a consent, and would keep all this until then.
-	u.connections, u.jobs, u.orphans, u.snapshots = nil, nil, nil, nil
+	u.connections, u.jobs, u.orphans, u.snapshots, u.insights = nil, nil, nil, nil, nil
+	s.userCounts.add(c.now, userCount{deleted: 1})
 	s.emitUser(u, gen.EventActionDeleted, c.now)
 	return answer{status: http.StatusNoContent}, nil
 }
