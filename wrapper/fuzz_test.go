@@ -464,6 +464,26 @@ var fuzzedThings = []thing{
 			ReportType: basiq.ReportTypeAffordability, Title: "a", Filters: []basiq.ReportFilter{basiq.ReportTexts(basiq.ReportFilterNameUsers, userID)},
 		}))
 	}},
+	{"Insights.VerifyAccount", "/users/u1/insights/account", func(t testing.TB, c *basiq.Client) (item, error) {
+		return got(insightID)(c.Insights.VerifyAccount(t.Context(), userID, basiq.VerifyAccount{AccountNumber: "10445533"}))
+	}},
+	{"Insights.VerifyBalance", "/users/u1/insights/balance", func(t testing.TB, c *basiq.Client) (item, error) {
+		return got(insightID)(c.Insights.VerifyBalance(t.Context(), userID, basiq.BalanceRange{Min: "1"}))
+	}},
+	{"Insights.VerifyIdentity", "/users/u1/insights/identity", func(t testing.TB, c *basiq.Client) (item, error) {
+		return got(insightID)(c.Insights.VerifyIdentity(t.Context(), userID, basiq.VerifyIdentity{Name: "Gavin Belson"}))
+	}},
+	{"Insights.Create", "/insights", func(t testing.TB, c *basiq.Client) (item, error) {
+		return got(insightID)(c.Insights.Create(t.Context(), basiq.CreateInsight{
+			Users: []string{userID}, Type: basiq.InsightTypeIDExpenseRatio, Data: map[string]any{"expense": "1000"},
+		}))
+	}},
+	{"Merchants.Get", "/merchants/x1", func(t testing.TB, c *basiq.Client) (item, error) {
+		return got(func(v *basiq.Merchant) string { return v.Merchant.ID })(c.Merchants.Get(t.Context(), "x1"))
+	}},
+	{"Analytics.Users", "/analytics/users", func(t testing.TB, c *basiq.Client) (item, error) {
+		return got(func(*basiq.UserAnalytics) string { return "no ID" })(c.Analytics.Users(t.Context(), basiq.UserAnalyticsQuery{Interval: basiq.AnalyticsIntervalDaily}))
+	}},
 	{"Webhooks.Create", "/notifications/webhooks", func(t testing.TB, c *basiq.Client) (item, error) {
 		return got(func(v *basiq.Webhook) string { return v.ID })(c.Webhooks.Create(t.Context(), basiq.CreateWebhook{
 			URL: "https://piper.com/basiq-messages/", Name: "My General Webhook", SubscribedEvents: []basiq.EventTypeName{basiq.EventTypeNameUserCreated},
@@ -475,6 +495,7 @@ var fuzzedThings = []thing{
 }
 
 func idOfJob(j *basiq.Job) string         { return j.ID }
+func insightID(v *basiq.Insight) string   { return v.ID }
 func publicLink(v *basiq.AuthLink) string { return v.Links.Public }
 
 // answeredThings are all calls that are answered with one thing.
@@ -513,6 +534,10 @@ func TestEveryAnswerIsFuzzed(t *testing.T) {
 // fuzzedListings are the calls that are answered with a list.
 func fuzzedListings() []listing {
 	return append(slices.Clone(listings), listing{
+		"Merchants.Search", "/merchants", "merchantName=Coles", true, func(ctx context.Context, c *basiq.Client) iter.Seq2[item, error] {
+			return itemsOf(c.Merchants.Search(ctx, basiq.MerchantQuery{Name: "Coles"}), func(v *basiq.MerchantMatch) string { return v.MerchantID })
+		},
+	}, listing{
 		"Connections.RefreshAll", "/users/u1/connections/refresh", "", false,
 		func(ctx context.Context, c *basiq.Client) iter.Seq2[item, error] {
 			return func(yield func(item, error) bool) {
