@@ -98,6 +98,14 @@ func errorCode(t *testing.T, value any) basiq.Code {
 	return envelope.Data[0].Code
 }
 
+// withoutPayloads are the operations that no description in testdata/official has. The list of users is documented in prose
+// only. Payloads of the others are in testdata.
+var withoutPayloads = []string{
+	"getUsers",
+	"listUserInsights", "getInsightById", "getAccountInsights", "getBalanceInsights", "getIdentityInsights", "createInsight",
+	"getInsightTypes", "getInsightType", "GetPayees", "GetPayeeDetails", "MerchantSearch", "GetMerchantById", "getUserAnalytics",
+}
+
 // To every operation a server answers with what Basiq's descriptions show for it, and the client gives the caller every
 // value of a success, and the code of an error. What it sends for that is the contract's. Where the
 // descriptions show no error of an operation, it gets that of another.
@@ -162,8 +170,7 @@ func TestOfficialAnswersThroughTheClient(t *testing.T) {
 		})
 	}
 	for id := range calls {
-		// No description shows the list of users, which is documented in prose only.
-		assert.Equal(t, id != "getUsers", succeeded[id], "%s", id)
+		assert.Equal(t, !slices.Contains(withoutPayloads, id), succeeded[id], "%s", id)
 	}
 	t.Logf("%d answers to %d operations", len(all), len(calls))
 }
