@@ -219,8 +219,13 @@ func checkRequest(ctx context.Context, input *openapi3filter.RequestValidationIn
 		}
 	}
 	operation, item := input.Route.Operation, input.Route.PathItem
-	err := checkNames("query parameter", input.Request.URL.RawQuery, func(name string) bool {
-		return operation.Parameters.GetByInAndName("query", name) != nil || item.Parameters.GetByInAndName("query", name) != nil
+	err := checkNames("query parameter", input.Request.URL.RawQuery, func(name string) *openapi3.Schema {
+		for _, parameters := range []openapi3.Parameters{operation.Parameters, item.Parameters} {
+			if parameter := parameters.GetByInAndName("query", name); parameter != nil {
+				return parameter.Schema.Value
+			}
+		}
+		return nil
 	})
 	if err != nil && !linked {
 		return err
@@ -239,8 +244,11 @@ func checkRequest(ctx context.Context, input *openapi3filter.RequestValidationIn
 			return errors.New("the body is not one JSON value")
 		}
 	case "application/x-www-form-urlencoded":
-		return checkNames("form field", string(body), func(name string) bool {
-			return media.Schema.Value.Properties[name] != nil
+		return checkNames("form field", string(body), func(name string) *openapi3.Schema {
+			if property := media.Schema.Value.Properties[name]; property != nil {
+				return property.Value
+			}
+			return nil
 		})
 	case "multipart/form-data":
 		return checkParts(input.Request.Header, body, media.Schema.Value)
@@ -282,17 +290,19 @@ func checkParts(header http.Header, body []byte, schema *openapi3.Schema) error 
 	}
 }
 
-// checkNames demands that every name of an URL-encoded list is known and stands there once.
-func checkNames(what, encoded string, known func(string) bool) error {
+// checkNames returns an error for a name of a URL-encoded list that has no schema, or that is repeated although its schema
+// is not an array.
+func checkNames(what, encoded string, schema func(name string) *openapi3.Schema) error {
 	values, err := url.ParseQuery(encoded)
 	if err != nil {
 		return fmt.Errorf("a %s is not URL-encoded", what)
 	}
 	for name, given := range values {
-		if !known(name) {
+		known := schema(name)
+		if known == nil {
 			return fmt.Errorf("%s %q is not in the contract", what, name)
 		}
-		if len(given) > 1 {
+		if len(given) > 1 && !known.Type.Is("array") {
 			return fmt.Errorf("%s %q stands there %d times", what, name, len(given))
 		}
 	}
