@@ -14,13 +14,10 @@ type userCount struct{ created, deleted int }
 // userCounts holds the counts of days.
 type userCounts map[string]userCount
 
-func (counts *userCounts) add(now time.Time, more userCount) {
-	if *counts == nil {
-		*counts = userCounts{}
-	}
+func (counts userCounts) add(now time.Time, more userCount) {
 	at := day(now)
-	sum := (*counts)[at]
-	(*counts)[at] = userCount{sum.created + more.created, sum.deleted + more.deleted}
+	sum := counts[at]
+	counts[at] = userCount{sum.created + more.created, sum.deleted + more.deleted}
 }
 
 // between returns the counts of the days from first on and before end.

@@ -19,6 +19,9 @@
 // cursors and errors are the documented ones, wrong ones included. Where the documents are silent it does what is
 // plausible, and a comment in the code says so.
 //
+// Insights are computed from the accounts and identities of the sandbox, and stored. Each connection of a test user comes
+// with the same five payees. Merchants are those of the transactions.
+//
 // # Banks
 //
 // AU00000 (Hooli) and AU00004 (HooliGov) ask for no second factor, AU00002 (Pied Piper) always does, AU00003 (Nucleus)

@@ -182,8 +182,9 @@ func (s *Sandbox) readAccountVerification(body []byte) (verification, error) {
 		return nil, invalidContent("insight")
 	}
 	return func(u *user, now time.Time) []object {
-		data := []object{}
-		for _, h := range s.userHoldings(u, now) {
+		holdings := s.userHoldings(u, now)
+		data := make([]object, 0, len(holdings))
+		for _, h := range holdings {
 			result := object{"accountId": h.id, "accountNumber": h.compareNumber(want.AccountNumber)}
 			if want.AccountType != "" {
 				result["accountType"] = compared(want.AccountType, strings.EqualFold(want.AccountType, string(h.Kind)))
@@ -230,8 +231,9 @@ func (s *Sandbox) readBalanceVerification(body []byte) (verification, error) {
 		return nil, refused("max")
 	}
 	return func(u *user, now time.Time) []object {
-		data := []object{}
-		for _, h := range s.userHoldings(u, now) {
+		holdings := s.userHoldings(u, now)
+		data := make([]object, 0, len(holdings))
+		for _, h := range holdings {
 			balance := big.NewRat(int64(h.Balance), 100)
 			within := balance.Cmp(least) >= 0 && (!hasMost || balance.Cmp(most) <= 0)
 			data = append(data, object{

@@ -95,8 +95,11 @@ func TestInsights_Balance(t *testing.T) {
 		assert.False(t, r.has("data.0.accountNumber"), "which older insights have")
 
 		for _, bad := range []struct{ body, parameter any }{
-			{object{"balance": object{}}, "min/max"}, {object{}, "min/max"}, {object{"balance": object{"max": "1"}}, "min"},
-			{object{"balance": object{"min": "one"}}, "min"}, {object{"balance": object{"min": "1", "max": "two"}}, "max"},
+			{object{"balance": object{}}, "min/max"},
+			{object{}, "min/max"},
+			{object{"balance": object{"max": "1"}}, "min"},
+			{object{"balance": object{"min": "one"}}, "min"},
+			{object{"balance": object{"min": "1", "max": "two"}}, "max"},
 		} {
 			refused := c.post(user+"/insights/balance", bad.body)
 			refused.requireError(400, "parameter-not-valid", "Balance value is not valid.")

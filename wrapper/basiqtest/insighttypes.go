@@ -58,8 +58,9 @@ func (t *insightType) show() object {
 }
 
 func (s *Sandbox) getInsightTypes(c *call) (answer, error) {
-	data := []object{}
-	for _, t := range insightTypes() {
+	types := insightTypes()
+	data := make([]object, 0, len(types))
+	for _, t := range types {
 		data = append(data, t.show())
 	}
 	return answer{http.StatusOK, object{

@@ -121,18 +121,19 @@ func newSandbox(opts []Option) (*Sandbox, error) {
 	}
 	lifetime, end := context.WithCancel(context.Background())
 	return &Sandbox{
-		config:    config,
-		routes:    routes(),
-		served:    make(chan struct{}),
-		deliverer: newDeliverer(config.deliverer),
-		lifetime:  lifetime,
-		end:       end,
-		books:     bank.Open(config.seed, time.Now()),
-		random:    newRandom(config.seed),
-		users:     map[string]*user{},
-		jobs:      map[string]*job{},
-		tokens:    map[string]*token{},
-		visits:    map[string]*visit{},
+		config:     config,
+		routes:     routes(),
+		served:     make(chan struct{}),
+		deliverer:  newDeliverer(config.deliverer),
+		lifetime:   lifetime,
+		end:        end,
+		books:      bank.Open(config.seed, time.Now()),
+		random:     newRandom(config.seed),
+		users:      map[string]*user{},
+		userCounts: userCounts{},
+		jobs:       map[string]*job{},
+		tokens:     map[string]*token{},
+		visits:     map[string]*visit{},
 	}, nil
 }
 
