@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 
 	"github.com/basiq-go/basiq-go/gen"
 )
@@ -79,8 +80,13 @@ func (s *AnalyticsService) Users(ctx context.Context, query UserAnalyticsQuery) 
 		return nil, err
 	}
 	analytics, err := read[UserAnalytics](answer)
-	if err == nil && analytics.Interval == "" && analytics.Data == nil {
+	switch {
+	case err != nil:
+		return nil, err
+	case analytics.Interval == "" && len(analytics.Data) == 0:
 		return nil, unreadable(opUserAnalytics, answer.status, nil, errors.New("missing interval and data"))
+	case analytics.Interval != "" && !strings.EqualFold(string(analytics.Interval), string(query.Interval)):
+		return nil, unreadable(opUserAnalytics, answer.status, nil, errors.New("response about another interval"))
 	}
-	return analytics, err
+	return analytics, nil
 }

@@ -36,10 +36,20 @@ func TestAnalytics_Users_InvalidInput(t *testing.T) {
 
 func TestAnalytics_Users(t *testing.T) {
 	t.Parallel()
-	s, client := newStub(t, ok(200, analyticsJSON), ok(200, `{"message":"hello"}`))
-	_, err := client.Analytics.Users(t.Context(), basiq.UserAnalyticsQuery{Interval: basiq.AnalyticsIntervalDaily, From: "2026-02-01", To: "2026-02-01"})
+	query := basiq.UserAnalyticsQuery{Interval: basiq.AnalyticsIntervalMonthly, From: "2026-02-01", To: "2026-02-01"}
+	s, client := newStub(t, ok(200, analyticsJSON))
+	_, err := client.Analytics.Users(t.Context(), query)
 	require.NoError(t, err)
-	assert.Equal(t, "interval=daily&fromDate=2026-02-01&toDate=2026-02-01", s.seen()[0].Query)
-	_, err = client.Analytics.Users(t.Context(), basiq.UserAnalyticsQuery{Interval: basiq.AnalyticsIntervalDaily})
-	require.ErrorContains(t, err, "missing interval and data")
+	assert.Equal(t, "interval=monthly&fromDate=2026-02-01&toDate=2026-02-01", s.seen()[0].Query)
+	for body, problem := range map[string]string{
+		`{"message":"hello"}`:              "missing interval and data",
+		`{"type":"list","data":[]}`:        "missing interval and data",
+		`{"interval":"daily","data":[{}]}`: "response about another interval",
+	} {
+		_, client := newStub(t, ok(200, body))
+		require.ErrorContains(t, errOf(client.Analytics.Users(t.Context(), query)), problem)
+	}
+	_, client = newStub(t, ok(200, `{"data":[{"created":1}]}`))
+	_, err = client.Analytics.Users(t.Context(), query)
+	require.NoError(t, err, "no field is required")
 }

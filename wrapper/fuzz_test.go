@@ -482,7 +482,7 @@ var fuzzedThings = []thing{
 		return got(func(v *basiq.Merchant) string { return v.Merchant.ID })(c.Merchants.Get(t.Context(), "x1"))
 	}},
 	{"Analytics.Users", "/analytics/users", func(t testing.TB, c *basiq.Client) (item, error) {
-		return got(func(*basiq.UserAnalytics) string { return "no ID" })(c.Analytics.Users(t.Context(), basiq.UserAnalyticsQuery{Interval: basiq.AnalyticsIntervalDaily}))
+		return got(func(*basiq.UserAnalytics) string { return "no ID" })(c.Analytics.Users(t.Context(), basiq.UserAnalyticsQuery{Interval: basiq.AnalyticsIntervalMonthly}))
 	}},
 	{"Webhooks.Create", "/notifications/webhooks", func(t testing.TB, c *basiq.Client) (item, error) {
 		return got(func(v *basiq.Webhook) string { return v.ID })(c.Webhooks.Create(t.Context(), basiq.CreateWebhook{

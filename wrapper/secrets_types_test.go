@@ -51,7 +51,8 @@ var roots = []reflect.Type{
 	reflect.TypeFor[gen.ConnectorList](), reflect.TypeFor[gen.ConsentList](), reflect.TypeFor[gen.EventList](), reflect.TypeFor[gen.EventTypeList](),
 	reflect.TypeFor[gen.IdentityList](), reflect.TypeFor[gen.InstitutionList](), reflect.TypeFor[gen.JobList](), reflect.TypeFor[gen.ReportList](),
 	reflect.TypeFor[gen.ReportTypeList](), reflect.TypeFor[gen.TransactionList](), reflect.TypeFor[gen.UserList](), reflect.TypeFor[gen.WebhookList](),
-	reflect.TypeFor[gen.WebhookMessageList](),
+	reflect.TypeFor[gen.WebhookMessageList](), reflect.TypeFor[gen.InsightList](), reflect.TypeFor[gen.InsightTypeList](),
+	reflect.TypeFor[gen.MerchantList](), reflect.TypeFor[gen.PayeeList](),
 }
 
 // secretName is what a field is called that has a secret in it.
