@@ -87,6 +87,7 @@ var sealed = map[string]string{
 	"api.Decimal":             "a number",
 	"api.Reference":           "an id",
 	"api.TextOrList":          "the value of a report's filter",
+	"api.TextOrObject":        "a value of another JSON kind",
 	"basiq.ChoiceField":       "the name of a field",
 	"basiq.DateField":         "the name of a field",
 	"basiq.EqualField":        "the name of a field",
