@@ -41,7 +41,7 @@ func (v *TextOrObject[T]) UnmarshalJSON(data []byte) error {
 		return nil
 	case '{':
 		v.Object = new(T)
-		return Unmarshal(data, v.Object)
+		return unmarshalAll(data, v.Object) // the caller may decode it twice, which is enough
 	default:
 		return v.rawValue.UnmarshalJSON(data)
 	}

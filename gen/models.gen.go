@@ -4092,7 +4092,7 @@ type PayeeBank struct {
 	AccountNumber string `json:"accountNumber,omitempty,omitzero"`
 
 	// BankAddress The bank's address. Basiq describes a string; the CDR standard has an object.
-	BankAddress api.TextOrObject[map[string]any] `json:"bankAddress,omitempty,omitzero"`
+	BankAddress api.TextOrObject[map[string]json.RawMessage] `json:"bankAddress,omitempty,omitzero"`
 
 	// BeneficiaryBankBIC The bank's BIC.
 	BeneficiaryBankBIC string `json:"beneficiaryBankBIC,omitempty,omitzero"`

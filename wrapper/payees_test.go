@@ -1,6 +1,7 @@
 package basiq_test
 
 import (
+	"encoding/json"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -22,6 +23,6 @@ func TestPayees_Get_International(t *testing.T) {
 	}
 	assert.Equal(t, "1 Churchill Place, London", payee(`"1 Churchill Place, London"`).International.BankDetails.BankAddress.Text)
 	address := payee(`{"name":"Barclays","address":"1 Churchill Place"}`).International.BankDetails.BankAddress
-	assert.Equal(t, map[string]any{"name": "Barclays", "address": "1 Churchill Place"}, *address.Object)
+	assert.Equal(t, map[string]json.RawMessage{"name": json.RawMessage(`"Barclays"`), "address": json.RawMessage(`"1 Churchill Place"`)}, *address.Object)
 	assert.True(t, payee(`null`).International.BankDetails.BankAddress.IsZero())
 }
