@@ -92,6 +92,9 @@
 // are. Values keep every digit that Basiq sent. A null, empty or malformed date or amount does not fail a call: the methods
 // of [Amount], [Decimal], [Date] and [Time] report whether there is a value.
 //
+// Types and methods whose comments contain "Preview, outside the stability promise" may change or disappear in any version,
+// because Basiq has not described their operations in full.
+//
 // # Errors
 //
 // A response with a non-2xx status is returned as an [*Error]. It holds the status and, if the body is a Basiq error, its
@@ -114,9 +117,9 @@
 //
 //   - Reads, deletes of what has an ID, refreshes and token requests are retried after timeouts, resets, 408 and 5xx. A
 //     retried delete that finds nothing succeeds; otherwise deleting what does not exist is an error.
-//   - Creates, updates, purges, uploads and MFA answers are retried only if there is proof that Basiq did not carry out the
-//     request. Banks lock logins that are tried too often. Proof comes from an http.Transport; see [PassThrough]. After an
-//     error for which [MayHaveSucceeded] is true, check the list of the resource before calling again.
+//   - Creates, updates, purges, uploads, insights and MFA answers are retried only if there is proof that Basiq did not carry
+//     out the request. Banks lock logins that are tried too often. Proof comes from an http.Transport; see [PassThrough].
+//     After an error for which [MayHaveSucceeded] is true, check the list of the resource before calling again.
 //   - Every call is retried after 429, 421 and 425, with which a request is refused unread.
 //
 // Failures that no retry changes are not retried: a host name that does not exist, a certificate or TLS version that is

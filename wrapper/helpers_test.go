@@ -276,6 +276,12 @@ const (
 	eventTypeJSON   = `{"type":"eventType","id":"account.updated","description":"when an account is updated"}`
 	webhookJSON     = `{"type":"webhook","id":"w1","name":"My General Webhook","status":"active","subscribedEvents":"user.created","url":"https://piper.com/basiq-messages/"}`
 	hookSecretJSON  = `{"type":"Webhook","id":"w1","name":"My General Webhook","status":"active","subscribedEvents":"user.created","url":"https://piper.com/basiq-messages/","secret":"rfiuheo43934"}`
+	insightJSON     = `{"type":"insight","id":"n1","created":"2025-09-19T00:08:55Z","insightType":"balance","data":[{"accountId":"a1","balance":{"input":{"min":"1","max":""},"match":true,"confidence":1}}]}`
+	insightTypeJSON = `{"type":"insightType","id":"BALANCE_VERIFICATION","name":"Balance","supportMultipleUsers":false,"dataSchema":{"type":"object"}}`
+	payeeJSON       = `{"type":"payee","id":"p1","payeeType":"biller","biller":{"billerCode":"12345","crn":"987654321","billerName":"AGL Energy"}}`
+	foundJSON       = `{"merchantName":"Coles","merchantId":"m1","matchScore":1,"suburb":null,"abn":"38865358328"}`
+	merchantJSON    = `{"source":"enrich","merchant":{"id":"m1","businessName":"Coles"},"location":{"state":"NSW","geometry":{"lat":"","lng":""}}}`
+	analyticsJSON   = `{"interval":"monthly","fromDate":"2026-01-01","data":[{"date":"2026-01-01","created":3,"deleted":0,"billable":null}]}`
 	messageJSON     = `{"id":"m1","payload":{"eventId":"e1","eventTypeId":"user.created"},"attempts":[{"id":"e2du423ed","status":"Failed","responseStatusCode":"500"}]}`
 )
 
@@ -510,6 +516,73 @@ var operationCalls = []operationCall{
 		reportType, err := c.Reports.Type(t.Context(), basiq.ReportTypeAffordability)
 		return one(t, reportType, err, func() { checkReportType(t, reportType) })
 	}},
+	{"listUserInsights", 200, list(insightJSON), "/users/u1/insights", func(t testing.TB, c *basiq.Client) error {
+		insights := c.Insights.List(t.Context(), userID, basiq.InsightListOptions{Filter: basiq.InsightFields.Kind.Eq(basiq.InsightKindBalance).And(basiq.InsightFields.Created.Gteq("2025-09-01"))})
+		return only(t, insights, func(insight *basiq.Insight) { checkInsight(t, insight) })
+	}},
+	{"getInsightById", 200, insightJSON, "/users/u1/insights/n1", func(t testing.TB, c *basiq.Client) error {
+		insight, err := c.Insights.Get(t.Context(), userID, "n1")
+		return one(t, insight, err, func() { checkInsight(t, insight) })
+	}},
+	{"getAccountInsights", 200, insightJSON, "/users/u1/insights/account", func(t testing.TB, c *basiq.Client) error {
+		insight, err := c.Insights.VerifyAccount(t.Context(), userID, basiq.VerifyAccount{AccountNumber: "032096658830", AccountType: "savings"})
+		return one(t, insight, err, func() { checkInsight(t, insight) })
+	}},
+	{"getBalanceInsights", 200, insightJSON, "/users/u1/insights/balance", func(t testing.TB, c *basiq.Client) error {
+		insight, err := c.Insights.VerifyBalance(t.Context(), userID, basiq.BalanceRange{Min: "1"})
+		return one(t, insight, err, func() { checkInsight(t, insight) })
+	}},
+	{"getIdentityInsights", 200, insightJSON, "/users/u1/insights/identity", func(t testing.TB, c *basiq.Client) error {
+		insight, err := c.Insights.VerifyIdentity(t.Context(), userID, basiq.VerifyIdentity{Name: "Gavin Belson"})
+		return one(t, insight, err, func() { checkInsight(t, insight) })
+	}},
+	{"createInsight", 200, insightJSON, "/insights", func(t testing.TB, c *basiq.Client) error {
+		insight, err := c.Insights.Create(t.Context(), basiq.CreateInsight{
+			Users: []string{userID}, Type: basiq.InsightTypeIDExpenseRatio, Data: map[string]any{"expense": "1000"},
+		})
+		return one(t, insight, err, func() { checkInsight(t, insight) })
+	}},
+	{"getInsightTypes", 200, list(insightTypeJSON), "/insights/types", func(t testing.TB, c *basiq.Client) error {
+		return only(t, c.Insights.Types(t.Context()), func(insightType *basiq.InsightType) {
+			require.Equal(t, basiq.InsightTypeIDBalance, insightType.ID)
+		})
+	}},
+	{"getInsightType", 200, insightTypeJSON, "/insights/types/BALANCE_VERIFICATION", func(t testing.TB, c *basiq.Client) error {
+		insightType, err := c.Insights.Type(t.Context(), basiq.InsightTypeIDBalance)
+		return one(t, insightType, err, func() { require.JSONEq(t, `{"type":"object"}`, string(insightType.DataSchema)) })
+	}},
+	{"GetPayees", 200, list(payeeJSON), "/users/u1/payees", func(t testing.TB, c *basiq.Client) error {
+		payees := c.Payees.List(t.Context(), userID, basiq.PayeeListOptions{Filter: basiq.PayeeFields.Type.Eq(basiq.PayeeTypeBiller), PageSize: 25})
+		return only(t, payees, func(payee *basiq.Payee) { checkPayee(t, payee) })
+	}},
+	{"GetPayeeDetails", 200, payeeJSON, "/users/u1/payees/p1", func(t testing.TB, c *basiq.Client) error {
+		payee, err := c.Payees.Get(t.Context(), userID, "p1")
+		return one(t, payee, err, func() { checkPayee(t, payee) })
+	}},
+	{"MerchantSearch", 200, list(foundJSON), "/merchants", func(t testing.TB, c *basiq.Client) error {
+		merchants := c.Merchants.Search(t.Context(), basiq.MerchantQuery{ABN: "38865358328", Name: "Coles & Co", Suburb: "Manly", EntityType: "Individual/Sole Trader"})
+		return only(t, merchants, func(merchant *basiq.MerchantMatch) {
+			require.Equal(t, "m1", merchant.MerchantID)
+			require.Equal(t, "1", merchant.MatchScore.String())
+		})
+	}},
+	{"GetMerchantById", 200, merchantJSON, "/merchants/m1", func(t testing.TB, c *basiq.Client) error {
+		merchant, err := c.Merchants.Get(t.Context(), "m1")
+		return one(t, merchant, err, func() {
+			require.Equal(t, "Coles", merchant.Merchant.BusinessName)
+			require.True(t, merchant.Location.Geometry.Lat.IsZero())
+		})
+	}},
+	{"getUserAnalytics", 200, analyticsJSON, "/analytics/users", func(t testing.TB, c *basiq.Client) error {
+		analytics, err := c.Analytics.Users(t.Context(), basiq.UserAnalyticsQuery{
+			Interval: basiq.AnalyticsIntervalMonthly, From: "2026-01-01", To: "2026-01-31",
+			ConnectionTypes: []basiq.AnalyticsConnectionType{basiq.AnalyticsConnectionTypeCDR, basiq.AnalyticsConnectionTypeWeb},
+		})
+		return one(t, analytics, err, func() {
+			require.Len(t, analytics.Data, 1)
+			require.EqualValues(t, 3, *analytics.Data[0].Created)
+		})
+	}},
 	{"getEvents", 200, list(eventJSON), "/events", func(t testing.TB, c *basiq.Client) error {
 		events := c.Events.List(t.Context(), basiq.EventListOptions{Filter: basiq.EventFields.UserID.Eq(userID).And(basiq.EventFields.Entity.Eq(basiq.EventEntityConnection))})
 		return only(t, events, func(event *basiq.Event) { checkEvent(t, event) })
@@ -675,6 +748,21 @@ func checkReportType(t testing.TB, reportType *basiq.ReportType) {
 	t.Helper()
 	require.Equal(t, basiq.ReportTypeAffordability, reportType.ID)
 	require.Equal(t, basiq.ReportFilterNameFromDate, reportType.Filters[0].Name)
+}
+
+func checkInsight(t testing.TB, insight *basiq.Insight) {
+	t.Helper()
+	require.Equal(t, "n1", insight.ID)
+	require.Len(t, insight.Data, 1)
+	match := basiq.BalanceMatch(&insight.Data[0])
+	require.Equal(t, basiq.Amount("1"), match.Input.Object.Min)
+	require.True(t, *match.Match)
+}
+
+func checkPayee(t testing.TB, payee *basiq.Payee) {
+	t.Helper()
+	require.Equal(t, "p1", payee.ID)
+	require.Equal(t, "AGL Energy", payee.Biller.BillerName)
 }
 
 func checkEvent(t testing.TB, event *basiq.Event) {

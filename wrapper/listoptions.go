@@ -156,3 +156,32 @@ type WebhookMessageListOptions struct {
 func (o WebhookMessageListOptions) listOptions() listOptions[WebhookMessage] {
 	return listOptions[WebhookMessage]{filter: o.Filter, pageSize: o.PageSize, prefetch: o.Prefetch}
 }
+
+// InsightListOptions configures [InsightsService.List].
+type InsightListOptions struct {
+	// Filter selects items; see [InsightFields]. The default is all items.
+	Filter Filter[Insight]
+	// Prefetch makes a range fetch the next page while the loop works on the current one. Items, their order and errors stay
+	// the same. Methods that return one page ignore it.
+	Prefetch bool
+}
+
+func (o InsightListOptions) listOptions() listOptions[Insight] {
+	return listOptions[Insight]{filter: o.Filter, prefetch: o.Prefetch}
+}
+
+// PayeeListOptions configures [PayeesService.List].
+type PayeeListOptions struct {
+	// Filter selects items; see [PayeeFields]. The default is all items.
+	Filter Filter[Payee]
+	// PageSize is the maximum number of items on a page, 1 to [MaxPageSize], which is the default. Larger pages take fewer
+	// calls, smaller pages less memory.
+	PageSize int
+	// Prefetch makes a range fetch the next page while the loop works on the current one. Items, their order and errors stay
+	// the same. Methods that return one page ignore it.
+	Prefetch bool
+}
+
+func (o PayeeListOptions) listOptions() listOptions[Payee] {
+	return listOptions[Payee]{filter: o.Filter, pageSize: o.PageSize, prefetch: o.Prefetch}
+}

@@ -57,7 +57,8 @@ func (e *PageError) Unwrap() error { return e.Err }
 // Page is one page of a collection of T.
 type Page[T any] struct {
 	Items []T
-	// Total is the number of items on all pages, which Basiq calls size; 0 if Basiq does not report it.
+	// Total is the number of items on all pages, which Basiq calls size; 0 if Basiq does not report it. It is 0 for insights
+	// and payees, because Basiq's documents disagree about its name there.
 	Total int64
 	// Next is the position of the next page; empty on the last page.
 	Next Cursor
@@ -78,6 +79,9 @@ func (c collection[T]) firstQuery() (string, error) {
 		size = MaxPageSize
 	}
 	var parts []string
+	if len(c.query) > 0 {
+		parts = append(parts, c.query.Encode())
+	}
 	if size > 0 {
 		parts = append(parts, "limit="+strconv.Itoa(size))
 	}
@@ -101,8 +105,12 @@ type collection[T any] struct {
 	request  requester
 	resource resource[T]
 	options  listOptions[T]
+	// query holds the other query parameters.
+	query url.Values
 	// sized is set if a page size is sent although the caller chose none.
 	sized bool
+	// uncounted is set if the size in a response may not be the number of items on all pages.
+	uncounted bool
 	// decode decodes a page; nil if it has the form of a pageBody.
 	decode func(answer answer) (*pageBody[T], error)
 	// key identifies an item if its ID alone does not; nil if it does. Items with an empty key may repeat.
@@ -163,6 +171,9 @@ func (c collection[T]) page(ctx context.Context, at Cursor) (*pageResult[T], err
 	list, err := readList(answer, c.decode)
 	if err != nil {
 		return nil, err
+	}
+	if c.uncounted {
+		list.Size = 0
 	}
 	page := &pageResult[T]{Page: Page[T]{Items: list.Data, Total: list.Size}, query: Cursor(query)}
 	if answer.keepRaw(); raw != nil {
@@ -253,6 +264,11 @@ func (c collection[T]) all(ctx context.Context) iter.Seq2[*T, error] {
 // list returns all items of a collection whose page size cannot be chosen.
 func list[T any](ctx context.Context, c *Client, op *Operation, ids []id, r resource[T], request requester, options listOptions[T]) iter.Seq2[*T, error] {
 	return collection[T]{client: c, op: op, ids: ids, resource: r, request: request, options: options}.all(ctx)
+}
+
+// failedList returns a list that yields an error.
+func failedList[T any](err error) iter.Seq2[*T, error] {
+	return func(yield func(*T, error) bool) { yield(nil, err) }
 }
 
 // pageError returns err with the position of its page. An invalid argument has none.

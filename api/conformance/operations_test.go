@@ -156,6 +156,51 @@ func callsOf(ctx context.Context, c *basiq.Client) map[string]func() (any, error
 		"listReportTypes":            func() (any, error) { return items(c.Reports.Types(ctx)) },
 		"retrieveSpecificReportType": func() (any, error) { return one(c.Reports.Type(ctx, basiq.ReportTypeAffordability)) },
 
+		"listUserInsights": func() (any, error) {
+			return items(c.Insights.List(ctx, "u1", basiq.InsightListOptions{
+				Filter: basiq.InsightFields.Kind.Eq(basiq.InsightKindBalance).And(basiq.InsightFields.Created.Between("2025-10-01", "2025-10-31")),
+			}))
+		},
+		"getInsightById": func() (any, error) { return one(c.Insights.Get(ctx, "u1", "in1")) },
+		"getAccountInsights": func() (any, error) {
+			return one(c.Insights.VerifyAccount(ctx, "u1", basiq.VerifyAccount{AccountNumber: "032096658830", AccountType: "savings"}))
+		},
+		"getBalanceInsights": func() (any, error) {
+			return one(c.Insights.VerifyBalance(ctx, "u1", basiq.BalanceRange{Min: "1", Max: "2.50"}))
+		},
+		"getIdentityInsights": func() (any, error) {
+			return one(c.Insights.VerifyIdentity(ctx, "u1", basiq.VerifyIdentity{Name: "Gavin Belson", Phone: "0410888666", Email: "gavin@hooli.com", Address: "13/91 Fisher Rd"}))
+		},
+		"createInsight": func() (any, error) {
+			return one(c.Insights.Create(ctx, basiq.CreateInsight{
+				Users: []string{"u1", "u2"}, Type: basiq.InsightTypeIDExpenseRatio, Data: map[string]any{"expense": "1000"},
+			}))
+		},
+		"getInsightTypes": func() (any, error) { return items(c.Insights.Types(ctx)) },
+		"getInsightType":  func() (any, error) { return one(c.Insights.Type(ctx, basiq.InsightTypeIDBalance)) },
+
+		"GetPayees": func() (any, error) {
+			return items(c.Payees.List(ctx, "u1", basiq.PayeeListOptions{
+				Filter: basiq.PayeeFields.Type.Eq(basiq.PayeeTypeBiller).And(
+					basiq.PayeeFields.ConnectionID.Eq("c1"), basiq.PayeeFields.Created.Gteq("2024-01-01"),
+				),
+				PageSize: 1,
+			}))
+		},
+		"GetPayeeDetails": func() (any, error) { return one(c.Payees.Get(ctx, "u1", "p1")) },
+
+		"MerchantSearch": func() (any, error) {
+			return items(c.Merchants.Search(ctx, basiq.MerchantQuery{ABN: "38865358328", Name: "Coles & Sons", Suburb: "Manly", EntityType: "Individual/Sole Trader"}))
+		},
+		"GetMerchantById": func() (any, error) { return one(c.Merchants.Get(ctx, "me1")) },
+
+		"getUserAnalytics": func() (any, error) {
+			return one(c.Analytics.Users(ctx, basiq.UserAnalyticsQuery{
+				Interval: basiq.AnalyticsIntervalMonthly, From: "2026-01-01", To: "2026-01-31",
+				ConnectionTypes: []basiq.AnalyticsConnectionType{basiq.AnalyticsConnectionTypeCDR, basiq.AnalyticsConnectionTypeWeb},
+			}))
+		},
+
 		"getEvents": func() (any, error) {
 			return items(c.Events.List(ctx, basiq.EventListOptions{Filter: basiq.EventFields.Entity.Eq(basiq.EventEntityConsent).And(basiq.EventFields.Type.Eq(basiq.EventActionRevoked))}))
 		},
@@ -193,6 +238,7 @@ var requestedIDs = map[string]string{
 	"getTransaction": "t1", "getUserIdentity": "i1", "getAffordability": "s1", "getIncome": "s1", "getExpenses": "s1",
 	"retrieveReport": "r1", "getEvent": "e1", "getEventTypeById": string(basiq.EventTypeNameUserCreated),
 	"retrieveSpecificReportType": basiq.ReportTypeAffordability, "getWebhook": "w1", "updateWebhook": "w1", "getWebhookMessage": "m1",
+	"getInsightById": "in1", "getInsightType": string(basiq.InsightTypeIDBalance), "GetPayeeDetails": "p1", "GetMerchantById": "me1",
 }
 
 // requestedTypes contains the type of resources for which assembled payloads have a placeholder.
@@ -201,6 +247,9 @@ var requestedTypes = map[string]string{"getEvent": "event", "getJobs": "job", "r
 // withRequestedID sets the ID and the type of the resource in a response to the requested ones, and returns it.
 func withRequestedID(operation string, value any) any {
 	resource, _ := value.(map[string]any)
+	if merchant, ok := resource["merchant"].(map[string]any); ok && operation == "GetMerchantById" {
+		merchant["id"] = requestedIDs[operation]
+	}
 	if _, ok := resource["id"]; ok && requestedIDs[operation] != "" {
 		resource["id"] = requestedIDs[operation]
 	}
