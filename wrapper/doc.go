@@ -3,7 +3,7 @@
 //
 // A user has one connection for each bank login. Creating or refreshing a connection starts a job, which usually takes 3
 // to 30 seconds. Then the connection's accounts and transactions can be read. A [Client] has one service for each kind of
-// resource. The services cover Basiq's documents of September 2026. README.md lists the operations and their methods.
+// resource. The services cover Basiq's documents of September 2026. OPERATIONS.md lists the operations and their methods.
 //
 // # Connect
 //
