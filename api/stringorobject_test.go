@@ -10,7 +10,7 @@ import (
 	"github.com/basiq-go/basiq-go/api"
 )
 
-func TestTextOrObject(t *testing.T) {
+func TestStringOrObject(t *testing.T) {
 	t.Parallel()
 	type value = api.StringOrObject[leaf]
 	tests := []struct {
@@ -41,13 +41,13 @@ func TestTextOrObject(t *testing.T) {
 }
 
 // A mistyped field of the object does not lose the rest of it.
-func TestTextOrObject_MistypedField(t *testing.T) {
+func TestStringOrObject_MistypedField(t *testing.T) {
 	t.Parallel()
 	var got struct {
 		Value api.StringOrObject[leaf]
 		Last  string
 	}
-	err := api.Unmarshal([]byte(`{"Value":{"code":1,"next":{"code":"2"}},"Last":"kept"}`), &got)
+	err := api.Unmarshal([]byte(`{"Value":{"code":true,"next":{"code":"2"}},"Last":"kept"}`), &got)
 	assert.Equal(t, &api.TypeError{Field: "code", Kind: "string"}, err)
 	assert.Equal(t, &leaf{Next: &leaf{Code: "2"}}, got.Value.Object)
 	assert.Equal(t, "kept", got.Last)
