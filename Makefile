@@ -35,7 +35,7 @@ drift: ## Fail if gen/ or a go.mod is out of date
 	go mod tidy -diff
 	cd $(CONFORMANCE) && go mod tidy -diff
 
-# no-ambiguous-paths is skipped: two of Basiq's own paths overlap. TestIDsCannotBeWordsOfThePaths covers them.
+# no-ambiguous-paths is skipped: some of Basiq's own paths overlap. TestIDsCannotBeWordsOfThePaths covers them.
 validate: ## Check openapi.yaml and its examples with kin-openapi and Redocly
 	cd $(CONFORMANCE) && go test -count=1 -run 'Contract|Payload' ./...
 	@if command -v npx >/dev/null; then \

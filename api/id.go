@@ -21,7 +21,7 @@ func (id ID) Validate() error {
 		return fmt.Errorf("%w: must not be empty", ErrBadID)
 	case ".", "..":
 		return fmt.Errorf("%w: must not be \".\" or \"..\"", ErrBadID)
-	case "refresh", "types", "transactions":
+	case "refresh", "types", "transactions", "account", "balance", "identity", "income", "expense-ratio":
 		return fmt.Errorf("%w: %q is a reserved word of the API's paths", ErrBadID, string(id))
 	}
 	for i := range len(id) {

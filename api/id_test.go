@@ -24,7 +24,7 @@ func TestID(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, string(good), string(text))
 	}
-	for _, bad := range []api.ID{"", ".", "..", "/", "a/b", `\`, "?", "#", "%", "a b", "\t", "\x7f", "é", "refresh"} {
+	for _, bad := range []api.ID{"", ".", "..", "/", "a/b", `\`, "?", "#", "%", "a b", "\t", "\x7f", "é", "refresh", "identity", "expense-ratio"} {
 		require.ErrorIs(t, bad.Validate(), api.ErrBadID, "%q", string(bad))
 		_, err := bad.MarshalText()
 		require.ErrorIs(t, err, api.ErrBadID)
@@ -64,7 +64,7 @@ var printable = regexp.MustCompile(`^[!-~]+$`)
 // isID reports whether text is a valid ID. It does not share code with [api.ID.Validate].
 func isID(text string) bool {
 	return printable.MatchString(text) && !strings.ContainsAny(text, `/\?#%`) &&
-		!slices.Contains([]string{".", "..", "refresh", "types", "transactions"}, text)
+		!slices.Contains([]string{".", "..", "refresh", "types", "transactions", "account", "balance", "identity", "income", "expense-ratio"}, text)
 }
 
 // Every two-byte ID is either invalid or a single path segment that decodes to the ID.

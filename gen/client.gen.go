@@ -90,6 +90,15 @@ func WithRequestEditorFn(fn RequestEditorFn) ClientOption {
 // The interface specification for the client above.
 type ClientInterface interface {
 
+	// GetUserAnalytics Count the application's users.
+	//
+	// Preview, outside the stability promise: Basiq calls this operation a beta, and its description has no example.
+	//
+	// How many users were created, deleted, active and connected in each interval of a period.
+	//
+	// Corresponds with GET /analytics/users (the `GetUserAnalytics` operationId).
+	GetUserAnalytics(ctx context.Context, params *GetUserAnalyticsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// GetConnectors List the connectors.
 	//
 	// A connector is one way to fetch data from one institution, so an institution has several. The list is not paged.
@@ -142,6 +151,52 @@ type ClientInterface interface {
 	// Corresponds with GET /events/{eventId} (the `GetEvent` operationId).
 	GetEvent(ctx context.Context, eventID EventID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// CreateInsightWithBody Create an insight of any type.
+	//
+	// Preview, outside the stability promise: Basiq announced this operation in May 2026, and no document describes its
+	// response.
+	//
+	// Computes and stores an insight about one user. Only an insight of the type `EXPENSE_RATIO_VERIFICATION` can be about
+	// several users. The link of an insight about several users is below the first of them.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /insights (the `CreateInsight` operationId).
+	CreateInsightWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateInsight Create an insight of any type.
+	//
+	// Preview, outside the stability promise: Basiq announced this operation in May 2026, and no document describes its
+	// response.
+	//
+	// Computes and stores an insight about one user. Only an insight of the type `EXPENSE_RATIO_VERIFICATION` can be about
+	// several users. The link of an insight about several users is below the first of them.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /insights (the `CreateInsight` operationId).
+	CreateInsight(ctx context.Context, body CreateInsightJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetInsightTypes List the types of insights.
+	//
+	// Preview, outside the stability promise: Basiq announced this operation in May 2026, and no document describes the
+	// envelope of its response.
+	//
+	// The types that `createInsight` accepts.
+	//
+	// Corresponds with GET /insights/types (the `GetInsightTypes` operationId).
+	GetInsightTypes(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetInsightType Retrieve a type of insights.
+	//
+	// Preview, outside the stability promise: Basiq announced this operation in May 2026, and no document describes its
+	// response.
+	//
+	// The same as the item of the list.
+	//
+	// Corresponds with GET /insights/types/{typeId} (the `GetInsightType` operationId).
+	GetInsightType(ctx context.Context, typeID InsightTypeIDParameter, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// GetInstitutions List the institutions.
 	//
 	// The list is not paged. No description of API 3.0 has it, but a 3.0 token is accepted; new programs use connectors.
@@ -192,6 +247,22 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /jobs/{jobId}/mfa (the `PostJobMFA` operationId).
 	PostJobMFA(ctx context.Context, jobID JobID, body PostJobMFAJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// MerchantSearch Search for merchants.
+	//
+	// The merchants with a business number or a name. One of `abn` and `merchantName` is required. The list is not paged,
+	// and is empty if no merchant was found.
+	//
+	// Corresponds with GET /merchants (the `MerchantSearch` operationId).
+	MerchantSearch(ctx context.Context, params *MerchantSearchParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetMerchantByID Retrieve a merchant.
+	//
+	// The merchant with its place and its kind of business. Unknown strings are empty, and an unknown kind of business has
+	// the code `0`.
+	//
+	// Corresponds with GET /merchants/{merchantId} (the `GetMerchantByID` operationId).
+	GetMerchantByID(ctx context.Context, merchantID MerchantID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// TestMessageWithBody Send a test message.
 	//
@@ -896,12 +967,120 @@ type ClientInterface interface {
 	// Deprecated: use Reports with CON_AFFOR_01 and reportSubType, or Insights.
 	GetIncome(ctx context.Context, userID UserID, snapshotID SnapshotID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListUserInsights List a user's insights.
+	//
+	// One page of the user's insights, with at most 20 items. `links.next` is the URL of the next page, and must be
+	// followed as it is.
+	//
+	// An invalid filter is refused with 400 (`invalid-content`, detail "Invalid filter param: ..."): a date that is not
+	// `YYYY-MM-DD`, a range whose end is before its start, an unknown insight type, or an unknown field.
+	//
+	// Corresponds with GET /users/{userId}/insights (the `ListUserInsights` operationId).
+	ListUserInsights(ctx context.Context, userID UserID, params *ListUserInsightsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetAccountInsightsWithBody Verify the number and type of a user's account.
+	//
+	// Compares an account number, and optionally an account type, with each account of the user. Each call computes and
+	// stores a new insight, which `listUserInsights` also returns. A body of an invalid form, for example with a number
+	// in place of a string, is refused with 400 (`invalid-content`).
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /users/{userId}/insights/account (the `GetAccountInsights` operationId).
+	GetAccountInsightsWithBody(ctx context.Context, userID UserID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetAccountInsights Verify the number and type of a user's account.
+	//
+	// Compares an account number, and optionally an account type, with each account of the user. Each call computes and
+	// stores a new insight, which `listUserInsights` also returns. A body of an invalid form, for example with a number
+	// in place of a string, is refused with 400 (`invalid-content`).
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /users/{userId}/insights/account (the `GetAccountInsights` operationId).
+	GetAccountInsights(ctx context.Context, userID UserID, body GetAccountInsightsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetBalanceInsightsWithBody Verify the balances of a user's accounts.
+	//
+	// Reports for each account of the user whether its balance is in a range. Each call computes and stores a new
+	// insight, which `listUserInsights` also returns.
+	//
+	// A limit that is a JSON number is refused with 400 (`invalid-content`), and a limit that is not numeric, or an empty
+	// range, with 400 (`parameter-not-valid`). With `min` greater than `max` nothing matches.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /users/{userId}/insights/balance (the `GetBalanceInsights` operationId).
+	GetBalanceInsightsWithBody(ctx context.Context, userID UserID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetBalanceInsights Verify the balances of a user's accounts.
+	//
+	// Reports for each account of the user whether its balance is in a range. Each call computes and stores a new
+	// insight, which `listUserInsights` also returns.
+	//
+	// A limit that is a JSON number is refused with 400 (`invalid-content`), and a limit that is not numeric, or an empty
+	// range, with 400 (`parameter-not-valid`). With `min` greater than `max` nothing matches.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /users/{userId}/insights/balance (the `GetBalanceInsights` operationId).
+	GetBalanceInsights(ctx context.Context, userID UserID, body GetBalanceInsightsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetIdentityInsightsWithBody Verify who a user is.
+	//
+	// Compares a name, a phone number, an email address and a postal address with what the institutions know about the
+	// user. Each call computes and stores a new insight, which `listUserInsights` also returns.
+	//
+	// Refused with 400 (`parameter-not-valid`, whose `source.pointer` is the field): a masked or malformed phone number,
+	// a malformed email address, and a name with forbidden characters.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /users/{userId}/insights/identity (the `GetIdentityInsights` operationId).
+	GetIdentityInsightsWithBody(ctx context.Context, userID UserID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetIdentityInsights Verify who a user is.
+	//
+	// Compares a name, a phone number, an email address and a postal address with what the institutions know about the
+	// user. Each call computes and stores a new insight, which `listUserInsights` also returns.
+	//
+	// Refused with 400 (`parameter-not-valid`, whose `source.pointer` is the field): a masked or malformed phone number,
+	// a malformed email address, and a name with forbidden characters.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /users/{userId}/insights/identity (the `GetIdentityInsights` operationId).
+	GetIdentityInsights(ctx context.Context, userID UserID, body GetIdentityInsightsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetInsightByID Retrieve an insight.
+	//
+	// The insight as it was computed. An id that is not a UUID is refused with 400 (`invalid-content`).
+	//
+	// Corresponds with GET /users/{userId}/insights/{insightId} (the `GetInsightByID` operationId).
+	GetInsightByID(ctx context.Context, userID UserID, insightID InsightID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// GetUserJobs List a user's jobs.
 	//
 	// Running and past jobs that are less than seven days old, the one updated last first. The list is not paged.
 	//
 	// Corresponds with GET /users/{userId}/jobs (the `GetUserJobs` operationId).
 	GetUserJobs(ctx context.Context, userID UserID, params *GetUserJobsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetPayees List a user's payees.
+	//
+	// One page of the payees that the user has saved at the institutions. `links.next` is the URL of the next page, and
+	// must be followed as it is. The items do not have the details of the payee; retrieve the payee for those.
+	//
+	// Corresponds with GET /users/{userId}/payees (the `GetPayees` operationId).
+	GetPayees(ctx context.Context, userID UserID, params *GetPayeesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetPayeeDetails Retrieve a payee.
+	//
+	// The payee with its details, which are in the property that `payeeType` names. An invalid id is refused with 400
+	// (`parameter-not-valid`, whose `source.parameter` is `payeeId`).
+	//
+	// Corresponds with GET /users/{userId}/payees/{payeeId} (the `GetPayeeDetails` operationId).
+	GetPayeeDetails(ctx context.Context, userID UserID, payeeID PayeeID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateStatementWithBody Upload a bank statement.
 	//
@@ -937,6 +1116,25 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /users/{userId}/transactions/{transactionId} (the `GetTransaction` operationId).
 	GetTransaction(ctx context.Context, userID UserID, transactionID TransactionID, reqEditors ...RequestEditorFn) (*http.Response, error)
+}
+
+// GetUserAnalytics Count the application's users.
+//
+// Preview, outside the stability promise: Basiq calls this operation a beta, and its description has no example.
+//
+// How many users were created, deleted, active and connected in each interval of a period.
+//
+// Corresponds with GET /analytics/users (the `GetUserAnalytics` operationId).
+func (c *Client) GetUserAnalytics(ctx context.Context, params *GetUserAnalyticsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetUserAnalyticsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
 }
 
 // GetConnectors List the connectors.
@@ -1061,6 +1259,92 @@ func (c *Client) GetEvent(ctx context.Context, eventID EventID, reqEditors ...Re
 	return c.Client.Do(req)
 }
 
+// CreateInsightWithBody Create an insight of any type.
+//
+// Preview, outside the stability promise: Basiq announced this operation in May 2026, and no document describes its
+// response.
+//
+// Computes and stores an insight about one user. Only an insight of the type `EXPENSE_RATIO_VERIFICATION` can be about
+// several users. The link of an insight about several users is below the first of them.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /insights (the `CreateInsight` operationId).
+func (c *Client) CreateInsightWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateInsightRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateInsight Create an insight of any type.
+//
+// Preview, outside the stability promise: Basiq announced this operation in May 2026, and no document describes its
+// response.
+//
+// Computes and stores an insight about one user. Only an insight of the type `EXPENSE_RATIO_VERIFICATION` can be about
+// several users. The link of an insight about several users is below the first of them.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /insights (the `CreateInsight` operationId).
+func (c *Client) CreateInsight(ctx context.Context, body CreateInsightJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateInsightRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetInsightTypes List the types of insights.
+//
+// Preview, outside the stability promise: Basiq announced this operation in May 2026, and no document describes the
+// envelope of its response.
+//
+// The types that `createInsight` accepts.
+//
+// Corresponds with GET /insights/types (the `GetInsightTypes` operationId).
+func (c *Client) GetInsightTypes(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetInsightTypesRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetInsightType Retrieve a type of insights.
+//
+// Preview, outside the stability promise: Basiq announced this operation in May 2026, and no document describes its
+// response.
+//
+// The same as the item of the list.
+//
+// Corresponds with GET /insights/types/{typeId} (the `GetInsightType` operationId).
+func (c *Client) GetInsightType(ctx context.Context, typeID InsightTypeIDParameter, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetInsightTypeRequest(c.Server, typeID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // GetInstitutions List the institutions.
 //
 // The list is not paged. No description of API 3.0 has it, but a 3.0 token is accepted; new programs use connectors.
@@ -1152,6 +1436,42 @@ func (c *Client) PostJobMFAWithBody(ctx context.Context, jobID JobID, contentTyp
 // Corresponds with POST /jobs/{jobId}/mfa (the `PostJobMFA` operationId).
 func (c *Client) PostJobMFA(ctx context.Context, jobID JobID, body PostJobMFAJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewPostJobMFARequest(c.Server, jobID, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// MerchantSearch Search for merchants.
+//
+// The merchants with a business number or a name. One of `abn` and `merchantName` is required. The list is not paged,
+// and is empty if no merchant was found.
+//
+// Corresponds with GET /merchants (the `MerchantSearch` operationId).
+func (c *Client) MerchantSearch(ctx context.Context, params *MerchantSearchParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewMerchantSearchRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetMerchantByID Retrieve a merchant.
+//
+// The merchant with its place and its kind of business. Unknown strings are empty, and an unknown kind of business has
+// the code `0`.
+//
+// Corresponds with GET /merchants/{merchantId} (the `GetMerchantByID` operationId).
+func (c *Client) GetMerchantByID(ctx context.Context, merchantID MerchantID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetMerchantByIDRequest(c.Server, merchantID)
 	if err != nil {
 		return nil, err
 	}
@@ -2474,6 +2794,178 @@ func (c *Client) GetIncome(ctx context.Context, userID UserID, snapshotID Snapsh
 	return c.Client.Do(req)
 }
 
+// ListUserInsights List a user's insights.
+//
+// One page of the user's insights, with at most 20 items. `links.next` is the URL of the next page, and must be
+// followed as it is.
+//
+// An invalid filter is refused with 400 (`invalid-content`, detail "Invalid filter param: ..."): a date that is not
+// `YYYY-MM-DD`, a range whose end is before its start, an unknown insight type, or an unknown field.
+//
+// Corresponds with GET /users/{userId}/insights (the `ListUserInsights` operationId).
+func (c *Client) ListUserInsights(ctx context.Context, userID UserID, params *ListUserInsightsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListUserInsightsRequest(c.Server, userID, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetAccountInsightsWithBody Verify the number and type of a user's account.
+//
+// Compares an account number, and optionally an account type, with each account of the user. Each call computes and
+// stores a new insight, which `listUserInsights` also returns. A body of an invalid form, for example with a number
+// in place of a string, is refused with 400 (`invalid-content`).
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /users/{userId}/insights/account (the `GetAccountInsights` operationId).
+func (c *Client) GetAccountInsightsWithBody(ctx context.Context, userID UserID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetAccountInsightsRequestWithBody(c.Server, userID, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetAccountInsights Verify the number and type of a user's account.
+//
+// Compares an account number, and optionally an account type, with each account of the user. Each call computes and
+// stores a new insight, which `listUserInsights` also returns. A body of an invalid form, for example with a number
+// in place of a string, is refused with 400 (`invalid-content`).
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /users/{userId}/insights/account (the `GetAccountInsights` operationId).
+func (c *Client) GetAccountInsights(ctx context.Context, userID UserID, body GetAccountInsightsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetAccountInsightsRequest(c.Server, userID, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetBalanceInsightsWithBody Verify the balances of a user's accounts.
+//
+// Reports for each account of the user whether its balance is in a range. Each call computes and stores a new
+// insight, which `listUserInsights` also returns.
+//
+// A limit that is a JSON number is refused with 400 (`invalid-content`), and a limit that is not numeric, or an empty
+// range, with 400 (`parameter-not-valid`). With `min` greater than `max` nothing matches.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /users/{userId}/insights/balance (the `GetBalanceInsights` operationId).
+func (c *Client) GetBalanceInsightsWithBody(ctx context.Context, userID UserID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetBalanceInsightsRequestWithBody(c.Server, userID, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetBalanceInsights Verify the balances of a user's accounts.
+//
+// Reports for each account of the user whether its balance is in a range. Each call computes and stores a new
+// insight, which `listUserInsights` also returns.
+//
+// A limit that is a JSON number is refused with 400 (`invalid-content`), and a limit that is not numeric, or an empty
+// range, with 400 (`parameter-not-valid`). With `min` greater than `max` nothing matches.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /users/{userId}/insights/balance (the `GetBalanceInsights` operationId).
+func (c *Client) GetBalanceInsights(ctx context.Context, userID UserID, body GetBalanceInsightsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetBalanceInsightsRequest(c.Server, userID, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetIdentityInsightsWithBody Verify who a user is.
+//
+// Compares a name, a phone number, an email address and a postal address with what the institutions know about the
+// user. Each call computes and stores a new insight, which `listUserInsights` also returns.
+//
+// Refused with 400 (`parameter-not-valid`, whose `source.pointer` is the field): a masked or malformed phone number,
+// a malformed email address, and a name with forbidden characters.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /users/{userId}/insights/identity (the `GetIdentityInsights` operationId).
+func (c *Client) GetIdentityInsightsWithBody(ctx context.Context, userID UserID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetIdentityInsightsRequestWithBody(c.Server, userID, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetIdentityInsights Verify who a user is.
+//
+// Compares a name, a phone number, an email address and a postal address with what the institutions know about the
+// user. Each call computes and stores a new insight, which `listUserInsights` also returns.
+//
+// Refused with 400 (`parameter-not-valid`, whose `source.pointer` is the field): a masked or malformed phone number,
+// a malformed email address, and a name with forbidden characters.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /users/{userId}/insights/identity (the `GetIdentityInsights` operationId).
+func (c *Client) GetIdentityInsights(ctx context.Context, userID UserID, body GetIdentityInsightsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetIdentityInsightsRequest(c.Server, userID, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetInsightByID Retrieve an insight.
+//
+// The insight as it was computed. An id that is not a UUID is refused with 400 (`invalid-content`).
+//
+// Corresponds with GET /users/{userId}/insights/{insightId} (the `GetInsightByID` operationId).
+func (c *Client) GetInsightByID(ctx context.Context, userID UserID, insightID InsightID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetInsightByIDRequest(c.Server, userID, insightID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // GetUserJobs List a user's jobs.
 //
 // Running and past jobs that are less than seven days old, the one updated last first. The list is not paged.
@@ -2481,6 +2973,42 @@ func (c *Client) GetIncome(ctx context.Context, userID UserID, snapshotID Snapsh
 // Corresponds with GET /users/{userId}/jobs (the `GetUserJobs` operationId).
 func (c *Client) GetUserJobs(ctx context.Context, userID UserID, params *GetUserJobsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetUserJobsRequest(c.Server, userID, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetPayees List a user's payees.
+//
+// One page of the payees that the user has saved at the institutions. `links.next` is the URL of the next page, and
+// must be followed as it is. The items do not have the details of the payee; retrieve the payee for those.
+//
+// Corresponds with GET /users/{userId}/payees (the `GetPayees` operationId).
+func (c *Client) GetPayees(ctx context.Context, userID UserID, params *GetPayeesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetPayeesRequest(c.Server, userID, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetPayeeDetails Retrieve a payee.
+//
+// The payee with its details, which are in the property that `payeeType` names. An invalid id is refused with 400
+// (`parameter-not-valid`, whose `source.parameter` is `payeeId`).
+//
+// Corresponds with GET /users/{userId}/payees/{payeeId} (the `GetPayeeDetails` operationId).
+func (c *Client) GetPayeeDetails(ctx context.Context, userID UserID, payeeID PayeeID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetPayeeDetailsRequest(c.Server, userID, payeeID)
 	if err != nil {
 		return nil, err
 	}
@@ -2554,6 +3082,92 @@ func (c *Client) GetTransaction(ctx context.Context, userID UserID, transactionI
 		return nil, err
 	}
 	return c.Client.Do(req)
+}
+
+// NewGetUserAnalyticsRequest constructs an http.Request for the GetUserAnalytics method
+func NewGetUserAnalyticsRequest(server string, params *GetUserAnalyticsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/analytics/users")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "interval", params.Interval, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if params.FromDate != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "fromDate", *params.FromDate, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.ToDate != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "toDate", *params.ToDate, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.ConnectionType != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "connectionType", *params.ConnectionType, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
 }
 
 // NewGetConnectorsRequest constructs an http.Request for the GetConnectors method
@@ -2902,6 +3516,107 @@ func NewGetEventRequest(server string, eventID EventID) (*http.Request, error) {
 	return req, nil
 }
 
+// NewCreateInsightRequest calls the generic CreateInsight builder with application/json body
+func NewCreateInsightRequest(server string, body CreateInsightJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateInsightRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewCreateInsightRequestWithBody constructs an http.Request for the CreateInsight method, with any body, and a specified content type
+func NewCreateInsightRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/insights")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewGetInsightTypesRequest constructs an http.Request for the GetInsightTypes method
+func NewGetInsightTypesRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/insights/types")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetInsightTypeRequest constructs an http.Request for the GetInsightType method
+func NewGetInsightTypeRequest(server string, typeID InsightTypeIDParameter) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "typeId", typeID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/insights/types/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewGetInstitutionsRequest constructs an http.Request for the GetInstitutions method
 func NewGetInstitutionsRequest(server string, params *GetInstitutionsParams) (*http.Request, error) {
 	var err error
@@ -3067,6 +3782,130 @@ func NewPostJobMFARequestWithBody(server string, jobID JobID, contentType string
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewMerchantSearchRequest constructs an http.Request for the MerchantSearch method
+func NewMerchantSearchRequest(server string, params *MerchantSearchParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/merchants")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.ABN != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "abn", *params.ABN, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.MerchantName != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "merchantName", *params.MerchantName, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Suburb != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "suburb", *params.Suburb, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.EntityType != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "entityType", *params.EntityType, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetMerchantByIDRequest constructs an http.Request for the GetMerchantByID method
+func NewGetMerchantByIDRequest(server string, merchantID MerchantID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "merchantId", merchantID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/merchants/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
 
 	return req, nil
 }
@@ -5207,6 +6046,249 @@ func NewGetIncomeRequest(server string, userID UserID, snapshotID SnapshotID) (*
 	return req, nil
 }
 
+// NewListUserInsightsRequest constructs an http.Request for the ListUserInsights method
+func NewListUserInsightsRequest(server string, userID UserID, params *ListUserInsightsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "userId", userID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/users/%s/insights", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Filter != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "filter", *params.Filter, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetAccountInsightsRequest calls the generic GetAccountInsights builder with application/json body
+func NewGetAccountInsightsRequest(server string, userID UserID, body GetAccountInsightsJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewGetAccountInsightsRequestWithBody(server, userID, "application/json", bodyReader)
+}
+
+// NewGetAccountInsightsRequestWithBody constructs an http.Request for the GetAccountInsights method, with any body, and a specified content type
+func NewGetAccountInsightsRequestWithBody(server string, userID UserID, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "userId", userID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/users/%s/insights/account", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewGetBalanceInsightsRequest calls the generic GetBalanceInsights builder with application/json body
+func NewGetBalanceInsightsRequest(server string, userID UserID, body GetBalanceInsightsJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewGetBalanceInsightsRequestWithBody(server, userID, "application/json", bodyReader)
+}
+
+// NewGetBalanceInsightsRequestWithBody constructs an http.Request for the GetBalanceInsights method, with any body, and a specified content type
+func NewGetBalanceInsightsRequestWithBody(server string, userID UserID, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "userId", userID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/users/%s/insights/balance", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewGetIdentityInsightsRequest calls the generic GetIdentityInsights builder with application/json body
+func NewGetIdentityInsightsRequest(server string, userID UserID, body GetIdentityInsightsJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewGetIdentityInsightsRequestWithBody(server, userID, "application/json", bodyReader)
+}
+
+// NewGetIdentityInsightsRequestWithBody constructs an http.Request for the GetIdentityInsights method, with any body, and a specified content type
+func NewGetIdentityInsightsRequestWithBody(server string, userID UserID, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "userId", userID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/users/%s/insights/identity", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewGetInsightByIDRequest constructs an http.Request for the GetInsightByID method
+func NewGetInsightByIDRequest(server string, userID UserID, insightID InsightID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "userId", userID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "insightId", insightID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/users/%s/insights/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewGetUserJobsRequest constructs an http.Request for the GetUserJobs method
 func NewGetUserJobsRequest(server string, userID UserID, params *GetUserJobsParams) (*http.Request, error) {
 	var err error
@@ -5258,6 +6340,120 @@ func NewGetUserJobsRequest(server string, userID UserID, params *GetUserJobsPara
 			rawQueryFragments = append(rawQueryFragments, encoded)
 		}
 		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetPayeesRequest constructs an http.Request for the GetPayees method
+func NewGetPayeesRequest(server string, userID UserID, params *GetPayeesParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "userId", userID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/users/%s/payees", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Filter != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "filter", *params.Filter, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetPayeeDetailsRequest constructs an http.Request for the GetPayeeDetails method
+func NewGetPayeeDetailsRequest(server string, userID UserID, payeeID PayeeID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "userId", userID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "payeeId", payeeID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/users/%s/payees/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
 	}
 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)

@@ -55,6 +55,54 @@ func (e AccountStatus) Valid() bool {
 	}
 }
 
+// Defines values for AnalyticsConnectionType.
+const (
+	AnalyticsConnectionTypeAll AnalyticsConnectionType = "all"
+	AnalyticsConnectionTypeCDR AnalyticsConnectionType = "CDR"
+	AnalyticsConnectionTypeCSV AnalyticsConnectionType = "CSV"
+	AnalyticsConnectionTypePDF AnalyticsConnectionType = "PDF"
+	AnalyticsConnectionTypeWeb AnalyticsConnectionType = "WEB"
+)
+
+// Valid indicates whether the value is a known member of the AnalyticsConnectionType enum.
+func (e AnalyticsConnectionType) Valid() bool {
+	switch e {
+	case AnalyticsConnectionTypeAll:
+		return true
+	case AnalyticsConnectionTypeCDR:
+		return true
+	case AnalyticsConnectionTypeCSV:
+		return true
+	case AnalyticsConnectionTypePDF:
+		return true
+	case AnalyticsConnectionTypeWeb:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AnalyticsInterval.
+const (
+	AnalyticsIntervalDaily   AnalyticsInterval = "daily"
+	AnalyticsIntervalMonthly AnalyticsInterval = "monthly"
+	AnalyticsIntervalWeekly  AnalyticsInterval = "weekly"
+)
+
+// Valid indicates whether the value is a known member of the AnalyticsInterval enum.
+func (e AnalyticsInterval) Valid() bool {
+	switch e {
+	case AnalyticsIntervalDaily:
+		return true
+	case AnalyticsIntervalMonthly:
+		return true
+	case AnalyticsIntervalWeekly:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for BusinessIDNoType.
 const (
 	BusinessIDNoTypeABN BusinessIDNoType = "ABN"
@@ -355,6 +403,54 @@ func (e IncomeFrequency) Valid() bool {
 	case IncomeFrequencyWeekly:
 		return true
 	case IncomeFrequencyYearly:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for InsightKind.
+const (
+	InsightKindAccount  InsightKind = "account"
+	InsightKindBalance  InsightKind = "balance"
+	InsightKindIdentity InsightKind = "identity"
+)
+
+// Valid indicates whether the value is a known member of the InsightKind enum.
+func (e InsightKind) Valid() bool {
+	switch e {
+	case InsightKindAccount:
+		return true
+	case InsightKindBalance:
+		return true
+	case InsightKindIdentity:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for InsightTypeID.
+const (
+	InsightTypeIDAccount      InsightTypeID = "ACCOUNT_VERIFICATION"
+	InsightTypeIDBalance      InsightTypeID = "BALANCE_VERIFICATION"
+	InsightTypeIDExpenseRatio InsightTypeID = "EXPENSE_RATIO_VERIFICATION"
+	InsightTypeIDIdentity     InsightTypeID = "IDENTITY_VERIFICATION"
+	InsightTypeIDIncome       InsightTypeID = "INCOME_VERIFICATION"
+)
+
+// Valid indicates whether the value is a known member of the InsightTypeID enum.
+func (e InsightTypeID) Valid() bool {
+	switch e {
+	case InsightTypeIDAccount:
+		return true
+	case InsightTypeIDBalance:
+		return true
+	case InsightTypeIDExpenseRatio:
+		return true
+	case InsightTypeIDIdentity:
+		return true
+	case InsightTypeIDIncome:
 		return true
 	default:
 		return false
@@ -1761,6 +1857,66 @@ type AffordabilityTransactionList struct {
 	Type string `json:"type"`
 }
 
+// AnalyticsActive The users that exist at the end of an interval.
+type AnalyticsActive struct {
+	// Connected The users that have a connection.
+	Connected AnalyticsConnected `json:"connected,omitempty,omitzero"`
+
+	// Total How many users there are.
+	Total *int64 `json:"total,omitempty"`
+}
+
+// AnalyticsConnected The users that have a connection.
+type AnalyticsConnected struct {
+	// Distribution The users that have a connection, by its type.
+	Distribution AnalyticsDistribution `json:"distribution,omitempty,omitzero"`
+
+	// Total How many users have a connection.
+	Total *int64 `json:"total,omitempty"`
+}
+
+// AnalyticsConnectionType A type of connections. Preview, outside the stability promise.
+type AnalyticsConnectionType string
+
+// AnalyticsDistribution The users that have a connection, by its type.
+type AnalyticsDistribution struct {
+	// CDR Open banking.
+	CDR *int64 `json:"CDR,omitempty"`
+
+	// CSV Statements in CSV.
+	CSV *int64 `json:"CSV,omitempty"`
+
+	// PDF Statements in PDF.
+	PDF *int64 `json:"PDF,omitempty"`
+
+	// WEB Web.
+	WEB *int64 `json:"WEB,omitempty"`
+}
+
+// AnalyticsInitial The numbers of users before the period.
+type AnalyticsInitial struct {
+	// Created How many users were created.
+	Created *int64 `json:"created,omitempty"`
+
+	// Deleted How many users were deleted.
+	Deleted *int64 `json:"deleted,omitempty"`
+}
+
+// AnalyticsInterval The length of an interval. Preview, outside the stability promise.
+type AnalyticsInterval string
+
+// AnalyticsMeta The size of the response. There is no parameter to request another page.
+type AnalyticsMeta struct {
+	// Page The number of the page.
+	Page *int64 `json:"page,omitempty"`
+
+	// PageSize How many intervals a page has.
+	PageSize *int64 `json:"pageSize,omitempty"`
+
+	// TotalRecords How many intervals there are.
+	TotalRecords *int64 `json:"totalRecords,omitempty"`
+}
+
 // AuthLink A URL that takes the user to Basiq's consent page, and is valid until `expiresAt`.
 type AuthLink struct {
 	// ExpiresAt When the auth link expires.
@@ -1789,6 +1945,15 @@ type AuthLinkLinks struct {
 
 	// Self The URL of the auth link in the API; relative or absolute.
 	Self string `json:"self,omitempty,omitzero"`
+}
+
+// BalanceRange A range of balances, both limits included.
+type BalanceRange struct {
+	// Max The upper limit; absent or empty if there is none.
+	Max api.Amount `json:"max,omitempty,omitzero"`
+
+	// Min The lower limit. It is required in requests.
+	Min api.Amount `json:"min,omitempty,omitzero"`
 }
 
 // BusinessAddress The address of a business. API 3.0.
@@ -2217,6 +2382,19 @@ type CreateConnectionInstitution struct {
 	//
 	// Example: AU00000
 	ID string `json:"id"`
+}
+
+// CreateInsight The insight to create. Preview, outside the stability promise.
+type CreateInsight struct {
+	// Data What to verify. Its shape depends on the type: that of `VerifyAccount`, `VerifyBalance` or `VerifyIdentity`,
+	// `{"income": {"min": "5000"}}` for an income, and `{"expense": "1000"}` for an expense ratio.
+	Data any `json:"data"`
+
+	// Type The id of a type of insights. Preview, outside the stability promise.
+	Type InsightTypeID `json:"type"`
+
+	// Users The ids of the users. Only `EXPENSE_RATIO_VERIFICATION` accepts more than one.
+	Users []string `json:"users"`
 }
 
 // CreateReport The report to make.
@@ -3209,6 +3387,145 @@ type IncomeSummary struct {
 	RegularIncomeYear api.Amount `json:"regularIncomeYear,omitempty,omitzero"`
 }
 
+// Insight The result of comparing what is believed about a user with the data of the institutions.
+type Insight struct {
+	// Created When it was computed.
+	Created api.Time `json:"created,omitempty,omitzero"`
+
+	// Data The results. An insight about accounts or balances has one item for each account, another has one item.
+	Data []InsightData `json:"data,omitempty,omitzero"`
+
+	// ID The insight's id.
+	ID string `json:"id"`
+
+	// InsightType What an insight verifies.
+	InsightType InsightKind `json:"insightType,omitempty,omitzero"`
+
+	// Links Where to find the thing that has these links. Null in some answers.
+	Links SelfLinks `json:"links,omitempty,omitzero"`
+
+	// Type Always `insight`.
+	Type string `json:"type"`
+}
+
+// InsightData One result of an insight. `insightType` determines the properties. Fields that were not to be verified are absent.
+//
+// The result of a balance insight is in `balance`, or in `accountNumber` until April 2026. The results about a phone
+// number, an email address and a postal address are in lists; one document has them in `phone`, `email` and `address`
+// instead.
+type InsightData struct {
+	// AccountID The id of the account.
+	AccountID string `json:"accountId,omitempty,omitzero"`
+
+	// AccountNumber The result of comparing one value with the data of an institution.
+	AccountNumber InsightMatch `json:"accountNumber,omitempty,omitzero"`
+
+	// AccountType The result of comparing one value with the data of an institution.
+	AccountType InsightMatch `json:"accountType,omitempty,omitzero"`
+
+	// Address The result of comparing one value with the data of an institution.
+	Address InsightMatch `json:"address,omitempty,omitzero"`
+
+	// Addresses The results about the postal address.
+	Addresses []InsightMatch `json:"addresses,omitempty,omitzero"`
+
+	// Balance The result of comparing one value with the data of an institution.
+	Balance InsightMatch `json:"balance,omitempty,omitzero"`
+
+	// Email The result of comparing one value with the data of an institution.
+	Email InsightMatch `json:"email,omitempty,omitzero"`
+
+	// Emails The results about the email address.
+	Emails []InsightMatch `json:"emails,omitempty,omitzero"`
+
+	// Name The result of comparing one value with the data of an institution.
+	Name InsightMatch `json:"name,omitempty,omitzero"`
+
+	// Phone The result of comparing one value with the data of an institution.
+	Phone InsightMatch `json:"phone,omitempty,omitzero"`
+
+	// Phones The results about the phone number.
+	Phones []InsightMatch `json:"phones,omitempty,omitzero"`
+}
+
+// InsightKind What an insight verifies.
+type InsightKind string
+
+// InsightList One page of a user's insights.
+type InsightList struct {
+	// Count Said to be the number of insights on all pages; other lists have it the other way round.
+	Count int64 `json:"count,omitempty,omitzero"`
+
+	// Data The insights; empty if there are none.
+	Data []Insight `json:"data,omitempty,omitzero"`
+
+	// Links Where to find this page of a collection and the next.
+	Links PageLinks `json:"links,omitempty,omitzero"`
+
+	// Size Said to be the number of insights on this page.
+	Size int64 `json:"size,omitempty,omitzero"`
+
+	// Type Always `list`.
+	Type string `json:"type"`
+}
+
+// InsightMatch The result of comparing one value with the data of an institution.
+type InsightMatch struct {
+	// Confidence A decimal number, as a JSON number or as a string that holds one; null or empty where there is none.
+	Confidence Decimal `json:"confidence,omitempty,omitzero"`
+
+	// Error Why it could not be verified.
+	Error string `json:"error,omitempty,omitzero"`
+
+	// Input The value that was to be verified. It is a range for balances, and a string otherwise.
+	Input api.StringOrObject[BalanceRange] `json:"input,omitempty,omitzero"`
+
+	// Match Whether it matches; null if it could not be verified.
+	Match *bool `json:"match,omitempty"`
+}
+
+// InsightType A type of insights. Preview, outside the stability promise.
+type InsightType struct {
+	// DataSchema The schema of `data` in `CreateInsight`. No document shows its shape.
+	DataSchema json.RawMessage `json:"dataSchema,omitempty,omitzero"`
+
+	// Description What an insight of this type verifies.
+	Description string `json:"description,omitempty,omitzero"`
+
+	// ID The id of a type of insights. Preview, outside the stability promise.
+	ID InsightTypeID `json:"id"`
+
+	// Name The name of the type.
+	Name string `json:"name,omitempty,omitzero"`
+
+	// SupportMultipleUsers Whether an insight of this type can be about several users.
+	SupportMultipleUsers *bool `json:"supportMultipleUsers,omitempty"`
+
+	// Type The type of the resource. No document shows its value.
+	Type string `json:"type,omitempty,omitzero"`
+}
+
+// InsightTypeID The id of a type of insights. Preview, outside the stability promise.
+type InsightTypeID string
+
+// InsightTypeList The types of insights. Preview, outside the stability promise.
+type InsightTypeList struct {
+	// Count How many types `data` holds.
+	Count int64 `json:"count,omitempty,omitzero"`
+
+	// Data The types.
+	Data []InsightType `json:"data"`
+
+	// Links Where to find this page of a collection and the next.
+	Links PageLinks `json:"links,omitempty,omitzero"`
+
+	// Size How many types there are.
+	Size int64 `json:"size,omitempty,omitzero"`
+
+	// Type Always `list`.
+	Type string `json:"type,omitempty,omitzero"`
+}
+
 // Institution A bank or the like. API 2.1; connectors took their place.
 type Institution struct {
 	// Authorization How a user logs in. `user`: with a login and password. `token`: with a token. `user-mfa`: with a second factor as
@@ -3649,6 +3966,66 @@ type MFAAnswer struct {
 // phone. `security-questions`: the user answers personal questions.
 type MFAMethod string
 
+// Merchant A merchant, its place and its kind of business. The id is in `merchant`.
+type Merchant struct {
+	// Category The kind of business that was paid. `matchScore` is how sure that is, from 0 to 1.
+	Category EnrichCategory `json:"category,omitempty,omitzero"`
+
+	// Links The query again, and the merchant's logos.
+	Links EnrichLinks `json:"links,omitempty,omitzero"`
+
+	// Location Where the purchase was made.
+	Location EnrichLocation `json:"location,omitempty,omitzero"`
+
+	// Merchant Who was paid.
+	Merchant EnrichMerchant `json:"merchant"`
+
+	// Source Where the data is from, for example `enrich`.
+	Source string `json:"source,omitempty,omitzero"`
+}
+
+// MerchantList The merchants that a search found.
+type MerchantList struct {
+	// Data The merchants; empty if none was found.
+	Data []MerchantMatch `json:"data,omitempty,omitzero"`
+
+	// Links Where to find this page of a collection and the next.
+	Links PageLinks `json:"links,omitempty,omitzero"`
+
+	// Size How many merchants `data` holds.
+	Size int64 `json:"size,omitempty,omitzero"`
+
+	// Type Always `list`.
+	Type string `json:"type"`
+}
+
+// MerchantMatch A merchant that a search found. `matchScore` is how well the merchant matches, from 0 to 1.
+type MerchantMatch struct {
+	// ABN The Australian Business Number.
+	ABN string `json:"abn,omitempty,omitzero"`
+
+	// Country The country, for example `Australia`.
+	Country string `json:"country,omitempty,omitzero"`
+
+	// EntityType The kind of business, for example `Individual/Sole Trader`.
+	EntityType string `json:"entityType,omitempty,omitzero"`
+
+	// MatchScore A decimal number, as a JSON number or as a string that holds one; null or empty where there is none.
+	MatchScore Decimal `json:"matchScore,omitempty,omitzero"`
+
+	// MerchantID The merchant's id.
+	MerchantID string `json:"merchantId"`
+
+	// MerchantName The name.
+	MerchantName string `json:"merchantName,omitempty,omitzero"`
+
+	// State The state, for example `NSW`.
+	State string `json:"state,omitempty,omitzero"`
+
+	// Suburb The suburb.
+	Suburb string `json:"suburb,omitempty,omitzero"`
+}
+
 // PageLinks Where to find this page of a collection and the next.
 type PageLinks struct {
 	// Next The URL of the next page, to be followed as it is; absent, null or empty on the last one.
@@ -3656,6 +4033,166 @@ type PageLinks struct {
 
 	// Self The URL of this page.
 	Self string `json:"self,omitempty,omitzero"`
+}
+
+// Payee A recipient of payments that the user has saved at an institution. In a list it has no details. Otherwise the details
+// are in the property that `payeeType` names.
+type Payee struct {
+	// Biller A biller of BPAY.
+	Biller PayeeBiller `json:"biller,omitempty,omitzero"`
+
+	// ConnectionID The id of the connection that the payee is from.
+	ConnectionID string `json:"connectionId,omitempty,omitzero"`
+
+	// CreatedDate When the user saved the payee.
+	CreatedDate api.Time `json:"createdDate,omitempty,omitzero"`
+
+	// Description The description of the payee.
+	Description string `json:"description,omitempty,omitzero"`
+
+	// DigitalWallet A digital wallet.
+	DigitalWallet PayeeDigitalWallet `json:"digitalWallet,omitempty,omitzero"`
+
+	// Domestic An account or a PayID in Australia.
+	Domestic PayeeDomestic `json:"domestic,omitempty,omitzero"`
+
+	// ID The payee's id.
+	ID string `json:"id"`
+
+	// International An account in another country.
+	International PayeeInternational `json:"international,omitempty,omitzero"`
+
+	// Links Where to find the thing that has these links. Null in some answers.
+	Links SelfLinks `json:"links,omitempty,omitzero"`
+
+	// Nickname The name that the user has given the payee.
+	Nickname string `json:"nickname,omitempty,omitzero"`
+
+	// PayeeType The kind of payee: `domestic`, `biller`, `international` or `digitalWallet`. Institutions may send other values.
+	PayeeType string `json:"payeeType,omitempty,omitzero"`
+
+	// Type Always `payee`.
+	Type string `json:"type,omitempty,omitzero"`
+}
+
+// PayeeAccount A bank account in Australia.
+type PayeeAccount struct {
+	// AccountName The name of the account.
+	AccountName string `json:"accountName,omitempty,omitzero"`
+
+	// AccountNumber The account number.
+	AccountNumber string `json:"accountNumber,omitempty,omitzero"`
+
+	// BSB The BSB of the branch.
+	BSB string `json:"bsb,omitempty,omitzero"`
+}
+
+// PayeeBank A bank in another country.
+type PayeeBank struct {
+	// AccountNumber The account number.
+	AccountNumber string `json:"accountNumber,omitempty,omitzero"`
+
+	// BankAddress The bank's address. Basiq describes a string; the CDR standard has an object.
+	BankAddress api.StringOrObject[map[string]json.RawMessage] `json:"bankAddress,omitempty,omitzero"`
+
+	// BeneficiaryBankBIC The bank's BIC.
+	BeneficiaryBankBIC string `json:"beneficiaryBankBIC,omitempty,omitzero"`
+
+	// Country The country, as an ISO 3166 alpha-2 code.
+	Country string `json:"country,omitempty,omitzero"`
+
+	// RoutingNumber The bank's routing number.
+	RoutingNumber string `json:"routingNumber,omitempty,omitzero"`
+}
+
+// PayeeBeneficiary The holder of an account in another country.
+type PayeeBeneficiary struct {
+	// Country The country, as an ISO 3166 alpha-2 code.
+	Country string `json:"country,omitempty,omitzero"`
+
+	// Message The message that is sent with payments.
+	Message string `json:"message,omitempty,omitzero"`
+
+	// Name The name.
+	Name string `json:"name,omitempty,omitzero"`
+}
+
+// PayeeBiller A biller of BPAY.
+type PayeeBiller struct {
+	// BillerCode The biller's code.
+	BillerCode string `json:"billerCode,omitempty,omitzero"`
+
+	// BillerName The biller's name.
+	BillerName string `json:"billerName,omitempty,omitzero"`
+
+	// CRN The customer reference number.
+	CRN string `json:"crn,omitempty,omitzero"`
+}
+
+// PayeeDigitalWallet A digital wallet.
+type PayeeDigitalWallet struct {
+	// Identifier The identifier of the wallet, for example an email address.
+	Identifier string `json:"identifier,omitempty,omitzero"`
+
+	// Name The display name of the wallet.
+	Name string `json:"name,omitempty,omitzero"`
+
+	// Provider The provider: `PayPal`, `Venmo`, `GooglePay`, `ApplePay` or `Other`. Institutions may send other values.
+	Provider string `json:"provider,omitempty,omitzero"`
+
+	// Type The kind of identifier: `EMAIL`, `PHONE` or `CONTACT_NAME`. Institutions may send other values.
+	Type string `json:"type,omitempty,omitzero"`
+}
+
+// PayeeDomestic An account or a PayID in Australia.
+type PayeeDomestic struct {
+	// Account A bank account in Australia.
+	Account PayeeAccount `json:"account,omitempty,omitzero"`
+
+	// PayID A PayID.
+	PayID PayeePayID `json:"payId,omitempty,omitzero"`
+
+	// PayeeAccountUType Which property has the details: `account` or `payId`. Institutions may send other values.
+	PayeeAccountUType string `json:"payeeAccountUType,omitempty,omitzero"`
+}
+
+// PayeeInternational An account in another country.
+type PayeeInternational struct {
+	// BankDetails A bank in another country.
+	BankDetails PayeeBank `json:"bankDetails,omitempty,omitzero"`
+
+	// BeneficiaryDetails The holder of an account in another country.
+	BeneficiaryDetails PayeeBeneficiary `json:"beneficiaryDetails,omitempty,omitzero"`
+}
+
+// PayeeList One page of a user's payees.
+type PayeeList struct {
+	// Count Said to be the number of payees on all pages; the example does not agree.
+	Count int64 `json:"count,omitempty,omitzero"`
+
+	// Data The payees, without their details.
+	Data []Payee `json:"data,omitempty,omitzero"`
+
+	// Links Where to find this page of a collection and the next.
+	Links PageLinks `json:"links,omitempty,omitzero"`
+
+	// Size Said to be the number of payees on this page; the example has the limit.
+	Size int64 `json:"size,omitempty,omitzero"`
+
+	// Type Always `list`.
+	Type string `json:"type"`
+}
+
+// PayeePayID A PayID.
+type PayeePayID struct {
+	// Identifier The PayID, for example an email address.
+	Identifier string `json:"identifier,omitempty,omitzero"`
+
+	// Name The name that is registered with the PayID.
+	Name string `json:"name,omitempty,omitzero"`
+
+	// Type The kind of PayID: `EMAIL`, `PHONE`, `ABN` or `ORG_ID`. Institutions may send other values.
+	Type string `json:"type,omitempty,omitzero"`
 }
 
 // PhysicalAddress A postal address. Any part may be missing; lines 2 and 3 are null as a rule.
@@ -4591,6 +5128,45 @@ type User struct {
 	VerificationStatus *bool `json:"verificationStatus,omitempty"`
 }
 
+// UserAnalytics The numbers of users in a period. Preview, outside the stability promise.
+type UserAnalytics struct {
+	// Data The intervals of the period.
+	Data []UserAnalyticsInterval `json:"data,omitempty,omitzero"`
+
+	// FromDate The first day of the period.
+	FromDate api.Date `json:"fromDate,omitempty,omitzero"`
+
+	// Initial The numbers of users before the period.
+	Initial AnalyticsInitial `json:"initial,omitempty,omitzero"`
+
+	// Interval The length of an interval. Preview, outside the stability promise.
+	Interval AnalyticsInterval `json:"interval,omitempty,omitzero"`
+
+	// Meta The size of the response. There is no parameter to request another page.
+	Meta AnalyticsMeta `json:"meta,omitempty,omitzero"`
+
+	// ToDate The last day of the period.
+	ToDate api.Date `json:"toDate,omitempty,omitzero"`
+}
+
+// UserAnalyticsInterval The numbers of users in one interval.
+type UserAnalyticsInterval struct {
+	// Active The users that exist at the end of an interval.
+	Active AnalyticsActive `json:"active,omitempty,omitzero"`
+
+	// Billable The billable users. No document shows the shape.
+	Billable json.RawMessage `json:"billable,omitempty,omitzero"`
+
+	// Created How many users were created.
+	Created *int64 `json:"created,omitempty"`
+
+	// Date The first day of the interval.
+	Date api.Date `json:"date,omitempty,omitzero"`
+
+	// Deleted How many users were deleted.
+	Deleted *int64 `json:"deleted,omitempty"`
+}
+
 // UserLinks Where to find the user and what belongs to it. After create and update only `self`.
 type UserLinks struct {
 	// Accounts The URL of the user's accounts.
@@ -4622,6 +5198,36 @@ type UserList struct {
 
 	// Type Always `list`.
 	Type string `json:"type"`
+}
+
+// VerifyAccount The account to verify.
+type VerifyAccount struct {
+	// AccountNumber The account number.
+	AccountNumber string `json:"accountNumber"`
+
+	// AccountType The type of the account, for example `savings`.
+	AccountType string `json:"accountType,omitempty,omitzero"`
+}
+
+// VerifyBalance The balance to verify.
+type VerifyBalance struct {
+	// Balance A range of balances, both limits included.
+	Balance BalanceRange `json:"balance"`
+}
+
+// VerifyIdentity What is believed about the user. Fields that are absent or empty are not verified.
+type VerifyIdentity struct {
+	// Address The postal address.
+	Address string `json:"address,omitempty,omitzero"`
+
+	// Email The email address.
+	Email string `json:"email,omitempty,omitzero"`
+
+	// Name The full name.
+	Name string `json:"name,omitempty,omitzero"`
+
+	// Phone The phone number.
+	Phone string `json:"phone,omitempty,omitzero"`
 }
 
 // Webhook A URL of the application that Basiq sends messages to when an event happens.
@@ -4839,14 +5445,26 @@ type EventTypeID = api.ID
 // IdentityID defines model for IdentityId.
 type IdentityID = api.ID
 
+// InsightID defines model for InsightId.
+type InsightID = api.ID
+
+// InsightTypeIDParameter defines model for InsightTypeId.
+type InsightTypeIDParameter = api.ID
+
 // InstitutionID defines model for InstitutionId.
 type InstitutionID = api.ID
 
 // JobID defines model for JobId.
 type JobID = api.ID
 
+// MerchantID defines model for MerchantId.
+type MerchantID = api.ID
+
 // MessageID defines model for MessageId.
 type MessageID = api.ID
+
+// PayeeID defines model for PayeeId.
+type PayeeID = api.ID
 
 // ReportID defines model for ReportId.
 type ReportID = api.ID
@@ -4918,6 +5536,21 @@ type Unauthorized = ErrorResponse
 // alone, or with something that is not JSON.
 type UnsupportedMediaType = ErrorResponse
 
+// GetUserAnalyticsParams defines parameters for GetUserAnalytics.
+type GetUserAnalyticsParams struct {
+	// Interval The length of the intervals.
+	Interval AnalyticsInterval `form:"interval" json:"interval"`
+
+	// FromDate The first day of the period.
+	FromDate *api.Date `form:"fromDate,omitempty" json:"fromDate,omitempty"`
+
+	// ToDate The last day of the period.
+	ToDate *api.Date `form:"toDate,omitempty" json:"toDate,omitempty"`
+
+	// ConnectionType The types of connections to count, each in a parameter of its own.
+	ConnectionType *[]AnalyticsConnectionType `form:"connectionType,omitempty" json:"connectionType,omitempty"`
+}
+
 // GetConnectorsParams defines parameters for GetConnectors.
 type GetConnectorsParams struct {
 	// Filter Conditions, joined by commas (all must hold), for example
@@ -4964,6 +5597,21 @@ type GetInstitutionsParams struct {
 	// `institution.institutionType` and `institution.stage` with `eq` and `ne`; `institution.country`,
 	// `institution.tier` and `institution.authorization` with `eq`, `ne` and `in`.
 	Filter *string `form:"filter,omitempty" json:"filter,omitempty"`
+}
+
+// MerchantSearchParams defines parameters for MerchantSearch.
+type MerchantSearchParams struct {
+	// ABN The Australian Business Number.
+	ABN *string `form:"abn,omitempty" json:"abn,omitempty"`
+
+	// MerchantName The name of the merchant.
+	MerchantName *string `form:"merchantName,omitempty" json:"merchantName,omitempty"`
+
+	// Suburb The suburb of the merchant.
+	Suburb *string `form:"suburb,omitempty" json:"suburb,omitempty"`
+
+	// EntityType The kind of business, for example `Individual/Sole Trader`.
+	EntityType *string `form:"entityType,omitempty" json:"entityType,omitempty"`
 }
 
 // ListMessagesParams defines parameters for ListMessages.
@@ -5049,9 +5697,26 @@ type GetConsentsParams struct {
 	Filter *string `form:"filter,omitempty" json:"filter,omitempty"`
 }
 
+// ListUserInsightsParams defines parameters for ListUserInsights.
+type ListUserInsightsParams struct {
+	// Filter Conditions on `created`, a day, with `eq`, `gt`, `gteq`, `lt`, `lteq` and `bt`, and on `insightType`, with `eq`,
+	// joined by commas (all must hold), for example `created.bt('2025-10-01','2025-10-31'),insightType.eq('balance')`.
+	Filter *string `form:"filter,omitempty" json:"filter,omitempty"`
+}
+
 // GetUserJobsParams defines parameters for GetUserJobs.
 type GetUserJobsParams struct {
 	// Filter A condition on `connection.id`, with `eq`, for example `connection.id.eq('ab63cd')`.
+	Filter *string `form:"filter,omitempty" json:"filter,omitempty"`
+}
+
+// GetPayeesParams defines parameters for GetPayees.
+type GetPayeesParams struct {
+	// Limit The maximum number of payees on a page. The default is 25.
+	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Filter Conditions on `type` and `connectionId`, with `eq`, and on `created`, a day, with `eq`, `gt`, `gteq`, `lt`, `lteq`
+	// and `bt`, joined by commas (all must hold), for example `type.eq('biller'),created.gteq('2024-01-01')`.
 	Filter *string `form:"filter,omitempty" json:"filter,omitempty"`
 }
 
@@ -5066,6 +5731,9 @@ type GetTransactionsParams struct {
 	// `transaction.postDate.bt('2018-01-28','2018-02-27')`, both days included.
 	Filter *string `form:"filter,omitempty" json:"filter,omitempty"`
 }
+
+// CreateInsightJSONRequestBody defines body for CreateInsight for application/json ContentType.
+type CreateInsightJSONRequestBody = CreateInsight
 
 // PostJobMFAJSONRequestBody defines body for PostJobMFA for application/json ContentType.
 type PostJobMFAJSONRequestBody = MFAAnswer
@@ -5114,6 +5782,15 @@ type PostExpensesJSONRequestBody = AffordabilityRequest
 //
 // Deprecated: use Reports with CON_AFFOR_01 and reportSubType, or Insights.
 type PostIncomeJSONRequestBody = AffordabilityRequest
+
+// GetAccountInsightsJSONRequestBody defines body for GetAccountInsights for application/json ContentType.
+type GetAccountInsightsJSONRequestBody = VerifyAccount
+
+// GetBalanceInsightsJSONRequestBody defines body for GetBalanceInsights for application/json ContentType.
+type GetBalanceInsightsJSONRequestBody = VerifyBalance
+
+// GetIdentityInsightsJSONRequestBody defines body for GetIdentityInsights for application/json ContentType.
+type GetIdentityInsightsJSONRequestBody = VerifyIdentity
 
 // CreateStatementMultipartRequestBody defines body for CreateStatement for multipart/form-data ContentType.
 type CreateStatementMultipartRequestBody = CreateStatement

@@ -50,11 +50,11 @@ type accountFields struct {
 // AccountsService reads the accounts that a user's connections have fetched.
 type AccountsService struct{ client *Client }
 
-// List returns the user's accounts that satisfy all filters; see [AccountFields]. It includes accounts of deleted
+// List returns the user's accounts that the options select; see [AccountListOptions]. It includes accounts of deleted
 // connections, except open-banking connections: their accounts are deleted with them. Show an account with [AccountName],
 // because its Name may be empty. Errors: [ErrBadRequest] if a filter names a connection that does not exist. operationId: getAccounts.
-func (s *AccountsService) List(ctx context.Context, userID string, filters ...Filter[Account]) iter.Seq2[*Account, error] {
-	return list(ctx, s.client, opGetAccounts, []id{{"userID", userID}}, accountResource, sendTo(s.client.raw.GetAccounts, userID, nil), filters)
+func (s *AccountsService) List(ctx context.Context, userID string, options ...AccountListOptions) iter.Seq2[*Account, error] {
+	return list(ctx, s.client, opGetAccounts, []id{{"userID", userID}}, accountResource, sendTo(s.client.raw.GetAccounts, userID, nil), listOptionsOf(options))
 }
 
 // Get returns an account. [Amount.MinorUnits] returns its Balance in cents and [Amount.Rat] exactly. operationId:

@@ -145,15 +145,15 @@ func TestAccounts_List_Filters(t *testing.T) {
 	t.Parallel()
 	s, client := newStub(t, ok(200, `{"type":"list","data":[]}`))
 	fields := basiq.AccountFields
-	all(t, client.Accounts.List(t.Context(), userID, fields.ID.Eq("a1"), fields.ConnectionID.Eq("c1"), fields.InstitutionID.Eq("AU00000")))
+	all(t, client.Accounts.List(t.Context(), userID, basiq.AccountListOptions{Filter: fields.ID.Eq("a1").And(fields.ConnectionID.Eq("c1"), fields.InstitutionID.Eq("AU00000"))}))
 	require.Len(t, s.seen(), 1)
 	query, err := url.ParseQuery(s.seen()[0].Query)
 	require.NoError(t, err)
 	assert.Equal(t, url.Values{"filter": {"account.id.eq('a1'),connection.id.eq('c1'),institution.id.eq('AU00000')"}}, query)
 
-	for _, err := range client.Accounts.List(t.Context(), userID, fields.ConnectionID.Eq("")) {
+	for _, err := range client.Accounts.List(t.Context(), userID, basiq.AccountListOptions{Filter: fields.ConnectionID.Eq("")}) {
 		require.ErrorIs(t, err, basiq.ErrInvalidInput)
-		assert.Contains(t, err.Error(), "connection.id: the value is empty")
+		assert.Contains(t, err.Error(), "connection.id: empty value")
 	}
 	assert.Len(t, s.seen(), 1, "an invalid filter must not cause a request")
 }
@@ -162,7 +162,7 @@ func TestAccounts_List_Filters(t *testing.T) {
 func TestAccounts_List_FilterRejected(t *testing.T) {
 	t.Parallel()
 	_, client := newStub(t, ok(400, official(t, "examples/data/getAccounts.400.invalid-filters")))
-	err := rangeErr(client.Accounts.List(t.Context(), userID, basiq.AccountFields.ConnectionID.Eq("gone")))
+	err := rangeErr(client.Accounts.List(t.Context(), userID, basiq.AccountListOptions{Filter: basiq.AccountFields.ConnectionID.Eq("gone")}))
 	require.ErrorIs(t, err, basiq.ErrBadRequest)
 	require.ErrorIs(t, err, basiq.CodeParameterNotValid)
 	var failure *basiq.Error

@@ -41,7 +41,7 @@ type AffordabilityService struct{ client *Client }
 //
 // Deprecated: use [ReportsService.Create] with [ReportTypeAffordability], or insights.
 func (s *AffordabilityService) List(ctx context.Context, userID string) iter.Seq2[*Affordability, error] {
-	return list(ctx, s.client, opGetAffordabilityList, []id{{"userID", userID}}, affordabilityResource, by1(s.client.raw.GetAffordabilityList, userID), nil)
+	return list(ctx, s.client, opGetAffordabilityList, []id{{"userID", userID}}, affordabilityResource, by1(s.client.raw.GetAffordabilityList, userID), listOptions[Affordability]{})
 }
 
 // Create creates a summary without a job, and with it the summaries of income and expenses of the same period, see its
@@ -75,18 +75,18 @@ func (s *AffordabilityService) PDF(ctx context.Context, userID, snapshotID strin
 	return getDocument(ctx, s.client, opGetAffordability, []id{{"userID", userID}, {"snapshotID", snapshotID}}, mediaPDF, by2(s.client.raw.GetAffordability, userID, snapshotID))
 }
 
-// Transactions returns the transactions of a summary. Of the options, only [PageSize] is documented here. operationId:
+// Transactions returns the transactions of a summary. Only the page size is documented here. operationId:
 // getAffordabilitySnapshotTransactions.
 //
 // Deprecated: use [ReportsService.Create] with [ReportTypeAffordability], or insights.
-func (s *AffordabilityService) Transactions(ctx context.Context, userID, snapshotID string, options ...ListOption[AffordabilityTransaction]) iter.Seq2[*AffordabilityTransaction, error] {
+func (s *AffordabilityService) Transactions(ctx context.Context, userID, snapshotID string, options ...AffordabilityTransactionListOptions) iter.Seq2[*AffordabilityTransaction, error] {
 	return s.transactions(userID, snapshotID, options).all(ctx)
 }
 
 // TransactionsPage returns one page of [AffordabilityService.Transactions]; see [TransactionsService.Page].
 //
 // Deprecated: use [ReportsService.Create] with [ReportTypeAffordability], or insights.
-func (s *AffordabilityService) TransactionsPage(ctx context.Context, userID, snapshotID string, at Cursor, options ...ListOption[AffordabilityTransaction]) (*Page[AffordabilityTransaction], error) {
+func (s *AffordabilityService) TransactionsPage(ctx context.Context, userID, snapshotID string, at Cursor, options ...AffordabilityTransactionListOptions) (*Page[AffordabilityTransaction], error) {
 	return s.transactions(userID, snapshotID, options).one(ctx, at)
 }
 
@@ -98,9 +98,9 @@ func (s *AffordabilityService) TransactionsCSV(ctx context.Context, userID, snap
 	return getDocument(ctx, s.client, opGetSnapshotTransactions, []id{{"userID", userID}, {"snapshotID", snapshotID}}, "application/csv", sendTo2(s.client.raw.GetAffordabilitySnapshotTransactions, userID, snapshotID, nil))
 }
 
-func (s *AffordabilityService) transactions(userID, snapshotID string, options []ListOption[AffordabilityTransaction]) collection[AffordabilityTransaction] {
+func (s *AffordabilityService) transactions(userID, snapshotID string, options []AffordabilityTransactionListOptions) collection[AffordabilityTransaction] {
 	return collection[AffordabilityTransaction]{
-		client: s.client, op: opGetSnapshotTransactions, ids: []id{{"userID", userID}, {"snapshotID", snapshotID}}, options: options, sized: true,
+		client: s.client, op: opGetSnapshotTransactions, ids: []id{{"userID", userID}, {"snapshotID", snapshotID}}, options: listOptionsOf(options), sized: true,
 		resource: resource[AffordabilityTransaction]{"transaction", func(t *AffordabilityTransaction) (string, string) { return t.Type, t.ID }},
 		request:  sendTo2(s.client.raw.GetAffordabilitySnapshotTransactions, userID, snapshotID, nil), //nolint:staticcheck // The exported methods that call this one are deprecated too.
 	}

@@ -237,7 +237,7 @@ func TestAffordability_Transactions(t *testing.T) {
 	t.Parallel()
 	s, client := newStub(t, ok(200, official(t, "assembled/affordability/getAffordabilitySnapshotTransactions.200.1")))
 	// The link in the example refers to snapshot 9dedbb28 of user 115dc708.
-	page, err := client.Affordability.TransactionsPage(t.Context(), "115dc708", "9dedbb28", "", basiq.PageSize[basiq.AffordabilityTransaction](100))
+	page, err := client.Affordability.TransactionsPage(t.Context(), "115dc708", "9dedbb28", "", basiq.AffordabilityTransactionListOptions{PageSize: 100})
 	require.NoError(t, err)
 	require.Len(t, page.Items, 1)
 	transaction := page.Items[0]

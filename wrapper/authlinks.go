@@ -2,6 +2,7 @@ package basiq
 
 import (
 	"context"
+	"errors"
 
 	"github.com/basiq-go/basiq-go/gen"
 )
@@ -39,10 +40,10 @@ func authLinkIn(answer answer, err error) (*AuthLink, error) {
 	if err != nil {
 		return nil, err
 	}
-	return read(answer, func(link *AuthLink) string {
+	return read(answer, func(link *AuthLink) error {
 		if link.Links.Public == "" {
-			return "public link"
+			return errors.New("missing public link")
 		}
-		return ""
+		return nil
 	})
 }

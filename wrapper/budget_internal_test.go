@@ -49,6 +49,8 @@ var responses = map[string]func() any{
 	"institutions":  func() any { return new(pageBody[gen.Institution]) },
 	"events":        func() any { return new(pageBody[gen.Event]) },
 	"webhooks":      func() any { return new(gen.WebhookList) },
+	"insights":      func() any { return new(pageBody[gen.Insight]) },
+	"payees":        func() any { return new(pageBody[gen.Payee]) },
 	"errors":        func() any { return new(gen.ErrorResponse) },
 }
 
@@ -93,6 +95,12 @@ var hostile = []hostileBody{
 	{"metric values", `{"data":{"metrics":[{"result":{"value":[0`, `,0`, `]}}]}}`, "report"},
 	{"accounts", `{"data":{"accounts":[{}`, `,{}`, `]}}`, "report"},
 	{"assets", `{"assets":[{}`, `,{}`, `]}`, "affordability"},
+	{"insight results", `{"data":[{"data":[{}`, `,{}`, `]}]}`, "insights"},
+	{"balance inputs", `{"data":[{"data":[{}`, `,{"balance":{"input":{}}}`, `]}]}`, "insights"},
+	{"mistyped balance inputs", `{"data":[{"data":[{}`, `,{"balance":{"input":{"min":[]}}}`, `]}]}`, "insights"},
+	{"odd balance inputs", `{"data":[{"data":[{}`, `,{"balance":{"input":0}}`, `]}]}`, "insights"},
+	{"payees", `{"data":[{}`, `,{}`, `]}`, "payees"},
+	{"bank addresses", `{"data":[{}`, `,{"international":{"bankDetails":{"bankAddress":{"a":0}}}}`, `]}`, "payees"},
 	{"payments", `{"payments":[{}`, `,{}`, `]}`, "expenses"},
 	{"fees", `{"data":[{"meta":{"fees":[{}`, `,{}`, `]}}]}`, "accounts"},
 	{"map", `{"data":[{"class":{"meta":{"a":""`, `,"b":""`, `}}}]}`, "accounts"},

@@ -231,15 +231,15 @@ func unreadable(op *Operation, status int, body []byte, reason error) *Error {
 	return e
 }
 
-// read decodes a response and releases its body. missing names a required part that the value lacks, or is "".
-func read[T any](answer answer, missing func(*T) string) (*T, error) {
+// read decodes a response and releases its body. check returns an error for a value that cannot be the response.
+func read[T any](answer answer, check func(*T) error) (*T, error) {
 	defer answer.body.release()
 	value, err := decodeResponse[T](answer)
 	if err != nil {
 		return nil, err
 	}
-	if part := missing(value); part != "" {
-		return nil, unreadable(answer.op, answer.status, nil, errors.New("missing "+part))
+	if err := check(value); err != nil {
+		return nil, unreadable(answer.op, answer.status, nil, err)
 	}
 	answer.keepRaw()
 	return value, nil

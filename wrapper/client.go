@@ -34,6 +34,10 @@ type Client struct {
 	Affordability *AffordabilityService
 	Income        *IncomeService
 	Expenses      *ExpensesService
+	Insights      *InsightsService
+	Payees        *PayeesService
+	Merchants     *MerchantsService
+	Analytics     *AnalyticsService
 	Events        *EventsService
 	Webhooks      *WebhooksService
 
@@ -69,6 +73,10 @@ func New(apiKey string, options ...Option) (*Client, error) {
 	c.Affordability = &AffordabilityService{client: c}
 	c.Income = &IncomeService{client: c}
 	c.Expenses = &ExpensesService{client: c}
+	c.Insights = &InsightsService{client: c}
+	c.Payees = &PayeesService{client: c}
+	c.Merchants = &MerchantsService{client: c}
+	c.Analytics = &AnalyticsService{client: c}
 	c.Events = &EventsService{client: c}
 	c.Webhooks = &WebhooksService{client: c}
 

@@ -88,10 +88,10 @@ type connectionFields struct {
 // ConnectionsService connects users to their banks.
 type ConnectionsService struct{ client *Client }
 
-// List returns the user's connections that satisfy all filters; see [ConnectionFields]. Only [ConnectionsService.Get]
+// List returns the user's connections that the options select; see [ConnectionListOptions]. Only [ConnectionsService.Get]
 // returns their Profile and Accounts. operationId: getConnections.
-func (s *ConnectionsService) List(ctx context.Context, userID string, filters ...Filter[Connection]) iter.Seq2[*Connection, error] {
-	return list(ctx, s.client, opGetConnections, []id{{"userID", userID}}, connectionResource, sendTo(s.client.raw.GetConnections, userID, nil), filters)
+func (s *ConnectionsService) List(ctx context.Context, userID string, options ...ConnectionListOptions) iter.Seq2[*Connection, error] {
+	return list(ctx, s.client, opGetConnections, []id{{"userID", userID}}, connectionResource, sendTo(s.client.raw.GetConnections, userID, nil), listOptionsOf(options))
 }
 
 // Get returns a connection with its accounts, its profile and links. It never contains the login, the password or the

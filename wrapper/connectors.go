@@ -87,10 +87,10 @@ type connectorFields struct {
 // ConnectorsService returns the ways to connect to institutions.
 type ConnectorsService struct{ client *Client }
 
-// List returns the connectors that satisfy all filters; see [ConnectorFields]. operationId: getConnectors.
-func (s *ConnectorsService) List(ctx context.Context, filters ...Filter[Connector]) iter.Seq2[*Connector, error] {
+// List returns the connectors that the options select; see [ConnectorListOptions]. operationId: getConnectors.
+func (s *ConnectorsService) List(ctx context.Context, options ...ConnectorListOptions) iter.Seq2[*Connector, error] {
 	return collection[Connector]{
-		client: s.client, op: opGetConnectors, resource: connectorResource, filters: filters, key: connectorKey,
+		client: s.client, op: opGetConnectors, resource: connectorResource, options: listOptionsOf(options), key: connectorKey,
 		request: send(s.client.raw.GetConnectors, nil),
 	}.all(ctx)
 }
@@ -102,9 +102,9 @@ func (s *ConnectorsService) Get(ctx context.Context, institutionID string, metho
 
 // ListPublic is [ConnectorsService.List] without a token or API key. API 2.1 documents it. operationId:
 // getPublicConnectors.
-func (s *ConnectorsService) ListPublic(ctx context.Context, filters ...Filter[Connector]) iter.Seq2[*Connector, error] {
+func (s *ConnectorsService) ListPublic(ctx context.Context, options ...ConnectorListOptions) iter.Seq2[*Connector, error] {
 	return collection[Connector]{
-		client: s.client, op: opGetPublicConnectors, resource: connectorResource, filters: filters, key: connectorKey,
+		client: s.client, op: opGetPublicConnectors, resource: connectorResource, options: listOptionsOf(options), key: connectorKey,
 		request: send(s.client.raw.GetPublicConnectors, nil),
 	}.all(ctx)
 }

@@ -67,8 +67,8 @@ func TestConnectorFields_Engine(t *testing.T) {
 		for _, version := range []basiq.APIVersion{basiq.APIVersion21, basiq.APIVersion30} {
 			s := &stub{respond: respondWith(ok(200, `{"type":"list","data":[]}`))}
 			client := newClient(t, s, basiq.WithAPIVersion(version))
-			all(t, client.Connectors.List(t.Context(), filter))
-			all(t, client.Connectors.ListPublic(t.Context(), filter))
+			all(t, client.Connectors.List(t.Context(), basiq.ConnectorListOptions{Filter: filter}))
+			all(t, client.Connectors.ListPublic(t.Context(), basiq.ConnectorListOptions{Filter: filter}))
 			want := []string{text, text21}
 			if version == basiq.APIVersion21 {
 				want[0] = text21
@@ -85,27 +85,27 @@ func TestConnectorFields_Engine(t *testing.T) {
 func TestConnectors_List_Filters(t *testing.T) {
 	t.Parallel()
 	fields := basiq.ConnectorFields
-	filters := []basiq.Filter[basiq.Connector]{
-		fields.ID.Eq("AU00000"), fields.Method.Eq(basiq.ConnectionMethodWeb),
+	filter := fields.ID.Eq("AU00000").And(
+		fields.Method.Eq(basiq.ConnectionMethodWeb),
 		fields.Status.In(basiq.InstitutionStatusMajorOutage, basiq.InstitutionStatusPartialOutage), fields.Stage.Ne(basiq.InstitutionStageAlpha),
 		fields.Scopes.In("account.basic"), fields.InstitutionCountry.Eq("New Zealand"), fields.InstitutionTier.In("1", "2"),
 		fields.InstitutionType.Ne("Test Bank"), fields.AuthorizationType.Eq(basiq.InstitutionAuthorizationUserMFA), fields.Engine.Eq("node"),
-	}
+	)
 	const want = "connector.id.eq('AU00000'),connector.method.eq('web'),connector.status.in('major-outage','partial-outage'),connector.stage.ne('alpha')," +
 		"connector.scopes.in('account.basic'),connector.institution.country.eq('New Zealand'),connector.institution.tier.in('1','2')," +
 		"connector.institution.type.ne('Test Bank'),connector.authorization.type.eq('user-mfa'),connector.connectorEngine.eq('node')"
-	for path, list := range map[string]func(context.Context, *basiq.Client, ...basiq.Filter[basiq.Connector]) iter.Seq2[*basiq.Connector, error]{
-		"/connectors": func(ctx context.Context, c *basiq.Client, filters ...basiq.Filter[basiq.Connector]) iter.Seq2[*basiq.Connector, error] {
-			return c.Connectors.List(ctx, filters...)
+	for path, list := range map[string]func(context.Context, *basiq.Client, ...basiq.ConnectorListOptions) iter.Seq2[*basiq.Connector, error]{
+		"/connectors": func(ctx context.Context, c *basiq.Client, options ...basiq.ConnectorListOptions) iter.Seq2[*basiq.Connector, error] {
+			return c.Connectors.List(ctx, options...)
 		},
-		"/public/connectors": func(ctx context.Context, c *basiq.Client, filters ...basiq.Filter[basiq.Connector]) iter.Seq2[*basiq.Connector, error] {
-			return c.Connectors.ListPublic(ctx, filters...)
+		"/public/connectors": func(ctx context.Context, c *basiq.Client, options ...basiq.ConnectorListOptions) iter.Seq2[*basiq.Connector, error] {
+			return c.Connectors.ListPublic(ctx, options...)
 		},
 	} {
 		t.Run(path, func(t *testing.T) {
 			t.Parallel()
 			s, client := newStub(t, ok(200, `{"type":"list","data":[]}`))
-			all(t, list(t.Context(), client, filters...))
+			all(t, list(t.Context(), client, basiq.ConnectorListOptions{Filter: filter}))
 			require.Len(t, s.seen(), 1)
 			assert.Equal(t, "GET "+path, s.seen()[0].String())
 			query, err := url.ParseQuery(s.seen()[0].Query)
@@ -117,9 +117,9 @@ func TestConnectors_List_Filters(t *testing.T) {
 			assert.Equal(t, url.Values{"filter": {want}}, query)
 
 			for name, bad := range map[string]basiq.Filter[basiq.Connector]{
-				"no values": fields.Status.In(), "quote": fields.InstitutionType.Eq("People's Choice"), "empty": fields.Stage.In("live", ""), "zero value": {},
+				"no values": fields.Status.In(), "quote": fields.InstitutionType.Eq("People's Choice"), "empty": fields.Stage.In("live", ""),
 			} {
-				require.ErrorIs(t, rangeErr(list(t.Context(), client, bad)), basiq.ErrInvalidInput, name)
+				require.ErrorIs(t, rangeErr(list(t.Context(), client, basiq.ConnectorListOptions{Filter: bad})), basiq.ErrInvalidInput, name)
 			}
 			assert.Len(t, s.seen(), 1, "an invalid filter must not cause a request")
 		})

@@ -37,11 +37,11 @@ type consentFields struct {
 // ConsentsService creates URLs of Basiq's consent page, and reads and revokes consents. It requires [APIVersion30].
 type ConsentsService struct{ client *Client }
 
-// List returns the user's consents that satisfy all filters; see [ConsentFields]. Without filters it includes expired and
+// List returns the user's consents that the options select; see [ConsentListOptions]. Without filters it includes expired and
 // revoked consents. The list is empty for a user who has never given a consent, which Basiq reports as 403 access-denied.
 // operationId: getConsents.
-func (s *ConsentsService) List(ctx context.Context, userID string, filters ...Filter[Consent]) iter.Seq2[*Consent, error] {
-	consents := list(ctx, s.client, opGetConsents, []id{{"userID", userID}}, resource[Consent]{"", func(c *Consent) (string, string) { return c.Type, c.ID }}, sendTo(s.client.raw.GetConsents, userID, nil), filters)
+func (s *ConsentsService) List(ctx context.Context, userID string, options ...ConsentListOptions) iter.Seq2[*Consent, error] {
+	consents := list(ctx, s.client, opGetConsents, []id{{"userID", userID}}, resource[Consent]{"", func(c *Consent) (string, string) { return c.Type, c.ID }}, sendTo(s.client.raw.GetConsents, userID, nil), listOptionsOf(options))
 	return func(yield func(*Consent, error) bool) {
 		for consent, err := range consents {
 			if hasNoConsent(err) || !yield(consent, err) {

@@ -3,7 +3,7 @@
 //
 // A user has one connection for each bank login. Creating or refreshing a connection starts a job, which usually takes 3
 // to 30 seconds. Then the connection's accounts and transactions can be read. A [Client] has one service for each kind of
-// resource. The services cover Basiq's documents of September 2026. README.md lists the operations and their methods.
+// resource. The services cover Basiq's documents of September 2026. OPERATIONS.md lists the operations and their methods.
 //
 // # Connect
 //
@@ -61,8 +61,9 @@
 // the [Cursor] of the page that failed, unless an argument is invalid. Besides the errors of any call, its causes are
 // [ErrBadPageLink] and [ErrListChanged].
 //
-//	for transaction, err := range client.Transactions.List(ctx, userID,
-//		basiq.TransactionFields.PostDate.Between("2024-01-01", "2024-03-31")) {
+//	for transaction, err := range client.Transactions.List(ctx, userID, basiq.TransactionListOptions{
+//		Filter: basiq.TransactionFields.AccountID.Eq(accountID),
+//	}) {
 //		if err != nil {
 //			return err
 //		}
@@ -73,7 +74,8 @@
 // Show accounts with [AccountName]: the Name of an open-banking account may be empty. Deleting an open-banking connection
 // also deletes its accounts and transactions, see [ConnectionsService.Delete].
 //
-// [PageSize] sets the page size. [Prefetch] fetches the next page during the loop. Methods such as
+// Each list that has options takes at most one struct of them, such as [TransactionListOptions]: a filter, a page size,
+// and whether to fetch the next page during the loop. Methods such as
 // [TransactionsService.Page] return one page and the [Cursor] of the next. For many users, call List in the goroutines of
 // an errgroup with a limit; see the example "ManyUsers".
 //
@@ -89,6 +91,9 @@
 // Basiq may add values to the types with constants, such as [ConnectionStatus]; values without a constant are kept as they
 // are. Values keep every digit that Basiq sent. A null, empty or malformed date or amount does not fail a call: the methods
 // of [Amount], [Decimal], [Date] and [Time] report whether there is a value.
+//
+// Types and methods whose comments contain "Preview, outside the stability promise" may change or disappear in any version,
+// because Basiq has not described their operations in full.
 //
 // # Errors
 //
@@ -112,9 +117,9 @@
 //
 //   - Reads, deletes of what has an ID, refreshes and token requests are retried after timeouts, resets, 408 and 5xx. A
 //     retried delete that finds nothing succeeds; otherwise deleting what does not exist is an error.
-//   - Creates, updates, purges, uploads and MFA answers are retried only if there is proof that Basiq did not carry out the
-//     request. Banks lock logins that are tried too often. Proof comes from an http.Transport; see [PassThrough]. After an
-//     error for which [MayHaveSucceeded] is true, check the list of the resource before calling again.
+//   - Creates, updates, purges, uploads, insights and MFA answers are retried only if there is proof that Basiq did not carry
+//     out the request. Banks lock logins that are tried too often. Proof comes from an http.Transport; see [PassThrough].
+//     After an error for which [MayHaveSucceeded] is true, check the list of the resource before calling again.
 //   - Every call is retried after 429, 421 and 425, with which a request is refused unread.
 //
 // Failures that no retry changes are not retried: a host name that does not exist, a certificate or TLS version that is

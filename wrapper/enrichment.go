@@ -2,6 +2,7 @@ package basiq
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -80,11 +81,11 @@ func (s *EnrichmentService) Get(ctx context.Context, query EnrichQuery) (*Enrich
 	if err != nil {
 		return nil, err
 	}
-	return read(answer, func(enrich *Enrich) string {
+	return read(answer, func(enrich *Enrich) error {
 		if enrich.Type == "" {
-			return "type"
+			return errors.New("missing type")
 		}
-		return ""
+		return nil
 	})
 }
 

@@ -85,20 +85,20 @@ type eventFields struct {
 // events as they happen.
 type EventsService struct{ client *Client }
 
-// List returns the application's events of the last seven days that satisfy all filters; see [EventFields].
+// List returns the application's events of the last seven days that the options select; see [EventListOptions].
 // operationId: getEvents.
-func (s *EventsService) List(ctx context.Context, filters ...ListOption[Event]) iter.Seq2[*Event, error] {
-	return s.collection(filters).all(ctx)
+func (s *EventsService) List(ctx context.Context, options ...EventListOptions) iter.Seq2[*Event, error] {
+	return s.collection(options).all(ctx)
 }
 
 // Page returns one page of [EventsService.List]; see [TransactionsService.Page].
-func (s *EventsService) Page(ctx context.Context, at Cursor, filters ...ListOption[Event]) (*Page[Event], error) {
-	return s.collection(filters).one(ctx, at)
+func (s *EventsService) Page(ctx context.Context, at Cursor, options ...EventListOptions) (*Page[Event], error) {
+	return s.collection(options).one(ctx, at)
 }
 
-func (s *EventsService) collection(filters []ListOption[Event]) collection[Event] {
+func (s *EventsService) collection(options []EventListOptions) collection[Event] {
 	return collection[Event]{
-		client: s.client, op: opGetEvents, resource: eventResource, options: filters,
+		client: s.client, op: opGetEvents, resource: eventResource, options: listOptionsOf(options),
 		request: send(s.client.raw.GetEvents, nil),
 	}
 }
@@ -111,7 +111,7 @@ func (s *EventsService) Get(ctx context.Context, eventID string) (*Event, error)
 
 // Types returns all event types. operationId: listEventTypes.
 func (s *EventsService) Types(ctx context.Context) iter.Seq2[*EventType, error] {
-	return list(ctx, s.client, opListEventTypes, nil, eventTypeResource, s.client.raw.ListEventTypes, nil)
+	return list(ctx, s.client, opListEventTypes, nil, eventTypeResource, s.client.raw.ListEventTypes, listOptions[EventType]{})
 }
 
 // Type returns an event type. operationId: getEventTypeById.

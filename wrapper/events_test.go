@@ -153,9 +153,7 @@ func TestEvents_List_Filters(t *testing.T) {
 	t.Parallel()
 	s, client := newStub(t, ok(200, `{"type":"list","data":[{"type":"event","id":"e1"}],"links":{"next":"/events?next=a"}}`), ok(200, `{"type":"list","data":[]}`))
 	fields := basiq.EventFields
-	filters := []basiq.ListOption[basiq.Event]{
-		fields.UserID.Eq("u1"), fields.Entity.Eq(basiq.EventEntityConsent), fields.Type.Eq(basiq.EventActionRevoked),
-	}
+	filters := []basiq.EventListOptions{{Filter: fields.UserID.Eq("u1").And(fields.Entity.Eq(basiq.EventEntityConsent), fields.Type.Eq(basiq.EventActionRevoked))}}
 	page, err := client.Events.Page(t.Context(), "", filters...)
 	require.NoError(t, err)
 	assert.Len(t, page.Items, 1)
@@ -174,7 +172,7 @@ func TestEvents_List_Filters(t *testing.T) {
 func TestEvents_List_FilterRejected(t *testing.T) {
 	t.Parallel()
 	_, client := newStub(t, ok(400, official(t, "examples/core/getEvents.400.invalid-filters")))
-	err := rangeErr(client.Events.List(t.Context(), basiq.EventFields.Entity.Eq("payment")))
+	err := rangeErr(client.Events.List(t.Context(), basiq.EventListOptions{Filter: basiq.EventFields.Entity.Eq("payment")}))
 	require.ErrorIs(t, err, basiq.ErrBadRequest)
 	require.ErrorIs(t, err, basiq.CodeParameterNotValid)
 }

@@ -74,7 +74,7 @@ func Example_manyUsers() {
 
 	var transactions atomic.Int64
 	read := func(ctx context.Context, userID string) error {
-		posted := basiq.TransactionFields.Status.Eq(basiq.TransactionStatusPosted)
+		posted := basiq.TransactionListOptions{Filter: basiq.TransactionFields.Status.Eq(basiq.TransactionStatusPosted)}
 		for transaction, err := range client.Transactions.List(ctx, userID, posted) {
 			if err != nil {
 				return err
@@ -109,11 +109,11 @@ func Example_manyUsers() {
 }
 
 // Fetch the next page while the caller processes the current one.
-func ExamplePrefetch() {
+func ExampleTransactionListOptions_prefetch() {
 	client, done := pages()
 	defer done()
 
-	for transaction, err := range client.Transactions.List(context.Background(), "u1", basiq.Prefetch[basiq.Transaction]()) {
+	for transaction, err := range client.Transactions.List(context.Background(), "u1", basiq.TransactionListOptions{Prefetch: true}) {
 		if err != nil {
 			fmt.Println(err)
 			return

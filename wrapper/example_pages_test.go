@@ -45,8 +45,7 @@ func ExampleTransactionsService_List() {
 	defer done()
 
 	var spent int64
-	for transaction, err := range client.Transactions.List(context.Background(), "u1",
-		basiq.TransactionFields.PostDate.Gteq("2024-01-01")) {
+	for transaction, err := range client.Transactions.List(context.Background(), "u1", basiq.TransactionListOptions{Filter: basiq.TransactionFields.PostDate.Gteq("2024-01-01")}) {
 		if err != nil {
 			fmt.Println(err)
 			return
@@ -72,7 +71,7 @@ func ExampleTransactionsService_Page() {
 
 	stored := basiq.Cursor("") // the cursor of the previous run
 	for {
-		page, err := client.Transactions.Page(context.Background(), "u1", stored, basiq.PageSize[basiq.Transaction](2))
+		page, err := client.Transactions.Page(context.Background(), "u1", stored, basiq.TransactionListOptions{PageSize: 2})
 		if err != nil {
 			fmt.Println(err)
 			return

@@ -121,9 +121,7 @@ func ExampleConnectionsService_List() {
 	defer done()
 
 	n := 0
-	for connection, err := range client.Connections.List(context.Background(), userID,
-		basiq.ConnectionFields.InstitutionID.Eq("AU00000"),
-		basiq.ConnectionFields.Status.Eq(basiq.ConnectionStatusActive)) {
+	for connection, err := range client.Connections.List(context.Background(), userID, basiq.ConnectionListOptions{Filter: basiq.ConnectionFields.InstitutionID.Eq("AU00000").And(basiq.ConnectionFields.Status.Eq(basiq.ConnectionStatusActive))}) {
 		if err != nil {
 			fmt.Println(err)
 			return

@@ -41,6 +41,6 @@ func DefaultTransport(c *Client) (calls, uploads *http.Transport) {
 }
 
 // FirstQuery returns the query of the first page of a user's transactions.
-func FirstQuery(options ...ListOption[Transaction]) (string, error) {
-	return collection[Transaction]{op: opGetTransactions, sized: true, options: options}.firstQuery()
+func FirstQuery(options TransactionListOptions) (string, error) {
+	return collection[Transaction]{op: opGetTransactions, sized: true, options: options.listOptions()}.firstQuery()
 }

@@ -3,22 +3,27 @@ package basiq
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
 )
 
-// A Filter is a condition on the items of a list of T. Conditions are made from the fields of the collection, for
-// example [TransactionFields]. Several filters of one call must all hold.
+// A Filter selects items of a list of T. Filters are made from the fields of the collection, for example
+// [TransactionFields], and combined with [Filter.And]. The zero Filter selects all items.
 type Filter[T any] struct {
 	_ of[T]
 
-	field, condition string
-	// field21 is the field's name in API 2.1 if that differs.
-	field21 string
-	values  []string
-	// moment reads a value where it must be a date or a time.
-	moment func(string) (time.Time, bool)
+	conditions []condition
+}
+
+// And returns a filter that selects the items that f and all others select.
+func (f Filter[T]) And(others ...Filter[T]) Filter[T] {
+	conditions := slices.Clone(f.conditions)
+	for _, other := range others {
+		conditions = append(conditions, other.conditions...)
+	}
+	return Filter[T]{conditions: conditions}
 }
 
 // of is a field of no size that prevents conversions between types of different T.
@@ -30,41 +35,65 @@ func (f Filter[T]) String() string { return f.in(v30) }
 
 // in returns the filter as an API version has it.
 func (f Filter[T]) in(version versionSet) string {
-	field := f.field
-	if version == v21 {
-		field = cmp.Or(f.field21, f.field)
+	texts := make([]string, len(f.conditions))
+	for i, c := range f.conditions {
+		texts[i] = c.in(version)
 	}
-	return fmt.Sprintf("%s.%s('%s')", field, f.condition, strings.Join(f.values, "','"))
+	return strings.Join(texts, ",")
 }
 
 // problem returns why the filter is invalid, or "".
 func (f Filter[T]) problem() string {
-	if f.field == "" {
-		return "it is the zero Filter; make one from the fields of the collection"
+	for _, c := range f.conditions {
+		if problem := c.problem(); problem != "" {
+			return c.field + ": " + problem
+		}
 	}
-	if len(f.values) == 0 {
-		return f.field + ": give a value"
+	return ""
+}
+
+// A condition compares a field with values.
+type condition struct {
+	field, operator string
+	// field21 is the field's name in API 2.1 if that differs.
+	field21 string
+	values  []string
+	// moment parses a value that must be a date or a time. It is nil for other values.
+	moment func(string) (time.Time, bool)
+}
+
+func (c condition) in(version versionSet) string {
+	field := c.field
+	if version == v21 {
+		field = cmp.Or(c.field21, c.field)
 	}
-	for _, value := range f.values {
+	return fmt.Sprintf("%s.%s('%s')", field, c.operator, strings.Join(c.values, "','"))
+}
+
+func (c condition) problem() string {
+	if len(c.values) == 0 {
+		return "missing value"
+	}
+	for _, value := range c.values {
 		switch {
 		case value == "":
-			return f.field + ": the value is empty"
+			return "empty value"
 		case strings.Contains(value, "'"):
-			return f.field + ": the value has a single quote, and Basiq documents no way to write one"
+			return "value must not contain a single quote: Basiq documents no way to escape it"
 		case strings.ContainsFunc(value, unicode.IsControl):
-			return f.field + ": the value has a control character"
+			return "value must not contain control characters"
 		}
-		if f.moment != nil {
-			if _, ok := f.moment(value); !ok {
-				return f.field + ": the value is not a date; give one such as 2019-10-29, or basiq.DateOf a time"
+		if c.moment != nil {
+			if _, ok := c.moment(value); !ok {
+				return "value must be a date such as 2019-10-29"
 			}
 		}
 	}
-	if f.condition == between {
-		first, _ := f.moment(f.values[0])
-		last, _ := f.moment(f.values[1])
+	if c.operator == between {
+		first, _ := c.moment(c.values[0])
+		last, _ := c.moment(c.values[1])
 		if last.Before(first) {
-			return f.field + ": the first date is after the last"
+			return "first date is after last date"
 		}
 	}
 	return ""
@@ -99,7 +128,7 @@ func (f MatchField[T, V]) Ne(value V) Filter[T] { return f.filter("ne", value) }
 
 func (f MatchField[T, V]) filter(condition string, value V) Filter[T] {
 	filter := newFilter[T](f.name, condition, value)
-	filter.field21 = f.name21
+	filter.conditions[0].field21 = f.name21
 	return filter
 }
 
@@ -145,7 +174,7 @@ func (f DateField[T, V]) Lteq(value V) Filter[T] { return f.filter("lteq", value
 
 func (f DateField[T, V]) filter(condition string, values ...V) Filter[T] {
 	filter := newFilter[T](f.name, condition, values...)
-	filter.moment = func(value string) (time.Time, bool) {
+	filter.conditions[0].moment = func(value string) (time.Time, bool) {
 		if _, dates := any(V("")).(Date); dates {
 			return Date(value).Time()
 		}
@@ -154,22 +183,10 @@ func (f DateField[T, V]) filter(condition string, values ...V) Filter[T] {
 	return filter
 }
 
-func newFilter[T any, V ~string](field, condition string, values ...V) Filter[T] {
-	filter := Filter[T]{field: field, condition: condition}
+func newFilter[T any, V ~string](field, operator string, values ...V) Filter[T] {
+	c := condition{field: field, operator: operator}
 	for _, value := range values {
-		filter.values = append(filter.values, string(value))
+		c.values = append(c.values, string(value))
 	}
-	return filter
-}
-
-// joinFilters returns the value of the filter parameter in an API version. It is "" without filters.
-func joinFilters[T any](op *Operation, version versionSet, filters []Filter[T]) (string, error) {
-	texts := make([]string, len(filters))
-	for i, filter := range filters {
-		if problem := filter.problem(); problem != "" {
-			return "", invalidInput(op.Name, "filters", problem)
-		}
-		texts[i] = filter.in(version)
-	}
-	return strings.Join(texts, ","), nil
+	return Filter[T]{conditions: []condition{c}}
 }

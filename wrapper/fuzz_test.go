@@ -274,6 +274,11 @@ func checkPreserved(t testing.TB, value, before any) {
 	comparePreserved(t, reflect.TypeOf(value).Elem(), before, after, "")
 }
 
+func isObject(value any) bool {
+	_, object := value.(map[string]any)
+	return object
+}
+
 var (
 	secretType      = reflect.TypeFor[basiq.Secret]()
 	unmarshaler     = reflect.TypeFor[json.Unmarshaler]()
@@ -306,6 +311,10 @@ func comparePreserved(t testing.TB, kind reflect.Type, before, after any, where 
 		}
 		kind = kind.Field(0).Type
 		before, after = asList(before), asList(after)
+	case strings.HasPrefix(kind.Name(), "StringOrObject[") && isObject(before):
+		object, _ := kind.FieldByName("Object")
+		comparePreserved(t, object.Type, before, after, where)
+		return
 	case reflect.PointerTo(kind).Implements(unmarshaler) && kind.Kind() != reflect.Pointer:
 		if before != nil && before != "" || after != nil && after != "" {
 			require.Equal(t, before, after, where)
@@ -469,6 +478,26 @@ var otherResourceCalls = []resourceCall{
 			ReportType: basiq.ReportTypeAffordability, Title: "a", Filters: []basiq.ReportFilter{basiq.ReportFilterStrings(basiq.ReportFilterNameUsers, userID)},
 		}))
 	}},
+	{"Insights.VerifyAccount", "/users/u1/insights/account", func(t testing.TB, c *basiq.Client) (item, error) {
+		return got(insightID)(c.Insights.VerifyAccount(t.Context(), userID, basiq.VerifyAccount{AccountNumber: "10445533"}))
+	}},
+	{"Insights.VerifyBalance", "/users/u1/insights/balance", func(t testing.TB, c *basiq.Client) (item, error) {
+		return got(insightID)(c.Insights.VerifyBalance(t.Context(), userID, basiq.BalanceRange{Min: "1"}))
+	}},
+	{"Insights.VerifyIdentity", "/users/u1/insights/identity", func(t testing.TB, c *basiq.Client) (item, error) {
+		return got(insightID)(c.Insights.VerifyIdentity(t.Context(), userID, basiq.VerifyIdentity{Name: "Gavin Belson"}))
+	}},
+	{"Insights.Create", "/insights", func(t testing.TB, c *basiq.Client) (item, error) {
+		return got(insightID)(c.Insights.Create(t.Context(), basiq.CreateInsight{
+			Users: []string{userID}, Type: basiq.InsightTypeIDExpenseRatio, Data: map[string]any{"expense": "1000"},
+		}))
+	}},
+	{"Merchants.Get", "/merchants/x1", func(t testing.TB, c *basiq.Client) (item, error) {
+		return got(func(v *basiq.Merchant) string { return v.Merchant.ID })(c.Merchants.Get(t.Context(), "x1"))
+	}},
+	{"Analytics.Users", "/analytics/users", func(t testing.TB, c *basiq.Client) (item, error) {
+		return got(func(*basiq.UserAnalytics) string { return "no ID" })(c.Analytics.Users(t.Context(), basiq.UserAnalyticsQuery{Interval: basiq.AnalyticsIntervalMonthly}))
+	}},
 	{"Webhooks.Create", "/notifications/webhooks", func(t testing.TB, c *basiq.Client) (item, error) {
 		return got(func(v *basiq.Webhook) string { return v.ID })(c.Webhooks.Create(t.Context(), basiq.CreateWebhook{
 			URL: "https://piper.com/basiq-messages/", Name: "My General Webhook", SubscribedEvents: []basiq.EventTypeName{basiq.EventTypeNameUserCreated},
@@ -480,6 +509,7 @@ var otherResourceCalls = []resourceCall{
 }
 
 func idOfJob(j *basiq.Job) string         { return j.ID }
+func insightID(v *basiq.Insight) string   { return v.ID }
 func publicLink(v *basiq.AuthLink) string { return v.Links.Public }
 
 // allResourceCalls returns all calls that return one resource.
@@ -518,6 +548,10 @@ func TestFuzz_EveryOperation(t *testing.T) {
 // fuzzedListings returns the calls that return a list.
 func fuzzedListings() []listing {
 	return append(slices.Clone(listings), listing{
+		"Merchants.Search", "/merchants", "merchantName=Coles", true, func(ctx context.Context, c *basiq.Client) iter.Seq2[item, error] {
+			return itemsOf(c.Merchants.Search(ctx, basiq.MerchantQuery{Name: "Coles"}), func(v *basiq.MerchantMatch) string { return v.MerchantID })
+		},
+	}, listing{
 		"Connections.RefreshAll", "/users/u1/connections/refresh", "", false,
 		func(ctx context.Context, c *basiq.Client) iter.Seq2[item, error] {
 			return func(yield func(item, error) bool) {

@@ -276,6 +276,12 @@ const (
 	eventTypeJSON   = `{"type":"eventType","id":"account.updated","description":"when an account is updated"}`
 	webhookJSON     = `{"type":"webhook","id":"w1","name":"My General Webhook","status":"active","subscribedEvents":"user.created","url":"https://piper.com/basiq-messages/"}`
 	hookSecretJSON  = `{"type":"Webhook","id":"w1","name":"My General Webhook","status":"active","subscribedEvents":"user.created","url":"https://piper.com/basiq-messages/","secret":"rfiuheo43934"}`
+	insightJSON     = `{"type":"insight","id":"n1","created":"2025-09-19T00:08:55Z","insightType":"balance","data":[{"accountId":"a1","balance":{"input":{"min":"1","max":""},"match":true,"confidence":1}}]}`
+	insightTypeJSON = `{"type":"insightType","id":"BALANCE_VERIFICATION","name":"Balance","supportMultipleUsers":false,"dataSchema":{"type":"object"}}`
+	payeeJSON       = `{"type":"payee","id":"p1","payeeType":"biller","biller":{"billerCode":"12345","crn":"987654321","billerName":"AGL Energy"}}`
+	foundJSON       = `{"merchantName":"Coles","merchantId":"m1","matchScore":1,"suburb":null,"abn":"38865358328"}`
+	merchantJSON    = `{"source":"enrich","merchant":{"id":"m1","businessName":"Coles"},"location":{"state":"NSW","geometry":{"lat":"","lng":""}}}`
+	analyticsJSON   = `{"interval":"monthly","fromDate":"2026-01-01","data":[{"date":"2026-01-01","created":3,"deleted":0,"billable":null}]}`
 	messageJSON     = `{"id":"m1","payload":{"eventId":"e1","eventTypeId":"user.created"},"attempts":[{"id":"e2du423ed","status":"Failed","responseStatusCode":"500"}]}`
 )
 
@@ -333,7 +339,7 @@ var operationCalls = []operationCall{
 		return c.AuthLinks.Delete(t.Context(), userID)
 	}},
 	{"getConnections", 200, list(connectionJSON), "/users/u1/connections", func(t testing.TB, c *basiq.Client) error {
-		connections := c.Connections.List(t.Context(), userID, basiq.ConnectionFields.InstitutionID.Eq("AU00000"))
+		connections := c.Connections.List(t.Context(), userID, basiq.ConnectionListOptions{Filter: basiq.ConnectionFields.InstitutionID.Eq("AU00000")})
 		return only(t, connections, func(connection *basiq.Connection) { require.Equal(t, connID, connection.ID) })
 	}},
 	{"postConnection", 202, jobJSON, "/users/u1/connections", func(t testing.TB, c *basiq.Client) error {
@@ -374,7 +380,7 @@ var operationCalls = []operationCall{
 		return checkJob(t, job, err)
 	}},
 	{"getUserJobs", 200, `{"type":"list","size":1,"data":[` + jobJSON + `],"links":null}`, "/users/u1/jobs", func(t testing.TB, c *basiq.Client) error {
-		jobs := c.Jobs.List(t.Context(), userID, basiq.JobFields.ConnectionID.Eq(connID))
+		jobs := c.Jobs.List(t.Context(), userID, basiq.JobListOptions{Filter: basiq.JobFields.ConnectionID.Eq(connID)})
 		return only(t, jobs, func(job *basiq.Job) { _ = checkJob(t, job, nil) })
 	}},
 	{"postJobMfa", 202, jobJSON, "/jobs/j1/mfa", func(t testing.TB, c *basiq.Client) error {
@@ -382,7 +388,7 @@ var operationCalls = []operationCall{
 		return checkJob(t, job, err)
 	}},
 	{"getAccounts", 200, list(accountJSON), "/users/u1/accounts", func(t testing.TB, c *basiq.Client) error {
-		accounts := c.Accounts.List(t.Context(), userID, basiq.AccountFields.ConnectionID.Eq("c2"))
+		accounts := c.Accounts.List(t.Context(), userID, basiq.AccountListOptions{Filter: basiq.AccountFields.ConnectionID.Eq("c2")})
 		return only(t, accounts, func(account *basiq.Account) { checkAccount(t, account) })
 	}},
 	{"getAccount", 200, accountJSON, "/users/u1/accounts/a1", func(t testing.TB, c *basiq.Client) error {
@@ -390,7 +396,7 @@ var operationCalls = []operationCall{
 		return checkResult(t, account, err, func() { checkAccount(t, account) })
 	}},
 	{"getTransactions", 200, list(transactionJSON), "/users/u1/transactions", func(t testing.TB, c *basiq.Client) error {
-		transactions := c.Transactions.List(t.Context(), userID, basiq.TransactionFields.AccountID.Eq("a1"), basiq.PageSize[basiq.Transaction](100))
+		transactions := c.Transactions.List(t.Context(), userID, basiq.TransactionListOptions{Filter: basiq.TransactionFields.AccountID.Eq("a1"), PageSize: 100})
 		return only(t, transactions, func(transaction *basiq.Transaction) { checkTransaction(t, transaction) })
 	}},
 	{"getTransaction", 200, transactionJSON, "/users/u1/transactions/t1", func(t testing.TB, c *basiq.Client) error {
@@ -418,7 +424,7 @@ var operationCalls = []operationCall{
 		return checkResult(t, identity, err, func() { checkIdentity(t, identity) })
 	}},
 	{"getConnectors", 200, list(connectorJSON), "/connectors", func(t testing.TB, c *basiq.Client) error {
-		connectors := c.Connectors.List(t.Context(), basiq.ConnectorFields.Stage.Eq(basiq.InstitutionStageLive), basiq.ConnectorFields.InstitutionTier.In("1", "2"))
+		connectors := c.Connectors.List(t.Context(), basiq.ConnectorListOptions{Filter: basiq.ConnectorFields.Stage.Eq(basiq.InstitutionStageLive).And(basiq.ConnectorFields.InstitutionTier.In("1", "2"))})
 		return only(t, connectors, func(connector *basiq.Connector) { checkConnector(t, connector) })
 	}},
 	{"getConnector", 200, connectorJSON, "/connectors/AU00000/web", func(t testing.TB, c *basiq.Client) error {
@@ -426,7 +432,7 @@ var operationCalls = []operationCall{
 		return checkResult(t, connector, err, func() { checkConnector(t, connector) })
 	}},
 	{"getPublicConnectors", 200, list(connectorJSON), "/public/connectors", func(t testing.TB, c *basiq.Client) error {
-		connectors := c.Connectors.ListPublic(t.Context(), basiq.ConnectorFields.ID.Eq("AU00000"))
+		connectors := c.Connectors.ListPublic(t.Context(), basiq.ConnectorListOptions{Filter: basiq.ConnectorFields.ID.Eq("AU00000")})
 		return only(t, connectors, func(connector *basiq.Connector) { checkConnector(t, connector) })
 	}},
 	{"getPublicConnector", 200, connectorJSON, "/public/connectors/AU00000/web", func(t testing.TB, c *basiq.Client) error {
@@ -434,7 +440,7 @@ var operationCalls = []operationCall{
 		return checkResult(t, connector, err, func() { checkConnector(t, connector) })
 	}},
 	{"getInstitutions", 200, list(institutionJSON), "/institutions", func(t testing.TB, c *basiq.Client) error {
-		institutions := c.Institutions.List(t.Context(), basiq.InstitutionFields.Country.Ne("New Zealand"))
+		institutions := c.Institutions.List(t.Context(), basiq.InstitutionListOptions{Filter: basiq.InstitutionFields.Country.Ne("New Zealand")})
 		return only(t, institutions, func(institution *basiq.Institution) { checkInstitution(t, institution) })
 	}},
 	{"getInstitution", 200, institutionJSON, "/institutions/AU00000", func(t testing.TB, c *basiq.Client) error {
@@ -442,7 +448,7 @@ var operationCalls = []operationCall{
 		return checkResult(t, institution, err, func() { checkInstitution(t, institution) })
 	}},
 	{"getPublicInstitutions", 200, list(institutionJSON), "/public/institutions", func(t testing.TB, c *basiq.Client) error {
-		institutions := c.Institutions.ListPublic(t.Context(), basiq.InstitutionFields.Tier.Eq("3"))
+		institutions := c.Institutions.ListPublic(t.Context(), basiq.InstitutionListOptions{Filter: basiq.InstitutionFields.Tier.Eq("3")})
 		return only(t, institutions, func(institution *basiq.Institution) { checkInstitution(t, institution) })
 	}},
 	{"getAffordabilityList", 200, list(affordJSON), "/users/u1/affordability", func(t testing.TB, c *basiq.Client) error {
@@ -499,7 +505,7 @@ var operationCalls = []operationCall{
 		return c.Reports.Delete(t.Context(), "r1")
 	}},
 	{"retrieveReportTransactions", 200, list(transactionJSON), "/reports/r1/transactions", func(t testing.TB, c *basiq.Client) error {
-		transactions := c.Reports.Transactions(t.Context(), "r1", basiq.ReportTransactionFields.ID.Eq("t1"))
+		transactions := c.Reports.Transactions(t.Context(), "r1", basiq.ReportTransactionListOptions{Filter: basiq.ReportTransactionFields.ID.Eq("t1")})
 		return only(t, transactions, func(transaction *basiq.ReportTransaction) { checkTransaction(t, &transaction.Transaction) })
 	}},
 	{"listReportTypes", 200, list(reportTypeJSON), "/reports/types", func(t testing.TB, c *basiq.Client) error {
@@ -510,8 +516,75 @@ var operationCalls = []operationCall{
 		reportType, err := c.Reports.Type(t.Context(), basiq.ReportTypeAffordability)
 		return checkResult(t, reportType, err, func() { checkReportType(t, reportType) })
 	}},
+	{"listUserInsights", 200, list(insightJSON), "/users/u1/insights", func(t testing.TB, c *basiq.Client) error {
+		insights := c.Insights.List(t.Context(), userID, basiq.InsightListOptions{Filter: basiq.InsightFields.Kind.Eq(basiq.InsightKindBalance).And(basiq.InsightFields.Created.Gteq("2025-09-01"))})
+		return only(t, insights, func(insight *basiq.Insight) { checkInsight(t, insight) })
+	}},
+	{"getInsightById", 200, insightJSON, "/users/u1/insights/n1", func(t testing.TB, c *basiq.Client) error {
+		insight, err := c.Insights.Get(t.Context(), userID, "n1")
+		return checkResult(t, insight, err, func() { checkInsight(t, insight) })
+	}},
+	{"getAccountInsights", 200, insightJSON, "/users/u1/insights/account", func(t testing.TB, c *basiq.Client) error {
+		insight, err := c.Insights.VerifyAccount(t.Context(), userID, basiq.VerifyAccount{AccountNumber: "032096658830", AccountType: "savings"})
+		return checkResult(t, insight, err, func() { checkInsight(t, insight) })
+	}},
+	{"getBalanceInsights", 200, insightJSON, "/users/u1/insights/balance", func(t testing.TB, c *basiq.Client) error {
+		insight, err := c.Insights.VerifyBalance(t.Context(), userID, basiq.BalanceRange{Min: "1"})
+		return checkResult(t, insight, err, func() { checkInsight(t, insight) })
+	}},
+	{"getIdentityInsights", 200, insightJSON, "/users/u1/insights/identity", func(t testing.TB, c *basiq.Client) error {
+		insight, err := c.Insights.VerifyIdentity(t.Context(), userID, basiq.VerifyIdentity{Name: "Gavin Belson"})
+		return checkResult(t, insight, err, func() { checkInsight(t, insight) })
+	}},
+	{"createInsight", 200, insightJSON, "/insights", func(t testing.TB, c *basiq.Client) error {
+		insight, err := c.Insights.Create(t.Context(), basiq.CreateInsight{
+			Users: []string{userID}, Type: basiq.InsightTypeIDExpenseRatio, Data: map[string]any{"expense": "1000"},
+		})
+		return checkResult(t, insight, err, func() { checkInsight(t, insight) })
+	}},
+	{"getInsightTypes", 200, list(insightTypeJSON), "/insights/types", func(t testing.TB, c *basiq.Client) error {
+		return only(t, c.Insights.Types(t.Context()), func(insightType *basiq.InsightType) {
+			require.Equal(t, basiq.InsightTypeIDBalance, insightType.ID)
+		})
+	}},
+	{"getInsightType", 200, insightTypeJSON, "/insights/types/BALANCE_VERIFICATION", func(t testing.TB, c *basiq.Client) error {
+		insightType, err := c.Insights.Type(t.Context(), basiq.InsightTypeIDBalance)
+		return checkResult(t, insightType, err, func() { require.JSONEq(t, `{"type":"object"}`, string(insightType.DataSchema)) })
+	}},
+	{"GetPayees", 200, list(payeeJSON), "/users/u1/payees", func(t testing.TB, c *basiq.Client) error {
+		payees := c.Payees.List(t.Context(), userID, basiq.PayeeListOptions{Filter: basiq.PayeeFields.Type.Eq(basiq.PayeeTypeBiller), PageSize: 25})
+		return only(t, payees, func(payee *basiq.Payee) { checkPayee(t, payee) })
+	}},
+	{"GetPayeeDetails", 200, payeeJSON, "/users/u1/payees/p1", func(t testing.TB, c *basiq.Client) error {
+		payee, err := c.Payees.Get(t.Context(), userID, "p1")
+		return checkResult(t, payee, err, func() { checkPayee(t, payee) })
+	}},
+	{"MerchantSearch", 200, list(foundJSON), "/merchants", func(t testing.TB, c *basiq.Client) error {
+		merchants := c.Merchants.Search(t.Context(), basiq.MerchantQuery{ABN: "38865358328", Name: "Coles & Co", Suburb: "Manly", EntityType: "Individual/Sole Trader"})
+		return only(t, merchants, func(merchant *basiq.MerchantMatch) {
+			require.Equal(t, "m1", merchant.MerchantID)
+			require.Equal(t, "1", merchant.MatchScore.String())
+		})
+	}},
+	{"GetMerchantById", 200, merchantJSON, "/merchants/m1", func(t testing.TB, c *basiq.Client) error {
+		merchant, err := c.Merchants.Get(t.Context(), "m1")
+		return checkResult(t, merchant, err, func() {
+			require.Equal(t, "Coles", merchant.Merchant.BusinessName)
+			require.True(t, merchant.Location.Geometry.Lat.IsZero())
+		})
+	}},
+	{"getUserAnalytics", 200, analyticsJSON, "/analytics/users", func(t testing.TB, c *basiq.Client) error {
+		analytics, err := c.Analytics.Users(t.Context(), basiq.UserAnalyticsQuery{
+			Interval: basiq.AnalyticsIntervalMonthly, From: "2026-01-01", To: "2026-01-31",
+			ConnectionTypes: []basiq.AnalyticsConnectionType{basiq.AnalyticsConnectionTypeCDR, basiq.AnalyticsConnectionTypeWeb},
+		})
+		return checkResult(t, analytics, err, func() {
+			require.Len(t, analytics.Data, 1)
+			require.EqualValues(t, 3, *analytics.Data[0].Created)
+		})
+	}},
 	{"getEvents", 200, list(eventJSON), "/events", func(t testing.TB, c *basiq.Client) error {
-		events := c.Events.List(t.Context(), basiq.EventFields.UserID.Eq(userID), basiq.EventFields.Entity.Eq(basiq.EventEntityConnection))
+		events := c.Events.List(t.Context(), basiq.EventListOptions{Filter: basiq.EventFields.UserID.Eq(userID).And(basiq.EventFields.Entity.Eq(basiq.EventEntityConnection))})
 		return only(t, events, func(event *basiq.Event) { checkEvent(t, event) })
 	}},
 	{"getEvent", 200, eventJSON, "/events/e1", func(t testing.TB, c *basiq.Client) error {
@@ -548,7 +621,7 @@ var operationCalls = []operationCall{
 		return c.Webhooks.Delete(t.Context(), "w1")
 	}},
 	{"listMessages", 200, list(messageJSON), "/notifications/webhooks/w1/messages", func(t testing.TB, c *basiq.Client) error {
-		messages := c.Webhooks.Messages(t.Context(), "w1", basiq.WebhookMessageFields.Date.Gteq("2019-08-24"))
+		messages := c.Webhooks.Messages(t.Context(), "w1", basiq.WebhookMessageListOptions{Filter: basiq.WebhookMessageFields.Date.Gteq("2019-08-24")})
 		return only(t, messages, func(message *basiq.WebhookMessage) { checkMessage(t, message) })
 	}},
 	{"getWebhookMessage", 200, messageJSON, "/notifications/webhooks/w1/messages/m1", func(t testing.TB, c *basiq.Client) error {
@@ -675,6 +748,21 @@ func checkReportType(t testing.TB, reportType *basiq.ReportType) {
 	t.Helper()
 	require.Equal(t, basiq.ReportTypeAffordability, reportType.ID)
 	require.Equal(t, basiq.ReportFilterNameFromDate, reportType.Filters[0].Name)
+}
+
+func checkInsight(t testing.TB, insight *basiq.Insight) {
+	t.Helper()
+	require.Equal(t, "n1", insight.ID)
+	require.Len(t, insight.Data, 1)
+	match := basiq.BalanceMatch(&insight.Data[0])
+	require.Equal(t, basiq.Amount("1"), match.Input.Object.Min)
+	require.True(t, *match.Match)
+}
+
+func checkPayee(t testing.TB, payee *basiq.Payee) {
+	t.Helper()
+	require.Equal(t, "p1", payee.ID)
+	require.Equal(t, "AGL Energy", payee.Biller.BillerName)
 }
 
 func checkEvent(t testing.TB, event *basiq.Event) {

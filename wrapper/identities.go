@@ -15,7 +15,7 @@ type IdentitiesService struct{ client *Client }
 
 // List returns the user's identities. Errors: [ErrForbidden]. operationId: getUserIdentities.
 func (s *IdentitiesService) List(ctx context.Context, userID string) iter.Seq2[*Identity, error] {
-	return list(ctx, s.client, opGetUserIdentities, []id{{"userID", userID}}, identityResource, by1(s.client.raw.GetUserIdentities, userID), nil)
+	return list(ctx, s.client, opGetUserIdentities, []id{{"userID", userID}}, identityResource, by1(s.client.raw.GetUserIdentities, userID), listOptions[Identity]{})
 }
 
 // Get returns an identity. operationId: getUserIdentity.

@@ -244,6 +244,50 @@ var idCalls = []idCall{
 	{"Reports.Type", "reportTypeID", func(t testing.TB, c *basiq.Client, id string) error {
 		return errOf(c.Reports.Type(t.Context(), id))
 	}},
+	{"Insights.List", "userID", func(t testing.TB, c *basiq.Client, id string) error {
+		return rangeErr(c.Insights.List(t.Context(), id))
+	}},
+	{"Insights.List", "userID", func(t testing.TB, c *basiq.Client, id string) error {
+		return errOf(c.Insights.Page(t.Context(), id, ""))
+	}},
+	{"Insights.Get", "userID", func(t testing.TB, c *basiq.Client, id string) error {
+		return errOf(c.Insights.Get(t.Context(), id, "n1"))
+	}},
+	{"Insights.Get", "insightID", func(t testing.TB, c *basiq.Client, id string) error {
+		return errOf(c.Insights.Get(t.Context(), userID, id))
+	}},
+	{"Insights.VerifyAccount", "userID", func(t testing.TB, c *basiq.Client, id string) error {
+		return errOf(c.Insights.VerifyAccount(t.Context(), id, basiq.VerifyAccount{AccountNumber: "1"}))
+	}},
+	{"Insights.VerifyBalance", "userID", func(t testing.TB, c *basiq.Client, id string) error {
+		return errOf(c.Insights.VerifyBalance(t.Context(), id, basiq.BalanceRange{Min: "1"}))
+	}},
+	{"Insights.VerifyIdentity", "userID", func(t testing.TB, c *basiq.Client, id string) error {
+		return errOf(c.Insights.VerifyIdentity(t.Context(), id, basiq.VerifyIdentity{Name: "Gavin Belson"}))
+	}},
+	{"Insights.Create", "insight.Users", func(t testing.TB, c *basiq.Client, id string) error {
+		return errOf(c.Insights.Create(t.Context(), basiq.CreateInsight{
+			Users: []string{userID, id}, Type: basiq.InsightTypeIDExpenseRatio, Data: map[string]any{"expense": "1000"},
+		}))
+	}},
+	{"Insights.Type", "typeID", func(t testing.TB, c *basiq.Client, id string) error {
+		return errOf(c.Insights.Type(t.Context(), basiq.InsightTypeID(id)))
+	}},
+	{"Payees.List", "userID", func(t testing.TB, c *basiq.Client, id string) error {
+		return rangeErr(c.Payees.List(t.Context(), id))
+	}},
+	{"Payees.List", "userID", func(t testing.TB, c *basiq.Client, id string) error {
+		return errOf(c.Payees.Page(t.Context(), id, ""))
+	}},
+	{"Payees.Get", "userID", func(t testing.TB, c *basiq.Client, id string) error {
+		return errOf(c.Payees.Get(t.Context(), id, "p1"))
+	}},
+	{"Payees.Get", "payeeID", func(t testing.TB, c *basiq.Client, id string) error {
+		return errOf(c.Payees.Get(t.Context(), userID, id))
+	}},
+	{"Merchants.Get", "merchantID", func(t testing.TB, c *basiq.Client, id string) error {
+		return errOf(c.Merchants.Get(t.Context(), id))
+	}},
 	{"Events.Get", "eventID", func(t testing.TB, c *basiq.Client, id string) error {
 		return errOf(c.Events.Get(t.Context(), id))
 	}},
@@ -276,7 +320,8 @@ var idCalls = []idCall{
 // notInPath lists the arguments of idCalls that are not part of a path.
 var notInPath = map[string]bool{
 	"Statements.Upload/statement.InstitutionID": true, "Affordability.Create/request.Accounts": true, "Jobs.AnswerMFA/userID": true,
-	"Tokens.Get/scope": true, "Tokens.Create/scope": true, "Consents.PageURL/userID": true,
+	"Insights.Create/insight.Users": true,
+	"Tokens.Get/scope":              true, "Tokens.Create/scope": true, "Consents.PageURL/userID": true,
 }
 
 // idCalls contains every path parameter of every operation.
@@ -356,7 +401,7 @@ func TestIDs_PathTraversal(t *testing.T) {
 				require.Contains(t, err.Error(), "invalid ID")
 				require.Empty(t, w.sent, "%q", id)
 			}
-			for _, id := range []string{"", ".", "..", "a%2fb", "a%2Fb", "%2e%2e", "ä", "refresh", "types", "transactions"} {
+			for _, id := range []string{"", ".", "..", "a%2fb", "a%2Fb", "%2e%2e", "ä", "refresh", "types", "transactions", "account", "balance", "identity", "income", "expense-ratio"} {
 				rejected(id)
 			}
 			idsWithEveryByte(func(id string) {

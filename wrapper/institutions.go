@@ -37,9 +37,9 @@ type institutionFields struct {
 // tokens of API 3.0. New programs use [ConnectorsService].
 type InstitutionsService struct{ client *Client }
 
-// List returns the institutions that satisfy all filters; see [InstitutionFields]. operationId: getInstitutions.
-func (s *InstitutionsService) List(ctx context.Context, filters ...Filter[Institution]) iter.Seq2[*Institution, error] {
-	return list(ctx, s.client, opGetInstitutions, nil, institutionResource, send(s.client.raw.GetInstitutions, nil), filters)
+// List returns the institutions that the options select; see [InstitutionListOptions]. operationId: getInstitutions.
+func (s *InstitutionsService) List(ctx context.Context, options ...InstitutionListOptions) iter.Seq2[*Institution, error] {
+	return list(ctx, s.client, opGetInstitutions, nil, institutionResource, send(s.client.raw.GetInstitutions, nil), listOptionsOf(options))
 }
 
 // Get returns an institution, for example "AU00000". operationId: getInstitution.
@@ -48,8 +48,8 @@ func (s *InstitutionsService) Get(ctx context.Context, institutionID string) (*I
 }
 
 // ListPublic is [InstitutionsService.List] without a token. operationId: getPublicInstitutions.
-func (s *InstitutionsService) ListPublic(ctx context.Context, filters ...Filter[Institution]) iter.Seq2[*Institution, error] {
-	return list(ctx, s.client, opGetPublicInstitutions, nil, institutionResource, send(s.client.raw.GetPublicInstitutions, nil), filters)
+func (s *InstitutionsService) ListPublic(ctx context.Context, options ...InstitutionListOptions) iter.Seq2[*Institution, error] {
+	return list(ctx, s.client, opGetPublicInstitutions, nil, institutionResource, send(s.client.raw.GetPublicInstitutions, nil), listOptionsOf(options))
 }
 
 var institutionResource = resource[Institution]{"institution", func(i *Institution) (string, string) { return i.Type, i.ID }}

@@ -40,14 +40,14 @@ func TestInstitutions_List(t *testing.T) {
 	t.Parallel()
 	s, client := newStub(t, ok(200, official(t, "assembled/swagger-2.1/getPublicInstitutions.200.1")))
 	fields := basiq.InstitutionFields
-	filters := []basiq.Filter[basiq.Institution]{
-		fields.Country.In("Australia", "New Zealand"), fields.Tier.Eq("1"), fields.Authorization.Ne(basiq.InstitutionAuthorizationToken),
+	options := basiq.InstitutionListOptions{Filter: fields.Country.In("Australia", "New Zealand").And(
+		fields.Tier.Eq("1"), fields.Authorization.Ne(basiq.InstitutionAuthorizationToken),
 		fields.ServiceType.Eq("Personal Banking"), fields.Type.Ne("Test Bank"), fields.Stage.Eq(basiq.InstitutionStageLive),
-	}
+	)}
 	const want = "institution.country.in('Australia','New Zealand'),institution.tier.eq('1'),institution.authorization.ne('token')," +
 		"institution.serviceType.eq('Personal Banking'),institution.institutionType.ne('Test Bank'),institution.stage.eq('live')"
-	assert.Len(t, all(t, client.Institutions.List(t.Context(), filters...)), 1)
-	assert.Len(t, all(t, client.Institutions.ListPublic(t.Context(), filters...)), 1)
+	assert.Len(t, all(t, client.Institutions.List(t.Context(), options)), 1)
+	assert.Len(t, all(t, client.Institutions.ListPublic(t.Context(), options)), 1)
 	require.Len(t, s.seen(), 2)
 	for i, path := range []string{"/institutions", "/public/institutions"} {
 		assert.Equal(t, "GET "+path, s.seen()[i].String())
@@ -55,7 +55,7 @@ func TestInstitutions_List(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, url.Values{"filter": {want}}, query)
 	}
-	require.ErrorIs(t, rangeErr(client.Institutions.ListPublic(t.Context(), fields.Tier.In())), basiq.ErrInvalidInput)
+	require.ErrorIs(t, rangeErr(client.Institutions.ListPublic(t.Context(), basiq.InstitutionListOptions{Filter: fields.Tier.In()})), basiq.ErrInvalidInput)
 	assert.Len(t, s.seen(), 2, "an invalid filter must not cause a request")
 }
 

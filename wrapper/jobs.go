@@ -297,12 +297,12 @@ func (s *JobsService) Get(ctx context.Context, jobID string) (*Job, error) {
 	return get(ctx, s.client, opGetJob, []id{{"jobID", jobID}}, jobResource, by1(s.client.raw.GetJobs, jobID))
 }
 
-// List returns the user's jobs of the last seven days that satisfy all filters, the most recently changed first; see
+// List returns the user's jobs of the last seven days that the options select, the most recently changed first; see
 // [JobFields].
 //
 // Errors: [ErrInvalidInput], [ErrNotFound] if the user does not exist. operationId: getUserJobs.
-func (s *JobsService) List(ctx context.Context, userID string, filters ...Filter[Job]) iter.Seq2[*Job, error] {
-	return list(ctx, s.client, opGetUserJobs, []id{{"userID", userID}}, jobResource, sendTo(s.client.raw.GetUserJobs, userID, nil), filters)
+func (s *JobsService) List(ctx context.Context, userID string, options ...JobListOptions) iter.Seq2[*Job, error] {
+	return list(ctx, s.client, opGetUserJobs, []id{{"userID", userID}}, jobResource, sendTo(s.client.raw.GetUserJobs, userID, nil), listOptionsOf(options))
 }
 
 // AnswerMFA answers the challenge of a user's job, see [Job.MFA], with one answer for each of its Questions, in their

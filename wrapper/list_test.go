@@ -91,6 +91,15 @@ var listings = []listing{
 	{"Reports.Types", "/reports/types", "", false, func(ctx context.Context, c *basiq.Client) iter.Seq2[item, error] {
 		return itemsOf(c.Reports.Types(ctx), func(v *basiq.ReportType) string { return v.ID })
 	}},
+	{"Insights.List", "/users/u1/insights", "", true, func(ctx context.Context, c *basiq.Client) iter.Seq2[item, error] {
+		return itemsOf(c.Insights.List(ctx, userID), func(v *basiq.Insight) string { return v.ID })
+	}},
+	{"Insights.Types", "/insights/types", "", true, func(ctx context.Context, c *basiq.Client) iter.Seq2[item, error] {
+		return itemsOf(c.Insights.Types(ctx), func(v *basiq.InsightType) string { return string(v.ID) })
+	}},
+	{"Payees.List", "/users/u1/payees", "limit=500", true, func(ctx context.Context, c *basiq.Client) iter.Seq2[item, error] {
+		return itemsOf(c.Payees.List(ctx, userID), func(v *basiq.Payee) string { return v.ID })
+	}},
 	{"Events.List", "/events", "", true, func(ctx context.Context, c *basiq.Client) iter.Seq2[item, error] {
 		return itemsOf(c.Events.List(ctx), func(v *basiq.Event) string { return v.ID })
 	}},

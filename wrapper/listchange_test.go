@@ -85,9 +85,9 @@ func TestLists_Changed(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			eachWay(t, func(t *testing.T, way []basiq.ListOption[basiq.Transaction]) {
+			eachWay(t, func(t *testing.T, way basiq.TransactionListOptions) {
 				_, client := newStub(t, c.pages...)
-				ids, err := readAll(client.Transactions.List(t.Context(), userID, way...), transactionID)
+				ids, err := readAll(client.Transactions.List(t.Context(), userID, way), transactionID)
 				require.ErrorIs(t, err, basiq.ErrListChanged)
 				require.ErrorContains(t, err, c.text)
 				assert.Equal(t, c.want, ids)
@@ -209,9 +209,9 @@ func TestPageError_Cursor(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			eachWay(t, func(t *testing.T, way []basiq.ListOption[basiq.Transaction]) {
+			eachWay(t, func(t *testing.T, way basiq.TransactionListOptions) {
 				_, client := newStub(t, c.responses...)
-				_, err := readAll(client.Transactions.List(t.Context(), userID, way...), transactionID)
+				_, err := readAll(client.Transactions.List(t.Context(), userID, way), transactionID)
 				require.ErrorIs(t, err, c.is)
 				page, found := errors.AsType[*basiq.PageError](err)
 				require.True(t, found)
@@ -237,7 +237,7 @@ func TestLists_InvalidArguments(t *testing.T) {
 	for name, list := range map[string]iter.Seq2[*basiq.Transaction, error]{
 		"nil context":     client.Transactions.List(nil, userID), //nolint:staticcheck // tests a nil context
 		"invalid user ID": client.Transactions.List(t.Context(), ".."),
-		"page size":       client.Transactions.List(t.Context(), userID, basiq.PageSize[basiq.Transaction](501)),
+		"page size":       client.Transactions.List(t.Context(), userID, basiq.TransactionListOptions{PageSize: 501}),
 	} {
 		_, err := readAll(list, transactionID)
 		require.ErrorIs(t, err, basiq.ErrInvalidInput, name)

@@ -142,6 +142,24 @@ var (
 	opListReportTypes    = register("listReportTypes", "Reports.Types", http.MethodGet, "/reports/types", retryAlways, v30)
 	opReportType         = register("retrieveSpecificReportType", "Reports.Type", http.MethodGet, "/reports/types/{reportTypeId}", retryAlways, v30)
 
+	// Each POST stores an insight.
+	opListInsights   = register("listUserInsights", "Insights.List", http.MethodGet, "/users/{userId}/insights", retryAlways, v30)
+	opGetInsight     = register("getInsightById", "Insights.Get", http.MethodGet, "/users/{userId}/insights/{insightId}", retryAlways, v30)
+	opVerifyAccount  = register("getAccountInsights", "Insights.VerifyAccount", http.MethodPost, "/users/{userId}/insights/account", retryIfUnsent, v30)
+	opVerifyBalance  = register("getBalanceInsights", "Insights.VerifyBalance", http.MethodPost, "/users/{userId}/insights/balance", retryIfUnsent, v30)
+	opVerifyIdentity = register("getIdentityInsights", "Insights.VerifyIdentity", http.MethodPost, "/users/{userId}/insights/identity", retryIfUnsent, v30)
+	opCreateInsight  = register("createInsight", "Insights.Create", http.MethodPost, "/insights", retryIfUnsent, v30)
+	opInsightTypes   = register("getInsightTypes", "Insights.Types", http.MethodGet, "/insights/types", retryAlways, v30)
+	opInsightType    = register("getInsightType", "Insights.Type", http.MethodGet, "/insights/types/{typeId}", retryAlways, v30)
+
+	opGetPayees = register("GetPayees", "Payees.List", http.MethodGet, "/users/{userId}/payees", retryAlways, v30)
+	opGetPayee  = register("GetPayeeDetails", "Payees.Get", http.MethodGet, "/users/{userId}/payees/{payeeId}", retryAlways, v30)
+
+	opSearchMerchants = register("MerchantSearch", "Merchants.Search", http.MethodGet, "/merchants", retryAlways, v30)
+	opGetMerchant     = register("GetMerchantById", "Merchants.Get", http.MethodGet, "/merchants/{merchantId}", retryAlways, v30)
+
+	opUserAnalytics = register("getUserAnalytics", "Analytics.Users", http.MethodGet, "/analytics/users", retryAlways, v30)
+
 	opGetEvents      = register("getEvents", "Events.List", http.MethodGet, "/events", retryAlways, v30)
 	opGetEvent       = register("getEvent", "Events.Get", http.MethodGet, "/events/{eventId}", retryAlways, v30)
 	opListEventTypes = register("listEventTypes", "Events.Types", http.MethodGet, "/events/types", retryAlways, v30)

@@ -55,6 +55,14 @@ var sent = map[string]struct{ query, body string }{
 	"getPublicInstitutions":                {query: "filter=institution.tier.eq('3')"},
 	"retrieveReportTransactions":           {query: "filter=transaction.id.eq('t1')"},
 	"getAffordabilitySnapshotTransactions": {query: "limit=500"},
+	"listUserInsights":                     {query: "filter=insightType.eq('balance'),created.gteq('2025-09-01')"},
+	"getAccountInsights":                   {body: `{"accountNumber":"032096658830","accountType":"savings"}`},
+	"getBalanceInsights":                   {body: `{"balance":{"min":"1"}}`},
+	"getIdentityInsights":                  {body: `{"name":"Gavin Belson"}`},
+	"createInsight":                        {body: `{"users":["u1"],"type":"EXPENSE_RATIO_VERIFICATION","data":{"expense":"1000"}}`},
+	"GetPayees":                            {query: "filter=type.eq('biller')&limit=25"},
+	"MerchantSearch":                       {query: "abn=38865358328&entityType=Individual/Sole Trader&merchantName=Coles & Co&suburb=Manly"},
+	"getUserAnalytics":                     {query: "connectionType=CDR&connectionType=WEB&fromDate=2026-01-01&interval=monthly&toDate=2026-01-31"},
 	// An empty list of metrics would select all metrics, so a filter without metrics is null.
 	"createReport": {body: `{"reportType":"CON_AFFOR_01","title":"John Smith Affordability Report 2022-03-26","filters":[` +
 		`{"name":"fromDate","value":"2022-01-01"},{"name":"users","value":["u1"]},{"name":"includeMetrics","value":null}]}`},
@@ -174,6 +182,7 @@ func TestOperations_Retry(t *testing.T) {
 		"postJobMfa",
 		"createStatement",
 		"postAffordability", "postIncome", "postExpenses", "createReport",
+		"getAccountInsights", "getBalanceInsights", "getIdentityInsights", "createInsight",
 		"addWebhook", "updateWebhook", "testMessage",
 	}
 	for _, id := range once {

@@ -13,7 +13,7 @@ import (
 	"strings"
 )
 
-// MaxPageSize is the maximum and the default page size; see [PageSize].
+// MaxPageSize is the maximum and the default page size; see [TransactionListOptions].
 const MaxPageSize = 500
 
 // ErrBadPageLink is returned if Basiq's link to the next page is not a URL, has no query, or leads to a page that has been
@@ -57,7 +57,8 @@ func (e *PageError) Unwrap() error { return e.Err }
 // Page is one page of a collection of T.
 type Page[T any] struct {
 	Items []T
-	// Total is the number of items on all pages, which Basiq calls size; 0 if Basiq does not report it.
+	// Total is the number of items on all pages, which Basiq calls size; 0 if Basiq does not report it. It is 0 for insights
+	// and payees, because Basiq's documents disagree about its name there.
 	Total int64
 	// Next is the position of the next page; empty on the last page.
 	Next Cursor
@@ -65,64 +66,32 @@ type Page[T any] struct {
 	Raw [][]byte
 }
 
-// ListOption chooses which items of a paged collection of T are listed, and how: a [Filter], a [PageSize] or [Prefetch].
-// Collect several in a []ListOption[T].
-type ListOption[T any] interface {
-	apply(request *listRequest[T])
-}
-
-// listRequest holds the options of a call.
-type listRequest[T any] struct {
-	filters []Filter[T]
-	// pageSize is nil if none was chosen.
-	pageSize *int64
-	prefetch bool
-}
-
-// sizedItem constrains [PageSize] to collections that accept a page size.
-type sizedItem interface {
-	Transaction | AffordabilityTransaction | ReportTransaction | WebhookMessage
-}
-
-// PageSize asks for pages of at most items, 1 to [MaxPageSize], of a collection of T:
-//
-//	client.Transactions.List(ctx, userID, basiq.PageSize[basiq.Transaction](100))
-//
-// T has to be named. It does not change what is listed. Larger pages take fewer calls, smaller ones less memory. The
-// default is [MaxPageSize], except for the transactions of a report, for which no size is sent: their documents do not
-// mention one.
-func PageSize[T sizedItem](items int) ListOption[T] { return pageSize[T](items) }
-
-type pageSize[T any] int64
-
-func (s pageSize[T]) apply(request *listRequest[T]) { request.pageSize = (*int64)(&s) }
-
-func (f Filter[T]) apply(request *listRequest[T]) { request.filters = append(request.filters, f) }
-
 // firstQuery returns the query of a collection's first page.
 func (c collection[T]) firstQuery() (string, error) {
-	request := listRequest[T]{filters: c.filters}
-	if c.sized {
-		request.pageSize = new(int64(MaxPageSize))
+	if c.options.problem != "" {
+		return "", invalidInput(c.op.Name, "options", c.options.problem)
 	}
-	for _, option := range c.options {
-		if option == nil {
-			return "", invalidInput(c.op.Name, "options", "nil option")
-		}
-		option.apply(&request)
+	size := c.options.pageSize
+	if size < 0 || size > MaxPageSize {
+		return "", invalidInput(c.op.Name, "options", fmt.Sprintf("page size %d out of range [1, %d]", size, MaxPageSize))
+	}
+	if size == 0 && c.sized {
+		size = MaxPageSize
 	}
 	var parts []string
-	if size := request.pageSize; size != nil {
-		if *size < 1 || *size > MaxPageSize {
-			return "", invalidInput(c.op.Name, "options", fmt.Sprintf("page size %d out of range [1, %d]", *size, MaxPageSize))
-		}
-		parts = append(parts, "limit="+strconv.FormatInt(*size, 10))
+	if len(c.query) > 0 {
+		parts = append(parts, c.query.Encode())
 	}
-	filter, err := joinFilters(c.op, c.version(), request.filters)
-	if filter != "" { // `?filter=` has another meaning
+	if size > 0 {
+		parts = append(parts, "limit="+strconv.Itoa(size))
+	}
+	if problem := c.options.filter.problem(); problem != "" {
+		return "", invalidInput(c.op.Name, "options", "filter: "+problem)
+	}
+	if filter := c.options.filter.in(c.version()); filter != "" { // `?filter=` has another meaning
 		parts = append(parts, "filter="+url.QueryEscape(filter))
 	}
-	return strings.Join(parts, "&"), err
+	return strings.Join(parts, "&"), nil
 }
 
 // collection is a paged collection of T. Each of its pages is one call. Lists that no document shows in pages are read
@@ -135,10 +104,13 @@ type collection[T any] struct {
 	// request requests a page; its query is set afterwards.
 	request  requester
 	resource resource[T]
-	filters  []Filter[T]
-	options  []ListOption[T]
+	options  listOptions[T]
+	// query holds the other query parameters.
+	query url.Values
 	// sized is set if a page size is sent although the caller chose none.
 	sized bool
+	// uncounted is set if the size in a response may not be the number of items on all pages.
+	uncounted bool
 	// decode decodes a page; nil if it has the form of a pageBody.
 	decode func(answer answer) (*pageBody[T], error)
 	// key identifies an item if its ID alone does not; nil if it does. Items with an empty key may repeat.
@@ -200,6 +172,9 @@ func (c collection[T]) page(ctx context.Context, at Cursor) (*pageResult[T], err
 	if err != nil {
 		return nil, err
 	}
+	if c.uncounted {
+		list.Size = 0
+	}
 	page := &pageResult[T]{Page: Page[T]{Items: list.Data, Total: list.Size}, query: Cursor(query)}
 	if answer.keepRaw(); raw != nil {
 		if page.Raw, err = rawItems(raw); err != nil || len(page.Raw) != len(list.Data) {
@@ -246,12 +221,12 @@ func (c collection[T]) one(ctx context.Context, at Cursor) (*Page[T], error) {
 }
 
 // all returns the items of all pages. Nothing is sent before the range begins. A page is requested when the one before it
-// has been used up, or with [Prefetch], when the one before it begins.
+// has been used up, or with Prefetch, when the one before it begins.
 func (c collection[T]) all(ctx context.Context) iter.Seq2[*T, error] {
 	return func(yield func(*T, error) bool) {
 		pages := pageFetcher[T]{collection: c}
 		defer pages.stop()
-		prefetch := c.prefetches()
+		prefetch := c.options.prefetch
 		var history listHistory[T]
 		raw := rawOf(ctx)
 		for at := Cursor(""); ; {
@@ -287,8 +262,13 @@ func (c collection[T]) all(ctx context.Context) iter.Seq2[*T, error] {
 }
 
 // list returns all items of a collection whose page size cannot be chosen.
-func list[T any](ctx context.Context, c *Client, op *Operation, ids []id, r resource[T], request requester, filters []Filter[T]) iter.Seq2[*T, error] {
-	return collection[T]{client: c, op: op, ids: ids, resource: r, request: request, filters: filters}.all(ctx)
+func list[T any](ctx context.Context, c *Client, op *Operation, ids []id, r resource[T], request requester, options listOptions[T]) iter.Seq2[*T, error] {
+	return collection[T]{client: c, op: op, ids: ids, resource: r, request: request, options: options}.all(ctx)
+}
+
+// failedList returns a list that yields an error.
+func failedList[T any](err error) iter.Seq2[*T, error] {
+	return func(yield func(*T, error) bool) { yield(nil, err) }
 }
 
 // pageError returns err with the position of its page. An invalid argument has none.

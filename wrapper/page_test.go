@@ -57,13 +57,13 @@ func (l ledger) respond(_ int, req request) (*http.Response, error) {
 }
 
 // ways are the two ways to read pages. Callers must not see a difference.
-var ways = map[string][]basiq.ListOption[basiq.Transaction]{
-	"on demand":  nil,
-	"prefetched": {basiq.Prefetch[basiq.Transaction]()},
+var ways = map[string]basiq.TransactionListOptions{
+	"on demand":  {},
+	"prefetched": {Prefetch: true},
 }
 
 // eachWay runs a test in both ways.
-func eachWay(t *testing.T, test func(t *testing.T, way []basiq.ListOption[basiq.Transaction])) {
+func eachWay(t *testing.T, test func(t *testing.T, way basiq.TransactionListOptions)) {
 	t.Helper()
 	for name, way := range ways {
 		t.Run(name, func(t *testing.T) {
@@ -77,12 +77,12 @@ func eachWay(t *testing.T, test func(t *testing.T, way []basiq.ListOption[basiq.
 func TestPages_Order(t *testing.T) {
 	t.Parallel()
 	const n = 100_000
-	eachWay(t, func(t *testing.T, way []basiq.ListOption[basiq.Transaction]) {
+	eachWay(t, func(t *testing.T, way basiq.TransactionListOptions) {
 		s := &stub{respond: ledger{n}.respond}
 		client := newClient(t, s)
 		next := 0
-		posted := basiq.TransactionFields.Status.Eq(basiq.TransactionStatusPosted)
-		for transaction, err := range client.Transactions.List(t.Context(), userID, append(way, posted)...) {
+		way.Filter = basiq.TransactionFields.Status.Eq(basiq.TransactionStatusPosted)
+		for transaction, err := range client.Transactions.List(t.Context(), userID, way) {
 			require.NoError(t, err)
 			if transaction.ID != "t"+strconv.Itoa(next) {
 				require.Equal(t, "t"+strconv.Itoa(next), transaction.ID)
@@ -102,7 +102,7 @@ func TestPages_OnDemand(t *testing.T) {
 	t.Parallel()
 	s := &stub{respond: ledger{10}.respond}
 	client := newClient(t, s)
-	all := client.Transactions.List(t.Context(), userID, basiq.PageSize[basiq.Transaction](2))
+	all := client.Transactions.List(t.Context(), userID, basiq.TransactionListOptions{PageSize: 2})
 	assert.Empty(t, s.seen(), "no request before the loop starts")
 	var ids []string
 	for transaction, err := range all {
@@ -130,7 +130,7 @@ func TestTransactions_Page(t *testing.T) {
 	var ids []string
 	pages := 0
 	for at := basiq.Cursor(""); ; {
-		page, err := client.Transactions.Page(t.Context(), userID, at, basiq.PageSize[basiq.Transaction](2))
+		page, err := client.Transactions.Page(t.Context(), userID, at, basiq.TransactionListOptions{PageSize: 2})
 		require.NoError(t, err)
 		assert.Equal(t, int64(5), page.Total)
 		for _, transaction := range page.Items {
@@ -162,11 +162,11 @@ func TestPages_InvalidLink(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			eachWay(t, func(t *testing.T, way []basiq.ListOption[basiq.Transaction]) {
+			eachWay(t, func(t *testing.T, way basiq.TransactionListOptions) {
 				s, client := newStub(t, ok(200, `{"type":"list","data":[{"type":"transaction","id":"t1"}],"links":{"next":"`+c.link+`"}}`))
 				var ids []string
 				var failure error
-				for transaction, err := range client.Transactions.List(t.Context(), userID, way...) {
+				for transaction, err := range client.Transactions.List(t.Context(), userID, way) {
 					if err != nil {
 						require.NoError(t, failure, "an error must come once")
 						failure = err
@@ -182,7 +182,7 @@ func TestPages_InvalidLink(t *testing.T) {
 				assert.Equal(t, []string{"t1"}, ids, "the items before the error must be returned")
 				assert.Len(t, s.seen(), 1, "the link must not be followed")
 
-				page, err := client.Transactions.Page(t.Context(), userID, "", way...)
+				page, err := client.Transactions.Page(t.Context(), userID, "", way)
 				require.ErrorIs(t, err, basiq.ErrBadPageLink)
 				require.NotNil(t, page, "the page must be returned")
 				assert.Equal(t, "t1", page.Items[0].ID)
@@ -210,10 +210,10 @@ func TestPages_ValidLink(t *testing.T) {
 		for last, end := range map[string]string{"no next": `{}`, "null": `{"next":null}`, "empty": `{"next":""}`, "no links": `null`} {
 			t.Run(name+"/"+last, func(t *testing.T) {
 				t.Parallel()
-				eachWay(t, func(t *testing.T, way []basiq.ListOption[basiq.Transaction]) {
+				eachWay(t, func(t *testing.T, way basiq.TransactionListOptions) {
 					s, client := newStub(t, ok(200, `{"type":"list","data":[],"links":`+links+`}`), ok(200, `{"type":"list","data":[{"id":"t1"}],"links":`+end+`}`))
 					n := 0
-					for _, err := range client.Transactions.List(t.Context(), userID, way...) {
+					for _, err := range client.Transactions.List(t.Context(), userID, way) {
 						require.NoError(t, err)
 						n++
 					}
@@ -243,11 +243,11 @@ func TestPages_RepeatedLink(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			eachWay(t, func(t *testing.T, way []basiq.ListOption[basiq.Transaction]) {
+			eachWay(t, func(t *testing.T, way basiq.TransactionListOptions) {
 				s, client := newStub(t, c.responses...)
 				var ids []string
 				var failure error
-				for transaction, err := range client.Transactions.List(t.Context(), userID, way...) {
+				for transaction, err := range client.Transactions.List(t.Context(), userID, way) {
 					if failure = err; err == nil {
 						ids = append(ids, transaction.ID)
 					}
@@ -258,7 +258,7 @@ func TestPages_RepeatedLink(t *testing.T) {
 				if len(c.responses) > 1 {
 					return
 				}
-				page, err := client.Transactions.Page(t.Context(), userID, "", way...)
+				page, err := client.Transactions.Page(t.Context(), userID, "", way)
 				require.ErrorIs(t, err, basiq.ErrBadPageLink)
 				assert.Empty(t, page.Next, "a program that stores the cursor would never end")
 			})
@@ -269,15 +269,14 @@ func TestPages_RepeatedLink(t *testing.T) {
 func TestPages_InvalidArguments(t *testing.T) {
 	t.Parallel()
 	s, client := newStub(t, ok(200, `{"type":"list","data":[]}`))
-	for name, options := range map[string][]basiq.ListOption[basiq.Transaction]{
-		"no items":      {basiq.PageSize[basiq.Transaction](0)},
-		"too many":      {basiq.PageSize[basiq.Transaction](501)},
-		"nil":           {nil},
-		"zero filter":   {basiq.Filter[basiq.Transaction]{}},
-		"not a date":    {basiq.TransactionFields.PostDate.Eq("yesterday")},
-		"date and time": {basiq.TransactionFields.PostDate.Eq("2019-10-29T00:00:00Z")},
-		"February 30":   {basiq.TransactionFields.PostDate.Gt("2019-02-30")},
-		"reversed":      {basiq.TransactionFields.PostDate.Between("2019-10-29", "2019-10-28")},
+	for name, options := range map[string][]basiq.TransactionListOptions{
+		"negative size": {{PageSize: -1}},
+		"too many":      {{PageSize: 501}},
+		"two values":    {{}, {}},
+		"not a date":    {{Filter: basiq.TransactionFields.PostDate.Eq("yesterday")}},
+		"date and time": {{Filter: basiq.TransactionFields.PostDate.Eq("2019-10-29T00:00:00Z")}},
+		"February 30":   {{Filter: basiq.TransactionFields.PostDate.Gt("2019-02-30")}},
+		"reversed":      {{Filter: basiq.TransactionFields.PostDate.Between("2019-10-29", "2019-10-28")}},
 	} {
 		for _, err := range client.Transactions.List(t.Context(), userID, options...) {
 			require.ErrorIs(t, err, basiq.ErrInvalidInput, name)
@@ -292,7 +291,7 @@ func TestPages_InvalidArguments(t *testing.T) {
 	_, err := client.Transactions.Page(t.Context(), "..", "")
 	require.ErrorIs(t, err, basiq.ErrInvalidInput)
 	assert.Empty(t, s.seen())
-	_, err = client.Transactions.Page(t.Context(), userID, "", basiq.PageSize[basiq.Transaction](1))
+	_, err = client.Transactions.Page(t.Context(), userID, "", basiq.TransactionListOptions{PageSize: 1})
 	require.NoError(t, err, "a page size of 1 is valid")
 	assert.Contains(t, s.seen()[0].Query, "limit=1")
 }
@@ -317,11 +316,11 @@ func TestPages_FailedPage(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			eachWay(t, func(t *testing.T, way []basiq.ListOption[basiq.Transaction]) {
+			eachWay(t, func(t *testing.T, way basiq.TransactionListOptions) {
 				_, client := newStub(t, c.responses...)
 				var ids []string
 				var failure error
-				for transaction, err := range client.Transactions.List(t.Context(), userID, way...) {
+				for transaction, err := range client.Transactions.List(t.Context(), userID, way) {
 					if failure = err; err == nil {
 						ids = append(ids, transaction.ID)
 					}
@@ -345,7 +344,7 @@ func TestPages_FailedPage(t *testing.T) {
 // After the loop ends, no request is in flight and every body is closed.
 func TestPages_Break(t *testing.T) {
 	t.Parallel()
-	eachWay(t, func(t *testing.T, way []basiq.ListOption[basiq.Transaction]) {
+	eachWay(t, func(t *testing.T, way basiq.TransactionListOptions) {
 		var mu sync.Mutex
 		states := map[net.Conn]http.ConnState{}
 		server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -373,7 +372,7 @@ func TestPages_Break(t *testing.T) {
 		require.NoError(t, err)
 
 		n := 0
-		for _, err := range client.Transactions.List(t.Context(), userID, way...) {
+		for _, err := range client.Transactions.List(t.Context(), userID, way) {
 			require.NoError(t, err)
 			if n++; n == 50_250 { // within a page
 				break

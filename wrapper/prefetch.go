@@ -5,32 +5,6 @@ import (
 	"errors"
 )
 
-// pagedItem constrains [Prefetch] to collections that have pages and options.
-type pagedItem interface{ sizedItem | Event }
-
-// Prefetch fetches the next page of a collection of T while the loop works on the one before it:
-//
-//	client.Transactions.List(ctx, userID, basiq.Prefetch[basiq.Transaction]())
-//
-// T has to be named. Items, their order and errors stay the same. At most one page is fetched ahead. If the loop is left,
-// a request for that page ends. Prefetch has no effect on methods that return one page.
-func Prefetch[T pagedItem]() ListOption[T] { return prefetch[T]{} }
-
-type prefetch[T any] struct{}
-
-func (prefetch[T]) apply(request *listRequest[T]) { request.prefetch = true }
-
-// prefetches reports whether the options include [Prefetch]. Invalid options are reported with the first page.
-func (c collection[T]) prefetches() bool {
-	var request listRequest[T]
-	for _, option := range c.options {
-		if option != nil {
-			option.apply(&request)
-		}
-	}
-	return request.prefetch
-}
-
 // pageFetcher fetches the pages of one range, on demand or ahead.
 type pageFetcher[T any] struct {
 	collection collection[T]

@@ -20,8 +20,7 @@ import (
 )
 
 var (
-	ahead    = basiq.Prefetch[basiq.Transaction]()
-	twoEach  = basiq.PageSize[basiq.Transaction](2)
+	ahead    = basiq.TransactionListOptions{Prefetch: true}
 	withLink = ok(200, `{"type":"list","data":[{"id":"t1"},{"id":"t2"}],"links":{"next":"/users/u1/transactions?next=a"}}`)
 )
 
@@ -31,7 +30,7 @@ func TestPrefetch_OnePage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &stub{respond: ledger{10}.respond}
 		client := newClient(t, s)
-		all := client.Transactions.List(t.Context(), userID, ahead, twoEach)
+		all := client.Transactions.List(t.Context(), userID, basiq.TransactionListOptions{Prefetch: true, PageSize: 2})
 		time.Sleep(time.Minute)
 		assert.Empty(t, s.seen(), "no request before the loop starts")
 		n := 0
@@ -50,11 +49,11 @@ func TestPrefetch_OnePage(t *testing.T) {
 func TestPrefetch_Overlap(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		way  []basiq.ListOption[basiq.Transaction]
+		way  basiq.TransactionListOptions
 		took time.Duration
 	}{
-		"on demand": {took: 5*time.Second + 10*time.Second},
-		"one ahead": {way: []basiq.ListOption[basiq.Transaction]{ahead}, took: time.Second + 10*time.Second},
+		"on demand":  {took: 5*time.Second + 10*time.Second},
+		"prefetched": {way: ahead, took: time.Second + 10*time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -64,7 +63,9 @@ func TestPrefetch_Overlap(t *testing.T) {
 					return ledger{10}.respond(n, req)
 				}})
 				start := time.Now()
-				for _, err := range client.Transactions.List(t.Context(), userID, append(c.way, twoEach)...) {
+				options := c.way
+				options.PageSize = 2
+				for _, err := range client.Transactions.List(t.Context(), userID, options) {
 					require.NoError(t, err)
 					time.Sleep(time.Second)
 				}
@@ -136,7 +137,7 @@ func panicText(call func()) (text string) {
 // A panic in middleware during prefetching can be recovered by the caller, as without prefetching.
 func TestPrefetch_Panic(t *testing.T) {
 	t.Parallel()
-	eachWay(t, func(t *testing.T, way []basiq.ListOption[basiq.Transaction]) {
+	eachWay(t, func(t *testing.T, way basiq.TransactionListOptions) {
 		client := newClient(t, &stub{respond: respondWith(withLink)}, basiq.WithMiddleware(func(next basiq.Doer) basiq.Doer {
 			return basiq.DoerFunc(func(req *http.Request) (*http.Response, error) {
 				if strings.HasPrefix(req.URL.RawQuery, "next") {
@@ -147,7 +148,7 @@ func TestPrefetch_Panic(t *testing.T) {
 		}))
 		n := 0
 		text := panicText(func() {
-			for _, err := range client.Transactions.List(t.Context(), userID, way...) {
+			for _, err := range client.Transactions.List(t.Context(), userID, way) {
 				assert.NoError(t, err)
 				n++
 			}
@@ -206,7 +207,7 @@ func TestPrefetch_Goexit(t *testing.T) {
 // The context ends the call: a page that was fetched before the context ended is not returned afterwards.
 func TestPrefetch_Context(t *testing.T) {
 	t.Parallel()
-	eachWay(t, func(t *testing.T, way []basiq.ListOption[basiq.Transaction]) {
+	eachWay(t, func(t *testing.T, way basiq.TransactionListOptions) {
 		for name, end := range map[string]func(ctx context.Context) (context.Context, context.CancelFunc){
 			"context canceled": context.WithCancel,
 			"context deadline exceeded": func(ctx context.Context) (context.Context, context.CancelFunc) {
@@ -220,7 +221,7 @@ func TestPrefetch_Context(t *testing.T) {
 					defer cancel()
 					var ids []string
 					var failure error
-					for transaction, err := range client.Transactions.List(ctx, userID, way...) {
+					for transaction, err := range client.Transactions.List(ctx, userID, way) {
 						require.NoError(t, failure)
 						if failure = err; err != nil {
 							continue
@@ -247,16 +248,16 @@ func TestPrefetch_OtherCollections(t *testing.T) {
 	last := ok(200, `{"type":"list","data":[{"id":"x2"}]}`)
 	for name, list := range map[string]func(ctx context.Context, c *basiq.Client) int{
 		"events": func(ctx context.Context, c *basiq.Client) int {
-			return count(c.Events.List(ctx, basiq.Prefetch[basiq.Event]()))
+			return count(c.Events.List(ctx, basiq.EventListOptions{Prefetch: true}))
 		},
 		"messages": func(ctx context.Context, c *basiq.Client) int {
-			return count(c.Webhooks.Messages(ctx, "w1", basiq.Prefetch[basiq.WebhookMessage]()))
+			return count(c.Webhooks.Messages(ctx, "w1", basiq.WebhookMessageListOptions{Prefetch: true}))
 		},
 		"snapshot transactions": func(ctx context.Context, c *basiq.Client) int {
-			return count(c.Affordability.Transactions(ctx, userID, "s1", basiq.Prefetch[basiq.AffordabilityTransaction]()))
+			return count(c.Affordability.Transactions(ctx, userID, "s1", basiq.AffordabilityTransactionListOptions{Prefetch: true}))
 		},
 		"report transactions": func(ctx context.Context, c *basiq.Client) int {
-			return count(c.Reports.Transactions(ctx, "r1", basiq.Prefetch[basiq.ReportTransaction]()))
+			return count(c.Reports.Transactions(ctx, "r1", basiq.ReportTransactionListOptions{Prefetch: true}))
 		},
 	} {
 		s, client := newStub(t, page, last)

@@ -40,8 +40,8 @@ func TestContextWithRawJSON_List(t *testing.T) {
 		ok(200, `{"data":[{"id":"lost"}],"type":"list","data" : [ {"id":"t3" } ]}`),
 	}
 	want := []string{`{"id":"t1","new":[1, 2]}`, `{"id":"t2","x":"\u00e9\ud800"}`, `{"id":"t3" }`}
-	for name, options := range map[string][]basiq.ListOption[basiq.Transaction]{
-		"on demand": nil, "prefetched": {basiq.Prefetch[basiq.Transaction]()},
+	for name, options := range map[string][]basiq.TransactionListOptions{
+		"on demand": nil, "prefetched": {{Prefetch: true}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

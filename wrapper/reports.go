@@ -199,20 +199,20 @@ func (s *ReportsService) Delete(ctx context.Context, reportID string) error {
 	return doNoContent(ctx, s.client, opDeleteReport, []id{{"reportID", reportID}}, by1(s.client.raw.DeleteReport, reportID))
 }
 
-// Transactions returns the transactions of a report that satisfy all filters; see [ReportTransactionFields] and
-// [PageSize]. operationId: retrieveReportTransactions.
-func (s *ReportsService) Transactions(ctx context.Context, reportID string, options ...ListOption[ReportTransaction]) iter.Seq2[*ReportTransaction, error] {
+// Transactions returns the transactions of a report that the options select; see [ReportTransactionListOptions].
+// operationId: retrieveReportTransactions.
+func (s *ReportsService) Transactions(ctx context.Context, reportID string, options ...ReportTransactionListOptions) iter.Seq2[*ReportTransaction, error] {
 	return s.transactions(reportID, options).all(ctx)
 }
 
 // TransactionsPage returns one page of [ReportsService.Transactions]; see [TransactionsService.Page].
-func (s *ReportsService) TransactionsPage(ctx context.Context, reportID string, at Cursor, options ...ListOption[ReportTransaction]) (*Page[ReportTransaction], error) {
+func (s *ReportsService) TransactionsPage(ctx context.Context, reportID string, at Cursor, options ...ReportTransactionListOptions) (*Page[ReportTransaction], error) {
 	return s.transactions(reportID, options).one(ctx, at)
 }
 
-func (s *ReportsService) transactions(reportID string, options []ListOption[ReportTransaction]) collection[ReportTransaction] {
+func (s *ReportsService) transactions(reportID string, options []ReportTransactionListOptions) collection[ReportTransaction] {
 	return collection[ReportTransaction]{
-		client: s.client, op: opReportTransactions, ids: []id{{"reportID", reportID}}, options: options,
+		client: s.client, op: opReportTransactions, ids: []id{{"reportID", reportID}}, options: listOptionsOf(options),
 		resource: resource[ReportTransaction]{"transaction", func(t *ReportTransaction) (string, string) { return t.Type, t.ID }},
 		request:  sendTo(s.client.raw.RetrieveReportTransactions, reportID, nil),
 	}
@@ -222,7 +222,7 @@ func (s *ReportsService) transactions(reportID string, options []ListOption[Repo
 // listReportTypes.
 func (s *ReportsService) Types(ctx context.Context) iter.Seq2[*ReportType, error] {
 	types := resource[ReportType]{"", func(t *ReportType) (string, string) { return t.Type, t.ID }}
-	return list(ctx, s.client, opListReportTypes, nil, types, s.client.raw.ListReportTypes, nil)
+	return list(ctx, s.client, opListReportTypes, nil, types, s.client.raw.ListReportTypes, listOptions[ReportType]{})
 }
 
 // Type returns a report type. operationId: retrieveSpecificReportType.

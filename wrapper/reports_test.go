@@ -290,15 +290,15 @@ func TestReports_Transactions_PageSize(t *testing.T) {
 	t.Parallel()
 	fields := basiq.ReportTransactionFields
 	for name, c := range map[string]struct {
-		options []basiq.ListOption[basiq.ReportTransaction]
+		options []basiq.ReportTransactionListOptions
 		query   string
 	}{
-		"default":                      {nil, ""},
-		"filter":                       {[]basiq.ListOption[basiq.ReportTransaction]{fields.ID.Eq("t1")}, "filter=transaction.id.eq%28%27t1%27%29"},
-		"prefetch":                     {[]basiq.ListOption[basiq.ReportTransaction]{basiq.Prefetch[basiq.ReportTransaction]()}, ""},
-		"size":                         {[]basiq.ListOption[basiq.ReportTransaction]{basiq.PageSize[basiq.ReportTransaction](250)}, "limit=250"},
-		"maximum":                      {[]basiq.ListOption[basiq.ReportTransaction]{basiq.PageSize[basiq.ReportTransaction](500)}, "limit=500"},
-		"the last option takes effect": {[]basiq.ListOption[basiq.ReportTransaction]{basiq.PageSize[basiq.ReportTransaction](0), basiq.PageSize[basiq.ReportTransaction](1)}, "limit=1"},
+		"default":  {nil, ""},
+		"filter":   {[]basiq.ReportTransactionListOptions{{Filter: fields.ID.Eq("t1")}}, "filter=transaction.id.eq%28%27t1%27%29"},
+		"prefetch": {[]basiq.ReportTransactionListOptions{{Prefetch: true}}, ""},
+		"size":     {[]basiq.ReportTransactionListOptions{{PageSize: 250}}, "limit=250"},
+		"maximum":  {[]basiq.ReportTransactionListOptions{{PageSize: 500}}, "limit=500"},
+		"minimum":  {[]basiq.ReportTransactionListOptions{{PageSize: 1}}, "limit=1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -313,8 +313,8 @@ func TestReports_Transactions_PageSize(t *testing.T) {
 		})
 	}
 	s, client := newStub(t, ok(200, `{"type":"list","data":[]}`))
-	for _, size := range []int{0, -1, 501} {
-		_, err := client.Reports.TransactionsPage(t.Context(), "r1", "", basiq.PageSize[basiq.ReportTransaction](size))
+	for _, size := range []int{-1, 501} {
+		_, err := client.Reports.TransactionsPage(t.Context(), "r1", "", basiq.ReportTransactionListOptions{PageSize: size})
 		require.ErrorIs(t, err, basiq.ErrInvalidInput)
 	}
 	assert.Empty(t, s.seen())
@@ -330,10 +330,7 @@ func TestReports_Transactions(t *testing.T) {
 		{"type":"transaction","id":"t2","amount":"","postDate":"","enrich":null,"status":"brand-new","brandNew":1}],
 		"links":{"next":"/reports/r1/transactions?next=9b7d9a64"}}`))
 	fields := basiq.ReportTransactionFields
-	page, err := client.Reports.TransactionsPage(t.Context(), "r1", "", basiq.PageSize[basiq.ReportTransaction](250),
-		fields.ID.Eq("t1"), fields.AccountID.Eq("a1"), fields.ConnectionID.Eq("c1"), fields.InstitutionID.Eq("AU00000"),
-		fields.PostDate.Between("2022-01-01", "2022-12-01T23:59:59Z"), fields.Status.Eq(basiq.TransactionStatusPosted),
-		fields.Direction.Eq(basiq.TransactionDirectionDebit), fields.Class.Eq(basiq.TransactionClassPayment))
+	page, err := client.Reports.TransactionsPage(t.Context(), "r1", "", basiq.ReportTransactionListOptions{Filter: fields.ID.Eq("t1").And(fields.AccountID.Eq("a1"), fields.ConnectionID.Eq("c1"), fields.InstitutionID.Eq("AU00000"), fields.PostDate.Between("2022-01-01", "2022-12-01T23:59:59Z"), fields.Status.Eq(basiq.TransactionStatusPosted), fields.Direction.Eq(basiq.TransactionDirectionDebit), fields.Class.Eq(basiq.TransactionClassPayment)), PageSize: 250})
 	require.NoError(t, err)
 	require.Len(t, page.Items, 2)
 	first := page.Items[0]

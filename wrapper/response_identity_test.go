@@ -38,7 +38,7 @@ func TestResponseIdentity_AnotherResource(t *testing.T) {
 	for _, c := range resourceCalls {
 		call(c.operation, `{"id":"victim"}`, func(t testing.TB, client *basiq.Client) error { return errOf(c.get(t, client)) })
 		switch c.operation {
-		case "Webhooks.Message", "Reports.Type", "Events.Type": // their type is missing or inconsistent
+		case "Webhooks.Message", "Reports.Type", "Events.Type", "Insights.Type": // their type is missing or inconsistent
 		default:
 			call(c.operation, `{"type":"victim","id":"x1"}`, func(t testing.TB, client *basiq.Client) error { return errOf(c.get(t, client)) })
 		}
@@ -73,6 +73,12 @@ func TestResponseIdentity_AnotherResource(t *testing.T) {
 		}},
 		"Webhooks.Update": {[]string{`{"type":"webhook","id":"victim"}`, `{"type":"job","id":"w1"}`}, func(t testing.TB, c *basiq.Client) error {
 			return errOf(c.Webhooks.Update(t.Context(), "w1", basiq.UpdateWebhook{URL: webhookURL}))
+		}},
+		"Insights.VerifyBalance": {[]string{`{"type":"user","id":"victim"}`}, func(t testing.TB, c *basiq.Client) error {
+			return errOf(c.Insights.VerifyBalance(t.Context(), userID, basiq.BalanceRange{Min: "1"}))
+		}},
+		"Merchants.Get": {[]string{`{"merchant":{"id":"victim"}}`}, func(t testing.TB, c *basiq.Client) error {
+			return errOf(c.Merchants.Get(t.Context(), "m1"))
 		}},
 		"Reports.Create": {[]string{`{"type":"user","id":"victim"}`}, func(t testing.TB, c *basiq.Client) error {
 			return errOf(c.Reports.Create(t.Context(), basiq.CreateReport{

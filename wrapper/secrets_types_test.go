@@ -51,7 +51,8 @@ var roots = []reflect.Type{
 	reflect.TypeFor[gen.ConnectorList](), reflect.TypeFor[gen.ConsentList](), reflect.TypeFor[gen.EventList](), reflect.TypeFor[gen.EventTypeList](),
 	reflect.TypeFor[gen.IdentityList](), reflect.TypeFor[gen.InstitutionList](), reflect.TypeFor[gen.JobList](), reflect.TypeFor[gen.ReportList](),
 	reflect.TypeFor[gen.ReportTypeList](), reflect.TypeFor[gen.TransactionList](), reflect.TypeFor[gen.UserList](), reflect.TypeFor[gen.WebhookList](),
-	reflect.TypeFor[gen.WebhookMessageList](),
+	reflect.TypeFor[gen.WebhookMessageList](), reflect.TypeFor[gen.InsightList](), reflect.TypeFor[gen.InsightTypeList](),
+	reflect.TypeFor[gen.MerchantList](), reflect.TypeFor[gen.PayeeList](),
 }
 
 // secretName matches the names of fields that contain secrets.
@@ -85,6 +86,7 @@ var sealed = map[string]string{
 	"api.Decimal":             "a number",
 	"api.Reference":           "an ID",
 	"api.StringOrList":        "the value of a report's filter",
+	"api.StringOrObject":      "a value of another JSON kind",
 	"basiq.ChoiceField":       "the name of a field",
 	"basiq.DateField":         "the name of a field",
 	"basiq.EqualField":        "the name of a field",

@@ -101,6 +101,15 @@ var resourceCalls = []resourceCall{
 	{"Reports.Type", "/reports/types/x1", func(t testing.TB, c *basiq.Client) (item, error) {
 		return got(func(v *basiq.ReportType) string { return v.ID })(c.Reports.Type(t.Context(), "x1"))
 	}},
+	{"Insights.Get", "/users/u1/insights/x1", func(t testing.TB, c *basiq.Client) (item, error) {
+		return got(func(v *basiq.Insight) string { return v.ID })(c.Insights.Get(t.Context(), userID, "x1"))
+	}},
+	{"Insights.Type", "/insights/types/x1", func(t testing.TB, c *basiq.Client) (item, error) {
+		return got(func(v *basiq.InsightType) string { return string(v.ID) })(c.Insights.Type(t.Context(), "x1"))
+	}},
+	{"Payees.Get", "/users/u1/payees/x1", func(t testing.TB, c *basiq.Client) (item, error) {
+		return got(func(v *basiq.Payee) string { return v.ID })(c.Payees.Get(t.Context(), userID, "x1"))
+	}},
 	{"Events.Get", "/events/x1", func(t testing.TB, c *basiq.Client) (item, error) {
 		return got(func(v *basiq.Event) string { return v.ID })(c.Events.Get(t.Context(), "x1"))
 	}},
@@ -164,6 +173,7 @@ func TestResources_EveryMethod(t *testing.T) {
 	have := map[string]bool{
 		"Users.Get": true, "Connections.Get": true, "Jobs.Get": true, // tested elsewhere
 		"AuthLinks.Get": true, "Enrichment.Get": true, // no IDs
+		"Merchants.Get": true, // the ID is not at the top level; see TestMerchants_Get
 	}
 	for _, c := range resourceCalls {
 		have[c.operation] = true

@@ -2,6 +2,7 @@ package basiq
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 
@@ -117,11 +118,11 @@ func (s *TokensService) Create(ctx context.Context, scope Scope) (Token, error) 
 	if err != nil {
 		return Token{}, err
 	}
-	token, err := read(answer, func(token *gen.Token) string {
+	token, err := read(answer, func(token *gen.Token) error {
 		if token.AccessToken.IsZero() {
-			return "access_token"
+			return errors.New("missing access_token")
 		}
-		return ""
+		return nil
 	})
 	if err != nil {
 		return Token{}, err

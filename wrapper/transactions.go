@@ -75,14 +75,14 @@ type transactionFields struct {
 // TransactionsService reads the transactions that a user's connections have fetched.
 type TransactionsService struct{ client *Client }
 
-// List returns the user's transactions that satisfy all filters; see [TransactionFields] and [PageSize]. They are
+// List returns the user's transactions that the options select; see [TransactionListOptions]. They are
 // ordered by account, pending ones first, then by date with the latest first. The next refresh deletes pending
 // transactions and returns them with other IDs: do not store them as posted ones. A pointer to a transaction keeps its
 // page in memory.
 //
 // If transactions are added or removed while the pages are read, for example by a refresh, the list ends with
 // [ErrListChanged]. Discard what was read and start over, or read one account at a time. operationId: getTransactions.
-func (s *TransactionsService) List(ctx context.Context, userID string, options ...ListOption[Transaction]) iter.Seq2[*Transaction, error] {
+func (s *TransactionsService) List(ctx context.Context, userID string, options ...TransactionListOptions) iter.Seq2[*Transaction, error] {
 	return s.collection(userID, options).all(ctx)
 }
 
@@ -90,13 +90,13 @@ func (s *TransactionsService) List(ctx context.Context, userID string, options .
 // Cursor contains the options of the first page; later options have no effect. With [ErrBadPageLink] the page itself is
 // returned too, and its items are valid. Errors: [ErrBadRequest] if Basiq does not accept the Cursor. operationId:
 // getTransactions.
-func (s *TransactionsService) Page(ctx context.Context, userID string, at Cursor, options ...ListOption[Transaction]) (*Page[Transaction], error) {
+func (s *TransactionsService) Page(ctx context.Context, userID string, at Cursor, options ...TransactionListOptions) (*Page[Transaction], error) {
 	return s.collection(userID, options).one(ctx, at)
 }
 
-func (s *TransactionsService) collection(userID string, options []ListOption[Transaction]) collection[Transaction] {
+func (s *TransactionsService) collection(userID string, options []TransactionListOptions) collection[Transaction] {
 	return collection[Transaction]{
-		client: s.client, op: opGetTransactions, ids: []id{{"userID", userID}}, resource: transactionResource, options: options, sized: true,
+		client: s.client, op: opGetTransactions, ids: []id{{"userID", userID}}, resource: transactionResource, options: listOptionsOf(options), sized: true,
 		request: sendTo(s.client.raw.GetTransactions, userID, nil),
 	}
 }

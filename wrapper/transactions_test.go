@@ -190,10 +190,7 @@ func TestTransactions_List_Filters(t *testing.T) {
 	t.Parallel()
 	s, client := newStub(t, ok(200, `{"type":"list","data":[]}`))
 	fields := basiq.TransactionFields
-	all(t, client.Transactions.List(t.Context(), userID, fields.AccountID.Eq("a1"), fields.ConnectionID.Eq("c1"), fields.InstitutionID.Eq("AU00000"),
-		basiq.PageSize[basiq.Transaction](50), fields.PostDate.Between("2019-10-01", "2019-10-29"),
-		fields.PostDate.Gteq(basiq.DateOf(time.Date(2019, time.October, 1, 23, 0, 0, 0, time.FixedZone("AEST", 10*60*60)))),
-		fields.Status.Eq(basiq.TransactionStatusPending), fields.Direction.Eq(basiq.TransactionDirectionCredit), fields.Class.Eq(basiq.TransactionClassBankFee)))
+	all(t, client.Transactions.List(t.Context(), userID, basiq.TransactionListOptions{Filter: fields.AccountID.Eq("a1").And(fields.ConnectionID.Eq("c1"), fields.InstitutionID.Eq("AU00000"), fields.PostDate.Between("2019-10-01", "2019-10-29"), fields.PostDate.Gteq(basiq.DateOf(time.Date(2019, time.October, 1, 23, 0, 0, 0, time.FixedZone("AEST", 10*60*60)))), fields.Status.Eq(basiq.TransactionStatusPending), fields.Direction.Eq(basiq.TransactionDirectionCredit), fields.Class.Eq(basiq.TransactionClassBankFee)), PageSize: 50}))
 	query, err := url.ParseQuery(s.seen()[0].Query)
 	require.NoError(t, err)
 	assert.Equal(t, url.Values{"limit": {"50"}, "filter": {

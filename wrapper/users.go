@@ -32,7 +32,7 @@ type UsersService struct{ client *Client }
 // List returns the application's users. Only an old guide of API 2.1 documents it, without pages and with few fields;
 // [UsersService.Get] returns all. Errors: [ErrForbidden]. operationId: getUsers, a name of ours.
 func (s *UsersService) List(ctx context.Context) iter.Seq2[*User, error] {
-	return list(ctx, s.client, opGetUsers, nil, userResource, s.client.raw.GetUsers, nil)
+	return list(ctx, s.client, opGetUsers, nil, userResource, s.client.raw.GetUsers, listOptions[User]{})
 }
 
 // Create creates a user without connections. An email or a mobile is required, and a business name with a business

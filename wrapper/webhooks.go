@@ -127,20 +127,20 @@ func (s *WebhooksService) Delete(ctx context.Context, webhookID string) error {
 	return doNoContent(ctx, s.client, opDeleteWebhook, []id{{"webhookID", webhookID}}, by1(s.client.raw.DeleteWebhook, webhookID))
 }
 
-// Messages returns the messages to a webhook that satisfy all filters, without their attempts; see
-// [WebhookMessageFields] and [PageSize]. operationId: listMessages.
-func (s *WebhooksService) Messages(ctx context.Context, webhookID string, options ...ListOption[WebhookMessage]) iter.Seq2[*WebhookMessage, error] {
+// Messages returns the messages to a webhook that the options select, without their attempts; see
+// [WebhookMessageListOptions]. operationId: listMessages.
+func (s *WebhooksService) Messages(ctx context.Context, webhookID string, options ...WebhookMessageListOptions) iter.Seq2[*WebhookMessage, error] {
 	return s.messages(webhookID, options).all(ctx)
 }
 
 // MessagesPage returns one page of [WebhooksService.Messages]; see [TransactionsService.Page].
-func (s *WebhooksService) MessagesPage(ctx context.Context, webhookID string, at Cursor, options ...ListOption[WebhookMessage]) (*Page[WebhookMessage], error) {
+func (s *WebhooksService) MessagesPage(ctx context.Context, webhookID string, at Cursor, options ...WebhookMessageListOptions) (*Page[WebhookMessage], error) {
 	return s.messages(webhookID, options).one(ctx, at)
 }
 
-func (s *WebhooksService) messages(webhookID string, options []ListOption[WebhookMessage]) collection[WebhookMessage] {
+func (s *WebhooksService) messages(webhookID string, options []WebhookMessageListOptions) collection[WebhookMessage] {
 	return collection[WebhookMessage]{
-		client: s.client, op: opListMessages, ids: []id{{"webhookID", webhookID}}, resource: messageResource, options: options, sized: true,
+		client: s.client, op: opListMessages, ids: []id{{"webhookID", webhookID}}, resource: messageResource, options: listOptionsOf(options), sized: true,
 		request: sendTo(s.client.raw.ListMessages, webhookID, nil),
 	}
 }

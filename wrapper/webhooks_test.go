@@ -250,9 +250,7 @@ func TestWebhooks_Messages(t *testing.T) {
 	t.Parallel()
 	s, client := newStub(t, ok(200, official(t, "examples/webhooks/listMessages.200.success")))
 	fields := basiq.WebhookMessageFields
-	messages := all(t, client.Webhooks.Messages(t.Context(), "w1", basiq.PageSize[basiq.WebhookMessage](20), fields.Date.Gt("2019-08-24T14:13:22Z"),
-		fields.Date.Lteq("2019-08-25"), fields.Status.Eq(basiq.WebhookAttemptStatusFailed), fields.EventTypeID.Eq(basiq.EventTypeNameUserCreated),
-		fields.WebhookID.Eq("w1"), fields.EventID.Eq("e1")))
+	messages := all(t, client.Webhooks.Messages(t.Context(), "w1", basiq.WebhookMessageListOptions{Filter: fields.Date.Gt("2019-08-24T14:13:22Z").And(fields.Date.Lteq("2019-08-25"), fields.Status.Eq(basiq.WebhookAttemptStatusFailed), fields.EventTypeID.Eq(basiq.EventTypeNameUserCreated), fields.WebhookID.Eq("w1"), fields.EventID.Eq("e1")), PageSize: 20}))
 	require.Len(t, messages, 1)
 	assert.Equal(t, "22a85f64-5717-4562-b3fc-2c963f66af22", messages[0].ID)
 	assert.Equal(t, "55a85f64-5717-4562-b3fc-2c963f66af55", messages[0].Payload.EventID)

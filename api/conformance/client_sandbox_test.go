@@ -94,7 +94,7 @@ func TestClientSandbox_LifeCycle(t *testing.T) {
 		_, err = c.Connections.UpdateAndWait(ctx, user.ID, connection.ID, basiq.UpdateConnection{Password: basiq.NewSecret("whislter")})
 		require.NoError(t, err)
 
-		listed, err := collect(c.Jobs.List(ctx, user.ID, basiq.JobFields.ConnectionID.Eq(connection.ID)))
+		listed, err := collect(c.Jobs.List(ctx, user.ID, basiq.JobListOptions{Filter: basiq.JobFields.ConnectionID.Eq(connection.ID)}))
 		require.NoError(t, err)
 		assert.GreaterOrEqual(t, len(listed), 3)
 
@@ -108,7 +108,7 @@ func TestClientSandbox_LifeCycle(t *testing.T) {
 		require.NoError(t, c.Connections.Delete(ctx, user.ID, challenged.ID))
 		_, err = c.Connections.Get(ctx, user.ID, challenged.ID)
 		require.ErrorIs(t, err, basiq.ErrNotFound, "the connection and its profile are deleted")
-		left, err := collect(c.Connections.List(ctx, user.ID, basiq.ConnectionFields.Status.Eq(basiq.ConnectionStatusActive)))
+		left, err := collect(c.Connections.List(ctx, user.ID, basiq.ConnectionListOptions{Filter: basiq.ConnectionFields.Status.Eq(basiq.ConnectionStatusActive)}))
 		require.NoError(t, err)
 		require.Len(t, left, 1)
 		assert.Equal(t, connection.ID, left[0].ID)
@@ -169,7 +169,7 @@ func TestClientSandbox_Errors(t *testing.T) {
 			require.ErrorIs(t, err, c2.code)
 			assert.Equal(t, c2.detail, failed.Detail)
 		}
-		invalid, err := collect(c.Connections.List(ctx, user.ID, basiq.ConnectionFields.Status.Eq(basiq.ConnectionStatusInvalid)))
+		invalid, err := collect(c.Connections.List(ctx, user.ID, basiq.ConnectionListOptions{Filter: basiq.ConnectionFields.Status.Eq(basiq.ConnectionStatusInvalid)}))
 		require.NoError(t, err)
 		assert.Len(t, invalid, 1, "only the connection of bighead requires action by the user")
 

@@ -69,6 +69,8 @@ var kinds = []callKind{
 			"listReports", "retrieveReport", "retrieveReportTransactions", "listReportTypes", "retrieveSpecificReportType",
 			"getEvents", "getEvent", "listEventTypes", "getEventTypeById",
 			"listAppWebhooks", "getWebhook", "listMessages", "getWebhookMessage",
+			"listUserInsights", "getInsightById", "getInsightTypes", "getInsightType", "GetPayees", "GetPayeeDetails",
+			"MerchantSearch", "GetMerchantById", "getUserAnalytics",
 		},
 	},
 	{
@@ -95,6 +97,7 @@ var kinds = []callKind{
 		calls: []string{
 			"createUser", "updateUser", "postAuthLink", "postConnection", "updateConnection", "postJobMfa",
 			"postAffordability", "postIncome", "postExpenses", "createReport", "addWebhook", "updateWebhook",
+			"getAccountInsights", "getBalanceInsights", "getIdentityInsights", "createInsight",
 		},
 	},
 	{
@@ -127,7 +130,7 @@ func (k *callKind) unreplayed() bool { return k.once || k.deletes }
 // responses are amounts, which keep all digits.
 var wholeNumbers = []string{
 	"getUser", "getConsents", "getJobs", "getConnector", "getInstitution",
-	"getAffordabilityList", "getAffordability", "postAffordability", "getIncome", "postIncome",
+	"getAffordabilityList", "getAffordability", "postAffordability", "getIncome", "postIncome", "getUserAnalytics",
 }
 
 type subject struct {

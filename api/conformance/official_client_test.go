@@ -100,6 +100,14 @@ func errorCode(t *testing.T, value any) basiq.Code {
 	return envelope.Data[0].Code
 }
 
+// withoutPayloads are the operations that no description in testdata/official has. The list of users is documented in prose
+// only. Payloads of the others are in testdata.
+var withoutPayloads = []string{
+	"getUsers",
+	"listUserInsights", "getInsightById", "getAccountInsights", "getBalanceInsights", "getIdentityInsights", "createInsight",
+	"getInsightTypes", "getInsightType", "GetPayees", "GetPayeeDetails", "MerchantSearch", "GetMerchantById", "getUserAnalytics",
+}
+
 // For each response in Basiq's descriptions, the client must send a valid request and return every value of a success, or the
 // code of an error. Operations without a documented error get the error of another operation.
 func TestClient_OfficialResponses(t *testing.T) {
@@ -163,8 +171,7 @@ func TestClient_OfficialResponses(t *testing.T) {
 		})
 	}
 	for id := range calls {
-		// No description shows the list of users. It is documented in prose only.
-		assert.Equal(t, id != "getUsers", succeeded[id], "%s", id)
+		assert.Equal(t, !slices.Contains(withoutPayloads, id), succeeded[id], "%s", id)
 	}
 	t.Logf("%d responses to %d operations", len(all), len(calls))
 }

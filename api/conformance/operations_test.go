@@ -49,8 +49,7 @@ func callsOf(ctx context.Context, c *basiq.Client) map[string]func() (any, error
 		},
 		"deleteUser": func() (any, error) { return nil, c.Users.Delete(ctx, "u1") },
 		"getConnections": func() (any, error) {
-			return items(c.Connections.List(ctx, "u1", basiq.ConnectionFields.InstitutionID.Eq("AU00000"),
-				basiq.ConnectionFields.Status.Eq(basiq.ConnectionStatusActive), basiq.ConnectionFields.ID.Eq("c1")))
+			return items(c.Connections.List(ctx, "u1", basiq.ConnectionListOptions{Filter: basiq.ConnectionFields.InstitutionID.Eq("AU00000").And(basiq.ConnectionFields.Status.Eq(basiq.ConnectionStatusActive), basiq.ConnectionFields.ID.Eq("c1"))}))
 		},
 		"postConnection": func() (any, error) {
 			return one(c.Connections.Create(ctx, "u1", basiq.CreateConnection{
@@ -69,11 +68,13 @@ func callsOf(ctx context.Context, c *basiq.Client) map[string]func() (any, error
 		"refreshConnections":  func() (any, error) { return one(c.Connections.RefreshAll(ctx, "u1")) },
 		"purgeConnectionData": func() (any, error) { return nil, c.Connections.Purge(ctx, "u1", "c1") },
 		"getJobs":             func() (any, error) { return one(c.Jobs.Get(ctx, "j1")) },
-		"getUserJobs":         func() (any, error) { return items(c.Jobs.List(ctx, "u1", basiq.JobFields.ConnectionID.Eq("c1"))) },
-		"postJobMfa":          func() (any, error) { return one(c.Jobs.AnswerMFA(ctx, "u1", "j1", basiq.NewSecret("1234"))) },
+		"getUserJobs": func() (any, error) {
+			return items(c.Jobs.List(ctx, "u1", basiq.JobListOptions{Filter: basiq.JobFields.ConnectionID.Eq("c1")}))
+		},
+		"postJobMfa": func() (any, error) { return one(c.Jobs.AnswerMFA(ctx, "u1", "j1", basiq.NewSecret("1234"))) },
 
 		"getConsents": func() (any, error) {
-			return items(c.Consents.List(ctx, "u1", basiq.ConsentFields.Status.Eq(basiq.ConsentStatusActive)))
+			return items(c.Consents.List(ctx, "u1", basiq.ConsentListOptions{Filter: basiq.ConsentFields.Status.Eq(basiq.ConsentStatusActive)}))
 		},
 		"deleteConsent": func() (any, error) { return nil, c.Consents.Delete(ctx, "u1", "co1") },
 		"postAuthLink": func() (any, error) {
@@ -83,12 +84,11 @@ func callsOf(ctx context.Context, c *basiq.Client) map[string]func() (any, error
 		"deleteAuthLink": func() (any, error) { return nil, c.AuthLinks.Delete(ctx, "u1") },
 
 		"getAccounts": func() (any, error) {
-			return items(c.Accounts.List(ctx, "u1", basiq.AccountFields.ConnectionID.Eq("c1"), basiq.AccountFields.InstitutionID.Eq("AU00001")))
+			return items(c.Accounts.List(ctx, "u1", basiq.AccountListOptions{Filter: basiq.AccountFields.ConnectionID.Eq("c1").And(basiq.AccountFields.InstitutionID.Eq("AU00001"))}))
 		},
 		"getAccount": func() (any, error) { return one(c.Accounts.Get(ctx, "u1", "a1")) },
 		"getTransactions": func() (any, error) {
-			return items(c.Transactions.List(ctx, "u1", basiq.TransactionFields.Status.Eq(basiq.TransactionStatusPosted),
-				basiq.TransactionFields.PostDate.Between("2018-01-28", "2018-02-27"), basiq.PageSize[basiq.Transaction](1)))
+			return items(c.Transactions.List(ctx, "u1", basiq.TransactionListOptions{Filter: basiq.TransactionFields.Status.Eq(basiq.TransactionStatusPosted).And(basiq.TransactionFields.PostDate.Between("2018-01-28", "2018-02-27")), PageSize: 1}))
 		},
 		"getTransaction": func() (any, error) { return one(c.Transactions.Get(ctx, "u1", "t1")) },
 		"getEnrich": func() (any, error) {
@@ -105,20 +105,19 @@ func callsOf(ctx context.Context, c *basiq.Client) map[string]func() (any, error
 		"getUserIdentity":   func() (any, error) { return one(c.Identities.Get(ctx, "u1", "i1")) },
 
 		"getConnectors": func() (any, error) {
-			return items(c.Connectors.List(ctx, basiq.ConnectorFields.Stage.Eq(basiq.InstitutionStageLive),
-				basiq.ConnectorFields.InstitutionTier.In("1", "2"), basiq.ConnectorFields.Method.Eq(basiq.ConnectionMethodOpenBanking)))
+			return items(c.Connectors.List(ctx, basiq.ConnectorListOptions{Filter: basiq.ConnectorFields.Stage.Eq(basiq.InstitutionStageLive).And(basiq.ConnectorFields.InstitutionTier.In("1", "2"), basiq.ConnectorFields.Method.Eq(basiq.ConnectionMethodOpenBanking))}))
 		},
 		"getConnector": func() (any, error) { return one(c.Connectors.Get(ctx, "AU00000", basiq.ConnectionMethodWeb)) },
 		"getPublicConnectors": func() (any, error) {
-			return items(c.Connectors.ListPublic(ctx, basiq.ConnectorFields.Engine.Ne("node")))
+			return items(c.Connectors.ListPublic(ctx, basiq.ConnectorListOptions{Filter: basiq.ConnectorFields.Engine.Ne("node")}))
 		},
 		"getPublicConnector": func() (any, error) { return one(c.Connectors.GetPublic(ctx, "AU00000", basiq.ConnectionMethodWeb)) },
 		"getInstitutions": func() (any, error) {
-			return items(c.Institutions.List(ctx, basiq.InstitutionFields.ServiceType.Eq("Personal Banking"), basiq.InstitutionFields.Country.In("Australia", "New Zealand")))
+			return items(c.Institutions.List(ctx, basiq.InstitutionListOptions{Filter: basiq.InstitutionFields.ServiceType.Eq("Personal Banking").And(basiq.InstitutionFields.Country.In("Australia", "New Zealand"))}))
 		},
 		"getInstitution": func() (any, error) { return one(c.Institutions.Get(ctx, "AU00000")) },
 		"getPublicInstitutions": func() (any, error) {
-			return items(c.Institutions.ListPublic(ctx, basiq.InstitutionFields.Tier.Ne("4")))
+			return items(c.Institutions.ListPublic(ctx, basiq.InstitutionListOptions{Filter: basiq.InstitutionFields.Tier.Ne("4")}))
 		},
 
 		"getAffordabilityList": func() (any, error) { return items(c.Affordability.List(ctx, "u1")) },
@@ -129,7 +128,7 @@ func callsOf(ctx context.Context, c *basiq.Client) map[string]func() (any, error
 		},
 		"getAffordability": func() (any, error) { return one(c.Affordability.Get(ctx, "u1", "s1")) },
 		"getAffordabilitySnapshotTransactions": func() (any, error) {
-			return items(c.Affordability.Transactions(ctx, "u1", "s1", basiq.PageSize[basiq.AffordabilityTransaction](1)))
+			return items(c.Affordability.Transactions(ctx, "u1", "s1", basiq.AffordabilityTransactionListOptions{PageSize: 1}))
 		},
 		"postIncome": func() (any, error) { return one(c.Income.Create(ctx, "u1", basiq.AffordabilityRequest{})) },
 		"getIncome":  func() (any, error) { return one(c.Income.Get(ctx, "u1", "s1")) },
@@ -152,13 +151,58 @@ func callsOf(ctx context.Context, c *basiq.Client) map[string]func() (any, error
 		"retrieveReport": func() (any, error) { return one(c.Reports.Get(ctx, "r1")) },
 		"deleteReport":   func() (any, error) { return nil, c.Reports.Delete(ctx, "r1") },
 		"retrieveReportTransactions": func() (any, error) {
-			return items(c.Reports.Transactions(ctx, "r1", basiq.ReportTransactionFields.PostDate.Gteq("2022-12-03T00:00:00Z")))
+			return items(c.Reports.Transactions(ctx, "r1", basiq.ReportTransactionListOptions{Filter: basiq.ReportTransactionFields.PostDate.Gteq("2022-12-03T00:00:00Z")}))
 		},
 		"listReportTypes":            func() (any, error) { return items(c.Reports.Types(ctx)) },
 		"retrieveSpecificReportType": func() (any, error) { return one(c.Reports.Type(ctx, basiq.ReportTypeAffordability)) },
 
+		"listUserInsights": func() (any, error) {
+			return items(c.Insights.List(ctx, "u1", basiq.InsightListOptions{
+				Filter: basiq.InsightFields.Kind.Eq(basiq.InsightKindBalance).And(basiq.InsightFields.Created.Between("2025-10-01", "2025-10-31")),
+			}))
+		},
+		"getInsightById": func() (any, error) { return one(c.Insights.Get(ctx, "u1", "in1")) },
+		"getAccountInsights": func() (any, error) {
+			return one(c.Insights.VerifyAccount(ctx, "u1", basiq.VerifyAccount{AccountNumber: "032096658830", AccountType: "savings"}))
+		},
+		"getBalanceInsights": func() (any, error) {
+			return one(c.Insights.VerifyBalance(ctx, "u1", basiq.BalanceRange{Min: "1", Max: "2.50"}))
+		},
+		"getIdentityInsights": func() (any, error) {
+			return one(c.Insights.VerifyIdentity(ctx, "u1", basiq.VerifyIdentity{Name: "Gavin Belson", Phone: "0410888666", Email: "gavin@hooli.com", Address: "13/91 Fisher Rd"}))
+		},
+		"createInsight": func() (any, error) {
+			return one(c.Insights.Create(ctx, basiq.CreateInsight{
+				Users: []string{"u1", "u2"}, Type: basiq.InsightTypeIDExpenseRatio, Data: map[string]any{"expense": "1000"},
+			}))
+		},
+		"getInsightTypes": func() (any, error) { return items(c.Insights.Types(ctx)) },
+		"getInsightType":  func() (any, error) { return one(c.Insights.Type(ctx, basiq.InsightTypeIDBalance)) },
+
+		"GetPayees": func() (any, error) {
+			return items(c.Payees.List(ctx, "u1", basiq.PayeeListOptions{
+				Filter: basiq.PayeeFields.Type.Eq(basiq.PayeeTypeBiller).And(
+					basiq.PayeeFields.ConnectionID.Eq("c1"), basiq.PayeeFields.Created.Gteq("2024-01-01"),
+				),
+				PageSize: 1,
+			}))
+		},
+		"GetPayeeDetails": func() (any, error) { return one(c.Payees.Get(ctx, "u1", "p1")) },
+
+		"MerchantSearch": func() (any, error) {
+			return items(c.Merchants.Search(ctx, basiq.MerchantQuery{ABN: "38865358328", Name: "Coles & Sons", Suburb: "Manly", EntityType: "Individual/Sole Trader"}))
+		},
+		"GetMerchantById": func() (any, error) { return one(c.Merchants.Get(ctx, "me1")) },
+
+		"getUserAnalytics": func() (any, error) {
+			return one(c.Analytics.Users(ctx, basiq.UserAnalyticsQuery{
+				Interval: basiq.AnalyticsIntervalMonthly, From: "2026-01-01", To: "2026-01-31",
+				ConnectionTypes: []basiq.AnalyticsConnectionType{basiq.AnalyticsConnectionTypeCDR, basiq.AnalyticsConnectionTypeWeb},
+			}))
+		},
+
 		"getEvents": func() (any, error) {
-			return items(c.Events.List(ctx, basiq.EventFields.Entity.Eq(basiq.EventEntityConsent), basiq.EventFields.Type.Eq(basiq.EventActionRevoked)))
+			return items(c.Events.List(ctx, basiq.EventListOptions{Filter: basiq.EventFields.Entity.Eq(basiq.EventEntityConsent).And(basiq.EventFields.Type.Eq(basiq.EventActionRevoked))}))
 		},
 		"getEvent":         func() (any, error) { return one(c.Events.Get(ctx, "e1")) },
 		"listEventTypes":   func() (any, error) { return items(c.Events.Types(ctx)) },
@@ -179,7 +223,7 @@ func callsOf(ctx context.Context, c *basiq.Client) map[string]func() (any, error
 		},
 		"deleteWebhook": func() (any, error) { return nil, c.Webhooks.Delete(ctx, "w1") },
 		"listMessages": func() (any, error) {
-			return items(c.Webhooks.Messages(ctx, "w1", basiq.WebhookMessageFields.EventTypeID.Eq(basiq.EventTypeNameUserCreated)))
+			return items(c.Webhooks.Messages(ctx, "w1", basiq.WebhookMessageListOptions{Filter: basiq.WebhookMessageFields.EventTypeID.Eq(basiq.EventTypeNameUserCreated)}))
 		},
 		"getWebhookMessage": func() (any, error) { return one(c.Webhooks.Message(ctx, "w1", "m1")) },
 		"testMessage": func() (any, error) {
@@ -194,6 +238,7 @@ var requestedIDs = map[string]string{
 	"getTransaction": "t1", "getUserIdentity": "i1", "getAffordability": "s1", "getIncome": "s1", "getExpenses": "s1",
 	"retrieveReport": "r1", "getEvent": "e1", "getEventTypeById": string(basiq.EventTypeNameUserCreated),
 	"retrieveSpecificReportType": basiq.ReportTypeAffordability, "getWebhook": "w1", "updateWebhook": "w1", "getWebhookMessage": "m1",
+	"getInsightById": "in1", "getInsightType": string(basiq.InsightTypeIDBalance), "GetPayeeDetails": "p1", "GetMerchantById": "me1",
 }
 
 // requestedTypes contains the type of resources for which assembled payloads have a placeholder.
@@ -202,6 +247,9 @@ var requestedTypes = map[string]string{"getEvent": "event", "getJobs": "job", "r
 // withRequestedID sets the ID and the type of the resource in a response to the requested ones, and returns it.
 func withRequestedID(operation string, value any) any {
 	resource, _ := value.(map[string]any)
+	if merchant, ok := resource["merchant"].(map[string]any); ok && operation == "GetMerchantById" {
+		merchant["id"] = requestedIDs[operation]
+	}
 	if _, ok := resource["id"]; ok && requestedIDs[operation] != "" {
 		resource["id"] = requestedIDs[operation]
 	}

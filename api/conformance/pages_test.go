@@ -89,17 +89,10 @@ func exampleItem(t *testing.T, examples []success, operation string) map[string]
 func TestPages_MatchContract(t *testing.T) {
 	t.Parallel()
 	examples := successes(t)
-	transactions := []basiq.ListOption[basiq.Transaction]{
-		basiq.PageSize[basiq.Transaction](2), basiq.TransactionFields.PostDate.Between("2018-01-28", "2018-02-27"),
-		basiq.TransactionFields.Status.Eq(basiq.TransactionStatusPosted),
-	}
-	ofReport := []basiq.ListOption[basiq.ReportTransaction]{
-		basiq.PageSize[basiq.ReportTransaction](2), basiq.ReportTransactionFields.PostDate.Gteq("2018-01-28T00:00:00+11:00"),
-	}
-	messages := []basiq.ListOption[basiq.WebhookMessage]{
-		basiq.PageSize[basiq.WebhookMessage](2), basiq.WebhookMessageFields.EventTypeID.Eq(basiq.EventTypeNameUserCreated),
-	}
-	events := []basiq.ListOption[basiq.Event]{basiq.EventFields.Entity.Eq(basiq.EventEntityUser), basiq.EventFields.UserID.Eq("u1")}
+	transactions := []basiq.TransactionListOptions{{Filter: basiq.TransactionFields.PostDate.Between("2018-01-28", "2018-02-27").And(basiq.TransactionFields.Status.Eq(basiq.TransactionStatusPosted)), PageSize: 2}}
+	ofReport := []basiq.ReportTransactionListOptions{{Filter: basiq.ReportTransactionFields.PostDate.Gteq("2018-01-28T00:00:00+11:00"), PageSize: 2}}
+	messages := []basiq.WebhookMessageListOptions{{Filter: basiq.WebhookMessageFields.EventTypeID.Eq(basiq.EventTypeNameUserCreated), PageSize: 2}}
+	events := []basiq.EventListOptions{{Filter: basiq.EventFields.Entity.Eq(basiq.EventEntityUser).And(basiq.EventFields.UserID.Eq("u1"))}}
 	t.Run("getTransactions", func(t *testing.T) {
 		t.Parallel()
 		checkPages(t, "getTransactions", &pagesServer{

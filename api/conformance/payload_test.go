@@ -27,6 +27,9 @@ var generated = typesByName(
 	new(gen.Token), new(gen.Transaction), new(gen.TransactionList), new(gen.UpdateConnection), new(gen.UpdateUser),
 	new(gen.UpdateWebhook), new(gen.User), new(gen.Webhook), new(gen.WebhookList), new(gen.WebhookMessage),
 	new(gen.WebhookMessageList), new(gen.WebhookPayload), new(gen.WebhookTestMessage),
+	new(gen.CreateInsight), new(gen.Insight), new(gen.InsightList), new(gen.InsightType), new(gen.Merchant),
+	new(gen.MerchantList), new(gen.Payee), new(gen.PayeeList), new(gen.UserAnalytics), new(gen.VerifyAccount),
+	new(gen.VerifyBalance), new(gen.VerifyIdentity),
 )
 
 func typesByName(pointers ...any) map[string]reflect.Type {

@@ -25,7 +25,7 @@ func readFile(t *testing.T, path ...string) string {
 }
 
 // The table of operations is written by hand, so it must be compared with the contract.
-func TestReadme_Operations(t *testing.T) {
+func TestOperationsPage(t *testing.T) {
 	t.Parallel()
 	row := regexp.MustCompile("(?m)^\\| `(\\w+)` \\| `(\\w+ /\\S*)` \\| `(\\w+\\.\\w+)`(.*?) \\| ([0-9., ]+) \\|$")
 	versions := map[string]string{}
@@ -39,7 +39,7 @@ func TestReadme_Operations(t *testing.T) {
 	}
 	var have, want []string
 	client := reflect.TypeFor[basiq.Client]()
-	for _, row := range row.FindAllStringSubmatch(readFile(t, root, "README.md"), -1) {
+	for _, row := range row.FindAllStringSubmatch(readFile(t, root, "wrapper", "OPERATIONS.md"), -1) {
 		have = append(have, strings.Join([]string{row[1], row[2], row[3], row[5]}, " "))
 		for _, other := range regexp.MustCompile("`(\\w+)\\.(\\w+)`").FindAllStringSubmatch(row[4], -1) {
 			service, found := client.FieldByName(other[1])
@@ -57,10 +57,24 @@ func TestReadme_Operations(t *testing.T) {
 func TestReadme_ProgramsCompile(t *testing.T) {
 	t.Parallel()
 	programs := regexp.MustCompile("(?s)```go\n(.*?)```").FindAllStringSubmatch(readFile(t, root, "README.md"), -1)
-	require.Len(t, programs, 2)
-	for i, program := range programs {
-		out, err := vet(t, []string{"main.go", "app_test.go"}[i], program[1])
-		require.NoError(t, err, out)
+	require.Len(t, programs, 1)
+	out, err := vet(t, "main.go", programs[0][1])
+	require.NoError(t, err, out)
+}
+
+// The page is an entry point: it must be short, and its links must lead to files.
+func TestReadme_LengthAndLinks(t *testing.T) {
+	t.Parallel()
+	text := readFile(t, root, "README.md")
+	prose := regexp.MustCompile("(?s)```.*?```").ReplaceAllString(text, "")
+	assert.Less(t, len(strings.Fields(prose)), 900)
+	links := regexp.MustCompile(`\]\(([^)]+)\)`).FindAllStringSubmatch(prose, -1)
+	require.Greater(t, len(links), 20)
+	for _, link := range links {
+		if !strings.HasPrefix(link[1], "https://") {
+			_, err := os.Stat(filepath.Join(root, link[1]))
+			assert.NoError(t, err)
+		}
 	}
 }
 

@@ -337,6 +337,34 @@ func (v *visitor) callAll() map[string]string {
 	}
 	v.call(v30, "listReports", 200, "GET /reports", nil)
 
+	account := v.call(v30, "getAccount", 200, "GET "+me+"/accounts/"+ids["accountId"], nil)
+	v.call(v30, "getAccountInsights", 200, "POST "+me+"/insights/account", object{"accountNumber": account.at("accountNo"), "accountType": "savings"})
+	v.call(v30, "getBalanceInsights", 200, "POST "+me+"/insights/balance", object{"balance": object{"min": "0.01", "max": "100000"}})
+	v.call(v30, "getIdentityInsights", 200, "POST "+me+"/insights/identity", object{
+		"name": "Gavin Belson", "phone": "0400 555 001", "email": "gavin@hooli.com", "address": "13/91 Fisher Rd, Dee Why NSW 2099",
+	})
+	v.call(v30, "createInsight", 200, "POST /insights", object{"users": []string{user}, "type": "BALANCE_VERIFICATION", "data": object{"balance": object{"min": "1"}}})
+	v.call(v30, "createInsight", 200, "POST /insights", object{"users": []string{user}, "type": "EXPENSE_RATIO_VERIFICATION", "data": object{"expense": "1000"}})
+	ids["insightId"] = v.call(v30, "listUserInsights", 200, "GET "+me+"/insights", nil).at("data.0.id")
+	v.call(v30, "getInsightById", 200, "GET "+me+"/insights/"+ids["insightId"], nil)
+	ids["typeId"] = v.call(v30, "getInsightTypes", 200, "GET /insights/types", nil).at("data.0.id")
+	v.call(v30, "getInsightType", 200, "GET /insights/types/"+ids["typeId"], nil)
+
+	payees := v.call(v30, "GetPayees", 200, "GET "+me+"/payees?limit=3", nil)
+	next, err := url.Parse(payees.at("links.next"))
+	require.NoError(t, err)
+	v.call(v30, "GetPayees", 200, "GET "+next.RequestURI(), nil)
+	payees = v.call(v30, "GetPayees", 200, "GET "+me+"/payees", nil)
+	for i := range payees.json.(map[string]any)["data"].([]any) {
+		ids["payeeId"] = payees.at("data." + strconv.Itoa(i) + ".id")
+		v.call(v30, "GetPayeeDetails", 200, "GET "+me+"/payees/"+ids["payeeId"], nil)
+	}
+	ids["merchantId"] = v.call(v30, "MerchantSearch", 200, "GET /merchants?merchantName=Coles", nil).at("data.0.merchantId")
+	v.call(v30, "GetMerchantById", 200, "GET /merchants/"+ids["merchantId"], nil)
+	for _, query := range []string{"daily", "weekly&connectionType=CDR&connectionType=WEB", "monthly&fromDate=1999-01-15&toDate=2000-06-15"} {
+		v.call(v30, "getUserAnalytics", 200, "GET /analytics/users?interval="+query, nil)
+	}
+
 	events := v.call(v30, "getEvents", 200, "GET /events", nil)
 	for i := range events.json.(map[string]any)["data"].([]any) {
 		ids["eventId"] = events.at("data." + strconv.Itoa(i) + ".id")
@@ -515,7 +543,9 @@ func TestSandbox_ErrorResponses(t *testing.T) {
 	})
 }
 
-var exampleQuery = map[string]string{"getEnrich": "?q=a&institution=AU00000&country=AU"}
+var exampleQuery = map[string]string{
+	"getEnrich": "?q=a&institution=AU00000&country=AU", "MerchantSearch": "?abn=38865358328", "getUserAnalytics": "?interval=daily",
+}
 
 // exampleBody returns a valid request body for the operation, or nil if it has none.
 func exampleBody(t *testing.T, op *contractOperation) any {

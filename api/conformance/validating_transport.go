@@ -218,8 +218,13 @@ func checkRequest(ctx context.Context, input *openapi3filter.RequestValidationIn
 		}
 	}
 	operation, item := input.Route.Operation, input.Route.PathItem
-	err := checkNames("query parameter", input.Request.URL.RawQuery, func(name string) bool {
-		return operation.Parameters.GetByInAndName("query", name) != nil || item.Parameters.GetByInAndName("query", name) != nil
+	err := checkNames("query parameter", input.Request.URL.RawQuery, func(name string) *openapi3.Schema {
+		for _, parameters := range []openapi3.Parameters{operation.Parameters, item.Parameters} {
+			if parameter := parameters.GetByInAndName("query", name); parameter != nil {
+				return parameter.Schema.Value
+			}
+		}
+		return nil
 	})
 	if err != nil && !linked {
 		return err
@@ -238,8 +243,11 @@ func checkRequest(ctx context.Context, input *openapi3filter.RequestValidationIn
 			return errors.New("body must be a single JSON value")
 		}
 	case "application/x-www-form-urlencoded":
-		return checkNames("form field", string(body), func(name string) bool {
-			return media.Schema.Value.Properties[name] != nil
+		return checkNames("form field", string(body), func(name string) *openapi3.Schema {
+			if property := media.Schema.Value.Properties[name]; property != nil {
+				return property.Value
+			}
+			return nil
 		})
 	case "multipart/form-data":
 		return checkParts(input.Request.Header, body, media.Schema.Value)
@@ -280,17 +288,18 @@ func checkParts(header http.Header, body []byte, schema *openapi3.Schema) error 
 	}
 }
 
-// checkNames checks that every name in a URL-encoded list is known and unique.
-func checkNames(what, encoded string, known func(string) bool) error {
+// checkNames checks that every name in a URL-encoded list has a schema and is unique, unless the schema is an array.
+func checkNames(what, encoded string, schema func(name string) *openapi3.Schema) error {
 	values, err := url.ParseQuery(encoded)
 	if err != nil {
 		return fmt.Errorf("invalid URL encoding of a %s", what)
 	}
-	for name, found := range values {
-		if !known(name) {
+	for name, given := range values {
+		known := schema(name)
+		if known == nil {
 			return fmt.Errorf("%s %q is not in the contract", what, name)
 		}
-		if len(found) > 1 {
+		if len(given) > 1 && !known.Type.Is("array") {
 			return fmt.Errorf("duplicate %s %q", what, name)
 		}
 	}

@@ -56,7 +56,7 @@ func (s *Sandbox) getAffordabilitySnapshotTransactions(c *call) (response, error
 		return pageResponse(s, c, snap.transactions, func(t transaction) string { return t.id }, func(t transaction) any { return t.summaryObject(&c.view) })
 	}
 	// A file cannot hold a link to the next page, so it contains all transactions.
-	if _, err := c.limit(); err != nil {
+	if _, err := c.limit(maxLimit); err != nil {
 		return response{}, err
 	}
 	return response{http.StatusOK, document{c.alternativeType(), snap.transactionsCSV()}}, nil

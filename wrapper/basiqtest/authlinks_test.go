@@ -75,7 +75,7 @@ func TestAuthLinks_Get_Expired(t *testing.T) {
 		assert.Equal(t, http.StatusGone, b.status)
 		c = c.as("3.0", server, "")
 		for _, r := range []reply{c.get(path), c.delete(path)} {
-			r.requireError(http.StatusGone, "resource-no-longer-available", "Requested resource is no longer available.")
+			r.requireError(http.StatusGone, "resource-no-longer-available", "Requested resource has expired or been revoked.")
 		}
 		link, _ := c.get("/users/" + userID).at("links.auth_link")
 		assert.Nil(t, link)

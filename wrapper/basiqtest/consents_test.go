@@ -95,7 +95,7 @@ func TestConsents_Delete(t *testing.T) {
 		assert.Equal(t, other, connections.text("data.0.id"))
 		assert.Less(t, c.get("/users/"+userID).length("accounts.data"), accounts, "fetched data is deleted too")
 
-		c.delete(consents+"/"+id).requireError(http.StatusGone, "resource-no-longer-available", "Requested resource is no longer available.")
+		c.delete(consents+"/"+id).requireError(http.StatusGone, "resource-no-longer-available", "Requested resource has expired or been revoked.")
 		c.delete(consents+"/x").requireError(http.StatusNotFound, "resource-not-found", "Requested resource is not found")
 		c.delete("/users/"+noID+"/consents/"+id).requireError(http.StatusNotFound, "resource-not-found", "Requested user does not exist.")
 		c.get("/users/"+noID+"/consents").requireError(http.StatusNotFound, "resource-not-found", "Requested user does not exist.")
@@ -122,7 +122,7 @@ func TestConsents_Expire(t *testing.T) {
 		assert.Equal(t, 0, c.get("/users/"+userID+"/connections").length("data"))
 		assert.Equal(t, 0, c.get("/users/"+userID).length("accounts.data"))
 		c.delete("/users/"+userID+"/consents/"+r.text("data.0.id")).
-			requireError(http.StatusGone, "resource-no-longer-available", "Requested resource is no longer available.")
+			requireError(http.StatusGone, "resource-no-longer-available", "Requested resource has expired or been revoked.")
 		b := c.visit(userID, action("manage"))
 		assert.Contains(t, b.main(), "Expired on 1 January 2001")
 	})

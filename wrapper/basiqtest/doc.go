@@ -21,6 +21,9 @@
 // including its mistakes. Where the documentation is silent, the sandbox does what is plausible, and a comment in the
 // code says so.
 //
+// Insights are computed from the accounts and identities of the sandbox, and stored. Each connection of a test user comes
+// with the same five payees. Merchants are those of the transactions.
+//
 // # Banks
 //
 // AU00000 (Hooli) and AU00004 (HooliGov) never ask for a second factor. AU00002 (Pied Piper) always does. AU00003

@@ -197,7 +197,7 @@ func methodNotAllowed() *failure {
 func resourceGone() *failure {
 	return &failure{
 		status: http.StatusGone, code: "resource-no-longer-available", title: "Resource no longer available",
-		detail: "Requested resource is no longer available.",
+		detail: "Requested resource has expired or been revoked.",
 	}
 }
 

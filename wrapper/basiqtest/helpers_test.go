@@ -323,3 +323,25 @@ func (r reply) ids() []string {
 
 // filtered returns a path with a filter.
 func filtered(path, filter string) string { return path + "?filter=" + url.QueryEscape(filter) }
+
+// object is a JSON object to send.
+type object = map[string]any
+
+// items returns the list at a path.
+func items(r reply, path string) []any {
+	r.t.Helper()
+	value, _ := r.at(path)
+	list, ok := value.([]any)
+	require.True(r.t, ok, "%s in %s", path, r.raw)
+	return list
+}
+
+// numberAt returns the number at a path.
+func numberAt(r reply, path string) float64 {
+	r.t.Helper()
+	value, _ := r.at(path)
+	text, _ := value.(json.Number)
+	number, err := text.Float64()
+	require.NoError(r.t, err, "%s in %s", path, r.raw)
+	return number
+}

@@ -58,27 +58,35 @@ func (c *call) parameters() (url.Values, error) {
 
 // resumePage looks up the cursor in the next parameter. Handlers of paged collections call it first.
 func (s *Sandbox) resumePage(c *call) error {
-	query, err := c.parameters()
-	if err != nil || !query.Has("next") {
-		return nil //nolint:nilerr // reported where the parameters are used
-	}
-	at, known := s.cursors.byID[query.Get("next")]
-	if !known || at.path != c.http.URL.Path {
+	if known := s.resumeAt(c, "next"); !known {
 		return notValid("Next value is not valid", fromParameter("next"))
 	}
-	c.query, c.after, c.start = at.query, at.after, at.start
 	return nil
 }
 
-// limit returns the page size.
-func (c *call) limit() (int, error) {
+// resumeAt looks up the cursor in a parameter. It reports false if the cursor is unknown.
+func (s *Sandbox) resumeAt(c *call, parameter string) (known bool) {
+	query, err := c.parameters()
+	if err != nil || !query.Has(parameter) {
+		return true // reported where the parameters are used
+	}
+	at, known := s.cursors.byID[query.Get(parameter)]
+	if !known || at.path != c.http.URL.Path {
+		return false
+	}
+	c.query, c.after, c.start = at.query, at.after, at.start
+	return true
+}
+
+// limit returns the page size, or usual if the request has none.
+func (c *call) limit(usual int) (int, error) {
 	query, err := c.parameters()
 	if err != nil || len(query["limit"]) > 1 {
 		return 0, notValid("Limit value is not valid", fromParameter("limit"))
 	}
 	text := query.Get("limit")
 	if text == "" {
-		return maxLimit, nil
+		return usual, nil
 	}
 	limit, err := strconv.Atoi(text)
 	switch {
@@ -92,10 +100,19 @@ func (c *call) limit() (int, error) {
 
 // pageResponse returns a page of items. Call [Sandbox.resumePage] before filtering the items.
 func pageResponse[T any](s *Sandbox, c *call, items []T, id func(T) string, show func(T) any) (response, error) {
-	limit, err := c.limit()
+	limit, err := c.limit(maxLimit)
 	if err != nil {
 		return response{}, err
 	}
+	a, next := pageOf(s, c, limit, items, id, show)
+	if next != "" {
+		a.links["next"] = c.url(c.http.URL.Path + "?next=" + next)
+	}
+	return response{http.StatusOK, a}, nil
+}
+
+// pageOf returns a page of at most limit items, and the cursor of the next page, or "" if it is the last.
+func pageOf[T any](s *Sandbox, c *call, limit int, items []T, id func(T) string, show func(T) any) (page *listPage, next string) {
 	start := 0
 	if c.after != "" {
 		// Continue after the last item of the previous page, so that items added or deleted since are neither repeated nor
@@ -118,16 +135,16 @@ func pageResponse[T any](s *Sandbox, c *call, items []T, id func(T) string, show
 	}
 	if end < len(items) {
 		query, _ := c.parameters() // c.limit has already parsed them
-		next := s.cursors.add(cursor{path: path, query: query, after: id(items[end-1]), start: end})
-		links["next"] = c.url(path + "?next=" + next)
+		next = s.cursors.add(cursor{path: path, query: query, after: id(items[end-1]), start: end})
 	}
-	return response{http.StatusOK, &listPage{size: len(items), data: data, links: links}}, nil
+	return &listPage{size: len(items), data: data, links: links}, next
 }
 
 // A listPage is a page of a collection.
 type listPage struct {
 	size      int  // number of items in the collection
 	uncounted bool // omits count and size
+	reversed  bool // count is the size of the collection and size the size of the page, as documented for insights and payees
 	data      []any
 	links     object
 }
@@ -139,9 +156,13 @@ func (p *listPage) writeTo(w *jsonWriter) {
 	w.buf = slices.Grow(w.buf, len(p.data)*itemSize+1024)
 	w.begin()
 	w.text("type", "list")
+	count, size := len(p.data), p.size
+	if p.reversed {
+		count, size = size, count
+	}
 	if !p.uncounted {
-		w.number("count", len(p.data))
-		w.number("size", p.size)
+		w.number("count", count)
+		w.number("size", size)
 	}
 	w.raw("data", "[")
 	for i, item := range p.data {

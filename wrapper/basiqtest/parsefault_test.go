@@ -24,7 +24,7 @@ func TestParseFault_AllFaults(t *testing.T) {
 	} {
 		t.Run(fault.String(), func(t *testing.T) {
 			t.Parallel()
-			option, err := basiqtest.ParseFault("  " + fault.String() + " on=getUser,getUsers\tnext=1 ")
+			option, err := basiqtest.ParseFault("  " + fault.String() + " operations=getUser,getUsers\ttimes=1 ")
 			require.NoError(t, err)
 			var got [2][]any
 			for i, opt := range []basiqtest.Option{

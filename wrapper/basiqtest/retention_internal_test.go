@@ -57,14 +57,28 @@ func TestRetention_Summaries(t *testing.T) {
 	assert.Equal(t, "5", u.snapshots[0].kind)
 }
 
-// The expiry of a consent is scheduled a year ahead, for a user who may have been deleted long before.
-func TestRetention_DeletedUser(t *testing.T) {
+func TestOldInsightsAreForgotten(t *testing.T) {
+	t.Parallel()
+	s, u := &Sandbox{random: newRandom(1)}, &user{}
+	var kept *insight
+	for i := range maxInsightsKept + 5 {
+		if in := s.keepInsight(u, "", nil, time.Now()); i == 5 {
+			kept = in
+		}
+	}
+	assert.Len(t, u.insights, maxInsightsKept)
+	assert.Same(t, kept, u.insights[0])
+}
+
+// The end of a consent is a year away, and waits for a user who may have been deleted long before.
+func TestDeletedUserHoldsNothing(t *testing.T) {
 	t.Parallel()
 	tgt := newTarget(t)
 	for _, u := range tgt.sandbox.users {
 		require.NotEmpty(t, u.connections)
+		tgt.sandbox.keepInsight(u, "", nil, time.Now())
 		require.Equal(t, http.StatusNoContent, tgt.send(1, http.MethodDelete, "/users/{userId}", "", "", "").Code)
-		assert.Equal(t, []int{0, 0, 0, 0}, []int{len(u.connections), len(u.jobs), len(u.detachedAccounts), len(u.snapshots)})
+		assert.Equal(t, []int{0, 0, 0, 0, 0}, []int{len(u.connections), len(u.jobs), len(u.detachedAccounts), len(u.snapshots), len(u.insights)})
 		tgt.sandbox.mu.Lock()
 		tgt.sandbox.runDue(time.Now().AddDate(2, 0, 0)) // run all remaining scheduled tasks
 		tgt.sandbox.mu.Unlock()

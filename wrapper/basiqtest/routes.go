@@ -121,5 +121,22 @@ func routes() []route {
 		{"retrieveReportTransactions", http.MethodGet, "/reports/{reportId}/transactions", v30, server, "", "", (*Sandbox).retrieveReportTransactions},
 		{"listReportTypes", http.MethodGet, "/reports/types", v30, server, "", "", (*Sandbox).listReportTypes},
 		{"retrieveSpecificReportType", http.MethodGet, "/reports/types/{reportTypeId}", v30, server, "", "", (*Sandbox).retrieveSpecificReportType},
+
+		{"listUserInsights", http.MethodGet, "/users/{userId}/insights", v30, server, "", "", (*Sandbox).listUserInsights},
+		{"getInsightById", http.MethodGet, "/users/{userId}/insights/{insightId}", v30, server, "", "", (*Sandbox).getInsightByID},
+		{"getAccountInsights", http.MethodPost, "/users/{userId}/insights/account", v30, server, "insight", "", (*Sandbox).getAccountInsights},
+		{"getBalanceInsights", http.MethodPost, "/users/{userId}/insights/balance", v30, server, "insight", "", (*Sandbox).getBalanceInsights},
+		{"getIdentityInsights", http.MethodPost, "/users/{userId}/insights/identity", v30, server, "insight", "", (*Sandbox).getIdentityInsights},
+		{"createInsight", http.MethodPost, "/insights", v30, server, "insight", "", (*Sandbox).createInsight},
+		{"getInsightTypes", http.MethodGet, "/insights/types", v30, server, "", "", (*Sandbox).getInsightTypes},
+		{"getInsightType", http.MethodGet, "/insights/types/{typeId}", v30, server, "", "", (*Sandbox).getInsightType},
+
+		{"GetPayees", http.MethodGet, "/users/{userId}/payees", v30, server, "", "", (*Sandbox).getPayees},
+		{"GetPayeeDetails", http.MethodGet, "/users/{userId}/payees/{payeeId}", v30, server, "", "", (*Sandbox).getPayeeDetails},
+
+		{"MerchantSearch", http.MethodGet, "/merchants", v30, server, "", "", (*Sandbox).merchantSearch},
+		{"GetMerchantById", http.MethodGet, "/merchants/{merchantId}", v30, server, "", "", (*Sandbox).getMerchantByID},
+
+		{"getUserAnalytics", http.MethodGet, "/analytics/users", v30, server, "", "", (*Sandbox).getUserAnalytics},
 	}
 }

@@ -65,7 +65,9 @@ type Sandbox struct {
 
 	users        map[string]*user
 	usersCreated int
-	jobs         map[string]*job
+	// userCounts contains the number of users created and deleted on each day.
+	userCounts userCounts
+	jobs       map[string]*job
 	// tokens includes expired tokens, because the response for those differs from that for unknown tokens.
 	tokens      map[string]*token
 	tokenOrder  []string // keys of tokens, the oldest first; may include revoked tokens
@@ -129,6 +131,7 @@ func newSandbox(opts []Option) (*Sandbox, error) {
 		books:         bank.Open(config.seed, time.Now()),
 		random:        newRandom(config.seed),
 		users:         map[string]*user{},
+		userCounts:    userCounts{},
 		jobs:          map[string]*job{},
 		tokens:        map[string]*token{},
 		visits:        map[string]*visit{},

@@ -314,7 +314,7 @@ func (c *soaker) connect() {
 
 func (c *soaker) readConnections() {
 	list(c, "Connections.List", all, func(ctx context.Context) iter.Seq2[*basiq.Connection, error] {
-		return c.client().Connections.List(ctx, c.user, basiq.ConnectionFields.InstitutionID.Eq(hooli))
+		return c.client().Connections.List(ctx, c.user, basiq.ConnectionListOptions{Filter: basiq.ConnectionFields.InstitutionID.Eq(hooli)})
 	})
 	if id := c.connection().id; id != "" {
 		connection, err := get(c, "Connections.Get", func(ctx context.Context) (*basiq.Connection, error) {
@@ -416,7 +416,7 @@ func (c *soaker) readTransactions() {
 	}
 	seen := map[string]bool{}
 	for _, transaction := range list(c, "Transactions.List", most, func(ctx context.Context) iter.Seq2[*basiq.Transaction, error] {
-		return c.client().Transactions.List(ctx, c.user, basiq.PageSize[basiq.Transaction](size))
+		return c.client().Transactions.List(ctx, c.user, basiq.TransactionListOptions{PageSize: size})
 	}) {
 		if seen[transaction.ID] {
 			c.addProblem("Transactions.List: duplicate transaction %s", transaction.ID)
@@ -614,7 +614,7 @@ func (c *soaker) affordability() {
 		})
 	case 3:
 		list(c, "Affordability.Transactions", 60, func(ctx context.Context) iter.Seq2[*basiq.AffordabilityTransaction, error] {
-			return c.client().Affordability.Transactions(ctx, c.user, id, basiq.PageSize[basiq.AffordabilityTransaction](40))
+			return c.client().Affordability.Transactions(ctx, c.user, id, basiq.AffordabilityTransactionListOptions{PageSize: 40})
 		})
 	default:
 		got, err := get(c, "Affordability.Get", func(ctx context.Context) (*basiq.Affordability, error) {
@@ -671,7 +671,7 @@ func (c *soaker) report() {
 	id, title := oneOf(c.reports)
 	_, _ = get(c, "Reports.Get", func(ctx context.Context) (*basiq.Report, error) { return c.now().Reports.Get(ctx, id) })
 	list(c, "Reports.Transactions", 60, func(ctx context.Context) iter.Seq2[*basiq.ReportTransaction, error] {
-		return c.now().Reports.Transactions(ctx, id, basiq.PageSize[basiq.ReportTransaction](40))
+		return c.now().Reports.Transactions(ctx, id, basiq.ReportTransactionListOptions{PageSize: 40})
 	})
 	delete(c.reports, id)
 	err := c.do(c.ctx, "Reports.Delete", func(ctx context.Context) error { return c.now().Reports.Delete(ctx, id) })
@@ -718,7 +718,7 @@ func (c *soaker) readEvents() {
 		return
 	}
 	for _, event := range firstOf(c, "Events.List", func(ctx context.Context) iter.Seq2[*basiq.Event, error] {
-		return c.now().Events.List(ctx, basiq.EventFields.UserID.Eq(c.user))
+		return c.now().Events.List(ctx, basiq.EventListOptions{Filter: basiq.EventFields.UserID.Eq(c.user)})
 	}) {
 		_, _ = get(c, "Events.Get", func(ctx context.Context) (*basiq.Event, error) { return c.now().Events.Get(ctx, event.ID) })
 	}

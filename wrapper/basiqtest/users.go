@@ -25,6 +25,7 @@ type user struct {
 	consents         []*consent // oldest first
 	authLink         *authLink  // nil if there is none
 	snapshots        []*snapshot
+	insights         []*insight // oldest first
 }
 
 var (
@@ -52,6 +53,7 @@ func (s *Sandbox) createUser(c *call) (response, error) {
 	}
 	s.usersCreated++
 	s.countUser(c.now)
+	s.userCounts.add(c.now, userCount{created: 1})
 	u := &user{id: s.newID(), created: c.now, order: s.usersCreated, data: data}
 	s.users[u.id] = u
 	s.emitUser(u, gen.EventActionCreated, c.now)
@@ -142,7 +144,8 @@ func (s *Sandbox) deleteUser(c *call) (response, error) {
 	}
 	delete(s.users, u.id)
 	// Scheduled tasks, such as the expiry of a consent, may still refer to the user. Release the memory now.
-	u.connections, u.jobs, u.detachedAccounts, u.snapshots = nil, nil, nil, nil
+	u.connections, u.jobs, u.detachedAccounts, u.snapshots, u.insights = nil, nil, nil, nil, nil
+	s.userCounts.add(c.now, userCount{deleted: 1})
 	s.emitUser(u, gen.EventActionDeleted, c.now)
 	return response{status: http.StatusNoContent}, nil
 }

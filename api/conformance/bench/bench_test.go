@@ -519,8 +519,8 @@ func BenchmarkPrefetch(b *testing.B) {
 	}))
 	srv.fill(baseURL, pages, basiq.MaxPageSize)
 	c := newClient(b, baseURL, nil)
-	for name, options := range map[string][]basiq.ListOption[basiq.Transaction]{
-		"prefetch=off": nil, "prefetch=on": {basiq.Prefetch[basiq.Transaction]()},
+	for name, options := range map[string][]basiq.TransactionListOptions{
+		"prefetch=off": nil, "prefetch=on": {{Prefetch: true}},
 	} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()

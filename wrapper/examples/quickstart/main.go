@@ -218,9 +218,7 @@ func tour(ctx context.Context, client *basiq.Client, sandbox *basiqtest.Sandbox,
 	}
 
 	active := 0
-	for _, err := range client.Connections.List(ctx, userID,
-		basiq.ConnectionFields.InstitutionID.Eq(s.institution),
-		basiq.ConnectionFields.Status.Eq(basiq.ConnectionStatusActive)) {
+	for _, err := range client.Connections.List(ctx, userID, basiq.ConnectionListOptions{Filter: basiq.ConnectionFields.InstitutionID.Eq(s.institution).And(basiq.ConnectionFields.Status.Eq(basiq.ConnectionStatusActive))}) {
 		if err != nil {
 			return err
 		}

@@ -2,6 +2,8 @@ package bank
 
 import (
 	"cmp"
+	"iter"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -39,6 +41,26 @@ func Enrich(description string) (*Merchant, *Category, bool) {
 		}
 	}
 	return nil, nil, false
+}
+
+// merchants are the merchants of the catalogue, ordered by name and ID.
+var merchants = sortedMerchants()
+
+func sortedMerchants() []*shop {
+	return slices.SortedFunc(maps.Values(catalog), func(a, b *shop) int {
+		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID))
+	})
+}
+
+// Merchants returns all merchants with their categories, ordered by name. Callers must not modify them.
+func Merchants() iter.Seq2[*Merchant, *Category] {
+	return func(yield func(*Merchant, *Category) bool) {
+		for _, s := range merchants {
+			if !yield(s.Merchant, s.category) {
+				return
+			}
+		}
+	}
 }
 
 // names reports whether text occurs in line as whole words.
