@@ -1,10 +1,10 @@
-// Package spec carries the OpenAPI description that this module is generated from and held to.
-// The client itself is package basiq, in the folder wrapper.
+// Package spec contains the OpenAPI description from which this module is generated and against which it is tested.
+// The client is package basiq in the directory wrapper.
 package spec
 
 import _ "embed"
 
-// OpenAPI is openapi.yaml, to the byte: every operation and model of the Basiq API that this module knows.
+// OpenAPI is the content of openapi.yaml. It describes all operations and models of the Basiq API that this module supports.
 //
 //go:embed openapi.yaml
 var OpenAPI string

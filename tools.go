@@ -1,9 +1,9 @@
 //go:build generate
 
-// This file says how gen/ is made; `go generate ./...` runs it and no build sees it.
+// This file contains the commands that generate gen/. `go generate ./...` runs them. The file is not part of any build.
 //
-// The generator is oapi-codegen. tools.mod pins it, beside go.mod and not in it, so that neither it nor the OpenAPI
-// library under it enters the module graph of those who import this module.
+// The generator is oapi-codegen. Its version is pinned in tools.mod instead of go.mod, so that neither the generator nor its
+// OpenAPI library is in the module graph of importers of this module.
 package spec
 
 //go:generate go tool -modfile=tools.mod oapi-codegen -config api/models.cfg.yaml openapi.yaml

@@ -13,7 +13,7 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-// assertCents checks that an amount is exactly so many hundredths, in both ways that there are to read it.
+// assertCents checks that both methods of an amount return exactly want hundredths.
 func assertCents(t testing.TB, want int64, amount interface {
 	MinorUnits(places int) (int64, bool)
 	Rat() (*big.Rat, bool)
@@ -28,7 +28,7 @@ func assertCents(t testing.TB, want int64, amount interface {
 	assert.Zero(t, exact.Cmp(big.NewRat(want, 100)), "%v", amount)
 }
 
-// assertMoment checks that a time is there, and which it is.
+// assertMoment checks that a time is present and equal to want.
 func assertMoment(t testing.TB, want string, moment interface{ Time() (time.Time, bool) }) {
 	t.Helper()
 	at, ok := moment.Time()
@@ -36,7 +36,7 @@ func assertMoment(t testing.TB, want string, moment interface{ Time() (time.Time
 	assert.Equal(t, want, at.UTC().Format(time.RFC3339))
 }
 
-func TestGetAccount(t *testing.T) {
+func TestAccounts_Get(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ payload, product string }{
 		"2.1": {"assembled/swagger-2.1/getAccount.200.1", "saver"},
@@ -55,7 +55,7 @@ func TestGetAccount(t *testing.T) {
 			assert.Equal(t, basiq.AccountStatusAvailable, account.Status)
 			require.NotNil(t, account.Class)
 			assert.Equal(t, c.product, account.Class.Product)
-			assert.Equal(t, basiq.Amount("356.50"), account.Balance, "the digits as they were sent")
+			assert.Equal(t, basiq.Amount("356.50"), account.Balance, "the digits must be unchanged")
 			assertCents(t, 35650, account.Balance)
 			assertCents(t, 42028, account.AvailableFunds)
 			assertMoment(t, "2019-09-28T13:39:33Z", account.LastUpdated)
@@ -66,8 +66,8 @@ func TestGetAccount(t *testing.T) {
 	}
 }
 
-// Open banking adds much to an account of 3.0, and none of it is lost.
-func TestAccountOfOpenBanking(t *testing.T) {
+// Open banking adds many fields to an account of API 3.0. All of them are decoded.
+func TestAccounts_Get_OpenBanking(t *testing.T) {
 	t.Parallel()
 	_, client := newStub(t, ok(200, official(t, "assembled/data/getAccount.200.1")))
 	account, err := client.Accounts.Get(t.Context(), userID, "s55bf3")
@@ -83,7 +83,7 @@ func TestAccountOfOpenBanking(t *testing.T) {
 	require.Len(t, account.Meta.Addresses, 1)
 	require.Len(t, account.Purses, 1)
 
-	// The placeholders of that payload are no numbers and no dates. They say so, and fail nothing.
+	// This payload has placeholders instead of numbers and dates. They are kept as strings and do not cause errors.
 	assert.Equal(t, basiq.Amount("placeholder amortisedLimit"), account.AmortisedLimit)
 	_, isNumber := account.AmortisedLimit.MinorUnits(2)
 	assert.False(t, isNumber)
@@ -93,8 +93,8 @@ func TestAccountOfOpenBanking(t *testing.T) {
 	assert.False(t, isDate)
 }
 
-// What an institution does not tell is absent, null or "", and is never taken for 0, false or the year 1.
-func TestAccountWithGaps(t *testing.T) {
+// A value that an institution does not provide is absent, null or "". It is never decoded as 0, false or the year 1.
+func TestAccounts_Get_MissingFields(t *testing.T) {
 	t.Parallel()
 	for name, body := range map[string]string{
 		"absent": `{"type":"account","id":"a1"}`,
@@ -119,7 +119,7 @@ func TestAccountWithGaps(t *testing.T) {
 			assert.False(t, isTime)
 			_, isDate := account.CreationDate.Time()
 			assert.False(t, isDate)
-			assert.Nil(t, account.IsOwned, "not known is not false")
+			assert.Nil(t, account.IsOwned, "unknown must not be false")
 			assert.True(t, account.Connection.IsZero())
 			assert.True(t, account.Institution.IsZero())
 			assert.Empty(t, account.Status)
@@ -127,7 +127,8 @@ func TestAccountWithGaps(t *testing.T) {
 	}
 }
 
-func TestAccountOfTomorrow(t *testing.T) {
+// Values that this version does not know are kept, because Basiq may add values.
+func TestAccounts_List_UnknownValues(t *testing.T) {
 	t.Parallel()
 	_, client := newStub(t, ok(200, `{"type":"list","data":[{"type":"account","id":"a1","status":"frozen","accountOwnership":"FIVE_PARTY",
 		"class":{"type":"pocket-money","product":"Hooli Kids","meta":{"any":"thing","other":null}},
@@ -137,10 +138,10 @@ func TestAccountOfTomorrow(t *testing.T) {
 	assert.Equal(t, basiq.AccountStatus("frozen"), accounts[0].Status)
 	assert.Equal(t, basiq.AccountOwnership("FIVE_PARTY"), accounts[0].AccountOwnership)
 	assert.Equal(t, "pocket-money", accounts[0].Class.Type)
-	assert.Equal(t, "AU00000", accounts[0].Institution.ID, "an object in place of an id")
+	assert.Equal(t, "AU00000", accounts[0].Institution.ID, "an object instead of an ID")
 }
 
-func TestAccountFilters(t *testing.T) {
+func TestAccounts_List_Filters(t *testing.T) {
 	t.Parallel()
 	s, client := newStub(t, ok(200, `{"type":"list","data":[]}`))
 	fields := basiq.AccountFields
@@ -154,23 +155,24 @@ func TestAccountFilters(t *testing.T) {
 		require.ErrorIs(t, err, basiq.ErrInvalidInput)
 		assert.Contains(t, err.Error(), "connection.id: empty value")
 	}
-	assert.Len(t, s.seen(), 1, "nothing is sent")
+	assert.Len(t, s.seen(), 1, "an invalid filter must not cause a request")
 }
 
-// The documents' own error for a filter that Basiq cannot read.
-func TestAccountsWithAFilterThatBasiqRefuses(t *testing.T) {
+// The error is the documented example for a filter that Basiq cannot parse.
+func TestAccounts_List_FilterRejected(t *testing.T) {
 	t.Parallel()
 	_, client := newStub(t, ok(400, official(t, "examples/data/getAccounts.400.invalid-filters")))
 	err := rangeErr(client.Accounts.List(t.Context(), userID, basiq.AccountListOptions{Filter: basiq.AccountFields.ConnectionID.Eq("gone")}))
 	require.ErrorIs(t, err, basiq.ErrBadRequest)
 	require.ErrorIs(t, err, basiq.CodeParameterNotValid)
-	var answer *basiq.Error
-	require.ErrorAs(t, err, &answer)
-	require.Len(t, answer.Details, 1)
-	require.NotNil(t, answer.Details[0].Source)
-	assert.Equal(t, "filter", answer.Details[0].Source.Parameter)
+	var failure *basiq.Error
+	require.ErrorAs(t, err, &failure)
+	require.Len(t, failure.Details, 1)
+	require.NotNil(t, failure.Details[0].Source)
+	assert.Equal(t, "filter", failure.Details[0].Source.Parameter)
 }
 
+// AccountName returns the first name that is not missing or blank, and the ID if all names are.
 func TestAccountName(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -184,7 +186,7 @@ func TestAccountName(t *testing.T) {
 		{"blank nickname", `{"id":"a1","name":" \t","displayName":" Hooli Home Loan "}`, "Hooli Home Loan"},
 		{"product", `{"id":"a1","displayName":null,"class":{"type":"mortgage","product":"Home Loan"},"accountNo":"600000157441965"}`, "Home Loan"},
 		{"number", `{"id":"a1","class":null,"accountNo":"600000157441965"}`, "600000157441965"},
-		{"nothing but an ID", `{"id":"a1"}`, "a1"},
+		{"only an ID", `{"id":"a1"}`, "a1"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

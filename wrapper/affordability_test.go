@@ -11,7 +11,7 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-// summary is what affordability, income and expenses have in common: how one is made.
+// summary is the Create method of Affordability, Income or Expenses.
 type summary struct {
 	path   string
 	create func(t testing.TB, c *basiq.Client, request basiq.AffordabilityRequest) (item, error)
@@ -29,25 +29,25 @@ var summaries = map[string]summary{
 	}},
 }
 
-func TestCreateSummary(t *testing.T) {
+func TestSummaries_Create(t *testing.T) {
 	t.Parallel()
 	for operation, c := range summaries {
 		for name, request := range map[string]struct {
 			request basiq.AffordabilityRequest
 			body    string
 		}{
-			"of some accounts": {
+			"some accounts": {
 				basiq.AffordabilityRequest{Accounts: []string{"s55bf3", "s55bf4"}, FromMonth: "2019-05", ToMonth: "2019-09"},
 				official(t, "assembled/affordability/postAffordability.request.1"),
 			},
-			"of everything": {basiq.AffordabilityRequest{}, `{}`},
-			"since a month": {basiq.AffordabilityRequest{FromMonth: "2019-12"}, `{"fromMonth":"2019-12"}`},
-			"until a month": {basiq.AffordabilityRequest{ToMonth: "2019-01"}, `{"toMonth":"2019-01"}`},
-			"of one month":  {basiq.AffordabilityRequest{FromMonth: "2019-05", ToMonth: "2019-05"}, `{"fromMonth":"2019-05","toMonth":"2019-05"}`},
+			"of everything":  {basiq.AffordabilityRequest{}, `{}`},
+			"only FromMonth": {basiq.AffordabilityRequest{FromMonth: "2019-12"}, `{"fromMonth":"2019-12"}`},
+			"only ToMonth":   {basiq.AffordabilityRequest{ToMonth: "2019-01"}, `{"toMonth":"2019-01"}`},
+			"one month":      {basiq.AffordabilityRequest{FromMonth: "2019-05", ToMonth: "2019-05"}, `{"fromMonth":"2019-05","toMonth":"2019-05"}`},
 			"12 months apart": {
 				basiq.AffordabilityRequest{FromMonth: "2018-10", ToMonth: "2019-10"}, `{"fromMonth":"2018-10","toMonth":"2019-10"}`,
 			},
-			"of one account": {basiq.AffordabilityRequest{Accounts: []string{"s55bf3"}}, `{"accounts":["s55bf3"]}`},
+			"one account": {basiq.AffordabilityRequest{Accounts: []string{"s55bf3"}}, `{"accounts":["s55bf3"]}`},
 		} {
 			t.Run(operation+"/"+name, func(t *testing.T) {
 				t.Parallel()
@@ -64,41 +64,41 @@ func TestCreateSummary(t *testing.T) {
 	}
 }
 
-// Summaries are counted, so what Basiq would refuse is not sent.
-func TestBadSummaries(t *testing.T) {
+// Basiq limits the number of summaries, so requests that Basiq would reject are not sent.
+func TestSummaries_Create_InvalidRequest(t *testing.T) {
 	t.Parallel()
 	const noMonth = "not a month such as 2019-05"
 	for operation, c := range summaries {
 		for name, bad := range map[string]struct {
 			request basiq.AffordabilityRequest
-			says    string
+			want    string
 		}{
-			"no such month":   {basiq.AffordabilityRequest{FromMonth: "2019-13"}, "request.FromMonth: " + noMonth},
-			"month 0":         {basiq.AffordabilityRequest{FromMonth: "2019-00"}, "request.FromMonth: " + noMonth},
-			"a day":           {basiq.AffordabilityRequest{ToMonth: "2019-05-01"}, "request.ToMonth: " + noMonth},
-			"a short month":   {basiq.AffordabilityRequest{ToMonth: "2019-5"}, "request.ToMonth: " + noMonth},
-			"words":           {basiq.AffordabilityRequest{FromMonth: "May 2019"}, "request.FromMonth: " + noMonth},
-			"a line break":    {basiq.AffordabilityRequest{FromMonth: "2019-05\n"}, "request.FromMonth: " + noMonth},
-			"too long":        {basiq.AffordabilityRequest{FromMonth: "2015-11", ToMonth: "2020-10"}, "request: ToMonth is more than 12 months after FromMonth"},
-			"13 months apart": {basiq.AffordabilityRequest{FromMonth: "2018-09", ToMonth: "2019-10"}, "request: ToMonth is more than 12 months after FromMonth"},
-			"backwards":       {basiq.AffordabilityRequest{FromMonth: "2019-10", ToMonth: "2019-09"}, "request: FromMonth is after ToMonth"},
-			"no account's id": {basiq.AffordabilityRequest{Accounts: []string{"a1", ""}}, "request.Accounts: invalid ID: must not be empty"},
+			"month 13":         {basiq.AffordabilityRequest{FromMonth: "2019-13"}, "request.FromMonth: " + noMonth},
+			"month 0":          {basiq.AffordabilityRequest{FromMonth: "2019-00"}, "request.FromMonth: " + noMonth},
+			"day":              {basiq.AffordabilityRequest{ToMonth: "2019-05-01"}, "request.ToMonth: " + noMonth},
+			"one-digit month":  {basiq.AffordabilityRequest{ToMonth: "2019-5"}, "request.ToMonth: " + noMonth},
+			"words":            {basiq.AffordabilityRequest{FromMonth: "May 2019"}, "request.FromMonth: " + noMonth},
+			"line break":       {basiq.AffordabilityRequest{FromMonth: "2019-05\n"}, "request.FromMonth: " + noMonth},
+			"five years":       {basiq.AffordabilityRequest{FromMonth: "2015-11", ToMonth: "2020-10"}, "request: ToMonth is more than 12 months after FromMonth"},
+			"13 months apart":  {basiq.AffordabilityRequest{FromMonth: "2018-09", ToMonth: "2019-10"}, "request: ToMonth is more than 12 months after FromMonth"},
+			"reversed":         {basiq.AffordabilityRequest{FromMonth: "2019-10", ToMonth: "2019-09"}, "request: FromMonth is after ToMonth"},
+			"empty account ID": {basiq.AffordabilityRequest{Accounts: []string{"a1", ""}}, "request.Accounts: invalid ID: must not be empty"},
 		} {
 			t.Run(operation+"/"+name, func(t *testing.T) {
 				t.Parallel()
 				s, client := newStub(t, ok(200, `{"id":"s1"}`))
 				_, err := c.create(t, client, bad.request)
 				require.ErrorIs(t, err, basiq.ErrInvalidInput)
-				assert.Equal(t, "basiq: "+operation+": "+bad.says, err.Error())
-				assert.Empty(t, s.seen(), "nothing is sent")
+				assert.Equal(t, "basiq: "+operation+": "+bad.want, err.Error())
+				assert.Empty(t, s.seen(), "an invalid request must not be sent")
 			})
 		}
 	}
 }
 
-// 204 is Basiq's way of saying that there was nothing to summarise. That must not look like an empty summary, nor like an
-// answer that was lost.
-func TestSummaryOfNothing(t *testing.T) {
+// Basiq responds with 204 if it has no transactions to summarize. This must not look like an empty summary or a lost
+// response.
+func TestSummaries_Create_NoTransactions(t *testing.T) {
 	t.Parallel()
 	for operation, c := range summaries {
 		t.Run(operation, func(t *testing.T) {
@@ -108,29 +108,29 @@ func TestSummaryOfNothing(t *testing.T) {
 			require.ErrorIs(t, err, basiq.ErrNoTransactions)
 			assert.Equal(t, "basiq: "+operation+": there are no transactions to summarise", err.Error())
 			require.NotErrorIs(t, err, basiq.ErrNotFound)
-			assert.False(t, basiq.MayHaveSucceeded(err), "no summary was made")
+			assert.False(t, basiq.MayHaveSucceeded(err), "no summary was created")
 			assert.Len(t, s.seen(), 1)
 		})
-		for name, body := range map[string]string{"no id": `{"type":"summary"}`, "empty": ``, "null": `null`, "HTML": `<html>`} {
+		for name, body := range map[string]string{"missing ID": `{"type":"summary"}`, "empty": ``, "null": `null`, "HTML": `<html>`} {
 			t.Run(operation+"/"+name, func(t *testing.T) {
 				t.Parallel()
 				s, client := newStub(t, ok(200, body))
 				_, err := c.create(t, client, basiq.AffordabilityRequest{})
-				var answer *basiq.Error
-				require.ErrorAs(t, err, &answer)
+				var failure *basiq.Error
+				require.ErrorAs(t, err, &failure)
 				require.NotErrorIs(t, err, basiq.ErrNoTransactions)
-				assert.True(t, basiq.MayHaveSucceeded(err), "a summary was made, and counted")
+				assert.True(t, basiq.MayHaveSucceeded(err), "the summary was created and counted")
 				assert.Len(t, s.seen(), 1)
 			})
 		}
 	}
 }
 
-// The documents have a 201 without a body for a PDF report, and a 200 with the PDF. The summary exists then.
+// Basiq documents 201 without a body, and 200 with the PDF, for a PDF report. In both cases the summary was created.
 func TestAffordability_Create_PDF(t *testing.T) {
 	t.Parallel()
-	for name, response := range map[string]answerOf{
-		"no body": ok(201, ""), "blank body": ok(201, "\r\n"), "PDF with 201": ok(201, "%PDF-1.7 PLANTED"), "PDF with 200": ok(200, "%PDF-1.7 PLANTED"),
+	for name, response := range map[string]stubResponse{
+		"empty body": ok(201, ""), "blank body": ok(201, "\r\n"), "PDF with 201": ok(201, "%PDF-1.7 PLANTED"), "PDF with 200": ok(200, "%PDF-1.7 PLANTED"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -142,8 +142,8 @@ func TestAffordability_Create_PDF(t *testing.T) {
 				"Affordability.List returns its ID, and Affordability.PDF the report", response.status))
 			failure, ok := errors.AsType[*basiq.Error](err)
 			require.True(t, ok)
-			assert.Empty(t, failure.Body(), "a report is no text of an error")
-			assert.True(t, basiq.MayHaveSucceeded(err), "it counts against the daily limit")
+			assert.Empty(t, failure.Body(), "the report must not be in the error")
+			assert.True(t, basiq.MayHaveSucceeded(err), "the summary counts against the daily limit")
 			assert.Len(t, s.seen(), 1)
 		})
 	}
@@ -154,7 +154,7 @@ func TestAffordability_Create_PDF(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, "s1", summary.ID)
 	})
-	for name, response := range map[string]answerOf{"empty": ok(200, ""), "without an ID": ok(201, "{}"), "HTML": ok(201, "<html>")} {
+	for name, response := range map[string]stubResponse{"empty": ok(200, ""), "without an ID": ok(201, "{}"), "HTML": ok(201, "<html>")} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			_, client := newStub(t, response)
@@ -170,11 +170,11 @@ func TestAffordability_Create_PDF(t *testing.T) {
 		_, client := newStub(t, ok(201, ""))
 		_, err := c.create(t, client, basiq.AffordabilityRequest{})
 		require.ErrorContains(t, err, "basiq: "+operation+": 201: invalid response: ")
-		require.NotErrorIs(t, err, basiq.ErrPDFCreated, "no document has it")
+		require.NotErrorIs(t, err, basiq.ErrPDFCreated, "not a documented response")
 	}
 }
 
-func TestGetAffordability(t *testing.T) {
+func TestAffordability_Get(t *testing.T) {
 	t.Parallel()
 	for _, payload := range []string{"assembled/swagger-2.1/getAffordability.200.1", "assembled/affordability/getAffordability.200.1"} {
 		t.Run(payload, func(t *testing.T) {
@@ -204,7 +204,7 @@ func TestGetAffordability(t *testing.T) {
 			assert.Len(t, summary.Links.Accounts, 2)
 		})
 	}
-	t.Run("with gaps", func(t *testing.T) {
+	t.Run("missing fields", func(t *testing.T) {
 		t.Parallel()
 		_, client := newStub(t, ok(200, `{"type":"affordability","id":"s1","coverageDays":null,"generatedDate":"","assets":null,"external":[],
 			"liabilities":{"credit":null,"loan":[{"balance":null,"previousMonth":{"totalCredits":12.5,"totalDebits":""}}]},
@@ -214,7 +214,7 @@ func TestGetAffordability(t *testing.T) {
 		assert.Nil(t, summary.CoverageDays)
 		_, generated := summary.GeneratedDate.Time()
 		assert.False(t, generated)
-		assertCents(t, 10, summary.Summary.Assets) // a number in place of a text
+		assertCents(t, 10, summary.Summary.Assets) // a number instead of a string
 		assert.True(t, summary.Summary.Savings.IsZero())
 		assert.False(t, summary.Summary.Expenses.IsZero())
 		_, isNumber := summary.Summary.Expenses.Rat()
@@ -224,26 +224,26 @@ func TestGetAffordability(t *testing.T) {
 	})
 }
 
-func TestListAffordability(t *testing.T) {
+func TestAffordability_List(t *testing.T) {
 	t.Parallel()
 	_, client := newStub(t, ok(200, official(t, "assembled/affordability/getAffordabilityList.200.1")))
 	summaries := all(t, client.Affordability.List(t.Context(), userID))
 	require.Len(t, summaries, 1)
-	assert.Equal(t, []string{"AU00000"}, summaries[0].Institutions.Items, "a text in place of a list")
-	assert.Zero(t, summaries[0].Summary, "the list has no figures")
+	assert.Equal(t, []string{"AU00000"}, summaries[0].Institutions.Items, "a string instead of an array")
+	assert.Zero(t, summaries[0].Summary, "list items have no figures")
 }
 
-func TestAffordabilityTransactions(t *testing.T) {
+func TestAffordability_Transactions(t *testing.T) {
 	t.Parallel()
 	s, client := newStub(t, ok(200, official(t, "assembled/affordability/getAffordabilitySnapshotTransactions.200.1")))
-	// The example's link leads to the snapshot 9dedbb28 of the user 115dc708.
+	// The link in the example refers to snapshot 9dedbb28 of user 115dc708.
 	page, err := client.Affordability.TransactionsPage(t.Context(), "115dc708", "9dedbb28", "", basiq.AffordabilityTransactionListOptions{PageSize: 100})
 	require.NoError(t, err)
 	require.Len(t, page.Items, 1)
 	transaction := page.Items[0]
 	assertCents(t, 12312, transaction.Amount)
 	assert.Equal(t, basiq.TransactionStatusPending, transaction.Status)
-	assert.Equal(t, "0801050199", transaction.SubClass.UpperCode.String(), "the leading zero is kept")
+	assert.Equal(t, "0801050199", transaction.SubClass.UpperCode.String(), "the leading zero must be kept")
 	assertMoment(t, "2018-11-02T00:00:00Z", transaction.TransactionDate)
 	assert.Equal(t, int64(500), page.Total)
 	assert.Equal(t, basiq.Cursor("next=9b7d9a64"), page.Next)

@@ -21,7 +21,7 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-// fixedTokens is a TokenSource with one token that it never gives up.
+// fixedTokens is a TokenSource that always returns the same token.
 type fixedTokens string
 
 func (f fixedTokens) Token(context.Context, basiq.Scope) (basiq.Token, error) {
@@ -30,7 +30,7 @@ func (f fixedTokens) Token(context.Context, basiq.Scope) (basiq.Token, error) {
 
 func (fixedTokens) Reject(context.Context, basiq.Scope, basiq.Token) {}
 
-func TestTokenRequest(t *testing.T) {
+func TestTokens_Create_Request(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		version basiq.APIVersion
@@ -57,7 +57,7 @@ func TestTokenRequest(t *testing.T) {
 			require.NoError(t, err)
 			assert.Equal(t, "token-1", token.Value.Reveal())
 			assert.WithinDuration(t, start.Add(time.Hour), token.Expires, time.Minute)
-			assert.Equal(t, "Basic "+testKey, sent.Header.Get("Authorization"), "the key goes out as it is")
+			assert.Equal(t, "Basic "+testKey, sent.Header.Get("Authorization"), "the key must be sent unchanged")
 			assert.Equal(t, "application/x-www-form-urlencoded", sent.Header.Get("Content-Type"))
 			assert.Equal(t, string(c.version), sent.Header.Get("Basiq-Version"))
 			assert.Equal(t, c.form, form)
@@ -69,69 +69,69 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
 
-func TestTokenErrors(t *testing.T) {
+func TestTokens_Create_Errors(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		answer   answerOf
+		response stubResponse
 		want     error
 		requests int
 	}{
-		"wrong key":         {ok(404, envelope("parameter-not-valid", "We have encountered an error", "Unable to authenticate. Please, check your API key")), basiq.ErrInvalidAPIKey, 1},
-		"too many":          {ok(403, envelope("request-not-valid", "", "Invalid request")), basiq.ErrTooManyTokenRequests, 1},
-		"429":               {ok(429, ""), basiq.ErrTooManyTokenRequests, 4},
-		"400":               {ok(400, envelope("request-not-valid", "", "Invalid request")), basiq.ErrBadRequest, 1},
-		"disabled":          {ok(403, envelope("access-denied", "", "Your account has been disabled. Please contact Basiq support.")), basiq.CodeAccessDenied, 1},
-		"an outage":         {ok(503, ""), nil, 4},
-		"a gateway's 404":   {ok(404, `{"message":"no Route matched with those values"}`), nil, 1},
-		"wrong address":     {ok(404, "<html>no such page"), nil, 1},
-		"no token in it":    {ok(200, `{}`), nil, 1},
-		"not JSON":          {ok(200, `<html>`), nil, 1},
-		"of the wrong kind": {ok(200, `{"access_token":42}`), nil, 1},
+		"wrong key":               {ok(404, envelope("parameter-not-valid", "We have encountered an error", "Unable to authenticate. Please, check your API key")), basiq.ErrInvalidAPIKey, 1},
+		"too many token requests": {ok(403, envelope("request-not-valid", "", "Invalid request")), basiq.ErrTooManyTokenRequests, 1},
+		"429":                     {ok(429, ""), basiq.ErrTooManyTokenRequests, 4},
+		"400":                     {ok(400, envelope("request-not-valid", "", "Invalid request")), basiq.ErrBadRequest, 1},
+		"disabled":                {ok(403, envelope("access-denied", "", "Your account has been disabled. Please contact Basiq support.")), basiq.CodeAccessDenied, 1},
+		"outage":                  {ok(503, ""), nil, 4},
+		"404 from a gateway":      {ok(404, `{"message":"no Route matched with those values"}`), nil, 1},
+		"wrong base URL":          {ok(404, "<html>no such page"), nil, 1},
+		"missing token":           {ok(200, `{}`), nil, 1},
+		"not JSON":                {ok(200, `<html>`), nil, 1},
+		"mistyped token":          {ok(200, `{"access_token":42}`), nil, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s, client := newStub(t, ok(200, userJSON))
-			s.onToken = func(int) (*http.Response, error) { return c.answer.response(), nil }
+			s.onToken = func(int) (*http.Response, error) { return c.response.httpResponse(), nil }
 			_, err := client.Users.Get(t.Context(), userID)
 			require.Error(t, err)
 			var failure *basiq.Error
 			require.ErrorAs(t, err, &failure)
 			assert.Equal(t, "Tokens.Create", failure.Operation)
-			assert.Equal(t, c.answer.status, failure.StatusCode)
-			if c.answer.status == 200 {
-				assert.Empty(t, failure.Body(), "it may hold a token")
+			assert.Equal(t, c.response.status, failure.StatusCode)
+			if c.response.status == 200 {
+				assert.Empty(t, failure.Body(), "the body may contain a token")
 			}
 			if c.want != nil {
 				require.ErrorIs(t, err, c.want)
 			} else {
 				require.NotErrorIs(t, err, basiq.ErrInvalidAPIKey)
 			}
-			require.NotErrorIs(t, err, basiq.ErrNotFound, "the user may well be there")
-			assert.Equal(t, c.want == basiq.ErrTooManyTokenRequests, errors.Is(err, basiq.ErrTooManyTokenRequests)) //nolint:errorlint // it is that very one
-			assert.Equal(t, c.answer.status == 503, errors.Is(err, basiq.ErrUnavailable))
+			require.NotErrorIs(t, err, basiq.ErrNotFound, "the user may exist")
+			assert.Equal(t, c.want == basiq.ErrTooManyTokenRequests, errors.Is(err, basiq.ErrTooManyTokenRequests)) //nolint:errorlint // compares identities
+			assert.Equal(t, c.response.status == 503, errors.Is(err, basiq.ErrUnavailable))
 			assert.Contains(t, err.Error(), "basiq: Users.Get: no access token: ")
-			assert.Equal(t, c.requests, s.tokenRequests(), "the call for the user does not repeat what the call for the token has")
+			assert.Equal(t, c.requests, s.tokenRequests(), "only the token call retries")
 			assert.Empty(t, s.seen())
 		})
 	}
 }
 
-// A token that Basiq refuses is replaced once, and the request sent once more, whole.
-func TestRefusedTokenIsReplaced(t *testing.T) {
+// A token that Basiq rejects is replaced once, and the request is retried once with the same body.
+func TestAuth_RejectedToken(t *testing.T) {
 	t.Parallel()
-	for name, refusal := range map[string]answerOf{
-		"403 expired":             tokenExpired,
-		"401":                     ok(401, envelope("invalid-authorization-token", "Invalid authorization token.", "")),
-		"401 without a body":      ok(401, ""),
-		"401 with HTML":           ok(401, "<html>"),
-		"401 access-denied":       ok(401, envelope("access-denied", "Access denied.", "Token has expired")),
-		"401 that breaks off":     {status: 401, body: "{", cut: errReset},
-		"403, said second":        ok(403, `{"data":[{"code":"x"},{"code":"access-denied","detail":"Token has expired"}]}`),
-		"403 in another spelling": ok(403, envelope("Access denied", "", "TOKEN HAS EXPIRED.")),
+	for name, rejection := range map[string]stubResponse{
+		"403 expired":                   tokenExpired,
+		"401":                           ok(401, envelope("invalid-authorization-token", "Invalid authorization token.", "")),
+		"401 without a body":            ok(401, ""),
+		"401 with HTML":                 ok(401, "<html>"),
+		"401 access-denied":             ok(401, envelope("access-denied", "Access denied.", "Token has expired")),
+		"401 with a truncated body":     {status: 401, body: "{", cut: errReset},
+		"403, second error in the list": ok(403, `{"data":[{"code":"x"},{"code":"access-denied","detail":"Token has expired"}]}`),
+		"403 in capitals":               ok(403, envelope("Access denied", "", "TOKEN HAS EXPIRED.")),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s, client := newStub21(t, refusal, ok(202, jobJSON))
+			s, client := newStub21(t, rejection, ok(202, jobJSON))
 			_, err := client.Connections.Create(t.Context(), userID, login)
 			require.NoError(t, err)
 			seen := s.seen()
@@ -142,7 +142,7 @@ func TestRefusedTokenIsReplaced(t *testing.T) {
 
 			_, err = client.Connections.Refresh(t.Context(), userID, connID)
 			require.NoError(t, err)
-			assert.Equal(t, 2, s.tokenRequests(), "the new token is kept")
+			assert.Equal(t, 2, s.tokenRequests(), "the new token must be cached")
 		})
 	}
 	t.Run("only once", func(t *testing.T) {
@@ -154,15 +154,15 @@ func TestRefusedTokenIsReplaced(t *testing.T) {
 		assert.Len(t, s.seen(), 2)
 		assert.Equal(t, 2, s.tokenRequests())
 	})
-	t.Run("no other token", func(t *testing.T) {
+	t.Run("TokenSource without another token", func(t *testing.T) {
 		t.Parallel()
-		s := &stub{answer: inTurn(tokenExpired)}
+		s := &stub{respond: respondWith(tokenExpired)}
 		client := newClient(t, s, basiq.WithTokenSource(fixedTokens("fixed")))
 		_, err := client.Users.Get(t.Context(), userID)
 		require.ErrorIs(t, err, basiq.ErrForbidden)
 		assert.Len(t, s.seen(), 1)
 	})
-	t.Run("the next one cannot be had", func(t *testing.T) {
+	t.Run("token request fails", func(t *testing.T) {
 		t.Parallel()
 		s, client := newStub(t, tokenExpired)
 		s.onToken = func(n int) (*http.Response, error) {
@@ -174,14 +174,14 @@ func TestRefusedTokenIsReplaced(t *testing.T) {
 		_, err := client.Users.Get(t.Context(), userID)
 		require.ErrorIs(t, err, basiq.ErrInvalidAPIKey)
 		assert.Len(t, s.seen(), 1)
-		assert.Equal(t, 2, s.tokenRequests(), "nor is it asked for again")
-		assert.False(t, basiq.MayHaveSucceeded(err), "the call arrived, and was turned away unread")
+		assert.Equal(t, 2, s.tokenRequests(), "the failed token request must not be retried")
+		assert.False(t, basiq.MayHaveSucceeded(err), "Basiq rejected the call without processing it")
 		assert.Contains(t, err.Error(), "basiq: Users.Get: no access token: ")
 	})
-	t.Run("getting the next one is interrupted", func(t *testing.T) {
+	t.Run("token request is interrupted", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
-			s := &stub{answer: inTurn(ok(200, userJSON))}
+			s := &stub{respond: respondWith(ok(200, userJSON))}
 			s.onToken = func(int) (*http.Response, error) { return nil, errReset }
 			client := newClient(t, s, basiq.WithRetry(basiq.RetryPolicy{MaxAttempts: 10, BaseDelay: 10 * time.Minute, MaxDelay: time.Hour}))
 			_, err := client.Users.Get(t.Context(), userID)
@@ -192,23 +192,24 @@ func TestRefusedTokenIsReplaced(t *testing.T) {
 	})
 }
 
-func TestOtherRefusalsAreReturnedAtOnce(t *testing.T) {
+// Other 401 and 403 responses are returned immediately and the token is kept.
+func TestAuth_OtherRejections(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		answer answerOf
-		want   error
+		response stubResponse
+		want     error
 	}{
 		"wrong scope":      {ok(403, envelope("forbidden-access", "Forbidden Access", "Access to this resource is forbidden")), basiq.CodeForbiddenAccess},
 		"sandbox key":      {ok(403, envelope("no-production-access", "", "Please contact us to have your API key enabled for Connections.")), basiq.CodeNoProductionAccess},
 		"gateway":          {ok(403, `{"message":"Missing Authentication Token"}`), basiq.ErrForbidden},
 		"HTML":             {ok(403, "<html>Forbidden</html>"), basiq.ErrForbidden},
-		"of another user":  {ok(401, envelope("unauthorized-access", "", "You are not authorized to access this resource")), basiq.CodeUnauthorizedAccess},
-		"with an s":        {ok(401, envelope("unauthorised-access", "", "")), basiq.CodeUnauthorizedAccess},
-		"access is denied": {ok(403, envelope("access-denied", "Access denied.", "Your account has been disabled.")), basiq.CodeAccessDenied},
+		"another user":     {ok(401, envelope("unauthorized-access", "", "You are not authorized to access this resource")), basiq.CodeUnauthorizedAccess},
+		"British spelling": {ok(401, envelope("unauthorised-access", "", "")), basiq.CodeUnauthorizedAccess},
+		"disabled account": {ok(403, envelope("access-denied", "Access denied.", "Your account has been disabled.")), basiq.CodeAccessDenied},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s, client := newStub(t, c.answer)
+			s, client := newStub(t, c.response)
 			_, err := client.Users.Get(t.Context(), userID)
 			require.ErrorIs(t, err, c.want)
 			assert.Len(t, s.seen(), 1)
@@ -217,10 +218,11 @@ func TestOtherRefusalsAreReturnedAtOnce(t *testing.T) {
 	}
 }
 
-func TestScopeOfACall(t *testing.T) {
+// Jobs.AnswerMFA always uses the scope of the user. Other calls use the scope in the context, or server access.
+func TestAuth_Scope(t *testing.T) {
 	t.Parallel()
 	var scopes []string
-	s := &stub{answer: inTurn(ok(202, jobJSON))}
+	s := &stub{respond: respondWith(ok(202, jobJSON))}
 	client := newClient(t, roundTripper(func(req *http.Request) (*http.Response, error) {
 		if req.URL.Path == "/token" {
 			if err := req.ParseForm(); err != nil {
@@ -245,8 +247,8 @@ func TestScopeOfACall(t *testing.T) {
 	require.ErrorIs(t, err, basiq.ErrInvalidInput)
 }
 
-// A scope that cannot be right does not ride on the token of one that can.
-func TestBadScopeWithATokenInStore(t *testing.T) {
+// An invalid scope is rejected even if a token of a similar valid scope is cached.
+func TestAuth_InvalidScope_CachedToken(t *testing.T) {
 	t.Parallel()
 	_, client := newStub(t, ok(200, jobJSON))
 	_, err := client.Jobs.Get(t.Context(), jobID)
@@ -256,14 +258,14 @@ func TestBadScopeWithATokenInStore(t *testing.T) {
 	require.ErrorIs(t, err, basiq.ErrInvalidInput)
 }
 
-func TestBadScopes(t *testing.T) {
+func TestAuth_InvalidScope(t *testing.T) {
 	t.Parallel()
 	s, client := newStub(t, ok(200, jobJSON))
 	for name, scope := range map[string]basiq.Scope{
-		"none":             {},
-		"unknown":          {Access: "ADMIN"},
-		"client of nobody": {Access: basiq.TokenScopeClientAccess},
-		"server of a user": {Access: basiq.TokenScopeServerAccess, UserID: "u1"},
+		"none":                  {},
+		"unknown":               {Access: "ADMIN"},
+		"client without a user": {Access: basiq.TokenScopeClientAccess},
+		"server with a user":    {Access: basiq.TokenScopeServerAccess, UserID: "u1"},
 	} {
 		_, err := client.Tokens.Create(t.Context(), scope)
 		require.ErrorIs(t, err, basiq.ErrInvalidInput, name)
@@ -273,13 +275,13 @@ func TestBadScopes(t *testing.T) {
 	assert.Zero(t, s.tokenRequests())
 }
 
-// A source of the caller's own decides, and is told of what was refused.
+// A custom TokenSource provides the tokens and is notified when one is rejected.
 func TestTokenSource(t *testing.T) {
 	t.Parallel()
 	source := &sharedTokens{current: "shared-1"}
-	s := &stub{answer: func(_ int, req request) (*http.Response, error) {
+	s := &stub{respond: func(_ int, req request) (*http.Response, error) {
 		if req.Authorization == "Bearer shared-1" {
-			return tokenExpired.response(), nil
+			return tokenExpired.httpResponse(), nil
 		}
 		return reply(200, userJSON), nil
 	}}
@@ -292,9 +294,9 @@ func TestTokenSource(t *testing.T) {
 	assert.Zero(t, s.tokenRequests())
 
 	_, err = client.Tokens.Create(t.Context(), basiq.ServerAccess())
-	require.ErrorIs(t, err, basiq.ErrInvalidInput, "there is no key to trade")
+	require.ErrorIs(t, err, basiq.ErrInvalidInput, "the client has an empty API key")
 
-	source.err = errors.New("the store is down")
+	source.err = errors.New("token store unavailable")
 	_, err = client.Users.Get(t.Context(), userID)
 	require.ErrorIs(t, err, source.err)
 }
@@ -314,8 +316,8 @@ func (s *sharedTokens) Reject(_ context.Context, _ basiq.Scope, token basiq.Toke
 	s.current = "shared-2"
 }
 
-// A request that was turned away from the API gets no token.
-func TestNoTokenElsewhere(t *testing.T) {
+// A request that was redirected to another host does not get a token.
+func TestAuth_OtherHost(t *testing.T) {
 	t.Parallel()
 	for _, elsewhere := range []string{"http://au-api.basiq.io/users/u1", "https://evil.example/users/u1", "https://au-api.basiq.io:8443/users/u1"} {
 		s, client := newStub(t, ok(200, userJSON))
@@ -330,10 +332,10 @@ func TestNoTokenElsewhere(t *testing.T) {
 	}
 }
 
-// What is public needs no token: it goes out when none can be had, and with none when one is there.
-func TestPublicOperationsNeedNoToken(t *testing.T) {
+// Public operations work without a token: if no token is available, and without sending a token that is available.
+func TestAuth_PublicOperations(t *testing.T) {
 	t.Parallel()
-	down := errors.New("the token endpoint is down")
+	down := errors.New("token endpoint unavailable")
 	body := `{"type":"list","id":"AU00000","data":[]}`
 	calls := map[string]func(t testing.TB, c *basiq.Client) error{
 		"raw list": func(t testing.TB, c *basiq.Client) error {
@@ -345,14 +347,14 @@ func TestPublicOperationsNeedNoToken(t *testing.T) {
 		"raw institutions": func(t testing.TB, c *basiq.Client) error {
 			return rawError(c.Raw().GetPublicInstitutions(t.Context(), &gen.GetPublicInstitutionsParams{}))
 		},
-		// A credential that an editor puts in is taken out: where a request goes with none, it goes with nobody's.
+		// A credential set by a request editor is removed. A request without a token must not carry another credential.
 		"raw with a credential": func(t testing.TB, c *basiq.Client) error {
 			return rawError(c.Raw().GetPublicConnectors(t.Context(), &gen.GetPublicConnectorsParams{}, func(_ context.Context, req *http.Request) error {
 				req.Header.Set("Authorization", "Bearer of-the-caller")
 				return nil
 			}))
 		},
-		"a scope that cannot be right": func(t testing.TB, c *basiq.Client) error {
+		"invalid scope": func(t testing.TB, c *basiq.Client) error {
 			return only(t, c.Connectors.ListPublic(basiq.ContextWithScope(t.Context(), basiq.Scope{})), func(*basiq.Connector) {})
 		},
 	}
@@ -363,21 +365,21 @@ func TestPublicOperationsNeedNoToken(t *testing.T) {
 	}
 	require.Len(t, calls, 8)
 	for name, call := range calls {
-		answer := ok(200, body)
+		response := ok(200, body)
 		for _, c := range operationCalls {
-			if c.id == name || c.id == "getPublicConnectors" && name == "a scope that cannot be right" {
-				answer = ok(c.status, c.body)
+			if c.id == name || c.id == "getPublicConnectors" && name == "invalid scope" {
+				response = ok(c.status, c.body)
 			}
 		}
 		for where, options := range map[string][]basiq.Option{
-			"":             nil,
-			"of a source":  {basiq.WithTokenSource(&sharedTokens{err: down})},
-			"below a path": {basiq.WithBaseURL("https://proxy.example/basiq")},
+			"":                     nil,
+			"failing token source": {basiq.WithTokenSource(&sharedTokens{err: down})},
+			"base URL with a path": {basiq.WithBaseURL("https://proxy.example/basiq")},
 		} {
 			t.Run(name+" "+where, func(t *testing.T) {
 				t.Parallel()
 				s := &stub{
-					answer:  inTurn(answer),
+					respond: respondWith(response),
 					onToken: func(int) (*http.Response, error) { return nil, down },
 				}
 				client := newClient(t, s, options...)
@@ -386,23 +388,23 @@ func TestPublicOperationsNeedNoToken(t *testing.T) {
 				assert.NotContains(t, s.seen()[0].Header, "Authorization")
 				assert.Zero(t, s.tokenRequests())
 
-				if where != "below a path" { // where the stub would not see a request for a token
+				if where != "base URL with a path" { // the stub would not recognize the token request
 					_, err := client.Users.Get(t.Context(), userID)
-					require.ErrorIs(t, err, down, "any other does need one")
+					require.ErrorIs(t, err, down, "other operations need a token")
 				}
 			})
 		}
-		// A refusal cannot be about a token that was not sent.
-		for _, refusal := range []answerOf{tokenExpired, ok(401, "")} {
-			t.Run(fmt.Sprint(name, " refused with ", refusal.status), func(t *testing.T) {
+		// A rejection cannot be caused by a token that was not sent.
+		for _, rejection := range []stubResponse{tokenExpired, ok(401, "")} {
+			t.Run(fmt.Sprint(name, " rejected with ", rejection.status), func(t *testing.T) {
 				t.Parallel()
-				s, client := newStub(t, refusal)
+				s, client := newStub(t, rejection)
 				var failure *basiq.Error
 				if err := call(t, client); strings.HasPrefix(name, "raw") {
-					require.ErrorContains(t, err, strconv.Itoa(refusal.status))
+					require.ErrorContains(t, err, strconv.Itoa(rejection.status))
 				} else {
 					require.ErrorAs(t, err, &failure)
-					assert.Equal(t, refusal.status, failure.StatusCode)
+					assert.Equal(t, rejection.status, failure.StatusCode)
 				}
 				assert.Len(t, s.seen(), 1)
 				assert.Zero(t, s.tokenRequests())
@@ -411,7 +413,7 @@ func TestPublicOperationsNeedNoToken(t *testing.T) {
 	}
 }
 
-// rawError is the error of a call through Raw, where the status is one too.
+// rawError returns the error of a call through Raw. A status outside 2xx is also an error.
 func rawError(resp *http.Response, err error) error {
 	if err == nil && resp.StatusCode != http.StatusOK {
 		err = errors.New(resp.Status + strconv.Itoa(resp.StatusCode))
@@ -419,13 +421,13 @@ func rawError(resp *http.Response, err error) error {
 	return err
 }
 
-// withoutContext is a hook that drops what is known of the call.
+// withoutContext is middleware that removes the call's information from the context.
 func withoutContext(next basiq.Doer) basiq.Doer {
 	return basiq.DoerFunc(func(req *http.Request) (*http.Response, error) { return next.Do(req.WithContext(context.Background())) })
 }
 
-// A path that only looks public is not: its token must not be forgotten, nor a token sent to what is.
-func TestWhatOnlyLooksPublic(t *testing.T) {
+// A path that only resembles a public one is not public: the request must be sent with a token.
+func TestAuth_PublicLookingPaths(t *testing.T) {
 	t.Parallel()
 	s, client := newStub(t, ok(200, userJSON))
 	for _, path := range []string{"/public", "/public/", "/publicly/connectors", "/users/public", "/public/users/u1", "/connectors/public/connectors"} {
@@ -440,11 +442,11 @@ func TestWhatOnlyLooksPublic(t *testing.T) {
 	}
 }
 
-// A token that cannot be put into a header is not sent.
-func TestUselessTokens(t *testing.T) {
+// A token that is not a valid header value is not sent.
+func TestAuth_InvalidToken(t *testing.T) {
 	t.Parallel()
 	for _, token := range []string{"", "a b", "a\r\nX: y", "a\x7f", "é"} {
-		s := &stub{answer: inTurn(ok(200, userJSON))}
+		s := &stub{respond: respondWith(ok(200, userJSON))}
 		_, err := newClient(t, s, basiq.WithTokenSource(fixedTokens(token))).Users.Get(t.Context(), userID)
 		require.ErrorContains(t, err, "no access token: token is empty or has characters that a header cannot hold")
 		assert.False(t, basiq.MayHaveSucceeded(err))
@@ -452,8 +454,8 @@ func TestUselessTokens(t *testing.T) {
 	}
 }
 
-// A request whose body cannot be sent a second time still tells the source that its token was refused.
-func TestRefusedTokenOfAStream(t *testing.T) {
+// A rejected token is replaced even if the request body cannot be read a second time.
+func TestAuth_RejectedToken_Stream(t *testing.T) {
 	t.Parallel()
 	s, client := newStub(t, tokenExpired, ok(201, userJSON))
 	for _, want := range []int{403, 201} {
@@ -464,7 +466,7 @@ func TestRefusedTokenOfAStream(t *testing.T) {
 	assert.Equal(t, 2, s.tokenRequests())
 }
 
-// failsOnce reads as an error, and then as the end.
+// failsOnce returns its error from the first Read and io.EOF afterwards.
 type failsOnce struct{ err error }
 
 func (f *failsOnce) Read([]byte) (int, error) {
@@ -473,8 +475,8 @@ func (f *failsOnce) Read([]byte) (int, error) {
 	return 0, err
 }
 
-// An answer that is looked into for a refusal of the token, and breaks off, goes on breaking off.
-func TestRefusedTokensThatBreakOff(t *testing.T) {
+// The client reads the start of a response to detect a rejected token. An error during that is returned to the caller too.
+func TestAuth_RejectedToken_TruncatedBody(t *testing.T) {
 	t.Parallel()
 	client := newClient(t, roundTripper(func(*http.Request) (*http.Response, error) {
 		resp := reply(403, "")
@@ -486,20 +488,21 @@ func TestRefusedTokensThatBreakOff(t *testing.T) {
 	assert.Equal(t, 403, resp.StatusCode)
 	body, err := io.ReadAll(resp.Body)
 	require.ErrorIs(t, err, errReset)
-	assert.Equal(t, `{"data":[`, string(body)) //nolint:testifylint // it is no whole JSON
+	assert.Equal(t, `{"data":[`, string(body)) //nolint:testifylint // incomplete JSON
 	require.NoError(t, resp.Body.Close())
 
 	_, client = newStub(t, ok(403, `{"data":[]}`))
 	resp, err = client.Raw().GetUser(t.Context(), userID)
 	require.NoError(t, err)
 	body, err = io.ReadAll(resp.Body)
-	require.NoError(t, err, "and one that is whole ends well")
+	require.NoError(t, err, "a complete body must be readable")
 	assert.JSONEq(t, `{"data":[]}`, string(body))
 	require.NoError(t, resp.Body.Close())
 }
 
-// A client that has asked for many tokens at once says so where there is no time to wait, and what else ended the wait.
-func TestTooManyTokenRequests(t *testing.T) {
+// If the limit for token requests would exceed the context's deadline, the call fails at once with an error that says so. If
+// the context is canceled during the wait, its error is returned instead.
+func TestAuth_TokenRequestLimit(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s, client := newStub(t, ok(200, userJSON))
@@ -521,7 +524,7 @@ func TestTooManyTokenRequests(t *testing.T) {
 		require.NotErrorIs(t, err, basiq.ErrTooManyTokenRequests)
 		assert.Equal(t, 100, s.tokenRequests())
 
-		body := &closing{Reader: strings.NewReader("scope=SERVER_ACCESS")}
+		body := &closeRecorder{Reader: strings.NewReader("scope=SERVER_ACCESS")}
 		hurried, cancel = context.WithTimeout(t.Context(), 100*time.Millisecond)
 		defer cancel()
 		_, err = client.Raw().PostTokenWithBody(hurried, &gen.PostTokenParams{}, "application/x-www-form-urlencoded", body)
@@ -530,13 +533,13 @@ func TestTooManyTokenRequests(t *testing.T) {
 	})
 }
 
-// limited is a Limiter that lets nothing through.
-type limited struct{}
+// rejectingLimiter is a Limiter that never allows a request.
+type rejectingLimiter struct{}
 
-func (limited) Wait(context.Context) error { return errReset }
+func (rejectingLimiter) Wait(context.Context) error { return errReset }
 
-// A body that is never sent is closed all the same, as an http.Client would.
-func TestBodiesAreClosed(t *testing.T) {
+// A request body that is never sent is closed, as http.Client does.
+func TestAuth_BodyClosed(t *testing.T) {
 	t.Parallel()
 	s, client := newStub(t, ok(201, userJSON))
 	s.onToken = func(int) (*http.Response, error) { return reply(404, envelope("parameter-not-valid", "", "")), nil }
@@ -547,20 +550,20 @@ func TestBodiesAreClosed(t *testing.T) {
 			return nil
 		},
 	} {
-		body := &closing{Reader: strings.NewReader("{}")}
+		body := &closeRecorder{Reader: strings.NewReader("{}")}
 		_, err := client.Raw().CreateUserWithBody(t.Context(), "application/json", body, editor)
 		require.Error(t, err, name)
 		assert.True(t, body.closed, name)
 	}
-	client = newClient(t, s, basiq.WithTokenSource(fixedTokens("token-1")), basiq.WithRateLimit(limited{}))
-	body := &closing{Reader: strings.NewReader("{}")}
+	client = newClient(t, s, basiq.WithTokenSource(fixedTokens("token-1")), basiq.WithRateLimit(rejectingLimiter{}))
+	body := &closeRecorder{Reader: strings.NewReader("{}")}
 	_, err := client.Raw().CreateUserWithBody(t.Context(), "application/json", body)
 	require.ErrorIs(t, err, errReset)
-	assert.True(t, body.closed, "no room below the limit")
+	assert.True(t, body.closed, "the rate limiter rejected the request")
 }
 
-// Whatever comes in place of a token, it is used for as long as it says and a day at most, stands in its header whole and
-// alone, and shows in no error; or it is used for nothing.
+// For any token response, the client either uses the token or returns an error. A token is used until it expires, for a day
+// at most. It is sent unchanged in the Authorization header and never appears in an error.
 func FuzzToken(f *testing.F) {
 	for _, token := range []string{"token-1", "", "a b", "a\r\nHost: evil.example", "ä", "\x00", "a.b.c", strings.Repeat("x", 8<<10), "[redacted]", " a", "PLANTED-\u2028"} {
 		for i, life := range []int64{3600, 0, -1, 1, 86401, 1 << 62, -1 << 63} {
@@ -583,12 +586,12 @@ func FuzzToken(f *testing.F) {
 			body = fmt.Appendf(nil, `{"access_token":%s,"token_type":"Bearer","expires_in":%d}`, quoted, life)
 		}
 		synctest.Test(t, func(t *testing.T) {
-			w := &wire{answer: ok(http.StatusOK, userJSON), token: &answerOf{status: http.StatusOK, body: string(body)}}
+			w := &wire{response: ok(http.StatusOK, userJSON), token: &stubResponse{status: http.StatusOK, body: string(body)}}
 			client := newClient(t, w, oneAttempt)
 			token, err := client.Tokens.Create(t.Context(), basiq.ServerAccess())
 			if err != nil {
-				require.False(t, made && value != "", "it is one")
-				checkUnusable(t, err, "Tokens.Create")
+				require.False(t, made && value != "", "a valid token was rejected")
+				checkInvalidResponse(t, err, "Tokens.Create")
 			} else {
 				secret := token.Value.Reveal()
 				require.NotEmpty(t, secret)
@@ -621,5 +624,5 @@ func FuzzToken(f *testing.F) {
 	})
 }
 
-// printable is what a token may have.
+// printable lists the characters that a token may contain.
 const printable = "!\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefghijklmnopqrstuvwxyz{|}~"

@@ -9,18 +9,18 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-func TestCreateAuthLink(t *testing.T) {
+func TestAuthLinks_Create(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		link basiq.CreateAuthLink
 		body string
 	}{
-		"with a mobile":           {basiq.CreateAuthLink{Mobile: "+61410000000"}, `{"mobile":"+61410000000"}`},
-		"with the user's or none": {basiq.CreateAuthLink{}, `{}`},
+		"mobile":    {basiq.CreateAuthLink{Mobile: "+61410000000"}, `{"mobile":"+61410000000"}`},
+		"no mobile": {basiq.CreateAuthLink{}, `{}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			// The documents' answer has no id.
+			// The documented response has no ID.
 			s, client := newStub(t, ok(201, official(t, "assembled/core/postAuthLink.201.1")))
 			link, err := client.AuthLinks.Create(t.Context(), userID, c.link)
 			require.NoError(t, err)
@@ -36,7 +36,7 @@ func TestCreateAuthLink(t *testing.T) {
 	}
 }
 
-func TestGetAuthLink(t *testing.T) {
+func TestAuthLinks_Get(t *testing.T) {
 	t.Parallel()
 	s, client := newStub(t, ok(200, official(t, "assembled/core/getAuthLink.200.1")))
 	link, err := client.AuthLinks.Get(t.Context(), userID)
@@ -46,25 +46,25 @@ func TestGetAuthLink(t *testing.T) {
 	assert.Equal(t, "GET /users/u1/auth_link", s.seen()[0].String())
 }
 
-// A link without its URL cannot be sent to anybody.
-func TestAuthLinkWithoutAURL(t *testing.T) {
+// A link without a URL cannot be sent to a user.
+func TestAuthLinks_MissingURL(t *testing.T) {
 	t.Parallel()
 	for name, body := range map[string]string{
-		"no links": `{"type":"auth_link","userId":"u1","mobile":"+61410000000"}`,
-		"null":     `{"type":"auth_link","userId":"u1","links":null}`,
-		"no URL":   `{"type":"auth_link","userId":"u1","links":{"self":"/users/u1/auth_link"}}`,
-		"empty":    `{"type":"auth_link","userId":"u1","links":{"public":""}}`,
-		"nothing":  ``,
+		"no links":    `{"type":"auth_link","userId":"u1","mobile":"+61410000000"}`,
+		"null links":  `{"type":"auth_link","userId":"u1","links":null}`,
+		"missing URL": `{"type":"auth_link","userId":"u1","links":{"self":"/users/u1/auth_link"}}`,
+		"empty URL":   `{"type":"auth_link","userId":"u1","links":{"public":""}}`,
+		"nothing":     ``,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			_, client := newStub(t, ok(201, body))
 			link, err := client.AuthLinks.Create(t.Context(), userID, basiq.CreateAuthLink{})
-			var answer *basiq.Error
-			require.ErrorAs(t, err, &answer)
-			assert.Equal(t, 201, answer.StatusCode)
+			var failure *basiq.Error
+			require.ErrorAs(t, err, &failure)
+			assert.Equal(t, 201, failure.StatusCode)
 			assert.Nil(t, link)
-			assert.True(t, basiq.MayHaveSucceeded(err), "the link is there all the same")
+			assert.True(t, basiq.MayHaveSucceeded(err), "the link was created")
 			assert.NotContains(t, err.Error(), "614")
 			link, err = client.AuthLinks.Get(t.Context(), userID)
 			require.Error(t, err)
@@ -73,8 +73,8 @@ func TestAuthLinkWithoutAURL(t *testing.T) {
 	}
 }
 
-// An expired link is gone, which is not the same as one that never was.
-func TestAuthLinkThatHasExpired(t *testing.T) {
+// An expired link is reported as gone, not as not found.
+func TestAuthLinks_Get_Expired(t *testing.T) {
 	t.Parallel()
 	_, client := newStub(t, ok(410, envelope("resource-no-longer-available", "Resource no longer available", "Auth link has expired.")))
 	_, err := client.AuthLinks.Get(t.Context(), userID)
@@ -83,24 +83,24 @@ func TestAuthLinkThatHasExpired(t *testing.T) {
 	require.NotErrorIs(t, err, basiq.ErrNotFound)
 }
 
-// The path names no link, so a second attempt might delete one that was made after the first: there is none, and the
-// caller is told that the first may have got through.
-func TestDeleteAuthLink(t *testing.T) {
+// The path does not contain an ID, so a second attempt could delete a link that was created after the first attempt.
+// Delete is therefore not retried, and the error reports that the first attempt may have succeeded.
+func TestAuthLinks_Delete(t *testing.T) {
 	t.Parallel()
 	notFound := ok(404, envelope("resource-not-found", "Requested resource is not found", "Auth link not found."))
 	for name, c := range map[string]struct {
-		answer any
-		done   bool
-		check  func(t *testing.T, err error)
+		response any
+		done     bool
+		check    func(t *testing.T, err error)
 	}{
 		"deleted":       {ok(204, ""), false, func(t *testing.T, err error) { require.NoError(t, err) }},
 		"not there":     {notFound, false, func(t *testing.T, err error) { require.ErrorIs(t, err, basiq.ErrNotFound) }},
-		"a lost answer": {errReset, true, func(t *testing.T, err error) { require.ErrorIs(t, err, errReset) }},
-		"a 502":         {ok(502, "<html>"), true, func(t *testing.T, err error) { require.ErrorIs(t, err, basiq.ErrUnavailable) }},
+		"lost response": {errReset, true, func(t *testing.T, err error) { require.ErrorIs(t, err, errReset) }},
+		"502":           {ok(502, "<html>"), true, func(t *testing.T, err error) { require.ErrorIs(t, err, basiq.ErrUnavailable) }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s, client := newStub(t, c.answer, notFound)
+			s, client := newStub(t, c.response, notFound)
 			err := client.AuthLinks.Delete(t.Context(), userID)
 			c.check(t, err)
 			assert.Equal(t, c.done, basiq.MayHaveSucceeded(err))

@@ -17,8 +17,8 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-// naming answers each request with a connection that has the path's last part as its id.
-func naming() (*basiq.Client, error) {
+// echoClient returns a client whose responses contain the last segment of the request path.
+func echoClient() (*basiq.Client, error) {
 	transport := roundTripper(func(req *http.Request) (*http.Response, error) {
 		last := req.URL.Path[strings.LastIndexByte(req.URL.Path, '/')+1:]
 		body := fmt.Sprintf(`{"type":"connection","id":%q,"status":%q,"links":{"self":%q}}`, last, "s-"+last, "l-"+last)
@@ -34,10 +34,10 @@ func naming() (*basiq.Client, error) {
 	return basiq.New("", basiq.WithTokenSource(fixedTokens("token")), basiq.WithHTTPClient(&http.Client{Transport: transport}))
 }
 
-// The memory of a body is used again for the next answer; what was made of it must not be in it.
-func TestAnswersDoNotShareTheirMemory(t *testing.T) {
+// The buffer of a body is reused for the next response. Decoded values and error bodies must not refer to it.
+func TestResponses_BufferReuse(t *testing.T) {
 	t.Parallel()
-	client, err := naming()
+	client, err := echoClient()
 	require.NoError(t, err)
 	var all sync.WaitGroup
 	for caller := range 8 {
@@ -72,10 +72,10 @@ func TestAnswersDoNotShareTheirMemory(t *testing.T) {
 	all.Wait()
 }
 
-// Raw hands its answers to the caller, who may read them whenever.
-func TestRawAnswersKeepTheirMemory(t *testing.T) {
+// Responses of Raw are read by the caller at any time, so their buffers are not reused.
+func TestRaw_BufferNotReused(t *testing.T) {
 	t.Parallel()
-	client, err := naming()
+	client, err := echoClient()
 	require.NoError(t, err)
 	var bodies []io.Reader
 	for i := range 50 {
@@ -92,16 +92,16 @@ func TestRawAnswersKeepTheirMemory(t *testing.T) {
 	}
 }
 
-// net/http asks for gzip and unpacks it while the body is read.
-func TestAnswersMayBeCompressed(t *testing.T) {
+// net/http requests gzip and decompresses the body while it is read.
+func TestResponses_Gzip(t *testing.T) {
 	t.Parallel()
-	var asked string
+	var accepted string
 	connections := make([]string, 1000)
 	for i := range connections {
 		connections[i] = strings.Replace(connectionJSON, `"c1"`, fmt.Sprintf(`"c%d"`, i), 1)
 	}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		asked = req.Header.Get("Accept-Encoding")
+		accepted = req.Header.Get("Accept-Encoding")
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("Content-Encoding", "gzip")
 		packed := gzip.NewWriter(w)
@@ -120,5 +120,5 @@ func TestAnswersMayBeCompressed(t *testing.T) {
 		}
 		require.Equal(t, 1000, count)
 	}
-	require.Equal(t, "gzip", asked)
+	require.Equal(t, "gzip", accepted)
 }

@@ -31,12 +31,12 @@ import (
 
 const (
 	largestBody = 32 << 20
-	// heapLimit and cpuLimit are what one response may take.
+	// heapLimit and cpuLimit are the limits for one response.
 	heapLimit = 192 << 20
 	cpuLimit  = 5 * time.Second
 )
 
-// responses are the types that responses are decoded into.
+// responses lists the types that responses are decoded into.
 var responses = map[string]func() any{
 	"transactions":  func() any { return new(pageBody[gen.Transaction]) },
 	"accounts":      func() any { return new(pageBody[gen.Account]) },
@@ -62,7 +62,7 @@ func repeat(before, element, after string) []byte {
 
 type hostileBody struct{ name, before, element, after, response string }
 
-// hostile are bodies that take far more memory or time than their size suggests.
+// hostile lists bodies that take much more memory or time than their size suggests.
 var hostile = []hostileBody{
 	{"zeros", `{"type":"list","data":[0`, `,0`, `]}`, ""},
 	{"zeros for accounts", `{"type":"list","data":[0`, `,0`, `]}`, "accounts"},
@@ -75,14 +75,14 @@ var hostile = []hostileBody{
 	{"a mistyped event after others", `{"data":[{}`, `,{"data":[{}]}`, `,0]}`, "events"},
 	{"a mistyped step after others", `{"steps":[{}`, `,{"result":[{}]}`, `,0]}`, "job"},
 	{"nested arrays", `{"data":[[[]]`, `,[[[]]]`, `]}`, ""},
-	{"one list again and again", `{"data":[]`, `,"data":[{}]`, `}`, ""},
+	{"duplicate list", `{"data":[]`, `,"data":[{}]`, `}`, ""},
 	{"mistyped member", `{"data":[{"id":"a"`, `,"id":1`, `}]}`, ""},
 	{"amounts", `{"data":[{"amount":1`, `,"amount":1`, `}]}`, ""},
 	{"pointers", `{"data":[{}`, `,{"enrich":{}}`, `]}`, ""},
 	{"pointers again", `{"data":[{"enrich":{}`, `,"enrich":null,"enrich":{}`, `}]}`, ""},
 	{"tags", `{"data":[{"enrich":{"tags":[""`, `,""`, `]}}]}`, ""},
-	{"odd tags", `{"data":[{"enrich":{"tags":[0`, `,0`, `]}}]}`, ""},
-	{"lat", `{"data":[{"enrich":{"location":{"geometry":{"lat":[0`, `,0`, `]}}}}]}`, ""},
+	{"mistyped tags", `{"data":[{"enrich":{"tags":[0`, `,0`, `]}}]}`, ""},
+	{"latitude", `{"data":[{"enrich":{"location":{"geometry":{"latitude":[0`, `,0`, `]}}}}]}`, ""},
 	{"events", `{"data":[{"data":[{}`, `,{}`, `]}]}`, "events"},
 	{"single events", `{"data":[{}`, `,{"data":{}}`, `]}`, "events"},
 	{"subscriptions", `{"data":[{"subscribedEvents":[""`, `,""`, `]}]}`, "webhooks"},
@@ -124,10 +124,10 @@ var hostile = []hostileBody{
 	{"not JSON", `{`, `,`, ``, ""},
 }
 
-// everyPair takes some minutes.
+// With -every-pair the test takes several minutes.
 var everyPair = flag.Bool("every-pair", false, "decode each hostile body into each type of response")
 
-// of returns the response that a body is made for.
+// of returns the type of response that the body is meant for.
 func (s hostileBody) of() string {
 	if s.response != "" {
 		return s.response
@@ -144,7 +144,7 @@ func charged(body []byte, value any) int64 {
 	return total
 }
 
-// accepted returns the longest body of a shape that is not refused. Spaces make a valid one as large as it may be.
+// accepted returns the longest body of a shape that is accepted. A valid body is padded with spaces to the maximum size.
 func accepted(shape hostileBody, value any) []byte {
 	body := func(n int) []byte { return []byte(shape.before + strings.Repeat(shape.element, n) + shape.after) }
 	most := int64(largestBody-len(shape.before)-len(shape.after)) / int64(len(shape.element))
@@ -188,7 +188,7 @@ func TestDecode_HostileBodies(t *testing.T) {
 	}
 }
 
-// The limits hold for a call, with the memory of the body and of net/http.
+// The limits include the memory of the body and of net/http.
 //
 //nolint:paralleltest // measures the heap
 func TestClient_HostileBodies(t *testing.T) {
@@ -226,7 +226,7 @@ func TestClient_HostileBodies(t *testing.T) {
 	}
 }
 
-// hostileCalls are calls whose responses have the shape with that name.
+// hostileCalls maps the names of shapes to calls whose responses have that shape.
 var hostileCalls = map[string]func(context.Context, *Client) error{
 	"zeros": listTransactions,
 	"zeros for accounts": func(ctx context.Context, client *Client) error {
@@ -263,7 +263,7 @@ func (anyToken) Token(context.Context, Scope) (Token, error) {
 
 func (anyToken) Reject(context.Context, Scope, Token) {}
 
-// cost returns by how much the heap grows during a call, garbage included, and the processor time that the call takes.
+// cost returns how much the heap grows during a call, including garbage, and the processor time of the call.
 func cost(call func() error) (grown uint64, used time.Duration, err error) {
 	debug.FreeOSMemory()
 	before, started := heapNow(), cpuNow()
@@ -298,7 +298,7 @@ func cpuNow() time.Duration {
 	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
-// Large bodies that Basiq could send are decoded whole.
+// Large bodies that Basiq could send are decoded completely.
 //
 //nolint:paralleltest // measures the heap
 func TestDecode_LargeBodies(t *testing.T) {
@@ -345,13 +345,13 @@ func join(n int, element func(i int) string) string {
 	return strings.Join(elements, ",")
 }
 
-func TestDecode_Odd(t *testing.T) {
+func TestDecode_MistypedValues(t *testing.T) {
 	t.Parallel()
 	var page pageBody[gen.Transaction]
-	odd, err := decode([]byte(`{"size":false,"data":[{"id":"t1","subClass":"","enrich":[],"account":{"id":"a"},"amount":1.50}]}`), &page)
+	typeErr, err := decode([]byte(`{"size":false,"data":[{"id":"t1","subClass":"","enrich":[],"account":{"id":"a"},"amount":1.50}]}`), &page)
 	require.NoError(t, err)
-	require.NotNil(t, odd)
-	assert.Equal(t, "size", odd.Field)
+	require.NotNil(t, typeErr)
+	assert.Equal(t, "size", typeErr.Field)
 	assert.Equal(t, []gen.Transaction{{ID: "t1", Amount: "1.50", Enrich: &gen.EnrichData{}}}, page.Data)
 
 	for _, body := range []string{`[]`, `"text"`, `7`, `{"size":false}`, `{"data":"text"}`, `{"data":7}`, `{"data":{}}`, `{"data":[]`} {
@@ -361,15 +361,15 @@ func TestDecode_Odd(t *testing.T) {
 	_, err = decode([]byte(`{"size":false,"data":[]}`), &page)
 	require.NoError(t, err)
 
-	odd, err = decode([]byte(`{"size":"2","data":[{"id":61723,"subClass":{"code":722}}]}`), &page)
+	typeErr, err = decode([]byte(`{"size":"2","data":[{"id":61723,"subClass":{"code":722}}]}`), &page)
 	require.NoError(t, err)
-	assert.Nil(t, odd, "numbers and quoted integers are not odd")
+	assert.Nil(t, typeErr, "numbers and quoted integers are not mistyped")
 	assert.EqualValues(t, 2, page.Size)
 	assert.Equal(t, []gen.Transaction{{ID: "61723", SubClass: gen.TransactionSubClass{Code: "722"}}}, page.Data)
 }
 
-// A response that is not refused allocates at most about what was charged, and half as much again if a mistyped value has it
-// decoded twice. Most of that is garbage by then: TestDecode_HostileBodies measures the heap.
+// Decoding an accepted response allocates at most about what was charged, and up to half as much again if a mistyped value
+// requires a second pass. Most of that is garbage by then. TestDecode_HostileBodies measures the heap.
 func FuzzDecode_Budget(f *testing.F) {
 	for i := range hostile {
 		f.Add(uint8(i), uint8(i+1), uint16(1000))
@@ -386,7 +386,7 @@ func FuzzDecode_Budget(f *testing.F) {
 			expected := charged(body, target)
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
-			odd, err := decode(body, target)
+			typeErr, err := decode(body, target)
 			runtime.ReadMemStats(&after)
 			if errors.Is(err, ErrResponseTooLarge) {
 				require.Greater(t, expected, int64(decodeBudget), "%s: %.100s", name, body)
@@ -394,7 +394,7 @@ func FuzzDecode_Budget(f *testing.F) {
 			}
 			allocated := int64(after.TotalAlloc - before.TotalAlloc)
 			passes := int64(2)
-			if odd != nil || err != nil {
+			if typeErr != nil || err != nil {
 				passes = 3
 			}
 			require.LessOrEqual(t, allocated, passes*expected+4*int64(len(body))+(1<<20), "%s: %.100s", name, body)
@@ -412,7 +412,7 @@ func TestValueCosts(t *testing.T) {
 	assert.NotNil(t, costsOf(reflect.TypeFor[recursive]()))
 	for name, value := range responses {
 		costs := costsOf(reflect.TypeOf(value()).Elem())
-		assert.Less(t, slices.Max(costs[:]), int64(3<<10), "%s: a page of 500 would be scanned", name)
+		assert.Less(t, slices.Max(costs[:]), int64(3<<10), "%s: a page of 500 items would be scanned", name)
 		assert.EqualValues(t, valueCost, costs[len(costs)-1], "%s: has values deeper than valueCosts", name)
 	}
 }

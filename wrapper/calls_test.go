@@ -18,14 +18,14 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-// An operation that the client's API version does not have is rejected before anything is sent.
+// A call is rejected before a request is sent if the client's API version does not have the operation.
 func TestCall_WrongAPIVersion(t *testing.T) {
 	t.Parallel()
 	for _, c := range operationCalls {
 		for _, version := range []basiq.APIVersion{basiq.APIVersion21, basiq.APIVersion30} {
 			t.Run(c.id+" "+string(version), func(t *testing.T) {
 				t.Parallel()
-				s := answerTo(c, func(int) (*http.Response, error) { return reply(c.status, c.body), nil })
+				s := stubFor(c, func(int) (*http.Response, error) { return reply(c.status, c.body), nil })
 				err := c.call(t, newClient(t, s, basiq.WithAPIVersion(version)))
 				has := false
 				for _, of := range operation(t, c.id).Versions() {
@@ -48,13 +48,13 @@ func TestCall_WrongAPIVersion(t *testing.T) {
 	}
 }
 
-// The time of an attempt, in the log and around middleware's next, excludes the wait for the rate limit.
-func TestRateLimit_IsNotPartOfAnAttempt(t *testing.T) {
+// The duration of an attempt excludes the wait for the rate limit, both in the log and in middleware.
+func TestRateLimit_NotPartOfAttempt(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var log strings.Builder
 		var inMiddleware time.Duration
-		s := &stub{answer: func(int, request) (*http.Response, error) {
+		s := &stub{respond: func(int, request) (*http.Response, error) {
 			time.Sleep(time.Second)
 			return reply(200, userJSON), nil
 		}}
@@ -79,13 +79,13 @@ func TestRateLimit_IsNotPartOfAnAttempt(t *testing.T) {
 	})
 }
 
-// Retry-After as a date is compared with the server's clock, which the response's Date shows.
+// Retry-After as a date is relative to the server's clock, which the Date header contains.
 func TestRetryAfter_ClockSkew(t *testing.T) {
 	t.Parallel()
 	for _, skew := range []time.Duration{-time.Hour, -2 * time.Minute, 0, 2 * time.Minute, time.Hour} {
 		synctest.Test(t, func(t *testing.T) {
 			server := time.Now().Add(skew).UTC()
-			s := &stub{answer: inTurn(answerOf{status: 429, header: http.Header{
+			s := &stub{respond: respondWith(stubResponse{status: 429, header: http.Header{
 				"Date": {server.Format(http.TimeFormat)}, "Retry-After": {server.Add(7 * time.Second).Format(http.TimeFormat)},
 			}}, ok(200, userJSON))}
 			client := newClient(t, s, basiq.WithRetry(basiq.RetryPolicy{BaseDelay: time.Millisecond, MaxDelay: time.Minute}))
@@ -96,16 +96,16 @@ func TestRetryAfter_ClockSkew(t *testing.T) {
 	}
 }
 
-// Callers that leave while they wait to retry spend nothing of the budget.
-func TestRetryBudget_CallersThatLeave(t *testing.T) {
+// Callers whose context ends while they wait to retry do not use the retry budget.
+func TestRetryBudget_CanceledCallers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		healthy := false
-		s := &stub{answer: func(n int, _ request) (*http.Response, error) {
+		s := &stub{respond: func(n int, _ request) (*http.Response, error) {
 			if healthy && n%2 == 0 {
 				return reply(200, userJSON), nil
 			}
-			return answerOf{status: 503, header: http.Header{"Retry-After": {"1"}}}.response(), nil
+			return stubResponse{status: 503, header: http.Header{"Retry-After": {"1"}}}.httpResponse(), nil
 		}}
 		client := newClient(t, s, basiq.WithRetry(basiq.RetryPolicy{BaseDelay: time.Millisecond, MaxDelay: time.Minute}))
 		for range 120 {
@@ -116,23 +116,23 @@ func TestRetryBudget_CallersThatLeave(t *testing.T) {
 		}
 		require.Len(t, s.seen(), 120)
 		healthy = true
-		require.NoError(t, client.Users.Delete(t.Context(), userID), "120 requests are odd or even: at most one retry")
+		require.NoError(t, client.Users.Delete(t.Context(), userID), "responses alternate, so that there is at most one retry")
 	})
 }
 
-// A ThrottledError that a mock makes is one, and says which status throttled the operation.
-func TestPausedError_Identity(t *testing.T) {
+// A ThrottledError created by a mock matches ErrThrottled and the sentinel of its status.
+func TestThrottledError_Is(t *testing.T) {
 	t.Parallel()
 	for status, want := range map[int]error{0: basiq.ErrTooManyRequests, 429: basiq.ErrTooManyRequests, 503: basiq.ErrUnavailable} {
 		err := error(&basiq.TransportError{Operation: "Users.Get", Err: &basiq.ThrottledError{StatusCode: status, RetryAfter: time.Minute}})
 		for _, sentinel := range []error{basiq.ErrTooManyRequests, basiq.ErrUnavailable} {
-			assert.Equal(t, want == sentinel, errors.Is(err, sentinel), "%d", status) //nolint:errorlint // it is that very one
+			assert.Equal(t, want == sentinel, errors.Is(err, sentinel), "%d", status) //nolint:errorlint // compares identities
 		}
 		require.NotErrorIs(t, err, basiq.ErrTooManyTokenRequests)
 	}
 }
 
-// The zero value of every error type prints in one line.
+// The zero value of every error type is printed in one line.
 func TestErrors_ZeroValues(t *testing.T) {
 	t.Parallel()
 	for _, err := range []error{
@@ -148,7 +148,7 @@ func TestErrors_ZeroValues(t *testing.T) {
 	}
 }
 
-// A nil context is an error of the argument.
+// A nil context is an invalid argument.
 func TestCall_NilContext(t *testing.T) {
 	t.Parallel()
 	var none context.Context
@@ -173,7 +173,7 @@ func TestCall_NilContext(t *testing.T) {
 	}
 }
 
-// A panic of middleware, a transport, a TokenSource or a Limiter reaches the caller as it is, and the client stays usable.
+// A panic in middleware, a transport, a TokenSource or a Limiter reaches the caller unchanged, and the client stays usable.
 func TestCall_Panics(t *testing.T) {
 	t.Parallel()
 	broken := true
@@ -188,7 +188,7 @@ func TestCall_Panics(t *testing.T) {
 		"limiter":    {basiq.WithRateLimit(panickingLimiter(boom)), basiq.WithTokenSource(fixedTokens("token-1"))},
 	} {
 		broken = true
-		client := newClient(t, &stub{answer: inTurn(ok(200, userJSON))}, options...)
+		client := newClient(t, &stub{respond: respondWith(ok(200, userJSON))}, options...)
 		assert.PanicsWithValue(t, "mine", func() { _, _ = client.Users.Get(t.Context(), userID) }, name)
 		broken = false
 		require.NoError(t, errOf(client.Users.Get(t.Context(), userID)), name)

@@ -18,20 +18,21 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-// errOfAnother is the error of another call, as errgroup makes it the cause of its context.
+// errOfAnother is the error of another call. errgroup would set it as the cause of its context.
 var errOfAnother = &basiq.Error{Operation: "Users.Get", StatusCode: 404, Details: []basiq.ErrorDetail{{Code: "resource-not-found", Detail: "no such user"}}}
 
-// requireCanceled checks the error of a call whose context was canceled with errOfAnother: the cause is text only.
+// requireCanceled checks the error of a call whose context was canceled with errOfAnother. The error contains only the
+// cause's text.
 func requireCanceled(t *testing.T, err error) {
 	t.Helper()
 	require.ErrorIs(t, err, context.Canceled)
 	require.NotErrorIs(t, err, basiq.ErrNotFound)
 	require.NotErrorIs(t, err, errOfAnother)
 	require.NotErrorIs(t, err, basiq.CodeResourceNotFound)
-	assert.Contains(t, err.Error(), errOfAnother.Error(), "the cause says why")
+	assert.Contains(t, err.Error(), errOfAnother.Error(), "the text must contain the cause")
 }
 
-// Wherever the context of a call ends, its error holds ctx.Err() and not the cause, which belongs to another call.
+// If the context ends during any stage of a call, the error wraps ctx.Err() and not the cause, which belongs to another call.
 func TestContextCause_InEveryStage(t *testing.T) {
 	t.Parallel()
 	slow := basiq.WithRetry(basiq.RetryPolicy{MaxAttempts: 4, BaseDelay: time.Minute, MaxDelay: time.Hour})
@@ -40,7 +41,7 @@ func TestContextCause_InEveryStage(t *testing.T) {
 		return reply(200, userJSON), nil
 	}
 	for name, c := range map[string]struct {
-		answer  func(n int, req request) (*http.Response, error)
+		respond func(n int, req request) (*http.Response, error)
 		onToken func(n int) (*http.Response, error)
 		options []basiq.Option
 		before  func(t *testing.T, client *basiq.Client)
@@ -49,16 +50,16 @@ func TestContextCause_InEveryStage(t *testing.T) {
 			<-req.Context().Done()
 			return nil, context.Cause(req.Context())
 		})}},
-		"in middleware that wraps": {options: []basiq.Option{slow, ofCalls(func(_ basiq.Doer, req *http.Request, _ int) (*http.Response, error) {
+		"in wrapping middleware": {options: []basiq.Option{slow, ofCalls(func(_ basiq.Doer, req *http.Request, _ int) (*http.Response, error) {
 			<-req.Context().Done()
 			return nil, fmt.Errorf("circuit breaker: %w", errors.Join(io.EOF, context.Cause(req.Context())))
 		})}},
 		"in a TokenSource":          {options: []basiq.Option{slow, basiq.WithTokenSource(waitingTokens{})}},
 		"in a Limiter":              {options: []basiq.Option{slow, basiq.WithRateLimit(waitingLimiter{})}},
 		"while waiting for a token": {options: []basiq.Option{slow}, onToken: func(int) (*http.Response, error) { time.Sleep(time.Hour); return reply(200, tokenJSON), nil }},
-		"while waiting to retry":    {options: []basiq.Option{slow}, answer: inTurn(answerOf{status: 503, header: http.Header{"Retry-After": {"600"}}})},
+		"while waiting to retry":    {options: []basiq.Option{slow}, respond: respondWith(stubResponse{status: 503, header: http.Header{"Retry-After": {"600"}}})},
 		"while throttled": {
-			options: []basiq.Option{slow}, answer: inTurn(answerOf{status: 429, header: http.Header{"Retry-After": {"600"}}}),
+			options: []basiq.Option{slow}, respond: respondWith(stubResponse{status: 429, header: http.Header{"Retry-After": {"600"}}}),
 			before: func(t *testing.T, client *basiq.Client) {
 				t.Helper()
 				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -70,9 +71,9 @@ func TestContextCause_InEveryStage(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				s := &stub{answer: c.answer, onToken: c.onToken}
-				if s.answer == nil {
-					s.answer = blocked
+				s := &stub{respond: c.respond, onToken: c.onToken}
+				if s.respond == nil {
+					s.respond = blocked
 				}
 				client := newClient(t, s, c.options...)
 				if c.before != nil {
@@ -84,7 +85,7 @@ func TestContextCause_InEveryStage(t *testing.T) {
 				_, err := client.Users.Get(ctx, userID)
 				requireCanceled(t, err)
 				assert.Equal(t, 10*time.Second, time.Since(start))
-				time.Sleep(2 * time.Hour) // for a token request that belongs to no caller
+				time.Sleep(2 * time.Hour) // until the shared token request ends
 			})
 		})
 	}
@@ -101,7 +102,7 @@ func TestContextCause_InEveryStage(t *testing.T) {
 	})
 }
 
-// waitingTokens returns the cause of the context, as net/http does.
+// waitingTokens blocks until the context ends and returns its cause, as net/http does.
 type waitingTokens struct{ fixedTokens }
 
 func (waitingTokens) Token(ctx context.Context, _ basiq.Scope) (basiq.Token, error) {
@@ -116,7 +117,7 @@ func (waitingLimiter) Wait(ctx context.Context) error {
 	return context.Cause(ctx)
 }
 
-// protocols runs a test over HTTP/1.1 and HTTP/2 with a real server.
+// protocols runs a test with a real server over HTTP/1.1 and HTTP/2.
 func protocols(t *testing.T, handler func(arrived chan<- struct{}) http.HandlerFunc, test func(t *testing.T, client *basiq.Client, arrived <-chan struct{})) {
 	t.Helper()
 	for _, http2 := range []bool{false, true} {
@@ -162,7 +163,7 @@ func TestContextCause_OverTheNetwork(t *testing.T) {
 	}
 }
 
-// An attempt's own timeout is the same on both protocols.
+// The timeout of an attempt has the same effect with both protocols.
 func TestAttemptTimeout_OverTheNetwork(t *testing.T) {
 	t.Parallel()
 	server := func(_ http.ResponseWriter, r *http.Request) {

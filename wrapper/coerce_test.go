@@ -12,14 +12,14 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-// The official examples of API 3.0 have bare numbers where their schemas have strings. Nothing is lost, and nothing logged.
+// The official examples of API 3.0 have numbers where the schemas have strings. All values are decoded and nothing is logged.
 func TestResponses_Numbers(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		body string
 		call func(t *testing.T, client *basiq.Client)
 	}{
-		"mobile of a new user": {`{"type":"user","id":"u1","mobile":61410888666}`, func(t *testing.T, client *basiq.Client) {
+		"mobile of a created user": {`{"type":"user","id":"u1","mobile":61410888666}`, func(t *testing.T, client *basiq.Client) {
 			user, err := client.Users.Create(t.Context(), basiq.CreateUser{Mobile: "+61410888666"})
 			require.NoError(t, err)
 			assert.Equal(t, "u1", user.ID)
@@ -66,14 +66,14 @@ func TestResponses_Numbers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var logs bytes.Buffer
-			client := newClient(t, &stub{answer: inTurn(ok(200, c.body))}, basiq.WithLogger(slog.New(slog.NewTextHandler(&logs, nil))))
+			client := newClient(t, &stub{respond: respondWith(ok(200, c.body))}, basiq.WithLogger(slog.New(slog.NewTextHandler(&logs, nil))))
 			c.call(t, client)
 			assert.NotContains(t, logs.String(), "WARN")
 		})
 	}
 }
 
-// What is neither a number nor a string is skipped and logged. The rest of the response is kept.
+// A value that is neither a number nor a string is skipped and logged. The rest of the response is decoded.
 func TestResponses_Mistyped(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -92,17 +92,17 @@ func TestResponses_Mistyped(t *testing.T) {
 			assert.Equal(t, "kept", user.Email)
 			assert.Empty(t, user.Mobile)
 		}},
-		"institution as text": {`{"type":"connection","id":"c1","institution":"AU00000","status":"active"}`, "institution", func(t *testing.T, client *basiq.Client) {
+		"institution as string": {`{"type":"connection","id":"c1","institution":"AU00000","status":"active"}`, "institution", func(t *testing.T, client *basiq.Client) {
 			connection, err := client.Connections.Get(t.Context(), userID, connID)
 			require.NoError(t, err)
 			assert.Equal(t, basiq.ConnectionStatusActive, connection.Status)
 		}},
-		"institution of a job as text": {`{"type":"job","id":"j1","institution":"AU00000","steps":[{"title":"verify-credentials","status":"success","result":null}]}`, "institution", func(t *testing.T, client *basiq.Client) {
+		"institution of a job as string": {`{"type":"job","id":"j1","institution":"AU00000","steps":[{"title":"verify-credentials","status":"success","result":null}]}`, "institution", func(t *testing.T, client *basiq.Client) {
 			job, err := client.Jobs.Wait(t.Context(), jobID)
 			require.NoError(t, err)
 			assert.True(t, job.Done())
 		}},
-		"step result as text": {`{"type":"job","id":"j1","steps":[{"title":"verify-credentials","status":"success","result":"done"}]}`, "0", func(t *testing.T, client *basiq.Client) {
+		"step result as string": {`{"type":"job","id":"j1","steps":[{"title":"verify-credentials","status":"success","result":"done"}]}`, "0", func(t *testing.T, client *basiq.Client) {
 			job, err := client.Jobs.Wait(t.Context(), jobID)
 			require.NoError(t, err)
 			assert.True(t, job.Done())
@@ -111,7 +111,7 @@ func TestResponses_Mistyped(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var logs bytes.Buffer
-			client := newClient(t, &stub{answer: inTurn(ok(200, c.body))}, basiq.WithLogger(slog.New(slog.NewTextHandler(&logs, nil))))
+			client := newClient(t, &stub{respond: respondWith(ok(200, c.body))}, basiq.WithLogger(slog.New(slog.NewTextHandler(&logs, nil))))
 			c.call(t, client)
 			assert.Contains(t, logs.String(), "level=WARN")
 			assert.Contains(t, logs.String(), "field="+c.field+" ")
@@ -121,7 +121,7 @@ func TestResponses_Mistyped(t *testing.T) {
 
 func TestTokens_Create_QuotedExpiry(t *testing.T) {
 	t.Parallel()
-	s := &wire{answer: ok(200, userJSON), token: &answerOf{status: 200, body: `{"access_token":"a","expires_in":"1800"}`}}
+	s := &wire{response: ok(200, userJSON), token: &stubResponse{status: 200, body: `{"access_token":"a","expires_in":"1800"}`}}
 	client := newClient(t, s)
 	token, err := client.Tokens.Create(t.Context(), basiq.ServerAccess())
 	require.NoError(t, err)

@@ -11,8 +11,8 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-// 200 says that a job was under way, 202 that one was started. Both are success.
-func TestStartedAndRunningJobs(t *testing.T) {
+// Status 200 means that a job was already running, 202 that one was started. Both are successful.
+func TestConnections_AlreadyRunning(t *testing.T) {
 	t.Parallel()
 	for status, running := range map[int]bool{200: true, 202: false} {
 		for name, call := range map[string]func(context.Context, *basiq.Client) (*basiq.Job, error){
@@ -26,32 +26,33 @@ func TestStartedAndRunningJobs(t *testing.T) {
 				return c.Connections.Update(ctx, userID, connID, basiq.UpdateConnection{Password: basiq.NewSecret("x")})
 			},
 		} {
-			t.Run(fmt.Sprint(name, status), func(t *testing.T) {
+			t.Run(fmt.Sprint(name, " ", status), func(t *testing.T) {
 				t.Parallel()
-				s := &stub{answer: inTurn(ok(status, job(step("verify-credentials", "in-progress", "null"))))}
+				s := &stub{respond: respondWith(ok(status, job(step("verify-credentials", "in-progress", "null"))))}
 				client := newClient21(t, s)
 				job, err := call(t.Context(), client)
 				require.NoError(t, err)
 				assert.Equal(t, running, job.AlreadyRunning)
 				assert.Equal(t, jobID, job.ID)
-				assert.Len(t, job.Steps, 1, "what the answer has of the job is there")
+				assert.Len(t, job.Steps, 1, "the job in the response must be decoded")
 				assert.Len(t, s.seen(), 1)
 			})
 		}
 	}
 }
 
-func TestCreateConnectionRefusesBadInput(t *testing.T) {
+// Invalid input is rejected before a request is sent.
+func TestConnections_InvalidInput(t *testing.T) {
 	t.Parallel()
 	secret := basiq.NewSecret("hooli2016")
 	for name, c := range map[string]struct {
 		in   basiq.CreateConnection
 		want string
 	}{
-		"nothing":        {basiq.CreateConnection{}, "give an InstitutionID"},
-		"no credentials": {basiq.CreateConnection{InstitutionID: "AU00000"}, "give a LoginID and a Password, or a UserToken"},
-		"no password":    {basiq.CreateConnection{InstitutionID: "AU00000", LoginID: secret}, "give a Password beside the LoginID"},
-		"no login":       {basiq.CreateConnection{InstitutionID: "AU00000", Password: secret}, "give a LoginID and a Password"},
+		"empty":               {basiq.CreateConnection{}, "give an InstitutionID"},
+		"missing credentials": {basiq.CreateConnection{InstitutionID: "AU00000"}, "give a LoginID and a Password, or a UserToken"},
+		"missing password":    {basiq.CreateConnection{InstitutionID: "AU00000", LoginID: secret}, "give a Password beside the LoginID"},
+		"missing login":       {basiq.CreateConnection{InstitutionID: "AU00000", Password: secret}, "give a LoginID and a Password"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -73,7 +74,8 @@ func TestCreateConnectionRefusesBadInput(t *testing.T) {
 	assert.Empty(t, s.seen())
 }
 
-func TestCredentialsAreSentWhole(t *testing.T) {
+// All credentials are sent unchanged.
+func TestConnections_Credentials(t *testing.T) {
 	t.Parallel()
 	s, client := newStub21(t, ok(202, jobJSON))
 	_, err := client.Connections.Create(t.Context(), userID, basiq.CreateConnection{
@@ -93,8 +95,8 @@ func TestCredentialsAreSentWhole(t *testing.T) {
 	assert.JSONEq(t, `{"password":"a","secondaryLoginId":"b","securityCode":"c"}`, seen[2].Body)
 }
 
-// What the documents do not foresee does not fail a decode, and what they do is not lost.
-func TestConnectionsDecodeLeniently(t *testing.T) {
+// Undocumented values do not cause decoding errors, and documented values are kept.
+func TestConnections_Get_UnexpectedValues(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		body  string
@@ -121,12 +123,12 @@ func TestConnectionsDecodeLeniently(t *testing.T) {
 				}
 			},
 		},
-		"odd dates": {
+		"invalid dates": {
 			`{"id":"c1","createdDate":"2018-02-228","lastUsed":"2019-10-29T00:00:00"}`,
 			func(t *testing.T, c *basiq.Connection) {
 				_, known := c.CreatedDate.Time()
 				assert.False(t, known)
-				assert.Equal(t, basiq.Time("2018-02-228"), c.CreatedDate, "what was sent can be read all the same")
+				assert.Equal(t, basiq.Time("2018-02-228"), c.CreatedDate, "the invalid date must be kept")
 				when, known := c.LastUsed.Time()
 				assert.True(t, known)
 				assert.Equal(t, 2019, when.Year())
@@ -144,7 +146,7 @@ func TestConnectionsDecodeLeniently(t *testing.T) {
 			`{"id":"c1","profile":{"fullName":"Gavin Belson","phoneNumbers":["XXXX 888 991"],"physicalAddresses":[{"addressLine1":"91 Fisher Rd","addressLine2":null,"city":null}]}}`,
 			func(t *testing.T, c *basiq.Connection) {
 				assert.Equal(t, "91 Fisher Rd", c.Profile.PhysicalAddresses[0].AddressLine1)
-				assert.Equal(t, "XXXX 888 991", c.Profile.PhoneNumbers[0], "masked as the bank masks it")
+				assert.Equal(t, "XXXX 888 991", c.Profile.PhoneNumbers[0], "the masked number must be unchanged")
 			},
 		},
 		"false is not absent": {
@@ -172,7 +174,7 @@ func TestConnectionsDecodeLeniently(t *testing.T) {
 	}
 }
 
-func TestLists(t *testing.T) {
+func TestConnections_List(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		body string
@@ -202,7 +204,7 @@ func TestLists(t *testing.T) {
 			assert.Len(t, all, len(c.want))
 		})
 	}
-	t.Run("somebody else's answer", func(t *testing.T) {
+	t.Run("not a list", func(t *testing.T) {
 		t.Parallel()
 		for _, body := range []string{"null", "{}", `{"status":"ok"}`} {
 			_, client := newStub(t, ok(200, body))
@@ -213,7 +215,7 @@ func TestLists(t *testing.T) {
 			require.ErrorContains(t, err, "not a list", body)
 		}
 	})
-	t.Run("quiet until the range begins, and after a break", func(t *testing.T) {
+	t.Run("requests only during the loop", func(t *testing.T) {
 		t.Parallel()
 		s, client := newStub(t, ok(200, `{"data":[{"id":"a"},{"id":"b"}]}`))
 		list := client.Connections.List(t.Context(), userID)
@@ -227,7 +229,8 @@ func TestLists(t *testing.T) {
 	})
 }
 
-func TestUsersRefuseBadInput(t *testing.T) {
+// Invalid input is rejected before a request is sent.
+func TestUsers_InvalidInput(t *testing.T) {
 	t.Parallel()
 	s, client := newStub(t, ok(201, userJSON))
 	_, err := client.Users.Create(t.Context(), basiq.CreateUser{FirstName: "Gavin"})
@@ -239,7 +242,8 @@ func TestUsersRefuseBadInput(t *testing.T) {
 	assert.Empty(t, s.seen())
 }
 
-func TestUserIsSentWithoutWhatIsNotGiven(t *testing.T) {
+// Fields that the caller does not set are omitted from the request.
+func TestUsers_OmittedFields(t *testing.T) {
 	t.Parallel()
 	s, client := newStub(t, ok(201, userJSON))
 	verified := false

@@ -13,7 +13,7 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-func TestGetConnector(t *testing.T) {
+func TestConnectors_Get(t *testing.T) {
 	t.Parallel()
 	for name, payload := range map[string]string{
 		"2.1": "assembled/swagger-2.1/getConnector.200.1",
@@ -36,7 +36,8 @@ func TestGetConnector(t *testing.T) {
 	}
 }
 
-func TestConnectorOfTomorrow(t *testing.T) {
+// Values that this version does not know are kept, because Basiq may add values.
+func TestConnectors_List_UnknownValues(t *testing.T) {
 	t.Parallel()
 	_, client := newStub(t, ok(200, `{"type":"list","totalCount":2,"data":[
 		{"type":"connector","id":"AU1","method":"telepathy","status":"on-fire","stage":"gamma","authorization":{"type":"retina","meta":null},"scopes":["brand.new"],"stats":null},
@@ -51,10 +52,11 @@ func TestConnectorOfTomorrow(t *testing.T) {
 	durations := connectors[1].Stats.AverageDurationMs
 	assert.Nil(t, durations.Total, "not measured")
 	require.NotNil(t, durations.RetrieveMeta)
-	assert.Zero(t, *durations.RetrieveMeta, "measured, and no time at all")
+	assert.Zero(t, *durations.RetrieveMeta, "zero is a measured duration")
 }
 
-// The engine of a connector has another name in each version. A public list has no token, and so that of API 2.1.
+// The field for the engine has a different name in each API version. Public lists are sent without a token, so they use the
+// name of API 2.1.
 func TestConnectorFields_Engine(t *testing.T) {
 	t.Parallel()
 	engine := basiq.ConnectorFields.Engine
@@ -63,7 +65,7 @@ func TestConnectorFields_Engine(t *testing.T) {
 		assert.Contains(t, text, "connector.connectorEngine.")
 		text21 := strings.Replace(text, "connectorEngine", "connectorCategory", 1)
 		for _, version := range []basiq.APIVersion{basiq.APIVersion21, basiq.APIVersion30} {
-			s := &stub{answer: inTurn(ok(200, `{"type":"list","data":[]}`))}
+			s := &stub{respond: respondWith(ok(200, `{"type":"list","data":[]}`))}
 			client := newClient(t, s, basiq.WithAPIVersion(version))
 			all(t, client.Connectors.List(t.Context(), basiq.ConnectorListOptions{Filter: filter}))
 			all(t, client.Connectors.ListPublic(t.Context(), basiq.ConnectorListOptions{Filter: filter}))
@@ -80,7 +82,7 @@ func TestConnectorFields_Engine(t *testing.T) {
 	}
 }
 
-func TestConnectorFilters(t *testing.T) {
+func TestConnectors_List_Filters(t *testing.T) {
 	t.Parallel()
 	fields := basiq.ConnectorFields
 	filter := fields.ID.Eq("AU00000").And(
@@ -109,17 +111,17 @@ func TestConnectorFilters(t *testing.T) {
 			query, err := url.ParseQuery(s.seen()[0].Query)
 			require.NoError(t, err)
 			want := want
-			if path == "/public/connectors" { // API 2.1, whatever the client's version
+			if path == "/public/connectors" { // API 2.1, regardless of the client's version
 				want = strings.Replace(want, "connectorEngine", "connectorCategory", 1)
 			}
 			assert.Equal(t, url.Values{"filter": {want}}, query)
 
 			for name, bad := range map[string]basiq.Filter[basiq.Connector]{
-				"one of none": fields.Status.In(), "a quote": fields.InstitutionType.Eq("People's Choice"), "empty": fields.Stage.In("live", ""),
+				"no values": fields.Status.In(), "quote": fields.InstitutionType.Eq("People's Choice"), "empty": fields.Stage.In("live", ""),
 			} {
 				require.ErrorIs(t, rangeErr(list(t.Context(), client, basiq.ConnectorListOptions{Filter: bad})), basiq.ErrInvalidInput, name)
 			}
-			assert.Len(t, s.seen(), 1, "nothing is sent")
+			assert.Len(t, s.seen(), 1, "an invalid filter must not cause a request")
 		})
 	}
 }

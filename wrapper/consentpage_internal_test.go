@@ -14,8 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// suspended returns t as it reads after the machine has been suspended for d: the wall clock has advanced by d and the
-// monotonic clock has not. Package time has no other way to make such a value.
+// suspended returns t as seen after the machine was suspended for d: the wall clock has advanced by d, the monotonic clock
+// has not. Package time provides no other way to create such a value.
 func suspended(t time.Time, d time.Duration) time.Time {
 	fields := (*struct {
 		wall uint64
@@ -29,7 +29,7 @@ func suspended(t time.Time, d time.Duration) time.Time {
 	return t
 }
 
-// agingSource returns each token once, with what is left of its life, and records the tokens that were rejected.
+// agingSource returns each of its tokens once and records rejected tokens.
 type agingSource struct {
 	tokens   []Token
 	rejected []string
@@ -58,6 +58,8 @@ func pageToken(t *testing.T, page Secret) string {
 	return u.Query().Get("token")
 }
 
+// The remaining lifetime of a token is measured with the wall clock, because the monotonic clock stops while a machine is
+// suspended.
 func TestConsents_PageURL_WallClock(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -68,7 +70,7 @@ func TestConsents_PageURL_WallClock(t *testing.T) {
 		{"one hour left", time.Hour, "cached"},
 		{"31 minutes left", 31 * time.Minute, "cached"},
 		{"29 minutes left", 29 * time.Minute, "new"},
-		{"ended an hour ago", -time.Hour, "new"},
+		{"expired an hour ago", -time.Hour, "new"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -79,7 +81,7 @@ func TestConsents_PageURL_WallClock(t *testing.T) {
 				}, nil
 			})}))
 			require.NoError(t, err)
-			// By the monotonic clock the token is valid for another two hours.
+			// According to the monotonic clock the token is valid for two more hours.
 			expires := suspended(time.Now().Add(2*time.Hour), 2*time.Hour-c.left)
 			client.tokens = &agingSource{tokens: []Token{{Value: NewSecret("cached"), Expires: expires}}}
 			page, err := client.Consents.PageURL(t.Context(), "u1", ConsentPage{State: "s"})
@@ -89,6 +91,7 @@ func TestConsents_PageURL_WallClock(t *testing.T) {
 	}
 }
 
+// An expired token from a TokenSource is rejected once, so that the source can return a new one.
 func TestConsents_PageURL_TokenSourceExpired(t *testing.T) {
 	t.Parallel()
 	ended := suspended(time.Now().Add(2*time.Hour), 3*time.Hour)
@@ -99,9 +102,9 @@ func TestConsents_PageURL_TokenSourceExpired(t *testing.T) {
 		rejected []string
 	}{
 		{"valid", []Token{{Value: NewSecret("a"), Expires: time.Now().Add(time.Hour)}}, "a", nil},
-		{"unknown end", []Token{{Value: NewSecret("a")}}, "a", nil},
-		{"ended", []Token{{Value: NewSecret("a"), Expires: ended}, {Value: NewSecret("b")}}, "b", []string{"a"}},
-		{"ended twice", []Token{{Value: NewSecret("a"), Expires: ended}, {Value: NewSecret("b"), Expires: ended}}, "", []string{"a"}},
+		{"unknown expiry", []Token{{Value: NewSecret("a")}}, "a", nil},
+		{"expired", []Token{{Value: NewSecret("a"), Expires: ended}, {Value: NewSecret("b")}}, "b", []string{"a"}},
+		{"expired twice", []Token{{Value: NewSecret("a"), Expires: ended}, {Value: NewSecret("b"), Expires: ended}}, "", []string{"a"}},
 		{"empty", []Token{{}}, "", nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -20,7 +20,7 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-func TestConsentPageURL(t *testing.T) {
+func TestConsents_PageURL(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		page basiq.ConsentPage
@@ -28,7 +28,7 @@ func TestConsentPageURL(t *testing.T) {
 	}{
 		"first consent": {basiq.ConsentPage{State: "s"}, "state=s&token=token-1"},
 		"connect":       {basiq.ConsentPage{State: "s", Action: basiq.ConsentActionConnect}, "action=connect&state=s&token=token-1"},
-		"another":       {basiq.ConsentPage{State: "s", Action: "organize"}, "action=organize&state=s&token=token-1"},
+		"custom action": {basiq.ConsentPage{State: "s", Action: "organize"}, "action=organize&state=s&token=token-1"},
 		"one bank":      {basiq.ConsentPage{State: "s", InstitutionID: "AU00000"}, "institutionId=AU00000&state=s&token=token-1"},
 		"a connection": {
 			basiq.ConsentPage{State: "a b&token=x", Action: basiq.ConsentActionReauthorise, ConnectionID: "c1"},
@@ -39,7 +39,7 @@ func TestConsentPageURL(t *testing.T) {
 			t.Parallel()
 			var scopes []string
 			s := &stub{}
-			client := newClient(t, transportOf(func(req *http.Request) (*http.Response, error) {
+			client := newClient(t, roundTripper(func(req *http.Request) (*http.Response, error) {
 				if req.URL.Path == "/token" {
 					require.NoError(t, req.ParseForm())
 					scopes = append(scopes, req.PostForm.Encode())
@@ -55,23 +55,19 @@ func TestConsentPageURL(t *testing.T) {
 	}
 }
 
-type transportOf func(*http.Request) (*http.Response, error)
-
-func (f transportOf) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
-
-// Whatever the context says, the page gets a token of its user.
-func TestConsentPageIgnoresTheContextsScope(t *testing.T) {
+// The page always gets a token for its user, even if the context has another scope.
+func TestConsents_PageURL_ContextScope(t *testing.T) {
 	t.Parallel()
-	s := &stub{answer: inTurn(ok(200, userJSON))}
+	s := &stub{respond: respondWith(ok(200, userJSON))}
 	client := newClient(t, s)
 	_, err := client.Users.Get(t.Context(), userID)
 	require.NoError(t, err)
 	u, err := client.Consents.PageURL(basiq.ContextWithScope(t.Context(), basiq.ServerAccess()), userID, basiq.ConsentPage{State: "s"})
 	require.NoError(t, err)
-	assert.Contains(t, u.Reveal(), "token=token-2", "token-1 is the server's")
+	assert.Contains(t, u.Reveal(), "token=token-2", "token-1 has server access")
 }
 
-// fixedSource hands out the same token for every scope, as a careless store would.
+// fixedSource returns the same token for every scope, as a faulty token store might.
 type fixedSource struct{ value string }
 
 func (s fixedSource) Token(context.Context, basiq.Scope) (basiq.Token, error) {
@@ -80,7 +76,7 @@ func (s fixedSource) Token(context.Context, basiq.Scope) (basiq.Token, error) {
 
 func (fixedSource) Reject(context.Context, basiq.Scope, basiq.Token) {}
 
-// scopedSource hands out tokens that say what they are for.
+// scopedSource returns JWTs with the given claims and the requested scope.
 type scopedSource struct{ claims string }
 
 func (s scopedSource) Token(_ context.Context, scope basiq.Scope) (basiq.Token, error) {
@@ -90,22 +86,23 @@ func (s scopedSource) Token(_ context.Context, scope basiq.Scope) (basiq.Token, 
 
 func (scopedSource) Reject(context.Context, basiq.Scope, basiq.Token) {}
 
-func TestServerTokenNeverReachesABrowser(t *testing.T) {
+// A token with server access never becomes part of a URL for a browser.
+func TestConsents_PageURL_ServerToken(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		source basiq.TokenSource
 		good   bool
 	}{
-		"one for all":       {fixedSource{"opaque"}, false},
-		"a server's claims": {scopedSource{`{"scope":"SERVER_ACCESS"}`}, false},
-		"both":              {scopedSource{`{"scope":"CLIENT_ACCESS SERVER_ACCESS"}`}, false},
-		"a user's claims":   {scopedSource{`{"scope":"CLIENT_ACCESS","userid":"u1"}`}, true},
-		"other claims":      {scopedSource{`{"scope":["CLIENT_ACCESS"]}`}, true},
-		"a list of scopes":  {scopedSource{`{"scopes":["SERVER_ACCESS"]}`}, false},
-		"no JWT":            {scopedSource{"\x00"}, true},
-		"no claims":         {scopedSource{`not JSON`}, true},
-		"opaque ones":       {mintingSource{n: new(int)}, true},
-		"no base64":         {dottedSource{}, true},
+		"same token for all scopes": {fixedSource{"opaque"}, false},
+		"server claims":             {scopedSource{`{"scope":"SERVER_ACCESS"}`}, false},
+		"both scopes":               {scopedSource{`{"scope":"CLIENT_ACCESS SERVER_ACCESS"}`}, false},
+		"client claims":             {scopedSource{`{"scope":"CLIENT_ACCESS","userid":"u1"}`}, true},
+		"other claims":              {scopedSource{`{"scope":["CLIENT_ACCESS"]}`}, true},
+		"server scope in a list":    {scopedSource{`{"scopes":["SERVER_ACCESS"]}`}, false},
+		"not a JWT":                 {scopedSource{"\x00"}, true},
+		"no claims":                 {scopedSource{`not JSON`}, true},
+		"opaque ones":               {mintingSource{n: new(int)}, true},
+		"no base64":                 {dottedSource{}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -129,7 +126,8 @@ func TestServerTokenNeverReachesABrowser(t *testing.T) {
 	}
 }
 
-// mintingSource makes a new server's token for whoever asks, as a careless store would, and fails the second time if told.
+// mintingSource returns a new server token for every scope, as a faulty token store might. If fails is set, its second
+// call returns an error.
 type mintingSource struct {
 	n     *int
 	fails bool
@@ -145,7 +143,7 @@ func (s mintingSource) Token(context.Context, basiq.Scope) (basiq.Token, error) 
 
 func (mintingSource) Reject(context.Context, basiq.Scope, basiq.Token) {}
 
-// dottedSource hands out tokens that only look like JWTs.
+// dottedSource returns tokens that only resemble JWTs.
 type dottedSource struct{}
 
 func (dottedSource) Token(_ context.Context, scope basiq.Scope) (basiq.Token, error) {
@@ -154,15 +152,15 @@ func (dottedSource) Token(_ context.Context, scope basiq.Scope) (basiq.Token, er
 
 func (dottedSource) Reject(context.Context, basiq.Scope, basiq.Token) {}
 
-// brokenSource has no tokens.
+// brokenSource always returns an error.
 type brokenSource struct{ fixedSource }
 
 func (brokenSource) Token(context.Context, basiq.Scope) (basiq.Token, error) {
 	return basiq.Token{}, errReset
 }
 
-// With an API key at hand, a source that may know nothing of scopes is not asked.
-func TestConsentPageAsksBasiqItself(t *testing.T) {
+// A client with an API key requests the page's token from Basiq, because a TokenSource may ignore scopes.
+func TestConsents_PageURL_TokenSourceAndKey(t *testing.T) {
 	t.Parallel()
 	s := &stub{}
 	client := newClient(t, s, basiq.WithTokenSource(mintingSource{n: new(int)}))
@@ -173,7 +171,7 @@ func TestConsentPageAsksBasiqItself(t *testing.T) {
 	client, err = basiq.New("", basiq.WithTokenSource(mintingSource{new(int), true}))
 	require.NoError(t, err)
 	_, err = client.Consents.PageURL(t.Context(), userID, basiq.ConsentPage{State: "s"})
-	require.ErrorIs(t, err, errReset, "nothing to compare with")
+	require.ErrorIs(t, err, errReset, "a server token is required for the comparison")
 
 	client, err = basiq.New("", basiq.WithTokenSource(brokenSource{}))
 	require.NoError(t, err)
@@ -182,8 +180,8 @@ func TestConsentPageAsksBasiqItself(t *testing.T) {
 	assert.True(t, u.IsZero())
 }
 
-// A token that is about to end would end while the user logs in.
-func TestConsentPageTokenIsFresh(t *testing.T) {
+// A token that is about to expire is replaced, because it would expire while the user logs in.
+func TestConsents_PageURL_TokenLifetime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := &stub{}
@@ -197,15 +195,15 @@ func TestConsentPageTokenIsFresh(t *testing.T) {
 		}
 		assert.Equal(t, "token-1", page())
 		time.Sleep(20 * time.Minute)
-		assert.Equal(t, "token-1", page(), "good for 40 minutes more")
+		assert.Equal(t, "token-1", page(), "valid for 40 more minutes")
 		time.Sleep(10 * time.Minute)
-		assert.Equal(t, "token-1", page(), "half an hour is enough")
+		assert.Equal(t, "token-1", page(), "valid for 30 more minutes")
 		time.Sleep(5 * time.Minute)
-		assert.Equal(t, "token-2", page(), "25 minutes are too few")
+		assert.Equal(t, "token-2", page(), "25 minutes are too short")
 	})
 }
 
-func TestBadConsentPages(t *testing.T) {
+func TestConsents_PageURL_InvalidInput(t *testing.T) {
 	t.Parallel()
 	s := &stub{}
 	client := newClient(t, s)
@@ -214,19 +212,19 @@ func TestBadConsentPages(t *testing.T) {
 		page   basiq.ConsentPage
 		text   string
 	}{
-		"no user":           {"", basiq.ConsentPage{State: "s"}, "userID"},
-		"a step up":         {"..", basiq.ConsentPage{State: "s"}, "userID"},
-		"no state":          {userID, basiq.ConsentPage{}, "NewConsentState"},
-		"no such action":    {userID, basiq.ConsentPage{State: "s", Action: "a&b"}, "page.Action"},
-		"a bad institution": {userID, basiq.ConsentPage{State: "s", InstitutionID: "a/b"}, "page.InstitutionID"},
-		"a bad connection":  {userID, basiq.ConsentPage{State: "s", ConnectionID: ".."}, "page.ConnectionID"},
+		"empty user ID":          {"", basiq.ConsentPage{State: "s"}, "userID"},
+		"path traversal":         {"..", basiq.ConsentPage{State: "s"}, "userID"},
+		"missing state":          {userID, basiq.ConsentPage{}, "NewConsentState"},
+		"invalid action":         {userID, basiq.ConsentPage{State: "s", Action: "a&b"}, "page.Action"},
+		"invalid institution ID": {userID, basiq.ConsentPage{State: "s", InstitutionID: "a/b"}, "page.InstitutionID"},
+		"invalid connection ID":  {userID, basiq.ConsentPage{State: "s", ConnectionID: ".."}, "page.ConnectionID"},
 	} {
 		u, err := client.Consents.PageURL(t.Context(), c.userID, c.page)
 		require.ErrorIs(t, err, basiq.ErrInvalidInput, name)
 		assert.Contains(t, err.Error(), c.text, name)
 		assert.True(t, u.IsZero(), name)
 	}
-	assert.Zero(t, s.tokenRequests(), "nothing is sent")
+	assert.Zero(t, s.tokenRequests(), "an invalid page must not cause a token request")
 
 	s.onToken = func(int) (*http.Response, error) {
 		return reply(404, envelope("parameter-not-valid", "", "Unable")), nil
@@ -235,7 +233,7 @@ func TestBadConsentPages(t *testing.T) {
 	require.ErrorIs(t, err, basiq.ErrInvalidAPIKey)
 }
 
-func TestConsentURLOption(t *testing.T) {
+func TestWithConsentURL(t *testing.T) {
 	t.Parallel()
 	client := newClient(t, &stub{}, basiq.WithConsentURL("http://127.0.0.1:8080/home"))
 	u, err := client.Consents.PageURL(t.Context(), userID, basiq.ConsentPage{State: "s"})
@@ -255,23 +253,23 @@ func TestParseConsentRedirect(t *testing.T) {
 		jobs  []string
 		is    error
 	}{
-		"one job":         {"jobIds=j1&state=" + state, []string{"j1"}, nil},
-		"several":         {"jobIds=j1,j2,%20j3&state=" + state, []string{"j1", "j2", "j3"}, nil},
-		"encoded commas":  {"jobIds=j1%2Cj2&state=" + state, []string{"j1", "j2"}, nil},
-		"twice":           {"jobIds=j1,j1&jobIds=j2,,&state=" + state, []string{"j1", "j2"}, nil},
-		"twice, then one": {"jobIds=j1,j1,,j2&state=" + state, []string{"j1", "j2"}, nil},
-		"none":            {"state=" + state, nil, nil},
-		"empty":           {"jobIds=&state=" + state, nil, nil},
-		"another state":   {"jobIds=j1&state=x", nil, basiq.ErrConsentState},
-		"a longer state":  {"jobIds=j1&state=" + state + "x", nil, basiq.ErrConsentState},
-		"no state":        {"jobIds=j1", nil, basiq.ErrConsentState},
-		"two states":      {"jobIds=j1&state=x&state=" + state, nil, basiq.ErrConsentState},
-		"an empty state":  {"jobIds=j1&state=", nil, basiq.ErrConsentState},
-		"a path":          {"jobIds=../users/u1&state=" + state, nil, basiq.ErrInvalidInput},
-		"a step up":       {"jobIds=j1,..&state=" + state, nil, basiq.ErrInvalidInput},
-		"a broken query":  {"jobIds=%zz&state=" + state, nil, basiq.ErrInvalidInput},
-		"a control":       {"jobIds=j%00&state=" + state, nil, basiq.ErrInvalidInput},
-		"a stray, refuse": {"jobIds=j1;state=" + state, nil, basiq.ErrInvalidInput},
+		"one job":                     {"jobIds=j1&state=" + state, []string{"j1"}, nil},
+		"several":                     {"jobIds=j1,j2,%20j3&state=" + state, []string{"j1", "j2", "j3"}, nil},
+		"encoded commas":              {"jobIds=j1%2Cj2&state=" + state, []string{"j1", "j2"}, nil},
+		"duplicate job and parameter": {"jobIds=j1,j1&jobIds=j2,,&state=" + state, []string{"j1", "j2"}, nil},
+		"duplicate job, empty job":    {"jobIds=j1,j1,,j2&state=" + state, []string{"j1", "j2"}, nil},
+		"no jobs":                     {"state=" + state, nil, nil},
+		"empty":                       {"jobIds=&state=" + state, nil, nil},
+		"wrong state":                 {"jobIds=j1&state=x", nil, basiq.ErrConsentState},
+		"longer state":                {"jobIds=j1&state=" + state + "x", nil, basiq.ErrConsentState},
+		"missing state":               {"jobIds=j1", nil, basiq.ErrConsentState},
+		"two states":                  {"jobIds=j1&state=x&state=" + state, nil, basiq.ErrConsentState},
+		"empty state":                 {"jobIds=j1&state=", nil, basiq.ErrConsentState},
+		"path in a job ID":            {"jobIds=../users/u1&state=" + state, nil, basiq.ErrInvalidInput},
+		"path traversal":              {"jobIds=j1,..&state=" + state, nil, basiq.ErrInvalidInput},
+		"invalid escape":              {"jobIds=%zz&state=" + state, nil, basiq.ErrInvalidInput},
+		"control character":           {"jobIds=j%00&state=" + state, nil, basiq.ErrInvalidInput},
+		"semicolon":                   {"jobIds=j1;state=" + state, nil, basiq.ErrInvalidInput},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -294,18 +292,19 @@ func TestParseConsentRedirect(t *testing.T) {
 	require.NoError(t, err)
 	assert.Len(t, redirect.JobIDs, 100)
 	_, err = basiq.ParseConsentRedirect(&url.URL{RawQuery: "state=" + state + "&jobIds=" + strings.Join(many, ",")}, state)
-	require.ErrorIs(t, err, basiq.ErrInvalidInput, "so many banks nobody connects")
+	require.ErrorIs(t, err, basiq.ErrInvalidInput, "too many job IDs")
 
 	_, err = basiq.ParseConsentRedirect(nil, state)
 	require.ErrorIs(t, err, basiq.ErrInvalidInput)
 	_, err = basiq.ParseConsentRedirect(&url.URL{RawQuery: "state="}, "")
-	require.ErrorIs(t, err, basiq.ErrInvalidInput, "an empty state is no state")
+	require.ErrorIs(t, err, basiq.ErrInvalidInput, "an empty state is invalid")
 	first, second := basiq.NewConsentState(), basiq.NewConsentState()
 	assert.NotEqual(t, first, second)
 	assert.Greater(t, len(first), 20)
 }
 
-// Whatever a browser brings, there are the job ids that another reader finds, for the right state, or an error.
+// For any query, ParseConsentRedirect returns the job IDs that an independent parser finds if the state matches. Otherwise it
+// returns an error.
 func FuzzConsentRedirect(f *testing.F) {
 	for _, query := range []string{
 		"jobIds=j1,j2&state=s", "state=s", "jobIds=..&state=s", "jobIds=a%2Fb&state=s", "state=s&state=s", "%", ";", "jobIds=j1&state=S",
@@ -325,7 +324,7 @@ func FuzzConsentRedirect(f *testing.F) {
 		}
 		if err != nil {
 			require.Nil(t, redirect)
-			require.NotEqual(t, errors.Is(err, basiq.ErrConsentState), errors.Is(err, basiq.ErrInvalidInput), "one of the two")
+			require.NotEqual(t, errors.Is(err, basiq.ErrConsentState), errors.Is(err, basiq.ErrInvalidInput), "exactly one of the two errors")
 			checkText(t, err, 300)
 			return
 		}
@@ -342,5 +341,5 @@ func FuzzConsentRedirect(f *testing.F) {
 	})
 }
 
-// onlyID is what stands in a path without any meaning but its own.
+// onlyID matches an ID without characters that are special in a path.
 var onlyID = regexp.MustCompile(`^[!-~]+$`)

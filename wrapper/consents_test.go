@@ -9,7 +9,7 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-func TestListConsents(t *testing.T) {
+func TestConsents_List(t *testing.T) {
 	t.Parallel()
 	_, client := newStub(t, ok(200, official(t, "examples/connect/getConsents.200.example")))
 	consents := all(t, client.Consents.List(t.Context(), userID))
@@ -20,7 +20,7 @@ func TestListConsents(t *testing.T) {
 	assert.Equal(t, basiq.ConsentStatusActive, active.Status)
 	assertMoment(t, "2025-09-26T12:12:01Z", active.ExpiryDate)
 	_, revoked := active.Revoked.Time()
-	assert.False(t, revoked, "it was not revoked, and so not in the year 1 either")
+	assert.False(t, revoked, "an active consent has no revocation time")
 	assert.Equal(t, "Share your financial data", active.Purpose.Primary.Title)
 	assert.Equal(t, int64(730), *active.Data.InitialRetrievalDays)
 	assert.True(t, *active.Data.RetainData)
@@ -36,24 +36,24 @@ func TestListConsents(t *testing.T) {
 	assert.NotEqual(t, consents[1].Links.ConsentPolicy, consents[1].Links.LatestConsentPolicy)
 }
 
-// Basiq reports a user without any consent as 403. Only the recorded response is read as an empty list: other refusals have
-// another code, a detail or a source.
-func TestListConsents_None(t *testing.T) {
+// Basiq reports a user without consents as 403. Only the recorded response is decoded as an empty list. Other errors have a
+// different code, a detail or a source.
+func TestConsents_List_None(t *testing.T) {
 	t.Parallel()
-	refusal := func(fields string) string {
+	rejection := func(fields string) string {
 		return `{"type":"list","correlationId":"c1","data":[{"type":"error",` + fields + `}]}`
 	}
-	recorded := refusal(`"code":"access-denied","title":"Access denied.","detail":"","source":null`)
+	recorded := rejection(`"code":"access-denied","title":"Access denied.","detail":"","source":null`)
 	for name, test := range map[string]struct {
 		status int
 		body   string
 		empty  bool
 	}{
 		"recorded":        {403, recorded, true},
-		"without detail":  {403, refusal(`"code":"access-denied","title":"Access denied.","source":{}`), true},
-		"with a detail":   {403, refusal(`"code":"access-denied","title":"Access denied.","detail":"Your account has been disabled."`), false},
-		"with a source":   {403, refusal(`"code":"access-denied","title":"Access denied.","detail":"","source":{"parameter":"userId"}`), false},
-		"another code":    {403, refusal(`"code":"forbidden-access","title":"Forbidden.","detail":""`), false},
+		"without detail":  {403, rejection(`"code":"access-denied","title":"Access denied.","source":{}`), true},
+		"with a detail":   {403, rejection(`"code":"access-denied","title":"Access denied.","detail":"Your account has been disabled."`), false},
+		"with a source":   {403, rejection(`"code":"access-denied","title":"Access denied.","detail":"","source":{"parameter":"userId"}`), false},
+		"another code":    {403, rejection(`"code":"forbidden-access","title":"Forbidden.","detail":""`), false},
 		"another status":  {400, recorded, false},
 		"two errors":      {403, `{"data":[{"code":"access-denied"},{"code":"access-denied"}]}`, false},
 		"without an item": {403, `{"message":"Forbidden"}`, false},
@@ -71,8 +71,8 @@ func TestListConsents_None(t *testing.T) {
 	}
 }
 
-// What a user did not answer is not what they refused.
-func TestConsentWithGaps(t *testing.T) {
+// A question that the user did not answer is not decoded as a refusal.
+func TestConsents_List_MissingFields(t *testing.T) {
 	t.Parallel()
 	_, client := newStub(t, ok(200, `{"type":"list","data":[
 		{"type":"consent","id":"n1","status":"paused","expiryDate":"","revoked":null,"data":null,"purpose":null,"links":null},
@@ -93,13 +93,13 @@ func TestConsentWithGaps(t *testing.T) {
 	require.NotNil(t, data.Permissions[0].Consented)
 	assert.False(t, *data.Permissions[0].Consented)
 	assert.Nil(t, data.Permissions[1].Consented)
-	// No document says what these two look like when they are not null.
+	// The format of these two fields is undocumented, except that they can be null.
 	assert.JSONEq(t, `{"abn":"1"}`, string(data.Organisation))
 	assert.JSONEq(t, `["x",{"y":1}]`, string(consents[1].Purpose.Other))
 }
 
-// API 2.1 has no consents, and says so in its own way: that is not a consent that is missing.
-func TestConsentsNeedAPI30(t *testing.T) {
+// API 2.1 has no consents. Its error must not be reported as a missing consent.
+func TestConsents_API21(t *testing.T) {
 	t.Parallel()
 	wrong := ok(404, `{"type":"list","data":[{"type":"error","code":"resource-not-found","title":"Not found","detail":"Route not found for this API version"}]}`)
 	_, client := newStub(t, wrong)

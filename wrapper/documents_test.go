@@ -13,18 +13,18 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-// documents are the calls whose answer is a document and not JSON.
+// documents lists the calls whose response is a document instead of JSON.
 var documents = map[string]struct {
 	operation, path, mediaType string
 	get                        func(t testing.TB, c *basiq.Client, id string) ([]byte, error)
 }{
-	"a report": {"Reports.Get", "/reports/r1", "application/pdf", func(t testing.TB, c *basiq.Client, id string) ([]byte, error) {
+	"report": {"Reports.Get", "/reports/r1", "application/pdf", func(t testing.TB, c *basiq.Client, id string) ([]byte, error) {
 		return c.Reports.PDF(t.Context(), id)
 	}},
-	"a summary": {"Affordability.Get", "/users/u1/affordability/r1", "application/pdf", func(t testing.TB, c *basiq.Client, id string) ([]byte, error) {
+	"summary": {"Affordability.Get", "/users/u1/affordability/r1", "application/pdf", func(t testing.TB, c *basiq.Client, id string) ([]byte, error) {
 		return c.Affordability.PDF(t.Context(), userID, id)
 	}},
-	"its transactions": {"Affordability.Transactions", "/users/u1/affordability/r1/transactions", "application/csv", func(t testing.TB, c *basiq.Client, id string) ([]byte, error) {
+	"transactions": {"Affordability.Transactions", "/users/u1/affordability/r1/transactions", "application/csv", func(t testing.TB, c *basiq.Client, id string) ([]byte, error) {
 		return c.Affordability.TransactionsCSV(t.Context(), userID, id)
 	}},
 	"expenses": {"Expenses.Get", "/users/u1/expenses/r1", "text/csv", func(t testing.TB, c *basiq.Client, id string) ([]byte, error) {
@@ -32,8 +32,8 @@ var documents = map[string]struct {
 	}},
 }
 
-func typed(status int, mediaType, body string) answerOf {
-	return answerOf{status: status, body: body, header: http.Header{"Content-Type": {mediaType}}}
+func typed(status int, mediaType, body string) stubResponse {
+	return stubResponse{status: status, body: body, header: http.Header{"Content-Type": {mediaType}}}
 }
 
 func TestDocuments(t *testing.T) {
@@ -46,7 +46,7 @@ func TestDocuments(t *testing.T) {
 				s, client := newStub(t, typed(200, mediaType, content))
 				document, err := c.get(t, client, "r1")
 				require.NoError(t, err)
-				assert.Equal(t, content, string(document), "byte by byte")
+				assert.Equal(t, content, string(document), "the bytes must be unchanged")
 				require.Len(t, s.seen(), 1)
 				assert.Equal(t, "GET "+c.path, s.seen()[0].String())
 				assert.Equal(t, []string{c.mediaType}, s.seen()[0].Header.Values("Accept"))
@@ -59,32 +59,32 @@ func TestDocuments(t *testing.T) {
 			require.NoError(t, err)
 			assert.Equal(t, content, string(document))
 			for _, sent := range s.seen() {
-				assert.Equal(t, []string{c.mediaType}, sent.Header.Values("Accept"), "every attempt asks for it")
+				assert.Equal(t, []string{c.mediaType}, sent.Header.Values("Accept"), "every attempt must accept the document's type")
 			}
 		})
 	}
 }
 
-// A program must not write JSON or a proxy's page into a file that it calls a PDF or a CSV.
-func TestDocumentsThatAreNone(t *testing.T) {
+// A caller must not get JSON or a proxy's error page as a PDF or CSV.
+func TestDocuments_OtherMediaTypes(t *testing.T) {
 	t.Parallel()
 	for name, c := range documents {
-		for what, answer := range map[string]answerOf{
+		for what, response := range map[string]stubResponse{
 			"JSON":         ok(200, `{"type":"report","id":"r1","private":"gavin@hooli.com"}`),
 			"HTML":         typed(200, "text/html", "<html>gavin@hooli.com"),
-			"no type":      typed(200, "", "%PDF-1.7"),
-			"a bad type":   typed(200, "application/", "%PDF-1.7"),
-			"a like type":  typed(200, c.mediaType+"x", "%PDF-1.7"),
-			"another like": typed(200, "application/x-pdf", "%PDF-1.7"),
+			"missing type": typed(200, "", "%PDF-1.7"),
+			"invalid type": typed(200, "application/", "%PDF-1.7"),
+			"longer type":  typed(200, c.mediaType+"x", "%PDF-1.7"),
+			"PDF alias":    typed(200, "application/x-pdf", "%PDF-1.7"),
 		} {
 			t.Run(name+"/"+what, func(t *testing.T) {
 				t.Parallel()
-				_, client := newStub(t, answer)
+				_, client := newStub(t, response)
 				document, err := c.get(t, client, "r1")
-				var said *basiq.Error
-				require.ErrorAs(t, err, &said)
-				assert.Equal(t, c.operation, said.Operation)
-				assert.Equal(t, 200, said.StatusCode)
+				var failure *basiq.Error
+				require.ErrorAs(t, err, &failure)
+				assert.Equal(t, c.operation, failure.Operation)
+				assert.Equal(t, 200, failure.StatusCode)
 				assert.Contains(t, err.Error(), "media type is not "+c.mediaType)
 				assert.NotContains(t, err.Error(), "hooli")
 				assert.Nil(t, document)
@@ -97,14 +97,14 @@ func TestDocumentsThatAreNone(t *testing.T) {
 			require.ErrorContains(t, err, "empty document")
 			assert.Nil(t, document)
 		})
-		t.Run(name+"/a bad id", func(t *testing.T) {
+		t.Run(name+"/invalid ID", func(t *testing.T) {
 			t.Parallel()
 			s, client := newStub(t, typed(200, c.mediaType, "x"))
 			_, err := c.get(t, client, "..")
 			require.ErrorIs(t, err, basiq.ErrInvalidInput)
 			assert.Empty(t, s.seen())
 		})
-		// Basiq's errors are JSON, whatever was asked for.
+		// Basiq's errors are JSON, regardless of the requested type.
 		t.Run(name+"/not found", func(t *testing.T) {
 			t.Parallel()
 			_, client := newStub(t, ok(404, envelope("resource-not-found", "Requested resource is not found", "Report not found.")))
@@ -115,18 +115,18 @@ func TestDocumentsThatAreNone(t *testing.T) {
 			assert.Contains(t, err.Error(), "corr-1")
 			assert.Nil(t, document)
 		})
-		t.Run(name+"/broken off", func(t *testing.T) {
+		t.Run(name+"/truncated", func(t *testing.T) {
 			t.Parallel()
-			_, client := newStub(t, answerOf{
+			_, client := newStub(t, stubResponse{
 				status: 200, body: "%PDF-1.7", header: http.Header{"Content-Type": {c.mediaType}}, cut: errors.New("unexpected EOF"),
 			})
 			document, err := c.get(t, client, "r1")
 			require.Error(t, err)
-			assert.Nil(t, document, "half a document is none")
+			assert.Nil(t, document, "an incomplete document must not be returned")
 		})
 		t.Run(name+"/too large", func(t *testing.T) {
 			t.Parallel()
-			s := &stub{answer: inTurn(typed(200, c.mediaType, strings.Repeat("x", 2000)))}
+			s := &stub{respond: respondWith(typed(200, c.mediaType, strings.Repeat("x", 2000)))}
 			document, err := c.get(t, newClient(t, s, basiq.WithMaxResponseBytes(1000)), "r1")
 			require.ErrorIs(t, err, basiq.ErrResponseTooLarge)
 			assert.Nil(t, document)
@@ -134,8 +134,8 @@ func TestDocumentsThatAreNone(t *testing.T) {
 	}
 }
 
-// The documents have two types for CSV, and one may come where the other was asked for.
-func TestEitherTypeOfCSV(t *testing.T) {
+// Basiq documents two media types for CSV, and either may be returned for the other.
+func TestDocuments_CSVMediaTypes(t *testing.T) {
 	t.Parallel()
 	_, client := newStub(t, typed(200, "text/csv", "a,b"))
 	document, err := client.Affordability.TransactionsCSV(t.Context(), userID, "s1")
@@ -143,7 +143,7 @@ func TestEitherTypeOfCSV(t *testing.T) {
 	assert.Equal(t, "a,b", string(document))
 }
 
-// Whatever comes in place of a document, it is handed out to the byte when it says that it is one, and not otherwise.
+// A document is returned unchanged if its media type is the requested one. Otherwise an error is returned.
 func FuzzDocument(f *testing.F) {
 	for _, mediaType := range []string{
 		"application/pdf", "text/csv", "application/csv", "TEXT/CSV", "text/csv; charset=utf-8", "text/csv;", "text/csv; charset=a; charset=b", "application/json",
@@ -155,13 +155,13 @@ func FuzzDocument(f *testing.F) {
 	w := new(wire)
 	client := newClient(f, w, oneAttempt)
 	f.Fuzz(func(t *testing.T, mediaType string, body []byte) {
-		said, parameters, _ := strings.Cut(mediaType, ";")
-		said = strings.ToLower(strings.TrimSpace(said))
+		sent, parameters, _ := strings.Cut(mediaType, ";")
+		sent = strings.ToLower(strings.TrimSpace(sent))
 		for _, c := range documents {
 			w.set(typed(http.StatusOK, mediaType, string(body)))
 			document, err := c.get(t, client, "r1")
 			require.Len(t, w.sent, 1)
-			wanted := said == c.mediaType || strings.HasSuffix(c.mediaType, "/csv") && (said == "text/csv" || said == "application/csv")
+			wanted := sent == c.mediaType || strings.HasSuffix(c.mediaType, "/csv") && (sent == "text/csv" || sent == "application/csv")
 			wanted = wanted && (c.mediaType != "application/pdf" || bytes.HasPrefix(body, []byte("%PDF-")))
 			if err == nil {
 				require.True(t, wanted, "%q", mediaType)
@@ -170,8 +170,8 @@ func FuzzDocument(f *testing.F) {
 				continue
 			}
 			require.Nil(t, document)
-			checkUnusable(t, err, c.operation)
-			require.False(t, wanted && strings.TrimSpace(parameters) == "" && len(body) > 0, "it is one: %q", mediaType)
+			checkInvalidResponse(t, err, c.operation)
+			require.False(t, wanted && strings.TrimSpace(parameters) == "" && len(body) > 0, "a valid document was rejected: %q", mediaType)
 		}
 	})
 }

@@ -10,7 +10,7 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-func TestEnrich(t *testing.T) {
+func TestEnrichment_Get(t *testing.T) {
 	t.Parallel()
 	_, client := newStub(t, ok(200, official(t, "examples/enrich/Enrich.200.example")))
 	enrich, err := client.Enrichment.Get(t.Context(), basiq.EnrichQuery{Description: "WOOLWORTHS", InstitutionID: "AU00000", Country: "AU"})
@@ -25,18 +25,18 @@ func TestEnrich(t *testing.T) {
 	assert.Equal(t, "+61 2 4276 6018", enrich.Data.Merchant.PhoneNumber.International)
 	lat, ok := enrich.Data.Location.Geometry.Lat.Rat()
 	require.True(t, ok)
-	assert.Equal(t, "-33.79988520000001", lat.FloatString(14), "every digit")
+	assert.Equal(t, "-33.79988520000001", lat.FloatString(14), "all digits must be kept")
 	assert.Equal(t, []string{"conduct:dishonour"}, enrich.Data.Tags.Strings())
 	assert.Contains(t, enrich.Links.LogoThumb, "woolworths-thumb.svg")
 }
 
-func TestEnrichQuery(t *testing.T) {
+func TestEnrichment_Get_Query(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		query basiq.EnrichQuery
 		want  url.Values
 	}{
-		"what is required": {
+		"required parameters": {
 			basiq.EnrichQuery{Description: "ATM", InstitutionID: "AU00000", Country: "AU"},
 			url.Values{"q": {"ATM"}, "institution": {"AU00000"}, "country": {"AU"}},
 		},
@@ -50,7 +50,7 @@ func TestEnrichQuery(t *testing.T) {
 				"accountType": {"credit-card"}, "amount": {"-12.50"},
 			},
 		},
-		"three letters that are six bytes": {
+		"three letters in six bytes": {
 			basiq.EnrichQuery{Description: "äöü", InstitutionID: "AU00000", Country: "AU"},
 			url.Values{"q": {"äöü"}, "institution": {"AU00000"}, "country": {"AU"}},
 		},
@@ -64,28 +64,28 @@ func TestEnrichQuery(t *testing.T) {
 			assert.Equal(t, "GET /enrich", s.seen()[0].String())
 			query, err := url.ParseQuery(s.seen()[0].Query)
 			require.NoError(t, err)
-			assert.Equal(t, c.want, query, "what is not given is left out, not sent empty")
+			assert.Equal(t, c.want, query, "omitted values must not be sent as empty parameters")
 		})
 	}
 }
 
-// One of a hundred calls a month is too dear for what Basiq would refuse.
-func TestBadEnrichQueries(t *testing.T) {
+// Basiq limits enrichment to a hundred calls a month, so queries that Basiq would reject are not sent.
+func TestEnrichment_Get_InvalidQuery(t *testing.T) {
 	t.Parallel()
 	good := basiq.EnrichQuery{Description: "WOOLWORTHS", InstitutionID: "AU00000", Country: "AU"}
 	for name, c := range map[string]struct {
 		change func(q *basiq.EnrichQuery)
-		says   string
+		want   string
 	}{
-		"no description":     {func(q *basiq.EnrichQuery) { q.Description = "" }, "give a Description of 3 characters at least"},
-		"a short one":        {func(q *basiq.EnrichQuery) { q.Description = "WO" }, "give a Description of 3 characters at least"},
-		"two letters":        {func(q *basiq.EnrichQuery) { q.Description = "äö" }, "give a Description of 3 characters at least"},
-		"a padded one":       {func(q *basiq.EnrichQuery) { q.Description = "  WO \t" }, "give a Description of 3 characters at least"},
-		"no institution":     {func(q *basiq.EnrichQuery) { q.InstitutionID = "" }, "give an InstitutionID"},
-		"no country":         {func(q *basiq.EnrichQuery) { q.Country = "" }, `give a Country, such as "AU" or "NZ"`},
-		"a country's name":   {func(q *basiq.EnrichQuery) { q.Country = "Australia" }, `give a Country, such as "AU" or "NZ"`},
-		"no number":          {func(q *basiq.EnrichQuery) { q.Amount = "12,50" }, "the Amount is not a decimal number"},
-		"a currency with it": {func(q *basiq.EnrichQuery) { q.Amount = "$12.50" }, "the Amount is not a decimal number"},
+		"missing description":   {func(q *basiq.EnrichQuery) { q.Description = "" }, "give a Description of 3 characters at least"},
+		"short description":     {func(q *basiq.EnrichQuery) { q.Description = "WO" }, "give a Description of 3 characters at least"},
+		"two non-ASCII letters": {func(q *basiq.EnrichQuery) { q.Description = "äö" }, "give a Description of 3 characters at least"},
+		"padded description":    {func(q *basiq.EnrichQuery) { q.Description = "  WO \t" }, "give a Description of 3 characters at least"},
+		"missing institution":   {func(q *basiq.EnrichQuery) { q.InstitutionID = "" }, "give an InstitutionID"},
+		"missing country":       {func(q *basiq.EnrichQuery) { q.Country = "" }, `give a Country, such as "AU" or "NZ"`},
+		"country name":          {func(q *basiq.EnrichQuery) { q.Country = "Australia" }, `give a Country, such as "AU" or "NZ"`},
+		"decimal comma":         {func(q *basiq.EnrichQuery) { q.Amount = "12,50" }, "the Amount is not a decimal number"},
+		"currency symbol":       {func(q *basiq.EnrichQuery) { q.Amount = "$12.50" }, "the Amount is not a decimal number"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -94,14 +94,14 @@ func TestBadEnrichQueries(t *testing.T) {
 			c.change(&query)
 			enrich, err := client.Enrichment.Get(t.Context(), query)
 			require.ErrorIs(t, err, basiq.ErrInvalidInput)
-			assert.Equal(t, "basiq: Enrichment.Get: query: "+c.says, err.Error())
+			assert.Equal(t, "basiq: Enrichment.Get: query: "+c.want, err.Error())
 			assert.Nil(t, enrich)
-			assert.Empty(t, s.seen(), "nothing is sent")
+			assert.Empty(t, s.seen(), "an invalid query must not be sent")
 		})
 	}
 }
 
-func TestEnrichAnswers(t *testing.T) {
+func TestEnrichment_Get_Responses(t *testing.T) {
 	t.Parallel()
 	query := basiq.EnrichQuery{Description: "WOOLWORTHS", InstitutionID: "AU00000", Country: "AU"}
 	t.Run("nothing found", func(t *testing.T) {
@@ -112,24 +112,24 @@ func TestEnrichAnswers(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, basiq.TransactionDirectionUnknown, enrich.Direction)
 		assert.Equal(t, basiq.EnrichMatchType("sorcery"), enrich.Data.Category.MatchType)
-		assert.Equal(t, "0.25", enrich.Data.Category.MatchScore.String(), "a number in place of a text")
+		assert.Equal(t, "0.25", enrich.Data.Category.MatchScore.String(), "a number instead of a string")
 		assert.Zero(t, enrich.Data.Merchant)
 		assert.True(t, enrich.Data.Location.Geometry.Lng.IsZero())
 		_, known := enrich.Data.Location.Geometry.Lng.Rat()
 		assert.False(t, known)
 	})
-	for name, body := range map[string]string{"no type": `{"id":"x"}`, "null": `null`, "empty": ``, "list": `[]`, "HTML": `<html>`} {
+	for name, body := range map[string]string{"missing type": `{"id":"x"}`, "null": `null`, "empty": ``, "list": `[]`, "HTML": `<html>`} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			_, client := newStub(t, ok(200, body))
 			_, err := client.Enrichment.Get(t.Context(), query)
-			var answer *basiq.Error
-			require.ErrorAs(t, err, &answer)
-			assert.Equal(t, "Enrichment.Get", answer.Operation)
-			assert.Equal(t, 200, answer.StatusCode)
+			var failure *basiq.Error
+			require.ErrorAs(t, err, &failure)
+			assert.Equal(t, "Enrichment.Get", failure.Operation)
+			assert.Equal(t, 200, failure.StatusCode)
 		})
 	}
-	t.Run("refused", func(t *testing.T) {
+	t.Run("rejected", func(t *testing.T) {
 		t.Parallel()
 		_, client := newStub(t, ok(400, official(t, "examples/enrich/Enrich.400.bad-request")))
 		_, err := client.Enrichment.Get(t.Context(), query)

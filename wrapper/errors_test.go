@@ -19,8 +19,8 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-// Whatever the body is, the status arrives.
-func TestOddErrorBodies(t *testing.T) {
+// The status is reported for any body.
+func TestErrors_Bodies(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		status int
@@ -43,13 +43,13 @@ func TestOddErrorBodies(t *testing.T) {
 			400, `{"data":[{"code":"parameter-not-valid","detail":"first"},{"code":"invalid-content","detail":"second"}]}`,
 			"basiq: Connections.Get: 400 parameter-not-valid: first: second",
 		},
-		"gateway":    {403, `{"message":"Missing Authentication Token"}`, "basiq: Connections.Get: 403: Missing Authentication Token"},
-		"HTML":       {502, "<html><body>Bad Gateway</body></html>", "basiq: Connections.Get: 502 Bad Gateway: unexpected response body"},
-		"empty":      {503, "", "basiq: Connections.Get: 503 Service Unavailable: unexpected response body"},
-		"truncated":  {500, `{"type":"list","correlationId":"abc","data":[{"type":"err`, "basiq: Connections.Get: 500 Internal Server Error: unexpected response body"},
-		"array":      {500, `[]`, "basiq: Connections.Get: 500 Internal Server Error: unexpected response body"},
-		"null":       {500, `null`, "basiq: Connections.Get: 500 Internal Server Error: unexpected response body"},
-		"wrong kind": {500, `{"correlationId":"abc","data":[{"code":{},"detail":"still here"}]}`, "basiq: Connections.Get: 500: still here (correlation abc)"},
+		"gateway":       {403, `{"message":"Missing Authentication Token"}`, "basiq: Connections.Get: 403: Missing Authentication Token"},
+		"HTML":          {502, "<html><body>Bad Gateway</body></html>", "basiq: Connections.Get: 502 Bad Gateway: unexpected response body"},
+		"empty":         {503, "", "basiq: Connections.Get: 503 Service Unavailable: unexpected response body"},
+		"truncated":     {500, `{"type":"list","correlationId":"abc","data":[{"type":"err`, "basiq: Connections.Get: 500 Internal Server Error: unexpected response body"},
+		"array":         {500, `[]`, "basiq: Connections.Get: 500 Internal Server Error: unexpected response body"},
+		"null":          {500, `null`, "basiq: Connections.Get: 500 Internal Server Error: unexpected response body"},
+		"mistyped code": {500, `{"correlationId":"abc","data":[{"code":{},"detail":"still here"}]}`, "basiq: Connections.Get: 500: still here (correlation abc)"},
 		"route": {
 			404, "Route not found for this API version.",
 			"basiq: Connections.Get: 404: the client's API version has no such operation; see basiq.WithAPIVersion",
@@ -57,7 +57,7 @@ func TestOddErrorBodies(t *testing.T) {
 		"two lines":  {400, `{"data":[{"code":"a\r\nb","detail":"c\nd\u0000e"}]}`, "basiq: Connections.Get: 400 a  b: c d e"},
 		"redirected": {302, "", "basiq: Connections.Get: 302: redirects are not followed; is the base URL right?"},
 		"choices":    {300, "", "basiq: Connections.Get: 300: redirects are not followed; is the base URL right?"},
-		"redirected, in words": {
+		"redirected with a body": {
 			302, envelope("moved", "", "elsewhere"),
 			"basiq: Connections.Get: 302 moved: elsewhere: redirects are not followed; is the base URL right? (correlation corr-1)",
 		},
@@ -75,7 +75,8 @@ func TestOddErrorBodies(t *testing.T) {
 	}
 }
 
-func TestOddSuccessBodies(t *testing.T) {
+// A successful response that cannot be decoded is an error that may have been carried out.
+func TestErrors_InvalidResponse(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ body, want string }{
 		"HTML":      {"<html>", "invalid character"},
@@ -108,7 +109,7 @@ func TestOddSuccessBodies(t *testing.T) {
 			require.EqualError(t, err, fmt.Sprintf("basiq: Connections.Delete: %d: invalid response: unexpected status", status))
 		}
 	})
-	t.Run("a user without an id", func(t *testing.T) {
+	t.Run("user without an ID", func(t *testing.T) {
 		t.Parallel()
 		for _, body := range []string{"null", "{}", `{"id":""}`} {
 			_, client := newStub(t, ok(200, body))
@@ -116,7 +117,7 @@ func TestOddSuccessBodies(t *testing.T) {
 			require.ErrorContains(t, err, "200: invalid response: missing id")
 		}
 	})
-	t.Run("a job without an id", func(t *testing.T) {
+	t.Run("job without an ID", func(t *testing.T) {
 		t.Parallel()
 		_, client := newStub21(t, ok(202, `{}`))
 		_, err := client.Connections.Create(t.Context(), userID, login)
@@ -124,7 +125,7 @@ func TestOddSuccessBodies(t *testing.T) {
 	})
 }
 
-func TestErrorsByStatus(t *testing.T) {
+func TestErrors_ByStatus(t *testing.T) {
 	t.Parallel()
 	byStatus := map[int]error{
 		400: basiq.ErrBadRequest, 401: basiq.ErrUnauthorized, 403: basiq.ErrForbidden, 404: basiq.ErrNotFound, 409: basiq.ErrConflict,
@@ -140,7 +141,7 @@ func TestErrorsByStatus(t *testing.T) {
 			}
 		})
 	}
-	t.Run("others are none of them", func(t *testing.T) {
+	t.Run("other statuses", func(t *testing.T) {
 		t.Parallel()
 		for _, status := range []int{402, 405, 411, 414, 415, 418, 422, 500, 501} {
 			_, client := newStub(t, ok(status, envelope("some-code", "", "")))
@@ -157,7 +158,7 @@ func TestErrorsByStatus(t *testing.T) {
 		require.ErrorIs(t, err, basiq.ErrNotFound)
 		require.ErrorIs(t, err, basiq.ErrBadRequest)
 	})
-	t.Run("a route that is missing is not a thing that is", func(t *testing.T) {
+	t.Run("missing route is not a missing resource", func(t *testing.T) {
 		t.Parallel()
 		_, client := newStub21(t, ok(404, "Route not found for this API version."))
 		_, err := client.Connections.Create(t.Context(), userID, login)
@@ -166,7 +167,7 @@ func TestErrorsByStatus(t *testing.T) {
 	})
 }
 
-func TestCodes(t *testing.T) {
+func TestErrors_Codes(t *testing.T) {
 	t.Parallel()
 	for sent, want := range map[string]basiq.Code{
 		"invalid-credentials": basiq.CodeInvalidCredentials,
@@ -175,7 +176,7 @@ func TestCodes(t *testing.T) {
 		"a-code-of-next-year": "a-code-of-next-year",
 		" Forbidden access ":  basiq.CodeForbiddenAccess,
 		"TOO-MANY-REQUESTS":   basiq.CodeTooManyRequests,
-		// Of the operations besides connections and jobs.
+		// Codes of operations other than connections and jobs.
 		"bank-statement-invalid":       basiq.CodeBankStatementInvalid,
 		"bank-statement-new-product":   basiq.CodeBankStatementNewProduct,
 		"bank-statement-not-supported": basiq.CodeBankStatementNotSupported,
@@ -202,30 +203,31 @@ func TestCodes(t *testing.T) {
 			require.NotErrorIs(t, err, basiq.Code(""))
 		})
 	}
-	t.Run("none", func(t *testing.T) {
+	t.Run("no code", func(t *testing.T) {
 		t.Parallel()
 		_, client := newStub(t, ok(400, `{"data":[{"code":"","detail":"no code"},{"code":" "}]}`))
 		_, err := client.Users.Get(t.Context(), userID)
-		require.NotErrorIs(t, err, basiq.Code(""), "what has no code is not of that code")
+		require.NotErrorIs(t, err, basiq.Code(""), "an error without a code must not match an empty code")
 		require.NotErrorIs(t, err, errReset)
 	})
 }
 
-// A summary of nothing is no summary: 204 is an error, and one that says so. Nothing was done, so it may be asked for again.
-func TestNoTransactions(t *testing.T) {
+// Basiq responds with 204 if there is nothing to summarize. This is a specific error. Nothing was created, so the call can be
+// made again.
+func TestErrors_NoTransactions(t *testing.T) {
 	t.Parallel()
 	for name, call := range map[string]func(t testing.TB, c *basiq.Client) error{
 		"Affordability.Create": func(t testing.TB, c *basiq.Client) error {
 			summary, err := c.Affordability.Create(t.Context(), userID, basiq.AffordabilityRequest{})
-			return one(t, summary, err, func() {})
+			return checkResult(t, summary, err, func() {})
 		},
 		"Income.Create": func(t testing.TB, c *basiq.Client) error {
 			income, err := c.Income.Create(t.Context(), userID, basiq.AffordabilityRequest{})
-			return one(t, income, err, func() {})
+			return checkResult(t, income, err, func() {})
 		},
 		"Expenses.Create": func(t testing.TB, c *basiq.Client) error {
 			expenses, err := c.Expenses.Create(t.Context(), userID, basiq.AffordabilityRequest{})
-			return one(t, expenses, err, func() {})
+			return checkResult(t, expenses, err, func() {})
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -237,9 +239,9 @@ func TestNoTransactions(t *testing.T) {
 			require.NotErrorIs(t, err, basiq.ErrNotFound)
 			assert.False(t, basiq.MayHaveSucceeded(err))
 			require.Len(t, s.seen(), 1)
-			assert.JSONEq(t, "{}", s.seen()[0].Body, "an empty request is all accounts, for as long as there is data")
+			assert.JSONEq(t, "{}", s.seen()[0].Body, "an empty request covers all accounts and the whole period")
 		})
-		for _, other := range []answerOf{ok(200, ""), ok(200, "{}"), ok(404, envelope("resource-not-found", "", ""))} {
+		for _, other := range []stubResponse{ok(200, ""), ok(200, "{}"), ok(404, envelope("resource-not-found", "", ""))} {
 			t.Run(fmt.Sprint(name, "/not ", other.status, other.body), func(t *testing.T) {
 				t.Parallel()
 				_, client := newStub(t, other)
@@ -251,7 +253,8 @@ func TestNoTransactions(t *testing.T) {
 	}
 }
 
-func TestErrorsAreLoggedWithoutTheirBody(t *testing.T) {
+// The body of an error response is available from the error, but is not printed or logged.
+func TestErrors_BodyNotLogged(t *testing.T) {
 	t.Parallel()
 	_, client := newStub21(t, ok(400, `{"correlationId":"abc","data":[{"code":"invalid-content"}],"echo":"hooli2016"}`))
 	_, err := client.Connections.Create(t.Context(), userID, login)
@@ -264,14 +267,14 @@ func TestErrorsAreLoggedWithoutTheirBody(t *testing.T) {
 	require.NoError(t, marshalErr)
 	var hidden strings.Builder
 	hidden.WriteString("abc")
-	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} { // a struct that is no error prints its fields
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} { // %d and %#v could print the fields of the struct
 		for _, value := range []any{struct{ e error }{err}, struct{ e *basiq.Error }{failure}, struct{ e basiq.Error }{*failure}} {
 			_, _ = fmt.Fprintf(&hidden, verb, value)
 		}
 	}
 	slog.New(slog.NewTextHandler(&log, nil)).Info("nothing failed", "err", (*basiq.Error)(nil))
 	assert.NotContains(t, log.String(), "panicked")
-	assert.NotContains(t, hidden.String(), "104 111 111 108 105 50 48 49 54", "nor as numbers")
+	assert.NotContains(t, hidden.String(), "104 111 111 108 105 50 48 49 54", "the body must not be printed as numbers")
 	for _, text := range []string{hidden.String(), log.String(), string(asJSON), fmt.Sprintf("%v %+v %#v %s %q %d %x %s", err, err, err, err, err, err, err, *failure)} {
 		assert.NotContains(t, text, "hooli2016")
 		assert.Contains(t, text, "abc")
@@ -279,22 +282,23 @@ func TestErrorsAreLoggedWithoutTheirBody(t *testing.T) {
 	assert.Contains(t, log.String(), `"status":400,"code":"invalid-content","correlation_id":"abc"`)
 }
 
-func TestLongErrorBodiesAreCut(t *testing.T) {
+// At most 16 KiB of the body of an error response are kept.
+func TestErrors_LongBody(t *testing.T) {
 	t.Parallel()
 	_, client := newStub(t, ok(500, strings.Repeat("x", 1<<20)))
 	_, err := client.Users.Get(t.Context(), userID)
 	var failure *basiq.Error
 	require.ErrorAs(t, err, &failure)
 	assert.Len(t, failure.Body(), 16<<10)
-	assert.Equal(t, 16<<10, cap(failure.Body()), "and the rest is not kept")
+	assert.Equal(t, 16<<10, cap(failure.Body()), "the rest must not be kept in memory")
 	assert.Less(t, len(err.Error()), 200)
 	assert.Empty(t, failure.Code())
 	assert.Empty(t, failure.Title())
 	assert.Empty(t, failure.Detail())
 }
 
-// A server cannot fill a log with one error.
-func TestLongErrorTextsAreCut(t *testing.T) {
+// The text of an error is limited, so that a server cannot fill a log with one error.
+func TestErrors_LongText(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("é", 1<<13)
 	item := fmt.Sprintf(`{"type":%[1]q,"code":%[1]q,"title":%[1]q,"detail":%[1]q,"source":{"parameter":%[1]q,"pointer":%[1]q}}`, long)
@@ -304,12 +308,12 @@ func TestLongErrorTextsAreCut(t *testing.T) {
 	var failure *basiq.Error
 	require.ErrorAs(t, err, &failure)
 	assert.Len(t, failure.Details, 32)
-	assert.Equal(t, strings.Repeat("é", 512)+"…", failure.Detail(), "its beginning is kept")
+	assert.Equal(t, strings.Repeat("é", 512)+"…", failure.Detail(), "the beginning must be kept")
 	_, client = newStub(t, ok(400, envelope("c", "", strings.Repeat("x", 1024))))
 	_, whole1024 := client.Users.Get(t.Context(), userID)
 	var fits *basiq.Error
 	require.ErrorAs(t, whole1024, &fits)
-	assert.Equal(t, strings.Repeat("x", 1024), fits.Detail(), "what just fits is not cut")
+	assert.Equal(t, strings.Repeat("x", 1024), fits.Detail(), "a text of the maximum length must not be truncated")
 	assert.Less(t, len(err.Error()), 5000)
 	whole, jsonErr := json.Marshal(failure)
 	require.NoError(t, jsonErr)
@@ -317,7 +321,7 @@ func TestLongErrorTextsAreCut(t *testing.T) {
 	assert.True(t, utf8.ValidString(err.Error()))
 }
 
-func TestTitleAndDetail(t *testing.T) {
+func TestErrors_TitleAndDetail(t *testing.T) {
 	t.Parallel()
 	_, client := newStub(t, ok(400, envelope("c", "the title", "the detail")))
 	_, err := client.Users.Get(t.Context(), userID)
@@ -327,14 +331,14 @@ func TestTitleAndDetail(t *testing.T) {
 	assert.Equal(t, "the detail", failure.Detail())
 }
 
-// byStatus are the errors that a status has by itself.
+// byStatus maps sentinels to the statuses that they match, regardless of the body.
 var byStatus = map[error][]int{
 	basiq.ErrBadRequest: {400}, basiq.ErrUnauthorized: {401}, basiq.ErrForbidden: {403}, basiq.ErrConflict: {409}, basiq.ErrGone: {410},
 	basiq.ErrRequestTooLarge: {413}, basiq.ErrTooManyRequests: {429}, basiq.ErrUnavailable: {502, 503, 504, 520, 521, 522, 523, 524, 525, 526, 527, 528, 529, 530},
 }
 
-// Whatever an answer without success has for a body, its status is kept, and so is all that the body says in Basiq's form, up
-// to a bound. The text is one line.
+// An unsuccessful response with any body is returned as an error with its status and everything that the body contains in
+// Basiq's format, up to a limit. The text of the error is one line.
 func FuzzErrorBody(f *testing.F) {
 	for i, seed := range []string{
 		"", "null", "[]", "{}", "<html>", `{"message":"x"}`, `{"data":null}`, `{"data":[null]}`, `{"data":[{"source":[]}]}`,
@@ -364,10 +368,10 @@ func FuzzErrorBody(f *testing.F) {
 		for operation, call := range calls {
 			w.set(ok(status, string(body)))
 			if operation == "Tokens.Create" {
-				w.token = &w.answer
+				w.token = &w.response
 			}
-			err := call(newClient(t, w, oneAttempt)) // a new one: it has no token, and holds no operation
-			require.LessOrEqual(t, len(w.sent), 2, "once, and once more with another token")
+			err := call(newClient(t, w, oneAttempt)) // a new client has no token and has not throttled an operation
+			require.LessOrEqual(t, len(w.sent), 2, "at most one retry with a new token")
 			var failure *basiq.Error
 			require.ErrorAs(t, err, &failure)
 			require.Equal(t, operation, failure.Operation)
@@ -384,7 +388,7 @@ func FuzzErrorBody(f *testing.F) {
 	})
 }
 
-// checkDetails checks that an error has what its body says, as another reader than the product's has it.
+// checkDetails compares the details of an error with those found by an independent parser.
 func checkDetails(t testing.TB, failure *basiq.Error, body []byte) {
 	t.Helper()
 	text := func(object map[string]any, name string) string {
@@ -415,7 +419,7 @@ func checkDetails(t testing.TB, failure *basiq.Error, body []byte) {
 	for _, each := range data {
 		detail, _ := each.(map[string]any)
 		if detail == nil || detail["source"] != nil {
-			return // what can be made of it is not said; that there is a source, payload_test.go has
+			return // mistyped sources are undocumented; payload_test.go tests valid ones
 		}
 		for name, value := range detail {
 			if _, isText := value.(string); !isText && slices.Contains([]string{"type", "code", "title", "detail", "details"}, name) {

@@ -11,8 +11,8 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-// A webhook is told an event's id alone; what has happened to what is in the event's data, which differs by entity.
-func TestGetEvent(t *testing.T) {
+// A webhook message has only an event's ID. The event's data depends on its entity.
+func TestEvents_Get(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		body   string
@@ -25,14 +25,14 @@ func TestGetEvent(t *testing.T) {
 			func(t *testing.T, data *basiq.EventData) {
 				assert.Equal(t, "8bd4f752-c218-4e41-af28-0c42ae982d35", data.ID)
 				assert.Equal(t, string(basiq.ConnectionStatusActive), data.Status)
-				assert.Equal(t, "AU00000", data.Institution.ID, "an object, which has the id")
+				assert.Equal(t, "AU00000", data.Institution.ID, "an object that contains the ID")
 				require.NotNil(t, data.MFAEnabled)
 				assert.False(t, *data.MFAEnabled)
 				assertMoment(t, "2024-04-17T23:57:17Z", data.LastUsed)
 				assert.Contains(t, data.Links.Accounts, "/accounts?filter=")
 			},
 		},
-		// The example of a user in the documents' list of events.
+		// The example of a user in the documented list of events.
 		"user": {
 			`{"type":"event","id":"e1","createdDate":"2019-07-29T07:34:09Z","entity":"user","eventType":"created","userId":"266f5849-6ef6-4aae-accf-386470d0598e",
 				"data":{"type":"user","id":"266f5849-6ef6-4aae-accf-386470d0598e","email":"max@hooli.com","mobile":"+614xxxxxxxx",
@@ -44,7 +44,7 @@ func TestGetEvent(t *testing.T) {
 				assert.Nil(t, data.VerificationStatus)
 			},
 		},
-		// The next two are openapi.yaml's, from the guides.
+		// The next two examples are from openapi.yaml, which has them from the guides.
 		"account": {
 			`{"type":"event","id":"e1","createdDate":"2024-04-29T11:07:28Z","entity":"account","eventType":"updated","userId":"ea3a81",
 				"data":{"type":"account","id":"s55bf3","accountNo":"105148119695","accountHolder":"Gavin Belson","creationDate":"2016-05-13","availableFunds":"1.00",
@@ -54,7 +54,7 @@ func TestGetEvent(t *testing.T) {
 			func(t *testing.T, data *basiq.EventData) {
 				assertCents(t, 100, data.AvailableFunds)
 				_, known := data.Balance.MinorUnits(2)
-				assert.False(t, known, "a balance that is absent is not 0")
+				assert.False(t, known, "a missing balance must not be 0")
 				assert.Equal(t, "savings", data.Class.Type)
 				assert.Equal(t, "aaaf2c3b", data.Connection.ID)
 				assertMoment(t, "2016-05-13T00:00:00Z", data.CreationDate)
@@ -76,7 +76,7 @@ func TestGetEvent(t *testing.T) {
 				assert.Contains(t, data.Links.Self, "filter=connection.id.eq('aaaf2c3b')")
 			},
 		},
-		// A consent as the documents' list of consents has it.
+		// The example of a consent in the documented list of consents.
 		"consent": {
 			`{"type":"event","id":"e1","entity":"consent","eventType":"revoked","userId":"u1","data":{"type":"consent","id":"cd3a0120","status":"revoked","origin":"user",
 				"created":"2024-03-08T14:32:06Z","expiryDate":"2025-03-08T14:32:06Z","revoked":"2024-09-24T12:19:35Z",
@@ -96,8 +96,8 @@ func TestGetEvent(t *testing.T) {
 			"payment", "bounced",
 			func(t *testing.T, data *basiq.EventData) {
 				assert.Equal(t, "payment", data.Type)
-				assert.Equal(t, "7", data.Count.String(), "a number in place of a text")
-				assert.Equal(t, "c1", data.Connection.ID, "an id in place of an object")
+				assert.Equal(t, "7", data.Count.String(), "a number instead of a string")
+				assert.Equal(t, "c1", data.Connection.ID, "an ID instead of an object")
 			},
 		},
 	} {
@@ -123,17 +123,17 @@ func TestGetEvent(t *testing.T) {
 	})
 }
 
-// Basiq forgets events after seven days.
-func TestEventThatIsTooOld(t *testing.T) {
+// Basiq deletes events after seven days.
+func TestEvents_Get_Expired(t *testing.T) {
 	t.Parallel()
 	_, client := newStub(t, ok(404, official(t, "examples/core/getTypeById.404.error")))
 	_, err := client.Events.Get(t.Context(), "e1")
 	require.ErrorIs(t, err, basiq.ErrNotFound)
 	require.ErrorIs(t, err, basiq.CodeResourceNotFound)
-	assert.Contains(t, err.Error(), "9b27dbd7-d397-428a-9eff-5048d2bed5eb", "what Basiq's support asks for")
+	assert.Contains(t, err.Error(), "9b27dbd7-d397-428a-9eff-5048d2bed5eb", "Basiq's support needs the correlation ID")
 }
 
-func TestEventTypes(t *testing.T) {
+func TestEvents_Types(t *testing.T) {
 	t.Parallel()
 	_, client := newStub(t, ok(200, official(t, "examples/core/listEventTypes.200.success")))
 	types := all(t, client.Events.Types(t.Context()))
@@ -149,7 +149,7 @@ func TestEventTypes(t *testing.T) {
 	assert.Equal(t, "GET /events/types/account.updated", s.seen()[0].String())
 }
 
-func TestEventFilters(t *testing.T) {
+func TestEvents_List_Filters(t *testing.T) {
 	t.Parallel()
 	s, client := newStub(t, ok(200, `{"type":"list","data":[{"type":"event","id":"e1"}],"links":{"next":"/events?next=a"}}`), ok(200, `{"type":"list","data":[]}`))
 	fields := basiq.EventFields
@@ -166,10 +166,10 @@ func TestEventFilters(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, url.Values{"filter": {"user.id.eq('u1'),event.entity.eq('consent'),event.type.eq('revoked')"}}, query,
 		"events have no page size")
-	assert.Equal(t, "next=a", s.seen()[1].Query, "the cursor carries the filters")
+	assert.Equal(t, "next=a", s.seen()[1].Query, "the cursor includes the filters")
 }
 
-func TestEventFiltersThatBasiqRefuses(t *testing.T) {
+func TestEvents_List_FilterRejected(t *testing.T) {
 	t.Parallel()
 	_, client := newStub(t, ok(400, official(t, "examples/core/getEvents.400.invalid-filters")))
 	err := rangeErr(client.Events.List(t.Context(), basiq.EventListOptions{Filter: basiq.EventFields.Entity.Eq("payment")}))

@@ -24,8 +24,8 @@ import (
 
 var errRefused = &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
 
-// One call in a tree of errors that may have been carried out is enough, wherever it is in the tree.
-func TestMayHaveBeenDone_ErrorTrees(t *testing.T) {
+// One call that may have been carried out is enough, at any position in a tree of errors.
+func TestMayHaveSucceeded_ErrorTrees(t *testing.T) {
 	t.Parallel()
 	unsent := &basiq.TransportError{Operation: "Users.Create", Err: io.EOF}
 	arrived := &basiq.TransportError{Operation: "Users.Create", Err: io.EOF, RequestMayHaveBeenReceived: true}
@@ -36,27 +36,27 @@ func TestMayHaveBeenDone_ErrorTrees(t *testing.T) {
 		err  error
 		want bool
 	}{
-		"nil":                               {nil, false},
-		"foreign":                           {io.EOF, false},
-		"unsent":                            {unsent, false},
-		"arrived":                           {arrived, true},
-		"joined, none":                      {errors.Join(unsent, rejected, io.EOF), false},
-		"joined, arrived first":             {errors.Join(arrived, unsent), true},
-		"joined, arrived last":              {errors.Join(unsent, arrived), true},
-		"joined, 502 last":                  {errors.Join(unsent, rejected, failed), true},
-		"joined, unreadable last":           {errors.Join(rejected, unreadable), true},
-		"wrapped":                           {fmt.Errorf("user u1: %w", arrived), true},
-		"wrapped twice, %w and %w":          {fmt.Errorf("%w after %w", unsent, failed), true},
-		"deep":                              {fmt.Errorf("batch: %w", errors.Join(unsent, fmt.Errorf("user u2: %w", errors.Join(rejected, arrived)))), true},
-		"below an unsent call":              {&basiq.TransportError{Operation: "Users.Get", Err: failed}, false},
-		"below an unsent call, joined":      {&basiq.TransportError{Operation: "Users.Get", Err: errors.Join(arrived, failed)}, false},
-		"a wait":                            {&basiq.WaitError{}, true},
-		"a failed job":                      {fmt.Errorf("x: %w", &basiq.JobError{}), true},
-		"nil *TransportError":               {(*basiq.TransportError)(nil), false},
-		"nil *Error":                        {(*basiq.Error)(nil), false},
-		"an argument":                       {&basiq.InputError{}, false},
-		"a throttled operation":             {&basiq.TransportError{Operation: "Users.Get", Err: &basiq.ThrottledError{}}, false},
-		"a token that could not be fetched": {&basiq.TransportError{Operation: "Users.Create", Err: &basiq.Error{Operation: "Tokens.Create", StatusCode: 503}}, false},
+		"nil":                           {nil, false},
+		"foreign":                       {io.EOF, false},
+		"unsent":                        {unsent, false},
+		"arrived":                       {arrived, true},
+		"joined, none":                  {errors.Join(unsent, rejected, io.EOF), false},
+		"joined, arrived first":         {errors.Join(arrived, unsent), true},
+		"joined, arrived last":          {errors.Join(unsent, arrived), true},
+		"joined, 502 last":              {errors.Join(unsent, rejected, failed), true},
+		"joined, invalid response last": {errors.Join(rejected, unreadable), true},
+		"wrapped":                       {fmt.Errorf("user u1: %w", arrived), true},
+		"wrapped twice, %w and %w":      {fmt.Errorf("%w after %w", unsent, failed), true},
+		"nested":                        {fmt.Errorf("batch: %w", errors.Join(unsent, fmt.Errorf("user u2: %w", errors.Join(rejected, arrived)))), true},
+		"below an unsent call":          {&basiq.TransportError{Operation: "Users.Get", Err: failed}, false},
+		"below an unsent call, joined":  {&basiq.TransportError{Operation: "Users.Get", Err: errors.Join(arrived, failed)}, false},
+		"a wait":                        {&basiq.WaitError{}, true},
+		"a failed job":                  {fmt.Errorf("x: %w", &basiq.JobError{}), true},
+		"nil *TransportError":           {(*basiq.TransportError)(nil), false},
+		"nil *Error":                    {(*basiq.Error)(nil), false},
+		"an argument":                   {&basiq.InputError{}, false},
+		"a throttled operation":         {&basiq.TransportError{Operation: "Users.Get", Err: &basiq.ThrottledError{}}, false},
+		"failed token request":          {&basiq.TransportError{Operation: "Users.Create", Err: &basiq.Error{Operation: "Tokens.Create", StatusCode: 503}}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -65,17 +65,17 @@ func TestMayHaveBeenDone_ErrorTrees(t *testing.T) {
 	}
 }
 
-// passThrough hands requests to another RoundTripper.
+// passThrough delegates requests to another RoundTripper.
 type passThrough struct{ http.RoundTripper }
 
 func (p passThrough) PassThrough() http.RoundTripper { return p.RoundTripper }
 
-// loop is a PassThrough that leads to itself.
+// loop is a RoundTripper whose PassThrough method returns itself.
 type loop struct{ http.RoundTripper }
 
 func (l loop) PassThrough() http.RoundTripper { return l }
 
-// hidden is a RoundTripper that does not say where it sends requests.
+// hidden is a RoundTripper without a PassThrough method.
 type hidden struct{ http.RoundTripper }
 
 func closedAddress(t *testing.T) string {
@@ -87,7 +87,7 @@ func closedAddress(t *testing.T) string {
 }
 
 // An error proves that a request was not sent only if the transport's behavior is known.
-func TestEvidence_OfTransports(t *testing.T) {
+func TestEvidence_Transports(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		transport func(*http.Transport) http.RoundTripper
@@ -114,14 +114,14 @@ func TestEvidence_OfTransports(t *testing.T) {
 	}
 }
 
-// A RoundTripper that fails over to a second gateway may have been successful there, whatever its trace shows.
+// A RoundTripper that fails over to a second gateway may have succeeded there, whatever its trace contains.
 func TestEvidence_Failover(t *testing.T) {
 	t.Parallel()
 	var creates atomic.Int32
 	second := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		creates.Add(1)
-		panic(http.ErrAbortHandler) // carried out, and the response is lost
+		panic(http.ErrAbortHandler) // the request was carried out, but the response is lost
 	}))
 	t.Cleanup(second.Close)
 	inner := new(http.Transport)
@@ -131,7 +131,7 @@ func TestEvidence_Failover(t *testing.T) {
 		if err != nil {
 			return nil, err
 		}
-		again := req.Clone(context.WithoutCancel(t.Context())) //nolint:contextcheck // a transport that loses the context
+		again := req.Clone(context.WithoutCancel(t.Context())) //nolint:contextcheck // a transport that drops the context
 		again.Body = io.NopCloser(bytes.NewReader(body))
 		again.URL.Host = second.Listener.Addr().String()
 		req = req.Clone(req.Context())
@@ -148,10 +148,10 @@ func TestEvidence_Failover(t *testing.T) {
 	assert.EqualValues(t, 1, creates.Load())
 }
 
-// The transport's Proxy function is called before there is any connection.
+// The transport calls its Proxy function before it opens a connection.
 func TestEvidence_ProxyFunctionFails(t *testing.T) {
 	t.Parallel()
-	noProxy := errors.New("no proxy could be chosen")
+	noProxy := errors.New("no proxy available")
 	transport := &http.Transport{Proxy: func(*http.Request) (*url.URL, error) { return nil, noProxy }}
 	client := newClient(t, transport, basiq.WithTokenSource(fixedTokens("token-1")))
 	_, err := client.Users.Create(t.Context(), basiq.CreateUser{Email: "a@b.c"})
@@ -159,8 +159,8 @@ func TestEvidence_ProxyFunctionFails(t *testing.T) {
 	assert.False(t, basiq.MayHaveSucceeded(err))
 }
 
-// Responses with 4xx other than 408 prove that the request was not carried out, also after an earlier attempt.
-func TestEvidence_OfStatuses(t *testing.T) {
+// A 4xx status other than 408 proves that the request was not carried out, even after an earlier attempt.
+func TestEvidence_Statuses(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{421, 425, 429} {
 		s, client := newStub(t, ok(status, ""), errRefused, ok(201, userJSON))
@@ -183,7 +183,7 @@ func TestEvidence_OfStatuses(t *testing.T) {
 	}
 }
 
-// ofCalls applies middleware to the calls, and not to token requests.
+// ofCalls applies middleware to all requests except token requests.
 func ofCalls(do func(next basiq.Doer, req *http.Request, attempt int) (*http.Response, error)) basiq.Option {
 	return basiq.WithMiddleware(func(next basiq.Doer) basiq.Doer {
 		return basiq.DoerFunc(func(req *http.Request) (*http.Response, error) {
@@ -210,16 +210,16 @@ func hedge(t *testing.T, next basiq.Doer, req *http.Request) {
 	}()
 }
 
-// A request that middleware has left running when its attempt ended is not sent again, and does not change what is known
-// of a later attempt.
-func TestHedging_LeftoverOfAnEarlierAttempt(t *testing.T) {
+// A request that middleware left in flight at the end of an attempt is not retried, and does not change the evidence of a
+// later attempt.
+func TestHedging_RequestOutlivesAttempt(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		body, rest := io.Pipe()
 		creates := 0
-		s := &stub{answer: func(n int, _ request) (*http.Response, error) {
+		s := &stub{respond: func(n int, _ request) (*http.Response, error) {
 			switch n {
-			case 1: // of the hedge: a rejected token, with a body that takes its time
+			case 1: // the hedge: a rejected token with a delayed body
 				resp := reply(401, "")
 				resp.Body = body
 				return resp, nil
@@ -229,7 +229,7 @@ func TestHedging_LeftoverOfAnEarlierAttempt(t *testing.T) {
 			creates++
 			_, _ = rest.Write([]byte("{}"))
 			_ = rest.Close()
-			synctest.Wait() // the leftover continues with another token
+			synctest.Wait() // the hedge continues with another token
 			return nil, io.ErrUnexpectedEOF
 		}}
 		client := newClient(t, s, ofCalls(func(next basiq.Doer, req *http.Request, attempt int) (*http.Response, error) {
@@ -246,17 +246,17 @@ func TestHedging_LeftoverOfAnEarlierAttempt(t *testing.T) {
 	})
 }
 
-// A rejected request proves nothing about its twin that is in flight.
-func TestHedging_OneOfTwoIsRejected(t *testing.T) {
+// A rejected request proves nothing about an identical request in flight.
+func TestHedging_OneRejected(t *testing.T) {
 	t.Parallel()
 	for _, second := range []any{ok(429, "{}"), ok(401, "{}"), errRefused, ok(425, "{}")} {
 		synctest.Test(t, func(t *testing.T) {
-			s := &stub{answer: func(n int, req request) (*http.Response, error) {
+			s := &stub{respond: func(n int, req request) (*http.Response, error) {
 				if n == 1 {
 					time.Sleep(time.Minute)
 					return reply(201, userJSON), nil
 				}
-				return inTurn(second)(n, req)
+				return respondWith(second)(n, req)
 			}}
 			client := newClient(t, s, basiq.WithTokenSource(fixedTokens("token-1")),
 				ofCalls(func(next basiq.Doer, req *http.Request, _ int) (*http.Response, error) {

@@ -14,7 +14,8 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest"
 )
 
-// connected returns a client of a sandbox with users who have connected their banks, and the jobs that this has started.
+// connected returns a client of a sandbox, the IDs of users who have connected a bank, and the IDs of the jobs that this
+// started.
 func connected(logins ...string) (client *basiq.Client, userIDs, jobIDs []string, done func()) {
 	box, err := basiqtest.Start(basiqtest.WithSpeed(10_000))
 	if err != nil {
@@ -34,7 +35,7 @@ func connected(logins ...string) (client *basiq.Client, userIDs, jobIDs []string
 	return client, userIDs, jobIDs, func() { _ = box.Close() }
 }
 
-// Wait for many jobs, and go on with each as it ends.
+// Wait for many jobs and process each one as soon as it ends.
 func ExampleJobsService_WaitEach() {
 	client, _, jobIDs, done := connected("gavinBelson", "bighead", "richard") // bighead's account is locked
 	defer done()
@@ -49,7 +50,7 @@ func ExampleJobsService_WaitEach() {
 		case early:
 			fmt.Println("wait again for", ended.JobID)
 		case err != nil:
-			fmt.Println(err) // nothing was sent
+			fmt.Println(err) // no request was sent
 		case job.Done():
 			succeeded++
 		}
@@ -88,7 +89,7 @@ func Example_manyUsers() {
 	group.SetLimit(8)
 	for i, userID := range userIDs {
 		group.Go(func() error {
-			failures[i] = read(ctx, userID) // after the group has stopped, an error at once
+			failures[i] = read(ctx, userID) // fails immediately after the group has stopped
 			if errors.Is(failures[i], basiq.ErrInvalidAPIKey) {
 				return failures[i] // stops the other users
 			}
@@ -107,7 +108,7 @@ func Example_manyUsers() {
 	// <nil> true
 }
 
-// Fetch the next page while the caller works on the one before.
+// Fetch the next page while the caller processes the current one.
 func ExampleTransactionListOptions_prefetch() {
 	client, done := pages()
 	defer done()
@@ -125,7 +126,7 @@ func ExampleTransactionListOptions_prefetch() {
 	// t3
 }
 
-// Refresh a connection when its data is older than a day, and say why not otherwise.
+// Refresh a connection if its data is older than a day, and report why it was not refreshed.
 func ExampleConnectionsService_RefreshIfStale() {
 	client, userIDs, jobIDs, done := connected("gavinBelson")
 	defer done()

@@ -10,7 +10,7 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-// pages returns a client of a server that has three transactions, on two pages.
+// pages returns a client of a server with three transactions on two pages.
 func pages() (client *basiq.Client, done func()) {
 	const (
 		first = `{"type":"list","count":2,"size":3,"data":[
@@ -64,12 +64,12 @@ func ExampleTransactionsService_List() {
 	// 92.95 AUD
 }
 
-// Take one page at a time, and store where the next one begins.
+// Read one page at a time and store the cursor of the next one.
 func ExampleTransactionsService_Page() {
 	client, done := pages()
 	defer done()
 
-	stored := basiq.Cursor("") // from where the last run ended
+	stored := basiq.Cursor("") // the cursor of the previous run
 	for {
 		page, err := client.Transactions.Page(context.Background(), "u1", stored, basiq.TransactionListOptions{PageSize: 2})
 		if err != nil {
@@ -86,12 +86,12 @@ func ExampleTransactionsService_Page() {
 	// 1 of 3
 }
 
-// Send a user to Basiq's consent page, and wait for the banks that they have connected there.
+// Send a user to Basiq's consent page, then wait for the banks that the user has connected there.
 func ExampleConsentsService_PageURL() {
 	var (
-		client  *basiq.Client     // of basiq.New
-		session map[string]string // what your web framework keeps for one browser
-		userID  string            // whom you have created with client.Users
+		client  *basiq.Client     // from basiq.New
+		session map[string]string // your web framework's session for one browser
+		userID  string            // from client.Users.Create
 	)
 	http.HandleFunc("/connect", func(w http.ResponseWriter, r *http.Request) {
 		session["state"] = basiq.NewConsentState()
@@ -102,15 +102,15 @@ func ExampleConsentsService_PageURL() {
 		}
 		http.Redirect(w, r, page.Reveal(), http.StatusSeeOther)
 	})
-	// The redirect URL that is set in Basiq's dashboard.
+	// The redirect URL configured in Basiq's dashboard.
 	http.HandleFunc("/connected", func(w http.ResponseWriter, r *http.Request) {
 		redirect, err := basiq.ParseConsentRedirect(r.URL, session["state"])
 		if err != nil {
-			http.Error(w, "this is not the visit that you began here", http.StatusForbidden)
+			http.Error(w, "the consent was not started in this session", http.StatusForbidden)
 			return
 		}
 		delete(session, "state")
-		// The browser has carried the ids of the jobs.
+		// The job IDs come from the browser: WithUser checks whose they are.
 		jobs, err := client.Jobs.WaitAll(r.Context(), redirect.JobIDs, basiq.WithUser(userID))
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusBadGateway)
@@ -124,7 +124,7 @@ func ExampleConsentsService_PageURL() {
 	})
 }
 
-// Filters are made from the fields of a collection; what Basiq does not document does not compile.
+// Create filters from the fields of a collection. Conditions that Basiq does not document do not compile.
 func ExampleFilter() {
 	fmt.Println(basiq.TransactionFields.PostDate.Between("2024-01-01", "2024-03-31"))
 	fmt.Println(basiq.InstitutionFields.Country.Ne("New Zealand"))

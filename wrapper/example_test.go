@@ -15,7 +15,7 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest"
 )
 
-// sandbox returns a client of a sandbox that is in no hurry to be slow, and a user.
+// sandbox returns a client of a fast sandbox and the ID of a user.
 func sandbox() (client *basiq.Client, userID string, done func()) {
 	box, err := basiqtest.Start(basiqtest.WithSpeed(10_000))
 	if err != nil {
@@ -32,7 +32,7 @@ func sandbox() (client *basiq.Client, userID string, done func()) {
 	return client, user.ID, func() { _ = box.Close() }
 }
 
-// Connect a user to a bank and read what it knows of the person.
+// Connect a user to a bank and read the accounts.
 func Example() {
 	client, userID, done := sandbox() // basiq.New(os.Getenv("BASIQ_API_KEY"), basiq.WithAPIVersion(basiq.APIVersion21))
 	defer done()
@@ -133,7 +133,7 @@ func ExampleConnectionsService_List() {
 	// Output: 0 connections
 }
 
-// Tell failures apart.
+// Distinguish failures.
 func ExampleError() {
 	client, userID, done := sandbox()
 	defer done()
@@ -142,22 +142,22 @@ func ExampleError() {
 	fmt.Println(errors.Is(err, basiq.ErrNotFound))
 	if failure, ok := errors.AsType[*basiq.Error](err); ok {
 		fmt.Println(failure.Operation, failure.StatusCode, failure.Code())
-		// failure.CorrelationID is what Basiq's support asks for.
+		// failure.CorrelationID identifies the request for Basiq's support.
 	}
 	// Output:
 	// true
 	// Connections.Get 404 resource-not-found
 }
 
-// sharedStore stands in for a store that all processes of a fleet can reach.
+// sharedStore represents a store that all processes of a service can reach.
 type sharedStore struct {
 	mu     sync.Mutex
 	tokens map[basiq.Scope]basiq.Token
-	// create gets a new token: it is TokensService.Create of a client that has the API key.
+	// create requests a new token, for example with TokensService.Create of a client that has the API key.
 	create func(context.Context, basiq.Scope) (basiq.Token, error)
 }
 
-// Token returns the token in store, or a new one when that is about to end.
+// Token returns the stored token, or a new one if the stored token is about to expire.
 func (s *sharedStore) Token(ctx context.Context, scope basiq.Scope) (basiq.Token, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -171,7 +171,7 @@ func (s *sharedStore) Token(ctx context.Context, scope basiq.Scope) (basiq.Token
 	return token, err
 }
 
-// Reject forgets a token that Basiq has refused, if it is still the one in store.
+// Reject deletes a token that Basiq has rejected, if it is still the stored one.
 func (s *sharedStore) Reject(_ context.Context, scope basiq.Scope, token basiq.Token) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -180,7 +180,7 @@ func (s *sharedStore) Reject(_ context.Context, scope basiq.Scope, token basiq.T
 	}
 }
 
-// Share tokens among clients, here in memory.
+// Share tokens between clients, here in memory.
 func ExampleWithTokenSource() {
 	box, err := basiqtest.Start()
 	if err != nil {
@@ -195,7 +195,7 @@ func ExampleWithTokenSource() {
 	}
 	store := &sharedStore{tokens: map[basiq.Scope]basiq.Token{}, create: withKey.Tokens.Create}
 	for range 3 {
-		client, err := basiq.New("", basiq.WithTokenSource(store), basiq.WithBaseURL(box.URL())) // needs no key
+		client, err := basiq.New("", basiq.WithTokenSource(store), basiq.WithBaseURL(box.URL())) // no API key
 		if err != nil {
 			fmt.Println(err)
 			return
@@ -217,7 +217,7 @@ func ExampleWithTokenSource() {
 	// 1 token request
 }
 
-// Test a program against the sandbox. Inside a bubble of testing/synctest the half minute of a job takes no time.
+// Test a program against the sandbox. In a synctest bubble the job's 30 seconds pass instantly.
 func Example_testing() {
 	_ = func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
@@ -229,13 +229,13 @@ func Example_testing() {
 			if err != nil {
 				t.Fatal(err)
 			}
-			_ = user // now what you test
+			_ = user // test your program here
 		})
 	}
 	// Output:
 }
 
-// The JSON of a response has the fields that this version of the package does not know.
+// Read fields of a response that this version of the package does not know.
 func ExampleContextWithRawJSON() {
 	client, userID, done := sandbox()
 	defer done()
@@ -253,7 +253,7 @@ func ExampleContextWithRawJSON() {
 	// <nil> user true
 }
 
-// Report additions to the API, for example in a canary.
+// Report additions to the API, for example in a canary deployment.
 func ExampleWithUnknownFields() {
 	client, err := basiq.New("api-key", basiq.WithUnknownFields(func(f basiq.UnknownField) {
 		slog.Warn("basiq: unknown field", slog.String("operation", f.Operation.ID),

@@ -9,8 +9,8 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-// How a summary is made is tested with affordability's, in affordability_test.go.
-func TestGetExpenses(t *testing.T) {
+// TestSummaries_Create, in affordability_test.go, tests how a summary is created.
+func TestExpenses_Get(t *testing.T) {
 	t.Parallel()
 	for _, payload := range []string{"assembled/swagger-2.1/getExpenses.200.1", "assembled/affordability/getExpenses.200.1"} {
 		t.Run(payload, func(t *testing.T) {
@@ -30,13 +30,13 @@ func TestGetExpenses(t *testing.T) {
 			assertCents(t, -63688, expenses.Payments[0].AvgMonthly)
 			require.Len(t, expenses.Payments[0].SubCategory, 1)
 			class := expenses.Payments[0].SubCategory[0].Category.ExpenseClass
-			assert.Equal(t, "0703030101", class.ClassCode, "the leading zero is kept")
+			assert.Equal(t, "0703030101", class.ClassCode, "the leading zero must be kept")
 			assert.Equal(t, "04", class.DivisionCode)
 		})
 	}
 }
 
-func TestExpensesWithGaps(t *testing.T) {
+func TestExpenses_Get_MissingFields(t *testing.T) {
 	t.Parallel()
 	_, client := newStub(t, ok(200, `{"type":"expenses","id":"s1","bankFees":null,"loanInterests":{"avgMonthly":null,"changeHistory":null,"summary":null},
 		"payments":[{"division":"Brand new","avgMonthly":"","percentageTotal":12.5,"subCategory":[{"category":null}]}],"brandNew":{}}`))
@@ -48,6 +48,6 @@ func TestExpensesWithGaps(t *testing.T) {
 		_, known := none.Rat()
 		assert.False(t, known)
 	}
-	assert.Equal(t, "12.5", expenses.Payments[0].PercentageTotal.String(), "a number in place of a text")
+	assert.Equal(t, "12.5", expenses.Payments[0].PercentageTotal.String(), "a number instead of a string")
 	assert.Zero(t, expenses.Payments[0].SubCategory[0].Category)
 }

@@ -5,7 +5,7 @@ import (
 	"net/http"
 )
 
-// TokenSlots returns how many users' tokens a client keeps.
+// TokenSlots returns the number of users whose tokens a client caches.
 func TokenSlots(c *Client) int {
 	cache, _ := c.tokens.(*tokenCache)
 	cache.mu.Lock()
@@ -19,10 +19,10 @@ func TokenSlots(c *Client) int {
 	return users
 }
 
-// Tokens returns where a client gets its tokens from.
+// Tokens returns the TokenSource of a client.
 func Tokens(c *Client) TokenSource { return c.tokens }
 
-// SlotOutlivesSweep reports whether a slot whose request has just started is kept when expired ones are removed.
+// SlotOutlivesSweep reports whether a slot whose request has just started is kept when expired slots are removed.
 func SlotOutlivesSweep(c *Client, scope Scope) bool {
 	cache, _ := c.tokens.(*tokenCache)
 	cache.find(context.Background(), scope)
@@ -33,8 +33,7 @@ func SlotOutlivesSweep(c *Client, scope Scope) bool {
 	return cache.slots[scope] != nil
 }
 
-// DefaultTransport returns the transport of a client that was given no http.Client: that of its calls, and that of its
-// uploads.
+// DefaultTransport returns the transports that a client without an http.Client uses for calls and for uploads.
 func DefaultTransport(c *Client) (calls, uploads *http.Transport) {
 	calls, _ = c.config.httpClient.Transport.(*http.Transport)
 	uploads, _ = c.config.uploadClient.Transport.(*http.Transport)

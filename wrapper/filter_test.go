@@ -17,7 +17,7 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-func TestFilters(t *testing.T) {
+func TestConnections_List_Filters(t *testing.T) {
 	t.Parallel()
 	fields := basiq.ConnectionFields
 	for name, c := range map[string]struct {
@@ -31,7 +31,7 @@ func TestFilters(t *testing.T) {
 			[]basiq.Filter[basiq.Connection]{fields.ID.Eq("c1"), fields.Status.Eq("next")},
 			"id.eq('c1'),status.eq('next')",
 		},
-		"odd characters": {[]basiq.Filter[basiq.Connection]{fields.ID.Eq(`a&b=c,d).e "ä+%`)}, `id.eq('a&b=c,d).e "ä+%')`},
+		"special characters": {[]basiq.Filter[basiq.Connection]{fields.ID.Eq(`a&b=c,d).e "ä+%`)}, `id.eq('a&b=c,d).e "ä+%')`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -48,7 +48,7 @@ func TestFilters(t *testing.T) {
 	assert.Equal(t, "connection.id.eq('c1')", basiq.JobFields.ConnectionID.Eq("c1").String())
 }
 
-func TestBadFilters(t *testing.T) {
+func TestConnections_List_InvalidFilter(t *testing.T) {
 	t.Parallel()
 	for name, filter := range map[string]basiq.Filter[basiq.Connection]{
 		"empty":   basiq.ConnectionFields.ID.Eq(""),
@@ -74,23 +74,23 @@ func TestBadFilters(t *testing.T) {
 	}
 }
 
-// conditionsOf is what Basiq documents for each field of each collection, and where. That no more compiles cannot be a
-// test; that these are the methods there are can, and TestDocumentedConditions is.
-var conditionsOf = map[string]struct {
-	// fields is the variable that the filters are made from.
+// documentedConditions lists the documented conditions of each field of each collection, with the document. A test cannot
+// show that other conditions do not compile. TestFilters_DocumentedConditions compares the methods instead.
+var documentedConditions = map[string]struct {
+	// fields is the variable from which filters are created.
 	fields any
-	// conditions are those of each of Basiq's names.
+	// conditions maps Basiq's names of fields to their conditions.
 	conditions map[string]string
 }{
 	// swagger-2.1.json, getConnections.
 	"ConnectionFields": {basiq.ConnectionFields, map[string]string{"id": "eq", "status": "eq", "institution.id": "eq"}},
 	// core.yml, getUserJobs.
 	"JobFields": {basiq.JobFields, map[string]string{"connection.id": "eq"}},
-	// connect.json, getAccounts: only eq. The older data.yml has ne too.
+	// connect.json, getAccounts: only eq. The older data.yml also has ne.
 	"AccountFields": {basiq.AccountFields, map[string]string{"account.id": "eq", "connection.id": "eq", "institution.id": "eq"}},
-	// A changelog, for getConsents. It names no condition.
+	// A changelog entry, for getConsents. It does not name conditions.
 	"ConsentFields": {basiq.ConsentFields, map[string]string{"status": "eq"}},
-	// connect.json, getTransactions; the guide on filters for the dates.
+	// connect.json, getTransactions, and the guide about filters for the dates.
 	"TransactionFields": {basiq.TransactionFields, map[string]string{
 		"account.id": "eq", "connection.id": "eq", "institution.id": "eq", "transaction.postDate": "bt eq gt gteq lt lteq",
 		"transaction.status": "eq", "transaction.direction": "eq", "transaction.class": "eq",
@@ -102,7 +102,7 @@ var conditionsOf = map[string]struct {
 	}},
 	// core.yml, getEvents.
 	"EventFields": {basiq.EventFields, map[string]string{"user.id": "eq", "event.entity": "eq", "event.type": "eq"}},
-	// webhooks.yml, listMessages, which names the fields and no conditions.
+	// webhooks.yml, listMessages, which names the fields but no conditions.
 	"WebhookMessageFields": {basiq.WebhookMessageFields, map[string]string{
 		"date": "bt eq gt gteq lt lteq", "status": "eq", "eventTypeId": "eq", "webhookId": "eq", "eventId": "eq",
 	}},
@@ -119,17 +119,17 @@ var conditionsOf = map[string]struct {
 	}},
 }
 
-// The fields of a collection have the documented conditions and no other methods, so nothing else compiles. With what
-// is left out of these lines, no program builds:
+// The fields of a collection have methods only for the documented conditions, so no other condition compiles. These
+// lines do not compile:
 //
 //	basiq.ConnectionFields.ID.Ne("c1")
 //	basiq.TransactionFields.Status.In("posted", "pending")
 //	basiq.ConnectorFields.Stage.Gt("live")
 //	client.Accounts.List(ctx, userID, basiq.ConnectionListOptions{Filter: basiq.ConnectionFields.ID.Eq("c1")})
 //	client.Events.List(ctx, basiq.EventListOptions{PageSize: 10})
-func TestDocumentedConditions(t *testing.T) {
+func TestFilters_DocumentedConditions(t *testing.T) {
 	t.Parallel()
-	for name, c := range conditionsOf {
+	for name, c := range documentedConditions {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			got := map[string]string{}
@@ -138,7 +138,7 @@ func TestDocumentedConditions(t *testing.T) {
 				property := ""
 				for _, method := range field.Methods() {
 					value := reflect.New(method.Type().In(0)).Elem()
-					if value.Kind() == reflect.Slice { // of In
+					if value.Kind() == reflect.Slice { // the variadic parameter of In
 						value = reflect.MakeSlice(value.Type(), 1, 1)
 					}
 					args := make([]reflect.Value, method.Type().NumIn())
@@ -162,7 +162,7 @@ func TestDocumentedConditions(t *testing.T) {
 	}
 }
 
-// sentFilter lists with a filter and returns what Basiq gets.
+// sentFilter lists with a filter and returns the filter that Basiq receives.
 func sentFilter[T any](t *testing.T, list func(*basiq.Client, basiq.Filter[T]) iter.Seq2[*T, error], filter basiq.Filter[T]) string {
 	t.Helper()
 	s, client := newStub(t, ok(200, `{"type":"list","data":[]}`))
@@ -176,24 +176,24 @@ func sentFilter[T any](t *testing.T, list func(*basiq.Client, basiq.Filter[T]) i
 	return query.Get("filter")
 }
 
-// checkFilters sends each of good and compares with the text it stands under, and sees bad refused. There must be one of
-// good for every documented condition of every field.
+// checkFilters checks that each filter in good is sent as its key, and that each filter in bad is rejected. good must contain
+// every documented condition of every field.
 func checkFilters[T any](t *testing.T, variable string, list func(*basiq.Client, basiq.Filter[T]) iter.Seq2[*T, error], good, bad map[string]basiq.Filter[T]) {
 	t.Helper()
 	missing := map[string]bool{}
-	for property, conditions := range conditionsOf[variable].conditions {
+	for property, conditions := range documentedConditions[variable].conditions {
 		for condition := range strings.FieldsSeq(conditions) {
 			missing[property+"."+condition] = true
 		}
 	}
 	for want, filter := range good {
 		assert.Equal(t, want, filter.String())
-		// A public list has the name of API 2.1, see TestConnectorFields_Engine.
+		// Public lists use the name of API 2.1, see TestConnectorFields_Engine.
 		assert.Equal(t, want, strings.Replace(sentFilter(t, list, filter), "connectorCategory", "connectorEngine", 1))
 		condition, _, _ := strings.Cut(want, "(")
 		delete(missing, condition)
 	}
-	assert.Empty(t, missing, "no case for these")
+	assert.Empty(t, missing, "missing test cases")
 	for name, filter := range bad {
 		s, client := newStub(t, ok(200, `{"type":"list","data":[]}`))
 		n := 0
@@ -204,7 +204,7 @@ func checkFilters[T any](t *testing.T, variable string, list func(*basiq.Client,
 			var input *basiq.InputError
 			require.ErrorAs(t, err, &input, name)
 			assert.Equal(t, "options", input.Argument, name)
-			assert.NotContains(t, err.Error(), "of-note", "a value may be a person's")
+			assert.NotContains(t, err.Error(), "of-note", "a value may be personal data")
 		}
 		assert.Equal(t, 1, n, name)
 		assert.Empty(t, s.seen(), name)
@@ -281,7 +281,7 @@ func TestTransactionFields(t *testing.T) {
 		"transaction.status.eq('posted')":   f.Status.Eq(basiq.TransactionStatusPosted),
 		"transaction.direction.eq('debit')": f.Direction.Eq(basiq.TransactionDirectionDebit),
 		"transaction.class.eq('payment')":   f.Class.Eq(basiq.TransactionClassPayment),
-		// The guide on filters writes dates so, and both ends of a range in quotes of their own.
+		// The guide about filters writes dates in this format, and quotes the two values of a range separately.
 		"transaction.postDate.eq('2018-01-28')":              f.PostDate.Eq("2018-01-28"),
 		"transaction.postDate.gt('2018-01-28')":              f.PostDate.Gt("2018-01-28"),
 		"transaction.postDate.gteq('2018-01-28')":            f.PostDate.Gteq("2018-01-28"),
@@ -290,21 +290,21 @@ func TestTransactionFields(t *testing.T) {
 		"transaction.postDate.bt('2018-01-28','2018-01-29')": f.PostDate.Between("2018-01-28", "2018-01-29"),
 		"transaction.postDate.bt('2020-02-29','2020-02-29')": f.PostDate.Between("2020-02-29", "2020-02-29"),
 		"transaction.postDate.eq('2024-03-01')": f.PostDate.Eq(basiq.DateOf(
-			time.Date(2024, time.March, 1, 0, 30, 0, 0, time.FixedZone("AEDT", 11*60*60)))), // in UTC it is still February
+			time.Date(2024, time.March, 1, 0, 30, 0, 0, time.FixedZone("AEDT", 11*60*60)))), // still February in UTC
 	}, filters{
-		"empty":            f.AccountID.Eq(""),
-		"quote":            f.Status.Eq("of-note'"),
-		"an empty date":    f.PostDate.Eq(""),
-		"no date":          f.PostDate.Gt("of-note"),
-		"a moment":         f.PostDate.Gteq("2018-01-28T00:00:00Z"),
-		"no such day":      f.PostDate.Lt("2019-02-29"),
-		"another form":     f.PostDate.Lteq("28/01/2018"),
-		"a quoted date":    f.PostDate.Eq("2018-01-28','2018-01-29"),
-		"one string of bt": f.PostDate.Eq("2022-10-01,2022-10-10"),
-		"backwards":        f.PostDate.Between("2018-01-29", "2018-01-28"),
-		"no first":         f.PostDate.Between("", "2018-01-28"),
-		"no last":          f.PostDate.Between("2018-01-28", ""),
-		"a last of words":  f.PostDate.Between("2018-01-28", "of-note"),
+		"empty":                  f.AccountID.Eq(""),
+		"quote":                  f.Status.Eq("of-note'"),
+		"empty date":             f.PostDate.Eq(""),
+		"not a date":             f.PostDate.Gt("of-note"),
+		"date and time":          f.PostDate.Gteq("2018-01-28T00:00:00Z"),
+		"February 29":            f.PostDate.Lt("2019-02-29"),
+		"other date format":      f.PostDate.Lteq("28/01/2018"),
+		"quote in a date":        f.PostDate.Eq("2018-01-28','2018-01-29"),
+		"two dates in one value": f.PostDate.Eq("2022-10-01,2022-10-10"),
+		"reversed":               f.PostDate.Between("2018-01-29", "2018-01-28"),
+		"missing start":          f.PostDate.Between("", "2018-01-28"),
+		"missing end":            f.PostDate.Between("2018-01-28", ""),
+		"invalid end":            f.PostDate.Between("2018-01-28", "of-note"),
 	})
 }
 
@@ -327,18 +327,19 @@ func TestReportTransactionFields(t *testing.T) {
 		"transaction.postDate.gteq('2022-12-03')":                   f.PostDate.Gteq("2022-12-03"),
 		"transaction.postDate.lt('2022-12-03T00:00:00+11:00')":      f.PostDate.Lt("2022-12-03T00:00:00+11:00"),
 		"transaction.postDate.lteq('2022-12-03')":                   f.PostDate.Lteq("2022-12-03"),
-		// This document has one string with a comma in it. The guide on filters has two, as here; api/NOTES.md says why.
+		// This document has one string that contains a comma. The guide about filters has two strings, which are used here;
+		// api/NOTES.md explains why.
 		"transaction.postDate.bt('2022-10-01','2022-10-10')":           f.PostDate.Between("2022-10-01", "2022-10-10"),
 		"transaction.postDate.bt('2022-10-01','2022-10-01T08:00:00Z')": f.PostDate.Between("2022-10-01", "2022-10-01T08:00:00Z"),
 	}, filters{
-		"empty":         f.ID.Eq(""),
-		"quote":         f.Class.Eq("'of-note'"),
-		"an empty date": f.PostDate.Lt(""),
-		"no date":       f.PostDate.Gt("of-note"),
-		"no such hour":  f.PostDate.Eq("2022-12-03T25:00:00Z"),
-		"a quoted date": f.PostDate.Eq("2022-12-03'"),
-		"backwards":     f.PostDate.Between("2022-12-03T00:00:01Z", "2022-12-03T00:00:00Z"),
-		"across zones":  f.PostDate.Between("2022-12-03T00:00:00Z", "2022-12-03T00:00:00+11:00"),
+		"empty":           f.ID.Eq(""),
+		"quote":           f.Class.Eq("'of-note'"),
+		"empty date":      f.PostDate.Lt(""),
+		"not a date":      f.PostDate.Gt("of-note"),
+		"hour 25":         f.PostDate.Eq("2022-12-03T25:00:00Z"),
+		"quote in a date": f.PostDate.Eq("2022-12-03'"),
+		"reversed":        f.PostDate.Between("2022-12-03T00:00:01Z", "2022-12-03T00:00:00Z"),
+		"across zones":    f.PostDate.Between("2022-12-03T00:00:00Z", "2022-12-03T00:00:00+11:00"),
 	})
 }
 
@@ -349,7 +350,7 @@ func TestEventFields(t *testing.T) {
 	checkFilters(t, "EventFields", func(c *basiq.Client, filter basiq.Filter[basiq.Event]) iter.Seq2[*basiq.Event, error] {
 		return c.Events.List(t.Context(), basiq.EventListOptions{Filter: filter})
 	}, filters{
-		// This document's example has no quotes, as no other; they are written here as everywhere.
+		// The example in this document is the only one without quotes. The client quotes all values.
 		"user.id.eq('u1')":           f.UserID.Eq(userID),
 		"event.entity.eq('consent')": f.Entity.Eq(basiq.EventEntityConsent),
 		"event.type.eq('revoked')":   f.Type.Eq(basiq.EventActionRevoked),
@@ -423,8 +424,8 @@ func TestConnectorFields(t *testing.T) {
 				"connector.connectorEngine.ne('node')":                         f.Engine.Ne("node"),
 			}, filters{
 				"empty": f.ID.Eq(""), "quote": f.InstitutionType.Ne("of-note'"), "control": f.Scopes.Eq("of-note\t"),
-				"in nothing": f.Stage.In(), "in no slice": f.Scopes.In([]string(nil)...), "in an empty": f.InstitutionTier.In("1", ""),
-				"in a quote": f.InstitutionCountry.In("Australia", "of-note'"), "in a control": f.Scopes.In("of-note\n", "x"),
+				"in without values": f.Stage.In(), "in with a nil slice": f.Scopes.In([]string(nil)...), "in with an empty value": f.InstitutionTier.In("1", ""),
+				"in with a quote": f.InstitutionCountry.In("Australia", "of-note'"), "in with a control character": f.Scopes.In("of-note\n", "x"),
 			})
 		})
 	}
@@ -461,21 +462,21 @@ func TestInstitutionFields(t *testing.T) {
 				"institution.stage.eq('live')":                                     f.Stage.Eq(basiq.InstitutionStageLive),
 				"institution.stage.ne('beta')":                                     f.Stage.Ne(basiq.InstitutionStageBeta),
 			}, filters{
-				"empty": f.ServiceType.Ne(""), "quote": f.Type.Eq("of-note'"), "in nothing": f.Tier.In(), "in an empty": f.Country.In(""),
-				"in a quote": f.Authorization.In("of-note'"),
+				"empty": f.ServiceType.Ne(""), "quote": f.Type.Eq("of-note'"), "in without values": f.Tier.In(), "in with an empty value": f.Country.In(""),
+				"in with a quote": f.Authorization.In("of-note'"),
 			})
 		})
 	}
 }
 
-// condition is a condition of a filter, as the documents' grammar has it.
+// condition is one condition of a filter in the documented grammar.
 type condition struct {
 	property, operator string
 	values             []string
 }
 
-// parseConditions reads a filter by the grammar in Basiq's documents: property.condition('value'), where a range has two
-// values and in has any number; several are joined by commas.
+// parseConditions parses a filter by the documented grammar: property.condition('value'). A range has two values, in has any
+// number of values. Conditions are separated by commas.
 func parseConditions(text string) ([]condition, error) {
 	var found []condition
 	take := func(word string) bool {
@@ -487,34 +488,34 @@ func parseConditions(text string) ([]condition, error) {
 		name, rest, ok := strings.Cut(text, "(")
 		dot := strings.LastIndexByte(name, '.')
 		if !ok || dot < 1 || strings.Trim(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.") != "" {
-			return nil, fmt.Errorf("no property and condition at %q", text)
+			return nil, fmt.Errorf("missing property and condition at %q", text)
 		}
 		text = rest
 		c := condition{property: name[:dot], operator: name[dot+1:]}
 		for more := true; more; more = take(",") {
 			if !take("'") {
-				return nil, fmt.Errorf("no value at %q", text)
+				return nil, fmt.Errorf("missing value at %q", text)
 			}
 			value, rest, ok := strings.Cut(text, "'")
 			if !ok {
-				return nil, fmt.Errorf("a value without an end at %q", text)
+				return nil, fmt.Errorf("unterminated value at %q", text)
 			}
 			text = rest
 			c.values = append(c.values, value)
 		}
 		if !take(")") {
-			return nil, fmt.Errorf("no end at %q", text)
+			return nil, fmt.Errorf("missing end at %q", text)
 		}
 		wanted, known := map[string]int{"eq": 1, "ne": 1, "gt": 1, "gteq": 1, "lt": 1, "lteq": 1, "bt": 2, "in": len(c.values)}[c.operator]
 		if !known || wanted != len(c.values) {
-			return nil, fmt.Errorf("%s takes no %d values", c.operator, len(c.values))
+			return nil, fmt.Errorf("invalid number of values for %s: %d", c.operator, len(c.values))
 		}
 		found = append(found, c)
 		if text == "" {
 			return found, nil
 		}
 		if !take(",") {
-			return nil, fmt.Errorf("no comma at %q", text)
+			return nil, fmt.Errorf("missing comma at %q", text)
 		}
 	}
 }
@@ -525,8 +526,8 @@ func isDay(text string) bool {
 	return err == nil
 }
 
-// What goes into filters comes out of a parser of the grammar, and nothing else stands in the query; or it is refused, and
-// nothing is sent.
+// A filter is either sent so that a parser of the grammar finds exactly its conditions, or it is rejected and no request is
+// sent.
 func FuzzFilter(f *testing.F) {
 	for _, seed := range []string{
 		"AU00000", "", "'", "a,b", "a')", "ä", "\x00", "a%27b", "&filter=", "\xff", "a').ne('b", "2019-10-29", "2019-02-30", " ", "+", "\u2019", "\u2028", "\\'", "a#b", "\x7f",

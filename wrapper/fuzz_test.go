@@ -29,16 +29,16 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-// oneAttempt has a call fail with what came first.
+// oneAttempt disables retries.
 var oneAttempt = basiq.WithRetry(basiq.RetryPolicy{MaxAttempts: 1, BaseDelay: 1, MaxDelay: 1})
 
-// wire is a transport that answers as the fuzzer says, and keeps what was sent. One call goes over it at a time.
+// wire is a transport that returns the fuzzer's responses and records the requests. It is used for one call at a time.
 type wire struct {
-	answer answerOf
-	// then is the answer to all requests but the first, where there is one.
-	then *answerOf
-	// token is the answer to POST /token; where there is none, that is as it should be.
-	token *answerOf
+	response stubResponse
+	// then is the response to all requests except the first. If it is nil, response is returned to all requests.
+	then *stubResponse
+	// token is the response to POST /token. If it is nil, the response is valid.
+	token *stubResponse
 	sent  []*http.Request
 }
 
@@ -51,20 +51,20 @@ func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
 	case strings.HasSuffix(req.URL.Path, "/token") && w.token == nil:
 		return reply(http.StatusOK, tokenJSON), nil
 	case strings.HasSuffix(req.URL.Path, "/token"):
-		return w.token.response(), nil
+		return w.token.httpResponse(), nil
 	}
 	w.sent = append(w.sent, req)
 	if len(w.sent) > 1 && w.then != nil {
-		return w.then.response(), nil
+		return w.then.httpResponse(), nil
 	}
-	return w.answer.response(), nil
+	return w.response.httpResponse(), nil
 }
 
-// set has the wire answer, and forgets what was before.
-func (w *wire) set(answer answerOf) { *w = wire{answer: answer} }
+// set sets the response and removes all other state.
+func (w *wire) set(response stubResponse) { *w = wire{response: response} }
 
-// payloads are the answers in Basiq's own documents, for a fuzzer to begin with: without the largest, which are slow, and
-// without any where the repository is not there.
+// payloads returns the responses in Basiq's documentation as a seed corpus, except the largest, which are slow. It returns
+// none outside the repository.
 func payloads(tb testing.TB) [][]byte {
 	tb.Helper()
 	var found [][]byte
@@ -82,13 +82,13 @@ func payloads(tb testing.TB) [][]byte {
 	return found
 }
 
-// grafts are what stands in a payload where it is not looked for.
-var grafts = []string{
+// replacements are values that are unexpected at most positions of a payload.
+var replacements = []string{
 	`null`, `""`, `"x"`, `0`, `-1`, `1e400`, `9223372036854775808`, `1.5`, `true`, `[]`, `{}`, `[null]`, `[[]]`, `[{},{}]`, `{"id":1}`, `"\ud800"`,
 	`"https://evil.example/"`, `["a","b"]`, `-0`, ``,
 }
 
-// addBodies has a fuzzer begin with bodies as they should be, and with one value in each that is not.
+// addBodies adds seed bodies: documented ones, and the same bodies with one unexpected value.
 func addBodies(f *testing.F, more ...string) {
 	f.Helper()
 	bodies := payloads(f)
@@ -96,16 +96,16 @@ func addBodies(f *testing.F, more ...string) {
 		bodies = append(bodies, []byte(c.body))
 	}
 	for i, body := range bodies {
-		f.Add(body, uint(i*i), []byte(grafts[i%len(grafts)]))
+		f.Add(body, uint(i*i), []byte(replacements[i%len(replacements)]))
 	}
 	for _, body := range more {
 		f.Add([]byte(body), uint(0), []byte{})
 	}
 }
 
-// graft puts a value into JSON in place of the one that is at that place, counted round and round. A fuzzer that changes
-// bytes would rarely get past the brackets. What is no JSON stays as it is.
-func graft(body []byte, at uint, value []byte) []byte {
+// replaceValue replaces one value of a JSON text. at selects the value and wraps around. A fuzzer that changes single bytes
+// rarely produces valid JSON. Invalid JSON is returned unchanged.
+func replaceValue(body []byte, at uint, value []byte) []byte {
 	if !json.Valid(body) || !json.Valid(value) {
 		return body
 	}
@@ -127,7 +127,7 @@ func graft(body []byte, at uint, value []byte) []byte {
 			}
 			_, _ = decoder.Token()
 		default:
-			// The decoder does not say where a token begins: after the bracket, comma or colon before it.
+			// The decoder does not report where a token begins, which is after the preceding bracket, comma or colon.
 			before := bytes.TrimRight(body[:start], " \t\r\n")
 			start = int64(len(before)) - tokenSize(before)
 		}
@@ -138,7 +138,7 @@ func graft(body []byte, at uint, value []byte) []byte {
 	return slices.Concat(body[:span[0]], value, body[span[1]:])
 }
 
-// tokenSize is how long the text or the word is that JSON ends with.
+// tokenSize returns the length of the string or word at the end of a JSON text.
 func tokenSize(before []byte) int64 {
 	if before[len(before)-1] != '"' {
 		return int64(len(before) - 1 - bytes.LastIndexAny(before, "[,: \t\r\n"))
@@ -151,24 +151,24 @@ func tokenSize(before []byte) int64 {
 	}
 }
 
-func TestGraft(t *testing.T) {
+func TestReplaceValue(t *testing.T) {
 	t.Parallel()
 	const body = ` {"a": [1, "\\\"x", null ],"b" :{}, "c":-1e5} `
 	for at, want := range []string{
 		` 7 `, ` {"a": 7,"b" :{}, "c":-1e5} `, ` {"a": [7, "\\\"x", null ],"b" :{}, "c":-1e5} `, ` {"a": [1, 7, null ],"b" :{}, "c":-1e5} `,
 		` {"a": [1, "\\\"x", 7 ],"b" :{}, "c":-1e5} `, ` {"a": [1, "\\\"x", null ],"b" :7, "c":-1e5} `, ` {"a": [1, "\\\"x", null ],"b" :{}, "c":7} `, ` 7 `,
 	} {
-		require.Equal(t, want, string(graft([]byte(body), uint(at), []byte("7"))))
+		require.Equal(t, want, string(replaceValue([]byte(body), uint(at), []byte("7"))))
 	}
 	for _, c := range [][3]string{{body, "[", body}, {"true", "7", "7"}, {"[", "7", "["}} {
-		require.Equal(t, c[2], string(graft([]byte(c[0]), 5, []byte(c[1]))))
+		require.Equal(t, c[2], string(replaceValue([]byte(c[0]), 5, []byte(c[1]))))
 	}
 }
 
-// breaks is what ends a line, or starts something else than text, in a log or a terminal.
+// breaks lists characters that end a line or start an escape sequence in a log or a terminal.
 const breaks = "\n\v\f\r\x00\x1b\u0085\u2028\u2029"
 
-// checkText checks what every error's text is, whatever has come: one line, of bounded length, and UTF-8.
+// checkText checks that the text of an error is one line of valid UTF-8 with a limited length.
 func checkText(t testing.TB, err error, most int) {
 	t.Helper()
 	text := err.Error()
@@ -178,8 +178,9 @@ func checkText(t testing.TB, err error, most int) {
 	require.NotContains(t, fmt.Sprintf("%+v", err), "\n")
 }
 
-// unusable is all that may be said of an answer with 200 that is of no use: nothing but single characters of it.
-var unusable = regexp.MustCompile(`^basiq: [A-Za-z]+\.[A-Za-z]+: 200: invalid response: (` + strings.Join([]string{
+// invalidResponse matches the texts of errors for useless responses with status 200. They contain at most single characters
+// of the body.
+var invalidResponse = regexp.MustCompile(`^basiq: [A-Za-z]+\.[A-Za-z]+: 200: invalid response: (` + strings.Join([]string{
 	`not a JSON object`, `(data is )?not a list`, `negative size`, `item [0-9]+: (missing id|resource of another type)`,
 	`invalid character '.{1,10}' .{1,60}`, `unexpected end of JSON input`, `exceeded max depth`, `json: .{1,60}`,
 	`missing [A-Za-z_ ]{1,30}`, `media type is not [a-z/]+`, `empty document`, `not a PDF document`,
@@ -187,21 +188,21 @@ var unusable = regexp.MustCompile(`^basiq: [A-Za-z]+\.[A-Za-z]+: 200: invalid re
 	`invalid link to the next page: [a-zA-Z' ]+`,
 }, "|") + `)$`)
 
-// checkUnusable checks the error of a call that was answered with 200.
-func checkUnusable(t testing.TB, err error, operation string) {
+// checkInvalidResponse checks the error of a call that received an invalid response with status 200.
+func checkInvalidResponse(t testing.TB, err error, operation string) {
 	t.Helper()
 	var failure *basiq.Error
 	require.ErrorAs(t, err, &failure)
 	require.Equal(t, operation, failure.Operation)
 	require.Equal(t, http.StatusOK, failure.StatusCode)
 	require.Empty(t, failure.Details)
-	require.True(t, basiq.MayHaveSucceeded(err), "Basiq says that it was")
+	require.True(t, basiq.MayHaveSucceeded(err), "status 200 means that the call succeeded")
 	checkText(t, err, 400)
-	require.True(t, unusable.MatchString(err.Error()), err.Error())
+	require.True(t, invalidResponse.MatchString(err.Error()), err.Error())
 }
 
-// tree reads JSON with its numbers as they are written and the names of fields in small letters. The second result is false
-// where a name comes twice in an object: which of the two counts, nobody documents.
+// tree parses JSON, keeping numbers as written and converting names of fields to lower case. The second result is false if an
+// object has duplicate names, because which of the values is used is undocumented.
 func tree(t testing.TB, data []byte) (any, bool) {
 	t.Helper()
 	decoder := json.NewDecoder(bytes.NewReader(data))
@@ -251,7 +252,7 @@ func tree(t testing.TB, data []byte) (any, bool) {
 	return value, single
 }
 
-// parse is tree for what may be no JSON; the third result says whether it is.
+// parse is like tree for text that may be invalid JSON. The third result reports whether it is valid.
 func parse(t testing.TB, data []byte) (value any, single, valid bool) {
 	t.Helper()
 	if valid = json.Valid(data); valid {
@@ -260,18 +261,17 @@ func parse(t testing.TB, data []byte) (value any, single, valid bool) {
 	return value, single, valid
 }
 
-// fold makes names equal that encoding/json takes for the same.
+// fold returns the same string for names that encoding/json considers equal.
 func fold(name string) string { return strings.ToLower(strings.ToUpper(name)) }
 
-// checkKept checks that a value has all of the JSON that it was read from, as far as its type has a place for it, and nothing
-// else.
-func checkKept(t testing.TB, value, before any) {
+// checkPreserved checks that a value contains exactly the JSON that it was decoded from, as far as its type has fields for it.
+func checkPreserved(t testing.TB, value, before any) {
 	t.Helper()
 	again, err := json.Marshal(value)
 	require.NoError(t, err)
 	after, single := tree(t, again)
 	require.True(t, single, "%s", again)
-	kept(t, reflect.TypeOf(value).Elem(), before, after, "")
+	comparePreserved(t, reflect.TypeOf(value).Elem(), before, after, "")
 }
 
 func isObject(value any) bool {
@@ -285,16 +285,16 @@ var (
 	textUnmarshaler = reflect.TypeFor[encoding.TextUnmarshaler]()
 )
 
-// kept checks that after is before, for a value of a type; where is the path to it. What is null, empty or not there is the
-// same, but for a pointer, which is there to tell.
-// It calls itself for every value, so it is no t.Helper: that would take a third of the time.
-func kept(t testing.TB, kind reflect.Type, before, after any, where string) {
+// comparePreserved compares the JSON before and after decoding for a value of a type; where is its path. null, empty and missing
+// values are considered equal, except for pointers, which distinguish them. The function is recursive and does not call
+// t.Helper, which would take a third of the time.
+func comparePreserved(t testing.TB, kind reflect.Type, before, after any, where string) {
 	switch {
 	case kind == secretType:
 		text, _ := before.(string)
 		require.Equal(t, text != "", after == "[redacted]", where)
 		return
-	case kind == reflect.TypeFor[basiq.Amount](): // keeps the text of any value
+	case kind == reflect.TypeFor[basiq.Amount](): // holds any value as text
 		text, _ := after.(string)
 		switch sent := before.(type) {
 		case string:
@@ -307,13 +307,13 @@ func kept(t testing.TB, kind reflect.Type, before, after any, where string) {
 		return
 	case strings.HasPrefix(kind.Name(), "OneOrMany["):
 		if _, list := before.([]any); !list && after == nil {
-			return // a single element of another kind
+			return // a single element of another type
 		}
 		kind = kind.Field(0).Type
-		before, after = many(before), many(after)
+		before, after = asList(before), asList(after)
 	case strings.HasPrefix(kind.Name(), "StringOrObject[") && isObject(before):
 		object, _ := kind.FieldByName("Object")
-		kept(t, object.Type, before, after, where)
+		comparePreserved(t, object.Type, before, after, where)
 		return
 	case reflect.PointerTo(kind).Implements(unmarshaler) && kind.Kind() != reflect.Pointer:
 		if before != nil && before != "" || after != nil && after != "" {
@@ -321,7 +321,7 @@ func kept(t testing.TB, kind reflect.Type, before, after any, where string) {
 		}
 		return
 	case reflect.PointerTo(kind).Implements(textUnmarshaler):
-		require.Fail(t, "say what becomes of a "+kind.String())
+		require.Fail(t, "missing case for "+kind.String())
 	}
 	switch kind.Kind() {
 	case reflect.Pointer:
@@ -330,7 +330,7 @@ func kept(t testing.TB, kind reflect.Type, before, after any, where string) {
 			return
 		}
 		require.NotNil(t, after, "%s was %v", where, before)
-		kept(t, kind.Elem(), before, after, where)
+		comparePreserved(t, kind.Elem(), before, after, where)
 	case reflect.Struct:
 		sent, _ := before.(map[string]any)
 		again, _ := after.(map[string]any)
@@ -338,45 +338,45 @@ func kept(t testing.TB, kind reflect.Type, before, after any, where string) {
 			if sent[name] == nil && again[name] == nil {
 				continue
 			}
-			kept(t, field, sent[name], again[name], where+"."+name)
+			comparePreserved(t, field, sent[name], again[name], where+"."+name)
 		}
 	case reflect.Slice:
 		sent, _ := before.([]any)
 		again, _ := after.([]any)
 		require.Len(t, again, len(sent), where)
 		for i := range sent {
-			kept(t, kind.Elem(), sent[i], again[i], where+"["+strconv.Itoa(i)+"]")
+			comparePreserved(t, kind.Elem(), sent[i], again[i], where+"["+strconv.Itoa(i)+"]")
 		}
 	case reflect.Map:
 		sent, _ := before.(map[string]any)
 		again, _ := after.(map[string]any)
 		require.Len(t, again, len(sent), where)
 		for name := range sent {
-			kept(t, kind.Elem(), sent[name], again[name], where+"."+name)
+			comparePreserved(t, kind.Elem(), sent[name], again[name], where+"."+name)
 		}
 	case reflect.String:
 		sent, again := textOf(before), textOf(after)
-		if sent != again { // testify takes its time, and there are many
+		if sent != again { // testify is slow, and there are many values
 			require.Equal(t, sent, again, where)
 		}
 	case reflect.Bool:
 		require.Equal(t, before == true, after == true, where)
 	case reflect.Int, reflect.Int32, reflect.Int64:
-		if quoted, ok := before.(string); ok { // an integer, or it was not decoded
+		if quoted, ok := before.(string); ok { // must be an integer to be decoded
 			if _, err := strconv.ParseInt(quoted, 10, kind.Bits()); err == nil && quoted[0] != '+' {
 				before = json.Number(quoted)
 			}
 		}
 		require.Zero(t, exact(before).Cmp(exact(after)), "%s: %v is %v", where, before, after)
 	default:
-		require.Fail(t, "say what becomes of a "+kind.String(), where)
+		require.Fail(t, "missing case for "+kind.String(), where)
 	}
 }
 
-// fieldsOf keeps what fields returns.
+// fieldsOf caches the results of fields.
 var fieldsOf sync.Map
 
-// fields are the fields of a struct by their names in JSON, in small letters.
+// fields maps the JSON names of a struct's fields, in lower case, to their types.
 func fields(kind reflect.Type) map[string]reflect.Type {
 	if known, ok := fieldsOf.Load(kind); ok {
 		return known.(map[string]reflect.Type)
@@ -387,7 +387,7 @@ func fields(kind reflect.Type) map[string]reflect.Type {
 		if name == "" || name == "-" {
 			continue
 		}
-		// An outer field hides those of the structs that are embedded, which come after it or before it.
+		// An outer field hides fields of embedded structs, whether these come before or after it.
 		if _, hidden := found[fold(name)]; !hidden || len(field.Index) == 1 {
 			found[fold(name)] = field.Type
 		}
@@ -396,8 +396,8 @@ func fields(kind reflect.Type) map[string]reflect.Type {
 	return found
 }
 
-// many is the list that one value or several stand for.
-func many(value any) any {
+// asList returns a list with a single value, and lists unchanged.
+func asList(value any) any {
 	switch value.(type) {
 	case nil, []any:
 		return value
@@ -406,7 +406,7 @@ func many(value any) any {
 	}
 }
 
-// textOf returns a text, or the digits of a number as they were sent.
+// textOf returns a string, or the digits of a number as sent.
 func textOf(value any) string {
 	if number, ok := value.(json.Number); ok {
 		return number.String()
@@ -423,15 +423,15 @@ func exact(number any) *big.Rat {
 	return new(big.Rat)
 }
 
-// allocated is how many bytes the program has ever asked for.
+// allocated returns the total number of bytes that the program has allocated.
 func allocated() uint64 {
 	sample := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
 	metrics.Read(sample)
 	return sample[0].Value.Uint64()
 }
 
-// fuzzedThings are the calls that are answered with one thing and stand in none of the other tables.
-var fuzzedThings = []thing{
+// otherResourceCalls lists the calls that return one resource and are missing in the other tables.
+var otherResourceCalls = []resourceCall{
 	{"Users.Get", "/users/u1", func(t testing.TB, c *basiq.Client) (item, error) {
 		return got(func(v *basiq.User) string { return v.ID })(c.Users.Get(t.Context(), userID))
 	}},
@@ -512,30 +512,30 @@ func idOfJob(j *basiq.Job) string         { return j.ID }
 func insightID(v *basiq.Insight) string   { return v.ID }
 func publicLink(v *basiq.AuthLink) string { return v.Links.Public }
 
-// answeredThings are all calls that are answered with one thing.
-func answeredThings() []thing {
-	all := slices.Concat(things, fuzzedThings)
+// allResourceCalls returns all calls that return one resource.
+func allResourceCalls() []resourceCall {
+	all := slices.Concat(resourceCalls, otherResourceCalls)
 	for operation, c := range summaries {
-		all = append(all, thing{operation, c.path, func(t testing.TB, client *basiq.Client) (item, error) {
+		all = append(all, resourceCall{operation, c.path, func(t testing.TB, client *basiq.Client) (item, error) {
 			return c.create(t, client, basiq.AffordabilityRequest{})
 		}})
 	}
 	return all
 }
 
-// Every operation's answer is fuzzed, but for those that say nothing.
-func TestEveryAnswerIsFuzzed(t *testing.T) {
+// The response of every operation is fuzzed, except for operations without a result.
+func TestFuzz_EveryOperation(t *testing.T) {
 	t.Parallel()
 	have := []string{
-		"Tokens.Create", // in FuzzToken
-		// These say nothing.
+		"Tokens.Create", // tested by FuzzToken
+		// These have no result.
 		"Users.Delete", "Consents.Delete", "AuthLinks.Delete", "Connections.Delete", "Connections.Purge", "Reports.Delete",
 		"Webhooks.Delete", "Webhooks.SendTest",
 	}
 	for _, c := range fuzzedListings() {
 		have = append(have, c.operation)
 	}
-	for _, c := range answeredThings() {
+	for _, c := range allResourceCalls() {
 		have = append(have, c.operation)
 	}
 	var want []string
@@ -545,7 +545,7 @@ func TestEveryAnswerIsFuzzed(t *testing.T) {
 	require.ElementsMatch(t, want, have)
 }
 
-// fuzzedListings are the calls that are answered with a list.
+// fuzzedListings returns the calls that return a list.
 func fuzzedListings() []listing {
 	return append(slices.Clone(listings), listing{
 		"Merchants.Search", "/merchants", "merchantName=Coles", true, func(ctx context.Context, c *basiq.Client) iter.Seq2[item, error] {
@@ -570,64 +570,64 @@ func fuzzedListings() []listing {
 	})
 }
 
-// Whatever comes in place of a list, its items have all that was sent, or there is an error that says so: once, last, in a
-// line that repeats nothing of the body. No request follows but one for the next page of the same collection.
+// For any response to a list request, the items contain everything that was sent, or the last iteration returns an error in
+// one line without content of the body. The only other request is for the next page of the same collection.
 func FuzzListBody(f *testing.F) {
 	addBodies(f, "", "{}", "null", `{"data":[{}]}`, `{"data":[null]}`, `{"data":{}}`, `{"data":[{"links":[]}]}`, threeItems)
 	w := new(wire)
 	client := newClient(f, w, oneAttempt)
 	all := fuzzedListings()
 	f.Fuzz(func(t *testing.T, body []byte, at uint, value []byte) {
-		body = graft(body, at, value)
+		body = replaceValue(body, at, value)
 		w.set(ok(http.StatusOK, string(body)))
 		whole, single, valid := parse(t, body)
 		object, _ := whole.(map[string]any)
-		list, _ := many(object["data"]).([]any)
+		list, _ := asList(object["data"]).([]any)
 		before := allocated()
 		for _, c := range all {
 			w.sent = nil
 			var items []any
 			var failure error
 			for listed, err := range c.list(t.Context(), client) {
-				require.NoError(t, failure, "an error comes last")
+				require.NoError(t, failure, "an error must come last")
 				if failure = err; err != nil {
-					require.Empty(t, listed, "nothing comes beside an error")
+					require.Empty(t, listed, "an error must come without an item")
 					continue
 				}
 				items = append(items, listed.value)
 			}
 			checkPages(t, c, w.sent)
-			if failure != nil && !errors.Is(failure, basiq.ErrListChanged) { // the second page may have the items of the first
-				checkUnusable(t, failure, c.operation)
+			if failure != nil && !errors.Is(failure, basiq.ErrListChanged) { // the second page may repeat the items of the first
+				checkInvalidResponse(t, failure, c.operation)
 			}
 			if failure != nil && len(items) == 0 {
-				continue // there may be no page
+				continue // the first page may have failed
 			}
 			require.True(t, valid)
 			if !single {
 				continue
 			}
 			if failure == nil {
-				require.Len(t, items, len(list)*len(w.sent), "each page has all that was sent")
+				require.Len(t, items, len(list)*len(w.sent), "each page must contain all items that were sent")
 				kind, _ := object["type"].(string)
-				require.True(t, object["data"] != nil || strings.EqualFold(kind, "list"), "another response is not taken for an empty list")
+				require.True(t, object["data"] != nil || strings.EqualFold(kind, "list"), "another response must not be read as an empty list")
 			}
 			for i, value := range items[:min(len(items), len(list))] {
-				checkKept(t, value, list[i])
+				checkPreserved(t, value, list[i])
 			}
 		}
 		require.Less(t, allocated()-before, uint64(len(all))*(1<<20+perByte*uint64(len(body))))
 	})
 }
 
-// perByte bounds what one byte of a body may cost: three make an empty account, which has half a KiB.
+// perByte limits the memory used for each byte of a body. Three bytes decode to an empty account, which takes half a KiB.
 const perByte = 2 << 10
 
-// checkPages checks that what was sent is a list's first page, and perhaps the next.
+// checkPages checks that the requests are for the first page of a list and, optionally, the next page.
 func checkPages(t testing.TB, c listing, sent []*http.Request) {
 	t.Helper()
 	require.NotEmpty(t, sent)
-	require.LessOrEqual(t, len(sent), 2, "the second page leads where it came from")
+	require.LessOrEqual(t, len(sent), 2, "the second page links to itself")
 	for i, req := range sent {
 		require.Equal(t, "https", req.URL.Scheme)
 		require.Equal(t, "au-api.basiq.io", req.URL.Host)
@@ -636,23 +636,23 @@ func checkPages(t testing.TB, c listing, sent []*http.Request) {
 	}
 }
 
-// Whatever comes in place of one thing, it has all that was sent, or there is an error that says so.
-func FuzzThingBody(f *testing.F) {
+// For any response to a request for one resource, the result contains everything that was sent, or an error is returned.
+func FuzzResourceBody(f *testing.F) {
 	addBodies(f, "", "null", "[]", `{"id":"x1"}`, `{"ID":"x1","id":""}`, `{"id":"x1","secret":"[redacted]"}`)
 	w := new(wire)
 	clients := map[string]*basiq.Client{}
 	for _, op := range basiq.Operations() {
 		clients[op.Name] = newClient(f, w, oneAttempt, versionOf(f, op.ID))
 	}
-	all := answeredThings()
+	all := allResourceCalls()
 	f.Fuzz(func(t *testing.T, body []byte, at uint, value []byte) {
-		body = graft(body, at, value)
+		body = replaceValue(body, at, value)
 		before := allocated()
 		for id, about := range aboutIDs(t, body) {
 			w.set(ok(http.StatusOK, string(about.body)))
 			for _, c := range all {
 				if idIn(c.path) == id {
-					checkThing(t, c, clients[c.operation], w, about)
+					checkResource(t, c, clients[c.operation], w, about)
 				}
 			}
 		}
@@ -660,17 +660,17 @@ func FuzzThingBody(f *testing.F) {
 	})
 }
 
-// fuzzedBody is a body with what is known of it.
+// fuzzedBody is a body and what is known about it.
 type fuzzedBody struct {
 	body          []byte
 	whole         any
 	single, valid bool
 }
 
-// calledIDs are the IDs that the calls of answeredThings ask for.
+// calledIDs lists the IDs that the calls of allResourceCalls request.
 var calledIDs = []string{"x1", userID, connID, jobID, "w1"}
 
-// idIn returns the ID that a path asks for, or "" if it names none.
+// idIn returns the ID in a path, or "" if it contains none.
 func idIn(path string) string {
 	found := ""
 	for segment := range strings.SplitSeq(path, "/") {
@@ -683,8 +683,8 @@ func idIn(path string) string {
 
 var firstID = regexp.MustCompile(`"id"\s*:\s*"[^"\\]+"`)
 
-// aboutIDs returns the body as a response about each of the called IDs, because a response about any other is an error. An
-// ID that is missing or empty stays so.
+// aboutIDs returns the body as a response about each of the called IDs, because a response about another ID is an error. A
+// missing or empty ID is not changed.
 func aboutIDs(t testing.TB, body []byte) map[string]fuzzedBody {
 	t.Helper()
 	bodies := map[string]fuzzedBody{}
@@ -699,7 +699,7 @@ func aboutIDs(t testing.TB, body []byte) map[string]fuzzedBody {
 	return bodies
 }
 
-// reportTypeIn returns the report type in a response, which may be a list of one, see TestReportTypeThatComesAsAList.
+// reportTypeIn returns the report type in a response, which may be a list with one item, see TestReports_Type_InList.
 func reportTypeIn(response map[string]any, got *basiq.ReportType) any {
 	items, _ := response["data"].([]any)
 	id := textOf(response["id"])
@@ -717,25 +717,25 @@ func reportTypeIn(response map[string]any, got *basiq.ReportType) any {
 	return item
 }
 
-// checkThing calls c and checks that the result has everything that was sent, or that the error describes the response.
-func checkThing(t testing.TB, c thing, client *basiq.Client, w *wire, sent fuzzedBody) {
+// checkResource calls c and checks that the result contains everything that was sent, or that the error describes the response.
+func checkResource(t testing.TB, c resourceCall, client *basiq.Client, w *wire, sent fuzzedBody) {
 	t.Helper()
 	w.sent = nil
-	thing, err := c.get(t, client)
+	resource, err := c.get(t, client)
 	require.Len(t, w.sent, 1)
 	require.Equal(t, c.path, w.sent[0].URL.EscapedPath())
 	if err != nil {
-		checkUnusable(t, err, c.operation)
+		checkInvalidResponse(t, err, c.operation)
 		return
 	}
-	require.NotEmpty(t, thing.id)
+	require.NotEmpty(t, resource.id)
 	require.True(t, sent.valid)
 	whole := sent.whole
 	object, _ := whole.(map[string]any)
-	if reportType, ok := thing.value.(*basiq.ReportType); ok && sent.single {
+	if reportType, ok := resource.value.(*basiq.ReportType); ok && sent.single {
 		whole = reportTypeIn(object, reportType)
 	}
 	if sent.single {
-		checkKept(t, thing.value, whole)
+		checkPreserved(t, resource.value, whole)
 	}
 }

@@ -31,10 +31,10 @@ const (
 	jobID   = "j1"
 )
 
-// fastRetry keeps tests that run in real time short.
+// fastRetry keeps tests short that run in real time.
 var fastRetry = basiq.RetryPolicy{MaxAttempts: 4, BaseDelay: time.Microsecond, MaxDelay: time.Millisecond}
 
-// request is what a stub server saw.
+// request is a request that a stub received.
 type request struct {
 	Method, Path, Query, Authorization, ContentType, Body string
 	Header                                                http.Header
@@ -42,11 +42,11 @@ type request struct {
 
 func (r request) String() string { return r.Method + " " + r.Path }
 
-// stub is a transport that answers by itself. POST /token is answered with token-1, token-2 and so on; everything else
-// goes to answer. It is safe for use by many goroutines.
+// stub is a transport with predefined responses. It responds to POST /token with token-1, token-2 and so on, and calls respond
+// for all other requests. It is safe for concurrent use.
 type stub struct {
-	answer func(n int, req request) (*http.Response, error)
-	// onToken replaces the answer to POST /token; n counts from 1.
+	respond func(n int, req request) (*http.Response, error)
+	// onToken replaces the response to POST /token; n counts from 1.
 	onToken func(n int) (*http.Response, error)
 
 	mu       sync.Mutex
@@ -54,8 +54,8 @@ type stub struct {
 	tokens   int
 }
 
-// PassThrough makes the stub a transport whose errors prove what they prove from an *http.Transport. It reports to the
-// request's trace as that does: a dial error comes before there is a connection, every other error after it.
+// PassThrough declares that the stub's errors have the same meaning as the errors of an *http.Transport. Like a transport,
+// the stub calls the request's trace: before a connection exists for dial errors, afterwards for all other errors.
 func (*stub) PassThrough() http.RoundTripper { return new(http.Transport) }
 
 func (s *stub) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -94,27 +94,27 @@ func (s *stub) roundTrip(req *http.Request) (*http.Response, error) {
 	s.requests = append(s.requests, r)
 	n := len(s.requests)
 	s.mu.Unlock()
-	return s.answer(n, r)
+	return s.respond(n, r)
 }
 
-// seen returns the requests but those for tokens.
+// seen returns all requests except token requests.
 func (s *stub) seen() []request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.requests)
 }
 
-// tokenRequests returns how many tokens were asked for.
+// tokenRequests returns the number of token requests.
 func (s *stub) tokenRequests() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.tokens
 }
 
-// newStub returns a stub that gives the same answers in turn, the last one forever, and a client of it.
-func newStub(t testing.TB, answers ...any) (*stub, *basiq.Client) {
+// newStub returns a stub that returns the responses in order and repeats the last one, and a client of the stub.
+func newStub(t testing.TB, responses ...any) (*stub, *basiq.Client) {
 	t.Helper()
-	s := &stub{answer: inTurn(answers...)}
+	s := &stub{respond: respondWith(responses...)}
 	return s, newClient(t, s)
 }
 
@@ -130,13 +130,13 @@ func newClient(t testing.TB, transport http.RoundTripper, options ...basiq.Optio
 	return client
 }
 
-// version21 is for clients of the operations that only API 2.1 has.
+// version21 is an option for operations that only API 2.1 has.
 var version21 = basiq.WithAPIVersion(basiq.APIVersion21)
 
 // newStub21, newClient21 and serve21 return clients of API 2.1.
-func newStub21(t testing.TB, answers ...any) (*stub, *basiq.Client) {
+func newStub21(t testing.TB, responses ...any) (*stub, *basiq.Client) {
 	t.Helper()
-	s := &stub{answer: inTurn(answers...)}
+	s := &stub{respond: respondWith(responses...)}
 	return s, newClient21(t, s)
 }
 
@@ -150,7 +150,7 @@ func serve21(t *testing.T, handler http.HandlerFunc, options ...basiq.Option) *b
 	return serve(t, handler, append([]basiq.Option{version21}, options...)...)
 }
 
-// versionOf returns the option for a client whose API version has an operation: 3.0, unless only 2.1 has it.
+// versionOf returns the option for an API version that has the operation: 3.0, unless only 2.1 has it.
 func versionOf(t testing.TB, id string) basiq.Option {
 	t.Helper()
 	if versions := operation(t, id).Versions(); !slices.Contains(versions, basiq.APIVersion30) {
@@ -165,30 +165,30 @@ func (c operationCall) client(t testing.TB, s http.RoundTripper, options ...basi
 	return newClient(t, s, append([]basiq.Option{versionOf(t, c.id)}, options...)...)
 }
 
-// inTurn answers with what it is given: an *answerOf, or an error. The last is repeated.
-func inTurn(answers ...any) func(int, request) (*http.Response, error) {
+// respondWith returns the given responses in order and repeats the last one. A response is a stubResponse or an error.
+func respondWith(responses ...any) func(int, request) (*http.Response, error) {
 	return func(n int, _ request) (*http.Response, error) {
-		switch a := answers[min(n, len(answers))-1].(type) {
-		case answerOf:
-			return a.response(), nil
+		switch a := responses[min(n, len(responses))-1].(type) {
+		case stubResponse:
+			return a.httpResponse(), nil
 		case error:
 			return nil, a
 		default:
-			return nil, fmt.Errorf("the test gave a %T", a)
+			return nil, fmt.Errorf("invalid type of stub response: %T", a)
 		}
 	}
 }
 
-// answerOf is an answer that can be given again and again.
-type answerOf struct {
+// stubResponse is a response that can be returned repeatedly.
+type stubResponse struct {
 	status int
 	body   string
 	header http.Header
-	// cut makes the body end with an error.
+	// cut is the error at the end of the body, or nil.
 	cut error
 }
 
-func (a answerOf) response() *http.Response {
+func (a stubResponse) httpResponse() *http.Response {
 	resp := reply(a.status, a.body)
 	maps.Copy(resp.Header, a.header)
 	if a.cut != nil {
@@ -201,10 +201,10 @@ type errReader struct{ err error }
 
 func (r errReader) Read([]byte) (int, error) { return 0, r.err }
 
-// ok is an answer with a status and a JSON body.
-func ok(status int, body string) answerOf { return answerOf{status: status, body: body} }
+// ok returns a response with a status and a JSON body.
+func ok(status int, body string) stubResponse { return stubResponse{status: status, body: body} }
 
-// reply makes an answer.
+// reply returns an HTTP response with a JSON body.
 func reply(status int, body string) *http.Response {
 	return &http.Response{
 		StatusCode: status,
@@ -213,7 +213,7 @@ func reply(status int, body string) *http.Response {
 	}
 }
 
-// envelope is the body of an error as Basiq documents it.
+// envelope returns the body of an error in the format that Basiq documents.
 func envelope(code, title, detail string) string {
 	return fmt.Sprintf(`{"type":"list","correlationId":"corr-1","data":[{"type":"error","code":%q,"title":%q,"detail":%q,`+
 		`"source":{"parameter":"id","pointer":"users/id"}}]}`, code, title, detail)
@@ -243,7 +243,7 @@ func serve(t *testing.T, handler http.HandlerFunc, options ...basiq.Option) *bas
 	return client
 }
 
-// operationCall calls one operation, and says what its success looks like.
+// operationCall is a call of one operation with its successful response.
 type operationCall struct {
 	id     string
 	status int
@@ -258,7 +258,7 @@ const (
 	jobJSON        = `{"type":"job","id":"j1","links":{"self":"https://au-api.basiq.io/jobs/j1"}}`
 	tokenJSON      = `{"access_token":"token-1","token_type":"Bearer","expires_in":3600}`
 
-	// Cut out of the official examples, and given short ids.
+	// Shortened official examples with short IDs.
 	consentJSON     = `{"type":"consent","id":"n1","origin":"user","status":"active","created":"2024-09-26T12:12:01Z","expiryDate":"2025-09-26T12:12:01Z"}`
 	authLinkJSON    = `{"type":"auth_link","userId":"u1","mobile":"+61410000000","expiresAt":"2019-11-21T04:08:50Z","links":{"public":"https://connect.basiq.io/63448be4","self":"/users/u1/auth_link"}}`
 	accountJSON     = `{"type":"account","id":"a1","accountNo":"600000157441965","balance":"356.50","availableFunds":"420.28","currency":"AUD","connection":"c1","institution":"AU00000"}`
@@ -285,12 +285,12 @@ const (
 	messageJSON     = `{"id":"m1","payload":{"eventId":"e1","eventTypeId":"user.created"},"attempts":[{"id":"e2du423ed","status":"Failed","responseStatusCode":"500"}]}`
 )
 
-// list is the body of a list of one item.
+// list returns the body of a list with one item.
 func list(item string) string {
 	return `{"type":"list","count":1,"size":1,"data":[` + item + `],"links":{}}`
 }
 
-// operationCalls has one row for each operation; TestEveryOperationHasACall holds it complete.
+// operationCalls has one entry for each operation. TestOperations_EveryOperationTested checks that it is complete.
 var operationCalls = []operationCall{
 	{"postToken", 200, tokenJSON, "/token", func(t testing.TB, c *basiq.Client) error {
 		token, err := c.Tokens.Create(t.Context(), basiq.ServerAccess())
@@ -329,11 +329,11 @@ var operationCalls = []operationCall{
 	}},
 	{"postAuthLink", 201, authLinkJSON, "/users/u1/auth_link", func(t testing.TB, c *basiq.Client) error {
 		link, err := c.AuthLinks.Create(t.Context(), userID, basiq.CreateAuthLink{Mobile: "+61410000000"})
-		return one(t, link, err, func() { require.Equal(t, "https://connect.basiq.io/63448be4", link.Links.Public) })
+		return checkResult(t, link, err, func() { require.Equal(t, "https://connect.basiq.io/63448be4", link.Links.Public) })
 	}},
 	{"getAuthLink", 200, authLinkJSON, "/users/u1/auth_link", func(t testing.TB, c *basiq.Client) error {
 		link, err := c.AuthLinks.Get(t.Context(), userID)
-		return one(t, link, err, func() { require.Equal(t, basiq.Time("2019-11-21T04:08:50Z"), link.ExpiresAt) })
+		return checkResult(t, link, err, func() { require.Equal(t, basiq.Time("2019-11-21T04:08:50Z"), link.ExpiresAt) })
 	}},
 	{"deleteAuthLink", 204, "", "/users/u1/auth_link", func(t testing.TB, c *basiq.Client) error {
 		return c.AuthLinks.Delete(t.Context(), userID)
@@ -348,7 +348,7 @@ var operationCalls = []operationCall{
 	}},
 	{"getConnection", 200, connectionJSON, "/users/u1/connections/c1", func(t testing.TB, c *basiq.Client) error {
 		connection, err := c.Connections.Get(t.Context(), userID, connID)
-		return one(t, connection, err, func() {
+		return checkResult(t, connection, err, func() {
 			require.Equal(t, connID, connection.ID)
 			require.Equal(t, basiq.ConnectionStatusActive, connection.Status)
 		})
@@ -393,7 +393,7 @@ var operationCalls = []operationCall{
 	}},
 	{"getAccount", 200, accountJSON, "/users/u1/accounts/a1", func(t testing.TB, c *basiq.Client) error {
 		account, err := c.Accounts.Get(t.Context(), userID, "a1")
-		return one(t, account, err, func() { checkAccount(t, account) })
+		return checkResult(t, account, err, func() { checkAccount(t, account) })
 	}},
 	{"getTransactions", 200, list(transactionJSON), "/users/u1/transactions", func(t testing.TB, c *basiq.Client) error {
 		transactions := c.Transactions.List(t.Context(), userID, basiq.TransactionListOptions{Filter: basiq.TransactionFields.AccountID.Eq("a1"), PageSize: 100})
@@ -401,13 +401,13 @@ var operationCalls = []operationCall{
 	}},
 	{"getTransaction", 200, transactionJSON, "/users/u1/transactions/t1", func(t testing.TB, c *basiq.Client) error {
 		transaction, err := c.Transactions.Get(t.Context(), userID, "t1")
-		return one(t, transaction, err, func() { checkTransaction(t, transaction) })
+		return checkResult(t, transaction, err, func() { checkTransaction(t, transaction) })
 	}},
 	{"getEnrich", 200, enrichJSON, "/enrich", func(t testing.TB, c *basiq.Client) error {
 		enrich, err := c.Enrichment.Get(t.Context(), basiq.EnrichQuery{
 			Description: "WOOLWORTHS 1234 & SONS", InstitutionID: "AU00000", Country: "AU", MCC: "5411", AccountType: "credit-card", Amount: "-12.50",
 		})
-		return one(t, enrich, err, func() {
+		return checkResult(t, enrich, err, func() {
 			require.Equal(t, basiq.TransactionDirectionDebit, enrich.Direction)
 			require.Equal(t, "Woolworths", enrich.Data.Merchant.BusinessName)
 		})
@@ -421,7 +421,7 @@ var operationCalls = []operationCall{
 	}},
 	{"getUserIdentity", 200, identityJSON, "/users/u1/identities/i1", func(t testing.TB, c *basiq.Client) error {
 		identity, err := c.Identities.Get(t.Context(), userID, "i1")
-		return one(t, identity, err, func() { checkIdentity(t, identity) })
+		return checkResult(t, identity, err, func() { checkIdentity(t, identity) })
 	}},
 	{"getConnectors", 200, list(connectorJSON), "/connectors", func(t testing.TB, c *basiq.Client) error {
 		connectors := c.Connectors.List(t.Context(), basiq.ConnectorListOptions{Filter: basiq.ConnectorFields.Stage.Eq(basiq.InstitutionStageLive).And(basiq.ConnectorFields.InstitutionTier.In("1", "2"))})
@@ -429,7 +429,7 @@ var operationCalls = []operationCall{
 	}},
 	{"getConnector", 200, connectorJSON, "/connectors/AU00000/web", func(t testing.TB, c *basiq.Client) error {
 		connector, err := c.Connectors.Get(t.Context(), "AU00000", basiq.ConnectionMethodWeb)
-		return one(t, connector, err, func() { checkConnector(t, connector) })
+		return checkResult(t, connector, err, func() { checkConnector(t, connector) })
 	}},
 	{"getPublicConnectors", 200, list(connectorJSON), "/public/connectors", func(t testing.TB, c *basiq.Client) error {
 		connectors := c.Connectors.ListPublic(t.Context(), basiq.ConnectorListOptions{Filter: basiq.ConnectorFields.ID.Eq("AU00000")})
@@ -437,7 +437,7 @@ var operationCalls = []operationCall{
 	}},
 	{"getPublicConnector", 200, connectorJSON, "/public/connectors/AU00000/web", func(t testing.TB, c *basiq.Client) error {
 		connector, err := c.Connectors.GetPublic(t.Context(), "AU00000", basiq.ConnectionMethodWeb)
-		return one(t, connector, err, func() { checkConnector(t, connector) })
+		return checkResult(t, connector, err, func() { checkConnector(t, connector) })
 	}},
 	{"getInstitutions", 200, list(institutionJSON), "/institutions", func(t testing.TB, c *basiq.Client) error {
 		institutions := c.Institutions.List(t.Context(), basiq.InstitutionListOptions{Filter: basiq.InstitutionFields.Country.Ne("New Zealand")})
@@ -445,7 +445,7 @@ var operationCalls = []operationCall{
 	}},
 	{"getInstitution", 200, institutionJSON, "/institutions/AU00000", func(t testing.TB, c *basiq.Client) error {
 		institution, err := c.Institutions.Get(t.Context(), "AU00000")
-		return one(t, institution, err, func() { checkInstitution(t, institution) })
+		return checkResult(t, institution, err, func() { checkInstitution(t, institution) })
 	}},
 	{"getPublicInstitutions", 200, list(institutionJSON), "/public/institutions", func(t testing.TB, c *basiq.Client) error {
 		institutions := c.Institutions.ListPublic(t.Context(), basiq.InstitutionListOptions{Filter: basiq.InstitutionFields.Tier.Eq("3")})
@@ -456,11 +456,11 @@ var operationCalls = []operationCall{
 	}},
 	{"postAffordability", 200, affordJSON, "/users/u1/affordability", func(t testing.TB, c *basiq.Client) error {
 		summary, err := c.Affordability.Create(t.Context(), userID, summaryRequest)
-		return one(t, summary, err, func() { checkAffordability(t, summary) })
+		return checkResult(t, summary, err, func() { checkAffordability(t, summary) })
 	}},
 	{"getAffordability", 200, affordJSON, "/users/u1/affordability/s1", func(t testing.TB, c *basiq.Client) error {
 		summary, err := c.Affordability.Get(t.Context(), userID, "s1")
-		return one(t, summary, err, func() { checkAffordability(t, summary) })
+		return checkResult(t, summary, err, func() { checkAffordability(t, summary) })
 	}},
 	{"getAffordabilitySnapshotTransactions", 200, list(transactionJSON), "/users/u1/affordability/s1/transactions", func(t testing.TB, c *basiq.Client) error {
 		return only(t, c.Affordability.Transactions(t.Context(), userID, "s1"), func(transaction *basiq.AffordabilityTransaction) {
@@ -470,19 +470,19 @@ var operationCalls = []operationCall{
 	}},
 	{"postIncome", 200, incomeJSON, "/users/u1/income", func(t testing.TB, c *basiq.Client) error {
 		income, err := c.Income.Create(t.Context(), userID, summaryRequest)
-		return one(t, income, err, func() { checkIncome(t, income) })
+		return checkResult(t, income, err, func() { checkIncome(t, income) })
 	}},
 	{"getIncome", 200, incomeJSON, "/users/u1/income/s1", func(t testing.TB, c *basiq.Client) error {
 		income, err := c.Income.Get(t.Context(), userID, "s1")
-		return one(t, income, err, func() { checkIncome(t, income) })
+		return checkResult(t, income, err, func() { checkIncome(t, income) })
 	}},
 	{"postExpenses", 200, expensesJSON, "/users/u1/expenses", func(t testing.TB, c *basiq.Client) error {
 		expenses, err := c.Expenses.Create(t.Context(), userID, summaryRequest)
-		return one(t, expenses, err, func() { checkExpenses(t, expenses) })
+		return checkResult(t, expenses, err, func() { checkExpenses(t, expenses) })
 	}},
 	{"getExpenses", 200, expensesJSON, "/users/u1/expenses/s1", func(t testing.TB, c *basiq.Client) error {
 		expenses, err := c.Expenses.Get(t.Context(), userID, "s1")
-		return one(t, expenses, err, func() { checkExpenses(t, expenses) })
+		return checkResult(t, expenses, err, func() { checkExpenses(t, expenses) })
 	}},
 	{"listReports", 200, list(reportJSON), "/reports", func(t testing.TB, c *basiq.Client) error {
 		return only(t, c.Reports.List(t.Context()), func(report *basiq.Report) { checkReport(t, report) })
@@ -499,7 +499,7 @@ var operationCalls = []operationCall{
 	}},
 	{"retrieveReport", 200, reportJSON, "/reports/r1", func(t testing.TB, c *basiq.Client) error {
 		report, err := c.Reports.Get(t.Context(), "r1")
-		return one(t, report, err, func() { checkReport(t, report) })
+		return checkResult(t, report, err, func() { checkReport(t, report) })
 	}},
 	{"deleteReport", 204, "", "/reports/r1", func(t testing.TB, c *basiq.Client) error {
 		return c.Reports.Delete(t.Context(), "r1")
@@ -511,10 +511,10 @@ var operationCalls = []operationCall{
 	{"listReportTypes", 200, list(reportTypeJSON), "/reports/types", func(t testing.TB, c *basiq.Client) error {
 		return only(t, c.Reports.Types(t.Context()), func(reportType *basiq.ReportType) { checkReportType(t, reportType) })
 	}},
-	// The documents show the list here too; TestReportTypeInAList has it.
+	// The documentation has a list here too, see TestReports_Type_List.
 	{"retrieveSpecificReportType", 200, reportTypeJSON, "/reports/types/CON_AFFOR_01", func(t testing.TB, c *basiq.Client) error {
 		reportType, err := c.Reports.Type(t.Context(), basiq.ReportTypeAffordability)
-		return one(t, reportType, err, func() { checkReportType(t, reportType) })
+		return checkResult(t, reportType, err, func() { checkReportType(t, reportType) })
 	}},
 	{"listUserInsights", 200, list(insightJSON), "/users/u1/insights", func(t testing.TB, c *basiq.Client) error {
 		insights := c.Insights.List(t.Context(), userID, basiq.InsightListOptions{Filter: basiq.InsightFields.Kind.Eq(basiq.InsightKindBalance).And(basiq.InsightFields.Created.Gteq("2025-09-01"))})
@@ -522,25 +522,25 @@ var operationCalls = []operationCall{
 	}},
 	{"getInsightById", 200, insightJSON, "/users/u1/insights/n1", func(t testing.TB, c *basiq.Client) error {
 		insight, err := c.Insights.Get(t.Context(), userID, "n1")
-		return one(t, insight, err, func() { checkInsight(t, insight) })
+		return checkResult(t, insight, err, func() { checkInsight(t, insight) })
 	}},
 	{"getAccountInsights", 200, insightJSON, "/users/u1/insights/account", func(t testing.TB, c *basiq.Client) error {
 		insight, err := c.Insights.VerifyAccount(t.Context(), userID, basiq.VerifyAccount{AccountNumber: "032096658830", AccountType: "savings"})
-		return one(t, insight, err, func() { checkInsight(t, insight) })
+		return checkResult(t, insight, err, func() { checkInsight(t, insight) })
 	}},
 	{"getBalanceInsights", 200, insightJSON, "/users/u1/insights/balance", func(t testing.TB, c *basiq.Client) error {
 		insight, err := c.Insights.VerifyBalance(t.Context(), userID, basiq.BalanceRange{Min: "1"})
-		return one(t, insight, err, func() { checkInsight(t, insight) })
+		return checkResult(t, insight, err, func() { checkInsight(t, insight) })
 	}},
 	{"getIdentityInsights", 200, insightJSON, "/users/u1/insights/identity", func(t testing.TB, c *basiq.Client) error {
 		insight, err := c.Insights.VerifyIdentity(t.Context(), userID, basiq.VerifyIdentity{Name: "Gavin Belson"})
-		return one(t, insight, err, func() { checkInsight(t, insight) })
+		return checkResult(t, insight, err, func() { checkInsight(t, insight) })
 	}},
 	{"createInsight", 200, insightJSON, "/insights", func(t testing.TB, c *basiq.Client) error {
 		insight, err := c.Insights.Create(t.Context(), basiq.CreateInsight{
 			Users: []string{userID}, Type: basiq.InsightTypeIDExpenseRatio, Data: map[string]any{"expense": "1000"},
 		})
-		return one(t, insight, err, func() { checkInsight(t, insight) })
+		return checkResult(t, insight, err, func() { checkInsight(t, insight) })
 	}},
 	{"getInsightTypes", 200, list(insightTypeJSON), "/insights/types", func(t testing.TB, c *basiq.Client) error {
 		return only(t, c.Insights.Types(t.Context()), func(insightType *basiq.InsightType) {
@@ -549,7 +549,7 @@ var operationCalls = []operationCall{
 	}},
 	{"getInsightType", 200, insightTypeJSON, "/insights/types/BALANCE_VERIFICATION", func(t testing.TB, c *basiq.Client) error {
 		insightType, err := c.Insights.Type(t.Context(), basiq.InsightTypeIDBalance)
-		return one(t, insightType, err, func() { require.JSONEq(t, `{"type":"object"}`, string(insightType.DataSchema)) })
+		return checkResult(t, insightType, err, func() { require.JSONEq(t, `{"type":"object"}`, string(insightType.DataSchema)) })
 	}},
 	{"GetPayees", 200, list(payeeJSON), "/users/u1/payees", func(t testing.TB, c *basiq.Client) error {
 		payees := c.Payees.List(t.Context(), userID, basiq.PayeeListOptions{Filter: basiq.PayeeFields.Type.Eq(basiq.PayeeTypeBiller), PageSize: 25})
@@ -557,7 +557,7 @@ var operationCalls = []operationCall{
 	}},
 	{"GetPayeeDetails", 200, payeeJSON, "/users/u1/payees/p1", func(t testing.TB, c *basiq.Client) error {
 		payee, err := c.Payees.Get(t.Context(), userID, "p1")
-		return one(t, payee, err, func() { checkPayee(t, payee) })
+		return checkResult(t, payee, err, func() { checkPayee(t, payee) })
 	}},
 	{"MerchantSearch", 200, list(foundJSON), "/merchants", func(t testing.TB, c *basiq.Client) error {
 		merchants := c.Merchants.Search(t.Context(), basiq.MerchantQuery{ABN: "38865358328", Name: "Coles & Co", Suburb: "Manly", EntityType: "Individual/Sole Trader"})
@@ -568,7 +568,7 @@ var operationCalls = []operationCall{
 	}},
 	{"GetMerchantById", 200, merchantJSON, "/merchants/m1", func(t testing.TB, c *basiq.Client) error {
 		merchant, err := c.Merchants.Get(t.Context(), "m1")
-		return one(t, merchant, err, func() {
+		return checkResult(t, merchant, err, func() {
 			require.Equal(t, "Coles", merchant.Merchant.BusinessName)
 			require.True(t, merchant.Location.Geometry.Lat.IsZero())
 		})
@@ -578,7 +578,7 @@ var operationCalls = []operationCall{
 			Interval: basiq.AnalyticsIntervalMonthly, From: "2026-01-01", To: "2026-01-31",
 			ConnectionTypes: []basiq.AnalyticsConnectionType{basiq.AnalyticsConnectionTypeCDR, basiq.AnalyticsConnectionTypeWeb},
 		})
-		return one(t, analytics, err, func() {
+		return checkResult(t, analytics, err, func() {
 			require.Len(t, analytics.Data, 1)
 			require.EqualValues(t, 3, *analytics.Data[0].Created)
 		})
@@ -589,7 +589,7 @@ var operationCalls = []operationCall{
 	}},
 	{"getEvent", 200, eventJSON, "/events/e1", func(t testing.TB, c *basiq.Client) error {
 		event, err := c.Events.Get(t.Context(), "e1")
-		return one(t, event, err, func() { checkEvent(t, event) })
+		return checkResult(t, event, err, func() { checkEvent(t, event) })
 	}},
 	{"listEventTypes", 200, list(eventTypeJSON), "/events/types", func(t testing.TB, c *basiq.Client) error {
 		return only(t, c.Events.Types(t.Context()), func(eventType *basiq.EventType) {
@@ -598,7 +598,7 @@ var operationCalls = []operationCall{
 	}},
 	{"getEventTypeById", 200, eventTypeJSON, "/events/types/account.updated", func(t testing.TB, c *basiq.Client) error {
 		eventType, err := c.Events.Type(t.Context(), basiq.EventTypeNameAccountUpdated)
-		return one(t, eventType, err, func() { require.Equal(t, "when an account is updated", eventType.Description) })
+		return checkResult(t, eventType, err, func() { require.Equal(t, "when an account is updated", eventType.Description) })
 	}},
 	{"listAppWebhooks", 200, list(webhookJSON), "/notifications/webhooks", func(t testing.TB, c *basiq.Client) error {
 		return only(t, c.Webhooks.List(t.Context()), func(webhook *basiq.Webhook) { checkWebhook(t, webhook, "") })
@@ -607,15 +607,15 @@ var operationCalls = []operationCall{
 		webhook, err := c.Webhooks.Create(t.Context(), basiq.CreateWebhook{
 			URL: "https://piper.com/basiq-messages/", Name: "My General Webhook", SubscribedEvents: []basiq.EventTypeName{basiq.EventTypeNameUserCreated},
 		})
-		return one(t, webhook, err, func() { checkWebhook(t, webhook, "rfiuheo43934") })
+		return checkResult(t, webhook, err, func() { checkWebhook(t, webhook, "rfiuheo43934") })
 	}},
 	{"getWebhook", 200, webhookJSON, "/notifications/webhooks/w1", func(t testing.TB, c *basiq.Client) error {
 		webhook, err := c.Webhooks.Get(t.Context(), "w1")
-		return one(t, webhook, err, func() { checkWebhook(t, webhook, "") })
+		return checkResult(t, webhook, err, func() { checkWebhook(t, webhook, "") })
 	}},
 	{"updateWebhook", 200, hookSecretJSON, "/notifications/webhooks/w1", func(t testing.TB, c *basiq.Client) error {
 		webhook, err := c.Webhooks.Update(t.Context(), "w1", basiq.UpdateWebhook{URL: "https://piper.com/basiq-messages/"})
-		return one(t, webhook, err, func() { checkWebhook(t, webhook, "rfiuheo43934") })
+		return checkResult(t, webhook, err, func() { checkWebhook(t, webhook, "rfiuheo43934") })
 	}},
 	{"deleteWebhook", 204, "", "/notifications/webhooks/w1", func(t testing.TB, c *basiq.Client) error {
 		return c.Webhooks.Delete(t.Context(), "w1")
@@ -626,7 +626,7 @@ var operationCalls = []operationCall{
 	}},
 	{"getWebhookMessage", 200, messageJSON, "/notifications/webhooks/w1/messages/m1", func(t testing.TB, c *basiq.Client) error {
 		message, err := c.Webhooks.Message(t.Context(), "w1", "m1")
-		return one(t, message, err, func() { checkMessage(t, message) })
+		return checkResult(t, message, err, func() { checkMessage(t, message) })
 	}},
 	{"testMessage", 201, "", "/notifications/messages/test", func(t testing.TB, c *basiq.Client) error {
 		return c.Webhooks.SendTest(t.Context(), basiq.WebhookTestMessage{EventTypeID: basiq.EventTypeNameUserCreated, Text: "My test message"})
@@ -635,8 +635,8 @@ var operationCalls = []operationCall{
 
 var summaryRequest = basiq.AffordabilityRequest{FromMonth: "2019-05", ToMonth: "2019-09", Accounts: []string{"s55bf3", "s55bf4"}}
 
-// one checks the answer of a call: what check says of a value, or none beside an error.
-func one[T any](t testing.TB, value *T, err error, check func()) error {
+// checkResult returns err if it is not nil. Otherwise it runs check.
+func checkResult[T any](t testing.TB, value *T, err error, check func()) error {
 	t.Helper()
 	if err != nil {
 		require.Nil(t, value)
@@ -646,13 +646,13 @@ func one[T any](t testing.TB, value *T, err error, check func()) error {
 	return nil
 }
 
-// only checks the items of a list: one that check likes and nothing else, or an error that comes once, and alone.
+// only checks a list that must contain either one item, which is passed to check, or one error, which is returned.
 func only[T any](t testing.TB, items iter.Seq2[*T, error], check func(item *T)) error {
 	t.Helper()
 	var failure error
 	n := 0
 	for item, err := range items {
-		require.NoError(t, failure, "an error comes last")
+		require.NoError(t, failure, "an error must come last")
 		if n++; err != nil {
 			require.Nil(t, item)
 			failure = err
@@ -788,16 +788,16 @@ func checkMessage(t testing.TB, message *basiq.WebhookMessage) {
 	require.Equal(t, basiq.WebhookAttemptStatusFailed, message.Attempts[0].Status)
 }
 
-// answerTo makes a stub whose every answer, of the operation and of POST /token when that is the one, is given by answer.
-func answerTo(c operationCall, answer func(n int) (*http.Response, error)) *stub {
-	s := &stub{answer: func(n int, _ request) (*http.Response, error) { return answer(n) }}
+// stubFor returns a stub that calls respond for all requests of an operation, including POST /token if that is the operation.
+func stubFor(c operationCall, respond func(n int) (*http.Response, error)) *stub {
+	s := &stub{respond: func(n int, _ request) (*http.Response, error) { return respond(n) }}
 	if c.id == "postToken" {
-		s.onToken = answer
+		s.onToken = respond
 	}
 	return s
 }
 
-// calls returns how often the operation's own request was sent.
+// calls returns how often the request of an operation was sent.
 func (s *stub) calls(c operationCall) int {
 	if c.id == "postToken" {
 		return s.tokenRequests()
@@ -805,7 +805,7 @@ func (s *stub) calls(c operationCall) int {
 	return len(s.seen())
 }
 
-// bodyOf reads an answer of the raw client.
+// bodyOf reads the body of a response of the raw client.
 func bodyOf(t testing.TB, resp *http.Response) string {
 	t.Helper()
 	var b bytes.Buffer
@@ -815,8 +815,8 @@ func bodyOf(t testing.TB, resp *http.Response) string {
 	return b.String()
 }
 
-// waysToLeave are the ways in which a caller leaves a range at its first item. before is called ahead of the first two.
-func waysToLeave[T any](before func()) map[string]func(t *testing.T, list iter.Seq2[T, error]) {
+// earlyExits are the ways to leave a range at its first item. The first two call before.
+func earlyExits[T any](before func()) map[string]func(t *testing.T, list iter.Seq2[T, error]) {
 	return map[string]func(t *testing.T, list iter.Seq2[T, error]){
 		"break": func(t *testing.T, list iter.Seq2[T, error]) {
 			t.Helper()

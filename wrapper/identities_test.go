@@ -7,9 +7,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestListIdentities(t *testing.T) {
+func TestIdentities_List(t *testing.T) {
 	t.Parallel()
-	t.Run("a person", func(t *testing.T) {
+	t.Run("person", func(t *testing.T) {
 		t.Parallel()
 		_, client := newStub(t, ok(200, official(t, "examples/identity/getUserIdentities.200.person")))
 		identities := all(t, client.Identities.List(t.Context(), userID))
@@ -23,11 +23,11 @@ func TestListIdentities(t *testing.T) {
 		assert.Equal(t, "f8c13t7a-ta01-7ec5-b89b-7b96a0ac8305", person.ConnectionID)
 		require.Len(t, person.PhysicalAddresses, 1)
 		assert.Equal(t, "2099", person.PhysicalAddresses[0].Postcode)
-		require.NotNil(t, person.Organisation, "it is there, and empty")
+		require.NotNil(t, person.Organisation, "present but empty")
 		assert.Empty(t, person.Organisation.LegalName)
 		assert.False(t, *person.Organisation.IsACNCRegistered)
 	})
-	t.Run("an organisation", func(t *testing.T) {
+	t.Run("organisation", func(t *testing.T) {
 		t.Parallel()
 		_, client := newStub(t, ok(200, official(t, "examples/identity/getUserIdentities.200.organisation")))
 		identities := all(t, client.Identities.List(t.Context(), userID))
@@ -42,7 +42,7 @@ func TestListIdentities(t *testing.T) {
 	})
 }
 
-func TestGetIdentity(t *testing.T) {
+func TestIdentities_Get(t *testing.T) {
 	t.Parallel()
 	t.Run("3.0", func(t *testing.T) {
 		t.Parallel()
@@ -58,11 +58,11 @@ func TestGetIdentity(t *testing.T) {
 		_, client := newStub(t, ok(200, official(t, "assembled/swagger-2.1/getUserIdentity.200.1")))
 		identity, err := client.Identities.Get(t.Context(), userID, "61723")
 		require.NoError(t, err)
-		assert.Equal(t, []string{"placeholder emails"}, identity.Emails, "2.1 calls them so")
+		assert.Equal(t, []string{"placeholder emails"}, identity.Emails, "API 2.1 has this name")
 		_, born := identity.DOB.Time()
-		assert.False(t, born, "a date that is none fails nothing")
+		assert.False(t, born, "an invalid date must not cause an error")
 	})
-	t.Run("with nothing known", func(t *testing.T) {
+	t.Run("missing fields", func(t *testing.T) {
 		t.Parallel()
 		_, client := newStub(t, ok(200, `{"type":"identity","id":"i1","DOB":null,"organisation":null,"emailAddresses":null,"phoneNumbers":null,
 			"physicalAddresses":[{"type":"po-box","city":null}],"source":"carrier-pigeon","created":""}`))

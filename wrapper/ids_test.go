@@ -18,15 +18,15 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-// idCall is a call with an id among its arguments.
+// idCall is a call with an ID as an argument.
 type idCall struct {
 	operation string
-	// argument is the argument that id is given for.
+	// argument is the name of the argument.
 	argument string
 	call     func(t testing.TB, c *basiq.Client, id string) error
 }
 
-// idCalls has a row for each id that stands in a path, and for those that stand elsewhere and must be ids all the same.
+// idCalls lists all IDs that are part of a path, and other arguments that must be valid IDs.
 var idCalls = []idCall{
 	{"Users.Get", "userID", func(t testing.TB, c *basiq.Client, id string) error {
 		return errOf(c.Users.Get(t.Context(), id))
@@ -317,31 +317,32 @@ var idCalls = []idCall{
 	}},
 }
 
-// elsewhere are the arguments of idCalls that stand in no path.
-var elsewhere = map[string]bool{
+// notInPath lists the arguments of idCalls that are not part of a path.
+var notInPath = map[string]bool{
 	"Statements.Upload/statement.InstitutionID": true, "Affordability.Create/request.Accounts": true, "Jobs.AnswerMFA/userID": true,
 	"Insights.Create/insight.Users": true,
 	"Tokens.Get/scope":              true, "Tokens.Create/scope": true, "Consents.PageURL/userID": true,
 }
 
-func TestEveryIDHasACall(t *testing.T) {
+// idCalls contains every path parameter of every operation.
+func TestIDs_EveryPathParameter(t *testing.T) {
 	t.Parallel()
 	arguments := map[string]map[string]bool{}
 	for _, c := range idCalls {
 		if arguments[c.operation] == nil {
 			arguments[c.operation] = map[string]bool{}
 		}
-		if !elsewhere[c.operation+"/"+c.argument] {
+		if !notInPath[c.operation+"/"+c.argument] {
 			arguments[c.operation][c.argument] = true
 		}
 	}
 	for _, op := range basiq.Operations() {
-		assert.Len(t, arguments[op.Name], strings.Count(op.Path, "{"), "the ids of %s", op.Name)
+		assert.Len(t, arguments[op.Name], strings.Count(op.Path, "{"), "the IDs of %s", op.Name)
 	}
 }
 
-// idsOfEveryByte calls with every byte as an id, and at the start, in the middle and at the end of one.
-func idsOfEveryByte(call func(id string)) {
+// idsWithEveryByte calls call with IDs that contain each byte: alone, at the start, in the middle and at the end.
+func idsWithEveryByte(call func(id string)) {
 	for b := range 256 {
 		c := string([]byte{byte(b)})
 		for _, id := range []string{c, c + "ab", "a" + c + "b", "ab" + c} {
@@ -350,12 +351,12 @@ func idsOfEveryByte(call func(id string)) {
 	}
 }
 
-// mayStandInAPath says of ids of one to three bytes what package api says of all.
-func mayStandInAPath(id string) bool {
+// validPathParam reports whether an ID of one to three bytes is valid by the rules of package api.
+func validPathParam(id string) bool {
 	return strings.Trim(id, printable) == "" && !strings.ContainsAny(id, `/\?#%`) && id != "."
 }
 
-// checkPath checks that the path of a request is the template's, with an id in place of one of its parameters.
+// checkPath checks that the path of a request matches a template with the ID as one of its parameters.
 func checkPath(t testing.TB, template, path, id string) {
 	t.Helper()
 	want, have := strings.Split(template, "/"), strings.Split(path, "/")
@@ -373,9 +374,9 @@ func checkPath(t testing.TB, template, path, id string) {
 	require.True(t, found || id == "", "%q is not in %q", id, path)
 }
 
-// An id with any byte in it names one thing of the kind that is meant, or is refused before anything is sent: it never makes
-// a request for another thing, such as DELETE /reports/.. or GET /reports/types.
-func TestIDsKeepThePathsShape(t *testing.T) {
+// An ID with any byte in it either identifies a resource of the requested type or is rejected before a request is sent. It never
+// causes a request for another resource, such as DELETE /reports/.. or GET /reports/types.
+func TestIDs_PathTraversal(t *testing.T) {
 	t.Parallel()
 	for _, c := range idCalls {
 		t.Run(c.operation+"/"+c.argument, func(t *testing.T) {
@@ -388,9 +389,9 @@ func TestIDsKeepThePathsShape(t *testing.T) {
 			}
 			w := new(wire)
 			client := newClient(t, w, oneAttempt, basiq.WithAPIVersion(version))
-			refused := func(id string) {
+			rejected := func(id string) {
 				w.set(ok(http.StatusOK, ""))
-				w.token = &answerOf{status: http.StatusTeapot} // a request for it would fail with another error
+				w.token = &stubResponse{status: http.StatusTeapot} // a token request would fail with another error
 				err := c.call(t, client, id)
 				var input *basiq.InputError
 				require.ErrorAs(t, err, &input, "%q", id)
@@ -401,22 +402,22 @@ func TestIDsKeepThePathsShape(t *testing.T) {
 				require.Empty(t, w.sent, "%q", id)
 			}
 			for _, id := range []string{"", ".", "..", "a%2fb", "a%2Fb", "%2e%2e", "ä", "refresh", "types", "transactions", "account", "balance", "identity", "income", "expense-ratio"} {
-				refused(id)
+				rejected(id)
 			}
-			idsOfEveryByte(func(id string) {
-				if !mayStandInAPath(id) {
-					refused(id)
+			idsWithEveryByte(func(id string) {
+				if !validPathParam(id) {
+					rejected(id)
 					return
 				}
-				// A wait would go on for a response about another job.
+				// A wait would continue after a response about another job.
 				w.set(ok(http.StatusOK, fmt.Sprintf(`{"id":%s,"data":[],"status":"success"}`, strconv.Quote(id))))
-				// By a new client, because tokens are asked for only now and then. What comes back is no document, and not every thing.
+				// Use a new client, because tokens are cached. The response is not valid for every call, so ignore the error.
 				_ = c.call(t, newClient(t, w, oneAttempt, basiq.WithAPIVersion(version)), id)
 				if template == "" || template == "/token" {
 					return
 				}
 				require.Len(t, w.sent, 1, "%q", id)
-				if elsewhere[c.operation+"/"+c.argument] {
+				if notInPath[c.operation+"/"+c.argument] {
 					checkPath(t, template, w.sent[0].URL.EscapedPath(), "")
 				} else {
 					checkPath(t, template, w.sent[0].URL.EscapedPath(), id)
@@ -426,8 +427,8 @@ func TestIDsKeepThePathsShape(t *testing.T) {
 	}
 }
 
-// What the generated client sends keeps its shape too, whichever of its ids holds what.
-func TestIDsKeepThePathsShapeThroughRaw(t *testing.T) {
+// Requests of the generated client match their path templates too, whatever the IDs are.
+func TestRaw_PathTraversal(t *testing.T) {
 	t.Parallel()
 	w := new(wire)
 	raws := map[basiq.APIVersion]reflect.Value{
@@ -450,7 +451,7 @@ func TestIDsKeepThePathsShapeThroughRaw(t *testing.T) {
 		signature := method.Type()
 		arguments := []reflect.Value{reflect.ValueOf(t.Context())}
 		var ids []int
-		for n := 1; n < signature.NumIn()-1; n++ { // the last is for editors
+		for n := 1; n < signature.NumIn()-1; n++ { // the last parameter is for request editors
 			argument := reflect.New(signature.In(n)).Elem()
 			switch {
 			case signature.In(n) == reflect.TypeFor[api.ID]():
@@ -471,7 +472,7 @@ func TestIDsKeepThePathsShapeThroughRaw(t *testing.T) {
 				w.set(ok(http.StatusOK, "{}"))
 				arguments[n].SetString(id)
 				results := method.Call(arguments)
-				if mayStandInAPath(id) {
+				if validPathParam(id) {
 					require.Nil(t, results[1].Interface(), "%s: %q", name, id)
 					require.Len(t, w.sent, 1)
 					require.Equal(t, op.Method, w.sent[0].Method)
@@ -481,7 +482,7 @@ func TestIDsKeepThePathsShapeThroughRaw(t *testing.T) {
 				require.ErrorIs(t, results[1].Interface().(error), api.ErrBadID, "%s: %q", name, id)
 				require.Empty(t, w.sent)
 			}
-			for b := range 256 { // the forms are those of api.ID, which the services' test tries
+			for b := range 256 { // the test above covers the other positions
 				try("a" + string([]byte{byte(b)}) + "b")
 			}
 			try(".")
@@ -489,6 +490,6 @@ func TestIDsKeepThePathsShapeThroughRaw(t *testing.T) {
 		}
 	}
 	for _, op := range basiq.Operations() {
-		require.Equal(t, strings.Count(op.Path, "{"), tried[op.ID], "the ids of %s", op.ID)
+		require.Equal(t, strings.Count(op.Path, "{"), tried[op.ID], "the IDs of %s", op.ID)
 	}
 }

@@ -9,8 +9,8 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-// How a summary is made is tested with affordability's, in affordability_test.go.
-func TestGetIncome(t *testing.T) {
+// TestSummaries_Create, in affordability_test.go, tests how a summary is created.
+func TestIncome_Get(t *testing.T) {
 	t.Parallel()
 	for _, payload := range []string{"assembled/swagger-2.1/getIncome.200.1", "assembled/affordability/getIncome.200.1"} {
 		t.Run(payload, func(t *testing.T) {
@@ -32,9 +32,9 @@ func TestGetIncome(t *testing.T) {
 			irregular := income.Irregular[0]
 			assert.Equal(t, basiq.IncomeFrequencyIrregular, irregular.Frequency)
 			assert.Equal(t, int64(5), *irregular.NoOccurrences)
-			assertMoment(t, "2018-10-13T20:03:37Z", irregular.ChangeHistory[0].Date) // sent without a zone
+			assertMoment(t, "2018-10-13T20:03:37Z", irregular.ChangeHistory[0].Date) // sent without a time zone
 			_, next := irregular.Current.NextDate.Time()
-			assert.False(t, next, "nobody knows when the next one comes")
+			assert.False(t, next, "the next date is unknown")
 
 			require.Len(t, income.OtherCredit, 1)
 			assertCents(t, 9299, income.OtherCredit[0].Current.Amount)
@@ -46,8 +46,8 @@ func TestGetIncome(t *testing.T) {
 	}
 }
 
-// A sum that is null, because there is no whole year of data, is not an income of nothing.
-func TestIncomeWithGaps(t *testing.T) {
+// A sum is null if there is less than a whole year of data. It must not be decoded as an income of 0.
+func TestIncome_Get_MissingFields(t *testing.T) {
 	t.Parallel()
 	_, client := newStub(t, ok(200, `{"type":"income","id":"s1","regular":[{"frequency":"fortnightly-ish","current":null,"irregularity":null,"ageDays":0}],
 		"irregular":null,"otherCredit":[],"summary":{"regularIncomeAvg":"0.00","regularIncomeYTD":"","regularIncomeYear":null},"links":null}`))

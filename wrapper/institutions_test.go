@@ -10,7 +10,7 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-func TestGetInstitution(t *testing.T) {
+func TestInstitutions_Get(t *testing.T) {
 	t.Parallel()
 	_, client := newStub(t, ok(200, official(t, "assembled/swagger-2.1/getInstitution.200.1")))
 	institution, err := client.Institutions.Get(t.Context(), "AU00000")
@@ -19,13 +19,13 @@ func TestGetInstitution(t *testing.T) {
 	assert.Equal(t, "3", institution.Tier)
 	assert.Equal(t, basiq.InstitutionStageLive, institution.Stage)
 	assert.Equal(t, basiq.InstitutionAuthorizationUser, institution.Authorization)
-	assert.Equal(t, basiq.InstitutionStatus("placeholder status"), institution.Status, "the list of states is open")
+	assert.Equal(t, basiq.InstitutionStatus("placeholder status"), institution.Status, "unknown statuses must be kept")
 	assert.Equal(t, []string{"web", "pdf", "csv"}, institution.Features.Accounts.Balance)
 	assert.Equal(t, []string{"web"}, institution.Features.Login)
 	assert.Equal(t, int64(1), *institution.Stats.AverageDurationMs.Total)
 }
 
-func TestInstitutionWithGaps(t *testing.T) {
+func TestInstitutions_Get_MissingFields(t *testing.T) {
 	t.Parallel()
 	_, client := newStub(t, ok(200, `{"type":"institution","id":"AU1","features":null,"logo":null,"stats":null,"tier":null,"stage":"","authorization":"retina"}`))
 	institution, err := client.Institutions.Get(t.Context(), "AU1")
@@ -36,7 +36,7 @@ func TestInstitutionWithGaps(t *testing.T) {
 	assert.Equal(t, basiq.InstitutionAuthorization("retina"), institution.Authorization)
 }
 
-func TestListInstitutions(t *testing.T) {
+func TestInstitutions_List(t *testing.T) {
 	t.Parallel()
 	s, client := newStub(t, ok(200, official(t, "assembled/swagger-2.1/getPublicInstitutions.200.1")))
 	fields := basiq.InstitutionFields
@@ -56,11 +56,11 @@ func TestListInstitutions(t *testing.T) {
 		assert.Equal(t, url.Values{"filter": {want}}, query)
 	}
 	require.ErrorIs(t, rangeErr(client.Institutions.ListPublic(t.Context(), basiq.InstitutionListOptions{Filter: fields.Tier.In()})), basiq.ErrInvalidInput)
-	assert.Len(t, s.seen(), 2, "nothing is sent")
+	assert.Len(t, s.seen(), 2, "an invalid filter must not cause a request")
 }
 
-// API 3.0 has connectors in their place.
-func TestInstitutionsNeedAPI21(t *testing.T) {
+// API 3.0 has connectors instead of institutions.
+func TestInstitutions_API30(t *testing.T) {
 	t.Parallel()
 	_, client := newStub(t, ok(404, `{"type":"list","data":[{"type":"error","code":"resource-not-found","detail":"Route not found for this API version"}]}`))
 	require.ErrorIs(t, rangeErr(client.Institutions.List(t.Context())), basiq.ErrWrongAPIVersion)

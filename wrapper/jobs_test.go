@@ -16,12 +16,12 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-// step makes the JSON of a step.
+// step returns the JSON of a step.
 func step(title, status, result string) string {
 	return fmt.Sprintf(`{"title":%q,"status":%q,"result":%s}`, title, status, result)
 }
 
-// job makes the JSON of a job.
+// job returns the JSON of a job.
 func job(steps ...string) string {
 	return `{"type":"job","id":"j1","steps":[` + strings.Join(steps, ",") + `],"links":{"self":"https://au-api.basiq.io/jobs/j1"}}`
 }
@@ -40,7 +40,7 @@ func parseJob(t testing.TB, body string) *basiq.Job {
 	return job
 }
 
-func TestJobStates(t *testing.T) {
+func TestJob_States(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		body            string
@@ -64,11 +64,11 @@ func TestJobStates(t *testing.T) {
 			body: job(step("verify-credentials", "failed", failed), step("retrieve-accounts", "pending", "null")), done: true, total: 2,
 			err: "basiq: job j1 failed at verify-credentials: invalid-credentials: Account is locked",
 		},
-		"failed with a title": {
+		"failed with title only": {
 			body: job(step("verify-credentials", "failed", `{"title":"Sorry"}`)), done: true, total: 1,
 			err: "basiq: job j1 failed at verify-credentials: Sorry",
 		},
-		"failed in an array": {
+		"failed with an array": {
 			body: job(step("verify-credentials", "failed", "["+failed+"]")), done: true, total: 1,
 			err: "basiq: job j1 failed at verify-credentials: invalid-credentials: Account is locked",
 		},
@@ -76,19 +76,19 @@ func TestJobStates(t *testing.T) {
 			body: job(step("verify-credentials", "failed", `{"code":"x","details":"spelt\nso"}`)), done: true, total: 1,
 			err: "basiq: job j1 failed at verify-credentials: x: spelt so",
 		},
-		"failed with lines": {
+		"failed with control characters": {
 			body: job(step("verify-credentials", "failed", `{"code":"x","detail":"a\u2028b\u2029c\u0085d\u001be"}`)), done: true, total: 1,
 			err: "basiq: job j1 failed at verify-credentials: x: a b c d e",
 		},
-		"failed at length": {
+		"failed with a long detail": {
 			body: job(step("verify-credentials", "failed", `{"code":"x","detail":"`+strings.Repeat("x", 64<<10)+`"}`)), done: true, total: 1,
 			err: "basiq: job j1 failed at verify-credentials: x: " + strings.Repeat("x", 1<<10) + "…",
 		},
-		"failed in an object": {
+		"failed with a nested object": {
 			body: job(step("verify-credentials", "failed", `{"error":`+failed+`}`)), done: true, total: 1,
 			err: "basiq: job j1 failed at verify-credentials: invalid-credentials: Account is locked",
 		},
-		"failed without a word": {
+		"failed without a result": {
 			body: `{"id":"j1","status":"failed","steps":[{"title":"create-report","status":"failed","result":null}],"links":null}`,
 			done: true, total: 1, err: "basiq: job j1 failed at create-report",
 		},
@@ -101,10 +101,10 @@ func TestJobStates(t *testing.T) {
 			body:       `{"id":"j1","links":{"self":"/jobs/j1","source":"https://au-api.basiq.io/users/u1/connections/c1?a=b"}}`,
 			connection: "u1/c1",
 		},
-		"report":   {body: `{"id":"j1","links":{"source":"/reports/r1"}}`},
-		"bad link": {body: `{"id":"j1","links":{"source":"%zz"}}`},
-		"bad id":   {body: `{"id":"j1","links":{"source":"/users/u1/connections/%2e%2e"}}`},
-		"bad user": {body: `{"id":"j1","links":{"source":"/users/a%3Fb/connections/c1"}}`},
+		"report":                {body: `{"id":"j1","links":{"source":"/reports/r1"}}`},
+		"invalid link":          {body: `{"id":"j1","links":{"source":"%zz"}}`},
+		"invalid connection ID": {body: `{"id":"j1","links":{"source":"/users/u1/connections/%2e%2e"}}`},
+		"invalid user ID":       {body: `{"id":"j1","links":{"source":"/users/a%3Fb/connections/c1"}}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -127,48 +127,48 @@ func TestJobStates(t *testing.T) {
 	}
 }
 
-func TestReportID(t *testing.T) {
+func TestJob_ReportID(t *testing.T) {
 	t.Parallel()
 	made := func(url string) string {
 		return job(step("create-report", "success", `{"type":"link","url":"`+url+`"}`))
 	}
 	source := func(url string) string { return `{"id":"j1","links":{"self":"/jobs/j1","source":"` + url + `"}}` }
 	for name, c := range map[string]struct{ body, want string }{
-		"absolute":           {made("https://au-api.basiq.io/reports/r1"), "r1"},
-		"relative":           {made("/reports/r1"), "r1"},
-		"without a slash":    {made("reports/r1"), "r1"},
-		"a slash at its end": {made("/reports/r1/"), "r1"},
-		"with a query":       {made("/reports/r1?a=/reports/r2#r3"), "r1"},
-		"in a list":          {job(step("create-report", "success", `[{"type":"link","url":"/reports/r1"}]`)), "r1"},
-		"only the source":    {source("/reports/r1"), "r1"},
-		"the step counts more": {
+		"absolute":         {made("https://au-api.basiq.io/reports/r1"), "r1"},
+		"relative":         {made("/reports/r1"), "r1"},
+		"no leading slash": {made("reports/r1"), "r1"},
+		"trailing slash":   {made("/reports/r1/"), "r1"},
+		"with a query":     {made("/reports/r1?a=/reports/r2#r3"), "r1"},
+		"in a list":        {job(step("create-report", "success", `[{"type":"link","url":"/reports/r1"}]`)), "r1"},
+		"only the source":  {source("/reports/r1"), "r1"},
+		"step before source": {
 			`{"id":"j1","steps":[` + step("create-report", "success", `{"type":"link","url":"/reports/r1"}`) + `],"links":{"source":"/reports/r2"}}`, "r1",
 		},
-		"the source where the step says nothing": {
+		"source if the step has no URL": {
 			`{"id":"j1","steps":[` + step("create-report", "success", `{"type":"link"}`) + `],"links":{"source":"/reports/r2"}}`, "r2",
 		},
-		// The official examples, cut: the report's id is known while it is made, and not when that has failed.
+		// Shortened official examples. The ID of a report is known while the report is created, but not if that has failed.
 		"in progress": {
 			`{"id":"j1","status":"in-progress","steps":[` + step("create-report", "in-progress", "null") + `],"links":{"self":"/jobs/j1","source":"/reports/r1"}}`, "r1",
 		},
 		"failed": {`{"id":"j1","status":"failed","steps":[` + step("create-report", "failed", "null") + `],"links":null}`, ""},
 
-		"failed for a reason": {job(step("create-report", "failed", failed)), ""},
-		"a reference":         {jobJSON, ""},
-		"of a connection":     {job(step("verify-credentials", "success", link)), ""},
-		"of another step":     {job(step("retrieve-accounts", "success", `{"type":"link","url":"/reports/r1"}`)), ""},
-		"no link":             {made(""), ""},
-		"not a URL":           {made("%zz"), ""},
-		"a report of nothing": {made("/reports/"), ""},
-		"an empty part":       {made("/reports//r1"), ""},
-		"its transactions":    {made("/reports/r1/transactions"), ""},
-		"the types":           {made("/reports/types"), ""},
-		"a step up":           {made("/reports/.."), ""},
-		"a type of reports":   {made("/reports/types/CON_AFFOR_01"), ""},
-		"below a user":        {made("/users/u1/reports/r1"), ""},
-		"another word":        {made("/report/r1"), ""},
-		"a path in the id":    {made("/reports/r1%2F..%2F..%2Fusers"), ""},
-		"opaque":              {made("reports:r1"), ""},
+		"failed with an error":     {job(step("create-report", "failed", failed)), ""},
+		"job without steps":        {jobJSON, ""},
+		"job of a connection":      {job(step("verify-credentials", "success", link)), ""},
+		"link of another step":     {job(step("retrieve-accounts", "success", `{"type":"link","url":"/reports/r1"}`)), ""},
+		"empty link":               {made(""), ""},
+		"not a URL":                {made("%zz"), ""},
+		"missing ID":               {made("/reports/"), ""},
+		"empty segment":            {made("/reports//r1"), ""},
+		"transactions of a report": {made("/reports/r1/transactions"), ""},
+		"report types":             {made("/reports/types"), ""},
+		"path traversal":           {made("/reports/.."), ""},
+		"one report type":          {made("/reports/types/CON_AFFOR_01"), ""},
+		"report of a user":         {made("/users/u1/reports/r1"), ""},
+		"misspelled path":          {made("/report/r1"), ""},
+		"path in the ID":           {made("/reports/r1%2F..%2F..%2Fusers"), ""},
+		"opaque URL":               {made("reports:r1"), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -178,12 +178,12 @@ func TestReportID(t *testing.T) {
 			assert.Equal(t, c.want != "", known)
 		})
 	}
-	// Whatever a link says, what comes out of it is an id or goes nowhere.
-	for _, odd := range []string{"/reports/..", "/reports/%2e%2e", "/reports/types", "/reports/a%20b", "/reports/a%3Fb", "/reports/a%5Cb"} {
-		t.Run(odd, func(t *testing.T) {
+	// A link that does not identify a report never causes a request.
+	for _, invalid := range []string{"/reports/..", "/reports/%2e%2e", "/reports/types", "/reports/a%20b", "/reports/a%3Fb", "/reports/a%5Cb"} {
+		t.Run(invalid, func(t *testing.T) {
 			t.Parallel()
 			s, client := newStub(t, ok(200, reportJSON))
-			reportID, _ := parseJob(t, made(odd)).ReportID()
+			reportID, _ := parseJob(t, made(invalid)).ReportID()
 			_, err := client.Reports.Get(t.Context(), reportID)
 			require.ErrorIs(t, err, basiq.ErrInvalidInput)
 			assert.Empty(t, s.seen())
@@ -191,7 +191,7 @@ func TestReportID(t *testing.T) {
 	}
 }
 
-func TestJobError(t *testing.T) {
+func TestJob_Error(t *testing.T) {
 	t.Parallel()
 	job := parseJob(t, job(step("verify-credentials", "success", link), step("retrieve-accounts", "failed", failed)))
 	err := fmt.Errorf("wrapped: %w", job.Err())
@@ -204,11 +204,11 @@ func TestJobError(t *testing.T) {
 		Detail: "Account is locked", Job: job,
 	}, failure)
 	connection, known := failure.Job.ConnectionID()
-	assert.True(t, known, "the connection was made all the same")
+	assert.True(t, known, "the connection was created")
 	assert.Equal(t, "c1", connection)
 }
 
-func TestMFAChallenge(t *testing.T) {
+func TestJob_MFA(t *testing.T) {
 	t.Parallel()
 	waiting := parseJob(t, job(step("verify-credentials", "success", link), step("mfa-challenge", "in-progress", challenge)))
 	assert.Equal(t, &basiq.MFAChallenge{
@@ -216,8 +216,8 @@ func TestMFAChallenge(t *testing.T) {
 		Questions: []string{"One?", "Two?"}, ValidFor: 2 * time.Minute,
 	}, waiting.MFA())
 	assert.False(t, waiting.Done())
-	assert.Nil(t, parseJob(t, job(step("mfa-challenge", "success", challenge))).MFA(), "it stays there when it was met")
-	assert.Nil(t, parseJob(t, job(step("mfa-challenge", "in-progress", "null"))).MFA(), "the answer is being looked at")
+	assert.Nil(t, parseJob(t, job(step("mfa-challenge", "success", challenge))).MFA(), "an answered challenge stays in the job")
+	assert.Nil(t, parseJob(t, job(step("mfa-challenge", "in-progress", "null"))).MFA(), "the MFA answer is being verified")
 	assert.Nil(t, parseJob(t, job(step("retrieve-accounts", "in-progress", link))).MFA())
 	assert.NotNil(t, parseJob(t, job(step("mfa-challenge", "in-progress", "["+challenge+"]"))).MFA())
 	assert.Empty(t, parseJob(t, job(step("mfa-challenge", "in-progress", `{"type":"mfa","expiryMs":-1}`))).MFA().ValidFor)
@@ -236,28 +236,28 @@ func TestJob_MFA_Content(t *testing.T) {
 		questions []string
 		open      bool
 	}{
-		"pending":             {[]string{verified, step("mfa-challenge", "pending", challenge), step("retrieve-accounts", "pending", "null")}, []string{"One?", "Two?"}, true},
-		"2.1's example":       {[]string{verified, step("mfa-challenge", "pending", example)}, []string{"OTP Password"}, true},
-		"in another step":     {[]string{step("verify-credentials", "in-progress", example), step("retrieve-accounts", "pending", "null")}, []string{"OTP Password"}, true},
-		"another status":      {[]string{verified, step("mfa-challenge", "waiting-for-user", challenge)}, []string{"One?", "Two?"}, true},
-		"without a status":    {[]string{`{"title":"mfa-challenge","result":` + challenge + `}`}, []string{"One?", "Two?"}, true},
-		"method only":         {[]string{step("mfa-challenge", "pending", `{"method":"token"}`)}, nil, true},
-		"input only":          {[]string{step("mfa-challenge", "pending", `{"input":["One?"]}`)}, []string{"One?"}, true},
-		"link only":           {[]string{step("mfa-challenge", "pending", `{"type":"link","links":{"response":"/jobs/j1/mfa"}}`)}, nil, true},
-		"type only":           {[]string{step("mfa-challenge", "pending", `{"type":"mfa"}`)}, nil, true},
-		"in an array":         {[]string{step("mfa-challenge", "pending", "["+link+","+challenge+"]")}, []string{"One?", "Two?"}, true},
-		"after an older one":  {[]string{step("verify-credentials", "in-progress", old), step("mfa-challenge", "pending", challenge)}, []string{"One?", "Two?"}, true},
-		"before the login":    {[]string{step("mfa-challenge", "in-progress", challenge), step("verify-credentials", "in-progress", "null")}, []string{"One?", "Two?"}, true},
-		"and a skipped step":  {[]string{step("mfa-challenge", "in-progress", challenge), step("retrieve-statements", "skipped", "null")}, []string{"One?", "Two?"}, true},
-		"success":             {steps: []string{verified, step("mfa-challenge", "success", challenge), step("retrieve-accounts", "in-progress", "null")}},
-		"failed":              {steps: []string{verified, step("mfa-challenge", "failed", challenge)}},
-		"skipped":             {steps: []string{verified, step("mfa-challenge", "skipped", challenge)}},
-		"old, next started":   {steps: []string{verified, step("mfa-challenge", "in-progress", challenge), step("retrieve-accounts", "in-progress", "null")}},
-		"old, next succeeded": {steps: []string{verified, step("mfa-challenge", "pending", example), step("retrieve-accounts", "success", link), step("retrieve-transactions", "pending", "null")}},
-		"old, newer met":      {steps: []string{step("verify-credentials", "in-progress", old), step("mfa-challenge", "success", challenge)}},
-		"link":                {steps: []string{step("verify-credentials", "in-progress", link)}},
-		"queued":              {steps: []string{step("verify-credentials", "pending", queued)}},
-		"empty":               {steps: []string{step("mfa-challenge", "in-progress", `{"input":[],"links":{}}`)}},
+		"pending":                  {[]string{verified, step("mfa-challenge", "pending", challenge), step("retrieve-accounts", "pending", "null")}, []string{"One?", "Two?"}, true},
+		"2.1's example":            {[]string{verified, step("mfa-challenge", "pending", example)}, []string{"OTP Password"}, true},
+		"in another step":          {[]string{step("verify-credentials", "in-progress", example), step("retrieve-accounts", "pending", "null")}, []string{"OTP Password"}, true},
+		"another status":           {[]string{verified, step("mfa-challenge", "waiting-for-user", challenge)}, []string{"One?", "Two?"}, true},
+		"without a status":         {[]string{`{"title":"mfa-challenge","result":` + challenge + `}`}, []string{"One?", "Two?"}, true},
+		"method only":              {[]string{step("mfa-challenge", "pending", `{"method":"token"}`)}, nil, true},
+		"input only":               {[]string{step("mfa-challenge", "pending", `{"input":["One?"]}`)}, []string{"One?"}, true},
+		"link only":                {[]string{step("mfa-challenge", "pending", `{"type":"link","links":{"response":"/jobs/j1/mfa"}}`)}, nil, true},
+		"type only":                {[]string{step("mfa-challenge", "pending", `{"type":"mfa"}`)}, nil, true},
+		"in an array":              {[]string{step("mfa-challenge", "pending", "["+link+","+challenge+"]")}, []string{"One?", "Two?"}, true},
+		"after an older challenge": {[]string{step("verify-credentials", "in-progress", old), step("mfa-challenge", "pending", challenge)}, []string{"One?", "Two?"}, true},
+		"before the login":         {[]string{step("mfa-challenge", "in-progress", challenge), step("verify-credentials", "in-progress", "null")}, []string{"One?", "Two?"}, true},
+		"with a skipped step":      {[]string{step("mfa-challenge", "in-progress", challenge), step("retrieve-statements", "skipped", "null")}, []string{"One?", "Two?"}, true},
+		"success":                  {steps: []string{verified, step("mfa-challenge", "success", challenge), step("retrieve-accounts", "in-progress", "null")}},
+		"failed":                   {steps: []string{verified, step("mfa-challenge", "failed", challenge)}},
+		"skipped":                  {steps: []string{verified, step("mfa-challenge", "skipped", challenge)}},
+		"old, next started":        {steps: []string{verified, step("mfa-challenge", "in-progress", challenge), step("retrieve-accounts", "in-progress", "null")}},
+		"old, next succeeded":      {steps: []string{verified, step("mfa-challenge", "pending", example), step("retrieve-accounts", "success", link), step("retrieve-transactions", "pending", "null")}},
+		"old, newer answered":      {steps: []string{step("verify-credentials", "in-progress", old), step("mfa-challenge", "success", challenge)}},
+		"link":                     {steps: []string{step("verify-credentials", "in-progress", link)}},
+		"queued":                   {steps: []string{step("verify-credentials", "pending", queued)}},
+		"empty":                    {steps: []string{step("mfa-challenge", "in-progress", `{"input":[],"links":{}}`)}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -271,15 +271,15 @@ func TestJob_MFA_Content(t *testing.T) {
 	}
 }
 
-func TestJobStep(t *testing.T) {
+func TestJob_Step(t *testing.T) {
 	t.Parallel()
 	job := parseJob(t, job(step("retrieve-accounts", "pending", "null"), step("verify-credentials", "success", link)))
 	assert.Equal(t, basiq.JobStepStatusSuccess, job.Step(basiq.StepVerifyCredentials).Status)
 	assert.Nil(t, job.Step(basiq.StepMFAChallenge))
 }
 
-// A job's body may hold anything: what is read from it is what another reader finds, can stand in a path where it is an id, and
-// a job that has failed says so in one line.
+// For any body, a job contains what an independent parser finds, its IDs are valid path parameters, and the error of a failed
+// job is one line.
 func FuzzJobBody(f *testing.F) {
 	addBodies(f, "{}", "null", job(), job(step("verify-credentials", "failed", failed)), job(step("mfa-challenge", "in-progress", challenge)),
 		job(step("a", "b", "[]")), job(step("a", "b", "[null]")), job(step("a", "failed", "[{}]")), `{"steps":[null]}`, `{"links":{"source":"//"}}`,
@@ -287,13 +287,13 @@ func FuzzJobBody(f *testing.F) {
 		job(step("create-report", "success", `{"type":"link","url":"/reports/r1"}`)), job(step("create-report", "success", `{"url":"/reports/%2e%2e"}`)),
 		job(step("a", "failed", `{"detail":"`+strings.Repeat("x", 64<<10)+`"}`)), job(step("a", "failed", `{"detail":"a\u2028b\u001b[2J"}`)))
 	f.Fuzz(func(t *testing.T, body []byte, at uint, value []byte) {
-		body = graft(body, at, value)
+		body = replaceValue(body, at, value)
 		job := new(basiq.Job)
 		if json.Unmarshal(body, job) != nil {
 			return
 		}
 		if whole, single := tree(t, body); single {
-			checkKept(t, job, whole)
+			checkPreserved(t, job, whole)
 		}
 
 		states := map[basiq.JobStepStatus]int{}
@@ -315,7 +315,7 @@ func FuzzJobBody(f *testing.F) {
 			id, known := read()
 			require.Equal(t, known, id != "")
 			require.True(t, !known || api.ID(id).Validate() == nil, "%q", id)
-			require.True(t, bytes.ContainsAny(body, `\%`) || bytes.Contains(body, []byte(id)), "it is in the links")
+			require.True(t, bytes.ContainsAny(body, `\%`) || bytes.Contains(body, []byte(id)), "the ID must be in the links")
 		}
 		err := job.Err()
 		require.Equal(t, failed, err != nil)

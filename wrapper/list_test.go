@@ -12,22 +12,22 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-// listing is a method that lists.
+// listing is a method that returns a list.
 type listing struct {
 	operation, path, query string
-	// paged is whether links to further pages are followed.
+	// paged reports whether the method follows links to further pages.
 	paged bool
-	// list returns what is listed.
+	// list calls the method.
 	list func(ctx context.Context, c *basiq.Client) iter.Seq2[item, error]
 }
 
-// item is what a call returned, with its id.
+// item is an item of a list with its ID.
 type item struct {
 	id    string
 	value any
 }
 
-// itemsOf turns a range of things into one of items. It yields whatever the other yields, errors included.
+// itemsOf converts a sequence of resources to a sequence of items, including errors.
 func itemsOf[T any](seq iter.Seq2[*T, error], idOf func(*T) string) iter.Seq2[item, error] {
 	return func(yield func(item, error) bool) {
 		for value, err := range seq {
@@ -114,7 +114,8 @@ var listings = []listing{
 	}},
 }
 
-func TestEveryListIsInTheTable(t *testing.T) {
+// listings contains every method that returns a list.
+func TestLists_EveryMethod(t *testing.T) {
 	t.Parallel()
 	var want, have []string
 	for _, op := range basiq.Operations() {
@@ -132,14 +133,14 @@ func TestEveryListIsInTheTable(t *testing.T) {
 
 const threeItems = `{"type":"list","count":3,"size":3,"brandNew":1,"data":[{"id":"x1","brandNew":{"a":[]}},{"id":"x2","status":"brand-new"},{"id":"x3","type":null}],"links":{"self":"/x"}}`
 
-func TestEveryList(t *testing.T) {
+func TestLists_Range(t *testing.T) {
 	t.Parallel()
 	for _, c := range listings {
 		t.Run(c.operation, func(t *testing.T) {
 			t.Parallel()
 			s, client := newStub(t, ok(200, threeItems))
 			list := c.list(t.Context(), client)
-			assert.Empty(t, s.seen(), "nothing is sent before the range begins")
+			assert.Empty(t, s.seen(), "no request before the loop starts")
 			assert.Zero(t, s.tokenRequests())
 
 			var ids []string
@@ -149,15 +150,15 @@ func TestEveryList(t *testing.T) {
 					break
 				}
 			}
-			assert.Equal(t, []string{"x1", "x2"}, ids, "in Basiq's order, and a range can be left")
+			assert.Equal(t, []string{"x1", "x2"}, ids, "items must be in Basiq's order, also after a break")
 			ids = nil
 			for listed, err := range list {
 				require.NoError(t, err)
 				ids = append(ids, listed.id)
 			}
-			assert.Equal(t, []string{"x1", "x2", "x3"}, ids, "a second range begins anew")
+			assert.Equal(t, []string{"x1", "x2", "x3"}, ids, "a second loop must start over")
 
-			require.Len(t, s.seen(), 2, "one request for each range")
+			require.Len(t, s.seen(), 2, "one request for each loop")
 			for _, sent := range s.seen() {
 				assert.Equal(t, "GET "+c.path, sent.String())
 				assert.Equal(t, c.query, sent.Query)
@@ -167,21 +168,21 @@ func TestEveryList(t *testing.T) {
 	}
 }
 
-func TestEveryEmptyList(t *testing.T) {
+func TestLists_Empty(t *testing.T) {
 	t.Parallel()
 	for _, c := range listings {
 		for name, body := range map[string]string{
-			"an empty list": `{"type":"list","size":0,"data":[],"links":{}}`,
-			"no type":       `{"data":[]}`,
-			"null":          `{"type":"list","data":null,"links":null}`,
-			"no data":       `{"type":"list"}`,
+			"empty list":   `{"type":"list","size":0,"data":[],"links":{}}`,
+			"missing type": `{"data":[]}`,
+			"null":         `{"type":"list","data":null,"links":null}`,
+			"missing data": `{"type":"list"}`,
 		} {
 			t.Run(c.operation+"/"+name, func(t *testing.T) {
 				t.Parallel()
 				s, client := newStub(t, ok(200, body))
 				for listed, err := range c.list(t.Context(), client) {
 					require.NoError(t, err)
-					assert.Fail(t, "there is nothing to list", listed.id)
+					assert.Fail(t, "unexpected item", listed.id)
 				}
 				assert.Len(t, s.seen(), 1)
 			})
@@ -189,48 +190,48 @@ func TestEveryEmptyList(t *testing.T) {
 	}
 }
 
-// An error comes once, and nothing after it, so that a loop that only notes it ends too.
-func TestEveryListThatFails(t *testing.T) {
+// An error is yielded once, as the last element, so that loops that continue after an error also end.
+func TestLists_Errors(t *testing.T) {
 	t.Parallel()
 	for _, c := range listings {
-		for name, answer := range map[string]answerOf{
-			"404":           ok(404, envelope("resource-not-found", "Requested resource is not found", "User with provided id does not exist.")),
-			"no list":       ok(200, `{"id":"x1","private":"gavin@hooli.com"}`),
-			"no object":     ok(200, `[{"id":"x1"}]`),
-			"null":          ok(200, `null`),
-			"a text":        ok(200, `"gavin@hooli.com"`),
-			"HTML":          ok(200, `<html>gavin@hooli.com`),
-			"empty":         ok(200, ``),
-			"cut short":     ok(200, `{"type":"list","data":[{"id":"x1"},{"id"`),
-			"not of things": ok(200, `{"type":"list","data":["gavin@hooli.com",{"id":"x1"}]}`),
-			"data is text":  ok(200, `{"type":"list","data":"gavin@hooli.com"}`),
-			"data is false": ok(200, `{"type":"list","data":false}`),
-			"an object":     ok(200, `{}`),
-			"a size alone":  ok(200, `{"type":"list","size":3}`),
-			"negative size": ok(200, `{"type":"list","size":-1,"data":[]}`),
-			"no content":    ok(204, ``),
-			"accepted":      ok(202, threeItems),
+		for name, response := range map[string]stubResponse{
+			"404":              ok(404, envelope("resource-not-found", "Requested resource is not found", "User with provided id does not exist.")),
+			"not a list":       ok(200, `{"id":"x1","private":"gavin@hooli.com"}`),
+			"array":            ok(200, `[{"id":"x1"}]`),
+			"null":             ok(200, `null`),
+			"string":           ok(200, `"gavin@hooli.com"`),
+			"HTML":             ok(200, `<html>gavin@hooli.com`),
+			"empty":            ok(200, ``),
+			"truncated":        ok(200, `{"type":"list","data":[{"id":"x1"},{"id"`),
+			"string as item":   ok(200, `{"type":"list","data":["gavin@hooli.com",{"id":"x1"}]}`),
+			"data is a string": ok(200, `{"type":"list","data":"gavin@hooli.com"}`),
+			"data is false":    ok(200, `{"type":"list","data":false}`),
+			"an object":        ok(200, `{}`),
+			"only a size":      ok(200, `{"type":"list","size":3}`),
+			"negative size":    ok(200, `{"type":"list","size":-1,"data":[]}`),
+			"no content":       ok(204, ``),
+			"accepted":         ok(202, threeItems),
 		} {
 			t.Run(c.operation+"/"+name, func(t *testing.T) {
 				t.Parallel()
-				_, client := newStub(t, answer)
+				_, client := newStub(t, response)
 				n := 0
 				var failure error
 				for listed, err := range c.list(t.Context(), client) {
 					n++
 					failure = err
-					assert.Empty(t, listed, "nothing comes beside an error")
+					assert.Empty(t, listed, "an error must come without an item")
 				}
 				require.Equal(t, 1, n)
-				var said *basiq.Error
-				require.ErrorAs(t, failure, &said)
-				assert.Equal(t, c.operation, said.Operation)
-				assert.Equal(t, answer.status, said.StatusCode)
+				var apiError *basiq.Error
+				require.ErrorAs(t, failure, &apiError)
+				assert.Equal(t, c.operation, apiError.Operation)
+				assert.Equal(t, response.status, apiError.StatusCode)
 				var page *basiq.PageError
 				require.ErrorAs(t, failure, &page)
-				assert.Empty(t, page.Cursor, "it is the first page")
-				assert.NotContains(t, failure.Error(), "hooli", "what Basiq sent about people is not in the error")
-				if answer.status == 404 {
+				assert.Empty(t, page.Cursor, "the first page has an empty cursor")
+				assert.NotContains(t, failure.Error(), "hooli", "personal data must not be in the error")
+				if response.status == 404 {
 					require.ErrorIs(t, failure, basiq.ErrNotFound)
 				}
 			})
@@ -252,8 +253,8 @@ func TestEveryListThatFails(t *testing.T) {
 	}
 }
 
-// What the documents describe with links to further pages is read to its end; page_test.go has the links that are bad.
-func TestPagedListsFollowLinks(t *testing.T) {
+// Lists whose documentation has links to further pages are read completely. page_test.go tests invalid links.
+func TestLists_Pages(t *testing.T) {
 	t.Parallel()
 	for _, c := range listings {
 		if !c.paged {
@@ -264,16 +265,16 @@ func TestPagedListsFollowLinks(t *testing.T) {
 			ok(200, `{"type":"list","data":[],"links":{"next":"https://gateway.example/basiq`+c.path+`?next=a&limit=2"}}`),
 			ok(200, `{"type":"list","data":[{"id":"x2"}],"links":{"self":"x","next":""}}`),
 		}
-		t.Run(c.operation+"/left on the first page", func(t *testing.T) {
+		t.Run(c.operation+"/break on the first page", func(t *testing.T) {
 			t.Parallel()
 			s, client := newStub(t, pages...)
 			for _, err := range c.list(t.Context(), client) {
 				require.NoError(t, err)
 				break
 			}
-			require.Len(t, s.seen(), 1, "a page that nobody wants is not fetched")
+			require.Len(t, s.seen(), 1, "the second page must not be requested")
 		})
-		t.Run(c.operation+"/to the end", func(t *testing.T) {
+		t.Run(c.operation+"/all pages", func(t *testing.T) {
 			t.Parallel()
 			s, client := newStub(t, pages...)
 			var ids []string

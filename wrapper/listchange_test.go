@@ -15,7 +15,7 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-// readAll returns the IDs of a list, and the error that it ended with.
+// readAll returns the IDs of a list and the error at its end.
 func readAll[T any](list iter.Seq2[*T, error], idOf func(*T) string) (ids []string, failure error) {
 	for value, err := range list {
 		if err != nil {
@@ -28,8 +28,8 @@ func readAll[T any](list iter.Seq2[*T, error], idOf func(*T) string) (ids []stri
 
 func transactionID(t *basiq.Transaction) string { return t.ID }
 
-// listPage is a page of transactions. next is its link to the next page.
-func listPage(size int, next string, ids ...string) answerOf {
+// listPage returns a page of transactions. next is the link to the next page.
+func listPage(size int, next string, ids ...string) stubResponse {
 	items := make([]string, len(ids))
 	for i, id := range ids {
 		items[i] = fmt.Sprintf(`{"type":"transaction","id":%q}`, id)
@@ -41,6 +41,7 @@ func listPage(size int, next string, ids ...string) answerOf {
 	return ok(200, `{"type":"list",`+body)
 }
 
+// A list that changes while its pages are read ends with an error.
 func TestLists_Changed(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -66,17 +67,17 @@ func TestLists_Changed(t *testing.T) {
 			[]string{"t1", "t2"},
 			"next=3", "size was 5 and is 6",
 		}, {
-			"an item on the next page too",
+			"item repeated on the next page",
 			[]any{listPage(0, "?next=2", "t1", "t2"), listPage(0, "", "t2", "t3")},
 			[]string{"t1", "t2"},
 			"next=2", "duplicate ID",
 		}, {
-			"an item of the same size",
+			"item repeated with unchanged size",
 			[]any{listPage(4, "?next=2", "t1", "t2"), listPage(4, "", "t3", "t1")},
 			[]string{"t1", "t2", "t3"},
 			"next=2", "duplicate ID",
 		}, {
-			"an item twice on one page",
+			"duplicate item on one page",
 			[]any{listPage(3, "", "t1", "t2", "t1")},
 			[]string{"t1", "t2"},
 			"", "duplicate ID",
@@ -92,7 +93,7 @@ func TestLists_Changed(t *testing.T) {
 				assert.Equal(t, c.want, ids)
 				page, found := errors.AsType[*basiq.PageError](err)
 				require.True(t, found)
-				assert.Equal(t, c.cursor, page.Cursor, "the page that showed the change")
+				assert.Equal(t, c.cursor, page.Cursor, "the cursor must point to the page that showed the change")
 				assert.NotContains(t, err.Error(), "t1")
 				assert.False(t, basiq.MayHaveSucceeded(err))
 			})
@@ -117,7 +118,7 @@ func TestLists_UnknownSize(t *testing.T) {
 	assert.Equal(t, []string{"t1", "t2", "t3"}, ids)
 }
 
-// An institution has one connector for each method, with the same ID. All other lists have one item for each ID.
+// An institution has one connector for each method, with the same ID. In all other lists IDs are unique.
 func TestLists_DuplicateIDs(t *testing.T) {
 	t.Parallel()
 	for _, c := range listings {
@@ -146,12 +147,12 @@ func TestLists_DuplicateIDs(t *testing.T) {
 	})
 }
 
-// An item that is null, empty or without an ID ends a list with an error, after the items before it.
+// An item that is null, empty or without an ID ends the list with an error, after the items before it.
 func TestLists_ItemWithoutID(t *testing.T) {
 	t.Parallel()
 	for _, c := range listings {
 		for name, item := range map[string]string{
-			"null": `null`, "empty": `{}`, "no id": `{"type":null}`, "null id": `{"id":null}`, "empty id": `{"id":""}`, "blank id": `{"id":" \t"}`,
+			"null": `null`, "empty": `{}`, "missing id": `{"type":null}`, "null id": `{"id":null}`, "empty id": `{"id":""}`, "blank id": `{"id":" \t"}`,
 		} {
 			t.Run(c.operation+"/"+name, func(t *testing.T) {
 				t.Parallel()
@@ -182,8 +183,8 @@ func TestTransactions_Page_ItemWithoutID(t *testing.T) {
 	assert.Nil(t, page)
 }
 
-// A response to another request, which a proxy left on the connection, may be a list as well.
-func TestTransactions_List_OfAnotherType(t *testing.T) {
+// A response to another request, which a proxy left on the connection, may also be a list.
+func TestTransactions_List_AnotherType(t *testing.T) {
 	t.Parallel()
 	_, client := newStub(t, ok(200, `{"type":"list","data":[{"type":"account","id":"a1"}]}`))
 	ids, err := readAll(client.Transactions.List(t.Context(), userID), transactionID)
@@ -191,25 +192,25 @@ func TestTransactions_List_OfAnotherType(t *testing.T) {
 	assert.Empty(t, ids)
 }
 
-// The cursor of an error is that of the page that failed. Page continues there.
+// The cursor of an error identifies the page that failed. Page continues there.
 func TestPageError_Cursor(t *testing.T) {
 	t.Parallel()
 	first, last := listPage(0, "?next=2", "t1"), listPage(0, "", "t2")
 	for _, c := range []struct {
-		name    string
-		answers []any
-		cursor  basiq.Cursor
-		is      error
+		name      string
+		responses []any
+		cursor    basiq.Cursor
+		is        error
 	}{
 		{"first page", []any{ok(404, envelope("resource-not-found", "", "gone"))}, "", basiq.ErrNotFound},
 		{"second page", []any{first, ok(503, ""), ok(503, ""), ok(503, ""), ok(503, ""), last}, "next=2", basiq.ErrUnavailable},
 		{"broken connection", []any{first, errReset, errReset, errReset, errReset, last}, "next=2", errReset},
-		{"bad link on the second page", []any{first, listPage(0, "https://au-api.basiq.io/", "t2"), last}, "next=2", basiq.ErrBadPageLink},
+		{"invalid link on the second page", []any{first, listPage(0, "https://au-api.basiq.io/", "t2"), last}, "next=2", basiq.ErrBadPageLink},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			eachWay(t, func(t *testing.T, way basiq.TransactionListOptions) {
-				_, client := newStub(t, c.answers...)
+				_, client := newStub(t, c.responses...)
 				_, err := readAll(client.Transactions.List(t.Context(), userID, way), transactionID)
 				require.ErrorIs(t, err, c.is)
 				page, found := errors.AsType[*basiq.PageError](err)
@@ -219,7 +220,7 @@ func TestPageError_Cursor(t *testing.T) {
 				for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x"} {
 					assert.NotContains(t, fmt.Sprintf(verb, page)+fmt.Sprintf(verb, *page), "next=2")
 				}
-				if len(c.answers) > 1 {
+				if len(c.responses) > 1 {
 					rest, err := client.Transactions.Page(t.Context(), userID, page.Cursor)
 					require.NoError(t, err)
 					assert.Equal(t, "t2", rest.Items[0].ID)
@@ -234,16 +235,16 @@ func TestLists_InvalidArguments(t *testing.T) {
 	t.Parallel()
 	s, client := newStub(t, listPage(0, "", "t1"))
 	for name, list := range map[string]iter.Seq2[*basiq.Transaction, error]{
-		"nil context": client.Transactions.List(nil, userID), //nolint:staticcheck // that is the test
-		"bad user":    client.Transactions.List(t.Context(), ".."),
-		"page size":   client.Transactions.List(t.Context(), userID, basiq.TransactionListOptions{PageSize: 501}),
+		"nil context":     client.Transactions.List(nil, userID), //nolint:staticcheck // tests a nil context
+		"invalid user ID": client.Transactions.List(t.Context(), ".."),
+		"page size":       client.Transactions.List(t.Context(), userID, basiq.TransactionListOptions{PageSize: 501}),
 	} {
 		_, err := readAll(list, transactionID)
 		require.ErrorIs(t, err, basiq.ErrInvalidInput, name)
 		_, found := errors.AsType[*basiq.PageError](err)
 		assert.False(t, found, name)
 	}
-	_, err := client.Transactions.Page(nil, userID, "") //nolint:staticcheck // that is the test
+	_, err := client.Transactions.Page(nil, userID, "") //nolint:staticcheck // tests a nil context
 	require.ErrorIs(t, err, basiq.ErrInvalidInput)
 	for _, c := range listings {
 		for _, err := range c.list(nil, client) {
@@ -253,9 +254,9 @@ func TestLists_InvalidArguments(t *testing.T) {
 	assert.Empty(t, s.seen())
 }
 
-// A list of a million items is read in constant memory.
+// A large list is read in constant memory.
 //
-//nolint:paralleltest // it measures the memory of the whole process
+//nolint:paralleltest // measures the memory of the whole process
 func TestTransactions_List_Memory(t *testing.T) {
 	const n = 200_000 // `make bench` reads a million
 	client := newClient(t, &discarding{ledger{n}})
@@ -277,12 +278,12 @@ func TestTransactions_List_Memory(t *testing.T) {
 	assert.LessOrEqual(t, grown, uint64(4<<20))
 }
 
-// discarding is a server that, unlike a stub, does not record requests.
+// discarding is a server that does not record requests, unlike a stub.
 type discarding struct{ ledger ledger }
 
 func (d *discarding) RoundTrip(req *http.Request) (*http.Response, error) {
 	if req.URL.Path == "/token" {
 		return reply(200, tokenJSON), nil
 	}
-	return d.ledger.answer(0, request{Path: req.URL.Path, Query: req.URL.RawQuery})
+	return d.ledger.respond(0, request{Path: req.URL.Path, Query: req.URL.RawQuery})
 }

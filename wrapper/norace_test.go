@@ -2,5 +2,5 @@
 
 package basiq_test
 
-// raceDetector says whether the tests run with the race detector, which makes them many times slower.
+// raceDetector reports whether the tests run with the race detector, which makes them much slower.
 const raceDetector = false

@@ -15,7 +15,8 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-func TestEveryOperationHasACall(t *testing.T) {
+// operationCalls contains every operation once.
+func TestOperations_EveryOperationTested(t *testing.T) {
 	t.Parallel()
 	var want, have []string
 	for _, op := range basiq.Operations() {
@@ -27,7 +28,8 @@ func TestEveryOperationHasACall(t *testing.T) {
 	assert.ElementsMatch(t, want, have)
 }
 
-// sent is what each operation sends besides its path: nothing, unless it has a row here. Uploads are in TestUploadStatement.
+// sent is what each operation sends in addition to its path. Operations without an entry send nothing. Uploads are tested by
+// TestStatements_Upload.
 var sent = map[string]struct{ query, body string }{
 	"createUser":                           {body: `{"email":"gavin@hooli.com"}`},
 	"updateUser":                           {body: `{"mobile":"+61410888666"}`},
@@ -61,29 +63,30 @@ var sent = map[string]struct{ query, body string }{
 	"GetPayees":                            {query: "filter=type.eq('biller')&limit=25"},
 	"MerchantSearch":                       {query: "abn=38865358328&entityType=Individual/Sole Trader&merchantName=Coles & Co&suburb=Manly"},
 	"getUserAnalytics":                     {query: "connectionType=CDR&connectionType=WEB&fromDate=2026-01-01&interval=monthly&toDate=2026-01-31"},
-	// An empty list of metrics would show them all, so that of none is null.
+	// An empty list of metrics would select all metrics, so a filter without metrics is null.
 	"createReport": {body: `{"reportType":"CON_AFFOR_01","title":"John Smith Affordability Report 2022-03-26","filters":[` +
 		`{"name":"fromDate","value":"2022-01-01"},{"name":"users","value":["u1"]},{"name":"includeMetrics","value":null}]}`},
-	// The schema of the documents has a list of events, and so has this; their example has a string.
+	// The documented schema has a list of events, but the documented example has a string.
 	"addWebhook": {body: `{"name":"My General Webhook","subscribedEvents":["user.created"],"url":"https://piper.com/basiq-messages/"}`},
 }
 
-func TestEveryOperationSucceeds(t *testing.T) {
+// Each operation sends the documented request once and decodes the documented response.
+func TestOperations_Success(t *testing.T) {
 	t.Parallel()
 	for _, c := range operationCalls {
 		t.Run(c.id, func(t *testing.T) {
 			t.Parallel()
-			s := answerTo(c, func(int) (*http.Response, error) { return reply(c.status, c.body), nil })
+			s := stubFor(c, func(int) (*http.Response, error) { return reply(c.status, c.body), nil })
 			require.NoError(t, c.call(t, c.client(t, s)))
-			require.Equal(t, 1, s.calls(c), "one call is one request")
+			require.Equal(t, 1, s.calls(c), "a call must send one request")
 			if c.id == "postToken" {
-				return // TestTokenRequest has the rest
+				return // TestTokens_Create_Request checks the rest
 			}
 			got, op := s.seen()[0], operation(t, c.id)
 			assert.Equal(t, op.Method+" "+c.path, got.String())
 			if isPublic(op) {
 				assert.NotContains(t, got.Header, "Authorization")
-				assert.Zero(t, s.tokenRequests(), "nor is a token asked for")
+				assert.Zero(t, s.tokenRequests(), "a public operation must not request a token")
 			} else {
 				assert.Equal(t, "Bearer token-1", got.Authorization)
 				assert.Equal(t, 1, s.tokenRequests())
@@ -110,10 +113,10 @@ func TestEveryOperationSucceeds(t *testing.T) {
 	}
 }
 
-// isPublic reports whether the documents ask for no token. That is told by the path, and by nothing else.
+// isPublic reports whether an operation requires no token according to the documentation. Only the path shows it.
 func isPublic(op basiq.Operation) bool { return strings.HasPrefix(op.Path, "/public/") }
 
-// plain writes a query in the order of its names, and as people read it.
+// plain returns a decoded query sorted by name.
 func plain(query url.Values) string {
 	var pairs []string
 	for _, name := range slices.Sorted(maps.Keys(query)) {
@@ -124,14 +127,14 @@ func plain(query url.Values) string {
 	return strings.Join(pairs, "&")
 }
 
-// The documents' schema of one type of report is that of a list, of one; both are read.
-func TestReportTypeInAList(t *testing.T) {
+// The documented schema of one report type is a list with one item. The client accepts a list and a single report type.
+func TestReports_Type_List(t *testing.T) {
 	t.Parallel()
 	_, client := newStub(t, ok(200, list(reportTypeJSON)))
 	reportType, err := client.Reports.Type(t.Context(), basiq.ReportTypeAffordability)
 	require.NoError(t, err)
 	checkReportType(t, reportType)
-	for name, body := range map[string]string{"none": `{"type":"list","data":[]}`, "two": list(reportTypeJSON + "," + reportTypeJSON)} {
+	for name, body := range map[string]string{"empty": `{"type":"list","data":[]}`, "two": list(reportTypeJSON + "," + reportTypeJSON)} {
 		_, client := newStub(t, ok(200, body))
 		reportType, err := client.Reports.Type(t.Context(), basiq.ReportTypeAffordability)
 		require.ErrorContains(t, err, "missing id", name)
@@ -139,14 +142,14 @@ func TestReportTypeInAList(t *testing.T) {
 	}
 }
 
-// Every status that the documents name arrives as an Error with nothing lost of what Basiq says.
-func TestEveryOperationReportsErrors(t *testing.T) {
+// Every documented status is returned as an Error with all details.
+func TestOperations_Errors(t *testing.T) {
 	t.Parallel()
 	for _, c := range operationCalls {
 		for _, status := range []int{400, 401, 403, 404, 409, 410, 413, 415, 418, 429, 500, 503} {
 			t.Run(c.id+"/"+http.StatusText(status), func(t *testing.T) {
 				t.Parallel()
-				s := answerTo(c, func(int) (*http.Response, error) {
+				s := stubFor(c, func(int) (*http.Response, error) {
 					return reply(status, envelope("some-code", "Some title.", "Some detail.")), nil
 				})
 				err := c.call(t, c.client(t, s))
@@ -168,9 +171,9 @@ func TestEveryOperationReportsErrors(t *testing.T) {
 	}
 }
 
-// What makes, changes or sends something is sent once where it may have arrived: a second one would do harm, cost one of
-// the day's, or reach people twice. What is read, deleted by its id or refreshed is sent again.
-func TestWhichOperationsAreRepeated(t *testing.T) {
+// Operations that create, change or send something are not retried if the first request may have arrived: a second request could
+// cause duplicates, use up a daily limit or send a message twice. Reads, refreshes and deletes by ID are retried.
+func TestOperations_Retry(t *testing.T) {
 	t.Parallel()
 	once := []string{
 		"createUser", "updateUser",
@@ -186,30 +189,30 @@ func TestWhichOperationsAreRepeated(t *testing.T) {
 		assert.NotEqual(t, http.MethodGet, operation(t, id).Method, id)
 	}
 	for _, c := range operationCalls {
-		wantRepeats := 4
+		wantAttempts := 4
 		if slices.Contains(once, c.id) {
-			wantRepeats = 1
+			wantAttempts = 1
 		}
-		for name, answer := range map[string]any{
-			"after a reset":              errReset,
-			"after 408":                  ok(408, ""),
-			"after 500":                  ok(500, ""),
-			"after 502":                  ok(502, "<html>"),
-			"after 503":                  ok(503, ""),
-			"after 504":                  ok(504, ""),
-			"after a success that broke": answerOf{status: c.status, body: `{"ty`, cut: errors.New("unexpected EOF")},
+		for name, response := range map[string]any{
+			"after a connection reset":  errReset,
+			"after 408":                 ok(408, ""),
+			"after 500":                 ok(500, ""),
+			"after 502":                 ok(502, "<html>"),
+			"after 503":                 ok(503, ""),
+			"after 504":                 ok(504, ""),
+			"after a truncated success": stubResponse{status: c.status, body: `{"ty`, cut: errors.New("unexpected EOF")},
 		} {
 			t.Run(c.id+"/"+name, func(t *testing.T) {
 				t.Parallel()
-				turn := inTurn(answer)
-				s := answerTo(c, func(n int) (*http.Response, error) { return turn(n, request{}) })
+				turn := respondWith(response)
+				s := stubFor(c, func(n int) (*http.Response, error) { return turn(n, request{}) })
 				require.Error(t, c.call(t, c.client(t, s)))
-				assert.Equal(t, wantRepeats, s.calls(c))
+				assert.Equal(t, wantAttempts, s.calls(c))
 			})
 		}
 		t.Run(c.id+"/after 429", func(t *testing.T) {
 			t.Parallel()
-			s := answerTo(c, func(n int) (*http.Response, error) {
+			s := stubFor(c, func(n int) (*http.Response, error) {
 				if n < 3 {
 					return reply(429, envelope("too-many-requests", "", "")), nil
 				}
@@ -221,12 +224,12 @@ func TestWhichOperationsAreRepeated(t *testing.T) {
 		for _, status := range []int{400, 401, 403, 404, 409, 410, 413, 415, 501} {
 			t.Run(c.id+"/not after "+http.StatusText(status), func(t *testing.T) {
 				t.Parallel()
-				s := answerTo(c, func(int) (*http.Response, error) { return reply(status, envelope("unauthorized-access", "", "")), nil })
+				s := stubFor(c, func(int) (*http.Response, error) { return reply(status, envelope("unauthorized-access", "", "")), nil })
 				require.Error(t, c.call(t, c.client(t, s)))
 				assert.Equal(t, 1, s.calls(c))
 			})
 		}
-		assert.Equal(t, wantRepeats > 1, operation(t, c.id).Idempotent(), c.id)
+		assert.Equal(t, wantAttempts > 1, operation(t, c.id).Idempotent(), c.id)
 	}
 }
 
@@ -237,6 +240,6 @@ func operation(t testing.TB, id string) basiq.Operation {
 			return op
 		}
 	}
-	require.Fail(t, "no such operation", id)
+	require.Fail(t, "unknown operation", id)
 	return basiq.Operation{}
 }

@@ -24,46 +24,46 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-func TestNewRefusesBadInput(t *testing.T) {
+func TestNew_InvalidInput(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		key    string
 		option basiq.Option
 		want   string
 	}{
-		"no key":             {"", nil, "basiq: New: apiKey: it is empty; copy the key from Basiq's dashboard"},
-		"key with a scheme":  {"Basic abc", nil, `begins with "Basic "`},
-		"key with a space":   {"abc def", nil, "exactly as the dashboard shows it"},
-		"key with a newline": {"abc\n", nil, "line break"},
-		"key beyond ASCII":   {"abcé", nil, "beyond ASCII"},
-		"version":            {"k", basiq.WithAPIVersion("2.0"), `"2.0" is not supported`},
-		"no host":            {"k", basiq.WithBaseURL("au-api.basiq.io"), "names no host"},
-		"plain http":         {"k", basiq.WithBaseURL("http://au-api.basiq.io"), "neither https nor http on this machine"},
-		"looks local":        {"k", basiq.WithBaseURL("http://localhost.evil.example"), "neither https"},
-		"other scheme":       {"k", basiq.WithBaseURL("ftp://au-api.basiq.io"), "neither https"},
-		"user in URL":        {"k", basiq.WithBaseURL("https://me:hunter2@au-api.basiq.io"), "it has a user"},
-		"query in URL":       {"k", basiq.WithBaseURL("https://au-api.basiq.io?a=b"), "a query"},
-		"fragment in URL":    {"k", basiq.WithBaseURL("https://au-api.basiq.io#a"), "a fragment"},
-		"no URL":             {"k", basiq.WithBaseURL("https://me:hunter2@%zz"), "it is not a URL"},
-		"a step in URL":      {"k", basiq.WithBaseURL("https://proxy.example/x/../basiq"), "a step"},
-		"a dot in URL":       {"k", basiq.WithBaseURL("https://proxy.example/./basiq/"), "a step"},
-		"an empty part":      {"k", basiq.WithBaseURL("https://proxy.example//basiq"), "an empty part"},
-		"nil client":         {"k", basiq.WithHTTPClient(nil), "it is nil"},
-		"negative attempts":  {"k", basiq.WithRetry(basiq.RetryPolicy{MaxAttempts: -1}), "MaxAttempts is -1; give 1 to 10"},
-		"many attempts":      {"k", basiq.WithRetry(basiq.RetryPolicy{MaxAttempts: 11, BaseDelay: 1, MaxDelay: 1}), "MaxAttempts is 11"},
-		"negative delay":     {"k", basiq.WithRetry(basiq.RetryPolicy{BaseDelay: -1}), "give a BaseDelay of 0 or more"},
-		"delays crossed":     {"k", basiq.WithRetry(basiq.RetryPolicy{BaseDelay: 2, MaxDelay: 1}), "a MaxDelay from BaseDelay"},
-		"endless delay":      {"k", basiq.WithRetry(basiq.RetryPolicy{MaxDelay: math.MaxInt64}), "to an hour"},
-		"long base":          {"k", basiq.WithRetry(basiq.RetryPolicy{BaseDelay: 2 * time.Hour}), "to an hour"},
-		"nil hook":           {"k", basiq.WithMiddleware(nil), "one of them is nil"},
-		"nil logger":         {"k", basiq.WithLogger(nil), "it is nil"},
-		"empty product":      {"k", basiq.WithUserAgent(""), "it is empty"},
-		"header injection":   {"k", basiq.WithUserAgent("a\r\nX: y"), "cannot hold"},
-		"no bytes":           {"k", basiq.WithMaxResponseBytes(0), "at least 1"},
-		"nil tokens":         {"k", basiq.WithTokenSource(nil), "it is nil"},
-		"nil limiter":        {"k", basiq.WithRateLimit(nil), "it is nil"},
-		"old TLS":            {"k", basiq.WithHTTPClient(withTLS(&tls.Config{MinVersion: tls.VersionTLS11})), "it allows TLS below 1.2"},
-		"only old TLS":       {"k", basiq.WithHTTPClient(withTLS(&tls.Config{MaxVersion: tls.VersionTLS11})), "it allows TLS below 1.2"},
+		"empty key":                {"", nil, "basiq: New: apiKey: it is empty; copy the key from Basiq's dashboard"},
+		"key with a scheme":        {"Basic abc", nil, `begins with "Basic "`},
+		"key with a space":         {"abc def", nil, "exactly as the dashboard shows it"},
+		"key with a newline":       {"abc\n", nil, "line break"},
+		"key beyond ASCII":         {"abcé", nil, "beyond ASCII"},
+		"API version":              {"k", basiq.WithAPIVersion("2.0"), `"2.0" is not supported`},
+		"missing host":             {"k", basiq.WithBaseURL("au-api.basiq.io"), "names no host"},
+		"plain http":               {"k", basiq.WithBaseURL("http://au-api.basiq.io"), "neither https nor http on this machine"},
+		"resembles localhost":      {"k", basiq.WithBaseURL("http://localhost.evil.example"), "neither https"},
+		"other scheme":             {"k", basiq.WithBaseURL("ftp://au-api.basiq.io"), "neither https"},
+		"user in URL":              {"k", basiq.WithBaseURL("https://me:hunter2@au-api.basiq.io"), "it has a user"},
+		"query in URL":             {"k", basiq.WithBaseURL("https://au-api.basiq.io?a=b"), "a query"},
+		"fragment in URL":          {"k", basiq.WithBaseURL("https://au-api.basiq.io#a"), "a fragment"},
+		"invalid URL":              {"k", basiq.WithBaseURL("https://me:hunter2@%zz"), "it is not a URL"},
+		".. in URL":                {"k", basiq.WithBaseURL("https://proxy.example/x/../basiq"), "a step"},
+		". in URL":                 {"k", basiq.WithBaseURL("https://proxy.example/./basiq/"), "a step"},
+		"empty path segment":       {"k", basiq.WithBaseURL("https://proxy.example//basiq"), "an empty part"},
+		"nil client":               {"k", basiq.WithHTTPClient(nil), "it is nil"},
+		"negative attempts":        {"k", basiq.WithRetry(basiq.RetryPolicy{MaxAttempts: -1}), "MaxAttempts is -1; give 1 to 10"},
+		"many attempts":            {"k", basiq.WithRetry(basiq.RetryPolicy{MaxAttempts: 11, BaseDelay: 1, MaxDelay: 1}), "MaxAttempts is 11"},
+		"negative delay":           {"k", basiq.WithRetry(basiq.RetryPolicy{BaseDelay: -1}), "give a BaseDelay of 0 or more"},
+		"BaseDelay above MaxDelay": {"k", basiq.WithRetry(basiq.RetryPolicy{BaseDelay: 2, MaxDelay: 1}), "a MaxDelay from BaseDelay"},
+		"long MaxDelay":            {"k", basiq.WithRetry(basiq.RetryPolicy{MaxDelay: math.MaxInt64}), "to an hour"},
+		"long BaseDelay":           {"k", basiq.WithRetry(basiq.RetryPolicy{BaseDelay: 2 * time.Hour}), "to an hour"},
+		"nil middleware":           {"k", basiq.WithMiddleware(nil), "one of them is nil"},
+		"nil logger":               {"k", basiq.WithLogger(nil), "it is nil"},
+		"empty product":            {"k", basiq.WithUserAgent(""), "it is empty"},
+		"header injection":         {"k", basiq.WithUserAgent("a\r\nX: y"), "cannot hold"},
+		"zero bytes":               {"k", basiq.WithMaxResponseBytes(0), "at least 1"},
+		"nil token source":         {"k", basiq.WithTokenSource(nil), "it is nil"},
+		"nil limiter":              {"k", basiq.WithRateLimit(nil), "it is nil"},
+		"old TLS":                  {"k", basiq.WithHTTPClient(withTLS(&tls.Config{MinVersion: tls.VersionTLS11})), "it allows TLS below 1.2"},
+		"only old TLS":             {"k", basiq.WithHTTPClient(withTLS(&tls.Config{MaxVersion: tls.VersionTLS11})), "it allows TLS below 1.2"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -85,7 +85,7 @@ func TestNewRefusesBadInput(t *testing.T) {
 	})
 }
 
-func TestBaseURL(t *testing.T) {
+func TestWithBaseURL(t *testing.T) {
 	t.Parallel()
 	for base, want := range map[string]string{
 		"https://au-api.basiq.io":      "https://au-api.basiq.io/users/u1",
@@ -112,33 +112,33 @@ func TestBaseURL(t *testing.T) {
 	}
 }
 
-func TestUserAgent(t *testing.T) {
+func TestWithUserAgent(t *testing.T) {
 	t.Parallel()
-	s := &stub{answer: inTurn(ok(200, userJSON))}
+	s := &stub{respond: respondWith(ok(200, userJSON))}
 	client := newClient(t, s, basiq.WithUserAgent("acme-lending/2.2"), basiq.WithUserAgent("acme-lending/2.3"))
 	_, err := client.Users.Get(t.Context(), userID)
 	require.NoError(t, err)
 	assert.True(t, strings.HasPrefix(s.seen()[0].Header.Get("User-Agent"), "acme-lending/2.3 basiq-go/"+basiq.Version))
 	_, err = basiq.New(testKey, basiq.WithUserAgent("acme-lending/2.3 (staging)"))
-	require.NoError(t, err, "it may have a comment")
+	require.NoError(t, err, "comments are allowed")
 	for _, bad := range []string{"", "acme\n", "acme\x7f", "acmé"} {
 		_, err = basiq.New(testKey, basiq.WithUserAgent(bad))
 		require.ErrorIs(t, err, basiq.ErrInvalidInput, "%q", bad)
 	}
 }
 
-// A redirect would take a bank's password to another host, or turn a delete into a read that succeeds.
-func TestRedirectsAreNotFollowed(t *testing.T) {
+// Following a redirect could send a bank password to another host, or turn a delete into a successful read.
+func TestRedirects_NotFollowed(t *testing.T) {
 	t.Parallel()
 	for name, options := range map[string][]basiq.Option{
 		"default client": nil,
 		"user's client": {basiq.WithHTTPClient(&http.Client{CheckRedirect: func(*http.Request, []*http.Request) error {
-			return errors.New("not asked")
+			return errors.New("redirect policy called")
 		}})},
-		"user's plain client": {basiq.WithHTTPClient(&http.Client{})},
+		"custom http.Client": {basiq.WithHTTPClient(&http.Client{})},
 	} {
 		for _, status := range []int{301, 302, 303, 307, 308} {
-			t.Run(fmt.Sprint(name, status), func(t *testing.T) {
+			t.Run(fmt.Sprint(name, " ", status), func(t *testing.T) {
 				t.Parallel()
 				var elsewhere atomic.Int32
 				other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -169,9 +169,9 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 	}
 }
 
-func TestRetryHasDefaults(t *testing.T) {
+func TestWithRetry_Defaults(t *testing.T) {
 	t.Parallel()
-	s := &stub{answer: inTurn(ok(503, ""))}
+	s := &stub{respond: respondWith(ok(503, ""))}
 	_, err := newClient(t, s, basiq.WithRetry(basiq.RetryPolicy{MaxAttempts: 1})).Users.Get(t.Context(), userID)
 	require.ErrorIs(t, err, basiq.ErrUnavailable)
 	assert.Len(t, s.seen(), 1)
@@ -179,15 +179,16 @@ func TestRetryHasDefaults(t *testing.T) {
 	require.NoError(t, err)
 }
 
-func TestMiddleware(t *testing.T) {
+// Middleware runs once for each attempt, in the order of the options, and does not see credentials.
+func TestMiddleware_Order(t *testing.T) {
 	t.Parallel()
 	var events []string
-	hook := func(name string) basiq.Middleware {
+	appendEvent := func(name string) basiq.Middleware {
 		return func(next basiq.Doer) basiq.Doer {
 			return basiq.DoerFunc(func(req *http.Request) (*http.Response, error) {
 				call, ok := basiq.CallFromContext(req.Context())
 				if !ok {
-					return nil, errors.New("no call")
+					return nil, errors.New("missing CallInfo")
 				}
 				events = append(events, fmt.Sprintf("%s %s %d %s %s%s", name, call.Operation.Name, call.Attempt, call.Operation.Method,
 					call.Operation.Path, req.Header.Get("Authorization")))
@@ -195,8 +196,8 @@ func TestMiddleware(t *testing.T) {
 			})
 		}
 	}
-	s := &stub{answer: inTurn(ok(503, ""), ok(200, connectionJSON))}
-	client := newClient(t, s, basiq.WithMiddleware(hook("outer"), hook("inner")))
+	s := &stub{respond: respondWith(ok(503, ""), ok(200, connectionJSON))}
+	client := newClient(t, s, basiq.WithMiddleware(appendEvent("outer"), appendEvent("inner")))
 	_, err := client.Connections.Get(t.Context(), userID, connID)
 	require.NoError(t, err)
 	const get, token = "Connections.Get %d GET /users/{userId}/connections/{connectionId}", "Tokens.Create 1 POST /token"
@@ -204,20 +205,21 @@ func TestMiddleware(t *testing.T) {
 		"outer " + fmt.Sprintf(get, 1), "inner " + fmt.Sprintf(get, 1),
 		"outer " + token, "inner " + token,
 		"outer " + fmt.Sprintf(get, 2), "inner " + fmt.Sprintf(get, 2),
-	}, events, "each attempt once, the first hook outermost, without a credential")
+	}, events, "once per attempt, first middleware outermost, no credentials")
 	_, ok := basiq.CallFromContext(t.Context())
 	assert.False(t, ok)
 }
 
-func TestHooksThatAnswerThemselves(t *testing.T) {
+// Middleware may respond without calling next.
+func TestMiddleware_OwnResponse(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		resp *http.Response
 		want string
 	}{
-		"nothing":  {nil, "middleware returned nil response and nil error"},
-		"no body":  {&http.Response{StatusCode: http.StatusServiceUnavailable}, "503 Service Unavailable"},
-		"no entry": {&http.Response{StatusCode: http.StatusOK}, "unexpected end of JSON input"},
+		"nil response":      {nil, "middleware returned nil response and nil error"},
+		"nil body":          {&http.Response{StatusCode: http.StatusServiceUnavailable}, "503 Service Unavailable"},
+		"nil body with 200": {&http.Response{StatusCode: http.StatusOK}, "unexpected end of JSON input"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -230,11 +232,11 @@ func TestHooksThatAnswerThemselves(t *testing.T) {
 	}
 }
 
-// What a hook refuses was not sent and is not sent again; what it says after the request was is no evidence.
-func TestHooksThatFail(t *testing.T) {
+// A request that middleware rejects was not sent and is not retried. An error after the request does not prove anything.
+func TestMiddleware_Errors(t *testing.T) {
 	t.Parallel()
 	refused := &net.OpError{Op: "dial", Err: errors.New("connection refused")}
-	hook := func(calls *int, after bool) basiq.Option {
+	failing := func(calls *int, after bool) basiq.Option {
 		return basiq.WithMiddleware(func(next basiq.Doer) basiq.Doer {
 			return basiq.DoerFunc(func(req *http.Request) (*http.Response, error) {
 				if call, _ := basiq.CallFromContext(req.Context()); call.Operation.ID == "postToken" {
@@ -252,10 +254,10 @@ func TestHooksThatFail(t *testing.T) {
 			})
 		})
 	}
-	t.Run("before", func(t *testing.T) {
+	t.Run("before the request", func(t *testing.T) {
 		t.Parallel()
-		s, calls := &stub{answer: inTurn(ok(202, jobJSON))}, 0
-		client := newClient21(t, s, hook(&calls, false))
+		s, calls := &stub{respond: respondWith(ok(202, jobJSON))}, 0
+		client := newClient21(t, s, failing(&calls, false))
 		_, err := client.Connections.Create(t.Context(), userID, login)
 		require.ErrorIs(t, err, refused)
 		assert.False(t, basiq.MayHaveSucceeded(err))
@@ -264,13 +266,13 @@ func TestHooksThatFail(t *testing.T) {
 		assert.Equal(t, 2, calls)
 		assert.Empty(t, s.seen())
 	})
-	t.Run("before a later attempt", func(t *testing.T) {
+	t.Run("before a retry", func(t *testing.T) {
 		t.Parallel()
-		s, attempts := &stub{answer: inTurn(ok(503, ""))}, 0
+		s, attempts := &stub{respond: respondWith(ok(503, ""))}, 0
 		client := newClient(t, s, basiq.WithTokenSource(fixedTokens("token-1")), basiq.WithMiddleware(func(next basiq.Doer) basiq.Doer {
 			return basiq.DoerFunc(func(req *http.Request) (*http.Response, error) {
 				if attempts++; attempts > 1 {
-					return nil, refused // a circuit breaker that has opened
+					return nil, refused // an open circuit breaker
 				}
 				return next.Do(req)
 			})
@@ -278,37 +280,37 @@ func TestHooksThatFail(t *testing.T) {
 		_, err := client.Users.Get(t.Context(), userID)
 		require.ErrorIs(t, err, refused)
 		assert.Equal(t, 2, attempts)
-		assert.True(t, basiq.MayHaveSucceeded(err), "by the first attempt")
+		assert.True(t, basiq.MayHaveSucceeded(err), "the first attempt may have succeeded")
 	})
-	t.Run("after", func(t *testing.T) {
+	t.Run("after the response", func(t *testing.T) {
 		t.Parallel()
-		body := &closing{Reader: strings.NewReader(jobJSON)}
-		s, calls := &stub{answer: func(int, request) (*http.Response, error) {
+		body := &closeRecorder{Reader: strings.NewReader(jobJSON)}
+		s, calls := &stub{respond: func(int, request) (*http.Response, error) {
 			return &http.Response{StatusCode: http.StatusAccepted, Body: body}, nil
 		}}, 0
-		client := newClient21(t, s, hook(&calls, true))
+		client := newClient21(t, s, failing(&calls, true))
 		_, err := client.Connections.Create(t.Context(), userID, login)
 		require.ErrorIs(t, err, refused)
 		assert.True(t, basiq.MayHaveSucceeded(err))
-		assert.Len(t, s.seen(), 1, "a create that was answered is not sent again, whatever a hook says")
+		assert.Len(t, s.seen(), 1, "a create with a response must not be retried")
 		assert.True(t, body.closed)
 	})
 }
 
-type closing struct {
+type closeRecorder struct {
 	io.Reader
 	closed bool
 }
 
-func (c *closing) Close() error {
+func (c *closeRecorder) Close() error {
 	c.closed = true
 	return nil
 }
 
-// Without the attempt's context nothing could be recorded about the request, so it is not sent.
+// Without the attempt's context the client cannot record anything about the request, so the request is not sent.
 func TestMiddleware_ReplacesContext(t *testing.T) {
 	t.Parallel()
-	s := &stub{answer: inTurn(ok(201, userJSON))}
+	s := &stub{respond: respondWith(ok(201, userJSON))}
 	client := newClient(t, s, basiq.WithMiddleware(withoutContext))
 	_, err := client.Users.Create(t.Context(), basiq.CreateUser{Email: "a@b.c"})
 	require.ErrorContains(t, err, "middleware replaced the request's context")
@@ -316,17 +318,17 @@ func TestMiddleware_ReplacesContext(t *testing.T) {
 	assert.Empty(t, s.seen())
 	assert.Zero(t, s.tokenRequests())
 
-	body := &closing{Reader: strings.NewReader("{}")}
+	body := &closeRecorder{Reader: strings.NewReader("{}")}
 	_, err = client.Raw().CreateUserWithBody(t.Context(), "application/json", body)
 	require.ErrorContains(t, err, "middleware replaced the request's context")
-	assert.True(t, body.closed, "the body of a request that is not sent is closed")
+	assert.True(t, body.closed, "the body of an unsent request must be closed")
 }
 
-// A context derived from the attempt's carries the same record.
+// A context derived from the attempt's context contains the same record.
 func TestMiddleware_DerivesContext(t *testing.T) {
 	t.Parallel()
 	type key struct{}
-	s := &stub{answer: inTurn(errReset, ok(200, userJSON))}
+	s := &stub{respond: respondWith(errReset, ok(200, userJSON))}
 	client := newClient(t, s, basiq.WithMiddleware(func(next basiq.Doer) basiq.Doer {
 		return basiq.DoerFunc(func(req *http.Request) (*http.Response, error) {
 			ctx, cancel := context.WithTimeout(context.WithValue(req.Context(), key{}, true), time.Hour)
@@ -339,7 +341,7 @@ func TestMiddleware_DerivesContext(t *testing.T) {
 	assert.Len(t, s.seen(), 2)
 }
 
-// failingPosts is an answer to tell by whether a create was sent again.
+// failingPosts fails every create, to test whether it is retried.
 func failingPosts(_ int, req request) (*http.Response, error) {
 	if req.Method == http.MethodPost {
 		return reply(503, ""), nil
@@ -347,10 +349,10 @@ func failingPosts(_ int, req request) (*http.Response, error) {
 	return reply(200, userJSON), nil
 }
 
-// A call that a hook makes with the context that it was given is a call of its own.
-func TestCallsFromHooks(t *testing.T) {
+// A call that middleware makes with the context of another call is independent of that call.
+func TestMiddleware_NestedCall(t *testing.T) {
 	t.Parallel()
-	s := &stub{answer: failingPosts}
+	s := &stub{respond: failingPosts}
 	audit := newClient(t, s)
 	var statuses []int
 	client := newClient(t, s, basiq.WithMiddleware(func(next basiq.Doer) basiq.Doer {
@@ -364,7 +366,7 @@ func TestCallsFromHooks(t *testing.T) {
 	}))
 	_, err := client.Users.Get(t.Context(), userID)
 	require.NoError(t, err)
-	assert.Equal(t, []int{503, 503}, statuses, "once for the call and once for its token")
+	assert.Equal(t, []int{503, 503}, statuses, "once for the call and once for its token request")
 	creates := 0
 	for _, r := range s.seen() {
 		if r.Method == http.MethodPost {
@@ -372,13 +374,13 @@ func TestCallsFromHooks(t *testing.T) {
 			assert.Equal(t, "Bearer token-1", r.Authorization)
 		}
 	}
-	assert.Equal(t, 2, creates, "a create is a create, also inside a read")
+	assert.Equal(t, 2, creates, "a create inside a read must not be retried")
 }
 
-// A call through Raw that a hook makes inside another call through Raw is a call of its own: a create stays a create.
-func TestRawCallsInsideRawCalls(t *testing.T) {
+// A Raw call that middleware makes during another Raw call is independent of it, so a create is not retried.
+func TestMiddleware_NestedRawCall(t *testing.T) {
 	t.Parallel()
-	s := &stub{answer: failingPosts}
+	s := &stub{respond: failingPosts}
 	audit := newClient(t, s)
 	client := newClient(t, s, basiq.WithTokenSource(fixedTokens("token-1")), basiq.WithMiddleware(func(next basiq.Doer) basiq.Doer {
 		return basiq.DoerFunc(func(req *http.Request) (*http.Response, error) {
@@ -400,10 +402,10 @@ func TestRawCallsInsideRawCalls(t *testing.T) {
 	assert.Equal(t, []string{"POST /users", "GET /users/u1"}, sent)
 }
 
-func TestLog(t *testing.T) {
+func TestWithLogger(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
-	s := &stub{answer: inTurn(errReset, ok(503, envelope("service-unavailable", "", "")), ok(200, connectionJSON))}
+	s := &stub{respond: respondWith(errReset, ok(503, envelope("service-unavailable", "", "")), ok(200, connectionJSON))}
 	client := newClient(t, s, basiq.WithLogger(slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{
 		Level: slog.LevelDebug,
 		ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
@@ -426,7 +428,7 @@ func TestLog(t *testing.T) {
 
 func TestRaw(t *testing.T) {
 	t.Parallel()
-	t.Run("goes the same way", func(t *testing.T) {
+	t.Run("same request handling", func(t *testing.T) {
 		t.Parallel()
 		s, client := newStub(t, tokenExpired, ok(503, ""), ok(200, connectionJSON))
 		resp, err := client.Raw().GetConnection(t.Context(), userID, connID)
@@ -436,10 +438,10 @@ func TestRaw(t *testing.T) {
 		assert.Len(t, s.seen(), 3)
 		assert.Equal(t, "Bearer token-2", s.seen()[2].Authorization)
 	})
-	t.Run("knows the operation by its path", func(t *testing.T) {
+	t.Run("operation from the path", func(t *testing.T) {
 		t.Parallel()
-		for path, want := range map[string]int{"refresh": 4, "c1": 1} { // POST …/refresh may be repeated, POST …/c1 not
-			s := &stub{answer: inTurn(ok(503, ""))}
+		for path, want := range map[string]int{"refresh": 4, "c1": 1} { // POST …/refresh is idempotent, POST …/c1 is not
+			s := &stub{respond: respondWith(ok(503, ""))}
 			raw := newClient21(t, s).Raw()
 			var err error
 			if path == "refresh" {
@@ -451,9 +453,9 @@ func TestRaw(t *testing.T) {
 			assert.Len(t, s.seen(), want, path)
 		}
 	})
-	t.Run("below a path", func(t *testing.T) {
+	t.Run("base URL with a path", func(t *testing.T) {
 		t.Parallel()
-		s := &stub{answer: inTurn(ok(503, ""))}
+		s := &stub{respond: respondWith(ok(503, ""))}
 		client := newClient(t, roundTripper(func(req *http.Request) (*http.Response, error) {
 			req.URL.Path = strings.TrimPrefix(req.URL.Path, "/basiq")
 			return s.RoundTrip(req)
@@ -462,16 +464,16 @@ func TestRaw(t *testing.T) {
 		require.NoError(t, err)
 		assert.Len(t, s.seen(), 4)
 	})
-	t.Run("keeps the status of a broken answer", func(t *testing.T) {
+	t.Run("status of a truncated response", func(t *testing.T) {
 		t.Parallel()
-		_, client := newStub(t, answerOf{status: 202, body: "{", cut: errReset})
+		_, client := newStub(t, stubResponse{status: 202, body: "{", cut: errReset})
 		resp, err := client.Raw().PostJobMFAWithBody(t.Context(), jobID, "application/json", strings.NewReader("{}"))
 		require.NoError(t, err)
 		assert.Equal(t, 202, resp.StatusCode)
 		_, err = io.Copy(io.Discard, resp.Body)
 		require.ErrorIs(t, err, errReset)
 	})
-	t.Run("cannot change the client", func(t *testing.T) {
+	t.Run("changes do not affect the client", func(t *testing.T) {
 		t.Parallel()
 		_, client := newStub(t, ok(200, userJSON))
 		raw := client.Raw()

@@ -24,10 +24,10 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-// ledger is a server of n transactions, as many on a page as the first request's limit says.
+// ledger is a server with n transactions. The limit of the first request sets the page size.
 type ledger struct{ n int }
 
-func (l ledger) answer(_ int, req request) (*http.Response, error) {
+func (l ledger) respond(_ int, req request) (*http.Response, error) {
 	query, err := url.ParseQuery(req.Query)
 	if err != nil {
 		return nil, err
@@ -50,19 +50,19 @@ func (l ledger) answer(_ int, req request) (*http.Response, error) {
 	}
 	links := `{"self":"https://au-api.basiq.io` + req.Path + `"}`
 	if last < l.n {
-		// As recorded: the link has the cursor and nothing else.
+		// As recorded: the link has only the cursor.
 		links = fmt.Sprintf(`{"next":"https://au-api.basiq.io%s?next=from-%d-by-%d"}`, req.Path, last, size)
 	}
 	return reply(200, fmt.Sprintf(`{"type":"list","count":%d,"size":%d,"data":[%s],"links":%s}`, last-first, l.n, data.String(), links)), nil
 }
 
-// ways are the two ways to go through pages, between which nothing that a caller sees must differ.
+// ways are the two ways to read pages. Callers must not see a difference.
 var ways = map[string]basiq.TransactionListOptions{
-	"as they are wanted": {},
-	"one ahead":          {Prefetch: true},
+	"on demand":  {},
+	"prefetched": {Prefetch: true},
 }
 
-// eachWay runs a test both ways.
+// eachWay runs a test in both ways.
 func eachWay(t *testing.T, test func(t *testing.T, way basiq.TransactionListOptions)) {
 	t.Helper()
 	for name, way := range ways {
@@ -73,12 +73,12 @@ func eachWay(t *testing.T, test func(t *testing.T, way basiq.TransactionListOpti
 	}
 }
 
-// A hundred thousand transactions come in order and once each, over two hundred pages.
-func TestAllPagesInOrder(t *testing.T) {
+// A hundred thousand transactions on two hundred pages are returned in order and once each.
+func TestPages_Order(t *testing.T) {
 	t.Parallel()
 	const n = 100_000
 	eachWay(t, func(t *testing.T, way basiq.TransactionListOptions) {
-		s := &stub{answer: ledger{n}.answer}
+		s := &stub{respond: ledger{n}.respond}
 		client := newClient(t, s)
 		next := 0
 		way.Filter = basiq.TransactionFields.Status.Eq(basiq.TransactionStatusPosted)
@@ -92,17 +92,18 @@ func TestAllPagesInOrder(t *testing.T) {
 		assert.Equal(t, n, next)
 		seen := s.seen()
 		require.Len(t, seen, n/basiq.MaxPageSize)
-		assert.Equal(t, "limit=500&filter=transaction.status.eq%28%27posted%27%29", seen[0].Query, "the documents' maximum is the default")
-		assert.Equal(t, "next=from-500-by-500", seen[1].Query, "the link is followed as it is")
+		assert.Equal(t, "limit=500&filter=transaction.status.eq%28%27posted%27%29", seen[0].Query, "the documented maximum must be the default")
+		assert.Equal(t, "next=from-500-by-500", seen[1].Query, "the query of the link must be unchanged")
 	})
 }
 
-func TestPagesAreFetchedWhenTheyAreWanted(t *testing.T) {
+// Pages are requested only when the loop needs them.
+func TestPages_OnDemand(t *testing.T) {
 	t.Parallel()
-	s := &stub{answer: ledger{10}.answer}
+	s := &stub{respond: ledger{10}.respond}
 	client := newClient(t, s)
 	all := client.Transactions.List(t.Context(), userID, basiq.TransactionListOptions{PageSize: 2})
-	assert.Empty(t, s.seen(), "nothing is sent before the range")
+	assert.Empty(t, s.seen(), "no request before the loop starts")
 	var ids []string
 	for transaction, err := range all {
 		require.NoError(t, err)
@@ -112,20 +113,20 @@ func TestPagesAreFetchedWhenTheyAreWanted(t *testing.T) {
 		}
 	}
 	assert.Equal(t, []string{"t0", "t1", "t2"}, ids)
-	assert.Len(t, s.seen(), 2, "the third page was not wanted")
+	assert.Len(t, s.seen(), 2, "the third page must not be requested")
 
 	ids = nil
 	for transaction, err := range all {
 		require.NoError(t, err)
 		ids = append(ids, transaction.ID)
 	}
-	assert.Len(t, ids, 10, "a second range begins anew")
+	assert.Len(t, ids, 10, "a second loop must start over")
 }
 
-// One page at a time, with the cursor stored in between.
-func TestPageByCursor(t *testing.T) {
+// Pages can be read one at a time, with the cursor stored in between.
+func TestTransactions_Page(t *testing.T) {
 	t.Parallel()
-	client := newClient(t, &stub{answer: ledger{5}.answer})
+	client := newClient(t, &stub{respond: ledger{5}.respond})
 	var ids []string
 	pages := 0
 	for at := basiq.Cursor(""); ; {
@@ -145,18 +146,19 @@ func TestPageByCursor(t *testing.T) {
 	assert.Equal(t, []string{"t0", "t1", "t2", "t3", "t4"}, ids)
 }
 
-func TestBadPageLinks(t *testing.T) {
+// An invalid link to the next page is an error after the items of its page, and is not followed.
+func TestPages_InvalidLink(t *testing.T) {
 	t.Parallel()
 	const own = "https://au-api.basiq.io/users/u1/transactions"
 	for name, c := range map[string]struct{ link, text string }{
-		"no query":        {own, "missing query"},
-		"an empty query":  {own + "?", "missing query"},
-		"only a fragment": {own + "#next", "missing query"},
-		"a space":         {own + "?next=a b", "invalid character"},
-		"a letter":        {own + "?next=\u00e4", "invalid character"},
-		"a line break":    {own + "?next=a\\r\\nHost: evil.example", "not a URL"},
-		"no URL":          {"https://[::1?next=a", "not a URL"},
-		"credentials":     {"https://token@au-api.basiq.io/users/u1/transactions?next=a", "credentials"},
+		"missing query":    {own, "missing query"},
+		"empty query":      {own + "?", "missing query"},
+		"only a fragment":  {own + "#next", "missing query"},
+		"space":            {own + "?next=a b", "invalid character"},
+		"non-ASCII letter": {own + "?next=\u00e4", "invalid character"},
+		"line break":       {own + "?next=a\\r\\nHost: evil.example", "not a URL"},
+		"invalid URL":      {"https://[::1?next=a", "not a URL"},
+		"credentials":      {"https://token@au-api.basiq.io/users/u1/transactions?next=a", "credentials"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -166,23 +168,23 @@ func TestBadPageLinks(t *testing.T) {
 				var failure error
 				for transaction, err := range client.Transactions.List(t.Context(), userID, way) {
 					if err != nil {
-						require.NoError(t, failure, "an error comes once")
+						require.NoError(t, failure, "an error must come once")
 						failure = err
 						continue
 					}
-					require.NoError(t, failure, "an error comes last")
+					require.NoError(t, failure, "an error must come last")
 					ids = append(ids, transaction.ID)
 				}
 				require.ErrorIs(t, failure, basiq.ErrBadPageLink)
 				assert.Contains(t, failure.Error(), c.text)
 				assert.NotContains(t, failure.Error(), "evil.example/users")
 				assert.Less(t, len(failure.Error()), 300)
-				assert.Equal(t, []string{"t1"}, ids, "what came before is good")
-				assert.Len(t, s.seen(), 1, "nothing is sent there")
+				assert.Equal(t, []string{"t1"}, ids, "the items before the error must be returned")
+				assert.Len(t, s.seen(), 1, "the link must not be followed")
 
 				page, err := client.Transactions.Page(t.Context(), userID, "", way)
 				require.ErrorIs(t, err, basiq.ErrBadPageLink)
-				require.NotNil(t, page, "what is on the page is good")
+				require.NotNil(t, page, "the page must be returned")
 				assert.Equal(t, "t1", page.Items[0].ID)
 				assert.Empty(t, page.Next)
 			})
@@ -190,21 +192,22 @@ func TestBadPageLinks(t *testing.T) {
 	}
 }
 
-// Links may be relative, and gateways may write them in any form: only their query is used. The last page's may be empty.
-func TestGoodPageLinks(t *testing.T) {
+// Links may be relative, and gateways may rewrite them. Only the query of a link is used. The link of the last page may be
+// missing or empty.
+func TestPages_ValidLink(t *testing.T) {
 	t.Parallel()
 	for name, links := range map[string]string{
-		"absolute":         `{"next":"https://au-api.basiq.io/users/u1/transactions?next=a&limit=2"}`,
-		"relative":         `{"next":"/users/u1/transactions?next=a&limit=2"}`,
-		"a query":          `{"next":"?next=a&limit=2"}`,
-		"another case":     `{"next":"HTTPS://AU-API.basiq.io/users/u1/transactions?next=a&limit=2"}`,
-		"the default port": `{"next":"https://au-api.basiq.io:443/users/u1/transactions?next=a&limit=2"}`,
-		"plain http":       `{"next":"http://au-api.basiq.io/users/u1/transactions?next=a&limit=2"}`,
-		"another host":     `{"next":"https://evil.example/users/u2/transactions?next=a&limit=2"}`,
-		"another path":     `{"next":"https://au-api.basiq.io/v3/internal/users/u2?next=a&limit=2"}`,
-		"a fragment":       `{"next":"?next=a&limit=2#top"}`,
+		"absolute":     `{"next":"https://au-api.basiq.io/users/u1/transactions?next=a&limit=2"}`,
+		"relative":     `{"next":"/users/u1/transactions?next=a&limit=2"}`,
+		"only a query": `{"next":"?next=a&limit=2"}`,
+		"upper case":   `{"next":"HTTPS://AU-API.basiq.io/users/u1/transactions?next=a&limit=2"}`,
+		"default port": `{"next":"https://au-api.basiq.io:443/users/u1/transactions?next=a&limit=2"}`,
+		"plain http":   `{"next":"http://au-api.basiq.io/users/u1/transactions?next=a&limit=2"}`,
+		"another host": `{"next":"https://evil.example/users/u2/transactions?next=a&limit=2"}`,
+		"another path": `{"next":"https://au-api.basiq.io/v3/internal/users/u2?next=a&limit=2"}`,
+		"fragment":     `{"next":"?next=a&limit=2#top"}`,
 	} {
-		for last, end := range map[string]string{"none": `{}`, "null": `{"next":null}`, "empty": `{"next":""}`, "no links": `null`} {
+		for last, end := range map[string]string{"no next": `{}`, "null": `{"next":null}`, "empty": `{"next":""}`, "no links": `null`} {
 			t.Run(name+"/"+last, func(t *testing.T) {
 				t.Parallel()
 				eachWay(t, func(t *testing.T, way basiq.TransactionListOptions) {
@@ -214,33 +217,34 @@ func TestGoodPageLinks(t *testing.T) {
 						require.NoError(t, err)
 						n++
 					}
-					assert.Equal(t, 1, n, "an empty page is not the last")
+					assert.Equal(t, 1, n, "an empty page is not necessarily the last one")
 					assert.Equal(t, "next=a&limit=2", s.seen()[1].Query)
-					assert.Equal(t, s.seen()[0].String(), s.seen()[1].String(), "every page is requested at the same URL")
+					assert.Equal(t, s.seen()[0].String(), s.seen()[1].String(), "all pages must have the same path")
 				})
 			})
 		}
 	}
 }
 
-func TestRepeatedPageLinks(t *testing.T) {
+// A link that leads to an earlier page ends the list with an error.
+func TestPages_RepeatedLink(t *testing.T) {
 	t.Parallel()
-	page := func(id, next string) answerOf {
+	page := func(id, next string) stubResponse {
 		return ok(200, `{"type":"list","data":[{"id":"`+id+`"}],"links":{"next":"https://au-api.basiq.io/users/u1/transactions?next=`+next+`"}}`)
 	}
 	for name, c := range map[string]struct {
-		answers []any
-		want    []string
+		responses []any
+		want      []string
 	}{
-		"its own":           {[]any{page("t1", "a"), page("t2", "a")}, []string{"t1", "t2"}},
-		"the first page's":  {[]any{ok(200, `{"type":"list","data":[{"id":"t1"}],"links":{"next":"/users/u1/transactions?limit=500"}}`)}, []string{"t1"}},
-		"back to the first": {[]any{page("t1", "a"), ok(200, `{"type":"list","data":[{"id":"t2"}],"links":{"next":"/users/u1/transactions?limit=500"}}`)}, []string{"t1", "t2"}},
-		"an earlier one":    {[]any{page("t1", "a"), page("t2", "b"), page("t3", "a")}, []string{"t1", "t2", "t3"}},
+		"same link":                      {[]any{page("t1", "a"), page("t2", "a")}, []string{"t1", "t2"}},
+		"first page, on the first page":  {[]any{ok(200, `{"type":"list","data":[{"id":"t1"}],"links":{"next":"/users/u1/transactions?limit=500"}}`)}, []string{"t1"}},
+		"first page, on the second page": {[]any{page("t1", "a"), ok(200, `{"type":"list","data":[{"id":"t2"}],"links":{"next":"/users/u1/transactions?limit=500"}}`)}, []string{"t1", "t2"}},
+		"earlier page":                   {[]any{page("t1", "a"), page("t2", "b"), page("t3", "a")}, []string{"t1", "t2", "t3"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			eachWay(t, func(t *testing.T, way basiq.TransactionListOptions) {
-				s, client := newStub(t, c.answers...)
+				s, client := newStub(t, c.responses...)
 				var ids []string
 				var failure error
 				for transaction, err := range client.Transactions.List(t.Context(), userID, way) {
@@ -250,29 +254,29 @@ func TestRepeatedPageLinks(t *testing.T) {
 				}
 				require.ErrorIs(t, failure, basiq.ErrBadPageLink)
 				assert.Equal(t, c.want, ids)
-				assert.Len(t, s.seen(), len(c.answers))
-				if len(c.answers) > 1 {
+				assert.Len(t, s.seen(), len(c.responses))
+				if len(c.responses) > 1 {
 					return
 				}
 				page, err := client.Transactions.Page(t.Context(), userID, "", way)
 				require.ErrorIs(t, err, basiq.ErrBadPageLink)
-				assert.Empty(t, page.Next, "a program that stores it would go round for ever")
+				assert.Empty(t, page.Next, "a program that stores the cursor would never end")
 			})
 		})
 	}
 }
 
-func TestBadPageArguments(t *testing.T) {
+func TestPages_InvalidArguments(t *testing.T) {
 	t.Parallel()
 	s, client := newStub(t, ok(200, `{"type":"list","data":[]}`))
 	for name, options := range map[string][]basiq.TransactionListOptions{
 		"negative size": {{PageSize: -1}},
 		"too many":      {{PageSize: 501}},
 		"two values":    {{}, {}},
-		"no date":       {{Filter: basiq.TransactionFields.PostDate.Eq("yesterday")}},
-		"a time":        {{Filter: basiq.TransactionFields.PostDate.Eq("2019-10-29T00:00:00Z")}},
-		"no such date":  {{Filter: basiq.TransactionFields.PostDate.Gt("2019-02-30")}},
-		"backwards":     {{Filter: basiq.TransactionFields.PostDate.Between("2019-10-29", "2019-10-28")}},
+		"not a date":    {{Filter: basiq.TransactionFields.PostDate.Eq("yesterday")}},
+		"date and time": {{Filter: basiq.TransactionFields.PostDate.Eq("2019-10-29T00:00:00Z")}},
+		"February 30":   {{Filter: basiq.TransactionFields.PostDate.Gt("2019-02-30")}},
+		"reversed":      {{Filter: basiq.TransactionFields.PostDate.Between("2019-10-29", "2019-10-28")}},
 	} {
 		for _, err := range client.Transactions.List(t.Context(), userID, options...) {
 			require.ErrorIs(t, err, basiq.ErrInvalidInput, name)
@@ -288,32 +292,32 @@ func TestBadPageArguments(t *testing.T) {
 	require.ErrorIs(t, err, basiq.ErrInvalidInput)
 	assert.Empty(t, s.seen())
 	_, err = client.Transactions.Page(t.Context(), userID, "", basiq.TransactionListOptions{PageSize: 1})
-	require.NoError(t, err, "one item is a page")
+	require.NoError(t, err, "a page size of 1 is valid")
 	assert.Contains(t, s.seen()[0].Query, "limit=1")
 }
 
-// A page that fails is tried again; what came before is not lost, and nothing comes twice.
-func TestAPageThatFails(t *testing.T) {
+// A failed page request is retried. Earlier items are not lost and no item is returned twice.
+func TestPages_FailedPage(t *testing.T) {
 	t.Parallel()
 	first := ok(200, `{"type":"list","data":[{"id":"t1"}],"links":{"next":"/users/u1/transactions?next=a"}}`)
 	second := ok(200, `{"type":"list","data":[{"id":"t2"}]}`)
 	for name, c := range map[string]struct {
-		answers []any
-		want    []string
-		is      error
+		responses []any
+		want      []string
+		is        error
 	}{
-		"once":      {[]any{first, errReset, second}, []string{"t1", "t2"}, nil},
-		"always":    {[]any{first, ok(503, "")}, []string{"t1"}, basiq.ErrUnavailable},
-		"not JSON":  {[]any{first, ok(200, "<html>")}, []string{"t1"}, nil},
-		"no list":   {[]any{first, ok(200, `{"id":"x"}`)}, []string{"t1"}, nil},
-		"a thing":   {[]any{first, ok(200, `{"type":"webhook","id":"w1"}`)}, []string{"t1"}, nil},
-		"expired":   {[]any{first, tokenExpired, second}, []string{"t1", "t2"}, nil},
-		"forgotten": {[]any{first, ok(400, envelope("parameter-not-valid", "", "Next value is not valid"))}, []string{"t1"}, basiq.ErrBadRequest},
+		"temporary failure": {[]any{first, errReset, second}, []string{"t1", "t2"}, nil},
+		"permanent failure": {[]any{first, ok(503, "")}, []string{"t1"}, basiq.ErrUnavailable},
+		"not JSON":          {[]any{first, ok(200, "<html>")}, []string{"t1"}, nil},
+		"not a list":        {[]any{first, ok(200, `{"id":"x"}`)}, []string{"t1"}, nil},
+		"another resource":  {[]any{first, ok(200, `{"type":"webhook","id":"w1"}`)}, []string{"t1"}, nil},
+		"expired token":     {[]any{first, tokenExpired, second}, []string{"t1", "t2"}, nil},
+		"expired cursor":    {[]any{first, ok(400, envelope("parameter-not-valid", "", "Next value is not valid"))}, []string{"t1"}, basiq.ErrBadRequest},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			eachWay(t, func(t *testing.T, way basiq.TransactionListOptions) {
-				_, client := newStub(t, c.answers...)
+				_, client := newStub(t, c.responses...)
 				var ids []string
 				var failure error
 				for transaction, err := range client.Transactions.List(t.Context(), userID, way) {
@@ -328,17 +332,17 @@ func TestAPageThatFails(t *testing.T) {
 				if len(c.want) == 2 {
 					require.NoError(t, failure)
 				} else {
-					var answer *basiq.Error
-					require.ErrorAs(t, failure, &answer)
-					assert.Equal(t, "Transactions.List", answer.Operation)
+					var apiError *basiq.Error
+					require.ErrorAs(t, failure, &apiError)
+					assert.Equal(t, "Transactions.List", apiError.Operation)
 				}
 			})
 		})
 	}
 }
 
-// Leaving the loop leaves no request under way and no answer half read.
-func TestABreakLeavesNothingOpen(t *testing.T) {
+// After the loop ends, no request is in flight and every body is closed.
+func TestPages_Break(t *testing.T) {
 	t.Parallel()
 	eachWay(t, func(t *testing.T, way basiq.TransactionListOptions) {
 		var mu sync.Mutex
@@ -348,12 +352,12 @@ func TestABreakLeavesNothingOpen(t *testing.T) {
 				_, _ = io.WriteString(w, tokenJSON)
 				return
 			}
-			resp, err := ledger{100_000}.answer(0, request{Path: r.URL.EscapedPath(), Query: r.URL.RawQuery})
+			resp, err := ledger{100_000}.respond(0, request{Path: r.URL.EscapedPath(), Query: r.URL.RawQuery})
 			if !assert.NoError(t, err) {
 				return
 			}
 			body, _ := io.ReadAll(resp.Body)
-			// The client's base URL is this server's.
+			// The links must not contain the default base URL, because the client's base URL is the test server's.
 			_, _ = w.Write(bytes.ReplaceAll(body, []byte(basiq.DefaultBaseURL), nil))
 		}))
 		server.Config.ConnState = func(conn net.Conn, state http.ConnState) {
@@ -370,12 +374,12 @@ func TestABreakLeavesNothingOpen(t *testing.T) {
 		n := 0
 		for _, err := range client.Transactions.List(t.Context(), userID, way) {
 			require.NoError(t, err)
-			if n++; n == 50_250 { // in the middle of a page in the middle
+			if n++; n == 50_250 { // within a page
 				break
 			}
 		}
 		assert.Equal(t, 50_250, n)
-		transport.CloseIdleConnections() // closes a connection only when nobody uses it
+		transport.CloseIdleConnections() // closes only unused connections
 		assert.Eventually(t, func() bool {
 			mu.Lock()
 			defer mu.Unlock()
@@ -392,8 +396,8 @@ func TestABreakLeavesNothingOpen(t *testing.T) {
 // wholeLink matches a valid query of a link.
 var wholeLink = regexp.MustCompile(`^\?([A-Za-z0-9._~!$&'()*+,;=:@/?-]|%[0-9A-Fa-f]{2})+$`)
 
-// Whatever the link is, the next request is for the same collection on the same host with exactly the link's query, or
-// nothing is sent. A valid link is followed.
+// For any link, the next request is for the same collection on the same host and has exactly the query of the link, or no
+// request is sent. A valid link is followed.
 func FuzzPageLink(f *testing.F) {
 	for _, link := range []string{
 		"https://au-api.basiq.io/users/u1/transactions?next=a", "/users/u1/transactions?next=a", "?next=a", "", "#", "//evil.example/?a",
@@ -427,7 +431,7 @@ func FuzzPageLink(f *testing.F) {
 			var ids []string
 			var failure error
 			for listed, err := range list(t) {
-				require.NoError(t, failure, "an error comes last")
+				require.NoError(t, failure, "an error must come last")
 				if failure = err; err == nil {
 					ids = append(ids, listed.id)
 				}
@@ -446,8 +450,8 @@ func FuzzPageLink(f *testing.F) {
 			case failure != nil:
 				require.ErrorIs(t, failure, basiq.ErrBadPageLink)
 				checkText(t, failure, 300)
-				require.Equal(t, []string{"x1"}, ids, "what came before is good")
-				require.Len(t, w.sent, 1, "nothing is sent there")
+				require.Equal(t, []string{"x1"}, ids, "the items before the error must be returned")
+				require.Len(t, w.sent, 1, "the link must not be followed")
 			case link == "":
 				require.Equal(t, []string{"x1"}, ids)
 				require.Len(t, w.sent, 1)

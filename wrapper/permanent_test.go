@@ -26,7 +26,7 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-// counting counts the connections of a listener.
+// counting is a listener that counts its connections.
 type counting struct {
 	net.Listener
 	accepted atomic.Int32
@@ -40,7 +40,7 @@ func (c *counting) Accept() (net.Conn, error) {
 	return conn, err
 }
 
-// tlsServer starts a server with a TLS configuration, and returns a transport that trusts it.
+// tlsServer starts a server with a TLS configuration and returns a transport that trusts the server.
 func tlsServer(t *testing.T, config *tls.Config) (address string, listener *counting, transport *http.Transport) {
 	t.Helper()
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, userJSON) }))
@@ -58,7 +58,8 @@ func tlsServer(t *testing.T, config *tls.Config) (address string, listener *coun
 	return server.URL, listener, transport
 }
 
-// proxyServer starts a proxy that responds with a status to every request, and returns a transport that uses it.
+// proxyServer starts a proxy that responds to every request with the given status, and returns a transport that uses the
+// proxy.
 func proxyServer(t *testing.T, status int) (listener *counting, transport *http.Transport) {
 	t.Helper()
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }))
@@ -73,13 +74,13 @@ func proxyServer(t *testing.T, status int) (listener *counting, transport *http.
 	return listener, transport
 }
 
-// What no retry changes makes one attempt, and nothing was carried out.
-func TestPermanentFailures(t *testing.T) {
+// A permanent failure is not retried, and the request was not carried out.
+func TestRetry_PermanentFailures(t *testing.T) {
 	t.Parallel()
 	clientCertificate := func(version uint16) func(t *testing.T) (string, *counting, http.RoundTripper) {
 		return func(t *testing.T) (string, *counting, http.RoundTripper) {
 			t.Helper()
-			return third(tlsServer(t, &tls.Config{ClientAuth: tls.RequireAnyClientCert, MinVersion: version, MaxVersion: version}))
+			return asRoundTripper(tlsServer(t, &tls.Config{ClientAuth: tls.RequireAnyClientCert, MinVersion: version, MaxVersion: version}))
 		}
 	}
 	for name, c := range map[string]struct {
@@ -112,7 +113,7 @@ func TestPermanentFailures(t *testing.T) {
 		}, func(t *testing.T, err error) {
 			t.Helper()
 			require.ErrorContains(t, err, "Forbidden")
-			require.NotErrorIs(t, err, basiq.ErrForbidden, "it is not Basiq's")
+			require.NotErrorIs(t, err, basiq.ErrForbidden, "the response is not from Basiq")
 		}},
 		"no such host": {func(t *testing.T) (string, *counting, http.RoundTripper) {
 			t.Helper()
@@ -130,7 +131,7 @@ func TestPermanentFailures(t *testing.T) {
 		}},
 		"TLS version": {func(t *testing.T) (string, *counting, http.RoundTripper) {
 			t.Helper()
-			return third(tlsServer(t, &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}))
+			return asRoundTripper(tlsServer(t, &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}))
 		}, nil},
 		"certificate of another authority": {func(t *testing.T) (string, *counting, http.RoundTripper) {
 			t.Helper()
@@ -183,7 +184,7 @@ func TestPermanentFailures(t *testing.T) {
 	}
 }
 
-func third(address string, listener *counting, transport *http.Transport) (string, *counting, http.RoundTripper) {
+func asRoundTripper(address string, listener *counting, transport *http.Transport) (string, *counting, http.RoundTripper) {
 	return address, listener, transport
 }
 
@@ -197,8 +198,8 @@ func selfSigned(t *testing.T) tls.Certificate {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }
 
-// A failure that may be temporary is retried, also one of a proxy.
-func TestPermanentFailures_ThatAreNot(t *testing.T) {
+// A failure that may be temporary is retried, including failures of a proxy.
+func TestRetry_TemporaryFailures(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{408, 425, 429, 502, 503} {
 		listener, transport := proxyServer(t, status)

@@ -24,15 +24,15 @@ var (
 	withLink = ok(200, `{"type":"list","data":[{"id":"t1"},{"id":"t2"}],"links":{"next":"/users/u1/transactions?next=a"}}`)
 )
 
-// The next page is fetched while the caller works on the one before: that one, and no further.
-func TestPrefetchIsOnePageAhead(t *testing.T) {
+// Only the next page is fetched while the caller processes the current one.
+func TestPrefetch_OnePage(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := &stub{answer: ledger{10}.answer}
+		s := &stub{respond: ledger{10}.respond}
 		client := newClient(t, s)
 		all := client.Transactions.List(t.Context(), userID, basiq.TransactionListOptions{Prefetch: true, PageSize: 2})
 		time.Sleep(time.Minute)
-		assert.Empty(t, s.seen(), "nothing is sent before the range")
+		assert.Empty(t, s.seen(), "no request before the loop starts")
 		n := 0
 		for _, err := range all {
 			require.NoError(t, err)
@@ -45,22 +45,22 @@ func TestPrefetchIsOnePageAhead(t *testing.T) {
 	})
 }
 
-// The wait for a page falls into the work on the one before.
-func TestPrefetchSavesTheWait(t *testing.T) {
+// The wait for a page overlaps with the processing of the previous page.
+func TestPrefetch_Overlap(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		way  basiq.TransactionListOptions
 		took time.Duration
 	}{
-		"as they are wanted": {took: 5*time.Second + 10*time.Second},
-		"one ahead":          {way: ahead, took: time.Second + 10*time.Second},
+		"on demand":  {took: 5*time.Second + 10*time.Second},
+		"prefetched": {way: ahead, took: time.Second + 10*time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				client := newClient(t, &stub{answer: func(n int, req request) (*http.Response, error) {
+				client := newClient(t, &stub{respond: func(n int, req request) (*http.Response, error) {
 					time.Sleep(time.Second)
-					return ledger{10}.answer(n, req)
+					return ledger{10}.respond(n, req)
 				}})
 				start := time.Now()
 				options := c.way
@@ -75,15 +75,15 @@ func TestPrefetchSavesTheWait(t *testing.T) {
 	}
 }
 
-// A page that fails meanwhile is not told of before it is its turn.
-func TestPrefetchThatFails(t *testing.T) {
+// The error of a prefetched page is returned after the items of the current page.
+func TestPrefetch_FailedPage(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s, client := newStub(t, withLink, ok(404, envelope("resource-not-found", "", "gone")))
 		var ids []string
 		for transaction, err := range client.Transactions.List(t.Context(), userID, ahead) {
 			synctest.Wait()
-			assert.Len(t, s.seen(), 2, "it has failed already")
+			assert.Len(t, s.seen(), 2, "the second page must already have failed")
 			if err != nil {
 				require.ErrorIs(t, err, basiq.ErrNotFound)
 				ids = append(ids, "error")
@@ -95,30 +95,30 @@ func TestPrefetchThatFails(t *testing.T) {
 	})
 }
 
-// Whoever leaves the loop, in whatever way, leaves no request under way and no goroutine.
-func TestPrefetchLeftEarly(t *testing.T) {
+// After the loop ends in any way, no request is in flight and no goroutine is running.
+func TestPrefetch_EarlyExit(t *testing.T) {
 	t.Parallel()
-	for name, leave := range waysToLeave[*basiq.Transaction](synctest.Wait) {
+	for name, leave := range earlyExits[*basiq.Transaction](synctest.Wait) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				var underway, canceled atomic.Int32
+				var inFlight, canceled atomic.Int32
 				client := newClient(t, roundTripper(func(req *http.Request) (*http.Response, error) {
 					switch {
 					case req.URL.Path == "/token":
 						return reply(200, tokenJSON), nil
 					case !req.URL.Query().Has("next"):
-						return withLink.response(), nil
+						return withLink.httpResponse(), nil
 					}
-					underway.Add(1)
-					defer underway.Add(-1)
+					inFlight.Add(1)
+					defer inFlight.Add(-1)
 					<-req.Context().Done()
 					canceled.Add(1)
-					time.Sleep(time.Second) // it takes a while to notice
+					time.Sleep(time.Second) // the transport reacts with a delay
 					return nil, req.Context().Err()
 				}))
 				leave(t, client.Transactions.List(newForeignContext(), userID, ahead))
-				assert.Zero(t, underway.Load())
+				assert.Zero(t, inFlight.Load())
 				assert.LessOrEqual(t, canceled.Load(), int32(1))
 			})
 		})
@@ -127,18 +127,18 @@ func TestPrefetchLeftEarly(t *testing.T) {
 
 func panicDeepInside() { panic("ouch") }
 
-// panicText returns what is printed of a panic of call: its value and stack.
+// panicText returns the value and the stack of a panic in call.
 func panicText(call func()) (text string) {
 	defer func() { text = fmt.Sprint(recover()) + string(debug.Stack()) }()
 	call()
 	return ""
 }
 
-// A hook that panics does so where the caller can recover it, as it does without prefetching.
-func TestPrefetchHandsOnPanics(t *testing.T) {
+// A panic in middleware during prefetching can be recovered by the caller, as without prefetching.
+func TestPrefetch_Panic(t *testing.T) {
 	t.Parallel()
 	eachWay(t, func(t *testing.T, way basiq.TransactionListOptions) {
-		client := newClient(t, &stub{answer: inTurn(withLink)}, basiq.WithMiddleware(func(next basiq.Doer) basiq.Doer {
+		client := newClient(t, &stub{respond: respondWith(withLink)}, basiq.WithMiddleware(func(next basiq.Doer) basiq.Doer {
 			return basiq.DoerFunc(func(req *http.Request) (*http.Response, error) {
 				if strings.HasPrefix(req.URL.RawQuery, "next") {
 					panicDeepInside()
@@ -154,16 +154,16 @@ func TestPrefetchHandsOnPanics(t *testing.T) {
 			}
 		})
 		assert.Contains(t, text, "ouch")
-		assert.Contains(t, text, "panicDeepInside", "the stack is that of the middleware")
-		assert.Equal(t, 2, n, "what came before is good")
+		assert.Contains(t, text, "panicDeepInside", "the stack must contain the middleware")
+		assert.Equal(t, 2, n, "the items before the panic must be returned")
 	})
 }
 
-// So it does when the caller has left the loop, and not wanted that page.
-func TestPrefetchHandsOnPanicsToThoseWhoLeave(t *testing.T) {
+// The panic also reaches a caller that has left the loop before the prefetched page.
+func TestPrefetch_PanicAfterBreak(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		client := newClient(t, &stub{answer: inTurn(withLink)}, basiq.WithMiddleware(func(next basiq.Doer) basiq.Doer {
+		client := newClient(t, &stub{respond: respondWith(withLink)}, basiq.WithMiddleware(func(next basiq.Doer) basiq.Doer {
 			return basiq.DoerFunc(func(req *http.Request) (*http.Response, error) {
 				if strings.HasPrefix(req.URL.RawQuery, "next") {
 					panicDeepInside()
@@ -183,9 +183,10 @@ func TestPrefetchHandsOnPanicsToThoseWhoLeave(t *testing.T) {
 	})
 }
 
-func TestPrefetchOfAHookThatNeverReturns(t *testing.T) {
+// If middleware ends the goroutine of a prefetch, the list ends with an error.
+func TestPrefetch_Goexit(t *testing.T) {
 	t.Parallel()
-	client := newClient(t, &stub{answer: inTurn(withLink)}, basiq.WithMiddleware(func(next basiq.Doer) basiq.Doer {
+	client := newClient(t, &stub{respond: respondWith(withLink)}, basiq.WithMiddleware(func(next basiq.Doer) basiq.Doer {
 		return basiq.DoerFunc(func(req *http.Request) (*http.Response, error) {
 			if strings.HasPrefix(req.URL.RawQuery, "next") {
 				runtime.Goexit()
@@ -203,8 +204,8 @@ func TestPrefetchOfAHookThatNeverReturns(t *testing.T) {
 	assert.Equal(t, 3, n)
 }
 
-// The context of the call governs: what was fetched before it ended does not come after that.
-func TestPrefetchAndTheContext(t *testing.T) {
+// The context ends the call: a page that was fetched before the context ended is not returned afterwards.
+func TestPrefetch_Context(t *testing.T) {
 	t.Parallel()
 	eachWay(t, func(t *testing.T, way basiq.TransactionListOptions) {
 		for name, end := range map[string]func(ctx context.Context) (context.Context, context.CancelFunc){
@@ -240,8 +241,8 @@ func TestPrefetchAndTheContext(t *testing.T) {
 	})
 }
 
-// Collections other than transactions can be prefetched, too.
-func TestPrefetchOfOtherCollections(t *testing.T) {
+// Other collections can also be prefetched.
+func TestPrefetch_OtherCollections(t *testing.T) {
 	t.Parallel()
 	page := ok(200, `{"type":"list","data":[{"id":"x1"}],"links":{"next":"?next=a"}}`)
 	last := ok(200, `{"type":"list","data":[{"id":"x2"}]}`)
@@ -252,10 +253,10 @@ func TestPrefetchOfOtherCollections(t *testing.T) {
 		"messages": func(ctx context.Context, c *basiq.Client) int {
 			return count(c.Webhooks.Messages(ctx, "w1", basiq.WebhookMessageListOptions{Prefetch: true}))
 		},
-		"of a snapshot": func(ctx context.Context, c *basiq.Client) int {
+		"snapshot transactions": func(ctx context.Context, c *basiq.Client) int {
 			return count(c.Affordability.Transactions(ctx, userID, "s1", basiq.AffordabilityTransactionListOptions{Prefetch: true}))
 		},
-		"of a report": func(ctx context.Context, c *basiq.Client) int {
+		"report transactions": func(ctx context.Context, c *basiq.Client) int {
 			return count(c.Reports.Transactions(ctx, "r1", basiq.ReportTransactionListOptions{Prefetch: true}))
 		},
 	} {
@@ -265,7 +266,7 @@ func TestPrefetchOfOtherCollections(t *testing.T) {
 	}
 }
 
-// count counts the items of a list that is without errors.
+// count counts the items of a list without errors.
 func count[T any](list iter.Seq2[*T, error]) int {
 	n := 0
 	for _, err := range list {

@@ -10,7 +10,7 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-// README.md and NOTES.md recommend this for operations that the contract leaves out.
+// README.md and NOTES.md recommend this for operations that are missing in the contract.
 func TestRaw_UnknownOperation(t *testing.T) {
 	t.Parallel()
 	var paths, tokens []string

@@ -23,7 +23,7 @@ func TestContextWithRawJSON_Get(t *testing.T) {
 	account, err := client.Accounts.Get(ctx, userID, "a1")
 	require.NoError(t, err)
 	assert.Equal(t, "a1", account.ID)
-	assert.True(t, bytes.Equal([]byte(body), raw), "it is what was sent, byte for byte: %s", raw)
+	assert.True(t, bytes.Equal([]byte(body), raw), "the bytes must be unchanged: %s", raw)
 
 	for _, problem := range []string{"not found", "another resource", "not JSON"} {
 		raw = []byte("stale")
@@ -75,7 +75,7 @@ func TestContextWithRawJSON_List(t *testing.T) {
 		_, client := newStub(t, pages...)
 		page, err := client.Transactions.Page(t.Context(), userID, "")
 		require.NoError(t, err)
-		assert.Nil(t, page.Raw, "only if it was asked for")
+		assert.Nil(t, page.Raw, "raw JSON is returned only on request")
 		var raw []byte
 		page, err = client.Transactions.Page(basiq.ContextWithRawJSON(t.Context(), &raw), userID, page.Next)
 		require.NoError(t, err)
@@ -83,11 +83,11 @@ func TestContextWithRawJSON_List(t *testing.T) {
 		assert.True(t, json.Valid(raw))
 		assert.Contains(t, string(raw), `"lost"`, "the whole response")
 		page.Raw[0] = append(page.Raw[0], "overflow"...)
-		assert.NotContains(t, string(raw), "overflow", "an item cannot grow into its neighbor")
+		assert.NotContains(t, string(raw), "overflow", "appending to an item must not overwrite the next item")
 	})
 }
 
-// The list of webhooks may be one object without an array around it.
+// The list of webhooks may be a single object instead of an array.
 func TestContextWithRawJSON_ListOfOne(t *testing.T) {
 	t.Parallel()
 	_, client := newStub(t, ok(200, `{"type":"list","data":{"type":"webhook","id":"w1","x":{}}}`))
@@ -101,7 +101,7 @@ func TestContextWithRawJSON_ListOfOne(t *testing.T) {
 	assert.Equal(t, 1, n)
 }
 
-// Neither the bytes of tokens and of secrets are stored, nor those of calls that belong to another call.
+// Responses with tokens or secrets are not stored, and neither are responses to other calls.
 func TestContextWithRawJSON_OwnResponseOnly(t *testing.T) {
 	t.Parallel()
 	var raw []byte
@@ -115,7 +115,7 @@ func TestContextWithRawJSON_OwnResponseOnly(t *testing.T) {
 	assert.Nil(t, raw)
 
 	var nested *basiq.Client
-	s := &stub{answer: func(_ int, req request) (*http.Response, error) {
+	s := &stub{respond: func(_ int, req request) (*http.Response, error) {
 		return reply(200, `{"type":"user","id":"`+req.Path[len("/users/"):]+`"}`), nil
 	}}
 	outer := newClient(t, s, basiq.WithMiddleware(func(next basiq.Doer) basiq.Doer {

@@ -12,13 +12,13 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-// connectionUsed is a connection in a state, last used so long ago.
-func connectionUsed(status string, ago time.Duration) answerOf {
+// connectionUsed returns a connection with a status that was last used the given time ago.
+func connectionUsed(status string, ago time.Duration) stubResponse {
 	used := time.Now().Add(-ago).UTC().Format(time.RFC3339)
 	return ok(200, strings.Replace(connectionJSON, `"status":"active"`, `"status":"`+status+`","lastUsed":"`+used+`"`, 1))
 }
 
-func TestRefreshIfStale(t *testing.T) {
+func TestConnections_RefreshIfStale(t *testing.T) {
 	t.Parallel()
 	const day = 24 * time.Hour
 	for name, c := range map[string]struct {
@@ -26,16 +26,16 @@ func TestRefreshIfStale(t *testing.T) {
 		ago     time.Duration
 		skipped basiq.RefreshSkip
 	}{
-		"stale":          {status: "active", ago: day + time.Second},
-		"as old as that": {status: "active", ago: day, skipped: basiq.RefreshSkipRecent},
-		"recent":         {status: "active", ago: time.Hour, skipped: basiq.RefreshSkipRecent},
-		"in the future":  {status: "active", ago: -time.Hour, skipped: basiq.RefreshSkipRecent},
-		"pending":        {status: "pending", ago: 2 * day, skipped: basiq.RefreshSkipPending},
-		"invalid":        {status: "invalid", ago: 2 * day, skipped: basiq.RefreshSkipInvalid},
-		"init":           {status: "init", ago: 2 * day, skipped: basiq.RefreshSkipInactive},
-		"revoked":        {status: "revoked", ago: 2 * day, skipped: basiq.RefreshSkipInactive},
-		"a new state":    {status: "asleep", ago: 2 * day, skipped: basiq.RefreshSkipInactive},
-		"no state":       {status: "", ago: 2 * day, skipped: basiq.RefreshSkipUnknown},
+		"stale":           {status: "active", ago: day + time.Second},
+		"just old enough": {status: "active", ago: day, skipped: basiq.RefreshSkipRecent},
+		"recent":          {status: "active", ago: time.Hour, skipped: basiq.RefreshSkipRecent},
+		"in the future":   {status: "active", ago: -time.Hour, skipped: basiq.RefreshSkipRecent},
+		"pending":         {status: "pending", ago: 2 * day, skipped: basiq.RefreshSkipPending},
+		"invalid":         {status: "invalid", ago: 2 * day, skipped: basiq.RefreshSkipInvalid},
+		"init":            {status: "init", ago: 2 * day, skipped: basiq.RefreshSkipInactive},
+		"revoked":         {status: "revoked", ago: 2 * day, skipped: basiq.RefreshSkipInactive},
+		"unknown status":  {status: "asleep", ago: 2 * day, skipped: basiq.RefreshSkipInactive},
+		"empty status":    {status: "", ago: 2 * day, skipped: basiq.RefreshSkipUnknown},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -44,9 +44,9 @@ func TestRefreshIfStale(t *testing.T) {
 				refresh, err := client.Connections.RefreshIfStale(t.Context(), userID, connID, day)
 				require.NoError(t, err)
 				assert.Equal(t, connID, refresh.Connection.ID)
-				assert.EqualValues(t, c.status, refresh.Connection.Status, "as it was before")
+				assert.EqualValues(t, c.status, refresh.Connection.Status, "the connection must be from before the refresh")
 				assert.Equal(t, c.skipped, refresh.Skipped)
-				assert.Equal(t, c.skipped == "", refresh.Job != nil, "there is a job, or why there is none")
+				assert.Equal(t, c.skipped == "", refresh.Job != nil, "either a job or a reason must be set")
 				var sent []string
 				for _, request := range s.seen() {
 					sent = append(sent, request.String())
@@ -62,8 +62,8 @@ func TestRefreshIfStale(t *testing.T) {
 	}
 }
 
-// When a connection was used, a CLIENT_ACCESS token is not told.
-func TestRefreshIfStaleWithoutLastUsed(t *testing.T) {
+// With a CLIENT_ACCESS token the time when a connection was last used is unknown.
+func TestConnections_RefreshIfStale_MissingLastUsed(t *testing.T) {
 	t.Parallel()
 	for _, used := range []string{"", `"lastUsed":null,`, `"lastUsed":"",`, `"lastUsed":"yesterday",`} {
 		s, client := newStub(t, ok(200, strings.Replace(connectionJSON, `"status"`, used+`"status"`, 1)))
@@ -75,7 +75,7 @@ func TestRefreshIfStaleWithoutLastUsed(t *testing.T) {
 	}
 }
 
-func TestRefreshIfStaleErrors(t *testing.T) {
+func TestConnections_RefreshIfStale_Errors(t *testing.T) {
 	t.Parallel()
 	s, client := newStub(t, ok(404, envelope("resource-not-found", "", "")))
 	for _, age := range []time.Duration{0, -time.Hour} {

@@ -12,7 +12,7 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-func TestCreateReport(t *testing.T) {
+func TestReports_Create(t *testing.T) {
 	t.Parallel()
 	for payload, report := range map[string]basiq.CreateReport{
 		"conn-affor-report": {
@@ -51,7 +51,7 @@ func TestCreateReport(t *testing.T) {
 	}
 }
 
-func TestReportsPage(t *testing.T) {
+func TestReports_Page(t *testing.T) {
 	t.Parallel()
 	s, client := newStub(t, ok(200, `{"type":"list","size":2,"data":[`+reportJSON+`],"links":{"next":"/reports?next=b"}}`))
 	page, err := client.Reports.Page(t.Context(), "next=a")
@@ -63,23 +63,23 @@ func TestReportsPage(t *testing.T) {
 	assert.Equal(t, "next=a", s.seen()[0].Query)
 }
 
-// Whether a filter is a text, a list, an empty list or null means something different each time.
-func TestReportFilters(t *testing.T) {
+// A filter value can be a string, a list, an empty list or null. Each has a different meaning.
+func TestReports_Create_Filters(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		filters []basiq.ReportFilter
 		want    string
 	}{
-		"a text":               {[]basiq.ReportFilter{basiq.ReportFilterString("fromDate", "2024-01-01")}, `[{"name":"fromDate","value":"2024-01-01"}]`},
-		"a date":               {[]basiq.ReportFilter{basiq.ReportFilterString("toDate", string(basiq.Date("2024-03-26")))}, `[{"name":"toDate","value":"2024-03-26"}]`},
-		"an empty text":        {[]basiq.ReportFilter{basiq.ReportFilterString("user", "")}, `[{"name":"user","value":""}]`},
-		"a list":               {[]basiq.ReportFilter{basiq.ReportFilterStrings("users", "u1", "u2")}, `[{"name":"users","value":["u1","u2"]}]`},
-		"a list of one":        {[]basiq.ReportFilter{basiq.ReportFilterStrings("users", "u1")}, `[{"name":"users","value":["u1"]}]`},
-		"an empty list: all":   {[]basiq.ReportFilter{basiq.ReportFilterStrings("includeMetrics")}, `[{"name":"includeMetrics","value":[]}]`},
-		"another empty list":   {[]basiq.ReportFilter{basiq.ReportFilterStrings("includeMetrics", []string{}...)}, `[{"name":"includeMetrics","value":[]}]`},
-		"null: none":           {[]basiq.ReportFilter{basiq.ReportFilterNone("includeGroups")}, `[{"name":"includeGroups","value":null}]`},
-		"of tomorrow":          {[]basiq.ReportFilter{basiq.ReportFilterString("brandNew", "x")}, `[{"name":"brandNew","value":"x"}]`},
-		"none is an empty one": {nil, `[]`},
+		"string":              {[]basiq.ReportFilter{basiq.ReportFilterString("fromDate", "2024-01-01")}, `[{"name":"fromDate","value":"2024-01-01"}]`},
+		"date":                {[]basiq.ReportFilter{basiq.ReportFilterString("toDate", string(basiq.Date("2024-03-26")))}, `[{"name":"toDate","value":"2024-03-26"}]`},
+		"empty string":        {[]basiq.ReportFilter{basiq.ReportFilterString("user", "")}, `[{"name":"user","value":""}]`},
+		"list":                {[]basiq.ReportFilter{basiq.ReportFilterStrings("users", "u1", "u2")}, `[{"name":"users","value":["u1","u2"]}]`},
+		"list with one value": {[]basiq.ReportFilter{basiq.ReportFilterStrings("users", "u1")}, `[{"name":"users","value":["u1"]}]`},
+		"empty list, for all": {[]basiq.ReportFilter{basiq.ReportFilterStrings("includeMetrics")}, `[{"name":"includeMetrics","value":[]}]`},
+		"empty slice":         {[]basiq.ReportFilter{basiq.ReportFilterStrings("includeMetrics", []string{}...)}, `[{"name":"includeMetrics","value":[]}]`},
+		"null, for none":      {[]basiq.ReportFilter{basiq.ReportFilterNone("includeGroups")}, `[{"name":"includeGroups","value":null}]`},
+		"unknown filter":      {[]basiq.ReportFilter{basiq.ReportFilterString("brandNew", "x")}, `[{"name":"brandNew","value":"x"}]`},
+		"no filters":          {nil, `[]`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -93,34 +93,34 @@ func TestReportFilters(t *testing.T) {
 	}
 }
 
-func TestBadReports(t *testing.T) {
+func TestReports_Create_InvalidReport(t *testing.T) {
 	t.Parallel()
 	const twice = "give every filter a Name, and none of them twice"
 	from := basiq.ReportFilterString(basiq.ReportFilterNameFromDate, "2024-01-01")
 	for name, c := range map[string]struct {
 		report basiq.CreateReport
-		says   string
+		want   string
 	}{
-		"no type":         {basiq.CreateReport{Title: "March"}, "give a ReportType"},
-		"a blank type":    {basiq.CreateReport{ReportType: " ", Title: "March"}, "give a ReportType"},
-		"no title":        {basiq.CreateReport{ReportType: "STATEMENT_01"}, "give a Title"},
-		"a blank title":   {basiq.CreateReport{ReportType: "STATEMENT_01", Title: "\t"}, "give a Title"},
-		"a long title":    {basiq.CreateReport{ReportType: "STATEMENT_01", Title: strings.Repeat("x", 51)}, "the Title has more than 50 characters"},
-		"twice":           {basiq.CreateReport{ReportType: "STATEMENT_01", Title: "March", Filters: []basiq.ReportFilter{from, basiq.ReportFilterNone("users"), from}}, twice},
-		"without a name":  {basiq.CreateReport{ReportType: "STATEMENT_01", Title: "March", Filters: []basiq.ReportFilter{basiq.ReportFilterString("", "x")}}, twice},
-		"the zero filter": {basiq.CreateReport{ReportType: "STATEMENT_01", Title: "March", Filters: []basiq.ReportFilter{{}}}, twice},
+		"missing type":          {basiq.CreateReport{Title: "March"}, "give a ReportType"},
+		"blank type":            {basiq.CreateReport{ReportType: " ", Title: "March"}, "give a ReportType"},
+		"missing title":         {basiq.CreateReport{ReportType: "STATEMENT_01"}, "give a Title"},
+		"blank title":           {basiq.CreateReport{ReportType: "STATEMENT_01", Title: "\t"}, "give a Title"},
+		"long title":            {basiq.CreateReport{ReportType: "STATEMENT_01", Title: strings.Repeat("x", 51)}, "the Title has more than 50 characters"},
+		"duplicate filter":      {basiq.CreateReport{ReportType: "STATEMENT_01", Title: "March", Filters: []basiq.ReportFilter{from, basiq.ReportFilterNone("users"), from}}, twice},
+		"filter without a name": {basiq.CreateReport{ReportType: "STATEMENT_01", Title: "March", Filters: []basiq.ReportFilter{basiq.ReportFilterString("", "x")}}, twice},
+		"zero filter":           {basiq.CreateReport{ReportType: "STATEMENT_01", Title: "March", Filters: []basiq.ReportFilter{{}}}, twice},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s, client := newStub(t, ok(202, jobJSON))
 			job, err := client.Reports.Create(t.Context(), c.report)
 			require.ErrorIs(t, err, basiq.ErrInvalidInput)
-			assert.Equal(t, "basiq: Reports.Create: report: "+c.says, err.Error())
+			assert.Equal(t, "basiq: Reports.Create: report: "+c.want, err.Error())
 			assert.Nil(t, job)
-			assert.Empty(t, s.seen(), "nothing is sent")
+			assert.Empty(t, s.seen(), "an invalid report must not be sent")
 		})
 	}
-	t.Run("fifty characters of two bytes", func(t *testing.T) {
+	t.Run("fifty two-byte characters", func(t *testing.T) {
 		t.Parallel()
 		s, client := newStub(t, ok(202, jobJSON))
 		filters := make([]basiq.ReportFilter, 0, 4)
@@ -129,7 +129,7 @@ func TestBadReports(t *testing.T) {
 		require.NoError(t, err)
 		assert.Len(t, s.seen(), 1)
 	})
-	t.Run("the caller's report stays as it is", func(t *testing.T) {
+	t.Run("the caller's struct is not changed", func(t *testing.T) {
 		t.Parallel()
 		_, client := newStub(t, ok(202, jobJSON))
 		report := basiq.CreateReport{ReportType: "STATEMENT_01", Title: "March"}
@@ -139,9 +139,9 @@ func TestBadReports(t *testing.T) {
 	})
 }
 
-func TestGetReport(t *testing.T) {
+func TestReports_Get(t *testing.T) {
 	t.Parallel()
-	t.Run("the documents' example", func(t *testing.T) {
+	t.Run("documented example", func(t *testing.T) {
 		t.Parallel()
 		s, client := newStub(t, ok(200, official(t, "examples/reports/retrieveReport.200.example")))
 		report, err := client.Reports.Get(t.Context(), "b1824ad0-73f1-0138-3700-0a58a9feac09")
@@ -149,9 +149,9 @@ func TestGetReport(t *testing.T) {
 		assert.Equal(t, "GET /reports/b1824ad0-73f1-0138-3700-0a58a9feac09", s.seen()[0].String())
 		assert.Equal(t, "application/json", s.seen()[0].Header.Get("Accept"))
 		assert.Equal(t, "David Smith", report.CreatedBy)
-		assertMoment(t, "2022-03-26T06:56:44Z", report.CreatedDate) // sent without a zone
+		assertMoment(t, "2022-03-26T06:56:44Z", report.CreatedDate) // sent without a time zone
 		_, expires := report.ExpiresAt.Time()
-		assert.False(t, expires, "only the list says so")
+		assert.False(t, expires, "only the list has an expiry date")
 		require.NotNil(t, report.Data)
 		require.Len(t, report.Data.Accounts, 2)
 		assertCents(t, 35650, report.Data.Accounts[0].Balance)
@@ -169,7 +169,7 @@ func TestGetReport(t *testing.T) {
 			assert.NotEmpty(t, metric.ID)
 		}
 	})
-	t.Run("with gaps", func(t *testing.T) {
+	t.Run("missing fields", func(t *testing.T) {
 		t.Parallel()
 		_, client := newStub(t, ok(200, `{"type":"report","id":"r1","reportType":"BRAND_NEW_01","createdDate":"","filters":[
 			{"name":"fromDate","value":"2022-01-01"},{"name":"users","value":["sj29sjd"]},{"name":"accounts","value":[]},{"name":"includeGroups","value":null}],
@@ -182,7 +182,7 @@ func TestGetReport(t *testing.T) {
 		require.Len(t, report.Filters, 4)
 		assert.False(t, report.Filters[0].Value.IsList())
 		assert.Equal(t, []string{"2022-01-01"}, report.Filters[0].Value.Strings())
-		assert.True(t, report.Filters[1].Value.IsList(), "a list of one is a list")
+		assert.True(t, report.Filters[1].Value.IsList(), "a list with one value must stay a list")
 		assert.Equal(t, []string{"sj29sjd"}, report.Filters[1].Value.Strings())
 		assert.True(t, report.Filters[2].Value.IsList())
 		assert.Empty(t, report.Filters[2].Value.Strings())
@@ -199,19 +199,19 @@ func TestGetReport(t *testing.T) {
 	})
 }
 
-func TestListReports(t *testing.T) {
+func TestReports_List(t *testing.T) {
 	t.Parallel()
 	s, client := newStub(t, ok(200, official(t, "examples/reports/listallreports.200.example")), ok(200, `{"count":0,"data":[],"size":2,"type":"list","links":{}}`))
 	reports := all(t, client.Reports.List(t.Context()))
 	require.Len(t, reports, 2)
 	assertMoment(t, "2022-12-25T06:56:44Z", reports[0].ExpiresAt)
-	assert.Nil(t, reports[0].Data, "the list has no figures")
+	assert.Nil(t, reports[0].Data, "list items have no figures")
 	assert.Equal(t, basiq.ReportTypeStatement, reports[1].ReportType)
-	require.Len(t, s.seen(), 2, "the example's link is followed")
+	require.Len(t, s.seen(), 2, "the link in the example must be followed")
 	assert.Equal(t, "next=bf1ec9d4", s.seen()[1].Query)
 }
 
-func TestReportTypes(t *testing.T) {
+func TestReports_Types(t *testing.T) {
 	t.Parallel()
 	_, client := newStub(t, ok(200, official(t, "examples/reports/listReportTypes.200.example")))
 	types := all(t, client.Reports.Types(t.Context()))
@@ -224,19 +224,19 @@ func TestReportTypes(t *testing.T) {
 	assert.False(t, *types[0].Filters[5].Required)
 }
 
-// The documents give one type the schema of the list of types. Either way the caller gets the type.
-func TestReportTypeThatComesAsAList(t *testing.T) {
+// According to the documented schema, one report type is sent as a list of types. Callers get the type in both cases.
+func TestReports_Type_InList(t *testing.T) {
 	t.Parallel()
 	const one = `{"type":"reportType","id":"CON_AFFOR_01","name":"Consumer Affordability Report","filters":[{"name":"fromDate","type":"string","required":true}]}`
 	for name, body := range map[string]string{
-		"by itself":                 one,
-		"in a list":                 `{"type":"list","count":1,"data":[` + one + `]}`,
-		"in a list without a type":  `{"data":[` + one + `]}`,
-		"in a list with its id":     `{"type":"list","id":"CON_AFFOR_01","name":"Reports","count":1,"filters":[],"data":[` + one + `]}`,
-		"in a list with another":    `{"type":"List","id":"b1824ad0","data":[` + one + `]}`,
-		"in a list that has the id": `{"type":"list","id":"CON_AFFOR_01","data":[` + strings.Replace(one, `"id":"CON_AFFOR_01",`, "", 1) + `]}`,
-		"as a list without data":    strings.Replace(one, "reportType", "list", 1),
-		"with a type inside":        strings.Replace(one, `"filters"`, `"data":[{"id":"STATEMENT_01"}],"filters"`, 1),
+		"by itself":                               one,
+		"list with one type":                      `{"type":"list","count":1,"data":[` + one + `]}`,
+		"list without a type field":               `{"data":[` + one + `]}`,
+		"list with the type's ID":                 `{"type":"list","id":"CON_AFFOR_01","name":"Reports","count":1,"filters":[],"data":[` + one + `]}`,
+		"list with another ID":                    `{"type":"List","id":"b1824ad0","data":[` + one + `]}`,
+		"list with the ID of an item without one": `{"type":"list","id":"CON_AFFOR_01","data":[` + strings.Replace(one, `"id":"CON_AFFOR_01",`, "", 1) + `]}`,
+		"type field list, no data":                strings.Replace(one, "reportType", "list", 1),
+		"report type with data":                   strings.Replace(one, `"filters"`, `"data":[{"id":"STATEMENT_01"}],"filters"`, 1),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -250,28 +250,28 @@ func TestReportTypeThatComesAsAList(t *testing.T) {
 		})
 	}
 	for name, body := range map[string]string{
-		"none":                           `{"type":"list","data":[]}`,
-		"several":                        `{"type":"list","data":[` + one + `,{"id":"STATEMENT_01"}]}`,
-		"no id":                          `{"type":"list","data":[{"name":"x"}]}`,
-		"null":                           `{"type":"list","data":null}`,
-		"none, in a list with its id":    `{"type":"list","id":"CON_AFFOR_01","data":[]}`,
-		"several, in a list with its id": `{"type":"list","id":"CON_AFFOR_01","data":[` + one + `,{"id":"STATEMENT_01"}]}`,
-		"another, in a list with its id": `{"type":"list","id":"CON_AFFOR_01","data":[{"id":"STATEMENT_01"}]}`,
+		"empty list":                             `{"type":"list","data":[]}`,
+		"several types":                          `{"type":"list","data":[` + one + `,{"id":"STATEMENT_01"}]}`,
+		"missing ID":                             `{"type":"list","data":[{"name":"x"}]}`,
+		"null":                                   `{"type":"list","data":null}`,
+		"empty list with the type's ID":          `{"type":"list","id":"CON_AFFOR_01","data":[]}`,
+		"several types, list with the type's ID": `{"type":"list","id":"CON_AFFOR_01","data":[` + one + `,{"id":"STATEMENT_01"}]}`,
+		"another type, list with the type's ID":  `{"type":"list","id":"CON_AFFOR_01","data":[{"id":"STATEMENT_01"}]}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			_, client := newStub(t, ok(200, body))
 			reportType, err := client.Reports.Type(t.Context(), basiq.ReportTypeAffordability)
-			var answer *basiq.Error
-			require.ErrorAs(t, err, &answer)
-			assert.Equal(t, 200, answer.StatusCode)
+			var failure *basiq.Error
+			require.ErrorAs(t, err, &failure)
+			assert.Equal(t, 200, failure.StatusCode)
 			assert.Nil(t, reportType)
 		})
 	}
 }
 
-// A list with an ID is neither a resource nor an item, also where a resource has no fixed type.
-func TestListWithAnID(t *testing.T) {
+// A list with an ID is not accepted as a resource or an item, even if a resource has no fixed type.
+func TestReports_Type_ListWithID(t *testing.T) {
 	t.Parallel()
 	const envelope = `{"type":"list","id":"x1","data":[{"type":"event-type","id":"x1","description":"d"}]}`
 	_, client := newStub(t, ok(200, envelope))
@@ -285,20 +285,20 @@ func TestListWithAnID(t *testing.T) {
 	}
 }
 
-// The documents of this operation have no limit, so it is sent only if the caller chose one.
-func TestReportTransactions_PageSize(t *testing.T) {
+// This operation has no documented limit, so a limit is sent only if the caller sets one.
+func TestReports_Transactions_PageSize(t *testing.T) {
 	t.Parallel()
 	fields := basiq.ReportTransactionFields
 	for name, c := range map[string]struct {
 		options []basiq.ReportTransactionListOptions
 		query   string
 	}{
-		"none":        {nil, ""},
-		"a filter":    {[]basiq.ReportTransactionListOptions{{Filter: fields.ID.Eq("t1")}}, "filter=transaction.id.eq%28%27t1%27%29"},
-		"prefetch":    {[]basiq.ReportTransactionListOptions{{Prefetch: true}}, ""},
-		"a size":      {[]basiq.ReportTransactionListOptions{{PageSize: 250}}, "limit=250"},
-		"the maximum": {[]basiq.ReportTransactionListOptions{{PageSize: 500}}, "limit=500"},
-		"the minimum": {[]basiq.ReportTransactionListOptions{{PageSize: 1}}, "limit=1"},
+		"default":  {nil, ""},
+		"filter":   {[]basiq.ReportTransactionListOptions{{Filter: fields.ID.Eq("t1")}}, "filter=transaction.id.eq%28%27t1%27%29"},
+		"prefetch": {[]basiq.ReportTransactionListOptions{{Prefetch: true}}, ""},
+		"size":     {[]basiq.ReportTransactionListOptions{{PageSize: 250}}, "limit=250"},
+		"maximum":  {[]basiq.ReportTransactionListOptions{{PageSize: 500}}, "limit=500"},
+		"minimum":  {[]basiq.ReportTransactionListOptions{{PageSize: 1}}, "limit=1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -320,9 +320,9 @@ func TestReportTransactions_PageSize(t *testing.T) {
 	assert.Empty(t, s.seen())
 }
 
-func TestReportTransactions(t *testing.T) {
+func TestReports_Transactions(t *testing.T) {
 	t.Parallel()
-	// As the documents' schema of these transactions, with tags as enrich.yml has them; and one with gaps.
+	// The first transaction follows the documented schema, with tags as in enrich.yml. The second one has missing fields.
 	s, client := newStub(t, ok(200, `{"type":"list","count":500,"size":2000,"data":[
 		{"type":"transaction","id":"d3de1ca1","account":"d3de1ca1","amount":"123.12","balance":"123.12","class":"payment","connection":"d3de1ca1","direction":"debit",
 			"institution":"AU00000","postDate":"2018-11-02T00:00:00Z","status":"posted","transactionDate":null,"enrich":{"tags":["conduct:dishonour"],
@@ -342,7 +342,7 @@ func TestReportTransactions(t *testing.T) {
 	assert.Equal(t, "4511", first.Enrich.Category.ANZSIC.Class.Code)
 	assert.Equal(t, []string{"conduct:dishonour"}, first.Enrich.Tags.Strings())
 	plain := []basiq.Transaction{first.Transaction}
-	assert.Equal(t, basiq.TransactionStatusPosted, plain[0].Status, "what reads a Transaction reads this one too")
+	assert.Equal(t, basiq.TransactionStatusPosted, plain[0].Status, "the embedded Transaction must be decoded")
 	_, known = page.Items[1].Amount.Rat()
 	assert.False(t, known)
 	assert.Equal(t, basiq.TransactionStatus("brand-new"), page.Items[1].Status)
@@ -353,7 +353,7 @@ func TestReportTransactions(t *testing.T) {
 	require.NoError(t, err)
 	var again basiq.ReportTransaction
 	require.NoError(t, json.Unmarshal(marshaled, &again))
-	assert.Equal(t, first, again, "it can be stored as JSON")
+	assert.Equal(t, first, again, "JSON must round-trip")
 
 	assert.Equal(t, "GET /reports/r1/transactions", s.seen()[0].String())
 	query, err := url.ParseQuery(s.seen()[0].Query)

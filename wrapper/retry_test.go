@@ -26,12 +26,12 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-// A refused connection is certain not to have reached Basiq, so even a create is sent again.
-func TestCreateIsSentAgainWhenItDidNotArrive(t *testing.T) {
+// A refused connection proves that the request did not reach Basiq, so even a create is retried.
+func TestRetry_UnsentCreate(t *testing.T) {
 	t.Parallel()
 	for name, failure := range map[string]error{
-		"refused": &net.OpError{Op: "dial", Err: errors.New("connection refused")},
-		"dns":     &net.OpError{Op: "dial", Err: &net.DNSError{Err: "server misbehaving", Name: "au-api.basiq.io", IsTemporary: true}},
+		"connection refused": &net.OpError{Op: "dial", Err: errors.New("connection refused")},
+		"dns":                &net.OpError{Op: "dial", Err: &net.DNSError{Err: "server misbehaving", Name: "au-api.basiq.io", IsTemporary: true}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -41,15 +41,15 @@ func TestCreateIsSentAgainWhenItDidNotArrive(t *testing.T) {
 			assert.Equal(t, jobID, job.ID)
 			seen := s.seen()
 			require.Len(t, seen, 3)
-			assert.Equal(t, seen[0].Body, seen[2].Body, "the body is whole each time")
+			assert.Equal(t, seen[0].Body, seen[2].Body, "each attempt must send the whole body")
 		})
 	}
 }
 
-// The same over real sockets, where net/http's own hooks tell.
-func TestCreateOverARealSocket(t *testing.T) {
+// The same tests with real sockets, where net/http calls the trace's functions.
+func TestRetry_CreateOverTheNetwork(t *testing.T) {
 	t.Parallel()
-	t.Run("refused", func(t *testing.T) {
+	t.Run("connection refused", func(t *testing.T) {
 		t.Parallel()
 		listener, err := net.Listen("tcp", "127.0.0.1:0")
 		require.NoError(t, err)
@@ -64,9 +64,9 @@ func TestCreateOverARealSocket(t *testing.T) {
 		assert.Equal(t, 4, failure.Attempts)
 		assert.Contains(t, err.Error(), "basiq: Connections.Create: no response after 4 attempts: ")
 		assert.Contains(t, err.Error(), "did not reach Basiq")
-		assert.NotContains(t, err.Error(), "users/u1", "no URL with ids")
+		assert.NotContains(t, err.Error(), "users/u1", "the error must not contain a URL with IDs")
 	})
-	t.Run("redirected to where nobody is", func(t *testing.T) {
+	t.Run("no redirect to a closed port", func(t *testing.T) {
 		t.Parallel()
 		var calls atomic.Int32
 		client := serve21(t, func(w http.ResponseWriter, r *http.Request) {
@@ -94,7 +94,7 @@ func TestCreateOverARealSocket(t *testing.T) {
 		var failure *basiq.TransportError
 		require.ErrorAs(t, err, &failure)
 		assert.True(t, failure.RequestMayHaveBeenReceived)
-		assert.EqualValues(t, 1, calls.Load(), "a create is never sent twice after a timeout")
+		assert.EqualValues(t, 1, calls.Load(), "a create must not be retried after a timeout")
 		var timeout net.Error
 		require.ErrorAs(t, err, &timeout)
 		assert.True(t, timeout.Timeout())
@@ -121,7 +121,7 @@ func TestCreateOverARealSocket(t *testing.T) {
 		_, err = client.Users.Get(t.Context(), userID)
 		var failure *basiq.TransportError
 		require.ErrorAs(t, err, &failure)
-		assert.Equal(t, 1, failure.Attempts, "a certificate does not get better")
+		assert.Equal(t, 1, failure.Attempts, "certificate errors are permanent")
 		assert.False(t, failure.RequestMayHaveBeenReceived)
 		var certificate *tls.CertificateVerificationError
 		require.ErrorAs(t, err, &certificate)
@@ -129,10 +129,10 @@ func TestCreateOverARealSocket(t *testing.T) {
 	})
 }
 
-// The evidence is that of the attempt itself: a connection that was made once is not unmade by a later dial that fails.
-func TestTokenSourceIsNoEvidence(t *testing.T) {
+// The evidence is the attempt's own: a later failed dial does not cancel out an established connection.
+func TestEvidence_TokenSourceDials(t *testing.T) {
 	t.Parallel()
-	s := &stub{answer: inTurn(errReset)}
+	s := &stub{respond: respondWith(errReset)}
 	client := newClient21(t, s, basiq.WithTokenSource(dialingTokens{}))
 	_, err := client.Connections.Create(t.Context(), userID, login)
 	require.ErrorIs(t, err, errReset)
@@ -140,7 +140,7 @@ func TestTokenSourceIsNoEvidence(t *testing.T) {
 	assert.Len(t, s.seen(), 1)
 }
 
-// dialingTokens asks a store that cannot be reached, on the call's context, and falls back to what it has.
+// dialingTokens tries to dial an unreachable store with the call's context, then returns its own token.
 type dialingTokens struct{ fixedTokens }
 
 func (dialingTokens) Token(ctx context.Context, scope basiq.Scope) (basiq.Token, error) {
@@ -149,54 +149,54 @@ func (dialingTokens) Token(ctx context.Context, scope basiq.Scope) (basiq.Token,
 		_, err = http.DefaultClient.Do(req)
 	}
 	if err == nil {
-		return basiq.Token{}, errors.New("something listens on port 1")
+		return basiq.Token{}, errors.New("unexpected listener on port 1")
 	}
 	return fixedTokens("fixed").Token(ctx, scope)
 }
 
-func TestMayHaveBeenDone(t *testing.T) {
+func TestMayHaveSucceeded(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		answer any
-		want   bool
+		response any
+		want     bool
 	}{
-		"refused":        {&net.OpError{Op: "dial", Err: errors.New("refused")}, false},
-		"reset":          {errReset, true},
-		"400":            {ok(400, envelope("invalid-content", "", "")), false},
-		"429":            {ok(429, ""), false},
-		"302":            {ok(302, ""), false},
-		"300":            {ok(300, ""), false},
-		"299":            {ok(299, "{}"), true},
-		"408":            {ok(408, ""), true},
-		"502":            {ok(502, "<html>"), true},
-		"unreadable":     {ok(202, "<html>"), true},
-		"without an id":  {ok(202, "{}"), true},
-		"null":           {ok(202, "null"), true},
-		"wrong kind":     {ok(202, `{"id":{}}`), true},
-		"that broke off": {answerOf{status: 202, body: "{", cut: errReset}, true},
+		"connection refused": {&net.OpError{Op: "dial", Err: errors.New("refused")}, false},
+		"reset":              {errReset, true},
+		"400":                {ok(400, envelope("invalid-content", "", "")), false},
+		"429":                {ok(429, ""), false},
+		"302":                {ok(302, ""), false},
+		"300":                {ok(300, ""), false},
+		"299":                {ok(299, "{}"), true},
+		"408":                {ok(408, ""), true},
+		"502":                {ok(502, "<html>"), true},
+		"HTML":               {ok(202, "<html>"), true},
+		"missing ID":         {ok(202, "{}"), true},
+		"null":               {ok(202, "null"), true},
+		"mistyped ID":        {ok(202, `{"id":{}}`), true},
+		"truncated":          {stubResponse{status: 202, body: "{", cut: errReset}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, client := newStub21(t, c.answer)
+			_, client := newStub21(t, c.response)
 			_, err := client.Connections.Create(t.Context(), userID, login)
 			require.Error(t, err)
 			assert.Equal(t, c.want, basiq.MayHaveSucceeded(err))
 		})
 	}
-	t.Run("no token", func(t *testing.T) {
+	t.Run("failed token request", func(t *testing.T) {
 		t.Parallel()
 		s, client := newStub21(t, ok(202, jobJSON))
 		s.onToken = func(int) (*http.Response, error) { return nil, errReset }
 		_, err := client.Connections.Create(t.Context(), userID, login)
 		require.ErrorIs(t, err, errReset)
-		assert.False(t, basiq.MayHaveSucceeded(err), "the token's request may have arrived, the create's did not")
+		assert.False(t, basiq.MayHaveSucceeded(err), "the token request may have arrived, but the create did not")
 		assert.Contains(t, err.Error(), "basiq: Connections.Create: no access token: ")
 	})
-	t.Run("no token the second time", func(t *testing.T) {
+	t.Run("failed TokenSource at the second attempt", func(t *testing.T) {
 		t.Parallel()
 		source := &sharedTokens{current: "t"}
-		s := &stub{answer: func(int, request) (*http.Response, error) {
-			source.err = errors.New("the store is down")
+		s := &stub{respond: func(int, request) (*http.Response, error) {
+			source.err = errors.New("token store unavailable")
 			return nil, errReset
 		}}
 		err := newClient(t, s, basiq.WithTokenSource(source)).Connections.Delete(t.Context(), userID, connID)
@@ -212,10 +212,10 @@ func TestMayHaveBeenDone(t *testing.T) {
 		assert.True(t, basiq.MayHaveSucceeded(err))
 		assert.Contains(t, err.Error(), "basiq: Users.Create: no response after 1 attempt")
 	})
-	t.Run("whose body cannot be had again", func(t *testing.T) {
+	t.Run("body that cannot be rewound", func(t *testing.T) {
 		t.Parallel()
-		gone := errors.New("the file is gone")
-		for name, first := range map[string]answerOf{"429": ok(429, ""), "refused token": tokenExpired} {
+		gone := errors.New("file not found")
+		for name, first := range map[string]stubResponse{"429": ok(429, ""), "rejected token": tokenExpired} {
 			s, client := newStub(t, first)
 			_, err := client.Raw().CreateUserWithBody(t.Context(), "application/json", strings.NewReader("{}"),
 				func(_ context.Context, req *http.Request) error {
@@ -225,18 +225,18 @@ func TestMayHaveBeenDone(t *testing.T) {
 			require.ErrorIs(t, err, gone, name)
 			var lost *basiq.TransportError
 			require.ErrorAs(t, err, &lost, name)
-			assert.False(t, basiq.MayHaveSucceeded(err), "both were rejected unread")
+			assert.False(t, basiq.MayHaveSucceeded(err), "Basiq rejected both requests without processing them")
 			assert.Len(t, s.seen(), 1)
 		}
 	})
-	t.Run("after an attempt that got lost", func(t *testing.T) {
+	t.Run("rejected after a lost attempt", func(t *testing.T) {
 		t.Parallel()
 		_, client := newStub(t, errReset, ok(403, envelope("forbidden-access", "", "")))
 		err := client.Users.Delete(t.Context(), userID)
 		require.ErrorIs(t, err, basiq.ErrForbidden)
 		assert.True(t, basiq.MayHaveSucceeded(err))
 	})
-	t.Run("after an attempt that did not arrive", func(t *testing.T) {
+	t.Run("rejected after an unsent attempt", func(t *testing.T) {
 		t.Parallel()
 		refused := &net.OpError{Op: "dial", Err: errors.New("refused")}
 		_, client := newStub(t, refused, ok(400, envelope("invalid-content", "", "")))
@@ -244,14 +244,14 @@ func TestMayHaveBeenDone(t *testing.T) {
 		require.ErrorIs(t, err, basiq.ErrBadRequest)
 		assert.False(t, basiq.MayHaveSucceeded(err))
 	})
-	t.Run("a later attempt that did not arrive", func(t *testing.T) {
+	t.Run("unsent second attempt", func(t *testing.T) {
 		t.Parallel()
 		s, client := newStub(t, ok(429, ""), &net.OpError{Op: "dial", Err: errors.New("refused")}, ok(201, userJSON))
 		_, err := client.Users.Create(t.Context(), basiq.CreateUser{Email: "a@b.c"})
-		require.NoError(t, err, "each attempt is looked at by itself")
+		require.NoError(t, err, "each attempt must be judged separately")
 		assert.Len(t, s.seen(), 3)
 	})
-	t.Run("with another call's error as the context's cause", func(t *testing.T) {
+	t.Run("another call's error as the context's cause", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			_, other := newStub(t, &net.OpError{Op: "dial", Err: errors.New("refused")})
@@ -275,14 +275,14 @@ func TestMayHaveBeenDone(t *testing.T) {
 			assert.True(t, basiq.MayHaveSucceeded(err))
 		})
 	})
-	t.Run("interrupted, with another call's error as the cause", func(t *testing.T) {
+	t.Run("another call's error as the cause during a wait", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			_, other := newStub(t, &net.OpError{Op: "dial", Err: errors.New("refused")})
 			_, cause := other.Users.Get(t.Context(), userID)
 			require.Error(t, cause)
 			ctx, cancel := context.WithCancelCause(t.Context())
-			s := &stub{answer: inTurn(errReset)}
+			s := &stub{respond: respondWith(errReset)}
 			client := newClient(t, s, basiq.WithRetry(basiq.RetryPolicy{BaseDelay: time.Hour, MaxDelay: time.Hour}))
 			time.AfterFunc(time.Millisecond, func() { cancel(cause) })
 			err := client.Users.Delete(ctx, userID)
@@ -292,10 +292,10 @@ func TestMayHaveBeenDone(t *testing.T) {
 			assert.True(t, basiq.MayHaveSucceeded(err))
 		})
 	})
-	t.Run("of a hook that does not wait", func(t *testing.T) {
+	t.Run("middleware that does not wait for the response", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
-			s := &stub{answer: func(int, request) (*http.Response, error) {
+			s := &stub{respond: func(int, request) (*http.Response, error) {
 				time.Sleep(time.Minute)
 				return reply(202, jobJSON), nil
 			}}
@@ -317,14 +317,15 @@ func TestMayHaveBeenDone(t *testing.T) {
 			time.Sleep(time.Minute) // the request ends
 		})
 	})
-	t.Run("not an error of ours", func(t *testing.T) {
+	t.Run("foreign errors", func(t *testing.T) {
 		t.Parallel()
 		assert.False(t, basiq.MayHaveSucceeded(nil))
 		assert.False(t, basiq.MayHaveSucceeded(errReset))
 	})
 }
 
-func TestDeleteThatGotThroughIsDone(t *testing.T) {
+// A delete that is not found after an attempt that may have succeeded is successful.
+func TestRetry_DeleteNotFound(t *testing.T) {
 	t.Parallel()
 	notFound := ok(404, envelope("resource-not-found", "Not found", "Requested resource is not found"))
 	t.Run("after a reset", func(t *testing.T) {
@@ -338,7 +339,7 @@ func TestDeleteThatGotThroughIsDone(t *testing.T) {
 		_, client := newStub(t, ok(503, ""), notFound)
 		require.NoError(t, client.Users.Delete(t.Context(), userID))
 	})
-	for name, first := range map[string]answerOf{"408": ok(408, ""), "500": ok(500, ""), "an answer that broke off": {status: 200, body: "{", cut: errReset}} {
+	for name, first := range map[string]stubResponse{"408": ok(408, ""), "500": ok(500, ""), "a truncated response": {status: 200, body: "{", cut: errReset}} {
 		t.Run("after "+name, func(t *testing.T) {
 			t.Parallel()
 			s, client := newStub(t, first, notFound)
@@ -346,20 +347,20 @@ func TestDeleteThatGotThroughIsDone(t *testing.T) {
 			assert.Len(t, s.seen(), 2)
 		})
 	}
-	t.Run("not at once", func(t *testing.T) {
+	t.Run("not at the first attempt", func(t *testing.T) {
 		t.Parallel()
 		_, client := newStub(t, notFound)
 		require.ErrorIs(t, client.Connections.Delete(t.Context(), userID, connID), basiq.ErrNotFound)
 	})
-	t.Run("not when the first did not arrive", func(t *testing.T) {
+	t.Run("not after an unsent attempt", func(t *testing.T) {
 		t.Parallel()
 		_, client := newStub(t, &net.OpError{Op: "dial", Err: errors.New("refused")}, notFound)
 		require.ErrorIs(t, client.Connections.Delete(t.Context(), userID, connID), basiq.ErrNotFound)
 	})
-	t.Run("not after a hook's own answer", func(t *testing.T) {
+	t.Run("not after a response from middleware", func(t *testing.T) {
 		t.Parallel()
 		first := true
-		s := &stub{answer: inTurn(notFound)}
+		s := &stub{respond: respondWith(notFound)}
 		client := newClient(t, s, basiq.WithTokenSource(fixedTokens("token-1")), basiq.WithMiddleware(func(next basiq.Doer) basiq.Doer {
 			return basiq.DoerFunc(func(req *http.Request) (*http.Response, error) {
 				if first {
@@ -369,7 +370,7 @@ func TestDeleteThatGotThroughIsDone(t *testing.T) {
 				return next.Do(req)
 			})
 		}))
-		require.ErrorIs(t, client.Connections.Delete(t.Context(), userID, connID), basiq.ErrNotFound, "the first was never sent")
+		require.ErrorIs(t, client.Connections.Delete(t.Context(), userID, connID), basiq.ErrNotFound, "the first request was never sent")
 	})
 	t.Run("not for a proxy's 404", func(t *testing.T) {
 		t.Parallel()
@@ -390,7 +391,8 @@ func TestDeleteThatGotThroughIsDone(t *testing.T) {
 	})
 }
 
-func TestRetryAfter(t *testing.T) {
+// A retry waits for Retry-After plus jitter. If Retry-After exceeds MaxDelay, the call is not retried.
+func TestRetryAfter_Delay(t *testing.T) {
 	t.Parallel()
 	policy := basiq.RetryPolicy{MaxAttempts: 3, BaseDelay: time.Second, MaxDelay: 20 * time.Second}
 	for name, c := range map[string]struct {
@@ -398,19 +400,19 @@ func TestRetryAfter(t *testing.T) {
 		attempts      int
 		atLeast, most time.Duration
 	}{
-		"seconds":       {func() string { return "7" }, 2, 7 * time.Second, 8 * time.Second},
-		"date":          {func() string { return time.Now().Add(7 * time.Second).UTC().Format(http.TimeFormat) }, 2, 6 * time.Second, 8 * time.Second},
-		"fraction":      {func() string { return "1.5" }, 2, 1500 * time.Millisecond, 2500 * time.Millisecond},
-		"two dots":      {func() string { return "1.5.2" }, 2, 0, time.Second},
-		"only a dot":    {func() string { return "." }, 2, 0, time.Second},
-		"past date":     {func() string { return time.Now().Add(-time.Hour).UTC().Format(http.TimeFormat) }, 2, 0, time.Second},
-		"zero":          {func() string { return "0" }, 2, 0, time.Second},
-		"garbage":       {func() string { return "soon" }, 2, 0, time.Second},
-		"negative":      {func() string { return "-5" }, 2, 0, time.Second},
-		"none":          {func() string { return "" }, 2, 0, time.Second},
-		"at ceiling":    {func() string { return "20" }, 2, 20 * time.Second, 20 * time.Second},
-		"above ceiling": {func() string { return "21" }, 1, 0, 0},
-		"overflow":      {func() string { return "99999999999999999999999999" }, 1, 0, 0},
+		"seconds":           {func() string { return "7" }, 2, 7 * time.Second, 8 * time.Second},
+		"date":              {func() string { return time.Now().Add(7 * time.Second).UTC().Format(http.TimeFormat) }, 2, 6 * time.Second, 8 * time.Second},
+		"fraction":          {func() string { return "1.5" }, 2, 1500 * time.Millisecond, 2500 * time.Millisecond},
+		"two dots":          {func() string { return "1.5.2" }, 2, 0, time.Second},
+		"only a dot":        {func() string { return "." }, 2, 0, time.Second},
+		"past date":         {func() string { return time.Now().Add(-time.Hour).UTC().Format(http.TimeFormat) }, 2, 0, time.Second},
+		"zero":              {func() string { return "0" }, 2, 0, time.Second},
+		"text":              {func() string { return "soon" }, 2, 0, time.Second},
+		"negative":          {func() string { return "-5" }, 2, 0, time.Second},
+		"empty":             {func() string { return "" }, 2, 0, time.Second},
+		"at the maximum":    {func() string { return "20" }, 2, 20 * time.Second, 20 * time.Second},
+		"above the maximum": {func() string { return "21" }, 1, 0, 0},
+		"overflow":          {func() string { return "99999999999999999999999999" }, 1, 0, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -419,7 +421,7 @@ func TestRetryAfter(t *testing.T) {
 				if value := c.header(); value != "" {
 					header.Set("Retry-After", value)
 				}
-				s := &stub{answer: inTurn(answerOf{status: 429, header: header}, ok(200, userJSON))}
+				s := &stub{respond: respondWith(stubResponse{status: 429, header: header}, ok(200, userJSON))}
 				client := newClient(t, s, basiq.WithRetry(policy))
 				start := time.Now()
 				_, err := client.Users.Get(t.Context(), userID)
@@ -431,7 +433,7 @@ func TestRetryAfter(t *testing.T) {
 					require.ErrorIs(t, err, basiq.ErrTooManyRequests)
 					var failure *basiq.Error
 					require.ErrorAs(t, err, &failure)
-					assert.Greater(t, failure.RetryAfter, 20*time.Second, "the caller is told how long to wait")
+					assert.Greater(t, failure.RetryAfter, 20*time.Second, "the error must contain the delay")
 				} else {
 					require.NoError(t, err)
 				}
@@ -440,13 +442,13 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
-// How long Basiq wants to be left alone is told as it was asked for, up to a year.
-func TestRetryAfterIsTold(t *testing.T) {
+// Retry-After is returned in the error, up to a year.
+func TestRetryAfter_InError(t *testing.T) {
 	t.Parallel()
 	for header, want := range map[string]time.Duration{
 		"86400": 24 * time.Hour, "31536000": 365 * 24 * time.Hour, "31536001": 365 * 24 * time.Hour, "99999999999999999999999999": 365 * 24 * time.Hour,
 	} {
-		_, client := newStub(t, answerOf{status: 429, header: http.Header{"Retry-After": {header}}})
+		_, client := newStub(t, stubResponse{status: 429, header: http.Header{"Retry-After": {header}}})
 		_, err := client.Users.Get(t.Context(), userID)
 		var failure *basiq.Error
 		require.ErrorAs(t, err, &failure)
@@ -454,14 +456,14 @@ func TestRetryAfterIsTold(t *testing.T) {
 	}
 }
 
-// Without WithRetry, and where it leaves them out, the waits are those that its documentation names.
-func TestDefaultWaits(t *testing.T) {
+// The default delays, without WithRetry and for zero fields of its policy, are the documented ones.
+func TestRetry_DefaultDelays(t *testing.T) {
 	t.Parallel()
-	for name, options := range map[string][]basiq.Option{"none": nil, "a part": {basiq.WithRetry(basiq.RetryPolicy{MaxAttempts: 4})}} {
+	for name, options := range map[string][]basiq.Option{"no policy": nil, "partial policy": {basiq.WithRetry(basiq.RetryPolicy{MaxAttempts: 4})}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				s := &stub{answer: inTurn(errReset)}
+				s := &stub{respond: respondWith(errReset)}
 				client, err := basiq.New(testKey, append(options, basiq.WithHTTPClient(&http.Client{Transport: s}))...)
 				require.NoError(t, err)
 				start, longest := time.Now(), time.Duration(0)
@@ -473,10 +475,10 @@ func TestDefaultWaits(t *testing.T) {
 				}
 				assert.Len(t, s.seen(), 40)
 				assert.LessOrEqual(t, longest, 3500*time.Millisecond)
-				assert.Greater(t, time.Since(start), 5*time.Second, "drawn at random, from 0 to 3.5 s")
+				assert.Greater(t, time.Since(start), 5*time.Second, "random delays from 0 to 3.5 s")
 
 				for seconds, attempts := range map[string]int{"30": 2, "31": 1} {
-					s = &stub{answer: inTurn(answerOf{status: 429, header: http.Header{"Retry-After": {seconds}}}, ok(200, userJSON))}
+					s = &stub{respond: respondWith(stubResponse{status: 429, header: http.Header{"Retry-After": {seconds}}}, ok(200, userJSON))}
 					client, err = basiq.New(testKey, append(options, basiq.WithHTTPClient(&http.Client{Transport: s}))...)
 					require.NoError(t, err)
 					_, err = client.Users.Get(t.Context(), userID)
@@ -488,15 +490,15 @@ func TestDefaultWaits(t *testing.T) {
 	}
 }
 
-// Those who wait for the same moment do not come back at the same moment.
-func TestCallersComeBackApart(t *testing.T) {
+// Callers that wait until the same time retry at different times.
+func TestRetryAfter_Jitter(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex
 		start, back := time.Now(), map[time.Duration]bool{}
-		s := &stub{answer: func(n int, _ request) (*http.Response, error) {
+		s := &stub{respond: func(n int, _ request) (*http.Response, error) {
 			if n == 1 {
-				return answerOf{status: 429, header: http.Header{"Retry-After": {"10"}}}.response(), nil
+				return stubResponse{status: 429, header: http.Header{"Retry-After": {"10"}}}.httpResponse(), nil
 			}
 			mu.Lock()
 			defer mu.Unlock()
@@ -513,17 +515,18 @@ func TestCallersComeBackApart(t *testing.T) {
 			synctest.Wait()
 		}
 		callers.Wait()
-		assert.Len(t, back, 5, "each at a time of its own")
+		assert.Len(t, back, 5, "all callers must retry at different times")
 		for at := range back {
-			assert.Greater(t, at, 10*time.Second, "and none before it was asked for")
+			assert.Greater(t, at, 10*time.Second, "no caller may retry before Retry-After")
 		}
 	})
 }
 
-func TestBackoffGrowsAndIsBounded(t *testing.T) {
+// The delay grows with each attempt and is at most MaxDelay.
+func TestRetry_Backoff(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := &stub{answer: inTurn(errReset)}
+		s := &stub{respond: respondWith(errReset)}
 		client := newClient(t, s, basiq.WithRetry(basiq.RetryPolicy{MaxAttempts: 10, BaseDelay: time.Second, MaxDelay: 8 * time.Second}))
 		var longest time.Duration
 		for range 4 {
@@ -534,17 +537,18 @@ func TestBackoffGrowsAndIsBounded(t *testing.T) {
 		}
 		assert.Len(t, s.seen(), 40)
 		assert.LessOrEqual(t, longest, (1+2+4+6*8)*time.Second)
-		assert.Greater(t, longest, 10*time.Second, "waits are drawn at random, but not all of them are short")
+		assert.Greater(t, longest, 10*time.Second, "delays are random, but some must be long")
 	})
 }
 
-func TestWaitsEndWithTheContext(t *testing.T) {
+// A wait for a retry ends with the context. The error contains the reason for the retry.
+func TestRetry_ContextEnds(t *testing.T) {
 	t.Parallel()
 	slow := basiq.RetryPolicy{MaxAttempts: 4, BaseDelay: time.Hour, MaxDelay: time.Hour}
 	t.Run("canceled", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
-			s := &stub{answer: inTurn(ok(503, envelope("service-unavailable", "", "")))}
+			s := &stub{respond: respondWith(ok(503, envelope("service-unavailable", "", "")))}
 			client := newClient(t, s, basiq.WithRetry(slow))
 			ctx, cancel := context.WithCancel(t.Context())
 			time.AfterFunc(time.Millisecond, cancel)
@@ -552,7 +556,7 @@ func TestWaitsEndWithTheContext(t *testing.T) {
 			_, err := client.Users.Get(ctx, userID)
 			require.ErrorIs(t, err, context.Canceled)
 			require.EqualError(t, err, "basiq: Users.Get: context canceled, while waiting to retry after 503 service-unavailable: "+
-				" (correlation corr-1)", "what the wait was for is told")
+				" (correlation corr-1)", "the error must contain the reason for the wait")
 			require.ErrorIs(t, err, basiq.ErrUnavailable)
 			assert.True(t, basiq.MayHaveSucceeded(err))
 			assert.Equal(t, time.Millisecond, time.Since(start))
@@ -561,7 +565,7 @@ func TestWaitsEndWithTheContext(t *testing.T) {
 	t.Run("canceled with a cause, after a reset", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
-			s := &stub{answer: inTurn(errReset)}
+			s := &stub{respond: respondWith(errReset)}
 			client := newClient(t, s, basiq.WithRetry(slow))
 			ctx, cancel := context.WithCancelCause(t.Context())
 			shutdown := errors.New("shutting down")
@@ -569,7 +573,7 @@ func TestWaitsEndWithTheContext(t *testing.T) {
 			_, err := client.Users.Get(ctx, userID)
 			require.ErrorIs(t, err, context.Canceled)
 			require.ErrorIs(t, err, errReset)
-			require.NotErrorIs(t, err, shutdown, "the cause is not an error of this call")
+			require.NotErrorIs(t, err, shutdown, "the error must not wrap the cause")
 			require.EqualError(t, err, "basiq: Users.Get: context canceled: shutting down, while waiting to retry after no response after 1 attempt: "+
 				"read: connection reset by peer (the request may have reached Basiq)")
 		})
@@ -577,20 +581,20 @@ func TestWaitsEndWithTheContext(t *testing.T) {
 	t.Run("deadline before the next attempt", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
-			s := &stub{answer: inTurn(answerOf{status: 503, header: http.Header{"Retry-After": {"60"}}})}
+			s := &stub{respond: respondWith(stubResponse{status: 503, header: http.Header{"Retry-After": {"60"}}})}
 			client := newClient(t, s, basiq.WithRetry(slow))
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
 			start := time.Now()
 			_, err := client.Users.Get(ctx, userID)
-			require.ErrorIs(t, err, basiq.ErrUnavailable, "the answer says more than the deadline would")
-			assert.Zero(t, time.Since(start), "and nothing is gained by waiting")
+			require.ErrorIs(t, err, basiq.ErrUnavailable, "the response is more useful than a deadline error")
+			assert.Zero(t, time.Since(start), "the call must return immediately")
 		})
 	})
 	t.Run("deadline before the next attempt, after a reset", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
-			s := &stub{answer: inTurn(errReset)}
+			s := &stub{respond: respondWith(errReset)}
 			client := newClient(t, s, basiq.WithRetry(slow))
 			ctx, cancel := context.WithTimeout(t.Context(), time.Microsecond)
 			defer cancel()
@@ -603,7 +607,7 @@ func TestWaitsEndWithTheContext(t *testing.T) {
 	t.Run("deadline at the next attempt", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
-			s := &stub{answer: inTurn(answerOf{status: 503, header: http.Header{"Retry-After": {"60"}}})}
+			s := &stub{respond: respondWith(stubResponse{status: 503, header: http.Header{"Retry-After": {"60"}}})}
 			client := newClient(t, s, basiq.WithRetry(basiq.RetryPolicy{BaseDelay: time.Second, MaxDelay: time.Minute}))
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
@@ -617,17 +621,17 @@ func TestWaitsEndWithTheContext(t *testing.T) {
 		})
 	})
 	for name, first := range map[string]any{
-		"429":     answerOf{status: 429, header: http.Header{"Retry-After": {"10"}}},
-		"refused": &net.OpError{Op: "dial", Err: errors.New("connection refused")},
+		"429":                stubResponse{status: 429, header: http.Header{"Retry-After": {"10"}}},
+		"connection refused": &net.OpError{Op: "dial", Err: errors.New("connection refused")},
 	} {
-		t.Run("canceled in another call's pause, after "+name, func(t *testing.T) {
+		t.Run("canceled while throttled by another call, after "+name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				turn := inTurn(first)
-				s := &stub{answer: func(n int, req request) (*http.Response, error) {
+				turn := respondWith(first)
+				s := &stub{respond: func(n int, req request) (*http.Response, error) {
 					if n == 1 {
-						time.Sleep(time.Nanosecond) // before the other call can try again
-						return answerOf{status: 429, header: http.Header{"Retry-After": {"60"}}}.response(), nil
+						time.Sleep(time.Nanosecond) // before the other call can retry
+						return stubResponse{status: 429, header: http.Header{"Retry-After": {"60"}}}.httpResponse(), nil
 					}
 					return turn(n, req)
 				}}
@@ -646,7 +650,7 @@ func TestWaitsEndWithTheContext(t *testing.T) {
 				start := time.Now()
 				_, err := client.Users.Get(ctx, userID)
 				require.ErrorIs(t, err, context.Canceled)
-				require.ErrorContains(t, err, "while waiting to retry after "+map[string]string{"429": "429", "refused": "no response after 1 attempt"}[name])
+				require.ErrorContains(t, err, "while waiting to retry after "+map[string]string{"429": "429", "connection refused": "no response after 1 attempt"}[name])
 				assert.Equal(t, 30*time.Second, time.Since(start))
 				assert.False(t, basiq.MayHaveSucceeded(err))
 				callers.Wait()
@@ -654,20 +658,20 @@ func TestWaitsEndWithTheContext(t *testing.T) {
 			})
 		})
 	}
-	t.Run("canceled after 429, and before that an attempt that got lost", func(t *testing.T) {
+	t.Run("canceled after a lost attempt and 429", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
-			client := newClient(t, &stub{answer: inTurn(errReset, answerOf{status: 429, header: http.Header{"Retry-After": {"60"}}})},
+			client := newClient(t, &stub{respond: respondWith(errReset, stubResponse{status: 429, header: http.Header{"Retry-After": {"60"}}})},
 				basiq.WithRetry(basiq.RetryPolicy{BaseDelay: time.Second, MaxDelay: time.Hour}))
 			ctx, cancel := context.WithCancel(t.Context())
 			time.AfterFunc(30*time.Second, cancel)
 			err := client.Users.Delete(ctx, userID)
 			require.ErrorIs(t, err, context.Canceled)
 			require.ErrorIs(t, err, basiq.ErrTooManyRequests)
-			assert.True(t, basiq.MayHaveSucceeded(err), "the first may have been carried out")
+			assert.True(t, basiq.MayHaveSucceeded(err), "the first attempt may have been carried out")
 		})
 	})
-	t.Run("before anything is sent", func(t *testing.T) {
+	t.Run("canceled before the first request", func(t *testing.T) {
 		t.Parallel()
 		s, client := newStub(t, ok(200, userJSON))
 		ctx, cancel := context.WithCancel(t.Context())
@@ -681,7 +685,7 @@ func TestWaitsEndWithTheContext(t *testing.T) {
 	})
 }
 
-// In an outage, retries stop being sent once there were too many for the calls that succeed.
+// During an outage, retries stop when the budget is used up. Successful calls refill the budget.
 func TestRetryBudget(t *testing.T) {
 	t.Parallel()
 	s, client := newStub(t, ok(503, ""))
@@ -694,7 +698,7 @@ func TestRetryBudget(t *testing.T) {
 		require.ErrorIs(t, err, basiq.ErrUnavailable)
 	}
 	s.mu.Lock()
-	s.answer = inTurn(ok(500, ""))
+	s.respond = respondWith(ok(500, ""))
 	s.mu.Unlock()
 	for range 100 {
 		_, err := client.Users.Create(t.Context(), basiq.CreateUser{Email: "a@b.c"})
@@ -702,9 +706,9 @@ func TestRetryBudget(t *testing.T) {
 	}
 	_, err := client.Users.Get(t.Context(), userID)
 	require.Error(t, err)
-	assert.Len(t, s.seen(), 401, "301 calls and a budget of 100 retries, which failures do not earn anew")
+	assert.Len(t, s.seen(), 401, "301 calls and a budget of 100 retries, which failures do not refill")
 	s.mu.Lock()
-	s.answer = inTurn(ok(200, userJSON))
+	s.respond = respondWith(ok(200, userJSON))
 	s.mu.Unlock()
 	for range 20 {
 		_, err := client.Users.Get(t.Context(), userID)
@@ -712,33 +716,33 @@ func TestRetryBudget(t *testing.T) {
 	}
 	before := len(s.seen())
 	s.mu.Lock()
-	s.answer = inTurn(ok(503, ""))
+	s.respond = respondWith(ok(503, ""))
 	s.mu.Unlock()
 	_, err = client.Users.Get(t.Context(), userID)
 	require.Error(t, err)
-	assert.Len(t, s.seen(), before+3, "twenty calls have earned two retries")
+	assert.Len(t, s.seen(), before+3, "twenty successful calls must add two retries")
 
-	answer := func(answers ...any) {
-		turn, before := inTurn(answers...), len(s.seen())
+	setResponses := func(responses ...any) {
+		turn, before := respondWith(responses...), len(s.seen())
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.answer = func(n int, req request) (*http.Response, error) { return turn(n-before, req) }
+		s.respond = func(n int, req request) (*http.Response, error) { return turn(n-before, req) }
 	}
 	for range 10 {
-		answer(ok(200, userJSON))
+		setResponses(ok(200, userJSON))
 		require.NoError(t, errOf(client.Users.Get(t.Context(), userID)))
 	}
 	for range 10 {
-		answer(ok(503, ""), ok(200, userJSON))
-		require.NoError(t, errOf(client.Users.Get(t.Context(), userID)), "a retry that mends its call is given back")
+		setResponses(ok(503, ""), ok(200, userJSON))
+		require.NoError(t, errOf(client.Users.Get(t.Context(), userID)), "a successful retry must be returned to the budget")
 	}
 	before = len(s.seen())
-	answer(ok(503, ""))
+	setResponses(ok(503, ""))
 	require.Error(t, errOf(client.Users.Get(t.Context(), userID)))
-	assert.Len(t, s.seen(), before+3, "and its call has earned as much as any other")
+	assert.Len(t, s.seen(), before+3, "its call must also add to the budget")
 }
 
-// There is one budget: a client that has spent it does not retry token requests either.
+// There is only one budget. A client that has used it up does not retry token requests either.
 func TestRetryBudget_TokenRequests(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -746,20 +750,20 @@ func TestRetryBudget_TokenRequests(t *testing.T) {
 		for range 40 {
 			require.Error(t, client.Users.Delete(t.Context(), userID))
 		}
-		require.Len(t, s.seen(), 140, "the budget is spent")
+		require.Len(t, s.seen(), 140, "the budget must be used up")
 		s.onToken = func(int) (*http.Response, error) { return reply(503, ""), nil }
 		time.Sleep(2 * time.Hour)
 		require.ErrorIs(t, client.Users.Delete(t.Context(), userID), basiq.ErrUnavailable)
-		assert.Equal(t, 2, s.tokenRequests(), "one attempt to renew the token")
+		assert.Equal(t, 2, s.tokenRequests(), "only one attempt to renew the token")
 		assert.Len(t, s.seen(), 140)
 	})
 }
 
-// A refusal that broke off may be the token's, which only its text tells.
-func TestRefusalsThatBreakOff(t *testing.T) {
+// A rejection with a truncated body may be caused by the token, which only its text shows.
+func TestRetry_TruncatedRejection(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{401, 403, 404} {
-		broken := answerOf{status: status, body: `{"data":[{"detail":"Token has`, cut: errReset}
+		broken := stubResponse{status: status, body: `{"data":[{"detail":"Token has`, cut: errReset}
 		s, client := newStub(t, broken, ok(200, userJSON))
 		_, err := client.Users.Get(t.Context(), userID)
 		if status == 404 {
@@ -772,13 +776,13 @@ func TestRefusalsThatBreakOff(t *testing.T) {
 	}
 }
 
-// A server that fails one call in five is retried for as long as it does so. One that fails most calls is not.
-func TestRetryBudgetOfAServerThatFailsNowAndThen(t *testing.T) {
+// A server that fails one call in five is always retried. A server that fails most calls is not.
+func TestRetryBudget_OccasionalFailures(t *testing.T) {
 	t.Parallel()
 	for share, lost := range map[int][2]int{20: {0, 30}, 80: {1000, 2000}} {
 		random := rand.New(rand.NewPCG(1, 2))
 		s, client := newStub(t)
-		s.answer = func(int, request) (*http.Response, error) {
+		s.respond = func(int, request) (*http.Response, error) {
 			if random.IntN(100) < share {
 				return reply(503, ""), nil
 			}
@@ -790,7 +794,7 @@ func TestRetryBudgetOfAServerThatFailsNowAndThen(t *testing.T) {
 				failed++
 			}
 		}
-		// All four attempts fail once in 625 calls where one in five does.
+		// If one request in five fails, all four attempts fail in one call of 625.
 		assert.GreaterOrEqual(t, failed, lost[0], "%d %%", share)
 		assert.LessOrEqual(t, failed, lost[1], "%d %%", share)
 		if share == 80 {
@@ -799,10 +803,11 @@ func TestRetryBudgetOfAServerThatFailsNowAndThen(t *testing.T) {
 	}
 }
 
-func TestAnswersThatBreakOff(t *testing.T) {
+// A truncated response is retried if the operation is idempotent. Otherwise its status is kept.
+func TestRetry_TruncatedResponse(t *testing.T) {
 	t.Parallel()
-	broken := answerOf{status: 200, body: `{"type":"us`, cut: errReset}
-	t.Run("mended by another attempt", func(t *testing.T) {
+	broken := stubResponse{status: 200, body: `{"type":"us`, cut: errReset}
+	t.Run("retry succeeds", func(t *testing.T) {
 		t.Parallel()
 		s, client := newStub(t, broken, ok(200, userJSON))
 		user, err := client.Users.Get(t.Context(), userID)
@@ -810,28 +815,28 @@ func TestAnswersThatBreakOff(t *testing.T) {
 		assert.Equal(t, userID, user.ID)
 		assert.Len(t, s.seen(), 2)
 	})
-	t.Run("not at once", func(t *testing.T) {
+	t.Run("delay before the retry", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
-			client := newClient(t, &stub{answer: inTurn(broken, ok(200, userJSON))}, basiq.WithRetry(basiq.RetryPolicy{BaseDelay: time.Hour, MaxDelay: time.Hour}))
+			client := newClient(t, &stub{respond: respondWith(broken, ok(200, userJSON))}, basiq.WithRetry(basiq.RetryPolicy{BaseDelay: time.Hour, MaxDelay: time.Hour}))
 			start := time.Now()
 			_, err := client.Users.Get(t.Context(), userID)
 			require.NoError(t, err)
 			assert.Positive(t, time.Since(start))
 		})
 	})
-	t.Run("a redirect is not asked for again", func(t *testing.T) {
+	t.Run("redirect is not retried", func(t *testing.T) {
 		t.Parallel()
-		s, client := newStub(t, answerOf{status: 300, cut: errReset})
+		s, client := newStub(t, stubResponse{status: 300, cut: errReset})
 		_, err := client.Users.Get(t.Context(), userID)
 		var failure *basiq.Error
 		require.ErrorAs(t, err, &failure)
 		assert.Equal(t, 300, failure.StatusCode)
 		assert.Len(t, s.seen(), 1)
 	})
-	t.Run("status of a create is kept", func(t *testing.T) {
+	t.Run("status of a create", func(t *testing.T) {
 		t.Parallel()
-		s, client := newStub21(t, answerOf{status: 202, body: `{"type":"job","i`, cut: errReset})
+		s, client := newStub21(t, stubResponse{status: 202, body: `{"type":"job","i`, cut: errReset})
 		_, err := client.Connections.Create(t.Context(), userID, login)
 		var failure *basiq.Error
 		require.ErrorAs(t, err, &failure)
@@ -840,15 +845,16 @@ func TestAnswersThatBreakOff(t *testing.T) {
 		require.ErrorIs(t, err, errReset)
 		assert.Len(t, s.seen(), 1)
 	})
-	t.Run("status of an error is kept", func(t *testing.T) {
+	t.Run("status of an error", func(t *testing.T) {
 		t.Parallel()
-		_, client := newStub(t, answerOf{status: 404, body: `{"type":"list","correlationId":"corr-1","data":[{"code":"resou`, cut: errReset})
+		_, client := newStub(t, stubResponse{status: 404, body: `{"type":"list","correlationId":"corr-1","data":[{"code":"resou`, cut: errReset})
 		_, err := client.Users.Get(t.Context(), userID)
 		require.ErrorIs(t, err, basiq.ErrNotFound)
 	})
 }
 
-func TestLargeAnswers(t *testing.T) {
+// A response that is larger than the limit is an error and is not retried.
+func TestWithMaxResponseBytes(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		size int
@@ -858,7 +864,7 @@ func TestLargeAnswers(t *testing.T) {
 			t.Parallel()
 			body := strings.Replace(userJSON, "gavin@hooli.com", strings.Repeat("g", c.size-len(userJSON)+len("gavin@hooli.com")), 1)
 			require.Len(t, body, c.size)
-			s := &stub{answer: inTurn(ok(200, body))}
+			s := &stub{respond: respondWith(ok(200, body))}
 			client := newClient(t, s, basiq.WithMaxResponseBytes(1000))
 			_, err := client.Users.Get(t.Context(), userID)
 			if c.want == nil {
@@ -866,15 +872,15 @@ func TestLargeAnswers(t *testing.T) {
 			} else {
 				require.ErrorIs(t, err, c.want)
 			}
-			assert.Len(t, s.seen(), 1, "a second attempt would be as large")
+			assert.Len(t, s.seen(), 1, "a retry would not help")
 		})
 	}
-	t.Run("the least limit", func(t *testing.T) {
+	t.Run("lowest limit", func(t *testing.T) {
 		t.Parallel()
-		client := newClient(t, &stub{answer: inTurn(ok(204, ""))}, basiq.WithMaxResponseBytes(1), basiq.WithTokenSource(fixedTokens("token-1")))
+		client := newClient(t, &stub{respond: respondWith(ok(204, ""))}, basiq.WithMaxResponseBytes(1), basiq.WithTokenSource(fixedTokens("token-1")))
 		require.NoError(t, client.Users.Delete(t.Context(), userID))
 	})
-	t.Run("an endless error keeps its status", func(t *testing.T) {
+	t.Run("status of an endless error", func(t *testing.T) {
 		t.Parallel()
 		client := serve(t, func(w http.ResponseWriter, r *http.Request) {
 			w.WriteHeader(http.StatusBadGateway)
@@ -889,8 +895,8 @@ func TestLargeAnswers(t *testing.T) {
 	})
 }
 
-// Few bytes can ask for much memory.
-func TestAnswersOfManyObjects(t *testing.T) {
+// A small body can require much memory.
+func TestResponses_ManyObjects(t *testing.T) {
 	t.Parallel()
 	for _, item := range []string{"{}", "null"} {
 		body := `{"type":"list","data":[` + strings.Repeat(item+",", 1<<18) + item + `]}`
@@ -906,7 +912,8 @@ func TestAnswersOfManyObjects(t *testing.T) {
 	require.NoError(t, rangeErr(client.Consents.List(t.Context(), userID)))
 }
 
-func TestBodyThatCannotBeSentAgain(t *testing.T) {
+// A request whose body cannot be rewound is not retried.
+func TestRetry_UnrewindableBody(t *testing.T) {
 	t.Parallel()
 	s, client := newStub(t, ok(429, ""), ok(200, userJSON))
 	resp, err := client.Raw().UpdateUserWithBody(t.Context(), userID, "application/json", io.MultiReader(strings.NewReader("{}")))
@@ -915,8 +922,8 @@ func TestBodyThatCannotBeSentAgain(t *testing.T) {
 	assert.Len(t, s.seen(), 1)
 }
 
-// Whatever the header says, it means what another reader has it mean, within bounds; the call waits as long as it says, or
-// does not wait at all where that is longer than the caller allows.
+// The client reads any header like an independent parser, up to a limit. A call waits for exactly this time, or it does not wait
+// at all if the time is longer than the caller allows.
 func FuzzRetryAfter(f *testing.F) {
 	for _, seed := range []string{
 		"", "0", "120", "-1", "1.5", "Sat, 01 Jan 2000 00:00:03 GMT", "Saturday, 01-Jan-00 00:00:04 GMT", "Sat Jan  1 00:00:05 2000", "99999999999999999999",
@@ -931,7 +938,7 @@ func FuzzRetryAfter(f *testing.F) {
 			turned.Header["Retry-After"] = []string{value}
 			var waits []time.Duration
 			start := time.Now()
-			s := &stub{answer: func(n int, _ request) (*http.Response, error) {
+			s := &stub{respond: func(n int, _ request) (*http.Response, error) {
 				waits = append(waits, time.Since(start))
 				if n == 1 {
 					return turned, nil
@@ -957,7 +964,7 @@ func FuzzRetryAfter(f *testing.F) {
 	})
 }
 
-// readRetryAfter reads the header as RFC 9110 defines it, digits or one of three forms of a date, and fractions. The result
+// readRetryAfter parses the header by RFC 9110, as digits or one of three date formats, and also accepts fractions. The result
 // is at most a year.
 func readRetryAfter(value string, now time.Time) time.Duration {
 	const year = 365 * 24 * time.Hour

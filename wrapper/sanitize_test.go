@@ -18,7 +18,7 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-// A password may be a word of an error's text. The text is redacted, and what programs decide by stays.
+// A password may be a word in the text of an error. It is redacted in the text, but errors.Is and errors.As are not affected.
 func TestTransportErrors_PasswordInText(t *testing.T) {
 	t.Parallel()
 	for _, failure := range []error{
@@ -35,7 +35,7 @@ func TestTransportErrors_PasswordInText(t *testing.T) {
 			if len(password) < 4 { // too short to be redacted
 				continue
 			}
-			client := newClient21(t, &stub{answer: inTurn(failure)}, basiq.WithRetry(basiq.RetryPolicy{MaxAttempts: 1}))
+			client := newClient21(t, &stub{respond: respondWith(failure)}, basiq.WithRetry(basiq.RetryPolicy{MaxAttempts: 1}))
 			_, err := client.Connections.Create(t.Context(), userID, basiq.CreateConnection{
 				InstitutionID: "AU00000", LoginID: basiq.NewSecret("gavinBelson"), Password: basiq.NewSecret(password),
 			})
@@ -54,17 +54,17 @@ func TestTransportErrors_PasswordInText(t *testing.T) {
 	}
 }
 
-// identities are what programs compare transport errors with.
+// identities lists errors that programs compare transport errors with.
 var identities = []error{
 	context.Canceled, context.DeadlineExceeded, io.EOF, io.ErrUnexpectedEOF, io.ErrClosedPipe, net.ErrClosed, os.ErrDeadlineExceeded,
 	syscall.ECONNRESET, syscall.ECONNREFUSED, syscall.EPIPE, syscall.ETIMEDOUT, syscall.EHOSTUNREACH,
 }
 
-// The same holds for a body that breaks off.
+// The same applies to errors while a body is read.
 func TestTransportErrors_PasswordInTextOfABody(t *testing.T) {
 	t.Parallel()
 	for _, password := range []string{"unexpected", "hooli2016"} {
-		client := newClient21(t, &stub{answer: inTurn(answerOf{status: 202, body: "{", cut: io.ErrUnexpectedEOF})})
+		client := newClient21(t, &stub{respond: respondWith(stubResponse{status: 202, body: "{", cut: io.ErrUnexpectedEOF})})
 		_, err := client.Connections.Create(t.Context(), userID, basiq.CreateConnection{
 			InstitutionID: "AU00000", LoginID: basiq.NewSecret("gavinBelson"), Password: basiq.NewSecret(password),
 		})
@@ -74,7 +74,7 @@ func TestTransportErrors_PasswordInTextOfABody(t *testing.T) {
 	}
 }
 
-// What net/http quotes of a response is cut out, whatever secret is in the quotes or in the text around them.
+// Parts of a response that net/http quotes are removed. This also holds if a secret is in the quotes or around them.
 func TestTransportErrors_QuotedResponse(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ text, password, want string }{
@@ -84,7 +84,7 @@ func TestTransportErrors_QuotedResponse(t *testing.T) {
 		{`bad value a"b"c`, `a"b"c`, "bad value [redacted]"},
 		{`http2: server sent GOAWAY and closed the connection; LastStreamID=1, ErrCode=NO_ERROR, debug="of note"`, "hooli2016", "http2: server sent GOAWAY and closed the connection; LastStreamID=1, ErrCode=NO_ERROR"},
 	} {
-		client := newClient21(t, &stub{answer: inTurn(errors.New(c.text))}, basiq.WithRetry(basiq.RetryPolicy{MaxAttempts: 1}))
+		client := newClient21(t, &stub{respond: respondWith(errors.New(c.text))}, basiq.WithRetry(basiq.RetryPolicy{MaxAttempts: 1}))
 		_, err := client.Connections.Create(t.Context(), userID, basiq.CreateConnection{
 			InstitutionID: "AU00000", LoginID: basiq.NewSecret("gavinBelson"), Password: basiq.NewSecret(c.password),
 		})
@@ -94,7 +94,7 @@ func TestTransportErrors_QuotedResponse(t *testing.T) {
 	}
 }
 
-// Error bodies above 256 KiB are not parsed: each byte can cost a hundred in memory.
+// Error bodies above 256 KiB are not parsed, because each byte may need a hundred bytes of memory.
 func TestErrors_LargeBodiesAreNotParsed(t *testing.T) {
 	t.Parallel()
 	pad := strings.Repeat(" ", 256<<10-len(envelope("some-code", "", "")))

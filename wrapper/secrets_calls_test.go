@@ -34,17 +34,17 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-// secretCall is a call that carries secrets, in the credential at least.
+// secretCall is a call with secrets, at least in its credential.
 type secretCall struct {
 	name string
-	// at is in the path of the requests that go wrong; empty for all.
+	// at is the path of the requests that the situation applies to. If it is empty, it applies to all requests.
 	at string
-	// answer is what a server in good health says.
-	answer func(req *http.Request) *http.Response
-	call   func(t testing.TB, c *basiq.Client) (any, error)
+	// respond returns a successful response.
+	respond func(req *http.Request) *http.Response
+	call    func(t testing.TB, c *basiq.Client) (any, error)
 }
 
-// version returns the option for a client whose API version has the call.
+// version returns the option for an API version that has the call.
 func (c secretCall) version(t testing.TB) basiq.Option {
 	t.Helper()
 	for _, op := range basiq.Operations() {
@@ -55,8 +55,8 @@ func (c secretCall) version(t testing.TB) basiq.Option {
 	return version21
 }
 
-// secretCalls are all operations, those whose own input or answer is secret with secrets planted, and the calls that are
-// made of several.
+// secretCalls returns calls of all operations and calls that make several requests. Inputs and responses that are secret contain
+// planted secrets.
 func secretCalls() []secretCall {
 	create := basiq.CreateConnection{
 		InstitutionID: "AU00000", LoginID: basiq.NewSecret(plantedLogin), Password: basiq.NewSecret(plantedPassword),
@@ -70,7 +70,7 @@ func secretCalls() []secretCall {
 		"postToken": {call: func(t testing.TB, c *basiq.Client) (any, error) {
 			token, err := c.Tokens.Create(t.Context(), basiq.ServerAccess())
 			return token, err
-		}, answer: always(200, plantedTokenJSON)},
+		}, respond: always(200, plantedTokenJSON)},
 		"postConnection": {call: func(t testing.TB, c *basiq.Client) (any, error) {
 			return c.Connections.Create(t.Context(), userID, create)
 		}},
@@ -80,21 +80,21 @@ func secretCalls() []secretCall {
 		"postJobMfa": {call: func(t testing.TB, c *basiq.Client) (any, error) {
 			return c.Jobs.AnswerMFA(t.Context(), userID, jobID, basiq.NewSecret(plantedAnswer), basiq.NewSecret(plantedAnswer))
 		}},
-		// These two take nearly any answer for success, and what is in it is not asked here.
+		// These two calls accept almost any response, and their results are not checked here.
 		"refreshConnections": {call: func(t testing.TB, c *basiq.Client) (any, error) { return c.Connections.RefreshAll(t.Context(), userID) }},
 		"getEnrich": {call: func(t testing.TB, c *basiq.Client) (any, error) {
 			return c.Enrichment.Get(t.Context(), basiq.EnrichQuery{Description: "WOOLWORTHS", InstitutionID: "AU00000", Country: "AU"})
 		}},
-		"addWebhook": {answer: always(201, plantedWebhookJSON), call: func(t testing.TB, c *basiq.Client) (any, error) {
+		"addWebhook": {respond: always(201, plantedWebhookJSON), call: func(t testing.TB, c *basiq.Client) (any, error) {
 			return c.Webhooks.Create(t.Context(), basiq.CreateWebhook{URL: hookURL})
 		}},
-		"getWebhook": {answer: always(200, plantedWebhookJSON), call: func(t testing.TB, c *basiq.Client) (any, error) {
+		"getWebhook": {respond: always(200, plantedWebhookJSON), call: func(t testing.TB, c *basiq.Client) (any, error) {
 			return c.Webhooks.Get(t.Context(), "w1")
 		}},
-		"updateWebhook": {answer: always(200, plantedWebhookJSON), call: func(t testing.TB, c *basiq.Client) (any, error) {
+		"updateWebhook": {respond: always(200, plantedWebhookJSON), call: func(t testing.TB, c *basiq.Client) (any, error) {
 			return c.Webhooks.Update(t.Context(), "w1", basiq.UpdateWebhook{URL: hookURL})
 		}},
-		"listAppWebhooks": {answer: always(200, list(plantedWebhookJSON)), call: func(t testing.TB, c *basiq.Client) (any, error) {
+		"listAppWebhooks": {respond: always(200, list(plantedWebhookJSON)), call: func(t testing.TB, c *basiq.Client) (any, error) {
 			var hooks []*basiq.Webhook
 			for hook, err := range c.Webhooks.List(t.Context()) {
 				if err != nil {
@@ -107,39 +107,39 @@ func secretCalls() []secretCall {
 	}
 	var calls []secretCall
 	for _, c := range operationCalls {
-		call := secretCall{name: c.id, answer: always(c.status, c.body), call: func(t testing.TB, client *basiq.Client) (any, error) {
+		call := secretCall{name: c.id, respond: always(c.status, c.body), call: func(t testing.TB, client *basiq.Client) (any, error) {
 			return nil, c.call(t, client)
 		}}
 		if own, ok := planted[c.id]; ok {
 			call.call = own.call
-			if own.answer != nil {
-				call.answer = own.answer
+			if own.respond != nil {
+				call.respond = own.respond
 			}
 		}
 		calls = append(calls, call)
 	}
 	calls = append(calls,
-		secretCall{name: "Tokens.Get", answer: always(200, plantedTokenJSON), call: func(t testing.TB, c *basiq.Client) (any, error) {
+		secretCall{name: "Tokens.Get", respond: always(200, plantedTokenJSON), call: func(t testing.TB, c *basiq.Client) (any, error) {
 			token, err := c.Tokens.Get(t.Context(), basiq.ClientAccess(userID))
 			return token, err
 		}},
-		secretCall{name: "Consents.PageURL", answer: always(200, plantedTokenJSON), call: func(t testing.TB, c *basiq.Client) (any, error) {
+		secretCall{name: "Consents.PageURL", respond: always(200, plantedTokenJSON), call: func(t testing.TB, c *basiq.Client) (any, error) {
 			page, err := c.Consents.PageURL(t.Context(), userID, basiq.ConsentPage{State: plantedState})
 			return page, err
 		}},
-		// The raw client returns plain answers, whose bodies are the caller's to read.
-		secretCall{name: "Raw.PostToken", answer: always(200, plantedTokenJSON), call: func(t testing.TB, c *basiq.Client) (any, error) {
+		// The raw client returns HTTP responses, whose bodies are read by the caller.
+		secretCall{name: "Raw.PostToken", respond: always(200, plantedTokenJSON), call: func(t testing.TB, c *basiq.Client) (any, error) {
 			return c.Raw().PostTokenWithFormdataBody(t.Context(), &gen.PostTokenParams{BasiqVersion: "3.0"}, gen.TokenRequest{Scope: gen.TokenScopeServerAccess})
 		}},
-		secretCall{name: "Raw.PostConnection", answer: always(202, jobJSON), call: func(t testing.TB, c *basiq.Client) (any, error) {
+		secretCall{name: "Raw.PostConnection", respond: always(202, jobJSON), call: func(t testing.TB, c *basiq.Client) (any, error) {
 			return c.Raw().PostConnection(t.Context(), userID, gen.CreateConnection{LoginID: api.WireSecret{Secret: basiq.NewSecret(plantedLogin)}, Password: api.WireSecret{Secret: basiq.NewSecret(plantedPassword)}})
 		}},
-		secretCall{name: "Raw.PostJobMFA", answer: always(202, jobJSON), call: func(t testing.TB, c *basiq.Client) (any, error) {
+		secretCall{name: "Raw.PostJobMFA", respond: always(202, jobJSON), call: func(t testing.TB, c *basiq.Client) (any, error) {
 			return c.Raw().PostJobMFA(t.Context(), jobID, gen.MFAAnswer{MFAResponse: []api.WireSecret{{Secret: basiq.NewSecret(plantedAnswer)}}})
 		}},
 	)
 	for _, at := range []string{"/users/u1/connections", "/jobs/j1", "/jobs/j1/mfa", "/users/u1/connections/c1"} {
-		calls = append(calls, secretCall{name: "Connections.CreateAndWait at " + at, at: at, answer: connecting, call: func(t testing.TB, c *basiq.Client) (any, error) {
+		calls = append(calls, secretCall{name: "Connections.CreateAndWait at " + at, at: at, respond: connecting, call: func(t testing.TB, c *basiq.Client) (any, error) {
 			return c.Connections.CreateAndWait(t.Context(), userID, create, basiq.WithMFA(func(context.Context, basiq.MFAChallenge) ([]basiq.Secret, error) {
 				return []basiq.Secret{basiq.NewSecret(plantedAnswer)}, nil
 			}))
@@ -152,7 +152,7 @@ func always(status int, body string) func(*http.Request) *http.Response {
 	return func(*http.Request) *http.Response { return reply(status, body) }
 }
 
-// connecting plays the creation of a connection whose bank asks for a second factor.
+// connecting simulates the creation of a connection at a bank that requires a second factor.
 func connecting(req *http.Request) *http.Response {
 	switch req.Method + " " + req.URL.Path {
 	case "POST /users/u1/connections":
@@ -160,7 +160,7 @@ func connecting(req *http.Request) *http.Response {
 	case "POST /jobs/j1/mfa":
 		return reply(202, jobJSON)
 	case "GET /jobs/j1":
-		// The challenge stays for ten seconds, answered or not.
+		// The challenge stays in the job for ten seconds, answered or not.
 		if time.Now().Second() < 10 {
 			return reply(200, `{"type":"job","id":"j1","links":{"source":"/users/u1/connections/c1"},"steps":[{"title":"verify-credentials","status":"in-progress",`+
 				`"result":{"type":"mfa","method":"token","input":["code"]}}]}`)
@@ -170,10 +170,10 @@ func connecting(req *http.Request) *http.Response {
 	return reply(200, connectionJSON)
 }
 
-// situation is what becomes of a request: an answer or an error, made of what was sent.
+// situation returns the response or the error for a request.
 type situation func(sent sentRequest) (*http.Response, error)
 
-// sentRequest is a request as the server has it, and the answer that it would get in good health.
+// sentRequest is a received request and the successful response to it.
 type sentRequest struct {
 	*http.Request
 
@@ -181,84 +181,84 @@ type sentRequest struct {
 	good *http.Response
 }
 
-// dump is all of a request that is secret, as an unkind server repeats it.
+// dump returns all secret parts of the request, for a server that echoes them.
 func (s sentRequest) dump() string {
 	return s.Method + " " + s.URL.String() + " " + s.Header.Get("Authorization") + " " + s.body + " " + plantedSigner
 }
 
-// goodBody is the body of the answer in good health.
+// goodBody returns the body of the successful response.
 func (s sentRequest) goodBody() string {
 	body, _ := io.ReadAll(s.good.Body)
 	return string(body)
 }
 
-// situations are what can become of a request. What a server repeats of it stands wherever a client has no need to look.
+// situations returns possible outcomes of a request. The servers echo secrets in places that the client does not need to read.
 func situations() map[string]situation {
 	all := map[string]situation{
 		"success": func(s sentRequest) (*http.Response, error) { return s.good, nil },
-		"success that repeats": func(s sentRequest) (*http.Response, error) {
+		"success with an echo": func(s sentRequest) (*http.Response, error) {
 			status, body := s.good.StatusCode, s.goodBody()
 			if strings.HasPrefix(body, "{") {
 				body = `{"echo":` + quoted(s.dump()) + `,` + body[1:]
 			}
-			return repeating(status, body, s), nil
+			return echoing(status, body, s), nil
 		},
-		"success cut off": func(s sentRequest) (*http.Response, error) {
-			return cutOff(s.good.StatusCode, s.goodBody()+" ", errReset), nil
+		"truncated success": func(s sentRequest) (*http.Response, error) {
+			return truncated(s.good.StatusCode, s.goodBody()+" ", errReset), nil
 		},
-		"HTML for success": func(s sentRequest) (*http.Response, error) { return repeating(200, "<html>"+s.dump(), s), nil },
-		"text for success": func(s sentRequest) (*http.Response, error) { return repeating(200, quoted(s.dump()), s), nil },
-		"list for success": func(s sentRequest) (*http.Response, error) { return repeating(200, `[`+quoted(s.dump())+`]`, s), nil },
-		"half of success": func(s sentRequest) (*http.Response, error) {
-			return repeating(200, `{"echo":`+quoted(s.dump())+`,`, s), nil
+		"HTML with 200":   func(s sentRequest) (*http.Response, error) { return echoing(200, "<html>"+s.dump(), s), nil },
+		"string with 200": func(s sentRequest) (*http.Response, error) { return echoing(200, quoted(s.dump()), s), nil },
+		"array with 200":  func(s sentRequest) (*http.Response, error) { return echoing(200, `[`+quoted(s.dump())+`]`, s), nil },
+		"incomplete JSON with 200": func(s sentRequest) (*http.Response, error) {
+			return echoing(200, `{"echo":`+quoted(s.dump())+`,`, s), nil
 		},
-		"nothing of use": func(s sentRequest) (*http.Response, error) {
-			return repeating(200, `{"echo":`+quoted(s.dump())+`}`, s), nil
+		"useless JSON with 200": func(s sentRequest) (*http.Response, error) {
+			return echoing(200, `{"echo":`+quoted(s.dump())+`}`, s), nil
 		},
-		"only a secret": func(sentRequest) (*http.Response, error) {
+		"secret without an ID": func(sentRequest) (*http.Response, error) {
 			return reply(200, `{"type":"webhook","secret":`+quoted(plantedSigner)+`}`), nil
 		},
-		"secret cut off": func(sentRequest) (*http.Response, error) {
-			return cutOff(200, `{"secret":`+quoted(plantedSigner), errReset), nil
+		"truncated secret": func(sentRequest) (*http.Response, error) {
+			return truncated(200, `{"secret":`+quoted(plantedSigner), errReset), nil
 		},
-		"token cut off": func(sentRequest) (*http.Response, error) {
-			return cutOff(200, `{"access_token":`+quoted(plantedToken), errReset), nil
+		"truncated token": func(sentRequest) (*http.Response, error) {
+			return truncated(200, `{"access_token":`+quoted(plantedToken), errReset), nil
 		},
-		"token of no kind": func(sentRequest) (*http.Response, error) {
+		"mistyped token": func(sentRequest) (*http.Response, error) {
 			return reply(200, `{"access_token":[`+quoted(plantedToken)+`]}`), nil
 		},
-		"expiry of no kind": func(sentRequest) (*http.Response, error) {
+		"mistyped expiry": func(sentRequest) (*http.Response, error) {
 			return reply(200, `{"access_token":`+quoted(plantedToken)+`,"expires_in":`+quoted(plantedToken)+`}`), nil
 		},
-		"token of no use": func(sentRequest) (*http.Response, error) {
+		"invalid token": func(sentRequest) (*http.Response, error) {
 			return reply(200, `{"access_token":`+quoted(plantedToken+" \n")+`}`), nil
 		},
-		"strange next page": func(s sentRequest) (*http.Response, error) {
+		"invalid next page": func(s sentRequest) (*http.Response, error) {
 			return reply(200, `{"type":"list","data":[],"links":{"next":`+quoted("https://"+url.QueryEscape(s.dump())+"@h.example/?"+url.QueryEscape(s.dump()))+`}}`), nil
 		},
 		"too much": func(s sentRequest) (*http.Response, error) {
-			return repeating(200, strings.Repeat(s.dump(), 100), s), nil
+			return echoing(200, strings.Repeat(s.dump(), 100), s), nil
 		},
-		"expired":  func(sentRequest) (*http.Response, error) { return tokenExpired.response(), nil },
-		"HTML 502": func(s sentRequest) (*http.Response, error) { return repeating(502, "<html><pre>"+s.dump(), s), nil },
-		"half of an error": func(s sentRequest) (*http.Response, error) {
-			return repeating(400, `{"data":[{"code":"invalid-content","echo":`+quoted(s.dump()), s), nil
+		"expired":  func(sentRequest) (*http.Response, error) { return tokenExpired.httpResponse(), nil },
+		"HTML 502": func(s sentRequest) (*http.Response, error) { return echoing(502, "<html><pre>"+s.dump(), s), nil },
+		"incomplete error": func(s sentRequest) (*http.Response, error) {
+			return echoing(400, `{"data":[{"code":"invalid-content","echo":`+quoted(s.dump()), s), nil
 		},
-		"error cut off": func(s sentRequest) (*http.Response, error) {
-			return cutOff(500, `{"echo":`+quoted(s.dump()), errReset), nil
+		"truncated error": func(s sentRequest) (*http.Response, error) {
+			return truncated(500, `{"echo":`+quoted(s.dump()), errReset), nil
 		},
 		"redirect": func(s sentRequest) (*http.Response, error) {
-			resp := repeating(307, s.dump(), s)
+			resp := echoing(307, s.dump(), s)
 			resp.Header.Set("Location", "https://user:pass@elsewhere.example/"+url.PathEscape(s.dump())+"?"+url.QueryEscape(s.dump()))
 			return resp, nil
 		},
-		"Retry-After that repeats": func(s sentRequest) (*http.Response, error) {
-			resp := repeating(429, `{"data":[{"code":"too-many-requests"}]}`, s)
+		"Retry-After with an echo": func(s sentRequest) (*http.Response, error) {
+			resp := echoing(429, `{"data":[{"code":"too-many-requests"}]}`, s)
 			resp.Header.Set("Retry-After", url.QueryEscape(s.dump()))
 			return resp, nil
 		},
 		"Retry-After": func(s sentRequest) (*http.Response, error) {
-			resp := repeating(503, `{"data":[{"code":"service-unavailable"}]}`, s)
+			resp := echoing(503, `{"data":[{"code":"service-unavailable"}]}`, s)
 			resp.Header.Set("Retry-After", "2")
 			return resp, nil
 		},
@@ -273,7 +273,7 @@ func situations() map[string]situation {
 	}
 	for _, status := range []int{300, 400, 401, 403, 404, 408, 409, 410, 413, 415, 422, 429, 500, 501, 503, 504} {
 		all[strconv.Itoa(status)] = func(s sentRequest) (*http.Response, error) {
-			return repeating(status, `{"type":"list","correlationId":"corr-1","data":[{"code":"invalid-content","detail":"It is no good.","echo":`+quoted(s.dump())+
+			return echoing(status, `{"type":"list","correlationId":"corr-1","data":[{"code":"invalid-content","detail":"Invalid value.","echo":`+quoted(s.dump())+
 				`,"source":{"parameter":"password","value":`+quoted(s.dump())+`}}],"echo":`+quoted(s.dump())+`}`, s), nil
 		}
 	}
@@ -308,11 +308,11 @@ func situations() map[string]situation {
 	return all
 }
 
-// echoes are situations in which a server or a transport repeats what was sent where an error shows it.
+// echoes returns situations in which a server or a transport echoes the request where an error shows it.
 func echoes() map[string]situation {
 	echo := map[string]func(s sentRequest) string{
-		"as it is":    func(s sentRequest) string { return s.Header.Get("Authorization") + " " + s.body },
-		"for a query": func(s sentRequest) string { return url.QueryEscape(s.Header.Get("Authorization") + " " + s.body) },
+		"unchanged":     func(s sentRequest) string { return s.Header.Get("Authorization") + " " + s.body },
+		"query-escaped": func(s sentRequest) string { return url.QueryEscape(s.Header.Get("Authorization") + " " + s.body) },
 		"values": func(s sentRequest) string {
 			_, credential, _ := strings.Cut(s.Header.Get("Authorization"), " ")
 			values := []string{credential, base64.StdEncoding.EncodeToString([]byte(credential)), url.PathEscape(credential)}
@@ -338,15 +338,15 @@ func echoes() map[string]situation {
 		add("message", func(s sentRequest) (*http.Response, error) {
 			return reply(400, `{"message":`+jsonString(echo(s))+`}`), nil
 		})
-		add("Location that is no URL", func(s sentRequest) (*http.Response, error) {
+		add("invalid Location", func(s sentRequest) (*http.Response, error) {
 			resp := reply(302, "")
-			resp.Header.Set("Location", "http://[::1 "+echo(s)+plantedSigner) // which the client does not know
+			resp.Header.Set("Location", "http://[::1 "+echo(s)+plantedSigner) // a secret that the client does not know
 			return resp, nil
 		})
 		add("error", func(s sentRequest) (*http.Response, error) { return nil, fmt.Errorf("cannot send %s", echo(s)) })
 		add("error quoted", func(s sentRequest) (*http.Response, error) { return nil, fmt.Errorf("bad Content-Length %q", echo(s)) })
 		add("trailer", func(s sentRequest) (*http.Response, error) {
-			return cutOff(s.good.StatusCode, s.goodBody()+" ", textproto.ProtocolError("malformed MIME header line: "+echo(s))), nil
+			return truncated(s.good.StatusCode, s.goodBody()+" ", textproto.ProtocolError("malformed MIME header line: "+echo(s))), nil
 		})
 	}
 	return all
@@ -361,8 +361,8 @@ func quoted(text string) string {
 	return fmt.Sprintf("%q", strings.ToValidUTF8(strings.ReplaceAll(text, "ü", "u"), ""))
 }
 
-// repeating is an answer that repeats a request wherever headers have room.
-func repeating(status int, body string, s sentRequest) *http.Response {
+// echoing returns a response that echoes the request in all its headers.
+func echoing(status int, body string, s sentRequest) *http.Response {
 	resp := reply(status, body)
 	resp.Status = fmt.Sprintf("%d %s", status, s.dump())
 	for _, name := range []string{"Set-Cookie", "X-Request", "Www-Authenticate", "Etag", "X-Correlation-Id"} {
@@ -373,11 +373,11 @@ func repeating(status int, body string, s sentRequest) *http.Response {
 	return resp
 }
 
-func cutOff(status int, body string, err error) *http.Response {
-	return answerOf{status: status, body: body, cut: err}.response()
+func truncated(status int, body string, err error) *http.Response {
+	return stubResponse{status: status, body: body, cut: err}.httpResponse()
 }
 
-// record is all that a program gets to see of a call.
+// record contains everything that a program can see of a call.
 type record struct {
 	mu   sync.Mutex
 	text map[string]*strings.Builder
@@ -392,26 +392,26 @@ func (r *record) add(where, text string) {
 	r.text[where].WriteString(text + "\n")
 }
 
-// Write is for the logs.
+// Write records log output.
 func (r *record) Write(line []byte) (int, error) {
 	r.add("a log", string(line))
 	return len(line), nil
 }
 
-// hook looks at all that a hook may.
-func (r *record) hook(next basiq.Doer) basiq.Doer {
+// middleware is middleware that records everything that middleware can see.
+func (r *record) middleware(next basiq.Doer) basiq.Doer {
 	return basiq.DoerFunc(func(req *http.Request) (*http.Response, error) {
-		r.add("a hook", fmt.Sprintf("%v %v %+v %#v %v %+v %#v", req.URL, req.Header, req, req, req.Context(), req.Context(), req.Context()))
+		r.add("middleware", fmt.Sprintf("%v %v %+v %#v %v %+v %#v", req.URL, req.Header, req, req, req.Context(), req.Context(), req.Context()))
 		resp, err := next.Do(req)
-		r.add("a hook", fmt.Sprint(err))
+		r.add("middleware", fmt.Sprint(err))
 		if err == nil && resp.Request != nil {
-			r.add("a hook", fmt.Sprintf("%v %v %+v %v", resp.Request.URL, resp.Request.Header, resp.Request, resp.Request.Context()))
+			r.add("middleware", fmt.Sprintf("%v %v %+v %v", resp.Request.URL, resp.Request.Header, resp.Request, resp.Request.Context()))
 		}
 		return resp, err
 	})
 }
 
-// observe makes a call with everything that a program can watch it with, and records what it saw.
+// observe makes a call and records everything that a program can observe.
 func observe(t *testing.T, c secretCall, transport http.RoundTripper, options ...basiq.Option) *record {
 	t.Helper()
 	seen := &record{text: map[string]*strings.Builder{}}
@@ -420,7 +420,7 @@ func observe(t *testing.T, c secretCall, transport http.RoundTripper, options ..
 		basiq.WithHTTPClient(&http.Client{Transport: transport, Timeout: time.Minute}),
 		basiq.WithMaxResponseBytes(16 << 10),
 		basiq.WithLogger(slog.New(slog.NewMultiHandler(slog.NewTextHandler(seen, debugging), slog.NewJSONHandler(seen, debugging)))),
-		basiq.WithMiddleware(seen.hook),
+		basiq.WithMiddleware(seen.middleware),
 		c.version(t),
 	}, options...)...)
 	require.NoError(t, err)
@@ -432,27 +432,27 @@ func observe(t *testing.T, c secretCall, transport http.RoundTripper, options ..
 		}()
 		value, err := c.call(t, client)
 		if resp, ok := value.(*http.Response); ok {
-			if err == nil { // its headers and its body are the server's own
-				seen.add("an answer", fmt.Sprintf("%v %+v %#v %+v", resp.Request, resp.Request, resp.Request, resp.Request.Header))
+			if err == nil { // its headers and body belong to the server
+				seen.add("a response", fmt.Sprintf("%v %+v %#v %+v", resp.Request, resp.Request, resp.Request, resp.Request.Header))
 				_ = resp.Body.Close()
 			}
 		} else {
-			seen.add("a value", shown(value)+held(value))
+			seen.add("a value", shown(value)+nested(value))
 		}
 		for _, node := range errorTree(err) {
 			seen.add("an error", shown(node))
 		}
 		if err != nil {
-			seen.add("an error", held(err))
+			seen.add("an error", nested(err))
 		}
 	}()
-	time.Sleep(time.Hour) // net/http's own timers outlast a panic
+	time.Sleep(time.Hour) // timers of net/http outlast a panic
 	seen.add("the client", fmt.Sprintf("%v %+v %#v %s", client, *client, client.Raw(), client.Connections))
 	return seen
 }
 
-// unkind is the server that a situation is played on, where the call's requests go, or at the getting of the token.
-func unkind(c secretCall, play situation, atToken bool) roundTripper {
+// faulty returns a server that plays a situation, either for the requests of the call or for its token requests.
+func faulty(c secretCall, play situation, atToken bool) roundTripper {
 	var mu sync.Mutex
 	tokens := 0
 	return func(req *http.Request) (*http.Response, error) {
@@ -464,7 +464,7 @@ func unkind(c secretCall, play situation, atToken bool) roundTripper {
 			_ = req.Body.Close()
 		}
 		isToken := req.URL.Path == "/token"
-		good := c.answer(req)
+		good := c.respond(req)
 		if isToken {
 			mu.Lock()
 			tokens++
@@ -487,8 +487,8 @@ func unkind(c secretCall, play situation, atToken bool) roundTripper {
 	}
 }
 
-// TestCallsKeepSecrets makes every call in every situation, and looks for secrets in all that shows of it.
-func TestCallsKeepSecrets(t *testing.T) {
+// TestSecrets_Calls makes every call in every situation and checks that no secret is visible.
+func TestSecrets_Calls(t *testing.T) {
 	t.Parallel()
 	for n, c := range secretCalls() {
 		t.Run(c.name, func(t *testing.T) {
@@ -496,45 +496,47 @@ func TestCallsKeepSecrets(t *testing.T) {
 			all := situations()
 			maps.Copy(all, echoes())
 			for i, name := range slices.Sorted(maps.Keys(all)) {
-				// With the race detector each call meets one situation in six, and each situation one call in six: what is shown does
-				// not depend on it, and `make cover` has all of them.
+				// With the race detector each call is tested in one situation of six, and each situation with one call of six.
+				// What is visible does not depend on the detector, and `make cover` tests all combinations.
 				if raceDetector && (i+n)%6 != 0 {
 					continue
 				}
 				play := all[name]
 				if !c.onlyToken() {
-					synctest.Test(t, func(t *testing.T) { observe(t, c, unkind(c, play, false)).assertNoSecrets(t, name) })
+					synctest.Test(t, func(t *testing.T) { observe(t, c, faulty(c, play, false)).assertNoSecrets(t, name) })
 				}
-				// How a token is got does not depend on what it is for, and what becomes of a call without one hardly does.
+				// The token request does not depend on the call, and a call without a token hardly depends on the operation.
 				if c.onlyToken() || slices.Contains([]string{"getUser", "postConnection", "postJobMfa", "Raw.PostConnection"}, c.name) {
-					synctest.Test(t, func(t *testing.T) { observe(t, c, unkind(c, play, true)).assertNoSecrets(t, name+" at the token") })
+					synctest.Test(t, func(t *testing.T) {
+						observe(t, c, faulty(c, play, true)).assertNoSecrets(t, name+" during the token request")
+					})
 				}
 			}
 		})
 	}
 }
 
-// onlyToken reports whether the call sends nothing but requests for tokens.
+// onlyToken reports whether the call sends only token requests.
 func (c secretCall) onlyToken() bool {
 	return slices.Contains([]string{"postToken", "Tokens.Get", "Consents.PageURL", "Raw.PostToken"}, c.name)
 }
 
-// What an error says of a secret is all that is taken out of it.
-func TestEchoesAreRedacted(t *testing.T) {
+// Only the secret is removed from the text of an error.
+func TestSecrets_Echoes(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		login, password string
 		code, detail    string
-		says            string
+		want            string
 	}{
-		"echo":                 {"gavin", "hooli2016", "invalid-content", "hooli2016 is too short for gavin", "invalid-content: [redacted] is too short for [redacted]"},
-		"one begins the other": {"hooli", "hooli2016", "invalid-content", "hooli2016, hooli", "invalid-content: [redacted], [redacted]"},
-		"escaped":              {"gavin", `a"b<c`, "invalid-content", `{"password":"a\"b\u003cc"} a%22b%3Cc`, `invalid-content: {"password":"[redacted]"} [redacted]`},
-		"a word of the code":   {"gavin", "invalid", "invalid-content", "it is invalid", "invalid-content: it is [redacted]"},
-		"in the code":          {"gavin", "hooli2016", "bad-hooli2016", "no", "bad-[redacted]: no"},
-		"just long enough":     {"gav", "abcd", "invalid-content", "abcd by gav", "invalid-content: [redacted] by gav"},
-		"words of the code":    {"gavin", "lazy", "too-lazy", "no", "too-lazy: no"},
-		"too short to tell":    {"gavin", "1", "invalid-content", "1 error", "invalid-content: 1 error"},
+		"echo":                                {"gavin", "hooli2016", "invalid-content", "hooli2016 is too short for gavin", "invalid-content: [redacted] is too short for [redacted]"},
+		"one secret is a prefix of the other": {"hooli", "hooli2016", "invalid-content", "hooli2016, hooli", "invalid-content: [redacted], [redacted]"},
+		"escaped":                             {"gavin", `a"b<c`, "invalid-content", `{"password":"a\"b\u003cc"} a%22b%3Cc`, `invalid-content: {"password":"[redacted]"} [redacted]`},
+		"word of the code in the text":        {"gavin", "invalid", "invalid-content", "it is invalid", "invalid-content: it is [redacted]"},
+		"secret in the code":                  {"gavin", "hooli2016", "bad-hooli2016", "no", "bad-[redacted]: no"},
+		"just long enough":                    {"gav", "abcd", "invalid-content", "abcd by gav", "invalid-content: [redacted] by gav"},
+		"code with several words":             {"gavin", "lazy", "too-lazy", "no", "too-lazy: no"},
+		"too short to redact":                 {"gavin", "1", "invalid-content", "1 error", "invalid-content: 1 error"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -542,17 +544,17 @@ func TestEchoesAreRedacted(t *testing.T) {
 			_, err := client.Connections.Create(t.Context(), userID, basiq.CreateConnection{
 				InstitutionID: "AU00000", LoginID: basiq.NewSecret(c.login), Password: basiq.NewSecret(c.password),
 			})
-			require.EqualError(t, err, "basiq: Connections.Create: 400 "+c.says+" (correlation corr-1)")
+			require.EqualError(t, err, "basiq: Connections.Create: 400 "+c.want+" (correlation corr-1)")
 			failure, ok := errors.AsType[*basiq.Error](err)
 			require.True(t, ok)
-			assert.Contains(t, string(failure.Body()), c.code, "the body is as it came")
+			assert.Contains(t, string(failure.Body()), c.code, "the body must be unchanged")
 		})
 	}
 }
 
-// TestPanicsKeepSecrets makes every call with something of the caller's that panics: in the call, or in the background,
-// where the token is got.
-func TestPanicsKeepSecrets(t *testing.T) {
+// TestSecrets_Panics makes every call with a component of the caller that panics, either in the call or in the background while
+// a token is requested.
+func TestSecrets_Panics(t *testing.T) {
 	t.Parallel()
 	const cause = "boom"
 	onCall := func(panics func(call basiq.CallInfo) bool) basiq.Option {
@@ -569,8 +571,8 @@ func TestPanicsKeepSecrets(t *testing.T) {
 	isToken := func(call basiq.CallInfo) bool { return call.Operation.ID == "postToken" }
 	var panics atomic.Int32
 	t.Cleanup(func() {
-		// Some calls take no token, or nothing but one.
-		assert.Greater(t, int(panics.Load()), 5*len(secretCalls()), "hardly anything has panicked")
+		// Some calls need no token, others only a token.
+		assert.Greater(t, int(panics.Load()), 5*len(secretCalls()), "too few calls have panicked")
 	})
 	boom := func(sentRequest) (*http.Response, error) { panic(cause) }
 	onlyCall := func(call basiq.CallInfo) bool { return !isToken(call) }
@@ -578,19 +580,19 @@ func TestPanicsKeepSecrets(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			for name, play := range map[string]func(t *testing.T) *record{
-				"a hook": func(t *testing.T) *record {
-					return observe(t, c, unkind(c, situations()["success"], false), onCall(onlyCall))
+				"middleware": func(t *testing.T) *record {
+					return observe(t, c, faulty(c, situations()["success"], false), onCall(onlyCall))
 				},
-				"a hook in the background": func(t *testing.T) *record {
-					return observe(t, c, unkind(c, situations()["success"], false), onCall(isToken))
+				"middleware in the background": func(t *testing.T) *record {
+					return observe(t, c, faulty(c, situations()["success"], false), onCall(isToken))
 				},
-				"a transport":                   func(t *testing.T) *record { return observe(t, c, unkind(c, boom, false)) },
-				"a transport in the background": func(t *testing.T) *record { return observe(t, c, unkind(c, boom, true)) },
+				"a transport":                   func(t *testing.T) *record { return observe(t, c, faulty(c, boom, false)) },
+				"a transport in the background": func(t *testing.T) *record { return observe(t, c, faulty(c, boom, true)) },
 				"a TokenSource": func(t *testing.T) *record {
-					return observe(t, c, unkind(c, situations()["success"], false), basiq.WithTokenSource(panickingSource{}))
+					return observe(t, c, faulty(c, situations()["success"], false), basiq.WithTokenSource(panickingSource{}))
 				},
-				"a TokenSource that is told of a refusal": func(t *testing.T) *record {
-					return observe(t, c, unkind(c, situations()["401"], false), basiq.WithTokenSource(panickingSource{refused: true}))
+				"Reject of a TokenSource": func(t *testing.T) *record {
+					return observe(t, c, faulty(c, situations()["401"], false), basiq.WithTokenSource(panickingSource{rejects: true}))
 				},
 			} {
 				synctest.Test(t, func(t *testing.T) {
@@ -603,26 +605,26 @@ func TestPanicsKeepSecrets(t *testing.T) {
 			}
 		})
 	}
-	t.Run("a function for MFA", func(t *testing.T) {
+	t.Run("MFA function", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
-			c := secretCall{name: "Connections.CreateAndWait", answer: connecting, call: func(t testing.TB, c *basiq.Client) (any, error) {
+			c := secretCall{name: "Connections.CreateAndWait", respond: connecting, call: func(t testing.TB, c *basiq.Client) (any, error) {
 				return c.Connections.CreateAndWait(t.Context(), userID, basiq.CreateConnection{
 					InstitutionID: "AU00000", LoginID: basiq.NewSecret(plantedLogin), Password: basiq.NewSecret(plantedPassword),
 				}, basiq.WithMFA(func(context.Context, basiq.MFAChallenge) ([]basiq.Secret, error) { panic(cause) }))
 			}}
-			seen := observe(t, c, unkind(c, situations()["success"], false))
+			seen := observe(t, c, faulty(c, situations()["success"], false))
 			require.Contains(t, seen.text, "a panic")
 			seen.assertNoSecrets(t, "MFA")
 		})
 	})
 }
 
-// panickingSource panics when it is asked for a token, or when it is told that one was refused.
-type panickingSource struct{ refused bool }
+// panickingSource panics in Token, or in Reject if rejects is set.
+type panickingSource struct{ rejects bool }
 
 func (s panickingSource) Token(context.Context, basiq.Scope) (basiq.Token, error) {
-	if !s.refused {
+	if !s.rejects {
 		panic("boom")
 	}
 	return basiq.Token{Value: basiq.NewSecret(plantedToken), Expires: time.Now().Add(time.Hour)}, nil
@@ -630,7 +632,7 @@ func (s panickingSource) Token(context.Context, basiq.Scope) (basiq.Token, error
 
 func (s panickingSource) Reject(context.Context, basiq.Scope, basiq.Token) { panic("boom") }
 
-// has reports whether a text was seen.
+// has reports whether a text was recorded.
 func (r *record) has(where, text string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()

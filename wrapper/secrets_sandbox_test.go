@@ -18,9 +18,9 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest"
 )
 
-// TestSandboxKeepsSecrets sends secrets to every operation of a sandbox, under every fault that it has, and looks for them
-// and for its own tokens in what it logs and shows.
-func TestSandboxKeepsSecrets(t *testing.T) {
+// TestSecrets_Sandbox sends secrets to every operation of a sandbox under every fault. It checks that the logs and the formatted
+// sandbox contain neither these secrets nor the sandbox's own tokens.
+func TestSecrets_Sandbox(t *testing.T) {
 	t.Parallel()
 	body := fmt.Sprintf(`{"institution":{"id":"AU00000"},"loginId":%[1]q,"password":%[1]q,"securityCode":%[1]q,"secondaryLoginId":%[1]q,`+
 		`"userToken":%[1]q,"mfa-response":[%[1]q],"url":"https://u:%[2]s@h.example/%[2]s?key=%[2]s","subscribedEvents":["user.created"],"name":"n","email":"a@b.example"}`,
@@ -72,7 +72,7 @@ func TestSandboxKeepsSecrets(t *testing.T) {
 				log.WriteString(shown(sandbox))
 				require.NotEmpty(t, sandbox.Requests())
 				for _, request := range append(sandbox.Requests(), sandbox.RequestsOf("postConnection")...) {
-					log.WriteString(shown(request) + held(request))
+					log.WriteString(shown(request) + nested(request))
 				}
 				assertNoSecrets(t, "the sandbox: "+fault, log.String())
 				assert.NotContains(t, log.String(), sandbox.APIKey())

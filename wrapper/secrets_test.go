@@ -18,12 +18,12 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-// mark is in every secret that is planted. It has letters and digits only, so that it stays as it is when a secret is
-// quoted, or escaped for a URL, for JSON or for HTML, and it comes first, so that a secret that was cut shows too.
+// mark is part of every planted secret. It consists of letters and digits, so that it is not changed by quoting or by escaping
+// for URLs, JSON or HTML. It comes first, so that truncated secrets are found too.
 const mark = "Pl4ntedM4rk"
 
-// Secrets that are planted wherever one goes in, and looked for wherever something comes out. Those that people choose have
-// characters that are escaped in URLs, in JSON and by %q.
+// Secrets that are planted in all inputs and searched for in all outputs. Secrets chosen by users contain characters that are
+// escaped in URLs, in JSON and by %q.
 const (
 	plantedKey       = mark + "-api+key/=="
 	plantedToken     = mark + ".access+token/.eyJ"
@@ -37,7 +37,7 @@ const (
 	plantedState     = mark + `-state`
 )
 
-// plantedSigner is a webhook's secret, whose key has the mark in it: the secret itself has it in base64.
+// plantedSigner is the secret of a webhook. Its key contains the mark, so the secret contains the mark in base64.
 var plantedSigner = "whsec_" + base64.StdEncoding.EncodeToString([]byte(mark+"-webhook-key"))
 
 var (
@@ -45,7 +45,7 @@ var (
 	plantedWebhookJSON = `{"type":"webhook","id":"w1","url":"https://piper.com/basiq-messages/","secret":"` + plantedSigner + `"}`
 )
 
-// markForms are the forms that the mark may take: as it is and as bytes, which are looked for in any case, and base64.
+// markForms lists the forms of the mark: text and bytes, which are searched for in any case, and base64.
 var markForms = func() (forms struct{ anyCase, base64 []string }) {
 	forms.anyCase = []string{
 		strings.ToLower(mark),
@@ -54,12 +54,12 @@ var markForms = func() (forms struct{ anyCase, base64 []string }) {
 		eachByte(`\x%02x`, ""), eachByte(`\u%04x`, ""), eachByte("%%%02x", ""), eachByte("%02x", ":"),
 		eachByte("0x%x", ", "), eachByte("0x%x", " "), eachByte("%d", " "), eachByte("%d", ","), eachByte("%d", ", "),
 	}
-	// What stands before the mark decides by one, two or no bytes how it comes out.
+	// The base64 form depends on whether zero, one or two bytes precede the mark.
 	for before := range 3 {
 		text := base64.RawStdEncoding.EncodeToString([]byte(strings.Repeat("?", before) + mark))
 		text = text[(before*8+5)/6:]
 		if (before+len(mark))%3 != 0 {
-			text = text[:len(text)-1] // it has bits of what follows
+			text = text[:len(text)-1] // the last character depends on the next byte
 		}
 		forms.base64 = append(forms.base64, text, strings.NewReplacer("+", "-", "/", "_").Replace(text))
 	}
@@ -74,7 +74,7 @@ func eachByte(format, separator string) string {
 	return strings.Join(parts, separator)
 }
 
-// secretIn returns what is around a secret in a text, or "" when there is none.
+// secretIn returns the surroundings of a secret in a text, or "" if there is none.
 func secretIn(text string) string {
 	around := func(at int) string { return text[max(at-60, 0):min(at+60, len(text))] }
 	for _, form := range markForms.base64 {
@@ -94,12 +94,12 @@ func secretIn(text string) string {
 func assertNoSecrets(t testing.TB, where, text string) {
 	t.Helper()
 	if found := secretIn(text); found != "" {
-		assert.Fail(t, "a secret shows in "+where, "%q", found)
+		assert.Fail(t, "secret found in "+where, "%q", found)
 	}
 }
 
-// The search finds a secret in each of its forms, wherever it stands and even when it was cut.
-func TestSecretsAreFound(t *testing.T) {
+// The search finds each form of a secret at any position, even if the secret is truncated.
+func TestSecrets_Search(t *testing.T) {
 	t.Parallel()
 	for _, secret := range []string{
 		plantedKey, plantedToken, plantedFresh, plantedLogin, plantedPassword, plantedSecondary, plantedCode, plantedUserToken,
@@ -108,7 +108,7 @@ func TestSecretsAreFound(t *testing.T) {
 		asJSON, err := json.Marshal(secret)
 		require.NoError(t, err)
 		for name, form := range map[string]string{
-			"itself": secret, "JSON": string(asJSON), "query": url.QueryEscape(secret), "path": url.PathEscape(secret),
+			"unchanged": secret, "JSON": string(asJSON), "query": url.QueryEscape(secret), "path": url.PathEscape(secret),
 			"%q": fmt.Sprintf("%q", secret), "%+q": fmt.Sprintf("%+q", secret), "%x": fmt.Sprintf("%x", secret), "%X": fmt.Sprintf("%X", secret),
 			"% x": fmt.Sprintf("% x", secret), "%# x": fmt.Sprintf("%# x", secret), "%d of bytes": fmt.Sprintf("%d", []byte(secret)),
 			"%#v of bytes": fmt.Sprintf("%#v", []byte(secret)), "lower case": strings.ToLower(secret), "upper case": strings.ToUpper(secret),
@@ -125,10 +125,10 @@ func TestSecretsAreFound(t *testing.T) {
 	assert.Empty(t, secretIn("planted mark, api key, [redacted]"))
 }
 
-// shown is all that a value shows of itself.
+// shown returns everything that a value shows when it is printed or marshaled.
 func shown(value any) string { return printed(value) + marshaled(value) }
 
-// printed is what a value shows to fmt, and in a log of text.
+// printed returns what fmt and a text log print of a value.
 func printed(value any) string {
 	var out bytes.Buffer
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
@@ -141,7 +141,7 @@ func printed(value any) string {
 	return out.String()
 }
 
-// marshaled is what a value shows as JSON, and in a log of JSON.
+// marshaled returns what encoding/json and a JSON log print of a value.
 func marshaled(value any) string {
 	var out bytes.Buffer
 	slog.New(slog.NewJSONHandler(&out, nil)).Info("m", "v", value)
@@ -149,8 +149,8 @@ func marshaled(value any) string {
 	return out.String() + string(asJSON)
 }
 
-// held is what a value shows that is kept where fmt does not ask it how to print, and that is wrapped in an error.
-func held(value any) string {
+// nested returns what is printed of a value inside other values, where fmt does not call its methods, and in an error.
+func nested(value any) string {
 	text := shown(struct{ hidden any }{value}) + shown([]any{value}) + shown(map[string]any{"key": value})
 	if err, ok := value.(error); ok {
 		return text + shown(fmt.Errorf("because of %w", err)) + shown(errors.Join(err, err))
@@ -158,13 +158,13 @@ func held(value any) string {
 	return text + shown(fmt.Errorf("because of %v, %+v", value, value))
 }
 
-// errorTree are all errors that errors.As may come to.
+// errorTree returns all errors that errors.As can reach.
 func errorTree(err error) []error {
 	if err == nil {
 		return nil
 	}
 	tree := []error{err}
-	switch node := err.(type) { //nolint:errorlint // each node by itself is what is asked for
+	switch node := err.(type) { //nolint:errorlint // walks the tree node by node
 	case interface{ Unwrap() error }:
 		tree = append(tree, errorTree(node.Unwrap())...)
 	case interface{ Unwrap() []error }:
@@ -175,13 +175,13 @@ func errorTree(err error) []error {
 	return tree
 }
 
-// The secret that must not show is there all the same, for who asks for it.
-func TestWebhookSecrets(t *testing.T) {
+// The secret of a webhook is hidden, but Reveal returns it.
+func TestSecrets_Webhooks(t *testing.T) {
 	t.Parallel()
 	body := plantedWebhookJSON
 	for name, c := range map[string]struct {
-		answer answerOf
-		call   func(c *basiq.Client) (*basiq.Webhook, error)
+		response stubResponse
+		call     func(c *basiq.Client) (*basiq.Webhook, error)
 	}{
 		"create": {ok(201, body), func(c *basiq.Client) (*basiq.Webhook, error) {
 			return c.Webhooks.Create(t.Context(), basiq.CreateWebhook{URL: "https://piper.com/basiq-messages/"})
@@ -194,33 +194,33 @@ func TestWebhookSecrets(t *testing.T) {
 			err = only(t, c.Webhooks.List(t.Context()), func(webhook *basiq.Webhook) { found = webhook })
 			return found, err
 		}},
-		"list of one without a list": {ok(200, `{"type":"list","data":`+body+`}`), func(c *basiq.Client) (found *basiq.Webhook, err error) {
+		"list with an object instead of an array": {ok(200, `{"type":"list","data":`+body+`}`), func(c *basiq.Client) (found *basiq.Webhook, err error) {
 			err = only(t, c.Webhooks.List(t.Context()), func(webhook *basiq.Webhook) { found = webhook })
 			return found, err
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, client := newStub(t, c.answer)
+			_, client := newStub(t, c.response)
 			webhook, err := c.call(client)
 			require.NoError(t, err)
 			assert.Equal(t, plantedSigner, webhook.Secret.Reveal())
-			assert.Empty(t, webhook.Webhook.Secret, "the generated field, which JSON would carry")
+			assert.Empty(t, webhook.Webhook.Secret, "the generated field would be part of JSON")
 			for _, value := range []any{webhook, *webhook, webhook.Webhook} {
-				assertNoSecrets(t, "a webhook", shown(value)+held(value))
+				assertNoSecrets(t, "a webhook", shown(value)+nested(value))
 			}
-			assert.Contains(t, shown(*webhook), `"secret":"[redacted]"`, "and JSON tells that there is one")
-			assert.Contains(t, shown(*webhook), "https://piper.com/basiq-messages/", "what is no secret shows")
+			assert.Contains(t, shown(*webhook), `"secret":"[redacted]"`, "JSON must show that there is a secret")
+			assert.Contains(t, shown(*webhook), "https://piper.com/basiq-messages/", "other fields must be visible")
 		})
 	}
 }
 
-// The transport's error repeats the URL, and with it the ids of people.
-func TestErrorsHaveNoURL(t *testing.T) {
+// The error of the transport contains the URL, which contains the IDs of users.
+func TestSecrets_ErrorURL(t *testing.T) {
 	t.Parallel()
 	for name, failure := range map[string]func(*http.Request) error{
-		"of the http.Client": func(*http.Request) error { return errReset },
-		"of an http.Client inside the transport": func(req *http.Request) error {
+		"http.Client": func(*http.Request) error { return errReset },
+		"http.Client inside the transport": func(req *http.Request) error {
 			return fmt.Errorf("failover: %w", &url.Error{Op: "Get", URL: req.URL.String(), Err: errReset})
 		},
 	} {

@@ -27,14 +27,14 @@ import (
 
 const module = "github.com/basiq-go/basiq-go/"
 
-// packages are those that users import, by the directories they are in.
+// packages maps the directories of the packages that users import to their import paths.
 var packages = map[string]string{
 	".": module + "wrapper", "webhook": module + "wrapper/webhook", "basiqtest": module + "wrapper/basiqtest",
 	"../api": module + "api", "../gen": module + "gen",
 }
 
-// roots are where the search for types begins: it goes on to the types of fields, of elements, and of what methods take and
-// return. Types that no such way leads to are added.
+// roots are the types where the search for types begins. The search continues with the types of fields, elements, parameters and
+// results. Types that it would not reach are listed here too.
 var roots = []reflect.Type{
 	reflect.TypeFor[*basiq.Client](), reflect.TypeFor[gen.ClientInterface](), reflect.TypeFor[*basiqtest.Sandbox](),
 	reflect.TypeFor[*webhook.Verifier](),
@@ -45,7 +45,7 @@ var roots = []reflect.Type{
 	reflect.TypeFor[basiq.ConsentRedirect](), reflect.TypeOf(basiq.AccountFields), reflect.TypeOf(basiq.ConnectorFields), reflect.TypeOf(basiq.TransactionFields),
 	reflect.TypeFor[webhook.Option](), reflect.TypeFor[basiqtest.Option](), reflect.TypeFor[basiqtest.ConnectOption](),
 
-	// What the raw client takes and is answered with: it returns plain answers.
+	// Parameters and responses of the raw client, which itself returns HTTP responses.
 	reflect.TypeFor[gen.ClientOption](), reflect.TypeFor[gen.CreateStatement](), reflect.TypeFor[gen.ErrorResponse](), reflect.TypeFor[gen.Token](),
 	reflect.TypeFor[gen.AffordabilityList](), reflect.TypeFor[gen.AffordabilityTransactionList](), reflect.TypeFor[gen.ConnectionList](),
 	reflect.TypeFor[gen.ConnectorList](), reflect.TypeFor[gen.ConsentList](), reflect.TypeFor[gen.EventList](), reflect.TypeFor[gen.EventTypeList](),
@@ -55,75 +55,74 @@ var roots = []reflect.Type{
 	reflect.TypeFor[gen.MerchantList](), reflect.TypeFor[gen.PayeeList](),
 }
 
-// secretName is what a field is called that has a secret in it.
+// secretName matches the names of fields that contain secrets.
 var secretName = regexp.MustCompile(`(?i)passw|secret|token|login|security|answer|mfa|apikey|credential|authorization`)
 
-// harmless are the fields that are called like secrets, and hold none. Those named Caption are what banks call the fields of
-// their login.
+// harmless lists fields with such names that contain no secrets. Fields named Caption are the labels of a bank's login form.
 var harmless = map[string]string{
-	"gen.ConnectorAuthorizationMeta.ForgottenPasswordURL": "a page of the bank's",
-	"gen.Institution.ForgottenPasswordURL":                "a page of the bank's",
+	"gen.ConnectorAuthorizationMeta.ForgottenPasswordURL": "a page of the bank",
+	"gen.Institution.ForgottenPasswordURL":                "a page of the bank",
 	"gen.InstitutionFeatures.Login":                       "sources of data",
 	"gen.InstitutionFeatures.MFAChallenge":                "sources of data",
-	"gen.Token.TokenType":                                 "the word Bearer",
+	"gen.Token.TokenType":                                 "always Bearer",
 }
 
-// inTheOpen are the fields that show what they hold, which somebody may want to keep to himself, and why.
-var inTheOpen = map[string]string{
-	"basiq.ConsentPage.State":     "the caller made it, and the browser shows it in its URL",
-	"basiq.ConsentRedirect.Query": "it is the URL's, as the browser showed it, and has the state",
-	"gen.AuthLinkLinks.Public":    "it is made to be sent in a message; whoever has it can give consent for the user",
-	"gen.CreateWebhook.URL":       "the caller's own; one with a password in it shows that",
+// visible lists fields that are not redacted although they may be sensitive, with the reason.
+var visible = map[string]string{
+	"basiq.ConsentPage.State":     "created by the caller and visible in the browser's URL",
+	"basiq.ConsentRedirect.Query": "the query of the browser's URL, which contains the state",
+	"gen.AuthLinkLinks.Public":    "meant to be sent in a message; a person who has the link can consent for the user",
+	"gen.CreateWebhook.URL":       "chosen by the caller, who may put a password in it",
 }
 
-// onTheWire are the types that are bodies of requests and answers, and have to show their secrets in JSON: those that hold
-// an api.WireSecret. Package basiq's own types have none. Fmt redacts them but for those in unexported fields.
+// onTheWire lists types of request and response bodies that contain an api.WireSecret, because JSON must contain the secret. No
+// type declared in package basiq does. fmt redacts the secrets except in unexported fields.
 var onTheWire = []string{
 	"api.WireSecret", "gen.CreateConnection", "gen.MFAAnswer", "gen.Token", "gen.UpdateConnection", "gen.Webhook", "gen.WebhookList",
 }
 
-// sealed are the types with unexported fields that no secret gets into, and what does.
+// sealed lists types with unexported fields that never contain secrets, and what they contain.
 var sealed = map[string]string{
 	"api.Decimal":             "a number",
-	"api.Reference":           "an id",
+	"api.Reference":           "an ID",
 	"api.StringOrList":        "the value of a report's filter",
 	"api.StringOrObject":      "a value of another JSON kind",
 	"basiq.ChoiceField":       "the name of a field",
 	"basiq.DateField":         "the name of a field",
 	"basiq.EqualField":        "the name of a field",
 	"basiq.MatchField":        "the name of a field",
-	"basiq.Filter":            "the name of a field, and what it is compared with",
+	"basiq.Filter":            "the name and the value of a field",
 	"basiq.InputError":        "ErrWrongAPIVersion",
 	"basiq.Operation":         "whether it is safe to retry, and API versions",
 	"basiq.ThrottledError":    "a status",
 	"basiqtest.ConnectOption": "a method",
-	"basiqtest.Fault":         "what a test has go wrong",
+	"basiqtest.Fault":         "the fault of a test",
 	"basiqtest.Injection":     "a Fault, counts and the Sandbox",
-	"basiqtest.Sandbox":       "what it is sent, see TestSandboxKeepsSecrets",
+	"basiqtest.Sandbox":       "all requests, see TestSecrets_Sandbox",
 }
 
-// TestEveryTypeKeepsSecrets plants secrets in a value of every exported type, wherever there is room for one, prints the
-// value in every way, and looks for them.
-func TestEveryTypeKeepsSecrets(t *testing.T) {
+// TestSecrets_Types plants secrets in a value of every exported type and checks that they are not visible when the value is
+// printed in any way.
+func TestSecrets_Types(t *testing.T) {
 	t.Parallel()
 	types := reachable(roots...)
 	names := exportedTypes(t)
 	missing := slices.DeleteFunc(slices.Clone(names), func(name string) bool { return types[name] != nil })
-	require.Empty(t, missing, "nothing leads to these types: add them to roots")
+	require.Empty(t, missing, "types not reachable from roots: add them there")
 
 	p := &planter{made: holders(t)}
 	var withSecrets, stateless int
 	for _, name := range names {
 		typ := types[name]
 		if typ.Kind() == reflect.Interface || typ.Kind() == reflect.Func {
-			stateless++ // there is nothing to fill, and fmt prints no more than an address
+			stateless++ // no fields, and fmt prints only an address
 			continue
 		}
 		name := short(typ)
 		p.planted, p.unfilled = 0, false
 		value := reflect.New(typ)
 		p.plant(value.Elem(), name, 0)
-		assert.Equal(t, p.unfilled, sealed[name] != "", "%s: holders has one, or sealed says why not", name)
+		assert.Equal(t, p.unfilled, sealed[name] != "", "%s: must be in either holders or sealed", name)
 		if p.planted > 0 {
 			withSecrets++
 		}
@@ -131,30 +130,30 @@ func TestEveryTypeKeepsSecrets(t *testing.T) {
 			if slices.Contains(onTheWire, name) {
 				require.Positive(t, p.planted, "%s", name)
 				assertNoSecrets(t, name, printed(v))
-				assert.NotEmpty(t, secretIn(marshaled(v)), "%s hides its secret from Basiq too, or needs no exception", name)
+				assert.NotEmpty(t, secretIn(marshaled(v)), "%s: JSON must contain the secret", name)
 				continue
 			}
 			assertNoSecrets(t, name, shown(v))
-			assertNoSecrets(t, name+" in another value", held(v))
+			assertNoSecrets(t, name+" inside another value", nested(v))
 		}
 	}
 	t.Logf("%d types: %d with secrets planted, %d interfaces and functions", len(names), withSecrets, stateless)
-	assert.GreaterOrEqual(t, withSecrets, 35, "secrets have got lost")
+	assert.GreaterOrEqual(t, withSecrets, 35, "too few types with secrets")
 }
 
-// What shows itself is on a list that says why, and nothing is on the list that does not.
-func TestFieldsThatShow(t *testing.T) {
+// Visible fields are listed with a reason, and the list contains only visible fields.
+func TestSecrets_VisibleFields(t *testing.T) {
 	t.Parallel()
 	types := map[string]reflect.Type{}
 	for _, typ := range reachable(roots...) {
 		types[short(typ)] = typ
 	}
-	for _, table := range []map[string]string{harmless, inTheOpen} {
+	for _, table := range []map[string]string{harmless, visible} {
 		for field := range table {
 			at := strings.LastIndex(field, ".")
 			require.Contains(t, types, field[:at])
 			_, there := types[field[:at]].FieldByName(field[at+1:])
-			assert.True(t, there, "%s is gone", field)
+			assert.True(t, there, "%s does not exist", field)
 		}
 	}
 	for _, value := range []any{
@@ -163,14 +162,14 @@ func TestFieldsThatShow(t *testing.T) {
 		gen.AuthLinkLinks{Public: plantedState},
 		gen.CreateWebhook{URL: "https://u:" + plantedState + "@h.example/"},
 	} {
-		assert.NotEmpty(t, secretIn(shown(value)), "%T hides it now", value)
+		assert.NotEmpty(t, secretIn(shown(value)), "%T must show the value", value)
 	}
 }
 
-// holders are values that only their packages can fill, with secrets in them.
+// holders returns values with secrets that only their own packages can create.
 func holders(t *testing.T) map[reflect.Type]reflect.Value {
 	t.Helper()
-	// Whatever is asked, the answer is an error, with secrets where no error shows them; but for the token and a webhook.
+	// Every response is an error with secrets where errors do not show them, except for tokens and webhooks.
 	transport := roundTripper(func(req *http.Request) (*http.Response, error) {
 		switch req.URL.Path {
 		case "/token":
@@ -203,13 +202,13 @@ func holders(t *testing.T) map[reflect.Type]reflect.Value {
 	return made
 }
 
-// short is a type's name as it stands in code, without type arguments.
+// short returns the name of a type without type arguments.
 func short(typ reflect.Type) string {
 	name, _, _ := strings.Cut(typ.String(), "[")
 	return name
 }
 
-// isEnum reports whether a type is one of the contract's words.
+// isEnum reports whether a type is an enum of the contract.
 func isEnum(typ reflect.Type) bool {
 	return typ.Kind() == reflect.String && typ.PkgPath() == module+"gen"
 }
@@ -217,12 +216,12 @@ func isEnum(typ reflect.Type) bool {
 // planter fills values with secrets.
 type planter struct {
 	made map[reflect.Type]reflect.Value
-	// planted counts the secrets, and unfilled tells of fields that cannot be reached.
+	// planted is the number of planted secrets. unfilled reports whether there are fields that cannot be set.
 	planted  int
 	unfilled bool
 }
 
-// plant fills a value. field is where it is, such as basiq.Token.Value, and depth how far inside.
+// plant fills a value. field is its name, such as basiq.Token.Value, and depth its nesting level.
 func (p *planter) plant(value reflect.Value, field string, depth int) {
 	typ := value.Type()
 	if made, ok := p.made[typ]; ok {
@@ -230,7 +229,7 @@ func (p *planter) plant(value reflect.Value, field string, depth int) {
 		value.Set(made)
 		return
 	}
-	if depth > 10 { // there are types that hold themselves
+	if depth > 10 { // some types are recursive
 		return
 	}
 	switch typ {
@@ -285,12 +284,12 @@ func (p *planter) plant(value reflect.Value, field string, depth int) {
 				p.unfilled = true
 			}
 		}
-	default: // numbers, and what fmt prints as an address
+	default: // numbers, and values that fmt prints as addresses
 	}
 }
 
-// exportedTypes are the names of all exported types, with the paths of their packages. An alias is another name for one of
-// them, or for something made of them.
+// exportedTypes returns the names of all exported types, with the paths of their packages. It omits aliases, which are names of
+// other types in the list.
 func exportedTypes(t *testing.T) []string {
 	t.Helper()
 	var names []string
@@ -320,7 +319,7 @@ func exportedTypes(t *testing.T) []string {
 	return names
 }
 
-// reachable are the types that roots lead to, by their names without type arguments.
+// reachable returns the types that can be reached from roots, by name without type arguments.
 func reachable(roots ...reflect.Type) map[string]reflect.Type {
 	named, seen := map[string]reflect.Type{}, map[reflect.Type]bool{}
 	var visit func(typ reflect.Type)

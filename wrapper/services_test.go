@@ -15,21 +15,21 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-// official reads a payload of Basiq's own documents, for example "examples/core/getTypeById.200.success".
+// official returns an official payload of Basiq, for example "examples/core/getTypeById.200.success".
 func official(t testing.TB, name string) string {
 	t.Helper()
 	if _, err := os.Stat(filepath.Join("..", "api", "conformance", "go.mod")); err != nil {
-		t.Skip("Basiq's payloads are in the repository, and not in the module that is downloaded from it")
+		t.Skip("Basiq's payloads are not part of the downloaded module")
 	}
 	body, err := os.ReadFile(filepath.Join("..", "api", "conformance", "testdata", "official", filepath.FromSlash(name)+".json"))
 	require.NoError(t, err)
 	return string(body)
 }
 
-// errOf is the error of a call whose result does not matter.
+// errOf returns the error of a call and discards the result.
 func errOf[T any](_ T, err error) error { return err }
 
-// rangeErr is the error that a range begins with.
+// rangeErr returns the first error of a sequence.
 func rangeErr[T any](seq iter.Seq2[*T, error]) error {
 	for _, err := range seq {
 		return err
@@ -37,7 +37,7 @@ func rangeErr[T any](seq iter.Seq2[*T, error]) error {
 	return nil
 }
 
-// all collects what a range yields, which must be without an error.
+// all returns the items of a sequence, which must not contain an error.
 func all[T any](t testing.TB, seq iter.Seq2[*T, error]) []*T {
 	t.Helper()
 	var items []*T
@@ -48,18 +48,18 @@ func all[T any](t testing.TB, seq iter.Seq2[*T, error]) []*T {
 	return items
 }
 
-// thing is a call that gets one thing.
-type thing struct {
+// resourceCall is a call that returns one resource.
+type resourceCall struct {
 	operation, path string
 	get             func(t testing.TB, c *basiq.Client) (item, error)
 }
 
-// got is what a call returned; a call must not return both a thing and an error.
+// got converts the result of a call to an item. A call must not return both a resource and an error.
 func got[T any](idOf func(*T) string) func(*T, error) (item, error) {
 	return func(value *T, err error) (item, error) {
 		switch {
 		case err != nil && value != nil:
-			return item{}, errors.New("the test got a value beside the error")
+			return item{}, errors.New("call returned both a value and an error")
 		case err != nil:
 			return item{}, err
 		}
@@ -67,7 +67,7 @@ func got[T any](idOf func(*T) string) func(*T, error) (item, error) {
 	}
 }
 
-var things = []thing{
+var resourceCalls = []resourceCall{
 	{"Accounts.Get", "/users/u1/accounts/x1", func(t testing.TB, c *basiq.Client) (item, error) {
 		return got(func(v *basiq.Account) string { return v.ID })(c.Accounts.Get(t.Context(), userID, "x1"))
 	}},
@@ -124,16 +124,16 @@ var things = []thing{
 	}},
 }
 
-func TestGettingOneThing(t *testing.T) {
+func TestResources_Get(t *testing.T) {
 	t.Parallel()
-	for _, c := range things {
+	for _, c := range resourceCalls {
 		t.Run(c.operation, func(t *testing.T) {
 			t.Parallel()
-			// Basiq adds fields without notice, and leaves out or empties what an institution does not tell.
+			// Basiq adds fields without notice, and omits fields or leaves them empty if an institution does not provide them.
 			s, client := newStub(t, ok(200, `{"id":"X1","brandNew":{"deep":[1,"2",null]},"status":"brand-new","links":null,"data":null}`))
-			thing, err := c.get(t, client)
+			resource, err := c.get(t, client)
 			require.NoError(t, err)
-			assert.Equal(t, "X1", thing.id, "IDs are compared without case")
+			assert.Equal(t, "X1", resource.id, "IDs must be compared case-insensitively")
 			require.Len(t, s.seen(), 1)
 			sent := s.seen()[0]
 			assert.Equal(t, "GET "+c.path, sent.String())
@@ -144,51 +144,52 @@ func TestGettingOneThing(t *testing.T) {
 	}
 }
 
-// An answer that has nothing of the thing is an error, never an empty thing.
-func TestGettingWhatIsNoThing(t *testing.T) {
+// A response without the resource is an error. An empty resource is never returned.
+func TestResources_Get_InvalidResponse(t *testing.T) {
 	t.Parallel()
-	for _, c := range things {
+	for _, c := range resourceCalls {
 		for name, body := range map[string]string{
-			"no id": `{"type":"thing","private":"gavin@hooli.com"}`, "empty id": `{"id":""}`, "null id": `{"id":null}`, "null": `null`, "empty": ``,
-			"list": `[{"id":"x1"}]`, "HTML": `<html>gavin@hooli.com`, "number": `{"id":17}`, "cut short": `{"id":"x1","ty`,
+			"missing ID": `{"type":"resource","private":"gavin@hooli.com"}`, "empty id": `{"id":""}`, "null id": `{"id":null}`, "null": `null`, "empty": ``,
+			"list": `[{"id":"x1"}]`, "HTML": `<html>gavin@hooli.com`, "number": `{"id":17}`, "truncated": `{"id":"x1","ty`,
 		} {
 			t.Run(c.operation+"/"+name, func(t *testing.T) {
 				t.Parallel()
 				_, client := newStub(t, ok(200, body))
 				_, err := c.get(t, client)
-				var answer *basiq.Error
-				require.ErrorAs(t, err, &answer)
-				assert.Equal(t, c.operation, answer.Operation)
-				assert.Equal(t, 200, answer.StatusCode)
+				var failure *basiq.Error
+				require.ErrorAs(t, err, &failure)
+				assert.Equal(t, c.operation, failure.Operation)
+				assert.Equal(t, 200, failure.StatusCode)
 				require.NotErrorIs(t, err, basiq.ErrNotFound)
-				assert.NotContains(t, err.Error(), "hooli", "what Basiq sent about people is not in the error")
+				assert.NotContains(t, err.Error(), "hooli", "personal data must not be in the error")
 			})
 		}
 	}
 }
 
-func TestEveryGetIsInTheTable(t *testing.T) {
+// resourceCalls contains every method that returns one resource, except for those listed here.
+func TestResources_EveryMethod(t *testing.T) {
 	t.Parallel()
 	have := map[string]bool{
-		"Users.Get": true, "Connections.Get": true, "Jobs.Get": true, // older than the table
-		"AuthLinks.Get": true, "Enrichment.Get": true, // no ids
+		"Users.Get": true, "Connections.Get": true, "Jobs.Get": true, // tested elsewhere
+		"AuthLinks.Get": true, "Enrichment.Get": true, // no IDs
 		"Merchants.Get": true, // the ID is not at the top level; see TestMerchants_Get
 	}
-	for _, c := range things {
+	for _, c := range resourceCalls {
 		have[c.operation] = true
 	}
 	for _, op := range basiq.Operations() {
 		_, method, _ := strings.Cut(op.Name, ".")
 		switch method {
 		case "Get", "GetPublic", "Type", "Message":
-			assert.True(t, have[op.Name], "%s is not in the table", op.Name)
+			assert.True(t, have[op.Name], "%s is missing in resourceCalls", op.Name)
 		}
 	}
 }
 
-// Deleting what is not there is an error, but not when this very call has deleted it and only the answer was lost. Auth
-// links are another matter, see TestDeleteAuthLink.
-func TestDeleting(t *testing.T) {
+// Deleting a resource that does not exist is an error, unless an earlier attempt of the same call may have deleted it. Auth links
+// are different, see TestAuthLinks_Delete.
+func TestResources_Delete(t *testing.T) {
 	t.Parallel()
 	notFound := ok(404, envelope("resource-not-found", "Requested resource is not found", "Resource not found."))
 	for path, remove := range map[string]func(c *basiq.Client) error{
@@ -196,18 +197,18 @@ func TestDeleting(t *testing.T) {
 		"/notifications/webhooks/w1": func(c *basiq.Client) error { return c.Webhooks.Delete(t.Context(), "w1") },
 		"/reports/r1":                func(c *basiq.Client) error { return c.Reports.Delete(t.Context(), "r1") },
 	} {
-		for name, answers := range map[string][]any{
-			"204":                   {ok(204, "")},
-			"200 with a body":       {ok(200, `{"type":"deleted"}`)},
-			"after a lost answer":   {errReset, notFound},
-			"after a gateway's 502": {ok(502, "<html>"), notFound},
-			"when it is gone":       {errReset, ok(410, envelope("resource-no-longer-available", "", "gone"))},
+		for name, responses := range map[string][]any{
+			"204":                          {ok(204, "")},
+			"200 with a body":              {ok(200, `{"type":"deleted"}`)},
+			"404 after a lost response":    {errReset, notFound},
+			"404 after 502 from a gateway": {ok(502, "<html>"), notFound},
+			"410 after a lost response":    {errReset, ok(410, envelope("resource-no-longer-available", "", "gone"))},
 		} {
 			t.Run(path+"/"+name, func(t *testing.T) {
 				t.Parallel()
-				s, client := newStub(t, answers...)
+				s, client := newStub(t, responses...)
 				require.NoError(t, remove(client))
-				require.Len(t, s.seen(), len(answers))
+				require.Len(t, s.seen(), len(responses))
 				for _, sent := range s.seen() {
 					assert.Equal(t, "DELETE "+path, sent.String())
 					assert.Empty(t, sent.Query)
@@ -224,8 +225,8 @@ func TestDeleting(t *testing.T) {
 	}
 }
 
-// The public lists are for programs without a key: a token must not go where none is asked for.
-func TestPublicOperationsSendNoToken(t *testing.T) {
+// Public lists are for programs without a key. A token must not be sent where it is not required.
+func TestPublicLists_NoToken(t *testing.T) {
 	t.Parallel()
 	for path, call := range map[string]func(c *basiq.Client) error{
 		"/public/connectors":             func(c *basiq.Client) error { return rangeErr(c.Connectors.ListPublic(t.Context())) },

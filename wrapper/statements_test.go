@@ -28,7 +28,7 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-// upload is what a server finds in an upload.
+// upload is the content of an upload request.
 type upload struct {
 	institutionID, name, fileType, content string
 	length                                 int64
@@ -52,10 +52,10 @@ func readUpload(t testing.TB, r *http.Request) upload {
 	return upload{form.Value["institutionId"][0], part.Filename, part.Header.Get("Content-Type"), string(content), r.ContentLength}
 }
 
-// onlyReader hides everything but Read, as a network stream does.
+// onlyReader hides all methods except Read, like a network stream.
 type onlyReader struct{ io.Reader }
 
-func TestUploadStatement(t *testing.T) {
+func TestStatements_Upload(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "march.pdf")
 	require.NoError(t, os.WriteFile(path, []byte("%PDF-1.7 ..."), 0o600))
@@ -72,21 +72,21 @@ func TestUploadStatement(t *testing.T) {
 		want     string
 		sized    bool
 	}{
-		"a file":         {"march.pdf", onDisk, "application/pdf", "%PDF-1.7 ...", true},
-		"bytes":          {"March.CSV", bytes.NewReader([]byte("a,b\n")), "text/csv", "a,b\n", true},
-		"half read":      {"m.csv", halfRead, "text/csv", "skipped,rest", true},
-		"a stream":       {"m.csv", onlyReader{strings.NewReader("a,b\n")}, "text/csv", "a,b\n", false},
-		"an empty file":  {"m.csv", strings.NewReader(""), "text/csv", "", true},
-		"an odd name":    {`Übersicht "März", 2024.csv`, strings.NewReader("x"), "text/csv", "x", true},
-		"a whole path":   {"/home/gavin/m.csv", strings.NewReader("x"), "text/csv", "x", true},
-		"a name of dots": {"..csv", strings.NewReader("x"), "text/csv", "x", true},
+		"file":                           {"march.pdf", onDisk, "application/pdf", "%PDF-1.7 ...", true},
+		"bytes":                          {"March.CSV", bytes.NewReader([]byte("a,b\n")), "text/csv", "a,b\n", true},
+		"half read":                      {"m.csv", halfRead, "text/csv", "skipped,rest", true},
+		"stream":                         {"m.csv", onlyReader{strings.NewReader("a,b\n")}, "text/csv", "a,b\n", false},
+		"empty file":                     {"m.csv", strings.NewReader(""), "text/csv", "", true},
+		"special characters in the name": {`Übersicht "März", 2024.csv`, strings.NewReader("x"), "text/csv", "x", true},
+		"path as the name":               {"/home/gavin/m.csv", strings.NewReader("x"), "text/csv", "x", true},
+		"name with two dots":             {"..csv", strings.NewReader("x"), "text/csv", "x", true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			client := serve(t, func(w http.ResponseWriter, r *http.Request) {
 				assert.Equal(t, "POST /users/u1/statements", r.Method+" "+r.URL.Path)
 				got := readUpload(t, r)
-				assert.Equal(t, c.sized, got.length > int64(len(c.want)), "the length is known")
+				assert.Equal(t, c.sized, got.length > int64(len(c.want)), "Content-Length")
 				got.length = 0
 				assert.Equal(t, upload{"AU00000", filepath.Base(c.name), c.fileType, c.want, 0}, got)
 				w.WriteHeader(http.StatusAccepted)
@@ -96,7 +96,7 @@ func TestUploadStatement(t *testing.T) {
 			require.NoError(t, checkJob(t, job, err))
 			if c.sized {
 				job, err = client.Statements.Upload(t.Context(), userID, basiq.Statement{InstitutionID: "AU00000", Name: c.name, Content: c.content})
-				require.NoError(t, checkJob(t, job, err), "the file is where it was, to be uploaded once more")
+				require.NoError(t, checkJob(t, job, err), "the file offset must be unchanged, so that a second upload works")
 			}
 		})
 	}
@@ -112,7 +112,7 @@ func opened(t *testing.T, path string) *os.File {
 
 func openNothing() (io.ReadCloser, error) { return http.NoBody, nil }
 
-func TestBadStatements(t *testing.T) {
+func TestStatements_Upload_InvalidInput(t *testing.T) {
 	t.Parallel()
 	s, client := newStub(t, ok(202, jobJSON))
 	file := strings.NewReader("x")
@@ -123,24 +123,24 @@ func TestBadStatements(t *testing.T) {
 		statement basiq.Statement
 		text      string
 	}{
-		"no user":        {"", basiq.Statement{InstitutionID: "AU00000", Name: "a.pdf", Content: file}, "userID"},
-		"no institution": {userID, basiq.Statement{Name: "a.pdf", Content: file}, "statement.InstitutionID"},
-		"no name":        {userID, basiq.Statement{InstitutionID: "AU00000", Content: file}, "statement.Name"},
-		"another type":   {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a.xls", Content: file}, ".pdf or .csv"},
-		"a line break":   {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a\r\nX: y.pdf", Content: file}, "statement.Name"},
-		"no content":     {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a.pdf"}, "exactly one of Content and Open"},
-		"both":           {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a.pdf", Content: file, Open: openNothing}, "exactly one of Content and Open"},
-		"a size beside":  {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a.pdf", Open: openNothing, Size: -1}, "statement.Size"},
-		"a huge section": {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a.pdf", Content: io.NewSectionReader(file, 0, math.MaxInt64)}, "bytes, more than"},
-		"no file":        {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a.pdf", Content: (*os.File)(nil)}, "nil pointer"},
-		"no bytes":       {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a.pdf", Content: (*bytes.Buffer)(nil)}, "nil pointer"},
-		"another size":   {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a.pdf", Content: strings.NewReader("abc"), Size: 2}, "3 bytes"},
-		"a huge size":    {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a.pdf", Content: onlyReader{file}, Size: math.MaxInt64}, "statement.Size"},
-		"a folder":       {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a.pdf", Content: opened(t, t.TempDir())}, "directory"},
-		"a closed file":  {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a.pdf", Content: closed}, "may be closed"},
-		"a bad size":     {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a.pdf", Content: file, Size: -1}, "statement.Size"},
-		"a control":      {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a\x01.pdf", Content: file}, "statement.Name"},
-		"not UTF-8":      {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a\xff.pdf", Content: file}, "statement.Name"},
+		"empty user ID":                 {"", basiq.Statement{InstitutionID: "AU00000", Name: "a.pdf", Content: file}, "userID"},
+		"missing institution":           {userID, basiq.Statement{Name: "a.pdf", Content: file}, "statement.InstitutionID"},
+		"missing name":                  {userID, basiq.Statement{InstitutionID: "AU00000", Content: file}, "statement.Name"},
+		"unsupported type":              {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a.xls", Content: file}, ".pdf or .csv"},
+		"line break in the name":        {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a\r\nX: y.pdf", Content: file}, "statement.Name"},
+		"missing content":               {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a.pdf"}, "exactly one of Content and Open"},
+		"Content and Open":              {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a.pdf", Content: file, Open: openNothing}, "exactly one of Content and Open"},
+		"Open with a Size":              {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a.pdf", Open: openNothing, Size: -1}, "statement.Size"},
+		"section that is too large":     {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a.pdf", Content: io.NewSectionReader(file, 0, math.MaxInt64)}, "bytes, more than"},
+		"nil file":                      {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a.pdf", Content: (*os.File)(nil)}, "nil pointer"},
+		"nil buffer":                    {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a.pdf", Content: (*bytes.Buffer)(nil)}, "nil pointer"},
+		"Size differs from the length":  {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a.pdf", Content: strings.NewReader("abc"), Size: 2}, "3 bytes"},
+		"Size that is too large":        {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a.pdf", Content: onlyReader{file}, Size: math.MaxInt64}, "statement.Size"},
+		"directory":                     {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a.pdf", Content: opened(t, t.TempDir())}, "directory"},
+		"closed file":                   {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a.pdf", Content: closed}, "may be closed"},
+		"negative Size":                 {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a.pdf", Content: file, Size: -1}, "statement.Size"},
+		"control character in the name": {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a\x01.pdf", Content: file}, "statement.Name"},
+		"invalid UTF-8 in the name":     {userID, basiq.Statement{InstitutionID: "AU00000", Name: "a\xff.pdf", Content: file}, "statement.Name"},
 	} {
 		_, err := client.Statements.Upload(t.Context(), c.userID, c.statement)
 		require.ErrorIs(t, err, basiq.ErrInvalidInput, name)
@@ -149,8 +149,8 @@ func TestBadStatements(t *testing.T) {
 	assert.Empty(t, s.seen())
 }
 
-// A file that can be read again is sent again, from its start, where that is safe; a stream is not.
-func TestUploadIsSentAgain(t *testing.T) {
+// An upload of a file that can be rewound is retried from the start if that is safe. An upload of a stream is not retried.
+func TestStatements_Upload_Retry(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		content io.Reader
@@ -158,17 +158,17 @@ func TestUploadIsSentAgain(t *testing.T) {
 		times   int
 		err     error
 	}{
-		"a file after 429":               {strings.NewReader("a,b\n"), ok(429, ""), 2, nil},
-		"a file after an expired token":  {strings.NewReader("a,b\n"), tokenExpired, 2, nil},
-		"a file after 503":               {strings.NewReader("a,b\n"), ok(503, ""), 1, basiq.ErrUnavailable},
-		"a stream after 429":             {onlyReader{strings.NewReader("a,b\n")}, ok(429, ""), 1, basiq.ErrTooManyRequests},
-		"a stream after a token expired": {onlyReader{strings.NewReader("a,b\n")}, tokenExpired, 1, basiq.CodeAccessDenied},
+		"file after 429":                {strings.NewReader("a,b\n"), ok(429, ""), 2, nil},
+		"file after an expired token":   {strings.NewReader("a,b\n"), tokenExpired, 2, nil},
+		"file after 503":                {strings.NewReader("a,b\n"), ok(503, ""), 1, basiq.ErrUnavailable},
+		"stream after 429":              {onlyReader{strings.NewReader("a,b\n")}, ok(429, ""), 1, basiq.ErrTooManyRequests},
+		"stream after an expired token": {onlyReader{strings.NewReader("a,b\n")}, tokenExpired, 1, basiq.CodeAccessDenied},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			turn := inTurn(c.first, ok(202, jobJSON))
+			turn := respondWith(c.first, ok(202, jobJSON))
 			var bodies []string
-			s := &stub{answer: func(n int, req request) (*http.Response, error) {
+			s := &stub{respond: func(n int, req request) (*http.Response, error) {
 				_, content, _ := strings.Cut(req.Body, "text/csv\r\n\r\n")
 				content, _, _ = strings.Cut(content, "\r\n--")
 				bodies = append(bodies, content)
@@ -188,7 +188,7 @@ func TestUploadIsSentAgain(t *testing.T) {
 	}
 }
 
-// slowFile is a file of size bytes that is never in memory. It can be read at several places at once.
+// slowFile is a generated file of the given size. It supports concurrent reads.
 type slowFile struct {
 	size   int64
 	offset int64
@@ -222,12 +222,12 @@ func (f *slowFile) Seek(offset int64, whence int) (int64, error) {
 	return offset, nil
 }
 
-// Fifty megabytes go through, and the memory that the upload takes is no fiftieth of that.
+// An upload of fifty megabytes needs less than one megabyte of memory.
 //
-//nolint:paralleltest // it measures the memory of the whole process
-func TestUploadStreams(t *testing.T) {
+//nolint:paralleltest // measures the memory of the whole process
+func TestStatements_Upload_Memory(t *testing.T) {
 	const size = 50 << 20
-	for name, content := range map[string]io.Reader{"a file": io.NewSectionReader(&slowFile{size: size}, 0, size), "a stream": &slowFile{size: size}} {
+	for name, content := range map[string]io.Reader{"file": io.NewSectionReader(&slowFile{size: size}, 0, size), "stream": &slowFile{size: size}} {
 		t.Run(name, func(t *testing.T) {
 			var received int64
 			var peak uint64
@@ -262,8 +262,8 @@ func TestUploadStreams(t *testing.T) {
 	}
 }
 
-// An upload that was turned away early may still be reading the file when the next attempt begins.
-func TestUploadAttemptsShareNoOffset(t *testing.T) {
+// An upload that was rejected early may still read the file when the next attempt begins.
+func TestStatements_Upload_SeparateOffsets(t *testing.T) {
 	t.Parallel()
 	const size = 8 << 20
 	var mu sync.Mutex
@@ -274,7 +274,7 @@ func TestUploadAttemptsShareNoOffset(t *testing.T) {
 		n := requests
 		mu.Unlock()
 		if n < 3 {
-			w.WriteHeader(http.StatusTooManyRequests) // and the body is not read
+			w.WriteHeader(http.StatusTooManyRequests) // without reading the body
 			return
 		}
 		got, err := io.ReadAll(r.Body)
@@ -282,7 +282,7 @@ func TestUploadAttemptsShareNoOffset(t *testing.T) {
 		at := bytes.Index(got, []byte("abcdefghijklmnopqrstuvwxyz"))
 		want := make([]byte, size)
 		_, _ = (&slowFile{size: size}).ReadAt(want, 0)
-		assert.True(t, bytes.Equal(want, got[at:at+size]), "the whole file, in order")
+		assert.True(t, bytes.Equal(want, got[at:at+size]), "each attempt must send the whole file in order")
 		w.WriteHeader(http.StatusAccepted)
 		_, _ = io.WriteString(w, jobJSON)
 	})
@@ -292,11 +292,12 @@ func TestUploadAttemptsShareNoOffset(t *testing.T) {
 	assert.Equal(t, 3, requests)
 }
 
-// With the default http.Client an upload has ten minutes and not half of one; any other has its own Timeout.
-func TestUploadTimeout(t *testing.T) {
+// With the default http.Client the timeout of an upload is ten minutes instead of half a minute. Other clients have their own
+// timeout.
+func TestStatements_Upload_Timeout(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		slow := &http.Client{Timeout: 30 * time.Second, Transport: transportOf(func(req *http.Request) (*http.Response, error) {
+		slow := &http.Client{Timeout: 30 * time.Second, Transport: roundTripper(func(req *http.Request) (*http.Response, error) {
 			if req.URL.Path == "/token" {
 				return reply(200, tokenJSON), nil
 			}
@@ -313,7 +314,7 @@ func TestUploadTimeout(t *testing.T) {
 	})
 }
 
-// shrunk is a file that has become shorter since its length was told.
+// shrunk is a file that has become shorter since its length was determined.
 type shrunk struct {
 	*io.SectionReader
 	left int64
@@ -326,8 +327,8 @@ func (f shrunk) ReadAt(p []byte, at int64) (int, error) {
 	return f.SectionReader.ReadAt(p[:min(int64(len(p)), f.left-at)], at)
 }
 
-// Half a statement must not arrive as a whole one. Over HTTP/2, net/http does not notice that a body is too short.
-func TestUploadOfAFileThatChanges(t *testing.T) {
+// An incomplete statement must not be accepted as a complete one. With HTTP/2, net/http does not detect a body that is too short.
+func TestStatements_Upload_ShrunkFile(t *testing.T) {
 	t.Parallel()
 	const told = 100_000
 	for name, statement := range map[string]func() basiq.Statement{
@@ -366,14 +367,14 @@ func TestUploadOfAFileThatChanges(t *testing.T) {
 				content.InstitutionID, content.Name = "AU01001", "m.csv"
 				_, err = client.Statements.Upload(t.Context(), userID, content)
 				require.ErrorContains(t, err, "file length changed")
-				server.Close() // ends the handlers
+				server.Close() // ends all handlers
 				assert.False(t, whole.Load())
 			})
 		}
 	}
 }
 
-// stalled is a stream that never goes on.
+// stalled is a stream whose Read blocks.
 type stalled struct{ release chan struct{} }
 
 func (s stalled) Read([]byte) (int, error) {
@@ -381,8 +382,8 @@ func (s stalled) Read([]byte) (int, error) {
 	return 0, io.EOF
 }
 
-// The call ends with its context, even while the stream keeps it waiting.
-func TestUploadOfAStalledStream(t *testing.T) {
+// A call ends with its context, even if the stream blocks.
+func TestStatements_Upload_StalledStream(t *testing.T) {
 	t.Parallel()
 	client := serve(t, func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) })
 	stream := stalled{make(chan struct{})}
@@ -395,8 +396,8 @@ func TestUploadOfAStalledStream(t *testing.T) {
 	assert.Less(t, time.Since(start), 10*time.Second)
 }
 
-// Without an end of its context, it ends with the http.Client's Timeout.
-func TestUploadOfAStalledStreamTimesOut(t *testing.T) {
+// Without a deadline in the context, the call ends after the timeout of the http.Client.
+func TestStatements_Upload_StalledStreamTimeout(t *testing.T) {
 	t.Parallel()
 	client := serve(t, func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }, basiq.WithHTTPClient(&http.Client{Timeout: 100 * time.Millisecond}))
 	stream := stalled{make(chan struct{})}
@@ -410,17 +411,18 @@ func TestUploadOfAStalledStreamTimesOut(t *testing.T) {
 	case err := <-done:
 		require.Error(t, err)
 	case <-time.After(20 * time.Second):
-		require.Fail(t, "the call waits for the stream")
+		require.Fail(t, "the call must not wait for the stream")
 	}
 }
 
-func TestUploadLeavesNothingBehind(t *testing.T) {
+// An upload does not leave goroutines behind, even if the context never ends.
+func TestStatements_Upload_NoGoroutines(t *testing.T) {
 	t.Parallel()
-	for name, timeout := range map[string]time.Duration{"with a timeout": time.Minute, "without one": -1} {
+	for name, timeout := range map[string]time.Duration{"with a timeout": time.Minute, "without a timeout": -1} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				s := &stub{answer: inTurn(ok(202, jobJSON))}
+				s := &stub{respond: respondWith(ok(202, jobJSON))}
 				client := newClient(t, s, basiq.WithHTTPClient(&http.Client{Transport: s, Timeout: timeout}), basiq.WithTokenSource(fixedTokens("token-1")))
 				_, err := client.Statements.Upload(newForeignContext(), userID, basiq.Statement{
 					InstitutionID: "AU01001", Name: "m.csv", Content: onlyReader{strings.NewReader("a,b")},
@@ -433,20 +435,20 @@ func TestUploadLeavesNothingBehind(t *testing.T) {
 	}
 }
 
-// A statement may be as long as a length can be.
-func TestLargestStatement(t *testing.T) {
+// The maximum size of a statement is 1 TiB.
+func TestStatements_Upload_MaxSize(t *testing.T) {
 	t.Parallel()
 	_, client := newStub(t, ok(202, jobJSON))
 	for size, invalid := range map[int64]bool{1 << 40: false, 1<<40 + 1: true} {
 		_, err := client.Statements.Upload(t.Context(), userID, basiq.Statement{
 			InstitutionID: "AU01001", Name: "m.csv", Content: onlyReader{strings.NewReader("a,b")}, Size: size,
 		})
-		require.Error(t, err, "it is not that long")
+		require.Error(t, err, "the content is shorter")
 		assert.Equal(t, invalid, errors.Is(err, basiq.ErrInvalidInput))
 	}
 }
 
-// upper is a file with a Read of its own, as one that decrypts has.
+// upper is a file with its own Read method, like a file that is decrypted while it is read.
 type upper struct{ *strings.Reader }
 
 func (u upper) Read(p []byte) (int, error) {
@@ -455,7 +457,8 @@ func (u upper) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func TestUploadReadsThroughTheCallersRead(t *testing.T) {
+// The content is read with the caller's Read method if it has one, not with the methods of an embedded reader.
+func TestStatements_Upload_CustomRead(t *testing.T) {
 	t.Parallel()
 	client := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		assert.Equal(t, "A,B", readUpload(t, r).content)
@@ -466,8 +469,8 @@ func TestUploadReadsThroughTheCallersRead(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// A pipe is an *os.File without a length, and a stream whose length is known has one.
-func TestUploadLengths(t *testing.T) {
+// A pipe is an *os.File without a length. A stream has a length if the caller sets Size.
+func TestStatements_Upload_ContentLength(t *testing.T) {
 	t.Parallel()
 	reader, writer, err := os.Pipe()
 	require.NoError(t, err)
@@ -480,9 +483,9 @@ func TestUploadLengths(t *testing.T) {
 		statement basiq.Statement
 		sized     bool
 	}{
-		"a pipe":                        {basiq.Statement{Content: reader}, false},
-		"a stream with a length":        {basiq.Statement{Content: onlyReader{strings.NewReader("a,b")}, Size: 3}, true},
-		"a file with its length beside": {basiq.Statement{Content: strings.NewReader("a,b"), Size: 3}, true},
+		"a pipe":           {basiq.Statement{Content: reader}, false},
+		"stream with Size": {basiq.Statement{Content: onlyReader{strings.NewReader("a,b")}, Size: 3}, true},
+		"file with Size":   {basiq.Statement{Content: strings.NewReader("a,b"), Size: 3}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

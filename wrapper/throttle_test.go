@@ -18,32 +18,32 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-// after is an answer that asks for a wait.
-func after(status int, wait string) answerOf {
-	return answerOf{status: status, body: envelope("too-many-requests", "", ""), header: http.Header{"Retry-After": {wait}}}
+// retryAfter returns a response with Retry-After.
+func retryAfter(status int, wait string) stubResponse {
+	return stubResponse{status: status, body: envelope("too-many-requests", "", ""), header: http.Header{"Retry-After": {wait}}}
 }
 
-// One caller's 429 holds back the others of that operation, and only those.
-func TestPauseIsSharedByTheCallersOfAnOperation(t *testing.T) {
+// A 429 for one caller delays all callers of the same operation, and no others.
+func TestThrottle_SharedByOperation(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		first         answerOf
+		first         stubResponse
 		atLeast, most time.Duration
 	}{
-		"429 with Retry-After":    {after(429, "7"), 7 * time.Second, 8 * time.Second},
-		"503 with Retry-After":    {after(503, "7"), 7 * time.Second, 8 * time.Second},
-		"429 without":             {ok(429, ""), time.Nanosecond, 2 * time.Second},
-		"503 without":             {ok(503, ""), 0, 0},
-		"500 with":                {after(500, "7"), 0, 0},
-		"a refusal of this user":  {after(404, "7"), 0, 0},
-		"a success with a header": {answerOf{status: 200, body: userJSON, header: http.Header{"Retry-After": {"7"}}}, 0, 0},
+		"429 with Retry-After":    {retryAfter(429, "7"), 7 * time.Second, 8 * time.Second},
+		"503 with Retry-After":    {retryAfter(503, "7"), 7 * time.Second, 8 * time.Second},
+		"429 without Retry-After": {ok(429, ""), time.Nanosecond, 2 * time.Second},
+		"503 without Retry-After": {ok(503, ""), 0, 0},
+		"500 with Retry-After":    {retryAfter(500, "7"), 0, 0},
+		"404 with Retry-After":    {retryAfter(404, "7"), 0, 0},
+		"200 with Retry-After":    {stubResponse{status: 200, body: userJSON, header: http.Header{"Retry-After": {"7"}}}, 0, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				s := &stub{answer: func(_ int, req request) (*http.Response, error) {
+				s := &stub{respond: func(_ int, req request) (*http.Response, error) {
 					if req.Path == "/users/first" {
-						return c.first.response(), nil
+						return c.first.httpResponse(), nil
 					}
 					if strings.Contains(req.Path, "connections") {
 						return reply(200, connectionJSON), nil
@@ -58,12 +58,12 @@ func TestPauseIsSharedByTheCallersOfAnOperation(t *testing.T) {
 				start := time.Now()
 				_, err := client.Connections.Get(t.Context(), userID, connID)
 				require.NoError(t, err)
-				assert.Zero(t, time.Since(start), "another operation is not held back")
+				assert.Zero(t, time.Since(start), "another operation must not be delayed")
 				var others sync.WaitGroup
 				for range 50 {
 					others.Go(func() {
 						_, err := client.Users.Get(t.Context(), userID)
-						assert.NoError(t, err) //nolint:testifylint // not the test's own goroutine
+						assert.NoError(t, err) //nolint:testifylint // not the goroutine of the test
 						assert.GreaterOrEqual(t, time.Since(start), c.atLeast)
 						assert.LessOrEqual(t, time.Since(start), c.most)
 					})
@@ -74,29 +74,29 @@ func TestPauseIsSharedByTheCallersOfAnOperation(t *testing.T) {
 				time.Sleep(time.Minute)
 				_, err = client.Users.Get(t.Context(), userID)
 				require.NoError(t, err)
-				assert.Equal(t, time.Minute, time.Since(start), "the pause is over")
+				assert.Equal(t, time.Minute, time.Since(start), "the throttling must have ended")
 			})
 		})
 	}
 }
 
-// Who cannot wait as long as Basiq asks is told at once, and how long that is; nothing is sent.
-func TestPauseThatIsTooLong(t *testing.T) {
+// A caller that cannot wait as long as Basiq requires gets an error with the delay immediately. No request is sent.
+func TestThrottle_TooLong(t *testing.T) {
 	t.Parallel()
 	policy := basiq.RetryPolicy{MaxAttempts: 4, BaseDelay: time.Second, MaxDelay: 20 * time.Second}
 	for name, c := range map[string]struct {
-		answer   answerOf
+		response stubResponse
 		deadline time.Duration
 		want     error
 		text     string
 	}{
-		"for every caller":        {after(429, "3600"), time.Hour, basiq.ErrTooManyRequests, "(status 429) for another 59m59s"},
-		"for one with a deadline": {after(503, "15"), 5 * time.Second, basiq.ErrUnavailable, "(status 503) for another 14s"},
+		"longer than MaxDelay":     {retryAfter(429, "3600"), time.Hour, basiq.ErrTooManyRequests, "(status 429) for another 59m59s"},
+		"longer than the deadline": {retryAfter(503, "15"), 5 * time.Second, basiq.ErrUnavailable, "(status 503) for another 14s"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				s := &stub{answer: inTurn(c.answer, ok(200, userJSON))}
+				s := &stub{respond: respondWith(c.response, ok(200, userJSON))}
 				client := newClient(t, s, basiq.WithRetry(policy))
 				short, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 				defer cancel()
@@ -111,7 +111,7 @@ func TestPauseThatIsTooLong(t *testing.T) {
 				require.ErrorIs(t, err, c.want)
 				require.NotErrorIs(t, err, basiq.ErrNotFound)
 				assert.Zero(t, time.Since(start))
-				assert.Len(t, s.seen(), 1, "nothing is sent")
+				assert.Len(t, s.seen(), 1, "a throttled call must not be sent")
 				require.EqualError(t, err, "basiq: Users.Get: not sent: operation throttled by Basiq "+c.text)
 				assert.False(t, basiq.MayHaveSucceeded(err))
 				var paused *basiq.ThrottledError
@@ -122,17 +122,17 @@ func TestPauseThatIsTooLong(t *testing.T) {
 
 				time.Sleep(policy.MaxDelay)
 				_, err = client.Users.Get(t.Context(), userID)
-				require.NoError(t, err, "no server keeps an operation shut for longer than MaxDelay")
+				require.NoError(t, err, "a server must not block an operation for longer than MaxDelay")
 			})
 		})
 	}
 }
 
-// Those who wait give up after MaxDelay, however often the pause is begun anew.
-func TestPauseThatNeverEnds(t *testing.T) {
+// Callers wait for at most MaxDelay, even if throttling is renewed again and again.
+func TestThrottle_RenewedForever(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := &stub{answer: inTurn(after(429, "8"))}
+		s := &stub{respond: respondWith(retryAfter(429, "8"))}
 		client := newClient(t, s, basiq.WithRetry(basiq.RetryPolicy{MaxAttempts: 4, BaseDelay: time.Second, MaxDelay: 20 * time.Second}))
 		var callers sync.WaitGroup
 		var mu sync.Mutex
@@ -141,7 +141,7 @@ func TestPauseThatNeverEnds(t *testing.T) {
 			callers.Go(func() {
 				start := time.Now()
 				_, err := client.Users.Get(t.Context(), userID)
-				assert.ErrorIs(t, err, basiq.ErrTooManyRequests) //nolint:testifylint // not the test's own goroutine
+				assert.ErrorIs(t, err, basiq.ErrTooManyRequests) //nolint:testifylint // not the goroutine of the test
 				mu.Lock()
 				defer mu.Unlock()
 				took = append(took, time.Since(start))
@@ -149,26 +149,26 @@ func TestPauseThatNeverEnds(t *testing.T) {
 			time.Sleep(10 * time.Millisecond)
 		}
 		callers.Wait()
-		assert.LessOrEqual(t, slices.Max(took), (4*20+3*9)*time.Second, "four times held back, three waits of its own")
-		assert.Less(t, len(s.seen()), 100, "of 1,000 callers few find out for themselves that Basiq wants a pause")
+		assert.LessOrEqual(t, slices.Max(took), (4*20+3*9)*time.Second, "throttled four times, with three delays between attempts")
+		assert.Less(t, len(s.seen()), 100, "only few of 1,000 callers may send a request")
 	})
 }
 
-// Nobody is held back for longer than MaxDelay in all, however many pauses that is.
-func TestPausesInARow(t *testing.T) {
+// A call is delayed for at most MaxDelay in total, no matter how often throttling is renewed.
+func TestThrottle_Renewed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := &stub{answer: func(_ int, req request) (*http.Response, error) {
+		s := &stub{respond: func(_ int, req request) (*http.Response, error) {
 			late, err := time.ParseDuration(strings.TrimPrefix(req.Path, "/users/"))
-			require.NoError(t, err, "nobody else is sent")
+			require.NoError(t, err, "only the slow requests may be sent")
 			time.Sleep(late)
-			return after(429, "8").response(), nil
+			return retryAfter(429, "8").httpResponse(), nil
 		}}
 		client := newClient(t, s, basiq.WithTokenSource(fixedTokens("token-1")),
 			basiq.WithRetry(basiq.RetryPolicy{MaxAttempts: 1, BaseDelay: time.Second, MaxDelay: 20 * time.Second}))
-		var refused sync.WaitGroup
-		for _, late := range []string{"1s", "5s", "10s", "15s", "19s"} { // sent before the first pause, and answered in them
-			refused.Go(func() { _, _ = client.Users.Get(t.Context(), late) })
+		var slow sync.WaitGroup
+		for _, late := range []string{"1s", "5s", "10s", "15s", "19s"} { // sent before throttling starts, each response renews it
+			slow.Go(func() { _, _ = client.Users.Get(t.Context(), late) })
 		}
 		time.Sleep(2 * time.Second)
 		start := time.Now()
@@ -176,16 +176,16 @@ func TestPausesInARow(t *testing.T) {
 		require.ErrorAs(t, err, new(*basiq.ThrottledError))
 		assert.Greater(t, time.Since(start), 8*time.Second)
 		assert.LessOrEqual(t, time.Since(start), 20*time.Second)
-		refused.Wait()
+		slow.Wait()
 		assert.Len(t, s.seen(), 5)
 	})
 }
 
-// A context that ends during a pause ends the wait.
-func TestPauseEndsWithTheContext(t *testing.T) {
+// A context that ends while the operation is throttled ends the wait.
+func TestThrottle_ContextEnds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := &stub{answer: inTurn(after(429, "15"), ok(200, userJSON))}
+		s := &stub{respond: respondWith(retryAfter(429, "15"), ok(200, userJSON))}
 		client := newClient(t, s, basiq.WithRetry(basiq.RetryPolicy{MaxAttempts: 1, MaxDelay: 20 * time.Second}))
 		_, err := client.Users.Get(t.Context(), userID)
 		require.ErrorIs(t, err, basiq.ErrTooManyRequests)
@@ -200,25 +200,25 @@ func TestPauseEndsWithTheContext(t *testing.T) {
 	})
 }
 
-// A call that has an attempt behind it and meets another's pause ends with what its own attempt came to.
-func TestPauseBetweenAttempts(t *testing.T) {
+// If an operation is throttled by another call between two attempts, the call returns the outcome of its own attempt.
+func TestThrottle_BetweenAttempts(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		first any
 		want  error
 		text  string
 	}{
-		"after an answer": {ok(500, envelope("internal-server-error", "", "broken")), nil, "basiq: Users.Delete: 500 internal-server-error: broken (correlation corr-1)"},
-		"after a reset":   {errReset, basiq.ErrTooManyRequests, "no response after 1 attempt: operation throttled by Basiq (status 429) for another 59m5"},
+		"after a response": {ok(500, envelope("internal-server-error", "", "broken")), nil, "basiq: Users.Delete: 500 internal-server-error: broken (correlation corr-1)"},
+		"after a reset":    {errReset, basiq.ErrTooManyRequests, "no response after 1 attempt: operation throttled by Basiq (status 429) for another 59m5"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				s := &stub{answer: func(_ int, req request) (*http.Response, error) {
+				s := &stub{respond: func(_ int, req request) (*http.Response, error) {
 					if req.Path == "/users/other" {
-						return after(429, "3600").response(), nil
+						return retryAfter(429, "3600").httpResponse(), nil
 					}
-					return inTurn(c.first)(1, req)
+					return respondWith(c.first)(1, req)
 				}}
 				client := newClient(t, s, basiq.WithRetry(basiq.RetryPolicy{BaseDelay: 10 * time.Second, MaxDelay: 20 * time.Second}))
 				time.AfterFunc(time.Nanosecond, func() { _ = client.Users.Delete(t.Context(), "other") })
@@ -237,12 +237,12 @@ func TestPauseBetweenAttempts(t *testing.T) {
 	}
 }
 
-func TestRateLimit(t *testing.T) {
+func TestWithRateLimit(t *testing.T) {
 	t.Parallel()
-	t.Run("holds back every request", func(t *testing.T) {
+	t.Run("delays every request", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
-			s := &stub{answer: inTurn(ok(500, ""), tokenExpired, ok(200, userJSON))}
+			s := &stub{respond: respondWith(ok(500, ""), tokenExpired, ok(200, userJSON))}
 			client := newClient(t, s, basiq.WithRateLimit(rate.NewLimiter(rate.Every(time.Second), 1)))
 			start := time.Now()
 			var callers sync.WaitGroup
@@ -253,16 +253,16 @@ func TestRateLimit(t *testing.T) {
 				})
 			}
 			callers.Wait()
-			// Ten calls, a retry, a call with another token, two requests for tokens; the first of them waits for nothing.
+			// Ten calls, a retry, a call with another token and two token requests. The first request is not delayed.
 			sent := len(s.seen()) + s.tokenRequests()
 			assert.GreaterOrEqual(t, sent, 14)
 			assert.GreaterOrEqual(t, time.Since(start), time.Duration(sent-1)*time.Second)
 		})
 	})
-	t.Run("for which there is no time", func(t *testing.T) {
+	t.Run("deadline before the next request", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
-			s := &stub{answer: inTurn(ok(201, userJSON))}
+			s := &stub{respond: respondWith(ok(201, userJSON))}
 			limiter := rate.NewLimiter(rate.Every(time.Hour), 2)
 			client := newClient(t, s, basiq.WithRateLimit(limiter))
 			_, err := client.Users.Create(t.Context(), basiq.CreateUser{Email: "a@b.c"})
@@ -279,45 +279,45 @@ func TestRateLimit(t *testing.T) {
 	})
 }
 
-// However many users' tokens are asked for, and whatever becomes of them, no more requests are made than half of what Basiq
-// allows an address in five minutes.
-func TestTokenRequestsStayBelowTheLimit(t *testing.T) {
+// The number of token requests never exceeds half of Basiq's limit for an address in five minutes, regardless of the number of
+// users and the results.
+func TestTokenCache_RequestLimit(t *testing.T) {
 	t.Parallel()
 	const most = 1500 / 2
 	window := 5 * time.Minute
 	for name, c := range map[string]struct {
 		token func(n int) (*http.Response, error)
 		call  func(client *basiq.Client, ctx context.Context, n int) error
-		// most is the most token requests in five minutes, all is whether all calls succeed.
+		// most is the maximum number of token requests in five minutes. all reports whether all calls must succeed.
 		most int
 		all  bool
 	}{
-		"a batch of users, one after the other": {
+		"many users in sequence": {
 			nil, func(client *basiq.Client, ctx context.Context, n int) error {
 				_, err := client.Tokens.Get(ctx, basiq.ClientAccess("u"+strconv.Itoa(n)))
 				return err
 			}, most, true,
 		},
-		"tokens of the caller's own": {
+		"Tokens.Create": {
 			nil, func(client *basiq.Client, ctx context.Context, _ int) error {
 				_, err := client.Tokens.Create(ctx, basiq.ServerAccess())
 				return err
 			}, most, true,
 		},
-		"tokens that are refused as soon as they are made": {
+		"new tokens rejected": {
 			nil, func(client *basiq.Client, ctx context.Context, _ int) error {
-				return client.Users.Delete(ctx, "refused")
+				return client.Users.Delete(ctx, "rejected")
 			}, most, false,
 		},
-		"a key that is refused": {
+		"rejected key": {
 			func(int) (*http.Response, error) { return reply(404, envelope("resource-not-found", "", "")), nil },
 			func(client *basiq.Client, ctx context.Context, _ int) error { return client.Users.Delete(ctx, userID) }, most, false,
 		},
-		"a server that is down": {
+		"unavailable server": {
 			func(int) (*http.Response, error) { return nil, errReset },
 			func(client *basiq.Client, ctx context.Context, _ int) error { return client.Users.Delete(ctx, userID) }, most, false,
 		},
-		"too many token requests, from elsewhere": {
+		"limit exceeded by other clients": {
 			func(int) (*http.Response, error) {
 				return reply(403, envelope("request-not-valid", "", "Invalid request")), nil
 			},
@@ -327,8 +327,8 @@ func TestTokenRequestsStayBelowTheLimit(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				s := &stub{onToken: c.token, answer: func(_ int, req request) (*http.Response, error) {
-					if req.Path == "/users/refused" {
+				s := &stub{onToken: c.token, respond: func(_ int, req request) (*http.Response, error) {
+					if req.Path == "/users/rejected" {
 						return reply(401, envelope("invalid-authorization-token", "", "")), nil
 					}
 					return reply(204, ""), nil
@@ -342,7 +342,7 @@ func TestTokenRequestsStayBelowTheLimit(t *testing.T) {
 						for n := 0; ctx.Err() == nil; n++ {
 							err := c.call(client, ctx, 10*n+caller)
 							if ctx.Err() == nil && c.all && time.Until(deadline(ctx)) > 10*time.Second {
-								assert.NoError(t, err) //nolint:testifylint // not the test's own goroutine
+								assert.NoError(t, err) //nolint:testifylint // not the goroutine of the test
 							}
 							time.Sleep(100 * time.Millisecond)
 						}
@@ -350,8 +350,8 @@ func TestTokenRequestsStayBelowTheLimit(t *testing.T) {
 				}
 				callers.Wait()
 				assert.LessOrEqual(t, s.tokenRequests(), c.most)
-				assert.Greater(t, s.tokenRequests(), c.most/3, "what is counted does happen")
-				time.Sleep(2 * time.Minute) // for a request that nobody waits for any more
+				assert.Greater(t, s.tokenRequests(), c.most/3, "the limit must be tested with enough requests")
+				time.Sleep(2 * time.Minute) // until a request without waiting callers ends
 			})
 		})
 	}

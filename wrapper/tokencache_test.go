@@ -18,10 +18,11 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-func TestManyFirstCallersCauseOneTokenRequest(t *testing.T) {
+// Concurrent first calls share one token request.
+func TestTokenCache_ConcurrentFirstCalls(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := &stub{answer: inTurn(ok(200, userJSON))}
+		s := &stub{respond: respondWith(ok(200, userJSON))}
 		s.onToken = func(int) (*http.Response, error) {
 			time.Sleep(time.Second)
 			return reply(200, tokenJSON), nil
@@ -43,14 +44,14 @@ func TestManyFirstCallersCauseOneTokenRequest(t *testing.T) {
 	})
 }
 
-// A thousand calls that are refused with the same token replace it once.
-func TestManyRefusedCallersCauseOneTokenRequest(t *testing.T) {
+// If a thousand calls are rejected with the same token, the token is replaced once.
+func TestTokenCache_ConcurrentRejections(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := &stub{answer: func(_ int, req request) (*http.Response, error) {
+		s := &stub{respond: func(_ int, req request) (*http.Response, error) {
 			time.Sleep(time.Second)
 			if req.Authorization == "Bearer token-1" {
-				return tokenExpired.response(), nil
+				return tokenExpired.httpResponse(), nil
 			}
 			return reply(200, userJSON), nil
 		}}
@@ -68,16 +69,16 @@ func TestManyRefusedCallersCauseOneTokenRequest(t *testing.T) {
 	})
 }
 
-// Who gives up leaves the others and the token's request alone.
-func TestCanceledCallerLeavesAlone(t *testing.T) {
+// A caller whose context ends does not affect other callers or the token request.
+func TestTokenCache_CanceledCaller(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := &stub{answer: inTurn(ok(200, userJSON))}
+		s := &stub{respond: respondWith(ok(200, userJSON))}
 		client := newClient(t, roundTripper(func(req *http.Request) (*http.Response, error) {
 			if req.URL.Path == "/token" {
 				select {
 				case <-time.After(10 * time.Second):
-				case <-req.Context().Done(): // the request for the token is nobody's
+				case <-req.Context().Done(): // the token request belongs to no caller
 					return nil, req.Context().Err()
 				}
 			}
@@ -86,10 +87,10 @@ func TestCanceledCallerLeavesAlone(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(time.Second, cancel)
 		var wg sync.WaitGroup
-		wg.Go(func() { // the first, whose call began the request
+		wg.Go(func() { // the first caller, which started the request
 			start := time.Now()
 			_, err := client.Users.Get(ctx, userID)
-			assert.ErrorIs(t, err, context.Canceled) //nolint:testifylint // not the test's own goroutine
+			assert.ErrorIs(t, err, context.Canceled) //nolint:testifylint // not the goroutine of the test
 			assert.Equal(t, time.Second, time.Since(start))
 		})
 		synctest.Wait()
@@ -102,12 +103,13 @@ func TestCanceledCallerLeavesAlone(t *testing.T) {
 	})
 }
 
-func TestTokensAreRenewedEarly(t *testing.T) {
+// A token is renewed in the background before it expires.
+func TestTokenCache_EarlyRenewal(t *testing.T) {
 	t.Parallel()
 	t.Run("in the background", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
-			s := &stub{answer: inTurn(ok(200, userJSON))}
+			s := &stub{respond: respondWith(ok(200, userJSON))}
 			s.onToken = func(n int) (*http.Response, error) {
 				time.Sleep(time.Second)
 				return reply(200, fmt.Sprintf(`{"access_token":"token-%d","token_type":"Bearer","expires_in":3600}`, n)), nil
@@ -125,18 +127,18 @@ func TestTokensAreRenewedEarly(t *testing.T) {
 			assert.Equal(t, "Bearer token-1 after 0s", get())
 			assert.Equal(t, 1, s.tokenRequests())
 			time.Sleep(time.Minute)
-			assert.Equal(t, "Bearer token-1 after 0s", get(), "nobody waits for an early renewal")
+			assert.Equal(t, "Bearer token-1 after 0s", get(), "callers must not wait for an early renewal")
 			time.Sleep(2 * time.Second)
 			assert.Equal(t, "Bearer token-2 after 0s", get())
 			assert.Equal(t, 2, s.tokenRequests())
 			time.Sleep(time.Hour)
-			assert.Equal(t, "Bearer token-3 after 1s", get(), "an old token is not used at all")
+			assert.Equal(t, "Bearer token-3 after 1s", get(), "an expired token must not be used")
 		})
 	})
-	t.Run("a failed renewal is no failure", func(t *testing.T) {
+	t.Run("failed renewal", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
-			s := &stub{answer: inTurn(ok(200, userJSON))}
+			s := &stub{respond: respondWith(ok(200, userJSON))}
 			s.onToken = func(n int) (*http.Response, error) {
 				if n > 1 {
 					return reply(403, envelope("request-not-valid", "", "Invalid request")), nil
@@ -149,15 +151,16 @@ func TestTokensAreRenewedEarly(t *testing.T) {
 				require.NoError(t, err)
 				time.Sleep(time.Second)
 			}
-			assert.LessOrEqual(t, s.tokenRequests(), 11, "it is tried again once a minute")
+			assert.LessOrEqual(t, s.tokenRequests(), 11, "a failed renewal must be retried once a minute")
 			time.Sleep(time.Minute)
 			_, err := client.Users.Get(t.Context(), userID)
-			require.ErrorIs(t, err, basiq.ErrTooManyTokenRequests, "when the old token has ended, it is")
+			require.ErrorIs(t, err, basiq.ErrTooManyTokenRequests, "after the old token has expired, calls must fail")
 		})
 	})
 }
 
-func TestTokenLifetimes(t *testing.T) {
+// The lifetime of a token is limited to a day. Without a valid lifetime it is an hour.
+func TestTokenCache_Lifetime(t *testing.T) {
 	t.Parallel()
 	for expiresIn, want := range map[string]time.Duration{
 		"60": time.Minute, "3600": time.Hour, "0": time.Hour, "-5": time.Hour, "null": time.Hour,
@@ -175,18 +178,19 @@ func TestTokenLifetimes(t *testing.T) {
 				assert.Equal(t, want, time.Until(token.Expires))
 				_, err = client.Users.Get(t.Context(), userID)
 				require.NoError(t, err)
-				assert.Equal(t, 1, s.tokenRequests(), "it is kept")
+				assert.Equal(t, 1, s.tokenRequests(), "the token must be cached")
 			})
 		})
 	}
 }
 
-func TestTokensOfUsersAreKeptApart(t *testing.T) {
+// Each user has a separate token.
+func TestTokenCache_Users(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s, client := newStub(t, ok(200, userJSON))
 		seen := map[string]bool{}
-		for n := range 3000 { // beyond where old ones are looked for
+		for n := range 3000 { // more than the number at which expired tokens are removed
 			token, err := client.Tokens.Get(t.Context(), basiq.ClientAccess("u"+strconv.Itoa(n)))
 			require.NoError(t, err)
 			seen[token.Value.Reveal()] = true
@@ -195,11 +199,12 @@ func TestTokensOfUsersAreKeptApart(t *testing.T) {
 		again, err := client.Tokens.Get(t.Context(), basiq.ClientAccess("u0"))
 		require.NoError(t, err)
 		assert.True(t, seen[again.Value.Reveal()])
-		assert.Equal(t, 3000, s.tokenRequests(), "those that are good are kept")
+		assert.Equal(t, 3000, s.tokenRequests(), "valid tokens must be cached")
 	})
 }
 
-func TestOldTokensOfUsersAreForgotten(t *testing.T) {
+// Expired tokens of users are removed from the cache.
+func TestTokenCache_Eviction(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s, client := newStub(t, ok(200, userJSON))
@@ -214,8 +219,9 @@ func TestOldTokensOfUsersAreForgotten(t *testing.T) {
 	})
 }
 
-// A token with a short life is used for most of it, and one that has hardly any left is not sent: a request takes time.
-func TestTokensCloseToTheirEnd(t *testing.T) {
+// A token with a short lifetime is used for most of it. A token that expires within seconds is not sent, because a request takes
+// time.
+func TestTokenCache_NearExpiry(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		life, age time.Duration
@@ -249,10 +255,10 @@ func TestTokensCloseToTheirEnd(t *testing.T) {
 	}
 }
 
-// A call whose context a hook has ended asks for no token.
-func TestNoTokenForACallThatIsOver(t *testing.T) {
+// If middleware has ended the context of a call, no token is requested.
+func TestTokenCache_EndedContext(t *testing.T) {
 	t.Parallel()
-	s := &stub{answer: inTurn(ok(200, userJSON))}
+	s := &stub{respond: respondWith(ok(200, userJSON))}
 	ctx, cancel := context.WithCancel(t.Context())
 	client := newClient(t, s, basiq.WithMiddleware(func(next basiq.Doer) basiq.Doer {
 		return basiq.DoerFunc(func(req *http.Request) (*http.Response, error) {
@@ -267,10 +273,10 @@ func TestNoTokenForACallThatIsOver(t *testing.T) {
 	assert.Empty(t, s.seen())
 }
 
-// A hook that ends its goroutine, as t.FailNow does, leaves no token that looks like one.
-func TestHookThatEndsItsGoroutine(t *testing.T) {
+// If middleware ends the goroutine of a token request, as t.FailNow does, the call fails and no token is cached.
+func TestTokenCache_Goexit(t *testing.T) {
 	t.Parallel()
-	s := &stub{answer: inTurn(ok(200, userJSON))}
+	s := &stub{respond: respondWith(ok(200, userJSON))}
 	var first atomic.Bool
 	client := newClient(t, s, basiq.WithMiddleware(func(next basiq.Doer) basiq.Doer {
 		return basiq.DoerFunc(func(req *http.Request) (*http.Response, error) {
@@ -287,10 +293,10 @@ func TestHookThatEndsItsGoroutine(t *testing.T) {
 	assert.Equal(t, "Bearer token-1", s.seen()[0].Authorization)
 }
 
-// A hook that panics while a token is fetched fails the calls that wait for it, and nothing else.
-func TestHookThatPanics(t *testing.T) {
+// A panic in middleware during a token request fails only the calls that wait for the token.
+func TestTokenCache_Panic(t *testing.T) {
 	t.Parallel()
-	s := &stub{answer: inTurn(ok(200, userJSON))}
+	s := &stub{respond: respondWith(ok(200, userJSON))}
 	client := newClient(t, s, basiq.WithMiddleware(func(next basiq.Doer) basiq.Doer {
 		return basiq.DoerFunc(func(req *http.Request) (*http.Response, error) {
 			if call, _ := basiq.CallFromContext(req.Context()); call.Operation.ID == "postToken" && s.tokenRequests() == 0 {
@@ -308,8 +314,9 @@ func TestHookThatPanics(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// The monotonic clock stops while a machine sleeps, and tokens expire nevertheless: no time that callers get has one.
-func TestTokens_WallClock(t *testing.T) {
+// The monotonic clock stops while a machine sleeps, but tokens still expire. Times returned to callers have no monotonic clock
+// reading.
+func TestTokenCache_WallClock(t *testing.T) {
 	t.Parallel()
 	_, client := newStub(t, ok(200, userJSON))
 	for name, get := range map[string]func() (basiq.Token, error){
@@ -321,15 +328,15 @@ func TestTokens_WallClock(t *testing.T) {
 	} {
 		token, err := get()
 		require.NoError(t, err, name)
-		assert.NotContains(t, token.Expires.String(), " m=", "%s: a monotonic reading", name)
+		assert.NotContains(t, token.Expires.String(), " m=", "%s: monotonic clock reading", name)
 	}
 	page, err := client.Consents.PageURL(t.Context(), userID, basiq.ConsentPage{State: "state-of-the-session"})
 	require.NoError(t, err)
 	assert.NotContains(t, fmt.Sprint(page), " m=")
 }
 
-// A user whose only call ended before a token was requested takes no slot.
-func TestTokens_SlotsOfEndedContexts(t *testing.T) {
+// A user whose only call ended before a token was requested does not occupy a slot.
+func TestTokenCache_EndedContextNoSlot(t *testing.T) {
 	t.Parallel()
 	_, client := newStub(t, ok(200, userJSON))
 	ended, cancel := context.WithCancel(t.Context())
@@ -341,8 +348,9 @@ func TestTokens_SlotsOfEndedContexts(t *testing.T) {
 	assert.Zero(t, basiq.TokenSlots(client))
 }
 
-// After Basiq has refused a token for too many requests, none is requested for a minute, and callers learn how long.
-func TestTokens_TooManyRequests(t *testing.T) {
+// After Basiq has rejected a token request because of too many requests, no token is requested for a minute. The errors contain
+// the remaining time.
+func TestTokenCache_TooManyRequests(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s, client := newStub(t, ok(204, ""))

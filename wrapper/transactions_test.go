@@ -14,7 +14,7 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-func TestGetTransaction(t *testing.T) {
+func TestTransactions_Get(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ payload, subClass string }{
 		"2.1": {"assembled/swagger-2.1/getTransaction.200.1", "Formal child care services nec"},
@@ -37,8 +37,8 @@ func TestGetTransaction(t *testing.T) {
 	}
 }
 
-// Enrichment is part of a transaction where Basiq has enabled it.
-func TestTransactionWithEnrichment(t *testing.T) {
+// A transaction includes its enrichment if Basiq has enabled enrichment.
+func TestTransactions_Get_Enrichment(t *testing.T) {
 	t.Parallel()
 	_, client := newStub(t, ok(200, official(t, "assembled/connect/getTransaction.200.1")))
 	transaction, err := client.Transactions.Get(t.Context(), userID, "d3de1ca1")
@@ -46,7 +46,7 @@ func TestTransactionWithEnrichment(t *testing.T) {
 	assert.Equal(t, basiq.TransactionStatusPosted, transaction.Status)
 	assert.Equal(t, basiq.TransactionDirectionDebit, transaction.Direction)
 	_, known := transaction.TransactionDate.Time()
-	assert.False(t, known, "null is no date")
+	assert.False(t, known, "null is not a date")
 	enrich := transaction.Enrich
 	require.NotNil(t, enrich)
 	assert.Equal(t, basiq.EnrichMatchTypeMerchantFullLowercase, enrich.Category.MatchType)
@@ -54,14 +54,14 @@ func TestTransactionWithEnrichment(t *testing.T) {
 	assert.Equal(t, "txMccCode-25028", enrich.Category.MCC.Code)
 	assert.Equal(t, "Garfish Manly", enrich.Merchant.BusinessName)
 	assert.Equal(t, "90065628864", enrich.Merchant.ABNCapitals)
-	assert.Equal(t, "-33.79988520000001", enrich.Location.Geometry.Lat.String(), "every digit")
+	assert.Equal(t, "-33.79988520000001", enrich.Location.Geometry.Lat.String(), "all digits must be kept")
 	assert.Equal(t, []string{"conduct:dishonour"}, enrich.Tags.Strings())
 	require.NotNil(t, transaction.PaymentDetails)
 	assert.Equal(t, "placeholder paymentDetails.bpay.crn", transaction.PaymentDetails.BPAY.CRN)
 }
 
-// Money is exact, whatever the institution writes, and says so where there is none.
-func TestMoney(t *testing.T) {
+// Amounts are exact for any format of the institution. The methods of an invalid amount return false.
+func TestTransactions_Get_Amounts(t *testing.T) {
 	t.Parallel()
 	for sent, want := range map[string]struct {
 		cents    int64
@@ -77,11 +77,11 @@ func TestMoney(t *testing.T) {
 		`"0.00"`:                  {0, true, "0"},
 		`"-0"`:                    {0, true, "0"},
 		`"1.2300"`:                {123, true, "123/100"},
-		`"0.005"`:                 {0, false, "1/200"}, // nothing is rounded
+		`"0.005"`:                 {0, false, "1/200"}, // not rounded
 		`"92233720368547758.07"`:  {math.MaxInt64, true, "9223372036854775807/100"},
 		`"92233720368547758.08"`:  {0, false, "2305843009213693952/25"},
 		`"-92233720368547758.08"`: {math.MinInt64, true, "-2305843009213693952/25"},
-		`"9007199254740993"`:      {900719925474099300, true, "9007199254740993"}, // which no float64 holds
+		`"9007199254740993"`:      {900719925474099300, true, "9007199254740993"}, // not representable as float64
 		`""`:                      {0, false, ""},
 		`null`:                    {0, false, ""},
 		`"1,234.50"`:              {0, false, ""},
@@ -95,7 +95,7 @@ func TestMoney(t *testing.T) {
 			t.Parallel()
 			_, client := newStub(t, ok(200, `{"type":"transaction","id":"t1","amount":`+sent+`}`))
 			transaction, err := client.Transactions.Get(t.Context(), userID, "t1")
-			require.NoError(t, err, "an odd amount does not fail what it stands in")
+			require.NoError(t, err, "an invalid amount must not fail the transaction")
 			cents, ok := transaction.Amount.MinorUnits(2)
 			assert.Equal(t, want.hasCents, ok)
 			assert.Equal(t, want.cents, cents)
@@ -107,7 +107,7 @@ func TestMoney(t *testing.T) {
 			}
 			var digits string
 			require.NoError(t, json.Unmarshal([]byte(sent), &digits))
-			assert.Equal(t, digits, string(transaction.Amount), "the digits as they were sent")
+			assert.Equal(t, digits, string(transaction.Amount), "the digits must be unchanged")
 		})
 	}
 	t.Run("absent", func(t *testing.T) {
@@ -132,13 +132,13 @@ func TestMoney(t *testing.T) {
 	})
 }
 
-func TestTransactionDates(t *testing.T) {
+func TestTransactions_Get_Dates(t *testing.T) {
 	t.Parallel()
 	for sent, want := range map[string]string{
 		`"2018-11-02T00:00:00Z"`:           "2018-11-02T00:00:00Z",
 		`"2018-11-02T10:00:00+11:00"`:      "2018-11-01T23:00:00Z",
 		`"2024-06-19T10:38:31.152930692Z"`: "2024-06-19T10:38:31Z",
-		`"2018-11-30T09:23:37"`:            "2018-11-30T09:23:37Z", // without a zone, as in the documents of income
+		`"2018-11-30T09:23:37"`:            "2018-11-30T09:23:37Z", // without a time zone, as in the income example
 		`"2018-11-02"`:                     "2018-11-02T00:00:00Z",
 		`null`:                             "",
 		`""`:                               "",
@@ -164,7 +164,7 @@ func TestTransactionDates(t *testing.T) {
 	}
 }
 
-// An amount that is a JSON number keeps its digits. It does not go through a float.
+// An amount that is a JSON number keeps its digits. It is not converted to a float.
 func TestTransactions_Get_AmountAsNumber(t *testing.T) {
 	t.Parallel()
 	_, client := newStub(t, ok(200, `{"type":"transaction","id":"t1","amount":-4711.250}`))
@@ -173,7 +173,7 @@ func TestTransactions_Get_AmountAsNumber(t *testing.T) {
 	assert.Equal(t, basiq.Amount("-4711.250"), transaction.Amount)
 }
 
-func TestTransactionOfTomorrow(t *testing.T) {
+func TestTransactions_Get_UnknownValues(t *testing.T) {
 	t.Parallel()
 	_, client := newStub(t, ok(200, `{"type":"transaction","id":"t1","status":"settled","direction":"sideways","class":"barter","enrich":null,
 		"subClass":null,"links":null,"paymentDetails":null,"brandNew":[1]}`))
@@ -186,7 +186,7 @@ func TestTransactionOfTomorrow(t *testing.T) {
 	assert.Zero(t, transaction.SubClass)
 }
 
-func TestTransactionFilters(t *testing.T) {
+func TestTransactions_List_Filters(t *testing.T) {
 	t.Parallel()
 	s, client := newStub(t, ok(200, `{"type":"list","data":[]}`))
 	fields := basiq.TransactionFields

@@ -29,25 +29,26 @@ func withTLS(config *tls.Config) *http.Client {
 	return &http.Client{Transport: &http.Transport{TLSClientConfig: config}}
 }
 
-func TestTransportsOfTheCallers(t *testing.T) {
+// A client is accepted if its transport supports TLS 1.2 or later, or if the type of its transport is unknown.
+func TestWithHTTPClient_Transports(t *testing.T) {
 	t.Parallel()
 	var none *http.Transport
 	for name, client := range map[string]*http.Client{
-		"the default":      http.DefaultClient,
-		"no configuration": {Transport: &http.Transport{}},
-		"no versions":      withTLS(&tls.Config{}),
-		"1.2":              withTLS(&tls.Config{MinVersion: tls.VersionTLS12, MaxVersion: tls.VersionTLS12}),
-		"1.3":              withTLS(&tls.Config{MinVersion: tls.VersionTLS13}),
-		"of another type":  {Transport: roundTripper(nil)},
-		"a typed nil":      {Transport: none},
+		"the default":          http.DefaultClient,
+		"no configuration":     {Transport: &http.Transport{}},
+		"no versions":          withTLS(&tls.Config{}),
+		"1.2":                  withTLS(&tls.Config{MinVersion: tls.VersionTLS12, MaxVersion: tls.VersionTLS12}),
+		"1.3":                  withTLS(&tls.Config{MinVersion: tls.VersionTLS13}),
+		"another RoundTripper": {Transport: roundTripper(nil)},
+		"nil *http.Transport":  {Transport: none},
 	} {
 		_, err := basiq.New("k", basiq.WithHTTPClient(client))
 		require.NoError(t, err, name)
 	}
 }
 
-// What the default transport accepts of a server: TLS from 1.2 on, and headers of a size that Basiq never reaches.
-func TestDefaultTransportIsBounded(t *testing.T) {
+// The default transport requires TLS 1.2 or later and limits the size of response headers, far above the sizes that Basiq sends.
+func TestDefaultTransport_Limits(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		version uint16
@@ -86,14 +87,14 @@ func TestDefaultTransportIsBounded(t *testing.T) {
 	}
 }
 
-// A client of the caller's that has no Timeout has the default's.
-func TestTimeoutsOfTheCallersClient(t *testing.T) {
+// A custom http.Client without a Timeout gets the default timeouts.
+func TestWithHTTPClient_Timeout(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ timeout, call, upload time.Duration }{
-		"none":    {0, 30 * time.Second, 10 * time.Minute},
-		"below 0": {-time.Second, 30 * time.Second, 10 * time.Minute}, // which net/http takes for none
-		"its own": {5 * time.Second, 5 * time.Second, 5 * time.Second},
-		"a long":  {time.Hour, time.Hour, time.Hour},
+		"none":     {0, 30 * time.Second, 10 * time.Minute},
+		"negative": {-time.Second, 30 * time.Second, 10 * time.Minute}, // net/http ignores a negative timeout
+		"its own":  {5 * time.Second, 5 * time.Second, 5 * time.Second},
+		"a long":   {time.Hour, time.Hour, time.Hour},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -112,25 +113,25 @@ func TestTimeoutsOfTheCallersClient(t *testing.T) {
 				_, err = client.Statements.Upload(t.Context(), userID, basiq.Statement{InstitutionID: "AU00000", Name: "m.pdf", Content: strings.NewReader("x")})
 				require.ErrorIs(t, err, context.DeadlineExceeded)
 				assert.Equal(t, c.upload, time.Since(start))
-				assert.Equal(t, c.timeout, own.Timeout, "the caller's client is not changed")
+				assert.Equal(t, c.timeout, own.Timeout, "the caller's client must not be changed")
 			})
 		})
 	}
 }
 
-// With the default http.Client an attempt has half a minute, and one that uploads ten of them. TestUploadTimeout has what
-// holds for a client of the caller's.
-func TestDefaultTimeouts(t *testing.T) {
+// With the default http.Client, the timeout of an attempt is half a minute, or ten minutes for uploads.
+// TestStatements_Upload_Timeout tests custom clients.
+func TestDefaultTransport_Timeouts(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		client, err := basiq.New("", version21, basiq.WithTokenSource(fixedTokens("token-1")), basiq.WithRetry(basiq.RetryPolicy{MaxAttempts: 1}))
 		require.NoError(t, err)
 		calls, uploads := basiq.DefaultTransport(client)
-		require.Same(t, calls, uploads, "one pool of connections")
+		require.Same(t, calls, uploads, "calls and uploads must share a connection pool")
 		over := make(chan struct{})
-		defer close(over) // net/http goes on dialing for whoever comes next
+		defer close(over) // net/http continues to dial for later requests
 		calls.DialContext = func(context.Context, string, string) (net.Conn, error) {
-			<-over // a host that does not answer
+			<-over // a host that does not respond
 			return nil, errReset
 		}
 		for name, c := range map[string]struct {
@@ -155,11 +156,11 @@ func TestDefaultTimeouts(t *testing.T) {
 				})
 				return err
 			}},
-			"an upload through Raw": {10 * time.Minute, func() error {
+			"upload with Raw": {10 * time.Minute, func() error {
 				_, err := client.Raw().CreateStatementWithBody(t.Context(), userID, "multipart/form-data; boundary=x", strings.NewReader("--x--"))
 				return err
 			}},
-			"an upload with a context of its own": {time.Minute, func() error {
+			"upload with a deadline": {time.Minute, func() error {
 				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 				defer cancel()
 				_, err := client.Statements.Upload(ctx, userID, basiq.Statement{InstitutionID: "AU00000", Name: "m.pdf", Content: strings.NewReader("x")})
@@ -178,28 +179,28 @@ func TestDefaultTimeouts(t *testing.T) {
 	})
 }
 
-// The default transport sends through the proxy that the environment names. net/http reads the environment once in a process,
-// so it takes another one: this test, which finds the variable below set.
-func TestDefaultTransportObeysTheProxyOfTheEnvironment(t *testing.T) {
+// The default transport uses the proxy from the environment. net/http reads the environment once per process, so the test runs
+// itself in a child process, where the variable below is set.
+func TestDefaultTransport_ProxyFromEnvironment(t *testing.T) {
 	t.Parallel()
 	const child = "BASIQ_TEST_PROXY_CHILD"
 	if os.Getenv(child) != "" {
 		client, err := basiq.New(testKey, basiq.WithRetry(basiq.RetryPolicy{MaxAttempts: 1}))
 		require.NoError(t, err)
 		_, err = client.Users.Get(t.Context(), userID)
-		require.ErrorContains(t, err, "Bad Gateway", "the proxy's answer")
+		require.ErrorContains(t, err, "Bad Gateway", "the proxy's response")
 		assert.False(t, basiq.MayHaveSucceeded(err))
 		return
 	}
 	var mu sync.Mutex
-	var asked []string
+	var requests []string
 	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		mu.Lock()
 		defer mu.Unlock()
-		asked = append(asked, r.Method+" "+r.RequestURI)
-		assert.Empty(t, r.Header.Get("Authorization"), "what the proxy sees")
-		assert.Empty(t, body, "what the proxy sees")
+		requests = append(requests, r.Method+" "+r.RequestURI)
+		assert.Empty(t, r.Header.Get("Authorization"), "the proxy must not see the token")
+		assert.Empty(t, body, "the proxy must not see a body")
 		w.WriteHeader(http.StatusBadGateway)
 	}))
 	t.Cleanup(proxy.Close)
@@ -209,11 +210,11 @@ func TestDefaultTransportObeysTheProxyOfTheEnvironment(t *testing.T) {
 	require.NoError(t, err, string(out))
 	mu.Lock()
 	defer mu.Unlock()
-	assert.Equal(t, []string{"CONNECT au-api.basiq.io:443"}, asked)
+	assert.Equal(t, []string{"CONNECT au-api.basiq.io:443"}, requests)
 }
 
-// Callers who come in waves find the connections of the wave before: none is opened for each call.
-func TestDefaultTransportKeepsConnections(t *testing.T) {
+// If many callers make calls at intervals, they reuse the connections of earlier calls.
+func TestDefaultTransport_ConnectionReuse(t *testing.T) {
 	t.Parallel()
 	const callers, waves = 200, 5
 	var opened atomic.Int64
@@ -245,22 +246,22 @@ func TestDefaultTransportKeepsConnections(t *testing.T) {
 	assert.LessOrEqual(t, opened.Load(), int64(callers*3/2), "of %d calls", callers*waves)
 }
 
-// What net/http quotes of an answer that it cannot read is not repeated, and such an answer is never a success.
-func TestAnswersThatAreNotHTTP(t *testing.T) {
+// Invalid HTTP that net/http quotes in errors is not repeated, and an invalid response is never a success.
+func TestTransportErrors_InvalidHTTP(t *testing.T) {
 	t.Parallel()
-	for name, answer := range map[string]any{
+	for name, response := range map[string]any{
 		"status line": errors.New(`malformed HTTP response "of-note"`),
 		"header":      textproto.ProtocolError("bad line of-note"),
-		"trailer":     answerOf{status: 200, body: userJSON, cut: textproto.ProtocolError("bad line of-note")},
+		"trailer":     stubResponse{status: 200, body: userJSON, cut: textproto.ProtocolError("bad line of-note")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s, client := newStub(t, answer)
+			s, client := newStub(t, response)
 			_, err := client.Users.Get(t.Context(), userID)
 			require.ErrorContains(t, err, "invalid HTTP response")
 			assert.NotContains(t, err.Error(), "of-note")
 			assert.True(t, basiq.MayHaveSucceeded(err))
-			assert.Len(t, s.seen(), 4, "another attempt may mend it")
+			assert.Len(t, s.seen(), 4, "the failure may be temporary")
 		})
 	}
 }

@@ -11,7 +11,7 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-// reportsOf returns a function for [basiq.WithUnknownFields], and what it has been called with as text.
+// reportsOf returns a function for [basiq.WithUnknownFields] and the calls of that function as text.
 func reportsOf() (report func(basiq.UnknownField), reports *[]string) {
 	reports = new([]string)
 	return func(f basiq.UnknownField) {
@@ -34,18 +34,18 @@ func TestWithUnknownFields(t *testing.T) {
 		{"kind", `{"id":"t1","description":{"text":"x"}}`, []string{"getTransaction description kind"}},
 		{"kind of an object", `{"id":"t1","subClass":"1"}`, []string{"getTransaction subClass kind"}},
 		{"kind of an element", `{"id":"t1","links":[1]}`, []string{"getTransaction links kind"}},
-		{"amounts are texts and numbers", `{"id":"t1","amount":1.5,"balance":""}`, nil},
+		{"amounts are strings or numbers", `{"id":"t1","amount":1.5,"balance":""}`, nil},
 		{"control characters", `{"id":"t1","a\u0000\nb":1}`, []string{"getTransaction a  b name"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			report, reports := reportsOf()
-			client := newClient(t, &stub{answer: inTurn(ok(200, c.body))}, basiq.WithUnknownFields(report))
+			client := newClient(t, &stub{respond: respondWith(ok(200, c.body))}, basiq.WithUnknownFields(report))
 			for range 2 {
 				_, err := client.Transactions.Get(t.Context(), userID, "t1")
 				require.NoError(t, err)
 			}
-			assert.Equal(t, c.want, *reports, "each is reported once")
+			assert.Equal(t, c.want, *reports, "each field must be reported once")
 		})
 	}
 }
@@ -53,7 +53,7 @@ func TestWithUnknownFields(t *testing.T) {
 func TestWithUnknownFields_List(t *testing.T) {
 	t.Parallel()
 	report, reports := reportsOf()
-	client := newClient(t, &stub{answer: inTurn(
+	client := newClient(t, &stub{respond: respondWith(
 		ok(200, `{"type":"list","count":1,"size":3,"totalCount":3,"pages":2,"data":[{"id":"a1","x":1},{"id":"a2","x":1,"y":1}],"links":{"self":"","next":"?next=1","last":""}}`),
 		ok(200, `{"type":"list","data":[{"id":"a3","x":1,"z":1}]}`),
 	)}, basiq.WithUnknownFields(report))
@@ -65,7 +65,7 @@ func TestWithUnknownFields_List(t *testing.T) {
 	}, *reports)
 }
 
-// Names come from the server, and keys of maps may be personal data.
+// Names come from the server, and the keys of maps may be personal data.
 func TestWithUnknownFields_Bounds(t *testing.T) {
 	t.Parallel()
 	var body strings.Builder
@@ -75,20 +75,20 @@ func TestWithUnknownFields_Bounds(t *testing.T) {
 	}
 	fmt.Fprintf(&body, `,%q:1}`, strings.Repeat("x", 1<<20))
 	report, reports := reportsOf()
-	client := newClient(t, &stub{answer: inTurn(ok(200, body.String()))}, basiq.WithUnknownFields(report))
+	client := newClient(t, &stub{respond: respondWith(ok(200, body.String()))}, basiq.WithUnknownFields(report))
 	_, err := client.Transactions.Get(t.Context(), userID, "t1")
 	require.NoError(t, err)
 	assert.Len(t, *reports, 1000)
 
 	report, reports = reportsOf()
-	client = newClient(t, &stub{answer: inTurn(ok(200, `{"id":"t1",`+strings.Repeat(" ", 10)+`"`+strings.Repeat("x", 1<<20)+`":1}`))}, basiq.WithUnknownFields(report))
+	client = newClient(t, &stub{respond: respondWith(ok(200, `{"id":"t1",`+strings.Repeat(" ", 10)+`"`+strings.Repeat("x", 1<<20)+`":1}`))}, basiq.WithUnknownFields(report))
 	_, err = client.Transactions.Get(t.Context(), userID, "t1")
 	require.NoError(t, err)
 	require.Len(t, *reports, 1)
 	assert.Less(t, len((*reports)[0]), 2000)
 
 	report, reports = reportsOf()
-	client = newClient(t, &stub{answer: inTurn(ok(200, `{"id":"a1","class":{"type":"loan","meta":{"Jane Doe":1}}}`))}, basiq.WithUnknownFields(report))
+	client = newClient(t, &stub{respond: respondWith(ok(200, `{"id":"a1","class":{"type":"loan","meta":{"Jane Doe":1}}}`))}, basiq.WithUnknownFields(report))
 	_, err = client.Accounts.Get(t.Context(), userID, "a1")
 	require.NoError(t, err)
 	assert.NotContains(t, strings.Join(*reports, ""), "Jane")

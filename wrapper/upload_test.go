@@ -26,7 +26,7 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-// statementOf is a statement in need of a Content or Open.
+// statementOf returns a statement with the given content.
 func statementOf(content io.Reader) basiq.Statement {
 	return basiq.Statement{InstitutionID: "AU01001", Name: "m.csv", Content: content}
 }
@@ -38,7 +38,7 @@ func fileIn(body string) string {
 	return content
 }
 
-// One value can be uploaded by many calls at once, whatever its offset is, and its offset stays.
+// A value can be uploaded by many calls concurrently. Its offset is neither used nor changed.
 func TestStatements_Upload_Parallel(t *testing.T) {
 	t.Parallel()
 	const text = "date,amount\n2024-01-01,-3.50\n"
@@ -84,7 +84,7 @@ func TestStatements_Upload_Parallel(t *testing.T) {
 	}
 }
 
-// reopened counts how often a file is opened and closed.
+// reopened counts how often a file was opened and closed.
 type reopened struct {
 	texts          []string
 	opened, closed atomic.Int32
@@ -107,36 +107,36 @@ type countedFile struct {
 
 func (f *countedFile) Close() error { f.closed.Add(1); return nil }
 
-// A source that can be reopened survives everything that is safe to retry.
+// An upload with Open is retried in all cases that are safe to retry.
 func TestStatements_Upload_Open(t *testing.T) {
 	t.Parallel()
 	errDisk := errors.New("disk failure")
 	for _, c := range []struct {
-		name    string
-		answers []any
-		texts   []string
-		size    int64
-		sent    int
-		is      error
-		text    string
+		name      string
+		responses []any
+		texts     []string
+		size      int64
+		sent      int
+		is        error
+		text      string
 	}{
-		{name: "once", answers: []any{ok(202, jobJSON)}, texts: []string{"a,b"}, sent: 1},
-		{name: "with size", answers: []any{ok(429, ""), ok(202, jobJSON)}, texts: []string{"a,b", "a,b"}, size: 3, sent: 2},
-		{name: "after 429", answers: []any{ok(429, ""), ok(202, jobJSON)}, texts: []string{"a,b", "a,b"}, sent: 2},
-		{name: "after 401", answers: []any{ok(401, ""), ok(202, jobJSON)}, texts: []string{"a,b", "a,b"}, sent: 2},
-		{name: "after an expired token", answers: []any{tokenExpired, ok(202, jobJSON)}, texts: []string{"a,b", "a,b"}, sent: 2},
-		{name: "after 503", answers: []any{ok(503, ""), ok(202, jobJSON)}, texts: []string{"a,b"}, sent: 1, is: basiq.ErrUnavailable},
-		{name: "first open fails", answers: []any{ok(202, jobJSON)}, is: errDisk},
-		{name: "second open fails", answers: []any{ok(429, ""), ok(202, jobJSON)}, texts: []string{"a,b"}, sent: 1, is: errDisk},
-		{name: "shorter than size", answers: []any{ok(202, jobJSON)}, texts: []string{"a"}, size: 3, sent: 0, text: "file length changed"},
-		{name: "longer than size", answers: []any{ok(202, jobJSON)}, texts: []string{"a,b,c"}, size: 3, sent: 0, text: "file length changed"},
-		{name: "shorter the second time", answers: []any{ok(429, ""), ok(202, jobJSON)}, texts: []string{"a,b", "a"}, size: 3, sent: 1, text: "file length changed"},
-		{name: "longer the second time", answers: []any{ok(429, ""), ok(202, jobJSON)}, texts: []string{"a,b", "a,b,c"}, size: 3, sent: 1, text: "file length changed"},
+		{name: "once", responses: []any{ok(202, jobJSON)}, texts: []string{"a,b"}, sent: 1},
+		{name: "with size", responses: []any{ok(429, ""), ok(202, jobJSON)}, texts: []string{"a,b", "a,b"}, size: 3, sent: 2},
+		{name: "after 429", responses: []any{ok(429, ""), ok(202, jobJSON)}, texts: []string{"a,b", "a,b"}, sent: 2},
+		{name: "after 401", responses: []any{ok(401, ""), ok(202, jobJSON)}, texts: []string{"a,b", "a,b"}, sent: 2},
+		{name: "after an expired token", responses: []any{tokenExpired, ok(202, jobJSON)}, texts: []string{"a,b", "a,b"}, sent: 2},
+		{name: "after 503", responses: []any{ok(503, ""), ok(202, jobJSON)}, texts: []string{"a,b"}, sent: 1, is: basiq.ErrUnavailable},
+		{name: "first open fails", responses: []any{ok(202, jobJSON)}, is: errDisk},
+		{name: "second open fails", responses: []any{ok(429, ""), ok(202, jobJSON)}, texts: []string{"a,b"}, sent: 1, is: errDisk},
+		{name: "shorter than size", responses: []any{ok(202, jobJSON)}, texts: []string{"a"}, size: 3, sent: 0, text: "file length changed"},
+		{name: "longer than size", responses: []any{ok(202, jobJSON)}, texts: []string{"a,b,c"}, size: 3, sent: 0, text: "file length changed"},
+		{name: "shorter at the second attempt", responses: []any{ok(429, ""), ok(202, jobJSON)}, texts: []string{"a,b", "a"}, size: 3, sent: 1, text: "file length changed"},
+		{name: "longer at the second attempt", responses: []any{ok(429, ""), ok(202, jobJSON)}, texts: []string{"a,b", "a,b,c"}, size: 3, sent: 1, text: "file length changed"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			source := &reopened{texts: c.texts, err: errDisk}
-			s, client := newStub(t, c.answers...)
+			s, client := newStub(t, c.responses...)
 			_, err := client.Statements.Upload(t.Context(), userID, basiq.Statement{
 				InstitutionID: "AU01001", Name: "m.csv", Open: source.open, Size: c.size,
 			})
@@ -159,12 +159,12 @@ func TestStatements_Upload_Open(t *testing.T) {
 				}
 			}
 			assert.Equal(t, c.sent, whole)
-			assert.Equal(t, source.opened.Load(), source.closed.Load(), "each reader is closed once")
+			assert.Equal(t, source.opened.Load(), source.closed.Load(), "each reader must be closed once")
 		})
 	}
 }
 
-// A file that is opened for each attempt is sent from its offset on, and closed.
+// A file that Open returns is read from its offset and closed.
 func TestStatements_Upload_OpenFile(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "m.csv")
@@ -188,7 +188,7 @@ func TestStatements_Upload_OpenFile(t *testing.T) {
 	require.ErrorIs(t, last.Close(), os.ErrClosed)
 }
 
-// A file that grew between Stat and the end of the upload is an error.
+// A file that grew between Stat and the end of the upload causes an error.
 func TestStatements_Upload_GrowingFile(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "m.csv")
@@ -207,7 +207,7 @@ func TestStatements_Upload_GrowingFile(t *testing.T) {
 	require.ErrorContains(t, err, "file length changed")
 }
 
-// A panic of the caller's Read reaches the caller.
+// A panic in the caller's Read reaches the caller.
 func TestStatements_Upload_ReadPanics(t *testing.T) {
 	t.Parallel()
 	client := serve(t, func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) })
@@ -221,7 +221,7 @@ type panicking struct{}
 
 func (panicking) Read([]byte) (int, error) { panicDeepInside(); return 0, nil }
 
-// newStatementServer returns a client of a server that answers uploads over HTTP/1.1 or HTTP/2.
+// newStatementServer returns a client of a server for uploads over HTTP/1.1 or HTTP/2.
 func newStatementServer(t *testing.T, http2 bool, handler http.HandlerFunc) *basiq.Client {
 	t.Helper()
 	var tokens atomic.Int32
@@ -245,11 +245,11 @@ func newStatementServer(t *testing.T, http2 bool, handler http.HandlerFunc) *bas
 	return client
 }
 
-// A server that rejects the headers of an upload leaves the stream unread, and it is retried.
+// If a server rejects the headers of an upload, the stream has not been read, and the upload is retried.
 func TestStatements_Upload_ExpectContinue(t *testing.T) {
 	t.Parallel()
 	for _, http2 := range []bool{false, true} {
-		for name, refusal := range map[string]answerOf{
+		for name, rejection := range map[string]stubResponse{
 			"429": ok(429, ""), "401": ok(401, ""), "expired token": tokenExpired, "417": ok(417, ""), "none": {},
 		} {
 			t.Run(fmt.Sprint(name, ", HTTP/2 ", http2), func(t *testing.T) {
@@ -260,9 +260,9 @@ func TestStatements_Upload_ExpectContinue(t *testing.T) {
 						if !http2 { // net/http removes the header from an HTTP/2 request
 							assert.Equal(t, "100-continue", r.Header.Get("Expect"))
 						}
-						if refusal.status != 0 {
-							w.WriteHeader(refusal.status)
-							_, _ = io.WriteString(w, refusal.body)
+						if rejection.status != 0 {
+							w.WriteHeader(rejection.status)
+							_, _ = io.WriteString(w, rejection.body)
 							return
 						}
 					} else if name == "417" {
@@ -275,7 +275,7 @@ func TestStatements_Upload_ExpectContinue(t *testing.T) {
 				_, err := client.Statements.Upload(t.Context(), userID, statementOf(onlyReader{strings.NewReader("a,b")}))
 				require.NoError(t, err)
 				want := int32(2)
-				if refusal.status == 0 {
+				if rejection.status == 0 {
 					want = 1
 				}
 				assert.Equal(t, want, requests.Load())
@@ -284,7 +284,7 @@ func TestStatements_Upload_ExpectContinue(t *testing.T) {
 	}
 }
 
-// A stream that was read is not retried: the response stays the error.
+// An upload whose stream was read is not retried. The response is returned as the error.
 func TestStatements_Upload_StreamWasRead(t *testing.T) {
 	t.Parallel()
 	for _, http2 := range []bool{false, true} {
@@ -303,7 +303,7 @@ func TestStatements_Upload_StreamWasRead(t *testing.T) {
 	}
 }
 
-// A server that ignores Expect gets the upload after ExpectContinueTimeout.
+// If a server ignores Expect, the client sends the upload after ExpectContinueTimeout.
 func TestStatements_Upload_ExpectIgnored(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -9,8 +9,8 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-// The one list of users that is documented, in an old guide, has few of their fields.
-func TestListUsers(t *testing.T) {
+// The only documented list of users is in an old guide and has few fields.
+func TestUsers_List(t *testing.T) {
 	t.Parallel()
 	s, client := newStub(t, ok(200, `{"type":"list","size":2,"data":[
 		{"type":"user","id":"ea3a81","email":"gavin@hooli.com","mobile":"+61410888666","firstName":"Gavin","lastName":"Belson","createdTime":"2021-05-25T06:29:44Z",
@@ -29,20 +29,20 @@ func TestListUsers(t *testing.T) {
 	assert.Empty(t, s.seen()[0].Query)
 }
 
-// Basiq may refuse the list altogether, in the ways it refuses things.
-func TestListUsersWhereItIsRefused(t *testing.T) {
+// Basiq may reject listing users, with any of its usual errors.
+func TestUsers_List_Rejected(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		answer answerOf
-		is     error
+		response stubResponse
+		is       error
 	}{
 		"forbidden":         {ok(403, envelope("forbidden-access", "Forbidden Access", "Access to this resource is forbidden.")), basiq.ErrForbidden},
-		"no such operation": {ok(404, `{"type":"list","data":[{"type":"error","code":"resource-not-found","detail":"Route not found for this API version"}]}`), basiq.ErrWrongAPIVersion},
+		"unknown operation": {ok(404, `{"type":"list","data":[{"type":"error","code":"resource-not-found","detail":"Route not found for this API version"}]}`), basiq.ErrWrongAPIVersion},
 		"not found":         {ok(404, envelope("resource-not-found", "", "")), basiq.ErrNotFound},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, client := newStub(t, c.answer)
+			_, client := newStub(t, c.response)
 			require.ErrorIs(t, rangeErr(client.Users.List(t.Context())), c.is)
 		})
 	}

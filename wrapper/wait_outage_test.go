@@ -20,7 +20,7 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-// waitMethods are the four ways to wait for jobs. Each returns the error of each job, by the job's ID.
+// waitMethods are the four ways to wait for jobs. Each returns the errors of the jobs by job ID.
 var waitMethods = map[string]func(ctx context.Context, c *basiq.Client, jobIDs []string, options ...basiq.WaitOption) map[string]error{
 	"Wait": func(ctx context.Context, c *basiq.Client, jobIDs []string, options ...basiq.WaitOption) map[string]error {
 		return eachJob(jobIDs, func(jobID string) error {
@@ -93,11 +93,11 @@ func eachJob(jobIDs []string, wait func(jobID string) error) map[string]error {
 	return result
 }
 
-// outage is a transport whose jobs end after ends, and that fails from start on for as long as lasts.
+// outage is a transport whose jobs end after ends. It fails from start on, for the duration lasts.
 type outage struct {
 	begin              time.Time
 	start, lasts, ends time.Duration
-	// fail answers polls during the outage, and token requests too if ofTokens is set.
+	// fail responds to polls during the outage, and to token requests if ofTokens is set.
 	fail     func(req *http.Request, jobID string) (*http.Response, error)
 	ofTokens bool
 }
@@ -113,67 +113,68 @@ func (o *outage) RoundTrip(req *http.Request) (*http.Response, error) {
 	switch {
 	case o.fails() && (isPoll && !o.ofTokens || isToken && o.ofTokens):
 		return o.fail(req, jobID)
-	case isToken && o.ofTokens: // expires soon
+	case isToken && o.ofTokens: // the token expires soon
 		return reply(200, `{"access_token":"t","expires_in":5}`), nil
 	case isToken:
 		return reply(200, tokenJSON), nil
 	case isPoll && time.Since(o.begin) >= o.ends:
-		return answerFor(jobID, jobSucceeded), nil
+		return responseFor(jobID, jobSucceeded), nil
 	case isPoll:
-		return answerFor(jobID, jobStarted), nil
+		return responseFor(jobID, jobStarted), nil
 	}
 	return reply(200, userJSON), nil
 }
 
-func failsWith(answer answerOf) func(*http.Request, string) (*http.Response, error) {
-	return func(*http.Request, string) (*http.Response, error) { return answer.response(), nil }
+func failsWith(response stubResponse) func(*http.Request, string) (*http.Response, error) {
+	return func(*http.Request, string) (*http.Response, error) { return response.httpResponse(), nil }
 }
 
 func failsWithError(err error) func(*http.Request, string) (*http.Response, error) {
 	return func(*http.Request, string) (*http.Response, error) { return nil, err }
 }
 
-// hangs never responds, until the attempt's timeout.
+// hangs does not respond before the attempt times out.
 func hangs(req *http.Request, _ string) (*http.Response, error) {
 	<-req.Context().Done()
 	return nil, req.Context().Err()
 }
 
-// temporaryFailures are the failures of a poll that do not end a wait.
+// temporaryFailures are failures of a poll that do not end a wait.
 var temporaryFailures = map[string]struct {
 	fail     func(*http.Request, string) (*http.Response, error)
 	ofTokens bool
 	is       error
 }{
-	"429":                      {fail: failsWith(ok(429, envelope("too-many-requests", "", ""))), is: basiq.ErrTooManyRequests},
-	"429 that asks for a day":  {fail: failsWith(answerOf{status: 429, header: http.Header{"Retry-After": {"86400"}}}), is: basiq.ErrTooManyRequests},
-	"503 that asks for a day":  {fail: failsWith(answerOf{status: 503, header: http.Header{"Retry-After": {"86400"}}}), is: basiq.ErrUnavailable},
-	"408":                      {fail: failsWith(ok(408, envelope("timeout", "", "")))},
-	"421":                      {fail: failsWith(ok(421, envelope("misdirected", "", "")))},
-	"425":                      {fail: failsWith(ok(425, envelope("too-early", "", "")))},
-	"500 of Basiq":             {fail: failsWith(ok(500, envelope("internal-server-error", "", "")))},
-	"500":                      {fail: failsWith(ok(500, ""))},
-	"501":                      {fail: failsWith(ok(501, ""))},
-	"502":                      {fail: failsWith(ok(502, "<html>")), is: basiq.ErrUnavailable},
-	"503":                      {fail: failsWith(ok(503, "<html>")), is: basiq.ErrUnavailable},
-	"HTML 403 of a firewall":   {fail: failsWith(ok(403, "<html>blocked")), is: basiq.ErrForbidden},
-	"HTML 404 of a proxy":      {fail: failsWith(ok(404, "<html>no such host")), is: basiq.ErrNotFound},
-	"302 of a captive portal":  {fail: failsWith(answerOf{status: 302, header: http.Header{"Location": {"https://portal.example/"}}})},
-	"200 of a captive portal":  {fail: failsWith(ok(200, "<html>please log in"))},
-	"200 without an ID":        {fail: failsWith(ok(200, "{}"))},
-	"200 that breaks off":      {fail: failsWith(answerOf{status: 200, body: `{"type":`, cut: errReset}), is: errReset},
-	"a response about another": {fail: failsWith(ok(200, strings.ReplaceAll(jobSucceeded.body, `"id":"j1"`, `"id":"another"`)))},
-	"reset":                    {fail: failsWithError(errReset), is: errReset},
-	"refused":                  {fail: failsWithError(&net.OpError{Op: "dial", Err: errReset}), is: errReset},
-	"unknown host":             {fail: failsWithError(&net.DNSError{Err: "no such host", IsNotFound: true})},
-	"bad certificate":          {fail: failsWithError(&tls.CertificateVerificationError{Err: errReset}), is: errReset},
-	"hangs":                    {fail: hangs, is: context.DeadlineExceeded},
-	"tokens: 502":              {ofTokens: true, fail: failsWith(ok(502, "<html>")), is: basiq.ErrUnavailable},
-	"tokens: HTML 403":         {ofTokens: true, fail: failsWith(ok(403, "<html>")), is: basiq.ErrForbidden},
-	"tokens: too many":         {ofTokens: true, fail: failsWith(ok(403, envelope("access-denied", "", "Invalid request"))), is: basiq.ErrTooManyTokenRequests},
-	"tokens: reset":            {ofTokens: true, fail: failsWithError(errReset), is: errReset},
+	"429":                        {fail: failsWith(ok(429, envelope("too-many-requests", "", ""))), is: basiq.ErrTooManyRequests},
+	"429 for a day":              {fail: failsWith(stubResponse{status: 429, header: http.Header{"Retry-After": {"86400"}}}), is: basiq.ErrTooManyRequests},
+	"503 for a day":              {fail: failsWith(stubResponse{status: 503, header: http.Header{"Retry-After": {"86400"}}}), is: basiq.ErrUnavailable},
+	"408":                        {fail: failsWith(ok(408, envelope("timeout", "", "")))},
+	"421":                        {fail: failsWith(ok(421, envelope("misdirected", "", "")))},
+	"425":                        {fail: failsWith(ok(425, envelope("too-early", "", "")))},
+	"500 from Basiq":             {fail: failsWith(ok(500, envelope("internal-server-error", "", "")))},
+	"500":                        {fail: failsWith(ok(500, ""))},
+	"501":                        {fail: failsWith(ok(501, ""))},
+	"502":                        {fail: failsWith(ok(502, "<html>")), is: basiq.ErrUnavailable},
+	"503":                        {fail: failsWith(ok(503, "<html>")), is: basiq.ErrUnavailable},
+	"HTML 403 from a firewall":   {fail: failsWith(ok(403, "<html>blocked")), is: basiq.ErrForbidden},
+	"HTML 404 from a proxy":      {fail: failsWith(ok(404, "<html>no such host")), is: basiq.ErrNotFound},
+	"302 from a captive portal":  {fail: failsWith(stubResponse{status: 302, header: http.Header{"Location": {"https://portal.example/"}}})},
+	"200 from a captive portal":  {fail: failsWith(ok(200, "<html>please log in"))},
+	"200 without an ID":          {fail: failsWith(ok(200, "{}"))},
+	"truncated 200":              {fail: failsWith(stubResponse{status: 200, body: `{"type":`, cut: errReset}), is: errReset},
+	"response about another job": {fail: failsWith(ok(200, strings.ReplaceAll(jobSucceeded.body, `"id":"j1"`, `"id":"another"`)))},
+	"reset":                      {fail: failsWithError(errReset), is: errReset},
+	"connection refused":         {fail: failsWithError(&net.OpError{Op: "dial", Err: errReset}), is: errReset},
+	"unknown host":               {fail: failsWithError(&net.DNSError{Err: "no such host", IsNotFound: true})},
+	"bad certificate":            {fail: failsWithError(&tls.CertificateVerificationError{Err: errReset}), is: errReset},
+	"hangs":                      {fail: hangs, is: context.DeadlineExceeded},
+	"tokens: 502":                {ofTokens: true, fail: failsWith(ok(502, "<html>")), is: basiq.ErrUnavailable},
+	"tokens: HTML 403":           {ofTokens: true, fail: failsWith(ok(403, "<html>")), is: basiq.ErrForbidden},
+	"tokens: too many":           {ofTokens: true, fail: failsWith(ok(403, envelope("access-denied", "", "Invalid request"))), is: basiq.ErrTooManyTokenRequests},
+	"tokens: reset":              {ofTokens: true, fail: failsWithError(errReset), is: errReset},
 }
 
+// A temporary failure of a poll does not end a wait.
 func TestWaits_TemporaryFailure(t *testing.T) {
 	t.Parallel()
 	for method, wait := range waitMethods {
@@ -185,15 +186,15 @@ func TestWaits_TemporaryFailure(t *testing.T) {
 					client := newClient(t, server, basiq.WithRetry(basiq.RetryPolicy{}))
 					result := wait(t.Context(), client, []string{"a", "b"})
 					assert.Equal(t, map[string]error{"a": nil, "b": nil}, result)
-					assert.Less(t, time.Since(server.begin), 3*time.Minute, "no delay is longer than a minute")
+					assert.Less(t, time.Since(server.begin), 3*time.Minute, "delays must not exceed a minute")
 				})
 			})
 		}
 	}
 }
 
-// A wait whose time runs out during an outage says why its most recent poll failed.
-func TestWaits_OutageUntilTheLimit(t *testing.T) {
+// If a wait times out during an outage, the error says why the last poll failed.
+func TestWaits_OutageUntilTimeout(t *testing.T) {
 	t.Parallel()
 	for method, wait := range waitMethods {
 		for name, c := range temporaryFailures {
@@ -221,12 +222,12 @@ func TestWaits_OutageUntilTheLimit(t *testing.T) {
 	}
 }
 
-// What Basiq says about the job or the key ends a wait, and so does an invalid argument.
+// Errors from Basiq about the job or the key end a wait, and so do invalid arguments.
 func TestWaits_PermanentFailure(t *testing.T) {
 	t.Parallel()
 	for method, wait := range waitMethods {
 		for name, c := range map[string]struct {
-			poll, token answerOf
+			poll, token stubResponse
 			options     []basiq.WaitOption
 			is          error
 		}{
@@ -245,11 +246,11 @@ func TestWaits_PermanentFailure(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
 					start := time.Now()
-					s := &stub{answer: func(_ int, req request) (*http.Response, error) {
-						return answerFor(strings.TrimPrefix(req.Path, "/jobs/"), c.poll), nil
+					s := &stub{respond: func(_ int, req request) (*http.Response, error) {
+						return responseFor(strings.TrimPrefix(req.Path, "/jobs/"), c.poll), nil
 					}}
 					if c.token.status != 0 {
-						s.onToken = func(int) (*http.Response, error) { return c.token.response(), nil }
+						s.onToken = func(int) (*http.Response, error) { return c.token.httpResponse(), nil }
 					}
 					err := wait(t.Context(), newClient(t, s), []string{jobID}, c.options...)[jobID]
 					require.ErrorIs(t, err, c.is)
@@ -263,8 +264,8 @@ func TestWaits_PermanentFailure(t *testing.T) {
 	}
 }
 
-// A poll fails with an error of a middleware or of a TokenSource, whatever it wraps. Neither is about the job.
-func TestWaits_CallersFailure(t *testing.T) {
+// An error of middleware or of a TokenSource fails only the poll, whatever it wraps, because it is not about the job.
+func TestWaits_FailureOfCallersCode(t *testing.T) {
 	t.Parallel()
 	foreign := fmt.Errorf("cache: %w", &basiq.Error{Operation: "Users.Get", StatusCode: 404, Details: []basiq.ErrorDetail{{Code: "resource-not-found"}}})
 	for method, wait := range waitMethods {
@@ -307,15 +308,15 @@ func (s failingTokens) Token(context.Context, basiq.Scope) (basiq.Token, error) 
 
 func (failingTokens) Reject(context.Context, basiq.Scope, basiq.Token) {}
 
-// Outages end no wait that has time left. The polls leave the retry budget to other calls.
+// An outage does not end a wait that has time left. Polls do not use up the retry budget of other calls.
 func TestWaits_OutageOfManyJobs(t *testing.T) {
 	t.Parallel()
 	for method, wait := range waitMethods {
 		for _, lasts := range []time.Duration{10 * time.Second, time.Minute, 5 * time.Minute} {
-			for _, name := range []string{"502", "503", "500", "reset", "HTML 403 of a firewall", "hangs"} {
+			for _, name := range []string{"502", "503", "500", "reset", "HTML 403 from a firewall", "hangs"} {
 				for _, jobs := range []int{1, 500} {
 					if jobs > 1 && method != "WaitEach" {
-						continue // all have the same loop
+						continue // all methods have the same loop
 					}
 					t.Run(fmt.Sprintf("%s/%s for %v/%d jobs", method, name, lasts, jobs), func(t *testing.T) {
 						t.Parallel()
@@ -334,14 +335,14 @@ func TestWaits_OutageOfManyJobs(t *testing.T) {
 							other := make(chan error, 1)
 							time.AfterFunc(server.start+lasts-time.Second, func() { other <- errOf(client.Users.Get(context.Background(), userID)) })
 							lost := 0
-							for _, err := range wait(t.Context(), client, numbered(jobs)) {
+							for _, err := range wait(t.Context(), client, numberedIDs(jobs)) {
 								if err != nil {
 									lost++
 								}
 							}
 							assert.Zero(t, lost)
 							require.NoError(t, <-other)
-							assert.Equal(t, 4, flaky, "the call is retried")
+							assert.Equal(t, 4, flaky, "the call must be retried")
 							assert.Less(t, time.Since(start), 15*time.Minute)
 						})
 					})
@@ -351,7 +352,7 @@ func TestWaits_OutageOfManyJobs(t *testing.T) {
 	}
 }
 
-// A poll is a single attempt; a token request that it triggers is retried.
+// A poll is a single attempt, but its token request is retried.
 func TestWaits_PollIsOneAttempt(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -372,19 +373,19 @@ func TestWaits_PollIsOneAttempt(t *testing.T) {
 }
 
 // The cause of a context may be the error of another call, and even the ErrWaitTimeout of another wait.
-func TestWaits_CauseOfAnother(t *testing.T) {
+func TestWaits_ForeignCause(t *testing.T) {
 	t.Parallel()
 	sibling := &basiq.WaitError{JobID: "sibling", Err: basiq.ErrWaitTimeout}
 	notFound := &basiq.Error{Operation: "Users.Get", StatusCode: 404}
 	for method, wait := range waitMethods {
-		for name, cause := range map[string]error{"a wait": sibling, "not found": notFound} {
-			for during, answer := range map[string]answerOf{"a pause": jobStarted, "a poll": {}, "the MFA function": jobAsks} {
+		for name, cause := range map[string]error{"timeout of another wait": sibling, "not found": notFound} {
+			for during, response := range map[string]stubResponse{"a delay": jobStarted, "a poll": {}, "the MFA function": jobRequiresMFA} {
 				t.Run(method+"/"+name+" during "+during, func(t *testing.T) {
 					t.Parallel()
 					synctest.Test(t, func(t *testing.T) {
 						ctx, cancel := context.WithCancelCause(t.Context())
 						time.AfterFunc(10*time.Second, func() { cancel(cause) })
-						client := newClient(t, &stubOfCause{answer: answer})
+						client := newClient(t, &stubOfCause{response: response})
 						err := wait(ctx, client, []string{jobID}, basiq.WithMFA(func(ctx context.Context, _ basiq.MFAChallenge) ([]basiq.Secret, error) {
 							<-ctx.Done()
 							return nil, fmt.Errorf("asking: %w", context.Cause(ctx))
@@ -402,30 +403,30 @@ func TestWaits_CauseOfAnother(t *testing.T) {
 	}
 }
 
-// stubOfCause returns the context's cause from a poll without an answer, as net/http does.
-type stubOfCause struct{ answer answerOf }
+// stubOfCause returns the context's cause from a poll without a response, as net/http does.
+type stubOfCause struct{ response stubResponse }
 
 func (s *stubOfCause) RoundTrip(req *http.Request) (*http.Response, error) {
 	switch {
 	case req.URL.Path == "/token":
 		return reply(200, tokenJSON), nil
-	case s.answer.status == 0:
+	case s.response.status == 0:
 		<-req.Context().Done()
 		return nil, context.Cause(req.Context())
 	}
-	return s.answer.response(), nil
+	return s.response.httpResponse(), nil
 }
 
-// The limit of the wait is its own, whatever the transport returns at that time.
-func TestWaits_OwnLimit(t *testing.T) {
+// A wait that reaches its limit returns ErrWaitTimeout, whatever the transport returns at that time.
+func TestWaits_Timeout(t *testing.T) {
 	t.Parallel()
 	for method, wait := range waitMethods {
-		for name, answer := range map[string]answerOf{"a pause": jobStarted, "a poll": {}, "the MFA function": jobAsks} {
+		for name, response := range map[string]stubResponse{"a delay": jobStarted, "a poll": {}, "the MFA function": jobRequiresMFA} {
 			t.Run(method+"/during "+name, func(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
 					start := time.Now()
-					err := wait(t.Context(), newClient(t, &stubOfCause{answer: answer}), []string{jobID}, basiq.WithMaxWait(10*time.Second),
+					err := wait(t.Context(), newClient(t, &stubOfCause{response: response}), []string{jobID}, basiq.WithMaxWait(10*time.Second),
 						basiq.WithMFA(func(ctx context.Context, _ basiq.MFAChallenge) ([]basiq.Secret, error) {
 							<-ctx.Done()
 							return nil, ctx.Err()

@@ -19,17 +19,18 @@ import (
 )
 
 var (
-	jobStarted   = ok(200, job(step("verify-credentials", "in-progress", "null"), step("retrieve-accounts", "pending", "null")))
-	jobHalfway   = ok(200, job(step("verify-credentials", "success", link), step("retrieve-accounts", "in-progress", "null")))
-	jobSucceeded = ok(200, job(step("verify-credentials", "success", link), step("retrieve-accounts", "success", link)))
-	jobFailed    = ok(200, job(step("verify-credentials", "failed", failed), step("retrieve-accounts", "pending", "null")))
-	jobAsks      = ok(200, job(step("verify-credentials", "success", link), step("mfa-challenge", "in-progress", challenge)))
-	jobThinks    = ok(200, job(step("verify-credentials", "success", link), step("mfa-challenge", "in-progress", "null")))
-	jobAnswered  = ok(200, job(step("verify-credentials", "success", link), step("mfa-challenge", "success", challenge)))
-	jobQueued    = ok(200, job(step("verify-credentials", "pending", queued)))
+	jobStarted     = ok(200, job(step("verify-credentials", "in-progress", "null"), step("retrieve-accounts", "pending", "null")))
+	jobHalfway     = ok(200, job(step("verify-credentials", "success", link), step("retrieve-accounts", "in-progress", "null")))
+	jobSucceeded   = ok(200, job(step("verify-credentials", "success", link), step("retrieve-accounts", "success", link)))
+	jobFailed      = ok(200, job(step("verify-credentials", "failed", failed), step("retrieve-accounts", "pending", "null")))
+	jobRequiresMFA = ok(200, job(step("verify-credentials", "success", link), step("mfa-challenge", "in-progress", challenge)))
+	jobVerifying   = ok(200, job(step("verify-credentials", "success", link), step("mfa-challenge", "in-progress", "null")))
+	jobAnswered    = ok(200, job(step("verify-credentials", "success", link), step("mfa-challenge", "success", challenge)))
+	jobQueued      = ok(200, job(step("verify-credentials", "pending", queued)))
 )
 
-func TestWatchYieldsEveryChange(t *testing.T) {
+// Watch yields a job only if it has changed.
+func TestWatch_EveryChange(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s, client := newStub(t, jobStarted, jobStarted, jobStarted, jobHalfway, jobHalfway, jobSucceeded)
@@ -48,7 +49,8 @@ func TestWatchYieldsEveryChange(t *testing.T) {
 	})
 }
 
-func TestWatchIsQuietBeforeTheRangeAndAfterABreak(t *testing.T) {
+// Watch does not poll before the loop starts or after it ends.
+func TestWatch_NoPollsOutsideLoop(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s, client := newStub(t, jobStarted)
@@ -62,57 +64,57 @@ func TestWatchIsQuietBeforeTheRangeAndAfterABreak(t *testing.T) {
 			}
 		}
 		time.Sleep(time.Minute)
-		assert.Len(t, s.seen(), 2, "each range looks once")
+		assert.Len(t, s.seen(), 2, "each loop must poll once")
 	})
 }
 
-func TestWaitEnds(t *testing.T) {
+func TestWait_Outcomes(t *testing.T) {
 	t.Parallel()
 	fails := func(context.Context, basiq.MFAChallenge) ([]basiq.Secret, error) { return nil, errReset }
 	one := func(context.Context, basiq.MFAChallenge) ([]basiq.Secret, error) {
 		return []basiq.Secret{basiq.NewSecret("1")}, nil
 	}
 	for name, c := range map[string]struct {
-		answers []any
-		options []basiq.WaitOption
-		is      error
-		text    string
-		took    time.Duration
+		responses []any
+		options   []basiq.WaitOption
+		is        error
+		text      string
+		took      time.Duration
 	}{
-		"success": {answers: []any{jobStarted, jobSucceeded}, took: time.Second},
-		"failure": {answers: []any{jobStarted, jobFailed}, is: basiq.CodeInvalidCredentials, text: "basiq: job j1 failed at verify-credentials", took: time.Second},
-		"queued":  {answers: []any{jobQueued}, is: basiq.ErrJobQueued, text: "basiq: waiting for job j1: the institution is out of reach"},
-		"MFA":     {answers: []any{jobAsks}, is: basiq.ErrMFARequired, text: "basiq: waiting for job j1: the bank asks"},
+		"success": {responses: []any{jobStarted, jobSucceeded}, took: time.Second},
+		"failure": {responses: []any{jobStarted, jobFailed}, is: basiq.CodeInvalidCredentials, text: "basiq: job j1 failed at verify-credentials", took: time.Second},
+		"queued":  {responses: []any{jobQueued}, is: basiq.ErrJobQueued, text: "basiq: waiting for job j1: the institution is out of reach"},
+		"MFA":     {responses: []any{jobRequiresMFA}, is: basiq.ErrMFARequired, text: "basiq: waiting for job j1: the bank asks"},
 		"MFA fails": {
-			answers: []any{jobAsks}, options: []basiq.WaitOption{basiq.WithMFA(fails)}, is: errReset,
+			responses: []any{jobRequiresMFA}, options: []basiq.WaitOption{basiq.WithMFA(fails)}, is: errReset,
 			text: "basiq: waiting for job j1: read: connection reset",
 		},
-		"MFA answers too few": {
-			answers: []any{jobAsks}, options: []basiq.WaitOption{basiq.WithMFA(one)}, is: basiq.ErrMFARequired,
+		"too few MFA answers": {
+			responses: []any{jobRequiresMFA}, options: []basiq.WaitOption{basiq.WithMFA(one)}, is: basiq.ErrMFARequired,
 			text: "1 answers for 2 questions",
 		},
-		"job is gone": {
-			answers: []any{jobStarted, ok(404, envelope("resource-not-found", "", ""))}, is: basiq.ErrNotFound,
+		"job not found": {
+			responses: []any{jobStarted, ok(404, envelope("resource-not-found", "", ""))}, is: basiq.ErrNotFound,
 			text: "basiq: waiting for job j1: basiq: Jobs.Get: 404", took: time.Second,
 		},
 		"never": {
-			answers: []any{jobStarted}, options: []basiq.WaitOption{basiq.WithMaxWait(time.Minute)}, is: basiq.ErrWaitTimeout,
+			responses: []any{jobStarted}, options: []basiq.WaitOption{basiq.WithMaxWait(time.Minute)}, is: basiq.ErrWaitTimeout,
 			text: "the job was not over in time", took: time.Minute,
 		},
-		"never, by default": {answers: []any{jobStarted}, is: basiq.ErrWaitTimeout, took: 15 * time.Minute},
+		"never, by default": {responses: []any{jobStarted}, is: basiq.ErrWaitTimeout, took: 15 * time.Minute},
 		"slower polls": {
-			answers: []any{jobStarted, jobSucceeded}, options: []basiq.WaitOption{basiq.WithPollInterval(time.Minute, time.Hour)},
+			responses: []any{jobStarted, jobSucceeded}, options: []basiq.WaitOption{basiq.WithPollInterval(time.Minute, time.Hour)},
 			took: time.Minute,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				_, client := newStub(t, c.answers...)
+				_, client := newStub(t, c.responses...)
 				start := time.Now()
 				job, err := client.Jobs.Wait(t.Context(), jobID, c.options...)
 				assert.Equal(t, c.took, time.Since(start))
-				require.NotNil(t, job, "the job as it was last seen comes in any case")
+				require.NotNil(t, job, "the last known job must be returned")
 				if c.is == nil {
 					require.NoError(t, err)
 					assert.True(t, job.Done())
@@ -121,7 +123,7 @@ func TestWaitEnds(t *testing.T) {
 				require.ErrorIs(t, err, c.is)
 				require.ErrorContains(t, err, c.text)
 				if waited, ok := errors.AsType[*basiq.WaitError](err); ok {
-					assert.Equal(t, jobID, waited.JobID, "the id is what it takes to go on")
+					assert.Equal(t, jobID, waited.JobID, "the error must contain the job ID")
 					assert.Same(t, job, waited.Job)
 				}
 			})
@@ -129,7 +131,7 @@ func TestWaitEnds(t *testing.T) {
 	}
 }
 
-func TestWaitEndsWithItsContext(t *testing.T) {
+func TestWait_ContextEnds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		_, client := newStub(t, jobStarted)
@@ -142,7 +144,7 @@ func TestWaitEndsWithItsContext(t *testing.T) {
 		assert.Equal(t, jobID, job.ID)
 		assert.Equal(t, 10*time.Second, time.Since(start))
 	})
-	t.Run("before the first look", func(t *testing.T) {
+	t.Run("before the first poll", func(t *testing.T) {
 		t.Parallel()
 		_, client := newStub(t, jobStarted)
 		ctx, cancel := context.WithCancel(t.Context())
@@ -153,15 +155,15 @@ func TestWaitEndsWithItsContext(t *testing.T) {
 	})
 }
 
-func TestWaitOptions(t *testing.T) {
+func TestWait_InvalidOptions(t *testing.T) {
 	t.Parallel()
 	for name, option := range map[string]basiq.WaitOption{
-		"nil":            nil,
-		"no function":    basiq.WithMFA(nil),
-		"no interval":    basiq.WithPollInterval(0, time.Second),
-		"too often":      basiq.WithPollInterval(99*time.Millisecond, time.Second),
-		"crossed":        basiq.WithPollInterval(2*time.Second, time.Second),
-		"no time at all": basiq.WithMaxWait(0),
+		"nil":          nil,
+		"no function":  basiq.WithMFA(nil),
+		"no interval":  basiq.WithPollInterval(0, time.Second),
+		"too often":    basiq.WithPollInterval(99*time.Millisecond, time.Second),
+		"crossed":      basiq.WithPollInterval(2*time.Second, time.Second),
+		"zero maximum": basiq.WithMaxWait(0),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -174,10 +176,10 @@ func TestWaitOptions(t *testing.T) {
 	}
 }
 
-// foreignContext is a context of the caller's own making, which nothing ends. What is derived from it and not given up
-// keeps a goroutine, which synctest finds.
+// foreignContext is a context created by the caller that never ends. If a derived context is not canceled, it keeps a goroutine,
+// which synctest detects.
 type foreignContext struct {
-	context.Context //nolint:containedctx // it is one
+	context.Context //nolint:containedctx // implements context.Context
 
 	done chan struct{}
 }
@@ -188,7 +190,8 @@ func newForeignContext() context.Context {
 	return foreignContext{context.Background(), make(chan struct{})}
 }
 
-func TestWaitsLeaveNothingBehind(t *testing.T) {
+// A wait does not leave goroutines behind, even if the context never ends.
+func TestWaits_NoGoroutines(t *testing.T) {
 	t.Parallel()
 	answers := basiq.WithMFA(func(context.Context, basiq.MFAChallenge) ([]basiq.Secret, error) {
 		return []basiq.Secret{basiq.NewSecret("Basiq"), basiq.NewSecret("AU00000")}, nil
@@ -206,7 +209,7 @@ func TestWaitsLeaveNothingBehind(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				s, client := newStub(t, jobAsks, ok(202, jobJSON), jobSucceeded)
+				s, client := newStub(t, jobRequiresMFA, ok(202, jobJSON), jobSucceeded)
 				require.NoError(t, wait(newForeignContext(), client))
 				assert.Len(t, s.seen(), 3)
 			})
@@ -214,7 +217,7 @@ func TestWaitsLeaveNothingBehind(t *testing.T) {
 	}
 }
 
-func TestShortestPollInterval(t *testing.T) {
+func TestWithPollInterval_Shortest(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		_, client := newStub(t, jobStarted, jobStarted, jobStarted, jobSucceeded)
@@ -225,12 +228,12 @@ func TestShortestPollInterval(t *testing.T) {
 	})
 }
 
-// A challenge may be one to confirm in an app, without a question, and may not tell how long it is good.
-func TestWithMFAThatAsksNothing(t *testing.T) {
+// A challenge may require a confirmation in an app instead of an answer, and may have no expiry.
+func TestWithMFA_NoQuestions(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		asks := ok(200, job(step("verify-credentials", "success", link), step("mfa-challenge", "in-progress", `{"type":"mfa","method":"token"}`)))
-		s, client := newStub(t, asks, ok(202, jobJSON), jobSucceeded)
+		challenged := ok(200, job(step("verify-credentials", "success", link), step("mfa-challenge", "in-progress", `{"type":"mfa","method":"token"}`)))
+		s, client := newStub(t, challenged, ok(202, jobJSON), jobSucceeded)
 		_, err := client.Jobs.Wait(t.Context(), jobID, basiq.WithMFA(func(ctx context.Context, challenge basiq.MFAChallenge) ([]basiq.Secret, error) {
 			assert.Empty(t, challenge.Questions)
 			assert.Zero(t, challenge.ValidFor)
@@ -245,9 +248,9 @@ func TestWithMFA(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := &stub{}
-		get := inTurn(jobStarted, jobAsks, jobAsks, jobThinks, jobAnswered)
+		get := respondWith(jobStarted, jobRequiresMFA, jobRequiresMFA, jobVerifying, jobAnswered)
 		gets := 0
-		s.answer = func(_ int, req request) (*http.Response, error) {
+		s.respond = func(_ int, req request) (*http.Response, error) {
 			if req.Method == http.MethodPost {
 				return reply(202, jobJSON), nil
 			}
@@ -267,7 +270,7 @@ func TestWithMFA(t *testing.T) {
 			}))
 		require.NoError(t, err)
 		assert.True(t, job.Done())
-		assert.Equal(t, 1, asked, "a challenge that is still shown is not answered twice")
+		assert.Equal(t, 1, asked, "a challenge that remains in the job must be answered once")
 		var posts []request
 		for _, r := range s.seen() {
 			if r.Method == http.MethodPost {
@@ -277,27 +280,28 @@ func TestWithMFA(t *testing.T) {
 		require.Len(t, posts, 1)
 		assert.Equal(t, "/jobs/j1/mfa", posts[0].Path)
 		assert.JSONEq(t, `{"mfa-response":["Basiq","AU00000"]}`, posts[0].Body)
-		assert.Equal(t, "Bearer token-2", posts[0].Authorization, "the user's own token")
+		assert.Equal(t, "Bearer token-2", posts[0].Authorization, "the MFA answer must be sent with a token of the user")
 		assert.Equal(t, 2, s.tokenRequests())
 	})
 }
 
-func TestWithMFAWhoseUserIsNotKnown(t *testing.T) {
+// An MFA answer for a job without a user requires WithUser. The outcome of the POST decides how the wait continues.
+func TestWithMFA_UnknownUser(t *testing.T) {
 	t.Parallel()
-	asks := ok(200, job(step("mfa-challenge", "in-progress", challenge)))
+	challenged := ok(200, job(step("mfa-challenge", "in-progress", challenge)))
 	answers := basiq.WithMFA(func(context.Context, basiq.MFAChallenge) ([]basiq.Secret, error) {
 		return []basiq.Secret{basiq.NewSecret("Basiq"), basiq.NewSecret("AU00000")}, nil
 	})
-	t.Run("not given", func(t *testing.T) {
+	t.Run("without WithUser", func(t *testing.T) {
 		t.Parallel()
-		_, client := newStub(t, asks)
+		_, client := newStub(t, challenged)
 		_, err := client.Jobs.Wait(t.Context(), jobID, answers)
 		require.ErrorContains(t, err, "see basiq.WithUser")
 	})
-	t.Run("given", func(t *testing.T) {
+	t.Run("with WithUser", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
-			s, client := newStub(t, asks, ok(202, jobJSON), jobSucceeded)
+			s, client := newStub(t, challenged, ok(202, jobJSON), jobSucceeded)
 			_, err := client.Jobs.Wait(t.Context(), jobID, answers, basiq.WithUser("u1"))
 			require.NoError(t, err)
 			assert.Equal(t, "POST /jobs/j1/mfa", s.seen()[1].String())
@@ -306,20 +310,20 @@ func TestWithMFAWhoseUserIsNotKnown(t *testing.T) {
 	t.Run("wrong answer", func(t *testing.T) {
 		t.Parallel()
 		over := ok(200, job(step("mfa-challenge", "failed", "null")))
-		s, client := newStub(t, asks, ok(400, envelope("parameter-not-valid", "", "wrong")), over)
+		s, client := newStub(t, challenged, ok(400, envelope("parameter-not-valid", "", "wrong")), over)
 		job, err := client.Jobs.Wait(t.Context(), jobID, answers, basiq.WithUser("u1"))
 		require.ErrorIs(t, err, basiq.ErrBadRequest)
 		var failure *basiq.JobError
-		require.ErrorAs(t, err, &failure, "the job is over")
+		require.ErrorAs(t, err, &failure, "the job has failed")
 		require.EqualError(t, err, "basiq: job j1 failed at mfa-challenge: Jobs.AnswerMFA: 400 parameter-not-valid: wrong (correlation corr-1)")
 		assert.Same(t, job, failure.Job)
 		assert.True(t, job.Done())
 		assert.Len(t, s.seen(), 3)
 	})
-	t.Run("refused, and the job goes on", func(t *testing.T) {
+	t.Run("rejected, job continues", func(t *testing.T) {
 		t.Parallel()
-		for _, second := range []any{asks, ok(404, "")} {
-			s, client := newStub(t, asks, ok(403, envelope("forbidden-access", "", "")), second)
+		for _, second := range []any{challenged, ok(404, "")} {
+			s, client := newStub(t, challenged, ok(403, envelope("forbidden-access", "", "")), second)
 			job, err := client.Jobs.Wait(t.Context(), jobID, answers, basiq.WithUser("u1"))
 			require.ErrorIs(t, err, basiq.CodeForbiddenAccess)
 			var waited *basiq.WaitError
@@ -328,22 +332,22 @@ func TestWithMFAWhoseUserIsNotKnown(t *testing.T) {
 			assert.Len(t, s.seen(), 3)
 		}
 	})
-	t.Run("lost", func(t *testing.T) { // it counts as given, and the job's state decides
+	t.Run("lost response", func(t *testing.T) { // the POST may have succeeded, so the job's state decides
 		t.Parallel()
 		for _, status := range []int{200, 408, 500, 503} {
 			synctest.Test(t, func(t *testing.T) {
-				s, client := newStub(t, asks, ok(status, ""), asks, asks, jobSucceeded)
+				s, client := newStub(t, challenged, ok(status, ""), challenged, challenged, jobSucceeded)
 				_, err := client.Jobs.Wait(t.Context(), jobID, answers, basiq.WithUser("u1"))
 				require.NoError(t, err)
 				assert.Len(t, s.seen(), 5)
 			})
 		}
 	})
-	t.Run("not arrived", func(t *testing.T) { // it is delivered again without asking again
+	t.Run("not received", func(t *testing.T) { // the same answer is sent without another challenge
 		t.Parallel()
-		for name, failure := range map[string]any{"429": ok(429, ""), "HTML 403": ok(403, "<html>"), "refused": &net.OpError{Op: "dial", Err: errReset}} {
+		for name, failure := range map[string]any{"429": ok(429, ""), "HTML 403": ok(403, "<html>"), "connection refused": &net.OpError{Op: "dial", Err: errReset}} {
 			synctest.Test(t, func(t *testing.T) {
-				s, client := newStub(t, asks, failure, asks, failure, asks, ok(202, jobJSON), asks, jobSucceeded)
+				s, client := newStub(t, challenged, failure, challenged, failure, challenged, ok(202, jobJSON), challenged, jobSucceeded)
 				asked := 0
 				_, err := client.Jobs.Wait(t.Context(), jobID, basiq.WithUser("u1"), basiq.WithMFA(func(context.Context, basiq.MFAChallenge) ([]basiq.Secret, error) {
 					asked++
@@ -355,17 +359,17 @@ func TestWithMFAWhoseUserIsNotKnown(t *testing.T) {
 			})
 		}
 	})
-	t.Run("not arrived while the challenge lasted", func(t *testing.T) {
+	t.Run("not received before the challenge expired", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			start, posts := time.Now(), 0
-			client := newClient(t, &jobServer{answer: func(req *http.Request, _ string) (*http.Response, error) {
+			client := newClient(t, &jobServer{respond: func(req *http.Request, _ string) (*http.Response, error) {
 				if req.Method == http.MethodPost {
 					posts++
 					assert.Less(t, time.Since(start), 2*time.Minute)
 					return reply(429, ""), nil
 				}
-				return asks.response(), nil
+				return challenged.httpResponse(), nil
 			}})
 			_, err := client.Jobs.Wait(t.Context(), jobID, answers, basiq.WithUser("u1"), basiq.WithMaxWait(10*time.Minute))
 			require.ErrorIs(t, err, basiq.ErrWaitTimeout)
@@ -374,12 +378,12 @@ func TestWithMFAWhoseUserIsNotKnown(t *testing.T) {
 	})
 }
 
-// A job may go on showing a challenge after it was answered: with another time of change, too.
-func TestAfterMFA(t *testing.T) {
+// A challenge may remain in a job after it was answered, even if the job's time of change differs.
+func TestWithAnsweredMFA(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		later := ok(200, strings.Replace(jobAsks.body, `"id":"j1"`, `"id":"j1","updated":"2024-09-25T04:46:00Z"`, 1))
-		s, client := newStub(t, jobAsks, ok(202, jobJSON), jobAsks, later, jobSucceeded)
+		later := ok(200, strings.Replace(jobRequiresMFA.body, `"id":"j1"`, `"id":"j1","updated":"2024-09-25T04:46:00Z"`, 1))
+		s, client := newStub(t, jobRequiresMFA, ok(202, jobJSON), jobRequiresMFA, later, jobSucceeded)
 		job, err := client.Jobs.Wait(t.Context(), jobID)
 		require.ErrorIs(t, err, basiq.ErrMFARequired)
 		challenge := job.MFA()
@@ -390,30 +394,30 @@ func TestAfterMFA(t *testing.T) {
 		assert.True(t, job.Done())
 		assert.Len(t, s.seen(), 5)
 	})
-	t.Run("and the same again later", func(t *testing.T) {
+	t.Run("same challenge again", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
-			_, client := newStub(t, jobAsks, jobThinks, jobAsks)
-			_, err := client.Jobs.Wait(t.Context(), jobID, basiq.WithAnsweredMFA(*parseJob(t, jobAsks.body).MFA()))
+			_, client := newStub(t, jobRequiresMFA, jobVerifying, jobRequiresMFA)
+			_, err := client.Jobs.Wait(t.Context(), jobID, basiq.WithAnsweredMFA(*parseJob(t, jobRequiresMFA.body).MFA()))
 			require.ErrorIs(t, err, basiq.ErrMFARequired)
 		})
 	})
-	t.Run("with a function for the next", func(t *testing.T) {
+	t.Run("with an MFA function", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
-			s, client := newStub(t, jobAsks, jobAsks, jobSucceeded)
-			_, err := client.Jobs.Wait(t.Context(), jobID, basiq.WithAnsweredMFA(*parseJob(t, jobAsks.body).MFA()),
+			s, client := newStub(t, jobRequiresMFA, jobRequiresMFA, jobSucceeded)
+			_, err := client.Jobs.Wait(t.Context(), jobID, basiq.WithAnsweredMFA(*parseJob(t, jobRequiresMFA.body).MFA()),
 				basiq.WithMFA(func(context.Context, basiq.MFAChallenge) ([]basiq.Secret, error) { return nil, errReset }))
-			require.NoError(t, err, "it is not called for the one that was answered")
+			require.NoError(t, err, "the function must not be called for an answered challenge")
 			assert.Len(t, s.seen(), 3)
 		})
 	})
-	t.Run("and another challenge", func(t *testing.T) {
+	t.Run("another challenge", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
-			other := ok(200, strings.ReplaceAll(jobAsks.body, "One?", "Another?"))
-			_, client := newStub(t, jobAsks, other)
-			_, err := client.Jobs.Wait(t.Context(), jobID, basiq.WithAnsweredMFA(*parseJob(t, jobAsks.body).MFA()))
+			other := ok(200, strings.ReplaceAll(jobRequiresMFA.body, "One?", "Another?"))
+			_, client := newStub(t, jobRequiresMFA, other)
+			_, err := client.Jobs.Wait(t.Context(), jobID, basiq.WithAnsweredMFA(*parseJob(t, jobRequiresMFA.body).MFA()))
 			require.ErrorIs(t, err, basiq.ErrMFARequired)
 		})
 	})
@@ -422,9 +426,9 @@ func TestAfterMFA(t *testing.T) {
 // A challenge in a pending step is answered once, although it remains in the job while the state of its step changes.
 func TestWait_MFAInPendingStep(t *testing.T) {
 	t.Parallel()
-	shows := func(status, next string) answerOf {
-		asks := strings.Replace(challenge, `"type":"mfa"`, `"type":"link"`, 1)
-		return ok(200, job(step("verify-credentials", "success", link), step("mfa-challenge", status, asks), step("retrieve-accounts", next, "null")))
+	shows := func(status, next string) stubResponse {
+		result := strings.Replace(challenge, `"type":"mfa"`, `"type":"link"`, 1)
+		return ok(200, job(step("verify-credentials", "success", link), step("mfa-challenge", status, result), step("retrieve-accounts", next, "null")))
 	}
 	synctest.Test(t, func(t *testing.T) {
 		s, client := newStub(t, jobStarted, shows("pending", "pending"))
@@ -447,20 +451,20 @@ func TestWait_MFAInPendingStep(t *testing.T) {
 		assert.Equal(t, 1, asked)
 		assert.Len(t, s.seen(), 7)
 	})
-	synctest.Test(t, func(t *testing.T) { // a second wait, without WithAnsweredMFA, for a job that has gone on
+	synctest.Test(t, func(t *testing.T) { // a second wait, without WithAnsweredMFA, after the job has continued
 		_, client := newStub(t, shows("in-progress", "in-progress"), jobSucceeded)
 		_, err := client.Jobs.Wait(t.Context(), jobID)
 		require.NoError(t, err)
 	})
 }
 
-// Two challenges that read the same are two, when the first was over in between.
-func TestTheSameChallengeTwice(t *testing.T) {
+// A challenge that appears again after it was completed is a new challenge, even if the text is identical.
+func TestWithMFA_RepeatedChallenge(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := &stub{}
-		get, gets, posts, asked := inTurn(jobAsks, jobThinks, jobAsks, jobSucceeded), 0, 0, 0
-		s.answer = func(_ int, req request) (*http.Response, error) {
+		get, gets, posts, asked := respondWith(jobRequiresMFA, jobVerifying, jobRequiresMFA, jobSucceeded), 0, 0, 0
+		s.respond = func(_ int, req request) (*http.Response, error) {
 			if req.Method == http.MethodPost {
 				posts++
 				return reply(202, jobJSON), nil
@@ -477,10 +481,11 @@ func TestTheSameChallengeTwice(t *testing.T) {
 	})
 }
 
-func TestMFAInALoop(t *testing.T) {
+// A caller can answer an MFA challenge in a Watch loop.
+func TestWatch_MFA(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s, client := newStub(t, jobAsks, ok(202, jobJSON), jobSucceeded)
+		s, client := newStub(t, jobRequiresMFA, ok(202, jobJSON), jobSucceeded)
 		for job, err := range client.Jobs.Watch(t.Context(), jobID) {
 			require.NoError(t, err)
 			if challenge := job.MFA(); challenge != nil {
@@ -492,31 +497,31 @@ func TestMFAInALoop(t *testing.T) {
 	})
 }
 
-// What the job tells of its user must agree with what the caller says.
-func TestWaitForUserOfAnotherUser(t *testing.T) {
+// WithUser must match the user of the job.
+func TestWithUser_Mismatch(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s, client := newStub21(t, ok(202, jobJSON), jobAsks)
+		s, client := newStub21(t, ok(202, jobJSON), jobRequiresMFA)
 		_, err := client.Connections.CreateAndWait(t.Context(), userID, login, basiq.WithUser("u2"),
 			basiq.WithMFA(func(context.Context, basiq.MFAChallenge) ([]basiq.Secret, error) {
 				return []basiq.Secret{basiq.NewSecret("a"), basiq.NewSecret("b")}, nil
 			}))
 		require.ErrorIs(t, err, basiq.ErrUserMismatch)
-		assert.Len(t, s.seen(), 2, "nobody is asked, and no token of another user is used")
+		assert.Len(t, s.seen(), 2, "the MFA function must not be called, and no token of another user used")
 	})
-	t.Run("which it tells later", func(t *testing.T) {
+	t.Run("user known later", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			_, client := newStub(t, jobStarted, jobHalfway)
 			job, err := client.Jobs.Wait(t.Context(), jobID, basiq.WithUser("u2"))
 			require.ErrorIs(t, err, basiq.ErrUserMismatch)
-			assert.Nil(t, job, "it is nobody's business here")
+			assert.Nil(t, job, "the job of another user must not be returned")
 		})
 	})
 }
 
-// What can be wrong with the options is found out before a job is started that nobody would know of.
-func TestBadOptionsStartNoJob(t *testing.T) {
+// Options are validated before a job is started, because the caller would not get its ID.
+func TestConnections_CreateAndWait_InvalidOptions(t *testing.T) {
 	t.Parallel()
 	s, client := newStub21(t, ok(202, jobJSON))
 	_, err := client.Connections.CreateAndWait(t.Context(), userID, login, basiq.WithMaxWait(0))
@@ -525,7 +530,7 @@ func TestBadOptionsStartNoJob(t *testing.T) {
 	assert.Empty(t, s.seen())
 }
 
-func TestConnectionsThatWait(t *testing.T) {
+func TestConnections_AndWait(t *testing.T) {
 	t.Parallel()
 	accepted, running := ok(202, jobJSON), ok(200, jobJSON)
 	calls := map[string]func(context.Context, *basiq.Client) (*basiq.Connection, error){
@@ -543,7 +548,7 @@ func TestConnectionsThatWait(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				for _, first := range []answerOf{accepted, running} {
+				for _, first := range []stubResponse{accepted, running} {
 					s, client := newStub21(t, first, jobStarted, jobSucceeded, ok(200, connectionJSON))
 					connection, err := call(t.Context(), client)
 					require.NoError(t, err)
@@ -560,9 +565,9 @@ func TestConnectionsThatWait(t *testing.T) {
 				var failure *basiq.JobError
 				require.ErrorAs(t, err, &failure)
 				assert.Equal(t, jobID, failure.JobID)
-				assert.True(t, basiq.MayHaveSucceeded(err), "the bank has seen the login")
+				assert.True(t, basiq.MayHaveSucceeded(err), "the job was started")
 
-				// A job may not tell its connection; only a create needs it to.
+				// A job may have no connection. Only a create requires one.
 				_, client = newStub21(t, accepted, ok(200, job(step("create-report", "success", "null"))), ok(200, connectionJSON))
 				_, err = call(t.Context(), client)
 				if name == "create" {
@@ -572,7 +577,7 @@ func TestConnectionsThatWait(t *testing.T) {
 					require.NoError(t, err)
 				}
 
-				// The connection cannot be read; the job is not lost with it.
+				// If the connection cannot be read, the job is still returned.
 				_, client = newStub21(t, accepted, jobSucceeded, ok(403, envelope("forbidden-access", "", "")))
 				_, err = call(t.Context(), client)
 				require.ErrorIs(t, err, basiq.ErrForbidden)
@@ -587,20 +592,20 @@ func TestConnectionsThatWait(t *testing.T) {
 	}
 }
 
-// waitAllStub answers each job by its id: with "ok" in it, it succeeds; with "bad", it fails; with "mfa", it asks.
+// waitAllStub responds to each poll by the ID of the job: "ok" succeeds, "bad" fails and "mfa" requires an answer to a challenge.
 func waitAllStub() *stub {
-	return &stub{answer: func(_ int, req request) (*http.Response, error) {
+	return &stub{respond: func(_ int, req request) (*http.Response, error) {
 		id := strings.TrimPrefix(req.Path, "/jobs/")
-		answer := jobSucceeded
+		response := jobSucceeded
 		switch {
 		case strings.Contains(id, "bad"):
-			answer = jobFailed
+			response = jobFailed
 		case strings.Contains(id, "mfa"):
-			answer = jobAsks
+			response = jobRequiresMFA
 		case strings.Contains(id, "lost"):
-			answer = ok(404, envelope("resource-not-found", "", "gone"))
+			response = ok(404, envelope("resource-not-found", "", "gone"))
 		}
-		return reply(answer.status, strings.Replace(answer.body, `"id":"j1"`, `"id":"`+id+`"`, 1)), nil
+		return reply(response.status, strings.Replace(response.body, `"id":"j1"`, `"id":"`+id+`"`, 1)), nil
 	}}
 }
 
@@ -649,16 +654,16 @@ func TestWaitAll(t *testing.T) {
 	}
 }
 
-// The jobs are waited for at the same time, not one after the other.
-func TestWaitAllWaitsAtOnce(t *testing.T) {
+// WaitAll waits for all jobs concurrently.
+func TestWaitAll_Concurrent(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
-		client := newClient(t, &jobServer{answer: func(_ *http.Request, jobID string) (*http.Response, error) {
+		client := newClient(t, &jobServer{respond: func(_ *http.Request, jobID string) (*http.Response, error) {
 			if time.Since(start) < 10*time.Second {
-				return answerFor(jobID, jobStarted), nil
+				return responseFor(jobID, jobStarted), nil
 			}
-			return answerFor(jobID, jobSucceeded), nil
+			return responseFor(jobID, jobSucceeded), nil
 		}})
 		_, err := client.Jobs.WaitAll(t.Context(), []string{"a", "b", "c"}, basiq.WithPollInterval(time.Second, time.Second))
 		require.NoError(t, err)
@@ -666,21 +671,21 @@ func TestWaitAllWaitsAtOnce(t *testing.T) {
 	})
 }
 
-func TestWaitAllRefusesBadInput(t *testing.T) {
+func TestWaitAll_InvalidInput(t *testing.T) {
 	t.Parallel()
 	s := waitAllStub()
 	client := newClient(t, s)
 	for name, call := range map[string]func() error{
-		"an id":     func() error { _, err := client.Jobs.WaitAll(t.Context(), []string{"ok1", ".."}); return err },
-		"twice":     func() error { _, err := client.Jobs.WaitAll(t.Context(), []string{"ok1", "ok1"}); return err },
-		"an option": func() error { _, err := client.Jobs.WaitAll(t.Context(), []string{"ok1"}, nil); return err },
+		"invalid ID":   func() error { _, err := client.Jobs.WaitAll(t.Context(), []string{"ok1", ".."}); return err },
+		"duplicate ID": func() error { _, err := client.Jobs.WaitAll(t.Context(), []string{"ok1", "ok1"}); return err },
+		"nil option":   func() error { _, err := client.Jobs.WaitAll(t.Context(), []string{"ok1"}, nil); return err },
 	} {
 		require.ErrorIs(t, call(), basiq.ErrInvalidInput, name)
 	}
 	assert.Empty(t, s.seen())
 }
 
-func TestWaitAllEndsWithItsContext(t *testing.T) {
+func TestWaitAll_ContextEnds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		_, client := newStub(t, jobStarted)
@@ -691,8 +696,8 @@ func TestWaitAllEndsWithItsContext(t *testing.T) {
 	})
 }
 
-// A panic of the caller's function comes out where the caller can recover it.
-func TestWaitAllHandsOnPanics(t *testing.T) {
+// A panic in the caller's function can be recovered by the caller.
+func TestWaitAll_Panic(t *testing.T) {
 	t.Parallel()
 	client := newClient(t, waitAllStub())
 	panicsWithStack(t, func() {
@@ -702,13 +707,13 @@ func TestWaitAllHandsOnPanics(t *testing.T) {
 	})
 }
 
-// Two jobs at one bank ask the same; the answer to one is none to the other.
-func TestWaitAllAfterMFAOfOne(t *testing.T) {
+// Two jobs at one bank may have the same challenge. The answer for one job does not apply to the other.
+func TestWaitAll_AnsweredMFAOfOneJob(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		client := newClient(t, waitAllStub())
 		asked := map[string]int{}
-		challenge := *parseJob(t, strings.Replace(jobAsks.body, `"id":"j1"`, `"id":"mfa1"`, 1)).MFA()
+		challenge := *parseJob(t, strings.Replace(jobRequiresMFA.body, `"id":"j1"`, `"id":"mfa1"`, 1)).MFA()
 		_, err := client.Jobs.WaitAll(t.Context(), []string{"mfa1", "mfa2"}, basiq.WithAnsweredMFA(challenge), basiq.WithMaxWait(time.Minute),
 			basiq.WithMFA(func(_ context.Context, c basiq.MFAChallenge) ([]basiq.Secret, error) {
 				asked[c.JobID]++
@@ -719,8 +724,8 @@ func TestWaitAllAfterMFAOfOne(t *testing.T) {
 	})
 }
 
-// What ends a caller's function without returning leaves no job that seems done.
-func TestWaitAllOfAFunctionThatNeverReturns(t *testing.T) {
+// If the caller's function ends its goroutine, the job is not reported as done.
+func TestWaitAll_Goexit(t *testing.T) {
 	t.Parallel()
 	client := newClient(t, waitAllStub())
 	jobs, err := client.Jobs.WaitAll(t.Context(), []string{"mfa", "ok"}, basiq.WithMFA(func(context.Context, basiq.MFAChallenge) ([]basiq.Secret, error) {
@@ -732,17 +737,17 @@ func TestWaitAllOfAFunctionThatNeverReturns(t *testing.T) {
 	assert.NotNil(t, jobs[1])
 }
 
-// A panic does not wait for the other jobs.
-func TestWaitAllHandsOnPanicsAtOnce(t *testing.T) {
+// A panic reaches the caller without waiting for the other jobs.
+func TestWaitAll_PanicIsImmediate(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
-		client := newClient(t, &stub{answer: func(_ int, req request) (*http.Response, error) {
+		client := newClient(t, &stub{respond: func(_ int, req request) (*http.Response, error) {
 			jobID := strings.TrimPrefix(req.Path, "/jobs/")
 			if jobID == "mfa" {
-				return answerFor(jobID, jobAsks), nil
+				return responseFor(jobID, jobRequiresMFA), nil
 			}
-			return answerFor(jobID, jobStarted), nil
+			return responseFor(jobID, jobStarted), nil
 		}})
 		panicsWithStack(t, func() {
 			_, _ = client.Jobs.WaitAll(t.Context(), []string{"mfa", "slow"}, basiq.WithMFA(func(context.Context, basiq.MFAChallenge) ([]basiq.Secret, error) {
@@ -753,11 +758,11 @@ func TestWaitAllHandsOnPanicsAtOnce(t *testing.T) {
 	})
 }
 
-// A browser has carried the ids of the jobs: nobody is shown another user's.
-func TestWaitForUserRefusesOtherUsersJobs(t *testing.T) {
+// The job IDs may come from a browser, so a job of another user must not be returned.
+func TestWithUser_JobOfAnotherUser(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		_, client := newStub(t, jobStarted, jobHalfway, jobSucceeded) // of u1, says the link
+		_, client := newStub(t, jobStarted, jobHalfway, jobSucceeded) // the link contains u1
 		_, err := client.Jobs.WaitAll(t.Context(), []string{jobID}, basiq.WithUser(strings.ToUpper(userID)))
 		require.NoError(t, err)
 
@@ -769,9 +774,9 @@ func TestWaitForUserRefusesOtherUsersJobs(t *testing.T) {
 		require.ErrorAs(t, err, &ended)
 		assert.Nil(t, ended.Job)
 
-		s, client := newStub(t, jobAsks)
+		s, client := newStub(t, jobRequiresMFA)
 		_, err = client.Jobs.Wait(t.Context(), jobID, basiq.WithUser("u2"), basiq.WithMFA(func(context.Context, basiq.MFAChallenge) ([]basiq.Secret, error) {
-			t.Error("nobody is asked")
+			t.Error("the MFA function must not be called")
 			return nil, nil
 		}))
 		require.ErrorIs(t, err, basiq.ErrUserMismatch)
@@ -779,10 +784,10 @@ func TestWaitForUserRefusesOtherUsersJobs(t *testing.T) {
 	})
 }
 
-// ouch is a function of the caller that panics.
+// ouch represents a function of the caller that panics.
 func ouch() ([]basiq.Secret, error) { panic("ouch") }
 
-// panicsWithStack checks that f panics with what ouch panicked with, and says where.
+// panicsWithStack checks that f panics with the value of the panic in ouch and its stack.
 func panicsWithStack(t *testing.T, f func()) {
 	t.Helper()
 	defer func() {

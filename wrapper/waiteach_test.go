@@ -22,7 +22,7 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-// gauge counts what is under way at once.
+// gauge counts requests in flight.
 type gauge struct {
 	mu        sync.Mutex
 	now, most int
@@ -41,57 +41,57 @@ func (g *gauge) leave() {
 	g.now--
 }
 
-// read returns how many are under way, and how many were at most.
+// read returns the current and the maximum number of requests in flight.
 func (g *gauge) read() (now, most int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.now, g.most
 }
 
-// jobServer is a transport that answers looks at jobs, by their ids, and counts them.
+// jobServer is a transport that responds to polls by job ID and counts them.
 type jobServer struct {
-	answer func(req *http.Request, jobID string) (*http.Response, error)
+	respond func(req *http.Request, jobID string) (*http.Response, error)
 
-	looks    atomic.Int32
-	underway gauge
+	polls    atomic.Int32
+	inFlight gauge
 }
 
 func (s *jobServer) RoundTrip(req *http.Request) (*http.Response, error) {
 	if req.URL.Path == "/token" {
 		return reply(200, tokenJSON), nil
 	}
-	jobID, look := strings.CutPrefix(req.URL.Path, "/jobs/")
-	if look && !strings.Contains(jobID, "/") {
-		s.looks.Add(1)
-		s.underway.enter()
-		defer s.underway.leave()
+	jobID, poll := strings.CutPrefix(req.URL.Path, "/jobs/")
+	if poll && !strings.Contains(jobID, "/") {
+		s.polls.Add(1)
+		s.inFlight.enter()
+		defer s.inFlight.leave()
 	}
-	return s.answer(req, jobID)
+	return s.respond(req, jobID)
 }
 
-// answerFor is a job's answer with another id.
-func answerFor(jobID string, answer answerOf) *http.Response {
-	answer.body = strings.ReplaceAll(answer.body, `"id":"j1"`, `"id":"`+jobID+`"`)
-	return answer.response()
+// responseFor returns a response with the ID replaced.
+func responseFor(jobID string, response stubResponse) *http.Response {
+	response.body = strings.ReplaceAll(response.body, `"id":"j1"`, `"id":"`+jobID+`"`)
+	return response.httpResponse()
 }
 
-// overAfter answers that a job is under way, and after so many seconds as its id says, that it has succeeded.
+// overAfter returns a server whose jobs succeed after as many seconds as their IDs say.
 func overAfter() *jobServer {
 	start := time.Now()
-	return &jobServer{answer: func(_ *http.Request, jobID string) (*http.Response, error) {
+	return &jobServer{respond: func(_ *http.Request, jobID string) (*http.Response, error) {
 		seconds, err := strconv.Atoi(jobID)
 		if err != nil {
 			return nil, err
 		}
 		if time.Since(start) < time.Duration(seconds)*time.Second {
-			return answerFor(jobID, jobStarted), nil
+			return responseFor(jobID, jobStarted), nil
 		}
-		return answerFor(jobID, jobSucceeded), nil
+		return responseFor(jobID, jobSucceeded), nil
 	}}
 }
 
-// numbered are the ids of n jobs.
-func numbered(n int) []string {
+// numberedIDs returns the IDs of n jobs.
+func numberedIDs(n int) []string {
 	ids := make([]string, n)
 	for i := range ids {
 		ids[i] = strconv.Itoa(i)
@@ -99,7 +99,7 @@ func numbered(n int) []string {
 	return ids
 }
 
-// idOf is the id that an element of a WaitEach names.
+// idOf returns the job ID in an element that WaitEach yields.
 func idOf(t testing.TB, job *basiq.Job, err error) string {
 	t.Helper()
 	if failure, ok := errors.AsType[*basiq.JobError](err); ok {
@@ -119,27 +119,27 @@ func TestWaitEach(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
-		client := newClient(t, &jobServer{answer: func(_ *http.Request, jobID string) (*http.Response, error) {
+		client := newClient(t, &jobServer{respond: func(_ *http.Request, jobID string) (*http.Response, error) {
 			late := time.Since(start) >= 3*time.Second
 			switch {
 			case jobID == "lost" && late:
 				return reply(404, envelope("resource-not-found", "", "gone")), nil
 			case jobID == "bad":
-				return answerFor(jobID, jobFailed), nil
+				return responseFor(jobID, jobFailed), nil
 			case jobID == "mfa" && late:
-				return answerFor(jobID, jobAsks), nil
+				return responseFor(jobID, jobRequiresMFA), nil
 			case jobID == "queued":
-				return answerFor(jobID, jobQueued), nil
+				return responseFor(jobID, jobQueued), nil
 			case jobID == "ok" && time.Since(start) >= 10*time.Second:
-				return answerFor(jobID, jobSucceeded), nil
+				return responseFor(jobID, jobSucceeded), nil
 			}
-			return answerFor(jobID, jobStarted), nil
+			return responseFor(jobID, jobStarted), nil
 		}})
 		ends := map[string]error{}
 		var order []string
 		for job, err := range client.Jobs.WaitEach(t.Context(), slices.Values([]string{"never", "ok", "lost", "mfa", "queued", "bad"}), basiq.WithMaxWait(time.Minute)) {
 			id := idOf(t, job, err)
-			require.NotContains(t, ends, id, "each comes once")
+			require.NotContains(t, ends, id, "each job must be yielded once")
 			ends[id] = err
 			order = append(order, id+" at "+time.Since(start).Truncate(time.Second).String())
 		}
@@ -155,19 +155,19 @@ func TestWaitEach(t *testing.T) {
 			ended, ok := errors.AsType[*basiq.WaitError](ends[id])
 			require.True(t, ok, id)
 			require.ErrorIs(t, ended, is)
-			assert.Equal(t, id == "mfa" || id == "queued", ended.Job != nil, "%s: only what was just seen is there", id)
+			assert.Equal(t, id == "mfa" || id == "queued", ended.Job != nil, "%s: the error must contain only a job that was just polled", id)
 		}
 	})
 }
 
-// The looks at one job are those of Watch: soon after a change, and then less and less often.
-func TestWaitEachLooksAsWatchDoes(t *testing.T) {
+// Jobs are polled like in Watch: soon after a change, then at increasing intervals.
+func TestWaitEach_PollIntervals(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string][2]string{
-		"a step":     {`"status":"pending"`, `"status":"in-progress"`},
-		"the status": {`"id":"j1",`, `"id":"j1","status":"in-progress",`},
-		"the time":   {`"id":"j1",`, `"id":"j1","updated":"2024-09-25T04:46:00Z",`},
-		"a result":   {`"result":null`, `"result":{"type":"link"}`},
+		"step":           {`"status":"pending"`, `"status":"in-progress"`},
+		"the status":     {`"id":"j1",`, `"id":"j1","status":"in-progress",`},
+		"time of change": {`"id":"j1",`, `"id":"j1","updated":"2024-09-25T04:46:00Z",`},
+		"result":         {`"result":null`, `"result":{"type":"link"}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -178,30 +178,30 @@ func TestWaitEachLooksAsWatchDoes(t *testing.T) {
 				start := time.Now()
 				jobs := client.Jobs.WaitEach(t.Context(), slices.Values([]string{jobID}))
 				time.Sleep(time.Minute)
-				assert.Empty(t, s.seen(), "nothing is sent before the range")
+				assert.Empty(t, s.seen(), "no request before the loop starts")
 				for _, err := range jobs {
 					require.NoError(t, err)
 				}
-				assert.Equal(t, time.Minute+7250*time.Millisecond, time.Since(start)) // see TestWatchYieldsEveryChange
+				assert.Equal(t, time.Minute+7250*time.Millisecond, time.Since(start)) // see TestWatch_EveryChange
 				assert.Len(t, s.seen(), 6)
 			})
 		})
 	}
 }
 
-func TestWaitEachInput(t *testing.T) {
+func TestWaitEach_InvalidInput(t *testing.T) {
 	t.Parallel()
 	s, client := newStub(t, jobSucceeded)
 	for name, c := range map[string]struct {
 		ids     []string
 		options []basiq.WaitOption
 	}{
-		"an empty id": {ids: []string{""}},
-		"a bad id":    {ids: []string{".."}},
-		"nil":         {ids: []string{"a"}, options: []basiq.WaitOption{nil}},
-		"no rate":     {ids: []string{"a"}, options: []basiq.WaitOption{basiq.WithPollRate(0, 1)}},
-		"no number":   {ids: []string{"a"}, options: []basiq.WaitOption{basiq.WithPollRate(nan(), 1)}},
-		"none":        {ids: []string{"a"}, options: []basiq.WaitOption{basiq.WithPollRate(1, 0)}},
+		"empty ID":         {ids: []string{""}},
+		"invalid ID":       {ids: []string{".."}},
+		"nil option":       {ids: []string{"a"}, options: []basiq.WaitOption{nil}},
+		"zero rate":        {ids: []string{"a"}, options: []basiq.WaitOption{basiq.WithPollRate(0, 1)}},
+		"NaN rate":         {ids: []string{"a"}, options: []basiq.WaitOption{basiq.WithPollRate(nan(), 1)}},
+		"zero concurrency": {ids: []string{"a"}, options: []basiq.WaitOption{basiq.WithPollRate(1, 0)}},
 	} {
 		n := 0
 		for job, err := range client.Jobs.WaitEach(t.Context(), slices.Values(c.ids), c.options...) {
@@ -213,11 +213,11 @@ func TestWaitEachInput(t *testing.T) {
 		assert.Equal(t, 1, n, name)
 	}
 	for job, err := range client.Jobs.WaitEach(t.Context(), slices.Values([]string(nil))) {
-		t.Error("there is no job", job, err)
+		t.Error("unexpected job", job, err)
 	}
 	assert.Empty(t, s.seen())
 	_, err := client.Jobs.Wait(t.Context(), jobID, basiq.WithPollRate(0.001, 1))
-	require.NoError(t, err, "for one job the rate is of no effect")
+	require.NoError(t, err, "the rate must not affect a wait for one job")
 }
 
 func nan() float64 {
@@ -225,8 +225,8 @@ func nan() float64 {
 	return zero / zero
 }
 
-// Nobody is lost when the time is over, whatever has been done for him.
-func TestWaitEachEnds(t *testing.T) {
+// Every job is yielded when the time is over, whether it has been polled or not.
+func TestWaitEach_ContextEnds(t *testing.T) {
 	t.Parallel()
 	type end func(ctx context.Context) (context.Context, context.CancelFunc)
 	for name, c := range map[string]struct {
@@ -249,21 +249,21 @@ func TestWaitEachEnds(t *testing.T) {
 		}},
 		"too long": {is: basiq.ErrWaitTimeout, end: context.WithCancel, options: []basiq.WaitOption{basiq.WithMaxWait(time.Second / 2)}},
 	} {
-		for server, heeds := range map[string]bool{"a server that heeds it": true, "a server that does not": false} {
+		for server, heeds := range map[string]bool{"server that stops": true, "server that does not stop": false} {
 			t.Run(name+"/"+server, func(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
-					client := newClient(t, &jobServer{answer: func(req *http.Request, jobID string) (*http.Response, error) {
+					client := newClient(t, &jobServer{respond: func(req *http.Request, jobID string) (*http.Response, error) {
 						time.Sleep(time.Second / 5)
 						if heeds && req.Context().Err() != nil {
 							return nil, req.Context().Err()
 						}
-						return answerFor(jobID, jobStarted), nil
+						return responseFor(jobID, jobStarted), nil
 					}})
 					ctx, cancel := c.end(t.Context())
 					defer cancel()
 					start, seen := time.Now(), map[string]bool{}
-					for job, err := range client.Jobs.WaitEach(ctx, slices.Values(numbered(100)), c.options...) {
+					for job, err := range client.Jobs.WaitEach(ctx, slices.Values(numberedIDs(100)), c.options...) {
 						require.Nil(t, job)
 						require.ErrorIs(t, err, c.is)
 						require.Equal(t, name == "too long", errors.Is(err, basiq.ErrWaitTimeout))
@@ -277,37 +277,37 @@ func TestWaitEachEnds(t *testing.T) {
 	}
 }
 
-// Whoever leaves the loop, in whatever way, leaves nothing under way.
-func TestWaitEachLeftEarly(t *testing.T) {
+// After the loop ends in any way, no request is in flight.
+func TestWaitEach_EarlyExit(t *testing.T) {
 	t.Parallel()
-	for name, leave := range waysToLeave[*basiq.Job](func() {}) {
+	for name, leave := range earlyExits[*basiq.Job](func() {}) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				s := &jobServer{}
-				s.answer = func(req *http.Request, jobID string) (*http.Response, error) {
+				s.respond = func(req *http.Request, jobID string) (*http.Response, error) {
 					if jobID == "0" {
-						return answerFor(jobID, jobSucceeded), nil
+						return responseFor(jobID, jobSucceeded), nil
 					}
 					<-req.Context().Done()
-					time.Sleep(time.Second) // it takes a while to notice
+					time.Sleep(time.Second) // the transport reacts with a delay
 					return nil, req.Context().Err()
 				}
 				client := newClient(t, s)
-				leave(t, client.Jobs.WaitEach(newForeignContext(), slices.Values(numbered(30))))
-				now, _ := s.underway.read()
+				leave(t, client.Jobs.WaitEach(newForeignContext(), slices.Values(numberedIDs(30))))
+				now, _ := s.inFlight.read()
 				assert.Zero(t, now)
-				looks := s.looks.Load()
-				assert.LessOrEqual(t, looks, int32(17))
+				polls := s.polls.Load()
+				assert.LessOrEqual(t, polls, int32(17))
 				time.Sleep(time.Hour)
-				assert.Equal(t, looks, s.looks.Load())
+				assert.Equal(t, polls, s.polls.Load())
 			})
 		})
 	}
 }
 
-// Thousands of jobs are looked at in turn, as many at once and as often as the bounds say.
-func TestWaitEachKeepsToItsBounds(t *testing.T) {
+// Thousands of jobs are polled in turn within the limits for concurrency and rate.
+func TestWaitEach_PollRate(t *testing.T) {
 	t.Parallel()
 	const jobs = 5000
 	for name, c := range map[string]struct {
@@ -317,7 +317,7 @@ func TestWaitEachKeepsToItsBounds(t *testing.T) {
 	}{
 		"by default": {perSecond: 50, atOnce: 16},
 		"faster":     {options: []basiq.WaitOption{basiq.WithPollRate(400, 100)}, perSecond: 400, atOnce: 100},
-		"one by one": {options: []basiq.WaitOption{basiq.WithPollRate(1000, 1)}, perSecond: 1000, atOnce: 1},
+		"sequential": {options: []basiq.WaitOption{basiq.WithPollRate(1000, 1)}, perSecond: 1000, atOnce: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -326,25 +326,25 @@ func TestWaitEachKeepsToItsBounds(t *testing.T) {
 				var mu sync.Mutex
 				var at []time.Time
 				s := &jobServer{}
-				s.answer = func(_ *http.Request, jobID string) (*http.Response, error) {
+				s.respond = func(_ *http.Request, jobID string) (*http.Response, error) {
 					mu.Lock()
 					at = append(at, time.Now())
 					mu.Unlock()
 					time.Sleep(100 * time.Millisecond)
 					if time.Since(start) < 30*time.Second {
-						return answerFor(jobID, jobStarted), nil
+						return responseFor(jobID, jobStarted), nil
 					}
-					return answerFor(jobID, jobSucceeded), nil
+					return responseFor(jobID, jobSucceeded), nil
 				}
 				client := newClient(t, s)
 				seen := map[string]bool{}
-				for job, err := range client.Jobs.WaitEach(t.Context(), slices.Values(numbered(jobs)), append(c.options, basiq.WithMaxWait(24*time.Hour))...) {
+				for job, err := range client.Jobs.WaitEach(t.Context(), slices.Values(numberedIDs(jobs)), append(c.options, basiq.WithMaxWait(24*time.Hour))...) {
 					require.NoError(t, err)
 					seen[job.ID] = true
 				}
 				assert.Len(t, seen, jobs)
-				_, atOnce := s.underway.read()
-				assert.Equal(t, c.atOnce, atOnce, "all the room is used, and no more")
+				_, atOnce := s.inFlight.read()
+				assert.Equal(t, c.atOnce, atOnce, "the concurrency must be exactly the limit")
 				first := 0
 				most := 0
 				for last := range at {
@@ -354,62 +354,62 @@ func TestWaitEachKeepsToItsBounds(t *testing.T) {
 					most = max(most, last-first+1)
 				}
 				assert.LessOrEqual(t, most, c.perSecond+c.atOnce+1)
-				assert.GreaterOrEqual(t, most, min(c.perSecond, 10*c.atOnce)*9/10, "nor is it much slower than it may be")
+				assert.GreaterOrEqual(t, most, min(c.perSecond, 10*c.atOnce)*9/10, "the rate must be close to the limit")
 			})
 		})
 	}
 }
 
-// 5,000 jobs take little memory and one goroutine each, however slow the caller is.
+// Waiting for 5,000 jobs takes little memory and one goroutine for each job, even if the caller is slow.
 //
-//nolint:paralleltest // it looks at the memory of the whole process
-func TestWaitEachTakesLittleMemory(t *testing.T) {
+//nolint:paralleltest // measures the memory of the whole process
+func TestWaitEach_Memory(t *testing.T) {
 	const (
 		jobs = 5000
 		mib  = 1 << 20
 	)
 	var over atomic.Bool
 	var most atomic.Int32
-	var pause sync.RWMutex // locked while memory is measured: the garbage of polls would count
+	var pause sync.RWMutex // locked while memory is measured, to exclude the garbage of polls
 	before := runtime.NumGoroutine()
 	s := &jobServer{}
-	s.answer = func(_ *http.Request, jobID string) (*http.Response, error) {
+	s.respond = func(_ *http.Request, jobID string) (*http.Response, error) {
 		pause.RLock()
 		defer pause.RUnlock()
 		most.Store(max(most.Load(), int32(runtime.NumGoroutine()-before)))
 		if over.Load() || jobID == "0" {
-			return answerFor(jobID, jobSucceeded), nil
+			return responseFor(jobID, jobSucceeded), nil
 		}
-		return answerFor(jobID, jobStarted), nil
+		return responseFor(jobID, jobStarted), nil
 	}
 	client := newClient(t, s)
-	ids := numbered(jobs)
+	ids := numberedIDs(jobs)
 	empty := heap()
 	seen := 0
 	for _, err := range client.Jobs.WaitEach(t.Context(), slices.Values(ids), basiq.WithPollRate(1e6, 16)) {
 		require.NoError(t, err)
 		if seen++; seen == jobs {
-			assert.Less(t, heap()-empty, 4.0*mib, "what the caller has taken is not kept")
+			assert.Less(t, heap()-empty, 4.0*mib, "jobs that were yielded must not be kept")
 		}
 		if seen > 1 {
 			continue
 		}
-		// The first is over, and the caller busy with it.
-		require.Eventually(t, func() bool { return s.looks.Load() >= 2*jobs }, time.Minute, time.Millisecond)
+		// The first job has ended, and the caller is processing it.
+		require.Eventually(t, func() bool { return s.polls.Load() >= 2*jobs }, time.Minute, time.Millisecond)
 		pause.Lock()
 		waiting := heap()
 		pause.Unlock()
 		over.Store(true)
-		at := s.looks.Load()
-		require.Eventually(t, func() bool { return s.looks.Load() >= at+jobs-20 }, time.Minute, time.Millisecond)
+		at := s.polls.Load()
+		require.Eventually(t, func() bool { return s.polls.Load() >= at+jobs-20 }, time.Minute, time.Millisecond)
 		kept := heap()
-		t.Logf("5,000 jobs that wait: %.1f MiB; that are over and wait for the caller: %.1f MiB; %d goroutines",
+		t.Logf("5,000 running jobs: %.1f MiB, 5,000 ended jobs: %.1f MiB, %d goroutines",
 			(waiting-empty)/mib, (kept-empty)/mib, most.Load())
 		assert.Less(t, waiting-empty, 16.0*mib)
 		assert.Less(t, kept-empty, 24.0*mib)
 	}
 	assert.Equal(t, jobs, seen)
-	assert.Less(t, most.Load(), int32(jobs+200), "one for each job")
+	assert.Less(t, most.Load(), int32(jobs+200), "at most one goroutine for each job")
 }
 
 func heap() float64 {
@@ -420,83 +420,83 @@ func heap() float64 {
 	return float64(stats.HeapAlloc)
 }
 
-// While Basiq wants to be left alone it is, and nobody's wait ends for that.
-func TestWaitEachWhileBasiqRefuses(t *testing.T) {
+// If Basiq throttles polls, fewer polls are sent, and no wait ends because of that.
+func TestWaitEach_Throttled(t *testing.T) {
 	t.Parallel()
 	const jobs = 200
 	for name, c := range map[string]struct {
-		answer answerOf
-		// most is how many requests may be sent in the two minutes of refusals.
+		response stubResponse
+		// most is the maximum number of requests during the two minutes of throttling.
 		most int
 	}{
-		"for a minute, and says so":     {answer: answerOf{status: 429, header: http.Header{"Retry-After": {"60"}}}, most: 2 * 16},
-		"and does not say for how long": {answer: answerOf{status: 429}, most: 5 * 16},
-		"as unavailable":                {answer: answerOf{status: 503, header: http.Header{"Retry-After": {"60"}}}, most: 2 * 16},
+		"429 for a minute":        {response: stubResponse{status: 429, header: http.Header{"Retry-After": {"60"}}}, most: 2 * 16},
+		"429 without Retry-After": {response: stubResponse{status: 429}, most: 5 * 16},
+		"503 for a minute":        {response: stubResponse{status: 503, header: http.Header{"Retry-After": {"60"}}}, most: 2 * 16},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				start, refused := time.Now(), 0
-				s := &stub{answer: func(_ int, req request) (*http.Response, error) {
+				start, throttled := time.Now(), 0
+				s := &stub{respond: func(_ int, req request) (*http.Response, error) {
 					id := strings.TrimPrefix(req.Path, "/jobs/")
 					switch at := time.Since(start); {
 					case at < 2*time.Second:
-						return answerFor(id, jobStarted), nil
+						return responseFor(id, jobStarted), nil
 					case at < 2*time.Minute:
-						refused++
-						return c.answer.response(), nil
+						throttled++
+						return c.response.httpResponse(), nil
 					}
-					return answerFor(id, jobSucceeded), nil
+					return responseFor(id, jobSucceeded), nil
 				}}
 				client := newClient(t, serial{s}, basiq.WithRetry(basiq.RetryPolicy{}))
 				seen := map[string]bool{}
-				for job, err := range client.Jobs.WaitEach(t.Context(), slices.Values(numbered(jobs))) {
+				for job, err := range client.Jobs.WaitEach(t.Context(), slices.Values(numberedIDs(jobs))) {
 					require.NoError(t, err)
 					seen[job.ID] = true
 				}
 				assert.Len(t, seen, jobs)
-				assert.LessOrEqual(t, refused, c.most)
+				assert.LessOrEqual(t, throttled, c.most)
 				assert.Less(t, time.Since(start), 4*time.Minute)
 			})
 		})
 	}
-	t.Run("until there is no time left", func(t *testing.T) {
+	t.Run("until the deadline", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
-			_, client := newStub(t, answerOf{status: 429, header: http.Header{"Retry-After": {"7200"}}})
+			_, client := newStub(t, stubResponse{status: 429, header: http.Header{"Retry-After": {"7200"}}})
 			start, n := time.Now(), 0
-			for _, err := range client.Jobs.WaitEach(t.Context(), slices.Values(numbered(40)), basiq.WithMaxWait(time.Hour)) {
+			for _, err := range client.Jobs.WaitEach(t.Context(), slices.Values(numberedIDs(40)), basiq.WithMaxWait(time.Hour)) {
 				n++
 				require.ErrorIs(t, err, basiq.ErrWaitTimeout)
-				require.ErrorIs(t, err, basiq.ErrTooManyRequests, "which is why")
+				require.ErrorIs(t, err, basiq.ErrTooManyRequests, "the error must contain the last failure")
 			}
 			assert.Equal(t, 40, n)
 			assert.Equal(t, time.Hour, time.Since(start))
 		})
 	})
-	t.Run("once, and then goes on", func(t *testing.T) {
+	t.Run("temporarily", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
-			refuses := []any{ok(429, ""), ok(429, ""), ok(429, ""), ok(429, "")} // all attempts of a look
-			answers := slices.Concat(refuses, []any{jobStarted}, refuses, []any{jobStarted})
-			s, client := newStub(t, answers...)
+			throttled := []any{ok(429, ""), ok(429, ""), ok(429, ""), ok(429, "")} // all attempts of a poll
+			responses := slices.Concat(throttled, []any{jobStarted}, throttled, []any{jobStarted})
+			s, client := newStub(t, responses...)
 			var at []time.Duration
 			start := time.Now()
-			inOrder := s.answer
-			s.answer = func(n int, req request) (*http.Response, error) {
+			inOrder := s.respond
+			s.respond = func(n int, req request) (*http.Response, error) {
 				at = append(at, time.Since(start).Round(time.Second))
 				return inOrder(n, req)
 			}
 			for _, err := range client.Jobs.WaitEach(t.Context(), slices.Values([]string{jobID}), basiq.WithMaxWait(time.Minute)) {
 				require.ErrorIs(t, err, basiq.ErrWaitTimeout)
-				require.NotErrorIs(t, err, basiq.ErrTooManyRequests, "not any more")
+				require.NotErrorIs(t, err, basiq.ErrTooManyRequests, "an earlier failure must not be in the error")
 			}
 			assert.Equal(t, []time.Duration{8 * time.Second, 9 * time.Second, 21 * time.Second}, []time.Duration{at[4], at[5], at[9]}, "the backoff starts again after a success")
 		})
 	})
 }
 
-// serial has a stub answer one request at a time.
+// serial is a stub that handles one request at a time.
 type serial struct{ *stub }
 
 var serialMu sync.Mutex
@@ -507,24 +507,24 @@ func (s serial) RoundTrip(req *http.Request) (*http.Response, error) {
 	return s.stub.RoundTrip(req)
 }
 
-// A user who takes a minute to answer keeps nobody from being looked at, even where there is room for one look.
-func TestWaitEachWithMFA(t *testing.T) {
+// A user who takes a minute to answer an MFA challenge does not delay polls of other jobs, even with a concurrency of one.
+func TestWaitEach_MFA(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
-		client := newClient(t, &jobServer{answer: func(req *http.Request, jobID string) (*http.Response, error) {
+		client := newClient(t, &jobServer{respond: func(req *http.Request, jobID string) (*http.Response, error) {
 			switch {
 			case req.Method == http.MethodPost:
 				assert.Equal(t, "mfa/mfa", jobID)
 				return reply(202, jobJSON), nil
 			case jobID == "mfa" && time.Since(start) > 70*time.Second:
-				return answerFor(jobID, jobAnsweredAll), nil
+				return responseFor(jobID, jobAnsweredAll), nil
 			case jobID == "mfa":
-				return answerFor(jobID, jobAsks), nil // for a while after it was answered, too
+				return responseFor(jobID, jobRequiresMFA), nil // also for some time after the POST
 			case time.Since(start) < 20*time.Second:
-				return answerFor(jobID, jobStarted), nil
+				return responseFor(jobID, jobStarted), nil
 			}
-			return answerFor(jobID, jobSucceeded), nil
+			return responseFor(jobID, jobSucceeded), nil
 		}})
 		asked := 0
 		answer := basiq.WithMFA(func(_ context.Context, challenge basiq.MFAChallenge) ([]basiq.Secret, error) {
@@ -543,22 +543,22 @@ func TestWaitEachWithMFA(t *testing.T) {
 	})
 }
 
-// Two challenges that read the same are two, when the first was over in between.
-func TestWaitEachWithTheSameChallengeTwice(t *testing.T) {
+// A challenge that appears again after it was completed is a new challenge, even if the text is identical.
+func TestWaitEach_RepeatedChallenge(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		start, asked, posted := time.Now(), 0, 0
-		client := newClient(t, &jobServer{answer: func(req *http.Request, _ string) (*http.Response, error) {
+		client := newClient(t, &jobServer{respond: func(req *http.Request, _ string) (*http.Response, error) {
 			switch at := time.Since(start); {
 			case req.Method == http.MethodPost:
 				posted++
 				return reply(202, jobJSON), nil
 			case at > time.Minute:
-				return jobSucceeded.response(), nil
+				return jobSucceeded.httpResponse(), nil
 			case at > 20*time.Second && at < 40*time.Second:
-				return jobThinks.response(), nil
+				return jobVerifying.httpResponse(), nil
 			}
-			return jobAsks.response(), nil
+			return jobRequiresMFA.httpResponse(), nil
 		}})
 		for _, err := range client.Jobs.WaitEach(t.Context(), slices.Values([]string{jobID}), basiq.WithMFA(func(context.Context, basiq.MFAChallenge) ([]basiq.Secret, error) {
 			asked++
@@ -572,34 +572,35 @@ func TestWaitEachWithTheSameChallengeTwice(t *testing.T) {
 
 var jobAnsweredAll = ok(200, job(step("verify-credentials", "success", link), step("mfa-challenge", "success", challenge)))
 
-func TestWaitEachMFAThatFails(t *testing.T) {
+// If an MFA answer fails, only the wait for that job ends.
+func TestWaitEach_MFAFails(t *testing.T) {
 	t.Parallel()
 	two := []basiq.Secret{basiq.NewSecret("a"), basiq.NewSecret("b")}
 	for name, c := range map[string]struct {
 		answers []basiq.Secret
 		err     error
-		post    answerOf
+		post    stubResponse
 		is      error
 		failed  bool
 	}{
-		"no answer":    {err: errReset, is: errReset},
-		"too few":      {answers: two[:1], is: basiq.ErrMFARequired},
-		"wrong":        {answers: two, post: ok(400, envelope("parameter-not-valid", "", "wrong")), is: basiq.ErrBadRequest, failed: true},
-		"out of reach": {answers: two, post: ok(500, ""), failed: true},
+		"no answer":   {err: errReset, is: errReset},
+		"too few":     {answers: two[:1], is: basiq.ErrMFARequired},
+		"wrong":       {answers: two, post: ok(400, envelope("parameter-not-valid", "", "wrong")), is: basiq.ErrBadRequest, failed: true},
+		"unavailable": {answers: two, post: ok(500, ""), failed: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				posted := false
-				client := newClient(t, &jobServer{answer: func(req *http.Request, _ string) (*http.Response, error) {
+				client := newClient(t, &jobServer{respond: func(req *http.Request, _ string) (*http.Response, error) {
 					switch {
 					case req.Method == http.MethodPost:
 						posted = true
-						return c.post.response(), nil
+						return c.post.httpResponse(), nil
 					case posted:
-						return ok(200, job(step("mfa-challenge", "failed", "null"))).response(), nil
+						return ok(200, job(step("mfa-challenge", "failed", "null"))).httpResponse(), nil
 					}
-					return jobAsks.response(), nil
+					return jobRequiresMFA.httpResponse(), nil
 				}})
 				n := 0
 				for job, err := range client.Jobs.WaitEach(t.Context(), slices.Values([]string{jobID}),
@@ -619,15 +620,15 @@ func TestWaitEachMFAThatFails(t *testing.T) {
 	}
 }
 
-// What a function of the caller's panics with comes out where the caller can recover it, and at once.
-func TestWaitEachHandsOnPanics(t *testing.T) {
+// A panic in a function of the caller can be recovered by the caller, immediately.
+func TestWaitEach_Panic(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		hook   basiq.Middleware
-		answer func(context.Context, basiq.MFAChallenge) ([]basiq.Secret, error)
+		middleware basiq.Middleware
+		answer     func(context.Context, basiq.MFAChallenge) ([]basiq.Secret, error)
 	}{
 		"an answer": {answer: func(context.Context, basiq.MFAChallenge) ([]basiq.Secret, error) { return ouch() }},
-		"a hook": {hook: func(next basiq.Doer) basiq.Doer {
+		"middleware": {middleware: func(next basiq.Doer) basiq.Doer {
 			return basiq.DoerFunc(func(req *http.Request) (*http.Response, error) {
 				if strings.HasSuffix(req.URL.Path, "/mfa") {
 					_, _ = ouch()
@@ -639,19 +640,19 @@ func TestWaitEachHandsOnPanics(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				s := &jobServer{answer: func(req *http.Request, jobID string) (*http.Response, error) {
+				s := &jobServer{respond: func(req *http.Request, jobID string) (*http.Response, error) {
 					switch jobID {
 					case "mfa":
-						return answerFor(jobID, jobAsks), nil
+						return responseFor(jobID, jobRequiresMFA), nil
 					case "slower":
 						<-req.Context().Done()
 						return nil, req.Context().Err()
 					}
-					return answerFor(jobID, jobStarted), nil
+					return responseFor(jobID, jobStarted), nil
 				}}
 				var options []basiq.Option
-				if c.hook != nil {
-					options = append(options, basiq.WithMiddleware(c.hook))
+				if c.middleware != nil {
+					options = append(options, basiq.WithMiddleware(c.middleware))
 				}
 				var waits []basiq.WaitOption
 				if c.answer != nil {
@@ -660,7 +661,7 @@ func TestWaitEachHandsOnPanics(t *testing.T) {
 				start := time.Now()
 				panicsWithStack(t, func() {
 					for job, err := range newClient(t, s, options...).Jobs.WaitEach(t.Context(), slices.Values([]string{"slow", "mfa", "slower"}), waits...) {
-						t.Error("nobody is done", job, err)
+						t.Error("unexpected job", job, err)
 					}
 				})
 				assert.Less(t, time.Since(start), time.Second)
@@ -669,19 +670,19 @@ func TestWaitEachHandsOnPanics(t *testing.T) {
 	}
 }
 
-// What ends a goroutine without returning ends one wait, and not the program.
-func TestWaitEachOfAFunctionThatNeverReturns(t *testing.T) {
+// If a function of the caller ends its goroutine, only the wait for that job ends.
+func TestWaitEach_Goexit(t *testing.T) {
 	t.Parallel()
 	client := newClient(t, waitAllStub(), basiq.WithMiddleware(func(next basiq.Doer) basiq.Doer {
 		return basiq.DoerFunc(func(req *http.Request) (*http.Response, error) {
-			if strings.HasSuffix(req.URL.Path, "hook") {
+			if strings.HasSuffix(req.URL.Path, "goexit") {
 				runtime.Goexit()
 			}
 			return next.Do(req)
 		})
 	}))
 	seen := map[string]string{}
-	for job, err := range client.Jobs.WaitEach(t.Context(), slices.Values([]string{"mfa", "hook", "ok"}), basiq.WithPollRate(50, 1),
+	for job, err := range client.Jobs.WaitEach(t.Context(), slices.Values([]string{"mfa", "goexit", "ok"}), basiq.WithPollRate(50, 1),
 		basiq.WithMFA(func(context.Context, basiq.MFAChallenge) ([]basiq.Secret, error) {
 			runtime.Goexit()
 			return nil, nil
@@ -689,17 +690,17 @@ func TestWaitEachOfAFunctionThatNeverReturns(t *testing.T) {
 		seen[idOf(t, job, err)] = fmt.Sprint(err)
 	}
 	assert.Equal(t, map[string]string{
-		"ok": "<nil>", "mfa": "basiq: waiting for job mfa: the wait was abandoned", "hook": "basiq: waiting for job hook: the wait was abandoned",
+		"ok": "<nil>", "mfa": "basiq: waiting for job mfa: the wait was abandoned", "goexit": "basiq: waiting for job goexit: the wait was abandoned",
 	}, seen)
 }
 
-// A loop whose body takes its time finds all jobs that were over in time, and has all banks answered.
-func TestWaitEachWithASlowBody(t *testing.T) {
+// If the body of the loop is slow, jobs that ended in time are still reported as done.
+func TestWaitEach_SlowBody(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		client := newClient(t, overAfter())
 		n := 0
-		for job, err := range client.Jobs.WaitEach(t.Context(), slices.Values(numbered(60)), basiq.WithMaxWait(2*time.Minute)) {
+		for job, err := range client.Jobs.WaitEach(t.Context(), slices.Values(numberedIDs(60)), basiq.WithMaxWait(2*time.Minute)) {
 			require.NoError(t, err)
 			require.True(t, job.Done())
 			n++
@@ -709,18 +710,18 @@ func TestWaitEachWithASlowBody(t *testing.T) {
 	})
 }
 
-// What another user's job says is nobody's business, and it is not shown.
-func TestWaitEachForUser(t *testing.T) {
+// The job of another user must not be returned.
+func TestWaitEach_UserMismatch(t *testing.T) {
 	t.Parallel()
-	_, client := newStub(t, jobHalfway) // of u1, says the link
+	_, client := newStub(t, jobHalfway) // the link contains u1
 	for job, err := range client.Jobs.WaitEach(t.Context(), slices.Values([]string{jobID}), basiq.WithUser("u2")) {
 		require.ErrorIs(t, err, basiq.ErrUserMismatch)
 		require.Nil(t, job)
 	}
 }
 
-// WaitAll has a job as it was last seen, where WaitEach keeps none.
-func TestWaitAllKeepsWhatWasSeen(t *testing.T) {
+// WaitAll returns the last known job, which WaitEach does not keep.
+func TestWaitAll_LastKnownJob(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		_, client := newStub(t, jobStarted, jobHalfway)
@@ -734,7 +735,7 @@ func TestWaitAllKeepsWhatWasSeen(t *testing.T) {
 	})
 }
 
-// An invalid or duplicate ID of a stream is an error of its own.
+// An invalid or duplicate ID in a stream is yielded as a separate error.
 func TestWaitEach_Stream(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -761,7 +762,7 @@ func TestWaitEach_Stream(t *testing.T) {
 	})
 }
 
-// An endless source ends with the loop, and with the context.
+// An endless source of IDs is not read after the loop or the context has ended.
 func TestWaitEach_EndlessStream(t *testing.T) {
 	t.Parallel()
 	for name, sleep := range map[string]time.Duration{"slow": time.Second, "fast": 0} {
@@ -774,8 +775,8 @@ func TestWaitEach_EndlessStream(t *testing.T) {
 						time.Sleep(sleep)
 					}
 				}
-				s := &jobServer{answer: func(_ *http.Request, jobID string) (*http.Response, error) {
-					return answerFor(jobID, jobSucceeded), nil
+				s := &jobServer{respond: func(_ *http.Request, jobID string) (*http.Response, error) {
+					return responseFor(jobID, jobSucceeded), nil
 				}}
 				client, n := newClient(t, s), 0
 				for _, err := range client.Jobs.WaitEach(t.Context(), endless) {
@@ -798,6 +799,7 @@ func TestWaitEach_EndlessStream(t *testing.T) {
 	}
 }
 
+// A panic of the source of IDs reaches the caller. If the source ends its goroutine, the loop ends with an error.
 func TestWaitEach_StreamDoesNotReturn(t *testing.T) {
 	t.Parallel()
 	_, client := newStub(t, jobSucceeded)

@@ -16,7 +16,7 @@ import (
 
 const webhookURL = "https://piper.com/basiq-messages/"
 
-func TestCreateWebhook(t *testing.T) {
+func TestWebhooks_Create(t *testing.T) {
 	t.Parallel()
 	s, client := newStub(t, ok(201, official(t, "examples/webhooks/addWebhook.201.success")))
 	webhook, err := client.Webhooks.Create(t.Context(), basiq.CreateWebhook{
@@ -27,20 +27,20 @@ func TestCreateWebhook(t *testing.T) {
 	assert.Equal(t, "3fa85f64-5717-4562-b3fc-2c963f66afa6", webhook.ID)
 	assert.Equal(t, webhookURL, webhook.URL)
 	assert.Equal(t, basiq.WebhookStatusActive, webhook.Status)
-	assert.Equal(t, []basiq.EventTypeName{"user.created"}, webhook.SubscribedEvents.Items, "a text in place of a list")
+	assert.Equal(t, []basiq.EventTypeName{"user.created"}, webhook.SubscribedEvents.Items, "a string instead of an array")
 	assert.Equal(t, "rfiuheo43934", webhook.Secret.Reveal())
 
 	require.Len(t, s.seen(), 1)
 	assert.Equal(t, "POST /notifications/webhooks", s.seen()[0].String())
 	assert.Equal(t, "application/json", s.seen()[0].ContentType)
 	assert.JSONEq(t, `{"name":"My General Webhook","description":"Webhook to catch all events","url":"https://piper.com/basiq-messages/",
-		"subscribedEvents":["user.created"]}`, s.seen()[0].Body, "one event is a list all the same: the schema says array")
+		"subscribedEvents":["user.created"]}`, s.seen()[0].Body, "a single event must be sent as an array")
 }
 
-// exampleWebhookID is the ID of the webhook in the documents' examples.
+// exampleWebhookID is the ID of the webhook in the documented examples.
 const exampleWebhookID = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
 
-func TestUpdateWebhook(t *testing.T) {
+func TestWebhooks_Update(t *testing.T) {
 	t.Parallel()
 	s, client := newStub(t, ok(200, official(t, "examples/webhooks/updateWebhook.200.success")))
 	webhook, err := client.Webhooks.Update(t.Context(), exampleWebhookID, basiq.UpdateWebhook{URL: webhookURL, SubscribedEvents: []basiq.EventTypeName{"user.created", "consent.revoked"}})
@@ -50,13 +50,13 @@ func TestUpdateWebhook(t *testing.T) {
 	assert.JSONEq(t, `{"url":"https://piper.com/basiq-messages/","subscribedEvents":["user.created","consent.revoked"]}`, s.seen()[0].Body)
 }
 
-func TestGetWebhook(t *testing.T) {
+func TestWebhooks_Get(t *testing.T) {
 	t.Parallel()
 	_, client := newStub(t, ok(200, official(t, "examples/webhooks/getWebhook.200.success")))
 	webhook, err := client.Webhooks.Get(t.Context(), exampleWebhookID)
 	require.NoError(t, err)
 	assert.Equal(t, "My General Webhook", webhook.Name)
-	assert.True(t, webhook.Secret.IsZero(), "Basiq tells it once")
+	assert.True(t, webhook.Secret.IsZero(), "Basiq returns the secret only once")
 
 	_, client = newStub(t, ok(200, `{"type":"webhook","id":"w1","url":"x","status":"asleep","subscribedEvents":["a.b","c.d"],"secret":null,"links":null,"brandNew":1}`))
 	webhook, err = client.Webhooks.Get(t.Context(), "w1")
@@ -66,8 +66,8 @@ func TestGetWebhook(t *testing.T) {
 	assert.True(t, webhook.Secret.IsZero())
 }
 
-// The secret is in the answer's JSON, so it must be taken out of what the caller may log or store.
-func TestWebhookSecretNeverShows(t *testing.T) {
+// The secret is part of the response's JSON. It must not be visible in values that callers may log or store.
+func TestWebhooks_SecretNotVisible(t *testing.T) {
 	t.Parallel()
 	const planted = "whsec_UExBTlRFRC13ZWJob29r"
 	body := `{"type":"webhook","id":"w1","url":"https://piper.com/","secret":"` + planted + `","subscribedEvents":["user.created"]}`
@@ -76,7 +76,7 @@ func TestWebhookSecretNeverShows(t *testing.T) {
 	require.NoError(t, err)
 	updated, err := client.Webhooks.Update(t.Context(), "w1", basiq.UpdateWebhook{URL: webhookURL})
 	require.NoError(t, err)
-	// It is not in the documents' list; should Basiq ever put it there, it shows no more than elsewhere.
+	// The documented list has no secrets. If Basiq adds them, they must not be visible either.
 	_, client = newStub(t, ok(200, `{"type":"list","data":[`+body+`]}`))
 	listed := all(t, client.Webhooks.List(t.Context()))
 	require.Len(t, listed, 1)
@@ -92,27 +92,27 @@ func TestWebhookSecretNeverShows(t *testing.T) {
 		var fields map[string]any
 		require.NoError(t, json.Unmarshal(marshaled, &fields))
 		assert.Equal(t, "[redacted]", fields["secret"], name)
-		assert.Equal(t, "w1", fields["id"], "the rest is there")
+		assert.Equal(t, "w1", fields["id"], "other fields must be visible")
 	}
 }
 
-// An error must not show it either: one that cannot be read may have it, and so may what a proxy echoes.
-func TestWebhookSecretIsNotInErrors(t *testing.T) {
+// Errors must not contain the secret. An invalid response may contain it, and so may a proxy's echo.
+func TestWebhooks_SecretNotInErrors(t *testing.T) {
 	t.Parallel()
 	const planted = "whsec_UExBTlRFRC13ZWJob29r"
-	for name, answer := range map[string]answerOf{
-		"cut short":  ok(201, `{"type":"webhook","id":"w1","secret":"`+planted+`","na`),
-		"no id":      ok(201, `{"type":"webhook","secret":"`+planted+`"}`),
-		"broken off": {status: 201, body: `{"secret":"` + planted, cut: errors.New("unexpected EOF")},
-		"500":        ok(500, `{"secret":"`+planted+`"}`),
+	for name, response := range map[string]stubResponse{
+		"incomplete JSON": ok(201, `{"type":"webhook","id":"w1","secret":"`+planted+`","na`),
+		"missing ID":      ok(201, `{"type":"webhook","secret":"`+planted+`"}`),
+		"truncated":       {status: 201, body: `{"secret":"` + planted, cut: errors.New("unexpected EOF")},
+		"500":             ok(500, `{"secret":"`+planted+`"}`),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, client := newStub(t, answer)
+			_, client := newStub(t, response)
 			_, err := client.Webhooks.Create(t.Context(), basiq.CreateWebhook{URL: webhookURL})
 			require.Error(t, err)
 			assert.NotContains(t, shown(err), planted)
-			assert.True(t, basiq.MayHaveSucceeded(err), "the webhook may be there")
+			assert.True(t, basiq.MayHaveSucceeded(err), "the webhook may have been created")
 		})
 	}
 }
@@ -175,17 +175,17 @@ func TestWebhooks_URL(t *testing.T) {
 	}
 }
 
-func TestListWebhooks(t *testing.T) {
+func TestWebhooks_List(t *testing.T) {
 	t.Parallel()
 	const one = `{"id":"w1","url":"https://piper.com/1","subscribedEvents":"user.created"}`
 	const two = `{"id":"w2","url":"https://piper.com/2","subscribedEvents":["user.updated"]}`
 	for name, c := range map[string]struct {
-		answers []any
-		want    []string
+		responses []any
+		want      []string
 	}{
-		"one, without a list around it": {[]any{ok(200, official(t, "examples/webhooks/listAppWebhooks.200.success"))}, []string{"3fa85f64-5717-4562-b3fc-2c963f66afa6"}},
-		"several":                       {[]any{ok(200, `{"type":"list","data":[`+one+`,`+two+`]}`)}, []string{"w1", "w2"}},
-		"several pages, the last of one": {[]any{
+		"one object instead of an array": {[]any{ok(200, official(t, "examples/webhooks/listAppWebhooks.200.success"))}, []string{"3fa85f64-5717-4562-b3fc-2c963f66afa6"}},
+		"several":                        {[]any{ok(200, `{"type":"list","data":[`+one+`,`+two+`]}`)}, []string{"w1", "w2"}},
+		"several pages, the last with one object": {[]any{
 			ok(200, `{"type":"list","data":[`+one+`],"links":{"next":"https://au-api.basiq.io/notifications/webhooks?next=a"}}`),
 			ok(200, `{"type":"list","data":`+two+`,"links":{}}`),
 		}, []string{"w1", "w2"}},
@@ -193,7 +193,7 @@ func TestListWebhooks(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s, client := newStub(t, c.answers...)
+			s, client := newStub(t, c.responses...)
 			var ids []string
 			for _, webhook := range all(t, client.Webhooks.List(t.Context())) {
 				ids = append(ids, webhook.ID)
@@ -201,13 +201,13 @@ func TestListWebhooks(t *testing.T) {
 				assert.Len(t, webhook.SubscribedEvents.Items, 1)
 			}
 			assert.Equal(t, c.want, ids)
-			assert.Len(t, s.seen(), len(c.answers))
+			assert.Len(t, s.seen(), len(c.responses))
 		})
 	}
 }
 
-// The documents' own errors, by the names that a caller asks for.
-func TestWebhookErrors(t *testing.T) {
+// The documented errors match the sentinels that callers use.
+func TestWebhooks_Errors(t *testing.T) {
 	t.Parallel()
 	create := func(c *basiq.Client) error {
 		return errOf(c.Webhooks.Create(t.Context(), basiq.CreateWebhook{URL: webhookURL}))
@@ -246,7 +246,7 @@ func TestWebhookErrors(t *testing.T) {
 	}
 }
 
-func TestWebhookMessages(t *testing.T) {
+func TestWebhooks_Messages(t *testing.T) {
 	t.Parallel()
 	s, client := newStub(t, ok(200, official(t, "examples/webhooks/listMessages.200.success")))
 	fields := basiq.WebhookMessageFields
@@ -268,7 +268,7 @@ func TestWebhookMessages(t *testing.T) {
 	assert.Equal(t, "next=a", s.seen()[1].Query)
 }
 
-func TestWebhookMessage(t *testing.T) {
+func TestWebhooks_Message(t *testing.T) {
 	t.Parallel()
 	_, client := newStub(t, ok(200, official(t, "examples/webhooks/getWebhookMessage.200.success")))
 	message, err := client.Webhooks.Message(t.Context(), "w1", "11a85f64-5717-4562-b3fc-2c963f66af11")
@@ -278,7 +278,7 @@ func TestWebhookMessage(t *testing.T) {
 	assert.Equal(t, basiq.WebhookAttemptStatusSuccess, message.Attempts[0].Status)
 	assert.Equal(t, basiq.WebhookAttemptStatusFailed, message.Attempts[1].Status)
 	assertMoment(t, "2019-08-24T14:13:22Z", message.Attempts[1].Timestamp)
-	// The documents' example has a number in one attempt and a text in the other.
+	// The documented example has a number in one attempt and a string in the other.
 	for i, want := range []int64{http.StatusOK, http.StatusInternalServerError} {
 		status, ok := message.Attempts[i].ResponseStatusCode.MinorUnits(0)
 		assert.True(t, ok)
@@ -286,17 +286,17 @@ func TestWebhookMessage(t *testing.T) {
 	}
 }
 
-func TestSendTestMessage(t *testing.T) {
+func TestWebhooks_SendTest(t *testing.T) {
 	t.Parallel()
-	for name, answer := range map[string]answerOf{
-		"201 without a body":      ok(201, ""),
-		"201 without its type":    {status: 201, header: http.Header{"Content-Type": nil}},
-		"a body without interest": ok(201, `{"type":"message"}`),
-		"204":                     ok(204, ""),
+	for name, response := range map[string]stubResponse{
+		"201 without a body":         ok(201, ""),
+		"201 without a content type": {status: 201, header: http.Header{"Content-Type": nil}},
+		"201 with a body":            ok(201, `{"type":"message"}`),
+		"204":                        ok(204, ""),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s, client := newStub(t, answer)
+			s, client := newStub(t, response)
 			require.NoError(t, client.Webhooks.SendTest(t.Context(), basiq.WebhookTestMessage{EventTypeID: basiq.EventTypeNameUserCreated, Text: "My test message"}))
 			require.Len(t, s.seen(), 1)
 			assert.Equal(t, "POST /notifications/messages/test", s.seen()[0].String())

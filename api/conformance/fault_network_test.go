@@ -68,7 +68,7 @@ func connectionFaults() []fault {
 		},
 		{
 			name: "TLS: the server requires a client certificate", meaning: permanent, https: true,
-			// With TLS 1.3 the alert races with the request; TestPermanentFailures in wrapper tests that case.
+			// With TLS 1.3 the alert races with the request; TestRetry_PermanentFailures in wrapper tests that case.
 			handshake: shakeHands(func(config *tls.Config) {
 				config.ClientAuth, config.MaxVersion = tls.RequireAnyClientCert, tls.VersionTLS12
 			}),

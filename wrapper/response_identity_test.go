@@ -15,13 +15,13 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-// A response about another resource than the call asked for is an error, and the status says that something was done.
-func TestIdentity_AnotherResource(t *testing.T) {
+// A response about a resource other than the requested one is an error. Its status shows that the call may have succeeded.
+func TestResponseIdentity_AnotherResource(t *testing.T) {
 	t.Parallel()
 	call := func(operation, body string, get func(t testing.TB, c *basiq.Client) error) {
 		t.Run(operation+" "+body, func(t *testing.T) {
 			t.Parallel()
-			s := &stub{answer: inTurn(ok(200, body))}
+			s := &stub{respond: respondWith(ok(200, body))}
 			client := newClient(t, s, versionOfName(t, operation))
 			err := get(t, client)
 			var failure *basiq.Error
@@ -30,15 +30,15 @@ func TestIdentity_AnotherResource(t *testing.T) {
 			assert.Equal(t, 200, failure.StatusCode)
 			assert.Contains(t, err.Error(), "invalid response: response about ")
 			assert.NotContains(t, err.Error(), "victim")
-			assert.Empty(t, failure.Body(), "what belongs to another is not kept")
+			assert.Empty(t, failure.Body(), "data of another resource must not be kept")
 			assert.True(t, basiq.MayHaveSucceeded(err))
 			assert.Len(t, s.seen(), 1)
 		})
 	}
-	for _, c := range things {
+	for _, c := range resourceCalls {
 		call(c.operation, `{"id":"victim"}`, func(t testing.TB, client *basiq.Client) error { return errOf(c.get(t, client)) })
 		switch c.operation {
-		case "Webhooks.Message", "Reports.Type", "Events.Type", "Insights.Type": // whose type is missing, or not the same everywhere
+		case "Webhooks.Message", "Reports.Type", "Events.Type", "Insights.Type": // their type is missing or inconsistent
 		default:
 			call(c.operation, `{"type":"victim","id":"x1"}`, func(t testing.TB, client *basiq.Client) error { return errOf(c.get(t, client)) })
 		}
@@ -92,7 +92,7 @@ func TestIdentity_AnotherResource(t *testing.T) {
 	}
 }
 
-// versionOfName is versionOf for the name of a Go method.
+// versionOfName is like versionOf for the name of a Go method.
 func versionOfName(t testing.TB, name string) basiq.Option {
 	t.Helper()
 	for _, op := range basiq.Operations() {
@@ -100,12 +100,12 @@ func versionOfName(t testing.TB, name string) basiq.Option {
 			return versionOf(t, op.ID)
 		}
 	}
-	require.Fail(t, "no such operation", name)
+	require.Fail(t, "unknown operation", name)
 	return nil
 }
 
-// rawServer starts a server that responds to each request with what respond writes. conn counts the connections and n the
-// requests on a connection, both from 1.
+// rawServer starts a server whose responses are written by respond. conn counts the connections, and n the requests on a
+// connection, both from 1.
 func rawServer(t *testing.T, respond func(w io.Writer, conn, n int, req *http.Request)) (address string) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -138,8 +138,8 @@ func writeResponse(w io.Writer, body string) {
 	_, _ = fmt.Fprintf(w, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
 }
 
-// A proxy that leaves a second response on a keep-alive connection makes net/http return it to the next request.
-func TestIdentity_SecondResponseOnAConnection(t *testing.T) {
+// If a proxy leaves a second response on a keep-alive connection, net/http returns it for the next request.
+func TestResponseIdentity_StrayResponse(t *testing.T) {
 	t.Parallel()
 	address := rawServer(t, func(w io.Writer, _, n int, req *http.Request) {
 		id := strings.TrimPrefix(req.URL.Path, "/users/")
@@ -154,7 +154,7 @@ func TestIdentity_SecondResponseOnAConnection(t *testing.T) {
 		id := fmt.Sprint("u", n)
 		user, err := client.Users.Get(t.Context(), id)
 		if n%2 == 0 {
-			require.NoError(t, err, "on a new connection")
+			require.NoError(t, err, "must use a new connection")
 			require.Equal(t, id, user.ID)
 		} else {
 			require.ErrorContains(t, err, "response about another resource")
@@ -162,8 +162,8 @@ func TestIdentity_SecondResponseOnAConnection(t *testing.T) {
 	}
 }
 
-// The connection that brought a response about another resource is not used again.
-func TestIdentity_ConnectionIsClosed(t *testing.T) {
+// A connection that delivered a response about another resource is not reused.
+func TestResponseIdentity_ConnectionClosed(t *testing.T) {
 	t.Parallel()
 	address := rawServer(t, func(w io.Writer, conn, _ int, _ *http.Request) {
 		if conn == 1 {
@@ -182,8 +182,8 @@ func TestIdentity_ConnectionIsClosed(t *testing.T) {
 	}
 }
 
-// The success of a call that has no result needs more than the status: a proxy's page has a 200 as well.
-func TestIdentity_NoContent(t *testing.T) {
+// The success of a call without a result requires more than status 200, because the error page of a proxy may also have it.
+func TestResponseIdentity_NoContent(t *testing.T) {
 	t.Parallel()
 	for name, remove := range map[string]func(c *basiq.Client) error{
 		"Users.Delete":       func(c *basiq.Client) error { return c.Users.Delete(t.Context(), userID) },
