@@ -6664,4 +6664,4 @@ func (c *Client) applyEditors(ctx context.Context, req *http.Request, additional
 	return nil
 }
 
-// ClientWithResponses is left out; package basiq reads the answers.
+// ClientWithResponses is not generated, because package basiq decodes the responses.

@@ -1487,14 +1487,14 @@ type AffordabilityAsset struct {
 	// Institution is the name of the account's institution.
 	Institution string `json:"institution,omitempty,omitzero"`
 
-	// Previous6Months is the lowest and the highest balance of an asset in the last six months.
+	// Previous6Months are the extreme balances of an asset in the last six months.
 	Previous6Months AffordabilityAssetPrevious6Months `json:"previous6Months,omitempty,omitzero"`
 
 	// Type is the type of the asset, for example `account`.
 	Type string `json:"type,omitempty,omitzero"`
 }
 
-// AffordabilityAssetPrevious6Months is the lowest and the highest balance of an asset in the last six months.
+// AffordabilityAssetPrevious6Months are the extreme balances of an asset in the last six months.
 type AffordabilityAssetPrevious6Months struct {
 	// MaxBalance is the highest balance.
 	MaxBalance api.Amount `json:"maxBalance,omitempty,omitzero"`
@@ -1705,7 +1705,7 @@ type AffordabilityLoanPreviousMonth struct {
 	TotalRepayments Decimal `json:"totalRepayments,omitempty,omitzero"`
 }
 
-// AffordabilityMonthlyAverage holds the average over the last three months.
+// AffordabilityMonthlyAverage is the average over the last three months.
 type AffordabilityMonthlyAverage struct {
 	// AvgMonthly is the monthly average.
 	AvgMonthly api.Amount `json:"avgMonthly,omitempty,omitzero"`
@@ -1713,7 +1713,7 @@ type AffordabilityMonthlyAverage struct {
 
 // AffordabilityRegularIncome is the regular income. The income summary has more details.
 type AffordabilityRegularIncome struct {
-	// Previous3Months are the average over the last three months.
+	// Previous3Months is the average over the last three months.
 	Previous3Months AffordabilityMonthlyAverage `json:"previous3Months,omitempty,omitzero"`
 }
 
@@ -1869,16 +1869,16 @@ type AffordabilityTransactionList struct {
 	Type string `json:"type"`
 }
 
-// AnalyticsActive holds the users that exist at the end of an interval.
+// AnalyticsActive holds the numbers of users that exist at the end of an interval.
 type AnalyticsActive struct {
-	// Connected holds the users that have a connection.
+	// Connected holds the numbers of users that have a connection.
 	Connected AnalyticsConnected `json:"connected,omitempty,omitzero"`
 
 	// Total is the number of users.
 	Total *int64 `json:"total,omitempty"`
 }
 
-// AnalyticsConnected holds the users that have a connection.
+// AnalyticsConnected holds the numbers of users that have a connection.
 type AnalyticsConnected struct {
 	// Distribution holds the numbers of users with each type of connection.
 	Distribution AnalyticsDistribution `json:"distribution,omitempty,omitzero"`
@@ -1917,7 +1917,7 @@ type AnalyticsInitial struct {
 // AnalyticsInterval is the length of an interval. Preview, outside the stability promise.
 type AnalyticsInterval string
 
-// AnalyticsMeta is the size of the response. There is no parameter to request another page.
+// AnalyticsMeta is the metadata of the response. There is no parameter to request another page.
 type AnalyticsMeta struct {
 	// Page is the number of the page.
 	Page *int64 `json:"page,omitempty"`
@@ -2145,7 +2145,7 @@ type Connector struct {
 	// Stage is the maturity of the support for an institution.
 	Stage InstitutionStage `json:"stage,omitempty,omitzero"`
 
-	// Stats is the statistics about data retrieval from an institution.
+	// Stats are the statistics of data retrieval from an institution.
 	Stats InstitutionStats `json:"stats,omitempty,omitzero"`
 
 	// Status is the current status of the support for an institution. The values are documented for filters; responses also have
@@ -3460,7 +3460,7 @@ type InsightData struct {
 	// Address is the result of comparing a value with the data of an institution.
 	Address InsightMatch `json:"address,omitempty,omitzero"`
 
-	// Addresses is the results about the postal address.
+	// Addresses are the results about the postal address.
 	Addresses []InsightMatch `json:"addresses,omitempty,omitzero"`
 
 	// Balance is the result of comparing a value with the data of an institution.
@@ -3469,7 +3469,7 @@ type InsightData struct {
 	// Email is the result of comparing a value with the data of an institution.
 	Email InsightMatch `json:"email,omitempty,omitzero"`
 
-	// Emails is the results about the email address.
+	// Emails are the results about the email address.
 	Emails []InsightMatch `json:"emails,omitempty,omitzero"`
 
 	// Name is the result of comparing a value with the data of an institution.
@@ -3478,7 +3478,7 @@ type InsightData struct {
 	// Phone is the result of comparing a value with the data of an institution.
 	Phone InsightMatch `json:"phone,omitempty,omitzero"`
 
-	// Phones is the results about the phone number.
+	// Phones are the results about the phone number.
 	Phones []InsightMatch `json:"phones,omitempty,omitzero"`
 }
 
@@ -3615,7 +3615,7 @@ type Institution struct {
 	// Stage is the maturity of the support for an institution.
 	Stage InstitutionStage `json:"stage,omitempty,omitzero"`
 
-	// Stats is the statistics about data retrieval from an institution.
+	// Stats are the statistics of data retrieval from an institution.
 	Stats InstitutionStats `json:"stats,omitempty,omitzero"`
 
 	// Status is the current status of the support for an institution. The values are documented for filters; responses also have
@@ -3790,7 +3790,7 @@ type InstitutionReference struct {
 // InstitutionStage is the maturity of the support for an institution.
 type InstitutionStage string
 
-// InstitutionStats is the statistics about data retrieval from an institution.
+// InstitutionStats are the statistics of data retrieval from an institution.
 type InstitutionStats struct {
 	// AverageDurationMs are the average durations in milliseconds; null if unknown.
 	AverageDurationMs InstitutionDurations `json:"averageDurationMs,omitempty,omitzero"`
@@ -4871,16 +4871,16 @@ type ReportTypeList struct {
 	// Data holds the types.
 	Data []ReportType `json:"data,omitempty,omitzero"`
 
-	// Description is the ID that the document declares both for the list and for its items, and does not show in an example.
+	// Description is the description. Declared for both the list and its items; absent in all examples.
 	Description string `json:"description,omitempty,omitzero"`
 
-	// Filters is the ID that the document declares both for the list and for its items, and does not show in an example.
+	// Filters are the filters. Declared for both the list and its items; absent in all examples.
 	Filters []ReportTypeFilter `json:"filters,omitempty,omitzero"`
 
-	// ID is the ID that the document declares both for the list and for its items, and does not show in an example.
+	// ID is the ID. Declared for both the list and its items; absent in all examples.
 	ID string `json:"id,omitempty,omitzero"`
 
-	// Name is the ID that the document declares both for the list and for its items, and does not show in an example.
+	// Name is the name. Declared for both the list and its items; absent in all examples.
 	Name string `json:"name,omitempty,omitzero"`
 
 	// Type is always `list`.
@@ -4943,18 +4943,18 @@ type TokenRequest struct {
 	// OrgType is the type of the organization.
 	OrgType *string `json:"orgType,omitempty"`
 
-	// Scope holds the permissions of a token. SERVER_ACCESS permits nearly everything and must never be used in a browser.
-	// CLIENT_ACCESS is bound to one user: it can create and update that user's connections and answer MFA challenges,
-	// and its responses omit some fields.
+	// Scope is the scope of a token. SERVER_ACCESS permits nearly everything and must never be used in a browser. CLIENT_ACCESS
+	// is bound to one user: it can create and update that user's connections and answer MFA challenges, and its
+	// responses omit some fields.
 	Scope TokenScope `json:"scope"`
 
 	// UserID is the ID of the user that a CLIENT_ACCESS token is bound to. API 3.0 requires it for that scope.
 	UserID *string `json:"userId,omitempty"`
 }
 
-// TokenScope holds the permissions of a token. SERVER_ACCESS permits nearly everything and must never be used in a browser.
-// CLIENT_ACCESS is bound to one user: it can create and update that user's connections and answer MFA challenges,
-// and its responses omit some fields.
+// TokenScope is the scope of a token. SERVER_ACCESS permits nearly everything and must never be used in a browser. CLIENT_ACCESS
+// is bound to one user: it can create and update that user's connections and answer MFA challenges, and its
+// responses omit some fields.
 type TokenScope string
 
 // Transaction is a credit to or debit from an account. Transactions in a report have neither `subClass` nor `links`.
@@ -5217,7 +5217,7 @@ type UserAnalytics struct {
 	// Interval is the length of an interval. Preview, outside the stability promise.
 	Interval AnalyticsInterval `json:"interval,omitempty,omitzero"`
 
-	// Meta is the size of the response. There is no parameter to request another page.
+	// Meta is the metadata of the response. There is no parameter to request another page.
 	Meta AnalyticsMeta `json:"meta,omitempty,omitzero"`
 
 	// ToDate is the last day of the period.
@@ -5226,7 +5226,7 @@ type UserAnalytics struct {
 
 // UserAnalyticsInterval holds the numbers of users in one interval.
 type UserAnalyticsInterval struct {
-	// Active holds the users that exist at the end of an interval.
+	// Active holds the numbers of users that exist at the end of an interval.
 	Active AnalyticsActive `json:"active,omitempty,omitzero"`
 
 	// Billable holds the billable users. The structure is not documented.
@@ -5290,7 +5290,7 @@ type VerifyBalance struct {
 	Balance BalanceRange `json:"balance"`
 }
 
-// VerifyIdentity is the claims about a user to verify. Absent and empty fields are not verified.
+// VerifyIdentity holds the claims about a user to verify. Absent and empty fields are not verified.
 type VerifyIdentity struct {
 	// Address is the postal address.
 	Address string `json:"address,omitempty,omitzero"`
@@ -5365,7 +5365,7 @@ type WebhookItems = []Webhook
 
 // WebhookLinks are the URLs of a webhook.
 type WebhookLinks struct {
-	// Next is the URL of the next page, which the document declares and does not show in an example.
+	// Next is the URL of the next page. Declared by the document; absent in all examples.
 	Next string `json:"next,omitempty,omitzero"`
 
 	// Self is the URL of the webhook.
@@ -5395,7 +5395,7 @@ type WebhookMessage struct {
 	// Attempts are the delivery attempts. Absent in a list.
 	Attempts []WebhookAttempt `json:"attempts,omitempty,omitzero"`
 
-	// Event is the URL of the next page, which the document declares and does not show in an example.
+	// Event is the event of the message. Declared by the document; absent in all examples.
 	Event string `json:"event,omitempty,omitzero"`
 
 	// EventID is the ID of the event. In the examples only the payload has it.
@@ -5423,7 +5423,7 @@ type WebhookMessageLinks struct {
 	// Event is the URL of the event. Absent in all examples.
 	Event string `json:"event,omitempty,omitzero"`
 
-	// Next is the URL of the next page, which the document declares and does not show in an example.
+	// Next is a URL that the document declares and does not explain; absent in all examples.
 	Next string `json:"next,omitempty,omitzero"`
 
 	// Self is the URL of the message.
@@ -5472,13 +5472,13 @@ type WebhookPayloadLinks struct {
 	// EventEntity is the URL of the changed resource.
 	EventEntity string `json:"eventEntity,omitempty,omitzero"`
 
-	// Next is the URL of the next page, which the document declares and does not show in an example.
+	// Next is a URL that the document declares and does not explain; absent in all examples.
 	Next string `json:"next,omitempty,omitzero"`
 
-	// Self is the URL of the next page, which the document declares and does not show in an example.
+	// Self is the URL of the message. Declared by the document; absent in all examples.
 	Self string `json:"self,omitempty,omitzero"`
 
-	// Webhook is the URL of the next page, which the document declares and does not show in an example.
+	// Webhook is the URL of the webhook. Declared by the document; absent in all examples.
 	Webhook string `json:"webhook,omitempty,omitzero"`
 }
 

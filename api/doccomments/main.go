@@ -117,7 +117,7 @@ func describe(name, text string) (string, bool) {
 
 // ends are words that follow the noun of a noun phrase.
 var ends = []string{
-	"and", "are", "as", "at", "before", "between", "by", "for", "from", "has", "have", "if", "in", "is", "of", "on", "or",
+	"about", "and", "are", "as", "at", "before", "between", "by", "for", "from", "has", "have", "if", "in", "is", "of", "on", "or", "over",
 	"that", "to", "when", "where", "which", "who", "whose", "with", "without",
 }
 
