@@ -96,8 +96,8 @@ func TestBadSummaries(t *testing.T) {
 	}
 }
 
-// 204 is Basiq's way of saying that there was nothing to summarise. That must not look like an empty summary, nor like an
-// answer that was lost.
+// Basiq responds with 204 if there is nothing to summarize. The error must differ from an empty summary and from a
+// lost response.
 func TestSummaryOfNothing(t *testing.T) {
 	t.Parallel()
 	for operation, c := range summaries {
@@ -106,7 +106,7 @@ func TestSummaryOfNothing(t *testing.T) {
 			s, client := newStub(t, ok(204, ""))
 			_, err := c.create(t, client, basiq.AffordabilityRequest{})
 			require.ErrorIs(t, err, basiq.ErrNoTransactions)
-			assert.Equal(t, "basiq: "+operation+": there are no transactions to summarise", err.Error())
+			assert.Equal(t, "basiq: "+operation+": no transactions in the period", err.Error())
 			require.NotErrorIs(t, err, basiq.ErrNotFound)
 			assert.False(t, basiq.MayHaveSucceeded(err), "no summary was made")
 			assert.Len(t, s.seen(), 1)

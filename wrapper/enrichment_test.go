@@ -77,15 +77,15 @@ func TestBadEnrichQueries(t *testing.T) {
 		change func(q *basiq.EnrichQuery)
 		says   string
 	}{
-		"no description":     {func(q *basiq.EnrichQuery) { q.Description = "" }, "give a Description of 3 characters at least"},
-		"a short one":        {func(q *basiq.EnrichQuery) { q.Description = "WO" }, "give a Description of 3 characters at least"},
-		"two letters":        {func(q *basiq.EnrichQuery) { q.Description = "äö" }, "give a Description of 3 characters at least"},
-		"a padded one":       {func(q *basiq.EnrichQuery) { q.Description = "  WO \t" }, "give a Description of 3 characters at least"},
-		"no institution":     {func(q *basiq.EnrichQuery) { q.InstitutionID = "" }, "give an InstitutionID"},
-		"no country":         {func(q *basiq.EnrichQuery) { q.Country = "" }, `give a Country, such as "AU" or "NZ"`},
-		"a country's name":   {func(q *basiq.EnrichQuery) { q.Country = "Australia" }, `give a Country, such as "AU" or "NZ"`},
-		"no number":          {func(q *basiq.EnrichQuery) { q.Amount = "12,50" }, "the Amount is not a decimal number"},
-		"a currency with it": {func(q *basiq.EnrichQuery) { q.Amount = "$12.50" }, "the Amount is not a decimal number"},
+		"no description":     {func(q *basiq.EnrichQuery) { q.Description = "" }, "Description must have at least 3 characters"},
+		"a short one":        {func(q *basiq.EnrichQuery) { q.Description = "WO" }, "Description must have at least 3 characters"},
+		"two letters":        {func(q *basiq.EnrichQuery) { q.Description = "äö" }, "Description must have at least 3 characters"},
+		"a padded one":       {func(q *basiq.EnrichQuery) { q.Description = "  WO \t" }, "Description must have at least 3 characters"},
+		"no institution":     {func(q *basiq.EnrichQuery) { q.InstitutionID = "" }, "InstitutionID is required"},
+		"no country":         {func(q *basiq.EnrichQuery) { q.Country = "" }, `Country must be a two-letter code, for example "AU" or "NZ"`},
+		"a country's name":   {func(q *basiq.EnrichQuery) { q.Country = "Australia" }, `Country must be a two-letter code, for example "AU" or "NZ"`},
+		"no number":          {func(q *basiq.EnrichQuery) { q.Amount = "12,50" }, "Amount is not a decimal number"},
+		"a currency with it": {func(q *basiq.EnrichQuery) { q.Amount = "$12.50" }, "Amount is not a decimal number"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
