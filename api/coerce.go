@@ -12,7 +12,7 @@ import (
 )
 
 // coerce decodes a JSON number into a string as its digits, and a JSON string that is an integer into an integer. It
-// leaves all other values to the decoder.
+// leaves other values to the default decoding.
 var coerce = jsonv2.WithUnmarshalers(jsonv2.UnmarshalFromFunc(func(decoder *jsontext.Decoder, target any) error {
 	value := reflect.ValueOf(target).Elem()
 	switch kind := decoder.PeekKind(); {

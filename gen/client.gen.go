@@ -90,513 +90,523 @@ func WithRequestEditorFn(fn RequestEditorFn) ClientOption {
 // The interface specification for the client above.
 type ClientInterface interface {
 
-	// GetUserAnalytics Count the application's users.
+	// GetUserAnalytics counts the application's users.
 	//
-	// Preview, outside the stability promise: Basiq calls this operation a beta, and its description has no example.
+	// Preview, outside the stability promise: Basiq calls this operation a beta, and its description does not have an
+	// example.
 	//
-	// How many users were created, deleted, active and connected in each interval of a period.
+	// Returns the numbers of users that were created, deleted, active and connected in each interval of a period.
 	//
 	// Corresponds with GET /analytics/users (the `GetUserAnalytics` operationId).
 	GetUserAnalytics(ctx context.Context, params *GetUserAnalyticsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GetConnectors List the connectors.
+	// GetConnectors lists the connectors.
 	//
-	// A connector is one way to fetch data from one institution, so an institution has several. The list is not paged.
+	// A connector is a way to fetch data from an institution. An institution can have several connectors. The list is
+	// not paged.
 	//
 	// Corresponds with GET /connectors (the `GetConnectors` operationId).
 	GetConnectors(ctx context.Context, params *GetConnectorsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GetConnector Retrieve a connector.
+	// GetConnector retrieves a connector.
 	//
-	// The status tells whether the connector works now, and `authorization` what a user has to give to log in.
+	// `status` shows whether the connector currently works, and `authorization` lists the credentials that a login
+	// requires.
 	//
 	// Corresponds with GET /connectors/{connectorId}/{method} (the `GetConnector` operationId).
 	GetConnector(ctx context.Context, connectorID ConnectorID, method ConnectorMethod, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GetEnrich Find out what a transaction was for.
+	// GetEnrich enriches the description of a transaction.
 	//
-	// Basiq reads a bank's description of a transaction and answers with its class and, for payments, with the merchant,
-	// the place and the kind of business, as far as it finds them. The operation has to be enabled for the API key; the
-	// sandbox allows 100 queries a month ("Query limit reached.", 429).
+	// Returns the class of a transaction, derived from a bank's description of it. For payments it also returns the
+	// merchant, the location and the industry, as far as Basiq recognizes them. Basiq must enable the operation for
+	// the API key. The sandbox allows 100 queries a month ("Query limit reached.", 429).
 	//
 	// Corresponds with GET /enrich (the `GetEnrich` operationId).
 	GetEnrich(ctx context.Context, params *GetEnrichParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GetEvents List the application's events.
+	// GetEvents lists the application's events.
 	//
-	// The events of the last seven days. The documents show no paging.
+	// Returns the events of the last seven days. The documents do not show paging.
 	//
 	// Corresponds with GET /events (the `GetEvents` operationId).
 	GetEvents(ctx context.Context, params *GetEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// ListEventTypes List the types of events.
+	// ListEventTypes lists the event types.
 	//
-	// The types that a webhook can subscribe to. The document's example has 15 of them.
+	// Returns the types that a webhook can subscribe to. The document's example has 15 of them.
 	//
 	// Corresponds with GET /events/types (the `ListEventTypes` operationId).
 	ListEventTypes(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GetEventTypeByID Retrieve a type of events.
+	// GetEventTypeByID retrieves an event type.
 	//
-	// The same as the item of the list; the document's example leaves out `type`.
+	// Returns the same fields as the list. The document's example omits `type`.
 	//
 	// Corresponds with GET /events/types/{eventTypeId} (the `GetEventTypeByID` operationId).
 	GetEventTypeByID(ctx context.Context, eventTypeID EventTypeID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GetEvent Retrieve an event.
+	// GetEvent retrieves an event.
 	//
-	// A message to a webhook has the event's id and type, and none of its data: that is here. `entity` says what the
-	// event is about, and so which fields `data` has.
+	// A webhook message has only the ID and the type of the event. This operation returns its data. `entity`
+	// determines the fields of `data`.
 	//
 	// Corresponds with GET /events/{eventId} (the `GetEvent` operationId).
 	GetEvent(ctx context.Context, eventID EventID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// CreateInsightWithBody Create an insight of any type.
+	// CreateInsightWithBody creates an insight of any type.
 	//
-	// Preview, outside the stability promise: Basiq announced this operation in May 2026, and no document describes its
-	// response.
+	// Preview, outside the stability promise: Basiq announced this operation in May 2026, and its response is not
+	// documented.
 	//
-	// Computes and stores an insight about one user. Only an insight of the type `EXPENSE_RATIO_VERIFICATION` can be about
-	// several users. The link of an insight about several users is below the first of them.
+	// Computes and stores an insight about one user. Only an insight of the type `EXPENSE_RATIO_VERIFICATION` accepts
+	// several users. The link of such an insight contains the ID of the first user.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /insights (the `CreateInsight` operationId).
 	CreateInsightWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// CreateInsight Create an insight of any type.
+	// CreateInsight creates an insight of any type.
 	//
-	// Preview, outside the stability promise: Basiq announced this operation in May 2026, and no document describes its
-	// response.
+	// Preview, outside the stability promise: Basiq announced this operation in May 2026, and its response is not
+	// documented.
 	//
-	// Computes and stores an insight about one user. Only an insight of the type `EXPENSE_RATIO_VERIFICATION` can be about
-	// several users. The link of an insight about several users is below the first of them.
+	// Computes and stores an insight about one user. Only an insight of the type `EXPENSE_RATIO_VERIFICATION` accepts
+	// several users. The link of such an insight contains the ID of the first user.
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /insights (the `CreateInsight` operationId).
 	CreateInsight(ctx context.Context, body CreateInsightJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GetInsightTypes List the types of insights.
+	// GetInsightTypes lists the insight types.
 	//
-	// Preview, outside the stability promise: Basiq announced this operation in May 2026, and no document describes the
-	// envelope of its response.
+	// Preview, outside the stability promise: Basiq announced this operation in May 2026, and the envelope of its
+	// response is not documented.
 	//
-	// The types that `createInsight` accepts.
+	// Returns the types that `createInsight` accepts.
 	//
 	// Corresponds with GET /insights/types (the `GetInsightTypes` operationId).
 	GetInsightTypes(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GetInsightType Retrieve a type of insights.
+	// GetInsightType retrieves an insight type.
 	//
-	// Preview, outside the stability promise: Basiq announced this operation in May 2026, and no document describes its
-	// response.
+	// Preview, outside the stability promise: Basiq announced this operation in May 2026, and its response is not
+	// documented.
 	//
-	// The same as the item of the list.
+	// Returns the same fields as the list.
 	//
 	// Corresponds with GET /insights/types/{typeId} (the `GetInsightType` operationId).
 	GetInsightType(ctx context.Context, typeID InsightTypeIDParameter, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GetInstitutions List the institutions.
+	// GetInstitutions lists the institutions.
 	//
-	// The list is not paged. No description of API 3.0 has it, but a 3.0 token is accepted; new programs use connectors.
+	// The list is not paged. The documents of API 3.0 do not contain this operation, but a 3.0 token is accepted. New
+	// programs should use connectors.
 	//
 	// Corresponds with GET /institutions (the `GetInstitutions` operationId).
 	GetInstitutions(ctx context.Context, params *GetInstitutionsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GetInstitution Retrieve an institution.
+	// GetInstitution retrieves an institution.
 	//
-	// The captions tell what a user has to give to log in, and `features` what can be fetched. No description of API 3.0 has it, but a 3.0 token is accepted; new programs use connectors.
+	// The captions name the credentials that a login requires, and `features` lists the data that can be fetched. The
+	// documents of API 3.0 do not contain this operation, but a 3.0 token is accepted. New programs should use
+	// connectors.
 	//
 	// Corresponds with GET /institutions/{institutionId} (the `GetInstitution` operationId).
 	GetInstitution(ctx context.Context, institutionID InstitutionID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GetJobs Retrieve one job.
+	// GetJobs retrieves a job.
 	//
-	// Each step has a `status`, and a `result` once it has one. A job has succeeded when all its steps have (or were
-	// skipped); the first step that fails ends it, and the steps after it stay `pending`. A failed job is not an
-	// error of this operation: it is answered with 200.
+	// Each step has a `status`, and a `result` when one is available. A job has succeeded if all of its steps have
+	// succeeded or were skipped. The first step that fails ends the job, and later steps stay `pending`. A failed job
+	// is returned with status 200.
 	//
-	// The newest 3.0 document lists 24 codes under 400, most of which describe why a job failed, for example
-	// `job-timed-out`, `job-invalidated` and `statement-not-available`. Its examples have such codes in the result of a
-	// step only, see `JobStepResult`.
+	// The newest 3.0 document lists 24 codes under 400. Most of them describe why a job failed, for example
+	// `job-timed-out`, `job-invalidated` and `statement-not-available`. In its examples these codes occur only in the
+	// result of a step, see `JobStepResult`.
 	//
 	// Corresponds with GET /jobs/{jobId} (the `GetJobs` operationId).
 	GetJobs(ctx context.Context, jobID JobID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// PostJobMFAWithBody Answer a job's MFA challenge.
+	// PostJobMFAWithBody answers a job's MFA challenge.
 	//
-	// Gives one answer for each `input` of the challenge, in their order. The documents of 2.1 and 3.0 both ask for a
-	// CLIENT_ACCESS token that is bound to the job's user. A wrong or late answer is refused here, or accepted, and then
-	// the step fails; there is no second try. Where the user approves in the bank's app, one guide answers `confirmed`.
-	// After an answer is accepted the step may stay `in-progress` for a while.
+	// Sends one answer for each `input` of the challenge, in the same order. The documents of 2.1 and 3.0 both require
+	// a CLIENT_ACCESS token that is bound to the job's user. A wrong or late answer is either rejected here, or
+	// accepted and then fails the step; there is no second attempt. If the user approves in the bank's app, one guide
+	// sends the answer `confirmed`. The step may stay `in-progress` for a while after an answer is accepted.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /jobs/{jobId}/mfa (the `PostJobMFA` operationId).
 	PostJobMFAWithBody(ctx context.Context, jobID JobID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// PostJobMFA Answer a job's MFA challenge.
+	// PostJobMFA answers a job's MFA challenge.
 	//
-	// Gives one answer for each `input` of the challenge, in their order. The documents of 2.1 and 3.0 both ask for a
-	// CLIENT_ACCESS token that is bound to the job's user. A wrong or late answer is refused here, or accepted, and then
-	// the step fails; there is no second try. Where the user approves in the bank's app, one guide answers `confirmed`.
-	// After an answer is accepted the step may stay `in-progress` for a while.
+	// Sends one answer for each `input` of the challenge, in the same order. The documents of 2.1 and 3.0 both require
+	// a CLIENT_ACCESS token that is bound to the job's user. A wrong or late answer is either rejected here, or
+	// accepted and then fails the step; there is no second attempt. If the user approves in the bank's app, one guide
+	// sends the answer `confirmed`. The step may stay `in-progress` for a while after an answer is accepted.
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /jobs/{jobId}/mfa (the `PostJobMFA` operationId).
 	PostJobMFA(ctx context.Context, jobID JobID, body PostJobMFAJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// MerchantSearch Search for merchants.
+	// MerchantSearch searches for merchants.
 	//
-	// The merchants with a business number or a name. One of `abn` and `merchantName` is required. The list is not paged,
-	// and is empty if no merchant was found.
+	// Returns the merchants with a business number or a name. Either `abn` or `merchantName` is required. The list is
+	// not paged, and empty if no merchant was found.
 	//
 	// Corresponds with GET /merchants (the `MerchantSearch` operationId).
 	MerchantSearch(ctx context.Context, params *MerchantSearchParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GetMerchantByID Retrieve a merchant.
+	// GetMerchantByID retrieves a merchant.
 	//
-	// The merchant with its place and its kind of business. Unknown strings are empty, and an unknown kind of business has
-	// the code `0`.
+	// Returns the merchant with its location and industry. Unknown strings are empty, and an unknown industry has the
+	// code `0`.
 	//
 	// Corresponds with GET /merchants/{merchantId} (the `GetMerchantByID` operationId).
 	GetMerchantByID(ctx context.Context, merchantID MerchantID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// TestMessageWithBody Send a test message.
+	// TestMessageWithBody sends a test message.
 	//
-	// Has Basiq send a message of the given event type to the application's webhooks. There must be a webhook (400, code
-	// `no-webhooks-found`), and such an event type (400, code `invalid-content`).
+	// Sends a message of an event type to the application's webhooks. Errors: 400 with the code `no-webhooks-found` if
+	// the application does not have a webhook, and `invalid-content` if the event type does not exist.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /notifications/messages/test (the `TestMessage` operationId).
 	TestMessageWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// TestMessage Send a test message.
+	// TestMessage sends a test message.
 	//
-	// Has Basiq send a message of the given event type to the application's webhooks. There must be a webhook (400, code
-	// `no-webhooks-found`), and such an event type (400, code `invalid-content`).
+	// Sends a message of an event type to the application's webhooks. Errors: 400 with the code `no-webhooks-found` if
+	// the application does not have a webhook, and `invalid-content` if the event type does not exist.
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /notifications/messages/test (the `TestMessage` operationId).
 	TestMessage(ctx context.Context, body TestMessageJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// ListAppWebhooks List the application's webhooks.
+	// ListAppWebhooks lists the application's webhooks.
 	//
-	// The webhooks without their secrets.
+	// Returns the webhooks without their secrets.
 	//
 	// Corresponds with GET /notifications/webhooks (the `ListAppWebhooks` operationId).
 	ListAppWebhooks(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// AddWebhookWithBody Create a webhook.
+	// AddWebhookWithBody creates a webhook.
 	//
-	// The answer has the secret that signs the messages; reading the webhook later does not show it. There can be one
-	// webhook for a URL (409), and one subscription to an event type in the whole application (400, code
-	// `event-already-subscribed`). Messages may take 15 minutes to start.
+	// The response has the secret that signs the messages. It is not returned when the webhook is read later. A URL
+	// can have only one webhook (409), and an event type only one subscription in the application (400, code
+	// `event-already-subscribed`). The first message may take 15 minutes.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /notifications/webhooks (the `AddWebhook` operationId).
 	AddWebhookWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// AddWebhook Create a webhook.
+	// AddWebhook creates a webhook.
 	//
-	// The answer has the secret that signs the messages; reading the webhook later does not show it. There can be one
-	// webhook for a URL (409), and one subscription to an event type in the whole application (400, code
-	// `event-already-subscribed`). Messages may take 15 minutes to start.
+	// The response has the secret that signs the messages. It is not returned when the webhook is read later. A URL
+	// can have only one webhook (409), and an event type only one subscription in the application (400, code
+	// `event-already-subscribed`). The first message may take 15 minutes.
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /notifications/webhooks (the `AddWebhook` operationId).
 	AddWebhook(ctx context.Context, body AddWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// DeleteWebhook Delete a webhook.
+	// DeleteWebhook deletes a webhook.
 	//
-	// Basiq sends no more messages to its URL.
+	// Basiq stops sending messages to its URL.
 	//
 	// Corresponds with DELETE /notifications/webhooks/{webhookId} (the `DeleteWebhook` operationId).
 	DeleteWebhook(ctx context.Context, webhookID WebhookID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GetWebhook Retrieve a webhook.
+	// GetWebhook retrieves a webhook.
 	//
-	// The webhook without its secret.
+	// Returns the webhook without its secret.
 	//
 	// Corresponds with GET /notifications/webhooks/{webhookId} (the `GetWebhook` operationId).
 	GetWebhook(ctx context.Context, webhookID WebhookID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// UpdateWebhookWithBody Update a webhook.
+	// UpdateWebhookWithBody updates a webhook.
 	//
-	// Takes what creating one takes, with the same 400 and 409. What becomes of a field that is not given is not
-	// documented, nor whether the secret in the answer is a new one.
+	// Accepts the same fields as creation, with the same 400 and 409 errors. The effect of omitted fields is not
+	// documented, nor whether the secret in the response is new.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /notifications/webhooks/{webhookId} (the `UpdateWebhook` operationId).
 	UpdateWebhookWithBody(ctx context.Context, webhookID WebhookID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// UpdateWebhook Update a webhook.
+	// UpdateWebhook updates a webhook.
 	//
-	// Takes what creating one takes, with the same 400 and 409. What becomes of a field that is not given is not
-	// documented, nor whether the secret in the answer is a new one.
+	// Accepts the same fields as creation, with the same 400 and 409 errors. The effect of omitted fields is not
+	// documented, nor whether the secret in the response is new.
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /notifications/webhooks/{webhookId} (the `UpdateWebhook` operationId).
 	UpdateWebhook(ctx context.Context, webhookID WebhookID, body UpdateWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// ListMessages List a webhook's messages.
+	// ListMessages lists a webhook's messages.
 	//
-	// What Basiq has sent, or tried to send, to the webhook's URL. The list is paged. The documents show no attempts in
-	// it: retrieve the message to get them.
+	// Returns the messages that Basiq has sent, or attempted to send, to the webhook's URL. The list is paged. The
+	// items do not have attempts in the documents; retrieve a message to get its attempts.
 	//
 	// Corresponds with GET /notifications/webhooks/{webhookId}/messages (the `ListMessages` operationId).
 	ListMessages(ctx context.Context, webhookID WebhookID, params *ListMessagesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GetWebhookMessage Retrieve a webhook's message.
+	// GetWebhookMessage retrieves a message of a webhook.
 	//
-	// The message with each attempt at delivering it.
+	// Returns the message with its delivery attempts.
 	//
 	// Corresponds with GET /notifications/webhooks/{webhookId}/messages/{messageId} (the `GetWebhookMessage` operationId).
 	GetWebhookMessage(ctx context.Context, webhookID WebhookID, messageID MessageID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GetPublicConnectors List the connectors that are public.
+	// GetPublicConnectors lists the public connectors.
 	//
-	// As the list of connectors, without a token.
+	// The same list as `getConnectors`, without a token.
 	//
 	// Corresponds with GET /public/connectors (the `GetPublicConnectors` operationId).
 	GetPublicConnectors(ctx context.Context, params *GetPublicConnectorsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GetPublicConnector Retrieve a connector that is public.
+	// GetPublicConnector retrieves a public connector.
 	//
-	// As retrieving a connector, without a token.
+	// The same connector as `getConnector`, without a token.
 	//
 	// Corresponds with GET /public/connectors/{connectorId}/{method} (the `GetPublicConnector` operationId).
 	GetPublicConnector(ctx context.Context, connectorID ConnectorID, method ConnectorMethod, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GetPublicInstitutions List the institutions that are public.
+	// GetPublicInstitutions lists the public institutions.
 	//
-	// As the list of institutions, without a token.
+	// The same list as `getInstitutions`, without a token.
 	//
 	// Corresponds with GET /public/institutions (the `GetPublicInstitutions` operationId).
 	GetPublicInstitutions(ctx context.Context, params *GetPublicInstitutionsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// ListReports List the reports.
+	// ListReports lists the reports.
 	//
-	// The reports of the application, of all users, without their `data`: retrieve a report to get it. A report is a
-	// snapshot that can be retrieved for a while; the document says 24 hours, `expiresAt` of its examples says weeks or
-	// months. The answer may be a page: `links.next` leads to the one after it.
+	// Returns the reports of all users of the application, without their `data`; retrieve a report to get it. A report
+	// is a snapshot with a limited lifetime: the document states 24 hours, while `expiresAt` in its examples is weeks
+	// or months later. The response may be a page; `links.next` is the URL of the next one.
 	//
 	// Corresponds with GET /reports (the `ListReports` operationId).
 	ListReports(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// CreateReportWithBody Create a report.
+	// CreateReportWithBody creates a report.
 	//
-	// Starts a job with one step, `create-report`, whose result links to the report. The report keeps a copy of the
-	// data it was made of. `listReportTypes` tells which types there are and which filters each takes; the filters are
-	// described at `ReportFilterName`.
+	// Starts a job with one step, `create-report`, whose result links to the report. The report keeps a copy of its
+	// data. `listReportTypes` returns the types of reports and the filters of each type; the filters are described at
+	// `ReportFilterName`.
 	//
-	// Refused with 400: more than five users, a user or an account that is named twice, accounts that stand for the
-	// same account at the bank, and connections that are neither web nor open banking (code `forbidden-access`). A user
-	// without an active consent, whose data has not been deleted yet, is refused with 400 too. To
-	// have newly enriched transactions in the report, purge and refresh the connections first. In a day, as many
-	// reports can be made as users were created on that day, and 1,000 at most.
+	// Errors: 400 for more than five users, a duplicate user or account, different IDs of the same account at the
+	// bank, and connections that are neither web nor open banking (code `forbidden-access`). The request is also
+	// rejected with 400 if a user does not have an active consent and the user's data has not been deleted yet. Purge
+	// and refresh the connections first to include newly enriched transactions. The daily limit is the number of users
+	// created on that day, at most 1,000.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /reports (the `CreateReport` operationId).
 	CreateReportWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// CreateReport Create a report.
+	// CreateReport creates a report.
 	//
-	// Starts a job with one step, `create-report`, whose result links to the report. The report keeps a copy of the
-	// data it was made of. `listReportTypes` tells which types there are and which filters each takes; the filters are
-	// described at `ReportFilterName`.
+	// Starts a job with one step, `create-report`, whose result links to the report. The report keeps a copy of its
+	// data. `listReportTypes` returns the types of reports and the filters of each type; the filters are described at
+	// `ReportFilterName`.
 	//
-	// Refused with 400: more than five users, a user or an account that is named twice, accounts that stand for the
-	// same account at the bank, and connections that are neither web nor open banking (code `forbidden-access`). A user
-	// without an active consent, whose data has not been deleted yet, is refused with 400 too. To
-	// have newly enriched transactions in the report, purge and refresh the connections first. In a day, as many
-	// reports can be made as users were created on that day, and 1,000 at most.
+	// Errors: 400 for more than five users, a duplicate user or account, different IDs of the same account at the
+	// bank, and connections that are neither web nor open banking (code `forbidden-access`). The request is also
+	// rejected with 400 if a user does not have an active consent and the user's data has not been deleted yet. Purge
+	// and refresh the connections first to include newly enriched transactions. The daily limit is the number of users
+	// created on that day, at most 1,000.
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /reports (the `CreateReport` operationId).
 	CreateReport(ctx context.Context, body CreateReportJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// ListReportTypes List the types of reports.
+	// ListReportTypes lists the report types.
 	//
-	// All types of reports that can be created, with the filters that each takes.
+	// Returns all report types that can be created, and the filters of each type.
 	//
 	// Corresponds with GET /reports/types (the `ListReportTypes` operationId).
 	ListReportTypes(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// RetrieveSpecificReportType Retrieve a type of report.
+	// RetrieveSpecificReportType retrieves a report type.
 	//
-	// What the type is called and which filters it takes. The document leaves open whether the answer is the type
-	// itself or a list that holds it in `data`.
+	// Returns the name and the filters of the type. The document does not specify whether the response is the type
+	// itself or a list with the type in `data`.
 	//
 	// Corresponds with GET /reports/types/{reportTypeId} (the `RetrieveSpecificReportType` operationId).
 	RetrieveSpecificReportType(ctx context.Context, reportTypeID ReportTypeID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// DeleteReport Permanently delete a report.
+	// DeleteReport deletes a report permanently.
 	//
-	// Deletes the report and the copy of the data that it was made of. This cannot be undone.
+	// Deletes the report and its copy of the data. This cannot be undone.
 	//
 	// Corresponds with DELETE /reports/{reportId} (the `DeleteReport` operationId).
 	DeleteReport(ctx context.Context, reportID ReportID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// RetrieveReport Retrieve a report.
+	// RetrieveReport retrieves a report.
 	//
-	// The `Accept` header decides what comes: `application/json` for the data, `application/pdf` for a document to
-	// read or print. What `data` holds depends on the report's type: metrics, groups and accounts in an affordability
-	// report (`CON_AFFOR_01`, `BUS_AFFOR_01`); institution, identity, accreditation and account in a bank statement
-	// (`STATEMENT_01`). A report that is too large for a PDF can still be read as JSON.
+	// The `Accept` header selects the format: `application/json` for the data, `application/pdf` for a document. The
+	// contents of `data` depend on the report's type. An affordability report (`CON_AFFOR_01`, `BUS_AFFOR_01`) has
+	// metrics, groups and accounts. A bank statement (`STATEMENT_01`) has institution, identity, accreditation and
+	// account. A report that is too large for a PDF can still be read as JSON.
 	//
 	// Corresponds with GET /reports/{reportId} (the `RetrieveReport` operationId).
 	RetrieveReport(ctx context.Context, reportID ReportID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// RetrieveReportTransactions List the transactions of a report.
+	// RetrieveReportTransactions lists the transactions of a report.
 	//
-	// The transactions that the report was made of, as they were then. The answer may be a page: `links.next` leads to
-	// the one after it. When no transaction fits, `data` is empty.
+	// Returns the transactions in the report as they were when it was created. The response may be a page;
+	// `links.next` is the URL of the next one. `data` is empty if no transaction matches.
 	//
 	// Corresponds with GET /reports/{reportId}/transactions (the `RetrieveReportTransactions` operationId).
 	RetrieveReportTransactions(ctx context.Context, reportID ReportID, params *RetrieveReportTransactionsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// PostTokenWithBody Trade the API key for an access token.
+	// PostTokenWithBody exchanges the API key for an access token.
 	//
-	// The token is sent as `Authorization: Bearer` on every other call. It lives for `expires_in` seconds (one hour)
-	// and should be reused for all of them: two or three renewals an hour are what Basiq advises, and more than 1,500
-	// requests in five minutes from one address are refused with 403 "Invalid request".
+	// All other requests send the token as `Authorization: Bearer`. It is valid for `expires_in` seconds (one hour)
+	// and should be reused. Basiq recommends two or three renewals an hour. It rejects more than 1,500 requests from
+	// one address in five minutes with 403 "Invalid request".
 	//
-	// The API version named in the `basiq-version` header belongs to the token for all its life; other calls need no
-	// such header. A wrong or deleted API key is answered with 404, a missing header or version with 400, a disabled
-	// account with 403 (`access-denied`).
+	// The `basiq-version` header sets the API version of the token permanently; other requests do not need the header.
+	// Errors: 404 for a wrong or deleted API key, 400 for a missing header or version, 403 (`access-denied`) for a
+	// disabled account.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /token (the `PostToken` operationId).
 	PostTokenWithBody(ctx context.Context, params *PostTokenParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// PostTokenWithFormdataBody Trade the API key for an access token.
+	// PostTokenWithFormdataBody exchanges the API key for an access token.
 	//
-	// The token is sent as `Authorization: Bearer` on every other call. It lives for `expires_in` seconds (one hour)
-	// and should be reused for all of them: two or three renewals an hour are what Basiq advises, and more than 1,500
-	// requests in five minutes from one address are refused with 403 "Invalid request".
+	// All other requests send the token as `Authorization: Bearer`. It is valid for `expires_in` seconds (one hour)
+	// and should be reused. Basiq recommends two or three renewals an hour. It rejects more than 1,500 requests from
+	// one address in five minutes with 403 "Invalid request".
 	//
-	// The API version named in the `basiq-version` header belongs to the token for all its life; other calls need no
-	// such header. A wrong or deleted API key is answered with 404, a missing header or version with 400, a disabled
-	// account with 403 (`access-denied`).
+	// The `basiq-version` header sets the API version of the token permanently; other requests do not need the header.
+	// Errors: 404 for a wrong or deleted API key, 400 for a missing header or version, 403 (`access-denied`) for a
+	// disabled account.
 	//
 	// Takes a body of the `application/x-www-form-urlencoded` content type.
 	//
 	// Corresponds with POST /token (the `PostToken` operationId).
 	PostTokenWithFormdataBody(ctx context.Context, params *PostTokenParams, body PostTokenFormdataRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GetUsers List the application's users.
+	// GetUsers lists the application's users.
 	//
-	// Only an old guide has this operation, and no machine-readable document; it may be refused. The guide shows no
-	// paging and calls filters "coming soon". The items have few fields: retrieve the user to get the others.
+	// This operation is described only in an old guide and not in a machine-readable document, so Basiq may reject it.
+	// The guide does not show paging and calls filters "coming soon". The items have few fields; retrieve a user to
+	// get all of them.
 	//
 	// Corresponds with GET /users (the `GetUsers` operationId).
 	GetUsers(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// CreateUserWithBody Create a user.
+	// CreateUserWithBody creates a user.
 	//
-	// A user needs an `email`, a `mobile`, or both. A business user (API 3.0) that gives a business number must give
-	// the business name too.
+	// A user requires an `email`, a `mobile`, or both. A business user (API 3.0) with a business number also requires
+	// a business name.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /users (the `CreateUser` operationId).
 	CreateUserWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// CreateUser Create a user.
+	// CreateUser creates a user.
 	//
-	// A user needs an `email`, a `mobile`, or both. A business user (API 3.0) that gives a business number must give
-	// the business name too.
+	// A user requires an `email`, a `mobile`, or both. A business user (API 3.0) with a business number also requires
+	// a business name.
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /users (the `CreateUser` operationId).
 	CreateUser(ctx context.Context, body CreateUserJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// DeleteUser Permanently delete a user.
+	// DeleteUser deletes a user permanently.
 	//
-	// Deletes the user's connections and all data with it. This cannot be undone.
+	// Deletes the user, the user's connections and all of their data. This cannot be undone.
 	//
 	// Corresponds with DELETE /users/{userId} (the `DeleteUser` operationId).
 	DeleteUser(ctx context.Context, userID UserID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GetUser Retrieve a user.
+	// GetUser retrieves a user.
 	//
-	// Besides what was given when the user was created, the answer refers to the user's connections and accounts.
+	// The response has the fields that were set when the user was created, and references to the user's connections
+	// and accounts.
 	//
 	// Corresponds with GET /users/{userId} (the `GetUser` operationId).
 	GetUser(ctx context.Context, userID UserID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// UpdateUserWithBody Update a user.
+	// UpdateUserWithBody updates a user.
 	//
-	// Fields that are not given are left as they are. Business fields cannot be updated.
+	// Omitted fields are unchanged. Business fields cannot be updated.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /users/{userId} (the `UpdateUser` operationId).
 	UpdateUserWithBody(ctx context.Context, userID UserID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// UpdateUser Update a user.
+	// UpdateUser updates a user.
 	//
-	// Fields that are not given are left as they are. Business fields cannot be updated.
+	// Omitted fields are unchanged. Business fields cannot be updated.
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /users/{userId} (the `UpdateUser` operationId).
 	UpdateUser(ctx context.Context, userID UserID, body UpdateUserJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GetAccounts List a user's accounts.
+	// GetAccounts lists a user's accounts.
 	//
-	// The accounts that the user's connections and statements have brought, as they were at the last refresh. The list
-	// is not paged, and empty when there are none.
+	// Returns the accounts from the user's connections and statements as of the last refresh. The list is not paged,
+	// and may be empty.
 	//
 	// Corresponds with GET /users/{userId}/accounts (the `GetAccounts` operationId).
 	GetAccounts(ctx context.Context, userID UserID, params *GetAccountsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GetAccount Retrieve an account.
+	// GetAccount retrieves an account.
 	//
-	// The account is as it was at the last refresh of its connection. Refresh the connection to have it as it is now.
+	// Returns the account as of the last refresh of its connection.
 	//
 	// Corresponds with GET /users/{userId}/accounts/{accountId} (the `GetAccount` operationId).
 	GetAccount(ctx context.Context, userID UserID, accountID AccountID, params *GetAccountParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GetAffordabilityList List a user's affordability summaries.
+	// GetAffordabilityList lists a user's affordability summaries.
 	//
-	// The summaries that have been made for the user, in short: retrieve one to get its figures. The list is not paged.
+	// Returns the user's summaries without their figures; retrieve a summary to get them. The list is not paged.
 	//
-	// Deprecated: use a report of the type `CON_AFFOR_01`, with `reportSubType` for income or expenses only, or insights.
+	// Deprecated: use a report of the type `CON_AFFOR_01`, with `reportSubType` for income or expenses only, or
+	// insights.
 	//
 	// Corresponds with GET /users/{userId}/affordability (the `GetAffordabilityList` operationId).
 	//
 	// Deprecated: use Reports with CON_AFFOR_01 and reportSubType, or Insights.
 	GetAffordabilityList(ctx context.Context, userID UserID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// PostAffordabilityWithBody Make an affordability summary of a user.
+	// PostAffordabilityWithBody creates an affordability summary of a user.
 	//
-	// Summarises what the user owns, owes, earns and spends, from the accounts and transactions that Basiq has, and keeps
-	// the result under an id. It is made at once, without a job. An income and an expenses summary of the same period are
-	// made with it; `links` of the answer leads to them.
+	// Summarizes the user's assets, liabilities, income and expenses from the accounts and transactions that Basiq
+	// has, and stores the result. It is created immediately, without a job. An income and an expense summary of the
+	// same period are created with it, and `links` contains their URLs.
 	//
-	// The body may be left out. The default is all accounts; descriptions mention a period of up to 13 months. A PDF in
-	// place of JSON is answered when `Accept` asks for `application/pdf`.
+	// The body is optional. The default is all accounts; descriptions mention a period of up to 13 months. The
+	// response is a PDF if `Accept` is `application/pdf`.
 	//
-	// Accounts in different currencies cannot be summarised together (400). A user without an active consent, whose data
-	// has not been deleted yet, is refused with 400.
-	// Basiq has to enable the product Affordability for the API key (403 otherwise). Summaries of affordability, income
-	// and expenses are limited together, to as many a day as users were created that day, and to 1,000 at most.
+	// Accounts in different currencies cannot be summarized together (400). The request is rejected with 400 if the
+	// user does not have an active consent and the user's data has not been deleted yet. Basiq must enable the product
+	// Affordability for the API key (403 otherwise). Affordability, income and expense summaries share a daily limit:
+	// the number of users created on that day, at most 1,000.
 	//
-	// Deprecated: use a report of the type `CON_AFFOR_01`, with `reportSubType` for income or expenses only, or insights.
+	// Deprecated: use a report of the type `CON_AFFOR_01`, with `reportSubType` for income or expenses only, or
+	// insights.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -605,21 +615,22 @@ type ClientInterface interface {
 	// Deprecated: use Reports with CON_AFFOR_01 and reportSubType, or Insights.
 	PostAffordabilityWithBody(ctx context.Context, userID UserID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// PostAffordability Make an affordability summary of a user.
+	// PostAffordability creates an affordability summary of a user.
 	//
-	// Summarises what the user owns, owes, earns and spends, from the accounts and transactions that Basiq has, and keeps
-	// the result under an id. It is made at once, without a job. An income and an expenses summary of the same period are
-	// made with it; `links` of the answer leads to them.
+	// Summarizes the user's assets, liabilities, income and expenses from the accounts and transactions that Basiq
+	// has, and stores the result. It is created immediately, without a job. An income and an expense summary of the
+	// same period are created with it, and `links` contains their URLs.
 	//
-	// The body may be left out. The default is all accounts; descriptions mention a period of up to 13 months. A PDF in
-	// place of JSON is answered when `Accept` asks for `application/pdf`.
+	// The body is optional. The default is all accounts; descriptions mention a period of up to 13 months. The
+	// response is a PDF if `Accept` is `application/pdf`.
 	//
-	// Accounts in different currencies cannot be summarised together (400). A user without an active consent, whose data
-	// has not been deleted yet, is refused with 400.
-	// Basiq has to enable the product Affordability for the API key (403 otherwise). Summaries of affordability, income
-	// and expenses are limited together, to as many a day as users were created that day, and to 1,000 at most.
+	// Accounts in different currencies cannot be summarized together (400). The request is rejected with 400 if the
+	// user does not have an active consent and the user's data has not been deleted yet. Basiq must enable the product
+	// Affordability for the API key (403 otherwise). Affordability, income and expense summaries share a daily limit:
+	// the number of users created on that day, at most 1,000.
 	//
-	// Deprecated: use a report of the type `CON_AFFOR_01`, with `reportSubType` for income or expenses only, or insights.
+	// Deprecated: use a report of the type `CON_AFFOR_01`, with `reportSubType` for income or expenses only, or
+	// insights.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -628,237 +639,240 @@ type ClientInterface interface {
 	// Deprecated: use Reports with CON_AFFOR_01 and reportSubType, or Insights.
 	PostAffordability(ctx context.Context, userID UserID, body PostAffordabilityJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GetAffordability Retrieve an affordability summary.
+	// GetAffordability retrieves an affordability summary.
 	//
-	// The summary as it was made. As a PDF when `Accept` asks for `application/pdf`.
+	// Returns the summary as it was created. The response is a PDF if `Accept` is `application/pdf`.
 	//
-	// Deprecated: use a report of the type `CON_AFFOR_01`, with `reportSubType` for income or expenses only, or insights.
+	// Deprecated: use a report of the type `CON_AFFOR_01`, with `reportSubType` for income or expenses only, or
+	// insights.
 	//
 	// Corresponds with GET /users/{userId}/affordability/{snapshotId} (the `GetAffordability` operationId).
 	//
 	// Deprecated: use Reports with CON_AFFOR_01 and reportSubType, or Insights.
 	GetAffordability(ctx context.Context, userID UserID, snapshotID SnapshotID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GetAffordabilitySnapshotTransactions List the transactions of an affordability summary.
+	// GetAffordabilitySnapshotTransactions lists the transactions of an affordability summary.
 	//
-	// A page of the transactions that the summary was made of. `links.next` is the URL of the next page, to be followed
-	// as it is; the last page has none. As CSV when `Accept` asks for `application/csv`.
+	// Returns one page of the transactions in the summary. `links.next` is the URL of the next page and must be used
+	// unchanged; the last page does not have one. The response is CSV if `Accept` is `application/csv`.
 	//
-	// Deprecated: use a report of the type `CON_AFFOR_01`, with `reportSubType` for income or expenses only, or insights.
+	// Deprecated: use a report of the type `CON_AFFOR_01`, with `reportSubType` for income or expenses only, or
+	// insights.
 	//
 	// Corresponds with GET /users/{userId}/affordability/{snapshotId}/transactions (the `GetAffordabilitySnapshotTransactions` operationId).
 	//
 	// Deprecated: use Reports with CON_AFFOR_01 and reportSubType, or Insights.
 	GetAffordabilitySnapshotTransactions(ctx context.Context, userID UserID, snapshotID SnapshotID, params *GetAffordabilitySnapshotTransactionsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// DeleteAuthLink Permanently delete a user's auth link.
+	// DeleteAuthLink deletes a user's auth link permanently.
 	//
-	// The link stops working, which cannot be undone. Basiq deletes a link by itself once the user has declared that all
-	// accounts are connected.
+	// The link stops working, which cannot be undone. Basiq deletes a link automatically after the user has declared
+	// that all accounts are connected.
 	//
 	// Corresponds with DELETE /users/{userId}/auth_link (the `DeleteAuthLink` operationId).
 	DeleteAuthLink(ctx context.Context, userID UserID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GetAuthLink Retrieve a user's auth link.
+	// GetAuthLink retrieves a user's auth link.
 	//
-	// The auth link that was created last. An expired one is answered with 410.
+	// Returns the most recent auth link. If it has expired, the response is 410.
 	//
 	// Corresponds with GET /users/{userId}/auth_link (the `GetAuthLink` operationId).
 	GetAuthLink(ctx context.Context, userID UserID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// PostAuthLinkWithBody Create an auth link.
+	// PostAuthLinkWithBody creates an auth link.
 	//
-	// Any earlier auth link of the user stops working. A code sent to a mobile number protects the link: the number
-	// given here, or else the user's. Without either the request is refused.
+	// Any earlier auth link of the user stops working. A code sent to a mobile number protects the link. The number in
+	// the request takes precedence over the user's number; without either the request is rejected.
 	//
-	// The link is valid for 30 days, or until the user has declared that all accounts are connected. A guide of API 2.1
-	// says three days. `expiresAt` is the time to rely on.
+	// The link is valid for 30 days, or until the user declares that all accounts are connected. A guide of API 2.1
+	// states three days. Rely on `expiresAt`.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /users/{userId}/auth_link (the `PostAuthLink` operationId).
 	PostAuthLinkWithBody(ctx context.Context, userID UserID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// PostAuthLink Create an auth link.
+	// PostAuthLink creates an auth link.
 	//
-	// Any earlier auth link of the user stops working. A code sent to a mobile number protects the link: the number
-	// given here, or else the user's. Without either the request is refused.
+	// Any earlier auth link of the user stops working. A code sent to a mobile number protects the link. The number in
+	// the request takes precedence over the user's number; without either the request is rejected.
 	//
-	// The link is valid for 30 days, or until the user has declared that all accounts are connected. A guide of API 2.1
-	// says three days. `expiresAt` is the time to rely on.
+	// The link is valid for 30 days, or until the user declares that all accounts are connected. A guide of API 2.1
+	// states three days. Rely on `expiresAt`.
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /users/{userId}/auth_link (the `PostAuthLink` operationId).
 	PostAuthLink(ctx context.Context, userID UserID, body PostAuthLinkJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GetConnections List a user's connections.
+	// GetConnections lists a user's connections.
 	//
-	// The `data` of the answer holds one object for each connection; when there are none, or none that fit the
-	// filter, it is empty. The list is not paged. Its items have neither `profile` nor `accounts`: retrieve the
-	// connection to get them.
+	// The list is not paged. `data` is empty if no connection matches the filter. The items have neither `profile` nor
+	// `accounts`; retrieve the connection to get them.
 	//
 	// Corresponds with GET /users/{userId}/connections (the `GetConnections` operationId).
 	GetConnections(ctx context.Context, userID UserID, params *GetConnectionsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// PostConnectionWithBody Create a connection.
+	// PostConnectionWithBody creates a connection.
 	//
-	// Basiq starts a job with these steps and answers with a reference to it, which holds no connection id:
+	// Starts a job and returns a reference to it, without the ID of the connection. The job has these steps:
 	//
-	// 1. `verify-credentials`: log in at the institution with the credentials given. A bank that asks for a second
-	//    factor adds an `mfa-challenge` step here.
+	// 1. `verify-credentials`: log in at the institution with the credentials. An `mfa-challenge` step follows if the bank
+	//    requires a second factor.
 	// 2. `retrieve-accounts`: fetch the complete list of accounts with their details, such as number, name and balances.
 	// 3. `retrieve-transactions`: fetch the transactions of each account.
 	//
-	// How long that takes depends on the volume of data and on the latency between Basiq and the institution: as a
-	// rough guide, 3 to 30 seconds. The connection is in the user's list at once, as `pending`; the job links to it once
-	// the first step has succeeded. When a job for the same login is already queued or running, that job is the answer,
-	// with status 200. An institution that is unknown or disabled is answered with 400; wrong credentials are not: they
-	// fail the job.
+	// The job usually takes 3 to 30 seconds, depending on the volume of data and the latency between Basiq and the
+	// institution. The user's list of connections contains the connection immediately, as `pending`. The job links to
+	// the connection after the first step has succeeded. If a job for the same login is already queued or running, the
+	// response refers to that job and has status 200. An unknown or disabled institution is rejected with 400. If the
+	// credentials are wrong, the request succeeds and the job fails.
 	//
-	// API 2.1 only: with API 3.0 the user connects through Basiq's consent page. A token of another version is
-	// answered with 404 and the plain text "Route not found for this API version.". The sandbox holds 500 connections
-	// (403, code `too-many-sandbox-connections`).
+	// API 2.1 only. With API 3.0 the user connects on Basiq's consent page, and the response is 404 with the plain
+	// text "Route not found for this API version.". The sandbox allows 500 connections (403, code
+	// `too-many-sandbox-connections`).
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /users/{userId}/connections (the `PostConnection` operationId).
 	PostConnectionWithBody(ctx context.Context, userID UserID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// PostConnection Create a connection.
+	// PostConnection creates a connection.
 	//
-	// Basiq starts a job with these steps and answers with a reference to it, which holds no connection id:
+	// Starts a job and returns a reference to it, without the ID of the connection. The job has these steps:
 	//
-	// 1. `verify-credentials`: log in at the institution with the credentials given. A bank that asks for a second
-	//    factor adds an `mfa-challenge` step here.
+	// 1. `verify-credentials`: log in at the institution with the credentials. An `mfa-challenge` step follows if the bank
+	//    requires a second factor.
 	// 2. `retrieve-accounts`: fetch the complete list of accounts with their details, such as number, name and balances.
 	// 3. `retrieve-transactions`: fetch the transactions of each account.
 	//
-	// How long that takes depends on the volume of data and on the latency between Basiq and the institution: as a
-	// rough guide, 3 to 30 seconds. The connection is in the user's list at once, as `pending`; the job links to it once
-	// the first step has succeeded. When a job for the same login is already queued or running, that job is the answer,
-	// with status 200. An institution that is unknown or disabled is answered with 400; wrong credentials are not: they
-	// fail the job.
+	// The job usually takes 3 to 30 seconds, depending on the volume of data and the latency between Basiq and the
+	// institution. The user's list of connections contains the connection immediately, as `pending`. The job links to
+	// the connection after the first step has succeeded. If a job for the same login is already queued or running, the
+	// response refers to that job and has status 200. An unknown or disabled institution is rejected with 400. If the
+	// credentials are wrong, the request succeeds and the job fails.
 	//
-	// API 2.1 only: with API 3.0 the user connects through Basiq's consent page. A token of another version is
-	// answered with 404 and the plain text "Route not found for this API version.". The sandbox holds 500 connections
-	// (403, code `too-many-sandbox-connections`).
+	// API 2.1 only. With API 3.0 the user connects on Basiq's consent page, and the response is 404 with the plain
+	// text "Route not found for this API version.". The sandbox allows 500 connections (403, code
+	// `too-many-sandbox-connections`).
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /users/{userId}/connections (the `PostConnection` operationId).
 	PostConnection(ctx context.Context, userID UserID, body PostConnectionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// RefreshConnections Refresh all connections of a user.
+	// RefreshConnections refreshes all connections of a user.
 	//
-	// Starts a job for each connection, with the steps described at `refreshConnection`. Whether connections that are
-	// pending or invalid get one is not documented. Basiq asks partners not to refresh in bulk or on a schedule: check
+	// Starts a job for each connection, with the steps described at `refreshConnection`. Whether pending and invalid
+	// connections get a job is not documented. Basiq asks partners not to refresh in bulk or on a schedule: check
 	// `lastUsed` first and refresh only active connections.
 	//
 	// Corresponds with POST /users/{userId}/connections/refresh (the `RefreshConnections` operationId).
 	RefreshConnections(ctx context.Context, userID UserID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// DeleteConnection Permanently delete a connection.
+	// DeleteConnection deletes a connection permanently.
 	//
-	// This cannot be undone. The connection's profile is deleted with it. What happens to the financial data depends on
-	// the connection's `method`:
+	// Deletes the connection and its profile. This cannot be undone. The effect on financial data depends on the
+	// connection's `method`:
 	//
-	// - Open banking: the connection's accounts and transactions are deleted permanently. Read what you need first.
-	// - Other methods: the accounts and transactions stay reachable under the user. To remove them too, purge the
-	//   connection before deleting it.
+	// - Open banking: the connection's accounts and transactions are deleted permanently. Read the data you need first.
+	// - Other methods: the user still has the accounts and transactions. To remove them too, purge the connection before
+	//   deleting it.
 	//
 	// Corresponds with DELETE /users/{userId}/connections/{connectionId} (the `DeleteConnection` operationId).
 	DeleteConnection(ctx context.Context, userID UserID, connectionID ConnectionID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GetConnection Retrieve a connection.
+	// GetConnection retrieves a connection.
 	//
-	// The answer has most of what was submitted when the connection was created, and links to its accounts,
+	// The response has most of the fields that were set when the connection was created, and links to its accounts,
 	// transactions and institution. For security, `loginId`, `password` and `securityCode` are never returned.
 	//
-	// `status` says whether the connection is still valid or needs action: when its credentials no longer are, ask
-	// the user for new ones and update the connection.
+	// If `status` shows that the credentials are no longer valid, ask the user for new credentials and update the
+	// connection.
 	//
 	// Corresponds with GET /users/{userId}/connections/{connectionId} (the `GetConnection` operationId).
 	GetConnection(ctx context.Context, userID UserID, connectionID ConnectionID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// UpdateConnectionWithBody Update a connection's credentials.
+	// UpdateConnectionWithBody updates a connection's credentials.
 	//
-	// Stores the new credentials and starts a job that logs in with them and fetches the data anew, with the steps
+	// Stores the new credentials and starts a job that logs in with them and fetches the data, with the steps
 	// described at `postConnection`. Only connections whose method is `web` can be updated (otherwise 400 "Connection
-	// type is not Web"), and not while the institution is disabled (400). API 2.1 only; with API 3.0 the user does this on Basiq's consent page.
+	// type is not Web"), and not while the institution is disabled (400). API 2.1 only; with API 3.0 the user updates
+	// the credentials on Basiq's consent page.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /users/{userId}/connections/{connectionId} (the `UpdateConnection` operationId).
 	UpdateConnectionWithBody(ctx context.Context, userID UserID, connectionID ConnectionID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// UpdateConnection Update a connection's credentials.
+	// UpdateConnection updates a connection's credentials.
 	//
-	// Stores the new credentials and starts a job that logs in with them and fetches the data anew, with the steps
+	// Stores the new credentials and starts a job that logs in with them and fetches the data, with the steps
 	// described at `postConnection`. Only connections whose method is `web` can be updated (otherwise 400 "Connection
-	// type is not Web"), and not while the institution is disabled (400). API 2.1 only; with API 3.0 the user does this on Basiq's consent page.
+	// type is not Web"), and not while the institution is disabled (400). API 2.1 only; with API 3.0 the user updates
+	// the credentials on Basiq's consent page.
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /users/{userId}/connections/{connectionId} (the `UpdateConnection` operationId).
 	UpdateConnection(ctx context.Context, userID UserID, connectionID ConnectionID, body UpdateConnectionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// PurgeConnectionData Remove the data that a connection has fetched.
+	// PurgeConnectionData removes the data of a connection.
 	//
-	// Removes all of the user's data from the connection's institution, accounts and transactions included, and keeps
-	// the connection, which can be refreshed to fetch the data again, for example to have it enriched anew. Reports that
-	// are created without a purge and a refresh keep the old enrichment. Only
-	// active connections can be purged. What was purged cannot be restored. API 3.0 only.
+	// Removes all of the user's data from the connection's institution, including accounts and transactions, and keeps
+	// the connection. Refresh the connection to fetch the data again, for example to enrich it again. Reports that are
+	// created without a purge and a refresh keep the old enrichment. Only active connections can be purged. Purged
+	// data cannot be restored. API 3.0 only.
 	//
 	// Corresponds with POST /users/{userId}/connections/{connectionId}/purge (the `PurgeConnectionData` operationId).
 	PurgeConnectionData(ctx context.Context, userID UserID, connectionID ConnectionID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// RefreshConnection Fetch a connection's latest financial data.
+	// RefreshConnection fetches a connection's latest financial data.
 	//
-	// Starts a job with the steps that creating a connection has, and answers with a reference to it:
+	// Starts a job with the steps of a new connection and returns a reference to it:
 	//
 	// 1. `verify-credentials`: log in at the institution with the stored credentials.
 	// 2. `retrieve-accounts`: fetch the complete list of accounts with their details, such as number, name and balances.
 	// 3. `retrieve-transactions`: fetch the transactions of each account.
 	//
-	// When a job of the connection is already queued or running, that job is the answer, with status 200, and no
-	// other is started. A connection whose status is `invalid` cannot be refreshed until its password is updated
-	// (400, code `invalid-credentials`). An open-banking connection can be refreshed 20 times a day, says one document;
-	// another lists 400 "Connection type is not Web".
+	// If a job of the connection is already queued or running, no job is started, and the response refers to that job
+	// and has status 200. A connection whose status is `invalid` cannot be refreshed until its password is updated
+	// (400, code `invalid-credentials`). One document allows 20 refreshes of an open-banking connection a day; another
+	// lists 400 "Connection type is not Web".
 	//
 	// Corresponds with POST /users/{userId}/connections/{connectionId}/refresh (the `RefreshConnection` operationId).
 	RefreshConnection(ctx context.Context, userID UserID, connectionID ConnectionID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GetConsents List a user's consents.
+	// GetConsents lists a user's consents.
 	//
-	// Active consents as well as those that have expired or were revoked. The list is not paged. A user gives a consent
-	// on Basiq's consent page; no operation creates one. For a user who has never given one, a response with status 403
-	// was recorded, with the code `access-denied` and an empty detail.
+	// Returns active, expired and revoked consents. The list is not paged. Users give consent on Basiq's consent page;
+	// no operation creates a consent. A 403 response with the code `access-denied` and an empty detail was recorded
+	// for a user without any consent.
 	//
 	// Corresponds with GET /users/{userId}/consents (the `GetConsents` operationId).
 	GetConsents(ctx context.Context, userID UserID, params *GetConsentsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// DeleteConsent Permanently delete a consent.
+	// DeleteConsent deletes a consent permanently.
 	//
-	// Revokes the consent. This cannot be undone; to share data again the user has to give a new one. A consent that is
-	// gone already may be answered with 410.
+	// Revokes the consent. This cannot be undone; the user must give a new consent to share data again. The response
+	// may be 410 if the consent no longer exists.
 	//
 	// Corresponds with DELETE /users/{userId}/consents/{consentId} (the `DeleteConsent` operationId).
 	DeleteConsent(ctx context.Context, userID UserID, consentID ConsentID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// PostExpensesWithBody Make an expense summary of a user.
+	// PostExpensesWithBody creates an expense summary of a user.
 	//
-	// Sorts the user's expenses, as far as Basiq has the transactions, by what they were for, and keeps the result under
-	// an id. It is made at once, without a job.
+	// Groups the user's expenses by category, as far as Basiq has the transactions, and stores the result. It is
+	// created immediately, without a job.
 	//
-	// The body may be left out. The default is all accounts and, by a page of API 2.0, the period from 13 months ago to the
-	// current month.
-	// Accounts in different currencies cannot be summarised together (400). A user without an active consent, whose data
-	// has not been deleted yet, is refused with 400.
-	// Basiq has to enable the product Expenses for the API key (403 otherwise). Summaries of affordability, income and
-	// expenses are limited together, to as many a day as users were created that day, and to 1,000 at most.
+	// The body is optional. The default is all accounts and, according to a page of API 2.0, the period from 13 months
+	// ago to the current month. Accounts in different currencies cannot be summarized together (400). The request is
+	// rejected with 400 if the user does not have an active consent and the user's data has not been deleted yet.
+	// Basiq must enable the product Expenses for the API key (403 otherwise). Affordability, income and expense
+	// summaries share a daily limit: the number of users created on that day, at most 1,000.
 	//
-	// Deprecated: use a report of the type `CON_AFFOR_01`, with `reportSubType` for income or expenses only, or insights.
+	// Deprecated: use a report of the type `CON_AFFOR_01`, with `reportSubType` for income or expenses only, or
+	// insights.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -867,19 +881,19 @@ type ClientInterface interface {
 	// Deprecated: use Reports with CON_AFFOR_01 and reportSubType, or Insights.
 	PostExpensesWithBody(ctx context.Context, userID UserID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// PostExpenses Make an expense summary of a user.
+	// PostExpenses creates an expense summary of a user.
 	//
-	// Sorts the user's expenses, as far as Basiq has the transactions, by what they were for, and keeps the result under
-	// an id. It is made at once, without a job.
+	// Groups the user's expenses by category, as far as Basiq has the transactions, and stores the result. It is
+	// created immediately, without a job.
 	//
-	// The body may be left out. The default is all accounts and, by a page of API 2.0, the period from 13 months ago to the
-	// current month.
-	// Accounts in different currencies cannot be summarised together (400). A user without an active consent, whose data
-	// has not been deleted yet, is refused with 400.
-	// Basiq has to enable the product Expenses for the API key (403 otherwise). Summaries of affordability, income and
-	// expenses are limited together, to as many a day as users were created that day, and to 1,000 at most.
+	// The body is optional. The default is all accounts and, according to a page of API 2.0, the period from 13 months
+	// ago to the current month. Accounts in different currencies cannot be summarized together (400). The request is
+	// rejected with 400 if the user does not have an active consent and the user's data has not been deleted yet.
+	// Basiq must enable the product Expenses for the API key (403 otherwise). Affordability, income and expense
+	// summaries share a daily limit: the number of users created on that day, at most 1,000.
 	//
-	// Deprecated: use a report of the type `CON_AFFOR_01`, with `reportSubType` for income or expenses only, or insights.
+	// Deprecated: use a report of the type `CON_AFFOR_01`, with `reportSubType` for income or expenses only, or
+	// insights.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -888,45 +902,47 @@ type ClientInterface interface {
 	// Deprecated: use Reports with CON_AFFOR_01 and reportSubType, or Insights.
 	PostExpenses(ctx context.Context, userID UserID, body PostExpensesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GetExpenses Retrieve an expense summary.
+	// GetExpenses retrieves an expense summary.
 	//
-	// The summary as it was made, by itself or with an affordability summary. As CSV when `Accept` asks for `text/csv`.
+	// Returns the summary as it was created, separately or with an affordability summary. The response is CSV if
+	// `Accept` is `text/csv`.
 	//
-	// Deprecated: use a report of the type `CON_AFFOR_01`, with `reportSubType` for income or expenses only, or insights.
+	// Deprecated: use a report of the type `CON_AFFOR_01`, with `reportSubType` for income or expenses only, or
+	// insights.
 	//
 	// Corresponds with GET /users/{userId}/expenses/{snapshotId} (the `GetExpenses` operationId).
 	//
 	// Deprecated: use Reports with CON_AFFOR_01 and reportSubType, or Insights.
 	GetExpenses(ctx context.Context, userID UserID, snapshotID SnapshotID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GetUserIdentities List a user's identities.
+	// GetUserIdentities lists a user's identities.
 	//
-	// The people and organisations that the user is to the institutions of the connections. The list is not paged; it
-	// is empty when there are none.
+	// Returns the user's personal details from the institutions of the connections. The list is not paged, and may be
+	// empty.
 	//
 	// Corresponds with GET /users/{userId}/identities (the `GetUserIdentities` operationId).
 	GetUserIdentities(ctx context.Context, userID UserID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GetUserIdentity Retrieve an identity.
+	// GetUserIdentity retrieves an identity.
 	//
-	// The same as the item of the list.
+	// Returns the same fields as the list.
 	//
 	// Corresponds with GET /users/{userId}/identities/{identityId} (the `GetUserIdentity` operationId).
 	GetUserIdentity(ctx context.Context, userID UserID, identityID IdentityID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// PostIncomeWithBody Make an income summary of a user.
+	// PostIncomeWithBody creates an income summary of a user.
 	//
-	// Finds the sources of the user's income in the transactions that Basiq has, regular, irregular and others, and keeps
-	// the result under an id. It is made at once, without a job, from up to ten institutions.
+	// Finds the sources of the user's regular, irregular and other income in the transactions that Basiq has, and
+	// stores the result. It is created immediately, without a job, from up to ten institutions.
 	//
-	// The body may be left out. The default is all accounts and, by a page of API 2.0, the period from 13 months ago to the
-	// current month.
-	// Accounts in different currencies cannot be summarised together (400). A user without an active consent, whose data
-	// has not been deleted yet, is refused with 400.
-	// Basiq has to enable the product Income Summary for the API key (403 otherwise). Summaries of affordability, income
-	// and expenses are limited together, to as many a day as users were created that day, and to 1,000 at most.
+	// The body is optional. The default is all accounts and, according to a page of API 2.0, the period from 13 months
+	// ago to the current month. Accounts in different currencies cannot be summarized together (400). The request is
+	// rejected with 400 if the user does not have an active consent and the user's data has not been deleted yet.
+	// Basiq must enable the product Income Summary for the API key (403 otherwise). Affordability, income and expense
+	// summaries share a daily limit: the number of users created on that day, at most 1,000.
 	//
-	// Deprecated: use a report of the type `CON_AFFOR_01`, with `reportSubType` for income or expenses only, or insights.
+	// Deprecated: use a report of the type `CON_AFFOR_01`, with `reportSubType` for income or expenses only, or
+	// insights.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -935,19 +951,19 @@ type ClientInterface interface {
 	// Deprecated: use Reports with CON_AFFOR_01 and reportSubType, or Insights.
 	PostIncomeWithBody(ctx context.Context, userID UserID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// PostIncome Make an income summary of a user.
+	// PostIncome creates an income summary of a user.
 	//
-	// Finds the sources of the user's income in the transactions that Basiq has, regular, irregular and others, and keeps
-	// the result under an id. It is made at once, without a job, from up to ten institutions.
+	// Finds the sources of the user's regular, irregular and other income in the transactions that Basiq has, and
+	// stores the result. It is created immediately, without a job, from up to ten institutions.
 	//
-	// The body may be left out. The default is all accounts and, by a page of API 2.0, the period from 13 months ago to the
-	// current month.
-	// Accounts in different currencies cannot be summarised together (400). A user without an active consent, whose data
-	// has not been deleted yet, is refused with 400.
-	// Basiq has to enable the product Income Summary for the API key (403 otherwise). Summaries of affordability, income
-	// and expenses are limited together, to as many a day as users were created that day, and to 1,000 at most.
+	// The body is optional. The default is all accounts and, according to a page of API 2.0, the period from 13 months
+	// ago to the current month. Accounts in different currencies cannot be summarized together (400). The request is
+	// rejected with 400 if the user does not have an active consent and the user's data has not been deleted yet.
+	// Basiq must enable the product Income Summary for the API key (403 otherwise). Affordability, income and expense
+	// summaries share a daily limit: the number of users created on that day, at most 1,000.
 	//
-	// Deprecated: use a report of the type `CON_AFFOR_01`, with `reportSubType` for income or expenses only, or insights.
+	// Deprecated: use a report of the type `CON_AFFOR_01`, with `reportSubType` for income or expenses only, or
+	// insights.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -956,173 +972,176 @@ type ClientInterface interface {
 	// Deprecated: use Reports with CON_AFFOR_01 and reportSubType, or Insights.
 	PostIncome(ctx context.Context, userID UserID, body PostIncomeJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GetIncome Retrieve an income summary.
+	// GetIncome retrieves an income summary.
 	//
-	// The summary as it was made, by itself or with an affordability summary.
+	// Returns the summary as it was created, separately or with an affordability summary.
 	//
-	// Deprecated: use a report of the type `CON_AFFOR_01`, with `reportSubType` for income or expenses only, or insights.
+	// Deprecated: use a report of the type `CON_AFFOR_01`, with `reportSubType` for income or expenses only, or
+	// insights.
 	//
 	// Corresponds with GET /users/{userId}/income/{snapshotId} (the `GetIncome` operationId).
 	//
 	// Deprecated: use Reports with CON_AFFOR_01 and reportSubType, or Insights.
 	GetIncome(ctx context.Context, userID UserID, snapshotID SnapshotID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// ListUserInsights List a user's insights.
+	// ListUserInsights lists a user's insights.
 	//
-	// One page of the user's insights, with at most 20 items. `links.next` is the URL of the next page, and must be
-	// followed as it is.
+	// Returns one page of the user's insights, with at most 20 items. `links.next` is the URL of the next page and
+	// must be used unchanged.
 	//
-	// An invalid filter is refused with 400 (`invalid-content`, detail "Invalid filter param: ..."): a date that is not
-	// `YYYY-MM-DD`, a range whose end is before its start, an unknown insight type, or an unknown field.
+	// An invalid filter is rejected with 400 (`invalid-content`, detail "Invalid filter param: ..."): a date that is
+	// not `YYYY-MM-DD`, a range whose end is before its start, an unknown insight type, or an unknown field.
 	//
 	// Corresponds with GET /users/{userId}/insights (the `ListUserInsights` operationId).
 	ListUserInsights(ctx context.Context, userID UserID, params *ListUserInsightsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GetAccountInsightsWithBody Verify the number and type of a user's account.
+	// GetAccountInsightsWithBody verifies the number and type of a user's account.
 	//
-	// Compares an account number, and optionally an account type, with each account of the user. Each call computes and
-	// stores a new insight, which `listUserInsights` also returns. A body of an invalid form, for example with a number
-	// in place of a string, is refused with 400 (`invalid-content`).
+	// Compares an account number, and optionally an account type, with each account of the user. Each call computes
+	// and stores a new insight, which `listUserInsights` also returns. A malformed body, for example with a number
+	// instead of a string, is rejected with 400 (`invalid-content`).
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /users/{userId}/insights/account (the `GetAccountInsights` operationId).
 	GetAccountInsightsWithBody(ctx context.Context, userID UserID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GetAccountInsights Verify the number and type of a user's account.
+	// GetAccountInsights verifies the number and type of a user's account.
 	//
-	// Compares an account number, and optionally an account type, with each account of the user. Each call computes and
-	// stores a new insight, which `listUserInsights` also returns. A body of an invalid form, for example with a number
-	// in place of a string, is refused with 400 (`invalid-content`).
+	// Compares an account number, and optionally an account type, with each account of the user. Each call computes
+	// and stores a new insight, which `listUserInsights` also returns. A malformed body, for example with a number
+	// instead of a string, is rejected with 400 (`invalid-content`).
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /users/{userId}/insights/account (the `GetAccountInsights` operationId).
 	GetAccountInsights(ctx context.Context, userID UserID, body GetAccountInsightsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GetBalanceInsightsWithBody Verify the balances of a user's accounts.
+	// GetBalanceInsightsWithBody verifies the balances of a user's accounts.
 	//
 	// Reports for each account of the user whether its balance is in a range. Each call computes and stores a new
 	// insight, which `listUserInsights` also returns.
 	//
-	// A limit that is a JSON number is refused with 400 (`invalid-content`), and a limit that is not numeric, or an empty
-	// range, with 400 (`parameter-not-valid`). With `min` greater than `max` nothing matches.
+	// A limit that is a JSON number is rejected with 400 (`invalid-content`). A limit that is not numeric, or an empty
+	// range, is rejected with 400 (`parameter-not-valid`). Nothing matches if `min` is greater than `max`.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /users/{userId}/insights/balance (the `GetBalanceInsights` operationId).
 	GetBalanceInsightsWithBody(ctx context.Context, userID UserID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GetBalanceInsights Verify the balances of a user's accounts.
+	// GetBalanceInsights verifies the balances of a user's accounts.
 	//
 	// Reports for each account of the user whether its balance is in a range. Each call computes and stores a new
 	// insight, which `listUserInsights` also returns.
 	//
-	// A limit that is a JSON number is refused with 400 (`invalid-content`), and a limit that is not numeric, or an empty
-	// range, with 400 (`parameter-not-valid`). With `min` greater than `max` nothing matches.
+	// A limit that is a JSON number is rejected with 400 (`invalid-content`). A limit that is not numeric, or an empty
+	// range, is rejected with 400 (`parameter-not-valid`). Nothing matches if `min` is greater than `max`.
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /users/{userId}/insights/balance (the `GetBalanceInsights` operationId).
 	GetBalanceInsights(ctx context.Context, userID UserID, body GetBalanceInsightsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GetIdentityInsightsWithBody Verify who a user is.
+	// GetIdentityInsightsWithBody verifies a user's identity.
 	//
-	// Compares a name, a phone number, an email address and a postal address with what the institutions know about the
+	// Compares a name, a phone number, an email address and a postal address with the institutions' data about the
 	// user. Each call computes and stores a new insight, which `listUserInsights` also returns.
 	//
-	// Refused with 400 (`parameter-not-valid`, whose `source.pointer` is the field): a masked or malformed phone number,
-	// a malformed email address, and a name with forbidden characters.
+	// Errors: 400 (`parameter-not-valid`, with the field in `source.pointer`) for a masked or malformed phone number,
+	// a malformed email address, or a name with forbidden characters.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /users/{userId}/insights/identity (the `GetIdentityInsights` operationId).
 	GetIdentityInsightsWithBody(ctx context.Context, userID UserID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GetIdentityInsights Verify who a user is.
+	// GetIdentityInsights verifies a user's identity.
 	//
-	// Compares a name, a phone number, an email address and a postal address with what the institutions know about the
+	// Compares a name, a phone number, an email address and a postal address with the institutions' data about the
 	// user. Each call computes and stores a new insight, which `listUserInsights` also returns.
 	//
-	// Refused with 400 (`parameter-not-valid`, whose `source.pointer` is the field): a masked or malformed phone number,
-	// a malformed email address, and a name with forbidden characters.
+	// Errors: 400 (`parameter-not-valid`, with the field in `source.pointer`) for a masked or malformed phone number,
+	// a malformed email address, or a name with forbidden characters.
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /users/{userId}/insights/identity (the `GetIdentityInsights` operationId).
 	GetIdentityInsights(ctx context.Context, userID UserID, body GetIdentityInsightsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GetInsightByID Retrieve an insight.
+	// GetInsightByID retrieves an insight.
 	//
-	// The insight as it was computed. An id that is not a UUID is refused with 400 (`invalid-content`).
+	// Returns the insight as it was computed. An ID that is not a UUID is rejected with 400 (`invalid-content`).
 	//
 	// Corresponds with GET /users/{userId}/insights/{insightId} (the `GetInsightByID` operationId).
 	GetInsightByID(ctx context.Context, userID UserID, insightID InsightID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GetUserJobs List a user's jobs.
+	// GetUserJobs lists a user's jobs.
 	//
-	// Running and past jobs that are less than seven days old, the one updated last first. The list is not paged.
+	// Returns running and past jobs that are less than seven days old, ordered by last update, newest first. The list
+	// is not paged.
 	//
 	// Corresponds with GET /users/{userId}/jobs (the `GetUserJobs` operationId).
 	GetUserJobs(ctx context.Context, userID UserID, params *GetUserJobsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GetPayees List a user's payees.
+	// GetPayees lists a user's payees.
 	//
-	// One page of the payees that the user has saved at the institutions. `links.next` is the URL of the next page, and
-	// must be followed as it is. The items do not have the details of the payee; retrieve the payee for those.
+	// Returns one page of the payees that the user has saved at the institutions. `links.next` is the URL of the next
+	// page and must be used unchanged. The items do not have the details of the payee; retrieve the payee to get them.
 	//
 	// Corresponds with GET /users/{userId}/payees (the `GetPayees` operationId).
 	GetPayees(ctx context.Context, userID UserID, params *GetPayeesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GetPayeeDetails Retrieve a payee.
+	// GetPayeeDetails retrieves a payee.
 	//
-	// The payee with its details, which are in the property that `payeeType` names. An invalid id is refused with 400
-	// (`parameter-not-valid`, whose `source.parameter` is `payeeId`).
+	// Returns the payee with its details, which are in the property that `payeeType` specifies. An invalid ID is
+	// rejected with 400 (`parameter-not-valid`, with `payeeId` in `source.parameter`).
 	//
 	// Corresponds with GET /users/{userId}/payees/{payeeId} (the `GetPayeeDetails` operationId).
 	GetPayeeDetails(ctx context.Context, userID UserID, payeeID PayeeID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// CreateStatementWithBody Upload a bank statement.
+	// CreateStatementWithBody uploads a bank statement.
 	//
-	// Instead of connecting to a bank, a user may upload the statements that the bank issued. Basiq starts a job with
-	// these steps and answers with a reference to it:
+	// Users can upload bank statements instead of connecting to a bank. Starts a job and returns a reference to it.
+	// The job has these steps:
 	//
-	// 1. `verify-credentials`: check the file and read it.
-	// 2. `retrieve-accounts`: take the accounts with their details from it.
-	// 3. `retrieve-transactions`: take the transactions of each account from it.
+	// 1. `verify-credentials`: check and read the file.
+	// 2. `retrieve-accounts`: extract the accounts with their details.
+	// 3. `retrieve-transactions`: extract the transactions of each account.
 	//
-	// The whole takes 10 to 30 seconds, depending on the statement; several may be uploaded at once. The sandbox
-	// institution `AU00000` takes no statements.
+	// The job takes 10 to 30 seconds, depending on the statement. Several statements may be uploaded concurrently. The
+	// sandbox institution `AU00000` does not accept statements.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /users/{userId}/statements (the `CreateStatement` operationId).
 	CreateStatementWithBody(ctx context.Context, userID UserID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GetTransactions List a user's transactions.
+	// GetTransactions lists a user's transactions.
 	//
-	// One page of the transactions, sorted by account; within an account those that are pending come first, then the
-	// latest posted. `links.next` is the URL of the next page, to be followed as it is: it has a cursor that knows the
-	// filter, and perhaps not the limit. The last page has none.
+	// Returns one page of transactions. They are sorted by account; within an account, pending transactions come
+	// first, then posted transactions, newest first. `links.next` is the URL of the next page. Use it unchanged: its
+	// cursor includes the filter, and perhaps not the limit. The last page does not have one.
 	//
-	// A refresh deletes pending transactions and fetches them anew, with new ids.
+	// A refresh deletes pending transactions and fetches them again, with new IDs.
 	//
 	// Corresponds with GET /users/{userId}/transactions (the `GetTransactions` operationId).
 	GetTransactions(ctx context.Context, userID UserID, params *GetTransactionsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GetTransaction Retrieve a transaction.
+	// GetTransaction retrieves a transaction.
 	//
-	// A pending transaction is found by its id until the next refresh only.
+	// The ID of a pending transaction is valid only until the next refresh.
 	//
 	// Corresponds with GET /users/{userId}/transactions/{transactionId} (the `GetTransaction` operationId).
 	GetTransaction(ctx context.Context, userID UserID, transactionID TransactionID, reqEditors ...RequestEditorFn) (*http.Response, error)
 }
 
-// GetUserAnalytics Count the application's users.
+// GetUserAnalytics counts the application's users.
 //
-// Preview, outside the stability promise: Basiq calls this operation a beta, and its description has no example.
+// Preview, outside the stability promise: Basiq calls this operation a beta, and its description does not have an
+// example.
 //
-// How many users were created, deleted, active and connected in each interval of a period.
+// Returns the numbers of users that were created, deleted, active and connected in each interval of a period.
 //
 // Corresponds with GET /analytics/users (the `GetUserAnalytics` operationId).
 func (c *Client) GetUserAnalytics(ctx context.Context, params *GetUserAnalyticsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1137,9 +1156,10 @@ func (c *Client) GetUserAnalytics(ctx context.Context, params *GetUserAnalyticsP
 	return c.Client.Do(req)
 }
 
-// GetConnectors List the connectors.
+// GetConnectors lists the connectors.
 //
-// A connector is one way to fetch data from one institution, so an institution has several. The list is not paged.
+// A connector is a way to fetch data from an institution. An institution can have several connectors. The list is
+// not paged.
 //
 // Corresponds with GET /connectors (the `GetConnectors` operationId).
 func (c *Client) GetConnectors(ctx context.Context, params *GetConnectorsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1154,9 +1174,10 @@ func (c *Client) GetConnectors(ctx context.Context, params *GetConnectorsParams,
 	return c.Client.Do(req)
 }
 
-// GetConnector Retrieve a connector.
+// GetConnector retrieves a connector.
 //
-// The status tells whether the connector works now, and `authorization` what a user has to give to log in.
+// `status` shows whether the connector currently works, and `authorization` lists the credentials that a login
+// requires.
 //
 // Corresponds with GET /connectors/{connectorId}/{method} (the `GetConnector` operationId).
 func (c *Client) GetConnector(ctx context.Context, connectorID ConnectorID, method ConnectorMethod, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1171,11 +1192,11 @@ func (c *Client) GetConnector(ctx context.Context, connectorID ConnectorID, meth
 	return c.Client.Do(req)
 }
 
-// GetEnrich Find out what a transaction was for.
+// GetEnrich enriches the description of a transaction.
 //
-// Basiq reads a bank's description of a transaction and answers with its class and, for payments, with the merchant,
-// the place and the kind of business, as far as it finds them. The operation has to be enabled for the API key; the
-// sandbox allows 100 queries a month ("Query limit reached.", 429).
+// Returns the class of a transaction, derived from a bank's description of it. For payments it also returns the
+// merchant, the location and the industry, as far as Basiq recognizes them. Basiq must enable the operation for
+// the API key. The sandbox allows 100 queries a month ("Query limit reached.", 429).
 //
 // Corresponds with GET /enrich (the `GetEnrich` operationId).
 func (c *Client) GetEnrich(ctx context.Context, params *GetEnrichParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1190,9 +1211,9 @@ func (c *Client) GetEnrich(ctx context.Context, params *GetEnrichParams, reqEdit
 	return c.Client.Do(req)
 }
 
-// GetEvents List the application's events.
+// GetEvents lists the application's events.
 //
-// The events of the last seven days. The documents show no paging.
+// Returns the events of the last seven days. The documents do not show paging.
 //
 // Corresponds with GET /events (the `GetEvents` operationId).
 func (c *Client) GetEvents(ctx context.Context, params *GetEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1207,9 +1228,9 @@ func (c *Client) GetEvents(ctx context.Context, params *GetEventsParams, reqEdit
 	return c.Client.Do(req)
 }
 
-// ListEventTypes List the types of events.
+// ListEventTypes lists the event types.
 //
-// The types that a webhook can subscribe to. The document's example has 15 of them.
+// Returns the types that a webhook can subscribe to. The document's example has 15 of them.
 //
 // Corresponds with GET /events/types (the `ListEventTypes` operationId).
 func (c *Client) ListEventTypes(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1224,9 +1245,9 @@ func (c *Client) ListEventTypes(ctx context.Context, reqEditors ...RequestEditor
 	return c.Client.Do(req)
 }
 
-// GetEventTypeByID Retrieve a type of events.
+// GetEventTypeByID retrieves an event type.
 //
-// The same as the item of the list; the document's example leaves out `type`.
+// Returns the same fields as the list. The document's example omits `type`.
 //
 // Corresponds with GET /events/types/{eventTypeId} (the `GetEventTypeByID` operationId).
 func (c *Client) GetEventTypeByID(ctx context.Context, eventTypeID EventTypeID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1241,10 +1262,10 @@ func (c *Client) GetEventTypeByID(ctx context.Context, eventTypeID EventTypeID, 
 	return c.Client.Do(req)
 }
 
-// GetEvent Retrieve an event.
+// GetEvent retrieves an event.
 //
-// A message to a webhook has the event's id and type, and none of its data: that is here. `entity` says what the
-// event is about, and so which fields `data` has.
+// A webhook message has only the ID and the type of the event. This operation returns its data. `entity`
+// determines the fields of `data`.
 //
 // Corresponds with GET /events/{eventId} (the `GetEvent` operationId).
 func (c *Client) GetEvent(ctx context.Context, eventID EventID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1259,13 +1280,13 @@ func (c *Client) GetEvent(ctx context.Context, eventID EventID, reqEditors ...Re
 	return c.Client.Do(req)
 }
 
-// CreateInsightWithBody Create an insight of any type.
+// CreateInsightWithBody creates an insight of any type.
 //
-// Preview, outside the stability promise: Basiq announced this operation in May 2026, and no document describes its
-// response.
+// Preview, outside the stability promise: Basiq announced this operation in May 2026, and its response is not
+// documented.
 //
-// Computes and stores an insight about one user. Only an insight of the type `EXPENSE_RATIO_VERIFICATION` can be about
-// several users. The link of an insight about several users is below the first of them.
+// Computes and stores an insight about one user. Only an insight of the type `EXPENSE_RATIO_VERIFICATION` accepts
+// several users. The link of such an insight contains the ID of the first user.
 //
 // Takes any type of body and a specified content type.
 //
@@ -1282,13 +1303,13 @@ func (c *Client) CreateInsightWithBody(ctx context.Context, contentType string, 
 	return c.Client.Do(req)
 }
 
-// CreateInsight Create an insight of any type.
+// CreateInsight creates an insight of any type.
 //
-// Preview, outside the stability promise: Basiq announced this operation in May 2026, and no document describes its
-// response.
+// Preview, outside the stability promise: Basiq announced this operation in May 2026, and its response is not
+// documented.
 //
-// Computes and stores an insight about one user. Only an insight of the type `EXPENSE_RATIO_VERIFICATION` can be about
-// several users. The link of an insight about several users is below the first of them.
+// Computes and stores an insight about one user. Only an insight of the type `EXPENSE_RATIO_VERIFICATION` accepts
+// several users. The link of such an insight contains the ID of the first user.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -1305,12 +1326,12 @@ func (c *Client) CreateInsight(ctx context.Context, body CreateInsightJSONReques
 	return c.Client.Do(req)
 }
 
-// GetInsightTypes List the types of insights.
+// GetInsightTypes lists the insight types.
 //
-// Preview, outside the stability promise: Basiq announced this operation in May 2026, and no document describes the
-// envelope of its response.
+// Preview, outside the stability promise: Basiq announced this operation in May 2026, and the envelope of its
+// response is not documented.
 //
-// The types that `createInsight` accepts.
+// Returns the types that `createInsight` accepts.
 //
 // Corresponds with GET /insights/types (the `GetInsightTypes` operationId).
 func (c *Client) GetInsightTypes(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1325,12 +1346,12 @@ func (c *Client) GetInsightTypes(ctx context.Context, reqEditors ...RequestEdito
 	return c.Client.Do(req)
 }
 
-// GetInsightType Retrieve a type of insights.
+// GetInsightType retrieves an insight type.
 //
-// Preview, outside the stability promise: Basiq announced this operation in May 2026, and no document describes its
-// response.
+// Preview, outside the stability promise: Basiq announced this operation in May 2026, and its response is not
+// documented.
 //
-// The same as the item of the list.
+// Returns the same fields as the list.
 //
 // Corresponds with GET /insights/types/{typeId} (the `GetInsightType` operationId).
 func (c *Client) GetInsightType(ctx context.Context, typeID InsightTypeIDParameter, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1345,9 +1366,10 @@ func (c *Client) GetInsightType(ctx context.Context, typeID InsightTypeIDParamet
 	return c.Client.Do(req)
 }
 
-// GetInstitutions List the institutions.
+// GetInstitutions lists the institutions.
 //
-// The list is not paged. No description of API 3.0 has it, but a 3.0 token is accepted; new programs use connectors.
+// The list is not paged. The documents of API 3.0 do not contain this operation, but a 3.0 token is accepted. New
+// programs should use connectors.
 //
 // Corresponds with GET /institutions (the `GetInstitutions` operationId).
 func (c *Client) GetInstitutions(ctx context.Context, params *GetInstitutionsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1362,9 +1384,11 @@ func (c *Client) GetInstitutions(ctx context.Context, params *GetInstitutionsPar
 	return c.Client.Do(req)
 }
 
-// GetInstitution Retrieve an institution.
+// GetInstitution retrieves an institution.
 //
-// The captions tell what a user has to give to log in, and `features` what can be fetched. No description of API 3.0 has it, but a 3.0 token is accepted; new programs use connectors.
+// The captions name the credentials that a login requires, and `features` lists the data that can be fetched. The
+// documents of API 3.0 do not contain this operation, but a 3.0 token is accepted. New programs should use
+// connectors.
 //
 // Corresponds with GET /institutions/{institutionId} (the `GetInstitution` operationId).
 func (c *Client) GetInstitution(ctx context.Context, institutionID InstitutionID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1379,15 +1403,15 @@ func (c *Client) GetInstitution(ctx context.Context, institutionID InstitutionID
 	return c.Client.Do(req)
 }
 
-// GetJobs Retrieve one job.
+// GetJobs retrieves a job.
 //
-// Each step has a `status`, and a `result` once it has one. A job has succeeded when all its steps have (or were
-// skipped); the first step that fails ends it, and the steps after it stay `pending`. A failed job is not an
-// error of this operation: it is answered with 200.
+// Each step has a `status`, and a `result` when one is available. A job has succeeded if all of its steps have
+// succeeded or were skipped. The first step that fails ends the job, and later steps stay `pending`. A failed job
+// is returned with status 200.
 //
-// The newest 3.0 document lists 24 codes under 400, most of which describe why a job failed, for example
-// `job-timed-out`, `job-invalidated` and `statement-not-available`. Its examples have such codes in the result of a
-// step only, see `JobStepResult`.
+// The newest 3.0 document lists 24 codes under 400. Most of them describe why a job failed, for example
+// `job-timed-out`, `job-invalidated` and `statement-not-available`. In its examples these codes occur only in the
+// result of a step, see `JobStepResult`.
 //
 // Corresponds with GET /jobs/{jobId} (the `GetJobs` operationId).
 func (c *Client) GetJobs(ctx context.Context, jobID JobID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1402,12 +1426,12 @@ func (c *Client) GetJobs(ctx context.Context, jobID JobID, reqEditors ...Request
 	return c.Client.Do(req)
 }
 
-// PostJobMFAWithBody Answer a job's MFA challenge.
+// PostJobMFAWithBody answers a job's MFA challenge.
 //
-// Gives one answer for each `input` of the challenge, in their order. The documents of 2.1 and 3.0 both ask for a
-// CLIENT_ACCESS token that is bound to the job's user. A wrong or late answer is refused here, or accepted, and then
-// the step fails; there is no second try. Where the user approves in the bank's app, one guide answers `confirmed`.
-// After an answer is accepted the step may stay `in-progress` for a while.
+// Sends one answer for each `input` of the challenge, in the same order. The documents of 2.1 and 3.0 both require
+// a CLIENT_ACCESS token that is bound to the job's user. A wrong or late answer is either rejected here, or
+// accepted and then fails the step; there is no second attempt. If the user approves in the bank's app, one guide
+// sends the answer `confirmed`. The step may stay `in-progress` for a while after an answer is accepted.
 //
 // Takes any type of body and a specified content type.
 //
@@ -1424,12 +1448,12 @@ func (c *Client) PostJobMFAWithBody(ctx context.Context, jobID JobID, contentTyp
 	return c.Client.Do(req)
 }
 
-// PostJobMFA Answer a job's MFA challenge.
+// PostJobMFA answers a job's MFA challenge.
 //
-// Gives one answer for each `input` of the challenge, in their order. The documents of 2.1 and 3.0 both ask for a
-// CLIENT_ACCESS token that is bound to the job's user. A wrong or late answer is refused here, or accepted, and then
-// the step fails; there is no second try. Where the user approves in the bank's app, one guide answers `confirmed`.
-// After an answer is accepted the step may stay `in-progress` for a while.
+// Sends one answer for each `input` of the challenge, in the same order. The documents of 2.1 and 3.0 both require
+// a CLIENT_ACCESS token that is bound to the job's user. A wrong or late answer is either rejected here, or
+// accepted and then fails the step; there is no second attempt. If the user approves in the bank's app, one guide
+// sends the answer `confirmed`. The step may stay `in-progress` for a while after an answer is accepted.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -1446,10 +1470,10 @@ func (c *Client) PostJobMFA(ctx context.Context, jobID JobID, body PostJobMFAJSO
 	return c.Client.Do(req)
 }
 
-// MerchantSearch Search for merchants.
+// MerchantSearch searches for merchants.
 //
-// The merchants with a business number or a name. One of `abn` and `merchantName` is required. The list is not paged,
-// and is empty if no merchant was found.
+// Returns the merchants with a business number or a name. Either `abn` or `merchantName` is required. The list is
+// not paged, and empty if no merchant was found.
 //
 // Corresponds with GET /merchants (the `MerchantSearch` operationId).
 func (c *Client) MerchantSearch(ctx context.Context, params *MerchantSearchParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1464,10 +1488,10 @@ func (c *Client) MerchantSearch(ctx context.Context, params *MerchantSearchParam
 	return c.Client.Do(req)
 }
 
-// GetMerchantByID Retrieve a merchant.
+// GetMerchantByID retrieves a merchant.
 //
-// The merchant with its place and its kind of business. Unknown strings are empty, and an unknown kind of business has
-// the code `0`.
+// Returns the merchant with its location and industry. Unknown strings are empty, and an unknown industry has the
+// code `0`.
 //
 // Corresponds with GET /merchants/{merchantId} (the `GetMerchantByID` operationId).
 func (c *Client) GetMerchantByID(ctx context.Context, merchantID MerchantID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1482,10 +1506,10 @@ func (c *Client) GetMerchantByID(ctx context.Context, merchantID MerchantID, req
 	return c.Client.Do(req)
 }
 
-// TestMessageWithBody Send a test message.
+// TestMessageWithBody sends a test message.
 //
-// Has Basiq send a message of the given event type to the application's webhooks. There must be a webhook (400, code
-// `no-webhooks-found`), and such an event type (400, code `invalid-content`).
+// Sends a message of an event type to the application's webhooks. Errors: 400 with the code `no-webhooks-found` if
+// the application does not have a webhook, and `invalid-content` if the event type does not exist.
 //
 // Takes any type of body and a specified content type.
 //
@@ -1502,10 +1526,10 @@ func (c *Client) TestMessageWithBody(ctx context.Context, contentType string, bo
 	return c.Client.Do(req)
 }
 
-// TestMessage Send a test message.
+// TestMessage sends a test message.
 //
-// Has Basiq send a message of the given event type to the application's webhooks. There must be a webhook (400, code
-// `no-webhooks-found`), and such an event type (400, code `invalid-content`).
+// Sends a message of an event type to the application's webhooks. Errors: 400 with the code `no-webhooks-found` if
+// the application does not have a webhook, and `invalid-content` if the event type does not exist.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -1522,9 +1546,9 @@ func (c *Client) TestMessage(ctx context.Context, body TestMessageJSONRequestBod
 	return c.Client.Do(req)
 }
 
-// ListAppWebhooks List the application's webhooks.
+// ListAppWebhooks lists the application's webhooks.
 //
-// The webhooks without their secrets.
+// Returns the webhooks without their secrets.
 //
 // Corresponds with GET /notifications/webhooks (the `ListAppWebhooks` operationId).
 func (c *Client) ListAppWebhooks(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1539,11 +1563,11 @@ func (c *Client) ListAppWebhooks(ctx context.Context, reqEditors ...RequestEdito
 	return c.Client.Do(req)
 }
 
-// AddWebhookWithBody Create a webhook.
+// AddWebhookWithBody creates a webhook.
 //
-// The answer has the secret that signs the messages; reading the webhook later does not show it. There can be one
-// webhook for a URL (409), and one subscription to an event type in the whole application (400, code
-// `event-already-subscribed`). Messages may take 15 minutes to start.
+// The response has the secret that signs the messages. It is not returned when the webhook is read later. A URL
+// can have only one webhook (409), and an event type only one subscription in the application (400, code
+// `event-already-subscribed`). The first message may take 15 minutes.
 //
 // Takes any type of body and a specified content type.
 //
@@ -1560,11 +1584,11 @@ func (c *Client) AddWebhookWithBody(ctx context.Context, contentType string, bod
 	return c.Client.Do(req)
 }
 
-// AddWebhook Create a webhook.
+// AddWebhook creates a webhook.
 //
-// The answer has the secret that signs the messages; reading the webhook later does not show it. There can be one
-// webhook for a URL (409), and one subscription to an event type in the whole application (400, code
-// `event-already-subscribed`). Messages may take 15 minutes to start.
+// The response has the secret that signs the messages. It is not returned when the webhook is read later. A URL
+// can have only one webhook (409), and an event type only one subscription in the application (400, code
+// `event-already-subscribed`). The first message may take 15 minutes.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -1581,9 +1605,9 @@ func (c *Client) AddWebhook(ctx context.Context, body AddWebhookJSONRequestBody,
 	return c.Client.Do(req)
 }
 
-// DeleteWebhook Delete a webhook.
+// DeleteWebhook deletes a webhook.
 //
-// Basiq sends no more messages to its URL.
+// Basiq stops sending messages to its URL.
 //
 // Corresponds with DELETE /notifications/webhooks/{webhookId} (the `DeleteWebhook` operationId).
 func (c *Client) DeleteWebhook(ctx context.Context, webhookID WebhookID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1598,9 +1622,9 @@ func (c *Client) DeleteWebhook(ctx context.Context, webhookID WebhookID, reqEdit
 	return c.Client.Do(req)
 }
 
-// GetWebhook Retrieve a webhook.
+// GetWebhook retrieves a webhook.
 //
-// The webhook without its secret.
+// Returns the webhook without its secret.
 //
 // Corresponds with GET /notifications/webhooks/{webhookId} (the `GetWebhook` operationId).
 func (c *Client) GetWebhook(ctx context.Context, webhookID WebhookID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1615,10 +1639,10 @@ func (c *Client) GetWebhook(ctx context.Context, webhookID WebhookID, reqEditors
 	return c.Client.Do(req)
 }
 
-// UpdateWebhookWithBody Update a webhook.
+// UpdateWebhookWithBody updates a webhook.
 //
-// Takes what creating one takes, with the same 400 and 409. What becomes of a field that is not given is not
-// documented, nor whether the secret in the answer is a new one.
+// Accepts the same fields as creation, with the same 400 and 409 errors. The effect of omitted fields is not
+// documented, nor whether the secret in the response is new.
 //
 // Takes any type of body and a specified content type.
 //
@@ -1635,10 +1659,10 @@ func (c *Client) UpdateWebhookWithBody(ctx context.Context, webhookID WebhookID,
 	return c.Client.Do(req)
 }
 
-// UpdateWebhook Update a webhook.
+// UpdateWebhook updates a webhook.
 //
-// Takes what creating one takes, with the same 400 and 409. What becomes of a field that is not given is not
-// documented, nor whether the secret in the answer is a new one.
+// Accepts the same fields as creation, with the same 400 and 409 errors. The effect of omitted fields is not
+// documented, nor whether the secret in the response is new.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -1655,10 +1679,10 @@ func (c *Client) UpdateWebhook(ctx context.Context, webhookID WebhookID, body Up
 	return c.Client.Do(req)
 }
 
-// ListMessages List a webhook's messages.
+// ListMessages lists a webhook's messages.
 //
-// What Basiq has sent, or tried to send, to the webhook's URL. The list is paged. The documents show no attempts in
-// it: retrieve the message to get them.
+// Returns the messages that Basiq has sent, or attempted to send, to the webhook's URL. The list is paged. The
+// items do not have attempts in the documents; retrieve a message to get its attempts.
 //
 // Corresponds with GET /notifications/webhooks/{webhookId}/messages (the `ListMessages` operationId).
 func (c *Client) ListMessages(ctx context.Context, webhookID WebhookID, params *ListMessagesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1673,9 +1697,9 @@ func (c *Client) ListMessages(ctx context.Context, webhookID WebhookID, params *
 	return c.Client.Do(req)
 }
 
-// GetWebhookMessage Retrieve a webhook's message.
+// GetWebhookMessage retrieves a message of a webhook.
 //
-// The message with each attempt at delivering it.
+// Returns the message with its delivery attempts.
 //
 // Corresponds with GET /notifications/webhooks/{webhookId}/messages/{messageId} (the `GetWebhookMessage` operationId).
 func (c *Client) GetWebhookMessage(ctx context.Context, webhookID WebhookID, messageID MessageID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1690,9 +1714,9 @@ func (c *Client) GetWebhookMessage(ctx context.Context, webhookID WebhookID, mes
 	return c.Client.Do(req)
 }
 
-// GetPublicConnectors List the connectors that are public.
+// GetPublicConnectors lists the public connectors.
 //
-// As the list of connectors, without a token.
+// The same list as `getConnectors`, without a token.
 //
 // Corresponds with GET /public/connectors (the `GetPublicConnectors` operationId).
 func (c *Client) GetPublicConnectors(ctx context.Context, params *GetPublicConnectorsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1707,9 +1731,9 @@ func (c *Client) GetPublicConnectors(ctx context.Context, params *GetPublicConne
 	return c.Client.Do(req)
 }
 
-// GetPublicConnector Retrieve a connector that is public.
+// GetPublicConnector retrieves a public connector.
 //
-// As retrieving a connector, without a token.
+// The same connector as `getConnector`, without a token.
 //
 // Corresponds with GET /public/connectors/{connectorId}/{method} (the `GetPublicConnector` operationId).
 func (c *Client) GetPublicConnector(ctx context.Context, connectorID ConnectorID, method ConnectorMethod, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1724,9 +1748,9 @@ func (c *Client) GetPublicConnector(ctx context.Context, connectorID ConnectorID
 	return c.Client.Do(req)
 }
 
-// GetPublicInstitutions List the institutions that are public.
+// GetPublicInstitutions lists the public institutions.
 //
-// As the list of institutions, without a token.
+// The same list as `getInstitutions`, without a token.
 //
 // Corresponds with GET /public/institutions (the `GetPublicInstitutions` operationId).
 func (c *Client) GetPublicInstitutions(ctx context.Context, params *GetPublicInstitutionsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1741,11 +1765,11 @@ func (c *Client) GetPublicInstitutions(ctx context.Context, params *GetPublicIns
 	return c.Client.Do(req)
 }
 
-// ListReports List the reports.
+// ListReports lists the reports.
 //
-// The reports of the application, of all users, without their `data`: retrieve a report to get it. A report is a
-// snapshot that can be retrieved for a while; the document says 24 hours, `expiresAt` of its examples says weeks or
-// months. The answer may be a page: `links.next` leads to the one after it.
+// Returns the reports of all users of the application, without their `data`; retrieve a report to get it. A report
+// is a snapshot with a limited lifetime: the document states 24 hours, while `expiresAt` in its examples is weeks
+// or months later. The response may be a page; `links.next` is the URL of the next one.
 //
 // Corresponds with GET /reports (the `ListReports` operationId).
 func (c *Client) ListReports(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1760,17 +1784,17 @@ func (c *Client) ListReports(ctx context.Context, reqEditors ...RequestEditorFn)
 	return c.Client.Do(req)
 }
 
-// CreateReportWithBody Create a report.
+// CreateReportWithBody creates a report.
 //
-// Starts a job with one step, `create-report`, whose result links to the report. The report keeps a copy of the
-// data it was made of. `listReportTypes` tells which types there are and which filters each takes; the filters are
-// described at `ReportFilterName`.
+// Starts a job with one step, `create-report`, whose result links to the report. The report keeps a copy of its
+// data. `listReportTypes` returns the types of reports and the filters of each type; the filters are described at
+// `ReportFilterName`.
 //
-// Refused with 400: more than five users, a user or an account that is named twice, accounts that stand for the
-// same account at the bank, and connections that are neither web nor open banking (code `forbidden-access`). A user
-// without an active consent, whose data has not been deleted yet, is refused with 400 too. To
-// have newly enriched transactions in the report, purge and refresh the connections first. In a day, as many
-// reports can be made as users were created on that day, and 1,000 at most.
+// Errors: 400 for more than five users, a duplicate user or account, different IDs of the same account at the
+// bank, and connections that are neither web nor open banking (code `forbidden-access`). The request is also
+// rejected with 400 if a user does not have an active consent and the user's data has not been deleted yet. Purge
+// and refresh the connections first to include newly enriched transactions. The daily limit is the number of users
+// created on that day, at most 1,000.
 //
 // Takes any type of body and a specified content type.
 //
@@ -1787,17 +1811,17 @@ func (c *Client) CreateReportWithBody(ctx context.Context, contentType string, b
 	return c.Client.Do(req)
 }
 
-// CreateReport Create a report.
+// CreateReport creates a report.
 //
-// Starts a job with one step, `create-report`, whose result links to the report. The report keeps a copy of the
-// data it was made of. `listReportTypes` tells which types there are and which filters each takes; the filters are
-// described at `ReportFilterName`.
+// Starts a job with one step, `create-report`, whose result links to the report. The report keeps a copy of its
+// data. `listReportTypes` returns the types of reports and the filters of each type; the filters are described at
+// `ReportFilterName`.
 //
-// Refused with 400: more than five users, a user or an account that is named twice, accounts that stand for the
-// same account at the bank, and connections that are neither web nor open banking (code `forbidden-access`). A user
-// without an active consent, whose data has not been deleted yet, is refused with 400 too. To
-// have newly enriched transactions in the report, purge and refresh the connections first. In a day, as many
-// reports can be made as users were created on that day, and 1,000 at most.
+// Errors: 400 for more than five users, a duplicate user or account, different IDs of the same account at the
+// bank, and connections that are neither web nor open banking (code `forbidden-access`). The request is also
+// rejected with 400 if a user does not have an active consent and the user's data has not been deleted yet. Purge
+// and refresh the connections first to include newly enriched transactions. The daily limit is the number of users
+// created on that day, at most 1,000.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -1814,9 +1838,9 @@ func (c *Client) CreateReport(ctx context.Context, body CreateReportJSONRequestB
 	return c.Client.Do(req)
 }
 
-// ListReportTypes List the types of reports.
+// ListReportTypes lists the report types.
 //
-// All types of reports that can be created, with the filters that each takes.
+// Returns all report types that can be created, and the filters of each type.
 //
 // Corresponds with GET /reports/types (the `ListReportTypes` operationId).
 func (c *Client) ListReportTypes(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1831,10 +1855,10 @@ func (c *Client) ListReportTypes(ctx context.Context, reqEditors ...RequestEdito
 	return c.Client.Do(req)
 }
 
-// RetrieveSpecificReportType Retrieve a type of report.
+// RetrieveSpecificReportType retrieves a report type.
 //
-// What the type is called and which filters it takes. The document leaves open whether the answer is the type
-// itself or a list that holds it in `data`.
+// Returns the name and the filters of the type. The document does not specify whether the response is the type
+// itself or a list with the type in `data`.
 //
 // Corresponds with GET /reports/types/{reportTypeId} (the `RetrieveSpecificReportType` operationId).
 func (c *Client) RetrieveSpecificReportType(ctx context.Context, reportTypeID ReportTypeID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1849,9 +1873,9 @@ func (c *Client) RetrieveSpecificReportType(ctx context.Context, reportTypeID Re
 	return c.Client.Do(req)
 }
 
-// DeleteReport Permanently delete a report.
+// DeleteReport deletes a report permanently.
 //
-// Deletes the report and the copy of the data that it was made of. This cannot be undone.
+// Deletes the report and its copy of the data. This cannot be undone.
 //
 // Corresponds with DELETE /reports/{reportId} (the `DeleteReport` operationId).
 func (c *Client) DeleteReport(ctx context.Context, reportID ReportID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1866,12 +1890,12 @@ func (c *Client) DeleteReport(ctx context.Context, reportID ReportID, reqEditors
 	return c.Client.Do(req)
 }
 
-// RetrieveReport Retrieve a report.
+// RetrieveReport retrieves a report.
 //
-// The `Accept` header decides what comes: `application/json` for the data, `application/pdf` for a document to
-// read or print. What `data` holds depends on the report's type: metrics, groups and accounts in an affordability
-// report (`CON_AFFOR_01`, `BUS_AFFOR_01`); institution, identity, accreditation and account in a bank statement
-// (`STATEMENT_01`). A report that is too large for a PDF can still be read as JSON.
+// The `Accept` header selects the format: `application/json` for the data, `application/pdf` for a document. The
+// contents of `data` depend on the report's type. An affordability report (`CON_AFFOR_01`, `BUS_AFFOR_01`) has
+// metrics, groups and accounts. A bank statement (`STATEMENT_01`) has institution, identity, accreditation and
+// account. A report that is too large for a PDF can still be read as JSON.
 //
 // Corresponds with GET /reports/{reportId} (the `RetrieveReport` operationId).
 func (c *Client) RetrieveReport(ctx context.Context, reportID ReportID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1886,10 +1910,10 @@ func (c *Client) RetrieveReport(ctx context.Context, reportID ReportID, reqEdito
 	return c.Client.Do(req)
 }
 
-// RetrieveReportTransactions List the transactions of a report.
+// RetrieveReportTransactions lists the transactions of a report.
 //
-// The transactions that the report was made of, as they were then. The answer may be a page: `links.next` leads to
-// the one after it. When no transaction fits, `data` is empty.
+// Returns the transactions in the report as they were when it was created. The response may be a page;
+// `links.next` is the URL of the next one. `data` is empty if no transaction matches.
 //
 // Corresponds with GET /reports/{reportId}/transactions (the `RetrieveReportTransactions` operationId).
 func (c *Client) RetrieveReportTransactions(ctx context.Context, reportID ReportID, params *RetrieveReportTransactionsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1904,15 +1928,15 @@ func (c *Client) RetrieveReportTransactions(ctx context.Context, reportID Report
 	return c.Client.Do(req)
 }
 
-// PostTokenWithBody Trade the API key for an access token.
+// PostTokenWithBody exchanges the API key for an access token.
 //
-// The token is sent as `Authorization: Bearer` on every other call. It lives for `expires_in` seconds (one hour)
-// and should be reused for all of them: two or three renewals an hour are what Basiq advises, and more than 1,500
-// requests in five minutes from one address are refused with 403 "Invalid request".
+// All other requests send the token as `Authorization: Bearer`. It is valid for `expires_in` seconds (one hour)
+// and should be reused. Basiq recommends two or three renewals an hour. It rejects more than 1,500 requests from
+// one address in five minutes with 403 "Invalid request".
 //
-// The API version named in the `basiq-version` header belongs to the token for all its life; other calls need no
-// such header. A wrong or deleted API key is answered with 404, a missing header or version with 400, a disabled
-// account with 403 (`access-denied`).
+// The `basiq-version` header sets the API version of the token permanently; other requests do not need the header.
+// Errors: 404 for a wrong or deleted API key, 400 for a missing header or version, 403 (`access-denied`) for a
+// disabled account.
 //
 // Takes any type of body and a specified content type.
 //
@@ -1929,15 +1953,15 @@ func (c *Client) PostTokenWithBody(ctx context.Context, params *PostTokenParams,
 	return c.Client.Do(req)
 }
 
-// PostTokenWithFormdataBody Trade the API key for an access token.
+// PostTokenWithFormdataBody exchanges the API key for an access token.
 //
-// The token is sent as `Authorization: Bearer` on every other call. It lives for `expires_in` seconds (one hour)
-// and should be reused for all of them: two or three renewals an hour are what Basiq advises, and more than 1,500
-// requests in five minutes from one address are refused with 403 "Invalid request".
+// All other requests send the token as `Authorization: Bearer`. It is valid for `expires_in` seconds (one hour)
+// and should be reused. Basiq recommends two or three renewals an hour. It rejects more than 1,500 requests from
+// one address in five minutes with 403 "Invalid request".
 //
-// The API version named in the `basiq-version` header belongs to the token for all its life; other calls need no
-// such header. A wrong or deleted API key is answered with 404, a missing header or version with 400, a disabled
-// account with 403 (`access-denied`).
+// The `basiq-version` header sets the API version of the token permanently; other requests do not need the header.
+// Errors: 404 for a wrong or deleted API key, 400 for a missing header or version, 403 (`access-denied`) for a
+// disabled account.
 //
 // Takes a body of the `application/x-www-form-urlencoded` content type.
 //
@@ -1954,10 +1978,11 @@ func (c *Client) PostTokenWithFormdataBody(ctx context.Context, params *PostToke
 	return c.Client.Do(req)
 }
 
-// GetUsers List the application's users.
+// GetUsers lists the application's users.
 //
-// Only an old guide has this operation, and no machine-readable document; it may be refused. The guide shows no
-// paging and calls filters "coming soon". The items have few fields: retrieve the user to get the others.
+// This operation is described only in an old guide and not in a machine-readable document, so Basiq may reject it.
+// The guide does not show paging and calls filters "coming soon". The items have few fields; retrieve a user to
+// get all of them.
 //
 // Corresponds with GET /users (the `GetUsers` operationId).
 func (c *Client) GetUsers(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1972,10 +1997,10 @@ func (c *Client) GetUsers(ctx context.Context, reqEditors ...RequestEditorFn) (*
 	return c.Client.Do(req)
 }
 
-// CreateUserWithBody Create a user.
+// CreateUserWithBody creates a user.
 //
-// A user needs an `email`, a `mobile`, or both. A business user (API 3.0) that gives a business number must give
-// the business name too.
+// A user requires an `email`, a `mobile`, or both. A business user (API 3.0) with a business number also requires
+// a business name.
 //
 // Takes any type of body and a specified content type.
 //
@@ -1992,10 +2017,10 @@ func (c *Client) CreateUserWithBody(ctx context.Context, contentType string, bod
 	return c.Client.Do(req)
 }
 
-// CreateUser Create a user.
+// CreateUser creates a user.
 //
-// A user needs an `email`, a `mobile`, or both. A business user (API 3.0) that gives a business number must give
-// the business name too.
+// A user requires an `email`, a `mobile`, or both. A business user (API 3.0) with a business number also requires
+// a business name.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -2012,9 +2037,9 @@ func (c *Client) CreateUser(ctx context.Context, body CreateUserJSONRequestBody,
 	return c.Client.Do(req)
 }
 
-// DeleteUser Permanently delete a user.
+// DeleteUser deletes a user permanently.
 //
-// Deletes the user's connections and all data with it. This cannot be undone.
+// Deletes the user, the user's connections and all of their data. This cannot be undone.
 //
 // Corresponds with DELETE /users/{userId} (the `DeleteUser` operationId).
 func (c *Client) DeleteUser(ctx context.Context, userID UserID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2029,9 +2054,10 @@ func (c *Client) DeleteUser(ctx context.Context, userID UserID, reqEditors ...Re
 	return c.Client.Do(req)
 }
 
-// GetUser Retrieve a user.
+// GetUser retrieves a user.
 //
-// Besides what was given when the user was created, the answer refers to the user's connections and accounts.
+// The response has the fields that were set when the user was created, and references to the user's connections
+// and accounts.
 //
 // Corresponds with GET /users/{userId} (the `GetUser` operationId).
 func (c *Client) GetUser(ctx context.Context, userID UserID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2046,9 +2072,9 @@ func (c *Client) GetUser(ctx context.Context, userID UserID, reqEditors ...Reque
 	return c.Client.Do(req)
 }
 
-// UpdateUserWithBody Update a user.
+// UpdateUserWithBody updates a user.
 //
-// Fields that are not given are left as they are. Business fields cannot be updated.
+// Omitted fields are unchanged. Business fields cannot be updated.
 //
 // Takes any type of body and a specified content type.
 //
@@ -2065,9 +2091,9 @@ func (c *Client) UpdateUserWithBody(ctx context.Context, userID UserID, contentT
 	return c.Client.Do(req)
 }
 
-// UpdateUser Update a user.
+// UpdateUser updates a user.
 //
-// Fields that are not given are left as they are. Business fields cannot be updated.
+// Omitted fields are unchanged. Business fields cannot be updated.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -2084,10 +2110,10 @@ func (c *Client) UpdateUser(ctx context.Context, userID UserID, body UpdateUserJ
 	return c.Client.Do(req)
 }
 
-// GetAccounts List a user's accounts.
+// GetAccounts lists a user's accounts.
 //
-// The accounts that the user's connections and statements have brought, as they were at the last refresh. The list
-// is not paged, and empty when there are none.
+// Returns the accounts from the user's connections and statements as of the last refresh. The list is not paged,
+// and may be empty.
 //
 // Corresponds with GET /users/{userId}/accounts (the `GetAccounts` operationId).
 func (c *Client) GetAccounts(ctx context.Context, userID UserID, params *GetAccountsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2102,9 +2128,9 @@ func (c *Client) GetAccounts(ctx context.Context, userID UserID, params *GetAcco
 	return c.Client.Do(req)
 }
 
-// GetAccount Retrieve an account.
+// GetAccount retrieves an account.
 //
-// The account is as it was at the last refresh of its connection. Refresh the connection to have it as it is now.
+// Returns the account as of the last refresh of its connection.
 //
 // Corresponds with GET /users/{userId}/accounts/{accountId} (the `GetAccount` operationId).
 func (c *Client) GetAccount(ctx context.Context, userID UserID, accountID AccountID, params *GetAccountParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2119,11 +2145,12 @@ func (c *Client) GetAccount(ctx context.Context, userID UserID, accountID Accoun
 	return c.Client.Do(req)
 }
 
-// GetAffordabilityList List a user's affordability summaries.
+// GetAffordabilityList lists a user's affordability summaries.
 //
-// The summaries that have been made for the user, in short: retrieve one to get its figures. The list is not paged.
+// Returns the user's summaries without their figures; retrieve a summary to get them. The list is not paged.
 //
-// Deprecated: use a report of the type `CON_AFFOR_01`, with `reportSubType` for income or expenses only, or insights.
+// Deprecated: use a report of the type `CON_AFFOR_01`, with `reportSubType` for income or expenses only, or
+// insights.
 //
 // Corresponds with GET /users/{userId}/affordability (the `GetAffordabilityList` operationId).
 // Deprecated: use Reports with CON_AFFOR_01 and reportSubType, or Insights.
@@ -2139,21 +2166,22 @@ func (c *Client) GetAffordabilityList(ctx context.Context, userID UserID, reqEdi
 	return c.Client.Do(req)
 }
 
-// PostAffordabilityWithBody Make an affordability summary of a user.
+// PostAffordabilityWithBody creates an affordability summary of a user.
 //
-// Summarises what the user owns, owes, earns and spends, from the accounts and transactions that Basiq has, and keeps
-// the result under an id. It is made at once, without a job. An income and an expenses summary of the same period are
-// made with it; `links` of the answer leads to them.
+// Summarizes the user's assets, liabilities, income and expenses from the accounts and transactions that Basiq
+// has, and stores the result. It is created immediately, without a job. An income and an expense summary of the
+// same period are created with it, and `links` contains their URLs.
 //
-// The body may be left out. The default is all accounts; descriptions mention a period of up to 13 months. A PDF in
-// place of JSON is answered when `Accept` asks for `application/pdf`.
+// The body is optional. The default is all accounts; descriptions mention a period of up to 13 months. The
+// response is a PDF if `Accept` is `application/pdf`.
 //
-// Accounts in different currencies cannot be summarised together (400). A user without an active consent, whose data
-// has not been deleted yet, is refused with 400.
-// Basiq has to enable the product Affordability for the API key (403 otherwise). Summaries of affordability, income
-// and expenses are limited together, to as many a day as users were created that day, and to 1,000 at most.
+// Accounts in different currencies cannot be summarized together (400). The request is rejected with 400 if the
+// user does not have an active consent and the user's data has not been deleted yet. Basiq must enable the product
+// Affordability for the API key (403 otherwise). Affordability, income and expense summaries share a daily limit:
+// the number of users created on that day, at most 1,000.
 //
-// Deprecated: use a report of the type `CON_AFFOR_01`, with `reportSubType` for income or expenses only, or insights.
+// Deprecated: use a report of the type `CON_AFFOR_01`, with `reportSubType` for income or expenses only, or
+// insights.
 //
 // Takes any type of body and a specified content type.
 //
@@ -2171,21 +2199,22 @@ func (c *Client) PostAffordabilityWithBody(ctx context.Context, userID UserID, c
 	return c.Client.Do(req)
 }
 
-// PostAffordability Make an affordability summary of a user.
+// PostAffordability creates an affordability summary of a user.
 //
-// Summarises what the user owns, owes, earns and spends, from the accounts and transactions that Basiq has, and keeps
-// the result under an id. It is made at once, without a job. An income and an expenses summary of the same period are
-// made with it; `links` of the answer leads to them.
+// Summarizes the user's assets, liabilities, income and expenses from the accounts and transactions that Basiq
+// has, and stores the result. It is created immediately, without a job. An income and an expense summary of the
+// same period are created with it, and `links` contains their URLs.
 //
-// The body may be left out. The default is all accounts; descriptions mention a period of up to 13 months. A PDF in
-// place of JSON is answered when `Accept` asks for `application/pdf`.
+// The body is optional. The default is all accounts; descriptions mention a period of up to 13 months. The
+// response is a PDF if `Accept` is `application/pdf`.
 //
-// Accounts in different currencies cannot be summarised together (400). A user without an active consent, whose data
-// has not been deleted yet, is refused with 400.
-// Basiq has to enable the product Affordability for the API key (403 otherwise). Summaries of affordability, income
-// and expenses are limited together, to as many a day as users were created that day, and to 1,000 at most.
+// Accounts in different currencies cannot be summarized together (400). The request is rejected with 400 if the
+// user does not have an active consent and the user's data has not been deleted yet. Basiq must enable the product
+// Affordability for the API key (403 otherwise). Affordability, income and expense summaries share a daily limit:
+// the number of users created on that day, at most 1,000.
 //
-// Deprecated: use a report of the type `CON_AFFOR_01`, with `reportSubType` for income or expenses only, or insights.
+// Deprecated: use a report of the type `CON_AFFOR_01`, with `reportSubType` for income or expenses only, or
+// insights.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -2203,11 +2232,12 @@ func (c *Client) PostAffordability(ctx context.Context, userID UserID, body Post
 	return c.Client.Do(req)
 }
 
-// GetAffordability Retrieve an affordability summary.
+// GetAffordability retrieves an affordability summary.
 //
-// The summary as it was made. As a PDF when `Accept` asks for `application/pdf`.
+// Returns the summary as it was created. The response is a PDF if `Accept` is `application/pdf`.
 //
-// Deprecated: use a report of the type `CON_AFFOR_01`, with `reportSubType` for income or expenses only, or insights.
+// Deprecated: use a report of the type `CON_AFFOR_01`, with `reportSubType` for income or expenses only, or
+// insights.
 //
 // Corresponds with GET /users/{userId}/affordability/{snapshotId} (the `GetAffordability` operationId).
 // Deprecated: use Reports with CON_AFFOR_01 and reportSubType, or Insights.
@@ -2223,12 +2253,13 @@ func (c *Client) GetAffordability(ctx context.Context, userID UserID, snapshotID
 	return c.Client.Do(req)
 }
 
-// GetAffordabilitySnapshotTransactions List the transactions of an affordability summary.
+// GetAffordabilitySnapshotTransactions lists the transactions of an affordability summary.
 //
-// A page of the transactions that the summary was made of. `links.next` is the URL of the next page, to be followed
-// as it is; the last page has none. As CSV when `Accept` asks for `application/csv`.
+// Returns one page of the transactions in the summary. `links.next` is the URL of the next page and must be used
+// unchanged; the last page does not have one. The response is CSV if `Accept` is `application/csv`.
 //
-// Deprecated: use a report of the type `CON_AFFOR_01`, with `reportSubType` for income or expenses only, or insights.
+// Deprecated: use a report of the type `CON_AFFOR_01`, with `reportSubType` for income or expenses only, or
+// insights.
 //
 // Corresponds with GET /users/{userId}/affordability/{snapshotId}/transactions (the `GetAffordabilitySnapshotTransactions` operationId).
 // Deprecated: use Reports with CON_AFFOR_01 and reportSubType, or Insights.
@@ -2244,10 +2275,10 @@ func (c *Client) GetAffordabilitySnapshotTransactions(ctx context.Context, userI
 	return c.Client.Do(req)
 }
 
-// DeleteAuthLink Permanently delete a user's auth link.
+// DeleteAuthLink deletes a user's auth link permanently.
 //
-// The link stops working, which cannot be undone. Basiq deletes a link by itself once the user has declared that all
-// accounts are connected.
+// The link stops working, which cannot be undone. Basiq deletes a link automatically after the user has declared
+// that all accounts are connected.
 //
 // Corresponds with DELETE /users/{userId}/auth_link (the `DeleteAuthLink` operationId).
 func (c *Client) DeleteAuthLink(ctx context.Context, userID UserID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2262,9 +2293,9 @@ func (c *Client) DeleteAuthLink(ctx context.Context, userID UserID, reqEditors .
 	return c.Client.Do(req)
 }
 
-// GetAuthLink Retrieve a user's auth link.
+// GetAuthLink retrieves a user's auth link.
 //
-// The auth link that was created last. An expired one is answered with 410.
+// Returns the most recent auth link. If it has expired, the response is 410.
 //
 // Corresponds with GET /users/{userId}/auth_link (the `GetAuthLink` operationId).
 func (c *Client) GetAuthLink(ctx context.Context, userID UserID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2279,13 +2310,13 @@ func (c *Client) GetAuthLink(ctx context.Context, userID UserID, reqEditors ...R
 	return c.Client.Do(req)
 }
 
-// PostAuthLinkWithBody Create an auth link.
+// PostAuthLinkWithBody creates an auth link.
 //
-// Any earlier auth link of the user stops working. A code sent to a mobile number protects the link: the number
-// given here, or else the user's. Without either the request is refused.
+// Any earlier auth link of the user stops working. A code sent to a mobile number protects the link. The number in
+// the request takes precedence over the user's number; without either the request is rejected.
 //
-// The link is valid for 30 days, or until the user has declared that all accounts are connected. A guide of API 2.1
-// says three days. `expiresAt` is the time to rely on.
+// The link is valid for 30 days, or until the user declares that all accounts are connected. A guide of API 2.1
+// states three days. Rely on `expiresAt`.
 //
 // Takes any type of body and a specified content type.
 //
@@ -2302,13 +2333,13 @@ func (c *Client) PostAuthLinkWithBody(ctx context.Context, userID UserID, conten
 	return c.Client.Do(req)
 }
 
-// PostAuthLink Create an auth link.
+// PostAuthLink creates an auth link.
 //
-// Any earlier auth link of the user stops working. A code sent to a mobile number protects the link: the number
-// given here, or else the user's. Without either the request is refused.
+// Any earlier auth link of the user stops working. A code sent to a mobile number protects the link. The number in
+// the request takes precedence over the user's number; without either the request is rejected.
 //
-// The link is valid for 30 days, or until the user has declared that all accounts are connected. A guide of API 2.1
-// says three days. `expiresAt` is the time to rely on.
+// The link is valid for 30 days, or until the user declares that all accounts are connected. A guide of API 2.1
+// states three days. Rely on `expiresAt`.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -2325,11 +2356,10 @@ func (c *Client) PostAuthLink(ctx context.Context, userID UserID, body PostAuthL
 	return c.Client.Do(req)
 }
 
-// GetConnections List a user's connections.
+// GetConnections lists a user's connections.
 //
-// The `data` of the answer holds one object for each connection; when there are none, or none that fit the
-// filter, it is empty. The list is not paged. Its items have neither `profile` nor `accounts`: retrieve the
-// connection to get them.
+// The list is not paged. `data` is empty if no connection matches the filter. The items have neither `profile` nor
+// `accounts`; retrieve the connection to get them.
 //
 // Corresponds with GET /users/{userId}/connections (the `GetConnections` operationId).
 func (c *Client) GetConnections(ctx context.Context, userID UserID, params *GetConnectionsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2344,24 +2374,24 @@ func (c *Client) GetConnections(ctx context.Context, userID UserID, params *GetC
 	return c.Client.Do(req)
 }
 
-// PostConnectionWithBody Create a connection.
+// PostConnectionWithBody creates a connection.
 //
-// Basiq starts a job with these steps and answers with a reference to it, which holds no connection id:
+// Starts a job and returns a reference to it, without the ID of the connection. The job has these steps:
 //
-//  1. `verify-credentials`: log in at the institution with the credentials given. A bank that asks for a second
-//     factor adds an `mfa-challenge` step here.
+//  1. `verify-credentials`: log in at the institution with the credentials. An `mfa-challenge` step follows if the bank
+//     requires a second factor.
 //  2. `retrieve-accounts`: fetch the complete list of accounts with their details, such as number, name and balances.
 //  3. `retrieve-transactions`: fetch the transactions of each account.
 //
-// How long that takes depends on the volume of data and on the latency between Basiq and the institution: as a
-// rough guide, 3 to 30 seconds. The connection is in the user's list at once, as `pending`; the job links to it once
-// the first step has succeeded. When a job for the same login is already queued or running, that job is the answer,
-// with status 200. An institution that is unknown or disabled is answered with 400; wrong credentials are not: they
-// fail the job.
+// The job usually takes 3 to 30 seconds, depending on the volume of data and the latency between Basiq and the
+// institution. The user's list of connections contains the connection immediately, as `pending`. The job links to
+// the connection after the first step has succeeded. If a job for the same login is already queued or running, the
+// response refers to that job and has status 200. An unknown or disabled institution is rejected with 400. If the
+// credentials are wrong, the request succeeds and the job fails.
 //
-// API 2.1 only: with API 3.0 the user connects through Basiq's consent page. A token of another version is
-// answered with 404 and the plain text "Route not found for this API version.". The sandbox holds 500 connections
-// (403, code `too-many-sandbox-connections`).
+// API 2.1 only. With API 3.0 the user connects on Basiq's consent page, and the response is 404 with the plain
+// text "Route not found for this API version.". The sandbox allows 500 connections (403, code
+// `too-many-sandbox-connections`).
 //
 // Takes any type of body and a specified content type.
 //
@@ -2378,24 +2408,24 @@ func (c *Client) PostConnectionWithBody(ctx context.Context, userID UserID, cont
 	return c.Client.Do(req)
 }
 
-// PostConnection Create a connection.
+// PostConnection creates a connection.
 //
-// Basiq starts a job with these steps and answers with a reference to it, which holds no connection id:
+// Starts a job and returns a reference to it, without the ID of the connection. The job has these steps:
 //
-//  1. `verify-credentials`: log in at the institution with the credentials given. A bank that asks for a second
-//     factor adds an `mfa-challenge` step here.
+//  1. `verify-credentials`: log in at the institution with the credentials. An `mfa-challenge` step follows if the bank
+//     requires a second factor.
 //  2. `retrieve-accounts`: fetch the complete list of accounts with their details, such as number, name and balances.
 //  3. `retrieve-transactions`: fetch the transactions of each account.
 //
-// How long that takes depends on the volume of data and on the latency between Basiq and the institution: as a
-// rough guide, 3 to 30 seconds. The connection is in the user's list at once, as `pending`; the job links to it once
-// the first step has succeeded. When a job for the same login is already queued or running, that job is the answer,
-// with status 200. An institution that is unknown or disabled is answered with 400; wrong credentials are not: they
-// fail the job.
+// The job usually takes 3 to 30 seconds, depending on the volume of data and the latency between Basiq and the
+// institution. The user's list of connections contains the connection immediately, as `pending`. The job links to
+// the connection after the first step has succeeded. If a job for the same login is already queued or running, the
+// response refers to that job and has status 200. An unknown or disabled institution is rejected with 400. If the
+// credentials are wrong, the request succeeds and the job fails.
 //
-// API 2.1 only: with API 3.0 the user connects through Basiq's consent page. A token of another version is
-// answered with 404 and the plain text "Route not found for this API version.". The sandbox holds 500 connections
-// (403, code `too-many-sandbox-connections`).
+// API 2.1 only. With API 3.0 the user connects on Basiq's consent page, and the response is 404 with the plain
+// text "Route not found for this API version.". The sandbox allows 500 connections (403, code
+// `too-many-sandbox-connections`).
 //
 // Takes a body of the `application/json` content type.
 //
@@ -2412,10 +2442,10 @@ func (c *Client) PostConnection(ctx context.Context, userID UserID, body PostCon
 	return c.Client.Do(req)
 }
 
-// RefreshConnections Refresh all connections of a user.
+// RefreshConnections refreshes all connections of a user.
 //
-// Starts a job for each connection, with the steps described at `refreshConnection`. Whether connections that are
-// pending or invalid get one is not documented. Basiq asks partners not to refresh in bulk or on a schedule: check
+// Starts a job for each connection, with the steps described at `refreshConnection`. Whether pending and invalid
+// connections get a job is not documented. Basiq asks partners not to refresh in bulk or on a schedule: check
 // `lastUsed` first and refresh only active connections.
 //
 // Corresponds with POST /users/{userId}/connections/refresh (the `RefreshConnections` operationId).
@@ -2431,14 +2461,14 @@ func (c *Client) RefreshConnections(ctx context.Context, userID UserID, reqEdito
 	return c.Client.Do(req)
 }
 
-// DeleteConnection Permanently delete a connection.
+// DeleteConnection deletes a connection permanently.
 //
-// This cannot be undone. The connection's profile is deleted with it. What happens to the financial data depends on
-// the connection's `method`:
+// Deletes the connection and its profile. This cannot be undone. The effect on financial data depends on the
+// connection's `method`:
 //
-//   - Open banking: the connection's accounts and transactions are deleted permanently. Read what you need first.
-//   - Other methods: the accounts and transactions stay reachable under the user. To remove them too, purge the
-//     connection before deleting it.
+//   - Open banking: the connection's accounts and transactions are deleted permanently. Read the data you need first.
+//   - Other methods: the user still has the accounts and transactions. To remove them too, purge the connection before
+//     deleting it.
 //
 // Corresponds with DELETE /users/{userId}/connections/{connectionId} (the `DeleteConnection` operationId).
 func (c *Client) DeleteConnection(ctx context.Context, userID UserID, connectionID ConnectionID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2453,13 +2483,13 @@ func (c *Client) DeleteConnection(ctx context.Context, userID UserID, connection
 	return c.Client.Do(req)
 }
 
-// GetConnection Retrieve a connection.
+// GetConnection retrieves a connection.
 //
-// The answer has most of what was submitted when the connection was created, and links to its accounts,
+// The response has most of the fields that were set when the connection was created, and links to its accounts,
 // transactions and institution. For security, `loginId`, `password` and `securityCode` are never returned.
 //
-// `status` says whether the connection is still valid or needs action: when its credentials no longer are, ask
-// the user for new ones and update the connection.
+// If `status` shows that the credentials are no longer valid, ask the user for new credentials and update the
+// connection.
 //
 // Corresponds with GET /users/{userId}/connections/{connectionId} (the `GetConnection` operationId).
 func (c *Client) GetConnection(ctx context.Context, userID UserID, connectionID ConnectionID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2474,11 +2504,12 @@ func (c *Client) GetConnection(ctx context.Context, userID UserID, connectionID 
 	return c.Client.Do(req)
 }
 
-// UpdateConnectionWithBody Update a connection's credentials.
+// UpdateConnectionWithBody updates a connection's credentials.
 //
-// Stores the new credentials and starts a job that logs in with them and fetches the data anew, with the steps
+// Stores the new credentials and starts a job that logs in with them and fetches the data, with the steps
 // described at `postConnection`. Only connections whose method is `web` can be updated (otherwise 400 "Connection
-// type is not Web"), and not while the institution is disabled (400). API 2.1 only; with API 3.0 the user does this on Basiq's consent page.
+// type is not Web"), and not while the institution is disabled (400). API 2.1 only; with API 3.0 the user updates
+// the credentials on Basiq's consent page.
 //
 // Takes any type of body and a specified content type.
 //
@@ -2495,11 +2526,12 @@ func (c *Client) UpdateConnectionWithBody(ctx context.Context, userID UserID, co
 	return c.Client.Do(req)
 }
 
-// UpdateConnection Update a connection's credentials.
+// UpdateConnection updates a connection's credentials.
 //
-// Stores the new credentials and starts a job that logs in with them and fetches the data anew, with the steps
+// Stores the new credentials and starts a job that logs in with them and fetches the data, with the steps
 // described at `postConnection`. Only connections whose method is `web` can be updated (otherwise 400 "Connection
-// type is not Web"), and not while the institution is disabled (400). API 2.1 only; with API 3.0 the user does this on Basiq's consent page.
+// type is not Web"), and not while the institution is disabled (400). API 2.1 only; with API 3.0 the user updates
+// the credentials on Basiq's consent page.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -2516,12 +2548,12 @@ func (c *Client) UpdateConnection(ctx context.Context, userID UserID, connection
 	return c.Client.Do(req)
 }
 
-// PurgeConnectionData Remove the data that a connection has fetched.
+// PurgeConnectionData removes the data of a connection.
 //
-// Removes all of the user's data from the connection's institution, accounts and transactions included, and keeps
-// the connection, which can be refreshed to fetch the data again, for example to have it enriched anew. Reports that
-// are created without a purge and a refresh keep the old enrichment. Only
-// active connections can be purged. What was purged cannot be restored. API 3.0 only.
+// Removes all of the user's data from the connection's institution, including accounts and transactions, and keeps
+// the connection. Refresh the connection to fetch the data again, for example to enrich it again. Reports that are
+// created without a purge and a refresh keep the old enrichment. Only active connections can be purged. Purged
+// data cannot be restored. API 3.0 only.
 //
 // Corresponds with POST /users/{userId}/connections/{connectionId}/purge (the `PurgeConnectionData` operationId).
 func (c *Client) PurgeConnectionData(ctx context.Context, userID UserID, connectionID ConnectionID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2536,18 +2568,18 @@ func (c *Client) PurgeConnectionData(ctx context.Context, userID UserID, connect
 	return c.Client.Do(req)
 }
 
-// RefreshConnection Fetch a connection's latest financial data.
+// RefreshConnection fetches a connection's latest financial data.
 //
-// Starts a job with the steps that creating a connection has, and answers with a reference to it:
+// Starts a job with the steps of a new connection and returns a reference to it:
 //
 // 1. `verify-credentials`: log in at the institution with the stored credentials.
 // 2. `retrieve-accounts`: fetch the complete list of accounts with their details, such as number, name and balances.
 // 3. `retrieve-transactions`: fetch the transactions of each account.
 //
-// When a job of the connection is already queued or running, that job is the answer, with status 200, and no
-// other is started. A connection whose status is `invalid` cannot be refreshed until its password is updated
-// (400, code `invalid-credentials`). An open-banking connection can be refreshed 20 times a day, says one document;
-// another lists 400 "Connection type is not Web".
+// If a job of the connection is already queued or running, no job is started, and the response refers to that job
+// and has status 200. A connection whose status is `invalid` cannot be refreshed until its password is updated
+// (400, code `invalid-credentials`). One document allows 20 refreshes of an open-banking connection a day; another
+// lists 400 "Connection type is not Web".
 //
 // Corresponds with POST /users/{userId}/connections/{connectionId}/refresh (the `RefreshConnection` operationId).
 func (c *Client) RefreshConnection(ctx context.Context, userID UserID, connectionID ConnectionID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2562,11 +2594,11 @@ func (c *Client) RefreshConnection(ctx context.Context, userID UserID, connectio
 	return c.Client.Do(req)
 }
 
-// GetConsents List a user's consents.
+// GetConsents lists a user's consents.
 //
-// Active consents as well as those that have expired or were revoked. The list is not paged. A user gives a consent
-// on Basiq's consent page; no operation creates one. For a user who has never given one, a response with status 403
-// was recorded, with the code `access-denied` and an empty detail.
+// Returns active, expired and revoked consents. The list is not paged. Users give consent on Basiq's consent page;
+// no operation creates a consent. A 403 response with the code `access-denied` and an empty detail was recorded
+// for a user without any consent.
 //
 // Corresponds with GET /users/{userId}/consents (the `GetConsents` operationId).
 func (c *Client) GetConsents(ctx context.Context, userID UserID, params *GetConsentsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2581,10 +2613,10 @@ func (c *Client) GetConsents(ctx context.Context, userID UserID, params *GetCons
 	return c.Client.Do(req)
 }
 
-// DeleteConsent Permanently delete a consent.
+// DeleteConsent deletes a consent permanently.
 //
-// Revokes the consent. This cannot be undone; to share data again the user has to give a new one. A consent that is
-// gone already may be answered with 410.
+// Revokes the consent. This cannot be undone; the user must give a new consent to share data again. The response
+// may be 410 if the consent no longer exists.
 //
 // Corresponds with DELETE /users/{userId}/consents/{consentId} (the `DeleteConsent` operationId).
 func (c *Client) DeleteConsent(ctx context.Context, userID UserID, consentID ConsentID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2599,19 +2631,19 @@ func (c *Client) DeleteConsent(ctx context.Context, userID UserID, consentID Con
 	return c.Client.Do(req)
 }
 
-// PostExpensesWithBody Make an expense summary of a user.
+// PostExpensesWithBody creates an expense summary of a user.
 //
-// Sorts the user's expenses, as far as Basiq has the transactions, by what they were for, and keeps the result under
-// an id. It is made at once, without a job.
+// Groups the user's expenses by category, as far as Basiq has the transactions, and stores the result. It is
+// created immediately, without a job.
 //
-// The body may be left out. The default is all accounts and, by a page of API 2.0, the period from 13 months ago to the
-// current month.
-// Accounts in different currencies cannot be summarised together (400). A user without an active consent, whose data
-// has not been deleted yet, is refused with 400.
-// Basiq has to enable the product Expenses for the API key (403 otherwise). Summaries of affordability, income and
-// expenses are limited together, to as many a day as users were created that day, and to 1,000 at most.
+// The body is optional. The default is all accounts and, according to a page of API 2.0, the period from 13 months
+// ago to the current month. Accounts in different currencies cannot be summarized together (400). The request is
+// rejected with 400 if the user does not have an active consent and the user's data has not been deleted yet.
+// Basiq must enable the product Expenses for the API key (403 otherwise). Affordability, income and expense
+// summaries share a daily limit: the number of users created on that day, at most 1,000.
 //
-// Deprecated: use a report of the type `CON_AFFOR_01`, with `reportSubType` for income or expenses only, or insights.
+// Deprecated: use a report of the type `CON_AFFOR_01`, with `reportSubType` for income or expenses only, or
+// insights.
 //
 // Takes any type of body and a specified content type.
 //
@@ -2629,19 +2661,19 @@ func (c *Client) PostExpensesWithBody(ctx context.Context, userID UserID, conten
 	return c.Client.Do(req)
 }
 
-// PostExpenses Make an expense summary of a user.
+// PostExpenses creates an expense summary of a user.
 //
-// Sorts the user's expenses, as far as Basiq has the transactions, by what they were for, and keeps the result under
-// an id. It is made at once, without a job.
+// Groups the user's expenses by category, as far as Basiq has the transactions, and stores the result. It is
+// created immediately, without a job.
 //
-// The body may be left out. The default is all accounts and, by a page of API 2.0, the period from 13 months ago to the
-// current month.
-// Accounts in different currencies cannot be summarised together (400). A user without an active consent, whose data
-// has not been deleted yet, is refused with 400.
-// Basiq has to enable the product Expenses for the API key (403 otherwise). Summaries of affordability, income and
-// expenses are limited together, to as many a day as users were created that day, and to 1,000 at most.
+// The body is optional. The default is all accounts and, according to a page of API 2.0, the period from 13 months
+// ago to the current month. Accounts in different currencies cannot be summarized together (400). The request is
+// rejected with 400 if the user does not have an active consent and the user's data has not been deleted yet.
+// Basiq must enable the product Expenses for the API key (403 otherwise). Affordability, income and expense
+// summaries share a daily limit: the number of users created on that day, at most 1,000.
 //
-// Deprecated: use a report of the type `CON_AFFOR_01`, with `reportSubType` for income or expenses only, or insights.
+// Deprecated: use a report of the type `CON_AFFOR_01`, with `reportSubType` for income or expenses only, or
+// insights.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -2659,11 +2691,13 @@ func (c *Client) PostExpenses(ctx context.Context, userID UserID, body PostExpen
 	return c.Client.Do(req)
 }
 
-// GetExpenses Retrieve an expense summary.
+// GetExpenses retrieves an expense summary.
 //
-// The summary as it was made, by itself or with an affordability summary. As CSV when `Accept` asks for `text/csv`.
+// Returns the summary as it was created, separately or with an affordability summary. The response is CSV if
+// `Accept` is `text/csv`.
 //
-// Deprecated: use a report of the type `CON_AFFOR_01`, with `reportSubType` for income or expenses only, or insights.
+// Deprecated: use a report of the type `CON_AFFOR_01`, with `reportSubType` for income or expenses only, or
+// insights.
 //
 // Corresponds with GET /users/{userId}/expenses/{snapshotId} (the `GetExpenses` operationId).
 // Deprecated: use Reports with CON_AFFOR_01 and reportSubType, or Insights.
@@ -2679,10 +2713,10 @@ func (c *Client) GetExpenses(ctx context.Context, userID UserID, snapshotID Snap
 	return c.Client.Do(req)
 }
 
-// GetUserIdentities List a user's identities.
+// GetUserIdentities lists a user's identities.
 //
-// The people and organisations that the user is to the institutions of the connections. The list is not paged; it
-// is empty when there are none.
+// Returns the user's personal details from the institutions of the connections. The list is not paged, and may be
+// empty.
 //
 // Corresponds with GET /users/{userId}/identities (the `GetUserIdentities` operationId).
 func (c *Client) GetUserIdentities(ctx context.Context, userID UserID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2697,9 +2731,9 @@ func (c *Client) GetUserIdentities(ctx context.Context, userID UserID, reqEditor
 	return c.Client.Do(req)
 }
 
-// GetUserIdentity Retrieve an identity.
+// GetUserIdentity retrieves an identity.
 //
-// The same as the item of the list.
+// Returns the same fields as the list.
 //
 // Corresponds with GET /users/{userId}/identities/{identityId} (the `GetUserIdentity` operationId).
 func (c *Client) GetUserIdentity(ctx context.Context, userID UserID, identityID IdentityID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2714,19 +2748,19 @@ func (c *Client) GetUserIdentity(ctx context.Context, userID UserID, identityID 
 	return c.Client.Do(req)
 }
 
-// PostIncomeWithBody Make an income summary of a user.
+// PostIncomeWithBody creates an income summary of a user.
 //
-// Finds the sources of the user's income in the transactions that Basiq has, regular, irregular and others, and keeps
-// the result under an id. It is made at once, without a job, from up to ten institutions.
+// Finds the sources of the user's regular, irregular and other income in the transactions that Basiq has, and
+// stores the result. It is created immediately, without a job, from up to ten institutions.
 //
-// The body may be left out. The default is all accounts and, by a page of API 2.0, the period from 13 months ago to the
-// current month.
-// Accounts in different currencies cannot be summarised together (400). A user without an active consent, whose data
-// has not been deleted yet, is refused with 400.
-// Basiq has to enable the product Income Summary for the API key (403 otherwise). Summaries of affordability, income
-// and expenses are limited together, to as many a day as users were created that day, and to 1,000 at most.
+// The body is optional. The default is all accounts and, according to a page of API 2.0, the period from 13 months
+// ago to the current month. Accounts in different currencies cannot be summarized together (400). The request is
+// rejected with 400 if the user does not have an active consent and the user's data has not been deleted yet.
+// Basiq must enable the product Income Summary for the API key (403 otherwise). Affordability, income and expense
+// summaries share a daily limit: the number of users created on that day, at most 1,000.
 //
-// Deprecated: use a report of the type `CON_AFFOR_01`, with `reportSubType` for income or expenses only, or insights.
+// Deprecated: use a report of the type `CON_AFFOR_01`, with `reportSubType` for income or expenses only, or
+// insights.
 //
 // Takes any type of body and a specified content type.
 //
@@ -2744,19 +2778,19 @@ func (c *Client) PostIncomeWithBody(ctx context.Context, userID UserID, contentT
 	return c.Client.Do(req)
 }
 
-// PostIncome Make an income summary of a user.
+// PostIncome creates an income summary of a user.
 //
-// Finds the sources of the user's income in the transactions that Basiq has, regular, irregular and others, and keeps
-// the result under an id. It is made at once, without a job, from up to ten institutions.
+// Finds the sources of the user's regular, irregular and other income in the transactions that Basiq has, and
+// stores the result. It is created immediately, without a job, from up to ten institutions.
 //
-// The body may be left out. The default is all accounts and, by a page of API 2.0, the period from 13 months ago to the
-// current month.
-// Accounts in different currencies cannot be summarised together (400). A user without an active consent, whose data
-// has not been deleted yet, is refused with 400.
-// Basiq has to enable the product Income Summary for the API key (403 otherwise). Summaries of affordability, income
-// and expenses are limited together, to as many a day as users were created that day, and to 1,000 at most.
+// The body is optional. The default is all accounts and, according to a page of API 2.0, the period from 13 months
+// ago to the current month. Accounts in different currencies cannot be summarized together (400). The request is
+// rejected with 400 if the user does not have an active consent and the user's data has not been deleted yet.
+// Basiq must enable the product Income Summary for the API key (403 otherwise). Affordability, income and expense
+// summaries share a daily limit: the number of users created on that day, at most 1,000.
 //
-// Deprecated: use a report of the type `CON_AFFOR_01`, with `reportSubType` for income or expenses only, or insights.
+// Deprecated: use a report of the type `CON_AFFOR_01`, with `reportSubType` for income or expenses only, or
+// insights.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -2774,11 +2808,12 @@ func (c *Client) PostIncome(ctx context.Context, userID UserID, body PostIncomeJ
 	return c.Client.Do(req)
 }
 
-// GetIncome Retrieve an income summary.
+// GetIncome retrieves an income summary.
 //
-// The summary as it was made, by itself or with an affordability summary.
+// Returns the summary as it was created, separately or with an affordability summary.
 //
-// Deprecated: use a report of the type `CON_AFFOR_01`, with `reportSubType` for income or expenses only, or insights.
+// Deprecated: use a report of the type `CON_AFFOR_01`, with `reportSubType` for income or expenses only, or
+// insights.
 //
 // Corresponds with GET /users/{userId}/income/{snapshotId} (the `GetIncome` operationId).
 // Deprecated: use Reports with CON_AFFOR_01 and reportSubType, or Insights.
@@ -2794,13 +2829,13 @@ func (c *Client) GetIncome(ctx context.Context, userID UserID, snapshotID Snapsh
 	return c.Client.Do(req)
 }
 
-// ListUserInsights List a user's insights.
+// ListUserInsights lists a user's insights.
 //
-// One page of the user's insights, with at most 20 items. `links.next` is the URL of the next page, and must be
-// followed as it is.
+// Returns one page of the user's insights, with at most 20 items. `links.next` is the URL of the next page and
+// must be used unchanged.
 //
-// An invalid filter is refused with 400 (`invalid-content`, detail "Invalid filter param: ..."): a date that is not
-// `YYYY-MM-DD`, a range whose end is before its start, an unknown insight type, or an unknown field.
+// An invalid filter is rejected with 400 (`invalid-content`, detail "Invalid filter param: ..."): a date that is
+// not `YYYY-MM-DD`, a range whose end is before its start, an unknown insight type, or an unknown field.
 //
 // Corresponds with GET /users/{userId}/insights (the `ListUserInsights` operationId).
 func (c *Client) ListUserInsights(ctx context.Context, userID UserID, params *ListUserInsightsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2815,11 +2850,11 @@ func (c *Client) ListUserInsights(ctx context.Context, userID UserID, params *Li
 	return c.Client.Do(req)
 }
 
-// GetAccountInsightsWithBody Verify the number and type of a user's account.
+// GetAccountInsightsWithBody verifies the number and type of a user's account.
 //
-// Compares an account number, and optionally an account type, with each account of the user. Each call computes and
-// stores a new insight, which `listUserInsights` also returns. A body of an invalid form, for example with a number
-// in place of a string, is refused with 400 (`invalid-content`).
+// Compares an account number, and optionally an account type, with each account of the user. Each call computes
+// and stores a new insight, which `listUserInsights` also returns. A malformed body, for example with a number
+// instead of a string, is rejected with 400 (`invalid-content`).
 //
 // Takes any type of body and a specified content type.
 //
@@ -2836,11 +2871,11 @@ func (c *Client) GetAccountInsightsWithBody(ctx context.Context, userID UserID, 
 	return c.Client.Do(req)
 }
 
-// GetAccountInsights Verify the number and type of a user's account.
+// GetAccountInsights verifies the number and type of a user's account.
 //
-// Compares an account number, and optionally an account type, with each account of the user. Each call computes and
-// stores a new insight, which `listUserInsights` also returns. A body of an invalid form, for example with a number
-// in place of a string, is refused with 400 (`invalid-content`).
+// Compares an account number, and optionally an account type, with each account of the user. Each call computes
+// and stores a new insight, which `listUserInsights` also returns. A malformed body, for example with a number
+// instead of a string, is rejected with 400 (`invalid-content`).
 //
 // Takes a body of the `application/json` content type.
 //
@@ -2857,13 +2892,13 @@ func (c *Client) GetAccountInsights(ctx context.Context, userID UserID, body Get
 	return c.Client.Do(req)
 }
 
-// GetBalanceInsightsWithBody Verify the balances of a user's accounts.
+// GetBalanceInsightsWithBody verifies the balances of a user's accounts.
 //
 // Reports for each account of the user whether its balance is in a range. Each call computes and stores a new
 // insight, which `listUserInsights` also returns.
 //
-// A limit that is a JSON number is refused with 400 (`invalid-content`), and a limit that is not numeric, or an empty
-// range, with 400 (`parameter-not-valid`). With `min` greater than `max` nothing matches.
+// A limit that is a JSON number is rejected with 400 (`invalid-content`). A limit that is not numeric, or an empty
+// range, is rejected with 400 (`parameter-not-valid`). Nothing matches if `min` is greater than `max`.
 //
 // Takes any type of body and a specified content type.
 //
@@ -2880,13 +2915,13 @@ func (c *Client) GetBalanceInsightsWithBody(ctx context.Context, userID UserID, 
 	return c.Client.Do(req)
 }
 
-// GetBalanceInsights Verify the balances of a user's accounts.
+// GetBalanceInsights verifies the balances of a user's accounts.
 //
 // Reports for each account of the user whether its balance is in a range. Each call computes and stores a new
 // insight, which `listUserInsights` also returns.
 //
-// A limit that is a JSON number is refused with 400 (`invalid-content`), and a limit that is not numeric, or an empty
-// range, with 400 (`parameter-not-valid`). With `min` greater than `max` nothing matches.
+// A limit that is a JSON number is rejected with 400 (`invalid-content`). A limit that is not numeric, or an empty
+// range, is rejected with 400 (`parameter-not-valid`). Nothing matches if `min` is greater than `max`.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -2903,13 +2938,13 @@ func (c *Client) GetBalanceInsights(ctx context.Context, userID UserID, body Get
 	return c.Client.Do(req)
 }
 
-// GetIdentityInsightsWithBody Verify who a user is.
+// GetIdentityInsightsWithBody verifies a user's identity.
 //
-// Compares a name, a phone number, an email address and a postal address with what the institutions know about the
+// Compares a name, a phone number, an email address and a postal address with the institutions' data about the
 // user. Each call computes and stores a new insight, which `listUserInsights` also returns.
 //
-// Refused with 400 (`parameter-not-valid`, whose `source.pointer` is the field): a masked or malformed phone number,
-// a malformed email address, and a name with forbidden characters.
+// Errors: 400 (`parameter-not-valid`, with the field in `source.pointer`) for a masked or malformed phone number,
+// a malformed email address, or a name with forbidden characters.
 //
 // Takes any type of body and a specified content type.
 //
@@ -2926,13 +2961,13 @@ func (c *Client) GetIdentityInsightsWithBody(ctx context.Context, userID UserID,
 	return c.Client.Do(req)
 }
 
-// GetIdentityInsights Verify who a user is.
+// GetIdentityInsights verifies a user's identity.
 //
-// Compares a name, a phone number, an email address and a postal address with what the institutions know about the
+// Compares a name, a phone number, an email address and a postal address with the institutions' data about the
 // user. Each call computes and stores a new insight, which `listUserInsights` also returns.
 //
-// Refused with 400 (`parameter-not-valid`, whose `source.pointer` is the field): a masked or malformed phone number,
-// a malformed email address, and a name with forbidden characters.
+// Errors: 400 (`parameter-not-valid`, with the field in `source.pointer`) for a masked or malformed phone number,
+// a malformed email address, or a name with forbidden characters.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -2949,9 +2984,9 @@ func (c *Client) GetIdentityInsights(ctx context.Context, userID UserID, body Ge
 	return c.Client.Do(req)
 }
 
-// GetInsightByID Retrieve an insight.
+// GetInsightByID retrieves an insight.
 //
-// The insight as it was computed. An id that is not a UUID is refused with 400 (`invalid-content`).
+// Returns the insight as it was computed. An ID that is not a UUID is rejected with 400 (`invalid-content`).
 //
 // Corresponds with GET /users/{userId}/insights/{insightId} (the `GetInsightByID` operationId).
 func (c *Client) GetInsightByID(ctx context.Context, userID UserID, insightID InsightID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2966,9 +3001,10 @@ func (c *Client) GetInsightByID(ctx context.Context, userID UserID, insightID In
 	return c.Client.Do(req)
 }
 
-// GetUserJobs List a user's jobs.
+// GetUserJobs lists a user's jobs.
 //
-// Running and past jobs that are less than seven days old, the one updated last first. The list is not paged.
+// Returns running and past jobs that are less than seven days old, ordered by last update, newest first. The list
+// is not paged.
 //
 // Corresponds with GET /users/{userId}/jobs (the `GetUserJobs` operationId).
 func (c *Client) GetUserJobs(ctx context.Context, userID UserID, params *GetUserJobsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2983,10 +3019,10 @@ func (c *Client) GetUserJobs(ctx context.Context, userID UserID, params *GetUser
 	return c.Client.Do(req)
 }
 
-// GetPayees List a user's payees.
+// GetPayees lists a user's payees.
 //
-// One page of the payees that the user has saved at the institutions. `links.next` is the URL of the next page, and
-// must be followed as it is. The items do not have the details of the payee; retrieve the payee for those.
+// Returns one page of the payees that the user has saved at the institutions. `links.next` is the URL of the next
+// page and must be used unchanged. The items do not have the details of the payee; retrieve the payee to get them.
 //
 // Corresponds with GET /users/{userId}/payees (the `GetPayees` operationId).
 func (c *Client) GetPayees(ctx context.Context, userID UserID, params *GetPayeesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -3001,10 +3037,10 @@ func (c *Client) GetPayees(ctx context.Context, userID UserID, params *GetPayees
 	return c.Client.Do(req)
 }
 
-// GetPayeeDetails Retrieve a payee.
+// GetPayeeDetails retrieves a payee.
 //
-// The payee with its details, which are in the property that `payeeType` names. An invalid id is refused with 400
-// (`parameter-not-valid`, whose `source.parameter` is `payeeId`).
+// Returns the payee with its details, which are in the property that `payeeType` specifies. An invalid ID is
+// rejected with 400 (`parameter-not-valid`, with `payeeId` in `source.parameter`).
 //
 // Corresponds with GET /users/{userId}/payees/{payeeId} (the `GetPayeeDetails` operationId).
 func (c *Client) GetPayeeDetails(ctx context.Context, userID UserID, payeeID PayeeID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -3019,17 +3055,17 @@ func (c *Client) GetPayeeDetails(ctx context.Context, userID UserID, payeeID Pay
 	return c.Client.Do(req)
 }
 
-// CreateStatementWithBody Upload a bank statement.
+// CreateStatementWithBody uploads a bank statement.
 //
-// Instead of connecting to a bank, a user may upload the statements that the bank issued. Basiq starts a job with
-// these steps and answers with a reference to it:
+// Users can upload bank statements instead of connecting to a bank. Starts a job and returns a reference to it.
+// The job has these steps:
 //
-// 1. `verify-credentials`: check the file and read it.
-// 2. `retrieve-accounts`: take the accounts with their details from it.
-// 3. `retrieve-transactions`: take the transactions of each account from it.
+// 1. `verify-credentials`: check and read the file.
+// 2. `retrieve-accounts`: extract the accounts with their details.
+// 3. `retrieve-transactions`: extract the transactions of each account.
 //
-// The whole takes 10 to 30 seconds, depending on the statement; several may be uploaded at once. The sandbox
-// institution `AU00000` takes no statements.
+// The job takes 10 to 30 seconds, depending on the statement. Several statements may be uploaded concurrently. The
+// sandbox institution `AU00000` does not accept statements.
 //
 // Takes any type of body and a specified content type.
 //
@@ -3046,13 +3082,13 @@ func (c *Client) CreateStatementWithBody(ctx context.Context, userID UserID, con
 	return c.Client.Do(req)
 }
 
-// GetTransactions List a user's transactions.
+// GetTransactions lists a user's transactions.
 //
-// One page of the transactions, sorted by account; within an account those that are pending come first, then the
-// latest posted. `links.next` is the URL of the next page, to be followed as it is: it has a cursor that knows the
-// filter, and perhaps not the limit. The last page has none.
+// Returns one page of transactions. They are sorted by account; within an account, pending transactions come
+// first, then posted transactions, newest first. `links.next` is the URL of the next page. Use it unchanged: its
+// cursor includes the filter, and perhaps not the limit. The last page does not have one.
 //
-// A refresh deletes pending transactions and fetches them anew, with new ids.
+// A refresh deletes pending transactions and fetches them again, with new IDs.
 //
 // Corresponds with GET /users/{userId}/transactions (the `GetTransactions` operationId).
 func (c *Client) GetTransactions(ctx context.Context, userID UserID, params *GetTransactionsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -3067,9 +3103,9 @@ func (c *Client) GetTransactions(ctx context.Context, userID UserID, params *Get
 	return c.Client.Do(req)
 }
 
-// GetTransaction Retrieve a transaction.
+// GetTransaction retrieves a transaction.
 //
-// A pending transaction is found by its id until the next refresh only.
+// The ID of a pending transaction is valid only until the next refresh.
 //
 // Corresponds with GET /users/{userId}/transactions/{transactionId} (the `GetTransaction` operationId).
 func (c *Client) GetTransaction(ctx context.Context, userID UserID, transactionID TransactionID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -6628,4 +6664,4 @@ func (c *Client) applyEditors(ctx context.Context, req *http.Request, additional
 	return nil
 }
 
-// ClientWithResponses is left out; package basiq reads the answers.
+// ClientWithResponses is not generated, because package basiq decodes the responses.

@@ -811,4613 +811,4688 @@ func (e WebhookStatus) Valid() bool {
 	}
 }
 
-// Account An account at an institution. In a connection it is shown without its holder, connection, institution, intervals
-// and `meta`. Most fields of API 3.0 come with open banking only.
+// Account is an account at an institution. In a connection it has neither holder, connection, institution, intervals nor
+// `meta`. Most fields of API 3.0 are only available with open banking.
 type Account struct {
-	// AccountHolder The holder's name as the institution writes it; null when it is not known.
+	// AccountHolder is the name of the account holder as the institution writes it; null if unknown.
 	AccountHolder string `json:"accountHolder,omitempty,omitzero"`
 
-	// AccountNo The account number as the institution shows it: with or without the BSB, with or without punctuation.
+	// AccountNo is the account number as the institution formats it: with or without BSB, with or without punctuation.
 	AccountNo string `json:"accountNo,omitempty,omitzero"`
 
-	// AccountOwnership How many customers own the account. API 3.0.
+	// AccountOwnership is the number of customers who own an account. API 3.0 only.
 	AccountOwnership AccountOwnership `json:"accountOwnership,omitempty,omitzero"`
 
-	// AmortisedLimit The part of the limit that is left after repayments by schedule, as a decimal; absent means zero. API 3.0.
+	// AmortisedLimit is the limit that remains after scheduled repayments, as a decimal; absent means zero. API 3.0 only.
 	AmortisedLimit api.Amount `json:"amortisedLimit,omitempty,omitzero"`
 
-	// AvailableFunds The funds that can be spent, overdraft and credit included, as a decimal; empty or null when they are not known.
+	// AvailableFunds are the available funds, including overdraft and credit, as a decimal. Empty or null if unknown.
 	AvailableFunds api.Amount `json:"availableFunds,omitempty,omitzero"`
 
-	// Balance The balance without pending transactions, as a decimal; of a credit card zero, or minus what was spent. Empty
-	// or null when it is not known.
+	// Balance is the balance without pending transactions, as a decimal. The balance of a credit card is zero or negative.
+	// Empty or null if unknown.
 	Balance api.Amount `json:"balance,omitempty,omitzero"`
 
-	// BSB The BSB, unmasked, digits only. API 3.0.
+	// BSB is the unmasked BSB, digits only. API 3.0 only.
 	BSB string `json:"bsb,omitempty,omitzero"`
 
-	// BundleName The bundle of products that the account is part of, if any. API 3.0.
+	// BundleName is the name of the product bundle that includes the account, if any. API 3.0 only.
 	BundleName string `json:"bundleName,omitempty,omitzero"`
 
-	// Class What kind of account it is.
+	// Class is the classification of an account.
 	Class AccountClass `json:"class,omitempty,omitzero"`
 
-	// Connection The connection through which the account was fetched. The machine-readable documents have its id, other answers an object.
+	// Connection is the connection that the account was fetched with. It is an ID in the machine-readable documents and an
+	// object in other responses.
 	Connection api.Reference `json:"connection,omitempty,omitzero"`
 
-	// CreationDate The day on which the account was opened, if known. API 3.0.
+	// CreationDate is the opening date of the account, if known. API 3.0 only.
 	CreationDate api.Date `json:"creationDate,omitempty,omitzero"`
 
-	// CreditLimit The credit limit of a credit card, loan or mortgage, as a decimal. API 3.0.
+	// CreditLimit is the credit limit of a credit card, loan or mortgage, as a decimal. API 3.0 only.
 	CreditLimit api.Amount `json:"creditLimit,omitempty,omitzero"`
 
-	// Currency The currency, for example `AUD`.
+	// Currency is the currency, for example `AUD`.
 	Currency string `json:"currency,omitempty,omitzero"`
 
-	// DepositRate The rate at which deposits earn interest now. API 3.0.
+	// DepositRate is the current interest rate for deposits. API 3.0 only.
 	DepositRate api.Amount `json:"depositRate,omitempty,omitzero"`
 
-	// DisplayName The institution's name for the account. Not in a connection. API 3.0.
+	// DisplayName is the institution's name for the account. Not in a connection. API 3.0 only.
 	DisplayName string `json:"displayName,omitempty,omitzero"`
 
-	// ID The account's id.
+	// ID is the ID of the account.
 	ID string `json:"id"`
 
-	// Institution The institution that has the account. The machine-readable documents have its id, other answers an object.
+	// Institution is the institution of the account. It is an ID in the machine-readable documents and an object in other
+	// responses.
 	Institution api.Reference `json:"institution,omitempty,omitzero"`
 
-	// IsOwned Whether the person who shares the data is an owner, possibly one of several; absent means true. API 3.0.
+	// IsOwned reports whether the person who shares the data is an owner of the account, possibly one of several; absent means true. API 3.0 only.
 	IsOwned *bool `json:"isOwned,omitempty"`
 
-	// LastUpdated When the account was last updated.
+	// LastUpdated is the time of the last update of the account.
 	LastUpdated api.Time `json:"lastUpdated,omitempty,omitzero"`
 
-	// LendingRate The rate at which borrowed money costs interest now. API 3.0.
+	// LendingRate is the current interest rate for loans. API 3.0 only.
 	LendingRate api.Amount `json:"lendingRate,omitempty,omitzero"`
 
-	// Links Where to find the account, or the list of accounts, and what belongs to it.
+	// Links are the URLs of an account, or of the list of accounts, and related resources.
 	Links AccountLinks `json:"links,omitempty,omitzero"`
 
-	// MaskedNumber The masked number of the account or card. API 3.0.
+	// MaskedNumber is the masked number of the account or card. API 3.0 only.
 	MaskedNumber string `json:"maskedNumber,omitempty,omitzero"`
 
-	// Meta The account's product in detail, as open banking (CDR) has it. API 3.0.
+	// Meta holds the details of an account's product, as in open banking (CDR). API 3.0 only.
 	Meta *AccountMeta `json:"meta,omitempty"`
 
-	// Name The name that the user gave the account. In open banking it may be empty or null, if the user gave none: show
+	// Name is the name that the user has given to the account. In open banking it may be empty or null; display
 	// `displayName` then. In older documents, and in a connection, it may also be the institution's name.
 	Name string `json:"name,omitempty,omitzero"`
 
-	// Purses The balances in other currencies, for example of a travel card. API 3.0.
+	// Purses are the balances in other currencies, for example of a travel card. API 3.0 only.
 	Purses []AccountPurse `json:"purses,omitempty,omitzero"`
 
-	// Status The state of an account. Of accounts by themselves the 2.1 document says that it is always `available`, and kept for old clients only.
+	// Status is the status of an account. According to the 2.1 document, accounts outside a connection are always `available`,
+	// for compatibility with old clients.
 	Status AccountStatus `json:"status,omitempty,omitzero"`
 
-	// TransactionIntervals The periods that the account's transactions cover. One as a rule; several when statements were uploaded one by one.
+	// TransactionIntervals are the periods for which there are transactions. Usually one; several if statements were uploaded separately.
 	TransactionIntervals []AccountTransactionInterval `json:"transactionIntervals,omitempty,omitzero"`
 
-	// Type Always `account`.
+	// Type is always `account`.
 	Type string `json:"type"`
 
-	// UnmaskedAccNum The account number, unmasked, digits only; absent when it is a card number. API 3.0.
+	// UnmaskedAccNum is the unmasked account number, digits only; absent for card numbers. API 3.0 only.
 	UnmaskedAccNum string `json:"unmaskedAccNum,omitempty,omitzero"`
 }
 
-// AccountAddress An address for letters about an account.
+// AccountAddress is a mailing address for an account.
 type AccountAddress struct {
-	// AddressType The form of the address, `simple` or `paf`.
+	// AddressType is the form of the address, `simple` or `paf`.
 	AddressType string `json:"addressType,omitempty,omitzero"`
 
-	// PAF An Australian address in the parts of Australia Post's address file (PAF).
+	// PAF is an Australian address, structured as in Australia Post's address file (PAF).
 	PAF *AccountPAFAddress `json:"paf,omitempty"`
 
-	// Simple An address in lines.
+	// Simple is an unstructured address.
 	Simple *AccountSimpleAddress `json:"simple,omitempty"`
 }
 
-// AccountClass What kind of account it is.
+// AccountClass is the classification of an account.
 type AccountClass struct {
-	// Meta More about the product, by name. API 2.1.
+	// Meta is a map of product details. API 2.1 only.
 	Meta AccountClassMeta `json:"meta,omitempty,omitzero"`
 
-	// Product The name of the institution's product.
+	// Product is the name of the institution's product.
 	Product string `json:"product,omitempty,omitzero"`
 
-	// Type The kind: `transaction`, `savings`, `credit-card`, `mortgage`, `loan`, `investment`, `term-deposit`, `insurance`, `foreign` or `unknown`.
+	// Type is the type of the account: `transaction`, `savings`, `credit-card`, `mortgage`, `loan`, `investment`, `term-deposit`, `insurance`, `foreign` or `unknown`.
 	Type string `json:"type,omitempty,omitzero"`
 }
 
-// AccountClassMeta More about the product, by name. API 2.1.
+// AccountClassMeta is a map of product details. API 2.1 only.
 type AccountClassMeta map[string]*string
 
-// AccountCreditCard The next payment of a credit card. Amounts are decimals.
+// AccountCreditCard is the upcoming payment of a credit card. Amounts are decimals.
 type AccountCreditCard struct {
-	// MinPaymentAmount The least that has to be paid.
+	// MinPaymentAmount is the minimum payment.
 	MinPaymentAmount api.Amount `json:"minPaymentAmount,omitempty,omitzero"`
 
-	// PaymentCurrency The currency; absent means `AUD`.
+	// PaymentCurrency is the currency; absent means `AUD`.
 	PaymentCurrency string `json:"paymentCurrency,omitempty,omitzero"`
 
-	// PaymentDueAmount What is due.
+	// PaymentDueAmount is the amount due.
 	PaymentDueAmount api.Amount `json:"paymentDueAmount,omitempty,omitzero"`
 
-	// PaymentDueDate The day on which it is due.
+	// PaymentDueDate is the due date.
 	PaymentDueDate api.Date `json:"paymentDueDate,omitempty,omitzero"`
 }
 
-// AccountDepositRate A rate at which deposits earn interest.
+// AccountDepositRate is an interest rate for deposits.
 type AccountDepositRate struct {
-	// AdditionalInfo More about the rate.
+	// AdditionalInfo is the additional information about the rate.
 	AdditionalInfo string `json:"additionalInfo,omitempty,omitzero"`
 
-	// AdditionalInfoURI A page with more about the rate.
+	// AdditionalInfoURI is the URL of additional information about the rate.
 	AdditionalInfoURI string `json:"additionalInfoUri,omitempty,omitzero"`
 
-	// AdditionalValue A value whose meaning depends on the type.
+	// AdditionalValue is the value whose meaning depends on the type.
 	AdditionalValue string `json:"additionalValue,omitempty,omitzero"`
 
-	// ApplicationFrequency How often interest is credited, as an ISO 8601 duration, for example `P1M`.
+	// ApplicationFrequency is the frequency at which interest is credited, as an ISO 8601 duration, for example `P1M`.
 	ApplicationFrequency string `json:"applicationFrequency,omitempty,omitzero"`
 
-	// CalculationFrequency How often interest is calculated, as an ISO 8601 duration.
+	// CalculationFrequency is the frequency at which interest is calculated, as an ISO 8601 duration.
 	CalculationFrequency string `json:"calculationFrequency,omitempty,omitzero"`
 
-	// DepositRateType The kind: `BONUS`, `BUNDLE_BONUS`, `FIXED`, `FLOATING`, `INTRODUCTORY`, `MARKET_LINKED` or `VARIABLE`.
+	// DepositRateType is the type of the rate: `BONUS`, `BUNDLE_BONUS`, `FIXED`, `FLOATING`, `INTRODUCTORY`, `MARKET_LINKED` or `VARIABLE`.
 	DepositRateType string `json:"depositRateType,omitempty,omitzero"`
 
-	// Rate The rate as a fraction of one, for example `0.0385`.
+	// Rate is the rate as a fraction of 1, for example `0.0385`.
 	Rate api.Amount `json:"rate,omitempty,omitzero"`
 
-	// Tiers The tiers that the rate applies to.
+	// Tiers are the tiers of the rate.
 	Tiers []AccountRateTier `json:"tiers,omitempty,omitzero"`
 }
 
-// AccountFeature A feature of a product.
+// AccountFeature is a feature of a product.
 type AccountFeature struct {
-	// AdditionalInfo More about the feature; given when the type is `OTHER`.
+	// AdditionalInfo is the additional information about the feature; present if the type is `OTHER`.
 	AdditionalInfo string `json:"additionalInfo,omitempty,omitzero"`
 
-	// AdditionalInfoURI A page with more about the feature.
+	// AdditionalInfoURI is the URL of additional information about the feature.
 	AdditionalInfoURI string `json:"additionalInfoUri,omitempty,omitzero"`
 
-	// AdditionalValue A value whose meaning depends on the type.
+	// AdditionalValue is the value whose meaning depends on the type.
 	AdditionalValue string `json:"additionalValue,omitempty,omitzero"`
 
-	// FeatureType The kind: `ADDITIONAL_CARDS`, `BALANCE_TRANSFERS`, `BILL_PAYMENT`, `BONUS_REWARDS`, `CARD_ACCESS`,
-	// `CASHBACK_OFFER`, `COMPLEMENTARY_PRODUCT_DISCOUNTS`, `DIGITAL_BANKING`, `DIGITAL_WALLET`,
+	// FeatureType is the type of the feature: `ADDITIONAL_CARDS`, `BALANCE_TRANSFERS`, `BILL_PAYMENT`, `BONUS_REWARDS`,
+	// `CARD_ACCESS`, `CASHBACK_OFFER`, `COMPLEMENTARY_PRODUCT_DISCOUNTS`, `DIGITAL_BANKING`, `DIGITAL_WALLET`,
 	// `DONATE_INTEREST`, `EXTRA_REPAYMENTS`, `FRAUD_PROTECTION`, `FREE_TXNS`, `FREE_TXNS_ALLOWANCE`, `GUARANTOR`,
 	// `INSURANCE`, `INSTALMENT_PLAN`, `INTEREST_FREE`, `INTEREST_FREE_TRANSFERS`, `LOYALTY_PROGRAM`,
 	// `NOTIFICATIONS`, `NPP_ENABLED`, `NPP_PAYID`, `OFFSET`, `OTHER`, `OVERDRAFT`, `REDRAW`,
 	// `RELATIONSHIP_MANAGEMENT` or `UNLIMITED_TXNS`.
 	FeatureType string `json:"featureType,omitempty,omitzero"`
 
-	// IsActivated Whether the feature is switched on; absent means it is.
+	// IsActivated reports whether the feature is activated; absent means true.
 	IsActivated *bool `json:"isActivated,omitempty"`
 }
 
-// AccountFee A fee. One of the amount and the three rates is given, unless the type is `VARIABLE`.
+// AccountFee is a fee. It has either an amount or one of the three rates, unless the type is `VARIABLE`.
 type AccountFee struct {
-	// AccrualFrequency How often the fee is calculated, as an ISO 8601 duration, for example `P1M`.
+	// AccrualFrequency is the frequency of calculation, as an ISO 8601 duration, for example `P1M`.
 	AccrualFrequency string `json:"accrualFrequency,omitempty,omitzero"`
 
-	// AccruedRate The fee as a proportion of the accrued interest.
+	// AccruedRate is the fee as a proportion of the accrued interest.
 	AccruedRate api.Amount `json:"accruedRate,omitempty,omitzero"`
 
-	// AdditionalInfo More about the fee.
+	// AdditionalInfo is the additional information about the fee.
 	AdditionalInfo string `json:"additionalInfo,omitempty,omitzero"`
 
-	// AdditionalInfoURI A page with more about the fee.
+	// AdditionalInfoURI is the URL of additional information about the fee.
 	AdditionalInfoURI string `json:"additionalInfoUri,omitempty,omitzero"`
 
-	// AdditionalValue A value whose meaning depends on the type, as text.
+	// AdditionalValue is the text whose meaning depends on the type.
 	AdditionalValue string `json:"additionalValue,omitempty,omitzero"`
 
-	// Amount The fee as an amount, as a decimal.
+	// Amount is the fee as a decimal amount.
 	Amount api.Amount `json:"amount,omitempty,omitzero"`
 
-	// BalanceRate The fee as a proportion of the balance.
+	// BalanceRate is the fee as a proportion of the balance.
 	BalanceRate api.Amount `json:"balanceRate,omitempty,omitzero"`
 
-	// Currency The currency; absent means `AUD`.
+	// Currency is the currency; absent means `AUD`.
 	Currency string `json:"currency,omitempty,omitzero"`
 
-	// Discounts The discounts on the fee.
+	// Discounts are the discounts on the fee.
 	Discounts []AccountFeeDiscount `json:"discounts,omitempty,omitzero"`
 
-	// FeeType The kind: `DEPOSIT`, `EVENT`, `EXIT`, `PAYMENT`, `PERIODIC`, `PURCHASE`, `TRANSACTION`, `UPFRONT`, `VARIABLE` or `WITHDRAWAL`.
+	// FeeType is the type of the fee: `DEPOSIT`, `EVENT`, `EXIT`, `PAYMENT`, `PERIODIC`, `PURCHASE`, `TRANSACTION`, `UPFRONT`, `VARIABLE` or `WITHDRAWAL`.
 	FeeType string `json:"feeType,omitempty,omitzero"`
 
-	// Name The name of the fee.
+	// Name is the name of the fee.
 	Name string `json:"name,omitempty,omitzero"`
 
-	// TransactionRate The fee as a proportion of a transaction.
+	// TransactionRate is the fee as a proportion of a transaction.
 	TransactionRate api.Amount `json:"transactionRate,omitempty,omitzero"`
 }
 
-// AccountFeeDiscount A discount on a fee. One of the amount and the four rates is given.
+// AccountFeeDiscount is a discount on a fee. It has either an amount or one of the four rates.
 type AccountFeeDiscount struct {
-	// AccruedRate The discount as a proportion of the accrued interest.
+	// AccruedRate is the discount as a proportion of the accrued interest.
 	AccruedRate api.Amount `json:"accruedRate,omitempty,omitzero"`
 
-	// AdditionalInfo More about the discount.
+	// AdditionalInfo is the additional information about the discount.
 	AdditionalInfo string `json:"additionalInfo,omitempty,omitzero"`
 
-	// AdditionalInfoURI A page with more about the discount.
+	// AdditionalInfoURI is the URL of additional information about the discount.
 	AdditionalInfoURI string `json:"additionalInfoUri,omitempty,omitzero"`
 
-	// AdditionalValue A value whose meaning depends on the type.
+	// AdditionalValue is the value whose meaning depends on the type.
 	AdditionalValue string `json:"additionalValue,omitempty,omitzero"`
 
-	// Amount The discount in dollars, as a decimal.
+	// Amount is the discount in dollars as a decimal.
 	Amount api.Amount `json:"amount,omitempty,omitzero"`
 
-	// BalanceRate The discount as a proportion of the balance.
+	// BalanceRate is the discount as a proportion of the balance.
 	BalanceRate api.Amount `json:"balanceRate,omitempty,omitzero"`
 
-	// Description What the discount is.
+	// Description is the description of the discount.
 	Description string `json:"description,omitempty,omitzero"`
 
-	// DiscountType The kind, for example `ELIGIBILITY_ONLY`.
+	// DiscountType is the type of the discount, for example `ELIGIBILITY_ONLY`.
 	DiscountType string `json:"discountType,omitempty,omitzero"`
 
-	// Eligibility Who gets the discount. The newest 3.0 document has a list, older ones one object.
+	// Eligibility is the eligibility for the discount. The newest 3.0 document has a list, older documents have one object.
 	Eligibility api.OneOrMany[AccountFeeDiscountEligibility] `json:"eligibility,omitempty,omitzero"`
 
-	// FeeRate The discount as a proportion of the fee.
+	// FeeRate is the discount as a proportion of the fee.
 	FeeRate api.Amount `json:"feeRate,omitempty,omitzero"`
 
-	// TransactionRate The discount as a proportion of a transaction.
+	// TransactionRate is the discount as a proportion of a transaction.
 	TransactionRate api.Amount `json:"transactionRate,omitempty,omitzero"`
 }
 
-// AccountFeeDiscountEligibilities The conditions of a discount.
+// AccountFeeDiscountEligibilities is a list of the conditions of a discount.
 type AccountFeeDiscountEligibilities = []*AccountFeeDiscountEligibility
 
-// AccountFeeDiscountEligibility A condition for getting a discount.
+// AccountFeeDiscountEligibility is a condition for a discount.
 type AccountFeeDiscountEligibility struct {
-	// AdditionalInfo More about the condition.
+	// AdditionalInfo is the additional information about the condition.
 	AdditionalInfo string `json:"additionalInfo,omitempty,omitzero"`
 
-	// AdditionalInfoURI A page with more about the condition.
+	// AdditionalInfoURI is the URL of additional information about the condition.
 	AdditionalInfoURI string `json:"additionalInfoUri,omitempty,omitzero"`
 
-	// AdditionalValue A value whose meaning depends on the type.
+	// AdditionalValue is the value whose meaning depends on the type.
 	AdditionalValue string `json:"additionalValue,omitempty,omitzero"`
 
-	// DiscountEligibilityType The kind: `BUSINESS`, `EMPLOYMENT_STATUS`, `INTRODUCTORY`, `MAX_AGE`, `MIN_AGE`, `MIN_INCOME`,
-	// `MIN_TURNOVER`, `NATURAL_PERSON`, `OTHER`, `PENSION_RECIPIENT`, `RESIDENCY_STATUS`, `STAFF` or `STUDENT`.
+	// DiscountEligibilityType is the type of the condition: `BUSINESS`, `EMPLOYMENT_STATUS`, `INTRODUCTORY`, `MAX_AGE`, `MIN_AGE`,
+	// `MIN_INCOME`, `MIN_TURNOVER`, `NATURAL_PERSON`, `OTHER`, `PENSION_RECIPIENT`, `RESIDENCY_STATUS`, `STAFF` or
+	// `STUDENT`.
 	DiscountEligibilityType string `json:"discountEligibilityType,omitempty,omitzero"`
 }
 
-// AccountLendingRate A rate at which borrowed money costs interest.
+// AccountLendingRate is an interest rate for loans.
 type AccountLendingRate struct {
-	// AdditionalInfo More about the rate.
+	// AdditionalInfo is the additional information about the rate.
 	AdditionalInfo string `json:"additionalInfo,omitempty,omitzero"`
 
-	// AdditionalInfoURI A page with more about the rate.
+	// AdditionalInfoURI is the URL of additional information about the rate.
 	AdditionalInfoURI string `json:"additionalInfoUri,omitempty,omitzero"`
 
-	// AdditionalValue A value whose meaning depends on the type.
+	// AdditionalValue is the value whose meaning depends on the type.
 	AdditionalValue string `json:"additionalValue,omitempty,omitzero"`
 
-	// ApplicationFrequency How often interest is debited, as an ISO 8601 duration.
+	// ApplicationFrequency is the frequency at which interest is debited, as an ISO 8601 duration.
 	ApplicationFrequency string `json:"applicationFrequency,omitempty,omitzero"`
 
-	// CalculationFrequency How often interest is calculated, as an ISO 8601 duration.
+	// CalculationFrequency is the frequency at which interest is calculated, as an ISO 8601 duration.
 	CalculationFrequency string `json:"calculationFrequency,omitempty,omitzero"`
 
-	// ComparisonRate The comparison rate, which includes fees.
+	// ComparisonRate is the comparison rate, which includes fees.
 	ComparisonRate api.Amount `json:"comparisonRate,omitempty,omitzero"`
 
-	// InterestPaymentDue When in a period interest is due: `IN_ADVANCE` or `IN_ARREARS`.
+	// InterestPaymentDue is the due time of interest within a period: `IN_ADVANCE` or `IN_ARREARS`.
 	InterestPaymentDue string `json:"interestPaymentDue,omitempty,omitzero"`
 
-	// LendingRateType The kind: `BUNDLE_DISCOUNT_FIXED`, `BUNDLE_DISCOUNT_VARIABLE`, `CASH_ADVANCE`, `DISCOUNT`, `FIXED`,
-	// `FLOATING`, `INTRODUCTORY`, `MARKET_LINKED`, `PENALTY`, `PURCHASE` or `VARIABLE`.
+	// LendingRateType is the type of the rate: `BUNDLE_DISCOUNT_FIXED`, `BUNDLE_DISCOUNT_VARIABLE`, `CASH_ADVANCE`, `DISCOUNT`,
+	// `FIXED`, `FLOATING`, `INTRODUCTORY`, `MARKET_LINKED`, `PENALTY`, `PURCHASE` or `VARIABLE`.
 	LendingRateType string `json:"lendingRateType,omitempty,omitzero"`
 
-	// LoanPurpose The purposes that the rate applies to, `INVESTMENT` or `OWNER_OCCUPIED`; absent means both.
+	// LoanPurpose is the loan purpose that the rate applies to, `INVESTMENT` or `OWNER_OCCUPIED`; absent means both.
 	LoanPurpose string `json:"loanPurpose,omitempty,omitzero"`
 
-	// Rate The rate as a fraction of one, for example `0.2024`.
+	// Rate is the rate as a fraction of 1, for example `0.2024`.
 	Rate api.Amount `json:"rate,omitempty,omitzero"`
 
-	// RepaymentType The repayments that the rate applies to, `INTEREST_ONLY` or `PRINCIPAL_AND_INTEREST`; absent means both.
+	// RepaymentType is the repayment type that the rate applies to, `INTEREST_ONLY` or `PRINCIPAL_AND_INTEREST`; absent means both.
 	RepaymentType string `json:"repaymentType,omitempty,omitzero"`
 
-	// Tiers The tiers that the rate applies to.
+	// Tiers are the tiers of the rate.
 	Tiers []AccountRateTier `json:"tiers,omitempty,omitzero"`
 }
 
-// AccountLinks Where to find the account, or the list of accounts, and what belongs to it.
+// AccountLinks are the URLs of an account, or of the list of accounts, and related resources.
 type AccountLinks struct {
-	// Connection The URL of the account's connection; always null in API 2.1.
+	// Connection is the URL of the account's connection; always null in API 2.1.
 	Connection string `json:"connection,omitempty,omitzero"`
 
-	// Institution The URL of the account's institution.
+	// Institution is the URL of the account's institution.
 	Institution string `json:"institution,omitempty,omitzero"`
 
-	// Self The URL of the account or the list.
+	// Self is the URL of the account or the list.
 	Self string `json:"self,omitempty,omitzero"`
 
-	// Statements The statements. Declared as a string by the 3.0 document, whose example is an empty list.
+	// Statements are the URLs of the statements. The 3.0 document declares a string, and its example is an empty list.
 	Statements api.StringOrList `json:"statements,omitempty,omitzero"`
 
-	// Transactions The URL of the account's transactions.
+	// Transactions is the URL of the account's transactions.
 	Transactions string `json:"transactions,omitempty,omitzero"`
 }
 
-// AccountList Accounts, of a user or in a connection.
+// AccountList is a list of the accounts of a user or a connection.
 type AccountList struct {
-	// Data The accounts.
+	// Data holds the accounts.
 	Data []Account `json:"data,omitempty,omitzero"`
 
-	// Links Where to find the account, or the list of accounts, and what belongs to it.
+	// Links are the URLs of an account, or of the list of accounts, and related resources.
 	Links AccountLinks `json:"links,omitempty,omitzero"`
 
-	// Type Always `list`.
+	// Type is always `list`.
 	Type string `json:"type,omitempty,omitzero"`
 }
 
-// AccountLoan A loan. Amounts are decimals, and currencies that are absent are `AUD`.
+// AccountLoan is a loan. Amounts are decimals, and the default currency is `AUD`.
 type AccountLoan struct {
-	// EndDate The day by which it is to be repaid.
+	// EndDate is the date by which the loan is repaid.
 	EndDate api.Date `json:"endDate,omitempty,omitzero"`
 
-	// MaxRedraw The most that can be redrawn; absent when nothing can.
+	// MaxRedraw is the maximum amount that can be redrawn; absent if redrawing is not possible.
 	MaxRedraw api.Amount `json:"maxRedraw,omitempty,omitzero"`
 
-	// MaxRedrawCurrency Its currency.
+	// MaxRedrawCurrency is the currency of the amount.
 	MaxRedrawCurrency string `json:"maxRedrawCurrency,omitempty,omitzero"`
 
-	// MinInstalmentAmount The least that the next instalment has to be.
+	// MinInstalmentAmount is the minimum amount of the next installment.
 	MinInstalmentAmount api.Amount `json:"minInstalmentAmount,omitempty,omitzero"`
 
-	// MinInstalmentCurrency Its currency.
+	// MinInstalmentCurrency is the currency of the amount.
 	MinInstalmentCurrency string `json:"minInstalmentCurrency,omitempty,omitzero"`
 
-	// MinRedraw The least that can be redrawn.
+	// MinRedraw is the minimum amount that can be redrawn.
 	MinRedraw api.Amount `json:"minRedraw,omitempty,omitzero"`
 
-	// MinRedrawCurrency Its currency.
+	// MinRedrawCurrency is the currency of the amount.
 	MinRedrawCurrency string `json:"minRedrawCurrency,omitempty,omitzero"`
 
-	// NextInstalmentDate The day on which the next instalment is due.
+	// NextInstalmentDate is the due date of the next installment.
 	NextInstalmentDate api.Date `json:"nextInstalmentDate,omitempty,omitzero"`
 
-	// OffsetAccountEnabled Whether the loan has offset accounts.
+	// OffsetAccountEnabled reports whether the loan has offset accounts.
 	OffsetAccountEnabled *bool `json:"offsetAccountEnabled,omitempty"`
 
-	// OffsetAccountIds The ids of the offset accounts that the consent covers; possibly none although there are some.
+	// OffsetAccountIds are the IDs of the offset accounts that the consent covers; may be empty even if there are offset accounts.
 	OffsetAccountIds []string `json:"offsetAccountIds,omitempty,omitzero"`
 
-	// OriginalLoanAmount The amount that was lent.
+	// OriginalLoanAmount is the original amount of the loan.
 	OriginalLoanAmount api.Amount `json:"originalLoanAmount,omitempty,omitzero"`
 
-	// OriginalLoanCurrency Its currency.
+	// OriginalLoanCurrency is the currency of the amount.
 	OriginalLoanCurrency string `json:"originalLoanCurrency,omitempty,omitzero"`
 
-	// RepaymentFrequency How often to repay, as an ISO 8601 duration.
+	// RepaymentFrequency is the frequency of repayments, as an ISO 8601 duration.
 	RepaymentFrequency string `json:"repaymentFrequency,omitempty,omitzero"`
 
-	// RepaymentType What is repaid, `INTEREST_ONLY` or `PRINCIPAL_AND_INTEREST`; absent means the latter.
+	// RepaymentType is the type of repayment, `INTEREST_ONLY` or `PRINCIPAL_AND_INTEREST`; absent means the latter.
 	RepaymentType string `json:"repaymentType,omitempty,omitzero"`
 
-	// StartDate The day on which the loan began.
+	// StartDate is the start date of the loan.
 	StartDate api.Date `json:"startDate,omitempty,omitzero"`
 }
 
-// AccountMeta The account's product in detail, as open banking (CDR) has it. API 3.0.
+// AccountMeta holds the details of an account's product, as in open banking (CDR). API 3.0 only.
 type AccountMeta struct {
-	// Addresses The addresses for letters about the account.
+	// Addresses are the mailing addresses for the account.
 	Addresses []AccountAddress `json:"addresses,omitempty,omitzero"`
 
-	// CreditCard The next payment of a credit card. Amounts are decimals.
+	// CreditCard is the upcoming payment of a credit card. Amounts are decimals.
 	CreditCard *AccountCreditCard `json:"creditCard,omitempty"`
 
-	// DepositRates The rates at which deposits earn interest.
+	// DepositRates are the interest rates for deposits.
 	DepositRates []AccountDepositRate `json:"depositRates,omitempty,omitzero"`
 
-	// Features The features of the product.
+	// Features are the features of the product.
 	Features []AccountFeature `json:"features,omitempty,omitzero"`
 
-	// Fees The fees.
+	// Fees are the fees.
 	Fees []AccountFee `json:"fees,omitempty,omitzero"`
 
-	// LendingRates The rates at which borrowed money costs interest.
+	// LendingRates are the interest rates for loans.
 	LendingRates []AccountLendingRate `json:"lendingRates,omitempty,omitzero"`
 
-	// Loan A loan. Amounts are decimals, and currencies that are absent are `AUD`.
+	// Loan is a loan. Amounts are decimals, and the default currency is `AUD`.
 	Loan *AccountLoan `json:"loan,omitempty"`
 
-	// TermDeposit The term deposits.
+	// TermDeposit holds the term deposits.
 	TermDeposit []AccountTermDeposit `json:"termDeposit,omitempty,omitzero"`
 }
 
-// AccountOwnership How many customers own the account. API 3.0.
+// AccountOwnership is the number of customers who own an account. API 3.0 only.
 type AccountOwnership string
 
-// AccountPAFAddress An Australian address in the parts of Australia Post's address file (PAF).
+// AccountPAFAddress is an Australian address, structured as in Australia Post's address file (PAF).
 type AccountPAFAddress struct {
-	// BuildingName1 The name of the building or property.
+	// BuildingName1 is the name of the building or property.
 	BuildingName1 string `json:"buildingName1,omitempty,omitzero"`
 
-	// BuildingName2 A second name of it.
+	// BuildingName2 is the second name of the building or property.
 	BuildingName2 string `json:"buildingName2,omitempty,omitzero"`
 
-	// Dpid Australia Post's identifier of the address.
+	// Dpid is the Australia Post identifier of the address.
 	Dpid string `json:"dpid,omitempty,omitzero"`
 
-	// FlatUnitNumber The number of the flat or unit.
+	// FlatUnitNumber is the number of the flat or unit.
 	FlatUnitNumber string `json:"flatUnitNumber,omitempty,omitzero"`
 
-	// FlatUnitType The kind of flat or unit.
+	// FlatUnitType is the type of flat or unit.
 	FlatUnitType string `json:"flatUnitType,omitempty,omitzero"`
 
-	// FloorLevelNumber The number of the floor or level.
+	// FloorLevelNumber is the number of the floor or level.
 	FloorLevelNumber string `json:"floorLevelNumber,omitempty,omitzero"`
 
-	// FloorLevelType The kind of floor or level.
+	// FloorLevelType is the type of floor or level.
 	FloorLevelType string `json:"floorLevelType,omitempty,omitzero"`
 
-	// LocalityName The locality.
+	// LocalityName is the locality.
 	LocalityName string `json:"localityName,omitempty,omitzero"`
 
-	// LotNumber The number of the allotment.
+	// LotNumber is the number of the allotment.
 	LotNumber string `json:"lotNumber,omitempty,omitzero"`
 
-	// PostalDeliveryNumber The number of the PO box or the like.
+	// PostalDeliveryNumber is the number of the postal delivery, for example of the PO box.
 	PostalDeliveryNumber *int64 `json:"postalDeliveryNumber,omitempty"`
 
-	// PostalDeliveryNumberPrefix What precedes it.
+	// PostalDeliveryNumberPrefix is the prefix of the number.
 	PostalDeliveryNumberPrefix string `json:"postalDeliveryNumberPrefix,omitempty,omitzero"`
 
-	// PostalDeliveryNumberSuffix What follows it.
+	// PostalDeliveryNumberSuffix is the suffix of the number.
 	PostalDeliveryNumberSuffix string `json:"postalDeliveryNumberSuffix,omitempty,omitzero"`
 
-	// PostalDeliveryType The kind of postal delivery, for example a PO box, as Australia Post's code.
+	// PostalDeliveryType is the type of postal delivery, for example a PO box, as a code of Australia Post.
 	PostalDeliveryType string `json:"postalDeliveryType,omitempty,omitzero"`
 
-	// Postcode The postcode.
+	// Postcode is the postcode.
 	Postcode string `json:"postcode,omitempty,omitzero"`
 
-	// State The state, abbreviated, for example `NSW`.
+	// State is the abbreviated state, for example `NSW`.
 	State string `json:"state,omitempty,omitzero"`
 
-	// StreetName The name of the street.
+	// StreetName is the name of the street.
 	StreetName string `json:"streetName,omitempty,omitzero"`
 
-	// StreetSuffix What follows it, as Australia Post's code.
+	// StreetSuffix is the street suffix, as a code of Australia Post.
 	StreetSuffix string `json:"streetSuffix,omitempty,omitzero"`
 
-	// StreetType The kind of street, as Australia Post's code.
+	// StreetType is the street type, as a code of Australia Post.
 	StreetType string `json:"streetType,omitempty,omitzero"`
 
-	// ThoroughfareNumber1 The street number, or the first of a range.
+	// ThoroughfareNumber1 is the street number, or the first of a range.
 	ThoroughfareNumber1 *int64 `json:"thoroughfareNumber1,omitempty"`
 
-	// ThoroughfareNumber1Suffix What follows it.
+	// ThoroughfareNumber1Suffix is the suffix of the number.
 	ThoroughfareNumber1Suffix string `json:"thoroughfareNumber1Suffix,omitempty,omitzero"`
 
-	// ThoroughfareNumber2 The last street number of a range.
+	// ThoroughfareNumber2 is the last street number of a range.
 	ThoroughfareNumber2 *int64 `json:"thoroughfareNumber2,omitempty"`
 
-	// ThoroughfareNumber2Suffix What follows it.
+	// ThoroughfareNumber2Suffix is the suffix of the number.
 	ThoroughfareNumber2Suffix string `json:"thoroughfareNumber2Suffix,omitempty,omitzero"`
 }
 
-// AccountPurse The balance of an account in another currency. API 3.0.
+// AccountPurse is the balance of an account in another currency. API 3.0 only.
 type AccountPurse struct {
-	// Amount The balance, as a decimal.
+	// Amount is the balance, as a decimal.
 	Amount api.Amount `json:"amount,omitempty,omitzero"`
 
-	// Currency The currency.
+	// Currency is the currency.
 	Currency string `json:"currency,omitempty,omitzero"`
 }
 
-// AccountRateCondition A condition of a tier.
+// AccountRateCondition is a condition of a tier.
 type AccountRateCondition struct {
-	// AdditionalInfo The condition in words.
+	// AdditionalInfo is the text of the condition.
 	AdditionalInfo string `json:"additionalInfo,omitempty,omitzero"`
 
-	// AdditionalInfoURI A page with more about the condition.
+	// AdditionalInfoURI is the URL of additional information about the condition.
 	AdditionalInfoURI string `json:"additionalInfoUri,omitempty,omitzero"`
 }
 
-// AccountRateConditions The conditions of a tier.
+// AccountRateConditions is a list of the conditions of a tier.
 type AccountRateConditions = []*AccountRateCondition
 
-// AccountRateTier A tier of a rate.
+// AccountRateTier is a tier of a rate.
 type AccountRateTier struct {
-	// AdditionalInfo More about the tier.
+	// AdditionalInfo is the additional information about the tier.
 	AdditionalInfo string `json:"additionalInfo,omitempty,omitzero"`
 
-	// AdditionalInfoURI A page with more about the tier.
+	// AdditionalInfoURI is the URL of additional information about the tier.
 	AdditionalInfoURI string `json:"additionalInfoUri,omitempty,omitzero"`
 
-	// ApplicabilityConditions When the tier applies. The 3.0 documents have one object or null, newer editions of the CDR standard a list.
+	// ApplicabilityConditions are the conditions of the tier. The 3.0 documents have one object or null, newer editions of the CDR standard
+	// have a list.
 	ApplicabilityConditions api.OneOrMany[AccountRateCondition] `json:"applicabilityConditions,omitempty,omitzero"`
 
-	// MaximumValue A decimal number, as a JSON number or as a string that holds one; null or empty where there is none.
+	// MaximumValue is a decimal number, as a JSON number or as a string; null or empty if there is none.
 	MaximumValue Decimal `json:"maximumValue,omitempty,omitzero"`
 
-	// MinimumValue A decimal number, as a JSON number or as a string that holds one; null or empty where there is none.
+	// MinimumValue is a decimal number, as a JSON number or as a string; null or empty if there is none.
 	MinimumValue Decimal `json:"minimumValue,omitempty,omitzero"`
 
-	// Name The name of the tier.
+	// Name is the name of the tier.
 	Name string `json:"name,omitempty,omitzero"`
 
-	// RateApplicationMethod Whether the rate applies to the part of the balance in the tier, `PER_TIER`, or to all of it, `WHOLE_BALANCE`.
+	// RateApplicationMethod is the scope of the rate: the part of the balance in the tier, `PER_TIER`, or the whole balance, `WHOLE_BALANCE`.
 	RateApplicationMethod string `json:"rateApplicationMethod,omitempty,omitzero"`
 
-	// UnitOfMeasure What the two bounds count: `DAY`, `DOLLAR`, `MONTH` or `PERCENT`.
+	// UnitOfMeasure is the unit of the limits: `DAY`, `DOLLAR`, `MONTH` or `PERCENT`.
 	UnitOfMeasure string `json:"unitOfMeasure,omitempty,omitzero"`
 }
 
-// AccountSimpleAddress An address in lines.
+// AccountSimpleAddress is an unstructured address.
 type AccountSimpleAddress struct {
-	// AddressLine1 The first line.
+	// AddressLine1 is the first line.
 	AddressLine1 string `json:"addressLine1,omitempty,omitzero"`
 
-	// AddressLine2 The second line.
+	// AddressLine2 is the second line.
 	AddressLine2 string `json:"addressLine2,omitempty,omitzero"`
 
-	// AddressLine3 The third line.
+	// AddressLine3 is the third line.
 	AddressLine3 string `json:"addressLine3,omitempty,omitzero"`
 
-	// City The city or locality.
+	// City is the city or locality.
 	City string `json:"city,omitempty,omitzero"`
 
-	// Country The country as an ISO 3166 alpha-3 code; absent means `AUS`.
+	// Country is the country as an ISO 3166 alpha-3 code; absent means `AUS`.
 	Country string `json:"country,omitempty,omitzero"`
 
-	// MailingName The name to write on the letter.
+	// MailingName is the name of the recipient.
 	MailingName string `json:"mailingName,omitempty,omitzero"`
 
-	// PAF An Australian address in the parts of Australia Post's address file (PAF).
+	// PAF is an Australian address, structured as in Australia Post's address file (PAF).
 	PAF *AccountPAFAddress `json:"paf,omitempty"`
 
-	// Postcode The postcode; always given in Australia.
+	// Postcode is the postcode; always present for Australian addresses.
 	Postcode string `json:"postcode,omitempty,omitzero"`
 
-	// State The state, in Australia abbreviated, for example `NSW`.
+	// State is the state. Australian states are abbreviated, for example `NSW`.
 	State string `json:"state,omitempty,omitzero"`
 }
 
-// AccountStatus The state of an account. Of accounts by themselves the 2.1 document says that it is always `available`, and kept for old clients only.
+// AccountStatus is the status of an account. According to the 2.1 document, accounts outside a connection are always `available`,
+// for compatibility with old clients.
 type AccountStatus string
 
-// AccountTermDeposit A term deposit.
+// AccountTermDeposit is a term deposit.
 type AccountTermDeposit struct {
-	// LodgementDate The day on which the money was deposited.
+	// LodgementDate is the date of the deposit.
 	LodgementDate api.Date `json:"lodgementDate,omitempty,omitzero"`
 
-	// MaturityAmount What is paid at the end, as a decimal; absent when it cannot be known yet.
+	// MaturityAmount is the amount that is paid at maturity, as a decimal; absent if not yet known.
 	MaturityAmount api.Amount `json:"maturityAmount,omitempty,omitzero"`
 
-	// MaturityCurrency The currency; absent means `AUD`.
+	// MaturityCurrency is the currency; absent means `AUD`.
 	MaturityCurrency string `json:"maturityCurrency,omitempty,omitzero"`
 
-	// MaturityDate The day on which the term ends.
+	// MaturityDate is the end date of the term.
 	MaturityDate api.Date `json:"maturityDate,omitempty,omitzero"`
 
-	// MaturityInstructions What happens at the end: `HOLD_ON_MATURITY`, `PAID_OUT_AT_MATURITY` or `ROLLED_OVER`.
+	// MaturityInstructions are the instructions for maturity: `HOLD_ON_MATURITY`, `PAID_OUT_AT_MATURITY` or `ROLLED_OVER`.
 	MaturityInstructions string `json:"maturityInstructions,omitempty,omitzero"`
 }
 
-// AccountTransactionInterval A period that an account's transactions cover.
+// AccountTransactionInterval is a period for which an account has transactions.
 type AccountTransactionInterval struct {
-	// From The day of the first transaction.
+	// From is the day of the first transaction.
 	From api.Date `json:"from,omitempty,omitzero"`
 
-	// To The day of the last transaction.
+	// To is the day of the last transaction.
 	To api.Date `json:"to,omitempty,omitzero"`
 }
 
-// Affordability What a user owned, owed, earned and spent in a period. As an item of a list it has none of `summary`, `assets`,
-// `liabilities` and `external`.
+// Affordability is a summary of a user's assets, liabilities, income and expenses in a period. In a list it has neither `summary`,
+// `assets`, `liabilities` nor `external`.
 type Affordability struct {
-	// Assets The accounts with money in them.
+	// Assets are the accounts with a positive balance.
 	Assets []AffordabilityAsset `json:"assets,omitempty,omitzero"`
 
-	// CoverageDays How many days the summary covers.
+	// CoverageDays is the number of days that the summary covers.
 	CoverageDays *int64 `json:"coverageDays,omitempty"`
 
-	// External Possible debts elsewhere, found in the transactions.
+	// External holds the possible external debts, found in the transactions.
 	External []AffordabilityExternal `json:"external,omitempty,omitzero"`
 
-	// FromMonth The first month of the period, as `YYYY-MM`.
+	// FromMonth is the first month of the period, as `YYYY-MM`.
 	FromMonth string `json:"fromMonth,omitempty,omitzero"`
 
-	// GeneratedDate When the summary was made, without a time zone, for example `2020-03-26T06:56:44`.
+	// GeneratedDate is the creation time of the summary, without a time zone, for example `2020-03-26T06:56:44`.
 	GeneratedDate api.Time `json:"generatedDate,omitempty,omitzero"`
 
-	// ID The summary's id.
+	// ID is the ID of the summary.
 	ID string `json:"id"`
 
-	// Institutions The ids of the institutions that the data came from. Only in a list.
+	// Institutions are the IDs of the institutions that provided the data. Only in a list.
 	Institutions api.OneOrMany[string] `json:"institutions,omitempty,omitzero"`
 
-	// Liabilities The debts of the user's own accounts.
+	// Liabilities are the debts of a user's accounts.
 	Liabilities AffordabilityLiabilities `json:"liabilities,omitempty,omitzero"`
 
-	// Links Where to find a summary of affordability, income or expenses, and what belongs to it.
+	// Links are the URLs of an affordability, income or expense summary and related resources.
 	Links AffordabilityLinks `json:"links,omitempty,omitzero"`
 
-	// Summary A user's finances in a few figures, any of which may be null. Outgoing money and debts are negative.
+	// Summary holds the key figures of a user's finances, any of which may be null. Expenses and debts are negative.
 	//
 	// - `assets`: all cash.
-	// - `liabilities`: all debts of the user's accounts, credit and loans together.
+	// - `liabilities`: all debts of the user's accounts, both credit and loans.
 	// - `netPosition`: assets less liabilities.
-	// - `creditLimit`: the limits of all credit cards and overdrafts together.
-	// - `expenses`: what is spent in a month, on average over the period.
-	// - `savings`: what is saved in a month, on average over the period.
-	// - `loanRepaymentMonthly`: what is repaid on known loans in a month, on average.
-	// - `potentialLiabilitiesMonthly`: what is repaid on possible debts elsewhere in a month, on average.
+	// - `creditLimit`: the total limit of all credit cards and overdrafts.
+	// - `expenses`: the average monthly expenses in the period.
+	// - `savings`: the average monthly savings in the period.
+	// - `loanRepaymentMonthly`: the average monthly repayments of known loans.
+	// - `potentialLiabilitiesMonthly`: the average monthly repayments of possible external debts.
 	Summary AffordabilitySummary `json:"summary,omitempty,omitzero"`
 
-	// ToMonth The last month of the period, as `YYYY-MM`; as a rule the current one.
+	// ToMonth is the last month of the period, as `YYYY-MM`; usually the current month.
 	ToMonth string `json:"toMonth,omitempty,omitzero"`
 
-	// Type Always `affordability`.
+	// Type is always `affordability`.
 	Type string `json:"type"`
 }
 
-// AffordabilityAsset An account with money in it.
+// AffordabilityAsset is an account with a positive balance.
 type AffordabilityAsset struct {
-	// Account What kind of account it is.
+	// Account is the classification of an account.
 	Account AccountClass `json:"account,omitempty,omitzero"`
 
-	// AvailableFunds The funds that could be spent then.
+	// AvailableFunds are the available funds when the summary was created.
 	AvailableFunds api.Amount `json:"availableFunds,omitempty,omitzero"`
 
-	// Balance The balance when the summary was made.
+	// Balance is the balance when the summary was created.
 	Balance api.Amount `json:"balance,omitempty,omitzero"`
 
-	// Currency The currency, for example `AUD`.
+	// Currency is the currency, for example `AUD`.
 	Currency string `json:"currency,omitempty,omitzero"`
 
-	// Institution The name of the institution that has the account.
+	// Institution is the name of the account's institution.
 	Institution string `json:"institution,omitempty,omitzero"`
 
-	// Previous6Months The extremes of an asset in the last six months.
+	// Previous6Months are the extreme balances of an asset in the last six months.
 	Previous6Months AffordabilityAssetPrevious6Months `json:"previous6Months,omitempty,omitzero"`
 
-	// Type What it is, for example `account`.
+	// Type is the type of the asset, for example `account`.
 	Type string `json:"type,omitempty,omitzero"`
 }
 
-// AffordabilityAssetPrevious6Months The extremes of an asset in the last six months.
+// AffordabilityAssetPrevious6Months are the extreme balances of an asset in the last six months.
 type AffordabilityAssetPrevious6Months struct {
-	// MaxBalance The highest balance.
+	// MaxBalance is the highest balance.
 	MaxBalance api.Amount `json:"maxBalance,omitempty,omitzero"`
 
-	// MinBalance The lowest balance.
+	// MinBalance is the lowest balance.
 	MinBalance api.Amount `json:"minBalance,omitempty,omitzero"`
 }
 
-// AffordabilityCredit A credit card or another credit facility.
+// AffordabilityCredit is a credit card or another credit facility.
 type AffordabilityCredit struct {
-	// Account What kind of account it is.
+	// Account is the classification of an account.
 	Account AccountClass `json:"account,omitempty,omitzero"`
 
-	// AvailableFunds The funds that could be spent then.
+	// AvailableFunds are the available funds when the summary was created.
 	AvailableFunds api.Amount `json:"availableFunds,omitempty,omitzero"`
 
-	// Balance The balance when the summary was made.
+	// Balance is the balance when the summary was created.
 	Balance api.Amount `json:"balance,omitempty,omitzero"`
 
-	// CreditLimit The credit limit.
+	// CreditLimit is the credit limit.
 	CreditLimit api.Amount `json:"creditLimit,omitempty,omitzero"`
 
-	// Currency The currency, for example `AUD`.
+	// Currency is the currency, for example `AUD`.
 	Currency string `json:"currency,omitempty,omitzero"`
 
-	// Institution The name of the institution that has the account.
+	// Institution is the name of the account's institution.
 	Institution string `json:"institution,omitempty,omitzero"`
 
-	// Previous6Months The use of a credit facility in the last six months. `cashAdvances`: the sum of the cash advances.
+	// Previous6Months is the use of a credit facility in the last six months. `cashAdvances`: the sum of cash advances.
 	Previous6Months AffordabilityCreditPrevious6Months `json:"previous6Months,omitempty,omitzero"`
 
-	// PreviousMonth The use of a credit facility in the last month. `minBalance` and `maxBalance`: the extremes of the balance, which
-	// is negative where money is owed. `totalCredits` and `totalDebits`: the sums of what came in and went out.
+	// PreviousMonth is the use of a credit facility in the last month. `minBalance` and `maxBalance`: the lowest and the highest
+	// balance, which is negative for debts. `totalCredits` and `totalDebits`: the sums of credits and debits.
 	PreviousMonth AffordabilityCreditPreviousMonth `json:"previousMonth,omitempty,omitzero"`
 }
 
-// AffordabilityCreditPrevious6Months The use of a credit facility in the last six months. `cashAdvances`: the sum of the cash advances.
+// AffordabilityCreditPrevious6Months is the use of a credit facility in the last six months. `cashAdvances`: the sum of cash advances.
 type AffordabilityCreditPrevious6Months struct {
-	// CashAdvances A decimal number, as a JSON number or as a string that holds one; null or empty where there is none.
+	// CashAdvances is a decimal number, as a JSON number or as a string; null or empty if there is none.
 	CashAdvances Decimal `json:"cashAdvances,omitempty,omitzero"`
 }
 
-// AffordabilityCreditPreviousMonth The use of a credit facility in the last month. `minBalance` and `maxBalance`: the extremes of the balance, which
-// is negative where money is owed. `totalCredits` and `totalDebits`: the sums of what came in and went out.
+// AffordabilityCreditPreviousMonth is the use of a credit facility in the last month. `minBalance` and `maxBalance`: the lowest and the highest
+// balance, which is negative for debts. `totalCredits` and `totalDebits`: the sums of credits and debits.
 type AffordabilityCreditPreviousMonth struct {
-	// MaxBalance A decimal number, as a JSON number or as a string that holds one; null or empty where there is none.
+	// MaxBalance is a decimal number, as a JSON number or as a string; null or empty if there is none.
 	MaxBalance Decimal `json:"maxBalance,omitempty,omitzero"`
 
-	// MinBalance A decimal number, as a JSON number or as a string that holds one; null or empty where there is none.
+	// MinBalance is a decimal number, as a JSON number or as a string; null or empty if there is none.
 	MinBalance Decimal `json:"minBalance,omitempty,omitzero"`
 
-	// TotalCredits A decimal number, as a JSON number or as a string that holds one; null or empty where there is none.
+	// TotalCredits is a decimal number, as a JSON number or as a string; null or empty if there is none.
 	TotalCredits Decimal `json:"totalCredits,omitempty,omitzero"`
 
-	// TotalDebits A decimal number, as a JSON number or as a string that holds one; null or empty where there is none.
+	// TotalDebits is a decimal number, as a JSON number or as a string; null or empty if there is none.
 	TotalDebits Decimal `json:"totalDebits,omitempty,omitzero"`
 }
 
-// AffordabilityExternal A possible debt elsewhere, which shows in payments to its source.
+// AffordabilityExternal is a possible external debt, detected from payments to its source.
 type AffordabilityExternal struct {
-	// ChangeHistory The payments one by one, the newest first.
+	// ChangeHistory holds the payments, newest first.
 	ChangeHistory []AffordabilityExternalChange `json:"changeHistory,omitempty,omitzero"`
 
-	// Payments The payments in figures.
+	// Payments are the statistics of the payments.
 	Payments []AffordabilityExternalPayments `json:"payments,omitempty,omitzero"`
 
-	// Source Who is paid, from the cleaned descriptions; for example `afterpay`.
+	// Source is the recipient of the payments, from the cleaned descriptions; for example `afterpay`.
 	Source string `json:"source,omitempty,omitzero"`
 }
 
-// AffordabilityExternalChange One payment to a source.
+// AffordabilityExternalChange is a payment to a source.
 type AffordabilityExternalChange struct {
-	// Amount The amount.
+	// Amount is the amount.
 	Amount api.Amount `json:"amount,omitempty,omitzero"`
 
-	// Date The day.
+	// Date is the date.
 	Date api.Date `json:"date,omitempty,omitzero"`
 
-	// Source The transaction's description, in full.
+	// Source is the full description of the transaction.
 	Source string `json:"source,omitempty,omitzero"`
 }
 
-// AffordabilityExternalPayments Payments to one source, in figures.
+// AffordabilityExternalPayments are the statistics of payments to a source.
 type AffordabilityExternalPayments struct {
-	// AmountAvg The average payment; the documents describe it as their number.
+	// AmountAvg is the average payment; the documents describe it as the number of payments.
 	AmountAvg api.Amount `json:"amountAvg,omitempty,omitzero"`
 
-	// AmountAvgMonthly What is paid in a month on average.
+	// AmountAvgMonthly is the average monthly sum of payments.
 	AmountAvgMonthly api.Amount `json:"amountAvgMonthly,omitempty,omitzero"`
 
-	// First The day of the first payment.
+	// First is the date of the first payment.
 	First api.Date `json:"first,omitempty,omitzero"`
 
-	// Last The day of the last payment.
+	// Last is the date of the last payment.
 	Last api.Date `json:"last,omitempty,omitzero"`
 
-	// NoOccurrences How many payments there were.
+	// NoOccurrences is the number of payments.
 	NoOccurrences *int64 `json:"noOccurrences,omitempty"`
 
-	// Total The sum of the payments.
+	// Total is the sum of the payments.
 	Total api.Amount `json:"total,omitempty,omitzero"`
 }
 
-// AffordabilityInstitution The id of the only institution, where it is not in an array.
+// AffordabilityInstitution is the ID of the only institution, if it is not in an array.
 type AffordabilityInstitution = string
 
-// AffordabilityInstitutions The ids of institutions.
+// AffordabilityInstitutions is a list of institution IDs.
 type AffordabilityInstitutions = []string
 
-// AffordabilityLiabilities The debts of the user's own accounts.
+// AffordabilityLiabilities are the debts of a user's accounts.
 type AffordabilityLiabilities struct {
-	// Credit The credit cards and other credit facilities.
+	// Credit holds the credit cards and other credit facilities.
 	Credit []AffordabilityCredit `json:"credit,omitempty,omitzero"`
 
-	// Loan The loans.
+	// Loan holds the loans.
 	Loan []AffordabilityLoan `json:"loan,omitempty,omitzero"`
 }
 
-// AffordabilityLinks Where to find a summary of affordability, income or expenses, and what belongs to it.
+// AffordabilityLinks are the URLs of an affordability, income or expense summary and related resources.
 type AffordabilityLinks struct {
-	// Accounts The URLs of the accounts that are included. Not in a list.
+	// Accounts are the URLs of the included accounts. Absent in a list.
 	Accounts []string `json:"accounts,omitempty,omitzero"`
 
-	// Expenses The URL of the expenses of the same period. Of affordability only.
+	// Expenses is the URL of the expense summary of the same period. Only for affordability.
 	Expenses string `json:"expenses,omitempty,omitzero"`
 
-	// Income The URL of the income of the same period. Of affordability only.
+	// Income is the URL of the income summary of the same period. Only for affordability.
 	Income string `json:"income,omitempty,omitzero"`
 
-	// Self The URL of the summary.
+	// Self is the URL of the summary.
 	Self string `json:"self,omitempty,omitzero"`
 }
 
-// AffordabilityList A user's affordability summaries.
+// AffordabilityList is a list of a user's affordability summaries.
 type AffordabilityList struct {
-	// Data The summaries, in short.
+	// Data holds the summaries without their figures.
 	Data []Affordability `json:"data,omitempty,omitzero"`
 
-	// Links Where to find the thing that has these links. Null in some answers.
+	// Links is the URL of a resource. Null in some responses.
 	Links SelfLinks `json:"links,omitempty,omitzero"`
 
-	// Type Always `list`.
+	// Type is always `list`.
 	Type string `json:"type"`
 }
 
-// AffordabilityLoan A loan.
+// AffordabilityLoan is a loan.
 type AffordabilityLoan struct {
-	// Account What kind of account it is.
+	// Account is the classification of an account.
 	Account AccountClass `json:"account,omitempty,omitzero"`
 
-	// AvailableFunds The funds that could be drawn then.
+	// AvailableFunds are the funds that could be drawn when the summary was created.
 	AvailableFunds api.Amount `json:"availableFunds,omitempty,omitzero"`
 
-	// Balance The balance when the summary was made.
+	// Balance is the balance when the summary was created.
 	Balance api.Amount `json:"balance,omitempty,omitzero"`
 
-	// ChangeHistory The interest charged and the repayments.
+	// ChangeHistory is the interest charged and the repayments.
 	ChangeHistory []AffordabilityLoanChange `json:"changeHistory,omitempty,omitzero"`
 
-	// Currency The currency, for example `AUD`.
+	// Currency is the currency, for example `AUD`.
 	Currency string `json:"currency,omitempty,omitzero"`
 
-	// Institution The name of the institution that has the account.
+	// Institution is the name of the account's institution.
 	Institution string `json:"institution,omitempty,omitzero"`
 
-	// Previous6Months A loan in the last six months.
+	// Previous6Months is the state of a loan in the last six months.
 	Previous6Months AffordabilityLoanPrevious6Months `json:"previous6Months,omitempty,omitzero"`
 
-	// PreviousMonth A loan in the last month. `totalCredits` and `totalDebits`: the sums of what came in and went out.
+	// PreviousMonth holds the transactions of a loan in the last month. `totalCredits` and `totalDebits`: the sums of credits and debits.
 	// `totalInterestCharged`: the interest. `totalRepayments`: the repayments.
 	PreviousMonth AffordabilityLoanPreviousMonth `json:"previousMonth,omitempty,omitzero"`
 }
 
-// AffordabilityLoanChange Interest that was charged on a loan, or a repayment.
+// AffordabilityLoanChange is an interest charge on a loan, or a repayment.
 type AffordabilityLoanChange struct {
-	// Amount The amount.
+	// Amount is the amount.
 	Amount api.Amount `json:"amount,omitempty,omitzero"`
 
-	// Date The day.
+	// Date is the date.
 	Date api.Date `json:"date,omitempty,omitzero"`
 
-	// Direction Whether money came, `credit`, or went, `debit`. Only `getEnrich` answers `unknown`.
+	// Direction is the direction of a transaction: `credit` or `debit`. Only `getEnrich` returns `unknown`.
 	Direction TransactionDirection `json:"direction,omitempty,omitzero"`
 
-	// Source The transaction's description, cleaned.
+	// Source is the cleaned description of the transaction.
 	Source string `json:"source,omitempty,omitzero"`
 }
 
-// AffordabilityLoanPrevious6Months A loan in the last six months.
+// AffordabilityLoanPrevious6Months is the state of a loan in the last six months.
 type AffordabilityLoanPrevious6Months struct {
-	// Arrears Whether the loan was in arrears: the string `true` or `false`, or null.
+	// Arrears reports whether the loan was in arrears: the string `true` or `false`, or null.
 	Arrears string `json:"arrears,omitempty,omitzero"`
 }
 
-// AffordabilityLoanPreviousMonth A loan in the last month. `totalCredits` and `totalDebits`: the sums of what came in and went out.
+// AffordabilityLoanPreviousMonth holds the transactions of a loan in the last month. `totalCredits` and `totalDebits`: the sums of credits and debits.
 // `totalInterestCharged`: the interest. `totalRepayments`: the repayments.
 type AffordabilityLoanPreviousMonth struct {
-	// TotalCredits A decimal number, as a JSON number or as a string that holds one; null or empty where there is none.
+	// TotalCredits is a decimal number, as a JSON number or as a string; null or empty if there is none.
 	TotalCredits Decimal `json:"totalCredits,omitempty,omitzero"`
 
-	// TotalDebits A decimal number, as a JSON number or as a string that holds one; null or empty where there is none.
+	// TotalDebits is a decimal number, as a JSON number or as a string; null or empty if there is none.
 	TotalDebits Decimal `json:"totalDebits,omitempty,omitzero"`
 
-	// TotalInterestCharged A decimal number, as a JSON number or as a string that holds one; null or empty where there is none.
+	// TotalInterestCharged is a decimal number, as a JSON number or as a string; null or empty if there is none.
 	TotalInterestCharged Decimal `json:"totalInterestCharged,omitempty,omitzero"`
 
-	// TotalRepayments A decimal number, as a JSON number or as a string that holds one; null or empty where there is none.
+	// TotalRepayments is a decimal number, as a JSON number or as a string; null or empty if there is none.
 	TotalRepayments Decimal `json:"totalRepayments,omitempty,omitzero"`
 }
 
-// AffordabilityMonthlyAverage An average over the last three months.
+// AffordabilityMonthlyAverage is the average over the last three months.
 type AffordabilityMonthlyAverage struct {
-	// AvgMonthly The average for a month.
+	// AvgMonthly is the monthly average.
 	AvgMonthly api.Amount `json:"avgMonthly,omitempty,omitzero"`
 }
 
-// AffordabilityRegularIncome The regular income. The income summary tells more.
+// AffordabilityRegularIncome is the regular income. The income summary has more details.
 type AffordabilityRegularIncome struct {
-	// Previous3Months An average over the last three months.
+	// Previous3Months is the average over the last three months.
 	Previous3Months AffordabilityMonthlyAverage `json:"previous3Months,omitempty,omitzero"`
 }
 
-// AffordabilityRequest What to summarise, for affordability, income and expenses alike. Each part may be left out.
+// AffordabilityRequest is the data to include in a summary of affordability, income or expenses. All fields are optional.
 type AffordabilityRequest struct {
-	// Accounts The ids of the accounts to include; all of the user's accounts when left out. They must be in one currency.
+	// Accounts are the IDs of the accounts to include. The default is all accounts of the user. They must have the same
+	// currency.
+	//
 	//
 	// Example: ["s55bf3","s55bf4"]
 	Accounts []string `json:"accounts,omitempty,omitzero"`
 
-	// FromMonth The first month to include, as `YYYY-MM`.
+	// FromMonth is the first month to include, as `YYYY-MM`.
 	//
 	// Example: 2019-05
 	FromMonth string `json:"fromMonth,omitempty,omitzero"`
 
-	// ToMonth The last month to include, as `YYYY-MM`; not before `fromMonth`, and at most 12 months after it (otherwise 400, as recorded).
+	// ToMonth is the last month to include, as `YYYY-MM`. It must not be before `fromMonth`, and at most 12 months after it
+	// (otherwise 400, as recorded).
+	//
 	//
 	// Example: 2019-09
 	ToMonth string `json:"toMonth,omitempty,omitzero"`
 }
 
-// AffordabilitySubClass What a payment was for, in the Household Expenditure Classification (HEC), or in a classification of the
-// application's own where Basiq has set one up. Empty for other transactions. `code`, or `Code` in the 3.0
-// document, is the code; it may begin with a zero.
+// AffordabilitySubClass is the category of a payment in the Household Expenditure Classification (HEC), or in the application's own
+// classification if Basiq has set one up. Empty for other transactions. The code is in `code`, or in `Code` in the
+// 3.0 document; it may start with a zero.
 type AffordabilitySubClass struct {
-	// UpperCode A decimal number, as a JSON number or as a string that holds one; null or empty where there is none.
+	// UpperCode is a decimal number, as a JSON number or as a string; null or empty if there is none.
 	UpperCode Decimal `json:"Code,omitempty,omitzero"`
 
-	// Code The code of the class, as API 2.1 has it.
+	// Code is the code of the class in API 2.1.
 	Code string `json:"code,omitempty,omitzero"`
 
-	// Title The name of the class.
+	// Title is the name of the class.
 	Title string `json:"title,omitempty,omitzero"`
 }
 
-// AffordabilitySummary A user's finances in a few figures, any of which may be null. Outgoing money and debts are negative.
+// AffordabilitySummary holds the key figures of a user's finances, any of which may be null. Expenses and debts are negative.
 //
 // - `assets`: all cash.
-// - `liabilities`: all debts of the user's accounts, credit and loans together.
+// - `liabilities`: all debts of the user's accounts, both credit and loans.
 // - `netPosition`: assets less liabilities.
-// - `creditLimit`: the limits of all credit cards and overdrafts together.
-// - `expenses`: what is spent in a month, on average over the period.
-// - `savings`: what is saved in a month, on average over the period.
-// - `loanRepaymentMonthly`: what is repaid on known loans in a month, on average.
-// - `potentialLiabilitiesMonthly`: what is repaid on possible debts elsewhere in a month, on average.
+// - `creditLimit`: the total limit of all credit cards and overdrafts.
+// - `expenses`: the average monthly expenses in the period.
+// - `savings`: the average monthly savings in the period.
+// - `loanRepaymentMonthly`: the average monthly repayments of known loans.
+// - `potentialLiabilitiesMonthly`: the average monthly repayments of possible external debts.
 type AffordabilitySummary struct {
-	// Assets A decimal number, as a JSON number or as a string that holds one; null or empty where there is none.
+	// Assets is a decimal number, as a JSON number or as a string; null or empty if there is none.
 	Assets Decimal `json:"assets,omitempty,omitzero"`
 
-	// CreditLimit A decimal number, as a JSON number or as a string that holds one; null or empty where there is none.
+	// CreditLimit is a decimal number, as a JSON number or as a string; null or empty if there is none.
 	CreditLimit Decimal `json:"creditLimit,omitempty,omitzero"`
 
-	// Expenses A decimal number, as a JSON number or as a string that holds one; null or empty where there is none.
+	// Expenses is a decimal number, as a JSON number or as a string; null or empty if there is none.
 	Expenses Decimal `json:"expenses,omitempty,omitzero"`
 
-	// Liabilities A decimal number, as a JSON number or as a string that holds one; null or empty where there is none.
+	// Liabilities is a decimal number, as a JSON number or as a string; null or empty if there is none.
 	Liabilities Decimal `json:"liabilities,omitempty,omitzero"`
 
-	// LoanRepaymentMonthly A decimal number, as a JSON number or as a string that holds one; null or empty where there is none.
+	// LoanRepaymentMonthly is a decimal number, as a JSON number or as a string; null or empty if there is none.
 	LoanRepaymentMonthly Decimal `json:"loanRepaymentMonthly,omitempty,omitzero"`
 
-	// NetPosition A decimal number, as a JSON number or as a string that holds one; null or empty where there is none.
+	// NetPosition is a decimal number, as a JSON number or as a string; null or empty if there is none.
 	NetPosition Decimal `json:"netPosition,omitempty,omitzero"`
 
-	// PotentialLiabilitiesMonthly A decimal number, as a JSON number or as a string that holds one; null or empty where there is none.
+	// PotentialLiabilitiesMonthly is a decimal number, as a JSON number or as a string; null or empty if there is none.
 	PotentialLiabilitiesMonthly Decimal `json:"potentialLiabilitiesMonthly,omitempty,omitzero"`
 
-	// RegularIncome The regular income. The income summary tells more.
+	// RegularIncome is the regular income. The income summary has more details.
 	RegularIncome AffordabilityRegularIncome `json:"regularIncome,omitempty,omitzero"`
 
-	// Savings A decimal number, as a JSON number or as a string that holds one; null or empty where there is none.
+	// Savings is a decimal number, as a JSON number or as a string; null or empty if there is none.
 	Savings Decimal `json:"savings,omitempty,omitzero"`
 }
 
-// AffordabilityTransaction A transaction as it went into an affordability summary. Unlike transactions by themselves it names no connection,
-// has no `enrich`, and its `subClass` is of another classification.
+// AffordabilityTransaction is a transaction in an affordability summary. Unlike other transactions it has neither a connection nor `enrich`,
+// and its `subClass` is from another classification.
 type AffordabilityTransaction struct {
-	// Account The id of the account.
+	// Account is the ID of the account.
 	Account string `json:"account,omitempty,omitzero"`
 
-	// Amount The amount; negative when money went out.
+	// Amount is the amount; negative for debits.
 	Amount api.Amount `json:"amount,omitempty,omitzero"`
 
-	// Balance The account's balance after the transaction, where the institution gives it.
+	// Balance is the balance of the account after the transaction, if the institution provides it.
 	Balance api.Amount `json:"balance,omitempty,omitzero"`
 
-	// Class What kind of transaction it is. `internal-transfer` and `external-transfer` were recorded in the transactions of summaries; no document names them.
+	// Class is the class of a transaction. `internal-transfer` and `external-transfer` were recorded in the transactions of
+	// summaries and are not documented.
 	Class TransactionClass `json:"class,omitempty,omitzero"`
 
-	// Description The description, as the institution gives it.
+	// Description is the institution's description of the transaction.
 	Description string `json:"description,omitempty,omitzero"`
 
-	// Direction Whether money came, `credit`, or went, `debit`. Only `getEnrich` answers `unknown`.
+	// Direction is the direction of a transaction: `credit` or `debit`. Only `getEnrich` returns `unknown`.
 	Direction TransactionDirection `json:"direction,omitempty,omitzero"`
 
-	// ID The transaction's id.
+	// ID is the ID of the transaction.
 	ID string `json:"id"`
 
-	// Institution The id of the institution.
+	// Institution is the ID of the institution.
 	Institution string `json:"institution,omitempty,omitzero"`
 
-	// Links Where to find what the transaction belongs to.
+	// Links are the URLs of resources that are related to a transaction.
 	Links AffordabilityTransactionLinks `json:"links,omitempty,omitzero"`
 
-	// PostDate When the transaction was posted, as RFC 3339; null while it is pending.
+	// PostDate is the time at which the transaction was posted, in RFC 3339 format; null while it is pending.
 	PostDate api.Time `json:"postDate,omitempty,omitzero"`
 
-	// Status Whether the transaction is posted, or approved and still `pending`. Not every institution shows pending ones.
+	// Status is the status of a transaction: `posted`, or approved and still `pending`. Some institutions do not report pending
+	// transactions.
 	Status TransactionStatus `json:"status,omitempty,omitzero"`
 
-	// SubClass What a payment was for, in the Household Expenditure Classification (HEC), or in a classification of the
-	// application's own where Basiq has set one up. Empty for other transactions. `code`, or `Code` in the 3.0
-	// document, is the code; it may begin with a zero.
+	// SubClass is the category of a payment in the Household Expenditure Classification (HEC), or in the application's own
+	// classification if Basiq has set one up. Empty for other transactions. The code is in `code`, or in `Code` in the
+	// 3.0 document; it may start with a zero.
 	SubClass AffordabilitySubClass `json:"subClass,omitempty,omitzero"`
 
-	// TransactionDate When the user made the transaction, as RFC 3339, where the institution tells.
+	// TransactionDate is the time at which the user made the transaction, in RFC 3339 format, if the institution provides it.
 	TransactionDate api.Time `json:"transactionDate,omitempty,omitzero"`
 
-	// Type Always `transaction`.
+	// Type is always `transaction`.
 	Type string `json:"type"`
 }
 
-// AffordabilityTransactionLinks Where to find what the transaction belongs to.
+// AffordabilityTransactionLinks are the URLs of resources that are related to a transaction.
 type AffordabilityTransactionLinks struct {
-	// Account The URL of the account.
+	// Account is the URL of the account.
 	Account string `json:"account,omitempty,omitzero"`
 
-	// Institution The URL of the institution.
+	// Institution is the URL of the institution.
 	Institution string `json:"institution,omitempty,omitzero"`
 }
 
-// AffordabilityTransactionList A page of the transactions that an affordability summary is made of.
+// AffordabilityTransactionList is a page of the transactions in an affordability summary.
 type AffordabilityTransactionList struct {
-	// Count How many transactions are on this page.
+	// Count is the number of transactions on this page.
 	Count int64 `json:"count,omitempty,omitzero"`
 
-	// Data The transactions.
+	// Data holds the transactions.
 	Data []AffordabilityTransaction `json:"data,omitempty,omitzero"`
 
-	// Links Where to find this page of a collection and the next.
+	// Links are the URLs of this page of a collection and the next page.
 	Links PageLinks `json:"links,omitempty,omitzero"`
 
-	// Size How many transactions there are on all pages.
+	// Size is the number of transactions on all pages.
 	Size int64 `json:"size,omitempty,omitzero"`
 
-	// Type Always `list`.
+	// Type is always `list`.
 	Type string `json:"type"`
 }
 
-// AnalyticsActive The users that exist at the end of an interval.
+// AnalyticsActive holds the numbers of users that exist at the end of an interval.
 type AnalyticsActive struct {
-	// Connected The users that have a connection.
+	// Connected holds the numbers of users that have a connection.
 	Connected AnalyticsConnected `json:"connected,omitempty,omitzero"`
 
-	// Total How many users there are.
+	// Total is the number of users.
 	Total *int64 `json:"total,omitempty"`
 }
 
-// AnalyticsConnected The users that have a connection.
+// AnalyticsConnected holds the numbers of users that have a connection.
 type AnalyticsConnected struct {
-	// Distribution The users that have a connection, by its type.
+	// Distribution holds the numbers of users with each type of connection.
 	Distribution AnalyticsDistribution `json:"distribution,omitempty,omitzero"`
 
-	// Total How many users have a connection.
+	// Total is the number of users that have a connection.
 	Total *int64 `json:"total,omitempty"`
 }
 
-// AnalyticsConnectionType A type of connections. Preview, outside the stability promise.
+// AnalyticsConnectionType is a type of connection. Preview, outside the stability promise.
 type AnalyticsConnectionType string
 
-// AnalyticsDistribution The users that have a connection, by its type.
+// AnalyticsDistribution holds the numbers of users with each type of connection.
 type AnalyticsDistribution struct {
-	// CDR Open banking.
+	// CDR is the number of users with open banking.
 	CDR *int64 `json:"CDR,omitempty"`
 
-	// CSV Statements in CSV.
+	// CSV is the number of users with statements in CSV.
 	CSV *int64 `json:"CSV,omitempty"`
 
-	// PDF Statements in PDF.
+	// PDF is the number of users with statements in PDF.
 	PDF *int64 `json:"PDF,omitempty"`
 
-	// WEB Web.
+	// WEB is the number of users with a web connection.
 	WEB *int64 `json:"WEB,omitempty"`
 }
 
-// AnalyticsInitial The numbers of users before the period.
+// AnalyticsInitial holds the numbers of users before the period.
 type AnalyticsInitial struct {
-	// Created How many users were created.
+	// Created is the number of users that were created.
 	Created *int64 `json:"created,omitempty"`
 
-	// Deleted How many users were deleted.
+	// Deleted is the number of users that were deleted.
 	Deleted *int64 `json:"deleted,omitempty"`
 }
 
-// AnalyticsInterval The length of an interval. Preview, outside the stability promise.
+// AnalyticsInterval is the length of an interval. Preview, outside the stability promise.
 type AnalyticsInterval string
 
-// AnalyticsMeta The size of the response. There is no parameter to request another page.
+// AnalyticsMeta is the metadata of the response. There is no parameter to request another page.
 type AnalyticsMeta struct {
-	// Page The number of the page.
+	// Page is the number of the page.
 	Page *int64 `json:"page,omitempty"`
 
-	// PageSize How many intervals a page has.
+	// PageSize is the number of intervals per page.
 	PageSize *int64 `json:"pageSize,omitempty"`
 
-	// TotalRecords How many intervals there are.
+	// TotalRecords is the number of intervals.
 	TotalRecords *int64 `json:"totalRecords,omitempty"`
 }
 
-// AuthLink A URL that takes the user to Basiq's consent page, and is valid until `expiresAt`.
+// AuthLink is a link that takes the user to Basiq's consent page. It is valid until `expiresAt`.
 type AuthLink struct {
-	// ExpiresAt When the auth link expires.
+	// ExpiresAt is the expiry time of the auth link.
 	ExpiresAt api.Time `json:"expiresAt,omitempty,omitzero"`
 
-	// ID The auth link's id. Not in the answer that creates it.
+	// ID is the ID of the auth link. Absent in the response that creates it.
 	ID string `json:"id,omitempty,omitzero"`
 
-	// Links Where to find the auth link.
+	// Links are the URLs of an auth link.
 	Links AuthLinkLinks `json:"links,omitempty,omitzero"`
 
-	// Mobile The mobile number that gets the code.
+	// Mobile is the mobile number that receives the code.
 	Mobile string `json:"mobile,omitempty,omitzero"`
 
-	// Type Always `auth_link`.
+	// Type is always `auth_link`.
 	Type string `json:"type"`
 
-	// UserID The id of the user.
+	// UserID is the ID of the user.
 	UserID string `json:"userId"`
 }
 
-// AuthLinkLinks Where to find the auth link.
+// AuthLinkLinks are the URLs of an auth link.
 type AuthLinkLinks struct {
-	// Public The URL for the user's browser. Give it to nobody else.
+	// Public is the URL for the user's browser. Send it only to the user.
 	Public string `json:"public,omitempty,omitzero"`
 
-	// Self The URL of the auth link in the API; relative or absolute.
+	// Self is the URL of the auth link in the API; relative or absolute.
 	Self string `json:"self,omitempty,omitzero"`
 }
 
-// BalanceRange A range of balances, both limits included.
+// BalanceRange is a range of balances, both limits included.
 type BalanceRange struct {
-	// Max The upper limit; absent or empty if there is none.
+	// Max is the upper limit; absent or empty if unlimited.
 	Max api.Amount `json:"max,omitempty,omitzero"`
 
-	// Min The lower limit. It is required in requests.
+	// Min is the lower limit. It is required in requests.
 	Min api.Amount `json:"min,omitempty,omitzero"`
 }
 
-// BusinessAddress The address of a business. API 3.0.
+// BusinessAddress is the address of a business. API 3.0 only.
 type BusinessAddress struct {
-	// AddressLine1 The first line.
+	// AddressLine1 is the first line.
 	AddressLine1 string `json:"addressLine1,omitempty,omitzero"`
 
-	// AddressLine2 The second line.
+	// AddressLine2 is the second line.
 	AddressLine2 string `json:"addressLine2,omitempty,omitzero"`
 
-	// CountryCode The country, for example `AUS`.
+	// CountryCode is the country, for example `AUS`.
 	CountryCode string `json:"countryCode,omitempty,omitzero"`
 
-	// Postcode The postcode.
+	// Postcode is the postcode.
 	Postcode string `json:"postcode,omitempty,omitzero"`
 
-	// State The state, for example `NSW`.
+	// State is the state, for example `NSW`.
 	State string `json:"state,omitempty,omitzero"`
 
-	// Suburb The suburb.
+	// Suburb is the suburb.
 	Suburb string `json:"suburb,omitempty,omitzero"`
 }
 
-// BusinessIDNoType What kind of number a business number is. API 3.0.
+// BusinessIDNoType is the type of a business number. API 3.0 only.
 type BusinessIDNoType string
 
-// Connection The link between a user and an institution. The credentials it was made with are never part of it. As an item
-// of a list it has no `profile` and no `accounts`.
+// Connection is a link between a user and an institution. It never contains the credentials. In a list it has neither `profile`
+// nor `accounts`.
 type Connection struct {
-	// Accounts Accounts, of a user or in a connection.
+	// Accounts is a list of the accounts of a user or a connection.
 	Accounts *AccountList `json:"accounts,omitempty"`
 
-	// CreatedDate When the connection was created, in UTC. Only with a SERVER_ACCESS token.
+	// CreatedDate is the creation time of the connection, in UTC. Only with a SERVER_ACCESS token.
 	CreatedDate api.Time `json:"createdDate,omitempty,omitzero"`
 
-	// ExpiryDate When the connection expires, as RFC 3339. Only for open-banking connections; otherwise empty or absent. API 3.0.
+	// ExpiryDate is the expiry time of the connection, in RFC 3339 format. Only for open-banking connections; otherwise empty or
+	// absent. API 3.0 only.
 	ExpiryDate api.Time `json:"expiryDate,omitempty,omitzero"`
 
-	// ID The connection's id.
+	// ID is the ID of the connection.
 	ID string `json:"id"`
 
-	// Institution The institution that a connection or a job belongs to.
+	// Institution is a reference to the institution of a connection or a job.
 	Institution InstitutionReference `json:"institution"`
 
-	// LastUsed When the connection was last used to fetch data, in UTC. Only with a SERVER_ACCESS token.
+	// LastUsed is the time of the last data retrieval with the connection, in UTC. Only with a SERVER_ACCESS token.
 	LastUsed api.Time `json:"lastUsed,omitempty,omitzero"`
 
-	// Links Where to find the connection and what belongs to it.
+	// Links are the URLs of a connection and related resources.
 	Links ConnectionLinks `json:"links"`
 
-	// Method How the data is fetched. Both spellings of open banking occur. In connections API 3.0 only, in connectors 2.1 too.
+	// Method is a method to fetch data. Both spellings of open banking occur. Connections have it only in API 3.0, connectors
+	// also in 2.1.
 	Method ConnectionMethod `json:"method,omitempty,omitzero"`
 
-	// MFAEnabled Whether a job of this connection has an `mfa-challenge` step. API 2.1.
+	// MFAEnabled reports whether a job of this connection has an `mfa-challenge` step. API 2.1 only.
 	MFAEnabled *bool `json:"mfaEnabled,omitempty"`
 
-	// Profile Name, phone numbers, email addresses and postal addresses of the person who logged in or shares the data. It
-	// holds what the institution makes available and nothing else: an institution may let its customers hide all
-	// personal data or protect it with a second factor, and then none of it is here. A phone number or email address
-	// that the institution masks is passed on exactly as the institution shows it. The profile is deleted with its
-	// connection. One document says that API 3.0 no longer returns it.
+	// Profile is the name, phone numbers, email addresses and postal addresses of the person who logged in or shares the data. It
+	// holds only what the institution provides: institutions may let their customers hide all personal data or protect
+	// it with a second factor, and then the fields are missing. Phone numbers and email addresses are masked if the
+	// institution masks them. The profile is deleted with its connection. One document states that API 3.0 no longer
+	// returns it.
 	Profile *ConnectionProfile `json:"profile,omitempty"`
 
-	// Status The state of a connection. `pending`: briefly, until its credentials have been verified. `active`: the
-	// credentials were good and the connection works; its job may still be fetching data. `invalid`: they no longer are; ask the user for new ones and update
-	// the connection, it cannot be refreshed before. `pre-init` and `init`: states of open-banking connections before
-	// the others, which no document explains. `revoked`, `deleted` and `invalid-connection` occur in guides and events. Only with a
-	// SERVER_ACCESS token.
+	// Status is the status of a connection.
+	//
+	// - `pending`: the credentials have not been verified yet. This status is brief.
+	// - `active`: the credentials are valid, and the connection works. Its job may still be fetching data.
+	// - `invalid`: the credentials are no longer valid. Ask the user for new ones and update the connection before
+	//   refreshing it.
+	// - `pre-init`, `init`: undocumented initial statuses of open-banking connections.
+	// - `revoked`, `deleted`, `invalid-connection`: occur in guides and events.
+	//
+	// Only with a SERVER_ACCESS token.
 	Status ConnectionStatus `json:"status,omitempty,omitzero"`
 
-	// Type Always `connection`.
+	// Type is always `connection`.
 	Type string `json:"type"`
 }
 
-// ConnectionLinks Where to find the connection and what belongs to it.
+// ConnectionLinks are the URLs of a connection and related resources.
 type ConnectionLinks struct {
-	// Accounts The URL of the user's accounts at this institution, those of other connections to it included.
+	// Accounts is the URL of the user's accounts at the institution, including accounts of other connections to it.
 	Accounts string `json:"accounts,omitempty,omitzero"`
 
-	// Institution The URL of the institution. Only in a list.
+	// Institution is the URL of the institution. Only in a list.
 	Institution string `json:"institution,omitempty,omitzero"`
 
-	// Self The URL of the connection.
+	// Self is the URL of the connection.
 	Self string `json:"self,omitempty,omitzero"`
 
-	// Transactions The URL of the user's transactions at this institution, those of other connections to it included.
+	// Transactions is the URL of the user's transactions at the institution, including transactions of other connections to it.
 	Transactions string `json:"transactions,omitempty,omitzero"`
 
-	// User The URL of the user. Not in a list.
+	// User is the URL of the user. Not in a list.
 	User string `json:"user,omitempty,omitzero"`
 }
 
-// ConnectionList A user's connections.
+// ConnectionList is a list of a user's connections.
 type ConnectionList struct {
-	// Data The connections; empty when there are none.
+	// Data holds the connections; empty if there are none.
 	Data []Connection `json:"data,omitempty,omitzero"`
 
-	// Links Where to find the thing that has these links. Null in some answers.
+	// Links is the URL of a resource. Null in some responses.
 	Links SelfLinks `json:"links,omitempty,omitzero"`
 
-	// Type Always `list`.
+	// Type is always `list`.
 	Type string `json:"type"`
 }
 
-// ConnectionMethod How the data is fetched. Both spellings of open banking occur. In connections API 3.0 only, in connectors 2.1 too.
+// ConnectionMethod is a method to fetch data. Both spellings of open banking occur. Connections have it only in API 3.0, connectors
+// also in 2.1.
 type ConnectionMethod string
 
-// ConnectionProfile Name, phone numbers, email addresses and postal addresses of the person who logged in or shares the data. It
-// holds what the institution makes available and nothing else: an institution may let its customers hide all
-// personal data or protect it with a second factor, and then none of it is here. A phone number or email address
-// that the institution masks is passed on exactly as the institution shows it. The profile is deleted with its
-// connection. One document says that API 3.0 no longer returns it.
+// ConnectionProfile is the name, phone numbers, email addresses and postal addresses of the person who logged in or shares the data. It
+// holds only what the institution provides: institutions may let their customers hide all personal data or protect
+// it with a second factor, and then the fields are missing. Phone numbers and email addresses are masked if the
+// institution masks them. The profile is deleted with its connection. One document states that API 3.0 no longer
+// returns it.
 type ConnectionProfile struct {
-	// EmailAddresses The email addresses, possibly masked.
+	// EmailAddresses are the email addresses, possibly masked.
 	EmailAddresses []string `json:"emailAddresses,omitempty,omitzero"`
 
-	// FirstName The first name.
+	// FirstName is the first name.
 	FirstName string `json:"firstName,omitempty,omitzero"`
 
-	// FullName The full name.
+	// FullName is the full name.
 	FullName string `json:"fullName,omitempty,omitzero"`
 
-	// LastName The last name.
+	// LastName is the last name.
 	LastName string `json:"lastName,omitempty,omitzero"`
 
-	// MiddleName The middle name.
+	// MiddleName is the middle name.
 	MiddleName string `json:"middleName,omitempty,omitzero"`
 
-	// PhoneNumbers The phone numbers, possibly masked.
+	// PhoneNumbers are the phone numbers, possibly masked.
 	PhoneNumbers []string `json:"phoneNumbers,omitempty,omitzero"`
 
-	// PhysicalAddresses The postal addresses.
+	// PhysicalAddresses are the postal addresses.
 	PhysicalAddresses []PhysicalAddress `json:"physicalAddresses,omitempty,omitzero"`
 }
 
-// ConnectionStatus The state of a connection. `pending`: briefly, until its credentials have been verified. `active`: the
-// credentials were good and the connection works; its job may still be fetching data. `invalid`: they no longer are; ask the user for new ones and update
-// the connection, it cannot be refreshed before. `pre-init` and `init`: states of open-banking connections before
-// the others, which no document explains. `revoked`, `deleted` and `invalid-connection` occur in guides and events. Only with a
-// SERVER_ACCESS token.
+// ConnectionStatus is the status of a connection.
+//
+//   - `pending`: the credentials have not been verified yet. This status is brief.
+//   - `active`: the credentials are valid, and the connection works. Its job may still be fetching data.
+//   - `invalid`: the credentials are no longer valid. Ask the user for new ones and update the connection before
+//     refreshing it.
+//   - `pre-init`, `init`: undocumented initial statuses of open-banking connections.
+//   - `revoked`, `deleted`, `invalid-connection`: occur in guides and events.
+//
+// Only with a SERVER_ACCESS token.
 type ConnectionStatus string
 
-// Connector One way to fetch data from one institution.
+// Connector is a way to fetch data from an institution.
 type Connector struct {
-	// Authorization How a user logs in.
+	// Authorization is the login method of a connector.
 	Authorization *ConnectorAuthorization `json:"authorization,omitempty"`
 
-	// ID The institution's id: two letters and five digits. Together with the method it names the connector.
+	// ID is the ID of the institution: two letters and five digits. The ID and the method identify the connector.
 	ID string `json:"id"`
 
-	// Institution The institution of a connector.
+	// Institution is the institution of a connector.
 	Institution ConnectorInstitution `json:"institution,omitempty,omitzero"`
 
-	// Links Where to find the thing that has these links. Null in some answers.
+	// Links is the URL of a resource. Null in some responses.
 	Links SelfLinks `json:"links,omitempty,omitzero"`
 
-	// Method How the data is fetched. Both spellings of open banking occur. In connections API 3.0 only, in connectors 2.1 too.
+	// Method is a method to fetch data. Both spellings of open banking occur. Connections have it only in API 3.0, connectors
+	// also in 2.1.
 	Method ConnectionMethod `json:"method,omitempty,omitzero"`
 
-	// Scopes What can be fetched, for example `customer.person.basic`.
+	// Scopes are the scopes of the data that can be fetched, for example `customer.person.basic`.
 	Scopes []string `json:"scopes,omitempty,omitzero"`
 
-	// Stage How mature the support for the institution is.
+	// Stage is the maturity of the support for an institution.
 	Stage InstitutionStage `json:"stage,omitempty,omitzero"`
 
-	// Stats How long fetching takes.
+	// Stats are the statistics of data retrieval from an institution.
 	Stats InstitutionStats `json:"stats,omitempty,omitzero"`
 
-	// Status How well the support for the institution works now. The values are those that filters take; answers have them too.
+	// Status is the current status of the support for an institution. The values are documented for filters; responses also have
+	// them.
 	Status InstitutionStatus `json:"status,omitempty,omitzero"`
 
-	// Type Always `connector`.
+	// Type is always `connector`.
 	Type string `json:"type"`
 }
 
-// ConnectorAuthorization How a user logs in.
+// ConnectorAuthorization is the login method of a connector.
 type ConnectorAuthorization struct {
-	// Meta What to show to a user who logs in. Only the captions of fields that are wanted are there.
+	// Meta holds the captions for a login form. Only fields that are required have a caption.
 	Meta ConnectorAuthorizationMeta `json:"meta,omitempty,omitzero"`
 
-	// Type How a user logs in. `user`: with a login and password. `token`: with a token. `user-mfa`: with a second factor as
-	// well, and `user-mfa-intermittent` now and then. `other`: in another way.
+	// Type is the login method of an institution. `user`: with a login and a password. `token`: with a token. `user-mfa`: also
+	// with a second factor. `user-mfa-intermittent`: sometimes with a second factor. `other`: another method.
 	Type InstitutionAuthorization `json:"type,omitempty,omitzero"`
 }
 
-// ConnectorAuthorizationMeta What to show to a user who logs in. Only the captions of fields that are wanted are there.
+// ConnectorAuthorizationMeta holds the captions for a login form. Only fields that are required have a caption.
 type ConnectorAuthorizationMeta struct {
-	// ForgottenPasswordURL The institution's page for those who forgot the password.
+	// ForgottenPasswordURL is the URL of the institution's page for forgotten passwords.
 	ForgottenPasswordURL string `json:"forgotten_password_url,omitempty,omitzero"`
 
-	// LoginIDCaption What to call the login.
+	// LoginIDCaption is the caption of the login.
 	LoginIDCaption string `json:"login_id_caption,omitempty,omitzero"`
 
-	// PasswordCaption What to call the password.
+	// PasswordCaption is the caption of the password.
 	PasswordCaption string `json:"password_caption,omitempty,omitzero"`
 
-	// SecondaryLoginIDCaption What to call the second login.
+	// SecondaryLoginIDCaption is the caption of the second login.
 	SecondaryLoginIDCaption string `json:"secondary_login_id_caption,omitempty,omitzero"`
 
-	// SecurityCodeCaption What to call the security code.
+	// SecurityCodeCaption is the caption of the security code.
 	SecurityCodeCaption string `json:"security_code_caption,omitempty,omitzero"`
 }
 
-// ConnectorInstitution The institution of a connector.
+// ConnectorInstitution is the institution of a connector.
 type ConnectorInstitution struct {
-	// ABN The Australian Business Number, in open banking. API 3.0.
+	// ABN is the Australian Business Number, in open banking. API 3.0 only.
 	ABN string `json:"abn,omitempty,omitzero"`
 
-	// ACN The Australian Company Number, in open banking. API 3.0.
+	// ACN is the Australian Company Number, in open banking. API 3.0 only.
 	ACN string `json:"acn,omitempty,omitzero"`
 
-	// CDREmail The email address for questions about sharing data. API 3.0.
+	// CDREmail is the email address for questions about data sharing. API 3.0 only.
 	CDREmail string `json:"cdrEmail,omitempty,omitzero"`
 
-	// CDRFAQ A page of the institution about sharing data. API 3.0.
+	// CDRFAQ is the URL of the institution's information about data sharing. API 3.0 only.
 	CDRFAQ string `json:"cdrFAQ,omitempty,omitzero"`
 
-	// CDRPolicy The institution's policy on shared data. API 3.0.
+	// CDRPolicy is the URL of the institution's policy on data sharing. API 3.0 only.
 	CDRPolicy string `json:"cdrPolicy,omitempty,omitzero"`
 
-	// CDRProviderNumber The institution's number in the CDR register. API 3.0.
+	// CDRProviderNumber is the number of the institution in the CDR register. API 3.0 only.
 	CDRProviderNumber string `json:"cdrProviderNumber,omitempty,omitzero"`
 
-	// Country The country, `Australia` or `New Zealand`.
+	// Country is the country, `Australia` or `New Zealand`.
 	Country string `json:"country,omitempty,omitzero"`
 
-	// Logo The institution's logo.
+	// Logo is the institution's logo.
 	Logo InstitutionLogo `json:"logo,omitempty,omitzero"`
 
-	// Name The name.
+	// Name is the name.
 	Name string `json:"name,omitempty,omitzero"`
 
-	// ShortName The short name.
+	// ShortName is the short name.
 	ShortName string `json:"shortName,omitempty,omitzero"`
 
-	// Tier The tier: `1`, `2`, `3` or `4`, from the greatest institutions to the smallest.
+	// Tier is the tier: `1`, `2`, `3` or `4`, from the largest to the smallest institutions.
 	Tier string `json:"tier,omitempty,omitzero"`
 
-	// Type The kind: `Bank`, `Bank (Foreign)`, `Test Bank`, `Credit Union`, `Financial Services`, `Superannuation`, `Building Society` or `Government`.
+	// Type is the type of the institution: `Bank`, `Bank (Foreign)`, `Test Bank`, `Credit Union`, `Financial Services`, `Superannuation`, `Building Society` or `Government`.
 	Type string `json:"type,omitempty,omitzero"`
 }
 
-// ConnectorList Connectors.
+// ConnectorList is a list of connectors.
 type ConnectorList struct {
-	// Data The connectors.
+	// Data holds the connectors.
 	Data []Connector `json:"data"`
 
-	// Links Where to find the thing that has these links. Null in some answers.
+	// Links is the URL of a resource. Null in some responses.
 	Links SelfLinks `json:"links,omitempty,omitzero"`
 
-	// TotalCount How many connectors there are.
+	// TotalCount is the number of connectors.
 	TotalCount int64 `json:"totalCount,omitempty,omitzero"`
 
-	// Type Always `list`.
+	// Type is always `list`.
 	Type string `json:"type"`
 }
 
-// Consent What a user has allowed the application to read, and for how long.
+// Consent is a user's permission for the application to read data for a limited time.
 type Consent struct {
-	// Created When it was given.
+	// Created is the time at which the consent was given.
 	Created api.Time `json:"created,omitempty,omitzero"`
 
-	// Data What may be read and kept.
+	// Data is the data that may be read and stored.
 	Data *ConsentData `json:"data,omitempty"`
 
-	// ExpiryDate When it expires.
+	// ExpiryDate is the expiry time.
 	ExpiryDate api.Time `json:"expiryDate,omitempty,omitzero"`
 
-	// ID The consent's id.
+	// ID is the ID of the consent.
 	ID string `json:"id"`
 
-	// Links Where to find the consent and its policy.
+	// Links are the URLs of a consent and its policy.
 	Links ConsentLinks `json:"links,omitempty,omitzero"`
 
-	// Origin Who it came from, for example `user`.
+	// Origin is the origin of the consent, for example `user`.
 	Origin string `json:"origin,omitempty,omitzero"`
 
-	// Purpose What the data is wanted for.
+	// Purpose holds the purposes of the requested data.
 	Purpose ConsentPurposes `json:"purpose,omitempty,omitzero"`
 
-	// Revoked When it was revoked; absent until then.
+	// Revoked is the time at which the consent was revoked; absent unless revoked.
 	Revoked api.Time `json:"revoked,omitempty,omitzero"`
 
-	// Status The state of a consent.
+	// Status is the status of a consent.
 	Status ConsentStatus `json:"status,omitempty,omitzero"`
 
-	// Type Always `consent`.
+	// Type is always `consent`.
 	Type string `json:"type"`
 
-	// Updated When it last changed.
+	// Updated is the time of the last change.
 	Updated api.Time `json:"updated,omitempty,omitzero"`
 }
 
-// ConsentData What may be read and kept.
+// ConsentData is the data that may be read and stored.
 type ConsentData struct {
-	// Disclosure Recorded as null and not documented.
+	// Disclosure is a field that is not documented, and was recorded as null.
 	Disclosure json.RawMessage `json:"disclosure,omitempty,omitzero"`
 
-	// InitialRetrievalDays By its name: how many days back the first retrieval may go.
+	// InitialRetrievalDays is a field that is not explained. The name suggests: the period of the first retrieval in days.
 	InitialRetrievalDays *int64 `json:"initialRetrievalDays,omitempty"`
 
-	// Organisation Not explained; declared as a boolean and null in all examples.
+	// Organisation is a field that is not explained. Declared as a boolean, and null in all examples.
 	Organisation json.RawMessage `json:"organisation,omitempty,omitzero"`
 
-	// Permissions The permissions that were asked for.
+	// Permissions are the requested permissions.
 	Permissions []ConsentPermission `json:"permissions,omitempty,omitzero"`
 
-	// RetainData By its name: whether the data may be kept after the consent has ended.
+	// RetainData is a field that is not explained. The name suggests: whether the data may be stored after the consent has ended.
 	RetainData *bool `json:"retainData,omitempty"`
 }
 
-// ConsentInformation What the permission covers in the words that the user was shown.
+// ConsentInformation is the data that a permission covers, as shown to the user.
 type ConsentInformation struct {
-	// AttributeList The data that is covered.
+	// AttributeList is the covered data.
 	AttributeList []string `json:"attributeList,omitempty,omitzero"`
 
-	// Description The text.
+	// Description is the text.
 	Description string `json:"description,omitempty,omitzero"`
 
-	// Name The name.
+	// Name is the name.
 	Name string `json:"name,omitempty,omitzero"`
 }
 
-// ConsentLinks Where to find the consent and its policy.
+// ConsentLinks are the URLs of a consent and its policy.
 type ConsentLinks struct {
-	// ConsentPolicy The URL of the policy that the user agreed to.
+	// ConsentPolicy is the URL of the policy that the user accepted.
 	ConsentPolicy string `json:"consentPolicy,omitempty,omitzero"`
 
-	// LatestConsentPolicy The URL of the policy as it is now.
+	// LatestConsentPolicy is the URL of the current policy.
 	LatestConsentPolicy string `json:"latestConsentPolicy,omitempty,omitzero"`
 
-	// Self The URL of the consent.
+	// Self is the URL of the consent.
 	Self string `json:"self,omitempty,omitzero"`
 }
 
-// ConsentList A user's consents.
+// ConsentList is a list of a user's consents.
 type ConsentList struct {
-	// Data The consents.
+	// Data holds the consents.
 	Data []Consent `json:"data,omitempty,omitzero"`
 
-	// Links Where to find the thing that has these links. Null in some answers.
+	// Links is the URL of a resource. Null in some responses.
 	Links SelfLinks `json:"links,omitempty,omitzero"`
 
-	// Size How many consents there are.
+	// Size is the number of consents.
 	Size int64 `json:"size,omitempty,omitzero"`
 
-	// Type Always `list`.
+	// Type is always `list`.
 	Type string `json:"type"`
 }
 
-// ConsentPermission One thing that the application asked to read.
+// ConsentPermission is a permission to read data, as requested by the application.
 type ConsentPermission struct {
-	// Consented Whether the user has allowed it.
+	// Consented reports whether the user has granted the permission.
 	Consented *bool `json:"consented,omitempty"`
 
-	// Entity What kind of data it is about: `account`, `connection`, `transaction`.
+	// Entity is the type of data: `account`, `connection`, `transaction`.
 	Entity string `json:"entity,omitempty,omitzero"`
 
-	// Information What the permission covers in the words that the user was shown.
+	// Information is the data that a permission covers, as shown to the user.
 	Information ConsentInformation `json:"information,omitempty,omitzero"`
 
-	// Purpose A purpose in the words that the user was shown.
+	// Purpose is a purpose, as shown to the user.
 	Purpose ConsentPurpose `json:"purpose,omitempty,omitzero"`
 
-	// Required Whether the permission is called required.
+	// Required reports whether the permission is marked as required.
 	Required *bool `json:"required,omitempty"`
 
-	// Scope What is asked for, for example `account.basic`, `account.detail`, `transaction.detail`, `customer.person.detail`.
+	// Scope is the scope of the permission, for example `account.basic`, `account.detail`, `transaction.detail`, `customer.person.detail`.
 	Scope string `json:"scope,omitempty,omitzero"`
 }
 
-// ConsentPurpose A purpose in the words that the user was shown.
+// ConsentPurpose is a purpose, as shown to the user.
 type ConsentPurpose struct {
-	// Description The text.
+	// Description is the text.
 	Description string `json:"description,omitempty,omitzero"`
 
-	// Title The heading.
+	// Title is the heading.
 	Title string `json:"title,omitempty,omitzero"`
 }
 
-// ConsentPurposes What the data is wanted for.
+// ConsentPurposes are the purposes of the requested data.
 type ConsentPurposes struct {
-	// Other Other purposes, by its name; declared as a boolean and null in all examples.
+	// Other holds the other purposes. Declared as a boolean, and null in all examples.
 	Other json.RawMessage `json:"other,omitempty,omitzero"`
 
-	// Primary A purpose in the words that the user was shown.
+	// Primary is a purpose, as shown to the user.
 	Primary ConsentPurpose `json:"primary,omitempty,omitzero"`
 }
 
-// ConsentStatus The state of a consent.
+// ConsentStatus is the status of a consent.
 type ConsentStatus string
 
-// CreateAuthLink How to protect the auth link.
+// CreateAuthLink holds the settings of a new auth link.
 type CreateAuthLink struct {
-	// Mobile The mobile number that gets the code; the user's own unless given.
+	// Mobile is the mobile number that receives the code. The default is the user's number.
 	//
 	// Example: +61410888666
 	Mobile string `json:"mobile,omitempty,omitzero"`
 }
 
-// CreateConnection The bank login to connect. `loginId` and `password` are required unless the institution's authorization is
-// `token`: then `userToken` is given instead.
+// CreateConnection is the bank login to connect. `loginId` and `password` are required, unless the authorization of the institution is
+// `token`, which requires `userToken` instead.
 type CreateConnection struct {
-	// Institution Names an institution.
+	// Institution is a reference to an institution.
 	Institution CreateConnectionInstitution `json:"institution"`
 
-	// LoginID The user's login at the institution.
+	// LoginID is the user's login at the institution.
 	LoginID api.WireSecret `json:"loginId,omitempty,omitzero"`
 
-	// Password The user's password at the institution.
+	// Password is the user's password at the institution.
 	Password api.WireSecret `json:"password,omitempty,omitzero"`
 
-	// SecondaryLoginID A second login, required where the institution asks for one (its `secondaryLoginIdCaption` names it).
+	// SecondaryLoginID is the second login. Required if the institution has a `secondaryLoginIdCaption`, which names it.
 	SecondaryLoginID api.WireSecret `json:"secondaryLoginId,omitempty,omitzero"`
 
-	// SecurityCode A security code, required where the institution asks for one (its `securityCodeCaption` names it).
+	// SecurityCode is the security code. Required if the institution has a `securityCodeCaption`, which names it.
 	SecurityCode api.WireSecret `json:"securityCode,omitempty,omitzero"`
 
-	// UserToken A token in place of login and password, for institutions whose authorization is `token`.
+	// UserToken is the token that replaces login and password, for institutions whose authorization is `token`.
 	UserToken api.WireSecret `json:"userToken,omitempty,omitzero"`
 }
 
-// CreateConnectionInstitution Names an institution.
+// CreateConnectionInstitution is a reference to an institution.
 type CreateConnectionInstitution struct {
-	// ID The institution's id.
+	// ID is the ID of the institution.
 	//
 	// Example: AU00000
 	ID string `json:"id"`
 }
 
-// CreateInsight The insight to create. Preview, outside the stability promise.
+// CreateInsight is the insight to create. Preview, outside the stability promise.
 type CreateInsight struct {
-	// Data What to verify. Its shape depends on the type: that of `VerifyAccount`, `VerifyBalance` or `VerifyIdentity`,
-	// `{"income": {"min": "5000"}}` for an income, and `{"expense": "1000"}` for an expense ratio.
+	// Data holds the values to verify. The fields depend on the type: the fields of `VerifyAccount`, `VerifyBalance` or
+	// `VerifyIdentity`, `{"income": {"min": "5000"}}` for an income, and `{"expense": "1000"}` for an expense
+	// ratio.
 	Data any `json:"data"`
 
-	// Type The id of a type of insights. Preview, outside the stability promise.
+	// Type is the ID of an insight type. Preview, outside the stability promise.
 	Type InsightTypeID `json:"type"`
 
-	// Users The ids of the users. Only `EXPENSE_RATIO_VERIFICATION` accepts more than one.
+	// Users are the IDs of the users. Only `EXPENSE_RATIO_VERIFICATION` accepts more than one.
 	Users []string `json:"users"`
 }
 
-// CreateReport The report to make.
+// CreateReport is the report to create.
 type CreateReport struct {
-	// Filters What the report is about. `listReportTypes` says which filters a type requires.
+	// Filters are the filters. `listReportTypes` returns the filters that a type requires.
 	Filters []ReportFilter `json:"filters"`
 
-	// ReportType The id of the report's type: `CON_AFFOR_01` (what a consumer can afford), `BUS_AFFOR_01` (the same for a
-	// business; Basiq has to enable it, and sets `toDate` to the current day), `STATEMENT_01` (the bank statement of
-	// one account), or another that `listReportTypes` returns.
+	// ReportType is the ID of the report type: `CON_AFFOR_01` (affordability of a consumer), `BUS_AFFOR_01` (affordability of a
+	// business; Basiq must enable it, and sets `toDate` to the current day), `STATEMENT_01` (bank statement of one
+	// account), or another type that `listReportTypes` returns.
 	ReportType string `json:"reportType"`
 
-	// Title A title, of up to 50 characters.
+	// Title is the title, with at most 50 characters.
 	Title string `json:"title"`
 }
 
-// CreateStatement A bank statement to upload.
+// CreateStatement is a bank statement to upload.
 type CreateStatement struct {
-	// InstitutionID The id of the institution whose statement it is, for example `AU01001`.
+	// InstitutionID is the ID of the institution that issued the statement, for example `AU01001`.
 	InstitutionID string `json:"institutionId"`
 
-	// Statement The bank's own PDF, or a CSV file as Basiq specifies it.
+	// Statement is the statement: the bank's own PDF, or a CSV file in Basiq's format.
 	Statement openapi_types.File `json:"statement"`
 }
 
-// CreateUser The user to create. An email, a mobile, or both are required.
+// CreateUser is the user to create. An email, a mobile, or both are required.
 type CreateUser struct {
-	// BusinessAddress The address of a business. API 3.0.
+	// BusinessAddress is the address of a business. API 3.0 only.
 	BusinessAddress *BusinessAddress `json:"businessAddress,omitempty"`
 
-	// BusinessIDNo The number of the business. API 3.0.
+	// BusinessIDNo is the number of the business. API 3.0 only.
 	//
 	// Example: 16 7645 892
 	BusinessIDNo string `json:"businessIdNo,omitempty,omitzero"`
 
-	// BusinessIDNoType What kind of number a business number is. API 3.0.
+	// BusinessIDNoType is the type of a business number. API 3.0 only.
 	BusinessIDNoType BusinessIDNoType `json:"businessIdNoType,omitempty,omitzero"`
 
-	// BusinessName The name of the business, required with a business number. API 3.0.
+	// BusinessName is the name of the business, required with a business number. API 3.0 only.
 	BusinessName string `json:"businessName,omitempty,omitzero"`
 
-	// Email The email address.
+	// Email is the email address.
 	//
 	// Example: gavin@hooli.com
 	Email string `json:"email,omitempty,omitzero"`
 
-	// FirstName The first name. API 3.0.
+	// FirstName is the first name. API 3.0 only.
 	FirstName string `json:"firstName,omitempty,omitzero"`
 
-	// LastName The last name. API 3.0.
+	// LastName is the last name. API 3.0 only.
 	LastName string `json:"lastName,omitempty,omitzero"`
 
-	// MiddleName The middle name. API 3.0.
+	// MiddleName is the middle name. API 3.0 only.
 	MiddleName string `json:"middleName,omitempty,omitzero"`
 
-	// Mobile The mobile number with its country code, as in E.164.
+	// Mobile is the mobile number with its country code, in E.164 format.
 	//
 	// Example: +61410888666
 	Mobile string `json:"mobile,omitempty,omitzero"`
 
-	// VerificationDate When they were checked. API 3.0. The documents' only example is `12/01/2024`, which does not say whether the day or the month comes first.
+	// VerificationDate is the date of the check. API 3.0 only. The documents' only example is `12/01/2024`, so the order of day and
+	// month is unknown.
 	VerificationDate string `json:"verificationDate,omitempty,omitzero"`
 
-	// VerificationStatus Whether the business's details have been checked against the Australian Business Register. API 3.0.
+	// VerificationStatus is the result of checking the business against the Australian Business Register. API 3.0 only.
 	VerificationStatus *bool `json:"verificationStatus,omitempty"`
 }
 
-// CreateWebhook The webhook to create.
+// CreateWebhook is the webhook to create.
 type CreateWebhook struct {
-	// Description What it is for.
+	// Description is the description of the webhook.
 	Description string `json:"description,omitempty,omitzero"`
 
-	// Name A name for people.
+	// Name is the display name of the webhook.
 	Name string `json:"name,omitempty,omitzero"`
 
-	// SubscribedEvents The event types to send messages for.
+	// SubscribedEvents are the event types to subscribe to.
 	SubscribedEvents []EventTypeName `json:"subscribedEvents,omitempty,omitzero"`
 
-	// URL Where to send the messages.
+	// URL is the URL that receives the messages.
 	URL string `json:"url"`
 }
 
-// Decimal A decimal number, as a JSON number or as a string that holds one; null or empty where there is none.
+// Decimal is a decimal number, as a JSON number or as a string; null or empty if there is none.
 type Decimal = api.Decimal
 
-// Enrich What a bank's description of a transaction tells.
+// Enrich is the enrichment of a bank's description of a transaction.
 type Enrich struct {
-	// Class What kind of transaction it is. `internal-transfer` and `external-transfer` were recorded in the transactions of summaries; no document names them.
+	// Class is the class of a transaction. `internal-transfer` and `external-transfer` were recorded in the transactions of
+	// summaries and are not documented.
 	Class TransactionClass `json:"class,omitempty,omitzero"`
 
-	// Data What Basiq adds to a transaction. Each part may be missing, null or empty.
+	// Data is the enrichment of a transaction. Any field may be missing, null or empty.
 	Data *EnrichData `json:"data,omitempty"`
 
-	// Direction Whether money came, `credit`, or went, `debit`. Only `getEnrich` answers `unknown`.
+	// Direction is the direction of a transaction: `credit` or `debit`. Only `getEnrich` returns `unknown`.
 	Direction TransactionDirection `json:"direction,omitempty,omitzero"`
 
-	// Links The query again, and the merchant's logos.
+	// Links are the URLs of a query and the merchant's logos.
 	Links EnrichLinks `json:"links,omitempty,omitzero"`
 
-	// Type Always `enrich`.
+	// Type is always `enrich`.
 	Type string `json:"type"`
 }
 
-// EnrichANZSIC The kind of business in the Australian and New Zealand Standard Industrial Classification, from `division`, the
-// broadest, to `subclass` (API 3.0), the narrowest.
+// EnrichANZSIC is the industry in the Australian and New Zealand Standard Industrial Classification, from `division`, the broadest
+// level, to `subclass` (API 3.0), the narrowest.
 type EnrichANZSIC struct {
-	// Class A code of a classification.
+	// Class is a code in a classification.
 	Class EnrichCode `json:"class,omitempty,omitzero"`
 
-	// Division A code of a classification.
+	// Division is a code in a classification.
 	Division EnrichCode `json:"division,omitempty,omitzero"`
 
-	// Group A code of a classification.
+	// Group is a code in a classification.
 	Group EnrichCode `json:"group,omitempty,omitzero"`
 
-	// Subclass A code of a classification.
+	// Subclass is a code in a classification.
 	Subclass EnrichCode `json:"subclass,omitempty,omitzero"`
 
-	// Subdivision A code of a classification.
+	// Subdivision is a code in a classification.
 	Subdivision EnrichCode `json:"subdivision,omitempty,omitzero"`
 }
 
-// EnrichCategory The kind of business that was paid. `matchScore` is how sure that is, from 0 to 1.
+// EnrichCategory is the industry of a merchant. `matchScore` is the confidence, from 0 to 1.
 type EnrichCategory struct {
-	// ANZSIC The kind of business in the Australian and New Zealand Standard Industrial Classification, from `division`, the
-	// broadest, to `subclass` (API 3.0), the narrowest.
+	// ANZSIC is the industry in the Australian and New Zealand Standard Industrial Classification, from `division`, the broadest
+	// level, to `subclass` (API 3.0), the narrowest.
 	ANZSIC EnrichANZSIC `json:"anzsic,omitempty,omitzero"`
 
-	// MatchScore A decimal number, as a JSON number or as a string that holds one; null or empty where there is none.
+	// MatchScore is a decimal number, as a JSON number or as a string; null or empty if there is none.
 	MatchScore Decimal `json:"matchScore,omitempty,omitzero"`
 
-	// MatchType How the kind of business was found. `merchantFull`: the merchant is known. `merchantPartial`: the merchant
-	// resembles a known one. `mcc`: by the merchant category code. `ml`: by machine learning. `none`: it was not.
-	// Examples also have `merchantfull`. API 3.0.
+	// MatchType is the method by which the industry was determined. `merchantFull`: the merchant is known. `merchantPartial`: the
+	// merchant resembles a known one. `mcc`: by the merchant category code. `ml`: by machine learning. `none`: the
+	// industry is unknown. Examples also have `merchantfull`. API 3.0 only.
 	MatchType EnrichMatchType `json:"matchType,omitempty,omitzero"`
 
-	// MCC A code of a classification.
+	// MCC is a code in a classification.
 	MCC EnrichCode `json:"mcc,omitempty,omitzero"`
 }
 
-// EnrichCode A code of a classification.
+// EnrichCode is a code in a classification.
 type EnrichCode struct {
-	// Code The code, for example `4511`.
+	// Code is the code, for example `4511`.
 	Code string `json:"code,omitempty,omitzero"`
 
-	// Title What the code stands for, for example `Cafes and Restaurants`.
+	// Title is the title of the code, for example `Cafes and Restaurants`.
 	Title string `json:"title,omitempty,omitzero"`
 }
 
-// EnrichData What Basiq adds to a transaction. Each part may be missing, null or empty.
+// EnrichData is the enrichment of a transaction. Any field may be missing, null or empty.
 type EnrichData struct {
-	// Category The kind of business that was paid. `matchScore` is how sure that is, from 0 to 1.
+	// Category is the industry of a merchant. `matchScore` is the confidence, from 0 to 1.
 	Category EnrichCategory `json:"category,omitempty,omitzero"`
 
-	// CleanDescription The description, tidied. In transactions, API 3.0.
+	// CleanDescription is the cleaned description, in transactions. API 3.0 only.
 	CleanDescription string `json:"cleanDescription,omitempty,omitzero"`
 
-	// Location Where the purchase was made.
+	// Location is the location of a purchase.
 	Location EnrichLocation `json:"location,omitempty,omitzero"`
 
-	// Merchant Who was paid.
+	// Merchant is the merchant who was paid.
 	Merchant EnrichMerchant `json:"merchant,omitempty,omitzero"`
 
-	// Tags Tags of the form `name:value`, for example `conduct:dishonour` or `card:4615`. API 3.0.
+	// Tags are the tags, in the format `name:value`, for example `conduct:dishonour` or `card:4615`. API 3.0 only.
 	Tags api.StringOrList `json:"tags,omitempty,omitzero"`
 }
 
-// EnrichGeometry A place on the map: `lat` is its latitude, `lng` its longitude, in degrees.
+// EnrichGeometry is a geographic position: `lat` is the latitude and `lng` the longitude, in degrees.
 type EnrichGeometry struct {
-	// Lat A decimal number, as a JSON number or as a string that holds one; null or empty where there is none.
+	// Lat is a decimal number, as a JSON number or as a string; null or empty if there is none.
 	Lat Decimal `json:"lat,omitempty,omitzero"`
 
-	// Lng A decimal number, as a JSON number or as a string that holds one; null or empty where there is none.
+	// Lng is a decimal number, as a JSON number or as a string; null or empty if there is none.
 	Lng Decimal `json:"lng,omitempty,omitzero"`
 }
 
-// EnrichLinks The query again, and the merchant's logos.
+// EnrichLinks are the URLs of a query and the merchant's logos.
 type EnrichLinks struct {
-	// LogoMaster The URL of the merchant's logo, of any image format; null when there is none. API 3.0.
+	// LogoMaster is the URL of the merchant's logo, in any image format; null if there is none. API 3.0 only.
 	LogoMaster string `json:"logo-master,omitempty,omitzero"`
 
-	// LogoThumb The URL of a small logo, or of the same one; null when there is none. API 3.0.
+	// LogoThumb is the URL of a small logo, or of the same one; null if there is none. API 3.0 only.
 	LogoThumb string `json:"logo-thumb,omitempty,omitzero"`
 
-	// Self The URL of the query.
+	// Self is the URL of the query.
 	Self string `json:"self,omitempty,omitzero"`
 }
 
-// EnrichLocation Where the purchase was made.
+// EnrichLocation is the location of a purchase.
 type EnrichLocation struct {
-	// Country The country, for example `Australia`.
+	// Country is the country, for example `Australia`.
 	Country string `json:"country,omitempty,omitzero"`
 
-	// FormattedAddress The whole address on one line.
+	// FormattedAddress is the whole address on one line.
 	FormattedAddress string `json:"formattedAddress,omitempty,omitzero"`
 
-	// Geometry A place on the map: `lat` is its latitude, `lng` its longitude, in degrees.
+	// Geometry is a geographic position: `lat` is the latitude and `lng` the longitude, in degrees.
 	Geometry EnrichGeometry `json:"geometry,omitempty,omitzero"`
 
-	// PostalCode The postcode.
+	// PostalCode is the postcode.
 	PostalCode string `json:"postalCode,omitempty,omitzero"`
 
-	// Route The street.
+	// Route is the street.
 	Route string `json:"route,omitempty,omitzero"`
 
-	// RouteNo The street number.
+	// RouteNo is the street number.
 	RouteNo string `json:"routeNo,omitempty,omitzero"`
 
-	// State The state, for example `NSW`.
+	// State is the state, for example `NSW`.
 	State string `json:"state,omitempty,omitzero"`
 
-	// Suburb The suburb.
+	// Suburb is the suburb.
 	Suburb string `json:"suburb,omitempty,omitzero"`
 }
 
-// EnrichMatchType How the kind of business was found. `merchantFull`: the merchant is known. `merchantPartial`: the merchant
-// resembles a known one. `mcc`: by the merchant category code. `ml`: by machine learning. `none`: it was not.
-// Examples also have `merchantfull`. API 3.0.
+// EnrichMatchType is the method by which the industry was determined. `merchantFull`: the merchant is known. `merchantPartial`: the
+// merchant resembles a known one. `mcc`: by the merchant category code. `ml`: by machine learning. `none`: the
+// industry is unknown. Examples also have `merchantfull`. API 3.0 only.
 type EnrichMatchType string
 
-// EnrichMerchant Who was paid.
+// EnrichMerchant is the merchant who was paid.
 type EnrichMerchant struct {
-	// ABNCapitals The Australian Business Number, in transactions. API 3.0.
+	// ABNCapitals is the Australian Business Number, in transactions. API 3.0 only.
 	ABNCapitals string `json:"ABN,omitempty,omitzero"`
 
-	// ABN The Australian Business Number, in answers of `getEnrich`. API 3.0.
+	// ABN is the Australian Business Number, in responses of `getEnrich`. API 3.0 only.
 	ABN string `json:"abn,omitempty,omitzero"`
 
-	// BusinessName The merchant's name.
+	// BusinessName is the name of the merchant.
 	BusinessName string `json:"businessName,omitempty,omitzero"`
 
-	// ID The merchant's id. API 3.0.
+	// ID is the ID of the merchant. API 3.0 only.
 	ID string `json:"id,omitempty,omitzero"`
 
-	// LogoMaster The URL of the logo, in transactions. API 3.0.
+	// LogoMaster is the URL of the logo, in transactions. API 3.0 only.
 	LogoMaster string `json:"logoMaster,omitempty,omitzero"`
 
-	// LogoThumb The URL of a small logo, in transactions. API 3.0.
+	// LogoThumb is the URL of a small logo, in transactions. API 3.0 only.
 	LogoThumb string `json:"logoThumb,omitempty,omitzero"`
 
-	// PhoneNumber A phone number in two forms.
+	// PhoneNumber is a phone number in two formats.
 	PhoneNumber EnrichPhoneNumber `json:"phoneNumber,omitempty,omitzero"`
 
-	// Website The URL of the merchant's site.
+	// Website is the URL of the merchant's website.
 	Website string `json:"website,omitempty,omitzero"`
 }
 
-// EnrichPhoneNumber A phone number in two forms.
+// EnrichPhoneNumber is a phone number in two formats.
 type EnrichPhoneNumber struct {
-	// International With the country's code, for example `+61 2 9977 0707`.
+	// International is the international format, for example `+61 2 9977 0707`.
 	International string `json:"international,omitempty,omitzero"`
 
-	// Local As dialled in the country, for example `(02) 9977 0707`.
+	// Local is the national format, for example `(02) 9977 0707`.
 	Local string `json:"local,omitempty,omitzero"`
 }
 
-// ErrorDetail One thing that is wrong with a request.
+// ErrorDetail is an error in a request.
 type ErrorDetail struct {
-	// Code What is wrong, for programs; an open list. Spellings vary in case, in spaces for hyphens, and between `unauthorized` and `unauthorised`.
+	// Code is the error code. The list is open. Spelling varies in case, in spaces instead of hyphens, and between `unauthorized` and `unauthorised`.
 	Code string `json:"code,omitempty,omitzero"`
 
-	// Detail What is wrong, in full.
+	// Detail is the detailed description of the error.
 	Detail string `json:"detail,omitempty,omitzero"`
 
-	// Details Another spelling of `detail`.
+	// Details is the detailed description of the error, in another spelling of `detail`.
 	Details string `json:"details,omitempty,omitzero"`
 
-	// Source What the error is about. It may be absent, null or empty.
+	// Source is the source of an error. It may be absent, null or empty.
 	Source ErrorSource `json:"source,omitempty,omitzero"`
 
-	// Title What is wrong, in short.
+	// Title is the title of the error.
 	Title string `json:"title,omitempty,omitzero"`
 
-	// Type Always `error`.
+	// Type is always `error`.
 	Type string `json:"type,omitempty,omitzero"`
 }
 
-// ErrorResponse The body of every error. Each part may be missing: the gateway in front of the API answers with a `message`
-// alone, or with something that is not JSON.
+// ErrorResponse is the body of an error response. Any field may be missing. The gateway in front of the API sends only a `message`,
+// or a body that is not JSON.
 type ErrorResponse struct {
-	// CorrelationID Names this answer. Support asks for it.
+	// CorrelationID is the ID of the response, for Basiq's support.
 	CorrelationID string `json:"correlationId,omitempty,omitzero"`
 
-	// Data What is wrong; several things, possibly.
+	// Data holds the errors; there may be several.
 	Data []ErrorDetail `json:"data,omitempty,omitzero"`
 
-	// Message What the gateway says.
+	// Message is the message of the gateway.
 	Message string `json:"message,omitempty,omitzero"`
 
-	// Type Always `list`.
+	// Type is always `list`.
 	Type string `json:"type,omitempty,omitzero"`
 }
 
-// ErrorSource What the error is about. It may be absent, null or empty.
+// ErrorSource is the source of an error. It may be absent, null or empty.
 type ErrorSource struct {
-	// Parameter The name of the parameter.
+	// Parameter is the name of the parameter.
 	Parameter string `json:"parameter,omitempty,omitzero"`
 
-	// Pointer Where in the request it is.
+	// Pointer is the position in the request.
 	Pointer string `json:"pointer,omitempty,omitzero"`
 }
 
-// Event Something that has happened to a user or to what belongs to one.
+// Event is a change to a user or to a resource of a user.
 type Event struct {
-	// CreatedDate When it happened.
+	// CreatedDate is the time of the event.
 	CreatedDate api.Time `json:"createdDate,omitempty,omitzero"`
 
-	// Data What the event is about, as it was then. In the documents' example of a list it stands in an array.
+	// Data is the changed resource at the time of the event. An array in the documents' example of a list.
 	Data api.OneOrMany[EventData] `json:"data,omitempty,omitzero"`
 
-	// DataRef The URL of what the event is about.
+	// DataRef is the URL of the changed resource.
 	DataRef string `json:"dataRef,omitempty,omitzero"`
 
-	// Entity What an event is about. `transactions` stands for all of a connection's.
+	// Entity is the type of the changed resource. `transactions` means all transactions of a connection.
 	Entity EventEntity `json:"entity,omitempty,omitzero"`
 
-	// EventType What has happened to the entity. `invalidated`: a connection needs its user. `reminder` and `warning`: a consent
-	// has to be renewed some day, or expires soon. With the entity and a dot before it, it is the id of the event type;
-	// old guides have that here.
+	// EventType is the type of change. `invalidated`: a connection requires action by the user. `reminder` and `warning`: a consent
+	// must be renewed, or expires soon. The entity, a dot and the action form the ID of the event type; old guides
+	// have that ID here.
 	EventType EventAction `json:"eventType,omitempty,omitzero"`
 
-	// ID The event's id.
+	// ID is the ID of the event.
 	ID string `json:"id"`
 
-	// Links Where to find the event. In the documents' example of a list they stand in an array.
+	// Links are the URLs of the event. An array in the documents' example of a list.
 	Links api.OneOrMany[SelfLinks] `json:"links,omitempty,omitzero"`
 
-	// Type Always `event`.
+	// Type is always `event`.
 	Type string `json:"type"`
 
-	// UserID The id of the user.
+	// UserID is the ID of the user.
 	UserID string `json:"userId,omitempty,omitzero"`
 }
 
-// EventAction What has happened to the entity. `invalidated`: a connection needs its user. `reminder` and `warning`: a consent
-// has to be renewed some day, or expires soon. With the entity and a dot before it, it is the id of the event type;
-// old guides have that here.
+// EventAction is the type of change. `invalidated`: a connection requires action by the user. `reminder` and `warning`: a consent
+// must be renewed, or expires soon. The entity, a dot and the action form the ID of the event type; old guides
+// have that ID here.
 type EventAction string
 
-// EventData What the event is about, as it was then. This is one schema for all entities, so most fields are absent: `type` says
-// which there are. A user, a connection, an account and a consent have the fields that they have by themselves;
-// `transactions` has only `connection`, `count` and `links`.
+// EventData is the changed resource at the time of the event. This schema covers all entities, so most fields are absent;
+// `type` determines which are present. Users, connections, accounts and consents have the same fields as in other
+// responses. `transactions` has only `connection`, `count` and `links`.
 type EventData struct {
-	// AccountHolder Account: the holder's name.
+	// AccountHolder is the name of the holder of an account.
 	AccountHolder string `json:"accountHolder,omitempty,omitzero"`
 
-	// AccountNo Account: the number.
+	// AccountNo is the number of an account.
 	AccountNo string `json:"accountNo,omitempty,omitzero"`
 
-	// AvailableFunds Account: the funds that can be spent.
+	// AvailableFunds are the available funds of an account.
 	AvailableFunds api.Amount `json:"availableFunds,omitempty,omitzero"`
 
-	// Balance Account: the balance. Not in the documents' example.
+	// Balance is the balance of an account. Absent in the documents' example.
 	Balance api.Amount `json:"balance,omitempty,omitzero"`
 
-	// Business User: of no use, as in `User`.
+	// Business is the business of a user. Not useful, as in `User`.
 	Business string `json:"business,omitempty,omitzero"`
 
-	// BusinessAddress The address of a business. API 3.0.
+	// BusinessAddress is the address of a business. API 3.0 only.
 	BusinessAddress *BusinessAddress `json:"businessAddress,omitempty"`
 
-	// BusinessIDNo User: the number of the business.
+	// BusinessIDNo is the business number of a user.
 	BusinessIDNo string `json:"businessIdNo,omitempty,omitzero"`
 
-	// BusinessIDNoType What kind of number a business number is. API 3.0.
+	// BusinessIDNoType is the type of a business number. API 3.0 only.
 	BusinessIDNoType BusinessIDNoType `json:"businessIdNoType,omitempty,omitzero"`
 
-	// BusinessName User: the name of the business.
+	// BusinessName is the business name of a user.
 	BusinessName string `json:"businessName,omitempty,omitzero"`
 
-	// Class What kind of account it is.
+	// Class is the classification of an account.
 	Class AccountClass `json:"class,omitempty,omitzero"`
 
-	// Connection Account or transactions: their connection, an object in all examples; an id is allowed, as accounts by themselves have.
+	// Connection is the connection of an account or of transactions. An object in all examples; it may also be an ID, as in an
+	// account.
 	Connection api.Reference `json:"connection,omitempty,omitzero"`
 
-	// Count A decimal number, as a JSON number or as a string that holds one; null or empty where there is none.
+	// Count is a decimal number, as a JSON number or as a string; null or empty if there is none.
 	Count Decimal `json:"count,omitempty,omitzero"`
 
-	// Created Consent: when it was given.
+	// Created is the time at which a consent was given.
 	Created api.Time `json:"created,omitempty,omitzero"`
 
-	// CreatedDate Connection: when it was created.
+	// CreatedDate is the creation time of a connection.
 	CreatedDate api.Time `json:"createdDate,omitempty,omitzero"`
 
-	// CreationDate Account: the day on which it was opened, if known.
+	// CreationDate is the opening date of an account, if known.
 	CreationDate api.Date `json:"creationDate,omitempty,omitzero"`
 
-	// Currency Account: the currency.
+	// Currency is the currency of an account.
 	Currency string `json:"currency,omitempty,omitzero"`
 
-	// Data What may be read and kept.
+	// Data is the data that may be read and stored.
 	Data *ConsentData `json:"data,omitempty"`
 
-	// DisplayName Account: the institution's name for it.
+	// DisplayName is the institution's name for an account.
 	DisplayName string `json:"displayName,omitempty,omitzero"`
 
-	// Email User: the email address.
+	// Email is the email address of a user.
 	Email string `json:"email,omitempty,omitzero"`
 
-	// ExpiryDate Consent or connection: when it expires; empty for web connections.
+	// ExpiryDate is the expiry time of a consent or connection; empty for web connections.
 	ExpiryDate api.Time `json:"expiryDate,omitempty,omitzero"`
 
-	// FirstName User: the first name.
+	// FirstName is the first name of a user.
 	FirstName string `json:"firstName,omitempty,omitzero"`
 
-	// ID The id of the user, connection, account or consent. Transactions have none.
+	// ID is the ID of the user, connection, account or consent. Absent for transactions.
 	ID string `json:"id,omitempty,omitzero"`
 
-	// Institution Connection or account: its institution, an object in all examples; an id is allowed, as accounts by themselves have.
+	// Institution is the institution of a connection or account. An object in all examples; it may also be an ID, as in an
+	// account.
 	Institution api.Reference `json:"institution,omitempty,omitzero"`
 
-	// LastName User: the last name.
+	// LastName is the last name of a user.
 	LastName string `json:"lastName,omitempty,omitzero"`
 
-	// LastUpdated Account: when it was last updated.
+	// LastUpdated is the time of the last update of an account.
 	LastUpdated api.Time `json:"lastUpdated,omitempty,omitzero"`
 
-	// LastUsed Connection: when it was last used to fetch data.
+	// LastUsed is the time of the last data retrieval with a connection.
 	LastUsed api.Time `json:"lastUsed,omitempty,omitzero"`
 
-	// Links Where to find what the event is about, and what belongs to it.
+	// Links are the URLs of a changed resource and related resources.
 	Links EventDataLinks `json:"links,omitempty,omitzero"`
 
-	// Method How the data is fetched. Both spellings of open banking occur. In connections API 3.0 only, in connectors 2.1 too.
+	// Method is a method to fetch data. Both spellings of open banking occur. Connections have it only in API 3.0, connectors
+	// also in 2.1.
 	Method ConnectionMethod `json:"method,omitempty,omitzero"`
 
-	// MFAEnabled Connection: whether its jobs ask for a second factor.
+	// MFAEnabled reports whether jobs of a connection ask for a second factor.
 	MFAEnabled *bool `json:"mfaEnabled,omitempty"`
 
-	// MiddleName User: the middle name.
+	// MiddleName is the middle name of a user.
 	MiddleName string `json:"middleName,omitempty,omitzero"`
 
-	// Mobile User: the mobile number.
+	// Mobile is the mobile number of a user.
 	Mobile string `json:"mobile,omitempty,omitzero"`
 
-	// Name User or account: the name; of an account the user's own, see `Account`.
+	// Name is the name of a user or account. For accounts see `Account`.
 	Name string `json:"name,omitempty,omitzero"`
 
-	// Origin Consent: who it came from.
+	// Origin is the origin of a consent.
 	Origin string `json:"origin,omitempty,omitzero"`
 
-	// Purpose What the data is wanted for.
+	// Purpose holds the purposes of the requested data.
 	Purpose ConsentPurposes `json:"purpose,omitempty,omitzero"`
 
-	// Revoked Consent: when it was revoked.
+	// Revoked is the time at which a consent was revoked.
 	Revoked api.Time `json:"revoked,omitempty,omitzero"`
 
-	// Status Connection, account, consent: the state, as in `Connection`, `Account` or `Consent`.
+	// Status is the status of a connection, account or consent, as in `Connection`, `Account` or `Consent`.
 	Status string `json:"status,omitempty,omitzero"`
 
-	// TransactionIntervals Account: the periods that its transactions cover.
+	// TransactionIntervals are the periods for which an account has transactions.
 	TransactionIntervals []EventInterval `json:"transactionIntervals,omitempty,omitzero"`
 
-	// Type `user`, `connection`, `account`, `transactions` or `consent`.
+	// Type is the type of the resource: `user`, `connection`, `account`, `transactions` or `consent`.
 	Type string `json:"type,omitempty,omitzero"`
 
-	// Updated Consent: when it last changed.
+	// Updated is the time of the last change to a consent.
 	Updated api.Time `json:"updated,omitempty,omitzero"`
 
-	// VerificationDate User: when the business was checked.
+	// VerificationDate is the date of checking a user's business.
 	VerificationDate string `json:"verificationDate,omitempty,omitzero"`
 
-	// VerificationStatus User: whether the business was checked.
+	// VerificationStatus is the result of checking a user's business.
 	VerificationStatus *bool `json:"verificationStatus,omitempty"`
 }
 
-// EventDataItems What an event is about, in an array of one.
+// EventDataItems is a list with the only resource of an event.
 type EventDataItems = []*EventData
 
-// EventDataLinks Where to find what the event is about, and what belongs to it.
+// EventDataLinks are the URLs of a changed resource and related resources.
 type EventDataLinks struct {
-	// Accounts User or connection: the URL of the accounts.
+	// Accounts is the URL of a user's or connection's accounts.
 	Accounts string `json:"accounts,omitempty,omitzero"`
 
-	// AuthLink User: the URL of the auth link.
+	// AuthLink is the URL of a user's auth link.
 	AuthLink string `json:"auth_link,omitempty,omitzero"`
 
-	// Connection Account: the URL of the connection.
+	// Connection is the URL of an account's connection.
 	Connection string `json:"connection,omitempty,omitzero"`
 
-	// Connections User: the URL of the connections.
+	// Connections is the URL of a user's connections.
 	Connections string `json:"connections,omitempty,omitzero"`
 
-	// ConsentPolicy Consent: the URL of the policy that the user agreed to.
+	// ConsentPolicy is the URL of the policy of a consent that the user accepted.
 	ConsentPolicy string `json:"consentPolicy,omitempty,omitzero"`
 
-	// Institution Connection or account: the URL of the institution.
+	// Institution is the URL of a connection's or account's institution.
 	Institution string `json:"institution,omitempty,omitzero"`
 
-	// LatestConsentPolicy Consent: the URL of the policy as it is now.
+	// LatestConsentPolicy is the URL of the current policy of a consent.
 	LatestConsentPolicy string `json:"latestConsentPolicy,omitempty,omitzero"`
 
-	// Self Its URL; of transactions, the URL of the connection's.
+	// Self is the URL of the resource. For transactions, the URL of the connection's transactions.
 	Self string `json:"self,omitempty,omitzero"`
 
-	// Transactions User, connection or account: the URL of the transactions.
+	// Transactions is the URL of a user's, connection's or account's transactions.
 	Transactions string `json:"transactions,omitempty,omitzero"`
 
-	// User Connection: the URL of the user.
+	// User is the URL of a connection's user.
 	User string `json:"user,omitempty,omitzero"`
 }
 
-// EventEntity What an event is about. `transactions` stands for all of a connection's.
+// EventEntity is the type of the changed resource. `transactions` means all transactions of a connection.
 type EventEntity string
 
-// EventInterval A period that an account's transactions cover.
+// EventInterval is a period for which an account has transactions.
 type EventInterval struct {
-	// From The first day, as YYYY-MM-DD.
+	// From is the first day, as YYYY-MM-DD.
 	From api.Date `json:"from,omitempty,omitzero"`
 
-	// To The last day, as YYYY-MM-DD.
+	// To is the last day, as YYYY-MM-DD.
 	To api.Date `json:"to,omitempty,omitzero"`
 }
 
-// EventLinksItems Where to find an event, in an array of one.
+// EventLinksItems is a list with the only set of URLs of an event.
 type EventLinksItems = []*SelfLinks
 
-// EventList The application's events.
+// EventList is a list of the application's events.
 type EventList struct {
-	// Data The events.
+	// Data holds the events.
 	Data []Event `json:"data,omitempty,omitzero"`
 
-	// Links Where to find this page of a collection and the next.
+	// Links are the URLs of this page of a collection and the next page.
 	Links PageLinks `json:"links,omitempty,omitzero"`
 
-	// Type Always `list`.
+	// Type is always `list`.
 	Type string `json:"type"`
 }
 
-// EventType A type of events.
+// EventType is an event type.
 type EventType struct {
-	// Description When such an event happens.
+	// Description is the description of the events of this type.
 	Description string `json:"description,omitempty,omitzero"`
 
-	// ID The id of an event type: an entity, a dot, and what happened to it. A webhook can subscribe to all but
-	// `connection.updated`; `consent.archived` stands only in a guide.
+	// ID is the ID of an event type: the entity, a dot and the action. A webhook can subscribe to all types except
+	// `connection.updated`. `consent.archived` occurs only in a guide.
 	ID EventTypeName `json:"id"`
 
-	// Links Where to find the thing that has these links. Null in some answers.
+	// Links is the URL of a resource. Null in some responses.
 	Links SelfLinks `json:"links,omitempty,omitzero"`
 
-	// Type Always `eventType`; absent in an example.
+	// Type is always `eventType`; absent in an example.
 	Type string `json:"type,omitempty,omitzero"`
 }
 
-// EventTypeList The types of events.
+// EventTypeList is a list of event types.
 type EventTypeList struct {
-	// Count How many types are on this page.
+	// Count is the number of event types on this page.
 	Count int64 `json:"count,omitempty,omitzero"`
 
-	// Data The types.
+	// Data holds the types.
 	Data []EventType `json:"data,omitempty,omitzero"`
 
-	// Links Where to find this page of a collection and the next.
+	// Links are the URLs of this page of a collection and the next page.
 	Links PageLinks `json:"links,omitempty,omitzero"`
 
-	// Size How many types there are.
+	// Size is the number of types.
 	Size int64 `json:"size,omitempty,omitzero"`
 
-	// Type Always `list`.
+	// Type is always `list`.
 	Type string `json:"type,omitempty,omitzero"`
 }
 
-// EventTypeName The id of an event type: an entity, a dot, and what happened to it. A webhook can subscribe to all but
-// `connection.updated`; `consent.archived` stands only in a guide.
+// EventTypeName is the ID of an event type: the entity, a dot and the action. A webhook can subscribe to all types except
+// `connection.updated`. `consent.archived` occurs only in a guide.
 type EventTypeName string
 
-// EventTypeNames Ids of event types.
+// EventTypeNames is a list of event type IDs.
 type EventTypeNames = []EventTypeName
 
-// ExpenseCategory What payments were for.
+// ExpenseCategory is the category of payments.
 type ExpenseCategory struct {
-	// ExpenseClass A class of the Household Expenditure Classification (HEC), which has divisions, subdivisions, groups and classes.
+	// ExpenseClass is a class of the Household Expenditure Classification (HEC), which has divisions, subdivisions, groups and classes.
 	ExpenseClass ExpenseClass `json:"expenseClass,omitempty,omitzero"`
 }
 
-// ExpenseClass A class of the Household Expenditure Classification (HEC), which has divisions, subdivisions, groups and classes.
+// ExpenseClass is a class of the Household Expenditure Classification (HEC), which has divisions, subdivisions, groups and classes.
 type ExpenseClass struct {
-	// ClassCode The code of the class; it may begin with a zero.
+	// ClassCode is the code of the class; it may start with a zero.
 	ClassCode string `json:"classCode,omitempty,omitzero"`
 
-	// ClassTitle The name of the class.
+	// ClassTitle is the name of the class.
 	ClassTitle string `json:"classTitle,omitempty,omitzero"`
 
-	// DivisionCode The code of the division; it may begin with a zero.
+	// DivisionCode is the code of the division; it may start with a zero.
 	DivisionCode string `json:"divisionCode,omitempty,omitzero"`
 
-	// DivisionTitle The name of the division.
+	// DivisionTitle is the name of the division.
 	DivisionTitle string `json:"divisionTitle,omitempty,omitzero"`
 }
 
-// ExpenseDivision Payments of one division of the classification. `percentageTotal`: their share of all expenses, in percent.
+// ExpenseDivision holds the payments in a division of the classification. `percentageTotal`: the percentage of all expenses.
 type ExpenseDivision struct {
-	// AvgMonthly What is spent in a month on average: the sum, divided by the days covered, times 30.
+	// AvgMonthly holds the average monthly expenses: the sum, divided by the number of days covered, times 30.
 	AvgMonthly api.Amount `json:"avgMonthly,omitempty,omitzero"`
 
-	// Division The division's name, for example `Education`.
+	// Division is the name of the division, for example `Education`.
 	Division string `json:"division,omitempty,omitzero"`
 
-	// PercentageTotal A decimal number, as a JSON number or as a string that holds one; null or empty where there is none.
+	// PercentageTotal is a decimal number, as a JSON number or as a string; null or empty if there is none.
 	PercentageTotal Decimal `json:"percentageTotal,omitempty,omitzero"`
 
-	// SubCategory The payments by the classes of the division.
+	// SubCategory holds the payments by class of the division.
 	SubCategory []ExpenseSubCategory `json:"subCategory,omitempty,omitzero"`
 }
 
-// ExpenseHistory Expenses of one kind.
+// ExpenseHistory is the monthly history of one kind of expense.
 type ExpenseHistory struct {
-	// AvgMonthly What is spent in a month on average.
+	// AvgMonthly holds the average monthly expenses.
 	AvgMonthly api.Amount `json:"avgMonthly,omitempty,omitzero"`
 
-	// ChangeHistory What was spent in each month.
+	// ChangeHistory holds the expenses of each month.
 	ChangeHistory []ExpenseMonth `json:"changeHistory,omitempty,omitzero"`
 
-	// Summary What a step of the history is; `monthly`.
+	// Summary is the interval of the history, `monthly`.
 	Summary string `json:"summary,omitempty,omitzero"`
 }
 
-// ExpenseMonth What was spent in a month.
+// ExpenseMonth holds the expenses of a month.
 type ExpenseMonth struct {
-	// Amount The sum.
+	// Amount is the sum.
 	Amount api.Amount `json:"amount,omitempty,omitzero"`
 
-	// Date The month, as `YYYY-MM`.
+	// Date is the month, as `YYYY-MM`.
 	Date string `json:"date,omitempty,omitzero"`
 }
 
-// ExpenseSubCategory Payments of one class.
+// ExpenseSubCategory holds the payments in a class.
 type ExpenseSubCategory struct {
-	// Category What payments were for.
+	// Category is the category of payments.
 	Category ExpenseCategory `json:"category,omitempty,omitzero"`
 
-	// ChangeHistory What was spent in each month.
+	// ChangeHistory holds the expenses of each month.
 	ChangeHistory []ExpenseMonth `json:"changeHistory,omitempty,omitzero"`
 
-	// Summary What a step of the history is; `monthly`.
+	// Summary is the interval of the history, `monthly`.
 	Summary string `json:"summary,omitempty,omitzero"`
 }
 
-// Expenses A user's expenses in a period, by their categories. Amounts are negative.
+// Expenses is a summary of a user's expenses in a period, by category. Amounts are negative.
 type Expenses struct {
-	// BankFees Expenses of one kind.
+	// BankFees is the monthly history of one kind of expense.
 	BankFees ExpenseHistory `json:"bankFees,omitempty,omitzero"`
 
-	// CashWithdrawals Expenses of one kind.
+	// CashWithdrawals is the monthly history of one kind of expense.
 	CashWithdrawals ExpenseHistory `json:"cashWithdrawals,omitempty,omitzero"`
 
-	// CoverageDays How many days the summary covers.
+	// CoverageDays is the number of days that the summary covers.
 	CoverageDays *int64 `json:"coverageDays,omitempty"`
 
-	// ExternalTransfers Expenses of one kind.
+	// ExternalTransfers is the monthly history of one kind of expense.
 	ExternalTransfers ExpenseHistory `json:"externalTransfers,omitempty,omitzero"`
 
-	// FromMonth The first month with expenses, as `YYYY-MM`; at most 13 months back.
+	// FromMonth is the first month with expenses, as `YYYY-MM`; at most 13 months ago.
 	FromMonth string `json:"fromMonth,omitempty,omitzero"`
 
-	// ID The summary's id.
+	// ID is the ID of the summary.
 	ID string `json:"id"`
 
-	// Links Where to find a summary of affordability, income or expenses, and what belongs to it.
+	// Links are the URLs of an affordability, income or expense summary and related resources.
 	Links AffordabilityLinks `json:"links,omitempty,omitzero"`
 
-	// LoanInterests Expenses of one kind.
+	// LoanInterests is the monthly history of one kind of expense.
 	LoanInterests ExpenseHistory `json:"loanInterests,omitempty,omitzero"`
 
-	// LoanRepayments Expenses of one kind.
+	// LoanRepayments is the monthly history of one kind of expense.
 	LoanRepayments ExpenseHistory `json:"loanRepayments,omitempty,omitzero"`
 
-	// Payments What was paid for, by the divisions of the classification.
+	// Payments are the payments by division of the classification.
 	Payments []ExpenseDivision `json:"payments,omitempty,omitzero"`
 
-	// ToMonth The last month with expenses, as `YYYY-MM`.
+	// ToMonth is the last month with expenses, as `YYYY-MM`.
 	ToMonth string `json:"toMonth,omitempty,omitzero"`
 
-	// Type Always `expenses`.
+	// Type is always `expenses`.
 	Type string `json:"type"`
 }
 
-// Identity A person or an organisation, as an institution knows them. Of the one that it is not about, the fields are empty
-// or absent; so is what the institution does not share.
+// Identity holds the personal details of a user, or the details of an organization, at an institution. The fields for the other
+// kind are empty or absent, and so are fields that the institution does not share.
 type Identity struct {
-	// DOB The date of birth as YYYY-MM-DD; may be empty.
+	// DOB is the date of birth as YYYY-MM-DD; may be empty.
 	DOB api.Date `json:"DOB,omitempty,omitzero"`
 
-	// ConnectionID The id of the connection. API 3.0.
+	// ConnectionID is the ID of the connection. API 3.0 only.
 	ConnectionID string `json:"connectionID,omitempty,omitzero"`
 
-	// Created When the identity was created.
+	// Created is the creation time of the identity.
 	Created api.Time `json:"created,omitempty,omitzero"`
 
-	// EmailAddresses The email addresses. API 3.0.
+	// EmailAddresses are the email addresses. API 3.0 only.
 	EmailAddresses []string `json:"emailAddresses,omitempty,omitzero"`
 
-	// Emails The email addresses. API 2.1.
+	// Emails are the email addresses. API 2.1 only.
 	Emails []string `json:"emails,omitempty,omitzero"`
 
-	// FirstName The first name.
+	// FirstName is the first name.
 	FirstName string `json:"firstName,omitempty,omitzero"`
 
-	// FullName The full name.
+	// FullName is the full name.
 	FullName string `json:"fullName,omitempty,omitzero"`
 
-	// ID The identity's id.
+	// ID is the ID of the identity.
 	ID string `json:"id"`
 
-	// InstitutionID The id of the institution. API 3.0.
+	// InstitutionID is the ID of the institution. API 3.0 only.
 	InstitutionID string `json:"institutionID,omitempty,omitzero"`
 
-	// LastName The last name.
+	// LastName is the last name.
 	LastName string `json:"lastName,omitempty,omitzero"`
 
-	// Links Where to find the identity and what it came from.
+	// Links are the URLs of an identity and its connection.
 	Links IdentityLinks `json:"links,omitempty,omitzero"`
 
-	// MiddleName The middle name.
+	// MiddleName is the middle name.
 	MiddleName string `json:"middleName,omitempty,omitzero"`
 
-	// OccupationCode The code of the occupation.
+	// OccupationCode is the code of the occupation.
 	OccupationCode string `json:"occupationCode,omitempty,omitzero"`
 
-	// OccupationCodeVersion The version of the list of occupations.
+	// OccupationCodeVersion is the version of the list of occupation codes.
 	OccupationCodeVersion string `json:"occupationCodeVersion,omitempty,omitzero"`
 
-	// Organisation The organisation. Its fields are empty or absent for a person.
+	// Organisation holds the details of an organization. Its fields are empty or absent for a person.
 	Organisation *IdentityOrganisation `json:"organisation,omitempty"`
 
-	// PhoneNumbers The phone numbers.
+	// PhoneNumbers are the phone numbers.
 	PhoneNumbers []string `json:"phoneNumbers,omitempty,omitzero"`
 
-	// PhysicalAddresses The postal addresses.
+	// PhysicalAddresses are the postal addresses.
 	PhysicalAddresses []IdentityAddress `json:"physicalAddresses,omitempty,omitzero"`
 
-	// Source How it was fetched, for example `web` or `openbanking`.
+	// Source is the source of the identity, for example `web` or `openbanking`.
 	Source string `json:"source,omitempty,omitzero"`
 
-	// Title What stands before the name, for example `Mr.`.
+	// Title is the title before the name, for example `Mr.`.
 	Title string `json:"title,omitempty,omitzero"`
 
-	// Type Always `identity`.
+	// Type is always `identity`.
 	Type string `json:"type"`
 
-	// Updated When the identity last changed.
+	// Updated is the time of the last change to the identity.
 	Updated api.Time `json:"updated,omitempty,omitzero"`
 }
 
-// IdentityAddress A postal address. Any part may be missing.
+// IdentityAddress is a postal address. Any field may be missing.
 type IdentityAddress struct {
-	// AddressLine1 The first line.
+	// AddressLine1 is the first line.
 	AddressLine1 string `json:"addressLine1,omitempty,omitzero"`
 
-	// AddressLine2 The second line.
+	// AddressLine2 is the second line.
 	AddressLine2 string `json:"addressLine2,omitempty,omitzero"`
 
-	// AddressLine3 The third line.
+	// AddressLine3 is the third line.
 	AddressLine3 string `json:"addressLine3,omitempty,omitzero"`
 
-	// City The city.
+	// City is the city.
 	City string `json:"city,omitempty,omitzero"`
 
-	// Country The country.
+	// Country is the country.
 	Country string `json:"country,omitempty,omitzero"`
 
-	// CountryCode The country's code, for example `AU`.
+	// CountryCode is the code of the country, for example `AU`.
 	CountryCode string `json:"countryCode,omitempty,omitzero"`
 
-	// FormattedAddress The whole address on one line.
+	// FormattedAddress is the whole address on one line.
 	FormattedAddress string `json:"formattedAddress,omitempty,omitzero"`
 
-	// Postcode The postcode.
+	// Postcode is the postcode.
 	Postcode string `json:"postcode,omitempty,omitzero"`
 
-	// State The state, for example `NSW` or in full.
+	// State is the state, abbreviated (for example `NSW`) or in full.
 	State string `json:"state,omitempty,omitzero"`
 
-	// Type What kind of address it is, for example `home`.
+	// Type is the type of the address, for example `home`.
 	Type string `json:"type,omitempty,omitzero"`
 }
 
-// IdentityLinks Where to find the identity and what it came from.
+// IdentityLinks are the URLs of an identity and its connection.
 type IdentityLinks struct {
-	// Job Called the job's URL; all examples have the URL of a connection, with `connection` for `connections` in most.
+	// Job is the URL of a job according to the documents. All examples have the URL of a connection, most of them with `connection` instead of `connections`.
 	Job string `json:"job,omitempty,omitzero"`
 
-	// Self The URL of the identity.
+	// Self is the URL of the identity.
 	Self string `json:"self,omitempty,omitzero"`
 }
 
-// IdentityList A user's identities.
+// IdentityList is a list of a user's identities.
 type IdentityList struct {
-	// Count How many identities there are.
+	// Count is the number of identities.
 	Count int64 `json:"count,omitempty,omitzero"`
 
-	// Data The identities; empty when there are none.
+	// Data holds the identities; empty if there are none.
 	Data []Identity `json:"data,omitempty,omitzero"`
 
-	// Type Always `list`.
+	// Type is always `list`.
 	Type string `json:"type"`
 }
 
-// IdentityOrganisation The organisation. Its fields are empty or absent for a person.
+// IdentityOrganisation holds the details of an organization. Its fields are empty or absent for a person.
 type IdentityOrganisation struct {
-	// ABN The Australian Business Number.
+	// ABN is the Australian Business Number.
 	ABN string `json:"abn,omitempty,omitzero"`
 
-	// ACN The Australian Company Number.
+	// ACN is the Australian Company Number.
 	ACN string `json:"acn,omitempty,omitzero"`
 
-	// AgentFirstName The first name of who acts for it.
+	// AgentFirstName is the first name of the organization's agent.
 	AgentFirstName string `json:"agentFirstName,omitempty,omitzero"`
 
-	// AgentLastName The last name of who acts for it.
+	// AgentLastName is the last name of the organization's agent.
 	AgentLastName string `json:"agentLastName,omitempty,omitzero"`
 
-	// AgentRole The role of who acts for it.
+	// AgentRole is the role of the organization's agent.
 	AgentRole string `json:"agentRole,omitempty,omitzero"`
 
-	// BusinessName The name it trades under.
+	// BusinessName is the trading name.
 	BusinessName string `json:"businessName,omitempty,omitzero"`
 
-	// IndustryCode The code of the industry.
+	// IndustryCode is the code of the industry.
 	IndustryCode string `json:"industryCode,omitempty,omitzero"`
 
-	// IndustryCodeVersion The version of the list of industries.
+	// IndustryCodeVersion is the version of the list of industry codes.
 	IndustryCodeVersion string `json:"industryCodeVersion,omitempty,omitzero"`
 
-	// IsACNCRegistered Whether it is registered as a charity or not-for-profit (ACNC).
+	// IsACNCRegistered reports whether the organization is registered as a charity or not-for-profit (ACNC).
 	IsACNCRegistered *bool `json:"isACNCRegistered,omitempty"`
 
-	// LegalName The legal name.
+	// LegalName is the legal name.
 	LegalName string `json:"legalName,omitempty,omitzero"`
 
-	// OrganisationType What kind of organisation it is, for example `COMPANY`.
+	// OrganisationType is the type of the organization, for example `COMPANY`.
 	OrganisationType string `json:"organisationType,omitempty,omitzero"`
 
-	// RegisteredCountry Where it is registered: a code or a name.
+	// RegisteredCountry is the country of registration, as a code or a name.
 	RegisteredCountry string `json:"registeredCountry,omitempty,omitzero"`
 
-	// ShortName The short name.
+	// ShortName is the short name.
 	ShortName string `json:"shortName,omitempty,omitzero"`
 }
 
-// Income A user's income in a period, by its sources.
+// Income is a summary of a user's income in a period, by source.
 type Income struct {
-	// CoverageDays How many days the summary covers.
+	// CoverageDays is the number of days that the summary covers.
 	CoverageDays *int64 `json:"coverageDays,omitempty"`
 
-	// FromMonth The first month of the period, as `YYYY-MM`.
+	// FromMonth is the first month of the period, as `YYYY-MM`.
 	FromMonth string `json:"fromMonth,omitempty,omitzero"`
 
-	// ID The summary's id.
+	// ID is the ID of the summary.
 	ID string `json:"id"`
 
-	// Irregular The sources of irregular income; each needs about five credits in 90 days or more.
+	// Irregular holds the sources of irregular income. Each requires about five credits in at least 90 days.
 	Irregular []IncomeSource `json:"irregular,omitempty,omitzero"`
 
-	// Links Where to find a summary of affordability, income or expenses, and what belongs to it.
+	// Links are the URLs of an affordability, income or expense summary and related resources.
 	Links AffordabilityLinks `json:"links,omitempty,omitzero"`
 
-	// OtherCredit Other credits with a pattern, which are too old or not clear enough to count as income.
+	// OtherCredit holds the other credits with a pattern, which are too old or too unclear to count as income.
 	OtherCredit []IncomeSource `json:"otherCredit,omitempty,omitzero"`
 
-	// Regular The sources of regular income, such as a salary.
+	// Regular holds the sources of regular income, such as a salary.
 	Regular []IncomeRegular `json:"regular,omitempty,omitzero"`
 
-	// Summary The income of all sources in a few figures.
+	// Summary holds the key figures of the income from all sources.
 	Summary IncomeSummary `json:"summary,omitempty,omitzero"`
 
-	// ToMonth The last month of the period, as `YYYY-MM`; as a rule the current one.
+	// ToMonth is the last month of the period, as `YYYY-MM`; usually the current month.
 	ToMonth string `json:"toMonth,omitempty,omitzero"`
 
-	// Type Always `income`.
+	// Type is always `income`.
 	Type string `json:"type"`
 }
 
-// IncomeFrequency How often a source pays; `irregular` for all irregular income, `other` among other credits only.
+// IncomeFrequency is the frequency of payments from a source: `irregular` for all irregular income, `other` only for other credits.
 type IncomeFrequency string
 
-// IncomeIrregularity How reliable a source of regular income is.
+// IncomeIrregularity is the reliability of a source of regular income.
 type IncomeIrregularity struct {
-	// Gaps The months in which an expected payment is missing, as `YYYY-MM`.
+	// Gaps are the months without an expected payment, as `YYYY-MM`.
 	Gaps []string `json:"gaps,omitempty,omitzero"`
 
-	// Stability How many of the expected payments came, in percent; 100 means all.
+	// Stability is the percentage of expected payments that were received; 100 means all.
 	Stability api.Amount `json:"stability,omitempty,omitzero"`
 }
 
-// IncomeLatest The latest payment of a source.
+// IncomeLatest is the latest payment of a source.
 type IncomeLatest struct {
-	// Amount The amount.
+	// Amount is the amount.
 	Amount api.Amount `json:"amount,omitempty,omitzero"`
 
-	// Date When it was paid, without a time zone, for example `2018-11-30T09:23:37`.
+	// Date is the time of the payment, without a time zone, for example `2018-11-30T09:23:37`.
 	Date api.Time `json:"date,omitempty,omitzero"`
 
-	// NextDate When the next payment is expected, in the same form; null when the pattern has ended. Of regular income only.
+	// NextDate is the expected time of the next payment, in the same format; null if the pattern has ended. Only for regular income.
 	NextDate api.Time `json:"nextDate,omitempty,omitzero"`
 
-	// OtherCreditLabel Why the source is no income, for example `former regular income`. Of other credits only.
+	// OtherCreditLabel is the reason for not counting the source as income, for example `former regular income`. Only for other credits.
 	OtherCreditLabel string `json:"otherCreditLabel,omitempty,omitzero"`
 }
 
-// IncomePayment One payment.
+// IncomePayment is a payment.
 type IncomePayment struct {
-	// Amount The amount.
+	// Amount is the amount.
 	Amount api.Amount `json:"amount,omitempty,omitzero"`
 
-	// Date When it was paid, without a time zone, for example `2018-10-13T20:03:37`.
+	// Date is the time of the payment, without a time zone, for example `2018-10-13T20:03:37`.
 	Date api.Time `json:"date,omitempty,omitzero"`
 
-	// Source The transaction's description, cleaned.
+	// Source is the cleaned description of the transaction.
 	Source string `json:"source,omitempty,omitzero"`
 }
 
-// IncomePrevious3Months A source of regular income in the last three months.
+// IncomePrevious3Months are the payments from a source of regular income in the last three months.
 type IncomePrevious3Months struct {
-	// AmountAvg The median payment.
+	// AmountAvg is the median payment.
 	AmountAvg api.Amount `json:"amountAvg,omitempty,omitzero"`
 
-	// AmountAvgMonthly The median income of a month.
+	// AmountAvgMonthly is the median monthly income.
 	AmountAvgMonthly api.Amount `json:"amountAvgMonthly,omitempty,omitzero"`
 
-	// Variance How far the largest payment is above the smallest.
+	// Variance is the difference between the largest and the smallest payment.
 	Variance api.Amount `json:"variance,omitempty,omitzero"`
 }
 
-// IncomeRegular A source of regular income.
+// IncomeRegular is a source of regular income.
 type IncomeRegular struct {
-	// AgeDays How many days lie between the first and the last payment.
+	// AgeDays is the number of days between the first and the last payment.
 	AgeDays *int64 `json:"ageDays,omitempty"`
 
-	// ChangeHistory The payments, the newest first.
+	// ChangeHistory holds the payments, newest first.
 	ChangeHistory []IncomePayment `json:"changeHistory,omitempty,omitzero"`
 
-	// Current The latest payment of a source.
+	// Current is the latest payment of a source.
 	Current IncomeLatest `json:"current,omitempty,omitzero"`
 
-	// Frequency How often a source pays; `irregular` for all irregular income, `other` among other credits only.
+	// Frequency is the frequency of payments from a source: `irregular` for all irregular income, `other` only for other credits.
 	Frequency IncomeFrequency `json:"frequency,omitempty,omitzero"`
 
-	// Irregularity How reliable a source of regular income is.
+	// Irregularity is the reliability of a source of regular income.
 	Irregularity IncomeIrregularity `json:"irregularity,omitempty,omitzero"`
 
-	// Previous3Months A source of regular income in the last three months.
+	// Previous3Months are the payments from a source of regular income in the last three months.
 	Previous3Months IncomePrevious3Months `json:"previous3Months,omitempty,omitzero"`
 
-	// Source Who pays, from the cleaned descriptions.
+	// Source is the payer, from the cleaned descriptions.
 	Source string `json:"source,omitempty,omitzero"`
 }
 
-// IncomeSource A source of irregular income, or of other credits.
+// IncomeSource is a source of irregular income or of other credits.
 type IncomeSource struct {
-	// AgeDays How many days lie between the first and the last payment.
+	// AgeDays is the number of days between the first and the last payment.
 	AgeDays *int64 `json:"ageDays,omitempty"`
 
-	// AmountAvg The mean of all payments.
+	// AmountAvg is the mean of all payments.
 	AmountAvg api.Amount `json:"amountAvg,omitempty,omitzero"`
 
-	// AvgMonthlyOccurence How many payments there are in a month on average; so spelt in the API.
+	// AvgMonthlyOccurence is the average number of payments per month. The API spells it this way.
 	AvgMonthlyOccurence api.Amount `json:"avgMonthlyOccurence,omitempty,omitzero"`
 
-	// ChangeHistory The payments, the newest first.
+	// ChangeHistory holds the payments, newest first.
 	ChangeHistory []IncomePayment `json:"changeHistory,omitempty,omitzero"`
 
-	// Current The latest payment of a source.
+	// Current is the latest payment of a source.
 	Current IncomeLatest `json:"current,omitempty,omitzero"`
 
-	// Frequency How often a source pays; `irregular` for all irregular income, `other` among other credits only.
+	// Frequency is the frequency of payments from a source: `irregular` for all irregular income, `other` only for other credits.
 	Frequency IncomeFrequency `json:"frequency,omitempty,omitzero"`
 
-	// NoOccurrences How many payments there were.
+	// NoOccurrences is the number of payments.
 	NoOccurrences *int64 `json:"noOccurrences,omitempty"`
 
-	// Source Who pays, from the cleaned descriptions.
+	// Source is the payer, from the cleaned descriptions.
 	Source string `json:"source,omitempty,omitzero"`
 }
 
-// IncomeSummary The income of all sources in a few figures.
+// IncomeSummary holds the key figures of the income from all sources.
 type IncomeSummary struct {
-	// IrregularIncomeAvg The irregular income of a month: the mean over the whole period, of all sources together.
+	// IrregularIncomeAvg is the monthly irregular income: the mean over the whole period, for all sources together.
 	IrregularIncomeAvg api.Amount `json:"irregularIncomeAvg,omitempty,omitzero"`
 
-	// RegularIncomeAvg The regular income of a month: the median over the last three months, of all sources together.
+	// RegularIncomeAvg is the monthly regular income: the median over the last three months, for all sources together.
 	RegularIncomeAvg api.Amount `json:"regularIncomeAvg,omitempty,omitzero"`
 
-	// RegularIncomeYTD The regular income so far in this financial year.
+	// RegularIncomeYTD is the regular income so far in this financial year.
 	RegularIncomeYTD api.Amount `json:"regularIncomeYTD,omitempty,omitzero"`
 
-	// RegularIncomeYear The regular income to expect in this financial year; not available yet, says the 3.0 document.
+	// RegularIncomeYear is the expected regular income in this financial year. Not available yet according to the 3.0 document.
 	RegularIncomeYear api.Amount `json:"regularIncomeYear,omitempty,omitzero"`
 }
 
-// Insight The result of comparing what is believed about a user with the data of the institutions.
+// Insight is the result of verifying claims about a user against the data of the institutions.
 type Insight struct {
-	// Created When it was computed.
+	// Created is the time at which the insight was computed.
 	Created api.Time `json:"created,omitempty,omitzero"`
 
-	// Data The results. An insight about accounts or balances has one item for each account, another has one item.
+	// Data holds the results. Insights about accounts or balances have one item for each account, other insights have one
+	// item.
 	Data []InsightData `json:"data,omitempty,omitzero"`
 
-	// ID The insight's id.
+	// ID is the ID of the insight.
 	ID string `json:"id"`
 
-	// InsightType What an insight verifies.
+	// InsightType is the subject of a verification.
 	InsightType InsightKind `json:"insightType,omitempty,omitzero"`
 
-	// Links Where to find the thing that has these links. Null in some answers.
+	// Links is the URL of a resource. Null in some responses.
 	Links SelfLinks `json:"links,omitempty,omitzero"`
 
-	// Type Always `insight`.
+	// Type is always `insight`.
 	Type string `json:"type"`
 }
 
-// InsightData One result of an insight. `insightType` determines the properties. Fields that were not to be verified are absent.
+// InsightData is a result of an insight. `insightType` determines the fields. Fields that were not to be verified are absent.
 //
-// The result of a balance insight is in `balance`, or in `accountNumber` until April 2026. The results about a phone
-// number, an email address and a postal address are in lists; one document has them in `phone`, `email` and `address`
-// instead.
+// The result of a balance insight is in `balance`, or in `accountNumber` until April 2026. The results about a
+// phone number, an email address and a postal address are in lists; one document has them in `phone`, `email` and
+// `address` instead.
 type InsightData struct {
-	// AccountID The id of the account.
+	// AccountID is the ID of the account.
 	AccountID string `json:"accountId,omitempty,omitzero"`
 
-	// AccountNumber The result of comparing one value with the data of an institution.
+	// AccountNumber is the result of comparing a value with the data of an institution.
 	AccountNumber InsightMatch `json:"accountNumber,omitempty,omitzero"`
 
-	// AccountType The result of comparing one value with the data of an institution.
+	// AccountType is the result of comparing a value with the data of an institution.
 	AccountType InsightMatch `json:"accountType,omitempty,omitzero"`
 
-	// Address The result of comparing one value with the data of an institution.
+	// Address is the result of comparing a value with the data of an institution.
 	Address InsightMatch `json:"address,omitempty,omitzero"`
 
-	// Addresses The results about the postal address.
+	// Addresses are the results about the postal address.
 	Addresses []InsightMatch `json:"addresses,omitempty,omitzero"`
 
-	// Balance The result of comparing one value with the data of an institution.
+	// Balance is the result of comparing a value with the data of an institution.
 	Balance InsightMatch `json:"balance,omitempty,omitzero"`
 
-	// Email The result of comparing one value with the data of an institution.
+	// Email is the result of comparing a value with the data of an institution.
 	Email InsightMatch `json:"email,omitempty,omitzero"`
 
-	// Emails The results about the email address.
+	// Emails are the results about the email address.
 	Emails []InsightMatch `json:"emails,omitempty,omitzero"`
 
-	// Name The result of comparing one value with the data of an institution.
+	// Name is the result of comparing a value with the data of an institution.
 	Name InsightMatch `json:"name,omitempty,omitzero"`
 
-	// Phone The result of comparing one value with the data of an institution.
+	// Phone is the result of comparing a value with the data of an institution.
 	Phone InsightMatch `json:"phone,omitempty,omitzero"`
 
-	// Phones The results about the phone number.
+	// Phones are the results about the phone number.
 	Phones []InsightMatch `json:"phones,omitempty,omitzero"`
 }
 
-// InsightKind What an insight verifies.
+// InsightKind is the subject of a verification.
 type InsightKind string
 
-// InsightList One page of a user's insights.
+// InsightList is a page of a user's insights.
 type InsightList struct {
-	// Count Said to be the number of insights on all pages; other lists have it the other way round.
+	// Count is the number of insights on all pages according to the document. In other lists this is the number on the page.
 	Count int64 `json:"count,omitempty,omitzero"`
 
-	// Data The insights; empty if there are none.
+	// Data holds the insights; empty if there are none.
 	Data []Insight `json:"data,omitempty,omitzero"`
 
-	// Links Where to find this page of a collection and the next.
+	// Links are the URLs of this page of a collection and the next page.
 	Links PageLinks `json:"links,omitempty,omitzero"`
 
-	// Size Said to be the number of insights on this page.
+	// Size is the number of insights on this page according to the document.
 	Size int64 `json:"size,omitempty,omitzero"`
 
-	// Type Always `list`.
+	// Type is always `list`.
 	Type string `json:"type"`
 }
 
-// InsightMatch The result of comparing one value with the data of an institution.
+// InsightMatch is the result of comparing a value with the data of an institution.
 type InsightMatch struct {
-	// Confidence A decimal number, as a JSON number or as a string that holds one; null or empty where there is none.
+	// Confidence is a decimal number, as a JSON number or as a string; null or empty if there is none.
 	Confidence Decimal `json:"confidence,omitempty,omitzero"`
 
-	// Error Why it could not be verified.
+	// Error is the reason if the value could not be verified.
 	Error string `json:"error,omitempty,omitzero"`
 
-	// Input The value that was to be verified. It is a range for balances, and a string otherwise.
+	// Input is the value to verify: a range for balances, otherwise a string.
 	Input api.StringOrObject[BalanceRange] `json:"input,omitempty,omitzero"`
 
-	// Match Whether it matches; null if it could not be verified.
+	// Match reports whether the value matches; null if it could not be verified.
 	Match *bool `json:"match,omitempty"`
 }
 
-// InsightType A type of insights. Preview, outside the stability promise.
+// InsightType is an insight type. Preview, outside the stability promise.
 type InsightType struct {
-	// DataSchema The schema of `data` in `CreateInsight`. No document shows its shape.
+	// DataSchema is the schema of `data` in `CreateInsight`. Its structure is not documented.
 	DataSchema json.RawMessage `json:"dataSchema,omitempty,omitzero"`
 
-	// Description What an insight of this type verifies.
+	// Description is the description of the insight type.
 	Description string `json:"description,omitempty,omitzero"`
 
-	// ID The id of a type of insights. Preview, outside the stability promise.
+	// ID is the ID of an insight type. Preview, outside the stability promise.
 	ID InsightTypeID `json:"id"`
 
-	// Name The name of the type.
+	// Name is the name of the type.
 	Name string `json:"name,omitempty,omitzero"`
 
-	// SupportMultipleUsers Whether an insight of this type can be about several users.
+	// SupportMultipleUsers reports whether an insight of this type can be about several users.
 	SupportMultipleUsers *bool `json:"supportMultipleUsers,omitempty"`
 
-	// Type The type of the resource. No document shows its value.
+	// Type is the type of the resource. Its value is not documented.
 	Type string `json:"type,omitempty,omitzero"`
 }
 
-// InsightTypeID The id of a type of insights. Preview, outside the stability promise.
+// InsightTypeID is the ID of an insight type. Preview, outside the stability promise.
 type InsightTypeID string
 
-// InsightTypeList The types of insights. Preview, outside the stability promise.
+// InsightTypeList is a list of insight types. Preview, outside the stability promise.
 type InsightTypeList struct {
-	// Count How many types `data` holds.
+	// Count is the number of types in `data`.
 	Count int64 `json:"count,omitempty,omitzero"`
 
-	// Data The types.
+	// Data holds the types.
 	Data []InsightType `json:"data"`
 
-	// Links Where to find this page of a collection and the next.
+	// Links are the URLs of this page of a collection and the next page.
 	Links PageLinks `json:"links,omitempty,omitzero"`
 
-	// Size How many types there are.
+	// Size is the number of types.
 	Size int64 `json:"size,omitempty,omitzero"`
 
-	// Type Always `list`.
+	// Type is always `list`.
 	Type string `json:"type,omitempty,omitzero"`
 }
 
-// Institution A bank or the like. API 2.1; connectors took their place.
+// Institution is a bank or another institution. API 2.1 only; connectors replace institutions.
 type Institution struct {
-	// Authorization How a user logs in. `user`: with a login and password. `token`: with a token. `user-mfa`: with a second factor as
-	// well, and `user-mfa-intermittent` now and then. `other`: in another way.
+	// Authorization is the login method of an institution. `user`: with a login and a password. `token`: with a token. `user-mfa`: also
+	// with a second factor. `user-mfa-intermittent`: sometimes with a second factor. `other`: another method.
 	Authorization InstitutionAuthorization `json:"authorization,omitempty,omitzero"`
 
-	// Country The country, `Australia` or `New Zealand`.
+	// Country is the country, `Australia` or `New Zealand`.
 	Country string `json:"country,omitempty,omitzero"`
 
-	// Features What can be fetched, and how. Each list names sources, such as `web`, `pdf` and `csv`. API 2.1.
+	// Features is the data that can be fetched, and its sources. Each list contains sources such as `web`, `pdf` and `csv`. API
+	// 2.1 only.
 	Features *InstitutionFeatures `json:"features,omitempty"`
 
-	// ForgottenPasswordURL The institution's page for those who forgot the password.
+	// ForgottenPasswordURL is the URL of the institution's page for forgotten passwords.
 	ForgottenPasswordURL string `json:"forgottenPasswordUrl,omitempty,omitzero"`
 
-	// ID The institution's id: two letters and five digits.
+	// ID is the ID of the institution: two letters and five digits.
 	ID string `json:"id"`
 
-	// InstitutionType The kind: `Bank`, `Bank (Foreign)`, `Test Bank`, `Credit Union`, `Financial Services`, `Superannuation`, `Building Society` or `Government`.
+	// InstitutionType is the type of the institution: `Bank`, `Bank (Foreign)`, `Test Bank`, `Credit Union`, `Financial Services`, `Superannuation`, `Building Society` or `Government`.
 	InstitutionType string `json:"institutionType,omitempty,omitzero"`
 
-	// Links Where to find the thing that has these links. Null in some answers.
+	// Links is the URL of a resource. Null in some responses.
 	Links SelfLinks `json:"links,omitempty,omitzero"`
 
-	// LoginIDCaption What to call the login; absent when none is wanted.
+	// LoginIDCaption is the caption of the login; absent if not required.
 	LoginIDCaption string `json:"loginIdCaption,omitempty,omitzero"`
 
-	// Logo The institution's logo.
+	// Logo is the institution's logo.
 	Logo InstitutionLogo `json:"logo,omitempty,omitzero"`
 
-	// Name The name.
+	// Name is the name.
 	Name string `json:"name,omitempty,omitzero"`
 
-	// PasswordCaption What to call the password; absent when none is wanted.
+	// PasswordCaption is the caption of the password; absent if not required.
 	PasswordCaption string `json:"passwordCaption,omitempty,omitzero"`
 
-	// SecondaryLoginIDCaption What to call the second login; absent when none is wanted.
+	// SecondaryLoginIDCaption is the caption of the second login; absent if not required.
 	SecondaryLoginIDCaption string `json:"secondaryLoginIdCaption,omitempty,omitzero"`
 
-	// SecurityCodeCaption What to call the security code; absent when none is wanted.
+	// SecurityCodeCaption is the caption of the security code; absent if not required.
 	SecurityCodeCaption string `json:"securityCodeCaption,omitempty,omitzero"`
 
-	// ServiceName The name of the institution's service.
+	// ServiceName is the name of the institution's service.
 	ServiceName string `json:"serviceName,omitempty,omitzero"`
 
-	// ServiceType The kind of service: `Personal Banking`, `Business Banking`, `Card Access`, `Test`, `Superannuation` or `Government Services`.
+	// ServiceType is the type of the service: `Personal Banking`, `Business Banking`, `Card Access`, `Test`, `Superannuation` or `Government Services`.
 	ServiceType string `json:"serviceType,omitempty,omitzero"`
 
-	// ShortName The short name.
+	// ShortName is the short name.
 	ShortName string `json:"shortName,omitempty,omitzero"`
 
-	// Stage How mature the support for the institution is.
+	// Stage is the maturity of the support for an institution.
 	Stage InstitutionStage `json:"stage,omitempty,omitzero"`
 
-	// Stats How long fetching takes.
+	// Stats are the statistics of data retrieval from an institution.
 	Stats InstitutionStats `json:"stats,omitempty,omitzero"`
 
-	// Status How well the support for the institution works now. The values are those that filters take; answers have them too.
+	// Status is the current status of the support for an institution. The values are documented for filters; responses also have
+	// them.
 	Status InstitutionStatus `json:"status,omitempty,omitzero"`
 
-	// Tier The tier: `1`, `2`, `3` or `4`, from the greatest institutions to the smallest.
+	// Tier is the tier: `1`, `2`, `3` or `4`, from the largest to the smallest institutions.
 	Tier string `json:"tier,omitempty,omitzero"`
 
-	// Type Always `institution`.
+	// Type is always `institution`.
 	Type string `json:"type"`
 
-	// UserTokenCaption What to call the user's token; absent when none is wanted.
+	// UserTokenCaption is the caption of the user's token; absent if not required.
 	UserTokenCaption string `json:"userTokenCaption,omitempty,omitzero"`
 }
 
-// InstitutionAccountFeatures Which sources have which field of an account.
+// InstitutionAccountFeatures are the sources of each field of an account.
 type InstitutionAccountFeatures struct {
-	// AccountHolder Those that have the holder.
+	// AccountHolder holds the sources of the account holder.
 	AccountHolder []string `json:"accountHolder,omitempty,omitzero"`
 
-	// AccountNo Those that have the number.
+	// AccountNo holds the sources of the account number.
 	AccountNo []string `json:"accountNo,omitempty,omitzero"`
 
-	// AvailableFunds Those that have the available funds.
+	// AvailableFunds are the sources of the available funds.
 	AvailableFunds []string `json:"availableFunds,omitempty,omitzero"`
 
-	// Balance Those that have the balance.
+	// Balance holds the sources of the balance.
 	Balance []string `json:"balance,omitempty,omitzero"`
 
-	// Currency Those that have the currency.
+	// Currency holds the sources of the currency.
 	Currency []string `json:"currency,omitempty,omitzero"`
 
-	// LastUpdated Those that have the time of the last update.
+	// LastUpdated holds the sources of the time of the last update.
 	LastUpdated []string `json:"lastUpdated,omitempty,omitzero"`
 
-	// Meta Those that have details, for example of a mortgage.
+	// Meta holds the sources of details, for example of a mortgage.
 	Meta []string `json:"meta,omitempty,omitzero"`
 
-	// Name Those that have the name.
+	// Name holds the sources of the name.
 	Name []string `json:"name,omitempty,omitzero"`
 }
 
-// InstitutionAuthorization How a user logs in. `user`: with a login and password. `token`: with a token. `user-mfa`: with a second factor as
-// well, and `user-mfa-intermittent` now and then. `other`: in another way.
+// InstitutionAuthorization is the login method of an institution. `user`: with a login and a password. `token`: with a token. `user-mfa`: also
+// with a second factor. `user-mfa-intermittent`: sometimes with a second factor. `other`: another method.
 type InstitutionAuthorization string
 
-// InstitutionColors The institution's colours.
+// InstitutionColors are the colors of an institution.
 type InstitutionColors struct {
-	// Primary The main colour.
+	// Primary is the main color.
 	Primary string `json:"primary,omitempty,omitzero"`
 }
 
-// InstitutionDurations Average durations in milliseconds; null when they are not known.
+// InstitutionDurations are the average durations in milliseconds; null if unknown.
 type InstitutionDurations struct {
-	// RetrieveAccounts Of fetching the accounts.
+	// RetrieveAccounts is the duration of fetching the accounts.
 	RetrieveAccounts *int64 `json:"retrieveAccounts,omitempty"`
 
-	// RetrieveMeta Of fetching details.
+	// RetrieveMeta is the duration of fetching details.
 	RetrieveMeta *int64 `json:"retrieveMeta,omitempty"`
 
-	// RetrieveTransactions Of fetching the transactions.
+	// RetrieveTransactions is the duration of fetching the transactions.
 	RetrieveTransactions *int64 `json:"retrieveTransactions,omitempty"`
 
-	// Total Of all of it.
+	// Total is the total duration.
 	Total *int64 `json:"total,omitempty"`
 
-	// VerifyCredentials Of checking the credentials.
+	// VerifyCredentials is the duration of verifying the credentials.
 	VerifyCredentials *int64 `json:"verifyCredentials,omitempty"`
 }
 
-// InstitutionFeatures What can be fetched, and how. Each list names sources, such as `web`, `pdf` and `csv`. API 2.1.
+// InstitutionFeatures is the data that can be fetched, and its sources. Each list contains sources such as `web`, `pdf` and `csv`. API
+// 2.1 only.
 type InstitutionFeatures struct {
-	// Accounts Which sources have which field of an account.
+	// Accounts are the sources of each field of an account.
 	Accounts InstitutionAccountFeatures `json:"accounts,omitempty,omitzero"`
 
-	// Login The sources that can log in.
+	// Login holds the sources that support login.
 	Login []string `json:"login,omitempty,omitzero"`
 
-	// MFAChallenge The sources that may ask for a second factor.
+	// MFAChallenge holds the sources that may require a second factor.
 	MFAChallenge []string `json:"mfaChallenge,omitempty,omitzero"`
 
-	// Profile Which sources have which field of a profile.
+	// Profile holds the sources of each field of a profile.
 	Profile InstitutionProfileFeatures `json:"profile,omitempty,omitzero"`
 
-	// Transactions Which sources have which field of a transaction.
+	// Transactions are the sources of each field of a transaction.
 	Transactions InstitutionTransactionFeatures `json:"transactions,omitempty,omitzero"`
 }
 
-// InstitutionLinks Where to find the institution.
+// InstitutionLinks are the URLs of an institution.
 type InstitutionLinks struct {
-	// Self The URL of the institution: `/institutions/ID` in API 2.1, `/connectors/ID` since.
+	// Self is the URL of the institution: `/institutions/ID` in API 2.1, `/connectors/ID` in API 3.0.
 	Self string `json:"self,omitempty,omitzero"`
 
-	// Source Declared by the documents for the institution of a job, and not explained.
+	// Source is a URL that the documents declare for the institution of a job and do not explain.
 	Source string `json:"source,omitempty,omitzero"`
 }
 
-// InstitutionList Institutions. API 2.1.
+// InstitutionList is a list of institutions. API 2.1 only.
 type InstitutionList struct {
-	// Data The institutions.
+	// Data holds the institutions.
 	Data []Institution `json:"data"`
 
-	// Links Where to find the thing that has these links. Null in some answers.
+	// Links is the URL of a resource. Null in some responses.
 	Links SelfLinks `json:"links,omitempty,omitzero"`
 
-	// TotalCount How many institutions there are.
+	// TotalCount is the number of institutions.
 	TotalCount int64 `json:"totalCount,omitempty,omitzero"`
 
-	// Type Always `list`.
+	// Type is always `list`.
 	Type string `json:"type"`
 }
 
-// InstitutionLogo The institution's logo.
+// InstitutionLogo is the institution's logo.
 type InstitutionLogo struct {
-	// Colors The institution's colours.
+	// Colors are the colors of an institution.
 	Colors InstitutionColors `json:"colors,omitempty,omitzero"`
 
-	// Links Where to find the logo.
+	// Links are the URLs of a logo.
 	Links InstitutionLogoLinks `json:"links,omitempty,omitzero"`
 
-	// Type Always `image`.
+	// Type is always `image`.
 	Type string `json:"type,omitempty,omitzero"`
 }
 
-// InstitutionLogoLinks Where to find the logo.
+// InstitutionLogoLinks are the URLs of a logo.
 type InstitutionLogoLinks struct {
-	// Full The URL of the logo in full.
+	// Full is the URL of the full logo.
 	Full string `json:"full,omitempty,omitzero"`
 
-	// Square The URL of a square logo.
+	// Square is the URL of the square logo.
 	Square string `json:"square,omitempty,omitzero"`
 }
 
-// InstitutionProfileFeatures Which sources have which field of a profile.
+// InstitutionProfileFeatures are the sources of each field of a profile.
 type InstitutionProfileFeatures struct {
-	// EmailAddresses Those that have the email addresses.
+	// EmailAddresses are the sources of the email addresses.
 	EmailAddresses []string `json:"emailAddresses,omitempty,omitzero"`
 
-	// FirstName Those that have the first name.
+	// FirstName holds the sources of the first name.
 	FirstName []string `json:"firstName,omitempty,omitzero"`
 
-	// FullName Those that have the full name.
+	// FullName holds the sources of the full name.
 	FullName []string `json:"fullName,omitempty,omitzero"`
 
-	// LastName Those that have the last name.
+	// LastName holds the sources of the last name.
 	LastName []string `json:"lastName,omitempty,omitzero"`
 
-	// MiddleName Those that have the middle name.
+	// MiddleName holds the sources of the middle name.
 	MiddleName []string `json:"middleName,omitempty,omitzero"`
 
-	// PhoneNumbers Those that have the phone numbers.
+	// PhoneNumbers are the sources of the phone numbers.
 	PhoneNumbers []string `json:"phoneNumbers,omitempty,omitzero"`
 
-	// PhysicalAddresses Those that have the postal addresses.
+	// PhysicalAddresses are the sources of the postal addresses.
 	PhysicalAddresses []string `json:"physicalAddresses,omitempty,omitzero"`
 }
 
-// InstitutionReference The institution that a connection or a job belongs to.
+// InstitutionReference is a reference to the institution of a connection or a job.
 type InstitutionReference struct {
-	// ID The institution's id.
+	// ID is the ID of the institution.
 	ID string `json:"id"`
 
-	// Links Where to find the institution.
+	// Links are the URLs of an institution.
 	Links InstitutionLinks `json:"links,omitempty,omitzero"`
 
-	// Type Always `institution`.
+	// Type is always `institution`.
 	Type string `json:"type,omitempty,omitzero"`
 }
 
-// InstitutionStage How mature the support for the institution is.
+// InstitutionStage is the maturity of the support for an institution.
 type InstitutionStage string
 
-// InstitutionStats How long fetching takes.
+// InstitutionStats are the statistics of data retrieval from an institution.
 type InstitutionStats struct {
-	// AverageDurationMs Average durations in milliseconds; null when they are not known.
+	// AverageDurationMs are the average durations in milliseconds; null if unknown.
 	AverageDurationMs InstitutionDurations `json:"averageDurationMs,omitempty,omitzero"`
 }
 
-// InstitutionStatus How well the support for the institution works now. The values are those that filters take; answers have them too.
+// InstitutionStatus is the current status of the support for an institution. The values are documented for filters; responses also have
+// them.
 type InstitutionStatus string
 
-// InstitutionTransactionFeatures Which sources have which field of a transaction.
+// InstitutionTransactionFeatures are the sources of each field of a transaction.
 type InstitutionTransactionFeatures struct {
-	// Amount Those that have the amount.
+	// Amount holds the sources of the amount.
 	Amount []string `json:"amount,omitempty,omitzero"`
 
-	// Balance Those that have the balance.
+	// Balance holds the sources of the balance.
 	Balance []string `json:"balance,omitempty,omitzero"`
 
-	// Class Those that have the class.
+	// Class holds the sources of the class.
 	Class []string `json:"class,omitempty,omitzero"`
 
-	// Date Those that have the date.
+	// Date holds the sources of the date.
 	Date []string `json:"date,omitempty,omitzero"`
 
-	// Description Those that have the description.
+	// Description holds the sources of the description.
 	Description []string `json:"description,omitempty,omitzero"`
 
-	// Status Those that have the status.
+	// Status holds the sources of the status.
 	Status []string `json:"status,omitempty,omitzero"`
 }
 
-// Job Work that Basiq does in the background. The answer that starts a job is only a reference: `type`, `id` and
-// `links`.
+// Job is a background process at Basiq. The response that starts a job is only a reference with `type`, `id` and `links`.
 type Job struct {
-	// ApplicationID The application's id. API 3.0.
+	// ApplicationID is the ID of the application. API 3.0 only.
 	ApplicationID string `json:"applicationId,omitempty,omitzero"`
 
-	// Created When the job was created.
+	// Created is the creation time of the job.
 	Created api.Time `json:"created,omitempty,omitzero"`
 
-	// CreatedDate When the job was created, in jobs for statements and some reports.
+	// CreatedDate is the creation time of the job, in jobs for statements and some reports.
 	CreatedDate api.Time `json:"createdDate,omitempty,omitzero"`
 
-	// ID The job's id.
+	// ID is the ID of the job.
 	ID string `json:"id"`
 
-	// Institution The institution that a connection or a job belongs to.
+	// Institution is a reference to the institution of a connection or a job.
 	Institution InstitutionReference `json:"institution,omitempty,omitzero"`
 
-	// JobType What the job is for, `connection` or `report`. API 3.0.
+	// JobType is the type of the job, `connection` or `report`. API 3.0 only.
 	JobType string `json:"jobType,omitempty,omitzero"`
 
-	// Links Where to find the job and what it works on.
+	// Links are the URLs of a job and its source.
 	Links JobLinks `json:"links,omitempty,omitzero"`
 
-	// PartnerID The partner's id. API 3.0.
+	// PartnerID is the ID of the partner. API 3.0 only.
 	PartnerID string `json:"partnerId,omitempty,omitzero"`
 
-	// Self The URL of the job, where old answers of `refreshConnections` have it in place of `links`.
+	// Self is the URL of the job, which old responses of `refreshConnections` have instead of `links`.
 	Self string `json:"self,omitempty,omitzero"`
 
-	// SourceID The id of what the job works on, in jobs for statements.
+	// SourceID is the ID of the job's source, in jobs for statements.
 	SourceID string `json:"sourceId,omitempty,omitzero"`
 
-	// Status The state of the whole job, in report jobs; otherwise the steps tell. API 3.0.
+	// Status is the status of the whole job, in report jobs. For other jobs, see the steps. API 3.0 only.
 	Status string `json:"status,omitempty,omitzero"`
 
-	// Steps The steps in their order. A step's place may vary, so find it by its title.
+	// Steps are the steps of the job, in order. The position of a step varies, so find a step by its title.
 	Steps []JobStep `json:"steps,omitempty,omitzero"`
 
-	// Type Always `job`.
+	// Type is always `job`.
 	Type string `json:"type,omitempty,omitzero"`
 
-	// Updated When the job last changed.
+	// Updated is the time of the last change to the job.
 	Updated api.Time `json:"updated,omitempty,omitzero"`
 
-	// UpdatedDate When the job last changed, in jobs for statements and some reports.
+	// UpdatedDate is the time of the last change to the job, in jobs for statements and some reports.
 	UpdatedDate api.Time `json:"updatedDate,omitempty,omitzero"`
 }
 
-// JobLinks Where to find the job and what it works on.
+// JobLinks are the URLs of a job and its source.
 type JobLinks struct {
-	// Link Declared by the 3.0 document and seen in no example.
+	// Link is a URL that the 3.0 document declares and does not show in an example.
 	Link string `json:"link,omitempty,omitzero"`
 
-	// Self The URL of the job.
+	// Self is the URL of the job.
 	Self string `json:"self,omitempty,omitzero"`
 
-	// Source The URL of what the job works on: the connection, once it is known, or the report. Jobs of uploaded statements have none.
+	// Source is the URL of the job's source: the connection, after the job has found or created it, or the report. Absent in jobs for uploaded statements.
 	Source string `json:"source,omitempty,omitzero"`
 }
 
-// JobList Jobs, or references to them.
+// JobList is a list of jobs, or of references to them.
 type JobList struct {
-	// Data The jobs.
+	// Data holds the jobs.
 	Data []Job `json:"data"`
 
-	// Links Where to find the thing that has these links. Null in some answers.
+	// Links is the URL of a resource. Null in some responses.
 	Links SelfLinks `json:"links,omitempty,omitzero"`
 
-	// Size How many jobs there are.
+	// Size is the number of jobs.
 	Size int64 `json:"size,omitempty,omitzero"`
 
-	// Type Always `list`.
+	// Type is always `list`.
 	Type string `json:"type"`
 }
 
-// JobStep One step of a job.
+// JobStep is a step of a job.
 type JobStep struct {
-	// Result What came of the step: null until there is something to say. Older answers wrap it in an array.
+	// Result is the result of the step; null until there is one. Older responses have an array with one result.
 	Result api.OneOrMany[JobStepResult] `json:"result,omitempty,omitzero"`
 
-	// Status The state of a step. `pending`: not started, or put aside to be tried again every two hours for up to seven
-	// days (its result then has the code `temporary-unavailable-queued`), after which it fails with
-	// `temporary-unavailable`. `in-progress`: running, or, in an
-	// `mfa-challenge` with a result, waiting for the user's answer. `success`, `failed`, and `skipped` when the step
-	// was not needed.
+	// Status is the status of a step.
+	//
+	// - `pending`: not started, or postponed. Postponed steps have a result with the code `temporary-unavailable-queued`
+	//   and are retried every two hours for up to seven days. Then they fail with `temporary-unavailable`.
+	// - `in-progress`: running, or, in an `mfa-challenge` with a result, waiting for the user's answer.
+	// - `success`: succeeded.
+	// - `failed`: failed.
+	// - `skipped`: not required.
 	Status JobStepStatus `json:"status"`
 
-	// Title What the step does. `verify-credentials`: log in at the institution. `mfa-challenge`: ask the user for a second
-	// factor, where the institution wants one. `retrieve-accounts`: fetch the complete list of accounts and their
-	// details. `retrieve-transactions`: fetch the transactions of each account. `retrieve-statements`: fetch
-	// statements. `create-report`: make a report.
+	// Title is the title of a step.
+	//
+	// - `verify-credentials`: log in at the institution.
+	// - `mfa-challenge`: ask the user for a second factor, if the institution requires it.
+	// - `retrieve-accounts`: fetch the complete list of accounts and their details.
+	// - `retrieve-transactions`: fetch the transactions of each account.
+	// - `retrieve-statements`: fetch statements.
+	// - `create-report`: create a report.
 	Title JobStepTitle `json:"title,omitempty,omitzero"`
 }
 
-// JobStepError Why a step failed, where it is wrapped in an object as the prose says; all examples have it in the result itself.
+// JobStepError is the error of a failed step, as an object within the result, according to the prose. In all examples the result
+// itself has its fields.
 type JobStepError struct {
-	// Code Why the step failed.
+	// Code is the error code.
 	Code string `json:"code,omitempty,omitzero"`
 
-	// Detail Why the step failed, in full.
+	// Detail is the detailed description of the error.
 	Detail string `json:"detail,omitempty,omitzero"`
 
-	// Title Why the step failed, in short.
+	// Title is the title of the error.
 	Title string `json:"title,omitempty,omitzero"`
 }
 
-// JobStepResult What came of a step: a link to what it made (`type` is `link`), an error (`code`, `title`, `detail`), or a
-// challenge for the user, which stays here after it was met. A challenge has `method`, `input` and
-// `links.response`; its `type` is `mfa`, and `link` in an example of API 2.1.
+// JobStepResult is the result of a step: a link to a resource (`type` is `link`), an error (`code`, `title`, `detail`), or a
+// challenge for the user, which remains after the user has answered it. A challenge has `method`, `input` and
+// `links.response`. Its `type` is `mfa`, or `link` in an example of API 2.1.
 type JobStepResult struct {
-	// Code Why the step failed; an open list, of which banks add to. For example `invalid-credentials`,
+	// Code is the error code. The list is open, and banks add codes to it. Examples are `invalid-credentials`,
 	// `account-not-accessible-requires-user-action`, `service-unavailable`, `authorization-failed`,
 	// `institution-not-available`, `maintenance`, `job-timed-out`, `job-invalidated`, `statement-not-available`.
 	Code string `json:"code,omitempty,omitzero"`
 
-	// Description What to tell the user about the challenge.
+	// Description is the text of the challenge for the user.
 	Description string `json:"description,omitempty,omitzero"`
 
-	// Detail Why the step failed, in full.
+	// Detail is the detailed description of the error.
 	Detail string `json:"detail,omitempty,omitzero"`
 
-	// Details Another spelling of `detail`, in two of the documents' schemas and none of their examples.
+	// Details is the detailed description of the error. Two documents have this spelling of `detail` in their schemas and in
+	// no example.
 	Details string `json:"details,omitempty,omitzero"`
 
-	// Error Why a step failed, where it is wrapped in an object as the prose says; all examples have it in the result itself.
+	// Error is the error of a failed step, as an object within the result, according to the prose. In all examples the result
+	// itself has its fields.
 	Error *JobStepError `json:"error,omitempty"`
 
-	// ExpiryMs Within how many milliseconds the challenge has to be answered; 120,000 as a rule.
+	// ExpiryMs is the time to answer the challenge in milliseconds, usually 120,000.
 	ExpiryMs int64 `json:"expiryMs,omitempty,omitzero"`
 
-	// Input The questions of the challenge. Each wants one answer, in this order.
+	// Input holds the questions of the challenge. Each requires one answer, in this order.
 	Input []string `json:"input,omitempty,omitzero"`
 
-	// Links Where to answer the challenge.
+	// Links is the URL for answering a challenge.
 	Links JobStepResultLinks `json:"links,omitempty,omitzero"`
 
-	// Method What kind of challenge it is. `token`: the user gives a code that an app shows or that arrives by SMS, email or
-	// phone. `security-questions`: the user answers personal questions.
+	// Method is the method of a challenge. `token`: the user enters a code from an app, an SMS, an email or a phone call.
+	// `security-questions`: the user answers personal questions.
 	Method MFAMethod `json:"method,omitempty,omitzero"`
 
-	// Title Why the step failed, in short.
+	// Title is the title of the error.
 	Title string `json:"title,omitempty,omitzero"`
 
-	// Type `link`, `mfa` or `report`; absent when the step failed.
+	// Type is the type of the result: `link`, `mfa` or `report`. Absent if the step failed.
 	Type string `json:"type,omitempty,omitzero"`
 
-	// URL The URL of what the step made or updated; relative to the host as a rule.
+	// URL is the URL of the resource that the step created or updated, usually relative to the host.
 	URL string `json:"url,omitempty,omitzero"`
 }
 
-// JobStepResultLinks Where to answer the challenge.
+// JobStepResultLinks is the URL for answering a challenge.
 type JobStepResultLinks struct {
-	// Response The URL that takes the answers; relative or absolute.
+	// Response is the URL that accepts the answers; relative or absolute.
 	Response string `json:"response,omitempty,omitzero"`
 }
 
-// JobStepResults A step's result, wrapped in an array of one.
+// JobStepResults is a list with the only result of a step.
 type JobStepResults = []*JobStepResult
 
-// JobStepStatus The state of a step. `pending`: not started, or put aside to be tried again every two hours for up to seven
-// days (its result then has the code `temporary-unavailable-queued`), after which it fails with
-// `temporary-unavailable`. `in-progress`: running, or, in an
-// `mfa-challenge` with a result, waiting for the user's answer. `success`, `failed`, and `skipped` when the step
-// was not needed.
+// JobStepStatus is the status of a step.
+//
+//   - `pending`: not started, or postponed. Postponed steps have a result with the code `temporary-unavailable-queued`
+//     and are retried every two hours for up to seven days. Then they fail with `temporary-unavailable`.
+//   - `in-progress`: running, or, in an `mfa-challenge` with a result, waiting for the user's answer.
+//   - `success`: succeeded.
+//   - `failed`: failed.
+//   - `skipped`: not required.
 type JobStepStatus string
 
-// JobStepTitle What the step does. `verify-credentials`: log in at the institution. `mfa-challenge`: ask the user for a second
-// factor, where the institution wants one. `retrieve-accounts`: fetch the complete list of accounts and their
-// details. `retrieve-transactions`: fetch the transactions of each account. `retrieve-statements`: fetch
-// statements. `create-report`: make a report.
+// JobStepTitle is the title of a step.
+//
+// - `verify-credentials`: log in at the institution.
+// - `mfa-challenge`: ask the user for a second factor, if the institution requires it.
+// - `retrieve-accounts`: fetch the complete list of accounts and their details.
+// - `retrieve-transactions`: fetch the transactions of each account.
+// - `retrieve-statements`: fetch statements.
+// - `create-report`: create a report.
 type JobStepTitle string
 
-// MFAAnswer The user's answers to an MFA challenge.
+// MFAAnswer holds the answers of a user to an MFA challenge.
 type MFAAnswer struct {
-	// MFAResponse One answer for each `input` of the challenge, in their order.
+	// MFAResponse holds the answers, one for each `input` of the challenge in the same order.
 	MFAResponse []api.WireSecret `json:"mfa-response"`
 }
 
-// MFAMethod What kind of challenge it is. `token`: the user gives a code that an app shows or that arrives by SMS, email or
-// phone. `security-questions`: the user answers personal questions.
+// MFAMethod is the method of a challenge. `token`: the user enters a code from an app, an SMS, an email or a phone call.
+// `security-questions`: the user answers personal questions.
 type MFAMethod string
 
-// Merchant A merchant, its place and its kind of business. The id is in `merchant`.
+// Merchant is a merchant with its location and industry. The ID is in `merchant`.
 type Merchant struct {
-	// Category The kind of business that was paid. `matchScore` is how sure that is, from 0 to 1.
+	// Category is the industry of a merchant. `matchScore` is the confidence, from 0 to 1.
 	Category EnrichCategory `json:"category,omitempty,omitzero"`
 
-	// Links The query again, and the merchant's logos.
+	// Links are the URLs of a query and the merchant's logos.
 	Links EnrichLinks `json:"links,omitempty,omitzero"`
 
-	// Location Where the purchase was made.
+	// Location is the location of a purchase.
 	Location EnrichLocation `json:"location,omitempty,omitzero"`
 
-	// Merchant Who was paid.
+	// Merchant is the merchant who was paid.
 	Merchant EnrichMerchant `json:"merchant"`
 
-	// Source Where the data is from, for example `enrich`.
+	// Source is the source of the data, for example `enrich`.
 	Source string `json:"source,omitempty,omitzero"`
 }
 
-// MerchantList The merchants that a search found.
+// MerchantList is a list of merchants that match a search.
 type MerchantList struct {
-	// Data The merchants; empty if none was found.
+	// Data holds the merchants; empty if none was found.
 	Data []MerchantMatch `json:"data,omitempty,omitzero"`
 
-	// Links Where to find this page of a collection and the next.
+	// Links are the URLs of this page of a collection and the next page.
 	Links PageLinks `json:"links,omitempty,omitzero"`
 
-	// Size How many merchants `data` holds.
+	// Size is the number of merchants in `data`.
 	Size int64 `json:"size,omitempty,omitzero"`
 
-	// Type Always `list`.
+	// Type is always `list`.
 	Type string `json:"type"`
 }
 
-// MerchantMatch A merchant that a search found. `matchScore` is how well the merchant matches, from 0 to 1.
+// MerchantMatch is a merchant that matches a search. `matchScore` is the quality of the match, from 0 to 1.
 type MerchantMatch struct {
-	// ABN The Australian Business Number.
+	// ABN is the Australian Business Number.
 	ABN string `json:"abn,omitempty,omitzero"`
 
-	// Country The country, for example `Australia`.
+	// Country is the country, for example `Australia`.
 	Country string `json:"country,omitempty,omitzero"`
 
-	// EntityType The kind of business, for example `Individual/Sole Trader`.
+	// EntityType is the type of business, for example `Individual/Sole Trader`.
 	EntityType string `json:"entityType,omitempty,omitzero"`
 
-	// MatchScore A decimal number, as a JSON number or as a string that holds one; null or empty where there is none.
+	// MatchScore is a decimal number, as a JSON number or as a string; null or empty if there is none.
 	MatchScore Decimal `json:"matchScore,omitempty,omitzero"`
 
-	// MerchantID The merchant's id.
+	// MerchantID is the ID of the merchant.
 	MerchantID string `json:"merchantId"`
 
-	// MerchantName The name.
+	// MerchantName is the name.
 	MerchantName string `json:"merchantName,omitempty,omitzero"`
 
-	// State The state, for example `NSW`.
+	// State is the state, for example `NSW`.
 	State string `json:"state,omitempty,omitzero"`
 
-	// Suburb The suburb.
+	// Suburb is the suburb.
 	Suburb string `json:"suburb,omitempty,omitzero"`
 }
 
-// PageLinks Where to find this page of a collection and the next.
+// PageLinks are the URLs of this page of a collection and the next page.
 type PageLinks struct {
-	// Next The URL of the next page, to be followed as it is; absent, null or empty on the last one.
+	// Next is the URL of the next page, to be used unchanged; absent, null or empty on the last page.
 	Next string `json:"next,omitempty,omitzero"`
 
-	// Self The URL of this page.
+	// Self is the URL of this page.
 	Self string `json:"self,omitempty,omitzero"`
 }
 
-// Payee A recipient of payments that the user has saved at an institution. In a list it has no details. Otherwise the details
-// are in the property that `payeeType` names.
+// Payee is a payment recipient that the user has saved at an institution. In a list it does not have details. Otherwise the
+// details are in the property that `payeeType` specifies.
 type Payee struct {
-	// Biller A biller of BPAY.
+	// Biller is a BPAY biller.
 	Biller PayeeBiller `json:"biller,omitempty,omitzero"`
 
-	// ConnectionID The id of the connection that the payee is from.
+	// ConnectionID is the ID of the payee's connection.
 	ConnectionID string `json:"connectionId,omitempty,omitzero"`
 
-	// CreatedDate When the user saved the payee.
+	// CreatedDate is the time at which the user saved the payee.
 	CreatedDate api.Time `json:"createdDate,omitempty,omitzero"`
 
-	// Description The description of the payee.
+	// Description is the description of the payee.
 	Description string `json:"description,omitempty,omitzero"`
 
-	// DigitalWallet A digital wallet.
+	// DigitalWallet is a digital wallet.
 	DigitalWallet PayeeDigitalWallet `json:"digitalWallet,omitempty,omitzero"`
 
-	// Domestic An account or a PayID in Australia.
+	// Domestic is an account or a PayID in Australia.
 	Domestic PayeeDomestic `json:"domestic,omitempty,omitzero"`
 
-	// ID The payee's id.
+	// ID is the ID of the payee.
 	ID string `json:"id"`
 
-	// International An account in another country.
+	// International is an account in another country.
 	International PayeeInternational `json:"international,omitempty,omitzero"`
 
-	// Links Where to find the thing that has these links. Null in some answers.
+	// Links is the URL of a resource. Null in some responses.
 	Links SelfLinks `json:"links,omitempty,omitzero"`
 
-	// Nickname The name that the user has given the payee.
+	// Nickname is the name that the user has given to the payee.
 	Nickname string `json:"nickname,omitempty,omitzero"`
 
-	// PayeeType The kind of payee: `domestic`, `biller`, `international` or `digitalWallet`. Institutions may send other values.
+	// PayeeType is the type of the payee: `domestic`, `biller`, `international` or `digitalWallet`. Institutions may send other values.
 	PayeeType string `json:"payeeType,omitempty,omitzero"`
 
-	// Type Always `payee`.
+	// Type is always `payee`.
 	Type string `json:"type,omitempty,omitzero"`
 }
 
-// PayeeAccount A bank account in Australia.
+// PayeeAccount is a bank account in Australia.
 type PayeeAccount struct {
-	// AccountName The name of the account.
+	// AccountName is the name of the account.
 	AccountName string `json:"accountName,omitempty,omitzero"`
 
-	// AccountNumber The account number.
+	// AccountNumber is the account number.
 	AccountNumber string `json:"accountNumber,omitempty,omitzero"`
 
-	// BSB The BSB of the branch.
+	// BSB is the BSB of the branch.
 	BSB string `json:"bsb,omitempty,omitzero"`
 }
 
-// PayeeBank A bank in another country.
+// PayeeBank is a bank in another country.
 type PayeeBank struct {
-	// AccountNumber The account number.
+	// AccountNumber is the account number.
 	AccountNumber string `json:"accountNumber,omitempty,omitzero"`
 
-	// BankAddress The bank's address. Basiq describes a string; the CDR standard has an object.
+	// BankAddress is the address of the bank. A string according to Basiq; an object in the CDR standard.
 	BankAddress api.StringOrObject[map[string]json.RawMessage] `json:"bankAddress,omitempty,omitzero"`
 
-	// BeneficiaryBankBIC The bank's BIC.
+	// BeneficiaryBankBIC is the bank's BIC.
 	BeneficiaryBankBIC string `json:"beneficiaryBankBIC,omitempty,omitzero"`
 
-	// Country The country, as an ISO 3166 alpha-2 code.
+	// Country is the country, as an ISO 3166 alpha-2 code.
 	Country string `json:"country,omitempty,omitzero"`
 
-	// RoutingNumber The bank's routing number.
+	// RoutingNumber is the bank's routing number.
 	RoutingNumber string `json:"routingNumber,omitempty,omitzero"`
 }
 
-// PayeeBeneficiary The holder of an account in another country.
+// PayeeBeneficiary is the holder of an account in another country.
 type PayeeBeneficiary struct {
-	// Country The country, as an ISO 3166 alpha-2 code.
+	// Country is the country, as an ISO 3166 alpha-2 code.
 	Country string `json:"country,omitempty,omitzero"`
 
-	// Message The message that is sent with payments.
+	// Message is the message that is sent with payments.
 	Message string `json:"message,omitempty,omitzero"`
 
-	// Name The name.
+	// Name is the name.
 	Name string `json:"name,omitempty,omitzero"`
 }
 
-// PayeeBiller A biller of BPAY.
+// PayeeBiller is a BPAY biller.
 type PayeeBiller struct {
-	// BillerCode The biller's code.
+	// BillerCode is the code of the biller.
 	BillerCode string `json:"billerCode,omitempty,omitzero"`
 
-	// BillerName The biller's name.
+	// BillerName is the name of the biller.
 	BillerName string `json:"billerName,omitempty,omitzero"`
 
-	// CRN The customer reference number.
+	// CRN is the customer reference number.
 	CRN string `json:"crn,omitempty,omitzero"`
 }
 
-// PayeeDigitalWallet A digital wallet.
+// PayeeDigitalWallet is a digital wallet.
 type PayeeDigitalWallet struct {
-	// Identifier The identifier of the wallet, for example an email address.
+	// Identifier is the identifier of the wallet, for example an email address.
 	Identifier string `json:"identifier,omitempty,omitzero"`
 
-	// Name The display name of the wallet.
+	// Name is the display name of the wallet.
 	Name string `json:"name,omitempty,omitzero"`
 
-	// Provider The provider: `PayPal`, `Venmo`, `GooglePay`, `ApplePay` or `Other`. Institutions may send other values.
+	// Provider is the provider: `PayPal`, `Venmo`, `GooglePay`, `ApplePay` or `Other`. Institutions may send other values.
 	Provider string `json:"provider,omitempty,omitzero"`
 
-	// Type The kind of identifier: `EMAIL`, `PHONE` or `CONTACT_NAME`. Institutions may send other values.
+	// Type is the type of identifier: `EMAIL`, `PHONE` or `CONTACT_NAME`. Institutions may send other values.
 	Type string `json:"type,omitempty,omitzero"`
 }
 
-// PayeeDomestic An account or a PayID in Australia.
+// PayeeDomestic is an account or a PayID in Australia.
 type PayeeDomestic struct {
-	// Account A bank account in Australia.
+	// Account is a bank account in Australia.
 	Account PayeeAccount `json:"account,omitempty,omitzero"`
 
-	// PayID A PayID.
+	// PayID is a PayID.
 	PayID PayeePayID `json:"payId,omitempty,omitzero"`
 
-	// PayeeAccountUType Which property has the details: `account` or `payId`. Institutions may send other values.
+	// PayeeAccountUType is the property with the details: `account` or `payId`. Institutions may send other values.
 	PayeeAccountUType string `json:"payeeAccountUType,omitempty,omitzero"`
 }
 
-// PayeeInternational An account in another country.
+// PayeeInternational is an account in another country.
 type PayeeInternational struct {
-	// BankDetails A bank in another country.
+	// BankDetails is a bank in another country.
 	BankDetails PayeeBank `json:"bankDetails,omitempty,omitzero"`
 
-	// BeneficiaryDetails The holder of an account in another country.
+	// BeneficiaryDetails is the holder of an account in another country.
 	BeneficiaryDetails PayeeBeneficiary `json:"beneficiaryDetails,omitempty,omitzero"`
 }
 
-// PayeeList One page of a user's payees.
+// PayeeList is a page of a user's payees.
 type PayeeList struct {
-	// Count Said to be the number of payees on all pages; the example does not agree.
+	// Count is the number of payees on all pages according to the document; the example contradicts this.
 	Count int64 `json:"count,omitempty,omitzero"`
 
-	// Data The payees, without their details.
+	// Data holds the payees, without their details.
 	Data []Payee `json:"data,omitempty,omitzero"`
 
-	// Links Where to find this page of a collection and the next.
+	// Links are the URLs of this page of a collection and the next page.
 	Links PageLinks `json:"links,omitempty,omitzero"`
 
-	// Size Said to be the number of payees on this page; the example has the limit.
+	// Size is the number of payees on this page according to the document; the example has the limit.
 	Size int64 `json:"size,omitempty,omitzero"`
 
-	// Type Always `list`.
+	// Type is always `list`.
 	Type string `json:"type"`
 }
 
-// PayeePayID A PayID.
+// PayeePayID is a PayID.
 type PayeePayID struct {
-	// Identifier The PayID, for example an email address.
+	// Identifier is the PayID itself, for example an email address.
 	Identifier string `json:"identifier,omitempty,omitzero"`
 
-	// Name The name that is registered with the PayID.
+	// Name is the registered name of the PayID.
 	Name string `json:"name,omitempty,omitzero"`
 
-	// Type The kind of PayID: `EMAIL`, `PHONE`, `ABN` or `ORG_ID`. Institutions may send other values.
+	// Type is the type of the PayID: `EMAIL`, `PHONE`, `ABN` or `ORG_ID`. Institutions may send other values.
 	Type string `json:"type,omitempty,omitzero"`
 }
 
-// PhysicalAddress A postal address. Any part may be missing; lines 2 and 3 are null as a rule.
+// PhysicalAddress is a postal address. Any field may be missing; lines 2 and 3 are usually null.
 type PhysicalAddress struct {
-	// AddressLine1 The first line.
+	// AddressLine1 is the first line.
 	AddressLine1 string `json:"addressLine1,omitempty,omitzero"`
 
-	// AddressLine2 The second line.
+	// AddressLine2 is the second line.
 	AddressLine2 string `json:"addressLine2,omitempty,omitzero"`
 
-	// AddressLine3 The third line.
+	// AddressLine3 is the third line.
 	AddressLine3 string `json:"addressLine3,omitempty,omitzero"`
 
-	// City The city.
+	// City is the city.
 	City string `json:"city,omitempty,omitzero"`
 
-	// Country The country.
+	// Country is the country.
 	Country string `json:"country,omitempty,omitzero"`
 
-	// CountryCode The country's code, for example `AU`.
+	// CountryCode is the code of the country, for example `AU`.
 	CountryCode string `json:"countryCode,omitempty,omitzero"`
 
-	// FormattedAddress The whole address on one line.
+	// FormattedAddress is the whole address on one line.
 	FormattedAddress string `json:"formattedAddress,omitempty,omitzero"`
 
-	// Postcode The postcode.
+	// Postcode is the postcode.
 	Postcode string `json:"postcode,omitempty,omitzero"`
 
-	// State The state, for example `NSW`.
+	// State is the state, for example `NSW`.
 	State string `json:"state,omitempty,omitzero"`
 }
 
-// Report A report. In a list it has no `data`.
+// Report is a report. In a list it has no `data`.
 type Report struct {
-	// CreatedBy Who created it.
+	// CreatedBy is the creator of the report.
 	CreatedBy string `json:"createdBy,omitempty,omitzero"`
 
-	// CreatedDate When it was created. Without a zone in some examples.
+	// CreatedDate is the creation time. It has no time zone in some examples.
 	CreatedDate api.Time `json:"createdDate,omitempty,omitzero"`
 
-	// Data What the report says. An affordability report has `metrics`, `groups` and `accounts`; a bank statement has
+	// Data holds the contents of a report. An affordability report has `metrics`, `groups` and `accounts`; a bank statement has
 	// `institution`, `identity`, `accreditation` and `account`.
 	Data *ReportData `json:"data,omitempty"`
 
-	// ExpiresAt Until when it can be retrieved, in lists. Without a zone in some examples.
+	// ExpiresAt is the end of the time in which the report can be retrieved, in lists. It has no time zone in some examples.
 	ExpiresAt api.Time `json:"expiresAt,omitempty,omitzero"`
 
-	// Filters The filters it was created with.
+	// Filters are the filters that the report was created with.
 	Filters []ReportFilter `json:"filters,omitempty,omitzero"`
 
-	// ID The report's id.
+	// ID is the ID of the report.
 	ID string `json:"id"`
 
-	// Links Where to find the thing that has these links. Null in some answers.
+	// Links is the URL of a resource. Null in some responses.
 	Links SelfLinks `json:"links,omitempty,omitzero"`
 
-	// ReportType The id of its type, for example `CON_AFFOR_01` or `STATEMENT_01`.
+	// ReportType is the ID of the report type, for example `CON_AFFOR_01` or `STATEMENT_01`.
 	ReportType string `json:"reportType,omitempty,omitzero"`
 
-	// Title The title it was given.
+	// Title is the title of the report.
 	Title string `json:"title,omitempty,omitzero"`
 
-	// Transactions The URL of its transactions, where the schema has it; the example has it in `data`.
+	// Transactions is the URL of the report's transactions, as in the schema; the example has it in `data`.
 	Transactions string `json:"transactions,omitempty,omitzero"`
 
-	// Type Always `report`.
+	// Type is always `report`.
 	Type string `json:"type"`
 }
 
-// ReportAccount An account as a report shows it.
+// ReportAccount is an account in a report.
 type ReportAccount struct {
-	// AccountHolder The name of its holder.
+	// AccountHolder is the name of the account holder.
 	AccountHolder string `json:"accountHolder,omitempty,omitzero"`
 
-	// AccountNo The account number.
+	// AccountNo is the account number.
 	AccountNo string `json:"accountNo,omitempty,omitzero"`
 
-	// AccountOwnership How many own it: `UNKNOWN`, `ONE_PARTY`, `TWO_PARTY`, `MANY_PARTY` or `OTHER`.
+	// AccountOwnership is the number of owners: `UNKNOWN`, `ONE_PARTY`, `TWO_PARTY`, `MANY_PARTY` or `OTHER`.
 	AccountOwnership string `json:"accountOwnership,omitempty,omitzero"`
 
-	// AvailableFunds The funds that can be spent, as a decimal.
+	// AvailableFunds are the available funds, as a decimal.
 	AvailableFunds api.Amount `json:"availableFunds,omitempty,omitzero"`
 
-	// Balance The balance, as a decimal.
+	// Balance is the balance, as a decimal.
 	Balance api.Amount `json:"balance,omitempty,omitzero"`
 
-	// Class What kind of account it is.
+	// Class is the classification of an account.
 	Class AccountClass `json:"class,omitempty,omitzero"`
 
-	// Connection The id of its connection.
+	// Connection is the ID of the connection.
 	Connection string `json:"connection,omitempty,omitzero"`
 
-	// CreationDate When the account was opened, in bank statements; a date-time to the document, a day wherever an account by itself shows it.
+	// CreationDate is the opening date of the account, in bank statements. It is a date-time according to the document, and a date in other accounts.
 	CreationDate api.Time `json:"creationDate,omitempty,omitzero"`
 
-	// CreditLimit The credit limit, as a decimal; in affordability reports.
+	// CreditLimit is the credit limit, as a decimal; in affordability reports.
 	CreditLimit api.Amount `json:"creditLimit,omitempty,omitzero"`
 
-	// Currency The currency, for example `AUD`.
+	// Currency is the currency, for example `AUD`.
 	Currency string `json:"currency,omitempty,omitzero"`
 
-	// ID The account's id.
+	// ID is the ID of the account.
 	ID string `json:"id"`
 
-	// Institution The id of its institution.
+	// Institution is the ID of the institution.
 	Institution string `json:"institution,omitempty,omitzero"`
 
-	// IsOwned Whether the user owns it, alone or with others; in bank statements.
+	// IsOwned reports whether the user owns the account, alone or jointly; in bank statements.
 	IsOwned *bool `json:"isOwned,omitempty"`
 
-	// LastUpdated When the account was last updated.
+	// LastUpdated is the time of the last update of the account.
 	LastUpdated api.Time `json:"lastUpdated,omitempty,omitzero"`
 
-	// Links Where to find the account and what belongs to it. Relative to the host in the examples.
+	// Links are the URLs of an account in a report and related resources. Relative to the host in the examples.
 	Links ReportAccountLinks `json:"links,omitempty,omitzero"`
 
-	// MaskedNumber The masked account number, in bank statements.
+	// MaskedNumber is the masked account number, in bank statements.
 	MaskedNumber string `json:"maskedNumber,omitempty,omitzero"`
 
-	// Meta More about the product, in bank statements. Each part is an object to the document, and shown nowhere; in the
-	// `meta` of an account by itself most are lists.
+	// Meta holds the details of the product, in bank statements. Each field is an object according to the document and is not
+	// shown in an example; most are lists in the `meta` of an account.
 	Meta ReportAccountMeta `json:"meta,omitempty,omitzero"`
 
-	// Name The account's name.
+	// Name is the name of the account.
 	Name string `json:"name,omitempty,omitzero"`
 
-	// Status The state of an account. Of accounts by themselves the 2.1 document says that it is always `available`, and kept for old clients only.
+	// Status is the status of an account. According to the 2.1 document, accounts outside a connection are always `available`,
+	// for compatibility with old clients.
 	Status AccountStatus `json:"status,omitempty,omitzero"`
 
-	// TransactionIntervals The times that its transactions cover, in affordability reports.
+	// TransactionIntervals are the periods for which there are transactions, in affordability reports.
 	TransactionIntervals []AccountTransactionInterval `json:"transactionIntervals,omitempty,omitzero"`
 
-	// Type Always `account`; absent in affordability reports.
+	// Type is always `account`; absent in affordability reports.
 	Type string `json:"type,omitempty,omitzero"`
 }
 
-// ReportAccountLinks Where to find the account and what belongs to it. Relative to the host in the examples.
+// ReportAccountLinks are the URLs of an account in a report and related resources. Relative to the host in the examples.
 type ReportAccountLinks struct {
-	// Institution The URL of the account's institution.
+	// Institution is the URL of the account's institution.
 	Institution string `json:"institution,omitempty,omitzero"`
 
-	// Self The URL of the account.
+	// Self is the URL of the account.
 	Self string `json:"self,omitempty,omitzero"`
 
-	// Transactions The URL of the account's transactions.
+	// Transactions is the URL of the account's transactions.
 	Transactions string `json:"transactions,omitempty,omitzero"`
 }
 
-// ReportAccountMeta More about the product, in bank statements. Each part is an object to the document, and shown nowhere; in the
-// `meta` of an account by itself most are lists.
+// ReportAccountMeta holds the details of the product, in bank statements. Each field is an object according to the document and is not
+// shown in an example; most are lists in the `meta` of an account.
 type ReportAccountMeta struct {
-	// Addresses The addresses for post about the account. Any JSON.
+	// Addresses are the mailing addresses for the account. Any JSON value.
 	Addresses json.RawMessage `json:"addresses,omitempty,omitzero"`
 
-	// CreditCard What is due on a credit card, and when. Any JSON.
+	// CreditCard is the upcoming payment of a credit card. Any JSON value.
 	CreditCard json.RawMessage `json:"creditCard,omitempty,omitzero"`
 
-	// DepositRates The rates paid for deposits. Any JSON.
+	// DepositRates are the interest rates for deposits. Any JSON value.
 	DepositRates json.RawMessage `json:"depositRates,omitempty,omitzero"`
 
-	// Features What the product offers. Any JSON.
+	// Features are the features of the product. Any JSON value.
 	Features json.RawMessage `json:"features,omitempty,omitzero"`
 
-	// Fees The fees. Any JSON.
+	// Fees are the fees. Any JSON value.
 	Fees json.RawMessage `json:"fees,omitempty,omitzero"`
 
-	// LendingRates The rates charged for loans. Any JSON.
+	// LendingRates are the interest rates for loans. Any JSON value.
 	LendingRates json.RawMessage `json:"lendingRates,omitempty,omitzero"`
 
-	// Loan The terms of a loan. Any JSON.
+	// Loan holds the terms of a loan. Any JSON value.
 	Loan json.RawMessage `json:"loan,omitempty,omitzero"`
 
-	// TermDeposit The terms of a term deposit. Any JSON.
+	// TermDeposit holds the terms of a term deposit. Any JSON value.
 	TermDeposit json.RawMessage `json:"termDeposit,omitempty,omitzero"`
 }
 
-// ReportAccreditation By what right the data was collected, under the Consumer Data Right (CDR).
+// ReportAccreditation is the accreditation under which the data was collected, as part of the Consumer Data Right (CDR).
 type ReportAccreditation struct {
-	// CDRAccessModel The access model under the CDR.
+	// CDRAccessModel is the access model under the CDR.
 	CDRAccessModel string `json:"cdrAccessModel,omitempty,omitzero"`
 
-	// Description The accreditation in words.
+	// Description is the description of the accreditation.
 	Description string `json:"description,omitempty,omitzero"`
 
-	// EntityName Who is accredited.
+	// EntityName is the name of the accredited entity.
 	EntityName string `json:"entityName,omitempty,omitzero"`
 
-	// LicenceNo The number of the licence.
+	// LicenceNo is the number of the license.
 	LicenceNo string `json:"licenceNo,omitempty,omitzero"`
 
-	// Title What the accreditation is called.
+	// Title is the title of the accreditation.
 	Title string `json:"title,omitempty,omitzero"`
 }
 
-// ReportAddress A postal address. Unlike elsewhere, its postcode is spelt `postCode`.
+// ReportAddress is a postal address. Unlike in other addresses, the postcode is spelled `postCode`.
 type ReportAddress struct {
-	// AddressLine1 The first line.
+	// AddressLine1 is the first line.
 	AddressLine1 string `json:"addressLine1,omitempty,omitzero"`
 
-	// AddressLine2 The second line.
+	// AddressLine2 is the second line.
 	AddressLine2 string `json:"addressLine2,omitempty,omitzero"`
 
-	// AddressLine3 The third line.
+	// AddressLine3 is the third line.
 	AddressLine3 string `json:"addressLine3,omitempty,omitzero"`
 
-	// City The city.
+	// City is the city.
 	City string `json:"city,omitempty,omitzero"`
 
-	// Country The country.
+	// Country is the country.
 	Country string `json:"country,omitempty,omitzero"`
 
-	// PostCode The postcode.
+	// PostCode is the postcode.
 	PostCode string `json:"postCode,omitempty,omitzero"`
 
-	// State The state, for example `NSW`.
+	// State is the state, for example `NSW`.
 	State string `json:"state,omitempty,omitzero"`
 }
 
-// ReportAnalysis What the transactions of a group or subgroup come to.
+// ReportAnalysis is the analysis of the transactions in a group or subgroup.
 type ReportAnalysis struct {
-	// Amount What the transactions come to. Amounts are negative where money went out.
+	// Amount holds the amounts of the transactions. Debits are negative.
 	Amount ReportAnalysisAmount `json:"amount,omitempty,omitzero"`
 
-	// Frequency How often the money comes or goes.
+	// Frequency is the frequency of the transactions.
 	Frequency ReportAnalysisFrequency `json:"frequency,omitempty,omitzero"`
 
-	// Range The time that was looked at.
+	// Range is the analyzed period.
 	Range ReportAnalysisRange `json:"range,omitempty,omitzero"`
 
-	// Summary How many transactions there are, and their share.
+	// Summary is the number of transactions and their percentage.
 	Summary ReportAnalysisSummary `json:"summary,omitempty,omitzero"`
 }
 
-// ReportAnalysisAmount What the transactions come to. Amounts are negative where money went out.
+// ReportAnalysisAmount holds the amounts of the transactions. Debits are negative.
 type ReportAnalysisAmount struct {
-	// Average Means and medians.
+	// Average holds the means and medians of transactions.
 	Average ReportAnalysisAverage `json:"average,omitempty,omitzero"`
 
-	// Max The greatest amount, as a decimal.
+	// Max is the largest amount, as a decimal.
 	Max api.Amount `json:"max,omitempty,omitzero"`
 
-	// Min The smallest amount, as a decimal.
+	// Min is the smallest amount, as a decimal.
 	Min api.Amount `json:"min,omitempty,omitzero"`
 
-	// SecureMonths How many months were secure; for income and repayments.
+	// SecureMonths is the number of secure months; for income and repayments.
 	SecureMonths *int64 `json:"secureMonths,omitempty"`
 
-	// StableMonths How many months were stable; for income and repayments.
+	// StableMonths is the number of stable months; for income and repayments.
 	StableMonths *int64 `json:"stableMonths,omitempty"`
 
-	// Total The sum, as a decimal.
+	// Total is the sum, as a decimal.
 	Total api.Amount `json:"total,omitempty,omitzero"`
 }
 
-// ReportAnalysisAverage Means and medians.
+// ReportAnalysisAverage holds the means and medians of transactions.
 type ReportAnalysisAverage struct {
-	// MedianMonth The median of the months, as a decimal.
+	// MedianMonth is the median per month, as a decimal.
 	MedianMonth api.Amount `json:"medianMonth,omitempty,omitzero"`
 
-	// MedianTransaction The median of the transactions, as a decimal.
+	// MedianTransaction is the median per transaction, as a decimal.
 	MedianTransaction api.Amount `json:"medianTransaction,omitempty,omitzero"`
 
-	// Month The mean of a month, as a decimal.
+	// Month is the mean per month, as a decimal.
 	Month api.Amount `json:"month,omitempty,omitzero"`
 
-	// OngoingMonth The mean of a month of what is still going on, as a decimal.
+	// OngoingMonth is the mean per month of continuing transactions, as a decimal.
 	OngoingMonth api.Amount `json:"ongoingMonth,omitempty,omitzero"`
 
-	// Transaction The mean of a transaction, as a decimal.
+	// Transaction is the mean per transaction, as a decimal.
 	Transaction api.Amount `json:"transaction,omitempty,omitzero"`
 }
 
-// ReportAnalysisFrequency How often the money comes or goes.
+// ReportAnalysisFrequency is the frequency of the transactions.
 type ReportAnalysisFrequency struct {
-	// Amount The amount each time, as a decimal.
+	// Amount is the amount per interval, as a decimal.
 	Amount api.Amount `json:"amount,omitempty,omitzero"`
 
-	// Display The same for people, for example `Monthly`.
+	// Display is the interval as display text, for example `Monthly`.
 	Display string `json:"display,omitempty,omitzero"`
 
-	// Next What is expected next.
+	// Next is the next expected transaction.
 	Next ReportAnalysisNext `json:"next,omitempty,omitzero"`
 
-	// Type The time from one to the next, as an ISO 8601 duration, for example `P1M`.
+	// Type is the interval, as an ISO 8601 duration, for example `P1M`.
 	Type string `json:"type,omitempty,omitzero"`
 }
 
-// ReportAnalysisNext What is expected next.
+// ReportAnalysisNext is the next expected transaction.
 type ReportAnalysisNext struct {
-	// Amount The amount, as a decimal.
+	// Amount is the amount, as a decimal.
 	Amount api.Amount `json:"amount,omitempty,omitzero"`
 
-	// Date The day.
+	// Date is the date.
 	Date api.Date `json:"date,omitempty,omitzero"`
 }
 
-// ReportAnalysisRange The time that was looked at.
+// ReportAnalysisRange is the analyzed period.
 type ReportAnalysisRange struct {
-	// Duration How long it is, in days.
+	// Duration is the number of days.
 	Duration *int64 `json:"duration,omitempty"`
 
-	// EndDate The last day.
+	// EndDate is the last day.
 	EndDate api.Date `json:"endDate,omitempty,omitzero"`
 
-	// StartDate The first day.
+	// StartDate is the first day.
 	StartDate api.Date `json:"startDate,omitempty,omitzero"`
 }
 
-// ReportAnalysisShare The share in all of the report's transactions, in percent.
+// ReportAnalysisShare is the percentage of all transactions in the report.
 type ReportAnalysisShare struct {
-	// Credit A decimal number, as a JSON number or as a string that holds one; null or empty where there is none.
+	// Credit is a decimal number, as a JSON number or as a string; null or empty if there is none.
 	Credit Decimal `json:"credit,omitempty,omitzero"`
 
-	// Debit A decimal number, as a JSON number or as a string that holds one; null or empty where there is none.
+	// Debit is a decimal number, as a JSON number or as a string; null or empty if there is none.
 	Debit Decimal `json:"debit,omitempty,omitzero"`
 }
 
-// ReportAnalysisSummary How many transactions there are, and their share.
+// ReportAnalysisSummary is the number of transactions and their percentage.
 type ReportAnalysisSummary struct {
-	// OverallPercentage The share in all of the report's transactions, in percent.
+	// OverallPercentage is the percentage of all transactions in the report.
 	OverallPercentage ReportAnalysisShare `json:"overallPercentage,omitempty,omitzero"`
 
-	// TransactionCount How many transactions there are.
+	// TransactionCount is the number of transactions.
 	TransactionCount *int64 `json:"transactionCount,omitempty"`
 }
 
-// ReportData What the report says. An affordability report has `metrics`, `groups` and `accounts`; a bank statement has
+// ReportData holds the contents of a report. An affordability report has `metrics`, `groups` and `accounts`; a bank statement has
 // `institution`, `identity`, `accreditation` and `account`.
 type ReportData struct {
-	// Account The account that the statement is of, in a list.
+	// Account is the account of the statement, in a list.
 	Account []ReportAccount `json:"account,omitempty,omitzero"`
 
-	// Accounts The accounts that the report is about.
+	// Accounts are the accounts in the report.
 	Accounts []ReportAccount `json:"accounts,omitempty,omitzero"`
 
-	// Accreditation By what right the data was collected, under the Consumer Data Right (CDR).
+	// Accreditation is the accreditation under which the data was collected, as part of the Consumer Data Right (CDR).
 	Accreditation ReportAccreditation `json:"accreditation,omitempty,omitzero"`
 
-	// Groups Kinds of income, expenses and liabilities. Which ones, `includeGroups` decides.
+	// Groups are the groups of income, expenses and liabilities. `includeGroups` selects them.
 	Groups []ReportGroup `json:"groups,omitempty,omitzero"`
 
-	// Identity The customer, at the head of a bank statement. What there is depends on whether it is a person or a business.
+	// Identity is the customer of a bank statement. The fields depend on whether the customer is a person or a business.
 	Identity *ReportIdentity `json:"identity,omitempty"`
 
-	// Institution The institution, at the head of a bank statement.
+	// Institution is the institution of a bank statement.
 	Institution ReportInstitution `json:"institution,omitempty,omitzero"`
 
-	// Metrics Figures and flags, such as the monthly salary. Which ones, `includeMetrics` decides.
+	// Metrics are the numbers and flags, such as the monthly salary. `includeMetrics` selects them.
 	Metrics []ReportMetric `json:"metrics,omitempty,omitzero"`
 
-	// Transactions The URL of the report's transactions.
+	// Transactions is the URL of the report's transactions.
 	Transactions string `json:"transactions,omitempty,omitzero"`
 }
 
-// ReportFilter One choice of what a report is about.
+// ReportFilter is a filter that limits the data in a report.
 type ReportFilter struct {
-	// Name What a filter chooses. `fromDate`, `toDate`: the first and the last day, as YYYY-MM-DD. In affordability reports,
-	// `accounts` and `users`: lists of ids, with five users at most; `includeMetrics` and `includeGroups`: lists of the
-	// ids of the metrics (`ME002`) and groups (`EXP-016`) to show, where an empty list, or no such filter, shows all, and
-	// null shows none; `reportSubType`: `income` or `expense`, to show the metrics and groups of that kind only. In bank
-	// statements, `account` and `user`: one id.
+	// Name is the name of a report filter.
+	//
+	// - `fromDate`, `toDate`: the first and the last day, as YYYY-MM-DD.
+	// - `accounts`, `users`: lists of IDs in affordability reports, with at most five users.
+	// - `includeMetrics`, `includeGroups`: lists of the IDs of metrics (`ME002`) and groups (`EXP-016`) in affordability
+	//   reports. Without the filter, or with an empty list, the report contains all of them; with null it contains none.
+	// - `reportSubType`: `income` or `expense`, for only the metrics and groups of that kind in affordability reports.
+	// - `account`, `user`: an ID in bank statements.
 	Name ReportFilterName `json:"name"`
 
-	// Value What the filter is set to: a text, a list of texts, or null, which only `includeMetrics` and `includeGroups` take.
+	// Value is the value of a report filter: a string, a list of strings, or null, which only `includeMetrics` and
+	// `includeGroups` accept.
 	Value ReportFilterValue `json:"value"`
 }
 
-// ReportFilterName What a filter chooses. `fromDate`, `toDate`: the first and the last day, as YYYY-MM-DD. In affordability reports,
-// `accounts` and `users`: lists of ids, with five users at most; `includeMetrics` and `includeGroups`: lists of the
-// ids of the metrics (`ME002`) and groups (`EXP-016`) to show, where an empty list, or no such filter, shows all, and
-// null shows none; `reportSubType`: `income` or `expense`, to show the metrics and groups of that kind only. In bank
-// statements, `account` and `user`: one id.
+// ReportFilterName is the name of a report filter.
+//
+//   - `fromDate`, `toDate`: the first and the last day, as YYYY-MM-DD.
+//   - `accounts`, `users`: lists of IDs in affordability reports, with at most five users.
+//   - `includeMetrics`, `includeGroups`: lists of the IDs of metrics (`ME002`) and groups (`EXP-016`) in affordability
+//     reports. Without the filter, or with an empty list, the report contains all of them; with null it contains none.
+//   - `reportSubType`: `income` or `expense`, for only the metrics and groups of that kind in affordability reports.
+//   - `account`, `user`: an ID in bank statements.
 type ReportFilterName string
 
-// ReportFilterText A date as YYYY-MM-DD, an id, or the kind of `reportSubType`.
+// ReportFilterText is a date as YYYY-MM-DD, an ID, or a value of `reportSubType`.
 type ReportFilterText = string
 
-// ReportFilterTexts Ids.
+// ReportFilterTexts is a list of IDs.
 type ReportFilterTexts = []string
 
-// ReportFilterValue What the filter is set to: a text, a list of texts, or null, which only `includeMetrics` and `includeGroups` take.
+// ReportFilterValue is the value of a report filter: a string, a list of strings, or null, which only `includeMetrics` and
+// `includeGroups` accept.
 type ReportFilterValue = api.StringOrList
 
-// ReportGroup One kind of income, expense or liability, with the transactions that belong to it.
+// ReportGroup is a group of income, expenses or liabilities with its transactions.
 type ReportGroup struct {
-	// Analysis What the transactions of a group or subgroup come to.
+	// Analysis is the analysis of the transactions in a group or subgroup.
 	Analysis *ReportAnalysis `json:"analysis,omitempty"`
 
-	// ID The group's id, for example `INC-009` or `EXP-016`.
+	// ID is the ID of the group, for example `INC-009` or `EXP-016`.
 	ID string `json:"id"`
 
-	// Sections The parts of the report where it stands: `Income`, `Discretionary Expenses`, `Non-Discretionary Expenses`, `Other Expenses`, `Liabilities` or `High Risk Activities`.
+	// Sections are the sections of the report that contain the group: `Income`, `Discretionary Expenses`, `Non-Discretionary
+	// Expenses`, `Other Expenses`, `Liabilities` or `High Risk Activities`.
 	Sections []string `json:"sections,omitempty,omitzero"`
 
-	// Subgroup The parts of the group, one for each source or payee.
+	// Subgroup holds the subgroups, one for each source or payee.
 	Subgroup []ReportSubgroup `json:"subgroup,omitempty,omitzero"`
 
-	// Title What it is called, for example `Salary`.
+	// Title is the title, for example `Salary`.
 	Title string `json:"title,omitempty,omitzero"`
 }
 
-// ReportGroupTransaction A transaction, in short.
+// ReportGroupTransaction is a transaction without its details.
 type ReportGroupTransaction struct {
-	// Amount The amount, as a decimal; negative when money went out.
+	// Amount is the amount as a decimal; negative for debits.
 	Amount api.Amount `json:"amount,omitempty,omitzero"`
 
-	// Date The day of the transaction, with the time of midnight in examples.
+	// Date is the date of the transaction, with the time midnight in examples.
 	Date api.Time `json:"date,omitempty,omitzero"`
 
-	// Description The text that the institution gave it.
+	// Description is the institution's description of the transaction.
 	Description string `json:"description,omitempty,omitzero"`
 
-	// ID The transaction's id.
+	// ID is the ID of the transaction.
 	ID string `json:"id"`
 }
 
-// ReportIdentity The customer, at the head of a bank statement. What there is depends on whether it is a person or a business.
+// ReportIdentity is the customer of a bank statement. The fields depend on whether the customer is a person or a business.
 type ReportIdentity struct {
-	// DOB The date of birth as YYYY-MM-DD; may be empty.
+	// DOB is the date of birth as YYYY-MM-DD; may be empty.
 	DOB api.Date `json:"DOB,omitempty,omitzero"`
 
-	// ABN The ABN, the Australian business number.
+	// ABN is the Australian Business Number (ABN).
 	ABN string `json:"abn,omitempty,omitzero"`
 
-	// ACN The ACN, the Australian company number.
+	// ACN is the Australian Company Number (ACN).
 	ACN string `json:"acn,omitempty,omitzero"`
 
-	// AgentFirstName The first name of that person.
+	// AgentFirstName is the first name of the business's agent.
 	AgentFirstName string `json:"agentFirstName,omitempty,omitzero"`
 
-	// AgentLastName The last name of that person.
+	// AgentLastName is the last name of the business's agent.
 	AgentLastName string `json:"agentLastName,omitempty,omitzero"`
 
-	// AgentName The name of the person who acts for the business.
+	// AgentName is the name of the business's agent.
 	AgentName string `json:"agentName,omitempty,omitzero"`
 
-	// AgentRole The role of that person.
+	// AgentRole is the role of the business's agent.
 	AgentRole string `json:"agentRole,omitempty,omitzero"`
 
-	// BusinessName The business name.
+	// BusinessName is the business name.
 	BusinessName string `json:"businessName,omitempty,omitzero"`
 
-	// CustomerType Whether it is a person or a business.
+	// CustomerType is the type of customer: a person or a business.
 	CustomerType string `json:"customerType,omitempty,omitzero"`
 
-	// Emails The email addresses.
+	// Emails are the email addresses.
 	Emails []string `json:"emails,omitempty,omitzero"`
 
-	// FirstName The first name.
+	// FirstName is the first name.
 	FirstName string `json:"firstName,omitempty,omitzero"`
 
-	// FullName The full name.
+	// FullName is the full name.
 	FullName string `json:"fullName,omitempty,omitzero"`
 
-	// LastName The last name.
+	// LastName is the last name.
 	LastName string `json:"lastName,omitempty,omitzero"`
 
-	// LegalName The name in law.
+	// LegalName is the name in law.
 	LegalName string `json:"legalName,omitempty,omitzero"`
 
-	// OccupationCode The code of the occupation.
+	// OccupationCode is the code of the occupation.
 	OccupationCode string `json:"occupationCode,omitempty,omitzero"`
 
-	// OccupationCodeVersion The version of the list that the code is from.
+	// OccupationCodeVersion is the version of the list of occupation codes.
 	OccupationCodeVersion string `json:"occupationCodeVersion,omitempty,omitzero"`
 
-	// PhoneNumbers The phone numbers.
+	// PhoneNumbers are the phone numbers.
 	PhoneNumbers []string `json:"phoneNumbers,omitempty,omitzero"`
 
-	// PhysicalAddresses The postal addresses.
+	// PhysicalAddresses are the postal addresses.
 	PhysicalAddresses []ReportAddress `json:"physicalAddresses,omitempty,omitzero"`
 
-	// ShortName The short name.
+	// ShortName is the short name.
 	ShortName string `json:"shortName,omitempty,omitzero"`
 
-	// Title The form of address, for example `Mr`.
+	// Title is the title before the name, for example `Mr`.
 	Title string `json:"title,omitempty,omitzero"`
 }
 
-// ReportInstitution The institution, at the head of a bank statement.
+// ReportInstitution is the institution of a bank statement.
 type ReportInstitution struct {
-	// ABN Its ABN, the Australian business number.
+	// ABN is the Australian Business Number (ABN).
 	ABN string `json:"abn,omitempty,omitzero"`
 
-	// ACN Its ACN, the Australian company number.
+	// ACN is the Australian Company Number (ACN).
 	ACN string `json:"acn,omitempty,omitzero"`
 
-	// Logo The URL of its logo.
+	// Logo is the URL of the logo.
 	Logo string `json:"logo,omitempty,omitzero"`
 
-	// Name Its name.
+	// Name is the name of the institution.
 	Name string `json:"name,omitempty,omitzero"`
 }
 
-// ReportList Reports, without their data.
+// ReportList is a list of reports without their data.
 type ReportList struct {
-	// Count How many reports this page holds.
+	// Count is the number of reports on this page.
 	Count int64 `json:"count,omitempty,omitzero"`
 
-	// Data The reports.
+	// Data holds the reports.
 	Data []Report `json:"data,omitempty,omitzero"`
 
-	// Links Where to find this page of a collection and the next.
+	// Links are the URLs of this page of a collection and the next page.
 	Links PageLinks `json:"links,omitempty,omitzero"`
 
-	// Size How many reports there are in all; the document calls it the size of the pages.
+	// Size is the number of reports; the document calls it the size of the pages.
 	Size int64 `json:"size,omitempty,omitzero"`
 
-	// Type Always `list`.
+	// Type is always `list`.
 	Type string `json:"type,omitempty,omitzero"`
 }
 
-// ReportMetric A figure or a flag.
+// ReportMetric is a number or a flag in a report.
 type ReportMetric struct {
-	// Description What it says.
+	// Description is the description.
 	Description string `json:"description,omitempty,omitzero"`
 
-	// ID The metric's id, for example `ME002`.
+	// ID is the ID of the metric, for example `ME002`.
 	ID string `json:"id"`
 
-	// Result What a metric came to.
+	// Result is the result of a metric.
 	Result ReportMetricResult `json:"result,omitempty,omitzero"`
 
-	// Sections The parts of the report where it stands: `Income Sources`, `Income`, `Government Services`, `Financial Commitments`, `Expenses`, `Risk Metrics` or `Risk Flags`.
+	// Sections are the sections of the report that contain the metric: `Income Sources`, `Income`, `Government Services`,
+	// `Financial Commitments`, `Expenses`, `Risk Metrics` or `Risk Flags`.
 	Sections []string `json:"sections,omitempty,omitzero"`
 
-	// Title What it is called.
+	// Title is the title.
 	Title string `json:"title,omitempty,omitzero"`
 }
 
-// ReportMetricFormat How to show a metric's value. A percentage of 26.2 % is the value 26.2.
+// ReportMetricFormat is the display format of a metric's value. For a percentage of 26.2 % the value is 26.2.
 type ReportMetricFormat string
 
-// ReportMetricResult What a metric came to.
+// ReportMetricResult is the result of a metric.
 type ReportMetricResult struct {
-	// Format How to show a metric's value. A percentage of 26.2 % is the value 26.2.
+	// Format is the display format of a metric's value. For a percentage of 26.2 % the value is 26.2.
 	Format ReportMetricFormat `json:"format,omitempty,omitzero"`
 
-	// Value A decimal number, as a string or as a JSON number; `true` or `false`, as a string; or null. The format is a hint
-	// only: whole numbers are also called `money`, and amounts `integer`.
+	// Value is the value of a metric: a decimal number, as a string or as a JSON number; `true` or `false`, as a string; or
+	// null. The format is only a hint: integers also have the format `money`, and amounts `integer`.
 	Value ReportMetricValue `json:"value,omitempty,omitzero"`
 }
 
-// ReportMetricValue A decimal number, as a string or as a JSON number; `true` or `false`, as a string; or null. The format is a hint
-// only: whole numbers are also called `money`, and amounts `integer`.
+// ReportMetricValue is the value of a metric: a decimal number, as a string or as a JSON number; `true` or `false`, as a string; or
+// null. The format is only a hint: integers also have the format `money`, and amounts `integer`.
 type ReportMetricValue = api.Decimal
 
-// ReportSubgroup The transactions of a group that have the same source or payee.
+// ReportSubgroup is a subgroup of transactions with the same source or payee.
 type ReportSubgroup struct {
-	// Analysis What the transactions of a group or subgroup come to.
+	// Analysis is the analysis of the transactions in a group or subgroup.
 	Analysis *ReportAnalysis `json:"analysis,omitempty"`
 
-	// ID The subgroup's id.
+	// ID is the ID of the subgroup.
 	ID string `json:"id"`
 
-	// Name What it is called.
+	// Name is the title.
 	Name string `json:"name,omitempty,omitzero"`
 
-	// Transactions The transactions.
+	// Transactions are the transactions.
 	Transactions []ReportGroupTransaction `json:"transactions,omitempty,omitzero"`
 }
 
-// ReportType A type of report. The schema of a single one is that of a list, too, so that `id` may be absent and `data` hold the type.
+// ReportType is a report type. A single type has the schema of a list, so `id` may be absent and the type may be in `data`.
 type ReportType struct {
-	// Count How many types `data` holds.
+	// Count is the number of types in `data`.
 	Count int64 `json:"count,omitempty,omitzero"`
 
-	// Data The type, where the answer for one type is a list.
+	// Data is the type, if the response for a single type is a list.
 	Data []ReportType `json:"data,omitempty,omitzero"`
 
-	// Description What such a report is for.
+	// Description is the description of the report type.
 	Description string `json:"description,omitempty,omitzero"`
 
-	// Filters The filters that the type takes.
+	// Filters are the filters that the type accepts.
 	Filters []ReportTypeFilter `json:"filters,omitempty,omitzero"`
 
-	// ID The type's id, for example `CON_AFFOR_01`.
+	// ID is the ID of the type, for example `CON_AFFOR_01`.
 	ID string `json:"id,omitempty,omitzero"`
 
-	// Name What the type is called.
+	// Name is the name of the report type.
 	Name string `json:"name,omitempty,omitzero"`
 
-	// Type `report`; `reportType` in the schema; `list` when the type is in `data`.
+	// Type is the type of the resource: `report`, `reportType` in the schema, or `list` if the report type is in `data`.
 	Type string `json:"type,omitempty,omitzero"`
 }
 
-// ReportTypeFilter A filter that a type of report takes.
+// ReportTypeFilter is a filter that a report type accepts.
 type ReportTypeFilter struct {
-	// Name What a filter chooses. `fromDate`, `toDate`: the first and the last day, as YYYY-MM-DD. In affordability reports,
-	// `accounts` and `users`: lists of ids, with five users at most; `includeMetrics` and `includeGroups`: lists of the
-	// ids of the metrics (`ME002`) and groups (`EXP-016`) to show, where an empty list, or no such filter, shows all, and
-	// null shows none; `reportSubType`: `income` or `expense`, to show the metrics and groups of that kind only. In bank
-	// statements, `account` and `user`: one id.
+	// Name is the name of a report filter.
+	//
+	// - `fromDate`, `toDate`: the first and the last day, as YYYY-MM-DD.
+	// - `accounts`, `users`: lists of IDs in affordability reports, with at most five users.
+	// - `includeMetrics`, `includeGroups`: lists of the IDs of metrics (`ME002`) and groups (`EXP-016`) in affordability
+	//   reports. Without the filter, or with an empty list, the report contains all of them; with null it contains none.
+	// - `reportSubType`: `income` or `expense`, for only the metrics and groups of that kind in affordability reports.
+	// - `account`, `user`: an ID in bank statements.
 	Name ReportFilterName `json:"name,omitempty,omitzero"`
 
-	// Required Whether it must be given.
+	// Required reports whether the filter is required.
 	Required *bool `json:"required,omitempty"`
 
-	// Type `string` for a single value, `array` for a list.
+	// Type is the type of the value: `string` for a single value, `array` for a list.
 	Type string `json:"type,omitempty,omitzero"`
 }
 
-// ReportTypeList The types of reports.
+// ReportTypeList holds the report types.
 type ReportTypeList struct {
-	// Count How many types there are.
+	// Count is the number of types.
 	Count int64 `json:"count,omitempty,omitzero"`
 
-	// Data The types.
+	// Data holds the types.
 	Data []ReportType `json:"data,omitempty,omitzero"`
 
-	// Description Declared on the list as well as on its elements, and in no example.
+	// Description is the description. Declared for both the list and its items; absent in all examples.
 	Description string `json:"description,omitempty,omitzero"`
 
-	// Filters Declared on the list as well as on its elements, and in no example.
+	// Filters are the filters. Declared for both the list and its items; absent in all examples.
 	Filters []ReportTypeFilter `json:"filters,omitempty,omitzero"`
 
-	// ID Declared on the list as well as on its elements, and in no example.
+	// ID is the ID. Declared for both the list and its items; absent in all examples.
 	ID string `json:"id,omitempty,omitzero"`
 
-	// Name Declared on the list as well as on its elements, and in no example.
+	// Name is the name. Declared for both the list and its items; absent in all examples.
 	Name string `json:"name,omitempty,omitzero"`
 
-	// Type Always `list`.
+	// Type is always `list`.
 	Type string `json:"type,omitempty,omitzero"`
 }
 
-// ResourceReference A reference to a connection or an account.
+// ResourceReference is a reference to a connection or an account.
 type ResourceReference struct {
-	// ID The id of what is referred to.
+	// ID is the ID of the resource.
 	ID string `json:"id"`
 
-	// Links Where to find the thing that has these links. Null in some answers.
+	// Links is the URL of a resource. Null in some responses.
 	Links SelfLinks `json:"links,omitempty,omitzero"`
 
-	// Type `connection` or `account`.
+	// Type is the type of the resource, `connection` or `account`.
 	Type string `json:"type"`
 }
 
-// ResourceReferenceList References to connections or accounts, in a user.
+// ResourceReferenceList is a list of references to a user's connections or accounts.
 type ResourceReferenceList struct {
-	// Count How many there are.
+	// Count is the number of references.
 	Count int64 `json:"count,omitempty,omitzero"`
 
-	// Data The references.
+	// Data holds the references.
 	Data []ResourceReference `json:"data,omitempty,omitzero"`
 
-	// Type Always `list`.
+	// Type is always `list`.
 	Type string `json:"type,omitempty,omitzero"`
 }
 
-// SelfLinks Where to find the thing that has these links. Null in some answers.
+// SelfLinks is the URL of a resource. Null in some responses.
 type SelfLinks struct {
-	// Self Its URL.
+	// Self is the URL of the resource.
 	Self string `json:"self,omitempty,omitzero"`
 }
 
-// Token An access token.
+// Token is an access token.
 type Token struct {
-	// AccessToken The token itself.
+	// AccessToken is the value of the token.
 	AccessToken api.WireSecret `json:"access_token"`
 
-	// ExpiresIn For how many seconds from now the token is good; 3600 as a rule.
+	// ExpiresIn is the lifetime of the token in seconds, usually 3600.
 	ExpiresIn int64 `json:"expires_in"`
 
-	// TokenType Always `Bearer`.
+	// TokenType is always `Bearer`.
 	TokenType string `json:"token_type"`
 }
 
-// TokenRequest What kind of token is wanted.
+// TokenRequest is a request for a token.
 type TokenRequest struct {
-	// OrgName The organisation that shares in the data, in Basiq's model of trusted advisers.
+	// OrgName is the organization that shares the data, in Basiq's model of trusted advisers.
 	OrgName *string `json:"orgName,omitempty"`
 
-	// OrgRefID The number of that organisation.
+	// OrgRefID is the reference number of the organization.
 	OrgRefID *string `json:"orgRefID,omitempty"`
 
-	// OrgRefType What kind of number it is, `ABN`, `AFSL` or `ACN`.
+	// OrgRefType is the type of the reference number: `ABN`, `AFSL` or `ACN`.
 	OrgRefType *string `json:"orgRefType,omitempty"`
 
-	// OrgType What kind of organisation it is.
+	// OrgType is the type of the organization.
 	OrgType *string `json:"orgType,omitempty"`
 
-	// Scope What a token may do. SERVER_ACCESS may do nearly everything and must never reach a browser. CLIENT_ACCESS is
-	// bound to one user: it may create and update that user's connections and answer MFA challenges, and its answers
-	// leave some fields out.
+	// Scope is the scope of a token. SERVER_ACCESS permits nearly everything and must never be used in a browser. CLIENT_ACCESS
+	// is bound to one user: it can create and update that user's connections and answer MFA challenges, and its
+	// responses omit some fields.
 	Scope TokenScope `json:"scope"`
 
-	// UserID The user that a CLIENT_ACCESS token is bound to. API 3.0 requires it for that scope.
+	// UserID is the ID of the user that a CLIENT_ACCESS token is bound to. API 3.0 requires it for that scope.
 	UserID *string `json:"userId,omitempty"`
 }
 
-// TokenScope What a token may do. SERVER_ACCESS may do nearly everything and must never reach a browser. CLIENT_ACCESS is
-// bound to one user: it may create and update that user's connections and answer MFA challenges, and its answers
-// leave some fields out.
+// TokenScope is the scope of a token. SERVER_ACCESS permits nearly everything and must never be used in a browser. CLIENT_ACCESS
+// is bound to one user: it can create and update that user's connections and answer MFA challenges, and its
+// responses omit some fields.
 type TokenScope string
 
-// Transaction Money that came to an account or went from it. Those of a report have neither `subClass` nor `links`.
+// Transaction is a credit to or debit from an account. Transactions in a report have neither `subClass` nor `links`.
 type Transaction struct {
-	// Account The id of the account.
+	// Account is the ID of the account.
 	Account string `json:"account,omitempty,omitzero"`
 
-	// Amount The amount, as a decimal; negative when money went.
+	// Amount is the amount as a decimal; negative for debits.
 	Amount api.Amount `json:"amount,omitempty,omitzero"`
 
-	// Balance The account's balance after the transaction, as a decimal. Only web connections have it: with open banking it is
-	// always empty. Empty or null also when it is not known.
+	// Balance is the balance of the account after the transaction, as a decimal. Only web connections have it; it is always
+	// empty with open banking. Empty or null if unknown.
 	Balance api.Amount `json:"balance,omitempty,omitzero"`
 
-	// Class What kind of transaction it is. `internal-transfer` and `external-transfer` were recorded in the transactions of summaries; no document names them.
+	// Class is the class of a transaction. `internal-transfer` and `external-transfer` were recorded in the transactions of
+	// summaries and are not documented.
 	Class TransactionClass `json:"class,omitempty,omitzero"`
 
-	// Connection The id of the connection through which the transaction was fetched.
+	// Connection is the ID of the connection that the transaction was fetched with.
 	Connection string `json:"connection,omitempty,omitzero"`
 
-	// Currency The currency; `AUD`, `USD` and `GBP` are named. API 3.0.
+	// Currency is the currency; `AUD`, `USD` and `GBP` are documented. API 3.0 only.
 	Currency string `json:"currency,omitempty,omitzero"`
 
-	// Description The description as the institution gives it.
+	// Description is the institution's description of the transaction.
 	Description string `json:"description,omitempty,omitzero"`
 
-	// Direction Whether money came, `credit`, or went, `debit`. Only `getEnrich` answers `unknown`.
+	// Direction is the direction of a transaction: `credit` or `debit`. Only `getEnrich` returns `unknown`.
 	Direction TransactionDirection `json:"direction,omitempty,omitzero"`
 
-	// Enrich What Basiq adds to a transaction. Each part may be missing, null or empty.
+	// Enrich is the enrichment of a transaction. Any field may be missing, null or empty.
 	Enrich *EnrichData `json:"enrich,omitempty"`
 
-	// ID The transaction's id. A pending transaction gets a new one with every refresh; a posted one keeps it.
+	// ID is the ID of the transaction. A refresh changes the IDs of pending transactions; the ID of a posted transaction is permanent.
 	ID string `json:"id"`
 
-	// Institution The id of the institution.
+	// Institution is the ID of the institution.
 	Institution string `json:"institution,omitempty,omitzero"`
 
-	// Links Where to find the transaction and what it belongs to.
+	// Links are the URLs of a transaction and related resources.
 	Links TransactionLinks `json:"links,omitempty,omitzero"`
 
-	// PaymentDetails How the money was sent. API 3.0.
+	// PaymentDetails are the payment details of a transaction. API 3.0 only.
 	PaymentDetails TransactionPaymentDetails `json:"paymentDetails,omitempty,omitzero"`
 
-	// PostDate When the transaction was posted; null or empty while it is pending. Midnight where the institution gives the
-	// day only.
+	// PostDate is the time at which the transaction was posted; null or empty while it is pending. It is midnight if the
+	// institution provides only the date.
 	PostDate api.Time `json:"postDate,omitempty,omitzero"`
 
-	// Reference The reference that the institution gives. API 3.0.
+	// Reference is the institution's reference for the transaction. API 3.0 only.
 	Reference string `json:"reference,omitempty,omitzero"`
 
-	// Status Whether the transaction is posted, or approved and still `pending`. Not every institution shows pending ones.
+	// Status is the status of a transaction: `posted`, or approved and still `pending`. Some institutions do not report pending
+	// transactions.
 	Status TransactionStatus `json:"status,omitempty,omitzero"`
 
-	// SubClass The kind of business, of payments and some bank fees; otherwise empty or null. One document says that API 3.0 no longer returns one that is not from Enrich.
+	// SubClass is the industry of a payment, also of some bank fees; otherwise empty or null. One document states that API 3.0
+	// returns it only if it comes from Enrich.
 	SubClass TransactionSubClass `json:"subClass,omitempty,omitzero"`
 
-	// TransactionDate When the user made the transaction; null or empty where the institution does not tell.
+	// TransactionDate is the time at which the user made the transaction; null or empty if the institution does not provide it.
 	TransactionDate api.Time `json:"transactionDate,omitempty,omitzero"`
 
-	// Type Always `transaction`.
+	// Type is always `transaction`.
 	Type string `json:"type"`
 }
 
-// TransactionBPAY A payment by BPAY. API 3.0.
+// TransactionBPAY is a BPAY payment. API 3.0 only.
 type TransactionBPAY struct {
-	// BillerCode The biller's code.
+	// BillerCode is the code of the biller.
 	BillerCode string `json:"billerCode,omitempty,omitzero"`
 
-	// BillerName The biller's name.
+	// BillerName is the name of the biller.
 	BillerName string `json:"billerName,omitempty,omitzero"`
 
-	// CRN The customer reference number.
+	// CRN is the customer reference number.
 	CRN string `json:"crn,omitempty,omitzero"`
 }
 
-// TransactionClass What kind of transaction it is. `internal-transfer` and `external-transfer` were recorded in the transactions of summaries; no document names them.
+// TransactionClass is the class of a transaction. `internal-transfer` and `external-transfer` were recorded in the transactions of
+// summaries and are not documented.
 type TransactionClass string
 
-// TransactionDirection Whether money came, `credit`, or went, `debit`. Only `getEnrich` answers `unknown`.
+// TransactionDirection is the direction of a transaction: `credit` or `debit`. Only `getEnrich` returns `unknown`.
 type TransactionDirection string
 
-// TransactionLinks Where to find the transaction and what it belongs to.
+// TransactionLinks are the URLs of a transaction and related resources.
 type TransactionLinks struct {
-	// Account The URL of the account.
+	// Account is the URL of the account.
 	Account string `json:"account,omitempty,omitzero"`
 
-	// Connection The URL of the connection; always null in API 2.1.
+	// Connection is the URL of the connection; always null in API 2.1.
 	Connection string `json:"connection,omitempty,omitzero"`
 
-	// Institution The URL of the institution.
+	// Institution is the URL of the institution.
 	Institution string `json:"institution,omitempty,omitzero"`
 
-	// Self The URL of the transaction.
+	// Self is the URL of the transaction.
 	Self string `json:"self,omitempty,omitzero"`
 }
 
-// TransactionList A page of transactions.
+// TransactionList is a page of transactions.
 type TransactionList struct {
-	// Count How many transactions this page has.
+	// Count is the number of transactions on this page.
 	Count int64 `json:"count,omitempty,omitzero"`
 
-	// Data The transactions.
+	// Data holds the transactions.
 	Data []Transaction `json:"data"`
 
-	// Links Where to find this page of a collection and the next.
+	// Links are the URLs of this page of a collection and the next page.
 	Links PageLinks `json:"links,omitempty,omitzero"`
 
-	// Size How many transactions there are on all pages.
+	// Size is the number of transactions on all pages.
 	Size int64 `json:"size,omitempty,omitzero"`
 
-	// Type Always `list`.
+	// Type is always `list`.
 	Type string `json:"type"`
 }
 
-// TransactionPaymentDetails How the money was sent. API 3.0.
+// TransactionPaymentDetails are the payment details of a transaction. API 3.0 only.
 type TransactionPaymentDetails struct {
-	// APCANumber The APCA number of the institution that sent it: six digits, with leading zeros.
+	// APCANumber is the APCA number of the sending institution: six digits with leading zeros.
 	APCANumber string `json:"apcaNumber,omitempty,omitzero"`
 
-	// BPAY A payment by BPAY. API 3.0.
+	// BPAY is a BPAY payment. API 3.0 only.
 	BPAY TransactionBPAY `json:"bpay,omitempty,omitzero"`
 }
 
-// TransactionStatus Whether the transaction is posted, or approved and still `pending`. Not every institution shows pending ones.
+// TransactionStatus is the status of a transaction: `posted`, or approved and still `pending`. Some institutions do not report pending
+// transactions.
 type TransactionStatus string
 
-// TransactionSubClass The kind of business, of payments and some bank fees; otherwise empty or null. One document says that API 3.0 no longer returns one that is not from Enrich.
+// TransactionSubClass is the industry of a payment, also of some bank fees; otherwise empty or null. One document states that API 3.0
+// returns it only if it comes from Enrich.
 type TransactionSubClass struct {
-	// Code The code, for example of ANZSIC.
+	// Code is the code, for example an ANZSIC code.
 	Code string `json:"code,omitempty,omitzero"`
 
-	// Title What the code stands for.
+	// Title is the name of the industry.
 	Title string `json:"title,omitempty,omitzero"`
 }
 
-// UpdateConnection New credentials for a connection. The login and the institution cannot be changed.
+// UpdateConnection holds the new credentials for a connection. The login and the institution cannot be changed.
 type UpdateConnection struct {
-	// Password The user's password at the institution, new or old.
+	// Password is the user's password at the institution, new or old.
 	Password api.WireSecret `json:"password"`
 
-	// SecondaryLoginID The second login, where the institution asks for one.
+	// SecondaryLoginID is the second login, if the institution requires it.
 	SecondaryLoginID api.WireSecret `json:"secondaryLoginId,omitempty,omitzero"`
 
-	// SecurityCode The security code, where the institution asks for one.
+	// SecurityCode is the security code, if the institution requires it.
 	SecurityCode api.WireSecret `json:"securityCode,omitempty,omitzero"`
 }
 
-// UpdateUser What to change of a user. Fields that are not given are left as they are.
+// UpdateUser is a change to a user. Omitted fields are unchanged.
 type UpdateUser struct {
-	// Email The email address.
+	// Email is the email address.
 	Email string `json:"email,omitempty,omitzero"`
 
-	// FirstName The first name. API 3.0.
+	// FirstName is the first name. API 3.0 only.
 	FirstName string `json:"firstName,omitempty,omitzero"`
 
-	// LastName The last name. API 3.0.
+	// LastName is the last name. API 3.0 only.
 	LastName string `json:"lastName,omitempty,omitzero"`
 
-	// MiddleName The middle name. API 3.0.
+	// MiddleName is the middle name. API 3.0 only.
 	MiddleName string `json:"middleName,omitempty,omitzero"`
 
-	// Mobile The mobile number with its country code, as in E.164.
+	// Mobile is the mobile number with its country code, in E.164 format.
 	Mobile string `json:"mobile,omitempty,omitzero"`
 }
 
-// UpdateWebhook What the webhook shall be.
+// UpdateWebhook is the new configuration of a webhook.
 type UpdateWebhook struct {
-	// Description What it is for.
+	// Description is the description of the webhook.
 	Description string `json:"description,omitempty,omitzero"`
 
-	// Name A name for people.
+	// Name is the display name of the webhook.
 	Name string `json:"name,omitempty,omitzero"`
 
-	// SubscribedEvents The event types to send messages for.
+	// SubscribedEvents are the event types to subscribe to.
 	SubscribedEvents []EventTypeName `json:"subscribedEvents,omitempty,omitzero"`
 
-	// URL Where to send the messages.
+	// URL is the URL that receives the messages.
 	URL string `json:"url"`
 }
 
-// User A person or a business whose bank data the application reads.
+// User is a person or a business whose bank data the application reads.
 type User struct {
-	// Accounts References to connections or accounts, in a user.
+	// Accounts is a list of references to a user's connections or accounts.
 	Accounts ResourceReferenceList `json:"accounts,omitempty,omitzero"`
 
-	// Business Of no use, says the 2.1 document; there when the user has a business name or number. API 2.1.
+	// Business is the business. Not useful according to the 2.1 document; present if the user has a business name or number.
+	// API 2.1 only.
 	Business string `json:"business,omitempty,omitzero"`
 
-	// BusinessAddress The address of a business. API 3.0.
+	// BusinessAddress is the address of a business. API 3.0 only.
 	BusinessAddress *BusinessAddress `json:"businessAddress,omitempty"`
 
-	// BusinessIDNo The number of the business. API 3.0.
+	// BusinessIDNo is the number of the business. API 3.0 only.
 	BusinessIDNo string `json:"businessIdNo,omitempty,omitzero"`
 
-	// BusinessIDNoType What kind of number a business number is. API 3.0.
+	// BusinessIDNoType is the type of a business number. API 3.0 only.
 	BusinessIDNoType BusinessIDNoType `json:"businessIdNoType,omitempty,omitzero"`
 
-	// BusinessName The name of the business. API 3.0.
+	// BusinessName is the name of the business. API 3.0 only.
 	BusinessName string `json:"businessName,omitempty,omitzero"`
 
-	// Connections References to connections or accounts, in a user.
+	// Connections is a list of references to a user's connections or accounts.
 	Connections ResourceReferenceList `json:"connections,omitempty,omitzero"`
 
-	// CreatedTime When the user was created; only in an old guide's list of users.
+	// CreatedTime is the creation time of the user. Only in the list of users in an old guide.
 	CreatedTime api.Time `json:"createdTime,omitempty,omitzero"`
 
-	// Email The email address; may be empty.
+	// Email is the email address; may be empty.
 	Email string `json:"email,omitempty,omitzero"`
 
-	// FirstName The first name. API 3.0.
+	// FirstName is the first name. API 3.0 only.
 	FirstName string `json:"firstName,omitempty,omitzero"`
 
-	// ID The user's id.
+	// ID is the ID of the user.
 	ID string `json:"id"`
 
-	// LastName The last name. API 3.0.
+	// LastName is the last name. API 3.0 only.
 	LastName string `json:"lastName,omitempty,omitzero"`
 
-	// Links Where to find the user and what belongs to it. After create and update only `self`.
+	// Links are the URLs of a user and the user's resources. Only `self` after create and update.
 	Links UserLinks `json:"links,omitempty,omitzero"`
 
-	// MiddleName The middle name. API 3.0.
+	// MiddleName is the middle name. API 3.0 only.
 	MiddleName string `json:"middleName,omitempty,omitzero"`
 
-	// Mobile The mobile number; may be empty.
+	// Mobile is the mobile number; may be empty.
 	Mobile string `json:"mobile,omitempty,omitzero"`
 
-	// Name The whole name; may be empty.
+	// Name is the whole name; may be empty.
 	Name string `json:"name,omitempty,omitzero"`
 
-	// Type Always `user`.
+	// Type is always `user`.
 	Type string `json:"type"`
 
-	// VerificationDate When they were checked, as it was given. API 3.0.
+	// VerificationDate is the date of the check, in the format in which it was set. API 3.0 only.
 	VerificationDate string `json:"verificationDate,omitempty,omitzero"`
 
-	// VerificationStatus Whether the business's details have been checked against the Australian Business Register. API 3.0.
+	// VerificationStatus is the result of checking the business against the Australian Business Register. API 3.0 only.
 	VerificationStatus *bool `json:"verificationStatus,omitempty"`
 }
 
-// UserAnalytics The numbers of users in a period. Preview, outside the stability promise.
+// UserAnalytics are the numbers of users in a period. Preview, outside the stability promise.
 type UserAnalytics struct {
-	// Data The intervals of the period.
+	// Data holds the intervals of the period.
 	Data []UserAnalyticsInterval `json:"data,omitempty,omitzero"`
 
-	// FromDate The first day of the period.
+	// FromDate is the first day of the period.
 	FromDate api.Date `json:"fromDate,omitempty,omitzero"`
 
-	// Initial The numbers of users before the period.
+	// Initial holds the numbers of users before the period.
 	Initial AnalyticsInitial `json:"initial,omitempty,omitzero"`
 
-	// Interval The length of an interval. Preview, outside the stability promise.
+	// Interval is the length of an interval. Preview, outside the stability promise.
 	Interval AnalyticsInterval `json:"interval,omitempty,omitzero"`
 
-	// Meta The size of the response. There is no parameter to request another page.
+	// Meta is the metadata of the response. There is no parameter to request another page.
 	Meta AnalyticsMeta `json:"meta,omitempty,omitzero"`
 
-	// ToDate The last day of the period.
+	// ToDate is the last day of the period.
 	ToDate api.Date `json:"toDate,omitempty,omitzero"`
 }
 
-// UserAnalyticsInterval The numbers of users in one interval.
+// UserAnalyticsInterval holds the numbers of users in one interval.
 type UserAnalyticsInterval struct {
-	// Active The users that exist at the end of an interval.
+	// Active holds the numbers of users that exist at the end of an interval.
 	Active AnalyticsActive `json:"active,omitempty,omitzero"`
 
-	// Billable The billable users. No document shows the shape.
+	// Billable holds the billable users. The structure is not documented.
 	Billable json.RawMessage `json:"billable,omitempty,omitzero"`
 
-	// Created How many users were created.
+	// Created is the number of users that were created.
 	Created *int64 `json:"created,omitempty"`
 
-	// Date The first day of the interval.
+	// Date is the first day of the interval.
 	Date api.Date `json:"date,omitempty,omitzero"`
 
-	// Deleted How many users were deleted.
+	// Deleted is the number of users that were deleted.
 	Deleted *int64 `json:"deleted,omitempty"`
 }
 
-// UserLinks Where to find the user and what belongs to it. After create and update only `self`.
+// UserLinks are the URLs of a user and the user's resources. Only `self` after create and update.
 type UserLinks struct {
-	// Accounts The URL of the user's accounts.
+	// Accounts is the URL of the user's accounts.
 	Accounts string `json:"accounts,omitempty,omitzero"`
 
-	// AuthLink The URL of the user's auth link, if there is one.
+	// AuthLink is the URL of the user's auth link, if any.
 	AuthLink string `json:"auth_link,omitempty,omitzero"`
 
-	// Connections The URL of the user's connections.
+	// Connections is the URL of the user's connections.
 	Connections string `json:"connections,omitempty,omitzero"`
 
-	// Self The URL of the user.
+	// Self is the URL of the user.
 	Self string `json:"self,omitempty,omitzero"`
 
-	// Transactions The URL of the user's transactions.
+	// Transactions is the URL of the user's transactions.
 	Transactions string `json:"transactions,omitempty,omitzero"`
 }
 
-// UserList The application's users.
+// UserList is a list of the application's users.
 type UserList struct {
-	// Data The users; empty when there are none.
+	// Data holds the users; empty if there are none.
 	Data []User `json:"data,omitempty,omitzero"`
 
-	// Links Where to find this page of a collection and the next.
+	// Links are the URLs of this page of a collection and the next page.
 	Links PageLinks `json:"links,omitempty,omitzero"`
 
-	// Size How many users there are.
+	// Size is the number of users.
 	Size int64 `json:"size,omitempty,omitzero"`
 
-	// Type Always `list`.
+	// Type is always `list`.
 	Type string `json:"type"`
 }
 
-// VerifyAccount The account to verify.
+// VerifyAccount is the account to verify.
 type VerifyAccount struct {
-	// AccountNumber The account number.
+	// AccountNumber is the account number.
 	AccountNumber string `json:"accountNumber"`
 
-	// AccountType The type of the account, for example `savings`.
+	// AccountType is the type of the account, for example `savings`.
 	AccountType string `json:"accountType,omitempty,omitzero"`
 }
 
-// VerifyBalance The balance to verify.
+// VerifyBalance is the balance to verify.
 type VerifyBalance struct {
-	// Balance A range of balances, both limits included.
+	// Balance is a range of balances, both limits included.
 	Balance BalanceRange `json:"balance"`
 }
 
-// VerifyIdentity What is believed about the user. Fields that are absent or empty are not verified.
+// VerifyIdentity holds the claims about a user to verify. Absent and empty fields are not verified.
 type VerifyIdentity struct {
-	// Address The postal address.
+	// Address is the postal address.
 	Address string `json:"address,omitempty,omitzero"`
 
-	// Email The email address.
+	// Email is the email address.
 	Email string `json:"email,omitempty,omitzero"`
 
-	// Name The full name.
+	// Name is the full name.
 	Name string `json:"name,omitempty,omitzero"`
 
-	// Phone The phone number.
+	// Phone is the phone number.
 	Phone string `json:"phone,omitempty,omitzero"`
 }
 
-// Webhook A URL of the application that Basiq sends messages to when an event happens.
+// Webhook is a URL of the application that Basiq sends messages to when an event occurs.
 type Webhook struct {
-	// Description What it is for.
+	// Description is the description of the webhook.
 	Description string `json:"description,omitempty,omitzero"`
 
-	// ID The webhook's id.
+	// ID is the ID of the webhook.
 	ID string `json:"id"`
 
-	// Links Where to find the webhook.
+	// Links are the URLs of a webhook.
 	Links WebhookLinks `json:"links,omitempty,omitzero"`
 
-	// Name A name for people.
+	// Name is the display name of the webhook.
 	Name string `json:"name,omitempty,omitzero"`
 
-	// Secret What signs the messages: `whsec_` and Base64 as a rule. Only in the answers of create and update.
+	// Secret is the secret that signs the messages, usually `whsec_` and Base64. Only in the responses of create and update.
 	Secret api.WireSecret `json:"secret,omitempty,omitzero"`
 
-	// Status The state of a webhook. Basiq disables one that could not be reached for a day or so; which state that is, no
-	// document says.
+	// Status is the status of a webhook. Basiq disables a webhook that could not be reached for about a day; the status of a
+	// disabled webhook is not documented.
 	Status WebhookStatus `json:"status,omitempty,omitzero"`
 
-	// SubscribedEvents The event types that it gets messages for; an only one may stand there without a list around it.
+	// SubscribedEvents are the event types that the webhook subscribes to. A single one may be a string instead of a list.
 	SubscribedEvents api.OneOrMany[EventTypeName] `json:"subscribedEvents,omitempty,omitzero"`
 
-	// Type `webhook`, also spelt `Webhook`; absent in a list.
+	// Type is the type of the resource: `webhook`, also spelled `Webhook`. Absent in a list.
 	Type string `json:"type,omitempty,omitzero"`
 
-	// URL Where the messages go.
+	// URL is the URL that receives the messages.
 	URL string `json:"url"`
 }
 
-// WebhookAttempt One attempt at delivering a message.
+// WebhookAttempt is a delivery attempt of a message.
 type WebhookAttempt struct {
-	// ID The attempt's id.
+	// ID is the ID of the attempt.
 	ID string `json:"id,omitempty,omitzero"`
 
-	// Response What came back, for example `OK`.
+	// Response is the response of the URL, for example `OK`.
 	Response string `json:"response,omitempty,omitzero"`
 
-	// ResponseStatusCode A decimal number, as a JSON number or as a string that holds one; null or empty where there is none.
+	// ResponseStatusCode is a decimal number, as a JSON number or as a string; null or empty if there is none.
 	ResponseStatusCode Decimal `json:"responseStatusCode,omitempty,omitzero"`
 
-	// Status What came of an attempt. Any status outside 2xx is a failure.
+	// Status is the result of a delivery attempt. Any status outside 2xx is a failure.
 	Status WebhookAttemptStatus `json:"status,omitempty,omitzero"`
 
-	// Timestamp When it was.
+	// Timestamp is the time of the attempt.
 	Timestamp api.Time `json:"timestamp,omitempty,omitzero"`
 
-	// URL Where the message was sent.
+	// URL is the URL that the message was sent to.
 	URL string `json:"url,omitempty,omitzero"`
 }
 
-// WebhookAttemptStatus What came of an attempt. Any status outside 2xx is a failure.
+// WebhookAttemptStatus is the result of a delivery attempt. Any status outside 2xx is a failure.
 type WebhookAttemptStatus string
 
-// WebhookItems Webhooks.
+// WebhookItems is a list of webhooks.
 type WebhookItems = []Webhook
 
-// WebhookLinks Where to find the webhook.
+// WebhookLinks are the URLs of a webhook.
 type WebhookLinks struct {
-	// Next Declared by the document and seen in no example.
+	// Next is the URL of the next page. Declared by the document; absent in all examples.
 	Next string `json:"next,omitempty,omitzero"`
 
-	// Self The URL of the webhook.
+	// Self is the URL of the webhook.
 	Self string `json:"self,omitempty,omitzero"`
 }
 
-// WebhookList The application's webhooks.
+// WebhookList is a list of the application's webhooks.
 type WebhookList struct {
-	// Count How many webhooks are on this page.
+	// Count is the number of webhooks on this page.
 	Count int64 `json:"count,omitempty,omitzero"`
 
-	// Data The webhooks. The documents' example has an only one without a list around it.
+	// Data holds the webhooks. In the documents' example a single webhook is not in a list.
 	Data api.OneOrMany[Webhook] `json:"data,omitempty,omitzero"`
 
-	// Links Where to find this page of a collection and the next.
+	// Links are the URLs of this page of a collection and the next page.
 	Links PageLinks `json:"links,omitempty,omitzero"`
 
-	// Size How many webhooks there are.
+	// Size is the number of webhooks.
 	Size int64 `json:"size,omitempty,omitzero"`
 
-	// Type Always `list`.
+	// Type is always `list`.
 	Type string `json:"type,omitempty,omitzero"`
 }
 
-// WebhookMessage A message to a webhook about an event.
+// WebhookMessage is a message to a webhook about an event.
 type WebhookMessage struct {
-	// Attempts The attempts at delivering the message. Not in a list.
+	// Attempts are the delivery attempts. Absent in a list.
 	Attempts []WebhookAttempt `json:"attempts,omitempty,omitzero"`
 
-	// Event Declared by the document and seen in no example.
+	// Event is the event of the message. Declared by the document; absent in all examples.
 	Event string `json:"event,omitempty,omitzero"`
 
-	// EventID The id of the event. The examples have it in the payload only.
+	// EventID is the ID of the event. In the examples only the payload has it.
 	EventID string `json:"eventId,omitempty,omitzero"`
 
-	// EventTypeID The id of an event type: an entity, a dot, and what happened to it. A webhook can subscribe to all but
-	// `connection.updated`; `consent.archived` stands only in a guide.
+	// EventTypeID is the ID of an event type: the entity, a dot and the action. A webhook can subscribe to all types except
+	// `connection.updated`. `consent.archived` occurs only in a guide.
 	EventTypeID EventTypeName `json:"eventTypeId,omitempty,omitzero"`
 
-	// ID The message's id.
+	// ID is the ID of the message.
 	ID string `json:"id"`
 
-	// Links Where to find the message and what it belongs to.
+	// Links are the URLs of a message and related resources.
 	Links WebhookMessageLinks `json:"links,omitempty,omitzero"`
 
-	// Payload What is sent to the webhook's URL. It has no data; the event has.
+	// Payload is the body that is sent to the webhook's URL. It does not have the data of the event.
 	Payload WebhookPayload `json:"payload,omitempty,omitzero"`
 
-	// WebhookID The id of the webhook. In no example.
+	// WebhookID is the ID of the webhook. Absent in all examples.
 	WebhookID string `json:"webhookId,omitempty,omitzero"`
 }
 
-// WebhookMessageLinks Where to find the message and what it belongs to.
+// WebhookMessageLinks are the URLs of a message and related resources.
 type WebhookMessageLinks struct {
-	// Event The URL of the event. In no example.
+	// Event is the URL of the event. Absent in all examples.
 	Event string `json:"event,omitempty,omitzero"`
 
-	// Next Declared by the document and seen in no example.
+	// Next is a URL that the document declares and does not explain; absent in all examples.
 	Next string `json:"next,omitempty,omitzero"`
 
-	// Self The URL of the message.
+	// Self is the URL of the message.
 	Self string `json:"self,omitempty,omitzero"`
 
-	// Webhook The URL of the webhook.
+	// Webhook is the URL of the webhook.
 	Webhook string `json:"webhook,omitempty,omitzero"`
 }
 
-// WebhookMessageList A page of a webhook's messages.
+// WebhookMessageList is a page of a webhook's messages.
 type WebhookMessageList struct {
-	// Count How many messages are on this page.
+	// Count is the number of messages on this page.
 	Count int64 `json:"count,omitempty,omitzero"`
 
-	// Data The messages.
+	// Data holds the messages.
 	Data []WebhookMessage `json:"data,omitempty,omitzero"`
 
-	// Links Where to find this page of a collection and the next.
+	// Links are the URLs of this page of a collection and the next page.
 	Links PageLinks `json:"links,omitempty,omitzero"`
 
-	// Size How many messages there are.
+	// Size is the number of messages.
 	Size int64 `json:"size,omitempty,omitzero"`
 
-	// Type Always `list`.
+	// Type is always `list`.
 	Type string `json:"type,omitempty,omitzero"`
 }
 
-// WebhookPayload What is sent to the webhook's URL. It has no data; the event has.
+// WebhookPayload is the body that is sent to the webhook's URL. It does not have the data of the event.
 type WebhookPayload struct {
-	// EventID The id of the event.
+	// EventID is the ID of the event.
 	EventID string `json:"eventId,omitempty,omitzero"`
 
-	// EventTypeID The id of an event type: an entity, a dot, and what happened to it. A webhook can subscribe to all but
-	// `connection.updated`; `consent.archived` stands only in a guide.
+	// EventTypeID is the ID of an event type: the entity, a dot and the action. A webhook can subscribe to all types except
+	// `connection.updated`. `consent.archived` occurs only in a guide.
 	EventTypeID EventTypeName `json:"eventTypeId,omitempty,omitzero"`
 
-	// Links Where to find what the message is about.
+	// Links is the URL of the event of a message.
 	Links WebhookPayloadLinks `json:"links,omitempty,omitzero"`
 }
 
-// WebhookPayloadLinks Where to find what the message is about.
+// WebhookPayloadLinks is the URL of the event of a message.
 type WebhookPayloadLinks struct {
-	// Event The URL of the event.
+	// Event is the URL of the event.
 	Event string `json:"event,omitempty,omitzero"`
 
-	// EventEntity The URL of what the event is about.
+	// EventEntity is the URL of the changed resource.
 	EventEntity string `json:"eventEntity,omitempty,omitzero"`
 
-	// Next Declared by the document and seen in no example.
+	// Next is a URL that the document declares and does not explain; absent in all examples.
 	Next string `json:"next,omitempty,omitzero"`
 
-	// Self Declared by the document and seen in no example.
+	// Self is the URL of the message. Declared by the document; absent in all examples.
 	Self string `json:"self,omitempty,omitzero"`
 
-	// Webhook Declared by the document and seen in no example.
+	// Webhook is the URL of the webhook. Declared by the document; absent in all examples.
 	Webhook string `json:"webhook,omitempty,omitzero"`
 }
 
-// WebhookStatus The state of a webhook. Basiq disables one that could not be reached for a day or so; which state that is, no
-// document says.
+// WebhookStatus is the status of a webhook. Basiq disables a webhook that could not be reached for about a day; the status of a
+// disabled webhook is not documented.
 type WebhookStatus string
 
-// WebhookTestMessage The test message to send.
+// WebhookTestMessage is the test message to send.
 type WebhookTestMessage struct {
-	// Text A text that comes back in the message.
+	// Text is the text to include in the message.
 	Text string `json:"Text,omitempty,omitzero"`
 
-	// EventTypeID The id of an event type: an entity, a dot, and what happened to it. A webhook can subscribe to all but
-	// `connection.updated`; `consent.archived` stands only in a guide.
+	// EventTypeID is the ID of an event type: the entity, a dot and the action. A webhook can subscribe to all types except
+	// `connection.updated`. `consent.archived` occurs only in a guide.
 	EventTypeID EventTypeName `json:"eventTypeId"`
 }
 
@@ -5484,251 +5559,255 @@ type UserID = api.ID
 // WebhookID defines model for WebhookId.
 type WebhookID = api.ID
 
-// BadRequest The body of every error. Each part may be missing: the gateway in front of the API answers with a `message`
-// alone, or with something that is not JSON.
+// BadRequest is the body of an error response. Any field may be missing. The gateway in front of the API sends only a `message`,
+// or a body that is not JSON.
 type BadRequest = ErrorResponse
 
-// Conflict The body of every error. Each part may be missing: the gateway in front of the API answers with a `message`
-// alone, or with something that is not JSON.
+// Conflict is the body of an error response. Any field may be missing. The gateway in front of the API sends only a `message`,
+// or a body that is not JSON.
 type Conflict = ErrorResponse
 
-// Forbidden The body of every error. Each part may be missing: the gateway in front of the API answers with a `message`
-// alone, or with something that is not JSON.
+// Forbidden is the body of an error response. Any field may be missing. The gateway in front of the API sends only a `message`,
+// or a body that is not JSON.
 type Forbidden = ErrorResponse
 
-// Gone The body of every error. Each part may be missing: the gateway in front of the API answers with a `message`
-// alone, or with something that is not JSON.
+// Gone is the body of an error response. Any field may be missing. The gateway in front of the API sends only a `message`,
+// or a body that is not JSON.
 type Gone = ErrorResponse
 
-// InternalServerError The body of every error. Each part may be missing: the gateway in front of the API answers with a `message`
-// alone, or with something that is not JSON.
+// InternalServerError is the body of an error response. Any field may be missing. The gateway in front of the API sends only a `message`,
+// or a body that is not JSON.
 type InternalServerError = ErrorResponse
 
-// JobAccepted Work that Basiq does in the background. The answer that starts a job is only a reference: `type`, `id` and
-// `links`.
+// JobAccepted is a background process at Basiq. The response that starts a job is only a reference with `type`, `id` and `links`.
 type JobAccepted = Job
 
-// JobAlreadyRunning Work that Basiq does in the background. The answer that starts a job is only a reference: `type`, `id` and
-// `links`.
+// JobAlreadyRunning is a background process at Basiq. The response that starts a job is only a reference with `type`, `id` and `links`.
 type JobAlreadyRunning = Job
 
-// NotFound The body of every error. Each part may be missing: the gateway in front of the API answers with a `message`
-// alone, or with something that is not JSON.
+// NotFound is the body of an error response. Any field may be missing. The gateway in front of the API sends only a `message`,
+// or a body that is not JSON.
 type NotFound = ErrorResponse
 
-// PayloadTooLarge The body of every error. Each part may be missing: the gateway in front of the API answers with a `message`
-// alone, or with something that is not JSON.
+// PayloadTooLarge is the body of an error response. Any field may be missing. The gateway in front of the API sends only a `message`,
+// or a body that is not JSON.
 type PayloadTooLarge = ErrorResponse
 
-// ServiceUnavailable The body of every error. Each part may be missing: the gateway in front of the API answers with a `message`
-// alone, or with something that is not JSON.
+// ServiceUnavailable is the body of an error response. Any field may be missing. The gateway in front of the API sends only a `message`,
+// or a body that is not JSON.
 type ServiceUnavailable = ErrorResponse
 
-// TooManyRequests The body of every error. Each part may be missing: the gateway in front of the API answers with a `message`
-// alone, or with something that is not JSON.
+// TooManyRequests is the body of an error response. Any field may be missing. The gateway in front of the API sends only a `message`,
+// or a body that is not JSON.
 type TooManyRequests = ErrorResponse
 
-// Unauthorized The body of every error. Each part may be missing: the gateway in front of the API answers with a `message`
-// alone, or with something that is not JSON.
+// Unauthorized is the body of an error response. Any field may be missing. The gateway in front of the API sends only a `message`,
+// or a body that is not JSON.
 type Unauthorized = ErrorResponse
 
-// UnsupportedMediaType The body of every error. Each part may be missing: the gateway in front of the API answers with a `message`
-// alone, or with something that is not JSON.
+// UnsupportedMediaType is the body of an error response. Any field may be missing. The gateway in front of the API sends only a `message`,
+// or a body that is not JSON.
 type UnsupportedMediaType = ErrorResponse
 
 // GetUserAnalyticsParams defines parameters for GetUserAnalytics.
 type GetUserAnalyticsParams struct {
-	// Interval The length of the intervals.
+	// Interval is the length of the intervals.
 	Interval AnalyticsInterval `form:"interval" json:"interval"`
 
-	// FromDate The first day of the period.
+	// FromDate is the first day of the period.
 	FromDate *api.Date `form:"fromDate,omitempty" json:"fromDate,omitempty"`
 
-	// ToDate The last day of the period.
+	// ToDate is the last day of the period.
 	ToDate *api.Date `form:"toDate,omitempty" json:"toDate,omitempty"`
 
-	// ConnectionType The types of connections to count, each in a parameter of its own.
+	// ConnectionType holds the types of connections to count, each in a separate parameter.
 	ConnectionType *[]AnalyticsConnectionType `form:"connectionType,omitempty" json:"connectionType,omitempty"`
 }
 
 // GetConnectorsParams defines parameters for GetConnectors.
 type GetConnectorsParams struct {
-	// Filter Conditions, joined by commas (all must hold), for example
-	// `connector.stage.eq('live'),connector.institution.tier.in('1','2')`. Documented are `connector.id` and
-	// `connector.method` (`web`, `open-banking`, `pdf`, `csv`) with `eq`; `connector.institution.type` and
-	// `connector.connectorEngine` (`chrome`, `node`; API 2.1: `connector.connectorCategory`) with `eq` and `ne`;
-	// `connector.status`, `connector.stage`, `connector.scopes`, `connector.institution.country`,
-	// `connector.institution.tier` and `connector.authorization.type` with `eq`, `ne` and `in`.
+	// Filter holds the conditions, for example `connector.stage.eq('live'),connector.institution.tier.in('1','2')`. Commas join
+	// conditions, and all must hold. Documented are `connector.id` and `connector.method` (`web`, `open-banking`,
+	// `pdf`, `csv`) with `eq`; `connector.institution.type` and `connector.connectorEngine` (`chrome`, `node`; API
+	// 2.1: `connector.connectorCategory`) with `eq` and `ne`; `connector.status`, `connector.stage`,
+	// `connector.scopes`, `connector.institution.country`, `connector.institution.tier` and
+	// `connector.authorization.type` with `eq`, `ne` and `in`.
 	Filter *string `form:"filter,omitempty" json:"filter,omitempty"`
 }
 
 // GetEnrichParams defines parameters for GetEnrich.
 type GetEnrichParams struct {
-	// Q The description as the bank wrote it, three characters at least.
+	// Q is the bank's description of the transaction, with at least three characters.
 	Q string `form:"q" json:"q"`
 
-	// Institution The id of the institution that has the transaction.
+	// Institution is the ID of the transaction's institution.
 	Institution string `form:"institution" json:"institution"`
 
-	// Country The country to search, as an ISO 3166 alpha-2 code. API 3.0 requires it; the 2.1 document has it in its examples only.
+	// Country is the country to search, as an ISO 3166 alpha-2 code. API 3.0 requires it; the 2.1 document has it only in its
+	// examples.
 	Country string `form:"country" json:"country"`
 
-	// MCC The merchant category code of Visa and Mastercard. API 3.0.
+	// MCC is the merchant category code of Visa and Mastercard. API 3.0 only.
 	MCC *string `form:"mcc,omitempty" json:"mcc,omitempty"`
 
-	// AccountType The kind of account: `transaction`, `credit-card`, `savings`, `mortgage`, `loan` or `foreign`.
+	// AccountType is the type of the account: `transaction`, `credit-card`, `savings`, `mortgage`, `loan` or `foreign`.
 	AccountType *string `form:"accountType,omitempty" json:"accountType,omitempty"`
 
-	// Amount The amount of the transaction, as a decimal; negative when money went.
+	// Amount is the amount of the transaction as a decimal; negative for debits.
 	Amount *api.Amount `form:"amount,omitempty" json:"amount,omitempty"`
 }
 
 // GetEventsParams defines parameters for GetEvents.
 type GetEventsParams struct {
-	// Filter Conditions on `user.id`, `event.entity` and `event.type`, with `eq`, joined by commas (all must hold), for
-	// example `event.entity.eq('consent'),event.type.eq('revoked')`.
+	// Filter holds the conditions on `user.id`, `event.entity` and `event.type`, with `eq`. Commas join conditions, and all
+	// must hold. For example `event.entity.eq('consent'),event.type.eq('revoked')`.
 	Filter *string `form:"filter,omitempty" json:"filter,omitempty"`
 }
 
 // GetInstitutionsParams defines parameters for GetInstitutions.
 type GetInstitutionsParams struct {
-	// Filter Conditions, joined by commas (all must hold), for example
-	// `institution.stage.eq('live'),institution.tier.in('1','2')`. Documented are `institution.serviceType`,
-	// `institution.institutionType` and `institution.stage` with `eq` and `ne`; `institution.country`,
-	// `institution.tier` and `institution.authorization` with `eq`, `ne` and `in`.
+	// Filter holds the conditions, for example `institution.stage.eq('live'),institution.tier.in('1','2')`. Commas join
+	// conditions, and all must hold. Documented are `institution.serviceType`, `institution.institutionType` and
+	// `institution.stage` with `eq` and `ne`; `institution.country`, `institution.tier` and
+	// `institution.authorization` with `eq`, `ne` and `in`.
 	Filter *string `form:"filter,omitempty" json:"filter,omitempty"`
 }
 
 // MerchantSearchParams defines parameters for MerchantSearch.
 type MerchantSearchParams struct {
-	// ABN The Australian Business Number.
+	// ABN is the Australian Business Number.
 	ABN *string `form:"abn,omitempty" json:"abn,omitempty"`
 
-	// MerchantName The name of the merchant.
+	// MerchantName is the name of the merchant.
 	MerchantName *string `form:"merchantName,omitempty" json:"merchantName,omitempty"`
 
-	// Suburb The suburb of the merchant.
+	// Suburb is the suburb of the merchant.
 	Suburb *string `form:"suburb,omitempty" json:"suburb,omitempty"`
 
-	// EntityType The kind of business, for example `Individual/Sole Trader`.
+	// EntityType is the type of business, for example `Individual/Sole Trader`.
 	EntityType *string `form:"entityType,omitempty" json:"entityType,omitempty"`
 }
 
 // ListMessagesParams defines parameters for ListMessages.
 type ListMessagesParams struct {
-	// Limit How many messages a page has at most; 500, the maximum, unless given.
+	// Limit is the maximum number of messages per page. The default is 500, which is also the upper limit.
 	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// Filter Conditions on date, status, `eventTypeId`, `webhookId` and `eventId`. The document names these and shows
-	// neither conditions nor an example; in the form of the other filters, for example
+	// Filter holds the conditions on date, status, `eventTypeId`, `webhookId` and `eventId`. The document does not specify the
+	// conditions or show an example. In the syntax of the other filters, for example
 	// `eventTypeId.eq('user.created')`.
 	Filter *string `form:"filter,omitempty" json:"filter,omitempty"`
 }
 
 // GetPublicConnectorsParams defines parameters for GetPublicConnectors.
 type GetPublicConnectorsParams struct {
-	// Filter Conditions, joined by commas (all must hold), for example
-	// `connector.stage.eq('live'),connector.institution.tier.in('1','2')`. Documented are `connector.id` and
-	// `connector.method` (`web`, `open-banking`, `pdf`, `csv`) with `eq`; `connector.institution.type` and
-	// `connector.connectorCategory` (`chrome`, `node`) with `eq` and `ne`;
-	// `connector.status`, `connector.stage`, `connector.scopes`, `connector.institution.country`,
-	// `connector.institution.tier` and `connector.authorization.type` with `eq`, `ne` and `in`.
+	// Filter holds the conditions, for example `connector.stage.eq('live'),connector.institution.tier.in('1','2')`. Commas join
+	// conditions, and all must hold. Documented are `connector.id` and `connector.method` (`web`, `open-banking`,
+	// `pdf`, `csv`) with `eq`; `connector.institution.type` and `connector.connectorCategory` (`chrome`, `node`)
+	// with `eq` and `ne`; `connector.status`, `connector.stage`, `connector.scopes`,
+	// `connector.institution.country`, `connector.institution.tier` and `connector.authorization.type` with `eq`,
+	// `ne` and `in`.
 	Filter *string `form:"filter,omitempty" json:"filter,omitempty"`
 }
 
 // GetPublicInstitutionsParams defines parameters for GetPublicInstitutions.
 type GetPublicInstitutionsParams struct {
-	// Filter Conditions, joined by commas (all must hold), for example
-	// `institution.stage.eq('live'),institution.tier.in('1','2')`. Documented are `institution.serviceType`,
-	// `institution.institutionType` and `institution.stage` with `eq` and `ne`; `institution.country`,
-	// `institution.tier` and `institution.authorization` with `eq`, `ne` and `in`.
+	// Filter holds the conditions, for example `institution.stage.eq('live'),institution.tier.in('1','2')`. Commas join
+	// conditions, and all must hold. Documented are `institution.serviceType`, `institution.institutionType` and
+	// `institution.stage` with `eq` and `ne`; `institution.country`, `institution.tier` and
+	// `institution.authorization` with `eq`, `ne` and `in`.
 	Filter *string `form:"filter,omitempty" json:"filter,omitempty"`
 }
 
 // RetrieveReportTransactionsParams defines parameters for RetrieveReportTransactions.
 type RetrieveReportTransactionsParams struct {
-	// Limit How many transactions a page has at most; 500, the maximum, unless given. Described in the guides only.
+	// Limit is the maximum number of transactions per page. The default is 500, which is also the upper limit. Described
+	// only in the guides.
 	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// Filter Conditions on `transaction.id`, `account.id`, `connection.id`, `institution.id`, `transaction.status`
+	// Filter holds the conditions on `transaction.id`, `account.id`, `connection.id`, `institution.id`, `transaction.status`
 	// (`pending`, `posted`), `transaction.direction` and `transaction.class`, with `eq`, and on
-	// `transaction.postDate`, with `eq`, `gt`, `gteq`, `lt`, `lteq` and `bt`, joined by commas (all must hold), for
-	// example `transaction.postDate.gteq('2022-12-03T00:00:00Z')`. Post dates are given as a date or with a time.
+	// `transaction.postDate`, with `eq`, `gt`, `gteq`, `lt`, `lteq` and `bt`. Commas join conditions, and all must
+	// hold. For example `transaction.postDate.gteq('2022-12-03T00:00:00Z')`. Post dates can be dates or times.
 	Filter *string `form:"filter,omitempty" json:"filter,omitempty"`
 }
 
 // PostTokenParams defines parameters for PostToken.
 type PostTokenParams struct {
-	// BasiqVersion The API version that the token shall speak, `2.1` or `3.0`. Documents also take `2.0`, which has no MFA; 0.9 is refused with 400.
+	// BasiqVersion is the API version of the token, `2.1` or `3.0`. Documents also accept `2.0`, which does not support MFA.
+	// Version 0.9 is rejected with 400.
 	BasiqVersion string `json:"basiq-version"`
 }
 
 // GetAccountsParams defines parameters for GetAccounts.
 type GetAccountsParams struct {
-	// Filter Conditions on `account.id`, `connection.id` and `institution.id`, with `eq`, joined by commas (all must
-	// hold), for example `institution.id.eq('AU00000')`. A connection that does not exist is refused with 400.
+	// Filter holds the conditions on `account.id`, `connection.id` and `institution.id`, with `eq`. Commas join conditions, and
+	// all must hold. For example `institution.id.eq('AU00000')`. A connection that does not exist is rejected with
+	// 400.
 	Filter *string `form:"filter,omitempty" json:"filter,omitempty"`
 }
 
 // GetAccountParams defines parameters for GetAccount.
 type GetAccountParams struct {
-	// Filter As for the list of accounts, for example `institution.id.eq('AU00000')`. The 3.0 document declares it here
-	// too, and does not say what for.
+	// Filter holds the same conditions as for the list of accounts, for example `institution.id.eq('AU00000')`. The 3.0
+	// document declares the parameter here too, and does not explain its purpose.
 	Filter *string `form:"filter,omitempty" json:"filter,omitempty"`
 }
 
 // GetAffordabilitySnapshotTransactionsParams defines parameters for GetAffordabilitySnapshotTransactions.
 type GetAffordabilitySnapshotTransactionsParams struct {
-	// Limit How many transactions a page has at most; 500, the maximum, unless given.
+	// Limit is the maximum number of transactions per page. The default is 500, which is also the upper limit.
 	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
 // GetConnectionsParams defines parameters for GetConnections.
 type GetConnectionsParams struct {
-	// Filter Conditions on `id`, `status` and `institution.id`, with `eq`, joined by commas (all must hold), for example
-	// `institution.id.eq('AU00000')`.
+	// Filter holds the conditions on `id`, `status` and `institution.id`, with `eq`. Commas join conditions, and all must hold.
+	// For example `institution.id.eq('AU00000')`.
 	Filter *string `form:"filter,omitempty" json:"filter,omitempty"`
 }
 
 // GetConsentsParams defines parameters for GetConsents.
 type GetConsentsParams struct {
-	// Filter A condition on `status`, with `eq`, for example `status.eq('active')`. A changelog of 2025 announces the filter
-	// without its syntax; the syntax here is the one of connections.
+	// Filter is the condition on `status`, with `eq`, for example `status.eq('active')`. A changelog of 2025 announces the
+	// filter without its syntax. The syntax here is the same as for connections.
 	Filter *string `form:"filter,omitempty" json:"filter,omitempty"`
 }
 
 // ListUserInsightsParams defines parameters for ListUserInsights.
 type ListUserInsightsParams struct {
-	// Filter Conditions on `created`, a day, with `eq`, `gt`, `gteq`, `lt`, `lteq` and `bt`, and on `insightType`, with `eq`,
-	// joined by commas (all must hold), for example `created.bt('2025-10-01','2025-10-31'),insightType.eq('balance')`.
+	// Filter holds the conditions on `created`, a day, with `eq`, `gt`, `gteq`, `lt`, `lteq` and `bt`, and on `insightType`,
+	// with `eq`. Commas join conditions, and all must hold. For example
+	// `created.bt('2025-10-01','2025-10-31'),insightType.eq('balance')`.
 	Filter *string `form:"filter,omitempty" json:"filter,omitempty"`
 }
 
 // GetUserJobsParams defines parameters for GetUserJobs.
 type GetUserJobsParams struct {
-	// Filter A condition on `connection.id`, with `eq`, for example `connection.id.eq('ab63cd')`.
+	// Filter is the condition on `connection.id`, with `eq`, for example `connection.id.eq('ab63cd')`.
 	Filter *string `form:"filter,omitempty" json:"filter,omitempty"`
 }
 
 // GetPayeesParams defines parameters for GetPayees.
 type GetPayeesParams struct {
-	// Limit The maximum number of payees on a page. The default is 25.
+	// Limit is the maximum number of payees on a page. The default is 25.
 	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// Filter Conditions on `type` and `connectionId`, with `eq`, and on `created`, a day, with `eq`, `gt`, `gteq`, `lt`, `lteq`
-	// and `bt`, joined by commas (all must hold), for example `type.eq('biller'),created.gteq('2024-01-01')`.
+	// Filter holds the conditions on `type` and `connectionId`, with `eq`, and on `created`, a day, with `eq`, `gt`, `gteq`,
+	// `lt`, `lteq` and `bt`. Commas join conditions, and all must hold. For example
+	// `type.eq('biller'),created.gteq('2024-01-01')`.
 	Filter *string `form:"filter,omitempty" json:"filter,omitempty"`
 }
 
 // GetTransactionsParams defines parameters for GetTransactions.
 type GetTransactionsParams struct {
-	// Limit How many transactions a page has at most; 500, the maximum, unless given.
+	// Limit is the maximum number of transactions per page. The default is 500, which is also the upper limit.
 	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// Filter Conditions on `account.id`, `connection.id`, `institution.id`, `transaction.status`, `transaction.direction`
-	// and `transaction.class`, with `eq`, and on `transaction.postDate`, with `eq`, `bt`, `gt`, `gteq`, `lt` and
-	// `lteq`, joined by commas (all must hold), for example
-	// `transaction.postDate.bt('2018-01-28','2018-02-27')`, both days included.
+	// Filter holds the conditions on `account.id`, `connection.id`, `institution.id`, `transaction.status`,
+	// `transaction.direction` and `transaction.class`, with `eq`, and on `transaction.postDate`, with `eq`, `bt`,
+	// `gt`, `gteq`, `lt` and `lteq`. Commas join conditions, and all must hold. For example
+	// `transaction.postDate.bt('2018-01-28','2018-02-27')`, which includes both days.
 	Filter *string `form:"filter,omitempty" json:"filter,omitempty"`
 }
 

@@ -11,21 +11,21 @@ import (
 type (
 	// Account is an account at an institution.
 	Account = gen.Account
-	// AccountClass is what kind of account it is.
+	// AccountClass is the classification of an account.
 	AccountClass = gen.AccountClass
-	// AccountStatus is the state of an account, usually [AccountStatusAvailable].
+	// AccountStatus is the status of an account, usually [AccountStatusAvailable].
 	AccountStatus = gen.AccountStatus
-	// AccountOwnership is how many customers own an account.
+	// AccountOwnership is the number of customers who own an account.
 	AccountOwnership = gen.AccountOwnership
 )
 
-// The states of an account.
+// The statuses of an account.
 const (
 	AccountStatusAvailable   = gen.AccountStatusAvailable
 	AccountStatusUnavailable = gen.AccountStatusUnavailable
 )
 
-// How many customers own an account.
+// The numbers of customers who own an account.
 const (
 	AccountOwnershipUnknown   = gen.AccountOwnershipUnknown
 	AccountOwnershipOneParty  = gen.AccountOwnershipOneParty
@@ -51,23 +51,24 @@ type accountFields struct {
 type AccountsService struct{ client *Client }
 
 // List returns the user's accounts that the options select; see [AccountListOptions]. It includes accounts of deleted
-// connections, except open-banking connections: their accounts are deleted with them. Show an account with [AccountName],
-// because its Name may be empty. Errors: [ErrBadRequest] if a filter names a connection that does not exist. operationId: getAccounts.
+// connections, except open-banking connections, whose accounts are deleted with them. Display an account with [AccountName],
+// because its Name may be empty. Errors: [ErrBadRequest] if a filter contains the ID of a connection that does not exist.
+// operationId: getAccounts.
 func (s *AccountsService) List(ctx context.Context, userID string, options ...AccountListOptions) iter.Seq2[*Account, error] {
 	return list(ctx, s.client, opGetAccounts, []id{{"userID", userID}}, accountResource, sendTo(s.client.raw.GetAccounts, userID, nil), listOptionsOf(options))
 }
 
-// Get returns an account. [Amount.MinorUnits] returns its Balance in cents and [Amount.Rat] exactly. operationId:
+// Get returns an account. [Amount.MinorUnits] converts its Balance to cents, [Amount.Rat] to an exact number. operationId:
 // getAccount.
 func (s *AccountsService) Get(ctx context.Context, userID, accountID string) (*Account, error) {
 	return get(ctx, s.client, opGetAccount, []id{{"userID", userID}, {"accountID", accountID}}, accountResource, sendTo2(s.client.raw.GetAccount, userID, accountID, nil))
 }
 
-// AccountName returns a name to show for an account, which is never blank: the Name that the user gave it, or else the
-// institution's DisplayName, the Product of its Class, its AccountNo, or its ID.
+// AccountName returns the display name of an account, which is never blank: the first of the user's Name, the
+// institution's DisplayName, the Product of its Class, its AccountNo and its ID that is not blank.
 //
-// In open banking the Name is empty if the user gave none. DisplayName is new in API 3.0 and not in the accounts of
-// [ConnectionsService.Get].
+// In open banking the Name is empty unless the user has set it. API 3.0 added DisplayName. The accounts of
+// [ConnectionsService.Get] do not have it.
 func AccountName(account *Account) string {
 	for _, name := range []string{account.Name, account.DisplayName, account.Class.Product, account.AccountNo} {
 		if name = strings.TrimSpace(name); name != "" {

@@ -14,24 +14,25 @@ import (
 )
 
 type (
-	// Affordability is a summary of what a user owns, owes, earns and spends.
+	// Affordability is a summary of a user's assets, liabilities, income and expenses.
 	Affordability = gen.Affordability
-	// AffordabilityRequest is what to summarise, for affordability, income and expenses alike. An empty one has all
-	// accounts. A page of API 2.0 gives the default period of income and expenses: from 13 months ago to the current month.
+	// AffordabilityRequest specifies the data in a summary of affordability, income or expenses. The zero value selects all
+	// accounts. According to a page of API 2.0, the default period of income and expenses is from 13 months ago to the
+	// current month.
 	AffordabilityRequest = gen.AffordabilityRequest
-	// AffordabilityTransaction is a transaction as it went into a summary.
+	// AffordabilityTransaction is a transaction in a summary.
 	AffordabilityTransaction = gen.AffordabilityTransaction
 )
 
 // ErrNoTransactions is returned if the user's accounts have no transactions in the period. Basiq responds with 204.
-var ErrNoTransactions = errors.New("there are no transactions to summarise")
+var ErrNoTransactions = errors.New("no transactions in the period")
 
 // ErrPDFCreated is returned if Basiq created a summary of affordability as a PDF report: it responded with 201 and no body,
 // or with the PDF document. Neither has the ID of the summary. [AffordabilityService.List] returns the ID, and
 // [AffordabilityService.PDF] and [AffordabilityService.Get] the summary. Do not create the summary again.
 var ErrPDFCreated = errors.New("the summary was created as a PDF report: Affordability.List returns its ID, and Affordability.PDF the report")
 
-// AffordabilityService summarizes what users own, owe, earn and spend. API 3.0 marks its operations as deprecated.
+// AffordabilityService summarizes users' assets, liabilities, income and expenses. API 3.0 marks its operations as deprecated.
 //
 // Deprecated: use [ReportsService.Create] with [ReportTypeAffordability], or insights.
 type AffordabilityService struct{ client *Client }
@@ -44,9 +45,9 @@ func (s *AffordabilityService) List(ctx context.Context, userID string) iter.Seq
 	return list(ctx, s.client, opGetAffordabilityList, []id{{"userID", userID}}, affordabilityResource, by1(s.client.raw.GetAffordabilityList, userID), listOptions[Affordability]{})
 }
 
-// Create creates a summary without a job, and with it the summaries of income and expenses of the same period, see its
-// Links. The daily limit of affordability, income and expenses together is the number of users created on that day, at
-// most 1,000.
+// Create creates a summary without a job. Basiq also creates the summaries of income and expenses of the same period; Links
+// holds their URLs. Affordability, income and expenses share a daily limit: the number of users created on that day, at most
+// 1,000.
 //
 // Errors: [ErrInvalidInput] for an invalid month or a ToMonth more than 12 months after FromMonth, [ErrNoTransactions],
 // [ErrBadRequest] for accounts in different currencies or a user without an active consent, [ErrForbidden] if Basiq has not
@@ -75,7 +76,7 @@ func (s *AffordabilityService) PDF(ctx context.Context, userID, snapshotID strin
 	return getDocument(ctx, s.client, opGetAffordability, []id{{"userID", userID}, {"snapshotID", snapshotID}}, mediaPDF, by2(s.client.raw.GetAffordability, userID, snapshotID))
 }
 
-// Transactions returns the transactions of a summary. Only the page size is documented here. operationId:
+// Transactions returns the transactions of a summary. The page size is the only documented option. operationId:
 // getAffordabilitySnapshotTransactions.
 //
 // Deprecated: use [ReportsService.Create] with [ReportTypeAffordability], or insights.
@@ -106,7 +107,7 @@ func (s *AffordabilityService) transactions(userID, snapshotID string, options [
 	}
 }
 
-// maxMonthsApart is how many months the last month of a summary can be after its first, as Basiq was recorded to require.
+// maxMonthsApart is the maximum number of months from the first to the last month of a summary, as recorded.
 const maxMonthsApart = 12
 
 // monthLayout is the layout of a month of a request.
@@ -156,7 +157,7 @@ func createSummary[T any](ctx context.Context, c *Client, op *Operation, userID 
 	return r.read(answer, "")
 }
 
-// isPDFReport reports whether a response is that to the creation of a PDF report: the document, or 201 without a body.
+// isPDFReport reports whether Basiq has created a PDF report: the response is the document, or 201 without a body.
 func isPDFReport(answer answer) bool {
 	body := bytes.TrimSpace(answer.body.bytes())
 	return answer.status == http.StatusCreated && len(body) == 0 || bytes.HasPrefix(body, []byte(pdfMagic))

@@ -106,7 +106,7 @@ func TestSummaries_Create_NoTransactions(t *testing.T) {
 			s, client := newStub(t, ok(204, ""))
 			_, err := c.create(t, client, basiq.AffordabilityRequest{})
 			require.ErrorIs(t, err, basiq.ErrNoTransactions)
-			assert.Equal(t, "basiq: "+operation+": there are no transactions to summarise", err.Error())
+			assert.Equal(t, "basiq: "+operation+": no transactions in the period", err.Error())
 			require.NotErrorIs(t, err, basiq.ErrNotFound)
 			assert.False(t, basiq.MayHaveSucceeded(err), "no summary was created")
 			assert.Len(t, s.seen(), 1)

@@ -16,7 +16,7 @@ type (
 	UserAnalyticsInterval = gen.UserAnalyticsInterval
 	// AnalyticsInterval is the length of an interval. Preview, outside the stability promise.
 	AnalyticsInterval = gen.AnalyticsInterval
-	// AnalyticsConnectionType is a type of connections. Preview, outside the stability promise.
+	// AnalyticsConnectionType is a type of connection. Preview, outside the stability promise.
 	AnalyticsConnectionType = gen.AnalyticsConnectionType
 )
 

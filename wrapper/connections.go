@@ -9,17 +9,17 @@ import (
 )
 
 type (
-	// Connection is the link between a user and an institution. The credentials it was made with are never part of it.
+	// Connection is a link between a user and an institution. It never contains the credentials.
 	Connection = gen.Connection
 	// ConnectionStatus is the state of a connection.
 	ConnectionStatus = gen.ConnectionStatus
-	// ConnectionMethod is how a connection's data is fetched.
+	// ConnectionMethod is a way to fetch a connection's data.
 	ConnectionMethod = gen.ConnectionMethod
-	// ConnectionProfile is what the institution knows of the person who logged in.
+	// ConnectionProfile holds the institution's personal details of the user who logged in.
 	ConnectionProfile = gen.ConnectionProfile
 	// PhysicalAddress is a postal address of a profile.
 	PhysicalAddress = gen.PhysicalAddress
-	// InstitutionReference is the institution that a connection or a job belongs to.
+	// InstitutionReference identifies the institution of a connection or a job.
 	InstitutionReference = gen.InstitutionReference
 )
 
@@ -40,23 +40,23 @@ const (
 	ConnectionStatusInvalidConnection = gen.ConnectionStatusInvalidConnection
 )
 
-// How a connection's data is fetched.
+// Ways to fetch a connection's data.
 const (
 	// ConnectionMethodWeb: with the user's login, through the bank's website.
 	ConnectionMethodWeb = gen.ConnectionMethodWeb
 	// ConnectionMethodOpenBanking: with the user's consent, through the bank's API. Compare with both spellings.
 	ConnectionMethodOpenBanking             = gen.ConnectionMethodOpenBanking
 	ConnectionMethodOpenBankingUnhyphenated = gen.ConnectionMethodOpenBankingUnhyphenated
-	// ConnectionMethodPDF and ConnectionMethodCSV: from statements that were uploaded.
+	// ConnectionMethodPDF and ConnectionMethodCSV: from uploaded statements.
 	ConnectionMethodPDF = gen.ConnectionMethodPDF
 	ConnectionMethodCSV = gen.ConnectionMethodCSV
 )
 
-// CreateConnection is the bank login to connect. Its secrets are redacted except in the request to Basiq.
+// CreateConnection holds the bank login to connect. Its secrets are redacted except in the request to Basiq.
 type CreateConnection struct {
-	// InstitutionID names the bank, for example "AU00000". Required.
+	// InstitutionID is the ID of the bank, for example "AU00000". Required.
 	InstitutionID string
-	// LoginID and Password are the user's login at the bank. Required, unless there is a UserToken.
+	// LoginID and Password are the user's login at the bank. Required unless UserToken is set.
 	LoginID, Password Secret
 	// SecondaryLoginID and SecurityCode are required by some institutions.
 	SecondaryLoginID, SecurityCode Secret
@@ -98,7 +98,7 @@ func (s *ConnectionsService) List(ctx context.Context, userID string, options ..
 // security code. If its Status is [ConnectionStatusInvalid], ask the user for new credentials and call
 // [ConnectionsService.Update].
 //
-// Its Profile holds the name, phone numbers, email and postal addresses of the person who logged in or shares the data.
+// Its Profile holds the name, phone numbers, email and postal addresses of the user who logged in or shares the data.
 // The institution may mask or omit any of it, and API 3.0 may omit the profile. operationId: getConnection.
 func (s *ConnectionsService) Get(ctx context.Context, userID, connectionID string) (*Connection, error) {
 	return get(ctx, s.client, opGetConnection, []id{{"userID", userID}, {"connectionID", connectionID}}, connectionResource, by2(s.client.raw.GetConnection, userID, connectionID))
@@ -116,7 +116,8 @@ func (s *ConnectionsService) Get(ctx context.Context, userID, connectionID strin
 //
 // It requires [APIVersion21]; with API 3.0 users connect on Basiq's consent page. Errors: [ErrBadRequest] if the bank
 // does not exist or is disabled, [CodeInstitutionNotSupported], [CodeNoProductionAccess],
-// [CodeTooManySandboxConnections]. With wrong credentials the job fails, not this call. operationId: postConnection.
+// [CodeTooManySandboxConnections]. If the credentials are wrong, Create succeeds and the job fails. operationId:
+// postConnection.
 func (s *ConnectionsService) Create(ctx context.Context, userID string, connection CreateConnection) (*Job, error) {
 	switch {
 	case connection.InstitutionID == "":
@@ -190,13 +191,13 @@ func (s *ConnectionsService) RefreshAll(ctx context.Context, userID string) ([]*
 // Delete deletes a connection and its profile permanently. This cannot be undone.
 //
 // If the Method of the connection is [ConnectionMethodOpenBanking] (or the other spelling), Basiq also deletes its accounts
-// and transactions permanently: read what you need before. With any other method they can still be read under the user; call
-// [ConnectionsService.Purge] (API 3.0) first to remove them. operationId: deleteConnection.
+// and transactions permanently. With any other method the user still has them; call [ConnectionsService.Purge] (API 3.0)
+// before Delete to remove them. operationId: deleteConnection.
 func (s *ConnectionsService) Delete(ctx context.Context, userID, connectionID string) error {
 	return doNoContent(ctx, s.client, opDeleteConnection, []id{{"userID", userID}, {"connectionID", connectionID}}, by2(s.client.raw.DeleteConnection, userID, connectionID))
 }
 
-// Purge permanently removes the user's data of the connection's institution and keeps the connection, which must be
+// Purge permanently removes the user's data from the connection's institution and keeps the connection, which must be
 // active. [ConnectionsService.Refresh] fetches the data again. It requires [APIVersion30]. Errors: [ErrBadRequest].
 // operationId: purgeConnectionData.
 func (s *ConnectionsService) Purge(ctx context.Context, userID, connectionID string) error {

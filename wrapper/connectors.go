@@ -8,46 +8,46 @@ import (
 )
 
 type (
-	// Connector is one way to fetch data from one institution.
+	// Connector is a way to fetch data from an institution.
 	Connector = gen.Connector
-	// InstitutionStatus is how well the support for an institution works now.
+	// InstitutionStatus is the current status of the support for an institution.
 	InstitutionStatus = gen.InstitutionStatus
-	// InstitutionStage is how mature the support for an institution is.
+	// InstitutionStage is the maturity of the support for an institution.
 	InstitutionStage = gen.InstitutionStage
-	// InstitutionAuthorization is how users log in.
+	// InstitutionAuthorization is the login method of an institution.
 	InstitutionAuthorization = gen.InstitutionAuthorization
 )
 
-// How well the support for an institution works.
+// The statuses of the support for an institution.
 const (
 	InstitutionStatusOperational         = gen.InstitutionStatusOperational
 	InstitutionStatusDegradedPerformance = gen.InstitutionStatusDegradedPerformance
 	InstitutionStatusPartialOutage       = gen.InstitutionStatusPartialOutage
-	// InstitutionStatusMajorOutage: connecting does not work now; wait.
+	// InstitutionStatusMajorOutage: users cannot connect at the moment.
 	InstitutionStatusMajorOutage      = gen.InstitutionStatusMajorOutage
 	InstitutionStatusUnderMaintenance = gen.InstitutionStatusUnderMaintenance
 	// InstitutionStatusUnderImprovement: only API 2.1 documents it as a value of a filter.
 	InstitutionStatusUnderImprovement = gen.InstitutionStatusUnderImprovement
 )
 
-// How mature the support for an institution is.
+// The maturity of the support for an institution.
 const (
 	InstitutionStageLive  = gen.InstitutionStageLive
 	InstitutionStageBeta  = gen.InstitutionStageBeta
 	InstitutionStageAlpha = gen.InstitutionStageAlpha
 )
 
-// How users log in.
+// The login methods of institutions.
 const (
 	// InstitutionAuthorizationUser: with a login and a password.
 	InstitutionAuthorizationUser = gen.InstitutionAuthorizationUser
 	// InstitutionAuthorizationToken: with a token, see [CreateConnection].
 	InstitutionAuthorizationToken = gen.InstitutionAuthorizationToken
-	// InstitutionAuthorizationUserMFA: with a second factor as well; InstitutionAuthorizationUserMFAIntermittent: now and
-	// then. See [WithMFA].
+	// InstitutionAuthorizationUserMFA: also with a second factor; InstitutionAuthorizationUserMFAIntermittent: sometimes with
+	// a second factor. See [WithMFA].
 	InstitutionAuthorizationUserMFA             = gen.InstitutionAuthorizationUserMFA
 	InstitutionAuthorizationUserMFAIntermittent = gen.InstitutionAuthorizationUserMFAIntermittent
-	// InstitutionAuthorizationOther: in another way.
+	// InstitutionAuthorizationOther: another method.
 	InstitutionAuthorizationOther = gen.InstitutionAuthorizationOther
 )
 
@@ -66,7 +66,7 @@ var ConnectorFields = connectorFields{
 }
 
 type connectorFields struct {
-	// ID is the institution's id, for example "AU00000".
+	// ID is the institution's ID, for example "AU00000".
 	ID     EqualField[Connector, string]
 	Method EqualField[Connector, ConnectionMethod]
 	Status ChoiceField[Connector, InstitutionStatus]
@@ -116,7 +116,7 @@ func (s *ConnectorsService) GetPublic(ctx context.Context, institutionID string,
 
 var connectorResource = resource[Connector]{"connector", func(c *Connector) (string, string) { return c.Type, c.ID }}
 
-// connectorKey identifies a connector in a list: an institution has one for each method.
+// connectorKey identifies a connector in a list. An institution has one connector for each method.
 func connectorKey(c *Connector) string {
 	if c.Method == "" {
 		return ""

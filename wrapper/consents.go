@@ -11,21 +11,21 @@ import (
 )
 
 type (
-	// Consent is what a user has allowed the application to read, and for how long.
+	// Consent is a user's permission for the application to read data for a limited time.
 	Consent = gen.Consent
-	// ConsentStatus is the state of a consent.
+	// ConsentStatus is the status of a consent.
 	ConsentStatus = gen.ConsentStatus
 )
 
-// The states of a consent.
+// The statuses of a consent.
 const (
 	ConsentStatusActive  = gen.ConsentStatusActive
 	ConsentStatusRevoked = gen.ConsentStatusRevoked
 	ConsentStatusExpired = gen.ConsentStatusExpired
 )
 
-// ConsentFields are the fields that [ConsentsService.List] can filter by. Basiq has announced the filter and not published
-// its syntax; the filter is sent in the syntax of [ConnectionFields].
+// ConsentFields are the fields that [ConsentsService.List] can filter by. Basiq has announced the filter without its syntax.
+// The client uses the syntax of [ConnectionFields].
 var ConsentFields = consentFields{
 	Status: EqualField[Consent, ConsentStatus]{name: "status"},
 }
@@ -51,8 +51,8 @@ func (s *ConsentsService) List(ctx context.Context, userID string, options ...Co
 	}
 }
 
-// hasNoConsent reports whether err is the recorded response for a user without any consent. Unlike it, the response to an
-// expired token has a detail, and the one to a token without the permission another code.
+// hasNoConsent reports whether err is the recorded response for a user without any consent. The response for an expired
+// token has a detail, and the response for a token without the permission has another code.
 func hasNoConsent(err error) bool {
 	failure, ok := errors.AsType[*Error](err)
 	if !ok || failure.StatusCode != http.StatusForbidden || len(failure.Details) != 1 {
@@ -63,7 +63,7 @@ func hasNoConsent(err error) bool {
 		detail.Source.Parameter == "" && detail.Source.Pointer == ""
 }
 
-// Delete revokes a consent permanently: no more data is fetched under it. Errors: [ErrGone] if it was revoked before.
+// Delete revokes a consent permanently. Basiq stops fetching data under it. Errors: [ErrGone] if it was revoked before.
 // operationId: deleteConsent.
 func (s *ConsentsService) Delete(ctx context.Context, userID, consentID string) error {
 	return doNoContent(ctx, s.client, opDeleteConsent, []id{{"userID", userID}, {"consentID", consentID}}, by2(s.client.raw.DeleteConsent, userID, consentID))

@@ -12,15 +12,15 @@ import (
 )
 
 type (
-	// Enrich is what a bank's description of a transaction contains: who was paid, where and for what.
+	// Enrich holds the merchant, location and industry that Basiq derives from a bank's description of a transaction.
 	Enrich = gen.Enrich
-	// EnrichData is what Basiq adds to a transaction.
+	// EnrichData is the enrichment of a transaction.
 	EnrichData = gen.EnrichData
-	// EnrichMatchType is how the kind of business that was paid has been found.
+	// EnrichMatchType is the method by which Basiq determined the industry of a merchant.
 	EnrichMatchType = gen.EnrichMatchType
 )
 
-// How the kind of business was found.
+// The methods by which Basiq determines the industry of a merchant.
 const (
 	// EnrichMatchTypeMerchantFull: the merchant is known. Compare with both spellings.
 	EnrichMatchTypeMerchantFull          = gen.EnrichMatchTypeMerchantFull
@@ -31,15 +31,15 @@ const (
 	EnrichMatchTypeMCC = gen.EnrichMatchTypeMCC
 	// EnrichMatchTypeML: by machine learning.
 	EnrichMatchTypeML = gen.EnrichMatchTypeML
-	// EnrichMatchTypeNone: not found.
+	// EnrichMatchTypeNone: the industry is unknown.
 	EnrichMatchTypeNone = gen.EnrichMatchTypeNone
 )
 
-// EnrichQuery describes a transaction, of Basiq or elsewhere.
+// EnrichQuery describes a transaction, which may be from a source other than Basiq.
 type EnrichQuery struct {
 	// Description is the bank's text, for example "WOOLWORTHS 1234 SYDNEY NSW". Required, at least three characters.
 	Description string
-	// InstitutionID is the bank, for example "AU00000". Required.
+	// InstitutionID is the ID of the bank, for example "AU00000". Required.
 	InstitutionID string
 	// Country is "AU" or "NZ". Required.
 	Country string
@@ -56,23 +56,23 @@ var country = regexp.MustCompile(`^[A-Za-z]{2}$`)
 // minDescription is the minimum number of characters.
 const minDescription = 3
 
-// EnrichmentService finds out who was paid, where and for what.
+// EnrichmentService derives merchants, locations and industries from the descriptions of transactions.
 type EnrichmentService struct{ client *Client }
 
-// Get returns what the description of a transaction contains. Basiq's sandbox accepts 100 of these calls a month.
+// Get returns the enrichment of a transaction. Basiq's sandbox accepts 100 of these calls a month.
 // Errors: [ErrBadRequest], [ErrForbidden] if Basiq has not enabled it for the API key. operationId: getEnrich, which
 // the 3.0 document calls Enrich.
 func (s *EnrichmentService) Get(ctx context.Context, query EnrichQuery) (*Enrich, error) {
 	switch {
 	case utf8.RuneCountInString(strings.TrimSpace(query.Description)) < minDescription:
-		return nil, invalidInput(opGetEnrich.Name, "query", fmt.Sprintf("give a Description of %d characters at least", minDescription))
+		return nil, invalidInput(opGetEnrich.Name, "query", fmt.Sprintf("Description must have at least %d characters", minDescription))
 	case query.InstitutionID == "":
-		return nil, invalidInput(opGetEnrich.Name, "query", "give an InstitutionID")
+		return nil, invalidInput(opGetEnrich.Name, "query", "InstitutionID is required")
 	case !country.MatchString(query.Country):
-		return nil, invalidInput(opGetEnrich.Name, "query", `give a Country, such as "AU" or "NZ"`)
+		return nil, invalidInput(opGetEnrich.Name, "query", `Country must be a two-letter code, for example "AU" or "NZ"`)
 	}
 	if _, ok := query.Amount.Rat(); !ok && query.Amount != "" {
-		return nil, invalidInput(opGetEnrich.Name, "query", "the Amount is not a decimal number")
+		return nil, invalidInput(opGetEnrich.Name, "query", "Amount is not a decimal number")
 	}
 	answer, err := s.client.do(ctx, opGetEnrich, nil, send(s.client.raw.GetEnrich, &gen.GetEnrichParams{
 		Q: query.Description, Institution: query.InstitutionID, Country: query.Country, MCC: optional(query.MCC),

@@ -77,15 +77,15 @@ func TestEnrichment_Get_InvalidQuery(t *testing.T) {
 		change func(q *basiq.EnrichQuery)
 		want   string
 	}{
-		"missing description":   {func(q *basiq.EnrichQuery) { q.Description = "" }, "give a Description of 3 characters at least"},
-		"short description":     {func(q *basiq.EnrichQuery) { q.Description = "WO" }, "give a Description of 3 characters at least"},
-		"two non-ASCII letters": {func(q *basiq.EnrichQuery) { q.Description = "äö" }, "give a Description of 3 characters at least"},
-		"padded description":    {func(q *basiq.EnrichQuery) { q.Description = "  WO \t" }, "give a Description of 3 characters at least"},
-		"missing institution":   {func(q *basiq.EnrichQuery) { q.InstitutionID = "" }, "give an InstitutionID"},
-		"missing country":       {func(q *basiq.EnrichQuery) { q.Country = "" }, `give a Country, such as "AU" or "NZ"`},
-		"country name":          {func(q *basiq.EnrichQuery) { q.Country = "Australia" }, `give a Country, such as "AU" or "NZ"`},
-		"decimal comma":         {func(q *basiq.EnrichQuery) { q.Amount = "12,50" }, "the Amount is not a decimal number"},
-		"currency symbol":       {func(q *basiq.EnrichQuery) { q.Amount = "$12.50" }, "the Amount is not a decimal number"},
+		"missing description":   {func(q *basiq.EnrichQuery) { q.Description = "" }, "Description must have at least 3 characters"},
+		"short description":     {func(q *basiq.EnrichQuery) { q.Description = "WO" }, "Description must have at least 3 characters"},
+		"two non-ASCII letters": {func(q *basiq.EnrichQuery) { q.Description = "äö" }, "Description must have at least 3 characters"},
+		"padded description":    {func(q *basiq.EnrichQuery) { q.Description = "  WO \t" }, "Description must have at least 3 characters"},
+		"missing institution":   {func(q *basiq.EnrichQuery) { q.InstitutionID = "" }, "InstitutionID is required"},
+		"missing country":       {func(q *basiq.EnrichQuery) { q.Country = "" }, `Country must be a two-letter code, for example "AU" or "NZ"`},
+		"country name":          {func(q *basiq.EnrichQuery) { q.Country = "Australia" }, `Country must be a two-letter code, for example "AU" or "NZ"`},
+		"decimal comma":         {func(q *basiq.EnrichQuery) { q.Amount = "12,50" }, "Amount is not a decimal number"},
+		"currency symbol":       {func(q *basiq.EnrichQuery) { q.Amount = "$12.50" }, "Amount is not a decimal number"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -235,7 +235,7 @@ func TestErrors_NoTransactions(t *testing.T) {
 			s, client := newStub(t, ok(204, ""))
 			err := call(t, client)
 			require.ErrorIs(t, err, basiq.ErrNoTransactions)
-			require.EqualError(t, err, "basiq: "+name+": there are no transactions to summarise")
+			require.EqualError(t, err, "basiq: "+name+": no transactions in the period")
 			require.NotErrorIs(t, err, basiq.ErrNotFound)
 			assert.False(t, basiq.MayHaveSucceeded(err))
 			require.Len(t, s.seen(), 1)

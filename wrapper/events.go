@@ -8,22 +8,22 @@ import (
 )
 
 type (
-	// Event is something that has happened to a user or to what belongs to one.
+	// Event is a change to a user or to a resource of a user.
 	Event = gen.Event
-	// EventData is what an event is about, as it was then: its Type says what, and so which fields there are. An event has
-	// one: Data.First returns it, or nil.
+	// EventData is the changed resource at the time of the event. Its Type determines which fields are set. The Data of an
+	// event has at most one; Data.First returns it, or nil.
 	EventData = gen.EventData
-	// EventEntity is what an event is about.
+	// EventEntity is the type of a changed resource.
 	EventEntity = gen.EventEntity
-	// EventAction is what has happened to the entity.
+	// EventAction is a type of change to an entity.
 	EventAction = gen.EventAction
-	// EventType is a type of events.
+	// EventType is an event type.
 	EventType = gen.EventType
-	// EventTypeName is the id of an event type: an entity, a dot, and what happened to it.
+	// EventTypeName is the ID of an event type: the entity, a dot, and the action.
 	EventTypeName = gen.EventTypeName
 )
 
-// The types of events.
+// The event types.
 const (
 	EventTypeNameUserCreated           = gen.EventTypeNameUserCreated
 	EventTypeNameUserUpdated           = gen.EventTypeNameUserUpdated
@@ -44,7 +44,7 @@ const (
 	EventTypeNameConsentArchived       = gen.EventTypeNameConsentArchived
 )
 
-// What events are about.
+// The types of changed resources.
 const (
 	EventEntityUser         = gen.EventEntityUser
 	EventEntityConnection   = gen.EventEntityConnection
@@ -53,7 +53,7 @@ const (
 	EventEntityConsent      = gen.EventEntityConsent
 )
 
-// What can happen to an entity.
+// The types of changes to an entity.
 const (
 	EventActionCreated     = gen.EventActionCreated
 	EventActionUpdated     = gen.EventActionUpdated
@@ -77,12 +77,12 @@ var EventFields = eventFields{
 type eventFields struct {
 	UserID EqualField[Event, string]
 	Entity EqualField[Event, EventEntity]
-	// Type is what has happened to the entity.
+	// Type is the type of change to the entity.
 	Type EqualField[Event, EventAction]
 }
 
 // EventsService reads the events of users and their resources. It requires [APIVersion30]. [WebhooksService] delivers
-// events as they happen.
+// events when they occur.
 type EventsService struct{ client *Client }
 
 // List returns the application's events of the last seven days that the options select; see [EventListOptions].

@@ -8,7 +8,7 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest"
 )
 
-// connectedUser returns a client of a sandbox, and a user who has connected a bank there.
+// connectedUser returns a client for a sandbox, and the ID of a user who has connected a bank.
 func connectedUser() (client *basiq.Client, userID string, done func()) {
 	box, err := basiqtest.Start(basiqtest.WithSpeed(10_000))
 	if err != nil {

@@ -6,10 +6,10 @@ import (
 	"github.com/basiq-go/basiq-go/gen"
 )
 
-// Expenses is a summary of what a user has spent in a period, and for what.
+// Expenses is a summary of a user's expenses in a period, by category.
 type Expenses = gen.Expenses
 
-// ExpensesService summarizes what users spend. API 3.0 marks its operations as deprecated.
+// ExpensesService summarizes users' expenses. API 3.0 marks its operations as deprecated.
 //
 // Deprecated: use [ReportsService.Create] with [ReportTypeAffordability] and [ReportSubTypeExpense], or insights.
 type ExpensesService struct{ client *Client }

@@ -26,14 +26,14 @@ func (f Filter[T]) And(others ...Filter[T]) Filter[T] {
 	return Filter[T]{conditions: conditions}
 }
 
-// of is a field of no size that prevents conversions between types of different T.
+// of is a field of size 0 that prevents conversions between types of different T.
 type of[T any] [0]*T
 
-// String returns the filter in Basiq's syntax, for example "institution.id.eq('AU00000')". A field whose name depends on
-// the API version has that of API 3.0; a call sends the name for its version.
+// String returns the filter in Basiq's syntax, for example "institution.id.eq('AU00000')". Fields have their names in API
+// 3.0; a call sends the names for its API version.
 func (f Filter[T]) String() string { return f.in(v30) }
 
-// in returns the filter as an API version has it.
+// in returns the filter with the field names of an API version.
 func (f Filter[T]) in(version versionSet) string {
 	texts := make([]string, len(f.conditions))
 	for i, c := range f.conditions {
@@ -42,7 +42,7 @@ func (f Filter[T]) in(version versionSet) string {
 	return strings.Join(texts, ",")
 }
 
-// problem returns why the filter is invalid, or "".
+// problem returns the reason for an invalid filter, or "".
 func (f Filter[T]) problem() string {
 	for _, c := range f.conditions {
 		if problem := c.problem(); problem != "" {

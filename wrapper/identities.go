@@ -7,10 +7,10 @@ import (
 	"github.com/basiq-go/basiq-go/gen"
 )
 
-// Identity is a person or an organisation, as an institution knows them.
+// Identity holds the personal details of a user, or the details of an organization, at an institution.
 type Identity = gen.Identity
 
-// IdentitiesService reads who a user is, as institutions know them.
+// IdentitiesService reads the personal details of users at their institutions.
 type IdentitiesService struct{ client *Client }
 
 // List returns the user's identities. Errors: [ErrForbidden]. operationId: getUserIdentities.

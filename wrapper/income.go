@@ -6,13 +6,13 @@ import (
 	"github.com/basiq-go/basiq-go/gen"
 )
 
-// Income is a summary of a user's income in a period, by its sources.
+// Income is a summary of a user's income in a period, by source.
 type Income = gen.Income
 
-// IncomeFrequency is how often an income comes.
+// IncomeFrequency is the frequency of payments from a source of income.
 type IncomeFrequency = gen.IncomeFrequency
 
-// How often an income comes.
+// The frequencies of payments from a source of income.
 const (
 	IncomeFrequencyBiMonthly = gen.IncomeFrequencyBiMonthly
 	IncomeFrequencyBiWeekly  = gen.IncomeFrequencyBiWeekly

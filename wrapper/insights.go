@@ -9,37 +9,37 @@ import (
 )
 
 type (
-	// Insight is the result of comparing what is believed about a user with the data of the institutions.
+	// Insight is the result of verifying claims about a user against the data of the institutions.
 	Insight = gen.Insight
-	// InsightData is one result of an insight. Its fields depend on the InsightType of the insight.
+	// InsightData is a result of an insight. Its fields depend on the InsightType of the insight.
 	InsightData = gen.InsightData
-	// InsightMatch is the result of comparing one value. Match is nil if the value could not be verified; Error holds the
+	// InsightMatch is the result of comparing a value. If the value could not be verified, Match is nil and Error holds the
 	// reason. Confidence is between 0 and 1.
 	InsightMatch = gen.InsightMatch
-	// InsightKind is what an insight verifies.
+	// InsightKind is the subject of an insight.
 	InsightKind = gen.InsightKind
 	// VerifyAccount is an account to verify. The AccountType is optional.
 	VerifyAccount = gen.VerifyAccount
 	// VerifyIdentity is an identity to verify. Empty fields are not verified.
 	VerifyIdentity = gen.VerifyIdentity
-	// BalanceRange is a range of balances in the currency of the account, both limits included. Max is optional.
+	// BalanceRange is a range of balances in the currency of the account, including both limits. Max is optional.
 	BalanceRange = gen.BalanceRange
 	// CreateInsight is the argument of [InsightsService.Create]. Preview, outside the stability promise.
 	CreateInsight = gen.CreateInsight
-	// InsightType is a type of insights. Preview, outside the stability promise.
+	// InsightType is an insight type. Preview, outside the stability promise.
 	InsightType = gen.InsightType
-	// InsightTypeID is the ID of a type of insights. Preview, outside the stability promise.
+	// InsightTypeID is the ID of an insight type. Preview, outside the stability promise.
 	InsightTypeID = gen.InsightTypeID
 )
 
-// What an insight verifies.
+// The subjects of insights.
 const (
 	InsightKindAccount  = gen.InsightKindAccount
 	InsightKindBalance  = gen.InsightKindBalance
 	InsightKindIdentity = gen.InsightKindIdentity
 )
 
-// The types of insights. Preview, outside the stability promise.
+// The insight types. Preview, outside the stability promise.
 const (
 	InsightTypeIDAccount  = gen.InsightTypeIDAccount
 	InsightTypeIDBalance  = gen.InsightTypeIDBalance
@@ -71,9 +71,8 @@ type insightFields struct {
 	Kind EqualField[Insight, InsightKind]
 }
 
-// InsightsService verifies what is believed about a user with the data of the institutions. It requires [APIVersion30].
-// Each verification computes and stores a new insight, so it is not retried if it may have been carried out; see
-// [MayHaveSucceeded].
+// InsightsService verifies claims about a user against the data of the institutions. It requires [APIVersion30]. Each
+// verification computes and stores a new insight, so it is not retried if it may have succeeded; see [MayHaveSucceeded].
 type InsightsService struct{ client *Client }
 
 // List returns the user's insights that the options select; see [InsightListOptions]. Errors: [CodeInvalidContent] if Basiq
@@ -124,8 +123,8 @@ func (s *InsightsService) VerifyBalance(ctx context.Context, userID string, bala
 	return s.verify(ctx, opVerifyBalance, userID, sendTo(s.client.raw.GetBalanceInsights, userID, gen.VerifyBalance{Balance: balance}))
 }
 
-// VerifyIdentity compares a name, a phone number, an email address and a postal address with what the institutions know
-// about the user. The Data of the insight has one item, with the results of the fields that are not empty. Errors:
+// VerifyIdentity compares a name, a phone number, an email address and a postal address with the institutions' data about
+// the user. The Data of the insight has one item, with the results of the fields that are not empty. Errors:
 // [ErrInvalidInput] if all fields are empty, [CodeParameterNotValid] if a field is malformed. operationId:
 // getIdentityInsights.
 func (s *InsightsService) VerifyIdentity(ctx context.Context, userID string, identity VerifyIdentity) (*Insight, error) {
@@ -148,12 +147,12 @@ func (s *InsightsService) verify(ctx context.Context, op *Operation, userID stri
 const maxInsightUsers = 10
 
 // Create creates an insight of any type. Preview, outside the stability promise: Basiq has not documented the response,
-// so results may not fit [InsightData]. [ContextWithRawJSON] returns them all.
+// so [InsightData] may lack some results. [ContextWithRawJSON] returns all of them.
 //
 // The Data of the argument is any value that marshals to the JSON object of its type: a [VerifyAccount], a
 // [VerifyIdentity], or a map, for example map[string]any{"expense": "1000"}.
 //
-// Errors: [ErrInvalidInput] if there are no users or more than 10, if there is more than one for a type other than
+// Errors: [ErrInvalidInput] if the number of users is 0 or more than 10, if there is more than one for a type other than
 // [InsightTypeIDExpenseRatio], or if the Type or the Data is missing. operationId: createInsight.
 func (s *InsightsService) Create(ctx context.Context, insight CreateInsight) (*Insight, error) {
 	switch {
@@ -176,13 +175,13 @@ func (s *InsightsService) Create(ctx context.Context, insight CreateInsight) (*I
 	return get(ctx, s.client, opCreateInsight, nil, insightResource, send(s.client.raw.CreateInsight, insight))
 }
 
-// Types returns the types of insights that [InsightsService.Create] accepts. Preview, outside the stability promise.
+// Types returns the insight types that [InsightsService.Create] accepts. Preview, outside the stability promise.
 // operationId: getInsightTypes.
 func (s *InsightsService) Types(ctx context.Context) iter.Seq2[*InsightType, error] {
 	return list(ctx, s.client, opInsightTypes, nil, insightTypeResource, s.client.raw.GetInsightTypes, listOptions[InsightType]{})
 }
 
-// Type returns a type of insights. Preview, outside the stability promise. operationId: getInsightType.
+// Type returns an insight type. Preview, outside the stability promise. operationId: getInsightType.
 func (s *InsightsService) Type(ctx context.Context, typeID InsightTypeID) (*InsightType, error) {
 	return get(ctx, s.client, opInsightType, []id{{"typeID", string(typeID)}}, insightTypeResource, by1(s.client.raw.GetInsightType, string(typeID)))
 }

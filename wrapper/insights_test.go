@@ -12,7 +12,7 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-// Invalid arguments are errors before anything is sent.
+// Invalid arguments are rejected before a request is sent.
 func TestInsights_InvalidInput(t *testing.T) {
 	t.Parallel()
 	users := slices.Repeat([]string{userID}, 11)
@@ -130,7 +130,7 @@ func TestLists_Uncounted(t *testing.T) {
 	assert.Zero(t, insightPage.Total)
 }
 
-// A verification stores an insight, so that a call that may have been carried out is not retried and reports it.
+// A verification stores an insight, so it is not retried if it may have succeeded, and MayHaveSucceeded reports true.
 func TestInsights_VerifyAfterTimeout(t *testing.T) {
 	t.Parallel()
 	s, client := newStub(t, ok(http.StatusGatewayTimeout, ""), ok(200, insightJSON))

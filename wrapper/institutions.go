@@ -7,7 +7,7 @@ import (
 	"github.com/basiq-go/basiq-go/gen"
 )
 
-// Institution is a bank or the like, as API 2.1 describes it; connectors have taken its place.
+// Institution is a bank or another institution in API 2.1. Connectors replace institutions.
 type Institution = gen.Institution
 
 // InstitutionFields are the fields that [InstitutionsService.List] and [InstitutionsService.ListPublic] can filter by.
@@ -33,8 +33,8 @@ type institutionFields struct {
 	Stage MatchField[Institution, InstitutionStage]
 }
 
-// InstitutionsService lists the institutions that can be connected. Basiq documents it for API 2.1 only, but accepts
-// tokens of API 3.0. New programs use [ConnectorsService].
+// InstitutionsService lists the institutions that users can connect. Basiq documents it only for API 2.1, but accepts
+// tokens of API 3.0. New programs should use [ConnectorsService].
 type InstitutionsService struct{ client *Client }
 
 // List returns the institutions that the options select; see [InstitutionListOptions]. operationId: getInstitutions.

@@ -11,10 +11,10 @@ import (
 )
 
 // ErrListChanged is returned if a list changed while its pages were read: its size differs between two pages, or an item
-// occurs twice. Items may be missing or duplicated then. Discard what was read and start over, or read smaller lists, for
-// example the transactions of one account at a time.
+// occurs twice. Items may be missing or duplicated. Discard the items and start over, or read smaller lists, for example the
+// transactions of one account at a time.
 //
-// Duplicates are found among the last 16,384 items at least, so that the memory of a list does not grow with its length.
+// Duplicates are detected among at least the last 16,384 items, so that the memory of a list does not grow with its length.
 var ErrListChanged = errors.New("list changed while it was read")
 
 type pageBody[T any] struct {
@@ -64,16 +64,16 @@ func (r resource[T]) checkItems(items []T) (valid int, err error) {
 	return len(items), nil
 }
 
-// listHistory holds what is needed to detect that a list has changed, or that its links form a loop.
+// listHistory detects that a list has changed, or that its links form a loop.
 type listHistory[T any] struct {
 	size  int64
 	items recentSet
-	// cursors holds the hashes of all cursors that were followed.
+	// cursors holds the hashes of all used cursors.
 	cursors map[uint64]bool
 }
 
 // check returns the items of the next page. If the list has changed, it returns those before the change and an error. If
-// the link to the next page leads to one that was read already, it sets the page's err.
+// the link to the next page refers to a page that was already read, it sets the page's err.
 func (h *listHistory[T]) check(c collection[T], page *pageResult[T]) ([]T, error) {
 	if page.Total > 0 && h.size > 0 && page.Total != h.size {
 		return nil, fmt.Errorf("basiq: %s: %w: size was %d and is %d", c.op.Name, ErrListChanged, h.size, page.Total)
@@ -93,7 +93,7 @@ func (h *listHistory[T]) check(c collection[T], page *pageResult[T]) ([]T, error
 	}
 	h.cursors[hash(string(page.query))] = true
 	if page.Next != "" && h.cursors[hash(string(page.Next))] {
-		page.Next, page.err = "", unreadable(c.op, http.StatusOK, nil, fmt.Errorf("%w: it leads to a page that was read already", ErrBadPageLink))
+		page.Next, page.err = "", unreadable(c.op, http.StatusOK, nil, fmt.Errorf("%w: refers to a page that was already read", ErrBadPageLink))
 	}
 	return page.Items, nil
 }
@@ -101,10 +101,10 @@ func (h *listHistory[T]) check(c collection[T], page *pageResult[T]) ([]T, error
 // recentLimit is the number of keys in each generation of a recentSet.
 const recentLimit = 1 << 14
 
-// recentSet is a set of the last recentLimit keys at least, and of twice as many at most, as hashes of 64 bits.
+// recentSet is a set of the 64-bit hashes of the most recent keys: at least recentLimit and at most twice as many.
 type recentSet struct{ current, previous map[uint64]struct{} }
 
-// add adds a key. It reports false if the set contains the key. size is how many keys are expected in the near future.
+// add adds a key. It reports false if the set already contains the key. size is the expected number of further keys.
 func (s *recentSet) add(key string, size int) bool {
 	sum := hash(key)
 	if _, found := s.current[sum]; found {

@@ -9,10 +9,10 @@ import (
 )
 
 type (
-	// Merchant is a merchant with its place and its kind of business. Its ID is Merchant.ID. What Basiq does not know is
-	// empty, also the numbers of Location.Geometry.
+	// Merchant is a merchant with its location and industry. Its ID is Merchant.ID. Unknown fields are empty, including the
+	// numbers of Location.Geometry.
 	Merchant = gen.Merchant
-	// MerchantMatch is a merchant that a search found. MatchScore is between 0 and 1.
+	// MerchantMatch is a merchant that matches a search. MatchScore is between 0 and 1.
 	MerchantMatch = gen.MerchantMatch
 )
 
@@ -24,7 +24,7 @@ type MerchantQuery struct {
 	Name string
 	// Suburb is the suburb of the merchant.
 	Suburb string
-	// EntityType is the kind of business, for example "Individual/Sole Trader".
+	// EntityType is the type of business, for example "Individual/Sole Trader".
 	EntityType string
 }
 

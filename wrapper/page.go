@@ -16,13 +16,13 @@ import (
 // MaxPageSize is the maximum and the default page size; see [TransactionListOptions].
 const MaxPageSize = 500
 
-// ErrBadPageLink is returned if Basiq's link to the next page is not a URL, has no query, or leads to a page that has been
-// read already. Only the query of the link is used: every page is requested at the client's own base URL.
+// ErrBadPageLink is returned if Basiq's link to the next page is not a URL, does not have a query, or refers to a page that
+// was already read. The client uses only the query of the link and requests every page at its own base URL.
 var ErrBadPageLink = errors.New("invalid link to the next page")
 
-// A Cursor is an opaque position in a collection: the start of a page. It can be stored and used by another process; how
-// long Basiq accepts it is not documented. It belongs to the collection it was made for, and carries that call's filters
-// and page size. The empty Cursor is the position of the first page.
+// A Cursor is an opaque position in a collection: the start of a page. It can be stored and used by another process; its
+// lifetime is not documented. It is valid only for its collection, and contains the filters and the page size of the call
+// that returned it. The empty Cursor is the position of the first page.
 type Cursor string
 
 // valid reports whether the cursor can be part of a URL.
@@ -33,7 +33,7 @@ func (c Cursor) valid() bool {
 // PageError is an error of one page of a list. All lists return it, except for invalid arguments. To continue where the
 // list ended, pass its Cursor to the method that returns one page of the same collection.
 //
-//nolint:recvcheck // a PageError that was copied must print as safely
+//nolint:recvcheck // A copied PageError must also print safely.
 type PageError struct {
 	// Cursor is the position of the page that failed; empty for the first page. It contains filters: do not log it.
 	Cursor Cursor
@@ -94,8 +94,8 @@ func (c collection[T]) firstQuery() (string, error) {
 	return strings.Join(parts, "&"), nil
 }
 
-// collection is a paged collection of T. Each of its pages is one call. Lists that no document shows in pages are read
-// the same way: should they have pages, all of them are read.
+// collection is a paged collection of T. Each page is one call. Lists without documented paging are read in the same way, so
+// that all of their pages are read if Basiq adds paging.
 type collection[T any] struct {
 	client *Client
 	op     *Operation
@@ -107,18 +107,18 @@ type collection[T any] struct {
 	options  listOptions[T]
 	// query holds the other query parameters.
 	query url.Values
-	// sized is set if a page size is sent although the caller chose none.
+	// sized is set if a page size is always sent, even without PageSize.
 	sized bool
 	// uncounted is set if the size in a response may not be the number of items on all pages.
 	uncounted bool
-	// decode decodes a page; nil if it has the form of a pageBody.
+	// decode decodes a page; nil if the page has the structure of a pageBody.
 	decode func(answer answer) (*pageBody[T], error)
 	// key identifies an item if its ID alone does not; nil if it does. Items with an empty key may repeat.
 	key func(*T) string
 }
 
-// version returns the API version of the collection's requests. A public operation is sent without a token, which would
-// carry the version, and only API 2.1 documents it.
+// version returns the API version of the collection's requests. Requests of public operations do not have a token, which
+// would determine the version, and only API 2.1 documents them.
 func (c collection[T]) version() versionSet {
 	if c.op.public() {
 		return v21
@@ -135,9 +135,9 @@ type pageResult[T any] struct {
 
 	// query is the query of the page's request.
 	query Cursor
-	// body is the whole response if the caller asked for raw JSON.
+	// body is the whole response if the caller requested raw JSON.
 	body []byte
-	// err is what ends the list after the page's items: an item without an ID, or an invalid link to the next page.
+	// err ends the list after the page's items: an item without an ID, or an invalid link to the next page.
 	err error
 }
 
@@ -178,7 +178,7 @@ func (c collection[T]) page(ctx context.Context, at Cursor) (*pageResult[T], err
 	page := &pageResult[T]{Page: Page[T]{Items: list.Data, Total: list.Size}, query: Cursor(query)}
 	if answer.keepRaw(); raw != nil {
 		if page.Raw, err = rawItems(raw); err != nil || len(page.Raw) != len(list.Data) {
-			return nil, unreadable(c.op, answer.status, nil, errors.New("cannot tell the items apart"))
+			return nil, unreadable(c.op, answer.status, nil, errors.New("list cannot be split into items"))
 		}
 		page.body = raw
 	}
@@ -190,7 +190,7 @@ func (c collection[T]) page(ctx context.Context, at Cursor) (*pageResult[T], err
 	if list.Links.Next != "" {
 		next, err := nextCursor(list.Links.Next)
 		if err == nil && next == page.query {
-			err = fmt.Errorf("%w: it leads to its own page", ErrBadPageLink)
+			err = fmt.Errorf("%w: refers to its own page", ErrBadPageLink)
 		}
 		if err != nil {
 			page.err = unreadable(c.op, answer.status, nil, err)
@@ -220,8 +220,8 @@ func (c collection[T]) one(ctx context.Context, at Cursor) (*Page[T], error) {
 	return &page.Page, page.err
 }
 
-// all returns the items of all pages. Nothing is sent before the range begins. A page is requested when the one before it
-// has been used up, or with Prefetch, when the one before it begins.
+// all returns the items of all pages. No request is sent before the range begins. A page is requested after the last item of
+// the previous page, or with Prefetch, before its first item.
 func (c collection[T]) all(ctx context.Context) iter.Seq2[*T, error] {
 	return func(yield func(*T, error) bool) {
 		pages := pageFetcher[T]{collection: c}
@@ -279,8 +279,8 @@ func pageError(at Cursor, err error) error {
 	return &PageError{Cursor: at, Err: err}
 }
 
-// nextCursor returns the query of a link to the next page. The rest of the link is not used, because a gateway may write
-// it in any form. The link is not part of the errors, because it contains IDs.
+// nextCursor returns the query of a link to the next page. The rest of the link is not used, because a gateway may rewrite
+// it. Errors do not contain the link, because it contains IDs.
 func nextCursor(link string) (Cursor, error) {
 	next, err := url.Parse(link)
 	if err != nil {
@@ -289,7 +289,7 @@ func nextCursor(link string) (Cursor, error) {
 	cursor := Cursor(strings.Clone(next.RawQuery)) // so that it does not keep the page in memory
 	switch {
 	case next.User != nil: // no gateway writes credentials into a link: the server may have repeated ours
-		return "", fmt.Errorf("%w: it contains credentials", ErrBadPageLink)
+		return "", fmt.Errorf("%w: contains credentials", ErrBadPageLink)
 	case cursor == "":
 		return "", fmt.Errorf("%w: missing query", ErrBadPageLink)
 	case !cursor.valid():

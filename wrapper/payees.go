@@ -7,11 +7,11 @@ import (
 	"github.com/basiq-go/basiq-go/gen"
 )
 
-// Payee is a recipient of payments that a user has saved at an institution. Its details are in the field that PayeeType
-// names: Domestic, Biller, International or DigitalWallet.
+// Payee is a payment recipient that a user has saved at an institution. Its details are in the field that PayeeType
+// specifies: Domestic, Biller, International or DigitalWallet.
 type Payee = gen.Payee
 
-// The documented values of the PayeeType of a [Payee]. Institutions may send others.
+// The documented values of the PayeeType of a [Payee]. Institutions may send other values.
 const (
 	PayeeTypeDomestic      = "domestic"
 	PayeeTypeBiller        = "biller"

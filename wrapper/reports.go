@@ -15,25 +15,25 @@ import (
 type (
 	// Report is a report on users' data. In a list it has no Data.
 	Report = gen.Report
-	// ReportData is what a report says.
+	// ReportData holds the contents of a report.
 	ReportData = gen.ReportData
-	// ReportMetric is a figure or a flag of a report, such as the monthly salary.
+	// ReportMetric is a number or a flag in a report, such as the monthly salary.
 	ReportMetric = gen.ReportMetric
 	// ReportGroup is one kind of income, expense or liability in a report, with its transactions.
 	ReportGroup = gen.ReportGroup
 	// ReportType is a type of report.
 	ReportType = gen.ReportType
-	// CreateReport is the report to make; [ReportFilterString] and [ReportFilterStrings] make its filters.
+	// CreateReport specifies the report to create. [ReportFilterString] and [ReportFilterStrings] create its filters.
 	CreateReport = gen.CreateReport
-	// ReportFilter is one choice of what a report is about.
+	// ReportFilter is a filter that limits the data in a report.
 	ReportFilter = gen.ReportFilter
-	// ReportFilterName is what a filter of a report chooses.
+	// ReportFilterName is the name of a report filter.
 	ReportFilterName = gen.ReportFilterName
-	// ReportMetricFormat is how to show the value of a metric.
+	// ReportMetricFormat is a format for the value of a metric.
 	ReportMetricFormat = gen.ReportMetricFormat
 )
 
-// ReportTransaction is a transaction that a report is made of.
+// ReportTransaction is a transaction in a report.
 type ReportTransaction struct{ Transaction }
 
 // Filters of reports. [ReportsService.Types] returns the filters of each type.
@@ -41,22 +41,22 @@ const (
 	// ReportFilterNameFromDate and ReportFilterNameToDate: the first and the last day, a [Date].
 	ReportFilterNameFromDate = gen.ReportFilterNameFromDate
 	ReportFilterNameToDate   = gen.ReportFilterNameToDate
-	// ReportFilterNameAccounts and ReportFilterNameUsers: lists of ids, for affordability reports; five users at most.
+	// ReportFilterNameAccounts and ReportFilterNameUsers: lists of IDs, for affordability reports, with at most five users.
 	ReportFilterNameAccounts = gen.ReportFilterNameAccounts
 	ReportFilterNameUsers    = gen.ReportFilterNameUsers
-	// ReportFilterNameIncludeMetrics and ReportFilterNameIncludeGroups: lists of ids such as "ME002" and "EXP-016", for
-	// affordability reports. An empty list shows all; [ReportFilterNone] shows none.
+	// ReportFilterNameIncludeMetrics and ReportFilterNameIncludeGroups: lists of IDs such as "ME002" and "EXP-016", for
+	// affordability reports. An empty list selects all; [ReportFilterNone] selects none.
 	ReportFilterNameIncludeMetrics = gen.ReportFilterNameIncludeMetrics
 	ReportFilterNameIncludeGroups  = gen.ReportFilterNameIncludeGroups
 	// ReportFilterNameReportSubType: [ReportSubTypeIncome] or [ReportSubTypeExpense], for affordability reports. The report
-	// shows the metrics and groups of that kind only.
+	// contains only the metrics and groups of that kind.
 	ReportFilterNameReportSubType = gen.ReportFilterNameReportSubType
-	// ReportFilterNameAccount and ReportFilterNameUser: one id, for bank statements.
+	// ReportFilterNameAccount and ReportFilterNameUser: an ID, for bank statements.
 	ReportFilterNameAccount = gen.ReportFilterNameAccount
 	ReportFilterNameUser    = gen.ReportFilterNameUser
 )
 
-// How to show the value of a metric.
+// Formats for the value of a metric.
 const (
 	ReportMetricFormatInteger = gen.ReportMetricFormatInteger
 	ReportMetricFormatMoney   = gen.ReportMetricFormatMoney
@@ -69,7 +69,7 @@ const (
 const (
 	// ReportTypeAffordability: what consumers can afford.
 	ReportTypeAffordability = "CON_AFFOR_01"
-	// ReportTypeBusinessAffordability: what an organization can afford. Basiq has to enable it for the application, and sets
+	// ReportTypeBusinessAffordability: what an organization can afford. Basiq must enable it for the application, and sets
 	// the last day to the current day.
 	ReportTypeBusinessAffordability = "BUS_AFFOR_01"
 	// ReportTypeStatement: the bank statement of one account.
@@ -158,7 +158,7 @@ const maxReportTitle = 50
 //	})
 //
 // The daily limit is the number of users created on that day, at most 1,000. Errors: [ErrInvalidInput] if the type, the
-// title or the name of a filter is missing, if the title has more than 50 characters, or if a filter is duplicate;
+// title or the name of a filter is missing, if the title has more than 50 characters, or if a filter is a duplicate;
 // [ErrBadRequest], also if a user has no active consent; [ErrForbidden]. operationId: createReport.
 func (s *ReportsService) Create(ctx context.Context, report CreateReport) (*Job, error) {
 	switch {
@@ -177,13 +177,13 @@ func (s *ReportsService) Create(ctx context.Context, report CreateReport) (*Job,
 		names[filter.Name] = true
 	}
 	if report.Filters == nil {
-		report.Filters = []ReportFilter{} // Basiq wants a list
+		report.Filters = []ReportFilter{} // Basiq requires a list.
 	}
 	return startJob(ctx, s.client, opCreateReport, nil, [2]string{}, send(s.client.raw.CreateReport, report))
 }
 
-// Get returns a report. Its Data, and parts of it, are nil if Basiq sends none. The ExpiresAt of a report in a list is
-// the end of the time it can be read. Errors: [ErrResponseTooLarge]. operationId: retrieveReport.
+// Get returns a report. Its Data, and parts of it, are nil if the response does not contain them. A report can be read
+// until the ExpiresAt that [ReportsService.List] returns. Errors: [ErrResponseTooLarge]. operationId: retrieveReport.
 func (s *ReportsService) Get(ctx context.Context, reportID string) (*Report, error) {
 	return get(ctx, s.client, opRetrieveReport, []id{{"reportID", reportID}}, reportResource, by1(s.client.raw.RetrieveReport, reportID))
 }
@@ -242,8 +242,8 @@ var reportResource = resource[Report]{"report", func(r *Report) (string, string)
 
 var reportTypeResource = resource[ReportType]{"", func(t *ReportType) (string, string) { return "", withoutList(t).ID }}
 
-// withoutList returns the report type in a list of one. The documents give a single report type the schema of a list, which
-// can have an ID of its own. The result has no ID if t is a list of several or none.
+// withoutList returns the report type in a list of one. The documents describe a single report type with the schema of a
+// list, which can have its own ID. The result has no ID unless the list has exactly one item.
 func withoutList(t *ReportType) *ReportType {
 	switch isList := t.ID == "" || strings.EqualFold(t.Type, "list"); {
 	case !isList || t.Data == nil:

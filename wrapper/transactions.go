@@ -8,25 +8,25 @@ import (
 )
 
 type (
-	// Transaction is a credit to or debit from an account. Its Balance is empty in open banking: do not compute a running
-	// balance from it.
+	// Transaction is a credit to or debit from an account. Its Balance is empty in open banking, so it cannot be used as a
+	// running balance.
 	Transaction = gen.Transaction
-	// TransactionStatus is whether a transaction is pending or posted.
+	// TransactionStatus is the status of a transaction: pending or posted.
 	TransactionStatus = gen.TransactionStatus
-	// TransactionDirection is whether a transaction is a credit or a debit.
+	// TransactionDirection is the direction of a transaction: credit or debit.
 	TransactionDirection = gen.TransactionDirection
-	// TransactionClass is what kind of transaction it is.
+	// TransactionClass is the class of a transaction.
 	TransactionClass = gen.TransactionClass
 )
 
-// Whether a transaction is posted.
+// The statuses of a transaction.
 const (
-	// TransactionStatusPending: approved; the next refresh replaces it by a transaction with another ID.
+	// TransactionStatusPending: approved. The next refresh replaces the transaction with one that has another ID.
 	TransactionStatusPending = gen.TransactionStatusPending
 	TransactionStatusPosted  = gen.TransactionStatusPosted
 )
 
-// Credit or debit.
+// The directions of a transaction.
 const (
 	TransactionDirectionCredit = gen.TransactionDirectionCredit
 	TransactionDirectionDebit  = gen.TransactionDirectionDebit
@@ -34,7 +34,7 @@ const (
 	TransactionDirectionUnknown = gen.TransactionDirectionUnknown
 )
 
-// What kind of transaction it is.
+// The classes of a transaction.
 const (
 	TransactionClassBankFee        = gen.TransactionClassBankFee
 	TransactionClassPayment        = gen.TransactionClassPayment
@@ -77,8 +77,8 @@ type TransactionsService struct{ client *Client }
 
 // List returns the user's transactions that the options select; see [TransactionListOptions]. They are
 // ordered by account, pending ones first, then by date with the latest first. The next refresh deletes pending
-// transactions and returns them with other IDs: do not store them as posted ones. A pointer to a transaction keeps its
-// page in memory.
+// transactions and fetches them again with other IDs, so do not store them as posted transactions. A pointer to a
+// transaction keeps its page in memory.
 //
 // If transactions are added or removed while the pages are read, for example by a refresh, the list ends with
 // [ErrListChanged]. Discard what was read and start over, or read one account at a time. operationId: getTransactions.
@@ -86,10 +86,10 @@ func (s *TransactionsService) List(ctx context.Context, userID string, options .
 	return s.collection(userID, options).all(ctx)
 }
 
-// Page returns one page of [TransactionsService.List]: the first for an empty Cursor, then the Next of each page. A
-// Cursor contains the options of the first page; later options have no effect. With [ErrBadPageLink] the page itself is
-// returned too, and its items are valid. Errors: [ErrBadRequest] if Basiq does not accept the Cursor. operationId:
-// getTransactions.
+// Page returns one page of [TransactionsService.List]. The empty Cursor selects the first page; the Next of a page selects
+// the page after it. A Cursor contains the options of the first page; later options have no effect. If the error is
+// [ErrBadPageLink], the page is also returned, and its items are valid. Errors: [ErrBadRequest] if Basiq does not accept the
+// Cursor. operationId: getTransactions.
 func (s *TransactionsService) Page(ctx context.Context, userID string, at Cursor, options ...TransactionListOptions) (*Page[Transaction], error) {
 	return s.collection(userID, options).one(ctx, at)
 }

@@ -20,7 +20,7 @@ type Webhook struct {
 }
 
 type (
-	// CreateWebhook is the webhook to create.
+	// CreateWebhook specifies the webhook to create.
 	CreateWebhook = gen.CreateWebhook
 	// UpdateWebhook is a webhook's new configuration.
 	UpdateWebhook = gen.UpdateWebhook
@@ -30,7 +30,7 @@ type (
 	WebhookMessage = gen.WebhookMessage
 	// WebhookAttemptStatus is the result of a delivery attempt.
 	WebhookAttemptStatus = gen.WebhookAttemptStatus
-	// WebhookTestMessage is the test message to send.
+	// WebhookTestMessage specifies the test message to send.
 	WebhookTestMessage = gen.WebhookTestMessage
 )
 
@@ -85,7 +85,7 @@ func (s *WebhooksService) list() collection[gen.Webhook] {
 	return collection[gen.Webhook]{
 		client: s.client, op: opListWebhooks, resource: webhookResource,
 		request: s.client.raw.ListAppWebhooks,
-		// In the documents' example data is an object if there is one webhook.
+		// In the documented example, data is an object if there is one webhook.
 		decode: func(answer answer) (*pageBody[gen.Webhook], error) {
 			list, err := decodeResponse[gen.WebhookList](answer)
 			if err != nil {

@@ -8,7 +8,7 @@ import (
 	"github.com/basiq-go/basiq-go/gen"
 )
 
-// userCount is how many users were created and deleted.
+// userCount holds the numbers of users that were created and deleted.
 type userCount struct{ created, deleted int }
 
 // userCounts holds the counts of days.
@@ -20,7 +20,7 @@ func (counts userCounts) add(now time.Time, more userCount) {
 	counts[at] = userCount{sum.created + more.created, sum.deleted + more.deleted}
 }
 
-// between returns the counts of the days from first on and before end.
+// between returns the counts of the days from first to the day before end.
 func (counts userCounts) between(first, end time.Time) userCount {
 	var sum userCount
 	for at, count := range counts {
@@ -32,10 +32,10 @@ func (counts userCounts) between(first, end time.Time) userCount {
 	return sum
 }
 
-// maxIntervals bounds the response, which no document does.
+// maxIntervals limits the size of the response. The limit is not documented.
 const maxIntervals = 400
 
-// analyticsTypes are the types of connections by their methods.
+// analyticsTypes maps connection methods to types of connections.
 var analyticsTypes = map[gen.ConnectionMethod]gen.AnalyticsConnectionType{
 	gen.ConnectionMethodOpenBanking: gen.AnalyticsConnectionTypeCDR,
 	gen.ConnectionMethodWeb:         gen.AnalyticsConnectionTypeWeb,
@@ -144,7 +144,7 @@ func (s *Sandbox) getUserAnalytics(c *call) (response, error) {
 	}}, nil
 }
 
-// connectedUsers counts the users with a connection of one of the types that was made before end.
+// connectedUsers counts the users with a connection of one of the types that was created before end.
 func (s *Sandbox) connectedUsers(types []gen.AnalyticsConnectionType, end time.Time) object {
 	users := map[gen.AnalyticsConnectionType]int{}
 	total := 0

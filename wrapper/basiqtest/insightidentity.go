@@ -13,13 +13,13 @@ import (
 // unmarshalBody decodes a JSON object.
 func unmarshalBody(body []byte, v any) error { return json.Unmarshal(body, v) }
 
-// The forms of the fields of an identity verification. That they are checked is documented; the forms are not.
+// The formats of the fields of an identity verification. The check is documented; the formats are not.
 var (
 	phoneForm = regexp.MustCompile(`^\+?[0-9][0-9 ()-]{5,18}$`)
 	nameForm  = regexp.MustCompile(`^[\p{L}\p{M}0-9 .,'’&()-]+$`)
 )
 
-// believed is what an institution knows about a user, in the forms that are compared.
+// believed holds an institution's data about a user, normalized for comparison.
 type believed struct{ names, phones, emails, addresses []string }
 
 func (s *Sandbox) readIdentityVerification(body []byte) (verification, error) {
@@ -54,7 +54,7 @@ func (s *Sandbox) readIdentityVerification(body []byte) (verification, error) {
 	}, nil
 }
 
-// believed returns what the user's institutions know. A masked phone number is unknown.
+// believed returns the data of the user's institutions. It omits masked phone numbers.
 func (u *user) believed(now time.Time) believed {
 	var all believed
 	for _, conn := range u.connections {
@@ -77,7 +77,7 @@ func (u *user) believed(now time.Time) believed {
 	return all
 }
 
-// compareAny reports whether a value equals one of those that the institutions know, after fold.
+// compareAny reports whether a value equals one of the institutions' values after both are normalized with fold.
 func compareAny(value string, known []string, fold func(string) string) object {
 	if len(known) == 0 {
 		return unverified(value, "No institution of the user shares this.")
@@ -96,7 +96,7 @@ func foldText(text string) string {
 	return strings.Join(words, " ")
 }
 
-// foldPhone returns the digits of an Australian phone number as dialed in the country.
+// foldPhone returns the digits of an Australian phone number in national format.
 func foldPhone(phone string) string {
 	digits := digitsOnly(phone)
 	if rest, international := strings.CutPrefix(digits, "61"); international {

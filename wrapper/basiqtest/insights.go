@@ -12,19 +12,19 @@ import (
 	"github.com/basiq-go/basiq-go/gen"
 )
 
-// insight is a stored comparison of what is believed about a user with the data of the institutions. It never changes.
+// insight is a stored result of verifying claims about a user. It never changes.
 type insight struct {
 	id      string
 	user    *user
 	created time.Time
-	kind    gen.InsightKind // "" if no document names it
+	kind    gen.InsightKind // "" if not documented
 	data    []object
 }
 
 const (
-	// insightsPerPage is documented.
+	// insightsPerPage is the documented page size.
 	insightsPerPage = 20
-	// maxInsightsKept bounds the insights of a user, so that a sandbox may run for days. The oldest are dropped first.
+	// maxInsightsKept limits the insights of a user, so that a sandbox can run for days. The oldest are removed first.
 	maxInsightsKept = 1000
 )
 
@@ -83,7 +83,7 @@ func (c *call) insightConditions() (filterConditions, error) {
 	return found, nil
 }
 
-// listUserInsights lists the latest first. No document shows an order.
+// listUserInsights lists the newest insight first. The order is not documented.
 func (s *Sandbox) listUserInsights(c *call) (response, error) {
 	u, err := s.user(c)
 	if err != nil {
@@ -137,7 +137,7 @@ func (s *Sandbox) getInsightByID(c *call) (response, error) {
 // verification computes the results of an insight about a user.
 type verification func(u *user, now time.Time) []object
 
-// verify responds with a new insight about the user that the path names.
+// verify responds with a new insight about the user in the path.
 func (s *Sandbox) verify(c *call, kind gen.InsightKind, read func(body []byte) (verification, error)) (response, error) {
 	u, err := s.user(c)
 	if err != nil {
@@ -195,7 +195,7 @@ func (s *Sandbox) readAccountVerification(body []byte) (verification, error) {
 	}, nil
 }
 
-// maskedDigits matches an account number of which some digits are hidden.
+// maskedDigits matches an account number with masked digits.
 var maskedDigits = regexp.MustCompile(`[xX*•]`)
 
 // compareNumber compares the account number, with or without the BSB before it.

@@ -8,7 +8,7 @@ import (
 	"github.com/basiq-go/basiq-go/gen"
 )
 
-// insightType is a type of insights that createInsight accepts. No document shows names, descriptions and schemas.
+// insightType is an insight type that createInsight accepts. The names, descriptions and schemas are not documented.
 type insightType struct {
 	id                gen.InsightTypeID
 	kind              gen.InsightKind // "" if the results are not documented
@@ -36,7 +36,7 @@ func insightTypes() []insightType {
 			schema([]string{"balance"}, object{"balance": limits}), (*Sandbox).readBalanceVerification,
 		},
 		{
-			gen.InsightTypeIDAccount, gen.InsightKindAccount, "Account", "Compares a number and a type with those of each account.", false,
+			gen.InsightTypeIDAccount, gen.InsightKindAccount, "Account", "Compares an account number and type with each account.", false,
 			schema([]string{"accountNumber"}, object{"accountNumber": text, "accountType": text}), (*Sandbox).readAccountVerification,
 		},
 		{
@@ -77,10 +77,10 @@ func (s *Sandbox) getInsightType(c *call) (response, error) {
 	return response{}, resourceNotFound()
 }
 
-// maxInsightUsers is documented.
+// maxInsightUsers is the documented limit.
 const maxInsightUsers = 10
 
-// createInsight creates an insight. An insight whose results are not documented has none.
+// createInsight creates an insight. If the results of its type are not documented, it does not have any.
 func (s *Sandbox) createInsight(c *call) (response, error) {
 	var request struct {
 		Users []string

@@ -7,11 +7,11 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest/internal/bank"
 )
 
-// entityType is the kind of business of all merchants.
+// entityType is the entity type of all merchants.
 const entityType = "Australian Private Company"
 
-// merchantSearch finds merchants by number and by a part of their name. The match score of a whole name or number is 1, and
-// that of a part is its share of the name.
+// merchantSearch finds merchants by number and by a part of their name. The match score of a complete name or number is 1. A
+// partial match scores the fraction of the name that it covers.
 func (s *Sandbox) merchantSearch(c *call) (response, error) {
 	query, err := c.parameters()
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// payee is a payee that a user has saved at the bank of a connection. All of it is made up.
+// payee is a payee that a user has saved at the bank of a connection. All payees are fictitious.
 type payee struct {
 	id, kind   string
 	connection *connection
@@ -19,7 +19,7 @@ type payee struct {
 // defaultPayees is the documented page size.
 const defaultPayees = 25
 
-// savedPayees are the payees that everyone has saved, with their ages in days.
+// savedPayees are the payees of every user, with their ages in days.
 var savedPayees = []struct {
 	key, kind, nickname string
 	age                 int
@@ -83,7 +83,7 @@ func (p *payee) property(name string) string {
 	}
 }
 
-// getPayees has a next link with limit and cursor, as the document shows it.
+// getPayees returns a page of payees. Its next link contains limit and cursor, as in the document.
 func (s *Sandbox) getPayees(c *call) (response, error) {
 	u, err := s.user(c)
 	if err != nil {
