@@ -243,17 +243,25 @@ func ended(err error) error {
 	return err
 }
 
-// hasConsent reports whether the user has an active consent. An update of a consent revokes the old one.
+// hasConsent reports whether the user has an active consent. An update of a consent revokes the old one. A list without
+// any consent is read twice.
 func (m *Mirror) hasConsent(ctx context.Context, userID string) (bool, error) {
-	for c, err := range m.client.Consents.List(ctx, userID) {
-		if errors.Is(err, basiq.ErrNotFound) { // the user was deleted
-			return false, nil
+	for range 2 {
+		empty := true
+		for c, err := range m.client.Consents.List(ctx, userID) {
+			if errors.Is(err, basiq.ErrNotFound) { // the user was deleted
+				return false, nil
+			}
+			if err != nil {
+				return false, err
+			}
+			if cmp.Or(c.Status, basiq.ConsentStatusActive) == basiq.ConsentStatusActive {
+				return true, nil
+			}
+			empty = false
 		}
-		if err != nil {
-			return false, err
-		}
-		if cmp.Or(c.Status, basiq.ConsentStatusActive) == basiq.ConsentStatusActive {
-			return true, nil
+		if !empty {
+			break
 		}
 	}
 	return false, nil

@@ -272,9 +272,13 @@ func (r *run) dropGone(ctx context.Context, st *state, gone []string, began time
 			return err
 		}
 		was := st.accounts[id]
+		deleted, err := r.connectionDeleted(ctx, was.connectionID)
+		if err != nil {
+			return err
+		}
 		b := &batch{userID: r.userID, at: began.UTC().Format(instantFormat)}
 		switch {
-		case r.connections[was.connectionID] == nil, was.missingFrom != "" && r.confirmed(was.missingFrom, began):
+		case deleted, was.missingFrom != "" && r.confirmed(was.missingFrom, began):
 			rows, err := r.store.rows(ctx, r.userID, id, "")
 			if err != nil {
 				return err
@@ -299,6 +303,19 @@ func (r *run) dropGone(ctx context.Context, st *state, gone []string, began time
 	return nil
 }
 
+// connectionDeleted reports whether a connection does not exist. A list that lacks it is not enough.
+func (r *run) connectionDeleted(ctx context.Context, connectionID string) (bool, error) {
+	if r.connections[connectionID] != nil {
+		return false, nil
+	}
+	r.result.Requests++
+	_, err := r.client.Connections.Get(ctx, r.userID, connectionID)
+	if errors.Is(err, basiq.ErrNotFound) {
+		return true, nil
+	}
+	return false, err
+}
+
 // complete writes the connections and consents, which accounts are superseded, and what [Relink] asks for.
 func (r *run) complete(ctx context.Context, st *state, superseded map[string]string) error {
 	b := &batch{userID: r.userID, superseded: map[string]string{}}
@@ -321,7 +338,13 @@ func (r *run) complete(ctx context.Context, st *state, superseded map[string]str
 	}
 	for old, newer := range superseded {
 		was, replacement := st.accounts[old], st.accounts[newer]
-		if was.version == "" || was.frozen || !replacement.settled || r.connections[was.connectionID] != nil {
+		if was.version == "" || was.frozen || !replacement.settled {
+			continue
+		}
+		if deleted, err := r.connectionDeleted(ctx, was.connectionID); err != nil || !deleted {
+			if err != nil {
+				return err
+			}
 			continue
 		}
 		if err := r.freeze(ctx, st, old, newer); err != nil {
