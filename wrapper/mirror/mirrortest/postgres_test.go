@@ -30,10 +30,6 @@ var postgres struct {
 }
 
 func TestMain(m *testing.M) {
-	if os.Getenv("MIRRORTEST_SYNCER") != "" {
-		syncer()
-		return
-	}
 	code := m.Run()
 	if postgres.stop != nil {
 		postgres.stop()
