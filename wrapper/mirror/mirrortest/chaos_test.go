@@ -64,7 +64,8 @@ type chaos struct {
 	users     []*chaosUser
 	header    http.Header
 
-	syncs, failed, deaths, vanished, rows, changes int
+	syncs, failed, deaths, rows, changes int
+	errors                               map[string]int
 }
 
 type chaosUser struct {
@@ -96,7 +97,7 @@ func runChaos(t *testing.T, dialect mirror.Dialect, seed uint64) {
 		defer close(processes[i].commands)
 	}
 	synctest.Test(t, func(t *testing.T) {
-		c := &chaos{T: t, random: rand.New(rand.NewPCG(seed, 3)), database: d, proxy: p, processes: processes, replies: replies}
+		c := &chaos{T: t, random: rand.New(rand.NewPCG(seed, 3)), database: d, proxy: p, processes: processes, replies: replies, errors: map[string]int{}}
 		c.db = d.open(t)
 		defer func() { _ = c.db.Close() }()
 		store := d.store(t, c.db)
@@ -119,6 +120,9 @@ func runChaos(t *testing.T, dialect mirror.Dialect, seed uint64) {
 		}
 		t.Logf("%d syncs, %d failed, %d processes killed, %d requests, %d transactions changed by the bank; %d rows and %d changes compared",
 			c.syncs, c.failed, c.deaths, p.requests.Load(), len(p.overlay), c.rows, c.changes)
+		for text, count := range c.errors {
+			t.Logf("%d × %s", count, text)
+		}
 	})
 }
 
@@ -173,6 +177,7 @@ func (c *chaos) do(commands ...command) []reply {
 		c.syncs++
 		if r.Err != "" {
 			c.failed++
+			c.errors[r.Err]++
 		}
 		if r.Died {
 			c.deaths++
@@ -196,6 +201,7 @@ func (c *chaos) day() {
 
 // act does something to a user at the bank or at Basiq.
 func (c *chaos) act(u *chaosUser) {
+	defer func() { c.proxy.lists = nil }()
 	ctx := context.Background()
 	var connection string
 	if len(u.connections) > 0 {
