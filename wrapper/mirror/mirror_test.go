@@ -1,7 +1,13 @@
 package mirror_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -24,6 +30,40 @@ type fixture struct {
 	store   *mirror.Memory
 	mirror  *mirror.Mirror
 	user    string
+	// rewrite changes the JSON of list responses; nil changes nothing. path is that of the request.
+	rewrite func(path string, list map[string]any)
+}
+
+// RoundTrip implements [http.RoundTripper].
+func (f *fixture) RoundTrip(r *http.Request) (*http.Response, error) {
+	response, err := f.sandbox.HTTPClient().Transport.RoundTrip(r)
+	if err != nil || f.rewrite == nil || r.Method != http.MethodGet {
+		return response, err
+	}
+	defer func() { _ = response.Body.Close() }()
+	var list map[string]any
+	decoder := json.NewDecoder(response.Body)
+	decoder.UseNumber()
+	if err := decoder.Decode(&list); err != nil {
+		return nil, err
+	}
+	f.rewrite(r.URL.Path, list)
+	body, err := json.Marshal(list)
+	response.Body, response.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	response.Header.Del("Content-Length")
+	return response, err
+}
+
+// isTransactions reports whether a path is that of a list of transactions.
+func isTransactions(path string) bool { return strings.HasSuffix(path, "/transactions") }
+
+// filterData removes items from a list.
+func filterData(list map[string]any, remove func(item map[string]any) bool) {
+	data, _ := list["data"].([]any)
+	data = slices.DeleteFunc(data, func(item any) bool { return remove(item.(map[string]any)) })
+	list["data"] = data
+	delete(list, "count") // other pages would have another size
+	delete(list, "size")
 }
 
 // run runs a test in a bubble with a user who has no connection yet.
@@ -32,7 +72,7 @@ func run(t *testing.T, test func(f *fixture), options ...mirror.Option) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fixture{T: t, sandbox: basiqtest.New(t), store: new(mirror.Memory)}
 		var err error
-		f.client, err = f.sandbox.NewClient()
+		f.client, err = f.sandbox.NewClient(basiq.WithHTTPClient(&http.Client{Transport: f}))
 		require.NoError(t, err)
 		f.mirror, err = mirror.New(f.client, f.store, options...)
 		require.NoError(t, err)

@@ -167,4 +167,3 @@ func nullMinor(minor int64, ok bool) any {
 	}
 	return minor
 }
-
