@@ -86,7 +86,9 @@ func (s *SQL) deletions(ctx context.Context, userID string) ([]Deletion, error) 
 		case string:
 			d.Time, _ = time.Parse(instantFormat, at)
 		}
-		d.ConsentIDs = strings.Fields(consents)
+		if consents != "" {
+			d.ConsentIDs = strings.Fields(consents)
+		}
 		all = append(all, d)
 		return nil
 	}, userID)

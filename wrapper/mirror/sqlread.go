@@ -117,7 +117,9 @@ func (s *SQL) changes(ctx context.Context, userID string, after Position, limit 
 		if err := scan(&c.Position, &c.Kind, &c.AccountID, &c.TransactionID, &c.Day, &c.PendingID, &candidates, &payload); err != nil {
 			return err
 		}
-		c.Candidates = strings.Fields(candidates)
+		if candidates != "" {
+			c.Candidates = strings.Fields(candidates)
+		}
 		if payload != "" && c.Kind != KindRemoved {
 			c.Transaction = new(basiq.Transaction)
 			var mistyped *api.MistypedError

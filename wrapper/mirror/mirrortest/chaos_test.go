@@ -34,6 +34,9 @@ var (
 // syncers is how many processes sync the same user at once.
 const syncers = 3
 
+// apiKey is the public API key of all sandboxes.
+const apiKey = "basiqtest-not-a-real-api-key"
+
 // TestChaos compares the mirror with the sandbox while everything goes wrong: three processes sync the same user at once,
 // their clocks differ by two minutes, they are killed at random statements, statements and commits fail, one in twenty
 // responses is faulty or empty, lists shift between their pages, and connections are refreshed, deleted, connected again
@@ -92,7 +95,7 @@ func runChaos(t *testing.T, dialect mirror.Dialect, seed uint64) {
 			Seed: seed*1000 + uint64(i)*100, Dialect: d.dialect, Database: d.url, Server: p.server.URL,
 			Skew: time.Duration(i-1) * 2 * time.Minute, FailRate: 0.003, Kill: 0.0015,
 		}}
-		processes[i].setup.APIKey = "basiqtest-not-a-real-api-key"
+		processes[i].setup.APIKey = apiKey
 		processes[i].start(&wait)
 		defer close(processes[i].commands)
 	}
