@@ -93,7 +93,7 @@ func runChaos(t *testing.T, dialect mirror.Dialect, seed uint64) {
 	for i := range processes {
 		processes[i] = &process{index: i, replies: replies, setup: setup{
 			Seed: seed*1000 + uint64(i)*100, Dialect: d.dialect, Database: d.url, Server: p.server.URL,
-			Skew: time.Duration(i-1) * 2 * time.Minute, FailRate: 0.003, Kill: 0.0015,
+			Skew: time.Duration(i-1) * 2 * time.Minute, FailRate: 0.001, Kill: 0.0007,
 		}}
 		processes[i].setup.APIKey = apiKey
 		processes[i].start(&wait)
