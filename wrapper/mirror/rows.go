@@ -102,25 +102,26 @@ func fingerprint(payload []byte) (string, error) {
 	if token, err := decoder.ReadToken(); err != nil || token.Kind() != '{' {
 		return "", errors.New("not a JSON object")
 	}
-	var members [][]byte
+	members := make([][]byte, 0, 32)
 	for decoder.PeekKind() == '"' {
-		token, err := decoder.ReadToken()
-		if err != nil {
-			return "", err
+		start := decoder.InputOffset()
+		for range 2 { // the name and the value
+			if err := decoder.SkipValue(); err != nil {
+				return "", err
+			}
 		}
-		name := token.String()
-		start := int(decoder.InputOffset())
-		if err := decoder.SkipValue(); err != nil {
-			return "", err
-		}
-		if name != "links" {
-			value := bytes.TrimLeft(payload[start:decoder.InputOffset()], ": \t\r\n")
-			members = append(members, append([]byte(name+":"), value...))
+		member := bytes.TrimLeft(payload[start:decoder.InputOffset()], ", \t\r\n")
+		if !bytes.HasPrefix(member, []byte(`"links"`)) {
+			members = append(members, member)
 		}
 	}
 	slices.SortFunc(members, bytes.Compare)
-	sum := sha256.Sum256(bytes.Join(members, []byte{0}))
-	return hex.EncodeToString(sum[:16]), nil
+	hash := sha256.New()
+	for _, member := range members {
+		_, _ = hash.Write(member)
+		_, _ = hash.Write([]byte{0})
+	}
+	return hex.EncodeToString(hash.Sum(nil)[:16]), nil
 }
 
 // valid returns a payload as sent, with invalid UTF-8 replaced, because PostgreSQL rejects it.

@@ -220,8 +220,12 @@ func (r *run) write(ctx context.Context, st *state, s *snapshot, superseded map[
 			b.superseded[old] = newer
 		}
 	}
+	if r.details.hash != st.details {
+		b.details = r.details
+	}
 	b.state.supersededBy = superseded[id]
-	if s.known && b.state == s.was && len(b.upserts)+len(b.removed)+len(b.mark)+len(b.unmark)+len(b.superseded) == 0 {
+	if s.known && b.state == s.was && b.details == nil &&
+		len(b.upserts)+len(b.removed)+len(b.mark)+len(b.unmark)+len(b.superseded) == 0 {
 		r.states[id] = b.state
 		return nil
 	}
@@ -243,6 +247,9 @@ func (r *run) apply(ctx context.Context, st *state, b *batch) error {
 		return err
 	}
 	st.generation++
+	if b.details != nil {
+		st.details = b.details.hash
+	}
 	for _, c := range b.changes {
 		switch c.Kind {
 		case KindAdded:
@@ -331,7 +338,6 @@ func (r *run) complete(ctx context.Context, st *state, superseded map[string]str
 		if err := r.apply(ctx, st, b); err != nil {
 			return err
 		}
-		st.details = r.details.hash
 	}
 	if r.relink == RelinkKeep {
 		return nil

@@ -147,7 +147,7 @@ func benchmarkLoad(b *testing.B, dialect mirror.Dialect) {
 	b.Helper()
 	rows := float64(*loadUsers * perUser)
 	bareDatabase := newDatabase(b, dialect)
-	bareDB := bareDatabase.open(b)
+	bareDB := bareDatabase.openTuned(b)
 	bareDatabase.migrated(b, bareDB)
 	began := time.Now()
 	bareHeap := heap(func() { bare(b, bareDatabase, bareDB) })
@@ -157,7 +157,7 @@ func benchmarkLoad(b *testing.B, dialect mirror.Dialect) {
 	b.ReportMetric(float64(bareHeap)/(1<<20), "bare-heap-MiB")
 
 	d := newDatabase(b, dialect)
-	db := d.open(b)
+	db := d.openTuned(b)
 	defer func() { _ = db.Close() }()
 	s := &stub{moved: func(user string) bool { return strings.HasSuffix(user, "0") }}
 	m, err := mirror.New(s.client(b), d.migrated(b, db))
@@ -178,6 +178,16 @@ func benchmarkLoad(b *testing.B, dialect mirror.Dialect) {
 	s.day.Store(1)
 	phase("day")
 	phase("idle")
+}
+
+// openTuned opens SQLite with one connection: several would only wait for each other.
+func (d database) openTuned(t testing.TB) *sql.DB {
+	t.Helper()
+	db := d.open(t)
+	if d.dialect == mirror.SQLite {
+		db.SetMaxOpenConns(1)
+	}
+	return db
 }
 
 func (d database) migrated(t testing.TB, db *sql.DB) *mirror.SQL {
