@@ -81,7 +81,7 @@ func sameDescription[T any](all []T, description func(T) string, want string) []
 // prefix that marks it as pending.
 func normalize(description string) string {
 	words := strings.FieldsFunc(strings.ToUpper(description), func(r rune) bool {
-		return !('A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r >= 0x80)
+		return r < '0' || r > '9' && r < 'A' || r > 'Z' && r < 0x80
 	})
 	for len(words) > 1 && (words[0] == "PENDING" || words[0] == "AUTHORISATION" || words[0] == "AUTHORIZATION") {
 		words = words[1:]

@@ -15,10 +15,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/basiq-go/basiq-go/wrapper/mirror"
-
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest"
+	"github.com/basiq-go/basiq-go/wrapper/mirror"
 )
 
 // fixture is a user with a connection in a sandbox, and a mirror in memory.
@@ -144,6 +143,8 @@ func (f *fixture) requireTruth() {
 			require.True(f, replayed[c.PendingID])
 			delete(replayed, c.PendingID)
 			replayed[c.TransactionID] = true
+		case mirror.KindErased:
+			require.Fail(f, "erased")
 		}
 	}
 	require.Len(f, replayed, len(want))

@@ -37,7 +37,7 @@ var types = map[Dialect]*strings.Replacer{
 // Schema returns the statements that create the current schema, for users of other migration tools. Do not call
 // [SQL.Migrate] then.
 func Schema(d Dialect) []string {
-	var statements []string
+	statements := make([]string, 0, 32)
 	for _, migration := range migrations {
 		statements = append(statements, statementsOf(d, migration)...)
 	}

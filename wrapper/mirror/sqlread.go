@@ -79,7 +79,7 @@ func (s *SQL) rows(ctx context.Context, userID, accountID, from string) (map[str
 func (s *SQL) find(ctx context.Context, userID string, ids []string) ([]*stored, error) {
 	var found []*stored
 	err := chunks(len(ids), func(from, size int) error {
-		args := []any{userID}
+		args := append(make([]any, 0, size+1), userID)
 		for _, id := range ids[from : from+size] {
 			args = append(args, id)
 		}

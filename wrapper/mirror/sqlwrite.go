@@ -57,8 +57,10 @@ func (s *SQL) writeAccounts(ctx context.Context, tx *sql.Tx, b *batch) error {
 		balance, balanceMinor, hasBalance := money(a.Balance, a.Currency)
 		available, availableMinor, hasAvailable := money(a.AvailableFunds, a.Currency)
 		amounts := []any{null(balance), nullMinor(balanceMinor, hasBalance), null(available), nullMinor(availableMinor, hasAvailable)}
-		values := append([]any{b.userID, a.ID, text(a.Connection.ID), text(a.Institution.ID), text(basiq.AccountName(a)), text(a.AccountNo), text(a.Class.Type),
-			text(string(a.Status)), text(string(a.AccountOwnership)), text(a.Currency)}, amounts...)
+		values := append([]any{
+			b.userID, a.ID, text(a.Connection.ID), text(a.Institution.ID), text(basiq.AccountName(a)), text(a.AccountNo), text(a.Class.Type),
+			text(string(a.Status)), text(string(a.AccountOwnership)), text(a.Currency),
+		}, amounts...)
 		values = append(values, null(instant(a.LastUpdated)), st.supersededBy, st.frozen, st.settled, text(st.version), st.seenFrom, st.readFully, st.newest,
 			st.missingFrom, st.hash, string(b.account.payload))
 		err := s.insert(ctx, tx, "basiq_account", accountColumns, updateAll("user_id, account_id", accountColumns), 1, func(int) []any { return values })
@@ -109,9 +111,11 @@ func (s *SQL) writeTransactions(ctx context.Context, tx *sql.Tx, b *batch) error
 	upsert = strings.Replace(upsert, "user_id, transaction_id, pending_id", "user_id, transaction_id", 1)
 	if err := s.insert(ctx, tx, "basiq_transaction", transactionColumns, upsert, len(b.upserts), func(i int) []any {
 		r := b.upserts[i]
-		return []any{b.userID, r.id, r.accountID, r.connectionID, r.institutionID, r.status, null(string(r.day)), null(string(r.made)), null(r.postedAt),
+		return []any{
+			b.userID, r.id, r.accountID, r.connectionID, r.institutionID, r.status, null(string(r.day)), null(string(r.made)), null(r.postedAt),
 			null(r.amount), nullMinor(r.minor, r.hasMinor), r.currency, r.direction, r.description, r.class, r.category, r.merchant, r.pendingID, "",
-			r.hash, string(r.payload)}
+			r.hash, string(r.payload),
+		}
 	}); err != nil {
 		return err
 	}
@@ -141,8 +145,10 @@ func (s *SQL) writeDetails(ctx context.Context, tx *sql.Tx, b *batch) error {
 	if err := s.insert(ctx, tx, "basiq_connection", `user_id, connection_id, institution_id, status, method, created_at, last_used, expires_at, payload`, "",
 		len(d.connections), func(i int) []any {
 			c := &d.connections[i].connection
-			return []any{b.userID, c.ID, text(c.Institution.ID), text(string(c.Status)), text(string(c.Method)), null(instant(c.CreatedDate)),
-				null(instant(c.LastUsed)), null(instant(c.ExpiryDate)), string(d.connections[i].payload)}
+			return []any{
+				b.userID, c.ID, text(c.Institution.ID), text(string(c.Status)), text(string(c.Method)), null(instant(c.CreatedDate)),
+				null(instant(c.LastUsed)), null(instant(c.ExpiryDate)), string(d.connections[i].payload),
+			}
 		}); err != nil {
 		return err
 	}

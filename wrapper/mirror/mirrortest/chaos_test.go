@@ -18,10 +18,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/basiq-go/basiq-go/wrapper/mirror"
-
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest"
+	"github.com/basiq-go/basiq-go/wrapper/mirror"
 )
 
 var (

@@ -12,10 +12,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/basiq-go/basiq-go/wrapper/mirror"
-
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest"
+	"github.com/basiq-go/basiq-go/wrapper/mirror"
 )
 
 var erasures = flag.Int("erasures", 20, "number of erasures during a sync of another process")

@@ -19,9 +19,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/basiq-go/basiq-go/wrapper/mirror"
-
 	basiq "github.com/basiq-go/basiq-go/wrapper"
+	"github.com/basiq-go/basiq-go/wrapper/mirror"
 )
 
 // command is what a syncer process is asked to do.

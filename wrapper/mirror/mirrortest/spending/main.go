@@ -19,16 +19,14 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
 	_ "time/tzdata" // the time zones of the banks
 
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver pgx
 	_ "modernc.org/sqlite"             // the driver sqlite
 
-	"github.com/basiq-go/basiq-go/wrapper/mirror"
-
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest"
+	"github.com/basiq-go/basiq-go/wrapper/mirror"
 )
 
 func main() {
