@@ -193,6 +193,11 @@ func (c *chaos) day() {
 			c.act(u)
 		}
 		for range 1 + c.random.IntN(2) {
+			if len(u.connections) > 0 { // the syncs begin during the import
+				_, err := c.client.Connections.Refresh(context.Background(), u.id, u.connections[0])
+				require.NoError(c, err)
+				time.Sleep(time.Duration(c.random.IntN(12_000)) * time.Millisecond)
+			}
 			c.do(command{User: u.id}, command{User: u.id}, command{User: u.id})
 			time.Sleep(time.Duration(c.random.IntN(600)) * time.Second)
 		}

@@ -44,8 +44,8 @@ func TestPlantedErrors(t *testing.T) { //nolint:paralleltest // it uses all proc
 			require.NoError(t, err)
 			overlayFile := filepath.Join(t.TempDir(), "overlay.json")
 			require.NoError(t, os.WriteFile(overlayFile, overlay, 0o600))
-			for _, seed := range []string{"1", "2", "3", "4"} {
-				cmd := exec.CommandContext(t.Context(), "go", "test", "-overlay", overlayFile, "-count=1", "-run", "^TestChaos$/^sqlite$", ".", "-args", "-seed", seed, "-days", "4")
+			for _, seed := range []string{"1", "2", "3", "4", "5", "6"} {
+				cmd := exec.CommandContext(t.Context(), "go", "test", "-overlay", overlayFile, "-count=1", "-run", "^TestChaos$/^sqlite$", ".", "-args", "-seed", seed, "-days", "3", "-users", "1")
 				out, err := cmd.CombinedOutput()
 				require.NotContains(t, string(out), "build failed")
 				if err == nil {
