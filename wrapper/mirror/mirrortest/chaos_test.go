@@ -41,10 +41,10 @@ const apiKey = "basiqtest-not-a-real-api-key"
 // responses is faulty or empty, lists shift between their pages, and connections are refreshed, deleted, connected again
 // and purged during syncs.
 func TestChaos(t *testing.T) { //nolint:paralleltest // it uses all processors
-	for _, dialect := range []mirror.Dialect{mirror.SQLite, mirror.PostgreSQL} {
+	for _, dialect := range []mirror.Dialect{mirror.SQLite, mirror.PostgreSQL} { //nolint:paralleltest // the function says why
 		for i := range *seeds {
 			seed := *fromSeed + uint64(i)
-			t.Run(fmt.Sprintf("%s/seed=%d", dialect, seed), func(t *testing.T) { //nolint:paralleltest // see above
+			t.Run(fmt.Sprintf("%s/seed=%d", dialect, seed), func(t *testing.T) {
 				runChaos(t, dialect, seed)
 			})
 		}

@@ -166,7 +166,7 @@ type faultyTx struct {
 // Commit fails before the commit, or after it: then the data is there and the caller gets an error.
 func (tx *faultyTx) Commit() error {
 	if err := tx.trouble.strike(); err != nil {
-		_ = tx.Tx.Rollback()
+		_ = tx.Rollback()
 		return err
 	}
 	err := tx.Tx.Commit()

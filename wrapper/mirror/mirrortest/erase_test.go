@@ -21,8 +21,8 @@ var erasures = flag.Int("erasures", 20, "number of erasures during a sync of ano
 
 // TestErase erases users while another process syncs them. Nothing may be left, except the record.
 func TestErase(t *testing.T) { //nolint:paralleltest // it uses all processors
-	for _, dialect := range []mirror.Dialect{mirror.SQLite, mirror.PostgreSQL} {
-		t.Run(string(dialect), func(t *testing.T) { //nolint:paralleltest // see above
+	for _, dialect := range []mirror.Dialect{mirror.SQLite, mirror.PostgreSQL} { //nolint:paralleltest // the function says why
+		t.Run(string(dialect), func(t *testing.T) {
 			d := newDatabase(t, dialect)
 			p := newProxy(1)
 			defer p.server.Close()
@@ -65,7 +65,7 @@ func eraseDuringSync(t *testing.T, d database, p *proxy, process *process, repli
 		left := i % 12 // the erasure comes after this many requests
 		var record mirror.Deletion
 		erased := false
-		for r, done := (reply{}), false; !done; {
+		for done := false; !done; {
 			select {
 			case x := <-p.exchanges:
 				if left--; left < 0 && !erased {
@@ -74,7 +74,7 @@ func eraseDuringSync(t *testing.T, d database, p *proxy, process *process, repli
 					erased = true
 				}
 				p.handle(x)
-			case r = <-replies:
+			case r := <-replies:
 				done = true
 				if erased {
 					require.Contains(t, r.Err, mirror.ErrErased.Error())

@@ -31,8 +31,8 @@ func TestPlantedErrors(t *testing.T) { //nolint:paralleltest // it uses all proc
 	if !*planted {
 		t.Skip("-planted runs it")
 	}
-	for _, method := range wrongMethods {
-		t.Run(method.name, func(t *testing.T) { //nolint:paralleltest // see above
+	for _, method := range wrongMethods { //nolint:paralleltest // the function says why
+		t.Run(method.name, func(t *testing.T) {
 			path, err := filepath.Abs("../" + method.file)
 			require.NoError(t, err)
 			source, err := os.ReadFile(path)

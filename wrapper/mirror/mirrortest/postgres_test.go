@@ -110,9 +110,7 @@ func startPostgres(bin string) (url string, stop func(), err error) {
 			stop()
 			return "", nil, err
 		}
-		select { // the server has no other signal that it is ready
-		case <-time.After(50 * time.Millisecond):
-		}
+		<-time.After(50 * time.Millisecond) // the server has no other signal that it is ready
 	}
 }
 

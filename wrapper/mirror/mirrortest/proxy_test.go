@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -81,9 +82,7 @@ func newProxy(seed uint64) *proxy {
 		if x.abort {
 			panic(http.ErrAbortHandler)
 		}
-		for name, values := range x.response.Header() {
-			w.Header()[name] = values
-		}
+		maps.Copy(w.Header(), x.response.Header())
 		content := x.response.Body.Bytes()
 		w.Header().Set(headerNow, strconv.FormatInt(x.now.UnixMicro(), 10))
 		w.Header().Set("Content-Length", strconv.Itoa(len(content)))

@@ -13,7 +13,7 @@ import (
 // The program prints the same with both databases, and nothing but plain text into a pipe.
 func TestSpending(t *testing.T) { //nolint:paralleltest // it uses all processors
 	for _, dialect := range []mirror.Dialect{mirror.SQLite, mirror.PostgreSQL} {
-		t.Run(string(dialect), func(t *testing.T) { //nolint:paralleltest // see above
+		t.Run(string(dialect), func(t *testing.T) {
 			args := []string{"run", "./spending"}
 			if dialect == mirror.PostgreSQL {
 				args = append(args, "-database", postgresURL(t))

@@ -23,7 +23,7 @@ import (
 func onBoth(t *testing.T, test func(t *testing.T, d database, db *sql.DB)) {
 	t.Helper()
 	for _, dialect := range []mirror.Dialect{mirror.SQLite, mirror.PostgreSQL} {
-		t.Run(string(dialect), func(t *testing.T) { //nolint:paralleltest // the databases share the disk
+		t.Run(string(dialect), func(t *testing.T) {
 			d := newDatabase(t, dialect)
 			synctest.Test(t, func(t *testing.T) {
 				db := d.open(t)

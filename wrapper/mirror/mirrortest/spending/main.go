@@ -82,7 +82,7 @@ func run(t *testing.T, database string) error {
 	if err := store.Migrate(ctx); err != nil {
 		return err
 	}
-	sandbox := basiqtest.New(t, basiqtest.Seed(uint64(time.Now().UnixNano()))) //nolint:gosec // IDs that a second run does not repeat
+	sandbox := basiqtest.New(t, basiqtest.Seed(uint64(time.Now().UnixNano()))) // a second run has other IDs
 	client, err := sandbox.NewClient()
 	if err != nil {
 		return err
