@@ -92,7 +92,7 @@ func runChaos(t *testing.T, dialect mirror.Dialect, seed uint64) {
 	for i := range processes {
 		processes[i] = &process{index: i, replies: replies, setup: setup{
 			Seed: seed*1000 + uint64(i)*100, Dialect: d.dialect, Database: d.url, Server: p.server.URL,
-			Skew: time.Duration(i-1) * 2 * time.Minute, FailRate: 0.001, Kill: 0.0007,
+			Skew: time.Duration(i-1) * 2 * time.Minute, FailRate: 0.006, Kill: 0.004,
 		}}
 		processes[i].setup.APIKey = apiKey
 		processes[i].start(&wait)
@@ -363,13 +363,11 @@ func (c *chaos) compare(u *chaosUser, full bool) {
 		accounts++
 	}
 	require.Len(c, c.strings(`SELECT account_id, '' FROM basiq_account WHERE user_id = ?`, u.id), accounts, "accounts")
-	if full {
-		c.replay(u, truth)
-	}
+	c.replay(u, truth, full)
 }
 
 // replay replays the feed, and checks that nothing was removed on doubt.
-func (c *chaos) replay(u *chaosUser, truth map[string]listed) {
+func (c *chaos) replay(u *chaosUser, truth map[string]listed, full bool) {
 	rows, position := map[string]bool{}, mirror.Position(0)
 	for change, err := range c.mirror.Changes(c.Context(), u.id, 0) {
 		require.NoError(c, err)
@@ -394,6 +392,11 @@ func (c *chaos) replay(u *chaosUser, truth map[string]listed) {
 				require.True(c, c.proxy.absent[id], "a transaction was removed on doubt")
 			}
 		case mirror.KindErased:
+		}
+	}
+	if !full {
+		for id := range c.proxy.overlay {
+			delete(rows, id)
 		}
 	}
 	require.Len(c, rows, len(truth), "replayed rows")

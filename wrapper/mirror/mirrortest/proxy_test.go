@@ -104,8 +104,13 @@ const emptyList = `{"type":"list","count":0,"size":0,"data":[],"links":{}}`
 func (p *proxy) handle(x *exchange) {
 	defer close(x.done)
 	defer func() { x.now = time.Now() }()
-	if p.random.Float64() < p.faults {
+	switch chance := p.random.Float64(); {
+	case chance < p.faults:
 		p.fail(x)
+		return
+	case chance < 1.5*p.faults && strings.HasSuffix(x.request.URL.Path, "/transactions"): // the most dangerous fault
+		x.response.Header().Set("Content-Type", "application/json")
+		_, _ = x.response.WriteString(emptyList)
 		return
 	}
 	p.serve(x)
@@ -133,7 +138,7 @@ func (p *proxy) fail(x *exchange) {
 	case kind == 5:
 		p.sandbox.ExpireTokens()
 		p.serve(x)
-	case isList && kind > 5: // the most dangerous one
+	case isList && kind > 5:
 		x.response.Header().Set("Content-Type", "application/json")
 		_, _ = x.response.WriteString(emptyList)
 	default:

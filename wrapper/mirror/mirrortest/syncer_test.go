@@ -11,7 +11,9 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -143,28 +145,32 @@ func (f *following) RoundTrip(r *http.Request) (*http.Response, error) {
 // ownTable keeps a table of the application that must be consistent with the mirror after every crash.
 func ownTable(d database) func(ctx context.Context, tx *sql.Tx, changes []mirror.Change) error {
 	return func(ctx context.Context, tx *sql.Tx, changes []mirror.Change) error {
+		var values []any
 		for _, c := range changes {
-			if c.Kind == mirror.KindErased {
-				if _, err := tx.ExecContext(ctx, d.bind(`DELETE FROM app_transaction WHERE user_id = ?`), c.UserID); err != nil {
-					return err
-				}
-				continue
-			}
 			gone := c.PendingID
 			if c.Kind == mirror.KindRemoved {
 				gone = c.TransactionID
 			}
-			if gone != "" {
-				if _, err := tx.ExecContext(ctx, d.bind(`DELETE FROM app_transaction WHERE user_id = ? AND transaction_id = ?`), c.UserID, gone); err != nil {
-					return err
-				}
+			var err error
+			switch {
+			case c.Kind == mirror.KindErased:
+				_, err = tx.ExecContext(ctx, d.bind(`DELETE FROM app_transaction WHERE user_id = ?`), c.UserID)
+			case gone != "":
+				_, err = tx.ExecContext(ctx, d.bind(`DELETE FROM app_transaction WHERE user_id = ? AND transaction_id = ?`), c.UserID, gone)
+			}
+			if err != nil {
+				return err
 			}
 			if c.Transaction != nil {
-				if _, err := tx.ExecContext(ctx, d.bind(`INSERT INTO app_transaction (user_id, transaction_id, amount, description) VALUES (?, ?, ?, ?)
-					ON CONFLICT (user_id, transaction_id) DO UPDATE SET amount = excluded.amount, description = excluded.description`),
-					c.UserID, c.TransactionID, string(c.Transaction.Amount), c.Transaction.Description); err != nil {
-					return err
-				}
+				values = append(values, c.UserID, c.TransactionID, string(c.Transaction.Amount), c.Transaction.Description)
+			}
+		}
+		for rows := range slices.Chunk(values, 4*100) {
+			query := `INSERT INTO app_transaction (user_id, transaction_id, amount, description) VALUES (?, ?, ?, ?)` +
+				strings.Repeat(", (?, ?, ?, ?)", len(rows)/4-1) +
+				` ON CONFLICT (user_id, transaction_id) DO UPDATE SET amount = excluded.amount, description = excluded.description`
+			if _, err := tx.ExecContext(ctx, d.bind(query), rows...); err != nil {
+				return err
 			}
 		}
 		return nil
