@@ -34,6 +34,7 @@ var mayImport = map[string][]string{
 	"wrapper":           {"api", "gen", "wrapper/internal"},
 	"wrapper/internal":  {"api", "gen", "wrapper/internal"},
 	"wrapper/webhook":   {"api"},
+	"wrapper/mirror":    {"api", "wrapper", "wrapper/webhook"},
 	"wrapper/basiqtest": {"", "api", "gen", "wrapper", "wrapper/internal", "wrapper/webhook", "wrapper/basiqtest"},
 	"wrapper/examples":  {"api", "gen", "wrapper", "wrapper/webhook", "wrapper/basiqtest"},
 }
@@ -79,7 +80,7 @@ var checkers = []string{
 
 func TestImports_NoCheckers(t *testing.T) {
 	t.Parallel()
-	for _, pkg := range []string{"./wrapper", "./wrapper/basiqtest", "./wrapper/webhook"} {
+	for _, pkg := range []string{"./wrapper", "./wrapper/basiqtest", "./wrapper/mirror", "./wrapper/webhook"} {
 		for dependency := range strings.Lines(golang(t, "list", "-e", "-deps", pkg)) {
 			dependency = strings.TrimSpace(dependency)
 			for _, checker := range checkers {
@@ -87,6 +88,16 @@ func TestImports_NoCheckers(t *testing.T) {
 			}
 			// Package testing would add the test flags to users' programs.
 			assert.NotEqual(t, "testing", dependency, "%s links package testing", pkg)
+		}
+	}
+}
+
+// Users of the mirror choose the database driver.
+func TestImports_MirrorWithoutDriver(t *testing.T) {
+	t.Parallel()
+	for dependency := range strings.FieldsSeq(golang(t, "list", "-deps", "./wrapper/mirror")) {
+		for _, driver := range []string{"modernc.org", "github.com/jackc", "github.com/lib/pq", "github.com/mattn/go-sqlite3"} {
+			assert.False(t, under(dependency, driver), "package mirror links %s", dependency)
 		}
 	}
 }

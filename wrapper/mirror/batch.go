@@ -1,0 +1,209 @@
+package mirror
+
+import (
+	"fmt"
+	"time"
+
+	basiq "github.com/basiq-go/basiq-go/wrapper"
+)
+
+// state is what a store has of a user before a sync.
+type state struct {
+	generation int64
+	erased     bool
+	accounts   map[string]accountState
+	// details is the hash of the connections and consents.
+	details string
+}
+
+// accountState is the state of an account's copy. Times are in instantFormat, "" if there is none.
+type accountState struct {
+	version      string // lastUpdated as Basiq sent it
+	hash         string
+	connectionID string
+	settled      bool   // version is complete, and nothing is in doubt
+	seenFrom     string // when version was first seen
+	readFully    string // when all transactions were last read; "" if they must be
+	newest       string // the latest posted transaction
+	missingFrom  string // when the account was first not listed
+	supersededBy string
+	frozen       bool // its rows were merged or dropped, and it is not read
+}
+
+// batch is what one database transaction writes.
+type batch struct {
+	userID string
+	// account is the account to store with its new state. Its day is where its balance is recorded.
+	account *listedAccount
+	state   accountState
+	day     string
+	// dropAccount is the account to delete. missingAccount is one that is no longer listed.
+	dropAccount, missingAccount string
+	upserts                     []*row
+	removed, mark, unmark       []string // transactions to delete, and to mark as missing or not
+	at                          string   // the time of the marks
+	changes                     []Change
+	// superseded maps accounts to those that replace them, frozen those whose rows were merged or dropped.
+	superseded map[string]string
+	freeze     string
+	details    *details
+}
+
+// details are the connections and consents of a user.
+type details struct {
+	connections []listedConnection
+	consents    []listedConsent
+	hash        string
+}
+
+type listedConnection struct {
+	connection basiq.Connection
+	payload    []byte
+}
+
+type listedConsent struct {
+	consent basiq.Consent
+	payload []byte
+}
+
+// snapshot is what was read of an account.
+type snapshot struct {
+	listed *listedAccount
+	known  bool
+	was    accountState
+	began  time.Time
+	from   string // the window; "" if all transactions were read
+	old    map[string]*stored
+	rows   []*row // those that are new or have changed
+	count  int
+	newest string
+}
+
+// batch returns what to write so that the account's rows are those of the snapshot. posted is the number of posted rows
+// in the store; it matters only if some must be removed. The error is ErrMassRemoval, and the batch is valid.
+func (m *Mirror) batch(userID string, s *snapshot, allowMass bool, posted func() (int, error)) (*batch, int, error) {
+	b := &batch{userID: userID, account: s.listed, state: s.was, at: s.began.UTC().Format(instantFormat)}
+	removed, withheld, err := m.removals(s, b, allowMass, posted)
+	if err != nil && withheld == 0 {
+		return nil, 0, err
+	}
+	b.fill(s, removed)
+	b.day = string(bankDay(s.listed.account.LastUpdated, m.zone(s.listed.account.Institution.ID)))
+	version := string(s.listed.account.LastUpdated)
+	if s.was.version != version {
+		b.state.seenFrom = b.at
+	}
+	b.state.version, b.state.hash, b.state.missingFrom = version, s.listed.hash, ""
+	b.state.connectionID, b.state.frozen = s.listed.account.Connection.ID, false
+	if s.newest != "" {
+		b.state.newest = s.newest
+	}
+	doubt := false
+	for _, old := range s.old {
+		doubt = doubt || !old.seen && old.missingFrom != ""
+	}
+	switch {
+	case doubt:
+		b.state.readFully = "" // only a full read may remove posted transactions
+	case s.from == "":
+		b.state.readFully = b.at
+	}
+	b.state.settled = !doubt && m.settled(s.listed, b.state.seenFrom, s.began)
+	return b, withheld, err
+}
+
+// settled reports whether the transactions of an account's version are complete in a read that began at this time: Basiq
+// sets lastUpdated before it imports the transactions.
+func (m *Mirror) settled(a *listedAccount, seenFrom string, began time.Time) bool {
+	updated, ok := a.account.LastUpdated.Time()
+	if !ok {
+		updated, _ = time.Parse(instantFormat, seenFrom)
+	}
+	return began.Sub(updated) >= m.settle
+}
+
+// removals returns the rows to remove, and marks the others that were not read. A pending transaction is removed at once.
+// A posted one is removed by the second full read without it, and so is everything if Basiq lists nothing.
+func (m *Mirror) removals(s *snapshot, b *batch, allowMass bool, posted func() (int, error)) (removed []*stored, withheld int, err error) {
+	var confirmed []*stored
+	for _, old := range s.old {
+		switch {
+		case old.seen && old.missingFrom != "":
+			b.unmark = append(b.unmark, old.id)
+		case old.seen:
+		case old.pending() && s.count > 0:
+			removed = append(removed, old)
+		case old.postedAt == "" && !old.pending() && s.from != "": // it may lie before the window
+		case old.missingFrom == "":
+			old.missingFrom = b.at
+			b.mark = append(b.mark, old.id)
+		case s.from == "" && m.confirmed(old.missingFrom, s.began):
+			if old.pending() {
+				removed = append(removed, old)
+			} else {
+				confirmed = append(confirmed, old)
+			}
+		}
+	}
+	if len(confirmed) > 0 && !allowMass {
+		total, err := posted()
+		if err != nil {
+			return nil, 0, err
+		}
+		if 10*len(confirmed) > total {
+			return removed, len(confirmed), fmt.Errorf("%w: %d of %d", ErrMassRemoval, len(confirmed), total)
+		}
+	}
+	for _, old := range confirmed {
+		old.missingFrom = "" // not in doubt any more
+	}
+	return append(removed, confirmed...), 0, nil
+}
+
+// confirmed reports whether what was missing at a time is certainly missing in a read that began now.
+func (m *Mirror) confirmed(missingFrom string, began time.Time) bool {
+	from, err := time.Parse(instantFormat, missingFrom)
+	return err == nil && began.Sub(from) >= m.settle
+}
+
+// fill sets the rows and the changes.
+func (b *batch) fill(s *snapshot, removed []*stored) {
+	var added []*row
+	for _, r := range s.rows {
+		if s.old[r.id] == nil {
+			added = append(added, r)
+		}
+	}
+	unsure := link(removed, added)
+	settled := map[string]bool{}
+	for _, r := range s.rows {
+		c := Change{Kind: KindAdded, UserID: b.userID, AccountID: r.accountID, TransactionID: r.id, Transaction: r.transaction, Day: r.day, PendingID: r.pendingID, Candidates: unsure[r]}
+		switch {
+		case s.old[r.id] != nil:
+			c.Kind = KindModified
+		case r.pendingID != "":
+			c.Kind = KindSettled
+			settled[r.pendingID] = true
+		}
+		b.changes = append(b.changes, c)
+	}
+	b.upserts = s.rows
+	for _, old := range removed {
+		b.removed = append(b.removed, old.id)
+		if !settled[old.id] {
+			b.changes = append(b.changes, removal(b.userID, old))
+		}
+	}
+}
+
+// removeAll adds the removal of rows.
+func (b *batch) removeAll(rows map[string]*stored) {
+	for _, old := range rows {
+		b.removed = append(b.removed, old.id)
+		b.changes = append(b.changes, removal(b.userID, old))
+	}
+}
+
+func removal(userID string, old *stored) Change {
+	return Change{Kind: KindRemoved, UserID: userID, AccountID: old.accountID, TransactionID: old.id, Day: basiq.Date(old.day)}
+}

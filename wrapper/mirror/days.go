@@ -1,0 +1,52 @@
+package mirror
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/basiq-go/basiq-go/api"
+)
+
+// bankZones returns the time zones of Australian and New Zealand banks.
+func bankZones() (func(institutionID string) *time.Location, error) {
+	sydney, err := time.LoadLocation("Australia/Sydney")
+	if err != nil {
+		return nil, fmt.Errorf("mirror: New: import time/tzdata: %w", err)
+	}
+	auckland, err := time.LoadLocation("Pacific/Auckland")
+	if err != nil {
+		return nil, fmt.Errorf("mirror: New: import time/tzdata: %w", err)
+	}
+	return func(institutionID string) *time.Location {
+		if strings.HasPrefix(strings.ToUpper(institutionID), "NZ") {
+			return auckland
+		}
+		return sydney
+	}, nil
+}
+
+// bankDay returns the calendar day of a time at the bank, or "". Open banking sends midnight of the bank's time zone in
+// UTC. Web connections send midnight UTC for the bank's day, which is the same day in Australia and New Zealand.
+func bankDay(t api.Time, zone *time.Location) api.Date {
+	if instant(t) == "" {
+		return ""
+	}
+	at, _ := t.Time()
+	if hour, minute, second := at.UTC().Clock(); hour+minute+second == 0 || zone == nil {
+		return api.DateOf(at.UTC())
+	}
+	return api.DateOf(at.In(zone))
+}
+
+// instantFormat has a fixed width, so that its texts sort by time.
+const instantFormat = "2006-01-02T15:04:05Z"
+
+// instant returns a time in instantFormat, or "".
+func instant(t api.Time) string {
+	at, ok := t.Time()
+	if !ok || at.Year() < 1000 || at.Year() > 9999 {
+		return ""
+	}
+	return at.UTC().Format(instantFormat)
+}

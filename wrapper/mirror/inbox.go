@@ -1,0 +1,268 @@
+package mirror
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/basiq-go/basiq-go/api"
+	basiq "github.com/basiq-go/basiq-go/wrapper"
+	"github.com/basiq-go/basiq-go/wrapper/webhook"
+)
+
+const (
+	// deliveryMemory is how long deliveries are remembered. Basiq lists events for 7 days and retries for 28 hours.
+	deliveryMemory = 30 * 24 * time.Hour
+	// tasksAtOnce is how many tasks are read from the store at once.
+	tasksAtOnce = 100
+	// workInterval is how often an Inbox looks for tasks that another process received, or that failed.
+	workInterval = time.Minute
+	// checkInterval is how often an Inbox reads the events and checks the endpoint.
+	checkInterval = 24 * time.Hour
+)
+
+// ErrEndpointDisabled is returned by [Inbox.Check] if Basiq does not deliver to the webhook.
+var ErrEndpointDisabled = errors.New("webhook is missing or not active")
+
+// taskKind is what an event asks for.
+type taskKind string
+
+const (
+	taskSync           taskKind = "sync"
+	taskConnections    taskKind = "connections"
+	taskConsentExpired taskKind = "consent-expired"
+	taskConsentRevoked taskKind = "consent-revoked"
+	taskUserDeleted    taskKind = "user-deleted"
+)
+
+// task is work for a user that an event asked for. It is stored in the transaction that stores the delivery.
+type task struct {
+	userID string
+	kind   taskKind
+	// sequence rises with each event, so that a task that came again during the work is not lost.
+	sequence int64
+}
+
+// taskOf returns the task for an event. Its userID is "" if the event asks for nothing.
+func taskOf(event basiq.EventTypeName, userID string) task {
+	t := task{userID: userID, kind: taskSync}
+	switch event {
+	case basiq.EventTypeNameUserDeleted:
+		t.kind = taskUserDeleted
+	case basiq.EventTypeNameConsentRevoked:
+		t.kind = taskConsentRevoked
+	case basiq.EventTypeNameConsentExpired:
+		t.kind = taskConsentExpired
+	case basiq.EventTypeNameTransactionsUpdated, basiq.EventTypeNameAccountUpdated:
+	case basiq.EventTypeNameConsentCreated, basiq.EventTypeNameConsentUpdated, basiq.EventTypeNameConnectionCreated, basiq.EventTypeNameConnectionUpdated,
+		basiq.EventTypeNameConnectionDeleted, basiq.EventTypeNameConnectionActivated, basiq.EventTypeNameConnectionInvalidated:
+		t.kind = taskConnections
+	default:
+		t.userID = ""
+	}
+	if api.ID(t.userID).Validate() != nil {
+		t.userID = ""
+	}
+	return t
+}
+
+// Inbox keeps a mirror up to date with Basiq's events. [Inbox.Handler] stores deliveries, and [Inbox.Run] does the work.
+// Duplicate and reordered events are harmless, because the work depends only on what Basiq lists when it is done.
+type Inbox struct {
+	mirror    *Mirror
+	webhookID string
+	report    func(error)
+	wake      chan struct{}
+}
+
+// NewInbox returns an Inbox. webhookID is the webhook that [Inbox.Check] looks for; "" if there is none. report is called
+// with the errors of [Inbox.Run], which continues after them. It may be nil.
+func NewInbox(m *Mirror, webhookID string, report func(error)) (*Inbox, error) {
+	if m == nil {
+		return nil, fmt.Errorf("%w: NewInbox: a mirror is required", ErrInvalidInput)
+	}
+	if report == nil {
+		report = func(error) {}
+	}
+	return &Inbox{mirror: m, webhookID: webhookID, report: report, wake: make(chan struct{}, 1)}, nil
+}
+
+// Handler returns the handler of the webhook's URL. It verifies a delivery and stores its ID together with the work that
+// it asks for, in one transaction, before it responds with 204.
+func (i *Inbox) Handler(verifier *webhook.Verifier) http.Handler {
+	return verifier.Handler(func(ctx context.Context, event *webhook.Event) error {
+		return i.receive(ctx, event.DeliveryID, event.EventID, taskOf(basiq.EventTypeName(event.EventTypeID), event.UserID()))
+	})
+}
+
+func (i *Inbox) receive(ctx context.Context, deliveryID, eventID string, work task) error {
+	var ids []string
+	if deliveryID != "" {
+		ids = append(ids, "delivery "+deliveryID)
+	}
+	if eventID != "" {
+		ids = append(ids, "event "+eventID)
+	}
+	fresh, err := i.mirror.store.receive(ctx, ids, time.Now(), work)
+	if fresh && err == nil {
+		select {
+		case i.wake <- struct{}{}:
+		default:
+		}
+	}
+	return err
+}
+
+// CatchUp stores the work for the events of the last seven days that have not been received.
+func (i *Inbox) CatchUp(ctx context.Context) error {
+	for event, err := range i.mirror.client.Events.List(ctx) {
+		if err != nil {
+			return err
+		}
+		name := basiq.EventTypeName(string(event.Entity) + "." + string(event.EventType))
+		userID := event.UserID
+		if data := event.Data.First(); userID == "" && data != nil && event.Entity == basiq.EventEntityUser {
+			userID = data.ID
+		}
+		if err := i.receive(ctx, "", event.ID, taskOf(name, userID)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Check returns [ErrEndpointDisabled] unless Basiq lists the webhook as active. Basiq disables a webhook that could not be
+// reached for about 28 hours, and sends no events of any kind then.
+func (i *Inbox) Check(ctx context.Context) error {
+	if i.webhookID == "" {
+		return nil
+	}
+	hook, err := i.mirror.client.Webhooks.Get(ctx, i.webhookID)
+	switch {
+	case errors.Is(err, basiq.ErrNotFound):
+		return ErrEndpointDisabled
+	case err != nil:
+		return err
+	case hook.Status != basiq.WebhookStatusActive:
+		return fmt.Errorf("%w: status %q", ErrEndpointDisabled, hook.Status)
+	}
+	return nil
+}
+
+// Run reads the events, checks the webhook, and does the work that was received, until the context ends. It repeats the
+// first two every day. Several processes can run it. It returns the context's error.
+func (i *Inbox) Run(ctx context.Context) error {
+	work, check := time.NewTicker(workInterval), time.NewTicker(checkInterval)
+	defer work.Stop()
+	defer check.Stop()
+	i.check(ctx)
+	for {
+		if err := i.Work(ctx); err != nil && ctx.Err() == nil {
+			i.report(err)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-i.wake:
+		case <-work.C:
+		case <-check.C:
+			i.check(ctx)
+		}
+	}
+}
+
+func (i *Inbox) check(ctx context.Context) {
+	for _, f := range []func(context.Context) error{i.CatchUp, i.Check} {
+		if err := f(ctx); err != nil && ctx.Err() == nil {
+			i.report(err)
+		}
+	}
+}
+
+// Work does the work that was received, once. It joins the errors. What failed remains stored and is done again later.
+func (i *Inbox) Work(ctx context.Context) error {
+	var failed error
+	failures := 0
+	for {
+		tasks, err := i.mirror.store.tasks(ctx, tasksAtOnce+failures)
+		if err != nil {
+			return errors.Join(failed, err)
+		}
+		tried := failures
+		for _, t := range tasks[min(failures, len(tasks)):] {
+			err := i.mirror.do(ctx, t)
+			if err == nil {
+				err = i.mirror.store.finish(ctx, t)
+			}
+			if err != nil {
+				failures++
+				failed = errors.Join(failed, err)
+			}
+			tried++
+		}
+		if tried < tasksAtOnce || failures >= tasksAtOnce || ctx.Err() != nil {
+			return failed
+		}
+	}
+}
+
+// do does a task.
+func (m *Mirror) do(ctx context.Context, t task) (err error) {
+	switch t.kind {
+	case taskUserDeleted:
+		_, err = m.Erase(ctx, t.userID, ReasonUserDeleted)
+		return err
+	case taskConsentRevoked, taskConsentExpired:
+		valid, err := m.hasConsent(ctx, t.userID)
+		if err == nil && !valid {
+			reason := map[taskKind]Reason{taskConsentRevoked: ReasonConsentRevoked, taskConsentExpired: ReasonConsentExpired}[t.kind]
+			_, err = m.Erase(ctx, t.userID, reason)
+			return err
+		}
+		if err != nil {
+			return err
+		}
+		_, err = m.Sync(ctx, t.userID, ReadConnections())
+		return ended(err)
+	case taskConnections:
+		_, err = m.Sync(ctx, t.userID, ReadConnections())
+	case taskSync:
+		_, err = m.Sync(ctx, t.userID)
+	}
+	return ended(err)
+}
+
+// ended returns nil for a user who has been erased, or who does not exist: the event user.deleted leads to the erasure.
+func ended(err error) error {
+	if errors.Is(err, ErrErased) || errors.Is(err, basiq.ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+// hasConsent reports whether the user has an active consent. An update of a consent revokes the old one. A list without
+// any consent is read twice.
+func (m *Mirror) hasConsent(ctx context.Context, userID string) (bool, error) {
+	for range 2 {
+		empty := true
+		for c, err := range m.client.Consents.List(ctx, userID) {
+			if errors.Is(err, basiq.ErrNotFound) { // the user was deleted
+				return false, nil
+			}
+			if err != nil {
+				return false, err
+			}
+			if cmp.Or(c.Status, basiq.ConsentStatusActive) == basiq.ConsentStatusActive {
+				return true, nil
+			}
+			empty = false
+		}
+		if !empty {
+			break
+		}
+	}
+	return false, nil
+}

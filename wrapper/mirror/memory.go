@@ -1,0 +1,260 @@
+package mirror
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/basiq-go/basiq-go/api"
+	basiq "github.com/basiq-go/basiq-go/wrapper"
+)
+
+// Memory is a [Store] in memory, for tests. The zero Memory is empty.
+type Memory struct {
+	mu         sync.Mutex
+	users      map[string]*memoryUser
+	deliveries map[string]bool
+	queue      []task
+}
+
+type memoryUser struct {
+	state
+
+	rows      map[string]*memoryRow
+	feed      []Change
+	start     Position
+	details   *details
+	deletions []Deletion
+}
+
+type memoryRow struct {
+	row
+
+	missingFrom string
+}
+
+// Transactions returns the payloads of the user's transactions by their IDs.
+func (s *Memory) Transactions(userID string) map[string][]byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	payloads := map[string][]byte{}
+	for id, r := range s.user(userID).rows {
+		payloads[id] = r.payload
+	}
+	return payloads
+}
+
+// user returns a user, which is empty if it is not stored.
+func (s *Memory) user(userID string) *memoryUser {
+	if u := s.users[userID]; u != nil {
+		return u
+	}
+	return &memoryUser{state: state{accounts: map[string]accountState{}}, rows: map[string]*memoryRow{}}
+}
+
+// update calls f with a user and stores the user, unless f fails.
+func (s *Memory) update(ctx context.Context, userID string, f func(u *memoryUser) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	u := s.user(userID)
+	if err := f(u); err != nil {
+		return err
+	}
+	if s.users == nil {
+		s.users = map[string]*memoryUser{}
+	}
+	s.users[userID] = u
+	return nil
+}
+
+func (s *Memory) load(ctx context.Context, userID string) (*state, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st := s.user(userID).state
+	st.accounts = maps.Clone(st.accounts)
+	return &st, ctx.Err()
+}
+
+func (s *Memory) selectRows(ctx context.Context, userID string, condition func(*memoryRow) bool) (map[string]*stored, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	found := map[string]*stored{}
+	for id, r := range s.user(userID).rows {
+		if condition(r) {
+			found[id] = &stored{
+				id: id, accountID: r.accountID, hash: r.hash, status: r.status, postedAt: r.postedAt, day: string(r.day), made: string(r.made),
+				amount: r.amount, description: r.description, missingFrom: r.missingFrom,
+			}
+		}
+	}
+	return found, ctx.Err()
+}
+
+func (s *Memory) rows(ctx context.Context, userID, accountID, from string) (map[string]*stored, error) {
+	return s.selectRows(ctx, userID, func(r *memoryRow) bool {
+		return r.accountID == accountID && (from == "" || r.pending() || r.postedAt == "" || r.postedAt >= from)
+	})
+}
+
+func (s *Memory) find(ctx context.Context, userID string, ids []string) ([]*stored, error) {
+	found, err := s.selectRows(ctx, userID, func(r *memoryRow) bool { return slices.Contains(ids, r.id) })
+	return slices.Collect(maps.Values(found)), err
+}
+
+func (s *Memory) countPosted(ctx context.Context, userID, accountID string) (int, error) {
+	found, err := s.selectRows(ctx, userID, func(r *memoryRow) bool { return r.accountID == accountID && !r.pending() })
+	return len(found), err
+}
+
+func (s *Memory) apply(ctx context.Context, userID string, generation int64, b *batch) error {
+	return s.update(ctx, userID, func(u *memoryUser) error {
+		if u.generation != generation || u.erased {
+			return ErrConflict
+		}
+		u.generation++
+		for i := range b.changes {
+			b.changes[i].Position = u.start + Position(len(u.feed)) + 1
+			u.feed = append(u.feed, b.changes[i])
+		}
+		u.applyAccounts(b)
+		for _, id := range b.removed {
+			delete(u.rows, id)
+		}
+		for _, r := range b.upserts {
+			stored := &memoryRow{row: *r}
+			if old := u.rows[r.id]; old != nil {
+				stored.pendingID = old.pendingID
+			}
+			u.rows[r.id] = stored
+		}
+		for _, id := range b.mark {
+			u.rows[id].missingFrom = b.at
+		}
+		for _, id := range b.unmark {
+			u.rows[id].missingFrom = ""
+		}
+		if b.details != nil {
+			u.details, u.state.details = b.details, b.details.hash
+		}
+		return nil
+	})
+}
+
+func (u *memoryUser) applyAccounts(b *batch) {
+	set := func(id string, change func(a *accountState)) {
+		if a, ok := u.accounts[id]; ok {
+			change(&a)
+			u.accounts[id] = a
+		}
+	}
+	if b.account != nil {
+		u.accounts[b.account.account.ID] = b.state
+	}
+	for old, newer := range b.superseded {
+		set(old, func(a *accountState) { a.supersededBy = newer })
+	}
+	set(b.freeze, func(a *accountState) { a.frozen = true })
+	set(b.missingAccount, func(a *accountState) { a.missingFrom = b.at })
+	delete(u.accounts, b.dropAccount)
+}
+
+func (s *Memory) changes(ctx context.Context, userID string, after Position, limit int) ([]Change, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	u := s.user(userID)
+	if u.erased || after > 0 && after <= u.start {
+		return nil, ErrErased
+	}
+	first := min(len(u.feed), int(max(0, after-u.start)))
+	page := slices.Clone(u.feed[first:min(len(u.feed), first+limit)])
+	for i := range page {
+		c := &page[i]
+		c.Transaction = nil
+		if r := u.rows[c.TransactionID]; r != nil && c.Kind != KindRemoved {
+			c.Transaction = new(basiq.Transaction)
+			_ = api.Unmarshal(r.payload, c.Transaction) // it has been decoded before
+		}
+	}
+	return page, ctx.Err()
+}
+
+func (s *Memory) erase(ctx context.Context, record Deletion) (Deletion, error) {
+	err := s.update(ctx, record.UserID, func(u *memoryUser) error {
+		if u.erased {
+			record = u.deletions[len(u.deletions)-1]
+			return nil
+		}
+		record.Accounts, record.Transactions, record.Changes = len(u.accounts), len(u.rows), len(u.feed)
+		if u.details != nil {
+			for i := range u.details.consents {
+				record.ConsentIDs = append(record.ConsentIDs, u.details.consents[i].consent.ID)
+			}
+		}
+		*u = memoryUser{
+			state: state{generation: u.generation + 1, erased: true, accounts: map[string]accountState{}},
+			rows:  map[string]*memoryRow{}, start: u.start + Position(len(u.feed)), deletions: append(u.deletions, record),
+		}
+		s.queue = slices.DeleteFunc(s.queue, func(t task) bool { return t.userID == record.UserID })
+		return nil
+	})
+	return record, err
+}
+
+func (s *Memory) deletions(ctx context.Context, userID string) ([]Deletion, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.user(userID).deletions), ctx.Err()
+}
+
+func (s *Memory) readmit(ctx context.Context, userID string) error {
+	return s.update(ctx, userID, func(u *memoryUser) error {
+		if u.erased {
+			u.erased = false
+			u.generation++
+		}
+		return nil
+	})
+}
+
+func (s *Memory) receive(ctx context.Context, ids []string, _ time.Time, work task) (bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	fresh := true
+	for _, id := range ids {
+		fresh = fresh && !s.deliveries[id]
+		if s.deliveries == nil {
+			s.deliveries = map[string]bool{}
+		}
+		s.deliveries[id] = true
+	}
+	if fresh && work.userID != "" {
+		i := slices.IndexFunc(s.queue, func(t task) bool { return t.userID == work.userID && t.kind == work.kind })
+		if i < 0 {
+			i = len(s.queue)
+			s.queue = append(s.queue, work)
+		}
+		s.queue[i].sequence++
+	}
+	return fresh, ctx.Err()
+}
+
+func (s *Memory) tasks(ctx context.Context, limit int) ([]task, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := slices.Clone(s.queue)
+	slices.SortFunc(all, func(a, b task) int { return cmp.Or(cmp.Compare(a.userID, b.userID), cmp.Compare(a.kind, b.kind)) })
+	return all[:min(limit, len(all))], ctx.Err()
+}
+
+func (s *Memory) finish(ctx context.Context, done task) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.queue = slices.DeleteFunc(s.queue, func(t task) bool { return t == done })
+	return ctx.Err()
+}

@@ -1,0 +1,307 @@
+package mirror
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"time"
+
+	"github.com/basiq-go/basiq-go/api"
+	basiq "github.com/basiq-go/basiq-go/wrapper"
+)
+
+var (
+	// ErrUnstable is returned by [Mirror.Sync] if the accounts kept changing while they were read. The accounts that did
+	// not change have been written. Sync again when the user's jobs have ended.
+	ErrUnstable = errors.New("accounts kept changing while they were read; sync again when the user's jobs have ended")
+	// ErrMassRemoval is returned by [Mirror.Sync] if more than 10 % of an account's posted transactions are missing at
+	// Basiq. They are kept. If the removal is right, for example after a purge, sync with [AllowMassRemoval].
+	ErrMassRemoval = errors.New("more than 10 % of the posted transactions of an account are missing at Basiq")
+	// ErrErased is returned for a user who has been erased, and by [Mirror.Changes] for a position before the erasure.
+	ErrErased = errors.New("user has been erased")
+	// ErrConflict is returned by [Mirror.Sync] if other syncs of the same user were faster every time.
+	ErrConflict = errors.New("another sync of the user was faster")
+	// ErrInvalidInput is returned if an argument or option is invalid.
+	ErrInvalidInput = errors.New("invalid input")
+)
+
+// Position is a place in the change feed of a user. The first change has position 1.
+type Position int64
+
+// Kind is what happened to a transaction.
+type Kind string
+
+// The kinds of changes.
+const (
+	// KindAdded is a transaction that is new.
+	KindAdded Kind = "added"
+	// KindModified is a transaction whose payload has changed.
+	KindModified Kind = "modified"
+	// KindRemoved is a transaction that has been removed.
+	KindRemoved Kind = "removed"
+	// KindSettled is a new posted transaction that certainly was the pending one with the ID PendingID, which has been
+	// removed.
+	KindSettled Kind = "settled"
+	// KindErased occurs only in [InTx]: all rows of the user are deleted in this transaction.
+	KindErased Kind = "erased"
+)
+
+// Change is an entry of a user's change feed.
+type Change struct {
+	// Position is the place in the user's feed. Positions rise by one.
+	Position Position
+	Kind     Kind
+	UserID   string
+	// AccountID and TransactionID identify the transaction.
+	AccountID, TransactionID string
+	// Transaction is the transaction, nil if it has been removed. In [Mirror.Changes] it is the current version.
+	Transaction *basiq.Transaction
+	// PendingID is the pending transaction that a settled one replaces.
+	PendingID string
+	// Candidates are removed pending transactions that a new posted one may have been. Nothing else depends on them.
+	Candidates []string
+	// Day is the calendar day at the bank, "" if it is unknown.
+	Day api.Date
+}
+
+// Reason is why a user was erased.
+type Reason string
+
+// The reasons for an erasure. No other text is accepted, so that a deletion record never contains personal data.
+const (
+	ReasonConsentRevoked Reason = "consent-revoked"
+	ReasonConsentExpired Reason = "consent-expired"
+	ReasonUserDeleted    Reason = "user-deleted"
+	ReasonUserRequest    Reason = "user-request"
+)
+
+// Deletion is the record of an erasure. It contains no personal data besides Basiq's IDs.
+type Deletion struct {
+	UserID string
+	// ConsentIDs are the consents that the mirror knew, in ascending order.
+	ConsentIDs []string
+	Reason     Reason
+	Time       time.Time
+	// Accounts, Transactions and Changes are the numbers of rows that were deleted.
+	Accounts, Transactions, Changes int
+}
+
+// Result describes what [Mirror.Sync] did.
+type Result struct {
+	Added, Modified, Removed, Settled int
+	// Withheld is the number of rows that are missing at Basiq and have been kept, see [ErrMassRemoval].
+	Withheld int
+	// Requests is the number of calls to Basiq. Rounds is how often the accounts were listed and compared.
+	Requests, Rounds int
+	// Idle is set if nothing had to be read. Nothing was written then.
+	Idle bool
+	// Next is when the next sync is useful without an event of Basiq.
+	Next time.Time
+}
+
+// Store holds the copy. [SQL] and [Memory] implement it.
+type Store interface {
+	load(ctx context.Context, userID string) (*state, error)
+	// rows returns the account's pending transactions and those posted at from or later; all if from is "".
+	rows(ctx context.Context, userID, accountID, from string) (map[string]*stored, error)
+	// find returns those of the user's transactions that have one of the IDs.
+	find(ctx context.Context, userID string, ids []string) ([]*stored, error)
+	countPosted(ctx context.Context, userID, accountID string) (int, error)
+	// apply writes a batch if the user's generation is still the given one, and increments it. It sets the positions of
+	// the changes. Otherwise it returns ErrConflict.
+	apply(ctx context.Context, userID string, generation int64, b *batch) error
+	changes(ctx context.Context, userID string, after Position, limit int) ([]Change, error)
+	erase(ctx context.Context, record Deletion) (Deletion, error)
+	deletions(ctx context.Context, userID string) ([]Deletion, error)
+	readmit(ctx context.Context, userID string) error
+
+	receive(ctx context.Context, ids []string, at time.Time, work task) (fresh bool, err error)
+	tasks(ctx context.Context, limit int) ([]task, error)
+	finish(ctx context.Context, done task) error
+}
+
+// Relink is what happens to the rows of an account that the user has linked again after its connection was deleted.
+// Basiq keeps the old account beside the new one, so that a sum over both counts everything twice. In every case the view
+// basiq_counted_transaction contains each transaction once, and basiq_account.superseded_by of the old account is the ID
+// of the new one.
+type Relink string
+
+const (
+	// RelinkKeep keeps the rows of both accounts. The view contains those of the new one. This is the default.
+	RelinkKeep Relink = "keep"
+	// RelinkMerge keeps the rows of the old account that were posted before the first row of the new one.
+	RelinkMerge Relink = "merge"
+	// RelinkDrop removes the rows of the old account.
+	RelinkDrop Relink = "drop"
+)
+
+// An Option configures a [Mirror]. If an option is given more than once, the last one takes effect.
+type Option func(*Mirror) error
+
+// WithWindow sets how many days before the newest posted transaction are read again when an account has changed. The
+// default is 35, because pre-authorisations can post after 31 days.
+func WithWindow(days int) Option {
+	return func(m *Mirror) error {
+		m.window = days
+		return positive("WithWindow", days)
+	}
+}
+
+// WithSettle sets how old the lastUpdated of an account must be for its transactions to be complete. The default is 5
+// minutes. It must be longer than a retrieve-transactions step and than the difference between the machine's clock and
+// Basiq's.
+func WithSettle(d time.Duration) Option {
+	return func(m *Mirror) error {
+		m.settle = d
+		return positive("WithSettle", d)
+	}
+}
+
+// WithFullRead sets how often all transactions of an account are read, also if it has not changed. The default is 7 days.
+func WithFullRead(every time.Duration) Option {
+	return func(m *Mirror) error {
+		m.fullRead = every
+		return positive("WithFullRead", every)
+	}
+}
+
+// WithRelink sets what happens to the rows of an account that was linked again. The default is [RelinkKeep].
+func WithRelink(relink Relink) Option {
+	return func(m *Mirror) error {
+		m.relink = relink
+		if relink != RelinkKeep && relink != RelinkMerge && relink != RelinkDrop {
+			return fmt.Errorf("%w: WithRelink: unknown value", ErrInvalidInput)
+		}
+		return nil
+	}
+}
+
+// WithSameAccount sets the function that reports whether two accounts of a user are the same account at the bank. The
+// default is [SameAccount].
+func WithSameAccount(same func(a, b *basiq.Account) bool) Option {
+	return func(m *Mirror) error {
+		m.sameAccount = same
+		if same == nil {
+			return fmt.Errorf("%w: WithSameAccount: nil", ErrInvalidInput)
+		}
+		return nil
+	}
+}
+
+// WithTimeZone sets the function that returns the time zone of an institution. The default is Pacific/Auckland for
+// institutions whose ID begins with NZ, and Australia/Sydney for all others.
+func WithTimeZone(zone func(institutionID string) *time.Location) Option {
+	return func(m *Mirror) error {
+		m.zone = zone
+		if zone == nil {
+			return fmt.Errorf("%w: WithTimeZone: nil", ErrInvalidInput)
+		}
+		return nil
+	}
+}
+
+func positive[T int | time.Duration](option string, value T) error {
+	if value <= 0 {
+		return fmt.Errorf("%w: %s: must be positive", ErrInvalidInput, option)
+	}
+	return nil
+}
+
+// Mirror keeps a copy of users' data in a [Store]. Its methods are safe for concurrent use, also by several processes
+// that share a database.
+type Mirror struct {
+	client      *basiq.Client
+	store       Store
+	window      int
+	settle      time.Duration
+	fullRead    time.Duration
+	relink      Relink
+	sameAccount func(a, b *basiq.Account) bool
+	zone        func(institutionID string) *time.Location
+}
+
+// New returns a Mirror. It sends nothing. It returns an error if an option is invalid, or if the time zones of Australia
+// and New Zealand are not installed. Import time/tzdata in that case.
+func New(client *basiq.Client, store Store, options ...Option) (*Mirror, error) {
+	if client == nil || store == nil {
+		return nil, fmt.Errorf("%w: New: client and store are required", ErrInvalidInput)
+	}
+	m := &Mirror{
+		client: client, store: store, window: 35, settle: 5 * time.Minute, fullRead: 7 * 24 * time.Hour,
+		relink: RelinkKeep, sameAccount: SameAccount,
+	}
+	for _, option := range options {
+		if option == nil {
+			return nil, fmt.Errorf("%w: New: nil option", ErrInvalidInput)
+		}
+		if err := option(m); err != nil {
+			return nil, err
+		}
+	}
+	if m.zone == nil {
+		zone, err := bankZones()
+		if err != nil {
+			return nil, err
+		}
+		m.zone = zone
+	}
+	return m, nil
+}
+
+// pageOfChanges is how many changes are read from the store at once.
+const pageOfChanges = 500
+
+// Changes returns the user's changes after a position, in order. It ends at the last change. Start with 0 and continue
+// with the Position of the last change that was handled. Applying all changes from 0 to an empty table gives the mirror:
+// put Transaction under TransactionID unless it is nil, then delete PendingID, and delete TransactionID of a
+// [KindRemoved].
+//
+// An error is the last thing it yields. It is [ErrErased] if the user was erased, or if the user was erased and readmitted
+// after this position. Discard the rows of the user then, and in the second case start again with 0.
+func (m *Mirror) Changes(ctx context.Context, userID string, after Position) iter.Seq2[Change, error] {
+	return func(yield func(Change, error) bool) {
+		for {
+			page, err := m.store.changes(ctx, userID, after, pageOfChanges)
+			if err != nil {
+				yield(Change{}, err)
+				return
+			}
+			for _, c := range page {
+				if !yield(c, nil) {
+					return
+				}
+				after = c.Position
+			}
+			if len(page) < pageOfChanges {
+				return
+			}
+		}
+	}
+}
+
+// Erase deletes all rows of the user and stores a deletion record, in one transaction. A sync in flight cannot bring the
+// user back: it fails with [ErrErased], as does every later one until [Mirror.Readmit]. Erasing again changes nothing and
+// returns the record.
+func (m *Mirror) Erase(ctx context.Context, userID string, reason Reason) (Deletion, error) {
+	switch reason {
+	case ReasonConsentRevoked, ReasonConsentExpired, ReasonUserDeleted, ReasonUserRequest:
+	default:
+		return Deletion{}, fmt.Errorf("%w: Erase: unknown reason", ErrInvalidInput)
+	}
+	if err := api.ID(userID).Validate(); err != nil {
+		return Deletion{}, fmt.Errorf("%w: userID: %w", ErrInvalidInput, err)
+	}
+	return m.store.erase(ctx, Deletion{UserID: userID, Reason: reason, Time: time.Now().UTC().Truncate(time.Second)})
+}
+
+// Deletions returns the deletion records of the user, oldest first.
+func (m *Mirror) Deletions(ctx context.Context, userID string) ([]Deletion, error) {
+	return m.store.deletions(ctx, userID)
+}
+
+// Readmit allows an erased user to be synced again, for example after a new consent. Positions continue after those of
+// the erased feed. It does nothing for a user who has not been erased.
+func (m *Mirror) Readmit(ctx context.Context, userID string) error {
+	return m.store.readmit(ctx, userID)
+}

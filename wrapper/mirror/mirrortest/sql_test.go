@@ -1,0 +1,170 @@
+package mirrortest
+
+import (
+	"context"
+	"database/sql"
+	"os"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	basiq "github.com/basiq-go/basiq-go/wrapper"
+	"github.com/basiq-go/basiq-go/wrapper/basiqtest"
+	"github.com/basiq-go/basiq-go/wrapper/mirror"
+)
+
+// onBoth runs a test in a bubble on a new database of each kind.
+func onBoth(t *testing.T, test func(t *testing.T, d database, db *sql.DB)) {
+	t.Helper()
+	for _, dialect := range []mirror.Dialect{mirror.SQLite, mirror.PostgreSQL} {
+		t.Run(string(dialect), func(t *testing.T) {
+			d := newDatabase(t, dialect)
+			synctest.Test(t, func(t *testing.T) {
+				db := d.open(t)
+				defer func() { _ = db.Close() }()
+				test(t, d, db)
+			})
+		})
+	}
+}
+
+// newUser returns a client and a user with a connection.
+func newUser(t *testing.T) (*basiqtest.Sandbox, *basiq.Client, string, string) {
+	t.Helper()
+	sandbox := basiqtest.New(t)
+	client, err := sandbox.NewClient()
+	require.NoError(t, err)
+	user, err := client.Users.Create(t.Context(), basiq.CreateUser{Email: "gavin@hooli.com"})
+	require.NoError(t, err)
+	job, err := client.Jobs.Wait(t.Context(), sandbox.Connect(user.ID, "AU00000", "Wentworth-Smith"))
+	require.NoError(t, err)
+	id, _ := job.ConnectionID()
+	return sandbox, client, user.ID, id
+}
+
+// The queries of SCHEMA.md run on both databases, and payloads are kept as sent.
+func TestSQL_Queries(t *testing.T) { //nolint:paralleltest // see onBoth
+	page, err := os.ReadFile("../SCHEMA.md")
+	require.NoError(t, err)
+	queries := regexp.MustCompile("(?s)```sql\n(.*?)```").FindAllStringSubmatch(string(page), -1)
+	require.Len(t, queries, 10)
+	onBoth(t, func(t *testing.T, d database, db *sql.DB) {
+		_, client, user, connection := newUser(t)
+		m, err := mirror.New(client, d.store(t, db))
+		require.NoError(t, err)
+		for range 12 { // until a pending transaction has posted
+			time.Sleep(24 * time.Hour)
+			_, err = client.Connections.RefreshAndWait(t.Context(), user, connection)
+			require.NoError(t, err)
+			time.Sleep(time.Hour)
+			_, err = m.Sync(t.Context(), user)
+			require.NoError(t, err)
+		}
+		for i, query := range queries {
+			rows, err := db.Query(d.bind(query[1]), user)
+			require.NoError(t, err, query[1])
+			count := 0
+			for rows.Next() {
+				count++
+			}
+			require.NoError(t, rows.Err())
+			require.NoError(t, rows.Close())
+			if i != 4 && i != 8 {
+				assert.Positive(t, count, query[1])
+			}
+		}
+		var raw []byte
+		for transaction, err := range client.Transactions.List(basiq.ContextWithRawJSON(t.Context(), &raw), user) {
+			require.NoError(t, err)
+			var payload string
+			require.NoError(t, db.QueryRow(d.bind(`SELECT CAST(payload AS TEXT) FROM basiq_transaction WHERE user_id = ? AND transaction_id = ?`), user, transaction.ID).Scan(&payload))
+			assert.Equal(t, string(raw), payload)
+		}
+	})
+}
+
+// Migrate can be called concurrently and again. It refuses a newer schema.
+func TestSQL_Migrate(t *testing.T) { //nolint:paralleltest // see onBoth
+	onBoth(t, func(t *testing.T, d database, db *sql.DB) {
+		store, err := mirror.OpenSQL(t.Context(), db, d.dialect)
+		require.NoError(t, err)
+		var wait sync.WaitGroup
+		for range 4 {
+			wait.Go(func() { assert.NoError(t, store.Migrate(context.Background())) })
+		}
+		wait.Wait()
+		_, err = db.Exec(`INSERT INTO basiq_migration (version) VALUES (1000)`)
+		require.NoError(t, err)
+		require.ErrorIs(t, store.Migrate(t.Context()), mirror.ErrSchema)
+	})
+}
+
+// Changes are read with the primary key, wherever they begin.
+func TestSQL_ChangesUseTheIndex(t *testing.T) { //nolint:paralleltest // see onBoth
+	onBoth(t, func(t *testing.T, d database, db *sql.DB) {
+		d.store(t, db)
+		fillChanges(t, d, db, 20_000)
+		query := `SELECT c.position, t.payload FROM basiq_change c
+			LEFT JOIN basiq_transaction t ON t.user_id = c.user_id AND t.transaction_id = c.transaction_id
+			WHERE c.user_id = 'u' AND c.position > 15000 ORDER BY c.position LIMIT 500`
+		explain := "EXPLAIN QUERY PLAN "
+		if d.dialect == mirror.PostgreSQL {
+			_, err := db.Exec(`ANALYZE`)
+			require.NoError(t, err)
+			explain = "EXPLAIN "
+		}
+		rows, err := db.Query(explain + query)
+		require.NoError(t, err)
+		defer func() { _ = rows.Close() }()
+		columns, err := rows.Columns()
+		require.NoError(t, err)
+		var plan strings.Builder
+		for rows.Next() {
+			values := make([]any, len(columns))
+			for i := range values {
+				values[i] = new(any)
+			}
+			require.NoError(t, rows.Scan(values...))
+			for _, value := range values {
+				if text, ok := (*value.(*any)).(string); ok {
+					plan.WriteString(text + "\n")
+				}
+			}
+		}
+		require.NoError(t, rows.Err())
+		assert.NotContains(t, plan.String(), "Seq Scan on basiq_change", plan.String())
+		assert.NotContains(t, plan.String(), "SCAN c", plan.String())
+		assert.NotContains(t, plan.String(), "TEMP B-TREE", plan.String())
+	})
+}
+
+// fillChanges gives the user u n transactions and changes.
+func fillChanges(t testing.TB, d database, db *sql.DB, n int) {
+	t.Helper()
+	series := `WITH RECURSIVE s(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM s WHERE i < ?) `
+	if d.dialect == mirror.PostgreSQL {
+		series = `WITH s(i) AS (SELECT generate_series(1, CAST(? AS BIGINT))) `
+	}
+	for _, statement := range []string{
+		series + `INSERT INTO basiq_transaction (user_id, transaction_id, account_id, connection_id, institution_id, status, day, currency, direction,
+			description, class, category, merchant, pending_id, missing_from, hash, payload)
+			SELECT 'u', 't' || i, 'a', 'c', 'AU00000', 'posted', '2026-01-01', 'AUD', 'debit', '', '', '', '', '', '', '', '{"type":"transaction","id":"t' || i || '"}' FROM s`,
+		series + `INSERT INTO basiq_change (user_id, position, kind, account_id, transaction_id, day, pending_id, candidates)
+			SELECT 'u', i, 'added', 'a', 't' || i, '', '', '' FROM s`,
+	} {
+		if d.dialect == mirror.PostgreSQL {
+			statement = strings.Replace(strings.Replace(statement, "'2026-01-01'", "CAST('2026-01-01' AS DATE)", 1), `'"}' FROM s`, `'"}')::json FROM s`, 1)
+			statement = strings.Replace(statement, `'{"type"`, `('{"type"`, 1)
+		}
+		_, err := db.Exec(d.bind(statement), n)
+		require.NoError(t, err)
+	}
+	_, err := db.Exec(d.bind(`INSERT INTO basiq_user (user_id, generation, position, feed_start, details) VALUES ('u', 1, ?, 0, '')`), n)
+	require.NoError(t, err)
+}

@@ -1,0 +1,70 @@
+package mirror
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	basiq "github.com/basiq-go/basiq-go/wrapper"
+)
+
+// SameAccount reports whether two accounts are certainly the same account at the bank: institution, currency and type are
+// equal, and so are the account numbers, which must be unmasked. A false result does not mean that they differ.
+func SameAccount(a, b *basiq.Account) bool {
+	if a.Institution.ID != b.Institution.ID || a.Currency != b.Currency || a.Class.Type != b.Class.Type {
+		return false
+	}
+	number := accountNumber(a)
+	return number != "" && number == accountNumber(b)
+}
+
+// accountNumber returns the digits of an unmasked account number, with the BSB if it is separate, or "".
+func accountNumber(a *basiq.Account) string {
+	if strings.ContainsAny(a.AccountNo, "xX*•#") {
+		return ""
+	}
+	digits := func(s string) string {
+		return strings.Map(func(r rune) rune {
+			if r < '0' || r > '9' {
+				return -1
+			}
+			return r
+		}, s)
+	}
+	number := digits(a.AccountNo)
+	if len(number) < 5 { // the last digits only
+		return ""
+	}
+	if bsb := digits(a.BSB); !strings.HasPrefix(number, bsb) {
+		return bsb + number
+	}
+	return number
+}
+
+// supersede returns for each account that another one of the user replaces the ID of that other. Accounts of existing
+// connections replace those of deleted ones, and later connections replace earlier ones.
+func (m *Mirror) supersede(accounts []listedAccount, connections map[string]*basiq.Connection) map[string]string {
+	ordered := slices.Clone(accounts)
+	rank := func(a listedAccount) (live int, created string) {
+		if c := connections[a.account.Connection.ID]; c != nil {
+			return 1, instant(c.CreatedDate)
+		}
+		return 0, ""
+	}
+	slices.SortStableFunc(ordered, func(a, b listedAccount) int {
+		liveA, createdA := rank(a)
+		liveB, createdB := rank(b)
+		return cmp.Or(liveB-liveA, strings.Compare(createdB, createdA), strings.Compare(b.account.ID, a.account.ID))
+	})
+	superseded := map[string]string{}
+	for i, old := range ordered {
+		for _, newer := range ordered[:i] {
+			if superseded[newer.account.ID] == "" && old.account.Connection.ID != newer.account.Connection.ID &&
+				m.sameAccount(&old.account, &newer.account) {
+				superseded[old.account.ID] = newer.account.ID
+				break
+			}
+		}
+	}
+	return superseded
+}

@@ -1,0 +1,92 @@
+package mirror
+
+import (
+	"context"
+	"database/sql"
+	_ "embed"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// Dialect is the SQL dialect of a database.
+type Dialect string
+
+// The dialects.
+const (
+	SQLite     Dialect = "sqlite"
+	PostgreSQL Dialect = "postgresql"
+)
+
+// ErrSchema is returned by [SQL.Migrate] if the database has a newer schema than this version of the package.
+var ErrSchema = errors.New("database has a newer schema")
+
+// migrations are the versions of the schema. Released versions never change. Types in capitals depend on the dialect.
+var migrations = []string{migration1}
+
+//go:embed schema/1.sql
+var migration1 string
+
+// types are the column types of each dialect. JSON of PostgreSQL keeps the text as sent, JSONB would not. In SQLite, types
+// other than TEXT would make numbers of amounts, and times of days.
+var types = map[Dialect]*strings.Replacer{
+	SQLite:     strings.NewReplacer(" MONEY", " TEXT", " DAY", " TEXT", " INSTANT", " TEXT", " PAYLOAD", " TEXT"),
+	PostgreSQL: strings.NewReplacer(" MONEY", " NUMERIC", " DAY", " DATE", " INSTANT", " TIMESTAMPTZ", " PAYLOAD", " JSON"),
+}
+
+// Schema returns the statements that create the current schema, for users of other migration tools. Do not call
+// [SQL.Migrate] then.
+func Schema(d Dialect) []string {
+	statements := make([]string, 0, 32)
+	for _, migration := range migrations {
+		statements = append(statements, statementsOf(d, migration)...)
+	}
+	return statements
+}
+
+func statementsOf(d Dialect, migration string) []string {
+	replacer := types[d]
+	if replacer == nil {
+		return nil
+	}
+	var statements []string
+	for statement := range strings.SplitSeq(migration, ";\n") {
+		if statement = strings.TrimSpace(statement); statement != "" {
+			statements = append(statements, replacer.Replace(statement))
+		}
+	}
+	return statements
+}
+
+// Migrate creates or updates the tables, whose names begin with basiq_. It is safe to call concurrently, does nothing if
+// the schema is current, and returns [ErrSchema] if it is newer.
+func (s *SQL) Migrate(ctx context.Context) error {
+	return s.inTx(ctx, func(tx *sql.Tx) error {
+		if s.dialect == PostgreSQL { // concurrent CREATE TABLE IF NOT EXISTS fails
+			if _, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock(6291503127)`); err != nil {
+				return err
+			}
+		}
+		if _, err := tx.ExecContext(ctx, `CREATE TABLE IF NOT EXISTS basiq_migration (version BIGINT PRIMARY KEY)`); err != nil {
+			return err
+		}
+		var newest int
+		if err := tx.QueryRowContext(ctx, `SELECT COALESCE(MAX(version), 0) FROM basiq_migration`).Scan(&newest); err != nil {
+			return err
+		}
+		if newest > len(migrations) {
+			return fmt.Errorf("%w: version %d, known are %d", ErrSchema, newest, len(migrations))
+		}
+		for version := newest + 1; version <= len(migrations); version++ {
+			for _, statement := range statementsOf(s.dialect, migrations[version-1]) {
+				if _, err := tx.ExecContext(ctx, statement); err != nil {
+					return fmt.Errorf("mirror: migration %d: %w", version, err)
+				}
+			}
+			if err := s.exec(ctx, tx, `INSERT INTO basiq_migration (version) VALUES (?)`, version); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}

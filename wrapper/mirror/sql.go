@@ -1,0 +1,169 @@
+package mirror
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// SQL is a [Store] in a SQLite or PostgreSQL database. Open SQLite with a busy timeout, and with write-ahead logging if
+// several connections use it.
+type SQL struct {
+	db      *sql.DB
+	dialect Dialect
+	hook    func(ctx context.Context, tx *sql.Tx, changes []Change) error
+}
+
+// A SQLOption configures an [SQL]. If an option is given more than once, the last one takes effect.
+type SQLOption func(*SQL) error
+
+// InTx sets a function that is called in every database transaction that changes transactions, before it is committed.
+// What it writes with tx is committed with the mirror or not at all. If it returns an error, the sync fails with it. It must
+// use neither the database outside tx nor the mirror.
+//
+// All changes belong to one user. If the user is erased, the only change is of [KindErased]: delete the user's rows then.
+func InTx(hook func(ctx context.Context, tx *sql.Tx, changes []Change) error) SQLOption {
+	return func(s *SQL) error {
+		if hook == nil {
+			return fmt.Errorf("%w: InTx: nil", ErrInvalidInput)
+		}
+		s.hook = hook
+		return nil
+	}
+}
+
+// OpenSQL returns a store in a database. It checks the connection and changes nothing; see [SQL.Migrate].
+func OpenSQL(ctx context.Context, db *sql.DB, dialect Dialect, options ...SQLOption) (*SQL, error) {
+	if db == nil || types[dialect] == nil {
+		return nil, fmt.Errorf("%w: OpenSQL: a database and a dialect are required", ErrInvalidInput)
+	}
+	s := &SQL{db: db, dialect: dialect}
+	for _, option := range options {
+		if option == nil {
+			return nil, fmt.Errorf("%w: OpenSQL: nil option", ErrInvalidInput)
+		}
+		if err := option(s); err != nil {
+			return nil, err
+		}
+	}
+	if err := db.PingContext(ctx); err != nil {
+		return nil, fmt.Errorf("mirror: OpenSQL: %w", err)
+	}
+	return s, nil
+}
+
+// bind numbers the placeholders of a statement for PostgreSQL.
+func (s *SQL) bind(query string) string {
+	if s.dialect != PostgreSQL {
+		return query
+	}
+	var b strings.Builder
+	for i, n := 0, 0; i < len(query); i++ {
+		if query[i] != '?' {
+			b.WriteByte(query[i])
+			continue
+		}
+		n++
+		b.WriteByte('$')
+		b.WriteString(strconv.Itoa(n))
+	}
+	return b.String()
+}
+
+// inTx runs f in a transaction.
+func (s *SQL) inTx(ctx context.Context, f func(tx *sql.Tx) error) error {
+	tx, err := s.db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	if err := f(tx); err != nil {
+		return errors.Join(err, ignoreDone(tx.Rollback()))
+	}
+	return tx.Commit()
+}
+
+func ignoreDone(err error) error {
+	if errors.Is(err, sql.ErrTxDone) {
+		return nil
+	}
+	return err
+}
+
+func (s *SQL) exec(ctx context.Context, tx *sql.Tx, query string, args ...any) error {
+	_, err := tx.ExecContext(ctx, s.bind(query), args...)
+	return err
+}
+
+// chunkSizes are the numbers of rows in a statement. There are few, so that drivers can cache the statements.
+var chunkSizes = []int{256, 64, 16, 4, 1}
+
+// chunks calls f for consecutive ranges [from, from+size) of n.
+func chunks(n int, f func(from, size int) error) error {
+	for from := 0; from < n; {
+		for _, size := range chunkSizes {
+			if size <= n-from {
+				if err := f(from, size); err != nil {
+					return err
+				}
+				from += size
+				break
+			}
+		}
+	}
+	return nil
+}
+
+// insert inserts n rows with statements of many rows. conflict is the ON CONFLICT clause or "".
+func (s *SQL) insert(ctx context.Context, tx *sql.Tx, table, columns, conflict string, n int, values func(i int) []any) error {
+	count := strings.Count(columns, ",") + 1
+	tuple := "(" + strings.Repeat("?,", count-1) + "?)"
+	args := make([]any, 0, count*min(n, chunkSizes[0]))
+	return chunks(n, func(from, size int) error {
+		args = args[:0]
+		for i := range size {
+			args = append(args, values(from+i)...)
+		}
+		query := "INSERT INTO " + table + " (" + columns + ") VALUES " + strings.Repeat(tuple+",", size-1) + tuple + conflict
+		return s.exec(ctx, tx, query, args...)
+	})
+}
+
+// updateAll returns an ON CONFLICT clause that replaces all columns.
+func updateAll(key, columns string) string {
+	var set []string
+	for column := range strings.SplitSeq(columns, ", ") {
+		if !strings.Contains(key, column) {
+			set = append(set, column+"=excluded."+column)
+		}
+	}
+	return " ON CONFLICT (" + key + ") DO UPDATE SET " + strings.Join(set, ", ")
+}
+
+// forIDs runs a statement whose last condition is transaction_id IN (...).
+func (s *SQL) forIDs(ctx context.Context, tx *sql.Tx, query string, ids []string, args ...any) error {
+	return chunks(len(ids), func(from, size int) error {
+		all := append([]any(nil), args...)
+		for _, id := range ids[from : from+size] {
+			all = append(all, id)
+		}
+		return s.exec(ctx, tx, query+" IN (?"+strings.Repeat(",?", size-1)+")", all...)
+	})
+}
+
+// null returns nil for "".
+func null(s string) any {
+	if s == "" {
+		return nil
+	}
+	return s
+}
+
+func nullMinor(minor int64, ok bool) any {
+	if !ok {
+		return nil
+	}
+	return minor
+}
