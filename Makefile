@@ -8,12 +8,13 @@ COVER_FLOOR   := 90
 FUZZ_TIME     ?= 60s
 
 CONFORMANCE := api/conformance
+MIRRORTEST  := wrapper/mirror/mirrortest
 OFFICIAL    ?= ../shared/reference/official
 # Coverage is measured for the handwritten code that users import.
 COVERED  = $(shell go list ./wrapper/... | grep -v /examples/)
 COVERPKG = $(shell go list ./wrapper/... | grep -v /examples/ | paste -sd , -)
 
-.PHONY: help generate drift validate vet lint fmt test test-main test-conformance race cycles soak browser cover bench bench-once \
+.PHONY: help generate drift validate vet lint fmt test test-main test-conformance race mirror cycles soak browser cover bench bench-once \
 	fuzz examples official upstream matrix reliability breaking mutants vuln licenses workflows ci
 
 help: ## List the targets
@@ -34,6 +35,7 @@ drift: ## Fail if gen/ or a go.mod is out of date
 		{ diff "$$copy/tools/go.mod" tools.mod || { echo 'tools.mod is not tidy'; exit 1; }; }
 	go mod tidy -diff
 	cd $(CONFORMANCE) && go mod tidy -diff
+	cd $(MIRRORTEST) && go mod tidy -diff
 
 # no-ambiguous-paths is skipped: some of Basiq's own paths overlap. TestIDsCannotBeWordsOfThePaths covers them.
 validate: ## Check openapi.yaml and its examples with kin-openapi and Redocly
@@ -51,14 +53,17 @@ vet: ## Run go vet, also for 32-bit and js/wasm
 	GOOS=js GOARCH=wasm go vet ./...
 	cd $(CONFORMANCE) && go vet ./...
 	cd $(CONFORMANCE) && GOARCH=386 go vet ./...
+	cd $(MIRRORTEST) && go vet ./...
 
 lint: ## Run golangci-lint with the rules in .golangci.yml
 	go run $(GOLANGCI_LINT) run ./...
 	cd $(CONFORMANCE) && go run $(GOLANGCI_LINT) run ./...
+	cd $(MIRRORTEST) && go run $(GOLANGCI_LINT) run ./...
 
 fmt: ## Format all Go code
 	go run $(GOLANGCI_LINT) fmt ./...
 	cd $(CONFORMANCE) && go run $(GOLANGCI_LINT) fmt ./...
+	cd $(MIRRORTEST) && go run $(GOLANGCI_LINT) fmt ./...
 
 # The conformance tests spend most of their time waiting for timeouts, so both modules run concurrently. `make race` repeats
 # the conformance tests with the race detector. -shuffle=on also disables the test cache, which does not detect changes to the
@@ -70,11 +75,17 @@ test: ## Run all tests, including the race detector for the main module
 test-main: ## Run the tests of the main module with the race detector
 	go test -race -shuffle=on ./...
 
-test-conformance: ## Run the tests of api/conformance without the race detector
-	cd $(CONFORMANCE) && go test -shuffle=on -skip '$(CONFORMANCE_SKIP)' ./...
+test-conformance: ## Run the tests of api/conformance (CONFORMANCE_RACE=-race with the race detector)
+	cd $(CONFORMANCE) && go test $(CONFORMANCE_RACE) -shuffle=on -skip '$(CONFORMANCE_SKIP)' ./...
 
 race: ## Run the tests of api/conformance with the race detector
 	cd $(CONFORMANCE) && go test -race -shuffle=on -skip '$(CONFORMANCE_SKIP)' ./...
+
+# The tests start PostgreSQL if it is installed. POSTGRES_TESTS=required makes them fail without it. MIRROR_TESTS='-timeout 12h
+# -seeds 8 -days 30 -users 5' is the long form of the chaos test; the package documentation of the module has more forms.
+mirror: ## Test package mirror on SQLite and PostgreSQL with several processes (MIRROR_TESTS=flags)
+	cd $(MIRRORTEST) && go test -count=1 . $(MIRROR_TESTS)
+	cd $(MIRRORTEST) && go run ./spending >/dev/null
 
 # The cycles take ten minutes with the race detector, and half a minute without it. RACE= disables it, also for the soak test.
 RACE ?= -race
@@ -161,6 +172,7 @@ vuln: ## Search for known vulnerabilities with govulncheck
 LICENSES := Apache-2.0,BSD-2-Clause,BSD-3-Clause,ISC,MIT
 licenses: ## Fail if a dependency, including test dependencies, has a license that is not allowed
 	"$$(cd $(CONFORMANCE) && go tool -n go-licenses)" check --include_tests --allowed_licenses=$(LICENSES) ./...
+	licenses=$$(cd $(CONFORMANCE) && go tool -n go-licenses) && cd $(MIRRORTEST) && "$$licenses" check --include_tests --allowed_licenses=$(LICENSES) ./...
 
 # shellcheck and pyflakes are disabled, because actionlint would use them only on machines where they are installed.
 workflows: ## Check the CI workflows with actionlint, and check pinned actions and minimal permissions
