@@ -15,7 +15,7 @@ COVERED  = $(shell go list ./wrapper/... | grep -v /examples/)
 COVERPKG = $(shell go list ./wrapper/... | grep -v /examples/ | paste -sd , -)
 
 .PHONY: help generate drift validate vet lint fmt test test-main test-conformance race mirror cycles soak browser cover bench bench-once \
-	fuzz examples official upstream matrix reliability breaking mutants vuln licenses workflows ci
+	fuzz examples official upstream matrix reliability missing tables breaking mutants vuln licenses workflows ci
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -154,6 +154,17 @@ matrix: ## Test every call with every fault, and compare the tables in wrapper/R
 
 reliability: ## Test every call with every fault, and write the tables in wrapper/RELIABILITY.md
 	cd $(CONFORMANCE) && go test -count=1 -run '^TestFaultMatrix$$' . -update
+
+# The second command runs even if the first fails, so that everything that is missing is listed.
+MISSING := ^Test(Operations_NothingMissing|Faults_EveryOperation|Sandbox_SuccessResponses)$$
+missing: ## List the parts that operations of openapi.yaml lack
+	@failed=; \
+	(cd $(CONFORMANCE) && go test -count=1 -run '$(MISSING)' .) || failed=1; \
+	go test -count=1 -run '^TestEvery(IDHasACall|GetIsInTheTable|OperationSucceeds)$$' ./wrapper || failed=1; \
+	test -z "$$failed"
+
+tables: ## Write the tables of operations in wrapper/OPERATIONS.md and wrapper/RELIABILITY.md
+	cd $(CONFORMANCE) && go test -count=1 -run '^(TestOperationsPage|TestReliability_Calls)$$' . -update
 
 breaking: ## Fail if a change is incompatible with the last tagged version
 	@./api/breaking.sh

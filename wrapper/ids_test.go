@@ -26,8 +26,9 @@ type idCall struct {
 	call     func(t testing.TB, c *basiq.Client, id string) error
 }
 
-// idCalls lists all IDs that are part of a path, and other arguments that must be valid IDs.
-var idCalls = []idCall{
+// idCalls has a row for each ID in a path, and for IDs in queries and bodies, which are validated too. Methods whose only
+// arguments are IDs need no row here.
+var idCalls = withPathMethods([]idCall{
 	{"Users.Get", "userID", func(t testing.TB, c *basiq.Client, id string) error {
 		return errOf(c.Users.Get(t.Context(), id))
 	}},
@@ -315,7 +316,7 @@ var idCalls = []idCall{
 	{"Webhooks.Message", "messageID", func(t testing.TB, c *basiq.Client, id string) error {
 		return errOf(c.Webhooks.Message(t.Context(), "w1", id))
 	}},
-}
+})
 
 // notInPath lists the arguments of idCalls that are not part of a path.
 var notInPath = map[string]bool{

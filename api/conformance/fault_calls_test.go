@@ -57,8 +57,8 @@ type callKind struct {
 	timeout  time.Duration
 }
 
-// kinds are in the order of the table's columns.
-var kinds = []callKind{
+// kinds are in the order of the table's columns. Any other operation with the method GET is of the first kind.
+var kinds = withOtherReads([]callKind{
 	{
 		title: "Reads and lists", about: "Reads with a token. Each page of a list is a call.", replayed: true,
 		calls: []string{
@@ -121,6 +121,16 @@ var kinds = []callKind{
 		title: "The token of a call", about: "Any other call, if the fault applies to its token request. The call itself is sent after there is a token.", forToken: true, body: true, withKey: true,
 		calls: []string{"getUser, its token", "createUser, its token"},
 	},
+})
+
+// withOtherReads adds the reads that have no kind to the first kind.
+func withOtherReads(kinds []callKind) []callKind {
+	for _, op := range basiq.Operations() {
+		if op.Method == http.MethodGet && !slices.ContainsFunc(kinds, func(k callKind) bool { return slices.Contains(k.calls, op.ID) }) {
+			kinds[0].calls = append(kinds[0].calls, op.ID)
+		}
+	}
+	return kinds
 }
 
 // unreplayed reports whether net/http cannot replay the request over HTTP/2, so that only the library retries it.

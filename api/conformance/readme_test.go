@@ -24,23 +24,37 @@ func readFile(t *testing.T, path ...string) string {
 	return string(text)
 }
 
-// The table of operations is written by hand, so it must be compared with the contract.
+// operationsPage is the page with the table of operations.
+var operationsPage = filepath.Join(root, "wrapper", "OPERATIONS.md")
+
+var operationsRow = regexp.MustCompile("(?m)^\\| `(\\w+)` \\| `(\\w+ /\\S*)` \\| `(\\w+\\.\\w+)`(.*?) \\| ([0-9., ]+) \\|\n")
+
+// operationsTable returns the rows of the table of operations. Further methods and remarks are kept from the rows in have.
+func operationsTable(t *testing.T, have [][]string) string {
+	t.Helper()
+	more, versions := map[string]string{}, map[string]string{}
+	for _, row := range have {
+		more[row[1]] = row[4]
+	}
+	for _, op := range operations(loaded(t)) {
+		list, _ := op.Extensions["x-basiq-versions"].([]any)
+		versions[op.OperationID] = strings.ReplaceAll(strings.Trim(fmt.Sprint(list), "[]"), " ", ", ")
+	}
+	var table strings.Builder
+	for _, op := range basiq.Operations() {
+		fmt.Fprintf(&table, "| `%s` | `%s %s` | `%s`%s | %s |\n", op.ID, op.Method, op.Path, op.Name, more[op.ID], versions[op.ID])
+	}
+	return table.String()
+}
+
+// TestOperations_MatchContract compares the operations of the client with the contract.
 func TestOperationsPage(t *testing.T) {
 	t.Parallel()
-	row := regexp.MustCompile("(?m)^\\| `(\\w+)` \\| `(\\w+ /\\S*)` \\| `(\\w+\\.\\w+)`(.*?) \\| ([0-9., ]+) \\|$")
-	versions := map[string]string{}
-	for _, op := range operations(loaded(t)) {
-		var all []string
-		list, _ := op.Extensions["x-basiq-versions"].([]any)
-		for _, version := range list {
-			all = append(all, fmt.Sprint(version))
-		}
-		versions[op.OperationID] = strings.Join(all, ", ")
-	}
-	var have, want []string
+	page := readFile(t, operationsPage)
+	rows, places := operationsRow.FindAllStringSubmatch(page, -1), operationsRow.FindAllStringIndex(page, -1)
+	require.NotEmpty(t, rows)
 	client := reflect.TypeFor[basiq.Client]()
-	for _, row := range row.FindAllStringSubmatch(readFile(t, root, "wrapper", "OPERATIONS.md"), -1) {
-		have = append(have, strings.Join([]string{row[1], row[2], row[3], row[5]}, " "))
+	for _, row := range rows {
 		for _, other := range regexp.MustCompile("`(\\w+)\\.(\\w+)`").FindAllStringSubmatch(row[4], -1) {
 			service, found := client.FieldByName(other[1])
 			require.True(t, found, other[0])
@@ -48,10 +62,13 @@ func TestOperationsPage(t *testing.T) {
 			assert.True(t, found, other[0])
 		}
 	}
-	for _, op := range basiq.Operations() {
-		want = append(want, strings.Join([]string{op.ID, op.Method, op.Path, op.Name, versions[op.ID]}, " "))
+	start, end := places[0][0], places[len(places)-1][1]
+	table := operationsTable(t, rows)
+	if *update {
+		require.NoError(t, os.WriteFile(operationsPage, []byte(page[:start]+table+page[end:]), 0o644))
+		return
 	}
-	assert.Equal(t, want, have)
+	assert.Equal(t, table, page[start:end], "outdated table: run make tables")
 }
 
 func TestReadme_ProgramsCompile(t *testing.T) {

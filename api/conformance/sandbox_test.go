@@ -384,7 +384,29 @@ func (v *visitor) callAll() map[string]string {
 	messages := v.call(v30, "listMessages", 200, "GET /notifications/webhooks/"+hook+"/messages?limit=100", nil)
 	ids["messageId"] = messages.at("data.0.id")
 	v.call(v30, "getWebhookMessage", 200, "GET /notifications/webhooks/"+hook+"/messages/"+ids["messageId"], nil)
+	v.callOtherReads(ids, v21, v30)
 	return ids
+}
+
+// callOtherReads calls the reads that callAll does not call explicitly, if it knows the IDs in their paths.
+func (v *visitor) callOtherReads(ids map[string]string, tokens ...accessToken) {
+	called, all := v.transport.Exchanges(), contractOperations(loaded(v.t))
+	for _, place := range slices.Sorted(maps.Keys(all)) {
+		op := all[place]
+		if op.method != http.MethodGet || called[op.OperationID+" 200"] > 0 {
+			continue
+		}
+		path := op.path
+		for name, id := range ids {
+			path = strings.ReplaceAll(path, "{"+name+"}", id)
+		}
+		versions, _ := op.Extensions["x-basiq-versions"].([]any)
+		for _, as := range tokens {
+			if slices.Contains(versions, any(as.version)) && !strings.Contains(path, "{") {
+				v.call(as, op.OperationID, http.StatusOK, "GET "+path, nil)
+			}
+		}
+	}
 }
 
 // deleteAll deletes what callAll has created, by calling the operations that delete.

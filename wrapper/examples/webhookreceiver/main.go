@@ -1,0 +1,69 @@
+// Command webhookreceiver receives Basiq's webhooks and prints the events.
+//
+//	BASIQ_API_KEY=... BASIQ_WEBHOOK_SECRET=whsec_... go run ./wrapper/examples/webhookreceiver
+package main
+
+import (
+	"context"
+	"errors"
+	"log"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+
+	basiq "github.com/basiq-go/basiq-go/wrapper"
+	"github.com/basiq-go/basiq-go/wrapper/webhook"
+)
+
+func main() {
+	client, err := basiq.New(os.Getenv("BASIQ_API_KEY"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	verifier, err := webhook.New(basiq.NewSecret(os.Getenv("BASIQ_WEBHOOK_SECRET")))
+	if err != nil {
+		log.Fatal(err, "\nSet BASIQ_WEBHOOK_SECRET to the secret that client.Webhooks.Create returned.")
+	}
+	events := make(chan *webhook.Event, 1000)
+	go work(context.Background(), client, events, log.Printf)
+	log.Print("listening on :8080")
+	server := http.Server{Addr: ":8080", Handler: handler(verifier, events), ReadTimeout: 10 * time.Second}
+	log.Fatal(server.ListenAndServe())
+}
+
+// handler queues each delivery once and responds immediately. A production receiver stores the events and the delivery IDs in
+// its database, so that a restart loses neither.
+func handler(verifier *webhook.Verifier, events chan<- *webhook.Event) http.Handler {
+	var mu sync.Mutex
+	seen := map[string]bool{}
+	return verifier.Handler(func(_ context.Context, event *webhook.Event) error {
+		mu.Lock()
+		defer mu.Unlock()
+		if seen[event.DeliveryID] {
+			return nil
+		}
+		select {
+		case events <- event:
+			seen[event.DeliveryID] = true
+			return nil
+		default:
+			return errors.New("queue is full") // Basiq retries the delivery
+		}
+	})
+}
+
+// work reads the data of each event, which the delivery does not contain.
+func work(ctx context.Context, client *basiq.Client, events <-chan *webhook.Event, print func(format string, args ...any)) {
+	for delivery := range events {
+		event, err := client.Events.Get(ctx, delivery.EventID)
+		switch {
+		case errors.Is(err, basiq.ErrNotFound):
+			print("%s: the event has expired", delivery.EventTypeID)
+		case err != nil:
+			print("%s: %v", delivery.EventTypeID, err)
+		default:
+			print("%s of user %s at %s", delivery.EventTypeID, delivery.UserID(), event.CreatedDate)
+		}
+	}
+}
