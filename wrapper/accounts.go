@@ -54,13 +54,13 @@ type AccountsService struct{ client *Client }
 // connections, except open-banking connections: their accounts are deleted with them. Show an account with [AccountName],
 // because its Name may be empty. Errors: [ErrBadRequest] if a filter names a connection that does not exist. operationId: getAccounts.
 func (s *AccountsService) List(ctx context.Context, userID string, filters ...Filter[Account]) iter.Seq2[*Account, error] {
-	return list(ctx, s.client, opGetAccounts, []id{{"userID", userID}}, accountResource, sendTo(s.client.raw.GetAccounts, userID, nil), filters)
+	return list(ctx, s.client, opGetAccounts, []pathParam{{"userID", userID}}, accountResource, bindIDInput(s.client.raw.GetAccounts, userID, nil), filters)
 }
 
 // Get returns an account. [Amount.MinorUnits] returns its Balance in cents and [Amount.Rat] exactly. operationId:
 // getAccount.
 func (s *AccountsService) Get(ctx context.Context, userID, accountID string) (*Account, error) {
-	return get(ctx, s.client, opGetAccount, []id{{"userID", userID}, {"accountID", accountID}}, accountResource, sendTo2(s.client.raw.GetAccount, userID, accountID, nil))
+	return get(ctx, s.client, opGetAccount, []pathParam{{"userID", userID}, {"accountID", accountID}}, accountResource, bindIDsInput(s.client.raw.GetAccount, userID, accountID, nil))
 }
 
 // AccountName returns a name to show for an account, which is never blank: the Name that the user gave it, or else the

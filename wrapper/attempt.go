@@ -17,10 +17,10 @@ type attempt struct {
 	// ended is set when the attempt's outcome is known to the retrier. Nothing is sent in its name afterwards.
 	ended bool
 	// sent is set once a request was handed to the http.Client.
-	sent bool
-	// unrefuted counts the requests that may have been carried out: those in flight, and those whose outcome does not
+	handedToTransport bool
+	// maybeApplied counts the requests that may have been carried out: those in flight, and those whose outcome does not
 	// prove the opposite.
-	unrefuted int
+	maybeApplied int
 	// permitted is set while a rate limit permit is held that no request has used.
 	permitted atomic.Bool
 	// waited is how long requests inside the attempt waited for the rate limit or a token.
@@ -49,16 +49,16 @@ func (a *attempt) begin() error {
 	if a.ended {
 		return errAttemptEnded
 	}
-	a.sent = true
-	a.unrefuted++
+	a.handedToTransport = true
+	a.maybeApplied++
 	return nil
 }
 
-// refute records that a request was certainly not carried out.
-func (a *attempt) refute() {
+// markNotApplied records that a request was certainly not carried out.
+func (a *attempt) markNotApplied() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.unrefuted--
+	a.maybeApplied--
 }
 
 // end ends the attempt and adds to its outcome what was recorded.
@@ -66,7 +66,7 @@ func (a *attempt) end(out *outcome) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.ended = true
-	out.sent, out.maybeApplied, out.waited = a.sent, a.unrefuted > 0, time.Duration(a.waited.Load())
+	out.handedToTransport, out.maybeApplied, out.waited = a.handedToTransport, a.maybeApplied > 0, time.Duration(a.waited.Load())
 }
 
 // addWait records a wait inside the attempt.

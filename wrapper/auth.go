@@ -110,7 +110,7 @@ func (a *authorizer) waitForBucket(ctx context.Context, record *attempt) error {
 	case err == nil:
 		return nil
 	case ctx.Err() != nil:
-		return endedError(ctx)
+		return contextError(ctx)
 	}
 	return fmt.Errorf("%w: the client has made %d at once and continues with %d a second, later than the context's deadline",
 		ErrTooManyTokenRequests, tokenBurst, tokenRate)
@@ -127,12 +127,12 @@ func (a *authorizer) token(ctx context.Context, scope Scope, record *attempt) (T
 	defer record.addWait(time.Now())
 	token, err := a.tokens.Token(ctx, scope)
 	if err != nil {
-		return Token{}, nil, &tokenError{ownError(ctx, err)}
+		return Token{}, nil, &tokenError{withoutCause(ctx, err)}
 	}
 	if last := a.last.Load(); last != nil && last.token.Equal(token.Value) {
 		return token, last.header(), nil
 	}
-	if !inHeader(token.Value.Reveal()) {
+	if !isHeaderSafe(token.Value.Reveal()) {
 		return Token{}, nil, &tokenError{errors.New("token is empty or has characters that a header cannot hold")}
 	}
 	header := []string{"Bearer " + token.Value.Reveal()}
@@ -148,7 +148,7 @@ func closeBody(req *http.Request) {
 }
 
 // inHeader reports whether a credential is one word of printable ASCII.
-func inHeader(credential string) bool {
+func isHeaderSafe(credential string) bool {
 	return credential != "" && !strings.ContainsFunc(credential, func(r rune) bool { return r <= ' ' || r >= 0x7f })
 }
 

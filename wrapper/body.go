@@ -26,10 +26,10 @@ type bufferedBody struct {
 var buffers = sync.Pool{New: func() any { return new([]byte) }}
 
 const (
-	// trustedLength bounds what is allocated because of a Content-Length.
-	trustedLength = 2 << 20
-	// largestKept bounds the size of a buffer in the pool.
-	largestKept = 4 << 20
+	// maxPreallocated bounds what is allocated because of a Content-Length.
+	maxPreallocated = 2 << 20
+	// maxPooledBuffer bounds the size of a buffer in the pool.
+	maxPooledBuffer = 4 << 20
 )
 
 // readBody reads at most limit bytes of a response body and closes it. A pooled body that is not released becomes garbage.
@@ -40,7 +40,7 @@ func readBody(resp *http.Response, limit int64, pooled bool) *bufferedBody {
 	if pooled {
 		body.buffer = buffers.Get().(*[]byte) //nolint:forcetypeassert // nothing else is in there
 	}
-	if n := resp.ContentLength; n > 0 && n <= min(limit, trustedLength) {
+	if n := resp.ContentLength; n > 0 && n <= min(limit, maxPreallocated) {
 		*body.buffer = slices.Grow(*body.buffer, int(n)+1) // one more to read the io.EOF
 	}
 	*body.buffer, body.err = readAll(*body.buffer, resp.Body, limit)
@@ -82,7 +82,7 @@ func (b *bufferedBody) bytes() []byte {
 
 // release returns the memory of a pooled body to the pool, without its contents.
 func (b *bufferedBody) release() {
-	if b == nil || b.buffer == nil || !b.pooled || cap(*b.buffer) > largestKept {
+	if b == nil || b.buffer == nil || !b.pooled || cap(*b.buffer) > maxPooledBuffer {
 		return
 	}
 	buffer := b.buffer

@@ -14,11 +14,11 @@ const (
 	// decodeBudget bounds the memory that the values of one response take, in bytes, without the text of its strings.
 	decodeBudget = 96 << 20
 	// twiceBudget bounds the memory of a response that may be decoded twice, see [api.Unmarshal].
-	twiceBudget = decodeBudget / 2
+	decodeTwiceBudget = decodeBudget / 2
 	// valueCost is charged for each value: it may be a map entry, or of another kind than its field, which is an error.
 	valueCost = 128
 	// growth is how much more a slice allocates than it needs, because it is copied while it grows.
-	growth = 3
+	sliceGrowth = 3
 	// invalidCost is charged for each byte of invalid UTF-8: it becomes three bytes, in a buffer that grows.
 	invalidCost = 10
 )
@@ -31,20 +31,20 @@ func checkBudget(body []byte, value any) (large bool, err error) {
 	var left int64 = decodeBudget
 	costs := costsOf(reflect.TypeOf(value).Elem())
 	most := slices.Max(costs[:])
-	if int64(len(body))*(most+invalidCost) <= twiceBudget {
+	if int64(len(body))*(most+invalidCost) <= decodeTwiceBudget {
 		return false, nil
 	}
 	if !utf8.Valid(body) {
 		left -= invalidCost * int64(len(body))
 	}
 	values := bytes.Count(body, []byte(",")) + bytes.Count(body, []byte("[")) + bytes.Count(body, []byte("{"))
-	if int64(values)*most > left-twiceBudget {
+	if int64(values)*most > left-decodeTwiceBudget {
 		left = charge(body, costs, left)
 	}
 	if left < 0 {
 		return true, fmt.Errorf("%w: its values take more than %d MiB of memory", ErrResponseTooLarge, decodeBudget>>20)
 	}
-	return left < decodeBudget-twiceBudget, nil
+	return left < decodeBudget-decodeTwiceBudget, nil
 }
 
 // charge subtracts the cost of each value in body from left, until left is negative or the body is not JSON.
@@ -98,7 +98,7 @@ func (c *valueCosts) add(t reflect.Type, depth, size int) {
 	case reflect.Pointer:
 		c.add(t.Elem(), depth, size+int(t.Elem().Size()))
 	case reflect.Slice:
-		c.add(t.Elem(), depth+1, growth*int(t.Elem().Size()))
+		c.add(t.Elem(), depth+1, sliceGrowth*int(t.Elem().Size()))
 	case reflect.Map:
 		c.add(t.Elem(), depth+1, int(t.Elem().Size()))
 	case reflect.Struct:

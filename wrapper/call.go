@@ -37,7 +37,7 @@ const (
 // callOptions holds what the context of a call specifies.
 type callOptions struct {
 	// once is set for a call that is not retried.
-	once bool
+	noRetry bool
 	// raw is where the JSON of the response is stored. It may be nil.
 	raw *rawJSON
 }
@@ -47,8 +47,8 @@ type callState struct {
 	context.Context //nolint:containedctx // a callState is a context
 
 	operation *Operation
-	// claimed is set by the retrier that the state is for. Calls that middleware makes with our context must not use it.
-	claimed atomic.Bool
+	// owned is set by the retrier that the state is for. Calls that middleware makes with our context must not use it.
+	owned atomic.Bool
 	// attempts counts the attempts. It is atomic because goroutines of middleware may read it.
 	attempts atomic.Int32
 	options  callOptions
@@ -90,7 +90,7 @@ func withCall(req *http.Request, baseURL *url.URL) (*http.Request, *callState) {
 
 // withoutRetries returns a context whose calls make one attempt, and store no raw JSON.
 func withoutRetries(ctx context.Context) context.Context {
-	return context.WithValue(ctx, optionsKey, callOptions{once: true})
+	return context.WithValue(ctx, optionsKey, callOptions{noRetry: true})
 }
 
 // CallFromContext returns the call that a context belongs to. It works in [Middleware], in a transport, in a [Limiter] and
@@ -103,7 +103,7 @@ func CallFromContext(ctx context.Context) (CallInfo, bool) {
 	return CallInfo{Operation: *call.operation, Attempt: int(call.attempts.Load())}, true
 }
 
-type answer struct { // a response with a 2xx status
+type response struct { // a response with a 2xx status
 	op        *Operation
 	status    int
 	mediaType string
@@ -116,11 +116,11 @@ type answer struct { // a response with a 2xx status
 }
 
 // id is an ID among the arguments of a call.
-type id struct{ argument, value string }
+type pathParam struct{ argument, value string }
 
 // checkIDs returns an error for IDs that would change what the URL means. The generated client rejects them as well, but
 // cannot name the argument.
-func checkIDs(op *Operation, ids ...id) error {
+func checkIDs(op *Operation, ids ...pathParam) error {
 	for _, id := range ids {
 		if err := api.ID(id.value).Validate(); err != nil {
 			return invalidInput(op.Name, id.argument, err.Error())
@@ -133,59 +133,59 @@ func checkIDs(op *Operation, ids ...id) error {
 // one for the number of IDs in the path, and for a body or query parameters, called input.
 type requester func(ctx context.Context, editors ...gen.RequestEditorFn) (*http.Response, error)
 
-func by1(request func(context.Context, api.ID, ...gen.RequestEditorFn) (*http.Response, error), first string) requester {
+func bindID(request func(context.Context, api.ID, ...gen.RequestEditorFn) (*http.Response, error), first string) requester {
 	return func(ctx context.Context, editors ...gen.RequestEditorFn) (*http.Response, error) {
 		return request(ctx, api.ID(first), editors...)
 	}
 }
 
-func by2(request func(context.Context, api.ID, api.ID, ...gen.RequestEditorFn) (*http.Response, error), first, second string) requester {
+func bindIDs(request func(context.Context, api.ID, api.ID, ...gen.RequestEditorFn) (*http.Response, error), first, second string) requester {
 	return func(ctx context.Context, editors ...gen.RequestEditorFn) (*http.Response, error) {
 		return request(ctx, api.ID(first), api.ID(second), editors...)
 	}
 }
 
-func send[B any](request func(context.Context, B, ...gen.RequestEditorFn) (*http.Response, error), input B) requester {
+func bindInput[B any](request func(context.Context, B, ...gen.RequestEditorFn) (*http.Response, error), input B) requester {
 	return func(ctx context.Context, editors ...gen.RequestEditorFn) (*http.Response, error) {
 		return request(ctx, input, editors...)
 	}
 }
 
-func sendTo[B any](request func(context.Context, api.ID, B, ...gen.RequestEditorFn) (*http.Response, error), first string, input B) requester {
+func bindIDInput[B any](request func(context.Context, api.ID, B, ...gen.RequestEditorFn) (*http.Response, error), first string, input B) requester {
 	return func(ctx context.Context, editors ...gen.RequestEditorFn) (*http.Response, error) {
 		return request(ctx, api.ID(first), input, editors...)
 	}
 }
 
-func sendTo2[B any](request func(context.Context, api.ID, api.ID, B, ...gen.RequestEditorFn) (*http.Response, error), first, second string, input B) requester {
+func bindIDsInput[B any](request func(context.Context, api.ID, api.ID, B, ...gen.RequestEditorFn) (*http.Response, error), first, second string, input B) requester {
 	return func(ctx context.Context, editors ...gen.RequestEditorFn) (*http.Response, error) {
 		return request(ctx, api.ID(first), api.ID(second), input, editors...)
 	}
 }
 
 // do checks the IDs in the path of a call, makes it, and returns a response with a 2xx status, or an error.
-func (c *Client) do(ctx context.Context, op *Operation, ids []id, request requester, editors ...gen.RequestEditorFn) (answer, error) {
+func (c *Client) do(ctx context.Context, op *Operation, ids []pathParam, request requester, editors ...gen.RequestEditorFn) (response, error) {
 	if ctx == nil {
-		return answer{}, invalidInput(op.Name, "ctx", "nil context")
+		return response{}, invalidInput(op.Name, "ctx", "nil context")
 	}
 	if err := checkIDs(op, ids...); err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	call := newCall(ctx, op)
 	call.pooled = true
 	call.options.raw.set(nil)
 	resp, err := request(call, editors...) //nolint:bodyclose,contextcheck // it is in memory; the state is the caller's context
 	if err != nil {
-		if !call.claimed.Load() { // the generated client could not make the request
+		if !call.owned.Load() { // the generated client could not make the request
 			err = fmt.Errorf("basiq: %s: invalid request: %w", op.Name, err)
 		}
-		return answer{}, err
+		return response{}, err
 	}
 	return c.checkResponse(call, resp)
 }
 
 // checkResponse returns an error for a response without a 2xx status, or whose body broke off.
-func (c *Client) checkResponse(call *callState, resp *http.Response) (answer, error) {
+func (c *Client) checkResponse(call *callState, resp *http.Response) (response, error) {
 	op, body := call.operation, bodyOf(resp)
 	switch status := resp.StatusCode; {
 	case status < 200 || status > 299:
@@ -194,17 +194,17 @@ func (c *Client) checkResponse(call *callState, resp *http.Response) (answer, er
 		if op.retries == retryDelete && call.maybeApplied && rejects(status) && failure.Code() != "" &&
 			(errors.Is(failure, ErrNotFound) || errors.Is(failure, ErrGone)) {
 			// An earlier attempt was carried out, and only its response was lost. A 404 without a code may be a proxy's.
-			return answer{op: op, status: http.StatusNoContent, logger: c.config.logger}, nil
+			return response{op: op, status: http.StatusNoContent, logger: c.config.logger}, nil
 		}
-		return answer{}, failure
+		return response{}, failure
 	case body.err != nil:
 		defer body.release()
-		return answer{}, unreadable(op, status, body.bytes(), body.err)
+		return response{}, invalidResponse(op, status, body.bytes(), body.err)
 	case status > http.StatusAccepted && status != http.StatusNoContent: // a part of the content, or something of a proxy's
 		defer body.release()
-		return answer{}, unreadable(op, status, body.bytes(), errors.New("unexpected status"))
+		return response{}, invalidResponse(op, status, body.bytes(), errors.New("unexpected status"))
 	}
-	return answer{
+	return response{
 		op: op, status: resp.StatusCode, mediaType: resp.Header.Get("Content-Type"), body: body,
 		logger: c.config.logger, raw: call.options.raw, unknown: c.config.unknown,
 	}, nil
@@ -220,45 +220,45 @@ func (s *callState) failure(status int, header http.Header, body []byte) *Error 
 	return e
 }
 
-// unreadable returns the Error of a response with a 2xx status and an unusable body. It keeps the status, because the
+// invalidResponse returns the Error of a response with a 2xx status and an unusable body. It keeps the status, because the
 // operation has been carried out.
-func unreadable(op *Operation, status int, body []byte, reason error) *Error {
+func invalidResponse(op *Operation, status int, body []byte, reason error) *Error {
 	e := &Error{Operation: op.Name, StatusCode: status}
 	if !hasSecret(op) {
-		e.keep(body)
+		e.setBody(body)
 	}
 	e.reason = fmt.Errorf("invalid response: %w", reason)
 	return e
 }
 
 // read decodes a response and releases its body. missing names a required part that the value lacks, or is "".
-func read[T any](answer answer, missing func(*T) string) (*T, error) {
-	defer answer.body.release()
-	value, err := decodeResponse[T](answer)
+func read[T any](resp response, missing func(*T) string) (*T, error) {
+	defer resp.body.release()
+	value, err := decodeResponse[T](resp)
 	if err != nil {
 		return nil, err
 	}
 	if part := missing(value); part != "" {
-		return nil, unreadable(answer.op, answer.status, nil, errors.New("missing "+part))
+		return nil, invalidResponse(resp.op, resp.status, nil, errors.New("missing "+part))
 	}
-	answer.keepRaw()
+	resp.storeRaw()
 	return value, nil
 }
 
 // decodeResponse decodes a response.
-func decodeResponse[T any](answer answer) (*T, error) {
+func decodeResponse[T any](resp response) (*T, error) {
 	value := new(T)
-	odd, err := decode(answer.body.bytes(), value)
+	mismatch, err := decode(resp.body.bytes(), value)
 	if err != nil {
-		answer.body.closeConn()
-		return nil, unreadable(answer.op, answer.status, answer.body.bytes(), err)
+		resp.body.closeConn()
+		return nil, invalidResponse(resp.op, resp.status, resp.body.bytes(), err)
 	}
-	if odd != nil {
-		answer.logger.Warn("basiq: response field of an unexpected kind",
-			slog.String("operation", answer.op.Name),
-			slog.String("field", odd.Field), slog.String("kind", odd.Kind))
+	if mismatch != nil {
+		resp.logger.Warn("basiq: response field of an unexpected kind",
+			slog.String("operation", resp.op.Name),
+			slog.String("field", mismatch.Field), slog.String("kind", mismatch.Kind))
 	}
-	answer.unknown.compare(answer.op, answer.body.bytes(), reflect.TypeFor[T]())
+	resp.unknown.compare(resp.op, resp.body.bytes(), reflect.TypeFor[T]())
 	return value, nil
 }
 
@@ -275,9 +275,9 @@ func (r resource[T]) has(kind string) bool {
 
 // read decodes a response that is one resource. want is its ID, or empty if that is unknown. A resource with another ID or
 // of another type belongs to another request: a proxy may have left it on the connection, so the connection is closed.
-func (r resource[T]) read(answer answer, want string, checks ...func(*T) error) (*T, error) {
-	defer answer.body.release()
-	value, err := decodeResponse[T](answer)
+func (r resource[T]) read(resp response, want string, checks ...func(*T) error) (*T, error) {
+	defer resp.body.release()
+	value, err := decodeResponse[T](resp)
 	if err != nil {
 		return nil, err
 	}
@@ -294,16 +294,16 @@ func (r resource[T]) read(answer answer, want string, checks ...func(*T) error) 
 		err = cmp.Or(err, check(value))
 	}
 	if err == nil {
-		answer.keepRaw()
+		resp.storeRaw()
 		return value, nil
 	}
-	answer.body.closeConn()
-	return nil, unreadable(answer.op, answer.status, nil, err) // without a body that is about something else
+	resp.body.closeConn()
+	return nil, invalidResponse(resp.op, resp.status, nil, err) // without a body that is about something else
 }
 
 // get makes a call whose response is the resource that the last of ids names, or a new one if there are none.
-func get[T any](ctx context.Context, c *Client, op *Operation, ids []id, r resource[T], request requester) (*T, error) {
-	answer, err := c.do(ctx, op, ids, request)
+func get[T any](ctx context.Context, c *Client, op *Operation, ids []pathParam, r resource[T], request requester) (*T, error) {
+	resp, err := c.do(ctx, op, ids, request)
 	if err != nil {
 		return nil, err
 	}
@@ -311,7 +311,7 @@ func get[T any](ctx context.Context, c *Client, op *Operation, ids []id, r resou
 	if len(ids) > 0 {
 		want = ids[len(ids)-1].value
 	}
-	return r.read(answer, want)
+	return r.read(resp, want)
 }
 
 // The media types of responses.
@@ -324,23 +324,23 @@ const (
 const pdfMagic = "%PDF-"
 
 // getDocument makes a call whose response is a document of mediaType.
-func getDocument(ctx context.Context, c *Client, op *Operation, ids []id, mediaType string, request requester) ([]byte, error) {
-	answer, err := c.do(ctx, op, ids, request, func(_ context.Context, req *http.Request) error {
+func getDocument(ctx context.Context, c *Client, op *Operation, ids []pathParam, mediaType string, request requester) ([]byte, error) {
+	resp, err := c.do(ctx, op, ids, request, func(_ context.Context, req *http.Request) error {
 		req.Header.Set("Accept", mediaType)
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	defer answer.body.release()
-	body := answer.body.bytes()
-	switch got, _, err := mime.ParseMediaType(answer.mediaType); {
+	defer resp.body.release()
+	body := resp.body.bytes()
+	switch got, _, err := mime.ParseMediaType(resp.mediaType); {
 	case err != nil, got != mediaType && (!isCSV(got) || !isCSV(mediaType)):
-		return nil, unreadable(op, answer.status, body, errors.New("media type is not "+mediaType))
+		return nil, invalidResponse(op, resp.status, body, errors.New("media type is not "+mediaType))
 	case len(body) == 0:
-		return nil, unreadable(op, answer.status, nil, errors.New("empty document"))
+		return nil, invalidResponse(op, resp.status, nil, errors.New("empty document"))
 	case mediaType == mediaPDF && !bytes.HasPrefix(body, []byte(pdfMagic)):
-		return nil, unreadable(op, answer.status, body, errors.New("not a PDF document"))
+		return nil, invalidResponse(op, resp.status, body, errors.New("not a PDF document"))
 	}
 	return bytes.Clone(body), nil
 }
@@ -349,15 +349,15 @@ func getDocument(ctx context.Context, c *Client, op *Operation, ids []id, mediaT
 func isCSV(mediaType string) bool { return mediaType == "text/csv" || mediaType == "application/csv" }
 
 // doNoContent makes a call whose response has no content, or nothing of interest.
-func doNoContent(ctx context.Context, c *Client, op *Operation, ids []id, request requester) error {
-	answer, err := c.do(ctx, op, ids, request)
+func doNoContent(ctx context.Context, c *Client, op *Operation, ids []pathParam, request requester) error {
+	resp, err := c.do(ctx, op, ids, request)
 	if err != nil {
 		return err
 	}
-	defer answer.body.release()
+	defer resp.body.release()
 	// A proxy's page with status 200 says nothing about whether Basiq got the request.
-	if body := bytes.TrimSpace(answer.body.bytes()); len(body) > 0 && body[0] != '{' && body[0] != '[' {
-		return unreadable(op, answer.status, body, errors.New("unexpected response body"))
+	if body := bytes.TrimSpace(resp.body.bytes()); len(body) > 0 && body[0] != '{' && body[0] != '[' {
+		return invalidResponse(op, resp.status, body, errors.New("unexpected response body"))
 	}
 	return nil
 }

@@ -42,8 +42,8 @@ const (
 // not use it.
 var ErrConsentState = errors.New("the state in the redirect is not the one that was sent")
 
-// consentTokenLife is the minimum validity of a consent page's token: the user has to log in to a bank with it.
-const consentTokenLife = 30 * time.Minute
+// minConsentTokenLife is the minimum validity of a consent page's token: the user has to log in to a bank with it.
+const minConsentTokenLife = 30 * time.Minute
 
 // maxRedirectJobs limits the job IDs that a browser can send.
 const maxRedirectJobs = 100
@@ -78,10 +78,10 @@ func NewConsentState() string { return rand.Text() }
 func (s *ConsentsService) PageURL(ctx context.Context, userID string, page ConsentPage) (Secret, error) {
 	const name = "Consents.PageURL"
 	op := &Operation{Name: name}
-	if err := checkIDs(op, id{"userID", userID}); err != nil {
+	if err := checkIDs(op, pathParam{"userID", userID}); err != nil {
 		return Secret{}, err
 	}
-	for _, optional := range []id{{"page.InstitutionID", page.InstitutionID}, {"page.ConnectionID", page.ConnectionID}} {
+	for _, optional := range []pathParam{{"page.InstitutionID", page.InstitutionID}, {"page.ConnectionID", page.ConnectionID}} {
 		if optional.value != "" {
 			if err := checkIDs(op, optional); err != nil {
 				return Secret{}, err
@@ -118,14 +118,14 @@ func (s *ConsentsService) token(ctx context.Context, userID string) (Secret, err
 		return s.sourcedToken(ctx, scope)
 	}
 	token, err := c.tokens.Token(ctx, scope)
-	if err == nil && lifeLeft(token) < consentTokenLife {
+	if err == nil && timeToExpiry(token) < minConsentTokenLife {
 		token, err = c.Tokens.Create(ctx, scope)
 	}
 	return token.Value, err
 }
 
-// lifeLeft returns how long a token is valid by the wall clock. The monotonic clock stops while the machine sleeps.
-func lifeLeft(token Token) time.Duration { return time.Until(token.Expires.Round(0)) }
+// timeToExpiry returns how long a token is valid by the wall clock. The monotonic clock stops while the machine sleeps.
+func timeToExpiry(token Token) time.Duration { return time.Until(token.Expires.Round(0)) }
 
 // sourcedToken returns a token if the caller has a TokenSource, which may ignore scopes.
 func (s *ConsentsService) sourcedToken(ctx context.Context, scope Scope) (Secret, error) {
@@ -135,14 +135,14 @@ func (s *ConsentsService) sourcedToken(ctx context.Context, scope Scope) (Secret
 		return token.Value, err
 	}
 	token, err := c.tokens.Token(ctx, scope)
-	if err == nil && hasEnded(token) {
+	if err == nil && isExpired(token) {
 		c.tokens.Reject(ctx, scope, token)
 		token, err = c.tokens.Token(ctx, scope)
 	}
 	switch {
 	case err != nil:
 		return Secret{}, err
-	case token.Value.IsZero() || hasEnded(token):
+	case token.Value.IsZero() || isExpired(token):
 		return Secret{}, errNoToken
 	}
 	server, err := c.tokens.Token(ctx, ServerAccess())
@@ -155,8 +155,8 @@ func (s *ConsentsService) sourcedToken(ctx context.Context, scope Scope) (Secret
 	return token.Value, nil
 }
 
-// hasEnded reports whether a token is known to have expired.
-func hasEnded(token Token) bool { return !token.Expires.IsZero() && lifeLeft(token) <= 0 }
+// isExpired reports whether a token is known to have expired.
+func isExpired(token Token) bool { return !token.Expires.IsZero() && timeToExpiry(token) <= 0 }
 
 var errNoToken = errors.New("basiq: Consents.PageURL: the TokenSource returned an empty or expired token")
 

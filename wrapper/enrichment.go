@@ -73,14 +73,14 @@ func (s *EnrichmentService) Get(ctx context.Context, query EnrichQuery) (*Enrich
 	if _, ok := query.Amount.Rat(); !ok && query.Amount != "" {
 		return nil, invalidInput(opGetEnrich.Name, "query", "the Amount is not a decimal number")
 	}
-	answer, err := s.client.do(ctx, opGetEnrich, nil, send(s.client.raw.GetEnrich, &gen.GetEnrichParams{
+	resp, err := s.client.do(ctx, opGetEnrich, nil, bindInput(s.client.raw.GetEnrich, &gen.GetEnrichParams{
 		Q: query.Description, Institution: query.InstitutionID, Country: query.Country, MCC: optional(query.MCC),
 		AccountType: optional(query.AccountType), Amount: optional(query.Amount),
 	}))
 	if err != nil {
 		return nil, err
 	}
-	return read(answer, func(enrich *Enrich) string {
+	return read(resp, func(enrich *Enrich) string {
 		if enrich.Type == "" {
 			return "type"
 		}

@@ -112,7 +112,7 @@ type Error struct {
 }
 
 // keep keeps a bounded copy of a body.
-func (e *Error) keep(body []byte) {
+func (e *Error) setBody(body []byte) {
 	kept := bytes.Clone(body[:min(len(body), maxErrorBody)])
 	e.body = func() []byte { return kept }
 }
@@ -120,7 +120,7 @@ func (e *Error) keep(body []byte) {
 // newError returns the Error of a response with a status that is not 2xx.
 func newError(op *Operation, status int, header http.Header, body []byte) *Error {
 	e := &Error{Operation: op.Name, StatusCode: status, RetryAfter: retryAfter(header, time.Now())}
-	e.keep(body)
+	e.setBody(body)
 	var envelope gen.ErrorResponse
 	if len(body) <= maxParsedErrorBody {
 		// A field of an unexpected kind must not lose the others.
@@ -128,16 +128,16 @@ func newError(op *Operation, status int, header http.Header, body []byte) *Error
 			envelope = gen.ErrorResponse{}
 		}
 	}
-	e.CorrelationID = cut(envelope.CorrelationID)
+	e.CorrelationID = truncate(envelope.CorrelationID)
 	e.Details = slices.Clip(envelope.Data[:min(len(envelope.Data), maxErrorDetails)])
 	if len(e.Details) == 0 && envelope.Message != "" {
 		e.Details = []ErrorDetail{{Detail: envelope.Message}}
 	}
 	for i := range e.Details {
 		detail := &e.Details[i]
-		detail.Detail, detail.Code = cmp.Or(detail.Detail, detail.Details), cut(detail.Code)
+		detail.Detail, detail.Code = cmp.Or(detail.Detail, detail.Details), truncate(detail.Code)
 		for _, text := range texts(detail) {
-			*text = cut(*text)
+			*text = truncate(*text)
 		}
 	}
 	e.reason = namedReason(op, e)
@@ -166,7 +166,7 @@ func namedReason(op *Operation, e *Error) error {
 }
 
 // cut bounds what a server can put into an error.
-func cut(s string) string {
+func truncate(s string) string {
 	if len(s) <= maxErrorText {
 		return s
 	}
@@ -219,7 +219,7 @@ func (e *Error) Error() string {
 	if e.CorrelationID != "" {
 		b = append(append(append(b, " (correlation "...), e.CorrelationID...), ')')
 	}
-	return oneLine(string(b))
+	return singleLine(string(b))
 }
 
 // Format implements [fmt.Formatter]. It prints what Error returns, so that no verb prints the body.
@@ -275,7 +275,7 @@ type TransportError struct {
 func newTransportError(ctx context.Context, call *callState, err error) *TransportError {
 	return &TransportError{
 		Operation: call.operation.Name, Attempts: int(call.attempts.Load()), RequestMayHaveBeenReceived: call.maybeApplied,
-		Err: ownError(ctx, err),
+		Err: withoutCause(ctx, err),
 	}
 }
 
@@ -283,7 +283,7 @@ func newTransportError(ctx context.Context, call *callState, err error) *Transpo
 func (e *TransportError) Error() string {
 	reason := "unknown error"
 	if e.Err != nil {
-		reason = cut(e.Err.Error())
+		reason = truncate(e.Err.Error())
 	}
 	_, noToken := errors.AsType[*tokenError](e.Err)
 	_, paused := errors.AsType[*ThrottledError](e.Err)
@@ -302,7 +302,7 @@ func (e *TransportError) Error() string {
 		}
 		reason = fmt.Sprintf("no response after %d %s: %s (the request %s)", e.Attempts, attempts, reason, arrived)
 	}
-	return oneLine("basiq: " + e.Operation + ": " + reason)
+	return singleLine("basiq: " + e.Operation + ": " + reason)
 }
 
 // Unwrap returns Err.
@@ -357,8 +357,8 @@ func invalidInput(operation, argument, problem string) error {
 	return &InputError{Operation: operation, Argument: argument, Problem: problem}
 }
 
-// oneLine replaces what would break a line of a log: a server's text goes into errors, and errors into logs.
-func oneLine(s string) string {
+// singleLine replaces what would break a line of a log: a server's text goes into errors, and errors into logs.
+func singleLine(s string) string {
 	if !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' }) {
 		return s
 	}

@@ -37,15 +37,15 @@ func knownTransport(roundTripper http.RoundTripper) *http.Transport {
 	return nil
 }
 
-// refuted reports whether there is proof that the request was not carried out.
-func (x *exchange) refuted(resp *http.Response, err error) bool {
+// notApplied reports whether there is proof that the request was not carried out.
+func (x *exchange) notApplied(resp *http.Response, err error) bool {
 	switch {
 	case err == nil:
 		return rejects(resp.StatusCode)
 	case x.transport == nil:
 		return false
 	case x.conn.Load() == nil:
-		return x.asked.Load() || x.proxyFails(err)
+		return x.connRequested.Load() || x.proxyFails(err)
 	}
 	return unprocessed.MatchString(withoutURL(err).Error()) || isHandshakeAlert(err)
 }

@@ -257,19 +257,19 @@ type JobError struct {
 // Error describes the failure in one line, with at most 1 KiB of each text.
 func (e *JobError) Error() string {
 	var text strings.Builder
-	text.WriteString("basiq: job " + cmp.Or(cut(e.JobID), "(unknown)") + " failed")
+	text.WriteString("basiq: job " + cmp.Or(truncate(e.JobID), "(unknown)") + " failed")
 	if e.Step != "" {
-		text.WriteString(" at " + cut(string(e.Step)))
+		text.WriteString(" at " + truncate(string(e.Step)))
 	}
 	for _, part := range []string{string(e.Code), cmp.Or(e.Detail, e.Title)} {
 		if part != "" {
-			text.WriteString(": " + cut(part))
+			text.WriteString(": " + truncate(part))
 		}
 	}
 	if e.Err != nil {
 		text.WriteString(": " + strings.TrimPrefix(e.Err.Error(), "basiq: "))
 	}
-	return oneLine(text.String())
+	return singleLine(text.String())
 }
 
 // Unwrap returns Err.
@@ -294,7 +294,7 @@ type JobsService struct{ client *Client }
 // Errors: [ErrInvalidInput], [ErrNotFound]. How long a job can be read is not documented; [JobsService.List] returns
 // the jobs of the last seven days. operationId: getJobs.
 func (s *JobsService) Get(ctx context.Context, jobID string) (*Job, error) {
-	return get(ctx, s.client, opGetJob, []id{{"jobID", jobID}}, jobResource, by1(s.client.raw.GetJobs, jobID))
+	return get(ctx, s.client, opGetJob, []pathParam{{"jobID", jobID}}, jobResource, bindID(s.client.raw.GetJobs, jobID))
 }
 
 // List returns the user's jobs of the last seven days that satisfy all filters, the most recently changed first; see
@@ -302,7 +302,7 @@ func (s *JobsService) Get(ctx context.Context, jobID string) (*Job, error) {
 //
 // Errors: [ErrInvalidInput], [ErrNotFound] if the user does not exist. operationId: getUserJobs.
 func (s *JobsService) List(ctx context.Context, userID string, filters ...Filter[Job]) iter.Seq2[*Job, error] {
-	return list(ctx, s.client, opGetUserJobs, []id{{"userID", userID}}, jobResource, sendTo(s.client.raw.GetUserJobs, userID, nil), filters)
+	return list(ctx, s.client, opGetUserJobs, []pathParam{{"userID", userID}}, jobResource, bindIDInput(s.client.raw.GetUserJobs, userID, nil), filters)
 }
 
 // AnswerMFA answers the challenge of a user's job, see [Job.MFA], with one answer for each of its Questions, in their
@@ -323,17 +323,17 @@ func (s *JobsService) AnswerMFA(ctx context.Context, userID, jobID string, answe
 		body.MFAResponse[i] = wire(answer)
 	}
 	ctx = contextWithDefaultScope(ctx, ClientAccess(userID))
-	return get(ctx, s.client, opPostJobMFA, []id{{"userID", userID}, {"jobID", jobID}}, jobResource, sendTo(s.client.raw.PostJobMFA, jobID, body))
+	return get(ctx, s.client, opPostJobMFA, []pathParam{{"userID", userID}, {"jobID", jobID}}, jobResource, bindIDInput(s.client.raw.PostJobMFA, jobID, body))
 }
 
 // startJob makes a call whose response is a job: 202 if it was started, 200 if it was already running. connection holds
 // the IDs of the user and the connection that the job must be about if it names any. Each may be empty.
-func startJob(ctx context.Context, c *Client, op *Operation, ids []id, connection [2]string, request requester) (*Job, error) {
-	answer, err := c.do(ctx, op, ids, request)
+func startJob(ctx context.Context, c *Client, op *Operation, ids []pathParam, connection [2]string, request requester) (*Job, error) {
+	resp, err := c.do(ctx, op, ids, request)
 	if err != nil {
 		return nil, err
 	}
-	job, err := jobResource.read(answer, "", func(job *Job) error {
+	job, err := jobResource.read(resp, "", func(job *Job) error {
 		userID, connectionID := job.source()
 		if connectionID != "" && (connection[0] != "" && !strings.EqualFold(userID, connection[0]) ||
 			connection[1] != "" && !strings.EqualFold(connectionID, connection[1])) {
@@ -344,7 +344,7 @@ func startJob(ctx context.Context, c *Client, op *Operation, ids []id, connectio
 	if err != nil {
 		return nil, err
 	}
-	job.AlreadyRunning = answer.status == http.StatusOK
+	job.AlreadyRunning = resp.status == http.StatusOK
 	return job, nil
 }
 

@@ -190,12 +190,12 @@ func matchOperation(method, path string) *Operation {
 }
 
 func matchPath(template, path string) bool {
-	want, have := strings.Split(template, "/"), strings.Split(path, "/")
-	if len(want) != len(have) {
+	want, got := strings.Split(template, "/"), strings.Split(path, "/")
+	if len(want) != len(got) {
 		return false
 	}
 	for i, segment := range want {
-		if segment != have[i] && !strings.HasPrefix(segment, "{") {
+		if segment != got[i] && !strings.HasPrefix(segment, "{") {
 			return false
 		}
 	}

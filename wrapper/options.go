@@ -102,7 +102,7 @@ func checkAPIKey(apiKey string) string {
 		return "it is empty; copy the key from Basiq's dashboard"
 	case strings.HasPrefix(apiKey, "Basic "):
 		return `it begins with "Basic "; give only what follows`
-	case !inHeader(apiKey):
+	case !isHeaderSafe(apiKey):
 		return "it has a space, a line break or a character beyond ASCII; copy the key exactly as the dashboard shows it"
 	}
 	return ""

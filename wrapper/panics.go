@@ -22,8 +22,8 @@ func catch(value any) *recovered {
 	if value == nil {
 		return nil
 	}
-	if again, ok := value.(*recovered); ok {
-		return again
+	if r, ok := value.(*recovered); ok {
+		return r
 	}
 	return &recovered{value: value, stack: debug.Stack()}
 }

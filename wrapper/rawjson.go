@@ -51,10 +51,10 @@ func hasSecret(op *Operation) bool {
 	return op == opPostToken || op == opAddWebhook || op == opUpdateWebhook
 }
 
-// keepRaw copies the body of a valid response if the caller asked for it.
-func (a answer) keepRaw() {
-	if a.raw != nil && !hasSecret(a.op) {
-		a.raw.set(bytes.Clone(a.body.bytes()))
+// storeRaw copies the body of a valid response if the caller asked for it.
+func (r response) storeRaw() {
+	if r.raw != nil && !hasSecret(r.op) {
+		r.raw.set(bytes.Clone(r.body.bytes()))
 	}
 }
 

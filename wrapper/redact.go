@@ -20,15 +20,15 @@ type redactor func(text string) string
 
 // Shorter secrets are not redacted: they occur in any text.
 const (
-	shortestCredential = 8
-	shortestSecret     = 4
+	minCredentialLength = 8
+	minSecretLength     = 4
 )
 
 // newRedactor returns a redactor for secrets, raw and in the forms in which a server or a transport may repeat them.
 func newRedactor(secrets ...string) redactor {
 	var forms []string
 	for _, secret := range secrets {
-		if len(secret) < shortestSecret { // as an API key may be
+		if len(secret) < minSecretLength { // as an API key may be
 			continue
 		}
 		asJSON, _ := json.Marshal(secret) // which does not fail for a string
@@ -48,34 +48,34 @@ func newRedactor(secrets ...string) redactor {
 
 // redactorOf returns a redactor for what a request carried: its authorization, and the secrets in its body. They are read
 // with the first text and not before, because most requests that fail are retried and leave no error.
-func redactorOf(req *http.Request, authorization []string) redactor {
-	var made struct {
+func requestRedactor(req *http.Request, authorization []string) redactor {
+	var state struct {
 		sync.Mutex
 		secrets []string
 		read    bool
 		hide    redactor
 	}
 	return func(text string) string {
-		made.Lock()
-		defer made.Unlock()
-		if !made.read {
-			made.secrets, made.read = secretsOf(req, authorization), true
+		state.Lock()
+		defer state.Unlock()
+		if !state.read {
+			state.secrets, state.read = requestSecrets(req, authorization), true
 		}
 		// No form of a secret is shorter than the secret: most texts need no further look.
-		if !slices.ContainsFunc(made.secrets, func(secret string) bool { return len(secret) <= len(text) }) {
+		if !slices.ContainsFunc(state.secrets, func(secret string) bool { return len(secret) <= len(text) }) {
 			return text
 		}
-		if made.hide == nil {
-			made.hide = newRedactor(made.secrets...)
+		if state.hide == nil {
+			state.hide = newRedactor(state.secrets...)
 		}
-		return made.hide(text)
+		return state.hide(text)
 	}
 }
 
-func secretsOf(req *http.Request, authorization []string) []string {
+func requestSecrets(req *http.Request, authorization []string) []string {
 	var secrets []string
 	for _, value := range authorization {
-		if _, credential, _ := strings.Cut(value, " "); len(credential) >= shortestCredential {
+		if _, credential, _ := strings.Cut(value, " "); len(credential) >= minCredentialLength {
 			secrets = append(secrets, credential)
 		}
 	}
@@ -91,7 +91,7 @@ func secretsOf(req *http.Request, authorization []string) []string {
 		_ = body.Close()
 	}
 	for _, wire := range append(sent.MFAResponse, sent.LoginID, sent.Password, sent.SecondaryLoginID, sent.SecurityCode, sent.UserToken) {
-		if secret := wire.Reveal(); len(secret) >= shortestSecret {
+		if secret := wire.Reveal(); len(secret) >= minSecretLength {
 			secrets = append(secrets, secret)
 		}
 	}

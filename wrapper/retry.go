@@ -28,7 +28,7 @@ type outcome struct {
 	// err is the reason for a missing response, or for a body that ended early.
 	err error
 	// sent is set if a request was handed to the http.Client, maybeApplied if it may have been carried out.
-	sent, maybeApplied bool
+	handedToTransport, maybeApplied bool
 	// waited is how long requests inside the attempt waited for the rate limit or a token.
 	waited time.Duration
 }
@@ -36,9 +36,9 @@ type outcome struct {
 // Do sends req and returns the last attempt's response, with its body in memory, or its error.
 func (r *retrier) Do(req *http.Request) (*http.Response, error) {
 	call := callFrom(req.Context())
-	if call == nil || !call.claimed.CompareAndSwap(false, true) { // a call through Raw
+	if call == nil || !call.owned.CompareAndSwap(false, true) { // a call through Raw
 		req, call = withCall(req, r.config.baseURL)
-		call.claimed.Store(true)
+		call.owned.Store(true)
 	}
 	if err := call.operation.checkVersion(r.config.version); err != nil {
 		closeBody(req)
@@ -50,7 +50,7 @@ func (r *retrier) Do(req *http.Request) (*http.Response, error) {
 		record, err := r.prepare(ctx, call)
 		if err != nil {
 			closeBody(req)
-			return heldBack(ctx, call, last, err)
+			return throttledResult(ctx, call, last, err)
 		}
 		if last.resp != nil {
 			bodyOf(last.resp).release()
@@ -91,9 +91,9 @@ func (r *retrier) prepare(ctx context.Context, call *callState) (*attempt, error
 	return record, err
 }
 
-// heldBack returns the result of a call that may not be sent, or not be retried: last is its last attempt, if there was
+// throttledResult returns the result of a call that may not be sent, or not be retried: last is its last attempt, if there was
 // one.
-func heldBack(ctx context.Context, call *callState, last outcome, err error) (*http.Response, error) {
+func throttledResult(ctx context.Context, call *callState, last outcome, err error) (*http.Response, error) {
 	switch retried := last.resp != nil || last.err != nil; {
 	case retried && ctx.Err() != nil:
 		return nil, interrupted(ctx, call, last)
@@ -109,11 +109,11 @@ func (r *retrier) attempt(req *http.Request, call *callState, record *attempt) (
 	ctx := req.Context()
 	if ctx.Err() != nil {
 		closeBody(req)
-		return outcome{err: endedError(ctx)}
+		return outcome{err: contextError(ctx)}
 	}
 	defer func() {
 		record.end(&out)
-		out.err = ownError(ctx, out.err)
+		out.err = withoutCause(ctx, out.err)
 	}()
 	resp, err := r.next.Do(req.WithContext(record)) //nolint:contextcheck // the record is the attempt's context
 	switch {
@@ -144,9 +144,9 @@ func interrupted(ctx context.Context, call *callState, last outcome) error {
 		defer body.release()
 		failure = call.failure(last.resp.StatusCode, last.resp.Header, body.bytes())
 	}
-	prefix, ended := "basiq: "+call.operation.Name+": ", endedError(ctx)
+	prefix, ended := "basiq: "+call.operation.Name+": ", contextError(ctx)
 	return &safeError{
-		text: oneLine(prefix + ended.Error() + ", while waiting to retry after " + strings.TrimPrefix(failure.Error(), prefix)),
+		text: singleLine(prefix + ended.Error() + ", while waiting to retry after " + strings.TrimPrefix(failure.Error(), prefix)),
 		tree: []error{failure, ended}, timeout: errors.Is(ended, context.DeadlineExceeded),
 	}
 }
@@ -162,7 +162,7 @@ func (r *retrier) nextDelay(req *http.Request, call *callState, last outcome) (t
 		}
 		return 0, false
 	}
-	if call.options.once || attempts >= r.config.retry.MaxAttempts || asked > r.config.retry.MaxDelay || ctx.Err() != nil || !rewindable(req) {
+	if call.options.noRetry || attempts >= r.config.retry.MaxAttempts || asked > r.config.retry.MaxDelay || ctx.Err() != nil || !rewindable(req) {
 		return 0, false
 	}
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= delay {
@@ -176,12 +176,12 @@ func (r *retrier) observeThrottling(call *callState, last outcome, delay, asked 
 	if last.resp == nil {
 		return
 	}
-	status, most := last.resp.StatusCode, r.config.retry.MaxDelay
+	status, limit := last.resp.StatusCode, r.config.retry.MaxDelay
 	if call.operation == opPostToken && status == http.StatusForbidden &&
 		errors.Is(call.failure(status, nil, bodyOf(last.resp).bytes()), ErrTooManyTokenRequests) {
-		status, asked, most = http.StatusTooManyRequests, tokenRequestsHold, tokenRequestsHold
+		status, asked, limit = http.StatusTooManyRequests, tokenRequestsHold, tokenRequestsHold
 	}
-	r.throttle.observe(call.operation, status, asked, delay, most)
+	r.throttle.observe(call.operation, status, asked, delay, limit)
 }
 
 // shouldRetry reports whether an outcome is a temporary failure and the operation is safe to retry.
@@ -190,7 +190,7 @@ func shouldRetry(op *Operation, last outcome) bool {
 	if last.resp == nil {
 		// A token request has its own retries, and what was not handed to the http.Client was rejected by middleware.
 		_, noToken := errors.AsType[*tokenError](last.err)
-		return safe && last.sent && !noToken && !isPermanent(last)
+		return safe && last.handedToTransport && !noToken && !isPermanent(last)
 	}
 	switch status := last.resp.StatusCode; {
 	case status == http.StatusTooManyRequests, status == http.StatusTooEarly, status == http.StatusMisdirectedRequest:
@@ -219,11 +219,11 @@ func (p RetryPolicy) delay(attempt int, last outcome) (delay, asked time.Duratio
 
 // backoff draws the delay after an attempt: full jitter, so that calls that failed together are not retried together.
 func (p RetryPolicy) backoff(attempt int) time.Duration {
-	most := p.BaseDelay
+	limit := p.BaseDelay
 	for range attempt - 1 {
-		most = min(2*most, p.MaxDelay)
+		limit = min(2*limit, p.MaxDelay)
 	}
-	return rand.N(most + 1) //nolint:gosec // spreads load; secrecy is not wanted
+	return rand.N(limit + 1) //nolint:gosec // spreads load; secrecy is not wanted
 }
 
 // jitter draws a delay that keeps callers apart that would all return at the same time.
@@ -284,12 +284,12 @@ func (r *retrier) log(ctx context.Context, call *callState, last outcome, took t
 		attributes = append(attributes, slog.Int("status", status))
 		if status >= 300 {
 			if id := call.failure(status, nil, bodyOf(last.resp).bytes()).CorrelationID; id != "" {
-				attributes = append(attributes, slog.String("correlation_id", oneLine(id)))
+				attributes = append(attributes, slog.String("correlation_id", singleLine(id)))
 			}
 		}
 	}
 	if last.err != nil {
-		attributes = append(attributes, slog.String("error", oneLine(cut(last.err.Error()))))
+		attributes = append(attributes, slog.String("error", singleLine(truncate(last.err.Error()))))
 	}
 	r.config.logger.LogAttrs(ctx, slog.LevelDebug, "basiq call", attributes...)
 }

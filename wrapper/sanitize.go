@@ -16,10 +16,10 @@ import (
 	"syscall"
 )
 
-// ownError returns err without what a context's cause brought into it: with errgroup the cause is the error of another
+// withoutCause returns err without what a context's cause brought into it: with errgroup the cause is the error of another
 // call, and errors.Is would find it. If ctx has ended and err is its cause, or wraps it, the result has err's text and
 // unwraps to ctx.Err().
-func ownError(ctx context.Context, err error) error {
+func withoutCause(ctx context.Context, err error) error {
 	ended := ctx.Err()
 	if err == nil || ended == nil {
 		return err
@@ -28,23 +28,23 @@ func ownError(ctx context.Context, err error) error {
 	if sameError(cause, ended) {
 		return err
 	}
-	borrowed := false
+	fromCause := false
 	walkErrors(cause, func(other error) {
-		walkErrors(err, func(node error) { borrowed = borrowed || sameError(node, other) && !sameError(node, ended) })
+		walkErrors(err, func(node error) { fromCause = fromCause || sameError(node, other) && !sameError(node, ended) })
 	})
-	if !borrowed {
+	if !fromCause {
 		return err
 	}
-	return newSafeError(cut(err.Error()), ended)
+	return newSafeError(truncate(err.Error()), ended)
 }
 
-// endedError returns the error of a context that has ended, with its cause as text.
-func endedError(ctx context.Context) error {
+// contextError returns the error of a context that has ended, with its cause as text.
+func contextError(ctx context.Context) error {
 	ended, cause := ctx.Err(), context.Cause(ctx)
 	if sameError(cause, ended) {
 		return ended
 	}
-	return newSafeError(ended.Error()+": "+cut(cause.Error()), ended)
+	return newSafeError(ended.Error()+": "+truncate(cause.Error()), ended)
 }
 
 // safeError is an error with a text of its own, and a tree of what programs decide by. It is a [net.Error].
@@ -100,7 +100,7 @@ func withoutURL(err error) error {
 }
 
 // kinds are the errors of the standard library whose identity means something and whose text holds nothing of a response.
-var kinds = []error{
+var safeErrors = []error{
 	context.Canceled, context.DeadlineExceeded, io.EOF, io.ErrUnexpectedEOF, io.ErrClosedPipe, net.ErrClosed, os.ErrDeadlineExceeded,
 }
 
@@ -118,7 +118,7 @@ func sanitizeError(err error, hide redactor, ofResponse bool) error {
 	walkErrors(err, func(node error) {
 		changed = changed || sanitizeText(node, hide, ofResponse) != node.Error()
 		_, errno := node.(syscall.Errno) //nolint:errorlint // the tree is walked here
-		if errno || slices.ContainsFunc(kinds, func(kind error) bool { return sameError(kind, node) }) {
+		if errno || slices.ContainsFunc(safeErrors, func(kind error) bool { return sameError(kind, node) }) {
 			sanitized.tree = append(sanitized.tree, node)
 		}
 		if timeout, ok := node.(interface{ Timeout() bool }); ok {

@@ -65,11 +65,11 @@ func (s *sender) send(req *http.Request, call *callState, record *attempt, autho
 	x := &exchange{ctx: ctx, timeout: timeout, transport: knownTransport(client.Transport), req: req}
 	x.wire = s.wireRequest(ctx, req, call, x, authorization)
 	resp, err := client.Do(x.wire)
-	if x.refuted(resp, err) {
-		record.refute()
+	if x.notApplied(resp, err) {
+		record.markNotApplied()
 	}
 	if err != nil {
-		err = x.explain(nameProxyError(err))
+		err = x.sanitize(nameProxyError(err))
 	}
 	if resp != nil {
 		x.http1 = resp.ProtoMajor == 1
@@ -104,7 +104,7 @@ func limit(ctx context.Context, limiter Limiter) error {
 		return nil
 	}
 	if err := limiter.Wait(ctx); err != nil {
-		return fmt.Errorf("rate limit: %w", ownError(ctx, err))
+		return fmt.Errorf("rate limit: %w", withoutCause(ctx, err))
 	}
 	return nil
 }
@@ -112,7 +112,7 @@ func limit(ctx context.Context, limiter Limiter) error {
 // wireRequest returns the request as it goes to the http.Client.
 func (s *sender) wireRequest(ctx context.Context, req *http.Request, call *callState, x *exchange, authorization []string) *http.Request {
 	x.bounded, x.cancel = context.WithTimeout(ctx, x.timeout)
-	x.trace.GetConn = func(string) { x.asked.Store(true) }
+	x.trace.GetConn = func(string) { x.connRequested.Store(true) }
 	x.trace.GotConn = func(info httptrace.GotConnInfo) { x.conn.Store(&info.Conn) }
 	wire := req.WithContext(httptrace.WithClientTrace(x.bounded, &x.trace)) //nolint:contextcheck // it is derived from ctx
 	wire.Header = s.header(req.Header, authorization)
@@ -159,19 +159,19 @@ type exchange struct {
 
 	trace httptrace.ClientTrace
 	// asked is set once the transport has been asked for a connection, conn once it has one.
-	asked atomic.Bool
-	conn  atomic.Pointer[net.Conn]
+	connRequested atomic.Bool
+	conn          atomic.Pointer[net.Conn]
 }
 
 // redactor returns a redactor for what the request carried.
-func (x *exchange) redactor() redactor { return redactorOf(x.req, x.wire.Header["Authorization"]) }
+func (x *exchange) redactor() redactor { return requestRedactor(x.req, x.wire.Header["Authorization"]) }
 
 // explain returns the error of a request without what belongs to others: the URL, secrets, and the cause with which a
 // context was canceled.
-func (x *exchange) explain(err error) error {
+func (x *exchange) sanitize(err error) error {
 	switch {
 	case x.ctx.Err() != nil:
-		return endedError(x.ctx)
+		return contextError(x.ctx)
 	case x.bounded.Err() != nil:
 		return newSafeError(fmt.Sprintf("no complete response within %v", x.timeout), context.DeadlineExceeded)
 	}
@@ -182,7 +182,7 @@ func (x *exchange) explain(err error) error {
 func (x *exchange) Read(p []byte) (int, error) {
 	n, err := x.body.Read(p)
 	if err != nil && !errors.Is(err, io.EOF) {
-		err = x.explain(err)
+		err = x.sanitize(err)
 	}
 	return n, err
 }

@@ -56,7 +56,7 @@ type StatementsService struct{ client *Client }
 // [CodeRowCountExceeded]. Faults inside the file may also fail the job. operationId: createStatement.
 func (s *StatementsService) Upload(ctx context.Context, userID string, statement Statement) (*Job, error) {
 	op := opCreateStatement
-	if err := checkIDs(op, id{"userID", userID}, id{"statement.InstitutionID", statement.InstitutionID}); err != nil {
+	if err := checkIDs(op, pathParam{"userID", userID}, pathParam{"statement.InstitutionID", statement.InstitutionID}); err != nil {
 		return nil, err
 	}
 	name := path.Base(strings.ReplaceAll(statement.Name, `\`, "/"))

@@ -71,7 +71,7 @@ type hold struct {
 // observe holds calls of an operation after a 429, or a 503 that says for how long: for as long as Basiq has asked, but no
 // longer than most. After a 429 that does not say for how long, it holds them for delay, and longer each time in a row.
 // Any other response ends the streak. Holds do not add up: the one that ends last counts.
-func (t *throttle) observe(op *Operation, status int, asked, delay, most time.Duration) {
+func (t *throttle) observe(op *Operation, status int, asked, delay, limit time.Duration) {
 	if !t.held.Load() && status != http.StatusTooManyRequests && status != http.StatusServiceUnavailable {
 		return
 	}
@@ -97,7 +97,7 @@ func (t *throttle) observe(op *Operation, status int, asked, delay, most time.Du
 		t.held.Store(len(t.holds) > 0)
 		return
 	}
-	next.until, next.asked = now.Add(min(asked, most)), now.Add(asked)
+	next.until, next.asked = now.Add(min(asked, limit)), now.Add(asked)
 	t.holds[op] = next
 	t.held.Store(true)
 }
@@ -121,7 +121,7 @@ func (t *throttle) wait(ctx context.Context, op *Operation) error {
 			return &ThrottledError{RetryAfter: asked, StatusCode: held.status, tokens: op == opPostToken}
 		}
 		if !sleep(ctx, left) {
-			return endedError(ctx)
+			return contextError(ctx)
 		}
 	}
 	return nil

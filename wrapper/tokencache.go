@@ -32,7 +32,7 @@ type tokenCache struct {
 	apiKey Secret
 
 	// server is the token of ServerAccess until its renewal, so that most calls take no lock.
-	server atomic.Pointer[heldToken]
+	server atomic.Pointer[cachedToken]
 
 	mu    sync.Mutex
 	slots map[Scope]*tokenSlot
@@ -44,8 +44,8 @@ func newTokenCache(apiKey Secret, create func(context.Context, Scope) (Token, er
 	return &tokenCache{create: create, apiKey: apiKey, slots: make(map[Scope]*tokenSlot), sweepAt: tokenScopes}
 }
 
-// heldToken is a token that needs no renewal yet.
-type heldToken struct {
+// cachedToken is a token that needs no renewal yet.
+type cachedToken struct {
 	token Token
 	renew time.Time
 }
@@ -80,8 +80,8 @@ type tokenRequest struct {
 // Token returns the cached token, or waits for a new one until ctx ends. The request for the token continues for other
 // callers.
 func (c *tokenCache) Token(ctx context.Context, scope Scope) (Token, error) {
-	if held := c.server.Load(); held != nil && scope == ServerAccess() && time.Now().Before(held.renew) {
-		return held.token, nil
+	if cached := c.server.Load(); cached != nil && scope == ServerAccess() && time.Now().Before(cached.renew) {
+		return cached.token, nil
 	}
 	if err := checkScope(opPostToken.Name, scope); err != nil {
 		return Token{}, err
@@ -94,7 +94,7 @@ func (c *tokenCache) Token(ctx context.Context, scope Scope) (Token, error) {
 	case <-request.done:
 		return request.token, request.err
 	case <-ctx.Done():
-		return Token{}, endedError(ctx)
+		return Token{}, contextError(ctx)
 	}
 }
 
@@ -143,13 +143,13 @@ func (c *tokenCache) fetch(slot *tokenSlot, request *tokenRequest, scope Scope) 
 		// Recover here: a panic of middleware in this goroutine could not be recovered by the caller and would crash the
 		// program.
 		if p := recover(); p != nil {
-			request.err = errors.New("middleware panicked: " + cut(newRedactor(c.apiKey.Reveal())(fmt.Sprintf("%v\n%s", p, debug.Stack()))))
+			request.err = errors.New("middleware panicked: " + truncate(newRedactor(c.apiKey.Reveal())(fmt.Sprintf("%v\n%s", p, debug.Stack()))))
 		}
 		c.mu.Lock()
 		if request.err == nil {
 			slot.set(request.token)
 			if scope == ServerAccess() {
-				c.server.Store(&heldToken{slot.token, slot.renew})
+				c.server.Store(&cachedToken{slot.token, slot.renew})
 			}
 		} else {
 			slot.renew = time.Now().Add(renewDelay).Round(0)

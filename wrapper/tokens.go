@@ -86,7 +86,7 @@ func (s *TokensService) Get(ctx context.Context, scope Scope) (Token, error) {
 	}
 	token, err := s.client.tokens.Token(ctx, scope)
 	if err != nil {
-		return Token{}, ownError(ctx, err)
+		return Token{}, withoutCause(ctx, err)
 	}
 	token.Expires = token.Expires.Round(0)
 	return token, nil
@@ -110,14 +110,14 @@ func (s *TokensService) Create(ctx context.Context, scope Scope) (Token, error) 
 	if scope.UserID != "" {
 		request.UserID = &scope.UserID
 	}
-	sent := time.Now().Round(0) // the wall clock: see newCachedToken
-	answer, err := c.do(ctx, opPostToken, nil, func(ctx context.Context, _ ...gen.RequestEditorFn) (*http.Response, error) {
+	sent := time.Now().Round(0) // the wall clock: see tokenSlot
+	resp, err := c.do(ctx, opPostToken, nil, func(ctx context.Context, _ ...gen.RequestEditorFn) (*http.Response, error) {
 		return c.raw.PostTokenWithFormdataBody(ctx, &gen.PostTokenParams{BasiqVersion: string(c.config.version)}, request)
 	})
 	if err != nil {
 		return Token{}, err
 	}
-	token, err := read(answer, func(token *gen.Token) string {
+	token, err := read(resp, func(token *gen.Token) string {
 		if token.AccessToken.IsZero() {
 			return "access_token"
 		}

@@ -125,7 +125,7 @@ func (c *comparison) value(s *shape, path string) bool {
 	case s.valid != nil && kind == '"':
 		text, err := jsontext.AppendUnquote(nil, value)
 		if err == nil && len(text) > 0 && !s.valid(string(text)) {
-			c.add(c.op, path, UnknownValue, cut(oneLine(string(text))))
+			c.add(c.op, path, UnknownValue, truncate(singleLine(string(text))))
 		}
 	}
 	return true
@@ -156,7 +156,7 @@ func (c *comparison) object(s *shape, path string) bool {
 		if s.fields == nil {
 			name = "*" // it may be personal data
 		} else if member = s.fields[strings.ToLower(name)]; member == nil {
-			c.add(c.op, path+cut(oneLine(name)), UnknownName, "")
+			c.add(c.op, path+truncate(singleLine(name)), UnknownName, "")
 			member = anything
 		}
 		if !c.value(member, path+name) {

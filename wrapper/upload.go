@@ -55,17 +55,17 @@ func newForm(fields [][2]string, fileField, fileName, fileType string, file *sou
 func (f *form) body(ctx context.Context) (io.ReadCloser, error) {
 	if f.file.at != nil {
 		// One byte more than the file has, to notice that it has grown.
-		return io.NopCloser(f.whole(io.NewSectionReader(f.file.at, 0, f.file.size+1))), nil
+		return io.NopCloser(f.reader(io.NewSectionReader(f.file.at, 0, f.file.size+1))), nil
 	}
 	stream, err := f.file.open()
 	if err != nil {
 		return nil, err
 	}
-	return newStreamBody(ctx, f.timeout, f.whole(stream), f.file, stream), nil
+	return newStreamBody(ctx, f.timeout, f.reader(stream), f.file, stream), nil
 }
 
 // whole returns the form with a reader of its file.
-func (f *form) whole(file io.Reader) io.Reader {
+func (f *form) reader(file io.Reader) io.Reader {
 	if f.file.size >= 0 {
 		file = &exactReader{file: file, left: f.file.size}
 	}

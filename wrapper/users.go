@@ -44,12 +44,12 @@ func (s *UsersService) Create(ctx context.Context, user CreateUser) (*User, erro
 	case user.BusinessIDNo != "" && user.BusinessName == "":
 		return nil, invalidInput(opCreateUser.Name, "user", "give a BusinessName beside the BusinessIDNo")
 	}
-	return get(ctx, s.client, opCreateUser, nil, userResource, send(s.client.raw.CreateUser, user))
+	return get(ctx, s.client, opCreateUser, nil, userResource, bindInput(s.client.raw.CreateUser, user))
 }
 
 // Get returns a user, with references to the user's connections and accounts. operationId: getUser.
 func (s *UsersService) Get(ctx context.Context, userID string) (*User, error) {
-	return get(ctx, s.client, opGetUser, []id{{"userID", userID}}, userResource, by1(s.client.raw.GetUser, userID))
+	return get(ctx, s.client, opGetUser, []pathParam{{"userID", userID}}, userResource, bindID(s.client.raw.GetUser, userID))
 }
 
 // Update changes the non-empty fields of change; a field cannot be emptied. Business fields cannot be changed. Errors:
@@ -58,12 +58,12 @@ func (s *UsersService) Update(ctx context.Context, userID string, change UpdateU
 	if change == (UpdateUser{}) {
 		return nil, invalidInput(opUpdateUser.Name, "change", "it is empty; give at least one field")
 	}
-	return get(ctx, s.client, opUpdateUser, []id{{"userID", userID}}, userResource, sendTo(s.client.raw.UpdateUser, userID, change))
+	return get(ctx, s.client, opUpdateUser, []pathParam{{"userID", userID}}, userResource, bindIDInput(s.client.raw.UpdateUser, userID, change))
 }
 
 // Delete permanently deletes a user with all connections and data. operationId: deleteUser.
 func (s *UsersService) Delete(ctx context.Context, userID string) error {
-	return doNoContent(ctx, s.client, opDeleteUser, []id{{"userID", userID}}, by1(s.client.raw.DeleteUser, userID))
+	return doNoContent(ctx, s.client, opDeleteUser, []pathParam{{"userID", userID}}, bindID(s.client.raw.DeleteUser, userID))
 }
 
 var userResource = resource[User]{"user", func(u *User) (string, string) { return u.Type, u.ID }}

@@ -47,14 +47,14 @@ type WaitError struct {
 
 // Error returns in one line why the wait ended, and why the most recent poll failed.
 func (e *WaitError) Error() string {
-	text := "basiq: waiting for job " + cmp.Or(cut(e.JobID), "(unknown)")
+	text := "basiq: waiting for job " + cmp.Or(truncate(e.JobID), "(unknown)")
 	if e.Err != nil {
 		text += ": " + e.Err.Error()
 	}
 	if e.LastErr != nil {
-		text += " (last poll: " + strings.TrimPrefix(cut(e.LastErr.Error()), "basiq: ") + ")"
+		text += " (last poll: " + strings.TrimPrefix(truncate(e.LastErr.Error()), "basiq: ") + ")"
 	}
-	return oneLine(text)
+	return singleLine(text)
 }
 
 // Unwrap returns Err and LastErr if they are not nil.
@@ -81,7 +81,7 @@ func withoutNil(errs ...error) []error {
 // once, or use [WithMFA], which does. operationId: getJobs, once for each poll.
 func (s *JobsService) Watch(ctx context.Context, jobID string, options ...WaitOption) iter.Seq2[*Job, error] {
 	return func(yield func(*Job, error) bool) {
-		config, err := newWaitConfig(ctx, "Jobs.Watch", options, id{"jobID", jobID})
+		config, err := newWaitConfig(ctx, "Jobs.Watch", options, pathParam{"jobID", jobID})
 		if err != nil {
 			yield(nil, err)
 			return
@@ -107,7 +107,7 @@ func (s *JobsService) Watch(ctx context.Context, jobID string, options ...WaitOp
 //
 // With an error Wait returns the job as of the last successful poll, or nil. operationId: getJobs, once for each poll.
 func (s *JobsService) Wait(ctx context.Context, jobID string, options ...WaitOption) (*Job, error) {
-	config, err := newWaitConfig(ctx, "Jobs.Wait", options, id{"jobID", jobID})
+	config, err := newWaitConfig(ctx, "Jobs.Wait", options, pathParam{"jobID", jobID})
 	if err != nil {
 		return nil, err
 	}
@@ -259,8 +259,8 @@ func endsWait(err error) bool {
 
 // serverDelay returns the delay that the server asked for, or 0.
 func serverDelay(err error) time.Duration {
-	if paused, ok := errors.AsType[*ThrottledError](err); ok {
-		return paused.RetryAfter
+	if throttled, ok := errors.AsType[*ThrottledError](err); ok {
+		return throttled.RetryAfter
 	}
 	if response, ok := err.(*Error); ok { //nolint:errorlint // an *Error below a TransportError is of another call
 		return response.RetryAfter

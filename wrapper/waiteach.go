@@ -102,7 +102,7 @@ type waitAllError struct {
 
 // Error returns the number of jobs that did not succeed and the first error.
 func (e *waitAllError) Error() string {
-	return oneLine(fmt.Sprintf("basiq: %d of %d jobs: %s", len(e.failures), e.total, strings.TrimPrefix(e.failures[0].Error(), "basiq: ")))
+	return singleLine(fmt.Sprintf("basiq: %d of %d jobs: %s", len(e.failures), e.total, strings.TrimPrefix(e.failures[0].Error(), "basiq: ")))
 }
 
 // Unwrap returns the errors of all jobs that did not succeed.
@@ -114,7 +114,7 @@ func checkNewID(operation, jobID string, seen map[string]bool) error {
 		return invalidInput(operation, "jobIDs", "duplicate ID")
 	}
 	seen[jobID] = true
-	return checkIDs(&Operation{Name: operation}, id{"jobIDs", jobID})
+	return checkIDs(&Operation{Name: operation}, pathParam{"jobIDs", jobID})
 }
 
 // waitResult is the result of the wait for the job whose ID is at index. It is zero if all IDs were read.

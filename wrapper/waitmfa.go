@@ -31,7 +31,7 @@ func (w *wait) handleMFA(ctx context.Context, job *Job) (bool, error) {
 	if !challenge.same(w.undelivered) {
 		err := w.askCaller(ctx, challenge)
 		switch {
-		case err != nil && ctx.Err() != nil && errors.Is(ownError(ctx, err), ctx.Err()):
+		case err != nil && ctx.Err() != nil && errors.Is(withoutCause(ctx, err), ctx.Err()):
 			return false, nil // the wait has ended, not the function
 		case err != nil:
 			return true, err

@@ -22,14 +22,14 @@ type waitConfig struct {
 	changed func(*Job) bool
 	answer  func(context.Context, MFAChallenge) ([]Secret, error)
 	// noAnswer is set if the function given to WithMFA is nil.
-	noAnswer bool
+	nilAnswer bool
 	// answered is the challenge that was answered last. The job may still show it.
 	answered *MFAChallenge
 	userID   string
 }
 
 // newWaitConfig checks the arguments of the method operation and applies its options.
-func newWaitConfig(ctx context.Context, operation string, options []WaitOption, ids ...id) (waitConfig, error) {
+func newWaitConfig(ctx context.Context, operation string, options []WaitOption, ids ...pathParam) (waitConfig, error) {
 	// A job usually takes 3 to 30 seconds. Basiq publishes neither an interval nor a limit for polling. With these values
 	// each of 250 jobs is polled every 5 s, as often as a single one, and each of 5,000 jobs every 100 s.
 	config := waitConfig{
@@ -46,7 +46,7 @@ func newWaitConfig(ctx context.Context, operation string, options []WaitOption, 
 	}
 	var problem string
 	switch {
-	case config.noAnswer:
+	case config.nilAnswer:
 		problem = "WithMFA: function must not be nil"
 	case config.shortest < 100*time.Millisecond || config.longest < config.shortest:
 		problem = "WithPollInterval: shortest must be at least 100 ms and longest at least shortest"
@@ -66,7 +66,7 @@ func newWaitConfig(ctx context.Context, operation string, options []WaitOption, 
 // The function is called once for each challenge, and its context ends when the challenge does. If the answers certainly
 // did not reach Basiq, the wait delivers them again after the next poll.
 func WithMFA(answer func(ctx context.Context, challenge MFAChallenge) ([]Secret, error)) WaitOption {
-	return func(c *waitConfig) { c.answer, c.noAnswer = answer, answer == nil }
+	return func(c *waitConfig) { c.answer, c.nilAnswer = answer, answer == nil }
 }
 
 // WithPollInterval sets the time between two polls of a job. It is shortest after a change. After each poll without a
@@ -78,14 +78,14 @@ func WithPollInterval(shortest, longest time.Duration) WaitOption {
 // WithPollRate sets how many polls [JobsService.WaitEach] and [JobsService.WaitAll] start per second for all their jobs,
 // and how many may be in flight. The default is 50 and 16. The first atOnce polls start immediately. With many jobs each
 // of them is polled less often than [WithPollInterval] specifies.
-func WithPollRate(perSecond float64, atOnce int) WaitOption {
-	return func(c *waitConfig) { c.pollRate, c.concurrency = perSecond, atOnce }
+func WithPollRate(rate float64, concurrency int) WaitOption {
+	return func(c *waitConfig) { c.pollRate, c.concurrency = rate, concurrency }
 }
 
 // WithMaxWait sets how long the wait for a job may take. The default is 15 minutes. A wait that reaches the limit ends
 // with [ErrWaitTimeout].
-func WithMaxWait(ceiling time.Duration) WaitOption {
-	return func(c *waitConfig) { c.maxWait = ceiling }
+func WithMaxWait(limit time.Duration) WaitOption {
+	return func(c *waitConfig) { c.maxWait = limit }
 }
 
 // WithAnsweredMFA marks challenge as answered with [JobsService.AnswerMFA]. A job may show a challenge for a while after it was

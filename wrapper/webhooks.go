@@ -86,8 +86,8 @@ func (s *WebhooksService) list() collection[gen.Webhook] {
 		client: s.client, op: opListWebhooks, resource: webhookResource,
 		request: s.client.raw.ListAppWebhooks,
 		// In the documents' example data is an object if there is one webhook.
-		decode: func(answer answer) (*pageBody[gen.Webhook], error) {
-			list, err := decodeResponse[gen.WebhookList](answer)
+		decode: func(resp response) (*pageBody[gen.Webhook], error) {
+			list, err := decodeResponse[gen.WebhookList](resp)
 			if err != nil {
 				return nil, err
 			}
@@ -105,12 +105,12 @@ func (s *WebhooksService) Create(ctx context.Context, webhook CreateWebhook) (*W
 	if err := checkWebhookURL(opAddWebhook, webhook.URL); err != nil {
 		return nil, err
 	}
-	return webhookOf(get(ctx, s.client, opAddWebhook, nil, webhookResource, send(s.client.raw.AddWebhook, webhook)))
+	return webhookOf(get(ctx, s.client, opAddWebhook, nil, webhookResource, bindInput(s.client.raw.AddWebhook, webhook)))
 }
 
 // Get returns a webhook without its secret. operationId: getWebhook.
 func (s *WebhooksService) Get(ctx context.Context, webhookID string) (*Webhook, error) {
-	return webhookOf(get(ctx, s.client, opGetWebhook, []id{{"webhookID", webhookID}}, webhookResource, by1(s.client.raw.GetWebhook, webhookID)))
+	return webhookOf(get(ctx, s.client, opGetWebhook, []pathParam{{"webhookID", webhookID}}, webhookResource, bindID(s.client.raw.GetWebhook, webhookID)))
 }
 
 // Update changes a webhook and returns it with its Secret. Store the Secret: whether it changes is not documented.
@@ -119,12 +119,12 @@ func (s *WebhooksService) Update(ctx context.Context, webhookID string, change U
 	if err := checkWebhookURL(opUpdateWebhook, change.URL); err != nil {
 		return nil, err
 	}
-	return webhookOf(get(ctx, s.client, opUpdateWebhook, []id{{"webhookID", webhookID}}, webhookResource, sendTo(s.client.raw.UpdateWebhook, webhookID, change)))
+	return webhookOf(get(ctx, s.client, opUpdateWebhook, []pathParam{{"webhookID", webhookID}}, webhookResource, bindIDInput(s.client.raw.UpdateWebhook, webhookID, change)))
 }
 
 // Delete deletes a webhook. operationId: deleteWebhook.
 func (s *WebhooksService) Delete(ctx context.Context, webhookID string) error {
-	return doNoContent(ctx, s.client, opDeleteWebhook, []id{{"webhookID", webhookID}}, by1(s.client.raw.DeleteWebhook, webhookID))
+	return doNoContent(ctx, s.client, opDeleteWebhook, []pathParam{{"webhookID", webhookID}}, bindID(s.client.raw.DeleteWebhook, webhookID))
 }
 
 // Messages returns the messages to a webhook that satisfy all filters, without their attempts; see
@@ -140,14 +140,14 @@ func (s *WebhooksService) MessagesPage(ctx context.Context, webhookID string, at
 
 func (s *WebhooksService) messages(webhookID string, options []ListOption[WebhookMessage]) collection[WebhookMessage] {
 	return collection[WebhookMessage]{
-		client: s.client, op: opListMessages, ids: []id{{"webhookID", webhookID}}, resource: messageResource, options: options, sized: true,
-		request: sendTo(s.client.raw.ListMessages, webhookID, nil),
+		client: s.client, op: opListMessages, ids: []pathParam{{"webhookID", webhookID}}, resource: messageResource, options: options, sized: true,
+		request: bindIDInput(s.client.raw.ListMessages, webhookID, nil),
 	}
 }
 
 // Message returns a message with its delivery attempts. operationId: getWebhookMessage.
 func (s *WebhooksService) Message(ctx context.Context, webhookID, messageID string) (*WebhookMessage, error) {
-	return get(ctx, s.client, opGetWebhookMessage, []id{{"webhookID", webhookID}, {"messageID", messageID}}, messageResource, by2(s.client.raw.GetWebhookMessage, webhookID, messageID))
+	return get(ctx, s.client, opGetWebhookMessage, []pathParam{{"webhookID", webhookID}, {"messageID", messageID}}, messageResource, bindIDs(s.client.raw.GetWebhookMessage, webhookID, messageID))
 }
 
 // SendTest sends a test message of an event type to the application's webhooks. Errors: [ErrInvalidInput] if the event
@@ -157,7 +157,7 @@ func (s *WebhooksService) SendTest(ctx context.Context, message WebhookTestMessa
 	if message.EventTypeID == "" {
 		return invalidInput(opTestMessage.Name, "message", "give an EventTypeID")
 	}
-	return doNoContent(ctx, s.client, opTestMessage, nil, send(s.client.raw.TestMessage, message))
+	return doNoContent(ctx, s.client, opTestMessage, nil, bindInput(s.client.raw.TestMessage, message))
 }
 
 // checkWebhookURL requires https, so that events are not sent in clear text. For a loopback host it also accepts http, so
