@@ -169,7 +169,7 @@ func TestAffordability_Create_PDF(t *testing.T) {
 		}
 		_, client := newStub(t, ok(201, ""))
 		_, err := c.create(t, client, basiq.AffordabilityRequest{})
-		require.ErrorContains(t, err, "basiq: "+operation+": 201: invalid response: ")
+		require.ErrorContains(t, err, "basiq: "+operation+": invalid response (201 Created): ")
 		require.NotErrorIs(t, err, basiq.ErrPDFCreated, "no document has it")
 	}
 }

@@ -40,9 +40,9 @@ func newAuthorizer(next *sender, config config, tokens TokenSource) *authorizer 
 }
 
 var (
-	errUnsafeURL = errors.New("request URL outside the client's base URL: no token is sent there")
+	errUnsafeURL = errors.New("request URL is outside the client's base URL")
 	// Without its context, nothing could be recorded about a request.
-	errContextReplaced = errors.New("middleware replaced the request's context: it must keep it or derive from it")
+	errContextReplaced = errors.New("middleware replaced the request's context; a new context must be derived from it")
 )
 
 // tokenError is a failure to get a token: the call it was for was not sent.
@@ -112,7 +112,7 @@ func (a *authorizer) waitForBucket(ctx context.Context, record *attempt) error {
 	case ctx.Err() != nil:
 		return contextError(ctx)
 	}
-	return fmt.Errorf("%w: the client has made %d at once and continues with %d a second, later than the context's deadline",
+	return fmt.Errorf("%w: limit of the client (burst of %d, %d per second) exceeds the context's deadline",
 		ErrTooManyTokenRequests, tokenBurst, tokenRate)
 }
 
@@ -133,7 +133,7 @@ func (a *authorizer) token(ctx context.Context, scope Scope, record *attempt) (T
 		return token, last.header(), nil
 	}
 	if !isHeaderSafe(token.Value.Reveal()) {
-		return Token{}, nil, &tokenError{errors.New("token is empty or has characters that a header cannot hold")}
+		return Token{}, nil, &tokenError{errors.New("token is empty or contains characters that are invalid in a header")}
 	}
 	header := []string{"Bearer " + token.Value.Reveal()}
 	a.last.Store(&bearer{token: token.Value, header: func() []string { return header }})

@@ -42,7 +42,7 @@ func checkBudget(body []byte, value any) (large bool, err error) {
 		left = charge(body, costs, left)
 	}
 	if left < 0 {
-		return true, fmt.Errorf("%w: its values take more than %d MiB of memory", ErrResponseTooLarge, decodeBudget>>20)
+		return true, fmt.Errorf("%w: values exceed %d MiB of memory", ErrResponseTooLarge, decodeBudget>>20)
 	}
 	return left < decodeBudget-decodeTwiceBudget, nil
 }

@@ -115,20 +115,6 @@ type response struct { // a response with a 2xx status
 	unknown *unknownFields
 }
 
-// id is an ID among the arguments of a call.
-type pathParam struct{ argument, value string }
-
-// checkIDs returns an error for IDs that would change what the URL means. The generated client rejects them as well, but
-// cannot name the argument.
-func checkIDs(op *Operation, ids ...pathParam) error {
-	for _, id := range ids {
-		if err := api.ID(id.value).Validate(); err != nil {
-			return invalidInput(op.Name, id.argument, err.Error())
-		}
-	}
-	return nil
-}
-
 // requester makes the request of a call with the generated client, whose Doer is the chain. The functions below return
 // one for the number of IDs in the path, and for a body or query parameters, called input.
 type requester func(ctx context.Context, editors ...gen.RequestEditorFn) (*http.Response, error)
@@ -223,11 +209,10 @@ func (s *callState) failure(status int, header http.Header, body []byte) *Error 
 // invalidResponse returns the Error of a response with a 2xx status and an unusable body. It keeps the status, because the
 // operation has been carried out.
 func invalidResponse(op *Operation, status int, body []byte, reason error) *Error {
-	e := &Error{Operation: op.Name, StatusCode: status}
+	e := &Error{Operation: op.Name, StatusCode: status, reason: reason, isInvalid: true}
 	if !hasSecret(op) {
 		e.setBody(body)
 	}
-	e.reason = fmt.Errorf("invalid response: %w", reason)
 	return e
 }
 
@@ -286,9 +271,9 @@ func (r resource[T]) read(resp response, want string, checks ...func(*T) error) 
 	case strings.TrimSpace(got) == "":
 		err = errors.New("missing id")
 	case !r.has(kind):
-		err = errors.New("response about a resource of another type")
+		err = errors.New("resource has another type")
 	case want != "" && !strings.EqualFold(got, want):
-		err = errors.New("response about another resource")
+		err = errors.New("resource has another ID")
 	}
 	for _, check := range checks {
 		err = cmp.Or(err, check(value))

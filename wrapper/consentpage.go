@@ -38,10 +38,6 @@ const (
 	ConsentActionReauthorise ConsentAction = "reauthorise"
 )
 
-// ErrConsentState is returned if a redirect from the consent page has another state than was sent. It may be forged: do
-// not use it.
-var ErrConsentState = errors.New("the state in the redirect is not the one that was sent")
-
 // minConsentTokenLife is the minimum validity of a consent page's token: the user has to log in to a bank with it.
 const minConsentTokenLife = 30 * time.Minute
 
@@ -90,9 +86,9 @@ func (s *ConsentsService) PageURL(ctx context.Context, userID string, page Conse
 	}
 	switch {
 	case page.State == "":
-		return Secret{}, invalidInput(name, "page.State", "it is empty; make one with basiq.NewConsentState and keep it in the user's session")
+		return Secret{}, invalidInput(name, "page.State", "must not be empty; see basiq.NewConsentState")
 	case strings.ContainsFunc(string(page.Action), func(r rune) bool { return r < 'a' || r > 'z' }):
-		return Secret{}, invalidInput(name, "page.Action", "it is no action; use one of the ConsentAction constants")
+		return Secret{}, invalidInput(name, "page.Action", "must be one of the ConsentAction constants")
 	}
 	token, err := s.token(ctx, userID)
 	if err != nil {
@@ -147,7 +143,7 @@ func (s *ConsentsService) sourcedToken(ctx context.Context, scope Scope) (Secret
 	}
 	server, err := c.tokens.Token(ctx, ServerAccess())
 	if err != nil {
-		return Secret{}, fmt.Errorf("basiq: Consents.PageURL: the server's token, to compare with: %w", err)
+		return Secret{}, fmt.Errorf("basiq: Consents.PageURL: server token for comparison: %w", err)
 	}
 	if server.Value.Equal(token.Value) || isServerToken(token.Value) {
 		return Secret{}, errServerToken
@@ -158,10 +154,9 @@ func (s *ConsentsService) sourcedToken(ctx context.Context, scope Scope) (Secret
 // isExpired reports whether a token is known to have expired.
 func isExpired(token Token) bool { return !token.Expires.IsZero() && timeToExpiry(token) <= 0 }
 
-var errNoToken = errors.New("basiq: Consents.PageURL: the TokenSource returned an empty or expired token")
+var errNoToken = errors.New("basiq: Consents.PageURL: TokenSource returned an empty or expired token")
 
-var errServerToken = errors.New("basiq: Consents.PageURL: the token is not bound to the user: the TokenSource has given a " +
-	"SERVER_ACCESS token, which must never reach a browser")
+var errServerToken = errors.New("basiq: Consents.PageURL: TokenSource returned a SERVER_ACCESS token, which must not be sent to a browser")
 
 // isServerToken reports whether a token names the server scope. Basiq's tokens are JWTs with undocumented content, so a
 // token that names no scope passes.
@@ -198,13 +193,13 @@ func ParseConsentRedirect(u *url.URL, state string) (*ConsentRedirect, error) {
 	const name = "ParseConsentRedirect"
 	switch {
 	case u == nil:
-		return nil, invalidInput(name, "u", "it is nil; give the URL of the request")
+		return nil, invalidInput(name, "u", "must not be nil")
 	case state == "":
-		return nil, invalidInput(name, "state", "it is empty; give the state that ConsentPage had")
+		return nil, invalidInput(name, "state", "must not be empty")
 	}
 	query, err := url.ParseQuery(u.RawQuery)
 	if err != nil {
-		return nil, invalidInput(name, "u", "its query cannot be read")
+		return nil, invalidInput(name, "u", "invalid query")
 	}
 	if states := query["state"]; len(states) != 1 || subtle.ConstantTimeCompare([]byte(states[0]), []byte(state)) != 1 {
 		return nil, ErrConsentState
@@ -217,10 +212,10 @@ func ParseConsentRedirect(u *url.URL, state string) (*ConsentRedirect, error) {
 				continue
 			}
 			if err := api.ID(jobID).Validate(); err != nil {
-				return nil, invalidInput(name, "u", "one of its jobIds: "+err.Error())
+				return nil, invalidInput(name, "u", "invalid ID in jobIds: "+idProblem(err))
 			}
 			if len(redirect.JobIDs) == maxRedirectJobs {
-				return nil, invalidInput(name, "u", fmt.Sprintf("it has more than %d jobIds", maxRedirectJobs))
+				return nil, invalidInput(name, "u", fmt.Sprintf("more than %d jobIds", maxRedirectJobs))
 			}
 			redirect.JobIDs = append(redirect.JobIDs, jobID)
 		}

@@ -3,7 +3,6 @@ package basiq
 import (
 	"bytes"
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -34,7 +33,7 @@ var (
 	// ErrGone is status 410: the resource no longer exists.
 	ErrGone = errors.New("gone")
 	// ErrRequestTooLarge is status 413: the request is too large.
-	ErrRequestTooLarge = errors.New("too large")
+	ErrRequestTooLarge = errors.New("request too large")
 	// ErrTooManyRequests is status 429.
 	ErrTooManyRequests = errors.New("too many requests")
 	// ErrUnavailable is status 502, 503, 504, or 520 to 530, with which content delivery networks report that the server
@@ -57,19 +56,39 @@ var statusErrors = map[int]error{
 var (
 	// ErrInvalidAPIKey is returned if Basiq does not know the API key, or if the key belongs to the other environment. Basiq
 	// responds to POST /token with 404 then.
-	ErrInvalidAPIKey = errors.New("invalid API key: it must be exactly as in Basiq's dashboard")
+	ErrInvalidAPIKey = errors.New("invalid API key: must be exactly as shown in Basiq's dashboard")
 	// ErrTooManyTokenRequests is returned after more than 1,500 token requests in five minutes from this address. Basiq
 	// responds to POST /token with 403 "Invalid request" then. Make one Client and keep it.
 	ErrTooManyTokenRequests = errors.New("too many token requests")
 	// ErrWrongAPIVersion is returned if the client's API version does not have the operation; see [WithAPIVersion].
-	ErrWrongAPIVersion = errors.New("the client's API version has no such operation; see basiq.WithAPIVersion")
+	ErrWrongAPIVersion = errors.New("operation not available in the client's API version; see basiq.WithAPIVersion")
 	// ErrResponseTooLarge is returned if a response is larger than [WithMaxResponseBytes] allows.
 	ErrResponseTooLarge = errors.New("response too large")
 	// ErrInvalidInput is returned if an argument is invalid. No request was sent.
 	ErrInvalidInput = errors.New("invalid input")
+	// ErrProxyAuth is returned if a proxy responds with 407: the credentials for the proxy are missing or wrong. The call is
+	// not retried, because proxies lock accounts.
+	ErrProxyAuth = errors.New("proxy authentication required")
+	// ErrConsentState is returned if the state in a redirect from the consent page differs from the state that was sent. Do
+	// not use the redirect, because it may be forged.
+	ErrConsentState = errors.New("state in the redirect does not match")
 
 	// errRedirect is the reason of an Error with a status of 3xx.
-	errRedirect = errors.New("redirects are not followed; is the base URL right?")
+	errRedirect = errors.New("unexpected redirect (redirects are not followed)")
+)
+
+// Errors that end a wait for a job, see [JobsService.Wait].
+var (
+	// ErrMFARequired is returned if the job waits for the user to answer a challenge and [WithMFA] was not given. The
+	// WaitError's Job holds the challenge: call [JobsService.AnswerMFA], then wait again with [WithAnsweredMFA].
+	ErrMFARequired = errors.New("bank requires a second factor from the user; see basiq.WithMFA")
+	// ErrJobQueued is returned if Basiq has queued the job because the institution is unavailable. Basiq retries every
+	// two hours for up to seven days.
+	ErrJobQueued = errors.New("institution unavailable; Basiq has queued the job and retries every two hours")
+	// ErrUserMismatch is returned if the job belongs to a user other than the one of [WithUser].
+	ErrUserMismatch = errors.New("job belongs to another user")
+	// ErrWaitTimeout is returned if the job was not over within [WithMaxWait].
+	ErrWaitTimeout = errors.New("job not over within the maximum wait")
 )
 
 // ErrorDetail describes one fault of a request.
@@ -107,6 +126,8 @@ type Error struct {
 	// A function, because fmt prints unexported fields without asking their type, and follows pointers.
 	body   func() []byte
 	reason error
+	// isInvalid is set if the response is unusable because of reason.
+	isInvalid bool
 	// maybeApplied is set if an attempt may have been carried out.
 	maybeApplied bool
 }
@@ -204,6 +225,9 @@ func (e *Error) Body() []byte {
 func (e *Error) Error() string {
 	var short [256]byte
 	b := append(append(append(short[:0], "basiq: "...), e.Operation...), ": "...)
+	if e.isInvalid {
+		return singleLine(fmt.Sprintf("%sinvalid response (%d %s): %v", b, e.StatusCode, http.StatusText(e.StatusCode), e.reason))
+	}
 	b = strconv.AppendInt(b, int64(e.StatusCode), 10)
 	if code := e.Code(); code != "" {
 		b = append(append(b, ' '), code...)
@@ -259,77 +283,6 @@ func (e *Error) Is(target error) bool {
 // Unwrap returns the error that explains the status, such as [ErrInvalidAPIKey], or why the body is unusable.
 func (e *Error) Unwrap() error { return e.reason }
 
-// TransportError is the error of a call that got no response. See [MayHaveSucceeded].
-type TransportError struct {
-	// Operation is the name of the Go method that was called, as in [Error].
-	Operation string
-	// Attempts is how many attempts were made. A request that is repeated with a new token belongs to the same attempt.
-	Attempts int
-	// RequestMayHaveBeenReceived reports whether Basiq may have received the request and carried it out. If it is false, there is proof
-	// that no attempt did, and calling again is safe.
-	RequestMayHaveBeenReceived bool
-	// Err is why the last attempt failed: an error of the network, of the context, or of the token request.
-	Err error
-}
-
-func newTransportError(ctx context.Context, call *callState, err error) *TransportError {
-	return &TransportError{
-		Operation: call.operation.Name, Attempts: int(call.attempts.Load()), RequestMayHaveBeenReceived: call.maybeApplied,
-		Err: withoutCause(ctx, err),
-	}
-}
-
-// Error describes the failure in one line, without the URL.
-func (e *TransportError) Error() string {
-	reason := "unknown error"
-	if e.Err != nil {
-		reason = truncate(e.Err.Error())
-	}
-	_, noToken := errors.AsType[*tokenError](e.Err)
-	_, paused := errors.AsType[*ThrottledError](e.Err)
-	switch {
-	case noToken && !e.RequestMayHaveBeenReceived:
-		reason = "no access token: " + reason
-	case paused && e.Attempts == 0:
-		reason = "not sent: " + reason
-	default:
-		attempts, arrived := "attempts", "did not reach Basiq"
-		if e.Attempts == 1 {
-			attempts = "attempt"
-		}
-		if e.RequestMayHaveBeenReceived {
-			arrived = "may have reached Basiq"
-		}
-		reason = fmt.Sprintf("no response after %d %s: %s (the request %s)", e.Attempts, attempts, reason, arrived)
-	}
-	return singleLine("basiq: " + e.Operation + ": " + reason)
-}
-
-// Unwrap returns Err.
-func (e *TransportError) Unwrap() error { return e.Err }
-
-// MayHaveSucceeded reports whether Basiq may have carried out a call whose error is err, or is in err's tree. That is the
-// case if the request may have arrived and got no response ([TransportError]), if the response is 408, 5xx, or an unusable
-// 2xx ([Error]), or if a job has started ([WaitError], [JobError]). After a create, check whether the resource exists
-// before calling again. If it is false, calling again is safe.
-func MayHaveSucceeded(err error) bool {
-	switch e := err.(type) { //nolint:errorlint // the tree is walked here
-	case nil:
-		return false
-	case *WaitError, *JobError:
-		return true
-	case *TransportError: // what is below it has been considered
-		return e != nil && e.RequestMayHaveBeenReceived
-	case *Error:
-		return e != nil && (e.maybeApplied || e.StatusCode < 300 || e.StatusCode == http.StatusRequestTimeout || e.StatusCode >= 500)
-	case interface{ Unwrap() error }:
-		return MayHaveSucceeded(e.Unwrap())
-	case interface{ Unwrap() []error }:
-		return slices.ContainsFunc(e.Unwrap(), MayHaveSucceeded)
-	}
-	return false
-}
-
 // InputError is an invalid argument. No request was sent.
 type InputError struct {
 	// Operation is the name of the Go method that was called, as in [Error].
@@ -339,12 +292,19 @@ type InputError struct {
 	// Problem describes what is wrong with it. It does not repeat the value.
 	Problem string
 
-	reason error // if Problem is its text
+	// isID is set if Argument is an ID.
+	isID bool
+	// reason is an error with the text of Problem, or nil.
+	reason error
 }
 
 // Error describes the problem in one line.
 func (e *InputError) Error() string {
-	return fmt.Sprintf("basiq: %s: %s: %s", e.Operation, e.Argument, e.Problem)
+	invalid := ""
+	if e.isID {
+		invalid = "invalid "
+	}
+	return fmt.Sprintf("basiq: %s: %s%s: %s", e.Operation, invalid, e.Argument, e.Problem)
 }
 
 // Unwrap returns [ErrWrongAPIVersion] for a call that the client's API version does not have, and nil otherwise.

@@ -179,11 +179,11 @@ func checkText(t testing.TB, err error, most int) {
 }
 
 // unusable is all that may be said of an answer with 200 that is of no use: nothing but single characters of it.
-var unusable = regexp.MustCompile(`^basiq: [A-Za-z]+\.[A-Za-z]+: 200: invalid response: (` + strings.Join([]string{
+var unusable = regexp.MustCompile(`^basiq: [A-Za-z]+\.[A-Za-z]+: invalid response \(200 OK\): (` + strings.Join([]string{
 	`not a JSON object`, `(data is )?not a list`, `negative size`, `item [0-9]+: (missing id|resource of another type)`,
 	`invalid character '.{1,10}' .{1,60}`, `unexpected end of JSON input`, `exceeded max depth`, `json: .{1,60}`,
 	`missing [A-Za-z_ ]{1,30}`, `media type is not [a-z/]+`, `empty document`, `not a PDF document`,
-	`response about (another resource|a resource of another type|a job of another connection)`,
+	`resource has another (ID|type)`, `job belongs to another connection`,
 	`invalid link to the next page: [a-zA-Z' ]+`,
 }, "|") + `)$`)
 

@@ -151,7 +151,7 @@ func TestIdentity_SecondResponseOnAConnection(t *testing.T) {
 			require.NoError(t, err, "on a new connection")
 			require.Equal(t, id, user.ID)
 		} else {
-			require.ErrorContains(t, err, "response about another resource")
+			require.ErrorContains(t, err, "resource has another ID")
 		}
 	}
 }
@@ -169,7 +169,7 @@ func TestIdentity_ConnectionIsClosed(t *testing.T) {
 	client, err := basiq.New(testKey, basiq.WithBaseURL(address), basiq.WithTokenSource(fixedTokens("token-1")))
 	require.NoError(t, err)
 	_, err = client.Users.Get(t.Context(), userID)
-	require.ErrorContains(t, err, "response about another resource")
+	require.ErrorContains(t, err, "resource has another ID")
 	for range 3 {
 		_, err = client.Users.Get(t.Context(), userID)
 		require.NoError(t, err)
@@ -191,7 +191,7 @@ func TestIdentity_NoContent(t *testing.T) {
 		for _, body := range []string{"<html>login</html>", "OK", "\ufeff<!doctype html>", "404 page not found"} {
 			_, client := newStub(t, ok(200, body))
 			err := remove(client)
-			require.ErrorContains(t, err, "basiq: "+name+": 200: invalid response: unexpected response body")
+			require.ErrorContains(t, err, "basiq: "+name+": invalid response (200 OK): unexpected response body")
 			assert.True(t, basiq.MayHaveSucceeded(err))
 		}
 		for _, body := range []string{"", "  \n", "{}", `{"type":"list"}`, "[]"} {

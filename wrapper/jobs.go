@@ -313,12 +313,12 @@ func (s *JobsService) List(ctx context.Context, userID string, filters ...Filter
 // [ContextWithScope] sets another. Errors: [ErrInvalidInput], [ErrBadRequest], [ErrNotFound]. operationId: postJobMfa.
 func (s *JobsService) AnswerMFA(ctx context.Context, userID, jobID string, answers ...Secret) (*Job, error) {
 	if len(answers) == 0 {
-		return nil, invalidInput(opPostJobMFA.Name, "answers", "give one for each question")
+		return nil, invalidInput(opPostJobMFA.Name, "answers", "one answer is required for each question")
 	}
 	body := gen.MFAAnswer{MFAResponse: make([]api.WireSecret, len(answers))}
 	for i, answer := range answers {
 		if answer.IsZero() {
-			return nil, invalidInput(opPostJobMFA.Name, "answers", fmt.Sprintf("number %d is empty", i+1))
+			return nil, invalidInput(opPostJobMFA.Name, "answers", fmt.Sprintf("MFA answer %d is empty", i+1))
 		}
 		body.MFAResponse[i] = wire(answer)
 	}
@@ -337,7 +337,7 @@ func startJob(ctx context.Context, c *Client, op *Operation, ids []pathParam, co
 		userID, connectionID := job.source()
 		if connectionID != "" && (connection[0] != "" && !strings.EqualFold(userID, connection[0]) ||
 			connection[1] != "" && !strings.EqualFold(connectionID, connection[1])) {
-			return errors.New("response about a job of another connection")
+			return errors.New("job belongs to another connection")
 		}
 		return nil
 	})

@@ -80,7 +80,7 @@ func newConfig(apiKey string, options []Option) (config, error) {
 	}
 	for _, option := range append([]Option{WithBaseURL(DefaultBaseURL), WithConsentURL(DefaultConsentURL)}, options...) {
 		if option == nil {
-			return config{}, invalidInput("New", "options", "one of them is nil")
+			return config{}, invalidInput("New", "options", "nil option")
 		}
 		if err := option(&c); err != nil {
 			return config{}, err
@@ -99,11 +99,11 @@ func newConfig(apiKey string, options []Option) (config, error) {
 func checkAPIKey(apiKey string) string {
 	switch {
 	case apiKey == "":
-		return "it is empty; copy the key from Basiq's dashboard"
+		return "must not be empty"
 	case strings.HasPrefix(apiKey, "Basic "):
-		return `it begins with "Basic "; give only what follows`
+		return `must not begin with "Basic "`
 	case !isHeaderSafe(apiKey):
-		return "it has a space, a line break or a character beyond ASCII; copy the key exactly as the dashboard shows it"
+		return "must not contain spaces, line breaks or non-ASCII characters"
 	}
 	return ""
 }
@@ -123,7 +123,7 @@ func setting(name string, valid bool, problem string, set func(*config)) Option 
 // [APIVersion30].
 func WithAPIVersion(version APIVersion) Option {
 	return setting("WithAPIVersion", version == APIVersion21 || version == APIVersion30,
-		fmt.Sprintf("%q is not supported; use basiq.APIVersion21 or basiq.APIVersion30", version),
+		fmt.Sprintf("unsupported version %q", version),
 		func(c *config) { c.version = version })
 }
 
@@ -149,15 +149,15 @@ func parseEndpoint(text, example string) (u *url.URL, problem string) {
 	u, err := url.Parse(text)
 	switch {
 	case err != nil: // whose text repeats the URL, which may hold a password
-		return nil, "it is not a URL"
+		return nil, "invalid URL"
 	case u.Host == "" || u.Opaque != "":
-		return nil, "it names no host; give something like " + example
+		return nil, "missing host, for example " + example
 	case u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
-		return nil, "it has a user, a query or a fragment; give something like " + example
+		return nil, "must not contain a user, query or fragment"
 	case u.Path != "" && path.Clean(u.Path) != strings.TrimRight(u.Path, "/") && path.Clean(u.Path) != "/":
-		return nil, "its path has a step or an empty part; give something like " + example
+		return nil, "path must not contain dot segments or empty segments"
 	case !secure(u):
-		return nil, "it is neither https nor http on this machine"
+		return nil, "scheme must be https (http is allowed for localhost only)"
 	}
 	return u, ""
 }
@@ -171,11 +171,11 @@ func parseEndpoint(text, example string) (u *url.URL, problem string) {
 // that is true; otherwise a create is not retried even if the connection was refused.
 func WithHTTPClient(client *http.Client) Option {
 	if client == nil {
-		return setting("WithHTTPClient", false, "it is nil; leave the option out to use the default", nil)
+		return setting("WithHTTPClient", false, "must not be nil", nil)
 	}
 	transport, _ := client.Transport.(*http.Transport)
 	return setting("WithHTTPClient", transport == nil || !allowsOldTLS(transport.TLSClientConfig),
-		"it allows TLS below 1.2; leave MinVersion out, or set it to tls.VersionTLS12",
+		"must not allow TLS versions below 1.2",
 		func(c *config) { c.httpClient = client })
 }
 
@@ -196,7 +196,7 @@ type Limiter interface {
 // The wait comes before the attempt: middleware, the logger's duration and the attempt's timeout do not include it. An
 // exception is a request that is repeated inside an attempt, because its token was rejected or by middleware.
 func WithRateLimit(limiter Limiter) Option {
-	return setting("WithRateLimit", limiter != nil, "it is nil; leave the option out to have no limit",
+	return setting("WithRateLimit", limiter != nil, "must not be nil",
 		func(c *config) { c.limiter = limiter })
 }
 
@@ -206,17 +206,17 @@ func WithRetry(retry RetryPolicy) Option {
 	retry.BaseDelay = cmp.Or(retry.BaseDelay, defaultRetry.BaseDelay)
 	retry.MaxDelay = cmp.Or(retry.MaxDelay, max(defaultRetry.MaxDelay, retry.BaseDelay))
 	if retry.MaxAttempts < 1 || retry.MaxAttempts > maxAttemptsLimit {
-		return setting("WithRetry", false, fmt.Sprintf("MaxAttempts is %d; give 1 to %d", retry.MaxAttempts, maxAttemptsLimit), nil)
+		return setting("WithRetry", false, fmt.Sprintf("MaxAttempts %d out of range [1, %d]", retry.MaxAttempts, maxAttemptsLimit), nil)
 	}
 	return setting("WithRetry", retry.BaseDelay >= 0 && retry.MaxDelay >= retry.BaseDelay && retry.MaxDelay <= maxDelayLimit,
-		"give a BaseDelay of 0 or more, and a MaxDelay from BaseDelay to an hour",
+		"BaseDelay must not be negative and MaxDelay must be in the range [BaseDelay, 1h]",
 		func(c *config) { c.retry = retry })
 }
 
 // WithMiddleware adds middleware around every attempt of every call, the first outermost.
 func WithMiddleware(middleware ...Middleware) Option {
 	hasNil := slices.ContainsFunc(middleware, func(m Middleware) bool { return m == nil })
-	return setting("WithMiddleware", !hasNil, "one of them is nil",
+	return setting("WithMiddleware", !hasNil, "nil middleware",
 		func(c *config) { c.middleware = append(c.middleware, middleware...) })
 }
 
@@ -225,27 +225,27 @@ func WithMiddleware(middleware ...Middleware) Option {
 // are logged at level warn, by their path. IDs of people, headers and bodies are never logged. By default nothing is
 // logged.
 func WithLogger(logger *slog.Logger) Option {
-	return setting("WithLogger", logger != nil, "it is nil; leave the option out to log nothing",
+	return setting("WithLogger", logger != nil, "must not be nil",
 		func(c *config) { c.logger = logger })
 }
 
 // WithUserAgent puts product, for example "acme-lending/2.3", before this package's own name in the User-Agent header.
 func WithUserAgent(product string) Option {
 	invalid := strings.ContainsFunc(product, func(r rune) bool { return r < ' ' || r >= 0x7f })
-	return setting("WithUserAgent", product != "" && !invalid, "it is empty or has characters that a header cannot hold",
+	return setting("WithUserAgent", product != "" && !invalid, "must not be empty or contain characters that are invalid in a header",
 		func(c *config) { c.product = product })
 }
 
 // WithMaxResponseBytes sets the largest size of a response body, after decompression. The default is 32 MiB. The error for a
 // larger body is [ErrResponseTooLarge]. It is also returned if the values of a body would take more than about 100 MiB.
 func WithMaxResponseBytes(limit int64) Option {
-	return setting("WithMaxResponseBytes", limit >= 1, "give at least 1", func(c *config) { c.bodyLimit = limit })
+	return setting("WithMaxResponseBytes", limit >= 1, "must be at least 1", func(c *config) { c.bodyLimit = limit })
 }
 
 // WithTokenSource sets the source of access tokens, for example to share them among processes. By default the client
 // requests them with its API key and keeps them in memory.
 func WithTokenSource(source TokenSource) Option {
-	return setting("WithTokenSource", source != nil, "it is nil; leave the option out to use the API key",
+	return setting("WithTokenSource", source != nil, "must not be nil",
 		func(c *config) { c.tokenSource = source })
 }
 

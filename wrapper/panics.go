@@ -14,7 +14,7 @@ type recovered struct {
 }
 
 // errUnfinished is returned if a caller's function called runtime.Goexit.
-var errUnfinished = errors.New("basiq: a function of the caller has ended its goroutine")
+var errUnfinished = errors.New("basiq: a function of the caller called runtime.Goexit")
 
 // catch returns the panic that recover returned, or nil. Deferred functions must call it as catch(recover()), because
 // recover works only if the deferred function calls it directly.

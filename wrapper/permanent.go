@@ -9,10 +9,6 @@ import (
 	"strings"
 )
 
-// ErrProxyAuth is matched by the error of a call that a proxy rejected with 407: it wants credentials, or others. The
-// call is not retried, because proxies lock accounts.
-var ErrProxyAuth = errors.New("proxy authentication required")
-
 // isPermanent reports whether an attempt failed for a reason that no retry changes.
 func isPermanent(last outcome) bool {
 	if dns, ok := errors.AsType[*net.DNSError](last.err); ok {

@@ -26,7 +26,7 @@ type source struct {
 	panicked atomic.Pointer[recovered]
 }
 
-var errStreamRead = errors.New("stream has been read and cannot be read again")
+var errStreamRead = errors.New("stream was already read")
 
 // rewindable reports whether the file can be read by another attempt.
 func (s *source) rewindable() bool { return s.stream == nil || !s.started.Load() }
@@ -80,7 +80,7 @@ func (s *source) copy(writer *io.PipeWriter, whole io.Reader) (err error) {
 	defer func() {
 		if panicked := catch(recover()); panicked != nil {
 			s.panicked.Store(panicked)
-			err = errors.New("panic while the file was read")
+			err = errors.New("panic while reading the file")
 		}
 	}()
 	_, err = io.Copy(writer, struct{ io.Reader }{whole})

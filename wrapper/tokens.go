@@ -104,7 +104,7 @@ func (s *TokensService) Create(ctx context.Context, scope Scope) (Token, error) 
 	}
 	c := s.client
 	if c.config.apiKey.IsZero() {
-		return Token{}, invalidInput(opPostToken.Name, "apiKey", "the client was made without one; give it to basiq.New")
+		return Token{}, invalidInput(opPostToken.Name, "apiKey", "must be passed to basiq.New")
 	}
 	request := gen.TokenRequest{Scope: scope.Access}
 	if scope.UserID != "" {
@@ -137,14 +137,14 @@ func checkScope(operation string, scope Scope) error {
 	switch scope.Access {
 	case TokenScopeServerAccess:
 		if scope.UserID != "" {
-			return invalidInput(operation, "scope", "SERVER_ACCESS is bound to no user; use basiq.ClientAccess for a user's token")
+			return invalidInput(operation, "scope", "UserID must be empty for SERVER_ACCESS")
 		}
 	case TokenScopeClientAccess:
 		if err := api.ID(scope.UserID).Validate(); err != nil {
-			return invalidInput(operation, "scope", "the user's id: "+err.Error())
+			return invalidInput(operation, "scope", "invalid UserID: "+idProblem(err))
 		}
 	default:
-		return invalidInput(operation, "scope", "use basiq.ServerAccess() or basiq.ClientAccess(userID)")
+		return invalidInput(operation, "scope", "must be basiq.ServerAccess() or basiq.ClientAccess(userID)")
 	}
 	return nil
 }

@@ -46,7 +46,7 @@ const (
 // or fetches the page, possibly concurrently, before the call returns. The default is to compare nothing, which costs
 // nothing; with this option each response is read once more. Error responses and the values of raw JSON are not compared.
 func WithUnknownFields(report func(UnknownField)) Option {
-	return setting("WithUnknownFields", report != nil, "it is nil; leave the option out to report nothing",
+	return setting("WithUnknownFields", report != nil, "must not be nil",
 		func(c *config) { c.unknown = &unknownFields{report: report} })
 }
 

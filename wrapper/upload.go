@@ -135,7 +135,7 @@ func newSource(statement Statement) (*source, error) {
 		info, err := content.Stat()
 		switch {
 		case err != nil:
-			return nil, errors.New("cannot be read; the file may be closed")
+			return nil, errors.New("file is not readable")
 		case info.IsDir():
 			return nil, errors.New("is a directory")
 		case !hasLength(content, info):
@@ -155,9 +155,9 @@ func newSource(statement Statement) (*source, error) {
 	}
 	switch {
 	case size > maxStatement:
-		return nil, fmt.Errorf("has %d bytes, more than %d", size, int64(maxStatement))
+		return nil, fmt.Errorf("size %d out of range [0, %d]", size, int64(maxStatement))
 	case s.size >= 0 && s.size != size:
-		return nil, fmt.Errorf("has %d bytes, and Size is %d", size, s.size)
+		return nil, fmt.Errorf("length %d does not match Size %d", size, s.size)
 	}
 	s.size = size
 	return s, nil

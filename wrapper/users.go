@@ -40,9 +40,9 @@ func (s *UsersService) List(ctx context.Context) iter.Seq2[*User, error] {
 func (s *UsersService) Create(ctx context.Context, user CreateUser) (*User, error) {
 	switch {
 	case user.Email == "" && user.Mobile == "":
-		return nil, invalidInput(opCreateUser.Name, "user", "give an Email, a Mobile, or both")
+		return nil, invalidInput(opCreateUser.Name, "user", "Email or Mobile is required")
 	case user.BusinessIDNo != "" && user.BusinessName == "":
-		return nil, invalidInput(opCreateUser.Name, "user", "give a BusinessName beside the BusinessIDNo")
+		return nil, invalidInput(opCreateUser.Name, "user", "BusinessName is required with BusinessIDNo")
 	}
 	return get(ctx, s.client, opCreateUser, nil, userResource, bindInput(s.client.raw.CreateUser, user))
 }
@@ -56,7 +56,7 @@ func (s *UsersService) Get(ctx context.Context, userID string) (*User, error) {
 // [ErrInvalidInput] if change is empty, [ErrBadRequest]. operationId: updateUser.
 func (s *UsersService) Update(ctx context.Context, userID string, change UpdateUser) (*User, error) {
 	if change == (UpdateUser{}) {
-		return nil, invalidInput(opUpdateUser.Name, "change", "it is empty; give at least one field")
+		return nil, invalidInput(opUpdateUser.Name, "change", "must not be empty")
 	}
 	return get(ctx, s.client, opUpdateUser, []pathParam{{"userID", userID}}, userResource, bindIDInput(s.client.raw.UpdateUser, userID, change))
 }

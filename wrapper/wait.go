@@ -14,20 +14,9 @@ import (
 )
 
 var (
-	// ErrMFARequired is returned if the job waits for the user to answer a challenge and [WithMFA] was not given. The
-	// WaitError's Job holds the challenge: call [JobsService.AnswerMFA], then wait again with [WithAnsweredMFA].
-	ErrMFARequired = errors.New("the bank asks the user for a second factor; see basiq.WithMFA")
-	// ErrJobQueued is returned if Basiq has queued the job because the institution is unavailable. Basiq retries every
-	// two hours for up to seven days.
-	ErrJobQueued = errors.New("the institution is out of reach, and Basiq tries again every two hours")
-	// ErrUserMismatch is returned if the job belongs to a user other than the one of [WithUser].
-	ErrUserMismatch = errors.New("the job works for another user")
-	// ErrWaitTimeout is returned if the job was not over within [WithMaxWait].
-	ErrWaitTimeout = errors.New("the job was not over in time")
-
-	errNoConnection = errors.New("the job names no connection")
-	errNoUser       = errors.New("the job does not name its user; see basiq.WithUser")
-	errAbandoned    = errors.New("the wait was abandoned")
+	errNoConnection = errors.New("job does not name its connection")
+	errNoUser       = errors.New("job does not name its user; see basiq.WithUser")
+	errAbandoned    = errors.New("wait abandoned")
 )
 
 // WaitError is returned if a wait ended before its job did. The job continues: wait for it again with JobID. If the job

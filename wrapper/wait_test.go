@@ -81,7 +81,7 @@ func TestWaitEnds(t *testing.T) {
 	}{
 		"success": {answers: []any{jobStarted, jobSucceeded}, took: time.Second},
 		"failure": {answers: []any{jobStarted, jobFailed}, is: basiq.CodeInvalidCredentials, text: "basiq: job j1 failed at verify-credentials", took: time.Second},
-		"queued":  {answers: []any{jobQueued}, is: basiq.ErrJobQueued, text: "basiq: waiting for job j1: the institution is out of reach"},
+		"queued":  {answers: []any{jobQueued}, is: basiq.ErrJobQueued, text: "basiq: waiting for job j1: institution unavailable"},
 		"MFA":     {answers: []any{jobAsks}, is: basiq.ErrMFARequired, text: "basiq: waiting for job j1: the bank asks"},
 		"MFA fails": {
 			answers: []any{jobAsks}, options: []basiq.WaitOption{basiq.WithMFA(fails)}, is: errReset,
@@ -97,7 +97,7 @@ func TestWaitEnds(t *testing.T) {
 		},
 		"never": {
 			answers: []any{jobStarted}, options: []basiq.WaitOption{basiq.WithMaxWait(time.Minute)}, is: basiq.ErrWaitTimeout,
-			text: "the job was not over in time", took: time.Minute,
+			text: "job not over within the maximum wait", took: time.Minute,
 		},
 		"never, by default": {answers: []any{jobStarted}, is: basiq.ErrWaitTimeout, took: 15 * time.Minute},
 		"slower polls": {
@@ -566,7 +566,7 @@ func TestConnectionsThatWait(t *testing.T) {
 				_, client = newStub21(t, accepted, ok(200, job(step("create-report", "success", "null"))), ok(200, connectionJSON))
 				_, err = call(t.Context(), client)
 				if name == "create" {
-					require.ErrorContains(t, err, "basiq: waiting for job j1: the job names no connection")
+					require.ErrorContains(t, err, "basiq: waiting for job j1: job does not name its connection")
 					assert.True(t, basiq.MayHaveSucceeded(err))
 				} else {
 					require.NoError(t, err)
@@ -727,7 +727,7 @@ func TestWaitAllOfAFunctionThatNeverReturns(t *testing.T) {
 		runtime.Goexit()
 		return nil, nil
 	}))
-	require.ErrorContains(t, err, "1 of 2 jobs: waiting for job mfa: the wait was abandoned")
+	require.ErrorContains(t, err, "1 of 2 jobs: waiting for job mfa: wait abandoned")
 	assert.Nil(t, jobs[0])
 	assert.NotNil(t, jobs[1])
 }

@@ -46,7 +46,7 @@ func (s *JobsService) WaitEach(ctx context.Context, jobIDs iter.Seq[string], opt
 		const operation = "Jobs.WaitEach"
 		config, err := newWaitConfig(ctx, operation, options)
 		if err == nil && jobIDs == nil {
-			err = invalidInput(operation, "jobIDs", "missing")
+			err = invalidInput(operation, "jobIDs", "must not be nil")
 		}
 		if err != nil {
 			yield(nil, err)

@@ -689,7 +689,7 @@ func TestWaitEachOfAFunctionThatNeverReturns(t *testing.T) {
 		seen[idOf(t, job, err)] = fmt.Sprint(err)
 	}
 	assert.Equal(t, map[string]string{
-		"ok": "<nil>", "mfa": "basiq: waiting for job mfa: the wait was abandoned", "hook": "basiq: waiting for job hook: the wait was abandoned",
+		"ok": "<nil>", "mfa": "basiq: waiting for job mfa: wait abandoned", "hook": "basiq: waiting for job hook: the wait was abandoned",
 	}, seen)
 }
 

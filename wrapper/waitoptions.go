@@ -36,7 +36,7 @@ func newWaitConfig(ctx context.Context, operation string, options []WaitOption, 
 		shortest: time.Second, longest: 5 * time.Second, maxWait: 15 * time.Minute, pollRate: 50, concurrency: 16, keepLast: true,
 	}
 	if ctx == nil {
-		return config, invalidInput(operation, "ctx", "missing")
+		return config, invalidInput(operation, "ctx", "nil context")
 	}
 	for _, option := range options {
 		if option == nil {
@@ -51,7 +51,7 @@ func newWaitConfig(ctx context.Context, operation string, options []WaitOption, 
 	case config.shortest < 100*time.Millisecond || config.longest < config.shortest:
 		problem = "WithPollInterval: shortest must be at least 100 ms and longest at least shortest"
 	case !(config.pollRate > 0) || config.concurrency < 1: // also true for NaN
-		problem = "WithPollRate: perSecond must be positive and atOnce at least 1"
+		problem = "WithPollRate: rate must be positive and concurrency at least 1"
 	case config.maxWait <= 0:
 		problem = "WithMaxWait: limit must be positive"
 	default:

@@ -155,7 +155,7 @@ func (s *WebhooksService) Message(ctx context.Context, webhookID, messageID stri
 // operationId: testMessage.
 func (s *WebhooksService) SendTest(ctx context.Context, message WebhookTestMessage) error {
 	if message.EventTypeID == "" {
-		return invalidInput(opTestMessage.Name, "message", "give an EventTypeID")
+		return invalidInput(opTestMessage.Name, "message", "EventTypeID is required")
 	}
 	return doNoContent(ctx, s.client, opTestMessage, nil, bindInput(s.client.raw.TestMessage, message))
 }

@@ -102,7 +102,7 @@ func TestAPIKey(t *testing.T) {
 	assert.NotContains(t, out, "Next:")
 
 	for key, want := range map[string]string{
-		"Basic abc": `BASIQ_API_KEY: it begins with "Basic "; give only what follows`,
+		"Basic abc": `BASIQ_API_KEY: must not begin with "Basic "`,
 		"abc\n":     "BASIQ_API_KEY: it has a space, a line break",
 	} {
 		_, err = start(t, map[string]string{"BASIQ_API_KEY": key}, "")
