@@ -82,7 +82,7 @@ func TestBadSummaries(t *testing.T) {
 			"too long":        {basiq.AffordabilityRequest{FromMonth: "2015-11", ToMonth: "2020-10"}, "request: ToMonth is more than 12 months after FromMonth"},
 			"13 months apart": {basiq.AffordabilityRequest{FromMonth: "2018-09", ToMonth: "2019-10"}, "request: ToMonth is more than 12 months after FromMonth"},
 			"backwards":       {basiq.AffordabilityRequest{FromMonth: "2019-10", ToMonth: "2019-09"}, "request: FromMonth is after ToMonth"},
-			"no account's id": {basiq.AffordabilityRequest{Accounts: []string{"a1", ""}}, "request.Accounts: invalid ID: must not be empty"},
+			"no account's id": {basiq.AffordabilityRequest{Accounts: []string{"a1", ""}}, "invalid request.Accounts: must not be empty"},
 		} {
 			t.Run(operation+"/"+name, func(t *testing.T) {
 				t.Parallel()
@@ -159,7 +159,7 @@ func TestAffordability_Create_PDF(t *testing.T) {
 			t.Parallel()
 			_, client := newStub(t, response)
 			_, err := client.Affordability.Create(t.Context(), userID, basiq.AffordabilityRequest{})
-			require.ErrorContains(t, err, "invalid response: ")
+			require.ErrorContains(t, err, "invalid response (")
 			require.NotErrorIs(t, err, basiq.ErrPDFCreated)
 		})
 	}

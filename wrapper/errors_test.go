@@ -102,10 +102,10 @@ func TestOddSuccessBodies(t *testing.T) {
 		for _, status := range []int{203, 205, 206, 207, 226, 299} {
 			_, client := newStub(t, ok(status, connectionJSON))
 			_, err := client.Connections.Get(t.Context(), userID, connID)
-			require.EqualError(t, err, fmt.Sprintf("basiq: Connections.Get: %d: invalid response: unexpected status", status))
+			require.EqualError(t, err, fmt.Sprintf("basiq: Connections.Get: invalid response (%d %s): unexpected status", status, http.StatusText(status)))
 			assert.True(t, basiq.MayHaveSucceeded(err))
 			err = client.Connections.Delete(t.Context(), userID, connID)
-			require.EqualError(t, err, fmt.Sprintf("basiq: Connections.Delete: %d: invalid response: unexpected status", status))
+			require.EqualError(t, err, fmt.Sprintf("basiq: Connections.Delete: invalid response (%d %s): unexpected status", status, http.StatusText(status)))
 		}
 	})
 	t.Run("a user without an id", func(t *testing.T) {

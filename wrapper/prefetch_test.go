@@ -198,7 +198,7 @@ func TestPrefetchOfAHookThatNeverReturns(t *testing.T) {
 		n++
 		failure = err
 	}
-	require.ErrorContains(t, failure, "has ended its goroutine")
+	require.ErrorContains(t, failure, "called runtime.Goexit")
 	assert.Equal(t, 3, n)
 }
 

@@ -155,9 +155,9 @@ func newSource(statement Statement) (*source, error) {
 	}
 	switch {
 	case size > maxStatement:
-		return nil, fmt.Errorf("size %d out of range [0, %d]", size, int64(maxStatement))
+		return nil, fmt.Errorf("length of %d bytes out of range [0, %d]", size, int64(maxStatement))
 	case s.size >= 0 && s.size != size:
-		return nil, fmt.Errorf("length %d does not match Size %d", size, s.size)
+		return nil, fmt.Errorf("length of %d bytes does not match Size %d", size, s.size)
 	}
 	s.size = size
 	return s, nil

@@ -82,7 +82,7 @@ func TestWaitEnds(t *testing.T) {
 		"success": {answers: []any{jobStarted, jobSucceeded}, took: time.Second},
 		"failure": {answers: []any{jobStarted, jobFailed}, is: basiq.CodeInvalidCredentials, text: "basiq: job j1 failed at verify-credentials", took: time.Second},
 		"queued":  {answers: []any{jobQueued}, is: basiq.ErrJobQueued, text: "basiq: waiting for job j1: institution unavailable"},
-		"MFA":     {answers: []any{jobAsks}, is: basiq.ErrMFARequired, text: "basiq: waiting for job j1: the bank asks"},
+		"MFA":     {answers: []any{jobAsks}, is: basiq.ErrMFARequired, text: "basiq: waiting for job j1: bank requires a second factor"},
 		"MFA fails": {
 			answers: []any{jobAsks}, options: []basiq.WaitOption{basiq.WithMFA(fails)}, is: errReset,
 			text: "basiq: waiting for job j1: read: connection reset",

@@ -689,7 +689,7 @@ func TestWaitEachOfAFunctionThatNeverReturns(t *testing.T) {
 		seen[idOf(t, job, err)] = fmt.Sprint(err)
 	}
 	assert.Equal(t, map[string]string{
-		"ok": "<nil>", "mfa": "basiq: waiting for job mfa: wait abandoned", "hook": "basiq: waiting for job hook: the wait was abandoned",
+		"ok": "<nil>", "mfa": "basiq: waiting for job mfa: wait abandoned", "hook": "basiq: waiting for job hook: wait abandoned",
 	}, seen)
 }
 
@@ -813,5 +813,5 @@ func TestWaitEach_StreamDoesNotReturn(t *testing.T) {
 	}) {
 		last = cmp.Or(err, last)
 	}
-	require.ErrorContains(t, last, "has ended its goroutine")
+	require.ErrorContains(t, last, "called runtime.Goexit")
 }
