@@ -36,27 +36,27 @@ const (
 
 // callOptions holds what the context of a call specifies.
 type callOptions struct {
-	// once is set for a call that is not retried.
+	// noRetry is set for a call that makes one attempt.
 	noRetry bool
 	// raw is where the JSON of the response is stored. It may be nil.
 	raw *rawJSON
 }
 
-// callState accompanies one call through the chain, as the context of its request.
+// callState holds the state of one call. It is the context of the call's request.
 type callState struct {
 	context.Context //nolint:containedctx // a callState is a context
 
 	operation *Operation
-	// owned is set by the retrier that the state is for. Calls that middleware makes with our context must not use it.
+	// owned is set by the retrier that uses the state. A call that middleware makes with this context must not use it.
 	owned atomic.Bool
 	// attempts counts the attempts. It is atomic because goroutines of middleware may read it.
 	attempts atomic.Int32
 	options  callOptions
-	// pooled is set if the maker of the call releases the response's body.
+	// pooled is set if the caller releases the response's body.
 	pooled bool
 	// redactor is set once a request has failed.
 	redactor atomic.Pointer[redactor]
-	// maybeApplied is set once an attempt may have been carried out.
+	// maybeApplied is set once Basiq may have carried out an attempt.
 	maybeApplied bool
 }
 
@@ -85,7 +85,7 @@ func newCall(ctx context.Context, op *Operation) *callState {
 func withCall(req *http.Request, baseURL *url.URL) (*http.Request, *callState) {
 	path := strings.TrimPrefix(req.URL.EscapedPath(), baseURL.EscapedPath())
 	call := newCall(req.Context(), matchOperation(req.Method, path))
-	return req.WithContext(call), call //nolint:contextcheck // the state is its context
+	return req.WithContext(call), call //nolint:contextcheck // the state is the context of the call
 }
 
 // withoutRetries returns a context whose calls make one attempt, and store no raw JSON.
@@ -94,7 +94,7 @@ func withoutRetries(ctx context.Context) context.Context {
 }
 
 // CallFromContext returns the call that a context belongs to. It works in [Middleware], in a transport, in a [Limiter] and
-// in a [TokenSource]. The second result is false for a context of another origin.
+// in a [TokenSource]. The second result is false if the context does not belong to a call.
 func CallFromContext(ctx context.Context) (CallInfo, bool) {
 	call := callFrom(ctx)
 	if call == nil {
@@ -103,7 +103,8 @@ func CallFromContext(ctx context.Context) (CallInfo, bool) {
 	return CallInfo{Operation: *call.operation, Attempt: int(call.attempts.Load())}, true
 }
 
-type response struct { // a response with a 2xx status
+// response is a response with a 2xx status.
+type response struct {
 	op        *Operation
 	status    int
 	mediaType string
@@ -115,8 +116,8 @@ type response struct { // a response with a 2xx status
 	unknown *unknownFields
 }
 
-// requester makes the request of a call with the generated client, whose Doer is the chain. The functions below return
-// one for the number of IDs in the path, and for a body or query parameters, called input.
+// requester sends the request of a call with the generated client, whose Doer is the chain. The bind functions return a
+// requester for a method of the generated client, with its IDs in the path and its input: a body or query parameters.
 type requester func(ctx context.Context, editors ...gen.RequestEditorFn) (*http.Response, error)
 
 func bindID(request func(context.Context, api.ID, ...gen.RequestEditorFn) (*http.Response, error), first string) requester {
@@ -160,7 +161,7 @@ func (c *Client) do(ctx context.Context, op *Operation, ids []pathParam, request
 	call := newCall(ctx, op)
 	call.pooled = true
 	call.options.raw.set(nil)
-	resp, err := request(call, editors...) //nolint:bodyclose,contextcheck // it is in memory; the state is the caller's context
+	resp, err := request(call, editors...) //nolint:bodyclose,contextcheck // the body is in memory; the state is the caller's context
 	if err != nil {
 		if !call.owned.Load() { // the generated client could not make the request
 			err = fmt.Errorf("basiq: %s: invalid request: %w", op.Name, err)
@@ -170,7 +171,7 @@ func (c *Client) do(ctx context.Context, op *Operation, ids []pathParam, request
 	return c.checkResponse(call, resp)
 }
 
-// checkResponse returns an error for a response without a 2xx status, or whose body broke off.
+// checkResponse returns an error if the status is not 2xx or if the body is incomplete.
 func (c *Client) checkResponse(call *callState, resp *http.Response) (response, error) {
 	op, body := call.operation, bodyOf(resp)
 	switch status := resp.StatusCode; {
@@ -179,14 +180,14 @@ func (c *Client) checkResponse(call *callState, resp *http.Response) (response, 
 		failure := call.failure(status, resp.Header, body.bytes())
 		if op.retries == retryDelete && call.maybeApplied && rejects(status) && failure.Code() != "" &&
 			(errors.Is(failure, ErrNotFound) || errors.Is(failure, ErrGone)) {
-			// An earlier attempt was carried out, and only its response was lost. A 404 without a code may be a proxy's.
+			// An earlier attempt deleted the resource, but its response was lost. A 404 without a code may come from a proxy.
 			return response{op: op, status: http.StatusNoContent, logger: c.config.logger}, nil
 		}
 		return response{}, failure
 	case body.err != nil:
 		defer body.release()
 		return response{}, invalidResponse(op, status, body.bytes(), body.err)
-	case status > http.StatusAccepted && status != http.StatusNoContent: // a part of the content, or something of a proxy's
+	case status > http.StatusAccepted && status != http.StatusNoContent: // partial content, or a response of a proxy
 		defer body.release()
 		return response{}, invalidResponse(op, status, body.bytes(), errors.New("unexpected status"))
 	}
@@ -196,7 +197,7 @@ func (c *Client) checkResponse(call *callState, resp *http.Response) (response, 
 	}, nil
 }
 
-// failure returns the Error of a response that is not a success, without the secrets that the call carried.
+// failure returns the Error of a response with a non-2xx status. It redacts the secrets of the call.
 func (s *callState) failure(status int, header http.Header, body []byte) *Error {
 	e := newError(s.operation, status, header, body)
 	if hide := s.redactor.Load(); hide != nil {
@@ -247,7 +248,7 @@ func decodeResponse[T any](resp response) (*T, error) {
 	return value, nil
 }
 
-// resource describes a kind of resource: its type in responses, if it has one, and how to read type and ID.
+// resource describes a kind of resource: its type in responses, or "", and the function that returns type and ID.
 type resource[T any] struct {
 	kind     string
 	identity func(*T) (kind, id string)
@@ -258,7 +259,7 @@ func (r resource[T]) has(kind string) bool {
 	return kind == "" || strings.EqualFold(kind, r.kind) || r.kind == "" && !strings.EqualFold(kind, "list")
 }
 
-// read decodes a response that is one resource. want is its ID, or empty if that is unknown. A resource with another ID or
+// read decodes a response that is one resource. want is the expected ID, or "". A resource with another ID or
 // of another type belongs to another request: a proxy may have left it on the connection, so the connection is closed.
 func (r resource[T]) read(resp response, want string, checks ...func(*T) error) (*T, error) {
 	defer resp.body.release()
@@ -283,10 +284,10 @@ func (r resource[T]) read(resp response, want string, checks ...func(*T) error) 
 		return value, nil
 	}
 	resp.body.closeConn()
-	return nil, invalidResponse(resp.op, resp.status, nil, err) // without a body that is about something else
+	return nil, invalidResponse(resp.op, resp.status, nil, err) // without the body, which may hold data of another user
 }
 
-// get makes a call whose response is the resource that the last of ids names, or a new one if there are none.
+// get makes a call whose response is the resource with the last of ids, or a new resource if ids is empty.
 func get[T any](ctx context.Context, c *Client, op *Operation, ids []pathParam, r resource[T], request requester) (*T, error) {
 	resp, err := c.do(ctx, op, ids, request)
 	if err != nil {
@@ -305,7 +306,7 @@ const (
 	mediaPDF  = "application/pdf"
 )
 
-// pdfMagic is what every PDF document starts with.
+// pdfMagic is the prefix of every PDF document.
 const pdfMagic = "%PDF-"
 
 // getDocument makes a call whose response is a document of mediaType.
@@ -340,7 +341,7 @@ func doNoContent(ctx context.Context, c *Client, op *Operation, ids []pathParam,
 		return err
 	}
 	defer resp.body.release()
-	// A proxy's page with status 200 says nothing about whether Basiq got the request.
+	// A page of a proxy with status 200 does not prove that Basiq received the request.
 	if body := bytes.TrimSpace(resp.body.bytes()); len(body) > 0 && body[0] != '{' && body[0] != '[' {
 		return invalidResponse(op, resp.status, body, errors.New("unexpected response body"))
 	}

@@ -166,7 +166,7 @@ func (c Code) normalized() Code {
 
 // is reports whether target is the same code in any spelling.
 func (c Code) is(target error) bool {
-	other, ok := target.(Code) //nolint:errorlint // a target is compared as it is, not searched
+	other, ok := target.(Code) //nolint:errorlint // the target is compared, its tree is not searched
 	code := c.normalized()
 	return ok && code != "" && code == other.normalized()
 }

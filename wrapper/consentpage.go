@@ -19,12 +19,12 @@ import (
 // DefaultConsentURL is the URL of Basiq's consent page.
 const DefaultConsentURL = "https://consent.basiq.io/home"
 
-// ConsentAction is what a user visits the consent page for.
+// ConsentAction is the purpose of a visit to the consent page.
 type ConsentAction string
 
 // Actions of the consent page.
 const (
-	// ConsentActionNone gives a first consent and connects a bank.
+	// ConsentActionNone creates the first consent and connects a bank.
 	ConsentActionNone ConsentAction = ""
 	// ConsentActionConnect connects more banks under a valid consent.
 	ConsentActionConnect ConsentAction = "connect"
@@ -38,7 +38,7 @@ const (
 	ConsentActionReauthorise ConsentAction = "reauthorise"
 )
 
-// minConsentTokenLife is the minimum validity of a consent page's token: the user has to log in to a bank with it.
+// minConsentTokenLife is the minimum validity of the token in a page URL, because the user needs time to log in to a bank.
 const minConsentTokenLife = 30 * time.Minute
 
 // maxRedirectJobs limits the job IDs that a browser can send.
@@ -59,15 +59,15 @@ type ConsentPage struct {
 // NewConsentState returns a random state.
 func NewConsentState() string { return rand.Text() }
 
-// PageURL returns the URL of the consent page for a user, which holds an access token of [ClientAccess] for this user.
+// PageURL returns the URL of the consent page for a user, which contains a [ClientAccess] token of the user.
 // Reveal it to the user's browser only:
 //
 //	http.Redirect(w, r, page.Reveal(), http.StatusSeeOther)
 //
-// Afterwards the browser returns to the redirect URL set in Basiq's dashboard; see [ParseConsentRedirect]. The token is
-// valid for at least 30 minutes, if Basiq's tokens are. [ContextWithScope] has no effect. A client with an API key
+// Then the browser returns to the redirect URL that is set in Basiq's dashboard; see [ParseConsentRedirect]. The token is
+// valid for at least 30 minutes, unless Basiq issues tokens with a shorter life. [ContextWithScope] has no effect. A client with an API key
 // requests the token from Basiq, even with a [TokenSource]. Without an API key, PageURL fails if the TokenSource
-// returns the server's token or one that names the server scope. It cannot detect a TokenSource that creates a new
+// returns the server's token or a token that names the server scope. It cannot detect a TokenSource that creates a new
 // server token for every scope.
 //
 // Errors: as [TokensService.Create]. operationId: postToken. The page itself is described only in Basiq's guides.
@@ -172,7 +172,7 @@ func isServerToken(token Secret) bool {
 	return bytes.Contains(payload, []byte(TokenScopeServerAccess))
 }
 
-// ConsentRedirect holds what the consent page sends with the redirect.
+// ConsentRedirect holds the parameters of the redirect from the consent page.
 type ConsentRedirect struct {
 	// JobIDs are the jobs that fetch the data of the connected banks, for [JobsService.WaitAll]. The browser may have
 	// changed them: pass [WithUser] too, so that jobs of other users are rejected.
@@ -185,7 +185,7 @@ type ConsentRedirect struct {
 //
 //	redirect, err := basiq.ParseConsentRedirect(r.URL, session.ConsentState)
 //
-// state is the one of [ConsentPage]; use it once. If the option "skip error screen" is set in Basiq's dashboard, the browser
+// state is the State of the [ConsentPage]; use it once. If the option "skip error screen" is set in Basiq's dashboard, the browser
 // also returns after a failed connection. Basiq does not document what the query holds then: JobIDs may be empty or name a
 // job that failed, which [JobsService.Wait] reports as a [*JobError]. Errors: [ErrInvalidInput] for an invalid URL or job ID,
 // [ErrConsentState].
