@@ -7,10 +7,10 @@ import (
 	"github.com/basiq-go/basiq-go/api"
 )
 
-// decode decodes a response body into value, a pointer to a struct. It returns an error if the body cannot be used: it is
-// not a JSON object, its list is missing, or it would take too much memory. Nothing in value is valid then.
+// decode decodes a response body into value, a pointer to a struct. It returns an error if the body is not
+// a JSON object, if its list is missing, or if it would take too much memory. value is not valid then.
 //
-// A field of another JSON kind is left at its zero value. odd describes the first such field, or is nil.
+// A field with a value of another JSON kind keeps its zero value. mismatch describes the first such field, or is nil.
 func decode(body []byte, value any) (mismatch *api.TypeError, err error) {
 	unmarshal := api.Unmarshal
 	switch large, err := checkBudget(body, value); {

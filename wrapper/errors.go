@@ -21,14 +21,14 @@ import (
 var (
 	// ErrBadRequest is status 400: the request is invalid. The details name the parameter.
 	ErrBadRequest = errors.New("bad request")
-	// ErrUnauthorized is status 401: the token is invalid, or not for this user.
+	// ErrUnauthorized is status 401: the token is invalid, or not valid for this user.
 	ErrUnauthorized = errors.New("unauthorized")
-	// ErrForbidden is status 403: the wrong scope, a limit, or a key that is not enabled, depending on the code.
+	// ErrForbidden is status 403. Depending on the code, the scope is wrong, a limit is reached, or the key is not enabled.
 	ErrForbidden = errors.New("forbidden")
 	// ErrNotFound is status 404, or the code resource-not-found with another status. Two other errors have status 404 and
 	// do not match it: [ErrInvalidAPIKey] and [ErrWrongAPIVersion].
 	ErrNotFound = errors.New("not found")
-	// ErrConflict is status 409: the resource exists already.
+	// ErrConflict is status 409: the resource already exists.
 	ErrConflict = errors.New("conflict")
 	// ErrGone is status 410: the resource no longer exists.
 	ErrGone = errors.New("gone")
@@ -41,7 +41,7 @@ var (
 	ErrUnavailable = errors.New("unavailable")
 )
 
-// statusErrors has the errors that depend on a single status alone.
+// statusErrors maps a status to its error. It contains the errors with a single status.
 var statusErrors = map[int]error{
 	http.StatusBadRequest:            ErrBadRequest,
 	http.StatusUnauthorized:          ErrUnauthorized,
@@ -54,11 +54,11 @@ var statusErrors = map[int]error{
 }
 
 var (
-	// ErrInvalidAPIKey is returned if Basiq does not know the API key, or if the key belongs to the other environment. Basiq
-	// responds to POST /token with 404 then.
+	// ErrInvalidAPIKey is returned if the API key does not exist or belongs to the other environment. Basiq then responds
+	// to POST /token with 404.
 	ErrInvalidAPIKey = errors.New("invalid API key: must be exactly as shown in Basiq's dashboard")
 	// ErrTooManyTokenRequests is returned after more than 1,500 token requests in five minutes from this address. Basiq
-	// responds to POST /token with 403 "Invalid request" then. Make one Client and keep it.
+	// then responds to POST /token with 403 "Invalid request". Create one Client and reuse it.
 	ErrTooManyTokenRequests = errors.New("too many token requests")
 	// ErrWrongAPIVersion is returned if the client's API version does not have the operation; see [WithAPIVersion].
 	ErrWrongAPIVersion = errors.New("operation not available in the client's API version; see basiq.WithAPIVersion")
@@ -91,18 +91,18 @@ var (
 	ErrWaitTimeout = errors.New("job not over within the maximum wait")
 )
 
-// ErrorDetail describes one fault of a request.
+// ErrorDetail describes one problem of a request.
 type ErrorDetail = gen.ErrorDetail
 
 // ErrorSource names the part of the request that an [ErrorDetail] is about.
 type ErrorSource = gen.ErrorSource
 
-// What an Error keeps of a response. Basiq's error bodies are below 1 KiB; the rest is proxies' HTML.
+// The limits of an Error. Error bodies of Basiq are smaller than 1 KiB. Larger bodies are usually the HTML of a proxy.
 const (
 	maxErrorBody    = 16 << 10
 	maxErrorText    = 1 << 10
 	maxErrorDetails = 32
-	// maxParsedErrorBody is far above any error of Basiq's: each byte can cost a hundred in memory.
+	// maxParsedErrorBody is far above the size of Basiq's errors. Each byte can take 100 bytes of memory when it is parsed.
 	maxParsedErrorBody = 256 << 10
 )
 
@@ -111,28 +111,28 @@ const (
 //
 //nolint:recvcheck // an Error that was copied must print as safely
 type Error struct {
-	// Operation is the name of the Go method that was called, for example "Connections.Get". A page or a document has that
-	// of the operation that it comes from.
+	// Operation is the name of the Go method that was called, for example "Connections.Get". An error of a page or a
+	// document has the name of the operation that returns it.
 	Operation string
-	// StatusCode is the HTTP status. It is below 300 if only the body is unusable: then Basiq has carried out the call.
+	// StatusCode is the HTTP status. It is below 300 if Basiq has carried out the call but the body is unusable.
 	StatusCode int
 	// CorrelationID identifies the response for Basiq's support. It is empty if the response has none.
 	CorrelationID string
-	// Details holds all faults that Basiq lists. It is empty if the body is not Basiq's, for example a proxy's.
+	// Details holds all problems that Basiq lists. It is empty if the body is not a Basiq error, for example if a proxy sent it.
 	Details []ErrorDetail
 	// RetryAfter is how long to wait, from the header of that name. It is 0 if the response has none.
 	RetryAfter time.Duration
 
-	// A function, because fmt prints unexported fields without asking their type, and follows pointers.
+	// body is a function, because fmt prints unexported fields without calling their methods, and follows pointers.
 	body   func() []byte
 	reason error
 	// isInvalid is set if the response is unusable because of reason.
 	isInvalid bool
-	// maybeApplied is set if an attempt may have been carried out.
+	// maybeApplied is set if Basiq may have carried out an attempt.
 	maybeApplied bool
 }
 
-// keep keeps a bounded copy of a body.
+// setBody stores a copy of the first bytes of a body.
 func (e *Error) setBody(body []byte) {
 	kept := bytes.Clone(body[:min(len(body), maxErrorBody)])
 	e.body = func() []byte { return kept }
@@ -144,7 +144,7 @@ func newError(op *Operation, status int, header http.Header, body []byte) *Error
 	e.setBody(body)
 	var envelope gen.ErrorResponse
 	if len(body) <= maxParsedErrorBody {
-		// A field of an unexpected kind must not lose the others.
+		// A field of an unexpected kind does not affect the other fields.
 		if _, err := decode(body, &envelope); err != nil {
 			envelope = gen.ErrorResponse{}
 		}
@@ -170,10 +170,10 @@ func texts(d *ErrorDetail) [6]*string {
 	return [...]*string{&d.Type, &d.Title, &d.Detail, &d.Details, &d.Source.Parameter, &d.Source.Pointer}
 }
 
-// namedReason returns the error for a status with a meaning of its own.
+// namedReason returns the error for a response with a special meaning, or nil.
 func namedReason(op *Operation, e *Error) error {
 	switch status := e.StatusCode; {
-	case op == opPostToken && status == http.StatusNotFound && e.Code() != "": // and not a proxy that has no such page
+	case op == opPostToken && status == http.StatusNotFound && e.Code() != "": // without a code it may come from a proxy
 		return ErrInvalidAPIKey
 	case op == opPostToken && (status == http.StatusTooManyRequests ||
 		status == http.StatusForbidden && strings.Contains(strings.ToLower(e.Detail()), "invalid request")):
@@ -186,7 +186,7 @@ func namedReason(op *Operation, e *Error) error {
 	return nil
 }
 
-// cut bounds what a server can put into an error.
+// truncate limits the length of a text from a server.
 func truncate(s string) string {
 	if len(s) <= maxErrorText {
 		return s
@@ -213,7 +213,7 @@ func (e *Error) Detail() string { return detailOrTitle(e.first()) }
 
 func detailOrTitle(d ErrorDetail) string { return cmp.Or(d.Detail, d.Title) }
 
-// Body returns the body, or its first 16 KiB. It may repeat what the request held: do not log it.
+// Body returns the body, or its first 16 KiB. Do not log it, because it may repeat secrets of the request.
 func (e *Error) Body() []byte {
 	if e.body == nil {
 		return nil
@@ -263,7 +263,7 @@ func (e *Error) LogValue() slog.Value {
 	)
 }
 
-// Is reports whether target is the error of the status, or a [Code] of one of the details.
+// Is reports whether target is the error of the status, or the [Code] of one of the details.
 func (e *Error) Is(target error) bool {
 	if slices.ContainsFunc(e.Details, func(detail ErrorDetail) bool { return Code(detail.Code).is(target) }) {
 		return true
@@ -280,7 +280,7 @@ func (e *Error) Is(target error) bool {
 	return statusErrors[e.StatusCode] == target
 }
 
-// Unwrap returns the error that explains the status, such as [ErrInvalidAPIKey], or why the body is unusable.
+// Unwrap returns the error that explains the status, such as [ErrInvalidAPIKey], or the reason why the body is unusable.
 func (e *Error) Unwrap() error { return e.reason }
 
 // InputError is an invalid argument. No request was sent.
@@ -289,7 +289,7 @@ type InputError struct {
 	Operation string
 	// Argument names the argument.
 	Argument string
-	// Problem describes what is wrong with it. It does not repeat the value.
+	// Problem describes why it is invalid. It does not contain the value.
 	Problem string
 
 	// isID is set if Argument is an ID.
@@ -317,7 +317,7 @@ func invalidInput(operation, argument, problem string) error {
 	return &InputError{Operation: operation, Argument: argument, Problem: problem}
 }
 
-// singleLine replaces what would break a line of a log: a server's text goes into errors, and errors into logs.
+// singleLine replaces control characters and line separators with spaces. Errors contain texts of servers and are logged.
 func singleLine(s string) string {
 	if !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' }) {
 		return s

@@ -55,16 +55,16 @@ const (
 	MFAMethodSecurityQuestions = gen.MFAMethodSecurityQuestions // personal questions
 )
 
-// Job is work that Basiq does in the background, in steps. The first step that fails ends it. The response of a call that
-// starts a job has only Type, ID and Links; [JobsService.Get] returns the steps.
+// Job is a task that Basiq runs in the background, in steps. It ends with the first step that fails. The response of a
+// call that starts a job has only Type, ID and Links; [JobsService.Get] returns the steps.
 type Job struct {
 	gen.Job
-	// AlreadyRunning is set if a create, update or refresh started no job, because this one was already running. An
+	// AlreadyRunning is set if a create, update or refresh did not start a job, because this job was already running. An
 	// earlier attempt of the same refresh may have started it.
 	AlreadyRunning bool `json:"-"`
 }
 
-// Step returns the step with that title, or nil.
+// Step returns the step with the title, or nil.
 func (j *Job) Step(title JobStepTitle) *JobStep {
 	return j.step(func(step *JobStep) bool { return step.Title == title })
 }
@@ -158,7 +158,8 @@ var (
 	reportPath     = regexp.MustCompile(`^/*reports/([^/]+)/*$`)
 )
 
-// linkedIDs returns the IDs in the link in the step's result if that has the path, or else in the job's own source link.
+// linkedIDs returns the IDs in the link of the step's result if the link has the path, and otherwise the IDs in the source
+// link of the job.
 func (j *Job) linkedIDs(title JobStepTitle, path *regexp.Regexp) []string {
 	links := []string{j.Links.Source}
 	if step := j.Step(title); step != nil && step.Result.First() != nil {
@@ -222,7 +223,7 @@ func isChallenge(result JobStepResult) bool {
 	return result.Type == "mfa" || result.Method != "" || len(result.Input) > 0 || result.Links.Response != ""
 }
 
-// MFAChallenge is what a bank asks the user while a job runs.
+// MFAChallenge is a challenge of a bank, which the user answers while a job runs.
 type MFAChallenge struct {
 	// JobID is the job that waits for the MFA answers.
 	JobID string
@@ -234,8 +235,8 @@ type MFAChallenge struct {
 	Description string
 	// Questions each need one answer, in this order.
 	Questions []string
-	// ValidFor is the time for the answers, counted from when the challenge was made, usually two minutes. It is 0 if it is
-	// not known.
+	// ValidFor is how long the challenge accepts answers after it was created, usually two minutes. It is 0 if it is not
+	// known.
 	ValidFor time.Duration
 }
 
@@ -289,10 +290,10 @@ type jobFields struct {
 // JobsService gets the jobs that Basiq runs in the background, and waits for them.
 type JobsService struct{ client *Client }
 
-// Get returns a job as it is now. If the job has failed, Get returns no error: see [Job.Err].
+// Get returns the current state of a job. If the job has failed, Get returns no error: see [Job.Err].
 //
-// Errors: [ErrInvalidInput], [ErrNotFound]. How long a job can be read is not documented; [JobsService.List] returns
-// the jobs of the last seven days. operationId: getJobs.
+// Errors: [ErrInvalidInput], [ErrNotFound]. Basiq does not document how long it keeps a job; [JobsService.List]
+// returns the jobs of the last seven days. operationId: getJobs.
 func (s *JobsService) Get(ctx context.Context, jobID string) (*Job, error) {
 	return get(ctx, s.client, opGetJob, []pathParam{{"jobID", jobID}}, jobResource, bindID(s.client.raw.GetJobs, jobID))
 }
@@ -327,7 +328,7 @@ func (s *JobsService) AnswerMFA(ctx context.Context, userID, jobID string, answe
 }
 
 // startJob makes a call whose response is a job: 202 if it was started, 200 if it was already running. connection holds
-// the IDs of the user and the connection that the job must be about if it names any. Each may be empty.
+// the expected IDs of the user and the connection; each may be empty. They are compared if the job names its connection.
 func startJob(ctx context.Context, c *Client, op *Operation, ids []pathParam, connection [2]string, request requester) (*Job, error) {
 	resp, err := c.do(ctx, op, ids, request)
 	if err != nil {

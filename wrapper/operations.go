@@ -53,12 +53,12 @@ func (op Operation) checkVersion(version APIVersion) error {
 type retryRule uint8
 
 const (
-	// retryIfUnsent allows a retry only if Basiq certainly did not carry out the request. A second connection or user
-	// would do harm, and so would a second MFA answer: banks lock logins that fail too often.
+	// retryIfUnsent allows a retry only if Basiq certainly did not carry out the request. A retry could create a second
+	// connection or user, or send a second MFA answer, and banks lock logins that fail too often.
 	retryIfUnsent retryRule = iota
 	// retryAlways marks an operation that is safe to retry.
 	retryAlways
-	// retryDelete marks an operation that is safe to retry and finds nothing if an earlier attempt was carried out.
+	// retryDelete marks a delete that is safe to retry. A retry gets 404 if an earlier attempt was carried out.
 	retryDelete
 )
 
@@ -124,7 +124,7 @@ var (
 	opGetInstitution        = register("getInstitution", "Institutions.Get", http.MethodGet, "/institutions/{institutionId}", retryAlways, v21|v30)
 	opGetPublicInstitutions = register("getPublicInstitutions", "Institutions.ListPublic", http.MethodGet, "/public/institutions", retryAlways, v21|v30)
 
-	// A summary that is created twice counts twice against the daily limit.
+	// Each summary counts against the daily limit.
 	opGetAffordabilityList    = register("getAffordabilityList", "Affordability.List", http.MethodGet, "/users/{userId}/affordability", retryAlways, v21|v30)
 	opPostAffordability       = register("postAffordability", "Affordability.Create", http.MethodPost, "/users/{userId}/affordability", retryIfUnsent, v21|v30)
 	opGetAffordability        = register("getAffordability", "Affordability.Get", http.MethodGet, "/users/{userId}/affordability/{snapshotId}", retryAlways, v21|v30)
@@ -157,7 +157,7 @@ var (
 	opTestMessage       = register("testMessage", "Webhooks.SendTest", http.MethodPost, "/notifications/messages/test", retryIfUnsent, v30)
 )
 
-// opUnknown is the operation of a request that matches no other. It is not retried.
+// opUnknown is the operation of a request that does not match any operation. It is not retried.
 var opUnknown = &Operation{Name: "Raw"}
 
 // Operations returns all operations that this package supports, in the order of the documents.

@@ -22,27 +22,27 @@ type APIVersion string
 const (
 	// APIVersion21 lets the application create and update connections with bank credentials.
 	APIVersion21 APIVersion = "2.1"
-	// APIVersion30 has users connect on Basiq's consent page, and adds consents, events, reports and more. It is the default.
+	// APIVersion30 lets users connect on Basiq's consent page, and adds consents, events, reports and more. It is the default.
 	APIVersion30 APIVersion = "3.0"
 )
 
-// RetryPolicy specifies how often, and after what delays, a call is retried. The package documentation describes when. A field
-// that is 0 has its default.
+// RetryPolicy specifies how often, and after what delays, a call is retried. The package documentation describes when. A zero
+// field has its default.
 type RetryPolicy struct {
 	// MaxAttempts is the number of attempts in total, from 1 to 10. The default is 4.
 	MaxAttempts int
-	// BaseDelay bounds the first delay, which is drawn at random from 0 to BaseDelay. The bound doubles with each further
-	// delay. The default is 0.5 s.
+	// BaseDelay is the maximum of the first delay, which is a random duration from 0 to BaseDelay. The maximum doubles with
+	// each further delay. The default is 0.5 s.
 	BaseDelay time.Duration
-	// MaxDelay bounds every delay, and is at most an hour. The default is 30 s, or BaseDelay if that is more. If Retry-After
-	// asks for more, the call ends at once with its error.
+	// MaxDelay is the maximum of every delay, at most an hour. The default is 30 s, or BaseDelay if it is longer. If a
+	// Retry-After is longer, the call is not retried.
 	MaxDelay time.Duration
 }
 
 const (
 	maxAttemptsLimit = 10
 	maxDelayLimit    = time.Hour
-	// A page of 500 transactions is a third of a MiB; this leaves room for reports and still bounds a hostile response.
+	// A page of 500 transactions takes a third of a MiB. The limit allows for reports and still limits a hostile response.
 	defaultBodyLimit = 32 << 20
 )
 
@@ -58,7 +58,7 @@ type config struct {
 	consentURL *url.URL
 	version    APIVersion
 	httpClient *http.Client
-	// uploadClient is for uploads, which take longer than other requests.
+	// uploadClient sends uploads, which take longer than other requests.
 	uploadClient *http.Client
 	product      string
 	retry        RetryPolicy
@@ -95,7 +95,7 @@ func newConfig(apiKey string, options []Option) (config, error) {
 	return c, nil
 }
 
-// checkAPIKey describes what is wrong with a key, without the key, or returns "".
+// checkAPIKey describes why a key is invalid, without the key, or returns "".
 func checkAPIKey(apiKey string) string {
 	switch {
 	case apiKey == "":
@@ -108,7 +108,7 @@ func checkAPIKey(apiKey string) string {
 	return ""
 }
 
-// setting returns an option that is an error unless its argument is valid.
+// setting returns an option that returns an error with problem unless its argument is valid.
 func setting(name string, valid bool, problem string, set func(*config)) Option {
 	return func(c *config) error {
 		if !valid {
@@ -127,8 +127,8 @@ func WithAPIVersion(version APIVersion) Option {
 		func(c *config) { c.version = version })
 }
 
-// WithBaseURL sets the URL of the API. The default is [DefaultBaseURL]. It must be an https URL, or an http URL of this
-// machine (localhost, 127.0.0.1, ::1): otherwise the token could be read on its way.
+// WithBaseURL sets the URL of the API. The default is [DefaultBaseURL]. It must be an https URL, or an http URL
+// of this machine (localhost, 127.0.0.1, ::1), so that the token is not sent in clear text.
 func WithBaseURL(baseURL string) Option {
 	u, problem := parseEndpoint(baseURL, DefaultBaseURL)
 	if problem == "" {
@@ -138,17 +138,17 @@ func WithBaseURL(baseURL string) Option {
 }
 
 // WithConsentURL sets the URL of the consent page. The default is [DefaultConsentURL]. As in [WithBaseURL], it must be an
-// https URL, or an http URL of this machine: the user's browser sends a token to it.
+// https URL, or an http URL of this machine, because the user's browser sends a token to it.
 func WithConsentURL(consentURL string) Option {
 	u, problem := parseEndpoint(consentURL, DefaultConsentURL)
 	return setting("WithConsentURL", problem == "", problem, func(c *config) { c.consentURL = u })
 }
 
-// parseEndpoint parses a URL that tokens are sent to. It returns what is wrong with it, or "".
+// parseEndpoint parses a URL that tokens are sent to. It also returns why the URL is invalid, or "".
 func parseEndpoint(text, example string) (u *url.URL, problem string) {
 	u, err := url.Parse(text)
 	switch {
-	case err != nil: // whose text repeats the URL, which may hold a password
+	case err != nil: // the error repeats the URL, which may contain a password
 		return nil, "invalid URL"
 	case u.Host == "" || u.Opaque != "":
 		return nil, "missing host, for example " + example
@@ -162,13 +162,13 @@ func parseEndpoint(text, example string) (u *url.URL, problem string) {
 	return u, ""
 }
 
-// WithHTTPClient sets the client that sends the requests. It is not modified. Its Timeout bounds one attempt. The default
+// WithHTTPClient sets the client that sends the requests. It is not modified. Its Timeout limits one attempt. The default
 // is 30 s, and ten minutes for [StatementsService.Upload]. Its Transport is the place for tracing, proxies and
 // certificates, and must not allow TLS below 1.2. Its CheckRedirect is not used: a redirect is returned as an [Error].
 //
-// Start from [NewTransport] rather than from an empty http.Transport: without HTTP/2 pings (http.HTTP2Config) a connection
-// that died silently is used until TCP gives up. A RoundTripper that wraps a transport should implement [PassThrough] where
-// that is true; otherwise a create is not retried even if the connection was refused.
+// Start from [NewTransport] rather than from an empty http.Transport. Without HTTP/2 pings (http.HTTP2Config) a dead
+// connection is used until TCP times out. A RoundTripper that wraps a transport should implement [PassThrough] if it
+// satisfies its conditions; otherwise a create is not retried even if the connection was refused.
 func WithHTTPClient(client *http.Client) Option {
 	if client == nil {
 		return setting("WithHTTPClient", false, "must not be nil", nil)
@@ -193,8 +193,8 @@ type Limiter interface {
 // By default requests wait only after Basiq responds with 429. Use it if you know your quota. Basiq publishes only the
 // quota of token requests. If limiter returns an error, the request is not sent and the call ends with it.
 //
-// The wait comes before the attempt: middleware, the logger's duration and the attempt's timeout do not include it. An
-// exception is a request that is repeated inside an attempt, because its token was rejected or by middleware.
+// The wait precedes the attempt, so middleware, the logged duration and the timeout of the attempt do not include it. This
+// does not apply to further requests inside an attempt, which are sent after a rejected token or by middleware.
 func WithRateLimit(limiter Limiter) Option {
 	return setting("WithRateLimit", limiter != nil, "must not be nil",
 		func(c *config) { c.limiter = limiter })
@@ -221,15 +221,16 @@ func WithMiddleware(middleware ...Middleware) Option {
 }
 
 // WithLogger logs every attempt at level debug: operation, method, path template, attempt, status, duration without any
-// waiting, correlation ID, and the transport's error without the URL. Response fields that are not of the documented kind
-// are logged at level warn, by their path. IDs of people, headers and bodies are never logged. By default nothing is
+// waiting, correlation ID, and the transport's error without the URL. Response fields that are not of the documented
+// kind are logged at level warn, by their path. IDs, headers and bodies are never logged. By default nothing is
 // logged.
 func WithLogger(logger *slog.Logger) Option {
 	return setting("WithLogger", logger != nil, "must not be nil",
 		func(c *config) { c.logger = logger })
 }
 
-// WithUserAgent puts product, for example "acme-lending/2.3", before this package's own name in the User-Agent header.
+// WithUserAgent sets the product, for example "acme-lending/2.3", that precedes the name of this package in the User-Agent
+// header. The default is none.
 func WithUserAgent(product string) Option {
 	invalid := strings.ContainsFunc(product, func(r rune) bool { return r < ' ' || r >= 0x7f })
 	return setting("WithUserAgent", product != "" && !invalid, "must not be empty or contain characters that are invalid in a header",

@@ -7,7 +7,7 @@ import (
 )
 
 // recovered is a panic of a caller's function in a goroutine of this package, where the caller cannot recover it and it
-// would crash the program. It is raised again in the caller's goroutine, with its original stack.
+// would crash the program. raise raises it in the caller's goroutine, with its original stack.
 type recovered struct {
 	value any
 	stack []byte

@@ -20,17 +20,17 @@ import (
 //
 // The call sets raw to nil before it sends a request. It remains nil after an error, for a response that is not JSON, for
 // responses that hold a secret (access tokens, created and updated webhooks), and in methods that poll a job. The slices
-// are copies. Those of one page share their memory. Calls that run concurrently need separate contexts.
+// are copies. The slices of one page share their memory. Calls that run concurrently need separate contexts.
 func ContextWithRawJSON(ctx context.Context, raw *[]byte) context.Context {
 	options, _ := ctx.Value(optionsKey).(callOptions)
 	options.raw = (*rawJSON)(raw)
 	return context.WithValue(ctx, optionsKey, options)
 }
 
-// A rawJSON is where a call stores the JSON of its response; nil if the caller did not ask for it.
+// A rawJSON receives the JSON of a response. It is nil if the caller did not request it.
 type rawJSON []byte
 
-// rawOf returns what [ContextWithRawJSON] put into a context. A nil context, which the call will reject, has nothing.
+// rawOf returns the value of [ContextWithRawJSON], or nil. It accepts a nil context, which the call rejects.
 func rawOf(ctx context.Context) *rawJSON {
 	if ctx == nil {
 		return nil
@@ -51,7 +51,7 @@ func hasSecret(op *Operation) bool {
 	return op == opPostToken || op == opAddWebhook || op == opUpdateWebhook
 }
 
-// storeRaw copies the body of a valid response if the caller asked for it.
+// storeRaw copies the body of a valid response if the caller requested it.
 func (r response) storeRaw() {
 	if r.raw != nil && !hasSecret(r.op) {
 		r.raw.set(bytes.Clone(r.body.bytes()))
@@ -84,7 +84,7 @@ func rawItems(body []byte) ([][]byte, error) {
 			}
 			continue
 		}
-		items = nil // the last of duplicate members counts
+		items = nil // the last of duplicate members is used
 		if decoder.PeekKind() != '[' {
 			items = append(items, next())
 			continue

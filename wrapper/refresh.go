@@ -19,7 +19,7 @@ const (
 
 // Refresh is the result of [ConnectionsService.RefreshIfStale].
 type Refresh struct {
-	Connection *Connection // as it was before
+	Connection *Connection // its state before the refresh
 	Job        *Job        // the job that fetches the data, or nil
 	Skipped    RefreshSkip // the reason if Job is nil
 }

@@ -8,16 +8,16 @@ import (
 	"slices"
 )
 
-// TransportError is the error of a call that got no response. See [MayHaveSucceeded].
+// TransportError is the error of a call without a response. See [MayHaveSucceeded].
 type TransportError struct {
 	// Operation is the name of the Go method that was called, as in [Error].
 	Operation string
 	// Attempts is how many attempts were made. A request that is repeated with a new token belongs to the same attempt.
 	Attempts int
 	// RequestMayHaveBeenReceived reports whether Basiq may have received the request and carried it out. If it is false, there is proof
-	// that no attempt did, and calling again is safe.
+	// that no attempt was carried out, and calling again is safe.
 	RequestMayHaveBeenReceived bool
-	// Err is why the last attempt failed: an error of the network, of the context, or of the token request.
+	// Err is the error of the last attempt: an error of the network, of the context, or of the token request.
 	Err error
 }
 
@@ -57,17 +57,17 @@ func (e *TransportError) Error() string {
 // Unwrap returns Err.
 func (e *TransportError) Unwrap() error { return e.Err }
 
-// MayHaveSucceeded reports whether Basiq may have carried out a call whose error is err, or is in err's tree. That is the
-// case if the request may have arrived and got no response ([TransportError]), if the response is 408, 5xx, or an unusable
+// MayHaveSucceeded reports whether Basiq may have carried out a call whose error is err or is wrapped by err. That is the
+// case if Basiq may have received the request and there was no response ([TransportError]), if the response is 408, 5xx, or an unusable
 // 2xx ([Error]), or if a job has started ([WaitError], [JobError]). After a create, check whether the resource exists
 // before calling again. If it is false, calling again is safe.
 func MayHaveSucceeded(err error) bool {
-	switch e := err.(type) { //nolint:errorlint // the tree is walked here
+	switch e := err.(type) { //nolint:errorlint // this function walks the tree
 	case nil:
 		return false
 	case *WaitError, *JobError:
 		return true
-	case *TransportError: // what is below it has been considered
+	case *TransportError: // the errors that it wraps are considered already
 		return e != nil && e.RequestMayHaveBeenReceived
 	case *Error:
 		return e != nil && (e.maybeApplied || e.StatusCode < 300 || e.StatusCode == http.StatusRequestTimeout || e.StatusCode >= 500)

@@ -67,7 +67,7 @@ func TestFlags_Invalid(t *testing.T) {
 		`"extra" is not a flag; see -help`:                {"extra"},
 		`"nobody" is not one of Basiq's test users`:       {"-login", "nobody"},
 		"-base-url requires BASIQ_API_KEY":                {"-base-url", "http://localhost:1"},
-		`unsupported version "1.0"`:                          {"-api-version", "1.0"},
+		`unsupported version "1.0"`:                       {"-api-version", "1.0"},
 		"speed -1 is not a positive finite number":        {"-speed", "-1"},
 	} {
 		t.Run(want, func(t *testing.T) {
