@@ -25,9 +25,9 @@ func newRetrier(next Doer, config config) *retrier {
 // outcome is the result of one attempt.
 type outcome struct {
 	resp *http.Response
-	// err is the reason for a missing response, or for a body that ended early.
+	// err is the reason why the response is missing or its body is incomplete.
 	err error
-	// sent is set if a request was handed to the http.Client, maybeApplied if it may have been carried out.
+	// handedToTransport is set if a request was handed to the http.Client, maybeApplied if Basiq may have carried it out.
 	handedToTransport, maybeApplied bool
 	// waited is how long requests inside the attempt waited for the rate limit or a token.
 	waited time.Duration
@@ -66,13 +66,13 @@ func (r *retrier) Do(req *http.Request) (*http.Response, error) {
 			if !sleep(ctx, delay) {
 				return nil, interrupted(ctx, call, last)
 			}
-			retry = r.budget.spend() // not before: a caller that leaves during the wait spends nothing
+			retry = r.budget.spend() // after the wait, because a call that is canceled during the wait must not spend a retry
 		}
 		if !retry {
 			if last.resp == nil {
 				return nil, newTransportError(ctx, call, last.err)
 			}
-			return last.resp, nil // even if its body broke off: the status counts
+			return last.resp, nil // even if its body is incomplete, because the status is known
 		}
 		if req, err = rewind(req); err != nil {
 			return nil, newTransportError(ctx, call, err)
@@ -91,20 +91,19 @@ func (r *retrier) prepare(ctx context.Context, call *callState) (*attempt, error
 	return record, err
 }
 
-// throttledResult returns the result of a call that may not be sent, or not be retried: last is its last attempt, if there was
-// one.
+// throttledResult returns the result of a call whose next attempt must not be sent. last is its last attempt, or zero.
 func throttledResult(ctx context.Context, call *callState, last outcome, err error) (*http.Response, error) {
 	switch retried := last.resp != nil || last.err != nil; {
 	case retried && ctx.Err() != nil:
 		return nil, interrupted(ctx, call, last)
 	case last.resp != nil:
-		return last.resp, nil // Basiq's own response says more
+		return last.resp, nil // the response of Basiq is more specific
 	}
 	return nil, newTransportError(ctx, call, err)
 }
 
-// attempt sends req once and reads the response into memory, so that a response that breaks off counts as a failed
-// attempt and nothing of it is left on the connection.
+// attempt sends req once and reads the response into memory, so that an incomplete response counts as a failed
+// attempt and no part of a response is left on the connection.
 func (r *retrier) attempt(req *http.Request, call *callState, record *attempt) (out outcome) {
 	ctx := req.Context()
 	if ctx.Err() != nil {
@@ -166,12 +165,12 @@ func (r *retrier) nextDelay(req *http.Request, call *callState, last outcome) (t
 		return 0, false
 	}
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= delay {
-		return 0, false // the last error says more than the deadline would
+		return 0, false // the last error is more specific than the error of the deadline
 	}
 	return delay, r.budget.left()
 }
 
-// observeThrottling holds the other calls of an operation if Basiq throttles it.
+// observeThrottling delays the other calls of an operation if Basiq throttles it.
 func (r *retrier) observeThrottling(call *callState, last outcome, delay, asked time.Duration) {
 	if last.resp == nil {
 		return
@@ -188,45 +187,47 @@ func (r *retrier) observeThrottling(call *callState, last outcome, delay, asked 
 func shouldRetry(op *Operation, last outcome) bool {
 	safe := op.Idempotent() || !last.maybeApplied
 	if last.resp == nil {
-		// A token request has its own retries, and what was not handed to the http.Client was rejected by middleware.
+		// A failed token request was already retried. A request that was not handed to the http.Client was rejected by
+		// middleware.
 		_, noToken := errors.AsType[*tokenError](last.err)
 		return safe && last.handedToTransport && !noToken && !isPermanent(last)
 	}
 	switch status := last.resp.StatusCode; {
 	case status == http.StatusTooManyRequests, status == http.StatusTooEarly, status == http.StatusMisdirectedRequest:
-		return safe // refused unread
+		return safe // Basiq did not process the request
 	case errors.Is(last.err, ErrResponseTooLarge):
 		return false
 	case status == http.StatusRequestTimeout, status >= 500 && status != http.StatusNotImplemented:
 		return op.Idempotent()
 	case last.err != nil && (status < 300 || status == http.StatusUnauthorized || status == http.StatusForbidden):
-		return op.Idempotent() // a 401 or 403 that broke off may have been about the token
+		return op.Idempotent() // an incomplete 401 or 403 may mean that the token is invalid
 	}
 	return false
 }
 
-// delay returns how long to wait after an attempt that has failed, and how much of that Basiq has asked for.
+// delay returns how long to wait after a failed attempt, and the delay that Basiq has requested.
 func (p RetryPolicy) delay(attempt int, last outcome) (delay, asked time.Duration) {
 	if last.resp != nil && (last.resp.StatusCode >= 300 || last.err != nil) {
 		asked = retryAfter(last.resp.Header, time.Now())
 	}
 	if asked > 0 {
-		// Not before the time asked for, and not all callers at once then.
+		// The jitter prevents that all callers retry at the end of the requested delay.
 		return min(asked+p.jitter(), p.MaxDelay), asked
 	}
 	return p.backoff(attempt), 0
 }
 
-// backoff draws the delay after an attempt: full jitter, so that calls that failed together are not retried together.
+// backoff returns a random delay after an attempt, with full jitter, so that calls that failed together are not retried
+// together.
 func (p RetryPolicy) backoff(attempt int) time.Duration {
 	limit := p.BaseDelay
 	for range attempt - 1 {
 		limit = min(2*limit, p.MaxDelay)
 	}
-	return rand.N(limit + 1) //nolint:gosec // spreads load; secrecy is not wanted
+	return rand.N(limit + 1) //nolint:gosec // the delay does not have to be unpredictable
 }
 
-// jitter draws a delay that keeps callers apart that would all return at the same time.
+// jitter returns a random delay for callers that would otherwise continue at the same time.
 func (p RetryPolicy) jitter() time.Duration { return p.backoff(1) }
 
 // sleep waits, and reports false if the context ended first.
@@ -252,7 +253,7 @@ func rewindable(req *http.Request) bool {
 	return req.Body == nil || req.Body == http.NoBody || req.GetBody != nil
 }
 
-// rewind returns the request with its body at the start again. It must be rewindable.
+// rewind returns a copy of the request with a new body. The request must be rewindable.
 func rewind(req *http.Request) (*http.Request, error) {
 	if req.Body == nil || req.Body == http.NoBody {
 		return req, nil
@@ -266,7 +267,7 @@ func rewind(req *http.Request) (*http.Request, error) {
 	return rewound, nil
 }
 
-// log records an attempt. Only what is on this list may be logged: no part of the request, and no ID.
+// log logs an attempt. Only the attributes below may be logged: no part of the request, and no ID of a person.
 func (r *retrier) log(ctx context.Context, call *callState, last outcome, took time.Duration) {
 	if !r.config.logger.Enabled(ctx, slog.LevelDebug) {
 		return

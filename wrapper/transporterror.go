@@ -12,7 +12,7 @@ import (
 type TransportError struct {
 	// Operation is the name of the Go method that was called, as in [Error].
 	Operation string
-	// Attempts is how many attempts were made. A request that is repeated with a new token belongs to the same attempt.
+	// Attempts is how many attempts were made. A request that is resent with a new token belongs to the same attempt.
 	Attempts int
 	// RequestMayHaveBeenReceived reports whether Basiq may have received the request and carried it out. If it is false, there is proof
 	// that no attempt was carried out, and calling again is safe.
