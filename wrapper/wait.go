@@ -27,7 +27,7 @@ type WaitError struct {
 	// Job is the job as of the last successful poll. It is nil if there was none, or if [JobsService.WaitEach] did not
 	// keep it.
 	Job *Job
-	// Err is why the wait ended, as described at [JobsService.Wait].
+	// Err is the reason why the wait ended; see [JobsService.Wait].
 	Err error
 	// LastErr is the failure of the most recent poll, or of the most recent delivery of an MFA answer. It is nil if that
 	// succeeded, or if it is Err.
@@ -53,7 +53,7 @@ func withoutNil(errs ...error) []error {
 	return slices.DeleteFunc(errs, func(err error) bool { return err == nil })
 }
 
-// Watch polls a job until it is over. It yields the job as it is now, then every change of it:
+// Watch polls a job until it is over. It yields the current state of the job, then every change:
 //
 //	for job, err := range client.Jobs.Watch(ctx, jobID) {
 //		if err != nil {
@@ -66,8 +66,8 @@ func withoutNil(errs ...error) []error {
 // The last element may be an error of [JobsService.Wait], with the job as of the last successful poll. Leaving the loop
 // does not stop the job: it can be watched again by its ID, also from another process.
 //
-// A challenge of the bank is in [Job.MFA], also for a while after it was answered, and does not end the wait. Answer it
-// once, or use [WithMFA], which does. operationId: getJobs, once for each poll.
+// A challenge of the bank does not end the wait. It is in [Job.MFA], also for a while after it was answered. Answer it
+// once, or use [WithMFA]. operationId: getJobs, once for each poll.
 func (s *JobsService) Watch(ctx context.Context, jobID string, options ...WaitOption) iter.Seq2[*Job, error] {
 	return func(yield func(*Job, error) bool) {
 		config, err := newWaitConfig(ctx, "Jobs.Watch", options, pathParam{"jobID", jobID})
@@ -127,8 +127,8 @@ type wait struct {
 
 // wait polls the job until the wait is over.
 func (s *JobsService) wait(parent context.Context, jobID string, config waitConfig) (*Job, error) {
-	// Contexts end in order: if the parent's end is the reason, it is visible before the end of ctx. The cause of a context
-	// is not evidence, because the parent's cause may be the ErrWaitTimeout of another wait.
+	// The parent ends before ctx, so parent.Err() is set if the parent is the reason. The cause of ctx is not used, because
+	// it may be the ErrWaitTimeout of another wait.
 	ctx, cancel := context.WithTimeout(parent, config.maxWait)
 	defer cancel()
 	w := wait{waitConfig: config, jobs: s, jobID: jobID}
@@ -146,7 +146,7 @@ func (s *JobsService) wait(parent context.Context, jobID string, config waitConf
 			}
 			err = cmp.Or(parent.Err(), ErrWaitTimeout)
 		}
-		if failure, failed := err.(*JobError); failed { //nolint:errorlint // it is the job's own, or that of Basiq's refusal
+		if failure, failed := err.(*JobError); failed { //nolint:errorlint // only the job's own error, not a wrapped one
 			return w.job, failure
 		}
 		return w.job, &WaitError{JobID: jobID, Job: w.job, Err: err, LastErr: w.failure}
@@ -204,7 +204,7 @@ func (w *wait) poll(ctx context.Context) (*Job, error) {
 func (w *wait) fail(ctx context.Context, err error) bool {
 	switch {
 	case ctx.Err() != nil:
-		return false // the end of ctx ends the wait, not the call that it interrupted
+		return false // the wait ends because of ctx, not because of the canceled call
 	case endsWait(err):
 		w.failure = nil
 		return true
@@ -228,8 +228,8 @@ var temporaryRejections = []int{
 	http.StatusRequestTimeout, http.StatusMisdirectedRequest, http.StatusTooEarly, http.StatusTooManyRequests,
 }
 
-// endsWait reports whether a failed call ends the wait: because Basiq itself rejects the call or the key, or because the
-// call is invalid. Every other failure may be temporary.
+// endsWait reports whether a failed call ends the wait: because Basiq rejects the call or the key, or because the call
+// is invalid. Every other failure may be temporary.
 func endsWait(err error) bool {
 	response, ok := err.(*Error) //nolint:errorlint // an *Error below a TransportError is of another call
 	token, noToken := errors.AsType[*tokenError](err)
@@ -246,7 +246,7 @@ func endsWait(err error) bool {
 	return errors.Is(response, ErrWrongAPIVersion) || response.StatusCode/100 == 4 && response.Code() != ""
 }
 
-// serverDelay returns the delay that the server asked for, or 0.
+// serverDelay returns the delay that the server has requested, or 0.
 func serverDelay(err error) time.Duration {
 	if throttled, ok := errors.AsType[*ThrottledError](err); ok {
 		return throttled.RetryAfter

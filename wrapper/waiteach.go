@@ -13,7 +13,7 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// maxWaiting is how many jobs a WaitEach waits for concurrently. It bounds the memory if jobIDs is endless.
+// maxWaiting is how many jobs a WaitEach waits for concurrently. It limits the memory if jobIDs is endless.
 const maxWaiting = 10_000
 
 // WaitEach polls many jobs concurrently and yields each job once, as soon as its wait ends. It scales to thousands:

@@ -21,7 +21,7 @@ type waitConfig struct {
 	// changed is called for the first state of the job and for each further one. The wait is over if it returns false.
 	changed func(*Job) bool
 	answer  func(context.Context, MFAChallenge) ([]Secret, error)
-	// noAnswer is set if the function given to WithMFA is nil.
+	// nilAnswer is set if the function given to WithMFA is nil.
 	nilAnswer bool
 	// answered is the challenge that was answered last. The job may still show it.
 	answered *MFAChallenge
@@ -76,8 +76,8 @@ func WithPollInterval(shortest, longest time.Duration) WaitOption {
 }
 
 // WithPollRate sets how many polls [JobsService.WaitEach] and [JobsService.WaitAll] start per second for all their jobs,
-// and how many may be in flight. The default is 50 and 16. The first atOnce polls start immediately. With many jobs each
-// of them is polled less often than [WithPollInterval] specifies.
+// and how many may be in flight. The default is 50 and 16. The first concurrency polls start immediately. With many
+// jobs each job is polled less often than [WithPollInterval] specifies.
 func WithPollRate(rate float64, concurrency int) WaitOption {
 	return func(c *waitConfig) { c.pollRate, c.concurrency = rate, concurrency }
 }

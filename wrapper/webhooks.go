@@ -9,13 +9,13 @@ import (
 	"github.com/basiq-go/basiq-go/gen"
 )
 
-// Webhook is a URL of the application that Basiq sends messages to when an event happens. Package webhook verifies and
-// reads them.
+// Webhook is a URL of the application to which Basiq sends a message when an event occurs. Package webhook verifies and
+// parses the messages.
 type Webhook struct {
 	gen.Webhook
 
-	// Secret signs the messages. Basiq returns it only when the webhook is created or updated: store what [Secret.Reveal]
-	// returns. It replaces the generated field, which is empty.
+	// Secret signs the messages. Basiq returns it only when the webhook is created or updated: store the
+	// result of [Secret.Reveal]. It replaces the generated field, which is empty.
 	Secret Secret `json:"secret"`
 }
 
@@ -100,7 +100,7 @@ func (s *WebhooksService) list() collection[gen.Webhook] {
 // There can be one webhook for a URL, and one for an event type.
 //
 // Errors: [ErrInvalidInput] if the scheme of the URL is not https (http is allowed for localhost, 127.0.0.0/8 and ::1),
-// [ErrConflict] if the URL has a webhook, [CodeEventAlreadySubscribed], [ErrForbidden]. operationId: addWebhook.
+// [ErrConflict] if a webhook for the URL exists, [CodeEventAlreadySubscribed], [ErrForbidden]. operationId: addWebhook.
 func (s *WebhooksService) Create(ctx context.Context, webhook CreateWebhook) (*Webhook, error) {
 	if err := checkWebhookURL(opAddWebhook, webhook.URL); err != nil {
 		return nil, err
@@ -160,7 +160,7 @@ func (s *WebhooksService) SendTest(ctx context.Context, message WebhookTestMessa
 	return doNoContent(ctx, s.client, opTestMessage, nil, bindInput(s.client.raw.TestMessage, message))
 }
 
-// checkWebhookURL requires https, so that events are not sent in clear text. For a loopback host it also accepts http, so
+// checkWebhookURL requires https, so that events are not sent in clear text. It also accepts http for a loopback host, so
 // that webhooks can be developed locally.
 func checkWebhookURL(op *Operation, address string) error {
 	u, err := url.Parse(address)
