@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// attempt is the context of one attempt of a call, and records the requests of the attempt. Each attempt has its own record, so
-// that a request that middleware left running cannot change the record of a later attempt.
+// attempt is the context of one attempt of a call, and records the requests of the attempt. Each attempt has its own
+// record, so that a request that middleware left running cannot change the record of a later attempt.
 type attempt struct {
 	context.Context //nolint:containedctx // an attempt is a context
 

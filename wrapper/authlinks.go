@@ -7,8 +7,8 @@ import (
 )
 
 type (
-	// AuthLink is a URL that takes a user to Basiq's consent page. Reveal its Links.Public only to the user. It is valid until
-	// ExpiresAt, which is 30 days with API 3.0.
+	// AuthLink is a URL that takes a user to Basiq's consent page. Reveal its Links.Public only to the user. It is
+	// valid until ExpiresAt, which is 30 days with API 3.0.
 	AuthLink = gen.AuthLink
 	// CreateAuthLink specifies how an auth link is protected.
 	CreateAuthLink = gen.CreateAuthLink
@@ -18,7 +18,8 @@ type (
 type AuthLinksService struct{ client *Client }
 
 // Create creates an auth link for a user. It is protected by a code that is sent to the user's mobile. Mobile is
-// required unless it is the mobile of the user. Errors: [ErrBadRequest] for a malformed mobile. operationId: postAuthLink.
+// required unless it is the mobile of the user. Errors: [ErrBadRequest] for a malformed mobile.
+// operationId: postAuthLink.
 func (s *AuthLinksService) Create(ctx context.Context, userID string, link CreateAuthLink) (*AuthLink, error) {
 	return authLinkIn(s.client.do(ctx, opPostAuthLink, []pathParam{{"userID", userID}}, bindIDInput(s.client.raw.PostAuthLink, userID, link)))
 }

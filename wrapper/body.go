@@ -32,7 +32,8 @@ const (
 	maxPooledBuffer = 4 << 20
 )
 
-// readBody reads at most limit bytes of a response body and closes it. A pooled body that is not released becomes garbage.
+// readBody reads at most limit bytes of a response body and closes it. A pooled body that is not released becomes
+// garbage.
 func readBody(resp *http.Response, limit int64, pooled bool) *bufferedBody {
 	defer func() { _ = resp.Body.Close() }()
 	body := &bufferedBody{pooled: pooled, buffer: new([]byte)}

@@ -15,7 +15,8 @@ const (
 	decodeBudget = 96 << 20
 	// decodeTwiceBudget limits the memory of a response that may be decoded twice, see [api.Unmarshal].
 	decodeTwiceBudget = decodeBudget / 2
-	// valueCost is charged for each value. It covers a map entry, and the error for a value of another kind than its field.
+	// valueCost is charged for each value. It covers a map entry, and the error for a value of another kind than its
+	// field.
 	valueCost = 128
 	// sliceGrowth is the ratio between the memory that a growing slice allocates and the memory that it needs.
 	sliceGrowth = 3

@@ -93,8 +93,8 @@ func withoutRetries(ctx context.Context) context.Context {
 	return context.WithValue(ctx, optionsKey, callOptions{noRetry: true})
 }
 
-// CallFromContext returns the call that a context belongs to. It works in [Middleware], in a transport, in a [Limiter] and
-// in a [TokenSource]. The second result is false if the context does not belong to a call.
+// CallFromContext returns the call that a context belongs to. It works in [Middleware], in a transport, in a [Limiter]
+// and in a [TokenSource]. The second result is false if the context does not belong to a call.
 func CallFromContext(ctx context.Context) (CallInfo, bool) {
 	call := callFrom(ctx)
 	if call == nil {
@@ -180,7 +180,8 @@ func (c *Client) checkResponse(call *callState, resp *http.Response) (response, 
 		failure := call.failure(status, resp.Header, body.bytes())
 		if op.retries == retryDelete && call.maybeApplied && rejects(status) && failure.Code() != "" &&
 			(errors.Is(failure, ErrNotFound) || errors.Is(failure, ErrGone)) {
-			// An earlier attempt deleted the resource, but its response was lost. A 404 without a code may come from a proxy.
+			// An earlier attempt deleted the resource, but its response was lost. A 404 without a code may come from a
+			// proxy.
 			return response{op: op, status: http.StatusNoContent, logger: c.config.logger}, nil
 		}
 		return response{}, failure
@@ -207,8 +208,8 @@ func (s *callState) failure(status int, header http.Header, body []byte) *Error 
 	return e
 }
 
-// invalidResponse returns the Error of a response with a 2xx status and an unusable body. It keeps the status, because the
-// operation has been carried out.
+// invalidResponse returns the Error of a response with a 2xx status and an unusable body. It keeps the status, because
+// the operation has been carried out.
 func invalidResponse(op *Operation, status int, body []byte, reason error) *Error {
 	e := &Error{Operation: op.Name, StatusCode: status, reason: reason, isInvalid: true}
 	if !hasSecret(op) {

@@ -24,9 +24,10 @@ func (f DoerFunc) Do(req *http.Request) (*http.Response, error) { return f(req) 
 // belongs in the transport of [WithHTTPClient].
 //
 // An error returned without calling next ends the call and is not retried. A response that middleware creates is
-// treated as a response of Basiq: a 503 may be retried. The request that middleware passes to next must keep its context, or have a
-// context derived from it; otherwise the call fails and no request is sent. No request is sent for an attempt that has ended. If Basiq
-// rejects a token, the request is sent once more inside the same attempt, and middleware sees only the second response.
+// treated as a response of Basiq: a 503 may be retried. The request that middleware passes to next must keep its
+// context, or have a context derived from it; otherwise the call fails and no request is sent. No request is sent for
+// an attempt that has ended. If Basiq rejects a token, the request is sent once more inside the same attempt, and
+// middleware sees only the second response.
 type Middleware func(next Doer) Doer
 
 // newChain assembles the stages that every request passes, from the wire outwards.

@@ -12,8 +12,8 @@ const Version = "0.1.0"
 // DefaultBaseURL is the URL of Basiq's API. The API key selects production or Basiq's own sandbox.
 const DefaultBaseURL = "https://au-api.basiq.io"
 
-// Client calls the Basiq API. It is safe for concurrent use. Create one and reuse it, because it holds the access tokens
-// and the connections. A Client does not have to be closed.
+// Client calls the Basiq API. It is safe for concurrent use. Create one and reuse it, because it holds the access
+// tokens and the connections. A Client does not have to be closed.
 //
 //nolint:recvcheck // a copy of a Client must print as safely as the Client
 type Client struct {
@@ -42,9 +42,9 @@ type Client struct {
 	config config
 }
 
-// New returns a client. apiKey is the key exactly as shown in Basiq's dashboard, without the prefix "Basic". It may only
-// be empty with [WithTokenSource]. New sends no request and reads no environment variables, except that the default
-// http.Client uses HTTPS_PROXY. The first call returns [ErrInvalidAPIKey] if the key is wrong. New returns
+// New returns a client. apiKey is the key exactly as shown in Basiq's dashboard, without the prefix "Basic". It may
+// only be empty with [WithTokenSource]. New sends no request and reads no environment variables, except that the
+// default http.Client uses HTTPS_PROXY. The first call returns [ErrInvalidAPIKey] if the key is wrong. New returns
 // [ErrInvalidInput] if an argument is invalid.
 func New(apiKey string, options ...Option) (*Client, error) {
 	config, err := newConfig(apiKey, options)
@@ -87,9 +87,9 @@ func (c Client) Format(f fmt.State, _ rune) {
 	_, _ = fmt.Fprintf(f, "basiq.Client(%s, API %s)", c.config.baseURL, c.config.version)
 }
 
-// Raw returns the generated client, for features that the services do not have. Its calls pass the same stages as calls of
-// the services, and IDs are checked. Its methods return the response with any status. The body is in memory and does not
-// have to be closed. The response of PostToken contains the token.
+// Raw returns the generated client, for features that the services do not have. Its calls pass the same stages as calls
+// of the services, and IDs are checked. Its methods return the response with any status. The body is in memory and does
+// not have to be closed. The response of PostToken contains the token.
 func (c *Client) Raw() *gen.Client {
 	raw := *c.raw
 	return &raw

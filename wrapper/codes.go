@@ -20,17 +20,17 @@ const (
 	// CodeAccountNotAccessible is the code of a failed job: the institution requires an action from the user. Refresh
 	// the connection after the user has logged in there.
 	CodeAccountNotAccessible Code = "account-not-accessible-requires-user-action"
-	// CodeAuthorizationFailed is the code of a failed job: the institution did not authorize access, for example because
-	// the user denied it.
+	// CodeAuthorizationFailed is the code of a failed job: the institution did not authorize access, for example
+	// because the user denied it.
 	CodeAuthorizationFailed Code = "authorization-failed"
 	// CodeBankStatementNewProduct is returned with 400, or is the code of a failed job, if the PDF statement is of a
 	// product that Basiq has not configured yet.
 	CodeBankStatementNewProduct Code = "bank-statement-new-product"
-	// CodeBankStatementNotSupported is returned with 400, or is the code of a failed job, if Basiq does not support this
-	// kind of PDF statement.
+	// CodeBankStatementNotSupported is returned with 400, or is the code of a failed job, if Basiq does not support
+	// this kind of PDF statement.
 	CodeBankStatementNotSupported Code = "bank-statement-not-supported"
-	// CodeBankStatementParsingError is returned with 400, or is the code of a failed job, if the PDF statement cannot be
-	// parsed.
+	// CodeBankStatementParsingError is returned with 400, or is the code of a failed job, if the PDF statement cannot
+	// be parsed.
 	CodeBankStatementParsingError Code = "bank-statement-parsing-error"
 	// CodeEmptyFile is returned with 400, or is the code of a failed job, if the CSV statement has no data rows.
 	CodeEmptyFile Code = "empty-file"
@@ -75,8 +75,8 @@ const (
 	CodeNoProductionAccess Code = "no-production-access"
 	// CodeNoWebhooksFound is returned with 400: a test message was sent, but the application has no webhook.
 	CodeNoWebhooksFound Code = "no-webhooks-found"
-	// CodeParameterNotSupplied is returned with 400: a required parameter is missing. The Source of the detail names the
-	// parameter.
+	// CodeParameterNotSupplied is returned with 400: a required parameter is missing. The Source of the detail names
+	// the parameter.
 	CodeParameterNotSupplied Code = "parameter-not-supplied"
 	// CodeParameterNotValid is returned with 400: a parameter is invalid. The Source of the detail names the parameter.
 	// POST /token returns it with 404 for an unknown API key.
@@ -93,12 +93,13 @@ const (
 	CodeResourceNoLongerAvailable Code = "resource-no-longer-available"
 	// CodeResourceNotFound is returned with 404: the resource does not exist. Some documents list it with 400.
 	CodeResourceNotFound Code = "resource-not-found"
-	// CodeRowCountExceeded is returned with 400, or is the code of a failed job, if the CSV statement has too many rows.
+	// CodeRowCountExceeded is returned with 400, or is the code of a failed job, if the CSV statement has too many
+	// rows.
 	CodeRowCountExceeded Code = "row-count-exceeded"
 	// CodeServiceUnavailable is returned with 503: Basiq is temporarily unavailable. A failed job can have it too.
 	CodeServiceUnavailable Code = "service-unavailable"
-	// CodeTemporaryUnavailable is the code of a failed job: the institution was unavailable for seven days, during which
-	// Basiq retried the job.
+	// CodeTemporaryUnavailable is the code of a failed job: the institution was unavailable for seven days, during
+	// which Basiq retried the job.
 	CodeTemporaryUnavailable Code = "temporary-unavailable"
 	// CodeTemporaryUnavailableQueued is the code of a pending job, see [Job.Queued]: the institution is unavailable.
 	// Basiq retries the job every two hours for up to seven days.

@@ -34,11 +34,13 @@ const (
 	ConsentActionExtend ConsentAction = "extend"
 	// ConsentActionUpdate accepts a changed policy. It revokes the previous consent and deletes its connections.
 	ConsentActionUpdate ConsentAction = "update"
-	// ConsentActionReauthorise renews open-banking connections that expire within seven days. Account IDs do not change.
+	// ConsentActionReauthorise renews open-banking connections that expire within seven days. Account IDs do not
+	// change.
 	ConsentActionReauthorise ConsentAction = "reauthorise"
 )
 
-// minConsentTokenLife is the minimum validity of the token in a page URL, because the user needs time to log in to a bank.
+// minConsentTokenLife is the minimum validity of the token in a page URL, because the user needs time to log in to a
+// bank.
 const minConsentTokenLife = 30 * time.Minute
 
 // maxRedirectJobs limits the job IDs that a browser can send.
@@ -47,8 +49,8 @@ const maxRedirectJobs = 100
 // ConsentPage describes a visit to Basiq's consent page.
 type ConsentPage struct {
 	Action ConsentAction
-	// State is returned with the redirect and prevents forged redirects. Create it with [NewConsentState], keep it in the
-	// user's session, and pass it to [ParseConsentRedirect]. Required.
+	// State is returned with the redirect and prevents forged redirects. Create it with [NewConsentState], keep it in
+	// the user's session, and pass it to [ParseConsentRedirect]. Required.
 	State string
 	// InstitutionID optionally names the bank, for example "AU00000", and skips the list of banks.
 	InstitutionID string
@@ -64,11 +66,11 @@ func NewConsentState() string { return rand.Text() }
 //
 //	http.Redirect(w, r, page.Reveal(), http.StatusSeeOther)
 //
-// Then the browser returns to the redirect URL that is set in Basiq's dashboard; see [ParseConsentRedirect]. The token is
-// valid for at least 30 minutes, unless Basiq issues tokens with a shorter life. [ContextWithScope] has no effect. A client with an API key
-// requests the token from Basiq, even with a [TokenSource]. Without an API key, PageURL fails if the TokenSource
-// returns the server's token or a token that names the server scope. It cannot detect a TokenSource that creates a new
-// server token for every scope.
+// Then the browser returns to the redirect URL that is set in Basiq's dashboard; see [ParseConsentRedirect]. The token
+// is valid for at least 30 minutes, unless Basiq issues tokens with a shorter life. [ContextWithScope] has no effect. A
+// client with an API key requests the token from Basiq, even with a [TokenSource]. Without an API key, PageURL fails if
+// the TokenSource returns the server's token or a token that names the server scope. It cannot detect a TokenSource
+// that creates a new server token for every scope.
 //
 // Errors: as [TokensService.Create]. operationId: postToken. The page itself is described only in Basiq's guides.
 func (s *ConsentsService) PageURL(ctx context.Context, userID string, page ConsentPage) (Secret, error) {
@@ -185,10 +187,10 @@ type ConsentRedirect struct {
 //
 //	redirect, err := basiq.ParseConsentRedirect(r.URL, session.ConsentState)
 //
-// state is the State of the [ConsentPage]; use it once. If the option "skip error screen" is set in Basiq's dashboard, the browser
-// also returns after a failed connection. Basiq does not document what the query holds then: JobIDs may be empty or name a
-// job that failed, which [JobsService.Wait] reports as a [*JobError]. Errors: [ErrInvalidInput] for an invalid URL or job ID,
-// [ErrConsentState].
+// state is the State of the [ConsentPage]; use it once. If the option "skip error screen" is set in Basiq's dashboard,
+// the browser also returns after a failed connection. Basiq does not document what the query holds then: JobIDs may be
+// empty or name a job that failed, which [JobsService.Wait] reports as a [*JobError]. Errors: [ErrInvalidInput] for an
+// invalid URL or job ID, [ErrConsentState].
 func ParseConsentRedirect(u *url.URL, state string) (*ConsentRedirect, error) {
 	const name = "ParseConsentRedirect"
 	switch {

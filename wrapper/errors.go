@@ -23,10 +23,11 @@ var (
 	ErrBadRequest = errors.New("bad request")
 	// ErrUnauthorized is status 401: the token is invalid, or not valid for this user.
 	ErrUnauthorized = errors.New("unauthorized")
-	// ErrForbidden is status 403. Depending on the code, the scope is wrong, a limit is reached, or the key is not enabled.
+	// ErrForbidden is status 403. Depending on the code, the scope is wrong, a limit is reached, or the key is not
+	// enabled.
 	ErrForbidden = errors.New("forbidden")
-	// ErrNotFound is status 404, or the code resource-not-found with another status. Two other errors have status 404 and
-	// do not match it: [ErrInvalidAPIKey] and [ErrWrongAPIVersion].
+	// ErrNotFound is status 404, or the code resource-not-found with another status. Two other errors have status 404
+	// and do not match it: [ErrInvalidAPIKey] and [ErrWrongAPIVersion].
 	ErrNotFound = errors.New("not found")
 	// ErrConflict is status 409: the resource already exists.
 	ErrConflict = errors.New("conflict")
@@ -36,8 +37,8 @@ var (
 	ErrRequestTooLarge = errors.New("request too large")
 	// ErrTooManyRequests is status 429.
 	ErrTooManyRequests = errors.New("too many requests")
-	// ErrUnavailable is status 502, 503, 504, or 520 to 530, with which content delivery networks report that the server
-	// behind them does not respond.
+	// ErrUnavailable is status 502, 503, 504, or 520 to 530, with which content delivery networks report that the
+	// server behind them does not respond.
 	ErrUnavailable = errors.New("unavailable")
 )
 
@@ -54,8 +55,8 @@ var statusErrors = map[int]error{
 }
 
 var (
-	// ErrInvalidAPIKey is returned if the API key does not exist or belongs to the other environment. Basiq then responds
-	// to POST /token with 404.
+	// ErrInvalidAPIKey is returned if the API key does not exist or belongs to the other environment. Basiq then
+	// responds to POST /token with 404.
 	ErrInvalidAPIKey = errors.New("invalid API key: must be exactly as shown in Basiq's dashboard")
 	// ErrTooManyTokenRequests is returned after more than 1,500 token requests in five minutes from this address. Basiq
 	// then responds to POST /token with 403 "Invalid request". Create one Client and reuse it.
@@ -66,11 +67,11 @@ var (
 	ErrResponseTooLarge = errors.New("response too large")
 	// ErrInvalidInput is returned if an argument is invalid. No request was sent.
 	ErrInvalidInput = errors.New("invalid input")
-	// ErrProxyAuth is returned if a proxy responds with 407: the credentials for the proxy are missing or wrong. The call is
-	// not retried, because proxies lock accounts.
+	// ErrProxyAuth is returned if a proxy responds with 407: the credentials for the proxy are missing or wrong. The
+	// call is not retried, because proxies lock accounts.
 	ErrProxyAuth = errors.New("proxy authentication required")
-	// ErrConsentState is returned if the state in a redirect from the consent page differs from the state that was sent. Do
-	// not use the redirect, because it may be forged.
+	// ErrConsentState is returned if the state in a redirect from the consent page differs from the state that was
+	// sent. Do not use the redirect, because it may be forged.
 	ErrConsentState = errors.New("state in the redirect does not match")
 
 	// errRedirect is the reason of an Error with a status of 3xx.
@@ -102,7 +103,8 @@ const (
 	maxErrorBody    = 16 << 10
 	maxErrorText    = 1 << 10
 	maxErrorDetails = 32
-	// maxParsedErrorBody is far above the size of Basiq's errors. Each byte can take 100 bytes of memory when it is parsed.
+	// maxParsedErrorBody is far above the size of Basiq's errors. Each byte can take 100 bytes of memory when it is
+	// parsed.
 	maxParsedErrorBody = 256 << 10
 )
 
@@ -118,7 +120,8 @@ type Error struct {
 	StatusCode int
 	// CorrelationID identifies the response for Basiq's support. It is empty if the response has none.
 	CorrelationID string
-	// Details holds all problems that Basiq lists. It is empty if the body is not a Basiq error, for example if a proxy sent it.
+	// Details holds all problems that Basiq lists. It is empty if the body is not a Basiq error, for example if a proxy
+	// sent it.
 	Details []ErrorDetail
 	// RetryAfter is how long to wait, from the header of that name. It is 0 if the response has none.
 	RetryAfter time.Duration
@@ -280,7 +283,8 @@ func (e *Error) Is(target error) bool {
 	return statusErrors[e.StatusCode] == target
 }
 
-// Unwrap returns the error that explains the status, such as [ErrInvalidAPIKey], or the reason why the body is unusable.
+// Unwrap returns the error that explains the status, such as [ErrInvalidAPIKey], or the reason why the body is
+// unusable.
 func (e *Error) Unwrap() error { return e.reason }
 
 // InputError is an invalid argument. No request was sent.
@@ -317,7 +321,8 @@ func invalidInput(operation, argument, problem string) error {
 	return &InputError{Operation: operation, Argument: argument, Problem: problem}
 }
 
-// singleLine replaces control characters and line separators with spaces. Errors contain texts of servers and are logged.
+// singleLine replaces control characters and line separators with spaces. Errors contain texts of servers and are
+// logged.
 func singleLine(s string) string {
 	if !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' }) {
 		return s

@@ -11,8 +11,8 @@ import (
 
 // PassThrough is implemented by a RoundTripper that hands each request to one other RoundTripper, at most once and with
 // the request's context, such as one that adds a header or records a trace. A [Client] accepts an error as proof that a
-// request was not sent only from an *http.Transport, or from PassThroughs that wrap one. Any other RoundTripper may have
-// sent the request twice or to another server. With such a RoundTripper a create is not retried after any error.
+// request was not sent only from an *http.Transport, or from PassThroughs that wrap one. Any other RoundTripper may
+// have sent the request twice or to another server. With such a RoundTripper a create is not retried after any error.
 type PassThrough interface {
 	http.RoundTripper
 
@@ -66,8 +66,8 @@ func (x *exchange) proxyFails(err error) bool {
 }
 
 // unprocessed matches the errors with which net/http reports that an HTTP/2 server did not process a request: the
-// stream was refused, or it came after the last stream of a GOAWAY. The error with a code occurs on the first stream of a
-// connection.
+// stream was refused, or it came after the last stream of a GOAWAY. The error with a code occurs on the first stream of
+// a connection.
 var unprocessed = regexp.MustCompile(`^(http2: Transport: cannot retry err \[)?` +
 	`(stream error: stream ID \d+; REFUSED_STREAM(; received from peer)?|http2: Transport received Server's graceful shutdown GOAWAY|` +
 	`http2: Transport received GOAWAY from server ErrCode:[\w ]+)` +

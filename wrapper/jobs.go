@@ -59,8 +59,8 @@ const (
 // call that starts a job has only Type, ID and Links; [JobsService.Get] returns the steps.
 type Job struct {
 	gen.Job
-	// AlreadyRunning is set if a create, update or refresh did not start a job, because this job was already running. An
-	// earlier attempt of the same refresh may have started it.
+	// AlreadyRunning is set if a create, update or refresh did not start a job, because this job was already running.
+	// An earlier attempt of the same refresh may have started it.
 	AlreadyRunning bool `json:"-"`
 }
 
@@ -136,8 +136,8 @@ func (j *Job) UserID() (string, bool) {
 	return userID, userID != ""
 }
 
-// ReportID returns the ID of the report that the job creates. The second result is false if it is not known, and for jobs
-// that are not about a report. The report can be read when the job is done.
+// ReportID returns the ID of the report that the job creates. The second result is false if it is not known, and for
+// jobs that are not about a report. The report can be read when the job is done.
 func (j *Job) ReportID() (string, bool) {
 	if ids := j.linkedIDs(StepCreateReport, reportPath); ids != nil {
 		return ids[0], true
@@ -158,8 +158,8 @@ var (
 	reportPath     = regexp.MustCompile(`^/*reports/([^/]+)/*$`)
 )
 
-// linkedIDs returns the IDs in the link of the step's result if the link has the path, and otherwise the IDs in the source
-// link of the job.
+// linkedIDs returns the IDs in the link of the step's result if the link has the path, and otherwise the IDs in the
+// source link of the job.
 func (j *Job) linkedIDs(title JobStepTitle, path *regexp.Regexp) []string {
 	links := []string{j.Links.Source}
 	if step := j.Step(title); step != nil && step.Result.First() != nil {
@@ -180,8 +180,8 @@ func (j *Job) linkedIDs(title JobStepTitle, path *regexp.Regexp) []string {
 
 // MFA returns the challenge that waits for the user's answer, or nil. Answer it with [JobsService.AnswerMFA].
 //
-// A challenge is recognized by its content, whatever the state of its step is. It was answered if the step is over, or if a
-// later step has started. Until then MFA returns it also after it was answered; see [WithAnsweredMFA].
+// A challenge is recognized by its content, whatever the state of its step is. It was answered if the step is over, or
+// if a later step has started. Until then MFA returns it also after it was answered; see [WithAnsweredMFA].
 func (j *Job) MFA() *MFAChallenge {
 	result := j.openChallenge()
 	if result == nil {
@@ -235,8 +235,8 @@ type MFAChallenge struct {
 	Description string
 	// Questions each need one answer, in this order.
 	Questions []string
-	// ValidFor is how long the challenge accepts answers after it was created, usually two minutes. It is 0 if it is not
-	// known.
+	// ValidFor is how long the challenge accepts answers after it was created, usually two minutes. It is 0 if it is
+	// not known.
 	ValidFor time.Duration
 }
 
@@ -328,7 +328,8 @@ func (s *JobsService) AnswerMFA(ctx context.Context, userID, jobID string, answe
 }
 
 // startJob makes a call whose response is a job: 202 if it was started, 200 if it was already running. connection holds
-// the expected IDs of the user and the connection; each may be empty. They are compared if the job names its connection.
+// the expected IDs of the user and the connection; each may be empty. They are compared if the job names its
+// connection.
 func startJob(ctx context.Context, c *Client, op *Operation, ids []pathParam, connection [2]string, request requester) (*Job, error) {
 	resp, err := c.do(ctx, op, ids, request)
 	if err != nil {

@@ -48,8 +48,8 @@ func (op Operation) checkVersion(version APIVersion) error {
 	return &InputError{Operation: op.Name, Argument: "client", Problem: ErrWrongAPIVersion.Error(), reason: ErrWrongAPIVersion}
 }
 
-// A retryRule describes when an operation can be retried. It depends on what the operation does, not on its HTTP method:
-// Basiq uses POST for updates and refreshes.
+// A retryRule describes when an operation can be retried. It depends on what the operation does, not on its HTTP
+// method: Basiq uses POST for updates and refreshes.
 type retryRule uint8
 
 const (
@@ -84,8 +84,8 @@ var (
 	opGetConsents   = register("getConsents", "Consents.List", http.MethodGet, "/users/{userId}/consents", retryAlways, v30)
 	opDeleteConsent = register("deleteConsent", "Consents.Delete", http.MethodDelete, "/users/{userId}/consents/{consentId}", retryDelete, v30)
 
-	// A user has one link at a time, without an ID in the path. Creating it again would replace a link that the user may
-	// have received, and deleting it again could delete a newer link.
+	// A user has one link at a time, without an ID in the path. Creating it again would replace a link that the user
+	// may have received, and deleting it again could delete a newer link.
 	opPostAuthLink   = register("postAuthLink", "AuthLinks.Create", http.MethodPost, "/users/{userId}/auth_link", retryIfUnsent, v21|v30)
 	opGetAuthLink    = register("getAuthLink", "AuthLinks.Get", http.MethodGet, "/users/{userId}/auth_link", retryAlways, v21|v30)
 	opDeleteAuthLink = register("deleteAuthLink", "AuthLinks.Delete", http.MethodDelete, "/users/{userId}/auth_link", retryIfUnsent, v21|v30)
@@ -169,8 +169,8 @@ func Operations() []Operation {
 	return all
 }
 
-// Idempotent reports whether the operation is safe to retry after it may have been carried out: after a timeout, a reset,
-// 408 or 5xx. See the section Retries of the package documentation.
+// Idempotent reports whether the operation is safe to retry after it may have been carried out: after a timeout, a
+// reset, 408 or 5xx. See the section Retries of the package documentation.
 func (op Operation) Idempotent() bool { return op.retries != retryIfUnsent }
 
 // public reports whether the operation needs no token.

@@ -22,17 +22,18 @@ type APIVersion string
 const (
 	// APIVersion21 lets the application create and update connections with bank credentials.
 	APIVersion21 APIVersion = "2.1"
-	// APIVersion30 lets users connect on Basiq's consent page, and adds consents, events, reports and more. It is the default.
+	// APIVersion30 lets users connect on Basiq's consent page, and adds consents, events, reports and more. It is the
+	// default.
 	APIVersion30 APIVersion = "3.0"
 )
 
-// RetryPolicy specifies how often, and after what delays, a call is retried. The package documentation describes when. A zero
-// field has its default.
+// RetryPolicy specifies how often, and after what delays, a call is retried. The package documentation describes when.
+// A zero field has its default.
 type RetryPolicy struct {
 	// MaxAttempts is the number of attempts in total, from 1 to 10. The default is 4.
 	MaxAttempts int
-	// BaseDelay is the maximum of the first delay, which is a random duration from 0 to BaseDelay. The maximum doubles with
-	// each further delay. The default is 0.5 s.
+	// BaseDelay is the maximum of the first delay, which is a random duration from 0 to BaseDelay. The maximum doubles
+	// with each further delay. The default is 0.5 s.
 	BaseDelay time.Duration
 	// MaxDelay is the maximum of every delay, at most an hour. The default is 30 s, or BaseDelay if it is longer. If a
 	// Retry-After is longer, the call is not retried.
@@ -42,7 +43,8 @@ type RetryPolicy struct {
 const (
 	maxAttemptsLimit = 10
 	maxDelayLimit    = time.Hour
-	// A page of 500 transactions takes a third of a MiB. The limit allows for reports and still limits a hostile response.
+	// A page of 500 transactions takes a third of a MiB. The limit allows for reports and still limits a hostile
+	// response.
 	defaultBodyLimit = 32 << 20
 )
 
@@ -137,8 +139,8 @@ func WithBaseURL(baseURL string) Option {
 	return setting("WithBaseURL", problem == "", problem, func(c *config) { c.baseURL = u })
 }
 
-// WithConsentURL sets the URL of the consent page. The default is [DefaultConsentURL]. As in [WithBaseURL], it must be an
-// https URL, or an http URL of this machine, because the user's browser sends a token to it.
+// WithConsentURL sets the URL of the consent page. The default is [DefaultConsentURL]. As in [WithBaseURL], it must be
+// an https URL, or an http URL of this machine, because the user's browser sends a token to it.
 func WithConsentURL(consentURL string) Option {
 	u, problem := parseEndpoint(consentURL, DefaultConsentURL)
 	return setting("WithConsentURL", problem == "", problem, func(c *config) { c.consentURL = u })
@@ -162,8 +164,8 @@ func parseEndpoint(text, example string) (u *url.URL, problem string) {
 	return u, ""
 }
 
-// WithHTTPClient sets the client that sends the requests. It is not modified. Its Timeout limits one attempt. The default
-// is 30 s, and ten minutes for [StatementsService.Upload]. Its Transport is the place for tracing, proxies and
+// WithHTTPClient sets the client that sends the requests. It is not modified. Its Timeout limits one attempt. The
+// default is 30 s, and ten minutes for [StatementsService.Upload]. Its Transport is the place for tracing, proxies and
 // certificates, and must not allow TLS below 1.2. Its CheckRedirect is not used: a redirect is returned as an [Error].
 //
 // Start from [NewTransport] rather than from an empty http.Transport. Without HTTP/2 pings (http.HTTP2Config) a dead
@@ -179,10 +181,12 @@ func WithHTTPClient(client *http.Client) Option {
 		func(c *config) { c.httpClient = client })
 }
 
-// A Limiter delays requests to stay within a rate limit. [golang.org/x/time/rate.Limiter] implements it; implement your own
-// to share a limit between processes. [CallFromContext] returns the call that waits. It must be safe for concurrent use.
+// A Limiter delays requests to stay within a rate limit. [golang.org/x/time/rate.Limiter] implements it; implement your
+// own to share a limit between processes. [CallFromContext] returns the call that waits. It must be safe for concurrent
+// use.
 type Limiter interface {
-	// Wait returns when a request may be sent, or an error if it may not be sent, because ctx has ended or would end before.
+	// Wait returns when a request may be sent, or an error if it may not be sent, because ctx has ended or would end
+	// before.
 	Wait(ctx context.Context) error
 }
 
@@ -193,8 +197,8 @@ type Limiter interface {
 // By default requests wait only after Basiq responds with 429. Use it if you know your quota. Basiq publishes only the
 // quota of token requests. If limiter returns an error, the request is not sent and the call ends with it.
 //
-// The wait precedes the attempt, so middleware, the logged duration and the timeout of the attempt do not include it. This
-// does not apply to further requests inside an attempt, which are sent after a rejected token or by middleware.
+// The wait precedes the attempt, so middleware, the logged duration and the timeout of the attempt do not include it.
+// This does not apply to further requests inside an attempt, which are sent after a rejected token or by middleware.
 func WithRateLimit(limiter Limiter) Option {
 	return setting("WithRateLimit", limiter != nil, "must not be nil",
 		func(c *config) { c.limiter = limiter })
@@ -229,16 +233,17 @@ func WithLogger(logger *slog.Logger) Option {
 		func(c *config) { c.logger = logger })
 }
 
-// WithUserAgent sets the product, for example "acme-lending/2.3", that precedes the name of this package in the User-Agent
-// header. The default is none.
+// WithUserAgent sets the product, for example "acme-lending/2.3", that precedes the name of this package in the
+// User-Agent header. The default is "" (only this package).
 func WithUserAgent(product string) Option {
 	invalid := strings.ContainsFunc(product, func(r rune) bool { return r < ' ' || r >= 0x7f })
 	return setting("WithUserAgent", product != "" && !invalid, "must not be empty or contain characters that are invalid in a header",
 		func(c *config) { c.product = product })
 }
 
-// WithMaxResponseBytes sets the largest size of a response body, after decompression. The default is 32 MiB. The error for a
-// larger body is [ErrResponseTooLarge]. It is also returned if the values of a body would take more than about 100 MiB.
+// WithMaxResponseBytes sets the largest size of a response body, after decompression. The default is 32 MiB. The error
+// for a larger body is [ErrResponseTooLarge]. It is also returned if the values of a body would take more than about
+// 100 MiB.
 func WithMaxResponseBytes(limit int64) Option {
 	return setting("WithMaxResponseBytes", limit >= 1, "must be at least 1", func(c *config) { c.bodyLimit = limit })
 }

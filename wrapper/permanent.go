@@ -26,7 +26,8 @@ func isPermanent(last outcome) bool {
 	return strings.HasPrefix(text, "tls: ") || text == "http: server gave HTTP response to HTTPS client" || isProxyRefusal(text)
 }
 
-// isProxyRefusal reports whether text is the error of net/http for a proxy's 4xx response to CONNECT: only the status text.
+// isProxyRefusal reports whether text is the error of net/http for a proxy's 4xx response to CONNECT: only the status
+// text.
 func isProxyRefusal(text string) bool {
 	temporary := []int{http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests}
 	for status := 400; status < 500; status++ {

@@ -9,18 +9,18 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// ContextWithRawJSON returns a context that makes a call store the JSON of its response in *raw, exactly as Basiq sent it.
-// Use it to keep fields that this version of the package does not know:
+// ContextWithRawJSON returns a context that makes a call store the JSON of its response in *raw, exactly as Basiq sent
+// it. Use it to keep fields that this version of the package does not know:
 //
 //	var raw []byte
 //	account, err := client.Accounts.Get(basiq.ContextWithRawJSON(ctx, &raw), userID, accountID)
 //
-// In a loop over a list, raw is the JSON of the current item. A method that returns a page stores the whole response, and
-// the JSON of each item in [Page].Raw.
+// In a loop over a list, raw is the JSON of the current item. A method that returns a page stores the whole response,
+// and the JSON of each item in [Page].Raw.
 //
-// The call sets raw to nil before it sends a request. It remains nil after an error, for a response that is not JSON, for
-// responses that hold a secret (access tokens, created and updated webhooks), and in methods that poll a job. The slices
-// are copies. The slices of one page share their memory. Calls that run concurrently need separate contexts.
+// The call sets raw to nil before it sends a request. It remains nil after an error, for a response that is not JSON,
+// for responses that hold a secret (access tokens, created and updated webhooks), and in methods that poll a job. The
+// slices are copies. The slices of one page share their memory. Calls that run concurrently need separate contexts.
 func ContextWithRawJSON(ctx context.Context, raw *[]byte) context.Context {
 	options, _ := ctx.Value(optionsKey).(callOptions)
 	options.raw = (*rawJSON)(raw)

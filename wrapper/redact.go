@@ -24,7 +24,8 @@ const (
 	minSecretLength     = 4
 )
 
-// newRedactor returns a redactor for secrets, raw and in the encodings in which a server or a transport may repeat them.
+// newRedactor returns a redactor for secrets, raw and in the encodings in which a server or a transport may repeat
+// them.
 func newRedactor(secrets ...string) redactor {
 	var forms []string
 	for _, secret := range secrets {
@@ -46,8 +47,8 @@ func newRedactor(secrets ...string) redactor {
 	return strings.NewReplacer(pairs...).Replace
 }
 
-// requestRedactor returns a redactor for the secrets of a request: its authorization, and the secrets in its body. They are
-// not read before the first text, because most failed requests are retried and do not cause an error.
+// requestRedactor returns a redactor for the secrets of a request: its authorization, and the secrets in its body. They
+// are not read before the first text, because most failed requests are retried and do not cause an error.
 func requestRedactor(req *http.Request, authorization []string) redactor {
 	var state struct {
 		sync.Mutex

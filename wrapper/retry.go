@@ -27,7 +27,8 @@ type outcome struct {
 	resp *http.Response
 	// err is the reason why the response is missing or its body is incomplete.
 	err error
-	// handedToTransport is set if a request was handed to the http.Client, maybeApplied if Basiq may have carried it out.
+	// handedToTransport is set if a request was handed to the http.Client, maybeApplied if Basiq may have carried it
+	// out.
 	handedToTransport, maybeApplied bool
 	// waited is how long requests inside the attempt waited for the rate limit or a token.
 	waited time.Duration
@@ -132,8 +133,8 @@ func (r *retrier) attempt(req *http.Request, call *callState, record *attempt) (
 	return outcome{resp: resp, err: body.err}
 }
 
-// interrupted returns the error of a call whose context ended while it waited to retry. It wraps the last attempt's error
-// and the context's.
+// interrupted returns the error of a call whose context ended while it waited to retry. It wraps the last attempt's
+// error and the context's.
 func interrupted(ctx context.Context, call *callState, last outcome) error {
 	var failure error
 	if last.resp == nil {

@@ -10,9 +10,9 @@ import (
 // maxRetryAfter limits the delay of a Retry-After header. Longer delays could overflow a Duration.
 const maxRetryAfter = 365 * 24 * time.Hour
 
-// retryAfter returns the delay that a response requests, or 0 if the Retry-After header is missing or invalid. The header
-// holds seconds, which some servers send with fractions, or a date. A date is compared with the Date of the response if
-// there is one.
+// retryAfter returns the delay that a response requests, or 0 if the Retry-After header is missing or invalid. The
+// header holds seconds, which some servers send with fractions, or a date. A date is compared with the Date of the
+// response if there is one.
 func retryAfter(header http.Header, now time.Time) time.Duration {
 	value := strings.TrimSpace(header.Get("Retry-After"))
 	if value == "" {

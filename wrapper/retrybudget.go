@@ -2,9 +2,9 @@ package basiq
 
 import "sync"
 
-// retryBudget prevents retries from making an outage worse. A retry after which its call gets a response below 500 costs
-// nothing, so occasional failures are always retried. Other retries are limited to a tenth of the calls that get such a
-// response.
+// retryBudget prevents retries from making an outage worse. A retry after which its call gets a response below 500
+// costs nothing, so occasional failures are always retried. Other retries are limited to a tenth of the calls that get
+// such a response.
 type retryBudget struct {
 	mu sync.Mutex
 	// spent is in tenths of a retry. A call that gets a response below 500 earns a tenth.

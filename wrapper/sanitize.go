@@ -16,9 +16,9 @@ import (
 	"syscall"
 )
 
-// withoutCause returns err without the errors that come from a context's cause. With errgroup the cause is the error of another
-// call, and errors.Is would match it. If ctx has ended and err is its cause, or wraps it, the result has err's text and
-// unwraps to ctx.Err().
+// withoutCause returns err without the errors that come from a context's cause. With errgroup the cause is the error of
+// another call, and errors.Is would match it. If ctx has ended and err is its cause, or wraps it, the result has err's
+// text and unwraps to ctx.Err().
 func withoutCause(ctx context.Context, err error) error {
 	ended := ctx.Err()
 	if err == nil || ended == nil {

@@ -15,11 +15,12 @@ import (
 	"time"
 )
 
-// sender is the innermost stage of the chain. It waits for the rate limit, hands requests to the http.Client and records
-// whether Basiq may have carried them out.
+// sender is the innermost stage of the chain. It waits for the rate limit, hands requests to the http.Client and
+// records whether Basiq may have carried them out.
 type sender struct {
 	client, uploads http.Client
-	// timeout and uploadTimeout are the Timeouts of the clients, which would cost a goroutine and two timers per request.
+	// timeout and uploadTimeout are the Timeouts of the clients, which would cost a goroutine and two timers per
+	// request.
 	timeout, uploadTimeout time.Duration
 	limiter                Limiter
 	// accept and userAgent are headers, ready for every request.
@@ -46,8 +47,8 @@ func newSender(config config) *sender {
 
 var noCache = []string{"no-cache"}
 
-// send sends a copy of req with the Authorization header, if there is one. The response refers to req instead of the copy,
-// because middleware and callers of Raw receive it.
+// send sends a copy of req with the Authorization header, if there is one. The response refers to req instead of the
+// copy, because middleware and callers of Raw receive it.
 func (s *sender) send(req *http.Request, call *callState, record *attempt, authorization []string) (*http.Response, error) {
 	ctx := req.Context()
 	err := s.waitForLimit(ctx, record)
@@ -120,9 +121,9 @@ func (s *sender) wireRequest(ctx context.Context, req *http.Request, call *callS
 		wire.Header["Cache-Control"] = noCache // a cached job would never end, and a cached token could have expired
 	}
 	if call.operation.retries != retryAlways && !s.http1.Load() {
-		// On HTTP/2 net/http resends a rewindable request after RST_STREAM with PROTOCOL_ERROR, which does not prove that
-		// the server ignored it (golang.org/issue/47635). The retrier retries requests that the server did not process, and
-		// interprets the 404 of a retried delete.
+		// On HTTP/2 net/http resends a rewindable request after RST_STREAM with PROTOCOL_ERROR, which does not prove
+		// that the server ignored it (golang.org/issue/47635). The retrier retries requests that the server did not
+		// process, and interprets the 404 of a retried delete.
 		wire.GetBody = nil
 		if wire.Body == nil || wire.Body == http.NoBody {
 			wire.Body = io.NopCloser(strings.NewReader(""))

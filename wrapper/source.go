@@ -43,8 +43,8 @@ func (s *source) open() (io.ReadCloser, error) {
 	return file, err
 }
 
-// streamBody is a request body that is read in its own goroutine. It ends with its context even while a Read of the stream
-// blocks; net/http would wait for that Read.
+// streamBody is a request body that is read in its own goroutine. It ends with its context even while a Read of the
+// stream blocks; net/http would wait for that Read.
 type streamBody struct {
 	*io.PipeReader
 	source *source
@@ -53,7 +53,8 @@ type streamBody struct {
 	run    func()
 }
 
-// newStreamBody returns a body that reads whole, which contains file. timeout limits the time to read it unless it is 0.
+// newStreamBody returns a body that reads whole, which contains file. timeout limits the time to read it unless it is
+// 0.
 func newStreamBody(ctx context.Context, timeout time.Duration, whole io.Reader, s *source, file io.Closer) *streamBody {
 	reader, writer := io.Pipe()
 	return &streamBody{PipeReader: reader, source: s, file: file, run: func() {

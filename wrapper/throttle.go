@@ -21,13 +21,12 @@ import (
 //   - The token bucket (auth.go): a burst of at most 100 token requests, and two a second after that.
 //   - [WithRateLimit]: the limit of the caller, for every request.
 //
-// Before a retry, a call waits for Retry-After or the backoff, if the budget has a retry left. Before each attempt it waits
-// while its operation is throttled, then for the rate limit. A token request also waits for the bucket. The time of an
-// attempt excludes all of these waits.
+// Before a retry, a call waits for Retry-After or the backoff, if the budget has a retry left. Before each attempt it
+// waits while its operation is throttled, then for the rate limit. A token request also waits for the bucket. The time
+// of an attempt excludes all of these waits.
 
 // ThrottledError reports that a call was not sent, because Basiq throttles its operation for longer than the call can
-// wait. It is the Err of a [TransportError], and matches [ErrTooManyRequests] or
-// [ErrUnavailable], by StatusCode.
+// wait. It is the Err of a [TransportError], and matches [ErrTooManyRequests] or [ErrUnavailable], by StatusCode.
 type ThrottledError struct {
 	// RetryAfter is how long the operation is still throttled.
 	RetryAfter time.Duration
@@ -69,9 +68,9 @@ type hold struct {
 	streak int
 }
 
-// observe holds the calls of an operation after a 429, or a 503 with a delay. The hold takes as long as Basiq has requested,
-// but at most limit. After a 429 without a delay it takes delay, and longer for each consecutive 429. Any other response
-// ends the streak. Holds do not add up; the hold that ends last is used.
+// observe holds the calls of an operation after a 429, or a 503 with a delay. The hold takes as long as Basiq has
+// requested, but at most limit. After a 429 without a delay it takes delay, and longer for each consecutive 429. Any
+// other response ends the streak. Holds do not add up; the hold that ends last is used.
 func (t *throttle) observe(op *Operation, status int, asked, delay, limit time.Duration) {
 	if !t.held.Load() && status != http.StatusTooManyRequests && status != http.StatusServiceUnavailable {
 		return
@@ -103,9 +102,9 @@ func (t *throttle) observe(op *Operation, status int, asked, delay, limit time.D
 	t.held.Store(true)
 }
 
-// wait waits until calls of an operation are not held. It returns a [ThrottledError] if Basiq has requested
-// more than MaxDelay, if the context would end first, or if the waits would exceed MaxDelay in total. If the context ends
-// during the wait, it returns the context's error.
+// wait waits until calls of an operation are not held. It returns a [ThrottledError] if Basiq has requested more than
+// MaxDelay, if the context would end first, or if the waits would exceed MaxDelay in total. If the context ends during
+// the wait, it returns the context's error.
 func (t *throttle) wait(ctx context.Context, op *Operation) error {
 	for waited := time.Duration(0); t.held.Load(); {
 		t.mu.Lock()

@@ -12,10 +12,11 @@ import (
 )
 
 const (
-	// expiryLeeway is how long before its expiry a token is no longer used, because a request takes time to reach Basiq.
+	// expiryLeeway is how long before its expiry a token is no longer used, because a request takes time to reach
+	// Basiq.
 	expiryLeeway = 30 * time.Second
-	// renewBefore is how long before its expiry a token is renewed in the background: once every 50 minutes. Basiq asks for at
-	// most two or three renewals an hour.
+	// renewBefore is how long before its expiry a token is renewed in the background: once every 50 minutes. Basiq asks
+	// for at most two or three renewals an hour.
 	renewBefore = 10 * time.Minute
 	// renewDelay is the delay between a failed renewal in the background and the next renewal.
 	renewDelay = time.Minute
@@ -98,8 +99,8 @@ func (c *tokenCache) Token(ctx context.Context, scope Scope) (Token, error) {
 	}
 }
 
-// find returns the scope's token, or the request for it if there is no valid token. It starts requests unless ctx has ended;
-// then it returns a request that never completes.
+// find returns the scope's token, or the request for it if a token is missing or expired. It starts requests unless ctx
+// has ended; then it returns a request that never completes.
 func (c *tokenCache) find(ctx context.Context, scope Scope) (Token, *tokenRequest) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -140,8 +141,8 @@ func (c *tokenCache) fetch(slot *tokenSlot, request *tokenRequest, scope Scope) 
 	ctx, cancel := context.WithTimeout(context.Background(), tokenTimeout)
 	defer func() {
 		cancel() // before the callers continue, so that the request has ended then
-		// Recover here: a panic of middleware in this goroutine could not be recovered by the caller and would crash the
-		// program.
+		// Recover here: a panic of middleware in this goroutine could not be recovered by the caller and would crash
+		// the program.
 		if p := recover(); p != nil {
 			request.err = errors.New("middleware panicked: " + truncate(newRedactor(c.apiKey.Reveal())(fmt.Sprintf("%v\n%s", p, debug.Stack()))))
 		}

@@ -67,7 +67,8 @@ type Token struct {
 type TokenSource interface {
 	// Token returns a token of scope. It is called for every attempt of every call, so it must cache tokens.
 	Token(ctx context.Context, scope Scope) (Token, error)
-	// Reject reports that Basiq has rejected token. Token must not return it again. Several calls may reject the same token.
+	// Reject reports that Basiq has rejected token. Token must not return it again. Several calls may reject the same
+	// token.
 	Reject(ctx context.Context, scope Scope, token Token)
 }
 

@@ -9,22 +9,23 @@ import (
 )
 
 const (
-	// defaultTimeout limits one attempt. It is longer than Basiq's slowest documented response and short enough to retry
-	// while a person waits.
+	// defaultTimeout limits one attempt. It is longer than Basiq's slowest documented response and short enough to
+	// retry while a person waits.
 	defaultTimeout = 30 * time.Second
 	// uploadTimeout limits an attempt of an upload. It allows for a large file over a slow connection.
 	uploadTimeout = 10 * time.Minute
 	// headerLimit limits response headers. Basiq's are smaller than 2 KiB.
 	headerLimit = 256 << 10
-	// maxConnections limits the connections to the host. Further calls wait for a connection. Without a limit net/http opens
-	// more connections than there are callers if many calls start together.
+	// maxConnections limits the connections to the host. Further calls wait for a connection. Without a limit net/http
+	// opens more connections than there are callers if many calls start together.
 	maxConnections = 512
 )
 
-// NewTransport returns a new transport with the settings that a [Client] uses by default, to change or to wrap before it is
-// used in the http.Client of [WithHTTPClient]. It uses HTTP/2 if the server supports it. If an HTTP/2 connection received no
-// data for 10 s, it sends a ping, and closes the connection unless the ping is acknowledged within 5 s. Without pings a
-// dead connection, for example of a suspended laptop, would be reused until TCP times out after about 15 minutes.
+// NewTransport returns a new transport with the settings that a [Client] uses by default, to change or to wrap before
+// it is used in the http.Client of [WithHTTPClient]. It uses HTTP/2 if the server supports it. If an HTTP/2 connection
+// received no data for 10 s, it sends a ping, and closes the connection unless the ping is acknowledged within 5 s.
+// Without pings a dead connection, for example of a suspended laptop, would be reused until TCP times out after about
+// 15 minutes.
 func NewTransport() *http.Transport {
 	transport := &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
@@ -45,8 +46,8 @@ func NewTransport() *http.Transport {
 	return transport
 }
 
-// setHTTPClients sets the http.Clients and their default timeouts. Without a Timeout a client would wait forever for a server
-// that does not respond.
+// setHTTPClients sets the http.Clients and their default timeouts. Without a Timeout a client would wait forever for a
+// server that does not respond.
 func (c *config) setHTTPClients() {
 	if c.httpClient == nil {
 		c.httpClient = &http.Client{Transport: NewTransport()}

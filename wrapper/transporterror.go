@@ -14,8 +14,8 @@ type TransportError struct {
 	Operation string
 	// Attempts is how many attempts were made. A request that is resent with a new token belongs to the same attempt.
 	Attempts int
-	// RequestMayHaveBeenReceived reports whether Basiq may have received the request and carried it out. If it is false, there is proof
-	// that no attempt was carried out, and calling again is safe.
+	// RequestMayHaveBeenReceived reports whether Basiq may have received the request and carried it out. If it is
+	// false, there is proof that no attempt was carried out, and calling again is safe.
 	RequestMayHaveBeenReceived bool
 	// Err is the error of the last attempt: an error of the network, of the context, or of the token request.
 	Err error
@@ -57,10 +57,10 @@ func (e *TransportError) Error() string {
 // Unwrap returns Err.
 func (e *TransportError) Unwrap() error { return e.Err }
 
-// MayHaveSucceeded reports whether Basiq may have carried out a call whose error is err or is wrapped by err. That is the
-// case if Basiq may have received the request and there was no response ([TransportError]), if the response is 408, 5xx, or an unusable
-// 2xx ([Error]), or if a job has started ([WaitError], [JobError]). After a create, check whether the resource exists
-// before calling again. If it is false, calling again is safe.
+// MayHaveSucceeded reports whether Basiq may have carried out a call whose error is err or is wrapped by err. That is
+// the case if Basiq may have received the request but its response is missing ([TransportError]), if the response is
+// 408, 5xx, or an unusable 2xx ([Error]), or if a job has started ([WaitError], [JobError]). After a create, check
+// whether the resource exists before calling again. If it is false, calling again is safe.
 func MayHaveSucceeded(err error) bool {
 	switch e := err.(type) { //nolint:errorlint // this function walks the tree
 	case nil:

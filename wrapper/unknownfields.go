@@ -38,13 +38,13 @@ const (
 	UnknownKind UnknownProblem = "kind"
 )
 
-// WithUnknownFields makes the client report the parts of responses that this version of the package does not know: names
-// of fields, values of types with constants, and kinds of JSON values. Use it in tests or in a canary, to learn of additions
-// to the API. Values that are not decoded are not reported.
+// WithUnknownFields makes the client report the parts of responses that this version of the package does not know:
+// names of fields, values of types with constants, and kinds of JSON values. Use it in tests or in a canary, to learn
+// of additions to the API. Values that are not decoded are not reported.
 //
-// Each combination is reported once per client, and at most 1,000 are. report is called by the goroutine that made the call
-// or fetches the page, possibly concurrently, before the call returns. By default responses are not
-// compared. With this option each response is read once more. Error responses and the values of raw JSON are not compared.
+// Each combination is reported once per client, and at most 1,000 are. report is called by the goroutine that made the
+// call or fetches the page, possibly concurrently, before the call returns. By default responses are not compared. With
+// this option each response is read once more. Error responses and the values of raw JSON are not compared.
 func WithUnknownFields(report func(UnknownField)) Option {
 	return setting("WithUnknownFields", report != nil, "must not be nil",
 		func(c *config) { c.unknown = &unknownFields{report: report} })
@@ -277,7 +277,8 @@ func constantsOf(t reflect.Type) func(string) bool {
 	}
 }
 
-// documentedPage has all members that the documents name for lists. pageBody has only the members that this package uses.
+// documentedPage has all members that the documents name for lists. pageBody has only the members that this package
+// uses.
 type documentedPage[T any] struct {
 	Type                    string
 	Size, Count, TotalCount api.Decimal

@@ -29,8 +29,8 @@ type WaitError struct {
 	Job *Job
 	// Err is the reason why the wait ended; see [JobsService.Wait].
 	Err error
-	// LastErr is the failure of the most recent poll, or of the most recent delivery of an MFA answer. It is nil if that
-	// succeeded, or if it is Err.
+	// LastErr is the failure of the most recent poll, or of the most recent delivery of an MFA answer. It is nil if
+	// that succeeded, or if it is Err.
 	LastErr error
 }
 
@@ -87,8 +87,8 @@ func (s *JobsService) Watch(ctx context.Context, jobID string, options ...WaitOp
 // Errors: a [JobError] if the job failed, and a [WaitError] if the wait ended before the job did. A wait ends with its
 // context, after [WithMaxWait] ([ErrWaitTimeout]), if the bank asks for a second factor and [WithMFA] was not given
 // ([ErrMFARequired]) or its function fails, if Basiq queued the job ([ErrJobQueued]), if it belongs to another user
-// ([ErrUserMismatch]), and if Basiq rejects the poll or the API key with an error code. [ErrInvalidInput] is returned for an
-// invalid ID or option.
+// ([ErrUserMismatch]), and if Basiq rejects the poll or the API key with an error code. [ErrInvalidInput] is returned
+// for an invalid ID or option.
 //
 // A poll that fails for any other reason does not end the wait, for example with 429, 5xx, a transport error or a
 // response that is not Basiq's. The job is polled again later, with a backoff, and after at most a minute if the server
@@ -127,8 +127,8 @@ type wait struct {
 
 // wait polls the job until the wait is over.
 func (s *JobsService) wait(parent context.Context, jobID string, config waitConfig) (*Job, error) {
-	// The parent ends before ctx, so parent.Err() is set if the parent is the reason. The cause of ctx is not used, because
-	// it may be the ErrWaitTimeout of another wait.
+	// The parent ends before ctx, so parent.Err() is set if the parent is the reason. The cause of ctx is not used,
+	// because it may be the ErrWaitTimeout of another wait.
 	ctx, cancel := context.WithTimeout(parent, config.maxWait)
 	defer cancel()
 	w := wait{waitConfig: config, jobs: s, jobID: jobID}

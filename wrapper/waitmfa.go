@@ -56,8 +56,8 @@ func (w *wait) askCaller(ctx context.Context, challenge *MFAChallenge) error {
 	return nil
 }
 
-// deliver sends the MFA answers to Basiq. If Basiq may have received them, the challenge counts as answered and
-// the job's state decides. MFA answers that Basiq certainly did not receive are kept for the next poll while the challenge
+// deliver sends the MFA answers to Basiq. If Basiq may have received them, the challenge counts as answered and the
+// job's state decides. MFA answers that Basiq certainly did not receive are kept for the next poll while the challenge
 // lasts.
 func (w *wait) deliver(ctx context.Context) (bool, error) {
 	if time.Now().Before(w.expires) {

@@ -46,7 +46,8 @@ const (
 	WebhookAttemptStatusFailed  = gen.WebhookAttemptStatusFailed
 )
 
-// WebhookMessageFields are the fields that [WebhooksService.Messages] can filter by. Their conditions are not documented.
+// WebhookMessageFields are the fields that [WebhooksService.Messages] can filter by. Their conditions are not
+// documented.
 var WebhookMessageFields = webhookMessageFields{
 	Date:        DateField[WebhookMessage, Time]{name: "date"},
 	Status:      EqualField[WebhookMessage, WebhookAttemptStatus]{name: "status"},
@@ -160,8 +161,8 @@ func (s *WebhooksService) SendTest(ctx context.Context, message WebhookTestMessa
 	return doNoContent(ctx, s.client, opTestMessage, nil, bindInput(s.client.raw.TestMessage, message))
 }
 
-// checkWebhookURL requires https, so that events are not sent in clear text. It also accepts http for a loopback host, so
-// that webhooks can be developed locally.
+// checkWebhookURL requires https, so that events are not sent in clear text. It also accepts http for a loopback host,
+// so that webhooks can be developed locally.
 func checkWebhookURL(op *Operation, address string) error {
 	u, err := url.Parse(address)
 	switch {
