@@ -55,13 +55,13 @@ type AccountsService struct{ client *Client }
 // because its Name may be empty. Errors: [ErrBadRequest] if a filter contains the ID of a connection that does not exist.
 // operationId: getAccounts.
 func (s *AccountsService) List(ctx context.Context, userID string, options ...AccountListOptions) iter.Seq2[*Account, error] {
-	return list(ctx, s.client, opGetAccounts, []id{{"userID", userID}}, accountResource, sendTo(s.client.raw.GetAccounts, userID, nil), listOptionsOf(options))
+	return list(ctx, s.client, opGetAccounts, []pathParam{{"userID", userID}}, accountResource, bindIDInput(s.client.raw.GetAccounts, userID, nil), listOptionsOf(options))
 }
 
 // Get returns an account. [Amount.MinorUnits] converts its Balance to cents, [Amount.Rat] to an exact number. operationId:
 // getAccount.
 func (s *AccountsService) Get(ctx context.Context, userID, accountID string) (*Account, error) {
-	return get(ctx, s.client, opGetAccount, []id{{"userID", userID}, {"accountID", accountID}}, accountResource, sendTo2(s.client.raw.GetAccount, userID, accountID, nil))
+	return get(ctx, s.client, opGetAccount, []pathParam{{"userID", userID}, {"accountID", accountID}}, accountResource, bindIDsInput(s.client.raw.GetAccount, userID, accountID, nil))
 }
 
 // AccountName returns the display name of an account, which is never blank: the first of the user's Name, the

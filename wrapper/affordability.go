@@ -42,7 +42,7 @@ type AffordabilityService struct{ client *Client }
 //
 // Deprecated: use [ReportsService.Create] with [ReportTypeAffordability], or insights.
 func (s *AffordabilityService) List(ctx context.Context, userID string) iter.Seq2[*Affordability, error] {
-	return list(ctx, s.client, opGetAffordabilityList, []id{{"userID", userID}}, affordabilityResource, by1(s.client.raw.GetAffordabilityList, userID), listOptions[Affordability]{})
+	return list(ctx, s.client, opGetAffordabilityList, []pathParam{{"userID", userID}}, affordabilityResource, bindID(s.client.raw.GetAffordabilityList, userID), listOptions[Affordability]{})
 }
 
 // Create creates a summary without a job. Basiq also creates the summaries of income and expenses of the same period; Links
@@ -59,21 +59,21 @@ func (s *AffordabilityService) Create(ctx context.Context, userID string, reques
 	if err := checkSummary(opPostAffordability, request); err != nil {
 		return nil, err
 	}
-	return createSummary(ctx, s.client, opPostAffordability, userID, affordabilityResource, sendTo(s.client.raw.PostAffordability, userID, request))
+	return createSummary(ctx, s.client, opPostAffordability, userID, affordabilityResource, bindIDInput(s.client.raw.PostAffordability, userID, request))
 }
 
 // Get returns a summary. operationId: getAffordability.
 //
 // Deprecated: use [ReportsService.Create] with [ReportTypeAffordability], or insights.
 func (s *AffordabilityService) Get(ctx context.Context, userID, snapshotID string) (*Affordability, error) {
-	return get(ctx, s.client, opGetAffordability, []id{{"userID", userID}, {"snapshotID", snapshotID}}, affordabilityResource, by2(s.client.raw.GetAffordability, userID, snapshotID))
+	return get(ctx, s.client, opGetAffordability, []pathParam{{"userID", userID}, {"snapshotID", snapshotID}}, affordabilityResource, bindIDs(s.client.raw.GetAffordability, userID, snapshotID))
 }
 
 // PDF returns a summary as a PDF document, in memory. Errors: [ErrResponseTooLarge]. operationId: getAffordability.
 //
 // Deprecated: use [ReportsService.Create] with [ReportTypeAffordability], or insights.
 func (s *AffordabilityService) PDF(ctx context.Context, userID, snapshotID string) ([]byte, error) {
-	return getDocument(ctx, s.client, opGetAffordability, []id{{"userID", userID}, {"snapshotID", snapshotID}}, mediaPDF, by2(s.client.raw.GetAffordability, userID, snapshotID))
+	return getDocument(ctx, s.client, opGetAffordability, []pathParam{{"userID", userID}, {"snapshotID", snapshotID}}, mediaPDF, bindIDs(s.client.raw.GetAffordability, userID, snapshotID))
 }
 
 // Transactions returns the transactions of a summary. The page size is the only documented option. operationId:
@@ -96,14 +96,14 @@ func (s *AffordabilityService) TransactionsPage(ctx context.Context, userID, sna
 //
 // Deprecated: use [ReportsService.Create] with [ReportTypeAffordability], or insights.
 func (s *AffordabilityService) TransactionsCSV(ctx context.Context, userID, snapshotID string) ([]byte, error) {
-	return getDocument(ctx, s.client, opGetSnapshotTransactions, []id{{"userID", userID}, {"snapshotID", snapshotID}}, "application/csv", sendTo2(s.client.raw.GetAffordabilitySnapshotTransactions, userID, snapshotID, nil))
+	return getDocument(ctx, s.client, opGetSnapshotTransactions, []pathParam{{"userID", userID}, {"snapshotID", snapshotID}}, "application/csv", bindIDsInput(s.client.raw.GetAffordabilitySnapshotTransactions, userID, snapshotID, nil))
 }
 
 func (s *AffordabilityService) transactions(userID, snapshotID string, options []AffordabilityTransactionListOptions) collection[AffordabilityTransaction] {
 	return collection[AffordabilityTransaction]{
-		client: s.client, op: opGetSnapshotTransactions, ids: []id{{"userID", userID}, {"snapshotID", snapshotID}}, options: listOptionsOf(options), sized: true,
+		client: s.client, op: opGetSnapshotTransactions, ids: []pathParam{{"userID", userID}, {"snapshotID", snapshotID}}, options: listOptionsOf(options), sized: true,
 		resource: resource[AffordabilityTransaction]{"transaction", func(t *AffordabilityTransaction) (string, string) { return t.Type, t.ID }},
-		request:  sendTo2(s.client.raw.GetAffordabilitySnapshotTransactions, userID, snapshotID, nil), //nolint:staticcheck // The exported methods that call this one are deprecated too.
+		request:  bindIDsInput(s.client.raw.GetAffordabilitySnapshotTransactions, userID, snapshotID, nil), //nolint:staticcheck // The exported methods that call this one are deprecated too.
 	}
 }
 
@@ -119,7 +119,7 @@ var month = regexp.MustCompile(`^[0-9]{4}-(0[1-9]|1[0-2])$`)
 // checkSummary returns an error for an invalid request for a summary.
 func checkSummary(op *Operation, request AffordabilityRequest) error {
 	for _, account := range request.Accounts {
-		if err := checkIDs(op, id{"request.Accounts", account}); err != nil {
+		if err := checkIDs(op, pathParam{"request.Accounts", account}); err != nil {
 			return err
 		}
 	}
@@ -144,23 +144,23 @@ func checkSummary(op *Operation, request AffordabilityRequest) error {
 
 // createSummary makes a call whose response is a summary, or 204 if there is none.
 func createSummary[T any](ctx context.Context, c *Client, op *Operation, userID string, r resource[T], request requester) (*T, error) {
-	answer, err := c.do(ctx, op, []id{{"userID", userID}}, request)
+	resp, err := c.do(ctx, op, []pathParam{{"userID", userID}}, request)
 	switch {
 	case err != nil:
 		return nil, err
-	case answer.status == http.StatusNoContent:
+	case resp.status == http.StatusNoContent:
 		return nil, fmt.Errorf("basiq: %s: %w", op.Name, ErrNoTransactions)
-	case op == opPostAffordability && isPDFReport(answer):
-		defer answer.body.release()
-		return nil, &Error{Operation: op.Name, StatusCode: answer.status, reason: ErrPDFCreated}
+	case op == opPostAffordability && isPDFReport(resp):
+		defer resp.body.release()
+		return nil, &Error{Operation: op.Name, StatusCode: resp.status, reason: ErrPDFCreated}
 	}
-	return r.read(answer, "")
+	return r.read(resp, "")
 }
 
 // isPDFReport reports whether Basiq has created a PDF report: the response is the document, or 201 without a body.
-func isPDFReport(answer answer) bool {
-	body := bytes.TrimSpace(answer.body.bytes())
-	return answer.status == http.StatusCreated && len(body) == 0 || bytes.HasPrefix(body, []byte(pdfMagic))
+func isPDFReport(resp response) bool {
+	body := bytes.TrimSpace(resp.body.bytes())
+	return resp.status == http.StatusCreated && len(body) == 0 || bytes.HasPrefix(body, []byte(pdfMagic))
 }
 
 var affordabilityResource = resource[Affordability]{"affordability", func(a *Affordability) (string, string) { return a.Type, a.ID }}

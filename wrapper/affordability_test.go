@@ -159,7 +159,7 @@ func TestAffordability_Create_PDF(t *testing.T) {
 			t.Parallel()
 			_, client := newStub(t, response)
 			_, err := client.Affordability.Create(t.Context(), userID, basiq.AffordabilityRequest{})
-			require.ErrorContains(t, err, "invalid response: ")
+			require.ErrorContains(t, err, "invalid response (")
 			require.NotErrorIs(t, err, basiq.ErrPDFCreated)
 		})
 	}

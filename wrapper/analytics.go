@@ -75,11 +75,11 @@ func (s *AnalyticsService) Users(ctx context.Context, query UserAnalyticsQuery) 
 	if len(query.ConnectionTypes) > 0 {
 		parameters.ConnectionType = &query.ConnectionTypes
 	}
-	answer, err := s.client.do(ctx, opUserAnalytics, nil, send(s.client.raw.GetUserAnalytics, &parameters))
+	resp, err := s.client.do(ctx, opUserAnalytics, nil, bindInput(s.client.raw.GetUserAnalytics, &parameters))
 	if err != nil {
 		return nil, err
 	}
-	return read(answer, func(analytics *UserAnalytics) error {
+	return read(resp, func(analytics *UserAnalytics) error {
 		switch {
 		case analytics.Interval == "" && len(analytics.Data) == 0:
 			return errors.New("missing interval and data")

@@ -8,20 +8,20 @@ import (
 	"time"
 )
 
-// attempt is the context of one attempt of a call, and records what was sent in it. Each attempt has its own record, so
-// that a request which middleware left running cannot change the record of a later attempt.
+// attempt is the context of one attempt of a call, and records the requests of the attempt. Each attempt has its own
+// record, so that a request that middleware left running cannot change the record of a later attempt.
 type attempt struct {
 	context.Context //nolint:containedctx // an attempt is a context
 
 	mu sync.Mutex
-	// ended is set when the attempt's outcome is known to the retrier. Nothing is sent in its name afterwards.
+	// ended is set when the retrier has the attempt's outcome. The attempt sends no requests afterwards.
 	ended bool
-	// sent is set once a request was handed to the http.Client.
-	sent bool
-	// unrefuted counts the requests that may have been carried out: those in flight, and those whose outcome does not
-	// prove the opposite.
-	unrefuted int
-	// permitted is set while a rate limit permit is held that no request has used.
+	// handedToTransport is set once a request was handed to the http.Client.
+	handedToTransport bool
+	// maybeApplied counts the requests that Basiq may have carried out: requests in flight, and requests whose outcome
+	// does not prove the opposite.
+	maybeApplied int
+	// permitted is set while the attempt has a permit of the rate limit that no request has used.
 	permitted atomic.Bool
 	// waited is how long requests inside the attempt waited for the rate limit or a token.
 	waited atomic.Int64
@@ -49,24 +49,24 @@ func (a *attempt) begin() error {
 	if a.ended {
 		return errAttemptEnded
 	}
-	a.sent = true
-	a.unrefuted++
+	a.handedToTransport = true
+	a.maybeApplied++
 	return nil
 }
 
-// refute records that a request was certainly not carried out.
-func (a *attempt) refute() {
+// markNotApplied records that a request was certainly not carried out.
+func (a *attempt) markNotApplied() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.unrefuted--
+	a.maybeApplied--
 }
 
-// end ends the attempt and adds to its outcome what was recorded.
+// end ends the attempt and copies the record to its outcome.
 func (a *attempt) end(out *outcome) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.ended = true
-	out.sent, out.maybeApplied, out.waited = a.sent, a.unrefuted > 0, time.Duration(a.waited.Load())
+	out.handedToTransport, out.maybeApplied, out.waited = a.handedToTransport, a.maybeApplied > 0, time.Duration(a.waited.Load())
 }
 
 // addWait records a wait inside the attempt.

@@ -15,23 +15,23 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// authorizer is the stage that puts the token, or the API key, into a request, inside all middleware.
+// authorizer is the stage that adds the Authorization header to a request. It runs inside all middleware.
 type authorizer struct {
 	next   *sender
 	config config
 	tokens TokenSource
 	// last is the header of the last token, ready for the next request.
 	last atomic.Pointer[bearer]
-	// bucket bounds how often tokens are requested, for whatever reason.
+	// bucket limits the rate of token requests.
 	bucket *rate.Limiter
 }
 
 const (
-	// tokenRate and tokenBurst bound a client to 700 token requests in five minutes, of the 1,500 that Basiq allows an
-	// address, whatever its callers do: a batch of users' tokens, or a server that rejects every token it returns.
+	// tokenRate and tokenBurst limit a client to 700 token requests in five minutes. Basiq allows an address 1,500. The
+	// limit matters if a caller requests tokens for many users, or if a server rejects every token that it returns.
 	tokenRate  = 2 // a second
 	tokenBurst = 100
-	// tokenRequestsHold is how long no token is requested after Basiq has refused one for too many requests.
+	// tokenRequestsHold is how long the client waits after Basiq has rejected a token request as one too many.
 	tokenRequestsHold = time.Minute
 )
 
@@ -40,18 +40,18 @@ func newAuthorizer(next *sender, config config, tokens TokenSource) *authorizer 
 }
 
 var (
-	errUnsafeURL = errors.New("request URL outside the client's base URL: no token is sent there")
-	// Without its context, nothing could be recorded about a request.
-	errContextReplaced = errors.New("middleware replaced the request's context: it must keep it or derive from it")
+	errUnsafeURL = errors.New("request URL is outside the client's base URL")
+	// Nothing can be recorded about a request without its context.
+	errContextReplaced = errors.New("middleware replaced the request's context; a new context must be derived from it")
 )
 
-// tokenError is a failure to get a token: the call it was for was not sent.
+// tokenError is returned if no token is available. The request that needs the token was not sent.
 type tokenError struct{ err error }
 
 func (e *tokenError) Error() string { return e.err.Error() }
 func (e *tokenError) Unwrap() error { return e.err }
 
-// Do sends req with a token, and once more with another one if Basiq rejects it.
+// Do sends req with a token. If Basiq rejects the token, it sends req once more with a new token.
 func (a *authorizer) Do(req *http.Request) (*http.Response, error) {
 	ctx := req.Context()
 	call, record := callFrom(ctx), attemptFrom(ctx)
@@ -74,7 +74,7 @@ func (a *authorizer) Do(req *http.Request) (*http.Response, error) {
 	}
 	fresh, header, err := a.token(ctx, scope, record)
 	if err == nil && fresh.Value.Equal(token.Value) {
-		return resp, nil // the source has no other
+		return resp, nil // the source has no other token
 	}
 	_ = resp.Body.Close()
 	if err == nil {
@@ -86,7 +86,7 @@ func (a *authorizer) Do(req *http.Request) (*http.Response, error) {
 	return a.next.send(req, call, record, header)
 }
 
-// authorize returns the Authorization header for req, if it needs one, and the token in it, if it is one.
+// authorize returns the Authorization header for req and the token in it. Both are empty if req needs none.
 func (a *authorizer) authorize(req *http.Request, call *callState, record *attempt, scope Scope) (Token, []string, error) {
 	switch {
 	case call == nil || record == nil:
@@ -94,7 +94,7 @@ func (a *authorizer) authorize(req *http.Request, call *callState, record *attem
 	case !sameOrigin(req.URL, a.config.baseURL):
 		return Token{}, nil, errUnsafeURL
 	case call.operation == opPostToken:
-		// The key is sent as it is: it is encoded already.
+		// The key is sent unchanged, because it is encoded already.
 		return Token{}, []string{"Basic " + a.config.apiKey.Reveal()}, a.waitForBucket(req.Context(), record)
 	case call.operation.public():
 		return Token{}, nil, nil
@@ -110,45 +110,45 @@ func (a *authorizer) waitForBucket(ctx context.Context, record *attempt) error {
 	case err == nil:
 		return nil
 	case ctx.Err() != nil:
-		return endedError(ctx)
+		return contextError(ctx)
 	}
-	return fmt.Errorf("%w: the client has made %d at once and continues with %d a second, later than the context's deadline",
+	return fmt.Errorf("%w: limit of the client (burst of %d, %d per second) exceeds the context's deadline",
 		ErrTooManyTokenRequests, tokenBurst, tokenRate)
 }
 
-// bearer is a token and the Authorization header with it. The token's Secret compares in constant time and prints nothing.
+// bearer is a token and its Authorization header. The Secret compares in constant time and prints nothing.
 type bearer struct {
 	token  Secret
 	header func() []string // a function, so that printing a value prints no token
 }
 
-// token returns a token, and the Authorization header with it.
+// token returns a token and its Authorization header.
 func (a *authorizer) token(ctx context.Context, scope Scope, record *attempt) (Token, []string, error) {
 	defer record.addWait(time.Now())
 	token, err := a.tokens.Token(ctx, scope)
 	if err != nil {
-		return Token{}, nil, &tokenError{ownError(ctx, err)}
+		return Token{}, nil, &tokenError{withoutCause(ctx, err)}
 	}
 	if last := a.last.Load(); last != nil && last.token.Equal(token.Value) {
 		return token, last.header(), nil
 	}
-	if !inHeader(token.Value.Reveal()) {
-		return Token{}, nil, &tokenError{errors.New("token is empty or has characters that a header cannot hold")}
+	if !isHeaderSafe(token.Value.Reveal()) {
+		return Token{}, nil, &tokenError{errors.New("token is empty or contains characters that are invalid in a header")}
 	}
 	header := []string{"Bearer " + token.Value.Reveal()}
 	a.last.Store(&bearer{token: token.Value, header: func() []string { return header }})
 	return token, header, nil
 }
 
-// closeBody closes a request's body, as the http.Client does with every request that it gets.
+// closeBody closes a request's body, as the http.Client does for every request.
 func closeBody(req *http.Request) {
 	if req.Body != nil {
 		_ = req.Body.Close()
 	}
 }
 
-// inHeader reports whether a credential is one word of printable ASCII.
-func inHeader(credential string) bool {
+// isHeaderSafe reports whether a credential consists of printable ASCII without spaces.
+func isHeaderSafe(credential string) bool {
 	return credential != "" && !strings.ContainsFunc(credential, func(r rune) bool { return r <= ' ' || r >= 0x7f })
 }
 
@@ -169,10 +169,10 @@ func tokenRejected(resp *http.Response) bool {
 
 	rejection := newError(opUnknown, resp.StatusCode, nil, head)
 	if resp.StatusCode == http.StatusUnauthorized {
-		// With this code the token is valid, but not for this user. A new one would not be either.
+		// With this code the token is valid, but not for this user. A new token would not be valid for the user either.
 		return !errors.Is(rejection, CodeUnauthorizedAccess)
 	}
-	// 403 means many things, and only this one is about the token's age.
+	// 403 has several meanings. Only this text means that the token has expired.
 	return slices.ContainsFunc(rejection.Details, func(detail ErrorDetail) bool {
 		return strings.Contains(strings.ToLower(detail.Detail+detail.Title), "token has expired")
 	})

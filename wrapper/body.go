@@ -18,29 +18,30 @@ type bufferedBody struct {
 	pooled bool
 	// err is the error after the last byte.
 	err error
-	// conn closes the connection that it came from, where that is known.
+	// conn closes the connection of the response. It is nil if the connection is not known.
 	conn interface{ closeConn() }
 }
 
-// buffers holds the memory of released bodies: a page of transactions is a MiB, and garbage once it is decoded.
+// buffers holds the memory of released bodies. A page of transactions takes a MiB, which is garbage once it is decoded.
 var buffers = sync.Pool{New: func() any { return new([]byte) }}
 
 const (
-	// trustedLength bounds what is allocated because of a Content-Length.
-	trustedLength = 2 << 20
-	// largestKept bounds the size of a buffer in the pool.
-	largestKept = 4 << 20
+	// maxPreallocated limits the memory that is allocated because of a Content-Length.
+	maxPreallocated = 2 << 20
+	// maxPooledBuffer limits the size of a buffer in the pool.
+	maxPooledBuffer = 4 << 20
 )
 
-// readBody reads at most limit bytes of a response body and closes it. A pooled body that is not released becomes garbage.
+// readBody reads at most limit bytes of a response body and closes it. A pooled body that is not released becomes
+// garbage.
 func readBody(resp *http.Response, limit int64, pooled bool) *bufferedBody {
 	defer func() { _ = resp.Body.Close() }()
 	body := &bufferedBody{pooled: pooled, buffer: new([]byte)}
 	body.conn, _ = resp.Body.(interface{ closeConn() })
 	if pooled {
-		body.buffer = buffers.Get().(*[]byte) //nolint:forcetypeassert // nothing else is in there
+		body.buffer = buffers.Get().(*[]byte) //nolint:forcetypeassert // the pool holds no other type
 	}
-	if n := resp.ContentLength; n > 0 && n <= min(limit, trustedLength) {
+	if n := resp.ContentLength; n > 0 && n <= min(limit, maxPreallocated) {
 		*body.buffer = slices.Grow(*body.buffer, int(n)+1) // one more to read the io.EOF
 	}
 	*body.buffer, body.err = readAll(*body.buffer, resp.Body, limit)
@@ -82,7 +83,7 @@ func (b *bufferedBody) bytes() []byte {
 
 // release returns the memory of a pooled body to the pool, without its contents.
 func (b *bufferedBody) release() {
-	if b == nil || b.buffer == nil || !b.pooled || cap(*b.buffer) > largestKept {
+	if b == nil || b.buffer == nil || !b.pooled || cap(*b.buffer) > maxPooledBuffer {
 		return
 	}
 	buffer := b.buffer
@@ -102,7 +103,7 @@ func (b *bufferedBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// WriteTo would skip the error.
+// WriteTo hides the method of bytes.Reader, which would not return the error.
 func (b *bufferedBody) WriteTo(w io.Writer) (int64, error) {
 	return io.Copy(w, struct{ io.Reader }{b})
 }
@@ -116,7 +117,7 @@ func bodyOf(resp *http.Response) *bufferedBody {
 	return body
 }
 
-// closeConn closes the connection that the body came from, because more may be on it that belongs to no request.
+// closeConn closes the connection of the response, because it may hold data that belongs to no request.
 func (b *bufferedBody) closeConn() {
 	if b != nil && b.conn != nil {
 		b.conn.closeConn()

@@ -11,40 +11,41 @@ import (
 )
 
 const (
-	// decodeBudget bounds the memory that the values of one response take, in bytes, without the text of its strings.
+	// decodeBudget limits the memory of the values of one response, in bytes, without the text of strings.
 	decodeBudget = 96 << 20
-	// twiceBudget bounds the memory of a response that may be decoded twice, see [api.Unmarshal].
-	twiceBudget = decodeBudget / 2
-	// valueCost is charged for each value: it may be a map entry, or of another kind than its field, which is an error.
+	// decodeTwiceBudget limits the memory of a response that may be decoded twice, see [api.Unmarshal].
+	decodeTwiceBudget = decodeBudget / 2
+	// valueCost is charged for each value. It covers a map entry, and the error for a value of another kind than its
+	// field.
 	valueCost = 128
-	// growth is how much more a slice allocates than it needs, because it is copied while it grows.
-	growth = 3
-	// invalidCost is charged for each byte of invalid UTF-8: it becomes three bytes, in a buffer that grows.
+	// sliceGrowth is the ratio between the memory that a growing slice allocates and the memory that it needs.
+	sliceGrowth = 3
+	// invalidCost is charged for each byte of invalid UTF-8: it is replaced by three bytes, in a buffer that grows.
 	invalidCost = 10
 )
 
 // checkBudget returns an error if decoding body into value could take more memory than decodeBudget. large is set if it
-// could take more than twiceBudget.
+// could take more than decodeTwiceBudget.
 //
 // `[0,0,0]` takes two bytes an element on the wire and up to a KiB in memory.
 func checkBudget(body []byte, value any) (large bool, err error) {
 	var left int64 = decodeBudget
 	costs := costsOf(reflect.TypeOf(value).Elem())
 	most := slices.Max(costs[:])
-	if int64(len(body))*(most+invalidCost) <= twiceBudget {
+	if int64(len(body))*(most+invalidCost) <= decodeTwiceBudget {
 		return false, nil
 	}
 	if !utf8.Valid(body) {
 		left -= invalidCost * int64(len(body))
 	}
 	values := bytes.Count(body, []byte(",")) + bytes.Count(body, []byte("[")) + bytes.Count(body, []byte("{"))
-	if int64(values)*most > left-twiceBudget {
+	if int64(values)*most > left-decodeTwiceBudget {
 		left = charge(body, costs, left)
 	}
 	if left < 0 {
-		return true, fmt.Errorf("%w: its values take more than %d MiB of memory", ErrResponseTooLarge, decodeBudget>>20)
+		return true, fmt.Errorf("%w: values exceed %d MiB of memory", ErrResponseTooLarge, decodeBudget>>20)
 	}
-	return left < decodeBudget-twiceBudget, nil
+	return left < decodeBudget-decodeTwiceBudget, nil
 }
 
 // charge subtracts the cost of each value in body from left, until left is negative or the body is not JSON.
@@ -70,14 +71,14 @@ func charge(body []byte, costs *valueCosts, left int64) int64 {
 	return left
 }
 
-// valueCosts holds the most memory that one value inside a JSON text can take, by the number of enclosing arrays and objects.
+// valueCosts holds the maximum memory of one value in a JSON text, by the number of enclosing arrays and objects.
 type valueCosts [16]int64
 
 var costsByType sync.Map // of *valueCosts by reflect.Type
 
 func costsOf(t reflect.Type) *valueCosts {
 	if known, ok := costsByType.Load(t); ok {
-		return known.(*valueCosts) //nolint:forcetypeassert // nothing else is in there
+		return known.(*valueCosts) //nolint:forcetypeassert // the map holds no other type
 	}
 	costs := new(valueCosts)
 	for depth := range costs {
@@ -98,7 +99,7 @@ func (c *valueCosts) add(t reflect.Type, depth, size int) {
 	case reflect.Pointer:
 		c.add(t.Elem(), depth, size+int(t.Elem().Size()))
 	case reflect.Slice:
-		c.add(t.Elem(), depth+1, growth*int(t.Elem().Size()))
+		c.add(t.Elem(), depth+1, sliceGrowth*int(t.Elem().Size()))
 	case reflect.Map:
 		c.add(t.Elem(), depth+1, int(t.Elem().Size()))
 	case reflect.Struct:

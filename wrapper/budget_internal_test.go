@@ -406,7 +406,7 @@ func TestValueCosts(t *testing.T) {
 	t.Parallel()
 	transaction, enrich := reflect.TypeFor[gen.Transaction]().Size(), reflect.TypeFor[gen.EnrichData]().Size()
 	costs := costsOf(reflect.TypeFor[pageBody[gen.Transaction]]())
-	assert.Equal(t, valueCost+growth*int64(transaction), costs[2])
+	assert.Equal(t, valueCost+sliceGrowth*int64(transaction), costs[2])
 	assert.Equal(t, valueCost+int64(enrich), costs[3])
 	type recursive struct{ Next *recursive }
 	assert.NotNil(t, costsOf(reflect.TypeFor[recursive]()))

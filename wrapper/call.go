@@ -36,27 +36,27 @@ const (
 
 // callOptions holds what the context of a call specifies.
 type callOptions struct {
-	// once is set for a call that is not retried.
-	once bool
+	// noRetry is set for a call that makes one attempt.
+	noRetry bool
 	// raw is where the JSON of the response is stored. It may be nil.
 	raw *rawJSON
 }
 
-// callState accompanies one call through the chain, as the context of its request.
+// callState holds the state of one call. It is the context of the call's request.
 type callState struct {
 	context.Context //nolint:containedctx // a callState is a context
 
 	operation *Operation
-	// claimed is set by the retrier that the state is for. Calls that middleware makes with our context must not use it.
-	claimed atomic.Bool
+	// owned is set by the retrier that uses the state. A call that middleware makes with this context must not use it.
+	owned atomic.Bool
 	// attempts counts the attempts. It is atomic because goroutines of middleware may read it.
 	attempts atomic.Int32
 	options  callOptions
-	// pooled is set if the maker of the call releases the response's body.
+	// pooled is set if the caller releases the response's body.
 	pooled bool
 	// redactor is set once a request has failed.
 	redactor atomic.Pointer[redactor]
-	// maybeApplied is set once an attempt may have been carried out.
+	// maybeApplied is set once Basiq may have carried out an attempt.
 	maybeApplied bool
 }
 
@@ -85,16 +85,16 @@ func newCall(ctx context.Context, op *Operation) *callState {
 func withCall(req *http.Request, baseURL *url.URL) (*http.Request, *callState) {
 	path := strings.TrimPrefix(req.URL.EscapedPath(), baseURL.EscapedPath())
 	call := newCall(req.Context(), matchOperation(req.Method, path))
-	return req.WithContext(call), call //nolint:contextcheck // the state is its context
+	return req.WithContext(call), call //nolint:contextcheck // the state is the context of the call
 }
 
 // withoutRetries returns a context whose calls make one attempt, and store no raw JSON.
 func withoutRetries(ctx context.Context) context.Context {
-	return context.WithValue(ctx, optionsKey, callOptions{once: true})
+	return context.WithValue(ctx, optionsKey, callOptions{noRetry: true})
 }
 
-// CallFromContext returns the call that a context belongs to. It works in [Middleware], in a transport, in a [Limiter] and
-// in a [TokenSource]. The second result is false for a context of another origin.
+// CallFromContext returns the call that a context belongs to. It works in [Middleware], in a transport, in a [Limiter]
+// and in a [TokenSource]. The second result is false if the context does not belong to a call.
 func CallFromContext(ctx context.Context) (CallInfo, bool) {
 	call := callFrom(ctx)
 	if call == nil {
@@ -103,7 +103,8 @@ func CallFromContext(ctx context.Context) (CallInfo, bool) {
 	return CallInfo{Operation: *call.operation, Attempt: int(call.attempts.Load())}, true
 }
 
-type answer struct { // a response with a 2xx status
+// response is a response with a 2xx status.
+type response struct {
 	op        *Operation
 	status    int
 	mediaType string
@@ -115,77 +116,63 @@ type answer struct { // a response with a 2xx status
 	unknown *unknownFields
 }
 
-// id is an ID among the arguments of a call.
-type id struct{ argument, value string }
-
-// checkIDs returns an error for IDs that would change what the URL means. The generated client rejects them as well, but
-// cannot name the argument.
-func checkIDs(op *Operation, ids ...id) error {
-	for _, id := range ids {
-		if err := api.ID(id.value).Validate(); err != nil {
-			return invalidInput(op.Name, id.argument, err.Error())
-		}
-	}
-	return nil
-}
-
-// requester makes the request of a call with the generated client, whose Doer is the chain. The functions below return
-// one for the number of IDs in the path, and for a body or query parameters, called input.
+// requester sends the request of a call with the generated client, whose Doer is the chain. The bind functions return a
+// requester for a method of the generated client, with its IDs in the path and its input: a body or query parameters.
 type requester func(ctx context.Context, editors ...gen.RequestEditorFn) (*http.Response, error)
 
-func by1(request func(context.Context, api.ID, ...gen.RequestEditorFn) (*http.Response, error), first string) requester {
+func bindID(request func(context.Context, api.ID, ...gen.RequestEditorFn) (*http.Response, error), first string) requester {
 	return func(ctx context.Context, editors ...gen.RequestEditorFn) (*http.Response, error) {
 		return request(ctx, api.ID(first), editors...)
 	}
 }
 
-func by2(request func(context.Context, api.ID, api.ID, ...gen.RequestEditorFn) (*http.Response, error), first, second string) requester {
+func bindIDs(request func(context.Context, api.ID, api.ID, ...gen.RequestEditorFn) (*http.Response, error), first, second string) requester {
 	return func(ctx context.Context, editors ...gen.RequestEditorFn) (*http.Response, error) {
 		return request(ctx, api.ID(first), api.ID(second), editors...)
 	}
 }
 
-func send[B any](request func(context.Context, B, ...gen.RequestEditorFn) (*http.Response, error), input B) requester {
+func bindInput[B any](request func(context.Context, B, ...gen.RequestEditorFn) (*http.Response, error), input B) requester {
 	return func(ctx context.Context, editors ...gen.RequestEditorFn) (*http.Response, error) {
 		return request(ctx, input, editors...)
 	}
 }
 
-func sendTo[B any](request func(context.Context, api.ID, B, ...gen.RequestEditorFn) (*http.Response, error), first string, input B) requester {
+func bindIDInput[B any](request func(context.Context, api.ID, B, ...gen.RequestEditorFn) (*http.Response, error), first string, input B) requester {
 	return func(ctx context.Context, editors ...gen.RequestEditorFn) (*http.Response, error) {
 		return request(ctx, api.ID(first), input, editors...)
 	}
 }
 
-func sendTo2[B any](request func(context.Context, api.ID, api.ID, B, ...gen.RequestEditorFn) (*http.Response, error), first, second string, input B) requester {
+func bindIDsInput[B any](request func(context.Context, api.ID, api.ID, B, ...gen.RequestEditorFn) (*http.Response, error), first, second string, input B) requester {
 	return func(ctx context.Context, editors ...gen.RequestEditorFn) (*http.Response, error) {
 		return request(ctx, api.ID(first), api.ID(second), input, editors...)
 	}
 }
 
 // do checks the IDs in the path of a call, makes it, and returns a response with a 2xx status, or an error.
-func (c *Client) do(ctx context.Context, op *Operation, ids []id, request requester, editors ...gen.RequestEditorFn) (answer, error) {
+func (c *Client) do(ctx context.Context, op *Operation, ids []pathParam, request requester, editors ...gen.RequestEditorFn) (response, error) {
 	if ctx == nil {
-		return answer{}, invalidInput(op.Name, "ctx", "nil context")
+		return response{}, invalidInput(op.Name, "ctx", "nil context")
 	}
 	if err := checkIDs(op, ids...); err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	call := newCall(ctx, op)
 	call.pooled = true
 	call.options.raw.set(nil)
-	resp, err := request(call, editors...) //nolint:bodyclose,contextcheck // it is in memory; the state is the caller's context
+	resp, err := request(call, editors...) //nolint:bodyclose,contextcheck // the body is in memory; the state is the caller's context
 	if err != nil {
-		if !call.claimed.Load() { // the generated client could not make the request
+		if !call.owned.Load() { // the generated client could not make the request
 			err = fmt.Errorf("basiq: %s: invalid request: %w", op.Name, err)
 		}
-		return answer{}, err
+		return response{}, err
 	}
 	return c.checkResponse(call, resp)
 }
 
-// checkResponse returns an error for a response without a 2xx status, or whose body broke off.
-func (c *Client) checkResponse(call *callState, resp *http.Response) (answer, error) {
+// checkResponse returns an error if the status is not 2xx or if the body is incomplete.
+func (c *Client) checkResponse(call *callState, resp *http.Response) (response, error) {
 	op, body := call.operation, bodyOf(resp)
 	switch status := resp.StatusCode; {
 	case status < 200 || status > 299:
@@ -193,24 +180,25 @@ func (c *Client) checkResponse(call *callState, resp *http.Response) (answer, er
 		failure := call.failure(status, resp.Header, body.bytes())
 		if op.retries == retryDelete && call.maybeApplied && rejects(status) && failure.Code() != "" &&
 			(errors.Is(failure, ErrNotFound) || errors.Is(failure, ErrGone)) {
-			// An earlier attempt was carried out, and only its response was lost. A 404 without a code may be a proxy's.
-			return answer{op: op, status: http.StatusNoContent, logger: c.config.logger}, nil
+			// An earlier attempt deleted the resource, but its response was lost. A 404 without a code may come from a
+			// proxy.
+			return response{op: op, status: http.StatusNoContent, logger: c.config.logger}, nil
 		}
-		return answer{}, failure
+		return response{}, failure
 	case body.err != nil:
 		defer body.release()
-		return answer{}, unreadable(op, status, body.bytes(), body.err)
-	case status > http.StatusAccepted && status != http.StatusNoContent: // a part of the content, or something of a proxy's
+		return response{}, invalidResponse(op, status, body.bytes(), body.err)
+	case status > http.StatusAccepted && status != http.StatusNoContent: // partial content, or a response of a proxy
 		defer body.release()
-		return answer{}, unreadable(op, status, body.bytes(), errors.New("unexpected status"))
+		return response{}, invalidResponse(op, status, body.bytes(), errors.New("unexpected status"))
 	}
-	return answer{
+	return response{
 		op: op, status: resp.StatusCode, mediaType: resp.Header.Get("Content-Type"), body: body,
 		logger: c.config.logger, raw: call.options.raw, unknown: c.config.unknown,
 	}, nil
 }
 
-// failure returns the Error of a response that is not a success, without the secrets that the call carried.
+// failure returns the Error of a response with a non-2xx status. It redacts the secrets of the call.
 func (s *callState) failure(status int, header http.Header, body []byte) *Error {
 	e := newError(s.operation, status, header, body)
 	if hide := s.redactor.Load(); hide != nil {
@@ -220,49 +208,48 @@ func (s *callState) failure(status int, header http.Header, body []byte) *Error 
 	return e
 }
 
-// unreadable returns the Error of a response with a 2xx status and an unusable body. It keeps the status, because the
-// operation has been carried out.
-func unreadable(op *Operation, status int, body []byte, reason error) *Error {
-	e := &Error{Operation: op.Name, StatusCode: status}
+// invalidResponse returns the Error of a response with a 2xx status and an unusable body. It keeps the status, because
+// the operation has been carried out.
+func invalidResponse(op *Operation, status int, body []byte, reason error) *Error {
+	e := &Error{Operation: op.Name, StatusCode: status, reason: reason, isInvalid: true}
 	if !hasSecret(op) {
-		e.keep(body)
+		e.setBody(body)
 	}
-	e.reason = fmt.Errorf("invalid response: %w", reason)
 	return e
 }
 
 // read decodes a response and releases its body. check returns an error for a value that cannot be the response.
-func read[T any](answer answer, check func(*T) error) (*T, error) {
-	defer answer.body.release()
-	value, err := decodeResponse[T](answer)
+func read[T any](resp response, check func(*T) error) (*T, error) {
+	defer resp.body.release()
+	value, err := decodeResponse[T](resp)
 	if err != nil {
 		return nil, err
 	}
 	if err := check(value); err != nil {
-		return nil, unreadable(answer.op, answer.status, nil, err)
+		return nil, invalidResponse(resp.op, resp.status, nil, err)
 	}
-	answer.keepRaw()
+	resp.storeRaw()
 	return value, nil
 }
 
 // decodeResponse decodes a response.
-func decodeResponse[T any](answer answer) (*T, error) {
+func decodeResponse[T any](resp response) (*T, error) {
 	value := new(T)
-	odd, err := decode(answer.body.bytes(), value)
+	mismatch, err := decode(resp.body.bytes(), value)
 	if err != nil {
-		answer.body.closeConn()
-		return nil, unreadable(answer.op, answer.status, answer.body.bytes(), err)
+		resp.body.closeConn()
+		return nil, invalidResponse(resp.op, resp.status, resp.body.bytes(), err)
 	}
-	if odd != nil {
-		answer.logger.Warn("basiq: response field of an unexpected kind",
-			slog.String("operation", answer.op.Name),
-			slog.String("field", odd.Field), slog.String("kind", odd.Kind))
+	if mismatch != nil {
+		resp.logger.Warn("basiq: response field of an unexpected kind",
+			slog.String("operation", resp.op.Name),
+			slog.String("field", mismatch.Field), slog.String("kind", mismatch.Kind))
 	}
-	answer.unknown.compare(answer.op, answer.body.bytes(), reflect.TypeFor[T]())
+	resp.unknown.compare(resp.op, resp.body.bytes(), reflect.TypeFor[T]())
 	return value, nil
 }
 
-// resource describes a kind of resource: its type in responses, if it has one, and how to read type and ID.
+// resource describes a kind of resource: its type in responses, or "", and the function that returns type and ID.
 type resource[T any] struct {
 	kind     string
 	identity func(*T) (kind, id string)
@@ -273,11 +260,11 @@ func (r resource[T]) has(kind string) bool {
 	return kind == "" || strings.EqualFold(kind, r.kind) || r.kind == "" && !strings.EqualFold(kind, "list")
 }
 
-// read decodes a response that is one resource. want is its ID, or empty if that is unknown. A resource with another ID or
+// read decodes a response that is one resource. want is the expected ID, or "". A resource with another ID or
 // of another type belongs to another request: a proxy may have left it on the connection, so the connection is closed.
-func (r resource[T]) read(answer answer, want string, checks ...func(*T) error) (*T, error) {
-	defer answer.body.release()
-	value, err := decodeResponse[T](answer)
+func (r resource[T]) read(resp response, want string, checks ...func(*T) error) (*T, error) {
+	defer resp.body.release()
+	value, err := decodeResponse[T](resp)
 	if err != nil {
 		return nil, err
 	}
@@ -286,24 +273,24 @@ func (r resource[T]) read(answer answer, want string, checks ...func(*T) error) 
 	case strings.TrimSpace(got) == "":
 		err = errors.New("missing id")
 	case !r.has(kind):
-		err = errors.New("response about a resource of another type")
+		err = errors.New("resource has another type")
 	case want != "" && !strings.EqualFold(got, want):
-		err = errors.New("response about another resource")
+		err = errors.New("resource has another ID")
 	}
 	for _, check := range checks {
 		err = cmp.Or(err, check(value))
 	}
 	if err == nil {
-		answer.keepRaw()
+		resp.storeRaw()
 		return value, nil
 	}
-	answer.body.closeConn()
-	return nil, unreadable(answer.op, answer.status, nil, err) // without a body that is about something else
+	resp.body.closeConn()
+	return nil, invalidResponse(resp.op, resp.status, nil, err) // without the body, which may hold data of another user
 }
 
-// get makes a call whose response is the resource that the last of ids names, or a new one if there are none.
-func get[T any](ctx context.Context, c *Client, op *Operation, ids []id, r resource[T], request requester) (*T, error) {
-	answer, err := c.do(ctx, op, ids, request)
+// get makes a call whose response is the resource with the last of ids, or a new resource if ids is empty.
+func get[T any](ctx context.Context, c *Client, op *Operation, ids []pathParam, r resource[T], request requester) (*T, error) {
+	resp, err := c.do(ctx, op, ids, request)
 	if err != nil {
 		return nil, err
 	}
@@ -311,7 +298,7 @@ func get[T any](ctx context.Context, c *Client, op *Operation, ids []id, r resou
 	if len(ids) > 0 {
 		want = ids[len(ids)-1].value
 	}
-	return r.read(answer, want)
+	return r.read(resp, want)
 }
 
 // The media types of responses.
@@ -320,27 +307,27 @@ const (
 	mediaPDF  = "application/pdf"
 )
 
-// pdfMagic is what every PDF document starts with.
+// pdfMagic is the prefix of every PDF document.
 const pdfMagic = "%PDF-"
 
 // getDocument makes a call whose response is a document of mediaType.
-func getDocument(ctx context.Context, c *Client, op *Operation, ids []id, mediaType string, request requester) ([]byte, error) {
-	answer, err := c.do(ctx, op, ids, request, func(_ context.Context, req *http.Request) error {
+func getDocument(ctx context.Context, c *Client, op *Operation, ids []pathParam, mediaType string, request requester) ([]byte, error) {
+	resp, err := c.do(ctx, op, ids, request, func(_ context.Context, req *http.Request) error {
 		req.Header.Set("Accept", mediaType)
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	defer answer.body.release()
-	body := answer.body.bytes()
-	switch got, _, err := mime.ParseMediaType(answer.mediaType); {
+	defer resp.body.release()
+	body := resp.body.bytes()
+	switch got, _, err := mime.ParseMediaType(resp.mediaType); {
 	case err != nil, got != mediaType && (!isCSV(got) || !isCSV(mediaType)):
-		return nil, unreadable(op, answer.status, body, errors.New("media type is not "+mediaType))
+		return nil, invalidResponse(op, resp.status, body, errors.New("media type is not "+mediaType))
 	case len(body) == 0:
-		return nil, unreadable(op, answer.status, nil, errors.New("empty document"))
+		return nil, invalidResponse(op, resp.status, nil, errors.New("empty document"))
 	case mediaType == mediaPDF && !bytes.HasPrefix(body, []byte(pdfMagic)):
-		return nil, unreadable(op, answer.status, body, errors.New("not a PDF document"))
+		return nil, invalidResponse(op, resp.status, body, errors.New("not a PDF document"))
 	}
 	return bytes.Clone(body), nil
 }
@@ -349,15 +336,15 @@ func getDocument(ctx context.Context, c *Client, op *Operation, ids []id, mediaT
 func isCSV(mediaType string) bool { return mediaType == "text/csv" || mediaType == "application/csv" }
 
 // doNoContent makes a call whose response has no content, or nothing of interest.
-func doNoContent(ctx context.Context, c *Client, op *Operation, ids []id, request requester) error {
-	answer, err := c.do(ctx, op, ids, request)
+func doNoContent(ctx context.Context, c *Client, op *Operation, ids []pathParam, request requester) error {
+	resp, err := c.do(ctx, op, ids, request)
 	if err != nil {
 		return err
 	}
-	defer answer.body.release()
-	// A proxy's page with status 200 says nothing about whether Basiq got the request.
-	if body := bytes.TrimSpace(answer.body.bytes()); len(body) > 0 && body[0] != '{' && body[0] != '[' {
-		return unreadable(op, answer.status, body, errors.New("unexpected response body"))
+	defer resp.body.release()
+	// A page of a proxy with status 200 does not prove that Basiq received the request.
+	if body := bytes.TrimSpace(resp.body.bytes()); len(body) > 0 && body[0] != '{' && body[0] != '[' {
+		return invalidResponse(op, resp.status, body, errors.New("unexpected response body"))
 	}
 	return nil
 }

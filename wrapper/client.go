@@ -9,11 +9,11 @@ import (
 // Version identifies this package in the User-Agent header.
 const Version = "0.1.0"
 
-// DefaultBaseURL is the URL of Basiq's API. The API key decides between production and Basiq's own sandbox.
+// DefaultBaseURL is the URL of Basiq's API. The API key selects production or Basiq's own sandbox.
 const DefaultBaseURL = "https://au-api.basiq.io"
 
-// Client calls the Basiq API. It is safe for concurrent use. Create one and reuse it, because it holds the access tokens
-// and the connections. It needs no closing. The types of the services describe what each of them does.
+// Client calls the Basiq API. It is safe for concurrent use. Create one and reuse it, because it holds the access
+// tokens and the connections. A Client does not have to be closed.
 //
 //nolint:recvcheck // a copy of a Client must print as safely as the Client
 type Client struct {
@@ -46,9 +46,9 @@ type Client struct {
 	config config
 }
 
-// New returns a client. apiKey is the key exactly as Basiq's dashboard shows it, without "Basic" before it. It may be
-// empty only with [WithTokenSource]. New sends no request and reads no environment variables, except that the default
-// http.Client obeys HTTPS_PROXY. The first call returns [ErrInvalidAPIKey] if the key is wrong. New returns
+// New returns a client. apiKey is the key exactly as shown in Basiq's dashboard, without the prefix "Basic". It may
+// only be empty with [WithTokenSource]. New sends no request and reads no environment variables, except that the
+// default http.Client uses HTTPS_PROXY. The first call returns [ErrInvalidAPIKey] if the key is wrong. New returns
 // [ErrInvalidInput] if an argument is invalid.
 func New(apiKey string, options ...Option) (*Client, error) {
 	config, err := newConfig(apiKey, options)
@@ -95,9 +95,9 @@ func (c Client) Format(f fmt.State, _ rune) {
 	_, _ = fmt.Fprintf(f, "basiq.Client(%s, API %s)", c.config.baseURL, c.config.version)
 }
 
-// Raw returns the generated client, for what the services do not offer. Its calls pass the same stages as calls of the
-// services, and IDs are checked. It returns the plain response, whatever its status. The body has been read and need not
-// be closed. The response of PostToken contains the token.
+// Raw returns the generated client, for features that the services do not have. Its calls pass the same stages as calls
+// of the services, and IDs are checked. Its methods return the response with any status. The body is in memory and does
+// not have to be closed. The response of PostToken contains the token.
 func (c *Client) Raw() *gen.Client {
 	raw := *c.raw
 	return &raw

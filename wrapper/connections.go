@@ -91,7 +91,7 @@ type ConnectionsService struct{ client *Client }
 // List returns the user's connections that the options select; see [ConnectionListOptions]. Only [ConnectionsService.Get]
 // returns their Profile and Accounts. operationId: getConnections.
 func (s *ConnectionsService) List(ctx context.Context, userID string, options ...ConnectionListOptions) iter.Seq2[*Connection, error] {
-	return list(ctx, s.client, opGetConnections, []id{{"userID", userID}}, connectionResource, sendTo(s.client.raw.GetConnections, userID, nil), listOptionsOf(options))
+	return list(ctx, s.client, opGetConnections, []pathParam{{"userID", userID}}, connectionResource, bindIDInput(s.client.raw.GetConnections, userID, nil), listOptionsOf(options))
 }
 
 // Get returns a connection with its accounts, its profile and links. It never contains the login, the password or the
@@ -101,7 +101,7 @@ func (s *ConnectionsService) List(ctx context.Context, userID string, options ..
 // Its Profile holds the name, phone numbers, email and postal addresses of the user who logged in or shares the data.
 // The institution may mask or omit any of it, and API 3.0 may omit the profile. operationId: getConnection.
 func (s *ConnectionsService) Get(ctx context.Context, userID, connectionID string) (*Connection, error) {
-	return get(ctx, s.client, opGetConnection, []id{{"userID", userID}, {"connectionID", connectionID}}, connectionResource, by2(s.client.raw.GetConnection, userID, connectionID))
+	return get(ctx, s.client, opGetConnection, []pathParam{{"userID", userID}, {"connectionID", connectionID}}, connectionResource, bindIDs(s.client.raw.GetConnection, userID, connectionID))
 }
 
 // Create connects the user to a bank and returns a reference to a job without steps. The job logs in
@@ -127,7 +127,7 @@ func (s *ConnectionsService) Create(ctx context.Context, userID string, connecti
 	case connection.UserToken.IsZero() && connection.Password.IsZero():
 		return nil, invalidInput(opPostConnection.Name, "connection", "give a Password beside the LoginID")
 	}
-	return startJob(ctx, s.client, opPostConnection, []id{{"userID", userID}}, [2]string{userID}, sendTo(s.client.raw.PostConnection, userID, gen.CreateConnection{
+	return startJob(ctx, s.client, opPostConnection, []pathParam{{"userID", userID}}, [2]string{userID}, bindIDInput(s.client.raw.PostConnection, userID, gen.CreateConnection{
 		Institution:      gen.CreateConnectionInstitution{ID: connection.InstitutionID},
 		LoginID:          wire(connection.LoginID),
 		Password:         wire(connection.Password),
@@ -147,7 +147,7 @@ func (s *ConnectionsService) Update(ctx context.Context, userID, connectionID st
 	if change.Password.IsZero() {
 		return nil, invalidInput(opUpdateConnection.Name, "change", "give a Password")
 	}
-	return startJob(ctx, s.client, opUpdateConnection, []id{{"userID", userID}, {"connectionID", connectionID}}, [2]string{userID, connectionID}, sendTo2(s.client.raw.UpdateConnection, userID, connectionID, gen.UpdateConnection{
+	return startJob(ctx, s.client, opUpdateConnection, []pathParam{{"userID", userID}, {"connectionID", connectionID}}, [2]string{userID, connectionID}, bindIDsInput(s.client.raw.UpdateConnection, userID, connectionID, gen.UpdateConnection{
 		Password:         wire(change.Password),
 		SecondaryLoginID: wire(change.SecondaryLoginID),
 		SecurityCode:     wire(change.SecurityCode),
@@ -162,25 +162,25 @@ func (s *ConnectionsService) Update(ctx context.Context, userID, connectionID st
 // [CodeInvalidCredentials] if the connection is [ConnectionStatusInvalid], [CodeNoProductionAccess]. operationId:
 // refreshConnection.
 func (s *ConnectionsService) Refresh(ctx context.Context, userID, connectionID string) (*Job, error) {
-	return startJob(ctx, s.client, opRefreshConnection, []id{{"userID", userID}, {"connectionID", connectionID}}, [2]string{userID, connectionID}, by2(s.client.raw.RefreshConnection, userID, connectionID))
+	return startJob(ctx, s.client, opRefreshConnection, []pathParam{{"userID", userID}, {"connectionID", connectionID}}, [2]string{userID, connectionID}, bindIDs(s.client.raw.RefreshConnection, userID, connectionID))
 }
 
 // RefreshAll starts a job for each of the user's connections, see [ConnectionsService.Refresh], and returns references
 // to them. Whether pending and invalid connections get a job is not documented. operationId: refreshConnections.
 func (s *ConnectionsService) RefreshAll(ctx context.Context, userID string) ([]*Job, error) {
-	answer, err := s.client.do(ctx, opRefreshConnections, []id{{"userID", userID}}, by1(s.client.raw.RefreshConnections, userID))
+	resp, err := s.client.do(ctx, opRefreshConnections, []pathParam{{"userID", userID}}, bindID(s.client.raw.RefreshConnections, userID))
 	if err != nil {
 		return nil, err
 	}
-	defer answer.body.release()
-	list, err := readList[Job](answer, nil)
+	defer resp.body.release()
+	list, err := readList[Job](resp, nil)
 	if err != nil {
 		return nil, err
 	}
 	if _, err := jobResource.checkItems(list.Data); err != nil {
-		return nil, unreadable(answer.op, answer.status, nil, err)
+		return nil, invalidResponse(resp.op, resp.status, nil, err)
 	}
-	answer.keepRaw()
+	resp.storeRaw()
 	jobs := make([]*Job, len(list.Data))
 	for i := range list.Data {
 		jobs[i] = &list.Data[i]
@@ -194,14 +194,14 @@ func (s *ConnectionsService) RefreshAll(ctx context.Context, userID string) ([]*
 // and transactions permanently. With any other method the user still has them; call [ConnectionsService.Purge] (API 3.0)
 // before Delete to remove them. operationId: deleteConnection.
 func (s *ConnectionsService) Delete(ctx context.Context, userID, connectionID string) error {
-	return doNoContent(ctx, s.client, opDeleteConnection, []id{{"userID", userID}, {"connectionID", connectionID}}, by2(s.client.raw.DeleteConnection, userID, connectionID))
+	return doNoContent(ctx, s.client, opDeleteConnection, []pathParam{{"userID", userID}, {"connectionID", connectionID}}, bindIDs(s.client.raw.DeleteConnection, userID, connectionID))
 }
 
 // Purge permanently removes the user's data from the connection's institution and keeps the connection, which must be
 // active. [ConnectionsService.Refresh] fetches the data again. It requires [APIVersion30]. Errors: [ErrBadRequest].
 // operationId: purgeConnectionData.
 func (s *ConnectionsService) Purge(ctx context.Context, userID, connectionID string) error {
-	return doNoContent(ctx, s.client, opPurgeConnection, []id{{"userID", userID}, {"connectionID", connectionID}}, by2(s.client.raw.PurgeConnectionData, userID, connectionID))
+	return doNoContent(ctx, s.client, opPurgeConnection, []pathParam{{"userID", userID}, {"connectionID", connectionID}}, bindIDs(s.client.raw.PurgeConnectionData, userID, connectionID))
 }
 
 // CreateAndWait calls [ConnectionsService.Create], [JobsService.Wait] and [ConnectionsService.Get]. An error after the

@@ -68,9 +68,9 @@ func TestConnections_InvalidInput(t *testing.T) {
 	_, err := client.Connections.Update(t.Context(), userID, connID, basiq.UpdateConnection{SecurityCode: secret})
 	require.ErrorContains(t, err, "basiq: Connections.Update: change: give a Password")
 	_, err = client.Jobs.AnswerMFA(t.Context(), userID, jobID)
-	require.ErrorContains(t, err, "basiq: Jobs.AnswerMFA: answers: give one for each question")
+	require.ErrorContains(t, err, "basiq: Jobs.AnswerMFA: answers: one answer is required for each question")
 	_, err = client.Jobs.AnswerMFA(t.Context(), userID, jobID, secret, basiq.NewSecret(""))
-	require.ErrorContains(t, err, "basiq: Jobs.AnswerMFA: answers: number 2 is empty")
+	require.ErrorContains(t, err, "basiq: Jobs.AnswerMFA: answers: MFA answer 2 is empty")
 	assert.Empty(t, s.seen())
 }
 
@@ -234,11 +234,11 @@ func TestUsers_InvalidInput(t *testing.T) {
 	t.Parallel()
 	s, client := newStub(t, ok(201, userJSON))
 	_, err := client.Users.Create(t.Context(), basiq.CreateUser{FirstName: "Gavin"})
-	require.ErrorContains(t, err, "basiq: Users.Create: user: give an Email, a Mobile, or both")
+	require.ErrorContains(t, err, "basiq: Users.Create: user: Email or Mobile is required")
 	_, err = client.Users.Create(t.Context(), basiq.CreateUser{Email: "a@b.c", BusinessIDNo: "16 7645 892"})
-	require.ErrorContains(t, err, "give a BusinessName beside the BusinessIDNo")
+	require.ErrorContains(t, err, "BusinessName is required with BusinessIDNo")
 	_, err = client.Users.Update(t.Context(), userID, basiq.UpdateUser{})
-	require.ErrorContains(t, err, "basiq: Users.Update: change: it is empty")
+	require.ErrorContains(t, err, "basiq: Users.Update: change: must not be empty")
 	assert.Empty(t, s.seen())
 }
 

@@ -91,13 +91,13 @@ type ConnectorsService struct{ client *Client }
 func (s *ConnectorsService) List(ctx context.Context, options ...ConnectorListOptions) iter.Seq2[*Connector, error] {
 	return collection[Connector]{
 		client: s.client, op: opGetConnectors, resource: connectorResource, options: listOptionsOf(options), key: connectorKey,
-		request: send(s.client.raw.GetConnectors, nil),
+		request: bindInput(s.client.raw.GetConnectors, nil),
 	}.all(ctx)
 }
 
 // Get returns the connector for an institution, such as "AU00000", and a method. operationId: getConnector.
 func (s *ConnectorsService) Get(ctx context.Context, institutionID string, method ConnectionMethod) (*Connector, error) {
-	return get(ctx, s.client, opGetConnector, []id{{"method", string(method)}, {"institutionID", institutionID}}, connectorResource, by2(s.client.raw.GetConnector, institutionID, string(method)))
+	return get(ctx, s.client, opGetConnector, []pathParam{{"method", string(method)}, {"institutionID", institutionID}}, connectorResource, bindIDs(s.client.raw.GetConnector, institutionID, string(method)))
 }
 
 // ListPublic is [ConnectorsService.List] without a token or API key. API 2.1 documents it. operationId:
@@ -105,13 +105,13 @@ func (s *ConnectorsService) Get(ctx context.Context, institutionID string, metho
 func (s *ConnectorsService) ListPublic(ctx context.Context, options ...ConnectorListOptions) iter.Seq2[*Connector, error] {
 	return collection[Connector]{
 		client: s.client, op: opGetPublicConnectors, resource: connectorResource, options: listOptionsOf(options), key: connectorKey,
-		request: send(s.client.raw.GetPublicConnectors, nil),
+		request: bindInput(s.client.raw.GetPublicConnectors, nil),
 	}.all(ctx)
 }
 
 // GetPublic is [ConnectorsService.Get] without a token. operationId: getPublicConnector.
 func (s *ConnectorsService) GetPublic(ctx context.Context, institutionID string, method ConnectionMethod) (*Connector, error) {
-	return get(ctx, s.client, opGetPublicConnector, []id{{"method", string(method)}, {"institutionID", institutionID}}, connectorResource, by2(s.client.raw.GetPublicConnector, institutionID, string(method)))
+	return get(ctx, s.client, opGetPublicConnector, []pathParam{{"method", string(method)}, {"institutionID", institutionID}}, connectorResource, bindIDs(s.client.raw.GetPublicConnector, institutionID, string(method)))
 }
 
 var connectorResource = resource[Connector]{"connector", func(c *Connector) (string, string) { return c.Type, c.ID }}

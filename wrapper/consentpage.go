@@ -19,12 +19,12 @@ import (
 // DefaultConsentURL is the URL of Basiq's consent page.
 const DefaultConsentURL = "https://consent.basiq.io/home"
 
-// ConsentAction is what a user visits the consent page for.
+// ConsentAction is the purpose of a visit to the consent page.
 type ConsentAction string
 
 // Actions of the consent page.
 const (
-	// ConsentActionNone gives a first consent and connects a bank.
+	// ConsentActionNone creates the first consent and connects a bank.
 	ConsentActionNone ConsentAction = ""
 	// ConsentActionConnect connects more banks under a valid consent.
 	ConsentActionConnect ConsentAction = "connect"
@@ -34,16 +34,14 @@ const (
 	ConsentActionExtend ConsentAction = "extend"
 	// ConsentActionUpdate accepts a changed policy. It revokes the previous consent and deletes its connections.
 	ConsentActionUpdate ConsentAction = "update"
-	// ConsentActionReauthorise renews open-banking connections that expire within seven days. Account IDs do not change.
+	// ConsentActionReauthorise renews open-banking connections that expire within seven days. Account IDs do not
+	// change.
 	ConsentActionReauthorise ConsentAction = "reauthorise"
 )
 
-// ErrConsentState is returned if a redirect from the consent page has another state than was sent. It may be forged: do
-// not use it.
-var ErrConsentState = errors.New("the state in the redirect is not the one that was sent")
-
-// consentTokenLife is the minimum validity of a consent page's token: the user has to log in to a bank with it.
-const consentTokenLife = 30 * time.Minute
+// minConsentTokenLife is the minimum validity of the token in a page URL, because the user needs time to log in to a
+// bank.
+const minConsentTokenLife = 30 * time.Minute
 
 // maxRedirectJobs limits the job IDs that a browser can send.
 const maxRedirectJobs = 100
@@ -51,8 +49,8 @@ const maxRedirectJobs = 100
 // ConsentPage describes a visit to Basiq's consent page.
 type ConsentPage struct {
 	Action ConsentAction
-	// State is returned with the redirect and prevents forged redirects. Create it with [NewConsentState], keep it in the
-	// user's session, and pass it to [ParseConsentRedirect]. Required.
+	// State is returned with the redirect and prevents forged redirects. Create it with [NewConsentState], keep it in
+	// the user's session, and pass it to [ParseConsentRedirect]. Required.
 	State string
 	// InstitutionID optionally names the bank, for example "AU00000", and skips the list of banks.
 	InstitutionID string
@@ -63,25 +61,25 @@ type ConsentPage struct {
 // NewConsentState returns a random state.
 func NewConsentState() string { return rand.Text() }
 
-// PageURL returns the URL of the consent page for a user, which holds an access token of [ClientAccess] for this user.
+// PageURL returns the URL of the consent page for a user, which contains a [ClientAccess] token of the user.
 // Reveal it to the user's browser only:
 //
 //	http.Redirect(w, r, page.Reveal(), http.StatusSeeOther)
 //
-// Afterwards the browser returns to the redirect URL set in Basiq's dashboard; see [ParseConsentRedirect]. The token is
-// valid for at least 30 minutes, if Basiq's tokens are. [ContextWithScope] has no effect. A client with an API key
-// requests the token from Basiq, even with a [TokenSource]. Without an API key, PageURL fails if the TokenSource
-// returns the server's token or one that names the server scope. It cannot detect a TokenSource that creates a new
-// server token for every scope.
+// Then the browser returns to the redirect URL that is set in Basiq's dashboard; see [ParseConsentRedirect]. The token
+// is valid for at least 30 minutes, unless Basiq issues tokens with a shorter life. [ContextWithScope] has no effect. A
+// client with an API key requests the token from Basiq, even with a [TokenSource]. Without an API key, PageURL fails if
+// the TokenSource returns the server's token or a token that names the server scope. It cannot detect a TokenSource
+// that creates a new server token for every scope.
 //
 // Errors: as [TokensService.Create]. operationId: postToken. The page itself is described only in Basiq's guides.
 func (s *ConsentsService) PageURL(ctx context.Context, userID string, page ConsentPage) (Secret, error) {
 	const name = "Consents.PageURL"
 	op := &Operation{Name: name}
-	if err := checkIDs(op, id{"userID", userID}); err != nil {
+	if err := checkIDs(op, pathParam{"userID", userID}); err != nil {
 		return Secret{}, err
 	}
-	for _, optional := range []id{{"page.InstitutionID", page.InstitutionID}, {"page.ConnectionID", page.ConnectionID}} {
+	for _, optional := range []pathParam{{"page.InstitutionID", page.InstitutionID}, {"page.ConnectionID", page.ConnectionID}} {
 		if optional.value != "" {
 			if err := checkIDs(op, optional); err != nil {
 				return Secret{}, err
@@ -90,9 +88,9 @@ func (s *ConsentsService) PageURL(ctx context.Context, userID string, page Conse
 	}
 	switch {
 	case page.State == "":
-		return Secret{}, invalidInput(name, "page.State", "it is empty; make one with basiq.NewConsentState and keep it in the user's session")
+		return Secret{}, invalidInput(name, "page.State", "must not be empty; see basiq.NewConsentState")
 	case strings.ContainsFunc(string(page.Action), func(r rune) bool { return r < 'a' || r > 'z' }):
-		return Secret{}, invalidInput(name, "page.Action", "it is no action; use one of the ConsentAction constants")
+		return Secret{}, invalidInput(name, "page.Action", "must be one of the ConsentAction constants")
 	}
 	token, err := s.token(ctx, userID)
 	if err != nil {
@@ -118,14 +116,14 @@ func (s *ConsentsService) token(ctx context.Context, userID string) (Secret, err
 		return s.sourcedToken(ctx, scope)
 	}
 	token, err := c.tokens.Token(ctx, scope)
-	if err == nil && lifeLeft(token) < consentTokenLife {
+	if err == nil && timeToExpiry(token) < minConsentTokenLife {
 		token, err = c.Tokens.Create(ctx, scope)
 	}
 	return token.Value, err
 }
 
-// lifeLeft returns how long a token is valid by the wall clock. The monotonic clock stops while the machine sleeps.
-func lifeLeft(token Token) time.Duration { return time.Until(token.Expires.Round(0)) }
+// timeToExpiry returns how long a token is valid by the wall clock. The monotonic clock stops while the machine sleeps.
+func timeToExpiry(token Token) time.Duration { return time.Until(token.Expires.Round(0)) }
 
 // sourcedToken returns a token if the caller has a TokenSource, which may ignore scopes.
 func (s *ConsentsService) sourcedToken(ctx context.Context, scope Scope) (Secret, error) {
@@ -135,19 +133,19 @@ func (s *ConsentsService) sourcedToken(ctx context.Context, scope Scope) (Secret
 		return token.Value, err
 	}
 	token, err := c.tokens.Token(ctx, scope)
-	if err == nil && hasEnded(token) {
+	if err == nil && isExpired(token) {
 		c.tokens.Reject(ctx, scope, token)
 		token, err = c.tokens.Token(ctx, scope)
 	}
 	switch {
 	case err != nil:
 		return Secret{}, err
-	case token.Value.IsZero() || hasEnded(token):
+	case token.Value.IsZero() || isExpired(token):
 		return Secret{}, errNoToken
 	}
 	server, err := c.tokens.Token(ctx, ServerAccess())
 	if err != nil {
-		return Secret{}, fmt.Errorf("basiq: Consents.PageURL: the server's token, to compare with: %w", err)
+		return Secret{}, fmt.Errorf("basiq: Consents.PageURL: server token for comparison: %w", err)
 	}
 	if server.Value.Equal(token.Value) || isServerToken(token.Value) {
 		return Secret{}, errServerToken
@@ -155,13 +153,12 @@ func (s *ConsentsService) sourcedToken(ctx context.Context, scope Scope) (Secret
 	return token.Value, nil
 }
 
-// hasEnded reports whether a token is known to have expired.
-func hasEnded(token Token) bool { return !token.Expires.IsZero() && lifeLeft(token) <= 0 }
+// isExpired reports whether a token is known to have expired.
+func isExpired(token Token) bool { return !token.Expires.IsZero() && timeToExpiry(token) <= 0 }
 
-var errNoToken = errors.New("basiq: Consents.PageURL: the TokenSource returned an empty or expired token")
+var errNoToken = errors.New("basiq: Consents.PageURL: TokenSource returned an empty or expired token")
 
-var errServerToken = errors.New("basiq: Consents.PageURL: the token is not bound to the user: the TokenSource has given a " +
-	"SERVER_ACCESS token, which must never reach a browser")
+var errServerToken = errors.New("basiq: Consents.PageURL: TokenSource returned a SERVER_ACCESS token, which must not be sent to a browser")
 
 // isServerToken reports whether a token names the server scope. Basiq's tokens are JWTs with undocumented content, so a
 // token that names no scope passes.
@@ -177,7 +174,7 @@ func isServerToken(token Secret) bool {
 	return bytes.Contains(payload, []byte(TokenScopeServerAccess))
 }
 
-// ConsentRedirect holds what the consent page sends with the redirect.
+// ConsentRedirect holds the parameters of the redirect from the consent page.
 type ConsentRedirect struct {
 	// JobIDs are the jobs that fetch the data of the connected banks, for [JobsService.WaitAll]. The browser may have
 	// changed them: pass [WithUser] too, so that jobs of other users are rejected.
@@ -190,21 +187,21 @@ type ConsentRedirect struct {
 //
 //	redirect, err := basiq.ParseConsentRedirect(r.URL, session.ConsentState)
 //
-// state is the one of [ConsentPage]; use it once. If the option "skip error screen" is set in Basiq's dashboard, the browser
-// also returns after a failed connection. Basiq does not document what the query holds then: JobIDs may be empty or name a
-// job that failed, which [JobsService.Wait] reports as a [*JobError]. Errors: [ErrInvalidInput] for an invalid URL or job ID,
-// [ErrConsentState].
+// state is the State of the [ConsentPage]; use it once. If the option "skip error screen" is set in Basiq's dashboard,
+// the browser also returns after a failed connection. Basiq does not document what the query holds then: JobIDs may be
+// empty or name a job that failed, which [JobsService.Wait] reports as a [*JobError]. Errors: [ErrInvalidInput] for an
+// invalid URL or job ID, [ErrConsentState].
 func ParseConsentRedirect(u *url.URL, state string) (*ConsentRedirect, error) {
 	const name = "ParseConsentRedirect"
 	switch {
 	case u == nil:
-		return nil, invalidInput(name, "u", "it is nil; give the URL of the request")
+		return nil, invalidInput(name, "u", "must not be nil")
 	case state == "":
-		return nil, invalidInput(name, "state", "it is empty; give the state that ConsentPage had")
+		return nil, invalidInput(name, "state", "must not be empty")
 	}
 	query, err := url.ParseQuery(u.RawQuery)
 	if err != nil {
-		return nil, invalidInput(name, "u", "its query cannot be read")
+		return nil, invalidInput(name, "u", "invalid query")
 	}
 	if states := query["state"]; len(states) != 1 || subtle.ConstantTimeCompare([]byte(states[0]), []byte(state)) != 1 {
 		return nil, ErrConsentState
@@ -217,10 +214,10 @@ func ParseConsentRedirect(u *url.URL, state string) (*ConsentRedirect, error) {
 				continue
 			}
 			if err := api.ID(jobID).Validate(); err != nil {
-				return nil, invalidInput(name, "u", "one of its jobIds: "+err.Error())
+				return nil, invalidInput(name, "u", "invalid ID in jobIds: "+idProblem(err))
 			}
 			if len(redirect.JobIDs) == maxRedirectJobs {
-				return nil, invalidInput(name, "u", fmt.Sprintf("it has more than %d jobIds", maxRedirectJobs))
+				return nil, invalidInput(name, "u", fmt.Sprintf("more than %d jobIds", maxRedirectJobs))
 			}
 			redirect.JobIDs = append(redirect.JobIDs, jobID)
 		}

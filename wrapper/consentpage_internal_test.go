@@ -115,7 +115,7 @@ func TestConsents_PageURL_TokenSourceExpired(t *testing.T) {
 			page, err := client.Consents.PageURL(t.Context(), "u1", ConsentPage{State: "s"})
 			assert.Equal(t, c.rejected, source.rejected)
 			if c.want == "" {
-				require.EqualError(t, err, "basiq: Consents.PageURL: the TokenSource returned an empty or expired token")
+				require.EqualError(t, err, "basiq: Consents.PageURL: TokenSource returned an empty or expired token")
 				assert.True(t, page.IsZero())
 				return
 			}

@@ -41,7 +41,7 @@ type ConsentsService struct{ client *Client }
 // revoked consents. The list is empty for a user who has never given a consent, which Basiq reports as 403 access-denied.
 // operationId: getConsents.
 func (s *ConsentsService) List(ctx context.Context, userID string, options ...ConsentListOptions) iter.Seq2[*Consent, error] {
-	consents := list(ctx, s.client, opGetConsents, []id{{"userID", userID}}, resource[Consent]{"", func(c *Consent) (string, string) { return c.Type, c.ID }}, sendTo(s.client.raw.GetConsents, userID, nil), listOptionsOf(options))
+	consents := list(ctx, s.client, opGetConsents, []pathParam{{"userID", userID}}, resource[Consent]{"", func(c *Consent) (string, string) { return c.Type, c.ID }}, bindIDInput(s.client.raw.GetConsents, userID, nil), listOptionsOf(options))
 	return func(yield func(*Consent, error) bool) {
 		for consent, err := range consents {
 			if hasNoConsent(err) || !yield(consent, err) {
@@ -66,5 +66,5 @@ func hasNoConsent(err error) bool {
 // Delete revokes a consent permanently. Basiq stops fetching data under it. Errors: [ErrGone] if it was revoked before.
 // operationId: deleteConsent.
 func (s *ConsentsService) Delete(ctx context.Context, userID, consentID string) error {
-	return doNoContent(ctx, s.client, opDeleteConsent, []id{{"userID", userID}, {"consentID", consentID}}, by2(s.client.raw.DeleteConsent, userID, consentID))
+	return doNoContent(ctx, s.client, opDeleteConsent, []pathParam{{"userID", userID}, {"consentID", consentID}}, bindIDs(s.client.raw.DeleteConsent, userID, consentID))
 }

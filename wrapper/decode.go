@@ -7,11 +7,11 @@ import (
 	"github.com/basiq-go/basiq-go/api"
 )
 
-// decode decodes a response body into value, a pointer to a struct. It returns an error if the body cannot be used: it is
-// not a JSON object, its list is missing, or it would take too much memory. Nothing in value is valid then.
+// decode decodes a response body into value, a pointer to a struct. It returns an error if the body is not
+// a JSON object, if its list is missing, or if it would take too much memory. value is not valid then.
 //
-// A field of another JSON kind is left at its zero value. odd describes the first such field, or is nil.
-func decode(body []byte, value any) (odd *api.TypeError, err error) {
+// A field with a value of another JSON kind keeps its zero value. mismatch describes the first such field, or is nil.
+func decode(body []byte, value any) (mismatch *api.TypeError, err error) {
 	unmarshal := api.Unmarshal
 	switch large, err := checkBudget(body, value); {
 	case err != nil:
@@ -20,17 +20,17 @@ func decode(body []byte, value any) (odd *api.TypeError, err error) {
 		unmarshal = api.UnmarshalOnce
 	}
 	err = unmarshal(body, value)
-	odd, ok := errors.AsType[*api.TypeError](err)
+	mismatch, ok := errors.AsType[*api.TypeError](err)
 	switch {
 	case !ok:
 		return nil, err
-	case odd.Field == "":
+	case mismatch.Field == "":
 		return nil, errors.New("not a JSON object")
 	}
 	if list := listOf(reflect.ValueOf(value).Elem()); list.IsValid() && list.IsNil() {
 		return nil, errors.New("data is not a list")
 	}
-	return odd, nil
+	return mismatch, nil
 }
 
 // listOf returns the field of a response that is its list, or the zero Value.

@@ -74,14 +74,14 @@ func (s *EnrichmentService) Get(ctx context.Context, query EnrichQuery) (*Enrich
 	if _, ok := query.Amount.Rat(); !ok && query.Amount != "" {
 		return nil, invalidInput(opGetEnrich.Name, "query", "Amount is not a decimal number")
 	}
-	answer, err := s.client.do(ctx, opGetEnrich, nil, send(s.client.raw.GetEnrich, &gen.GetEnrichParams{
+	resp, err := s.client.do(ctx, opGetEnrich, nil, bindInput(s.client.raw.GetEnrich, &gen.GetEnrichParams{
 		Q: query.Description, Institution: query.InstitutionID, Country: query.Country, MCC: optional(query.MCC),
 		AccountType: optional(query.AccountType), Amount: optional(query.Amount),
 	}))
 	if err != nil {
 		return nil, err
 	}
-	return read(answer, func(enrich *Enrich) error {
+	return read(resp, func(enrich *Enrich) error {
 		if enrich.Type == "" {
 			return errors.New("missing type")
 		}

@@ -3,7 +3,6 @@ package basiq
 import (
 	"bytes"
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -22,27 +21,28 @@ import (
 var (
 	// ErrBadRequest is status 400: the request is invalid. The details name the parameter.
 	ErrBadRequest = errors.New("bad request")
-	// ErrUnauthorized is status 401: the token is invalid, or not for this user.
+	// ErrUnauthorized is status 401: the token is invalid, or not valid for this user.
 	ErrUnauthorized = errors.New("unauthorized")
-	// ErrForbidden is status 403: the wrong scope, a limit, or a key that is not enabled, depending on the code.
+	// ErrForbidden is status 403. Depending on the code, the scope is wrong, a limit is reached, or the key is not
+	// enabled.
 	ErrForbidden = errors.New("forbidden")
-	// ErrNotFound is status 404, or the code resource-not-found with another status. Two other errors have status 404 and
-	// do not match it: [ErrInvalidAPIKey] and [ErrWrongAPIVersion].
+	// ErrNotFound is status 404, or the code resource-not-found with another status. Two other errors have status 404
+	// and do not match it: [ErrInvalidAPIKey] and [ErrWrongAPIVersion].
 	ErrNotFound = errors.New("not found")
-	// ErrConflict is status 409: the resource exists already.
+	// ErrConflict is status 409: the resource already exists.
 	ErrConflict = errors.New("conflict")
 	// ErrGone is status 410: the resource no longer exists.
 	ErrGone = errors.New("gone")
 	// ErrRequestTooLarge is status 413: the request is too large.
-	ErrRequestTooLarge = errors.New("too large")
+	ErrRequestTooLarge = errors.New("request too large")
 	// ErrTooManyRequests is status 429.
 	ErrTooManyRequests = errors.New("too many requests")
-	// ErrUnavailable is status 502, 503, 504, or 520 to 530, with which content delivery networks report that the server
-	// behind them does not respond.
+	// ErrUnavailable is status 502, 503, 504, or 520 to 530, with which content delivery networks report that the
+	// server behind them does not respond.
 	ErrUnavailable = errors.New("unavailable")
 )
 
-// statusErrors has the errors that depend on a single status alone.
+// statusErrors maps a status to its error. It contains the errors with a single status.
 var statusErrors = map[int]error{
 	http.StatusBadRequest:            ErrBadRequest,
 	http.StatusUnauthorized:          ErrUnauthorized,
@@ -55,35 +55,56 @@ var statusErrors = map[int]error{
 }
 
 var (
-	// ErrInvalidAPIKey is returned if Basiq does not know the API key, or if the key belongs to the other environment. Basiq
-	// responds to POST /token with 404 then.
-	ErrInvalidAPIKey = errors.New("invalid API key: it must be exactly as in Basiq's dashboard")
+	// ErrInvalidAPIKey is returned if the API key does not exist or belongs to the other environment. Basiq then
+	// responds to POST /token with 404.
+	ErrInvalidAPIKey = errors.New("invalid API key: must be exactly as shown in Basiq's dashboard")
 	// ErrTooManyTokenRequests is returned after more than 1,500 token requests in five minutes from this address. Basiq
-	// responds to POST /token with 403 "Invalid request" then. Make one Client and keep it.
+	// then responds to POST /token with 403 "Invalid request". Create one Client and reuse it.
 	ErrTooManyTokenRequests = errors.New("too many token requests")
 	// ErrWrongAPIVersion is returned if the client's API version does not have the operation; see [WithAPIVersion].
-	ErrWrongAPIVersion = errors.New("the client's API version has no such operation; see basiq.WithAPIVersion")
+	ErrWrongAPIVersion = errors.New("operation not available in the client's API version; see basiq.WithAPIVersion")
 	// ErrResponseTooLarge is returned if a response is larger than [WithMaxResponseBytes] allows.
 	ErrResponseTooLarge = errors.New("response too large")
 	// ErrInvalidInput is returned if an argument is invalid. No request was sent.
 	ErrInvalidInput = errors.New("invalid input")
+	// ErrProxyAuth is returned if a proxy responds with 407: the credentials for the proxy are missing or wrong. The
+	// call is not retried, because proxies lock accounts.
+	ErrProxyAuth = errors.New("proxy authentication required")
+	// ErrConsentState is returned if the state in a redirect from the consent page differs from the state that was
+	// sent. Do not use the redirect, because it may be forged.
+	ErrConsentState = errors.New("state in the redirect does not match")
 
 	// errRedirect is the reason of an Error with a status of 3xx.
-	errRedirect = errors.New("redirects are not followed; is the base URL right?")
+	errRedirect = errors.New("unexpected redirect (redirects are not followed)")
 )
 
-// ErrorDetail describes one fault of a request.
+// Errors that end a wait for a job, see [JobsService.Wait].
+var (
+	// ErrMFARequired is returned if the job waits for the user to answer a challenge and [WithMFA] was not given. The
+	// WaitError's Job holds the challenge: call [JobsService.AnswerMFA], then wait again with [WithAnsweredMFA].
+	ErrMFARequired = errors.New("bank requires a second factor from the user; see basiq.WithMFA")
+	// ErrJobQueued is returned if Basiq has queued the job because the institution is unavailable. Basiq retries every
+	// two hours for up to seven days.
+	ErrJobQueued = errors.New("institution unavailable; Basiq has queued the job and retries every two hours")
+	// ErrUserMismatch is returned if the job belongs to a user other than the one of [WithUser].
+	ErrUserMismatch = errors.New("job belongs to another user")
+	// ErrWaitTimeout is returned if the job was not over within [WithMaxWait].
+	ErrWaitTimeout = errors.New("job not over within the maximum wait")
+)
+
+// ErrorDetail describes one problem of a request.
 type ErrorDetail = gen.ErrorDetail
 
 // ErrorSource names the part of the request that an [ErrorDetail] is about.
 type ErrorSource = gen.ErrorSource
 
-// What an Error keeps of a response. Basiq's error bodies are below 1 KiB; the rest is proxies' HTML.
+// The limits of an Error. Error bodies of Basiq are smaller than 1 KiB. Larger bodies are usually the HTML of a proxy.
 const (
 	maxErrorBody    = 16 << 10
 	maxErrorText    = 1 << 10
 	maxErrorDetails = 32
-	// maxParsedErrorBody is far above any error of Basiq's: each byte can cost a hundred in memory.
+	// maxParsedErrorBody is far above the size of Basiq's errors. Each byte can take 100 bytes of memory when it is
+	// parsed.
 	maxParsedErrorBody = 256 << 10
 )
 
@@ -92,27 +113,30 @@ const (
 //
 //nolint:recvcheck // an Error that was copied must print as safely
 type Error struct {
-	// Operation is the name of the Go method that was called, for example "Connections.Get". A page or a document has that
-	// of the operation that it comes from.
+	// Operation is the name of the Go method that was called, for example "Connections.Get". An error of a page or a
+	// document has the name of the operation that returns it.
 	Operation string
-	// StatusCode is the HTTP status. It is below 300 if only the body is unusable: then Basiq has carried out the call.
+	// StatusCode is the HTTP status. It is below 300 if Basiq has carried out the call but the body is unusable.
 	StatusCode int
 	// CorrelationID identifies the response for Basiq's support. It is empty if the response has none.
 	CorrelationID string
-	// Details holds all faults that Basiq lists. It is empty if the body is not Basiq's, for example a proxy's.
+	// Details holds all problems that Basiq lists. It is empty if the body is not a Basiq error, for example if a proxy
+	// sent it.
 	Details []ErrorDetail
 	// RetryAfter is how long to wait, from the header of that name. It is 0 if the response has none.
 	RetryAfter time.Duration
 
-	// A function, because fmt prints unexported fields without asking their type, and follows pointers.
+	// body is a function, because fmt prints unexported fields without calling their methods, and follows pointers.
 	body   func() []byte
 	reason error
-	// maybeApplied is set if an attempt may have been carried out.
+	// isInvalid is set if the response is unusable because of reason.
+	isInvalid bool
+	// maybeApplied is set if Basiq may have carried out an attempt.
 	maybeApplied bool
 }
 
-// keep keeps a bounded copy of a body.
-func (e *Error) keep(body []byte) {
+// setBody stores a copy of the first bytes of a body.
+func (e *Error) setBody(body []byte) {
 	kept := bytes.Clone(body[:min(len(body), maxErrorBody)])
 	e.body = func() []byte { return kept }
 }
@@ -120,24 +144,24 @@ func (e *Error) keep(body []byte) {
 // newError returns the Error of a response with a status that is not 2xx.
 func newError(op *Operation, status int, header http.Header, body []byte) *Error {
 	e := &Error{Operation: op.Name, StatusCode: status, RetryAfter: retryAfter(header, time.Now())}
-	e.keep(body)
+	e.setBody(body)
 	var envelope gen.ErrorResponse
 	if len(body) <= maxParsedErrorBody {
-		// A field of an unexpected kind must not lose the others.
+		// A field of an unexpected kind does not affect the other fields.
 		if _, err := decode(body, &envelope); err != nil {
 			envelope = gen.ErrorResponse{}
 		}
 	}
-	e.CorrelationID = cut(envelope.CorrelationID)
+	e.CorrelationID = truncate(envelope.CorrelationID)
 	e.Details = slices.Clip(envelope.Data[:min(len(envelope.Data), maxErrorDetails)])
 	if len(e.Details) == 0 && envelope.Message != "" {
 		e.Details = []ErrorDetail{{Detail: envelope.Message}}
 	}
 	for i := range e.Details {
 		detail := &e.Details[i]
-		detail.Detail, detail.Code = cmp.Or(detail.Detail, detail.Details), cut(detail.Code)
+		detail.Detail, detail.Code = cmp.Or(detail.Detail, detail.Details), truncate(detail.Code)
 		for _, text := range texts(detail) {
-			*text = cut(*text)
+			*text = truncate(*text)
 		}
 	}
 	e.reason = namedReason(op, e)
@@ -149,10 +173,10 @@ func texts(d *ErrorDetail) [6]*string {
 	return [...]*string{&d.Type, &d.Title, &d.Detail, &d.Details, &d.Source.Parameter, &d.Source.Pointer}
 }
 
-// namedReason returns the error for a status with a meaning of its own.
+// namedReason returns the error for a response with a special meaning, or nil.
 func namedReason(op *Operation, e *Error) error {
 	switch status := e.StatusCode; {
-	case op == opPostToken && status == http.StatusNotFound && e.Code() != "": // and not a proxy that has no such page
+	case op == opPostToken && status == http.StatusNotFound && e.Code() != "": // without a code it may come from a proxy
 		return ErrInvalidAPIKey
 	case op == opPostToken && (status == http.StatusTooManyRequests ||
 		status == http.StatusForbidden && strings.Contains(strings.ToLower(e.Detail()), "invalid request")):
@@ -165,8 +189,8 @@ func namedReason(op *Operation, e *Error) error {
 	return nil
 }
 
-// cut bounds what a server can put into an error.
-func cut(s string) string {
+// truncate limits the length of a text from a server.
+func truncate(s string) string {
 	if len(s) <= maxErrorText {
 		return s
 	}
@@ -192,7 +216,7 @@ func (e *Error) Detail() string { return detailOrTitle(e.first()) }
 
 func detailOrTitle(d ErrorDetail) string { return cmp.Or(d.Detail, d.Title) }
 
-// Body returns the body, or its first 16 KiB. It may repeat what the request held: do not log it.
+// Body returns the body, or its first 16 KiB. Do not log it, because it may repeat secrets of the request.
 func (e *Error) Body() []byte {
 	if e.body == nil {
 		return nil
@@ -204,6 +228,9 @@ func (e *Error) Body() []byte {
 func (e *Error) Error() string {
 	var short [256]byte
 	b := append(append(append(short[:0], "basiq: "...), e.Operation...), ": "...)
+	if e.isInvalid {
+		return singleLine(fmt.Sprintf("%sinvalid response (%d %s): %v", b, e.StatusCode, http.StatusText(e.StatusCode), e.reason))
+	}
 	b = strconv.AppendInt(b, int64(e.StatusCode), 10)
 	if code := e.Code(); code != "" {
 		b = append(append(b, ' '), code...)
@@ -219,7 +246,7 @@ func (e *Error) Error() string {
 	if e.CorrelationID != "" {
 		b = append(append(append(b, " (correlation "...), e.CorrelationID...), ')')
 	}
-	return oneLine(string(b))
+	return singleLine(string(b))
 }
 
 // Format implements [fmt.Formatter]. It prints what Error returns, so that no verb prints the body.
@@ -239,7 +266,7 @@ func (e *Error) LogValue() slog.Value {
 	)
 }
 
-// Is reports whether target is the error of the status, or a [Code] of one of the details.
+// Is reports whether target is the error of the status, or the [Code] of one of the details.
 func (e *Error) Is(target error) bool {
 	if slices.ContainsFunc(e.Details, func(detail ErrorDetail) bool { return Code(detail.Code).is(target) }) {
 		return true
@@ -256,79 +283,9 @@ func (e *Error) Is(target error) bool {
 	return statusErrors[e.StatusCode] == target
 }
 
-// Unwrap returns the error that explains the status, such as [ErrInvalidAPIKey], or why the body is unusable.
+// Unwrap returns the error that explains the status, such as [ErrInvalidAPIKey], or the reason why the body is
+// unusable.
 func (e *Error) Unwrap() error { return e.reason }
-
-// TransportError is the error of a call that got no response. See [MayHaveSucceeded].
-type TransportError struct {
-	// Operation is the name of the Go method that was called, as in [Error].
-	Operation string
-	// Attempts is how many attempts were made. A request that is repeated with a new token belongs to the same attempt.
-	Attempts int
-	// RequestMayHaveBeenReceived reports whether Basiq may have received the request and carried it out. If it is false, there is proof
-	// that no attempt did, and calling again is safe.
-	RequestMayHaveBeenReceived bool
-	// Err is why the last attempt failed: an error of the network, of the context, or of the token request.
-	Err error
-}
-
-func newTransportError(ctx context.Context, call *callState, err error) *TransportError {
-	return &TransportError{
-		Operation: call.operation.Name, Attempts: int(call.attempts.Load()), RequestMayHaveBeenReceived: call.maybeApplied,
-		Err: ownError(ctx, err),
-	}
-}
-
-// Error describes the failure in one line, without the URL.
-func (e *TransportError) Error() string {
-	reason := "unknown error"
-	if e.Err != nil {
-		reason = cut(e.Err.Error())
-	}
-	_, noToken := errors.AsType[*tokenError](e.Err)
-	_, paused := errors.AsType[*ThrottledError](e.Err)
-	switch {
-	case noToken && !e.RequestMayHaveBeenReceived:
-		reason = "no access token: " + reason
-	case paused && e.Attempts == 0:
-		reason = "not sent: " + reason
-	default:
-		attempts, arrived := "attempts", "did not reach Basiq"
-		if e.Attempts == 1 {
-			attempts = "attempt"
-		}
-		if e.RequestMayHaveBeenReceived {
-			arrived = "may have reached Basiq"
-		}
-		reason = fmt.Sprintf("no response after %d %s: %s (the request %s)", e.Attempts, attempts, reason, arrived)
-	}
-	return oneLine("basiq: " + e.Operation + ": " + reason)
-}
-
-// Unwrap returns Err.
-func (e *TransportError) Unwrap() error { return e.Err }
-
-// MayHaveSucceeded reports whether Basiq may have carried out a call whose error is err, or is in err's tree. That is the
-// case if the request may have arrived and got no response ([TransportError]), if the response is 408, 5xx, or an unusable
-// 2xx ([Error]), or if a job has started ([WaitError], [JobError]). After a create, check whether the resource exists
-// before calling again. If it is false, calling again is safe.
-func MayHaveSucceeded(err error) bool {
-	switch e := err.(type) { //nolint:errorlint // the tree is walked here
-	case nil:
-		return false
-	case *WaitError, *JobError:
-		return true
-	case *TransportError: // what is below it has been considered
-		return e != nil && e.RequestMayHaveBeenReceived
-	case *Error:
-		return e != nil && (e.maybeApplied || e.StatusCode < 300 || e.StatusCode == http.StatusRequestTimeout || e.StatusCode >= 500)
-	case interface{ Unwrap() error }:
-		return MayHaveSucceeded(e.Unwrap())
-	case interface{ Unwrap() []error }:
-		return slices.ContainsFunc(e.Unwrap(), MayHaveSucceeded)
-	}
-	return false
-}
 
 // InputError is an invalid argument. No request was sent.
 type InputError struct {
@@ -336,15 +293,22 @@ type InputError struct {
 	Operation string
 	// Argument names the argument.
 	Argument string
-	// Problem describes what is wrong with it. It does not repeat the value.
+	// Problem describes why it is invalid. It does not contain the value.
 	Problem string
 
-	reason error // if Problem is its text
+	// isID is set if Argument is an ID.
+	isID bool
+	// reason is an error with the text of Problem, or nil.
+	reason error
 }
 
 // Error describes the problem in one line.
 func (e *InputError) Error() string {
-	return fmt.Sprintf("basiq: %s: %s: %s", e.Operation, e.Argument, e.Problem)
+	invalid := ""
+	if e.isID {
+		invalid = "invalid "
+	}
+	return fmt.Sprintf("basiq: %s: %s%s: %s", e.Operation, invalid, e.Argument, e.Problem)
 }
 
 // Unwrap returns [ErrWrongAPIVersion] for a call that the client's API version does not have, and nil otherwise.
@@ -357,8 +321,9 @@ func invalidInput(operation, argument, problem string) error {
 	return &InputError{Operation: operation, Argument: argument, Problem: problem}
 }
 
-// oneLine replaces what would break a line of a log: a server's text goes into errors, and errors into logs.
-func oneLine(s string) string {
+// singleLine replaces control characters and line separators with spaces. Errors contain texts of servers and are
+// logged.
+func singleLine(s string) string {
 	if !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' }) {
 		return s
 	}

@@ -52,14 +52,14 @@ func TestErrors_Bodies(t *testing.T) {
 		"mistyped code": {500, `{"correlationId":"abc","data":[{"code":{},"detail":"still here"}]}`, "basiq: Connections.Get: 500: still here (correlation abc)"},
 		"route": {
 			404, "Route not found for this API version.",
-			"basiq: Connections.Get: 404: the client's API version has no such operation; see basiq.WithAPIVersion",
+			"basiq: Connections.Get: 404: operation not available in the client's API version; see basiq.WithAPIVersion",
 		},
 		"two lines":  {400, `{"data":[{"code":"a\r\nb","detail":"c\nd\u0000e"}]}`, "basiq: Connections.Get: 400 a  b: c d e"},
 		"redirected": {302, "", "basiq: Connections.Get: 302: redirects are not followed; is the base URL right?"},
 		"choices":    {300, "", "basiq: Connections.Get: 300: redirects are not followed; is the base URL right?"},
 		"redirected with a body": {
 			302, envelope("moved", "", "elsewhere"),
-			"basiq: Connections.Get: 302 moved: elsewhere: redirects are not followed; is the base URL right? (correlation corr-1)",
+			"basiq: Connections.Get: 302 moved: elsewhere: unexpected redirect (redirects are not followed) (correlation corr-1)",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -91,7 +91,7 @@ func TestErrors_InvalidResponse(t *testing.T) {
 			var failure *basiq.Error
 			require.ErrorAs(t, err, &failure)
 			assert.Equal(t, 200, failure.StatusCode)
-			assert.Contains(t, err.Error(), "basiq: Connections.Get: 200: invalid response: ")
+			assert.Contains(t, err.Error(), "basiq: Connections.Get: invalid response (200 OK): ")
 			assert.Contains(t, err.Error(), c.want)
 			assert.NotContains(t, err.Error(), "secret-value")
 			assert.Equal(t, c.body, string(failure.Body()))
@@ -103,10 +103,10 @@ func TestErrors_InvalidResponse(t *testing.T) {
 		for _, status := range []int{203, 205, 206, 207, 226, 299} {
 			_, client := newStub(t, ok(status, connectionJSON))
 			_, err := client.Connections.Get(t.Context(), userID, connID)
-			require.EqualError(t, err, fmt.Sprintf("basiq: Connections.Get: %d: invalid response: unexpected status", status))
+			require.EqualError(t, err, fmt.Sprintf("basiq: Connections.Get: invalid response (%d %s): unexpected status", status, http.StatusText(status)))
 			assert.True(t, basiq.MayHaveSucceeded(err))
 			err = client.Connections.Delete(t.Context(), userID, connID)
-			require.EqualError(t, err, fmt.Sprintf("basiq: Connections.Delete: %d: invalid response: unexpected status", status))
+			require.EqualError(t, err, fmt.Sprintf("basiq: Connections.Delete: invalid response (%d %s): unexpected status", status, http.StatusText(status)))
 		}
 	})
 	t.Run("user without an ID", func(t *testing.T) {
@@ -114,14 +114,14 @@ func TestErrors_InvalidResponse(t *testing.T) {
 		for _, body := range []string{"null", "{}", `{"id":""}`} {
 			_, client := newStub(t, ok(200, body))
 			_, err := client.Users.Get(t.Context(), userID)
-			require.ErrorContains(t, err, "200: invalid response: missing id")
+			require.ErrorContains(t, err, "invalid response (200 OK): missing id")
 		}
 	})
 	t.Run("job without an ID", func(t *testing.T) {
 		t.Parallel()
 		_, client := newStub21(t, ok(202, `{}`))
 		_, err := client.Connections.Create(t.Context(), userID, login)
-		require.ErrorContains(t, err, "202: invalid response: missing id")
+		require.ErrorContains(t, err, "invalid response (202 Accepted): missing id")
 	})
 }
 

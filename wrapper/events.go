@@ -99,14 +99,14 @@ func (s *EventsService) Page(ctx context.Context, at Cursor, options ...EventLis
 func (s *EventsService) collection(options []EventListOptions) collection[Event] {
 	return collection[Event]{
 		client: s.client, op: opGetEvents, resource: eventResource, options: listOptionsOf(options),
-		request: send(s.client.raw.GetEvents, nil),
+		request: bindInput(s.client.raw.GetEvents, nil),
 	}
 }
 
 // Get returns an event with its Data, which messages to webhooks lack. It may return [ErrNotFound] for events older
 // than seven days. operationId: getEvent, which the documents call getTypeById.
 func (s *EventsService) Get(ctx context.Context, eventID string) (*Event, error) {
-	return get(ctx, s.client, opGetEvent, []id{{"eventID", eventID}}, eventResource, by1(s.client.raw.GetEvent, eventID))
+	return get(ctx, s.client, opGetEvent, []pathParam{{"eventID", eventID}}, eventResource, bindID(s.client.raw.GetEvent, eventID))
 }
 
 // Types returns all event types. operationId: listEventTypes.
@@ -116,7 +116,7 @@ func (s *EventsService) Types(ctx context.Context) iter.Seq2[*EventType, error] 
 
 // Type returns an event type. operationId: getEventTypeById.
 func (s *EventsService) Type(ctx context.Context, eventType EventTypeName) (*EventType, error) {
-	return get(ctx, s.client, opGetEventType, []id{{"eventType", string(eventType)}}, eventTypeResource, by1(s.client.raw.GetEventTypeByID, string(eventType)))
+	return get(ctx, s.client, opGetEventType, []pathParam{{"eventType", string(eventType)}}, eventTypeResource, bindID(s.client.raw.GetEventTypeByID, string(eventType)))
 }
 
 var eventResource = resource[Event]{"event", func(e *Event) (string, string) { return e.Type, e.ID }}

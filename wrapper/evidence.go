@@ -10,9 +10,9 @@ import (
 )
 
 // PassThrough is implemented by a RoundTripper that hands each request to one other RoundTripper, at most once and with
-// the request's context, such as one that adds a header or records a trace. A [Client] takes an error as proof that a
-// request was not sent only from an *http.Transport, or from what wraps one in PassThroughs: any other RoundTripper may
-// have sent the request twice, or elsewhere, and a create is then not retried after any error.
+// the request's context, such as one that adds a header or records a trace. A [Client] accepts an error as proof that a
+// request was not sent only from an *http.Transport, or from PassThroughs that wrap one. Any other RoundTripper may
+// have sent the request twice or to another server. With such a RoundTripper a create is not retried after any error.
 type PassThrough interface {
 	http.RoundTripper
 
@@ -20,7 +20,7 @@ type PassThrough interface {
 	PassThrough() http.RoundTripper
 }
 
-// knownTransport returns the *http.Transport that requests go to, or nil if they may go elsewhere.
+// knownTransport returns the *http.Transport that requests go to, or nil if they may go to another RoundTripper.
 func knownTransport(roundTripper http.RoundTripper) *http.Transport {
 	for range 16 { // more is a loop
 		switch known := roundTripper.(type) {
@@ -37,15 +37,15 @@ func knownTransport(roundTripper http.RoundTripper) *http.Transport {
 	return nil
 }
 
-// refuted reports whether there is proof that the request was not carried out.
-func (x *exchange) refuted(resp *http.Response, err error) bool {
+// notApplied reports whether there is proof that the request was not carried out.
+func (x *exchange) notApplied(resp *http.Response, err error) bool {
 	switch {
 	case err == nil:
 		return rejects(resp.StatusCode)
 	case x.transport == nil:
 		return false
 	case x.conn.Load() == nil:
-		return x.asked.Load() || x.proxyFails(err)
+		return x.connRequested.Load() || x.proxyFails(err)
 	}
 	return unprocessed.MatchString(withoutURL(err).Error()) || isHandshakeAlert(err)
 }
@@ -55,8 +55,8 @@ func rejects(status int) bool {
 	return status >= 300 && status < 500 && status != http.StatusRequestTimeout
 }
 
-// proxyFails reports whether err comes from the transport's Proxy function. net/http calls it before anything else and does
-// not mark its errors.
+// proxyFails reports whether err comes from the transport's Proxy function. net/http calls it first and
+// does not wrap its errors.
 func (x *exchange) proxyFails(err error) bool {
 	if x.transport.Proxy == nil {
 		return false
@@ -65,15 +65,16 @@ func (x *exchange) proxyFails(err error) bool {
 	return proxyErr != nil && withoutURL(err).Error() == proxyErr.Error()
 }
 
-// unprocessed matches the errors with which net/http reports that an HTTP/2 server did not process a request: a stream
-// that was refused, or one after the last that a GOAWAY names. The error with a code is from a connection's first stream.
+// unprocessed matches the errors with which net/http reports that an HTTP/2 server did not process a request: the
+// stream was refused, or it came after the last stream of a GOAWAY. The error with a code occurs on the first stream of
+// a connection.
 var unprocessed = regexp.MustCompile(`^(http2: Transport: cannot retry err \[)?` +
 	`(stream error: stream ID \d+; REFUSED_STREAM(; received from peer)?|http2: Transport received Server's graceful shutdown GOAWAY|` +
 	`http2: Transport received GOAWAY from server ErrCode:[\w ]+)` +
 	`(\] after Request\.Body was written; define Request\.GetBody to avoid this error)?$`)
 
 // handshakeAlerts are the TLS alerts of a server that rejects the client. With TLS 1.3 they arrive after the client has
-// finished its part of the handshake, and sent its request.
+// completed its part of the handshake and has sent its request.
 var handshakeAlerts = []tls.AlertError{
 	40,  // handshake_failure
 	42,  // bad_certificate
@@ -93,7 +94,7 @@ var handshakeAlerts = []tls.AlertError{
 // isHandshakeAlert reports whether err is a TLS alert with which the server rejects the client.
 func isHandshakeAlert(err error) bool {
 	remote, ok := errors.AsType[*net.OpError](err)
-	// crypto/tls keeps the alert in a type of its own with the text of AlertError.
+	// crypto/tls returns the alert as an unexported type with the text of AlertError.
 	return ok && remote.Op == "remote error" && remote.Err != nil && slices.ContainsFunc(handshakeAlerts, func(alert tls.AlertError) bool {
 		return remote.Err.Error() == alert.Error()
 	})

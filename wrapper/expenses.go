@@ -22,21 +22,21 @@ func (s *ExpensesService) Create(ctx context.Context, userID string, request Aff
 	if err := checkSummary(opPostExpenses, request); err != nil {
 		return nil, err
 	}
-	return createSummary(ctx, s.client, opPostExpenses, userID, expensesResource, sendTo(s.client.raw.PostExpenses, userID, request))
+	return createSummary(ctx, s.client, opPostExpenses, userID, expensesResource, bindIDInput(s.client.raw.PostExpenses, userID, request))
 }
 
 // Get returns a summary. operationId: getExpenses.
 //
 // Deprecated: use [ReportsService.Create] with [ReportTypeAffordability] and [ReportSubTypeExpense], or insights.
 func (s *ExpensesService) Get(ctx context.Context, userID, snapshotID string) (*Expenses, error) {
-	return get(ctx, s.client, opGetExpenses, []id{{"userID", userID}, {"snapshotID", snapshotID}}, expensesResource, by2(s.client.raw.GetExpenses, userID, snapshotID))
+	return get(ctx, s.client, opGetExpenses, []pathParam{{"userID", userID}, {"snapshotID", snapshotID}}, expensesResource, bindIDs(s.client.raw.GetExpenses, userID, snapshotID))
 }
 
 // CSV returns a summary as a CSV document, in memory. Errors: [ErrResponseTooLarge]. operationId: getExpenses.
 //
 // Deprecated: use [ReportsService.Create] with [ReportTypeAffordability] and [ReportSubTypeExpense], or insights.
 func (s *ExpensesService) CSV(ctx context.Context, userID, snapshotID string) ([]byte, error) {
-	return getDocument(ctx, s.client, opGetExpenses, []id{{"userID", userID}, {"snapshotID", snapshotID}}, "text/csv", by2(s.client.raw.GetExpenses, userID, snapshotID))
+	return getDocument(ctx, s.client, opGetExpenses, []pathParam{{"userID", userID}, {"snapshotID", snapshotID}}, "text/csv", bindIDs(s.client.raw.GetExpenses, userID, snapshotID))
 }
 
 var expensesResource = resource[Expenses]{"expenses", func(v *Expenses) (string, string) { return v.Type, v.ID }}

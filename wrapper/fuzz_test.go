@@ -184,7 +184,7 @@ var invalidResponse = regexp.MustCompile(`^basiq: [A-Za-z]+\.[A-Za-z]+: 200: inv
 	`not a JSON object`, `(data is )?not a list`, `negative size`, `item [0-9]+: (missing id|resource of another type)`,
 	`invalid character '.{1,10}' .{1,60}`, `unexpected end of JSON input`, `exceeded max depth`, `json: .{1,60}`,
 	`missing [A-Za-z_ ]{1,30}`, `media type is not [a-z/]+`, `empty document`, `not a PDF document`,
-	`response about (another resource|a resource of another type|a job of another connection)`,
+	`resource has another (ID|type)`, `job belongs to another connection`,
 	`invalid link to the next page: [a-zA-Z' ]+`,
 }, "|") + `)$`)
 

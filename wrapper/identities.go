@@ -15,12 +15,12 @@ type IdentitiesService struct{ client *Client }
 
 // List returns the user's identities. Errors: [ErrForbidden]. operationId: getUserIdentities.
 func (s *IdentitiesService) List(ctx context.Context, userID string) iter.Seq2[*Identity, error] {
-	return list(ctx, s.client, opGetUserIdentities, []id{{"userID", userID}}, identityResource, by1(s.client.raw.GetUserIdentities, userID), listOptions[Identity]{})
+	return list(ctx, s.client, opGetUserIdentities, []pathParam{{"userID", userID}}, identityResource, bindID(s.client.raw.GetUserIdentities, userID), listOptions[Identity]{})
 }
 
 // Get returns an identity. operationId: getUserIdentity.
 func (s *IdentitiesService) Get(ctx context.Context, userID, identityID string) (*Identity, error) {
-	return get(ctx, s.client, opGetUserIdentity, []id{{"userID", userID}, {"identityID", identityID}}, identityResource, by2(s.client.raw.GetUserIdentity, userID, identityID))
+	return get(ctx, s.client, opGetUserIdentity, []pathParam{{"userID", userID}, {"identityID", identityID}}, identityResource, bindIDs(s.client.raw.GetUserIdentity, userID, identityID))
 }
 
 var identityResource = resource[Identity]{"identity", func(i *Identity) (string, string) { return i.Type, i.ID }}

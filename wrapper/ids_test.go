@@ -399,7 +399,7 @@ func TestIDs_PathTraversal(t *testing.T) {
 				require.ErrorIs(t, err, basiq.ErrInvalidInput)
 				require.Equal(t, c.operation, input.Operation)
 				require.Equal(t, c.argument, input.Argument)
-				require.Contains(t, err.Error(), "invalid ID")
+				require.Contains(t, err.Error(), ": invalid ")
 				require.Empty(t, w.sent, "%q", id)
 			}
 			for _, id := range []string{"", ".", "..", "a%2fb", "a%2Fb", "%2e%2e", "ä", "refresh", "types", "transactions", "account", "balance", "identity", "income", "expense-ratio"} {

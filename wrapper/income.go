@@ -39,14 +39,14 @@ func (s *IncomeService) Create(ctx context.Context, userID string, request Affor
 	if err := checkSummary(opPostIncome, request); err != nil {
 		return nil, err
 	}
-	return createSummary(ctx, s.client, opPostIncome, userID, incomeResource, sendTo(s.client.raw.PostIncome, userID, request))
+	return createSummary(ctx, s.client, opPostIncome, userID, incomeResource, bindIDInput(s.client.raw.PostIncome, userID, request))
 }
 
 // Get returns a summary. operationId: getIncome.
 //
 // Deprecated: use [ReportsService.Create] with [ReportTypeAffordability] and [ReportSubTypeIncome], or insights.
 func (s *IncomeService) Get(ctx context.Context, userID, snapshotID string) (*Income, error) {
-	return get(ctx, s.client, opGetIncome, []id{{"userID", userID}, {"snapshotID", snapshotID}}, incomeResource, by2(s.client.raw.GetIncome, userID, snapshotID))
+	return get(ctx, s.client, opGetIncome, []pathParam{{"userID", userID}, {"snapshotID", snapshotID}}, incomeResource, bindIDs(s.client.raw.GetIncome, userID, snapshotID))
 }
 
 var incomeResource = resource[Income]{"income", func(v *Income) (string, string) { return v.Type, v.ID }}

@@ -88,15 +88,15 @@ func (s *InsightsService) Page(ctx context.Context, userID string, at Cursor, op
 
 func (s *InsightsService) collection(userID string, options []InsightListOptions) collection[Insight] {
 	return collection[Insight]{
-		client: s.client, op: opListInsights, ids: []id{{"userID", userID}}, resource: insightResource, options: listOptionsOf(options), uncounted: true,
-		request: sendTo(s.client.raw.ListUserInsights, userID, nil),
+		client: s.client, op: opListInsights, ids: []pathParam{{"userID", userID}}, resource: insightResource, options: listOptionsOf(options), uncounted: true,
+		request: bindIDInput(s.client.raw.ListUserInsights, userID, nil),
 	}
 }
 
 // Get returns an insight as it was computed. Errors: [CodeInvalidContent] if the ID is not a UUID. operationId:
 // getInsightById.
 func (s *InsightsService) Get(ctx context.Context, userID, insightID string) (*Insight, error) {
-	return get(ctx, s.client, opGetInsight, []id{{"userID", userID}, {"insightID", insightID}}, insightResource, by2(s.client.raw.GetInsightByID, userID, insightID))
+	return get(ctx, s.client, opGetInsight, []pathParam{{"userID", userID}, {"insightID", insightID}}, insightResource, bindIDs(s.client.raw.GetInsightByID, userID, insightID))
 }
 
 // VerifyAccount compares the number and the type of an account with each account of the user. The Data of the insight
@@ -106,7 +106,7 @@ func (s *InsightsService) VerifyAccount(ctx context.Context, userID string, acco
 	if account.AccountNumber == "" {
 		return nil, invalidInput(opVerifyAccount.Name, "account.AccountNumber", "missing")
 	}
-	return s.verify(ctx, opVerifyAccount, userID, sendTo(s.client.raw.GetAccountInsights, userID, account))
+	return s.verify(ctx, opVerifyAccount, userID, bindIDInput(s.client.raw.GetAccountInsights, userID, account))
 }
 
 // VerifyBalance reports for each account of the user whether its balance is in a range. The Data of the insight has an
@@ -120,7 +120,7 @@ func (s *InsightsService) VerifyBalance(ctx context.Context, userID string, bala
 	if _, ok := balance.Max.Rat(); !ok && balance.Max != "" {
 		return nil, invalidInput(opVerifyBalance.Name, "balance.Max", "not a decimal number")
 	}
-	return s.verify(ctx, opVerifyBalance, userID, sendTo(s.client.raw.GetBalanceInsights, userID, gen.VerifyBalance{Balance: balance}))
+	return s.verify(ctx, opVerifyBalance, userID, bindIDInput(s.client.raw.GetBalanceInsights, userID, gen.VerifyBalance{Balance: balance}))
 }
 
 // VerifyIdentity compares a name, a phone number, an email address and a postal address with the institutions' data about
@@ -131,16 +131,16 @@ func (s *InsightsService) VerifyIdentity(ctx context.Context, userID string, ide
 	if identity == (VerifyIdentity{}) {
 		return nil, invalidInput(opVerifyIdentity.Name, "identity", "all fields are empty")
 	}
-	return s.verify(ctx, opVerifyIdentity, userID, sendTo(s.client.raw.GetIdentityInsights, userID, identity))
+	return s.verify(ctx, opVerifyIdentity, userID, bindIDInput(s.client.raw.GetIdentityInsights, userID, identity))
 }
 
 // verify makes a call whose response is a new insight of a user.
 func (s *InsightsService) verify(ctx context.Context, op *Operation, userID string, request requester) (*Insight, error) {
-	answer, err := s.client.do(ctx, op, []id{{"userID", userID}}, request)
+	resp, err := s.client.do(ctx, op, []pathParam{{"userID", userID}}, request)
 	if err != nil {
 		return nil, err
 	}
-	return insightResource.read(answer, "")
+	return insightResource.read(resp, "")
 }
 
 // maxInsightUsers is the maximum number of users of an insight.
@@ -168,11 +168,11 @@ func (s *InsightsService) Create(ctx context.Context, insight CreateInsight) (*I
 		return nil, invalidInput(opCreateInsight.Name, "insight.Data", "missing")
 	}
 	for _, user := range insight.Users {
-		if err := checkIDs(opCreateInsight, id{"insight.Users", user}); err != nil {
+		if err := checkIDs(opCreateInsight, pathParam{"insight.Users", user}); err != nil {
 			return nil, err
 		}
 	}
-	return get(ctx, s.client, opCreateInsight, nil, insightResource, send(s.client.raw.CreateInsight, insight))
+	return get(ctx, s.client, opCreateInsight, nil, insightResource, bindInput(s.client.raw.CreateInsight, insight))
 }
 
 // Types returns the insight types that [InsightsService.Create] accepts. Preview, outside the stability promise.
@@ -183,7 +183,7 @@ func (s *InsightsService) Types(ctx context.Context) iter.Seq2[*InsightType, err
 
 // Type returns an insight type. Preview, outside the stability promise. operationId: getInsightType.
 func (s *InsightsService) Type(ctx context.Context, typeID InsightTypeID) (*InsightType, error) {
-	return get(ctx, s.client, opInsightType, []id{{"typeID", string(typeID)}}, insightTypeResource, by1(s.client.raw.GetInsightType, string(typeID)))
+	return get(ctx, s.client, opInsightType, []pathParam{{"typeID", string(typeID)}}, insightTypeResource, bindID(s.client.raw.GetInsightType, string(typeID)))
 }
 
 var insightResource = resource[Insight]{"insight", func(i *Insight) (string, string) { return i.Type, i.ID }}

@@ -39,17 +39,17 @@ type InstitutionsService struct{ client *Client }
 
 // List returns the institutions that the options select; see [InstitutionListOptions]. operationId: getInstitutions.
 func (s *InstitutionsService) List(ctx context.Context, options ...InstitutionListOptions) iter.Seq2[*Institution, error] {
-	return list(ctx, s.client, opGetInstitutions, nil, institutionResource, send(s.client.raw.GetInstitutions, nil), listOptionsOf(options))
+	return list(ctx, s.client, opGetInstitutions, nil, institutionResource, bindInput(s.client.raw.GetInstitutions, nil), listOptionsOf(options))
 }
 
 // Get returns an institution, for example "AU00000". operationId: getInstitution.
 func (s *InstitutionsService) Get(ctx context.Context, institutionID string) (*Institution, error) {
-	return get(ctx, s.client, opGetInstitution, []id{{"institutionID", institutionID}}, institutionResource, by1(s.client.raw.GetInstitution, institutionID))
+	return get(ctx, s.client, opGetInstitution, []pathParam{{"institutionID", institutionID}}, institutionResource, bindID(s.client.raw.GetInstitution, institutionID))
 }
 
 // ListPublic is [InstitutionsService.List] without a token. operationId: getPublicInstitutions.
 func (s *InstitutionsService) ListPublic(ctx context.Context, options ...InstitutionListOptions) iter.Seq2[*Institution, error] {
-	return list(ctx, s.client, opGetPublicInstitutions, nil, institutionResource, send(s.client.raw.GetPublicInstitutions, nil), listOptionsOf(options))
+	return list(ctx, s.client, opGetPublicInstitutions, nil, institutionResource, bindInput(s.client.raw.GetPublicInstitutions, nil), listOptionsOf(options))
 }
 
 var institutionResource = resource[Institution]{"institution", func(i *Institution) (string, string) { return i.Type, i.ID }}

@@ -55,16 +55,16 @@ const (
 	MFAMethodSecurityQuestions = gen.MFAMethodSecurityQuestions // personal questions
 )
 
-// Job is work that Basiq does in the background, in steps. The first step that fails ends it. The response of a call that
-// starts a job has only Type, ID and Links; [JobsService.Get] returns the steps.
+// Job is a task that Basiq runs in the background, in steps. It ends with the first step that fails. The response of a
+// call that starts a job has only Type, ID and Links; [JobsService.Get] returns the steps.
 type Job struct {
 	gen.Job
-	// AlreadyRunning is set if a create, update or refresh started no job, because this one was already running. An
-	// earlier attempt of the same refresh may have started it.
+	// AlreadyRunning is set if a create, update or refresh did not start a job, because this job was already running.
+	// An earlier attempt of the same refresh may have started it.
 	AlreadyRunning bool `json:"-"`
 }
 
-// Step returns the step with that title, or nil.
+// Step returns the step with the title, or nil.
 func (j *Job) Step(title JobStepTitle) *JobStep {
 	return j.step(func(step *JobStep) bool { return step.Title == title })
 }
@@ -136,8 +136,8 @@ func (j *Job) UserID() (string, bool) {
 	return userID, userID != ""
 }
 
-// ReportID returns the ID of the report that the job creates. The second result is false if it is not known, and for jobs
-// that are not about a report. The report can be read when the job is done.
+// ReportID returns the ID of the report that the job creates. The second result is false if it is not known, and for
+// jobs that are not about a report. The report can be read when the job is done.
 func (j *Job) ReportID() (string, bool) {
 	if ids := j.linkedIDs(StepCreateReport, reportPath); ids != nil {
 		return ids[0], true
@@ -158,7 +158,8 @@ var (
 	reportPath     = regexp.MustCompile(`^/*reports/([^/]+)/*$`)
 )
 
-// linkedIDs returns the IDs in the link in the step's result if that has the path, or else in the job's own source link.
+// linkedIDs returns the IDs in the link of the step's result if the link has the path, and otherwise the IDs in the
+// source link of the job.
 func (j *Job) linkedIDs(title JobStepTitle, path *regexp.Regexp) []string {
 	links := []string{j.Links.Source}
 	if step := j.Step(title); step != nil && step.Result.First() != nil {
@@ -179,8 +180,8 @@ func (j *Job) linkedIDs(title JobStepTitle, path *regexp.Regexp) []string {
 
 // MFA returns the challenge that waits for the user's answer, or nil. Answer it with [JobsService.AnswerMFA].
 //
-// A challenge is recognized by its content, whatever the state of its step is. It was answered if the step is over, or if a
-// later step has started. Until then MFA returns it also after it was answered; see [WithAnsweredMFA].
+// A challenge is recognized by its content, whatever the state of its step is. It was answered if the step is over, or
+// if a later step has started. Until then MFA returns it also after it was answered; see [WithAnsweredMFA].
 func (j *Job) MFA() *MFAChallenge {
 	result := j.openChallenge()
 	if result == nil {
@@ -222,7 +223,7 @@ func isChallenge(result JobStepResult) bool {
 	return result.Type == "mfa" || result.Method != "" || len(result.Input) > 0 || result.Links.Response != ""
 }
 
-// MFAChallenge is what a bank asks the user while a job runs.
+// MFAChallenge is a challenge of a bank, which the user answers while a job runs.
 type MFAChallenge struct {
 	// JobID is the job that waits for the MFA answers.
 	JobID string
@@ -234,7 +235,7 @@ type MFAChallenge struct {
 	Description string
 	// Questions each need one answer, in this order.
 	Questions []string
-	// ValidFor is the time for the answers, counted from when the challenge was made, usually two minutes. It is 0 if it is
+	// ValidFor is how long the challenge accepts answers after it was created, usually two minutes. It is 0 if it is
 	// not known.
 	ValidFor time.Duration
 }
@@ -257,19 +258,19 @@ type JobError struct {
 // Error describes the failure in one line, with at most 1 KiB of each text.
 func (e *JobError) Error() string {
 	var text strings.Builder
-	text.WriteString("basiq: job " + cmp.Or(cut(e.JobID), "(unknown)") + " failed")
+	text.WriteString("basiq: job " + cmp.Or(truncate(e.JobID), "(unknown)") + " failed")
 	if e.Step != "" {
-		text.WriteString(" at " + cut(string(e.Step)))
+		text.WriteString(" at " + truncate(string(e.Step)))
 	}
 	for _, part := range []string{string(e.Code), cmp.Or(e.Detail, e.Title)} {
 		if part != "" {
-			text.WriteString(": " + cut(part))
+			text.WriteString(": " + truncate(part))
 		}
 	}
 	if e.Err != nil {
 		text.WriteString(": " + strings.TrimPrefix(e.Err.Error(), "basiq: "))
 	}
-	return oneLine(text.String())
+	return singleLine(text.String())
 }
 
 // Unwrap returns Err.
@@ -289,12 +290,12 @@ type jobFields struct {
 // JobsService gets the jobs that Basiq runs in the background, and waits for them.
 type JobsService struct{ client *Client }
 
-// Get returns a job as it is now. If the job has failed, Get returns no error: see [Job.Err].
+// Get returns the current state of a job. If the job has failed, Get returns no error: see [Job.Err].
 //
-// Errors: [ErrInvalidInput], [ErrNotFound]. How long a job can be read is not documented; [JobsService.List] returns
-// the jobs of the last seven days. operationId: getJobs.
+// Errors: [ErrInvalidInput], [ErrNotFound]. Basiq does not document how long it keeps a job; [JobsService.List]
+// returns the jobs of the last seven days. operationId: getJobs.
 func (s *JobsService) Get(ctx context.Context, jobID string) (*Job, error) {
-	return get(ctx, s.client, opGetJob, []id{{"jobID", jobID}}, jobResource, by1(s.client.raw.GetJobs, jobID))
+	return get(ctx, s.client, opGetJob, []pathParam{{"jobID", jobID}}, jobResource, bindID(s.client.raw.GetJobs, jobID))
 }
 
 // List returns the user's jobs of the last seven days that the options select, the most recently changed first; see
@@ -302,7 +303,7 @@ func (s *JobsService) Get(ctx context.Context, jobID string) (*Job, error) {
 //
 // Errors: [ErrInvalidInput], [ErrNotFound] if the user does not exist. operationId: getUserJobs.
 func (s *JobsService) List(ctx context.Context, userID string, options ...JobListOptions) iter.Seq2[*Job, error] {
-	return list(ctx, s.client, opGetUserJobs, []id{{"userID", userID}}, jobResource, sendTo(s.client.raw.GetUserJobs, userID, nil), listOptionsOf(options))
+	return list(ctx, s.client, opGetUserJobs, []pathParam{{"userID", userID}}, jobResource, bindIDInput(s.client.raw.GetUserJobs, userID, nil), listOptionsOf(options))
 }
 
 // AnswerMFA answers the challenge of a user's job, see [Job.MFA], with one answer for each of its Questions, in their
@@ -313,38 +314,39 @@ func (s *JobsService) List(ctx context.Context, userID string, options ...JobLis
 // [ContextWithScope] sets another. Errors: [ErrInvalidInput], [ErrBadRequest], [ErrNotFound]. operationId: postJobMfa.
 func (s *JobsService) AnswerMFA(ctx context.Context, userID, jobID string, answers ...Secret) (*Job, error) {
 	if len(answers) == 0 {
-		return nil, invalidInput(opPostJobMFA.Name, "answers", "give one for each question")
+		return nil, invalidInput(opPostJobMFA.Name, "answers", "one answer is required for each question")
 	}
 	body := gen.MFAAnswer{MFAResponse: make([]api.WireSecret, len(answers))}
 	for i, answer := range answers {
 		if answer.IsZero() {
-			return nil, invalidInput(opPostJobMFA.Name, "answers", fmt.Sprintf("number %d is empty", i+1))
+			return nil, invalidInput(opPostJobMFA.Name, "answers", fmt.Sprintf("MFA answer %d is empty", i+1))
 		}
 		body.MFAResponse[i] = wire(answer)
 	}
 	ctx = contextWithDefaultScope(ctx, ClientAccess(userID))
-	return get(ctx, s.client, opPostJobMFA, []id{{"userID", userID}, {"jobID", jobID}}, jobResource, sendTo(s.client.raw.PostJobMFA, jobID, body))
+	return get(ctx, s.client, opPostJobMFA, []pathParam{{"userID", userID}, {"jobID", jobID}}, jobResource, bindIDInput(s.client.raw.PostJobMFA, jobID, body))
 }
 
 // startJob makes a call whose response is a job: 202 if it was started, 200 if it was already running. connection holds
-// the IDs of the user and the connection that the job must be about if it names any. Each may be empty.
-func startJob(ctx context.Context, c *Client, op *Operation, ids []id, connection [2]string, request requester) (*Job, error) {
-	answer, err := c.do(ctx, op, ids, request)
+// the expected IDs of the user and the connection; each may be empty. They are compared if the job names its
+// connection.
+func startJob(ctx context.Context, c *Client, op *Operation, ids []pathParam, connection [2]string, request requester) (*Job, error) {
+	resp, err := c.do(ctx, op, ids, request)
 	if err != nil {
 		return nil, err
 	}
-	job, err := jobResource.read(answer, "", func(job *Job) error {
+	job, err := jobResource.read(resp, "", func(job *Job) error {
 		userID, connectionID := job.source()
 		if connectionID != "" && (connection[0] != "" && !strings.EqualFold(userID, connection[0]) ||
 			connection[1] != "" && !strings.EqualFold(connectionID, connection[1])) {
-			return errors.New("response about a job of another connection")
+			return errors.New("job belongs to another connection")
 		}
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	job.AlreadyRunning = answer.status == http.StatusOK
+	job.AlreadyRunning = resp.status == http.StatusOK
 	return job, nil
 }
 

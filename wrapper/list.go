@@ -26,11 +26,11 @@ type pageBody[T any] struct {
 
 // readList decodes a list response. It returns an error if the response is not a list. decode may
 // be nil.
-func readList[T any](answer answer, decode func(answer) (*pageBody[T], error)) (*pageBody[T], error) {
+func readList[T any](resp response, decode func(response) (*pageBody[T], error)) (*pageBody[T], error) {
 	if decode == nil {
 		decode = decodeResponse[pageBody[T]]
 	}
-	list, err := decode(answer)
+	list, err := decode(resp)
 	if err != nil {
 		return nil, err
 	}
@@ -43,8 +43,8 @@ func readList[T any](answer answer, decode func(answer) (*pageBody[T], error)) (
 		err = errors.New("missing data")
 	}
 	if err != nil {
-		answer.body.closeConn()
-		return nil, unreadable(answer.op, answer.status, answer.body.bytes(), err)
+		resp.body.closeConn()
+		return nil, invalidResponse(resp.op, resp.status, resp.body.bytes(), err)
 	}
 	return list, nil
 }
@@ -93,7 +93,7 @@ func (h *listHistory[T]) check(c collection[T], page *pageResult[T]) ([]T, error
 	}
 	h.cursors[hash(string(page.query))] = true
 	if page.Next != "" && h.cursors[hash(string(page.Next))] {
-		page.Next, page.err = "", unreadable(c.op, http.StatusOK, nil, fmt.Errorf("%w: refers to a page that was already read", ErrBadPageLink))
+		page.Next, page.err = "", invalidResponse(c.op, http.StatusOK, nil, fmt.Errorf("%w: refers to a page that was already read", ErrBadPageLink))
 	}
 	return page.Items, nil
 }

@@ -48,14 +48,14 @@ func (s *MerchantsService) Search(ctx context.Context, query MerchantQuery) iter
 	return collection[MerchantMatch]{
 		client: s.client, op: opSearchMerchants, query: parameters,
 		resource: resource[MerchantMatch]{"", func(m *MerchantMatch) (string, string) { return "", m.MerchantID }},
-		request:  send(s.client.raw.MerchantSearch, nil),
+		request:  bindInput(s.client.raw.MerchantSearch, nil),
 		key:      func(*MerchantMatch) string { return "" },
 	}.all(ctx)
 }
 
 // Get returns a merchant. operationId: GetMerchantById.
 func (s *MerchantsService) Get(ctx context.Context, merchantID string) (*Merchant, error) {
-	return get(ctx, s.client, opGetMerchant, []id{{"merchantID", merchantID}}, merchantResource, by1(s.client.raw.GetMerchantByID, merchantID))
+	return get(ctx, s.client, opGetMerchant, []pathParam{{"merchantID", merchantID}}, merchantResource, bindID(s.client.raw.GetMerchantByID, merchantID))
 }
 
 var merchantResource = resource[Merchant]{"", func(m *Merchant) (string, string) { return "", m.Merchant.ID }}

@@ -48,17 +48,17 @@ func (op Operation) checkVersion(version APIVersion) error {
 	return &InputError{Operation: op.Name, Argument: "client", Problem: ErrWrongAPIVersion.Error(), reason: ErrWrongAPIVersion}
 }
 
-// A retryRule describes when an operation can be retried. It depends on what the operation does, not on its HTTP method:
-// Basiq uses POST for updates and refreshes.
+// A retryRule describes when an operation can be retried. It depends on what the operation does, not on its HTTP
+// method: Basiq uses POST for updates and refreshes.
 type retryRule uint8
 
 const (
-	// retryIfUnsent allows a retry only if Basiq certainly did not carry out the request. A second connection or user
-	// would do harm, and so would a second MFA answer: banks lock logins that fail too often.
+	// retryIfUnsent allows a retry only if Basiq certainly did not carry out the request. A retry could create a second
+	// connection or user, or send a second MFA answer, and banks lock logins that fail too often.
 	retryIfUnsent retryRule = iota
 	// retryAlways marks an operation that is safe to retry.
 	retryAlways
-	// retryDelete marks an operation that is safe to retry and finds nothing if an earlier attempt was carried out.
+	// retryDelete marks a delete that is safe to retry. A retry gets 404 if an earlier attempt was carried out.
 	retryDelete
 )
 
@@ -84,8 +84,8 @@ var (
 	opGetConsents   = register("getConsents", "Consents.List", http.MethodGet, "/users/{userId}/consents", retryAlways, v30)
 	opDeleteConsent = register("deleteConsent", "Consents.Delete", http.MethodDelete, "/users/{userId}/consents/{consentId}", retryDelete, v30)
 
-	// A user has one link at a time, without an ID in the path. Creating it again would replace a link that the user may
-	// have received, and deleting it again could delete a newer link.
+	// A user has one link at a time, without an ID in the path. Creating it again would replace a link that the user
+	// may have received, and deleting it again could delete a newer link.
 	opPostAuthLink   = register("postAuthLink", "AuthLinks.Create", http.MethodPost, "/users/{userId}/auth_link", retryIfUnsent, v21|v30)
 	opGetAuthLink    = register("getAuthLink", "AuthLinks.Get", http.MethodGet, "/users/{userId}/auth_link", retryAlways, v21|v30)
 	opDeleteAuthLink = register("deleteAuthLink", "AuthLinks.Delete", http.MethodDelete, "/users/{userId}/auth_link", retryIfUnsent, v21|v30)
@@ -124,7 +124,7 @@ var (
 	opGetInstitution        = register("getInstitution", "Institutions.Get", http.MethodGet, "/institutions/{institutionId}", retryAlways, v21|v30)
 	opGetPublicInstitutions = register("getPublicInstitutions", "Institutions.ListPublic", http.MethodGet, "/public/institutions", retryAlways, v21|v30)
 
-	// A summary that is created twice counts twice against the daily limit.
+	// Each summary counts against the daily limit.
 	opGetAffordabilityList    = register("getAffordabilityList", "Affordability.List", http.MethodGet, "/users/{userId}/affordability", retryAlways, v21|v30)
 	opPostAffordability       = register("postAffordability", "Affordability.Create", http.MethodPost, "/users/{userId}/affordability", retryIfUnsent, v21|v30)
 	opGetAffordability        = register("getAffordability", "Affordability.Get", http.MethodGet, "/users/{userId}/affordability/{snapshotId}", retryAlways, v21|v30)
@@ -175,7 +175,7 @@ var (
 	opTestMessage       = register("testMessage", "Webhooks.SendTest", http.MethodPost, "/notifications/messages/test", retryIfUnsent, v30)
 )
 
-// opUnknown is the operation of a request that matches no other. It is not retried.
+// opUnknown is the operation of a request that does not match any operation. It is not retried.
 var opUnknown = &Operation{Name: "Raw"}
 
 // Operations returns all operations that this package supports, in the order of the documents.
@@ -187,8 +187,8 @@ func Operations() []Operation {
 	return all
 }
 
-// Idempotent reports whether the operation is safe to retry after it may have been carried out: after a timeout, a reset,
-// 408 or 5xx. See the section Retries of the package documentation.
+// Idempotent reports whether the operation is safe to retry after it may have been carried out: after a timeout, a
+// reset, 408 or 5xx. See the section Retries of the package documentation.
 func (op Operation) Idempotent() bool { return op.retries != retryIfUnsent }
 
 // public reports whether the operation needs no token.
@@ -208,12 +208,12 @@ func matchOperation(method, path string) *Operation {
 }
 
 func matchPath(template, path string) bool {
-	want, have := strings.Split(template, "/"), strings.Split(path, "/")
-	if len(want) != len(have) {
+	want, got := strings.Split(template, "/"), strings.Split(path, "/")
+	if len(want) != len(got) {
 		return false
 	}
 	for i, segment := range want {
-		if segment != have[i] && !strings.HasPrefix(segment, "{") {
+		if segment != got[i] && !strings.HasPrefix(segment, "{") {
 			return false
 		}
 	}

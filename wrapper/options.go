@@ -22,27 +22,29 @@ type APIVersion string
 const (
 	// APIVersion21 lets the application create and update connections with bank credentials.
 	APIVersion21 APIVersion = "2.1"
-	// APIVersion30 has users connect on Basiq's consent page, and adds consents, events, reports and more. It is the default.
+	// APIVersion30 lets users connect on Basiq's consent page, and adds consents, events, reports and more. It is the
+	// default.
 	APIVersion30 APIVersion = "3.0"
 )
 
-// RetryPolicy specifies how often, and after what delays, a call is retried. The package documentation describes when. A field
-// that is 0 has its default.
+// RetryPolicy specifies how often, and after what delays, a call is retried. The package documentation describes when.
+// A zero field has its default.
 type RetryPolicy struct {
 	// MaxAttempts is the number of attempts in total, from 1 to 10. The default is 4.
 	MaxAttempts int
-	// BaseDelay bounds the first delay, which is drawn at random from 0 to BaseDelay. The bound doubles with each further
-	// delay. The default is 0.5 s.
+	// BaseDelay is the maximum of the first delay, which is a random duration from 0 to BaseDelay. The maximum doubles
+	// with each further delay. The default is 0.5 s.
 	BaseDelay time.Duration
-	// MaxDelay bounds every delay, and is at most an hour. The default is 30 s, or BaseDelay if that is more. If Retry-After
-	// asks for more, the call ends at once with its error.
+	// MaxDelay is the maximum of every delay, at most an hour. The default is 30 s, or BaseDelay if it is longer. If a
+	// Retry-After is longer, the call is not retried.
 	MaxDelay time.Duration
 }
 
 const (
 	maxAttemptsLimit = 10
 	maxDelayLimit    = time.Hour
-	// A page of 500 transactions is a third of a MiB; this leaves room for reports and still bounds a hostile response.
+	// A page of 500 transactions takes a third of a MiB. The limit allows for reports and still limits a hostile
+	// response.
 	defaultBodyLimit = 32 << 20
 )
 
@@ -58,7 +60,7 @@ type config struct {
 	consentURL *url.URL
 	version    APIVersion
 	httpClient *http.Client
-	// uploadClient is for uploads, which take longer than other requests.
+	// uploadClient sends uploads, which take longer than other requests.
 	uploadClient *http.Client
 	product      string
 	retry        RetryPolicy
@@ -80,7 +82,7 @@ func newConfig(apiKey string, options []Option) (config, error) {
 	}
 	for _, option := range append([]Option{WithBaseURL(DefaultBaseURL), WithConsentURL(DefaultConsentURL)}, options...) {
 		if option == nil {
-			return config{}, invalidInput("New", "options", "one of them is nil")
+			return config{}, invalidInput("New", "options", "nil option")
 		}
 		if err := option(&c); err != nil {
 			return config{}, err
@@ -95,20 +97,20 @@ func newConfig(apiKey string, options []Option) (config, error) {
 	return c, nil
 }
 
-// checkAPIKey describes what is wrong with a key, without the key, or returns "".
+// checkAPIKey describes why a key is invalid, without the key, or returns "".
 func checkAPIKey(apiKey string) string {
 	switch {
 	case apiKey == "":
-		return "it is empty; copy the key from Basiq's dashboard"
+		return "must not be empty"
 	case strings.HasPrefix(apiKey, "Basic "):
-		return `it begins with "Basic "; give only what follows`
-	case !inHeader(apiKey):
-		return "it has a space, a line break or a character beyond ASCII; copy the key exactly as the dashboard shows it"
+		return `must not begin with "Basic "`
+	case !isHeaderSafe(apiKey):
+		return "must not contain spaces, line breaks or non-ASCII characters"
 	}
 	return ""
 }
 
-// setting returns an option that is an error unless its argument is valid.
+// setting returns an option that returns an error with problem unless its argument is valid.
 func setting(name string, valid bool, problem string, set func(*config)) Option {
 	return func(c *config) error {
 		if !valid {
@@ -123,12 +125,12 @@ func setting(name string, valid bool, problem string, set func(*config)) Option 
 // [APIVersion30].
 func WithAPIVersion(version APIVersion) Option {
 	return setting("WithAPIVersion", version == APIVersion21 || version == APIVersion30,
-		fmt.Sprintf("%q is not supported; use basiq.APIVersion21 or basiq.APIVersion30", version),
+		fmt.Sprintf("unsupported version %q", version),
 		func(c *config) { c.version = version })
 }
 
-// WithBaseURL sets the URL of the API. The default is [DefaultBaseURL]. It must be an https URL, or an http URL of this
-// machine (localhost, 127.0.0.1, ::1): otherwise the token could be read on its way.
+// WithBaseURL sets the URL of the API. The default is [DefaultBaseURL]. It must be an https URL, or an http URL
+// of this machine (localhost, 127.0.0.1, ::1), so that the token is not sent in clear text.
 func WithBaseURL(baseURL string) Option {
 	u, problem := parseEndpoint(baseURL, DefaultBaseURL)
 	if problem == "" {
@@ -137,52 +139,54 @@ func WithBaseURL(baseURL string) Option {
 	return setting("WithBaseURL", problem == "", problem, func(c *config) { c.baseURL = u })
 }
 
-// WithConsentURL sets the URL of the consent page. The default is [DefaultConsentURL]. As in [WithBaseURL], it must be an
-// https URL, or an http URL of this machine: the user's browser sends a token to it.
+// WithConsentURL sets the URL of the consent page. The default is [DefaultConsentURL]. As in [WithBaseURL], it must be
+// an https URL, or an http URL of this machine, because the user's browser sends a token to it.
 func WithConsentURL(consentURL string) Option {
 	u, problem := parseEndpoint(consentURL, DefaultConsentURL)
 	return setting("WithConsentURL", problem == "", problem, func(c *config) { c.consentURL = u })
 }
 
-// parseEndpoint parses a URL that tokens are sent to. It returns what is wrong with it, or "".
+// parseEndpoint parses a URL that tokens are sent to. It also returns why the URL is invalid, or "".
 func parseEndpoint(text, example string) (u *url.URL, problem string) {
 	u, err := url.Parse(text)
 	switch {
-	case err != nil: // whose text repeats the URL, which may hold a password
-		return nil, "it is not a URL"
+	case err != nil: // the error repeats the URL, which may contain a password
+		return nil, "invalid URL"
 	case u.Host == "" || u.Opaque != "":
-		return nil, "it names no host; give something like " + example
+		return nil, "missing host, for example " + example
 	case u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
-		return nil, "it has a user, a query or a fragment; give something like " + example
+		return nil, "must not contain a user, query or fragment"
 	case u.Path != "" && path.Clean(u.Path) != strings.TrimRight(u.Path, "/") && path.Clean(u.Path) != "/":
-		return nil, "its path has a step or an empty part; give something like " + example
+		return nil, "path must not contain dot segments or empty segments"
 	case !secure(u):
-		return nil, "it is neither https nor http on this machine"
+		return nil, "scheme must be https (http is allowed for localhost only)"
 	}
 	return u, ""
 }
 
-// WithHTTPClient sets the client that sends the requests. It is not modified. Its Timeout bounds one attempt. The default
-// is 30 s, and ten minutes for [StatementsService.Upload]. Its Transport is the place for tracing, proxies and
+// WithHTTPClient sets the client that sends the requests. It is not modified. Its Timeout limits one attempt. The
+// default is 30 s, and ten minutes for [StatementsService.Upload]. Its Transport is the place for tracing, proxies and
 // certificates, and must not allow TLS below 1.2. Its CheckRedirect is not used: a redirect is returned as an [Error].
 //
-// Start from [NewTransport] rather than from an empty http.Transport: without HTTP/2 pings (http.HTTP2Config) a connection
-// that died silently is used until TCP gives up. A RoundTripper that wraps a transport should implement [PassThrough] where
-// that is true; otherwise a create is not retried even if the connection was refused.
+// Start from [NewTransport] rather than from an empty http.Transport. Without HTTP/2 pings (http.HTTP2Config) a dead
+// connection is used until TCP times out. A RoundTripper that wraps a transport should implement [PassThrough] if it
+// satisfies its conditions; otherwise a create is not retried even if the connection was refused.
 func WithHTTPClient(client *http.Client) Option {
 	if client == nil {
-		return setting("WithHTTPClient", false, "it is nil; leave the option out to use the default", nil)
+		return setting("WithHTTPClient", false, "must not be nil", nil)
 	}
 	transport, _ := client.Transport.(*http.Transport)
 	return setting("WithHTTPClient", transport == nil || !allowsOldTLS(transport.TLSClientConfig),
-		"it allows TLS below 1.2; leave MinVersion out, or set it to tls.VersionTLS12",
+		"must not allow TLS versions below 1.2",
 		func(c *config) { c.httpClient = client })
 }
 
-// A Limiter delays requests to stay within a rate limit. [golang.org/x/time/rate.Limiter] implements it; implement your own
-// to share a limit between processes. [CallFromContext] returns the call that waits. It must be safe for concurrent use.
+// A Limiter delays requests to stay within a rate limit. [golang.org/x/time/rate.Limiter] implements it; implement your
+// own to share a limit between processes. [CallFromContext] returns the call that waits. It must be safe for concurrent
+// use.
 type Limiter interface {
-	// Wait returns when a request may be sent, or an error if it may not be sent, because ctx has ended or would end before.
+	// Wait returns when a request may be sent, or an error if it may not be sent, because ctx has ended or would end
+	// before.
 	Wait(ctx context.Context) error
 }
 
@@ -193,10 +197,10 @@ type Limiter interface {
 // By default requests wait only after Basiq responds with 429. Use it if you know your quota. Basiq publishes only the
 // quota of token requests. If limiter returns an error, the request is not sent and the call ends with it.
 //
-// The wait comes before the attempt: middleware, the logger's duration and the attempt's timeout do not include it. An
-// exception is a request that is repeated inside an attempt, because its token was rejected or by middleware.
+// The wait precedes the attempt, so middleware, the logged duration and the timeout of the attempt do not include it.
+// This does not apply to further requests inside an attempt, which are sent after a rejected token or by middleware.
 func WithRateLimit(limiter Limiter) Option {
-	return setting("WithRateLimit", limiter != nil, "it is nil; leave the option out to have no limit",
+	return setting("WithRateLimit", limiter != nil, "must not be nil",
 		func(c *config) { c.limiter = limiter })
 }
 
@@ -206,46 +210,48 @@ func WithRetry(retry RetryPolicy) Option {
 	retry.BaseDelay = cmp.Or(retry.BaseDelay, defaultRetry.BaseDelay)
 	retry.MaxDelay = cmp.Or(retry.MaxDelay, max(defaultRetry.MaxDelay, retry.BaseDelay))
 	if retry.MaxAttempts < 1 || retry.MaxAttempts > maxAttemptsLimit {
-		return setting("WithRetry", false, fmt.Sprintf("MaxAttempts is %d; give 1 to %d", retry.MaxAttempts, maxAttemptsLimit), nil)
+		return setting("WithRetry", false, fmt.Sprintf("MaxAttempts %d out of range [1, %d]", retry.MaxAttempts, maxAttemptsLimit), nil)
 	}
 	return setting("WithRetry", retry.BaseDelay >= 0 && retry.MaxDelay >= retry.BaseDelay && retry.MaxDelay <= maxDelayLimit,
-		"give a BaseDelay of 0 or more, and a MaxDelay from BaseDelay to an hour",
+		"BaseDelay must not be negative and MaxDelay must be in the range [BaseDelay, 1h]",
 		func(c *config) { c.retry = retry })
 }
 
 // WithMiddleware adds middleware around every attempt of every call, the first outermost.
 func WithMiddleware(middleware ...Middleware) Option {
 	hasNil := slices.ContainsFunc(middleware, func(m Middleware) bool { return m == nil })
-	return setting("WithMiddleware", !hasNil, "one of them is nil",
+	return setting("WithMiddleware", !hasNil, "nil middleware",
 		func(c *config) { c.middleware = append(c.middleware, middleware...) })
 }
 
 // WithLogger logs every attempt at level debug: operation, method, path template, attempt, status, duration without any
-// waiting, correlation ID, and the transport's error without the URL. Response fields that are not of the documented kind
-// are logged at level warn, by their path. IDs of people, headers and bodies are never logged. By default nothing is
+// waiting, correlation ID, and the transport's error without the URL. Response fields that are not of the documented
+// kind are logged at level warn, by their path. IDs, headers and bodies are never logged. By default nothing is
 // logged.
 func WithLogger(logger *slog.Logger) Option {
-	return setting("WithLogger", logger != nil, "it is nil; leave the option out to log nothing",
+	return setting("WithLogger", logger != nil, "must not be nil",
 		func(c *config) { c.logger = logger })
 }
 
-// WithUserAgent puts product, for example "acme-lending/2.3", before this package's own name in the User-Agent header.
+// WithUserAgent sets the product, for example "acme-lending/2.3", that precedes the name of this package in the
+// User-Agent header. The default is "" (only this package).
 func WithUserAgent(product string) Option {
 	invalid := strings.ContainsFunc(product, func(r rune) bool { return r < ' ' || r >= 0x7f })
-	return setting("WithUserAgent", product != "" && !invalid, "it is empty or has characters that a header cannot hold",
+	return setting("WithUserAgent", product != "" && !invalid, "must not be empty or contain characters that are invalid in a header",
 		func(c *config) { c.product = product })
 }
 
-// WithMaxResponseBytes sets the largest size of a response body, after decompression. The default is 32 MiB. The error for a
-// larger body is [ErrResponseTooLarge]. It is also returned if the values of a body would take more than about 100 MiB.
+// WithMaxResponseBytes sets the largest size of a response body, after decompression. The default is 32 MiB. The error
+// for a larger body is [ErrResponseTooLarge]. It is also returned if the values of a body would take more than about
+// 100 MiB.
 func WithMaxResponseBytes(limit int64) Option {
-	return setting("WithMaxResponseBytes", limit >= 1, "give at least 1", func(c *config) { c.bodyLimit = limit })
+	return setting("WithMaxResponseBytes", limit >= 1, "must be at least 1", func(c *config) { c.bodyLimit = limit })
 }
 
 // WithTokenSource sets the source of access tokens, for example to share them among processes. By default the client
 // requests them with its API key and keeps them in memory.
 func WithTokenSource(source TokenSource) Option {
-	return setting("WithTokenSource", source != nil, "it is nil; leave the option out to use the API key",
+	return setting("WithTokenSource", source != nil, "must not be nil",
 		func(c *config) { c.tokenSource = source })
 }
 

@@ -100,7 +100,7 @@ type collection[T any] struct {
 	client *Client
 	op     *Operation
 	// ids are those in the path.
-	ids []id
+	ids []pathParam
 	// request requests a page; its query is set afterwards.
 	request  requester
 	resource resource[T]
@@ -112,7 +112,7 @@ type collection[T any] struct {
 	// uncounted is set if the size in a response may not be the number of items on all pages.
 	uncounted bool
 	// decode decodes a page; nil if the page has the structure of a pageBody.
-	decode func(answer answer) (*pageBody[T], error)
+	decode func(resp response) (*pageBody[T], error)
 	// key identifies an item if its ID alone does not; nil if it does. Items with an empty key may repeat.
 	key func(*T) string
 }
@@ -157,18 +157,18 @@ func (c collection[T]) page(ctx context.Context, at Cursor) (*pageResult[T], err
 	if rawOf(ctx) != nil { // it belongs to the caller's goroutine, which this may not be
 		ctx = ContextWithRawJSON(ctx, &raw)
 	}
-	answer, err := c.client.do(ctx, c.op, c.ids, c.request, func(_ context.Context, req *http.Request) error {
+	resp, err := c.client.do(ctx, c.op, c.ids, c.request, func(_ context.Context, req *http.Request) error {
 		req.URL.RawQuery = query
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	defer answer.body.release()
-	if answer.status != http.StatusOK {
-		return nil, unreadable(c.op, answer.status, nil, errors.New("unexpected status of a list"))
+	defer resp.body.release()
+	if resp.status != http.StatusOK {
+		return nil, invalidResponse(c.op, resp.status, nil, errors.New("unexpected status of a list"))
 	}
-	list, err := readList(answer, c.decode)
+	list, err := readList(resp, c.decode)
 	if err != nil {
 		return nil, err
 	}
@@ -176,15 +176,15 @@ func (c collection[T]) page(ctx context.Context, at Cursor) (*pageResult[T], err
 		list.Size = 0
 	}
 	page := &pageResult[T]{Page: Page[T]{Items: list.Data, Total: list.Size}, query: Cursor(query)}
-	if answer.keepRaw(); raw != nil {
+	if resp.storeRaw(); raw != nil {
 		if page.Raw, err = rawItems(raw); err != nil || len(page.Raw) != len(list.Data) {
-			return nil, unreadable(c.op, answer.status, nil, errors.New("list cannot be split into items"))
+			return nil, invalidResponse(c.op, resp.status, nil, errors.New("list cannot be split into items"))
 		}
 		page.body = raw
 	}
 	if valid, err := c.resource.checkItems(list.Data); err != nil {
-		answer.body.closeConn()
-		page.Items, page.err = list.Data[:valid], unreadable(c.op, answer.status, nil, err)
+		resp.body.closeConn()
+		page.Items, page.err = list.Data[:valid], invalidResponse(c.op, resp.status, nil, err)
 		return page, nil
 	}
 	if list.Links.Next != "" {
@@ -193,7 +193,7 @@ func (c collection[T]) page(ctx context.Context, at Cursor) (*pageResult[T], err
 			err = fmt.Errorf("%w: refers to its own page", ErrBadPageLink)
 		}
 		if err != nil {
-			page.err = unreadable(c.op, answer.status, nil, err)
+			page.err = invalidResponse(c.op, resp.status, nil, err)
 			return page, nil
 		}
 		page.Next = next
@@ -262,7 +262,7 @@ func (c collection[T]) all(ctx context.Context) iter.Seq2[*T, error] {
 }
 
 // list returns all items of a collection whose page size cannot be chosen.
-func list[T any](ctx context.Context, c *Client, op *Operation, ids []id, r resource[T], request requester, options listOptions[T]) iter.Seq2[*T, error] {
+func list[T any](ctx context.Context, c *Client, op *Operation, ids []pathParam, r resource[T], request requester, options listOptions[T]) iter.Seq2[*T, error] {
 	return collection[T]{client: c, op: op, ids: ids, resource: r, request: request, options: options}.all(ctx)
 }
 

@@ -7,14 +7,14 @@ import (
 )
 
 // recovered is a panic of a caller's function in a goroutine of this package, where the caller cannot recover it and it
-// would crash the program. It is raised again in the caller's goroutine, with its original stack.
+// would crash the program. raise raises it in the caller's goroutine, with its original stack.
 type recovered struct {
 	value any
 	stack []byte
 }
 
 // errUnfinished is returned if a caller's function called runtime.Goexit.
-var errUnfinished = errors.New("basiq: a function of the caller has ended its goroutine")
+var errUnfinished = errors.New("basiq: a function of the caller called runtime.Goexit")
 
 // catch returns the panic that recover returned, or nil. Deferred functions must call it as catch(recover()), because
 // recover works only if the deferred function calls it directly.
@@ -22,8 +22,8 @@ func catch(value any) *recovered {
 	if value == nil {
 		return nil
 	}
-	if again, ok := value.(*recovered); ok {
-		return again
+	if r, ok := value.(*recovered); ok {
+		return r
 	}
 	return &recovered{value: value, stack: debug.Stack()}
 }

@@ -50,15 +50,15 @@ func (s *PayeesService) Page(ctx context.Context, userID string, at Cursor, opti
 
 func (s *PayeesService) collection(userID string, options []PayeeListOptions) collection[Payee] {
 	return collection[Payee]{
-		client: s.client, op: opGetPayees, ids: []id{{"userID", userID}}, resource: payeeResource, options: listOptionsOf(options),
-		sized: true, uncounted: true, request: sendTo(s.client.raw.GetPayees, userID, nil),
+		client: s.client, op: opGetPayees, ids: []pathParam{{"userID", userID}}, resource: payeeResource, options: listOptionsOf(options),
+		sized: true, uncounted: true, request: bindIDInput(s.client.raw.GetPayees, userID, nil),
 	}
 }
 
 // Get returns a payee with its details. Errors: [CodeParameterNotValid] if the ID is malformed. operationId:
 // GetPayeeDetails.
 func (s *PayeesService) Get(ctx context.Context, userID, payeeID string) (*Payee, error) {
-	return get(ctx, s.client, opGetPayee, []id{{"userID", userID}, {"payeeID", payeeID}}, payeeResource, by2(s.client.raw.GetPayeeDetails, userID, payeeID))
+	return get(ctx, s.client, opGetPayee, []pathParam{{"userID", userID}, {"payeeID", payeeID}}, payeeResource, bindIDs(s.client.raw.GetPayeeDetails, userID, payeeID))
 }
 
 var payeeResource = resource[Payee]{"payee", func(p *Payee) (string, string) { return p.Type, p.ID }}

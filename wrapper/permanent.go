@@ -9,11 +9,7 @@ import (
 	"strings"
 )
 
-// ErrProxyAuth is matched by the error of a call that a proxy rejected with 407: it wants credentials, or others. The
-// call is not retried, because proxies lock accounts.
-var ErrProxyAuth = errors.New("proxy authentication required")
-
-// isPermanent reports whether an attempt failed for a reason that no retry changes.
+// isPermanent reports whether an attempt failed for a reason that retries do not change.
 func isPermanent(last outcome) bool {
 	if dns, ok := errors.AsType[*net.DNSError](last.err); ok {
 		return dns.IsNotFound
@@ -23,14 +19,15 @@ func isPermanent(last outcome) bool {
 	if badCertificate || notTLS || isHandshakeAlert(last.err) || errors.Is(last.err, ErrProxyAuth) {
 		return true
 	}
-	if last.maybeApplied { // then there was a connection, and the rest is about getting one
+	if last.maybeApplied { // there was a connection, and the errors below occur without one
 		return false
 	}
 	text := last.err.Error()
 	return strings.HasPrefix(text, "tls: ") || text == "http: server gave HTTP response to HTTPS client" || isProxyRefusal(text)
 }
 
-// isProxyRefusal reports whether text is how net/http reports a proxy's 4xx response to CONNECT: by the status text alone.
+// isProxyRefusal reports whether text is the error of net/http for a proxy's 4xx response to CONNECT: only the status
+// text.
 func isProxyRefusal(text string) bool {
 	temporary := []int{http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests}
 	for status := 400; status < 500; status++ {

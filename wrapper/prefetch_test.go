@@ -200,7 +200,7 @@ func TestPrefetch_Goexit(t *testing.T) {
 		n++
 		failure = err
 	}
-	require.ErrorContains(t, failure, "has ended its goroutine")
+	require.ErrorContains(t, failure, "called runtime.Goexit")
 	assert.Equal(t, 3, n)
 }
 

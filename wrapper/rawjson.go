@@ -9,28 +9,28 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// ContextWithRawJSON returns a context that makes a call store the JSON of its response in *raw, exactly as Basiq sent it.
-// Use it to keep fields that this version of the package does not know:
+// ContextWithRawJSON returns a context that makes a call store the JSON of its response in *raw, exactly as Basiq sent
+// it. Use it to keep fields that this version of the package does not know:
 //
 //	var raw []byte
 //	account, err := client.Accounts.Get(basiq.ContextWithRawJSON(ctx, &raw), userID, accountID)
 //
-// In a loop over a list, raw is the JSON of the current item. A method that returns a page stores the whole response, and
-// the JSON of each item in [Page].Raw.
+// In a loop over a list, raw is the JSON of the current item. A method that returns a page stores the whole response,
+// and the JSON of each item in [Page].Raw.
 //
-// The call sets raw to nil before it sends a request. It remains nil after an error, for a response that is not JSON, for
-// responses that hold a secret (access tokens, created and updated webhooks), and in methods that poll a job. The slices
-// are copies. Those of one page share their memory. Calls that run concurrently need separate contexts.
+// The call sets raw to nil before it sends a request. It remains nil after an error, for a response that is not JSON,
+// for responses that hold a secret (access tokens, created and updated webhooks), and in methods that poll a job. The
+// slices are copies. The slices of one page share their memory. Calls that run concurrently need separate contexts.
 func ContextWithRawJSON(ctx context.Context, raw *[]byte) context.Context {
 	options, _ := ctx.Value(optionsKey).(callOptions)
 	options.raw = (*rawJSON)(raw)
 	return context.WithValue(ctx, optionsKey, options)
 }
 
-// A rawJSON is where a call stores the JSON of its response; nil if the caller did not ask for it.
+// A rawJSON receives the JSON of a response. It is nil if the caller did not request it.
 type rawJSON []byte
 
-// rawOf returns what [ContextWithRawJSON] put into a context. A nil context, which the call will reject, has nothing.
+// rawOf returns the value of [ContextWithRawJSON], or nil. It accepts a nil context, which the call rejects.
 func rawOf(ctx context.Context) *rawJSON {
 	if ctx == nil {
 		return nil
@@ -51,10 +51,10 @@ func hasSecret(op *Operation) bool {
 	return op == opPostToken || op == opAddWebhook || op == opUpdateWebhook
 }
 
-// keepRaw copies the body of a valid response if the caller asked for it.
-func (a answer) keepRaw() {
-	if a.raw != nil && !hasSecret(a.op) {
-		a.raw.set(bytes.Clone(a.body.bytes()))
+// storeRaw copies the body of a valid response if the caller requested it.
+func (r response) storeRaw() {
+	if r.raw != nil && !hasSecret(r.op) {
+		r.raw.set(bytes.Clone(r.body.bytes()))
 	}
 }
 
@@ -84,7 +84,7 @@ func rawItems(body []byte) ([][]byte, error) {
 			}
 			continue
 		}
-		items = nil // the last of duplicate members counts
+		items = nil // the last of duplicate members is used
 		if decoder.PeekKind() != '[' {
 			items = append(items, next())
 			continue

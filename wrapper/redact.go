@@ -14,30 +14,31 @@ import (
 	"github.com/basiq-go/basiq-go/api"
 )
 
-// redactor takes secrets out of a text. It is a function, so that nothing that prints values, such as a test's diff, prints
-// them.
+// redactor removes secrets from a text. It is a function, so that printing a value that contains it does not print the
+// secrets.
 type redactor func(text string) string
 
 // Shorter secrets are not redacted: they occur in any text.
 const (
-	shortestCredential = 8
-	shortestSecret     = 4
+	minCredentialLength = 8
+	minSecretLength     = 4
 )
 
-// newRedactor returns a redactor for secrets, raw and in the forms in which a server or a transport may repeat them.
+// newRedactor returns a redactor for secrets, raw and in the encodings in which a server or a transport may repeat
+// them.
 func newRedactor(secrets ...string) redactor {
 	var forms []string
 	for _, secret := range secrets {
-		if len(secret) < shortestSecret { // as an API key may be
+		if len(secret) < minSecretLength { // an API key may be short
 			continue
 		}
-		asJSON, _ := json.Marshal(secret) // which does not fail for a string
+		asJSON, _ := json.Marshal(secret) // does not fail for a string
 		for _, quoted := range []string{`"` + secret + `"`, strconv.Quote(secret), string(asJSON)} {
 			form := quoted[1 : len(quoted)-1]
 			forms = append(forms, form, url.QueryEscape(form), url.PathEscape(form), base64.StdEncoding.EncodeToString([]byte(form)))
 		}
 	}
-	// The longest first: one may begin with another.
+	// The longest come first, because one form may be a prefix of another.
 	slices.SortFunc(forms, func(a, b string) int { return len(b) - len(a) })
 	pairs := make([]string, 0, 2*len(forms))
 	for _, form := range forms {
@@ -46,40 +47,40 @@ func newRedactor(secrets ...string) redactor {
 	return strings.NewReplacer(pairs...).Replace
 }
 
-// redactorOf returns a redactor for what a request carried: its authorization, and the secrets in its body. They are read
-// with the first text and not before, because most requests that fail are retried and leave no error.
-func redactorOf(req *http.Request, authorization []string) redactor {
-	var made struct {
+// requestRedactor returns a redactor for the secrets of a request: its authorization, and the secrets in its body. They
+// are not read before the first text, because most failed requests are retried and do not cause an error.
+func requestRedactor(req *http.Request, authorization []string) redactor {
+	var state struct {
 		sync.Mutex
 		secrets []string
 		read    bool
 		hide    redactor
 	}
 	return func(text string) string {
-		made.Lock()
-		defer made.Unlock()
-		if !made.read {
-			made.secrets, made.read = secretsOf(req, authorization), true
+		state.Lock()
+		defer state.Unlock()
+		if !state.read {
+			state.secrets, state.read = requestSecrets(req, authorization), true
 		}
-		// No form of a secret is shorter than the secret: most texts need no further look.
-		if !slices.ContainsFunc(made.secrets, func(secret string) bool { return len(secret) <= len(text) }) {
+		// No form of a secret is shorter than the secret: most texts are shorter.
+		if !slices.ContainsFunc(state.secrets, func(secret string) bool { return len(secret) <= len(text) }) {
 			return text
 		}
-		if made.hide == nil {
-			made.hide = newRedactor(made.secrets...)
+		if state.hide == nil {
+			state.hide = newRedactor(state.secrets...)
 		}
-		return made.hide(text)
+		return state.hide(text)
 	}
 }
 
-func secretsOf(req *http.Request, authorization []string) []string {
+func requestSecrets(req *http.Request, authorization []string) []string {
 	var secrets []string
 	for _, value := range authorization {
-		if _, credential, _ := strings.Cut(value, " "); len(credential) >= shortestCredential {
+		if _, credential, _ := strings.Cut(value, " "); len(credential) >= minCredentialLength {
 			secrets = append(secrets, credential)
 		}
 	}
-	if req.GetBody == nil || strings.HasPrefix(req.Header.Get("Content-Type"), "multipart/") { // an upload holds none
+	if req.GetBody == nil || strings.HasPrefix(req.Header.Get("Content-Type"), "multipart/") { // an upload contains no secrets
 		return secrets
 	}
 	var sent struct {
@@ -91,15 +92,15 @@ func secretsOf(req *http.Request, authorization []string) []string {
 		_ = body.Close()
 	}
 	for _, wire := range append(sent.MFAResponse, sent.LoginID, sent.Password, sent.SecondaryLoginID, sent.SecurityCode, sent.UserToken) {
-		if secret := wire.Reveal(); len(secret) >= shortestSecret {
+		if secret := wire.Reveal(); len(secret) >= minSecretLength {
 			secrets = append(secrets, secret)
 		}
 	}
 	return secrets
 }
 
-// redact takes secrets out of an error. A code of plain words stays, whatever password is one of them: programs decide by
-// it. Body stays too.
+// redact removes secrets from an error. A code of letters and hyphens is not redacted, even if it contains a password,
+// because programs compare it. Body is not redacted.
 func (e *Error) redact(hide redactor) {
 	e.CorrelationID = hide(e.CorrelationID)
 	for i := range e.Details {

@@ -19,7 +19,7 @@ const (
 
 // Refresh is the result of [ConnectionsService.RefreshIfStale].
 type Refresh struct {
-	Connection *Connection // as it was before
+	Connection *Connection // its state before the refresh
 	Job        *Job        // the job that fetches the data, or nil
 	Skipped    RefreshSkip // the reason if Job is nil
 }
@@ -31,7 +31,7 @@ type Refresh struct {
 // [ConnectionsService.Refresh]. operationIds: getConnection, refreshConnection.
 func (s *ConnectionsService) RefreshIfStale(ctx context.Context, userID, connectionID string, age time.Duration) (*Refresh, error) {
 	const name = "Connections.RefreshIfStale"
-	if err := checkIDs(&Operation{Name: name}, id{"userID", userID}, id{"connectionID", connectionID}); err != nil {
+	if err := checkIDs(&Operation{Name: name}, pathParam{"userID", userID}, pathParam{"connectionID", connectionID}); err != nil {
 		return nil, err
 	}
 	if age <= 0 {

@@ -179,24 +179,24 @@ func (s *ReportsService) Create(ctx context.Context, report CreateReport) (*Job,
 	if report.Filters == nil {
 		report.Filters = []ReportFilter{} // Basiq requires a list.
 	}
-	return startJob(ctx, s.client, opCreateReport, nil, [2]string{}, send(s.client.raw.CreateReport, report))
+	return startJob(ctx, s.client, opCreateReport, nil, [2]string{}, bindInput(s.client.raw.CreateReport, report))
 }
 
 // Get returns a report. Its Data, and parts of it, are nil if the response does not contain them. A report can be read
 // until the ExpiresAt that [ReportsService.List] returns. Errors: [ErrResponseTooLarge]. operationId: retrieveReport.
 func (s *ReportsService) Get(ctx context.Context, reportID string) (*Report, error) {
-	return get(ctx, s.client, opRetrieveReport, []id{{"reportID", reportID}}, reportResource, by1(s.client.raw.RetrieveReport, reportID))
+	return get(ctx, s.client, opRetrieveReport, []pathParam{{"reportID", reportID}}, reportResource, bindID(s.client.raw.RetrieveReport, reportID))
 }
 
 // PDF returns a report as a PDF document, in memory. A report that is too large for a PDF can still be read with
 // [ReportsService.Get]. Errors: [ErrResponseTooLarge]. operationId: retrieveReport.
 func (s *ReportsService) PDF(ctx context.Context, reportID string) ([]byte, error) {
-	return getDocument(ctx, s.client, opRetrieveReport, []id{{"reportID", reportID}}, mediaPDF, by1(s.client.raw.RetrieveReport, reportID))
+	return getDocument(ctx, s.client, opRetrieveReport, []pathParam{{"reportID", reportID}}, mediaPDF, bindID(s.client.raw.RetrieveReport, reportID))
 }
 
 // Delete deletes a report. operationId: deleteReport.
 func (s *ReportsService) Delete(ctx context.Context, reportID string) error {
-	return doNoContent(ctx, s.client, opDeleteReport, []id{{"reportID", reportID}}, by1(s.client.raw.DeleteReport, reportID))
+	return doNoContent(ctx, s.client, opDeleteReport, []pathParam{{"reportID", reportID}}, bindID(s.client.raw.DeleteReport, reportID))
 }
 
 // Transactions returns the transactions of a report that the options select; see [ReportTransactionListOptions].
@@ -212,9 +212,9 @@ func (s *ReportsService) TransactionsPage(ctx context.Context, reportID string, 
 
 func (s *ReportsService) transactions(reportID string, options []ReportTransactionListOptions) collection[ReportTransaction] {
 	return collection[ReportTransaction]{
-		client: s.client, op: opReportTransactions, ids: []id{{"reportID", reportID}}, options: listOptionsOf(options),
+		client: s.client, op: opReportTransactions, ids: []pathParam{{"reportID", reportID}}, options: listOptionsOf(options),
 		resource: resource[ReportTransaction]{"transaction", func(t *ReportTransaction) (string, string) { return t.Type, t.ID }},
-		request:  sendTo(s.client.raw.RetrieveReportTransactions, reportID, nil),
+		request:  bindIDInput(s.client.raw.RetrieveReportTransactions, reportID, nil),
 	}
 }
 
@@ -227,11 +227,11 @@ func (s *ReportsService) Types(ctx context.Context) iter.Seq2[*ReportType, error
 
 // Type returns a report type. operationId: retrieveSpecificReportType.
 func (s *ReportsService) Type(ctx context.Context, reportTypeID string) (*ReportType, error) {
-	answer, err := s.client.do(ctx, opReportType, []id{{"reportTypeID", reportTypeID}}, by1(s.client.raw.RetrieveSpecificReportType, reportTypeID))
+	resp, err := s.client.do(ctx, opReportType, []pathParam{{"reportTypeID", reportTypeID}}, bindID(s.client.raw.RetrieveSpecificReportType, reportTypeID))
 	if err != nil {
 		return nil, err
 	}
-	reportType, err := reportTypeResource.read(answer, reportTypeID)
+	reportType, err := reportTypeResource.read(resp, reportTypeID)
 	if err != nil {
 		return nil, err
 	}

@@ -276,7 +276,7 @@ func TestReports_Type_ListWithID(t *testing.T) {
 	const envelope = `{"type":"list","id":"x1","data":[{"type":"event-type","id":"x1","description":"d"}]}`
 	_, client := newStub(t, ok(200, envelope))
 	_, err := client.Events.Type(t.Context(), "x1")
-	require.ErrorContains(t, err, "response about a resource of another type")
+	require.ErrorContains(t, err, "resource has another type")
 
 	_, client = newStub(t, ok(200, `{"type":"list","data":[`+envelope+`]}`))
 	for reportType, err := range client.Reports.Types(t.Context()) {

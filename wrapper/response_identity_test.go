@@ -28,7 +28,7 @@ func TestResponseIdentity_AnotherResource(t *testing.T) {
 			require.ErrorAs(t, err, &failure)
 			assert.Equal(t, operation, failure.Operation)
 			assert.Equal(t, 200, failure.StatusCode)
-			assert.Contains(t, err.Error(), "invalid response: response about ")
+			assert.Regexp(t, `: invalid response \(20[0-2] [A-Z][a-z]*\w*\): (resource has|job belongs to) another `, err.Error())
 			assert.NotContains(t, err.Error(), "victim")
 			assert.Empty(t, failure.Body(), "data of another resource must not be kept")
 			assert.True(t, basiq.MayHaveSucceeded(err))
@@ -157,7 +157,7 @@ func TestResponseIdentity_StrayResponse(t *testing.T) {
 			require.NoError(t, err, "must use a new connection")
 			require.Equal(t, id, user.ID)
 		} else {
-			require.ErrorContains(t, err, "response about another resource")
+			require.ErrorContains(t, err, "resource has another ID")
 		}
 	}
 }
@@ -175,7 +175,7 @@ func TestResponseIdentity_ConnectionClosed(t *testing.T) {
 	client, err := basiq.New(testKey, basiq.WithBaseURL(address), basiq.WithTokenSource(fixedTokens("token-1")))
 	require.NoError(t, err)
 	_, err = client.Users.Get(t.Context(), userID)
-	require.ErrorContains(t, err, "response about another resource")
+	require.ErrorContains(t, err, "resource has another ID")
 	for range 3 {
 		_, err = client.Users.Get(t.Context(), userID)
 		require.NoError(t, err)
@@ -197,7 +197,7 @@ func TestResponseIdentity_NoContent(t *testing.T) {
 		for _, body := range []string{"<html>login</html>", "OK", "\ufeff<!doctype html>", "404 page not found"} {
 			_, client := newStub(t, ok(200, body))
 			err := remove(client)
-			require.ErrorContains(t, err, "basiq: "+name+": 200: invalid response: unexpected response body")
+			require.ErrorContains(t, err, "basiq: "+name+": invalid response (200 OK): unexpected response body")
 			assert.True(t, basiq.MayHaveSucceeded(err))
 		}
 		for _, body := range []string{"", "  \n", "{}", `{"type":"list"}`, "[]"} {

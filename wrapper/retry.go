@@ -25,10 +25,11 @@ func newRetrier(next Doer, config config) *retrier {
 // outcome is the result of one attempt.
 type outcome struct {
 	resp *http.Response
-	// err is the reason for a missing response, or for a body that ended early.
+	// err is the reason why the response is missing or its body is incomplete.
 	err error
-	// sent is set if a request was handed to the http.Client, maybeApplied if it may have been carried out.
-	sent, maybeApplied bool
+	// handedToTransport is set if a request was handed to the http.Client, maybeApplied if Basiq may have carried it
+	// out.
+	handedToTransport, maybeApplied bool
 	// waited is how long requests inside the attempt waited for the rate limit or a token.
 	waited time.Duration
 }
@@ -36,9 +37,9 @@ type outcome struct {
 // Do sends req and returns the last attempt's response, with its body in memory, or its error.
 func (r *retrier) Do(req *http.Request) (*http.Response, error) {
 	call := callFrom(req.Context())
-	if call == nil || !call.claimed.CompareAndSwap(false, true) { // a call through Raw
+	if call == nil || !call.owned.CompareAndSwap(false, true) { // a call through Raw
 		req, call = withCall(req, r.config.baseURL)
-		call.claimed.Store(true)
+		call.owned.Store(true)
 	}
 	if err := call.operation.checkVersion(r.config.version); err != nil {
 		closeBody(req)
@@ -50,7 +51,7 @@ func (r *retrier) Do(req *http.Request) (*http.Response, error) {
 		record, err := r.prepare(ctx, call)
 		if err != nil {
 			closeBody(req)
-			return heldBack(ctx, call, last, err)
+			return throttledResult(ctx, call, last, err)
 		}
 		if last.resp != nil {
 			bodyOf(last.resp).release()
@@ -66,13 +67,13 @@ func (r *retrier) Do(req *http.Request) (*http.Response, error) {
 			if !sleep(ctx, delay) {
 				return nil, interrupted(ctx, call, last)
 			}
-			retry = r.budget.spend() // not before: a caller that leaves during the wait spends nothing
+			retry = r.budget.spend() // after the wait, because a call that is canceled during the wait must not spend a retry
 		}
 		if !retry {
 			if last.resp == nil {
 				return nil, newTransportError(ctx, call, last.err)
 			}
-			return last.resp, nil // even if its body broke off: the status counts
+			return last.resp, nil // even if its body is incomplete, because the status is known
 		}
 		if req, err = rewind(req); err != nil {
 			return nil, newTransportError(ctx, call, err)
@@ -91,29 +92,28 @@ func (r *retrier) prepare(ctx context.Context, call *callState) (*attempt, error
 	return record, err
 }
 
-// heldBack returns the result of a call that may not be sent, or not be retried: last is its last attempt, if there was
-// one.
-func heldBack(ctx context.Context, call *callState, last outcome, err error) (*http.Response, error) {
+// throttledResult returns the result of a call whose next attempt must not be sent. last is its last attempt, or zero.
+func throttledResult(ctx context.Context, call *callState, last outcome, err error) (*http.Response, error) {
 	switch retried := last.resp != nil || last.err != nil; {
 	case retried && ctx.Err() != nil:
 		return nil, interrupted(ctx, call, last)
 	case last.resp != nil:
-		return last.resp, nil // Basiq's own response says more
+		return last.resp, nil // the response of Basiq is more specific
 	}
 	return nil, newTransportError(ctx, call, err)
 }
 
-// attempt sends req once and reads the response into memory, so that a response that breaks off counts as a failed
-// attempt and nothing of it is left on the connection.
+// attempt sends req once and reads the response into memory, so that an incomplete response counts as a failed
+// attempt and no part of a response is left on the connection.
 func (r *retrier) attempt(req *http.Request, call *callState, record *attempt) (out outcome) {
 	ctx := req.Context()
 	if ctx.Err() != nil {
 		closeBody(req)
-		return outcome{err: endedError(ctx)}
+		return outcome{err: contextError(ctx)}
 	}
 	defer func() {
 		record.end(&out)
-		out.err = ownError(ctx, out.err)
+		out.err = withoutCause(ctx, out.err)
 	}()
 	resp, err := r.next.Do(req.WithContext(record)) //nolint:contextcheck // the record is the attempt's context
 	switch {
@@ -133,8 +133,8 @@ func (r *retrier) attempt(req *http.Request, call *callState, record *attempt) (
 	return outcome{resp: resp, err: body.err}
 }
 
-// interrupted returns the error of a call whose context ended while it waited to retry. It wraps the last attempt's error
-// and the context's.
+// interrupted returns the error of a call whose context ended while it waited to retry. It wraps the last attempt's
+// error and the context's.
 func interrupted(ctx context.Context, call *callState, last outcome) error {
 	var failure error
 	if last.resp == nil {
@@ -144,9 +144,9 @@ func interrupted(ctx context.Context, call *callState, last outcome) error {
 		defer body.release()
 		failure = call.failure(last.resp.StatusCode, last.resp.Header, body.bytes())
 	}
-	prefix, ended := "basiq: "+call.operation.Name+": ", endedError(ctx)
+	prefix, ended := "basiq: "+call.operation.Name+": ", contextError(ctx)
 	return &safeError{
-		text: oneLine(prefix + ended.Error() + ", while waiting to retry after " + strings.TrimPrefix(failure.Error(), prefix)),
+		text: singleLine(prefix + ended.Error() + ", while waiting to retry after " + strings.TrimPrefix(failure.Error(), prefix)),
 		tree: []error{failure, ended}, timeout: errors.Is(ended, context.DeadlineExceeded),
 	}
 }
@@ -162,71 +162,73 @@ func (r *retrier) nextDelay(req *http.Request, call *callState, last outcome) (t
 		}
 		return 0, false
 	}
-	if call.options.once || attempts >= r.config.retry.MaxAttempts || asked > r.config.retry.MaxDelay || ctx.Err() != nil || !rewindable(req) {
+	if call.options.noRetry || attempts >= r.config.retry.MaxAttempts || asked > r.config.retry.MaxDelay || ctx.Err() != nil || !rewindable(req) {
 		return 0, false
 	}
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= delay {
-		return 0, false // the last error says more than the deadline would
+		return 0, false // the last error is more specific than the error of the deadline
 	}
 	return delay, r.budget.left()
 }
 
-// observeThrottling holds the other calls of an operation if Basiq throttles it.
+// observeThrottling delays the other calls of an operation if Basiq throttles it.
 func (r *retrier) observeThrottling(call *callState, last outcome, delay, asked time.Duration) {
 	if last.resp == nil {
 		return
 	}
-	status, most := last.resp.StatusCode, r.config.retry.MaxDelay
+	status, limit := last.resp.StatusCode, r.config.retry.MaxDelay
 	if call.operation == opPostToken && status == http.StatusForbidden &&
 		errors.Is(call.failure(status, nil, bodyOf(last.resp).bytes()), ErrTooManyTokenRequests) {
-		status, asked, most = http.StatusTooManyRequests, tokenRequestsHold, tokenRequestsHold
+		status, asked, limit = http.StatusTooManyRequests, tokenRequestsHold, tokenRequestsHold
 	}
-	r.throttle.observe(call.operation, status, asked, delay, most)
+	r.throttle.observe(call.operation, status, asked, delay, limit)
 }
 
 // shouldRetry reports whether an outcome is a temporary failure and the operation is safe to retry.
 func shouldRetry(op *Operation, last outcome) bool {
 	safe := op.Idempotent() || !last.maybeApplied
 	if last.resp == nil {
-		// A token request has its own retries, and what was not handed to the http.Client was rejected by middleware.
+		// A failed token request was already retried. A request that was not handed to the http.Client was rejected by
+		// middleware.
 		_, noToken := errors.AsType[*tokenError](last.err)
-		return safe && last.sent && !noToken && !isPermanent(last)
+		return safe && last.handedToTransport && !noToken && !isPermanent(last)
 	}
 	switch status := last.resp.StatusCode; {
 	case status == http.StatusTooManyRequests, status == http.StatusTooEarly, status == http.StatusMisdirectedRequest:
-		return safe // refused unread
+		return safe // Basiq did not process the request
 	case errors.Is(last.err, ErrResponseTooLarge):
 		return false
 	case status == http.StatusRequestTimeout, status >= 500 && status != http.StatusNotImplemented:
 		return op.Idempotent()
 	case last.err != nil && (status < 300 || status == http.StatusUnauthorized || status == http.StatusForbidden):
-		return op.Idempotent() // a 401 or 403 that broke off may have been about the token
+		return op.Idempotent() // an incomplete 401 or 403 may mean that the token is invalid
 	}
 	return false
 }
 
-// delay returns how long to wait after an attempt that has failed, and how much of that Basiq has asked for.
+// delay returns how long to wait after a failed attempt, and the delay that Basiq has requested.
 func (p RetryPolicy) delay(attempt int, last outcome) (delay, asked time.Duration) {
 	if last.resp != nil && (last.resp.StatusCode >= 300 || last.err != nil) {
 		asked = retryAfter(last.resp.Header, time.Now())
 	}
 	if asked > 0 {
-		// Not before the time asked for, and not all callers at once then.
+		// The jitter prevents that all callers retry at the end of the requested delay.
 		return min(asked+p.jitter(), p.MaxDelay), asked
 	}
 	return p.backoff(attempt), 0
 }
 
-// backoff draws the delay after an attempt: full jitter, so that calls that failed together are not retried together.
+// backoff returns a random delay after an attempt, with full jitter, so that calls that failed together are not retried
+// together.
 func (p RetryPolicy) backoff(attempt int) time.Duration {
-	most := p.BaseDelay
+	limit := p.BaseDelay
 	for range attempt - 1 {
-		most = min(2*most, p.MaxDelay)
+		limit = min(2*limit, p.MaxDelay)
 	}
-	return rand.N(most + 1) //nolint:gosec // spreads load; secrecy is not wanted
+	return rand.N(limit + 1) //nolint:gosec // the delay does not have to be unpredictable
 }
 
-// jitter draws a delay that keeps callers apart that would all return at the same time.
+// jitter returns a random delay for callers that would otherwise continue at the same time.
 func (p RetryPolicy) jitter() time.Duration { return p.backoff(1) }
 
 // sleep waits, and reports false if the context ended first.
@@ -252,7 +254,7 @@ func rewindable(req *http.Request) bool {
 	return req.Body == nil || req.Body == http.NoBody || req.GetBody != nil
 }
 
-// rewind returns the request with its body at the start again. It must be rewindable.
+// rewind returns a copy of the request with a new body. The request must be rewindable.
 func rewind(req *http.Request) (*http.Request, error) {
 	if req.Body == nil || req.Body == http.NoBody {
 		return req, nil
@@ -266,7 +268,7 @@ func rewind(req *http.Request) (*http.Request, error) {
 	return rewound, nil
 }
 
-// log records an attempt. Only what is on this list may be logged: no part of the request, and no ID.
+// log logs an attempt. Only the attributes below may be logged: no part of the request, and no ID of a person.
 func (r *retrier) log(ctx context.Context, call *callState, last outcome, took time.Duration) {
 	if !r.config.logger.Enabled(ctx, slog.LevelDebug) {
 		return
@@ -284,12 +286,12 @@ func (r *retrier) log(ctx context.Context, call *callState, last outcome, took t
 		attributes = append(attributes, slog.Int("status", status))
 		if status >= 300 {
 			if id := call.failure(status, nil, bodyOf(last.resp).bytes()).CorrelationID; id != "" {
-				attributes = append(attributes, slog.String("correlation_id", oneLine(id)))
+				attributes = append(attributes, slog.String("correlation_id", singleLine(id)))
 			}
 		}
 	}
 	if last.err != nil {
-		attributes = append(attributes, slog.String("error", oneLine(cut(last.err.Error()))))
+		attributes = append(attributes, slog.String("error", singleLine(truncate(last.err.Error()))))
 	}
 	r.config.logger.LogAttrs(ctx, slog.LevelDebug, "basiq call", attributes...)
 }

@@ -841,7 +841,7 @@ func TestRetry_TruncatedResponse(t *testing.T) {
 		var failure *basiq.Error
 		require.ErrorAs(t, err, &failure)
 		assert.Equal(t, 202, failure.StatusCode)
-		assert.Contains(t, err.Error(), "202: invalid response")
+		assert.Contains(t, err.Error(), "invalid response (202 Accepted)")
 		require.ErrorIs(t, err, errReset)
 		assert.Len(t, s.seen(), 1)
 	})

@@ -7,19 +7,19 @@ import (
 	"time"
 )
 
-// maxRetryAfter bounds what Retry-After can say. More would overflow a Duration at some point.
+// maxRetryAfter limits the delay of a Retry-After header. Longer delays could overflow a Duration.
 const maxRetryAfter = 365 * 24 * time.Hour
 
-// retryAfter returns how long a response asks to wait: 0 if it has no Retry-After header that can be read. The header
-// holds seconds, of which some servers send fractions, or a date, which is compared with the server's own clock where the
-// response has a Date.
+// retryAfter returns the delay that a response requests, or 0 if the Retry-After header is missing or invalid. The
+// header holds seconds, which some servers send with fractions, or a date. A date is compared with the Date of the
+// response if there is one.
 func retryAfter(header http.Header, now time.Time) time.Duration {
 	value := strings.TrimSpace(header.Get("Retry-After"))
 	if value == "" {
 		return 0
 	}
 	if strings.Trim(value, "0123456789.") == "" {
-		seconds, _ := strconv.ParseFloat(value, 64) // 0 if it is not a number, infinite if it has too many digits
+		seconds, _ := strconv.ParseFloat(value, 64) // 0 for an invalid number, infinity for too many digits
 		return time.Duration(min(seconds, maxRetryAfter.Seconds()) * float64(time.Second))
 	}
 	date, err := http.ParseTime(value)

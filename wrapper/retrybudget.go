@@ -2,16 +2,17 @@ package basiq
 
 import "sync"
 
-// retryBudget keeps retries from making an outage worse. A retry that helps its call costs nothing, so that occasional
-// failures are always retried. The others are limited to a tenth of the calls that get a response below 500.
+// retryBudget prevents retries from making an outage worse. A retry after which its call gets a response below 500
+// costs nothing, so occasional failures are always retried. Other retries are limited to a tenth of the calls that get
+// such a response.
 type retryBudget struct {
 	mu sync.Mutex
 	// spent is in tenths of a retry. A call that gets a response below 500 earns a tenth.
 	spent int
 }
 
-// budgetSize is how many retries can be spent before any are earned: enough for the calls in flight when a connection
-// breaks that they share.
+// budgetSize is how many retries can be spent before any are earned. It allows for the calls in flight on a shared
+// connection that breaks.
 const budgetSize = 100
 
 // left reports whether a retry can be spent.
@@ -21,7 +22,7 @@ func (b *retryBudget) left() bool {
 	return b.spent+10 <= 10*budgetSize
 }
 
-// spend spends a retry, and reports false if none is left.
+// spend spends a retry. It reports false if no retry is left.
 func (b *retryBudget) spend() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -16,10 +16,10 @@ import (
 	"syscall"
 )
 
-// ownError returns err without what a context's cause brought into it: with errgroup the cause is the error of another
-// call, and errors.Is would find it. If ctx has ended and err is its cause, or wraps it, the result has err's text and
-// unwraps to ctx.Err().
-func ownError(ctx context.Context, err error) error {
+// withoutCause returns err without the errors that come from a context's cause. With errgroup the cause is the error of
+// another call, and errors.Is would match it. If ctx has ended and err is its cause, or wraps it, the result has err's
+// text and unwraps to ctx.Err().
+func withoutCause(ctx context.Context, err error) error {
 	ended := ctx.Err()
 	if err == nil || ended == nil {
 		return err
@@ -28,35 +28,35 @@ func ownError(ctx context.Context, err error) error {
 	if sameError(cause, ended) {
 		return err
 	}
-	borrowed := false
+	fromCause := false
 	walkErrors(cause, func(other error) {
-		walkErrors(err, func(node error) { borrowed = borrowed || sameError(node, other) && !sameError(node, ended) })
+		walkErrors(err, func(node error) { fromCause = fromCause || sameError(node, other) && !sameError(node, ended) })
 	})
-	if !borrowed {
+	if !fromCause {
 		return err
 	}
-	return newSafeError(cut(err.Error()), ended)
+	return newSafeError(truncate(err.Error()), ended)
 }
 
-// endedError returns the error of a context that has ended, with its cause as text.
-func endedError(ctx context.Context) error {
+// contextError returns the error of a context that has ended, with its cause as text.
+func contextError(ctx context.Context) error {
 	ended, cause := ctx.Err(), context.Cause(ctx)
 	if sameError(cause, ended) {
 		return ended
 	}
-	return newSafeError(ended.Error()+": "+cut(cause.Error()), ended)
+	return newSafeError(ended.Error()+": "+truncate(cause.Error()), ended)
 }
 
-// safeError is an error with a text of its own, and a tree of what programs decide by. It is a [net.Error].
+// safeError is an error with its own text and a tree of errors that programs may match. It implements [net.Error].
 type safeError struct {
 	text    string
 	timeout bool
 	tree    []error
-	// is is a function, so that nothing that prints or unwraps the error comes upon the original.
+	// is matches the original error. It is a function, so that printing or unwrapping does not reveal the original.
 	is func(target error) bool
 }
 
-// newSafeError returns an error with a text and one error below it.
+// newSafeError returns an error with a text that wraps err.
 func newSafeError(text string, err error) *safeError {
 	return &safeError{text: text, timeout: errors.Is(err, context.DeadlineExceeded), tree: []error{err}}
 }
@@ -73,7 +73,7 @@ func walkErrors(err error, visit func(error)) {
 		return
 	}
 	visit(err)
-	switch wrapper := err.(type) { //nolint:errorlint // the tree is walked here
+	switch wrapper := err.(type) { //nolint:errorlint // this function walks the tree
 	case interface{ Unwrap() error }:
 		walkErrors(wrapper.Unwrap(), visit)
 	case interface{ Unwrap() []error }:
@@ -85,10 +85,10 @@ func walkErrors(err error, visit func(error)) {
 
 // sameError reports whether both are the same value.
 func sameError(a, b error) bool {
-	return reflect.TypeOf(a) == reflect.TypeOf(b) && reflect.ValueOf(a).Comparable() && a == b //nolint:errorlint // the value is meant, not the tree
+	return reflect.TypeOf(a) == reflect.TypeOf(b) && reflect.ValueOf(a).Comparable() && a == b //nolint:errorlint // compares the value, not the tree
 }
 
-// withoutURL returns a transport's error without the URL, which holds the IDs of users.
+// withoutURL returns a transport's error without the URL, which contains IDs of users.
 func withoutURL(err error) error {
 	for {
 		withURL, ok := errors.AsType[*url.Error](err)
@@ -99,15 +99,15 @@ func withoutURL(err error) error {
 	}
 }
 
-// kinds are the errors of the standard library whose identity means something and whose text holds nothing of a response.
-var kinds = []error{
+// safeErrors are errors of the standard library that programs match and whose texts contain no part of a response.
+var safeErrors = []error{
 	context.Canceled, context.DeadlineExceeded, io.EOF, io.ErrUnexpectedEOF, io.ErrClosedPipe, net.ErrClosed, os.ErrDeadlineExceeded,
 }
 
 var quoted = regexp.MustCompile(`"(?:[^"\\]|\\.)*"`)
 
-// sanitizeError takes out of a transport's error what must not be shown: the URL, the request's secrets, and, if the
-// error may be about a response, what net/http quotes of it, in which a server may have repeated a secret.
+// sanitizeError removes from a transport's error the URL and the secrets of the request. If the error may be about a
+// response, it also removes the parts that net/http quotes, because a server may have repeated a secret in them.
 func sanitizeError(err error, hide redactor, ofResponse bool) error {
 	err = withoutURL(err)
 	sanitized := &safeError{
@@ -117,8 +117,8 @@ func sanitizeError(err error, hide redactor, ofResponse bool) error {
 	changed := false
 	walkErrors(err, func(node error) {
 		changed = changed || sanitizeText(node, hide, ofResponse) != node.Error()
-		_, errno := node.(syscall.Errno) //nolint:errorlint // the tree is walked here
-		if errno || slices.ContainsFunc(kinds, func(kind error) bool { return sameError(kind, node) }) {
+		_, errno := node.(syscall.Errno) //nolint:errorlint // this function walks the tree
+		if errno || slices.ContainsFunc(safeErrors, func(kind error) bool { return sameError(kind, node) }) {
 			sanitized.tree = append(sanitized.tree, node)
 		}
 		if timeout, ok := node.(interface{ Timeout() bool }); ok {
@@ -139,7 +139,7 @@ func sanitizeText(err error, hide redactor, ofResponse bool) string {
 			return "invalid HTTP response"
 		}
 	}
-	if hide != nil { // before quotes are cut out, because a secret may contain one
+	if hide != nil { // before quoted parts are removed, because a secret may contain a quote
 		text = hide(text)
 	}
 	if ofResponse {

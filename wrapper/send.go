@@ -15,11 +15,12 @@ import (
 	"time"
 )
 
-// sender is the innermost stage of the chain: it waits for the rate limit, hands requests to the http.Client and records
-// whether they may have been carried out.
+// sender is the innermost stage of the chain. It waits for the rate limit, hands requests to the http.Client and
+// records whether Basiq may have carried them out.
 type sender struct {
 	client, uploads http.Client
-	// The clients' own Timeouts. net/http would spend a goroutine and two timers on each.
+	// timeout and uploadTimeout are the Timeouts of the clients, which would cost a goroutine and two timers per
+	// request.
 	timeout, uploadTimeout time.Duration
 	limiter                Limiter
 	// accept and userAgent are headers, ready for every request.
@@ -28,8 +29,8 @@ type sender struct {
 	http1 atomic.Bool
 }
 
-// newSender returns a sender whose clients follow no redirects. The API has none, and net/http would send a body with a
-// bank's password to any host, and turn a DELETE into a GET whose 200 looks like success.
+// newSender returns a sender whose clients follow no redirects. The API sends none. net/http would send a body with
+// a bank password to any host, and change a DELETE to a GET whose 200 looks like success.
 func newSender(config config) *sender {
 	agent := fmt.Sprintf("%s basiq-go/%s (%s; %s)", config.product, Version, runtime.Version(), runtime.GOOS)
 	s := &sender{
@@ -46,8 +47,8 @@ func newSender(config config) *sender {
 
 var noCache = []string{"no-cache"}
 
-// send sends a copy of req with the authorization, or with none. The response refers to req and not to the copy, because
-// middleware and callers of Raw get it.
+// send sends a copy of req with the Authorization header, if there is one. The response refers to req instead of the
+// copy, because middleware and callers of Raw receive it.
 func (s *sender) send(req *http.Request, call *callState, record *attempt, authorization []string) (*http.Response, error) {
 	ctx := req.Context()
 	err := s.waitForLimit(ctx, record)
@@ -65,18 +66,18 @@ func (s *sender) send(req *http.Request, call *callState, record *attempt, autho
 	x := &exchange{ctx: ctx, timeout: timeout, transport: knownTransport(client.Transport), req: req}
 	x.wire = s.wireRequest(ctx, req, call, x, authorization)
 	resp, err := client.Do(x.wire)
-	if x.refuted(resp, err) {
-		record.refute()
+	if x.notApplied(resp, err) {
+		record.markNotApplied()
 	}
 	if err != nil {
-		err = x.explain(nameProxyError(err))
+		err = x.sanitize(nameProxyError(err))
 	}
 	if resp != nil {
 		x.http1 = resp.ProtoMajor == 1
 		s.http1.Store(x.http1)
 		resp.Request = req
 		x.body, resp.Body = resp.Body, x
-		if resp.Body == nil { // as a transport of the caller's may leave it
+		if resp.Body == nil { // a transport of the caller may return no body
 			x.body = http.NoBody
 		}
 	} else {
@@ -104,25 +105,25 @@ func limit(ctx context.Context, limiter Limiter) error {
 		return nil
 	}
 	if err := limiter.Wait(ctx); err != nil {
-		return fmt.Errorf("rate limit: %w", ownError(ctx, err))
+		return fmt.Errorf("rate limit: %w", withoutCause(ctx, err))
 	}
 	return nil
 }
 
-// wireRequest returns the request as it goes to the http.Client.
+// wireRequest returns the request that is handed to the http.Client.
 func (s *sender) wireRequest(ctx context.Context, req *http.Request, call *callState, x *exchange, authorization []string) *http.Request {
 	x.bounded, x.cancel = context.WithTimeout(ctx, x.timeout)
-	x.trace.GetConn = func(string) { x.asked.Store(true) }
+	x.trace.GetConn = func(string) { x.connRequested.Store(true) }
 	x.trace.GotConn = func(info httptrace.GotConnInfo) { x.conn.Store(&info.Conn) }
 	wire := req.WithContext(httptrace.WithClientTrace(x.bounded, &x.trace)) //nolint:contextcheck // it is derived from ctx
 	wire.Header = s.header(req.Header, authorization)
 	if call.operation == opGetJob || call.operation == opPostToken {
-		wire.Header["Cache-Control"] = noCache // a cached job would never end, and a cached token expires unnoticed
+		wire.Header["Cache-Control"] = noCache // a cached job would never end, and a cached token could have expired
 	}
 	if call.operation.retries != retryAlways && !s.http1.Load() {
-		// On HTTP/2 net/http replays a request that it can rewind after RST_STREAM with PROTOCOL_ERROR, which does not
-		// prove that the server ignored it (golang.org/issue/47635). The retrier retries what is proven to be unprocessed,
-		// and interprets the 404 of a retried delete.
+		// On HTTP/2 net/http resends a rewindable request after RST_STREAM with PROTOCOL_ERROR, which does not prove
+		// that the server ignored it (golang.org/issue/47635). The retrier retries requests that the server did not
+		// process, and interprets the 404 of a retried delete.
 		wire.GetBody = nil
 		if wire.Body == nil || wire.Body == http.NoBody {
 			wire.Body = io.NopCloser(strings.NewReader(""))
@@ -148,30 +149,29 @@ func (s *sender) header(given http.Header, authorization []string) http.Header {
 
 // exchange is one request on the wire, and the body of its response.
 type exchange struct {
-	ctx, bounded context.Context //nolint:containedctx // it lives as long as the request
+	ctx, bounded context.Context //nolint:containedctx // the contexts end with the request
 	cancel       context.CancelFunc
 	timeout      time.Duration
-	// transport is nil if the http.Client's transport is not one whose behavior is known.
+	// transport is the *http.Transport that sends the request, or nil if it is not known; see knownTransport.
 	transport *http.Transport
 	req, wire *http.Request
 	body      io.ReadCloser
 	http1     bool
 
 	trace httptrace.ClientTrace
-	// asked is set once the transport has been asked for a connection, conn once it has one.
-	asked atomic.Bool
-	conn  atomic.Pointer[net.Conn]
+	// connRequested is set once the transport needs a connection, conn once it has one.
+	connRequested atomic.Bool
+	conn          atomic.Pointer[net.Conn]
 }
 
-// redactor returns a redactor for what the request carried.
-func (x *exchange) redactor() redactor { return redactorOf(x.req, x.wire.Header["Authorization"]) }
+// redactor returns a redactor for the secrets of the request.
+func (x *exchange) redactor() redactor { return requestRedactor(x.req, x.wire.Header["Authorization"]) }
 
-// explain returns the error of a request without what belongs to others: the URL, secrets, and the cause with which a
-// context was canceled.
-func (x *exchange) explain(err error) error {
+// sanitize returns the error of a request without the URL, secrets and the cause of the context.
+func (x *exchange) sanitize(err error) error {
 	switch {
 	case x.ctx.Err() != nil:
-		return endedError(x.ctx)
+		return contextError(x.ctx)
 	case x.bounded.Err() != nil:
 		return newSafeError(fmt.Sprintf("no complete response within %v", x.timeout), context.DeadlineExceeded)
 	}
@@ -182,12 +182,12 @@ func (x *exchange) explain(err error) error {
 func (x *exchange) Read(p []byte) (int, error) {
 	n, err := x.body.Read(p)
 	if err != nil && !errors.Is(err, io.EOF) {
-		err = x.explain(err)
+		err = x.sanitize(err)
 	}
 	return n, err
 }
 
-// Close closes the response's body and ends the time that the request has.
+// Close closes the response's body and cancels the timeout of the request.
 func (x *exchange) Close() error {
 	defer x.cancel()
 	return x.body.Close()

@@ -26,7 +26,7 @@ type source struct {
 	panicked atomic.Pointer[recovered]
 }
 
-var errStreamRead = errors.New("stream has been read and cannot be read again")
+var errStreamRead = errors.New("stream was already read")
 
 // rewindable reports whether the file can be read by another attempt.
 func (s *source) rewindable() bool { return s.stream == nil || !s.started.Load() }
@@ -43,8 +43,8 @@ func (s *source) open() (io.ReadCloser, error) {
 	return file, err
 }
 
-// streamBody is a request body that is read in a goroutine, so that it ends with its context even while a Read of the
-// stream blocks: net/http would wait for that Read.
+// streamBody is a request body that is read in its own goroutine. It ends with its context even while a Read of the
+// stream blocks; net/http would wait for that Read.
 type streamBody struct {
 	*io.PipeReader
 	source *source
@@ -53,7 +53,8 @@ type streamBody struct {
 	run    func()
 }
 
-// newStreamBody returns a body that reads whole, which contains file. timeout bounds the reading, unless it is 0.
+// newStreamBody returns a body that reads whole, which contains file. timeout limits the time to read it unless it is
+// 0.
 func newStreamBody(ctx context.Context, timeout time.Duration, whole io.Reader, s *source, file io.Closer) *streamBody {
 	reader, writer := io.Pipe()
 	return &streamBody{PipeReader: reader, source: s, file: file, run: func() {
@@ -63,7 +64,7 @@ func newStreamBody(ctx context.Context, timeout time.Duration, whole io.Reader, 
 		}
 		ctx, cancel := withOptionalTimeout(ctx, timeout)
 		stop := context.AfterFunc(ctx, func() { _ = writer.CloseWithError(ctx.Err()) })
-		// The goroutine ends with the stream, or with the first Read of the stream that returns after the body was closed.
+		// The goroutine ends at the end of the stream, or when a Read returns after the body was closed.
 		go func() {
 			err := s.copy(writer, whole)
 			stop()
@@ -74,20 +75,20 @@ func newStreamBody(ctx context.Context, timeout time.Duration, whole io.Reader, 
 	}}
 }
 
-// copy copies the body to the pipe. It recovers a panic of the caller's Read: in this goroutine the caller could not
-// recover it, and it would crash the program.
+// copy copies the body to the pipe. It recovers a panic of the caller's Read, because the caller could not recover a
+// panic in this goroutine and the program would crash.
 func (s *source) copy(writer *io.PipeWriter, whole io.Reader) (err error) {
 	defer func() {
 		if panicked := catch(recover()); panicked != nil {
 			s.panicked.Store(panicked)
-			err = errors.New("panic while the file was read")
+			err = errors.New("panic while reading the file")
 		}
 	}()
 	_, err = io.Copy(writer, struct{ io.Reader }{whole})
 	return err
 }
 
-// withOptionalTimeout returns a context that ends with ctx, and after timeout, unless that is 0.
+// withOptionalTimeout returns a context that ends with ctx, and after timeout unless timeout is 0.
 func withOptionalTimeout(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
 	if timeout > 0 {
 		return context.WithTimeout(ctx, timeout)

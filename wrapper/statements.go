@@ -22,20 +22,23 @@ type Statement struct {
 	// Name is the name of a PDF or CSV file, such as "march.pdf". Its directory is not sent. Required.
 	Name string
 	// Content is the file, which is read while it is sent and never kept in memory. An *os.File, *bytes.Reader,
-	// *strings.Reader or *io.SectionReader is sent whole, whatever its offset, and its offset is neither used nor changed:
-	// one value can be uploaded by several calls at once, and again by a retry. Any other reader is a stream, which can be
-	// sent once; so is a [mime/multipart.File] that the form keeps in memory. Content is not closed. If the call ends early,
-	// one Read of a stream may still be in progress. Exactly one of Content and Open is required.
+	// *strings.Reader or *io.SectionReader is sent from the start, and its offset is neither used nor changed. One
+	// value can be uploaded by several calls concurrently, and again by a retry. Any other reader is a stream, which
+	// can be sent once. A [mime/multipart.File] that the form keeps in memory is a stream too. Content is not closed.
+	// If the call ends early, one Read of a stream may still be in progress. Exactly one of Content and Open is
+	// required.
 	Content io.Reader
-	// Open opens the file once for each attempt, so that a stream can be retried. Each reader that it returns is read from
-	// its offset and closed exactly once. An error of Open fails the call; errors.Is finds it.
+	// Open opens the file once for each attempt, so that a stream can be retried. Each reader that it returns is read
+	// from its offset and closed exactly once. If Open returns an error, the call fails with an error that wraps it.
 	Open func() (io.ReadCloser, error)
 	// Size is the number of bytes, if it is known and Content or Open returns a stream. Examples are files of
-	// [mime/multipart.FileHeader]. Without Size a stream is sent without a length. A file of another length is an error.
+	// [mime/multipart.FileHeader]. Without Size a stream is sent without a length. A file of another length is an
+	// error.
 	Size int64
 }
 
-// maxStatement is far above the size of any statement. Adding the length of a form to it does not overflow.
+// maxStatement is far above the size of any statement. The sum of maxStatement and the length of a form does not
+// overflow.
 const maxStatement = 1 << 40
 
 // StatementsService uploads bank statements, in place of a connection to a bank.
@@ -44,8 +47,8 @@ type StatementsService struct{ client *Client }
 // Upload sends a bank statement and returns a reference to the job that reads its accounts and transactions. The job
 // usually takes 10 to 30 seconds; follow it with [JobsService.Wait].
 //
-// Basiq's limit for the size of a file is not documented. With the default http.Client an upload has ten minutes, with
-// one given to [WithHTTPClient] that client's Timeout. The context also limits it.
+// Basiq's limit for the size of a file is not documented. The timeout of an upload is ten minutes, or the Timeout of
+// the client of [WithHTTPClient]. The context also limits an upload.
 //
 // The upload is retried only if the request was certainly not carried out and the file can be read again: see
 // [Statement.Content] and [Statement.Open]. A stream that cannot be reopened is sent after the server has accepted the
@@ -53,10 +56,10 @@ type StatementsService struct{ client *Client }
 //
 // Errors: [ErrRequestTooLarge], and [ErrBadRequest] with a code such as [CodeInstitutionNotSupported],
 // [CodeBankStatementNotSupported], [CodeBankStatementParsingError], [CodeBankStatementNewProduct], [CodeEmptyFile] or
-// [CodeRowCountExceeded]. Faults inside the file may also fail the job. operationId: createStatement.
+// [CodeRowCountExceeded]. A problem with the content of the file may also fail the job. operationId: createStatement.
 func (s *StatementsService) Upload(ctx context.Context, userID string, statement Statement) (*Job, error) {
 	op := opCreateStatement
-	if err := checkIDs(op, id{"userID", userID}, id{"statement.InstitutionID", statement.InstitutionID}); err != nil {
+	if err := checkIDs(op, pathParam{"userID", userID}, pathParam{"statement.InstitutionID", statement.InstitutionID}); err != nil {
 		return nil, err
 	}
 	name := path.Base(strings.ReplaceAll(statement.Name, `\`, "/"))

@@ -10,23 +10,23 @@ import (
 	"time"
 )
 
-// What keeps a client from sending too much:
+// These limits prevent a client from sending too many requests:
 //
-//   - Retry-After: the retrier waits as long as a response asks for. More than [RetryPolicy].MaxDelay ends the call.
-//   - Throttling, in this file: after a 429, or a 503 with Retry-After, all calls of the operation wait, not only the one
+//   - Retry-After: the retrier waits for the delay that a response requests. A delay above [RetryPolicy].MaxDelay ends the
+//     call.
+//   - Throttling, in this file: after a 429, or a 503 with Retry-After, all calls of the operation wait, not only the call
 //     that got the response.
-//   - The retry budget (retrybudget.go): at most 100 retries that did not help their call, plus one for every ten calls
-//     that get a response below 500 that is not retried. It limits how much retries multiply an outage.
+//   - The retry budget (retrybudget.go): at most 100 unsuccessful retries, plus one for every ten calls that get a response
+//     below 500. It limits how much retries multiply an outage.
 //   - The token bucket (auth.go): a burst of at most 100 token requests, and two a second after that.
-//   - [WithRateLimit]: the caller's own limit, for every request.
+//   - [WithRateLimit]: the limit of the caller, for every request.
 //
-// Before a retry, a call waits for Retry-After or the backoff, if the budget has a retry left. Before each attempt it waits
-// while its operation is throttled, then for the rate limit. A token request also waits for the bucket. The time of an
-// attempt excludes all of these waits.
+// Before a retry, a call waits for Retry-After or the backoff, if the budget has a retry left. Before each attempt it
+// waits while its operation is throttled, then for the rate limit. A token request also waits for the bucket. The time
+// of an attempt excludes all of these waits.
 
-// ThrottledError reports that a call was not sent, because Basiq recently throttled another call of the same operation for
-// longer than this call can wait. It is the Err of a [TransportError], and matches [ErrTooManyRequests] or
-// [ErrUnavailable], by StatusCode.
+// ThrottledError reports that a call was not sent, because Basiq throttles its operation for longer than the call can
+// wait. It is the Err of a [TransportError], and matches [ErrTooManyRequests] or [ErrUnavailable], by StatusCode.
 type ThrottledError struct {
 	// RetryAfter is how long the operation is still throttled.
 	RetryAfter time.Duration
@@ -36,7 +36,7 @@ type ThrottledError struct {
 	tokens bool
 }
 
-// Error says for how long the operation is still throttled.
+// Error returns the status and how long the operation is still throttled.
 func (e *ThrottledError) Error() string {
 	return fmt.Sprintf("operation throttled by Basiq (status %d) for another %v", e.status(), e.RetryAfter.Round(time.Millisecond))
 }
@@ -48,9 +48,9 @@ func (e *ThrottledError) Is(target error) bool {
 	return e.tokens && target == ErrTooManyTokenRequests || (&Error{StatusCode: e.status()}).Is(target)
 }
 
-// throttle remembers which operations Basiq throttles.
+// throttle records which operations Basiq throttles.
 type throttle struct {
-	// policy bounds holds: no server can hold an operation for longer than MaxDelay, and no call waits for longer.
+	// policy limits holds. An operation is not held for longer than MaxDelay, and a call does not wait for longer.
 	policy RetryPolicy
 
 	// held is set while holds has entries, so that other calls take no lock.
@@ -61,24 +61,24 @@ type throttle struct {
 
 // hold is the throttling of one operation.
 type hold struct {
-	// until is when the hold ends, asked the end that Basiq has asked for.
+	// until is when the hold ends. asked is the end that Basiq has requested.
 	until, asked time.Time
 	status       int
-	// streak counts the responses in a row that did not say for how long, each after the hold of the one before.
+	// streak counts consecutive 429 responses without a delay, each received after the previous hold.
 	streak int
 }
 
-// observe holds calls of an operation after a 429, or a 503 that says for how long: for as long as Basiq has asked, but no
-// longer than most. After a 429 that does not say for how long, it holds them for delay, and longer each time in a row.
-// Any other response ends the streak. Holds do not add up: the one that ends last counts.
-func (t *throttle) observe(op *Operation, status int, asked, delay, most time.Duration) {
+// observe holds the calls of an operation after a 429, or a 503 with a delay. The hold takes as long as Basiq has
+// requested, but at most limit. After a 429 without a delay it takes delay, and longer for each consecutive 429. Any
+// other response ends the streak. Holds do not add up; the hold that ends last is used.
+func (t *throttle) observe(op *Operation, status int, asked, delay, limit time.Duration) {
 	if !t.held.Load() && status != http.StatusTooManyRequests && status != http.StatusServiceUnavailable {
 		return
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now, held := time.Now(), t.holds[op]
-	active := now.Before(held.until) // then the request was in flight before the hold, unless Basiq has said for how long
+	active := now.Before(held.until) // the request was sent before the hold; its response counts only with a delay
 	next := hold{status: status}
 	switch {
 	case asked > 0 && (status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable):
@@ -97,14 +97,14 @@ func (t *throttle) observe(op *Operation, status int, asked, delay, most time.Du
 		t.held.Store(len(t.holds) > 0)
 		return
 	}
-	next.until, next.asked = now.Add(min(asked, most)), now.Add(asked)
+	next.until, next.asked = now.Add(min(asked, limit)), now.Add(asked)
 	t.holds[op] = next
 	t.held.Store(true)
 }
 
-// wait waits until calls of an operation are not held. It returns a [ThrottledError] instead if Basiq has asked for
-// more than the longest hold, if the context would end first, or beyond the longest hold in total. If the context ends
-// during the wait, it returns the context's error.
+// wait waits until calls of an operation are not held. It returns a [ThrottledError] if Basiq has requested more than
+// MaxDelay, if the context would end first, or if the waits would exceed MaxDelay in total. If the context ends during
+// the wait, it returns the context's error.
 func (t *throttle) wait(ctx context.Context, op *Operation) error {
 	for waited := time.Duration(0); t.held.Load(); {
 		t.mu.Lock()
@@ -114,14 +114,14 @@ func (t *throttle) wait(ctx context.Context, op *Operation) error {
 		if left <= 0 {
 			return nil
 		}
-		left = min(left+t.policy.jitter(), t.policy.MaxDelay) // or all that wait would come back together
+		left = min(left+t.policy.jitter(), t.policy.MaxDelay) // jitter, so that the waiting calls do not continue at the same time
 		waited += left
 		deadline, bounded := ctx.Deadline()
 		if max(asked, waited) > t.policy.MaxDelay || bounded && time.Until(deadline) <= left {
 			return &ThrottledError{RetryAfter: asked, StatusCode: held.status, tokens: op == opPostToken}
 		}
 		if !sleep(ctx, left) {
-			return endedError(ctx)
+			return contextError(ctx)
 		}
 	}
 	return nil

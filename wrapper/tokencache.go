@@ -12,31 +12,32 @@ import (
 )
 
 const (
-	// expiryLeeway is how long before its expiry the use of a token ends, because a request takes time to arrive.
+	// expiryLeeway is how long before its expiry a token is no longer used, because a request takes time to reach
+	// Basiq.
 	expiryLeeway = 30 * time.Second
-	// renewBefore is how long before its expiry a token is renewed in the background: once every 50 minutes, of the two to
-	// three times an hour that Basiq asks for at most.
+	// renewBefore is how long before its expiry a token is renewed in the background: once every 50 minutes. Basiq asks
+	// for at most two or three renewals an hour.
 	renewBefore = 10 * time.Minute
-	// renewDelay is how long after a failed renewal in the background the next one is tried.
+	// renewDelay is the delay between a failed renewal in the background and the next renewal.
 	renewDelay = time.Minute
-	// tokenTimeout bounds a token request, retries included.
+	// tokenTimeout limits a token request including its retries.
 	tokenTimeout = 2 * time.Minute
-	// tokenScopes is how many users' tokens are kept before expired ones are removed.
+	// tokenScopes is how many tokens are cached before expired tokens are removed.
 	tokenScopes = 1024
 )
 
-// tokenCache is the client's own TokenSource: one token for each scope, in memory.
+// tokenCache is the default TokenSource. It caches one token for each scope in memory.
 type tokenCache struct {
 	create func(context.Context, Scope) (Token, error)
-	// apiKey is redacted from what middleware panics with.
+	// apiKey is redacted in errors of panics of middleware.
 	apiKey Secret
 
-	// server is the token of ServerAccess until its renewal, so that most calls take no lock.
-	server atomic.Pointer[heldToken]
+	// server is the token of ServerAccess until its renewal, so that most calls do not lock mu.
+	server atomic.Pointer[cachedToken]
 
 	mu    sync.Mutex
 	slots map[Scope]*tokenSlot
-	// sweepAt is how many slots there may be before expired ones are removed.
+	// sweepAt is the number of slots at which expired slots are removed.
 	sweepAt int
 }
 
@@ -44,17 +45,17 @@ func newTokenCache(apiKey Secret, create func(context.Context, Scope) (Token, er
 	return &tokenCache{create: create, apiKey: apiKey, slots: make(map[Scope]*tokenSlot), sweepAt: tokenScopes}
 }
 
-// heldToken is a token that needs no renewal yet.
-type heldToken struct {
+// cachedToken is a token and the time of its renewal.
+type cachedToken struct {
 	token Token
 	renew time.Time
 }
 
-// tokenSlot holds the token of one scope, and the request for the next one. Its times are wall clock times: the
-// monotonic clock stops while a machine sleeps, and tokens expire nevertheless.
+// tokenSlot holds the token of one scope, and the request for the next one. Its times are wall clock times, because the
+// monotonic clock stops while a machine sleeps.
 type tokenSlot struct {
 	token Token
-	// renew is when the next token is requested in the background, end when its use ends.
+	// renew is when the next token is requested in the background. end is when the token is no longer used.
 	renew, end time.Time
 	request    *tokenRequest
 }
@@ -63,7 +64,7 @@ func (s *tokenSlot) set(token Token) {
 	token.Expires = token.Expires.Round(0)
 	life := time.Until(token.Expires)
 	s.token = token
-	// A token with a short life is used for most of it.
+	// A token with a short life is used for most of its life.
 	s.renew = token.Expires.Add(-min(renewBefore, life/4))
 	s.end = token.Expires.Add(-min(expiryLeeway, life/10))
 }
@@ -80,8 +81,8 @@ type tokenRequest struct {
 // Token returns the cached token, or waits for a new one until ctx ends. The request for the token continues for other
 // callers.
 func (c *tokenCache) Token(ctx context.Context, scope Scope) (Token, error) {
-	if held := c.server.Load(); held != nil && scope == ServerAccess() && time.Now().Before(held.renew) {
-		return held.token, nil
+	if cached := c.server.Load(); cached != nil && scope == ServerAccess() && time.Now().Before(cached.renew) {
+		return cached.token, nil
 	}
 	if err := checkScope(opPostToken.Name, scope); err != nil {
 		return Token{}, err
@@ -94,12 +95,12 @@ func (c *tokenCache) Token(ctx context.Context, scope Scope) (Token, error) {
 	case <-request.done:
 		return request.token, request.err
 	case <-ctx.Done():
-		return Token{}, endedError(ctx)
+		return Token{}, contextError(ctx)
 	}
 }
 
-// find returns the scope's token, or the request for it if there is none to use. It starts requests, unless ctx has
-// ended: then it returns one that never completes.
+// find returns the scope's token, or the request for it if a token is missing or expired. It starts requests unless ctx
+// has ended; then it returns a request that never completes.
 func (c *tokenCache) find(ctx context.Context, scope Scope) (Token, *tokenRequest) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -112,7 +113,7 @@ func (c *tokenCache) find(ctx context.Context, scope Scope) (Token, *tokenReques
 		slot = new(tokenSlot)
 		c.slots[scope] = slot
 	}
-	now := time.Now() // compared with times that have no monotonic reading, and so by the wall clock
+	now := time.Now() // compared by the wall clock, because the other times have no monotonic reading
 	if slot.request == nil && (!now.Before(slot.renew) || slot.expired(now)) {
 		slot.request = &tokenRequest{done: make(chan struct{})}
 		go c.fetch(slot, slot.request, scope) //nolint:contextcheck,gosec // a token request is independent of its callers' contexts
@@ -123,7 +124,7 @@ func (c *tokenCache) find(ctx context.Context, scope Scope) (Token, *tokenReques
 	return slot.token, nil
 }
 
-// Reject removes token, if it is still the cached one.
+// Reject removes token if it is cached.
 func (c *tokenCache) Reject(_ context.Context, scope Scope, token Token) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -135,21 +136,21 @@ func (c *tokenCache) Reject(_ context.Context, scope Scope, token Token) {
 	}
 }
 
-// fetch requests a token for all callers that wait.
+// fetch requests a token for all callers that wait for it.
 func (c *tokenCache) fetch(slot *tokenSlot, request *tokenRequest, scope Scope) {
 	ctx, cancel := context.WithTimeout(context.Background(), tokenTimeout)
 	defer func() {
-		cancel() // before the callers continue: nothing of the request is left then
-		// Recover here: a panic of middleware in this goroutine could not be recovered by the caller and would crash the
-		// program.
+		cancel() // before the callers continue, so that the request has ended then
+		// Recover here: a panic of middleware in this goroutine could not be recovered by the caller and would crash
+		// the program.
 		if p := recover(); p != nil {
-			request.err = errors.New("middleware panicked: " + cut(newRedactor(c.apiKey.Reveal())(fmt.Sprintf("%v\n%s", p, debug.Stack()))))
+			request.err = errors.New("middleware panicked: " + truncate(newRedactor(c.apiKey.Reveal())(fmt.Sprintf("%v\n%s", p, debug.Stack()))))
 		}
 		c.mu.Lock()
 		if request.err == nil {
 			slot.set(request.token)
 			if scope == ServerAccess() {
-				c.server.Store(&heldToken{slot.token, slot.renew})
+				c.server.Store(&cachedToken{slot.token, slot.renew})
 			}
 		} else {
 			slot.renew = time.Now().Add(renewDelay).Round(0)
@@ -158,11 +159,11 @@ func (c *tokenCache) fetch(slot *tokenSlot, request *tokenRequest, scope Scope) 
 		c.mu.Unlock()
 		close(request.done)
 	}()
-	request.err = errors.New("token request abandoned") // what runtime.Goexit in middleware leaves
+	request.err = errors.New("token request abandoned") // remains if middleware calls runtime.Goexit
 	request.token, request.err = c.create(ctx, scope)
 }
 
-// sweep removes expired tokens if there are many. Slots with a request stay. The cache is locked.
+// sweep removes expired tokens if there are many. Slots with a request are kept. The caller must hold mu.
 func (c *tokenCache) sweep() {
 	if len(c.slots) < c.sweepAt {
 		return

@@ -10,18 +10,18 @@ import (
 	"github.com/basiq-go/basiq-go/gen"
 )
 
-// TokenScope is what a token may do.
+// TokenScope specifies what a token allows.
 type TokenScope = gen.TokenScope
 
 // The scopes of tokens.
 const (
-	// TokenScopeServerAccess may do nearly everything and must never reach a browser.
+	// TokenScopeServerAccess allows nearly all operations. Never send such a token to a browser.
 	TokenScopeServerAccess = gen.TokenScopeServerAccess
-	// TokenScopeClientAccess is bound to one user and may be given to that user's browser.
+	// TokenScopeClientAccess is bound to one user. The user's browser may receive such a token.
 	TokenScopeClientAccess = gen.TokenScopeClientAccess
 )
 
-// Scope specifies what a token is for: the application's server, or one user. Scopes are comparable.
+// Scope specifies whether a token is for the application's server or for one user. Scopes are comparable.
 type Scope struct {
 	Access TokenScope
 	// UserID is the user that the token is bound to; empty for a server token.
@@ -31,11 +31,11 @@ type Scope struct {
 const (
 	// defaultTokenLifetime applies if a response has no lifetime. One hour is documented.
 	defaultTokenLifetime = time.Hour
-	// maxTokenSeconds limits the lifetime that a response can set.
+	// maxTokenSeconds is the maximum lifetime that a response can set.
 	maxTokenSeconds = 24 * 60 * 60
 )
 
-// ServerAccess returns the scope of the application's own server, which nearly all operations require.
+// ServerAccess returns the scope of the application's server, which nearly all operations require.
 func ServerAccess() Scope { return Scope{Access: TokenScopeServerAccess} }
 
 // ClientAccess returns the scope of one user: for the user's browser, and for answering MFA challenges.
@@ -55,10 +55,10 @@ func contextWithDefaultScope(ctx context.Context, scope Scope) context.Context {
 	return ContextWithScope(ctx, scope)
 }
 
-// Token is an access token. To store it, store what Value.Reveal returns: marshaled, it is redacted.
+// Token is an access token. To store it, store the result of Value.Reveal; a marshaled Token is redacted.
 type Token struct {
 	Value Secret
-	// Expires is the end of its validity, or zero if it is unknown.
+	// Expires is when the token expires. It is zero if that is not known.
 	Expires time.Time
 }
 
@@ -68,7 +68,8 @@ type Token struct {
 type TokenSource interface {
 	// Token returns a token of scope. It is called for every attempt of every call, so it must cache tokens.
 	Token(ctx context.Context, scope Scope) (Token, error)
-	// Reject reports that Basiq has rejected token. Token must not return it again. Several calls may report the same one.
+	// Reject reports that Basiq has rejected token. Token must not return it again. Several calls may reject the same
+	// token.
 	Reject(ctx context.Context, scope Scope, token Token)
 }
 
@@ -87,7 +88,7 @@ func (s *TokensService) Get(ctx context.Context, scope Scope) (Token, error) {
 	}
 	token, err := s.client.tokens.Token(ctx, scope)
 	if err != nil {
-		return Token{}, ownError(ctx, err)
+		return Token{}, withoutCause(ctx, err)
 	}
 	token.Expires = token.Expires.Round(0)
 	return token, nil
@@ -105,20 +106,20 @@ func (s *TokensService) Create(ctx context.Context, scope Scope) (Token, error) 
 	}
 	c := s.client
 	if c.config.apiKey.IsZero() {
-		return Token{}, invalidInput(opPostToken.Name, "apiKey", "the client was made without one; give it to basiq.New")
+		return Token{}, invalidInput(opPostToken.Name, "apiKey", "must be passed to basiq.New")
 	}
 	request := gen.TokenRequest{Scope: scope.Access}
 	if scope.UserID != "" {
 		request.UserID = &scope.UserID
 	}
-	sent := time.Now().Round(0) // the wall clock: see newCachedToken
-	answer, err := c.do(ctx, opPostToken, nil, func(ctx context.Context, _ ...gen.RequestEditorFn) (*http.Response, error) {
+	sent := time.Now().Round(0) // wall clock time, see tokenSlot
+	resp, err := c.do(ctx, opPostToken, nil, func(ctx context.Context, _ ...gen.RequestEditorFn) (*http.Response, error) {
 		return c.raw.PostTokenWithFormdataBody(ctx, &gen.PostTokenParams{BasiqVersion: string(c.config.version)}, request)
 	})
 	if err != nil {
 		return Token{}, err
 	}
-	token, err := read(answer, func(token *gen.Token) error {
+	token, err := read(resp, func(token *gen.Token) error {
 		if token.AccessToken.IsZero() {
 			return errors.New("missing access_token")
 		}
@@ -138,14 +139,14 @@ func checkScope(operation string, scope Scope) error {
 	switch scope.Access {
 	case TokenScopeServerAccess:
 		if scope.UserID != "" {
-			return invalidInput(operation, "scope", "SERVER_ACCESS is bound to no user; use basiq.ClientAccess for a user's token")
+			return invalidInput(operation, "scope", "UserID must be empty for SERVER_ACCESS")
 		}
 	case TokenScopeClientAccess:
 		if err := api.ID(scope.UserID).Validate(); err != nil {
-			return invalidInput(operation, "scope", "the user's id: "+err.Error())
+			return invalidInput(operation, "scope", "invalid UserID: "+idProblem(err))
 		}
 	default:
-		return invalidInput(operation, "scope", "use basiq.ServerAccess() or basiq.ClientAccess(userID)")
+		return invalidInput(operation, "scope", "must be basiq.ServerAccess() or basiq.ClientAccess(userID)")
 	}
 	return nil
 }

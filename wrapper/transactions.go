@@ -96,14 +96,14 @@ func (s *TransactionsService) Page(ctx context.Context, userID string, at Cursor
 
 func (s *TransactionsService) collection(userID string, options []TransactionListOptions) collection[Transaction] {
 	return collection[Transaction]{
-		client: s.client, op: opGetTransactions, ids: []id{{"userID", userID}}, resource: transactionResource, options: listOptionsOf(options), sized: true,
-		request: sendTo(s.client.raw.GetTransactions, userID, nil),
+		client: s.client, op: opGetTransactions, ids: []pathParam{{"userID", userID}}, resource: transactionResource, options: listOptionsOf(options), sized: true,
+		request: bindIDInput(s.client.raw.GetTransactions, userID, nil),
 	}
 }
 
 // Get returns a transaction. operationId: getTransaction.
 func (s *TransactionsService) Get(ctx context.Context, userID, transactionID string) (*Transaction, error) {
-	return get(ctx, s.client, opGetTransaction, []id{{"userID", userID}, {"transactionID", transactionID}}, transactionResource, by2(s.client.raw.GetTransaction, userID, transactionID))
+	return get(ctx, s.client, opGetTransaction, []pathParam{{"userID", userID}, {"transactionID", transactionID}}, transactionResource, bindIDs(s.client.raw.GetTransaction, userID, transactionID))
 }
 
 var transactionResource = resource[Transaction]{"transaction", func(t *Transaction) (string, string) { return t.Type, t.ID }}

@@ -9,22 +9,23 @@ import (
 )
 
 const (
-	// defaultTimeout bounds one attempt. It is longer than Basiq's slowest documented response and short enough to retry
-	// while a person waits.
+	// defaultTimeout limits one attempt. It is longer than Basiq's slowest documented response and short enough to
+	// retry while a person waits.
 	defaultTimeout = 30 * time.Second
-	// uploadTimeout bounds the upload of a large file over a slow line.
+	// uploadTimeout limits an attempt of an upload. It allows for a large file over a slow connection.
 	uploadTimeout = 10 * time.Minute
-	// headerLimit bounds response headers. Basiq's are below 2 KiB.
+	// headerLimit limits response headers. Basiq's are smaller than 2 KiB.
 	headerLimit = 256 << 10
-	// maxConnections bounds the connections to the one host that a client calls; further calls wait for one. Without a
-	// bound net/http opens more connections than there are callers when many start together.
+	// maxConnections limits the connections to the host. Further calls wait for a connection. Without a limit net/http
+	// opens more connections than there are callers if many calls start together.
 	maxConnections = 512
 )
 
-// NewTransport returns a new transport with the settings that a [Client] uses by default, to change or to wrap before it
-// goes into the http.Client of [WithHTTPClient]. It speaks HTTP/2 where the server does, and closes an HTTP/2 connection
-// on which nothing has arrived for 10 s if a ping is not acknowledged within 5 s: without pings a connection that died
-// silently, for example in a suspended laptop, would be reused until TCP gives up after about 15 minutes.
+// NewTransport returns a new transport with the settings that a [Client] uses by default, to change or to wrap before
+// it is used in the http.Client of [WithHTTPClient]. It uses HTTP/2 if the server supports it. If an HTTP/2 connection
+// received no data for 10 s, it sends a ping, and closes the connection unless the ping is acknowledged within 5 s.
+// Without pings a dead connection, for example of a suspended laptop, would be reused until TCP times out after about
+// 15 minutes.
 func NewTransport() *http.Transport {
 	transport := &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
@@ -35,18 +36,18 @@ func NewTransport() *http.Transport {
 		MaxConnsPerHost:        maxConnections,
 		MaxIdleConns:           maxConnections,
 		MaxIdleConnsPerHost:    maxConnections,
-		IdleConnTimeout:        45 * time.Second, // load balancers close after 60, and a create that meets that fails
+		IdleConnTimeout:        45 * time.Second, // load balancers close connections after 60 s, and a create on a closed connection fails
 		ExpectContinueTimeout:  time.Second,
 		MaxResponseHeaderBytes: headerLimit,
 	}
-	if runtime.GOOS != "js" { // where a transport with a DialContext does not use the browser's fetch
+	if runtime.GOOS != "js" { // a transport with a DialContext would not use the browser's fetch
 		transport.DialContext = (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext
 	}
 	return transport
 }
 
-// setHTTPClients fills in the http.Clients. A client without a Timeout would wait forever for a server that never
-// responds.
+// setHTTPClients sets the http.Clients and their default timeouts. Without a Timeout a client would wait forever for a
+// server that does not respond.
 func (c *config) setHTTPClients() {
 	if c.httpClient == nil {
 		c.httpClient = &http.Client{Transport: NewTransport()}
@@ -58,8 +59,8 @@ func (c *config) setHTTPClients() {
 	c.httpClient, c.uploadClient = &bounded, &uploads
 }
 
-// allowsOldTLS reports whether a configuration allows TLS versions below 1.2. A version of 0 is crypto/tls's default,
-// which does not.
+// allowsOldTLS reports whether a configuration allows TLS versions below 1.2. A version of 0 is the default of
+// crypto/tls, which is at least 1.2.
 func allowsOldTLS(config *tls.Config) bool {
 	isOld := func(version uint16) bool { return version != 0 && version < tls.VersionTLS12 }
 	return config != nil && (isOld(config.MinVersion) || isOld(config.MaxVersion))

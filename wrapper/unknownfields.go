@@ -19,13 +19,13 @@ type UnknownField struct {
 	Operation Operation
 	// Path is the path of the field, for example "data[].account.displayName". Keys of maps are "*".
 	Path string
-	// Problem is what is not known.
+	// Problem specifies which part of the field is not known.
 	Problem UnknownProblem
 	// Value is the value if Problem is [UnknownValue], and otherwise empty.
 	Value string
 }
 
-// UnknownProblem is what is not known about a field.
+// UnknownProblem specifies which part of a field is not known.
 type UnknownProblem string
 
 const (
@@ -33,20 +33,20 @@ const (
 	UnknownName UnknownProblem = "name"
 	// UnknownValue means that the value is not one of the type's constants. It is decoded.
 	UnknownValue UnknownProblem = "value"
-	// UnknownKind means that the value is of another JSON kind than the field. A number is decoded as text where text is
-	// expected, and the other way round; any other value is not decoded.
+	// UnknownKind means that the value is of another JSON kind than the field. A number is decoded for a string
+	// field and a string for a number field. Any other value is not decoded.
 	UnknownKind UnknownProblem = "kind"
 )
 
-// WithUnknownFields makes the client report the parts of responses that this version of the package does not know: names
-// of fields, values of types with constants, and kinds of JSON values. Use it in tests or in a canary, to learn of additions
-// to the API. Values that are not decoded are not reported.
+// WithUnknownFields makes the client report the parts of responses that this version of the package does not know:
+// names of fields, values of types with constants, and kinds of JSON values. Use it in tests or in a canary, to learn
+// of additions to the API. Values that are not decoded are not reported.
 //
-// Each combination is reported once per client, and at most 1,000 are. report is called by the goroutine that made the call
-// or fetches the page, possibly concurrently, before the call returns. The default is to compare nothing, which costs
-// nothing; with this option each response is read once more. Error responses and the values of raw JSON are not compared.
+// Each combination is reported once per client, and at most 1,000 are. report is called by the goroutine that made the
+// call or fetches the page, possibly concurrently, before the call returns. By default responses are not compared. With
+// this option each response is read once more. Error responses and the values of raw JSON are not compared.
 func WithUnknownFields(report func(UnknownField)) Option {
-	return setting("WithUnknownFields", report != nil, "it is nil; leave the option out to report nothing",
+	return setting("WithUnknownFields", report != nil, "must not be nil",
 		func(c *config) { c.unknown = &unknownFields{report: report} })
 }
 
@@ -63,7 +63,7 @@ type unknownFields struct {
 
 type unknownKey struct{ operation, path, problem, value string }
 
-// compare reports what a response contains that type t does not have. A nil unknownFields does nothing.
+// compare reports the parts of a response that type t does not have. A nil unknownFields does nothing.
 func (u *unknownFields) compare(op *Operation, body []byte, t reflect.Type) {
 	if u == nil {
 		return
@@ -125,7 +125,7 @@ func (c *comparison) value(s *shape, path string) bool {
 	case s.valid != nil && kind == '"':
 		text, err := jsontext.AppendUnquote(nil, value)
 		if err == nil && len(text) > 0 && !s.valid(string(text)) {
-			c.add(c.op, path, UnknownValue, cut(oneLine(string(text))))
+			c.add(c.op, path, UnknownValue, truncate(singleLine(string(text))))
 		}
 	}
 	return true
@@ -156,7 +156,7 @@ func (c *comparison) object(s *shape, path string) bool {
 		if s.fields == nil {
 			name = "*" // it may be personal data
 		} else if member = s.fields[strings.ToLower(name)]; member == nil {
-			c.add(c.op, path+cut(oneLine(name)), UnknownName, "")
+			c.add(c.op, path+truncate(singleLine(name)), UnknownName, "")
 			member = anything
 		}
 		if !c.value(member, path+name) {
@@ -175,11 +175,11 @@ type shape struct {
 	fields map[string]*shape
 	// element is the shape of the elements of an array, or of the values of a map.
 	element *shape
-	// single is set if an element may stand without an array around it.
+	// single is set if an element may occur without an array around it.
 	single bool
 	// leaf is a type that does not hold every value of its kinds. It is nil for other types.
 	leaf reflect.Type
-	// valid reports whether a string is one of the type's constants. It is nil if there are none.
+	// valid reports whether a string is one of the type's constants. It is nil if the type has no constants.
 	valid func(string) bool
 }
 
@@ -198,7 +198,7 @@ var shapes sync.Map // of *shape by reflect.Type
 // shapeOf returns the shape of a type. It is complete once the outermost call returns.
 func shapeOf(t reflect.Type) *shape {
 	if known, ok := shapes.Load(t); ok {
-		return known.(*shape) //nolint:forcetypeassert // nothing else is in there
+		return known.(*shape) //nolint:forcetypeassert // the map holds no other type
 	}
 	s := shapeBuilder{}.build(t)
 	shapes.Store(t, s)
@@ -277,7 +277,8 @@ func constantsOf(t reflect.Type) func(string) bool {
 	}
 }
 
-// documentedPage has the members that the documents name for lists. pageBody has those that this package uses.
+// documentedPage has all members that the documents name for lists. pageBody has only the members that this package
+// uses.
 type documentedPage[T any] struct {
 	Type                    string
 	Size, Count, TotalCount api.Decimal

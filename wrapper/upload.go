@@ -15,14 +15,14 @@ import (
 	"time"
 )
 
-// form is a multipart/form-data body with one file, which is read while it is sent and never kept in memory.
+// form is a multipart/form-data body with one file. The file is read while it is sent and is not kept in memory.
 type form struct {
 	contentType string
 	head, tail  []byte
 	file        *source
-	// timeout bounds the reading of a stream, unless it is 0.
+	// timeout limits the time to read a stream unless it is 0.
 	timeout time.Duration
-	// expect is set if the server is to accept the headers before the body is sent.
+	// expect is set if the body is sent only after the server has accepted the headers.
 	expect bool
 }
 
@@ -54,25 +54,25 @@ func newForm(fields [][2]string, fileField, fileName, fileType string, file *sou
 // body returns the whole body for one attempt.
 func (f *form) body(ctx context.Context) (io.ReadCloser, error) {
 	if f.file.at != nil {
-		// One byte more than the file has, to notice that it has grown.
-		return io.NopCloser(f.whole(io.NewSectionReader(f.file.at, 0, f.file.size+1))), nil
+		// Read one byte more than the size, to detect that the file has grown.
+		return io.NopCloser(f.reader(io.NewSectionReader(f.file.at, 0, f.file.size+1))), nil
 	}
 	stream, err := f.file.open()
 	if err != nil {
 		return nil, err
 	}
-	return newStreamBody(ctx, f.timeout, f.whole(stream), f.file, stream), nil
+	return newStreamBody(ctx, f.timeout, f.reader(stream), f.file, stream), nil
 }
 
-// whole returns the form with a reader of its file.
-func (f *form) whole(file io.Reader) io.Reader {
+// reader returns a reader of the form, with file as the content of its file.
+func (f *form) reader(file io.Reader) io.Reader {
 	if f.file.size >= 0 {
 		file = &exactReader{file: file, left: f.file.size}
 	}
 	return io.MultiReader(bytes.NewReader(f.head), file, bytes.NewReader(f.tail))
 }
 
-// prepare is a request editor that sets the length of the body, and how to get it again for another attempt.
+// prepare is a request editor that sets the length of the body, and GetBody for further attempts.
 func (f *form) prepare(ctx context.Context, req *http.Request) error {
 	if f.file.size >= 0 {
 		req.ContentLength = int64(len(f.head)) + f.file.size + int64(len(f.tail))
@@ -85,8 +85,8 @@ func (f *form) prepare(ctx context.Context, req *http.Request) error {
 	return nil
 }
 
-// exactReader reads a file of known length. A file that has become shorter or longer is an error: net/http does not
-// notice it over HTTP/2, and the server would take half a file for a whole one.
+// exactReader reads a file of known length. It returns an error if the length differs, because net/http does
+// not detect that over HTTP/2 and the server would accept an incomplete file.
 type exactReader struct {
 	file io.Reader
 	left int64
@@ -98,7 +98,7 @@ func (r *exactReader) Read(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
-	// One byte more than is left shows whether there is one.
+	// Read one byte more than is left, to detect a longer file.
 	if int64(len(p)) > r.left {
 		p = p[:r.left+1]
 	}
@@ -113,8 +113,8 @@ func (r *exactReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// newSource returns the source of a statement. Only types of the standard library are read at any position and by
-// several attempts: a type that wraps a file, for example to decrypt it, may have the file's other methods too.
+// newSource returns the source of a statement. Only types of the standard library are read with ReadAt, by several
+// attempts. A type that embeds a file, for example to decrypt it, may have a ReadAt that returns other bytes than Read.
 func newSource(statement Statement) (*source, error) {
 	if (statement.Content == nil) == (statement.Open == nil) {
 		return nil, errors.New("exactly one of Content and Open is required")
@@ -135,7 +135,7 @@ func newSource(statement Statement) (*source, error) {
 		info, err := content.Stat()
 		switch {
 		case err != nil:
-			return nil, errors.New("cannot be read; the file may be closed")
+			return nil, errors.New("file is not readable")
 		case info.IsDir():
 			return nil, errors.New("is a directory")
 		case !hasLength(content, info):
@@ -155,15 +155,15 @@ func newSource(statement Statement) (*source, error) {
 	}
 	switch {
 	case size > maxStatement:
-		return nil, fmt.Errorf("has %d bytes, more than %d", size, int64(maxStatement))
+		return nil, fmt.Errorf("length of %d bytes out of range [0, %d]", size, int64(maxStatement))
 	case s.size >= 0 && s.size != size:
-		return nil, fmt.Errorf("has %d bytes, and Size is %d", size, s.size)
+		return nil, fmt.Errorf("length of %d bytes does not match Size %d", size, s.size)
 	}
 	s.size = size
 	return s, nil
 }
 
-// hasLength reports whether a file has the length that it reports: pipes, devices and generated files do not.
+// hasLength reports whether the size of a file is reliable. It is not for pipes, devices and generated files.
 func hasLength(file *os.File, info os.FileInfo) bool {
 	return info.Mode().IsRegular() && !strings.HasPrefix(file.Name(), "/proc/") && !strings.HasPrefix(file.Name(), "/sys/")
 }

@@ -30,7 +30,8 @@ const (
 type UsersService struct{ client *Client }
 
 // List returns the application's users. Only an old guide of API 2.1 documents it, without pages and with few fields;
-// [UsersService.Get] returns all. Errors: [ErrForbidden]. operationId: getUsers, a name of ours.
+// [UsersService.Get] returns all fields. Errors: [ErrForbidden]. operationId: getUsers, a name that Basiq does not
+// define.
 func (s *UsersService) List(ctx context.Context) iter.Seq2[*User, error] {
 	return list(ctx, s.client, opGetUsers, nil, userResource, s.client.raw.GetUsers, listOptions[User]{})
 }
@@ -40,30 +41,30 @@ func (s *UsersService) List(ctx context.Context) iter.Seq2[*User, error] {
 func (s *UsersService) Create(ctx context.Context, user CreateUser) (*User, error) {
 	switch {
 	case user.Email == "" && user.Mobile == "":
-		return nil, invalidInput(opCreateUser.Name, "user", "give an Email, a Mobile, or both")
+		return nil, invalidInput(opCreateUser.Name, "user", "Email or Mobile is required")
 	case user.BusinessIDNo != "" && user.BusinessName == "":
-		return nil, invalidInput(opCreateUser.Name, "user", "give a BusinessName beside the BusinessIDNo")
+		return nil, invalidInput(opCreateUser.Name, "user", "BusinessName is required with BusinessIDNo")
 	}
-	return get(ctx, s.client, opCreateUser, nil, userResource, send(s.client.raw.CreateUser, user))
+	return get(ctx, s.client, opCreateUser, nil, userResource, bindInput(s.client.raw.CreateUser, user))
 }
 
 // Get returns a user, with references to the user's connections and accounts. operationId: getUser.
 func (s *UsersService) Get(ctx context.Context, userID string) (*User, error) {
-	return get(ctx, s.client, opGetUser, []id{{"userID", userID}}, userResource, by1(s.client.raw.GetUser, userID))
+	return get(ctx, s.client, opGetUser, []pathParam{{"userID", userID}}, userResource, bindID(s.client.raw.GetUser, userID))
 }
 
 // Update changes the non-empty fields of change; a field cannot be emptied. Business fields cannot be changed. Errors:
 // [ErrInvalidInput] if change is empty, [ErrBadRequest]. operationId: updateUser.
 func (s *UsersService) Update(ctx context.Context, userID string, change UpdateUser) (*User, error) {
 	if change == (UpdateUser{}) {
-		return nil, invalidInput(opUpdateUser.Name, "change", "it is empty; give at least one field")
+		return nil, invalidInput(opUpdateUser.Name, "change", "must not be empty")
 	}
-	return get(ctx, s.client, opUpdateUser, []id{{"userID", userID}}, userResource, sendTo(s.client.raw.UpdateUser, userID, change))
+	return get(ctx, s.client, opUpdateUser, []pathParam{{"userID", userID}}, userResource, bindIDInput(s.client.raw.UpdateUser, userID, change))
 }
 
 // Delete permanently deletes a user with all connections and data. operationId: deleteUser.
 func (s *UsersService) Delete(ctx context.Context, userID string) error {
-	return doNoContent(ctx, s.client, opDeleteUser, []id{{"userID", userID}}, by1(s.client.raw.DeleteUser, userID))
+	return doNoContent(ctx, s.client, opDeleteUser, []pathParam{{"userID", userID}}, bindID(s.client.raw.DeleteUser, userID))
 }
 
 var userResource = resource[User]{"user", func(u *User) (string, string) { return u.Type, u.ID }}

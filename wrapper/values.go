@@ -6,30 +6,30 @@ import (
 	"github.com/basiq-go/basiq-go/api"
 )
 
-// Secret holds an API key, a token, a password, or an answer to a challenge. Printed with any verb, logged or marshaled
-// to JSON it is "[redacted]"; [Secret.Reveal] returns what it holds.
+// Secret holds an API key, a token, a password, or an answer to a challenge. It is printed with any verb, logged and
+// marshaled to JSON as "[redacted]"; [Secret.Reveal] returns its value.
 type Secret = api.Secret
 
 // NewSecret returns a Secret that holds value.
 func NewSecret(value string) Secret { return api.NewSecret(value) }
 
-// Amount is a decimal number as Basiq sent it, for example "-299292.25": with every digit. It is "" if Basiq
+// Amount is a decimal number as Basiq sent it, for example "-299292.25": with all digits. It is "" if Basiq
 // sent "", null or nothing.
 type Amount = api.Amount
 
 // Date is a calendar date as Basiq sent it, for example "2019-10-29". It is "" if Basiq sent "", null or nothing.
 type Date = api.Date
 
-// DateOf returns the calendar date of t where t is: in its own location.
+// DateOf returns the calendar date of t in the location of t.
 func DateOf(t time.Time) Date { return api.DateOf(t) }
 
-// Decimal is a number that Basiq sends as a JSON number in one place and as a string in another. It keeps every digit and
-// which of the two it was.
+// Decimal is a number that Basiq sends as a JSON number in one place and as a string in another. It preserves all
+// digits and the JSON kind.
 type Decimal = api.Decimal
 
-// Time is a moment as Basiq sent it, for example "2020-09-09T11:06:52Z". It is "" where Basiq sent "" or null, or
+// Time is a moment as Basiq sent it, for example "2020-09-09T11:06:52Z". It is "" if Basiq sent "", null or
 // nothing.
 type Time = api.Time
 
-// TimeOf returns t as Basiq writes moments, in UTC.
+// TimeOf returns t in the format of Basiq, in UTC.
 func TimeOf(t time.Time) Time { return api.TimeOf(t) }

@@ -14,20 +14,9 @@ import (
 )
 
 var (
-	// ErrMFARequired is returned if the job waits for the user to answer a challenge and [WithMFA] was not given. The
-	// WaitError's Job holds the challenge: call [JobsService.AnswerMFA], then wait again with [WithAnsweredMFA].
-	ErrMFARequired = errors.New("the bank asks the user for a second factor; see basiq.WithMFA")
-	// ErrJobQueued is returned if Basiq has queued the job because the institution is unavailable. Basiq retries every
-	// two hours for up to seven days.
-	ErrJobQueued = errors.New("the institution is out of reach, and Basiq tries again every two hours")
-	// ErrUserMismatch is returned if the job belongs to a user other than the one of [WithUser].
-	ErrUserMismatch = errors.New("the job works for another user")
-	// ErrWaitTimeout is returned if the job was not over within [WithMaxWait].
-	ErrWaitTimeout = errors.New("the job was not over in time")
-
-	errNoConnection = errors.New("the job names no connection")
-	errNoUser       = errors.New("the job does not name its user; see basiq.WithUser")
-	errAbandoned    = errors.New("the wait was abandoned")
+	errNoConnection = errors.New("job does not name its connection")
+	errNoUser       = errors.New("job does not name its user; see basiq.WithUser")
+	errAbandoned    = errors.New("wait abandoned")
 )
 
 // WaitError is returned if a wait ended before its job did. The job continues: wait for it again with JobID. If the job
@@ -38,23 +27,23 @@ type WaitError struct {
 	// Job is the job as of the last successful poll. It is nil if there was none, or if [JobsService.WaitEach] did not
 	// keep it.
 	Job *Job
-	// Err is why the wait ended, as described at [JobsService.Wait].
+	// Err is the reason why the wait ended; see [JobsService.Wait].
 	Err error
-	// LastErr is the failure of the most recent poll, or of the most recent delivery of an MFA answer. It is nil if that
-	// succeeded, or if it is Err.
+	// LastErr is the failure of the most recent poll, or of the most recent delivery of an MFA answer. It is nil if
+	// that succeeded, or if it is Err.
 	LastErr error
 }
 
 // Error returns in one line why the wait ended, and why the most recent poll failed.
 func (e *WaitError) Error() string {
-	text := "basiq: waiting for job " + cmp.Or(cut(e.JobID), "(unknown)")
+	text := "basiq: waiting for job " + cmp.Or(truncate(e.JobID), "(unknown)")
 	if e.Err != nil {
 		text += ": " + e.Err.Error()
 	}
 	if e.LastErr != nil {
-		text += " (last poll: " + strings.TrimPrefix(cut(e.LastErr.Error()), "basiq: ") + ")"
+		text += " (last poll: " + strings.TrimPrefix(truncate(e.LastErr.Error()), "basiq: ") + ")"
 	}
-	return oneLine(text)
+	return singleLine(text)
 }
 
 // Unwrap returns Err and LastErr if they are not nil.
@@ -64,7 +53,7 @@ func withoutNil(errs ...error) []error {
 	return slices.DeleteFunc(errs, func(err error) bool { return err == nil })
 }
 
-// Watch polls a job until it is over. It yields the job as it is now, then every change of it:
+// Watch polls a job until it is over. It yields the current state of the job, then every change:
 //
 //	for job, err := range client.Jobs.Watch(ctx, jobID) {
 //		if err != nil {
@@ -77,11 +66,11 @@ func withoutNil(errs ...error) []error {
 // The last element may be an error of [JobsService.Wait], with the job as of the last successful poll. Leaving the loop
 // does not stop the job: it can be watched again by its ID, also from another process.
 //
-// A challenge of the bank is in [Job.MFA], also for a while after it was answered, and does not end the wait. Answer it
-// once, or use [WithMFA], which does. operationId: getJobs, once for each poll.
+// A challenge of the bank does not end the wait. It is in [Job.MFA], also for a while after it was answered. Answer it
+// once, or use [WithMFA]. operationId: getJobs, once for each poll.
 func (s *JobsService) Watch(ctx context.Context, jobID string, options ...WaitOption) iter.Seq2[*Job, error] {
 	return func(yield func(*Job, error) bool) {
-		config, err := newWaitConfig(ctx, "Jobs.Watch", options, id{"jobID", jobID})
+		config, err := newWaitConfig(ctx, "Jobs.Watch", options, pathParam{"jobID", jobID})
 		if err != nil {
 			yield(nil, err)
 			return
@@ -98,8 +87,8 @@ func (s *JobsService) Watch(ctx context.Context, jobID string, options ...WaitOp
 // Errors: a [JobError] if the job failed, and a [WaitError] if the wait ended before the job did. A wait ends with its
 // context, after [WithMaxWait] ([ErrWaitTimeout]), if the bank asks for a second factor and [WithMFA] was not given
 // ([ErrMFARequired]) or its function fails, if Basiq queued the job ([ErrJobQueued]), if it belongs to another user
-// ([ErrUserMismatch]), and if Basiq rejects the poll or the API key with an error code. [ErrInvalidInput] is returned for an
-// invalid ID or option.
+// ([ErrUserMismatch]), and if Basiq rejects the poll or the API key with an error code. [ErrInvalidInput] is returned
+// for an invalid ID or option.
 //
 // A poll that fails for any other reason does not end the wait, for example with 429, 5xx, a transport error or a
 // response that is not Basiq's. The job is polled again later, with a backoff, and after at most a minute if the server
@@ -107,7 +96,7 @@ func (s *JobsService) Watch(ctx context.Context, jobID string, options ...WaitOp
 //
 // With an error Wait returns the job as of the last successful poll, or nil. operationId: getJobs, once for each poll.
 func (s *JobsService) Wait(ctx context.Context, jobID string, options ...WaitOption) (*Job, error) {
-	config, err := newWaitConfig(ctx, "Jobs.Wait", options, id{"jobID", jobID})
+	config, err := newWaitConfig(ctx, "Jobs.Wait", options, pathParam{"jobID", jobID})
 	if err != nil {
 		return nil, err
 	}
@@ -138,8 +127,8 @@ type wait struct {
 
 // wait polls the job until the wait is over.
 func (s *JobsService) wait(parent context.Context, jobID string, config waitConfig) (*Job, error) {
-	// Contexts end in order: if the parent's end is the reason, it is visible before the end of ctx. The cause of a context
-	// is not evidence, because the parent's cause may be the ErrWaitTimeout of another wait.
+	// The parent ends before ctx, so parent.Err() is set if the parent is the reason. The cause of ctx is not used,
+	// because it may be the ErrWaitTimeout of another wait.
 	ctx, cancel := context.WithTimeout(parent, config.maxWait)
 	defer cancel()
 	w := wait{waitConfig: config, jobs: s, jobID: jobID}
@@ -157,7 +146,7 @@ func (s *JobsService) wait(parent context.Context, jobID string, config waitConf
 			}
 			err = cmp.Or(parent.Err(), ErrWaitTimeout)
 		}
-		if failure, failed := err.(*JobError); failed { //nolint:errorlint // it is the job's own, or that of Basiq's refusal
+		if failure, failed := err.(*JobError); failed { //nolint:errorlint // only the job's own error, not a wrapped one
 			return w.job, failure
 		}
 		return w.job, &WaitError{JobID: jobID, Job: w.job, Err: err, LastErr: w.failure}
@@ -215,7 +204,7 @@ func (w *wait) poll(ctx context.Context) (*Job, error) {
 func (w *wait) fail(ctx context.Context, err error) bool {
 	switch {
 	case ctx.Err() != nil:
-		return false // the end of ctx ends the wait, not the call that it interrupted
+		return false // the wait ends because of ctx, not because of the canceled call
 	case endsWait(err):
 		w.failure = nil
 		return true
@@ -239,8 +228,8 @@ var temporaryRejections = []int{
 	http.StatusRequestTimeout, http.StatusMisdirectedRequest, http.StatusTooEarly, http.StatusTooManyRequests,
 }
 
-// endsWait reports whether a failed call ends the wait: because Basiq itself rejects the call or the key, or because the
-// call is invalid. Every other failure may be temporary.
+// endsWait reports whether a failed call ends the wait: because Basiq rejects the call or the key, or because the call
+// is invalid. Every other failure may be temporary.
 func endsWait(err error) bool {
 	response, ok := err.(*Error) //nolint:errorlint // an *Error below a TransportError is of another call
 	token, noToken := errors.AsType[*tokenError](err)
@@ -257,10 +246,10 @@ func endsWait(err error) bool {
 	return errors.Is(response, ErrWrongAPIVersion) || response.StatusCode/100 == 4 && response.Code() != ""
 }
 
-// serverDelay returns the delay that the server asked for, or 0.
+// serverDelay returns the delay that the server has requested, or 0.
 func serverDelay(err error) time.Duration {
-	if paused, ok := errors.AsType[*ThrottledError](err); ok {
-		return paused.RetryAfter
+	if throttled, ok := errors.AsType[*ThrottledError](err); ok {
+		return throttled.RetryAfter
 	}
 	if response, ok := err.(*Error); ok { //nolint:errorlint // an *Error below a TransportError is of another call
 		return response.RetryAfter

@@ -209,7 +209,7 @@ func TestWaits_OutageUntilTimeout(t *testing.T) {
 					ended, ok := errors.AsType[*basiq.WaitError](err)
 					require.True(t, ok)
 					require.Error(t, ended.LastErr)
-					assert.Contains(t, err.Error(), "the job was not over in time (last poll: ")
+					assert.Contains(t, err.Error(), "job not over within the maximum wait (last poll: ")
 					assert.NotContains(t, err.Error(), "\n")
 					assert.Less(t, len(err.Error()), 2<<10)
 					if c.is != nil {
@@ -450,7 +450,7 @@ func TestWaits_NilContext(t *testing.T) {
 			err = result[jobID]
 		}
 		require.ErrorIs(t, err, basiq.ErrInvalidInput)
-		require.EqualError(t, err, "basiq: Jobs."+method+": ctx: missing")
+		require.EqualError(t, err, "basiq: Jobs."+method+": ctx: nil context")
 		assert.Empty(t, s.seen())
 	}
 }

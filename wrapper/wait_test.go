@@ -571,7 +571,7 @@ func TestConnections_AndWait(t *testing.T) {
 				_, client = newStub21(t, accepted, ok(200, job(step("create-report", "success", "null"))), ok(200, connectionJSON))
 				_, err = call(t.Context(), client)
 				if name == "create" {
-					require.ErrorContains(t, err, "basiq: waiting for job j1: the job names no connection")
+					require.ErrorContains(t, err, "basiq: waiting for job j1: job does not name its connection")
 					assert.True(t, basiq.MayHaveSucceeded(err))
 				} else {
 					require.NoError(t, err)
@@ -732,7 +732,7 @@ func TestWaitAll_Goexit(t *testing.T) {
 		runtime.Goexit()
 		return nil, nil
 	}))
-	require.ErrorContains(t, err, "1 of 2 jobs: waiting for job mfa: the wait was abandoned")
+	require.ErrorContains(t, err, "1 of 2 jobs: waiting for job mfa: wait abandoned")
 	assert.Nil(t, jobs[0])
 	assert.NotNil(t, jobs[1])
 }

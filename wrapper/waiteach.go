@@ -13,7 +13,7 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// maxWaiting is how many jobs a WaitEach waits for concurrently. It bounds the memory if jobIDs is endless.
+// maxWaiting is how many jobs a WaitEach waits for concurrently. It limits the memory if jobIDs is endless.
 const maxWaiting = 10_000
 
 // WaitEach polls many jobs concurrently and yields each job once, as soon as its wait ends. It scales to thousands:
@@ -30,23 +30,24 @@ const maxWaiting = 10_000
 //		}
 //	}
 //
-// Each job is waited for as by [JobsService.Wait], and [WithMaxWait] counts from when its ID is read. An error does not end
-// the other waits. A [WaitError] usually has no Job, because jobs are not kept between two polls. A function given to
-// [WithMFA] may be called for several jobs concurrently. [WithPollRate] limits the polls of all jobs together.
+// Each job is waited for as by [JobsService.Wait], and [WithMaxWait] counts from when its ID is read. An error does not
+// end the other waits. A [WaitError] usually has no Job, because jobs are not kept between two polls. A function given
+// to [WithMFA] may be called for several jobs concurrently. [WithPollRate] limits the polls of all jobs together.
 //
-// The function jobIDs runs in its own goroutine. It is not read further while 10,000 jobs are waited for, nor after ctx has
-// ended. Every ID that was read is yielded. An invalid or duplicate ID is yielded as an [InputError]; duplicates are
-// detected by keeping all IDs. A nil ctx or jobIDs, or an invalid option, is yielded as a single [InputError].
+// The function jobIDs runs in its own goroutine. It is not read further while 10,000 jobs are waited for, nor after ctx
+// has ended. Every ID that was read is yielded. An invalid or duplicate ID is yielded as an [InputError]; duplicates
+// are detected by keeping all IDs. A nil ctx or jobIDs, or an invalid option, is yielded as a single [InputError].
 //
 // Jobs are polled while the loop's body runs. Leaving the loop does not stop the jobs. It waits until all requests have
-// ended and jobIDs has returned, so jobIDs must not block forever. A panic in jobIDs, in a middleware or in the function
-// of [WithMFA] is raised in the loop's goroutine, with its original stack. operationId: getJobs, once for each poll.
+// ended and jobIDs has returned, so jobIDs must not block forever. A panic in jobIDs, in a middleware or in the
+// function of [WithMFA] is raised in the loop's goroutine, with its original stack. operationId: getJobs, once for each
+// poll.
 func (s *JobsService) WaitEach(ctx context.Context, jobIDs iter.Seq[string], options ...WaitOption) iter.Seq2[*Job, error] {
 	return func(yield func(*Job, error) bool) {
 		const operation = "Jobs.WaitEach"
 		config, err := newWaitConfig(ctx, operation, options)
 		if err == nil && jobIDs == nil {
-			err = invalidInput(operation, "jobIDs", "missing")
+			err = invalidInput(operation, "jobIDs", "must not be nil")
 		}
 		if err != nil {
 			yield(nil, err)
@@ -61,12 +62,12 @@ func (s *JobsService) WaitEach(ctx context.Context, jobIDs iter.Seq[string], opt
 	}
 }
 
-// WaitAll waits for several jobs concurrently, for example the jobs of the consent page, and returns them in the order of
-// jobIDs. Each job is waited for as by [JobsService.WaitEach]. An error does not end the other waits.
+// WaitAll waits for several jobs concurrently, for example the jobs of the consent page, and returns them in the order
+// of jobIDs. Each job is waited for as by [JobsService.WaitEach]. An error does not end the other waits.
 //
-// The error is nil if all jobs succeeded. Otherwise it wraps the [JobError] or [WaitError] of each job that did not. A job
-// is nil if no poll of it succeeded. [ErrInvalidInput] is returned for an invalid or duplicate ID and for an invalid
-// option; no request was sent then. operationId: getJobs, once for each poll.
+// The error is nil if all jobs succeeded. Otherwise it wraps the [JobError] or [WaitError] of each job that did not. A
+// job is nil if no poll of it succeeded. [ErrInvalidInput] is returned for an invalid or duplicate ID and for an
+// invalid option; no request was sent then. operationId: getJobs, once for each poll.
 func (s *JobsService) WaitAll(ctx context.Context, jobIDs []string, options ...WaitOption) ([]*Job, error) {
 	const operation = "Jobs.WaitAll"
 	config, err := newWaitConfig(ctx, operation, options)
@@ -102,7 +103,7 @@ type waitAllError struct {
 
 // Error returns the number of jobs that did not succeed and the first error.
 func (e *waitAllError) Error() string {
-	return oneLine(fmt.Sprintf("basiq: %d of %d jobs: %s", len(e.failures), e.total, strings.TrimPrefix(e.failures[0].Error(), "basiq: ")))
+	return singleLine(fmt.Sprintf("basiq: %d of %d jobs: %s", len(e.failures), e.total, strings.TrimPrefix(e.failures[0].Error(), "basiq: ")))
 }
 
 // Unwrap returns the errors of all jobs that did not succeed.
@@ -114,7 +115,7 @@ func checkNewID(operation, jobID string, seen map[string]bool) error {
 		return invalidInput(operation, "jobIDs", "duplicate ID")
 	}
 	seen[jobID] = true
-	return checkIDs(&Operation{Name: operation}, id{"jobIDs", jobID})
+	return checkIDs(&Operation{Name: operation}, pathParam{"jobIDs", jobID})
 }
 
 // waitResult is the result of the wait for the job whose ID is at index. It is zero if all IDs were read.
@@ -187,7 +188,8 @@ func (s *JobsService) waitEach(ctx context.Context, operation string, jobIDs ite
 	}
 }
 
-// yieldResults yields the results of jobs. Then it calls leave, waits until all goroutines have ended and raises a panic.
+// yieldResults yields the results of jobs. Then it calls leave, waits until all goroutines have ended and raises a
+// panic.
 func yieldResults(results <-chan waitResult, yield func(waitResult) bool, leave func()) {
 	var panicked *recovered
 	defer func() {

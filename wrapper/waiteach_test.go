@@ -815,5 +815,5 @@ func TestWaitEach_StreamDoesNotReturn(t *testing.T) {
 	}) {
 		last = cmp.Or(err, last)
 	}
-	require.ErrorContains(t, last, "has ended its goroutine")
+	require.ErrorContains(t, last, "called runtime.Goexit")
 }

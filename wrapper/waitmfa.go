@@ -9,12 +9,12 @@ import (
 	"time"
 )
 
-// handleMFA answers the job's challenge, if there is one that is to be answered now. It reports whether the wait is over.
+// handleMFA answers the job's challenge if it has one that was not answered. It reports whether the wait is over.
 func (w *wait) handleMFA(ctx context.Context, job *Job) (bool, error) {
 	challenge := job.MFA()
 	switch {
 	case challenge == nil:
-		// The next challenge is a new one, even if it asks the same.
+		// The next challenge is a new one, even with the same questions.
 		w.answered, w.undelivered = nil, nil
 		return false, nil
 	case challenge.same(w.answered):
@@ -31,8 +31,8 @@ func (w *wait) handleMFA(ctx context.Context, job *Job) (bool, error) {
 	if !challenge.same(w.undelivered) {
 		err := w.askCaller(ctx, challenge)
 		switch {
-		case err != nil && ctx.Err() != nil && errors.Is(ownError(ctx, err), ctx.Err()):
-			return false, nil // the wait has ended, not the function
+		case err != nil && ctx.Err() != nil && errors.Is(withoutCause(ctx, err), ctx.Err()):
+			return false, nil // the function failed because the wait has ended
 		case err != nil:
 			return true, err
 		}
@@ -52,12 +52,13 @@ func (w *wait) askCaller(ctx context.Context, challenge *MFAChallenge) error {
 		return fmt.Errorf("%d answers for %d questions: %w", n, want, ErrMFARequired)
 	}
 	w.undelivered, w.answers = challenge, answers
-	w.expires, _ = ctx.Deadline() // that of the wait unless the challenge ends before
+	w.expires, _ = ctx.Deadline() // the end of the challenge or of the wait, whichever comes first
 	return nil
 }
 
-// deliver sends the MFA answers to Basiq. MFA answers that may have arrived count as given, and the job's state decides.
-// MFA answers that certainly did not arrive are kept for the next poll while the challenge lasts.
+// deliver sends the MFA answers to Basiq. If Basiq may have received them, the challenge counts as answered and the
+// job's state decides. MFA answers that Basiq certainly did not receive are kept for the next poll while the challenge
+// lasts.
 func (w *wait) deliver(ctx context.Context) (bool, error) {
 	if time.Now().Before(w.expires) {
 		_, err := w.jobs.AnswerMFA(withoutRetries(ctx), w.undelivered.UserID, w.jobID, w.answers...)
@@ -89,7 +90,7 @@ func (w *wait) refused(ctx context.Context, err error) error {
 	return failure
 }
 
-// same reports whether both challenges ask the same.
+// same reports whether both challenges are equal, except for their users and times.
 func (c *MFAChallenge) same(other *MFAChallenge) bool {
 	return other != nil && (other.JobID == c.JobID || other.JobID == "") && other.Method == c.Method && other.Description == c.Description &&
 		slices.Equal(other.Questions, c.Questions)

@@ -21,22 +21,22 @@ type waitConfig struct {
 	// changed is called for the first state of the job and for each further one. The wait is over if it returns false.
 	changed func(*Job) bool
 	answer  func(context.Context, MFAChallenge) ([]Secret, error)
-	// noAnswer is set if the function given to WithMFA is nil.
-	noAnswer bool
+	// nilAnswer is set if the function given to WithMFA is nil.
+	nilAnswer bool
 	// answered is the challenge that was answered last. The job may still show it.
 	answered *MFAChallenge
 	userID   string
 }
 
 // newWaitConfig checks the arguments of the method operation and applies its options.
-func newWaitConfig(ctx context.Context, operation string, options []WaitOption, ids ...id) (waitConfig, error) {
-	// A job usually takes 3 to 30 seconds. Basiq publishes neither an interval nor a limit for polling. With these values
-	// each of 250 jobs is polled every 5 s, as often as a single one, and each of 5,000 jobs every 100 s.
+func newWaitConfig(ctx context.Context, operation string, options []WaitOption, ids ...pathParam) (waitConfig, error) {
+	// A job usually takes 3 to 30 seconds. Basiq publishes neither an interval nor a limit for polling. With these
+	// values each of 250 jobs is polled every 5 s, as often as a single one, and each of 5,000 jobs every 100 s.
 	config := waitConfig{
 		shortest: time.Second, longest: 5 * time.Second, maxWait: 15 * time.Minute, pollRate: 50, concurrency: 16, keepLast: true,
 	}
 	if ctx == nil {
-		return config, invalidInput(operation, "ctx", "missing")
+		return config, invalidInput(operation, "ctx", "nil context")
 	}
 	for _, option := range options {
 		if option == nil {
@@ -46,12 +46,12 @@ func newWaitConfig(ctx context.Context, operation string, options []WaitOption, 
 	}
 	var problem string
 	switch {
-	case config.noAnswer:
+	case config.nilAnswer:
 		problem = "WithMFA: function must not be nil"
 	case config.shortest < 100*time.Millisecond || config.longest < config.shortest:
 		problem = "WithPollInterval: shortest must be at least 100 ms and longest at least shortest"
 	case !(config.pollRate > 0) || config.concurrency < 1: // also true for NaN
-		problem = "WithPollRate: perSecond must be positive and atOnce at least 1"
+		problem = "WithPollRate: rate must be positive and concurrency at least 1"
 	case config.maxWait <= 0:
 		problem = "WithMaxWait: limit must be positive"
 	default:
@@ -63,40 +63,42 @@ func newWaitConfig(ctx context.Context, operation string, options []WaitOption, 
 // WithMFA sets the function that answers a challenge of the bank. It returns one answer for each question. A different
 // number of answers ends the wait with [ErrMFARequired], and an error of the function ends the wait with that error.
 //
-// The function is called once for each challenge, and its context ends when the challenge does. If the answers certainly
-// did not reach Basiq, the wait delivers them again after the next poll.
+// The function is called once for each challenge, and its context ends when the challenge does. If the answers
+// certainly did not reach Basiq, the wait delivers them again after the next poll.
 func WithMFA(answer func(ctx context.Context, challenge MFAChallenge) ([]Secret, error)) WaitOption {
-	return func(c *waitConfig) { c.answer, c.noAnswer = answer, answer == nil }
+	return func(c *waitConfig) { c.answer, c.nilAnswer = answer, answer == nil }
 }
 
 // WithPollInterval sets the time between two polls of a job. It is shortest after a change. After each poll without a
-// change or with a failure it grows by half, up to longest. The default is 1 s and 5 s. Shortest must be at least 100 ms.
+// change or with a failure it grows by half, up to longest. The default is 1 s and 5 s. Shortest must be at least 100
+// ms.
 func WithPollInterval(shortest, longest time.Duration) WaitOption {
 	return func(c *waitConfig) { c.shortest, c.longest = shortest, longest }
 }
 
-// WithPollRate sets how many polls [JobsService.WaitEach] and [JobsService.WaitAll] start per second for all their jobs,
-// and how many may be in flight. The default is 50 and 16. The first atOnce polls start immediately. With many jobs each
-// of them is polled less often than [WithPollInterval] specifies.
-func WithPollRate(perSecond float64, atOnce int) WaitOption {
-	return func(c *waitConfig) { c.pollRate, c.concurrency = perSecond, atOnce }
+// WithPollRate sets how many polls [JobsService.WaitEach] and [JobsService.WaitAll] start per second for all their
+// jobs, and how many may be in flight. The default is 50 and 16. The first concurrency polls start immediately. With
+// many jobs each job is polled less often than [WithPollInterval] specifies.
+func WithPollRate(rate float64, concurrency int) WaitOption {
+	return func(c *waitConfig) { c.pollRate, c.concurrency = rate, concurrency }
 }
 
 // WithMaxWait sets how long the wait for a job may take. The default is 15 minutes. A wait that reaches the limit ends
 // with [ErrWaitTimeout].
-func WithMaxWait(ceiling time.Duration) WaitOption {
-	return func(c *waitConfig) { c.maxWait = ceiling }
+func WithMaxWait(limit time.Duration) WaitOption {
+	return func(c *waitConfig) { c.maxWait = limit }
 }
 
-// WithAnsweredMFA marks challenge as answered with [JobsService.AnswerMFA]. A job may show a challenge for a while after it was
-// answered. Without this option a second wait would end with [ErrMFARequired] again, or answer the challenge twice.
+// WithAnsweredMFA marks challenge as answered with [JobsService.AnswerMFA]. A job may show a challenge for a while
+// after it was answered. Without this option a second wait would end with [ErrMFARequired] again, or answer the
+// challenge twice.
 func WithAnsweredMFA(challenge MFAChallenge) WaitOption {
 	return func(c *waitConfig) { c.answered = &challenge }
 }
 
-// WithUser sets the user that the job must belong to. A job that names another user ends the wait with [ErrUserMismatch].
-// Set this option if the job's ID comes from a browser. MFA answers are sent with a token of this user. Methods such as
-// [ConnectionsService.CreateAndWait] set this option.
+// WithUser sets the user that the job must belong to. A job that names another user ends the wait with
+// [ErrUserMismatch]. Set this option if the job's ID comes from a browser. MFA answers are sent with a token of this
+// user. Methods such as [ConnectionsService.CreateAndWait] set this option.
 func WithUser(userID string) WaitOption {
 	return func(c *waitConfig) { c.userID = userID }
 }

@@ -9,13 +9,13 @@ import (
 	"github.com/basiq-go/basiq-go/gen"
 )
 
-// Webhook is a URL of the application that Basiq sends messages to when an event happens. Package webhook verifies and
-// reads them.
+// Webhook is a URL of the application to which Basiq sends a message when an event occurs. Package webhook verifies and
+// parses the messages.
 type Webhook struct {
 	gen.Webhook
 
-	// Secret signs the messages. Basiq returns it only when the webhook is created or updated: store what [Secret.Reveal]
-	// returns. It replaces the generated field, which is empty.
+	// Secret signs the messages. Basiq returns it only when the webhook is created or updated: store the
+	// result of [Secret.Reveal]. It replaces the generated field, which is empty.
 	Secret Secret `json:"secret"`
 }
 
@@ -46,7 +46,8 @@ const (
 	WebhookAttemptStatusFailed  = gen.WebhookAttemptStatusFailed
 )
 
-// WebhookMessageFields are the fields that [WebhooksService.Messages] can filter by. Their conditions are not documented.
+// WebhookMessageFields are the fields that [WebhooksService.Messages] can filter by. Their conditions are not
+// documented.
 var WebhookMessageFields = webhookMessageFields{
 	Date:        DateField[WebhookMessage, Time]{name: "date"},
 	Status:      EqualField[WebhookMessage, WebhookAttemptStatus]{name: "status"},
@@ -86,8 +87,8 @@ func (s *WebhooksService) list() collection[gen.Webhook] {
 		client: s.client, op: opListWebhooks, resource: webhookResource,
 		request: s.client.raw.ListAppWebhooks,
 		// In the documented example, data is an object if there is one webhook.
-		decode: func(answer answer) (*pageBody[gen.Webhook], error) {
-			list, err := decodeResponse[gen.WebhookList](answer)
+		decode: func(resp response) (*pageBody[gen.Webhook], error) {
+			list, err := decodeResponse[gen.WebhookList](resp)
 			if err != nil {
 				return nil, err
 			}
@@ -100,17 +101,17 @@ func (s *WebhooksService) list() collection[gen.Webhook] {
 // There can be one webhook for a URL, and one for an event type.
 //
 // Errors: [ErrInvalidInput] if the scheme of the URL is not https (http is allowed for localhost, 127.0.0.0/8 and ::1),
-// [ErrConflict] if the URL has a webhook, [CodeEventAlreadySubscribed], [ErrForbidden]. operationId: addWebhook.
+// [ErrConflict] if a webhook for the URL exists, [CodeEventAlreadySubscribed], [ErrForbidden]. operationId: addWebhook.
 func (s *WebhooksService) Create(ctx context.Context, webhook CreateWebhook) (*Webhook, error) {
 	if err := checkWebhookURL(opAddWebhook, webhook.URL); err != nil {
 		return nil, err
 	}
-	return webhookOf(get(ctx, s.client, opAddWebhook, nil, webhookResource, send(s.client.raw.AddWebhook, webhook)))
+	return webhookOf(get(ctx, s.client, opAddWebhook, nil, webhookResource, bindInput(s.client.raw.AddWebhook, webhook)))
 }
 
 // Get returns a webhook without its secret. operationId: getWebhook.
 func (s *WebhooksService) Get(ctx context.Context, webhookID string) (*Webhook, error) {
-	return webhookOf(get(ctx, s.client, opGetWebhook, []id{{"webhookID", webhookID}}, webhookResource, by1(s.client.raw.GetWebhook, webhookID)))
+	return webhookOf(get(ctx, s.client, opGetWebhook, []pathParam{{"webhookID", webhookID}}, webhookResource, bindID(s.client.raw.GetWebhook, webhookID)))
 }
 
 // Update changes a webhook and returns it with its Secret. Store the Secret: whether it changes is not documented.
@@ -119,12 +120,12 @@ func (s *WebhooksService) Update(ctx context.Context, webhookID string, change U
 	if err := checkWebhookURL(opUpdateWebhook, change.URL); err != nil {
 		return nil, err
 	}
-	return webhookOf(get(ctx, s.client, opUpdateWebhook, []id{{"webhookID", webhookID}}, webhookResource, sendTo(s.client.raw.UpdateWebhook, webhookID, change)))
+	return webhookOf(get(ctx, s.client, opUpdateWebhook, []pathParam{{"webhookID", webhookID}}, webhookResource, bindIDInput(s.client.raw.UpdateWebhook, webhookID, change)))
 }
 
 // Delete deletes a webhook. operationId: deleteWebhook.
 func (s *WebhooksService) Delete(ctx context.Context, webhookID string) error {
-	return doNoContent(ctx, s.client, opDeleteWebhook, []id{{"webhookID", webhookID}}, by1(s.client.raw.DeleteWebhook, webhookID))
+	return doNoContent(ctx, s.client, opDeleteWebhook, []pathParam{{"webhookID", webhookID}}, bindID(s.client.raw.DeleteWebhook, webhookID))
 }
 
 // Messages returns the messages to a webhook that the options select, without their attempts; see
@@ -140,14 +141,14 @@ func (s *WebhooksService) MessagesPage(ctx context.Context, webhookID string, at
 
 func (s *WebhooksService) messages(webhookID string, options []WebhookMessageListOptions) collection[WebhookMessage] {
 	return collection[WebhookMessage]{
-		client: s.client, op: opListMessages, ids: []id{{"webhookID", webhookID}}, resource: messageResource, options: listOptionsOf(options), sized: true,
-		request: sendTo(s.client.raw.ListMessages, webhookID, nil),
+		client: s.client, op: opListMessages, ids: []pathParam{{"webhookID", webhookID}}, resource: messageResource, options: listOptionsOf(options), sized: true,
+		request: bindIDInput(s.client.raw.ListMessages, webhookID, nil),
 	}
 }
 
 // Message returns a message with its delivery attempts. operationId: getWebhookMessage.
 func (s *WebhooksService) Message(ctx context.Context, webhookID, messageID string) (*WebhookMessage, error) {
-	return get(ctx, s.client, opGetWebhookMessage, []id{{"webhookID", webhookID}, {"messageID", messageID}}, messageResource, by2(s.client.raw.GetWebhookMessage, webhookID, messageID))
+	return get(ctx, s.client, opGetWebhookMessage, []pathParam{{"webhookID", webhookID}, {"messageID", messageID}}, messageResource, bindIDs(s.client.raw.GetWebhookMessage, webhookID, messageID))
 }
 
 // SendTest sends a test message of an event type to the application's webhooks. Errors: [ErrInvalidInput] if the event
@@ -155,13 +156,13 @@ func (s *WebhooksService) Message(ctx context.Context, webhookID, messageID stri
 // operationId: testMessage.
 func (s *WebhooksService) SendTest(ctx context.Context, message WebhookTestMessage) error {
 	if message.EventTypeID == "" {
-		return invalidInput(opTestMessage.Name, "message", "give an EventTypeID")
+		return invalidInput(opTestMessage.Name, "message", "EventTypeID is required")
 	}
-	return doNoContent(ctx, s.client, opTestMessage, nil, send(s.client.raw.TestMessage, message))
+	return doNoContent(ctx, s.client, opTestMessage, nil, bindInput(s.client.raw.TestMessage, message))
 }
 
-// checkWebhookURL requires https, so that events are not sent in clear text. For a loopback host it also accepts http, so
-// that webhooks can be developed locally.
+// checkWebhookURL requires https, so that events are not sent in clear text. It also accepts http for a loopback host,
+// so that webhooks can be developed locally.
 func checkWebhookURL(op *Operation, address string) error {
 	u, err := url.Parse(address)
 	switch {

@@ -308,7 +308,7 @@ func TestWebhooks_SendTest(t *testing.T) {
 		for _, body := range []string{"<html>", "OK", "null"} {
 			_, client := newStub(t, ok(201, body))
 			err := client.Webhooks.SendTest(t.Context(), basiq.WebhookTestMessage{EventTypeID: basiq.EventTypeNameUserCreated})
-			require.EqualError(t, err, "basiq: Webhooks.SendTest: 201: invalid response: unexpected response body")
+			require.EqualError(t, err, "basiq: Webhooks.SendTest: invalid response (201 Created): unexpected response body")
 			assert.True(t, basiq.MayHaveSucceeded(err))
 		}
 	})
@@ -317,7 +317,7 @@ func TestWebhooks_SendTest(t *testing.T) {
 		s, client := newStub(t, ok(201, ""))
 		err := client.Webhooks.SendTest(t.Context(), basiq.WebhookTestMessage{Text: "My test message"})
 		require.ErrorIs(t, err, basiq.ErrInvalidInput)
-		assert.Equal(t, "basiq: Webhooks.SendTest: message: give an EventTypeID", err.Error())
+		assert.Equal(t, "basiq: Webhooks.SendTest: message: EventTypeID is required", err.Error())
 		assert.Empty(t, s.seen())
 	})
 }

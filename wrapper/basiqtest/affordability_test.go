@@ -35,7 +35,7 @@ func (c *caller) customer(login string) string {
 // accept sends a GET with an Accept header.
 func (c *caller) accept(path, contentType string) reply {
 	c.t.Helper()
-	return send(c.t, c.sandbox, http.MethodGet, path, "", map[string]string{
+	return bindInput(c.t, c.sandbox, http.MethodGet, path, "", map[string]string{
 		"Authorization": "Bearer " + c.token, "Accept": contentType,
 	})
 }
@@ -576,7 +576,7 @@ func TestAffordability_PDF(t *testing.T) {
 		id := c.customer("richard")
 		made := c.summary(id, "affordability", nil)
 		headers := map[string]string{"Authorization": "Bearer " + c.token, "Accept": "application/pdf"}
-		posted := send(t, c.sandbox, http.MethodPost, "/users/"+id+"/affordability", "", headers)
+		posted := bindInput(t, c.sandbox, http.MethodPost, "/users/"+id+"/affordability", "", headers)
 		read := c.accept(c.local(made.text("links.self")), "application/pdf")
 		require.Equal(t, http.StatusOK, read.status, read.raw)
 		require.Equal(t, http.StatusCreated, posted.status, posted.raw)

@@ -396,7 +396,7 @@ func TestConsentPage_ConnectionLimit(t *testing.T) {
 func TestConsentPage_StyleSheet(t *testing.T) {
 	t.Parallel()
 	s := basiqtest.New(t)
-	r := send(t, s, http.MethodGet, "/home/style.css", "", nil)
+	r := bindInput(t, s, http.MethodGet, "/home/style.css", "", nil)
 	require.Equal(t, http.StatusOK, r.status)
 	assert.Equal(t, "text/css; charset=utf-8", r.header.Get("Content-Type"))
 	assert.Contains(t, r.raw, "prefers-color-scheme: dark")
@@ -412,7 +412,7 @@ func TestConsentPage_UnknownPaths(t *testing.T) {
 	}
 	b.send(http.MethodDelete, c.sandbox.URL()+"/home", nil)
 	assert.Equal(t, http.StatusNotFound, b.status)
-	send(t, c.sandbox, http.MethodGet, "/home/", "", nil).requireError(http.StatusForbidden, "request-not-valid", "Invalid request")
+	bindInput(t, c.sandbox, http.MethodGet, "/home/", "", nil).requireError(http.StatusForbidden, "request-not-valid", "Invalid request")
 }
 
 // Neither the log nor the pages contain tokens, visit IDs or form input.

@@ -32,11 +32,11 @@ func TestCORS_AllowOrigin(t *testing.T) {
 			t.Parallel()
 			c := new30(t, test.options...)
 			c.sandbox.Inject(basiqtest.TooManyRequests(time.Second), basiqtest.Operations("createUser"), basiqtest.Times(1))
-			asked := send(t, c.sandbox, http.MethodOptions, "/users", "", map[string]string{
+			asked := bindInput(t, c.sandbox, http.MethodOptions, "/users", "", map[string]string{
 				"Origin": test.origin, "Access-Control-Request-Method": "POST",
 				"Access-Control-Request-Headers": "authorization,content-type,x-requested-with",
 			})
-			called := send(t, c.sandbox, http.MethodPost, "/users", `{"email":"gavin@hooli.com","mobile":"+61400000000"}`,
+			called := bindInput(t, c.sandbox, http.MethodPost, "/users", `{"email":"gavin@hooli.com","mobile":"+61400000000"}`,
 				map[string]string{"Origin": test.origin, "Authorization": "Bearer " + c.token, "Content-Type": "application/json"})
 			assert.Equal(t, http.StatusTooManyRequests, called.status, "faults do not apply to preflight requests")
 			for _, r := range []reply{asked, called} {
@@ -52,9 +52,9 @@ func TestCORS_AllowOrigin(t *testing.T) {
 			assert.Contains(t, asked.header.Get("Access-Control-Allow-Methods"), "DELETE")
 			assert.Equal(t, "Retry-After", called.header.Get("Access-Control-Expose-Headers"))
 
-			page := send(t, c.sandbox, http.MethodGet, "/home", "", map[string]string{"Origin": test.origin})
+			page := bindInput(t, c.sandbox, http.MethodGet, "/home", "", map[string]string{"Origin": test.origin})
 			assert.Empty(t, page.header.Get("Access-Control-Allow-Origin"), "the consent page allows no other origin")
-			plain := send(t, c.sandbox, http.MethodOptions, "/users", "", map[string]string{"Origin": test.origin})
+			plain := bindInput(t, c.sandbox, http.MethodOptions, "/users", "", map[string]string{"Origin": test.origin})
 			assert.Equal(t, http.StatusMethodNotAllowed, plain.status, "OPTIONS without preflight headers")
 		})
 	}

@@ -428,7 +428,7 @@ func TestFaults_Tokens(t *testing.T) {
 			t.Parallel()
 			c := new21(t)
 			c.sandbox.Inject(test.fault)
-			r := send(t, c.sandbox, http.MethodGet, "/users", "", nil)
+			r := bindInput(t, c.sandbox, http.MethodGet, "/users", "", nil)
 			r.requireError(401, "invalid-authorization-token", "")
 		})
 	}

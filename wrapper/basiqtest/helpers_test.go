@@ -71,7 +71,7 @@ func (c *caller) as(version, scope, userID string) *caller {
 
 func requestToken(t *testing.T, s *basiqtest.Sandbox, authorization, version string, form url.Values) reply {
 	t.Helper()
-	return send(t, s, http.MethodPost, "/token", form.Encode(), map[string]string{
+	return bindInput(t, s, http.MethodPost, "/token", form.Encode(), map[string]string{
 		"Authorization": authorization, "basiq-version": version, "Content-Type": "application/x-www-form-urlencoded",
 	})
 }
@@ -87,7 +87,7 @@ func (c *caller) call(method, path string, body any) reply {
 		text = string(encoded)
 		headers["Content-Type"] = "application/json"
 	}
-	return send(c.t, c.sandbox, method, path, text, headers)
+	return bindInput(c.t, c.sandbox, method, path, text, headers)
 }
 
 func (c *caller) get(path string) reply { c.t.Helper(); return c.call(http.MethodGet, path, nil) }
@@ -103,7 +103,7 @@ func (c *caller) delete(path string) reply {
 }
 
 // send sends a request. Headers with an empty value are omitted.
-func send(t *testing.T, s *basiqtest.Sandbox, method, path, body string, headers map[string]string) reply {
+func bindInput(t *testing.T, s *basiqtest.Sandbox, method, path, body string, headers map[string]string) reply {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, s.URL()+path, strings.NewReader(body))
 	require.NoError(t, err)

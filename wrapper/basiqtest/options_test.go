@@ -95,7 +95,7 @@ func TestOptions_Address(t *testing.T) {
 	require.NotNil(t, s)
 	t.Cleanup(func() { assert.NoError(t, s.Close()) })
 	assert.Equal(t, "http://"+address, s.URL())
-	assert.Equal(t, http.StatusNotFound, send(t, s, http.MethodGet, "/", "", nil).status)
+	assert.Equal(t, http.StatusNotFound, bindInput(t, s, http.MethodGet, "/", "", nil).status)
 
 	assert.Equal(t, "http://localhost", basiqtest.New(t, basiqtest.WithAddress(address)).URL(), "New ignores the address")
 }

@@ -250,7 +250,7 @@ func requireNoConsent(t *testing.T, r reply) {
 // sendBody sends a POST with a body and an optional content type.
 func (c *caller) sendBody(path, contentType, body string) reply {
 	c.t.Helper()
-	return send(c.t, c.sandbox, http.MethodPost, path, body, map[string]string{
+	return bindInput(c.t, c.sandbox, http.MethodPost, path, body, map[string]string{
 		"Authorization": "Bearer " + c.token, "Content-Type": contentType,
 	})
 }
@@ -352,7 +352,7 @@ var applications = []struct {
 	}},
 	{"C13 OB", func(t *testing.T, c *caller, id string) {
 		token := func(body string) reply {
-			return send(t, c.sandbox, http.MethodPost, "/token", body, map[string]string{
+			return bindInput(t, c.sandbox, http.MethodPost, "/token", body, map[string]string{
 				"Authorization": "Basic " + c.sandbox.APIKey(), "basiq-version": "3.0", "Content-Type": "application/json",
 			})
 		}
@@ -362,7 +362,7 @@ var applications = []struct {
 		assert.Equal(t, http.StatusForbidden, c.get("/users").status)
 	}},
 	{"C14 salesforce-connector", func(t *testing.T, c *caller, id string) {
-		made := send(t, c.sandbox, http.MethodPost, "/users/"+id+"/affordability", "",
+		made := bindInput(t, c.sandbox, http.MethodPost, "/users/"+id+"/affordability", "",
 			map[string]string{"Authorization": "Bearer " + c.token, "Accept": "application/pdf"})
 		require.Equal(t, http.StatusCreated, made.status)
 		assert.True(t, strings.HasPrefix(made.raw, "%PDF-"))

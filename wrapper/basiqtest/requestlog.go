@@ -65,12 +65,12 @@ type RequestToken struct {
 // String describes the request and its outcome in one line.
 func (r Request) String() string {
 	var b strings.Builder
-	b.WriteString(r.Method + " " + oneLine(r.Path))
+	b.WriteString(r.Method + " " + singleLine(r.Path))
 	if r.Query != "" {
-		b.WriteString("?" + oneLine(r.Query))
+		b.WriteString("?" + singleLine(r.Query))
 	}
 	if r.Body != "" {
-		b.WriteString(" " + oneLine(r.Body))
+		b.WriteString(" " + singleLine(r.Body))
 	}
 	if r.Status == 0 {
 		b.WriteString(": no response")
@@ -95,7 +95,7 @@ func (r Request) String() string {
 }
 
 // oneLine quotes text that contains line breaks or other unprintable characters.
-func oneLine(text string) string {
+func singleLine(text string) string {
 	if strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
 		return strconv.QuoteToGraphic(text)
 	}

@@ -97,7 +97,7 @@ func TestRequestLog_Tokens(t *testing.T) {
 		{"client", "bearer " + bound.token, basiqtest.RequestToken{Sent: true, Scope: client, UserID: id, Version: "3.0"}},
 	} {
 		path := "/users/" + test.name
-		send(t, c.sandbox, http.MethodGet, path, "", map[string]string{"Authorization": test.authorization})
+		bindInput(t, c.sandbox, http.MethodGet, path, "", map[string]string{"Authorization": test.authorization})
 		requests := c.sandbox.RequestsOf("getUser")
 		assert.Equal(t, test.want, requests[len(requests)-1].Token, test.name)
 	}
@@ -140,13 +140,13 @@ func TestRequestLog_Bodies(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			s := basiqtest.New(t)
-			send(t, s, http.MethodPost, "/users", test.body, map[string]string{"Content-Type": test.contentType})
+			bindInput(t, s, http.MethodPost, "/users", test.body, map[string]string{"Content-Type": test.contentType})
 			requests := s.RequestsOf("createUser")
 			require.Len(t, requests, 1)
 			assert.Equal(t, test.want, requests[0].Body)
 			assert.Equal(t, len(test.body), requests[0].BodySize)
 
-			send(t, s, http.MethodPost, "/nothing", test.body, map[string]string{"Content-Type": test.contentType})
+			bindInput(t, s, http.MethodPost, "/nothing", test.body, map[string]string{"Content-Type": test.contentType})
 			assert.Empty(t, s.Requests()[1].Body, "not an operation")
 		})
 	}
@@ -229,7 +229,7 @@ func TestRequestLog_LoggerUsesSandbox(t *testing.T) {
 	s = basiqtest.New(t, basiqtest.WithLogger(slog.New(slog.NewTextHandler(writer(func([]byte) {
 		seen = len(s.Requests())
 	}), nil))))
-	send(t, s, http.MethodGet, "/nothing", "", nil)
+	bindInput(t, s, http.MethodGet, "/nothing", "", nil)
 	assert.Equal(t, 1, seen)
 }
 
@@ -245,7 +245,7 @@ func TestRequestLog_Secrets(t *testing.T) {
 	c := new21(t, basiqtest.WithLogger(slog.New(slog.NewJSONHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug}))))
 	id := c.newUser()
 	requestToken(t, c.sandbox, "Basic "+secret, secret, url.Values{"token": {secret}, "userToken": {secret}})
-	send(t, c.sandbox, http.MethodGet, "/users/"+id+"?token="+secret+"&"+secret+"&"+c.token, "", map[string]string{
+	bindInput(t, c.sandbox, http.MethodGet, "/users/"+id+"?token="+secret+"&"+secret+"&"+c.token, "", map[string]string{
 		"Authorization": "Bearer " + secret, "Accept": secret + "/" + secret,
 	})
 	c.post("/users/"+id, secret)
@@ -254,7 +254,7 @@ func TestRequestLog_Secrets(t *testing.T) {
 		"secondaryLoginId": secret, "userToken": secret, "description": c.token,
 	})
 	c.post("/jobs/j1/mfa", map[string]any{"mfa-response": []string{secret}})
-	send(t, c.sandbox, http.MethodPost, "/home/"+id, "password="+secret, map[string]string{
+	bindInput(t, c.sandbox, http.MethodPost, "/home/"+id, "password="+secret, map[string]string{
 		"Content-Type": "application/x-www-form-urlencoded",
 	})
 	c.post("/notifications/webhooks", map[string]any{"url": "https://u:" + secret + "@hook.example/" + secret + "?key=" + secret})

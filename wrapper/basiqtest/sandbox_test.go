@@ -61,7 +61,7 @@ func TestSandbox_New_Cleanup(t *testing.T) {
 	s := basiqtest.New(&tb)
 	require.Len(t, tb.cleanups, 1)
 	assert.Equal(t, "http://localhost", s.URL())
-	require.Equal(t, http.StatusNotFound, send(t, s, http.MethodGet, "/", "", nil).status)
+	require.Equal(t, http.StatusNotFound, bindInput(t, s, http.MethodGet, "/", "", nil).status)
 
 	tb.cleanups[0]()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL(), http.NoBody)
@@ -194,7 +194,7 @@ func TestSandbox_UnknownPaths(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			r := send(t, c.sandbox, test.method, test.path, "", map[string]string{"Authorization": "Bearer " + c.token})
+			r := bindInput(t, c.sandbox, test.method, test.path, "", map[string]string{"Authorization": "Bearer " + c.token})
 			require.Equal(t, test.status, r.status)
 			assert.Equal(t, test.code, r.text("data.0.code"))
 			if test.status == http.StatusMethodNotAllowed {
@@ -251,7 +251,7 @@ func TestSandbox_ContentNegotiation(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			r := send(t, c.sandbox, test.method, test.path, test.body, map[string]string{
+			r := bindInput(t, c.sandbox, test.method, test.path, test.body, map[string]string{
 				"Authorization": "Bearer " + c.token, "Accept": test.accept, "Content-Type": test.contentType,
 			})
 			if test.code == "" {
@@ -270,12 +270,12 @@ func TestSandbox_UnreadableBodies(t *testing.T) {
 	user := "/users/" + c.newUser()
 	blanks := strings.Repeat(" ", 1<<20+1)
 	for _, path := range []string{"/auth_link", "/affordability", "/income", "/expenses"} {
-		r := send(t, c.sandbox, http.MethodPost, user+path, blanks, map[string]string{
+		r := bindInput(t, c.sandbox, http.MethodPost, user+path, blanks, map[string]string{
 			"Authorization": "Bearer " + c.token, "Content-Type": "application/json",
 		})
 		assert.Equal(t, "invalid-content", r.text("data.0.code"), path)
 	}
-	r := send(t, c.sandbox, http.MethodPost, "/token", "x="+blanks, map[string]string{
+	r := bindInput(t, c.sandbox, http.MethodPost, "/token", "x="+blanks, map[string]string{
 		"Authorization": "Basic " + c.sandbox.APIKey(), "basiq-version": "3.0", "Content-Type": "application/x-www-form-urlencoded",
 	})
 	r.requireError(http.StatusBadRequest, "invalid-content", "Posted form is not in valid format.")
@@ -297,8 +297,8 @@ func TestSandbox_Secrets(t *testing.T) {
 			see(requestToken(t, c.sandbox, key, "2.1", url.Values{"scope": {secret}, "userId": {secret}}))
 			see(requestToken(t, c.sandbox, key, "2.1", url.Values{"scope": {client}, "userId": {secret}}))
 		}
-		see(send(t, c.sandbox, http.MethodGet, user, "", map[string]string{"Authorization": "Bearer " + secret}))
-		see(send(t, c.sandbox, http.MethodGet, user, "", map[string]string{
+		see(bindInput(t, c.sandbox, http.MethodGet, user, "", map[string]string{"Authorization": "Bearer " + secret}))
+		see(bindInput(t, c.sandbox, http.MethodGet, user, "", map[string]string{
 			"Authorization": "Bearer " + c.token, "Accept": secret + "/" + secret,
 		}))
 		see(c.post(user, secret))

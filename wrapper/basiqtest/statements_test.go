@@ -40,7 +40,7 @@ func (c *caller) upload(userID, bank string, f file) reply {
 		require.NoError(c.t, err)
 	}
 	require.NoError(c.t, form.Close())
-	return send(c.t, c.sandbox, http.MethodPost, "/users/"+userID+"/statements", body.String(), map[string]string{
+	return bindInput(c.t, c.sandbox, http.MethodPost, "/users/"+userID+"/statements", body.String(), map[string]string{
 		"Authorization": "Bearer " + c.token, "Content-Type": form.FormDataContentType(),
 	})
 }
@@ -390,7 +390,7 @@ func TestStatements_Create_InvalidRequests(t *testing.T) {
 	c.post("/users/"+id+"/statements", map[string]any{"institutionId": nab}).
 		requireError(415, "unsupported-content-type", "Content type is not supported on requested endpoint.")
 	for _, body := range []string{"", "--x\r\n", "--x\r\nContent-Disposition: form-data; name=\"statement\"\r\n\r\nabc"} {
-		send(t, c.sandbox, http.MethodPost, "/users/"+id+"/statements", body, map[string]string{
+		bindInput(t, c.sandbox, http.MethodPost, "/users/"+id+"/statements", body, map[string]string{
 			"Authorization": "Bearer " + c.token, "Content-Type": "multipart/form-data; boundary=x",
 		}).requireError(400, "parameter-not-valid", "Statement is not valid")
 	}

@@ -68,7 +68,7 @@ func TestTokens_Create_Errors(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			r := send(t, s, http.MethodPost, "/token", test.body, map[string]string{
+			r := bindInput(t, s, http.MethodPost, "/token", test.body, map[string]string{
 				"Authorization": test.authorization, "basiq-version": test.version,
 				"Content-Type": "application/x-www-form-urlencoded",
 			})
@@ -89,7 +89,7 @@ func TestTokens_Create_Errors(t *testing.T) {
 		})
 	}
 	for _, contentType := range []string{"application/json", ";"} {
-		r := send(t, s, http.MethodPost, "/token", `["SERVER_ACCESS"]`, map[string]string{
+		r := bindInput(t, s, http.MethodPost, "/token", `["SERVER_ACCESS"]`, map[string]string{
 			"Authorization": key, "basiq-version": "3.0", "Content-Type": contentType,
 		})
 		r.requireError(http.StatusBadRequest, "invalid-content", badForm)
@@ -104,7 +104,7 @@ func TestTokens_Bearer(t *testing.T) {
 	for name, authorization := range map[string]string{
 		"missing": "", "garbage": "Bearer garbage", "no scheme": c.token, "wrong scheme": "Basic " + c.token, "empty": "Bearer ",
 	} {
-		r := send(t, s, http.MethodGet, path, "", map[string]string{"Authorization": authorization})
+		r := bindInput(t, s, http.MethodGet, path, "", map[string]string{"Authorization": authorization})
 		r.requireError(http.StatusUnauthorized, "invalid-authorization-token", "")
 		assert.Equal(t, "Invalid authorization token.", r.text("data.0.title"), name)
 	}
@@ -276,7 +276,7 @@ func TestTokens_Scopes_OtherOperations(t *testing.T) {
 				method, path, _ := strings.Cut(call, " ")
 				path = strings.NewReplacer("/U", "/"+id, "/I", "/00000000-0000-4000-8000-000000000000").Replace(path)
 				scope, isOpen := open[call]
-				none := send(t, c.sandbox, method, path, "", nil)
+				none := bindInput(t, c.sandbox, method, path, "", nil)
 				if isOpen && scope == "" {
 					assert.Equal(t, http.StatusOK, none.status)
 					return

@@ -143,7 +143,7 @@ func TestUsers_Delete(t *testing.T) {
 	c := new21(t)
 	id := c.newUser()
 	job := c.connect(id, hooli, "gavinBelson", "hooli2016")
-	send(t, c.sandbox, http.MethodDelete, "/users/"+id, "", nil).requireError(http.StatusForbidden,
+	bindInput(t, c.sandbox, http.MethodDelete, "/users/"+id, "", nil).requireError(http.StatusForbidden,
 		"request-not-valid", "Missing Authentication Token")
 	r := c.delete("/users/" + id)
 	assert.Equal(t, http.StatusNoContent, r.status)

@@ -341,8 +341,8 @@ func TestFlags_Invalid(t *testing.T) {
 		})
 	}
 	for want, url := range map[string]string{
-		"BASIQ_API_KEY: it begins with \"Basic \"": "https://consent.example",
-		"-consent-url: it is neither https":        "http://consent.example",
+		"BASIQ_API_KEY: must not begin with \"Basic \"": "https://consent.example",
+		"-consent-url: scheme must be https":            "http://consent.example",
 	} {
 		key := map[string]string{"https://consent.example": "Basic abc", "http://consent.example": "abc"}[url]
 		err := run(t.Context(), []string{"-listen", "127.0.0.1:0", "-consent-url", url}, func(string) string { return key }, io.Discard)

@@ -190,7 +190,7 @@ func tour(ctx context.Context, client *basiq.Client, sandbox *basiqtest.Sandbox,
 		return err
 	}
 	mfa := basiq.WithMFA(func(_ context.Context, challenge basiq.MFAChallenge) ([]basiq.Secret, error) {
-		return answer(challenge, s.answers, in, out)
+		return response(challenge, s.answers, in, out)
 	})
 	job, err = follow(ctx, client, job.ID, out, basiq.WithUser(userID), mfa)
 	if err != nil {
@@ -238,7 +238,7 @@ func tour(ctx context.Context, client *basiq.Client, sandbox *basiqtest.Sandbox,
 }
 
 // answer prints the bank's questions and returns the known answers, or reads the answers from in.
-func answer(challenge basiq.MFAChallenge, known []basiq.Secret, in *bufio.Scanner, out io.Writer) ([]basiq.Secret, error) {
+func response(challenge basiq.MFAChallenge, known []basiq.Secret, in *bufio.Scanner, out io.Writer) ([]basiq.Secret, error) {
 	fmt.Fprintf(out, "  The bank requires MFA (%s, answer within %s): %s\n", challenge.Method, challenge.ValidFor, challenge.Description)
 	if len(known) == len(challenge.Questions) {
 		for i, question := range challenge.Questions {

@@ -67,7 +67,7 @@ func TestFlags_Invalid(t *testing.T) {
 		`"extra" is not a flag; see -help`:                {"extra"},
 		`"nobody" is not one of Basiq's test users`:       {"-login", "nobody"},
 		"-base-url requires BASIQ_API_KEY":                {"-base-url", "http://localhost:1"},
-		`"1.0" is not supported`:                          {"-api-version", "1.0"},
+		`unsupported version "1.0"`:                       {"-api-version", "1.0"},
 		"speed -1 is not a positive finite number":        {"-speed", "-1"},
 	} {
 		t.Run(want, func(t *testing.T) {
@@ -102,8 +102,8 @@ func TestAPIKey(t *testing.T) {
 	assert.NotContains(t, out, "Next:")
 
 	for key, want := range map[string]string{
-		"Basic abc": `BASIQ_API_KEY: it begins with "Basic "; give only what follows`,
-		"abc\n":     "BASIQ_API_KEY: it has a space, a line break",
+		"Basic abc": `BASIQ_API_KEY: must not begin with "Basic "`,
+		"abc\n":     "BASIQ_API_KEY: must not contain spaces, line breaks",
 	} {
 		_, err = start(t, map[string]string{"BASIQ_API_KEY": key}, "")
 		require.Error(t, err)

@@ -95,7 +95,7 @@ func cash(text string, when schedule, amount amount) stream {
 }
 
 // send is a transfer to a private person.
-func send(group, text, party string, when schedule, amount amount) stream {
+func bindInput(group, text, party string, when schedule, amount amount) stream {
 	return stream{
 		account: "everyday", when: when, amount: amount, text: text, class: transfer, group: group, flow: group, counterparty: party,
 	}
@@ -103,7 +103,7 @@ func send(group, text, party string, when schedule, amount amount) stream {
 
 // receive is a transfer from a private person.
 func receive(group, text, party string, when schedule, amount amount) stream {
-	s := send(group, text, party, when, amount)
+	s := bindInput(group, text, party, when, amount)
 	s.credit = true
 	return s
 }
