@@ -1917,7 +1917,7 @@ type AnalyticsInitial struct {
 // AnalyticsInterval is the length of an interval. Preview, outside the stability promise.
 type AnalyticsInterval string
 
-// AnalyticsMeta is the metadata of the response. There is no parameter to request another page.
+// AnalyticsMeta is the metadata of the response. Another page cannot be requested.
 type AnalyticsMeta struct {
 	// Page is the number of the page.
 	Page *int64 `json:"page,omitempty"`
@@ -5217,7 +5217,7 @@ type UserAnalytics struct {
 	// Interval is the length of an interval. Preview, outside the stability promise.
 	Interval AnalyticsInterval `json:"interval,omitempty,omitzero"`
 
-	// Meta is the metadata of the response. There is no parameter to request another page.
+	// Meta is the metadata of the response. Another page cannot be requested.
 	Meta AnalyticsMeta `json:"meta,omitempty,omitzero"`
 
 	// ToDate is the last day of the period.

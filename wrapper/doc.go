@@ -1,4 +1,4 @@
-// Package basiq is a client for Basiq's open-banking API, which connects applications to people's bank accounts in
+// Package basiq is a client for Basiq's open-banking API, which connects applications to bank accounts of users in
 // Australia and New Zealand.
 //
 // A user has one connection for each bank login. Creating or refreshing a connection starts a job, which usually takes 3
@@ -57,9 +57,9 @@
 //
 // List methods return iterators. No request is sent before the range begins. An empty list has no iterations. Lists page
 // automatically, keep Basiq's order and hold one page in memory; each page is one call. Leaving the loop early releases
-// everything. An error is the last thing that a list yields, and the items before it are valid. It is a [*PageError] with
-// the [Cursor] of the page that failed, unless an argument is invalid. Besides the errors of any call, its causes are
-// [ErrBadPageLink] and [ErrListChanged].
+// all resources. An error ends the list, and the items before it are valid. It is a [*PageError] with the [Cursor] of the
+// page that failed, unless an argument is invalid. In addition to the errors of any call, its cause may be
+// [ErrBadPageLink] or [ErrListChanged].
 //
 //	for transaction, err := range client.Transactions.List(ctx, userID, basiq.TransactionListOptions{
 //		Filter: basiq.TransactionFields.AccountID.Eq(accountID),
@@ -71,13 +71,12 @@
 //		...
 //	}
 //
-// Show accounts with [AccountName]: the Name of an open-banking account may be empty. Deleting an open-banking connection
-// also deletes its accounts and transactions, see [ConnectionsService.Delete].
+// Display accounts with [AccountName], because the Name of an open-banking account may be empty. Deleting an open-banking
+// connection also deletes its accounts and transactions, see [ConnectionsService.Delete].
 //
-// Each list that has options takes at most one struct of them, such as [TransactionListOptions]: a filter, a page size,
-// and whether to fetch the next page during the loop. Methods such as
-// [TransactionsService.Page] return one page and the [Cursor] of the next. For many users, call List in the goroutines of
-// an errgroup with a limit; see the example "ManyUsers".
+// List methods with options accept at most one options struct, such as [TransactionListOptions]. It holds a filter, a page
+// size, and whether to prefetch the next page. Methods such as [TransactionsService.Page] return one page and the [Cursor]
+// of the next page. For many users, call List in the goroutines of an errgroup with a limit; see the example "ManyUsers".
 //
 // Variables such as [TransactionFields] list the fields that a collection can be filtered by. A condition that Basiq does
 // not document for a field is a compile-time error.
@@ -88,9 +87,9 @@
 // [ContextWithRawJSON] returns the JSON of a response or of a list item, with fields that this version does not know.
 // [WithUnknownFields] reports such fields.
 //
-// Basiq may add values to the types with constants, such as [ConnectionStatus]; values without a constant are kept as they
-// are. Values keep every digit that Basiq sent. A null, empty or malformed date or amount does not fail a call: the methods
-// of [Amount], [Decimal], [Date] and [Time] report whether there is a value.
+// Basiq may add values to the types with constants, such as [ConnectionStatus]; values without a constant are kept
+// unchanged. Numbers keep every digit that Basiq sent. A null, empty or malformed date or amount does not make a call fail:
+// the methods of [Amount], [Decimal], [Date] and [Time] report whether there is a value.
 //
 // Types and methods whose comments contain "Preview, outside the stability promise" may change or disappear in any version,
 // because Basiq has not described their operations in full.
@@ -107,42 +106,43 @@
 //	}
 //
 // These errors are common, and the comments of methods do not repeat them: [ErrInvalidInput] for an invalid argument, with
-// no request sent; [ErrNotFound] if a resource that an ID names does not exist; [ErrWrongAPIVersion] if the operation does
-// not exist in the client's API version.
+// no request sent; [ErrNotFound] if a resource does not exist; [ErrWrongAPIVersion] if the operation does not exist in the
+// client's API version.
 //
 // # Retries
 //
 // A call makes up to four attempts if the failure may be temporary and a retry is safe. Whether it is safe depends on the
 // operation, see [Operation.Idempotent]:
 //
-//   - Reads, deletes of what has an ID, refreshes and token requests are retried after timeouts, resets, 408 and 5xx. A
-//     retried delete that finds nothing succeeds; otherwise deleting what does not exist is an error.
+//   - Reads, deletes of resources with an ID, refreshes and token requests are retried after timeouts, resets, 408 and 5xx.
+//     A retried delete succeeds if the resource no longer exists. Deleting a resource that does not exist is otherwise an
+//     error.
 //   - Creates, updates, purges, uploads, insights and MFA answers are retried only if there is proof that Basiq did not carry
 //     out the request. Banks lock logins that are tried too often. Proof comes from an http.Transport; see [PassThrough].
 //     After an error for which [MayHaveSucceeded] is true, check the list of the resource before calling again.
-//   - Every call is retried after 429, 421 and 425, with which a request is refused unread.
+//   - Every call is retried after 429, 421 and 425, which mean that the request was not processed.
 //
-// Failures that no retry changes are not retried: a host name that does not exist, a certificate or TLS version that is
-// rejected, a proxy that wants credentials ([ErrProxyAuth]).
+// Permanent failures are not retried: a host name that does not exist, a rejected certificate or TLS version, a proxy that
+// requires credentials ([ErrProxyAuth]).
 //
-// The delay between attempts is random and grows. Retry-After is obeyed; if it asks for more than [RetryPolicy].MaxDelay, the
-// call ends at once. Every wait ends with the call's context. An error holds the context's error but never its cause
-// (context.Cause), which may be the error of another call.
+// The delay between attempts is random and grows. The client obeys Retry-After, unless it exceeds [RetryPolicy].MaxDelay;
+// then the call ends immediately. Every wait ends with the call's context. An error holds the context's error but never its
+// cause (context.Cause), which may be the error of another call.
 //
-// RELIABILITY.md, beside this package's source, has a table of what each operation does under each failure.
+// RELIABILITY.md, next to this package's source, has a table of the result of each operation for each failure.
 //
 // # Limits
 //
-// If Basiq responds to a call with 429, or with 503 and Retry-After, the other calls of that operation wait too, or end with
-// a [ThrottledError] if they cannot. [WithRateLimit] sets a rate limit of your own. Retries that do not help their calls are
-// limited to a tenth of the calls that get a response below 500, once the first hundred are spent, so that an outage is not
-// multiplied. However many calls there are, a client makes at most 700 token requests in five minutes, of the 1,500 that
-// Basiq allows an address. The comment at the top of throttle.go describes what these limits do together.
+// If Basiq responds to a call with 429, or with 503 and Retry-After, other calls of that operation wait too, or end with a
+// [ThrottledError] if they cannot. [WithRateLimit] sets an additional rate limit. After the first hundred, unsuccessful
+// retries are limited to a tenth of the calls with a response below 500, so that retries do not multiply the load during an
+// outage. A client makes at most 700 token requests in five minutes; Basiq allows 1,500 per address. The comment at the top
+// of throttle.go describes how these limits interact.
 //
 // # Middleware, logs, secrets
 //
 // Each call passes these stages: retries, with throttling and the rate limit before each attempt; the middleware of
-// [WithMiddleware]; authorization; the http.Client of [WithHTTPClient]. Middleware runs once per attempt and sees no token.
+// [WithMiddleware]; authorization; the http.Client of [WithHTTPClient]. Middleware runs once per attempt without the token.
 // [CallFromContext] returns the call in middleware, in a [Limiter], in a [TokenSource] and in a transport. [WithLogger] logs
 // attempts without IDs, headers or bodies. Secrets are of a type that prints, logs and marshals as "[redacted]".
 //

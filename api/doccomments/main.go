@@ -28,7 +28,7 @@ func main() {
 }
 
 func rewriteFile(file string) error {
-	source, err := os.ReadFile(file)
+	source, err := os.ReadFile(file) //nolint:gosec // The file is an argument of the program.
 	if err != nil {
 		return err
 	}
