@@ -2,6 +2,7 @@ package basiq_test
 
 import (
 	"iter"
+	"net/http"
 	"reflect"
 	"slices"
 	"strings"
@@ -93,7 +94,7 @@ func withPathMethods(rows []idCall) []idCall {
 // withPathGets adds rows for the methods that get a resource by its ID and have no row.
 func withPathGets(rows []resourceCall) []resourceCall {
 	for _, m := range pathMethods() {
-		if !isGet(m.op) || getsElsewhere[m.op.Name] || slices.ContainsFunc(rows, func(c resourceCall) bool { return c.operation == m.op.Name }) {
+		if !m.getsByID() || getsElsewhere[m.op.Name] || slices.ContainsFunc(rows, func(c resourceCall) bool { return c.operation == m.op.Name }) {
 			continue
 		}
 		last := len(m.arguments) - 1
@@ -112,6 +113,16 @@ func withPathGets(rows []resourceCall) []resourceCall {
 		}})
 	}
 	return rows
+}
+
+// getsByID reports whether the method is a read that returns one resource with an ID.
+func (m pathMethod) getsByID() bool {
+	t := m.method(new(basiq.Client)).Type()
+	if m.op.Method != http.MethodGet || len(m.arguments) == 0 || t.NumOut() != 2 || t.Out(0).Kind() != reflect.Pointer {
+		return false
+	}
+	id, found := t.Out(0).Elem().FieldByName("ID")
+	return found && id.Type.Kind() == reflect.String
 }
 
 // getsElsewhere are the methods that get a resource and are not in the table of things.

@@ -32,7 +32,7 @@ func TestConnect(t *testing.T) {
 				bank := basiq.CreateConnection{InstitutionID: "AU00002", LoginID: basiq.NewSecret("jared"), Password: basiq.NewSecret("django")}
 				var out strings.Builder
 				err = connect(t.Context(), client, user.ID, bank, strings.NewReader(tc.in), &out)
-				assert.Contains(t, out.String(), "(answer within 2m0s)")
+				assert.Contains(t, out.String(), "within 2m0s")
 				assert.True(t, strings.HasSuffix(out.String(), tc.out), out.String())
 				if tc.err == "" {
 					require.NoError(t, err)
