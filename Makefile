@@ -139,10 +139,10 @@ upstream: ## Compare the contract with the descriptions that Basiq currently pub
 
 # `make test` tests a sample: one call of each kind with every fault, over both protocols.
 matrix: ## Test every call with every fault, and compare the tables in wrapper/RELIABILITY.md
-	cd $(CONFORMANCE) && go test -count=1 -run '^TestFaultMatrix$$' . -full
+	cd $(CONFORMANCE) && go test -count=1 -run '^Test(FaultMatrix|AdviceTables)$$' . -full
 
 reliability: ## Test every call with every fault, and write the tables in wrapper/RELIABILITY.md
-	cd $(CONFORMANCE) && go test -count=1 -run '^TestFaultMatrix$$' . -update
+	cd $(CONFORMANCE) && go test -count=1 -run '^Test(FaultMatrix|AdviceTables)$$' . -update
 
 breaking: ## Fail if a change is incompatible with the last tagged version
 	@./api/breaking.sh

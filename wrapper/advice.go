@@ -336,7 +336,8 @@ func adviseOnResponse(e *Error) Advice {
 		return advice
 	case status == http.StatusGone:
 		return giveUpAdvice
-	case advice.Action == ActionUnknown && e.Code() == CodeUnknownError:
+	}
+	if _, known := codeAdvice[e.Code().normalized()]; known {
 		return unknownAdvice
 	}
 	return fixAdvice // all other 3xx and 4xx
