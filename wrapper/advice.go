@@ -211,6 +211,7 @@ var sentinelAdvice = []struct {
 	{errContextReplaced, fixAdvice},
 	{errNoUser, fixAdvice},
 	{errNoConnection, giveUpAdvice},
+	{errNoReport, giveUpAdvice},
 	{errAbandoned, Advice{Action: ActionWait}},
 	{context.Canceled, giveUpAdvice},
 	{context.DeadlineExceeded, Advice{Action: ActionRetry, After: networkDelay}},

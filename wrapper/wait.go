@@ -26,12 +26,13 @@ var (
 	ErrWaitTimeout = errors.New("the job was not over in time")
 
 	errNoConnection = errors.New("the job names no connection")
+	errNoReport     = errors.New("the job names no report")
 	errNoUser       = errors.New("the job does not name its user; see basiq.WithUser")
 	errAbandoned    = errors.New("the wait was abandoned")
 )
 
 // WaitError is returned if a wait ended before its job did. The job continues: wait for it again with JobID. If the job
-// is over, see [Job.Done], only its connection could not be read.
+// is over, see [Job.Done], only its connection or report could not be read.
 type WaitError struct {
 	// JobID is the job's ID.
 	JobID string
