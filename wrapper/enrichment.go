@@ -1,6 +1,7 @@
 package basiq
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,6 +20,12 @@ type (
 	// EnrichMatchType is how the kind of business that was paid has been found.
 	EnrichMatchType = gen.EnrichMatchType
 )
+
+// MerchantABN returns the Australian Business Number of a transaction's merchant, or "" if Basiq does not know it. Use it in
+// place of the two fields: Basiq calls the number "ABN" in transactions and "abn" in results of [TransactionsService.Enrich].
+func MerchantABN(merchant *gen.EnrichMerchant) string {
+	return cmp.Or(merchant.ABN, merchant.ABNCapitals)
+}
 
 // How the kind of business was found.
 const (
