@@ -22,7 +22,7 @@ type (
 )
 
 // MerchantABN returns the Australian Business Number of a transaction's merchant, or "" if Basiq does not know it. Use it in
-// place of the two fields: Basiq calls the number "ABN" in transactions and "abn" in results of [TransactionsService.Enrich].
+// place of the two fields: Basiq calls the number "ABN" in transactions and "abn" in results of [EnrichmentService.Get].
 func MerchantABN(merchant *gen.EnrichMerchant) string {
 	return cmp.Or(merchant.ABN, merchant.ABNCapitals)
 }
