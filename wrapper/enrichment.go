@@ -17,13 +17,15 @@ type (
 	Enrich = gen.Enrich
 	// EnrichData is what Basiq adds to a transaction.
 	EnrichData = gen.EnrichData
+	// EnrichMerchant is who was paid. [MerchantABN] returns its business number.
+	EnrichMerchant = gen.EnrichMerchant
 	// EnrichMatchType is how the kind of business that was paid has been found.
 	EnrichMatchType = gen.EnrichMatchType
 )
 
 // MerchantABN returns the Australian Business Number of a transaction's merchant, or "" if Basiq does not know it. Use it in
 // place of the two fields: Basiq calls the number "ABN" in transactions and "abn" in results of [EnrichmentService.Get].
-func MerchantABN(merchant *gen.EnrichMerchant) string {
+func MerchantABN(merchant *EnrichMerchant) string {
 	return cmp.Or(merchant.ABN, merchant.ABNCapitals)
 }
 
