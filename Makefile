@@ -150,10 +150,10 @@ upstream: ## Compare the contract with the descriptions that Basiq currently pub
 
 # `make test` tests a sample: one call of each kind with every fault, over both protocols.
 matrix: ## Test every call with every fault, and compare the tables in wrapper/RELIABILITY.md
-	cd $(CONFORMANCE) && go test -count=1 -run '^TestFaultMatrix$$' . -full
+	cd $(CONFORMANCE) && go test -count=1 -run '^Test(FaultMatrix|AdviceTables)$$' . -full
 
 reliability: ## Test every call with every fault, and write the tables in wrapper/RELIABILITY.md
-	cd $(CONFORMANCE) && go test -count=1 -run '^TestFaultMatrix$$' . -update
+	cd $(CONFORMANCE) && go test -count=1 -run '^Test(FaultMatrix|AdviceTables)$$' . -update
 
 # The second command runs even if the first fails, so that everything that is missing is listed.
 MISSING := ^Test(Operations_NothingMissing|Faults_EveryOperation|Sandbox_SuccessResponses)$$

@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"iter"
 	"net/http"
+	"net/url"
 	"regexp"
 	"time"
 
+	"github.com/basiq-go/basiq-go/api"
 	"github.com/basiq-go/basiq-go/gen"
 )
 
@@ -106,6 +108,30 @@ func (s *AffordabilityService) transactions(userID, snapshotID string, options [
 		request:  bindIDsInput(s.client.raw.GetAffordabilitySnapshotTransactions, userID, snapshotID, nil), //nolint:staticcheck // The exported methods that call this one are deprecated too.
 	}
 }
+
+// SummaryIDs returns the IDs of the summaries of income and expenses that [AffordabilityService.Create] created with a
+// summary of affordability, for [IncomeService.Get] and [ExpensesService.Get]. Basiq sends them only in Links. An ID is empty
+// if the link is missing or invalid.
+//
+// Deprecated: use [ReportsService.Create] with [ReportTypeAffordability], or insights.
+func SummaryIDs(summary *Affordability) (incomeID, expensesID string) {
+	return linkedSummary(summary.Links.Income, "income"), linkedSummary(summary.Links.Expenses, "expenses")
+}
+
+// linkedSummary returns the ID in a link to a summary of that kind, or "".
+func linkedSummary(link, kind string) string {
+	u, err := url.Parse(link)
+	if err != nil {
+		return ""
+	}
+	match := summaryPath.FindStringSubmatch(u.Path)
+	if match == nil || match[1] != kind || api.ID(match[2]).Validate() != nil {
+		return ""
+	}
+	return match[2]
+}
+
+var summaryPath = regexp.MustCompile(`^/*users/[^/]+/(income|expenses)/([^/]+)/*$`)
 
 // maxMonthsApart is the maximum number of months from the first to the last month of a summary, as recorded.
 const maxMonthsApart = 12

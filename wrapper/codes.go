@@ -60,6 +60,8 @@ const (
 	CodeInvalidFieldValue Code = "invalid-field-value"
 	// CodeInvalidRequestContent is returned with 400: the uploaded file is not a valid statement.
 	CodeInvalidRequestContent Code = "invalid-request-content"
+	// CodeInvalidToken is returned with 401 by the operations on payees: the token is invalid.
+	CodeInvalidToken Code = "invalid-token"
 	// CodeMaintenanceError is the code of a failed job: the resource is unavailable because the institution is under
 	// maintenance.
 	CodeMaintenanceError Code = "maintenance-error"
@@ -108,6 +110,8 @@ const (
 	CodeTooManyRequests Code = "too-many-requests"
 	// CodeTooManySandboxConnections is returned with 403: the application has reached the limit of sandbox connections.
 	CodeTooManySandboxConnections Code = "too-many-sandbox-connections"
+	// CodeUnauthorized is returned with 401 by the operations on payees: the request has no valid token.
+	CodeUnauthorized Code = "unauthorized"
 	// CodeUnauthorizedAccess is returned with 401: the token does not allow access to this user. Some documents spell
 	// the code "unauthorised-access".
 	CodeUnauthorizedAccess Code = "unauthorized-access"

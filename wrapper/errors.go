@@ -65,6 +65,10 @@ var (
 	ErrWrongAPIVersion = errors.New("operation not available in the client's API version; see basiq.WithAPIVersion")
 	// ErrResponseTooLarge is returned if a response is larger than [WithMaxResponseBytes] allows.
 	ErrResponseTooLarge = errors.New("response too large")
+	// ErrMFARejected is matched if Basiq or the bank rejected the answers to a challenge, or if they came too late: by the
+	// [JobError] of a job that failed for this reason, and by the [Error] of [JobsService.AnswerMFA]. The job is over.
+	// Refresh the connection to get a new challenge. Banks lock logins after too many wrong answers.
+	ErrMFARejected = errors.New("MFA answers rejected")
 	// ErrInvalidInput is returned if an argument is invalid. No request was sent.
 	ErrInvalidInput = errors.New("invalid input")
 	// ErrProxyAuth is returned if a proxy responds with 407: the credentials for the proxy are missing or wrong. The
@@ -277,6 +281,8 @@ func (e *Error) Is(target error) bool {
 	case ErrNotFound:
 		return (e.StatusCode == http.StatusNotFound || CodeResourceNotFound.is(e.Code())) &&
 			e.Operation != opPostToken.Name && !errors.Is(e.reason, ErrWrongAPIVersion)
+	case ErrMFARejected:
+		return e.Operation == opPostJobMFA.Name && e.StatusCode == http.StatusBadRequest && !CodeParameterNotSupplied.is(e.Code())
 	case ErrUnavailable:
 		return e.StatusCode >= 502 && e.StatusCode <= 504 || e.StatusCode >= 520 && e.StatusCode <= 530
 	}

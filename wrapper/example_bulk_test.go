@@ -151,3 +151,28 @@ func ExampleConnectionsService_RefreshIfStale() {
 	}
 	// Output: not refreshed: recent active
 }
+
+// Refresh those of a user's connections whose data is older than a day. The list has all that this needs.
+func ExampleConnectionsService_RefreshListedIfStale() {
+	client, userIDs, jobIDs, done := connected("gavinBelson")
+	defer done()
+	ctx := context.Background()
+	if _, err := client.Jobs.WaitAll(ctx, jobIDs); err != nil {
+		fmt.Println(err)
+		return
+	}
+
+	for connection, err := range client.Connections.List(ctx, userIDs[0]) {
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		refresh, err := client.Connections.RefreshListedIfStale(ctx, userIDs[0], connection, 24*time.Hour)
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Println(connection.Institution.ID, refresh.Skipped)
+	}
+	// Output: AU00000 recent
+}

@@ -74,6 +74,9 @@ var idCalls = withPathMethods([]idCall{
 	{"Connections.RefreshIfStale", "connectionID", func(t testing.TB, c *basiq.Client, id string) error {
 		return errOf(c.Connections.RefreshIfStale(t.Context(), userID, id, time.Hour))
 	}},
+	{"Connections.RefreshListedIfStale", "userID", func(t testing.TB, c *basiq.Client, id string) error {
+		return errOf(c.Connections.RefreshListedIfStale(t.Context(), id, &basiq.Connection{ID: connID}, time.Hour))
+	}},
 	{"Connections.Purge", "userID", func(t testing.TB, c *basiq.Client, id string) error {
 		return c.Connections.Purge(t.Context(), id, connID)
 	}},

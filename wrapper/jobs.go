@@ -276,8 +276,17 @@ func (e *JobError) Error() string {
 // Unwrap returns Err.
 func (e *JobError) Unwrap() error { return e.Err }
 
-// Is reports whether target is the [Code] of the failure.
-func (e *JobError) Is(target error) bool { return e.Code.is(target) }
+// Is reports whether target is the [Code] of the failure, or [ErrMFARejected] if Basiq rejected the MFA answers or the
+// step of the challenge failed for no other known reason.
+func (e *JobError) Is(target error) bool {
+	if target == ErrMFARejected {
+		return e.Err != nil || e.Step == StepMFAChallenge && slices.Contains(mfaFailures, e.Code.normalized())
+	}
+	return e.Code.is(target)
+}
+
+// mfaFailures are the codes of a failed step of a challenge that are about the answers.
+var mfaFailures = []Code{"", CodeInvalidCredentials, CodeMultiFactorAuthentication, CodeParameterNotValid}
 
 // JobFields are the fields that [JobsService.List] can filter by.
 var JobFields = jobFields{ConnectionID: EqualField[Job, string]{name: "connection.id"}}
@@ -311,7 +320,8 @@ func (s *JobsService) List(ctx context.Context, userID string, options ...JobLis
 //
 // A wrong or late MFA answer is an error of this call or fails the job. The call is retried only if the MFA answers
 // certainly did not reach Basiq. It uses a [ClientAccess] token of the user, as Basiq's documentation requires, unless
-// [ContextWithScope] sets another. Errors: [ErrInvalidInput], [ErrBadRequest], [ErrNotFound]. operationId: postJobMfa.
+// [ContextWithScope] sets another. Errors: [ErrInvalidInput], [ErrMFARejected], [ErrBadRequest], [ErrNotFound].
+// operationId: postJobMfa.
 func (s *JobsService) AnswerMFA(ctx context.Context, userID, jobID string, answers ...Secret) (*Job, error) {
 	if len(answers) == 0 {
 		return nil, invalidInput(opPostJobMFA.Name, "answers", "one answer is required for each question")

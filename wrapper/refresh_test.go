@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	basiq "github.com/basiq-go/basiq-go/wrapper"
+	"github.com/basiq-go/basiq-go/wrapper/basiqtest"
 )
 
 // connectionUsed returns a connection with a status that was last used the given time ago.
@@ -102,4 +103,70 @@ func TestConnections_RefreshIfStale_Errors(t *testing.T) {
 	refresh, err = client.Connections.RefreshIfStale(t.Context(), userID, connID, time.Hour)
 	require.NoError(t, err)
 	assert.True(t, refresh.Job.AlreadyRunning)
+}
+
+// A connection of a list is refreshed without another request for it.
+func TestRefreshListedIfStale(t *testing.T) {
+	t.Parallel()
+	for _, version := range []basiq.APIVersion{basiq.APIVersion21, basiq.APIVersion30} {
+		synctest.Test(t, func(t *testing.T) {
+			box := basiqtest.New(t)
+			client, err := box.NewClient(basiq.WithAPIVersion(version))
+			require.NoError(t, err)
+			user, err := client.Users.Create(t.Context(), basiq.CreateUser{Email: "gavin@hooli.com"})
+			require.NoError(t, err)
+			_, err = client.Jobs.Wait(t.Context(), box.Connect(user.ID, "AU00000", "gavinBelson"))
+			require.NoError(t, err)
+
+			for _, c := range []struct {
+				after   time.Duration
+				skipped basiq.RefreshSkip
+			}{{0, basiq.RefreshSkipRecent}, {48 * time.Hour, ""}} {
+				time.Sleep(c.after)
+				for connection, err := range client.Connections.List(t.Context(), user.ID) {
+					require.NoError(t, err)
+					refresh, err := client.Connections.RefreshListedIfStale(t.Context(), user.ID, connection, 24*time.Hour)
+					require.NoError(t, err)
+					assert.Equal(t, c.skipped, refresh.Skipped)
+					assert.Equal(t, c.skipped == "", refresh.Job != nil)
+					assert.Same(t, connection, refresh.Connection)
+				}
+			}
+			assert.Empty(t, box.RequestsOf("getConnection"))
+			assert.Len(t, box.RequestsOf("refreshConnection"), 1)
+		})
+	}
+}
+
+func TestRefreshListedIfStale_Errors(t *testing.T) {
+	t.Parallel()
+	s, client := newStub(t, ok(400, envelope("invalid-credentials", "", "")))
+	stale := &basiq.Connection{ID: connID, Status: basiq.ConnectionStatusActive, LastUsed: "2020-01-01T00:00:00Z"}
+	for _, c := range []struct {
+		userID     string
+		connection *basiq.Connection
+		age        time.Duration
+		problem    string
+	}{
+		{userID, nil, time.Hour, "connection: missing"},
+		{userID, new(basiq.Connection), time.Hour, "connectionID: "},
+		{"..", stale, time.Hour, "userID: "},
+		{userID, stale, 0, "age: must be positive"},
+	} {
+		refresh, err := client.Connections.RefreshListedIfStale(t.Context(), c.userID, c.connection, c.age)
+		require.ErrorIs(t, err, basiq.ErrInvalidInput)
+		require.ErrorContains(t, err, "basiq: Connections.RefreshListedIfStale: "+c.problem)
+		assert.Nil(t, refresh)
+	}
+	assert.Empty(t, s.seen())
+
+	// With a CLIENT_ACCESS token a listed connection has neither a status nor a time.
+	refresh, err := client.Connections.RefreshListedIfStale(t.Context(), userID, &basiq.Connection{ID: connID}, time.Hour)
+	require.NoError(t, err)
+	assert.Equal(t, basiq.RefreshSkipUnknown, refresh.Skipped)
+	assert.Empty(t, s.seen())
+
+	refresh, err = client.Connections.RefreshListedIfStale(t.Context(), userID, stale, time.Hour)
+	require.ErrorIs(t, err, basiq.CodeInvalidCredentials)
+	assert.Nil(t, refresh)
 }

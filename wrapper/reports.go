@@ -182,8 +182,36 @@ func (s *ReportsService) Create(ctx context.Context, report CreateReport) (*Job,
 	return startJob(ctx, s.client, opCreateReport, nil, [2]string{}, bindInput(s.client.raw.CreateReport, report))
 }
 
-// Get returns a report. Its Data, and parts of it, are nil if the response does not contain them. A report can be read
-// until the ExpiresAt that [ReportsService.List] returns. Errors: [ErrResponseTooLarge]. operationId: retrieveReport.
+// CreateAndWait calls [ReportsService.Create], [JobsService.Wait] and [ReportsService.Get]. An error after the job was
+// started is a [*WaitError] or a [*JobError]. After a WaitError wait for the job again with its JobID, and get the report
+// with the ID that [Job.ReportID] returns. Do not create it again: each report counts against the daily limit.
+// operationIds: createReport, getJobs, retrieveReport.
+func (s *ReportsService) CreateAndWait(ctx context.Context, report CreateReport, options ...WaitOption) (*Report, error) {
+	config, err := newWaitConfig(ctx, "Reports.CreateAndWait", options)
+	if err != nil {
+		return nil, err
+	}
+	job, err := s.Create(ctx, report)
+	if err != nil {
+		return nil, err
+	}
+	done, err := s.client.Jobs.wait(ctx, job.ID, config)
+	if err != nil {
+		return nil, err
+	}
+	reportID, known := done.ReportID()
+	if !known {
+		return nil, &WaitError{JobID: job.ID, Job: done, Err: errNoReport}
+	}
+	made, err := s.Get(ctx, reportID)
+	if err != nil {
+		return nil, &WaitError{JobID: job.ID, Job: done, Err: err}
+	}
+	return made, nil
+}
+
+// Get returns a report. Its Data, and parts of it, are nil if Basiq sends none. The ExpiresAt of a report in a list is
+// the end of the time it can be read. Errors: [ErrResponseTooLarge]. operationId: retrieveReport.
 func (s *ReportsService) Get(ctx context.Context, reportID string) (*Report, error) {
 	return get(ctx, s.client, opRetrieveReport, []pathParam{{"reportID", reportID}}, reportResource, bindID(s.client.raw.RetrieveReport, reportID))
 }

@@ -5,11 +5,13 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	basiq "github.com/basiq-go/basiq-go/wrapper"
+	"github.com/basiq-go/basiq-go/wrapper/basiqtest"
 )
 
 func TestReports_Create(t *testing.T) {
@@ -362,4 +364,68 @@ func TestReports_Transactions(t *testing.T) {
 		"transaction.id.eq('t1'),account.id.eq('a1'),connection.id.eq('c1'),institution.id.eq('AU00000')," +
 			"transaction.postDate.bt('2022-01-01','2022-12-01T23:59:59Z'),transaction.status.eq('posted'),transaction.direction.eq('debit'),transaction.class.eq('payment')",
 	}}, query)
+}
+
+// CreateAndWait returns the report, and its errors name the job.
+func TestReports_CreateAndWait(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		box := basiqtest.New(t)
+		client, err := box.NewClient()
+		require.NoError(t, err)
+		user, err := client.Users.Create(t.Context(), basiq.CreateUser{Email: "gavin@hooli.com"})
+		require.NoError(t, err)
+		_, err = client.Jobs.Wait(t.Context(), box.Connect(user.ID, "AU00000", "gavinBelson"))
+		require.NoError(t, err)
+		var accounts []string
+		for account, err := range client.Accounts.List(t.Context(), user.ID) {
+			require.NoError(t, err)
+			accounts = append(accounts, account.ID)
+		}
+		report, err := client.Reports.CreateAndWait(t.Context(), basiq.CreateReport{
+			ReportType: basiq.ReportTypeAffordability, Title: "Gavin Belson", Filters: []basiq.ReportFilter{
+				basiq.ReportFilterString(basiq.ReportFilterNameFromDate, "1999-10-01"),
+				basiq.ReportFilterString(basiq.ReportFilterNameToDate, "1999-12-31"),
+				basiq.ReportFilterStrings(basiq.ReportFilterNameUsers, user.ID),
+				basiq.ReportFilterStrings(basiq.ReportFilterNameAccounts, accounts...),
+			},
+		})
+		require.NoError(t, err)
+		assert.Equal(t, "Gavin Belson", report.Title)
+		assert.NotNil(t, report.Data)
+	})
+}
+
+func TestReports_CreateAndWait_Errors(t *testing.T) {
+	t.Parallel()
+	report := basiq.CreateReport{ReportType: basiq.ReportTypeStatement, Title: "March"}
+	done := func(result string) answerOf { return ok(200, job(step("create-report", "success", result))) }
+	s, client := newStub(t)
+	_, err := client.Reports.CreateAndWait(t.Context(), report, basiq.WithMaxWait(0))
+	require.ErrorIs(t, err, basiq.ErrInvalidInput)
+	require.ErrorContains(t, err, "basiq: Reports.CreateAndWait: options: ")
+	assert.Empty(t, s.seen())
+
+	_, client = newStub(t, ok(400, envelope("parameter-not-valid", "", "")))
+	_, err = client.Reports.CreateAndWait(t.Context(), report)
+	require.ErrorIs(t, err, basiq.ErrBadRequest)
+	assert.False(t, basiq.MayHaveSucceeded(err))
+
+	var waited *basiq.WaitError
+	_, client = newStub(t, ok(202, jobJSON), done("null"))
+	_, err = client.Reports.CreateAndWait(t.Context(), report)
+	require.ErrorAs(t, err, &waited)
+	assert.Equal(t, jobID, waited.JobID)
+	require.ErrorContains(t, err, "the job names no report")
+
+	_, client = newStub(t, ok(202, jobJSON), done(`{"type":"link","url":"/reports/r1"}`), ok(404, envelope("resource-not-found", "", "")))
+	_, err = client.Reports.CreateAndWait(t.Context(), report)
+	require.ErrorAs(t, err, &waited)
+	require.ErrorIs(t, err, basiq.ErrNotFound)
+	assert.True(t, waited.Job.Done())
+
+	var failure *basiq.JobError
+	_, client = newStub(t, ok(202, jobJSON), ok(200, job(step("create-report", "failed", "null"))))
+	_, err = client.Reports.CreateAndWait(t.Context(), report)
+	require.ErrorAs(t, err, &failure)
 }

@@ -41,7 +41,7 @@ var roots = []reflect.Type{
 
 	reflect.TypeFor[basiq.CallInfo](), reflect.TypeFor[basiq.Code](), reflect.TypeFor[basiq.DoerFunc](), reflect.TypeFor[basiq.PassThrough](), reflect.TypeFor[basiq.Error](),
 	reflect.TypeFor[basiq.TransportError](), reflect.TypeFor[basiq.InputError](), reflect.TypeFor[api.TypeError](), reflect.TypeFor[basiq.JobError](), reflect.TypeFor[basiq.WaitError](),
-	reflect.TypeFor[basiq.ThrottledError](), reflect.TypeFor[basiq.PageError](),
+	reflect.TypeFor[basiq.ThrottledError](), reflect.TypeFor[basiq.PageError](), reflect.TypeFor[basiq.Advice](),
 	reflect.TypeFor[basiq.ConsentRedirect](), reflect.TypeOf(basiq.AccountFields), reflect.TypeOf(basiq.ConnectorFields), reflect.TypeOf(basiq.TransactionFields),
 	reflect.TypeFor[webhook.Option](), reflect.TypeFor[basiqtest.Option](), reflect.TypeFor[basiqtest.ConnectOption](),
 

@@ -15,12 +15,13 @@ import (
 
 var (
 	errNoConnection = errors.New("job does not name its connection")
+	errNoReport     = errors.New("job does not name its report")
 	errNoUser       = errors.New("job does not name its user; see basiq.WithUser")
 	errAbandoned    = errors.New("wait abandoned")
 )
 
 // WaitError is returned if a wait ended before its job did. The job continues: wait for it again with JobID. If the job
-// is over, see [Job.Done], only its connection could not be read.
+// is over, see [Job.Done], only its connection or report could not be read.
 type WaitError struct {
 	// JobID is the job's ID.
 	JobID string

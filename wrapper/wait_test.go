@@ -313,6 +313,7 @@ func TestWithMFA_UnknownUser(t *testing.T) {
 		s, client := newStub(t, challenged, ok(400, envelope("parameter-not-valid", "", "wrong")), over)
 		job, err := client.Jobs.Wait(t.Context(), jobID, answers, basiq.WithUser("u1"))
 		require.ErrorIs(t, err, basiq.ErrBadRequest)
+		require.ErrorIs(t, err, basiq.ErrMFARejected)
 		var failure *basiq.JobError
 		require.ErrorAs(t, err, &failure, "the job has failed")
 		require.EqualError(t, err, "basiq: job j1 failed at mfa-challenge: Jobs.AnswerMFA: 400 parameter-not-valid: wrong (correlation corr-1)")

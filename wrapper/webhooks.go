@@ -1,7 +1,9 @@
 package basiq
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"iter"
 	"net/url"
 
@@ -107,6 +109,50 @@ func (s *WebhooksService) Create(ctx context.Context, webhook CreateWebhook) (*W
 		return nil, err
 	}
 	return webhookOf(get(ctx, s.client, opAddWebhook, nil, webhookResource, bindInput(s.client.raw.AddWebhook, webhook)))
+}
+
+// Ensure returns the webhook of a URL, and creates it if there is none. URLs are compared as they are. created reports
+// whether Ensure created the webhook.
+//
+// Basiq returns the Secret only when a webhook is created or updated. Store it if created is true. Otherwise the Secret is
+// empty: use the stored one, or call [WebhooksService.Update] to get one. Ensure does not change a webhook that exists:
+// compare its SubscribedEvents with yours, and call [WebhooksService.Update] if they differ.
+//
+// If another process creates the webhook at the same time, Ensure returns that one. Errors: as [WebhooksService.List] and
+// [WebhooksService.Create]. After an error for which [MayHaveSucceeded] is true the webhook may exist, and its Secret is
+// lost. operationIds: listAppWebhooks, addWebhook.
+func (s *WebhooksService) Ensure(ctx context.Context, webhook CreateWebhook) (found *Webhook, created bool, err error) {
+	if err := checkWebhookURL(&Operation{Name: "Webhooks.Ensure"}, webhook.URL); err != nil {
+		return nil, false, err
+	}
+	if found, err = s.find(ctx, webhook.URL); found != nil || err != nil {
+		return found, false, err
+	}
+	made, err := s.Create(ctx, webhook)
+	switch {
+	case err == nil:
+		return made, true, nil
+	case !errors.Is(err, ErrConflict):
+		return nil, false, err
+	}
+	found, findErr := s.find(ctx, webhook.URL)
+	if found == nil {
+		return nil, false, cmp.Or(findErr, err)
+	}
+	return found, false, nil
+}
+
+// find returns the webhook of a URL, or nil.
+func (s *WebhooksService) find(ctx context.Context, address string) (*Webhook, error) {
+	for webhook, err := range s.List(ctx) {
+		if err != nil {
+			return nil, err
+		}
+		if webhook.URL == address {
+			return webhook, nil
+		}
+	}
+	return nil, nil
 }
 
 // Get returns a webhook without its secret. operationId: getWebhook.

@@ -7,11 +7,13 @@ import (
 	"net/http"
 	"net/url"
 	"testing"
+	"testing/synctest"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	basiq "github.com/basiq-go/basiq-go/wrapper"
+	"github.com/basiq-go/basiq-go/wrapper/basiqtest"
 )
 
 const webhookURL = "https://piper.com/basiq-messages/"
@@ -320,4 +322,62 @@ func TestWebhooks_SendTest(t *testing.T) {
 		assert.Equal(t, "basiq: Webhooks.SendTest: message: EventTypeID is required", err.Error())
 		assert.Empty(t, s.seen())
 	})
+}
+
+// Ensure creates a webhook once. Only then there is a secret.
+func TestWebhooks_Ensure(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		box := basiqtest.New(t)
+		client, err := box.NewClient()
+		require.NoError(t, err)
+		other, _, err := client.Webhooks.Ensure(t.Context(), basiq.CreateWebhook{URL: webhookURL + "other", SubscribedEvents: []basiq.EventTypeName{"user.deleted"}})
+		require.NoError(t, err)
+		want := basiq.CreateWebhook{URL: webhookURL, SubscribedEvents: []basiq.EventTypeName{"user.created"}}
+		first, created, err := client.Webhooks.Ensure(t.Context(), want)
+		require.NoError(t, err)
+		assert.True(t, created)
+		assert.False(t, first.Secret.IsZero())
+		assert.NotEqual(t, other.ID, first.ID)
+
+		again, created, err := client.Webhooks.Ensure(t.Context(), want)
+		require.NoError(t, err)
+		assert.False(t, created)
+		assert.Equal(t, first.ID, again.ID)
+		assert.True(t, again.Secret.IsZero())
+		assert.Len(t, box.RequestsOf("addWebhook"), 2)
+	})
+}
+
+func TestWebhooks_Ensure_Errors(t *testing.T) {
+	t.Parallel()
+	hook := `{"type":"webhook","id":"w1","url":"` + webhookURL + `","status":"active","subscribedEvents":["user.created"]}`
+	none, one := `{"type":"list","size":0,"data":[]}`, `{"type":"list","size":1,"data":[`+hook+`]}`
+	conflict := ok(409, envelope("resource-already-exists", "", ""))
+	for _, c := range []struct {
+		name    string
+		answers []any
+		want    error
+	}{
+		{"list fails", []any{ok(403, envelope("forbidden-access", "", ""))}, basiq.ErrForbidden},
+		{"create fails", []any{ok(200, none), ok(400, envelope("event-already-subscribed", "", ""))}, basiq.CodeEventAlreadySubscribed},
+		{"created by another process", []any{ok(200, none), conflict, ok(200, one)}, nil},
+		{"conflict with an invisible one", []any{ok(200, none), conflict, ok(200, none)}, basiq.ErrConflict},
+		{"second list fails", []any{ok(200, none), conflict, ok(403, envelope("forbidden-access", "", ""))}, basiq.ErrForbidden},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s, client := newStub(t, c.answers...)
+			webhook, created, err := client.Webhooks.Ensure(t.Context(), basiq.CreateWebhook{URL: webhookURL})
+			require.ErrorIs(t, err, c.want)
+			assert.False(t, created)
+			assert.Equal(t, c.want == nil, webhook != nil)
+			assert.Len(t, s.seen(), len(c.answers))
+		})
+	}
+	s, client := newStub(t)
+	_, _, err := client.Webhooks.Ensure(t.Context(), basiq.CreateWebhook{URL: "http://piper.com/"})
+	require.ErrorIs(t, err, basiq.ErrInvalidInput)
+	require.ErrorContains(t, err, "basiq: Webhooks.Ensure: URL: ")
+	assert.Empty(t, s.seen())
 }

@@ -244,7 +244,7 @@ func (h *holding) full(v *view) object {
 	links, _ := o["links"].(object)
 	links["institution"] = v.url(v.institutionPath(h.institution))
 	links["connection"] = h.connectionLink(v)
-	if v.version == v30 {
+	if v.version.since(v30) {
 		h.addDetails(o)
 	} else {
 		o["class"] = object{"type": h.Kind, "product": h.Product, "meta": h.classMeta()}
@@ -263,7 +263,7 @@ func (h *holding) intervals() []object {
 // connectionLink returns the link to the connection for an account or its transactions. It is always null in 2.1, as
 // documented and recorded.
 func (h *holding) connectionLink(v *view) *string {
-	if v.version != v30 || h.connection.deleted {
+	if !v.version.since(v30) || h.connection.deleted {
 		return nil
 	}
 	return new(v.url(h.connection.path()))

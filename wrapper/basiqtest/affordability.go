@@ -319,9 +319,9 @@ func (t transaction) summaryObject(v *view) object {
 	}
 	code, title := t.subClass()
 	switch {
-	case v.version == v21 && code == "": // recorded
+	case !v.version.since(v30) && code == "": // recorded
 		o["subClass"] = nil
-	case v.version == v21:
+	case !v.version.since(v30):
 		o["subClass"] = object{"code": code, "title": title}
 	case code != "": // a number in 3.0, and optional
 		o["subClass"] = object{"Code": json.Number(strings.TrimLeft(code, "0")), "title": title}

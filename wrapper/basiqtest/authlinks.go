@@ -10,7 +10,7 @@ import (
 // authLinkLifetime returns how long an auth link is valid: 30 days according to a changelog of 2026, three days
 // according to a guide for version 2.1. [WithSpeed] does not change it, because it limits the user and not the sandbox.
 func authLinkLifetime(version versions) time.Duration {
-	if version == v30 {
+	if version.since(v30) {
 		return 30 * 24 * time.Hour
 	}
 	return 3 * 24 * time.Hour
@@ -78,7 +78,7 @@ func (s *Sandbox) postAuthLink(c *call) (response, error) {
 		mobile = u.data.Mobile
 	}
 	switch {
-	case mobile == "" && c.version == v30:
+	case mobile == "" && c.version.since(v30):
 		return response{}, notSupplied("Mobile parameter is required.", fromPointer("mobile", "auth_link/mobile"))
 	case mobile != "" && !mobileFormat.MatchString(mobile):
 		return response{}, notValid("Provided mobile is in bad format.", fromPointer("mobile", "auth_link/mobile"))

@@ -9,7 +9,7 @@ import (
 
 // institutionPath returns the path of an institution, which changed in version 3.0.
 func (v *view) institutionPath(id string) string {
-	if v.version == v30 {
+	if v.version.since(v30) {
 		return "/connectors/" + id
 	}
 	return "/institutions/" + id

@@ -333,7 +333,7 @@ func (s *Sandbox) purgeConnectionData(c *call) (response, error) {
 func (conn *connection) common(v *view) (object, connectionState) {
 	state := conn.stateAt(v.now)
 	o := object{"type": "connection", "id": conn.id, "institution": v.institution(conn.institution.ID)}
-	if v.version == v30 {
+	if v.version.since(v30) {
 		o["method"] = conn.method
 		o["expiryDate"] = "" // set for open-banking connections only
 		if conn.openBanking() {
@@ -371,7 +371,7 @@ func (s *Sandbox) connectionObject(conn *connection, v *view) object {
 		data = append(data, h.embedded(v))
 	}
 	o["accounts"] = object{"type": "list", "data": data}
-	if person := conn.person(); v.version == v21 && person != nil {
+	if person := conn.person(); !v.version.since(v30) && person != nil {
 		o["profile"] = profile(&person.Profile)
 	}
 	return o

@@ -85,7 +85,7 @@ func (ctor connector) engine() string {
 // pathMethod returns the method as responses of a version spell it. The latest 3.0 documentation spells open banking
 // with a hyphen, as filters do. Older documentation spells it without.
 func (ctor connector) pathMethod(version versions) string {
-	if version == v30 {
+	if version.since(v30) {
 		return string(ctor.method)
 	}
 	return unhyphenated(string(ctor.method))
@@ -125,7 +125,7 @@ func connectorFilters(version versions) filterable {
 		"connector.authorization.type":  {operators: eqNeIn, values: authorizations},
 	}
 	engine := filterRule{operators: eqNe, values: connectorEngines}
-	if version == v30 {
+	if version.since(v30) {
 		filters["connector.connectorEngine"] = engine
 		return filters
 	}
@@ -225,7 +225,7 @@ func (s *Sandbox) connector(v *view, ctor connector, path string) object {
 	institution := object{
 		"type": b.Type, "name": b.Name, "shortName": b.ShortName, "tier": b.Tier, "country": b.Country, "logo": logoOf(b),
 	}
-	if v.version == v30 && ctor.method == gen.ConnectionMethodOpenBanking {
+	if v.version.since(v30) && ctor.method == gen.ConnectionMethodOpenBanking {
 		institution["cdrFAQ"] = "https://example.com/" + b.ID + "/open-banking"
 		institution["cdrEmail"] = "open-banking@example.com"
 		institution["cdrPolicy"] = "https://example.com/" + b.ID + "/cdr-policy"

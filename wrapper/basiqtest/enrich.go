@@ -36,12 +36,12 @@ func (s *Sandbox) enrichment(v *view, t *bank.Transaction) json.RawMessage {
 		return written
 	}
 	o := object{"merchant": nil, "location": nil, "category": nil}
-	if v.version == v30 {
+	if v.version.since(v30) {
 		o["cleanDescription"], o["tags"] = cleanDescription(t.Description, t.Merchant), tagsOf(t)
 	}
 	if m := t.Merchant; m != nil {
 		merchant := merchantObject(m)
-		if v.version == v30 {
+		if v.version.since(v30) {
 			merchant["id"], merchant["ABN"] = m.ID, m.ABN
 			merchant["logoMaster"], merchant["logoThumb"] = logo(m, "master"), logo(m, "thumb")
 		}
@@ -49,7 +49,7 @@ func (s *Sandbox) enrichment(v *view, t *bank.Transaction) json.RawMessage {
 	}
 	if t.Category.Class.Code != "" {
 		category := categoryObject(v, t.Category)
-		if v.version == v30 {
+		if v.version.since(v30) {
 			category["mcc"] = codeObject(t.Category.MCC)
 		}
 		o["category"] = category
@@ -87,7 +87,7 @@ func categoryObject(v *view, category *bank.Category) object {
 		"division": codeObject(category.Division), "subdivision": codeObject(category.Subdivision),
 		"group": codeObject(category.ANZSICGroup), "class": codeObject(category.Class),
 	}
-	if v.version != v30 {
+	if !v.version.since(v30) {
 		return object{"anzsic": anzsic}
 	}
 	anzsic["subclass"] = codeObject(bank.Code{Code: category.Class.Code + "00", Title: category.Class.Title})
@@ -167,7 +167,7 @@ var enrichAccountTypes = []string{"transaction", "credit-card", "savings", "mort
 // institution is accepted, because the sandbox has only some of Basiq's institutions.
 func checkQuery(v *view, query url.Values) error {
 	required := []string{"q", "institution"}
-	if v.version == v30 {
+	if v.version.since(v30) {
 		required = append(required, "country")
 	}
 	for _, name := range required {
@@ -216,7 +216,7 @@ func (s *Sandbox) getEnrich(c *call) (response, error) {
 	}
 	known = known && hasMerchant(class)
 	data, links := object{}, object{"self": c.url("/enrich?" + strings.ReplaceAll(query.Encode(), "+", "%20"))}
-	if c.version == v30 {
+	if c.version.since(v30) {
 		links["logo-master"], links["logo-thumb"] = nil, nil
 	}
 	direction := impliedDirection(class, known)
@@ -225,7 +225,7 @@ func (s *Sandbox) getEnrich(c *call) (response, error) {
 	}
 	if known {
 		found := merchantObject(merchant)
-		if c.version == v30 {
+		if c.version.since(v30) {
 			found["id"], found["abn"] = merchant.ID, merchant.ABN
 			data["tags"] = tagsOf(&bank.Transaction{Description: query.Get("q"), Merchant: merchant, Category: category})
 			links["logo-master"], links["logo-thumb"] = logo(merchant, "master"), logo(merchant, "thumb")

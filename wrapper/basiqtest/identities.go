@@ -22,11 +22,11 @@ func (conn *connection) identity(v *view) object {
 		// correct path.
 		"links": object{"self": v.url(conn.user.path() + "/identities/" + id), "job": v.url(conn.path())},
 	}
-	if v.version == v30 {
+	if v.version.since(v30) {
 		o["connectionID"], o["institutionID"] = conn.id, conn.institution.ID
 	}
 	emails := "emailAddresses"
-	if v.version != v30 {
+	if !v.version.since(v30) {
 		emails = "emails"
 	}
 	// As in the examples, all fields are present, and fields that do not apply are empty: an organisation has no personal

@@ -112,7 +112,7 @@ func (snap *snapshot) income(v *view) object {
 	average := a.regularIncome(found)
 	// The yearly income is announced for version 3.0 as coming soon. In the 2.1 example it covers twelve months.
 	var year any
-	if v.version == v21 {
+	if !v.version.since(v30) {
 		year = (average * 12).String()
 	}
 	return object{

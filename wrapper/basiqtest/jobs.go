@@ -380,14 +380,14 @@ func (j *job) full(v *view) object {
 	o := object{
 		"type": "job", "id": j.id, "created": formatTime(j.created), "updated": formatTime(p.updated), "steps": steps,
 	}
-	if v.version == v30 {
+	if v.version.since(v30) {
 		o["jobType"] = j.kind
 	}
 	if j.kind == jobKindReport {
 		j.addReport(v, o, p)
 		return o
 	}
-	if v.version == v30 {
+	if v.version.since(v30) {
 		o["status"] = p.status()
 	}
 	links := v.selfLinks(j.path())
@@ -415,7 +415,7 @@ func (j *job) addReport(v *view, o object, p progress) {
 func (j *job) result(v *view, p progress, state stepState) any {
 	switch {
 	case state.title == gen.JobStepTitleMFAChallenge:
-		if p.waiting || state.status == gen.JobStepStatusSuccess && v.version == v30 {
+		if p.waiting || state.status == gen.JobStepStatusSuccess && v.version.since(v30) {
 			return j.challengeResult(v)
 		}
 	case state.status == gen.JobStepStatusSuccess:

@@ -156,7 +156,7 @@ func (s *Sandbox) describeToken(r *http.Request) RequestToken {
 		if t.scope == client {
 			described.Scope = string(gen.TokenScopeClientAccess)
 		}
-		if t.version == v30 {
+		if t.version.since(v30) {
 			described.Version = "3.0"
 		}
 	}

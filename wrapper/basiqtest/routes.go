@@ -15,6 +15,10 @@ const (
 	anyVersion = v21 | v30
 )
 
+// since reports whether a version is the given one or a later one. Use it for all differences between versions, so that a
+// version that is added later behaves as the latest one.
+func (v versions) since(first versions) bool { return v >= first }
+
 const (
 	server scopes = 1 << iota
 	client

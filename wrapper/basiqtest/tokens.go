@@ -162,7 +162,7 @@ func (c *call) form() (url.Values, error) {
 // error for an unknown user is not documented. The sandbox uses 400, because 404 means a wrong API key.
 func (s *Sandbox) checkTokenUser(t *token) error {
 	if t.user == "" {
-		if t.version == v30 {
+		if t.version.since(v30) {
 			return notSupplied("User ID parameter is required.", fromParameter("userId"))
 		}
 		return nil

@@ -145,11 +145,11 @@ func (t *transactionJSON) writeTo(w *jsonWriter) {
 	w.text("id", t.id)
 	w.text("status", string(l.status()))
 	w.text("description", t.Description)
-	if t.view.version == v30 {
+	if t.view.version.since(v30) {
 		w.text("reference", "")
 	}
 	w.text("amount", t.Amount.String())
-	if t.view.version == v30 {
+	if t.view.version.since(v30) {
 		w.text("currency", h.currency)
 	}
 	w.text("account", h.id)
@@ -159,7 +159,7 @@ func (t *transactionJSON) writeTo(w *jsonWriter) {
 	w.text("institution", h.institution)
 	w.text("connection", h.connection.id)
 	w.text("transactionDate", l.transactionDate())
-	if t.view.version == v30 {
+	if t.view.version.since(v30) {
 		t.writePayment(w)
 	}
 	if t.Pending() {

@@ -155,7 +155,7 @@ func (u *user) path() string { return "/users/" + u.id }
 // short returns the user as in the responses of createUser and updateUser.
 func (u *user) short(v *view) object {
 	o := object{"type": "user", "id": u.id, "email": u.data.Email, "mobile": u.data.Mobile, "links": v.selfLinks(u.path())}
-	if v.version == v30 {
+	if v.version.since(v30) {
 		o.addIfSet("firstName", u.data.FirstName)
 		o.addIfSet("middleName", u.data.MiddleName)
 		o.addIfSet("lastName", u.data.LastName)
@@ -180,7 +180,7 @@ func (s *Sandbox) userObject(u *user, v *view) object {
 			"auth_link":    u.authLinkURL(v),
 		},
 	}
-	if v.version == v30 {
+	if v.version.since(v30) {
 		// The names are required in version 3.0, so they are present even if empty.
 		o["firstName"], o["middleName"], o["lastName"] = u.data.FirstName, u.data.MiddleName, u.data.LastName
 		u.addBusiness(o)

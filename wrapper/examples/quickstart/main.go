@@ -259,18 +259,9 @@ func response(challenge basiq.MFAChallenge, known []basiq.Secret, in *bufio.Scan
 
 // explain returns a one-line message for an error, with advice for applications.
 func explain(err error) string {
-	advice := ""
 	switch {
 	case errors.Is(err, basiq.ErrInvalidAPIKey):
 		return "invalid API key in BASIQ_API_KEY; copy the key from Basiq's dashboard"
-	case errors.Is(err, basiq.CodeInvalidCredentials):
-		advice = "an application would ask the user for the correct login, then call Connections.Update"
-	case errors.Is(err, basiq.CodeAccountNotAccessible):
-		advice = "an application would ask the user to log in at the bank, then call Connections.Refresh"
-	case errors.Is(err, basiq.CodeServiceUnavailable):
-		advice = "an application would retry after ten minutes"
-	case errors.Is(err, basiq.ErrWrongAPIVersion):
-		advice = "use -api-version 2.1"
 	case errors.Is(err, context.Canceled):
 		return "interrupted"
 	}
@@ -279,8 +270,30 @@ func explain(err error) string {
 		flags := map[string]string{"apiKey": "BASIQ_API_KEY", "WithBaseURL": "-base-url", "WithAPIVersion": "-api-version"}
 		text = flags[input.Argument] + ": " + input.Problem
 	}
-	if advice != "" {
+	if advice := advise(err); advice != "" {
 		text = strings.TrimSuffix(text, ".") + "; " + advice
 	}
 	return text
+}
+
+// advise returns what an application would do about the error, or "".
+func advise(err error) string {
+	switch advice := basiq.AdviseOn(err); {
+	case errors.Is(err, basiq.ErrWrongAPIVersion):
+		return "use -api-version 2.1"
+	case advice.Need == basiq.NeedCredentials:
+		return "an application would ask the user for the correct login, then call Connections.Update"
+	case advice.Need == basiq.NeedBankAction:
+		return "an application would ask the user to log in at the bank, then call Connections.Refresh"
+	case advice.Need == basiq.NeedMFA:
+		return "an application would call Connections.Refresh and ask the user for new answers"
+	case advice.Action == basiq.ActionRetry:
+		return fmt.Sprintf("an application would retry after %v", advice.After)
+	case advice.Action == basiq.ActionWait:
+		return fmt.Sprintf("an application would wait for the job again after %v", advice.After)
+	case advice.Action == basiq.ActionCheck:
+		return "the call may have taken effect: an application would check before it calls again"
+	default:
+		return ""
+	}
 }

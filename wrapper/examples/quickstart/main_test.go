@@ -44,9 +44,9 @@ func TestQuickstart_Failures(t *testing.T) {
 	}{
 		"locked account": {nil, []string{"-login", "bighead"}, "an application would ask the user for the correct login"},
 		"action needed":  {nil, []string{"-login", "erlich"}, "an application would ask the user to log in at the bank"},
-		"bank is down":   {nil, []string{"-login", "jianYang"}, "an application would retry after ten minutes"},
+		"bank is down":   {nil, []string{"-login", "jianYang"}, "an application would retry after 10m0s"},
 		"wrong password": {map[string]string{"BASIQ_PASSWORD": "wrong"}, nil, "invalid-credentials"},
-		"wrong answer":   {nil, []string{"-login", "jared", "-institution", "AU00002", "-answers", "4321"}, "AnswerMFA: 400"},
+		"wrong answer":   {nil, []string{"-login", "jared", "-institution", "AU00002", "-answers", "4321"}, "ask the user for new answers"},
 		"version":        {nil, []string{"-api-version", "3.0"}, "use -api-version 2.1"},
 	} {
 		t.Run(name, func(t *testing.T) {
