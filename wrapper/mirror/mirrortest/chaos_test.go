@@ -151,6 +151,8 @@ func (c *chaos) connect(u *chaosUser) {
 
 // do has processes carry out commands concurrently, and serves their requests. Time passes only between requests.
 func (c *chaos) do(commands ...command) []reply {
+	// Some syncs take longer than an import, some happen within its steps.
+	step := []int{50, 50, 4000}[c.random.IntN(3)]
 	for i, command := range commands {
 		command.Now = time.Now()
 		c.processes[i].commands <- command
@@ -161,7 +163,7 @@ func (c *chaos) do(commands ...command) []reply {
 		case x := <-c.proxy.exchanges:
 			if c.proxy.faults > 0 {
 				if c.random.IntN(3) == 0 {
-					time.Sleep(time.Duration(c.random.IntN(4000)) * time.Millisecond)
+					time.Sleep(time.Duration(c.random.IntN(step)) * time.Millisecond)
 				}
 				if c.random.IntN(60) == 0 {
 					c.act(c.users[c.random.IntN(len(c.users))])
