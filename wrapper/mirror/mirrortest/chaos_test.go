@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -145,8 +146,9 @@ func (c *chaos) connect(u *chaosUser) {
 	}
 	job, err := c.client.Jobs.Wait(context.Background(), c.sandbox.Connect(u.id, "AU00000", u.login, options...))
 	require.NoError(c, err)
-	id, _ := job.ConnectionID()
-	u.connections = append(u.connections, id)
+	if id, ok := job.ConnectionID(); ok && !slices.Contains(u.connections, id) { // it may be that of a running job
+		u.connections = append(u.connections, id)
+	}
 }
 
 // do has processes carry out commands concurrently, and serves their requests. Time passes only between requests.
