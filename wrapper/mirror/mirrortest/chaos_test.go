@@ -79,6 +79,8 @@ type chaosUser struct {
 	// posted are the posted transactions at the last quiet point, after is the position then.
 	posted map[string]bool
 	after  mirror.Position
+	// history holds what a failure should report.
+	history []string
 }
 
 func runChaos(t *testing.T, dialect mirror.Dialect, seed uint64) {
@@ -227,11 +229,13 @@ func (c *chaos) act(u *chaosUser) {
 	case kind == 17 && len(u.connections) < 2:
 		c.connect(u)
 	case kind == 18:
+		u.history = append(u.history, fmt.Sprint("purge ", connection, " at ", time.Now()))
 		c.forget(u)
 		if err := c.client.Connections.Purge(ctx, u.id, connection); !errors.Is(err, basiq.ErrBadRequest) {
 			require.NoError(c, err)
 		}
 	case kind == 19:
+		u.history = append(u.history, fmt.Sprint("delete ", connection, " at ", time.Now()))
 		c.forget(u)
 		require.NoError(c, c.client.Connections.Delete(ctx, u.id, connection))
 		for i, id := range u.connections {
@@ -393,6 +397,10 @@ func (c *chaos) replay(u *chaosUser, truth map[string]listed, full bool) {
 			require.True(c, rows[id], "removed before it was added")
 			delete(rows, id)
 			if position > u.after && u.posted[id] {
+				if !c.proxy.absent[id] {
+					_, listed := truth[id]
+					c.Logf("removed %s of account %s at position %d, listed now: %v; deletions and purges: %v", id, change.AccountID, position, listed, u.history)
+				}
 				require.True(c, c.proxy.absent[id], "a transaction was removed on doubt")
 			}
 		case mirror.KindErased:
