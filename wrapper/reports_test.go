@@ -399,7 +399,7 @@ func TestReports_CreateAndWait(t *testing.T) {
 func TestReports_CreateAndWait_Errors(t *testing.T) {
 	t.Parallel()
 	report := basiq.CreateReport{ReportType: basiq.ReportTypeStatement, Title: "March"}
-	done := func(result string) answerOf { return ok(200, job(step("create-report", "success", result))) }
+	done := func(result string) stubResponse { return ok(200, job(step("create-report", "success", result))) }
 	s, client := newStub(t)
 	_, err := client.Reports.CreateAndWait(t.Context(), report, basiq.WithMaxWait(0))
 	require.ErrorIs(t, err, basiq.ErrInvalidInput)

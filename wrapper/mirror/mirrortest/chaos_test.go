@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -78,6 +79,8 @@ type chaosUser struct {
 	// posted are the posted transactions at the last quiet point, after is the position then.
 	posted map[string]bool
 	after  mirror.Position
+	// history holds what a failure should report.
+	history []string
 }
 
 func runChaos(t *testing.T, dialect mirror.Dialect, seed uint64) {
@@ -145,12 +148,15 @@ func (c *chaos) connect(u *chaosUser) {
 	}
 	job, err := c.client.Jobs.Wait(context.Background(), c.sandbox.Connect(u.id, "AU00000", u.login, options...))
 	require.NoError(c, err)
-	id, _ := job.ConnectionID()
-	u.connections = append(u.connections, id)
+	if id, ok := job.ConnectionID(); ok && !slices.Contains(u.connections, id) { // it may be that of a running job
+		u.connections = append(u.connections, id)
+	}
 }
 
 // do has processes carry out commands concurrently, and serves their requests. Time passes only between requests.
 func (c *chaos) do(commands ...command) []reply {
+	// Some syncs take longer than an import, some happen within its steps.
+	step := []int{50, 50, 4000}[c.random.IntN(3)]
 	for i, command := range commands {
 		command.Now = time.Now()
 		c.processes[i].commands <- command
@@ -161,7 +167,7 @@ func (c *chaos) do(commands ...command) []reply {
 		case x := <-c.proxy.exchanges:
 			if c.proxy.faults > 0 {
 				if c.random.IntN(3) == 0 {
-					time.Sleep(time.Duration(c.random.IntN(4000)) * time.Millisecond)
+					time.Sleep(time.Duration(c.random.IntN(step)) * time.Millisecond)
 				}
 				if c.random.IntN(60) == 0 {
 					c.act(c.users[c.random.IntN(len(c.users))])
@@ -223,11 +229,13 @@ func (c *chaos) act(u *chaosUser) {
 	case kind == 17 && len(u.connections) < 2:
 		c.connect(u)
 	case kind == 18:
+		u.history = append(u.history, fmt.Sprint("purge ", connection, " at ", time.Now()))
 		c.forget(u)
 		if err := c.client.Connections.Purge(ctx, u.id, connection); !errors.Is(err, basiq.ErrBadRequest) {
 			require.NoError(c, err)
 		}
 	case kind == 19:
+		u.history = append(u.history, fmt.Sprint("delete ", connection, " at ", time.Now()))
 		c.forget(u)
 		require.NoError(c, c.client.Connections.Delete(ctx, u.id, connection))
 		for i, id := range u.connections {
@@ -389,6 +397,10 @@ func (c *chaos) replay(u *chaosUser, truth map[string]listed, full bool) {
 			require.True(c, rows[id], "removed before it was added")
 			delete(rows, id)
 			if position > u.after && u.posted[id] {
+				if !c.proxy.absent[id] {
+					_, listed := truth[id]
+					c.Logf("removed %s of account %s at position %d, listed now: %v; deletions and purges: %v", id, change.AccountID, position, listed, u.history)
+				}
 				require.True(c, c.proxy.absent[id], "a transaction was removed on doubt")
 			}
 		case mirror.KindErased:
