@@ -82,7 +82,7 @@ func TestSummaries_Create_InvalidRequest(t *testing.T) {
 			"five years":       {basiq.AffordabilityRequest{FromMonth: "2015-11", ToMonth: "2020-10"}, "request: ToMonth is more than 12 months after FromMonth"},
 			"13 months apart":  {basiq.AffordabilityRequest{FromMonth: "2018-09", ToMonth: "2019-10"}, "request: ToMonth is more than 12 months after FromMonth"},
 			"reversed":         {basiq.AffordabilityRequest{FromMonth: "2019-10", ToMonth: "2019-09"}, "request: FromMonth is after ToMonth"},
-			"empty account ID": {basiq.AffordabilityRequest{Accounts: []string{"a1", ""}}, "request.Accounts: invalid ID: must not be empty"},
+			"empty account ID": {basiq.AffordabilityRequest{Accounts: []string{"a1", ""}}, "invalid request.Accounts: must not be empty"},
 		} {
 			t.Run(operation+"/"+name, func(t *testing.T) {
 				t.Parallel()
@@ -169,7 +169,7 @@ func TestAffordability_Create_PDF(t *testing.T) {
 		}
 		_, client := newStub(t, ok(201, ""))
 		_, err := c.create(t, client, basiq.AffordabilityRequest{})
-		require.ErrorContains(t, err, "basiq: "+operation+": 201: invalid response: ")
+		require.ErrorContains(t, err, "basiq: "+operation+": invalid response (201 Created): ")
 		require.NotErrorIs(t, err, basiq.ErrPDFCreated, "not a documented response")
 	}
 }

@@ -55,8 +55,8 @@ func TestErrors_Bodies(t *testing.T) {
 			"basiq: Connections.Get: 404: operation not available in the client's API version; see basiq.WithAPIVersion",
 		},
 		"two lines":  {400, `{"data":[{"code":"a\r\nb","detail":"c\nd\u0000e"}]}`, "basiq: Connections.Get: 400 a  b: c d e"},
-		"redirected": {302, "", "basiq: Connections.Get: 302: redirects are not followed; is the base URL right?"},
-		"choices":    {300, "", "basiq: Connections.Get: 300: redirects are not followed; is the base URL right?"},
+		"redirected": {302, "", "basiq: Connections.Get: 302: unexpected redirect (redirects are not followed)"},
+		"choices":    {300, "", "basiq: Connections.Get: 300: unexpected redirect (redirects are not followed)"},
 		"redirected with a body": {
 			302, envelope("moved", "", "elsewhere"),
 			"basiq: Connections.Get: 302 moved: elsewhere: unexpected redirect (redirects are not followed) (correlation corr-1)",

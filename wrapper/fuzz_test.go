@@ -180,7 +180,7 @@ func checkText(t testing.TB, err error, most int) {
 
 // invalidResponse matches the texts of errors for useless responses with status 200. They contain at most single characters
 // of the body.
-var invalidResponse = regexp.MustCompile(`^basiq: [A-Za-z]+\.[A-Za-z]+: 200: invalid response: (` + strings.Join([]string{
+var invalidResponse = regexp.MustCompile(`^basiq: [A-Za-z]+\.[A-Za-z]+: invalid response \(200 OK\): (` + strings.Join([]string{
 	`not a JSON object`, `(data is )?not a list`, `negative size`, `item [0-9]+: (missing id|resource of another type)`,
 	`invalid character '.{1,10}' .{1,60}`, `unexpected end of JSON input`, `exceeded max depth`, `json: .{1,60}`,
 	`missing [A-Za-z_ ]{1,30}`, `media type is not [a-z/]+`, `empty document`, `not a PDF document`,

@@ -416,7 +416,7 @@ func TestReports_CreateAndWait_Errors(t *testing.T) {
 	_, err = client.Reports.CreateAndWait(t.Context(), report)
 	require.ErrorAs(t, err, &waited)
 	assert.Equal(t, jobID, waited.JobID)
-	require.ErrorContains(t, err, "the job names no report")
+	require.ErrorContains(t, err, "job does not name its report")
 
 	_, client = newStub(t, ok(202, jobJSON), done(`{"type":"link","url":"/reports/r1"}`), ok(404, envelope("resource-not-found", "", "")))
 	_, err = client.Reports.CreateAndWait(t.Context(), report)

@@ -83,8 +83,8 @@ func TestWait_Outcomes(t *testing.T) {
 	}{
 		"success": {responses: []any{jobStarted, jobSucceeded}, took: time.Second},
 		"failure": {responses: []any{jobStarted, jobFailed}, is: basiq.CodeInvalidCredentials, text: "basiq: job j1 failed at verify-credentials", took: time.Second},
-		"queued":  {responses: []any{jobQueued}, is: basiq.ErrJobQueued, text: "basiq: waiting for job j1: the institution is out of reach"},
-		"MFA":     {responses: []any{jobRequiresMFA}, is: basiq.ErrMFARequired, text: "basiq: waiting for job j1: the bank asks"},
+		"queued":  {responses: []any{jobQueued}, is: basiq.ErrJobQueued, text: "basiq: waiting for job j1: institution unavailable"},
+		"MFA":     {responses: []any{jobRequiresMFA}, is: basiq.ErrMFARequired, text: "basiq: waiting for job j1: bank requires a second factor"},
 		"MFA fails": {
 			responses: []any{jobRequiresMFA}, options: []basiq.WaitOption{basiq.WithMFA(fails)}, is: errReset,
 			text: "basiq: waiting for job j1: read: connection reset",
@@ -99,7 +99,7 @@ func TestWait_Outcomes(t *testing.T) {
 		},
 		"never": {
 			responses: []any{jobStarted}, options: []basiq.WaitOption{basiq.WithMaxWait(time.Minute)}, is: basiq.ErrWaitTimeout,
-			text: "the job was not over in time", took: time.Minute,
+			text: "job not over within the maximum wait", took: time.Minute,
 		},
 		"never, by default": {responses: []any{jobStarted}, is: basiq.ErrWaitTimeout, took: 15 * time.Minute},
 		"slower polls": {

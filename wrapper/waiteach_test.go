@@ -690,7 +690,7 @@ func TestWaitEach_Goexit(t *testing.T) {
 		seen[idOf(t, job, err)] = fmt.Sprint(err)
 	}
 	assert.Equal(t, map[string]string{
-		"ok": "<nil>", "mfa": "basiq: waiting for job mfa: the wait was abandoned", "goexit": "basiq: waiting for job goexit: the wait was abandoned",
+		"ok": "<nil>", "mfa": "basiq: waiting for job mfa: wait abandoned", "goexit": "basiq: waiting for job goexit: wait abandoned",
 	}, seen)
 }
 

@@ -14,6 +14,11 @@
 // The package uses database/sql only and imports no driver. It supports SQLite 3.35 and PostgreSQL 12, and later versions.
 // SCHEMA.md, beside this package's source, describes the tables and has queries for common questions.
 //
+// # Status
+//
+// The package is experimental and its API may change. Its chaos test once reported, for a reason that is not yet known, that a
+// transaction was removed on doubt, which the third invariant rules out. Keep the payloads of a feed until this is settled.
+//
 // # Invariants
 //
 //  1. Snapshot: after a sync that wrote an account, its rows are those that Basiq had at one moment. The accounts are
