@@ -30,7 +30,7 @@ const (
 	// ActionFix: the call, the uploaded file or the client's configuration is invalid. The same call fails again.
 	ActionFix Action = "fix"
 	// ActionGiveUp: neither the program nor the user can help. Basiq or the institution has to, or the caller has
-	// canceled the call, or there is no data.
+	// canceled the call, or no data exists.
 	ActionGiveUp Action = "give up"
 	// ActionUnknown: this package does not know what to do. Log the error. Do not retry automatically.
 	ActionUnknown Action = "unknown"
@@ -112,7 +112,7 @@ func askFor(need UserNeed) Advice { return Advice{Action: ActionAskUser, Need: n
 // number of further retries: some failures that look temporary are not.
 //
 // If err joins several errors, AdviseOn returns the advice that comes first in this order: check, give up, fix, ask user,
-// wait, retry, and the longest wait of these. Errors of other packages, also those of package webhook, are
+// wait, retry, and the longest wait of these. Errors of other packages, including package webhook, are
 // [ActionUnknown]. The exceptions are the errors of package context: a canceled context is [ActionGiveUp], an expired
 // one [ActionRetry].
 func AdviseOn(err error) Advice {
@@ -162,7 +162,7 @@ func adviseOnInner(outer error, inner ...error) Advice {
 	return advice
 }
 
-// precedence is the order of actions for joined errors: those that forbid calling again come first.
+// precedence is the order of actions for joined errors: actions that forbid calling again come first.
 var precedence = []Action{
 	ActionCheck, ActionGiveUp, ActionFix, ActionAskUser, ActionWait, ActionRetry, ActionUnknown, ActionNone,
 }

@@ -325,7 +325,7 @@ func TestAdviseOn_Client(t *testing.T) {
 		assert.Equal(t, fix, basiq.AdviseOn(err).String())
 
 		_, client = newStub(t, ok(201, ""))
-		_, err = client.Affordability.Create(t.Context(), userID, basiq.AffordabilityRequest{}) //nolint:staticcheck // It can still be called.
+		_, err = client.Affordability.Create(t.Context(), userID, basiq.AffordabilityRequest{})
 		require.ErrorIs(t, err, basiq.ErrPDFCreated)
 		assert.Equal(t, check, basiq.AdviseOn(err).String())
 	})

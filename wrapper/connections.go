@@ -121,11 +121,11 @@ func (s *ConnectionsService) Get(ctx context.Context, userID, connectionID strin
 func (s *ConnectionsService) Create(ctx context.Context, userID string, connection CreateConnection) (*Job, error) {
 	switch {
 	case connection.InstitutionID == "":
-		return nil, invalidInput(opPostConnection.Name, "connection", "give an InstitutionID")
+		return nil, invalidInput(opPostConnection.Name, "connection", "InstitutionID is required")
 	case connection.UserToken.IsZero() && connection.LoginID.IsZero():
-		return nil, invalidInput(opPostConnection.Name, "connection", "give a LoginID and a Password, or a UserToken")
+		return nil, invalidInput(opPostConnection.Name, "connection", "LoginID and Password, or UserToken, are required")
 	case connection.UserToken.IsZero() && connection.Password.IsZero():
-		return nil, invalidInput(opPostConnection.Name, "connection", "give a Password beside the LoginID")
+		return nil, invalidInput(opPostConnection.Name, "connection", "Password is required with LoginID")
 	}
 	return startJob(ctx, s.client, opPostConnection, []pathParam{{"userID", userID}}, [2]string{userID}, bindIDInput(s.client.raw.PostConnection, userID, gen.CreateConnection{
 		Institution:      gen.CreateConnectionInstitution{ID: connection.InstitutionID},
@@ -145,7 +145,7 @@ func (s *ConnectionsService) Create(ctx context.Context, userID string, connecti
 // operationId: updateConnection.
 func (s *ConnectionsService) Update(ctx context.Context, userID, connectionID string, change UpdateConnection) (*Job, error) {
 	if change.Password.IsZero() {
-		return nil, invalidInput(opUpdateConnection.Name, "change", "give a Password")
+		return nil, invalidInput(opUpdateConnection.Name, "change", "Password is required")
 	}
 	return startJob(ctx, s.client, opUpdateConnection, []pathParam{{"userID", userID}, {"connectionID", connectionID}}, [2]string{userID, connectionID}, bindIDsInput(s.client.raw.UpdateConnection, userID, connectionID, gen.UpdateConnection{
 		Password:         wire(change.Password),

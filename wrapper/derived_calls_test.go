@@ -61,11 +61,11 @@ func (m pathMethod) call(t testing.TB, c *basiq.Client, ids ...string) (result r
 		next, stop := iter.Pull2(last.Seq2())
 		defer stop()
 		if _, failure, ok := next(); ok {
-			err, _ = failure.Interface().(error)
+			err, _ = reflect.TypeAssert[error](failure)
 		}
 		return reflect.Value{}, err
 	}
-	err, _ = last.Interface().(error)
+	err, _ = reflect.TypeAssert[error](last)
 	return results[0], err
 }
 

@@ -152,7 +152,7 @@ func ExampleConnectionsService_RefreshIfStale() {
 	// Output: not refreshed: recent active
 }
 
-// Refresh those of a user's connections whose data is older than a day. The list has all that this needs.
+// Refresh the connections of a user whose data is older than a day. The list has everything that is needed.
 func ExampleConnectionsService_RefreshListedIfStale() {
 	client, userIDs, jobIDs, done := connected("gavinBelson")
 	defer done()

@@ -163,16 +163,16 @@ const maxReportTitle = 50
 func (s *ReportsService) Create(ctx context.Context, report CreateReport) (*Job, error) {
 	switch {
 	case strings.TrimSpace(report.ReportType) == "":
-		return nil, invalidInput(opCreateReport.Name, "report", "give a ReportType")
+		return nil, invalidInput(opCreateReport.Name, "report", "ReportType is required")
 	case strings.TrimSpace(report.Title) == "":
-		return nil, invalidInput(opCreateReport.Name, "report", "give a Title")
+		return nil, invalidInput(opCreateReport.Name, "report", "Title is required")
 	case utf8.RuneCountInString(report.Title) > maxReportTitle:
 		return nil, invalidInput(opCreateReport.Name, "report", fmt.Sprintf("the Title has more than %d characters", maxReportTitle))
 	}
 	names := map[ReportFilterName]bool{}
 	for _, filter := range report.Filters {
 		if filter.Name == "" || names[filter.Name] {
-			return nil, invalidInput(opCreateReport.Name, "report", "give every filter a Name, and none of them twice")
+			return nil, invalidInput(opCreateReport.Name, "report", "filters must have unique names")
 		}
 		names[filter.Name] = true
 	}

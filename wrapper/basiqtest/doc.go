@@ -22,7 +22,7 @@
 // code says so.
 //
 // Insights are computed from the accounts and identities of the sandbox, and stored. Each connection of a test user comes
-// with the same five payees. Merchants are those of the transactions.
+// with the same five payees. Merchants are the merchants of the transactions.
 //
 // # Banks
 //

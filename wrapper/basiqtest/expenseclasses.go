@@ -42,7 +42,7 @@ var (
 	}
 )
 
-// classOf returns the class of a payment. Basiq's class table is not public, so the classes are those of ANZSIC, with
+// classOf returns the class of a payment. Basiq's class table is not public, so the classes are ANZSIC's, with
 // codes in the format of the Household Expenditure Classification.
 func classOf(t transaction) hecClass {
 	division, ok := hecByANZSIC[t.Category.Class.Code]

@@ -226,7 +226,7 @@ func encode(a response) (contentType string, body []byte) {
 	return "application/json", buf.Bytes()
 }
 
-// dispatch performs the checks common to all operations and calls the handler. The order follows that of a typical
+// dispatch performs the checks common to all operations and calls the handler. The order is as in a typical
 // service behind a gateway: authentication, authorization, format, and then the checks of the operation.
 func (s *Sandbox) dispatch(c *call) (response, error) {
 	if c.route.scopes != 0 {

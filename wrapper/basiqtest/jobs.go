@@ -411,7 +411,7 @@ func (j *job) addReport(v *view, o object, p progress) {
 }
 
 // result returns the result of a step, or nil (JSON null) if there is none. The result of a successful challenge is
-// kept in 3.0, as in its example, and removed in 2.1, as in its guide. That of a failed challenge is removed.
+// kept in 3.0, as in its example, and removed in 2.1, as in its guide. The result of a failed challenge is removed.
 func (j *job) result(v *view, p progress, state stepState) any {
 	switch {
 	case state.title == gen.JobStepTitleMFAChallenge:

@@ -127,7 +127,7 @@ func (r *reportSums) totalSpend() bank.Cents {
 	return r.nonDiscretionarySpend() + r.sectionSpend(sectionDiscretionary) + r.sectionSpend(sectionOther)
 }
 
-// highRiskSpend returns the spending on high-risk activities. Of interest, only that of cards counts.
+// highRiskSpend returns the spending on high-risk activities. Only the interest on cards counts.
 func (r *reportSums) highRiskSpend() bank.Cents {
 	cards := selectTransactions(r.inGroups("EXP-006"), func(t transaction) bool { return t.holding.isCard() })
 	return sum(r.inGroups("EXP-001", "EXP-003", "EXP-014", "EXP-029")) + sum(cards)

@@ -43,7 +43,7 @@ type batch struct {
 	removed, mark, unmark       []string // transactions to delete, and to mark as missing or not
 	at                          string   // the time of the marks
 	changes                     []Change
-	// superseded maps accounts to those that replace them, frozen those whose rows were merged or dropped.
+	// superseded maps accounts to their successors.
 	superseded map[string]string
 	freeze     string
 	details    *details
@@ -74,12 +74,12 @@ type snapshot struct {
 	began  time.Time
 	from   string // the window; "" if all transactions were read
 	old    map[string]*stored
-	rows   []*row // those that are new or have changed
+	rows   []*row // rows that are new or have changed
 	count  int
 	newest string
 }
 
-// batch returns what to write so that the account's rows are those of the snapshot. posted is the number of posted rows
+// batch returns what to write so that the account's rows equal the snapshot. posted is the number of posted rows
 // in the store; it matters only if some must be removed. The error is ErrMassRemoval, and the batch is valid.
 func (m *Mirror) batch(userID string, s *snapshot, allowMass bool, posted func() (int, error)) (*batch, int, error) {
 	b := &batch{userID: userID, account: s.listed, state: s.was, at: s.began.UTC().Format(instantFormat)}

@@ -21,7 +21,7 @@
 //
 // # Invariants
 //
-//  1. Snapshot: after a sync that wrote an account, its rows are those that Basiq had at one moment. The accounts are
+//  1. Snapshot: after a sync that wrote an account, its rows equal what Basiq had at one moment. The accounts are
 //     listed before and after their transactions are read. If an account's lastUpdated has moved, it is read again. During
 //     an import lastUpdated does not move: such an account counts as unsettled, and the next sync reads it again.
 //  2. Feed: the positions of a user's changes rise by one. Replaying the changes from 0 gives the mirror.

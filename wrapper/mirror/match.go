@@ -11,8 +11,8 @@ import (
 const postingDays = 8
 
 // link finds the pending transactions that have posted. It sets the pendingID of a posted row if that is certain, and
-// returns the candidates of the others. All rows belong to one account; removed are the pending transactions that are no
-// longer listed, added are the rows that are new, posted or pending.
+// returns the candidates of the others. All rows belong to one account; removed holds the pending transactions that the list
+// lacks, added holds the rows that are new, posted or pending.
 //
 // A link is certain if the amounts are equal, the posting is at most 8 days later, and each of the two is the only match
 // of the other: either by the same description, or at all. A pending transaction has no certain link if it has no date,

@@ -105,7 +105,7 @@ type Store interface {
 	load(ctx context.Context, userID string) (*state, error)
 	// rows returns the account's pending transactions and those posted at from or later; all if from is "".
 	rows(ctx context.Context, userID, accountID, from string) (map[string]*stored, error)
-	// find returns those of the user's transactions that have one of the IDs.
+	// find returns the user's transactions that have one of the IDs.
 	find(ctx context.Context, userID string, ids []string) ([]*stored, error)
 	countPosted(ctx context.Context, userID, accountID string) (int, error)
 	// apply writes a batch if the user's generation is still the given one, and increments it. It sets the positions of
@@ -128,7 +128,7 @@ type Store interface {
 type Relink string
 
 const (
-	// RelinkKeep keeps the rows of both accounts. The view contains those of the new one. This is the default.
+	// RelinkKeep keeps the rows of both accounts. The view contains the rows of the new one. This is the default.
 	RelinkKeep Relink = "keep"
 	// RelinkMerge keeps the rows of the old account that were posted before the first row of the new one.
 	RelinkMerge Relink = "merge"
@@ -300,7 +300,7 @@ func (m *Mirror) Deletions(ctx context.Context, userID string) ([]Deletion, erro
 	return m.store.deletions(ctx, userID)
 }
 
-// Readmit allows an erased user to be synced again, for example after a new consent. Positions continue after those of
+// Readmit allows an erased user to be synced again, for example after a new consent. Positions continue after
 // the erased feed. It does nothing for a user who has not been erased.
 func (m *Mirror) Readmit(ctx context.Context, userID string) error {
 	return m.store.readmit(ctx, userID)

@@ -42,7 +42,7 @@ func accountNumber(a *basiq.Account) string {
 }
 
 // supersede returns for each account that another one of the user replaces the ID of that other. Accounts of existing
-// connections replace those of deleted ones, and later connections replace earlier ones.
+// connections replace accounts of deleted ones, and later connections replace earlier ones.
 func (m *Mirror) supersede(accounts []listedAccount, connections map[string]*basiq.Connection) map[string]string {
 	ordered := slices.Clone(accounts)
 	rank := func(a listedAccount) (live int, created string) {

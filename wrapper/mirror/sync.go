@@ -51,8 +51,8 @@ type run struct {
 // Sync brings the user's copy up to date. It can be called at any time and concurrently, also from several processes. If
 // it fails, the accounts that it has written are correct. A later sync reads the others.
 //
-// Errors: [ErrUnstable], [ErrConflict], [ErrErased], [ErrMassRemoval] (everything else has been written), those of the
-// store, and those of the client, such as basiq.ErrNotFound if the user does not exist.
+// Errors: [ErrUnstable], [ErrConflict], [ErrErased], [ErrMassRemoval] (everything else has been written), and the errors of the
+// store and of the client, such as basiq.ErrNotFound if the user does not exist.
 func (m *Mirror) Sync(ctx context.Context, userID string, options ...SyncOption) (Result, error) {
 	r := &run{Mirror: m, userID: userID, states: map[string]accountState{}}
 	for _, option := range options {
@@ -91,7 +91,7 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// round lists the accounts, reads those that have changed, lists the accounts again, and writes those that have not
+// round lists the accounts, reads the changed ones, lists the accounts again, and writes the accounts that have not
 // changed in between. It returns errMoved if others have.
 func (r *run) round(ctx context.Context) error {
 	st, err := r.store.load(ctx, r.userID)
@@ -138,7 +138,7 @@ func (r *run) round(ctx context.Context) error {
 	return nil
 }
 
-// compare returns the accounts to read, and the IDs of those that are no longer listed.
+// compare returns the accounts to read, and the IDs of accounts that the list lacks.
 func (r *run) compare(st *state, accounts []listedAccount, began time.Time) (todo []*listedAccount, gone []string) {
 	listed := map[string]bool{}
 	for i := range accounts {

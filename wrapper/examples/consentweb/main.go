@@ -61,7 +61,7 @@ func handler(client *basiq.Client, userID string) http.Handler {
 			fail(w, err)
 			return
 		}
-		fmt.Fprintf(w, "Connected banks: %d\n", len(jobs)) // 0 if the bank rejected the login
+		fmt.Fprintf(w, "Connected banks: %d\n", len(jobs)) //nolint:gosec // it is a number
 	})
 	return mux
 }

@@ -29,7 +29,7 @@ func main() {
 }
 
 // refreshAll handles eight users at a time. A failure of one user does not stop the others, except an invalid API key.
-func refreshAll(ctx context.Context, client *basiq.Client, print func(format string, args ...any)) error {
+func refreshAll(ctx context.Context, client *basiq.Client, printf func(format string, args ...any)) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(8)
 	for user, err := range client.Users.List(ctx) {
@@ -38,11 +38,11 @@ func refreshAll(ctx context.Context, client *basiq.Client, print func(format str
 			break
 		}
 		group.Go(func() error {
-			err := refreshUser(ctx, client, user.ID, print)
+			err := refreshUser(ctx, client, user.ID, printf)
 			if err == nil || errors.Is(err, basiq.ErrInvalidAPIKey) {
 				return err
 			}
-			print("user %s: %v", user.ID, err)
+			printf("user %s: %v", user.ID, err)
 			return nil
 		})
 	}
@@ -50,7 +50,7 @@ func refreshAll(ctx context.Context, client *basiq.Client, print func(format str
 }
 
 // refreshUser refreshes the stale connections of a user and waits for their data.
-func refreshUser(ctx context.Context, client *basiq.Client, userID string, print func(format string, args ...any)) error {
+func refreshUser(ctx context.Context, client *basiq.Client, userID string, printf func(format string, args ...any)) error {
 	for connection, err := range client.Connections.List(ctx, userID) {
 		if err != nil {
 			return err
@@ -61,13 +61,13 @@ func refreshUser(ctx context.Context, client *basiq.Client, userID string, print
 		}
 		switch {
 		case errors.Is(err, basiq.CodeInvalidCredentials), errors.Is(err, basiq.ErrMFARequired):
-			print("connection %s: ask the user to reconnect: %v", connection.ID, err)
+			printf("connection %s: ask the user to reconnect: %v", connection.ID, err)
 		case err != nil:
 			return err
 		case refresh.Skipped != "":
-			print("connection %s: skipped (%s)", connection.ID, refresh.Skipped)
+			printf("connection %s: skipped (%s)", connection.ID, refresh.Skipped)
 		default:
-			print("connection %s: refreshed", connection.ID)
+			printf("connection %s: refreshed", connection.ID)
 		}
 	}
 	return nil

@@ -29,6 +29,7 @@ func connected(t *testing.T, test func(t *testing.T, sandbox *basiqtest.Sandbox,
 
 // The result must be correct despite failures that pass.
 func TestAvailable(t *testing.T) {
+	t.Parallel()
 	for name, faults := range map[string][]basiqtest.Fault{
 		"no fault":       nil,
 		"unavailable":    {basiqtest.Fail(503)},
@@ -39,6 +40,7 @@ func TestAvailable(t *testing.T) {
 		"slow and reset": {basiqtest.Latency(3 * time.Second), basiqtest.ResetBefore()},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			connected(t, func(t *testing.T, sandbox *basiqtest.Sandbox, client *basiq.Client, userID string) {
 				want, err := available(t.Context(), client, userID)
 				require.NoError(t, err)
@@ -55,6 +57,7 @@ func TestAvailable(t *testing.T) {
 }
 
 func TestAvailable_Outage(t *testing.T) {
+	t.Parallel()
 	connected(t, func(t *testing.T, sandbox *basiqtest.Sandbox, client *basiq.Client, userID string) {
 		sandbox.ForgetRequests()
 		sandbox.Inject(basiqtest.Fail(503))

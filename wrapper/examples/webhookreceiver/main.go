@@ -54,16 +54,16 @@ func handler(verifier *webhook.Verifier, events chan<- *webhook.Event) http.Hand
 }
 
 // work reads the data of each event, which the delivery does not contain.
-func work(ctx context.Context, client *basiq.Client, events <-chan *webhook.Event, print func(format string, args ...any)) {
+func work(ctx context.Context, client *basiq.Client, events <-chan *webhook.Event, printf func(format string, args ...any)) {
 	for delivery := range events {
 		event, err := client.Events.Get(ctx, delivery.EventID)
 		switch {
 		case errors.Is(err, basiq.ErrNotFound):
-			print("%s: the event has expired", delivery.EventTypeID)
+			printf("%s: the event has expired", delivery.EventTypeID)
 		case err != nil:
-			print("%s: %v", delivery.EventTypeID, err)
+			printf("%s: %v", delivery.EventTypeID, err)
 		default:
-			print("%s of user %s at %s", delivery.EventTypeID, delivery.UserID(), event.CreatedDate)
+			printf("%s of user %s at %s", delivery.EventTypeID, delivery.UserID(), event.CreatedDate)
 		}
 	}
 }

@@ -26,7 +26,7 @@ var banks = []*Bank{
 	},
 }
 
-// bsbs maps bank IDs to branch numbers (BSBs). Those of NAB and ING are in their real ranges, the others are fictional.
+// bsbs maps bank IDs to branch numbers (BSBs). The numbers of NAB and ING are in their real ranges, the others are fictional.
 var bsbs = map[string]string{
 	"AU00000": "105148", "AU00002": "105202", "AU00003": "105303", "AU00004": "105404", "AU01001": "082001",
 	"AU00201": "923100",

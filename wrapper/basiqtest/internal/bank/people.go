@@ -2,7 +2,7 @@ package bank
 
 import "slices"
 
-// The challenges of the test banks. The description of the first is documented, that of the others is not.
+// The challenges of the test banks. Only the description of the first is documented.
 var (
 	codeChallenge = &Challenge{
 		Method: "token", Description: "A SMS code has been sent to your device, please enter valid number.",
