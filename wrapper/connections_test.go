@@ -49,10 +49,10 @@ func TestConnections_InvalidInput(t *testing.T) {
 		in   basiq.CreateConnection
 		want string
 	}{
-		"empty":               {basiq.CreateConnection{}, "give an InstitutionID"},
-		"missing credentials": {basiq.CreateConnection{InstitutionID: "AU00000"}, "give a LoginID and a Password, or a UserToken"},
-		"missing password":    {basiq.CreateConnection{InstitutionID: "AU00000", LoginID: secret}, "give a Password beside the LoginID"},
-		"missing login":       {basiq.CreateConnection{InstitutionID: "AU00000", Password: secret}, "give a LoginID and a Password"},
+		"empty":               {basiq.CreateConnection{}, "InstitutionID is required"},
+		"missing credentials": {basiq.CreateConnection{InstitutionID: "AU00000"}, "LoginID and Password, or UserToken, are required"},
+		"missing password":    {basiq.CreateConnection{InstitutionID: "AU00000", LoginID: secret}, "Password is required with LoginID"},
+		"missing login":       {basiq.CreateConnection{InstitutionID: "AU00000", Password: secret}, "LoginID and Password, or UserToken, are required"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -66,7 +66,7 @@ func TestConnections_InvalidInput(t *testing.T) {
 	}
 	s, client := newStub21(t, ok(202, jobJSON))
 	_, err := client.Connections.Update(t.Context(), userID, connID, basiq.UpdateConnection{SecurityCode: secret})
-	require.ErrorContains(t, err, "basiq: Connections.Update: change: give a Password")
+	require.ErrorContains(t, err, "basiq: Connections.Update: change: Password is required")
 	_, err = client.Jobs.AnswerMFA(t.Context(), userID, jobID)
 	require.ErrorContains(t, err, "basiq: Jobs.AnswerMFA: answers: one answer is required for each question")
 	_, err = client.Jobs.AnswerMFA(t.Context(), userID, jobID, secret, basiq.NewSecret(""))

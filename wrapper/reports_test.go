@@ -97,16 +97,16 @@ func TestReports_Create_Filters(t *testing.T) {
 
 func TestReports_Create_InvalidReport(t *testing.T) {
 	t.Parallel()
-	const twice = "give every filter a Name, and none of them twice"
+	const twice = "filters must have unique names"
 	from := basiq.ReportFilterString(basiq.ReportFilterNameFromDate, "2024-01-01")
 	for name, c := range map[string]struct {
 		report basiq.CreateReport
 		want   string
 	}{
-		"missing type":          {basiq.CreateReport{Title: "March"}, "give a ReportType"},
-		"blank type":            {basiq.CreateReport{ReportType: " ", Title: "March"}, "give a ReportType"},
-		"missing title":         {basiq.CreateReport{ReportType: "STATEMENT_01"}, "give a Title"},
-		"blank title":           {basiq.CreateReport{ReportType: "STATEMENT_01", Title: "\t"}, "give a Title"},
+		"missing type":          {basiq.CreateReport{Title: "March"}, "ReportType is required"},
+		"blank type":            {basiq.CreateReport{ReportType: " ", Title: "March"}, "ReportType is required"},
+		"missing title":         {basiq.CreateReport{ReportType: "STATEMENT_01"}, "Title is required"},
+		"blank title":           {basiq.CreateReport{ReportType: "STATEMENT_01", Title: "\t"}, "Title is required"},
 		"long title":            {basiq.CreateReport{ReportType: "STATEMENT_01", Title: strings.Repeat("x", 51)}, "the Title has more than 50 characters"},
 		"duplicate filter":      {basiq.CreateReport{ReportType: "STATEMENT_01", Title: "March", Filters: []basiq.ReportFilter{from, basiq.ReportFilterNone("users"), from}}, twice},
 		"filter without a name": {basiq.CreateReport{ReportType: "STATEMENT_01", Title: "March", Filters: []basiq.ReportFilter{basiq.ReportFilterString("", "x")}}, twice},

@@ -14,7 +14,6 @@ import (
 
 // connected runs a test with a user who has connected a bank. Time in the test is virtual, so retries and jobs take no time.
 func connected(t *testing.T, test func(t *testing.T, sandbox *basiqtest.Sandbox, client *basiq.Client, userID string)) {
-	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		sandbox := basiqtest.New(t)
 		client, err := sandbox.NewClient()
