@@ -149,8 +149,8 @@ func TestRefreshListedIfStale_Errors(t *testing.T) {
 		problem    string
 	}{
 		{userID, nil, time.Hour, "connection: missing"},
-		{userID, new(basiq.Connection), time.Hour, "connectionID: "},
-		{"..", stale, time.Hour, "userID: "},
+		{userID, new(basiq.Connection), time.Hour, "invalid connectionID: "},
+		{"..", stale, time.Hour, "invalid userID: "},
 		{userID, stale, 0, "age: must be positive"},
 	} {
 		refresh, err := client.Connections.RefreshListedIfStale(t.Context(), c.userID, c.connection, c.age)
