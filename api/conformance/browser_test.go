@@ -145,7 +145,7 @@ func manage(b *tab) {
 	b.types("Hooli") // an incorrect value
 	b.enterTo("Pied Piper could not be connected")
 	b.tabs(skipLink, "Try again")
-	assert.True(t, evaluate[bool](b, `document.body.innerText.includes("did not get the right answer")`))
+	assert.True(t, evaluate[bool](b, `document.body.innerText.includes("did not receive a correct MFA answer")`))
 
 	open(basiq.ConsentActionManage)
 	b.at("Manage what you share")
@@ -171,7 +171,7 @@ func manage(b *tab) {
 	assert.True(t, evaluate[bool](b, `document.body.innerText.includes("Your consent is revoked.")`))
 
 	open(basiq.ConsentActionUpdate)
-	b.at("You have not given a consent")
+	b.at("You have no active consent")
 	b.do(chromedp.Navigate(sandbox.URL() + "/home?" + url.Values{"token": {"unknown"}}.Encode()))
-	b.at("This link is not known")
+	b.at("Unknown link")
 }
