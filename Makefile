@@ -24,8 +24,8 @@ help: ## List the targets
 generate: ## Regenerate gen/ from openapi.yaml
 	go generate ./...
 
-# This works on a copy, so that it does not modify the checkout and detects files that are no longer generated. tools.mod is
-# tidied in a directory without packages, because it must not list their dependencies.
+# This works on a copy, so that it does not modify the checkout and detects stale files. tools.mod is tidied in a directory
+# without packages, because it must not list their dependencies.
 drift: ## Fail if gen/ or a go.mod is out of date
 	@copy=$$(mktemp -d) && trap 'rm -rf "$$copy"' EXIT && \
 		tar -c --exclude=./.git --exclude=./bin . | tar -x -C "$$copy" && \
@@ -76,8 +76,8 @@ test: ## Run all tests, including the race detector for the main module
 test-main: ## Run the tests of the main module with the race detector
 	go test -race -shuffle=on ./...
 
-test-conformance: ## Run the tests of api/conformance (CONFORMANCE_RACE=-race with the race detector)
-	cd $(CONFORMANCE) && go test $(CONFORMANCE_RACE) -shuffle=on -skip '$(CONFORMANCE_SKIP)' ./...
+test-conformance: ## Run the tests of api/conformance without the race detector
+	cd $(CONFORMANCE) && go test -shuffle=on -skip '$(CONFORMANCE_SKIP)' ./...
 
 race: ## Run the tests of api/conformance with the race detector
 	cd $(CONFORMANCE) && go test -race -shuffle=on -skip '$(CONFORMANCE_SKIP)' ./...
