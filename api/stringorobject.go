@@ -41,7 +41,7 @@ func (v *StringOrObject[T]) UnmarshalJSON(data []byte) error {
 		return nil
 	case '{':
 		v.Object = new(T)
-		return UnmarshalOnce(data, v.Object) // the caller may decode it twice, which is enough
+		return UnmarshalOnce(data, v.Object) // the caller may already decode the text twice
 	default:
 		return v.rawValue.UnmarshalJSON(data)
 	}

@@ -86,8 +86,7 @@ func (o JobListOptions) listOptions() listOptions[Job] {
 type EventListOptions struct {
 	// Filter selects items; see [EventFields]. The default is all items.
 	Filter Filter[Event]
-	// Prefetch makes a range fetch the next page while the loop works on the current one. Items, their order and errors stay
-	// the same. Methods that return one page ignore it.
+	// Prefetch fetches the next page ahead; see [TransactionListOptions].
 	Prefetch bool
 }
 
@@ -113,11 +112,9 @@ func (o TransactionListOptions) listOptions() listOptions[Transaction] {
 
 // AffordabilityTransactionListOptions configures [AffordabilityService.Transactions].
 type AffordabilityTransactionListOptions struct {
-	// PageSize is the maximum number of items on a page, 1 to [MaxPageSize], which is the default. Larger pages take fewer
-	// calls, smaller pages less memory.
+	// PageSize is the maximum number of items on a page; see [TransactionListOptions].
 	PageSize int
-	// Prefetch makes a range fetch the next page while the loop works on the current one. Items, their order and errors stay
-	// the same. Methods that return one page ignore it.
+	// Prefetch fetches the next page ahead; see [TransactionListOptions].
 	Prefetch bool
 }
 
@@ -132,8 +129,7 @@ type ReportTransactionListOptions struct {
 	// PageSize is the maximum number of items on a page, 1 to [MaxPageSize]. By default none is sent, because the operation
 	// has no documented page size.
 	PageSize int
-	// Prefetch makes a range fetch the next page while the loop works on the current one. Items, their order and errors stay
-	// the same. Methods that return one page ignore it.
+	// Prefetch fetches the next page ahead; see [TransactionListOptions].
 	Prefetch bool
 }
 
@@ -145,11 +141,9 @@ func (o ReportTransactionListOptions) listOptions() listOptions[ReportTransactio
 type WebhookMessageListOptions struct {
 	// Filter selects items; see [WebhookMessageFields]. The default is all items.
 	Filter Filter[WebhookMessage]
-	// PageSize is the maximum number of items on a page, 1 to [MaxPageSize], which is the default. Larger pages take fewer
-	// calls, smaller pages less memory.
+	// PageSize is the maximum number of items on a page; see [TransactionListOptions].
 	PageSize int
-	// Prefetch makes a range fetch the next page while the loop works on the current one. Items, their order and errors stay
-	// the same. Methods that return one page ignore it.
+	// Prefetch fetches the next page ahead; see [TransactionListOptions].
 	Prefetch bool
 }
 
@@ -161,8 +155,7 @@ func (o WebhookMessageListOptions) listOptions() listOptions[WebhookMessage] {
 type InsightListOptions struct {
 	// Filter selects items; see [InsightFields]. The default is all items.
 	Filter Filter[Insight]
-	// Prefetch makes a range fetch the next page while the loop works on the current one. Items, their order and errors stay
-	// the same. Methods that return one page ignore it.
+	// Prefetch fetches the next page ahead; see [TransactionListOptions].
 	Prefetch bool
 }
 
@@ -174,11 +167,9 @@ func (o InsightListOptions) listOptions() listOptions[Insight] {
 type PayeeListOptions struct {
 	// Filter selects items; see [PayeeFields]. The default is all items.
 	Filter Filter[Payee]
-	// PageSize is the maximum number of items on a page, 1 to [MaxPageSize], which is the default. Larger pages take fewer
-	// calls, smaller pages less memory.
+	// PageSize is the maximum number of items on a page; see [TransactionListOptions].
 	PageSize int
-	// Prefetch makes a range fetch the next page while the loop works on the current one. Items, their order and errors stay
-	// the same. Methods that return one page ignore it.
+	// Prefetch fetches the next page ahead; see [TransactionListOptions].
 	Prefetch bool
 }
 
