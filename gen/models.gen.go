@@ -1344,10 +1344,10 @@ type AccountRateTier struct {
 	// have a list.
 	ApplicabilityConditions api.OneOrMany[AccountRateCondition] `json:"applicabilityConditions,omitempty,omitzero"`
 
-	// MaximumValue is a decimal number, as a JSON number or as a string; null or empty if there is none.
+	// MaximumValue is a decimal number, as a JSON number or as a string; null or empty if unknown.
 	MaximumValue Decimal `json:"maximumValue,omitempty,omitzero"`
 
-	// MinimumValue is a decimal number, as a JSON number or as a string; null or empty if there is none.
+	// MinimumValue is a decimal number, as a JSON number or as a string; null or empty if unknown.
 	MinimumValue Decimal `json:"minimumValue,omitempty,omitzero"`
 
 	// Name is the name of the tier.
@@ -1533,23 +1533,23 @@ type AffordabilityCredit struct {
 
 // AffordabilityCreditPrevious6Months is the use of a credit facility in the last six months. `cashAdvances`: the sum of cash advances.
 type AffordabilityCreditPrevious6Months struct {
-	// CashAdvances is a decimal number, as a JSON number or as a string; null or empty if there is none.
+	// CashAdvances is a decimal number, as a JSON number or as a string; null or empty if unknown.
 	CashAdvances Decimal `json:"cashAdvances,omitempty,omitzero"`
 }
 
 // AffordabilityCreditPreviousMonth is the use of a credit facility in the last month. `minBalance` and `maxBalance`: the lowest and the highest
 // balance, which is negative for debts. `totalCredits` and `totalDebits`: the sums of credits and debits.
 type AffordabilityCreditPreviousMonth struct {
-	// MaxBalance is a decimal number, as a JSON number or as a string; null or empty if there is none.
+	// MaxBalance is a decimal number, as a JSON number or as a string; null or empty if unknown.
 	MaxBalance Decimal `json:"maxBalance,omitempty,omitzero"`
 
-	// MinBalance is a decimal number, as a JSON number or as a string; null or empty if there is none.
+	// MinBalance is a decimal number, as a JSON number or as a string; null or empty if unknown.
 	MinBalance Decimal `json:"minBalance,omitempty,omitzero"`
 
-	// TotalCredits is a decimal number, as a JSON number or as a string; null or empty if there is none.
+	// TotalCredits is a decimal number, as a JSON number or as a string; null or empty if unknown.
 	TotalCredits Decimal `json:"totalCredits,omitempty,omitzero"`
 
-	// TotalDebits is a decimal number, as a JSON number or as a string; null or empty if there is none.
+	// TotalDebits is a decimal number, as a JSON number or as a string; null or empty if unknown.
 	TotalDebits Decimal `json:"totalDebits,omitempty,omitzero"`
 }
 
@@ -1692,16 +1692,16 @@ type AffordabilityLoanPrevious6Months struct {
 // AffordabilityLoanPreviousMonth holds the transactions of a loan in the last month. `totalCredits` and `totalDebits`: the sums of credits and debits.
 // `totalInterestCharged`: the interest. `totalRepayments`: the repayments.
 type AffordabilityLoanPreviousMonth struct {
-	// TotalCredits is a decimal number, as a JSON number or as a string; null or empty if there is none.
+	// TotalCredits is a decimal number, as a JSON number or as a string; null or empty if unknown.
 	TotalCredits Decimal `json:"totalCredits,omitempty,omitzero"`
 
-	// TotalDebits is a decimal number, as a JSON number or as a string; null or empty if there is none.
+	// TotalDebits is a decimal number, as a JSON number or as a string; null or empty if unknown.
 	TotalDebits Decimal `json:"totalDebits,omitempty,omitzero"`
 
-	// TotalInterestCharged is a decimal number, as a JSON number or as a string; null or empty if there is none.
+	// TotalInterestCharged is a decimal number, as a JSON number or as a string; null or empty if unknown.
 	TotalInterestCharged Decimal `json:"totalInterestCharged,omitempty,omitzero"`
 
-	// TotalRepayments is a decimal number, as a JSON number or as a string; null or empty if there is none.
+	// TotalRepayments is a decimal number, as a JSON number or as a string; null or empty if unknown.
 	TotalRepayments Decimal `json:"totalRepayments,omitempty,omitzero"`
 }
 
@@ -1743,7 +1743,7 @@ type AffordabilityRequest struct {
 // classification if Basiq has set one up. Empty for other transactions. The code is in `code`, or in `Code` in the
 // 3.0 document; it may start with a zero.
 type AffordabilitySubClass struct {
-	// UpperCode is a decimal number, as a JSON number or as a string; null or empty if there is none.
+	// UpperCode is a decimal number, as a JSON number or as a string; null or empty if unknown.
 	UpperCode Decimal `json:"Code,omitempty,omitzero"`
 
 	// Code is the code of the class in API 2.1.
@@ -1764,31 +1764,31 @@ type AffordabilitySubClass struct {
 // - `loanRepaymentMonthly`: the average monthly repayments of known loans.
 // - `potentialLiabilitiesMonthly`: the average monthly repayments of possible external debts.
 type AffordabilitySummary struct {
-	// Assets is a decimal number, as a JSON number or as a string; null or empty if there is none.
+	// Assets is a decimal number, as a JSON number or as a string; null or empty if unknown.
 	Assets Decimal `json:"assets,omitempty,omitzero"`
 
-	// CreditLimit is a decimal number, as a JSON number or as a string; null or empty if there is none.
+	// CreditLimit is a decimal number, as a JSON number or as a string; null or empty if unknown.
 	CreditLimit Decimal `json:"creditLimit,omitempty,omitzero"`
 
-	// Expenses is a decimal number, as a JSON number or as a string; null or empty if there is none.
+	// Expenses is a decimal number, as a JSON number or as a string; null or empty if unknown.
 	Expenses Decimal `json:"expenses,omitempty,omitzero"`
 
-	// Liabilities is a decimal number, as a JSON number or as a string; null or empty if there is none.
+	// Liabilities is a decimal number, as a JSON number or as a string; null or empty if unknown.
 	Liabilities Decimal `json:"liabilities,omitempty,omitzero"`
 
-	// LoanRepaymentMonthly is a decimal number, as a JSON number or as a string; null or empty if there is none.
+	// LoanRepaymentMonthly is a decimal number, as a JSON number or as a string; null or empty if unknown.
 	LoanRepaymentMonthly Decimal `json:"loanRepaymentMonthly,omitempty,omitzero"`
 
-	// NetPosition is a decimal number, as a JSON number or as a string; null or empty if there is none.
+	// NetPosition is a decimal number, as a JSON number or as a string; null or empty if unknown.
 	NetPosition Decimal `json:"netPosition,omitempty,omitzero"`
 
-	// PotentialLiabilitiesMonthly is a decimal number, as a JSON number or as a string; null or empty if there is none.
+	// PotentialLiabilitiesMonthly is a decimal number, as a JSON number or as a string; null or empty if unknown.
 	PotentialLiabilitiesMonthly Decimal `json:"potentialLiabilitiesMonthly,omitempty,omitzero"`
 
 	// RegularIncome is the regular income. The income summary has more details.
 	RegularIncome AffordabilityRegularIncome `json:"regularIncome,omitempty,omitzero"`
 
-	// Savings is a decimal number, as a JSON number or as a string; null or empty if there is none.
+	// Savings is a decimal number, as a JSON number or as a string; null or empty if unknown.
 	Savings Decimal `json:"savings,omitempty,omitzero"`
 }
 
@@ -2067,7 +2067,7 @@ type ConnectionLinks struct {
 
 // ConnectionList is a list of a user's connections.
 type ConnectionList struct {
-	// Data holds the connections; empty if there are none.
+	// Data holds the connections, possibly empty.
 	Data []Connection `json:"data,omitempty,omitzero"`
 
 	// Links is the URL of a resource. Null in some responses.
@@ -2506,7 +2506,7 @@ type CreateWebhook struct {
 	URL string `json:"url"`
 }
 
-// Decimal is a decimal number, as a JSON number or as a string; null or empty if there is none.
+// Decimal is a decimal number, as a JSON number or as a string; null or empty if unknown.
 type Decimal = api.Decimal
 
 // Enrich is the enrichment of a bank's description of a transaction.
@@ -2553,7 +2553,7 @@ type EnrichCategory struct {
 	// level, to `subclass` (API 3.0), the narrowest.
 	ANZSIC EnrichANZSIC `json:"anzsic,omitempty,omitzero"`
 
-	// MatchScore is a decimal number, as a JSON number or as a string; null or empty if there is none.
+	// MatchScore is a decimal number, as a JSON number or as a string; null or empty if unknown.
 	MatchScore Decimal `json:"matchScore,omitempty,omitzero"`
 
 	// MatchType is the method by which the industry was determined. `merchantFull`: the merchant is known. `merchantPartial`: the
@@ -2594,19 +2594,19 @@ type EnrichData struct {
 
 // EnrichGeometry is a geographic position: `lat` is the latitude and `lng` the longitude, in degrees.
 type EnrichGeometry struct {
-	// Lat is a decimal number, as a JSON number or as a string; null or empty if there is none.
+	// Lat is a decimal number, as a JSON number or as a string; null or empty if unknown.
 	Lat Decimal `json:"lat,omitempty,omitzero"`
 
-	// Lng is a decimal number, as a JSON number or as a string; null or empty if there is none.
+	// Lng is a decimal number, as a JSON number or as a string; null or empty if unknown.
 	Lng Decimal `json:"lng,omitempty,omitzero"`
 }
 
 // EnrichLinks are the URLs of a query and the merchant's logos.
 type EnrichLinks struct {
-	// LogoMaster is the URL of the merchant's logo, in any image format; null if there is none. API 3.0 only.
+	// LogoMaster is the URL of the merchant's logo, in any image format; null if the merchant has no logo. API 3.0 only.
 	LogoMaster string `json:"logo-master,omitempty,omitzero"`
 
-	// LogoThumb is the URL of a small logo, or of the same one; null if there is none. API 3.0 only.
+	// LogoThumb is the URL of a small logo, or of the same one; null if the merchant has no logo. API 3.0 only.
 	LogoThumb string `json:"logo-thumb,omitempty,omitzero"`
 
 	// Self is the URL of the query.
@@ -2802,7 +2802,7 @@ type EventData struct {
 	// account.
 	Connection api.Reference `json:"connection,omitempty,omitzero"`
 
-	// Count is a decimal number, as a JSON number or as a string; null or empty if there is none.
+	// Count is a decimal number, as a JSON number or as a string; null or empty if unknown.
 	Count Decimal `json:"count,omitempty,omitzero"`
 
 	// Created is the time at which a consent was given.
@@ -3028,7 +3028,7 @@ type ExpenseDivision struct {
 	// Division is the name of the division, for example `Education`.
 	Division string `json:"division,omitempty,omitzero"`
 
-	// PercentageTotal is a decimal number, as a JSON number or as a string; null or empty if there is none.
+	// PercentageTotal is a decimal number, as a JSON number or as a string; null or empty if unknown.
 	PercentageTotal Decimal `json:"percentageTotal,omitempty,omitzero"`
 
 	// SubCategory holds the payments by class of the division.
@@ -3221,7 +3221,7 @@ type IdentityList struct {
 	// Count is the number of identities.
 	Count int64 `json:"count,omitempty,omitzero"`
 
-	// Data holds the identities; empty if there are none.
+	// Data holds the identities, possibly empty.
 	Data []Identity `json:"data,omitempty,omitzero"`
 
 	// Type is always `list`.
@@ -3490,7 +3490,7 @@ type InsightList struct {
 	// Count is the number of insights on all pages according to the document. In other lists this is the number on the page.
 	Count int64 `json:"count,omitempty,omitzero"`
 
-	// Data holds the insights; empty if there are none.
+	// Data holds the insights, possibly empty.
 	Data []Insight `json:"data,omitempty,omitzero"`
 
 	// Links are the URLs of this page of a collection and the next page.
@@ -3505,7 +3505,7 @@ type InsightList struct {
 
 // InsightMatch is the result of comparing a value with the data of an institution.
 type InsightMatch struct {
-	// Confidence is a decimal number, as a JSON number or as a string; null or empty if there is none.
+	// Confidence is a decimal number, as a JSON number or as a string; null or empty if unknown.
 	Confidence Decimal `json:"confidence,omitempty,omitzero"`
 
 	// Error is the reason if the value could not be verified.
@@ -4064,7 +4064,7 @@ type MerchantMatch struct {
 	// EntityType is the type of business, for example `Individual/Sole Trader`.
 	EntityType string `json:"entityType,omitempty,omitzero"`
 
-	// MatchScore is a decimal number, as a JSON number or as a string; null or empty if there is none.
+	// MatchScore is a decimal number, as a JSON number or as a string; null or empty if unknown.
 	MatchScore Decimal `json:"matchScore,omitempty,omitzero"`
 
 	// MerchantID is the ID of the merchant.
@@ -4558,10 +4558,10 @@ type ReportAnalysisRange struct {
 
 // ReportAnalysisShare is the percentage of all transactions in the report.
 type ReportAnalysisShare struct {
-	// Credit is a decimal number, as a JSON number or as a string; null or empty if there is none.
+	// Credit is a decimal number, as a JSON number or as a string; null or empty if unknown.
 	Credit Decimal `json:"credit,omitempty,omitzero"`
 
-	// Debit is a decimal number, as a JSON number or as a string; null or empty if there is none.
+	// Debit is a decimal number, as a JSON number or as a string; null or empty if unknown.
 	Debit Decimal `json:"debit,omitempty,omitzero"`
 }
 
@@ -5262,7 +5262,7 @@ type UserLinks struct {
 
 // UserList is a list of the application's users.
 type UserList struct {
-	// Data holds the users; empty if there are none.
+	// Data holds the users, possibly empty.
 	Data []User `json:"data,omitempty,omitzero"`
 
 	// Links are the URLs of this page of a collection and the next page.
@@ -5344,7 +5344,7 @@ type WebhookAttempt struct {
 	// Response is the response of the URL, for example `OK`.
 	Response string `json:"response,omitempty,omitzero"`
 
-	// ResponseStatusCode is a decimal number, as a JSON number or as a string; null or empty if there is none.
+	// ResponseStatusCode is a decimal number, as a JSON number or as a string; null or empty if unknown.
 	ResponseStatusCode Decimal `json:"responseStatusCode,omitempty,omitzero"`
 
 	// Status is the result of a delivery attempt. Any status outside 2xx is a failure.

@@ -111,7 +111,7 @@ func (s *WebhooksService) Create(ctx context.Context, webhook CreateWebhook) (*W
 	return webhookOf(get(ctx, s.client, opAddWebhook, nil, webhookResource, bindInput(s.client.raw.AddWebhook, webhook)))
 }
 
-// Ensure returns the webhook of a URL, and creates it if there is none. URLs are compared as they are. created reports
+// Ensure returns the webhook of a URL, and creates it if it does not exist. URLs are compared as they are. created reports
 // whether Ensure created the webhook.
 //
 // Basiq returns the Secret only when a webhook is created or updated. Store it if created is true. Otherwise the Secret is
