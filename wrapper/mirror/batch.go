@@ -123,10 +123,16 @@ func (m *Mirror) settled(a *listedAccount, seenFrom string, began time.Time) boo
 }
 
 // removals returns the rows to remove, and marks the others that were not read. A pending transaction is removed at once.
-// A posted one is removed by the second full read without it, and so is everything if Basiq lists nothing.
+// A posted one is removed by the second full read without it, and so is everything if Basiq lists nothing. The limit of a mass
+// removal applies to all posted transactions that a read lacks, also if earlier reads had them: otherwise an empty read of the
+// window and a later empty read of everything would remove the window.
 func (m *Mirror) removals(s *snapshot, b *batch, allowMass bool, posted func() (int, error)) (removed []*stored, withheld int, err error) {
 	var confirmed []*stored
+	missing := 0
 	for _, old := range s.old {
+		if !old.seen && !old.pending() {
+			missing++
+		}
 		switch {
 		case old.seen && old.missingFrom != "":
 			b.unmark = append(b.unmark, old.id)
@@ -150,8 +156,8 @@ func (m *Mirror) removals(s *snapshot, b *batch, allowMass bool, posted func() (
 		if err != nil {
 			return nil, 0, err
 		}
-		if 10*len(confirmed) > total {
-			return removed, len(confirmed), fmt.Errorf("%w: %d of %d", ErrMassRemoval, len(confirmed), total)
+		if 10*missing > total {
+			return removed, len(confirmed), fmt.Errorf("%w: %d of %d", ErrMassRemoval, missing, total)
 		}
 	}
 	for _, old := range confirmed {

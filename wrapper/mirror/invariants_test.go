@@ -195,6 +195,43 @@ func TestMirror_Sync_EmptyLists(t *testing.T) {
 	}
 }
 
+// The rows in the window of an account with many transactions are few. An empty read of the window, and an empty read of all
+// transactions later, must not remove them.
+func TestMirror_Sync_EmptyTwice(t *testing.T) {
+	t.Parallel()
+	run(t, func(f *fixture) {
+		id := f.connect("Wentworth-Smith")
+		time.Sleep(time.Hour)
+		f.sync()
+		time.Sleep(24 * time.Hour)
+		f.refresh(id)
+		time.Sleep(time.Hour)
+		posted := map[string]bool{}
+		for t, err := range f.client.Transactions.List(f.Context(), f.user) {
+			require.NoError(f, err)
+			posted[t.ID] = t.Status == basiq.TransactionStatusPosted
+		}
+		f.rewrite = func(path string, list map[string]any) {
+			if isTransactions(path) {
+				filterData(list, func(map[string]any) bool { return true })
+			}
+		}
+		for range 3 {
+			if _, err := f.mirror.Sync(f.Context(), f.user); !errors.Is(err, mirror.ErrMassRemoval) {
+				require.NoError(t, err)
+			}
+			time.Sleep(time.Hour)
+		}
+		f.rewrite = nil
+		f.settled()
+		f.requireTruth()
+		for c, err := range f.mirror.Changes(f.Context(), f.user, 0) {
+			require.NoError(t, err)
+			assert.False(t, c.Kind == mirror.KindRemoved && posted[c.TransactionID], "a posted transaction was removed")
+		}
+	})
+}
+
 // The accounts of a deleted open-banking connection are removed at once, those of a purged one by the second sync.
 func TestMirror_Sync_GoneAccounts(t *testing.T) {
 	t.Parallel()
