@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -131,11 +132,12 @@ func (s *SQL) insert(ctx context.Context, tx *sql.Tx, table, columns, conflict s
 	})
 }
 
-// updateAll returns an ON CONFLICT clause that replaces all columns.
-func updateAll(key, columns string) string {
+// updateAll returns an ON CONFLICT clause that replaces all columns, except for the key and the kept columns.
+func updateAll(key, columns string, kept ...string) string {
+	kept = append(kept, strings.Split(key, ", ")...)
 	var set []string
 	for column := range strings.SplitSeq(columns, ", ") {
-		if !strings.Contains(key, column) {
+		if !slices.Contains(kept, column) {
 			set = append(set, column+"=excluded."+column)
 		}
 	}

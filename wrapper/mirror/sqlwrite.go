@@ -107,8 +107,7 @@ func (s *SQL) writeTransactions(ctx context.Context, tx *sql.Tx, b *batch) error
 		return err
 	}
 	// A modified row keeps the link to its pending transaction.
-	upsert := updateAll("user_id, transaction_id, pending_id", transactionColumns)
-	upsert = strings.Replace(upsert, "user_id, transaction_id, pending_id", "user_id, transaction_id", 1)
+	upsert := updateAll("user_id, transaction_id", transactionColumns, "pending_id")
 	if err := s.insert(ctx, tx, "basiq_transaction", transactionColumns, upsert, len(b.upserts), func(i int) []any {
 		r := b.upserts[i]
 		return []any{
