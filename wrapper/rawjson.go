@@ -58,9 +58,14 @@ func (r response) storeRaw() {
 	}
 }
 
+// newDecoder returns a decoder of the tokens of a JSON text. It accepts all texts that encoding/json accepts.
+func newDecoder(body []byte) *jsontext.Decoder {
+	return jsontext.NewDecoder(bytes.NewReader(body), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+}
+
 // rawItems returns the JSON of the items in a list response. They share the memory of body.
 func rawItems(body []byte) ([][]byte, error) {
-	decoder := jsontext.NewDecoder(bytes.NewReader(body), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	decoder := newDecoder(body)
 	next := func() []byte { // the next value; nil after an error
 		value, err := decoder.ReadValue()
 		if err != nil {

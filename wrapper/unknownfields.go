@@ -1,7 +1,6 @@
 package basiq
 
 import (
-	"bytes"
 	"encoding"
 	"maps"
 	"reflect"
@@ -68,8 +67,7 @@ func (u *unknownFields) compare(op *Operation, body []byte, t reflect.Type) {
 	if u == nil {
 		return
 	}
-	c := comparison{unknownFields: u, op: op, decoder: jsontext.NewDecoder(bytes.NewReader(body),
-		jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))}
+	c := comparison{unknownFields: u, op: op, decoder: newDecoder(body)}
 	c.value(shapeOf(t), "")
 }
 
