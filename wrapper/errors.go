@@ -233,7 +233,7 @@ func (e *Error) Error() string {
 	var short [256]byte
 	b := append(append(append(short[:0], "basiq: "...), e.Operation...), ": "...)
 	if e.isInvalid {
-		return singleLine(fmt.Sprintf("%sinvalid response (%d %s): %v", b, e.StatusCode, http.StatusText(e.StatusCode), e.reason))
+		return singleLine(fmt.Sprintf("%sinvalid response (%d %s): %v", string(b), e.StatusCode, http.StatusText(e.StatusCode), e.reason))
 	}
 	b = strconv.AppendInt(b, int64(e.StatusCode), 10)
 	if code := e.Code(); code != "" {
