@@ -80,6 +80,7 @@ func TestSoak(t *testing.T) { //nolint:paralleltest // see above
 	// Sockets and time are real, so all delays are short. Timeouts are long, so that no attempt fails because the machine
 	// is slow.
 	loopback := soakConditions{
+		realTime: true,
 		start: func(t *testing.T, opts ...basiqtest.Option) *basiqtest.Sandbox {
 			t.Helper()
 			sandbox, err := basiqtest.Start(append(opts, basiqtest.WithSpeed(1000))...)
@@ -144,6 +145,8 @@ type soakConditions struct {
 	client   []basiq.Option
 	wait     []basiq.WaitOption
 	faults   []soakFault
+	// realTime is set if the machine determines how long calls take, so that a wait may end early on a slow one.
+	realTime bool
 }
 
 // A soakFault is a fault with its relative weight.
@@ -183,6 +186,7 @@ type soak struct {
 func runSoak(t *testing.T, seed uint64, conditions soakConditions) *soak {
 	t.Helper()
 	s := &soak{soakConditions: conditions, seed: seed, watch: newWatch(), clients: map[basiq.APIVersion]*basiq.Client{}}
+	s.watch.realTime = conditions.realTime
 	s.sandbox = s.start(t, basiqtest.WithSeed(seed), basiqtest.WithLogger(slog.New(s.watch)), basiqtest.WithWebhookClient(delivered))
 	defer func() { _ = s.sandbox.Close() }()
 

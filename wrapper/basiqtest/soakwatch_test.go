@@ -25,6 +25,8 @@ type watch struct {
 	byURL     map[*url.URL]*watchedCall
 	requests  map[string][]request // by number
 	unwatched int
+	// realTime is set if the machine determines how long calls take.
+	realTime bool
 	// problems lists problems found during the run.
 	problems []string
 }
@@ -111,7 +113,11 @@ func (w *watch) do(ctx context.Context, name string, call func(ctx context.Conte
 	expected := slices.ContainsFunc(allowed, func(target error) bool { return errors.Is(err, target) })
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	failed := slices.IndexFunc(step.calls, func(c *watchedCall) bool { return c.operation.Name == failedOperation(err) })
+	waitTimeout := errors.Is(err, basiq.ErrWaitTimeout)
+	failed := -1 // the timeout of a wait is not the failure of a call, even if the error contains that of the last poll
+	if !waitTimeout {
+		failed = slices.IndexFunc(step.calls, func(c *watchedCall) bool { return c.operation.Name == failedOperation(err) })
+	}
 	for _, c := range slices.Backward(step.calls) { // last call of that operation
 		if failed >= 0 && c.operation.Name == step.calls[failed].operation.Name {
 			c.err, c.expected = err, expected
@@ -120,11 +126,12 @@ func (w *watch) do(ctx context.Context, name string, call func(ctx context.Conte
 		// After a failed MFA answer, the client polls the job and returns the error of the answer.
 		c.unreported = failed >= 0
 	}
-	if errors.Is(err, basiq.ErrWaitTimeout) && failed < 0 && len(step.calls) > 0 {
-		step.calls[len(step.calls)-1].unreported = true // the wait ended during this poll
+	if waitTimeout && len(step.calls) > 0 {
+		step.calls[len(step.calls)-1].unreported = true // the wait may have ended during this call
 	}
 	switch {
 	case failed >= 0:
+	case waitTimeout && w.realTime: // the machine is slow
 	case errors.Is(err, basiq.ErrListChanged): // a job of another step refreshed the data
 	case err != nil && !expected && !lostAnswer(step, err):
 		w.problems = append(w.problems, fmt.Sprintf("%s: %v", name, err))
@@ -440,7 +447,7 @@ func judgeOnce(c *watchedCall, requests []request) (problem string) {
 	switch {
 	case done > 1:
 		return fmt.Sprintf("executed %d times", done)
-	case c.err == nil && done != 1 && !c.waited():
+	case c.err == nil && done != 1 && !c.waited() && !c.unreported:
 		return "it succeeded without being carried out"
 	case c.err != nil && done == 1 && !basiq.MayHaveSucceeded(c.err):
 		return "it was carried out, and the error denies it"
