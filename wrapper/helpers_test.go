@@ -31,6 +31,15 @@ const (
 	jobID   = "j1"
 )
 
+// withoutRaceDetector skips a test whose result does not depend on the race detector, and which takes long with it. `make
+// cover` runs it.
+func withoutRaceDetector(t *testing.T) {
+	t.Helper()
+	if raceDetector {
+		t.Skip("takes long with the race detector")
+	}
+}
+
 // fastRetry keeps tests short that run in real time.
 var fastRetry = basiq.RetryPolicy{MaxAttempts: 4, BaseDelay: time.Microsecond, MaxDelay: time.Millisecond}
 

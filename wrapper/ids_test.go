@@ -434,6 +434,7 @@ func TestIDs_PathTraversal(t *testing.T) {
 // Requests of the generated client match their path templates too, whatever the IDs are.
 func TestRaw_PathTraversal(t *testing.T) {
 	t.Parallel()
+	withoutRaceDetector(t)
 	w := new(wire)
 	raws := map[basiq.APIVersion]reflect.Value{
 		basiq.APIVersion21: reflect.ValueOf(newClient21(t, w, oneAttempt).Raw()),

@@ -258,6 +258,7 @@ func TestLists_InvalidArguments(t *testing.T) {
 //
 //nolint:paralleltest // measures the memory of the whole process
 func TestTransactions_List_Memory(t *testing.T) {
+	withoutRaceDetector(t)
 	const n = 200_000 // `make bench` reads a million
 	client := newClient(t, &discarding{ledger{n}})
 	heap := func() uint64 {

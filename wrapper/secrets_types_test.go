@@ -105,6 +105,7 @@ var sealed = map[string]string{
 // printed in any way.
 func TestSecrets_Types(t *testing.T) {
 	t.Parallel()
+	withoutRaceDetector(t)
 	types := reachable(roots...)
 	names := exportedTypes(t)
 	missing := slices.DeleteFunc(slices.Clone(names), func(name string) bool { return types[name] != nil })

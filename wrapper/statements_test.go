@@ -226,6 +226,7 @@ func (f *slowFile) Seek(offset int64, whence int) (int64, error) {
 //
 //nolint:paralleltest // measures the memory of the whole process
 func TestStatements_Upload_Memory(t *testing.T) {
+	withoutRaceDetector(t)
 	const size = 50 << 20
 	for name, content := range map[string]io.Reader{"file": io.NewSectionReader(&slowFile{size: size}, 0, size), "stream": &slowFile{size: size}} {
 		t.Run(name, func(t *testing.T) {

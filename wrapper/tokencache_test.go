@@ -206,6 +206,7 @@ func TestTokenCache_Users(t *testing.T) {
 // Expired tokens of users are removed from the cache.
 func TestTokenCache_Eviction(t *testing.T) {
 	t.Parallel()
+	withoutRaceDetector(t)
 	synctest.Test(t, func(t *testing.T) {
 		s, client := newStub(t, ok(200, userJSON))
 		for n := range 5000 {

@@ -364,6 +364,7 @@ func TestWaitEach_PollRate(t *testing.T) {
 //
 //nolint:paralleltest // measures the memory of the whole process
 func TestWaitEach_Memory(t *testing.T) {
+	withoutRaceDetector(t)
 	const (
 		jobs = 5000
 		mib  = 1 << 20
