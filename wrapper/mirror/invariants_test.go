@@ -334,7 +334,7 @@ func TestMirror_Sync_Posted(t *testing.T) {
 	run(t, func(f *fixture) {
 		id := f.connect("Wentworth-Smith")
 		settled := 0
-		for range 20 {
+		for range 10 {
 			time.Sleep(24 * time.Hour)
 			f.refresh(id)
 			time.Sleep(time.Hour)

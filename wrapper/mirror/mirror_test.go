@@ -123,7 +123,9 @@ func (f *fixture) requireTruth() {
 	got := f.store.Transactions(f.user)
 	require.Len(f, got, len(want))
 	for id, payload := range want {
-		require.JSONEq(f, payload, string(got[id]))
+		if payload != string(got[id]) { // parsing takes long
+			require.JSONEq(f, payload, string(got[id]))
+		}
 	}
 	replayed, last := map[string]bool{}, mirror.Position(0)
 	for c, err := range f.mirror.Changes(f.Context(), f.user, 0) {
