@@ -60,19 +60,19 @@ fmt: ## Format all Go code
 
 # The conformance tests spend most of their time waiting for timeouts, so both modules run concurrently. `make race` repeats
 # the conformance tests with the race detector. -shuffle=on also disables the test cache, which does not detect changes to the
-# files that the conformance tests read. The browser tests run in `make browser`, and TestVulnScript in `make vuln`.
+# files that the conformance tests read. A loaded machine may need longer than the default timeout. The browser tests run in `make browser`, and TestVulnScript in `make vuln`.
 CONFORMANCE_SKIP := ^(TestBrowser|TestVulnScript)$$
 test: ## Run all tests, including the race detector for the main module
 	@$(MAKE) --no-print-directory -j2 test-main test-conformance
 
 test-main: ## Run the tests of the main module with the race detector
-	go test -race -shuffle=on ./...
+	go test -race -shuffle=on -timeout 30m ./...
 
 test-conformance: ## Run the tests of api/conformance without the race detector
-	cd $(CONFORMANCE) && go test -shuffle=on -skip '$(CONFORMANCE_SKIP)' ./...
+	cd $(CONFORMANCE) && go test -shuffle=on -timeout 30m -skip '$(CONFORMANCE_SKIP)' ./...
 
 race: ## Run the tests of api/conformance with the race detector
-	cd $(CONFORMANCE) && go test -race -shuffle=on -skip '$(CONFORMANCE_SKIP)' ./...
+	cd $(CONFORMANCE) && go test -race -shuffle=on -timeout 30m -skip '$(CONFORMANCE_SKIP)' ./...
 
 # The tests start PostgreSQL if it is installed. POSTGRES_TESTS=required makes them fail without it. The chaos test is not
 # included: it once failed for an unknown reason. `make mirror-chaos` runs it; CHAOS='-timeout 12h -seeds 8 -days 30 -users 5' is
