@@ -27,8 +27,8 @@ type CallInfo struct {
 	Page int
 	// Poll counts the polls of the wait for a job, from 1. It is 0 if the call is not a poll.
 	Poll int
-	// Host is the host of the base URL, with its port if the URL has one.
-	Host string
+	// Server is the host and the port of the base URL, for example "au-api.basiq.io:443".
+	Server string
 }
 
 type contextKey int
@@ -78,7 +78,7 @@ type callState struct {
 func (s *callState) info() CallInfo {
 	info := CallInfo{Operation: *s.operation, Attempt: int(s.attempts.Load()), Page: s.page, Poll: s.options.poll}
 	if s.config != nil {
-		info.Host = s.config.baseURL.Host
+		info.Server = s.config.server
 	}
 	return info
 }

@@ -284,7 +284,7 @@ func TestObserver_Contexts(t *testing.T) {
 	var places []string
 	see := func(place string, ctx context.Context) {
 		call, _ := basiq.CallFromContext(ctx)
-		assert.Equal(t, "stub.test", call.Host)
+		assert.Equal(t, "stub.test:443", call.Server)
 		places = append(places, fmt.Sprint(place, " ", ctx.Value(key("call")), " ", ctx.Value(key("attempt"))))
 	}
 	s := &stub{respond: respondWith(ok(503, ""), ok(200, userJSON))}

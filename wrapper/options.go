@@ -55,8 +55,10 @@ type Option func(*config) error
 
 // config holds the settings of a client. It does not change after New.
 type config struct {
-	apiKey     Secret
-	baseURL    *url.URL
+	apiKey  Secret
+	baseURL *url.URL
+	// server is the host and the port of baseURL.
+	server     string
 	consentURL *url.URL
 	version    APIVersion
 	httpClient *http.Client
@@ -89,6 +91,8 @@ func newConfig(apiKey string, options []Option) (config, error) {
 		}
 	}
 	c.setHTTPClients()
+	port := map[string]string{"http": "80", "https": "443"}[c.baseURL.Scheme]
+	c.server = net.JoinHostPort(c.baseURL.Hostname(), cmp.Or(c.baseURL.Port(), port))
 	if c.logger == nil {
 		c.logger = slog.New(slog.DiscardHandler)
 	} else {
